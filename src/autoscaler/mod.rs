@@ -1,0 +1,4 @@
+//! The controllers: pure state machines, observation and clock in, decision out.
+//!
+//! They know nothing of the event loop, the cluster or each other; `world` fills their
+//! observations and carries out their decisions.

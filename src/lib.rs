@@ -1,0 +1,24 @@
+//! `nlsim` simulates Kubernetes autoscaling: the user's own manifests on a simulated
+//! cluster, under the load tools they know, through controllers that decide exactly as
+//! the real ones do.
+//!
+//! The data flows one way:
+//!
+//! ```text
+//! scenario ──► world (sim, load, workload, cluster, metrics, autoscaler) ──► record ──► analysis ──► output
+//!     ▲                                                                                   │
+//!   sweep (points × seeds) ◄──────────────────── summaries only ◄─────────────────────────┘
+//! ```
+//!
+//! Controllers are pure state machines: observation and clock in, decision out. Time and
+//! randomness are injected. Nothing in the library reads the wall clock or global state,
+//! so the same scenario and seed give the same bytes on every run.
+//!
+//! `ARCHITECTURE.md` has the table of which module may use which; a test holds the
+//! imports to it.
+
+pub mod units;
+
+pub mod autoscaler;
+pub mod conformance;
+pub mod sim;
