@@ -20,5 +20,9 @@
 pub mod units;
 
 pub mod autoscaler;
+pub mod cluster;
 pub mod conformance;
+pub mod load;
+pub mod metrics;
 pub mod sim;
+pub mod workload;

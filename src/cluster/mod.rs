@@ -1,0 +1,3 @@
+//! Nodes, pods and the controllers that create, place and delete pods.
+
+pub mod spec;

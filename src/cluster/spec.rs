@@ -1,0 +1,282 @@
+//! What the cluster consists of: parameters only, as manifests and scenario state them.
+
+use std::collections::BTreeMap;
+
+use crate::sim::{Dist, SimDuration, SimTime};
+use crate::units::{Bytes, Millicores, Usd};
+
+/// Label keys and values in key order.
+pub type Labels = BTreeMap<String, String>;
+
+/// A group of equal nodes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeGroupSpec {
+    /// Name of the group.
+    pub name: String,
+    /// Nodes at the start.
+    pub count: u32,
+    /// CPU of a node.
+    pub cpu: Millicores,
+    /// Memory of a node.
+    pub memory: Bytes,
+    /// CPU left for pods.
+    pub allocatable_cpu: Millicores,
+    /// Memory left for pods.
+    pub allocatable_memory: Bytes,
+    /// Pods that fit at most.
+    pub max_pods: u32,
+    /// CPU requests of DaemonSet pods on each node.
+    pub daemonset_cpu: Millicores,
+    /// Memory requests of DaemonSet pods on each node.
+    pub daemonset_memory: Bytes,
+    /// Zone label; nodes of a group without one share the empty zone.
+    pub zone: String,
+    /// Further node labels.
+    pub labels: Labels,
+    /// Instance type as billed, if from a price table.
+    pub instance_type: Option<String>,
+    /// Price of a node per hour.
+    pub price_per_hour: Usd,
+    /// Whether the nodes are spot nodes.
+    pub spot: bool,
+}
+
+/// A workload: something that owns pods.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkloadSpec {
+    /// Kind with what only that kind has.
+    pub kind: WorkloadKind,
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `spec.replicas` (a Job: unused).
+    pub replicas: i32,
+    /// `spec.selector.matchLabels`.
+    pub selector: Labels,
+    /// `spec.template`.
+    pub template: PodTemplate,
+    /// How long its pods take to start and stop.
+    pub startup: StartupSpec,
+    /// When the object is created; those of time 0 are there, with ready pods, at the start.
+    pub created_at: SimTime,
+    /// When the object is deleted, if ever.
+    pub deleted_at: Option<SimTime>,
+}
+
+/// The kinds of workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkloadKind {
+    /// `apps/v1` Deployment.
+    Deployment,
+    /// `apps/v1` ReplicaSet without an owner.
+    ReplicaSet,
+    /// `apps/v1` StatefulSet.
+    StatefulSet {
+        /// `podManagementPolicy: Parallel` instead of OrderedReady.
+        parallel: bool,
+    },
+    /// `batch/v1` Job.
+    Job {
+        /// `spec.parallelism`.
+        parallelism: i32,
+        /// `spec.completions`.
+        completions: Option<i32>,
+        /// `spec.backoffLimit`.
+        backoff_limit: i32,
+        /// `spec.activeDeadlineSeconds`.
+        active_deadline: Option<SimDuration>,
+    },
+}
+
+impl WorkloadKind {
+    /// The kind's name as in manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::StatefulSet { .. } => "StatefulSet",
+            Self::Job { .. } => "Job",
+        }
+    }
+}
+
+/// A pod template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodTemplate {
+    /// `metadata.labels`.
+    pub labels: Labels,
+    /// `metadata.annotations`.
+    pub annotations: Labels,
+    /// `spec.containers`.
+    pub containers: Vec<ContainerSpec>,
+    /// `spec.initContainers`, restartable ones (sidecars) included.
+    pub init_containers: Vec<ContainerSpec>,
+    /// `spec.resources.requests.cpu` of the pod.
+    pub pod_cpu_request: Option<Millicores>,
+    /// `spec.resources.requests.memory` of the pod.
+    pub pod_memory_request: Option<Bytes>,
+    /// Priority from the PriorityClass.
+    pub priority: i32,
+    /// `spec.terminationGracePeriodSeconds`.
+    pub termination_grace: SimDuration,
+    /// `controller.kubernetes.io/pod-deletion-cost`.
+    pub deletion_cost: i32,
+    /// `spec.nodeSelector`.
+    pub node_selector: Labels,
+}
+
+/// A container of a pod template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContainerSpec {
+    /// Name.
+    pub name: String,
+    /// Image.
+    pub image: String,
+    /// `resources.requests.cpu`, or the limit where only that is given.
+    pub cpu_request: Option<Millicores>,
+    /// `resources.limits.cpu`.
+    pub cpu_limit: Option<Millicores>,
+    /// `resources.requests.memory`, or the limit where only that is given.
+    pub memory_request: Option<Bytes>,
+    /// `resources.limits.memory`.
+    pub memory_limit: Option<Bytes>,
+    /// Readiness probe, if any.
+    pub readiness_probe: Option<ProbeSpec>,
+    /// For init containers: `restartPolicy: Always`, a sidecar.
+    pub restartable: bool,
+    /// Length of the preStop hook.
+    pub pre_stop: SimDuration,
+    /// `command` and `args` joined by spaces; load Jobs are read from it.
+    pub command: String,
+    /// CPU that a container which serves nothing uses (sidecars).
+    pub idle_cpu: Millicores,
+    /// Memory that a container which serves nothing holds (sidecars).
+    pub idle_memory: Bytes,
+}
+
+/// A probe's timing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbeSpec {
+    /// `initialDelaySeconds`.
+    pub initial_delay: SimDuration,
+    /// `periodSeconds`.
+    pub period: SimDuration,
+    /// `successThreshold`.
+    pub success_threshold: u32,
+    /// `failureThreshold`.
+    pub failure_threshold: u32,
+}
+
+/// How long pods of a workload take to come and go; all in seconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartupSpec {
+    /// Pulling the image, on a node that does not have it yet.
+    pub image_pull: Dist,
+    /// From scheduled (image present) to the container running.
+    pub container_start: Dist,
+    /// From the container running to the application answering its readiness probe.
+    pub ready: Dist,
+    /// From SIGTERM to exit once the last request is done.
+    pub shutdown: Dist,
+    /// CPU burnt while starting (until the application answers), in cores.
+    pub startup_cpu: f64,
+}
+
+/// A PodDisruptionBudget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PdbSpec {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `spec.selector.matchLabels`.
+    pub selector: Labels,
+    /// `spec.minAvailable`.
+    pub min_available: Option<IntOrPercent>,
+    /// `spec.maxUnavailable`.
+    pub max_unavailable: Option<IntOrPercent>,
+    /// `spec.unhealthyPodEvictionPolicy: AlwaysAllow`.
+    pub always_allow_unhealthy: bool,
+}
+
+/// A whole number or a percentage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntOrPercent {
+    /// A number.
+    Int(i32),
+    /// A percentage.
+    Percent(i32),
+}
+
+/// Speeds and limits of the control plane and the kubelets; every default is upstream's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClusterConfig {
+    /// One API call.
+    pub api_latency: SimDuration,
+    /// From a write of the scale to the ReplicaSet controller's sync.
+    pub controller_sync_delay: SimDuration,
+    /// `--kube-api-qps` of a controller's own client in kube-controller-manager.
+    pub controller_qps: f64,
+    /// `--kube-api-burst` of a controller's own client in kube-controller-manager.
+    pub controller_burst: u32,
+    /// Scheduling one pod.
+    pub scheduler_time_per_pod: SimDuration,
+    /// The scheduler client's QPS.
+    pub scheduler_qps: f64,
+    /// The scheduler client's burst.
+    pub scheduler_burst: u32,
+    /// NodeResourcesBalancedAllocation scores as since 1.36; as before it if false.
+    pub balanced_allocation_v136: bool,
+    /// From Ready (or deleted) to the change reaching kube-proxy, in seconds.
+    pub endpoints_delay: Dist,
+    /// Period of the kubelet's pod life cycle event generator.
+    pub pleg_relist: SimDuration,
+    /// From the last container's exit to the pod object's disappearance, in seconds.
+    pub pod_removal: Dist,
+    /// How requests become weights of the CPU scheduler.
+    pub cpu_weight_model: CpuWeightModel,
+    /// First delay of the crash-loop back-off.
+    pub crash_loop_initial: SimDuration,
+    /// Longest delay of the crash-loop back-off.
+    pub crash_loop_max: SimDuration,
+}
+
+impl Default for ClusterConfig {
+    fn default() -> Self {
+        Self {
+            api_latency: SimDuration::from_millis(20),
+            controller_sync_delay: SimDuration::from_millis(100),
+            controller_qps: 20.0,
+            controller_burst: 30,
+            scheduler_time_per_pod: SimDuration::from_millis(10),
+            scheduler_qps: 50.0,
+            scheduler_burst: 100,
+            balanced_allocation_v136: true,
+            endpoints_delay: Dist::Uniform {
+                low: 0.1,
+                high: 1.1,
+            },
+            pleg_relist: SimDuration::from_secs(1),
+            pod_removal: Dist::Uniform {
+                low: 0.1,
+                high: 1.0,
+            },
+            cpu_weight_model: CpuWeightModel::default(),
+            crash_loop_initial: SimDuration::from_secs(10),
+            crash_loop_max: SimDuration::from_secs(300),
+        }
+    }
+}
+
+/// How CPU requests become weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CpuWeightModel {
+    /// cgroup v1: shares, proportional to requests.
+    Shares,
+    /// cgroup v2 with the old linear mapping.
+    V2Old,
+    /// cgroup v2 with the quadratic mapping of current runtimes.
+    #[default]
+    V2New,
+}
