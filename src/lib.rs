@@ -24,5 +24,7 @@ pub mod cluster;
 pub mod conformance;
 pub mod load;
 pub mod metrics;
+pub mod record;
 pub mod sim;
 pub mod workload;
+pub mod world;

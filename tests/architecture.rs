@@ -8,12 +8,19 @@ use std::path::{Path, PathBuf};
 fn allowed() -> BTreeMap<String, BTreeSet<String>> {
     let text = fs::read_to_string("ARCHITECTURE.md").expect("ARCHITECTURE.md stands at the root");
     let names = |cell: &str| -> BTreeSet<String> {
-        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        cell.split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect()
     };
     let mut table = BTreeMap::new();
     for line in text.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let module = names(cells[1]).into_iter().next().expect("a row begins with its module");
+        let module = names(cells[1])
+            .into_iter()
+            .next()
+            .expect("a row begins with its module");
         let mut uses = names(cells[3]);
         if cells[3] == "all of the above" {
             uses = table.keys().cloned().collect();
@@ -61,7 +68,9 @@ fn used_modules(code: &str) -> BTreeSet<String> {
                 }
             }
         } else {
-            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !c.is_alphanumeric() && c != '_')
+                .unwrap_or(rest.len());
             used.insert(rest[..end].to_owned());
         }
     }
@@ -71,7 +80,10 @@ fn used_modules(code: &str) -> BTreeSet<String> {
 /// The code without comments and without the tests at the file's end.
 fn without_comments_and_tests(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -82,8 +94,14 @@ fn imports_follow_the_table() {
     files.sort();
     let mut wrong = Vec::new();
     for path in files {
-        let relative = path.strip_prefix("src").expect("files were found below src");
-        let module = relative.iter().next().expect("a file has a name").to_string_lossy();
+        let relative = path
+            .strip_prefix("src")
+            .expect("files were found below src");
+        let module = relative
+            .iter()
+            .next()
+            .expect("a file has a name")
+            .to_string_lossy();
         let module = module.trim_end_matches(".rs").to_owned();
         if module == "lib" || module == "main" {
             continue;

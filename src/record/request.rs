@@ -1,0 +1,74 @@
+//! What is told about each request: that it was issued, and how it ended.
+//!
+//! The request engine calls a [`RequestSink`] from its hot path; a recorder implements it.
+//! Nothing is allocated and nothing is looked up by name: services and loads are their
+//! indices in the scenario.
+
+use crate::sim::SimTime;
+
+/// How a request ended, as its client saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Answered with success.
+    Ok,
+    /// Turned away at once because the pod's backlog was full (503).
+    Rejected503,
+    /// The client gave up waiting.
+    Timeout,
+    /// No pod took the connection.
+    Refused,
+    /// The connection broke because the pod ended while the request was in it.
+    Killed,
+    /// The server's own time limit ended it (504).
+    ServerTimeout504,
+}
+
+impl Outcome {
+    /// Every outcome, in the order in which counts of them are kept.
+    pub const ALL: [Self; 6] = [
+        Self::Ok,
+        Self::Rejected503,
+        Self::Timeout,
+        Self::Refused,
+        Self::Killed,
+        Self::ServerTimeout504,
+    ];
+
+    /// Its name in outputs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Rejected503 => "rejected_503",
+            Self::Timeout => "timeout",
+            Self::Refused => "refused",
+            Self::Killed => "killed",
+            Self::ServerTimeout504 => "server_timeout_504",
+        }
+    }
+}
+
+/// Hears of every request. `service` and `load` are indices in the scenario.
+pub trait RequestSink {
+    /// A load sent a request to a service.
+    fn issue(&mut self, service: usize, load: usize, now: SimTime);
+
+    /// A request issued at `arrival` ended now.
+    fn answer(
+        &mut self,
+        service: usize,
+        load: usize,
+        arrival: SimTime,
+        now: SimTime,
+        outcome: Outcome,
+    );
+}
+
+/// A sink that hears nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoRequests;
+
+impl RequestSink for NoRequests {
+    fn issue(&mut self, _: usize, _: usize, _: SimTime) {}
+
+    fn answer(&mut self, _: usize, _: usize, _: SimTime, _: SimTime, _: Outcome) {}
+}

@@ -1,0 +1,47 @@
+//! The events of the request engine, and what it tells the rest of the world.
+
+use crate::sim::Key;
+
+/// A server: the container of one pod that serves requests.
+pub type ServerId = Key<ServerTag>;
+
+/// Marks the keys of servers.
+#[derive(Debug, Clone, Copy)]
+pub enum ServerTag {}
+
+/// A node's CPU, shared by the servers on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeCpuId(pub(super) u32);
+
+/// Something is due in the request engine. Scheduled and handled by it alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrafficEvent {
+    /// The next change in a server: a request's CPU work or wait ends, a time limit passes,
+    /// or growing memory meets its limit. By slot; cancelled when the server goes.
+    Server(u32),
+    /// The next thing a load does: an arrival, or a client's turn. By load.
+    Load(u32),
+    /// The oldest outstanding request of a load may have waited too long. By load.
+    ClientTimeout(u32),
+    /// A load begins. By load.
+    Start(u32),
+    /// A load is stopped from outside. By load.
+    Stop(u32),
+    /// The declared usage of a service changes. By service.
+    Usage(u32),
+}
+
+const _: () = assert!(size_of::<TrafficEvent>() <= 8);
+
+/// What happened in the request engine that concerns others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// The server's memory reached its limit: the kernel kills it. Told once; the server
+    /// goes on until `Traffic::kill`.
+    OutOfMemory(ServerId),
+    /// A terminating server has answered everything that was in it.
+    Drained(ServerId),
+    /// A load has ended by itself (all its requests are done, or its duration passed), or
+    /// was stopped and has nothing in flight any more. The index is the scenario's.
+    LoadFinished(usize),
+}
