@@ -20,6 +20,7 @@
 pub mod units;
 
 pub mod autoscaler;
+pub mod cli;
 pub mod cluster;
 pub mod conformance;
 pub mod load;

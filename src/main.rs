@@ -1,2 +1,5 @@
-//! The `nlsim` binary: parses the command line and hands over to [`nlsim::cli`].
-fn main() {}
+//! The `nlsim` binary.
+
+fn main() -> std::process::ExitCode {
+    nlsim::cli::main()
+}

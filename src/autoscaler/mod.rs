@@ -2,3 +2,5 @@
 //!
 //! They know nothing of the event loop, the cluster or each other; `world` fills their
 //! observations and carries out their decisions.
+
+pub mod hpa;

@@ -6,6 +6,8 @@
 //! document for the tables. The kind is named as the file's stem (`rs_scale_down_ranking`)
 //! or, for the controllers, as the controller (`hpa`, `vpa-recommender`).
 
+mod hpa;
+
 use std::fmt;
 
 /// One step in which the answer differs from the recording.
@@ -73,7 +75,7 @@ impl fmt::Display for Report {
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// No such kind of recording.
-    #[error("unknown kind \"{given}\"; the kinds are: {}", KINDS.join(", "))]
+    #[error("unknown kind \"{given}\"; the kinds are: {}", kinds().collect::<Vec<_>>().join(", "))]
     UnknownKind {
         /// What was asked for.
         given: String,
@@ -88,12 +90,25 @@ pub enum ReplayError {
     },
 }
 
-/// Every kind that [`replay`] knows.
-pub const KINDS: &[&str] = &[];
+/// A replay of one recording's text.
+type Replay = fn(&str) -> Result<Report, ReplayError>;
+
+/// Every kind of recording, by name.
+const REPLAYS: &[(&str, Replay)] = &[("hpa", hpa::replay)];
+
+/// The names of all kinds.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    REPLAYS.iter().map(|(kind, _)| *kind)
+}
 
 /// Replays one recording.
-pub fn replay(kind: &str, _text: &str) -> Result<Report, ReplayError> {
-    Err(ReplayError::UnknownKind {
+pub fn replay(kind: &str, text: &str) -> Result<Report, ReplayError> {
+    let unknown = || ReplayError::UnknownKind {
         given: kind.to_owned(),
-    })
+    };
+    let (_, replay) = REPLAYS
+        .iter()
+        .find(|(name, _)| *name == kind)
+        .ok_or_else(unknown)?;
+    replay(text)
 }

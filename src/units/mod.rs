@@ -7,7 +7,9 @@
 mod cpu;
 mod memory;
 mod money;
+mod quantity;
 
 pub use cpu::{CpuTime, Millicores, Nanocores};
 pub use memory::Bytes;
 pub use money::Usd;
+pub use quantity::{Quantity, QuantityError, QuantityFormat};

@@ -1,0 +1,132 @@
+//! What a reconcile did, and how the number came about.
+
+use std::borrow::Cow;
+
+use super::spec::Resource;
+
+/// Severity of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventType {
+    /// All is well.
+    Normal,
+    /// Something is wrong.
+    Warning,
+}
+
+/// A Kubernetes event on the HPA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Severity.
+    pub kind: EventType,
+    /// The reason, one word.
+    pub reason: &'static str,
+    /// The sentence.
+    pub message: String,
+}
+
+/// An entry of `status.currentMetrics`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CurrentMetric {
+    /// The metric failed.
+    Empty,
+    /// Usage of all containers.
+    Resource {
+        /// Which resource.
+        resource: Resource,
+        /// Percent of the request, for utilization targets.
+        utilization: Option<i32>,
+        /// Average in thousandths.
+        average: i64,
+    },
+    /// Usage of one container.
+    ContainerResource {
+        /// Which resource.
+        resource: Resource,
+        /// Which container.
+        container: String,
+        /// Percent of the request, for utilization targets.
+        utilization: Option<i32>,
+        /// Average in thousandths.
+        average: i64,
+    },
+    /// A Pods metric.
+    Pods {
+        /// Name.
+        name: String,
+        /// Average in thousandths.
+        average: i64,
+    },
+    /// An Object metric.
+    Object {
+        /// Name.
+        name: String,
+        /// Value in thousandths, for value targets.
+        value: Option<i64>,
+        /// Average in thousandths, for average targets.
+        average: Option<i64>,
+    },
+    /// An External metric.
+    External {
+        /// Name.
+        name: String,
+        /// Value in thousandths, for value targets.
+        value: Option<i64>,
+        /// Average in thousandths, for average targets.
+        average: Option<i64>,
+    },
+}
+
+/// One metric's part in a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricDecision {
+    /// The number it proposes, or why it proposes none.
+    pub proposal: Result<i32, String>,
+    /// Its name in messages; empty if it failed.
+    pub name: Cow<'static, str>,
+}
+
+/// The number before and after each correction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Steps {
+    /// The scale's `spec.replicas`.
+    pub current: i32,
+    /// The largest proposal, if metrics were evaluated.
+    pub raw: Option<i32>,
+    /// After the stabilization windows.
+    pub stabilized: Option<i32>,
+    /// After rate limits, minimum and maximum.
+    pub limited: Option<i32>,
+    /// What the HPA wants in the end.
+    pub desired: i32,
+}
+
+/// What a reconcile did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decision {
+    /// Replicas written to the scale.
+    pub write: Option<i32>,
+    /// Events in order.
+    pub events: Vec<Event>,
+    /// Each metric's part, in the order of the spec.
+    pub metrics: Vec<MetricDecision>,
+    /// The winning metric's name.
+    pub metric_name: Option<Cow<'static, str>>,
+    /// The number before and after each correction.
+    pub steps: Steps,
+    /// Why the number changed, as the event says it.
+    pub reason: String,
+    /// The error that the reconcile returns.
+    pub error: Option<String>,
+    /// Whether the status changed, so that it is written.
+    pub status_changed: bool,
+}
+
+impl Decision {
+    pub(super) fn warn(&mut self, reason: &'static str, message: &str) {
+        self.events.push(Event {
+            kind: EventType::Warning,
+            reason,
+            message: message.to_owned(),
+        });
+    }
+}

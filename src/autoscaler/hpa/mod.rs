@@ -1,0 +1,36 @@
+//! The HorizontalPodAutoscaler controller of Kubernetes 1.36, decision for decision.
+//!
+//! A [`Controller`] holds one HPA's spec, status and memory. [`Controller::reconcile`] takes
+//! an [`Observation`] and the clock and returns a [`Decision`]: what to write, what to
+//! report, and how the number came about. It follows `pkg/controller/podautoscaler`
+//! (`horizontal.go`, `replica_calculator.go`) in the order of operations, in integer and
+//! float arithmetic, and in every message.
+
+mod arithmetic;
+mod behavior;
+mod conditions;
+mod config;
+mod decision;
+mod metric;
+mod observation;
+mod pods;
+mod reconcile;
+mod replica_calculator;
+mod selector;
+mod spec;
+mod stabilization;
+mod tolerance;
+
+pub use conditions::{Condition, ConditionStatus, ConditionType};
+pub use config::{Config, KubernetesVersion};
+pub use decision::{CurrentMetric, Decision, Event, EventType, MetricDecision, Steps};
+pub use observation::{
+    ContainerRequest, ContainerUsage, MetricsError, Observation, Phase, Pod, PodRequests, PodUsage,
+    PodValue, ReadyCondition, ReadyStatus, Scale,
+};
+pub use reconcile::{Controller, Status};
+pub use spec::{
+    Behavior, BehaviorInput, HpaSpec, HpaSpecInput, MetricSpec, ObjectReference, Policy,
+    PolicyType, Resource, ResourceTarget, ScalingRules, ScalingRulesInput, SelectPolicy,
+    SpecProblem, ValueTarget,
+};

@@ -1,0 +1,110 @@
+//! Past recommendations and the windows over them (`stabilizeRecommendation`,
+//! `stabilizeRecommendationWithBehaviors`).
+
+use crate::sim::{SimDuration, SimTime};
+
+/// Past recommendations in slot order; outdated slots are reused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Recommendations(Vec<(SimTime, i32)>);
+
+impl Recommendations {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn record(&mut self, now: SimTime, replicas: i32) {
+        self.0.push((now, replicas));
+    }
+
+    /// The slots as they stand: time and replicas.
+    pub(super) fn slots(&self) -> &[(SimTime, i32)] {
+        &self.0
+    }
+
+    fn put(&mut self, old_slot: Option<usize>, now: SimTime, replicas: i32) {
+        match old_slot {
+            Some(slot) => self.0[slot] = (now, replicas),
+            None => self.0.push((now, replicas)),
+        }
+    }
+
+    /// Without `behavior`: the highest recommendation of the window. One exactly on the
+    /// edge still counts.
+    pub(super) fn stabilize(&mut self, now: SimTime, window: SimDuration, raw: i32) -> i32 {
+        let cutoff = now - window;
+        let (mut highest, mut old_slot) = (raw, None);
+        for (slot, &(time, replicas)) in self.0.iter().enumerate() {
+            if time < cutoff {
+                old_slot = Some(slot);
+            } else {
+                highest = highest.max(replicas);
+            }
+        }
+        self.put(old_slot, now, raw);
+        highest
+    }
+
+    /// With `behavior`: not above the highest of the down window, not below the lowest of
+    /// the up window, otherwise as it is. One exactly on the edge is out.
+    pub(super) fn stabilize_both(
+        &mut self,
+        now: SimTime,
+        up_window: SimDuration,
+        down_window: SimDuration,
+        current: i32,
+        raw: i32,
+    ) -> i32 {
+        let (up_cutoff, down_cutoff) = (now - up_window, now - down_window);
+        let (mut up, mut down, mut old_slot) = (raw, raw, None);
+        for (slot, &(time, replicas)) in self.0.iter().enumerate() {
+            if time > up_cutoff {
+                up = up.min(replicas);
+            }
+            if time > down_cutoff {
+                down = down.max(replicas);
+            }
+            if time < up_cutoff && time < down_cutoff {
+                old_slot = Some(slot);
+            }
+        }
+        self.put(old_slot, now, raw);
+        // `clamp` would panic where up > down; upstream raises first, then lowers.
+        let raised = current.max(up);
+        raised.min(down)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: SimDuration = SimDuration::from_secs(300);
+
+    #[test]
+    fn without_behavior_the_highest_of_the_window_wins_edge_included() {
+        let mut past = Recommendations::default();
+        past.record(SimTime::ZERO, 9);
+        assert_eq!(past.stabilize(SimTime::from_secs(300), WINDOW, 3), 9);
+        assert_eq!(past.stabilize(SimTime::from_secs(301), WINDOW, 3), 3);
+    }
+
+    #[test]
+    fn with_behavior_a_recommendation_on_the_edge_is_out() {
+        let mut past = Recommendations::default();
+        past.record(SimTime::ZERO, 9);
+        let at = |past: &mut Recommendations, seconds| {
+            past.stabilize_both(SimTime::from_secs(seconds), SimDuration::ZERO, WINDOW, 9, 3)
+        };
+        assert_eq!(at(&mut past, 299), 9);
+        assert_eq!(at(&mut past, 300), 3);
+    }
+
+    #[test]
+    fn an_old_slot_is_reused() {
+        let mut past = Recommendations::default();
+        for seconds in 0..1000 {
+            past.stabilize(SimTime::from_secs(seconds * 15), WINDOW, 1);
+        }
+        assert!(past.slots().len() <= 22, "{}", past.slots().len());
+    }
+}

@@ -1,0 +1,34 @@
+//! The command line: thin faces over the library, one file per subcommand.
+//!
+//! This is the only module that prints, reads files and looks at the environment.
+
+mod conformance;
+mod exit;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// Simulate Kubernetes autoscaling with your own manifests and load
+#[derive(Debug, Parser)]
+#[command(name = "nlsim", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Conformance(conformance::Args),
+}
+
+/// Parses the command line, runs the subcommand and returns the process's exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Conformance(args) => conformance::run(&args),
+    };
+    exit::report(result)
+}

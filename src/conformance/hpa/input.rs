@@ -1,0 +1,573 @@
+//! The recording's inputs: JSON shapes, and the pod table that carries over between steps.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::Error;
+use serde_json::Value;
+
+use crate::autoscaler::hpa::{
+    BehaviorInput, Config, ContainerRequest, ContainerUsage, HpaSpec, HpaSpecInput,
+    KubernetesVersion, MetricSpec, ObjectReference, Observation, Phase, Pod, PodRequests, PodUsage,
+    PodValue, Policy, PolicyType, ReadyCondition, ReadyStatus, Resource, ResourceTarget, Scale,
+    ScalingRulesInput, SelectPolicy, ValueTarget,
+};
+use crate::sim::{SimDuration, SimTime};
+use crate::units::Quantity;
+
+type Result<T> = std::result::Result<T, serde_json::Error>;
+
+#[derive(Deserialize)]
+pub(super) struct Case {
+    pub(super) id: String,
+    pub(super) cfg: Cfg,
+    pub(super) hpa: HpaJson,
+    templates: BTreeMap<String, Vec<Vec<Value>>>,
+    pub(super) steps: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Cfg {
+    tolerance: String,
+    cpu_initialization_period_seconds: i64,
+    initial_readiness_delay_seconds: i64,
+    downscale_stabilization_window_seconds: i64,
+    scale_to_zero: bool,
+    configurable_tolerance: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HpaJson {
+    min_replicas: Option<i32>,
+    max_replicas: i32,
+    #[serde(default)]
+    metrics: Vec<MetricJson>,
+    behavior: Option<BehaviorJson>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MetricJson {
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    container: Option<String>,
+    selector: Option<BTreeMap<String, String>>,
+    object_kind: Option<String>,
+    object_name: Option<String>,
+    average_utilization: Option<i32>,
+    average_value_milli: Option<Value>,
+    value_milli: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BehaviorJson {
+    scale_up: Option<RulesJson>,
+    scale_down: Option<RulesJson>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RulesJson {
+    stabilization_window_seconds: Option<i32>,
+    select_policy: Option<String>,
+    policies: Option<Vec<(String, i32, i32)>>,
+    tolerance: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Step {
+    pub(super) t: i64,
+    pub(super) hpa: Option<HpaJson>,
+    pub(super) sc: (i32, i32),
+    sc_err: Option<String>,
+    pub(super) up_err: Option<String>,
+    sel: Option<String>,
+    #[serde(default)]
+    put: Vec<PodJson>,
+    #[serde(default)]
+    del: Vec<String>,
+    #[serde(default)]
+    pub(super) res: Value,
+    #[serde(default)]
+    pm: BTreeMap<String, Value>,
+    #[serde(default)]
+    om: BTreeMap<String, Value>,
+    #[serde(default)]
+    em: BTreeMap<String, Value>,
+    pub(super) o: super::compare::Output,
+}
+
+#[derive(Deserialize, Clone)]
+struct PodJson {
+    n: String,
+    c: String,
+    ph: Option<String>,
+    #[serde(default)]
+    del: i32,
+    st: Option<i64>,
+    rd: Option<(String, i64)>,
+}
+
+/// An instant of the recording; it counts milliseconds.
+pub(super) fn time(millis: i64) -> SimTime {
+    SimTime::from_millis(millis)
+}
+
+/// A number counted in `unit` thousandths, or a quantity's text.
+fn milli(value: &Value, unit: i64) -> Result<i64> {
+    match value {
+        Value::String(text) => text
+            .parse::<Quantity>()
+            .map(Quantity::milli_value)
+            .map_err(Error::custom),
+        _ => value
+            .as_i64()
+            .map(|number| number.wrapping_mul(unit))
+            .ok_or_else(|| Error::custom(format!("{value} is not an integer"))),
+    }
+}
+
+fn resource(name: &str) -> Result<Resource> {
+    match name {
+        "cpu" => Ok(Resource::Cpu),
+        "memory" => Ok(Resource::Memory),
+        _ => Err(Error::custom(format!("unknown resource {name}"))),
+    }
+}
+
+impl Cfg {
+    pub(super) fn to_config(&self) -> Result<Config> {
+        Ok(Config {
+            sync_period: SimDuration::from_secs(15),
+            tolerance: self.tolerance.parse().map_err(Error::custom)?,
+            downscale_stabilization: SimDuration::from_secs(
+                self.downscale_stabilization_window_seconds,
+            ),
+            cpu_initialization_period: SimDuration::from_secs(
+                self.cpu_initialization_period_seconds,
+            ),
+            initial_readiness_delay: SimDuration::from_secs(self.initial_readiness_delay_seconds),
+            scale_to_zero: self.scale_to_zero,
+            configurable_tolerance: self.configurable_tolerance,
+            version: KubernetesVersion::default(),
+        })
+    }
+}
+
+impl HpaJson {
+    pub(super) fn to_spec(&self) -> Result<HpaSpec> {
+        let behavior = match &self.behavior {
+            None => None,
+            Some(behavior) => Some(BehaviorInput {
+                scale_up: behavior
+                    .scale_up
+                    .as_ref()
+                    .map(RulesJson::to_rules)
+                    .transpose()?,
+                scale_down: behavior
+                    .scale_down
+                    .as_ref()
+                    .map(RulesJson::to_rules)
+                    .transpose()?,
+            }),
+        };
+        let metrics = self
+            .metrics
+            .iter()
+            .map(MetricJson::to_metric)
+            .collect::<Result<_>>()?;
+        Ok(HpaSpecInput {
+            min_replicas: self.min_replicas,
+            max_replicas: self.max_replicas,
+            metrics,
+            behavior,
+        }
+        .defaulted())
+    }
+}
+
+impl RulesJson {
+    fn to_rules(&self) -> Result<ScalingRulesInput> {
+        let select_policy = match self.select_policy.as_deref() {
+            None => None,
+            Some("Max") => Some(SelectPolicy::Max),
+            Some("Min") => Some(SelectPolicy::Min),
+            Some("Disabled") => Some(SelectPolicy::Disabled),
+            Some(other) => return Err(Error::custom(format!("unknown selectPolicy {other}"))),
+        };
+        let policies = self.policies.as_ref().map(|policies| {
+            let policy = |(kind, value, period): &(String, i32, i32)| Policy {
+                kind: if kind == "Pods" {
+                    PolicyType::Pods
+                } else {
+                    PolicyType::Percent
+                },
+                value: *value,
+                period: SimDuration::from_secs(i64::from(*period)),
+            };
+            policies.iter().map(policy).collect()
+        });
+        let tolerance = match &self.tolerance {
+            None => None,
+            Some(text) => Some(text.parse::<Quantity>().map_err(Error::custom)?.as_f64()),
+        };
+        Ok(ScalingRulesInput {
+            stabilization_window: self.stabilization_window_seconds,
+            select_policy,
+            policies,
+            tolerance,
+        })
+    }
+}
+
+impl MetricJson {
+    fn to_metric(&self) -> Result<MetricSpec> {
+        let missing = |what: &str| Error::custom(format!("metric {} has no {what}", self.name));
+        let average = self
+            .average_value_milli
+            .as_ref()
+            .map(|value| milli(value, 1))
+            .transpose()?;
+        let value = self
+            .value_milli
+            .as_ref()
+            .map(|value| milli(value, 1))
+            .transpose()?;
+        let resource_target = || match (self.average_utilization, average) {
+            (Some(percent), _) => Ok(ResourceTarget::Utilization(percent)),
+            (None, Some(average)) => Ok(ResourceTarget::AverageValue(average)),
+            (None, None) => Err(missing("target")),
+        };
+        let value_target = || match (value, average) {
+            (Some(value), _) => Ok(ValueTarget::Value(value)),
+            (None, Some(average)) => Ok(ValueTarget::AverageValue(average)),
+            (None, None) => Err(missing("target")),
+        };
+        let (name, selector) = (self.name.clone(), self.selector.clone());
+        Ok(match self.kind.as_str() {
+            "Resource" => MetricSpec::Resource {
+                resource: resource(&name)?,
+                target: resource_target()?,
+            },
+            "ContainerResource" => MetricSpec::ContainerResource {
+                resource: resource(&name)?,
+                container: self.container.clone().ok_or_else(|| missing("container"))?,
+                target: resource_target()?,
+            },
+            "Pods" => MetricSpec::Pods {
+                name,
+                selector,
+                average_value: average.ok_or_else(|| missing("target"))?,
+            },
+            "Object" => MetricSpec::Object {
+                name,
+                selector,
+                object: ObjectReference {
+                    kind: self
+                        .object_kind
+                        .clone()
+                        .unwrap_or_else(|| "Ingress".to_owned()),
+                    name: self
+                        .object_name
+                        .clone()
+                        .unwrap_or_else(|| "main".to_owned()),
+                },
+                target: value_target()?,
+            },
+            "External" => MetricSpec::External {
+                name,
+                selector,
+                target: value_target()?,
+            },
+            other => return Err(Error::custom(format!("unknown metric type {other}"))),
+        })
+    }
+}
+
+/// A pod of the table, key expanded.
+struct PodEntry {
+    name: String,
+    template: usize,
+    json: PodJson,
+}
+
+/// What carries over between steps: the pod table and the selector.
+pub(super) struct World {
+    templates: BTreeMap<String, usize>,
+    requests: Vec<PodRequests>,
+    pods: BTreeMap<String, Vec<PodEntry>>,
+    selector: String,
+}
+
+/// `web-{a..b}` stands for web-a … web-b.
+fn expand(key: &str) -> Vec<String> {
+    let range = key.find('{').and_then(|open| {
+        let (prefix, rest) = key.split_at(open);
+        let (a, b) = rest
+            .strip_prefix('{')?
+            .strip_suffix('}')?
+            .split_once("..")?;
+        Some((prefix, a.parse::<u32>().ok()?, b.parse::<u32>().ok()?))
+    });
+    match range {
+        Some((prefix, a, b)) => (a..=b).map(|number| format!("{prefix}{number}")).collect(),
+        None => vec![key.to_owned()],
+    }
+}
+
+fn template(rows: &[Vec<Value>]) -> Result<PodRequests> {
+    let mut requests = PodRequests::default();
+    for row in rows {
+        let text = |index: usize| row.get(index).and_then(Value::as_str);
+        let amount = |index: usize, unit: i64| match row.get(index) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => milli(value, unit).map(Some),
+        };
+        let name = text(0)
+            .ok_or_else(|| Error::custom("a container has no name"))?
+            .to_owned();
+        let values = [amount(1, 1)?, amount(2, 1000)?];
+        if name == "@pod" {
+            requests.pod_level = Some(values);
+            continue;
+        }
+        let container = ContainerRequest {
+            name,
+            requests: values,
+        };
+        match text(3) {
+            Some("init") => requests.init_containers.push(container),
+            Some("sidecar") => requests.sidecars.push(container),
+            _ => requests.containers.push(container),
+        }
+    }
+    Ok(requests)
+}
+
+/// Answers of one API for one metric: values with pod names, or an error.
+fn custom_values(
+    answer: Option<&Value>,
+    places: &BTreeMap<&str, usize>,
+) -> Result<std::result::Result<Vec<PodValue>, String>> {
+    let Some(answer) = answer else {
+        return Ok(Err("metric not found".to_owned()));
+    };
+    if let Some(text) = answer.get("err").and_then(Value::as_str) {
+        return Ok(Err(text.to_owned()));
+    }
+    let value = |value: &Value, pod| {
+        Ok(PodValue {
+            pod,
+            value: milli(value, 1)?,
+        })
+    };
+    let rows = match answer.get("v") {
+        Some(Value::Array(rows)) => rows.as_slice(),
+        Some(single) => return Ok(Ok(vec![value(single, None)?])),
+        None => &[],
+    };
+    let mut values = Vec::new();
+    for row in rows {
+        if let Some(pair) = row.as_array() {
+            for name in expand(pair[0].as_str().unwrap_or_default()) {
+                values.push(value(&pair[1], places.get(name.as_str()).copied())?);
+            }
+        } else {
+            values.push(value(row, None)?);
+        }
+    }
+    Ok(Ok(values))
+}
+
+/// A pod's entry while its rows are gathered: name, timestamp, window, containers.
+struct UsageEntry<'a> {
+    pod: Option<usize>,
+    timestamp: SimTime,
+    window: SimDuration,
+    containers: Vec<ContainerUsage<'a>>,
+}
+
+fn usage_entries<'a>(
+    res: &'a Value,
+    places: &BTreeMap<&str, usize>,
+) -> Result<Vec<UsageEntry<'a>>> {
+    let whole = |key: &str| res.get(key).and_then(Value::as_i64);
+    let rows = res
+        .get("u")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    let mut order: BTreeMap<String, usize> = BTreeMap::new();
+    let mut entries: Vec<UsageEntry<'a>> = Vec::new();
+    for row in rows {
+        let cells = row
+            .as_array()
+            .ok_or_else(|| Error::custom("a usage row is not a list"))?;
+        let amount = |index: usize, unit: i64| match cells.get(index) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => milli(value, unit).map(Some),
+        };
+        let number = |index: usize| cells.get(index).and_then(Value::as_i64);
+        let usage = [amount(2, 1)?, amount(3, 1000)?];
+        for name in expand(cells[0].as_str().unwrap_or_default()) {
+            let pod = places.get(name.as_str()).copied();
+            let place = *order.entry(name).or_insert_with(|| {
+                entries.push(UsageEntry {
+                    pod,
+                    timestamp: time(whole("ts").unwrap_or(0)),
+                    window: SimDuration::from_secs(whole("w").unwrap_or(0)),
+                    containers: Vec::new(),
+                });
+                entries.len() - 1
+            });
+            if let Some(millis) = number(4) {
+                entries[place].timestamp = time(millis);
+            }
+            if let Some(seconds) = number(5) {
+                entries[place].window = SimDuration::from_secs(seconds);
+            }
+            if let Some(container) = cells.get(1).and_then(Value::as_str) {
+                entries[place].containers.push(ContainerUsage {
+                    name: container,
+                    usage,
+                });
+            }
+        }
+    }
+    Ok(entries)
+}
+
+impl World {
+    pub(super) fn new(case: &Case) -> Result<Self> {
+        let mut templates = BTreeMap::new();
+        let mut requests = Vec::new();
+        for (name, rows) in &case.templates {
+            templates.insert(name.clone(), requests.len());
+            requests.push(template(rows)?);
+        }
+        Ok(Self {
+            templates,
+            requests,
+            pods: BTreeMap::new(),
+            selector: "app=web".to_owned(),
+        })
+    }
+
+    /// Applies a step's changes to the pod table and the selector.
+    pub(super) fn apply(&mut self, step: &Step) -> Result<()> {
+        if let Some(selector) = &step.sel {
+            self.selector.clone_from(selector);
+        }
+        for key in &step.del {
+            self.pods.remove(key);
+        }
+        for json in &step.put {
+            let template = *self
+                .templates
+                .get(&json.c)
+                .ok_or_else(|| Error::custom(format!("unknown template {}", json.c)))?;
+            let entry = |name| PodEntry {
+                name,
+                template,
+                json: json.clone(),
+            };
+            self.pods.insert(
+                json.n.clone(),
+                expand(&json.n).into_iter().map(entry).collect(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Builds the observation of a step and hands it to `reconcile`.
+    pub(super) fn observe<R>(
+        &self,
+        step: &Step,
+        spec: &HpaSpec,
+        reconcile: impl FnOnce(&Observation<'_>) -> R,
+    ) -> Result<R> {
+        let mut entries: Vec<&PodEntry> = self.pods.values().flatten().collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let pods: Vec<Pod<'_>> = entries.iter().map(|entry| self.pod(entry)).collect();
+        let places: BTreeMap<&str, usize> = entries
+            .iter()
+            .enumerate()
+            .map(|(place, entry)| (entry.name.as_str(), place))
+            .collect();
+        let usage = usage_entries(&step.res, &places)?;
+        let usage: Vec<PodUsage<'_>> = usage
+            .iter()
+            .map(|entry| PodUsage {
+                pod: entry.pod,
+                timestamp: entry.timestamp,
+                window: entry.window,
+                containers: &entry.containers,
+            })
+            .collect();
+        let mut custom = Vec::new();
+        for metric in &spec.metrics {
+            let (answers, name) = match metric {
+                MetricSpec::Pods { name, .. } => (&step.pm, name),
+                MetricSpec::Object { name, .. } => (&step.om, name),
+                MetricSpec::External { name, .. } => (&step.em, name),
+                _ => {
+                    custom.push(Ok(Vec::new()));
+                    continue;
+                }
+            };
+            custom.push(custom_values(answers.get(name), &places)?);
+        }
+        let custom: Vec<std::result::Result<&[PodValue], &str>> = custom
+            .iter()
+            .map(|answer| answer.as_deref().map_err(String::as_str))
+            .collect();
+        let (spec_replicas, status_replicas) = step.sc;
+        let observation = Observation {
+            reference: "Deployment/default/web",
+            scale: match &step.sc_err {
+                Some(text) => Err(text),
+                None => Ok(Scale {
+                    spec_replicas,
+                    status_replicas,
+                    selector: &self.selector,
+                }),
+            },
+            pods: &pods,
+            resource_metrics: match step.res.get("err").and_then(Value::as_str) {
+                Some(text) => Err(text),
+                None => Ok(&usage),
+            },
+            custom_metrics: &custom,
+        };
+        Ok(reconcile(&observation))
+    }
+
+    fn pod<'a>(&'a self, entry: &'a PodEntry) -> Pod<'a> {
+        let json = &entry.json;
+        Pod {
+            name: &entry.name,
+            phase: match json.ph.as_deref() {
+                Some("P") => Phase::Pending,
+                Some("F") => Phase::Failed,
+                Some("S") => Phase::Succeeded,
+                Some("U") => Phase::Unknown,
+                _ => Phase::Running,
+            },
+            deleting: json.del != 0,
+            start_time: json.st.map(time),
+            ready: json.rd.as_ref().map(|(status, since)| ReadyCondition {
+                status: match status.as_str() {
+                    "T" => ReadyStatus::True,
+                    "F" => ReadyStatus::False,
+                    _ => ReadyStatus::Unknown,
+                },
+                last_transition: time(*since),
+            }),
+            requests: &self.requests[entry.template],
+        }
+    }
+}
