@@ -321,14 +321,21 @@ fn external_metric(
             "no metrics returned from external metrics API",
         )));
     }
-    let usage = sum_capped(values, context.config.version.0 >= 34);
+    let capped = context.config.version.0 >= 34;
     let (replicas, value, average) = match target {
-        ValueTarget::Value(target) => (
-            by_value(context, usage, target).map_err(fail)?,
-            Some(usage),
-            None,
-        ),
+        ValueTarget::Value(target) => {
+            let usage = sum_capped(values, capped);
+            (
+                by_value(context, usage, target).map_err(fail)?,
+                Some(usage),
+                None,
+            )
+        }
+        ValueTarget::AverageValue(_) if capped && sum_turns_negative(values) => {
+            (i32::MAX, None, Some(i64::MAX))
+        }
         ValueTarget::AverageValue(target) => {
+            let usage = sum_capped(values, false);
             let (replicas, average) = by_average(context, usage, target, status_replicas, true);
             (replicas, None, Some(average))
         }
