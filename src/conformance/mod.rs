@@ -7,6 +7,8 @@
 //! or, for the controllers, as the controller (`hpa`, `vpa-recommender`).
 
 mod hpa;
+mod metrics_server_pod_metrics;
+mod table;
 
 use std::fmt;
 
@@ -94,7 +96,13 @@ pub enum ReplayError {
 type Replay = fn(&str) -> Result<Report, ReplayError>;
 
 /// Every kind of recording, by name.
-const REPLAYS: &[(&str, Replay)] = &[("hpa", hpa::replay)];
+const REPLAYS: &[(&str, Replay)] = &[
+    ("hpa", hpa::replay),
+    (
+        "metrics_server_pod_metrics",
+        metrics_server_pod_metrics::replay,
+    ),
+];
 
 /// The names of all kinds.
 pub fn kinds() -> impl Iterator<Item = &'static str> {

@@ -148,6 +148,11 @@ impl<T> Arena<T> {
         })
     }
 
+    /// All live values, to change, in slot order.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
+    }
+
     /// How many values are live.
     pub fn len(&self) -> usize {
         self.slots.len() - self.free.len()

@@ -1,0 +1,318 @@
+//! The way of a measurement: container → kubelet → metrics-server → API.
+
+use super::kubelet::{Samples, jittered};
+use super::server::{FreshRule, PodMetrics, PodStore, Point};
+use super::spec::PipelineConfig;
+use crate::sim::{Arena, EventQueue, Key, SimDuration, SimTime, Stream, Streams};
+use crate::units::{Bytes, CpuTime};
+
+/// A container that is measured.
+pub type ContainerId = Key<Container>;
+/// A pod that metrics-server scrapes.
+pub type MetricsPodId = Key<TrackedPod>;
+
+/// Usage at an instant, however it comes about.
+pub trait UsageSource {
+    /// CPU consumed since `tracked` was first measured from, and the working set now.
+    fn usage(&mut self, tracked: Tracked, now: SimTime) -> (CpuTime, Bytes);
+}
+
+/// Which container is meant, in the words of the pipeline's owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tracked {
+    /// The owner's number for the pod.
+    pub pod: u64,
+    /// Which container of the pod.
+    pub container: u16,
+}
+
+/// What happens in the pipeline.
+#[derive(Debug, Clone, Copy)]
+pub enum MetricsEvent {
+    /// cAdvisor measures a container.
+    Housekeeping(ContainerId),
+    /// metrics-server begins a scrape.
+    Scrape,
+    /// The slowest node has answered: the scrape's points replace the older ones.
+    Publish {
+        /// When the scrape began.
+        began: SimTime,
+    },
+}
+
+/// A measured container.
+#[derive(Debug, Clone)]
+pub struct Container {
+    tracked: Tracked,
+    pod: MetricsPodId,
+    started: SimTime,
+    /// CPU consumed before the run began.
+    before: CpuTime,
+    samples: Samples,
+}
+
+/// A scraped pod.
+#[derive(Debug, Clone)]
+pub struct TrackedPod {
+    node: usize,
+    containers: Vec<ContainerId>,
+    store: PodStore,
+}
+
+/// The state of all kubelets and of metrics-server.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    config: PipelineConfig,
+    nodes: usize,
+    phase: SimDuration,
+    stream: Stream,
+    containers: Arena<Container>,
+    pods: Arena<TrackedPod>,
+    /// Per node, how long after a scrape's begin it is asked.
+    node_delays: Vec<SimDuration>,
+}
+
+/// How many past scrapes a container that ran before the start went through.
+const PAST_SCRAPES: i64 = 6;
+
+impl Pipeline {
+    /// A pipeline over this many nodes, its phase drawn.
+    pub fn new(config: &PipelineConfig, nodes: usize, streams: &Streams) -> Self {
+        let mut stream = streams.stream("metrics");
+        let phase = SimDuration((config.metric_resolution.0 as f64 * stream.unit()) as i64);
+        Self {
+            config: config.clone(),
+            nodes,
+            phase,
+            stream,
+            containers: Arena::default(),
+            pods: Arena::default(),
+            node_delays: Vec::new(),
+        }
+    }
+
+    /// Schedules the first scrape.
+    pub fn start<E: Copy + From<MetricsEvent>>(&mut self, queue: &mut EventQueue<E>) {
+        queue.schedule(SimTime::ZERO + self.phase, MetricsEvent::Scrape);
+    }
+
+    /// Begins to scrape a pod on a node.
+    pub fn track_pod(&mut self, node: usize) -> MetricsPodId {
+        let pod = TrackedPod {
+            node,
+            containers: Vec::new(),
+            store: PodStore::default(),
+        };
+        self.pods.insert(pod)
+    }
+
+    /// Begins to measure a container that has just started.
+    pub fn track<E: Copy + From<MetricsEvent>>(
+        &mut self,
+        pod: MetricsPodId,
+        tracked: Tracked,
+        now: SimTime,
+        queue: &mut EventQueue<E>,
+    ) -> ContainerId {
+        let samples = Samples::new(&self.config);
+        let id = self.insert(Container {
+            tracked,
+            pod,
+            started: now,
+            before: CpuTime(0),
+            samples,
+        });
+        let delay =
+            SimDuration::from_secs_f64(self.config.first_sample_delay.sample(&mut self.stream));
+        queue.schedule(now + delay, MetricsEvent::Housekeeping(id));
+        id
+    }
+
+    /// Begins to measure a container that has run since before the start, using `cores` and
+    /// `memory` all the time: metrics of it exist at once.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a container's past has that many facts"
+    )]
+    pub fn track_settled<E: Copy + From<MetricsEvent>>(
+        &mut self,
+        pod: MetricsPodId,
+        tracked: Tracked,
+        started: SimTime,
+        cores: f64,
+        memory: Bytes,
+        queue: &mut EventQueue<E>,
+    ) -> ContainerId {
+        let config = self.config.clone();
+        let consumed =
+            |time: SimTime| CpuTime(((time - started).0 as f64 * cores.max(1e-4)) as i64);
+        let gap = |stream: &mut Stream| {
+            jittered(
+                config.housekeeping_interval,
+                config.housekeeping_jitter,
+                stream,
+            )
+        };
+        let depth = config.metric_resolution * PAST_SCRAPES + config.housekeeping_max * 4;
+        let mut time = SimTime::ZERO - depth - gap(&mut self.stream);
+        let mut next = SimTime::ZERO;
+        let mut past = Vec::new();
+        while time < SimTime::ZERO {
+            past.push(Point {
+                start: started,
+                timestamp: time,
+                cpu: consumed(time),
+                memory,
+            });
+            next = time + gap(&mut self.stream);
+            time = next;
+        }
+        let before = consumed(SimTime::ZERO);
+        let mut samples = Samples::new(&config);
+        for point in &past {
+            samples.take(*point, &config, &mut self.stream);
+        }
+        let id = self.insert(Container {
+            tracked,
+            pod,
+            started,
+            before,
+            samples,
+        });
+        self.replay_scrapes(pod, tracked.container, &past);
+        queue.schedule(next.max(SimTime::ZERO), MetricsEvent::Housekeeping(id));
+        id
+    }
+
+    fn insert(&mut self, container: Container) -> ContainerId {
+        let pod = container.pod;
+        let id = self.containers.insert(container);
+        if let Some(pod) = self.pods.get_mut(pod) {
+            pod.containers.push(id);
+        }
+        id
+    }
+
+    /// Runs the scrapes before the start over a container's past samples.
+    fn replay_scrapes(&mut self, pod: MetricsPodId, container: u16, past: &[Point]) {
+        let (resolution, rule) = (self.config.metric_resolution, self.fresh_rule());
+        let Some(pod) = self.pods.get_mut(pod) else {
+            return;
+        };
+        let mut store = PodStore::default();
+        for back in (1..=PAST_SCRAPES).rev() {
+            let tick = SimTime::ZERO + self.phase - resolution * back;
+            let newest = past.iter().rev().find(|point| point.timestamp <= tick);
+            store.store(newest.map(|point| (container, *point)).into_iter(), rule);
+        }
+        pod.store.adopt(store);
+    }
+
+    /// Stops measuring a container; its pod stays.
+    pub fn untrack(&mut self, id: ContainerId) {
+        if let Some(container) = self.containers.remove(id)
+            && let Some(pod) = self.pods.get_mut(container.pod)
+        {
+            pod.containers.retain(|other| *other != id);
+        }
+    }
+
+    /// Forgets a pod and its containers.
+    pub fn untrack_pod(&mut self, id: MetricsPodId) {
+        if let Some(pod) = self.pods.remove(id) {
+            for container in pod.containers {
+                self.containers.remove(container);
+            }
+        }
+    }
+
+    /// Carries out an event.
+    pub fn handle<E: Copy + From<MetricsEvent>>(
+        &mut self,
+        event: MetricsEvent,
+        now: SimTime,
+        queue: &mut EventQueue<E>,
+        usage: &mut impl UsageSource,
+    ) {
+        match event {
+            MetricsEvent::Housekeeping(id) => self.measure(id, now, queue, usage),
+            MetricsEvent::Scrape => {
+                let slowest = self.draw_node_delays();
+                queue.schedule(now + slowest, MetricsEvent::Publish { began: now });
+                queue.schedule(now + self.config.metric_resolution, MetricsEvent::Scrape);
+            }
+            MetricsEvent::Publish { began } => self.publish(began),
+        }
+    }
+
+    fn measure<E: Copy + From<MetricsEvent>>(
+        &mut self,
+        id: ContainerId,
+        now: SimTime,
+        queue: &mut EventQueue<E>,
+        usage: &mut impl UsageSource,
+    ) {
+        let Some(container) = self.containers.get_mut(id) else {
+            return;
+        };
+        let (cpu, memory) = usage.usage(container.tracked, now);
+        let cpu = CpuTime(container.before.0 + cpu.0);
+        let point = Point {
+            start: container.started,
+            timestamp: now,
+            cpu,
+            memory,
+        };
+        let gap = container
+            .samples
+            .take(point, &self.config, &mut self.stream);
+        queue.schedule(now + gap, MetricsEvent::Housekeeping(id));
+    }
+
+    fn draw_node_delays(&mut self) -> SimDuration {
+        let span = (self.config.node_stagger * self.nodes as i64).min(self.config.node_stagger_max);
+        self.node_delays.clear();
+        let mut slowest = SimDuration::ZERO;
+        for _ in 0..self.nodes {
+            let delay = SimDuration((span.0 as f64 * self.stream.unit()) as i64);
+            slowest = slowest.max(delay);
+            self.node_delays.push(delay);
+        }
+        slowest
+    }
+
+    fn fresh_rule(&self) -> FreshRule {
+        FreshRule {
+            resolution: self.config.metric_resolution,
+            min_age: self.config.fresh_min_age,
+        }
+    }
+
+    fn publish(&mut self, began: SimTime) {
+        let rule = self.fresh_rule();
+        for pod in self.pods.values_mut() {
+            let asked = began + self.node_delays.get(pod.node).copied().unwrap_or_default();
+            let containers = &self.containers;
+            let sample = |id: &ContainerId| {
+                let container = containers.get(*id)?;
+                Some((container.tracked.container, container.samples.at(asked)?))
+            };
+            // A container without any CPU or memory drops the whole pod from the scrape.
+            let whole = pod
+                .containers
+                .iter()
+                .filter_map(sample)
+                .all(|(_, point)| point.cpu.0 > 0 && point.memory.0 > 0);
+            let points = pod.containers.iter().filter_map(sample).filter(|_| whole);
+            pod.store.store(points, rule);
+        }
+    }
+
+    /// What the resource metrics API returns for a pod, written into `metrics`; false if it
+    /// lists none.
+    pub fn pod_metrics(&self, pod: MetricsPodId, metrics: &mut PodMetrics) -> bool {
+        self.pods
+            .get(pod)
+            .is_some_and(|pod| pod.store.read(metrics))
+    }
+}
