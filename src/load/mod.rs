@@ -1,3 +1,174 @@
 //! Who sends work, and when: the load tools people know, and declared profiles.
+//!
+//! A [`Source`] is a state machine without an event queue: its owner asks
+//! [`Source::next_due`], calls [`Source::take_due`] then, sends the request of the client it
+//! names, and tells it the answer. Clients wait in one sorted deque, so a load never has more
+//! than one event in the queue however many clients it has.
 
+mod ab;
+mod answer;
+mod hey;
+mod latency;
+mod open;
+pub mod report;
+mod shape;
 pub mod spec;
+mod timers;
+mod wget_job;
+
+use ab::Ab;
+use hey::Hey;
+use open::Open;
+use spec::{Generator, LoadSpec};
+use wget_job::WgetJob;
+
+pub use answer::{Answer, AnswerCounts};
+pub use latency::LatencySummary;
+
+use crate::sim::{SimDuration, SimTime, Streams};
+
+/// The least time from one request of a client to its next: a round trip on one machine. It
+/// keeps a client that is refused at once from asking endlessly at one instant.
+const LEAST_CYCLE: SimDuration = SimDuration(50_000);
+
+/// The client overhead of `ab`, in seconds per request on its one thread.
+pub const AB_CLIENT_OVERHEAD: f64 = 0.000_09;
+/// The client overhead of a worker of `hey`, in seconds per request.
+pub const HEY_CLIENT_OVERHEAD: f64 = 0.000_4;
+/// What the processes of one `wget` and `sleep` cycle cost, in seconds.
+pub const WGET_PROCESS_COST: f64 = 0.004;
+
+/// What a source does when something of it is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// This client sends a request now.
+    Issue(u32),
+    /// No request for now; ask again what is due.
+    Nothing,
+    /// The tool gave up on everything that is in flight.
+    GiveUp,
+}
+
+/// A load at work.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A run of `ab`.
+    Ab(Box<Ab>),
+    /// A run of `hey`.
+    Hey(Box<Hey>),
+    /// The loops of a Job.
+    WgetJob(Box<WgetJob>),
+    /// Open arrivals.
+    Open(Box<Open>),
+}
+
+impl Source {
+    /// A source that has not started. Arrivals and client overheads have streams of their
+    /// own, named after the load.
+    pub fn new(spec: &LoadSpec, streams: &Streams) -> Self {
+        let arrivals = || streams.stream(&format!("load/{}/arrivals", spec.name));
+        let client = || streams.stream(&format!("load/{}/client", spec.name));
+        match &spec.generator {
+            Generator::Ab(ab) => Self::Ab(Box::new(Ab::new(ab, client()))),
+            Generator::Hey(hey) => Self::Hey(Box::new(Hey::new(hey, client()))),
+            Generator::WgetJob(job) => Self::WgetJob(Box::new(WgetJob::new(job, client()))),
+            Generator::Profile(profile) => Self::Open(Box::new(Open::new(profile, arrivals()))),
+        }
+    }
+
+    /// Begins.
+    pub fn start(&mut self, now: SimTime) {
+        match self {
+            Self::Ab(ab) => ab.start(now),
+            Self::Hey(hey) => hey.start(now),
+            Self::WgetJob(job) => job.start(now),
+            Self::Open(open) => open.start(now),
+        }
+    }
+
+    /// Is stopped from outside.
+    pub fn stop(&mut self, now: SimTime) {
+        match self {
+            Self::Ab(ab) => ab.stop(now),
+            Self::Hey(hey) => hey.stop(now),
+            Self::WgetJob(job) => job.stop(now),
+            Self::Open(open) => open.stop(now),
+        }
+    }
+
+    /// When something of it is due.
+    pub fn next_due(&self) -> Option<SimTime> {
+        match self {
+            Self::Ab(ab) => ab.next_due(),
+            Self::Hey(hey) => hey.next_due(),
+            Self::WgetJob(job) => job.next_due(),
+            Self::Open(open) => open.next_due(),
+        }
+    }
+
+    /// Does one thing that is due.
+    pub fn take_due(&mut self, now: SimTime) -> Due {
+        match self {
+            Self::Ab(ab) => ab.take_due(now),
+            Self::Hey(hey) => hey.take_due(now),
+            Self::WgetJob(job) => job.take_due(now).map_or(Due::Nothing, Due::Issue),
+            Self::Open(open) => open.take_due(now).map_or(Due::Nothing, Due::Issue),
+        }
+    }
+
+    /// The request that a client sent at `sent` has ended.
+    pub fn answered(&mut self, client: u32, sent: SimTime, now: SimTime, answer: Answer) {
+        match self {
+            Self::Ab(ab) => ab.answered(client, sent, now, answer),
+            Self::Hey(hey) => hey.answered(client, sent, now, answer),
+            Self::WgetJob(job) => job.answered(client, sent, now, answer),
+            Self::Open(open) => open.answered(sent, now, answer),
+        }
+    }
+
+    /// Starts a loop of a Job; other loads have no clients from outside.
+    pub fn start_client(&mut self, client: u32, now: SimTime) {
+        if let Self::WgetJob(job) = self {
+            job.start_client(client, now);
+        }
+    }
+
+    /// Ends a loop of a Job.
+    pub fn stop_client(&mut self, client: u32, now: SimTime) {
+        if let Self::WgetJob(job) = self {
+            job.stop_client(client, now);
+        }
+    }
+
+    /// Whether it has ended.
+    pub fn is_finished(&self) -> bool {
+        match self {
+            Self::Ab(ab) => ab.is_finished(),
+            Self::Hey(hey) => hey.is_finished(),
+            Self::WgetJob(job) => job.is_finished(),
+            Self::Open(open) => open.is_finished(),
+        }
+    }
+}
+
+impl Generator {
+    /// The longest that a client waits for one answer. `ab` has no such limit: its `-s` is
+    /// about silence on all connections.
+    pub fn request_timeout(&self) -> Option<SimDuration> {
+        match self {
+            Self::Ab(_) => None,
+            Self::Hey(hey) => hey.timeout,
+            Self::WgetJob(job) => job.timeout,
+            Self::Profile(profile) => profile.timeout,
+        }
+    }
+
+    /// How many clients keep their connection from request to request.
+    pub fn kept_connections(&self) -> u32 {
+        match self {
+            Self::Ab(ab) if ab.keep_alive => ab.concurrency,
+            Self::Hey(hey) if !hey.disable_keepalive => hey.concurrency,
+            _ => 0,
+        }
+    }
+}

@@ -136,6 +136,26 @@ impl<T> Arena<T> {
         }
     }
 
+    /// The live value in a slot, whatever its generation.
+    pub fn at(&self, slot: usize) -> Option<&T> {
+        self.slots.get(slot)?.value.as_ref()
+    }
+
+    /// The live value in a slot, to change.
+    pub fn at_mut(&mut self, slot: usize) -> Option<&mut T> {
+        self.slots.get_mut(slot)?.value.as_mut()
+    }
+
+    /// The key of the live value in a slot.
+    pub fn key_at(&self, slot: usize) -> Option<Key<T>> {
+        let entry = self.slots.get(slot)?;
+        entry.value.as_ref().map(|_| Key {
+            slot: slot as u32,
+            generation: entry.generation,
+            of: PhantomData,
+        })
+    }
+
     /// All live values with their keys, in slot order (which is reuse order, not age).
     pub fn iter(&self) -> impl Iterator<Item = (Key<T>, &T)> {
         self.slots.iter().enumerate().filter_map(|(slot, entry)| {
@@ -178,6 +198,8 @@ mod tests {
         assert_eq!(arena.get(old), None);
         assert_eq!(arena.remove(old), None);
         assert_eq!(arena.get(new), Some(&"new"));
+        assert_eq!(arena.at(new.slot()), Some(&"new"));
+        assert_eq!(arena.key_at(new.slot()), Some(new));
         assert_eq!(arena.len(), 1);
     }
 }

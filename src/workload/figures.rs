@@ -25,3 +25,51 @@ pub struct Usage {
     /// Requests waiting for a slot.
     pub queued: u32,
 }
+
+/// Counters of one server or of a whole service, for custom metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Requests in service.
+    pub active: u32,
+    /// Requests waiting for a slot, those in a shared queue included.
+    pub queued: u32,
+    /// Requests served since the start; a service's count keeps those of servers that are gone.
+    pub answered: u64,
+}
+
+impl Counters {
+    /// Requests that are in the pod or pods: in service or waiting.
+    pub fn in_flight(&self) -> u32 {
+        self.active + self.queued
+    }
+}
+
+/// Where CPU time went since the start, in 1/1024 ns of one core, over all servers that are
+/// or were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CpuLedger {
+    /// Given to requests.
+    pub served: u128,
+    /// Demanded by requests whose CPU work was done.
+    pub completed: u128,
+    /// Received by requests still on the CPU, or taken off it by a kill or a time limit.
+    pub partial: u128,
+    /// Given to background work.
+    pub background: u128,
+}
+
+impl CpuLedger {
+    /// Core-seconds of one of the figures.
+    pub fn core_seconds(figure: u128) -> f64 {
+        figure as f64 / 1024.0 / 1e9
+    }
+}
+
+impl std::ops::AddAssign for CpuLedger {
+    fn add_assign(&mut self, other: Self) {
+        self.served += other.served;
+        self.completed += other.completed;
+        self.partial += other.partial;
+        self.background += other.background;
+    }
+}

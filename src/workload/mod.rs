@@ -1,6 +1,18 @@
-//! What a pod does with work: processor sharing, slots, backlog, memory.
+//! What a pod does with work: processor sharing of CPU under its limit and on its node,
+//! worker slots, a bounded backlog, waits, time limits, memory; and which pod of a service
+//! gets a request.
 
+mod engine;
 mod figures;
+mod job;
+mod memory;
+mod node;
+mod processor_sharing;
+mod server;
+mod service;
 pub mod spec;
 
-pub use figures::{ServerLimits, Usage};
+pub use engine::{Note, Servers};
+pub use figures::{Counters, CpuLedger, ServerLimits, Usage};
+pub use job::{Ending, Finished, JobKey, Origin, Work};
+pub use server::Server;

@@ -1,13 +1,10 @@
 //! The events of the request engine, and what it tells the rest of the world.
 
 use crate::sim::Key;
+use crate::workload::Server;
 
 /// A server: the container of one pod that serves requests.
-pub type ServerId = Key<ServerTag>;
-
-/// Marks the keys of servers.
-#[derive(Debug, Clone, Copy)]
-pub enum ServerTag {}
+pub type ServerId = Key<Server>;
 
 /// A node's CPU, shared by the servers on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,30 +5,197 @@
 //! nothing of pods. Its owner tells it of nodes, of containers that run, of endpoints that
 //! kube-proxy knows; it tells its owner [`Effect`]s, usage and reports.
 //!
-//! The methods of `Traffic`, each with `&mut EventQueue<E>` and `&mut impl RequestSink`
-//! where they may schedule or answer (`now` is the queue's):
-//!
-//! ```text
-//! Traffic::new(services: &[ServiceSpec], loads: &[LoadSpec], streams: &Streams)
-//! start(queue)                                    schedule the starts and stops of all loads
-//! handle(event, now, queue, sink)                 one TrafficEvent
-//! add_node(cpu: Millicores) -> NodeCpuId          allocatable for pods
-//! add_server(service: usize, node, limits: ServerLimits, queue) -> ServerId
-//! set_background(server, cpu: Millicores, queue)  e.g. start-up work
-//! add_endpoint(server, queue, sink)               kube-proxy knows it
-//! remove_endpoint(server, queue)                  kube-proxy forgot it
-//! terminate(server, queue, sink)                  SIGTERM: serves what is in it, then Drained
-//! kill(server, queue, sink)                       SIGKILL, OOM, node gone: what is in it fails
-//! resize(server, limits, queue)
-//! start_client(load: usize, client: u32, queue)   a pod of a wget Job runs
-//! stop_client(load: usize, client: u32, queue)
-//! usage(server, now) -> Usage
-//! effects() -> drain of Effect
-//! ledger(now) -> Ledger
-//! load_report(load: usize, now) -> LoadReport
-//! server_counters(server) / service_counters(service: usize) -> Counters
-//! ```
+//! Every source of randomness has its own named stream: arrivals, client overheads, balancing
+//! and each quantity of the demands per load, noise per server. Demands are drawn when a
+//! request is issued, so the n-th request of a load asks the same whatever the cluster does.
 
 mod event;
+mod ledger;
+mod loads;
+mod requests;
+mod servers;
 
-pub use event::{Effect, NodeCpuId, ServerId, ServerTag, TrafficEvent};
+pub use event::{Effect, NodeCpuId, ServerId, TrafficEvent};
+pub use ledger::{Imbalance, Ledger};
+
+use crate::load::report::LoadReport;
+use crate::load::spec::LoadSpec;
+use crate::record::RequestSink;
+use crate::sim::{EventId, EventQueue, SimTime, Streams};
+use crate::workload::spec::ServiceSpec;
+use crate::workload::{Note, Servers};
+use ledger::Outcomes;
+use loads::Load;
+
+/// An event of the owner's queue, and when it comes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Due(Option<(SimTime, EventId)>);
+
+impl Due {
+    /// The event has come.
+    fn clear(&mut self) {
+        self.0 = None;
+    }
+
+    /// Schedules, moves or cancels the event so that it comes at `at`.
+    fn set<E>(&mut self, at: Option<SimTime>, event: TrafficEvent, queue: &mut EventQueue<E>)
+    where
+        E: From<TrafficEvent> + Copy,
+    {
+        match (self.0, at) {
+            (Some((time, _)), Some(at)) if time == at => {}
+            (Some((_, id)), Some(at)) => {
+                queue.reschedule(id, at);
+                self.0 = Some((at, id));
+            }
+            (None, Some(at)) => self.0 = Some((at, queue.schedule(at, event))),
+            (Some((_, id)), None) => {
+                queue.cancel(id);
+                self.0 = None;
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// All loads and all servers, and the requests between them.
+#[derive(Debug, Clone)]
+pub struct Traffic {
+    servers: Servers,
+    loads: Vec<Load>,
+    /// The next event of each server, by slot.
+    server_events: Vec<Due>,
+    services: usize,
+    outcomes: Outcomes,
+    effects: Vec<Effect>,
+    /// Loads whose clients may have something to do at this instant.
+    stirred: Vec<u32>,
+}
+
+impl Traffic {
+    /// The engine for these services and loads; no nodes and servers yet.
+    pub fn new(services: &[ServiceSpec], loads: &[LoadSpec], streams: &Streams) -> Self {
+        let load = |spec: &LoadSpec| Load::new(spec, &services[spec.service], *streams);
+        Self {
+            servers: Servers::new(services, streams),
+            loads: loads.iter().map(load).collect(),
+            server_events: Vec::new(),
+            services: services.len(),
+            outcomes: Outcomes::default(),
+            effects: Vec::new(),
+            stirred: Vec::new(),
+        }
+    }
+
+    /// Schedules the starts and stops of loads and the first change of declared usage.
+    pub fn start<E: From<TrafficEvent> + Copy>(&mut self, queue: &mut EventQueue<E>) {
+        for (index, load) in (0..).zip(&self.loads) {
+            queue.schedule(load.at, TrafficEvent::Start(index));
+            if let Some(until) = load.until {
+                queue.schedule(until.max(load.at), TrafficEvent::Stop(index));
+            }
+        }
+        for service in 0..self.services {
+            self.schedule_usage(service, queue);
+        }
+    }
+
+    /// Handles an event that [`Traffic`] has scheduled.
+    pub fn handle<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        event: TrafficEvent,
+        now: SimTime,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) {
+        match event {
+            TrafficEvent::Server(slot) => {
+                self.server_events[slot as usize].clear();
+                self.servers.work_off(now, slot);
+            }
+            TrafficEvent::Load(index) => {
+                self.loads[index as usize].event.clear();
+                self.stir(index);
+            }
+            TrafficEvent::ClientTimeout(index) => self.time_out(index, queue, sink),
+            TrafficEvent::Start(index) => {
+                self.loads[index as usize].source.start(now);
+                self.stir(index);
+            }
+            TrafficEvent::Stop(index) => {
+                self.loads[index as usize].source.stop(now);
+                self.stir(index);
+            }
+            TrafficEvent::Usage(service) => {
+                self.servers.change_usage(now, service as usize);
+                self.schedule_usage(service as usize, queue);
+            }
+        }
+        self.settle(queue, sink);
+    }
+
+    fn schedule_usage<E: From<TrafficEvent> + Copy>(
+        &self,
+        service: usize,
+        queue: &mut EventQueue<E>,
+    ) {
+        if let Some(at) = self.servers.next_usage_change(queue.now(), service) {
+            queue.schedule(at, TrafficEvent::Usage(service as u32));
+        }
+    }
+
+    fn stir(&mut self, index: u32) {
+        let load = &mut self.loads[index as usize];
+        if !load.stirred {
+            load.stirred = true;
+            self.stirred.push(index);
+        }
+    }
+
+    /// Carries answers to clients and their requests to servers until nothing is left to do at
+    /// this instant, then brings the queue up to date.
+    fn settle<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) {
+        let now = queue.now();
+        loop {
+            self.deliver_finished(now, sink);
+            let Some(index) = self.stirred.pop() else {
+                break;
+            };
+            self.loads[index as usize].stirred = false;
+            self.pump(index, queue, sink);
+        }
+        self.sync(queue);
+    }
+
+    /// Brings the events of servers up to date, and passes on what happened to them.
+    fn sync<E: From<TrafficEvent> + Copy>(&mut self, queue: &mut EventQueue<E>) {
+        while let Some(slot) = self.servers.take_touched() {
+            let at = self.servers.next_due(queue.now(), slot);
+            if self.server_events.len() <= slot as usize {
+                self.server_events.resize(slot as usize + 1, Due::default());
+            }
+            self.server_events[slot as usize].set(at, TrafficEvent::Server(slot), queue);
+        }
+        for note in self.servers.notes.drain(..) {
+            self.effects.push(match note {
+                Note::OutOfMemory(server) => Effect::OutOfMemory(server),
+                Note::Drained(server) => Effect::Drained(server),
+            });
+        }
+    }
+
+    /// What happened since the last call, in order.
+    pub fn effects(&mut self) -> std::vec::Drain<'_, Effect> {
+        self.effects.drain(..)
+    }
+
+    /// What a load has to tell, by its index in the scenario.
+    pub fn load_report(&self, load: usize, now: SimTime) -> LoadReport {
+        let load = &self.loads[load];
+        LoadReport::new(&load.name, &load.source, now)
+    }
+}

@@ -1,0 +1,76 @@
+//! What a client of a service can see of the end of a request.
+
+/// The end of a request as its client sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Answer {
+    /// Status 200.
+    Ok,
+    /// Status 503: the server was full.
+    Status503,
+    /// Status 504: the server's own time limit passed.
+    Status504,
+    /// Nothing came in the time the client waits.
+    Timeout,
+    /// No connection.
+    Refused,
+    /// The connection broke.
+    Reset,
+}
+
+impl Answer {
+    /// The HTTP status, if there was one.
+    pub fn status(self) -> Option<u16> {
+        match self {
+            Self::Ok => Some(200),
+            Self::Status503 => Some(503),
+            Self::Status504 => Some(504),
+            Self::Timeout | Self::Refused | Self::Reset => None,
+        }
+    }
+}
+
+/// How many requests ended how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AnswerCounts {
+    /// Status 200.
+    pub ok: u64,
+    /// Status 503.
+    pub status_503: u64,
+    /// Status 504.
+    pub status_504: u64,
+    /// No answer in time.
+    pub timeout: u64,
+    /// No connection.
+    pub refused: u64,
+    /// Broken connection.
+    pub reset: u64,
+}
+
+impl AnswerCounts {
+    /// Counts one more.
+    pub fn add(&mut self, answer: Answer) {
+        *match answer {
+            Answer::Ok => &mut self.ok,
+            Answer::Status503 => &mut self.status_503,
+            Answer::Status504 => &mut self.status_504,
+            Answer::Timeout => &mut self.timeout,
+            Answer::Refused => &mut self.refused,
+            Answer::Reset => &mut self.reset,
+        } += 1;
+    }
+
+    /// Requests that ended with a status.
+    pub fn with_status(&self) -> u64 {
+        self.ok + self.status_503 + self.status_504
+    }
+
+    /// Requests that ended without a status.
+    pub fn without_status(&self) -> u64 {
+        self.timeout + self.refused + self.reset
+    }
+
+    /// All requests that ended.
+    pub fn total(&self) -> u64 {
+        self.with_status() + self.without_status()
+    }
+}

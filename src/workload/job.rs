@@ -1,0 +1,199 @@
+//! Requests inside servers: one record each, in a slab that is reused without allocation.
+
+use crate::sim::SimTime;
+
+/// Who waits for the answer. Opaque here; the owner of the engine reads it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Origin {
+    /// The load.
+    pub load: u32,
+    /// The client of that load.
+    pub client: u32,
+}
+
+/// A request on its way into a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Work {
+    /// CPU work in nanoseconds of one core.
+    pub cpu: i64,
+    /// Wait after the CPU work, in nanoseconds.
+    pub wait: i64,
+    /// Memory while in the pod, in bytes.
+    pub memory: i64,
+    /// When the client sent it.
+    pub arrival: SimTime,
+    /// Who waits for the answer.
+    pub origin: Origin,
+}
+
+/// How a request left the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Served.
+    Done,
+    /// The server's time limit ended it.
+    TimedOut,
+    /// Its server was killed.
+    Killed,
+}
+
+/// A request that has left the engine and whose client still waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// Who waits.
+    pub origin: Origin,
+    /// When the client sent it.
+    pub arrival: SimTime,
+    /// How it left.
+    pub ending: Ending,
+}
+
+/// Finds a request as long as it is in the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobKey {
+    slot: u32,
+    generation: u32,
+}
+
+/// Where a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The slot of the slab is free.
+    Free,
+    /// In a backlog or a shared queue.
+    Queued,
+    /// On the CPU.
+    Running,
+    /// In its wait.
+    Waiting,
+}
+
+/// A request in the engine.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Job {
+    pub(super) work: Work,
+    /// Virtual time at which its CPU work is done.
+    pub(super) finish: u64,
+    /// Tells its heap entry from stale ones.
+    pub(super) order: u32,
+    pub(super) generation: u32,
+    pub(super) phase: Phase,
+    /// The client has gone; nobody is told of the end.
+    pub(super) abandoned: bool,
+}
+
+/// All requests in the engine.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Jobs {
+    slots: Vec<Job>,
+    free: Vec<u32>,
+    abandoned: u64,
+    order: u32,
+}
+
+impl Jobs {
+    pub(super) fn insert(&mut self, work: Work) -> u32 {
+        let mut job = Job {
+            work,
+            finish: 0,
+            order: 0,
+            generation: 0,
+            phase: Phase::Queued,
+            abandoned: false,
+        };
+        if let Some(slot) = self.free.pop() {
+            let entry = &mut self.slots[slot as usize];
+            job.generation = entry.generation;
+            *entry = job;
+            return slot;
+        }
+        let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 requests at once");
+        self.slots.push(job);
+        slot
+    }
+
+    /// A number to order heap entries by and to know them again.
+    pub(super) fn next_order(&mut self) -> u32 {
+        self.order = self.order.wrapping_add(1);
+        self.order
+    }
+
+    pub(super) fn key(&self, slot: u32) -> JobKey {
+        JobKey {
+            slot,
+            generation: self.slots[slot as usize].generation,
+        }
+    }
+
+    pub(super) fn at(&self, slot: u32) -> &Job {
+        &self.slots[slot as usize]
+    }
+
+    pub(super) fn at_mut(&mut self, slot: u32) -> &mut Job {
+        &mut self.slots[slot as usize]
+    }
+
+    /// The slot of a request that is still in the engine.
+    pub(super) fn find(&self, key: JobKey) -> Option<u32> {
+        let job = self.slots.get(key.slot as usize)?;
+        (job.generation == key.generation && job.phase != Phase::Free).then_some(key.slot)
+    }
+
+    /// Frees a slot; tells who waits for the answer, if somebody does.
+    pub(super) fn remove(&mut self, slot: u32, ending: Ending) -> Option<Finished> {
+        let job = &mut self.slots[slot as usize];
+        job.generation = job.generation.wrapping_add(1);
+        job.phase = Phase::Free;
+        self.free.push(slot);
+        if job.abandoned {
+            self.abandoned -= 1;
+            return None;
+        }
+        let Work {
+            origin, arrival, ..
+        } = job.work;
+        Some(Finished {
+            origin,
+            arrival,
+            ending,
+        })
+    }
+
+    /// Marks a request whose client has gone; returns it if its client still waited.
+    pub(super) fn abandon(&mut self, key: JobKey) -> Option<Work> {
+        let slot = self.find(key)?;
+        let job = &mut self.slots[slot as usize];
+        if job.abandoned {
+            return None;
+        }
+        job.abandoned = true;
+        self.abandoned += 1;
+        Some(job.work)
+    }
+
+    /// Requests whose client waits.
+    pub(super) fn awaited(&self) -> u64 {
+        (self.slots.len() - self.free.len()) as u64 - self.abandoned
+    }
+
+    /// The requests of a load whose clients wait, in the order in which they were sent.
+    pub(super) fn awaited_of(&self, load: u32) -> Vec<JobKey> {
+        let awaited =
+            |job: &&Job| job.phase != Phase::Free && !job.abandoned && job.work.origin.load == load;
+        let mut keys: Vec<(SimTime, JobKey)> = (0..)
+            .zip(&self.slots)
+            .filter(|(_, job)| awaited(job))
+            .map(|(slot, job)| {
+                (
+                    job.work.arrival,
+                    JobKey {
+                        slot,
+                        generation: job.generation,
+                    },
+                )
+            })
+            .collect();
+        keys.sort_by_key(|&(arrival, key)| (arrival, key.slot));
+        keys.into_iter().map(|(_, key)| key).collect()
+    }
+}

@@ -1,0 +1,121 @@
+//! The memory of one server: what it starts with, what requests hold and leave behind, what
+//! leaks over time, and what a declared curve adds.
+
+use super::spec::MemorySpec;
+use crate::sim::SimTime;
+use crate::units::Bytes;
+
+/// The memory of one server.
+#[derive(Debug, Clone)]
+pub(super) struct Memory {
+    spec: MemorySpec,
+    limit: Option<i64>,
+    started: SimTime,
+    held: i64,
+    finished: u64,
+    declared: f64,
+    /// Whether time or finished requests leave anything behind.
+    grows: bool,
+}
+
+impl Memory {
+    pub(super) fn new(now: SimTime, spec: &MemorySpec, limit: Option<Bytes>) -> Self {
+        Self {
+            spec: spec.clone(),
+            limit: limit.map(|bytes| bytes.0),
+            started: now,
+            held: 0,
+            finished: 0,
+            declared: 0.0,
+            grows: spec.growth_per_second != 0.0 || spec.retained_per_request != 0.0,
+        }
+    }
+
+    pub(super) fn set_limit(&mut self, limit: Option<Bytes>) {
+        self.limit = limit.map(|bytes| bytes.0);
+    }
+
+    pub(super) fn set_declared(&mut self, bytes: f64) {
+        self.declared = bytes;
+    }
+
+    pub(super) fn hold(&mut self, bytes: i64) {
+        self.held += bytes;
+    }
+
+    /// A request has left and no longer holds `bytes`.
+    pub(super) fn release(&mut self, bytes: i64) {
+        self.held -= bytes;
+        self.finished += 1;
+    }
+
+    /// Bytes held at `now`.
+    pub(super) fn level(&self, now: SimTime) -> i64 {
+        self.spec.base.0 + self.held + self.grown(now) as i64
+    }
+
+    fn grown(&self, now: SimTime) -> f64 {
+        if !self.grows {
+            return self.declared;
+        }
+        let uptime = now.since(self.started).as_secs_f64();
+        self.spec.growth_per_second * uptime
+            + self.spec.retained_per_request * self.finished as f64
+            + self.declared
+    }
+
+    /// Whether the limit is reached at `now`.
+    pub(super) fn is_exhausted(&self, now: SimTime) -> bool {
+        self.limit.is_some_and(|limit| self.level(now) >= limit)
+    }
+
+    /// When growth alone reaches the limit, if it does and has not yet.
+    pub(super) fn exhaustion(&self, now: SimTime) -> Option<SimTime> {
+        let limit = self.limit?;
+        if self.spec.growth_per_second <= 0.0 {
+            return None;
+        }
+        let fixed = self.spec.base.0 + self.held;
+        let other = self.spec.retained_per_request * self.finished as f64 + self.declared;
+        let seconds = ((limit - fixed) as f64 - other) / self.spec.growth_per_second;
+        if seconds > 1e9 {
+            return None;
+        }
+        // Rounded up. Should rounding still fall short, it is looked at again a little later.
+        let nanos = (seconds * 1e9).ceil() as i64 + 1;
+        Some(SimTime((self.started.0 + nanos).max(now.0 + 1_000)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_meets_the_limit_when_predicted() {
+        let spec = MemorySpec {
+            base: Bytes(1000),
+            growth_per_second: 3.0,
+            retained_per_request: 0.5,
+        };
+        let mut memory = Memory::new(SimTime::from_secs(10), &spec, Some(Bytes(2000)));
+        memory.hold(100);
+        memory.hold(50);
+        memory.release(50);
+        let at = memory.exhaustion(SimTime::from_secs(10)).unwrap();
+        assert!(memory.is_exhausted(at));
+        assert!(!memory.is_exhausted(SimTime(at.0 - 1_000)));
+        assert!((at.as_secs_f64() - 10.0 - 899.5 / 3.0).abs() < 0.4);
+    }
+
+    #[test]
+    fn without_growth_nothing_is_predicted() {
+        let spec = MemorySpec {
+            base: Bytes(10),
+            ..MemorySpec::default()
+        };
+        let memory = Memory::new(SimTime::ZERO, &spec, Some(Bytes(20)));
+        assert_eq!(memory.exhaustion(SimTime::ZERO), None);
+        assert_eq!(memory.level(SimTime::from_secs(5)), 10);
+    }
+}

@@ -1,0 +1,260 @@
+//! Processor sharing in virtual time.
+//!
+//! A server's CPU is shared equally among the requests on it, each on one core at most, and
+//! its background work, which counts as that many threads. Virtual time V is the service
+//! that each request on the CPU has received: it runs at rate min(1, grant / threads), so a
+//! request that enters at V with work w is done at V + w whatever happens in between, and
+//! the next one done is the top of a heap (Kleinrock's processor sharing; the method is that
+//! of fair queueing, Demers, Keshav and Shenker 1989).
+//!
+//! All arithmetic is in integers. V counts 1/1024 ns; each step cuts less than one such unit
+//! off the service given, and what was given is accounted exactly: the sum over requests of
+//! service received equals the total consumed.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use super::figures::CpuLedger;
+use super::job::{Jobs, Phase};
+use crate::sim::SimTime;
+
+/// Millionths of a core, the unit of grants.
+pub(super) const CORE: u64 = 1_000_000;
+
+/// Virtual time units per nanosecond, as a shift.
+pub(super) const FINE: u32 = 10;
+
+/// A request in a heap: key, then the order of entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) key: u64,
+    pub(super) order: u32,
+    pub(super) slot: u32,
+}
+
+impl Ord for Entry {
+    /// Least first in a [`BinaryHeap`].
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.key, other.order).cmp(&(self.key, self.order))
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Whether the entry's request is still on the CPU: orders are unique in the engine.
+fn is_current(entry: &Entry, jobs: &Jobs) -> bool {
+    let job = jobs.at(entry.slot);
+    job.order == entry.order && job.phase == Phase::Running
+}
+
+/// The CPU of one server.
+#[derive(Debug, Clone)]
+pub(super) struct ProcessorSharing {
+    updated: SimTime,
+    /// Service given to each request since V was last 0, in 1/1024 ns.
+    virtual_now: u64,
+    active: u32,
+    /// Entries of requests that were taken off before they were done.
+    stale: u32,
+    background: u64,
+    grant: u64,
+    heap: BinaryHeap<Entry>,
+    /// Given to requests in all, in 1/1024 ns of one core.
+    served: u128,
+    /// Work of requests that were done, in 1/1024 ns of one core.
+    completed: u128,
+    /// Given to requests that were taken off before they were done.
+    aborted: u128,
+    /// Given to background work, in 1/1024 ns of one millionth of a core.
+    background_used: u128,
+}
+
+impl ProcessorSharing {
+    pub(super) fn new(now: SimTime, grant: u64) -> Self {
+        Self {
+            updated: now,
+            virtual_now: 0,
+            active: 0,
+            stale: 0,
+            background: 0,
+            grant,
+            heap: BinaryHeap::new(),
+            served: 0,
+            completed: 0,
+            aborted: 0,
+            background_used: 0,
+        }
+    }
+
+    pub(super) fn grant(&self) -> u64 {
+        self.grant
+    }
+
+    /// What it would use with nothing in the way, in millionths of a core.
+    pub(super) fn demand(&self) -> u64 {
+        u64::from(self.active) * CORE + self.background
+    }
+
+    /// Service given per request between the last update and `now`.
+    fn step(&self, now: SimTime) -> u64 {
+        let elapsed = (now.0 - self.updated.0) as u64;
+        let threads = self.demand();
+        if threads <= self.grant {
+            return elapsed << FINE;
+        }
+        let fine = u128::from(elapsed << FINE) * u128::from(self.grant);
+        match u64::try_from(fine) {
+            Ok(fine) => fine / threads,
+            Err(_) => (fine / u128::from(threads)) as u64,
+        }
+    }
+
+    /// Brings V and the accounts to `now`.
+    pub(super) fn advance(&mut self, now: SimTime) {
+        if now == self.updated {
+            return;
+        }
+        let given = self.step(now);
+        self.updated = now;
+        self.virtual_now += given;
+        self.served += u128::from(self.active) * u128::from(given);
+        self.background_used += u128::from(self.background) * u128::from(given);
+    }
+
+    /// Changes the grant; the caller has advanced to now.
+    pub(super) fn set_grant(&mut self, grant: u64) {
+        self.grant = grant;
+    }
+
+    /// Changes the background work; the caller has advanced to now.
+    pub(super) fn set_background(&mut self, background: u64) {
+        self.background = background;
+    }
+
+    /// Puts a request on the CPU; the caller has advanced to now.
+    pub(super) fn enter(&mut self, slot: u32, jobs: &mut Jobs) {
+        if self.active == 0 {
+            self.virtual_now = 0;
+            self.heap.clear();
+            self.stale = 0;
+        }
+        let order = jobs.next_order();
+        let job = jobs.at_mut(slot);
+        job.phase = Phase::Running;
+        job.order = order;
+        job.finish = self.virtual_now + ((job.work.cpu as u64) << FINE);
+        self.heap.push(Entry {
+            key: job.finish,
+            order,
+            slot,
+        });
+        self.active += 1;
+    }
+
+    /// Takes off the next request that is done by now; the caller has advanced to now.
+    pub(super) fn take_done(&mut self, jobs: &Jobs) -> Option<u32> {
+        loop {
+            let first = *self.heap.peek()?;
+            if !is_current(&first, jobs) {
+                self.heap.pop();
+                self.stale -= 1;
+                continue;
+            }
+            let job = jobs.at(first.slot);
+            if first.key > self.virtual_now {
+                return None;
+            }
+            self.heap.pop();
+            self.active -= 1;
+            // Events come on whole nanoseconds: take back what was given beyond its work.
+            self.served -= u128::from(self.virtual_now - first.key);
+            self.completed += u128::from(job.work.cpu as u64) << FINE;
+            return Some(first.slot);
+        }
+    }
+
+    /// Takes a request off before it is done; the caller has advanced to now and changes its
+    /// phase.
+    pub(super) fn abort(&mut self, slot: u32, jobs: &Jobs) {
+        let job = jobs.at(slot);
+        let work = (job.work.cpu as u64) << FINE;
+        let overshoot = self.virtual_now.saturating_sub(job.finish);
+        self.served -= u128::from(overshoot);
+        self.active -= 1;
+        self.stale += 1;
+        if self.stale > 64 && self.stale > 2 * self.active {
+            self.heap
+                .retain(|entry| entry.slot != slot && is_current(entry, jobs));
+            self.stale = 0;
+        }
+        self.aborted += u128::from(self.virtual_now + work - job.finish - overshoot);
+    }
+
+    /// When the next request is done if nothing changes; the caller has advanced to now.
+    pub(super) fn next_done(&mut self, jobs: &Jobs) -> Option<SimTime> {
+        let first = loop {
+            let first = *self.heap.peek()?;
+            if is_current(&first, jobs) {
+                break first;
+            }
+            self.heap.pop();
+            self.stale -= 1;
+        };
+        let missing = first.key.saturating_sub(self.virtual_now);
+        let threads = self.demand();
+        let span = if threads <= self.grant {
+            missing.div_ceil(1 << FINE)
+        } else if self.grant == 0 {
+            return None;
+        } else {
+            let (work, rate) = (
+                u128::from(missing) * u128::from(threads),
+                self.grant << FINE,
+            );
+            match u64::try_from(work) {
+                Ok(work) => work.div_ceil(rate),
+                Err(_) => u64::try_from(work.div_ceil(u128::from(rate))).unwrap_or(u64::MAX),
+            }
+        };
+        let at = i64::try_from(span)
+            .ok()
+            .and_then(|span| self.updated.0.checked_add(span))?;
+        Some(SimTime(at))
+    }
+
+    /// The requests on the CPU.
+    pub(super) fn running<'a>(&'a self, jobs: &'a Jobs) -> impl Iterator<Item = u32> + 'a {
+        self.heap
+            .iter()
+            .filter_map(|entry| is_current(entry, jobs).then_some(entry.slot))
+    }
+
+    /// The accounts at `now`.
+    pub(super) fn account(&self, now: SimTime, jobs: &Jobs) -> CpuLedger {
+        let step = self.step(now);
+        let virtual_now = u128::from(self.virtual_now + step);
+        let received = |slot| {
+            let job = jobs.at(slot);
+            virtual_now + (u128::from(job.work.cpu as u64) << FINE) - u128::from(job.finish)
+        };
+        let background = u128::from(self.background) * u128::from(step);
+        CpuLedger {
+            served: self.served + u128::from(self.active) * u128::from(step),
+            completed: self.completed,
+            partial: self.aborted + self.running(jobs).map(received).sum::<u128>(),
+            background: (self.background_used + background) / u128::from(CORE),
+        }
+    }
+
+    /// CPU time used until `now` by requests and background work, in nanoseconds.
+    pub(super) fn used(&self, now: SimTime) -> i64 {
+        let step = u128::from(self.step(now));
+        let served = self.served + u128::from(self.active) * step;
+        let background = self.background_used + u128::from(self.background) * step;
+        ((served + background / u128::from(CORE)) >> FINE) as i64
+    }
+}

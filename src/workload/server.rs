@@ -1,0 +1,343 @@
+//! One server: the container of a pod, and the way of a request through it.
+//!
+//! A request takes a free slot or waits in the backlog; with a slot it does its CPU work,
+//! then its wait, then it is answered. A full backlog turns it away. The server's own time
+//! limit takes it out wherever it is.
+
+use std::collections::{BinaryHeap, VecDeque};
+
+use super::figures::ServerLimits;
+use super::job::{Ending, Finished, JobKey, Jobs, Phase, Work};
+use super::memory::Memory;
+use super::processor_sharing::{Entry, ProcessorSharing};
+use super::service::Service;
+use crate::sim::{SimTime, Stream};
+
+/// The container of one pod that serves requests.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, set by different owners"
+)]
+#[derive(Debug, Clone)]
+pub struct Server {
+    pub(super) service: u32,
+    pub(super) node: u32,
+    pub(super) limits: ServerLimits,
+    pub(super) cpu: ProcessorSharing,
+    pub(super) memory: Memory,
+    /// What the node counts for it, in millionths of a core.
+    pub(super) demand: u64,
+    /// Background CPU set from outside, in millionths of a core.
+    pub(super) extra: u64,
+    /// Factor on the declared CPU usage, and where the next comes from.
+    pub(super) noise: Option<Box<(f64, Stream)>>,
+    pub(super) terminating: bool,
+    pub(super) is_endpoint: bool,
+    pub(super) out_of_memory: bool,
+    pub(super) drained: bool,
+    /// Its next event may have moved.
+    pub(super) touched: bool,
+    pub(super) in_service: u32,
+    pub(super) queued: u32,
+    pub(super) answered: u64,
+    slots: u32,
+    backlog_limit: u32,
+    backlog: VecDeque<JobKey>,
+    waits: BinaryHeap<Entry>,
+    deadlines: VecDeque<(SimTime, JobKey)>,
+}
+
+impl Server {
+    pub(super) fn new(
+        now: SimTime,
+        (service_index, service): (u32, &Service),
+        node: u32,
+        limits: ServerLimits,
+        grant: u64,
+    ) -> Self {
+        Self {
+            service: service_index,
+            node,
+            limits,
+            cpu: ProcessorSharing::new(now, grant),
+            memory: Memory::new(now, &service.spec.memory, limits.memory_limit),
+            demand: 0,
+            extra: 0,
+            noise: None,
+            terminating: false,
+            is_endpoint: false,
+            out_of_memory: false,
+            drained: false,
+            touched: false,
+            in_service: 0,
+            queued: 0,
+            answered: 0,
+            slots: service.spec.slots.unwrap_or(u32::MAX),
+            backlog_limit: if service.is_shared() {
+                0
+            } else {
+                service.spec.backlog.unwrap_or(u32::MAX)
+            },
+            backlog: VecDeque::new(),
+            waits: BinaryHeap::new(),
+            deadlines: VecDeque::new(),
+        }
+    }
+
+    /// The CPU limit in millionths of a core.
+    pub(super) fn cpu_limit(&self) -> u64 {
+        self.limits
+            .cpu_limit
+            .map_or(u64::MAX, |limit| limit.0.max(0) as u64 * 1000)
+    }
+
+    /// Requests in it.
+    pub(super) fn inside(&self) -> u32 {
+        self.in_service + self.queued
+    }
+
+    pub(super) fn has_free_slot(&self) -> bool {
+        self.in_service < self.slots
+    }
+
+    /// Whether one more request finds a slot or a place in the backlog.
+    pub(super) fn has_room(&self) -> bool {
+        self.has_free_slot() || self.queued < self.backlog_limit
+    }
+
+    /// Takes in a request for which there is room; the CPU has been advanced to now.
+    pub(super) fn take(
+        &mut self,
+        now: SimTime,
+        slot: u32,
+        service: &mut Service,
+        jobs: &mut Jobs,
+        out: &mut Vec<Finished>,
+    ) -> JobKey {
+        let key = jobs.key(slot);
+        self.memory.hold(jobs.at(slot).work.memory);
+        if let Some(limit) = service.spec.request.timeout {
+            self.deadlines.push_back((now + limit, key));
+        }
+        if self.has_free_slot() {
+            self.start(now, slot, service, jobs, out);
+        } else {
+            self.queued += 1;
+            self.backlog.push_back(key);
+        }
+        key
+    }
+
+    /// Gives a slot to a request.
+    fn start(
+        &mut self,
+        now: SimTime,
+        slot: u32,
+        service: &mut Service,
+        jobs: &mut Jobs,
+        out: &mut Vec<Finished>,
+    ) {
+        self.in_service += 1;
+        if jobs.at(slot).work.cpu > 0 {
+            self.cpu.enter(slot, jobs);
+        } else {
+            self.after_cpu(now, slot, service, jobs, out);
+        }
+    }
+
+    fn after_cpu(
+        &mut self,
+        now: SimTime,
+        slot: u32,
+        service: &mut Service,
+        jobs: &mut Jobs,
+        out: &mut Vec<Finished>,
+    ) {
+        let order = jobs.next_order();
+        let job = jobs.at_mut(slot);
+        if job.work.wait > 0 {
+            job.phase = Phase::Waiting;
+            job.order = order;
+            let key = (now.0 + job.work.wait) as u64;
+            self.waits.push(Entry { key, order, slot });
+        } else {
+            self.in_service -= 1;
+            self.finish(slot, Ending::Done, service, jobs, out);
+        }
+    }
+
+    /// Lets a request out; it holds no slot any more.
+    fn finish(
+        &mut self,
+        slot: u32,
+        ending: Ending,
+        service: &mut Service,
+        jobs: &mut Jobs,
+        out: &mut Vec<Finished>,
+    ) {
+        self.memory.release(jobs.at(slot).work.memory);
+        if ending == Ending::Done {
+            self.answered += 1;
+            service.answered += 1;
+        }
+        out.extend(jobs.remove(slot, ending));
+    }
+
+    /// Does everything that is due by now; the CPU has been advanced to now.
+    pub(super) fn work_off(
+        &mut self,
+        now: SimTime,
+        service: &mut Service,
+        jobs: &mut Jobs,
+        out: &mut Vec<Finished>,
+    ) {
+        while let Some(slot) = self.cpu.take_done(jobs) {
+            self.after_cpu(now, slot, service, jobs, out);
+        }
+        while let Some(first) = self.waits.peek().copied() {
+            if is_waiting(&first, jobs) {
+                if first.key > now.0 as u64 {
+                    break;
+                }
+                self.in_service -= 1;
+                self.finish(first.slot, Ending::Done, service, jobs, out);
+            }
+            self.waits.pop();
+        }
+        self.expire(now, service, jobs, out);
+        self.fill_slots(now, service, jobs, out);
+    }
+
+    /// Takes out what has passed the server's time limit.
+    fn expire(
+        &mut self,
+        now: SimTime,
+        service: &mut Service,
+        jobs: &mut Jobs,
+        out: &mut Vec<Finished>,
+    ) {
+        while let Some(&(deadline, key)) = self.deadlines.front() {
+            if let Some(slot) = jobs.find(key) {
+                if deadline > now {
+                    break;
+                }
+                self.take_out(slot, jobs);
+                self.finish(slot, Ending::TimedOut, service, jobs, out);
+            }
+            self.deadlines.pop_front();
+        }
+        while self
+            .backlog
+            .front()
+            .is_some_and(|&key| jobs.find(key).is_none())
+        {
+            self.backlog.pop_front();
+        }
+    }
+
+    /// Takes a request from where it is: its entry in a heap or the backlog goes stale.
+    fn take_out(&mut self, slot: u32, jobs: &Jobs) {
+        match jobs.at(slot).phase {
+            Phase::Queued => self.queued -= 1,
+            Phase::Running => {
+                self.cpu.abort(slot, jobs);
+                self.in_service -= 1;
+            }
+            Phase::Waiting => self.in_service -= 1,
+            Phase::Free => {}
+        }
+    }
+
+    /// Gives free slots to requests from the backlog, then from the service's queue.
+    pub(super) fn fill_slots(
+        &mut self,
+        now: SimTime,
+        service: &mut Service,
+        jobs: &mut Jobs,
+        out: &mut Vec<Finished>,
+    ) {
+        while self.has_free_slot() {
+            let Some(key) = self.backlog.pop_front() else {
+                break;
+            };
+            if let Some(slot) = jobs.find(key) {
+                self.queued -= 1;
+                self.start(now, slot, service, jobs, out);
+            }
+        }
+        while service.is_shared() && self.pulls() {
+            let Some(slot) = service.pull(jobs) else {
+                break;
+            };
+            self.take(now, slot, service, jobs, out);
+        }
+    }
+
+    /// Whether it takes requests from its service's shared queue.
+    pub(super) fn pulls(&self) -> bool {
+        self.is_endpoint && !self.terminating && self.has_free_slot()
+    }
+
+    /// Fails everything that is in it; the CPU has been advanced to now.
+    pub(super) fn fail_all(&mut self, jobs: &mut Jobs, out: &mut Vec<Finished>) {
+        let queued = self.backlog.iter().filter_map(|&key| jobs.find(key));
+        let waiting = self.waits.iter().filter(|entry| is_waiting(entry, jobs));
+        let mut slots: Vec<u32> = self
+            .cpu
+            .running(jobs)
+            .chain(waiting.map(|entry| entry.slot))
+            .chain(queued)
+            .collect();
+        slots.sort_by_key(|&slot| {
+            let Work {
+                arrival, origin, ..
+            } = jobs.at(slot).work;
+            (arrival, origin, slot)
+        });
+        for slot in slots {
+            self.take_out(slot, jobs);
+            self.memory.release(jobs.at(slot).work.memory);
+            out.extend(jobs.remove(slot, Ending::Killed));
+        }
+    }
+
+    /// When something is due next; the CPU has been advanced to now.
+    pub(super) fn next_due(&mut self, now: SimTime, jobs: &Jobs) -> Option<SimTime> {
+        while self
+            .waits
+            .peek()
+            .is_some_and(|first| !is_waiting(first, jobs))
+        {
+            self.waits.pop();
+        }
+        while self
+            .deadlines
+            .front()
+            .is_some_and(|&(_, key)| jobs.find(key).is_none())
+        {
+            self.deadlines.pop_front();
+        }
+        let mut due = self
+            .cpu
+            .next_done(jobs)
+            .map_or(SimTime::MAX, |done| done.max(now));
+        if let Some(first) = self.waits.peek() {
+            due = due.min(SimTime(first.key as i64));
+        }
+        if let Some(&(deadline, _)) = self.deadlines.front() {
+            due = due.min(deadline);
+        }
+        if !self.out_of_memory
+            && let Some(exhausted) = self.memory.exhaustion(now)
+        {
+            due = due.min(exhausted);
+        }
+        (due != SimTime::MAX).then_some(due)
+    }
+}
+
+/// Whether the entry's request is still in its wait.
+fn is_waiting(entry: &Entry, jobs: &Jobs) -> bool {
+    let job = jobs.at(entry.slot);
+    job.order == entry.order && job.phase == Phase::Waiting
+}

@@ -1,0 +1,156 @@
+//! A service: its endpoints, which of them a connection or request goes to, its shared
+//! queue, and its declared usage.
+
+use std::collections::VecDeque;
+
+use super::job::{JobKey, Jobs};
+use super::spec::{Balancing, ServiceSpec, UsageSplit};
+use crate::sim::{SimDuration, SimTime, Stream};
+
+/// A minute, the step of noise on declared usage.
+const NOISE_STEP: SimDuration = SimDuration::from_secs(60);
+
+/// A service and the servers behind it, by slot.
+#[derive(Debug, Clone)]
+pub(super) struct Service {
+    pub(super) spec: ServiceSpec,
+    /// Every server of the service, in order of creation.
+    pub(super) servers: Vec<u32>,
+    /// Servers that receive traffic, in the order in which they became endpoints.
+    pub(super) endpoints: Vec<u32>,
+    /// Servers ever created.
+    pub(super) created: u64,
+    pub(super) answered: u64,
+    cursor: usize,
+    queue: VecDeque<JobKey>,
+}
+
+impl Service {
+    pub(super) fn new(spec: &ServiceSpec) -> Self {
+        Self {
+            spec: spec.clone(),
+            servers: Vec::new(),
+            endpoints: Vec::new(),
+            created: 0,
+            answered: 0,
+            cursor: 0,
+            queue: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.spec.balancing == Balancing::SharedQueue
+    }
+
+    /// The endpoint for a new connection or request; `inside` tells how many requests are in
+    /// a server.
+    pub(super) fn choose(
+        &mut self,
+        stream: &mut Stream,
+        inside: impl Fn(u32) -> u32,
+    ) -> Option<u32> {
+        let count = self.endpoints.len();
+        if count == 0 {
+            return None;
+        }
+        let index = match self.spec.balancing {
+            Balancing::RandomPerConnection | Balancing::SharedQueue => stream.below(count),
+            Balancing::RoundRobin => self.cursor % count,
+            Balancing::LeastRequest => {
+                let from = self.cursor % count;
+                let turn = (from..count).chain(0..from);
+                turn.min_by_key(|&index| inside(self.endpoints[index]))
+                    .unwrap_or(from)
+            }
+        };
+        self.cursor = index + 1;
+        Some(self.endpoints[index])
+    }
+
+    /// The next endpoint in turn that `pulls` from the shared queue.
+    pub(super) fn next_puller(&mut self, pulls: impl Fn(u32) -> bool) -> Option<u32> {
+        let count = self.endpoints.len();
+        let from = self.cursor % count.max(1);
+        let index = (from..count)
+            .chain(0..from)
+            .find(|&index| pulls(self.endpoints[index]))?;
+        self.cursor = index + 1;
+        Some(self.endpoints[index])
+    }
+
+    /// Whether the shared queue takes one more request.
+    pub(super) fn queue_has_room(&self) -> bool {
+        self.spec
+            .backlog
+            .is_none_or(|limit| self.queue.len() < limit as usize)
+    }
+
+    pub(super) fn queue_len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Puts a request into the shared queue.
+    pub(super) fn queue(&mut self, key: JobKey) {
+        self.queue.push_back(key);
+    }
+
+    /// The next request of the shared queue.
+    pub(super) fn pull(&mut self, jobs: &Jobs) -> Option<u32> {
+        while let Some(key) = self.queue.pop_front() {
+            if let Some(slot) = jobs.find(key) {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    /// Declared CPU of one server in cores, before noise.
+    pub(super) fn declared_cpu(&self, now: SimTime, is_endpoint: bool) -> f64 {
+        let Some(usage) = &self.spec.usage else {
+            return 0.0;
+        };
+        let cores = value_at(&usage.cpu, now);
+        match usage.split {
+            UsageSplit::PerPod => cores,
+            UsageSplit::Total if is_endpoint => cores / self.endpoints.len().max(1) as f64,
+            UsageSplit::Total => 0.0,
+        }
+    }
+
+    /// Declared memory of each server in bytes.
+    pub(super) fn declared_memory(&self, now: SimTime) -> f64 {
+        self.spec
+            .usage
+            .as_ref()
+            .map_or(0.0, |usage| value_at(&usage.memory, now))
+    }
+
+    /// When declared usage changes next after `now`.
+    pub(super) fn next_usage_change(&self, now: SimTime) -> Option<SimTime> {
+        let usage = self.spec.usage.as_ref()?;
+        let next = |curve: &[(SimTime, f64)]| {
+            curve
+                .get(curve.partition_point(|&(at, _)| at <= now))
+                .map(|&(at, _)| at)
+        };
+        let minute = (usage.cpu_noise_cv > 0.0)
+            .then(|| SimTime((now.0.div_euclid(NOISE_STEP.0) + 1) * NOISE_STEP.0));
+        [next(&usage.cpu), next(&usage.memory), minute]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+/// The value of a step curve: zero before its first point.
+fn value_at(curve: &[(SimTime, f64)], now: SimTime) -> f64 {
+    match curve.partition_point(|&(at, _)| at <= now) {
+        0 => 0.0,
+        next => curve[next - 1].1,
+    }
+}
+
+/// Whether `now` is a time at which noise is drawn anew.
+pub(super) fn is_noise_step(now: SimTime) -> bool {
+    now.0.rem_euclid(NOISE_STEP.0) == 0
+}

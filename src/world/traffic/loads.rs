@@ -1,0 +1,91 @@
+//! A load on its service: its source, its random streams, its connections and the requests
+//! that wait for an answer.
+
+use std::collections::VecDeque;
+
+use super::{Due, ServerId};
+use crate::load::Source;
+use crate::load::spec::LoadSpec;
+use crate::sim::{SimDuration, SimTime, Stream, Streams};
+use crate::workload::spec::{Balancing, RequestSpec, ServiceSpec};
+use crate::workload::{JobKey, Origin, Work};
+
+/// Where the demands of requests come from.
+#[derive(Debug, Clone)]
+struct Demand {
+    request: RequestSpec,
+    cpu: Stream,
+    wait: Stream,
+    memory: Stream,
+}
+
+impl Demand {
+    fn draw(&mut self, arrival: SimTime, origin: Origin) -> Work {
+        let nanos = |seconds: f64| (seconds * 1e9 + 0.5) as i64;
+        Work {
+            cpu: nanos(self.request.cpu.sample(&mut self.cpu)),
+            wait: nanos(self.request.wait.sample(&mut self.wait)),
+            memory: self.request.memory.sample(&mut self.memory) as i64,
+            arrival,
+            origin,
+        }
+    }
+}
+
+/// A load at work.
+#[derive(Debug, Clone)]
+pub(super) struct Load {
+    pub(super) name: String,
+    pub(super) service: usize,
+    pub(super) at: SimTime,
+    pub(super) until: Option<SimTime>,
+    pub(super) source: Source,
+    pub(super) event: Due,
+    /// Whether it is in the list of stirred loads.
+    pub(super) stirred: bool,
+    /// Whether its end has been told.
+    pub(super) finished: bool,
+    pub(super) balancing: Stream,
+    /// The server at the other end of each client's kept connection.
+    pub(super) connections: Vec<Option<ServerId>>,
+    demand: Demand,
+    /// The longest wait for an answer, and who waits until when, in order of time.
+    pub(super) timeout: Option<SimDuration>,
+    pub(super) waiting: VecDeque<(SimTime, JobKey)>,
+    pub(super) timeout_scheduled: bool,
+}
+
+impl Load {
+    pub(super) fn new(spec: &LoadSpec, service: &ServiceSpec, streams: Streams) -> Self {
+        let stream = |what: &str| streams.stream(&format!("load/{}/{what}", spec.name));
+        let kept = match service.balancing {
+            Balancing::RandomPerConnection => spec.generator.kept_connections(),
+            Balancing::RoundRobin | Balancing::LeastRequest | Balancing::SharedQueue => 0,
+        };
+        Self {
+            name: spec.name.clone(),
+            service: spec.service,
+            at: spec.at,
+            until: spec.until,
+            source: Source::new(spec, &streams),
+            event: Due::default(),
+            stirred: false,
+            finished: false,
+            balancing: stream("balancing"),
+            connections: vec![None; kept as usize],
+            demand: Demand {
+                request: service.request.clone(),
+                cpu: stream("demand/cpu"),
+                wait: stream("demand/wait"),
+                memory: stream("demand/memory"),
+            },
+            timeout: spec.generator.request_timeout(),
+            waiting: VecDeque::new(),
+            timeout_scheduled: false,
+        }
+    }
+
+    pub(super) fn draw(&mut self, arrival: SimTime, origin: Origin) -> Work {
+        self.demand.draw(arrival, origin)
+    }
+}

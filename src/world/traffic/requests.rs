@@ -1,0 +1,210 @@
+//! The life of a request: issued by a client, handed to a server, answered or given up.
+
+use super::{Effect, ServerId, Traffic, TrafficEvent};
+use crate::load::{Answer, Due};
+use crate::record::{Outcome, RequestSink};
+use crate::sim::{EventQueue, SimTime};
+use crate::workload::spec::Balancing;
+use crate::workload::{Ending, JobKey, Origin, Work};
+
+/// What became of a request on its way to a server.
+enum Handed {
+    In(JobKey),
+    Full,
+    Refused,
+}
+
+/// What the client sees of an outcome.
+fn seen(outcome: Outcome) -> Answer {
+    match outcome {
+        Outcome::Ok => Answer::Ok,
+        Outcome::Rejected503 => Answer::Status503,
+        Outcome::Timeout => Answer::Timeout,
+        Outcome::Refused => Answer::Refused,
+        Outcome::Killed => Answer::Reset,
+        Outcome::ServerTimeout504 => Answer::Status504,
+    }
+}
+
+impl Traffic {
+    /// Lets the clients of a load do everything that they have to do by now.
+    pub(super) fn pump<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        index: u32,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) {
+        let now = queue.now();
+        let at = loop {
+            let load = &mut self.loads[index as usize];
+            match load.source.next_due() {
+                Some(at) if at <= now => match load.source.take_due(now) {
+                    Due::Issue(client) => self.issue(index, client, queue, sink),
+                    Due::Nothing => {}
+                    Due::GiveUp => self.give_up(index, now, sink),
+                },
+                at => break at,
+            }
+        };
+        let load = &mut self.loads[index as usize];
+        load.event.set(at, TrafficEvent::Load(index), queue);
+        if !load.finished && load.source.is_finished() {
+            load.finished = true;
+            self.effects.push(Effect::LoadFinished(index as usize));
+        }
+    }
+
+    fn issue<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        index: u32,
+        client: u32,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) {
+        let now = queue.now();
+        let load = &mut self.loads[index as usize];
+        let origin = Origin {
+            load: index,
+            client,
+        };
+        let work = load.draw(now, origin);
+        self.outcomes.issued += 1;
+        sink.issue(load.service, index as usize, now);
+        match self.hand(now, work) {
+            Handed::In(job) => self.watch(index, job, queue),
+            Handed::Full => self.answer(origin, now, now, Outcome::Rejected503, sink),
+            Handed::Refused => self.answer(origin, now, now, Outcome::Refused, sink),
+        }
+    }
+
+    /// Hands a request to a server of its service, over the client's connection or a new one.
+    fn hand(&mut self, now: SimTime, work: Work) -> Handed {
+        let Origin { load, client } = work.origin;
+        let load = &mut self.loads[load as usize];
+        if self.servers.spec(load.service).balancing == Balancing::SharedQueue {
+            let job = self.servers.submit(now, load.service, work);
+            return job.map_or(Handed::Full, Handed::In);
+        }
+        let kept = load.connections.get(client as usize).copied().flatten();
+        let server = match kept.filter(|&server| self.servers.accepts(server)) {
+            Some(server) => server,
+            None => match self.servers.choose(load.service, &mut load.balancing) {
+                Some(server) if self.servers.accepts(server) => {
+                    if let Some(connection) = load.connections.get_mut(client as usize) {
+                        *connection = Some(server);
+                    }
+                    server
+                }
+                _ => return Handed::Refused,
+            },
+        };
+        self.servers
+            .admit(now, server, work)
+            .map_or(Handed::Full, Handed::In)
+    }
+
+    /// Notes that a client waits, if it does not wait for ever.
+    fn watch<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        index: u32,
+        job: JobKey,
+        queue: &mut EventQueue<E>,
+    ) {
+        let load = &mut self.loads[index as usize];
+        let Some(timeout) = load.timeout else { return };
+        while load
+            .waiting
+            .front()
+            .is_some_and(|&(_, job)| !self.servers.is_awaited(job))
+        {
+            load.waiting.pop_front();
+        }
+        let deadline = queue.now() + timeout;
+        load.waiting.push_back((deadline, job));
+        if !load.timeout_scheduled {
+            load.timeout_scheduled = true;
+            queue.schedule(deadline, TrafficEvent::ClientTimeout(index));
+        }
+    }
+
+    /// Ends the waits of a load's clients that have waited too long, and looks again when the
+    /// next one will have.
+    pub(super) fn time_out<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        index: u32,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) {
+        let now = queue.now();
+        self.loads[index as usize].timeout_scheduled = false;
+        while let Some(&(deadline, job)) = self.loads[index as usize].waiting.front() {
+            if self.servers.is_awaited(job) {
+                if deadline > now {
+                    self.loads[index as usize].timeout_scheduled = true;
+                    queue.schedule(deadline, TrafficEvent::ClientTimeout(index));
+                    break;
+                }
+                if let Some(work) = self.servers.abandon(job) {
+                    self.answer(work.origin, work.arrival, now, Outcome::Timeout, sink);
+                }
+            }
+            self.loads[index as usize].waiting.pop_front();
+        }
+    }
+
+    /// Fails everything that a load has in flight.
+    fn give_up(&mut self, index: u32, now: SimTime, sink: &mut impl RequestSink) {
+        for job in self.servers.awaited_of(index) {
+            if let Some(work) = self.servers.abandon(job) {
+                self.answer(work.origin, work.arrival, now, Outcome::Timeout, sink);
+            }
+        }
+    }
+
+    /// Answers the clients of all requests that have left their servers.
+    pub(super) fn deliver_finished(&mut self, now: SimTime, sink: &mut impl RequestSink) {
+        if self.servers.finished.is_empty() {
+            return;
+        }
+        let mut finished = std::mem::take(&mut self.servers.finished);
+        for ended in finished.drain(..) {
+            let outcome = match ended.ending {
+                Ending::Done => Outcome::Ok,
+                Ending::TimedOut => Outcome::ServerTimeout504,
+                Ending::Killed => Outcome::Killed,
+            };
+            self.answer(ended.origin, ended.arrival, now, outcome, sink);
+        }
+        // No request has ended meanwhile: clients react later. Keep the buffer.
+        debug_assert!(
+            self.servers.finished.is_empty(),
+            "answers do not end requests"
+        );
+        self.servers.finished = finished;
+    }
+
+    fn answer(
+        &mut self,
+        origin: Origin,
+        arrival: SimTime,
+        now: SimTime,
+        outcome: Outcome,
+        sink: &mut impl RequestSink,
+    ) {
+        let Origin {
+            load: index,
+            client,
+        } = origin;
+        let load = &mut self.loads[index as usize];
+        self.outcomes.count(outcome);
+        sink.answer(load.service, index as usize, arrival, now, outcome);
+        let answer = seen(outcome);
+        if answer.status().is_none()
+            && let Some(connection) = load.connections.get_mut(client as usize)
+        {
+            *connection = None::<ServerId>;
+        }
+        load.source.answered(client, arrival, now, answer);
+        self.stir(index);
+    }
+}

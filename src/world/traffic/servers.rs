@@ -1,0 +1,153 @@
+//! What the owner tells the engine of nodes, containers and endpoints, and asks of them.
+
+use super::{Due, NodeCpuId, ServerId, Traffic, TrafficEvent};
+use crate::record::RequestSink;
+use crate::sim::{EventQueue, SimTime};
+use crate::units::Millicores;
+use crate::workload::{Counters, ServerLimits, Usage};
+
+impl Traffic {
+    /// A node with this much CPU for pods.
+    pub fn add_node(&mut self, cpu: Millicores) -> NodeCpuId {
+        NodeCpuId(self.servers.add_node(cpu))
+    }
+
+    /// A container that serves the service of this index runs from now on. It gets no traffic
+    /// before [`Traffic::add_endpoint`].
+    pub fn add_server<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        service: usize,
+        node: NodeCpuId,
+        limits: ServerLimits,
+        queue: &mut EventQueue<E>,
+    ) -> ServerId {
+        let server = self
+            .servers
+            .add_server(queue.now(), service, node.0, limits);
+        self.sync(queue);
+        server
+    }
+
+    /// CPU that a server burns from now on besides requests, the service's own background and
+    /// declared usage: its start-up work, for example. Zero ends it.
+    pub fn set_background<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        server: ServerId,
+        cpu: Millicores,
+        queue: &mut EventQueue<E>,
+    ) {
+        self.servers.set_background(queue.now(), server, cpu);
+        self.sync(queue);
+    }
+
+    /// kube-proxy sends new connections to the server from now on.
+    pub fn add_endpoint<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        server: ServerId,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) {
+        self.servers.add_endpoint(queue.now(), server);
+        self.settle(queue, sink);
+    }
+
+    /// kube-proxy sends no new connections to the server any more; kept ones go on.
+    pub fn remove_endpoint<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        server: ServerId,
+        queue: &mut EventQueue<E>,
+    ) {
+        self.servers.remove_endpoint(queue.now(), server);
+        self.sync(queue);
+    }
+
+    /// SIGTERM: the server serves what is in it and closes kept connections; new ones are
+    /// refused, also while it is still an endpoint. `Effect::Drained` tells when it is empty.
+    pub fn terminate<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        server: ServerId,
+        queue: &mut EventQueue<E>,
+    ) {
+        self.servers.terminate(queue.now(), server);
+        self.sync(queue);
+    }
+
+    /// The container is gone: its process ended, was killed, or its node failed. Whatever is
+    /// in it fails, and it is no endpoint any more.
+    pub fn kill<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        server: ServerId,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) {
+        if self.servers.kill(queue.now(), server)
+            && let Some(event) = self.server_events.get_mut(server.slot())
+        {
+            event.set(None, TrafficEvent::Server(server.slot() as u32), queue);
+            *event = Due::default();
+        }
+        self.settle(queue, sink);
+    }
+
+    /// The container's limits change in place.
+    pub fn resize<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        server: ServerId,
+        limits: ServerLimits,
+        queue: &mut EventQueue<E>,
+    ) {
+        self.servers.resize(queue.now(), server, limits);
+        self.sync(queue);
+    }
+
+    /// A pod of a Job of `wget` loops runs: this client of the load begins. Loads of other
+    /// kinds have no such clients.
+    pub fn start_client<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        load: usize,
+        client: u32,
+        queue: &mut EventQueue<E>,
+    ) {
+        self.loads[load].source.start_client(client, queue.now());
+        self.schedule_load(load, queue);
+    }
+
+    /// The client's pod is gone. What it has in flight is served, but its answer reaches
+    /// nobody.
+    pub fn stop_client<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        load: usize,
+        client: u32,
+        queue: &mut EventQueue<E>,
+    ) {
+        self.loads[load].source.stop_client(client, queue.now());
+        self.schedule_load(load, queue);
+    }
+
+    /// Brings the event of a load up to date; an end is told when it comes.
+    fn schedule_load<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        index: usize,
+        queue: &mut EventQueue<E>,
+    ) {
+        let load = &mut self.loads[index];
+        let ended = (!load.finished && load.source.is_finished()).then_some(queue.now());
+        let at = load.source.next_due().or(ended);
+        load.event.set(at, TrafficEvent::Load(index as u32), queue);
+    }
+
+    /// What a server has used since it was added, and what it holds; zero if it is gone.
+    pub fn usage(&self, server: ServerId, now: SimTime) -> Usage {
+        self.servers.usage(now, server)
+    }
+
+    /// Counters of a server; zero if it is gone.
+    pub fn server_counters(&self, server: ServerId) -> Counters {
+        self.servers.server_counters(server)
+    }
+
+    /// Counters of a service, by its index.
+    pub fn service_counters(&self, service: usize) -> Counters {
+        self.servers.service_counters(service)
+    }
+}

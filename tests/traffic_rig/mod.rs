@@ -1,0 +1,259 @@
+//! Loads against servers without a cluster: what the tests of the request engine share.
+
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+
+use nlsim::load::report::LoadReport;
+use nlsim::load::spec::{
+    AbSpec, Arrivals, Generator, HeySpec, LoadSpec, ProfileSpec, Shape, Url, WgetJobSpec,
+};
+use nlsim::load::{AB_CLIENT_OVERHEAD, HEY_CLIENT_OVERHEAD, WGET_PROCESS_COST};
+use nlsim::record::{Outcome, RequestSink};
+use nlsim::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
+use nlsim::units::{Bytes, Millicores};
+use nlsim::workload::ServerLimits;
+use nlsim::workload::spec::{Balancing, MemorySpec, RequestSpec, ServiceSpec};
+use nlsim::world::traffic::{Effect, NodeCpuId, ServerId, Traffic, TrafficEvent};
+
+/// No CPU, no wait, no memory: to be changed by the test.
+pub fn service() -> ServiceSpec {
+    ServiceSpec {
+        name: "api".into(),
+        hosts: vec!["api".into()],
+        workload: 0,
+        container: 0,
+        balancing: Balancing::RandomPerConnection,
+        request: RequestSpec {
+            cpu: Dist::Constant(0.0),
+            wait: Dist::Constant(0.0),
+            memory: Dist::Constant(0.0),
+            timeout: None,
+        },
+        slots: None,
+        backlog: None,
+        memory: MemorySpec::default(),
+        background_cpu: Millicores(0),
+        usage: None,
+    }
+}
+
+pub fn load(generator: Generator) -> LoadSpec {
+    LoadSpec {
+        name: "load".into(),
+        service: 0,
+        at: SimTime::ZERO,
+        until: None,
+        generator,
+    }
+}
+
+pub fn url() -> Url {
+    Url {
+        scheme: "http".into(),
+        host: "127.0.0.1".into(),
+        port: 18099,
+        path: "/".into(),
+    }
+}
+
+pub fn ab(requests: u64, concurrency: u32) -> AbSpec {
+    AbSpec {
+        command: format!("ab -n {requests} -c {concurrency} URL"),
+        requests,
+        concurrency,
+        keep_alive: false,
+        time_limit: None,
+        timeout: SimDuration::from_secs(30),
+        continue_on_error: false,
+        client_overhead: Dist::Constant(AB_CLIENT_OVERHEAD),
+        url: url(),
+    }
+}
+
+pub fn hey(requests: u64, concurrency: u32) -> HeySpec {
+    HeySpec {
+        command: format!("hey -n {requests} -c {concurrency} URL"),
+        requests,
+        concurrency,
+        rate_per_worker: None,
+        duration: None,
+        timeout: Some(SimDuration::from_secs(20)),
+        disable_keepalive: false,
+        client_overhead: Dist::Constant(HEY_CLIENT_OVERHEAD),
+        url: url(),
+    }
+}
+
+pub fn wget() -> WgetJobSpec {
+    WgetJobSpec {
+        workload: 0,
+        sleep: SimDuration::from_millis(10),
+        process_cost: Dist::Constant(WGET_PROCESS_COST),
+        timeout: None,
+        url: url(),
+    }
+}
+
+pub fn poisson(rate: f64) -> Generator {
+    profile(Shape::Constant { rate }, Arrivals::Poisson)
+}
+
+pub fn profile(shape: Shape, arrivals: Arrivals) -> Generator {
+    Generator::Profile(ProfileSpec {
+        shape,
+        arrivals,
+        timeout: None,
+    })
+}
+
+pub fn limits(cpu: Option<i64>) -> ServerLimits {
+    ServerLimits {
+        cpu_limit: cpu.map(Millicores),
+        cpu_weight: 100,
+        memory_limit: None::<Bytes>,
+    }
+}
+
+/// Sums over requests that ended well after a warm-up, and what is in flight over time.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    pub from: SimTime,
+    pub issued: u64,
+    pub ok: u64,
+    pub failed: u64,
+    pub latency: f64,
+    /// Each answer in order: arrival, end, outcome. Kept only if asked for.
+    pub log: Option<Vec<(SimTime, SimTime, Outcome)>>,
+    in_flight: u64,
+    changed: SimTime,
+    area: f64,
+}
+
+impl Tally {
+    pub fn after(warm_up: SimTime) -> Self {
+        Self {
+            from: warm_up,
+            changed: warm_up,
+            ..Self::default()
+        }
+    }
+
+    fn integrate(&mut self, now: SimTime) {
+        if now > self.from {
+            self.area += self.in_flight as f64 * now.since(self.changed).as_secs_f64();
+            self.changed = now;
+        }
+    }
+
+    /// Mean latency in seconds.
+    pub fn mean(&self) -> f64 {
+        self.latency / self.ok as f64
+    }
+
+    /// Answers per second from the end of the warm-up to `now`.
+    pub fn throughput(&self, now: SimTime) -> f64 {
+        self.ok as f64 / now.since(self.from).as_secs_f64()
+    }
+
+    /// Mean number of requests in flight from the end of the warm-up to `now`.
+    pub fn mean_in_flight(&mut self, now: SimTime) -> f64 {
+        self.integrate(now);
+        self.area / now.since(self.from).as_secs_f64()
+    }
+}
+
+impl RequestSink for Tally {
+    fn issue(&mut self, _: usize, _: usize, now: SimTime) {
+        self.integrate(now);
+        self.in_flight += 1;
+        self.issued += 1;
+    }
+
+    fn answer(&mut self, _: usize, _: usize, arrival: SimTime, now: SimTime, outcome: Outcome) {
+        self.integrate(now);
+        self.in_flight -= 1;
+        if let Some(log) = &mut self.log {
+            log.push((arrival, now, outcome));
+        }
+        if now > self.from {
+            if outcome == Outcome::Ok {
+                self.ok += 1;
+                self.latency += now.since(arrival).as_secs_f64();
+            } else {
+                self.failed += 1;
+            }
+        }
+    }
+}
+
+/// Traffic with its queue and a tally.
+pub struct Rig {
+    pub traffic: Traffic,
+    pub queue: EventQueue<TrafficEvent>,
+    pub tally: Tally,
+    pub node: NodeCpuId,
+    pub effects: Vec<(SimTime, Effect)>,
+}
+
+impl Rig {
+    /// Services and loads on one node of 1,000 cores, started.
+    pub fn new(services: &[ServiceSpec], loads: &[LoadSpec], seed: u64) -> Self {
+        let mut traffic = Traffic::new(services, loads, &Streams::new(seed));
+        let mut queue = EventQueue::default();
+        let node = traffic.add_node(Millicores(1_000_000));
+        traffic.start(&mut queue);
+        Self {
+            traffic,
+            queue,
+            tally: Tally::default(),
+            node,
+            effects: Vec::new(),
+        }
+    }
+
+    /// A server of service 0 that receives traffic.
+    pub fn serve(&mut self, limits: ServerLimits) -> ServerId {
+        let server = self
+            .traffic
+            .add_server(0, self.node, limits, &mut self.queue);
+        self.traffic
+            .add_endpoint(server, &mut self.queue, &mut self.tally);
+        server
+    }
+
+    /// Handles all events up to and including `until`.
+    pub fn run_until(&mut self, until: SimTime) {
+        while self.queue.peek_time().is_some_and(|at| at <= until) {
+            self.step();
+        }
+    }
+
+    /// Handles all events.
+    pub fn run(&mut self) {
+        while self.step() {}
+    }
+
+    /// Handles one event; false if there was none.
+    pub fn step(&mut self) -> bool {
+        let Some((now, event)) = self.queue.pop() else {
+            return false;
+        };
+        self.traffic
+            .handle(event, now, &mut self.queue, &mut self.tally);
+        self.effects
+            .extend(self.traffic.effects().map(|effect| (now, effect)));
+        true
+    }
+
+    /// The report of load 0; checks the ledger on the way.
+    pub fn report(&self) -> LoadReport {
+        self.check();
+        self.traffic.load_report(0, self.queue.now())
+    }
+
+    pub fn check(&self) {
+        let ledger = self.traffic.ledger(self.queue.now());
+        if let Err(imbalance) = ledger.check() {
+            panic!("{imbalance}: {ledger}");
+        }
+    }
+}
