@@ -1,3 +1,29 @@
-//! Nodes, pods and the controllers that create, place and delete pods.
+//! Nodes, pods and the controllers that create, place, start, stop and delete pods.
+//!
+//! [`Cluster`] is driven by an event queue that it does not own. It answers with
+//! [`ClusterEffect`]s: what other subsystems must know. It knows nothing of requests,
+//! metrics or autoscalers.
 
+mod cluster;
+mod cpu_weight;
+mod effect;
+mod job;
+mod kubelet;
+mod node;
+mod pod;
+pub mod ranking;
+mod replicas;
+pub mod scheduler;
+pub mod score;
+pub mod slow_start;
 pub mod spec;
+mod stateful_set;
+mod token_bucket;
+mod workload;
+
+pub use cluster::{Cluster, ClusterEvent, Ledger};
+pub use cpu_weight::cpu_weight;
+pub use effect::{ClusterEffect, EffectLog, EventKind, ObjectEvent, ObjectRef};
+pub use node::Node;
+pub use pod::{ContainerStatus, Pod, PodId, PodPhase, Resources, TerminationReason};
+pub use workload::{Counts, Workload};

@@ -8,6 +8,7 @@
 
 mod hpa;
 mod metrics_server_pod_metrics;
+mod substrate;
 mod table;
 
 use std::fmt;

@@ -1,0 +1,463 @@
+//! The kubelet's part of a pod's life: pull, start, readiness, crashes, termination.
+//!
+//! Follows `pkg/kubelet` (prober/worker.go, kuberuntime_manager.go) in its timing; every
+//! length is a parameter of the scenario.
+
+use super::cluster::{Cluster, ClusterEvent, Context};
+use super::effect::{ClusterEffect, EventKind};
+use super::pod::{PodId, PodPhase, Stage, TerminationReason};
+use super::spec::{ProbeSpec, WorkloadKind};
+use crate::sim::{SimDuration, SimTime};
+
+/// A container that ran this long starts its back-off anew.
+const CRASH_FREE: SimDuration = SimDuration::from_secs(600);
+
+impl Cluster {
+    /// The kubelet sees a pod: pull the image if need be, then start the containers.
+    pub(super) fn admit<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        id: PodId,
+        node: usize,
+        context: &mut Context<'_, E>,
+    ) {
+        let Some(pod) = self.pods.get_mut(id) else {
+            return;
+        };
+        pod.start_time = Some(context.now.truncate_to_second());
+        let (workload, run) = (pod.workload, pod.run);
+        let state = &mut self.workloads[workload];
+        let startup = &state.spec.startup;
+        let image = state
+            .spec
+            .template
+            .containers
+            .first()
+            .map(|c| c.image.clone())
+            .unwrap_or_default();
+        let pulled = match self.nodes[node].image_at[workload] {
+            Some(time) => time.max(context.now),
+            None => {
+                let length =
+                    SimDuration::from_secs_f64(startup.image_pull.sample(&mut state.stream));
+                let text = image.clone();
+                context
+                    .log
+                    .pod_event((workload, &pod.name), EventKind::Normal, "Pulling", || {
+                        format!("Pulling image \"{text}\"")
+                    });
+                *self.nodes[node].image_at[workload].insert(context.now + length)
+            }
+        };
+        let start = SimDuration::from_secs_f64(startup.container_start.sample(&mut state.stream));
+        context
+            .queue
+            .schedule(pulled + start, ClusterEvent::Start(id, run));
+    }
+
+    /// All containers of a pod start.
+    pub(super) fn start_containers<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        id: PodId,
+        run: u16,
+        context: &mut Context<'_, E>,
+    ) {
+        if self
+            .pods
+            .get(id)
+            .is_none_or(|pod| pod.run != run || pod.deletion.is_some())
+        {
+            return;
+        }
+        let now = context.now;
+        self.change(id, |pod| {
+            pod.stage = Stage::Running;
+            pod.phase = PodPhase::Running;
+            pod.ready_transition = now.truncate_to_second();
+            for container in &mut pod.containers {
+                container.running_since = Some(now);
+            }
+        });
+        let containers = self.pods.get(id).map_or(0, |pod| pod.containers.len());
+        for container in 0..containers {
+            let container = container as u16;
+            context.log.push(ClusterEffect::ContainerStarted {
+                pod: id,
+                container,
+                at: now,
+            });
+        }
+        self.pod_event(
+            id,
+            EventKind::Normal,
+            "Started",
+            || "Started containers".to_owned(),
+            context,
+        );
+        self.begin_start_up(id, run, context);
+    }
+
+    /// Schedules the end of the application's start-up and the probe that notices it.
+    fn begin_start_up<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        id: PodId,
+        run: u16,
+        context: &mut Context<'_, E>,
+    ) {
+        let Some(pod) = self.pods.get(id) else { return };
+        let state = &mut self.workloads[pod.workload];
+        let app = SimDuration::from_secs_f64(state.spec.startup.ready.sample(&mut state.stream));
+        let relist = SimDuration((self.config.pleg_relist.0 as f64 * state.stream.unit()) as i64);
+        let status_write = self.config.api_latency;
+        let probe = state
+            .spec
+            .template
+            .containers
+            .iter()
+            .filter_map(|c| c.readiness_probe)
+            .max_by_key(|p| p.period);
+        let noticed = match probe {
+            // Without a probe a container is ready as soon as it is seen to run.
+            None => relist,
+            Some(probe) => first_success(probe, relist, app),
+        };
+        context.after(app, ClusterEvent::AppStarted(id, run));
+        context.after(noticed + status_write, ClusterEvent::Ready(id, run));
+    }
+
+    pub(super) fn app_started<E>(&mut self, id: PodId, run: u16, context: &mut Context<'_, E>) {
+        if self
+            .pods
+            .get(id)
+            .is_some_and(|pod| pod.run == run && pod.stage == Stage::Running)
+        {
+            context.log.push(ClusterEffect::AppStarted(id));
+        }
+    }
+
+    pub(super) fn became_ready<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        id: PodId,
+        run: u16,
+        context: &mut Context<'_, E>,
+    ) {
+        let current = |pod: &&super::pod::Pod| {
+            pod.run == run && pod.stage == Stage::Running && pod.deletion.is_none()
+        };
+        let Some(workload) = self.pods.get(id).filter(current).map(|pod| pod.workload) else {
+            return;
+        };
+        let now = context.now;
+        self.change(id, |pod| {
+            pod.ready = true;
+            pod.ready_transition = now.truncate_to_second();
+        });
+        context.log.push(ClusterEffect::ReadyChanged(id));
+        let delay = self.endpoints_delay(workload);
+        context.after(delay, ClusterEvent::EndpointAdd(id, run));
+        if matches!(
+            self.workloads[workload].spec.kind,
+            WorkloadKind::StatefulSet { .. }
+        ) {
+            self.schedule_sync(workload, self.config.api_latency, context);
+        }
+    }
+
+    fn endpoints_delay(&mut self, workload: usize) -> SimDuration {
+        let stream = &mut self.workloads[workload].stream;
+        SimDuration::from_secs_f64(self.config.endpoints_delay.sample(stream))
+    }
+
+    pub(super) fn endpoint_add<E>(&mut self, id: PodId, run: u16, context: &mut Context<'_, E>) {
+        if self
+            .pods
+            .get(id)
+            .is_some_and(|pod| pod.run == run && pod.ready && pod.deletion.is_none())
+        {
+            context.log.push(ClusterEffect::EndpointAdded(id));
+        }
+    }
+
+    /// A container ended by itself or was killed by the kernel: it restarts after its
+    /// back-off, or fails its Job's pod.
+    pub fn container_exited<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        id: PodId,
+        container: u16,
+        reason: TerminationReason,
+        now: SimTime,
+        queue: &mut crate::sim::EventQueue<E>,
+        log: &mut super::effect::EffectLog,
+    ) {
+        let context = &mut Context { now, queue, log };
+        let Some(pod) = self.pods.get(id).filter(|pod| pod.stage == Stage::Running) else {
+            return;
+        };
+        let workload = pod.workload;
+        let status = &pod.containers[usize::from(container)];
+        let Some(started) = status.running_since else {
+            return;
+        };
+        let crashes = if now - started > CRASH_FREE {
+            0
+        } else {
+            pod.crashes
+        };
+        let was_ready = pod.ready;
+        self.change(id, |pod| {
+            let status = &mut pod.containers[usize::from(container)];
+            status.running_since = None;
+            status.last_termination = Some((reason, started, now));
+            pod.crashes = crashes + 1;
+            pod.run = pod.run.wrapping_add(1);
+            if pod.ready {
+                pod.ready = false;
+                pod.ready_transition = now.truncate_to_second();
+            }
+        });
+        context
+            .log
+            .push(ClusterEffect::ContainerStopped { pod: id, container });
+        if was_ready {
+            context.log.push(ClusterEffect::ReadyChanged(id));
+            let delay = self.endpoints_delay(workload);
+            context.after(delay, ClusterEvent::EndpointRemove(id));
+        }
+        let name = self.workloads[workload].spec.template.containers[usize::from(container)]
+            .name
+            .clone();
+        if reason == TerminationReason::OomKilled {
+            self.pod_event(
+                id,
+                EventKind::Warning,
+                "OOMKilling",
+                || format!("Memory limit reached, killed container {name}"),
+                context,
+            );
+        }
+        if matches!(self.workloads[workload].spec.kind, WorkloadKind::Job { .. }) {
+            self.end_job_pod(id, reason == TerminationReason::Completed, context);
+            return;
+        }
+        let delay = self.crash_backoff(crashes);
+        if delay > SimDuration::ZERO {
+            self.pod_event(
+                id,
+                EventKind::Warning,
+                "BackOff",
+                || "Back-off restarting failed container".to_owned(),
+                context,
+            );
+        }
+        context.after(delay, ClusterEvent::Restart(id, container));
+    }
+
+    /// The wait before a restart: none, then 10 s, doubling up to the maximum.
+    fn crash_backoff(&self, crashes: u32) -> SimDuration {
+        match crashes {
+            0 => SimDuration::ZERO,
+            n => (self.config.crash_loop_initial * 2i64.pow((n - 1).min(20)))
+                .min(self.config.crash_loop_max),
+        }
+    }
+
+    pub(super) fn restart<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        id: PodId,
+        container: u16,
+        context: &mut Context<'_, E>,
+    ) {
+        let now = context.now;
+        let alive = |pod: &&super::pod::Pod| pod.stage == Stage::Running && pod.deletion.is_none();
+        let Some(run) = self.pods.get(id).filter(alive).map(|pod| pod.run) else {
+            return;
+        };
+        self.change(id, |pod| {
+            let status = &mut pod.containers[usize::from(container)];
+            status.restarts += 1;
+            status.running_since = Some(now);
+        });
+        context.log.push(ClusterEffect::ContainerStarted {
+            pod: id,
+            container,
+            at: now,
+        });
+        self.begin_start_up(id, run, context);
+    }
+
+    /// A delete call arrives: the grace period begins.
+    pub(super) fn delete<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        id: PodId,
+        context: &mut Context<'_, E>,
+    ) {
+        let Some(pod) = self.pods.get(id).filter(|pod| pod.deletion.is_none()) else {
+            return;
+        };
+        let workload = pod.workload;
+        let template = &self.workloads[workload].spec.template;
+        let grace = template.termination_grace;
+        let pre_stop = template
+            .containers
+            .iter()
+            .map(|c| c.pre_stop)
+            .max()
+            .unwrap_or_default()
+            .min(grace);
+        let (now, stage, was_ready) = (context.now, pod.stage, pod.ready);
+        let runs = stage == Stage::Running;
+        let deadline = if runs { now + grace } else { now };
+        self.change(id, |pod| {
+            pod.deletion = Some(deadline);
+            pod.ready = false;
+            pod.doomed = true;
+        });
+        context.log.push(ClusterEffect::ReadyChanged(id));
+        self.schedule_sync(workload, self.config.api_latency, context);
+        if stage == Stage::Ended {
+            context.after(SimDuration::ZERO, ClusterEvent::Remove(id));
+            return;
+        }
+        if !runs {
+            self.end(id, context);
+            return;
+        }
+        self.pod_event(
+            id,
+            EventKind::Normal,
+            "Killing",
+            || "Stopping containers".to_owned(),
+            context,
+        );
+        if was_ready {
+            let delay = self.endpoints_delay(workload);
+            context.after(delay, ClusterEvent::EndpointRemove(id));
+        }
+        context.after(pre_stop, ClusterEvent::Terminate(id));
+        context.after(grace, ClusterEvent::Kill(id));
+    }
+
+    pub(super) fn terminate<E>(&mut self, id: PodId, context: &mut Context<'_, E>) {
+        if self
+            .pods
+            .get(id)
+            .is_some_and(|pod| pod.stage == Stage::Running)
+        {
+            self.change(id, |pod| pod.stage = Stage::Terminating);
+            context.log.push(ClusterEffect::Terminating(id));
+        }
+    }
+
+    /// The last request of a terminating pod is done: it exits after its shutdown.
+    pub fn drained<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        id: PodId,
+        now: SimTime,
+        queue: &mut crate::sim::EventQueue<E>,
+    ) {
+        let Some(pod) = self
+            .pods
+            .get(id)
+            .filter(|pod| pod.stage == Stage::Terminating)
+        else {
+            return;
+        };
+        let state = &mut self.workloads[pod.workload];
+        let delay =
+            SimDuration::from_secs_f64(state.spec.startup.shutdown.sample(&mut state.stream));
+        queue.schedule(now + delay, ClusterEvent::Exit(id));
+    }
+
+    /// The containers are gone: the node is free again, the object goes soon.
+    pub(super) fn end<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        id: PodId,
+        context: &mut Context<'_, E>,
+    ) {
+        if self
+            .pods
+            .get(id)
+            .is_none_or(|pod| pod.stage == Stage::Ended)
+        {
+            return;
+        }
+        self.release_node(id);
+        let containers = self.pods.get(id).map_or(0, |pod| pod.containers.len());
+        for container in 0..containers {
+            let stopped = self
+                .change(id, |pod| pod.containers[container].running_since.take())
+                .flatten();
+            if stopped.is_some() {
+                let container = container as u16;
+                context
+                    .log
+                    .push(ClusterEffect::ContainerStopped { pod: id, container });
+            }
+        }
+        self.change(id, |pod| pod.stage = Stage::Ended);
+        let Some(workload) = self.pods.get(id).map(|pod| pod.workload) else {
+            return;
+        };
+        let stream = &mut self.workloads[workload].stream;
+        let removal = SimDuration::from_secs_f64(self.config.pod_removal.sample(stream));
+        context.after(removal, ClusterEvent::Remove(id));
+        self.retry_unschedulable(context);
+    }
+
+    pub(super) fn remove<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        id: PodId,
+        context: &mut Context<'_, E>,
+    ) {
+        let Some(workload) = self.pods.get(id).map(|pod| pod.workload) else {
+            return;
+        };
+        self.announce_removal(id, context.log);
+        // A StatefulSet waits for the object to be gone.
+        self.schedule_sync(workload, self.config.api_latency, context);
+    }
+}
+
+/// When a readiness probe has succeeded often enough, from the container's start: the first
+/// attempt follows the container being seen to run, the next ones its period.
+fn first_success(probe: ProbeSpec, seen: SimDuration, app_started: SimDuration) -> SimDuration {
+    let earliest = app_started.max(probe.initial_delay);
+    let waits = (earliest - seen).max(SimDuration::ZERO);
+    let attempts = (waits.0 + probe.period.0 - 1) / probe.period.0.max(1);
+    seen + probe.period * (attempts + i64::from(probe.success_threshold.max(1)) - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_follows_the_application_by_less_than_a_period() {
+        let seconds = SimDuration::from_secs;
+        let probe = ProbeSpec {
+            initial_delay: seconds(0),
+            period: seconds(10),
+            success_threshold: 1,
+            failure_threshold: 3,
+        };
+        assert_eq!(first_success(probe, seconds(1), seconds(0)), seconds(1));
+        assert_eq!(first_success(probe, seconds(1), seconds(12)), seconds(21));
+        let delayed = ProbeSpec {
+            initial_delay: seconds(15),
+            ..probe
+        };
+        assert_eq!(first_success(delayed, seconds(1), seconds(2)), seconds(21));
+        let thrice = ProbeSpec {
+            success_threshold: 3,
+            ..probe
+        };
+        assert_eq!(first_success(thrice, seconds(1), seconds(0)), seconds(21));
+    }
+
+    #[test]
+    fn times_of_the_status_are_whole_seconds() {
+        assert_eq!(
+            SimTime::from_millis(1999).truncate_to_second(),
+            SimTime::from_secs(1)
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! A node: what it offers, what is promised, which images it has.
+
+use super::spec::NodeGroupSpec;
+use crate::sim::SimTime;
+use crate::units::{Bytes, Millicores};
+
+/// A node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// `metadata.name`.
+    pub name: String,
+    /// Its group: an index in the scenario's node groups.
+    pub group: usize,
+    /// Zone.
+    pub zone: String,
+    /// CPU for pods.
+    pub allocatable_cpu: Millicores,
+    /// Memory for pods.
+    pub allocatable_memory: Bytes,
+    /// Pods at most.
+    pub max_pods: u32,
+    /// CPU promised to pods, DaemonSets included.
+    pub requested_cpu: Millicores,
+    /// Memory promised to pods, DaemonSets included.
+    pub requested_memory: Bytes,
+    /// The same with 100m for each container without a request, as scores count.
+    pub nonzero_cpu: Millicores,
+    /// The same with 200Mi for each container without a request, as scores count.
+    pub nonzero_memory: Bytes,
+    /// Pods on it.
+    pub pods: u32,
+    /// Pods on it per workload, for spreading.
+    pub pods_of: Vec<u32>,
+    /// When it has each workload's image, if it was asked for.
+    pub image_at: Vec<Option<SimTime>>,
+}
+
+impl Node {
+    /// The `number`-th node of a group.
+    pub fn new(spec: &NodeGroupSpec, group: usize, number: u32, workloads: usize) -> Self {
+        Self {
+            name: format!("{}-{}", spec.name, number + 1),
+            group,
+            zone: spec.zone.clone(),
+            allocatable_cpu: spec.allocatable_cpu,
+            allocatable_memory: spec.allocatable_memory,
+            max_pods: spec.max_pods,
+            requested_cpu: spec.daemonset_cpu,
+            requested_memory: spec.daemonset_memory,
+            nonzero_cpu: spec.daemonset_cpu,
+            nonzero_memory: spec.daemonset_memory,
+            pods: 0,
+            pods_of: vec![0; workloads],
+            image_at: vec![None; workloads],
+        }
+    }
+}

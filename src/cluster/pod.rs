@@ -1,0 +1,165 @@
+//! A pod: what it asks for, where it stands in its life, what its status shows.
+
+use super::spec::PodTemplate;
+use crate::sim::{Key, SimTime};
+use crate::units::{Bytes, Millicores};
+
+/// A pod's key.
+pub type PodId = Key<Pod>;
+
+/// A pod's phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodPhase {
+    /// Not all containers run yet.
+    Pending,
+    /// Its containers run (or wait to restart).
+    Running,
+    /// All containers ended well.
+    Succeeded,
+    /// It failed for good.
+    Failed,
+}
+
+/// Requests and limits of a container in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resources {
+    /// CPU request.
+    pub cpu_request: Option<Millicores>,
+    /// CPU limit.
+    pub cpu_limit: Option<Millicores>,
+    /// Memory request.
+    pub memory_request: Option<Bytes>,
+    /// Memory limit.
+    pub memory_limit: Option<Bytes>,
+}
+
+/// Why a container ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TerminationReason {
+    /// It exited with 0.
+    Completed,
+    /// It exited otherwise.
+    Error,
+    /// It went over its memory limit.
+    OomKilled,
+}
+
+/// A container's status.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContainerStatus {
+    /// Requests and limits in force.
+    pub resources: Resources,
+    /// Since when it runs, if it does.
+    pub running_since: Option<SimTime>,
+    /// How often it was restarted.
+    pub restarts: u32,
+    /// Why and when it ended last, and when that run had started.
+    pub last_termination: Option<(TerminationReason, SimTime, SimTime)>,
+}
+
+/// Where a pod stands between creation and deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// In the scheduler's queue, or unschedulable.
+    Unscheduled,
+    /// On a node; image pull and start are under way.
+    Starting,
+    /// Its containers run.
+    Running,
+    /// Deleted; its containers still run, at most until the grace period ends.
+    Terminating,
+    /// Its containers have ended for good; the object is still there.
+    Ended,
+}
+
+/// A pod.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pod {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// Its workload.
+    pub workload: usize,
+    /// The ordinal of a StatefulSet's pod.
+    pub ordinal: u32,
+    /// Its node.
+    pub node: Option<usize>,
+    /// Its phase.
+    pub phase: PodPhase,
+    /// `metadata.creationTimestamp`.
+    pub created: SimTime,
+    /// `status.startTime`: when the kubelet saw it first.
+    pub start_time: Option<SimTime>,
+    /// Whether it is Ready.
+    pub ready: bool,
+    /// When Ready changed last.
+    pub ready_transition: SimTime,
+    /// `metadata.deletionTimestamp`: when its grace period ends, once it is deleted.
+    pub deletion: Option<SimTime>,
+    /// Its containers, in the template's order.
+    pub containers: Vec<ContainerStatus>,
+    pub(super) stage: Stage,
+    /// A delete call is on its way.
+    pub(super) doomed: bool,
+    /// Whether the scheduler said already that it does not fit.
+    pub(super) reported_unschedulable: bool,
+    /// Consecutive crashes, for the back-off.
+    pub(super) crashes: u32,
+    /// Counts starts, so that events of an earlier start are recognised.
+    pub(super) run: u16,
+}
+
+impl Pod {
+    /// Whether its controller counts it: not deleted, not ended.
+    pub fn is_active(&self) -> bool {
+        self.deletion.is_none() && !matches!(self.phase, PodPhase::Succeeded | PodPhase::Failed)
+    }
+
+    /// Whether it uses its node: scheduled and not ended.
+    pub fn occupies_node(&self) -> bool {
+        self.node.is_some() && self.stage != Stage::Ended
+    }
+
+    /// The CPU that the scheduler counts.
+    pub fn cpu_request(&self, template: &PodTemplate) -> Millicores {
+        let own = |c: &ContainerStatus| c.resources.cpu_request.unwrap_or_default();
+        let running: Millicores = self.containers.iter().map(own).sum();
+        let sidecars: Millicores = template
+            .init_containers
+            .iter()
+            .filter(|c| c.restartable)
+            .filter_map(|c| c.cpu_request)
+            .sum();
+        let init = template
+            .init_containers
+            .iter()
+            .filter(|c| !c.restartable)
+            .filter_map(|c| c.cpu_request)
+            .max();
+        template
+            .pod_cpu_request
+            .unwrap_or((running + sidecars).max(init.unwrap_or_default() + sidecars))
+    }
+
+    /// The memory that the scheduler counts.
+    pub fn memory_request(&self, template: &PodTemplate) -> Bytes {
+        let own = |c: &ContainerStatus| c.resources.memory_request.unwrap_or_default();
+        let running: Bytes = self.containers.iter().map(own).sum();
+        let sidecars: Bytes = template
+            .init_containers
+            .iter()
+            .filter(|c| c.restartable)
+            .filter_map(|c| c.memory_request)
+            .sum();
+        let init = template
+            .init_containers
+            .iter()
+            .filter(|c| !c.restartable)
+            .filter_map(|c| c.memory_request)
+            .max();
+        template
+            .pod_memory_request
+            .unwrap_or((running + sidecars).max(init.unwrap_or_default() + sidecars))
+    }
+}

@@ -1,0 +1,76 @@
+//! A workload's state: what is wanted, which pods there are.
+
+use super::pod::{Pod, PodId, Stage};
+use super::spec::WorkloadSpec;
+use crate::sim::Stream;
+
+/// How many pods stand where in their life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Not on a node yet.
+    pub pending: u32,
+    /// On a node, not running yet.
+    pub starting: u32,
+    /// Running, not ready.
+    pub running: u32,
+    /// Ready.
+    pub ready: u32,
+    /// Deleted, still there.
+    pub terminating: u32,
+}
+
+impl Counts {
+    /// The counter in which a pod belongs; none once it has ended by itself.
+    pub(super) fn of(&mut self, pod: &Pod) -> Option<&mut u32> {
+        Some(match pod.stage {
+            _ if pod.deletion.is_some() => &mut self.terminating,
+            Stage::Unscheduled => &mut self.pending,
+            Stage::Starting => &mut self.starting,
+            Stage::Running if pod.ready => &mut self.ready,
+            Stage::Running => &mut self.running,
+            Stage::Terminating => &mut self.terminating,
+            Stage::Ended => return None,
+        })
+    }
+
+    /// Pods that are not deleted: what `status.replicas` counts.
+    pub fn replicas(&self) -> u32 {
+        self.pending + self.starting + self.running + self.ready
+    }
+}
+
+/// A workload: specification and state.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    /// What the manifests say.
+    pub spec: WorkloadSpec,
+    /// `spec.replicas` now.
+    pub replicas: i32,
+    /// Its pods, oldest first, deleted ones included until they are gone.
+    pub pods: Vec<PodId>,
+    /// Pods by stage.
+    pub counts: Counts,
+    /// Whether the object exists.
+    pub exists: bool,
+    /// Create calls under way.
+    pub(super) creating: i32,
+    /// Whether a sync is scheduled.
+    pub(super) sync_pending: bool,
+    /// Pods of a Job that succeeded.
+    pub(super) succeeded: i32,
+    /// Pods of a Job that failed.
+    pub(super) failed: i32,
+    /// Hash in the names of a Deployment's pods.
+    pub(super) template_hash: String,
+    /// Draws of names, UIDs and delays.
+    pub(super) stream: Stream,
+}
+
+/// Kubernetes' alphabet for generated names.
+const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
+pub(super) fn random_suffix(stream: &mut Stream, length: usize) -> String {
+    (0..length)
+        .map(|_| char::from(ALPHABET[stream.below(ALPHABET.len())]))
+        .collect()
+}
