@@ -8,10 +8,10 @@ use flate2::read::GzDecoder;
 use nlsim::conformance::{Report, replay};
 
 /// The text of a file below `tests/golden/`, decompressed if its name ends in `.gz`.
-pub fn golden(file: &str) -> String {
+pub(crate) fn golden(file: &str) -> String {
     let path = Path::new("tests/golden").join(file);
     let mut reader: Box<dyn Read> = Box::new(File::open(&path).expect("golden data are committed"));
-    if file.ends_with(".gz") {
+    if path.extension().is_some_and(|extension| extension == "gz") {
         reader = Box::new(GzDecoder::new(reader));
     }
     let mut text = String::new();
@@ -22,6 +22,6 @@ pub fn golden(file: &str) -> String {
 }
 
 /// Replays a recording below `tests/golden/`.
-pub fn replay_golden(kind: &str, file: &str) -> Report {
+pub(crate) fn replay_golden(kind: &str, file: &str) -> Report {
     replay(kind, &golden(file)).expect("golden data have the documented shape")
 }

@@ -54,8 +54,14 @@ fn change_within(events: &[ScaleEvent], now: SimTime, period: SimDuration) -> i3
         .fold(0, |sum, event| sum.wrapping_add(event.change))
 }
 
-/// Without `behavior`: at most twice the current number, or 4.
-pub(super) fn limit_by_rules(current: i32, desired: i32, min: i32, max: i32) -> (i32, Limit) {
+/// Without `behavior`: at most twice the current number, or 4. The result, and what held
+/// it back if anything did.
+pub(super) fn limit_by_rules(
+    current: i32,
+    desired: i32,
+    min: i32,
+    max: i32,
+) -> (i32, Option<Limit>) {
     let scale_up_limit = to_i32((2.0 * f64::from(current)).max(4.0));
     let (upper, reason) = if max > scale_up_limit {
         (scale_up_limit, Limit::ScaleUpLimit)
@@ -63,11 +69,11 @@ pub(super) fn limit_by_rules(current: i32, desired: i32, min: i32, max: i32) -> 
         (max, Limit::TooManyReplicas)
     };
     if desired < min {
-        (min, Limit::TooFewReplicas)
+        (min, Some(Limit::TooFewReplicas))
     } else if desired > upper {
-        (upper, reason)
+        (upper, Some(reason))
     } else {
-        (desired, Limit::DesiredWithinRange)
+        (desired, None)
     }
 }
 
@@ -125,13 +131,14 @@ impl Rates<'_> {
         }
     }
 
-    /// With `behavior`: limits a change in its own direction only.
+    /// With `behavior`: limits a change in its own direction only. The result, and what
+    /// held it back if anything did.
     pub(super) fn limit(
         &self,
         desired: i32,
         up: &ScalingRules,
         down: &ScalingRules,
-    ) -> (i32, Limit) {
+    ) -> (i32, Option<Limit>) {
         if desired > self.current {
             let limit = self.scale_up_limit(up).max(self.current);
             let (upper, reason) = if self.max > limit {
@@ -140,7 +147,7 @@ impl Rates<'_> {
                 (self.max, Limit::TooManyReplicas)
             };
             if desired > upper {
-                return (upper, reason);
+                return (upper, Some(reason));
             }
         } else if desired < self.current {
             let limit = self.scale_down_limit(down).min(self.current);
@@ -150,10 +157,10 @@ impl Rates<'_> {
                 (self.min, Limit::TooFewReplicas)
             };
             if desired < lower {
-                return (lower, reason);
+                return (lower, Some(reason));
             }
         }
-        (desired, Limit::DesiredWithinRange)
+        (desired, None)
     }
 }
 

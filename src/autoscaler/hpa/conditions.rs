@@ -60,60 +60,182 @@ pub struct Condition {
     pub last_transition: SimTime,
 }
 
-/// Sets a condition; the time moves only when the status changes (`setConditionInList`).
-pub(super) fn set(
-    conditions: &mut Vec<Condition>,
-    now: SimTime,
-    kind: ConditionType,
-    status: bool,
-    reason: &'static str,
-    message: impl Into<Cow<'static, str>>,
-) {
-    let (status, message) = (ConditionStatus::from(status), message.into());
-    match conditions
-        .iter_mut()
-        .find(|condition| condition.kind == kind)
-    {
-        Some(condition) => {
-            if condition.status != status {
-                condition.status = status;
-                condition.last_transition = now.truncate_to_second();
-            }
-            condition.reason = reason;
-            condition.message = message;
+/// What a reconcile has to say about the HPA: each finding is one condition's status,
+/// reason and sentence.
+pub(super) enum Finding<'a> {
+    FailedGetScale(&'a str),
+    SucceededGetScale,
+    FailedUpdateScale(&'a str),
+    SucceededRescale(i32),
+    ReadyForNewScale,
+    ScaleUpStabilized,
+    ScaleDownStabilized,
+    ScalingDisabled,
+    MissingSelector,
+    InvalidSelector(String),
+    AmbiguousSelector(String),
+    FailedMetric {
+        reason: &'static str,
+        cause: &'a str,
+    },
+    ValidMetricFound(&'a str),
+    WithinRange,
+    Limited(Limit),
+    ScaledToZero,
+    NotScaledToZero,
+}
+
+impl Finding<'_> {
+    fn kind(&self) -> ConditionType {
+        match self {
+            Self::FailedGetScale(_)
+            | Self::SucceededGetScale
+            | Self::FailedUpdateScale(_)
+            | Self::SucceededRescale(_)
+            | Self::ReadyForNewScale
+            | Self::ScaleUpStabilized
+            | Self::ScaleDownStabilized => ConditionType::AbleToScale,
+            Self::ScalingDisabled
+            | Self::MissingSelector
+            | Self::InvalidSelector(_)
+            | Self::AmbiguousSelector(_)
+            | Self::FailedMetric { .. }
+            | Self::ValidMetricFound(_) => ConditionType::ScalingActive,
+            Self::WithinRange | Self::Limited(_) => ConditionType::ScalingLimited,
+            Self::ScaledToZero | Self::NotScaledToZero => ConditionType::ScaledToZero,
         }
-        None => conditions.push(Condition {
-            kind,
-            status,
-            reason,
-            message,
-            last_transition: now.truncate_to_second(),
-        }),
+    }
+
+    fn holds(&self) -> bool {
+        matches!(
+            self,
+            Self::SucceededGetScale
+                | Self::SucceededRescale(_)
+                | Self::ReadyForNewScale
+                | Self::ScaleUpStabilized
+                | Self::ScaleDownStabilized
+                | Self::ValidMetricFound(_)
+                | Self::Limited(_)
+                | Self::ScaledToZero
+        )
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::FailedGetScale(_) => "FailedGetScale",
+            Self::SucceededGetScale => "SucceededGetScale",
+            Self::FailedUpdateScale(_) => "FailedUpdateScale",
+            Self::SucceededRescale(_) => "SucceededRescale",
+            Self::ReadyForNewScale => "ReadyForNewScale",
+            Self::ScaleUpStabilized => "ScaleUpStabilized",
+            Self::ScaleDownStabilized => "ScaleDownStabilized",
+            Self::ScalingDisabled => "ScalingDisabled",
+            Self::MissingSelector | Self::InvalidSelector(_) => "InvalidSelector",
+            Self::AmbiguousSelector(_) => "AmbiguousSelector",
+            Self::FailedMetric { reason, .. } => reason,
+            Self::ValidMetricFound(_) => "ValidMetricFound",
+            Self::WithinRange => "DesiredWithinRange",
+            Self::Limited(limit) => limit.reason(),
+            Self::ScaledToZero => "ScaledToZero",
+            Self::NotScaledToZero => "NotScaledToZero",
+        }
+    }
+
+    fn message(self) -> Cow<'static, str> {
+        match self {
+            Self::FailedGetScale(error) => format!(
+                "the HPA controller was unable to get the target's current scale: {error}"
+            )
+            .into(),
+            Self::SucceededGetScale => {
+                "the HPA controller was able to get the target's current scale".into()
+            }
+            Self::FailedUpdateScale(error) => {
+                format!("the HPA controller was unable to update the target scale: {error}").into()
+            }
+            Self::SucceededRescale(desired) => {
+                format!("the HPA controller was able to update the target scale to {desired}")
+                    .into()
+            }
+            Self::ReadyForNewScale => "recommended size matches current size".into(),
+            Self::ScaleUpStabilized => "recent recommendations were lower than current one, applying the lowest recent recommendation".into(),
+            Self::ScaleDownStabilized => "recent recommendations were higher than current one, applying the highest recent recommendation".into(),
+            Self::ScalingDisabled => {
+                "scaling is disabled since the replica count of the target is zero".into()
+            }
+            Self::MissingSelector => "the HPA target's scale is missing a selector".into(),
+            Self::InvalidSelector(error) | Self::AmbiguousSelector(error) => error.into(),
+            Self::FailedMetric { cause, .. } => {
+                format!("the HPA was unable to compute the replica count: {cause}").into()
+            }
+            Self::ValidMetricFound(name) => {
+                format!("the HPA was able to successfully calculate a replica count from {name}")
+                    .into()
+            }
+            Self::WithinRange => "the desired count is within the acceptable range".into(),
+            Self::Limited(limit) => limit.message().into(),
+            Self::ScaledToZero => "the HPA controller scaled the workload to zero".into(),
+            Self::NotScaledToZero => {
+                "the HPA controller did not scale the workload to zero".into()
+            }
+        }
+    }
+
+    /// Sets the finding's condition; its time moves only when the status changes
+    /// (`setConditionInList`).
+    pub(super) fn set_in(self, conditions: &mut Vec<Condition>, now: SimTime) {
+        let (kind, status) = (self.kind(), ConditionStatus::from(self.holds()));
+        let (reason, message) = (self.reason(), self.message());
+        let last_transition = now.truncate_to_second();
+        match conditions
+            .iter_mut()
+            .find(|condition| condition.kind == kind)
+        {
+            Some(condition) => {
+                if condition.status != status {
+                    condition.status = status;
+                    condition.last_transition = last_transition;
+                }
+                condition.reason = reason;
+                condition.message = message;
+            }
+            None => conditions.push(Condition {
+                kind,
+                status,
+                reason,
+                message,
+                last_transition,
+            }),
+        }
     }
 }
 
-/// Why the number of replicas was or was not limited.
+/// What held the number of replicas back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Limit {
+pub enum Limit {
+    /// The rate limit upward.
     ScaleUpLimit,
+    /// The rate limit downward.
     ScaleDownLimit,
+    /// `maxReplicas`.
     TooManyReplicas,
+    /// `minReplicas`.
     TooFewReplicas,
-    DesiredWithinRange,
 }
 
 impl Limit {
-    pub(super) fn reason(self) -> &'static str {
+    /// The reason of condition ScalingLimited.
+    pub fn reason(self) -> &'static str {
         match self {
             Self::ScaleUpLimit => "ScaleUpLimit",
             Self::ScaleDownLimit => "ScaleDownLimit",
             Self::TooManyReplicas => "TooManyReplicas",
             Self::TooFewReplicas => "TooFewReplicas",
-            Self::DesiredWithinRange => "DesiredWithinRange",
         }
     }
 
-    pub(super) fn message(self) -> &'static str {
+    /// The sentence of condition ScalingLimited.
+    pub fn message(self) -> &'static str {
         match self {
             Self::ScaleUpLimit => {
                 "the desired replica count is increasing faster than the maximum scale rate"
@@ -127,7 +249,31 @@ impl Limit {
             Self::TooFewReplicas => {
                 "the desired replica count is less than the minimum replica count"
             }
-            Self::DesiredWithinRange => "the desired count is within the acceptable range",
         }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_moves_with_the_status_only() {
+        let mut conditions = Vec::new();
+        let at = |millis| SimTime::from_millis(millis);
+        Finding::SucceededGetScale.set_in(&mut conditions, at(1_700));
+        Finding::ReadyForNewScale.set_in(&mut conditions, at(2_000));
+        assert_eq!(conditions.len(), 1);
+        assert_eq!(conditions[0].last_transition, at(1_000));
+        assert_eq!(conditions[0].reason, "ReadyForNewScale");
+        Finding::FailedGetScale("gone").set_in(&mut conditions, at(3_999));
+        assert_eq!(conditions[0].last_transition, at(3_000));
+        assert_eq!(conditions[0].status, ConditionStatus::False);
     }
 }

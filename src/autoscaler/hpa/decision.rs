@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::conditions::Limit;
 use super::spec::Resource;
 
 /// Severity of an event.
@@ -76,13 +77,42 @@ pub enum CurrentMetric {
     },
 }
 
+/// How many pods take part in a calculation, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PodCounts {
+    /// Count with their value.
+    pub ready: u32,
+    /// Not trusted yet: taken for 0 where the target would grow, left out otherwise.
+    pub unready: u32,
+    /// Without a value: taken for 0 where the target would grow, for a full request (or
+    /// the target) where it would shrink.
+    pub missing: u32,
+    /// Deleting or failed.
+    pub ignored: u32,
+}
+
+/// How a metric came to its proposal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Calculation {
+    /// Usage over target.
+    pub ratio: f64,
+    /// The same with unready and missing pods filled in, where that was done.
+    pub adjusted_ratio: Option<f64>,
+    /// The pods, for metrics of pods.
+    pub pods: Option<PodCounts>,
+}
+
 /// One metric's part in a decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MetricDecision {
     /// The number it proposes, or why it proposes none.
     pub proposal: Result<i32, String>,
     /// Its name in messages; empty if it failed.
     pub name: Cow<'static, str>,
+    /// Its value, as the status shows it.
+    pub current: CurrentMetric,
+    /// How it came to its proposal, if it made one.
+    pub calculation: Option<Calculation>,
 }
 
 /// The number before and after each correction.
@@ -96,12 +126,14 @@ pub struct Steps {
     pub stabilized: Option<i32>,
     /// After rate limits, minimum and maximum.
     pub limited: Option<i32>,
+    /// What held the number back, if anything did.
+    pub limit: Option<Limit>,
     /// What the HPA wants in the end.
     pub desired: i32,
 }
 
 /// What a reconcile did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decision {
     /// Replicas written to the scale.
     pub write: Option<i32>,
@@ -127,6 +159,14 @@ impl Decision {
             kind: EventType::Warning,
             reason,
             message: message.to_owned(),
+        });
+    }
+
+    pub(super) fn inform(&mut self, reason: &'static str, message: String) {
+        self.events.push(Event {
+            kind: EventType::Normal,
+            reason,
+            message,
         });
     }
 }

@@ -11,8 +11,12 @@ mod behavior;
 mod conditions;
 mod config;
 mod decision;
+mod evaluate;
+mod explain;
 mod metric;
+mod normalize;
 mod observation;
+mod outside;
 mod pods;
 mod reconcile;
 mod replica_calculator;
@@ -20,10 +24,13 @@ mod selector;
 mod spec;
 mod stabilization;
 mod tolerance;
+mod zero;
 
-pub use conditions::{Condition, ConditionStatus, ConditionType};
+pub use conditions::{Condition, ConditionStatus, ConditionType, Limit};
 pub use config::{Config, KubernetesVersion};
-pub use decision::{CurrentMetric, Decision, Event, EventType, MetricDecision, Steps};
+pub use decision::{
+    Calculation, CurrentMetric, Decision, Event, EventType, MetricDecision, PodCounts, Steps,
+};
 pub use observation::{
     ContainerRequest, ContainerUsage, MetricsError, Observation, Phase, Pod, PodRequests, PodUsage,
     PodValue, ReadyCondition, ReadyStatus, Scale,

@@ -13,6 +13,9 @@ pub struct Observation<'a> {
     pub reference: &'a str,
     /// The scale subresource, or the error of reading it.
     pub scale: Result<Scale<'a>, &'a str>,
+    /// Every HPA (`namespace/name`) that selects some of the pods. More than one makes the
+    /// selector ambiguous; an empty list says that this is the only one.
+    pub selected_by: &'a [&'a str],
     /// Pods that the selector matches, in the API's order.
     pub pods: &'a [Pod<'a>],
     /// The resource metrics API's answer.
@@ -92,9 +95,7 @@ pub struct Pod<'a> {
 pub struct PodRequests {
     /// Containers, in the pod's order.
     pub containers: Vec<ContainerRequest>,
-    /// Restartable init containers.
-    pub sidecars: Vec<ContainerRequest>,
-    /// Plain init containers.
+    /// Init containers, restartable ones (sidecars) included, in the pod's order.
     pub init_containers: Vec<ContainerRequest>,
     /// Pod-level requests: millicores, and bytes × 1000. `None` if the pod sets none.
     pub pod_level: Option<[Option<i64>; 2]>,
@@ -107,6 +108,8 @@ pub struct ContainerRequest {
     pub name: String,
     /// CPU in millicores and memory in bytes × 1000, where set.
     pub requests: [Option<i64>; 2],
+    /// Whether it is a restartable init container (sidecar).
+    pub restartable: bool,
 }
 
 /// A pod's entry in the resource metrics API.

@@ -1,7 +1,8 @@
 //! From values and targets to a number of replicas (`ReplicaCalculator`).
 
 use super::arithmetic::{to_i32, to_i64};
-use super::config::Config;
+use super::config::{Config, KubernetesVersion};
+use super::decision::{Calculation, PodCounts};
 use super::observation::{Observation, Phase, Pod, PodValue, ReadyStatus};
 use super::pods::{Group, Sample, group, request};
 use super::spec::Resource;
@@ -51,13 +52,14 @@ pub(super) enum Target<'a> {
 }
 
 /// Outcome of a per-pod calculation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct PerPod {
     pub(super) replicas: i32,
     /// Utilization in percent of the first pass, for utilization targets.
     pub(super) utilization: Option<i32>,
     /// Average value of the first pass, in thousandths.
     pub(super) average: i64,
+    pub(super) calculation: Calculation,
 }
 
 /// One pass over the values: ratio to the target, utilization, average, number of values.
@@ -148,62 +150,65 @@ impl Scratch {
         if pods.is_empty() {
             return Err(NO_PODS.to_owned());
         }
-        let (ready, unready, missing) = self.group_pods(context, target);
+        let counts = self.group_pods(context, target);
         let values = self.samples.iter().flatten().count() + self.unlisted.len();
         if values == 0 {
             return Err(NO_METRICS_FOR_PODS.to_owned());
         }
         self.read_requests(pods, target, context.config)?;
         let first = self.pass(target)?;
-        let answer = |replicas| PerPod {
+        let current = context.current_replicas;
+        let scale_up_with_unready = counts.unready > 0 && first.ratio > 1.0;
+        let (replicas, adjusted_ratio) = if !scale_up_with_unready && counts.missing == 0 {
+            if context.tolerances.is_within(first.ratio) {
+                (current, None)
+            } else {
+                let replicas = to_i32((first.ratio * f64::from(counts.ready)).ceil());
+                (replicas, None)
+            }
+        } else {
+            self.fill_in(target, first.ratio, scale_up_with_unready);
+            let second = self.pass(target)?;
+            let replicas = second_proposal(context, &first, &second);
+            (replicas, Some(second.ratio))
+        };
+        Ok(PerPod {
             replicas,
             utilization: first.utilization,
             average: first.average,
-        };
-        let current = context.current_replicas;
-        let scale_up_with_unready = unready > 0 && first.ratio > 1.0;
-        if !scale_up_with_unready && missing == 0 {
-            if context.tolerances.is_within(first.ratio) {
-                return Ok(answer(current));
-            }
-            return Ok(answer(to_i32((first.ratio * f64::from(ready)).ceil())));
-        }
-        self.fill_in(target, first.ratio, scale_up_with_unready);
-        let second = self.pass(target)?;
-        let crossed =
-            (first.ratio < 1.0 && second.ratio > 1.0) || (first.ratio > 1.0 && second.ratio < 1.0);
-        if context.tolerances.is_within(second.ratio) || crossed {
-            return Ok(answer(current));
-        }
-        let replicas = to_i32((second.ratio * second.count as f64).ceil());
-        let against = (second.ratio < 1.0 && replicas > current)
-            || (second.ratio > 1.0 && replicas < current);
-        Ok(answer(if against { current } else { replicas }))
+            calculation: Calculation {
+                ratio: first.ratio,
+                adjusted_ratio,
+                pods: Some(counts),
+            },
+        })
     }
 
-    /// Groups every pod and drops the values of ignored and unready ones. Returns the
-    /// numbers of ready, unready and missing pods.
-    fn group_pods(&mut self, context: &Context<'_>, target: Target<'_>) -> (i32, i32, i32) {
+    /// Groups every pod and drops the values of ignored and unready ones.
+    fn group_pods(&mut self, context: &Context<'_>, target: Target<'_>) -> PodCounts {
         let resource = match target {
             Target::Utilization { resource, .. } => Some(resource),
             Target::Average { resource, .. } => resource,
         };
         self.groups.clear();
-        let (mut ready, mut unready, mut missing) = (0, 0, 0);
+        let mut counts = PodCounts::default();
         for (pod, sample) in context.observation.pods.iter().zip(&mut self.samples) {
             let group = group(pod, sample.as_ref(), resource, context.config, context.now);
             match group {
-                Group::Ready => ready += 1,
-                Group::Missing => missing += 1,
+                Group::Ready => counts.ready += 1,
+                Group::Missing => counts.missing += 1,
                 Group::Unready => {
-                    unready += 1;
+                    counts.unready += 1;
                     *sample = None;
                 }
-                Group::Ignored => *sample = None,
+                Group::Ignored => {
+                    counts.ignored += 1;
+                    *sample = None;
+                }
             }
             self.groups.push(group);
         }
-        (ready, unready, missing)
+        counts
     }
 
     fn read_requests(
@@ -304,9 +309,41 @@ impl Scratch {
     }
 }
 
+/// What the second pass proposes: no change where it is within tolerance, lies on the
+/// other side of 1, or would go against its own direction.
+fn second_proposal(context: &Context<'_>, first: &Pass, second: &Pass) -> i32 {
+    let current = context.current_replicas;
+    let crossed =
+        (first.ratio < 1.0 && second.ratio > 1.0) || (first.ratio > 1.0 && second.ratio < 1.0);
+    if context.tolerances.is_within(second.ratio) || crossed {
+        return current;
+    }
+    let replicas = to_i32((second.ratio * second.count as f64).ceil());
+    let against =
+        (second.ratio < 1.0 && replicas > current) || (second.ratio > 1.0 && replicas < current);
+    if against { current } else { replicas }
+}
+
 /// `getUsageRatioReplicaCount`: Object and External metrics with a value.
-pub(super) fn by_value(context: &Context<'_>, usage: i64, target: i64) -> Result<i32, String> {
+pub(super) fn by_value(
+    context: &Context<'_>,
+    usage: i64,
+    target: i64,
+) -> Result<(i32, Calculation), String> {
     let ratio = usage as f64 / target as f64;
+    let replicas = replicas_of_ratio(context, ratio)?;
+    Ok((replicas, of_ratio(ratio)))
+}
+
+fn of_ratio(ratio: f64) -> Calculation {
+    Calculation {
+        ratio,
+        adjusted_ratio: None,
+        pods: None,
+    }
+}
+
+fn replicas_of_ratio(context: &Context<'_>, ratio: f64) -> Result<i32, String> {
     if context.current_replicas == 0 {
         return Ok(to_i32(ratio.ceil()));
     }
@@ -326,7 +363,7 @@ pub(super) fn by_value(context: &Context<'_>, usage: i64, target: i64) -> Result
     let ready = pods.iter().filter(is_ready).count();
     let replicas = (ratio * ready as f64).ceil();
     Ok(
-        if context.config.version.0 >= 35 && replicas > f64::from(i32::MAX) {
+        if context.config.version >= KubernetesVersion(35) && replicas > f64::from(i32::MAX) {
             i32::MAX
         } else {
             to_i32(replicas)
@@ -335,27 +372,32 @@ pub(super) fn by_value(context: &Context<'_>, usage: i64, target: i64) -> Result
 }
 
 /// `GetObjectPerPodMetricReplicas`, `GetExternalPerPodMetricReplicas`: the number and the
-/// average to report. Both count by the scale's *status*.
+/// average to report. Both count by the scale's *status*. External metrics are guarded
+/// against overflow since 1.34, Object metrics are not.
 pub(super) fn by_average(
     context: &Context<'_>,
     usage: i64,
     target: i64,
     status_replicas: i32,
     external: bool,
-) -> (i32, i64) {
-    let ratio = usage as f64 / (target as f64 * f64::from(status_replicas));
+) -> (i32, i64, Calculation) {
+    let guarded = external && context.config.version >= KubernetesVersion(34);
+    let usage_float = usage as f64;
+    let ratio = usage_float / (target as f64 * f64::from(status_replicas));
     let replicas = if context.tolerances.is_within(ratio) {
         status_replicas
     } else {
-        let replicas = (usage as f64 / target as f64).ceil();
-        if external && context.config.version.0 >= 34 && replicas > f64::from(i32::MAX) {
+        let replicas = (usage_float / target as f64).ceil();
+        if guarded && replicas > f64::from(i32::MAX) {
             i32::MAX
         } else {
             to_i32(replicas)
         }
     };
-    (
-        replicas,
-        to_i64((usage as f64 / f64::from(status_replicas)).ceil()),
-    )
+    let average = if guarded && usage_float >= i64::MAX as f64 {
+        i64::MAX
+    } else {
+        to_i64((usage_float / f64::from(status_replicas)).ceil())
+    };
+    (replicas, average, of_ratio(ratio))
 }

@@ -236,14 +236,8 @@ impl HpaSpecInput {
     /// Everything that the API server would refuse, in field order.
     pub fn problems(&self, scale_to_zero: bool) -> Vec<SpecProblem> {
         let mut problems = Problems::default();
-        let scales_to_zero = scale_to_zero
-            && self.metrics.iter().any(|metric| {
-                matches!(
-                    metric,
-                    MetricSpec::Object { .. } | MetricSpec::External { .. }
-                )
-            });
-        let least = if scales_to_zero { 0 } else { 1 };
+        let scales_to_zero = scale_to_zero && self.metrics.iter().any(MetricSpec::is_outside_pods);
+        let least = i32::from(!scales_to_zero);
         let min = self.min_replicas.unwrap_or(1);
         problems.check(min >= least, "spec.minReplicas", || {
             let zero = "0 needs the feature gate HPAScaleToZero and an Object or External metric";
@@ -301,6 +295,12 @@ impl Problems {
 }
 
 impl MetricSpec {
+    /// Whether the metric is one of an object or from outside the cluster, so that it has
+    /// a value even without any pod.
+    pub fn is_outside_pods(&self) -> bool {
+        matches!(self, Self::Object { .. } | Self::External { .. })
+    }
+
     fn check(&self, path: &str, problems: &mut Problems) {
         let (field, positive) = match self {
             Self::Resource { target, .. } | Self::ContainerResource { target, .. } => {

@@ -336,13 +336,14 @@ fn template(rows: &[Vec<Value>]) -> Result<PodRequests> {
             requests.pod_level = Some(values);
             continue;
         }
+        let kind = text(3);
         let container = ContainerRequest {
             name,
             requests: values,
+            restartable: kind == Some("sidecar"),
         };
-        match text(3) {
-            Some("init") => requests.init_containers.push(container),
-            Some("sidecar") => requests.sidecars.push(container),
+        match kind {
+            Some("init" | "sidecar") => requests.init_containers.push(container),
             _ => requests.containers.push(container),
         }
     }
@@ -536,6 +537,7 @@ impl World {
                     selector: &self.selector,
                 }),
             },
+            selected_by: &[],
             pods: &pods,
             resource_metrics: match step.res.get("err").and_then(Value::as_str) {
                 Some(text) => Err(text),

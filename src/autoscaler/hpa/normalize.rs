@@ -1,0 +1,83 @@
+//! What holds a proposal back: past recommendations, then rates and bounds
+//! (`normalizeDesiredReplicas`, `normalizeDesiredReplicasWithBehaviors`).
+
+use super::behavior::{Rates, limit_by_rules, store};
+use super::conditions::Finding;
+use super::decision::Decision;
+use super::reconcile::Controller;
+use crate::sim::{SimDuration, SimTime};
+
+impl Controller {
+    /// The number that remains of `raw`.
+    pub(super) fn normalize(
+        &mut self,
+        now: SimTime,
+        current: i32,
+        raw: i32,
+        decision: &mut Decision,
+    ) -> i32 {
+        let stabilized = self.stabilize(now, current, raw);
+        let (min, max) = (self.spec.min_replicas, self.spec.max_replicas);
+        let (limited, limit) = match &self.spec.behavior {
+            None => limit_by_rules(current, stabilized, min, max),
+            Some(behavior) => {
+                let rates = Rates {
+                    now,
+                    current,
+                    min,
+                    max,
+                    up_events: &self.scale_up_events,
+                    down_events: &self.scale_down_events,
+                };
+                rates.limit(stabilized, &behavior.scale_up, &behavior.scale_down)
+            }
+        };
+        decision.steps.stabilized = Some(stabilized);
+        decision.steps.limited = Some(limited);
+        decision.steps.limit = limit;
+        let held_upward = self.spec.behavior.is_some() && raw >= current;
+        self.set(
+            now,
+            match stabilized == raw {
+                true => Finding::ReadyForNewScale,
+                false if held_upward => Finding::ScaleUpStabilized,
+                false => Finding::ScaleDownStabilized,
+            },
+        );
+        self.set(now, limit.map_or(Finding::WithinRange, Finding::Limited));
+        limited
+    }
+
+    fn stabilize(&mut self, now: SimTime, current: i32, raw: i32) -> i32 {
+        let downscale_window = self.config.downscale_stabilization;
+        let past = &mut self.recommendations;
+        match &self.spec.behavior {
+            None => past.stabilize(now, downscale_window, raw),
+            Some(behavior) => {
+                let (up, down) = (&behavior.scale_up, &behavior.scale_down);
+                let up_window = up.stabilization_window.unwrap_or(SimDuration::ZERO);
+                let down_window = down.stabilization_window.unwrap_or(downscale_window);
+                past.stabilize_both(now, up_window, down_window, current, raw)
+            }
+        }
+    }
+
+    /// Remembers a change that was written; without `behavior` nobody asks for it.
+    pub(super) fn store_scale_event(&mut self, now: SimTime, current: i32, desired: i32) {
+        let Some(behavior) = &self.spec.behavior else {
+            return;
+        };
+        if desired > current {
+            let change = desired.wrapping_sub(current);
+            store(&mut self.scale_up_events, &behavior.scale_up, now, change);
+        } else {
+            let change = current.wrapping_sub(desired);
+            store(
+                &mut self.scale_down_events,
+                &behavior.scale_down,
+                now,
+                change,
+            );
+        }
+    }
+}
