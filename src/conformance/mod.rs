@@ -103,6 +103,8 @@ const REPLAYS: &[(&str, Replay)] = &[
         "metrics_server_pod_metrics",
         metrics_server_pod_metrics::replay,
     ),
+    ("rs_scale_down_ranking", substrate::ranking),
+    ("slow_start_batch", substrate::slow_start_batch),
 ];
 
 /// The names of all kinds.
