@@ -26,6 +26,7 @@ pub mod conformance;
 pub mod load;
 pub mod metrics;
 pub mod record;
+pub mod scenario;
 pub mod sim;
 pub mod workload;
 pub mod world;

@@ -70,6 +70,14 @@ impl CustomMetrics {
         }
     }
 
+    /// Whether the metric of this name is measured on a whole service, not per pod.
+    pub fn is_total(&self, name: &str) -> bool {
+        let total = |spec: &CustomMetricSpec| matches!(spec.source, MetricSource::Service { .. });
+        self.specs
+            .iter()
+            .any(|spec| spec.name == name && total(spec))
+    }
+
     /// Values in thousandths of the metric of this name that describes `of` and carries all
     /// the labels; `None` if there is no such metric.
     pub fn value(

@@ -34,10 +34,7 @@ pub enum MetricsEvent {
     /// metrics-server begins a scrape.
     Scrape,
     /// The slowest node has answered: the scrape's points replace the older ones.
-    Publish {
-        /// When the scrape began.
-        began: SimTime,
-    },
+    Publish,
 }
 
 /// A measured container.
@@ -70,6 +67,7 @@ pub struct Pipeline {
     pods: Arena<TrackedPod>,
     /// Per node, how long after a scrape's begin it is asked.
     node_delays: Vec<SimDuration>,
+    scrape_began: SimTime,
 }
 
 /// How many past scrapes a container that ran before the start went through.
@@ -88,6 +86,7 @@ impl Pipeline {
             containers: Arena::default(),
             pods: Arena::default(),
             node_delays: Vec::new(),
+            scrape_began: SimTime::ZERO,
         }
     }
 
@@ -238,10 +237,11 @@ impl Pipeline {
             MetricsEvent::Housekeeping(id) => self.measure(id, now, queue, usage),
             MetricsEvent::Scrape => {
                 let slowest = self.draw_node_delays();
-                queue.schedule(now + slowest, MetricsEvent::Publish { began: now });
+                self.scrape_began = now;
+                queue.schedule(now + slowest, MetricsEvent::Publish);
                 queue.schedule(now + self.config.metric_resolution, MetricsEvent::Scrape);
             }
-            MetricsEvent::Publish { began } => self.publish(began),
+            MetricsEvent::Publish => self.publish(self.scrape_began),
         }
     }
 

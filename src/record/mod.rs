@@ -1,5 +1,18 @@
-//! What happened in a run, as it happens.
+//! What happened in a run: curves, windows of requests, events, decisions, lifetimes.
+//!
+//! The world tells a [`Recorder`]; nothing here is computed that could be read off later,
+//! except latency percentiles, which are kept as histograms so that memory does not grow
+//! with the number of requests.
 
+mod curve;
+mod recorder;
 mod request;
+mod windows;
 
+pub use curve::Curve;
+pub use recorder::{
+    Counts, DecisionRecord, Detail, EventRecord, HpaRecord, LoadMark, MetricRecord, NodeRecord,
+    PodRecord, Recorder, Recording, Sample, ServiceRecord, WorkloadRecord,
+};
 pub use request::{NoRequests, Outcome, RequestSink};
+pub use windows::{LatencyStats, Window};

@@ -1,4 +1,168 @@
 //! The only place that knows all subsystems: it owns their state and carries events,
 //! effects and observations between them. It moves data and decides nothing.
+//!
+//! [`run`] simulates a scenario from start to end. An event goes to its subsystem, which
+//! answers with effects; effects go to the subsystems they concern, until none is left.
 
+mod apply;
+mod autoscale;
+mod build;
+mod event;
+mod sample;
 pub mod traffic;
+mod usage;
+
+use crate::autoscaler::hpa::Controller;
+use crate::cluster::{Cluster, EffectLog, PodId};
+use crate::load::report::LoadReport;
+use crate::metrics::{ContainerId, CustomMetrics, MetricsPodId, Pipeline};
+use crate::record::{Detail, Recorder, Recording};
+use crate::scenario::Scenario;
+use crate::sim::{EventQueue, SimTime, Stream};
+use traffic::{NodeCpuId, ServerId, Traffic};
+
+pub use event::Event;
+
+/// What a run leaves behind.
+pub struct Finished {
+    /// What happened.
+    pub recording: Recording,
+    /// What each load has to tell.
+    pub loads: Vec<LoadReport>,
+    /// Events handled.
+    pub events: u64,
+}
+
+/// Why a run did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The caller asked to stop.
+    #[error("interrupted at {0}")]
+    Interrupted(SimTime),
+    /// Time does not advance any more.
+    #[error("more than {0} events at {1}: something schedules itself without delay (seed {2})")]
+    Stuck(u64, SimTime, u64),
+    /// Something was lost or made up: a bug.
+    #[error("invariant broken at {0}, seed {1}: {2}. Please report this with the scenario")]
+    Broken(SimTime, u64, String),
+}
+
+/// Events at one instant that are taken for an endless loop.
+const STUCK_AFTER: u64 = 50_000_000;
+/// Events between two calls of the progress function.
+const PROGRESS_EVERY: u64 = 1 << 16;
+
+/// What the world knows of a pod besides the cluster.
+#[derive(Debug, Clone, Default)]
+struct PodLink {
+    pod: Option<PodId>,
+    metrics: Option<MetricsPodId>,
+    containers: Vec<Option<ContainerId>>,
+    server: Option<ServerId>,
+    /// The load and client that a Job's pod is.
+    client: Option<(usize, u32)>,
+    /// Its place in the recording's pods.
+    record: usize,
+}
+
+/// All state of a run.
+struct World<'s> {
+    scenario: &'s Scenario,
+    queue: EventQueue<Event>,
+    cluster: Cluster,
+    traffic: Traffic,
+    metrics: Pipeline,
+    custom: CustomMetrics,
+    hpas: Vec<Controller>,
+    links: build::Links,
+    pods: Vec<PodLink>,
+    /// The pod of each server, by slot.
+    server_pods: Vec<Option<PodId>>,
+    nodes: Vec<NodeCpuId>,
+    log: EffectLog,
+    recorder: Recorder,
+    usage: sample::UsageTotals,
+    /// Draws of the autoscalers' phases.
+    stream: Stream,
+}
+
+/// Simulates a scenario. `progress` hears the simulated time now and then; the run stops when
+/// it returns false.
+pub fn run(
+    scenario: &Scenario,
+    seed: u64,
+    detail: Detail,
+    mut progress: impl FnMut(SimTime) -> bool,
+) -> Result<Finished, RunError> {
+    let mut world = World::new(scenario, seed, detail);
+    world.start();
+    let end = scenario.simulation.end();
+    let (mut events, mut instant, mut at_instant) = (0u64, SimTime::ZERO, 0u64);
+    while world.queue.peek_time().is_some_and(|time| time <= end) {
+        let Some((now, event)) = world.queue.pop() else {
+            break;
+        };
+        events += 1;
+        if now > instant {
+            (instant, at_instant) = (now, events);
+        } else if events - at_instant > STUCK_AFTER {
+            return Err(RunError::Stuck(STUCK_AFTER, now, seed));
+        }
+        if events.is_multiple_of(PROGRESS_EVERY) && !progress(now) {
+            return Err(RunError::Interrupted(now));
+        }
+        world.dispatch(now, event);
+    }
+    world
+        .check(end)
+        .map_err(|broken| RunError::Broken(end, seed, broken))?;
+    Ok(world.finish(end, events))
+}
+
+impl World<'_> {
+    fn dispatch(&mut self, now: SimTime, event: Event) {
+        match event {
+            Event::Traffic(event) => {
+                self.traffic
+                    .handle(event, now, &mut self.queue, &mut self.recorder)
+            }
+            Event::Cluster(event) => {
+                self.cluster
+                    .handle(event, now, &mut self.queue, &mut self.log)
+            }
+            Event::Metrics(event) => self.handle_metrics(event, now),
+            Event::Hpa(index) => self.sync_hpa(usize::from(index), now),
+            Event::Sample => self.sample(now),
+            Event::Counters => self.read_counters(now),
+        }
+        self.apply_effects(now);
+    }
+
+    /// The conservation laws: nothing is lost, nothing is made up.
+    fn check(&self, end: SimTime) -> Result<(), String> {
+        self.traffic
+            .ledger(end)
+            .check()
+            .map_err(|imbalance| imbalance.to_string())?;
+        let ledger = self.cluster.ledger();
+        if ledger.created != ledger.deleted + ledger.existing {
+            return Err(format!("pods do not add up: {ledger:?}"));
+        }
+        Ok(())
+    }
+
+    fn finish(self, end: SimTime, events: u64) -> Finished {
+        let loads: Vec<LoadReport> = (0..self.scenario.loads.len())
+            .map(|load| self.traffic.load_report(load, end))
+            .collect();
+        let mut recording = self.recorder.finish();
+        for (mark, report) in recording.loads.iter_mut().zip(&loads) {
+            mark.ended = report.ended;
+        }
+        Finished {
+            recording,
+            loads,
+            events,
+        }
+    }
+}

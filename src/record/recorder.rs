@@ -1,0 +1,318 @@
+//! The recorder and what it leaves behind.
+
+use super::curve::Curve;
+use super::request::{Outcome, RequestSink};
+use super::windows::{LatencyStats, Window, Windows};
+use crate::sim::{SimDuration, SimTime};
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Everything: series, events, decisions.
+    Full,
+    /// What the summary needs; for sweeps.
+    Summary,
+}
+
+/// Pods of a workload by stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Not on a node yet.
+    pub pending: u32,
+    /// On a node, not running yet.
+    pub starting: u32,
+    /// Running, not ready.
+    pub running: u32,
+    /// Ready.
+    pub ready: u32,
+    /// Deleted, still there.
+    pub terminating: u32,
+}
+
+/// What is known of an HPA.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HpaRecord {
+    /// Name.
+    pub name: String,
+    /// The scaled workload.
+    pub workload: usize,
+    /// Bounds of the replicas.
+    pub bounds: (i32, i32),
+    /// Target CPU utilization in percent, if it has one.
+    pub cpu_target: Option<f64>,
+    /// `spec.replicas` of the scale as the HPA leaves it.
+    pub desired: Curve<i32>,
+    /// Measured values per metric: from each sync on, in percent of the target.
+    pub metric_ratio: Vec<Curve<f64>>,
+    /// Labels of the metrics.
+    pub metric_names: Vec<String>,
+    /// Targets of the metrics in their own unit.
+    pub metric_targets: Vec<f64>,
+}
+
+/// What is known of a workload.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WorkloadRecord {
+    /// `Kind/name`.
+    pub name: String,
+    /// Pods by stage.
+    pub counts: Curve<Counts>,
+    /// CPU that a pod requests, in cores.
+    pub cpu_request: f64,
+    /// Whether it is a load's Job.
+    pub is_load: bool,
+}
+
+/// One row of the series of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Sample {
+    /// End of the step.
+    pub time: SimTime,
+    /// CPU that its pods used on average over the step, in cores.
+    pub cpu_used: f64,
+    /// CPU that its ready pods request, in cores.
+    pub cpu_requested: f64,
+    /// CPU that the requests issued in the step ask for, per second, in cores.
+    pub cpu_offered: f64,
+    /// Memory that its pods hold, in bytes.
+    pub memory_used: f64,
+    /// Requests in service.
+    pub in_service: u32,
+    /// Requests waiting.
+    pub queued: u32,
+}
+
+/// What is known of a service.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ServiceRecord {
+    /// Name.
+    pub name: String,
+    /// Its workload.
+    pub workload: usize,
+    /// One sample per step.
+    pub samples: Vec<Sample>,
+    /// Requests by window of arrival.
+    pub windows: Vec<Window>,
+    /// Latency over all requests after the warm-up.
+    pub latency: LatencyStats,
+}
+
+/// One event, as `kubectl get events` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// When.
+    pub time: SimTime,
+    /// `Normal` or `Warning`.
+    pub kind: &'static str,
+    /// The reason, one word.
+    pub reason: String,
+    /// `Kind/name` of the object.
+    pub object: String,
+    /// The sentence.
+    pub message: String,
+}
+
+/// One metric's part in a decision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricRecord {
+    /// Its name in the spec.
+    pub name: String,
+    /// The value seen, in the unit of the target.
+    pub value: Option<f64>,
+    /// The target.
+    pub target: f64,
+    /// The replicas it proposes.
+    pub proposal: Option<i32>,
+    /// Why it proposes none.
+    pub error: Option<String>,
+}
+
+/// One sync of an HPA.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecisionRecord {
+    /// When.
+    pub time: SimTime,
+    /// The HPA.
+    pub hpa: usize,
+    /// The metrics in the order of the spec.
+    pub metrics: Vec<MetricRecord>,
+    /// Replicas before.
+    pub current: i32,
+    /// Largest proposal.
+    pub raw: Option<i32>,
+    /// After the stabilization windows.
+    pub stabilized: Option<i32>,
+    /// After rate limits and bounds.
+    pub limited: Option<i32>,
+    /// Replicas after.
+    pub desired: i32,
+    /// Whether the scale was written.
+    pub written: bool,
+    /// Why the number changed.
+    pub reason: String,
+    /// Reasons of the conditions AbleToScale, ScalingActive and ScalingLimited.
+    pub conditions: [&'static str; 3],
+}
+
+/// The life of a pod.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodRecord {
+    /// Name.
+    pub name: String,
+    /// Its workload.
+    pub workload: usize,
+    /// When it was created; pods that were there at the start count from 0.
+    pub created: SimTime,
+    /// When its object went away.
+    pub deleted: Option<SimTime>,
+    /// CPU that it requests, in cores.
+    pub cpu_request: f64,
+    /// Memory that it requests, in GiB.
+    pub memory_request: f64,
+}
+
+/// The life of a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeRecord {
+    /// Name.
+    pub name: String,
+    /// Its group.
+    pub group: String,
+    /// When it was launched.
+    pub started: SimTime,
+    /// When it was terminated.
+    pub ended: Option<SimTime>,
+    /// Price per hour, in dollars.
+    pub price_per_hour: f64,
+    /// Whether it is a spot node.
+    pub spot: bool,
+    /// CPU for pods, in cores.
+    pub cpu: f64,
+    /// Memory for pods, in GiB.
+    pub memory: f64,
+}
+
+/// When a load started and ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadMark {
+    /// Name.
+    pub name: String,
+    /// The loaded service.
+    pub service: usize,
+    /// Its start.
+    pub started: SimTime,
+    /// Its end, if it ended.
+    pub ended: Option<SimTime>,
+}
+
+/// Everything that a run leaves behind.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Recording {
+    /// Length of the run.
+    pub duration: SimDuration,
+    /// Time that the analysis leaves out.
+    pub warm_up: SimDuration,
+    /// Distance of samples and length of windows.
+    pub step: SimDuration,
+    /// HPAs.
+    pub hpas: Vec<HpaRecord>,
+    /// Workloads.
+    pub workloads: Vec<WorkloadRecord>,
+    /// Services.
+    pub services: Vec<ServiceRecord>,
+    /// Events in order.
+    pub events: Vec<EventRecord>,
+    /// Decisions in order.
+    pub decisions: Vec<DecisionRecord>,
+    /// Pods in order of creation.
+    pub pods: Vec<PodRecord>,
+    /// Nodes.
+    pub nodes: Vec<NodeRecord>,
+    /// Loads.
+    pub loads: Vec<LoadMark>,
+}
+
+/// Listens to a run.
+pub struct Recorder {
+    /// How much is kept.
+    pub detail: Detail,
+    /// What is known so far.
+    pub recording: Recording,
+    windows: Vec<Windows>,
+    /// Requests issued in the current step, per service.
+    issued: Vec<u64>,
+}
+
+impl Recorder {
+    /// A recorder of a run with this frame; the objective's latency decides which requests
+    /// are good.
+    pub fn new(
+        detail: Detail,
+        recording: Recording,
+        percentile: f64,
+        good: Option<SimDuration>,
+    ) -> Self {
+        let warm_up = SimTime::ZERO + recording.warm_up;
+        let windows = || Windows::new(recording.step, percentile, good, warm_up);
+        let windows = recording.services.iter().map(|_| windows()).collect();
+        let issued = vec![0; recording.services.len()];
+        Self {
+            detail,
+            recording,
+            windows,
+            issued,
+        }
+    }
+
+    /// Keeps an event.
+    pub fn event(&mut self, event: impl FnOnce() -> EventRecord) {
+        if self.detail == Detail::Full {
+            self.recording.events.push(event());
+        }
+    }
+
+    /// Keeps a decision.
+    pub fn decision(&mut self, decision: impl FnOnce() -> DecisionRecord) {
+        if self.detail == Detail::Full {
+            self.recording.decisions.push(decision());
+        }
+    }
+
+    /// Requests issued to a service since the last call.
+    pub fn take_issued(&mut self, service: usize) -> u64 {
+        std::mem::take(&mut self.issued[service])
+    }
+
+    /// Keeps a sample of a service and closes its windows.
+    pub fn sample(&mut self, service: usize, sample: Sample) {
+        self.windows[service].close(sample.time);
+        self.recording.services[service].samples.push(sample);
+    }
+
+    /// Ends the recording.
+    pub fn finish(self) -> Recording {
+        let mut recording = self.recording;
+        for (service, windows) in recording.services.iter_mut().zip(self.windows) {
+            (service.windows, service.latency) = windows.finish();
+        }
+        recording
+    }
+}
+
+impl RequestSink for Recorder {
+    fn issue(&mut self, service: usize, _load: usize, now: SimTime) {
+        self.issued[service] += 1;
+        self.windows[service].issue(now);
+    }
+
+    fn answer(
+        &mut self,
+        service: usize,
+        _load: usize,
+        arrival: SimTime,
+        now: SimTime,
+        outcome: Outcome,
+    ) {
+        self.windows[service].answer(arrival, now, outcome);
+    }
+}

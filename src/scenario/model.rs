@@ -1,0 +1,171 @@
+//! The validated scenario: everything that a run needs, with units, nothing left to check.
+
+use crate::autoscaler::hpa;
+use crate::cluster::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadSpec};
+use crate::load::spec::LoadSpec;
+use crate::metrics::spec::{CustomMetricSpec, PipelineConfig};
+use crate::sim::{SimDuration, SimTime};
+use crate::units::Usd;
+use crate::workload::spec::ServiceSpec;
+
+/// What one run simulates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Name; the output folder's name too.
+    pub name: String,
+    /// Length, seed, warm-up.
+    pub simulation: Simulation,
+    /// Settings of the control plane.
+    pub controllers: Controllers,
+    /// Node groups.
+    pub node_groups: Vec<NodeGroupSpec>,
+    /// Workloads, load Jobs included.
+    pub workloads: Vec<WorkloadSpec>,
+    /// Services.
+    pub services: Vec<ServiceSpec>,
+    /// HorizontalPodAutoscalers.
+    pub hpas: Vec<HpaObject>,
+    /// PodDisruptionBudgets.
+    pub pdbs: Vec<PdbSpec>,
+    /// Metrics of the custom and external APIs.
+    pub custom_metrics: Vec<CustomMetricSpec>,
+    /// Loads.
+    pub loads: Vec<LoadSpec>,
+    /// Service level objective.
+    pub slo: Slo,
+    /// Prices of requested resources.
+    pub pricing: Pricing,
+    /// Parameter sweep.
+    pub sweep: Option<SweepSpec>,
+    /// What must hold of the summary.
+    pub asserts: Vec<AssertSpec>,
+}
+
+/// Length, seed and warm-up of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Simulation {
+    /// Simulated time.
+    pub duration: SimDuration,
+    /// Seed of all random streams.
+    pub seed: u64,
+    /// Time at the start that the analysis leaves out.
+    pub warm_up: SimDuration,
+    /// Distance of the rows in the time series, and length of the latency windows.
+    pub step: SimDuration,
+}
+
+/// Settings of the control plane, by component.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Controllers {
+    /// The HPA controller.
+    pub hpa: hpa::Config,
+    /// Other controllers, scheduler, kubelet.
+    pub cluster: ClusterConfig,
+    /// cAdvisor and metrics-server.
+    pub metrics: PipelineConfig,
+}
+
+/// A HorizontalPodAutoscaler.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HpaObject {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// The scaled workload: its index in the scenario's workloads.
+    pub workload: usize,
+    /// The completed spec.
+    pub spec: hpa::HpaSpec,
+}
+
+/// Service level objective.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slo {
+    /// The latency percentile that is bounded, in percent.
+    pub percentile: f64,
+    /// Its bound; no latency objective if absent.
+    pub latency: Option<SimDuration>,
+    /// Largest share of failed requests.
+    pub error_rate: f64,
+}
+
+/// Prices of what pods request, per hour.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pricing {
+    /// A core for an hour.
+    pub cpu_hour: Usd,
+    /// A GiB for an hour.
+    pub gib_hour: Usd,
+    /// Billed at least per pod, in seconds.
+    pub minimum_seconds: f64,
+    /// The cluster's fee per hour.
+    pub cluster_hour: Usd,
+}
+
+/// A parameter sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweepSpec {
+    /// How points are chosen.
+    pub design: Design,
+    /// Seeds per point.
+    pub replicates: u32,
+    /// The parameters.
+    pub parameters: Vec<ParameterSpec>,
+}
+
+/// How a sweep's points are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Design {
+    /// Every combination.
+    Grid,
+    /// This many points drawn at random.
+    Random {
+        /// How many.
+        points: u32,
+    },
+}
+
+/// A parameter of a sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParameterSpec {
+    /// The path that is set.
+    pub path: String,
+    /// The values it takes.
+    pub values: ParameterValues,
+}
+
+/// Values of a sweep's parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ParameterValues {
+    /// These, as the scenario writes them.
+    List(Vec<String>),
+    /// Uniform between two numbers; for random designs only.
+    Range {
+        /// The least.
+        low: f64,
+        /// The largest.
+        high: f64,
+        /// Whole numbers only.
+        whole: bool,
+    },
+}
+
+/// What must hold of a metric of the summary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssertSpec {
+    /// Name of the metric.
+    pub metric: String,
+    /// Least value.
+    pub min: Option<f64>,
+    /// Largest value.
+    pub max: Option<f64>,
+    /// The value itself.
+    pub equals: Option<f64>,
+}
+
+impl Simulation {
+    /// The instant at which the run ends.
+    pub fn end(&self) -> SimTime {
+        SimTime::ZERO + self.duration
+    }
+}

@@ -1,0 +1,93 @@
+//! Rows of the time series, and the counters that custom metrics read.
+
+use super::{Event, World};
+use crate::metrics::{CounterSample, SAMPLE_PERIOD};
+use crate::record::Sample;
+use crate::sim::SimTime;
+use crate::units::CpuTime;
+use crate::workload::spec::UsageSplit;
+
+/// CPU consumed per service, by servers that are gone and up to the last sample.
+#[derive(Debug, Clone)]
+pub(super) struct UsageTotals {
+    retired: Vec<i64>,
+    sampled: Vec<i64>,
+}
+
+impl UsageTotals {
+    pub(super) fn new(services: usize) -> Self {
+        Self {
+            retired: vec![0; services],
+            sampled: vec![0; services],
+        }
+    }
+
+    /// Keeps what a server consumed that goes away.
+    pub(super) fn retire(&mut self, service: usize, cpu: CpuTime) {
+        self.retired[service] += cpu.0;
+    }
+
+    /// CPU consumed by a service since the last call, with `live` consumed by its servers.
+    fn take(&mut self, service: usize, live: i64) -> i64 {
+        let total = self.retired[service] + live;
+        total - std::mem::replace(&mut self.sampled[service], total)
+    }
+}
+
+impl World<'_> {
+    /// One row per service.
+    pub(super) fn sample(&mut self, now: SimTime) {
+        let step = self.scenario.simulation.step;
+        for (service, spec) in self.scenario.services.iter().enumerate() {
+            let (mut cpu, mut memory) = (0i64, 0i64);
+            for pod in &self.cluster.workloads()[spec.workload].pods {
+                if let Some(server) = self.pods[pod.slot()].server {
+                    let usage = self.traffic.usage(server, now);
+                    cpu += usage.cpu.0;
+                    memory += usage.memory.0;
+                }
+            }
+            let workload = &self.cluster.workloads()[spec.workload];
+            let ready = f64::from(workload.counts.ready);
+            let counters = self.traffic.service_counters(service);
+            let issued = self.recorder.take_issued(service) as f64;
+            let declared = spec.usage.as_ref().map_or(0.0, |usage| {
+                let level = usage
+                    .cpu
+                    .iter()
+                    .rev()
+                    .find(|(from, _)| *from <= now)
+                    .map_or(0.0, |(_, value)| *value);
+                match usage.split {
+                    UsageSplit::Total => level,
+                    UsageSplit::PerPod => level * ready,
+                }
+            });
+            let sample = Sample {
+                time: now,
+                cpu_used: self.usage.take(service, cpu) as f64 / step.0 as f64,
+                cpu_requested: ready * self.recorder.recording.workloads[spec.workload].cpu_request,
+                cpu_offered: issued * spec.request.cpu.mean() / step.as_secs_f64() + declared,
+                memory_used: memory as f64,
+                in_service: counters.active,
+                queued: counters.queued,
+            };
+            self.recorder.sample(service, sample);
+        }
+        self.queue.schedule_in(step, Event::Sample);
+    }
+
+    /// Reads the counters of the services that some custom metric watches.
+    pub(super) fn read_counters(&mut self, now: SimTime) {
+        for service in self.custom.services() {
+            let counters = self.traffic.service_counters(service);
+            let sample = CounterSample {
+                answered: counters.answered,
+                in_flight: u64::from(counters.active),
+                queued: u64::from(counters.queued),
+            };
+            self.custom.observe(service, now, sample);
+        }
+        self.queue.schedule_in(SAMPLE_PERIOD, Event::Counters);
+    }
+}

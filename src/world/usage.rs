@@ -1,0 +1,55 @@
+//! What the metrics pipeline reads: usage of serving containers from the request engine, of
+//! all others from their template.
+
+use super::traffic::Traffic;
+use super::{PodLink, World};
+use crate::cluster::Cluster;
+use crate::metrics::{MetricsEvent, Tracked, UsageSource};
+use crate::scenario::Scenario;
+use crate::sim::SimTime;
+use crate::units::{Bytes, CpuTime};
+
+/// A view of usage at an instant.
+struct View<'a> {
+    traffic: &'a Traffic,
+    cluster: &'a Cluster,
+    scenario: &'a Scenario,
+    service_of: &'a [Option<usize>],
+    pods: &'a [PodLink],
+}
+
+impl UsageSource for View<'_> {
+    fn usage(&mut self, tracked: Tracked, now: SimTime) -> (CpuTime, Bytes) {
+        let link = &self.pods[tracked.pod as usize];
+        let Some(pod) = link.pod.and_then(|id| self.cluster.pod(id)) else {
+            return Default::default();
+        };
+        let container = usize::from(tracked.container);
+        let serves = self.service_of[pod.workload]
+            .is_some_and(|s| self.scenario.services[s].container == container);
+        if serves && let Some(server) = link.server {
+            let usage = self.traffic.usage(server, now);
+            return (usage.cpu, usage.memory);
+        }
+        let spec = &self.scenario.workloads[pod.workload].template.containers[container];
+        let since = pod.containers[container]
+            .running_since
+            .unwrap_or(now)
+            .max(SimTime::ZERO);
+        let cpu = CpuTime(((now - since).0 as f64 * spec.idle_cpu.cores()) as i64);
+        (cpu, spec.idle_memory)
+    }
+}
+
+impl World<'_> {
+    pub(super) fn handle_metrics(&mut self, event: MetricsEvent, now: SimTime) {
+        let mut view = View {
+            traffic: &self.traffic,
+            cluster: &self.cluster,
+            scenario: self.scenario,
+            service_of: &self.links.service_of,
+            pods: &self.pods,
+        };
+        self.metrics.handle(event, now, &mut self.queue, &mut view);
+    }
+}
