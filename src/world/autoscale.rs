@@ -69,6 +69,8 @@ impl World<'_> {
                 status_replicas: state.counts.replicas() as i32,
                 selector: &self.links.selectors[workload],
             }),
+            // The scenario's validation refuses two HPAs over one workload's pods.
+            selected_by: &[],
             pods: &pods,
             resource_metrics: Ok(&usage),
             custom_metrics: &custom,

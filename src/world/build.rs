@@ -37,6 +37,7 @@ pub(super) struct Links {
 fn requests(template: &PodTemplate) -> PodRequests {
     let request = |container: &ContainerSpec| ContainerRequest {
         name: container.name.clone(),
+        restartable: container.restartable,
         requests: [
             container.cpu_request.map(|cpu| cpu.0),
             container
@@ -53,16 +54,9 @@ fn requests(template: &PodTemplate) -> PodRequests {
                     .map(|memory| memory.0.saturating_mul(1000)),
             ]
         });
-    let init = |restartable: bool| {
-        template
-            .init_containers
-            .iter()
-            .filter(move |c| c.restartable == restartable)
-    };
     PodRequests {
         containers: template.containers.iter().map(request).collect(),
-        sidecars: init(true).map(request).collect(),
-        init_containers: init(false).map(request).collect(),
+        init_containers: template.init_containers.iter().map(request).collect(),
         pod_level,
     }
 }
