@@ -32,7 +32,7 @@ use crate::sim::{SimDuration, SimTime, Streams};
 const LEAST_CYCLE: SimDuration = SimDuration(50_000);
 
 /// The client overhead of `ab`, in seconds per request on its one thread.
-pub const AB_CLIENT_OVERHEAD: f64 = 0.000_09;
+pub const AB_CLIENT_OVERHEAD: f64 = 0.000_085;
 /// The client overhead of a worker of `hey`, in seconds per request.
 pub const HEY_CLIENT_OVERHEAD: f64 = 0.000_4;
 /// What the processes of one `wget` and `sleep` cycle cost, in seconds.

@@ -4,15 +4,14 @@
 //! [`Servers::take_touched`] names, calls [`Servers::work_off`] then, and fetches what ended
 //! ([`Servers::finished`]) and what happened ([`Servers::notes`]).
 
-use super::figures::{Counters, CpuLedger, ServerLimits, Usage};
+use super::figures::{Counters, CpuLedger, Usage};
 use super::job::{Finished, JobKey, Jobs, Work};
-use super::node::{self, Node, Share};
-use super::processor_sharing::CORE;
+use super::node::{Node, Share};
 use super::server::Server;
-use super::service::{self, Service};
+use super::service::Service;
 use super::spec::ServiceSpec;
-use crate::sim::{Arena, Dist, Key, SimTime, Stream, Streams};
-use crate::units::{Bytes, CpuTime, Millicores};
+use crate::sim::{Arena, Key, SimTime, Stream, Streams};
+use crate::units::{Bytes, CpuTime};
 
 /// What happened to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,14 +25,14 @@ pub enum Note {
 /// All servers, their services and their nodes.
 #[derive(Debug, Clone)]
 pub struct Servers {
-    services: Vec<Service>,
-    nodes: Vec<Node>,
-    arena: Arena<Server>,
-    jobs: Jobs,
-    streams: Streams,
-    touched: Vec<u32>,
-    shares: Vec<Share>,
-    gone: CpuLedger,
+    pub(super) services: Vec<Service>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) arena: Arena<Server>,
+    pub(super) jobs: Jobs,
+    pub(super) streams: Streams,
+    pub(super) touched: Vec<u32>,
+    pub(super) shares: Vec<Share>,
+    pub(super) gone: CpuLedger,
     /// Requests that ended and whose client waits; the owner drains it.
     pub finished: Vec<Finished>,
     /// What happened to servers; the owner drains it.
@@ -60,49 +59,6 @@ impl Servers {
     /// The parameters of a service.
     pub fn spec(&self, service: usize) -> &ServiceSpec {
         &self.services[service].spec
-    }
-
-    /// Adds a node with this much CPU for pods.
-    pub fn add_node(&mut self, cpu: Millicores) -> u32 {
-        self.nodes.push(Node::new(cpu.0.max(0) as u64 * 1000));
-        self.nodes.len() as u32 - 1
-    }
-
-    /// A container that serves `service` runs from now on.
-    pub fn add_server(
-        &mut self,
-        now: SimTime,
-        service: usize,
-        node: u32,
-        limits: ServerLimits,
-    ) -> Key<Server> {
-        let capacity = self.nodes[node as usize].capacity;
-        let entry = &mut self.services[service];
-        let ordinal = entry.created;
-        entry.created += 1;
-        let mut server = Server::new(now, (service as u32, entry), node, limits, capacity);
-        if entry
-            .spec
-            .usage
-            .as_ref()
-            .is_some_and(|usage| usage.cpu_noise_cv > 0.0)
-        {
-            let stream = self
-                .streams
-                .stream(&format!("usage/{}/server/{ordinal}", entry.spec.name));
-            server.noise = Some(Box::new((1.0, stream)));
-        }
-        let key = self.arena.insert(server);
-        let slot = key.slot() as u32;
-        self.services[service].servers.push(slot);
-        self.nodes[node as usize].servers.push(slot);
-        let contended = self.nodes[node as usize].contended;
-        let server = self.arena.at_mut(key.slot()).expect("it was just inserted");
-        let grant = server.cpu_limit().min(capacity);
-        server.cpu.set_grant(if contended { 0 } else { grant });
-        self.draw_noise(slot);
-        self.apply_usage(now, slot);
-        key
     }
 
     /// Whether the server takes connections and requests.
@@ -222,115 +178,6 @@ impl Servers {
         self.jobs.awaited()
     }
 
-    /// kube-proxy sends connections to the server from now on.
-    pub fn add_endpoint(&mut self, now: SimTime, key: Key<Server>) {
-        let Self {
-            services,
-            arena,
-            jobs,
-            finished,
-            ..
-        } = self;
-        let Some(server) = arena.get_mut(key) else {
-            return;
-        };
-        if server.is_endpoint {
-            return;
-        }
-        server.is_endpoint = true;
-        let service = &mut services[server.service as usize];
-        service.endpoints.push(key.slot() as u32);
-        server.cpu.advance(now);
-        server.fill_slots(now, service, jobs, finished);
-        let index = server.service as usize;
-        self.settle(now, key.slot() as u32);
-        self.share_usage(now, index);
-    }
-
-    /// kube-proxy sends no new connections to the server from now on.
-    pub fn remove_endpoint(&mut self, now: SimTime, key: Key<Server>) {
-        let Some(server) = self.arena.get_mut(key) else {
-            return;
-        };
-        if !server.is_endpoint {
-            return;
-        }
-        server.is_endpoint = false;
-        let index = server.service as usize;
-        self.services[index]
-            .endpoints
-            .retain(|&slot| slot != key.slot() as u32);
-        self.apply_usage(now, key.slot() as u32);
-        self.share_usage(now, index);
-    }
-
-    /// The server is told to end: it refuses connections and serves what is in it.
-    pub fn terminate(&mut self, now: SimTime, key: Key<Server>) {
-        let Some(server) = self.arena.get_mut(key) else {
-            return;
-        };
-        server.cpu.advance(now);
-        server.terminating = true;
-        self.settle(now, key.slot() as u32);
-    }
-
-    /// The server ends now, with everything in it. Returns false if it is already gone.
-    pub fn kill(&mut self, now: SimTime, key: Key<Server>) -> bool {
-        self.remove_endpoint(now, key);
-        let Self {
-            arena,
-            jobs,
-            finished,
-            ..
-        } = self;
-        let Some(server) = arena.get_mut(key) else {
-            return false;
-        };
-        server.cpu.advance(now);
-        server.fail_all(jobs, finished);
-        server.cpu.set_background(0);
-        self.update_demand(now, key.slot() as u32);
-        let Some(server) = self.arena.remove(key) else {
-            return false;
-        };
-        self.gone += server.cpu.account(now, &self.jobs);
-        let slot = key.slot() as u32;
-        self.nodes[server.node as usize]
-            .servers
-            .retain(|&other| other != slot);
-        self.services[server.service as usize]
-            .servers
-            .retain(|&other| other != slot);
-        true
-    }
-
-    /// The container's limits change in place.
-    pub fn resize(&mut self, now: SimTime, key: Key<Server>, limits: ServerLimits) {
-        let Some(server) = self.arena.get_mut(key) else {
-            return;
-        };
-        server.cpu.advance(now);
-        server.limits = limits;
-        server.memory.set_limit(limits.memory_limit);
-        let (node, slot) = (server.node, key.slot() as u32);
-        server.demand = 0;
-        let demand = |&other: &u32| self.arena.at(other as usize).map_or(0, |s| s.demand);
-        let entry = &mut self.nodes[node as usize];
-        entry.demand = entry.servers.iter().map(demand).sum();
-        entry.contended = entry.demand > entry.capacity;
-        self.update_demand(now, slot);
-        self.regrant(now, node);
-        self.settle(now, slot);
-    }
-
-    /// CPU that the server burns besides requests and what its service declares.
-    pub fn set_background(&mut self, now: SimTime, key: Key<Server>, cpu: Millicores) {
-        if let Some(server) = self.arena.get_mut(key) {
-            server.extra = cpu.0.max(0) as u64 * 1000;
-            self.apply_usage(now, key.slot() as u32);
-        }
-    }
-
     /// What the server has used and holds; zero if it is gone.
     pub fn usage(&self, now: SimTime, key: Key<Server>) -> Usage {
         self.arena
@@ -380,61 +227,8 @@ impl Servers {
         total
     }
 
-    /// When the declared usage of a service changes next.
-    pub fn next_usage_change(&self, now: SimTime, service: usize) -> Option<SimTime> {
-        self.services[service].next_usage_change(now)
-    }
-
-    /// Brings the servers of a service to the usage declared for now.
-    pub fn change_usage(&mut self, now: SimTime, service: usize) {
-        for index in 0..self.services[service].servers.len() {
-            let slot = self.services[service].servers[index];
-            if service::is_noise_step(now) {
-                self.draw_noise(slot);
-            }
-            self.apply_usage(now, slot);
-        }
-    }
-
-    /// The number of endpoints has changed: so has each one's part of a declared total.
-    fn share_usage(&mut self, now: SimTime, service: usize) {
-        if self.services[service].spec.usage.is_some() {
-            for index in 0..self.services[service].servers.len() {
-                self.apply_usage(now, self.services[service].servers[index]);
-            }
-        }
-    }
-
-    fn draw_noise(&mut self, slot: u32) {
-        let Some(server) = self.arena.at_mut(slot as usize) else {
-            return;
-        };
-        let usage = self.services[server.service as usize].spec.usage.as_ref();
-        if let Some((factor, stream)) = server.noise.as_deref_mut()
-            && let Some(Ok(dist)) = usage.map(|usage| Dist::lognormal(1.0, usage.cpu_noise_cv))
-        {
-            *factor = dist.sample(stream);
-        }
-    }
-
-    fn apply_usage(&mut self, now: SimTime, slot: u32) {
-        let Some(server) = self.arena.at_mut(slot as usize) else {
-            return;
-        };
-        let service = &self.services[server.service as usize];
-        let factor = server.noise.as_deref().map_or(1.0, |&(factor, _)| factor);
-        let declared = service.declared_cpu(now, server.is_endpoint) * factor * CORE as f64;
-        let own = service.spec.background_cpu.0.max(0) as u64 * 1000;
-        server.cpu.advance(now);
-        server
-            .cpu
-            .set_background(own + server.extra + declared.round() as u64);
-        server.memory.set_declared(service.declared_memory(now));
-        self.settle(now, slot);
-    }
-
     /// After a change in a server: memory, the end of draining, CPU, its next event.
-    fn settle(&mut self, now: SimTime, slot: u32) {
+    pub(super) fn settle(&mut self, now: SimTime, slot: u32) {
         let Some(server) = self.arena.at_mut(slot as usize) else {
             return;
         };
@@ -455,77 +249,12 @@ impl Servers {
         self.touch(slot);
     }
 
-    fn touch(&mut self, slot: u32) {
+    pub(super) fn touch(&mut self, slot: u32) {
         if let Some(server) = self.arena.at_mut(slot as usize)
             && !server.touched
         {
             server.touched = true;
             self.touched.push(slot);
-        }
-    }
-
-    /// Tells the node what the server wants now, and grants anew if that matters.
-    fn update_demand(&mut self, now: SimTime, slot: u32) {
-        let Some(server) = self.arena.at_mut(slot as usize) else {
-            return;
-        };
-        let wanted = server.cpu.demand().min(server.cpu_limit());
-        let before = server.demand;
-        if wanted == before {
-            return;
-        }
-        server.demand = wanted;
-        let grant = server.cpu.grant();
-        let index = server.node;
-        let node = &mut self.nodes[index as usize];
-        node.demand = node.demand - before + wanted;
-        let was_contended = node.contended;
-        node.contended = node.demand > node.capacity;
-        if !node.contended && !was_contended {
-            return;
-        }
-        // Who wants more than its grant before and after is not what bounds the others.
-        if node.contended && was_contended && before > grant && wanted > grant {
-            return;
-        }
-        self.regrant(now, index);
-    }
-
-    /// Grants CPU to every server of a node.
-    fn regrant(&mut self, now: SimTime, index: u32) {
-        let Self {
-            nodes,
-            arena,
-            shares,
-            touched,
-            ..
-        } = self;
-        let node = &nodes[index as usize];
-        shares.clear();
-        shares.extend(node.servers.iter().filter_map(|&slot| {
-            let server = arena.at(slot as usize)?;
-            Some(Share {
-                server: slot,
-                weight: u64::from(server.limits.cpu_weight.max(1)),
-                demand: server.demand,
-                grant: server.cpu_limit().min(node.capacity),
-            })
-        }));
-        if node.contended {
-            node::fill(node.capacity, shares);
-        }
-        for share in shares.iter() {
-            let Some(server) = arena.at_mut(share.server as usize) else {
-                continue;
-            };
-            if server.cpu.grant() != share.grant {
-                server.cpu.advance(now);
-                server.cpu.set_grant(share.grant);
-                if !server.touched {
-                    server.touched = true;
-                    touched.push(share.server);
-                }
-            }
         }
     }
 }

@@ -2,9 +2,12 @@
 //! worker slots, a bounded backlog, waits, time limits, memory; and which pod of a service
 //! gets a request.
 
+mod contention;
+mod declared;
 mod engine;
 mod figures;
 mod job;
+mod lifecycle;
 mod memory;
 mod node;
 mod processor_sharing;

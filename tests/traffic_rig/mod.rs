@@ -227,6 +227,12 @@ impl Rig {
         }
     }
 
+    /// Handles all events up to and including `time`, and moves the clock there.
+    pub fn pass_to(&mut self, time: SimTime) {
+        self.queue.schedule(time, TrafficEvent::Load(0));
+        self.run_until(time);
+    }
+
     /// Handles all events.
     pub fn run(&mut self) {
         while self.step() {}

@@ -1,0 +1,71 @@
+//! CPU and memory that servers use without requests: background work and declared curves.
+
+use super::engine::Servers;
+use super::processor_sharing::CORE;
+use super::server::Server;
+use super::service;
+use crate::sim::{Dist, Key, SimTime};
+use crate::units::Millicores;
+
+impl Servers {
+    /// CPU that the server burns besides requests and what its service declares.
+    pub fn set_background(&mut self, now: SimTime, key: Key<Server>, cpu: Millicores) {
+        if let Some(server) = self.arena.get_mut(key) {
+            server.extra = cpu.0.max(0) as u64 * 1000;
+            self.apply_usage(now, key.slot() as u32);
+        }
+    }
+
+    /// When the declared usage of a service changes next.
+    pub fn next_usage_change(&self, now: SimTime, service: usize) -> Option<SimTime> {
+        self.services[service].next_usage_change(now)
+    }
+
+    /// Brings the servers of a service to the usage declared for now.
+    pub fn change_usage(&mut self, now: SimTime, service: usize) {
+        for index in 0..self.services[service].servers.len() {
+            let slot = self.services[service].servers[index];
+            if service::is_noise_step(now) {
+                self.draw_noise(slot);
+            }
+            self.apply_usage(now, slot);
+        }
+    }
+
+    /// The number of endpoints has changed: so has each one's part of a declared total.
+    pub(super) fn share_usage(&mut self, now: SimTime, service: usize) {
+        if self.services[service].spec.usage.is_some() {
+            for index in 0..self.services[service].servers.len() {
+                self.apply_usage(now, self.services[service].servers[index]);
+            }
+        }
+    }
+
+    pub(super) fn draw_noise(&mut self, slot: u32) {
+        let Some(server) = self.arena.at_mut(slot as usize) else {
+            return;
+        };
+        let usage = self.services[server.service as usize].spec.usage.as_ref();
+        if let Some((factor, stream)) = server.noise.as_deref_mut()
+            && let Some(Ok(dist)) = usage.map(|usage| Dist::lognormal(1.0, usage.cpu_noise_cv))
+        {
+            *factor = dist.sample(stream);
+        }
+    }
+
+    pub(super) fn apply_usage(&mut self, now: SimTime, slot: u32) {
+        let Some(server) = self.arena.at_mut(slot as usize) else {
+            return;
+        };
+        let service = &self.services[server.service as usize];
+        let factor = server.noise.as_deref().map_or(1.0, |&(factor, _)| factor);
+        let declared = service.declared_cpu(now, server.is_endpoint) * factor * CORE as f64;
+        let own = service.spec.background_cpu.0.max(0) as u64 * 1000;
+        server.cpu.advance(now);
+        server
+            .cpu
+            .set_background(own + server.extra + declared.round() as u64);
+        server.memory.set_declared(service.declared_memory(now));
+        self.settle(now, slot);
+    }
+}

@@ -1,0 +1,154 @@
+//! Nodes, containers and endpoints as they come and go.
+
+use super::engine::Servers;
+use super::figures::ServerLimits;
+use super::node::Node;
+use super::server::Server;
+use crate::sim::{Key, SimTime};
+use crate::units::Millicores;
+
+impl Servers {
+    /// Adds a node with this much CPU for pods.
+    pub fn add_node(&mut self, cpu: Millicores) -> u32 {
+        self.nodes.push(Node::new(cpu.0.max(0) as u64 * 1000));
+        self.nodes.len() as u32 - 1
+    }
+
+    /// A container that serves `service` runs from now on.
+    pub fn add_server(
+        &mut self,
+        now: SimTime,
+        service: usize,
+        node: u32,
+        limits: ServerLimits,
+    ) -> Key<Server> {
+        let capacity = self.nodes[node as usize].capacity;
+        let entry = &mut self.services[service];
+        let ordinal = entry.created;
+        entry.created += 1;
+        let mut server = Server::new(now, (service as u32, entry), node, limits, capacity);
+        if entry
+            .spec
+            .usage
+            .as_ref()
+            .is_some_and(|usage| usage.cpu_noise_cv > 0.0)
+        {
+            let stream = self
+                .streams
+                .stream(&format!("usage/{}/server/{ordinal}", entry.spec.name));
+            server.noise = Some(Box::new((1.0, stream)));
+        }
+        let key = self.arena.insert(server);
+        let slot = key.slot() as u32;
+        self.services[service].servers.push(slot);
+        self.nodes[node as usize].servers.push(slot);
+        let contended = self.nodes[node as usize].contended;
+        let server = self.arena.at_mut(key.slot()).expect("it was just inserted");
+        let grant = server.cpu_limit().min(capacity);
+        server.cpu.set_grant(if contended { 0 } else { grant });
+        self.draw_noise(slot);
+        self.apply_usage(now, slot);
+        key
+    }
+
+    /// kube-proxy sends connections to the server from now on.
+    pub fn add_endpoint(&mut self, now: SimTime, key: Key<Server>) {
+        let Self {
+            services,
+            arena,
+            jobs,
+            finished,
+            ..
+        } = self;
+        let Some(server) = arena.get_mut(key) else {
+            return;
+        };
+        if server.is_endpoint {
+            return;
+        }
+        server.is_endpoint = true;
+        let service = &mut services[server.service as usize];
+        service.endpoints.push(key.slot() as u32);
+        server.cpu.advance(now);
+        server.fill_slots(now, service, jobs, finished);
+        let index = server.service as usize;
+        self.settle(now, key.slot() as u32);
+        self.share_usage(now, index);
+    }
+
+    /// kube-proxy sends no new connections to the server from now on.
+    pub fn remove_endpoint(&mut self, now: SimTime, key: Key<Server>) {
+        let Some(server) = self.arena.get_mut(key) else {
+            return;
+        };
+        if !server.is_endpoint {
+            return;
+        }
+        server.is_endpoint = false;
+        let index = server.service as usize;
+        self.services[index]
+            .endpoints
+            .retain(|&slot| slot != key.slot() as u32);
+        self.apply_usage(now, key.slot() as u32);
+        self.share_usage(now, index);
+    }
+
+    /// The server is told to end: it refuses connections and serves what is in it.
+    pub fn terminate(&mut self, now: SimTime, key: Key<Server>) {
+        let Some(server) = self.arena.get_mut(key) else {
+            return;
+        };
+        server.cpu.advance(now);
+        server.terminating = true;
+        self.settle(now, key.slot() as u32);
+    }
+
+    /// The server ends now, with everything in it. Returns false if it is already gone.
+    pub fn kill(&mut self, now: SimTime, key: Key<Server>) -> bool {
+        self.remove_endpoint(now, key);
+        let Self {
+            arena,
+            jobs,
+            finished,
+            ..
+        } = self;
+        let Some(server) = arena.get_mut(key) else {
+            return false;
+        };
+        server.cpu.advance(now);
+        server.fail_all(jobs, finished);
+        server.cpu.set_background(0);
+        self.update_demand(now, key.slot() as u32);
+        let Some(server) = self.arena.remove(key) else {
+            return false;
+        };
+        self.gone += server.cpu.account(now, &self.jobs);
+        let slot = key.slot() as u32;
+        self.nodes[server.node as usize]
+            .servers
+            .retain(|&other| other != slot);
+        self.services[server.service as usize]
+            .servers
+            .retain(|&other| other != slot);
+        true
+    }
+
+    /// The container's limits change in place.
+    pub fn resize(&mut self, now: SimTime, key: Key<Server>, limits: ServerLimits) {
+        let Some(server) = self.arena.get_mut(key) else {
+            return;
+        };
+        server.cpu.advance(now);
+        server.limits = limits;
+        server.memory.set_limit(limits.memory_limit);
+        let (node, slot) = (server.node, key.slot() as u32);
+        server.demand = 0;
+        let demand = |&other: &u32| self.arena.at(other as usize).map_or(0, |s| s.demand);
+        let entry = &mut self.nodes[node as usize];
+        entry.demand = entry.servers.iter().map(demand).sum();
+        entry.contended = entry.demand > entry.capacity;
+        self.update_demand(now, slot);
+        self.regrant(now, node);
+        self.settle(now, slot);
+    }
+}
