@@ -2,6 +2,8 @@
 
 mod traffic_rig;
 
+use std::slice;
+
 use nlsim::load::spec::{Arrivals, Generator, Shape};
 use nlsim::sim::{Dist, SimDuration, SimTime};
 use nlsim::workload::spec::ServiceSpec;
@@ -15,7 +17,7 @@ fn pod(slots: u32, backlog: Option<u32>, wait: Dist) -> ServiceSpec {
 }
 
 fn printed(pod: &ServiceSpec, generator: Generator) -> String {
-    let mut rig = Rig::new(&[pod.clone()], &[load(generator)], 1);
+    let mut rig = Rig::new(slice::from_ref(pod), &[load(generator)], 1);
     rig.serve(limits(None));
     rig.run();
     rig.report().to_string()

@@ -6,6 +6,8 @@
 
 mod traffic_rig;
 
+use std::slice;
+
 use nlsim::load::spec::{Generator, WgetJobSpec};
 use nlsim::sim::{Dist, SimDuration, SimTime};
 use nlsim::workload::spec::{Balancing, ServiceSpec};
@@ -44,7 +46,7 @@ fn agrees(what: &str, theory: f64, precision: f64, run: impl Fn(u64) -> f64) {
 
 /// One pod under Poisson arrivals.
 fn open(spec: &ServiceSpec, rate: f64, cores: i64, requests: f64, seed: u64) -> (Tally, SimTime) {
-    let mut rig = Rig::new(&[spec.clone()], &[load(poisson(rate))], seed);
+    let mut rig = Rig::new(slice::from_ref(spec), &[load(poisson(rate))], seed);
     let end = SimTime(((requests / rate) * 1e9) as i64);
     rig.tally = Tally::after(SimTime(end.0 / 10));
     rig.serve(limits(Some(cores * 1000)));
@@ -166,7 +168,7 @@ fn mva(clients: u32, stations: u32, mean: f64, think: f64) -> f64 {
 
 fn loops(spec: &ServiceSpec, job: &WgetJobSpec, (clients, pods): (u32, u32), seed: u64) -> f64 {
     let mut rig = Rig::new(
-        &[spec.clone()],
+        slice::from_ref(spec),
         &[load(Generator::WgetJob(job.clone()))],
         seed,
     );
@@ -232,7 +234,7 @@ fn ab_on_three_pods_of_one_core_is_a_closed_loop_without_think_time() {
     let run = |seed: u64| {
         let mut tool = ab(10_000, 100);
         tool.client_overhead = Dist::Constant(0.0);
-        let mut rig = Rig::new(&[spec.clone()], &[load(Generator::Ab(tool))], seed);
+        let mut rig = Rig::new(slice::from_ref(&spec), &[load(Generator::Ab(tool))], seed);
         for _ in 0..3 {
             rig.serve(limits(Some(1000)));
         }

@@ -2,6 +2,8 @@
 
 mod traffic_rig;
 
+use std::slice;
+
 use nlsim::load::spec::{Arrivals, Generator, Shape};
 use nlsim::record::Outcome;
 use nlsim::sim::{Dist, SimDuration, SimTime};
@@ -624,7 +626,7 @@ fn play(spec: &ServiceSpec, acts: &[Act], seed: u64) -> Rig {
     let mut paced = load(Generator::Hey(tool));
     paced.name = "hey".into();
     let loops = load(Generator::WgetJob(wget()));
-    let mut rig = logged(&[spec.clone()], &[loops, open, paced], seed);
+    let mut rig = logged(slice::from_ref(spec), &[loops, open, paced], seed);
     rig.node = rig.traffic.add_node(Millicores(4000));
     let mut servers = Vec::new();
     for act in acts {

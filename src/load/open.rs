@@ -80,7 +80,8 @@ impl Open {
         while let Some(piece) = self.piece {
             let total = piece.total();
             if target <= total {
-                let offset = piece.start + SimDuration::from_secs_f64(piece.invert(target));
+                let nanos = piece.invert(target) * 1e9 + 0.5;
+                let offset = piece.start + SimDuration(nanos as i64);
                 self.expected = target;
                 self.next = Some((start + offset).max(last));
                 return;

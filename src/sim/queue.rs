@@ -4,11 +4,19 @@
 //! the order in which they were scheduled. `schedule`, `reschedule`, `cancel` and `pop`
 //! cost O(log n) in the number of *pending* events; a cancelled event leaves at once, so
 //! "one pending event per active thing" holds exactly and nothing stale is ever popped.
+//!
+//! Two things make it quick. An entry is 16 bytes, so that four siblings share a cache line
+//! and compare as 128-bit numbers without branches. And a popped root is left vacant until
+//! something else is done to the heap: an event that schedules its successor, the common
+//! case, puts it there directly.
 
 use super::{SimDuration, SimTime};
 
 const ARITY: usize = 4;
 const NOT_QUEUED: u32 = u32::MAX;
+/// Bits of an entry's order that name its slot; the others hold its sequence number.
+const SLOT_BITS: u32 = 24;
+const SEQUENCES: u64 = 1 << (64 - SLOT_BITS);
 
 /// A scheduled event, to reschedule or cancel it. Stale after the event was popped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +27,23 @@ pub struct EventId {
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    time: SimTime,
-    sequence: u64,
-    slot: u32,
+    /// Nanoseconds; never negative, since the queue's clock begins at zero.
+    time: u64,
+    /// Sequence number, then slot.
+    order: u64,
 }
 
 impl Entry {
-    fn before(&self, other: &Self) -> bool {
-        (self.time, self.sequence) < (other.time, other.sequence)
+    fn key(self) -> u128 {
+        u128::from(self.time) << 64 | u128::from(self.order)
+    }
+
+    fn slot(self) -> usize {
+        (self.order & ((1 << SLOT_BITS) - 1)) as usize
+    }
+
+    fn time(self) -> SimTime {
+        SimTime(self.time as i64)
     }
 }
 
@@ -41,20 +58,25 @@ struct Slot<E> {
 #[derive(Debug, Clone)]
 pub struct EventQueue<E> {
     heap: Vec<Entry>,
+    /// The root has been popped and not been replaced yet.
+    vacant: bool,
     slots: Vec<Slot<E>>,
     free: Vec<u32>,
     now: SimTime,
     next_sequence: u64,
+    scheduled: u64,
 }
 
 impl<E> Default for EventQueue<E> {
     fn default() -> Self {
         Self {
             heap: Vec::new(),
+            vacant: false,
             slots: Vec::new(),
             free: Vec::new(),
             now: SimTime::ZERO,
             next_sequence: 0,
+            scheduled: 0,
         }
     }
 }
@@ -67,22 +89,28 @@ impl<E: Copy> EventQueue<E> {
 
     /// How many events are pending.
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.heap.len() - usize::from(self.vacant)
     }
 
     /// Whether nothing is pending.
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.len() == 0
     }
 
     /// How many events were ever scheduled or rescheduled.
     pub fn scheduled(&self) -> u64 {
-        self.next_sequence
+        self.scheduled
     }
 
     /// The time of the next event.
     pub fn peek_time(&self) -> Option<SimTime> {
-        self.heap.first().map(|entry| entry.time)
+        let first = if self.vacant {
+            let children = self.heap.iter().skip(1).take(ARITY);
+            children.min_by_key(|entry| entry.key())
+        } else {
+            self.heap.first()
+        };
+        first.map(|entry| entry.time())
     }
 
     /// Schedules an event. `time` must not lie before [`now`](Self::now).
@@ -97,7 +125,11 @@ impl<E: Copy> EventQueue<E> {
             self.slots[slot as usize].event = event;
             slot
         } else {
-            let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 pending events");
+            let slot = self.slots.len() as u32;
+            assert!(
+                slot < 1 << SLOT_BITS,
+                "fewer than 2^{SLOT_BITS} events are pending"
+            );
             self.slots.push(Slot {
                 event,
                 generation: 0,
@@ -105,13 +137,14 @@ impl<E: Copy> EventQueue<E> {
             });
             slot
         };
-        let entry = Entry {
-            time,
-            sequence: self.take_sequence(),
-            slot,
-        };
-        self.heap.push(entry);
-        self.sift_up(self.heap.len() - 1, entry);
+        let entry = self.entry(time, slot);
+        if self.vacant {
+            self.vacant = false;
+            self.sift_down(0, entry);
+        } else {
+            self.heap.push(entry);
+            self.sift_up(self.heap.len() - 1, entry);
+        }
         EventId {
             slot,
             generation: self.slots[slot as usize].generation,
@@ -131,15 +164,13 @@ impl<E: Copy> EventQueue<E> {
             "event rescheduled to {time}, before now ({})",
             self.now
         );
-        let Some(position) = self.position(id) else {
+        self.fill_root();
+        if !self.is_pending(id) {
             return false;
-        };
-        let entry = Entry {
-            time,
-            sequence: self.take_sequence(),
-            slot: id.slot,
-        };
-        if entry.before(&self.heap[position]) {
+        }
+        let entry = self.entry(time, id.slot);
+        let position = self.slots[id.slot as usize].position as usize;
+        if entry.time < self.heap[position].time {
             self.sift_up(position, entry);
         } else {
             self.sift_down(position, entry);
@@ -149,6 +180,7 @@ impl<E: Copy> EventQueue<E> {
 
     /// Removes a pending event. Returns false if it is no longer pending.
     pub fn cancel(&mut self, id: EventId) -> bool {
+        self.fill_root();
         let Some(position) = self.position(id) else {
             return false;
         };
@@ -164,17 +196,48 @@ impl<E: Copy> EventQueue<E> {
 
     /// Takes the next event and moves the clock to its time.
     pub fn pop(&mut self) -> Option<(SimTime, E)> {
+        self.fill_root();
         let first = *self.heap.first()?;
-        let event = self.slots[first.slot as usize].event;
-        self.release(first.slot);
-        self.remove_at(0);
-        self.now = first.time;
-        Some((first.time, event))
+        let event = self.slots[first.slot()].event;
+        self.release(first.slot() as u32);
+        self.vacant = true;
+        self.now = first.time();
+        Some((self.now, event))
     }
 
-    fn take_sequence(&mut self) -> u64 {
+    /// An entry that queues behind all that are there for its time.
+    fn entry(&mut self, time: SimTime, slot: u32) -> Entry {
+        if self.next_sequence == SEQUENCES {
+            self.renumber();
+        }
+        let order = self.next_sequence << SLOT_BITS | u64::from(slot);
         self.next_sequence += 1;
-        self.next_sequence
+        self.scheduled += 1;
+        Entry {
+            time: time.0 as u64,
+            order,
+        }
+    }
+
+    /// Begins sequence numbers anew, keeping the order of what is pending.
+    #[cold]
+    fn renumber(&mut self) {
+        self.fill_root();
+        self.heap.sort_unstable_by_key(|entry| entry.key());
+        for (position, entry) in (0..).zip(&mut self.heap) {
+            let slot = entry.slot();
+            entry.order = u64::from(position) << SLOT_BITS | slot as u64;
+            self.slots[slot].position = position;
+        }
+        self.next_sequence = self.heap.len() as u64;
+    }
+
+    /// Puts the last entry where the popped root was, if nothing else came there.
+    fn fill_root(&mut self) {
+        if self.vacant {
+            self.vacant = false;
+            self.remove_at(0);
+        }
     }
 
     fn position(&self, id: EventId) -> Option<usize> {
@@ -195,7 +258,7 @@ impl<E: Copy> EventQueue<E> {
         if position == self.heap.len() {
             return;
         }
-        if position > 0 && last.before(&self.heap[(position - 1) / ARITY]) {
+        if position > 0 && last.key() < self.heap[(position - 1) / ARITY].key() {
             self.sift_up(position, last);
         } else {
             self.sift_down(position, last);
@@ -204,17 +267,17 @@ impl<E: Copy> EventQueue<E> {
 
     fn place(&mut self, position: usize, entry: Entry) {
         self.heap[position] = entry;
-        self.slots[entry.slot as usize].position = position as u32;
+        self.slots[entry.slot()].position = position as u32;
     }
 
     fn sift_up(&mut self, mut position: usize, entry: Entry) {
         while position > 0 {
             let parent = (position - 1) / ARITY;
-            if !entry.before(&self.heap[parent]) {
+            let above = self.heap[parent];
+            if above.key() < entry.key() {
                 break;
             }
-            let moved = self.heap[parent];
-            self.place(position, moved);
+            self.place(position, above);
             position = parent;
         }
         self.place(position, entry);
@@ -223,24 +286,33 @@ impl<E: Copy> EventQueue<E> {
     fn sift_down(&mut self, mut position: usize, entry: Entry) {
         loop {
             let first = position * ARITY + 1;
-            if first >= self.heap.len() {
+            let Some(child) = self.least_child(first) else {
+                break;
+            };
+            let below = self.heap[child];
+            if entry.key() < below.key() {
                 break;
             }
-            let last = (first + ARITY).min(self.heap.len());
-            let mut least = first;
-            for child in first + 1..last {
-                if self.heap[child].before(&self.heap[least]) {
-                    least = child;
-                }
-            }
-            if !self.heap[least].before(&entry) {
-                break;
-            }
-            let moved = self.heap[least];
-            self.place(position, moved);
-            position = least;
+            self.place(position, below);
+            position = child;
         }
         self.place(position, entry);
+    }
+
+    /// The position of the least of the siblings that begin at `first`, if there are any.
+    fn least_child(&self, first: usize) -> Option<usize> {
+        let siblings = self.heap.get(first..)?;
+        if let Some([a, b, c, d]) = siblings.first_chunk::<ARITY>() {
+            let pick = |x: (u128, usize), y: (u128, usize)| if y.0 < x.0 { y } else { x };
+            let left = pick((a.key(), 0), (b.key(), 1));
+            let right = pick((c.key(), 2), (d.key(), 3));
+            return Some(first + pick(left, right).1);
+        }
+        let least = siblings
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, entry)| entry.key())?;
+        Some(first + least.0)
     }
 }
 
@@ -308,6 +380,21 @@ mod tests {
                 prop_assert_eq!(queue.len(), model.len());
             }
         }
+    }
+
+    #[test]
+    fn new_sequence_numbers_keep_the_order() {
+        let mut queue: EventQueue<u32> = EventQueue::default();
+        queue.next_sequence = SEQUENCES - 3;
+        let ids: Vec<_> = (0..6u32)
+            .map(|i| queue.schedule(SimTime(7 - i64::from(i % 2)), i))
+            .collect();
+        queue.next_sequence = SEQUENCES;
+        queue.reschedule(ids[1], SimTime(6));
+        let order: Vec<u32> = std::iter::from_fn(|| queue.pop())
+            .map(|(_, event)| event)
+            .collect();
+        assert_eq!(order, [3, 5, 1, 0, 2, 4]);
     }
 
     #[test]
