@@ -14,8 +14,8 @@ use super::answer::{Answer, AnswerCounts};
 use super::latency::micros;
 use super::spec::AbSpec;
 use super::timers::Timers;
-use super::{Due, LEAST_CYCLE};
-use crate::sim::{SimDuration, SimTime, Stream};
+use super::{Due, LEAST_CYCLE, span};
+use crate::sim::{SimTime, Stream};
 
 /// Bytes of the documents that the simulated servers send: a body of two bytes with status
 /// 200, none otherwise; headers as those of the server that the tool was measured against.
@@ -249,8 +249,7 @@ impl Ab {
         }
         self.in_flight -= 1;
         self.answers.add(answer);
-        let overhead =
-            SimDuration::from_secs_f64(self.spec.client_overhead.sample(&mut self.stream));
+        let overhead = span(self.spec.client_overhead.sample(&mut self.stream));
         let read_at = (self.thread_free.max(now) + overhead).max(sent + LEAST_CYCLE);
         self.thread_free = read_at;
         self.connections[client as usize].turn = Turn::Read(answer);

@@ -12,7 +12,7 @@ use super::answer::{Answer, AnswerCounts};
 use super::latency::micros;
 use super::spec::HeySpec;
 use super::timers::Timers;
-use super::{Due, LEAST_CYCLE};
+use super::{Due, LEAST_CYCLE, span};
 use crate::sim::{SimDuration, SimTime, Stream};
 
 /// `maxRes` of hey: latencies beyond these are not in its distributions.
@@ -169,8 +169,7 @@ impl Hey {
 
     pub(super) fn answered(&mut self, client: u32, sent: SimTime, now: SimTime, answer: Answer) {
         self.answers.add(answer);
-        let overhead =
-            SimDuration::from_secs_f64(self.spec.client_overhead.sample(&mut self.stream));
+        let overhead = span(self.spec.client_overhead.sample(&mut self.stream));
         self.workers[client as usize].turn = Turn::Read(answer);
         self.timers
             .set((now + overhead).max(sent + LEAST_CYCLE), client);

@@ -38,6 +38,11 @@ pub const HEY_CLIENT_OVERHEAD: f64 = 0.000_4;
 /// What the processes of one `wget` and `sleep` cycle cost, in seconds.
 pub const WGET_PROCESS_COST: f64 = 0.004;
 
+/// A non-negative number of seconds as a span; what `f64::round` costs matters here.
+fn span(seconds: f64) -> SimDuration {
+    SimDuration((seconds * 1e9 + 0.5) as i64)
+}
+
 /// What a source does when something of it is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
@@ -116,14 +121,19 @@ impl Source {
         }
     }
 
-    /// The request that a client sent at `sent` has ended.
-    pub fn answered(&mut self, client: u32, sent: SimTime, now: SimTime, answer: Answer) {
+    /// The request that a client sent at `sent` has ended. Returns whether what is due next
+    /// may have changed.
+    pub fn answered(&mut self, client: u32, sent: SimTime, now: SimTime, answer: Answer) -> bool {
         match self {
             Self::Ab(ab) => ab.answered(client, sent, now, answer),
             Self::Hey(hey) => hey.answered(client, sent, now, answer),
             Self::WgetJob(job) => job.answered(client, sent, now, answer),
-            Self::Open(open) => open.answered(sent, now, answer),
+            Self::Open(open) => {
+                open.answered(sent, now, answer);
+                return open.is_finished();
+            }
         }
+        true
     }
 
     /// Starts a loop of a Job; other loads have no clients from outside.

@@ -9,8 +9,9 @@ use rand_distr::{Distribution, Exp1};
 use super::answer::{Answer, AnswerCounts};
 use super::latency::LatencyHistogram;
 use super::shape::Piece;
+use super::span;
 use super::spec::{Arrivals, ProfileSpec};
-use crate::sim::{SimDuration, SimTime, Stream};
+use crate::sim::{SimTime, Stream};
 
 /// A source of open arrivals.
 #[derive(Debug, Clone)]
@@ -80,8 +81,7 @@ impl Open {
         while let Some(piece) = self.piece {
             let total = piece.total();
             if target <= total {
-                let nanos = piece.invert(target) * 1e9 + 0.5;
-                let offset = piece.start + SimDuration(nanos as i64);
+                let offset = piece.start + span(piece.invert(target));
                 self.expected = target;
                 self.next = Some((start + offset).max(last));
                 return;
@@ -116,6 +116,8 @@ mod tests {
     use super::*;
     use crate::load::spec::Shape;
     use crate::sim::Streams;
+
+    use crate::sim::SimDuration;
 
     fn arrivals(shape: Shape, arrivals: Arrivals, until: i64) -> Vec<f64> {
         let spec = ProfileSpec {

@@ -4,12 +4,12 @@
 //! connection, the `sleep`. A failed `wget` only makes the loop go on. The pods come and go
 //! in the cluster; nothing here starts or ends them.
 
-use super::LEAST_CYCLE;
 use super::answer::{Answer, AnswerCounts};
 use super::latency::LatencyHistogram;
 use super::spec::WgetJobSpec;
 use super::timers::Timers;
-use crate::sim::{SimDuration, SimTime, Stream};
+use super::{LEAST_CYCLE, span};
+use crate::sim::{SimTime, Stream};
 
 #[derive(Debug, Clone, Copy)]
 struct Loop {
@@ -99,7 +99,7 @@ impl WgetJob {
 
     /// Begins a cycle that sends its request after the processes' cost.
     fn cycle(&mut self, client: u32, at: SimTime) {
-        let cost = SimDuration::from_secs_f64(self.spec.process_cost.sample(&mut self.stream));
+        let cost = span(self.spec.process_cost.sample(&mut self.stream));
         self.timers.set(at + cost, client);
     }
 

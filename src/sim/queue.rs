@@ -34,6 +34,11 @@ struct Entry {
 }
 
 impl Entry {
+    const NEVER: Self = Self {
+        time: u64::MAX,
+        order: u64::MAX,
+    };
+
     fn key(self) -> u128 {
         u128::from(self.time) << 64 | u128::from(self.order)
     }
@@ -57,7 +62,10 @@ struct Slot<E> {
 /// Pending events in the order of their time, and the clock that follows them.
 #[derive(Debug, Clone)]
 pub struct EventQueue<E> {
+    /// The heap, followed by at least [`ARITY`] entries that are later than any event.
     heap: Vec<Entry>,
+    /// The heap's length, a vacant root included.
+    length: usize,
     /// The root has been popped and not been replaced yet.
     vacant: bool,
     slots: Vec<Slot<E>>,
@@ -70,7 +78,8 @@ pub struct EventQueue<E> {
 impl<E> Default for EventQueue<E> {
     fn default() -> Self {
         Self {
-            heap: Vec::new(),
+            heap: vec![Entry::NEVER; ARITY],
+            length: 0,
             vacant: false,
             slots: Vec::new(),
             free: Vec::new(),
@@ -89,7 +98,7 @@ impl<E: Copy> EventQueue<E> {
 
     /// How many events are pending.
     pub fn len(&self) -> usize {
-        self.heap.len() - usize::from(self.vacant)
+        self.length - usize::from(self.vacant)
     }
 
     /// Whether nothing is pending.
@@ -105,12 +114,11 @@ impl<E: Copy> EventQueue<E> {
     /// The time of the next event.
     pub fn peek_time(&self) -> Option<SimTime> {
         let first = if self.vacant {
-            let children = self.heap.iter().skip(1).take(ARITY);
-            children.min_by_key(|entry| entry.key())
+            self.heap[self.least_child(1)]
         } else {
-            self.heap.first()
+            self.heap[0]
         };
-        first.map(|entry| entry.time())
+        (!self.is_empty()).then(|| first.time())
     }
 
     /// Schedules an event. `time` must not lie before [`now`](Self::now).
@@ -142,8 +150,9 @@ impl<E: Copy> EventQueue<E> {
             self.vacant = false;
             self.sift_down(0, entry);
         } else {
-            self.heap.push(entry);
-            self.sift_up(self.heap.len() - 1, entry);
+            self.heap.push(Entry::NEVER);
+            self.length += 1;
+            self.sift_up(self.length - 1, entry);
         }
         EventId {
             slot,
@@ -197,7 +206,10 @@ impl<E: Copy> EventQueue<E> {
     /// Takes the next event and moves the clock to its time.
     pub fn pop(&mut self) -> Option<(SimTime, E)> {
         self.fill_root();
-        let first = *self.heap.first()?;
+        if self.length == 0 {
+            return None;
+        }
+        let first = self.heap[0];
         let event = self.slots[first.slot()].event;
         self.release(first.slot() as u32);
         self.vacant = true;
@@ -223,13 +235,14 @@ impl<E: Copy> EventQueue<E> {
     #[cold]
     fn renumber(&mut self) {
         self.fill_root();
-        self.heap.sort_unstable_by_key(|entry| entry.key());
-        for (position, entry) in (0..).zip(&mut self.heap) {
+        let pending = &mut self.heap[..self.length];
+        pending.sort_unstable_by_key(|entry| entry.key());
+        for (position, entry) in (0..).zip(pending) {
             let slot = entry.slot();
             entry.order = u64::from(position) << SLOT_BITS | slot as u64;
             self.slots[slot].position = position;
         }
-        self.next_sequence = self.heap.len() as u64;
+        self.next_sequence = self.length as u64;
     }
 
     /// Puts the last entry where the popped root was, if nothing else came there.
@@ -254,8 +267,11 @@ impl<E: Copy> EventQueue<E> {
     }
 
     fn remove_at(&mut self, position: usize) {
-        let last = self.heap.pop().expect("a position lies inside the heap");
-        if position == self.heap.len() {
+        self.length -= 1;
+        let last = self.heap[self.length];
+        self.heap.pop();
+        self.heap[self.length] = Entry::NEVER;
+        if position == self.length {
             return;
         }
         if position > 0 && last.key() < self.heap[(position - 1) / ARITY].key() {
@@ -286,9 +302,10 @@ impl<E: Copy> EventQueue<E> {
     fn sift_down(&mut self, mut position: usize, entry: Entry) {
         loop {
             let first = position * ARITY + 1;
-            let Some(child) = self.least_child(first) else {
+            if first >= self.length {
                 break;
-            };
+            }
+            let child = self.least_child(first);
             let below = self.heap[child];
             if entry.key() < below.key() {
                 break;
@@ -299,20 +316,15 @@ impl<E: Copy> EventQueue<E> {
         self.place(position, entry);
     }
 
-    /// The position of the least of the siblings that begin at `first`, if there are any.
-    fn least_child(&self, first: usize) -> Option<usize> {
-        let siblings = self.heap.get(first..)?;
-        if let Some([a, b, c, d]) = siblings.first_chunk::<ARITY>() {
-            let pick = |x: (u128, usize), y: (u128, usize)| if y.0 < x.0 { y } else { x };
-            let left = pick((a.key(), 0), (b.key(), 1));
-            let right = pick((c.key(), 2), (d.key(), 3));
-            return Some(first + pick(left, right).1);
-        }
-        let least = siblings
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, entry)| entry.key())?;
-        Some(first + least.0)
+    /// The position of the least of the siblings that begin at `first`.
+    fn least_child(&self, first: usize) -> usize {
+        let [a, b, c, d] = self.heap[first..]
+            .first_chunk::<ARITY>()
+            .map_or([Entry::NEVER; ARITY].map(Entry::key), |siblings| {
+                siblings.map(Entry::key)
+            });
+        let pick = |x: (u128, usize), y: (u128, usize)| if y.0 < x.0 { y } else { x };
+        first + pick(pick((a, 0), (b, 1)), pick((c, 2), (d, 3))).1
     }
 }
 
@@ -384,8 +396,10 @@ mod tests {
 
     #[test]
     fn new_sequence_numbers_keep_the_order() {
-        let mut queue: EventQueue<u32> = EventQueue::default();
-        queue.next_sequence = SEQUENCES - 3;
+        let mut queue: EventQueue<u32> = EventQueue {
+            next_sequence: SEQUENCES - 3,
+            ..EventQueue::default()
+        };
         let ids: Vec<_> = (0..6u32)
             .map(|i| queue.schedule(SimTime(7 - i64::from(i % 2)), i))
             .collect();

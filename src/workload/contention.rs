@@ -10,7 +10,7 @@ impl Servers {
         let Some(server) = self.arena.at_mut(slot as usize) else {
             return;
         };
-        let wanted = server.cpu.demand().min(server.cpu_limit());
+        let wanted = server.cpu.demand().min(server.cpu_limit);
         let before = server.demand;
         if wanted == before {
             return;
@@ -47,9 +47,9 @@ impl Servers {
             let server = arena.at(slot as usize)?;
             Some(Share {
                 server: slot,
-                weight: u64::from(server.limits.cpu_weight.max(1)),
+                weight: server.weight(),
                 demand: server.demand,
-                grant: server.cpu_limit().min(node.capacity),
+                grant: server.cpu_limit.min(node.capacity),
             })
         }));
         if node.contended {

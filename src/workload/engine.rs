@@ -232,29 +232,23 @@ impl Servers {
         let Some(server) = self.arena.at_mut(slot as usize) else {
             return;
         };
-        if !server.out_of_memory && server.memory.is_exhausted(now) {
-            server.out_of_memory = true;
-            self.notes
-                .extend(self.arena.key_at(slot as usize).map(Note::OutOfMemory));
-        }
-        let Some(server) = self.arena.at_mut(slot as usize) else {
-            return;
-        };
-        if server.terminating && !server.drained && server.inside() == 0 {
-            server.drained = true;
-            self.notes
-                .extend(self.arena.key_at(slot as usize).map(Note::Drained));
-        }
-        self.update_demand(now, slot);
-        self.touch(slot);
-    }
-
-    pub(super) fn touch(&mut self, slot: u32) {
-        if let Some(server) = self.arena.at_mut(slot as usize)
-            && !server.touched
-        {
+        if !server.touched {
             server.touched = true;
             self.touched.push(slot);
         }
+        let exhausted = !server.out_of_memory && server.memory.is_exhausted(now);
+        let drained = server.terminating && !server.drained && server.inside() == 0;
+        if exhausted || drained {
+            server.out_of_memory |= exhausted;
+            server.drained |= drained;
+            let key = self.arena.key_at(slot as usize);
+            let notes = [
+                (exhausted, key.map(Note::OutOfMemory)),
+                (drained, key.map(Note::Drained)),
+            ];
+            let told = notes.into_iter().filter(|&(is_so, _)| is_so);
+            self.notes.extend(told.filter_map(|(_, note)| note));
+        }
+        self.update_demand(now, slot);
     }
 }

@@ -22,7 +22,9 @@ use crate::sim::{SimTime, Stream};
 pub struct Server {
     pub(super) service: u32,
     pub(super) node: u32,
-    pub(super) limits: ServerLimits,
+    limits: ServerLimits,
+    /// The CPU limit in millionths of a core.
+    pub(super) cpu_limit: u64,
     pub(super) cpu: ProcessorSharing,
     pub(super) memory: Memory,
     /// What the node counts for it, in millionths of a core.
@@ -59,6 +61,7 @@ impl Server {
             service: service_index,
             node,
             limits,
+            cpu_limit: micros(limits),
             cpu: ProcessorSharing::new(now, grant),
             memory: Memory::new(now, &service.spec.memory, limits.memory_limit),
             demand: 0,
@@ -84,11 +87,15 @@ impl Server {
         }
     }
 
-    /// The CPU limit in millionths of a core.
-    pub(super) fn cpu_limit(&self) -> u64 {
-        self.limits
-            .cpu_limit
-            .map_or(u64::MAX, |limit| limit.0.max(0) as u64 * 1000)
+    pub(super) fn set_limits(&mut self, limits: ServerLimits) {
+        self.limits = limits;
+        self.cpu_limit = micros(limits);
+        self.memory.set_limit(limits.memory_limit);
+    }
+
+    /// Its weight on an oversubscribed node.
+    pub(super) fn weight(&self) -> u64 {
+        u64::from(self.limits.cpu_weight.max(1))
     }
 
     /// Requests in it.
@@ -334,6 +341,13 @@ impl Server {
         }
         (due != SimTime::MAX).then_some(due)
     }
+}
+
+/// The CPU limit in millionths of a core.
+fn micros(limits: ServerLimits) -> u64 {
+    limits
+        .cpu_limit
+        .map_or(u64::MAX, |limit| limit.0.max(0) as u64 * 1000)
 }
 
 /// Whether the entry's request is still in its wait.

@@ -204,7 +204,8 @@ impl Traffic {
         {
             *connection = None::<ServerId>;
         }
-        load.source.answered(client, arrival, now, answer);
-        self.stir(index);
+        if load.source.answered(client, arrival, now, answer) {
+            self.stir(index);
+        }
     }
 }
