@@ -311,7 +311,7 @@ fn pods_with_a_free_slot_pull_from_a_shared_queue() {
 }
 
 fn leaky(base: i64, growth: f64, per_request: f64, limit: i64) -> (ServiceSpec, ServerLimits) {
-    let mut spec = wait(0.02);
+    let mut spec = wait(0.025);
     spec.request.memory = Dist::Constant(1000.0);
     spec.memory = MemorySpec {
         base: Bytes(base),

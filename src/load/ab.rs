@@ -157,8 +157,11 @@ impl Ab {
             return None;
         }
         let first = self.timers.first();
-        let silent = (self.in_flight > 0).then(|| self.last_activity + self.spec.timeout);
-        [first, silent].into_iter().flatten().min()
+        if self.in_flight == 0 {
+            return first;
+        }
+        let silent = self.last_activity + self.spec.timeout;
+        Some(first.map_or(silent, |first| first.min(silent)))
     }
 
     pub(super) fn take_due(&mut self, now: SimTime) -> Due {
