@@ -142,3 +142,85 @@ impl CustomMetrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(name: &str, labels: &[(&str, &str)], source: MetricSource) -> CustomMetricSpec {
+        CustomMetricSpec {
+            name: name.to_owned(),
+            of: MetricOf::External,
+            labels: labels
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+            source,
+            delay: SimDuration::from_secs(10),
+        }
+    }
+
+    fn value(metrics: &CustomMetrics, name: &str, second: i64) -> Option<Vec<i64>> {
+        metrics.value(name, &MetricOf::External, None, SimTime::from_secs(second))
+    }
+
+    fn rps(window: i64) -> MetricSource {
+        MetricSource::Service {
+            service: 3,
+            counter: ServiceCounter::RequestsPerSecond,
+            window: SimDuration::from_secs(window),
+        }
+    }
+
+    #[test]
+    fn a_declared_series_holds_each_value_until_the_next_and_arrives_late() {
+        let series = vec![(SimTime::ZERO, 1.5), (SimTime::from_secs(60), 7.0)];
+        let metrics = CustomMetrics::new(&[spec("depth", &[], MetricSource::Series(series))]);
+        assert_eq!(value(&metrics, "depth", 5), Some(vec![]));
+        assert_eq!(value(&metrics, "depth", 10), Some(vec![1500]));
+        assert_eq!(value(&metrics, "depth", 69), Some(vec![1500]));
+        assert_eq!(value(&metrics, "depth", 70), Some(vec![7000]));
+        assert_eq!(value(&metrics, "length", 70), None);
+    }
+
+    #[test]
+    fn a_rate_needs_two_readings_and_covers_its_window() {
+        let mut metrics = CustomMetrics::new(&[spec("rps", &[], rps(30))]);
+        for reading in 0..30u64 {
+            // 2 requests per second for 100 s, then 6.
+            let second = reading * 5;
+            let sample = CounterSample {
+                answered: second * 2 + second.saturating_sub(100) * 4,
+                ..CounterSample::default()
+            };
+            metrics.observe(3, SimTime::from_secs(second as i64), sample);
+            metrics.observe(4, SimTime::from_secs(second as i64), CounterSample::default());
+        }
+        assert_eq!(metrics.services(), [3]);
+        assert_eq!(value(&metrics, "rps", 110), Some(vec![2000]));
+        assert_eq!(value(&metrics, "rps", 125), Some(vec![4000]));
+        assert_eq!(value(&metrics, "rps", 140), Some(vec![6000]));
+        let mut fresh = CustomMetrics::new(&[spec("rps", &[], rps(30))]);
+        fresh.observe(3, SimTime::ZERO, CounterSample::default());
+        assert_eq!(value(&fresh, "rps", 10), Some(vec![]));
+    }
+
+    #[test]
+    fn a_selector_picks_the_series_that_carry_its_labels() {
+        let constant = |value| MetricSource::Series(vec![(SimTime::ZERO, value)]);
+        let metrics = CustomMetrics::new(&[
+            spec("depth", &[("queue", "mail")], constant(1.0)),
+            spec("depth", &[("queue", "mail"), ("zone", "b")], constant(2.0)),
+            spec("depth", &[("queue", "push")], constant(4.0)),
+        ]);
+        let read = |key: &str, wanted: &str| {
+            let selector = BTreeMap::from([(key.to_owned(), wanted.to_owned())]);
+            let now = SimTime::from_secs(20);
+            metrics.value("depth", &MetricOf::External, Some(&selector), now)
+        };
+        assert_eq!(read("queue", "mail"), Some(vec![1000, 2000]));
+        assert_eq!(read("zone", "b"), Some(vec![2000]));
+        assert_eq!(read("queue", "sms"), None);
+        assert_eq!(value(&metrics, "depth", 20), Some(vec![1000, 2000, 4000]));
+    }
+}

@@ -37,6 +37,11 @@ pub enum MetricsEvent {
     Publish,
 }
 
+const _: () = assert!(
+    size_of::<MetricsEvent>() <= 12,
+    "room for an outer enum's tag"
+);
+
 /// A measured container.
 #[derive(Debug, Clone)]
 pub struct Container {
@@ -65,9 +70,11 @@ pub struct Pipeline {
     stream: Stream,
     containers: Arena<Container>,
     pods: Arena<TrackedPod>,
+    /// When the scrape that is under way, or was last, began. A scrape ends before the next
+    /// begins: the stagger stays below the shortest resolution that metrics-server accepts.
+    scrape_began: SimTime,
     /// Per node, how long after a scrape's begin it is asked.
     node_delays: Vec<SimDuration>,
-    scrape_began: SimTime,
 }
 
 /// How many past scrapes a container that ran before the start went through.
@@ -85,8 +92,8 @@ impl Pipeline {
             stream,
             containers: Arena::default(),
             pods: Arena::default(),
-            node_delays: Vec::new(),
             scrape_began: SimTime::ZERO,
+            node_delays: Vec::new(),
         }
     }
 
@@ -127,8 +134,9 @@ impl Pipeline {
         id
     }
 
-    /// Begins to measure a container that has run since before the start, using `cores` and
-    /// `memory` all the time: metrics of it exist at once.
+    /// Begins to measure a container that has run since `started`, before the start of the
+    /// run, using `cores` and `memory` all the time: if that is long enough, metrics of it
+    /// exist at once.
     #[expect(
         clippy::too_many_arguments,
         reason = "a container's past has that many facts"
@@ -153,8 +161,10 @@ impl Pipeline {
             )
         };
         let depth = config.metric_resolution * PAST_SCRAPES + config.housekeeping_max * 4;
-        let mut time = SimTime::ZERO - depth - gap(&mut self.stream);
-        let mut next = SimTime::ZERO;
+        let first = SimDuration::from_secs_f64(config.first_sample_delay.sample(&mut self.stream));
+        let phase =
+            SimDuration((config.housekeeping_interval.0 as f64 * self.stream.unit()) as i64);
+        let mut time = (started + first).max(SimTime::ZERO - depth - phase);
         let mut past = Vec::new();
         while time < SimTime::ZERO {
             past.push(Point {
@@ -163,8 +173,7 @@ impl Pipeline {
                 cpu: consumed(time),
                 memory,
             });
-            next = time + gap(&mut self.stream);
-            time = next;
+            time += gap(&mut self.stream);
         }
         let before = consumed(SimTime::ZERO);
         let mut samples = Samples::new(&config);
@@ -179,7 +188,7 @@ impl Pipeline {
             samples,
         });
         self.replay_scrapes(pod, tracked.container, &past);
-        queue.schedule(next.max(SimTime::ZERO), MetricsEvent::Housekeeping(id));
+        queue.schedule(time, MetricsEvent::Housekeeping(id));
         id
     }
 
@@ -236,12 +245,12 @@ impl Pipeline {
         match event {
             MetricsEvent::Housekeeping(id) => self.measure(id, now, queue, usage),
             MetricsEvent::Scrape => {
-                let slowest = self.draw_node_delays();
                 self.scrape_began = now;
+                let slowest = self.draw_node_delays();
                 queue.schedule(now + slowest, MetricsEvent::Publish);
                 queue.schedule(now + self.config.metric_resolution, MetricsEvent::Scrape);
             }
-            MetricsEvent::Publish => self.publish(self.scrape_began),
+            MetricsEvent::Publish => self.publish(),
         }
     }
 
@@ -288,8 +297,8 @@ impl Pipeline {
         }
     }
 
-    fn publish(&mut self, began: SimTime) {
-        let rule = self.fresh_rule();
+    fn publish(&mut self) {
+        let (began, rule) = (self.scrape_began, self.fresh_rule());
         for pod in self.pods.values_mut() {
             let asked = began + self.node_delays.get(pod.node).copied().unwrap_or_default();
             let containers = &self.containers;
@@ -314,5 +323,113 @@ impl Pipeline {
         self.pods
             .get(pod)
             .is_some_and(|pod| pod.store.read(metrics))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pod whose container 0 uses half a core, and whose others nothing at all.
+    struct Halves;
+
+    impl UsageSource for Halves {
+        fn usage(&mut self, tracked: Tracked, now: SimTime) -> (CpuTime, Bytes) {
+            let cores = if tracked.container == 0 { 0.5 } else { 0.0 };
+            (CpuTime((now.0 as f64 * cores) as i64), Bytes::MIB)
+        }
+    }
+
+    struct Rig {
+        pipeline: Pipeline,
+        queue: EventQueue<MetricsEvent>,
+        metrics: PodMetrics,
+    }
+
+    impl Rig {
+        fn new(nodes: usize) -> Self {
+            let mut queue = EventQueue::default();
+            let config = PipelineConfig::default();
+            let mut pipeline = Pipeline::new(&config, nodes, &Streams::new(9));
+            pipeline.start(&mut queue);
+            Self {
+                pipeline,
+                queue,
+                metrics: PodMetrics::default(),
+            }
+        }
+
+        fn run_until(&mut self, second: i64) {
+            let end = SimTime::from_secs(second);
+            while self.queue.peek_time().is_some_and(|time| time <= end) {
+                let (now, event) = self.queue.pop().expect("just peeked");
+                self.pipeline
+                    .handle(event, now, &mut self.queue, &mut Halves);
+            }
+        }
+
+        fn listed(&mut self, pod: MetricsPodId) -> bool {
+            self.pipeline.pod_metrics(pod, &mut self.metrics)
+        }
+
+        fn settled(&mut self, pod: MetricsPodId, container: u16, started: i64) -> ContainerId {
+            let tracked = Tracked { pod: 0, container };
+            let started = SimTime::from_secs(started);
+            let queue = &mut self.queue;
+            self.pipeline
+                .track_settled(pod, tracked, started, 0.5, Bytes::MIB, queue)
+        }
+    }
+
+    #[test]
+    fn a_settled_pod_has_its_steady_usage_from_the_start_and_without_a_seam() {
+        let mut rig = Rig::new(3);
+        let pod = rig.pipeline.track_pod(2);
+        rig.settled(pod, 0, -3600);
+        for second in 0..90 {
+            rig.run_until(second);
+            assert!(rig.listed(pod), "second {second}");
+            assert_eq!(rig.metrics.containers[0].milli_values()[0], 500);
+        }
+    }
+
+    #[test]
+    fn a_container_that_started_just_before_the_run_has_no_metrics_yet() {
+        let mut rig = Rig::new(1);
+        let pod = rig.pipeline.track_pod(0);
+        rig.settled(pod, 0, -2);
+        assert!(!rig.listed(pod));
+        rig.run_until(60);
+        assert!(rig.listed(pod));
+        assert_eq!(rig.metrics.containers[0].milli_values()[0], 500);
+    }
+
+    #[test]
+    fn a_container_without_any_cpu_hides_its_pod() {
+        let mut rig = Rig::new(1);
+        let (busy, mixed) = (rig.pipeline.track_pod(0), rig.pipeline.track_pod(0));
+        for (pod, container) in [(busy, 0), (mixed, 0), (mixed, 1)] {
+            let tracked = Tracked { pod: 0, container };
+            rig.pipeline
+                .track(pod, tracked, SimTime::ZERO, &mut rig.queue);
+        }
+        rig.run_until(120);
+        assert!(rig.listed(busy));
+        assert!(!rig.listed(mixed));
+    }
+
+    #[test]
+    fn what_is_untracked_disappears() {
+        let mut rig = Rig::new(1);
+        let pod = rig.pipeline.track_pod(0);
+        let container = rig.settled(pod, 0, -3600);
+        rig.pipeline.untrack(container);
+        assert!(rig.listed(pod), "the last scrape's values stay until the next");
+        rig.run_until(20);
+        assert!(!rig.listed(pod));
+        rig.pipeline.untrack_pod(pod);
+        assert!(!rig.listed(pod));
+        rig.run_until(60);
+        assert_eq!(rig.queue.len(), 1, "only the next scrape is pending");
     }
 }

@@ -41,6 +41,24 @@ pub struct PodMetrics {
     pub containers: Vec<ContainerMetrics>,
 }
 
+impl ContainerMetrics {
+    /// CPU in millicores and memory in bytes × 1000, as the HPA's client reads them: a
+    /// quantity finer than a thousandth is rounded up.
+    pub fn milli_values(&self) -> [i64; 2] {
+        [
+            self.cpu.to_millicores_ceil().0,
+            self.memory.0.saturating_mul(1000),
+        ]
+    }
+}
+
+impl PodMetrics {
+    /// The timestamp as it goes over the wire: whole seconds. The window keeps its fraction.
+    pub fn api_timestamp(&self) -> SimTime {
+        self.timestamp.truncate_to_second()
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     container: u16,
@@ -145,4 +163,89 @@ fn previous_point(old: Option<&Entry>, new: &Point, rule: FreshRule) -> Option<P
     }
     old.previous
         .filter(|previous| previous.timestamp < new.timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: FreshRule = FreshRule {
+        resolution: SimDuration::from_secs(15),
+        min_age: SimDuration::from_secs(10),
+    };
+
+    fn point(start: i64, second: i64, cpu_ms: i64) -> Point {
+        Point {
+            start: SimTime::from_secs(start),
+            timestamp: SimTime::from_secs(second),
+            cpu: CpuTime(cpu_ms * 1_000_000),
+            memory: Bytes::MIB,
+        }
+    }
+
+    fn scrape(store: &mut PodStore, points: &[(u16, Point)]) -> Option<PodMetrics> {
+        store.store(points.iter().copied(), RULE);
+        let mut metrics = PodMetrics::default();
+        store.read(&mut metrics).then_some(metrics)
+    }
+
+    fn cpu(metrics: Option<PodMetrics>) -> Option<i64> {
+        metrics.map(|metrics| metrics.containers[0].milli_values()[0])
+    }
+
+    #[test]
+    fn a_pod_missing_from_one_scrape_needs_two_more() {
+        let mut store = PodStore::default();
+        assert_eq!(scrape(&mut store, &[(0, point(-600, 0, 100))]), None);
+        let second = scrape(&mut store, &[(0, point(-600, 10, 1100))]);
+        assert_eq!(cpu(second), Some(100));
+        assert_eq!(scrape(&mut store, &[]), None);
+        assert_eq!(scrape(&mut store, &[(0, point(-600, 40, 4100))]), None);
+        assert!(scrape(&mut store, &[(0, point(-600, 50, 5100))]).is_some());
+    }
+
+    #[test]
+    fn the_same_sample_twice_keeps_value_and_timestamp() {
+        let mut store = PodStore::default();
+        scrape(&mut store, &[(0, point(-600, 0, 100))]);
+        let first = scrape(&mut store, &[(0, point(-600, 10, 1100))]);
+        let again = scrape(&mut store, &[(0, point(-600, 10, 1100))]);
+        assert!(first.is_some());
+        assert_eq!(first, again);
+    }
+
+    #[test]
+    fn one_restarted_container_hides_the_pod_for_a_scrape() {
+        let mut store = PodStore::default();
+        scrape(&mut store, &[(0, point(-600, 0, 100)), (1, point(-600, 1, 100))]);
+        let both = [(0, point(-600, 15, 200)), (1, point(-600, 16, 200))];
+        assert!(scrape(&mut store, &both).is_some());
+        let restarted = [(0, point(-600, 30, 300)), (1, point(25, 31, 10))];
+        assert_eq!(scrape(&mut store, &restarted), None);
+        let after = [(0, point(-600, 45, 400)), (1, point(25, 46, 90))];
+        assert!(scrape(&mut store, &after).is_some());
+    }
+
+    #[test]
+    fn a_counter_that_went_backwards_leaves_its_container_out() {
+        let mut store = PodStore::default();
+        scrape(&mut store, &[(0, point(-600, 0, 500))]);
+        let metrics = scrape(&mut store, &[(0, point(-600, 15, 100))]);
+        assert_eq!(metrics.map(|metrics| metrics.containers.len()), Some(0));
+    }
+
+    #[test]
+    fn values_finer_than_a_thousandth_are_rounded_up_and_times_are_cut() {
+        let metrics = PodMetrics {
+            timestamp: SimTime::from_millis(12_900),
+            ..PodMetrics::default()
+        };
+        assert_eq!(metrics.api_timestamp(), SimTime::from_secs(12));
+        let usage = ContainerMetrics {
+            container: 0,
+            cpu: Nanocores(100_000_001),
+            memory: Bytes(7),
+        };
+        assert_eq!(usage.milli_values(), [101, 7000]);
+    }
 }
