@@ -137,10 +137,6 @@ impl Pipeline {
     /// Begins to measure a container that has run since `started`, before the start of the
     /// run, using `cores` and `memory` all the time: if that is long enough, metrics of it
     /// exist at once.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a container's past has that many facts"
-    )]
     pub fn track_settled<E: Copy + From<MetricsEvent>>(
         &mut self,
         pod: MetricsPodId,
@@ -424,7 +420,10 @@ mod tests {
         let pod = rig.pipeline.track_pod(0);
         let container = rig.settled(pod, 0, -3600);
         rig.pipeline.untrack(container);
-        assert!(rig.listed(pod), "the last scrape's values stay until the next");
+        assert!(
+            rig.listed(pod),
+            "the last scrape's values stay until the next"
+        );
         rig.run_until(20);
         assert!(!rig.listed(pod));
         rig.pipeline.untrack_pod(pod);

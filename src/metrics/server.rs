@@ -217,7 +217,10 @@ mod tests {
     #[test]
     fn one_restarted_container_hides_the_pod_for_a_scrape() {
         let mut store = PodStore::default();
-        scrape(&mut store, &[(0, point(-600, 0, 100)), (1, point(-600, 1, 100))]);
+        scrape(
+            &mut store,
+            &[(0, point(-600, 0, 100)), (1, point(-600, 1, 100))],
+        );
         let both = [(0, point(-600, 15, 200)), (1, point(-600, 16, 200))];
         assert!(scrape(&mut store, &both).is_some());
         let restarted = [(0, point(-600, 30, 300)), (1, point(25, 31, 10))];
