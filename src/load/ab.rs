@@ -102,7 +102,6 @@ pub struct Ab {
     /// Time of the last start or end of a request.
     last_activity: SimTime,
     issued: u64,
-    in_flight: u32,
     all_opened: bool,
     pub(super) abort: Option<AbAbort>,
     pub(super) counters: AbCounters,
@@ -122,7 +121,6 @@ impl Ab {
             ended: None,
             last_activity: SimTime::ZERO,
             issued: 0,
-            in_flight: 0,
             all_opened: false,
             abort: None,
             counters: AbCounters::default(),
@@ -156,20 +154,28 @@ impl Ab {
         if self.ended.is_some() {
             return None;
         }
-        let first = self.timers.first();
-        if self.in_flight == 0 {
-            return first;
+        self.timers.first()
+    }
+
+    /// Until when something must happen on a connection; `None` before and after the run.
+    pub(super) fn silence(&self) -> Option<SimTime> {
+        if self.started.is_none() || self.ended.is_some() {
+            return None;
         }
-        let silent = self.last_activity + self.spec.timeout;
-        Some(first.map_or(silent, |first| first.min(silent)))
+        // What the thread is about to read counts as heard.
+        Some(self.timers.first().unwrap_or(self.last_activity) + self.spec.timeout)
+    }
+
+    /// Nothing has happened for too long.
+    pub(super) fn give_up(&mut self, now: SimTime) {
+        self.abort = Some(AbAbort::TimedOut);
+        self.counters.failed += 1;
+        self.end(now);
     }
 
     pub(super) fn take_due(&mut self, now: SimTime) -> Due {
         let Some((at, client)) = self.timers.take(now) else {
-            self.abort = Some(AbAbort::TimedOut);
-            self.counters.failed += 1;
-            self.end(now);
-            return Due::GiveUp;
+            return Due::Nothing;
         };
         let Connection { sent, turn } = self.connections[client as usize];
         if let Turn::Read(answer) = turn {
@@ -196,7 +202,6 @@ impl Ab {
             return Due::Nothing;
         }
         self.issued += 1;
-        self.in_flight += 1;
         self.last_activity = at;
         self.connections[client as usize].sent = at;
         Due::Issue(client)
@@ -250,7 +255,6 @@ impl Ab {
         if self.ended.is_some() {
             return;
         }
-        self.in_flight -= 1;
         self.answers.add(answer);
         let overhead = span(self.spec.client_overhead.sample(&mut self.stream));
         let read_at = (self.thread_free.max(now) + overhead).max(sent + LEAST_CYCLE);

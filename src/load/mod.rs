@@ -50,8 +50,6 @@ pub enum Due {
     Issue(u32),
     /// No request for now; ask again what is due.
     Nothing,
-    /// The tool gave up on everything that is in flight.
-    GiveUp,
 }
 
 /// A load at work.
@@ -108,6 +106,21 @@ impl Source {
             Self::Hey(hey) => hey.next_due(),
             Self::WgetJob(job) => job.next_due(),
             Self::Open(open) => open.next_due(),
+        }
+    }
+
+    /// Until when some answer must come lest the tool give up (`ab -s`).
+    pub fn silence(&self) -> Option<SimTime> {
+        match self {
+            Self::Ab(ab) => ab.silence(),
+            Self::Hey(_) | Self::WgetJob(_) | Self::Open(_) => None,
+        }
+    }
+
+    /// The tool gives up on everything that is in flight, and ends.
+    pub fn give_up(&mut self, now: SimTime) {
+        if let Self::Ab(ab) = self {
+            ab.give_up(now);
         }
     }
 

@@ -120,6 +120,7 @@ impl Traffic {
             TrafficEvent::ClientTimeout(index) => self.time_out(index, queue, sink),
             TrafficEvent::Start(index) => {
                 self.loads[index as usize].source.start(now);
+                self.watch_silence(index, queue);
                 self.stir(index);
             }
             TrafficEvent::Stop(index) => {

@@ -41,7 +41,6 @@ impl Traffic {
                 Some(at) if at <= now => match load.source.take_due(now) {
                     Due::Issue(client) => self.issue(index, client, queue, sink),
                     Due::Nothing => {}
-                    Due::GiveUp => self.give_up(index, now, sink),
                 },
                 at => break at,
             }
@@ -136,6 +135,15 @@ impl Traffic {
         sink: &mut impl RequestSink,
     ) {
         let now = queue.now();
+        if self.watch_silence(index, queue) {
+            return;
+        }
+        if self.loads[index as usize].source.silence().is_some() {
+            self.loads[index as usize].source.give_up(now);
+            self.fail_all(index, now, sink);
+            self.stir(index);
+            return;
+        }
         self.loads[index as usize].timeout_scheduled = false;
         while let Some(&(deadline, job)) = self.loads[index as usize].waiting.front() {
             if self.servers.is_awaited(job) {
@@ -152,8 +160,23 @@ impl Traffic {
         }
     }
 
+    /// Looks again when a tool that gives up in silence would. Returns false if it has no such
+    /// limit, or has come to it.
+    pub(super) fn watch_silence<E: From<TrafficEvent> + Copy>(
+        &self,
+        index: u32,
+        queue: &mut EventQueue<E>,
+    ) -> bool {
+        let silence = self.loads[index as usize].source.silence();
+        let Some(limit) = silence.filter(|&limit| limit > queue.now()) else {
+            return false;
+        };
+        queue.schedule(limit, TrafficEvent::ClientTimeout(index));
+        true
+    }
+
     /// Fails everything that a load has in flight.
-    fn give_up(&mut self, index: u32, now: SimTime, sink: &mut impl RequestSink) {
+    fn fail_all(&mut self, index: u32, now: SimTime, sink: &mut impl RequestSink) {
         for job in self.servers.awaited_of(index) {
             if let Some(work) = self.servers.abandon(job) {
                 self.answer(work.origin, work.arrival, now, Outcome::Timeout, sink);
