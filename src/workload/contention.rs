@@ -70,3 +70,110 @@ impl Servers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::job::{Origin, Work};
+    use super::super::spec::{Balancing, MemorySpec, RequestSpec, ServiceSpec};
+    use super::super::{ServerLimits, Servers};
+    use super::*;
+    use crate::sim::{Dist, SimDuration, Streams};
+    use crate::units::Millicores;
+
+    fn service() -> ServiceSpec {
+        ServiceSpec {
+            name: "api".into(),
+            hosts: vec![],
+            workload: 0,
+            container: 0,
+            balancing: Balancing::RandomPerConnection,
+            request: RequestSpec {
+                cpu: Dist::Constant(0.0),
+                wait: Dist::Constant(0.0),
+                memory: Dist::Constant(0.0),
+                timeout: None,
+            },
+            slots: None,
+            backlog: None,
+            memory: MemorySpec::default(),
+            background_cpu: Millicores(0),
+            usage: None,
+        }
+    }
+
+    /// What each server should be granted, worked out from nothing.
+    fn expected(servers: &Servers) -> Vec<(u32, u64)> {
+        let node = &servers.nodes[0];
+        let share = |&slot: &u32| {
+            let server = servers.arena.at(slot as usize).unwrap();
+            let demand = server.cpu.demand().min(server.cpu_limit);
+            let grant = server.cpu_limit.min(node.capacity);
+            Share {
+                server: slot,
+                weight: server.weight(),
+                demand,
+                grant,
+            }
+        };
+        let mut shares: Vec<Share> = node.servers.iter().map(share).collect();
+        if shares.iter().map(|share| share.demand).sum::<u64>() > node.capacity {
+            node::fill(node.capacity, &mut shares);
+        }
+        shares
+            .iter()
+            .map(|share| (share.server, share.grant))
+            .collect()
+    }
+
+    proptest! {
+        /// Grants that are not worked out anew are still right.
+        #[test]
+        fn grants_are_always_those_of_a_fresh_filling(
+            steps in prop::collection::vec((0u8..4, any::<usize>(), 1i64..3000, 1i64..80), 1..150),
+        ) {
+            let mut servers = Servers::new(&[service()], &Streams::new(1));
+            let node = servers.add_node(Millicores(3000));
+            let limits = |cpu: i64| ServerLimits {
+                cpu_limit: (cpu % 3 > 0).then_some(Millicores(cpu)),
+                cpu_weight: (cpu % 7 + 1) as u32,
+                memory_limit: None,
+            };
+            let mut now = SimTime::ZERO;
+            let mut keys: Vec<_> =
+                (0..4).map(|i| servers.add_server(now, 0, node, limits(500 + 300 * i))).collect();
+            for (step, which, amount, millis) in steps {
+                now += SimDuration::from_millis(millis);
+                while let Some(slot) = servers.take_touched() {
+                    servers.next_due(now, slot);
+                }
+                for key in &keys {
+                    servers.work_off(now, key.slot() as u32);
+                }
+                let key = keys[which % keys.len()];
+                match step {
+                    0 if keys.len() > 1 => {
+                        servers.kill(now, key);
+                        keys.retain(|&other| other != key);
+                        keys.push(servers.add_server(now, 0, node, limits(amount)));
+                    }
+                    1 => servers.resize(now, key, limits(amount)),
+                    2 => servers.set_background(now, key, Millicores(amount)),
+                    _ => {
+                        let origin = Origin::default();
+                        let work =
+                            Work { cpu: amount * 50_000, wait: 0, memory: 0, arrival: now, origin };
+                        servers.admit(now, key, work);
+                    }
+                }
+                let granted: Vec<(u32, u64)> = servers.nodes[0]
+                    .servers
+                    .iter()
+                    .map(|&slot| (slot, servers.arena.at(slot as usize).unwrap().cpu.grant()))
+                    .collect();
+                prop_assert_eq!(granted, expected(&servers));
+            }
+        }
+    }
+}
