@@ -7,6 +7,7 @@
 
 mod ab;
 mod answer;
+pub mod command_line;
 mod hey;
 mod latency;
 mod open;

@@ -1,5 +1,24 @@
 //! What the user wrote: TOML and Kubernetes manifests, validated into one model.
+//!
+//! [`Loaded::load`] reads and parses the files once; [`Loaded::build`] makes a [`Scenario`]
+//! of them, with overrides if wanted. Every problem of all files is found in one go, with its
+//! place and what would be right.
 
+mod diagnostic;
+mod loaded;
+mod manifest;
 pub mod model;
+mod node;
+mod overrides;
+mod prices;
+mod read;
+mod reader;
+mod source;
+mod suggest;
 
+pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
+pub use loaded::{Built, Loaded};
 pub use model::Scenario;
+pub use node::Span;
+pub use source::{FileProvider, LARGEST_FILE};
+pub use suggest::{advice, nearest};

@@ -1,0 +1,222 @@
+//! Pod templates and containers, with the API server's defaults.
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
+
+use super::Context;
+use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, ProbeSpec};
+use crate::scenario::node::parse_path;
+use crate::sim::SimDuration;
+use crate::units::{Bytes, Millicores, Quantity};
+
+type Amounts = std::collections::BTreeMap<String, ApiQuantity>;
+
+impl Context<'_> {
+    /// Reports a problem at a path of the document.
+    pub(super) fn error(&mut self, path: &str, message: impl Into<String>, help: Option<&str>) {
+        let (node, found) = self.document.nearest(&parse_path(path));
+        let span = if found {
+            node.span
+        } else {
+            crate::scenario::node::Span {
+                end: node.span.start + 1,
+                ..node.span
+            }
+        };
+        self.diagnostics
+            .error(span, message.into(), path.to_owned())
+            .help = help.map(str::to_owned);
+    }
+
+    /// A quantity of a map, if it is there and well-formed.
+    fn amount(&mut self, amounts: Option<&Amounts>, name: &str, path: &str) -> Option<Quantity> {
+        let text = &amounts?.get(name)?.0;
+        match text.parse::<Quantity>() {
+            Ok(quantity) if quantity.nanos() >= 0 => Some(quantity),
+            Ok(_) => {
+                self.error(
+                    &format!("{path}.{name}"),
+                    format!("the quantity {text} is negative"),
+                    None,
+                );
+                None
+            }
+            Err(error) => {
+                self.error(&format!("{path}.{name}"), error.to_string(), None);
+                None
+            }
+        }
+    }
+}
+
+/// Sorts a label map.
+pub(super) fn labels(map: Option<&std::collections::BTreeMap<String, String>>) -> Labels {
+    map.cloned().unwrap_or_default()
+}
+
+/// Reads a pod template; also the PriorityClass that it names.
+pub(super) fn template(
+    template: &core::PodTemplateSpec,
+    context: &mut Context<'_>,
+) -> (PodTemplate, Option<String>) {
+    let path = "spec.template.spec";
+    let metadata = template.metadata.clone().unwrap_or_default();
+    let spec = template.spec.clone().unwrap_or_default();
+    if spec.containers.is_empty() {
+        context.error(
+            path,
+            "a pod template needs at least one container",
+            Some("add `containers:` with a `name` and an `image`"),
+        );
+    }
+    let annotations = labels(metadata.annotations.as_ref());
+    let deletion_cost = annotations
+        .get("controller.kubernetes.io/pod-deletion-cost")
+        .and_then(|cost| cost.parse().ok())
+        .unwrap_or(0);
+    let pod_requests = spec
+        .resources
+        .as_ref()
+        .and_then(|resources| resources.requests.as_ref());
+    let pod_path = format!("{path}.resources.requests");
+    let pod_cpu = context.amount(pod_requests, "cpu", &pod_path);
+    let pod_memory = context.amount(pod_requests, "memory", &pod_path);
+    let containers = spec
+        .containers
+        .iter()
+        .enumerate()
+        .map(|(index, one)| container(one, &format!("{path}.containers[{index}]"), context))
+        .collect();
+    let init = spec.init_containers.unwrap_or_default();
+    let init_containers = init
+        .iter()
+        .enumerate()
+        .map(|(index, one)| container(one, &format!("{path}.initContainers[{index}]"), context))
+        .collect();
+    let made = PodTemplate {
+        labels: labels(metadata.labels.as_ref()),
+        annotations,
+        containers,
+        init_containers,
+        pod_cpu_request: pod_cpu.map(|q| Millicores(q.milli_value())),
+        pod_memory_request: pod_memory.map(|q| Bytes(q.value())),
+        priority: spec.priority.unwrap_or(0),
+        termination_grace: SimDuration::from_secs(
+            spec.termination_grace_period_seconds.unwrap_or(30),
+        ),
+        deletion_cost,
+        node_selector: labels(spec.node_selector.as_ref()),
+    };
+    (made, spec.priority_class_name)
+}
+
+fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> ContainerSpec {
+    if one.name.is_empty() {
+        context.error(path, "a container needs a name", Some("add `name: …`"));
+    }
+    let resources = one.resources.clone().unwrap_or_default();
+    let (limits, requests) = (resources.limits.as_ref(), resources.requests.as_ref());
+    let limit_path = format!("{path}.resources.limits");
+    let request_path = format!("{path}.resources.requests");
+    let cpu_limit = context.amount(limits, "cpu", &limit_path);
+    let memory_limit = context.amount(limits, "memory", &limit_path);
+    // A limit without a request is the request too.
+    let cpu_request = context.amount(requests, "cpu", &request_path).or(cpu_limit);
+    let memory_request = context
+        .amount(requests, "memory", &request_path)
+        .or(memory_limit);
+    for (name, request, limit) in [
+        ("cpu", cpu_request, cpu_limit),
+        ("memory", memory_request, memory_limit),
+    ] {
+        if let (Some(request), Some(limit)) = (request, limit)
+            && request.nanos() > limit.nanos()
+        {
+            let message = format!("the {name} request {request} is above the limit {limit}");
+            context.error(
+                &format!("{request_path}.{name}"),
+                message,
+                Some("lower the request or raise the limit"),
+            );
+        }
+    }
+    let command = [
+        one.command.clone().unwrap_or_default(),
+        one.args.clone().unwrap_or_default(),
+    ]
+    .concat()
+    .join(" ");
+    ContainerSpec {
+        name: one.name.clone(),
+        image: one.image.clone().unwrap_or_default(),
+        cpu_request: cpu_request.map(|q| Millicores(q.milli_value())),
+        cpu_limit: cpu_limit.map(|q| Millicores(q.milli_value())),
+        memory_request: memory_request.map(|q| Bytes(q.value())),
+        memory_limit: memory_limit.map(|q| Bytes(q.value())),
+        readiness_probe: one
+            .readiness_probe
+            .as_ref()
+            .map(|probe| read_probe(probe, &format!("{path}.readinessProbe"), context)),
+        restartable: one.restart_policy.as_deref() == Some("Always"),
+        pre_stop: pre_stop(one),
+        command,
+        idle_cpu: Millicores(1),
+        idle_memory: Bytes(16 << 20),
+    }
+}
+
+fn read_probe(probe: &core::Probe, path: &str, context: &mut Context<'_>) -> ProbeSpec {
+    let mut positive = |value: Option<i32>, default: i32, field: &str| {
+        let value = value.unwrap_or(default);
+        if value < 1 {
+            context.error(
+                &format!("{path}.{field}"),
+                format!("{field} is {value}; it must be at least 1"),
+                None,
+            );
+        }
+        value.max(1)
+    };
+    ProbeSpec {
+        period: SimDuration::from_secs(i64::from(positive(
+            probe.period_seconds,
+            10,
+            "periodSeconds",
+        ))),
+        success_threshold: positive(probe.success_threshold, 1, "successThreshold") as u32,
+        failure_threshold: positive(probe.failure_threshold, 3, "failureThreshold") as u32,
+        initial_delay: SimDuration::from_secs(i64::from(
+            probe.initial_delay_seconds.unwrap_or(0).max(0),
+        )),
+    }
+}
+
+/// The length of a preStop hook that sleeps; other hooks count as immediate.
+fn pre_stop(container: &core::Container) -> SimDuration {
+    let hook = container
+        .lifecycle
+        .as_ref()
+        .and_then(|lifecycle| lifecycle.pre_stop.as_ref());
+    let Some(hook) = hook else {
+        return SimDuration::ZERO;
+    };
+    if let Some(sleep) = &hook.sleep {
+        return SimDuration::from_secs(sleep.seconds.max(0));
+    }
+    let command = hook
+        .exec
+        .as_ref()
+        .and_then(|exec| exec.command.as_ref())
+        .map(|words| words.join(" "));
+    let words = command.unwrap_or_default();
+    let mut words = words
+        .split_whitespace()
+        .skip_while(|word| *word != "sleep")
+        .skip(1);
+    let seconds = words.next().and_then(|word| {
+        word.trim_end_matches(|c: char| !c.is_ascii_digit())
+            .parse::<i64>()
+            .ok()
+    });
+    SimDuration::from_secs(seconds.unwrap_or(0))
+}

@@ -1,0 +1,333 @@
+//! HorizontalPodAutoscaler, autoscaling/v2 and v1.
+
+use k8s_openapi::api::autoscaling::{v1, v2};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
+
+use super::{Context, HpaManifest, typed};
+use crate::autoscaler::hpa::{
+    BehaviorInput, HpaSpecInput, MetricSpec, ObjectReference, Policy, PolicyType, Resource,
+    ResourceTarget, ScalingRulesInput, SelectPolicy, ValueTarget,
+};
+use crate::sim::SimDuration;
+use crate::units::Quantity;
+
+pub(super) fn v1(context: &mut Context<'_>) -> Option<HpaManifest> {
+    let object: v1::HorizontalPodAutoscaler = typed::read(context)?;
+    need_spec(context)?;
+    let spec = object.spec;
+    let metrics = spec
+        .target_cpu_utilization_percentage
+        .map(|percent| MetricSpec::Resource {
+            resource: Resource::Cpu,
+            target: ResourceTarget::Utilization(percent),
+        });
+    let input = HpaSpecInput {
+        min_replicas: spec.min_replicas,
+        max_replicas: spec.max_replicas,
+        metrics: metrics.into_iter().collect(),
+        behavior: None,
+    };
+    Some(HpaManifest {
+        name: object.metadata.name.unwrap_or_default(),
+        namespace: object
+            .metadata
+            .namespace
+            .unwrap_or_else(|| "default".to_owned()),
+        target_kind: spec.scale_target_ref.kind,
+        target_name: spec.scale_target_ref.name,
+        input,
+    })
+}
+
+pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
+    let object: v2::HorizontalPodAutoscaler = typed::read(context)?;
+    need_spec(context)?;
+    let spec = object.spec;
+    let given = spec.metrics.unwrap_or_default();
+    let metrics: Vec<Option<MetricSpec>> = given
+        .iter()
+        .enumerate()
+        .map(|(index, one)| metric(one, &format!("spec.metrics[{index}]"), context))
+        .collect();
+    let behavior = spec.behavior.map(|behavior| BehaviorInput {
+        scale_up: behavior
+            .scale_up
+            .map(|rules| scaling_rules(rules, "spec.behavior.scaleUp", context)),
+        scale_down: behavior
+            .scale_down
+            .map(|rules| scaling_rules(rules, "spec.behavior.scaleDown", context)),
+    });
+    let input = HpaSpecInput {
+        min_replicas: spec.min_replicas,
+        max_replicas: spec.max_replicas,
+        metrics: metrics.into_iter().flatten().collect(),
+        behavior,
+    };
+    Some(HpaManifest {
+        name: object.metadata.name.unwrap_or_default(),
+        namespace: object
+            .metadata
+            .namespace
+            .unwrap_or_else(|| "default".to_owned()),
+        target_kind: spec.scale_target_ref.kind,
+        target_name: spec.scale_target_ref.name,
+        input,
+    })
+}
+
+/// The API's types take a missing `spec` for an empty one.
+fn need_spec(context: &mut Context<'_>) -> Option<()> {
+    if context.document.get("spec").is_none() {
+        let help = "an HPA needs `spec:` with scaleTargetRef and maxReplicas";
+        context.error("", "`spec` is missing", Some(help));
+        return None;
+    }
+    Some(())
+}
+
+/// What the API server would refuse in the completed object.
+pub(in crate::scenario) fn check(
+    manifest: &HpaManifest,
+    scale_to_zero: bool,
+    document: &crate::scenario::node::Node,
+    diagnostics: &mut crate::scenario::diagnostic::Diagnostics,
+) {
+    let context = &mut Context {
+        document,
+        diagnostics,
+    };
+    for problem in manifest.input.problems(scale_to_zero) {
+        context.error(&problem.path, problem.message, None);
+    }
+}
+
+fn milli(quantity: &ApiQuantity, path: &str, context: &mut Context<'_>) -> Option<i64> {
+    match quantity.0.parse::<Quantity>() {
+        Ok(quantity) => Some(quantity.milli_value()),
+        Err(error) => {
+            context.error(path, error.to_string(), None);
+            None
+        }
+    }
+}
+
+fn metric(one: &v2::MetricSpec, path: &str, context: &mut Context<'_>) -> Option<MetricSpec> {
+    let missing = |field: &str, context: &mut Context<'_>| {
+        let message = format!("a metric of type {} needs `{field}`", one.type_);
+        context.error(
+            path,
+            message,
+            Some("the field named after the type holds the metric"),
+        );
+    };
+    match one.type_.as_str() {
+        "Resource" => {
+            let Some(source) = &one.resource else {
+                missing("resource", context);
+                return None;
+            };
+            Some(MetricSpec::Resource {
+                resource: resource(&source.name, &format!("{path}.resource.name"), context)?,
+                target: resource_target(
+                    &source.target,
+                    &format!("{path}.resource.target"),
+                    context,
+                )?,
+            })
+        }
+        "ContainerResource" => {
+            let Some(source) = &one.container_resource else {
+                missing("containerResource", context);
+                return None;
+            };
+            Some(MetricSpec::ContainerResource {
+                resource: resource(
+                    &source.name,
+                    &format!("{path}.containerResource.name"),
+                    context,
+                )?,
+                container: source.container.clone(),
+                target: resource_target(
+                    &source.target,
+                    &format!("{path}.containerResource.target"),
+                    context,
+                )?,
+            })
+        }
+        "Pods" => {
+            let Some(source) = &one.pods else {
+                missing("pods", context);
+                return None;
+            };
+            let target = format!("{path}.pods.target");
+            let Some(average) = &source.target.average_value else {
+                context.error(&target, "a Pods metric needs `averageValue`", None);
+                return None;
+            };
+            Some(MetricSpec::Pods {
+                name: source.metric.name.clone(),
+                selector: selector(&source.metric),
+                average_value: milli(average, &format!("{target}.averageValue"), context)?,
+            })
+        }
+        "Object" => {
+            let Some(source) = &one.object else {
+                missing("object", context);
+                return None;
+            };
+            Some(MetricSpec::Object {
+                name: source.metric.name.clone(),
+                selector: selector(&source.metric),
+                object: ObjectReference {
+                    kind: source.described_object.kind.clone(),
+                    name: source.described_object.name.clone(),
+                },
+                target: value_target(&source.target, &format!("{path}.object.target"), context)?,
+            })
+        }
+        "External" => {
+            let Some(source) = &one.external else {
+                missing("external", context);
+                return None;
+            };
+            Some(MetricSpec::External {
+                name: source.metric.name.clone(),
+                selector: selector(&source.metric),
+                target: value_target(&source.target, &format!("{path}.external.target"), context)?,
+            })
+        }
+        other => {
+            let message = format!("unknown metric type \"{other}\"");
+            context.error(
+                &format!("{path}.type"),
+                message,
+                Some("the types are Resource, ContainerResource, Pods, Object and External"),
+            );
+            None
+        }
+    }
+}
+
+fn selector(metric: &v2::MetricIdentifier) -> Option<std::collections::BTreeMap<String, String>> {
+    metric
+        .selector
+        .as_ref()
+        .map(|selector| selector.match_labels.clone().unwrap_or_default())
+}
+
+fn resource(name: &str, path: &str, context: &mut Context<'_>) -> Option<Resource> {
+    match name {
+        "cpu" => Some(Resource::Cpu),
+        "memory" => Some(Resource::Memory),
+        other => {
+            context.error(
+                path,
+                format!("the resource \"{other}\" is not measured: cpu and memory are"),
+                None,
+            );
+            None
+        }
+    }
+}
+
+fn resource_target(
+    target: &v2::MetricTarget,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<ResourceTarget> {
+    match (target.average_utilization, &target.average_value) {
+        (Some(percent), None) => Some(ResourceTarget::Utilization(percent)),
+        (None, Some(value)) => {
+            milli(value, &format!("{path}.averageValue"), context).map(ResourceTarget::AverageValue)
+        }
+        _ => {
+            context.error(
+                path,
+                "exactly one of `averageUtilization` and `averageValue` is needed",
+                None,
+            );
+            None
+        }
+    }
+}
+
+fn value_target(
+    target: &v2::MetricTarget,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<ValueTarget> {
+    match (&target.value, &target.average_value) {
+        (Some(value), None) => {
+            milli(value, &format!("{path}.value"), context).map(ValueTarget::Value)
+        }
+        (None, Some(value)) => {
+            milli(value, &format!("{path}.averageValue"), context).map(ValueTarget::AverageValue)
+        }
+        _ => {
+            context.error(
+                path,
+                "exactly one of `value` and `averageValue` is needed",
+                None,
+            );
+            None
+        }
+    }
+}
+
+fn scaling_rules(
+    rules: v2::HPAScalingRules,
+    path: &str,
+    context: &mut Context<'_>,
+) -> ScalingRulesInput {
+    let select_policy = rules
+        .select_policy
+        .as_deref()
+        .and_then(|policy| match policy {
+            "Max" => Some(SelectPolicy::Max),
+            "Min" => Some(SelectPolicy::Min),
+            "Disabled" => Some(SelectPolicy::Disabled),
+            other => {
+                let message =
+                    format!("unknown selectPolicy \"{other}\": expected Max, Min or Disabled");
+                context.error(&format!("{path}.selectPolicy"), message, None);
+                None
+            }
+        });
+    let policies = rules.policies.map(|policies| {
+        let policy = |(index, policy): (usize, &v2::HPAScalingPolicy)| {
+            let kind = match policy.type_.as_str() {
+                "Pods" => PolicyType::Pods,
+                "Percent" => PolicyType::Percent,
+                other => {
+                    let message =
+                        format!("unknown policy type \"{other}\": expected Pods or Percent");
+                    context.error(&format!("{path}.policies[{index}].type"), message, None);
+                    PolicyType::Pods
+                }
+            };
+            Policy {
+                kind,
+                value: policy.value,
+                period: SimDuration::from_secs(i64::from(policy.period_seconds)),
+            }
+        };
+        policies.iter().enumerate().map(policy).collect()
+    });
+    let tolerance =
+        rules
+            .tolerance
+            .as_ref()
+            .and_then(|quantity| match quantity.0.parse::<Quantity>() {
+                Ok(quantity) => Some(quantity.as_f64()),
+                Err(error) => {
+                    context.error(&format!("{path}.tolerance"), error.to_string(), None);
+                    None
+                }
+            });
+    ScalingRulesInput {
+        stabilization_window: rules.stabilization_window_seconds,
+        select_policy,
+        policies,
+        tolerance,
+    }
+}

@@ -1,0 +1,88 @@
+//! Service, PodDisruptionBudget, PriorityClass.
+
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::scheduling::v1::PriorityClass;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::container::labels;
+use super::{Context, ServiceObject, typed};
+use crate::cluster::spec::{IntOrPercent, PdbSpec};
+
+pub(super) fn service(context: &mut Context<'_>) -> Option<ServiceObject> {
+    let object: Service = typed::read(context)?;
+    let spec = object.spec.unwrap_or_default();
+    Some(ServiceObject {
+        name: object.metadata.name.unwrap_or_default(),
+        namespace: object
+            .metadata
+            .namespace
+            .unwrap_or_else(|| "default".to_owned()),
+        selector: labels(spec.selector.as_ref()),
+    })
+}
+
+pub(super) fn pdb(context: &mut Context<'_>) -> Option<PdbSpec> {
+    let object: PodDisruptionBudget = typed::read(context)?;
+    let spec = object.spec.unwrap_or_default();
+    if spec.min_available.is_some() && spec.max_unavailable.is_some() {
+        context.error(
+            "spec",
+            "minAvailable and maxUnavailable exclude each other",
+            Some("keep one of them"),
+        );
+    }
+    Some(PdbSpec {
+        name: object.metadata.name.unwrap_or_default(),
+        namespace: object
+            .metadata
+            .namespace
+            .unwrap_or_else(|| "default".to_owned()),
+        selector: labels(
+            spec.selector
+                .as_ref()
+                .and_then(|selector| selector.match_labels.as_ref()),
+        ),
+        min_available: spec
+            .min_available
+            .as_ref()
+            .and_then(|value| amount(value, "spec.minAvailable", context)),
+        max_unavailable: spec
+            .max_unavailable
+            .as_ref()
+            .and_then(|value| amount(value, "spec.maxUnavailable", context)),
+        always_allow_unhealthy: spec.unhealthy_pod_eviction_policy.as_deref()
+            == Some("AlwaysAllow"),
+    })
+}
+
+fn amount(value: &IntOrString, path: &str, context: &mut Context<'_>) -> Option<IntOrPercent> {
+    let parsed = match value {
+        IntOrString::Int(number) if *number >= 0 => Some(IntOrPercent::Int(*number)),
+        IntOrString::Int(_) => None,
+        IntOrString::String(text) => {
+            let number = text
+                .strip_suffix('%')
+                .and_then(|number| number.parse::<i32>().ok());
+            number
+                .filter(|number| (0..=100).contains(number))
+                .map(IntOrPercent::Percent)
+        }
+    };
+    if parsed.is_none() {
+        context.error(
+            path,
+            "expected a number of pods or a percentage such as \"50%\"",
+            None,
+        );
+    }
+    parsed
+}
+
+pub(super) fn priority_class(context: &mut Context<'_>) -> Option<(String, i32)> {
+    let object: PriorityClass = typed::read(context)?;
+    Some((
+        object.metadata.name.unwrap_or_default(),
+        object.value.unwrap_or(0),
+    ))
+}

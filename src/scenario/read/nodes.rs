@@ -1,0 +1,232 @@
+//! `[[node_group]]`.
+
+use crate::cluster::spec::{Labels, NodeGroupSpec};
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::node::Value;
+use crate::scenario::prices::{INSTANCE_TYPES, InstanceType};
+use crate::scenario::reader::{Reader, expected};
+use crate::scenario::suggest::advice;
+use crate::units::{Bytes, Millicores, Usd};
+
+/// Pods on a node at most (`maxPods` of the kubelet).
+const MAX_PODS: u32 = 110;
+/// Memory that the kubelet keeps free (`evictionHard`).
+const EVICTION: i64 = 100 << 20;
+
+pub(super) fn node_groups(
+    root: &mut Reader<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<NodeGroupSpec> {
+    let items = root.list("node_group", diagnostics);
+    let mut groups: Vec<NodeGroupSpec> = Vec::new();
+    for item in items {
+        let Some(mut table) = Reader::new(item, "`node_group`", diagnostics) else {
+            continue;
+        };
+        let group = node_group(&mut table, groups.len(), diagnostics);
+        table.finish("`node_group`", diagnostics);
+        if let Some(group) = group {
+            if groups.iter().any(|other| other.name == group.name) {
+                let title = format!("a second node group `{}`", group.name);
+                diagnostics.error(item.span, title, "this name is taken already");
+            }
+            groups.push(group);
+        }
+    }
+    if items.is_empty() {
+        let default = INSTANCE_TYPES
+            .iter()
+            .find(|instance| instance.name == "m5.xlarge");
+        groups.extend(default.map(|instance| shape("default", 3, instance, false)));
+    }
+    groups
+}
+
+/// A group of an instance type, all of it for pods.
+fn shape(name: &str, count: u32, instance: &InstanceType, spot: bool) -> NodeGroupSpec {
+    let (cpu, memory) = (
+        Millicores(instance.cores * 1000),
+        Bytes(instance.memory_gib << 30),
+    );
+    NodeGroupSpec {
+        name: name.to_owned(),
+        count,
+        cpu,
+        memory,
+        allocatable_cpu: cpu,
+        allocatable_memory: memory,
+        max_pods: MAX_PODS,
+        daemonset_cpu: Millicores::ZERO,
+        daemonset_memory: Bytes::ZERO,
+        zone: String::new(),
+        labels: Labels::new(),
+        instance_type: Some(instance.name.to_owned()),
+        price_per_hour: Usd(if spot {
+            instance.spot
+        } else {
+            instance.on_demand
+        }),
+        spot,
+    }
+}
+
+fn node_group(
+    table: &mut Reader<'_>,
+    number: usize,
+    diagnostics: &mut Diagnostics,
+) -> Option<NodeGroupSpec> {
+    let name = table
+        .text("name", diagnostics)
+        .map_or_else(|| format!("group-{}", number + 1), str::to_owned);
+    let spot = table.boolean("spot", diagnostics).unwrap_or(false);
+    let instance = table.read("instance_type", diagnostics, |node| {
+        let wanted = node.text().ok_or_else(|| expected("a text", node))?;
+        let names: Vec<&str> = INSTANCE_TYPES
+            .iter()
+            .map(|instance| instance.name)
+            .collect();
+        INSTANCE_TYPES
+            .iter()
+            .find(|instance| instance.name == wanted)
+            .ok_or_else(|| {
+                format!(
+                    "unknown instance type; {}; or state `cpu`, `memory` and `price`",
+                    advice(wanted, &names)
+                )
+            })
+    });
+    let min = table.count("min", diagnostics);
+    let max = table.count("max", diagnostics);
+    let count = table.count("count", diagnostics).or(min).unwrap_or(1);
+    if max.is_some_and(|max| max > count) {
+        let span = table.key_span("max");
+        let label = format!("the group stays at {count} nodes");
+        diagnostics.warning(
+            span,
+            "nodes are not added: no node autoscaler is simulated",
+            label,
+        );
+    }
+    let (cpu, memory) = (
+        table.millicores("cpu", diagnostics),
+        table.bytes("memory", diagnostics),
+    );
+    let price = table.number("price", diagnostics);
+    let has_type = table.get("instance_type").is_some();
+    let base = instance.map(|instance| shape(&name, count, instance, spot));
+    let mut group = match (base, cpu, memory) {
+        (Some(group), ..) => group,
+        (None, Some(cpu), Some(memory)) => NodeGroupSpec {
+            instance_type: None,
+            cpu,
+            memory,
+            price_per_hour: Usd(0.0),
+            ..shape(&name, count, &INSTANCE_TYPES[0], spot)
+        },
+        _ => {
+            if !has_type {
+                table.missing(
+                    "instance_type",
+                    "`node_group`",
+                    "instance_type = \"m5.xlarge\"",
+                    diagnostics,
+                );
+            }
+            return None;
+        }
+    };
+    group.cpu = cpu.unwrap_or(group.cpu);
+    group.memory = memory.unwrap_or(group.memory);
+    group.price_per_hour = price.map_or(group.price_per_hour, Usd);
+    group.max_pods = table.count("max_pods", diagnostics).unwrap_or(MAX_PODS);
+    group.zone = table
+        .text("zone", diagnostics)
+        .unwrap_or_default()
+        .to_owned();
+    let reserved = table.read("reserved", diagnostics, |node| match node.text() {
+        Some(model @ ("none" | "gke" | "eks")) => Ok(model),
+        _ => Err("expected \"none\", \"gke\" or \"eks\"".to_owned()),
+    });
+    (group.allocatable_cpu, group.allocatable_memory) = allocatable(
+        group.cpu,
+        group.memory,
+        group.max_pods,
+        reserved.unwrap_or("none"),
+    );
+    if let Some(node) = table.get("daemonsets")
+        && let Some(mut inner) = Reader::new(node, "`daemonsets`", diagnostics)
+    {
+        group.daemonset_cpu = inner.millicores("cpu", diagnostics).unwrap_or_default();
+        group.daemonset_memory = inner.bytes("memory", diagnostics).unwrap_or_default();
+        inner.finish("`daemonsets`", diagnostics);
+    }
+    group.labels = table
+        .read("labels", diagnostics, |node| match &node.value {
+            Value::Table(entries) => Ok(entries
+                .iter()
+                .filter_map(|(key, value)| Some((key.name.clone(), value.text()?.to_owned())))
+                .collect()),
+            _ => Err(expected("a table", node)),
+        })
+        .unwrap_or_default();
+    Some(group)
+}
+
+/// What is left for pods after the providers' published reservations: CPU 6 % of the first
+/// core, 1 % of the second, 0.5 % of two more, 0.25 % of the rest; memory by provider.
+fn allocatable(cpu: Millicores, memory: Bytes, max_pods: u32, model: &str) -> (Millicores, Bytes) {
+    if model == "none" {
+        return (cpu, memory);
+    }
+    let tiers = |amount: f64, tiers: &[(f64, f64)]| -> f64 {
+        let mut left = amount;
+        tiers
+            .iter()
+            .map(|&(size, share)| {
+                let part = left.min(size);
+                left -= part;
+                part * share
+            })
+            .sum()
+    };
+    let cpu_reserved = tiers(
+        cpu.0 as f64,
+        &[
+            (1000.0, 0.06),
+            (1000.0, 0.01),
+            (2000.0, 0.005),
+            (f64::INFINITY, 0.0025),
+        ],
+    );
+    let gib = (1u64 << 30) as f64;
+    let memory_reserved = if model == "gke" {
+        tiers(
+            memory.0 as f64,
+            &[
+                (4.0 * gib, 0.25),
+                (4.0 * gib, 0.20),
+                (8.0 * gib, 0.10),
+                (112.0 * gib, 0.06),
+                (f64::INFINITY, 0.02),
+            ],
+        ) as i64
+    } else {
+        (255 + 11 * i64::from(max_pods)) << 20
+    };
+    let memory = memory.0 - memory_reserved - EVICTION;
+    (
+        Millicores((cpu.0 as f64 - cpu_reserved).floor() as i64),
+        Bytes(memory.max(0)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_cores_leave_3920_millicores() {
+        let (cpu, _) = allocatable(Millicores(4000), Bytes(16 << 30), 110, "gke");
+        assert_eq!(cpu, Millicores(3920));
+    }
+}

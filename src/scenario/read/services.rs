@@ -1,0 +1,296 @@
+//! `[[service]]`: how the pods of a workload behave.
+
+use super::{Known, selects};
+use crate::cluster::spec::StartupSpec;
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::node::{Node, Value};
+use crate::scenario::reader::{Reader, duration, expected, number, quantity, wrong};
+use crate::scenario::suggest::advice;
+use crate::sim::{Dist, SimTime};
+use crate::workload::spec::{
+    Balancing, MemorySpec, RequestSpec, ServiceSpec, UsageSpec, UsageSplit,
+};
+
+pub(super) fn services(
+    root: &mut Reader<'_>,
+    known: &mut Known<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<ServiceSpec> {
+    let mut made: Vec<ServiceSpec> = Vec::new();
+    for item in root.list("service", diagnostics) {
+        let Some(mut table) = Reader::new(item, "`service`", diagnostics) else {
+            continue;
+        };
+        let service = service(&mut table, known, diagnostics);
+        table.finish("`service`", diagnostics);
+        let Some(service) = service else { continue };
+        if made.iter().any(|other| other.workload == service.workload) {
+            let title = "a second service over the same workload";
+            diagnostics.error(item.span, title, "its behaviour is stated already");
+            continue;
+        }
+        made.push(service);
+    }
+    made
+}
+
+fn service(
+    table: &mut Reader<'_>,
+    known: &mut Known<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<ServiceSpec> {
+    let name = table.text("name", diagnostics);
+    let reference = table.get("workload");
+    let container_node = table.get("container");
+    let startup_node = table.get("startup");
+    let request = request(table, diagnostics);
+    let (memory, per_request) = memory(table, diagnostics);
+    let slots = table.count("slots", diagnostics);
+    let backlog = table.count("backlog", diagnostics);
+    if slots == Some(0) {
+        diagnostics.error(
+            table.key_span("slots"),
+            "a pod without slots serves nothing",
+            "must be at least 1",
+        );
+    }
+    let balancing = balancing(table, diagnostics);
+    let background_cpu = table
+        .millicores("background_cpu", diagnostics)
+        .unwrap_or_default();
+    let usage = table.get("usage").and_then(|node| usage(node, diagnostics));
+    let hosts_given: Vec<String> = table
+        .list("hosts", diagnostics)
+        .iter()
+        .filter_map(|node| node.text().map(str::to_owned))
+        .collect();
+    let Some(reference) = reference else {
+        table.missing(
+            "workload",
+            "`service`",
+            "workload = \"Deployment/api\"",
+            diagnostics,
+        );
+        return None;
+    };
+    let text = reference.text().unwrap_or_default();
+    let Some(workload) = known.workload(text) else {
+        let title = format!("no workload `{text}` among the manifests");
+        diagnostics.error(reference.span, title, "not found").help =
+            Some(known.workload_advice(text));
+        return None;
+    };
+    if let Some(node) = startup_node {
+        startup(node, &mut known.workloads[workload].startup, diagnostics);
+    }
+    let spec = &known.workloads[workload];
+    let container = container(container_node, &spec.template.containers, diagnostics);
+    let mut hosts = hosts_given;
+    hosts.extend(name.map(str::to_owned));
+    hosts.push(spec.name.clone());
+    for object in &known.manifests.services {
+        let service = &object.value;
+        if service.namespace == spec.namespace && selects(&service.selector, &spec.template.labels)
+        {
+            let (name, namespace) = (&service.name, &service.namespace);
+            hosts.push(name.clone());
+            for suffix in ["", ".svc", ".svc.cluster.local"] {
+                hosts.push(format!("{name}.{namespace}{suffix}"));
+            }
+        }
+    }
+    let mut request = request;
+    request.memory = per_request;
+    Some(ServiceSpec {
+        name: name.unwrap_or(&spec.name).to_owned(),
+        hosts,
+        workload,
+        container,
+        balancing,
+        request,
+        slots,
+        backlog,
+        memory,
+        background_cpu,
+        usage,
+    })
+}
+
+fn container(
+    node: Option<&Node>,
+    containers: &[crate::cluster::spec::ContainerSpec],
+    diagnostics: &mut Diagnostics,
+) -> usize {
+    let Some(node) = node else { return 0 };
+    let name = node.text().unwrap_or_default();
+    containers
+        .iter()
+        .position(|container| container.name == name)
+        .unwrap_or_else(|| {
+            let names: Vec<&str> = containers
+                .iter()
+                .map(|container| container.name.as_str())
+                .collect();
+            let title = format!("no container `{name}` in the pod template");
+            diagnostics.error(node.span, title, "not found").help = Some(advice(name, &names));
+            0
+        })
+}
+
+fn request(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> RequestSpec {
+    let zero = || Dist::Constant(0.0);
+    let mut made = RequestSpec {
+        cpu: zero(),
+        wait: zero(),
+        memory: zero(),
+        timeout: None,
+    };
+    let Some(node) = table.get("request") else {
+        return made;
+    };
+    let Some(mut inner) = Reader::new(node, "`request`", diagnostics) else {
+        return made;
+    };
+    made.cpu = inner.seconds("cpu", diagnostics).unwrap_or_else(zero);
+    made.wait = inner.seconds("wait", diagnostics).unwrap_or_else(zero);
+    made.timeout = inner.duration("timeout", diagnostics);
+    inner.finish("`request`", diagnostics);
+    made
+}
+
+/// Memory of the container, and of each request in it.
+fn memory(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> (MemorySpec, Dist) {
+    let mut made = MemorySpec {
+        base: crate::units::Bytes(64 << 20),
+        ..MemorySpec::default()
+    };
+    let mut per_request = Dist::Constant(0.0);
+    let Some(node) = table.get("memory") else {
+        return (made, per_request);
+    };
+    let Some(mut inner) = Reader::new(node, "`memory`", diagnostics) else {
+        return (made, per_request);
+    };
+    made.base = inner.bytes("base", diagnostics).unwrap_or(made.base);
+    per_request = inner
+        .memory("per_request", diagnostics)
+        .unwrap_or(per_request);
+    let growth = inner
+        .bytes("growth_per_hour", diagnostics)
+        .unwrap_or_default();
+    made.growth_per_second = growth.0 as f64 / 3600.0;
+    made.retained_per_request = inner
+        .bytes("retained_per_request", diagnostics)
+        .unwrap_or_default()
+        .0 as f64;
+    inner.finish("`memory`", diagnostics);
+    (made, per_request)
+}
+
+fn balancing(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Balancing {
+    const KNOWN: &[&str] = &[
+        "random-per-connection",
+        "round-robin",
+        "least-request",
+        "shared-queue",
+    ];
+    let read = table.read("balancing", diagnostics, |node| match node.text() {
+        Some("random-per-connection") => Ok(Balancing::RandomPerConnection),
+        Some("round-robin") => Ok(Balancing::RoundRobin),
+        Some("least-request") => Ok(Balancing::LeastRequest),
+        Some("shared-queue") => Ok(Balancing::SharedQueue),
+        Some(other) => Err(format!("unknown balancing; {}", advice(other, KNOWN))),
+        None => Err(expected("a text", node)),
+    });
+    read.unwrap_or_default()
+}
+
+fn startup(node: &Node, spec: &mut StartupSpec, diagnostics: &mut Diagnostics) {
+    let Some(mut table) = Reader::new(node, "`startup`", diagnostics) else {
+        return;
+    };
+    for (key, target) in [
+        ("image_pull", &mut spec.image_pull),
+        ("container_start", &mut spec.container_start),
+        ("ready", &mut spec.ready),
+        ("shutdown", &mut spec.shutdown),
+    ] {
+        if let Some(dist) = table.seconds(key, diagnostics) {
+            *target = dist;
+        }
+    }
+    if let Some(cpu) = table.millicores("cpu", diagnostics) {
+        spec.startup_cpu = cpu.cores();
+    }
+    table.finish("`startup`", diagnostics);
+}
+
+fn usage(node: &Node, diagnostics: &mut Diagnostics) -> Option<UsageSpec> {
+    let mut table = Reader::new(node, "`usage`", diagnostics)?;
+    let cores = |node: &Node| quantity(node).map(|q| q.nanos() as f64 / 1e9);
+    let bytes = |node: &Node| quantity(node).map(|q| q.value() as f64);
+    let cpu = table
+        .get("cpu")
+        .map(|node| curve("cpu", node, &cores, diagnostics))
+        .unwrap_or_default();
+    let memory = table
+        .get("memory")
+        .map(|node| curve("memory", node, &bytes, diagnostics))
+        .unwrap_or_default();
+    let split = table.read("split", diagnostics, |node| match node.text() {
+        Some("total") => Ok(UsageSplit::Total),
+        Some("per-pod") => Ok(UsageSplit::PerPod),
+        _ => Err("expected \"total\" or \"per-pod\"".to_owned()),
+    });
+    let cpu_noise_cv = table.number("cpu_noise_cv", diagnostics).unwrap_or(0.0);
+    table.finish("`usage`", diagnostics);
+    Some(UsageSpec {
+        cpu,
+        memory,
+        split: split.unwrap_or_default(),
+        cpu_noise_cv,
+    })
+}
+
+/// A curve: one value, or `[["0s", value], ["10m", value], …]`.
+pub(super) fn curve(
+    key: &str,
+    node: &Node,
+    amount: &dyn Fn(&Node) -> Result<f64, String>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<(SimTime, f64)> {
+    let Value::List(items) = &node.value else {
+        return match amount(node) {
+            Ok(value) => vec![(SimTime::ZERO, value)],
+            Err(problem) => {
+                wrong(key, node, problem, diagnostics);
+                Vec::new()
+            }
+        };
+    };
+    let mut points: Vec<(SimTime, f64)> = Vec::new();
+    for item in items {
+        let point = match &item.value {
+            Value::List(pair) if pair.len() == 2 => duration(&pair[0])
+                .and_then(|offset| Ok((SimTime::ZERO + offset, amount(&pair[1])?))),
+            _ => Err("expected a pair of time and value, for example [\"10m\", 2.5]".to_owned()),
+        };
+        match point {
+            Ok(point) if points.last().is_some_and(|last| last.0 >= point.0) => {
+                wrong(key, item, "times must ascend".to_owned(), diagnostics);
+            }
+            Ok(point) => points.push(point),
+            Err(problem) => wrong(key, item, problem, diagnostics),
+        }
+    }
+    points
+}
+
+/// A curve of plain numbers.
+pub(super) fn number_curve(
+    key: &str,
+    node: &Node,
+    diagnostics: &mut Diagnostics,
+) -> Vec<(SimTime, f64)> {
+    curve(key, node, &number, diagnostics)
+}
