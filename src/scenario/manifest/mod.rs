@@ -74,7 +74,6 @@ pub(super) fn read(documents: &[Node], diagnostics: &mut Diagnostics) -> Manifes
         }
         let context = &mut Context {
             document,
-            index,
             diagnostics,
         };
         match (kind, version) {
