@@ -28,5 +28,6 @@ pub mod metrics;
 pub mod record;
 pub mod scenario;
 pub mod sim;
+pub mod sweep;
 pub mod workload;
 pub mod world;

@@ -1,0 +1,27 @@
+//! Many runs of one scenario: points × seeds in parallel, their tables, and assertions.
+//!
+//! A [`Plan`] says which settings each point has and which seeds it runs with; seed `r` is
+//! the same for every point, so that points differ by their settings alone (common random
+//! numbers). [`run`] works the plan off on as many threads as it is given and hands the
+//! outcomes over in the plan's order, so that what is written does not depend on the
+//! number of threads. It knows runs only through [`Simulate`].
+
+mod assertion;
+mod label;
+mod number;
+mod plan;
+mod results;
+mod runner;
+mod statistics;
+mod table;
+
+pub use assertion::{Check, UnknownMetrics, Verdict, evaluate, write_verdicts};
+pub use label::labels;
+pub use plan::{Plan, PlanError, Setting};
+pub use results::{Collector, PointSummary, Results};
+pub use runner::{Job, Outcome, Simulate, run};
+pub use statistics::Statistics;
+pub use table::{Goal, write_best};
+
+/// The figures of one run: name and value. A value that does not exist is not a number.
+pub type Metrics = Vec<(String, f64)>;
