@@ -19,6 +19,7 @@
 
 pub mod units;
 
+pub mod analysis;
 pub mod autoscaler;
 pub mod cli;
 pub mod cluster;

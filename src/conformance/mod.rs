@@ -8,6 +8,7 @@
 
 mod hpa;
 mod metrics_server_pod_metrics;
+mod reports;
 mod substrate;
 mod table;
 
@@ -105,6 +106,18 @@ const REPLAYS: &[(&str, Replay)] = &[
     ),
     ("rs_scale_down_ranking", substrate::ranking),
     ("slow_start_batch", substrate::slow_start_batch),
+    ("metrics_elasticity", reports::metrics_elasticity),
+    ("metrics_elastic_speedup", reports::metrics_elastic_speedup),
+    ("metrics_flapping", reports::metrics_flapping),
+    ("metrics_scaling_latency", reports::metrics_scaling_latency),
+    ("metrics_slo", reports::metrics_slo),
+    ("cost_node", reports::cost_node),
+    (
+        "cost_opencost_allocation",
+        reports::cost_opencost_allocation,
+    ),
+    ("cost_request", reports::cost_request),
+    ("cost_spot_hazard", reports::cost_spot_hazard),
 ];
 
 /// The names of all kinds.

@@ -1,0 +1,12 @@
+//! What a recording means: flapping, scaling latency, elasticity, service levels, cost.
+//!
+//! Each file holds pure functions over curves and lists, with their formula and its source;
+//! [`summary`] applies them to a recording. Curves are lists of (second, value), piecewise
+//! constant and right-continuous.
+
+pub mod cost;
+pub mod elasticity;
+pub mod flapping;
+pub mod scaling_latency;
+pub mod slo;
+pub mod steps;
