@@ -46,7 +46,8 @@ pub(super) fn store(events: &mut ScaleEvents, rules: &ScalingRules, now: SimTime
     }
 }
 
-fn change_within(events: &[ScaleEvent], now: SimTime, period: SimDuration) -> i32 {
+/// Sum of the changes within the period; outdated marks do not count here.
+pub(super) fn change_within(events: &[ScaleEvent], now: SimTime, period: SimDuration) -> i32 {
     let cutoff = now - period;
     events
         .iter()

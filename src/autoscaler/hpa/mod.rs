@@ -24,6 +24,8 @@ mod selector;
 mod spec;
 mod stabilization;
 mod tolerance;
+#[cfg(test)]
+mod upstream_tables;
 mod zero;
 
 pub use conditions::{Condition, ConditionStatus, ConditionType, Limit};

@@ -101,9 +101,14 @@ fn condition_row(condition: &Condition) -> (String, (String, String, String, i64
     (condition.kind.to_string(), row)
 }
 
-type Found = Option<(&'static str, String, String)>;
+/// A field that differs: its name, the recorded value, ours.
+pub(super) type Found = Option<(&'static str, String, String)>;
 
-fn differs<T: PartialEq + std::fmt::Debug>(field: &'static str, expected: &T, got: &T) -> Found {
+pub(super) fn differs<T: PartialEq + std::fmt::Debug>(
+    field: &'static str,
+    expected: &T,
+    got: &T,
+) -> Found {
     (expected != got).then(|| (field, format!("{expected:?}"), format!("{got:?}")))
 }
 

@@ -1,4 +1,5 @@
-//! The recording's inputs: JSON shapes, and the pod table that carries over between steps.
+//! The recording's inputs: JSON shapes, and what the controller makes of its settings and
+//! specs.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +8,24 @@ use serde::de::Error;
 use serde_json::Value;
 
 use crate::autoscaler::hpa::{
-    BehaviorInput, Config, ContainerRequest, ContainerUsage, HpaSpec, HpaSpecInput,
-    KubernetesVersion, MetricSpec, ObjectReference, Observation, Phase, Pod, PodRequests, PodUsage,
-    PodValue, Policy, PolicyType, ReadyCondition, ReadyStatus, Resource, ResourceTarget, Scale,
-    ScalingRulesInput, SelectPolicy, ValueTarget,
+    Behavior, BehaviorInput, Config, HpaSpec, HpaSpecInput, KubernetesVersion, MetricSpec,
+    ObjectReference, Policy, PolicyType, Resource, ResourceTarget, ScalingRulesInput, SelectPolicy,
+    ValueTarget,
 };
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Quantity;
 
-type Result<T> = std::result::Result<T, serde_json::Error>;
+pub(super) type Result<T> = std::result::Result<T, serde_json::Error>;
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Case {
     pub(super) id: String,
     pub(super) cfg: Cfg,
-    pub(super) hpa: HpaJson,
-    templates: BTreeMap<String, Vec<Vec<Value>>>,
+    hpa: HpaJson,
+    /// The spec's `behavior` as the API server completed it.
+    behavior_defaulted: Option<BehaviorJson>,
+    pub(super) templates: BTreeMap<String, Vec<Vec<Value>>>,
     pub(super) steps: Vec<Step>,
 }
 
@@ -82,35 +85,36 @@ struct RulesJson {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Step {
     pub(super) t: i64,
-    pub(super) hpa: Option<HpaJson>,
+    hpa: Option<HpaJson>,
+    behavior_defaulted: Option<BehaviorJson>,
     pub(super) sc: (i32, i32),
-    sc_err: Option<String>,
+    pub(super) sc_err: Option<String>,
     pub(super) up_err: Option<String>,
-    sel: Option<String>,
+    pub(super) sel: Option<String>,
     #[serde(default)]
-    put: Vec<PodJson>,
+    pub(super) put: Vec<PodJson>,
     #[serde(default)]
-    del: Vec<String>,
+    pub(super) del: Vec<String>,
     #[serde(default)]
     pub(super) res: Value,
     #[serde(default)]
-    pm: BTreeMap<String, Value>,
+    pub(super) pm: BTreeMap<String, Value>,
     #[serde(default)]
-    om: BTreeMap<String, Value>,
+    pub(super) om: BTreeMap<String, Value>,
     #[serde(default)]
-    em: BTreeMap<String, Value>,
+    pub(super) em: BTreeMap<String, Value>,
     pub(super) o: super::compare::Output,
 }
 
 #[derive(Deserialize, Clone)]
-struct PodJson {
-    n: String,
-    c: String,
-    ph: Option<String>,
+pub(super) struct PodJson {
+    pub(super) n: String,
+    pub(super) c: String,
+    pub(super) ph: Option<String>,
     #[serde(default)]
-    del: i32,
-    st: Option<i64>,
-    rd: Option<(String, i64)>,
+    pub(super) del: i32,
+    pub(super) st: Option<i64>,
+    pub(super) rd: Option<(String, i64)>,
 }
 
 /// An instant of the recording; it counts milliseconds.
@@ -119,7 +123,7 @@ pub(super) fn time(millis: i64) -> SimTime {
 }
 
 /// A number counted in `unit` thousandths, or a quantity's text.
-fn milli(value: &Value, unit: i64) -> Result<i64> {
+pub(super) fn milli(value: &Value, unit: i64) -> Result<i64> {
     match value {
         Value::String(text) => text
             .parse::<Quantity>()
@@ -159,23 +163,47 @@ impl Cfg {
     }
 }
 
-impl HpaJson {
-    pub(super) fn to_spec(&self) -> Result<HpaSpec> {
-        let behavior = match &self.behavior {
-            None => None,
-            Some(behavior) => Some(BehaviorInput {
-                scale_up: behavior
-                    .scale_up
-                    .as_ref()
-                    .map(RulesJson::to_rules)
-                    .transpose()?,
-                scale_down: behavior
-                    .scale_down
-                    .as_ref()
-                    .map(RulesJson::to_rules)
-                    .transpose()?,
-            }),
+impl Case {
+    /// The first spec and its recorded completion.
+    pub(super) fn spec(&self) -> Result<(HpaSpec, Option<Behavior>)> {
+        Ok((
+            self.hpa.to_spec()?,
+            completed(self.behavior_defaulted.as_ref())?,
+        ))
+    }
+}
+
+impl Step {
+    /// The spec that replaces the one before, and its recorded completion.
+    pub(super) fn spec(&self) -> Result<Option<(HpaSpec, Option<Behavior>)>> {
+        let Some(hpa) = &self.hpa else {
+            return Ok(None);
         };
+        let completed = completed(self.behavior_defaulted.as_ref())?;
+        Ok(Some((hpa.to_spec()?, completed)))
+    }
+}
+
+/// A behavior that the API server has completed; completing it again changes nothing.
+fn completed(behavior: Option<&BehaviorJson>) -> Result<Option<Behavior>> {
+    let behavior = behavior.map(BehaviorJson::to_behavior).transpose()?;
+    Ok(behavior.map(BehaviorInput::defaulted))
+}
+
+impl BehaviorJson {
+    fn to_behavior(&self) -> Result<BehaviorInput> {
+        let rules = |rules: &Option<RulesJson>| rules.as_ref().map(RulesJson::to_rules).transpose();
+        Ok(BehaviorInput {
+            scale_up: rules(&self.scale_up)?,
+            scale_down: rules(&self.scale_down)?,
+        })
+    }
+}
+
+impl HpaJson {
+    fn to_spec(&self) -> Result<HpaSpec> {
+        let behavior = self.behavior.as_ref();
+        let behavior = behavior.map(BehaviorJson::to_behavior).transpose()?;
         let metrics = self
             .metrics
             .iter()
@@ -286,290 +314,5 @@ impl MetricJson {
             },
             other => return Err(Error::custom(format!("unknown metric type {other}"))),
         })
-    }
-}
-
-/// A pod of the table, key expanded.
-struct PodEntry {
-    name: String,
-    template: usize,
-    json: PodJson,
-}
-
-/// What carries over between steps: the pod table and the selector.
-pub(super) struct World {
-    templates: BTreeMap<String, usize>,
-    requests: Vec<PodRequests>,
-    pods: BTreeMap<String, Vec<PodEntry>>,
-    selector: String,
-}
-
-/// `web-{a..b}` stands for web-a … web-b.
-fn expand(key: &str) -> Vec<String> {
-    let range = key.find('{').and_then(|open| {
-        let (prefix, rest) = key.split_at(open);
-        let (a, b) = rest
-            .strip_prefix('{')?
-            .strip_suffix('}')?
-            .split_once("..")?;
-        Some((prefix, a.parse::<u32>().ok()?, b.parse::<u32>().ok()?))
-    });
-    match range {
-        Some((prefix, a, b)) => (a..=b).map(|number| format!("{prefix}{number}")).collect(),
-        None => vec![key.to_owned()],
-    }
-}
-
-fn template(rows: &[Vec<Value>]) -> Result<PodRequests> {
-    let mut requests = PodRequests::default();
-    for row in rows {
-        let text = |index: usize| row.get(index).and_then(Value::as_str);
-        let amount = |index: usize, unit: i64| match row.get(index) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => milli(value, unit).map(Some),
-        };
-        let name = text(0)
-            .ok_or_else(|| Error::custom("a container has no name"))?
-            .to_owned();
-        let values = [amount(1, 1)?, amount(2, 1000)?];
-        if name == "@pod" {
-            requests.pod_level = Some(values);
-            continue;
-        }
-        let kind = text(3);
-        let container = ContainerRequest {
-            name,
-            requests: values,
-            restartable: kind == Some("sidecar"),
-        };
-        match kind {
-            Some("init" | "sidecar") => requests.init_containers.push(container),
-            _ => requests.containers.push(container),
-        }
-    }
-    Ok(requests)
-}
-
-/// Answers of one API for one metric: values with pod names, or an error.
-fn custom_values(
-    answer: Option<&Value>,
-    places: &BTreeMap<&str, usize>,
-) -> Result<std::result::Result<Vec<PodValue>, String>> {
-    let Some(answer) = answer else {
-        return Ok(Err("metric not found".to_owned()));
-    };
-    if let Some(text) = answer.get("err").and_then(Value::as_str) {
-        return Ok(Err(text.to_owned()));
-    }
-    let value = |value: &Value, pod| {
-        Ok(PodValue {
-            pod,
-            value: milli(value, 1)?,
-        })
-    };
-    let rows = match answer.get("v") {
-        Some(Value::Array(rows)) => rows.as_slice(),
-        Some(single) => return Ok(Ok(vec![value(single, None)?])),
-        None => &[],
-    };
-    let mut values = Vec::new();
-    for row in rows {
-        if let Some(pair) = row.as_array() {
-            for name in expand(pair[0].as_str().unwrap_or_default()) {
-                values.push(value(&pair[1], places.get(name.as_str()).copied())?);
-            }
-        } else {
-            values.push(value(row, None)?);
-        }
-    }
-    Ok(Ok(values))
-}
-
-/// A pod's entry while its rows are gathered: name, timestamp, window, containers.
-struct UsageEntry<'a> {
-    pod: Option<usize>,
-    timestamp: SimTime,
-    window: SimDuration,
-    containers: Vec<ContainerUsage<'a>>,
-}
-
-fn usage_entries<'a>(
-    res: &'a Value,
-    places: &BTreeMap<&str, usize>,
-) -> Result<Vec<UsageEntry<'a>>> {
-    let whole = |key: &str| res.get(key).and_then(Value::as_i64);
-    let rows = res
-        .get("u")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    let mut order: BTreeMap<String, usize> = BTreeMap::new();
-    let mut entries: Vec<UsageEntry<'a>> = Vec::new();
-    for row in rows {
-        let cells = row
-            .as_array()
-            .ok_or_else(|| Error::custom("a usage row is not a list"))?;
-        let amount = |index: usize, unit: i64| match cells.get(index) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => milli(value, unit).map(Some),
-        };
-        let number = |index: usize| cells.get(index).and_then(Value::as_i64);
-        let usage = [amount(2, 1)?, amount(3, 1000)?];
-        for name in expand(cells[0].as_str().unwrap_or_default()) {
-            let pod = places.get(name.as_str()).copied();
-            let place = *order.entry(name).or_insert_with(|| {
-                entries.push(UsageEntry {
-                    pod,
-                    timestamp: time(whole("ts").unwrap_or(0)),
-                    window: SimDuration::from_secs(whole("w").unwrap_or(0)),
-                    containers: Vec::new(),
-                });
-                entries.len() - 1
-            });
-            if let Some(millis) = number(4) {
-                entries[place].timestamp = time(millis);
-            }
-            if let Some(seconds) = number(5) {
-                entries[place].window = SimDuration::from_secs(seconds);
-            }
-            if let Some(container) = cells.get(1).and_then(Value::as_str) {
-                entries[place].containers.push(ContainerUsage {
-                    name: container,
-                    usage,
-                });
-            }
-        }
-    }
-    Ok(entries)
-}
-
-impl World {
-    pub(super) fn new(case: &Case) -> Result<Self> {
-        let mut templates = BTreeMap::new();
-        let mut requests = Vec::new();
-        for (name, rows) in &case.templates {
-            templates.insert(name.clone(), requests.len());
-            requests.push(template(rows)?);
-        }
-        Ok(Self {
-            templates,
-            requests,
-            pods: BTreeMap::new(),
-            selector: "app=web".to_owned(),
-        })
-    }
-
-    /// Applies a step's changes to the pod table and the selector.
-    pub(super) fn apply(&mut self, step: &Step) -> Result<()> {
-        if let Some(selector) = &step.sel {
-            self.selector.clone_from(selector);
-        }
-        for key in &step.del {
-            self.pods.remove(key);
-        }
-        for json in &step.put {
-            let template = *self
-                .templates
-                .get(&json.c)
-                .ok_or_else(|| Error::custom(format!("unknown template {}", json.c)))?;
-            let entry = |name| PodEntry {
-                name,
-                template,
-                json: json.clone(),
-            };
-            self.pods.insert(
-                json.n.clone(),
-                expand(&json.n).into_iter().map(entry).collect(),
-            );
-        }
-        Ok(())
-    }
-
-    /// Builds the observation of a step and hands it to `reconcile`.
-    pub(super) fn observe<R>(
-        &self,
-        step: &Step,
-        spec: &HpaSpec,
-        reconcile: impl FnOnce(&Observation<'_>) -> R,
-    ) -> Result<R> {
-        let mut entries: Vec<&PodEntry> = self.pods.values().flatten().collect();
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        let pods: Vec<Pod<'_>> = entries.iter().map(|entry| self.pod(entry)).collect();
-        let places: BTreeMap<&str, usize> = entries
-            .iter()
-            .enumerate()
-            .map(|(place, entry)| (entry.name.as_str(), place))
-            .collect();
-        let usage = usage_entries(&step.res, &places)?;
-        let usage: Vec<PodUsage<'_>> = usage
-            .iter()
-            .map(|entry| PodUsage {
-                pod: entry.pod,
-                timestamp: entry.timestamp,
-                window: entry.window,
-                containers: &entry.containers,
-            })
-            .collect();
-        let mut custom = Vec::new();
-        for metric in &spec.metrics {
-            let (answers, name) = match metric {
-                MetricSpec::Pods { name, .. } => (&step.pm, name),
-                MetricSpec::Object { name, .. } => (&step.om, name),
-                MetricSpec::External { name, .. } => (&step.em, name),
-                _ => {
-                    custom.push(Ok(Vec::new()));
-                    continue;
-                }
-            };
-            custom.push(custom_values(answers.get(name), &places)?);
-        }
-        let custom: Vec<std::result::Result<&[PodValue], &str>> = custom
-            .iter()
-            .map(|answer| answer.as_deref().map_err(String::as_str))
-            .collect();
-        let (spec_replicas, status_replicas) = step.sc;
-        let observation = Observation {
-            reference: "Deployment/default/web",
-            scale: match &step.sc_err {
-                Some(text) => Err(text),
-                None => Ok(Scale {
-                    spec_replicas,
-                    status_replicas,
-                    selector: &self.selector,
-                }),
-            },
-            selected_by: &[],
-            pods: &pods,
-            resource_metrics: match step.res.get("err").and_then(Value::as_str) {
-                Some(text) => Err(text),
-                None => Ok(&usage),
-            },
-            custom_metrics: &custom,
-        };
-        Ok(reconcile(&observation))
-    }
-
-    fn pod<'a>(&'a self, entry: &'a PodEntry) -> Pod<'a> {
-        let json = &entry.json;
-        Pod {
-            name: &entry.name,
-            phase: match json.ph.as_deref() {
-                Some("P") => Phase::Pending,
-                Some("F") => Phase::Failed,
-                Some("S") => Phase::Succeeded,
-                Some("U") => Phase::Unknown,
-                _ => Phase::Running,
-            },
-            deleting: json.del != 0,
-            start_time: json.st.map(time),
-            ready: json.rd.as_ref().map(|(status, since)| ReadyCondition {
-                status: match status.as_str() {
-                    "T" => ReadyStatus::True,
-                    "F" => ReadyStatus::False,
-                    _ => ReadyStatus::Unknown,
-                },
-                last_transition: time(*since),
-            }),
-            requests: &self.requests[entry.template],
-        }
     }
 }
