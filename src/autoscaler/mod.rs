@@ -4,3 +4,4 @@
 //! observations and carries out their decisions.
 
 pub mod hpa;
+pub mod vpa;
