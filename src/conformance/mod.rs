@@ -11,6 +11,9 @@ mod metrics_server_pod_metrics;
 mod reports;
 mod substrate;
 mod table;
+mod vpa_admission;
+mod vpa_input;
+mod vpa_updater;
 
 use std::fmt;
 
@@ -100,6 +103,8 @@ type Replay = fn(&str) -> Result<Report, ReplayError>;
 /// Every kind of recording, by name.
 const REPLAYS: &[(&str, Replay)] = &[
     ("hpa", hpa::replay),
+    ("vpa-admission", vpa_admission::replay),
+    ("vpa-updater", vpa_updater::replay),
     (
         "metrics_server_pod_metrics",
         metrics_server_pod_metrics::replay,

@@ -6,12 +6,16 @@
 //! `vertical-pod-autoscaler/pkg/{recommender,updater,admission-controller,utils}`, with the
 //! feature gates at their defaults (`CPUStartupBoost`, `InPlace` and `PerVPAConfig` off).
 
+pub mod admission;
 mod capping;
 mod flags;
+mod pod;
 mod spec;
+pub mod updater;
 
 pub use capping::{apply_policy, cap_to_max, cap_to_min};
 pub use flags::{AdmissionFlags, FlagError, RecommenderFlags, UpdaterFlags};
+pub use pod::Container;
 pub use spec::{
     ChangeRequirement, ContainerPolicy, ContainerScalingMode, ControlledResources,
     ControlledValues, EvictionRequirement, Recommendation, Resource, Resources, UpdateMode,

@@ -1,0 +1,135 @@
+//! The patch to a new pod: its containers' resources and two annotations.
+//!
+//! Follows `pkg/admission-controller/resource/pod/patch/{resource_updates,
+//! observed_containers}.go` and `pkg/utils/annotations`. Where upstream walks a map, CPU
+//! comes first here.
+
+use std::fmt::Write;
+
+use super::annotation::Annotation;
+use super::limit_range::LimitRange;
+use super::{UpstreamPanic, container_resources};
+use crate::autoscaler::vpa::pod::Container;
+use crate::autoscaler::vpa::{Recommendation, Resources, UpdateMode, VpaSpec};
+
+/// What a container is to have; absent amounts stay as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ContainerUpdate {
+    /// Requests to set.
+    pub requests: Resources,
+    /// Limits to set.
+    pub limits: Resources,
+    /// Remarks on both.
+    pub annotations: Vec<Annotation>,
+}
+
+impl ContainerUpdate {
+    /// True if there is nothing to set.
+    pub const fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.limits.is_empty()
+    }
+
+    /// The container's requests and limits after the update.
+    pub fn applied_to(&self, container: &Container<'_>) -> (Resources, Resources) {
+        let over = |new: &Resources, old: &Resources| Resources {
+            cpu: new.cpu.or(old.cpu),
+            memory: new.memory.or(old.memory),
+        };
+        (
+            over(&self.requests, &container.requests),
+            over(&self.limits, &container.limits),
+        )
+    }
+
+    /// True if a patch says anything about the container: an empty one is given an empty
+    /// object of resources even if nothing is set.
+    pub(in crate::autoscaler::vpa) const fn patches(&self, container: &Container<'_>) -> bool {
+        let bare = container.requests.is_empty() && container.limits.is_empty();
+        bare || !self.is_empty()
+    }
+}
+
+/// The answer to the creation of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// What to set, one place per container.
+    pub containers: Vec<ContainerUpdate>,
+    /// Annotation `vpaUpdates`, if any container is patched.
+    pub vpa_updates: Option<String>,
+    /// Annotation `vpaObservedContainers`.
+    pub vpa_observed_containers: String,
+}
+
+/// Answers the creation of a pod that the VPA named `vpa_name` controls. In mode `Off` only
+/// the annotations change.
+pub fn admit(
+    vpa_name: &str,
+    vpa: &VpaSpec,
+    recommendations: &[Recommendation],
+    containers: &[Container<'_>],
+    limit_range: &LimitRange,
+) -> Result<Admission, UpstreamPanic> {
+    let mut updates = container_resources(vpa, recommendations, containers, limit_range)?;
+    if vpa.update_mode == UpdateMode::Off {
+        updates.fill(ContainerUpdate::default());
+    }
+    Ok(Admission {
+        vpa_updates: vpa_updates(vpa_name, &updates, containers),
+        vpa_observed_containers: observed_containers(containers),
+        containers: updates,
+    })
+}
+
+fn vpa_updates(
+    vpa_name: &str,
+    updates: &[ContainerUpdate],
+    containers: &[Container<'_>],
+) -> Option<String> {
+    let mut text = String::new();
+    for (index, (update, container)) in updates.iter().zip(containers).enumerate() {
+        if !update.patches(container) {
+            continue;
+        }
+        let separator = if text.is_empty() { "" } else { "; " };
+        let remarks = update.annotations.iter().map(ToString::to_string);
+        let set = |amounts: &Resources, what: &str| -> Vec<String> {
+            let line = |(resource, _)| format!("{resource} {what}");
+            amounts.iter().map(line).collect()
+        };
+        let all: Vec<String> = remarks
+            .chain(set(&update.requests, "request"))
+            .chain(set(&update.limits, "limit"))
+            .collect();
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{separator}container {index}: {}", all.join(", "));
+    }
+    (!text.is_empty()).then(|| format!("Pod resources updated by {vpa_name}: {text}"))
+}
+
+const SEPARATOR: &str = ", ";
+
+/// The annotation `vpaObservedContainers` of a new pod: the containers that admission has
+/// seen. Ones that other webhooks add later are left alone by the updater.
+pub fn observed_containers(containers: &[Container<'_>]) -> String {
+    let names: Vec<&str> = containers.iter().map(|container| container.name).collect();
+    names.join(SEPARATOR)
+}
+
+/// The containers named by a pod's annotation `vpaObservedContainers`. A value that is
+/// not a list of DNS labels is `None` and ignored.
+pub fn parse_observed_containers(value: &str) -> Option<Vec<&str>> {
+    if value.is_empty() {
+        return Some(Vec::new());
+    }
+    let names: Vec<&str> = value.split(SEPARATOR).collect();
+    names.iter().all(|name| is_dns_label(name)).then_some(names)
+}
+
+fn is_dns_label(name: &str) -> bool {
+    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    let bytes = name.as_bytes();
+    (1..=63).contains(&bytes.len())
+        && bytes.iter().all(|&c| inner(c))
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}

@@ -1,0 +1,242 @@
+//! One pass of the updater (`RunOnce` in `pkg/updater/logic/updater.go`).
+//!
+//! For each VPA: which pods may be disrupted, which of them need it and in which order,
+//! then resize or evict one after the other, asking again before each whether it may be.
+
+use super::action::{Action, ActionKind};
+use super::candidates::{Candidate, Selection};
+use super::in_place::{InPlace, InPlaceDecision};
+use super::restriction::Restriction;
+use super::view::View;
+use super::{Api, EvictionRefused, ResizeRefused, Updater};
+use crate::autoscaler::vpa::UpdateMode;
+use crate::autoscaler::vpa::admission::{self, UpstreamPanic};
+use crate::sim::SimTime;
+
+/// One pass over the VPAs.
+#[derive(Debug)]
+pub struct Pass<'u> {
+    updater: &'u mut Updater,
+    /// Moves on while a rate limit makes the updater wait.
+    now: SimTime,
+    deadline: SimTime,
+    is_over: bool,
+}
+
+/// What a pass did about one VPA.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outcome {
+    /// Pods accepted for an update, the most urgent first.
+    pub candidates: Vec<Candidate>,
+    /// What was done, in order.
+    pub actions: Vec<Action>,
+}
+
+impl Outcome {
+    fn note(&mut self, pod: usize, at: SimTime, kind: ActionKind) {
+        self.actions.push(Action { pod, at, kind });
+    }
+}
+
+impl<'u> Pass<'u> {
+    pub(super) fn new(updater: &'u mut Updater, now: SimTime) -> Self {
+        Self {
+            deadline: now + updater.flags.updater_interval,
+            updater,
+            now,
+            is_over: false,
+        }
+    }
+
+    /// Updates the pods of one VPA. Once a rate limit has outlasted the pass, nothing is
+    /// done about further VPAs.
+    pub fn update(
+        &mut self,
+        view: &View<'_>,
+        api: &mut impl Api,
+    ) -> Result<Outcome, UpstreamPanic> {
+        let mut outcome = Outcome::default();
+        let in_place = match view.vpa.update_mode {
+            UpdateMode::Off | UpdateMode::Initial => return Ok(outcome),
+            UpdateMode::InPlace if !self.updater.in_place_gate => return Ok(outcome),
+            UpdateMode::Recreate | UpdateMode::Auto => false,
+            UpdateMode::InPlaceOrRecreate | UpdateMode::InPlace => true,
+        };
+        if self.is_over {
+            return Ok(outcome);
+        }
+        let mut restriction = Restriction::new(view, &self.updater.flags);
+        let chosen = if in_place {
+            self.resizable(view, &restriction, &mut outcome)
+        } else {
+            let clock = &mut self.updater.resize_clock;
+            let mut can_evict =
+                |index: &usize| restriction.can_evict(&view.pods[*index], clock, self.now);
+            let pods = 0..view.pods.len();
+            pods.filter(|index| can_evict(index)).collect()
+        };
+        let selection = Selection {
+            view,
+            flags: &self.updater.flags,
+            infeasible: &self.updater.infeasible,
+            now: self.now,
+        };
+        outcome.candidates = selection.choose(chosen)?;
+        let order: Vec<usize> = outcome.candidates.iter().map(|chosen| chosen.pod).collect();
+        let to_evict = if in_place {
+            self.resize(view, order, &mut restriction, api, &mut outcome)?
+        } else {
+            order
+        };
+        self.evict(view, to_evict, &mut restriction, api, &mut outcome);
+        Ok(outcome)
+    }
+
+    /// Pods to look at in the in-place modes (`filterNonInPlaceUpdatablePods`): with `InPlace`
+    /// also those with a resize under way, with `InPlaceOrRecreate` also those to evict.
+    fn resizable(
+        &mut self,
+        view: &View<'_>,
+        restriction: &Restriction,
+        outcome: &mut Outcome,
+    ) -> Vec<usize> {
+        let never_evict = view.vpa.update_mode == UpdateMode::InPlace;
+        let mut chosen = Vec::new();
+        for index in 0..view.pods.len() {
+            let take = match self.decide(view, index, restriction) {
+                InPlaceDecision::Approved => true,
+                InPlaceDecision::Infeasible | InPlaceDecision::Deferred => never_evict,
+                InPlaceDecision::Evict => !never_evict,
+                InPlaceDecision::InfeasibleCached => {
+                    outcome.note(index, self.now, ActionKind::ResizeSkipped);
+                    false
+                }
+            };
+            if take {
+                chosen.push(index);
+            }
+        }
+        chosen
+    }
+
+    fn decide(
+        &mut self,
+        view: &View<'_>,
+        index: usize,
+        restriction: &Restriction,
+    ) -> InPlaceDecision {
+        let in_place = InPlace {
+            view,
+            skip_disruption_budget: self.updater.flags.in_place_skip_disruption_budget,
+            infeasible: &self.updater.infeasible,
+        };
+        let clock = &mut self.updater.resize_clock;
+        in_place.decide(&view.pods[index], restriction, clock, self.now)
+    }
+
+    /// Resizes the pods in order and returns those to evict instead.
+    fn resize(
+        &mut self,
+        view: &View<'_>,
+        order: Vec<usize>,
+        restriction: &mut Restriction,
+        api: &mut impl Api,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<usize>, UpstreamPanic> {
+        let never_evict = view.vpa.update_mode == UpdateMode::InPlace;
+        let recommendations = view.recommendations.unwrap_or_default();
+        let mut to_evict = Vec::new();
+        for index in order {
+            let pod = &view.pods[index];
+            match self.decide(view, index, restriction) {
+                InPlaceDecision::Approved => {}
+                InPlaceDecision::Deferred if never_evict => {}
+                InPlaceDecision::Infeasible => self.updater.infeasible.record(pod, recommendations),
+                InPlaceDecision::Deferred | InPlaceDecision::InfeasibleCached => continue,
+                InPlaceDecision::Evict => {
+                    to_evict.push(index);
+                    continue;
+                }
+            }
+            let Some(at) = self.updater.resizes.wait(self.now, self.deadline) else {
+                self.is_over = true;
+                return Ok(Vec::new());
+            };
+            self.now = at;
+            match self.try_resize(view, index, restriction, api)? {
+                Ok(()) => {
+                    restriction.resize_started(pod);
+                    outcome.note(index, at, ActionKind::Resized);
+                }
+                Err(refused) => {
+                    outcome.note(index, at, ActionKind::ResizeFailed(refused));
+                    if !never_evict {
+                        to_evict.push(index);
+                    } else if refused == ResizeRefused::NodeCapacity {
+                        self.updater.infeasible.record(pod, recommendations);
+                    }
+                }
+            }
+        }
+        Ok(to_evict)
+    }
+
+    /// Sends the patch (`InPlaceUpdate`); an empty one is a failure.
+    fn try_resize(
+        &self,
+        view: &View<'_>,
+        index: usize,
+        restriction: &Restriction,
+        api: &mut impl Api,
+    ) -> Result<Result<(), ResizeRefused>, UpstreamPanic> {
+        let pod = &view.pods[index];
+        if !restriction.knows(pod) {
+            return Ok(Err(ResizeRefused::Other));
+        }
+        let recommendations = view.recommendations.unwrap_or_default();
+        let updates = admission::container_resources(
+            view.vpa,
+            recommendations,
+            pod.containers,
+            view.limit_range,
+        )?;
+        let mut places = updates.iter().zip(pod.containers);
+        if !places.any(|(update, container)| update.patches(container)) {
+            return Ok(Err(ResizeRefused::Other));
+        }
+        Ok(api.resize(index, &updates, self.now))
+    }
+
+    fn evict(
+        &mut self,
+        view: &View<'_>,
+        order: Vec<usize>,
+        restriction: &mut Restriction,
+        api: &mut impl Api,
+        outcome: &mut Outcome,
+    ) {
+        for index in order {
+            let pod = &view.pods[index];
+            if self.is_over {
+                return;
+            }
+            let clock = &mut self.updater.resize_clock;
+            if !restriction.can_evict(pod, clock, self.now) {
+                continue;
+            }
+            let Some(at) = self.updater.evictions.wait(self.now, self.deadline) else {
+                self.is_over = true;
+                return;
+            };
+            self.now = at;
+            let kind = match api.evict(index, at) {
+                Ok(()) => {
+                    restriction.evicted(pod);
+                    ActionKind::Evicted
+                }
+                Err(EvictionRefused) => ActionKind::EvictionRefused,
+            };
+            outcome.note(index, at, kind);
+        }
+    }
+}

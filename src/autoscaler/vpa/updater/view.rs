@@ -1,0 +1,69 @@
+//! What the updater sees of one VPA and its pods.
+
+use super::in_place::Resize;
+use super::restriction::Controller;
+use crate::autoscaler::vpa::admission::LimitRange;
+use crate::autoscaler::vpa::{Container, Recommendation, VpaSpec};
+use crate::sim::SimTime;
+
+/// One VPA with what it controls.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The VPA.
+    pub vpa: &'a VpaSpec,
+    /// `status.recommendation`, if there has been one.
+    pub recommendations: Option<&'a [Recommendation]>,
+    /// The namespace's LimitRange.
+    pub limit_range: &'a LimitRange,
+    /// The controllers of the pods.
+    pub controllers: &'a [Controller],
+    /// Its live pods: assigned to a node, neither finished nor being deleted.
+    pub pods: &'a [Pod<'a>],
+}
+
+/// A live pod.
+#[derive(Debug, Clone, Copy)]
+pub struct Pod<'a> {
+    /// Its namespace and name; a StatefulSet's pod gets the one of its predecessor.
+    pub name: &'a str,
+    /// Its `uid`, never given twice.
+    pub uid: u64,
+    /// The place of its controller in the view; pods without one are a group of their own.
+    pub controller: Option<usize>,
+    /// True in phase `Pending`.
+    pub pending: bool,
+    /// `status.startTime`.
+    pub start_time: Option<SimTime>,
+    /// Its containers.
+    pub containers: &'a [Container<'a>],
+    /// The last terminations of those containers that have been restarted.
+    pub last_terminations: &'a [Termination<'a>],
+    /// The containers named by the annotation `vpaObservedContainers`; without the
+    /// annotation all are observed.
+    pub observed_containers: Option<&'a [&'a str]>,
+    /// A resize that is pending or in progress.
+    pub resize: Option<Resize>,
+    /// True if a container has a resize policy `RestartContainer`.
+    pub restarts_on_resize: bool,
+}
+
+/// How a container ended before its restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Termination<'a> {
+    /// The container's name.
+    pub container: &'a str,
+    /// True for reason `OOMKilled`.
+    pub oom_killed: bool,
+    /// When it had been started.
+    pub started: SimTime,
+    /// When it ended.
+    pub finished: SimTime,
+}
+
+impl Pod<'_> {
+    /// True if admission saw the container.
+    pub(super) fn observes(&self, container_name: &str) -> bool {
+        self.observed_containers
+            .is_none_or(|observed| observed.contains(&container_name))
+    }
+}
