@@ -1,6 +1,8 @@
 //! What is wrong with the user's files: place, problem, advice.
 
 use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -36,8 +38,8 @@ pub struct Diagnostic {
 pub struct SourceFile {
     /// Its path as the user would write it.
     pub path: String,
-    /// Its text.
-    pub text: String,
+    /// Its text; bytes that are no text are replaced.
+    pub text: Arc<str>,
 }
 
 /// Problems and the files that they are about.
@@ -93,6 +95,16 @@ impl Diagnostics {
         &mut self.list[last]
     }
 
+    /// A place as `path:line:column`.
+    pub(super) fn place(&self, span: Span) -> String {
+        let Some(file) = self.files.get(span.file) else {
+            return String::new();
+        };
+        let excerpt = Excerpt::of(span, &file.text);
+        let column = 1 + excerpt.line[..excerpt.range.start].chars().count();
+        format!("{}:{}:{column}", file.path, excerpt.number)
+    }
+
     /// Whether anything forbids to run.
     pub fn has_errors(&self) -> bool {
         self.list
@@ -100,7 +112,7 @@ impl Diagnostics {
             .any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// Everything as text, in the order of the files, with colours if wanted.
+    /// Everything as text: errors first, in the order of the files, with colours if wanted.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color {
             Renderer::styled()
@@ -110,59 +122,82 @@ impl Diagnostics {
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let mut order: Vec<&Diagnostic> = self.list.iter().collect();
         order.sort_by_key(|diagnostic| {
-            (
-                diagnostic.severity,
-                diagnostic
-                    .span
-                    .map_or((0, 0), |span| (span.file, span.start)),
-            )
+            let place = diagnostic.span.map(|span| (span.file, span.start));
+            (diagnostic.severity, place)
         });
         order.dedup();
         let mut text = String::new();
-        for diagnostic in order {
-            let level = match diagnostic.severity {
-                Severity::Error => Level::ERROR,
-                Severity::Warning => Level::WARNING,
-            };
-            let title = level.primary_title(diagnostic.title.as_str());
-            let mut group = match diagnostic.span {
-                Some(span) => {
-                    let file = &self.files[span.file];
-                    let range = clamp(span, &file.text);
-                    let annotation = AnnotationKind::Primary
-                        .span(range)
-                        .label(diagnostic.label.as_str());
-                    title.element(
-                        Snippet::source(file.text.as_str())
-                            .path(file.path.as_str())
-                            .annotation(annotation),
-                    )
-                }
-                None => Group::with_title(title),
-            };
-            if let Some(help) = &diagnostic.help {
-                group = group.element(Level::HELP.message(help.as_str()));
-            }
-            let _ = writeln!(text, "{}\n", renderer.render(&[group]));
+        for diagnostic in order.iter().take(MOST_SHOWN) {
+            let _ = writeln!(text, "{}\n", self.render_one(diagnostic, &renderer));
+        }
+        if order.len() > MOST_SHOWN {
+            let _ = writeln!(text, "… and {} more", order.len() - MOST_SHOWN);
         }
         text.truncate(text.trim_end().len());
         text
     }
+
+    fn render_one(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+        let level = match diagnostic.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let title = level.primary_title(diagnostic.title.as_str());
+        let place = diagnostic
+            .span
+            .and_then(|span| Some((self.files.get(span.file)?, span)));
+        let mut group = match place {
+            Some((file, span)) => {
+                let excerpt = Excerpt::of(span, &file.text);
+                let annotation = AnnotationKind::Primary
+                    .span(excerpt.range)
+                    .label(diagnostic.label.as_str());
+                let snippet = Snippet::source(excerpt.line)
+                    .line_start(excerpt.number)
+                    .path(file.path.as_str())
+                    .annotation(annotation);
+                title.element(snippet)
+            }
+            None => Group::with_title(title),
+        };
+        if let Some(help) = &diagnostic.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group])
+    }
 }
 
-/// A range inside the text, on character boundaries, of at least one character and within
-/// one line.
-fn clamp(span: Span, text: &str) -> std::ops::Range<usize> {
-    let mut start = span.start.min(text.len());
-    while !text.is_char_boundary(start) {
-        start -= 1;
+/// Problems shown at most.
+const MOST_SHOWN: usize = 100;
+
+/// The line on which a range begins.
+struct Excerpt<'a> {
+    line: &'a str,
+    /// Its number, from 1.
+    number: usize,
+    /// The range within the line.
+    range: Range<usize>,
+}
+
+impl<'a> Excerpt<'a> {
+    fn of(span: Span, text: &'a str) -> Self {
+        let floor = |mut at: usize| {
+            while !text.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let start = floor(span.start.min(text.len()));
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = text[start..]
+            .find('\n')
+            .map_or(text.len(), |offset| start + offset);
+        let line = text[line_start..line_end].trim_end_matches('\r');
+        let end = floor(span.end.clamp(start, line_end)).max(start);
+        Self {
+            line,
+            number: 1 + text[..line_start].matches('\n').count(),
+            range: (start - line_start).min(line.len())..(end - line_start).min(line.len()),
+        }
     }
-    let line_end = text[start..]
-        .find('\n')
-        .map_or(text.len(), |offset| start + offset);
-    let mut end = span.end.clamp(start, line_end);
-    while !text.is_char_boundary(end) {
-        end += 1;
-    }
-    start..end.max(start)
 }

@@ -1,14 +1,16 @@
 //! Files read and parsed once, to be built into a scenario as often as wanted.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use super::diagnostic::Diagnostics;
+use super::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 use super::manifest;
-use super::model::Scenario;
-use super::node::{Node, Value};
+use super::model::{ParameterValues, Scenario};
+use super::node::{Node, Span, Value};
 use super::overrides;
 use super::read;
-use super::source::{FileProvider, load, parse_toml, parse_yaml};
+use super::source::{FileProvider, load, parse_toml};
+use super::yaml;
 use crate::sim::SimDuration;
 
 /// A document of a manifest.
@@ -19,12 +21,20 @@ pub(super) struct Document {
     pub(super) load: Option<usize>,
 }
 
+/// Everything that was parsed.
+#[derive(Debug, Clone)]
+pub(super) struct Parsed {
+    pub(super) scenario: Node,
+    pub(super) documents: Vec<Document>,
+    pub(super) traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
+    /// Whether no manifest is missing or broken; if one is, what it would hold is unknown.
+    pub(super) complete: bool,
+}
+
 /// Parsed files of a scenario.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    scenario: Node,
-    documents: Vec<Document>,
-    traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
+    parsed: Parsed,
     diagnostics: Diagnostics,
 }
 
@@ -37,75 +47,176 @@ pub struct Built {
     pub warnings: Diagnostics,
 }
 
+/// Name under which values set from outside appear in messages.
+const OVERRIDES: &str = "(set)";
+/// So many values of a sweep's parameter are tried before the sweep begins.
+const MOST_TRIED: usize = 64;
+
 impl Loaded {
-    /// Reads a scenario file and everything that it names.
+    /// Reads a scenario file and everything that it names. The error holds all problems of all
+    /// files.
     pub fn load(path: &str, provider: &dyn FileProvider) -> Result<Self, Diagnostics> {
         let mut diagnostics = Diagnostics::default();
-        let scenario = load(provider, path, None, &mut diagnostics)
-            .and_then(|file| parse_toml(file, &mut diagnostics));
-        let Some(scenario) = scenario else {
+        let Some(file) = load(provider, path, None, &mut diagnostics) else {
             return Err(diagnostics);
         };
-        let folder = path.rfind('/').map_or("", |slash| &path[..=slash]);
+        if diagnostics.files[file].text.trim().is_empty() {
+            let help = "a scenario begins with `name = \"…\"`, `manifests = [\"…\"]` and a `[simulation]` table";
+            diagnostics
+                .error(Span::at(file, 0), "the file is empty", "nothing here")
+                .help = Some(help.to_owned());
+            return Err(diagnostics);
+        }
+        let (scenario, readable) = parse_toml(file, &mut diagnostics);
         let mut files = Files {
             provider,
-            folder,
+            folder: path.rfind('/').map_or("", |slash| &path[..=slash]),
             documents: Vec::new(),
+            read: BTreeMap::new(),
             traces: BTreeMap::new(),
+            complete: true,
         };
         files.read_manifests(&scenario, &mut diagnostics);
         files.read_loads(&scenario, &mut diagnostics);
-        let loaded = Self {
+        let parsed = Parsed {
             scenario,
             documents: files.documents,
             traces: files.traces,
-            diagnostics: diagnostics.clone(),
+            complete: files.complete,
         };
-        if diagnostics.has_errors() {
+        if !readable {
+            // What the scenario says is uncertain; the manifests are checked all the same.
+            manifest::read(&parsed.documents, &mut diagnostics);
+            return Err(diagnostics);
+        }
+        let broken = diagnostics.has_errors();
+        let loaded = Self {
+            parsed,
+            diagnostics,
+        };
+        if broken {
             // What could be read is checked too, so that all problems are told at once.
-            return Err(loaded.build(&[]).map_or_else(|all| all, |_| diagnostics));
+            return Err(match loaded.build(&[]) {
+                Ok(_) => loaded.diagnostics,
+                Err(all) => all,
+            });
         }
         Ok(loaded)
     }
 
-    /// Makes the scenario, with values of the files replaced: (path, value as TOML).
+    /// Makes the scenario, with values of the files replaced: (path, value as TOML). Without
+    /// replacements the paths and values of the sweep are tried, too.
     pub fn build(&self, replaced: &[(String, String)]) -> Result<Built, Diagnostics> {
+        if !replaced.is_empty() {
+            return self.build_with(replaced);
+        }
         let mut diagnostics = self.diagnostics.clone();
-        let overridden = if replaced.is_empty() {
-            None
-        } else {
-            let mut copy = (self.scenario.clone(), self.documents.clone());
-            for (path, value) in replaced {
-                if let Err(problem) = overrides::set(&mut copy.0, &mut copy.1, path, value) {
-                    diagnostics.general(problem);
-                }
+        let scenario = Self::make(&self.parsed, &mut diagnostics);
+        if let Some(scenario) = &scenario
+            && !diagnostics.has_errors()
+        {
+            self.try_sweep(scenario, &mut diagnostics);
+        }
+        Self::outcome(scenario, diagnostics)
+    }
+
+    fn build_with(&self, replaced: &[(String, String)]) -> Result<Built, Diagnostics> {
+        let mut diagnostics = self.diagnostics.clone();
+        let mut parsed = self.parsed.clone();
+        let file = diagnostics.files.len();
+        let mut text = String::new();
+        for (path, value) in replaced {
+            let start = text.len();
+            let path_span = Span {
+                file,
+                start,
+                end: start + path.len(),
+            };
+            text += &format!("{path} = {value}");
+            let value_span = Span {
+                file,
+                start: text.len() - value.len(),
+                end: text.len(),
+            };
+            text.push('\n');
+            let (scenario, documents) = (&mut parsed.scenario, &mut parsed.documents);
+            if let Err(problem) = overrides::set(scenario, documents, path, value, value_span) {
+                diagnostics
+                    .error(path_span, problem.title, "this path")
+                    .help = Some(problem.help);
             }
-            Some(copy)
-        };
-        let (scenario, documents) = match &overridden {
-            Some((scenario, documents)) => (scenario, documents),
-            None => (&self.scenario, &self.documents),
-        };
-        let nodes: Vec<Node> = documents
-            .iter()
-            .map(|document| document.node.clone())
-            .collect();
-        let manifests = manifest::read(&nodes, &mut diagnostics);
-        let made = read::scenario(
-            scenario,
-            documents,
-            &nodes,
-            manifests,
-            &self.traces,
-            &mut diagnostics,
-        );
-        match made {
+        }
+        diagnostics.files.push(SourceFile {
+            path: OVERRIDES.to_owned(),
+            text: text.into(),
+        });
+        let scenario = Self::make(&parsed, &mut diagnostics);
+        Self::outcome(scenario, diagnostics)
+    }
+
+    fn make(parsed: &Parsed, diagnostics: &mut Diagnostics) -> Option<Scenario> {
+        let manifests = manifest::read(&parsed.documents, diagnostics);
+        read::scenario(parsed, &manifests, diagnostics)
+    }
+
+    fn outcome(scenario: Option<Scenario>, diagnostics: Diagnostics) -> Result<Built, Diagnostics> {
+        match scenario {
             Some(scenario) if !diagnostics.has_errors() => Ok(Built {
                 scenario,
                 warnings: diagnostics,
             }),
             _ => Err(diagnostics),
         }
+    }
+
+    /// Sets each parameter of the sweep to its values, one at a time.
+    fn try_sweep(&self, scenario: &Scenario, diagnostics: &mut Diagnostics) {
+        let Some(sweep) = &scenario.sweep else { return };
+        let node = self.parsed.scenario.get("sweep");
+        let items = node.map_or(&[][..], |node| items(node, "parameter"));
+        for (parameter, item) in sweep.parameters.iter().zip(items) {
+            let span = |key: &str| item.get(key).map_or(item.span, |node| node.span);
+            for (index, value) in tried(&parameter.values).into_iter().enumerate() {
+                let replaced = [(parameter.path.clone(), value)];
+                let Err(problems) = self.build_with(&replaced) else {
+                    continue;
+                };
+                let errors = problems.list.into_iter();
+                let mut errors = errors.filter(|problem| problem.severity == Severity::Error);
+                let Some(problem) = errors.next() else {
+                    continue;
+                };
+                let of_path = problem.label == "this path";
+                let place = match (of_path, item.get("values").map(|node| &node.value)) {
+                    (true, _) => span("path"),
+                    (false, Some(Value::List(values))) => {
+                        values.get(index).map_or(item.span, |value| value.span)
+                    }
+                    (false, _) => span("values"),
+                };
+                diagnostics.list.push(Diagnostic {
+                    span: Some(place),
+                    ..problem
+                });
+                if of_path {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Values of a parameter that stand for all.
+fn tried(values: &ParameterValues) -> Vec<String> {
+    match values {
+        ParameterValues::List(values) if values.len() <= MOST_TRIED => values.clone(),
+        ParameterValues::List(values) => values
+            .first()
+            .into_iter()
+            .chain(values.last())
+            .cloned()
+            .collect(),
+        ParameterValues::Range { low, high, .. } => vec![low.to_string(), high.to_string()],
     }
 }
 
@@ -114,7 +225,10 @@ struct Files<'a> {
     provider: &'a dyn FileProvider,
     folder: &'a str,
     documents: Vec<Document>,
+    /// Files that were read, with their documents.
+    read: BTreeMap<String, Range<usize>>,
     traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
+    complete: bool,
 }
 
 fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
@@ -125,38 +239,43 @@ fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
 }
 
 impl Files<'_> {
+    /// A path of the scenario, relative to the scenario's own folder.
+    fn full(&self, path: &str) -> String {
+        if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.folder)
+        }
+    }
+
     fn read_manifests(&mut self, scenario: &Node, diagnostics: &mut Diagnostics) {
-        let mut seen = Vec::new();
         for item in items(scenario, "manifests") {
-            let Some(pattern) = item.text() else { continue };
-            let full = format!("{}{pattern}", self.folder);
-            let paths = if pattern.contains(['*', '?', '[']) {
-                match self.provider.glob(&full) {
-                    Ok(paths) if paths.is_empty() => {
-                        diagnostics.error(
-                            item.span,
-                            format!("no file matches {full}"),
-                            "this pattern",
-                        );
-                        continue;
-                    }
-                    Ok(paths) => paths,
-                    Err(reason) => {
-                        diagnostics.error(
-                            item.span,
-                            format!("not a file pattern: {reason}"),
-                            "this pattern",
-                        );
-                        continue;
+            let Some(pattern) = item.text() else {
+                let label = format!("expected a file's path, found {}", item.value.kind());
+                diagnostics.error(item.span, "wrong value for `manifests`", label);
+                continue;
+            };
+            let full = self.full(pattern);
+            if !pattern.contains(['*', '?', '[']) {
+                self.read_manifest(&full, item, None, diagnostics);
+                continue;
+            }
+            match self.provider.glob(&full) {
+                Ok(paths) if !paths.is_empty() => {
+                    for path in paths {
+                        self.read_manifest(&path, item, None, diagnostics);
                     }
                 }
-            } else {
-                vec![full]
-            };
-            for path in paths {
-                if !seen.contains(&path) {
-                    self.read_manifest(&path, item, None, diagnostics);
-                    seen.push(path);
+                found => {
+                    self.complete = false;
+                    let title = match found {
+                        Ok(_) => format!("no file matches {full}"),
+                        Err(reason) => format!("not a file pattern: {reason}"),
+                    };
+                    diagnostics.error(item.span, title, "this pattern").help = Some(
+                        "patterns are relative to the scenario's folder; `*` matches within one folder"
+                            .to_owned(),
+                    );
                 }
             }
         }
@@ -169,11 +288,46 @@ impl Files<'_> {
         of_load: Option<usize>,
         diagnostics: &mut Diagnostics,
     ) {
-        let Some(file) = load(self.provider, path, Some(named.span), diagnostics) else {
+        if let Some(known) = self.read.get(path) {
+            if of_load.is_some() {
+                self.share(known.clone(), of_load);
+            }
             return;
-        };
-        for node in parse_yaml(file, diagnostics) {
+        }
+        let first = self.documents.len();
+        let parsed = load(self.provider, path, Some(named.span), diagnostics)
+            .map(|file| yaml::parse(file, diagnostics));
+        self.complete &= parsed.as_ref().is_some_and(|parsed| parsed.complete);
+        for node in parsed.map(|parsed| parsed.documents).unwrap_or_default() {
             self.add_document(node, of_load);
+        }
+        self.read
+            .insert(path.to_owned(), first..self.documents.len());
+    }
+
+    /// Gives documents that were read already to a load. If they belong to another load, the
+    /// same Job is created twice in the run: the second one gets a name of its own.
+    fn share(&mut self, known: Range<usize>, of_load: Option<usize>) {
+        for index in known {
+            if self.documents[index].load.is_none() {
+                self.documents[index].load = of_load;
+                continue;
+            }
+            let mut copy = self.documents[index].clone();
+            copy.load = of_load;
+            let name = copy
+                .node
+                .get_mut("metadata")
+                .and_then(|m| m.get_mut("name"));
+            if let Some(Node {
+                value: Value::Text(name),
+                ..
+            }) = name
+            {
+                let number = of_load.unwrap_or_default() + 1;
+                name.push_str(&format!("-{number}"));
+            }
+            self.documents.push(copy);
         }
     }
 
@@ -201,17 +355,14 @@ impl Files<'_> {
             if let Some(node) = entry.get("manifest")
                 && let Some(path) = node.text()
             {
-                let path = format!("{}{path}", self.folder);
-                self.read_manifest(&path, node, Some(index), diagnostics);
+                self.read_manifest(&self.full(path), node, Some(index), diagnostics);
             }
             let file = entry.get("trace").and_then(|trace| trace.get("file"));
             if let Some(node) = file
                 && let Some(name) = node.text()
+                && let Some(points) = self.read_trace(&self.full(name), node, diagnostics)
             {
-                let path = format!("{}{name}", self.folder);
-                if let Some(points) = self.read_trace(&path, node, diagnostics) {
-                    self.traces.insert(name.to_owned(), points);
-                }
+                self.traces.insert(name.to_owned(), points);
             }
         }
     }

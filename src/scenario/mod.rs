@@ -15,6 +15,7 @@ mod read;
 mod reader;
 mod source;
 mod suggest;
+mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 pub use loaded::{Built, Loaded};

@@ -1,8 +1,6 @@
 //! One tree for TOML and YAML, every node with its place in the source, so that errors point
 //! at it and paths reach it.
 
-use serde_json::{Map, Number, Value as Json};
-
 /// A place in a source file: file number and byte range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
@@ -12,6 +10,22 @@ pub struct Span {
     pub start: usize,
     /// Byte after the last.
     pub end: usize,
+}
+
+impl Span {
+    /// The empty range before a byte.
+    pub(crate) fn at(file: usize, byte: usize) -> Self {
+        Self {
+            file,
+            start: byte,
+            end: byte,
+        }
+    }
+
+    /// Where the range begins.
+    pub(crate) fn first(self) -> Self {
+        Self::at(self.file, self.start)
+    }
 }
 
 /// A node with its place.
@@ -77,12 +91,32 @@ pub(crate) enum Step {
     Name(String),
 }
 
+/// Where the metrics of an HPA hold what they measure.
+const METRIC_FIELDS: [&str; 5] = [
+    "resource",
+    "containerResource",
+    "pods",
+    "object",
+    "external",
+];
+
 impl Node {
     /// The value under a key of a table.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         match &self.value {
             Value::Table(entries) => entries
                 .iter()
+                .find(|(name, _)| name.name == key)
+                .map(|(_, node)| node),
+            _ => None,
+        }
+    }
+
+    /// The value under a key of a table, to be changed.
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        match &mut self.value {
+            Value::Table(entries) => entries
+                .iter_mut()
                 .find(|(name, _)| name.name == key)
                 .map(|(_, node)| node),
             _ => None,
@@ -111,7 +145,7 @@ impl Node {
 
     fn child(&self, step: &Step) -> Option<&Node> {
         match (step, &self.value) {
-            (Step::Key(key), Value::Table(_)) => self.get(key),
+            (Step::Key(key) | Step::Name(key), Value::Table(_)) => self.get(key),
             (Step::Index(index), Value::List(items)) => items.get(*index),
             (Step::Name(name), Value::List(items)) => items.iter().find(|item| item.is_named(name)),
             _ => None,
@@ -120,7 +154,7 @@ impl Node {
 
     pub(super) fn child_mut(&mut self, step: &Step) -> Option<&mut Node> {
         match (step, &mut self.value) {
-            (Step::Key(key), Value::Table(entries)) => entries
+            (Step::Key(key) | Step::Name(key), Value::Table(entries)) => entries
                 .iter_mut()
                 .find(|(name, _)| name.name == *key)
                 .map(|(_, node)| node),
@@ -146,62 +180,125 @@ impl Node {
                 .is_some_and(|text| text.rsplit('/').next() == Some(name))
         };
         let metric = || {
-            [
-                "resource",
-                "containerResource",
-                "pods",
-                "object",
-                "external",
-            ]
-            .iter()
-            .filter_map(|kind| self.get(kind))
-            .any(|metric| {
-                own(metric, "name")
-                    || metric
-                        .get("metric")
-                        .is_some_and(|metric| own(metric, "name"))
-            })
+            METRIC_FIELDS
+                .iter()
+                .filter_map(|kind| self.get(kind))
+                .any(|metric| {
+                    own(metric, "name")
+                        || metric
+                            .get("metric")
+                            .is_some_and(|metric| own(metric, "name"))
+                })
         };
         own(self, "name") || own(self, "type") || own(self, "metric") || workload() || metric()
     }
 
-    /// The tree as JSON.
-    pub(crate) fn to_json(&self) -> Json {
-        match &self.value {
-            Value::Null => Json::Null,
-            Value::Bool(value) => Json::Bool(*value),
-            Value::Int(value) => Json::from(*value),
-            Value::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
-            Value::Text(text) => Json::from(text.as_str()),
-            Value::List(items) => items.iter().map(Node::to_json).collect(),
+    /// How a list's item is picked by name.
+    pub(super) fn label(&self) -> Option<String> {
+        let text = |node: &Node, key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+        let metric = || {
+            let metric = METRIC_FIELDS.iter().find_map(|kind| self.get(kind))?;
+            text(metric, "name").or_else(|| text(metric.get("metric")?, "name"))
+        };
+        let workload = || {
+            let reference = text(self, "workload")?;
+            reference.rsplit('/').next().map(str::to_owned)
+        };
+        text(self, "name")
+            .or_else(metric)
+            .or_else(workload)
+            .or_else(|| text(self, "type"))
+            .or_else(|| text(self, "metric"))
+    }
+
+    /// Gives every part of the tree one place.
+    pub(super) fn place(&mut self, span: Span) {
+        self.span = span;
+        match &mut self.value {
+            Value::List(items) => items.iter_mut().for_each(|item| item.place(span)),
             Value::Table(entries) => {
-                let entries = entries
-                    .iter()
-                    .map(|(key, node)| (key.name.clone(), node.to_json()));
-                Json::Object(entries.collect::<Map<_, _>>())
+                for (key, node) in entries {
+                    key.span = span;
+                    node.place(span);
+                }
             }
+            _ => {}
         }
+    }
+
+    /// Nodes of the tree.
+    pub(crate) fn count(&self) -> usize {
+        1 + match &self.value {
+            Value::List(items) => items.iter().map(Node::count).sum(),
+            Value::Table(entries) => entries.iter().map(|(_, node)| node.count()).sum::<usize>(),
+            _ => 0,
+        }
+    }
+
+    /// A plain value as text, as a key is written; `None` for lists and tables.
+    pub(crate) fn scalar_text(&self) -> Option<String> {
+        Some(match &self.value {
+            Value::Null => "null".to_owned(),
+            Value::Bool(value) => value.to_string(),
+            Value::Int(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            Value::Text(text) => text.clone(),
+            Value::List(_) | Value::Table(_) => return None,
+        })
     }
 }
 
-/// Reads a path as messages of validation print it: `spec.metrics[0].type`.
+/// Reads a path as messages of validation print it: `spec.metrics[0].type`. A key with dots
+/// stands in brackets: `metadata.labels[app.kubernetes.io/name]`.
 pub(crate) fn parse_path(path: &str) -> Vec<Step> {
     let mut steps = Vec::new();
-    for part in path.split('.') {
-        let (key, mut rest) = part.split_at(part.find('[').unwrap_or(part.len()));
-        if !key.is_empty() {
-            steps.push(Step::Key(key.to_owned()));
-        }
-        while let Some((inside, tail)) =
-            rest.strip_prefix('[').and_then(|rest| rest.split_once(']'))
-        {
-            steps.push(
-                inside
-                    .parse()
-                    .map_or_else(|_| Step::Name(inside.to_owned()), Step::Index),
-            );
-            rest = tail;
-        }
+    let mut rest = path;
+    while let Some(first) = rest.chars().next() {
+        let inside = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        rest = match (first, inside) {
+            ('.', _) => &rest[1..],
+            ('[', Some((inside, tail))) => {
+                let inside = inside.trim_matches('"');
+                steps.push(
+                    inside
+                        .parse()
+                        .map_or_else(|_| Step::Name(inside.to_owned()), Step::Index),
+                );
+                tail
+            }
+            _ => {
+                let end = rest[first.len_utf8()..]
+                    .find(['.', '['])
+                    .map_or(rest.len(), |end| end + first.len_utf8());
+                steps.push(Step::Key(rest[..end].to_owned()));
+                &rest[end..]
+            }
+        };
     }
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_have_keys_places_and_names() {
+        let key = |text: &str| Step::Key(text.to_owned());
+        let name = |text: &str| Step::Name(text.to_owned());
+        assert_eq!(
+            parse_path("spec.metrics[cpu].list[3][a.b/c].x"),
+            [
+                key("spec"),
+                key("metrics"),
+                name("cpu"),
+                key("list"),
+                Step::Index(3),
+                name("a.b/c"),
+                key("x")
+            ]
+        );
+        assert_eq!(parse_path("a[b"), [key("a"), key("[b")]);
+        assert_eq!(parse_path(""), []);
+    }
 }

@@ -1,156 +1,180 @@
 //! Values of the files replaced from outside: `--set` and sweeps.
 //!
 //! A path is `service[neurolake-api].request.cpu.mean` in the scenario, or
-//! `Kind/name:spec.…` in a manifest. Lists are indexed by place or by name.
+//! `Kind/name:spec.…` (`Kind/namespace/name:spec.…`) in a manifest. Items of lists are picked by
+//! place or by name, keys with dots stand in brackets.
 
 use super::loaded::Document;
 use super::node::{KeyNode, Node, Span, Step, Value, parse_path};
-use super::suggest::nearest;
+use super::source;
+use super::suggest::advice;
 
-/// Replaces the value at a path. A last key that is not there yet is added; validation then
-/// says whether it is known.
+/// Why a path cannot be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) title: String,
+    pub(super) help: String,
+}
+
+/// Replaces the value at a path. Keys that are not there yet are added; validation then says
+/// whether they are known.
 pub(super) fn set(
     scenario: &mut Node,
     documents: &mut [Document],
     path: &str,
     value: &str,
-) -> Result<(), String> {
-    let value = parse_value(value);
-    let (root, rest) = match path.split_once(':') {
+    span: Span,
+) -> Result<(), Problem> {
+    let (mut node, rest) = match split(path) {
         Some((object, rest)) => (find_object(documents, object)?, rest),
         None => (scenario, path),
     };
     let steps = parse_path(rest);
-    let Some((last, parents)) = steps.split_last() else {
-        return Err(format!("the path `{path}` names nothing"));
-    };
-    let mut node = root;
-    for step in parents {
-        let missing = node.child_mut(step).is_none();
-        if missing {
-            match (step, &mut node.value) {
-                (Step::Key(key), Value::Table(entries)) => {
-                    let span = node.span;
-                    entries.push(entry(key, span, Value::Table(Vec::new())));
-                }
-                _ => return Err(unknown(path, step, node)),
-            }
-        }
-        // A plain value where a table is wanted: `mean` of a constant distribution.
-        let span = node.span;
-        let Some(child) = node.child_mut(step) else {
-            return Err(format!("the path `{path}` is not in span {span:?}"));
-        };
-        node = child;
+    if steps.is_empty() {
+        return Err(Problem {
+            title: format!("the path `{path}` names nothing"),
+            help: "write for example `simulation.duration`, `service[api].slots` or `HorizontalPodAutoscaler/api:spec.maxReplicas`".to_owned(),
+        });
     }
-    match (last, &mut node.value) {
-        (Step::Key(key), Value::Table(entries)) => {
-            match entries.iter_mut().find(|(name, _)| name.name == *key) {
-                Some((_, child)) => child.value = value,
-                None => entries.push(entry(key, node.span, value)),
-            }
-            Ok(())
+    for step in &steps {
+        if node.child_mut(step).is_none() {
+            let (Step::Key(key) | Step::Name(key), Value::Table(entries)) = (step, &mut node.value)
+            else {
+                return Err(unknown(path, step, node));
+            };
+            let name = key.clone();
+            let value = Value::Table(Vec::new());
+            entries.push((KeyNode { span, name }, Node { span, value }));
         }
-        (step, _) => match node.child_mut(step) {
-            Some(child) => {
-                child.value = value;
-                Ok(())
-            }
-            None => Err(unknown(path, step, node)),
-        },
+        node = node
+            .child_mut(step)
+            .expect("the key is there or was just added");
     }
+    let was_text = matches!(node.value, Value::Text(_));
+    *node = parse_value(value, span);
+    if was_text && matches!(node.value, Value::Int(_) | Value::Float(_) | Value::Bool(_)) {
+        // `--set kubernetes=1.33`: a text stays a text.
+        node.value = Value::Text(value.trim().to_owned());
+    }
+    Ok(())
 }
 
-fn entry(key: &str, span: Span, value: Value) -> (KeyNode, Node) {
-    (
-        KeyNode {
-            span,
-            name: key.to_owned(),
-        },
-        Node { span, value },
-    )
+/// Splits `Kind/name:spec.…`, but no colon within brackets.
+fn split(path: &str) -> Option<(&str, &str)> {
+    let (object, rest) = path.split_once(':')?;
+    (!object.contains('[')).then_some((object, rest))
 }
 
-fn find_object<'a>(documents: &'a mut [Document], object: &str) -> Result<&'a mut Node, String> {
-    let name_of = |document: &Document| {
-        let kind = document.node.get("kind").and_then(Node::text)?;
-        let name = document
-            .node
-            .get("metadata")
-            .and_then(|metadata| metadata.get("name"))
-            .and_then(Node::text)?;
-        Some(format!("{kind}/{name}"))
-    };
-    let names: Vec<Option<String>> = documents.iter().map(name_of).collect();
-    match names
+fn find_object<'a>(documents: &'a mut [Document], object: &str) -> Result<&'a mut Node, Problem> {
+    let names: Vec<[String; 2]> = documents
         .iter()
-        .position(|name| name.as_deref() == Some(object))
-    {
-        Some(place) => Ok(&mut documents[place].node),
-        None => {
-            let known: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
-            let advice = match nearest(object, known.iter().copied()) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!("the manifests have {}", known.join(", ")),
-            };
-            Err(format!(
-                "no object `{object}` among the manifests; {advice}"
-            ))
+        .map(|document| {
+            let text =
+                |node: Option<&Node>| node.and_then(Node::text).unwrap_or_default().to_owned();
+            let metadata = |key: &str| text(document.node.get("metadata").and_then(|m| m.get(key)));
+            let (kind, name) = (text(document.node.get("kind")), metadata("name"));
+            let long = format!("{kind}/{}/{name}", metadata("namespace"));
+            [format!("{kind}/{name}"), long]
+        })
+        .collect();
+    let places: Vec<usize> = (0..names.len())
+        .filter(|&place| names[place].iter().any(|name| name == object))
+        .collect();
+    match places.as_slice() {
+        [place] => Ok(&mut documents[*place].node),
+        [] => {
+            let known: Vec<&str> = names.iter().map(|[short, _]| short.as_str()).collect();
+            Err(Problem {
+                title: format!("no object `{object}` among the manifests"),
+                help: advice(object, &known),
+            })
+        }
+        several => {
+            let long: Vec<&str> = several
+                .iter()
+                .map(|&place| names[place][1].as_str())
+                .collect();
+            Err(Problem {
+                title: format!("several objects are `{object}`"),
+                help: format!("name one with its namespace: {}", long.join(", ")),
+            })
         }
     }
 }
 
-fn unknown(path: &str, step: &Step, node: &Node) -> String {
-    let (name, known) = match (step, &node.value) {
-        (Step::Key(name) | Step::Name(name), Value::Table(entries)) => (
-            name.clone(),
-            entries.iter().map(|(key, _)| key.name.clone()).collect(),
+fn unknown(path: &str, step: &Step, node: &Node) -> Problem {
+    let known: Vec<String> = match &node.value {
+        Value::Table(entries) => entries.iter().map(|(key, _)| key.name.clone()).collect(),
+        Value::List(items) => items.iter().filter_map(Node::label).collect(),
+        _ => Vec::new(),
+    };
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let (title, name) = match (step, &node.value) {
+        (Step::Index(index), Value::List(items)) => (
+            format!("the path `{path}` asks for item {index} of {}", items.len()),
+            String::new(),
         ),
-        (Step::Name(name), Value::List(items)) => {
-            let label = |item: &Node| {
-                item.get("name")
-                    .or_else(|| item.get("type"))
-                    .and_then(Node::text)
-                    .map(str::to_owned)
-            };
-            (
-                name.clone(),
-                items.iter().filter_map(label).collect::<Vec<String>>(),
-            )
-        }
-        (Step::Key(name), _) => (name.clone(), Vec::new()),
-        (step, value) => {
-            return format!(
-                "the path `{path}` leads to {} at {step:?}, which it has not",
+        (Step::Key(name) | Step::Name(name), Value::List(_)) => (
+            format!("the path `{path}` asks for `{name}`, which the list does not have"),
+            name.clone(),
+        ),
+        (Step::Key(name) | Step::Name(name), value) => (
+            format!("the path `{path}` asks for `{name}` of {}", value.kind()),
+            name.clone(),
+        ),
+        (Step::Index(index), value) => (
+            format!(
+                "the path `{path}` asks for item {index} of {}",
                 value.kind()
-            );
-        }
+            ),
+            String::new(),
+        ),
     };
-    let advice = match nearest(&name, known.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => "nothing can be set there".to_owned(),
-        None => format!("known there: {}", known.join(", ")),
+    let help = match &node.value {
+        Value::List(items) if known.is_empty() => match items.len() {
+            0 => "the list is empty".to_owned(),
+            count => format!("items are picked by place: [0] to [{}]", count - 1),
+        },
+        Value::List(_) | Value::Table(_) => advice(&name, &known),
+        _ => "set the whole value instead, for example to `{ dist = \"lognormal\", mean = \"20ms\", cv = 0.5 }`".to_owned(),
     };
-    format!("the path `{path}` has no `{name}`; {advice}")
+    Problem { title, help }
 }
 
 /// A value as TOML writes it; what is no TOML is a text.
-fn parse_value(text: &str) -> Value {
-    let trimmed = text.trim();
-    if let Ok(number) = trimmed.parse::<i64>() {
-        return Value::Int(number);
+fn parse_value(text: &str, span: Span) -> Node {
+    source::parse_value(text, span).unwrap_or_else(|| Node {
+        span,
+        value: Value::Text(text.trim().to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPAN: Span = Span {
+        file: 7,
+        start: 1,
+        end: 2,
+    };
+
+    fn value(text: &str) -> Value {
+        parse_value(text, SPAN).value
     }
-    if let Ok(number) = trimmed.parse::<f64>() {
-        return Value::Float(number);
-    }
-    match trimmed {
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
-        _ => {
-            let quoted = trimmed
-                .strip_prefix('"')
-                .and_then(|text| text.strip_suffix('"'));
-            Value::Text(quoted.unwrap_or(trimmed).to_owned())
-        }
+
+    #[test]
+    fn values_are_toml_or_else_texts() {
+        assert_eq!(value("1_000"), Value::Int(1000));
+        assert_eq!(value(" 2.5 "), Value::Float(2.5));
+        assert_eq!(value("true"), Value::Bool(true));
+        assert_eq!(value("\"1\""), Value::Text("1".to_owned()));
+        assert_eq!(value("5m"), Value::Text("5m".to_owned()));
+        assert_eq!(value("infinity"), Value::Text("infinity".to_owned()));
+        assert_eq!(value("1\nb = 2"), Value::Text("1\nb = 2".to_owned()));
+        assert_eq!(value(""), Value::Text(String::new()));
+        let table = parse_value("{ dist = \"gamma\", mean = \"1s\" }", SPAN);
+        assert_eq!(table.get("dist").and_then(Node::text), Some("gamma"));
+        assert_eq!(table.get("dist").map(|node| node.span), Some(SPAN));
     }
 }

@@ -4,7 +4,7 @@
 use super::diagnostic::Diagnostics;
 use super::node::{KeyNode, Node, Span, Value};
 use super::suggest::advice;
-use crate::sim::{Dist, SimDuration, SimTime};
+use crate::sim::{SimDuration, SimTime};
 use crate::units::{Bytes, Millicores, Quantity};
 
 /// A table being read.
@@ -40,6 +40,11 @@ impl<'a> Reader<'a> {
             .iter()
             .find(|(name, _)| name.name == key)
             .map(|(_, node)| node)
+    }
+
+    /// Takes keys for known without reading them.
+    pub(super) fn ask(&mut self, keys: &[&'static str]) {
+        self.asked.extend(keys);
     }
 
     /// Where a key stands, or the table if it is not there.
@@ -83,12 +88,8 @@ impl<'a> Reader<'a> {
         diagnostics: &mut Diagnostics,
     ) {
         let title = format!("`{key}` is missing in {what}");
-        let start = Span {
-            end: self.span.start + 1,
-            ..self.span
-        };
         diagnostics
-            .error(start, title, format!("needs `{key}`"))
+            .error(self.span.first(), title, format!("needs `{key}`"))
             .help = Some(format!("for example `{example}`"));
     }
 
@@ -166,34 +167,20 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A distribution of a time, in seconds.
-    pub(super) fn seconds(
+    /// One of a few words.
+    pub(super) fn one_of(
         &mut self,
         key: &'static str,
+        words: &'static [&'static str],
         diagnostics: &mut Diagnostics,
-    ) -> Option<Dist> {
-        let node = self.get(key)?;
-        dist(
-            key,
-            node,
-            &|node| duration(node).map(SimDuration::as_secs_f64),
-            diagnostics,
-        )
-    }
-
-    /// A distribution of an amount of memory, in bytes.
-    pub(super) fn memory(
-        &mut self,
-        key: &'static str,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<Dist> {
-        let node = self.get(key)?;
-        dist(
-            key,
-            node,
-            &|node| quantity(node).map(|q| q.value() as f64),
-            diagnostics,
-        )
+    ) -> Option<&'static str> {
+        self.read(key, diagnostics, |node| {
+            let text = node.text().ok_or_else(|| expected("a text", node))?;
+            let found = words.iter().find(|word| **word == text);
+            found
+                .copied()
+                .ok_or_else(|| format!("unknown value \"{text}\"; {}", advice(text, words)))
+        })
     }
 
     /// The items of a list.
@@ -274,70 +261,4 @@ pub(super) fn quantity(node: &Node) -> Result<Quantity, String> {
     } else {
         Ok(quantity)
     }
-}
-
-const KINDS: &[&str] = &[
-    "constant",
-    "exponential",
-    "lognormal",
-    "gamma",
-    "pareto",
-    "uniform",
-    "empirical",
-];
-
-/// A distribution: a plain value is constant, a table names `dist` and its parameters.
-pub(super) fn dist(
-    key: &str,
-    node: &Node,
-    amount: &dyn Fn(&Node) -> Result<f64, String>,
-    diagnostics: &mut Diagnostics,
-) -> Option<Dist> {
-    if !matches!(node.value, Value::Table(_)) {
-        return amount(node)
-            .and_then(|value| Dist::constant(value).map_err(|error| error.to_string()))
-            .map_err(|problem| wrong(key, node, problem, diagnostics))
-            .ok();
-    }
-    let mut table = Reader::new(node, key, diagnostics)?;
-    let kind = table.text("dist", diagnostics).unwrap_or("constant");
-    let mut take = |name: &'static str| table.read(name, diagnostics, amount);
-    let (mean, low, high, value) = (take("mean"), take("low"), take("high"), take("value"));
-    let cv = table.number("cv", diagnostics);
-    let shape = table.number("shape", diagnostics);
-    let items = table.list("values", diagnostics);
-    let mut values = Vec::new();
-    for item in items {
-        match amount(item) {
-            Ok(value) => values.push(value),
-            Err(problem) => wrong("values", item, problem, diagnostics),
-        }
-    }
-    let need =
-        |value: Option<f64>, name: &str| value.ok_or_else(|| format!("{kind} needs `{name}`"));
-    let refuse = |error: crate::sim::DistError| error.to_string();
-    let made =
-        match kind {
-            "constant" => need(value.or(mean), "value")
-                .and_then(|value| Dist::constant(value).map_err(refuse)),
-            "exponential" => {
-                need(mean, "mean").and_then(|mean| Dist::exponential(mean).map_err(refuse))
-            }
-            "lognormal" => need(mean, "mean")
-                .and_then(|mean| Dist::lognormal(mean, need(cv, "cv")?).map_err(refuse)),
-            "gamma" => need(mean, "mean")
-                .and_then(|mean| Dist::gamma(mean, need(cv, "cv")?).map_err(refuse)),
-            "pareto" => need(mean, "mean")
-                .and_then(|mean| Dist::pareto(mean, need(shape, "shape")?).map_err(refuse)),
-            "uniform" => need(low, "low")
-                .and_then(|low| Dist::uniform(low, need(high, "high")?).map_err(refuse)),
-            "empirical" => Dist::empirical(values).map_err(refuse),
-            other => Err(format!(
-                "unknown distribution `{other}`; {}",
-                advice(other, KINDS)
-            )),
-        };
-    table.finish("a distribution", diagnostics);
-    made.map_err(|problem| wrong(key, node, problem, diagnostics))
-        .ok()
 }

@@ -5,29 +5,12 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 
 use super::Context;
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, ProbeSpec};
-use crate::scenario::node::parse_path;
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores, Quantity};
 
 type Amounts = std::collections::BTreeMap<String, ApiQuantity>;
 
 impl Context<'_> {
-    /// Reports a problem at a path of the document.
-    pub(super) fn error(&mut self, path: &str, message: impl Into<String>, help: Option<&str>) {
-        let (node, found) = self.document.nearest(&parse_path(path));
-        let span = if found {
-            node.span
-        } else {
-            crate::scenario::node::Span {
-                end: node.span.start + 1,
-                ..node.span
-            }
-        };
-        self.diagnostics
-            .error(span, message.into(), path.to_owned())
-            .help = help.map(str::to_owned);
-    }
-
     /// A quantity of a map, if it is there and well-formed.
     fn amount(&mut self, amounts: Option<&Amounts>, name: &str, path: &str) -> Option<Quantity> {
         let text = &amounts?.get(name)?.0;

@@ -8,13 +8,22 @@ use crate::autoscaler::hpa::{
     BehaviorInput, HpaSpecInput, MetricSpec, ObjectReference, Policy, PolicyType, Resource,
     ResourceTarget, ScalingRulesInput, SelectPolicy, ValueTarget,
 };
+use crate::scenario::node::Node;
 use crate::sim::SimDuration;
 use crate::units::Quantity;
 
 pub(super) fn v1(context: &mut Context<'_>) -> Option<HpaManifest> {
     let object: v1::HorizontalPodAutoscaler = typed::read(context)?;
     need_spec(context)?;
+    let (name, namespace) = context.identity(object.metadata);
     let spec = object.spec;
+    let reference = &spec.scale_target_ref;
+    check_target(
+        &reference.kind,
+        &reference.name,
+        reference.api_version.as_deref(),
+        context,
+    );
     let metrics = spec
         .target_cpu_utilization_percentage
         .map(|percent| MetricSpec::Resource {
@@ -28,11 +37,8 @@ pub(super) fn v1(context: &mut Context<'_>) -> Option<HpaManifest> {
         behavior: None,
     };
     Some(HpaManifest {
-        name: object.metadata.name.unwrap_or_default(),
-        namespace: object
-            .metadata
-            .namespace
-            .unwrap_or_else(|| "default".to_owned()),
+        name,
+        namespace,
         target_kind: spec.scale_target_ref.kind,
         target_name: spec.scale_target_ref.name,
         input,
@@ -42,7 +48,15 @@ pub(super) fn v1(context: &mut Context<'_>) -> Option<HpaManifest> {
 pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
     let object: v2::HorizontalPodAutoscaler = typed::read(context)?;
     need_spec(context)?;
+    let (name, namespace) = context.identity(object.metadata);
     let spec = object.spec;
+    let reference = &spec.scale_target_ref;
+    check_target(
+        &reference.kind,
+        &reference.name,
+        reference.api_version.as_deref(),
+        context,
+    );
     let given = spec.metrics.unwrap_or_default();
     let metrics: Vec<Option<MetricSpec>> = given
         .iter()
@@ -64,11 +78,8 @@ pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
         behavior,
     };
     Some(HpaManifest {
-        name: object.metadata.name.unwrap_or_default(),
-        namespace: object
-            .metadata
-            .namespace
-            .unwrap_or_else(|| "default".to_owned()),
+        name,
+        namespace,
         target_kind: spec.scale_target_ref.kind,
         target_name: spec.scale_target_ref.name,
         input,
@@ -85,19 +96,47 @@ fn need_spec(context: &mut Context<'_>) -> Option<()> {
     Some(())
 }
 
+/// The API server wants a kind and a name; the controller finds the kind by its group.
+fn check_target(kind: &str, name: &str, api_version: Option<&str>, context: &mut Context<'_>) {
+    for (field, value, example) in [("kind", kind, "Deployment"), ("name", name, "api")] {
+        if value.is_empty() {
+            let message = format!("scaleTargetRef needs a `{field}`");
+            let help = format!("for example `{field}: {example}`");
+            context.error(
+                &format!("spec.scaleTargetRef.{field}"),
+                message,
+                Some(&help),
+            );
+        }
+    }
+    let scalable = matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet");
+    let version = api_version.unwrap_or_default();
+    if scalable && !version.starts_with("apps/") {
+        let message = match version {
+            "" => format!(
+                "scaleTargetRef has no `apiVersion`: the controller would not find the {kind}"
+            ),
+            _ => format!("{version} has no {kind}: the controller would not find it"),
+        };
+        let help = Some("write `apiVersion: apps/v1`");
+        context.error("spec.scaleTargetRef.apiVersion", message, help);
+    }
+}
+
 /// What the API server would refuse in the completed object.
 pub(in crate::scenario) fn check(
     manifest: &HpaManifest,
     scale_to_zero: bool,
-    document: &crate::scenario::node::Node,
-    diagnostics: &mut crate::scenario::diagnostic::Diagnostics,
+    context: &mut Context<'_>,
 ) {
-    let context = &mut Context {
-        document,
-        diagnostics,
-    };
+    let is_v1 = context.document.get("apiVersion").and_then(Node::text) == Some("autoscaling/v1");
     for problem in manifest.input.problems(scale_to_zero) {
-        context.error(&problem.path, problem.message, None);
+        let path = if is_v1 && problem.path.starts_with("spec.metrics") {
+            "spec.targetCPUUtilizationPercentage"
+        } else {
+            &problem.path
+        };
+        context.error(path, problem.message, None);
     }
 }
 

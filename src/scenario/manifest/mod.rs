@@ -10,8 +10,14 @@ mod others;
 mod typed;
 mod workload;
 
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use super::diagnostic::Diagnostics;
-use super::node::{Node, Span, Value};
+use super::loaded::Document;
+use super::node::{Node, Span, Value, parse_path};
+use super::suggest::nearest;
 use crate::autoscaler::hpa::HpaSpecInput;
 use crate::cluster::spec::{Labels, PdbSpec, WorkloadSpec};
 
@@ -42,93 +48,62 @@ pub(super) struct HpaManifest {
     pub(super) input: HpaSpecInput,
 }
 
+/// A PriorityClass.
+#[derive(Debug, Clone)]
+pub(super) struct PriorityObject {
+    pub(super) name: String,
+    pub(super) value: i32,
+    pub(super) global_default: bool,
+}
+
+/// A workload and the PriorityClass that its pods name.
+#[derive(Debug, Clone)]
+pub(super) struct WorkloadObject {
+    pub(super) spec: WorkloadSpec,
+    pub(super) priority_class: Option<String>,
+}
+
 /// Everything that the manifests hold.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Manifests {
-    pub(super) workloads: Vec<Object<WorkloadSpec>>,
+    pub(super) workloads: Vec<Object<WorkloadObject>>,
     pub(super) services: Vec<Object<ServiceObject>>,
     pub(super) hpas: Vec<Object<HpaManifest>>,
     pub(super) pdbs: Vec<Object<PdbSpec>>,
-    pub(super) priorities: Vec<(String, i32)>,
-    priority_names: Vec<(usize, String)>,
+    pub(super) priorities: Vec<Object<PriorityObject>>,
 }
 
+/// The simulated kinds with the version that is read.
+const KINDS: [(&str, &str); 8] = [
+    ("Deployment", "apps/v1"),
+    ("ReplicaSet", "apps/v1"),
+    ("StatefulSet", "apps/v1"),
+    ("Job", "batch/v1"),
+    ("HorizontalPodAutoscaler", "autoscaling/v2"),
+    ("Service", "v1"),
+    ("PodDisruptionBudget", "policy/v1"),
+    ("PriorityClass", "scheduling.k8s.io/v1"),
+];
+
 /// Reads documents; kinds that are not simulated are named in one warning.
-pub(super) fn read(documents: &[Node], diagnostics: &mut Diagnostics) -> Manifests {
+pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Manifests {
     let mut manifests = Manifests::default();
     let mut others: Vec<(String, Span)> = Vec::new();
     for (index, document) in documents.iter().enumerate() {
-        let text = |key: &str| document.get(key).and_then(Node::text).unwrap_or_default();
-        let (version, kind) = (text("apiVersion"), text("kind"));
-        if !matches!(document.value, Value::Table(_)) || kind.is_empty() || version.is_empty() {
-            let help = "a manifest begins with `apiVersion: …` and `kind: …`".to_owned();
-            let label = "`apiVersion` or `kind` is missing";
-            let start = Span {
-                end: document.span.start + 1,
-                ..document.span
-            };
-            diagnostics
-                .error(start, "this is not a Kubernetes object", label)
-                .help = Some(help);
+        let document = &document.node;
+        if !is_object(document, diagnostics) {
             continue;
         }
         let context = &mut Context {
             document,
             diagnostics,
         };
-        match (kind, version) {
-            ("Deployment", "apps/v1") => {
-                manifests.add_workload(workload::deployment(context), index)
-            }
-            ("ReplicaSet", "apps/v1") => {
-                manifests.add_workload(workload::replica_set(context), index)
-            }
-            ("StatefulSet", "apps/v1") => {
-                manifests.add_workload(workload::stateful_set(context), index)
-            }
-            ("Job", "batch/v1") => manifests.add_workload(workload::job(context), index),
-            ("HorizontalPodAutoscaler", "autoscaling/v2") => {
-                manifests.hpas.extend(hpa::v2(context).map(|value| Object {
-                    value,
-                    document: index,
-                }));
-            }
-            ("HorizontalPodAutoscaler", "autoscaling/v1") => {
-                manifests.hpas.extend(hpa::v1(context).map(|value| Object {
-                    value,
-                    document: index,
-                }));
-            }
-            ("Service", "v1") => {
-                manifests
-                    .services
-                    .extend(others::service(context).map(|value| Object {
-                        value,
-                        document: index,
-                    }));
-            }
-            ("PodDisruptionBudget", "policy/v1") => {
-                manifests
-                    .pdbs
-                    .extend(others::pdb(context).map(|value| Object {
-                        value,
-                        document: index,
-                    }));
-            }
-            ("PriorityClass", "scheduling.k8s.io/v1") => {
-                manifests.priorities.extend(others::priority_class(context))
-            }
-            _ => match right_version(kind) {
-                Some(right) => wrong_version(kind, version, right, document, diagnostics),
-                None => others.push((
-                    kind.to_owned(),
-                    document.get("kind").map_or(document.span, |node| node.span),
-                )),
-            },
+        if !manifests.add(index, context) {
+            other_kind(document, &mut others, diagnostics);
         }
     }
     warn_of_others(&others, diagnostics);
-    manifests.resolve_priorities(documents, diagnostics);
+    refuse_doubles(documents, diagnostics);
     manifests
 }
 
@@ -138,32 +113,109 @@ pub(super) struct Context<'a> {
     pub(super) diagnostics: &'a mut Diagnostics,
 }
 
-fn right_version(kind: &str) -> Option<&'static str> {
-    Some(match kind {
-        "Deployment" | "ReplicaSet" | "StatefulSet" => "apps/v1",
-        "Job" => "batch/v1",
-        "HorizontalPodAutoscaler" => "autoscaling/v2",
-        "Service" => "v1",
-        "PodDisruptionBudget" => "policy/v1",
-        "PriorityClass" => "scheduling.k8s.io/v1",
-        _ => return None,
-    })
+impl Context<'_> {
+    /// Reports a problem at a path of the document.
+    pub(super) fn error(&mut self, path: &str, message: impl Into<String>, help: Option<&str>) {
+        let span = self.span(path);
+        self.diagnostics
+            .error(span, message.into(), path.to_owned())
+            .help = help.map(str::to_owned);
+    }
+
+    /// Warns at a path of the document.
+    pub(super) fn warning(&mut self, path: &str, message: impl Into<String>, help: &str) {
+        let span = self.span(path);
+        self.diagnostics
+            .warning(span, message.into(), path.to_owned())
+            .help = Some(help.to_owned());
+    }
+
+    /// Where a path is, or where the nearest thing that contains it begins.
+    fn span(&self, path: &str) -> Span {
+        match self.document.nearest(&parse_path(path)) {
+            (node, true) => node.span,
+            (node, false) => node.span.first(),
+        }
+    }
+
+    /// `metadata.name`, which every object needs, and its namespace.
+    fn identity(&mut self, metadata: ObjectMeta) -> (String, String) {
+        let name = metadata.name.unwrap_or_default();
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+        let edge = |c: char| !matches!(c, '-' | '.');
+        if name.is_empty() {
+            let help = Some("add `name: …` under `metadata:`");
+            self.error("metadata.name", "the object has no name", help);
+        } else if name.len() > 253
+            || !name.chars().all(fits)
+            || !name.starts_with(edge)
+            || !name.ends_with(edge)
+        {
+            let message = format!("\"{name}\" is no name that the API takes");
+            let help =
+                Some("lower-case letters, digits, `-` and `.`, a letter or digit at both ends");
+            self.error("metadata.name", message, help);
+        }
+        let namespace = metadata.namespace.unwrap_or_else(|| "default".to_owned());
+        (name, namespace)
+    }
 }
 
-fn wrong_version(
-    kind: &str,
-    version: &str,
-    right: &str,
-    document: &Node,
-    diagnostics: &mut Diagnostics,
-) {
-    let span = document
-        .get("apiVersion")
-        .map_or(document.span, |node| node.span);
-    let title = format!("{kind} has no apiVersion {version}");
+fn version_and_kind(document: &Node) -> (&str, &str) {
+    let text = |key: &str| document.get(key).and_then(Node::text).unwrap_or_default();
+    (text("apiVersion"), text("kind"))
+}
+
+fn is_object(document: &Node, diagnostics: &mut Diagnostics) -> bool {
+    let (version, kind) = version_and_kind(document);
+    let missing = match (version, kind) {
+        ("", "") => "`apiVersion` and `kind` are missing",
+        ("", _) => "`apiVersion` is missing",
+        (_, "") => "`kind` is missing",
+        _ => return true,
+    };
+    let label = match &document.value {
+        Value::Table(_) => missing.to_owned(),
+        other => format!("this is {}", other.kind()),
+    };
+    let help = "a manifest begins with `apiVersion: …` and `kind: …`".to_owned();
     diagnostics
-        .error(span, title, "not served any more, or never was")
-        .help = Some(format!("write `apiVersion: {right}`"));
+        .error(
+            document.span.first(),
+            "this is not a Kubernetes object",
+            label,
+        )
+        .help = Some(help);
+    false
+}
+
+/// A kind that is not read: a slip, an old version, or one that is not simulated.
+fn other_kind(document: &Node, others: &mut Vec<(String, Span)>, diagnostics: &mut Diagnostics) {
+    let (version, kind) = version_and_kind(document);
+    let span = |key: &str| document.get(key).map_or(document.span, |node| node.span);
+    if let Some((_, right)) = KINDS.iter().find(|(name, _)| *name == kind) {
+        let title = format!("{kind} has no apiVersion {version}");
+        diagnostics
+            .error(
+                span("apiVersion"),
+                title,
+                "not served any more, or never was",
+            )
+            .help = Some(format!("write `apiVersion: {right}`"));
+        return;
+    }
+    let near = KINDS
+        .iter()
+        .filter(|(_, right)| *right == version)
+        .map(|(name, _)| *name);
+    match nearest(kind, near) {
+        Some(right) => {
+            let title = format!("{version} has no kind {kind}");
+            diagnostics.error(span("kind"), title, "not known").help =
+                Some(format!("did you mean `{right}`?"));
+        }
+        None => others.push((kind.to_owned(), span("kind"))),
+    }
 }
 
 fn warn_of_others(others: &[(String, Span)], diagnostics: &mut Diagnostics) {
@@ -174,51 +226,145 @@ fn warn_of_others(others: &[(String, Span)], diagnostics: &mut Diagnostics) {
     names.sort_unstable();
     names.dedup();
     let title = format!("not simulated and left out: {}", names.join(", "));
-    diagnostics.warning(
-        *first,
-        title,
-        if others.len() == 1 {
-            "this object"
-        } else {
-            "the first of them"
-        },
-    );
+    let label = match others.len() {
+        1 => "this object".to_owned(),
+        number => format!("the first of {number} objects"),
+    };
+    diagnostics.warning(*first, title, label);
+}
+
+/// Two objects of one kind, namespace and name would be one object in a cluster.
+fn refuse_doubles(documents: &[Document], diagnostics: &mut Diagnostics) {
+    let mut seen: BTreeMap<(&str, &str, &str), Span> = BTreeMap::new();
+    for document in documents {
+        let document = &document.node;
+        let metadata = |key: &str| document.get("metadata").and_then(|m| m.get(key));
+        let (_, kind) = version_and_kind(document);
+        let Some(name) = metadata("name") else {
+            continue;
+        };
+        let (Some(label), true) = (name.text(), KINDS.iter().any(|(known, _)| *known == kind))
+        else {
+            continue;
+        };
+        let namespace = metadata("namespace")
+            .and_then(Node::text)
+            .unwrap_or("default");
+        match seen.get(&(kind, namespace, label)) {
+            Some(first) => {
+                let place = diagnostics.place(*first);
+                let title = format!("a second {kind} {label}");
+                diagnostics
+                    .error(name.span, title, format!("the first is at {place}"))
+                    .help = Some("give one of them another name or namespace".to_owned());
+            }
+            None => {
+                seen.insert((kind, namespace, label), name.span);
+            }
+        }
+    }
 }
 
 impl Manifests {
-    fn add_workload(&mut self, workload: Option<(WorkloadSpec, Option<String>)>, document: usize) {
-        let Some((value, priority)) = workload else {
-            return;
-        };
-        self.priority_names
-            .extend(priority.map(|name| (self.workloads.len(), name)));
-        self.workloads.push(Object { value, document });
+    /// Reads a document of a simulated kind; says whether it is one.
+    fn add(&mut self, document: usize, context: &mut Context<'_>) -> bool {
+        fn put<T>(list: &mut Vec<Object<T>>, document: usize, value: Option<T>) {
+            list.extend(value.map(|value| Object { value, document }));
+        }
+        let (version, kind) = version_and_kind(context.document);
+        match (kind, version) {
+            ("Deployment", "apps/v1") => {
+                put(&mut self.workloads, document, workload::deployment(context));
+            }
+            ("ReplicaSet", "apps/v1") => {
+                put(
+                    &mut self.workloads,
+                    document,
+                    workload::replica_set(context),
+                );
+            }
+            ("StatefulSet", "apps/v1") => {
+                put(
+                    &mut self.workloads,
+                    document,
+                    workload::stateful_set(context),
+                );
+            }
+            ("Job", "batch/v1") => put(&mut self.workloads, document, workload::job(context)),
+            ("HorizontalPodAutoscaler", "autoscaling/v2") => {
+                put(&mut self.hpas, document, hpa::v2(context));
+            }
+            ("HorizontalPodAutoscaler", "autoscaling/v1") => {
+                put(&mut self.hpas, document, hpa::v1(context));
+            }
+            ("Service", "v1") => put(&mut self.services, document, others::service(context)),
+            ("PodDisruptionBudget", "policy/v1") => {
+                put(&mut self.pdbs, document, others::pdb(context));
+            }
+            ("PriorityClass", "scheduling.k8s.io/v1") => {
+                put(
+                    &mut self.priorities,
+                    document,
+                    others::priority_class(context),
+                );
+            }
+            _ => return false,
+        }
+        true
     }
 
-    /// Priorities of pods from the classes they name.
-    fn resolve_priorities(&mut self, documents: &[Node], diagnostics: &mut Diagnostics) {
-        for (workload, name) in &self.priority_names {
-            let workload = &mut self.workloads[*workload];
-            let builtin = match name.as_str() {
-                "system-cluster-critical" => Some(2_000_000_000),
-                "system-node-critical" => Some(2_000_001_000),
-                _ => None,
-            };
-            let found = self
-                .priorities
-                .iter()
-                .find(|(class, _)| class == name)
-                .map(|(_, value)| *value);
-            match found.or(builtin) {
-                Some(priority) => workload.value.template.priority = priority,
+    /// The workloads, with the priorities of the classes that their pods name. A class that is
+    /// nowhere is reported if all manifests are there.
+    pub(super) fn workloads(
+        &self,
+        documents: &[Document],
+        complete: bool,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<WorkloadSpec> {
+        let mut made = Vec::new();
+        for object in &self.workloads {
+            let mut spec = object.value.spec.clone();
+            match &object.value.priority_class {
                 None => {
-                    let steps = super::node::parse_path("spec.template.spec.priorityClassName");
-                    let (node, _) = documents[workload.document].nearest(&steps);
-                    let title = format!("no PriorityClass {name} among the manifests");
-                    diagnostics.error(node.span, title, "named here").help =
-                        Some("add the PriorityClass's manifest".to_owned());
+                    let default = self
+                        .priorities
+                        .iter()
+                        .find(|class| class.value.global_default);
+                    if let Some(class) = default {
+                        spec.template.priority = class.value.value;
+                    }
                 }
+                Some(name) => match self.priority(name) {
+                    Some(priority) => spec.template.priority = priority,
+                    None if complete => {
+                        let context = &mut Context {
+                            document: &documents[object.document].node,
+                            diagnostics,
+                        };
+                        context.error(
+                            "spec.template.spec.priorityClassName",
+                            format!("no PriorityClass {name} among the manifests"),
+                            Some("add the PriorityClass's manifest"),
+                        );
+                    }
+                    None => {}
+                },
             }
+            made.push(spec);
+        }
+        made
+    }
+
+    fn priority(&self, name: &str) -> Option<i32> {
+        let class = self
+            .priorities
+            .iter()
+            .find(|class| class.value.name == name);
+        match (class, name) {
+            (Some(class), _) => Some(class.value.value),
+            (None, "system-cluster-critical") => Some(2_000_000_000),
+            (None, "system-node-critical") => Some(2_000_001_000),
+            (None, _) => None,
         }
     }
 }

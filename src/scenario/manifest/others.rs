@@ -6,24 +6,23 @@ use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::container::labels;
-use super::{Context, ServiceObject, typed};
+use super::{Context, PriorityObject, ServiceObject, typed};
 use crate::cluster::spec::{IntOrPercent, PdbSpec};
 
 pub(super) fn service(context: &mut Context<'_>) -> Option<ServiceObject> {
     let object: Service = typed::read(context)?;
+    let (name, namespace) = context.identity(object.metadata);
     let spec = object.spec.unwrap_or_default();
     Some(ServiceObject {
-        name: object.metadata.name.unwrap_or_default(),
-        namespace: object
-            .metadata
-            .namespace
-            .unwrap_or_else(|| "default".to_owned()),
+        name,
+        namespace,
         selector: labels(spec.selector.as_ref()),
     })
 }
 
 pub(super) fn pdb(context: &mut Context<'_>) -> Option<PdbSpec> {
     let object: PodDisruptionBudget = typed::read(context)?;
+    let (name, namespace) = context.identity(object.metadata);
     let spec = object.spec.unwrap_or_default();
     if spec.min_available.is_some() && spec.max_unavailable.is_some() {
         context.error(
@@ -33,11 +32,8 @@ pub(super) fn pdb(context: &mut Context<'_>) -> Option<PdbSpec> {
         );
     }
     Some(PdbSpec {
-        name: object.metadata.name.unwrap_or_default(),
-        namespace: object
-            .metadata
-            .namespace
-            .unwrap_or_else(|| "default".to_owned()),
+        name,
+        namespace,
         selector: labels(
             spec.selector
                 .as_ref()
@@ -79,10 +75,15 @@ fn amount(value: &IntOrString, path: &str, context: &mut Context<'_>) -> Option<
     parsed
 }
 
-pub(super) fn priority_class(context: &mut Context<'_>) -> Option<(String, i32)> {
+pub(super) fn priority_class(context: &mut Context<'_>) -> Option<PriorityObject> {
     let object: PriorityClass = typed::read(context)?;
-    Some((
-        object.metadata.name.unwrap_or_default(),
-        object.value.unwrap_or(0),
-    ))
+    let (name, _) = context.identity(object.metadata);
+    if context.document.get("value").is_none() {
+        context.error("value", "a PriorityClass needs a `value`", None);
+    }
+    Some(PriorityObject {
+        name,
+        value: object.value.unwrap_or(0),
+        global_default: object.global_default.unwrap_or(false),
+    })
 }

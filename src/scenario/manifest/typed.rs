@@ -1,196 +1,347 @@
 //! A document through the official API's types: wrong types and unknown fields, all of them.
+//!
+//! The tree itself is the deserializer. It knows the fields that each type of the API has, so
+//! an unknown one is reported where it stands with the nearest that would be known there; after
+//! a wrong value it starts again without that value, until nothing is wrong.
 
-use serde::de::DeserializeOwned;
-use serde_json::Value as Json;
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, Visitor,
+};
+use serde::forward_to_deserialize_any;
 
 use super::Context;
-use crate::scenario::node::{Node, Step, parse_path};
+use crate::scenario::node::{KeyNode, Node, Span, Value};
 use crate::scenario::suggest::nearest;
 
-/// A document has at most this many wrong types reported.
-const MOST_PROBLEMS: usize = 20;
+/// A document has at most this many wrong values reported.
+const MOST_PROBLEMS: usize = 50;
+/// At most this many fields are listed as advice.
+const MOST_FIELDS: usize = 12;
 
-/// Field names of the simulated kinds, for "did you mean".
-const FIELDS: &[&str] = &[
-    "annotations",
-    "apiVersion",
-    "args",
-    "averageUtilization",
-    "averageValue",
-    "activeDeadlineSeconds",
-    "backoffLimit",
-    "behavior",
-    "command",
-    "completions",
-    "container",
-    "containerPort",
-    "containerResource",
-    "containers",
-    "cpu",
-    "describedObject",
-    "env",
-    "external",
-    "failureThreshold",
-    "httpGet",
-    "image",
-    "imagePullPolicy",
-    "initContainers",
-    "initialDelaySeconds",
-    "kind",
-    "labels",
-    "lifecycle",
-    "limits",
-    "livenessProbe",
-    "matchLabels",
-    "maxReplicas",
-    "maxUnavailable",
-    "memory",
-    "metadata",
-    "metric",
-    "metrics",
-    "minAvailable",
-    "minReadySeconds",
-    "minReplicas",
-    "name",
-    "namespace",
-    "nodeSelector",
-    "object",
-    "parallelism",
-    "path",
-    "periodSeconds",
-    "podManagementPolicy",
-    "pods",
-    "policies",
-    "port",
-    "ports",
-    "preStop",
-    "priorityClassName",
-    "protocol",
-    "readinessProbe",
-    "replicas",
-    "requests",
-    "resource",
-    "resources",
-    "restartPolicy",
-    "scaleDown",
-    "scaleTargetRef",
-    "scaleUp",
-    "selectPolicy",
-    "selector",
-    "serviceName",
-    "spec",
-    "stabilizationWindowSeconds",
-    "startupProbe",
-    "strategy",
-    "successThreshold",
-    "target",
-    "targetCPUUtilizationPercentage",
-    "targetPort",
-    "template",
-    "terminationGracePeriodSeconds",
-    "timeoutSeconds",
-    "tolerance",
-    "tolerations",
-    "type",
-    "value",
-    "volumeMounts",
-    "volumes",
-];
-
-/// Reads a document as `T`; reports every wrong type and every unknown field.
+/// Reads a document as `T`; reports every wrong value and every unknown field.
 pub(super) fn read<T: DeserializeOwned>(context: &mut Context<'_>) -> Option<T> {
-    let mut json = context.document.to_json();
+    let state = State::default();
+    let document = context.document;
     let mut clean = true;
     for _ in 0..MOST_PROBLEMS {
-        let mut unknown = Vec::new();
-        let mut note = |path: serde_ignored::Path<'_>| {
-            unknown.push(path.to_string().replace(".?", "").replace("?.", ""))
+        state.unknown.borrow_mut().clear();
+        let reader = NodeReader {
+            node: document,
+            path: Path::Root,
+            state: &state,
         };
-        let lenient = serde_ignored::Deserializer::new(&json, &mut note);
-        match serde_path_to_error::deserialize::<_, T>(lenient) {
+        match T::deserialize(reader) {
             Ok(value) => {
-                for path in unknown {
-                    report_unknown(&path, context);
+                for unknown in state.unknown.take() {
+                    context
+                        .diagnostics
+                        .error(unknown.span, unknown.title, "the API has no such field")
+                        .help = unknown.help;
                     clean = false;
                 }
                 return clean.then_some(value);
             }
             Err(error) => {
                 clean = false;
-                let path = error.path().to_string().replace(".?", "").replace("?.", "");
-                report_type(&path, &error.inner().to_string(), context);
-                if !remove(&mut json, &parse_path(&path)) {
+                let Some(at) = state.last.take() else {
+                    context.error("", error.to_string(), None);
+                    return None;
+                };
+                let title = format!("wrong value for `{}`", at.path);
+                context.diagnostics.error(at.span, title, error.to_string());
+                if at.span == document.span {
                     return None;
                 }
+                state.wrong.borrow_mut().push(at.span);
             }
         }
     }
     None
 }
 
-fn report_type(path: &str, problem: &str, context: &mut Context<'_>) {
-    let (node, _) = context.document.nearest(&parse_path(path));
-    let title = format!("wrong value for `{path}`");
-    context.diagnostics.error(node.span, title, problem);
+/// What is found out while a document is read.
+#[derive(Default)]
+struct State {
+    /// Places of values that are known to be wrong; they are left out.
+    wrong: RefCell<Vec<Span>>,
+    /// Where the error that ends this reading arose.
+    last: RefCell<Option<At>>,
+    unknown: RefCell<Vec<Unknown>>,
 }
 
-fn report_unknown(path: &str, context: &mut Context<'_>) {
-    let steps = steps_of(path);
-    let name = path.rsplit('.').next().unwrap_or(path).to_owned();
-    let (parent, _) = context
-        .document
-        .nearest(&steps[..steps.len().saturating_sub(1)]);
-    let span = key_span(parent, &name).unwrap_or(parent.span);
-    let title = format!("unknown field `{path}`");
-    let problem = context
-        .diagnostics
-        .error(span, title, "the API has no such field");
-    problem.help =
-        nearest(&name, FIELDS.iter().copied()).map(|name| format!("did you mean `{name}`?"));
+struct At {
+    span: Span,
+    path: String,
 }
 
-/// `serde_ignored` writes list places as plain numbers between dots.
-fn steps_of(path: &str) -> Vec<Step> {
-    path.split('.')
-        .map(|part| {
-            part.parse()
-                .map_or_else(|_| Step::Key(part.to_owned()), Step::Index)
-        })
-        .collect()
+struct Unknown {
+    span: Span,
+    title: String,
+    help: Option<String>,
 }
 
-fn key_span(node: &Node, name: &str) -> Option<crate::scenario::node::Span> {
-    match &node.value {
-        crate::scenario::node::Value::Table(entries) => entries
-            .iter()
-            .find(|(key, _)| key.name == name)
-            .map(|(key, _)| key.span),
-        _ => None,
+/// The way to a node.
+#[derive(Clone, Copy)]
+enum Path<'p> {
+    Root,
+    Key(&'p Path<'p>, &'p str),
+    Index(&'p Path<'p>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Key(Path::Root, key) => f.write_str(key),
+            Self::Key(parent, key) if key.contains('.') => write!(f, "{parent}[{key}]"),
+            Self::Key(parent, key) => write!(f, "{parent}.{key}"),
+            Self::Index(parent, index) => write!(f, "{parent}[{index}]"),
+        }
     }
 }
 
-/// Takes a wrong value out, so that the next one is found.
-fn remove(json: &mut Json, path: &[Step]) -> bool {
-    let Some((last, parents)) = path.split_last() else {
-        return false;
-    };
-    let mut at = json;
-    for step in parents {
-        let next = match step {
-            Step::Key(key) | Step::Name(key) => at.get_mut(key.as_str()),
-            Step::Index(index) => at.get_mut(*index),
+/// Why a value is wrong.
+#[derive(Debug)]
+struct Problem(String);
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl serde::de::Error for Problem {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn serde::de::Expected) -> Self {
+        let wanted = match expected.to_string().as_str() {
+            "i32" | "i64" | "u32" | "u64" => "a whole number".to_owned(),
+            "f32" | "f64" => "a number".to_owned(),
+            "a string" | "a borrowed string" => "a text".to_owned(),
+            "a boolean" => "`true` or `false`".to_owned(),
+            "a sequence" => "a list".to_owned(),
+            "a map" => "a table".to_owned(),
+            "Quantity" => "a quantity such as \"250m\" or \"512Mi\"".to_owned(),
+            "IntOrString" => "a whole number or a text such as \"25%\"".to_owned(),
+            "RFC3339 formatted date time" => "a time such as \"2026-01-31T12:00:00Z\"".to_owned(),
+            other => format!("a table ({other})"),
         };
-        let Some(next) = next else { return false };
-        at = next;
+        Self(format!("expected {wanted}, found {}", describe(found)))
     }
-    match (last, at) {
-        (Step::Key(key) | Step::Name(key), Json::Object(map)) => {
-            map.shift_remove(key.as_str()).is_some()
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn serde::de::Expected) -> Self {
+        let wanted = match expected.to_string().as_str() {
+            "i32" | "a 32-bit integer" => {
+                "a whole number from -2147483648 to 2147483647".to_owned()
+            }
+            other => other.to_owned(),
+        };
+        Self(format!("expected {wanted}, found {}", describe(found)))
+    }
+}
+
+fn describe(found: Unexpected<'_>) -> String {
+    match found {
+        Unexpected::Bool(value) => format!("`{value}`"),
+        Unexpected::Signed(number) => format!("the number {number}"),
+        Unexpected::Unsigned(number) => format!("the number {number}"),
+        Unexpected::Float(number) => format!("the number {number}"),
+        Unexpected::Str(text) => format!("the text \"{text}\""),
+        Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
+        Unexpected::Seq => "a list".to_owned(),
+        Unexpected::Map => "a table".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// A node that is read as a type.
+#[derive(Clone, Copy)]
+struct NodeReader<'n, 'p> {
+    node: &'n Node,
+    path: Path<'p>,
+    state: &'p State,
+}
+
+impl<'n> NodeReader<'n, '_> {
+    /// Remembers where an error arose; the innermost place counts.
+    fn placed<T>(&self, outcome: Result<T, Problem>) -> Result<T, Problem> {
+        if outcome.is_err() {
+            self.state.last.borrow_mut().get_or_insert_with(|| At {
+                span: self.node.span,
+                path: self.path.to_string(),
+            });
         }
-        (Step::Index(index), Json::Array(items)) if *index < items.len() => {
-            items.remove(*index);
-            true
+        outcome
+    }
+
+    fn any<V: Visitor<'n>>(
+        self,
+        fields: Option<&'static [&'static str]>,
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        let outcome = match &self.node.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Int(number) => visitor.visit_i64(*number),
+            Value::Float(number) => visitor.visit_f64(*number),
+            Value::Text(text) => visitor.visit_borrowed_str(text),
+            Value::List(items) => visitor.visit_seq(Items {
+                items: items.iter().enumerate(),
+                parent: self,
+            }),
+            Value::Table(entries) => visitor.visit_map(Entries {
+                entries: entries.iter(),
+                value: None,
+                fields,
+                parent: self,
+            }),
+        };
+        self.placed(outcome)
+    }
+
+    fn is_wrong(&self, node: &Node) -> bool {
+        self.state.wrong.borrow().contains(&node.span)
+    }
+}
+
+impl<'n> Deserializer<'n> for NodeReader<'n, '_> {
+    type Error = Problem;
+
+    fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Problem> {
+        self.any(None, visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Problem> {
+        match self.node.value {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
         }
-        _ => false,
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'n>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        let outcome = visitor.visit_newtype_struct(self);
+        self.placed(outcome)
+    }
+
+    fn deserialize_struct<V: Visitor<'n>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        self.any(Some(fields), visitor)
+    }
+
+    forward_to_deserialize_any! {
+        <W: Visitor<'n>>
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+struct Items<'n, 'p> {
+    items: std::iter::Enumerate<std::slice::Iter<'n, Node>>,
+    parent: NodeReader<'n, 'p>,
+}
+
+impl<'n> SeqAccess<'n> for Items<'n, '_> {
+    type Error = Problem;
+
+    fn next_element_seed<T: DeserializeSeed<'n>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Problem> {
+        let parent = self.parent;
+        let Some((index, node)) = self.items.by_ref().find(|(_, node)| !parent.is_wrong(node))
+        else {
+            return Ok(None);
+        };
+        let reader = NodeReader {
+            node,
+            path: Path::Index(&parent.path, index),
+            state: parent.state,
+        };
+        seed.deserialize(reader).map(Some)
+    }
+}
+
+struct Entries<'n, 'p> {
+    entries: std::slice::Iter<'n, (KeyNode, Node)>,
+    value: Option<(&'n str, &'n Node)>,
+    /// The fields of the type, if it is one with fields.
+    fields: Option<&'static [&'static str]>,
+    parent: NodeReader<'n, 'p>,
+}
+
+impl Entries<'_, '_> {
+    fn note_unknown(&self, key: &KeyNode, fields: &[&str]) {
+        let help = match nearest(&key.name, fields.iter().copied()) {
+            Some(name) => Some(format!("did you mean `{name}`?")),
+            None if fields.len() <= MOST_FIELDS => {
+                Some(format!("known here: {}", fields.join(", ")))
+            }
+            None => None,
+        };
+        let path = Path::Key(&self.parent.path, &key.name);
+        self.parent.state.unknown.borrow_mut().push(Unknown {
+            span: key.span,
+            title: format!("unknown field `{path}`"),
+            help,
+        });
+    }
+}
+
+impl<'n> MapAccess<'n> for Entries<'n, '_> {
+    type Error = Problem;
+
+    fn next_key_seed<K: DeserializeSeed<'n>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Problem> {
+        while let Some((key, node)) = self.entries.next() {
+            if self.parent.is_wrong(node) {
+                continue;
+            }
+            if let Some(fields) = self.fields {
+                if !fields.contains(&key.name.as_str()) {
+                    self.note_unknown(key, fields);
+                    continue;
+                }
+                // The API server takes null for absent.
+                if node.value == Value::Null {
+                    continue;
+                }
+            }
+            self.value = Some((&key.name, node));
+            let name: StrDeserializer<'_, Problem> = key.name.as_str().into_deserializer();
+            return seed.deserialize(name).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'n>>(&mut self, seed: T) -> Result<T::Value, Problem> {
+        let (key, node) = self
+            .value
+            .take()
+            .expect("serde asks for a value after its key");
+        let reader = NodeReader {
+            node,
+            path: Path::Key(&self.parent.path, key),
+            state: self.parent.state,
+        };
+        seed.deserialize(reader)
     }
 }

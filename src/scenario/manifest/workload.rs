@@ -6,12 +6,11 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use super::container::{labels, template};
-use super::{Context, typed};
+use super::{Context, WorkloadObject, typed};
 use crate::cluster::spec::{Labels, StartupSpec, WorkloadKind, WorkloadSpec};
 use crate::sim::{Dist, SimDuration, SimTime};
 
-/// A workload and the PriorityClass that its pods name.
-type Read = Option<(WorkloadSpec, Option<String>)>;
+type Read = Option<WorkloadObject>;
 
 /// Start-up times where the scenario states none: a pull of 5 s on a node without the image,
 /// container start with a median of 1.5 s and a 99th percentile of 5 s.
@@ -28,24 +27,6 @@ fn default_startup() -> StartupSpec {
         shutdown: Dist::Constant(0.5),
         startup_cpu: 0.0,
     }
-}
-
-fn check_name(metadata: &ObjectMeta, context: &mut Context<'_>) -> (String, String) {
-    let name = metadata.name.clone().unwrap_or_default();
-    if name.is_empty() {
-        context.error(
-            "metadata",
-            "the object has no name",
-            Some("add `name: …` under `metadata:`"),
-        );
-    }
-    (
-        name,
-        metadata
-            .namespace
-            .clone()
-            .unwrap_or_else(|| "default".to_owned()),
-    )
 }
 
 fn check_replicas(replicas: Option<i32>, context: &mut Context<'_>) -> i32 {
@@ -97,8 +78,8 @@ fn workload(
     pods: &PodTemplateSpec,
     context: &mut Context<'_>,
 ) -> Read {
-    let (name, namespace) = check_name(metadata, context);
-    let (template, priority) = template(pods, context);
+    let (name, namespace) = context.identity(metadata.clone());
+    let (template, priority_class) = template(pods, context);
     let selector = match selector {
         Some(selector) => check_selector(selector, &template.labels, context),
         None => template.labels.clone(),
@@ -114,7 +95,10 @@ fn workload(
         created_at: SimTime::ZERO,
         deleted_at: None,
     };
-    Some((spec, priority))
+    Some(WorkloadObject {
+        spec,
+        priority_class,
+    })
 }
 
 /// Says that `spec` is missing.

@@ -1,8 +1,8 @@
 //! `[[node_group]]`.
 
+use super::label_table;
 use crate::cluster::spec::{Labels, NodeGroupSpec};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::node::Value;
 use crate::scenario::prices::{INSTANCE_TYPES, InstanceType};
 use crate::scenario::reader::{Reader, expected};
 use crate::scenario::suggest::advice;
@@ -143,10 +143,7 @@ fn node_group(
         .text("zone", diagnostics)
         .unwrap_or_default()
         .to_owned();
-    let reserved = table.read("reserved", diagnostics, |node| match node.text() {
-        Some(model @ ("none" | "gke" | "eks")) => Ok(model),
-        _ => Err("expected \"none\", \"gke\" or \"eks\"".to_owned()),
-    });
+    let reserved = table.one_of("reserved", &["none", "gke", "eks"], diagnostics);
     (group.allocatable_cpu, group.allocatable_memory) = allocatable(
         group.cpu,
         group.memory,
@@ -160,15 +157,7 @@ fn node_group(
         group.daemonset_memory = inner.bytes("memory", diagnostics).unwrap_or_default();
         inner.finish("`daemonsets`", diagnostics);
     }
-    group.labels = table
-        .read("labels", diagnostics, |node| match &node.value {
-            Value::Table(entries) => Ok(entries
-                .iter()
-                .filter_map(|(key, value)| Some((key.name.clone(), value.text()?.to_owned())))
-                .collect()),
-            _ => Err(expected("a table", node)),
-        })
-        .unwrap_or_default();
+    group.labels = label_table("labels", table, diagnostics);
     Some(group)
 }
 

@@ -1,11 +1,12 @@
 //! `[[service]]`: how the pods of a workload behave.
 
-use super::{Known, selects};
+use super::dist;
+use super::known::Known;
+use super::selects;
 use crate::cluster::spec::StartupSpec;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Value};
 use crate::scenario::reader::{Reader, duration, expected, number, quantity, wrong};
-use crate::scenario::suggest::advice;
 use crate::sim::{Dist, SimTime};
 use crate::workload::spec::{
     Balancing, MemorySpec, RequestSpec, ServiceSpec, UsageSpec, UsageSplit,
@@ -19,11 +20,15 @@ pub(super) fn services(
     let mut made: Vec<ServiceSpec> = Vec::new();
     for item in root.list("service", diagnostics) {
         let Some(mut table) = Reader::new(item, "`service`", diagnostics) else {
+            known.all_services = false;
             continue;
         };
         let service = service(&mut table, known, diagnostics);
         table.finish("`service`", diagnostics);
-        let Some(service) = service else { continue };
+        let Some(service) = service else {
+            known.all_services = false;
+            continue;
+        };
         if made.iter().any(|other| other.workload == service.workload) {
             let title = "a second service over the same workload";
             diagnostics.error(item.span, title, "its behaviour is stated already");
@@ -59,33 +64,24 @@ fn service(
         .millicores("background_cpu", diagnostics)
         .unwrap_or_default();
     let usage = table.get("usage").and_then(|node| usage(node, diagnostics));
-    let hosts_given: Vec<String> = table
-        .list("hosts", diagnostics)
-        .iter()
-        .filter_map(|node| node.text().map(str::to_owned))
-        .collect();
+    let mut hosts = Vec::new();
+    for node in table.list("hosts", diagnostics) {
+        match node.text() {
+            Some(host) => hosts.push(host.to_owned()),
+            None => wrong("hosts", node, expected("a host's name", node), diagnostics),
+        }
+    }
     let Some(reference) = reference else {
-        table.missing(
-            "workload",
-            "`service`",
-            "workload = \"Deployment/api\"",
-            diagnostics,
-        );
+        let example = "workload = \"Deployment/api\"";
+        table.missing("workload", "`service`", example, diagnostics);
         return None;
     };
-    let text = reference.text().unwrap_or_default();
-    let Some(workload) = known.workload(text) else {
-        let title = format!("no workload `{text}` among the manifests");
-        diagnostics.error(reference.span, title, "not found").help =
-            Some(known.workload_advice(text));
-        return None;
-    };
+    let workload = known.workload("workload", reference, diagnostics)?;
     if let Some(node) = startup_node {
         startup(node, &mut known.workloads[workload].startup, diagnostics);
     }
     let spec = &known.workloads[workload];
     let container = container(container_node, &spec.template.containers, diagnostics);
-    let mut hosts = hosts_given;
     hosts.extend(name.map(str::to_owned));
     hosts.push(spec.name.clone());
     for object in &known.manifests.services {
@@ -122,19 +118,14 @@ fn container(
     diagnostics: &mut Diagnostics,
 ) -> usize {
     let Some(node) = node else { return 0 };
-    let name = node.text().unwrap_or_default();
-    containers
+    let names: Vec<&str> = containers
         .iter()
-        .position(|container| container.name == name)
-        .unwrap_or_else(|| {
-            let names: Vec<&str> = containers
-                .iter()
-                .map(|container| container.name.as_str())
-                .collect();
-            let title = format!("no container `{name}` in the pod template");
-            diagnostics.error(node.span, title, "not found").help = Some(advice(name, &names));
-            0
-        })
+        .map(|container| container.name.as_str())
+        .collect();
+    super::position(node, &names, "container").unwrap_or_else(|problem| {
+        wrong("container", node, problem, diagnostics);
+        0
+    })
 }
 
 fn request(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> RequestSpec {
@@ -151,8 +142,8 @@ fn request(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> RequestSpec
     let Some(mut inner) = Reader::new(node, "`request`", diagnostics) else {
         return made;
     };
-    made.cpu = inner.seconds("cpu", diagnostics).unwrap_or_else(zero);
-    made.wait = inner.seconds("wait", diagnostics).unwrap_or_else(zero);
+    made.cpu = dist::seconds(&mut inner, "cpu", diagnostics).unwrap_or_else(zero);
+    made.wait = dist::seconds(&mut inner, "wait", diagnostics).unwrap_or_else(zero);
     made.timeout = inner.duration("timeout", diagnostics);
     inner.finish("`request`", diagnostics);
     made
@@ -172,9 +163,7 @@ fn memory(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> (MemorySpec,
         return (made, per_request);
     };
     made.base = inner.bytes("base", diagnostics).unwrap_or(made.base);
-    per_request = inner
-        .memory("per_request", diagnostics)
-        .unwrap_or(per_request);
+    per_request = dist::memory(&mut inner, "per_request", diagnostics).unwrap_or(per_request);
     let growth = inner
         .bytes("growth_per_hour", diagnostics)
         .unwrap_or_default();
@@ -194,15 +183,13 @@ fn balancing(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Balancing
         "least-request",
         "shared-queue",
     ];
-    let read = table.read("balancing", diagnostics, |node| match node.text() {
-        Some("random-per-connection") => Ok(Balancing::RandomPerConnection),
-        Some("round-robin") => Ok(Balancing::RoundRobin),
-        Some("least-request") => Ok(Balancing::LeastRequest),
-        Some("shared-queue") => Ok(Balancing::SharedQueue),
-        Some(other) => Err(format!("unknown balancing; {}", advice(other, KNOWN))),
-        None => Err(expected("a text", node)),
-    });
-    read.unwrap_or_default()
+    match table.one_of("balancing", KNOWN, diagnostics) {
+        Some("random-per-connection") => Balancing::RandomPerConnection,
+        Some("round-robin") => Balancing::RoundRobin,
+        Some("least-request") => Balancing::LeastRequest,
+        Some("shared-queue") => Balancing::SharedQueue,
+        _ => Balancing::default(),
+    }
 }
 
 fn startup(node: &Node, spec: &mut StartupSpec, diagnostics: &mut Diagnostics) {
@@ -215,7 +202,7 @@ fn startup(node: &Node, spec: &mut StartupSpec, diagnostics: &mut Diagnostics) {
         ("ready", &mut spec.ready),
         ("shutdown", &mut spec.shutdown),
     ] {
-        if let Some(dist) = table.seconds(key, diagnostics) {
+        if let Some(dist) = dist::seconds(&mut table, key, diagnostics) {
             *target = dist;
         }
     }
@@ -237,17 +224,17 @@ fn usage(node: &Node, diagnostics: &mut Diagnostics) -> Option<UsageSpec> {
         .get("memory")
         .map(|node| curve("memory", node, &bytes, diagnostics))
         .unwrap_or_default();
-    let split = table.read("split", diagnostics, |node| match node.text() {
-        Some("total") => Ok(UsageSplit::Total),
-        Some("per-pod") => Ok(UsageSplit::PerPod),
-        _ => Err("expected \"total\" or \"per-pod\"".to_owned()),
-    });
+    let split = match table.one_of("split", &["total", "per-pod"], diagnostics) {
+        Some("total") => UsageSplit::Total,
+        Some("per-pod") => UsageSplit::PerPod,
+        _ => UsageSplit::default(),
+    };
     let cpu_noise_cv = table.number("cpu_noise_cv", diagnostics).unwrap_or(0.0);
     table.finish("`usage`", diagnostics);
     Some(UsageSpec {
         cpu,
         memory,
-        split: split.unwrap_or_default(),
+        split,
         cpu_noise_cv,
     })
 }

@@ -1,5 +1,6 @@
 //! `[simulation]`, `[controllers]`, `[slo]` and `[pricing]`.
 
+use super::dist;
 use crate::autoscaler::hpa::{Config, KubernetesVersion};
 use crate::cluster::spec::ClusterConfig;
 use crate::metrics::spec::PipelineConfig;
@@ -129,7 +130,7 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
         );
         assign(
             &mut metrics.first_sample_delay,
-            kubelet.seconds("first-sample-delay", diagnostics),
+            dist::seconds(&mut kubelet, "first-sample-delay", diagnostics),
         );
         assign(
             &mut made.cluster.pleg_relist,
@@ -141,7 +142,7 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
         );
         assign(
             &mut made.cluster.pod_removal,
-            kubelet.seconds("pod-removal-delay", diagnostics),
+            dist::seconds(&mut kubelet, "pod-removal-delay", diagnostics),
         );
         if made.metrics.housekeeping_interval < SimDuration::from_secs(1) {
             let span = kubelet.key_span("housekeeping-interval");
@@ -197,7 +198,7 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
     if let Some(mut proxy) = section(&mut table, "kube-proxy", diagnostics) {
         assign(
             &mut made.cluster.endpoints_delay,
-            proxy.seconds("endpoints-delay", diagnostics),
+            dist::seconds(&mut proxy, "endpoints-delay", diagnostics),
         );
         proxy.finish("`controllers.kube-proxy`", diagnostics);
     }

@@ -1,14 +1,9 @@
-//! `[sweep]`, `[[assert]]` and `[[metric]]`.
+//! `[sweep]` and `[[assert]]`.
 
-use super::Known;
-use super::services::number_curve;
-use crate::metrics::spec::{CustomMetricSpec, MetricOf, MetricSource, ServiceCounter};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{AssertSpec, Design, ParameterSpec, ParameterValues, SweepSpec};
 use crate::scenario::node::{Node, Value};
 use crate::scenario::reader::{Reader, expected};
-use crate::sim::SimDuration;
-use crate::workload::spec::ServiceSpec;
 
 /// A grid of more values than this along one parameter is a mistake.
 const MOST_VALUES: f64 = 100_000.0;
@@ -188,122 +183,4 @@ pub(super) fn asserts(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> V
         }));
     }
     made
-}
-
-pub(super) fn metrics(
-    root: &mut Reader<'_>,
-    known: &Known<'_>,
-    services: &[ServiceSpec],
-    diagnostics: &mut Diagnostics,
-) -> Vec<CustomMetricSpec> {
-    let mut made = Vec::new();
-    for item in root.list("metric", diagnostics) {
-        if let Some(mut table) = Reader::new(item, "`metric`", diagnostics) {
-            made.extend(metric(&mut table, known, services, diagnostics));
-            table.finish("`metric`", diagnostics);
-        }
-    }
-    made
-}
-
-fn metric(
-    table: &mut Reader<'_>,
-    known: &Known<'_>,
-    services: &[ServiceSpec],
-    diagnostics: &mut Diagnostics,
-) -> Option<CustomMetricSpec> {
-    let name = table.text("name", diagnostics).map(str::to_owned);
-    if name.is_none() {
-        table.missing(
-            "name",
-            "`metric`",
-            "name = \"celery_queue_depth\"",
-            diagnostics,
-        );
-    }
-    let workload_node = table.get("workload");
-    let object_node = table.get("object");
-    let of = table.read("type", diagnostics, |node| match node.text() {
-        Some("external") => Ok(Some(MetricOf::External)),
-        Some("pods") => Ok(workload_node
-            .and_then(Node::text)
-            .and_then(|text| known.workload(text))
-            .map(MetricOf::Pods)),
-        Some("object") => Ok(object_node.and_then(|object| {
-            let field = |key: &str| object.get(key).and_then(Node::text).map(str::to_owned);
-            Some(MetricOf::Object {
-                kind: field("kind")?,
-                name: field("name")?,
-            })
-        })),
-        _ => Err(
-            "expected \"external\", \"pods\" (with `workload`) or \"object\" (with `object`)"
-                .to_owned(),
-        ),
-    });
-    let labels = table.read("labels", diagnostics, |node| match &node.value {
-        Value::Table(entries) => Ok(entries
-            .iter()
-            .filter_map(|(key, value)| Some((key.name.clone(), value.text()?.to_owned())))
-            .collect()),
-        _ => Err(expected("a table", node)),
-    });
-    let delay = table.duration("delay", diagnostics).unwrap_or_default();
-    let window = table
-        .duration("window", diagnostics)
-        .unwrap_or(SimDuration::from_secs(60));
-    let series = table
-        .get("series")
-        .map(|node| number_curve("series", node, diagnostics));
-    let service = table.read("service", diagnostics, |node| {
-        let name = node.text().unwrap_or_default();
-        let names: Vec<&str> = services
-            .iter()
-            .map(|service| service.name.as_str())
-            .collect();
-        services
-            .iter()
-            .position(|service| service.name == name)
-            .ok_or_else(|| {
-                format!(
-                    "no service `{name}`; {}",
-                    crate::scenario::suggest::advice(name, &names)
-                )
-            })
-    });
-    let counter = table.read("counter", diagnostics, |node| match node.text() {
-        Some("requests_per_second") => Ok(ServiceCounter::RequestsPerSecond),
-        Some("in_flight") => Ok(ServiceCounter::InFlight),
-        Some("queue_depth") => Ok(ServiceCounter::QueueDepth),
-        _ => Err("expected \"requests_per_second\", \"in_flight\" or \"queue_depth\"".to_owned()),
-    });
-    let source = match (series, service, counter) {
-        (Some(points), None, None) => MetricSource::Series(points),
-        (None, Some(service), Some(counter)) => MetricSource::Service {
-            service,
-            counter,
-            window,
-        },
-        _ => {
-            let label = "give either `series`, or `service` and `counter`";
-            diagnostics.error(table.span(), "a metric has one source", label);
-            return None;
-        }
-    };
-    let Some(Some(of)) = of else {
-        let label = "`type` is missing, or the workload or object it needs";
-        diagnostics.error(
-            table.span(),
-            "it is not clear what the metric describes",
-            label,
-        );
-        return None;
-    };
-    Some(CustomMetricSpec {
-        name: name?,
-        of,
-        labels: labels.unwrap_or_default(),
-        source,
-        delay,
-    })
 }

@@ -1,0 +1,226 @@
+//! HorizontalPodAutoscalers against the workloads they scale and the metrics they read.
+
+use super::known::{Known, Reference};
+use super::selects;
+use crate::autoscaler::hpa::{
+    Config, HpaSpec, KubernetesVersion, MetricSpec, Resource, ResourceTarget,
+};
+use crate::cluster::spec::{ContainerSpec, WorkloadSpec};
+use crate::metrics::spec::{CustomMetricSpec, MetricOf};
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::manifest::{Context, HpaManifest, check_hpa};
+use crate::scenario::model::HpaObject;
+
+pub(super) fn hpas(
+    known: &Known<'_>,
+    config: &Config,
+    metrics: &[CustomMetricSpec],
+    diagnostics: &mut Diagnostics,
+) -> Vec<HpaObject> {
+    let mut made: Vec<HpaObject> = Vec::new();
+    for object in &known.manifests.hpas {
+        let manifest = &object.value;
+        let context = &mut Context {
+            document: &known.parsed.documents[object.document].node,
+            diagnostics,
+        };
+        check_hpa(manifest, config.scale_to_zero, context);
+        let Some(workload) = target(known, manifest, context) else {
+            continue;
+        };
+        if let Some(other) = made
+            .iter()
+            .find(|other| overlap(known, other.workload, workload))
+        {
+            let message = format!(
+                "two HPAs select pods of {}: {} and {}; both would stop with AmbiguousSelector",
+                manifest.target_name, other.name, manifest.name
+            );
+            let help = Some("keep one HPA per set of pods; it may have several metrics");
+            context.error("spec.scaleTargetRef.name", message, help);
+            continue;
+        }
+        let spec = manifest.input.clone().defaulted();
+        warn_of_requests(&spec, &known.workloads[workload], config.version, context);
+        warn_of_metrics(&spec, workload, metrics, context);
+        made.push(HpaObject {
+            name: manifest.name.clone(),
+            namespace: manifest.namespace.clone(),
+            workload,
+            spec,
+        });
+    }
+    made
+}
+
+/// The workload that an HPA scales: of its own namespace.
+fn target(known: &Known<'_>, manifest: &HpaManifest, context: &mut Context<'_>) -> Option<usize> {
+    let (kind, name) = (manifest.target_kind.as_str(), manifest.target_name.as_str());
+    if kind.is_empty() || name.is_empty() {
+        return None;
+    }
+    let reference = Reference {
+        kind: Some(kind),
+        namespace: Some(&manifest.namespace),
+        name,
+    };
+    if let [workload] = known.find(reference).as_slice() {
+        return Some(*workload);
+    }
+    if known.may_exist(reference) {
+        return None;
+    }
+    let anywhere = known.find(Reference {
+        namespace: None,
+        ..reference
+    });
+    let path = "spec.scaleTargetRef.name";
+    match anywhere.first() {
+        Some(&other) => {
+            let namespace = &known.workloads[other].namespace;
+            let message = format!(
+                "HPA {} is in namespace {}, {kind}/{name} in {namespace}",
+                manifest.name, manifest.namespace
+            );
+            let help = format!(
+                "an HPA scales what is in its own namespace: add `namespace: {namespace}` to its metadata"
+            );
+            context.error(path, message, Some(&help));
+        }
+        None => {
+            let message = format!(
+                "HPA {} scales {kind}/{name}, which is not among the manifests",
+                manifest.name
+            );
+            context.error(
+                path,
+                message,
+                Some(&known.advice(&format!("{kind}/{name}"))),
+            );
+        }
+    }
+    None
+}
+
+/// Whether the selectors of two workloads match the same pods.
+fn overlap(known: &Known<'_>, a: usize, b: usize) -> bool {
+    let (a, b) = (&known.workloads[a], &known.workloads[b]);
+    a.namespace == b.namespace
+        && (selects(&a.selector, &b.template.labels) || selects(&b.selector, &a.template.labels))
+}
+
+fn requests(container: &ContainerSpec, resource: Resource) -> bool {
+    match resource {
+        Resource::Cpu => container.cpu_request.is_some(),
+        Resource::Memory => container.memory_request.is_some(),
+    }
+}
+
+/// Utilization is percent of a request: without one the HPA can never act.
+fn warn_of_requests(
+    spec: &HpaSpec,
+    workload: &WorkloadSpec,
+    version: KubernetesVersion,
+    context: &mut Context<'_>,
+) {
+    let template = &workload.template;
+    let sidecars = template
+        .init_containers
+        .iter()
+        .filter(|one| one.restartable);
+    let containers: Vec<&ContainerSpec> = template.containers.iter().chain(sidecars).collect();
+    for (index, metric) in spec.metrics.iter().enumerate() {
+        let (resource, target, named) = match metric {
+            MetricSpec::Resource { resource, target } => (*resource, *target, None),
+            MetricSpec::ContainerResource {
+                resource,
+                container,
+                target,
+            } => (*resource, *target, Some(container)),
+            _ => continue,
+        };
+        let path = match named {
+            None => format!("spec.metrics[{index}].resource"),
+            Some(_) => format!("spec.metrics[{index}].containerResource.container"),
+        };
+        if let Some(name) = named
+            && containers.iter().all(|container| container.name != *name)
+        {
+            let names: Vec<&str> = containers.iter().map(|one| one.name.as_str()).collect();
+            let message = format!(
+                "no container {name} in {}: this metric would fail with FailedGetContainerResourceMetric",
+                workload.name
+            );
+            context.warning(
+                &path,
+                message,
+                &format!("its containers are {}", names.join(", ")),
+            );
+            continue;
+        }
+        let pod_level = match resource {
+            Resource::Cpu => template.pod_cpu_request.is_some(),
+            Resource::Memory => template.pod_memory_request.is_some(),
+        };
+        let by_pod = pod_level && named.is_none() && version >= KubernetesVersion(34);
+        let missing = containers
+            .iter()
+            .filter(|container| named.is_none_or(|name| container.name == *name))
+            .find(|container| !requests(container, resource));
+        if let (Some(container), ResourceTarget::Utilization(_), false) = (missing, target, by_pod)
+        {
+            let message = format!(
+                "container {} of {} has no {resource} request: this metric would fail, as it is percent of the request",
+                container.name, workload.name
+            );
+            context.warning(
+                &path,
+                message,
+                &format!("set `resources.requests.{resource}` of the container"),
+            );
+        }
+    }
+}
+
+/// Metrics of the custom and external APIs come from `[[metric]]`.
+fn warn_of_metrics(
+    spec: &HpaSpec,
+    workload: usize,
+    metrics: &[CustomMetricSpec],
+    context: &mut Context<'_>,
+) {
+    for (index, metric) in spec.metrics.iter().enumerate() {
+        let (field, name) = match metric {
+            MetricSpec::Pods { name, .. } => ("pods", name),
+            MetricSpec::Object { name, .. } => ("object", name),
+            MetricSpec::External { name, .. } => ("external", name),
+            _ => continue,
+        };
+        let fits = |one: &&CustomMetricSpec| {
+            one.name == *name
+                && match (metric, &one.of) {
+                    (MetricSpec::Pods { .. }, MetricOf::Pods(of)) => *of == workload,
+                    (MetricSpec::Object { object, .. }, MetricOf::Object { kind, name }) => {
+                        object.kind == *kind && object.name == *name
+                    }
+                    (MetricSpec::External { selector, .. }, MetricOf::External) => selector
+                        .iter()
+                        .flatten()
+                        .all(|(key, value)| one.labels.get(key) == Some(value)),
+                    _ => false,
+                }
+        };
+        if !metrics.iter().any(|one| fits(&one)) {
+            let message =
+                format!("no `[[metric]]` serves {name}: this metric would fail at every sync");
+            let help = format!(
+                "add `[[metric]]` with `name = \"{name}\"` and `type = \"{field}\"` to the scenario"
+            );
+            context.warning(
+                &format!("spec.metrics[{index}].{field}.metric.name"),
+                message,
+                &help,
+            );
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What the scenario's tables refer to: the workloads of the manifests.
+
+use crate::cluster::spec::WorkloadSpec;
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::loaded::Parsed;
+use crate::scenario::manifest::Manifests;
+use crate::scenario::node::Node;
+use crate::scenario::reader::{expected, wrong};
+use crate::scenario::suggest::nearest;
+
+/// Everything that the readers of tables look things up in.
+pub(super) struct Known<'a> {
+    pub(super) workloads: Vec<WorkloadSpec>,
+    pub(super) manifests: &'a Manifests,
+    pub(super) parsed: &'a Parsed,
+    /// Whether every `[[service]]` could be read; if not, what is not found may be among them.
+    pub(super) all_services: bool,
+}
+
+/// A reference to a workload: `name`, `Kind/name` or `Kind/namespace/name`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reference<'a> {
+    pub(super) kind: Option<&'a str>,
+    pub(super) namespace: Option<&'a str>,
+    pub(super) name: &'a str,
+}
+
+impl<'a> Reference<'a> {
+    fn parse(text: &'a str) -> Self {
+        let mut parts = text.splitn(3, '/');
+        match (parts.next(), parts.next(), parts.next()) {
+            (kind, namespace, Some(name)) => Self {
+                kind,
+                namespace,
+                name,
+            },
+            (kind, Some(name), None) => Self {
+                kind,
+                namespace: None,
+                name,
+            },
+            _ => Self {
+                kind: None,
+                namespace: None,
+                name: text,
+            },
+        }
+    }
+
+    fn fits(self, kind: &str, namespace: &str, name: &str) -> bool {
+        self.name == name
+            && self.kind.is_none_or(|wanted| wanted == kind)
+            && self.namespace.is_none_or(|wanted| wanted == namespace)
+    }
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn new(
+        parsed: &'a Parsed,
+        manifests: &'a Manifests,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        Self {
+            workloads: manifests.workloads(&parsed.documents, parsed.complete, diagnostics),
+            manifests,
+            parsed,
+            all_services: true,
+        }
+    }
+
+    /// The workloads that a reference fits.
+    pub(super) fn find(&self, reference: Reference<'_>) -> Vec<usize> {
+        let fits = |w: &WorkloadSpec| reference.fits(w.kind.name(), &w.namespace, &w.name);
+        (0..self.workloads.len())
+            .filter(|&place| fits(&self.workloads[place]))
+            .collect()
+    }
+
+    /// Whether the object may be there, though it was not read: its manifest is broken.
+    pub(super) fn may_exist(&self, reference: Reference<'_>) -> bool {
+        let fits = |document: &Node| {
+            let metadata = |key: &str| document.get("metadata").and_then(|m| m.get(key));
+            let kind = document.get("kind").and_then(Node::text);
+            let name = metadata("name").and_then(Node::text);
+            let namespace = metadata("namespace").and_then(Node::text);
+            reference.fits(
+                kind.unwrap_or_default(),
+                namespace.unwrap_or("default"),
+                name.unwrap_or_default(),
+            )
+        };
+        !self.parsed.complete || self.parsed.documents.iter().any(|one| fits(&one.node))
+    }
+
+    /// The workload that a value names; says what is wrong if there is none.
+    pub(super) fn workload(
+        &self,
+        key: &str,
+        node: &Node,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<usize> {
+        let Some(text) = node.text() else {
+            wrong(
+                key,
+                node,
+                expected("a text such as \"Deployment/api\"", node),
+                diagnostics,
+            );
+            return None;
+        };
+        let reference = Reference::parse(text);
+        match self.find(reference).as_slice() {
+            [workload] => return Some(*workload),
+            [] if self.may_exist(reference) => {}
+            [] => {
+                let title = format!("no workload `{text}` among the manifests");
+                diagnostics.error(node.span, title, "not found").help = Some(self.advice(text));
+            }
+            several => {
+                let names: Vec<String> =
+                    several.iter().map(|&place| self.long_name(place)).collect();
+                let title = format!("several workloads are `{text}`");
+                diagnostics.error(node.span, title, "not clear which").help =
+                    Some(format!("write one of {}", names.join(", ")));
+            }
+        }
+        None
+    }
+
+    pub(super) fn long_name(&self, place: usize) -> String {
+        let workload = &self.workloads[place];
+        let (kind, namespace, name) = (workload.kind.name(), &workload.namespace, &workload.name);
+        format!("{kind}/{namespace}/{name}")
+    }
+
+    /// "did you mean", for a workload that is not there.
+    pub(super) fn advice(&self, text: &str) -> String {
+        let names: Vec<String> = self
+            .workloads
+            .iter()
+            .map(|w| format!("{}/{}", w.kind.name(), w.name))
+            .collect();
+        match nearest(text, names.iter().map(String::as_str)) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None if names.is_empty() => "the manifests hold no workload".to_owned(),
+            None => format!("the manifests hold {}", names.join(", ")),
+        }
+    }
+}
