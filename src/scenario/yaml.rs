@@ -431,9 +431,13 @@ mod tests {
 
     #[test]
     fn depth_is_bounded() {
-        let (parsed, diagnostics) = read(&"[".repeat(200_000));
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert_eq!(read(&nested(DEEPEST)).1.list, []);
+        let (parsed, diagnostics) = read(&nested(DEEPEST + 1));
         assert!(!parsed.complete);
         assert_eq!(diagnostics.list[0].title, "this is nested too deep");
+        assert!(read(&"[".repeat(200_000)).1.has_errors());
+        assert!(read(&"- ".repeat(200_000)).1.has_errors());
     }
 
     #[test]
