@@ -11,6 +11,7 @@ mod metrics_server_pod_metrics;
 mod reports;
 mod substrate;
 mod table;
+mod vpa_recommender;
 mod vpa_admission;
 mod vpa_input;
 mod vpa_updater;
@@ -103,6 +104,7 @@ type Replay = fn(&str) -> Result<Report, ReplayError>;
 /// Every kind of recording, by name.
 const REPLAYS: &[(&str, Replay)] = &[
     ("hpa", hpa::replay),
+    ("vpa-recommender", vpa_recommender::replay),
     ("vpa-admission", vpa_admission::replay),
     ("vpa-updater", vpa_updater::replay),
     (

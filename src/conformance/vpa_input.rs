@@ -1,4 +1,4 @@
-//! What the recordings of the VPA's updater and admission share: the JSON shapes of VPA,
+//! What the recordings of the VPA's components share: the JSON shapes of VPA,
 //! recommendation and pod.
 
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ struct RequirementJson {
 
 #[derive(Deserialize, Debug)]
 #[serde(rename_all = "camelCase")]
-struct PolicyJson {
+pub(super) struct PolicyJson {
     container_name: String,
     mode: Option<String>,
     controlled_values: Option<String>,
@@ -160,7 +160,7 @@ impl VpaJson {
 }
 
 impl PolicyJson {
-    fn read(&self) -> Result<ContainerPolicy> {
+    pub(super) fn read(&self) -> Result<ContainerPolicy> {
         Ok(ContainerPolicy {
             container_name: self.container_name.clone(),
             mode: match self.mode.as_deref() {

@@ -1,0 +1,354 @@
+//! What is remembered of containers: an [`Aggregate`] of all of one name and labels, and
+//! each container's own [`ContainerState`], which decides what of its usage gets there.
+//!
+//! Follows `pkg/recommender/model/{aggregate_container_state,container}.go`. Every CPU sample
+//! is kept; of memory only the peak of each window, in which a kill for lack of memory
+//! counts as a larger peak.
+
+use std::sync::Arc;
+
+use super::amount;
+use super::flags::RecommenderFlags;
+use super::histogram::{Histogram, Shape};
+use super::wall_clock::WallClock;
+use crate::sim::{SimDuration, SimTime};
+
+/// Weight of a CPU sample (`minSampleWeight`); up to release 1.4 it was the CPU request.
+const CPU_SAMPLE_WEIGHT: f64 = 0.1;
+/// Weight of a memory peak.
+const MEMORY_PEAK_WEIGHT: f64 = 1.0;
+
+/// What the flags say of aggregation (`AggregationsConfig`).
+#[derive(Debug, Clone)]
+pub(super) struct Aggregation {
+    cpu: Arc<Shape>,
+    memory: Arc<Shape>,
+    pub(super) memory_interval: SimDuration,
+    /// How long an aggregate without samples is kept.
+    pub(super) window_length: SimDuration,
+    oom_bump_up_ratio: f64,
+    oom_min_bump_up: i64,
+}
+
+impl Aggregation {
+    pub(super) fn new(flags: &RecommenderFlags, clock: WallClock) -> Self {
+        let interval = flags.memory_aggregation_interval;
+        Self {
+            cpu: Shape::new(0.01, 1000.0, flags.cpu_histogram_decay_half_life, clock),
+            memory: Shape::new(1e7, 1e12, flags.memory_histogram_decay_half_life, clock),
+            memory_interval: interval,
+            window_length: interval * flags.memory_aggregation_interval_count,
+            oom_bump_up_ratio: flags.oom_bump_up_ratio,
+            oom_min_bump_up: amount::from_float(flags.oom_min_bump_up_bytes),
+        }
+    }
+}
+
+/// The usage of all containers that share name and labels (`AggregateContainerState`).
+#[derive(Debug, Clone)]
+pub(super) struct Aggregate {
+    pub(super) cpu_usage: Histogram,
+    pub(super) memory_peaks: Histogram,
+    pub(super) first_sample_start: Option<SimTime>,
+    pub(super) last_sample_start: Option<SimTime>,
+    /// CPU samples only.
+    pub(super) total_samples_count: i64,
+    created: SimTime,
+}
+
+impl Aggregate {
+    pub(super) fn new(config: &Aggregation, created: SimTime) -> Self {
+        Self {
+            cpu_usage: Histogram::new(&config.cpu),
+            memory_peaks: Histogram::new(&config.memory),
+            first_sample_start: None,
+            last_sample_start: None,
+            total_samples_count: 0,
+            created,
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.cpu_usage.clear();
+        self.memory_peaks.clear();
+        self.first_sample_start = None;
+        self.last_sample_start = None;
+        self.total_samples_count = 0;
+    }
+
+    /// Adds another's samples; its histograms may be moved to a younger reference.
+    pub(super) fn merge(&mut self, other: &mut Self) {
+        self.cpu_usage.merge(&mut other.cpu_usage);
+        self.memory_peaks.merge(&mut other.memory_peaks);
+        self.first_sample_start = match (self.first_sample_start, other.first_sample_start) {
+            (Some(own), Some(others)) => Some(own.min(others)),
+            (own, others) => own.or(others),
+        };
+        self.last_sample_start = self.last_sample_start.max(other.last_sample_start);
+        self.total_samples_count += other.total_samples_count;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.total_samples_count == 0
+    }
+
+    /// True if the last sample (or the creation, without any) is too long ago.
+    pub(super) fn is_expired(&self, now: SimTime, config: &Aggregation) -> bool {
+        let last = self.last_sample_start.filter(|_| !self.is_empty());
+        now - last.unwrap_or(self.created) >= config.window_length
+    }
+
+    fn add_cpu(&mut self, usage: i64, time: SimTime) {
+        self.cpu_usage
+            .add(amount::to_cores(usage), CPU_SAMPLE_WEIGHT, time);
+        self.last_sample_start = self.last_sample_start.max(Some(time));
+        let first = self.first_sample_start.unwrap_or(time);
+        self.first_sample_start = Some(first.min(time));
+        self.total_samples_count += 1;
+    }
+
+    fn add_memory_peak(&mut self, usage: i64, time: SimTime) {
+        self.memory_peaks
+            .add(usage as f64, MEMORY_PEAK_WEIGHT, time);
+    }
+
+    fn subtract_memory_peak(&mut self, usage: i64, time: SimTime) {
+        self.memory_peaks
+            .subtract(usage as f64, MEMORY_PEAK_WEIGHT, time);
+    }
+}
+
+/// One container's recent history (`ContainerState`).
+#[derive(Debug, Clone, Default)]
+pub(super) struct ContainerState {
+    last_cpu_sample: Option<SimTime>,
+    last_memory_sample: Option<SimTime>,
+    /// The largest measured usage in the current window.
+    memory_peak: i64,
+    /// The largest usage concluded from a kill in the current window.
+    oom_peak: i64,
+    /// End of the current window, which does not belong to it.
+    window_end: Option<SimTime>,
+}
+
+impl ContainerState {
+    /// Adds a CPU sample in millicores; false if it is not younger than the last one.
+    pub(super) fn add_cpu_sample(
+        &mut self,
+        aggregate: &mut Aggregate,
+        usage: i64,
+        time: SimTime,
+    ) -> bool {
+        if usage < 0 || self.last_cpu_sample.is_some_and(|last| time <= last) {
+            return false;
+        }
+        aggregate.add_cpu(usage, time);
+        self.last_cpu_sample = Some(time);
+        true
+    }
+
+    /// Adds a memory sample in bytes; false if it is older than the last one.
+    pub(super) fn add_memory_sample(
+        &mut self,
+        aggregate: &mut Aggregate,
+        config: &Aggregation,
+        usage: i64,
+        time: SimTime,
+    ) -> bool {
+        if usage < 0 || self.last_memory_sample.is_some_and(|last| time < last) {
+            return false;
+        }
+        if self.take_memory(aggregate, config, usage, time) {
+            self.memory_peak = usage;
+        }
+        true
+    }
+
+    /// Adds what a kill for lack of memory says of the need; false if it is too old.
+    pub(super) fn record_oom(
+        &mut self,
+        aggregate: &mut Aggregate,
+        config: &Aggregation,
+        requested: i64,
+        time: SimTime,
+    ) -> bool {
+        let window_start = self.window_end.map(|end| end - config.memory_interval);
+        if window_start.is_some_and(|start| time < start) {
+            return false;
+        }
+        // Without the peak of earlier kills, so that several do not add up.
+        let used = requested.max(self.memory_peak);
+        let needed =
+            (used + config.oom_min_bump_up).max(amount::scale(used, config.oom_bump_up_ratio));
+        if self.take_memory(aggregate, config, needed, time) {
+            self.oom_peak = needed;
+        }
+        true
+    }
+
+    /// Opens the next window if the time has come for it; true if the usage is the
+    /// window's new peak.
+    fn take_memory(
+        &mut self,
+        aggregate: &mut Aggregate,
+        config: &Aggregation,
+        usage: i64,
+        time: SimTime,
+    ) -> bool {
+        self.last_memory_sample = Some(time);
+        let window_end = self.window_end.unwrap_or(time);
+        if time < window_end {
+            self.window_end = Some(window_end);
+            let peak = self.peak();
+            if peak == 0 || usage <= peak {
+                return false;
+            }
+            aggregate.subtract_memory_peak(peak, window_end);
+            aggregate.add_memory_peak(usage, window_end);
+        } else {
+            let interval = config.memory_interval;
+            let past = time - window_end;
+            let window_end = window_end + (past - past % interval) + interval;
+            self.window_end = Some(window_end);
+            (self.memory_peak, self.oom_peak) = (0, 0);
+            aggregate.add_memory_peak(usage, window_end);
+        }
+        true
+    }
+
+    fn peak(&self) -> i64 {
+        self.memory_peak.max(self.oom_peak)
+    }
+
+    /// Takes the current window's peak out of an aggregate that includes it, as checkpoints
+    /// do: after a restart the window begins anew.
+    pub(super) fn subtract_current_peak(&self, aggregate: &mut Aggregate, now: SimTime) {
+        if let Some(end) = self.window_end.filter(|end| now < *end) {
+            aggregate.subtract_memory_peak(self.peak(), end);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3600;
+    const GIB: i64 = 1 << 30;
+
+    struct Rig {
+        config: Aggregation,
+        aggregate: Aggregate,
+        container: ContainerState,
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            let config = Aggregation::new(&RecommenderFlags::default(), WallClock::default());
+            let aggregate = Aggregate::new(&config, SimTime::ZERO);
+            Self {
+                config,
+                aggregate,
+                container: ContainerState::default(),
+            }
+        }
+
+        fn memory(&mut self, hours: i64, usage: i64) -> bool {
+            let time = SimTime::from_secs(hours * HOUR);
+            self.container
+                .add_memory_sample(&mut self.aggregate, &self.config, usage, time)
+        }
+
+        fn oom(&mut self, hours: i64, requested: i64) -> bool {
+            let time = SimTime::from_secs(hours * HOUR);
+            self.container
+                .record_oom(&mut self.aggregate, &self.config, requested, time)
+        }
+
+        /// Peaks in the histogram, counted in buckets that are not empty.
+        fn peaks(&self) -> usize {
+            let weights = self.aggregate.memory_peaks.buckets();
+            weights.filter(|(_, weight)| *weight > 0.0).count()
+        }
+
+        fn largest(&self) -> f64 {
+            self.aggregate.memory_peaks.percentile(1.0)
+        }
+    }
+
+    #[test]
+    fn a_window_contributes_its_peak_only() {
+        let mut rig = Rig::new();
+        assert!(rig.memory(0, GIB));
+        assert!(rig.memory(1, 2 * GIB));
+        assert!(rig.memory(2, GIB));
+        assert_eq!(rig.peaks(), 1);
+        assert!(rig.largest() > 2e9);
+    }
+
+    #[test]
+    fn the_next_window_adds_a_peak_of_its_own() {
+        let mut rig = Rig::new();
+        rig.memory(0, 2 * GIB);
+        rig.memory(24, GIB);
+        assert_eq!(rig.peaks(), 2);
+        assert_eq!(
+            rig.container.window_end,
+            Some(SimTime::from_secs(48 * HOUR))
+        );
+        rig.memory(100, GIB / 2);
+        assert_eq!(
+            rig.container.window_end,
+            Some(SimTime::from_secs(120 * HOUR))
+        );
+    }
+
+    #[test]
+    fn late_samples_are_discarded_but_not_late_kills() {
+        let mut rig = Rig::new();
+        rig.memory(0, GIB);
+        rig.memory(2, GIB);
+        assert!(!rig.memory(1, 3 * GIB));
+        assert!(rig.oom(1, 3 * GIB));
+        assert!(rig.largest() > 3.6 * GIB as f64);
+        assert!(!rig.oom(-1, GIB), "older than the window");
+    }
+
+    #[test]
+    fn a_kill_raises_the_need_by_the_larger_of_ratio_and_amount() {
+        let mut rig = Rig::new();
+        rig.oom(0, GIB / 10);
+        assert_eq!(rig.container.oom_peak, GIB / 10 + 100 * 1024 * 1024);
+        let mut rig = Rig::new();
+        rig.oom(0, 10 * GIB);
+        assert_eq!(rig.container.oom_peak, 12 * GIB);
+    }
+
+    #[test]
+    fn a_second_kill_starts_from_usage_not_from_the_first() {
+        let mut rig = Rig::new();
+        rig.oom(0, 10 * GIB);
+        rig.oom(1, 10 * GIB);
+        assert_eq!(rig.container.oom_peak, 12 * GIB);
+    }
+
+    #[test]
+    fn cpu_samples_have_to_be_younger_than_the_last() {
+        let mut rig = Rig::new();
+        let mut add = |seconds, usage| {
+            let time = SimTime::from_secs(seconds);
+            rig.container
+                .add_cpu_sample(&mut rig.aggregate, usage, time)
+        };
+        assert!(add(60, 500));
+        assert!(!add(60, 600));
+        assert!(!add(120, -1));
+        assert!(add(120, 600));
+        assert_eq!(rig.aggregate.total_samples_count, 2);
+        assert_eq!(
+            rig.aggregate.first_sample_start,
+            Some(SimTime::from_secs(60))
+        );
+    }
+}

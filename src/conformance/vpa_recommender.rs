@@ -1,0 +1,180 @@
+//! Kind `vpa-recommender`: recorded usage fed to the recommender, its recommendations, its
+//! histograms and its checkpoints compared.
+//!
+//! A line is a case: flags, policies and events in order. Every recommendation and every
+//! restart is a step. Recommendations and checkpoints' integers have to be equal, weights
+//! within the table recordings' tolerance of 1e-9.
+
+mod compare;
+mod input;
+
+use std::collections::BTreeMap;
+
+use input::{Case, Event};
+
+use super::vpa_input::PolicyJson;
+use super::{Difference, ReplayError, Report};
+use crate::autoscaler::vpa::{
+    Checkpoint, PodKey, Recommender, RecommenderFlags, VpaSpec, WallClock,
+};
+use crate::sim::SimTime;
+use crate::units::{Bytes, Millicores};
+
+/// Replays every case of a JSON Lines recording.
+pub(super) fn replay(text: &str) -> Result<Report, ReplayError> {
+    let mut report = Report::default();
+    for (index, line) in text.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let malformed = |source| ReplayError::Malformed {
+            line: index + 1,
+            source,
+        };
+        let case: Case = serde_json::from_str(line).map_err(malformed)?;
+        report.cases += 1;
+        replay_case(&case, &mut report).map_err(malformed)?;
+    }
+    Ok(report)
+}
+
+/// A pod as the recording names it.
+struct KnownPod<'a> {
+    key: PodKey,
+    labels: u32,
+    containers: Vec<&'a str>,
+}
+
+/// The recommender and what the recording calls its pods.
+struct Replay<'a> {
+    vpa: VpaSpec,
+    flags: RecommenderFlags,
+    recommender: Recommender,
+    pods: BTreeMap<&'a str, KnownPod<'a>>,
+}
+
+impl<'a> Replay<'a> {
+    fn new(case: &Case) -> Result<Self, serde_json::Error> {
+        let mut flags = RecommenderFlags::default();
+        input::set_flags(&case.flags, |name, text| flags.set(name, text))?;
+        let policies = case
+            .container_policies
+            .iter()
+            .map(PolicyJson::read);
+        let mut vpa = VpaSpec {
+            container_policies: policies.collect::<Result<_, _>>()?,
+            ..VpaSpec::default()
+        };
+        for (key, value) in &case.annotations {
+            vpa.read_annotation(key, value);
+        }
+        let recommender = Recommender::new(vpa.clone(), flags.clone(), WallClock::default());
+        Ok(Self {
+            vpa,
+            flags,
+            recommender,
+            pods: BTreeMap::new(),
+        })
+    }
+
+    fn add_pod(&mut self, pod: &'a str, labels: u32, containers: Vec<&'a str>, now: SimTime) {
+        let known = KnownPod {
+            key: self
+                .recommender
+                .add_pod(labels, containers.iter().copied(), now),
+            labels,
+            containers,
+        };
+        self.pods.insert(pod, known);
+    }
+
+    /// The pod's key and the container's place in it.
+    fn find(&self, pod: &str, container: &str) -> Option<(PodKey, usize)> {
+        let pod = self.pods.get(pod)?;
+        let place = pod.containers.iter().position(|name| *name == container)?;
+        Some((pod.key, place))
+    }
+
+    /// Saves checkpoints, starts anew from them and adds the pods again.
+    fn restart(&mut self, now: SimTime) -> Vec<Checkpoint> {
+        let checkpoints = self.recommender.checkpoints(now);
+        self.recommender =
+            Recommender::new(self.vpa.clone(), self.flags.clone(), WallClock::default());
+        for checkpoint in &checkpoints {
+            // Its own checkpoints fit a recommender with the same flags.
+            let _ = self.recommender.load_checkpoint(checkpoint, now);
+        }
+        for (pod, known) in std::mem::take(&mut self.pods) {
+            self.add_pod(pod, known.labels, known.containers, now);
+        }
+        checkpoints
+    }
+}
+
+fn replay_case(case: &Case, report: &mut Report) -> Result<(), serde_json::Error> {
+    let mut replay = Replay::new(case)?;
+    let mut outputs = case.out.iter();
+    for event in &case.events {
+        let now = SimTime::from_secs(event.time());
+        let found = match event {
+            Event::Pod {
+                pod,
+                labels,
+                containers,
+                ..
+            } => {
+                let containers = containers.keys().map(String::as_str).collect();
+                replay.add_pod(pod, *labels, containers, now);
+                continue;
+            }
+            Event::Delete { pod, .. } => {
+                if let Some(known) = replay.pods.remove(pod.as_str()) {
+                    replay.recommender.remove_pod(known.key);
+                }
+                continue;
+            }
+            Event::Sample {
+                pod,
+                container,
+                cpu,
+                memory,
+                ..
+            } => {
+                if let Some((key, place)) = replay.find(pod, container) {
+                    let recommender = &mut replay.recommender;
+                    recommender.add_cpu_sample(key, place, Millicores(*cpu), now);
+                    recommender.add_memory_sample(key, place, Bytes(*memory), now);
+                }
+                continue;
+            }
+            Event::Oom {
+                pod,
+                container,
+                requested,
+                ..
+            } => {
+                if let Some((key, place)) = replay.find(pod, container) {
+                    replay
+                        .recommender
+                        .record_oom(key, place, Bytes(*requested), now);
+                }
+                continue;
+            }
+            Event::Restart { .. } => {
+                let checkpoints = replay.restart(now);
+                compare::checkpoints(outputs.next(), &checkpoints)
+            }
+            Event::Recommend { .. } => {
+                replay.recommender.recommend(now);
+                compare::recommendations(outputs.next(), &mut replay.recommender)
+            }
+        };
+        report.step(found.map(|(field, expected, got)| Difference {
+            place: format!("{} (t={} s) {field}", case.id, event.time()),
+            expected,
+            got,
+            input: case.note.clone(),
+        }));
+    }
+    Ok(())
+}
