@@ -95,6 +95,51 @@ impl<'a> Replay<'a> {
         Some((pod.key, place))
     }
 
+    /// Feeds an event that has no output.
+    fn feed(&mut self, event: &'a Event, now: SimTime) {
+        match event {
+            Event::Pod {
+                pod,
+                labels,
+                containers,
+                ..
+            } => {
+                let containers = containers.keys().map(String::as_str).collect();
+                self.add_pod(pod, *labels, containers, now);
+            }
+            Event::Delete { pod, .. } => {
+                if let Some(known) = self.pods.remove(pod.as_str()) {
+                    self.recommender.remove_pod(known.key);
+                }
+            }
+            Event::Sample {
+                pod,
+                container,
+                cpu,
+                memory,
+                ..
+            } => {
+                if let Some((key, place)) = self.find(pod, container) {
+                    let recommender = &mut self.recommender;
+                    recommender.add_cpu_sample(key, place, Millicores(*cpu), now);
+                    recommender.add_memory_sample(key, place, Bytes(*memory), now);
+                }
+            }
+            Event::Oom {
+                pod,
+                container,
+                requested,
+                ..
+            } => {
+                if let Some((key, place)) = self.find(pod, container) {
+                    self.recommender
+                        .record_oom(key, place, Bytes(*requested), now);
+                }
+            }
+            Event::Restart { .. } | Event::Recommend { .. } => {}
+        }
+    }
+
     /// Saves checkpoints, starts anew from them and adds the pods again.
     fn restart(&mut self, now: SimTime) -> Vec<Checkpoint> {
         let checkpoints = self.recommender.checkpoints(now);
@@ -117,49 +162,6 @@ fn replay_case(case: &Case, report: &mut Report) -> Result<(), serde_json::Error
     for event in &case.events {
         let now = SimTime::from_secs(event.time());
         let found = match event {
-            Event::Pod {
-                pod,
-                labels,
-                containers,
-                ..
-            } => {
-                let containers = containers.keys().map(String::as_str).collect();
-                replay.add_pod(pod, *labels, containers, now);
-                continue;
-            }
-            Event::Delete { pod, .. } => {
-                if let Some(known) = replay.pods.remove(pod.as_str()) {
-                    replay.recommender.remove_pod(known.key);
-                }
-                continue;
-            }
-            Event::Sample {
-                pod,
-                container,
-                cpu,
-                memory,
-                ..
-            } => {
-                if let Some((key, place)) = replay.find(pod, container) {
-                    let recommender = &mut replay.recommender;
-                    recommender.add_cpu_sample(key, place, Millicores(*cpu), now);
-                    recommender.add_memory_sample(key, place, Bytes(*memory), now);
-                }
-                continue;
-            }
-            Event::Oom {
-                pod,
-                container,
-                requested,
-                ..
-            } => {
-                if let Some((key, place)) = replay.find(pod, container) {
-                    replay
-                        .recommender
-                        .record_oom(key, place, Bytes(*requested), now);
-                }
-                continue;
-            }
             Event::Restart { .. } => {
                 let checkpoints = replay.restart(now);
                 compare::checkpoints(outputs.next(), &checkpoints)
@@ -167,6 +169,10 @@ fn replay_case(case: &Case, report: &mut Report) -> Result<(), serde_json::Error
             Event::Recommend { .. } => {
                 replay.recommender.recommend(now);
                 compare::recommendations(outputs.next(), &mut replay.recommender)
+            }
+            input => {
+                replay.feed(input, now);
+                continue;
             }
         };
         report.step(found.map(|(field, expected, got)| Difference {

@@ -137,6 +137,7 @@ mod tests {
     use crate::autoscaler::vpa::container_state::ContainerState;
     use crate::autoscaler::vpa::flags::RecommenderFlags;
     use crate::autoscaler::vpa::wall_clock::WallClock;
+    use crate::sim::SimDuration;
 
     fn config() -> Aggregation {
         Aggregation::new(&RecommenderFlags::default(), WallClock::default())
@@ -152,7 +153,7 @@ mod tests {
         for &(cpu, memory) in samples {
             container.add_cpu_sample(&mut aggregate, cpu, time);
             container.add_memory_sample(&mut aggregate, &config, memory, time);
-            time = time + crate::sim::SimDuration::from_secs(7200);
+            time += SimDuration::from_secs(7200);
         }
         aggregate
     }

@@ -113,7 +113,8 @@ fn offset(zone: &str) -> Option<i64> {
     }
     let ahead = zone.strip_prefix('+');
     let (hours, minutes) = ahead.or_else(|| zone.strip_prefix('-'))?.split_once(':')?;
-    let seconds = hours.parse::<u8>().ok()? as i64 * 3600 + minutes.parse::<u8>().ok()? as i64 * 60;
+    let number = |text: &str| text.parse::<u8>().ok().map(i64::from);
+    let seconds = number(hours)? * 3600 + number(minutes)? * 60;
     Some(if ahead.is_some() { seconds } else { -seconds })
 }
 

@@ -12,7 +12,7 @@ use crate::autoscaler::vpa::{
 use crate::sim::SimTime;
 
 /// A field that differs: its name, the recorded value, ours.
-type Found = Option<(String, String, String)>;
+pub(super) type Found = Option<(String, String, String)>;
 
 fn differs<T: Debug + PartialEq>(field: &str, expected: &T, got: &T) -> Found {
     (expected != got).then(|| {
@@ -24,8 +24,9 @@ fn differs<T: Debug + PartialEq>(field: &str, expected: &T, got: &T) -> Found {
     })
 }
 
-fn missing(field: &str, got: &impl Debug) -> Found {
-    Some((field.to_owned(), "no output".to_owned(), format!("{got:?}")))
+/// The recording has no output of this kind for the step.
+fn missing(field: &str, got: &impl Debug) -> (String, String, String) {
+    (field.to_owned(), "no output".to_owned(), format!("{got:?}"))
 }
 
 /// The first difference of a recommendation step.
@@ -35,11 +36,11 @@ pub(super) fn recommendations(output: Option<&Output>, recommender: &mut Recomme
         estimated(recommender.estimates()),
     );
     let Some(output) = output else {
-        return missing("rec", &rec);
+        return Some(missing("rec", &rec));
     };
     let histograms = || match output.agg.as_ref()? {
         Aggregates::Live(expected) => live(expected, &recommended_usage(recommender)),
-        Aggregates::Saved { .. } => missing("agg", &"a recommendation"),
+        Aggregates::Saved { .. } => Some(missing("agg", &"a recommendation")),
     };
     differs("raw", &output.raw, &Some(raw))
         .or_else(|| differs("rec", &output.rec, &Some(rec)))
@@ -50,7 +51,7 @@ pub(super) fn recommendations(output: Option<&Output>, recommender: &mut Recomme
 pub(super) fn checkpoints(output: Option<&Output>, checkpoints: &[Checkpoint]) -> Found {
     let Some(Aggregates::Saved { checkpoint }) = output.and_then(|output| output.agg.as_ref())
     else {
-        return missing("checkpoint", &checkpoints);
+        return Some(missing("checkpoint", &checkpoints));
     };
     let got: BTreeMap<&str, &Checkpoint> = checkpoints
         .iter()
