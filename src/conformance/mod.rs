@@ -11,9 +11,9 @@ mod metrics_server_pod_metrics;
 mod reports;
 mod substrate;
 mod table;
-mod vpa_recommender;
 mod vpa_admission;
 mod vpa_input;
+mod vpa_recommender;
 mod vpa_updater;
 
 use std::fmt;

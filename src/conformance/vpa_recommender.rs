@@ -14,9 +14,8 @@ use input::{Case, Event};
 
 use super::vpa_input::PolicyJson;
 use super::{Difference, ReplayError, Report};
-use crate::autoscaler::vpa::{
-    Checkpoint, PodKey, Recommender, RecommenderFlags, VpaSpec, WallClock,
-};
+use crate::autoscaler::vpa::recommender::{Checkpoint, PodKey, Recommender};
+use crate::autoscaler::vpa::{RecommenderFlags, VpaSpec, WallClock};
 use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores};
 
@@ -57,10 +56,7 @@ impl<'a> Replay<'a> {
     fn new(case: &Case) -> Result<Self, serde_json::Error> {
         let mut flags = RecommenderFlags::default();
         input::set_flags(&case.flags, |name, text| flags.set(name, text))?;
-        let policies = case
-            .container_policies
-            .iter()
-            .map(PolicyJson::read);
+        let policies = case.container_policies.iter().map(PolicyJson::read);
         let mut vpa = VpaSpec {
             container_policies: policies.collect::<Result<_, _>>()?,
             ..VpaSpec::default()

@@ -29,7 +29,7 @@ impl Default for WallClock {
 impl WallClock {
     /// The instant nearest to `time` that is a whole number of periods after the year 1
     /// began (`Time.Round`); halfway goes up.
-    pub(super) fn round(self, time: SimTime, period: SimDuration) -> SimTime {
+    pub(in crate::autoscaler::vpa) fn round(self, time: SimTime, period: SimDuration) -> SimTime {
         if period.0 <= 0 {
             return time;
         }

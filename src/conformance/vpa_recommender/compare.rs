@@ -5,10 +5,10 @@ use std::fmt::Debug;
 
 use super::super::table::close;
 use super::input::{Aggregates, Live, LiveHistogram, Output, PerContainer, Saved, SavedHistogram};
-use crate::autoscaler::vpa::{
-    Bounds, Checkpoint, Estimate, HistogramCheckpoint, HistogramSummary, Recommendation,
-    Recommender, Resource, UsageSummary,
+use crate::autoscaler::vpa::recommender::{
+    Bounds, Checkpoint, Estimate, HistogramCheckpoint, HistogramSummary, Recommender, UsageSummary,
 };
+use crate::autoscaler::vpa::{Recommendation, Resource};
 use crate::sim::SimTime;
 
 /// A field that differs: its name, the recorded value, ours.

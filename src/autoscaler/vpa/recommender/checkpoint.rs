@@ -133,10 +133,9 @@ impl HistogramCheckpoint {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::container_state::ContainerState;
     use super::*;
-    use crate::autoscaler::vpa::container_state::ContainerState;
-    use crate::autoscaler::vpa::flags::RecommenderFlags;
-    use crate::autoscaler::vpa::wall_clock::WallClock;
+    use crate::autoscaler::vpa::{RecommenderFlags, WallClock};
     use crate::sim::SimDuration;
 
     fn config() -> Aggregation {

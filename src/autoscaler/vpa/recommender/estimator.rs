@@ -6,10 +6,9 @@
 
 use super::amount;
 use super::container_state::Aggregate;
-use super::flags::RecommenderFlags;
 use super::go_math;
 use super::histogram::Histogram;
-use super::spec::ControlledResources;
+use crate::autoscaler::vpa::{ControlledResources, RecommenderFlags};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores};
 
@@ -149,9 +148,9 @@ fn confidence(aggregate: &Aggregate, interval: SimDuration) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::container_state::{Aggregation, ContainerState};
     use super::*;
-    use crate::autoscaler::vpa::container_state::{Aggregation, ContainerState};
-    use crate::autoscaler::vpa::wall_clock::WallClock;
+    use crate::autoscaler::vpa::WallClock;
     use crate::sim::SimTime;
 
     fn aggregate(minutes: i64) -> Aggregate {

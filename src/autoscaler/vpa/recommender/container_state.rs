@@ -8,9 +8,8 @@
 use std::sync::Arc;
 
 use super::amount;
-use super::flags::RecommenderFlags;
 use super::histogram::{Histogram, Shape};
-use super::wall_clock::WallClock;
+use crate::autoscaler::vpa::{RecommenderFlags, WallClock};
 use crate::sim::{SimDuration, SimTime};
 
 /// Weight of a CPU sample (`minSampleWeight`); up to release 1.4 it was the CPU request.

@@ -4,10 +4,8 @@
 //! post-processors of `pkg/recommender/routines`, in their order.
 
 use super::amount;
-use super::capping::apply_policy;
 use super::estimator::{Bounds, Estimate};
-use super::flags::RecommenderFlags;
-use super::spec::{Recommendation, Resources, VpaSpec};
+use crate::autoscaler::vpa::{Recommendation, RecommenderFlags, Resources, VpaSpec, apply_policy};
 use crate::units::{Bytes, Millicores, Quantity, QuantityFormat};
 
 /// The recommendations that the status shows for estimates.

@@ -5,17 +5,27 @@
 //! by several VPAs are fed to each. A pass over a recommender is [`Recommender::recommend`];
 //! time comes in with every call, and nothing else does.
 
-use super::checkpoint::{Checkpoint, CheckpointError};
-use super::conditions::{Condition, Conditions};
-use super::container_state::{Aggregate, Aggregation, ContainerState};
-use super::estimator::{Estimate, Estimator};
-use super::flags::RecommenderFlags;
-use super::post_process;
-use super::spec::{ContainerScalingMode, Recommendation, VpaSpec};
-use super::usage_summary::UsageSummary;
-use super::wall_clock::WallClock;
+mod amount;
+mod checkpoint;
+mod conditions;
+mod container_state;
+mod estimator;
+mod go_math;
+mod histogram;
+mod post_process;
+mod usage_summary;
+
+pub use checkpoint::{Checkpoint, CheckpointError, HistogramCheckpoint};
+pub use conditions::{Condition, ConditionType};
+pub use estimator::{Bounds, Estimate};
+pub use usage_summary::{HistogramSummary, UsageSummary};
+
+use super::{ContainerScalingMode, Recommendation, RecommenderFlags, VpaSpec, WallClock};
 use crate::sim::{Arena, Key, SimDuration, SimTime};
 use crate::units::{Bytes, Millicores};
+use conditions::Conditions;
+use container_state::{Aggregate, Aggregation, ContainerState};
+use estimator::Estimator;
 
 /// How often expired aggregates are looked for (`AggregateContainerStateGCInterval`).
 const GARBAGE_INTERVAL: SimDuration = SimDuration::from_secs(3600);

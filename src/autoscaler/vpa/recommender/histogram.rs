@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::go_math::{exp2, ldexp, log, pow};
-use super::wall_clock::WallClock;
+use crate::autoscaler::vpa::WallClock;
 use crate::sim::{SimDuration, SimTime};
 
 /// Growth of a bucket over the one before: 5 %.
