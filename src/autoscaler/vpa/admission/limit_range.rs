@@ -120,3 +120,76 @@ impl RequestBounds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amounts(cpu: &str, memory: &str) -> Resources {
+        let read = |text: &str| text.parse().ok();
+        Resources {
+            cpu: read(cpu),
+            memory: read(memory),
+        }
+    }
+
+    #[test]
+    fn several_limit_ranges_come_to_the_tightest_bounds() {
+        let one = LimitRangeItem {
+            max: amounts("2", "1Gi"),
+            min: amounts("100m", ""),
+            default: amounts("500m", ""),
+        };
+        let later = LimitRangeItem {
+            max: amounts("1", "2Gi"),
+            min: amounts("50m", "64Mi"),
+            default: Resources::default(),
+        };
+        let both = LimitRangeItem {
+            max: amounts("1", "1Gi"),
+            min: amounts("100m", "64Mi"),
+            default: amounts("500m", ""),
+        };
+        assert_eq!(one.and(later), both);
+        assert_eq!(later.and(one), both);
+    }
+
+    #[test]
+    fn bounds_on_limits_hold_requests_in_proportion() {
+        let container = Container {
+            name: "api",
+            requests: amounts("100m", "100Mi"),
+            limits: amounts("200m", ""),
+        };
+        let item = LimitRangeItem {
+            max: amounts("1", "1Gi"),
+            min: amounts("300m", "200Mi"),
+            default: Resources::default(),
+        };
+        let bounds = RequestBounds::new(&container, &item);
+        let apply = |mut requests| {
+            let mut notes = Vec::new();
+            bounds.apply(&mut requests, |note| notes.push(note.to_string()));
+            (requests, notes)
+        };
+        // A maximum of 1 for limits is one of 500m for requests. Memory has no limit, hence
+        // no maximum; the minimum holds for the request itself.
+        assert_eq!(
+            apply(amounts("800m", "4Gi")),
+            (
+                amounts("500m", "4Gi"),
+                vec!["cpu capped to fit Max in container LimitRange".to_owned()]
+            )
+        );
+        assert_eq!(
+            apply(amounts("200m", "100Mi")),
+            (
+                amounts("300m", "200Mi"),
+                vec![
+                    "cpu capped to fit Min in container LimitRange".to_owned(),
+                    "memory capped to fit Min in container LimitRange".to_owned()
+                ]
+            )
+        );
+    }
+}

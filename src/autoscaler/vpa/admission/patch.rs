@@ -133,3 +133,106 @@ fn is_dns_label(name: &str) -> bool {
         && !name.starts_with('-')
         && !name.ends_with('-')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autoscaler::vpa::ContainerPolicy;
+
+    fn amounts(cpu: &str, memory: &str) -> Resources {
+        let read = |text: &str| text.parse().ok();
+        Resources {
+            cpu: read(cpu),
+            memory: read(memory),
+        }
+    }
+
+    fn recommendation(container_name: &str, target: Resources) -> Recommendation {
+        Recommendation {
+            container_name: container_name.to_owned(),
+            target,
+            lower_bound: target,
+            upper_bound: target,
+            uncapped_target: target,
+        }
+    }
+
+    const CONTAINERS: usize = 3;
+
+    fn containers() -> [Container<'static>; CONTAINERS] {
+        let container = |name, requests, limits| Container {
+            name,
+            requests,
+            limits,
+        };
+        [
+            container("api", amounts("100m", "128Mi"), amounts("", "256Mi")),
+            container("sidecar", amounts("50m", ""), Resources::default()),
+            container("bare", Resources::default(), Resources::default()),
+        ]
+    }
+
+    fn admitted(vpa: &VpaSpec) -> Admission {
+        let recommendations = [recommendation("api", amounts("25m", "200Mi"))];
+        let limit_range = LimitRange::default();
+        admit("web", vpa, &recommendations, &containers(), &limit_range).expect("no panic")
+    }
+
+    #[test]
+    fn a_new_pod_gets_targets_limits_in_proportion_and_annotations() {
+        let vpa = VpaSpec {
+            container_policies: vec![ContainerPolicy {
+                container_name: "*".to_owned(),
+                min_allowed: amounts("50m", ""),
+                ..ContainerPolicy::default()
+            }],
+            ..VpaSpec::default()
+        };
+        let Admission {
+            containers: updates,
+            vpa_updates,
+            vpa_observed_containers,
+        } = admitted(&vpa);
+        let [api, sidecar, _] = containers();
+        assert_eq!(
+            updates[0].applied_to(&api),
+            (amounts("50m", "200Mi"), amounts("", "400Mi"))
+        );
+        assert_eq!(
+            updates[1].applied_to(&sidecar),
+            (sidecar.requests, sidecar.limits)
+        );
+        assert_eq!(
+            vpa_updates.as_deref(),
+            Some(
+                "Pod resources updated by web: container 0: cpu capped to minAllowed, \
+                 cpu: limit NOT set since originalLimit is nil or 0, \
+                 cpu request, memory request, memory limit; container 2: "
+            )
+        );
+        assert_eq!(vpa_observed_containers, "api, sidecar, bare");
+    }
+
+    #[test]
+    fn off_changes_no_resources() {
+        let off = VpaSpec {
+            update_mode: UpdateMode::Off,
+            ..VpaSpec::default()
+        };
+        let updates = admitted(&off).containers;
+        assert_eq!(updates, vec![ContainerUpdate::default(); CONTAINERS]);
+    }
+
+    #[test]
+    fn observed_containers_are_read_as_they_were_written() {
+        let written = observed_containers(&containers());
+        assert_eq!(
+            parse_observed_containers(&written),
+            Some(vec!["api", "sidecar", "bare"])
+        );
+        assert_eq!(parse_observed_containers(""), Some(Vec::new()));
+        for wrong in ["api,sidecar", "API", "-api", "api, ", &"a".repeat(64)] {
+            assert_eq!(parse_observed_containers(wrong), None, "{wrong}");
+        }
+    }
+}

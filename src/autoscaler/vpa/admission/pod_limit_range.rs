@@ -134,3 +134,140 @@ fn less_than_a_unit_down(resource: Resource, amount: Quantity) -> Quantity {
         amount
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amounts(cpu: &str, memory: &str) -> Resources {
+        let read = |text: &str| text.parse().ok();
+        Resources {
+            cpu: read(cpu),
+            memory: read(memory),
+        }
+    }
+
+    fn container(name: &'static str, requests: Resources, limits: Resources) -> Container<'static> {
+        Container {
+            name,
+            requests,
+            limits,
+        }
+    }
+
+    fn everywhere(amounts: Resources) -> Amounts {
+        Amounts {
+            target: amounts,
+            lower_bound: amounts,
+            upper_bound: amounts,
+        }
+    }
+
+    fn max(max: Resources) -> LimitRangeItem {
+        LimitRangeItem {
+            max,
+            ..LimitRangeItem::default()
+        }
+    }
+
+    fn min(min: Resources) -> LimitRangeItem {
+        LimitRangeItem {
+            min,
+            ..LimitRangeItem::default()
+        }
+    }
+
+    #[test]
+    fn every_container_gives_its_share() {
+        let requests = amounts("100m", "100");
+        let containers = [
+            container("api", requests, amounts("200m", "100")),
+            container("sidecar", requests, amounts("100m", "100")),
+        ];
+        let mut recommended = [
+            Some(everywhere(amounts("1", "400"))),
+            Some(everywhere(amounts("1", "800"))),
+        ];
+        apply(&mut recommended, &containers, &max(amounts("1500m", "300"))).expect("no panic");
+        // Limits of 2 and 1 cores come to 3, half of which is allowed.
+        assert_eq!(
+            recommended,
+            [
+                Some(everywhere(amounts("500m", "100"))),
+                Some(everywhere(amounts("500m", "200")))
+            ]
+        );
+    }
+
+    #[test]
+    fn shares_of_a_minimum_are_rounded_up_for_cpu_only() {
+        let requests = amounts("100m", "100");
+        let containers = [
+            container("api", requests, requests),
+            container("sidecar", requests, requests),
+        ];
+        let mut recommended = [
+            Some(everywhere(amounts("27m", "27"))),
+            Some(everywhere(amounts("48m", "48"))),
+        ];
+        apply(&mut recommended, &containers, &min(amounts("396m", "396"))).expect("no panic");
+        assert_eq!(
+            recommended,
+            [
+                Some(everywhere(amounts("143m", "142"))),
+                Some(everywhere(amounts("254m", "253")))
+            ]
+        );
+    }
+
+    #[test]
+    fn without_limits_nothing_is_scaled() {
+        let containers = [container("api", amounts("10m", "10"), Resources::default())];
+        let given = [Some(everywhere(amounts("27m", "27")))];
+        let mut recommended = given;
+        apply(&mut recommended, &containers, &min(amounts("1", "1Gi"))).expect("no panic");
+        assert_eq!(recommended, given);
+    }
+
+    #[test]
+    fn containers_without_recommendation_take_part_with_their_requests() {
+        let requests = amounts("1", "100");
+        let containers = [
+            container("api", requests, Resources::default()),
+            container("sidecar", requests, requests),
+        ];
+        let mut recommended = [Some(everywhere(amounts("500m", "50"))), None];
+        apply(&mut recommended, &containers, &max(amounts("2", "200"))).expect("no panic");
+        let of_requests = recommended[1].expect("the requests stand in");
+        assert_eq!(of_requests.target, requests);
+        assert_eq!(of_requests.upper_bound, Resources::default());
+    }
+
+    #[test]
+    fn bounds_that_do_not_exist_cannot_be_scaled() {
+        let requests = amounts("1", "100");
+        let containers = [
+            container("api", requests, requests),
+            container("sidecar", requests, requests),
+        ];
+        let mut recommended = [Some(everywhere(amounts("4", "50"))), None];
+        let found = apply(&mut recommended, &containers, &max(amounts("2", "")));
+        assert_eq!(found, Err(UpstreamPanic));
+    }
+
+    #[test]
+    fn a_resource_left_out_of_a_recommendation_becomes_a_byte_too_few() {
+        let requests = amounts("", "100");
+        let containers = [
+            container("api", requests, requests),
+            container("sidecar", requests, requests),
+        ];
+        let mut recommended = [
+            Some(everywhere(amounts("", "400"))),
+            Some(everywhere(amounts("1", ""))),
+        ];
+        apply(&mut recommended, &containers, &max(amounts("", "200"))).expect("no panic");
+        assert_eq!(recommended[0], Some(everywhere(amounts("", "200"))));
+        assert_eq!(recommended[1], Some(everywhere(amounts("1", "-1"))));
+    }
+}

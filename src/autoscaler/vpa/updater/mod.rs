@@ -13,6 +13,8 @@ mod pass;
 mod priority;
 mod rate_limiter;
 mod restriction;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use action::{Action, ActionKind, Event};
