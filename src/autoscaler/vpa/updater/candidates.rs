@@ -3,6 +3,9 @@
 //! Follows `AddPod` and `GetSortedPods` in
 //! `pkg/updater/priority/update_priority_calculator.go` and
 //! `scaling_direction_pod_eviction_admission.go`.
+//!
+//! One deliberate difference: equally urgent pods keep the order of the list. Upstream's
+//! sort promises that for none, and keeps to it for up to 12 pods or if all are equal.
 
 use super::in_place::InfeasibleAttempts;
 use super::priority::Priority;
