@@ -26,6 +26,7 @@ pub mod cluster;
 pub mod conformance;
 pub mod load;
 pub mod metrics;
+pub mod output;
 pub mod record;
 pub mod scenario;
 pub mod sim;

@@ -1,0 +1,77 @@
+//! Marks for things that happen at an instant, in a lane of their own below a panel.
+
+use super::panel::{Entry, Swatch};
+use super::scene::{Point, Shape};
+use super::theme::Theme;
+
+/// What happened; each kind has its colour and its shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkKind {
+    /// More replicas were asked for.
+    ScaledUp,
+    /// Fewer replicas were asked for.
+    ScaledDown,
+    /// A pod was evicted.
+    Evicted,
+    /// A container ran out of memory.
+    OomKilled,
+}
+
+/// Something that happened at an instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mark {
+    /// When, in seconds.
+    pub time: f64,
+    /// What.
+    pub kind: MarkKind,
+    /// A short text, such as `3→6`; shown where there is room.
+    pub label: String,
+    /// A sentence that the SVG shows on hovering.
+    pub tooltip: String,
+}
+
+impl MarkKind {
+    const ALL: [Self; 4] = [
+        Self::ScaledUp,
+        Self::ScaledDown,
+        Self::Evicted,
+        Self::OomKilled,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::ScaledUp => "scaled up",
+            Self::ScaledDown => "scaled down",
+            Self::Evicted => "evicted",
+            Self::OomKilled => "OOM killed",
+        }
+    }
+
+    /// The mark's shape around a point.
+    pub(super) fn shape(self, (x, y): Point, theme: &Theme) -> Shape {
+        let triangle = |height: f64| {
+            vec![
+                (x, y - height / 2.0),
+                (x - 5.25, y + height / 2.0),
+                (x + 5.25, y + height / 2.0),
+            ]
+        };
+        match self {
+            Self::ScaledUp => Shape::Area(triangle(9.0), theme.blue()),
+            Self::ScaledDown => Shape::Area(triangle(-9.0), theme.red()),
+            Self::Evicted => Shape::Circle((x, y), 4.25, theme.purple()),
+            Self::OomKilled => {
+                let corners = vec![(x, y - 5.5), (x + 5.5, y), (x, y + 5.5), (x - 5.5, y)];
+                Shape::Area(corners, theme.red())
+            }
+        }
+    }
+}
+
+/// Entries for the kinds that occur.
+pub(super) fn legend(marks: &[Mark]) -> impl Iterator<Item = Entry> {
+    let kinds = MarkKind::ALL.into_iter();
+    kinds
+        .filter(|kind| marks.iter().any(|mark| mark.kind == *kind))
+        .map(|kind| Entry(Swatch::Mark(kind), kind.name().to_owned()))
+}

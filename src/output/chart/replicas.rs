@@ -1,0 +1,133 @@
+//! The chart of an autoscaled workload: replicas, load, metrics against their targets.
+
+use super::axis::extent;
+use super::mark::{self, Mark};
+use super::panel::{Entry, Swatch};
+use super::scene::{Scene, Stroke};
+use super::theme::Theme;
+use super::timeline::{Heading, LoadSpan, Timeline, Vertical};
+use super::unit::Unit;
+use super::{Chart, Points};
+
+/// Desired, existing and ready replicas over time, with the load and the metrics that moved
+/// them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ReplicasChart {
+    /// First line.
+    pub title: String,
+    /// Second line.
+    pub subtitle: String,
+    /// Length of the run, in seconds.
+    pub duration: f64,
+    /// What the autoscaler last wrote; steps.
+    pub desired: Points,
+    /// Pods that exist; steps.
+    pub current: Points,
+    /// Ready pods; steps.
+    pub ready: Points,
+    /// Least and largest number of replicas allowed.
+    pub bounds: Option<(f64, f64)>,
+    /// Offered load and the metrics, a panel each.
+    pub metrics: Vec<MetricPanel>,
+    /// Changes of the desired number.
+    pub events: Vec<Mark>,
+    /// When loads ran.
+    pub load_spans: Vec<LoadSpan>,
+}
+
+/// A quantity over time in its own panel.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MetricPanel {
+    /// Heading, such as `CPU utilization`.
+    pub name: String,
+    /// Its unit.
+    pub unit: Unit,
+    /// Values; steps.
+    pub points: Points,
+    /// The autoscaler's target, if it has one.
+    pub target: Option<f64>,
+    /// Share of the target within which the autoscaler does nothing.
+    pub tolerance: f64,
+}
+
+impl Chart for ReplicasChart {
+    fn scene(&self, theme: &Theme) -> Scene {
+        let names = (self.title.as_str(), self.subtitle.as_str());
+        let mut timeline = Timeline::new(theme, names, self.duration, &self.load_spans);
+        self.replicas(&mut timeline);
+        timeline.marks(&self.events);
+        for metric in &self.metrics {
+            metric.draw(&mut timeline);
+        }
+        timeline.finish()
+    }
+}
+
+impl ReplicasChart {
+    fn replicas(&self, timeline: &mut Timeline) {
+        let (theme, end) = (timeline.theme, timeline.end);
+        let desired = Stroke::solid(theme.blue(), 1.75);
+        let current = Stroke::solid(theme.soft(theme.orange(), 0.9), 1.5);
+        let ready = Stroke::solid(theme.green(), 1.75);
+        let mut legend = vec![
+            Entry(Swatch::Line(desired), "desired".to_owned()),
+            Entry(Swatch::Line(current), "existing".to_owned()),
+            Entry(
+                Swatch::Fill(theme.soft(theme.green(), 0.35)),
+                "ready".to_owned(),
+            ),
+        ];
+        legend.extend(mark::legend(&self.events));
+        let values = [&self.desired, &self.current, &self.ready];
+        let values = values.into_iter().flatten().map(|point| point.1);
+        let limits = self.bounds.into_iter().flat_map(|(min, max)| [min, max]);
+        let heading = Heading {
+            title: "Replicas",
+            unit: "",
+            legend: &legend,
+            height: 230.0,
+        };
+        let vertical = Vertical::Linear(Unit::Count, extent(values.chain(limits)));
+        timeline.panel(&heading, &vertical, |panel| {
+            panel.step_area(&self.ready, end, theme.soft(theme.green(), 0.25));
+            if let Some((min, max)) = self.bounds {
+                panel.reference(max, format!("max {}", Unit::Count.text(max)), theme.muted);
+                panel.reference(min, format!("min {}", Unit::Count.text(min)), theme.muted);
+            }
+            panel.steps(&self.current, end, current);
+            panel.steps(&self.ready, end, ready);
+            panel.steps(&self.desired, end, desired);
+        });
+    }
+}
+
+impl MetricPanel {
+    fn draw(&self, timeline: &mut Timeline) {
+        let (theme, end) = (timeline.theme, timeline.end);
+        let values = self.points.iter().map(|point| point.1);
+        let target = self.target.filter(|target| target.is_finite());
+        let stroke = match target {
+            Some(_) => Stroke::solid(theme.blue(), 1.6),
+            None => Stroke::solid(theme.purple(), 1.6),
+        };
+        let heading = Heading {
+            title: &self.name,
+            unit: self.unit.name(),
+            legend: &[],
+            height: 110.0,
+        };
+        let band = target.map(|target| target * self.tolerance.max(0.0));
+        let top = target.iter().zip(&band).map(|(target, band)| target + band);
+        let vertical = Vertical::Linear(self.unit, extent(values.chain(top)));
+        timeline.panel(&heading, &vertical, |panel| {
+            if let (Some(target), Some(band)) = (target, band) {
+                panel.band(target - band, target + band, theme.red().alpha(0.13));
+                let text = format!("target {}", self.unit.text(target));
+                panel.reference(target, text, theme.red());
+            } else {
+                panel.step_area(&self.points, end, theme.soft(theme.purple(), 0.18));
+            }
+            panel.steps(&self.points, end, stroke);
+        });
+    }
+}

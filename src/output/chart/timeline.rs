@@ -1,0 +1,242 @@
+//! Panels above each other that share one axis of simulated time.
+//!
+//! Above the first panel lie the title and a lane with the loads; the loads shade all panels.
+//! Each panel has a row with its heading and legend, so that legends never cover data.
+
+use super::axis::Axis;
+use super::font::{self, Weight};
+use super::mark::Mark;
+use super::panel::{self, Entry, Frame, Panel, SMALL};
+use super::scene::{Anchor, Label, Scene, Shape, Stroke};
+use super::theme::Theme;
+use super::unit::Unit;
+
+/// Width of every chart.
+pub(super) const WIDTH: f64 = 1200.0;
+
+/// Room for tick labels.
+pub(super) const LEFT: f64 = 72.0;
+
+/// Room for notes.
+pub(super) const RIGHT: f64 = 118.0;
+
+/// When a load ran.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LoadSpan {
+    /// Start, in seconds.
+    pub from: f64,
+    /// End, in seconds.
+    pub to: f64,
+    /// What the load was, such as its command.
+    pub label: String,
+}
+
+/// What a panel is called and how high it is.
+pub(super) struct Heading<'a> {
+    pub(super) title: &'a str,
+    pub(super) unit: &'a str,
+    pub(super) legend: &'a [Entry],
+    pub(super) height: f64,
+}
+
+/// How a panel's y axis is made.
+pub(super) enum Vertical {
+    Linear(Unit, Option<(f64, f64)>),
+    Logarithmic(Unit, (f64, f64)),
+}
+
+/// A chart over time that is being laid out.
+pub(super) struct Timeline<'a> {
+    pub(super) scene: Scene,
+    pub(super) theme: &'a Theme,
+    /// The last second.
+    pub(super) end: f64,
+    spans: Vec<LoadSpan>,
+    /// Upper end of what is still free.
+    free: f64,
+}
+
+/// Draws a title and a subtitle; answers where the rest may begin.
+pub(super) fn title(scene: &mut Scene, theme: &Theme, title: &str, subtitle: &str) -> f64 {
+    const LARGE: f64 = 19.0;
+    const MIDDLE: f64 = 13.0;
+    let (left, room) = (24.0, scene.width - 48.0);
+    let text = font::fit(title, LARGE, Weight::Bold, room);
+    scene.text(Label::new((left, 34.0), text, LARGE, theme.ink).bold());
+    if subtitle.is_empty() {
+        return 48.0;
+    }
+    let text = font::fit(subtitle, MIDDLE, Weight::Regular, room);
+    scene.text(Label::new((left, 55.0), text, MIDDLE, theme.muted));
+    69.0
+}
+
+impl<'a> Timeline<'a> {
+    pub(super) fn new(
+        theme: &'a Theme,
+        (name, subtitle): (&str, &str),
+        duration: f64,
+        spans: &[LoadSpan],
+    ) -> Self {
+        let mut scene = Scene::new(name, WIDTH, theme);
+        let free = title(&mut scene, theme, name, subtitle);
+        let end = if duration.is_finite() {
+            duration.clamp(1e-3, 1e12)
+        } else {
+            1.0
+        };
+        let mut spans: Vec<LoadSpan> = spans
+            .iter()
+            .filter(|span| span.from <= end && span.to >= 0.0 && span.from <= span.to)
+            .cloned()
+            .collect();
+        spans.sort_by(|a, b| a.from.total_cmp(&b.from));
+        let mut timeline = Self {
+            scene,
+            theme,
+            end,
+            spans,
+            free,
+        };
+        timeline.lanes();
+        timeline
+    }
+
+    fn x(&self) -> Axis {
+        Axis::time(self.end, (LEFT, self.scene.width - RIGHT))
+    }
+
+    /// Draws the loads as bars, each in the first lane where bar and label are free.
+    fn lanes(&mut self) {
+        const LANES: usize = 4;
+        const HEIGHT: f64 = 18.0;
+        let x = self.x();
+        let limit = self.scene.width - RIGHT;
+        let mut ends: Vec<f64> = Vec::new();
+        for span in &self.spans {
+            let (left, right) = (x.at(span.from), x.at(span.to).max(x.at(span.from) + 3.0));
+            let room = self.scene.width - 6.0 - right - 6.0;
+            let wide = font::width(&span.label, SMALL, Weight::Regular);
+            // A label that does not fit right of its bar goes into it, if the bar is longer.
+            let inside = wide + 12.0 <= right - left || room < right - left - 12.0;
+            let text_room = if inside { right - left - 12.0 } else { room };
+            let text = font::fit(&span.label, SMALL, Weight::Regular, text_room);
+            let width = font::width(&text, SMALL, Weight::Regular);
+            let end = if inside { right } else { right + 6.0 + width } + 10.0;
+            let lane = ends
+                .iter()
+                .position(|end| *end <= left)
+                .unwrap_or(ends.len());
+            if lane >= LANES {
+                continue;
+            }
+            ends.resize(ends.len().max(lane + 1), 0.0);
+            ends[lane] = end;
+            let top = self.free + HEIGHT * lane as f64;
+            let bar = self.theme.soft(self.theme.grey(), 0.4);
+            let shape = Shape::Rect(
+                (left, top),
+                (right.min(limit + 3.0), top + HEIGHT - 3.0),
+                bar,
+            );
+            self.scene.add_with_tooltip(shape, &span.label);
+            let at = if inside { left + 6.0 } else { right + 6.0 };
+            self.scene
+                .text(Label::new((at, top + 11.5), text, SMALL, self.theme.ink));
+        }
+        if !ends.is_empty() {
+            self.free += HEIGHT * ends.len() as f64 + 4.0;
+        }
+    }
+
+    /// Adds a panel; `draw` puts its data in.
+    pub(super) fn panel(
+        &mut self,
+        heading: &Heading,
+        vertical: &Vertical,
+        draw: impl FnOnce(&mut Panel),
+    ) {
+        let right = self.scene.width - RIGHT;
+        let place = (24.0, self.free, self.scene.width - 24.0);
+        let names = (heading.title, heading.unit);
+        let used = panel::heading(&mut self.scene, self.theme, place, names, heading.legend);
+        let top = self.free + used;
+        let frame = Frame {
+            left: LEFT,
+            top,
+            right,
+            bottom: top + heading.height,
+        };
+        let range = (frame.bottom, frame.top);
+        let y = match *vertical {
+            Vertical::Linear(unit, extent) => Axis::linear(unit, extent, range),
+            Vertical::Logarithmic(unit, extent) => Axis::logarithmic(unit, extent, range),
+        };
+        let x = self.x();
+        for span in &self.spans {
+            let (left, right) = (x.at(span.from), x.at(span.to));
+            let shade = self.theme.grey().alpha(0.13);
+            self.scene.rect((left, top), (right, frame.bottom), shade);
+        }
+        let mut panel = Panel::open(&mut self.scene, self.theme, frame, (x, y));
+        draw(&mut panel);
+        panel.close();
+        self.free = frame.bottom + 14.0;
+    }
+
+    /// Adds a lane of triangles below the last panel, labelled where there is room.
+    pub(super) fn marks(&mut self, marks: &[Mark]) {
+        let x = self.x();
+        let y = self.free + 2.0;
+        let mut taken = f64::NEG_INFINITY;
+        let limit = self.scene.width - 6.0;
+        let marks = marks
+            .iter()
+            .filter(|mark| (0.0..=self.end).contains(&mark.time));
+        let mut drawn = false;
+        let mut waiting: Vec<(f64, &Mark)> = marks.map(|mark| (x.at(mark.time), mark)).collect();
+        waiting.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for (place, (at, mark)) in waiting.iter().enumerate() {
+            let shape = mark.kind.shape((*at, y), self.theme);
+            self.scene.add_with_tooltip(shape, &mark.tooltip);
+            drawn = true;
+            let width = font::width(&mark.label, SMALL, Weight::Regular);
+            let next = waiting.get(place + 1).map_or(limit, |next| next.0 - 10.0);
+            let baseline = y + SMALL * 0.36;
+            let label = |at: f64| Label::new((at, baseline), &mark.label, SMALL, self.theme.muted);
+            if at + 8.0 > taken && at + 8.0 + width <= next.min(limit) {
+                self.scene.text(label(at + 8.0));
+                taken = at + 8.0 + width;
+            } else if at - 8.0 - width > (taken + 6.0).max(0.0) {
+                self.scene.text(label(at - 8.0).anchored(Anchor::End));
+                taken = at + 6.0;
+            } else {
+                taken = taken.max(at + 6.0);
+            }
+        }
+        if drawn {
+            self.free += 18.0;
+        }
+    }
+
+    /// Draws the labels of the time axis below the last panel.
+    pub(super) fn finish(mut self) -> Scene {
+        let x = self.x();
+        let top = self.free - 10.0;
+        let mut taken = f64::NEG_INFINITY;
+        for (time, text) in &x.ticks {
+            let at = x.at(*time);
+            let label = Label::new((at, top + 13.0), text, SMALL, self.theme.muted);
+            let half = label.width() / 2.0;
+            let tick = Stroke::solid(self.theme.axis, 1.0);
+            let line = at.round() + 0.5;
+            self.scene.line((line, top - 4.0), (line, top), tick);
+            if at - half > taken + 6.0 {
+                self.scene.text(label.anchored(Anchor::Middle));
+                taken = at + half;
+            }
+        }
+        self.scene.height = (top + 30.0).ceil();
+        self.scene
+    }
+}

@@ -1,0 +1,3 @@
+//! What is made of a recording for people and for other programs.
+
+pub mod chart;
