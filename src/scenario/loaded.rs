@@ -1,6 +1,7 @@
 //! Files read and parsed once, to be built into a scenario as often as wanted.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
@@ -49,6 +50,7 @@ pub struct Built {
 
 /// Name under which values set from outside appear in messages.
 const OVERRIDES: &str = "(set)";
+const THIS_PATH: &str = "this path";
 /// So many values of a sweep's parameter are tried before the sweep begins.
 const MOST_TRIED: usize = 64;
 
@@ -132,7 +134,7 @@ impl Loaded {
                 start,
                 end: start + path.len(),
             };
-            text += &format!("{path} = {value}");
+            let _ = write!(text, "{path} = {value}");
             let value_span = Span {
                 file,
                 start: text.len() - value.len(),
@@ -140,10 +142,10 @@ impl Loaded {
             };
             text.push('\n');
             let (scenario, documents) = (&mut parsed.scenario, &mut parsed.documents);
-            if let Err(problem) = overrides::set(scenario, documents, path, value, value_span) {
-                diagnostics
-                    .error(path_span, problem.title, "this path")
-                    .help = Some(problem.help);
+            if let Err(problem) =
+                overrides::set(scenario, documents, path, value, (path_span, value_span))
+            {
+                diagnostics.error(path_span, problem.title, THIS_PATH).help = Some(problem.help);
             }
         }
         diagnostics.files.push(SourceFile {
@@ -178,6 +180,11 @@ impl Loaded {
             let span = |key: &str| item.get(key).map_or(item.span, |node| node.span);
             for (index, value) in tried(&parameter.values).into_iter().enumerate() {
                 let replaced = [(parameter.path.clone(), value)];
+                let path_place = Span {
+                    file: self.diagnostics.files.len(),
+                    start: 0,
+                    end: parameter.path.len(),
+                };
                 let Err(problems) = self.build_with(&replaced) else {
                     continue;
                 };
@@ -186,7 +193,8 @@ impl Loaded {
                 let Some(problem) = errors.next() else {
                     continue;
                 };
-                let of_path = problem.label == "this path";
+                // What lies at the path is not there, or not known to be there.
+                let of_path = problem.label == THIS_PATH || problem.span == Some(path_place);
                 let place = match (of_path, item.get("values").map(|node| &node.value)) {
                     (true, _) => span("path"),
                     (false, Some(Value::List(values))) => {
@@ -325,7 +333,7 @@ impl Files<'_> {
             }) = name
             {
                 let number = of_load.unwrap_or_default() + 1;
-                name.push_str(&format!("-{number}"));
+                let _ = write!(name, "-{number}");
             }
             self.documents.push(copy);
         }

@@ -131,19 +131,16 @@ impl Node {
         }
     }
 
-    /// The node at the end of a path, or the last one on it that exists.
-    pub(crate) fn nearest(&self, path: &[Step]) -> (&Node, bool) {
-        let mut node = self;
-        for step in path {
-            match node.child(step) {
-                Some(child) => node = child,
-                None => return (node, false),
-            }
-        }
-        (node, true)
+    /// Where the key of a child stands.
+    pub(super) fn key_of(&self, step: &Step) -> Option<Span> {
+        let (Step::Key(key) | Step::Name(key), Value::Table(entries)) = (step, &self.value) else {
+            return None;
+        };
+        let found = entries.iter().find(|(name, _)| name.name == *key);
+        found.map(|(name, _)| name.span)
     }
 
-    fn child(&self, step: &Step) -> Option<&Node> {
+    pub(super) fn child(&self, step: &Step) -> Option<&Node> {
         match (step, &self.value) {
             (Step::Key(key) | Step::Name(key), Value::Table(_)) => self.get(key),
             (Step::Index(index), Value::List(items)) => items.get(*index),

@@ -23,7 +23,7 @@ pub(super) fn set(
     documents: &mut [Document],
     path: &str,
     value: &str,
-    span: Span,
+    (path_span, span): (Span, Span),
 ) -> Result<(), Problem> {
     let (mut node, rest) = match split(path) {
         Some((object, rest)) => (find_object(documents, object)?, rest),
@@ -44,7 +44,11 @@ pub(super) fn set(
             };
             let name = key.clone();
             let value = Value::Table(Vec::new());
-            entries.push((KeyNode { span, name }, Node { span, value }));
+            let key = KeyNode {
+                span: path_span,
+                name,
+            };
+            entries.push((key, Node { span, value }));
         }
         node = node
             .child_mut(step)
@@ -139,6 +143,11 @@ fn unknown(path: &str, step: &Step, node: &Node) -> Problem {
         _ => "set the whole value instead, for example to `{ dist = \"lognormal\", mean = \"20ms\", cv = 0.5 }`".to_owned(),
     };
     Problem { title, help }
+}
+
+/// Whether a text without quotes is read as this very text.
+pub(super) fn stays_text(text: &str) -> bool {
+    matches!(&parse_value(text, Span::default()).value, Value::Text(read) if read == text)
 }
 
 /// A value as TOML writes it; what is no TOML is a text.

@@ -35,7 +35,9 @@ impl<'a> Reader<'a> {
 
     /// The value of a key.
     pub(super) fn get(&mut self, key: &'static str) -> Option<&'a Node> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         self.entries
             .iter()
             .find(|(name, _)| name.name == key)
@@ -200,7 +202,10 @@ pub(super) fn wrong(key: &str, node: &Node, problem: String, diagnostics: &mut D
 
 /// "expected X, found Y".
 pub(super) fn expected(what: &str, node: &Node) -> String {
-    format!("expected {what}, found {}", node.value.kind())
+    match node.value {
+        Value::Float(value) if !value.is_finite() => format!("expected {what}, found {value}"),
+        _ => format!("expected {what}, found {}", node.value.kind()),
+    }
 }
 
 /// A finite number that is not negative.

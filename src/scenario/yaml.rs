@@ -90,14 +90,33 @@ fn parts(text: &str) -> Vec<(usize, &str)> {
         .collect()
 }
 
+/// What to do about the parser's complaints.
+const ADVICE: [(&str, &str); 4] = [
+    (
+        "mapping values are not allowed",
+        "indent the key as its neighbours are; a text with `: ` in it needs quotes",
+    ),
+    (
+        "did not find expected key",
+        "indent the key as its neighbours are",
+    ),
+    ("could not find expected ':'", "a key is followed by `: `"),
+    (
+        "simple key expect ':'",
+        "a key is followed by `: `; a text of several lines needs `|`",
+    ),
+];
+
 fn report(stop: Stop, text: &str, diagnostics: &mut Diagnostics) {
     let at = stop.span.start.min(text.len());
     let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     let before = text[..line_start.saturating_sub(1)]
         .rfind('\n')
         .map_or(0, |newline| newline + 1);
-    // The parser stops at a tab, or at the line after it.
-    let tab = [line_start, before].into_iter().find_map(|start| {
+    let after = text[at..].find('\n').map(|newline| at + newline + 1);
+    // The parser stops at a tab, or in the line before or after it.
+    let lines = [Some(line_start), after, Some(before)];
+    let tab = lines.into_iter().flatten().find_map(|start| {
         let line = text[start..].lines().next().unwrap_or_default();
         let indent = line.len() - line.trim_start().len();
         line[..indent].find('\t').map(|place| start + place)
@@ -114,7 +133,9 @@ fn report(stop: Stop, text: &str, diagnostics: &mut Diagnostics) {
                 Some("YAML is indented with spaces only".to_owned());
         }
         None => {
-            diagnostics.error(stop.span, stop.title, stop.label);
+            let known = ADVICE.iter().find(|(part, _)| stop.label.contains(part));
+            diagnostics.error(stop.span, stop.title, stop.label).help =
+                known.map(|(_, advice)| (*advice).to_owned());
         }
     }
 }
@@ -394,9 +415,10 @@ mod tests {
     }
 
     fn value<'a>(parsed: &'a Parsed, path: &str) -> &'a Value {
-        let steps = crate::scenario::node::parse_path(path);
-        let (node, found) = parsed.documents[0].nearest(&steps);
-        assert!(found, "{path}");
+        let mut node = &parsed.documents[0];
+        for step in crate::scenario::node::parse_path(path) {
+            node = node.child(&step).expect("the path exists");
+        }
         &node.value
     }
 

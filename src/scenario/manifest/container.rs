@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 
 use super::Context;
+use super::selector::check_labels;
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, ProbeSpec};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores, Quantity};
@@ -15,7 +16,17 @@ impl Context<'_> {
     fn amount(&mut self, amounts: Option<&Amounts>, name: &str, path: &str) -> Option<Quantity> {
         let text = &amounts?.get(name)?.0;
         match text.parse::<Quantity>() {
-            Ok(quantity) if quantity.nanos() >= 0 => Some(quantity),
+            Ok(quantity) if quantity.nanos() >= 0 => {
+                if name == "memory" && quantity.nanos() % 1_000_000_000 != 0 {
+                    let message = format!("{text} of memory is no whole number of bytes");
+                    self.warning(
+                        &format!("{path}.{name}"),
+                        message,
+                        "M and Mi are millions of bytes, m is a thousandth",
+                    );
+                }
+                Some(quantity)
+            }
             Ok(_) => {
                 self.error(
                     &format!("{path}.{name}"),
@@ -47,7 +58,7 @@ pub(super) fn template(
     let spec = template.spec.clone().unwrap_or_default();
     if spec.containers.is_empty() {
         context.error(
-            path,
+            &format!("{path}.containers"),
             "a pod template needs at least one container",
             Some("add `containers:` with a `name` and an `image`"),
         );
@@ -70,33 +81,67 @@ pub(super) fn template(
         .enumerate()
         .map(|(index, one)| container(one, &format!("{path}.containers[{index}]"), context))
         .collect();
-    let init = spec.init_containers.unwrap_or_default();
+    let init = spec.init_containers.clone().unwrap_or_default();
     let init_containers = init
         .iter()
         .enumerate()
         .map(|(index, one)| container(one, &format!("{path}.initContainers[{index}]"), context))
         .collect();
+    check_names(&spec, context);
+    let template_labels = labels(metadata.labels.as_ref());
+    check_labels(&template_labels, "spec.template.metadata.labels", context);
+    let grace = spec.termination_grace_period_seconds.unwrap_or(30);
+    if grace < 0 {
+        let message = format!("terminationGracePeriodSeconds is {grace}; it must be at least 0");
+        context.error(
+            &format!("{path}.terminationGracePeriodSeconds"),
+            message,
+            None,
+        );
+    }
     let made = PodTemplate {
-        labels: labels(metadata.labels.as_ref()),
+        labels: template_labels,
         annotations,
         containers,
         init_containers,
         pod_cpu_request: pod_cpu.map(|q| Millicores(q.milli_value())),
         pod_memory_request: pod_memory.map(|q| Bytes(q.value())),
         priority: spec.priority.unwrap_or(0),
-        termination_grace: SimDuration::from_secs(
-            spec.termination_grace_period_seconds.unwrap_or(30),
-        ),
+        termination_grace: seconds(grace),
         deletion_cost,
         node_selector: labels(spec.node_selector.as_ref()),
     };
     (made, spec.priority_class_name)
 }
 
-fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> ContainerSpec {
-    if one.name.is_empty() {
-        context.error(path, "a container needs a name", Some("add `name: …`"));
+/// Seconds as written, at most about 285 years, which is what fits.
+pub(super) fn seconds(seconds: i64) -> SimDuration {
+    SimDuration::from_secs(seconds.clamp(0, 9_000_000_000))
+}
+
+/// Containers of a pod have names, all different.
+fn check_names(spec: &core::PodSpec, context: &mut Context<'_>) {
+    let init = spec.init_containers.as_deref().unwrap_or_default();
+    let mut seen: Vec<&str> = Vec::new();
+    for (list, containers) in [("initContainers", init), ("containers", &spec.containers)] {
+        for (index, one) in containers.iter().enumerate() {
+            let path = format!("spec.template.spec.{list}[{index}]");
+            if one.name.is_empty() {
+                context.error(&path, "a container needs a name", Some("add `name: …`"));
+            } else if seen.contains(&one.name.as_str()) {
+                let message = format!("a second container {}", one.name);
+                let help = Some("names of a pod's containers are different");
+                context.error(&format!("{path}.name"), message, help);
+            }
+            if one.image.as_ref().is_none_or(String::is_empty) {
+                context.error(&path, "a container needs an image", Some("add `image: …`"));
+            }
+            seen.push(&one.name);
+        }
     }
+}
+
+fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> ContainerSpec {
     let resources = one.resources.clone().unwrap_or_default();
     let (limits, requests) = (resources.limits.as_ref(), resources.requests.as_ref());
     let limit_path = format!("{path}.resources.limits");
@@ -123,6 +168,10 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
             );
         }
     }
+    // A limit of 0 limits nothing.
+    let limits_something = |limit: &Quantity| limit.nanos() > 0;
+    let cpu_limit = cpu_limit.filter(limits_something);
+    let memory_limit = memory_limit.filter(limits_something);
     let command = [
         one.command.clone().unwrap_or_default(),
         one.args.clone().unwrap_or_default(),
@@ -184,7 +233,7 @@ fn pre_stop(container: &core::Container) -> SimDuration {
         return SimDuration::ZERO;
     };
     if let Some(sleep) = &hook.sleep {
-        return SimDuration::from_secs(sleep.seconds.max(0));
+        return seconds(sleep.seconds);
     }
     let command = hook
         .exec
@@ -196,10 +245,10 @@ fn pre_stop(container: &core::Container) -> SimDuration {
         .split_whitespace()
         .skip_while(|word| *word != "sleep")
         .skip(1);
-    let seconds = words.next().and_then(|word| {
+    let length = words.next().and_then(|word| {
         word.trim_end_matches(|c: char| !c.is_ascii_digit())
             .parse::<i64>()
             .ok()
     });
-    SimDuration::from_secs(seconds.unwrap_or(0))
+    seconds(length.unwrap_or(0))
 }

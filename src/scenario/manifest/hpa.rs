@@ -8,6 +8,7 @@ use crate::autoscaler::hpa::{
     BehaviorInput, HpaSpecInput, MetricSpec, ObjectReference, Policy, PolicyType, Resource,
     ResourceTarget, ScalingRulesInput, SelectPolicy, ValueTarget,
 };
+use crate::cluster::spec::Labels;
 use crate::scenario::node::Node;
 use crate::sim::SimDuration;
 use crate::units::Quantity;
@@ -41,6 +42,7 @@ pub(super) fn v1(context: &mut Context<'_>) -> Option<HpaManifest> {
         namespace,
         target_kind: spec.scale_target_ref.kind,
         target_name: spec.scale_target_ref.name,
+        places: vec![0],
         input,
     })
 }
@@ -58,11 +60,13 @@ pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
         context,
     );
     let given = spec.metrics.unwrap_or_default();
-    let metrics: Vec<Option<MetricSpec>> = given
-        .iter()
-        .enumerate()
-        .map(|(index, one)| metric(one, &format!("spec.metrics[{index}]"), context))
-        .collect();
+    let (mut metrics, mut places) = (Vec::new(), Vec::new());
+    for (index, one) in given.iter().enumerate() {
+        if let Some(metric) = metric(one, &format!("spec.metrics[{index}]"), context) {
+            metrics.push(metric);
+            places.push(index);
+        }
+    }
     let behavior = spec.behavior.map(|behavior| BehaviorInput {
         scale_up: behavior
             .scale_up
@@ -74,7 +78,7 @@ pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
     let input = HpaSpecInput {
         min_replicas: spec.min_replicas,
         max_replicas: spec.max_replicas,
-        metrics: metrics.into_iter().flatten().collect(),
+        metrics,
         behavior,
     };
     Some(HpaManifest {
@@ -82,6 +86,7 @@ pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
         namespace,
         target_kind: spec.scale_target_ref.kind,
         target_name: spec.scale_target_ref.name,
+        places,
         input,
     })
 }
@@ -90,8 +95,12 @@ pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
 fn need_spec(context: &mut Context<'_>) -> Option<()> {
     if context.document.get("spec").is_none() {
         let help = "an HPA needs `spec:` with scaleTargetRef and maxReplicas";
-        context.error("", "`spec` is missing", Some(help));
+        context.error("spec", "`spec` is missing", Some(help));
         return None;
+    }
+    if context.document.get("spec")?.get("maxReplicas").is_none() {
+        let help = Some("for example `maxReplicas: 10`");
+        context.error("spec.maxReplicas", "`maxReplicas` is missing", help);
     }
     Some(())
 }
@@ -129,14 +138,38 @@ pub(in crate::scenario) fn check(
     scale_to_zero: bool,
     context: &mut Context<'_>,
 ) {
-    let is_v1 = context.document.get("apiVersion").and_then(Node::text) == Some("autoscaling/v1");
+    let spec = context.document.get("spec");
+    let has_max = spec.is_some_and(|spec| spec.get("maxReplicas").is_some());
     for problem in manifest.input.problems(scale_to_zero) {
-        let path = if is_v1 && problem.path.starts_with("spec.metrics") {
-            "spec.targetCPUUtilizationPercentage"
-        } else {
-            &problem.path
+        if problem.path == "spec.maxReplicas" && !has_max {
+            continue;
+        }
+        context.error(
+            &manifest.path(&problem.path, context),
+            problem.message,
+            None,
+        );
+    }
+}
+
+impl HpaManifest {
+    /// The path in the manifest of a path in the spec that was read from it.
+    pub(in crate::scenario) fn path(&self, path: &str, context: &Context<'_>) -> String {
+        let Some(rest) = path.strip_prefix("spec.metrics[") else {
+            return path.to_owned();
         };
-        context.error(path, problem.message, None);
+        if context.document.get("apiVersion").and_then(Node::text) == Some("autoscaling/v1") {
+            return "spec.targetCPUUtilizationPercentage".to_owned();
+        }
+        let (index, rest) = rest.split_once(']').unwrap_or((rest, ""));
+        let index = index
+            .parse()
+            .ok()
+            .and_then(|index: usize| self.places.get(index));
+        match index {
+            Some(index) => format!("spec.metrics[{index}]{rest}"),
+            None => "spec.metrics".to_owned(),
+        }
     }
 }
 
@@ -199,13 +232,16 @@ fn metric(one: &v2::MetricSpec, path: &str, context: &mut Context<'_>) -> Option
                 return None;
             };
             let target = format!("{path}.pods.target");
+            check_target_type(&source.target, &target, context);
+            let (name, selector) =
+                identifier(&source.metric, &format!("{path}.pods.metric"), context);
             let Some(average) = &source.target.average_value else {
                 context.error(&target, "a Pods metric needs `averageValue`", None);
                 return None;
             };
             Some(MetricSpec::Pods {
-                name: source.metric.name.clone(),
-                selector: selector(&source.metric),
+                name,
+                selector,
                 average_value: milli(average, &format!("{target}.averageValue"), context)?,
             })
         }
@@ -214,9 +250,11 @@ fn metric(one: &v2::MetricSpec, path: &str, context: &mut Context<'_>) -> Option
                 missing("object", context);
                 return None;
             };
+            let (name, selector) =
+                identifier(&source.metric, &format!("{path}.object.metric"), context);
             Some(MetricSpec::Object {
-                name: source.metric.name.clone(),
-                selector: selector(&source.metric),
+                name,
+                selector,
                 object: ObjectReference {
                     kind: source.described_object.kind.clone(),
                     name: source.described_object.name.clone(),
@@ -229,14 +267,19 @@ fn metric(one: &v2::MetricSpec, path: &str, context: &mut Context<'_>) -> Option
                 missing("external", context);
                 return None;
             };
+            let (name, selector) =
+                identifier(&source.metric, &format!("{path}.external.metric"), context);
             Some(MetricSpec::External {
-                name: source.metric.name.clone(),
-                selector: selector(&source.metric),
+                name,
+                selector,
                 target: value_target(&source.target, &format!("{path}.external.target"), context)?,
             })
         }
         other => {
-            let message = format!("unknown metric type \"{other}\"");
+            let message = match other {
+                "" => "the metric has no `type`".to_owned(),
+                _ => format!("unknown metric type \"{other}\""),
+            };
             context.error(
                 &format!("{path}.type"),
                 message,
@@ -247,11 +290,35 @@ fn metric(one: &v2::MetricSpec, path: &str, context: &mut Context<'_>) -> Option
     }
 }
 
-fn selector(metric: &v2::MetricIdentifier) -> Option<std::collections::BTreeMap<String, String>> {
-    metric
-        .selector
-        .as_ref()
-        .map(|selector| selector.match_labels.clone().unwrap_or_default())
+/// The name of a metric and its selector.
+fn identifier(
+    metric: &v2::MetricIdentifier,
+    path: &str,
+    context: &mut Context<'_>,
+) -> (String, Option<Labels>) {
+    if metric.name.is_empty() {
+        let help = Some("for example `name: http_requests_per_second`");
+        context.error(&format!("{path}.name"), "the metric has no name", help);
+    }
+    let selector = metric.selector.as_ref().map(|selector| {
+        super::selector::selector(selector, &format!("{path}.selector"), None, context)
+    });
+    (metric.name.clone(), selector)
+}
+
+/// The API server wants the type of every target, though the value says it too.
+fn check_target_type(target: &v2::MetricTarget, path: &str, context: &mut Context<'_>) {
+    if !matches!(
+        target.type_.as_str(),
+        "Utilization" | "Value" | "AverageValue"
+    ) {
+        let message = match target.type_.as_str() {
+            "" => "the target has no `type`".to_owned(),
+            other => format!("unknown type of target \"{other}\""),
+        };
+        let help = Some("the types are Utilization, Value and AverageValue");
+        context.error(&format!("{path}.type"), message, help);
+    }
 }
 
 fn resource(name: &str, path: &str, context: &mut Context<'_>) -> Option<Resource> {
@@ -274,6 +341,7 @@ fn resource_target(
     path: &str,
     context: &mut Context<'_>,
 ) -> Option<ResourceTarget> {
+    check_target_type(target, path, context);
     match (target.average_utilization, &target.average_value) {
         (Some(percent), None) => Some(ResourceTarget::Utilization(percent)),
         (None, Some(value)) => {
@@ -295,6 +363,7 @@ fn value_target(
     path: &str,
     context: &mut Context<'_>,
 ) -> Option<ValueTarget> {
+    check_target_type(target, path, context);
     match (&target.value, &target.average_value) {
         (Some(value), None) => {
             milli(value, &format!("{path}.value"), context).map(ValueTarget::Value)
@@ -338,8 +407,10 @@ fn scaling_rules(
                 "Pods" => PolicyType::Pods,
                 "Percent" => PolicyType::Percent,
                 other => {
-                    let message =
-                        format!("unknown policy type \"{other}\": expected Pods or Percent");
+                    let message = match other {
+                        "" => "the policy has no `type`: expected Pods or Percent".to_owned(),
+                        _ => format!("unknown policy type \"{other}\": expected Pods or Percent"),
+                    };
                     context.error(&format!("{path}.policies[{index}].type"), message, None);
                     PolicyType::Pods
                 }

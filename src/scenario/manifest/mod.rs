@@ -7,6 +7,7 @@
 mod container;
 mod hpa;
 mod others;
+mod selector;
 mod typed;
 mod workload;
 
@@ -45,6 +46,8 @@ pub(super) struct HpaManifest {
     pub(super) namespace: String,
     pub(super) target_kind: String,
     pub(super) target_name: String,
+    /// The metrics that could be read: their places in `spec.metrics`.
+    pub(super) places: Vec<usize>,
     pub(super) input: HpaSpecInput,
 }
 
@@ -130,12 +133,27 @@ impl Context<'_> {
             .help = Some(help.to_owned());
     }
 
-    /// Where a path is, or where the nearest thing that contains it begins.
+    /// Where a path is: the value, or the key of what is missing in it or is several lines long.
     fn span(&self, path: &str) -> Span {
-        match self.document.nearest(&parse_path(path)) {
-            (node, true) => node.span,
-            (node, false) => node.span.first(),
+        let (mut node, mut key) = (self.document, None);
+        let steps = parse_path(path);
+        for (index, step) in steps.iter().enumerate() {
+            let Some(child) = node.child(step) else {
+                return key.unwrap_or(node.span.first());
+            };
+            key = node.key_of(step);
+            node = child;
+            if index + 1 == steps.len() && !self.is_long(node) {
+                return node.span;
+            }
         }
+        key.unwrap_or(node.span.first())
+    }
+
+    fn is_long(&self, node: &Node) -> bool {
+        let text = self.diagnostics.files.get(node.span.file);
+        text.and_then(|file| file.text.get(node.span.start..node.span.end))
+            .is_some_and(|text| text.contains('\n'))
     }
 
     /// `metadata.name`, which every object needs, and its namespace.

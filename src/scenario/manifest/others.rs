@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::container::labels;
 use super::{Context, PriorityObject, ServiceObject, typed};
-use crate::cluster::spec::{IntOrPercent, PdbSpec};
+use crate::cluster::spec::{IntOrPercent, Labels, PdbSpec};
 
 pub(super) fn service(context: &mut Context<'_>) -> Option<ServiceObject> {
     let object: Service = typed::read(context)?;
@@ -26,19 +26,25 @@ pub(super) fn pdb(context: &mut Context<'_>) -> Option<PdbSpec> {
     let spec = object.spec.unwrap_or_default();
     if spec.min_available.is_some() && spec.max_unavailable.is_some() {
         context.error(
-            "spec",
+            "spec.maxUnavailable",
             "minAvailable and maxUnavailable exclude each other",
             Some("keep one of them"),
         );
     }
+    let selector = match &spec.selector {
+        Some(one) => super::selector::selector(one, "spec.selector", None, context),
+        None => Labels::new(),
+    };
+    let policy = spec.unhealthy_pod_eviction_policy.as_deref();
+    if !matches!(policy, None | Some("AlwaysAllow" | "IfHealthyBudget")) {
+        let message = "unknown unhealthyPodEvictionPolicy";
+        let help = Some("the policies are IfHealthyBudget and AlwaysAllow");
+        context.error("spec.unhealthyPodEvictionPolicy", message, help);
+    }
     Some(PdbSpec {
         name,
         namespace,
-        selector: labels(
-            spec.selector
-                .as_ref()
-                .and_then(|selector| selector.match_labels.as_ref()),
-        ),
+        selector,
         min_available: spec
             .min_available
             .as_ref()
@@ -47,8 +53,7 @@ pub(super) fn pdb(context: &mut Context<'_>) -> Option<PdbSpec> {
             .max_unavailable
             .as_ref()
             .and_then(|value| amount(value, "spec.maxUnavailable", context)),
-        always_allow_unhealthy: spec.unhealthy_pod_eviction_policy.as_deref()
-            == Some("AlwaysAllow"),
+        always_allow_unhealthy: policy == Some("AlwaysAllow"),
     })
 }
 

@@ -5,10 +5,10 @@ use k8s_openapi::api::batch::v1 as batch;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
-use super::container::{labels, template};
+use super::container::{seconds, template};
 use super::{Context, WorkloadObject, typed};
 use crate::cluster::spec::{Labels, StartupSpec, WorkloadKind, WorkloadSpec};
-use crate::sim::{Dist, SimDuration, SimTime};
+use crate::sim::{Dist, SimTime};
 
 type Read = Option<WorkloadObject>;
 
@@ -46,28 +46,38 @@ fn check_selector(
     pod_labels: &Labels,
     context: &mut Context<'_>,
 ) -> Labels {
-    let selector = labels(selector.match_labels.as_ref());
-    if selector.is_empty() {
+    let empty = selector.match_labels.as_ref().is_none_or(Labels::is_empty)
+        && selector
+            .match_expressions
+            .as_ref()
+            .is_none_or(Vec::is_empty);
+    if empty {
         let help = "add `selector: {matchLabels: {…}}` with the labels of the pod template";
         context.error(
-            "spec",
-            "the selector is missing or has no matchLabels",
+            "spec.selector",
+            "the selector is missing or empty",
             Some(help),
         );
     }
-    for (key, value) in &selector {
-        if pod_labels.get(key) != Some(value) {
-            let message = format!(
-                "the selector asks for {key}={value}, which the pod template does not carry"
-            );
-            context.error(
-                "spec.selector.matchLabels",
-                message,
-                Some("give `spec.template.metadata.labels` the same labels"),
-            );
-        }
+    let labels = super::selector::selector(selector, "spec.selector", Some(pod_labels), context);
+    if labels.is_empty() {
+        // Expressions only: they fit these pods.
+        return pod_labels.clone();
     }
-    selector
+    labels
+}
+
+/// What keeps its pods running restarts their containers.
+fn check_restarts(pods: &PodTemplateSpec, kind: &str, context: &mut Context<'_>) {
+    let policy = pods
+        .spec
+        .as_ref()
+        .and_then(|pod| pod.restart_policy.as_deref());
+    if policy.is_some_and(|policy| policy != "Always") {
+        let message = format!("a {kind} needs restartPolicy Always");
+        let help = Some("leave `restartPolicy` out");
+        context.error("spec.template.spec.restartPolicy", message, help);
+    }
 }
 
 fn workload(
@@ -77,8 +87,11 @@ fn workload(
     selector: Option<&LabelSelector>,
     pods: &PodTemplateSpec,
     context: &mut Context<'_>,
-) -> Read {
+) -> WorkloadObject {
     let (name, namespace) = context.identity(metadata.clone());
+    if !matches!(kind, WorkloadKind::Job { .. }) {
+        check_restarts(pods, kind.name(), context);
+    }
     let (template, priority_class) = template(pods, context);
     let selector = match selector {
         Some(selector) => check_selector(selector, &template.labels, context),
@@ -95,17 +108,17 @@ fn workload(
         created_at: SimTime::ZERO,
         deleted_at: None,
     };
-    Some(WorkloadObject {
+    WorkloadObject {
         spec,
         priority_class,
-    })
+    }
 }
 
 /// Says that `spec` is missing.
 fn need_spec<T>(spec: Option<T>, context: &mut Context<'_>) -> Option<T> {
     if spec.is_none() {
         context.error(
-            "",
+            "spec",
             "`spec` is missing",
             Some("a workload needs `spec:` with a pod template"),
         );
@@ -117,14 +130,14 @@ pub(super) fn deployment(context: &mut Context<'_>) -> Read {
     let object: apps::Deployment = typed::read(context)?;
     let spec = need_spec(object.spec, context)?;
     let replicas = check_replicas(spec.replicas, context);
-    workload(
+    Some(workload(
         WorkloadKind::Deployment,
         &object.metadata,
         replicas,
         Some(&spec.selector),
         &spec.template,
         context,
-    )
+    ))
 }
 
 pub(super) fn replica_set(context: &mut Context<'_>) -> Read {
@@ -132,30 +145,39 @@ pub(super) fn replica_set(context: &mut Context<'_>) -> Read {
     let spec = need_spec(object.spec, context)?;
     let replicas = check_replicas(spec.replicas, context);
     let pods = spec.template.unwrap_or_default();
-    workload(
+    Some(workload(
         WorkloadKind::ReplicaSet,
         &object.metadata,
         replicas,
         Some(&spec.selector),
         &pods,
         context,
-    )
+    ))
 }
 
 pub(super) fn stateful_set(context: &mut Context<'_>) -> Read {
     let object: apps::StatefulSet = typed::read(context)?;
     let spec = need_spec(object.spec, context)?;
     let replicas = check_replicas(spec.replicas, context);
-    let parallel = spec.pod_management_policy.as_deref() == Some("Parallel");
+    let policy = spec
+        .pod_management_policy
+        .as_deref()
+        .unwrap_or("OrderedReady");
+    if !matches!(policy, "OrderedReady" | "Parallel") {
+        let message = format!("unknown podManagementPolicy \"{policy}\"");
+        let help = Some("the policies are OrderedReady and Parallel");
+        context.error("spec.podManagementPolicy", message, help);
+    }
+    let parallel = policy == "Parallel";
     let kind = WorkloadKind::StatefulSet { parallel };
-    workload(
+    Some(workload(
         kind,
         &object.metadata,
         replicas,
         Some(&spec.selector),
         &spec.template,
         context,
-    )
+    ))
 }
 
 pub(super) fn job(context: &mut Context<'_>) -> Read {
@@ -173,6 +195,11 @@ pub(super) fn job(context: &mut Context<'_>) -> Read {
         value
     };
     let parallelism = at_least(spec.parallelism, 1, 0, "parallelism");
+    let parallelism = if spec.suspend == Some(true) {
+        0
+    } else {
+        parallelism
+    };
     let backoff_limit = at_least(spec.backoff_limit, 6, 0, "backoffLimit");
     // Neither parallelism nor completions: one pod.
     let completions = match (spec.completions, spec.parallelism) {
@@ -184,8 +211,13 @@ pub(super) fn job(context: &mut Context<'_>) -> Read {
         parallelism,
         completions,
         backoff_limit,
-        active_deadline: spec.active_deadline_seconds.map(SimDuration::from_secs),
+        active_deadline: spec.active_deadline_seconds.map(seconds),
     };
+    let deadline = spec.active_deadline_seconds;
+    if deadline.is_some_and(|seconds| seconds < 1) {
+        let message = "activeDeadlineSeconds must be at least 1";
+        context.error("spec.activeDeadlineSeconds", message, None);
+    }
     if !matches!(
         spec.template
             .spec
@@ -195,10 +227,17 @@ pub(super) fn job(context: &mut Context<'_>) -> Read {
     ) {
         let help = "write `restartPolicy: Never` in the pod template";
         context.error(
-            "spec.template.spec",
+            "spec.template.spec.restartPolicy",
             "a Job needs restartPolicy Never or OnFailure",
             Some(help),
         );
     }
-    workload(kind, &object.metadata, 0, None, &spec.template, context)
+    Some(workload(
+        kind,
+        &object.metadata,
+        0,
+        None,
+        &spec.template,
+        context,
+    ))
 }

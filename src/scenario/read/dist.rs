@@ -52,6 +52,7 @@ fn dist(key: &str, node: &Node, amount: Amount<'_>, diagnostics: &mut Diagnostic
         .ok()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "handed to `map_err`")]
 fn refuse(error: DistError) -> String {
     error.to_string()
 }

@@ -41,8 +41,14 @@ pub(super) fn hpas(
             continue;
         }
         let spec = manifest.input.clone().defaulted();
-        warn_of_requests(&spec, &known.workloads[workload], config.version, context);
-        warn_of_metrics(&spec, workload, metrics, context);
+        warn_of_requests(
+            manifest,
+            &spec,
+            &known.workloads[workload],
+            config.version,
+            context,
+        );
+        warn_of_metrics(manifest, &spec, workload, metrics, context);
         made.push(HpaObject {
             name: manifest.name.clone(),
             namespace: manifest.namespace.clone(),
@@ -118,6 +124,7 @@ fn requests(container: &ContainerSpec, resource: Resource) -> bool {
 
 /// Utilization is percent of a request: without one the HPA can never act.
 fn warn_of_requests(
+    manifest: &HpaManifest,
     spec: &HpaSpec,
     workload: &WorkloadSpec,
     version: KubernetesVersion,
@@ -143,6 +150,7 @@ fn warn_of_requests(
             None => format!("spec.metrics[{index}].resource"),
             Some(_) => format!("spec.metrics[{index}].containerResource.container"),
         };
+        let path = manifest.path(&path, context);
         if let Some(name) = named
             && containers.iter().all(|container| container.name != *name)
         {
@@ -184,6 +192,7 @@ fn warn_of_requests(
 
 /// Metrics of the custom and external APIs come from `[[metric]]`.
 fn warn_of_metrics(
+    manifest: &HpaManifest,
     spec: &HpaSpec,
     workload: usize,
     metrics: &[CustomMetricSpec],
@@ -196,6 +205,9 @@ fn warn_of_metrics(
             MetricSpec::External { name, .. } => ("external", name),
             _ => continue,
         };
+        if name.is_empty() {
+            continue;
+        }
         let fits = |one: &&CustomMetricSpec| {
             one.name == *name
                 && match (metric, &one.of) {
@@ -216,11 +228,8 @@ fn warn_of_metrics(
             let help = format!(
                 "add `[[metric]]` with `name = \"{name}\"` and `type = \"{field}\"` to the scenario"
             );
-            context.warning(
-                &format!("spec.metrics[{index}].{field}.metric.name"),
-                message,
-                &help,
-            );
+            let path = format!("spec.metrics[{index}].{field}.metric.name");
+            context.warning(&manifest.path(&path, context), message, &help);
         }
     }
 }

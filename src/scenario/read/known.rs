@@ -119,6 +119,10 @@ impl<'a> Known<'a> {
             several => {
                 let names: Vec<String> =
                     several.iter().map(|&place| self.long_name(place)).collect();
+                if names.iter().all(|name| *name == names[0]) {
+                    // One object twice, which is told of the manifests.
+                    return Some(several[0]);
+                }
                 let title = format!("several workloads are `{text}`");
                 diagnostics.error(node.span, title, "not clear which").help =
                     Some(format!("write one of {}", names.join(", ")));

@@ -34,6 +34,7 @@ pub(super) fn loads(
     root: &mut Reader<'_>,
     known: &mut Known<'_>,
     services: &[ServiceSpec],
+    end: Option<SimTime>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<LoadSpec> {
     let mut made: Vec<LoadSpec> = Vec::new();
@@ -41,9 +42,14 @@ pub(super) fn loads(
         let Some(mut table) = Reader::new(item, "`load`", diagnostics) else {
             continue;
         };
+        let at = table.key_span("at");
         let load = load(&mut table, index, known, services, diagnostics);
         table.finish("`load`", diagnostics);
         if let Some(load) = load {
+            if let Some(end) = end.filter(|end| load.at >= *end) {
+                let title = format!("the load `{}` never begins", load.name);
+                diagnostics.warning(at, title, format!("the simulation ends at {end}"));
+            }
             push(&mut made, load);
         }
     }
@@ -78,7 +84,7 @@ fn jobs_from_the_start(
         }
         let times = (SimTime::ZERO, None);
         if let Some(mut load) = wget_job(workload, span, times, known, services, diagnostics) {
-            load.name = known.workloads[workload].name.clone();
+            load.name.clone_from(&known.workloads[workload].name);
             push(made, load);
         }
     }

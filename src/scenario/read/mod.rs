@@ -1,6 +1,7 @@
 //! From parsed files to the model: the scenario's tables, checked against each other and
 //! against the manifests.
 
+mod controllers;
 mod dist;
 mod hpas;
 mod known;
@@ -15,11 +16,10 @@ mod sweep;
 use super::diagnostic::Diagnostics;
 use super::loaded::Parsed;
 use super::manifest::Manifests;
-use super::model::{Scenario, Simulation};
+use super::model::Scenario;
 use super::node::{Node, Value};
 use super::reader::{Reader, expected};
 use crate::cluster::spec::Labels;
-use crate::load::spec::LoadSpec;
 
 use known::Known;
 pub(super) use shapes::trace;
@@ -40,11 +40,12 @@ pub(super) fn scenario(
         reader.missing("manifests", "the scenario", example, diagnostics);
     }
     let simulation = settings::simulation(&mut reader, diagnostics);
-    let controllers = settings::controllers(&mut reader, diagnostics);
+    let controllers = controllers::controllers(&mut reader, diagnostics);
     let mut known = Known::new(parsed, manifests, diagnostics);
     let node_groups = nodes::node_groups(&mut reader, diagnostics);
     let services = services::services(&mut reader, &mut known, diagnostics);
-    let loads = loads::loads(&mut reader, &mut known, &services, diagnostics);
+    let end = simulation.map(|simulation| simulation.end());
+    let loads = loads::loads(&mut reader, &mut known, &services, end, diagnostics);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, diagnostics);
     let hpas = hpas::hpas(&known, &controllers.hpa, &custom_metrics, diagnostics);
     let slo = settings::slo(&mut reader, diagnostics);
@@ -53,7 +54,6 @@ pub(super) fn scenario(
     let asserts = sweep::asserts(&mut reader, diagnostics);
     reader.finish("the scenario", diagnostics);
     let simulation = simulation?;
-    warn_of_late_loads(&loads, simulation, &parsed.scenario, diagnostics);
     Some(Scenario {
         name: name?,
         simulation,
@@ -90,26 +90,6 @@ fn name(reader: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<String
         ),
         Some(name) => Ok(name.to_owned()),
     })
-}
-
-/// A load that begins after the run's end is probably a slip.
-fn warn_of_late_loads(
-    loads: &[LoadSpec],
-    simulation: Simulation,
-    root: &Node,
-    diagnostics: &mut Diagnostics,
-) {
-    let Some(Value::List(items)) = root.get("load").map(|node| &node.value) else {
-        return;
-    };
-    for (load, item) in loads.iter().zip(items) {
-        if load.at >= simulation.end() {
-            let span = item.get("at").map_or(item.span.first(), |node| node.span);
-            let title = format!("the load `{}` never begins", load.name);
-            let label = format!("the simulation ends at {}", simulation.duration);
-            diagnostics.warning(span, title, label);
-        }
-    }
 }
 
 fn selects(selector: &Labels, labels: &Labels) -> bool {

@@ -89,10 +89,10 @@ fn node_group(
             .iter()
             .find(|instance| instance.name == wanted)
             .ok_or_else(|| {
-                format!(
-                    "unknown instance type; {}; or state `cpu`, `memory` and `price`",
-                    advice(wanted, &names)
-                )
+                {
+                let near = advice(wanted, &names);
+                format!("unknown instance type: {near} Or leave it out and state `cpu`, `memory` and `price`")
+            }
             })
     });
     let min = table.count("min", diagnostics);
@@ -100,65 +100,77 @@ fn node_group(
     let count = table.count("count", diagnostics).or(min).unwrap_or(1);
     if max.is_some_and(|max| max > count) {
         let span = table.key_span("max");
-        let label = format!("the group stays at {count} nodes");
+        let nodes = if count == 1 { "node" } else { "nodes" };
+        let label = format!("the group stays at {count} {nodes}");
         diagnostics.warning(
             span,
             "nodes are not added: no node autoscaler is simulated",
             label,
         );
     }
+    let (has_cpu, has_memory) = (table.get("cpu").is_some(), table.get("memory").is_some());
     let (cpu, memory) = (
         table.millicores("cpu", diagnostics),
         table.bytes("memory", diagnostics),
     );
     let price = table.number("price", diagnostics);
+    let max_pods = table.count("max_pods", diagnostics).unwrap_or(MAX_PODS);
+    let zone = table.text("zone", diagnostics).unwrap_or_default();
+    let reserved = table.one_of("reserved", &["none", "gke", "eks"], diagnostics);
+    let (daemonset_cpu, daemonset_memory) = daemonsets(table, diagnostics);
+    let labels = label_table("labels", table, diagnostics);
     let has_type = table.get("instance_type").is_some();
-    let base = instance.map(|instance| shape(&name, count, instance, spot));
-    let mut group = match (base, cpu, memory) {
-        (Some(group), ..) => group,
-        (None, Some(cpu), Some(memory)) => NodeGroupSpec {
+    if !has_type && !(has_cpu && has_memory) {
+        let (key, example) = match (has_cpu, has_memory) {
+            (true, _) => ("memory", "memory = \"16Gi\""),
+            (_, true) => ("cpu", "cpu = \"4\""),
+            _ => ("instance_type", "instance_type = \"m5.xlarge\""),
+        };
+        table.missing(key, "`node_group`", example, diagnostics);
+    }
+    let base = match (instance, has_type) {
+        (Some(instance), _) => shape(&name, count, instance, spot),
+        (None, true) => return None,
+        (None, false) => NodeGroupSpec {
             instance_type: None,
-            cpu,
-            memory,
+            cpu: cpu?,
+            memory: memory?,
             price_per_hour: Usd(0.0),
             ..shape(&name, count, &INSTANCE_TYPES[0], spot)
         },
-        _ => {
-            if !has_type {
-                table.missing(
-                    "instance_type",
-                    "`node_group`",
-                    "instance_type = \"m5.xlarge\"",
-                    diagnostics,
-                );
-            }
-            return None;
-        }
     };
-    group.cpu = cpu.unwrap_or(group.cpu);
-    group.memory = memory.unwrap_or(group.memory);
-    group.price_per_hour = price.map_or(group.price_per_hour, Usd);
-    group.max_pods = table.count("max_pods", diagnostics).unwrap_or(MAX_PODS);
-    group.zone = table
-        .text("zone", diagnostics)
-        .unwrap_or_default()
-        .to_owned();
-    let reserved = table.one_of("reserved", &["none", "gke", "eks"], diagnostics);
-    (group.allocatable_cpu, group.allocatable_memory) = allocatable(
-        group.cpu,
-        group.memory,
-        group.max_pods,
-        reserved.unwrap_or("none"),
-    );
-    if let Some(node) = table.get("daemonsets")
-        && let Some(mut inner) = Reader::new(node, "`daemonsets`", diagnostics)
-    {
-        group.daemonset_cpu = inner.millicores("cpu", diagnostics).unwrap_or_default();
-        group.daemonset_memory = inner.bytes("memory", diagnostics).unwrap_or_default();
-        inner.finish("`daemonsets`", diagnostics);
-    }
-    group.labels = label_table("labels", table, diagnostics);
-    Some(group)
+    let cpu = cpu.unwrap_or(base.cpu);
+    let memory = memory.unwrap_or(base.memory);
+    let model = reserved.unwrap_or("none");
+    let (allocatable_cpu, allocatable_memory) = allocatable(cpu, memory, max_pods, model);
+    Some(NodeGroupSpec {
+        cpu,
+        memory,
+        allocatable_cpu,
+        allocatable_memory,
+        max_pods,
+        daemonset_cpu,
+        daemonset_memory,
+        zone: zone.to_owned(),
+        labels,
+        price_per_hour: price.map_or(base.price_per_hour, Usd),
+        ..base
+    })
+}
+
+/// What DaemonSets request on each node.
+fn daemonsets(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> (Millicores, Bytes) {
+    let none = (Millicores::ZERO, Bytes::ZERO);
+    let Some(node) = table.get("daemonsets") else {
+        return none;
+    };
+    let Some(mut inner) = Reader::new(node, "`daemonsets`", diagnostics) else {
+        return none;
+    };
+    let cpu = inner.millicores("cpu", diagnostics).unwrap_or_default();
+    let memory = inner.bytes("memory", diagnostics).unwrap_or_default();
+    inner.finish("`daemonsets`", diagnostics);
+    (cpu, memory)
 }
 
 /// What is left for pods after the providers' published reservations: CPU 6 % of the first

@@ -95,11 +95,17 @@ fn service(
             }
         }
     }
+    let mut distinct: Vec<String> = Vec::new();
+    for host in hosts {
+        if !distinct.contains(&host) {
+            distinct.push(host);
+        }
+    }
     let mut request = request;
     request.memory = per_request;
     Some(ServiceSpec {
         name: name.unwrap_or(&spec.name).to_owned(),
-        hosts,
+        hosts: distinct,
         workload,
         container,
         balancing,

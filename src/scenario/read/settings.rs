@@ -1,11 +1,8 @@
-//! `[simulation]`, `[controllers]`, `[slo]` and `[pricing]`.
+//! `[simulation]`, `[slo]` and `[pricing]`.
 
-use super::dist;
-use crate::autoscaler::hpa::{Config, KubernetesVersion};
-use crate::cluster::spec::ClusterConfig;
-use crate::metrics::spec::PipelineConfig;
+use super::controllers::assign;
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::model::{Controllers, Pricing, Simulation, Slo};
+use crate::scenario::model::{Pricing, Simulation, Slo};
 use crate::scenario::node::Value;
 use crate::scenario::reader::{Reader, expected};
 use crate::sim::SimDuration;
@@ -22,7 +19,7 @@ pub(super) fn simulation(
         root.missing(
             "simulation",
             "the scenario",
-            "[simulation]\nduration = \"1h\"",
+            "simulation.duration = \"1h\"",
             diagnostics,
         );
         return None;
@@ -72,211 +69,6 @@ pub(super) fn simulation(
         warm_up,
         step,
     })
-}
-
-pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Controllers {
-    let version = root.read("kubernetes", diagnostics, |node| {
-        node.text()
-            .ok_or_else(|| expected("a release such as \"1.36\"", node))?
-            .parse::<KubernetesVersion>()
-    });
-    let version = version.unwrap_or_default();
-    let mut made = Controllers {
-        hpa: Config::of(version),
-        cluster: ClusterConfig {
-            balanced_allocation_v136: version >= KubernetesVersion(36),
-            ..ClusterConfig::default()
-        },
-        metrics: PipelineConfig::default(),
-    };
-    let Some(node) = root.get("controllers") else {
-        return made;
-    };
-    let Some(mut table) = Reader::new(node, "`controllers`", diagnostics) else {
-        return made;
-    };
-    if let Some(mut hpa) = section(&mut table, "hpa", diagnostics) {
-        hpa_flags(&mut hpa, &mut made.hpa, diagnostics);
-        hpa.finish("`controllers.hpa`", diagnostics);
-    }
-    if let Some(mut server) = section(&mut table, "metrics-server", diagnostics) {
-        assign(
-            &mut made.metrics.metric_resolution,
-            server.duration("metric-resolution", diagnostics),
-        );
-        if made.metrics.metric_resolution < SimDuration::from_secs(10) {
-            let span = server.key_span("metric-resolution");
-            diagnostics.error(
-                span,
-                "the metric resolution is too short",
-                "metrics-server allows 10s at least",
-            );
-        }
-        server.finish("`controllers.metrics-server`", diagnostics);
-    }
-    if let Some(mut kubelet) = section(&mut table, "kubelet", diagnostics) {
-        let metrics = &mut made.metrics;
-        assign(
-            &mut metrics.housekeeping_interval,
-            kubelet.duration("housekeeping-interval", diagnostics),
-        );
-        assign(
-            &mut metrics.housekeeping_jitter,
-            kubelet.number("housekeeping-jitter", diagnostics),
-        );
-        assign(
-            &mut metrics.housekeeping_max,
-            kubelet.duration("max-housekeeping-interval", diagnostics),
-        );
-        assign(
-            &mut metrics.first_sample_delay,
-            dist::seconds(&mut kubelet, "first-sample-delay", diagnostics),
-        );
-        assign(
-            &mut made.cluster.pleg_relist,
-            kubelet.duration("pleg-relist-period", diagnostics),
-        );
-        assign(
-            &mut made.cluster.crash_loop_max,
-            kubelet.duration("max-container-restart-period", diagnostics),
-        );
-        assign(
-            &mut made.cluster.pod_removal,
-            dist::seconds(&mut kubelet, "pod-removal-delay", diagnostics),
-        );
-        if made.metrics.housekeeping_interval < SimDuration::from_secs(1) {
-            let span = kubelet.key_span("housekeeping-interval");
-            diagnostics.error(
-                span,
-                "the housekeeping interval is too short",
-                "must be at least 1s",
-            );
-        }
-        kubelet.finish("`controllers.kubelet`", diagnostics);
-    }
-    if let Some(mut manager) = section(&mut table, "kube-controller-manager", diagnostics) {
-        rate(
-            &mut manager,
-            "kube-api-qps",
-            &mut made.cluster.controller_qps,
-            diagnostics,
-        );
-        assign(
-            &mut made.cluster.controller_burst,
-            manager.count("kube-api-burst", diagnostics),
-        );
-        assign(
-            &mut made.cluster.controller_sync_delay,
-            manager.duration("sync-delay", diagnostics),
-        );
-        manager.finish("`controllers.kube-controller-manager`", diagnostics);
-    }
-    if let Some(mut scheduler) = section(&mut table, "scheduler", diagnostics) {
-        rate(
-            &mut scheduler,
-            "kube-api-qps",
-            &mut made.cluster.scheduler_qps,
-            diagnostics,
-        );
-        assign(
-            &mut made.cluster.scheduler_burst,
-            scheduler.count("kube-api-burst", diagnostics),
-        );
-        assign(
-            &mut made.cluster.scheduler_time_per_pod,
-            scheduler.duration("time-per-pod", diagnostics),
-        );
-        scheduler.finish("`controllers.scheduler`", diagnostics);
-    }
-    if let Some(mut api) = section(&mut table, "kube-apiserver", diagnostics) {
-        assign(
-            &mut made.cluster.api_latency,
-            api.duration("latency", diagnostics),
-        );
-        api.finish("`controllers.kube-apiserver`", diagnostics);
-    }
-    if let Some(mut proxy) = section(&mut table, "kube-proxy", diagnostics) {
-        assign(
-            &mut made.cluster.endpoints_delay,
-            dist::seconds(&mut proxy, "endpoints-delay", diagnostics),
-        );
-        proxy.finish("`controllers.kube-proxy`", diagnostics);
-    }
-    table.finish("`controllers`", diagnostics);
-    made
-}
-
-fn section<'a>(
-    table: &mut Reader<'a>,
-    key: &'static str,
-    diagnostics: &mut Diagnostics,
-) -> Option<Reader<'a>> {
-    let node = table.get(key)?;
-    Reader::new(node, &format!("`controllers.{key}`"), diagnostics)
-}
-
-fn assign<T>(target: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *target = value;
-    }
-}
-
-fn rate(
-    table: &mut Reader<'_>,
-    key: &'static str,
-    target: &mut f64,
-    diagnostics: &mut Diagnostics,
-) {
-    if let Some(value) = table.number(key, diagnostics) {
-        if value > 0.0 {
-            *target = value;
-        } else {
-            diagnostics.error(
-                table.key_span(key),
-                "a rate limit of 0 allows nothing",
-                "must be above 0",
-            );
-        }
-    }
-}
-
-fn hpa_flags(table: &mut Reader<'_>, config: &mut Config, diagnostics: &mut Diagnostics) {
-    assign(
-        &mut config.sync_period,
-        table.duration("sync-period", diagnostics),
-    );
-    assign(
-        &mut config.tolerance,
-        table.number("tolerance", diagnostics),
-    );
-    assign(
-        &mut config.downscale_stabilization,
-        table.duration("downscale-stabilization", diagnostics),
-    );
-    assign(
-        &mut config.cpu_initialization_period,
-        table.duration("cpu-initialization-period", diagnostics),
-    );
-    assign(
-        &mut config.initial_readiness_delay,
-        table.duration("initial-readiness-delay", diagnostics),
-    );
-    assign(
-        &mut config.scale_to_zero,
-        table.boolean("scale-to-zero", diagnostics),
-    );
-    assign(
-        &mut config.configurable_tolerance,
-        table.boolean("configurable-tolerance", diagnostics),
-    );
-    if config.sync_period < SimDuration::from_millis(100) {
-        let span = table.key_span("sync-period");
-        diagnostics.error(
-            span,
-            "the sync period is too short",
-            "must be at least 100ms",
-        );
-    }
 }
 
 pub(super) fn slo(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Slo {

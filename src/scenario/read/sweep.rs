@@ -2,7 +2,8 @@
 
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{AssertSpec, Design, ParameterSpec, ParameterValues, SweepSpec};
-use crate::scenario::node::{Node, Value};
+use crate::scenario::node::{KeyNode, Node, Value};
+use crate::scenario::overrides;
 use crate::scenario::reader::{Reader, expected};
 
 /// A grid of more values than this along one parameter is a mistake.
@@ -12,15 +13,13 @@ pub(super) fn sweep(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Opt
     let node = root.get("sweep")?;
     let mut table = Reader::new(node, "`sweep`", diagnostics)?;
     let points = table.count("points", diagnostics);
-    let design = table.read("design", diagnostics, |node| match node.text() {
-        Some("grid") => Ok(Design::Grid),
-        Some("random") => Ok(Design::Random {
+    let design = match table.one_of("design", &["grid", "random"], diagnostics) {
+        Some("random") => Design::Random {
             points: points.unwrap_or(100),
-        }),
-        _ => Err("expected \"grid\" or \"random\"".to_owned()),
-    });
+        },
+        _ => Design::Grid,
+    };
     let replicates = table.count("replicates", diagnostics).unwrap_or(1).max(1);
-    let design = design.unwrap_or(Design::Grid);
     let mut parameters = Vec::new();
     for item in table.list("parameter", diagnostics) {
         if let Some(mut inner) = Reader::new(item, "`sweep.parameter`", diagnostics) {
@@ -28,8 +27,8 @@ pub(super) fn sweep(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Opt
             inner.finish("`sweep.parameter`", diagnostics);
         }
     }
-    if parameters.is_empty() && !diagnostics.has_errors() {
-        let example = "[[sweep.parameter]]\npath = \"simulation.seed\"\nvalues = [1, 2]";
+    if table.get("parameter").is_none() {
+        let example = "parameter = [{ path = \"simulation.seed\", values = [1, 2] }]";
         table.missing("parameter", "`sweep`", example, diagnostics);
     }
     table.finish("`sweep`", diagnostics);
@@ -46,7 +45,7 @@ fn parameter(
     diagnostics: &mut Diagnostics,
 ) -> Option<ParameterSpec> {
     let path = table.text("path", diagnostics).map(str::to_owned);
-    if path.is_none() {
+    if table.get("path").is_none() {
         table.missing(
             "path",
             "`sweep.parameter`",
@@ -64,9 +63,9 @@ fn parameter(
         return None;
     };
     let values = match &node.value {
-        Value::List(items) if !items.is_empty() => Some(ParameterValues::List(
-            items.iter().filter_map(literal).collect(),
-        )),
+        Value::List(items) if !items.is_empty() => {
+            Some(ParameterValues::List(items.iter().map(literal).collect()))
+        }
         Value::Table(_) => range(node, design, diagnostics),
         _ => {
             let label =
@@ -81,15 +80,35 @@ fn parameter(
     })
 }
 
-/// A value as the scenario writes it.
-fn literal(node: &Node) -> Option<String> {
-    Some(match &node.value {
-        Value::Int(value) => value.to_string(),
-        Value::Float(value) => value.to_string(),
-        Value::Bool(value) => value.to_string(),
-        Value::Text(text) => text.clone(),
-        _ => return None,
-    })
+/// A value as `--set` takes it: TOML, texts without quotes where they stay texts.
+fn literal(node: &Node) -> String {
+    match &node.value {
+        Value::Text(text) if overrides::stays_text(text) => text.clone(),
+        _ => inline(node),
+    }
+}
+
+/// A value as TOML writes it on one line.
+fn inline(node: &Node) -> String {
+    match &node.value {
+        Value::Text(text) => quoted(text),
+        Value::List(items) => {
+            let items: Vec<String> = items.iter().map(inline).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Table(entries) => {
+            let entry = |(key, value): &(KeyNode, Node)| {
+                format!("{} = {}", quoted(&key.name), inline(value))
+            };
+            let entries: Vec<String> = entries.iter().map(entry).collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        _ => node.scalar_text().unwrap_or_default(),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
 }
 
 fn range(node: &Node, design: Design, diagnostics: &mut Diagnostics) -> Option<ParameterValues> {
@@ -126,7 +145,7 @@ fn range(node: &Node, design: Design, diagnostics: &mut Diagnostics) -> Option<P
                 if value.fract().abs() < 1e-9 {
                     format!("{value:.0}")
                 } else {
-                    format!("{:.9}", value).trim_end_matches('0').to_owned()
+                    format!("{value:.9}").trim_end_matches('0').to_owned()
                 }
             };
             Some(ParameterValues::List(
@@ -151,7 +170,7 @@ pub(super) fn asserts(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> V
             continue;
         };
         let metric = table.text("metric", diagnostics).map(str::to_owned);
-        if metric.is_none() {
+        if table.get("metric").is_none() {
             table.missing(
                 "metric",
                 "`assert`",
@@ -163,7 +182,7 @@ pub(super) fn asserts(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> V
             table.read(key, diagnostics, |node| match node.value {
                 Value::Int(value) => Ok(value as f64),
                 Value::Float(value) if value.is_finite() => Ok(value),
-                _ => Err(expected("a finite number", node)),
+                _ => Err(expected("a number", node)),
             })
         };
         let (min, max) = (
@@ -171,8 +190,13 @@ pub(super) fn asserts(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> V
             bound("max", &mut table, diagnostics),
         );
         let equals = bound("equals", &mut table, diagnostics);
-        if min.is_none() && max.is_none() && equals.is_none() {
+        let given = ["min", "max", "equals"];
+        if given.iter().all(|key| table.get(key).is_none()) {
             table.missing("max", "`assert`", "max = 2", diagnostics);
+        }
+        if min.zip(max).is_some_and(|(min, max)| min > max) {
+            let title = "no value satisfies the assertion";
+            diagnostics.error(table.key_span("max"), title, "`max` is below `min`");
         }
         table.finish("`assert`", diagnostics);
         made.extend(metric.map(|metric| AssertSpec {

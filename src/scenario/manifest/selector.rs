@@ -1,0 +1,133 @@
+//! Label selectors: what the API server refuses, and what they select.
+//!
+//! The model knows labels that must be there. `In` with one value says the same and becomes
+//! one; other expressions are held against the labels of the workload's own pods, or refused
+//! where there are none to hold them against.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+
+use super::Context;
+use crate::cluster::spec::Labels;
+
+/// Reads a selector; with the labels that it has to fit, if it is a workload's.
+pub(super) fn selector(
+    selector: &LabelSelector,
+    path: &str,
+    carried: Option<&Labels>,
+    context: &mut Context<'_>,
+) -> Labels {
+    let mut labels: Labels = selector.match_labels.clone().unwrap_or_default();
+    check_labels(&labels, &format!("{path}.matchLabels"), context);
+    let expressions = selector.match_expressions.as_deref().unwrap_or_default();
+    for (index, one) in expressions.iter().enumerate() {
+        let path = format!("{path}.matchExpressions[{index}]");
+        if let Some(value) = expression(one, &path, carried, context) {
+            labels.insert(one.key.clone(), value);
+        }
+    }
+    if let Some(carried) = carried {
+        for (key, value) in &labels {
+            if carried.get(key) != Some(value) {
+                let message = format!(
+                    "the selector asks for {key}={value}, which the pod template does not carry"
+                );
+                let help = Some("give `spec.template.metadata.labels` the same labels");
+                context.error(&format!("{path}.matchLabels[{key}]"), message, help);
+            }
+        }
+    }
+    labels
+}
+
+/// Checks an expression; gives the value of one that asks for exactly that.
+fn expression(
+    one: &LabelSelectorRequirement,
+    path: &str,
+    carried: Option<&Labels>,
+    context: &mut Context<'_>,
+) -> Option<String> {
+    let values = one.values.as_deref().unwrap_or_default();
+    check_key(&one.key, &format!("{path}.key"), context);
+    let operator = one.operator.as_str();
+    match (operator, values.is_empty()) {
+        ("In" | "NotIn", false) | ("Exists" | "DoesNotExist", true) => {}
+        ("In" | "NotIn", true) => {
+            let message = format!("{operator} needs `values`");
+            context.error(path, message, Some("for example `values: [web]`"));
+            return None;
+        }
+        ("Exists" | "DoesNotExist", false) => {
+            let message = format!("{operator} has no values");
+            context.error(
+                &format!("{path}.values"),
+                message,
+                Some("leave `values` out"),
+            );
+            return None;
+        }
+        _ => {
+            let message = format!("unknown operator \"{operator}\"");
+            let help = Some("the operators are In, NotIn, Exists and DoesNotExist");
+            context.error(&format!("{path}.operator"), message, help);
+            return None;
+        }
+    }
+    if let ("In", [value]) = (operator, values) {
+        return Some(value.clone());
+    }
+    let Some(carried) = carried else {
+        let message = format!("{operator} is not simulated here");
+        context.error(
+            path,
+            message,
+            Some("use `matchLabels`, or In with one value"),
+        );
+        return None;
+    };
+    let found = carried.get(&one.key);
+    let holds = match operator {
+        "In" => found.is_some_and(|value| values.contains(value)),
+        "NotIn" => found.is_none_or(|value| !values.contains(value)),
+        "Exists" => found.is_some(),
+        _ => found.is_none(),
+    };
+    if !holds {
+        let message = format!(
+            "the pod template's labels do not satisfy {} {operator}",
+            one.key
+        );
+        let help = Some("give `spec.template.metadata.labels` labels that do");
+        context.error(path, message, help);
+    }
+    None
+}
+
+/// Labels as the API server takes them.
+pub(super) fn check_labels(labels: &Labels, path: &str, context: &mut Context<'_>) {
+    for (key, value) in labels {
+        let path = format!("{path}[{key}]");
+        check_key(key, &path, context);
+        if !value.is_empty() && !is_word(value) {
+            let message = format!("\"{value}\" is no value of a label");
+            context.error(&path, message, Some(WORD));
+        }
+    }
+}
+
+const WORD: &str = "up to 63 letters, digits, `-`, `_` and `.`, a letter or digit at both ends";
+
+fn check_key(key: &str, path: &str, context: &mut Context<'_>) {
+    let (prefix, name) = key
+        .split_once('/')
+        .map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    if !is_word(name) || prefix.is_some_and(|prefix| prefix.is_empty() || prefix.len() > 253) {
+        let message = format!("\"{key}\" is no key of a label");
+        context.error(path, message, Some(WORD));
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let edge = |c: char| c.is_ascii_alphanumeric();
+    text.len() <= 63 && text.chars().all(fits) && text.starts_with(edge) && text.ends_with(edge)
+}

@@ -1,0 +1,241 @@
+//! `kubernetes` and `[controllers]`: the flags of the real components, by their own names.
+
+use super::dist;
+use crate::autoscaler::hpa::{Config, KubernetesVersion};
+use crate::cluster::spec::ClusterConfig;
+use crate::metrics::spec::PipelineConfig;
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::model::Controllers;
+use crate::scenario::reader::{Reader, expected};
+use crate::sim::SimDuration;
+
+pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Controllers {
+    let version = root.read("kubernetes", diagnostics, |node| {
+        node.text()
+            .ok_or_else(|| expected("a release such as \"1.36\"", node))?
+            .parse::<KubernetesVersion>()
+    });
+    let version = version.unwrap_or_default();
+    let mut made = Controllers {
+        hpa: Config::of(version),
+        cluster: ClusterConfig {
+            balanced_allocation_v136: version >= KubernetesVersion(36),
+            ..ClusterConfig::default()
+        },
+        metrics: PipelineConfig::default(),
+    };
+    let Some(node) = root.get("controllers") else {
+        return made;
+    };
+    let Some(mut table) = Reader::new(node, "`controllers`", diagnostics) else {
+        return made;
+    };
+    section(&mut table, "hpa", diagnostics, |hpa, diagnostics| {
+        hpa_flags(hpa, &mut made.hpa, diagnostics);
+    });
+    section(
+        &mut table,
+        "metrics-server",
+        diagnostics,
+        |server, diagnostics| {
+            metrics_server_flags(server, &mut made.metrics, diagnostics);
+        },
+    );
+    section(
+        &mut table,
+        "kubelet",
+        diagnostics,
+        |kubelet, diagnostics| {
+            kubelet_flags(kubelet, &mut made, diagnostics);
+        },
+    );
+    let cluster = &mut made.cluster;
+    section(
+        &mut table,
+        "kube-controller-manager",
+        diagnostics,
+        |manager, diagnostics| {
+            manager_flags(manager, cluster, diagnostics);
+        },
+    );
+    section(
+        &mut table,
+        "scheduler",
+        diagnostics,
+        |scheduler, diagnostics| {
+            scheduler_flags(scheduler, cluster, diagnostics);
+        },
+    );
+    section(
+        &mut table,
+        "kube-apiserver",
+        diagnostics,
+        |api, diagnostics| {
+            assign(
+                &mut cluster.api_latency,
+                api.duration("latency", diagnostics),
+            );
+        },
+    );
+    section(
+        &mut table,
+        "kube-proxy",
+        diagnostics,
+        |proxy, diagnostics| {
+            let delay = dist::seconds(proxy, "endpoints-delay", diagnostics);
+            assign(&mut cluster.endpoints_delay, delay);
+        },
+    );
+    table.finish("`controllers`", diagnostics);
+    made
+}
+
+/// Reads the flags of one component.
+fn section(
+    table: &mut Reader<'_>,
+    key: &'static str,
+    diagnostics: &mut Diagnostics,
+    read: impl FnOnce(&mut Reader<'_>, &mut Diagnostics),
+) {
+    let Some(node) = table.get(key) else { return };
+    let what = format!("`controllers.{key}`");
+    if let Some(mut section) = Reader::new(node, &what, diagnostics) {
+        read(&mut section, diagnostics);
+        section.finish(&what, diagnostics);
+    }
+}
+
+fn metrics_server_flags(
+    table: &mut Reader<'_>,
+    metrics: &mut PipelineConfig,
+    diagnostics: &mut Diagnostics,
+) {
+    let resolution = table.duration("metric-resolution", diagnostics);
+    assign(&mut metrics.metric_resolution, resolution);
+    if metrics.metric_resolution < SimDuration::from_secs(10) {
+        let title = "the metric resolution is too short";
+        let label = "metrics-server allows 10s at least";
+        diagnostics.error(table.key_span("metric-resolution"), title, label);
+    }
+}
+
+fn kubelet_flags(table: &mut Reader<'_>, made: &mut Controllers, diagnostics: &mut Diagnostics) {
+    let (metrics, cluster) = (&mut made.metrics, &mut made.cluster);
+    let interval = table.duration("housekeeping-interval", diagnostics);
+    assign(&mut metrics.housekeeping_interval, interval);
+    let jitter = table.number("housekeeping-jitter", diagnostics);
+    assign(&mut metrics.housekeeping_jitter, jitter);
+    let most = table.duration("max-housekeeping-interval", diagnostics);
+    assign(&mut metrics.housekeeping_max, most);
+    let first = dist::seconds(table, "first-sample-delay", diagnostics);
+    assign(&mut metrics.first_sample_delay, first);
+    let relist = table.duration("pleg-relist-period", diagnostics);
+    assign(&mut cluster.pleg_relist, relist);
+    let restart = table.duration("max-container-restart-period", diagnostics);
+    assign(&mut cluster.crash_loop_max, restart);
+    let removal = dist::seconds(table, "pod-removal-delay", diagnostics);
+    assign(&mut cluster.pod_removal, removal);
+    if metrics.housekeeping_interval < SimDuration::from_secs(1) {
+        let title = "the housekeeping interval is too short";
+        let span = table.key_span("housekeeping-interval");
+        diagnostics.error(span, title, "must be at least 1s");
+    }
+}
+
+fn manager_flags(
+    table: &mut Reader<'_>,
+    cluster: &mut ClusterConfig,
+    diagnostics: &mut Diagnostics,
+) {
+    rate(
+        table,
+        "kube-api-qps",
+        &mut cluster.controller_qps,
+        diagnostics,
+    );
+    let burst = table.count("kube-api-burst", diagnostics);
+    assign(&mut cluster.controller_burst, burst);
+    let delay = table.duration("sync-delay", diagnostics);
+    assign(&mut cluster.controller_sync_delay, delay);
+}
+
+fn scheduler_flags(
+    table: &mut Reader<'_>,
+    cluster: &mut ClusterConfig,
+    diagnostics: &mut Diagnostics,
+) {
+    rate(
+        table,
+        "kube-api-qps",
+        &mut cluster.scheduler_qps,
+        diagnostics,
+    );
+    let burst = table.count("kube-api-burst", diagnostics);
+    assign(&mut cluster.scheduler_burst, burst);
+    let time = table.duration("time-per-pod", diagnostics);
+    assign(&mut cluster.scheduler_time_per_pod, time);
+}
+
+pub(super) fn assign<T>(target: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *target = value;
+    }
+}
+
+fn rate(
+    table: &mut Reader<'_>,
+    key: &'static str,
+    target: &mut f64,
+    diagnostics: &mut Diagnostics,
+) {
+    if let Some(value) = table.number(key, diagnostics) {
+        if value > 0.0 {
+            *target = value;
+        } else {
+            diagnostics.error(
+                table.key_span(key),
+                "a rate limit of 0 allows nothing",
+                "must be above 0",
+            );
+        }
+    }
+}
+
+fn hpa_flags(table: &mut Reader<'_>, config: &mut Config, diagnostics: &mut Diagnostics) {
+    assign(
+        &mut config.sync_period,
+        table.duration("sync-period", diagnostics),
+    );
+    assign(
+        &mut config.tolerance,
+        table.number("tolerance", diagnostics),
+    );
+    assign(
+        &mut config.downscale_stabilization,
+        table.duration("downscale-stabilization", diagnostics),
+    );
+    assign(
+        &mut config.cpu_initialization_period,
+        table.duration("cpu-initialization-period", diagnostics),
+    );
+    assign(
+        &mut config.initial_readiness_delay,
+        table.duration("initial-readiness-delay", diagnostics),
+    );
+    assign(
+        &mut config.scale_to_zero,
+        table.boolean("scale-to-zero", diagnostics),
+    );
+    assign(
+        &mut config.configurable_tolerance,
+        table.boolean("configurable-tolerance", diagnostics),
+    );
+    if config.sync_period < SimDuration::from_millis(100) {
+        let span = table.key_span("sync-period");
+        diagnostics.error(
+            span,
+            "the sync period is too short",
+            "must be at least 100ms",
+        );
+    }
+}
