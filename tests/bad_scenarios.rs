@@ -100,7 +100,7 @@ fn values_set_from_outside_are_told_with_their_own_place() {
     let mut files = Memory::default();
     files.put(
         "s.toml",
-        &fs::read_to_string("scenarios/neurolake-api.toml").expect("a file"),
+        fs::read_to_string("scenarios/neurolake-api.toml").expect("a file"),
     );
     for name in ["neurolake-api", "neurolake-api-hpa", "load-generator-job"] {
         let path = format!("manifests/{name}.yaml");

@@ -131,13 +131,13 @@ fn toml_value(value: &Spanned<DeValue<'_>>, file: usize, diagnostics: &mut Diagn
     let span = span_of(value, file);
     let value = match value.get_ref() {
         DeValue::String(text) => Value::Text(text.to_string()),
-        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(number) => Value::Int(number),
-            Err(_) => {
+        DeValue::Integer(number) => {
+            let parsed = i64::from_str_radix(number.as_str(), number.radix());
+            Value::Int(parsed.unwrap_or_else(|_| {
                 diagnostics.error(span, "this number is too large", "does not fit 64 bits");
-                Value::Int(0)
-            }
-        },
+                0
+            }))
+        }
         DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(value) => Value::Bool(*value),
         DeValue::Datetime(time) => Value::Text(time.to_string()),

@@ -121,23 +121,20 @@ fn report(stop: Stop, text: &str, diagnostics: &mut Diagnostics) {
         let indent = line.len() - line.trim_start().len();
         line[..indent].find('\t').map(|place| start + place)
     });
-    match tab {
-        Some(tab) => {
-            let span = Span {
-                file: stop.span.file,
-                start: tab,
-                end: tab + 1,
-            };
-            let title = "not valid YAML: a tab in the indentation";
-            diagnostics.error(span, title, "this is a tab").help =
-                Some("YAML is indented with spaces only".to_owned());
-        }
-        None => {
-            let known = ADVICE.iter().find(|(part, _)| stop.label.contains(part));
-            diagnostics.error(stop.span, stop.title, stop.label).help =
-                known.map(|(_, advice)| (*advice).to_owned());
-        }
+    if let Some(tab) = tab {
+        let span = Span {
+            file: stop.span.file,
+            start: tab,
+            end: tab + 1,
+        };
+        let title = "not valid YAML: a tab in the indentation";
+        diagnostics.error(span, title, "this is a tab").help =
+            Some("YAML is indented with spaces only".to_owned());
+        return;
     }
+    let known = ADVICE.iter().find(|(part, _)| stop.label.contains(part));
+    diagnostics.error(stop.span, stop.title, stop.label).help =
+        known.map(|(_, advice)| (*advice).to_owned());
 }
 
 /// A table or list being filled.
@@ -335,28 +332,29 @@ impl<'a> Builder<'a> {
         open.end = open.end.max(node.span.end);
         match &mut open.kind {
             OpenKind::List(items) => items.push(node),
-            OpenKind::Table { entries, key } => match key.take() {
-                Some(key) => entries.push((key, node)),
-                None => {
-                    let Some(name) = node.scalar_text() else {
-                        return Err(Stop {
-                            span: node.span,
-                            title: "not a key".to_owned(),
-                            label: format!("a key is a text, this is {}", node.value.kind()),
-                        });
-                    };
-                    if entries.iter().any(|(other, _)| other.name == name) && name != "<<" {
-                        let title = format!("the key `{name}` stands twice");
-                        self.diagnostics
-                            .error(node.span, title, "it is there already, further up")
-                            .help = Some("keep one of them".to_owned());
-                    }
-                    *key = Some(KeyNode {
-                        span: node.span,
-                        name,
-                    });
+            OpenKind::Table { entries, key } => {
+                if let Some(key) = key.take() {
+                    entries.push((key, node));
+                    return Ok(());
                 }
-            },
+                let Some(name) = node.scalar_text() else {
+                    return Err(Stop {
+                        span: node.span,
+                        title: "not a key".to_owned(),
+                        label: format!("a key is a text, this is {}", node.value.kind()),
+                    });
+                };
+                if entries.iter().any(|(other, _)| other.name == name) && name != "<<" {
+                    let title = format!("the key `{name}` stands twice");
+                    self.diagnostics
+                        .error(node.span, title, "it is there already, further up")
+                        .help = Some("keep one of them".to_owned());
+                }
+                *key = Some(KeyNode {
+                    span: node.span,
+                    name,
+                });
+            }
         }
         Ok(())
     }
@@ -437,7 +435,7 @@ mod tests {
         for level in 1..12 {
             let alias = format!("*a{}", level - 1);
             let list = vec![alias; 10].join(", ");
-            text += &format!("a{level}: &a{level} [{list}]\n");
+            text.extend([format!("a{level}: &a{level} [{list}]\n")]);
         }
         let (parsed, diagnostics) = read(&text);
         assert!(!parsed.complete);

@@ -6,6 +6,7 @@
 
 mod container;
 mod hpa;
+mod hpa_metric;
 mod others;
 mod selector;
 mod typed;

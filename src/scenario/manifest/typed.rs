@@ -199,7 +199,7 @@ impl<'n> NodeReader<'n, '_> {
                 parent: self,
             }),
             Value::Table(entries) => visitor.visit_map(Entries {
-                entries: entries.iter(),
+                rest: entries.iter(),
                 value: None,
                 fields,
                 parent: self,
@@ -279,7 +279,7 @@ impl<'n> SeqAccess<'n> for Items<'n, '_> {
 }
 
 struct Entries<'n, 'p> {
-    entries: std::slice::Iter<'n, (KeyNode, Node)>,
+    rest: std::slice::Iter<'n, (KeyNode, Node)>,
     value: Option<(&'n str, &'n Node)>,
     /// The fields of the type, if it is one with fields.
     fields: Option<&'static [&'static str]>,
@@ -311,7 +311,7 @@ impl<'n> MapAccess<'n> for Entries<'n, '_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Problem> {
-        while let Some((key, node)) = self.entries.next() {
+        while let Some((key, node)) = self.rest.next() {
             if self.parent.is_wrong(node) {
                 continue;
             }

@@ -80,31 +80,24 @@ fn target(known: &Known<'_>, manifest: &HpaManifest, context: &mut Context<'_>) 
         namespace: None,
         ..reference
     });
-    let path = "spec.scaleTargetRef.name";
-    match anywhere.first() {
-        Some(&other) => {
-            let namespace = &known.workloads[other].namespace;
-            let message = format!(
-                "HPA {} is in namespace {}, {kind}/{name} in {namespace}",
-                manifest.name, manifest.namespace
-            );
-            let help = format!(
-                "an HPA scales what is in its own namespace: add `namespace: {namespace}` to its metadata"
-            );
-            context.error(path, message, Some(&help));
-        }
-        None => {
-            let message = format!(
-                "HPA {} scales {kind}/{name}, which is not among the manifests",
-                manifest.name
-            );
-            context.error(
-                path,
-                message,
-                Some(&known.advice(&format!("{kind}/{name}"))),
-            );
-        }
-    }
+    let (title, help) = if let Some(&other) = anywhere.first() {
+        let (own, namespace) = (&manifest.namespace, &known.workloads[other].namespace);
+        let title = format!(
+            "HPA {} is in namespace {own}, {kind}/{name} in {namespace}",
+            manifest.name
+        );
+        let help = format!(
+            "an HPA scales what is in its own namespace: add `namespace: {namespace}` to its metadata"
+        );
+        (title, help)
+    } else {
+        let title = format!(
+            "HPA {} scales {kind}/{name}, which is not among the manifests",
+            manifest.name
+        );
+        (title, known.advice(&format!("{kind}/{name}")))
+    };
+    context.error("spec.scaleTargetRef.name", title, Some(&help));
     None
 }
 

@@ -1,5 +1,6 @@
 //! `[[load]]`: command lines, Jobs, declared profiles.
 
+use super::command::command;
 use super::known::Known;
 use super::position;
 use super::shapes::shape;
@@ -279,49 +280,6 @@ fn profile_load(
         until: common.until,
         generator,
     })
-}
-
-fn command(node: &Node, diagnostics: &mut Diagnostics) -> Option<(Generator, Url)> {
-    let Some(text) = node.text() else {
-        wrong(
-            "command",
-            node,
-            expected("a command line as text", node),
-            diagnostics,
-        );
-        return None;
-    };
-    match command_line::parse(text) {
-        Ok(parsed) => {
-            if !parsed.ignored.is_empty() {
-                let title = format!(
-                    "flags that do not shape the load are passed over: {}",
-                    parsed.ignored.join(", ")
-                );
-                diagnostics.warning(node.span, title, "in this command line");
-            }
-            Some((parsed.generator, parsed.url))
-        }
-        Err(error) => {
-            let span = within(node, text, error.start, error.end, diagnostics);
-            diagnostics.error(span, "wrong command line", error.message);
-            None
-        }
-    }
-}
-
-/// The place of a part of a text; the whole text if it is written with escapes.
-fn within(node: &Node, text: &str, start: usize, end: usize, diagnostics: &Diagnostics) -> Span {
-    let source = diagnostics.files.get(node.span.file);
-    let written = source.and_then(|file| file.text.get(node.span.start..node.span.end));
-    match written.and_then(|written| written.find(text)) {
-        Some(offset) if !text.is_empty() => Span {
-            file: node.span.file,
-            start: node.span.start + offset + start,
-            end: node.span.start + offset + end,
-        },
-        _ => node.span,
-    }
 }
 
 fn service_of(

@@ -1,6 +1,7 @@
 //! From parsed files to the model: the scenario's tables, checked against each other and
 //! against the manifests.
 
+mod command;
 mod controllers;
 mod dist;
 mod hpas;

@@ -120,7 +120,7 @@ fn node_group(
     let (daemonset_cpu, daemonset_memory) = daemonsets(table, diagnostics);
     let labels = label_table("labels", table, diagnostics);
     let has_type = table.get("instance_type").is_some();
-    if !has_type && !(has_cpu && has_memory) {
+    if !(has_type || has_cpu && has_memory) {
         let (key, example) = match (has_cpu, has_memory) {
             (true, _) => ("memory", "memory = \"16Gi\""),
             (_, true) => ("cpu", "cpu = \"4\""),

@@ -29,77 +29,23 @@ pub(super) fn shape(
         ));
     }
     let mut table = Reader::new(node, &what, diagnostics)?;
-    let mut need = |key: &'static str, diagnostics: &mut Diagnostics| {
-        let has = table.get(key).is_some();
-        let value = table.number(key, diagnostics);
-        if !has {
-            table.missing(key, &what, &format!("{key} = 50"), diagnostics);
-        }
-        value
-    };
     let made = match kind {
-        "constant" | "poisson" => need("rate", diagnostics).map(|rate| Shape::Constant { rate }),
+        "constant" | "poisson" => {
+            need(&mut table, "rate", &what, diagnostics).map(|rate| Shape::Constant { rate })
+        }
         "ramp" => {
-            let (from, to) = (need("from", diagnostics), need("to", diagnostics));
+            let (from, to) = (
+                need(&mut table, "from", &what, diagnostics),
+                need(&mut table, "to", &what, diagnostics),
+            );
             let over = table
                 .duration("over", diagnostics)
                 .unwrap_or(SimDuration::from_secs(60));
             from.zip(to)
                 .map(|(from, to)| Shape::Ramp { from, to, over })
         }
-        "spike" => {
-            let (base, peak) = (need("base", diagnostics), need("peak", diagnostics));
-            let mut length = |key: &'static str, default: i64, diagnostics: &mut Diagnostics| {
-                table
-                    .duration(key, diagnostics)
-                    .unwrap_or(SimDuration::from_secs(default))
-            };
-            let at = length("at", 0, diagnostics);
-            let rise = length("rise", 0, diagnostics);
-            let hold = length("hold", 60, diagnostics);
-            let fall = length("fall", 0, diagnostics);
-            base.zip(peak).map(|(base, peak)| Shape::Spike {
-                base,
-                peak,
-                at,
-                rise,
-                hold,
-                fall,
-            })
-        }
-        "diurnal" => {
-            let (mean, amplitude) = (need("mean", diagnostics), need("amplitude", diagnostics));
-            let amplitude_span = table.key_span("amplitude");
-            let period = table
-                .duration("period", diagnostics)
-                .unwrap_or(SimDuration::from_secs(86_400));
-            let peak_at = table
-                .duration("peak_at", diagnostics)
-                .unwrap_or(SimDuration::from_secs(14 * 3600));
-            let weekend = table.number("weekend", diagnostics).unwrap_or(1.0);
-            if period < SimDuration::from_secs(1) {
-                diagnostics.error(
-                    table.key_span("period"),
-                    "the period is too short",
-                    "must be at least 1s",
-                );
-            }
-            let both = mean.zip(amplitude);
-            if both.is_some_and(|(mean, amplitude)| amplitude > mean) {
-                diagnostics.error(
-                    amplitude_span,
-                    "the amplitude is above the mean",
-                    "the rate would be negative",
-                );
-            }
-            both.map(|(mean, amplitude)| Shape::Diurnal {
-                mean,
-                amplitude,
-                period,
-                peak_at,
-                weekend,
-            })
-        }
+        "spike" => spike(&mut table, &what, diagnostics),
+        "diurnal" => diurnal(&mut table, &what, diagnostics),
         _ => {
             let has_file = table.get("file").is_some();
             let file = table.text("file", diagnostics);
@@ -116,6 +62,80 @@ pub(super) fn shape(
     };
     table.finish(&what, diagnostics);
     made
+}
+
+/// A number that has to be there.
+fn need(
+    table: &mut Reader<'_>,
+    key: &'static str,
+    what: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<f64> {
+    if table.get(key).is_none() {
+        table.missing(key, what, &format!("{key} = 50"), diagnostics);
+    }
+    table.number(key, diagnostics)
+}
+
+fn spike(table: &mut Reader<'_>, what: &str, diagnostics: &mut Diagnostics) -> Option<Shape> {
+    let (base, peak) = (
+        need(table, "base", what, diagnostics),
+        need(table, "peak", what, diagnostics),
+    );
+    let mut length = |key: &'static str, default: i64, diagnostics: &mut Diagnostics| {
+        table
+            .duration(key, diagnostics)
+            .unwrap_or(SimDuration::from_secs(default))
+    };
+    let at = length("at", 0, diagnostics);
+    let rise = length("rise", 0, diagnostics);
+    let hold = length("hold", 60, diagnostics);
+    let fall = length("fall", 0, diagnostics);
+    base.zip(peak).map(|(base, peak)| Shape::Spike {
+        base,
+        peak,
+        at,
+        rise,
+        hold,
+        fall,
+    })
+}
+
+fn diurnal(table: &mut Reader<'_>, what: &str, diagnostics: &mut Diagnostics) -> Option<Shape> {
+    let (mean, amplitude) = (
+        need(table, "mean", what, diagnostics),
+        need(table, "amplitude", what, diagnostics),
+    );
+    let amplitude_span = table.key_span("amplitude");
+    let period = table
+        .duration("period", diagnostics)
+        .unwrap_or(SimDuration::from_secs(86_400));
+    let peak_at = table
+        .duration("peak_at", diagnostics)
+        .unwrap_or(SimDuration::from_secs(14 * 3600));
+    let weekend = table.number("weekend", diagnostics).unwrap_or(1.0);
+    if period < SimDuration::from_secs(1) {
+        diagnostics.error(
+            table.key_span("period"),
+            "the period is too short",
+            "must be at least 1s",
+        );
+    }
+    let both = mean.zip(amplitude);
+    if both.is_some_and(|(mean, amplitude)| amplitude > mean) {
+        diagnostics.error(
+            amplitude_span,
+            "the amplitude is above the mean",
+            "the rate would be negative",
+        );
+    }
+    both.map(|(mean, amplitude)| Shape::Diurnal {
+        mean,
+        amplitude,
+        period,
+        peak_at,
+        weekend,
+    })
 }
 
 /// Reads a trace: rows of time (seconds or a duration) and rate; a heading is passed over.

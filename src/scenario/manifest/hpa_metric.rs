@@ -1,0 +1,258 @@
+//! The metrics of a HorizontalPodAutoscaler, autoscaling/v2.
+
+use k8s_openapi::api::autoscaling::v2;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
+
+use super::Context;
+use crate::autoscaler::hpa::{MetricSpec, ObjectReference, Resource, ResourceTarget, ValueTarget};
+use crate::cluster::spec::Labels;
+use crate::units::Quantity;
+
+/// Reads a metric; the field named after its type holds it.
+pub(super) fn metric(
+    one: &v2::MetricSpec,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<MetricSpec> {
+    let field = match one.type_.as_str() {
+        "Resource" => "resource",
+        "ContainerResource" => "containerResource",
+        "Pods" => "pods",
+        "Object" => "object",
+        "External" => "external",
+        other => {
+            let message = match other {
+                "" => "the metric has no `type`".to_owned(),
+                _ => format!("unknown metric type \"{other}\""),
+            };
+            let help = "the types are Resource, ContainerResource, Pods, Object and External";
+            context.error(&format!("{path}.type"), message, Some(help));
+            return None;
+        }
+    };
+    let inner = format!("{path}.{field}");
+    let made = match field {
+        "resource" => one
+            .resource
+            .as_ref()
+            .map(|source| pod_resource(source, &inner, context)),
+        "containerResource" => one
+            .container_resource
+            .as_ref()
+            .map(|source| container_resource(source, &inner, context)),
+        "pods" => one
+            .pods
+            .as_ref()
+            .map(|source| pods(source, &inner, context)),
+        "object" => one
+            .object
+            .as_ref()
+            .map(|source| object(source, &inner, context)),
+        _ => one
+            .external
+            .as_ref()
+            .map(|source| external(source, &inner, context)),
+    };
+    made.unwrap_or_else(|| {
+        let message = format!("a metric of type {} needs `{field}`", one.type_);
+        let help = "the field named after the type holds the metric";
+        context.error(&inner, message, Some(help));
+        None
+    })
+}
+
+fn pod_resource(
+    source: &v2::ResourceMetricSource,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<MetricSpec> {
+    let resource = resource(&source.name, &format!("{path}.name"), context);
+    let target = resource_target(&source.target, &format!("{path}.target"), context);
+    Some(MetricSpec::Resource {
+        resource: resource?,
+        target: target?,
+    })
+}
+
+fn container_resource(
+    source: &v2::ContainerResourceMetricSource,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<MetricSpec> {
+    let resource = resource(&source.name, &format!("{path}.name"), context);
+    let target = resource_target(&source.target, &format!("{path}.target"), context);
+    if source.container.is_empty() {
+        let help = Some("for example `container: api`");
+        context.error(
+            &format!("{path}.container"),
+            "the metric names no container",
+            help,
+        );
+        return None;
+    }
+    Some(MetricSpec::ContainerResource {
+        resource: resource?,
+        container: source.container.clone(),
+        target: target?,
+    })
+}
+
+fn pods(
+    source: &v2::PodsMetricSource,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<MetricSpec> {
+    let target = format!("{path}.target");
+    check_target_type(&source.target, &target, context);
+    let (name, selector) = identifier(&source.metric, &format!("{path}.metric"), context);
+    let Some(average) = &source.target.average_value else {
+        context.error(&target, "a Pods metric needs `averageValue`", None);
+        return None;
+    };
+    Some(MetricSpec::Pods {
+        name,
+        selector,
+        average_value: milli(average, &format!("{target}.averageValue"), context)?,
+    })
+}
+
+fn object(
+    source: &v2::ObjectMetricSource,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<MetricSpec> {
+    let (name, selector) = identifier(&source.metric, &format!("{path}.metric"), context);
+    let target = value_target(&source.target, &format!("{path}.target"), context);
+    let described = &source.described_object;
+    for (field, value) in [("kind", &described.kind), ("name", &described.name)] {
+        if value.is_empty() {
+            let message = format!("describedObject needs a `{field}`");
+            context.error(&format!("{path}.describedObject.{field}"), message, None);
+        }
+    }
+    Some(MetricSpec::Object {
+        name,
+        selector,
+        object: ObjectReference {
+            kind: described.kind.clone(),
+            name: described.name.clone(),
+        },
+        target: target?,
+    })
+}
+
+fn external(
+    source: &v2::ExternalMetricSource,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<MetricSpec> {
+    let (name, selector) = identifier(&source.metric, &format!("{path}.metric"), context);
+    let target = value_target(&source.target, &format!("{path}.target"), context);
+    Some(MetricSpec::External {
+        name,
+        selector,
+        target: target?,
+    })
+}
+
+/// The name of a metric and its selector.
+fn identifier(
+    metric: &v2::MetricIdentifier,
+    path: &str,
+    context: &mut Context<'_>,
+) -> (String, Option<Labels>) {
+    if metric.name.is_empty() {
+        let help = Some("for example `name: http_requests_per_second`");
+        context.error(&format!("{path}.name"), "the metric has no name", help);
+    }
+    let selector = metric.selector.as_ref().map(|selector| {
+        super::selector::selector(selector, &format!("{path}.selector"), None, context)
+    });
+    (metric.name.clone(), selector)
+}
+
+/// The API server wants the type of every target, though the value says it too.
+fn check_target_type(target: &v2::MetricTarget, path: &str, context: &mut Context<'_>) {
+    if !matches!(
+        target.type_.as_str(),
+        "Utilization" | "Value" | "AverageValue"
+    ) {
+        let message = match target.type_.as_str() {
+            "" => "the target has no `type`".to_owned(),
+            other => format!("unknown type of target \"{other}\""),
+        };
+        let help = Some("the types are Utilization, Value and AverageValue");
+        context.error(&format!("{path}.type"), message, help);
+    }
+}
+
+fn resource(name: &str, path: &str, context: &mut Context<'_>) -> Option<Resource> {
+    match name {
+        "cpu" => Some(Resource::Cpu),
+        "memory" => Some(Resource::Memory),
+        other => {
+            context.error(
+                path,
+                format!("the resource \"{other}\" is not measured: cpu and memory are"),
+                None,
+            );
+            None
+        }
+    }
+}
+
+fn resource_target(
+    target: &v2::MetricTarget,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<ResourceTarget> {
+    check_target_type(target, path, context);
+    match (target.average_utilization, &target.average_value) {
+        (Some(percent), None) => Some(ResourceTarget::Utilization(percent)),
+        (None, Some(value)) => {
+            milli(value, &format!("{path}.averageValue"), context).map(ResourceTarget::AverageValue)
+        }
+        _ => {
+            context.error(
+                path,
+                "exactly one of `averageUtilization` and `averageValue` is needed",
+                None,
+            );
+            None
+        }
+    }
+}
+
+fn value_target(
+    target: &v2::MetricTarget,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<ValueTarget> {
+    check_target_type(target, path, context);
+    match (&target.value, &target.average_value) {
+        (Some(value), None) => {
+            milli(value, &format!("{path}.value"), context).map(ValueTarget::Value)
+        }
+        (None, Some(value)) => {
+            milli(value, &format!("{path}.averageValue"), context).map(ValueTarget::AverageValue)
+        }
+        _ => {
+            context.error(
+                path,
+                "exactly one of `value` and `averageValue` is needed",
+                None,
+            );
+            None
+        }
+    }
+}
+
+fn milli(quantity: &ApiQuantity, path: &str, context: &mut Context<'_>) -> Option<i64> {
+    match quantity.0.parse::<Quantity>() {
+        Ok(quantity) => Some(quantity.milli_value()),
+        Err(error) => {
+            context.error(path, error.to_string(), None);
+            None
+        }
+    }
+}
