@@ -50,6 +50,8 @@ struct Replay<'a> {
     flags: RecommenderFlags,
     recommender: Recommender,
     pods: BTreeMap<&'a str, KnownPod<'a>>,
+    /// Label versions; a label set's number is its place.
+    labels: Vec<&'a str>,
 }
 
 impl<'a> Replay<'a> {
@@ -70,6 +72,7 @@ impl<'a> Replay<'a> {
             flags,
             recommender,
             pods: BTreeMap::new(),
+            labels: Vec::new(),
         })
     }
 
@@ -82,6 +85,15 @@ impl<'a> Replay<'a> {
             containers,
         };
         self.pods.insert(pod, known);
+    }
+
+    fn label_set(&mut self, version: &'a str) -> u32 {
+        let known = self.labels.iter().position(|label| *label == version);
+        let place = known.unwrap_or_else(|| {
+            self.labels.push(version);
+            self.labels.len() - 1
+        });
+        place as u32
     }
 
     /// The pod's key and the container's place in it.
@@ -101,7 +113,13 @@ impl<'a> Replay<'a> {
                 ..
             } => {
                 let containers = containers.keys().map(String::as_str).collect();
-                self.add_pod(pod, *labels, containers, now);
+                let labels = self.label_set(labels);
+                if let Some(known) = self.pods.get_mut(pod.as_str()) {
+                    known.labels = labels;
+                    self.recommender.relabel_pod(known.key, labels, now);
+                } else {
+                    self.add_pod(pod, labels, containers, now);
+                }
             }
             Event::Delete { pod, .. } => {
                 if let Some(known) = self.pods.remove(pod.as_str()) {

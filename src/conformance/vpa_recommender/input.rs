@@ -35,7 +35,7 @@ pub(super) enum Event {
     Pod {
         time: i64,
         pod: String,
-        labels: u32,
+        labels: String,
         containers: IndexMap<String, Requests>,
     },
     Delete {
@@ -99,9 +99,7 @@ impl<'de> Visitor<'de> for EventVisitor {
             "pod" => Event::Pod {
                 time,
                 pod: next(&mut seq)?,
-                labels: next::<_, String>(&mut seq)?
-                    .parse()
-                    .map_err(A::Error::custom)?,
+                labels: next(&mut seq)?,
                 containers: next(&mut seq)?,
             },
             "del" => Event::Delete {

@@ -78,6 +78,12 @@ impl Recommender {
         self.model.add_pod(labels, containers, now)
     }
 
+    /// Takes note of a pod's new labels: further usage counts with them. False if the pod is
+    /// not known.
+    pub fn relabel_pod(&mut self, pod: PodKey, labels: LabelSet, now: SimTime) -> bool {
+        self.model.relabel_pod(pod, labels, now)
+    }
+
     /// Forgets a pod, but not its usage; false if it is not known.
     pub fn remove_pod(&mut self, pod: PodKey) -> bool {
         self.model.remove_pod(pod)

@@ -89,18 +89,31 @@ impl Model {
             .into_iter()
             .map(|name| {
                 let group = self.group(name);
-                let slot = self.slot(group, labels);
-                self.groups[group].slots[slot]
-                    .aggregate
-                    .get_or_insert_with(|| Aggregate::new(&self.config, now));
                 Container {
                     group,
-                    slot,
+                    slot: self.slot(group, labels, now),
                     state: ContainerState::default(),
                 }
             })
             .collect();
         self.pods.insert(Pod { containers })
+    }
+
+    pub(super) fn relabel_pod(&mut self, pod: PodKey, labels: LabelSet, now: SimTime) -> bool {
+        let Some(mut containers) = self
+            .pods
+            .get_mut(pod)
+            .map(|pod| std::mem::take(&mut pod.containers))
+        else {
+            return false;
+        };
+        for container in &mut containers {
+            container.slot = self.slot(container.group, labels, now);
+        }
+        if let Some(pod) = self.pods.get_mut(pod) {
+            pod.containers = containers;
+        }
+        true
     }
 
     pub(super) fn remove_pod(&mut self, pod: PodKey) -> bool {
@@ -132,18 +145,20 @@ impl Model {
         self.groups.len() - 1
     }
 
-    fn slot(&mut self, group: usize, labels: LabelSet) -> usize {
+    /// The place of a label set's aggregate, which exists from then on.
+    fn slot(&mut self, group: usize, labels: LabelSet, now: SimTime) -> usize {
         let slots = &mut self.groups[group].slots;
-        slots
-            .iter()
-            .position(|slot| slot.labels == labels)
-            .unwrap_or_else(|| {
-                slots.push(Slot {
-                    labels,
-                    aggregate: None,
-                });
-                slots.len() - 1
-            })
+        let known = slots.iter().position(|slot| slot.labels == labels);
+        let place = known.unwrap_or_else(|| {
+            slots.push(Slot {
+                labels,
+                aggregate: None,
+            });
+            slots.len() - 1
+        });
+        let aggregate = &mut slots[place].aggregate;
+        aggregate.get_or_insert_with(|| Aggregate::new(&self.config, now));
+        place
     }
 
     /// Hands a sample's container and its aggregate to `f`; false if there is no such

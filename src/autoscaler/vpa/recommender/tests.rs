@@ -84,6 +84,23 @@ fn pods_with_other_labels_count_together() {
 }
 
 #[test]
+fn a_relabelled_pod_keeps_its_window_and_counts_elsewhere() {
+    let mut recommender = recommender(vec![]);
+    let pod = recommender.add_pod(0, ["api"], at(0));
+    sample(&mut recommender, pod, 0, 100, 0);
+    assert!(recommender.relabel_pod(pod, 1, at(1)));
+    assert!(
+        !recommender.add_cpu_sample(pod, 0, Millicores(1), at(0)),
+        "not younger"
+    );
+    sample(&mut recommender, pod, 0, 100, 8 * 24 - 1);
+    // What counted for the old labels expires, the rest stays.
+    recommender.collect_garbage(at(8 * 24));
+    assert_eq!(recommender.usage()[0].total_samples_count, 1);
+    assert!(recommender.remove_pod(pod) && !recommender.relabel_pod(pod, 0, at(1)));
+}
+
+#[test]
 fn usage_outlives_its_pod_and_the_condition_tells() {
     let mut recommender = recommender(vec![]);
     let pod = recommender.add_pod(0, ["api"], at(0));
