@@ -99,19 +99,44 @@ impl Coverage {
         }
     }
 
-    /// Calls `cover` with each covered pixel and its share.
-    pub(super) fn for_each(&self, mut cover: impl FnMut(i32, i32, f32)) {
+    /// Calls `cover` with runs of pixels that are covered alike: their first, how many they
+    /// are, and the share. Stretches in which nothing changes are skipped at once.
+    pub(super) fn for_each_run(&self, mut cover: impl FnMut((i32, i32), usize, f32)) {
+        const BLOCK: usize = 16;
         for row in 0..self.height {
             let start = row * (self.width + 2);
+            let steps = &self.steps[start..start + self.width];
+            let y = self.top + row as i32;
             let mut sum = 0.0;
-            for (column, step) in self.steps[start..start + self.width].iter().enumerate() {
-                sum += step;
-                let share = sum.abs().min(1.0);
-                if share > 0.002 {
-                    cover(self.left + column as i32, self.top + row as i32, share);
+            for (block, steps) in steps.chunks(BLOCK).enumerate() {
+                let x = self.left + (block * BLOCK) as i32;
+                let same = steps.iter().fold(0, |bits, step| bits | step.to_bits()) == 0;
+                let share = visible(sum);
+                if same {
+                    if share > 0.0 {
+                        cover((x, y), steps.len(), share);
+                    }
+                    continue;
+                }
+                for (column, step) in steps.iter().enumerate() {
+                    sum += step;
+                    let share = visible(sum);
+                    if share > 0.0 {
+                        cover((x + column as i32, y), 1, share);
+                    }
                 }
             }
         }
+    }
+}
+
+/// The share that a sum of steps stands for; what rounding leaves of nothing is nothing, and
+/// what it leaves of all is all.
+fn visible(sum: f32) -> f32 {
+    match sum.abs() {
+        share if share < 0.002 => 0.0,
+        share if share > 0.998 => 1.0,
+        share => share,
     }
 }
 
@@ -124,7 +149,7 @@ mod tests {
         coverage.begin(bounds, (100, 100));
         draw(&mut coverage);
         let mut sum = 0.0;
-        coverage.for_each(|_, _, share| sum += f64::from(share));
+        coverage.for_each_run(|_, count, share| sum += f64::from(share) * count as f64);
         sum
     }
 

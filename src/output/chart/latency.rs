@@ -1,7 +1,7 @@
 //! The chart of a service's requests: latency against the objective, rate, failures.
 
 use super::axis::extent;
-use super::panel::{Entry, Swatch};
+use super::legend::{Entry, Swatch};
 use super::scene::{Scene, Stroke};
 use super::theme::{Color, Theme};
 use super::timeline::{Heading, LoadSpan, Timeline, Vertical};

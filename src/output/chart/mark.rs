@@ -1,6 +1,6 @@
 //! Marks for things that happen at an instant, in a lane of their own below a panel.
 
-use super::panel::{Entry, Swatch};
+use super::legend::{Entry, Swatch};
 use super::scene::{Point, Shape};
 use super::theme::Theme;
 

@@ -19,6 +19,7 @@ use super::coverage::Coverage;
 use super::font::{self, Weight};
 use super::paint::{self, SIZE_PER_EM, TOP, UNITS};
 use super::scene::{Point, Scene, Shape};
+use super::stroke::{dashes, outline};
 
 /// Draws a scene with `scale` pixels per unit in each direction.
 pub(super) fn png(scene: &Scene, scale: u32) -> Result<Vec<u8>, ChartError> {
@@ -53,48 +54,10 @@ pub(super) fn png(scene: &Scene, scale: u32) -> Result<Vec<u8>, ChartError> {
 
 fn encode(pixels: &[u8], (width, height): (u32, u32)) -> Result<Vec<u8>, ChartError> {
     let mut bytes = Vec::new();
-    PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Sub)
+    PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Paeth)
         .write_image(pixels, width, height, ColorType::Rgb8)
         .map_err(|error| ChartError::Encoding(error.to_string()))?;
     Ok(bytes)
-}
-
-/// The pieces of a line that its dashes leave.
-fn dashes(points: &[Point], on: f64, off: f64) -> Vec<Vec<Point>> {
-    let (mut pieces, mut piece) = (Vec::new(), Vec::new());
-    let (mut drawing, mut left) = (true, on.max(0.1));
-    piece.extend(points.first().copied());
-    for pair in points.windows(2) {
-        let (mut from, to) = (pair[0], pair[1]);
-        loop {
-            let length = (to.0 - from.0).hypot(to.1 - from.1);
-            if length <= left {
-                left -= length;
-                if drawing {
-                    piece.push(to);
-                }
-                break;
-            }
-            let share = left / length;
-            from = (
-                from.0 + (to.0 - from.0) * share,
-                from.1 + (to.1 - from.1) * share,
-            );
-            piece.push(from);
-            if drawing {
-                pieces.push(std::mem::take(&mut piece));
-            }
-            drawing = !drawing;
-            left = if drawing { on.max(0.1) } else { off.max(0.1) };
-            if !drawing {
-                piece.clear();
-            }
-        }
-    }
-    if drawing && piece.len() > 1 {
-        pieces.push(piece);
-    }
-    pieces
 }
 
 /// Pixels in red, green and blue, drawn to in tenths of a scene's unit.
@@ -113,10 +76,11 @@ impl Raster<'_> {
         (f64::from(x) * self.scale, f64::from(y) * self.scale)
     }
 
+    /// Blends a colour over `count` pixels from `at` on.
     fn blend(
         pixels: &mut [u8],
         size: (usize, usize),
-        at: (i32, i32),
+        (at, count): ((i32, i32), usize),
         color: BackendColor,
         share: f32,
     ) {
@@ -124,12 +88,16 @@ impl Raster<'_> {
         if x < 0 || y < 0 || x as usize >= size.0 || y as usize >= size.1 {
             return;
         }
-        let start = (y as usize * size.0 + x as usize) * 3;
-        let weight = (share * color.alpha as f32 * 256.0).round() as i32;
+        let first = y as usize * size.0 + x as usize;
+        let last = first + count.min(size.0 - x as usize);
+        let weight = (share.min(1.0) * color.alpha as f32 * 256.0).round() as i32;
         let (red, green, blue) = color.rgb;
-        for (channel, new) in pixels[start..start + 3].iter_mut().zip([red, green, blue]) {
-            let old = i32::from(*channel);
-            *channel = (old + (((i32::from(new) - old) * weight + 128) >> 8)).clamp(0, 255) as u8;
+        for pixel in pixels[first * 3..last * 3].chunks_exact_mut(3) {
+            for (channel, new) in pixel.iter_mut().zip([red, green, blue]) {
+                let old = i32::from(*channel);
+                // A weighted mean of bytes is a byte.
+                *channel = (old + (((i32::from(new) - old) * weight + 128) >> 8)) as u8;
+            }
         }
     }
 
@@ -139,7 +107,7 @@ impl Raster<'_> {
         add(&mut self.coverage);
         let (pixels, size) = (&mut *self.pixels, self.size);
         self.coverage
-            .for_each(|x, y, share| Self::blend(pixels, size, (x, y), color, share));
+            .for_each_run(|at, count, share| Self::blend(pixels, size, (at, count), color, share));
     }
 
     fn stroke(&mut self, points: &[Point], color: BackendColor, width: f64) {
@@ -165,51 +133,6 @@ fn bounds(points: &[Point]) -> [f64; 4] {
     if points.is_empty() { [0.0; 4] } else { around }
 }
 
-/// Adds a line as a quadrilateral per segment and a mitre, or bevel, per joint. The pieces
-/// touch without overlapping at the outer side, so that edges keep their softness.
-fn outline(mask: &mut Coverage, points: &[Point], half: f64) {
-    let mut last: Option<Point> = None;
-    for pair in points.windows(2) {
-        let (p, q) = (pair[0], pair[1]);
-        let length = (q.0 - p.0).hypot(q.1 - p.1);
-        if length < 1e-9 {
-            continue;
-        }
-        let normal = ((p.1 - q.1) / length * half, (q.0 - p.0) / length * half);
-        mask.convex(&mut [
-            (p.0 + normal.0, p.1 + normal.1),
-            (q.0 + normal.0, q.1 + normal.1),
-            (q.0 - normal.0, q.1 - normal.1),
-            (p.0 - normal.0, p.1 - normal.1),
-        ]);
-        if let Some(before) = last {
-            joint(mask, p, before, normal, half);
-        }
-        last = Some(normal);
-    }
-}
-
-/// Fills the outer side of the joint at `p` between two segments with these normals.
-fn joint(mask: &mut Coverage, p: Point, before: Point, after: Point, half: f64) {
-    let turn = before.0 * after.1 - before.1 * after.0;
-    if turn == 0.0 {
-        return;
-    }
-    let side = if turn > 0.0 { -1.0 } else { 1.0 };
-    let a = (p.0 + side * before.0, p.1 + side * before.1);
-    let b = (p.0 + side * after.0, p.1 + side * after.1);
-    let middle = (before.0 + after.0, before.1 + after.1);
-    let square = middle.0 * middle.0 + middle.1 * middle.1;
-    // The mitre's tip lies at 2 half² / |n1 + n2| from the joint: kept to 1.5 widths.
-    let reach = 2.0 * half * half / square.max(1e-12);
-    if reach * square.sqrt() <= 1.5 * half {
-        let tip = (p.0 + side * middle.0 * reach, p.1 + side * middle.1 * reach);
-        mask.convex(&mut [p, a, tip, b]);
-    } else {
-        mask.convex(&mut [p, a, b]);
-    }
-}
-
 impl DrawingBackend for Raster<'_> {
     type ErrorType = Infallible;
 
@@ -228,7 +151,8 @@ impl DrawingBackend for Raster<'_> {
 
     fn draw_pixel(&mut self, point: BackendCoord, color: BackendColor) -> Drawn {
         let (x, y) = self.point(point);
-        Self::blend(self.pixels, self.size, (x as i32, y as i32), color, 1.0);
+        let at = (x as i32, y as i32);
+        Self::blend(self.pixels, self.size, (at, 1), color, 1.0);
         Ok(())
     }
 
@@ -323,39 +247,9 @@ impl DrawingBackend for Raster<'_> {
             weight,
             (x - before, top + TOP * em),
             |x, y, share| {
-                Self::blend(pixels, size, (x, y), color, share);
+                Self::blend(pixels, size, ((x, y), 1), color, share);
             },
         );
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dashes_go_around_corners() {
-        let line = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)];
-        let pieces = dashes(&line, 6.0, 3.0);
-        assert_eq!(
-            pieces,
-            vec![
-                vec![(0.0, 0.0), (6.0, 0.0)],
-                vec![(9.0, 0.0), (10.0, 0.0), (10.0, 5.0)],
-                vec![(10.0, 8.0), (10.0, 10.0)],
-            ]
-        );
-    }
-
-    #[test]
-    fn a_line_covers_its_width_and_length() {
-        let mut mask = Coverage::default();
-        mask.begin([0.0, 0.0, 60.0, 60.0], (60, 60));
-        outline(&mut mask, &[(10.0, 10.0), (40.0, 10.0), (40.0, 40.0)], 1.0);
-        let mut sum = 0.0;
-        mask.for_each(|_, _, share| sum += share);
-        // Two legs of 30 × 2, the corner's mitre, less where the legs overlap.
-        assert!((sum - 120.0).abs() < 1.5, "{sum}");
     }
 }

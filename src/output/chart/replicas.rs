@@ -1,8 +1,8 @@
 //! The chart of an autoscaled workload: replicas, load, metrics against their targets.
 
 use super::axis::extent;
+use super::legend::{Entry, Swatch};
 use super::mark::{self, Mark};
-use super::panel::{Entry, Swatch};
 use super::scene::{Scene, Stroke};
 use super::theme::Theme;
 use super::timeline::{Heading, LoadSpan, Timeline, Vertical};

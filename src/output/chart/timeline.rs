@@ -5,8 +5,9 @@
 
 use super::axis::Axis;
 use super::font::{self, Weight};
+use super::legend::{self, Entry};
 use super::mark::Mark;
-use super::panel::{self, Entry, Frame, Panel, SMALL};
+use super::panel::{Frame, Panel, SMALL};
 use super::scene::{Anchor, Label, Scene, Shape, Stroke};
 use super::theme::Theme;
 use super::unit::Unit;
@@ -108,7 +109,7 @@ impl<'a> Timeline<'a> {
 
     /// Draws the loads as bars, each in the first lane where bar and label are free.
     fn lanes(&mut self) {
-        const LANES: usize = 4;
+        const LANES: usize = 6;
         const HEIGHT: f64 = 18.0;
         let x = self.x();
         let limit = self.scene.width - RIGHT;
@@ -159,7 +160,7 @@ impl<'a> Timeline<'a> {
         let right = self.scene.width - RIGHT;
         let place = (24.0, self.free, self.scene.width - 24.0);
         let names = (heading.title, heading.unit);
-        let used = panel::heading(&mut self.scene, self.theme, place, names, heading.legend);
+        let used = legend::heading(&mut self.scene, self.theme, place, names, heading.legend);
         let top = self.free + used;
         let frame = Frame {
             left: LEFT,
@@ -184,38 +185,48 @@ impl<'a> Timeline<'a> {
         self.free = frame.bottom + 14.0;
     }
 
-    /// Adds a lane of triangles below the last panel, labelled where there is room.
+    /// Adds a lane of marks below the last panel, labelled where there is room.
     pub(super) fn marks(&mut self, marks: &[Mark]) {
         let x = self.x();
-        let y = self.free + 2.0;
-        let mut taken = f64::NEG_INFINITY;
-        let limit = self.scene.width - 6.0;
-        let marks = marks
+        let shown = |mark: &&Mark| (0.0..=self.end).contains(&mark.time);
+        let mut placed: Vec<(f64, &Mark)> = marks
             .iter()
-            .filter(|mark| (0.0..=self.end).contains(&mark.time));
-        let mut drawn = false;
-        let mut waiting: Vec<(f64, &Mark)> = marks.map(|mark| (x.at(mark.time), mark)).collect();
-        waiting.sort_by(|a, b| a.0.total_cmp(&b.0));
-        for (place, (at, mark)) in waiting.iter().enumerate() {
+            .filter(shown)
+            .map(|mark| (x.at(mark.time), mark))
+            .collect();
+        if placed.is_empty() {
+            return;
+        }
+        placed.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let y = self.free + 2.0;
+        for (at, mark) in &placed {
             let shape = mark.kind.shape((*at, y), self.theme);
             self.scene.add_with_tooltip(shape, &mark.tooltip);
-            drawn = true;
-            let width = font::width(&mark.label, SMALL, Weight::Regular);
-            let next = waiting.get(place + 1).map_or(limit, |next| next.0 - 10.0);
-            let baseline = y + SMALL * 0.36;
-            let label = |at: f64| Label::new((at, baseline), &mark.label, SMALL, self.theme.muted);
-            if at + 8.0 > taken && at + 8.0 + width <= next.min(limit) {
-                self.scene.text(label(at + 8.0));
-                taken = at + 8.0 + width;
-            } else if at - 8.0 - width > (taken + 6.0).max(0.0) {
-                self.scene.text(label(at - 8.0).anchored(Anchor::End));
-                taken = at + 6.0;
-            } else {
-                taken = taken.max(at + 6.0);
-            }
         }
-        if drawn {
-            self.free += 18.0;
+        self.mark_labels(&placed, y + SMALL * 0.36);
+        self.free += 18.0;
+    }
+
+    /// Labels marks at their right, or else at their left, where nothing else stands.
+    fn mark_labels(&mut self, placed: &[(f64, &Mark)], baseline: f64) {
+        // From a mark's middle to its label, and to its edge.
+        const LABEL: f64 = 8.0;
+        const EDGE: f64 = 6.0;
+        let mut taken = 0.0_f64;
+        for (place, (at, mark)) in placed.iter().enumerate() {
+            let width = font::width(&mark.label, SMALL, Weight::Regular);
+            let next = placed.get(place + 1).map(|next| next.0 - LABEL - 2.0);
+            let limit = next.unwrap_or(self.scene.width - EDGE);
+            let label = |x: f64| Label::new((x, baseline), &mark.label, SMALL, self.theme.muted);
+            if at + LABEL > taken && at + LABEL + width <= limit {
+                self.scene.text(label(at + LABEL));
+                taken = at + LABEL + width;
+                continue;
+            }
+            if at - LABEL - width > taken + EDGE {
+                self.scene.text(label(at - LABEL).anchored(Anchor::End));
+            }
+            taken = taken.max(at + EDGE);
         }
     }
 

@@ -1,8 +1,8 @@
 //! The chart of a container's usage against its request and the VPA's recommendation.
 
 use super::axis::extent;
+use super::legend::{Entry, Swatch};
 use super::mark::{self, Mark};
-use super::panel::{Entry, Swatch};
 use super::scene::{Scene, Stroke};
 use super::theme::Theme;
 use super::timeline::{Heading, LoadSpan, Timeline, Vertical};

@@ -3,7 +3,8 @@
 use super::super::Chart;
 use super::super::axis::{Axis, extent};
 use super::super::font::{self, Weight};
-use super::super::panel::{self, Frame, SMALL};
+use super::super::legend;
+use super::super::panel::{Frame, SMALL};
 use super::super::scene::{Anchor, Label, Scene, Shape, Stroke};
 use super::super::theme::{Color, Theme, viridis};
 use super::super::timeline::{self, WIDTH};
@@ -51,7 +52,7 @@ impl Chart for HeatMap {
         let mut scene = Scene::new(&self.title, WIDTH, theme);
         let top = timeline::title(&mut scene, theme, &self.title, &self.subtitle);
         let place = (24.0, top, WIDTH - 24.0);
-        let used = panel::heading(&mut scene, theme, place, (&self.value_label, ""), &[]);
+        let used = legend::heading(&mut scene, theme, place, (&self.value_label, ""), &[]);
         let frame = self.frame(top + used);
         let found = extent(self.values.iter().flatten().copied());
         self.cells(&mut scene, theme, frame, found);
@@ -106,6 +107,8 @@ impl HeatMap {
 
     fn cells(&self, scene: &mut Scene, theme: &Theme, frame: Frame, found: Option<(f64, f64)>) {
         let best = self.best();
+        // Tooltips of more cells than anyone points at would only swell the file.
+        let small = self.values.iter().map(Vec::len).sum::<usize>() <= 2000;
         for (row, values) in self.values.iter().enumerate() {
             for (column, value) in values.iter().enumerate() {
                 let (from, to) = self.cell(frame, row, column);
@@ -120,7 +123,11 @@ impl HeatMap {
                 };
                 let corner = (to.0 - gap, to.1 - gap);
                 let cell = Shape::Rect(from, corner, color);
-                scene.add_with_tooltip(cell, &self.tooltip(row, column, *value));
+                if small {
+                    scene.add_with_tooltip(cell, &self.tooltip(row, column, *value));
+                } else {
+                    scene.add(cell);
+                }
                 self.print(scene, (from, corner), *value, color);
             }
         }

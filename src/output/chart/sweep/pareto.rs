@@ -3,7 +3,8 @@
 use super::super::Chart;
 use super::super::axis::{Axis, extent};
 use super::super::font::{self, Weight};
-use super::super::panel::{self, Entry, Frame, Panel, SMALL, Swatch};
+use super::super::legend::{self, Entry, Swatch};
+use super::super::panel::{Frame, Panel, SMALL};
 use super::super::scene::{Anchor, Label, Scene, Shape, Stroke};
 use super::super::theme::Theme;
 use super::super::timeline::{self, LEFT, RIGHT, WIDTH};
@@ -53,7 +54,7 @@ impl Chart for ParetoChart {
         ];
         let place = (24.0, top, WIDTH - 24.0);
         let heading = (self.y_label.as_str(), self.y_unit.name());
-        let used = panel::heading(&mut scene, theme, place, heading, &legend);
+        let used = legend::heading(&mut scene, theme, place, heading, &legend);
         let frame = Frame {
             left: LEFT,
             top: top + used,
