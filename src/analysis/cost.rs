@@ -44,7 +44,7 @@ pub struct AllocationNode {
 }
 
 /// A workload on the node: requests and mean usage.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct AllocationPod {
     /// Requested cores.
     pub cpu_request: f64,

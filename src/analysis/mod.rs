@@ -4,9 +4,16 @@
 //! [`summary`] applies them to a recording. Curves are lists of (second, value), piecewise
 //! constant and right-continuous.
 
+pub mod bill;
 pub mod cost;
+pub mod demand;
 pub mod elasticity;
 pub mod flapping;
 pub mod scaling_latency;
 pub mod slo;
+pub mod stages;
 pub mod steps;
+mod summary;
+
+pub use stages::{ScalingStep, Stages};
+pub use summary::{FLAP_WINDOW, HpaFigures, ServiceFigures, Summary};

@@ -3,6 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::output::folder::FolderError;
+use crate::world::RunError;
+
 /// How a subcommand ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -14,6 +17,8 @@ pub enum Exit {
     BadInput = 2,
     /// The run itself failed, or broke an invariant.
     RunFailed = 3,
+    /// Ctrl-C, as shells count it.
+    Interrupted = 130,
 }
 
 /// An error with the exit code that goes with it.
@@ -23,11 +28,32 @@ pub(super) enum CliError {
     #[error("{0}")]
     BadInput(String),
     /// Something failed that the user did not cause.
-    #[error("{0}")]
+    #[error("error: {0}")]
     RunFailed(String),
+    /// The user interrupted.
+    #[error("Interrupted; nothing was written")]
+    Interrupted,
     /// Printing failed.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Interrupted(_) => Self::Interrupted,
+            other => Self::RunFailed(other.to_string()),
+        }
+    }
+}
+
+impl From<FolderError> for CliError {
+    fn from(error: FolderError) -> Self {
+        match error {
+            FolderError::Foreign(_) => Self::BadInput(format!("error: {error}")),
+            FolderError::Io { .. } => Self::RunFailed(error.to_string()),
+        }
+    }
 }
 
 /// Prints an error to stderr and turns the result into the exit code. A closed pipe
@@ -41,6 +67,7 @@ pub(super) fn report(result: Result<Exit, CliError>) -> ExitCode {
             match error {
                 CliError::BadInput(_) => Exit::BadInput,
                 CliError::RunFailed(_) | CliError::Output(_) => Exit::RunFailed,
+                CliError::Interrupted => Exit::Interrupted,
             }
         }
     };

@@ -4,6 +4,11 @@
 
 mod conformance;
 mod exit;
+mod files;
+mod progress;
+mod run;
+mod scenario;
+mod signal;
 
 use std::process::ExitCode;
 
@@ -21,6 +26,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Args),
     Conformance(conformance::Args),
 }
 
@@ -28,6 +34,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Run(args) => run::run(&args),
         Command::Conformance(args) => conformance::run(&args),
     };
     exit::report(result)

@@ -69,12 +69,12 @@ impl LoadReport {
             }
             Source::WgetJob(job) => {
                 let latency = job.latencies.summary();
-                let plain = PlainReport::new("wget loops", seconds, job.answers, latency);
+                let plain = PlainReport::new("wget", seconds, job.answers, latency);
                 (job.answers, latency, ToolReport::Plain(plain))
             }
             Source::Open(open) => {
                 let latency = open.latencies.summary();
-                let plain = PlainReport::new("open arrivals", seconds, open.answers, latency);
+                let plain = PlainReport::new("profile", seconds, open.answers, latency);
                 (open.answers, latency, ToolReport::Plain(plain))
             }
         };
@@ -85,6 +85,51 @@ impl LoadReport {
             answers,
             latency,
             tool,
+        }
+    }
+
+    /// The tool's name.
+    pub fn tool_name(&self) -> &'static str {
+        match &self.tool {
+            ToolReport::Ab(_) => "ab",
+            ToolReport::Hey(_) => "hey",
+            ToolReport::Plain(report) => report.what,
+        }
+    }
+
+    /// Seconds from start to end.
+    pub fn seconds(&self) -> f64 {
+        match &self.tool {
+            ToolReport::Ab(report) => report.seconds,
+            ToolReport::Hey(report) => report.total,
+            ToolReport::Plain(report) => report.seconds,
+        }
+    }
+
+    /// The percentiles that the tool prints, by its own rule: percent and milliseconds.
+    pub fn percentiles(&self) -> Vec<(u8, f64)> {
+        match &self.tool {
+            ToolReport::Ab(report) => {
+                let rows = report.percentiles().into_iter();
+                rows.map(|(percent, ms)| (percent as u8, ms as f64))
+                    .collect()
+            }
+            ToolReport::Hey(report) => {
+                let rows = report.percentiles().into_iter();
+                rows.map(|(percent, seconds)| (percent as u8, seconds * 1000.0))
+                    .collect()
+            }
+            ToolReport::Plain(_) => {
+                let latency = &self.latency;
+                let all = [
+                    (50, latency.p50_ms),
+                    (75, latency.p75_ms),
+                    (90, latency.p90_ms),
+                    (95, latency.p95_ms),
+                    (99, latency.p99_ms),
+                ];
+                all.into_iter().filter(|_| latency.count > 0).collect()
+            }
         }
     }
 

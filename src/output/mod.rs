@@ -1,3 +1,23 @@
-//! What is made of a recording for people and for other programs.
+//! What a run leaves on disk and on the terminal: CSV, JSON, tables, charts.
+//!
+//! Each file has one writer that takes a recording or a summary and an `impl Write`. Only
+//! [`folder`] touches the file system: everything goes to a temporary folder, which takes
+//! its place when it is whole.
 
 pub mod chart;
+mod decisions;
+mod events;
+pub mod folder;
+mod loads;
+mod number;
+mod run;
+mod summary;
+pub mod terminal;
+mod timeseries;
+
+pub use decisions::write_decisions;
+pub use events::write_events;
+pub use loads::write_loads;
+pub use run::write_run;
+pub use summary::{write_scaling_steps, write_summary_csv, write_summary_json};
+pub use timeseries::write_timeseries;

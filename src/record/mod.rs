@@ -11,8 +11,8 @@ mod windows;
 
 pub use curve::Curve;
 pub use recorder::{
-    Counts, DecisionRecord, Detail, EventRecord, HpaRecord, LoadMark, MetricRecord, NodeRecord,
-    PodRecord, Recorder, Recording, Sample, ServiceRecord, WorkloadRecord,
+    Counts, DecisionRecord, Detail, EventRecord, HpaRecord, LoadRecord, MetricRecord, NodeRecord,
+    Objective, PodRecord, Prices, Recorder, Recording, Sample, ServiceRecord, WorkloadRecord,
 };
 pub use request::{NoRequests, Outcome, RequestSink};
 pub use windows::{LatencyStats, Window};

@@ -42,8 +42,8 @@ pub struct HpaRecord {
     pub cpu_target: Option<f64>,
     /// `spec.replicas` of the scale as the HPA leaves it.
     pub desired: Curve<i32>,
-    /// Measured values per metric: from each sync on, in percent of the target.
-    pub metric_ratio: Vec<Curve<f64>>,
+    /// Measured values per metric, from each sync on, in the unit of the target.
+    pub metric_values: Vec<Curve<f64>>,
     /// Labels of the metrics.
     pub metric_names: Vec<String>,
     /// Targets of the metrics in their own unit.
@@ -125,6 +125,12 @@ pub struct MetricRecord {
     pub proposal: Option<i32>,
     /// Why it proposes none.
     pub error: Option<String>,
+    /// Usage over target.
+    pub ratio: Option<f64>,
+    /// The same with unready and missing pods filled in, where that was done.
+    pub adjusted_ratio: Option<f64>,
+    /// Pods that count, that are not ready, without a value, and ignored.
+    pub pods: Option<[u32; 4]>,
 }
 
 /// One sync of an HPA.
@@ -163,6 +169,12 @@ pub struct PodRecord {
     pub workload: usize,
     /// When it was created; pods that were there at the start count from 0.
     pub created: SimTime,
+    /// When it got a node.
+    pub scheduled: Option<SimTime>,
+    /// When its first container started.
+    pub started: Option<SimTime>,
+    /// When it was ready for the first time.
+    pub ready: Option<SimTime>,
     /// When its object went away.
     pub deleted: Option<SimTime>,
     /// CPU that it requests, in cores.
@@ -192,9 +204,9 @@ pub struct NodeRecord {
     pub memory: f64,
 }
 
-/// When a load started and ended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LoadMark {
+/// A load: when it ran and what its tool has to tell.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LoadRecord {
     /// Name.
     pub name: String,
     /// The loaded service.
@@ -203,6 +215,60 @@ pub struct LoadMark {
     pub started: SimTime,
     /// Its end, if it ended.
     pub ended: Option<SimTime>,
+    /// The tool.
+    pub tool: &'static str,
+    /// Seconds that it ran.
+    pub seconds: f64,
+    /// Requests of which the tool knows the end.
+    pub requests: u64,
+    /// How they ended: name and count.
+    pub outcomes: Vec<(&'static str, u64)>,
+    /// Requests per second by the tool's own arithmetic.
+    pub requests_per_second: f64,
+    /// Mean latency in milliseconds.
+    pub mean_ms: f64,
+    /// Least latency in milliseconds.
+    pub min_ms: f64,
+    /// Largest latency in milliseconds.
+    pub max_ms: f64,
+    /// Percentiles by the tool's own rule: percent and milliseconds.
+    pub percentiles: Vec<(u8, f64)>,
+    /// What the tool prints at its end.
+    pub printed: String,
+}
+
+/// The service level objective.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Objective {
+    /// The latency percentile that is bounded, in percent.
+    pub percentile: f64,
+    /// Its bound.
+    pub latency: Option<SimDuration>,
+    /// Largest share of failed requests.
+    pub error_rate: f64,
+}
+
+impl Default for Objective {
+    fn default() -> Self {
+        Self {
+            percentile: 95.0,
+            latency: None,
+            error_rate: 1.0,
+        }
+    }
+}
+
+/// Prices of what pods request, in dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Prices {
+    /// A core for an hour.
+    pub cpu_hour: f64,
+    /// A GiB for an hour.
+    pub gib_hour: f64,
+    /// Billed at least per pod, in seconds.
+    pub minimum_seconds: f64,
+    /// The cluster's fee for an hour.
+    pub cluster_hour: f64,
 }
 
 /// Everything that a run leaves behind.
@@ -214,6 +280,10 @@ pub struct Recording {
     pub warm_up: SimDuration,
     /// Distance of samples and length of windows.
     pub step: SimDuration,
+    /// What is promised to clients.
+    pub objective: Objective,
+    /// What pods cost by their requests.
+    pub prices: Prices,
     /// HPAs.
     pub hpas: Vec<HpaRecord>,
     /// Workloads.
@@ -229,7 +299,7 @@ pub struct Recording {
     /// Nodes.
     pub nodes: Vec<NodeRecord>,
     /// Loads.
-    pub loads: Vec<LoadMark>,
+    pub loads: Vec<LoadRecord>,
 }
 
 /// Listens to a run.
@@ -246,12 +316,12 @@ pub struct Recorder {
 impl Recorder {
     /// A recorder of a run with this frame; the objective's latency decides which requests
     /// are good.
-    pub fn new(
-        detail: Detail,
-        recording: Recording,
-        percentile: f64,
-        good: Option<SimDuration>,
-    ) -> Self {
+    pub fn new(detail: Detail, recording: Recording) -> Self {
+        let Objective {
+            percentile,
+            latency: good,
+            ..
+        } = recording.objective;
         let warm_up = SimTime::ZERO + recording.warm_up;
         let windows = || Windows::new(recording.step, percentile, good, warm_up);
         let windows = recording.services.iter().map(|_| windows()).collect();

@@ -114,6 +114,7 @@ impl World<'_> {
         match effect {
             ClusterEffect::PodCreated(_) => self.pod_created(id, workload, now),
             ClusterEffect::ContainerStarted { container, at, .. } => {
+                self.pod_record(id).started.get_or_insert(now);
                 self.container_started(id, container, at, now)
             }
             ClusterEffect::AppStarted(_) => {
@@ -149,9 +150,18 @@ impl World<'_> {
                 }
                 self.recorder.recording.pods[link.record].deleted = Some(now);
             }
-            ClusterEffect::PodScheduled(_) | ClusterEffect::ReadyChanged(_) => {}
+            ClusterEffect::PodScheduled(_) => self.pod_record(id).scheduled = Some(now),
+            ClusterEffect::ReadyChanged(_) => {
+                if self.cluster.pod(id).is_some_and(|pod| pod.ready) {
+                    self.pod_record(id).ready.get_or_insert(now);
+                }
+            }
         }
         self.record_counts(workload, now);
+    }
+
+    fn pod_record(&mut self, id: PodId) -> &mut PodRecord {
+        &mut self.recorder.recording.pods[self.pods[id.slot()].record]
     }
 
     fn record_counts(&mut self, workload: usize, now: SimTime) {
@@ -181,6 +191,9 @@ impl World<'_> {
             name: pod.name.clone(),
             workload,
             created: now,
+            scheduled: None,
+            started: None,
+            ready: None,
             deleted: None,
             cpu_request: pod.cpu_request(template).cores(),
             memory_request: pod.memory_request(template).gib(),

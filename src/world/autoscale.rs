@@ -191,7 +191,7 @@ impl World<'_> {
         record.desired.set(now, decision.steps.desired);
         for (place, value) in values.iter().enumerate() {
             if let Some(value) = value {
-                record.metric_ratio[place].set(now, *value);
+                record.metric_values[place].set(now, *value);
             }
         }
         let (names, targets) = (record.metric_names.clone(), record.metric_targets.clone());
@@ -213,12 +213,17 @@ impl World<'_> {
             metrics: (0..names.len())
                 .map(|place| {
                     let part = decision.metrics.get(place);
+                    let calculation = part.and_then(|part| part.calculation);
+                    let pods = calculation.and_then(|calculation| calculation.pods);
                     MetricRecord {
                         name: names[place].clone(),
                         value: values.get(place).copied().flatten(),
                         target: targets[place],
                         proposal: part.and_then(|part| part.proposal.clone().ok()),
                         error: part.and_then(|part| part.proposal.clone().err()),
+                        ratio: calculation.map(|calculation| calculation.ratio),
+                        adjusted_ratio: calculation.and_then(|c| c.adjusted_ratio),
+                        pods: pods.map(|p| [p.ready, p.unready, p.missing, p.ignored]),
                     }
                 })
                 .collect(),

@@ -12,7 +12,8 @@ use crate::cluster::{Cluster, EffectLog};
 use crate::load::spec::Generator;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
 use crate::record::{
-    Detail, HpaRecord, LoadMark, NodeRecord, Recorder, Recording, ServiceRecord, WorkloadRecord,
+    Detail, HpaRecord, LoadRecord, NodeRecord, Objective, Prices, Recorder, Recording,
+    ServiceRecord, WorkloadRecord,
 };
 use crate::scenario::Scenario;
 use crate::sim::{EventQueue, SimDuration, SimTime, Streams};
@@ -160,7 +161,7 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
             workload: hpa.workload,
             bounds: (hpa.spec.min_replicas, hpa.spec.max_replicas),
             cpu_target: cpu_target(&hpa.spec),
-            metric_ratio: vec![crate::record::Curve::default(); names.len()],
+            metric_values: vec![crate::record::Curve::default(); names.len()],
             metric_names: names,
             metric_targets: targets,
             ..HpaRecord::default()
@@ -202,16 +203,27 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
             memory: group.allocatable_memory.gib(),
         }
     });
-    let loads = scenario.loads.iter().map(|load| LoadMark {
+    let loads = scenario.loads.iter().map(|load| LoadRecord {
         name: load.name.clone(),
         service: load.service,
         started: load.at,
-        ended: None,
+        ..LoadRecord::default()
     });
     Recording {
         duration: scenario.simulation.duration,
         warm_up: scenario.simulation.warm_up,
         step: scenario.simulation.step,
+        objective: Objective {
+            percentile: scenario.slo.percentile,
+            latency: scenario.slo.latency,
+            error_rate: scenario.slo.error_rate,
+        },
+        prices: Prices {
+            cpu_hour: scenario.pricing.cpu_hour.0,
+            gib_hour: scenario.pricing.gib_hour.0,
+            minimum_seconds: scenario.pricing.minimum_seconds,
+            cluster_hour: scenario.pricing.cluster_hour.0,
+        },
         hpas: hpas.collect(),
         workloads: workloads.collect(),
         services: services.collect(),
@@ -239,12 +251,7 @@ impl<'s> World<'s> {
         let hpas = scenario.hpas.iter();
         let hpas =
             hpas.map(|hpa| Controller::new(hpa.spec.clone(), scenario.controllers.hpa.clone()));
-        let recorder = Recorder::new(
-            detail,
-            frame(scenario, &cluster),
-            scenario.slo.percentile,
-            scenario.slo.latency,
-        );
+        let recorder = Recorder::new(detail, frame(scenario, &cluster));
         Self {
             scenario,
             queue: EventQueue::default(),

@@ -16,7 +16,7 @@ use crate::autoscaler::hpa::Controller;
 use crate::cluster::{Cluster, EffectLog, PodId};
 use crate::load::report::LoadReport;
 use crate::metrics::{ContainerId, CustomMetrics, MetricsPodId, Pipeline};
-use crate::record::{Detail, Recorder, Recording};
+use crate::record::{Detail, LoadRecord, Recorder, Recording};
 use crate::scenario::Scenario;
 use crate::sim::{EventQueue, SimTime, Stream};
 use traffic::{NodeCpuId, ServerId, Traffic};
@@ -27,8 +27,6 @@ pub use event::Event;
 pub struct Finished {
     /// What happened.
     pub recording: Recording,
-    /// What each load has to tell.
-    pub loads: Vec<LoadReport>,
     /// Events handled.
     pub events: u64,
 }
@@ -152,17 +150,36 @@ impl World<'_> {
     }
 
     fn finish(self, end: SimTime, events: u64) -> Finished {
-        let loads: Vec<LoadReport> = (0..self.scenario.loads.len())
-            .map(|load| self.traffic.load_report(load, end))
-            .collect();
+        let full = self.recorder.detail == Detail::Full;
         let mut recording = self.recorder.finish();
-        for (mark, report) in recording.loads.iter_mut().zip(&loads) {
-            mark.ended = report.ended;
+        for (load, record) in recording.loads.iter_mut().enumerate() {
+            fill(record, &self.traffic.load_report(load, end), full);
         }
-        Finished {
-            recording,
-            loads,
-            events,
-        }
+        Finished { recording, events }
+    }
+}
+
+/// Keeps what a load's tool has to tell.
+fn fill(record: &mut LoadRecord, report: &LoadReport, printed: bool) {
+    let answers = &report.answers;
+    record.ended = report.ended;
+    record.tool = report.tool_name();
+    record.seconds = report.seconds();
+    record.requests = answers.total();
+    record.outcomes = vec![
+        ("ok", answers.ok),
+        ("status_503", answers.status_503),
+        ("status_504", answers.status_504),
+        ("timeout", answers.timeout),
+        ("refused", answers.refused),
+        ("reset", answers.reset),
+    ];
+    record.requests_per_second = report.requests_per_second();
+    record.mean_ms = report.latency.mean_ms;
+    record.min_ms = report.latency.min_ms;
+    record.max_ms = report.latency.max_ms;
+    record.percentiles = report.percentiles();
+    if printed {
+        record.printed = report.to_string();
     }
 }

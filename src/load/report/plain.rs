@@ -7,7 +7,7 @@ use crate::load::{AnswerCounts, LatencySummary};
 /// Counts, rate and latencies of a load.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlainReport {
-    what: &'static str,
+    pub(super) what: &'static str,
     /// Seconds from start to end.
     pub seconds: f64,
     /// Ended requests per second.

@@ -1,0 +1,412 @@
+//! All figures of a run, and their flat form: names with values, for tables, sweeps and
+//! assertions.
+
+use super::bill::{Bill, bill};
+use super::demand::demand;
+use super::elasticity::{Elasticity, elasticity};
+use super::flapping::{Flapping, ScaleEvent, flapping};
+use super::scaling_latency::ScalingLatency;
+use super::slo::violates;
+use super::stages::{ScalingStep, scaling_steps};
+use super::steps::{self, integrate, seconds};
+use crate::record::{HpaRecord, LatencyStats, Recording, ServiceRecord};
+use crate::sim::SimTime;
+
+/// Two reversals at most this far apart are a flap, in seconds.
+pub const FLAP_WINDOW: f64 = 600.0;
+
+/// Figures of an HPA and the workload that it scales, after the warm-up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HpaFigures {
+    /// Name.
+    pub name: String,
+    /// d(t), from the start.
+    pub demand: Vec<(f64, f64)>,
+    /// How well ready replicas follow the demand.
+    pub elasticity: Elasticity,
+    /// Of the numbers that the HPA wrote.
+    pub flapping: Flapping,
+    /// Steps up of the load.
+    pub steps: Vec<ScalingStep>,
+    /// Fewest ready replicas, time-weighted mean, most.
+    pub ready: (f64, f64, f64),
+    /// Percent of the time at `maxReplicas` with more demanded.
+    pub saturated_pct: f64,
+}
+
+/// Figures of a service after the warm-up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceFigures {
+    /// Name.
+    pub name: String,
+    /// Requests that arrived.
+    pub requests: u64,
+    /// Those that ended without success.
+    pub failed: u64,
+    /// Those that succeeded within the objective's latency.
+    pub good: u64,
+    /// Latencies.
+    pub latency: LatencyStats,
+    /// Windows with traffic that violate the objective, in percent.
+    pub slo_violation_pct: f64,
+    /// Mean CPU used, in cores.
+    pub cpu_used: f64,
+    /// CPU used over CPU requested by ready pods, in percent.
+    pub cpu_utilization_pct: f64,
+    /// Mean memory held, in GiB.
+    pub memory_gib: f64,
+}
+
+/// All figures of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// Per HPA.
+    pub hpas: Vec<HpaFigures>,
+    /// Per service.
+    pub services: Vec<ServiceFigures>,
+    /// What it cost.
+    pub bill: Bill,
+    /// Name and value of every figure, in the order of the columns; a value that does not
+    /// exist is not a number.
+    pub values: Vec<(String, f64)>,
+}
+
+impl Summary {
+    /// Computes everything.
+    pub fn of(recording: &Recording) -> Self {
+        let hpas: Vec<HpaFigures> = (recording.hpas.iter())
+            .map(|hpa| hpa_figures(recording, hpa))
+            .collect();
+        let services: Vec<ServiceFigures> = (recording.services.iter())
+            .map(|service| service_figures(recording, service))
+            .collect();
+        let demands: Vec<_> = hpas.iter().map(|hpa| hpa.demand.clone()).collect();
+        let mut summary = Self {
+            bill: bill(recording, &demands),
+            hpas,
+            services,
+            values: Vec::new(),
+        };
+        summary.values = flat(recording, &summary);
+        summary
+    }
+
+    /// The figure of this name.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        let found = self.values.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| *value)
+    }
+}
+
+fn hpa_figures(recording: &Recording, hpa: &HpaRecord) -> HpaFigures {
+    let (from, to) = (
+        recording.warm_up.as_secs_f64(),
+        recording.duration.as_secs_f64(),
+    );
+    let demand = demand(recording, hpa);
+    let counts = &recording.workloads[hpa.workload].counts;
+    let ready = steps::of(counts, |counts| f64::from(counts.ready));
+    let inside: Vec<f64> = std::iter::once(steps::at(&ready, from))
+        .chain(
+            (ready.iter())
+                .filter(|step| step.0 > from && step.0 < to)
+                .map(|step| step.1),
+        )
+        .collect();
+    let integral = integrate(&ready, &demand, from, to, |ready, _| ready);
+    let most = f64::from(hpa.bounds.1);
+    let saturated = integrate(&ready, &demand, from, to, |ready, demand| {
+        if demand >= most && ready >= most {
+            1.0
+        } else {
+            0.0
+        }
+    });
+    HpaFigures {
+        name: hpa.name.clone(),
+        elasticity: elasticity(&ready, &demand, from, to, recording.step.as_secs_f64()),
+        flapping: flapping(&scale_events(hpa, from), FLAP_WINDOW, to - from),
+        steps: scaling_steps(recording, hpa, &demand),
+        ready: (
+            inside.iter().copied().fold(f64::INFINITY, f64::min),
+            integral / (to - from),
+            inside.iter().copied().fold(0.0, f64::max),
+        ),
+        saturated_pct: 100.0 * saturated / (to - from),
+        demand,
+    }
+}
+
+/// The changes of the desired number after the warm-up.
+fn scale_events(hpa: &HpaRecord, from: f64) -> Vec<ScaleEvent> {
+    hpa.desired
+        .steps()
+        .windows(2)
+        .map(|pair| ScaleEvent {
+            time: seconds(pair[1].0),
+            from: i64::from(pair[0].1),
+            to: i64::from(pair[1].1),
+        })
+        .filter(|event| event.time >= from)
+        .collect()
+}
+
+fn service_figures(recording: &Recording, service: &ServiceRecord) -> ServiceFigures {
+    let start = SimTime::ZERO + recording.warm_up;
+    let limit = recording
+        .objective
+        .latency
+        .map(|limit| limit.as_secs_f64() * 1000.0);
+    let (mut requests, mut failed, mut good) = (0, 0, 0);
+    let (mut windows, mut violated) = (0u32, 0u32);
+    for window in service
+        .windows
+        .iter()
+        .filter(|window| window.start >= start)
+    {
+        let ended: u64 = window.ended.iter().sum();
+        requests += window.issued;
+        failed += window.failed();
+        good += window.good;
+        if ended > 0 {
+            windows += 1;
+            let percentile = (window.latency.count > 0).then_some(window.latency.slo_ms);
+            let missed = violates(percentile, limit.unwrap_or(f64::INFINITY));
+            violated += u32::from(missed);
+        }
+    }
+    let samples: Vec<_> = service
+        .samples
+        .iter()
+        .filter(|sample| sample.time > start)
+        .collect();
+    let count = samples.len().max(1) as f64;
+    let total = |value: &dyn Fn(&crate::record::Sample) -> f64| {
+        samples.iter().map(|sample| value(sample)).sum::<f64>()
+    };
+    let (used, requested) = (
+        total(&|sample| sample.cpu_used),
+        total(&|sample| sample.cpu_requested),
+    );
+    ServiceFigures {
+        name: service.name.clone(),
+        requests,
+        failed,
+        good,
+        latency: service.latency,
+        slo_violation_pct: percent(f64::from(violated), f64::from(windows)),
+        cpu_used: used / count,
+        cpu_utilization_pct: 100.0 * used / requested,
+        memory_gib: total(&|sample| sample.memory_used) / count / f64::from(1 << 30),
+    }
+}
+
+fn percent(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 {
+        100.0 * part / whole
+    } else {
+        0.0
+    }
+}
+
+impl ServiceFigures {
+    /// 100 × failed / all.
+    pub fn error_rate_pct(&self) -> f64 {
+        percent(self.failed as f64, self.requests as f64)
+    }
+}
+
+/// The mean of a stage over the steps that came to it; not a number if none did.
+fn mean_of<'a>(
+    steps: impl Iterator<Item = &'a ScalingStep>,
+    part: impl Fn(&ScalingLatency) -> Option<f64>,
+) -> f64 {
+    let values: Vec<f64> = steps.filter_map(|step| part(&step.latency)).collect();
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Names and values of the times after load steps.
+fn latencies<'a>(steps: impl Iterator<Item = &'a ScalingStep> + Clone) -> [(&'static str, f64); 5] {
+    let overshoot = steps.clone().map(|step| step.latency.overshoot);
+    [
+        (
+            "t_first_decision_s",
+            mean_of(steps.clone(), |l| l.first_decision),
+        ),
+        (
+            "t_full_decision_s",
+            mean_of(steps.clone(), |l| l.full_decision),
+        ),
+        ("t_ready_s", mean_of(steps.clone(), |l| l.ready)),
+        ("t_recover_s", mean_of(steps, |l| l.recover)),
+        ("overshoot", overshoot.fold(0.0, f64::max)),
+    ]
+}
+
+fn elasticity_values(elasticity: &Elasticity) -> [(&'static str, f64); 6] {
+    [
+        ("tau_u_pct", elasticity.tau_u_pct),
+        ("tau_o_pct", elasticity.tau_o_pct),
+        ("theta_u_pct", elasticity.theta_u_pct),
+        ("theta_o_pct", elasticity.theta_o_pct),
+        ("instability_pct", elasticity.instability_pct),
+        ("jitter_per_hour", elasticity.jitter_per_hour),
+    ]
+}
+
+fn flapping_values(flapping: &Flapping) -> [(&'static str, f64); 5] {
+    [
+        ("scale_ups", flapping.ups as f64),
+        ("scale_downs", flapping.downs as f64),
+        ("flaps", flapping.flaps as f64),
+        ("oscillations", flapping.oscillations as f64),
+        ("flap_wasted_replicas", flapping.wasted_replicas as f64),
+    ]
+}
+
+/// The value farthest from zero: of several HPAs or services the worst one's.
+fn worst(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(f64::NAN, |worst, value| {
+        if worst.is_nan() || value.abs() > worst.abs() {
+            value
+        } else {
+            worst
+        }
+    })
+}
+
+/// The columns: first those of the whole run (of several HPAs or services: counts are added
+/// up, times are means over all load steps, everything else is the worst one's), then those
+/// of each object.
+fn flat(recording: &Recording, summary: &Summary) -> Vec<(String, f64)> {
+    let mut values: Vec<(String, f64)> = Vec::new();
+    let (hpas, services, bill) = (&summary.hpas, &summary.services, &summary.bill);
+    let mut put = |name: String, value: f64| values.push((name, value));
+    for place in 0..6 {
+        let of = |hpa: &HpaFigures| elasticity_values(&hpa.elasticity)[place].1;
+        let name = elasticity_values(&Elasticity::default())[place].0;
+        put(name.to_owned(), worst(hpas.iter().map(of)));
+    }
+    for place in 0..5 {
+        let of = |hpa: &HpaFigures| flapping_values(&hpa.flapping)[place].1;
+        let name = flapping_values(&Flapping::default())[place].0;
+        put(name.to_owned(), hpas.iter().map(of).sum());
+    }
+    for (name, value) in latencies(hpas.iter().flat_map(|hpa| &hpa.steps)) {
+        put(name.to_owned(), value);
+    }
+    let of_services = |value: &dyn Fn(&ServiceFigures) -> f64| worst(services.iter().map(value));
+    put("p50_ms".to_owned(), of_services(&|s| s.latency.p50_ms));
+    put("p95_ms".to_owned(), of_services(&|s| s.latency.p95_ms));
+    put("p99_ms".to_owned(), of_services(&|s| s.latency.p99_ms));
+    put(
+        "slo_violation_pct".to_owned(),
+        of_services(&|s| s.slo_violation_pct),
+    );
+    let (failed, requests) = services.iter().fold((0, 0), |(failed, all), service| {
+        (failed + service.failed, all + service.requests)
+    });
+    put(
+        "error_rate_pct".to_owned(),
+        percent(failed as f64, requests as f64),
+    );
+    let good: u64 = services.iter().map(|service| service.good).sum();
+    for (name, value) in [
+        ("node_cost", bill.node),
+        ("request_cost", bill.request),
+        ("idle_share_pct", bill.idle_share_pct),
+        ("replica_hours", bill.replica_hours),
+        ("node_hours", bill.node_hours),
+        ("cost.spot", bill.spot),
+        ("cost.idle", bill.idle),
+        (
+            "cost.per_1000_good_requests",
+            1000.0 * bill.node / good as f64,
+        ),
+        ("cost.ratio_to_clairvoyant", bill.ratio_to_clairvoyant),
+        ("requests", requests as f64),
+        ("failed", failed as f64),
+    ] {
+        put(name.to_owned(), value);
+    }
+    for hpa in hpas {
+        let name = |key: &str| format!("hpa.{}.{key}", hpa.name);
+        let elasticity = elasticity_values(&hpa.elasticity);
+        let flapping = flapping_values(&hpa.flapping);
+        for (key, value) in elasticity
+            .into_iter()
+            .chain(flapping)
+            .chain(latencies(hpa.steps.iter()))
+        {
+            put(name(key), value);
+        }
+        for (key, value) in [
+            ("flaps_per_hour", hpa.flapping.flaps_per_hour),
+            ("churn", hpa.flapping.churn as f64),
+            ("load_steps", hpa.steps.len() as f64),
+            ("min_ready", hpa.ready.0),
+            ("mean_ready", hpa.ready.1),
+            ("max_ready", hpa.ready.2),
+            ("saturated_pct", hpa.saturated_pct),
+        ] {
+            put(name(key), value);
+        }
+    }
+    for service in services {
+        for (key, value) in service_values(service) {
+            put(format!("service.{}.{key}", service.name), value);
+        }
+    }
+    for load in &recording.loads {
+        let failed: u64 = load.outcomes.iter().skip(1).map(|(_, count)| count).sum();
+        let percentile = |wanted: u8| {
+            let found = load
+                .percentiles
+                .iter()
+                .find(|(percent, _)| *percent == wanted);
+            found.map_or(f64::NAN, |(_, ms)| *ms)
+        };
+        for (key, value) in [
+            ("requests", load.requests as f64),
+            ("failed", failed as f64),
+            ("requests_per_second", load.requests_per_second),
+            ("mean_ms", load.mean_ms),
+            ("p50_ms", percentile(50)),
+            ("p90_ms", percentile(90)),
+            ("p95_ms", percentile(95)),
+            ("p99_ms", percentile(99)),
+        ] {
+            put(format!("load.{}.{key}", load.name), value);
+        }
+    }
+    values
+}
+
+fn service_values(service: &ServiceFigures) -> [(&'static str, f64); 13] {
+    let LatencyStats {
+        mean_ms,
+        p50_ms,
+        p95_ms,
+        p99_ms,
+        max_ms,
+        ..
+    } = service.latency;
+    [
+        ("requests", service.requests as f64),
+        ("failed", service.failed as f64),
+        ("error_rate_pct", service.error_rate_pct()),
+        ("mean_ms", mean_ms),
+        ("p50_ms", p50_ms),
+        ("p95_ms", p95_ms),
+        ("p99_ms", p99_ms),
+        ("max_ms", max_ms),
+        ("slo_violation_pct", service.slo_violation_pct),
+        (
+            "good_pct",
+            percent(service.good as f64, service.requests as f64),
+        ),
+        ("cpu_cores", service.cpu_used),
+        ("cpu_utilization_pct", service.cpu_utilization_pct),
+        ("memory_gib", service.memory_gib),
+    ]
+}

@@ -1,0 +1,83 @@
+//! `nlsim run`: one scenario, one seed, everything written.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::exit::{CliError, Exit};
+use super::progress::Bar;
+use super::scenario::{ScenarioArgs, load};
+use super::signal;
+use crate::analysis::Summary;
+use crate::output::folder::OutputFolder;
+use crate::output::{terminal, write_run};
+use crate::record::Detail;
+use crate::scenario::Scenario;
+use crate::sim::SimTime;
+use crate::world::{self, Finished};
+
+/// Simulate a scenario and write tables and charts
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  nlsim run scenario.toml
+  nlsim run scenario.toml --seed 7 --out outputs/seed-7
+  nlsim run scenario.toml --set 'HorizontalPodAutoscaler/api:spec.maxReplicas=20'")]
+pub(super) struct Args {
+    #[command(flatten)]
+    scenario: ScenarioArgs,
+    /// Folder for the results [default: outputs/<name>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print nothing but warnings and errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let built = load(&args.scenario)?;
+    let scenario = &built.scenario;
+    let target = args
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("outputs").join(&scenario.name));
+    let folder = OutputFolder::create(&target)?;
+    let stop = signal::interrupted()?;
+    let seed = scenario.simulation.seed;
+    let finished = simulate(scenario, stop, args.quiet)?;
+    let summary = Summary::of(&finished.recording);
+    write_run(&folder, &scenario.name, seed, &finished.recording, &summary)?;
+    let target = folder.finish()?;
+    if !args.quiet {
+        print(scenario, &finished, &summary)?;
+        let mut err = anstream::stderr().lock();
+        writeln!(err, "\nWrote {}", target.display())?;
+    }
+    Ok(Exit::Fine)
+}
+
+fn simulate(scenario: &Scenario, stop: &AtomicBool, quiet: bool) -> Result<Finished, CliError> {
+    let end = scenario.simulation.end();
+    let mut bar = Bar::new(quiet);
+    let progress = |now: SimTime| {
+        bar.at(now, end);
+        !stop.load(Ordering::Relaxed)
+    };
+    Ok(world::run(
+        scenario,
+        scenario.simulation.seed,
+        Detail::Full,
+        progress,
+    )?)
+}
+
+fn print(scenario: &Scenario, finished: &Finished, summary: &Summary) -> Result<(), CliError> {
+    let mut out = anstream::stdout().lock();
+    terminal::write_tool_reports(&mut out, &finished.recording)?;
+    let simulation = &scenario.simulation;
+    let title = format!(
+        "{} · {} simulated · seed {}",
+        scenario.name, simulation.duration, simulation.seed
+    );
+    terminal::write_tables(&mut out, &title, &finished.recording, summary)?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,66 @@
+//! What all subcommands that read a scenario have in common.
+
+use clap::Args;
+
+use super::exit::CliError;
+use super::files::Disk;
+use crate::scenario::{Built, Diagnostics, Loaded};
+
+/// A scenario, and what is different this time.
+#[derive(Debug, Args)]
+pub(super) struct ScenarioArgs {
+    /// The scenario file (TOML)
+    #[arg(value_name = "SCENARIO")]
+    path: String,
+    /// Replace a value of the scenario or of its manifests
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = assignment)]
+    replaced: Vec<(String, String)>,
+    /// Replace the seed
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((path, value)) if !path.trim().is_empty() => {
+            Ok((path.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("write PATH=VALUE, for example simulation.duration=30m".to_owned()),
+    }
+}
+
+/// The files of a scenario, read.
+pub(super) fn read(args: &ScenarioArgs) -> Result<Loaded, CliError> {
+    Loaded::load(&args.path, &Disk).map_err(|diagnostics| bad(&diagnostics))
+}
+
+/// Reads and builds a scenario; warnings go to stderr.
+pub(super) fn load(args: &ScenarioArgs) -> Result<Built, CliError> {
+    build(args, &read(args)?)
+}
+
+/// Builds what was read; warnings go to stderr.
+pub(super) fn build(args: &ScenarioArgs, loaded: &Loaded) -> Result<Built, CliError> {
+    let mut built = loaded
+        .build(&args.replaced)
+        .map_err(|diagnostics| bad(&diagnostics))?;
+    if !built.warnings.list.is_empty() {
+        anstream::eprint!("{}", built.warnings.render(true));
+    }
+    if let Some(seed) = args.seed {
+        built.scenario.simulation.seed = seed;
+    }
+    Ok(built)
+}
+
+impl ScenarioArgs {
+    /// What `--set` replaces.
+    pub(super) fn replaced(&self) -> &[(String, String)] {
+        &self.replaced
+    }
+}
+
+fn bad(diagnostics: &Diagnostics) -> CliError {
+    // Colours are removed where they are not wanted.
+    CliError::BadInput(diagnostics.render(true).trim_end().to_owned())
+}

@@ -1,0 +1,22 @@
+//! `events.csv`: what the cluster's objects reported.
+
+use std::io::{self, Write};
+
+use super::number::seconds;
+use crate::record::Recording;
+
+/// Writes a row per event, in order.
+pub fn write_events(recording: &Recording, out: impl Write) -> io::Result<()> {
+    let mut rows = csv::Writer::from_writer(out);
+    rows.write_record(["time_s", "type", "reason", "object", "message"])?;
+    for event in &recording.events {
+        rows.write_record([
+            &seconds(event.time),
+            event.kind,
+            &event.reason,
+            &event.object,
+            &event.message,
+        ])?;
+    }
+    rows.flush()
+}

@@ -1,0 +1,187 @@
+//! An output folder that appears whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// Marks a folder as written by this program, so that it may be replaced.
+const MARK: &str = ".nlsim";
+
+/// Why an output folder could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// There is something else at its place.
+    #[error(
+        "{0} exists and was not written by nlsim: choose another folder with --out, or remove it"
+    )]
+    Foreign(PathBuf),
+    /// The file system refused.
+    #[error("cannot write {path}: {source}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A folder in the making, beside its final place.
+#[derive(Debug)]
+pub struct OutputFolder {
+    target: PathBuf,
+    temporary: TempDir,
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> FolderError + '_ {
+    move |source| FolderError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Whether something may be put at this place.
+fn check(target: &Path) -> Result<(), FolderError> {
+    let Ok(data) = fs::symlink_metadata(target) else {
+        return Ok(());
+    };
+    let empty = || fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
+    if data.is_dir() && (target.join(MARK).is_file() || empty()) {
+        Ok(())
+    } else {
+        Err(FolderError::Foreign(target.to_owned()))
+    }
+}
+
+impl OutputFolder {
+    /// Begins a folder. Fails at once where [`Self::finish`] could not succeed.
+    pub fn create(target: &Path) -> Result<Self, FolderError> {
+        check(target)?;
+        let parent = match target.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(parent).map_err(at(parent))?;
+        let temporary = temporary_in(parent).map_err(at(parent))?;
+        let folder = Self {
+            target: target.to_owned(),
+            temporary,
+        };
+        folder.write(MARK, |out| {
+            out.write_all(b"Written by nlsim; may be replaced by it.\n")
+        })?;
+        Ok(folder)
+    }
+
+    /// Writes a file; its name may contain folders.
+    pub fn write(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), FolderError> {
+        let path = self.temporary.path().join(name);
+        let shown = self.target.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(at(&shown))?;
+        }
+        let file = File::create(&path).map_err(at(&shown))?;
+        let mut out = BufWriter::new(file);
+        write(&mut out)
+            .and_then(|()| out.flush())
+            .map_err(at(&shown))
+    }
+
+    /// Puts the folder at its place; what an earlier run left there goes away.
+    pub fn finish(self) -> Result<PathBuf, FolderError> {
+        let Self { target, temporary } = self;
+        check(&target)?;
+        let made = temporary.path();
+        let old = made.with_extension("old");
+        let replaced = target.exists();
+        if replaced {
+            fs::rename(&target, &old).map_err(at(&target))?;
+        }
+        if let Err(source) = fs::rename(made, &target) {
+            if replaced {
+                let _ = fs::rename(&old, &target); // what was there is still there
+            }
+            return Err(at(&target)(source));
+        }
+        // Moved away already, so there is nothing left to remove.
+        let _ = temporary.keep();
+        if replaced {
+            fs::remove_dir_all(&old).map_err(at(&old))?;
+        }
+        Ok(target)
+    }
+}
+
+/// A temporary folder that others may read as far as umask allows, as any other folder.
+fn temporary_in(parent: &Path) -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".nlsim-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o777));
+    }
+    builder.tempdir_in(parent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_folder_appears_whole_and_replaces_its_predecessor() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("a/b");
+        for text in ["one", "two"] {
+            let folder = OutputFolder::create(&target).unwrap();
+            folder
+                .write("x/y.csv", |out| out.write_all(text.as_bytes()))
+                .unwrap();
+            folder.finish().unwrap();
+            assert_eq!(fs::read_to_string(target.join("x/y.csv")).unwrap(), text);
+        }
+        assert_eq!(names(target.parent().unwrap()), ["b"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_finished_leaves_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("out");
+        let folder = OutputFolder::create(&target).unwrap();
+        let failed = folder.write("a.csv", |_| Err(io::Error::other("disk full")));
+        assert!(
+            failed
+                .unwrap_err()
+                .to_string()
+                .ends_with("a.csv: disk full")
+        );
+        drop(folder);
+        assert!(names(place.path()).is_empty());
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_is_not_touched() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("thesis.txt"), "years").unwrap();
+        let file = place.path().join("thesis.txt");
+        for target in [place.path(), &file] {
+            let refused = OutputFolder::create(target).unwrap_err();
+            assert!(matches!(refused, FolderError::Foreign(_)));
+        }
+        assert_eq!(names(place.path()), ["thesis.txt"]);
+    }
+}

@@ -1,0 +1,70 @@
+//! `load.csv`: what each load's tool has to tell, by that tool's own rules.
+
+use std::io::{self, Write};
+
+use super::number::{rounded, seconds};
+use crate::record::Recording;
+
+/// Percentiles that some tool prints.
+const PERCENTILES: [u8; 11] = [10, 25, 50, 66, 75, 80, 90, 95, 98, 99, 100];
+/// Kinds of ends.
+const OUTCOMES: [&str; 6] = [
+    "ok",
+    "status_503",
+    "status_504",
+    "timeout",
+    "refused",
+    "reset",
+];
+
+/// Writes a row per load; percentiles that its tool does not print are empty.
+pub fn write_loads(recording: &Recording, out: impl Write) -> io::Result<()> {
+    let mut rows = csv::Writer::from_writer(out);
+    let mut header: Vec<String> = [
+        "load",
+        "tool",
+        "service",
+        "started_s",
+        "ended_s",
+        "seconds",
+        "requests",
+    ]
+    .map(str::to_owned)
+    .into();
+    header.extend(OUTCOMES.map(str::to_owned));
+    header.extend(["requests_per_second", "min_ms", "mean_ms", "max_ms"].map(str::to_owned));
+    header.extend(PERCENTILES.map(|percent| format!("p{percent}_ms")));
+    rows.write_record(header)?;
+    for load in &recording.loads {
+        let mut row = vec![
+            load.name.clone(),
+            load.tool.to_owned(),
+            recording
+                .services
+                .get(load.service)
+                .map_or(String::new(), |s| s.name.clone()),
+            seconds(load.started),
+            load.ended.map_or(String::new(), seconds),
+            rounded(load.seconds, 3),
+            load.requests.to_string(),
+        ];
+        for name in OUTCOMES {
+            let found = load.outcomes.iter().find(|(outcome, _)| *outcome == name);
+            row.push(found.map_or(0, |(_, count)| *count).to_string());
+        }
+        for value in [
+            load.requests_per_second,
+            load.min_ms,
+            load.mean_ms,
+            load.max_ms,
+        ] {
+            row.push(rounded(value, 3));
+        }
+        for percent in PERCENTILES {
+            let found = load.percentiles.iter().find(|(other, _)| *other == percent);
+            row.push(found.map_or(String::new(), |(_, ms)| rounded(*ms, 3)));
+        }
+        rows.write_record(row)?;
+    }
+    rows.flush()
+}

@@ -1,0 +1,30 @@
+//! Everything that one run writes.
+
+use super::folder::{FolderError, OutputFolder};
+use super::{
+    write_decisions, write_events, write_loads, write_scaling_steps, write_summary_csv,
+    write_summary_json, write_timeseries,
+};
+use crate::analysis::Summary;
+use crate::record::Recording;
+
+/// Writes all files of a run into the folder.
+pub fn write_run(
+    folder: &OutputFolder,
+    name: &str,
+    seed: u64,
+    recording: &Recording,
+    summary: &Summary,
+) -> Result<(), FolderError> {
+    folder.write("timeseries.csv", |out| write_timeseries(recording, out))?;
+    folder.write("events.csv", |out| write_events(recording, out))?;
+    folder.write("decisions.csv", |out| write_decisions(recording, out))?;
+    folder.write("load.csv", |out| write_loads(recording, out))?;
+    folder.write("scaling_steps.csv", |out| write_scaling_steps(summary, out))?;
+    folder.write("summary.csv", |out| {
+        write_summary_csv(name, seed, summary, out)
+    })?;
+    folder.write("summary.json", |out| {
+        write_summary_json(name, seed, summary, out)
+    })
+}

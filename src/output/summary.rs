@@ -1,0 +1,113 @@
+//! `summary.csv`, `summary.json`, `scaling_steps.csv`.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+
+use super::number::rounded;
+use crate::analysis::{ScalingStep, Summary};
+
+/// Decimals of figures in files.
+const DECIMALS: usize = 6;
+
+/// Writes one row: scenario, seed and every figure.
+pub fn write_summary_csv(
+    name: &str,
+    seed: u64,
+    summary: &Summary,
+    out: impl Write,
+) -> io::Result<()> {
+    let mut rows = csv::Writer::from_writer(out);
+    let names = summary.values.iter().map(|(name, _)| name.as_str());
+    rows.write_record(["scenario", "seed"].into_iter().chain(names))?;
+    let mut row = vec![name.to_owned(), seed.to_string()];
+    row.extend(
+        summary
+            .values
+            .iter()
+            .map(|(_, value)| rounded(*value, DECIMALS)),
+    );
+    rows.write_record(row)?;
+    rows.flush()
+}
+
+/// Writes the figures as one object; those that do not exist are null.
+pub fn write_summary_json(
+    name: &str,
+    seed: u64,
+    summary: &Summary,
+    mut out: impl Write,
+) -> io::Result<()> {
+    let metrics: Map<String, Value> = (summary.values.iter())
+        .map(|(name, value)| (name.clone(), number(*value)))
+        .collect();
+    let all = json!({
+        "nlsim": env!("CARGO_PKG_VERSION"),
+        "scenario": name,
+        "seed": seed,
+        "metrics": metrics,
+    });
+    serde_json::to_writer_pretty(&mut out, &all)?;
+    writeln!(out)
+}
+
+fn number(value: f64) -> Value {
+    let text = rounded(value, DECIMALS);
+    if let Ok(whole) = text.parse::<i64>() {
+        return json!(whole);
+    }
+    text.parse::<f64>()
+        .map_or(Value::Null, |value| json!(value))
+}
+
+const STAGES: [&str; 6] = [
+    "metric_lag_s",
+    "decision_s",
+    "creation_s",
+    "scheduling_s",
+    "container_start_s",
+    "readiness_s",
+];
+
+/// Writes a row per load step: how long scaling took, and where the time went.
+pub fn write_scaling_steps(summary: &Summary, out: impl Write) -> io::Result<()> {
+    let mut rows = csv::Writer::from_writer(out);
+    let fixed = [
+        "hpa",
+        "time_s",
+        "ready_before",
+        "demand",
+        "t_first_decision_s",
+        "t_full_decision_s",
+        "t_ready_s",
+        "t_recover_s",
+        "overshoot",
+    ];
+    rows.write_record(fixed.into_iter().chain(STAGES))?;
+    for hpa in &summary.hpas {
+        for step in &hpa.steps {
+            rows.write_record(std::iter::once(hpa.name.clone()).chain(step_row(step)))?;
+        }
+    }
+    rows.flush()
+}
+
+fn step_row(step: &ScalingStep) -> Vec<String> {
+    let optional = |value: Option<f64>| value.map_or(String::new(), |value| rounded(value, 3));
+    let latency = &step.latency;
+    let mut row = vec![
+        rounded(step.time, 3),
+        rounded(step.from, 0),
+        rounded(step.demand, 0),
+        optional(latency.first_decision),
+        optional(latency.full_decision),
+        optional(latency.ready),
+        optional(latency.recover),
+        rounded(latency.overshoot, 0),
+    ];
+    match &step.stages {
+        Some(stages) => row.extend(stages.named().iter().map(|(_, length)| rounded(*length, 3))),
+        None => row.extend(std::iter::repeat_n(String::new(), STAGES.len())),
+    }
+    row
+}

@@ -1,0 +1,259 @@
+//! The summary of a run as tables of at most 80 columns.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::number::{grouped, rounded};
+use crate::analysis::Summary;
+use crate::record::Recording;
+use crate::units::Usd;
+
+/// Widest line.
+pub const WIDTH: usize = 80;
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// A table: the first column is a name and takes what is left, the others are numbers.
+struct Table {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    fn new<const N: usize>(header: [&str; N]) -> Self {
+        Self {
+            header: header.map(str::to_owned).into(),
+            rows: Vec::new(),
+        }
+    }
+
+    fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let width = |column: usize| {
+            let cells = self.rows.iter().chain([&self.header]);
+            cells
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.header.len()).map(width).collect();
+        let numbers: usize = widths[1..].iter().map(|width| width + 2).sum();
+        let name = widths[0].min(WIDTH.saturating_sub(numbers)).max(8);
+        writeln!(out)?;
+        for (place, row) in [&self.header].into_iter().chain(&self.rows).enumerate() {
+            let mut line = row[0].clone();
+            if line.chars().count() > name {
+                // A long name stands above its figures.
+                writeln!(out, "{}", ending(&line, WIDTH))?;
+                line.clear();
+            }
+            let padding = name - line.chars().count();
+            line.push_str(&" ".repeat(padding));
+            for (cell, width) in row[1..].iter().zip(&widths[1..]) {
+                let padding = width - cell.chars().count() + 2;
+                line.push_str(&" ".repeat(padding));
+                line.push_str(cell);
+            }
+            let line = line.trim_end();
+            if place == 0 {
+                writeln!(out, "{BOLD}{line}{BOLD:#}")?;
+            } else {
+                writeln!(out, "{line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text, or its end: the ends of names tell them apart.
+fn ending(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text.to_owned();
+    }
+    let end: String = text.chars().skip(length + 1 - width).collect();
+    format!("…{end}")
+}
+
+/// A duration in seconds, or a dash.
+fn time(seconds: Option<f64>) -> String {
+    match seconds {
+        Some(seconds) if seconds.is_finite() => format!("{seconds:.0}s"),
+        _ => "-".to_owned(),
+    }
+}
+
+fn number(value: f64, decimals: usize) -> String {
+    if value.is_finite() {
+        format!("{value:.decimals$}")
+    } else {
+        "-".to_owned()
+    }
+}
+
+/// A latency with about three digits.
+fn ms(value: f64) -> String {
+    match value {
+        value if !value.is_finite() => "-".to_owned(),
+        value if value >= 100.0 => grouped(value.round() as u64),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
+}
+
+/// Writes the tables.
+pub fn write_tables(
+    out: &mut impl Write,
+    title: &str,
+    recording: &Recording,
+    summary: &Summary,
+) -> io::Result<()> {
+    writeln!(out, "{BOLD}{}{BOLD:#}", ending(title, WIDTH))?;
+    hpas(summary).write(out)?;
+    services(recording, summary).write(out)?;
+    loads(recording).write(out)?;
+    cost(out, summary)
+}
+
+fn hpas(summary: &Summary) -> Table {
+    let mut table = Table::new([
+        "HPA",
+        "ready pods",
+        "up",
+        "down",
+        "flaps",
+        "under",
+        "over",
+        "decided",
+        "ready",
+        "recovered",
+    ]);
+    for hpa in &summary.hpas {
+        let get = |key: &str| summary.get(&format!("hpa.{}.{key}", hpa.name));
+        let (min, mean, max) = hpa.ready;
+        table.row([
+            hpa.name.clone(),
+            format!("{min:.0}..{max:.0} ø {}", rounded(mean, 1)),
+            hpa.flapping.ups.to_string(),
+            hpa.flapping.downs.to_string(),
+            hpa.flapping.flaps.to_string(),
+            format!("{}%", number(hpa.elasticity.tau_u_pct, 1)),
+            format!("{}%", number(hpa.elasticity.tau_o_pct, 1)),
+            time(get("t_first_decision_s")),
+            time(get("t_ready_s")),
+            time(get("t_recover_s")),
+        ]);
+    }
+    table
+}
+
+fn services(recording: &Recording, summary: &Summary) -> Table {
+    let percentile = rounded(recording.objective.percentile, 1);
+    let slo = recording
+        .objective
+        .latency
+        .map_or(String::new(), |limit| format!("p{percentile}>{limit}"));
+    let mut table = Table::new([
+        "service", "requests", "failed", "p50 ms", "p95 ms", "p99 ms", &slo, "CPU/req.",
+    ]);
+    for service in &summary.services {
+        let latency = |value: f64| {
+            if service.latency.count == 0 {
+                "-".to_owned()
+            } else {
+                ms(value)
+            }
+        };
+        table.row([
+            service.name.clone(),
+            grouped(service.requests),
+            format!("{}%", number(service.error_rate_pct(), 2)),
+            latency(service.latency.p50_ms),
+            latency(service.latency.p95_ms),
+            latency(service.latency.p99_ms),
+            if slo.is_empty() {
+                String::new()
+            } else {
+                format!("{}%", number(service.slo_violation_pct, 1))
+            },
+            format!("{}%", number(service.cpu_utilization_pct, 0)),
+        ]);
+    }
+    table
+}
+
+fn loads(recording: &Recording) -> Table {
+    let mut table = Table::new([
+        "load", "tool", "start", "took", "requests", "failed", "req/s", "p50 ms", "p95 ms",
+        "p99 ms",
+    ]);
+    for load in &recording.loads {
+        let percentile = |wanted: u8| {
+            let found = load
+                .percentiles
+                .iter()
+                .find(|(percent, _)| *percent == wanted);
+            found.map_or("-".to_owned(), |(_, value)| ms(*value))
+        };
+        let failed: u64 = load.outcomes.iter().skip(1).map(|(_, count)| count).sum();
+        table.row([
+            load.name.clone(),
+            load.tool.to_owned(),
+            crate::sim::SimDuration(load.started.0).to_string(),
+            time(Some(load.seconds)),
+            grouped(load.requests),
+            grouped(failed),
+            number(load.requests_per_second, 1),
+            percentile(50),
+            percentile(95),
+            percentile(99),
+        ]);
+    }
+    table
+}
+
+fn cost(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    let bill = &summary.bill;
+    writeln!(
+        out,
+        "\n{BOLD}cost{BOLD:#}  nodes {} for {} node-hours, {}% idle",
+        Usd(bill.node),
+        number(bill.node_hours, 1),
+        number(bill.idle_share_pct, 0),
+    )?;
+    write!(
+        out,
+        "      pods by their requests {} for {} pod-hours",
+        Usd(bill.request),
+        number(bill.replica_hours, 1),
+    )?;
+    if bill.ratio_to_clairvoyant.is_finite() {
+        write!(
+            out,
+            ", {} × what the demand needed",
+            number(bill.ratio_to_clairvoyant, 2)
+        )?;
+    }
+    writeln!(out)
+}
+
+/// Writes what the loads' tools print, each under its name.
+pub fn write_tool_reports(out: &mut impl Write, recording: &Recording) -> io::Result<()> {
+    for load in &recording.loads {
+        writeln!(
+            out,
+            "{DIM}──{DIM:#} {BOLD}{}{BOLD:#} {DIM}{}{DIM:#}",
+            load.name,
+            "─".repeat(WIDTH.saturating_sub(load.name.chars().count() + 4))
+        )?;
+        writeln!(out, "{}\n", load.printed.trim_matches('\n'))?;
+    }
+    Ok(())
+}
