@@ -2,6 +2,7 @@
 //!
 //! This is the only module that prints, reads files and looks at the environment.
 
+mod check;
 mod conformance;
 mod exit;
 mod files;
@@ -9,6 +10,7 @@ mod progress;
 mod run;
 mod scenario;
 mod signal;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Sweep(sweep::Args),
+    Check(check::Args),
     Conformance(conformance::Args),
 }
 
@@ -35,6 +39,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Conformance(args) => conformance::run(&args),
     };
     exit::report(result)

@@ -12,6 +12,7 @@ mod number;
 mod plan;
 mod results;
 mod runner;
+mod simulation;
 mod statistics;
 mod table;
 
@@ -20,6 +21,7 @@ pub use label::labels;
 pub use plan::{Plan, PlanError, Setting};
 pub use results::{Collector, PointSummary, Results};
 pub use runner::{Job, Outcome, Simulate, run};
+pub use simulation::{ScenarioRuns, metrics};
 pub use statistics::Statistics;
 pub use table::{Goal, write_best};
 

@@ -1,0 +1,61 @@
+//! `nlsim check`: the scenario's `[[assert]]`s, for CI.
+
+use std::sync::atomic::Ordering;
+
+use rayon::prelude::*;
+
+use super::exit::{CliError, Exit};
+use super::scenario::{ScenarioArgs, load};
+use super::{progress, signal};
+use crate::sweep::{Metrics, evaluate, metrics, write_verdicts};
+
+/// Check what [[assert]] demands; exit code 1 if a bound does not hold
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example, in a scenario:
+  [[assert]]
+  metric = \"hpa.api.flaps\"
+  max = 2")]
+pub(super) struct Args {
+    #[command(flatten)]
+    scenario: ScenarioArgs,
+    /// Seeds whose mean is held to the bounds
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    seeds: u16,
+    /// Show no progress
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let built = load(&args.scenario)?;
+    let scenario = &built.scenario;
+    if scenario.asserts.is_empty() {
+        return Err(CliError::BadInput(
+            "error: the scenario has nothing to check: add [[assert]] with metric and min, max or equals".to_owned(),
+        ));
+    }
+    let stop = signal::interrupted()?;
+    let bar = progress::runs(u64::from(args.seeds), args.quiet || args.seeds == 1);
+    let first = scenario.simulation.seed;
+    let runs: Result<Vec<Metrics>, String> = (0..u64::from(args.seeds))
+        .into_par_iter()
+        .map(|replicate| {
+            let run = metrics(scenario, first.wrapping_add(replicate), stop);
+            bar.inc(1);
+            run
+        })
+        .collect();
+    bar.finish_and_clear();
+    if stop.load(Ordering::Relaxed) {
+        return Err(CliError::Interrupted);
+    }
+    let runs = runs.map_err(CliError::RunFailed)?;
+    let verdicts = evaluate(&scenario.asserts, &runs)
+        .map_err(|unknown| CliError::BadInput(format!("error: {unknown}")))?;
+    write_verdicts(&mut anstream::stdout().lock(), &verdicts, runs.len())?;
+    Ok(if verdicts.iter().all(|verdict| verdict.held()) {
+        Exit::Fine
+    } else {
+        Exit::CheckFailed
+    })
+}

@@ -1,0 +1,156 @@
+//! `nlsim sweep`: every point of the scenario's `[sweep]`, in parallel.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use super::exit::{CliError, Exit};
+use super::progress;
+use super::scenario::{ScenarioArgs, build, read};
+use super::signal;
+use crate::output::folder::{FolderError, OutputFolder};
+use crate::scenario::nearest;
+use crate::sweep::{self, Collector, Goal, Plan, Results, ScenarioRuns, write_best};
+
+/// Run every point of a parameter sweep with several seeds
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  nlsim sweep scenario.toml
+  nlsim sweep scenario.toml --best p95_ms --threads 4")]
+pub(super) struct Args {
+    #[command(flatten)]
+    scenario: ScenarioArgs,
+    /// Folder for the results [default: outputs/<name>-sweep]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// The metric by which points are ranked, lowest first
+    #[arg(long, value_name = "METRIC", default_value = "request_cost")]
+    best: String,
+    /// Rank the highest first
+    #[arg(long)]
+    highest: bool,
+    /// Print nothing but warnings and errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Metrics that the terminal shows beside the one that ranks, as many as fit.
+const SHOWN: [&str; 6] = [
+    "slo_violation_pct",
+    "flaps",
+    "p95_ms",
+    "t_ready_s",
+    "error_rate_pct",
+    "request_cost",
+];
+/// Points in the terminal's table.
+const BEST: usize = 10;
+
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let loaded = read(&args.scenario)?;
+    let built = build(&args.scenario, &loaded)?;
+    let scenario = &built.scenario;
+    let Some(spec) = &scenario.sweep else {
+        return Err(CliError::BadInput(
+            "error: the scenario has no [sweep]: add one with design, replicates and [[sweep.parameter]]".to_owned(),
+        ));
+    };
+    let plan = Plan::new(spec, scenario.simulation.seed)
+        .map_err(|error| CliError::BadInput(format!("error: [sweep]: {error}")))?;
+    let target = args
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("outputs").join(format!("{}-sweep", scenario.name)));
+    let folder = OutputFolder::create(&target)?;
+    let results = work(args, &loaded, &plan, &folder)?;
+    let ranking = rank(args, &results)?;
+    folder.write("points.csv", |out| results.write_points(out))?;
+    let target = folder.finish()?;
+    if !args.quiet {
+        let goal = if args.highest {
+            Goal::Highest
+        } else {
+            Goal::Lowest
+        };
+        write_best(
+            &mut anstream::stdout().lock(),
+            &results,
+            &ranking,
+            goal,
+            BEST,
+        )?;
+        anstream::eprintln!("\nWrote {}", target.display());
+    }
+    report_failures(&results)
+}
+
+/// Runs all points; `results.csv` grows as they come.
+fn work(
+    args: &Args,
+    loaded: &crate::scenario::Loaded,
+    plan: &Plan,
+    folder: &OutputFolder,
+) -> Result<Results, CliError> {
+    let stop = signal::interrupted()?;
+    let threads = rayon::ThreadPoolBuilder::new()
+        .num_threads(args.threads.unwrap_or(0))
+        .build()
+        .map_err(|error| CliError::RunFailed(error.to_string()))?;
+    let simulation = ScenarioRuns {
+        loaded,
+        replaced: args.scenario.replaced(),
+        stop,
+    };
+    let bar = progress::runs(plan.runs(), args.quiet);
+    let mut results = Results::default();
+    let written = folder.write("results.csv", |out| {
+        let mut collector = Collector::new(plan, out);
+        sweep::run(plan, &simulation, &threads, stop, |outcome| {
+            bar.inc(1);
+            collector.take(outcome)
+        })?;
+        results = collector.finish()?;
+        Ok(())
+    });
+    bar.finish_and_clear();
+    if stop.load(Ordering::Relaxed) && written.is_ok() {
+        return Err(CliError::Interrupted);
+    }
+    written
+        .map_err(|error: FolderError| error.into())
+        .map(|()| results)
+}
+
+/// The places of the metrics that the terminal shows, the ranking one first.
+fn rank(args: &Args, results: &Results) -> Result<Vec<usize>, CliError> {
+    if results.metrics.is_empty() {
+        return Ok(Vec::new()); // no run succeeded; that is told elsewhere
+    }
+    let Some(first) = results.metric(&args.best) else {
+        let known = results.metrics.iter().map(String::as_str);
+        let meant = nearest(&args.best, known)
+            .map_or(String::new(), |name| format!(": did you mean `{name}`?"));
+        return Err(CliError::BadInput(format!(
+            "error: --best {}: there is no such metric{meant}",
+            args.best
+        )));
+    };
+    let others = SHOWN.iter().filter_map(|name| results.metric(name));
+    let others = others.filter(|place| *place != first);
+    Ok(std::iter::once(first).chain(others).collect())
+}
+
+fn report_failures(results: &Results) -> Result<Exit, CliError> {
+    let failed: Vec<_> = results.failed().collect();
+    let Some((seed, reason)) = failed.first().and_then(|point| point.failures.first()) else {
+        return Ok(Exit::Fine);
+    };
+    Err(CliError::RunFailed(format!(
+        "{} of {} points have runs that failed; the first, point {} with seed {seed}: {reason}",
+        failed.len(),
+        results.points.len(),
+        failed[0].point,
+    )))
+}
