@@ -48,6 +48,24 @@ impl CustomMetrics {
         services
     }
 
+    /// What there was to read before the start, when nothing had happened yet.
+    pub fn settle(&mut self) {
+        let longest = self.specs.iter().filter_map(|spec| match spec.source {
+            MetricSource::Service { window, .. } => Some(window + spec.delay),
+            MetricSource::Series(_) => None,
+        });
+        let Some(longest) = longest.max() else {
+            return;
+        };
+        let mut time = SimTime::ZERO - longest - SAMPLE_PERIOD;
+        while time < SimTime::ZERO {
+            for service in self.services() {
+                self.observe(service, time, CounterSample::default());
+            }
+            time = time + SAMPLE_PERIOD;
+        }
+    }
+
     /// Takes a reading of a service's counters.
     pub fn observe(&mut self, service: usize, now: SimTime, sample: CounterSample) {
         for (spec, history) in self.specs.iter().zip(&mut self.history) {
@@ -110,10 +128,11 @@ impl CustomMetrics {
 
     fn read(&self, index: usize, spec: &CustomMetricSpec, time: SimTime) -> Option<f64> {
         match &spec.source {
+            // Before the start all is as it is at the start.
             MetricSource::Series(points) => points
                 .iter()
                 .rev()
-                .find(|(from, _)| *from <= time)
+                .find(|(from, _)| *from <= time.max(SimTime::ZERO))
                 .map(|(_, value)| *value),
             MetricSource::Service {
                 counter, window, ..
@@ -176,8 +195,7 @@ mod tests {
     fn a_declared_series_holds_each_value_until_the_next_and_arrives_late() {
         let series = vec![(SimTime::ZERO, 1.5), (SimTime::from_secs(60), 7.0)];
         let metrics = CustomMetrics::new(&[spec("depth", &[], MetricSource::Series(series))]);
-        assert_eq!(value(&metrics, "depth", 5), Some(vec![]));
-        assert_eq!(value(&metrics, "depth", 10), Some(vec![1500]));
+        assert_eq!(value(&metrics, "depth", 5), Some(vec![1500]));
         assert_eq!(value(&metrics, "depth", 69), Some(vec![1500]));
         assert_eq!(value(&metrics, "depth", 70), Some(vec![7000]));
         assert_eq!(value(&metrics, "length", 70), None);

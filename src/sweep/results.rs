@@ -7,6 +7,7 @@
 
 use std::io::{self, Write};
 
+use super::number::significant;
 use super::statistics::Statistics;
 use super::{Metrics, Outcome, Plan};
 
@@ -191,7 +192,7 @@ fn named(metrics: &Metrics, name: &str) -> f64 {
 /// A value as text; empty if it does not exist.
 fn cell(value: f64) -> String {
     if value.is_finite() {
-        value.to_string()
+        significant(value, 9).to_string()
     } else {
         String::new()
     }

@@ -1,5 +1,6 @@
 //! Effects: what one subsystem did, carried to the others.
 
+use super::sample::declared_cpu;
 use super::traffic::{Effect, ServerId};
 use super::{PodLink, World};
 use crate::cluster::{ClusterEffect, EventKind, ObjectRef, PodId, TerminationReason, cpu_weight};
@@ -281,14 +282,15 @@ impl World<'_> {
         self.pods[id.slot()].containers[usize::from(container)] = Some(tracked);
     }
 
-    /// What a container used before the start: nothing but its background.
+    /// What a container used before the start: its background, and what is declared for the
+    /// start.
     fn settled_usage(&self, id: PodId, container: u16, serving: Option<usize>) -> (f64, Bytes) {
         if let (Some(service), Some(server)) = (serving, self.pods[id.slot()].server) {
             let memory = self.traffic.usage(server, SimTime::ZERO).memory;
-            return (
-                self.scenario.services[service].background_cpu.cores(),
-                memory,
-            );
+            let spec = &self.scenario.services[service];
+            let pods = self.scenario.workloads[spec.workload].replicas.max(1);
+            let declared = declared_cpu(spec, SimTime::ZERO, f64::from(pods)) / f64::from(pods);
+            return (spec.background_cpu.cores() + declared, memory);
         }
         let workload = self.cluster.pod(id).map_or(0, |pod| pod.workload);
         let spec = &self.scenario.workloads[workload].template.containers[usize::from(container)];

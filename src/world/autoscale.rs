@@ -39,10 +39,7 @@ impl World<'_> {
             .map(|entry| {
                 let container = |c: &crate::metrics::server::ContainerMetrics| ContainerUsage {
                     name: &names[usize::from(c.container)].name,
-                    usage: [
-                        Some(c.cpu.to_millicores_ceil().0),
-                        Some(c.memory.0.saturating_mul(1000)),
-                    ],
+                    usage: c.milli_values().map(Some),
                 };
                 entry.metrics.containers.iter().map(container).collect()
             })
@@ -52,7 +49,7 @@ impl World<'_> {
             .zip(&containers)
             .map(|(entry, containers)| PodUsage {
                 pod: Some(entry.place),
-                timestamp: entry.metrics.timestamp.truncate_to_second(),
+                timestamp: entry.metrics.api_timestamp(),
                 window: entry.metrics.window,
                 containers,
             })
@@ -188,7 +185,8 @@ impl World<'_> {
         let status = self.hpas[index].status();
         let values: Vec<Option<f64>> = status.current_metrics.iter().map(value_of).collect();
         let record = &mut self.recorder.recording.hpas[index];
-        record.desired.set(now, decision.steps.desired);
+        let replicas = decision.write.unwrap_or(decision.steps.current);
+        record.desired.set(now, replicas);
         for (place, value) in values.iter().enumerate() {
             if let Some(value) = value {
                 record.metric_values[place].set(now, *value);

@@ -295,6 +295,7 @@ impl<'s> World<'s> {
         }
         self.queue
             .schedule_in(self.scenario.simulation.step, Event::Sample);
+        self.custom.settle();
         if !self.custom.services().is_empty() {
             self.queue.schedule_in(SAMPLE_PERIOD, Event::Counters);
         }

@@ -5,7 +5,7 @@ use crate::metrics::{CounterSample, SAMPLE_PERIOD};
 use crate::record::Sample;
 use crate::sim::SimTime;
 use crate::units::CpuTime;
-use crate::workload::spec::UsageSplit;
+use crate::workload::spec::{ServiceSpec, UsageSplit};
 
 /// CPU consumed per service, by servers that are gone and up to the last sample.
 #[derive(Debug, Clone)]
@@ -34,6 +34,22 @@ impl UsageTotals {
     }
 }
 
+/// CPU that a service's declared usage asks for with so many pods, in cores.
+pub(super) fn declared_cpu(spec: &ServiceSpec, now: SimTime, pods: f64) -> f64 {
+    let Some(usage) = &spec.usage else {
+        return 0.0;
+    };
+    let steps = usage.cpu.iter().rev();
+    let level = steps
+        .map(|(from, level)| (*from, *level))
+        .find(|(from, _)| *from <= now)
+        .map_or(0.0, |(_, level)| level);
+    match usage.split {
+        UsageSplit::Total => level,
+        UsageSplit::PerPod => level * pods,
+    }
+}
+
 impl World<'_> {
     /// One row per service.
     pub(super) fn sample(&mut self, now: SimTime) {
@@ -51,18 +67,7 @@ impl World<'_> {
             let ready = f64::from(workload.counts.ready);
             let counters = self.traffic.service_counters(service);
             let issued = self.recorder.take_issued(service) as f64;
-            let declared = spec.usage.as_ref().map_or(0.0, |usage| {
-                let level = usage
-                    .cpu
-                    .iter()
-                    .rev()
-                    .find(|(from, _)| *from <= now)
-                    .map_or(0.0, |(_, value)| *value);
-                match usage.split {
-                    UsageSplit::Total => level,
-                    UsageSplit::PerPod => level * ready,
-                }
-            });
+            let declared = declared_cpu(spec, now, ready);
             let sample = Sample {
                 time: now,
                 cpu_used: self.usage.take(service, cpu) as f64 / step.0 as f64,

@@ -1,0 +1,214 @@
+//! The scenarios that ship with the project: each is run, and shows what it is there to show.
+
+mod files;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use files::Folder;
+use nlsim::analysis::Summary;
+use nlsim::record::{Detail, Recording};
+use nlsim::scenario::{Loaded, Scenario};
+use nlsim::world;
+
+struct Run {
+    scenario: Scenario,
+    recording: Recording,
+    summary: Summary,
+}
+
+fn load(name: &str) -> Scenario {
+    let folder = Folder("scenarios".into());
+    let loaded = Loaded::load(&format!("{name}.toml"), &folder);
+    let built = loaded.and_then(|loaded| loaded.build(&[]));
+    let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    assert_eq!(built.warnings.render(false), "");
+    built.scenario
+}
+
+fn run(name: &str) -> Run {
+    let scenario = load(name);
+    let finished = world::run(&scenario, scenario.simulation.seed, Detail::Full, |_| true);
+    let recording = finished.unwrap_or_else(|error| panic!("{error}")).recording;
+    let summary = Summary::of(&recording);
+    Run {
+        scenario,
+        recording,
+        summary,
+    }
+}
+
+impl Run {
+    fn get(&self, name: &str) -> f64 {
+        let value = self.summary.get(name);
+        value.unwrap_or_else(|| panic!("no figure {name}"))
+    }
+
+    /// The numbers that an HPA wrote, with their times in seconds.
+    fn desired(&self, hpa: usize) -> Vec<(f64, i32)> {
+        let steps = self.recording.hpas[hpa].desired.steps();
+        steps
+            .iter()
+            .map(|(time, replicas)| (time.as_secs_f64(), *replicas))
+            .collect()
+    }
+
+    /// The largest value of a metric that an HPA saw.
+    fn peak(&self, hpa: usize, metric: usize) -> f64 {
+        let values = self.recording.hpas[hpa].metric_values[metric].steps();
+        values.iter().map(|(_, value)| *value).fold(0.0, f64::max)
+    }
+
+    fn tools(&self) -> Vec<&str> {
+        self.recording.loads.iter().map(|load| load.tool).collect()
+    }
+
+    /// No pods above what the HPA allows.
+    fn keeps_bounds(&self) {
+        for hpa in &self.recording.hpas {
+            let (min, max) = hpa.bounds;
+            let desired = hpa.desired.steps();
+            assert!(
+                desired.iter().all(|(_, n)| (min..=max).contains(n)),
+                "{}",
+                hpa.name
+            );
+        }
+    }
+}
+
+#[test]
+fn every_scenario_is_covered_here() {
+    let entries = fs::read_dir("scenarios").expect("the scenarios");
+    let names: BTreeSet<String> = entries
+        .filter_map(|entry| entry.expect("an entry").file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".toml").map(str::to_owned))
+        .collect();
+    let tests = include_str!("scenarios.rs");
+    for name in names {
+        assert!(
+            tests.contains(&format!("run(\"{name}\")")),
+            "{name} is not run"
+        );
+        assert_eq!(load(&name).name, name);
+    }
+}
+
+#[test]
+fn neurolakes_api_scales_under_ab_hey_and_the_job() {
+    let run = run("neurolake-api");
+    run.keeps_bounds();
+    assert_eq!(run.tools(), ["ab", "hey", "wget"]);
+    assert_eq!(run.recording.loads[0].requests, 10_000);
+    assert_eq!(run.recording.loads[0].outcomes[0], ("ok", 10_000));
+    // 100 clients without think time on three pods of one core saturate them: 200 % of the
+    // request. Every 30 s at most 4 pods or 100 % more; then down by 2 pods per minute after
+    // 300 s, to the minimum.
+    assert!(
+        (195.0..=205.0).contains(&run.peak(0, 0)),
+        "{}",
+        run.peak(0, 0)
+    );
+    let desired = run.desired(0);
+    let ups: Vec<_> = desired
+        .windows(2)
+        .filter(|pair| pair[1].1 > pair[0].1)
+        .collect();
+    assert!(
+        ups.iter()
+            .all(|pair| pair[1].1 - pair[0].1 <= pair[0].1.max(4))
+    );
+    let downs: Vec<_> = desired
+        .windows(2)
+        .filter(|pair| pair[1].1 < pair[0].1)
+        .collect();
+    assert!(
+        downs.iter().all(|pair| pair[0].1 - pair[1].1 <= 5),
+        "{downs:?}"
+    );
+    assert_eq!(run.get("hpa.neurolake-api-hpa.max_ready"), 10.0);
+    assert_eq!(desired.last().map(|last| last.1), Some(3));
+    // The Job's ten loops are deleted after 20 minutes.
+    let job = &run.recording.loads[2];
+    assert!(
+        job.ended
+            .is_some_and(|end| end.as_secs_f64() >= 65.0 * 60.0)
+    );
+}
+
+#[test]
+fn neurolakes_frontend_follows_its_visitors() {
+    let run = run("neurolake-frontend");
+    run.keeps_bounds();
+    assert_eq!(run.tools(), ["profile", "ab"]);
+    assert!(run.get("hpa.neurolake-frontend-hpa.max_ready") >= 5.0);
+    assert_eq!(run.get("hpa.neurolake-frontend-hpa.min_ready"), 2.0);
+    assert!(run.get("error_rate_pct") < 1.0);
+}
+
+#[test]
+fn neurolakes_workers_drain_their_queue() {
+    let run = run("neurolake-worker");
+    run.keeps_bounds();
+    assert_eq!(run.get("hpa.neurolake-worker-hpa.max_ready"), 20.0);
+    assert!(
+        run.get("hpa.neurolake-worker-hpa.scale_downs") > 5.0,
+        "slowly down again"
+    );
+    let last = run.recording.services[0].samples.last().expect("samples");
+    assert!(last.queued < 50, "{} jobs wait at the end", last.queued);
+    assert!(run.recording.nodes.iter().all(|node| node.spot));
+    assert_eq!(run.get("cost.spot"), run.get("node_cost"));
+}
+
+#[test]
+fn all_of_neurolake_shares_a_cluster() {
+    let run = run("neurolake");
+    run.keeps_bounds();
+    assert_eq!(run.recording.hpas.len(), 3);
+    assert_eq!(run.scenario.loads.len(), 5);
+    assert_eq!(run.get("hpa.neurolake-api-hpa.max_ready"), 10.0);
+    assert!(run.get("hpa.neurolake-worker-hpa.max_ready") > 4.0);
+}
+
+#[test]
+fn php_apache_settles_where_the_walkthrough_does() {
+    let run = run("php-apache");
+    run.keeps_bounds();
+    // One loop keeps a core's half that the limit allows almost busy: 500m of the 200m
+    // requested, less the pauses.
+    let peak = run.peak(0, 0);
+    assert!((235.0..=305.0).contains(&peak), "{peak}");
+    let (_, most) = *run
+        .desired(0)
+        .iter()
+        .max_by_key(|(_, n)| *n)
+        .expect("a number");
+    assert!((5..=7).contains(&most), "{most}");
+    let before_the_end = run.recording.hpas[0]
+        .desired
+        .at(nlsim::sim::SimTime::from_secs(14 * 60));
+    assert_eq!(before_the_end, Some(most), "it stays there under load");
+    assert_eq!(run.desired(0).last().map(|last| last.1), Some(1));
+}
+
+#[test]
+fn a_short_window_flaps_and_the_cure_cures() {
+    let flapping = run("flapping");
+    let cured = run("flapping-cured");
+    assert!(
+        flapping.get("hpa.shop.flaps") >= 20.0,
+        "{}",
+        flapping.get("hpa.shop.flaps")
+    );
+    assert!(
+        cured.get("hpa.shop.flaps") <= 2.0,
+        "{}",
+        cured.get("hpa.shop.flaps")
+    );
+    assert!(cured.get("slo_violation_pct") < 5.0);
+    assert!(
+        cured.get("request_cost") > flapping.get("request_cost"),
+        "calm costs pods"
+    );
+}
