@@ -8,6 +8,7 @@ use super::progress;
 use super::scenario::{ScenarioArgs, build, read};
 use super::signal;
 use crate::output::folder::{FolderError, OutputFolder};
+use crate::output::write_sweep_charts;
 use crate::scenario::nearest;
 use crate::sweep::{self, Collector, Goal, Plan, Results, ScenarioRuns, write_best};
 
@@ -67,6 +68,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let results = work(args, &loaded, &plan, &folder)?;
     let ranking = rank(args, &results)?;
     folder.write("points.csv", |out| results.write_points(out))?;
+    write_sweep_charts(&folder, &scenario.name, &results.table(&ranking))?;
     let target = folder.finish()?;
     if !args.quiet {
         let goal = if args.highest {

@@ -5,6 +5,7 @@
 //! its place when it is whole.
 
 pub mod chart;
+mod charts;
 mod decisions;
 mod events;
 pub mod folder;
@@ -12,12 +13,15 @@ mod loads;
 mod number;
 mod run;
 mod summary;
+mod sweep_charts;
 pub mod terminal;
 mod timeseries;
 
+pub use charts::write_charts;
 pub use decisions::write_decisions;
 pub use events::write_events;
 pub use loads::write_loads;
 pub use run::write_run;
 pub use summary::{write_scaling_steps, write_summary_csv, write_summary_json};
+pub use sweep_charts::{SweepPoint, SweepTable, write_sweep_charts};
 pub use timeseries::write_timeseries;

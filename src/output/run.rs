@@ -2,8 +2,8 @@
 
 use super::folder::{FolderError, OutputFolder};
 use super::{
-    write_decisions, write_events, write_loads, write_scaling_steps, write_summary_csv,
-    write_summary_json, write_timeseries,
+    write_charts, write_decisions, write_events, write_loads, write_scaling_steps,
+    write_summary_csv, write_summary_json, write_timeseries,
 };
 use crate::analysis::Summary;
 use crate::record::Recording;
@@ -26,5 +26,6 @@ pub fn write_run(
     })?;
     folder.write("summary.json", |out| {
         write_summary_json(name, seed, summary, out)
-    })
+    })?;
+    write_charts(folder, name, recording, summary)
 }

@@ -9,7 +9,8 @@ use std::io::{self, Write};
 
 use super::number::significant;
 use super::statistics::Statistics;
-use super::{Metrics, Outcome, Plan};
+use super::{Metrics, Outcome, Plan, labels};
+use crate::output::{SweepPoint, SweepTable};
 
 /// One point's figures.
 #[derive(Debug, Clone, PartialEq)]
@@ -224,6 +225,26 @@ impl Results {
             rows.write_record(None::<&[u8]>)?;
         }
         rows.flush()
+    }
+
+    /// The points with these metrics (places in [`Self::metrics`]), for charts.
+    pub fn table(&self, metrics: &[usize]) -> SweepTable {
+        let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
+        let point = |point: &PointSummary| SweepPoint {
+            values: point.values.clone(),
+            figures: (metrics.iter())
+                .map(|metric| point.statistics[*metric])
+                .map(|statistics| [statistics.mean, statistics.p5, statistics.p95])
+                .collect(),
+        };
+        SweepTable {
+            parameters: labels(&paths),
+            metrics: metrics
+                .iter()
+                .map(|metric| self.metrics[*metric].clone())
+                .collect(),
+            points: self.points.iter().map(point).collect(),
+        }
     }
 
     /// The place of a metric among the columns.

@@ -1,5 +1,7 @@
 //! File providers for tests: a folder, and files in memory.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,0 +1,331 @@
+//! `charts/`: a recording as pictures.
+
+use super::chart::{
+    Chart, CostChart, CostSeries, LatencyChart, LatencySlo, LatencyWindow, LoadSpan, Mark,
+    MarkKind, MetricPanel, PodStates, PodStatesChart, Points, ReplicasChart, Unit,
+};
+use super::folder::{FolderError, OutputFolder};
+use crate::analysis::{Summary, steps};
+use crate::record::{HpaRecord, Recording, ServiceRecord, WorkloadRecord};
+use crate::sim::SimDuration;
+use crate::units::Usd;
+
+/// OpenCost's reference prices of a core and of a GiB for an hour, which weigh the two.
+const REFERENCE: (f64, f64) = (0.031_611, 0.004_237);
+/// The tolerance that HPAs have unless told otherwise.
+const TOLERANCE: f64 = 0.1;
+
+/// Draws every chart of a run as SVG and PNG.
+pub fn write_charts(
+    folder: &OutputFolder,
+    name: &str,
+    recording: &Recording,
+    summary: &Summary,
+) -> Result<(), FolderError> {
+    for hpa in &recording.hpas {
+        let chart = replicas(name, recording, summary, hpa);
+        write(folder, &format!("replicas-{}", hpa.name), &chart)?;
+    }
+    for (index, workload) in recording.workloads.iter().enumerate() {
+        if !workload.is_load {
+            let chart = pods(name, recording, index, workload);
+            let file = workload.name.rsplit('/').next().unwrap_or(&workload.name);
+            write(folder, &format!("pods-{file}"), &chart)?;
+        }
+    }
+    for service in recording.services.iter().filter(|s| !s.windows.is_empty()) {
+        let chart = latency(name, recording, summary, service);
+        write(folder, &format!("latency-{}", service.name), &chart)?;
+    }
+    write(folder, "cost", &cost(name, recording, summary))
+}
+
+/// One chart in both formats.
+pub(super) fn write(
+    folder: &OutputFolder,
+    name: &str,
+    chart: &impl Chart,
+) -> Result<(), FolderError> {
+    let refused = |error: super::chart::ChartError| std::io::Error::other(error.to_string());
+    folder.write(&format!("charts/{name}.svg"), |out| {
+        out.write_all(chart.svg().map_err(refused)?.as_bytes())
+    })?;
+    folder.write(&format!("charts/{name}.png"), |out| {
+        out.write_all(&chart.png().map_err(refused)?)
+    })
+}
+
+fn load_spans(recording: &Recording, service: Option<usize>) -> Vec<LoadSpan> {
+    let end = recording.duration.as_secs_f64();
+    let of = recording
+        .loads
+        .iter()
+        .filter(|load| service.is_none_or(|s| load.service == s));
+    of.map(|load| LoadSpan {
+        from: load.started.as_secs_f64(),
+        to: load.ended.map_or(end, |time| time.as_secs_f64()),
+        label: load.name.clone(),
+    })
+    .collect()
+}
+
+fn service_of(recording: &Recording, workload: usize) -> Option<usize> {
+    recording
+        .services
+        .iter()
+        .position(|service| service.workload == workload)
+}
+
+fn replicas(
+    name: &str,
+    recording: &Recording,
+    summary: &Summary,
+    hpa: &HpaRecord,
+) -> ReplicasChart {
+    let workload = &recording.workloads[hpa.workload];
+    let service = service_of(recording, hpa.workload);
+    let figures = summary.hpas.iter().find(|figures| figures.name == hpa.name);
+    let subtitle = figures.map_or(String::new(), |figures| {
+        format!(
+            "{}, {} to {} replicas · {} scale-ups, {} scale-downs, {} flaps · short of demand {:.1} % of the time",
+            workload.name,
+            hpa.bounds.0,
+            hpa.bounds.1,
+            figures.flapping.ups,
+            figures.flapping.downs,
+            figures.flapping.flaps,
+            figures.elasticity.tau_u_pct,
+        )
+    });
+    ReplicasChart {
+        title: format!("{name}: {}", hpa.name),
+        subtitle,
+        duration: recording.duration.as_secs_f64(),
+        desired: steps::of(&hpa.desired, f64::from),
+        current: steps::of(&workload.counts, |counts| {
+            f64::from(counts.pending + counts.starting + counts.running + counts.ready)
+        }),
+        ready: steps::of(&workload.counts, |counts| f64::from(counts.ready)),
+        bounds: Some((f64::from(hpa.bounds.0), f64::from(hpa.bounds.1))),
+        metrics: metric_panels(recording, hpa, service),
+        events: scale_marks(hpa),
+        load_spans: load_spans(recording, service),
+    }
+}
+
+/// The offered load, and each metric as the HPA saw it.
+fn metric_panels(
+    recording: &Recording,
+    hpa: &HpaRecord,
+    service: Option<usize>,
+) -> Vec<MetricPanel> {
+    let mut panels = Vec::new();
+    if let Some(service) = service {
+        let samples = &recording.services[service].samples;
+        let start = |time: crate::sim::SimTime| {
+            (time.as_secs_f64() - recording.step.as_secs_f64()).max(0.0)
+        };
+        panels.push(MetricPanel {
+            name: "offered load".to_owned(),
+            unit: Unit::Cores,
+            points: samples
+                .iter()
+                .map(|s| (start(s.time), s.cpu_offered))
+                .collect(),
+            ..MetricPanel::default()
+        });
+    }
+    for ((metric, values), target) in
+        (hpa.metric_names.iter().zip(&hpa.metric_values)).zip(&hpa.metric_targets)
+    {
+        // CPU and memory of an HPA are percentages unless its target is an amount.
+        let percent = matches!(metric.as_str(), "cpu" | "memory")
+            && *target <= 1000.0
+            && target.fract() == 0.0;
+        panels.push(MetricPanel {
+            name: metric.clone(),
+            unit: if percent { Unit::Percent } else { Unit::Number },
+            points: steps::of(values, |value| value),
+            target: Some(*target),
+            tolerance: TOLERANCE,
+        });
+    }
+    panels
+}
+
+fn scale_marks(hpa: &HpaRecord) -> Vec<Mark> {
+    let change = |pair: &[(crate::sim::SimTime, i32)]| {
+        let ((_, from), (time, to)) = (pair[0], pair[1]);
+        Mark {
+            time: time.as_secs_f64(),
+            kind: if to > from {
+                MarkKind::ScaledUp
+            } else {
+                MarkKind::ScaledDown
+            },
+            label: format!("{from}→{to}"),
+            tooltip: format!("{} at {time}: {from} to {to} replicas", hpa.name),
+        }
+    };
+    hpa.desired.steps().windows(2).map(change).collect()
+}
+
+fn pods(
+    name: &str,
+    recording: &Recording,
+    index: usize,
+    workload: &WorkloadRecord,
+) -> PodStatesChart {
+    let states = workload.counts.steps().iter().map(|(time, counts)| {
+        let states = PodStates {
+            pending: f64::from(counts.pending),
+            starting: f64::from(counts.starting),
+            running_not_ready: f64::from(counts.running),
+            ready: f64::from(counts.ready),
+            terminating: f64::from(counts.terminating),
+        };
+        (time.as_secs_f64(), states)
+    });
+    let hpa = recording.hpas.iter().find(|hpa| hpa.workload == index);
+    let created = recording
+        .pods
+        .iter()
+        .filter(|pod| pod.workload == index)
+        .count();
+    PodStatesChart {
+        title: format!("{name}: pods of {}", workload.name),
+        subtitle: format!("{created} pods over the run"),
+        duration: recording.duration.as_secs_f64(),
+        states: states.collect(),
+        desired: hpa.map_or(Vec::new(), |hpa| steps::of(&hpa.desired, f64::from)),
+        nodes: nodes(recording, |_| 1.0),
+        load_spans: load_spans(recording, service_of(recording, index)),
+    }
+}
+
+fn latency(
+    name: &str,
+    recording: &Recording,
+    summary: &Summary,
+    service: &ServiceRecord,
+) -> LatencyChart {
+    let figures = summary
+        .services
+        .iter()
+        .find(|figures| figures.name == service.name);
+    let subtitle = figures.map_or(String::new(), |figures| {
+        format!(
+            "{} requests, {:.2} % failed · p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms",
+            super::number::grouped(figures.requests),
+            figures.error_rate_pct(),
+            figures.latency.p50_ms,
+            figures.latency.p95_ms,
+            figures.latency.p99_ms,
+        )
+    });
+    let index = recording
+        .services
+        .iter()
+        .position(|other| other.name == service.name);
+    LatencyChart {
+        title: format!("{name}: requests to {}", service.name),
+        subtitle,
+        duration: recording.duration.as_secs_f64(),
+        step: recording.step.as_secs_f64(),
+        windows: service.windows.iter().map(LatencyWindow::from).collect(),
+        failure_kinds: LatencyWindow::recorded_kinds(),
+        slo: recording
+            .objective
+            .latency
+            .map(|limit: SimDuration| LatencySlo {
+                percentile: recording.objective.percentile,
+                limit_ms: limit.as_secs_f64() * 1000.0,
+            }),
+        load_spans: load_spans(recording, index),
+    }
+}
+
+fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
+    let prices = recording.prices;
+    let price = |cores: f64, gib: f64| cores * prices.cpu_hour + gib * prices.gib_hour;
+    let weight = |cores: f64, gib: f64| cores * REFERENCE.0 + gib * REFERENCE.1;
+    let serving = |workload: usize| !recording.workloads[workload].is_load;
+    let requested = pod_sum(recording, |pod| {
+        if serving(pod.workload) {
+            price(pod.cpu_request, pod.memory_request)
+        } else {
+            0.0
+        }
+    });
+    let used = pod_sum(recording, |pod| weight(pod.cpu_request, pod.memory_request));
+    let there = nodes(recording, |node| weight(node.cpu, node.memory));
+    let mut times: Vec<f64> = used.iter().chain(&there).map(|point| point.0).collect();
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    let idle = |time: f64| {
+        let whole = steps::at(&there, time);
+        (
+            time,
+            (100.0 * (1.0 - steps::at(&used, time) / whole)).max(0.0),
+        )
+    };
+    let series = |name: &str, rate: Points| CostSeries {
+        name: name.to_owned(),
+        rate,
+        cumulative: Vec::new(),
+    };
+    CostChart {
+        title: format!("{name}: cost"),
+        subtitle: format!(
+            "After the warm-up: nodes {}, {:.0} % idle · pods by what they request {}",
+            Usd(summary.bill.node),
+            summary.bill.idle_share_pct,
+            Usd(summary.bill.request),
+        ),
+        duration: recording.duration.as_secs_f64(),
+        costs: vec![
+            series("nodes", nodes(recording, |node| node.price_per_hour)),
+            series("pods by requests", requested),
+        ],
+        idle_share: times.into_iter().map(idle).collect(),
+        load_spans: load_spans(recording, None),
+    }
+}
+
+/// The sum of a value over the nodes that are up, as steps.
+fn nodes(recording: &Recording, value: impl Fn(&crate::record::NodeRecord) -> f64) -> Points {
+    let lives = recording.nodes.iter().map(|node| {
+        let ended = node.ended.map(|time| time.as_secs_f64());
+        (node.started.as_secs_f64(), ended, value(node))
+    });
+    sum(lives)
+}
+
+/// The sum of a value over the pods that have a node, as steps.
+fn pod_sum(recording: &Recording, value: impl Fn(&crate::record::PodRecord) -> f64) -> Points {
+    let placed = recording.pods.iter().filter_map(|pod| {
+        let deleted = pod.deleted.map(|time| time.as_secs_f64());
+        Some((pod.scheduled?.as_secs_f64(), deleted, value(pod)))
+    });
+    sum(placed)
+}
+
+/// The sum of values over the lives (from, to, value) at each instant.
+fn sum(lives: impl Iterator<Item = (f64, Option<f64>, f64)>) -> Points {
+    let mut changes: Vec<(f64, f64)> = Vec::new();
+    for (from, to, value) in lives {
+        changes.push((from, value));
+        changes.extend(to.map(|to| (to, -value)));
+    }
+    changes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut points: Points = Vec::new();
+    let mut total = 0.0;
+    for (time, change) in changes {
+        total += change;
+        match points.last_mut() {
+            Some(last) if last.0 == time => last.1 = total,
+            _ => points.push((time, total)),
+        }
+    }
+    points
+}
