@@ -56,6 +56,14 @@ impl From<FolderError> for CliError {
     }
 }
 
+/// Printing into a closed pipe is no reason to end what else is to be done.
+pub(super) fn unless_closed(printed: Result<(), CliError>) -> Result<(), CliError> {
+    match printed {
+        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
 /// Prints an error to stderr and turns the result into the exit code. A closed pipe
 /// (`nlsim … | head`) is no error.
 pub(super) fn report(result: Result<Exit, CliError>) -> ExitCode {

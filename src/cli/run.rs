@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::exit::{CliError, Exit};
+use super::exit::{CliError, Exit, unless_closed};
 use super::progress::Bar;
 use super::scenario::{ScenarioArgs, load};
 use super::signal;
@@ -45,10 +45,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let seed = scenario.simulation.seed;
     let finished = simulate(scenario, stop, args.quiet)?;
     let summary = Summary::of(&finished.recording);
+    if !args.quiet {
+        unless_closed(print(scenario, &finished, &summary))?;
+    }
     write_run(&folder, &scenario.name, seed, &finished.recording, &summary)?;
     let target = folder.finish()?;
     if !args.quiet {
-        print(scenario, &finished, &summary)?;
         let mut err = anstream::stderr().lock();
         writeln!(err, "\nWrote {}", target.display())?;
     }

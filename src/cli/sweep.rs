@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use super::exit::{CliError, Exit};
+use super::exit::{CliError, Exit, unless_closed};
 use super::progress;
 use super::scenario::{ScenarioArgs, build, read};
 use super::signal;
@@ -76,13 +76,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         } else {
             Goal::Lowest
         };
-        write_best(
-            &mut anstream::stdout().lock(),
-            &results,
-            &ranking,
-            goal,
-            BEST,
-        )?;
+        let mut out = anstream::stdout().lock();
+        let printed = write_best(&mut out, &results, &ranking, goal, BEST);
+        unless_closed(printed.map_err(CliError::Output))?;
         anstream::eprintln!("\nWrote {}", target.display());
     }
     report_failures(&results)

@@ -385,6 +385,7 @@ impl Cluster {
     }
 
     pub(super) fn announce_removal(&mut self, id: PodId, log: &mut EffectLog) {
+        self.change(id, |pod| pod.stage = Stage::Removed);
         log.push(ClusterEffect::PodDeleted(id));
         self.graveyard.push(id);
     }
@@ -392,14 +393,10 @@ impl Cluster {
     /// Takes away the pods whose deletion was announced with the event before.
     fn bury(&mut self) {
         for id in std::mem::take(&mut self.graveyard) {
-            self.change(id, |pod| pod.stage = Stage::Ended);
             let Some(pod) = self.pods.remove(id) else {
                 continue;
             };
             let workload = &mut self.workloads[pod.workload];
-            if pod.deletion.is_some() {
-                workload.counts.terminating -= 1;
-            }
             workload.pods.retain(|other| *other != id);
             self.deleted += 1;
         }

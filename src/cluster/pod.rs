@@ -70,6 +70,8 @@ pub(super) enum Stage {
     Terminating,
     /// Its containers have ended for good; the object is still there.
     Ended,
+    /// Its removal is announced; the object goes with the next event.
+    Removed,
 }
 
 /// A pod.

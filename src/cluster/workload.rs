@@ -23,6 +23,7 @@ impl Counts {
     /// The counter in which a pod belongs; none once it has ended by itself.
     pub(super) fn of(&mut self, pod: &Pod) -> Option<&mut u32> {
         Some(match pod.stage {
+            Stage::Removed => return None,
             _ if pod.deletion.is_some() => &mut self.terminating,
             Stage::Unscheduled => &mut self.pending,
             Stage::Starting => &mut self.starting,

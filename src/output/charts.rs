@@ -1,9 +1,11 @@
 //! `charts/`: a recording as pictures.
 
 use super::chart::{
-    Chart, CostChart, CostSeries, LatencyChart, LatencySlo, LatencyWindow, LoadSpan, Mark,
-    MarkKind, MetricPanel, PodStates, PodStatesChart, Points, ReplicasChart, Unit,
+    Chart, ChartError, CostChart, CostSeries, LatencyChart, LatencySlo, LatencyWindow, LoadSpan,
+    Mark, MarkKind, MetricPanel, PodStates, PodStatesChart, Points, ReplicasChart, Unit,
 };
+use rayon::prelude::*;
+
 use super::folder::{FolderError, OutputFolder};
 use crate::analysis::{Summary, steps};
 use crate::record::{HpaRecord, Recording, ServiceRecord, WorkloadRecord};
@@ -15,6 +17,9 @@ const REFERENCE: (f64, f64) = (0.031_611, 0.004_237);
 /// The tolerance that HPAs have unless told otherwise.
 const TOLERANCE: f64 = 0.1;
 
+/// Charts by the names of their files.
+pub(super) type Named = Vec<(String, Box<dyn Chart + Send + Sync>)>;
+
 /// Draws every chart of a run as SVG and PNG.
 pub fn write_charts(
     folder: &OutputFolder,
@@ -22,37 +27,42 @@ pub fn write_charts(
     recording: &Recording,
     summary: &Summary,
 ) -> Result<(), FolderError> {
+    let mut charts: Named = Vec::new();
     for hpa in &recording.hpas {
         let chart = replicas(name, recording, summary, hpa);
-        write(folder, &format!("replicas-{}", hpa.name), &chart)?;
+        charts.push((format!("replicas-{}", hpa.name), Box::new(chart)));
     }
     for (index, workload) in recording.workloads.iter().enumerate() {
         if !workload.is_load {
             let chart = pods(name, recording, index, workload);
             let file = workload.name.rsplit('/').next().unwrap_or(&workload.name);
-            write(folder, &format!("pods-{file}"), &chart)?;
+            charts.push((format!("pods-{file}"), Box::new(chart)));
         }
     }
     for service in recording.services.iter().filter(|s| !s.windows.is_empty()) {
         let chart = latency(name, recording, summary, service);
-        write(folder, &format!("latency-{}", service.name), &chart)?;
+        charts.push((format!("latency-{}", service.name), Box::new(chart)));
     }
-    write(folder, "cost", &cost(name, recording, summary))
+    charts.push(("cost".to_owned(), Box::new(cost(name, recording, summary))));
+    draw(folder, &charts)
 }
 
-/// One chart in both formats.
-pub(super) fn write(
-    folder: &OutputFolder,
-    name: &str,
-    chart: &impl Chart,
-) -> Result<(), FolderError> {
-    let refused = |error: super::chart::ChartError| std::io::Error::other(error.to_string());
-    folder.write(&format!("charts/{name}.svg"), |out| {
-        out.write_all(chart.svg().map_err(refused)?.as_bytes())
-    })?;
-    folder.write(&format!("charts/{name}.png"), |out| {
-        out.write_all(&chart.png().map_err(refused)?)
-    })
+/// Draws the charts in both formats, several at a time, and writes them in order.
+pub(super) fn draw(folder: &OutputFolder, charts: &Named) -> Result<(), FolderError> {
+    let drawn: Vec<(Result<String, ChartError>, Result<Vec<u8>, ChartError>)> = charts
+        .par_iter()
+        .map(|(_, chart)| (chart.svg(), chart.png()))
+        .collect();
+    let refused = |error: ChartError| std::io::Error::other(error.to_string());
+    for ((name, _), (svg, png)) in charts.iter().zip(drawn) {
+        folder.write(&format!("charts/{name}.svg"), |out| {
+            out.write_all(svg.map_err(refused)?.as_bytes())
+        })?;
+        folder.write(&format!("charts/{name}.png"), |out| {
+            out.write_all(&png.map_err(refused)?)
+        })?;
+    }
+    Ok(())
 }
 
 fn load_spans(recording: &Recording, service: Option<usize>) -> Vec<LoadSpan> {

@@ -1,7 +1,7 @@
 //! `charts/` of a sweep: each figure over the parameters.
 
 use super::chart::{Best, HeatMap, LineChart, LineSeries, ParetoChart, ParetoPoint, Unit};
-use super::charts::write;
+use super::charts::{Named, draw};
 use super::folder::{FolderError, OutputFolder};
 
 /// The points of a sweep, as charts need them.
@@ -34,20 +34,24 @@ pub fn write_sweep_charts(
     name: &str,
     table: &SweepTable,
 ) -> Result<(), FolderError> {
+    let mut charts: Named = Vec::new();
     for (metric, figure) in table.metrics.iter().enumerate() {
         match grid(table) {
             Some(axes) if table.parameters.len() == 2 => {
-                write(folder, figure, &heat_map(name, table, metric, &axes))?;
+                let chart = heat_map(name, table, metric, &axes);
+                charts.push((figure.clone(), Box::new(chart)));
             }
-            _ if table.parameters.len() == 1 => write(folder, figure, &line(name, table, metric))?,
+            _ if table.parameters.len() == 1 => {
+                charts.push((figure.clone(), Box::new(line(name, table, metric))));
+            }
             _ => {}
         }
     }
     for metric in 1..table.metrics.len() {
         let file = format!("{}-against-{}", table.metrics[metric], table.metrics[0]);
-        write(folder, &file, &pareto(name, table, metric))?;
+        charts.push((file, Box::new(pareto(name, table, metric))));
     }
-    Ok(())
+    draw(folder, &charts)
 }
 
 /// The unit that a figure's name tells.
@@ -62,7 +66,7 @@ fn unit(metric: &str) -> Unit {
 }
 
 fn seeds(table: &SweepTable) -> String {
-    format!("mean over the seeds · {} points", table.points.len())
+    format!("means over the seeds · {} points", table.points.len())
 }
 
 /// The values of both parameters in the order in which they come.
@@ -97,7 +101,7 @@ fn heat_map(name: &str, table: &SweepTable, metric: usize, [x, y]: &[Vec<String>
         x_values: x.clone(),
         y_label: table.parameters[1].clone(),
         y_values: y.clone(),
-        value_label: label.clone(),
+        value_label: "mean".to_owned(),
         unit: unit(label),
         values,
         best: Best::Lowest,

@@ -50,7 +50,7 @@ pub fn run<S: Simulate, E>(
     stop: &AtomicBool,
     mut sink: impl FnMut(Outcome) -> Result<(), E>,
 ) -> Result<bool, E> {
-    let (send, outcomes) = mpsc::channel();
+    let (send, outcomes) = mpsc::sync_channel(2 * threads.current_num_threads());
     let next = AtomicU64::new(0);
     threads.in_place_scope(|scope| {
         for _ in 0..threads.current_num_threads() {
@@ -79,7 +79,7 @@ fn work<S: Simulate>(
     simulation: &S,
     stop: &AtomicBool,
     next: &AtomicU64,
-    send: &mpsc::Sender<(u64, Outcome)>,
+    send: &mpsc::SyncSender<(u64, Outcome)>,
 ) {
     let replicates = u64::from(plan.replicates());
     let mut at_hand: Option<(u64, Result<S::Prepared, String>)> = None;

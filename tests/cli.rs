@@ -1,0 +1,454 @@
+//! The real binary, as users run it.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+fn nlsim() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nlsim"));
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    nlsim().args(arguments).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+fn place() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+/// A scenario of a few simulated minutes beside its manifests.
+fn small(folder: &Path, more: &str) -> PathBuf {
+    fs::copy(
+        "scenarios/manifests/php-apache.yaml",
+        folder.join("web.yaml"),
+    )
+    .expect("a copy");
+    let scenario = format!(
+        r#"
+name = "small"
+manifests = ["web.yaml"]
+[simulation]
+duration = "8m"
+[[node_group]]
+name = "general"
+instance_type = "m5.large"
+count = 2
+[[service]]
+workload = "Deployment/php-apache"
+request = {{ cpu = "50ms" }}
+[[load]]
+command = "ab -n 400 -c 4 http://php-apache/"
+at = "1m"
+{more}"#
+    );
+    let path = folder.join("small.toml");
+    fs::write(&path, scenario).expect("a scenario");
+    path
+}
+
+#[test]
+fn a_run_writes_everything_and_fits_a_terminal() {
+    let place = place();
+    let out = place.path().join("results");
+    let ran = run(&[
+        "run",
+        "scenarios/neurolake-api.toml",
+        "--out",
+        &out.to_string_lossy(),
+    ]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    let printed = text(&ran.stdout);
+    assert!(printed.contains("This is ApacheBench"), "{printed}");
+    assert!(printed.contains("Latency distribution:"), "{printed}");
+    let table = printed.rfind("neurolake-api ·").expect("the title");
+    let wide: Vec<&str> = printed[table..]
+        .lines()
+        .filter(|line| line.chars().count() > 80)
+        .collect();
+    assert!(wide.is_empty(), "{wide:?}");
+    assert!(!printed.contains('\u{1b}'), "colours are for terminals");
+    insta::assert_snapshot!("terminal", &printed[table..]);
+    let files = [
+        ".nlsim",
+        "charts",
+        "decisions.csv",
+        "events.csv",
+        "load.csv",
+        "scaling_steps.csv",
+        "summary.csv",
+        "summary.json",
+        "timeseries.csv",
+    ];
+    assert_eq!(names(&out), files);
+    let charts = names(&out.join("charts"));
+    for chart in [
+        "replicas-neurolake-api-hpa",
+        "pods-neurolake-api",
+        "latency-neurolake-api",
+        "cost",
+    ] {
+        assert!(
+            charts.contains(&format!("{chart}.svg")) && charts.contains(&format!("{chart}.png"))
+        );
+    }
+    assert_eq!(names(place.path()), ["results"], "nothing else is left");
+}
+
+#[test]
+fn a_second_run_replaces_the_first_byte_for_byte() {
+    let place = place();
+    let scenario = small(place.path(), "");
+    let read = |out: &Path| {
+        names(out)
+            .into_iter()
+            .filter(|name| name != "charts")
+            .map(|name| fs::read(out.join(name)).expect("a file"))
+            .collect::<Vec<_>>()
+    };
+    let out = place.path().join("out");
+    let arguments = [
+        "run",
+        &scenario.to_string_lossy(),
+        "-q",
+        "--out",
+        &out.to_string_lossy(),
+    ]
+    .map(str::to_owned);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let first = run(&arguments);
+    assert_eq!(
+        (text(&first.stdout), text(&first.stderr)),
+        (String::new(), String::new())
+    );
+    let before = read(&out);
+    assert_eq!(run(&arguments).status.code(), Some(0));
+    assert!(before == read(&out));
+}
+
+#[test]
+fn mistakes_are_told_with_their_place_and_end_with_2() {
+    let place = place();
+    let scenario = small(place.path(), "[sweeep]\n");
+    let path = scenario.to_string_lossy().into_owned();
+    let out = place.path().join("out");
+    let ran = run(&["run", &path, "--out", &out.to_string_lossy()]);
+    assert_eq!(ran.status.code(), Some(2));
+    let told = text(&ran.stderr);
+    assert!(
+        told.contains("small.toml:16:") && told.contains("did you mean `sweep`?"),
+        "{told}"
+    );
+    assert!(!told.contains("panicked") && !out.exists());
+    let absent = run(&["run", "no-such.toml"]);
+    assert_eq!(absent.status.code(), Some(2));
+    assert!(
+        text(&absent.stderr).contains("no-such.toml"),
+        "{}",
+        text(&absent.stderr)
+    );
+    for wrong in [
+        &["run"][..],
+        &["rnu", "x"],
+        &["run", "x", "--set", "novalue"],
+    ] {
+        assert_eq!(run(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn foreign_folders_are_not_touched() {
+    let place = place();
+    let scenario = small(place.path(), "");
+    let out = place.path().join("mine");
+    fs::create_dir(&out).expect("a folder");
+    fs::write(out.join("thesis.txt"), "years").expect("a file");
+    let ran = run(&[
+        "run",
+        &scenario.to_string_lossy(),
+        "--out",
+        &out.to_string_lossy(),
+    ]);
+    assert_eq!(ran.status.code(), Some(2));
+    assert!(
+        text(&ran.stderr).contains("was not written by nlsim"),
+        "{}",
+        text(&ran.stderr)
+    );
+    assert_eq!(names(&out), ["thesis.txt"]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_ends_with_3() {
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("a full device");
+    let ran = nlsim()
+        .args([
+            "conformance",
+            "slow_start_batch",
+            "tests/golden/substrate/slow_start_batch.json",
+        ])
+        .stdout(Stdio::from(full))
+        .output()
+        .expect("the binary runs");
+    assert_eq!(ran.status.code(), Some(3), "{}", text(&ran.stderr));
+    assert!(
+        text(&ran.stderr).contains("No space left"),
+        "{}",
+        text(&ran.stderr)
+    );
+}
+
+#[test]
+fn a_closed_pipe_is_no_error_and_the_files_are_there() {
+    let place = place();
+    let scenario = small(place.path(), "");
+    let out = place.path().join("out");
+    let mut child = nlsim()
+        .args([
+            "run",
+            &scenario.to_string_lossy(),
+            "--out",
+            &out.to_string_lossy(),
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    let mut told = String::new();
+    let mut stderr = child.stderr.take().expect("piped");
+    stderr.read_to_string(&mut told).expect("UTF-8");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "{told}");
+    assert!(out.join("summary.json").exists());
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interruption_leaves_nothing_behind() {
+    let place = place();
+    // Days of requests: it cannot be done before the signal.
+    let scenario = small(place.path(), "[[load]]\npoisson = { rate = 4000 }\n");
+    let out = place.path().join("sub/out");
+    let child = nlsim()
+        .args([
+            "run",
+            &scenario.to_string_lossy(),
+            "--out",
+            &out.to_string_lossy(),
+        ])
+        .args(["--set", "simulation.duration=100h"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    // The folder for the results is there once the run has begun.
+    while names_or_none(&place.path().join("sub")).is_empty() {
+        std::thread::yield_now();
+    }
+    let id = child.id().to_string();
+    // The handler is installed right after the folder: a signal before that would kill.
+    let ended = loop_until_interrupted(child, &id);
+    assert_eq!(ended.status.code(), Some(130), "{}", text(&ended.stderr));
+    assert!(text(&ended.stderr).contains("nothing was written"));
+    assert!(names(&place.path().join("sub")).is_empty());
+}
+
+#[cfg(unix)]
+fn names_or_none(folder: &Path) -> Vec<String> {
+    if folder.exists() {
+        names(folder)
+    } else {
+        Vec::new()
+    }
+}
+
+#[cfg(unix)]
+fn loop_until_interrupted(child: std::process::Child, id: &str) -> Output {
+    let sent = Command::new("kill")
+        .args(["-INT", id])
+        .status()
+        .expect("kill runs");
+    assert!(sent.success());
+    child.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn values_can_be_replaced_on_the_command_line() {
+    let place = place();
+    let scenario = small(place.path(), "");
+    let out = place.path().join("out");
+    let ran = run(&[
+        "run",
+        &scenario.to_string_lossy(),
+        "--out",
+        &out.to_string_lossy(),
+        "--seed",
+        "7",
+        "--set",
+        "HorizontalPodAutoscaler/php-apache:spec.maxReplicas=2",
+        "--set",
+        "simulation.duration=5m",
+    ]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    assert!(
+        text(&ran.stdout).contains("small · 5m0s simulated · seed 7"),
+        "{}",
+        text(&ran.stdout)
+    );
+    let summary: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("summary.json")).expect("a file")).expect("JSON");
+    assert_eq!(summary["seed"], 7);
+    assert_eq!(summary["metrics"]["hpa.php-apache.max_ready"], 2);
+    let wrong = run(&[
+        "run",
+        &scenario.to_string_lossy(),
+        "--set",
+        "simulation.durration=5m",
+    ]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(
+        text(&wrong.stderr).contains("duration"),
+        "{}",
+        text(&wrong.stderr)
+    );
+}
+
+#[test]
+fn a_sweep_writes_a_row_per_run_and_charts() {
+    let place = place();
+    let scenario = small(
+        place.path(),
+        "[sweep]\nreplicates = 2\n[[sweep.parameter]]\npath = \"HorizontalPodAutoscaler/php-apache:spec.metrics[cpu].resource.target.averageUtilization\"\nvalues = [40, 60, 80]\n",
+    );
+    let out = place.path().join("out");
+    let sweep = |threads: &str| {
+        let ran = run(&[
+            "sweep",
+            &scenario.to_string_lossy(),
+            "--out",
+            &out.to_string_lossy(),
+            "--threads",
+            threads,
+        ]);
+        assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+        let printed = text(&ran.stdout);
+        assert!(printed.contains("Best 3 of 3 points"), "{printed}");
+        (
+            printed,
+            fs::read(out.join("results.csv")).expect("rows"),
+            fs::read(out.join("points.csv")).expect("points"),
+        )
+    };
+    let one = sweep("1");
+    assert_eq!(text(&one.1).lines().count(), 7);
+    assert_eq!(text(&one.2).lines().count(), 4);
+    assert!(names(&out.join("charts")).contains(&"request_cost.svg".to_owned()));
+    assert!(
+        one == sweep("2") && one == sweep("4"),
+        "threads change nothing"
+    );
+    let unknown = run(&[
+        "sweep",
+        &scenario.to_string_lossy(),
+        "--out",
+        &out.to_string_lossy(),
+        "--best",
+        "request_costs",
+    ]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(
+        text(&unknown.stderr).contains("did you mean `request_cost`?"),
+        "{}",
+        text(&unknown.stderr)
+    );
+}
+
+#[test]
+fn check_tells_what_does_not_hold_and_ends_with_1() {
+    let place = place();
+    let bounds = |max: u32, metric: &str| {
+        format!(
+            "[[assert]]\nmetric = \"{metric}\"\nmax = {max}\n[[assert]]\nmetric = \"requests\"\nequals = 400\n"
+        )
+    };
+    let check = |more: &str| {
+        let scenario = small(place.path(), more);
+        let ran = run(&["check", &scenario.to_string_lossy()]);
+        (ran.status.code(), text(&ran.stdout) + &text(&ran.stderr))
+    };
+    let (code, told) = check(&bounds(10, "hpa.php-apache.max_ready"));
+    assert_eq!(code, Some(0), "{told}");
+    let (code, told) = check(&bounds(1, "hpa.php-apache.max_ready"));
+    assert_eq!(code, Some(1), "{told}");
+    assert!(
+        told.contains("FAIL  hpa.php-apache.max_ready") && told.contains("1 of 2 bounds hold"),
+        "{told}"
+    );
+    let (code, told) = check(&bounds(1, "hpa.php-apache.max_raedy"));
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("hpa.php-apache.max_ready"), "{told}");
+    assert_eq!(check("").0, Some(2), "nothing to check");
+}
+
+#[test]
+fn conformance_counts_steps_and_shows_what_differs() {
+    let good = run(&[
+        "conformance",
+        "rs_scale_down_ranking",
+        "tests/golden/substrate/rs_scale_down_ranking.json.gz",
+    ]);
+    assert_eq!(good.status.code(), Some(0), "{}", text(&good.stderr));
+    assert!(
+        text(&good.stdout).contains("differ 0"),
+        "{}",
+        text(&good.stdout)
+    );
+    let place = place();
+    let table =
+        fs::read_to_string("tests/golden/substrate/slow_start_batch.json").expect("golden data");
+    let changed = table.replacen("\"calls_made\":0", "\"calls_made\":7", 1);
+    assert_ne!(changed, table);
+    let path = place.path().join("slow_start_batch.json");
+    fs::write(&path, changed).expect("a file");
+    let bad = run(&["conformance", "slow_start_batch", &path.to_string_lossy()]);
+    assert_eq!(bad.status.code(), Some(1), "{}", text(&bad.stderr));
+    let told = text(&bad.stdout);
+    assert!(
+        told.contains("differ 1") && told.contains("expected") && told.contains("got"),
+        "{told}"
+    );
+    let unknown = run(&["conformance", "hpaa", "x"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(
+        text(&unknown.stderr).contains("hpa"),
+        "{}",
+        text(&unknown.stderr)
+    );
+}
