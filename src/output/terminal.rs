@@ -230,14 +230,14 @@ fn cost(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     )?;
     write!(
         out,
-        "      pods by their requests {} for {} pod-hours",
+        "      pods by requests {} for {} pod-hours",
         Usd(bill.request),
         number(bill.replica_hours, 1),
     )?;
     if bill.ratio_to_clairvoyant.is_finite() {
         write!(
             out,
-            ", {} × what the demand needed",
+            ", {} × what demand needed",
             number(bill.ratio_to_clairvoyant, 2)
         )?;
     }
