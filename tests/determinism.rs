@@ -100,7 +100,10 @@ fn a_sweep_writes_the_same_bytes_on_any_number_of_threads() {
         (rows, points)
     };
     let one = run(1);
-    assert_eq!(one.0.iter().filter(|byte| **byte == b'\n').count(), 31);
+    assert_eq!(
+        String::from_utf8(one.0.clone()).unwrap().lines().count(),
+        31
+    );
     for threads in [2, 4] {
         assert!(run(threads) == one, "{threads} threads");
     }

@@ -52,7 +52,7 @@ fn the_neurolake_scenario_has_the_values_of_its_toml() {
     let scenario = built(&loaded(), &[]);
     assert_eq!(scenario.name, "neurolake-api");
     let simulation = scenario.simulation;
-    assert_eq!(simulation.duration, secs(90 * 60));
+    assert_eq!(simulation.duration, secs(100 * 60));
     assert_eq!((simulation.seed, simulation.warm_up), (42, secs(120)));
     assert_eq!(simulation.step, secs(15));
     let [group] = scenario.node_groups.as_slice() else {

@@ -8,6 +8,7 @@ pub mod bill;
 pub mod cost;
 pub mod demand;
 pub mod elasticity;
+mod figures;
 pub mod flapping;
 pub mod scaling_latency;
 pub mod slo;
@@ -15,5 +16,6 @@ pub mod stages;
 pub mod steps;
 mod summary;
 
+pub use figures::{FLAP_WINDOW, HpaFigures, ServiceFigures};
 pub use stages::{ScalingStep, Stages};
-pub use summary::{FLAP_WINDOW, HpaFigures, ServiceFigures, Summary};
+pub use summary::Summary;

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::exit::{CliError, Exit};
 use super::scenario::{ScenarioArgs, load};
 use super::{progress, signal};
-use crate::sweep::{Metrics, evaluate, metrics, write_verdicts};
+use crate::sweep::{Metrics, Verdict, evaluate, metrics, write_verdicts};
 
 /// Check what [[assert]] demands; exit code 1 if a bound does not hold
 #[derive(Debug, clap::Args)]
@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let verdicts = evaluate(&scenario.asserts, &runs)
         .map_err(|unknown| CliError::BadInput(format!("error: {unknown}")))?;
     write_verdicts(&mut anstream::stdout().lock(), &verdicts, runs.len())?;
-    Ok(if verdicts.iter().all(|verdict| verdict.held()) {
+    Ok(if verdicts.iter().all(Verdict::held) {
         Exit::Fine
     } else {
         Exit::CheckFailed

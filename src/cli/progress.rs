@@ -9,16 +9,15 @@ const MOMENT: u32 = 30;
 
 /// Progress of one run through simulated time.
 pub(super) struct Bar {
-    bar: ProgressBar,
+    shown: ProgressBar,
     reports: u32,
     quiet: bool,
 }
 
 impl Bar {
     pub(super) fn new(quiet: bool) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
         Self {
-            bar,
+            shown: ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden()),
             reports: 0,
             quiet,
         }
@@ -31,22 +30,22 @@ impl Bar {
         }
         self.reports += 1;
         if self.reports == MOMENT {
-            self.bar
+            self.shown
                 .set_style(style("{bar:40} {percent:>3} %  {msg}  {eta} left"));
-            self.bar.set_length(end.0 as u64);
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.shown.set_length(end.0 as u64);
+            self.shown.set_draw_target(ProgressDrawTarget::stderr());
         }
         if self.reports >= MOMENT {
             let seconds = SimTime(now.0 / 1_000_000_000 * 1_000_000_000);
-            self.bar.set_message(format!("{seconds} simulated"));
-            self.bar.set_position(now.0 as u64);
+            self.shown.set_message(format!("{seconds} simulated"));
+            self.shown.set_position(now.0 as u64);
         }
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.shown.finish_and_clear();
     }
 }
 

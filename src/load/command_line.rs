@@ -139,10 +139,10 @@ pub fn parse(command: &str) -> Result<Parsed, CommandError> {
 }
 
 /// The value of a flag: attached (`-n10`) or the next word.
-fn value<'a>(
+fn value(
     flag: &Word,
     attached: &str,
-    rest: &mut std::slice::Iter<'a, Word>,
+    rest: &mut std::slice::Iter<'_, Word>,
 ) -> Result<Word, CommandError> {
     if attached.is_empty() {
         return rest
@@ -283,7 +283,7 @@ fn parse_hey(command: &str, words: &[Word], whole: &Word) -> Result<Parsed, Comm
         let (name, attached) = flag.split_once('=').unwrap_or((flag, ""));
         match name {
             "n" => {
-                spec.requests = value(word, attached, &mut rest)?.number("a number of requests")?
+                spec.requests = value(word, attached, &mut rest)?.number("a number of requests")?;
             }
             "c" => {
                 let value = value(word, attached, &mut rest)?;

@@ -62,7 +62,7 @@ impl CustomMetrics {
             for service in self.services() {
                 self.observe(service, time, CounterSample::default());
             }
-            time = time + SAMPLE_PERIOD;
+            time += SAMPLE_PERIOD;
         }
     }
 

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::folder::{FolderError, OutputFolder};
 use crate::analysis::{Summary, steps};
 use crate::record::{HpaRecord, Recording, ServiceRecord, WorkloadRecord};
-use crate::sim::SimDuration;
+use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
 
 /// OpenCost's reference prices of a core and of a GiB for an hour, which weigh the two.
@@ -49,10 +49,8 @@ pub fn write_charts(
 
 /// Draws the charts in both formats, several at a time, and writes them in order.
 pub(super) fn draw(folder: &OutputFolder, charts: &Named) -> Result<(), FolderError> {
-    let drawn: Vec<(Result<String, ChartError>, Result<Vec<u8>, ChartError>)> = charts
-        .par_iter()
-        .map(|(_, chart)| (chart.svg(), chart.png()))
-        .collect();
+    let both = |(_, chart): &(String, Box<dyn Chart + Send + Sync>)| (chart.svg(), chart.png());
+    let drawn: Vec<_> = charts.par_iter().map(both).collect();
     let refused = |error: ChartError| std::io::Error::other(error.to_string());
     for ((name, _), (svg, png)) in charts.iter().zip(drawn) {
         folder.write(&format!("charts/{name}.svg"), |out| {
@@ -73,7 +71,7 @@ fn load_spans(recording: &Recording, service: Option<usize>) -> Vec<LoadSpan> {
         .filter(|load| service.is_none_or(|s| load.service == s));
     of.map(|load| LoadSpan {
         from: load.started.as_secs_f64(),
-        to: load.ended.map_or(end, |time| time.as_secs_f64()),
+        to: load.ended.map_or(end, SimTime::as_secs_f64),
         label: load.name.clone(),
     })
     .collect()
@@ -164,7 +162,7 @@ fn metric_panels(
 }
 
 fn scale_marks(hpa: &HpaRecord) -> Vec<Mark> {
-    let change = |pair: &[(crate::sim::SimTime, i32)]| {
+    let change = |pair: &[(SimTime, i32)]| {
         let ((_, from), (time, to)) = (pair[0], pair[1]);
         Mark {
             time: time.as_secs_f64(),
@@ -305,7 +303,7 @@ fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
 /// The sum of a value over the nodes that are up, as steps.
 fn nodes(recording: &Recording, value: impl Fn(&crate::record::NodeRecord) -> f64) -> Points {
     let lives = recording.nodes.iter().map(|node| {
-        let ended = node.ended.map(|time| time.as_secs_f64());
+        let ended = node.ended.map(SimTime::as_secs_f64);
         (node.started.as_secs_f64(), ended, value(node))
     });
     sum(lives)
@@ -314,7 +312,7 @@ fn nodes(recording: &Recording, value: impl Fn(&crate::record::NodeRecord) -> f6
 /// The sum of a value over the pods that have a node, as steps.
 fn pod_sum(recording: &Recording, value: impl Fn(&crate::record::PodRecord) -> f64) -> Points {
     let placed = recording.pods.iter().filter_map(|pod| {
-        let deleted = pod.deleted.map(|time| time.as_secs_f64());
+        let deleted = pod.deleted.map(SimTime::as_secs_f64);
         Some((pod.scheduled?.as_secs_f64(), deleted, value(pod)))
     });
     sum(placed)

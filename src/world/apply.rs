@@ -116,7 +116,7 @@ impl World<'_> {
             ClusterEffect::PodCreated(_) => self.pod_created(id, workload, now),
             ClusterEffect::ContainerStarted { container, at, .. } => {
                 self.pod_record(id).started.get_or_insert(now);
-                self.container_started(id, container, at, now)
+                self.container_started(id, container, at, now);
             }
             ClusterEffect::AppStarted(_) => {
                 if let Some(server) = self.pods[id.slot()].server {
@@ -142,7 +142,7 @@ impl World<'_> {
                 None => self.cluster.drained(id, now, &mut self.queue),
             },
             ClusterEffect::ContainerStopped { container, .. } => {
-                self.container_stopped(id, container, now)
+                self.container_stopped(id, container, now);
             }
             ClusterEffect::PodDeleted(_) => {
                 let link = std::mem::take(&mut self.pods[id.slot()]);

@@ -122,11 +122,11 @@ impl World<'_> {
         match event {
             Event::Traffic(event) => {
                 self.traffic
-                    .handle(event, now, &mut self.queue, &mut self.recorder)
+                    .handle(event, now, &mut self.queue, &mut self.recorder);
             }
             Event::Cluster(event) => {
                 self.cluster
-                    .handle(event, now, &mut self.queue, &mut self.log)
+                    .handle(event, now, &mut self.queue, &mut self.log);
             }
             Event::Metrics(event) => self.handle_metrics(event, now),
             Event::Hpa(index) => self.sync_hpa(usize::from(index), now),
