@@ -79,7 +79,12 @@ fn the_neurolake_scenario_has_the_values_of_its_toml() {
     assert_eq!((hpa.sync_period, hpa.tolerance), (secs(15), 0.1));
     assert_eq!(hpa.downscale_stabilization, secs(300));
     assert!(!hpa.scale_to_zero && hpa.configurable_tolerance);
-    assert!(scenario.sweep.is_none() && scenario.asserts.is_empty() && scenario.pdbs.is_empty());
+    let sweep = scenario
+        .sweep
+        .as_ref()
+        .map(|sweep| (sweep.replicates, sweep.parameters.len()));
+    assert_eq!((sweep, scenario.asserts.len()), (Some((3, 2)), 2));
+    assert!(scenario.pdbs.is_empty());
 }
 
 #[test]
