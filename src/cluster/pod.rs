@@ -120,7 +120,7 @@ impl Pod {
 
     /// Whether it uses its node: scheduled and not ended.
     pub fn occupies_node(&self) -> bool {
-        self.node.is_some() && self.stage != Stage::Ended
+        self.node.is_some() && !matches!(self.stage, Stage::Ended | Stage::Removed)
     }
 
     /// The CPU that the scheduler counts.
