@@ -1,7 +1,7 @@
 //! What a recording means: flapping, scaling latency, elasticity, service levels, cost.
 //!
 //! Each file holds pure functions over curves and lists, with their formula and its source;
-//! [`summary`] applies them to a recording. Curves are lists of (second, value), piecewise
+//! `summary` applies them to a recording. Curves are lists of (second, value), piecewise
 //! constant and right-continuous.
 
 pub mod bill;

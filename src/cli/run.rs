@@ -25,7 +25,7 @@ use crate::world::{self, Finished};
 pub(super) struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
-    /// Folder for the results [default: outputs/<name>]
+    /// Folder for the results [default: outputs/NAME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print nothing but warnings and errors

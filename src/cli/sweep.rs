@@ -20,7 +20,7 @@ use crate::sweep::{self, Collector, Goal, Plan, Results, ScenarioRuns, write_bes
 pub(super) struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
-    /// Folder for the results [default: outputs/<name>-sweep]
+    /// Folder for the results [default: outputs/NAME-sweep]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Threads [default: one per core]

@@ -1,9 +1,9 @@
 //! The Job controller: so many pods at once until enough have succeeded, with a back-off
 //! after failures; follows `pkg/controller/job`.
 
-use super::cluster::{Cluster, ClusterEvent, Context};
 use super::pod::{PodId, PodPhase, Stage};
 use super::spec::WorkloadKind;
+use super::state::{Cluster, ClusterEvent, Context};
 use crate::sim::SimDuration;
 
 const FIRST_BACKOFF: SimDuration = SimDuration::from_secs(10);

@@ -3,10 +3,10 @@
 //! Follows `pkg/kubelet` (prober/worker.go, kuberuntime_manager.go) in its timing; every
 //! length is a parameter of the scenario.
 
-use super::cluster::{Cluster, ClusterEvent, Context};
 use super::effect::{ClusterEffect, EventKind};
-use super::pod::{PodId, PodPhase, Stage, TerminationReason};
+use super::pod::{Pod, PodId, PodPhase, Stage, TerminationReason};
 use super::spec::{ProbeSpec, WorkloadKind};
+use super::state::{Cluster, ClusterEvent, Context};
 use crate::sim::{SimDuration, SimTime};
 
 /// A container that ran this long starts its back-off anew.
@@ -34,19 +34,17 @@ impl Cluster {
             .first()
             .map(|c| c.image.clone())
             .unwrap_or_default();
-        let pulled = match self.nodes[node].image_at[workload] {
-            Some(time) => time.max(context.now),
-            None => {
-                let length =
-                    SimDuration::from_secs_f64(startup.image_pull.sample(&mut state.stream));
-                let text = image.clone();
-                context
-                    .log
-                    .pod_event((workload, &pod.name), EventKind::Normal, "Pulling", || {
-                        format!("Pulling image \"{text}\"")
-                    });
-                *self.nodes[node].image_at[workload].insert(context.now + length)
-            }
+        let pulled = if let Some(time) = self.nodes[node].image_at[workload] {
+            time.max(context.now)
+        } else {
+            let length = SimDuration::from_secs_f64(startup.image_pull.sample(&mut state.stream));
+            let text = image.clone();
+            context
+                .log
+                .pod_event((workload, &pod.name), EventKind::Normal, "Pulling", || {
+                    format!("Pulling image \"{text}\"")
+                });
+            *self.nodes[node].image_at[workload].insert(context.now + length)
         };
         let start = SimDuration::from_secs_f64(startup.container_start.sample(&mut state.stream));
         context
@@ -140,9 +138,8 @@ impl Cluster {
         run: u16,
         context: &mut Context<'_, E>,
     ) {
-        let current = |pod: &&super::pod::Pod| {
-            pod.run == run && pod.stage == Stage::Running && pod.deletion.is_none()
-        };
+        let current =
+            |pod: &&Pod| pod.run == run && pod.stage == Stage::Running && pod.deletion.is_none();
         let Some(workload) = self.pods.get(id).filter(current).map(|pod| pod.workload) else {
             return;
         };
@@ -267,7 +264,7 @@ impl Cluster {
         context: &mut Context<'_, E>,
     ) {
         let now = context.now;
-        let alive = |pod: &&super::pod::Pod| pod.stage == Stage::Running && pod.deletion.is_none();
+        let alive = |pod: &&Pod| pod.stage == Stage::Running && pod.deletion.is_none();
         let Some(run) = self.pods.get(id).filter(alive).map(|pod| pod.run) else {
             return;
         };
@@ -373,11 +370,7 @@ impl Cluster {
         id: PodId,
         context: &mut Context<'_, E>,
     ) {
-        if self
-            .pods
-            .get(id)
-            .is_none_or(|pod| pod.stage == Stage::Ended)
-        {
+        if self.pods.get(id).is_none_or(Pod::has_ended) {
             return;
         }
         self.release_node(id);

@@ -4,26 +4,27 @@
 //! [`ClusterEffect`]s: what other subsystems must know. It knows nothing of requests,
 //! metrics or autoscalers.
 
-mod cluster;
 mod cpu_weight;
 mod effect;
 mod job;
 mod kubelet;
 mod node;
 mod pod;
+mod pods;
 pub mod ranking;
 mod replicas;
 pub mod scheduler;
 pub mod score;
 pub mod slow_start;
 pub mod spec;
+mod state;
 mod stateful_set;
 mod token_bucket;
 mod workload;
 
-pub use cluster::{Cluster, ClusterEvent, Ledger};
 pub use cpu_weight::cpu_weight;
 pub use effect::{ClusterEffect, EffectLog, EventKind, ObjectEvent, ObjectRef};
 pub use node::Node;
 pub use pod::{ContainerStatus, Pod, PodId, PodPhase, Resources, TerminationReason};
+pub use state::{Cluster, ClusterEvent, Ledger};
 pub use workload::{Counts, Workload};

@@ -120,7 +120,12 @@ impl Pod {
 
     /// Whether it uses its node: scheduled and not ended.
     pub fn occupies_node(&self) -> bool {
-        self.node.is_some() && !matches!(self.stage, Stage::Ended | Stage::Removed)
+        self.node.is_some() && !self.has_ended()
+    }
+
+    /// Whether its containers have ended for good.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.stage, Stage::Ended | Stage::Removed)
     }
 
     /// The CPU that the scheduler counts.

@@ -2,11 +2,11 @@
 //! under way: creates in batches that double, deletes by rank, both under the client's rate
 //! limit (`pkg/controller/replicaset`).
 
-use super::cluster::{Cluster, ClusterEvent, Context};
 use super::effect::{ClusterEffect, EventKind};
 use super::pod::{PodId, PodPhase};
 use super::ranking::{RankedPod, deletion_order};
 use super::slow_start::batches;
+use super::state::{Cluster, ClusterEvent, Context};
 
 /// Creates or deletes of one sync at most (`burstReplicas`).
 const BURST_REPLICAS: usize = 500;

@@ -7,7 +7,6 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::cluster::{Cluster, ClusterEvent, Context};
 use super::effect::{ClusterEffect, EventKind};
 use super::node::Node;
 use super::pod::{Pod, PodId};
@@ -16,6 +15,7 @@ use super::score::{
     spread_normalized, spread_raw,
 };
 use super::spec::{ClusterConfig, PodTemplate};
+use super::state::{Cluster, ClusterEvent, Context};
 use super::token_bucket::TokenBucket;
 use crate::sim::Stream;
 use crate::units::{Bytes, Millicores};

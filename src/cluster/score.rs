@@ -49,7 +49,8 @@ pub fn balanced_allocation(allocatable: Amounts, requested: Amounts) -> i64 {
 pub fn balanced_change(allocatable: Amounts, before: Amounts, with_pod: Amounts) -> i64 {
     let change =
         balanced_allocation(allocatable, with_pod) - balanced_allocation(allocatable, before);
-    50 + (50 + change) / 2
+    // Go rounds the half towards zero, as `midpoint` does.
+    50 + i64::midpoint(50, change)
 }
 
 /// A node's counts for PodTopologySpread: matching pods on it and in its zone.

@@ -1,7 +1,7 @@
 //! The StatefulSet controller: ordinals in order, one at a time (or all at once with
 //! `podManagementPolicy: Parallel`); follows `pkg/controller/statefulset`.
 
-use super::cluster::{Cluster, ClusterEvent, Context};
+use super::state::{Cluster, ClusterEvent, Context};
 
 impl Cluster {
     pub(super) fn sync_stateful_set<E: Copy + From<ClusterEvent>>(
@@ -66,7 +66,7 @@ impl Cluster {
             .filter_map(|id| self.pods.get(*id))
             .map(|pod| pod.ordinal)
             .collect();
-        (0..)
+        (0..=taken.len() as u32)
             .find(|ordinal| !taken.contains(ordinal))
             .unwrap_or_default()
     }

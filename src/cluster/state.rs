@@ -2,7 +2,7 @@
 
 use super::effect::{ClusterEffect, EffectLog};
 use super::node::Node;
-use super::pod::{ContainerStatus, Pod, PodId, PodPhase, Resources, Stage};
+use super::pod::{Pod, PodId, PodPhase, Stage};
 use super::scheduler::Scheduler;
 use super::spec::{ClusterConfig, NodeGroupSpec, WorkloadKind, WorkloadSpec};
 use super::token_bucket::TokenBucket;
@@ -59,9 +59,9 @@ pub struct Cluster {
     pub(super) scheduler: Scheduler,
     pub(super) controller_client: TokenBucket,
     /// Pods whose deletion was announced; they leave when the next event is handled.
-    graveyard: Vec<PodId>,
-    created: u64,
-    deleted: u64,
+    pub(super) graveyard: Vec<PodId>,
+    pub(super) created: u64,
+    pub(super) deleted: u64,
 }
 
 /// Pods created, deleted and there.
@@ -224,7 +224,7 @@ impl Cluster {
                 self.schedule_sync(workload as usize, SimDuration::ZERO, context);
             }
             ClusterEvent::WorkloadDeleted(workload) => {
-                self.delete_workload(workload as usize, context)
+                self.delete_workload(workload as usize, context);
             }
             ClusterEvent::Sync(workload) => self.sync(workload as usize, context),
             ClusterEvent::Create(workload) => self.create(workload as usize, context),
@@ -237,7 +237,7 @@ impl Cluster {
             ClusterEvent::Ready(pod, run) => self.became_ready(pod, run, context),
             ClusterEvent::EndpointAdd(pod, run) => self.endpoint_add(pod, run, context),
             ClusterEvent::EndpointRemove(pod) => {
-                context.log.push(ClusterEffect::EndpointRemoved(pod))
+                context.log.push(ClusterEffect::EndpointRemoved(pod));
             }
             ClusterEvent::Terminate(pod) => self.terminate(pod, context),
             ClusterEvent::Exit(pod) | ClusterEvent::Kill(pod) => self.end(pod, context),
@@ -291,10 +291,10 @@ impl Cluster {
         }
         match self.workloads[workload].spec.kind {
             WorkloadKind::Deployment | WorkloadKind::ReplicaSet => {
-                self.sync_replicas(workload, context)
+                self.sync_replicas(workload, context);
             }
             WorkloadKind::StatefulSet { parallel } => {
-                self.sync_stateful_set(workload, parallel, context)
+                self.sync_stateful_set(workload, parallel, context);
             }
             WorkloadKind::Job { .. } => self.sync_job(workload, context),
         }
@@ -310,95 +310,6 @@ impl Cluster {
         state.replicas = 0;
         for pod in state.pods.clone() {
             self.request_delete(pod, context);
-        }
-    }
-
-    /// Changes a pod and keeps its workload's counts in step.
-    pub(super) fn change<R>(&mut self, id: PodId, change: impl FnOnce(&mut Pod) -> R) -> Option<R> {
-        let pod = self.pods.get_mut(id)?;
-        let counts = &mut self.workloads[pod.workload].counts;
-        if let Some(count) = counts.of(pod) {
-            *count -= 1;
-        }
-        let result = change(pod);
-        if let Some(count) = counts.of(pod) {
-            *count += 1;
-        }
-        Some(result)
-    }
-
-    /// Makes a pod object; its name follows its owner's kind.
-    pub(super) fn insert_pod(&mut self, workload: usize, created: SimTime) -> PodId {
-        let ordinal = self.free_ordinal(workload);
-        let state = &mut self.workloads[workload];
-        let suffix = random_suffix(&mut state.stream, 5);
-        let name = match state.spec.kind {
-            WorkloadKind::Deployment => {
-                format!("{}-{}-{suffix}", state.spec.name, state.template_hash)
-            }
-            WorkloadKind::StatefulSet { .. } => format!("{}-{ordinal}", state.spec.name),
-            WorkloadKind::ReplicaSet | WorkloadKind::Job { .. } => {
-                format!("{}-{suffix}", state.spec.name)
-            }
-        };
-        let uid = format!("{:016x}", (state.stream.unit() * 2f64.powi(53)) as u64);
-        let containers = state
-            .spec
-            .template
-            .containers
-            .iter()
-            .map(|container| ContainerStatus {
-                resources: Resources {
-                    cpu_request: container.cpu_request,
-                    cpu_limit: container.cpu_limit,
-                    memory_request: container.memory_request,
-                    memory_limit: container.memory_limit,
-                },
-                running_since: None,
-                restarts: 0,
-                last_termination: None,
-            });
-        let pod = Pod {
-            name,
-            uid,
-            workload,
-            ordinal,
-            node: None,
-            phase: PodPhase::Pending,
-            created,
-            start_time: None,
-            ready: false,
-            ready_transition: created,
-            deletion: None,
-            containers: containers.collect(),
-            stage: Stage::Unscheduled,
-            doomed: false,
-            reported_unschedulable: false,
-            crashes: 0,
-            run: 0,
-        };
-        state.counts.pending += 1;
-        let id = self.pods.insert(pod);
-        state.pods.push(id);
-        self.created += 1;
-        id
-    }
-
-    pub(super) fn announce_removal(&mut self, id: PodId, log: &mut EffectLog) {
-        self.change(id, |pod| pod.stage = Stage::Removed);
-        log.push(ClusterEffect::PodDeleted(id));
-        self.graveyard.push(id);
-    }
-
-    /// Takes away the pods whose deletion was announced with the event before.
-    fn bury(&mut self) {
-        for id in std::mem::take(&mut self.graveyard) {
-            let Some(pod) = self.pods.remove(id) else {
-                continue;
-            };
-            let workload = &mut self.workloads[pod.workload];
-            workload.pods.retain(|other| *other != id);
-            self.deleted += 1;
         }
     }
 
