@@ -190,6 +190,7 @@ mod tests {
             deleted: None,
             cpu_request: 1.0,
             memory_request: 1.0,
+            resized: Vec::new(),
         };
         let hpa = HpaRecord {
             bounds: (1, 9),

@@ -7,6 +7,7 @@
 mod curve;
 mod recorder;
 mod request;
+mod vpa;
 mod windows;
 
 pub use curve::Curve;
@@ -15,4 +16,7 @@ pub use recorder::{
     Objective, PodRecord, Prices, Recorder, Recording, Sample, ServiceRecord, WorkloadRecord,
 };
 pub use request::{NoRequests, Outcome, RequestSink};
+pub use vpa::{
+    Amounts, DisruptionKind, DisruptionRecord, VpaBand, VpaContainerRecord, VpaRecord, VpaRow,
+};
 pub use windows::{LatencyStats, Window};

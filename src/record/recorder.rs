@@ -2,6 +2,7 @@
 
 use super::curve::Curve;
 use super::request::{Outcome, RequestSink};
+use super::vpa::{DisruptionRecord, VpaRecord};
 use super::windows::{LatencyStats, Window, Windows};
 use crate::sim::{SimDuration, SimTime};
 
@@ -76,6 +77,8 @@ pub struct Sample {
     pub cpu_offered: f64,
     /// Memory that its pods hold, in bytes.
     pub memory_used: f64,
+    /// Memory that its ready pods request, in bytes.
+    pub memory_requested: f64,
     /// Requests in service.
     pub in_service: u32,
     /// Requests waiting.
@@ -181,6 +184,8 @@ pub struct PodRecord {
     pub cpu_request: f64,
     /// Memory that it requests, in GiB.
     pub memory_request: f64,
+    /// Requests after each resize in place: from when, cores and GiB.
+    pub resized: Vec<(SimTime, f64, f64)>,
 }
 
 /// The life of a node.
@@ -300,6 +305,10 @@ pub struct Recording {
     pub nodes: Vec<NodeRecord>,
     /// Loads.
     pub loads: Vec<LoadRecord>,
+    /// VPAs.
+    pub vpas: Vec<VpaRecord>,
+    /// Evictions, resizes and OOM kills in order.
+    pub disruptions: Vec<DisruptionRecord>,
 }
 
 /// Listens to a run.

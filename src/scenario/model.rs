@@ -1,6 +1,8 @@
 //! The validated scenario: everything that a run needs, with units, nothing left to check.
 
-use crate::autoscaler::hpa;
+use crate::autoscaler::vpa::admission::LimitRange;
+use crate::autoscaler::vpa::recommender::history::UsageHistory;
+use crate::autoscaler::{hpa, vpa};
 use crate::cluster::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadSpec};
 use crate::load::spec::LoadSpec;
 use crate::metrics::spec::{CustomMetricSpec, PipelineConfig};
@@ -25,6 +27,8 @@ pub struct Scenario {
     pub services: Vec<ServiceSpec>,
     /// HorizontalPodAutoscalers.
     pub hpas: Vec<HpaObject>,
+    /// VerticalPodAutoscalers.
+    pub vpas: Vec<VpaObject>,
     /// PodDisruptionBudgets.
     pub pdbs: Vec<PdbSpec>,
     /// Metrics of the custom and external APIs.
@@ -59,6 +63,8 @@ pub struct Simulation {
 pub struct Controllers {
     /// The HPA controller.
     pub hpa: hpa::Config,
+    /// The three components of the VPA.
+    pub vpa: VpaConfig,
     /// Other controllers, scheduler, kubelet.
     pub cluster: ClusterConfig,
     /// cAdvisor and metrics-server.
@@ -76,6 +82,40 @@ pub struct HpaObject {
     pub workload: usize,
     /// The completed spec.
     pub spec: hpa::HpaSpec,
+}
+
+/// Flags of the VPA's components.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct VpaConfig {
+    /// vpa-recommender.
+    pub recommender: vpa::RecommenderFlags,
+    /// vpa-updater.
+    pub updater: vpa::UpdaterFlags,
+    /// vpa-admission-controller.
+    pub admission: vpa::AdmissionFlags,
+    /// Feature gate `InPlace` of all three.
+    pub in_place: bool,
+    /// The calendar time of the start.
+    pub clock: vpa::WallClock,
+}
+
+/// A VerticalPodAutoscaler.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VpaObject {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// The workload it targets: its index in the scenario's workloads.
+    pub workload: usize,
+    /// The completed spec.
+    pub spec: vpa::VpaSpec,
+    /// All LimitRanges of its namespace.
+    pub limit_range: LimitRange,
+    /// What its recommender knows at the start: usage of the past.
+    pub history: UsageHistory,
+    /// What its recommender knows at the start: checkpoints, one per container.
+    pub checkpoints: Vec<vpa::recommender::Checkpoint>,
 }
 
 /// Service level objective.

@@ -198,6 +198,7 @@ impl World<'_> {
             deleted: None,
             cpu_request: pod.cpu_request(template).cores(),
             memory_request: pod.memory_request(template).gib(),
+            resized: Vec::new(),
         };
         self.pods[slot] = PodLink {
             pod: Some(id),

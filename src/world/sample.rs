@@ -1,6 +1,7 @@
 //! Rows of the time series, and the counters that custom metrics read.
 
 use super::{Event, World};
+use crate::cluster::Resources;
 use crate::metrics::{CounterSample, SAMPLE_PERIOD};
 use crate::record::Sample;
 use crate::sim::SimTime;
@@ -56,11 +57,23 @@ impl World<'_> {
         let step = self.scenario.simulation.step;
         for (service, spec) in self.scenario.services.iter().enumerate() {
             let (mut cpu, mut memory) = (0i64, 0i64);
+            let (mut cpu_requested, mut memory_requested) = (0.0, 0.0);
             for pod in &self.cluster.workloads()[spec.workload].pods {
                 if let Some(server) = self.pods[pod.slot()].server {
                     let usage = self.traffic.usage(server, now);
                     cpu += usage.cpu.0;
                     memory += usage.memory.0;
+                }
+                if let Some(pod) = self.cluster.pod(*pod).filter(|pod| pod.ready) {
+                    for container in &pod.containers {
+                        let Resources {
+                            cpu_request,
+                            memory_request,
+                            ..
+                        } = container.resources;
+                        cpu_requested += cpu_request.unwrap_or_default().cores();
+                        memory_requested += memory_request.unwrap_or_default().0 as f64;
+                    }
                 }
             }
             let workload = &self.cluster.workloads()[spec.workload];
@@ -71,9 +84,10 @@ impl World<'_> {
             let sample = Sample {
                 time: now,
                 cpu_used: self.usage.take(service, cpu) as f64 / step.0 as f64,
-                cpu_requested: ready * self.recorder.recording.workloads[spec.workload].cpu_request,
+                cpu_requested,
                 cpu_offered: issued * spec.request.cpu.mean() / step.as_secs_f64() + declared,
                 memory_used: memory as f64,
+                memory_requested,
                 in_service: counters.active,
                 queued: counters.queued,
             };

@@ -5,7 +5,7 @@ use crate::autoscaler::hpa::{Config, KubernetesVersion};
 use crate::cluster::spec::ClusterConfig;
 use crate::metrics::spec::PipelineConfig;
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::model::Controllers;
+use crate::scenario::model::{Controllers, VpaConfig};
 use crate::scenario::reader::{Reader, expected};
 use crate::sim::SimDuration;
 
@@ -18,6 +18,7 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
     let version = version.unwrap_or_default();
     let mut made = Controllers {
         hpa: Config::of(version),
+        vpa: VpaConfig::default(),
         cluster: ClusterConfig {
             balanced_allocation_v136: version >= KubernetesVersion(36),
             ..ClusterConfig::default()

@@ -63,6 +63,7 @@ pub(super) fn scenario(
         workloads: known.workloads,
         services,
         hpas,
+        vpas: Vec::new(),
         pdbs: manifests
             .pdbs
             .iter()
