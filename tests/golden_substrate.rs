@@ -28,3 +28,24 @@ fn create_calls_come_in_the_recorded_batches() {
     assert_eq!(report.cases, 160);
     assert_eq!(report.differences.first(), None);
 }
+
+#[test]
+fn disruption_budgets_allow_what_the_recording_allows() {
+    let report = common::replay_golden("pdb_math", "substrate/pdb_math.json.gz");
+    assert_eq!(report.cases, 272);
+    assert_eq!(report.differences.first(), None);
+}
+
+#[test]
+fn eviction_requests_are_answered_as_recorded() {
+    let report = common::replay_golden("eviction_api", "substrate/eviction_api.json");
+    assert_eq!(report.cases, 67);
+    assert_eq!(report.differences.first(), None);
+}
+
+#[test]
+fn crashed_containers_wait_as_recorded() {
+    let report = common::replay_golden("crashloop_backoff", "substrate/crashloop_backoff.json");
+    assert_eq!(report.cases, 18);
+    assert_eq!(report.differences.first(), None);
+}

@@ -36,6 +36,8 @@ pub enum ClusterEffect {
         /// Which container.
         container: u16,
     },
+    /// A resize in place is in force.
+    Resized(PodId),
     /// The pod object goes away after this.
     PodDeleted(PodId),
 }

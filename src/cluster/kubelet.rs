@@ -4,13 +4,10 @@
 //! length is a parameter of the scenario.
 
 use super::effect::{ClusterEffect, EventKind};
-use super::pod::{Pod, PodId, PodPhase, Stage, TerminationReason};
+use super::pod::{Pod, PodId, PodPhase, Stage};
 use super::spec::{ProbeSpec, WorkloadKind};
 use super::state::{Cluster, ClusterEvent, Context};
 use crate::sim::{SimDuration, SimTime};
-
-/// A container that ran this long starts its back-off anew.
-const CRASH_FREE: SimDuration = SimDuration::from_secs(600);
 
 impl Cluster {
     /// The kubelet sees a pod: pull the image if need be, then start the containers.
@@ -95,7 +92,7 @@ impl Cluster {
     }
 
     /// Schedules the end of the application's start-up and the probe that notices it.
-    fn begin_start_up<E: Copy + From<ClusterEvent>>(
+    pub(super) fn begin_start_up<E: Copy + From<ClusterEvent>>(
         &mut self,
         id: PodId,
         run: u16,
@@ -159,7 +156,7 @@ impl Cluster {
         }
     }
 
-    fn endpoints_delay(&mut self, workload: usize) -> SimDuration {
+    pub(super) fn endpoints_delay(&mut self, workload: usize) -> SimDuration {
         let stream = &mut self.workloads[workload].stream;
         SimDuration::from_secs_f64(self.config.endpoints_delay.sample(stream))
     }
@@ -172,113 +169,6 @@ impl Cluster {
         {
             context.log.push(ClusterEffect::EndpointAdded(id));
         }
-    }
-
-    /// A container ended by itself or was killed by the kernel: it restarts after its
-    /// back-off, or fails its Job's pod.
-    pub fn container_exited<E: Copy + From<ClusterEvent>>(
-        &mut self,
-        id: PodId,
-        container: u16,
-        reason: TerminationReason,
-        now: SimTime,
-        queue: &mut crate::sim::EventQueue<E>,
-        log: &mut super::effect::EffectLog,
-    ) {
-        let context = &mut Context { now, queue, log };
-        let Some(pod) = self.pods.get(id).filter(|pod| pod.stage == Stage::Running) else {
-            return;
-        };
-        let workload = pod.workload;
-        let status = &pod.containers[usize::from(container)];
-        let Some(started) = status.running_since else {
-            return;
-        };
-        let crashes = if now - started > CRASH_FREE {
-            0
-        } else {
-            pod.crashes
-        };
-        let was_ready = pod.ready;
-        self.change(id, |pod| {
-            let status = &mut pod.containers[usize::from(container)];
-            status.running_since = None;
-            status.last_termination = Some((reason, started, now));
-            pod.crashes = crashes + 1;
-            pod.run = pod.run.wrapping_add(1);
-            if pod.ready {
-                pod.ready = false;
-                pod.ready_transition = now.truncate_to_second();
-            }
-        });
-        context
-            .log
-            .push(ClusterEffect::ContainerStopped { pod: id, container });
-        if was_ready {
-            context.log.push(ClusterEffect::ReadyChanged(id));
-            let delay = self.endpoints_delay(workload);
-            context.after(delay, ClusterEvent::EndpointRemove(id));
-        }
-        let name = self.workloads[workload].spec.template.containers[usize::from(container)]
-            .name
-            .clone();
-        if reason == TerminationReason::OomKilled {
-            self.pod_event(
-                id,
-                EventKind::Warning,
-                "OOMKilling",
-                || format!("Memory limit reached, killed container {name}"),
-                context,
-            );
-        }
-        if matches!(self.workloads[workload].spec.kind, WorkloadKind::Job { .. }) {
-            self.end_job_pod(id, reason == TerminationReason::Completed, context);
-            return;
-        }
-        let delay = self.crash_backoff(crashes);
-        if delay > SimDuration::ZERO {
-            self.pod_event(
-                id,
-                EventKind::Warning,
-                "BackOff",
-                || "Back-off restarting failed container".to_owned(),
-                context,
-            );
-        }
-        context.after(delay, ClusterEvent::Restart(id, container));
-    }
-
-    /// The wait before a restart: none, then 10 s, doubling up to the maximum.
-    fn crash_backoff(&self, crashes: u32) -> SimDuration {
-        match crashes {
-            0 => SimDuration::ZERO,
-            n => (self.config.crash_loop_initial * 2i64.pow((n - 1).min(20)))
-                .min(self.config.crash_loop_max),
-        }
-    }
-
-    pub(super) fn restart<E: Copy + From<ClusterEvent>>(
-        &mut self,
-        id: PodId,
-        container: u16,
-        context: &mut Context<'_, E>,
-    ) {
-        let now = context.now;
-        let alive = |pod: &&Pod| pod.stage == Stage::Running && pod.deletion.is_none();
-        let Some(run) = self.pods.get(id).filter(alive).map(|pod| pod.run) else {
-            return;
-        };
-        self.change(id, |pod| {
-            let status = &mut pod.containers[usize::from(container)];
-            status.restarts += 1;
-            status.running_since = Some(now);
-        });
-        context.log.push(ClusterEffect::ContainerStarted {
-            pod: id,
-            container,
-            at: now,
-        });
-        self.begin_start_up(id, run, context);
     }
 
     /// A delete call arrives: the grace period begins.

@@ -5,6 +5,8 @@
 //! metrics or autoscalers.
 
 mod cpu_weight;
+pub mod crash_loop;
+pub mod disruption;
 mod effect;
 mod job;
 mod kubelet;
@@ -13,6 +15,8 @@ mod pod;
 mod pods;
 pub mod ranking;
 mod replicas;
+mod resize;
+mod restart;
 pub mod scheduler;
 pub mod score;
 pub mod slow_start;
@@ -26,5 +30,6 @@ pub use cpu_weight::cpu_weight;
 pub use effect::{ClusterEffect, EffectLog, EventKind, ObjectEvent, ObjectRef};
 pub use node::Node;
 pub use pod::{ContainerStatus, Pod, PodId, PodPhase, Resources, TerminationReason};
+pub use resize::{ResizeError, ResizeState};
 pub use state::{Cluster, ClusterEvent, Ledger};
 pub use workload::{Counts, Workload};

@@ -1,5 +1,7 @@
 //! A pod: what it asks for, where it stands in its life, what its status shows.
 
+use super::crash_loop::CrashLoop;
+use super::resize::ResizeState;
 use super::spec::PodTemplate;
 use crate::sim::{Key, SimTime};
 use crate::units::{Bytes, Millicores};
@@ -53,6 +55,10 @@ pub struct ContainerStatus {
     pub running_since: Option<SimTime>,
     /// How often it was restarted.
     pub restarts: u32,
+    /// Its back-off.
+    pub(super) crash_loop: CrashLoop,
+    /// Whether a resize under way changes its CPU or its memory.
+    pub(super) changed: [bool; 2],
     /// Why and when it ended last, and when that run had started.
     pub last_termination: Option<(TerminationReason, SimTime, SimTime)>,
 }
@@ -76,11 +82,17 @@ pub(super) enum Stage {
 
 /// A pod.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one object"
+)]
 pub struct Pod {
     /// `metadata.name`.
     pub name: String,
     /// `metadata.uid`.
     pub uid: String,
+    /// How many pods were created before it.
+    pub serial: u64,
     /// Its workload.
     pub workload: usize,
     /// The ordinal of a StatefulSet's pod.
@@ -99,6 +111,8 @@ pub struct Pod {
     pub ready_transition: SimTime,
     /// `metadata.deletionTimestamp`: when its grace period ends, once it is deleted.
     pub deletion: Option<SimTime>,
+    /// How its last resize stands, until that is in force.
+    pub resize: Option<ResizeState>,
     /// Its containers, in the template's order.
     pub containers: Vec<ContainerStatus>,
     pub(super) stage: Stage,
@@ -106,8 +120,12 @@ pub struct Pod {
     pub(super) doomed: bool,
     /// Whether the scheduler said already that it does not fit.
     pub(super) reported_unschedulable: bool,
-    /// Consecutive crashes, for the back-off.
-    pub(super) crashes: u32,
+    /// Its eviction was granted.
+    pub(super) evicted: bool,
+    /// What a resize that the kubelet has not taken yet asks for.
+    pub(super) desired: Vec<Resources>,
+    /// Counts resizes, so that events of an earlier one are recognised.
+    pub(super) resizes: u16,
     /// Counts starts, so that events of an earlier start are recognised.
     pub(super) run: u16,
 }

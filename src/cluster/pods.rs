@@ -1,5 +1,6 @@
 //! The pod objects: made, changed, taken away, with their workload's counts kept in step.
 
+use super::crash_loop::CrashLoop;
 use super::effect::{ClusterEffect, EffectLog};
 use super::pod::{ContainerStatus, Pod, PodId, PodPhase, Resources, Stage};
 use super::spec::WorkloadKind;
@@ -51,11 +52,14 @@ impl Cluster {
                 },
                 running_since: None,
                 restarts: 0,
+                crash_loop: CrashLoop::default(),
+                changed: [false; 2],
                 last_termination: None,
             });
         let pod = Pod {
             name,
             uid,
+            serial: self.created,
             workload,
             ordinal,
             node: None,
@@ -65,11 +69,14 @@ impl Cluster {
             ready: false,
             ready_transition: created,
             deletion: None,
+            resize: None,
             containers: containers.collect(),
             stage: Stage::Unscheduled,
             doomed: false,
             reported_unschedulable: false,
-            crashes: 0,
+            evicted: false,
+            desired: Vec::new(),
+            resizes: 0,
             run: 0,
         };
         state.counts.pending += 1;

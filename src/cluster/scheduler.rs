@@ -314,7 +314,7 @@ impl Cluster {
         }
     }
 
-    fn count_on_node(&mut self, id: PodId, node: usize, sign: i64) {
+    pub(super) fn count_on_node(&mut self, id: PodId, node: usize, sign: i64) {
         let Some(pod) = self.pods.get(id) else { return };
         let wanted = wanted(pod, &self.workloads[pod.workload].spec.template);
         let node = &mut self.nodes[node];

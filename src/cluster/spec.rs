@@ -143,6 +143,8 @@ pub struct ContainerSpec {
     pub memory_limit: Option<Bytes>,
     /// Readiness probe, if any.
     pub readiness_probe: Option<ProbeSpec>,
+    /// Whether a resize of CPU or of memory restarts it (`resizePolicy`).
+    pub restart_on_resize: [bool; 2],
     /// For init containers: `restartPolicy: Always`, a sidecar.
     pub restartable: bool,
     /// Length of the preStop hook.
@@ -234,6 +236,8 @@ pub struct ClusterConfig {
     pub pleg_relist: SimDuration,
     /// From the last container's exit to the pod object's disappearance, in seconds.
     pub pod_removal: Dist,
+    /// From a resize that fits to its being in force, in seconds.
+    pub resize_actuation: Dist,
     /// How requests become weights of the CPU scheduler.
     pub cpu_weight_model: CpuWeightModel,
     /// First delay of the crash-loop back-off.
@@ -261,6 +265,10 @@ impl Default for ClusterConfig {
             pod_removal: Dist::Uniform {
                 low: 0.1,
                 high: 1.0,
+            },
+            resize_actuation: Dist::Uniform {
+                low: 1.0,
+                high: 3.0,
             },
             cpu_weight_model: CpuWeightModel::default(),
             crash_loop_initial: SimDuration::from_secs(10),

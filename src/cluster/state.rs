@@ -1,10 +1,11 @@
 //! The state of the cluster and the dispatch of its events.
 
+use super::disruption::covering;
 use super::effect::{ClusterEffect, EffectLog};
 use super::node::Node;
 use super::pod::{Pod, PodId, PodPhase, Stage};
 use super::scheduler::Scheduler;
-use super::spec::{ClusterConfig, NodeGroupSpec, WorkloadKind, WorkloadSpec};
+use super::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadKind, WorkloadSpec};
 use super::token_bucket::TokenBucket;
 use super::workload::{Counts, Workload, random_suffix};
 use crate::sim::{Arena, EventQueue, SimDuration, SimTime, Streams};
@@ -46,6 +47,10 @@ pub enum ClusterEvent {
     Kill(PodId),
     /// The pod object goes away.
     Remove(PodId),
+    /// The kubelet looks at a resize; the number tells resizes apart.
+    Resize(PodId, u16),
+    /// A resize is in force.
+    Resized(PodId, u16),
 }
 
 /// The cluster.
@@ -54,6 +59,7 @@ pub struct Cluster {
     pub(super) config: ClusterConfig,
     pub(super) groups: Vec<NodeGroupSpec>,
     pub(super) workloads: Vec<Workload>,
+    pub(super) pdbs: Vec<PdbSpec>,
     pub(super) pods: Arena<Pod>,
     pub(super) nodes: Vec<Node>,
     pub(super) scheduler: Scheduler,
@@ -97,6 +103,7 @@ impl Cluster {
         config: &ClusterConfig,
         groups: &[NodeGroupSpec],
         workloads: &[WorkloadSpec],
+        pdbs: &[PdbSpec],
         streams: &Streams,
     ) -> Self {
         let nodes = groups.iter().enumerate().flat_map(|(group, spec)| {
@@ -110,6 +117,7 @@ impl Cluster {
                 pods: Vec::new(),
                 counts: Counts::default(),
                 exists: false,
+                pdbs: covering(pdbs, &spec.namespace, &spec.template.labels),
                 creating: 0,
                 sync_pending: false,
                 succeeded: 0,
@@ -123,6 +131,7 @@ impl Cluster {
             groups: groups.to_vec(),
             nodes: nodes.collect(),
             workloads: workloads.collect(),
+            pdbs: pdbs.to_vec(),
             pods: Arena::default(),
             scheduler: Scheduler::new(config, streams.stream("cluster/scheduler")),
             controller_client: TokenBucket::new(config.controller_qps, config.controller_burst),
@@ -242,6 +251,8 @@ impl Cluster {
             ClusterEvent::Terminate(pod) => self.terminate(pod, context),
             ClusterEvent::Exit(pod) | ClusterEvent::Kill(pod) => self.end(pod, context),
             ClusterEvent::Remove(pod) => self.remove(pod, context),
+            ClusterEvent::Resize(pod, number) => self.allocate_resize(pod, number, context),
+            ClusterEvent::Resized(pod, number) => self.resized(pod, number, context),
         }
     }
 

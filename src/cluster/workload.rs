@@ -53,6 +53,8 @@ pub struct Workload {
     pub counts: Counts,
     /// Whether the object exists.
     pub exists: bool,
+    /// The PodDisruptionBudgets over its pods, by index.
+    pub(super) pdbs: Vec<usize>,
     /// Create calls under way.
     pub(super) creating: i32,
     /// Whether a sync is scheduled.

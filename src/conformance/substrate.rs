@@ -1,14 +1,20 @@
-//! Tables of the components around the controllers: `rs_scale_down_ranking` and
-//! `slow_start_batch`.
+//! Tables of the components around the controllers: `rs_scale_down_ranking`,
+//! `slow_start_batch`, `pdb_math`, `eviction_api` and `crashloop_backoff`.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::{ReplayError, Report, table};
+use crate::cluster::PodPhase;
+use crate::cluster::crash_loop::CrashLoop;
+use crate::cluster::disruption::{
+    Budget, BudgetStatus, Candidate, SelectedPods, Verdict, budget, decide,
+};
 use crate::cluster::ranking::{RankedPod, deletion_order};
 use crate::cluster::slow_start;
-use crate::sim::SimTime;
+use crate::cluster::spec::IntOrPercent;
+use crate::sim::{SimDuration, SimTime};
 
 #[derive(Deserialize)]
 struct RankingCase {
@@ -99,6 +105,160 @@ pub(super) fn slow_start_batch(text: &str) -> Result<Report, ReplayError> {
         report.step(table::difference(
             case.id,
             &(case.calls_made, case.successes),
+            &got,
+            &input,
+        ));
+    }
+    Ok(report)
+}
+
+#[derive(Deserialize)]
+struct BudgetCase {
+    id: String,
+    min_available: Option<String>,
+    max_unavailable: Option<String>,
+    workload_spec_replicas: i32,
+    pods_matched: i32,
+    pods_ready: i32,
+    of_ready_terminating: i32,
+    expected_pods: i32,
+    desired_healthy: i32,
+    current_healthy: i32,
+    disruptions_allowed: i32,
+}
+
+/// Replays the status of PodDisruptionBudgets.
+pub(super) fn pdb_math(text: &str) -> Result<Report, ReplayError> {
+    let mut report = Report::default();
+    for case in table::rows::<BudgetCase>(text)? {
+        report.cases += 1;
+        let bound = |text: &Option<String>| text.as_deref().and_then(int_or_percent);
+        let pods = SelectedPods {
+            matched: case.pods_matched,
+            healthy: case.pods_ready - case.of_ready_terminating,
+            // Only pods that exist have owners.
+            scale: Some(if case.pods_matched > 0 {
+                case.workload_spec_replicas
+            } else {
+                0
+            }),
+        };
+        let expected = BudgetStatus {
+            expected: case.expected_pods,
+            desired_healthy: case.desired_healthy,
+            current_healthy: case.current_healthy,
+            disruptions_allowed: case.disruptions_allowed,
+        };
+        let got = budget(
+            bound(&case.min_available),
+            bound(&case.max_unavailable),
+            pods,
+        );
+        let input = (&case.min_available, &case.max_unavailable, pods);
+        report.step(table::difference(case.id.clone(), &expected, &got, &input));
+    }
+    Ok(report)
+}
+
+fn int_or_percent(text: &str) -> Option<IntOrPercent> {
+    match text.strip_suffix('%') {
+        Some(percent) => percent.parse().ok().map(IntOrPercent::Percent),
+        None => text.parse().ok().map(IntOrPercent::Int),
+    }
+}
+
+#[derive(Deserialize, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the recording's columns")]
+struct EvictionCase {
+    id: String,
+    pod_phase: String,
+    pod_ready: bool,
+    pod_terminating: bool,
+    matching_pdbs: usize,
+    unhealthy_pod_eviction_policy: Option<String>,
+    pdb_status_older_than_spec: bool,
+    current_healthy: i32,
+    desired_healthy: i32,
+    disruptions_allowed: i32,
+    http_code: u16,
+    pod_deleted: bool,
+    disruptions_allowed_after: i32,
+    pod_in_disrupted_pods_after: bool,
+}
+
+/// Replays requests to the eviction API.
+pub(super) fn eviction_api(text: &str) -> Result<Report, ReplayError> {
+    let mut report = Report::default();
+    for case in table::rows::<EvictionCase>(text)? {
+        report.cases += 1;
+        let pod = Candidate {
+            phase: match case.pod_phase.as_str() {
+                "Pending" => PodPhase::Pending,
+                "Succeeded" => PodPhase::Succeeded,
+                "Failed" => PodPhase::Failed,
+                _ => PodPhase::Running,
+            },
+            ready: case.pod_ready,
+            terminating: case.pod_terminating,
+        };
+        let covering = Budget {
+            status: BudgetStatus {
+                expected: 0,
+                desired_healthy: case.desired_healthy,
+                current_healthy: case.current_healthy,
+                disruptions_allowed: case.disruptions_allowed,
+            },
+            is_stale: case.pdb_status_older_than_spec,
+            always_allow_unhealthy: case.unhealthy_pod_eviction_policy.as_deref()
+                == Some("AlwaysAllow"),
+        };
+        let verdict = decide(pod, &vec![covering; case.matching_pdbs]);
+        let before = if case.matching_pdbs == 0 {
+            0
+        } else {
+            case.disruptions_allowed
+        };
+        let got = match verdict {
+            Verdict::Delete => (201, true, before, false),
+            Verdict::DeleteAndCharge => (201, true, before - 1, true),
+            Verdict::TooManyRequests => (429, false, before, false),
+            Verdict::SeveralBudgets => (500, false, before, false),
+        };
+        let expected = (
+            case.http_code,
+            case.pod_deleted,
+            case.disruptions_allowed_after,
+            case.pod_in_disrupted_pods_after,
+        );
+        report.step(table::difference(case.id.clone(), &expected, &got, &case));
+    }
+    Ok(report)
+}
+
+#[derive(Deserialize)]
+struct BackoffCase {
+    id: String,
+    initial_s: i64,
+    max_s: i64,
+    run_durations_s: Vec<i64>,
+    restart_delays_s: Vec<i64>,
+}
+
+/// Replays the waits before a container's restarts.
+pub(super) fn crashloop_backoff(text: &str) -> Result<Report, ReplayError> {
+    let mut report = Report::default();
+    for case in table::rows::<BackoffCase>(text)? {
+        report.cases += 1;
+        let mut crash_loop = CrashLoop::default();
+        let seconds = SimDuration::from_secs;
+        let (initial, longest) = (seconds(case.initial_s), seconds(case.max_s));
+        let delay =
+            |ran: &i64| crash_loop.next_delay(seconds(*ran), initial, longest).0 / 1_000_000_000;
+        let got: Vec<i64> = case.run_durations_s.iter().map(delay).collect();
+        let input = (case.initial_s, case.max_s, &case.run_durations_s);
+        report.step(table::difference(
+            case.id,
+            &case.restart_delays_s,
             &got,
             &input,
         ));

@@ -1,10 +1,9 @@
 //! The HPA's sync: cluster and metrics → observation → decision → cluster and recording.
 
-use super::build::Links;
 use super::{Event, PodLink, World};
 use crate::autoscaler::hpa::{
     ConditionType, ContainerUsage, CurrentMetric, Decision, EventType, MetricSpec, Observation,
-    Phase, Pod, PodUsage, PodValue, ReadyCondition, ReadyStatus, Scale,
+    Phase, Pod, PodRequests, PodUsage, PodValue, ReadyCondition, ReadyStatus, Scale,
 };
 use crate::cluster::{self, PodId, PodPhase};
 use crate::metrics::server::PodMetrics;
@@ -30,7 +29,10 @@ impl World<'_> {
         members.sort_by(|a, b| a.1.name.cmp(&b.1.name));
         let pods: Vec<Pod<'_>> = members
             .iter()
-            .map(|(_, pod)| observed(&self.links, pod))
+            .map(|(id, pod)| {
+                let own = self.pods[id.slot()].requests.as_ref();
+                observed(own.unwrap_or(&self.links.requests[workload]), pod)
+            })
             .collect();
         let usage = self.resource_usage(&members);
         let names = &self.scenario.workloads[workload].template.containers;
@@ -238,7 +240,7 @@ impl World<'_> {
 }
 
 /// A pod as the controller's informer shows it.
-fn observed<'a>(links: &'a Links, pod: &'a cluster::Pod) -> Pod<'a> {
+fn observed<'a>(requests: &'a PodRequests, pod: &'a cluster::Pod) -> Pod<'a> {
     let status = if pod.ready {
         ReadyStatus::True
     } else {
@@ -258,7 +260,7 @@ fn observed<'a>(links: &'a Links, pod: &'a cluster::Pod) -> Pod<'a> {
             status,
             last_transition: pod.ready_transition,
         }),
-        requests: &links.requests[pod.workload],
+        requests,
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::sample::UsageTotals;
 use super::traffic::Traffic;
+use super::vpa::{self, Vpas};
 use super::{Event, World};
 use crate::autoscaler::hpa::{
     ContainerRequest, Controller, HpaSpec, MetricSpec, PodRequests, Resource, ResourceTarget,
     ValueTarget,
 };
 use crate::cluster::spec::{ContainerSpec, PodTemplate};
-use crate::cluster::{Cluster, EffectLog};
+use crate::cluster::{Cluster, EffectLog, Resources};
 use crate::load::spec::Generator;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
 use crate::record::{
@@ -33,6 +34,20 @@ pub(super) struct Links {
     pub(super) selectors: Vec<String>,
     /// Each HPA's target as messages name it.
     pub(super) references: Vec<String>,
+}
+
+/// The requests of a pod whose containers have these resources instead of the template's.
+pub(super) fn changed_requests(template: &PodTemplate, containers: &[Resources]) -> PodRequests {
+    let mut changed = requests(template);
+    for (request, resources) in changed.containers.iter_mut().zip(containers) {
+        request.requests = [
+            resources.cpu_request.map(|cpu| cpu.0),
+            resources
+                .memory_request
+                .map(|memory| memory.0.saturating_mul(1000)),
+        ];
+    }
+    changed
 }
 
 fn requests(template: &PodTemplate) -> PodRequests {
@@ -229,6 +244,7 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
         services: services.collect(),
         nodes: nodes.collect(),
         loads: loads.collect(),
+        vpas: vpa::records(scenario),
         ..Recording::default()
     }
 }
@@ -240,6 +256,7 @@ impl<'s> World<'s> {
             &scenario.controllers.cluster,
             &scenario.node_groups,
             &scenario.workloads,
+            &scenario.pdbs,
             &streams,
         );
         let mut traffic = Traffic::new(&scenario.services, &scenario.loads, &streams);
@@ -262,6 +279,7 @@ impl<'s> World<'s> {
             ),
             custom: CustomMetrics::new(&scenario.custom_metrics),
             hpas: hpas.collect(),
+            vpas: Vpas::new(scenario),
             links: Links::new(scenario),
             pods: Vec::new(),
             server_pods: Vec::new(),
@@ -273,6 +291,7 @@ impl<'s> World<'s> {
             recorder,
             usage: UsageTotals::new(scenario.services.len()),
             stream: streams.stream("hpa/phase"),
+            vpa_stream: streams.stream("vpa/phase"),
             cluster,
             traffic,
         }
@@ -293,6 +312,7 @@ impl<'s> World<'s> {
                 .desired
                 .set(SimTime::ZERO, replicas);
         }
+        self.start_vpas();
         self.queue
             .schedule_in(self.scenario.simulation.step, Event::Sample);
         self.custom.settle();

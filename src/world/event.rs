@@ -15,6 +15,10 @@ pub enum Event {
     Metrics(MetricsEvent),
     /// The HPA of this index syncs.
     Hpa(u16),
+    /// The VPA recommender makes a pass.
+    VpaRecommender,
+    /// The VPA updater makes a pass.
+    VpaUpdater,
     /// The time series get a row.
     Sample,
     /// Service counters are read for custom metrics.

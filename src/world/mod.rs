@@ -8,11 +8,14 @@ mod apply;
 mod autoscale;
 mod build;
 mod event;
+mod pods;
 mod sample;
 pub mod traffic;
 mod usage;
+mod vpa;
 
-use crate::autoscaler::hpa::Controller;
+use crate::autoscaler::hpa::{Controller, PodRequests};
+use crate::autoscaler::vpa::recommender::PodKey;
 use crate::cluster::{Cluster, EffectLog, PodId};
 use crate::load::report::LoadReport;
 use crate::metrics::{ContainerId, CustomMetrics, MetricsPodId, Pipeline};
@@ -59,6 +62,10 @@ struct PodLink {
     server: Option<ServerId>,
     /// The load and client that a Job's pod is.
     client: Option<(usize, u32)>,
+    /// Its key in its VPA's recommender.
+    vpa: Option<PodKey>,
+    /// What it requests, where that is not what its template says.
+    requests: Option<PodRequests>,
     /// Its place in the recording's pods.
     record: usize,
 }
@@ -72,6 +79,7 @@ struct World<'s> {
     metrics: Pipeline,
     custom: CustomMetrics,
     hpas: Vec<Controller>,
+    vpas: vpa::Vpas,
     links: build::Links,
     pods: Vec<PodLink>,
     /// The pod of each server, by slot.
@@ -80,8 +88,10 @@ struct World<'s> {
     log: EffectLog,
     recorder: Recorder,
     usage: sample::UsageTotals,
-    /// Draws of the autoscalers' phases.
+    /// Draws of the HPAs' phases.
     stream: Stream,
+    /// Draws of the VPA components' phases.
+    vpa_stream: Stream,
 }
 
 /// Simulates a scenario. `progress` hears the simulated time now and then; the run stops when
@@ -130,6 +140,8 @@ impl World<'_> {
             }
             Event::Metrics(event) => self.handle_metrics(event, now),
             Event::Hpa(index) => self.sync_hpa(usize::from(index), now),
+            Event::VpaRecommender => self.recommend_vpas(now),
+            Event::VpaUpdater => self.update_vpas(now),
             Event::Sample => self.sample(now),
             Event::Counters => self.read_counters(now),
         }

@@ -91,6 +91,20 @@ pub enum UpdateMode {
     InPlace,
 }
 
+impl UpdateMode {
+    /// The mode as the API spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "Off",
+            Self::Initial => "Initial",
+            Self::Recreate => "Recreate",
+            Self::Auto => "Auto",
+            Self::InPlaceOrRecreate => "InPlaceOrRecreate",
+            Self::InPlace => "InPlace",
+        }
+    }
+}
+
 /// `resourcePolicy.containerPolicies[].mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ContainerScalingMode {

@@ -189,12 +189,23 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
             .readiness_probe
             .as_ref()
             .map(|probe| read_probe(probe, &format!("{path}.readinessProbe"), context)),
+        restart_on_resize: restart_on_resize(one),
         restartable: one.restart_policy.as_deref() == Some("Always"),
         pre_stop: pre_stop(one),
         command,
         idle_cpu: Millicores(1),
         idle_memory: Bytes(16 << 20),
     }
+}
+
+/// `resizePolicy`: CPU, memory.
+fn restart_on_resize(one: &core::Container) -> [bool; 2] {
+    let policies = one.resize_policy.as_deref().unwrap_or_default();
+    ["cpu", "memory"].map(|resource| {
+        policies
+            .iter()
+            .any(|p| p.resource_name == resource && p.restart_policy == "RestartContainer")
+    })
 }
 
 fn read_probe(probe: &core::Probe, path: &str, context: &mut Context<'_>) -> ProbeSpec {

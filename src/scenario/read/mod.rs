@@ -44,8 +44,8 @@ pub(super) fn scenario(
     let controllers = controllers::controllers(&mut reader, diagnostics);
     let mut known = Known::new(parsed, manifests, diagnostics);
     let node_groups = nodes::node_groups(&mut reader, diagnostics);
-    let services = services::services(&mut reader, &mut known, diagnostics);
     let end = simulation.map(|simulation| simulation.end());
+    let services = services::services(&mut reader, &mut known, end, diagnostics);
     let loads = loads::loads(&mut reader, &mut known, &services, end, diagnostics);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, diagnostics);
     let hpas = hpas::hpas(&known, &controllers.hpa, &custom_metrics, diagnostics);

@@ -7,7 +7,7 @@ use crate::cluster::spec::StartupSpec;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Value};
 use crate::scenario::reader::{Reader, duration, expected, number, quantity, wrong};
-use crate::sim::{Dist, SimTime};
+use crate::sim::{Dist, SimDuration, SimTime};
 use crate::workload::spec::{
     Balancing, MemorySpec, RequestSpec, ServiceSpec, UsageSpec, UsageSplit,
 };
@@ -15,6 +15,7 @@ use crate::workload::spec::{
 pub(super) fn services(
     root: &mut Reader<'_>,
     known: &mut Known<'_>,
+    end: Option<SimTime>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<ServiceSpec> {
     let mut made: Vec<ServiceSpec> = Vec::new();
@@ -23,7 +24,7 @@ pub(super) fn services(
             known.all_services = false;
             continue;
         };
-        let service = service(&mut table, known, diagnostics);
+        let service = service(&mut table, known, end, diagnostics);
         table.finish("`service`", diagnostics);
         let Some(service) = service else {
             known.all_services = false;
@@ -42,6 +43,7 @@ pub(super) fn services(
 fn service(
     table: &mut Reader<'_>,
     known: &mut Known<'_>,
+    end: Option<SimTime>,
     diagnostics: &mut Diagnostics,
 ) -> Option<ServiceSpec> {
     let name = table.text("name", diagnostics);
@@ -63,7 +65,9 @@ fn service(
     let background_cpu = table
         .millicores("background_cpu", diagnostics)
         .unwrap_or_default();
-    let usage = table.get("usage").and_then(|node| usage(node, diagnostics));
+    let usage = table
+        .get("usage")
+        .and_then(|node| usage(node, end, diagnostics));
     let mut hosts = Vec::new();
     for node in table.list("hosts", diagnostics) {
         match node.text() {
@@ -218,18 +222,27 @@ fn startup(node: &Node, spec: &mut StartupSpec, diagnostics: &mut Diagnostics) {
     table.finish("`startup`", diagnostics);
 }
 
-fn usage(node: &Node, diagnostics: &mut Diagnostics) -> Option<UsageSpec> {
+fn usage(node: &Node, end: Option<SimTime>, diagnostics: &mut Diagnostics) -> Option<UsageSpec> {
     let mut table = Reader::new(node, "`usage`", diagnostics)?;
     let cores = |node: &Node| quantity(node).map(|q| q.nanos() as f64 / 1e9);
     let bytes = |node: &Node| quantity(node).map(|q| q.value() as f64);
-    let cpu = table
+    let mut cpu = table
         .get("cpu")
         .map(|node| curve("cpu", node, &cores, diagnostics))
         .unwrap_or_default();
-    let memory = table
+    let mut memory = table
         .get("memory")
         .map(|node| curve("memory", node, &bytes, diagnostics))
         .unwrap_or_default();
+    let longest = cpu.iter().chain(&memory).map(|(time, _)| *time).max();
+    let period = table.read("period", diagnostics, |node| match duration(node)? {
+        period if period > longest.unwrap_or_default().since(SimTime::ZERO) => Ok(period),
+        _ => Err("the curves go on after it: they must fit into one period".to_owned()),
+    });
+    if let (Some(period), Some(end)) = (period, end) {
+        repeat(&mut cpu, period, end);
+        repeat(&mut memory, period, end);
+    }
     let split = match table.one_of("split", &["total", "per-pod"], diagnostics) {
         Some("total") => UsageSplit::Total,
         Some("per-pod") => UsageSplit::PerPod,
@@ -243,6 +256,17 @@ fn usage(node: &Node, diagnostics: &mut Diagnostics) -> Option<UsageSpec> {
         split,
         cpu_noise_cv,
     })
+}
+
+/// Appends the curve to itself, a period later each time, up to the end of the run.
+fn repeat(curve: &mut Vec<(SimTime, f64)>, period: SimDuration, end: SimTime) {
+    let mut place = 0;
+    while let Some(&(time, value)) = curve.get(place)
+        && time + period <= end
+    {
+        curve.push((time + period, value));
+        place += 1;
+    }
 }
 
 /// A curve: one value, or `[["0s", value], ["10m", value], …]`.

@@ -1,0 +1,226 @@
+//! PodDisruptionBudgets and the eviction API.
+//!
+//! [`budget`] is the arithmetic of the disruption controller (`pkg/controller/disruption`),
+//! [`decide`] what the eviction handler answers
+//! (`pkg/registry/core/pod/storage/eviction.go`). Roll-outs, scale-downs and the kubelet's own
+//! evictions do not ask.
+
+use super::effect::EffectLog;
+use super::pod::{Pod, PodId, PodPhase};
+use super::spec::{IntOrPercent, PdbSpec, WorkloadKind};
+use super::state::{Cluster, ClusterEvent};
+use crate::sim::{EventQueue, SimTime};
+
+/// The status of a PodDisruptionBudget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BudgetStatus {
+    /// `expectedPods`.
+    pub expected: i32,
+    /// `desiredHealthy`.
+    pub desired_healthy: i32,
+    /// `currentHealthy`.
+    pub current_healthy: i32,
+    /// `disruptionsAllowed`.
+    pub disruptions_allowed: i32,
+}
+
+/// The pods that a budget selects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SelectedPods {
+    /// All of them, not ready and terminating ones included.
+    pub matched: i32,
+    /// Ready ones that are not being deleted or evicted.
+    pub healthy: i32,
+    /// The sum of `spec.replicas` over their owners; `None` if an owner has no scale.
+    pub scale: Option<i32>,
+}
+
+/// What a budget allows (`getExpectedPodCount`, `updatePdbStatus`). An owner without a scale
+/// fails the calculation, and nothing is allowed.
+pub fn budget(
+    min_available: Option<IntOrPercent>,
+    max_unavailable: Option<IntOrPercent>,
+    pods: SelectedPods,
+) -> BudgetStatus {
+    let (expected, desired_healthy) = match (max_unavailable, min_available, pods.scale) {
+        (Some(limit), _, Some(scale)) => (scale, (scale - scaled(limit, scale)).max(0)),
+        (None, Some(IntOrPercent::Int(minimum)), _) => (pods.matched, minimum),
+        (None, Some(minimum), Some(scale)) => (scale, scaled(minimum, scale)),
+        _ => (0, 0),
+    };
+    let allowed = (pods.healthy - desired_healthy).max(0);
+    BudgetStatus {
+        expected,
+        desired_healthy,
+        current_healthy: pods.healthy,
+        disruptions_allowed: if expected > 0 { allowed } else { 0 },
+    }
+}
+
+/// `GetScaledValueFromIntOrPercent`, rounding up.
+fn scaled(value: IntOrPercent, total: i32) -> i32 {
+    match value {
+        IntOrPercent::Int(number) => number,
+        IntOrPercent::Percent(percent) => {
+            let hundredths = i64::from(percent) * i64::from(total);
+            hundredths.div_euclid(100) as i32 + i32::from(hundredths.rem_euclid(100) > 0)
+        }
+    }
+}
+
+/// A pod that is to be evicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its phase.
+    pub phase: PodPhase,
+    /// Whether it is Ready.
+    pub ready: bool,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+}
+
+/// A budget that covers the pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Its status.
+    pub status: BudgetStatus,
+    /// Whether the status is older than the spec.
+    pub is_stale: bool,
+    /// `unhealthyPodEvictionPolicy: AlwaysAllow`.
+    pub always_allow_unhealthy: bool,
+}
+
+/// The answer to an eviction request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The pod is deleted, and no budget pays.
+    Delete,
+    /// The pod is deleted, and the budget allows one disruption less.
+    DeleteAndCharge,
+    /// A budget is in the way (429).
+    TooManyRequests,
+    /// More than one budget covers the pod (500).
+    SeveralBudgets,
+}
+
+/// Answers an eviction request (`EvictionREST.Create`).
+pub fn decide(pod: Candidate, budgets: &[Budget]) -> Verdict {
+    if pod.terminating || pod.phase != PodPhase::Running {
+        return Verdict::Delete;
+    }
+    let budget = match budgets {
+        [] => return Verdict::Delete,
+        [budget] => budget,
+        _ => return Verdict::SeveralBudgets,
+    };
+    let status = budget.status;
+    if !pod.ready {
+        let has_budget =
+            status.desired_healthy > 0 && status.current_healthy >= status.desired_healthy;
+        if budget.always_allow_unhealthy || has_budget {
+            return Verdict::Delete;
+        }
+    }
+    if budget.is_stale || status.disruptions_allowed <= 0 {
+        Verdict::TooManyRequests
+    } else {
+        Verdict::DeleteAndCharge
+    }
+}
+
+/// Why a pod was not evicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EvictionError {
+    /// There is no such pod.
+    #[error("there is no such pod")]
+    NotFound,
+    /// A PodDisruptionBudget is in the way.
+    #[error("Cannot evict pod as it would violate the pod's disruption budget.")]
+    TooManyRequests,
+    /// Two PodDisruptionBudgets cover the pod.
+    #[error(
+        "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+    )]
+    SeveralBudgets,
+}
+
+impl Cluster {
+    /// Evicts a pod if its PodDisruptionBudgets allow that: it is deleted with its grace
+    /// period. The budgets' status is taken to be up to date.
+    pub fn evict<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        id: PodId,
+        now: SimTime,
+        queue: &mut EventQueue<E>,
+        _log: &mut EffectLog,
+    ) -> Result<(), EvictionError> {
+        let pod = self.pods.get(id).ok_or(EvictionError::NotFound)?;
+        let candidate = Candidate {
+            phase: pod.phase,
+            ready: pod.ready,
+            terminating: pod.deletion.is_some() || pod.evicted,
+        };
+        let covering = self.workloads[pod.workload].pdbs.iter();
+        let budgets: Vec<Budget> = covering
+            .map(|pdb| Budget {
+                status: self.budget_status(*pdb),
+                is_stale: false,
+                always_allow_unhealthy: self.pdbs[*pdb].always_allow_unhealthy,
+            })
+            .collect();
+        match decide(candidate, &budgets) {
+            Verdict::TooManyRequests => return Err(EvictionError::TooManyRequests),
+            Verdict::SeveralBudgets => return Err(EvictionError::SeveralBudgets),
+            Verdict::Delete | Verdict::DeleteAndCharge => {}
+        }
+        if let Some(pod) = self.pods.get_mut(id)
+            && !std::mem::replace(&mut pod.evicted, true)
+        {
+            queue.schedule(now + self.config.api_latency, ClusterEvent::Delete(id));
+        }
+        Ok(())
+    }
+
+    /// What a budget, by its index, allows at the moment. A pod whose eviction has been
+    /// granted does not count as healthy any more (`disruptedPods`).
+    pub fn budget_status(&self, pdb: usize) -> BudgetStatus {
+        let mut pods = SelectedPods {
+            matched: 0,
+            healthy: 0,
+            scale: Some(0),
+        };
+        for workload in self.workloads.iter().filter(|w| w.pdbs.contains(&pdb)) {
+            let members = workload.pods.iter().filter_map(|id| self.pods.get(*id));
+            let is_healthy = |pod: &&Pod| pod.ready && pod.deletion.is_none() && !pod.evicted;
+            let before = pods.matched;
+            pods.matched += members.clone().count() as i32;
+            pods.healthy += members.filter(is_healthy).count() as i32;
+            if pods.matched > before {
+                pods.scale = match workload.spec.kind {
+                    WorkloadKind::Job { .. } => None,
+                    _ => pods.scale.map(|sum| sum + workload.replicas),
+                };
+            }
+        }
+        let spec = &self.pdbs[pdb];
+        budget(spec.min_available, spec.max_unavailable, pods)
+    }
+}
+
+/// The budgets that cover the pods of a workload with these labels, by index.
+pub(super) fn covering(
+    pdbs: &[PdbSpec],
+    namespace: &str,
+    labels: &super::spec::Labels,
+) -> Vec<usize> {
+    let covers = |pdb: &PdbSpec| {
+        pdb.namespace == namespace
+            && pdb
+                .selector
+                .iter()
+                .all(|(key, value)| labels.get(key) == Some(value))
+    };
+    (0..pdbs.len())
+        .filter(|index| covers(&pdbs[*index]))
+        .collect()
+}

@@ -1,0 +1,189 @@
+//! The life of a pod outside the cluster: its server, its client, its measurements, its record.
+
+use super::build::changed_requests;
+use super::sample::declared_cpu;
+use super::{PodLink, World};
+use crate::cluster::{PodId, Resources, cpu_weight};
+use crate::metrics::Tracked;
+use crate::record::PodRecord;
+use crate::sim::SimTime;
+use crate::units::{Bytes, Millicores};
+use crate::workload::ServerLimits;
+
+impl World<'_> {
+    pub(super) fn pod_created(&mut self, id: PodId, workload: usize, now: SimTime) {
+        let slot = id.slot();
+        if self.pods.len() <= slot {
+            self.pods.resize(slot + 1, PodLink::default());
+        }
+        // Pods that are there from the start have been admitted long ago.
+        let admitted = now > SimTime::ZERO && self.admit_pod(id);
+        let Some(pod) = self.cluster.pod(id) else {
+            return;
+        };
+        let template = &self.scenario.workloads[workload].template;
+        let requests = admitted.then(|| {
+            let resources: Vec<Resources> = pod.containers.iter().map(|c| c.resources).collect();
+            changed_requests(template, &resources)
+        });
+        let record = PodRecord {
+            name: pod.name.clone(),
+            workload,
+            created: now,
+            scheduled: None,
+            started: None,
+            ready: None,
+            deleted: None,
+            cpu_request: pod.cpu_request(template).cores(),
+            memory_request: pod.memory_request(template).gib(),
+            resized: Vec::new(),
+        };
+        self.pods[slot] = PodLink {
+            pod: Some(id),
+            containers: vec![None; pod.containers.len()],
+            requests,
+            record: self.recorder.recording.pods.len(),
+            ..PodLink::default()
+        };
+        self.recorder.recording.pods.push(record);
+    }
+
+    pub(super) fn container_started(
+        &mut self,
+        id: PodId,
+        container: u16,
+        at: SimTime,
+        now: SimTime,
+    ) {
+        let Some(pod) = self.cluster.pod(id) else {
+            return;
+        };
+        let (workload, node) = (pod.workload, pod.node.unwrap_or_default());
+        let resources = pod.containers[usize::from(container)].resources;
+        let service = self.links.service_of[workload];
+        let serving =
+            service.filter(|&s| self.scenario.services[s].container == usize::from(container));
+        let settled = at < SimTime::ZERO;
+        if let Some(service) = serving {
+            let limits = self.server_limits(resources);
+            let server =
+                self.traffic
+                    .add_server(service, self.nodes[node], limits, &mut self.queue);
+            let startup = self.scenario.workloads[workload].startup.startup_cpu;
+            if !settled && startup > 0.0 {
+                self.traffic.set_background(
+                    server,
+                    Millicores::from_cores_round(startup),
+                    &mut self.queue,
+                );
+            }
+            if self.server_pods.len() <= server.slot() {
+                self.server_pods.resize(server.slot() + 1, None);
+            }
+            self.server_pods[server.slot()] = Some(id);
+            self.pods[id.slot()].server = Some(server);
+        } else if let Some(load) = self.links.load_of[workload]
+            && container == 0
+        {
+            let client = self.links.next_client[load];
+            self.links.next_client[load] += 1;
+            self.pods[id.slot()].client = Some((load, client));
+            self.traffic.start_client(load, client, &mut self.queue);
+        }
+        self.track(id, container, serving, node, at, now);
+    }
+
+    fn server_limits(&self, resources: Resources) -> ServerLimits {
+        let model = self.scenario.controllers.cluster.cpu_weight_model;
+        ServerLimits {
+            cpu_limit: resources.cpu_limit,
+            cpu_weight: cpu_weight(resources.cpu_request, model),
+            memory_limit: resources.memory_limit,
+        }
+    }
+
+    /// A resize in place is in force.
+    pub(super) fn pod_resized(&mut self, id: PodId, now: SimTime) {
+        let Some(pod) = self.cluster.pod(id) else {
+            return;
+        };
+        let template = &self.scenario.workloads[pod.workload].template;
+        let (cpu, memory) = (pod.cpu_request(template), pod.memory_request(template));
+        let service = self.links.service_of[pod.workload];
+        let serving =
+            service.map(|s| pod.containers[self.scenario.services[s].container].resources);
+        self.pod_record(id)
+            .resized
+            .push((now, cpu.cores(), memory.gib()));
+        if let (Some(server), Some(resources)) = (self.pods[id.slot()].server, serving) {
+            let limits = self.server_limits(resources);
+            self.traffic.resize(server, limits, &mut self.queue);
+        }
+    }
+
+    /// Begins to measure a container.
+    fn track(
+        &mut self,
+        id: PodId,
+        container: u16,
+        serving: Option<usize>,
+        node: usize,
+        at: SimTime,
+        now: SimTime,
+    ) {
+        let link = &mut self.pods[id.slot()];
+        let pod = *link
+            .metrics
+            .get_or_insert_with(|| self.metrics.track_pod(node));
+        let tracked = Tracked {
+            pod: id.slot() as u64,
+            container,
+        };
+        let tracked = if at < SimTime::ZERO {
+            let (cores, memory) = self.settled_usage(id, container, serving);
+            self.metrics
+                .track_settled(pod, tracked, at, cores, memory, &mut self.queue)
+        } else {
+            self.metrics.track(pod, tracked, now, &mut self.queue)
+        };
+        self.pods[id.slot()].containers[usize::from(container)] = Some(tracked);
+    }
+
+    /// What a container used before the start: its background, and what is declared for the
+    /// start.
+    fn settled_usage(&self, id: PodId, container: u16, serving: Option<usize>) -> (f64, Bytes) {
+        if let (Some(service), Some(server)) = (serving, self.pods[id.slot()].server) {
+            let memory = self.traffic.usage(server, SimTime::ZERO).memory;
+            let spec = &self.scenario.services[service];
+            let pods = self.scenario.workloads[spec.workload].replicas.max(1);
+            let declared = declared_cpu(spec, SimTime::ZERO, f64::from(pods)) / f64::from(pods);
+            return (spec.background_cpu.cores() + declared, memory);
+        }
+        let workload = self.cluster.pod(id).map_or(0, |pod| pod.workload);
+        let spec = &self.scenario.workloads[workload].template.containers[usize::from(container)];
+        (spec.idle_cpu.cores(), spec.idle_memory)
+    }
+
+    pub(super) fn container_stopped(&mut self, id: PodId, container: u16, now: SimTime) {
+        let Some(workload) = self.cluster.pod(id).map(|pod| pod.workload) else {
+            return;
+        };
+        let service = self.links.service_of[workload];
+        let serves =
+            service.is_some_and(|s| self.scenario.services[s].container == usize::from(container));
+        let link = &mut self.pods[id.slot()];
+        if let Some(tracked) = link.containers[usize::from(container)].take() {
+            self.metrics.untrack(tracked);
+        }
+        if let Some((load, client)) = link.client.take() {
+            self.traffic.stop_client(load, client, &mut self.queue);
+        }
+        if serves && let (Some(server), Some(service)) = (link.server.take(), service) {
+            self.usage
+                .retire(service, self.traffic.usage(server, now).cpu);
+            self.traffic
+                .kill(server, &mut self.queue, &mut self.recorder);
+            self.server_pods[server.slot()] = None;
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The updater's loop: it evicts or resizes pods whose resources are far from what is
+//! recommended (`RunOnce` of `pkg/updater/logic/updater.go`).
+
+use super::World;
+use super::admit::{container, updated};
+use crate::autoscaler::vpa::admission::ContainerUpdate;
+use crate::autoscaler::vpa::updater::{
+    Action, ActionKind, Api, Controller, EvictionRefused, Pod, Resize, ResizeRefused, Termination,
+    View,
+};
+use crate::autoscaler::vpa::{Container, UpdateMode};
+use crate::cluster::spec::WorkloadKind;
+use crate::cluster::{self, Cluster, EffectLog, PodId, PodPhase, Resources, TerminationReason};
+use crate::record::{DisruptionKind, DisruptionRecord, EventRecord};
+use crate::scenario::Scenario;
+use crate::sim::{EventQueue, SimTime};
+use crate::world::Event;
+use crate::world::build::changed_requests;
+
+/// A live pod, with everything that the updater's view of it borrows.
+struct LivePod<'s> {
+    id: PodId,
+    name: String,
+    uid: u64,
+    pending: bool,
+    start_time: Option<SimTime>,
+    containers: Vec<Container<'s>>,
+    terminations: Vec<Termination<'s>>,
+    resize: Option<Resize>,
+    restarts_on_resize: bool,
+}
+
+impl LivePod<'_> {
+    fn view(&self) -> Pod<'_> {
+        Pod {
+            name: &self.name,
+            uid: self.uid,
+            controller: Some(0),
+            pending: self.pending,
+            start_time: self.start_time,
+            containers: &self.containers,
+            last_terminations: &self.terminations,
+            // Admission names all containers of the template, as none is added later.
+            observed_containers: None,
+            resize: self.resize,
+            restarts_on_resize: self.restarts_on_resize,
+        }
+    }
+}
+
+/// The API server, as the updater calls it.
+struct ApiServer<'a, 's> {
+    cluster: &'a mut Cluster,
+    queue: &'a mut EventQueue<Event>,
+    log: &'a mut EffectLog,
+    pods: &'a [LivePod<'s>],
+    /// Pods whose spec has changed, and to what.
+    resized: Vec<(PodId, Vec<Resources>)>,
+}
+
+impl Api for ApiServer<'_, '_> {
+    fn evict(&mut self, pod: usize, at: SimTime) -> Result<(), EvictionRefused> {
+        self.cluster
+            .evict(self.pods[pod].id, at, self.queue, self.log)
+            .map_err(|_| EvictionRefused)
+    }
+
+    fn resize(
+        &mut self,
+        pod: usize,
+        containers: &[ContainerUpdate],
+        at: SimTime,
+    ) -> Result<(), ResizeRefused> {
+        let pod = &self.pods[pod];
+        let resources: Vec<Resources> = containers
+            .iter()
+            .zip(&pod.containers)
+            .map(|(update, before)| updated(update, before))
+            .collect();
+        self.cluster
+            .resize(pod.id, &resources, at, self.queue, self.log)
+            .map_err(|_| ResizeRefused::Other)?;
+        self.resized.push((pod.id, resources));
+        Ok(())
+    }
+}
+
+impl World<'_> {
+    /// One pass over all VPAs.
+    pub(in crate::world) fn update_vpas(&mut self, now: SimTime) {
+        let mut updater = self.vpas.updater.clone();
+        let mut pass = updater.pass(now);
+        let scenario = self.scenario;
+        for (index, object) in scenario.vpas.iter().enumerate() {
+            if matches!(
+                object.spec.update_mode,
+                UpdateMode::Off | UpdateMode::Initial
+            ) {
+                continue;
+            }
+            let pods = live_pods(&self.cluster, self.scenario, object.workload);
+            let recommendations = self.vpas.objects[index].recommender.recommendations();
+            let recommendations = (!recommendations.is_empty()).then_some(recommendations);
+            let views: Vec<Pod<'_>> = pods.iter().map(LivePod::view).collect();
+            let view = View {
+                vpa: &object.spec,
+                recommendations,
+                limit_range: &object.limit_range,
+                controllers: &[self.controller(object.workload)],
+                pods: &views,
+            };
+            let mut api = ApiServer {
+                cluster: &mut self.cluster,
+                queue: &mut self.queue,
+                log: &mut self.log,
+                pods: &pods,
+                resized: Vec::new(),
+            };
+            let outcome = pass.update(&view, &mut api);
+            // The HPA divides by the spec's requests, whether in force yet or not.
+            let template = &self.scenario.workloads[object.workload].template;
+            for (id, resources) in api.resized {
+                let requests = changed_requests(template, &resources);
+                self.pods[id.slot()].requests = Some(requests);
+            }
+            // Upstream would crash and start again; the pass over this VPA is lost.
+            let Ok(outcome) = outcome else {
+                continue;
+            };
+            for action in outcome.actions {
+                self.record_action(index, &pods[action.pod], action);
+            }
+        }
+        let alive = |uid| {
+            let pods = self.cluster.workloads().iter().flat_map(|w| &w.pods);
+            pods.filter_map(|id| self.cluster.pod(*id))
+                .any(|pod| pod.serial == uid)
+        };
+        updater.forget_all_but(alive);
+        self.vpas.updater = updater;
+        let interval = self.scenario.controllers.vpa.updater.updater_interval;
+        self.queue.schedule_in(interval, Event::VpaUpdater);
+    }
+
+    fn controller(&self, workload: usize) -> Controller {
+        let state = &self.cluster.workloads()[workload];
+        match state.spec.kind {
+            WorkloadKind::Job { .. } => Controller::Job,
+            _ => Controller::Replicated(state.replicas),
+        }
+    }
+
+    fn record_action(&mut self, index: usize, pod: &LivePod<'_>, action: Action) {
+        let object = &self.scenario.vpas[index];
+        let kind = match action.kind {
+            ActionKind::Evicted => Some(DisruptionKind::Eviction),
+            ActionKind::EvictionRefused => Some(DisruptionKind::EvictionRefused),
+            ActionKind::Resized => Some(DisruptionKind::Resize),
+            ActionKind::ResizeFailed(_) | ActionKind::ResizeSkipped => None,
+        };
+        if let Some(kind) = kind {
+            self.recorder.recording.disruptions.push(DisruptionRecord {
+                time: action.at,
+                workload: object.workload,
+                kind,
+            });
+        }
+        let on_pod = action
+            .kind
+            .pod_event()
+            .map(|event| (format!("Pod/{}", pod.name), event));
+        let on_vpa = action
+            .kind
+            .vpa_event(&pod.name)
+            .map(|event| (format!("VerticalPodAutoscaler/{}", object.name), event));
+        for (object, event) in on_pod.into_iter().chain(on_vpa) {
+            self.recorder.event(|| EventRecord {
+                time: action.at,
+                kind: "Normal",
+                reason: event.reason.to_owned(),
+                object,
+                message: event.message.into_owned(),
+            });
+        }
+    }
+}
+
+/// Pods that are assigned, not finished and not being deleted.
+fn live_pods<'s>(cluster: &Cluster, scenario: &'s Scenario, workload: usize) -> Vec<LivePod<'s>> {
+    let template = &scenario.workloads[workload].template.containers;
+    let restarts_on_resize = template.iter().any(|c| c.restart_on_resize != [false; 2]);
+    let live = |id: &PodId| {
+        let pod = cluster.pod(*id)?;
+        if pod.node.is_none() || !pod.is_active() {
+            return None;
+        }
+        let (mut containers, mut terminations) = (Vec::new(), Vec::new());
+        for (spec, status) in template.iter().zip(&pod.containers) {
+            containers.push(container(&spec.name, status.resources));
+            if let Some((reason, started, finished)) = status.last_termination
+                && status.restarts > 0
+            {
+                terminations.push(Termination {
+                    container: &spec.name,
+                    oom_killed: reason == TerminationReason::OomKilled,
+                    started,
+                    finished,
+                });
+            }
+        }
+        Some(LivePod {
+            id: *id,
+            name: pod.name.clone(),
+            uid: pod.serial,
+            pending: pod.phase == PodPhase::Pending,
+            start_time: pod.start_time,
+            containers,
+            terminations,
+            resize: pod.resize.map(resize),
+            restarts_on_resize,
+        })
+    };
+    let pods = &cluster.workloads()[workload].pods;
+    pods.iter().filter_map(live).collect()
+}
+
+fn resize(state: cluster::ResizeState) -> Resize {
+    match state {
+        cluster::ResizeState::Deferred => Resize::Deferred,
+        cluster::ResizeState::Infeasible => Resize::Infeasible,
+        cluster::ResizeState::InProgress => Resize::InProgress,
+    }
+}
