@@ -1,81 +1,12 @@
 //! The scenarios that ship with the project: each is run, and shows what it is there to show.
 
 mod files;
+mod shipped;
 
 use std::collections::BTreeSet;
 use std::fs;
 
-use files::Folder;
-use nlsim::analysis::Summary;
-use nlsim::record::{Detail, Recording};
-use nlsim::scenario::{Loaded, Scenario};
-use nlsim::world;
-
-struct Run {
-    scenario: Scenario,
-    recording: Recording,
-    summary: Summary,
-}
-
-fn load(name: &str) -> Scenario {
-    let folder = Folder("scenarios".into());
-    let loaded = Loaded::load(&format!("{name}.toml"), &folder);
-    let built = loaded.and_then(|loaded| loaded.build(&[]));
-    let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-    assert_eq!(built.warnings.render(false), "");
-    built.scenario
-}
-
-fn run(name: &str) -> Run {
-    let scenario = load(name);
-    let finished = world::run(&scenario, scenario.simulation.seed, Detail::Full, |_| true);
-    let recording = finished.unwrap_or_else(|error| panic!("{error}")).recording;
-    let summary = Summary::of(&recording);
-    Run {
-        scenario,
-        recording,
-        summary,
-    }
-}
-
-impl Run {
-    fn get(&self, name: &str) -> f64 {
-        let value = self.summary.get(name);
-        value.unwrap_or_else(|| panic!("no figure {name}"))
-    }
-
-    /// The numbers that an HPA wrote, with their times in seconds.
-    fn desired(&self, hpa: usize) -> Vec<(f64, i32)> {
-        let steps = self.recording.hpas[hpa].desired.steps();
-        steps
-            .iter()
-            .map(|(time, replicas)| (time.as_secs_f64(), *replicas))
-            .collect()
-    }
-
-    /// The largest value of a metric that an HPA saw.
-    fn peak(&self, hpa: usize, metric: usize) -> f64 {
-        let values = self.recording.hpas[hpa].metric_values[metric].steps();
-        values.iter().map(|(_, value)| *value).fold(0.0, f64::max)
-    }
-
-    fn tools(&self) -> Vec<&str> {
-        self.recording.loads.iter().map(|load| load.tool).collect()
-    }
-
-    /// No pods above what the HPA allows.
-    fn keeps_bounds(&self) {
-        for hpa in &self.recording.hpas {
-            let (min, max) = hpa.bounds;
-            let desired = hpa.desired.steps();
-            assert!(
-                desired.iter().all(|(_, n)| (min..=max).contains(n)),
-                "{}",
-                hpa.name
-            );
-        }
-    }
-}
+use shipped::{load, run};
 
 #[test]
 fn every_scenario_is_covered_here() {
@@ -84,7 +15,11 @@ fn every_scenario_is_covered_here() {
         .filter_map(|entry| entry.expect("an entry").file_name().into_string().ok())
         .filter_map(|name| name.strip_suffix(".toml").map(str::to_owned))
         .collect();
-    let tests = include_str!("scenarios.rs");
+    let tests = [
+        include_str!("scenarios.rs"),
+        include_str!("scenarios_vpa.rs"),
+    ]
+    .concat();
     for name in names {
         assert!(
             tests.contains(&format!("run(\"{name}\")")),

@@ -28,6 +28,8 @@ pub(super) struct Parsed {
     pub(super) scenario: Node,
     pub(super) documents: Vec<Document>,
     pub(super) traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
+    /// Files of `[[vpa_history]]` by their name there: places among the diagnostics' files.
+    pub(super) histories: BTreeMap<String, usize>,
     /// Whether no manifest is missing or broken; if one is, what it would hold is unknown.
     pub(super) complete: bool,
 }
@@ -76,14 +78,17 @@ impl Loaded {
             documents: Vec::new(),
             read: BTreeMap::new(),
             traces: BTreeMap::new(),
+            histories: BTreeMap::new(),
             complete: true,
         };
         files.read_manifests(&scenario, &mut diagnostics);
         files.read_loads(&scenario, &mut diagnostics);
+        files.read_histories(&scenario, &mut diagnostics);
         let parsed = Parsed {
             scenario,
             documents: files.documents,
             traces: files.traces,
+            histories: files.histories,
             complete: files.complete,
         };
         if !readable {
@@ -236,6 +241,7 @@ struct Files<'a> {
     /// Files that were read, with their documents.
     read: BTreeMap<String, Range<usize>>,
     traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
+    histories: BTreeMap<String, usize>,
     complete: bool,
 }
 
@@ -371,6 +377,31 @@ impl Files<'_> {
                 && let Some(points) = self.read_trace(&self.full(name), node, diagnostics)
             {
                 self.traces.insert(name.to_owned(), points);
+            }
+        }
+    }
+
+    fn read_histories(&mut self, scenario: &Node, diagnostics: &mut Diagnostics) {
+        for entry in items(scenario, "vpa_history") {
+            let prometheus = entry.get("prometheus");
+            let files = [
+                entry.get("checkpoint"),
+                entry.get("csv"),
+                prometheus.and_then(|table| table.get("cpu")),
+                prometheus.and_then(|table| table.get("memory")),
+            ];
+            for node in files.into_iter().flatten() {
+                let Some(name) = node.text() else { continue };
+                if !self.histories.contains_key(name)
+                    && let Some(file) = load(
+                        self.provider,
+                        &self.full(name),
+                        Some(node.span),
+                        diagnostics,
+                    )
+                {
+                    self.histories.insert(name.to_owned(), file);
+                }
             }
         }
     }

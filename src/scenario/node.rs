@@ -204,6 +204,7 @@ impl Node {
         text(self, "name")
             .or_else(metric)
             .or_else(workload)
+            .or_else(|| text(self, "containerName"))
             .or_else(|| text(self, "type"))
             .or_else(|| text(self, "metric"))
     }

@@ -9,11 +9,16 @@ use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, ProbeSpec};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores, Quantity};
 
-type Amounts = std::collections::BTreeMap<String, ApiQuantity>;
+pub(super) type Amounts = std::collections::BTreeMap<String, ApiQuantity>;
 
 impl Context<'_> {
     /// A quantity of a map, if it is there and well-formed.
-    fn amount(&mut self, amounts: Option<&Amounts>, name: &str, path: &str) -> Option<Quantity> {
+    pub(super) fn amount(
+        &mut self,
+        amounts: Option<&Amounts>,
+        name: &str,
+        path: &str,
+    ) -> Option<Quantity> {
         let text = &amounts?.get(name)?.0;
         match text.parse::<Quantity>() {
             Ok(quantity) if quantity.nanos() >= 0 => {

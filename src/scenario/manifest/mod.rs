@@ -10,6 +10,7 @@ mod hpa_metric;
 mod others;
 mod selector;
 mod typed;
+mod vpa;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ use super::loaded::Document;
 use super::node::{Node, Span, Value, parse_path};
 use super::suggest::nearest;
 use crate::autoscaler::hpa::HpaSpecInput;
+use crate::autoscaler::vpa::VpaSpec;
+use crate::autoscaler::vpa::admission::LimitRange;
 use crate::cluster::spec::{Labels, PdbSpec, WorkloadSpec};
 
 pub(super) use hpa::check as check_hpa;
@@ -52,6 +55,23 @@ pub(super) struct HpaManifest {
     pub(super) input: HpaSpecInput,
 }
 
+/// A VerticalPodAutoscaler as written.
+#[derive(Debug, Clone)]
+pub(super) struct VpaManifest {
+    pub(super) name: String,
+    pub(super) namespace: String,
+    pub(super) target_kind: String,
+    pub(super) target_name: String,
+    pub(super) spec: VpaSpec,
+}
+
+/// A LimitRange.
+#[derive(Debug, Clone)]
+pub(super) struct LimitRangeObject {
+    pub(super) namespace: String,
+    pub(super) value: LimitRange,
+}
+
 /// A PriorityClass.
 #[derive(Debug, Clone)]
 pub(super) struct PriorityObject {
@@ -73,12 +93,14 @@ pub(super) struct Manifests {
     pub(super) workloads: Vec<Object<WorkloadObject>>,
     pub(super) services: Vec<Object<ServiceObject>>,
     pub(super) hpas: Vec<Object<HpaManifest>>,
+    pub(super) vpas: Vec<Object<VpaManifest>>,
+    pub(super) limit_ranges: Vec<Object<LimitRangeObject>>,
     pub(super) pdbs: Vec<Object<PdbSpec>>,
     pub(super) priorities: Vec<Object<PriorityObject>>,
 }
 
 /// The simulated kinds with the version that is read.
-const KINDS: [(&str, &str); 8] = [
+const KINDS: [(&str, &str); 10] = [
     ("Deployment", "apps/v1"),
     ("ReplicaSet", "apps/v1"),
     ("StatefulSet", "apps/v1"),
@@ -87,6 +109,8 @@ const KINDS: [(&str, &str); 8] = [
     ("Service", "v1"),
     ("PodDisruptionBudget", "policy/v1"),
     ("PriorityClass", "scheduling.k8s.io/v1"),
+    ("VerticalPodAutoscaler", "autoscaling.k8s.io/v1"),
+    ("LimitRange", "v1"),
 ];
 
 /// Reads documents; kinds that are not simulated are named in one warning.
@@ -315,6 +339,12 @@ impl Manifests {
             }
             ("HorizontalPodAutoscaler", "autoscaling/v1") => {
                 put(&mut self.hpas, document, hpa::v1(context));
+            }
+            ("VerticalPodAutoscaler", "autoscaling.k8s.io/v1" | "autoscaling.k8s.io/v1beta2") => {
+                put(&mut self.vpas, document, vpa::vpa(context));
+            }
+            ("LimitRange", "v1") => {
+                put(&mut self.limit_ranges, document, vpa::limit_range(context));
             }
             ("Service", "v1") => put(&mut self.services, document, others::service(context)),
             ("PodDisruptionBudget", "policy/v1") => {

@@ -1,6 +1,7 @@
 //! `kubernetes` and `[controllers]`: the flags of the real components, by their own names.
 
 use super::dist;
+use super::vpa_flags;
 use crate::autoscaler::hpa::{Config, KubernetesVersion};
 use crate::cluster::spec::ClusterConfig;
 use crate::metrics::spec::PipelineConfig;
@@ -87,12 +88,13 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
             assign(&mut cluster.endpoints_delay, delay);
         },
     );
+    vpa_flags::vpa(&mut table, &mut made.vpa, diagnostics);
     table.finish("`controllers`", diagnostics);
     made
 }
 
 /// Reads the flags of one component.
-fn section(
+pub(super) fn section(
     table: &mut Reader<'_>,
     key: &'static str,
     diagnostics: &mut Diagnostics,

@@ -4,6 +4,7 @@
 mod command;
 mod controllers;
 mod dist;
+mod history;
 mod hpas;
 mod known;
 mod loads;
@@ -13,6 +14,8 @@ mod services;
 mod settings;
 mod shapes;
 mod sweep;
+mod vpa_flags;
+mod vpas;
 
 use super::diagnostic::Diagnostics;
 use super::loaded::Parsed;
@@ -41,7 +44,9 @@ pub(super) fn scenario(
         reader.missing("manifests", "the scenario", example, diagnostics);
     }
     let simulation = settings::simulation(&mut reader, diagnostics);
-    let controllers = controllers::controllers(&mut reader, diagnostics);
+    let start = settings::start(&mut reader, diagnostics);
+    let mut controllers = controllers::controllers(&mut reader, diagnostics);
+    controllers.vpa.clock = start;
     let mut known = Known::new(parsed, manifests, diagnostics);
     let node_groups = nodes::node_groups(&mut reader, diagnostics);
     let end = simulation.map(|simulation| simulation.end());
@@ -49,6 +54,8 @@ pub(super) fn scenario(
     let loads = loads::loads(&mut reader, &mut known, &services, end, diagnostics);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, diagnostics);
     let hpas = hpas::hpas(&known, &controllers.hpa, &custom_metrics, diagnostics);
+    let histories = history::histories(&mut reader, &known, &controllers.vpa, diagnostics);
+    let vpas = vpas::vpas(&known, &controllers.vpa, &hpas, histories, diagnostics);
     let slo = settings::slo(&mut reader, diagnostics);
     let pricing = settings::pricing(&mut reader, diagnostics);
     let sweep = sweep::sweep(&mut reader, diagnostics);
@@ -63,7 +70,7 @@ pub(super) fn scenario(
         workloads: known.workloads,
         services,
         hpas,
-        vpas: Vec::new(),
+        vpas,
         pdbs: manifests
             .pdbs
             .iter()

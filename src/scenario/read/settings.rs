@@ -1,11 +1,12 @@
 //! `[simulation]`, `[slo]` and `[pricing]`.
 
 use super::controllers::assign;
+use crate::autoscaler::vpa::WallClock;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{Pricing, Simulation, Slo};
 use crate::scenario::node::Value;
-use crate::scenario::reader::{Reader, expected};
-use crate::sim::SimDuration;
+use crate::scenario::reader::{Reader, expected, wrong};
+use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
 
 /// Row distance of time series, unless stated.
@@ -41,6 +42,7 @@ pub(super) fn simulation(
         }
         _ => Err("expected \"request\"".to_owned()),
     });
+    table.ask(&["start"]);
     let warm_up = table.duration("warm_up", diagnostics).unwrap_or_default();
     let step = table.duration("step", diagnostics).unwrap_or(STEP);
     let (warm_span, step_span) = (table.key_span("warm_up"), table.key_span("step"));
@@ -69,6 +71,22 @@ pub(super) fn simulation(
         warm_up,
         step,
     })
+}
+
+/// `simulation.start`: the calendar time at which the run begins.
+pub(super) fn start(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> WallClock {
+    let Some(node) = root.get("simulation").and_then(|table| table.get("start")) else {
+        return WallClock::default();
+    };
+    let unix = WallClock { unix_start: 0 };
+    let Some(time) = node.text().and_then(|text| unix.parse(text)) else {
+        let label = "expected a time such as \"2026-01-31T12:00:00Z\"".to_owned();
+        wrong("start", node, label, diagnostics);
+        return WallClock::default();
+    };
+    WallClock {
+        unix_start: time.since(SimTime::ZERO).0.div_euclid(1_000_000_000),
+    }
 }
 
 pub(super) fn slo(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Slo {

@@ -1,0 +1,363 @@
+//! VerticalPodAutoscaler (autoscaling.k8s.io/v1) and LimitRange.
+//!
+//! The VPA is a custom resource: its types are ours, its checks those of the CRD's schema and
+//! of the admission controller's `ValidateVPA`
+//! (`pkg/admission-controller/resource/vpa/handler.go`).
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::container::Amounts;
+use super::{Context, LimitRangeObject, VpaManifest, typed};
+use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
+use crate::autoscaler::vpa::{
+    ChangeRequirement, ContainerPolicy, ContainerScalingMode, ControlledResources,
+    ControlledValues, EvictionRequirement, Resource, Resources, UpdateMode, VpaSpec,
+};
+use crate::scenario::suggest::advice;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VpaObject {
+    #[serde(rename = "apiVersion")]
+    _api_version: Option<IgnoredAny>,
+    #[serde(rename = "kind")]
+    _kind: Option<IgnoredAny>,
+    #[serde(default)]
+    metadata: ObjectMeta,
+    spec: Option<Spec>,
+    #[serde(rename = "status")]
+    _status: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    target_ref: Option<TargetRef>,
+    update_policy: Option<UpdatePolicy>,
+    resource_policy: Option<ResourcePolicy>,
+    recommenders: Option<Vec<IgnoredAny>>,
+    startup_boost: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TargetRef {
+    #[serde(rename = "apiVersion")]
+    _api_version: Option<String>,
+    kind: Option<String>,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdatePolicy {
+    update_mode: Option<String>,
+    min_replicas: Option<i32>,
+    eviction_requirements: Option<Vec<Requirement>>,
+    #[serde(rename = "evictAfterOOMSeconds")]
+    evict_after_oom_seconds: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Requirement {
+    resources: Option<Vec<String>>,
+    change_requirement: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourcePolicy {
+    container_policies: Option<Vec<Policy>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Policy {
+    container_name: Option<String>,
+    mode: Option<String>,
+    min_allowed: Option<Amounts>,
+    max_allowed: Option<Amounts>,
+    controlled_resources: Option<Vec<String>>,
+    controlled_values: Option<String>,
+    startup_boost: Option<IgnoredAny>,
+    oom_bump_up_ratio: Option<IgnoredAny>,
+    oom_min_bump_up: Option<IgnoredAny>,
+}
+
+pub(super) fn vpa(context: &mut Context<'_>) -> Option<VpaManifest> {
+    let object: VpaObject = typed::read(context)?;
+    let annotations = object.metadata.annotations.clone().unwrap_or_default();
+    let (name, namespace) = context.identity(object.metadata);
+    let Some(spec) = object.spec else {
+        context.error("spec", "a VerticalPodAutoscaler needs a `spec`", None);
+        return None;
+    };
+    let (target_kind, target_name) = target(spec.target_ref, context);
+    let mut made = VpaSpec::default();
+    for (key, value) in &annotations {
+        made.read_annotation(key, value);
+    }
+    if let Some(policy) = spec.update_policy {
+        update_policy(policy, &mut made, context);
+    }
+    let policies = spec.resource_policy.and_then(|p| p.container_policies);
+    for (index, policy) in policies.unwrap_or_default().into_iter().enumerate() {
+        let path = format!("spec.resourcePolicy.containerPolicies[{index}]");
+        made.container_policies
+            .push(container_policy(policy, &path, context));
+    }
+    if spec.recommenders.is_some_and(|list| list.len() > 1) {
+        let message = "a VPA cannot have more than one recommender";
+        context.error("spec.recommenders", message, Some("keep one of them"));
+    }
+    if spec.startup_boost.is_some() {
+        ignored("spec.startupBoost", "CPUStartupBoost", context);
+    }
+    Some(VpaManifest {
+        name,
+        namespace,
+        target_kind,
+        target_name,
+        spec: made,
+    })
+}
+
+fn target(reference: Option<TargetRef>, context: &mut Context<'_>) -> (String, String) {
+    let Some(reference) = reference else {
+        let help = "for example `targetRef: {apiVersion: apps/v1, kind: Deployment, name: api}`";
+        context.error("spec.targetRef", "a VPA needs a `targetRef`", Some(help));
+        return Default::default();
+    };
+    let (kind, name) = (
+        reference.kind.unwrap_or_default(),
+        reference.name.unwrap_or_default(),
+    );
+    for (field, value, example) in [("kind", &kind, "Deployment"), ("name", &name, "api")] {
+        if value.is_empty() {
+            let message = format!("targetRef needs a `{field}`");
+            let help = format!("for example `{field}: {example}`");
+            context.error(&format!("spec.targetRef.{field}"), message, Some(&help));
+        }
+    }
+    (kind, name)
+}
+
+/// A word of a fixed list; says what is wrong with any other.
+fn word<T: Copy>(
+    text: &str,
+    words: &[(&'static str, T)],
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<T> {
+    let found = words.iter().find(|(word, _)| *word == text);
+    if found.is_none() {
+        let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let field = path.rsplit('.').next().unwrap_or(path);
+        let field = field.split('[').next().unwrap_or(field);
+        let message = format!("unknown {field} \"{text}\"");
+        context.error(path, message, Some(&advice(text, &names)));
+    }
+    found.map(|(_, value)| *value)
+}
+
+fn update_policy(policy: UpdatePolicy, made: &mut VpaSpec, context: &mut Context<'_>) {
+    const MODES: [UpdateMode; 6] = [
+        UpdateMode::Off,
+        UpdateMode::Initial,
+        UpdateMode::Recreate,
+        UpdateMode::Auto,
+        UpdateMode::InPlaceOrRecreate,
+        UpdateMode::InPlace,
+    ];
+    let path = "spec.updatePolicy.updateMode";
+    if let Some(text) = policy.update_mode.as_deref() {
+        let words = MODES.map(|mode| (mode.name(), mode));
+        made.update_mode = word(text, &words, path, context).unwrap_or_default();
+    } else {
+        let message = "updatePolicy needs an `updateMode`";
+        let help = Some("for example `updateMode: Recreate`");
+        context.error(path, message, help);
+    }
+    if policy.min_replicas.is_some_and(|number| number <= 0) {
+        let message = "minReplicas has to be positive";
+        context.error("spec.updatePolicy.minReplicas", message, None);
+    }
+    made.min_replicas = policy.min_replicas;
+    if policy.evict_after_oom_seconds.is_some() {
+        let path = "spec.updatePolicy.evictAfterOOMSeconds";
+        ignored(path, "PerVPAConfig", context);
+    }
+    let requirements = policy.eviction_requirements.unwrap_or_default();
+    for (index, one) in requirements.into_iter().enumerate() {
+        let path = format!("spec.updatePolicy.evictionRequirements[{index}]");
+        made.eviction_requirements
+            .extend(requirement(one, &path, context));
+    }
+}
+
+fn requirement(
+    one: Requirement,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<EvictionRequirement> {
+    let words = [
+        (
+            "TargetHigherThanRequests",
+            ChangeRequirement::TargetHigherThanRequests,
+        ),
+        (
+            "TargetLowerThanRequests",
+            ChangeRequirement::TargetLowerThanRequests,
+        ),
+    ];
+    let change_path = format!("{path}.changeRequirement");
+    let text = one.change_requirement.unwrap_or_default();
+    let change = word(&text, &words, &change_path, context);
+    let resources = one.resources.unwrap_or_default();
+    if resources.is_empty() {
+        let message = "an eviction requirement needs at least one resource";
+        let path = format!("{path}.resources");
+        context.error(&path, message, Some("for example `resources: [cpu]`"));
+    }
+    Some(EvictionRequirement {
+        resources: resource_names(&resources, &format!("{path}.resources"), context),
+        change_requirement: change?,
+    })
+}
+
+fn resource_names(names: &[String], path: &str, context: &mut Context<'_>) -> ControlledResources {
+    let mut made = ControlledResources {
+        cpu: false,
+        memory: false,
+    };
+    let words = [("cpu", Resource::Cpu), ("memory", Resource::Memory)];
+    for (index, name) in names.iter().enumerate() {
+        match word(name, &words, &format!("{path}[{index}]"), context) {
+            Some(Resource::Cpu) => made.cpu = true,
+            Some(Resource::Memory) => made.memory = true,
+            None => {}
+        }
+    }
+    made
+}
+
+fn container_policy(policy: Policy, path: &str, context: &mut Context<'_>) -> ContainerPolicy {
+    let container_name = policy.container_name.unwrap_or_default();
+    let at = |field: &str| format!("{path}.{field}");
+    if container_name.is_empty() {
+        let help = Some("write the container's name, or \"*\" for all others");
+        let message = "a container policy needs a `containerName`";
+        context.error(&at("containerName"), message, help);
+    }
+    let modes = [
+        ("Auto", ContainerScalingMode::Auto),
+        ("Off", ContainerScalingMode::Off),
+    ];
+    let mode = policy.mode.as_deref();
+    let mode = mode.and_then(|text| word(text, &modes, &at("mode"), context));
+    let values = [
+        ("RequestsAndLimits", ControlledValues::RequestsAndLimits),
+        ("RequestsOnly", ControlledValues::RequestsOnly),
+    ];
+    let controlled_values = policy.controlled_values.as_deref();
+    let path_of_values = at("controlledValues");
+    if controlled_values.is_some() && mode == Some(ContainerScalingMode::Off) {
+        let message = "controlledValues must not be given where the mode is Off";
+        context.error(&path_of_values, message, Some("remove one of the two"));
+    }
+    let controlled_values =
+        controlled_values.and_then(|text| word(text, &values, &path_of_values, context));
+    let controlled_resources = policy
+        .controlled_resources
+        .map(|names| resource_names(&names, &at("controlledResources"), context));
+    let min_allowed = resources(policy.min_allowed.as_ref(), &at("minAllowed"), context);
+    let max_allowed = resources(policy.max_allowed.as_ref(), &at("maxAllowed"), context);
+    for resource in Resource::ALL {
+        if let (Some(min), Some(max)) = (min_allowed.get(resource), max_allowed.get(resource))
+            && max.nanos() < min.nanos()
+        {
+            let message = format!("{resource}: maxAllowed {max} is below minAllowed {min}");
+            let path = at(&format!("maxAllowed.{resource}"));
+            context.error(&path, message, Some("raise maxAllowed or lower minAllowed"));
+        }
+    }
+    for (field, given, gate) in [
+        (
+            "startupBoost",
+            policy.startup_boost.is_some(),
+            "CPUStartupBoost",
+        ),
+        (
+            "oomBumpUpRatio",
+            policy.oom_bump_up_ratio.is_some(),
+            "PerVPAConfig",
+        ),
+        (
+            "oomMinBumpUp",
+            policy.oom_min_bump_up.is_some(),
+            "PerVPAConfig",
+        ),
+    ] {
+        if given {
+            ignored(&at(field), gate, context);
+        }
+    }
+    ContainerPolicy {
+        container_name,
+        mode: mode.unwrap_or_default(),
+        min_allowed,
+        max_allowed,
+        controlled_resources: controlled_resources.unwrap_or_default(),
+        controlled_values: controlled_values.unwrap_or_default(),
+    }
+}
+
+fn ignored(path: &str, gate: &str, context: &mut Context<'_>) {
+    let field = path.rsplit('.').next().unwrap_or(path);
+    let message = format!("{field} is left out: its feature gate {gate} is off by default");
+    context.warning(path, message, "remove it, or expect it to have no effect");
+}
+
+/// A `ResourceList`: whole millicores and whole bytes.
+fn resources(amounts: Option<&Amounts>, path: &str, context: &mut Context<'_>) -> Resources {
+    let made = Resources {
+        cpu: context.amount(amounts, "cpu", path),
+        memory: context.amount(amounts, "memory", path),
+    };
+    if made.cpu.is_some_and(|cpu| cpu.nanos() % 1_000_000 != 0) {
+        let message = "CPU must be a whole number of millicores";
+        context.error(&format!("{path}.cpu"), message, None);
+    }
+    made
+}
+
+pub(super) fn limit_range(context: &mut Context<'_>) -> Option<LimitRangeObject> {
+    let object: core::LimitRange = typed::read(context)?;
+    let (_, namespace) = context.identity(object.metadata);
+    let mut made = LimitRange::default();
+    let items = object.spec.map(|spec| spec.limits).unwrap_or_default();
+    for (index, item) in items.iter().enumerate() {
+        let path = format!("spec.limits[{index}]");
+        let mut read =
+            |amounts, field: &str| resources(amounts, &format!("{path}.{field}"), context);
+        let read = LimitRangeItem {
+            max: read(item.max.as_ref(), "max"),
+            min: read(item.min.as_ref(), "min"),
+            default: read(item.default.as_ref(), "default"),
+        };
+        let place = match item.type_.as_str() {
+            "Container" => &mut made.container,
+            "Pod" => &mut made.pod,
+            _ => continue,
+        };
+        *place = Some(place.map_or(read, |earlier| earlier.and(read)));
+    }
+    Some(LimitRangeObject {
+        namespace,
+        value: made,
+    })
+}

@@ -1,0 +1,227 @@
+//! `[[vpa_history]]`: what recommenders know before the simulation begins.
+
+use std::collections::BTreeMap;
+
+use super::known::Known;
+use crate::autoscaler::vpa::recommender::history::{
+    Checkpoints, HistoryError, SeriesLabels, UsageHistory,
+};
+use crate::autoscaler::vpa::recommender::{Checkpoint, Recommender};
+use crate::autoscaler::vpa::{Resource, VpaSpec};
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::model::VpaConfig;
+use crate::scenario::node::{Node, Span};
+use crate::scenario::reader::{Reader, expected, wrong};
+use crate::scenario::suggest::advice;
+use crate::sim::SimTime;
+
+/// Histories by the VPA's namespace and name.
+#[derive(Default)]
+pub(super) struct Histories(BTreeMap<(String, String), (UsageHistory, Vec<Checkpoint>)>);
+
+impl Histories {
+    /// The history of a VPA.
+    pub(super) fn take(&mut self, namespace: &str, name: &str) -> (UsageHistory, Vec<Checkpoint>) {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.0.remove(&key).unwrap_or_default()
+    }
+}
+
+/// One table being read.
+struct Entry<'a, 'k> {
+    known: &'a Known<'k>,
+    config: &'a VpaConfig,
+    namespace: &'a str,
+    name: &'a str,
+    usage: UsageHistory,
+    checkpoints: Vec<Checkpoint>,
+}
+
+pub(super) fn histories(
+    root: &mut Reader<'_>,
+    known: &Known<'_>,
+    config: &VpaConfig,
+    diagnostics: &mut Diagnostics,
+) -> Histories {
+    let mut made = Histories::default();
+    for item in root.list("vpa_history", diagnostics) {
+        let Some(mut table) = Reader::new(item, "`vpa_history`", diagnostics) else {
+            continue;
+        };
+        let vpa = vpa(&mut table, known, diagnostics);
+        let sources: Vec<(&str, &Node)> = ["checkpoint", "csv", "prometheus"]
+            .into_iter()
+            .filter_map(|key| Some((key, table.get(key)?)))
+            .collect();
+        if sources.is_empty() {
+            let example = "csv = \"usage.csv\"";
+            table.missing("csv", "`vpa_history`", example, diagnostics);
+        }
+        table.finish("`vpa_history`", diagnostics);
+        let Some((namespace, name)) = vpa else {
+            continue;
+        };
+        let mut entry = Entry {
+            known,
+            config,
+            namespace: &namespace,
+            name: &name,
+            usage: UsageHistory::default(),
+            checkpoints: Vec::new(),
+        };
+        for (key, node) in sources {
+            entry.read(key, node, diagnostics);
+        }
+        let (usage, checkpoints) = (entry.usage, entry.checkpoints);
+        let place = made.0.entry((namespace, name)).or_default();
+        place.0.merge(usage);
+        place.1.extend(checkpoints);
+    }
+    made
+}
+
+/// The VPA that a table names: its namespace and name.
+fn vpa(
+    table: &mut Reader<'_>,
+    known: &Known<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<(String, String)> {
+    let Some(node) = table.get("vpa") else {
+        let example = "vpa = \"api-vpa\"";
+        table.missing("vpa", "`vpa_history`", example, diagnostics);
+        return None;
+    };
+    let Some(text) = node.text() else {
+        wrong(
+            "vpa",
+            node,
+            expected("the name of a VPA", node),
+            diagnostics,
+        );
+        return None;
+    };
+    let vpas = &known.manifests.vpas;
+    let found = vpas
+        .iter()
+        .map(|object| &object.value)
+        .find(|vpa| vpa.name == text || format!("{}/{}", vpa.namespace, vpa.name) == text);
+    if let Some(vpa) = found {
+        return Some((vpa.namespace.clone(), vpa.name.clone()));
+    }
+    if known.parsed.complete {
+        let names: Vec<&str> = vpas.iter().map(|vpa| vpa.value.name.as_str()).collect();
+        let title = format!("no VerticalPodAutoscaler `{text}` among the manifests");
+        diagnostics.error(node.span, title, "not found").help = Some(advice(text, &names));
+    }
+    None
+}
+
+impl Entry<'_, '_> {
+    fn read(&mut self, key: &'static str, node: &Node, diagnostics: &mut Diagnostics) {
+        let clock = self.config.clock;
+        match key {
+            "checkpoint" => {
+                let read = |text: &str| Checkpoints::from_json(text, clock);
+                if let Some(all) = self.parse(key, node, diagnostics, read) {
+                    self.take_checkpoints(&all, node, diagnostics);
+                }
+            }
+            "csv" => {
+                let read = |text: &str| UsageHistory::from_csv(text, clock);
+                if let Some(usage) = self.parse(key, node, diagnostics, read) {
+                    self.usage.merge(usage);
+                }
+            }
+            _ => {
+                let Some(mut table) = Reader::new(node, "`prometheus`", diagnostics) else {
+                    return;
+                };
+                let files = [
+                    ("cpu", Resource::Cpu, table.get("cpu")),
+                    ("memory", Resource::Memory, table.get("memory")),
+                ];
+                table.finish("`prometheus`", diagnostics);
+                for (key, resource, node) in files {
+                    let labels = SeriesLabels::default();
+                    let read =
+                        |text: &str| UsageHistory::from_prometheus(text, resource, &labels, clock);
+                    if let Some(node) = node
+                        && let Some(usage) = self.parse(key, node, diagnostics, read)
+                    {
+                        self.usage.merge(usage);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads a file that was loaded with the scenario; what is wrong is told at its own line
+    /// where that is known.
+    fn parse<T>(
+        &self,
+        key: &str,
+        node: &Node,
+        diagnostics: &mut Diagnostics,
+        read: impl Fn(&str) -> Result<T, HistoryError>,
+    ) -> Option<T> {
+        let Some(name) = node.text() else {
+            wrong(key, node, expected("a file's path", node), diagnostics);
+            return None;
+        };
+        // A file that could not be read was told of when it was looked for.
+        let file = *self.known.parsed.histories.get(name)?;
+        let text = diagnostics.files[file].text.clone();
+        match read(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let (line, problem) = match &error {
+                    HistoryError::Csv { line, problem } => (*line as usize, problem.clone()),
+                    HistoryError::Json(json) => (json.line(), json.to_string()),
+                    HistoryError::Content { .. } => (1, error.to_string()),
+                };
+                let span = line_span(file, &text, line);
+                diagnostics.error(span, format!("{name} is no history of usage"), problem);
+                None
+            }
+        }
+    }
+
+    fn take_checkpoints(&mut self, all: &Checkpoints, node: &Node, diagnostics: &mut Diagnostics) {
+        let mut scratch = Recommender::new(
+            VpaSpec::default(),
+            self.config.recommender.clone(),
+            self.config.clock,
+        );
+        let own: Vec<&Checkpoint> = all.of(self.namespace, self.name).collect();
+        if own.is_empty() {
+            let title = format!("no checkpoint of VPA {} in this file", self.name);
+            let help = "checkpoints name their VPA and namespace: `spec.vpaObjectName`, `metadata.namespace`";
+            diagnostics.error(node.span, title, "read").help = Some(help.to_owned());
+        }
+        for checkpoint in own {
+            match scratch.load_checkpoint(checkpoint, SimTime::ZERO) {
+                Ok(()) => self.checkpoints.push(checkpoint.clone()),
+                Err(error) => {
+                    let title = "a checkpoint cannot be loaded";
+                    diagnostics.error(node.span, title, error.to_string());
+                }
+            }
+        }
+    }
+}
+
+/// A line of a file, counted from 1.
+fn line_span(file: usize, text: &str, line: usize) -> Span {
+    let mut start = 0;
+    let mut lines = text.split('\n');
+    for _ in 1..line.max(1) {
+        start += lines.next().map_or(0, |line| line.len() + 1);
+    }
+    let length = lines.next().map_or(0, str::len);
+    let start = start.min(text.len());
+    Span {
+        file,
+        start,
+        end: (start + length).min(text.len()),
+    }
+}

@@ -1,0 +1,91 @@
+//! `[controllers.vpa-recommender]`, `vpa-updater`, `vpa-admission-controller`: the flags of the
+//! VPA's components by their own names.
+
+use super::controllers::{assign, section};
+use crate::autoscaler::vpa::{AdmissionFlags, FlagError, RecommenderFlags, UpdaterFlags};
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::model::VpaConfig;
+use crate::scenario::node::{Node, Value};
+use crate::scenario::reader::{Reader, expected};
+use crate::sim::SimDuration;
+
+pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &mut Diagnostics) {
+    section(
+        table,
+        "vpa-recommender",
+        diagnostics,
+        |flags, diagnostics| {
+            let made = &mut config.recommender;
+            let set = |flag: &str, text: &str| made.set(flag, text);
+            each(flags, RecommenderFlags::NAMES, set, diagnostics);
+            positive(
+                "recommender-interval",
+                made.recommender_interval,
+                flags,
+                diagnostics,
+            );
+        },
+    );
+    section(table, "vpa-updater", diagnostics, |flags, diagnostics| {
+        let made = &mut config.updater;
+        let set = |flag: &str, text: &str| made.set(flag, text);
+        each(flags, UpdaterFlags::NAMES, set, diagnostics);
+        positive(
+            "updater-interval",
+            made.updater_interval,
+            flags,
+            diagnostics,
+        );
+        assign(&mut config.in_place, flags.boolean("in-place", diagnostics));
+    });
+    section(
+        table,
+        "vpa-admission-controller",
+        diagnostics,
+        |flags, diagnostics| {
+            let made = &mut config.admission;
+            let set = |flag: &str, text: &str| made.set(flag, text);
+            each(flags, AdmissionFlags::NAMES, set, diagnostics);
+        },
+    );
+}
+
+/// Sets every flag that the table has.
+fn each(
+    table: &mut Reader<'_>,
+    names: &[&'static str],
+    mut set: impl FnMut(&str, &str) -> Result<(), FlagError>,
+    diagnostics: &mut Diagnostics,
+) {
+    for name in names {
+        table.read(name, diagnostics, |node| {
+            set(name, &text(node)?).map_err(|error| match error {
+                FlagError::Value { problem, .. } => problem,
+                unknown @ FlagError::Unknown(_) => unknown.to_string(),
+            })
+        });
+    }
+}
+
+/// A flag as it would stand on the command line.
+fn text(node: &Node) -> Result<String, String> {
+    match &node.value {
+        Value::Text(text) => Ok(text.clone()),
+        Value::Bool(value) => Ok(value.to_string()),
+        Value::Int(value) => Ok(value.to_string()),
+        Value::Float(value) if value.is_finite() => Ok(value.to_string()),
+        _ => Err(expected("a flag's value", node)),
+    }
+}
+
+fn positive(
+    flag: &'static str,
+    interval: SimDuration,
+    table: &Reader<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    if interval < SimDuration::from_secs(1) {
+        let title = format!("the {flag} is too short");
+        diagnostics.error(table.key_span(flag), title, "must be at least 1s");
+    }
+}

@@ -1,0 +1,198 @@
+//! VerticalPodAutoscalers against the workloads that they act on, with what their recommenders
+//! know at the start.
+
+use super::history::Histories;
+use super::known::{Known, Reference};
+use crate::autoscaler::hpa::{MetricSpec, Resource as HpaResource};
+use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
+use crate::autoscaler::vpa::{
+    ContainerPolicy, ContainerScalingMode, Resource, UpdateMode, VpaSpec,
+};
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::manifest::{Context, VpaManifest};
+use crate::scenario::model::{HpaObject, VpaConfig, VpaObject};
+
+pub(super) fn vpas(
+    known: &Known<'_>,
+    config: &VpaConfig,
+    hpas: &[HpaObject],
+    mut histories: Histories,
+    diagnostics: &mut Diagnostics,
+) -> Vec<VpaObject> {
+    let mut made: Vec<VpaObject> = Vec::new();
+    for object in &known.manifests.vpas {
+        let manifest = &object.value;
+        let context = &mut Context {
+            document: &known.parsed.documents[object.document].node,
+            diagnostics,
+        };
+        let Some(workload) = target(known, manifest, context) else {
+            continue;
+        };
+        if let Some(other) = made.iter().find(|other| other.workload == workload) {
+            let message = format!(
+                "two VPAs act on {}: {} and {}; only the older one would",
+                manifest.target_name, other.name, manifest.name
+            );
+            let help = Some("keep one VPA per workload");
+            context.error("spec.targetRef.name", message, help);
+            continue;
+        }
+        warn_of_containers(known, manifest, workload, context);
+        if manifest.spec.update_mode == UpdateMode::InPlace && !config.in_place {
+            context.warning(
+                "spec.updatePolicy.updateMode",
+                "mode InPlace does nothing without the feature gate InPlace",
+                "set `[controllers.vpa-updater] in-place = true`, or use InPlaceOrRecreate",
+            );
+        }
+        warn_of_hpas(known, manifest, workload, hpas, context);
+        let (history, checkpoints) = histories.take(&manifest.namespace, &manifest.name);
+        made.push(VpaObject {
+            name: manifest.name.clone(),
+            namespace: manifest.namespace.clone(),
+            workload,
+            spec: manifest.spec.clone(),
+            limit_range: limit_range(known, &manifest.namespace),
+            history,
+            checkpoints,
+        });
+    }
+    made
+}
+
+/// All LimitRanges of a namespace together.
+fn limit_range(known: &Known<'_>, namespace: &str) -> LimitRange {
+    let mut made = LimitRange::default();
+    for object in &known.manifests.limit_ranges {
+        let one = &object.value;
+        if one.namespace == namespace {
+            let both = |earlier: Option<LimitRangeItem>, later| match (earlier, later) {
+                (Some(earlier), Some(later)) => Some(earlier.and(later)),
+                (earlier, later) => earlier.or(later),
+            };
+            made.container = both(made.container, one.value.container);
+            made.pod = both(made.pod, one.value.pod);
+        }
+    }
+    made
+}
+
+/// The workload that a VPA acts on: of its own namespace.
+fn target(known: &Known<'_>, manifest: &VpaManifest, context: &mut Context<'_>) -> Option<usize> {
+    let (kind, name) = (manifest.target_kind.as_str(), manifest.target_name.as_str());
+    if kind.is_empty() || name.is_empty() {
+        return None;
+    }
+    let reference = Reference {
+        kind: Some(kind),
+        namespace: Some(&manifest.namespace),
+        name,
+    };
+    if let [workload] = known.find(reference).as_slice() {
+        return Some(*workload);
+    }
+    if known.may_exist(reference) {
+        return None;
+    }
+    let anywhere = known.find(Reference {
+        namespace: None,
+        ..reference
+    });
+    let (title, help) = if let Some(&other) = anywhere.first() {
+        let (own, namespace) = (&manifest.namespace, &known.workloads[other].namespace);
+        (
+            format!(
+                "VPA {} is in namespace {own}, {kind}/{name} in {namespace}",
+                manifest.name
+            ),
+            format!(
+                "a VPA acts on what is in its own namespace: add `namespace: {namespace}` to its metadata"
+            ),
+        )
+    } else {
+        (
+            format!(
+                "VPA {} acts on {kind}/{name}, which is not among the manifests",
+                manifest.name
+            ),
+            known.advice(&format!("{kind}/{name}")),
+        )
+    };
+    context.error("spec.targetRef.name", title, Some(&help));
+    None
+}
+
+/// Policies of containers that are not there have no effect.
+fn warn_of_containers(
+    known: &Known<'_>,
+    manifest: &VpaManifest,
+    workload: usize,
+    context: &mut Context<'_>,
+) {
+    let containers = &known.workloads[workload].template.containers;
+    let names: Vec<&str> = containers.iter().map(|one| one.name.as_str()).collect();
+    for (index, policy) in manifest.spec.container_policies.iter().enumerate() {
+        let name = policy.container_name.as_str();
+        if name != ContainerPolicy::ANY && !name.is_empty() && !names.contains(&name) {
+            let path = format!("spec.resourcePolicy.containerPolicies[{index}].containerName");
+            let message = format!("no container {name} in {}", manifest.target_name);
+            let help = format!("its containers are {}", names.join(", "));
+            context.warning(&path, message, &help);
+        }
+    }
+}
+
+/// Whether the VPA sets a resource of any of these containers.
+fn controls(spec: &VpaSpec, containers: &[&str], resource: Resource) -> bool {
+    containers.iter().any(|name| {
+        spec.mode(name) == ContainerScalingMode::Auto
+            && spec.controlled_resources(name).contains(resource)
+    })
+}
+
+/// An HPA divides usage by requests, which the VPA changes: one metric must not be both's.
+fn warn_of_hpas(
+    known: &Known<'_>,
+    manifest: &VpaManifest,
+    workload: usize,
+    hpas: &[HpaObject],
+    context: &mut Context<'_>,
+) {
+    if manifest.spec.update_mode == UpdateMode::Off {
+        return;
+    }
+    let template = &known.workloads[workload].template;
+    let containers: Vec<&str> = template
+        .containers
+        .iter()
+        .map(|c| c.name.as_str())
+        .collect();
+    for hpa in hpas.iter().filter(|hpa| hpa.workload == workload) {
+        for metric in &hpa.spec.metrics {
+            let (resource, measured) = match metric {
+                MetricSpec::Resource { resource, .. } => (*resource, containers.clone()),
+                MetricSpec::ContainerResource {
+                    resource,
+                    container,
+                    ..
+                } => (*resource, vec![container.as_str()]),
+                _ => continue,
+            };
+            let resource = match resource {
+                HpaResource::Cpu => Resource::Cpu,
+                HpaResource::Memory => Resource::Memory,
+            };
+            if controls(&manifest.spec, &measured, resource) {
+                let message = format!(
+                    "HPA {} scales {} on {resource}, and this VPA changes its {resource} requests: each undoes what the other measures",
+                    hpa.name, manifest.target_name
+                );
+                let help = format!(
+                    "leave {resource} out of `controlledResources`, set `updateMode: \"Off\"`, or scale on another metric"
+                );
+                context.warning("spec.targetRef.name", message, &help);
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The shipped scenarios with a Vertical Pod Autoscaler: each shows what it is there to show.
+
+mod files;
+mod shipped;
+
+use nlsim::record::{DisruptionKind, VpaRow};
+use shipped::{Run, run};
+
+const MIB: f64 = 1024.0 * 1024.0;
+const HOUR: f64 = 3600.0;
+
+/// When something of a kind happened, in seconds.
+fn times(run: &Run, kind: DisruptionKind) -> Vec<f64> {
+    let all = run.recording.disruptions.iter();
+    all.filter(|one| one.kind == kind)
+        .map(|one| one.time.as_secs_f64())
+        .collect()
+}
+
+/// The rows of the only container of the only VPA.
+fn rows(run: &Run) -> &[VpaRow] {
+    &run.recording.vpas[0].containers[0].rows
+}
+
+fn last(run: &Run) -> VpaRow {
+    *rows(run).last().expect("a pass of the recommender")
+}
+
+/// Every pod that was created and ended by the end of the run had a life of its own.
+fn requests_of_pods(run: &Run) -> Vec<(f64, f64)> {
+    let pods = run.recording.pods.iter();
+    pods.map(|pod| (pod.cpu_request, pod.memory_request * 1024.0))
+        .collect()
+}
+
+#[test]
+fn auto_evicts_pods_out_of_bounds_one_at_a_time_then_rests() {
+    let run = run("neurolake-api-vpa");
+    let evictions = times(&run, DisruptionKind::Eviction);
+    // One at a time: half of three pods, rounded down, may be away.
+    assert!(evictions.windows(2).all(|pair| pair[1] - pair[0] >= 59.0));
+    // At nine in the morning memory goes beyond what is requested, and the lower bound with it;
+    // later in the day half of the CPU samples are above what the night recommended.
+    assert!(
+        (9.0 * HOUR..9.1 * HOUR).contains(&evictions[0]),
+        "{evictions:?}"
+    );
+    assert!((3..=9).contains(&evictions.len()), "{evictions:?}");
+    assert!(evictions.iter().all(|time| *time < 24.0 * HOUR));
+    let row = last(&run);
+    let band = row.recommendation.expect("a recommendation");
+    let (target, request) = (band.target, row.request);
+    let (cpu, memory) = (target.cpu.unwrap(), target.memory.unwrap());
+    assert!((0.1..=4.0).contains(&cpu) && (128.0 * MIB..=8192.0 * MIB).contains(&memory));
+    // Usage peaks at half a core and 520 MiB: the target covers that and little more.
+    assert!((0.5..0.9).contains(&cpu), "{cpu}");
+    assert!((520.0..700.0).contains(&(memory / MIB)), "{}", memory / MIB);
+    // What runs at the end requests what was recommended when it was created.
+    assert!(request.cpu.unwrap() > 0.5 && request.memory.unwrap() > 512.0 * MIB);
+    let limit = row.limit.cpu.unwrap() / row.request.cpu.unwrap();
+    assert!(
+        (limit - 2.0).abs() < 0.01,
+        "limits keep their ratio: {limit}"
+    );
+    // A deletion in the graceful way: nothing of it lasts.
+    let ready = run.recording.workloads[0]
+        .counts
+        .steps()
+        .last()
+        .map(|(_, counts)| counts.ready);
+    assert_eq!(ready, Some(3));
+}
+
+#[test]
+fn off_recommends_beside_an_hpa_and_touches_nothing() {
+    let run = run("vpa-off-beside-hpa");
+    assert!(run.recording.disruptions.is_empty());
+    assert!(run.get("hpa.neurolake-api-hpa.max_ready") > 4.0);
+    assert!(
+        requests_of_pods(&run)
+            .iter()
+            .all(|pod| *pod == (0.5, 512.0))
+    );
+    assert_eq!(rows(&run).len(), 360);
+    assert!(last(&run).recommendation.is_some());
+}
+
+#[test]
+fn initial_changes_new_pods_only() {
+    let run = run("vpa-initial");
+    assert!(run.recording.disruptions.is_empty());
+    let pods = requests_of_pods(&run);
+    let (old, new) = pods.split_at(2);
+    assert!(old.iter().all(|pod| *pod == (0.25, 256.0)), "{old:?}");
+    assert_eq!(new.len(), 3);
+    // Two days of history: around 0.39 cores and 540 MiB at their height, and a margin.
+    for (cpu, memory) in new {
+        assert!((0.39..0.6).contains(cpu), "{cpu}");
+        assert!((540.0..700.0).contains(memory), "{memory}");
+    }
+}
+
+#[test]
+fn a_leak_is_killed_bumped_and_killed_later() {
+    let run = run("vpa-memory-leak");
+    let kills = times(&run, DisruptionKind::OomKill);
+    let evictions = times(&run, DisruptionKind::Eviction);
+    // The first kill needs 234 MiB at 1 MiB/s.
+    assert!((kills[0] - 234.0).abs() < 2.0, "{kills:?}");
+    assert_eq!(evictions.len(), 6, "{evictions:?}");
+    // A quick OOM, within ten minutes of the start, lets the updater act at once; later ones
+    // do not.
+    assert!(kills[0] < evictions[0] && evictions[0] < 600.0);
+    assert!(evictions.iter().all(|time| *time < 1600.0));
+    let memory: Vec<f64> = requests_of_pods(&run).iter().map(|pod| pod.1).collect();
+    assert!(
+        memory.windows(2).all(|pair| pair[1] >= pair[0] - 1.0),
+        "{memory:?}"
+    );
+    assert!(memory[0] == 384.0 && memory[memory.len() - 1] > 700.0);
+    assert!(
+        run.get("error_rate_pct") > 0.0,
+        "requests in a killed container fail"
+    );
+}
+
+#[test]
+fn a_budget_of_nothing_blocks_every_eviction() {
+    let run = run("vpa-pdb");
+    assert!(times(&run, DisruptionKind::Eviction).is_empty());
+    let refused = times(&run, DisruptionKind::EvictionRefused);
+    assert!(refused.len() > 100 && refused[0] > 10.9 * HOUR);
+    assert_eq!(run.recording.pods.len(), 3);
+    assert!(last(&run).recommendation.is_some());
+}
+
+#[test]
+fn too_little_history_moves_nothing() {
+    let run = run("vpa-short-history");
+    assert!(run.recording.disruptions.is_empty());
+    let first = rows(&run).iter().find_map(|row| row.recommendation);
+    let (first, last) = (first.expect("one"), last(&run).recommendation.expect("one"));
+    // Confidence grows: the lower bound rises, the upper one falls, both far from the target.
+    assert!(first.lower.cpu < last.lower.cpu || first.lower.cpu == Some(0.1));
+    assert!(last.upper.cpu.unwrap() > 5.0 * last.target.cpu.unwrap());
+    assert!(last.lower.cpu < last.target.cpu);
+}

@@ -1,0 +1,74 @@
+//! Runs the scenarios that ship with the project.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use crate::files::Folder;
+use nlsim::analysis::Summary;
+use nlsim::record::{Detail, Recording};
+use nlsim::scenario::{Loaded, Scenario};
+use nlsim::world;
+
+pub(crate) struct Run {
+    pub(crate) scenario: Scenario,
+    pub(crate) recording: Recording,
+    pub(crate) summary: Summary,
+}
+
+pub(crate) fn load(name: &str) -> Scenario {
+    let folder = Folder("scenarios".into());
+    let loaded = Loaded::load(&format!("{name}.toml"), &folder);
+    let built = loaded.and_then(|loaded| loaded.build(&[]));
+    let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    assert_eq!(built.warnings.render(false), "");
+    built.scenario
+}
+
+pub(crate) fn run(name: &str) -> Run {
+    let scenario = load(name);
+    let finished = world::run(&scenario, scenario.simulation.seed, Detail::Full, |_| true);
+    let recording = finished.unwrap_or_else(|error| panic!("{error}")).recording;
+    let summary = Summary::of(&recording);
+    Run {
+        scenario,
+        recording,
+        summary,
+    }
+}
+
+impl Run {
+    pub(crate) fn get(&self, name: &str) -> f64 {
+        let value = self.summary.get(name);
+        value.unwrap_or_else(|| panic!("no figure {name}"))
+    }
+
+    /// The numbers that an HPA wrote, with their times in seconds.
+    pub(crate) fn desired(&self, hpa: usize) -> Vec<(f64, i32)> {
+        let steps = self.recording.hpas[hpa].desired.steps();
+        steps
+            .iter()
+            .map(|(time, replicas)| (time.as_secs_f64(), *replicas))
+            .collect()
+    }
+
+    /// The largest value of a metric that an HPA saw.
+    pub(crate) fn peak(&self, hpa: usize, metric: usize) -> f64 {
+        let values = self.recording.hpas[hpa].metric_values[metric].steps();
+        values.iter().map(|(_, value)| *value).fold(0.0, f64::max)
+    }
+
+    pub(crate) fn tools(&self) -> Vec<&str> {
+        self.recording.loads.iter().map(|load| load.tool).collect()
+    }
+
+    /// No pods above what the HPA allows.
+    pub(crate) fn keeps_bounds(&self) {
+        for hpa in &self.recording.hpas {
+            let (min, max) = hpa.bounds;
+            let desired = hpa.desired.steps();
+            assert!(
+                desired.iter().all(|(_, n)| (min..=max).contains(n)),
+                "{}",
+                hpa.name
+            );
+        }
+    }
+}
