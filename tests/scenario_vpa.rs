@@ -9,6 +9,7 @@ use nlsim::autoscaler::vpa::{
 };
 use nlsim::scenario::{Built, Loaded};
 use nlsim::sim::{SimDuration, SimTime};
+use nlsim::units::Quantity;
 
 const API: &str = include_str!("bad/base/api.yaml");
 const VPA: &str = r#"
@@ -103,11 +104,11 @@ fn every_field_of_a_vpa_reaches_its_spec() {
     let higher = ChangeRequirement::TargetHigherThanRequests;
     assert_eq!(requirement.change_requirement, higher);
     let policy = spec.policy("api").expect("a policy");
+    assert_eq!(policy.min_allowed.cpu.map(Quantity::milli_value), Some(100));
     assert_eq!(
-        policy.min_allowed.cpu.map(|cpu| cpu.milli_value()),
-        Some(100)
+        policy.max_allowed.memory.map(Quantity::value),
+        Some(8 << 30)
     );
-    assert_eq!(policy.max_allowed.memory.map(|m| m.value()), Some(8 << 30));
     assert_eq!(policy.controlled_resources, memory);
     assert_eq!(policy.controlled_values, ControlledValues::RequestsOnly);
     assert_eq!(spec.mode("other"), ContainerScalingMode::Off);
@@ -118,14 +119,11 @@ fn limit_ranges_of_a_namespace_are_taken_together() {
     let scenario = built(&files(""), &[]).scenario;
     let range = scenario.vpas[0].limit_range;
     let container = range.container.expect("a range for containers");
-    assert_eq!(container.max.cpu.map(|cpu| cpu.milli_value()), Some(1500));
-    assert_eq!(container.min.memory.map(|m| m.value()), Some(64 << 20));
-    assert_eq!(
-        container.default.cpu.map(|cpu| cpu.milli_value()),
-        Some(1000)
-    );
+    assert_eq!(container.max.cpu.map(Quantity::milli_value), Some(1500));
+    assert_eq!(container.min.memory.map(Quantity::value), Some(64 << 20));
+    assert_eq!(container.default.cpu.map(Quantity::milli_value), Some(1000));
     let pod = range.pod.expect("a range for pods");
-    assert_eq!(pod.max.memory.map(|m| m.value()), Some(4 << 30));
+    assert_eq!(pod.max.memory.map(Quantity::value), Some(4 << 30));
 }
 
 #[test]
@@ -160,7 +158,7 @@ fn parameter_paths_reach_vpas_and_flags() {
     let spec = &scenario.vpas[0].spec;
     assert_eq!(spec.update_mode, UpdateMode::Off);
     let min = spec.policy("api").and_then(|policy| policy.min_allowed.cpu);
-    assert_eq!(min.map(|cpu| cpu.milli_value()), Some(250));
+    assert_eq!(min.map(Quantity::milli_value), Some(250));
     let vpa = &scenario.controllers.vpa;
     assert!((vpa.recommender.target_cpu_percentile - 0.95).abs() < 1e-12);
     assert!((vpa.updater.eviction_tolerance - 0.25).abs() < 1e-12);

@@ -187,7 +187,8 @@ impl Node {
                             .is_some_and(|metric| own(metric, "name"))
                 })
         };
-        own(self, "name") || own(self, "type") || own(self, "metric") || workload() || metric()
+        let keys = ["name", "containerName", "type", "metric"];
+        keys.iter().any(|key| own(self, key)) || workload() || metric()
     }
 
     /// How a list's item is picked by name.
