@@ -71,6 +71,41 @@ at = "1m"
 }
 
 #[test]
+fn a_run_with_a_vpa_writes_its_table_and_chart_and_says_what_it_found() {
+    let place = place();
+    let out = place.path().join("results");
+    let folder = out.to_string_lossy();
+    let ran = run(&["run", "scenarios/vpa-memory-leak.toml", "--out", &folder]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    let printed = text(&ran.stdout);
+    let table = printed.rfind("vpa-memory-leak ·").expect("the title");
+    let wide = printed[table..]
+        .lines()
+        .find(|line| line.chars().count() > 80);
+    assert_eq!(wide, None);
+    insta::assert_snapshot!(
+        "vpa_terminal",
+        &printed[table..].replace(&*folder, "results")
+    );
+    let rows = fs::read_to_string(out.join("vpa.csv")).expect("a table");
+    // A row a minute for three hours, below the header.
+    assert_eq!(rows.lines().count(), 181);
+    let start: Vec<&str> = rows.lines().take(2).collect();
+    insta::assert_snapshot!("vpa_csv", start.join("\n"));
+    let charts = names(&out.join("charts"));
+    assert!(
+        charts.contains(&"vpa-reports-vpa-reports.svg".to_owned()),
+        "{charts:?}"
+    );
+    let summary = fs::read_to_string(out.join("summary.json")).expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
+    assert_eq!(summary["metrics"]["evictions"], 6);
+    assert_eq!(summary["metrics"]["oom_kills"], 30);
+    assert!(summary["metrics"]["slack_gib_hours"].as_f64() > Some(0.0));
+    assert_eq!(summary["findings"][0]["subject"], "Deployment/reports");
+}
+
+#[test]
 fn a_run_writes_everything_and_fits_a_terminal() {
     let place = place();
     let out = place.path().join("results");

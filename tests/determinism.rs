@@ -30,7 +30,7 @@ fn record(loaded: &Loaded, replaced: &[(&str, &str)], seed: u64) -> Recording {
 
 fn bytes(recording: &Recording) -> Vec<Vec<u8>> {
     let summary = Summary::of(recording);
-    let mut files = vec![Vec::new(); 7];
+    let mut files = vec![Vec::new(); 8];
     output::write_timeseries(recording, &mut files[0]).unwrap();
     output::write_events(recording, &mut files[1]).unwrap();
     output::write_decisions(recording, &mut files[2]).unwrap();
@@ -38,6 +38,7 @@ fn bytes(recording: &Recording) -> Vec<Vec<u8>> {
     output::write_scaling_steps(&summary, &mut files[4]).unwrap();
     output::write_summary_csv("s", 1, &summary, &mut files[5]).unwrap();
     output::write_summary_json("s", 1, &summary, &mut files[6]).unwrap();
+    output::write_vpas(recording, &mut files[7]).unwrap();
     files
 }
 
@@ -49,6 +50,14 @@ fn the_same_seed_gives_the_same_bytes_and_another_one_does_not() {
     let first = bytes(&record(&loaded, &[SHORT], 7));
     assert_eq!(first, bytes(&record(&loaded, &[SHORT], 7)));
     assert_ne!(first, bytes(&record(&loaded, &[SHORT], 8)));
+}
+
+#[test]
+fn a_vpa_evicts_the_same_pods_again() {
+    let loaded = loaded("neurolake-api-vpa");
+    let first = bytes(&record(&loaded, &[], 7));
+    assert_eq!(first, bytes(&record(&loaded, &[], 7)));
+    assert_ne!(first, bytes(&record(&loaded, &[], 8)));
 }
 
 /// Common random numbers: arrivals are drawn from their own stream.

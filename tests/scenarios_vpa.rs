@@ -4,7 +4,7 @@ mod files;
 mod shipped;
 
 use nlsim::record::{DisruptionKind, VpaRow};
-use shipped::{Run, run};
+use shipped::{Run, run, run_with};
 
 const MIB: f64 = 1024.0 * 1024.0;
 const HOUR: f64 = 3600.0;
@@ -144,4 +144,106 @@ fn too_little_history_moves_nothing() {
     assert!(first.lower.cpu < last.lower.cpu || first.lower.cpu == Some(0.1));
     assert!(last.upper.cpu.unwrap() > 5.0 * last.target.cpu.unwrap());
     assert!(last.lower.cpu < last.target.cpu);
+}
+
+const MODE: &str = "VerticalPodAutoscaler/neurolake-api-vpa:spec.updatePolicy.updateMode";
+
+#[test]
+fn in_place_resizes_where_auto_evicts() {
+    let run = run_with("neurolake-api-vpa", &[(MODE, "InPlaceOrRecreate")]);
+    assert!(times(&run, DisruptionKind::Eviction).is_empty());
+    let resizes = times(&run, DisruptionKind::Resize);
+    assert!(resizes.len() >= 3, "{resizes:?}");
+    // The same pods live on, with other requests, and the bill follows those.
+    assert_eq!(run.recording.pods.len(), 3);
+    for pod in &run.recording.pods {
+        let last = pod.resized.last().expect("it was resized");
+        assert!(last.1 > 0.5 && pod.cpu_request == 0.5, "{pod:?}");
+    }
+    let row = last(&run);
+    let requests = run
+        .recording
+        .pods
+        .iter()
+        .map(|pod| pod.resized.last().unwrap().1);
+    let mean = requests.sum::<f64>() / 3.0;
+    assert!((row.request.cpu.unwrap() - mean).abs() < 1e-9);
+    // No pod was away for it.
+    let counts = run.recording.workloads[0].counts.steps();
+    assert!(counts.iter().all(|(_, counts)| counts.ready == 3));
+}
+
+#[test]
+fn without_room_a_resize_waits_and_then_evicts() {
+    // One node whose cores are nearly all promised.
+    let set = [
+        (MODE, "InPlaceOrRecreate"),
+        ("node_group[general].count", "1"),
+        ("node_group[general].instance_type", "t3.medium"),
+        (
+            "service[neurolake-api].usage.cpu",
+            "[[\"0h\", \"600m\"], [\"9h\", \"2700m\"]]",
+        ),
+        ("simulation.duration", "36h"),
+    ];
+    let run = run_with("neurolake-api-vpa", &set);
+    let node = run.recording.nodes[0].cpu;
+    let requests = run.recording.pods.iter();
+    let largest = requests.flat_map(|pod| pod.requests(pod.created));
+    assert!(largest.map(|(_, _, cores, _)| cores).fold(0.0, f64::max) <= node);
+    // Three times as much CPU as one core each does not fit: the last resize waits, and after
+    // five minutes the updater evicts its pod, for which there is no room either.
+    let event = |reason: &str| {
+        let found = run
+            .recording
+            .events
+            .iter()
+            .find(|event| event.reason == reason);
+        found
+            .unwrap_or_else(|| panic!("no {reason}"))
+            .time
+            .as_secs_f64()
+    };
+    let (deferred, evicted) = (event("ResizeDeferred"), event("EvictedByVPA"));
+    assert!(
+        (300.0..480.0).contains(&(evicted - deferred)),
+        "{deferred} {evicted}"
+    );
+    assert!(event("FailedScheduling") > evicted);
+}
+
+#[test]
+fn an_hpa_and_a_vpa_on_one_metric_feed_back_and_the_run_says_so() {
+    let set = [
+        (
+            "VerticalPodAutoscaler/neurolake-api-vpa:spec.updatePolicy.updateMode",
+            "Recreate",
+        ),
+        ("simulation.duration", "30h"),
+        ("load[visitors].poisson.rate", "90"),
+    ];
+    let run = run_with("vpa-off-beside-hpa", &set);
+    assert!(run.get("evictions") > 0.0);
+    let texts: Vec<&str> = (run.summary.findings.iter())
+        .map(|finding| finding.text.as_str())
+        .collect();
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.contains("while HPA neurolake-api-hpa divides by it")),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn a_higher_percentile_asks_for_more() {
+    let flag = "controllers.vpa-recommender.target-cpu-percentile";
+    let target = |percentile: &str| {
+        let run = run_with("vpa-pdb", &[(flag, percentile)]);
+        last(&run)
+            .recommendation
+            .and_then(|band| band.target.cpu)
+            .expect("a target")
+    };
+    assert!(target("0.5") < target("0.9") && target("0.9") < target("0.99"));
 }

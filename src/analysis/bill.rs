@@ -65,11 +65,22 @@ pub fn bill(recording: &Recording, demands: &[Vec<(f64, f64)>]) -> Bill {
     let serving = |pod: &&PodRecord| !recording.workloads[pod.workload].is_load;
     for pod in recording.pods.iter().filter(serving) {
         let life = billed(recording, pod.created, pod.deleted);
-        if life > 0.0 {
-            bill.request += request_cost(life, pod.cpu_request, pod.memory_request, &prices).0;
-            bill.replica_hours += life / 3600.0;
-            bill.cpu_hours += pod.cpu_request * life / 3600.0;
-            bill.gib_hours += pod.memory_request * life / 3600.0;
+        if life <= 0.0 {
+            continue;
+        }
+        bill.replica_hours += life / 3600.0;
+        // The minimum is one of a whole life.
+        let minimum = if pod.resized.is_empty() {
+            prices.minimum
+        } else {
+            0.0
+        };
+        for (from, to, cores, gib) in pod.requests(pod.created) {
+            let length = billed(recording, from, to);
+            bill.request +=
+                request_cost(length, cores, gib, &RequestPrices { minimum, ..prices }).0;
+            bill.cpu_hours += cores * length / 3600.0;
+            bill.gib_hours += gib * length / 3600.0;
         }
     }
     let length = (recording.duration - recording.warm_up).as_secs_f64();
@@ -101,9 +112,11 @@ fn allocation(recording: &Recording, hours: f64) -> Option<Allocation> {
         let Some(scheduled) = pod.scheduled else {
             continue;
         };
-        let share = share(billed(recording, scheduled, pod.deleted));
-        pods[pod.workload].cpu_request += pod.cpu_request * share;
-        pods[pod.workload].gib_request += pod.memory_request * share;
+        for (from, to, cores, gib) in pod.requests(scheduled) {
+            let share = share(billed(recording, from, to));
+            pods[pod.workload].cpu_request += cores * share;
+            pods[pod.workload].gib_request += gib * share;
+        }
     }
     for service in &recording.services {
         let after = service.samples.iter();
@@ -142,7 +155,10 @@ fn ratio_to_clairvoyant(
         for pod in pods.filter(|pod| pod.workload == hpa.workload) {
             let rate = pod.cpu_request * prices.cpu_hour + pod.memory_request * prices.gib_hour;
             price.get_or_insert(rate);
-            cost += billed(recording, pod.created, pod.deleted) / 3600.0 * rate;
+            for (from, to, cores, gib) in pod.requests(pod.created) {
+                let rate = cores * prices.cpu_hour + gib * prices.gib_hour;
+                cost += billed(recording, from, to) / 3600.0 * rate;
+            }
         }
         let replica_seconds = integrate(demand, &[], from, to, |demand, _| demand);
         least += replica_seconds / 3600.0 * price.unwrap_or(0.0);

@@ -2,7 +2,7 @@
 //! each instant.
 
 use super::steps::{self, seconds};
-use crate::record::{HpaRecord, Recording};
+use crate::record::{HpaRecord, Recording, Sample, VpaRecord};
 use crate::sim::SimTime;
 
 /// Rounding noise that does not make up a replica.
@@ -25,8 +25,9 @@ pub fn demand(recording: &Recording, hpa: &HpaRecord) -> Vec<(f64, f64)> {
     let mut curve = Vec::new();
     match hpa.cpu_target {
         Some(target) if request > 0.0 && !services.is_empty() => {
-            let per_replica = target / 100.0 * request;
             for place in 0..services[0].samples.len() {
+                let first = &services[0].samples[place];
+                let per_replica = target / 100.0 * request_at(recording, hpa, first, request);
                 let samples = services.iter().map(|service| &service.samples[place]);
                 let offered: f64 = samples.map(|sample| sample.cpu_offered).sum();
                 let start = services[0].samples[place].time.0 - recording.step.0;
@@ -55,6 +56,18 @@ pub fn demand(recording: &Recording, hpa: &HpaRecord) -> Vec<(f64, f64)> {
         }
     }
     curve
+}
+
+/// What a pod requests at a sample: under a VPA that changes.
+fn request_at(recording: &Recording, hpa: &HpaRecord, sample: &Sample, stated: f64) -> f64 {
+    let is_changed = |vpa: &VpaRecord| vpa.workload == hpa.workload;
+    let counts = recording.workloads[hpa.workload].counts.at(sample.time);
+    let ready = f64::from(counts.unwrap_or_default().ready);
+    if recording.vpas.iter().any(is_changed) && ready > 0.0 && sample.cpu_requested > 0.0 {
+        sample.cpu_requested / ready
+    } else {
+        stated
+    }
 }
 
 fn push(curve: &mut Vec<(f64, f64)>, time: f64, value: f64) {

@@ -52,6 +52,47 @@ pub struct ServiceFigures {
     pub cpu_utilization_pct: f64,
     /// Mean memory held, in GiB.
     pub memory_gib: f64,
+    /// What ready pods request and do not use, and the other way round.
+    pub slack: Slack,
+}
+
+/// Requests against usage, added up over time.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Slack {
+    /// Request minus usage of CPU where that is positive, in core-hours.
+    pub core_hours: f64,
+    /// The same of memory, in GiB-hours.
+    pub gib_hours: f64,
+    /// Usage minus request of CPU where that is positive, in core-hours.
+    pub short_core_hours: f64,
+    /// The same of memory, in GiB-hours.
+    pub short_gib_hours: f64,
+}
+
+impl Slack {
+    /// Names and values.
+    pub fn named(&self) -> [(&'static str, f64); 4] {
+        [
+            ("slack_core_hours", self.core_hours),
+            ("slack_gib_hours", self.gib_hours),
+            ("shortfall_core_hours", self.short_core_hours),
+            ("shortfall_gib_hours", self.short_gib_hours),
+        ]
+    }
+
+    fn of(samples: &[&Sample], hours: f64) -> Self {
+        let gib = f64::from(1 << 30);
+        let mut made = Self::default();
+        for sample in samples {
+            let cores = (sample.cpu_requested - sample.cpu_used) * hours;
+            let gib = (sample.memory_requested - sample.memory_used) / gib * hours;
+            made.core_hours += cores.max(0.0);
+            made.gib_hours += gib.max(0.0);
+            made.short_core_hours += (-cores).max(0.0);
+            made.short_gib_hours += (-gib).max(0.0);
+        }
+        made
+    }
 }
 
 pub(super) fn hpa_figures(recording: &Recording, hpa: &HpaRecord) -> HpaFigures {
@@ -153,6 +194,7 @@ pub(super) fn service_figures(recording: &Recording, service: &ServiceRecord) ->
         cpu_used: used / count,
         cpu_utilization_pct: 100.0 * used / requested,
         memory_gib: total(&|sample| sample.memory_used) / count / f64::from(1 << 30),
+        slack: Slack::of(&samples, recording.step.as_secs_f64() / 3600.0),
     }
 }
 

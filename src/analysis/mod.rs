@@ -9,13 +9,16 @@ pub mod cost;
 pub mod demand;
 pub mod elasticity;
 mod figures;
+pub mod findings;
 pub mod flapping;
 pub mod scaling_latency;
 pub mod slo;
 pub mod stages;
 pub mod steps;
 mod summary;
+mod vpa;
 
-pub use figures::{FLAP_WINDOW, HpaFigures, ServiceFigures};
+pub use figures::{FLAP_WINDOW, HpaFigures, ServiceFigures, Slack};
 pub use stages::{ScalingStep, Stages};
 pub use summary::Summary;
+pub use vpa::{Disruptions, VpaContainerFigures, VpaFigures};

@@ -3,10 +3,12 @@
 
 use super::bill::{Bill, bill};
 use super::elasticity::Elasticity;
-use super::figures::{HpaFigures, ServiceFigures, hpa_figures, percent, service_figures};
+use super::figures::{HpaFigures, ServiceFigures, Slack, hpa_figures, percent, service_figures};
+use super::findings::{Finding, findings};
 use super::flapping::Flapping;
 use super::scaling_latency::ScalingLatency;
 use super::stages::ScalingStep;
+use super::vpa::{Disruptions, VpaFigures, vpa_figures};
 use crate::record::{LatencyStats, LoadRecord, Recording};
 
 /// All figures of a run.
@@ -16,6 +18,10 @@ pub struct Summary {
     pub hpas: Vec<HpaFigures>,
     /// Per service.
     pub services: Vec<ServiceFigures>,
+    /// Per VPA.
+    pub vpas: Vec<VpaFigures>,
+    /// What its owner should know.
+    pub findings: Vec<Finding>,
     /// What it cost.
     pub bill: Bill,
     /// Name and value of every figure, in the order of the columns; a value that does not
@@ -37,6 +43,10 @@ impl Summary {
             bill: bill(recording, &demands),
             hpas,
             services,
+            vpas: (recording.vpas.iter())
+                .map(|vpa| vpa_figures(recording, vpa))
+                .collect(),
+            findings: findings(recording),
             values: Vec::new(),
         };
         summary.values = flat(recording, &summary);
@@ -109,41 +119,44 @@ fn worst(values: impl Iterator<Item = f64>) -> f64 {
     })
 }
 
-/// The columns: first those of the whole run (of several HPAs or services: counts are added
-/// up, times are means over all load steps, everything else is the worst one's), then those
-/// of each object.
+/// The columns: first those of the whole run, then those of each object.
 fn flat(recording: &Recording, summary: &Summary) -> Vec<(String, f64)> {
     let mut values: Vec<(String, f64)> = Vec::new();
+    of_the_run(recording, summary, &mut |name, value| {
+        values.push((name.to_owned(), value));
+    });
+    of_each_object(recording, summary, &mut |name, value| {
+        values.push((name, value));
+    });
+    values
+}
+
+/// Figures of the whole run: of several HPAs or services, counts are added up, times are means
+/// over all load steps, everything else is the worst one's.
+fn of_the_run(recording: &Recording, summary: &Summary, put: &mut impl FnMut(&str, f64)) {
     let (hpas, services, bill) = (&summary.hpas, &summary.services, &summary.bill);
-    let mut put = |name: String, value: f64| values.push((name, value));
     for place in 0..6 {
         let of = |hpa: &HpaFigures| elasticity_values(&hpa.elasticity)[place].1;
         let name = elasticity_values(&Elasticity::default())[place].0;
-        put(name.to_owned(), worst(hpas.iter().map(of)));
+        put(name, worst(hpas.iter().map(of)));
     }
     for place in 0..5 {
         let of = |hpa: &HpaFigures| flapping_values(&hpa.flapping)[place].1;
         let name = flapping_values(&Flapping::default())[place].0;
-        put(name.to_owned(), hpas.iter().map(of).sum());
+        put(name, hpas.iter().map(of).sum());
     }
     for (name, value) in latencies(hpas.iter().flat_map(|hpa| &hpa.steps)) {
-        put(name.to_owned(), value);
+        put(name, value);
     }
     let of_services = |value: &dyn Fn(&ServiceFigures) -> f64| worst(services.iter().map(value));
-    put("p50_ms".to_owned(), of_services(&|s| s.latency.p50_ms));
-    put("p95_ms".to_owned(), of_services(&|s| s.latency.p95_ms));
-    put("p99_ms".to_owned(), of_services(&|s| s.latency.p99_ms));
-    put(
-        "slo_violation_pct".to_owned(),
-        of_services(&|s| s.slo_violation_pct),
-    );
+    put("p50_ms", of_services(&|s| s.latency.p50_ms));
+    put("p95_ms", of_services(&|s| s.latency.p95_ms));
+    put("p99_ms", of_services(&|s| s.latency.p99_ms));
+    put("slo_violation_pct", of_services(&|s| s.slo_violation_pct));
     let (failed, requests) = services.iter().fold((0, 0), |(failed, all), service| {
         (failed + service.failed, all + service.requests)
     });
-    put(
-        "error_rate_pct".to_owned(),
-        percent(failed as f64, requests as f64),
-    );
+    put("error_rate_pct", percent(failed as f64, requests as f64));
     let good: u64 = services.iter().map(|service| service.good).sum();
     for (name, value) in [
         ("node_cost", bill.node),
@@ -161,8 +174,24 @@ fn flat(recording: &Recording, summary: &Summary) -> Vec<(String, f64)> {
         ("requests", requests as f64),
         ("failed", failed as f64),
     ] {
-        put(name.to_owned(), value);
+        put(name, value);
     }
+    for (name, value) in Disruptions::of(recording, None).named() {
+        put(name, value);
+    }
+    for place in 0..4 {
+        let of = |service: &ServiceFigures| service.slack.named()[place].1;
+        let name = Slack::default().named()[place].0;
+        put(name, services.iter().map(of).sum());
+    }
+    if !summary.vpas.is_empty() {
+        let lag = worst(summary.vpas.iter().map(|vpa| vpa.recommendation_lag));
+        put("recommendation_lag_s", lag);
+    }
+}
+
+fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut(String, f64)) {
+    let (hpas, services) = (&summary.hpas, &summary.services);
     for hpa in hpas {
         let name = |key: &str| format!("hpa.{}.{key}", hpa.name);
         let elasticity = elasticity_values(&hpa.elasticity);
@@ -191,15 +220,45 @@ fn flat(recording: &Recording, summary: &Summary) -> Vec<(String, f64)> {
             put(format!("service.{}.{key}", service.name), value);
         }
     }
+    for vpa in &summary.vpas {
+        for (key, value) in vpa_values(vpa) {
+            put(format!("vpa.{}.{key}", vpa.name), value);
+        }
+    }
     for load in &recording.loads {
         for (key, value) in load_values(load) {
             put(format!("load.{}.{key}", load.name), value);
         }
     }
+}
+
+fn vpa_values(vpa: &VpaFigures) -> Vec<(String, f64)> {
+    let mut values: Vec<(String, f64)> = vpa
+        .disruptions
+        .named()
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+    values.push(("recommendation_lag_s".to_owned(), vpa.recommendation_lag));
+    values.push((
+        "under_recommended_pct".to_owned(),
+        vpa.under_recommended_pct,
+    ));
+    for container in &vpa.containers {
+        for (key, value) in [
+            ("cpu_request_cores", container.request.cpu),
+            ("cpu_target_cores", container.target.cpu),
+            ("memory_request_bytes", container.request.memory),
+            ("memory_target_bytes", container.target.memory),
+        ] {
+            let value = value.unwrap_or(f64::NAN);
+            values.push((format!("{}.{key}", container.name), value));
+        }
+    }
     values
 }
 
-fn service_values(service: &ServiceFigures) -> [(&'static str, f64); 13] {
+fn service_values(service: &ServiceFigures) -> [(&'static str, f64); 17] {
+    let [slack_cores, slack_gib, short_cores, short_gib] = service.slack.named();
     let LatencyStats {
         mean_ms,
         p50_ms,
@@ -225,6 +284,10 @@ fn service_values(service: &ServiceFigures) -> [(&'static str, f64); 13] {
         ("cpu_cores", service.cpu_used),
         ("cpu_utilization_pct", service.cpu_utilization_pct),
         ("memory_gib", service.memory_gib),
+        slack_cores,
+        slack_gib,
+        short_cores,
+        short_gib,
     ]
 }
 

@@ -7,6 +7,7 @@ use super::chart::{
 use rayon::prelude::*;
 
 use super::folder::{FolderError, OutputFolder};
+use super::vpa_charts::usage_charts;
 use crate::analysis::{Summary, steps};
 use crate::record::{HpaRecord, Recording, ServiceRecord, WorkloadRecord};
 use crate::sim::{SimDuration, SimTime};
@@ -43,6 +44,7 @@ pub fn write_charts(
         let chart = latency(name, recording, summary, service);
         charts.push((format!("latency-{}", service.name), Box::new(chart)));
     }
+    usage_charts(name, recording, summary, &mut charts);
     charts.push(("cost".to_owned(), Box::new(cost(name, recording, summary))));
     draw(folder, &charts)
 }
@@ -63,7 +65,7 @@ pub(super) fn draw(folder: &OutputFolder, charts: &Named) -> Result<(), FolderEr
     Ok(())
 }
 
-fn load_spans(recording: &Recording, service: Option<usize>) -> Vec<LoadSpan> {
+pub(super) fn load_spans(recording: &Recording, service: Option<usize>) -> Vec<LoadSpan> {
     let end = recording.duration.as_secs_f64();
     let of = recording
         .loads
@@ -77,7 +79,7 @@ fn load_spans(recording: &Recording, service: Option<usize>) -> Vec<LoadSpan> {
     .collect()
 }
 
-fn service_of(recording: &Recording, workload: usize) -> Option<usize> {
+pub(super) fn service_of(recording: &Recording, workload: usize) -> Option<usize> {
     recording
         .services
         .iter()
@@ -258,14 +260,8 @@ fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
     let price = |cores: f64, gib: f64| cores * prices.cpu_hour + gib * prices.gib_hour;
     let weight = |cores: f64, gib: f64| cores * REFERENCE.0 + gib * REFERENCE.1;
     let serving = |workload: usize| !recording.workloads[workload].is_load;
-    let requested = pod_sum(recording, |pod| {
-        if serving(pod.workload) {
-            price(pod.cpu_request, pod.memory_request)
-        } else {
-            0.0
-        }
-    });
-    let used = pod_sum(recording, |pod| weight(pod.cpu_request, pod.memory_request));
+    let requested = pod_sum(recording, serving, price);
+    let used = pod_sum(recording, |_| true, weight);
     let there = nodes(recording, |node| weight(node.cpu, node.memory));
     let mut times: Vec<f64> = used.iter().chain(&there).map(|point| point.0).collect();
     times.sort_by(f64::total_cmp);
@@ -309,13 +305,19 @@ fn nodes(recording: &Recording, value: impl Fn(&crate::record::NodeRecord) -> f6
     sum(lives)
 }
 
-/// The sum of a value over the pods that have a node, as steps.
-fn pod_sum(recording: &Recording, value: impl Fn(&crate::record::PodRecord) -> f64) -> Points {
-    let placed = recording.pods.iter().filter_map(|pod| {
-        let deleted = pod.deleted.map(SimTime::as_secs_f64);
-        Some((pod.scheduled?.as_secs_f64(), deleted, value(pod)))
-    });
-    sum(placed)
+/// The sum over the pods of some workloads that have a node, of a value of the cores and GiB
+/// that they request, as steps.
+fn pod_sum(
+    recording: &Recording,
+    counts: impl Fn(usize) -> bool,
+    value: impl Fn(f64, f64) -> f64,
+) -> Points {
+    let pods = recording.pods.iter().filter(|pod| counts(pod.workload));
+    let placed = pods.filter_map(|pod| Some(pod.requests(pod.scheduled?)));
+    sum(placed.flatten().map(|(from, to, cores, gib)| {
+        let to = to.map(SimTime::as_secs_f64);
+        (from.as_secs_f64(), to, value(cores, gib))
+    }))
 }
 
 /// The sum of values over the lives (from, to, value) at each instant.

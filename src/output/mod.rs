@@ -16,6 +16,8 @@ mod summary;
 mod sweep_charts;
 pub mod terminal;
 mod timeseries;
+mod vpa;
+mod vpa_charts;
 
 pub use charts::write_charts;
 pub use decisions::write_decisions;
@@ -25,3 +27,4 @@ pub use run::write_run;
 pub use summary::{write_scaling_steps, write_summary_csv, write_summary_json};
 pub use sweep_charts::{SweepPoint, SweepTable, write_sweep_charts};
 pub use timeseries::write_timeseries;
+pub use vpa::write_vpas;

@@ -41,11 +41,21 @@ pub fn write_summary_json(
     let metrics: Map<String, Value> = (summary.values.iter())
         .map(|(name, value)| (name.clone(), number(*value)))
         .collect();
+    let findings: Vec<Value> = (summary.findings.iter())
+        .map(|finding| {
+            json!({
+                "severity": finding.severity.name(),
+                "subject": finding.subject,
+                "text": finding.text,
+            })
+        })
+        .collect();
     let all = json!({
         "nlsim": env!("CARGO_PKG_VERSION"),
         "scenario": name,
         "seed": seed,
         "metrics": metrics,
+        "findings": findings,
     });
     serde_json::to_writer_pretty(&mut out, &all)?;
     writeln!(out)

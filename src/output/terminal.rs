@@ -6,6 +6,7 @@ use anstyle::Style;
 
 use super::number::{grouped, rounded};
 use crate::analysis::Summary;
+use crate::analysis::findings::Severity;
 use crate::record::Recording;
 use crate::units::Usd;
 
@@ -45,7 +46,9 @@ impl Table {
         };
         let widths: Vec<usize> = (0..self.header.len()).map(width).collect();
         let numbers: usize = widths[1..].iter().map(|width| width + 2).sum();
-        let name = widths[0].min(WIDTH.saturating_sub(numbers)).max(8);
+        let name = widths[0]
+            .min(WIDTH.saturating_sub(numbers))
+            .max(self.header[0].chars().count());
         writeln!(out)?;
         for (place, row) in [&self.header].into_iter().chain(&self.rows).enumerate() {
             let mut line = row[0].clone();
@@ -118,8 +121,83 @@ pub fn write_tables(
     writeln!(out, "{BOLD}{}{BOLD:#}", ending(title, WIDTH))?;
     hpas(summary).write(out)?;
     services(recording, summary).write(out)?;
+    vpas(summary).write(out)?;
     loads(recording).write(out)?;
-    cost(out, summary)
+    cost(out, summary)?;
+    findings(out, summary)
+}
+
+fn vpas(summary: &Summary) -> Table {
+    let mut table = Table::new([
+        "VPA", "CPU", "target", "memory", "target", "evicted", "refused", "resized", "OOM",
+    ]);
+    let cores = |value: Option<f64>| {
+        value.map_or("-".to_owned(), |cores| format!("{:.0}m", cores * 1000.0))
+    };
+    let bytes = |value: Option<f64>| {
+        value.map_or("-".to_owned(), |bytes| {
+            format!("{:.0}Mi", bytes / f64::from(1 << 20))
+        })
+    };
+    for vpa in &summary.vpas {
+        let disruptions = vpa.disruptions.named();
+        for (place, container) in vpa.containers.iter().enumerate() {
+            // What befell pods stands with the first container.
+            let count = |index: usize| match place {
+                0 => format!("{:.0}", disruptions[index].1),
+                _ => String::new(),
+            };
+            table.row([
+                format!("{}/{} {}", vpa.name, container.name, vpa.mode),
+                cores(container.request.cpu),
+                cores(container.target.cpu),
+                bytes(container.request.memory),
+                bytes(container.target.memory),
+                count(0),
+                count(1),
+                count(2),
+                count(3),
+            ]);
+        }
+    }
+    table
+}
+
+fn findings(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    if summary.findings.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{BOLD}findings{BOLD:#}")?;
+    for finding in &summary.findings {
+        let sign = match finding.severity {
+            Severity::Warning => "!",
+            Severity::Info => "·",
+        };
+        let text = format!("{}: {}.", finding.subject, finding.text);
+        for (place, line) in wrapped(&text, WIDTH - 2).iter().enumerate() {
+            let margin = if place == 0 { sign } else { " " };
+            writeln!(out, "{margin} {line}")?;
+        }
+    }
+    Ok(())
+}
+
+/// The text in lines of at most this many characters, broken at spaces.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.last().map_or(0, |line| line.chars().count());
+        if last > 0 && last + 1 + word.chars().count() > width {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
 }
 
 fn hpas(summary: &Summary) -> Table {

@@ -188,6 +188,22 @@ pub struct PodRecord {
     pub resized: Vec<(SimTime, f64, f64)>,
 }
 
+impl PodRecord {
+    /// What it requested from `since` on: from when to when (its deletion, if it was deleted),
+    /// cores, GiB; one entry more than it was resized.
+    pub fn requests(
+        &self,
+        since: SimTime,
+    ) -> impl Iterator<Item = (SimTime, Option<SimTime>, f64, f64)> {
+        let first = (since, self.cpu_request, self.memory_request);
+        let phases = std::iter::once(first).chain(self.resized.iter().copied());
+        phases.enumerate().map(|(place, (from, cores, gib))| {
+            let next = self.resized.get(place).map(|next| next.0);
+            (from, next.or(self.deleted), cores, gib)
+        })
+    }
+}
+
 /// The life of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeRecord {

@@ -4,7 +4,7 @@
 use crate::files::Folder;
 use nlsim::analysis::Summary;
 use nlsim::record::{Detail, Recording};
-use nlsim::scenario::{Loaded, Scenario};
+use nlsim::scenario::{Built, Loaded, Scenario};
 use nlsim::world;
 
 pub(crate) struct Run {
@@ -14,16 +14,30 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn load(name: &str) -> Scenario {
-    let folder = Folder("scenarios".into());
-    let loaded = Loaded::load(&format!("{name}.toml"), &folder);
-    let built = loaded.and_then(|loaded| loaded.build(&[]));
-    let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    let built = load_with(name, &[]);
     assert_eq!(built.warnings.render(false), "");
     built.scenario
 }
 
+fn load_with(name: &str, set: &[(&str, &str)]) -> Built {
+    let folder = Folder("scenarios".into());
+    let own = |(path, value): &(&str, &str)| ((*path).to_owned(), (*value).to_owned());
+    let set: Vec<(String, String)> = set.iter().map(own).collect();
+    let loaded = Loaded::load(&format!("{name}.toml"), &folder);
+    let built = loaded.and_then(|loaded| loaded.build(&set));
+    built.unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+}
+
 pub(crate) fn run(name: &str) -> Run {
-    let scenario = load(name);
+    of(load(name))
+}
+
+/// Runs a scenario with other values at some paths.
+pub(crate) fn run_with(name: &str, set: &[(&str, &str)]) -> Run {
+    of(load_with(name, set).scenario)
+}
+
+fn of(scenario: Scenario) -> Run {
     let finished = world::run(&scenario, scenario.simulation.seed, Detail::Full, |_| true);
     let recording = finished.unwrap_or_else(|error| panic!("{error}")).recording;
     let summary = Summary::of(&recording);

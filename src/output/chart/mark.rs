@@ -13,6 +13,10 @@ pub enum MarkKind {
     ScaledDown,
     /// A pod was evicted.
     Evicted,
+    /// A pod was to be evicted, and a budget was in the way.
+    EvictionRefused,
+    /// A pod was resized in place.
+    Resized,
     /// A container ran out of memory.
     OomKilled,
 }
@@ -31,10 +35,12 @@ pub struct Mark {
 }
 
 impl MarkKind {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 6] = [
         Self::ScaledUp,
         Self::ScaledDown,
         Self::Evicted,
+        Self::EvictionRefused,
+        Self::Resized,
         Self::OomKilled,
     ];
 
@@ -43,6 +49,8 @@ impl MarkKind {
             Self::ScaledUp => "scaled up",
             Self::ScaledDown => "scaled down",
             Self::Evicted => "evicted",
+            Self::EvictionRefused => "eviction refused",
+            Self::Resized => "resized in place",
             Self::OomKilled => "OOM killed",
         }
     }
@@ -60,6 +68,8 @@ impl MarkKind {
             Self::ScaledUp => Shape::Area(triangle(9.0), theme.blue()),
             Self::ScaledDown => Shape::Area(triangle(-9.0), theme.red()),
             Self::Evicted => Shape::Circle((x, y), 4.25, theme.purple()),
+            Self::EvictionRefused => Shape::Circle((x, y), 3.0, theme.grey()),
+            Self::Resized => Shape::Circle((x, y), 3.5, theme.sky()),
             Self::OomKilled => {
                 let corners = vec![(x, y - 5.5), (x + 5.5, y), (x, y + 5.5), (x - 5.5, y)];
                 Shape::Area(corners, theme.red())

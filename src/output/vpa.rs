@@ -1,0 +1,71 @@
+//! `vpa.csv`: a row per pass of the recommender and container.
+
+use std::io::{self, Write};
+
+use super::number::{rounded, seconds};
+use crate::record::{Amounts, Recording, VpaRow};
+
+/// The columns of one resource, without its name in front and its unit behind.
+const COLUMNS: [&str; 9] = [
+    "lower",
+    "target",
+    "upper",
+    "uncapped",
+    "request",
+    "limit",
+    "usage_p50",
+    "usage_p95",
+    "usage_max",
+];
+
+/// Writes the rows of all VPAs; amounts that do not exist are empty.
+pub fn write_vpas(recording: &Recording, out: impl Write) -> io::Result<()> {
+    let mut rows = csv::Writer::from_writer(out);
+    let named =
+        |resource: &str, unit: &str| COLUMNS.map(|name| format!("{resource}_{name}_{unit}"));
+    let fixed = ["time_s", "vpa", "container", "running"].map(str::to_owned);
+    let header = fixed.into_iter().chain(named("cpu", "cores"));
+    rows.write_record(header.chain(named("memory", "bytes")))?;
+    for vpa in &recording.vpas {
+        let most = vpa
+            .containers
+            .iter()
+            .map(|container| container.rows.len())
+            .max();
+        for place in 0..most.unwrap_or(0) {
+            for container in &vpa.containers {
+                if let Some(row) = container.rows.get(place) {
+                    rows.write_record(cells(&vpa.name, &container.name, row))?;
+                }
+            }
+        }
+    }
+    rows.flush()
+}
+
+fn cells(vpa: &str, container: &str, row: &VpaRow) -> Vec<String> {
+    let band = row.recommendation.unwrap_or_default();
+    let amounts = [
+        band.lower,
+        band.target,
+        band.upper,
+        band.uncapped,
+        row.request,
+        row.limit,
+        row.usage_p50,
+        row.usage_p95,
+        row.usage_max,
+    ];
+    let text = |value: Option<f64>, decimals| rounded(value.unwrap_or(f64::NAN), decimals);
+    let cpu = |amounts: &Amounts| text(amounts.cpu, 4);
+    let memory = |amounts: &Amounts| text(amounts.memory, 0);
+    let mut cells = vec![
+        seconds(row.time),
+        vpa.to_owned(),
+        container.to_owned(),
+        row.running.to_string(),
+    ];
+    cells.extend(amounts.iter().map(cpu));
+    cells.extend(amounts.iter().map(memory));
+    cells
+}
