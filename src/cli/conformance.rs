@@ -14,7 +14,7 @@ const SHOWN: usize = 10;
 
 /// Replay recorded decisions of the real systems and count the steps that differ
 ///
-/// KIND is a controller (hpa) or, for tables, the stem of the file's name. Recordings may
+/// KIND is a controller (hpa, vpa-recommender, vpa-updater, vpa-admission) or, for tables, the stem of the file's name. Recordings may
 /// be gzip-compressed (.gz). Exit code 1 if any step differs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  nlsim conformance hpa recordings/*.jsonl")]

@@ -1,0 +1,114 @@
+//! The documents say what the program does: figures, links and keys.
+
+use std::fs;
+use std::path::Path;
+
+use nlsim::autoscaler::vpa::{AdmissionFlags, UpdaterFlags};
+
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "ARCHITECTURE.md",
+    "docs/fidelity.md",
+    "docs/outputs.md",
+    "docs/scenario.md",
+];
+
+fn text(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn the_readme_shows_what_the_first_command_prints() {
+    let snapshot = text("tests/snapshots/cli__terminal.snap");
+    let (_, printed) = snapshot.split_once("\n---\n").expect("a head and the text");
+    let tables = printed.split("\n\nWrote").next().unwrap_or(printed).trim();
+    assert!(tables.lines().count() > 10);
+    assert!(text("README.md").contains(tables), "{tables}");
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for document in DOCUMENTS {
+        let folder = Path::new(document).parent().expect("a folder");
+        let text = text(document);
+        let mut links = 0;
+        for (start, _) in text.match_indices("](") {
+            let rest = &text[start + 2..];
+            let target = &rest[..rest.find(')').expect("an end")];
+            if !target.starts_with("http") {
+                assert!(folder.join(target).exists(), "{document}: {target}");
+                links += 1;
+            }
+        }
+        assert!(links > 0 || document != "README.md");
+    }
+}
+
+#[test]
+fn every_shipped_scenario_is_in_the_readme() {
+    let readme = text("README.md");
+    for entry in fs::read_dir("scenarios").expect("the scenarios") {
+        let name = entry.expect("an entry").file_name();
+        let name = name.to_string_lossy();
+        if let Some(name) = name.strip_suffix(".toml") {
+            let short = name.trim_start_matches("neurolake");
+            let listed = [name, short]
+                .iter()
+                .any(|name| readme.contains(&format!("`{name}`")));
+            assert!(listed, "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_flags_of_the_updater_and_of_admission_are_all_listed() {
+    let scenario = text("docs/scenario.md");
+    let known_by_default = ["use-admission-controller-status"];
+    for flag in UpdaterFlags::NAMES.iter().chain(AdmissionFlags::NAMES) {
+        let listed = scenario.contains(&format!("`{flag}`"));
+        assert!(listed || known_by_default.contains(flag), "{flag}");
+    }
+}
+
+/// Every `table.text("key", …)` and the like of the scenario's readers stands in the reference.
+#[test]
+fn every_key_of_the_scenario_is_in_the_reference() {
+    let reference = text("docs/scenario.md");
+    let mut keys = 0;
+    for entry in fs::read_dir("src/scenario/read").expect("the readers") {
+        let code = fs::read_to_string(entry.expect("an entry").path()).expect("code");
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        for reader in [
+            ".text(",
+            ".number(",
+            ".count(",
+            ".boolean(",
+            ".duration(",
+            ".get(",
+            ".time(",
+            ".bytes(",
+            ".millicores(",
+            ".one_of(",
+            ".list(",
+            ".read(",
+        ] {
+            for (start, _) in code.match_indices(reader) {
+                let rest = code[start + reader.len()..].trim_start();
+                let Some(key) = rest
+                    .strip_prefix('"')
+                    .and_then(|rest| rest.split('"').next())
+                else {
+                    continue;
+                };
+                // Fields of manifests are looked up there, too.
+                if ["metadata", "spec"].contains(&key) {
+                    continue;
+                }
+                keys += 1;
+                assert!(reference.contains(key), "{key} is in no table");
+            }
+        }
+    }
+    assert!(keys > 80, "{keys}");
+}
