@@ -106,6 +106,46 @@ fn a_run_with_a_vpa_writes_its_table_and_chart_and_says_what_it_found() {
 }
 
 #[test]
+fn a_sweep_reaches_flags_and_modes_of_a_vpa() {
+    let place = place();
+    let out = place.path().join("results");
+    let folder = out.to_string_lossy();
+    let scenario = "scenarios/neurolake-api-vpa.toml";
+    let shorter = "simulation.duration=30h";
+    let ran = run(&["sweep", scenario, "--out", &folder, "--set", shorter]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    let points = fs::read_to_string(out.join("points.csv")).expect("a table");
+    let mut rows = csv::Reader::from_reader(points.as_bytes());
+    let header = rows.headers().expect("a header").clone();
+    let column = |name: &str| {
+        let found = header.iter().position(|column| column == name);
+        found.unwrap_or_else(|| panic!("no {name}"))
+    };
+    let (mode, evictions, target) = (
+        column("VerticalPodAutoscaler/neurolake-api-vpa:spec.updatePolicy.updateMode"),
+        column("evictions.mean"),
+        column("vpa.neurolake-api-vpa.api.cpu_target_cores.mean"),
+    );
+    let mut targets: Vec<f64> = Vec::new();
+    for row in rows.records() {
+        let row = row.expect("a row");
+        let number = |column: usize| row[column].parse::<f64>().expect("a number");
+        assert_eq!(number(evictions) > 0.0, &row[mode] == "Auto", "{row:?}");
+        if &row[mode] == "Off" {
+            targets.push(number(target));
+        }
+    }
+    // A higher percentile never recommends less.
+    assert_eq!(targets.len(), 5);
+    assert!(
+        targets.is_sorted() && targets[0] < targets[4],
+        "{targets:?}"
+    );
+    let charts = names(&out.join("charts"));
+    assert!(charts.contains(&"evictions.svg".to_owned()), "{charts:?}");
+}
+
+#[test]
 fn a_run_writes_everything_and_fits_a_terminal() {
     let place = place();
     let out = place.path().join("results");

@@ -46,6 +46,13 @@ const SHOWN: [&str; 6] = [
     "error_rate_pct",
     "request_cost",
 ];
+/// Before them where the scenario has a VPA.
+const SHOWN_OF_VPAS: [&str; 4] = [
+    "slack_core_hours",
+    "slack_gib_hours",
+    "evictions",
+    "oom_kills",
+];
 /// Points in the terminal's table.
 const BEST: usize = 10;
 
@@ -66,7 +73,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         .unwrap_or_else(|| PathBuf::from("outputs").join(format!("{}-sweep", scenario.name)));
     let folder = OutputFolder::create(&target)?;
     let results = work(args, &loaded, &plan, &folder)?;
-    let ranking = rank(args, &results)?;
+    let ranking = rank(args, &results, !scenario.vpas.is_empty())?;
     folder.write("points.csv", |out| results.write_points(out))?;
     write_sweep_charts(&folder, &scenario.name, &results.table(&ranking))?;
     let target = folder.finish()?;
@@ -122,7 +129,7 @@ fn work(
 }
 
 /// The places of the metrics that the terminal shows, the ranking one first.
-fn rank(args: &Args, results: &Results) -> Result<Vec<usize>, CliError> {
+fn rank(args: &Args, results: &Results, has_vpas: bool) -> Result<Vec<usize>, CliError> {
     if results.metrics.is_empty() {
         return Ok(Vec::new()); // no run succeeded; that is told elsewhere
     }
@@ -135,8 +142,11 @@ fn rank(args: &Args, results: &Results) -> Result<Vec<usize>, CliError> {
             args.best
         )));
     };
-    let others = SHOWN.iter().filter_map(|name| results.metric(name));
-    let others = others.filter(|place| *place != first);
+    let of_vpas = SHOWN_OF_VPAS.iter().filter(|_| has_vpas);
+    let others = of_vpas
+        .chain(&SHOWN)
+        .filter_map(|name| results.metric(name));
+    let others = others.filter(|place| *place != first && results.varies(*place));
     Ok(std::iter::once(first).chain(others).collect())
 }
 

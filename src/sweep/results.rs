@@ -252,6 +252,19 @@ impl Results {
         self.metrics.iter().position(|metric| metric == name)
     }
 
+    /// Whether a metric is not the same at all points.
+    pub fn varies(&self, metric: usize) -> bool {
+        let means = self
+            .points
+            .iter()
+            .filter_map(|point| point.statistics.get(metric));
+        let mut means = means
+            .map(|statistics| statistics.mean)
+            .filter(|mean| mean.is_finite());
+        let first = means.next();
+        means.any(|mean| Some(mean) != first)
+    }
+
     /// The points at which some run failed.
     pub fn failed(&self) -> impl Iterator<Item = &PointSummary> {
         self.points
