@@ -10,8 +10,9 @@ use std::slice;
 
 use nlsim::load::spec::{Generator, WgetJobSpec};
 use nlsim::sim::{Dist, SimDuration, SimTime};
+use nlsim::units::Millicores;
 use nlsim::workload::spec::{Balancing, ServiceSpec};
-use traffic_rig::{Rig, Tally, ab, hey, limits, load, poisson, service, wget};
+use traffic_rig::{Rig, Tally, ab, hey, load, poisson, service, wget};
 
 const SEEDS: u64 = 20;
 /// Student's t, 19 degrees of freedom, two-sided 99.9 %.
@@ -49,7 +50,7 @@ fn open(spec: &ServiceSpec, rate: f64, cores: i64, requests: f64, seed: u64) -> 
     let mut rig = Rig::new(slice::from_ref(spec), &[load(poisson(rate))], seed);
     let end = SimTime(((requests / rate) * 1e9) as i64);
     rig.tally = Tally::after(SimTime(end.0 / 10));
-    rig.serve(limits(Some(cores * 1000)));
+    rig.serve_alone(Millicores(cores * 1000));
     rig.run_until(end);
     rig.check();
     (rig.tally, end)
@@ -175,7 +176,7 @@ fn loops(spec: &ServiceSpec, job: &WgetJobSpec, (clients, pods): (u32, u32), see
     let end = SimTime::from_secs(400);
     rig.tally = Tally::after(SimTime::from_secs(20));
     for _ in 0..pods {
-        rig.serve(limits(Some(1000)));
+        rig.serve_alone(Millicores(1000));
     }
     for client in 0..clients {
         rig.traffic.start_client(0, client, &mut rig.queue);
@@ -236,7 +237,7 @@ fn ab_on_three_pods_of_one_core_is_a_closed_loop_without_think_time() {
         tool.client_overhead = Dist::Constant(0.0);
         let mut rig = Rig::new(slice::from_ref(&spec), &[load(Generator::Ab(tool))], seed);
         for _ in 0..3 {
-            rig.serve(limits(Some(1000)));
+            rig.serve_alone(Millicores(1000));
         }
         // Over the loaded part: from 5 s to 60 s.
         rig.tally = Tally::after(SimTime::from_secs(5));
@@ -263,7 +264,7 @@ fn ab_on_balanced_pods_takes_what_the_capacity_says() {
     let mut tool = ab(10_000, 100);
     tool.client_overhead = Dist::Constant(0.0);
     let mut rig = Rig::new(&[spec], &[load(Generator::Ab(tool))], 1);
-    let servers: Vec<_> = (0..3).map(|_| rig.serve(limits(Some(1000)))).collect();
+    let servers: Vec<_> = (0..3).map(|_| rig.serve_alone(Millicores(1000))).collect();
     rig.run();
     let report = rig.report();
     let seconds = report.ended.unwrap().as_secs_f64();
@@ -292,7 +293,7 @@ fn paced_hey_on_saturated_pods_is_a_closed_loop_of_its_workers() {
     tool.client_overhead = Dist::Constant(0.0);
     let mut rig = Rig::new(&[spec], &[load(Generator::Hey(tool))], 3);
     for _ in 0..3 {
-        rig.serve(limits(Some(1000)));
+        rig.serve_alone(Millicores(1000));
     }
     rig.run();
     let report = rig.report();

@@ -64,7 +64,7 @@ fn requests_share_the_cpu_equally() {
     let mut source = load(even(100.0));
     source.until = Some(at(25));
     let mut rig = logged(&[cpu(0.015)], &[source], 1);
-    rig.serve(limits(Some(1000)));
+    rig.serve_alone(Millicores(1000));
     rig.run();
     assert_eq!(
         log(&rig),
@@ -73,31 +73,35 @@ fn requests_share_the_cpu_equally() {
 }
 
 #[test]
-fn a_limit_below_one_core_slows_a_single_request() {
+fn a_request_beyond_the_quota_stands_still_until_the_next_period() {
     let mut source = load(even(100.0));
     source.until = Some(at(15));
-    let mut rig = logged(&[cpu(0.01)], &[source], 1);
+    let mut rig = logged(&[cpu(0.04)], slice::from_ref(&source), 1);
     let server = rig.serve(limits(Some(250)));
-    rig.run_until(at(30));
-    assert_eq!(rig.traffic.usage(server, at(30)).cpu.0, 5_000_000);
+    // 25 ms at full speed, then the period's quota is used up.
+    rig.pass_to(at(60));
+    assert_eq!(rig.traffic.usage(server, at(60)).cpu.0, 25_000_000);
     rig.run();
-    assert_eq!(log(&rig), [(10.0, 50.0, Outcome::Ok)]);
+    assert_eq!(log(&rig), [(10.0, 115.0, Outcome::Ok)]);
+    // Within the quota nothing is slowed.
+    let mut rig = logged(&[cpu(0.02)], &[source], 1);
+    rig.serve(limits(Some(250)));
+    rig.run();
+    assert_eq!(log(&rig), [(10.0, 30.0, Outcome::Ok)]);
 }
 
 #[test]
-fn a_resize_changes_the_pace_of_what_is_running() {
+fn a_resize_sets_what_stands_still_going() {
     let mut source = load(even(100.0));
     source.until = Some(at(15));
-    let mut rig = logged(&[cpu(0.01)], &[source], 1);
+    let mut rig = logged(&[cpu(0.04)], &[source], 1);
     let server = rig.serve(limits(Some(250)));
-    rig.run_until(at(10));
-    rig.queue
-        .schedule(at(30), nlsim::world::traffic::TrafficEvent::Load(0));
-    rig.run_until(at(30));
+    // Throttled from 35 ms on, with 15 ms of work left.
+    rig.pass_to(at(50));
     rig.traffic
         .resize(server, limits(Some(500)), &mut rig.queue);
     rig.run();
-    assert_eq!(log(&rig), [(10.0, 40.0, Outcome::Ok)]);
+    assert_eq!(log(&rig), [(10.0, 65.0, Outcome::Ok)]);
 }
 
 #[test]
@@ -108,7 +112,7 @@ fn cpu_work_comes_before_the_wait_and_both_hold_the_slot() {
     let mut source = load(even(100.0));
     source.until = Some(at(25));
     let mut rig = logged(&[spec], &[source], 1);
-    rig.serve(limits(Some(1000)));
+    rig.serve_alone(Millicores(1000));
     rig.run();
     assert_eq!(
         log(&rig),
@@ -153,7 +157,7 @@ fn the_servers_own_limit_ends_requests_wherever_they_are() {
     spec.request.cpu = Dist::Constant(0.1);
     spec.slots = None;
     let mut rig = logged(&[spec], &[source], 1);
-    rig.serve(limits(Some(1000)));
+    rig.serve_alone(Millicores(1000));
     rig.run();
     assert_eq!(log(&rig), [(10.0, 70.0, gone), (20.0, 80.0, gone)]);
     rig.check();
@@ -173,7 +177,7 @@ fn a_client_that_gives_up_leaves_its_request_to_the_server() {
     };
     profile.timeout = Some(ms(30));
     let mut rig = logged(&[cpu(0.1)], &[source], 1);
-    let server = rig.serve(limits(Some(1000)));
+    let server = rig.serve_alone(Millicores(1000));
     rig.run_until(at(50));
     assert_eq!(log(&rig), [(10.0, 40.0, Outcome::Timeout)]);
     assert_eq!(rig.traffic.usage(server, at(50)).active, 1);
@@ -411,7 +415,7 @@ fn start_up_work_takes_its_part_of_the_cpu() {
     let mut source = load(even(100.0));
     source.until = Some(at(15));
     let mut rig = logged(&[cpu(0.01)], &[source], 1);
-    let server = rig.serve(limits(Some(1000)));
+    let server = rig.serve_alone(Millicores(1000));
     rig.traffic
         .set_background(server, Millicores(1000), &mut rig.queue);
     rig.run();

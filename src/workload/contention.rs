@@ -10,19 +10,22 @@ impl Servers {
         let Some(server) = self.arena.at_mut(slot as usize) else {
             return;
         };
-        let wanted = server.cpu.demand().min(server.cpu_limit);
+        let cap = server.cpu.cap();
+        let wanted = server.cpu.demand().min(cap);
         let before = server.demand;
-        if wanted == before {
-            return;
-        }
-        server.demand = wanted;
         let grant = server.cpu.grant();
         let index = server.node;
         let node = &mut self.nodes[index as usize];
+        let alone = cap.min(node.capacity);
+        if wanted == before && (node.contended || grant == alone) {
+            return;
+        }
+        server.demand = wanted;
         node.demand = node.demand - before + wanted;
         let was_contended = node.contended;
         node.contended = node.demand > node.capacity;
         if !node.contended && !was_contended {
+            server.cpu.set_grant(alone);
             return;
         }
         // Who wants more than its grant before and after is not what bounds the others.
@@ -49,7 +52,7 @@ impl Servers {
                 server: slot,
                 weight: server.weight(),
                 demand: server.demand,
-                grant: server.cpu_limit.min(node.capacity),
+                grant: server.cpu.cap().min(node.capacity),
             })
         }));
         if node.contended {
@@ -108,8 +111,8 @@ mod tests {
         let node = &servers.nodes[0];
         let share = |&slot: &u32| {
             let server = servers.arena.at(slot as usize).unwrap();
-            let demand = server.cpu.demand().min(server.cpu_limit);
-            let grant = server.cpu_limit.min(node.capacity);
+            let demand = server.cpu.demand().min(server.cpu.cap());
+            let grant = server.cpu.cap().min(node.capacity);
             Share {
                 server: slot,
                 weight: server.weight(),

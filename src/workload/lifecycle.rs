@@ -44,7 +44,7 @@ impl Servers {
         self.nodes[node as usize].servers.push(slot);
         let contended = self.nodes[node as usize].contended;
         let server = self.arena.at_mut(key.slot()).expect("it was just inserted");
-        let grant = server.cpu_limit.min(capacity);
+        let grant = server.cpu.cap().min(capacity);
         server.cpu.set_grant(if contended { 0 } else { grant });
         self.draw_noise(slot);
         self.apply_usage(now, slot);
@@ -139,7 +139,7 @@ impl Servers {
             return;
         };
         server.cpu.advance(now);
-        server.set_limits(limits);
+        server.set_limits(now, limits);
         let (node, slot) = (server.node, key.slot() as u32);
         server.demand = 0;
         let demand = |&other: &u32| self.arena.at(other as usize).map_or(0, |s| s.demand);

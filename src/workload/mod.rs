@@ -2,6 +2,7 @@
 //! worker slots, a bounded backlog, waits, time limits, memory; and which pod of a service
 //! gets a request.
 
+mod bandwidth;
 mod contention;
 mod declared;
 mod engine;

@@ -14,6 +14,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+use super::bandwidth::Bandwidth;
 use super::figures::CpuLedger;
 use super::job::{Jobs, Phase};
 use crate::sim::SimTime;
@@ -62,6 +63,8 @@ pub(super) struct ProcessorSharing {
     stale: u32,
     background: u64,
     grant: u64,
+    /// The CPU limit, if there is one.
+    bandwidth: Option<Bandwidth>,
     heap: BinaryHeap<Entry>,
     /// Given to requests in all, in 1/1024 ns of one core.
     served: u128,
@@ -74,7 +77,8 @@ pub(super) struct ProcessorSharing {
 }
 
 impl ProcessorSharing {
-    pub(super) fn new(now: SimTime, grant: u64) -> Self {
+    /// A server with a CPU limit in millionths of a core.
+    pub(super) fn new(now: SimTime, grant: u64, limit: Option<u64>) -> Self {
         Self {
             updated: now,
             virtual_now: 0,
@@ -82,6 +86,7 @@ impl ProcessorSharing {
             stale: 0,
             background: 0,
             grant,
+            bandwidth: limit.map(|limit| Bandwidth::new(now, limit)),
             heap: BinaryHeap::new(),
             served: 0,
             completed: 0,
@@ -97,6 +102,42 @@ impl ProcessorSharing {
     /// What it would use with nothing in the way, in millionths of a core.
     pub(super) fn demand(&self) -> u64 {
         u64::from(self.active) * CORE + self.background
+    }
+
+    /// The most that it may use at the moment, in millionths of a core: nothing while its
+    /// quota is used up, any amount while it lasts, its limit while only background work runs.
+    pub(super) fn cap(&self) -> u64 {
+        match &self.bandwidth {
+            Some(bandwidth) if bandwidth.is_throttled() => 0,
+            Some(bandwidth) if self.active == 0 => bandwidth.limit(),
+            _ => u64::MAX,
+        }
+    }
+
+    /// What it uses at the moment, in millionths of a core.
+    fn rate(&self) -> u64 {
+        self.demand().min(self.grant)
+    }
+
+    /// Changes the CPU limit: the quota is whole again. The caller has advanced to now.
+    pub(super) fn set_limit(&mut self, now: SimTime, limit: Option<u64>) {
+        self.bandwidth = limit.map(|limit| Bandwidth::new(now, limit));
+    }
+
+    /// Notices that the quota is used up or whole again; the caller has advanced to now.
+    pub(super) fn tick(&mut self, now: SimTime) {
+        if let Some(bandwidth) = &mut self.bandwidth {
+            bandwidth.tick(now);
+        }
+    }
+
+    /// When the quota is used up or whole again, if requests are on the CPU or wait for it.
+    pub(super) fn next_tick(&self, now: SimTime) -> Option<SimTime> {
+        let bandwidth = self.bandwidth.as_ref()?;
+        if self.active == 0 && !bandwidth.is_throttled() {
+            return None;
+        }
+        bandwidth.next_tick(now, self.rate())
     }
 
     /// Service given per request between the last update and `now`.
@@ -119,6 +160,10 @@ impl ProcessorSharing {
             return;
         }
         let given = self.step(now);
+        let rate = self.rate();
+        if let Some(bandwidth) = &mut self.bandwidth {
+            bandwidth.consume(rate, self.updated, now);
+        }
         self.updated = now;
         self.virtual_now += given;
         self.served += u128::from(self.active) * u128::from(given);

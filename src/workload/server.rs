@@ -23,8 +23,6 @@ pub struct Server {
     pub(super) service: u32,
     pub(super) node: u32,
     limits: ServerLimits,
-    /// The CPU limit in millionths of a core.
-    pub(super) cpu_limit: u64,
     pub(super) cpu: ProcessorSharing,
     pub(super) memory: Memory,
     /// What the node counts for it, in millionths of a core.
@@ -61,8 +59,7 @@ impl Server {
             service: service_index,
             node,
             limits,
-            cpu_limit: micros(limits),
-            cpu: ProcessorSharing::new(now, grant),
+            cpu: ProcessorSharing::new(now, grant, micros(limits)),
             memory: Memory::new(now, &service.spec.memory, limits.memory_limit),
             demand: 0,
             extra: 0,
@@ -87,9 +84,10 @@ impl Server {
         }
     }
 
-    pub(super) fn set_limits(&mut self, limits: ServerLimits) {
+    /// Changes the limits; the CPU has been advanced to now.
+    pub(super) fn set_limits(&mut self, now: SimTime, limits: ServerLimits) {
         self.limits = limits;
-        self.cpu_limit = micros(limits);
+        self.cpu.set_limit(now, micros(limits));
         self.memory.set_limit(limits.memory_limit);
     }
 
@@ -198,6 +196,7 @@ impl Server {
         jobs: &mut Jobs,
         out: &mut Vec<Finished>,
     ) {
+        self.cpu.tick(now);
         while let Some(slot) = self.cpu.take_done(jobs) {
             self.after_cpu(now, slot, service, jobs, out);
         }
@@ -328,6 +327,9 @@ impl Server {
             .cpu
             .next_done(jobs)
             .map_or(SimTime::MAX, |done| done.max(now));
+        if let Some(tick) = self.cpu.next_tick(now) {
+            due = due.min(tick.max(now));
+        }
         if let Some(first) = self.waits.peek() {
             due = due.min(SimTime(first.key as i64));
         }
@@ -344,10 +346,8 @@ impl Server {
 }
 
 /// The CPU limit in millionths of a core.
-fn micros(limits: ServerLimits) -> u64 {
-    limits
-        .cpu_limit
-        .map_or(u64::MAX, |limit| limit.0.max(0) as u64 * 1000)
+fn micros(limits: ServerLimits) -> Option<u64> {
+    limits.cpu_limit.map(|limit| limit.0.max(0) as u64 * 1000)
 }
 
 /// Whether the entry's request is still in its wait.

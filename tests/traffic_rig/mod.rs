@@ -220,6 +220,17 @@ impl Rig {
         server
     }
 
+    /// The same on a node of its own, which has this much CPU; without a limit.
+    pub fn serve_alone(&mut self, cpu: Millicores) -> ServerId {
+        let node = self.traffic.add_node(cpu);
+        let server = self
+            .traffic
+            .add_server(0, node, limits(None), &mut self.queue);
+        self.traffic
+            .add_endpoint(server, &mut self.queue, &mut self.tally);
+        server
+    }
+
     /// Handles all events up to and including `until`.
     pub fn run_until(&mut self, until: SimTime) {
         while self.queue.peek_time().is_some_and(|at| at <= until) {
