@@ -40,11 +40,6 @@ impl Cluster {
         if missing > 0 {
             self.create_many(workload, missing as usize, context);
         }
-        if let Some(limit) = active_deadline {
-            let created = self.workloads[workload].spec.created_at;
-            let delay = (created + limit) - context.now;
-            self.schedule_sync(workload, delay, context);
-        }
     }
 
     /// A Job's pod ends by itself: it stays, without using its node.
@@ -78,6 +73,6 @@ impl Cluster {
             (FIRST_BACKOFF * 2i64.pow(doublings)).min(LONGEST_BACKOFF)
         };
         self.schedule_sync(workload, delay, context);
-        self.retry_unschedulable(context);
+        self.room_appeared(id, context);
     }
 }

@@ -283,7 +283,7 @@ impl Cluster {
         let stream = &mut self.workloads[workload].stream;
         let removal = SimDuration::from_secs_f64(self.config.pod_removal.sample(stream));
         context.after(removal, ClusterEvent::Remove(id));
-        self.retry_unschedulable(context);
+        self.room_appeared(id, context);
     }
 
     pub(super) fn remove<E: Copy + From<ClusterEvent>>(

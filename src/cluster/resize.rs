@@ -232,8 +232,20 @@ impl Cluster {
         }
     }
 
+    /// A pod has left its node: what waits for room is tried again, the kubelet first.
+    pub(super) fn room_appeared<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        left: PodId,
+        context: &mut Context<'_, E>,
+    ) {
+        if let Some(node) = self.pods.get(left).and_then(|pod| pod.node) {
+            self.retry_resizes(node, context);
+        }
+        self.retry_unschedulable(context);
+    }
+
     /// Room has appeared on a node: resizes that wait for it are looked at again.
-    pub(super) fn retry_resizes<E: Copy + From<ClusterEvent>>(
+    fn retry_resizes<E: Copy + From<ClusterEvent>>(
         &mut self,
         node: usize,
         context: &mut Context<'_, E>,

@@ -229,7 +229,15 @@ impl Cluster {
         let context = &mut context;
         match event {
             ClusterEvent::WorkloadCreated(workload) => {
-                self.workloads[workload as usize].exists = true;
+                let state = &mut self.workloads[workload as usize];
+                state.exists = true;
+                if let WorkloadKind::Job {
+                    active_deadline: Some(limit),
+                    ..
+                } = state.spec.kind
+                {
+                    context.after(limit, ClusterEvent::Sync(workload));
+                }
                 self.schedule_sync(workload as usize, SimDuration::ZERO, context);
             }
             ClusterEvent::WorkloadDeleted(workload) => {

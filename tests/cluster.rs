@@ -1,0 +1,632 @@
+//! The cluster by itself: its own event queue, no load, no autoscalers.
+
+use nlsim::cluster::disruption::EvictionError;
+use nlsim::cluster::spec::{
+    ClusterConfig, ContainerSpec, IntOrPercent, Labels, NodeGroupSpec, PdbSpec, PodTemplate,
+    ProbeSpec, StartupSpec, WorkloadKind, WorkloadSpec,
+};
+use nlsim::cluster::{
+    Cluster, ClusterEffect, ClusterEvent, EffectLog, PodId, PodPhase, ResizeState, Resources,
+    TerminationReason,
+};
+use nlsim::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
+use nlsim::units::{Bytes, Millicores, Usd};
+use proptest::prelude::*;
+
+const GIB: i64 = 1 << 30;
+
+fn secs(seconds: i64) -> SimDuration {
+    SimDuration::from_secs(seconds)
+}
+
+fn labels(app: &str) -> Labels {
+    Labels::from([("app".to_owned(), app.to_owned())])
+}
+
+fn nodes(count: u32, millicores: i64) -> NodeGroupSpec {
+    NodeGroupSpec {
+        name: "general".to_owned(),
+        count,
+        cpu: Millicores(millicores),
+        memory: Bytes(16 * GIB),
+        allocatable_cpu: Millicores(millicores),
+        allocatable_memory: Bytes(16 * GIB),
+        max_pods: 110,
+        daemonset_cpu: Millicores(100),
+        daemonset_memory: Bytes(GIB),
+        zone: String::new(),
+        labels: Labels::new(),
+        instance_type: None,
+        price_per_hour: Usd(0.0),
+        spot: false,
+    }
+}
+
+fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
+    let container = ContainerSpec {
+        name: "main".to_owned(),
+        image: "image".to_owned(),
+        cpu_request: Some(Millicores(500)),
+        cpu_limit: Some(Millicores(1000)),
+        memory_request: Some(Bytes(GIB / 2)),
+        memory_limit: Some(Bytes(GIB)),
+        readiness_probe: Some(ProbeSpec {
+            initial_delay: secs(0),
+            period: secs(5),
+            success_threshold: 1,
+            failure_threshold: 3,
+        }),
+        restart_on_resize: [false, false],
+        restartable: false,
+        pre_stop: secs(0),
+        command: String::new(),
+        idle_cpu: Millicores(1),
+        idle_memory: Bytes(1),
+    };
+    WorkloadSpec {
+        kind,
+        name: name.to_owned(),
+        namespace: "default".to_owned(),
+        replicas,
+        selector: labels(name),
+        template: PodTemplate {
+            labels: labels(name),
+            annotations: Labels::new(),
+            containers: vec![container],
+            init_containers: Vec::new(),
+            pod_cpu_request: None,
+            pod_memory_request: None,
+            priority: 0,
+            termination_grace: secs(30),
+            deletion_cost: 0,
+            node_selector: Labels::new(),
+        },
+        startup: StartupSpec {
+            image_pull: Dist::Constant(5.0),
+            container_start: Dist::Constant(1.0),
+            ready: Dist::Constant(2.0),
+            shutdown: Dist::Constant(0.5),
+            startup_cpu: 0.0,
+        },
+        created_at: SimTime::ZERO,
+        deleted_at: None,
+    }
+}
+
+/// A cluster, its queue, and what it has told.
+struct Rig {
+    cluster: Cluster,
+    queue: EventQueue<ClusterEvent>,
+    log: EffectLog,
+    told: Vec<(SimTime, ClusterEffect)>,
+    events: Vec<(SimTime, &'static str)>,
+}
+
+impl Rig {
+    fn new(group: &NodeGroupSpec, workloads: &[WorkloadSpec], pdbs: &[PdbSpec], seed: u64) -> Self {
+        let config = ClusterConfig::default();
+        let streams = Streams::new(seed);
+        let group = std::slice::from_ref(group);
+        let mut rig = Self {
+            cluster: Cluster::new(&config, group, workloads, pdbs, &streams),
+            queue: EventQueue::default(),
+            log: EffectLog {
+                wants_events: true,
+                ..EffectLog::default()
+            },
+            told: Vec::new(),
+            events: Vec::new(),
+        };
+        rig.cluster.start(&mut rig.queue, &mut rig.log);
+        rig.listen(SimTime::ZERO);
+        rig
+    }
+
+    /// Keeps what was told; a pod that gets SIGTERM has nothing to drain.
+    fn listen(&mut self, now: SimTime) {
+        for effect in std::mem::take(&mut self.log.effects) {
+            if let ClusterEffect::Terminating(pod) = effect {
+                self.cluster.drained(pod, now, &mut self.queue);
+            }
+            self.told.push((now, effect));
+        }
+        let events = self.log.events.drain(..);
+        self.events.extend(events.map(|event| (now, event.reason)));
+    }
+
+    fn run_until(&mut self, seconds: i64) {
+        let end = SimTime::from_secs(seconds);
+        while self.queue.peek_time().is_some_and(|time| time <= end) {
+            let (now, event) = self.queue.pop().expect("an event");
+            self.cluster
+                .handle(event, now, &mut self.queue, &mut self.log);
+            self.listen(now);
+            self.check();
+        }
+    }
+
+    /// What holds at every instant.
+    fn check(&self) {
+        let ledger = self.cluster.ledger();
+        assert_eq!(ledger.created, ledger.deleted + ledger.existing);
+        for (index, node) in self.cluster.nodes().iter().enumerate() {
+            let pods = self.cluster.workloads().iter().flat_map(|w| &w.pods);
+            let on_it = pods
+                .filter_map(|id| self.cluster.pod(*id))
+                .filter(|pod| pod.node == Some(index) && pod.occupies_node());
+            let (mut cpu, mut memory, mut count) = (100, GIB, 0);
+            for pod in on_it {
+                let resources = pod.containers[0].resources;
+                cpu += resources.cpu_request.unwrap_or_default().0;
+                memory += resources.memory_request.unwrap_or_default().0;
+                count += 1;
+            }
+            let promised = (node.requested_cpu.0, node.requested_memory.0, node.pods);
+            assert_eq!(promised, (cpu, memory, count), "{}", node.name);
+            assert!(node.requested_cpu <= node.allocatable_cpu, "{}", node.name);
+        }
+    }
+
+    fn scale(&mut self, workload: usize, replicas: i32, at: i64) {
+        self.run_until(at);
+        let now = SimTime::from_secs(at);
+        self.cluster
+            .scale(workload, replicas, now, &mut self.queue, &mut self.log);
+        self.listen(now);
+    }
+
+    fn ready(&self, workload: usize) -> u32 {
+        self.cluster.workloads()[workload].counts.ready
+    }
+
+    fn pods(&self, workload: usize) -> Vec<PodId> {
+        self.cluster.workloads()[workload].pods.clone()
+    }
+
+    fn exit(&mut self, pod: PodId, reason: TerminationReason, at: i64) {
+        self.run_until(at);
+        let now = SimTime::from_secs(at);
+        self.cluster
+            .container_exited(pod, 0, reason, now, &mut self.queue, &mut self.log);
+        self.listen(now);
+    }
+
+    fn evict(&mut self, pod: PodId, at: i64) -> Result<(), EvictionError> {
+        self.run_until(at);
+        let now = SimTime::from_secs(at);
+        self.cluster.evict(pod, now, &mut self.queue, &mut self.log)
+    }
+
+    /// When something was told of a pod.
+    fn when(&self, wanted: ClusterEffect) -> Option<f64> {
+        let found = self.told.iter().find(|(_, effect)| *effect == wanted);
+        found.map(|(time, _)| time.as_secs_f64())
+    }
+}
+
+fn deployment(replicas: i32) -> WorkloadSpec {
+    workload(WorkloadKind::Deployment, "api", replicas)
+}
+
+#[test]
+fn pods_that_are_there_from_the_start_are_ready() {
+    let rig = Rig::new(&nodes(2, 4000), &[deployment(5)], &[], 1);
+    assert_eq!(rig.ready(0), 5);
+    // Spread over the nodes, which have the image.
+    assert!(rig.cluster.nodes().iter().all(|node| node.pods >= 2));
+}
+
+#[test]
+fn a_new_pod_is_created_placed_pulled_started_and_ready_in_turn() {
+    let mut rig = Rig::new(&nodes(1, 4000), &[deployment(0)], &[], 1);
+    rig.scale(0, 1, 10);
+    rig.run_until(60);
+    let pod = rig.pods(0)[0];
+    let times = [
+        ClusterEffect::PodCreated(pod),
+        ClusterEffect::PodScheduled(pod),
+        ClusterEffect::AppStarted(pod),
+        ClusterEffect::ReadyChanged(pod),
+        ClusterEffect::EndpointAdded(pod),
+    ]
+    .map(|effect| rig.when(effect).expect("it was told"));
+    assert!(times.is_sorted(), "{times:?}");
+    // 5 s of pull, 1 s of start, 2 s until the application answers, a probe each 5 s.
+    assert!((18.0..24.5).contains(&times[3]), "{times:?}");
+    assert!((0.1..=1.1).contains(&(times[4] - times[3])), "{times:?}");
+}
+
+#[test]
+fn what_does_not_fit_waits_until_there_is_room() {
+    // Room for 7 pods of 500m beside the DaemonSets' 100m.
+    let mut rig = Rig::new(
+        &nodes(1, 4000),
+        &[
+            deployment(3),
+            workload(WorkloadKind::ReplicaSet, "other", 4),
+        ],
+        &[],
+        1,
+    );
+    rig.scale(0, 5, 10);
+    rig.run_until(100);
+    assert_eq!(
+        (rig.ready(0), rig.cluster.workloads()[0].counts.pending),
+        (3, 2)
+    );
+    assert!(
+        rig.events
+            .iter()
+            .any(|(_, reason)| *reason == "FailedScheduling")
+    );
+    rig.scale(1, 2, 110);
+    rig.run_until(200);
+    assert_eq!((rig.ready(0), rig.ready(1)), (5, 2));
+}
+
+#[test]
+fn a_burst_of_creations_is_held_to_the_clients_rate() {
+    let mut rig = Rig::new(&nodes(4, 64_000), &[deployment(0)], &[], 1);
+    rig.scale(0, 100, 0);
+    rig.run_until(300);
+    let created: Vec<f64> = (rig.told.iter())
+        .filter(|(_, effect)| matches!(effect, ClusterEffect::PodCreated(_)))
+        .map(|(time, _)| time.as_secs_f64())
+        .collect();
+    assert_eq!((created.len(), rig.ready(0)), (100, 100));
+    // Batches of 1, 2, 4 … one call's time apart; 30 calls at once, then 20 a second.
+    let first = created[0];
+    assert!((created[1] - first - 0.02).abs() < 1e-9);
+    assert!((created[3] - first - 0.04).abs() < 1e-9);
+    let last = created[99] - first;
+    assert!((last - (100.0 - 30.0) / 20.0).abs() < 0.3, "{last}");
+}
+
+#[test]
+fn a_stateful_set_goes_one_by_one_and_back() {
+    let ordered = workload(WorkloadKind::StatefulSet { parallel: false }, "db", 1);
+    let mut rig = Rig::new(&nodes(1, 8000), &[ordered], &[], 1);
+    rig.scale(0, 4, 10);
+    rig.run_until(120);
+    assert_eq!(rig.ready(0), 4);
+    let ready_at = |rig: &Rig, pod| rig.when(ClusterEffect::ReadyChanged(pod)).expect("ready");
+    let created_at = |rig: &Rig, pod| rig.when(ClusterEffect::PodCreated(pod)).expect("created");
+    let pods = rig.pods(0);
+    for pair in pods.windows(2).skip(1) {
+        assert!(created_at(&rig, pair[1]) > ready_at(&rig, pair[0]));
+    }
+    let names: Vec<String> = pods
+        .iter()
+        .map(|id| rig.cluster.pod(*id).expect("a pod").name.clone())
+        .collect();
+    assert_eq!(names, ["db-0", "db-1", "db-2", "db-3"]);
+    rig.scale(0, 2, 130);
+    rig.run_until(200);
+    assert_eq!(rig.pods(0), pods[..2]);
+    let gone = |pod| rig.when(ClusterEffect::PodDeleted(pod)).expect("gone");
+    assert!(gone(pods[3]) < gone(pods[2]));
+}
+
+fn job(completions: i32, backoff_limit: i32, deadline: Option<i64>) -> WorkloadSpec {
+    let kind = WorkloadKind::Job {
+        parallelism: 2,
+        completions: Some(completions),
+        backoff_limit,
+        active_deadline: deadline.map(secs),
+    };
+    workload(kind, "job", 0)
+}
+
+#[test]
+fn a_job_runs_until_its_completions_and_no_further() {
+    let mut rig = Rig::new(&nodes(1, 8000), &[job(3, 6, None)], &[], 1);
+    for (round, at) in [20, 40, 60].into_iter().enumerate() {
+        rig.run_until(at - 1);
+        let running = |rig: &Rig| -> Vec<PodId> {
+            let is_running = |id: &PodId| {
+                rig.cluster
+                    .pod(*id)
+                    .is_some_and(|pod| pod.phase == PodPhase::Running)
+            };
+            rig.pods(0).into_iter().filter(is_running).collect()
+        };
+        let pods = running(&rig);
+        // Two at a time, but one as soon as one is left.
+        assert_eq!(pods.len(), [2, 2, 1][round], "{at}");
+        rig.exit(pods[0], TerminationReason::Completed, at);
+    }
+    rig.run_until(600);
+    assert_eq!(rig.pods(0).len(), 3);
+}
+
+#[test]
+fn a_job_gives_up_beyond_its_backoff_limit() {
+    let mut rig = Rig::new(&nodes(1, 8000), &[job(2, 1, None)], &[], 1);
+    rig.run_until(20);
+    for pod in rig.pods(0) {
+        rig.exit(pod, TerminationReason::Error, 20);
+    }
+    rig.run_until(900);
+    assert_eq!(
+        rig.pods(0).len(),
+        2,
+        "two failures are more than one: no pod follows"
+    );
+}
+
+#[test]
+fn a_deadline_does_not_keep_a_job_from_replacing_a_failed_pod() {
+    let mut rig = Rig::new(&nodes(1, 8000), &[job(2, 6, Some(500))], &[], 1);
+    rig.run_until(20);
+    let first = rig.pods(0)[0];
+    rig.exit(first, TerminationReason::Error, 20);
+    rig.run_until(60);
+    assert_eq!(
+        rig.pods(0).len(),
+        3,
+        "a third pod after the back-off of 10 s"
+    );
+    rig.run_until(600);
+    let active = |id: &&PodId| {
+        rig.cluster
+            .pod(**id)
+            .is_some_and(|pod| pod.phase == PodPhase::Running)
+    };
+    assert_eq!(
+        rig.pods(0).iter().filter(active).count(),
+        0,
+        "none outlives the deadline"
+    );
+}
+
+#[test]
+fn a_pod_that_does_not_drain_is_killed_at_the_end_of_its_grace_period() {
+    let mut spec = deployment(1);
+    spec.template.containers[0].pre_stop = secs(10);
+    let mut rig = Rig::new(&nodes(1, 4000), &[spec], &[], 1);
+    let pod = rig.pods(0)[0];
+    rig.scale(0, 0, 100);
+    // Nobody says that it has drained.
+    let end = SimTime::from_secs(200);
+    let mut told = Vec::new();
+    while rig.queue.peek_time().is_some_and(|time| time <= end) {
+        let (now, event) = rig.queue.pop().expect("an event");
+        rig.cluster.handle(event, now, &mut rig.queue, &mut rig.log);
+        told.extend(
+            rig.log
+                .effects
+                .drain(..)
+                .map(|effect| (effect, now.as_secs_f64())),
+        );
+    }
+    let at = |wanted| {
+        told.iter()
+            .find(|(effect, _)| *effect == wanted)
+            .expect("told")
+            .1
+    };
+    let deleted = at(ClusterEffect::ReadyChanged(pod));
+    let sigterm = at(ClusterEffect::Terminating(pod)) - deleted;
+    let stopped = at(ClusterEffect::ContainerStopped { pod, container: 0 }) - deleted;
+    assert!((sigterm - 10.0).abs() < 1e-9, "{sigterm}");
+    assert!((stopped - 30.0).abs() < 1e-9, "{stopped}");
+    assert!(at(ClusterEffect::EndpointRemoved(pod)) - deleted <= 1.1);
+}
+
+#[test]
+fn a_killed_container_comes_back_after_nothing_then_10_then_20_seconds() {
+    let mut rig = Rig::new(&nodes(1, 4000), &[deployment(1)], &[], 1);
+    let pod = rig.pods(0)[0];
+    // Its first run was long: the back-off begins with the second kill.
+    for (at, delay) in [(100, 0), (110, 10), (130, 20), (170, 40)] {
+        rig.exit(pod, TerminationReason::OomKilled, at);
+        assert_eq!(rig.ready(0), 0);
+        let started = |rig: &Rig| rig.cluster.pod(pod).expect("a pod").containers[0].running_since;
+        rig.run_until(at + delay - 1);
+        assert!(delay == 0 || started(&rig).is_none());
+        rig.run_until(at + delay);
+        assert_eq!(started(&rig), Some(SimTime::from_secs(at + delay)));
+    }
+    rig.run_until(300);
+    assert_eq!(rig.ready(0), 1);
+    assert_eq!(
+        rig.cluster.pod(pod).expect("a pod").containers[0].restarts,
+        4
+    );
+}
+
+fn budget(min_available: i32) -> PdbSpec {
+    PdbSpec {
+        name: "api".to_owned(),
+        namespace: "default".to_owned(),
+        selector: labels("api"),
+        min_available: Some(IntOrPercent::Int(min_available)),
+        max_unavailable: None,
+        always_allow_unhealthy: false,
+    }
+}
+
+#[test]
+fn an_evicted_pod_is_replaced_and_the_next_one_waits_for_the_budget() {
+    let mut rig = Rig::new(&nodes(1, 4000), &[deployment(3)], &[budget(2)], 1);
+    let pods = rig.pods(0);
+    assert_eq!(rig.evict(pods[0], 10), Ok(()));
+    assert_eq!(rig.evict(pods[1], 10), Err(EvictionError::TooManyRequests));
+    assert_eq!(rig.evict(pods[1], 12), Err(EvictionError::TooManyRequests));
+    rig.run_until(60);
+    assert_eq!(rig.ready(0), 3);
+    assert_eq!(rig.evict(pods[1], 60), Ok(()));
+    let two = [budget(2), budget(1)];
+    let mut rig = Rig::new(&nodes(1, 4000), &[deployment(3)], &two, 1);
+    let pod = rig.pods(0)[0];
+    assert_eq!(rig.evict(pod, 10), Err(EvictionError::SeveralBudgets));
+}
+
+fn resources(cpu: i64) -> Resources {
+    Resources {
+        cpu_request: Some(Millicores(cpu)),
+        cpu_limit: Some(Millicores(2 * cpu)),
+        memory_request: Some(Bytes(GIB / 2)),
+        memory_limit: Some(Bytes(GIB)),
+    }
+}
+
+impl Rig {
+    fn resize(&mut self, pod: PodId, cpu: i64, at: i64) {
+        self.run_until(at);
+        let now = SimTime::from_secs(at);
+        self.cluster
+            .resize(pod, &[resources(cpu)], now, &mut self.queue, &mut self.log)
+            .expect("the API takes it");
+    }
+
+    fn state(&self, pod: PodId) -> Option<ResizeState> {
+        self.cluster.pod(pod).expect("a pod").resize
+    }
+}
+
+#[test]
+fn a_resize_is_in_force_deferred_or_infeasible() {
+    // 4,000m less 100m: two pods of 500m, room for 2,900m more.
+    let mut rig = Rig::new(&nodes(1, 4000), &[deployment(2)], &[], 1);
+    let [one, two] = rig.pods(0)[..] else {
+        panic!("two pods")
+    };
+    rig.resize(one, 2000, 10);
+    rig.run_until(20);
+    assert_eq!(rig.state(one), None);
+    let in_force = rig.when(ClusterEffect::Resized(one)).expect("in force");
+    assert!((11.0..13.1).contains(&in_force), "{in_force}");
+    assert_eq!(rig.cluster.nodes()[0].requested_cpu, Millicores(2600));
+    assert_eq!(
+        rig.cluster.pod(one).expect("a pod").containers[0].restarts,
+        0
+    );
+    rig.resize(two, 3000, 30);
+    rig.run_until(200);
+    assert_eq!(rig.state(two), Some(ResizeState::Deferred));
+    rig.resize(two, 5000, 210);
+    rig.run_until(220);
+    assert_eq!(rig.state(two), Some(ResizeState::Infeasible));
+    rig.resize(two, 2500, 230);
+    rig.run_until(240);
+    assert_eq!(rig.state(two), Some(ResizeState::Deferred));
+    // Room appears.
+    rig.resize(one, 1000, 250);
+    rig.run_until(260);
+    assert_eq!((rig.state(one), rig.state(two)), (None, None));
+    assert_eq!(rig.cluster.nodes()[0].requested_cpu, Millicores(3600));
+}
+
+#[test]
+fn a_resize_policy_restarts_the_container_without_back_off() {
+    let mut spec = deployment(1);
+    spec.template.containers[0].restart_on_resize = [true, false];
+    let mut rig = Rig::new(&nodes(1, 4000), &[spec], &[], 1);
+    let pod = rig.pods(0)[0];
+    rig.resize(pod, 700, 10);
+    rig.run_until(60);
+    let containers = &rig.cluster.pod(pod).expect("a pod").containers;
+    assert_eq!((containers[0].restarts, rig.ready(0)), (1, 1));
+    assert_eq!(containers[0].resources.cpu_request, Some(Millicores(700)));
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Scale(usize, i32),
+    Evict(usize),
+    Kill(usize),
+    Resize(usize, i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0usize..2, 0i32..20).prop_map(|(workload, replicas)| Step::Scale(workload, replicas)),
+        any::<usize>().prop_map(Step::Evict),
+        any::<usize>().prop_map(Step::Kill),
+        (any::<usize>(), 100i64..3000).prop_map(|(pod, cpu)| Step::Resize(pod, cpu)),
+    ]
+}
+
+fn history(steps: &[(Step, i64)], seed: u64) -> Vec<(SimTime, ClusterEffect)> {
+    let two = [
+        deployment(3),
+        workload(WorkloadKind::StatefulSet { parallel: true }, "db", 2),
+    ];
+    let mut rig = Rig::new(&nodes(3, 4000), &two, &[budget(2)], seed);
+    let (mut at, mut evicted) = (0, Vec::new());
+    for (step, after) in steps {
+        at += after;
+        rig.run_until(at);
+        let pods: Vec<PodId> = [rig.pods(0), rig.pods(1)].concat();
+        let pick = |index: usize| (!pods.is_empty()).then(|| pods[index % pods.len()]);
+        match *step {
+            Step::Scale(workload, replicas) => rig.scale(workload, replicas, at),
+            Step::Evict(index) => {
+                if let Some(pod) = pick(index) {
+                    let healthy = rig.cluster.budget_status(0).current_healthy;
+                    let counts = |pod: &nlsim::cluster::Pod| pod.ready && pod.workload == 0;
+                    let counts = rig.cluster.pod(pod).is_some_and(counts);
+                    let accepted = rig.evict(pod, at).is_ok();
+                    if accepted && counts && !evicted.contains(&pod) {
+                        // What the budget keeps is still there.
+                        assert!(healthy > 2, "{healthy}");
+                    }
+                    evicted.extend(accepted.then_some(pod));
+                }
+            }
+            Step::Kill(index) => {
+                if let Some(pod) = pick(index) {
+                    rig.exit(pod, TerminationReason::OomKilled, at);
+                }
+            }
+            Step::Resize(index, cpu) => {
+                let now = SimTime::from_secs(at);
+                if let Some(pod) = pick(index) {
+                    // Pods that are going are refused.
+                    let _ = rig.cluster.resize(
+                        pod,
+                        &[resources(cpu)],
+                        now,
+                        &mut rig.queue,
+                        &mut rig.log,
+                    );
+                    rig.listen(now);
+                    rig.check();
+                }
+            }
+        }
+    }
+    // In the end there are as many pods as asked for, and all that have room are ready.
+    rig.run_until(at + 4000);
+    for (index, workload) in rig.cluster.workloads().iter().enumerate() {
+        let counts = workload.counts;
+        assert_eq!(counts.replicas() as i32, workload.replicas);
+        assert_eq!(
+            counts.ready + counts.pending,
+            counts.replicas(),
+            "{index}: {counts:?}"
+        );
+    }
+    for index in 0..2 {
+        rig.scale(index, 0, at + 4000);
+    }
+    rig.run_until(at + 5000);
+    assert!(rig.cluster.nodes().iter().all(|node| node.pods == 0));
+    assert_eq!(rig.cluster.ledger().existing, 0);
+    rig.told
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever happens: books balance at every event, budgets hold, wishes are met.
+    #[test]
+    fn the_cluster_keeps_its_books(
+        steps in prop::collection::vec((step(), 0i64..40), 1..40),
+        seed in 0u64..1000,
+    ) {
+        let first = history(&steps, seed);
+        prop_assert_eq!(first, history(&steps, seed));
+    }
+}
