@@ -15,20 +15,7 @@ use crate::autoscaler::hpa::{Behavior, Controller, HpaSpec};
 
 /// Replays every case of a JSON Lines recording.
 pub(super) fn replay(text: &str) -> Result<Report, ReplayError> {
-    let mut report = Report::default();
-    for (index, line) in text.lines().enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let malformed = |source| ReplayError::Malformed {
-            line: index + 1,
-            source,
-        };
-        let case: input::Case = serde_json::from_str(line).map_err(malformed)?;
-        report.cases += 1;
-        replay_case(&case, &mut report).map_err(malformed)?;
-    }
-    Ok(report)
+    super::lines::replay(text, replay_case)
 }
 
 fn replay_case(case: &input::Case, report: &mut Report) -> Result<(), serde_json::Error> {

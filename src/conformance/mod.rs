@@ -7,6 +7,7 @@
 //! or, for the controllers, as the controller (`hpa`, `vpa-recommender`).
 
 mod hpa;
+mod lines;
 mod metrics_server_pod_metrics;
 mod reports;
 mod substrate;

@@ -19,20 +19,10 @@ pub(super) fn replay_lines<'t, C: Deserialize<'t>>(
     text: &'t str,
     replay_case: impl Fn(&C) -> Result<Option<Difference>>,
 ) -> std::result::Result<Report, ReplayError> {
-    let mut report = Report::default();
-    for (index, line) in text.lines().enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let malformed = |source| ReplayError::Malformed {
-            line: index + 1,
-            source,
-        };
-        let case: C = serde_json::from_str(line).map_err(malformed)?;
-        report.cases += 1;
-        report.step(replay_case(&case).map_err(malformed)?);
-    }
-    Ok(report)
+    super::lines::replay(text, |case, report| {
+        report.step(replay_case(case)?);
+        Ok(())
+    })
 }
 
 #[derive(Deserialize, Debug)]

@@ -21,20 +21,7 @@ use crate::units::{Bytes, Millicores};
 
 /// Replays every case of a JSON Lines recording.
 pub(super) fn replay(text: &str) -> Result<Report, ReplayError> {
-    let mut report = Report::default();
-    for (index, line) in text.lines().enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let malformed = |source| ReplayError::Malformed {
-            line: index + 1,
-            source,
-        };
-        let case: Case = serde_json::from_str(line).map_err(malformed)?;
-        report.cases += 1;
-        replay_case(&case, &mut report).map_err(malformed)?;
-    }
-    Ok(report)
+    super::lines::replay(text, replay_case)
 }
 
 /// A pod as the recording names it.

@@ -1,6 +1,6 @@
 //! HorizontalPodAutoscalers against the workloads they scale and the metrics they read.
 
-use super::known::{Known, Reference};
+use super::known::Known;
 use super::selects;
 use crate::autoscaler::hpa::{
     Config, HpaSpec, KubernetesVersion, MetricSpec, Resource, ResourceTarget,
@@ -25,7 +25,15 @@ pub(super) fn hpas(
             diagnostics,
         };
         check_hpa(manifest, config.scale_to_zero, context);
-        let Some(workload) = target(known, manifest, context) else {
+        let target = (manifest.target_kind.as_str(), manifest.target_name.as_str());
+        let who = format!("HPA {}", manifest.name);
+        let Some(workload) = known.target(
+            (&who, "scales"),
+            &manifest.namespace,
+            target,
+            "spec.scaleTargetRef.name",
+            context,
+        ) else {
             continue;
         };
         if let Some(other) = made
@@ -57,48 +65,6 @@ pub(super) fn hpas(
         });
     }
     made
-}
-
-/// The workload that an HPA scales: of its own namespace.
-fn target(known: &Known<'_>, manifest: &HpaManifest, context: &mut Context<'_>) -> Option<usize> {
-    let (kind, name) = (manifest.target_kind.as_str(), manifest.target_name.as_str());
-    if kind.is_empty() || name.is_empty() {
-        return None;
-    }
-    let reference = Reference {
-        kind: Some(kind),
-        namespace: Some(&manifest.namespace),
-        name,
-    };
-    if let [workload] = known.find(reference).as_slice() {
-        return Some(*workload);
-    }
-    if known.may_exist(reference) {
-        return None;
-    }
-    let anywhere = known.find(Reference {
-        namespace: None,
-        ..reference
-    });
-    let (title, help) = if let Some(&other) = anywhere.first() {
-        let (own, namespace) = (&manifest.namespace, &known.workloads[other].namespace);
-        let title = format!(
-            "HPA {} is in namespace {own}, {kind}/{name} in {namespace}",
-            manifest.name
-        );
-        let help = format!(
-            "an HPA scales what is in its own namespace: add `namespace: {namespace}` to its metadata"
-        );
-        (title, help)
-    } else {
-        let title = format!(
-            "HPA {} scales {kind}/{name}, which is not among the manifests",
-            manifest.name
-        );
-        (title, known.advice(&format!("{kind}/{name}")))
-    };
-    context.error("spec.scaleTargetRef.name", title, Some(&help));
-    None
 }
 
 /// Whether the selectors of two workloads match the same pods.

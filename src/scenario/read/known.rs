@@ -3,7 +3,7 @@
 use crate::cluster::spec::WorkloadSpec;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::Parsed;
-use crate::scenario::manifest::Manifests;
+use crate::scenario::manifest::{Context, Manifests};
 use crate::scenario::node::Node;
 use crate::scenario::reader::{expected, wrong};
 use crate::scenario::suggest::nearest;
@@ -128,6 +128,52 @@ impl<'a> Known<'a> {
                     Some(format!("write one of {}", names.join(", ")));
             }
         }
+        None
+    }
+
+    /// The workload that an autoscaler targets: of its own namespace. `who` and `does` say what
+    /// is told of it ("HPA api", "scales").
+    pub(super) fn target(
+        &self,
+        (who, does): (&str, &str),
+        namespace: &str,
+        (kind, name): (&str, &str),
+        path: &str,
+        context: &mut Context<'_>,
+    ) -> Option<usize> {
+        if kind.is_empty() || name.is_empty() {
+            return None;
+        }
+        let reference = Reference {
+            kind: Some(kind),
+            namespace: Some(namespace),
+            name,
+        };
+        if let [workload] = self.find(reference).as_slice() {
+            return Some(*workload);
+        }
+        if self.may_exist(reference) {
+            return None;
+        }
+        let anywhere = self.find(Reference {
+            namespace: None,
+            ..reference
+        });
+        let (title, help) = if let Some(&other) = anywhere.first() {
+            let other = &self.workloads[other].namespace;
+            (
+                format!("{who} is in namespace {namespace}, {kind}/{name} in {other}"),
+                format!(
+                    "it {does} what is in its own namespace: add `namespace: {other}` to its metadata"
+                ),
+            )
+        } else {
+            (
+                format!("{who} {does} {kind}/{name}, which is not among the manifests"),
+                self.advice(&format!("{kind}/{name}")),
+            )
+        };
+        context.error(path, title, Some(&help));
         None
     }
 

@@ -2,7 +2,7 @@
 //! know at the start.
 
 use super::history::Histories;
-use super::known::{Known, Reference};
+use super::known::Known;
 use crate::autoscaler::hpa::{MetricSpec, Resource as HpaResource};
 use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
 use crate::autoscaler::vpa::{
@@ -26,7 +26,15 @@ pub(super) fn vpas(
             document: &known.parsed.documents[object.document].node,
             diagnostics,
         };
-        let Some(workload) = target(known, manifest, context) else {
+        let target = (manifest.target_kind.as_str(), manifest.target_name.as_str());
+        let who = format!("VPA {}", manifest.name);
+        let Some(workload) = known.target(
+            (&who, "acts on"),
+            &manifest.namespace,
+            target,
+            "spec.targetRef.name",
+            context,
+        ) else {
             continue;
         };
         if let Some(other) = made.iter().find(|other| other.workload == workload) {
@@ -76,51 +84,6 @@ fn limit_range(known: &Known<'_>, namespace: &str) -> LimitRange {
         }
     }
     made
-}
-
-/// The workload that a VPA acts on: of its own namespace.
-fn target(known: &Known<'_>, manifest: &VpaManifest, context: &mut Context<'_>) -> Option<usize> {
-    let (kind, name) = (manifest.target_kind.as_str(), manifest.target_name.as_str());
-    if kind.is_empty() || name.is_empty() {
-        return None;
-    }
-    let reference = Reference {
-        kind: Some(kind),
-        namespace: Some(&manifest.namespace),
-        name,
-    };
-    if let [workload] = known.find(reference).as_slice() {
-        return Some(*workload);
-    }
-    if known.may_exist(reference) {
-        return None;
-    }
-    let anywhere = known.find(Reference {
-        namespace: None,
-        ..reference
-    });
-    let (title, help) = if let Some(&other) = anywhere.first() {
-        let (own, namespace) = (&manifest.namespace, &known.workloads[other].namespace);
-        (
-            format!(
-                "VPA {} is in namespace {own}, {kind}/{name} in {namespace}",
-                manifest.name
-            ),
-            format!(
-                "a VPA acts on what is in its own namespace: add `namespace: {namespace}` to its metadata"
-            ),
-        )
-    } else {
-        (
-            format!(
-                "VPA {} acts on {kind}/{name}, which is not among the manifests",
-                manifest.name
-            ),
-            known.advice(&format!("{kind}/{name}")),
-        )
-    };
-    context.error("spec.targetRef.name", title, Some(&help));
-    None
 }
 
 /// Policies of containers that are not there have no effect.
