@@ -3,6 +3,8 @@
 mod files;
 mod shipped;
 
+use std::fs;
+
 use nlsim::record::{DisruptionKind, VpaRow};
 use shipped::{Run, run, run_with};
 
@@ -246,4 +248,44 @@ fn a_higher_percentile_asks_for_more() {
             .expect("a target")
     };
     assert!(target("0.5") < target("0.9") && target("0.9") < target("0.99"));
+}
+
+#[test]
+fn a_run_goes_on_from_the_checkpoints_of_another() {
+    // A week from the first of the year on, then an hour of the next one.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let first = run("neurolake-api-vpa");
+    let file = fs::File::create(folder.path().join("checkpoints.json")).expect("a file");
+    nlsim::output::write_vpa_checkpoints(&first.recording, file).expect("written");
+    let manifests = fs::canonicalize("scenarios/manifests").expect("the manifests");
+    let scenario = format!(
+        r#"
+name = "next"
+manifests = ["{0}/neurolake-api.yaml", "{0}/neurolake-api-vpa.yaml"]
+[simulation]
+duration = "1h"
+start = "2026-01-08T00:00:00Z"
+[[service]]
+workload = "Deployment/neurolake-api"
+usage = {{ cpu = "300m" }}
+memory = {{ base = "320Mi" }}
+[[vpa_history]]
+vpa = "neurolake-api-vpa"
+checkpoint = "checkpoints.json"
+"#,
+        manifests.display()
+    );
+    fs::write(folder.path().join("next.toml"), scenario).expect("written");
+    let next = shipped::run_in(folder.path(), "next");
+    let target = |run: &Run, row: usize| {
+        let band = rows(run)[row].recommendation.expect("a recommendation");
+        (band.target, band.lower)
+    };
+    let (before, after) = (target(&first, rows(&first).len() - 1), target(&next, 0));
+    assert_eq!(before.0, after.0);
+    // Weights are kept to 1 part in 10,000: a bucket at most is another one.
+    let lower = |(_, lower): (nlsim::record::Amounts, nlsim::record::Amounts)| lower.cpu.unwrap();
+    assert!((lower(before) / lower(after) - 1.0).abs() < 0.06);
+    let upper = rows(&next)[0].recommendation.unwrap().upper.cpu.unwrap();
+    assert!(upper < 1.0, "seven days of confidence: {upper}");
 }

@@ -27,4 +27,4 @@ pub use run::write_run;
 pub use summary::{write_scaling_steps, write_summary_csv, write_summary_json};
 pub use sweep_charts::{SweepPoint, SweepTable, write_sweep_charts};
 pub use timeseries::write_timeseries;
-pub use vpa::write_vpas;
+pub use vpa::{write_vpa_checkpoints, write_vpas};

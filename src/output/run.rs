@@ -3,7 +3,7 @@
 use super::folder::{FolderError, OutputFolder};
 use super::{
     write_charts, write_decisions, write_events, write_loads, write_scaling_steps,
-    write_summary_csv, write_summary_json, write_timeseries, write_vpas,
+    write_summary_csv, write_summary_json, write_timeseries, write_vpa_checkpoints, write_vpas,
 };
 use crate::analysis::Summary;
 use crate::record::Recording;
@@ -22,6 +22,9 @@ pub fn write_run(
     folder.write("load.csv", |out| write_loads(recording, out))?;
     if !recording.vpas.is_empty() {
         folder.write("vpa.csv", |out| write_vpas(recording, out))?;
+        folder.write("vpa-checkpoints.json", |out| {
+            write_vpa_checkpoints(recording, out)
+        })?;
     }
     folder.write("scaling_steps.csv", |out| write_scaling_steps(summary, out))?;
     folder.write("summary.csv", |out| {

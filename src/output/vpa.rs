@@ -1,6 +1,8 @@
-//! `vpa.csv`: a row per pass of the recommender and container.
+//! `vpa.csv`: a row per pass of the recommender and container; `vpa-checkpoints.json`.
 
 use std::io::{self, Write};
+
+use serde_json::{Value, json};
 
 use super::number::{rounded, seconds};
 use crate::record::{Amounts, Recording, VpaRow};
@@ -41,6 +43,16 @@ pub fn write_vpas(recording: &Recording, out: impl Write) -> io::Result<()> {
         }
     }
     rows.flush()
+}
+
+/// Writes what the recommenders knew at the end as a `List`, which `[[vpa_history]]` reads.
+pub fn write_vpa_checkpoints(recording: &Recording, mut out: impl Write) -> io::Result<()> {
+    let items: Vec<&Value> = (recording.vpas.iter())
+        .flat_map(|vpa| &vpa.checkpoints)
+        .collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    serde_json::to_writer_pretty(&mut out, &list)?;
+    writeln!(out)
 }
 
 fn cells(vpa: &str, container: &str, row: &VpaRow) -> Vec<String> {

@@ -14,6 +14,9 @@ pub struct VpaRecord {
     pub mode: &'static str,
     /// The target's containers in the template's order.
     pub containers: Vec<VpaContainerRecord>,
+    /// What the recommender knew at the end: VerticalPodAutoscalerCheckpoints, as the API
+    /// server prints them.
+    pub checkpoints: Vec<serde_json::Value>,
 }
 
 /// What is known of a container under a VPA.

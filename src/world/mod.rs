@@ -161,8 +161,11 @@ impl World<'_> {
         Ok(())
     }
 
-    fn finish(self, end: SimTime, events: u64) -> Finished {
+    fn finish(mut self, end: SimTime, events: u64) -> Finished {
         let full = self.recorder.detail == Detail::Full;
+        if full {
+            self.write_checkpoints(end);
+        }
         let mut recording = self.recorder.finish();
         for (load, record) in recording.loads.iter_mut().enumerate() {
             fill(record, &self.traffic.load_report(load, end), full);

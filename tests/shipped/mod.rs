@@ -1,6 +1,8 @@
 //! Runs the scenarios that ship with the project.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::path::Path;
+
 use crate::files::Folder;
 use nlsim::analysis::Summary;
 use nlsim::record::{Detail, Recording};
@@ -19,8 +21,17 @@ pub(crate) fn load(name: &str) -> Scenario {
     built.scenario
 }
 
+/// Runs a scenario of another folder.
+pub(crate) fn run_in(folder: &Path, name: &str) -> Run {
+    of(load_from(folder, name, &[]).scenario)
+}
+
 fn load_with(name: &str, set: &[(&str, &str)]) -> Built {
-    let folder = Folder("scenarios".into());
+    load_from(Path::new("scenarios"), name, set)
+}
+
+fn load_from(folder: &Path, name: &str, set: &[(&str, &str)]) -> Built {
+    let folder = Folder(folder.to_owned());
     let own = |(path, value): &(&str, &str)| ((*path).to_owned(), (*value).to_owned());
     let set: Vec<(String, String)> = set.iter().map(own).collect();
     let loaded = Loaded::load(&format!("{name}.toml"), &folder);

@@ -107,6 +107,7 @@ pub(super) fn records(scenario: &Scenario) -> Vec<VpaRecord> {
             workload: vpa.workload,
             mode: vpa.spec.update_mode.name(),
             containers: containers.collect(),
+            checkpoints: Vec::new(),
         }
     };
     scenario.vpas.iter().map(record).collect()

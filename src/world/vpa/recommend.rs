@@ -2,6 +2,7 @@
 //! (`RunOnce` of `pkg/recommender/routines/recommender.go`).
 
 use super::{OutOfMemory, World};
+use crate::autoscaler::vpa::recommender::history::StoredCheckpoint;
 use crate::autoscaler::vpa::{self, Recommendation};
 use crate::cluster::spec::WorkloadKind;
 use crate::cluster::{Pod, PodId, PodPhase, TerminationReason};
@@ -97,6 +98,24 @@ impl World<'_> {
                 vpa.recommender
                     .record_oom(key, oom.container, oom.requested, oom.killed);
             }
+        }
+    }
+
+    /// Keeps what the recommenders know (`MaintainCheckpoints`); upstream does so in each
+    /// pass, here the last one counts.
+    pub(in crate::world) fn write_checkpoints(&mut self, end: SimTime) {
+        let clock = self.scenario.controllers.vpa.clock;
+        for (index, object) in self.scenario.vpas.iter().enumerate() {
+            let checkpoints = self.vpas.objects[index].recommender.checkpoints(end);
+            let stored = checkpoints.into_iter().map(|checkpoint| {
+                let stored = StoredCheckpoint {
+                    namespace: object.namespace.clone(),
+                    vpa: object.name.clone(),
+                    checkpoint,
+                };
+                stored.to_value(clock)
+            });
+            self.recorder.recording.vpas[index].checkpoints = stored.collect();
         }
     }
 
