@@ -72,7 +72,7 @@ fn the_neurolake_scenario_has_the_values_of_its_toml() {
     assert_eq!((group.max_pods, group.spot), (110, false));
     assert_eq!(group.price_per_hour, Usd(0.192));
     assert_eq!(group.instance_type.as_deref(), Some("m5.xlarge"));
-    let slo = scenario.slo;
+    let slo = scenario.slos[0];
     assert_eq!((slo.percentile, slo.error_rate), (95.0, 0.01));
     assert_eq!(slo.latency, Some(SimDuration::from_millis(500)));
     let hpa = scenario.controllers.hpa;

@@ -150,7 +150,7 @@ fn scale_events(hpa: &HpaRecord, from: f64) -> Vec<ScaleEvent> {
 
 pub(super) fn service_figures(recording: &Recording, service: &ServiceRecord) -> ServiceFigures {
     let start = SimTime::ZERO + recording.warm_up;
-    let limit = recording
+    let limit = service
         .objective
         .latency
         .map(|limit| limit.as_secs_f64() * 1000.0);

@@ -2,7 +2,9 @@
 //! alone. Each rule says only what the data shows.
 
 use super::vpa::Disruptions;
-use crate::record::{Amounts, DisruptionKind, HpaRecord, Recording, VpaBand, VpaRecord, VpaRow};
+use crate::record::{
+    Amounts, DisruptionKind, HpaRecord, Recording, ServiceRecord, VpaBand, VpaRecord, VpaRow,
+};
 use crate::sim::{SimDuration, SimTime};
 
 /// How much a finding matters.
@@ -62,6 +64,7 @@ pub fn findings(recording: &Recording) -> Vec<Finding> {
     for workload in 0..recording.workloads.len() {
         found.extend(oom_loop(recording, workload));
     }
+    found.extend((recording.services.iter()).filter_map(|service| failures(recording, service)));
     found
 }
 
@@ -216,6 +219,29 @@ fn far_from_target(recording: &Recording, vpa: &VpaRecord) -> Vec<Finding> {
     .collect()
 }
 
+/// More failed requests than the objective allows.
+fn failures(recording: &Recording, service: &ServiceRecord) -> Option<Finding> {
+    let start = SimTime::ZERO + recording.warm_up;
+    let windows = service
+        .windows
+        .iter()
+        .filter(|window| window.start >= start);
+    let (failed, all) = windows.fold((0, 0), |(failed, all), window| {
+        (failed + window.failed(), all + window.issued)
+    });
+    let (rate, allowed) = (
+        super::figures::percent(failed as f64, all as f64),
+        100.0 * service.objective.error_rate,
+    );
+    (rate > allowed).then(|| Finding {
+        severity: Severity::Warning,
+        subject: format!("service/{}", service.name),
+        text: format!(
+            "{rate:.2}% of its requests failed ({failed} of {all}), the objective allows {allowed}%"
+        ),
+    })
+}
+
 /// A container that is killed again and again.
 fn oom_loop(recording: &Recording, workload: usize) -> Option<Finding> {
     let kills = Disruptions::of(recording, Some(workload)).oom_kills;
@@ -237,7 +263,9 @@ fn oom_loop(recording: &Recording, workload: usize) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Curve, DisruptionRecord, VpaContainerRecord, WorkloadRecord};
+    use crate::record::{
+        Curve, DisruptionRecord, Objective, VpaContainerRecord, Window, WorkloadRecord,
+    };
 
     fn row(request: f64, target: Option<f64>) -> VpaRow {
         let amounts = |cpu| Amounts {
@@ -355,6 +383,33 @@ mod tests {
         assert!(found[0].text.ends_with(
             "(-40%): with so little history the bounds are still 100m to 3000m, and no pod within them is 12 hours old"
         ));
+    }
+
+    #[test]
+    fn more_failures_than_the_objective_allows_are_told() {
+        let mut window = Window {
+            issued: 1000,
+            ..Window::default()
+        };
+        window.ended[1] = 10;
+        let mut recording = Recording {
+            services: vec![ServiceRecord {
+                name: "api".to_owned(),
+                objective: Objective {
+                    error_rate: 0.01,
+                    ..Objective::default()
+                },
+                windows: vec![window],
+                ..ServiceRecord::default()
+            }],
+            ..Recording::default()
+        };
+        assert_eq!(findings(&recording), []);
+        recording.services[0].windows[0].ended[1] = 25;
+        assert_eq!(
+            findings(&recording)[0].text,
+            "2.50% of its requests failed (25 of 1000), the objective allows 1%"
+        );
     }
 
     #[test]

@@ -244,11 +244,11 @@ fn latency(
         step: recording.step.as_secs_f64(),
         windows: service.windows.iter().map(LatencyWindow::from).collect(),
         failure_kinds: LatencyWindow::recorded_kinds(),
-        slo: recording
+        slo: service
             .objective
             .latency
             .map(|limit: SimDuration| LatencySlo {
-                percentile: recording.objective.percentile,
+                percentile: service.objective.percentile,
                 limit_ms: limit.as_secs_f64() * 1000.0,
             }),
         load_spans: load_spans(recording, index),

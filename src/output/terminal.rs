@@ -232,12 +232,21 @@ fn hpas(summary: &Summary) -> Table {
     table
 }
 
-fn services(recording: &Recording, summary: &Summary) -> Table {
-    let percentile = rounded(recording.objective.percentile, 1);
-    let slo = recording
-        .objective
+/// The heading of missed objectives: what is bounded if that is the same for all services.
+fn slo_column(recording: &Recording) -> String {
+    let mut objectives = recording.services.iter().map(|service| service.objective);
+    let first = objectives.next().unwrap_or_default();
+    if objectives.any(|other| other != first) {
+        return "SLO missed".to_owned();
+    }
+    let percentile = rounded(first.percentile, 1);
+    first
         .latency
-        .map_or(String::new(), |limit| format!("p{percentile}>{limit}"));
+        .map_or(String::new(), |limit| format!("p{percentile}>{limit}"))
+}
+
+fn services(recording: &Recording, summary: &Summary) -> Table {
+    let slo = slo_column(recording);
     let mut table = Table::new([
         "service", "requests", "failed", "p50 ms", "p95 ms", "p99 ms", &slo, "CPU/req.",
     ]);

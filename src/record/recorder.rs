@@ -94,6 +94,8 @@ pub struct ServiceRecord {
     pub workload: usize,
     /// One sample per step.
     pub samples: Vec<Sample>,
+    /// What is promised to its clients.
+    pub objective: Objective,
     /// Requests by window of arrival.
     pub windows: Vec<Window>,
     /// Latency over all requests after the warm-up.
@@ -301,8 +303,6 @@ pub struct Recording {
     pub warm_up: SimDuration,
     /// Distance of samples and length of windows.
     pub step: SimDuration,
-    /// What is promised to clients.
-    pub objective: Objective,
     /// What pods cost by their requests.
     pub prices: Prices,
     /// HPAs.
@@ -339,17 +339,19 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder of a run with this frame; the objective's latency decides which requests
-    /// are good.
+    /// A recorder of a run with this frame; the latency of a service's objective decides
+    /// which requests to it are good.
     pub fn new(detail: Detail, recording: Recording) -> Self {
-        let Objective {
-            percentile,
-            latency: good,
-            ..
-        } = recording.objective;
         let warm_up = SimTime::ZERO + recording.warm_up;
-        let windows = || Windows::new(recording.step, percentile, good, warm_up);
-        let windows = recording.services.iter().map(|_| windows()).collect();
+        let windows = |service: &ServiceRecord| {
+            let Objective {
+                percentile,
+                latency: good,
+                ..
+            } = service.objective;
+            Windows::new(recording.step, percentile, good, warm_up)
+        };
+        let windows = recording.services.iter().map(windows).collect();
         let issued = vec![0; recording.services.len()];
         Self {
             detail,

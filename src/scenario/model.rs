@@ -35,8 +35,8 @@ pub struct Scenario {
     pub custom_metrics: Vec<CustomMetricSpec>,
     /// Loads.
     pub loads: Vec<LoadSpec>,
-    /// Service level objective.
-    pub slo: Slo,
+    /// Service level objectives, one per service.
+    pub slos: Vec<Slo>,
     /// Prices of requested resources.
     pub pricing: Pricing,
     /// Parameter sweep.

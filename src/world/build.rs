@@ -200,9 +200,15 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
             }),
             ..WorkloadRecord::default()
         });
-    let services = scenario.services.iter().map(|service| ServiceRecord {
+    let services = scenario.services.iter().zip(&scenario.slos);
+    let services = services.map(|(service, slo)| ServiceRecord {
         name: service.name.clone(),
         workload: service.workload,
+        objective: Objective {
+            percentile: slo.percentile,
+            latency: slo.latency,
+            error_rate: slo.error_rate,
+        },
         ..ServiceRecord::default()
     });
     let nodes = cluster.nodes().iter().map(|node| {
@@ -228,11 +234,6 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
         duration: scenario.simulation.duration,
         warm_up: scenario.simulation.warm_up,
         step: scenario.simulation.step,
-        objective: Objective {
-            percentile: scenario.slo.percentile,
-            latency: scenario.slo.latency,
-            error_rate: scenario.slo.error_rate,
-        },
         prices: Prices {
             cpu_hour: scenario.pricing.cpu_hour.0,
             gib_hour: scenario.pricing.gib_hour.0,

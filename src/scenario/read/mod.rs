@@ -50,13 +50,13 @@ pub(super) fn scenario(
     let mut known = Known::new(parsed, manifests, diagnostics);
     let node_groups = nodes::node_groups(&mut reader, diagnostics);
     let end = simulation.map(|simulation| simulation.end());
-    let services = services::services(&mut reader, &mut known, end, diagnostics);
+    let slo = settings::slo(&mut reader, diagnostics);
+    let (services, slos) = services::services(&mut reader, &mut known, end, slo, diagnostics);
     let loads = loads::loads(&mut reader, &mut known, &services, end, diagnostics);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, diagnostics);
     let hpas = hpas::hpas(&known, &controllers.hpa, &custom_metrics, diagnostics);
     let histories = history::histories(&mut reader, &known, &controllers.vpa, diagnostics);
     let vpas = vpas::vpas(&known, &controllers.vpa, &hpas, histories, diagnostics);
-    let slo = settings::slo(&mut reader, diagnostics);
     let pricing = settings::pricing(&mut reader, diagnostics);
     let sweep = sweep::sweep(&mut reader, diagnostics);
     let asserts = sweep::asserts(&mut reader, diagnostics);
@@ -78,7 +78,7 @@ pub(super) fn scenario(
             .collect(),
         custom_metrics,
         loads,
-        slo,
+        slos,
         pricing,
         sweep,
         asserts,

@@ -3,8 +3,10 @@
 use super::dist;
 use super::known::Known;
 use super::selects;
+use super::settings::slo_table;
 use crate::cluster::spec::StartupSpec;
 use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::model::Slo;
 use crate::scenario::node::{Node, Value};
 use crate::scenario::reader::{Reader, duration, expected, number, quantity, wrong};
 use crate::sim::{Dist, SimDuration, SimTime};
@@ -16,15 +18,19 @@ pub(super) fn services(
     root: &mut Reader<'_>,
     known: &mut Known<'_>,
     end: Option<SimTime>,
+    slo: Slo,
     diagnostics: &mut Diagnostics,
-) -> Vec<ServiceSpec> {
+) -> (Vec<ServiceSpec>, Vec<Slo>) {
     let mut made: Vec<ServiceSpec> = Vec::new();
+    let mut slos = Vec::new();
     for item in root.list("service", diagnostics) {
         let Some(mut table) = Reader::new(item, "`service`", diagnostics) else {
             known.all_services = false;
             continue;
         };
         let service = service(&mut table, known, end, diagnostics);
+        let own = table.get("slo");
+        let slo = own.map_or(slo, |node| slo_table(node, slo, diagnostics));
         table.finish("`service`", diagnostics);
         let Some(service) = service else {
             known.all_services = false;
@@ -36,8 +42,9 @@ pub(super) fn services(
             continue;
         }
         made.push(service);
+        slos.push(slo);
     }
-    made
+    (made, slos)
 }
 
 fn service(

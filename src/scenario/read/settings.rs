@@ -4,7 +4,7 @@ use super::controllers::assign;
 use crate::autoscaler::vpa::WallClock;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{Pricing, Simulation, Slo};
-use crate::scenario::node::Value;
+use crate::scenario::node::{Node, Value};
 use crate::scenario::reader::{Reader, expected, wrong};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
@@ -89,18 +89,26 @@ pub(super) fn start(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Wal
     }
 }
 
+/// `[slo]`: the objective of services without their own.
 pub(super) fn slo(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Slo {
-    let mut made = Slo {
+    let general = Slo {
         percentile: 95.0,
         latency: None,
         error_rate: 0.01,
     };
-    let Some(node) = root.get("slo") else {
-        return made;
-    };
+    match root.get("slo") {
+        Some(node) => slo_table(node, general, diagnostics),
+        None => general,
+    }
+}
+
+/// An objective; what it leaves out is as in `base`.
+pub(super) fn slo_table(node: &Node, base: Slo, diagnostics: &mut Diagnostics) -> Slo {
+    let mut made = base;
     let Some(mut table) = Reader::new(node, "`slo`", diagnostics) else {
         return made;
     };
+    let mut bounded = false;
     for (key, percentile) in [
         ("latency_p50", 50.0),
         ("latency_p90", 90.0),
@@ -110,7 +118,7 @@ pub(super) fn slo(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Slo {
     ] {
         let span = table.key_span(key);
         if let Some(limit) = table.duration(key, diagnostics) {
-            if made.latency.is_some() {
+            if std::mem::replace(&mut bounded, true) {
                 diagnostics.error(
                     span,
                     "a second latency objective",
