@@ -146,4 +146,10 @@ fn a_short_window_flaps_and_the_cure_cures() {
         cured.get("request_cost") > flapping.get("request_cost"),
         "calm costs pods"
     );
+    let told = |run: &shipped::Run| -> Vec<String> {
+        let findings = run.summary.findings.iter();
+        findings.map(|finding| finding.subject.clone()).collect()
+    };
+    assert_eq!(told(&flapping), ["HorizontalPodAutoscaler/shop"]);
+    assert!(told(&cured).is_empty());
 }

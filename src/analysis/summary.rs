@@ -41,12 +41,12 @@ impl Summary {
         let demands: Vec<_> = hpas.iter().map(|hpa| hpa.demand.clone()).collect();
         let mut summary = Self {
             bill: bill(recording, &demands),
+            findings: findings(recording, &hpas),
             hpas,
             services,
             vpas: (recording.vpas.iter())
                 .map(|vpa| vpa_figures(recording, vpa))
                 .collect(),
-            findings: findings(recording),
             values: Vec::new(),
         };
         summary.values = flat(recording, &summary);

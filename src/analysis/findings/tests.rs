@@ -1,0 +1,212 @@
+//! Each rule finds what it is there for, and nothing where all is well.
+
+use super::*;
+use crate::record::{
+    Amounts, Counts, DisruptionKind, DisruptionRecord, Objective, VpaBand, VpaContainerRecord,
+    VpaRecord, VpaRow, Window, WorkloadRecord,
+};
+use crate::sim::SimDuration;
+
+fn found(recording: &Recording) -> Vec<Finding> {
+    findings(recording, &[])
+}
+
+fn row(request: f64, target: Option<f64>) -> VpaRow {
+    let amounts = |cpu| Amounts {
+        cpu: Some(cpu),
+        memory: None,
+    };
+    VpaRow {
+        request: amounts(request),
+        recommendation: target.map(|target| VpaBand {
+            lower: amounts(0.1),
+            target: amounts(target),
+            upper: amounts(3.0),
+            ..VpaBand::default()
+        }),
+        ..VpaRow::default()
+    }
+}
+
+fn recording(mode: &'static str, rows: Vec<VpaRow>) -> Recording {
+    Recording {
+        duration: SimDuration::from_secs(7200),
+        workloads: vec![WorkloadRecord {
+            name: "Deployment/api".to_owned(),
+            ..WorkloadRecord::default()
+        }],
+        vpas: vec![VpaRecord {
+            name: "api-vpa".to_owned(),
+            mode,
+            containers: vec![VpaContainerRecord {
+                name: "api".to_owned(),
+                rows,
+            }],
+            ..VpaRecord::default()
+        }],
+        ..Recording::default()
+    }
+}
+
+fn happened(recording: &mut Recording, seconds: &[i64], kind: DisruptionKind) {
+    recording
+        .disruptions
+        .extend(seconds.iter().map(|second| DisruptionRecord {
+            time: SimTime::from_secs(*second),
+            workload: 0,
+            kind,
+        }));
+}
+
+#[test]
+fn nothing_is_found_where_all_is_well() {
+    let mut recording = recording("Recreate", vec![row(0.5, Some(0.6))]);
+    happened(&mut recording, &[60, 120], DisruptionKind::Eviction);
+    assert_eq!(found(&recording), []);
+}
+
+#[test]
+fn an_hpa_that_reacts_to_changed_requests_is_told() {
+    let rows = vec![row(0.5, Some(0.8)), row(0.8, Some(0.8))];
+    let mut recording = recording("Recreate", rows);
+    happened(&mut recording, &[600], DisruptionKind::Eviction);
+    recording.hpas.push(HpaRecord {
+        name: "api-hpa".to_owned(),
+        metric_names: vec!["cpu".to_owned()],
+        desired: Curve::from_steps(vec![
+            (SimTime::ZERO, 3),
+            (SimTime::from_secs(700), 2),
+            (SimTime::from_secs(5000), 3),
+        ]),
+        ..HpaRecord::default()
+    });
+    let told = found(&recording);
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        told[0].text,
+        "changed the cpu request from 500m to 800m (1 pods evicted or resized) while HPA api-hpa divides by it: 1 of its 2 rescales came within 10 minutes of such a change. Leave cpu to one of the two"
+    );
+    recording.vpas[0].mode = "Off";
+    assert_eq!(found(&recording), []);
+    recording.vpas[0].mode = "Recreate";
+    recording.hpas[0].metric_names = vec!["requests_per_second".to_owned()];
+    assert_eq!(found(&recording), []);
+}
+
+#[test]
+fn a_budget_that_blocks_is_told() {
+    let mut recording = recording("Recreate", vec![row(0.5, Some(0.6))]);
+    happened(
+        &mut recording,
+        &[60, 120, 180],
+        DisruptionKind::EvictionRefused,
+    );
+    let told = found(&recording);
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0]
+            .text
+            .starts_with("a PodDisruptionBudget refused 3 of 3 evictions")
+    );
+}
+
+#[test]
+fn a_vpa_without_recommendation_and_one_that_is_not_heeded_are_told() {
+    let told = found(&recording("Off", vec![row(0.5, None)]));
+    assert_eq!(
+        told[0].text,
+        "never had a recommendation: no usage of its pods was seen"
+    );
+    let told = found(&recording("Off", vec![row(0.5, Some(0.2))]));
+    assert_eq!(
+        told[0].text,
+        "container api requests 500m of cpu, 200m is recommended (-60%): the mode is Off"
+    );
+    assert_eq!(told[0].severity, Severity::Info);
+    let told = found(&recording("Auto", vec![row(0.5, Some(0.3))]));
+    assert!(told[0].text.ends_with(
+        "(-40%): with so little history the bounds are still 100m to 3000m, and no pod within them is 12 hours old"
+    ));
+}
+
+#[test]
+fn more_failures_than_the_objective_allows_are_told() {
+    let mut window = Window {
+        issued: 1000,
+        ..Window::default()
+    };
+    window.ended[1] = 10;
+    let mut recording = Recording {
+        services: vec![ServiceRecord {
+            name: "api".to_owned(),
+            objective: Objective {
+                error_rate: 0.01,
+                ..Objective::default()
+            },
+            windows: vec![window],
+            ..ServiceRecord::default()
+        }],
+        ..Recording::default()
+    };
+    assert_eq!(found(&recording), []);
+    recording.services[0].windows[0].ended[1] = 25;
+    assert_eq!(
+        found(&recording)[0].text,
+        "2.50% of its requests failed (25 of 1000), the objective allows 1%"
+    );
+}
+
+#[test]
+fn a_metric_above_its_target_at_max_replicas_is_told() {
+    let hpa = |value| HpaRecord {
+        name: "api-hpa".to_owned(),
+        bounds: (1, 4),
+        desired: Curve::from_steps(vec![(SimTime::ZERO, 4)]),
+        metric_names: vec!["cpu".to_owned()],
+        metric_targets: vec![70.0],
+        metric_values: vec![Curve::from_steps(vec![
+            (SimTime::ZERO, value),
+            (SimTime::from_secs(1800), 60.0),
+        ])],
+        ..HpaRecord::default()
+    };
+    let mut recording = recording("Off", vec![row(0.5, Some(0.51))]);
+    recording.hpas = vec![hpa(76.0)];
+    assert_eq!(found(&recording), []);
+    recording.hpas = vec![hpa(95.0)];
+    assert_eq!(
+        found(&recording)[0].text,
+        "stood at its maxReplicas of 4 with cpu above the target for 25% of the time"
+    );
+}
+
+#[test]
+fn pods_without_room_are_told() {
+    let mut recording = recording("Off", vec![row(0.5, Some(0.51))]);
+    let counts = |pending| Counts {
+        pending,
+        ..Counts::default()
+    };
+    let steps = |second| {
+        let end = SimTime::from_secs(second);
+        vec![(SimTime::from_secs(600), counts(3)), (end, counts(0))]
+    };
+    recording.workloads[0].counts = Curve::from_steps(steps(630));
+    assert_eq!(found(&recording), []);
+    recording.workloads[0].counts = Curve::from_steps(steps(1200));
+    assert_eq!(
+        found(&recording)[0].text,
+        "up to 3 pods waited for a node, for 10 min in all: the nodes cannot hold what is asked for"
+    );
+}
+
+#[test]
+fn repeated_kills_are_told() {
+    let mut recording = recording("Recreate", vec![row(0.5, Some(0.51))]);
+    happened(&mut recording, &[60, 120], DisruptionKind::OomKill);
+    assert_eq!(found(&recording), []);
+    happened(&mut recording, &[180], DisruptionKind::OomKill);
+    let told = found(&recording);
+    assert_eq!(told[0].subject, "Deployment/api");
+    assert!(told[0].text.contains("killed 3 times"));
+}
