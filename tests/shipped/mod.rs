@@ -17,7 +17,10 @@ pub(crate) struct Run {
 
 pub(crate) fn load(name: &str) -> Scenario {
     let built = load_with(name, &[]);
-    assert_eq!(built.warnings.render(false), "");
+    // NeuroLake's VPA is in mode Auto, as its owners wrote it; nothing else is to be said.
+    let warnings = built.warnings.list.iter();
+    let others = warnings.filter(|warning| !warning.title.contains("\"Auto\" is deprecated"));
+    assert_eq!(others.count(), 0, "{}", built.warnings.render(false));
     built.scenario
 }
 

@@ -177,6 +177,12 @@ fn update_policy(policy: UpdatePolicy, made: &mut VpaSpec, context: &mut Context
     if let Some(text) = policy.update_mode.as_deref() {
         let words = MODES.map(|mode| (mode.name(), mode));
         made.update_mode = word(text, &words, path, context).unwrap_or_default();
+        if made.update_mode == UpdateMode::Auto {
+            let message =
+                "UpdateMode \"Auto\" is deprecated and will be removed in a future API version";
+            let help = "it does what \"Recreate\" does; \"Initial\" and \"InPlaceOrRecreate\" are the others";
+            context.warning(path, message, help);
+        }
     } else {
         let message = "updatePolicy needs an `updateMode`";
         let help = Some("for example `updateMode: Recreate`");
