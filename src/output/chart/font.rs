@@ -1,4 +1,4 @@
-//! The two fonts of the charts, compiled in: widths of texts, and their glyphs for pictures.
+//! The two fonts of the charts, compiled in: widths of texts, and their outlines for pictures.
 //!
 //! Both are subsets of DejaVu Sans (`assets/fonts/`). Plotters' own `ab_glyph` text drops the
 //! side bearings of glyphs, which spaces letters unevenly; so glyphs are placed here. Sizes
@@ -6,7 +6,8 @@
 
 use std::sync::OnceLock;
 
-use ab_glyph::{Font, FontRef, GlyphId, PxScale, ScaleFont, point};
+use ab_glyph::{Font, FontRef, GlyphId, OutlineCurve, Point, PxScale, ScaleFont};
+use tiny_skia::{Path, PathBuilder};
 
 static REGULAR: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-subset.ttf");
 static BOLD: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-Bold-subset.ttf");
@@ -71,31 +72,45 @@ pub(super) fn fit(text: &str, em: f64, weight: Weight, room: f64) -> String {
     String::new()
 }
 
-/// Calls `cover` with each pixel that the text covers, and how much of it. The text starts at
-/// `x` on the baseline `y`.
-pub(super) fn draw(
-    text: &str,
-    em: f64,
-    weight: Weight,
-    (x, y): (f64, f64),
-    mut cover: impl FnMut(i32, i32, f32),
-) {
+/// The outlines of a text that starts at `x` on the baseline `y`; `None` if nothing of it is
+/// visible.
+pub(super) fn outline(text: &str, em: f64, weight: Weight, (x, y): (f64, f64)) -> Option<Path> {
     let font = font(weight);
-    let scale = scale(font, em);
+    let factor = em as f32 / font.units_per_em()?;
+    let mut path = PathBuilder::new();
     lay_out(text, em, weight, |glyph, ahead| {
-        let at = point(x as f32 + ahead, y as f32);
-        let Some(outline) = font.outline_glyph(glyph.with_scale_and_position(scale, at)) else {
-            return;
-        };
-        let corner = outline.px_bounds().min;
-        outline.draw(|dx, dy, share| {
-            cover(
-                corner.x as i32 + dx as i32,
-                corner.y as i32 + dy as i32,
-                share,
-            );
-        });
+        // Fonts count upwards.
+        let at = |p: Point| (x as f32 + ahead + p.x * factor, y as f32 - p.y * factor);
+        let mut pen = None;
+        for curve in font
+            .outline(glyph)
+            .map_or(Vec::new(), |outline| outline.curves)
+        {
+            let (from, to) = match curve {
+                OutlineCurve::Line(from, to)
+                | OutlineCurve::Quad(from, _, to)
+                | OutlineCurve::Cubic(from, _, _, to) => (from, to),
+            };
+            if pen != Some(from) {
+                let (x, y) = at(from);
+                path.move_to(x, y);
+            }
+            pen = Some(to);
+            let (x, y) = at(to);
+            match curve {
+                OutlineCurve::Line(..) => path.line_to(x, y),
+                OutlineCurve::Quad(_, bend, _) => {
+                    let (bend_x, bend_y) = at(bend);
+                    path.quad_to(bend_x, bend_y, x, y);
+                }
+                OutlineCurve::Cubic(_, first, second, _) => {
+                    let ((x1, y1), (x2, y2)) = (at(first), at(second));
+                    path.cubic_to(x1, y1, x2, y2, x, y);
+                }
+            }
+        }
     });
+    path.finish()
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! Charts of a run and of a sweep, each as SVG and as PNG.
 //!
 //! A chart is built from plain data (seconds and values) and lays itself out as a [`Scene`] of
-//! lines, areas and texts; plotters paints the scene on its SVG backend or on an anti-aliased
+//! lines, areas and texts; plotters paints the scene on its SVG backend or, through tiny-skia, on a
 //! picture. The fonts are compiled in, so that the bytes are the same on every machine. Charts
 //! take every input: nothing, single points, NaN (a gap), constant and huge values.
 
 mod axis;
 mod cost;
-mod coverage;
 mod font;
 mod latency;
 mod legend;
@@ -18,7 +17,6 @@ mod pods;
 mod raster;
 mod replicas;
 mod scene;
-mod stroke;
 mod svg;
 mod sweep;
 mod theme;

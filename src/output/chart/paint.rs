@@ -55,7 +55,7 @@ fn stroked(stroke: &Stroke) -> ShapeStyle {
     }
 }
 
-/// Paints one shape; dashes are left to the caller.
+/// Paints one shape; dashes are left to the backend.
 pub(super) fn shape<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
     shape: &Shape,

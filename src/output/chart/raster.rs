@@ -1,144 +1,117 @@
-//! A plotters backend that draws into pixels with anti-aliasing, and the PNG made of it.
+//! A plotters backend that draws with tiny-skia, and the PNG made of it.
 //!
-//! Plotters' own bitmap backend draws jagged lines. This one takes the same calls in tenths of
-//! a pixel and blends by exact coverage.
+//! Plotters' own bitmap backend draws jagged lines and knows no dashes.
 
 use std::convert::Infallible;
 
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ColorType, ImageEncoder};
 use plotters::drawing::IntoDrawingArea;
 use plotters::prelude::DrawingBackend;
 use plotters_backend::text_anchor::HPos;
 use plotters_backend::{
     BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingErrorKind, FontStyle,
 };
+use tiny_skia::{
+    FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, StrokeDash, Transform,
+};
 
 use super::ChartError;
-use super::coverage::Coverage;
 use super::font::{self, Weight};
-use super::paint::{self, SIZE_PER_EM, TOP, UNITS};
-use super::scene::{Point, Scene, Shape};
-use super::stroke::{dashes, outline};
+use super::paint::{self, SIZE_PER_EM, TOP, UNITS, units};
+use super::scene::{Scene, Shape};
 
 /// Draws a scene with `scale` pixels per unit in each direction.
 pub(super) fn png(scene: &Scene, scale: u32) -> Result<Vec<u8>, ChartError> {
-    let scale = scale.clamp(1, 8);
-    let size = |length: f64| (length * f64::from(scale)).ceil().clamp(1.0, 65_536.0) as usize;
+    let scale = scale.clamp(1, 8) as f32;
+    let size = |length: f64| (length as f32 * scale).ceil().clamp(1.0, 65_536.0) as u32;
     let (width, height) = (size(scene.width), size(scene.height));
-    let mut pixels = vec![0; width * height * 3];
-    for pixel in pixels.chunks_exact_mut(3) {
-        pixel.copy_from_slice(&scene.paper.rgb);
-    }
-    let raster = Raster {
-        pixels: &mut pixels,
-        size: (width, height),
-        scale: f64::from(scale) / UNITS,
-        coverage: Coverage::default(),
-    };
-    let area = raster.into_drawing_area();
+    let mut pixmap = Pixmap::new(width, height)
+        .ok_or_else(|| ChartError::Drawing(format!("{width} × {height} pixels are too many")))?;
+    pixmap.fill(opaque(scene.paper.rgb));
     for (shape, _) in &scene.items {
-        match shape {
-            Shape::Path(points, stroke) if stroke.dash.is_some() => {
-                let (on, off) = stroke.dash.unwrap_or_default();
-                for points in dashes(points, on, off) {
-                    paint::shape(&area, &Shape::Path(points, *stroke))?;
-                }
-            }
-            shape => paint::shape(&area, shape)?,
-        }
+        let dash = match shape {
+            Shape::Path(_, stroke) => stroke.dash,
+            _ => None,
+        };
+        let raster = Raster {
+            pixmap: &mut pixmap,
+            placed: Transform::from_scale(scale / UNITS as f32, scale / UNITS as f32),
+            dash: dash.and_then(|(on, off)| {
+                StrokeDash::new(vec![units(on) as f32, units(off) as f32], 0.0)
+            }),
+        };
+        paint::shape(&raster.into_drawing_area(), shape)?;
     }
-    drop(area);
-    encode(&pixels, (width as u32, height as u32))
+    pixmap
+        .encode_png()
+        .map_err(|error| ChartError::Encoding(error.to_string()))
 }
 
-fn encode(pixels: &[u8], (width, height): (u32, u32)) -> Result<Vec<u8>, ChartError> {
-    let mut bytes = Vec::new();
-    PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Paeth)
-        .write_image(pixels, width, height, ColorType::Rgb8)
-        .map_err(|error| ChartError::Encoding(error.to_string()))?;
-    Ok(bytes)
+fn opaque([red, green, blue]: [u8; 3]) -> tiny_skia::Color {
+    tiny_skia::Color::from_rgba8(red, green, blue, 255)
 }
 
-/// Pixels in red, green and blue, drawn to in tenths of a scene's unit.
+/// A picture that shapes are drawn on in the units of the backends.
 struct Raster<'a> {
-    pixels: &'a mut [u8],
-    size: (usize, usize),
-    /// Pixels per unit of the backend.
-    scale: f64,
-    coverage: Coverage,
+    pixmap: &'a mut Pixmap,
+    /// From the backends' units to pixels.
+    placed: Transform,
+    /// How lines are broken.
+    dash: Option<StrokeDash>,
 }
 
 type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 
-impl Raster<'_> {
-    fn point(&self, (x, y): BackendCoord) -> Point {
-        (f64::from(x) * self.scale, f64::from(y) * self.scale)
-    }
-
-    /// Blends a colour over `count` pixels from `at` on.
-    fn blend(
-        pixels: &mut [u8],
-        size: (usize, usize),
-        (at, count): ((i32, i32), usize),
-        color: BackendColor,
-        share: f32,
-    ) {
-        let (x, y) = at;
-        if x < 0 || y < 0 || x as usize >= size.0 || y as usize >= size.1 {
-            return;
-        }
-        let first = y as usize * size.0 + x as usize;
-        let last = first + count.min(size.0 - x as usize);
-        let weight = (share.min(1.0) * color.alpha as f32 * 256.0).round() as i32;
-        let (red, green, blue) = color.rgb;
-        for pixel in pixels[first * 3..last * 3].chunks_exact_mut(3) {
-            for (channel, new) in pixel.iter_mut().zip([red, green, blue]) {
-                let old = i32::from(*channel);
-                // A weighted mean of bytes is a byte.
-                *channel = (old + (((i32::from(new) - old) * weight + 128) >> 8)) as u8;
-            }
-        }
-    }
-
-    /// Fills what `add` puts into the mask within these bounds.
-    fn fill(&mut self, bounds: [f64; 4], color: BackendColor, add: impl FnOnce(&mut Coverage)) {
-        self.coverage.begin(bounds, self.size);
-        add(&mut self.coverage);
-        let (pixels, size) = (&mut *self.pixels, self.size);
-        self.coverage
-            .for_each_run(|at, count, share| Self::blend(pixels, size, (at, count), color, share));
-    }
-
-    fn stroke(&mut self, points: &[Point], color: BackendColor, width: f64) {
-        let half = (width / 2.0).max(0.25);
-        let [left, top, right, bottom] = bounds(points);
-        let room = 2.0 * half;
-        let around = [left - room, top - room, right + room, bottom + room];
-        self.fill(around, color, |mask| outline(mask, points, half));
-    }
+fn painted(color: BackendColor) -> Paint<'static> {
+    let (red, green, blue) = color.rgb;
+    let mut paint = Paint::default();
+    paint.set_color_rgba8(red, green, blue, (color.alpha * 255.0).round() as u8);
+    paint
 }
 
-/// Left, top, right, bottom.
-fn bounds(points: &[Point]) -> [f64; 4] {
-    let none = [
-        f64::INFINITY,
-        f64::INFINITY,
-        f64::NEG_INFINITY,
-        f64::NEG_INFINITY,
-    ];
-    let around = points.iter().fold(none, |[l, t, r, b], &(x, y)| {
-        [l.min(x), t.min(y), r.max(x), b.max(y)]
-    });
-    if points.is_empty() { [0.0; 4] } else { around }
+/// A line through these points; `None` if they are none or one.
+fn line(points: impl IntoIterator<Item = BackendCoord>) -> Option<PathBuilder> {
+    let mut path = PathBuilder::new();
+    for (x, y) in points {
+        let (x, y) = (x as f32, y as f32);
+        if path.is_empty() {
+            path.move_to(x, y);
+        } else {
+            path.line_to(x, y);
+        }
+    }
+    (path.len() > 1).then_some(path)
+}
+
+impl Raster<'_> {
+    /// Shapes of no extent are no paths and draw nothing.
+    fn fill(&mut self, path: Option<&Path>, color: BackendColor) {
+        if let Some(path) = path {
+            let (paint, rule) = (painted(color), FillRule::Winding);
+            self.pixmap.fill_path(path, &paint, rule, self.placed, None);
+        }
+    }
+
+    fn stroke<S: BackendStyle>(&mut self, path: Option<&Path>, style: &S) {
+        let stroke = Stroke {
+            width: style.stroke_width() as f32,
+            line_join: LineJoin::Round,
+            dash: self.dash.clone(),
+            ..Stroke::default()
+        };
+        if let Some(path) = path {
+            let paint = painted(style.color());
+            self.pixmap
+                .stroke_path(path, &paint, &stroke, self.placed, None);
+        }
+    }
 }
 
 impl DrawingBackend for Raster<'_> {
     type ErrorType = Infallible;
 
     fn get_size(&self) -> (u32, u32) {
-        let units = |pixels: usize| (pixels as f64 / self.scale).round() as u32;
-        (units(self.size.0), units(self.size.1))
+        let units = |pixels: u32| (pixels as f32 / self.placed.sx).round() as u32;
+        (units(self.pixmap.width()), units(self.pixmap.height()))
     }
 
     fn ensure_prepared(&mut self) -> Drawn {
@@ -149,10 +122,9 @@ impl DrawingBackend for Raster<'_> {
         Ok(())
     }
 
-    fn draw_pixel(&mut self, point: BackendCoord, color: BackendColor) -> Drawn {
-        let (x, y) = self.point(point);
-        let at = (x as i32, y as i32);
-        Self::blend(self.pixels, self.size, (at, 1), color, 1.0);
+    fn draw_pixel(&mut self, (x, y): BackendCoord, color: BackendColor) -> Drawn {
+        let pixel = Rect::from_xywh(x as f32, y as f32, 1.0, 1.0).map(PathBuilder::from_rect);
+        self.fill(pixel.as_ref(), color);
         Ok(())
     }
 
@@ -167,18 +139,20 @@ impl DrawingBackend for Raster<'_> {
 
     fn draw_rect<S: BackendStyle>(
         &mut self,
-        upper_left: BackendCoord,
-        bottom_right: BackendCoord,
+        (left, top): BackendCoord,
+        (right, bottom): BackendCoord,
         style: &S,
         fill: bool,
     ) -> Drawn {
-        let ((left, top), (right, bottom)) = (upper_left, bottom_right);
-        let corners = [(left, top), (right, top), (right, bottom), (left, bottom)];
+        let corners = [left, top, right, bottom].map(|side| side as f32);
+        let rect = Rect::from_ltrb(corners[0], corners[1], corners[2], corners[3]);
+        let path = rect.map(PathBuilder::from_rect);
         if fill {
-            self.fill_polygon(corners, style)
+            self.fill(path.as_ref(), style.color());
         } else {
-            self.draw_path(corners.into_iter().chain([(left, top)]), style)
+            self.stroke(path.as_ref(), style);
         }
+        Ok(())
     }
 
     fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
@@ -186,31 +160,24 @@ impl DrawingBackend for Raster<'_> {
         path: I,
         style: &S,
     ) -> Drawn {
-        let points: Vec<Point> = path.into_iter().map(|point| self.point(point)).collect();
-        let width = f64::from(style.stroke_width()) * self.scale;
-        self.stroke(&points, style.color(), width);
+        self.stroke(line(path).and_then(PathBuilder::finish).as_ref(), style);
         Ok(())
     }
 
     fn draw_circle<S: BackendStyle>(
         &mut self,
-        center: BackendCoord,
+        (x, y): BackendCoord,
         radius: u32,
         style: &S,
         fill: bool,
     ) -> Drawn {
-        const CORNERS: u32 = 40;
-        let radius = f64::from(radius);
-        let corner = |i: u32| {
-            let (sin, cos) = (f64::from(i) / f64::from(CORNERS) * std::f64::consts::TAU).sin_cos();
-            let from = |middle: i32, offset: f64| middle + (offset * radius).round() as i32;
-            (from(center.0, cos), from(center.1, sin))
-        };
+        let path = PathBuilder::from_circle(x as f32, y as f32, radius as f32);
         if fill {
-            self.fill_polygon((0..CORNERS).map(corner), style)
+            self.fill(path.as_ref(), style.color());
         } else {
-            self.draw_path((0..=CORNERS).map(corner), style)
+            self.stroke(path.as_ref(), style);
         }
+        Ok(())
     }
 
     fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
@@ -218,8 +185,11 @@ impl DrawingBackend for Raster<'_> {
         vert: I,
         style: &S,
     ) -> Drawn {
-        let points: Vec<Point> = vert.into_iter().map(|point| self.point(point)).collect();
-        self.fill(bounds(&points), style.color(), |mask| mask.polygon(&points));
+        let closed = line(vert).and_then(|mut path| {
+            path.close();
+            path.finish()
+        });
+        self.fill(closed.as_ref(), style.color());
         Ok(())
     }
 
@@ -227,9 +197,9 @@ impl DrawingBackend for Raster<'_> {
         &mut self,
         text: &str,
         style: &S,
-        pos: BackendCoord,
+        (x, top): BackendCoord,
     ) -> Drawn {
-        let em = style.size() / SIZE_PER_EM * self.scale;
+        let em = style.size() / SIZE_PER_EM;
         let weight = match style.style() {
             FontStyle::Bold => Weight::Bold,
             _ => Weight::Regular,
@@ -239,16 +209,10 @@ impl DrawingBackend for Raster<'_> {
             HPos::Center => font::width(text, em, weight) / 2.0,
             HPos::Right => font::width(text, em, weight),
         };
-        let (x, top) = self.point(pos);
-        let (pixels, size, color) = (&mut *self.pixels, self.size, style.color());
-        font::draw(
-            text,
-            em,
-            weight,
-            (x - before, top + TOP * em),
-            |x, y, share| {
-                Self::blend(pixels, size, ((x, y), 1), color, share);
-            },
+        let start = (f64::from(x) - before, f64::from(top) + TOP * em);
+        self.fill(
+            font::outline(text, em, weight, start).as_ref(),
+            style.color(),
         );
         Ok(())
     }
