@@ -2,7 +2,8 @@
 //!
 //! Follows `manager/container.go` of cAdvisor (housekeeping with jitter) and the settings in
 //! `pkg/kubelet/cadvisor`: gaps are uniform on [interval, interval × (1 + jitter)); the
-//! interval of a container whose last two samples are identical doubles up to a ceiling.
+//! interval of a container whose last two samples are identical doubles up to a ceiling, and
+//! starts anew after a gap at the ceiling, whatever the samples then say.
 
 use super::server::Point;
 use super::spec::PipelineConfig;
@@ -35,7 +36,7 @@ impl Samples {
         let idle = self
             .latest
             .is_some_and(|old| (old.cpu, old.memory) == (point.cpu, point.memory));
-        self.interval = if idle {
+        self.interval = if idle && self.interval < config.housekeeping_max {
             (self.interval * 2).min(config.housekeeping_max)
         } else {
             config.housekeeping_interval
@@ -72,16 +73,16 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_of_an_idle_container_grows_to_its_ceiling_and_falls_back_at_once() {
+    fn the_interval_of_an_idle_container_grows_to_its_ceiling_and_starts_anew() {
         let config = PipelineConfig {
             housekeeping_jitter: 0.0,
             ..PipelineConfig::default()
         };
         let mut stream = Streams::new(1).stream("kubelet");
         let mut samples = Samples::new(&config);
-        let gaps = [(0, 5), (10, 5), (25, 5), (40, 6), (50, 7)]
+        let gaps = [(0, 5), (10, 5), (25, 5), (35, 5), (50, 6), (60, 7)]
             .map(|(second, cpu)| samples.take(sample(second, cpu), &config, &mut stream));
-        assert_eq!(gaps, [10, 15, 15, 10, 10].map(SimDuration::from_secs));
+        assert_eq!(gaps, [10, 15, 10, 15, 10, 10].map(SimDuration::from_secs));
     }
 
     #[test]

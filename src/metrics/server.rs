@@ -85,11 +85,12 @@ impl PodStore {
     /// Takes over one scrape's points of the pod; none if the scrape did not list it.
     pub fn store(&mut self, points: impl Iterator<Item = (u16, Point)>, rule: FreshRule) {
         let kept = self.entries.len();
+        let has_previous = self.entries.iter().any(|entry| entry.previous.is_some());
         for (container, point) in points {
             let old = self.entries[..kept]
                 .iter()
                 .find(|entry| entry.container == container);
-            let previous = previous_point(old, &point, rule);
+            let previous = previous_point(old, has_previous, &point, rule);
             self.entries.push(Entry {
                 container,
                 last: point,
@@ -123,13 +124,13 @@ impl PodStore {
         } in &self.entries
         {
             let Some(previous) = previous else { continue };
-            // A counter that went backwards leaves the container out.
-            if last.cpu < previous.cpu {
+            // A counter or a start time that went backwards leaves the container out.
+            if last.cpu < previous.cpu || last.start < previous.start {
                 continue;
             }
-            let window = last.timestamp - previous.timestamp;
+            let window = SimDuration(last.timestamp.0.saturating_sub(previous.timestamp.0));
             let consumed = (last.cpu.0 - previous.cpu.0) as f64;
-            let cpu = Nanocores((consumed / window.as_secs_f64()) as i64);
+            let cpu = Nanocores((consumed / go_seconds(window)) as i64);
             metrics.containers.push(ContainerMetrics {
                 container: *container,
                 cpu,
@@ -144,8 +145,29 @@ impl PodStore {
     }
 }
 
-/// The point that the new one is compared with, if any.
-fn previous_point(old: Option<&Entry>, new: &Point, rule: FreshRule) -> Option<Point> {
+/// Go's `Duration.Seconds`: whole and fractional part apart, which rounds otherwise than one
+/// division and decides about the last nanocore.
+fn go_seconds(span: SimDuration) -> f64 {
+    (span.0 / 1_000_000_000) as f64 + (span.0 % 1_000_000_000) as f64 / 1e9
+}
+
+/// What upstream's map of previous points answers for a container that is not in it: a point
+/// in the year 1. Go's differences of times saturate, so its window is the longest there is.
+const ZERO_POINT: Point = Point {
+    start: SimTime(i64::MIN),
+    timestamp: SimTime(i64::MIN),
+    cpu: CpuTime(0),
+    memory: Bytes(0),
+};
+
+/// The point that the new one is compared with, if any. `has_previous` tells whether any
+/// container of the pod had such a point at the scrape before.
+fn previous_point(
+    old: Option<&Entry>,
+    has_previous: bool,
+    new: &Point,
+    rule: FreshRule,
+) -> Option<Point> {
     let age = new.timestamp - new.start;
     if age > SimDuration::ZERO && age < rule.resolution && age >= rule.min_age {
         return Some(Point {
@@ -161,8 +183,9 @@ fn previous_point(old: Option<&Entry>, new: &Point, rule: FreshRule) -> Option<P
     if new.timestamp > old.last.timestamp {
         return Some(old.last);
     }
-    old.previous
-        .filter(|previous| previous.timestamp < new.timestamp)
+    // The sample of the scrape before once more.
+    let previous = old.previous.or(has_previous.then_some(ZERO_POINT));
+    previous.filter(|previous| previous.timestamp < new.timestamp)
 }
 
 #[cfg(test)]
@@ -235,6 +258,52 @@ mod tests {
         scrape(&mut store, &[(0, point(-600, 0, 500))]);
         let metrics = scrape(&mut store, &[(0, point(-600, 15, 100))]);
         assert_eq!(metrics.map(|metrics| metrics.containers.len()), Some(0));
+    }
+
+    #[test]
+    fn a_start_that_went_backwards_leaves_its_container_out() {
+        let mut store = PodStore::default();
+        scrape(&mut store, &[(0, point(-600, 0, 500))]);
+        let metrics = scrape(&mut store, &[(0, point(-700, 15, 600))]);
+        assert_eq!(metrics.map(|metrics| metrics.containers.len()), Some(0));
+    }
+
+    /// Upstream's quirk: beside a container with two points, one whose only sample is seen
+    /// again counts from the year 1.
+    #[test]
+    fn a_lone_sample_seen_twice_beside_a_settled_container_is_listed_as_next_to_nothing() {
+        let mut store = PodStore::default();
+        let settled = |second| (0, point(-600, second, second * 100));
+        let lone = (1, point(10, 26, 8000));
+        scrape(&mut store, &[settled(0)]);
+        assert_eq!(scrape(&mut store, &[settled(15), lone]), None);
+        let metrics = scrape(&mut store, &[settled(30), lone]).expect("both have a point before");
+        assert_eq!(metrics.containers[1].cpu, Nanocores(0));
+        assert_eq!(metrics.timestamp, SimTime::from_secs(26));
+        assert_eq!(metrics.window, SimDuration::MAX);
+        let alone = scrape(&mut PodStore::default(), &[lone]);
+        assert_eq!(alone, None);
+    }
+
+    #[test]
+    fn the_last_nanocore_is_cut_as_go_cuts_it() {
+        let mut store = PodStore::default();
+        let mut at = |millis, nanos| {
+            let timestamp = SimTime::from_millis(millis);
+            let cpu = CpuTime(nanos);
+            let measured = point(-600, 0, 0);
+            let points = [(
+                0,
+                Point {
+                    timestamp,
+                    cpu,
+                    ..measured
+                },
+            )];
+            scrape(&mut store, &points).map(|metrics| metrics.containers[0].cpu)
+        };
+        at(0, 0);
+        assert_eq!(at(25_952, 183_328_172), Some(Nanocores(7_064_125)));
     }
 
     #[test]
