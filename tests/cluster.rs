@@ -1,212 +1,14 @@
 //! The cluster by itself: its own event queue, no load, no autoscalers.
 
+mod cluster_rig;
+
+use cluster_rig::{Rig, budget, deployment, job, nodes, resources, secs, workload};
 use nlsim::cluster::disruption::EvictionError;
-use nlsim::cluster::spec::{
-    ClusterConfig, ContainerSpec, IntOrPercent, Labels, NodeGroupSpec, PdbSpec, PodTemplate,
-    ProbeSpec, StartupSpec, WorkloadKind, WorkloadSpec,
-};
-use nlsim::cluster::{
-    Cluster, ClusterEffect, ClusterEvent, EffectLog, PodId, PodPhase, ResizeState, Resources,
-    TerminationReason,
-};
-use nlsim::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
-use nlsim::units::{Bytes, Millicores, Usd};
+use nlsim::cluster::spec::WorkloadKind;
+use nlsim::cluster::{ClusterEffect, PodId, PodPhase, ResizeState, TerminationReason};
+use nlsim::sim::SimTime;
+use nlsim::units::Millicores;
 use proptest::prelude::*;
-
-const GIB: i64 = 1 << 30;
-
-fn secs(seconds: i64) -> SimDuration {
-    SimDuration::from_secs(seconds)
-}
-
-fn labels(app: &str) -> Labels {
-    Labels::from([("app".to_owned(), app.to_owned())])
-}
-
-fn nodes(count: u32, millicores: i64) -> NodeGroupSpec {
-    NodeGroupSpec {
-        name: "general".to_owned(),
-        count,
-        cpu: Millicores(millicores),
-        memory: Bytes(16 * GIB),
-        allocatable_cpu: Millicores(millicores),
-        allocatable_memory: Bytes(16 * GIB),
-        max_pods: 110,
-        daemonset_cpu: Millicores(100),
-        daemonset_memory: Bytes(GIB),
-        zone: String::new(),
-        labels: Labels::new(),
-        instance_type: None,
-        price_per_hour: Usd(0.0),
-        spot: false,
-    }
-}
-
-fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
-    let container = ContainerSpec {
-        name: "main".to_owned(),
-        image: "image".to_owned(),
-        cpu_request: Some(Millicores(500)),
-        cpu_limit: Some(Millicores(1000)),
-        memory_request: Some(Bytes(GIB / 2)),
-        memory_limit: Some(Bytes(GIB)),
-        readiness_probe: Some(ProbeSpec {
-            initial_delay: secs(0),
-            period: secs(5),
-            success_threshold: 1,
-            failure_threshold: 3,
-        }),
-        restart_on_resize: [false, false],
-        restartable: false,
-        pre_stop: secs(0),
-        command: String::new(),
-        idle_cpu: Millicores(1),
-        idle_memory: Bytes(1),
-    };
-    WorkloadSpec {
-        kind,
-        name: name.to_owned(),
-        namespace: "default".to_owned(),
-        replicas,
-        selector: labels(name),
-        template: PodTemplate {
-            labels: labels(name),
-            annotations: Labels::new(),
-            containers: vec![container],
-            init_containers: Vec::new(),
-            pod_cpu_request: None,
-            pod_memory_request: None,
-            priority: 0,
-            termination_grace: secs(30),
-            deletion_cost: 0,
-            node_selector: Labels::new(),
-        },
-        startup: StartupSpec {
-            image_pull: Dist::Constant(5.0),
-            container_start: Dist::Constant(1.0),
-            ready: Dist::Constant(2.0),
-            shutdown: Dist::Constant(0.5),
-            startup_cpu: 0.0,
-        },
-        created_at: SimTime::ZERO,
-        deleted_at: None,
-    }
-}
-
-/// A cluster, its queue, and what it has told.
-struct Rig {
-    cluster: Cluster,
-    queue: EventQueue<ClusterEvent>,
-    log: EffectLog,
-    told: Vec<(SimTime, ClusterEffect)>,
-    events: Vec<(SimTime, &'static str)>,
-}
-
-impl Rig {
-    fn new(group: &NodeGroupSpec, workloads: &[WorkloadSpec], pdbs: &[PdbSpec], seed: u64) -> Self {
-        let config = ClusterConfig::default();
-        let streams = Streams::new(seed);
-        let group = std::slice::from_ref(group);
-        let mut rig = Self {
-            cluster: Cluster::new(&config, group, workloads, pdbs, &streams),
-            queue: EventQueue::default(),
-            log: EffectLog {
-                wants_events: true,
-                ..EffectLog::default()
-            },
-            told: Vec::new(),
-            events: Vec::new(),
-        };
-        rig.cluster.start(&mut rig.queue, &mut rig.log);
-        rig.listen(SimTime::ZERO);
-        rig
-    }
-
-    /// Keeps what was told; a pod that gets SIGTERM has nothing to drain.
-    fn listen(&mut self, now: SimTime) {
-        for effect in std::mem::take(&mut self.log.effects) {
-            if let ClusterEffect::Terminating(pod) = effect {
-                self.cluster.drained(pod, now, &mut self.queue);
-            }
-            self.told.push((now, effect));
-        }
-        let events = self.log.events.drain(..);
-        self.events.extend(events.map(|event| (now, event.reason)));
-    }
-
-    fn run_until(&mut self, seconds: i64) {
-        let end = SimTime::from_secs(seconds);
-        while self.queue.peek_time().is_some_and(|time| time <= end) {
-            let (now, event) = self.queue.pop().expect("an event");
-            self.cluster
-                .handle(event, now, &mut self.queue, &mut self.log);
-            self.listen(now);
-            self.check();
-        }
-    }
-
-    /// What holds at every instant.
-    fn check(&self) {
-        let ledger = self.cluster.ledger();
-        assert_eq!(ledger.created, ledger.deleted + ledger.existing);
-        for (index, node) in self.cluster.nodes().iter().enumerate() {
-            let pods = self.cluster.workloads().iter().flat_map(|w| &w.pods);
-            let on_it = pods
-                .filter_map(|id| self.cluster.pod(*id))
-                .filter(|pod| pod.node == Some(index) && pod.occupies_node());
-            let (mut cpu, mut memory, mut count) = (100, GIB, 0);
-            for pod in on_it {
-                let resources = pod.containers[0].resources;
-                cpu += resources.cpu_request.unwrap_or_default().0;
-                memory += resources.memory_request.unwrap_or_default().0;
-                count += 1;
-            }
-            let promised = (node.requested_cpu.0, node.requested_memory.0, node.pods);
-            assert_eq!(promised, (cpu, memory, count), "{}", node.name);
-            assert!(node.requested_cpu <= node.allocatable_cpu, "{}", node.name);
-        }
-    }
-
-    fn scale(&mut self, workload: usize, replicas: i32, at: i64) {
-        self.run_until(at);
-        let now = SimTime::from_secs(at);
-        self.cluster
-            .scale(workload, replicas, now, &mut self.queue, &mut self.log);
-        self.listen(now);
-    }
-
-    fn ready(&self, workload: usize) -> u32 {
-        self.cluster.workloads()[workload].counts.ready
-    }
-
-    fn pods(&self, workload: usize) -> Vec<PodId> {
-        self.cluster.workloads()[workload].pods.clone()
-    }
-
-    fn exit(&mut self, pod: PodId, reason: TerminationReason, at: i64) {
-        self.run_until(at);
-        let now = SimTime::from_secs(at);
-        self.cluster
-            .container_exited(pod, 0, reason, now, &mut self.queue, &mut self.log);
-        self.listen(now);
-    }
-
-    fn evict(&mut self, pod: PodId, at: i64) -> Result<(), EvictionError> {
-        self.run_until(at);
-        let now = SimTime::from_secs(at);
-        self.cluster.evict(pod, now, &mut self.queue, &mut self.log)
-    }
-
-    /// When something was told of a pod.
-    fn when(&self, wanted: ClusterEffect) -> Option<f64> {
-        let found = self.told.iter().find(|(_, effect)| *effect == wanted);
-        found.map(|(time, _)| time.as_secs_f64())
-    }
-}
-
-fn deployment(replicas: i32) -> WorkloadSpec {
-    workload(WorkloadKind::Deployment, "api", replicas)
-}
 
 #[test]
 fn pods_that_are_there_from_the_start_are_ready() {
@@ -305,16 +107,6 @@ fn a_stateful_set_goes_one_by_one_and_back() {
     assert_eq!(rig.pods(0), pods[..2]);
     let gone = |pod| rig.when(ClusterEffect::PodDeleted(pod)).expect("gone");
     assert!(gone(pods[3]) < gone(pods[2]));
-}
-
-fn job(completions: i32, backoff_limit: i32, deadline: Option<i64>) -> WorkloadSpec {
-    let kind = WorkloadKind::Job {
-        parallelism: 2,
-        completions: Some(completions),
-        backoff_limit,
-        active_deadline: deadline.map(secs),
-    };
-    workload(kind, "job", 0)
 }
 
 #[test]
@@ -435,17 +227,6 @@ fn a_killed_container_comes_back_after_nothing_then_10_then_20_seconds() {
     );
 }
 
-fn budget(min_available: i32) -> PdbSpec {
-    PdbSpec {
-        name: "api".to_owned(),
-        namespace: "default".to_owned(),
-        selector: labels("api"),
-        min_available: Some(IntOrPercent::Int(min_available)),
-        max_unavailable: None,
-        always_allow_unhealthy: false,
-    }
-}
-
 #[test]
 fn an_evicted_pod_is_replaced_and_the_next_one_waits_for_the_budget() {
     let mut rig = Rig::new(&nodes(1, 4000), &[deployment(3)], &[budget(2)], 1);
@@ -460,29 +241,6 @@ fn an_evicted_pod_is_replaced_and_the_next_one_waits_for_the_budget() {
     let mut rig = Rig::new(&nodes(1, 4000), &[deployment(3)], &two, 1);
     let pod = rig.pods(0)[0];
     assert_eq!(rig.evict(pod, 10), Err(EvictionError::SeveralBudgets));
-}
-
-fn resources(cpu: i64) -> Resources {
-    Resources {
-        cpu_request: Some(Millicores(cpu)),
-        cpu_limit: Some(Millicores(2 * cpu)),
-        memory_request: Some(Bytes(GIB / 2)),
-        memory_limit: Some(Bytes(GIB)),
-    }
-}
-
-impl Rig {
-    fn resize(&mut self, pod: PodId, cpu: i64, at: i64) {
-        self.run_until(at);
-        let now = SimTime::from_secs(at);
-        self.cluster
-            .resize(pod, &[resources(cpu)], now, &mut self.queue, &mut self.log)
-            .expect("the API takes it");
-    }
-
-    fn state(&self, pod: PodId) -> Option<ResizeState> {
-        self.cluster.pod(pod).expect("a pod").resize
-    }
 }
 
 #[test]

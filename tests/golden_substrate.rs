@@ -49,3 +49,30 @@ fn crashed_containers_wait_as_recorded() {
     assert_eq!(report.cases, 18);
     assert_eq!(report.differences.first(), None);
 }
+
+#[test]
+fn nodes_fit_and_score_as_recorded() {
+    let report = common::replay_golden(
+        "scheduler_resource_scores",
+        "substrate/scheduler_resource_scores.json.gz",
+    );
+    assert_eq!((report.cases, report.steps), (80, 240));
+    assert_eq!(report.differences.first(), None);
+}
+
+#[test]
+fn pods_are_spread_as_recorded() {
+    let report = common::replay_golden(
+        "scheduler_topology_spread_default",
+        "substrate/scheduler_topology_spread_default.json.gz",
+    );
+    assert_eq!(report.cases, 40);
+    assert_eq!(report.differences.first(), None);
+}
+
+#[test]
+fn cpu_requests_weigh_as_recorded() {
+    let report = common::replay_golden("cpu_weight", "substrate/cpu_weight.json");
+    assert_eq!(report.cases, 28);
+    assert_eq!(report.differences.first(), None);
+}

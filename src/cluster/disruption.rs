@@ -101,6 +101,8 @@ pub enum Verdict {
     TooManyRequests,
     /// More than one budget covers the pod (500).
     SeveralBudgets,
+    /// The budget's status makes no sense: it allows fewer than no disruptions (403).
+    Forbidden,
 }
 
 /// Answers an eviction request (`EvictionREST.Create`).
@@ -121,10 +123,11 @@ pub fn decide(pod: Candidate, budgets: &[Budget]) -> Verdict {
             return Verdict::Delete;
         }
     }
-    if budget.is_stale || status.disruptions_allowed <= 0 {
-        Verdict::TooManyRequests
-    } else {
-        Verdict::DeleteAndCharge
+    match status.disruptions_allowed {
+        _ if budget.is_stale => Verdict::TooManyRequests,
+        ..0 => Verdict::Forbidden,
+        0 => Verdict::TooManyRequests,
+        _ => Verdict::DeleteAndCharge,
     }
 }
 
@@ -169,7 +172,9 @@ impl Cluster {
             })
             .collect();
         match decide(candidate, &budgets) {
-            Verdict::TooManyRequests => return Err(EvictionError::TooManyRequests),
+            Verdict::TooManyRequests | Verdict::Forbidden => {
+                return Err(EvictionError::TooManyRequests);
+            }
             Verdict::SeveralBudgets => return Err(EvictionError::SeveralBudgets),
             Verdict::Delete | Verdict::DeleteAndCharge => {}
         }

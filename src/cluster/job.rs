@@ -4,9 +4,12 @@
 use super::pod::{PodId, PodPhase, Stage};
 use super::spec::WorkloadKind;
 use super::state::{Cluster, ClusterEvent, Context};
-use crate::sim::SimDuration;
+use super::token_bucket::Client;
+use crate::sim::{SimDuration, SimTime};
 
 const FIRST_BACKOFF: SimDuration = SimDuration::from_secs(10);
+/// Changes of pods are gathered for so long (`SyncJobBatchPeriod`).
+const SYNC_BATCH: SimDuration = SimDuration::from_secs(1);
 const LONGEST_BACKOFF: SimDuration = SimDuration::from_secs(600);
 
 impl Cluster {
@@ -27,17 +30,24 @@ impl Cluster {
         };
         let past_deadline =
             active_deadline.is_some_and(|limit| context.now >= state.spec.created_at + limit);
+        let active = self.active_pods(workload);
         if past_deadline || state.failed > backoff_limit {
-            for id in self.active_pods(workload) {
-                self.request_delete(id, context);
+            for id in active {
+                self.request_delete(id, Client::Jobs, context);
             }
             return;
         }
-        let left = completions.map_or(parallelism, |completions| completions - state.succeeded);
-        let wanted = parallelism.min(left).max(0);
-        let creating = state.creating;
-        let missing = wanted - self.active_pods(workload).len() as i32 - creating;
-        if missing > 0 {
+        let wanted = match completions {
+            Some(completions) => parallelism.min(completions - state.succeeded),
+            None if state.succeeded == 0 => parallelism,
+            // A queue of work that one pod found empty: the others come to their ends.
+            None => active.len() as i32,
+        };
+        let missing = wanted - active.len() as i32;
+        let wait = back_off(state.failing, context.now);
+        if missing > 0 && wait > SimDuration::ZERO {
+            self.schedule_sync(workload, wait, context);
+        } else if missing > 0 {
             self.create_many(workload, missing as usize, context);
         }
     }
@@ -64,15 +74,24 @@ impl Cluster {
             return;
         };
         let state = &mut self.workloads[workload];
-        let delay = if succeeded {
+        if succeeded {
             state.succeeded += 1;
-            SimDuration::from_secs(1)
+            state.failing.0 = 0;
         } else {
             state.failed += 1;
-            let doublings = (state.failed - 1).clamp(0, 10) as u32;
-            (FIRST_BACKOFF * 2i64.pow(doublings)).min(LONGEST_BACKOFF)
-        };
-        self.schedule_sync(workload, delay, context);
+            state.failing = (state.failing.0 + 1, context.now);
+        }
+        self.schedule_sync(workload, SYNC_BATCH, context);
         self.room_appeared(id, context);
     }
+}
+
+/// How long a Job that has failed so often in a row, the last time then, still waits.
+fn back_off((failures, last): (u32, SimTime), now: SimTime) -> SimDuration {
+    if failures == 0 {
+        return SimDuration::ZERO;
+    }
+    let doublings = (failures - 1).min(10);
+    let length = (FIRST_BACKOFF * 2i64.pow(doublings)).min(LONGEST_BACKOFF);
+    (last + length - now).max(SimDuration::ZERO)
 }

@@ -9,6 +9,9 @@ use super::spec::{ProbeSpec, WorkloadKind};
 use super::state::{Cluster, ClusterEvent, Context};
 use crate::sim::{SimDuration, SimTime};
 
+/// What a container has between SIGTERM and SIGKILL at least (`minimumGracePeriodInSeconds`).
+const SHORTEST_GRACE: SimDuration = SimDuration::from_secs(2);
+
 impl Cluster {
     /// The kubelet sees a pod: pull the image if need be, then start the containers.
     pub(super) fn admit<E: Copy + From<ClusterEvent>>(
@@ -20,30 +23,30 @@ impl Cluster {
         let Some(pod) = self.pods.get_mut(id) else {
             return;
         };
+        // The kubelet's first status says that the pod is not ready yet.
         pod.start_time = Some(context.now.truncate_to_second());
+        pod.ready_transition = context.now.truncate_to_second();
         let (workload, run) = (pod.workload, pod.run);
-        let state = &mut self.workloads[workload];
+        let state = &self.workloads[workload];
         let startup = &state.spec.startup;
-        let image = state
-            .spec
-            .template
-            .containers
-            .first()
-            .map(|c| c.image.clone())
-            .unwrap_or_default();
-        let pulled = if let Some(time) = self.nodes[node].image_at[workload] {
+        // Drawn even if not needed: what follows does not depend on the node.
+        let pull = SimDuration::from_secs_f64(startup.image_pull.sample(&mut pod.stream));
+        let start = SimDuration::from_secs_f64(startup.container_start.sample(&mut pod.stream));
+        let image = self.image_of[workload];
+        let host = &mut self.nodes[node];
+        let pulled = if let Some(time) = host.image_at[image] {
             time.max(context.now)
         } else {
-            let length = SimDuration::from_secs_f64(startup.image_pull.sample(&mut state.stream));
-            let text = image.clone();
+            let text = state.spec.template.containers.first().map(|c| &c.image);
             context
                 .log
                 .pod_event((workload, &pod.name), EventKind::Normal, "Pulling", || {
-                    format!("Pulling image \"{text}\"")
+                    format!("Pulling image \"{}\"", text.map_or("", String::as_str))
                 });
-            *self.nodes[node].image_at[workload].insert(context.now + length)
+            host.pulls_until = host.pulls_until.max(context.now) + pull;
+            host.image_at[image] = Some(host.pulls_until);
+            host.pulls_until
         };
-        let start = SimDuration::from_secs_f64(startup.container_start.sample(&mut state.stream));
         context
             .queue
             .schedule(pulled + start, ClusterEvent::Start(id, run));
@@ -67,7 +70,6 @@ impl Cluster {
         self.change(id, |pod| {
             pod.stage = Stage::Running;
             pod.phase = PodPhase::Running;
-            pod.ready_transition = now.truncate_to_second();
             for container in &mut pod.containers {
                 container.running_since = Some(now);
             }
@@ -98,10 +100,12 @@ impl Cluster {
         run: u16,
         context: &mut Context<'_, E>,
     ) {
-        let Some(pod) = self.pods.get(id) else { return };
-        let state = &mut self.workloads[pod.workload];
-        let app = SimDuration::from_secs_f64(state.spec.startup.ready.sample(&mut state.stream));
-        let relist = SimDuration((self.config.pleg_relist.0 as f64 * state.stream.unit()) as i64);
+        let Some(pod) = self.pods.get_mut(id) else {
+            return;
+        };
+        let state = &self.workloads[pod.workload];
+        let app = SimDuration::from_secs_f64(state.spec.startup.ready.sample(&mut pod.stream));
+        let relist = SimDuration((self.config.pleg_relist.0 as f64 * pod.stream.unit()) as i64);
         let status_write = self.config.api_latency;
         let probe = state
             .spec
@@ -146,7 +150,7 @@ impl Cluster {
             pod.ready_transition = now.truncate_to_second();
         });
         context.log.push(ClusterEffect::ReadyChanged(id));
-        let delay = self.endpoints_delay(workload);
+        let delay = self.endpoints_delay(id);
         context.after(delay, ClusterEvent::EndpointAdd(id, run));
         if matches!(
             self.workloads[workload].spec.kind,
@@ -156,19 +160,32 @@ impl Cluster {
         }
     }
 
-    pub(super) fn endpoints_delay(&mut self, workload: usize) -> SimDuration {
-        let stream = &mut self.workloads[workload].stream;
-        SimDuration::from_secs_f64(self.config.endpoints_delay.sample(stream))
+    pub(super) fn endpoints_delay(&mut self, id: PodId) -> SimDuration {
+        let delay = |pod: &mut Pod| self.config.endpoints_delay.sample(&mut pod.stream);
+        SimDuration::from_secs_f64(self.pods.get_mut(id).map_or(0.0, delay))
     }
 
     pub(super) fn endpoint_add<E>(&mut self, id: PodId, run: u16, context: &mut Context<'_, E>) {
-        if self
-            .pods
-            .get(id)
-            .is_some_and(|pod| pod.run == run && pod.ready && pod.deletion.is_none())
-        {
-            context.log.push(ClusterEffect::EndpointAdded(id));
+        let current = |pod: &&mut Pod| pod.run == run && pod.ready && pod.deletion.is_none();
+        let Some(pod) = self.pods.get_mut(id).filter(current) else {
+            return;
+        };
+        // Another start's removal that is still on its way has been overtaken.
+        if pod.endpoint_of.replace(run).is_some() {
+            context.log.push(ClusterEffect::EndpointRemoved(id));
         }
+        context.log.push(ClusterEffect::EndpointAdded(id));
+    }
+
+    /// kube-proxy forgets a pod, if it knows it by that start; the pod may be gone by now.
+    pub(super) fn endpoint_remove<E>(&mut self, id: PodId, run: u16, context: &mut Context<'_, E>) {
+        if let Some(pod) = self.pods.get_mut(id) {
+            if pod.endpoint_of != Some(run) {
+                return;
+            }
+            pod.endpoint_of = None;
+        }
+        context.log.push(ClusterEffect::EndpointRemoved(id));
     }
 
     /// A delete call arrives: the grace period begins.
@@ -190,9 +207,18 @@ impl Cluster {
             .max()
             .unwrap_or_default()
             .min(grace);
-        let (now, stage, was_ready) = (context.now, pod.stage, pod.ready);
+        let (now, stage, was_ready, run) = (context.now, pod.stage, pod.ready, pod.run);
+        if let Some(node) = pod.node.filter(|_| pod.occupies_node()) {
+            self.nodes[node].pods_of[workload] -= 1;
+        }
         let runs = stage == Stage::Running;
         let deadline = if runs { now + grace } else { now };
+        // However long the hook took, SIGKILL leaves SIGTERM some time.
+        let kill = if grace > SimDuration::ZERO {
+            grace.max(pre_stop + SHORTEST_GRACE)
+        } else {
+            grace
+        };
         self.change(id, |pod| {
             pod.deletion = Some(deadline);
             pod.ready = false;
@@ -216,11 +242,11 @@ impl Cluster {
             context,
         );
         if was_ready {
-            let delay = self.endpoints_delay(workload);
-            context.after(delay, ClusterEvent::EndpointRemove(id));
+            let delay = self.endpoints_delay(id);
+            context.after(delay, ClusterEvent::EndpointRemove(id, run));
         }
         context.after(pre_stop, ClusterEvent::Terminate(id));
-        context.after(grace, ClusterEvent::Kill(id));
+        context.after(kill, ClusterEvent::Kill(id));
     }
 
     pub(super) fn terminate<E>(&mut self, id: PodId, context: &mut Context<'_, E>) {
@@ -243,14 +269,13 @@ impl Cluster {
     ) {
         let Some(pod) = self
             .pods
-            .get(id)
+            .get_mut(id)
             .filter(|pod| pod.stage == Stage::Terminating)
         else {
             return;
         };
-        let state = &mut self.workloads[pod.workload];
-        let delay =
-            SimDuration::from_secs_f64(state.spec.startup.shutdown.sample(&mut state.stream));
+        let shutdown = &self.workloads[pod.workload].spec.startup.shutdown;
+        let delay = SimDuration::from_secs_f64(shutdown.sample(&mut pod.stream));
         queue.schedule(now + delay, ClusterEvent::Exit(id));
     }
 
@@ -277,11 +302,11 @@ impl Cluster {
             }
         }
         self.change(id, |pod| pod.stage = Stage::Ended);
-        let Some(workload) = self.pods.get(id).map(|pod| pod.workload) else {
+        let Some(pod) = self.pods.get_mut(id) else {
             return;
         };
-        let stream = &mut self.workloads[workload].stream;
-        let removal = SimDuration::from_secs_f64(self.config.pod_removal.sample(stream));
+        let removal = self.config.pod_removal.sample(&mut pod.stream);
+        let removal = SimDuration::from_secs_f64(removal);
         context.after(removal, ClusterEvent::Remove(id));
         self.room_appeared(id, context);
     }

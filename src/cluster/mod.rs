@@ -4,10 +4,12 @@
 //! [`ClusterEffect`]s: what other subsystems must know. It knows nothing of requests,
 //! metrics or autoscalers.
 
+mod audit;
 mod cpu_weight;
 pub mod crash_loop;
 pub mod disruption;
 mod effect;
+pub mod fit;
 mod job;
 mod kubelet;
 mod node;

@@ -1,5 +1,7 @@
 //! A node: what it offers, what is promised, which images it has.
 
+use super::fit::Room;
+use super::score::Amounts;
 use super::spec::NodeGroupSpec;
 use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores};
@@ -23,16 +25,22 @@ pub struct Node {
     pub requested_cpu: Millicores,
     /// Memory promised to pods, DaemonSets included.
     pub requested_memory: Bytes,
-    /// The same with 100m for each container without a request, as scores count.
+    /// What deferred resizes ask for beyond that: the scheduler keeps it free.
+    pub deferred: Amounts,
+    /// What is promised, with 100m for each container without a request, as scores count.
     pub nonzero_cpu: Millicores,
-    /// The same with 200Mi for each container without a request, as scores count.
+    /// What is promised, with 200Mi for each container without a request, as scores count.
     pub nonzero_memory: Bytes,
     /// Pods on it.
     pub pods: u32,
-    /// Pods on it per workload, for spreading.
+    /// Pods on it per workload, without those being deleted: for spreading, and for the order
+    /// in which a ReplicaSet deletes.
     pub pods_of: Vec<u32>,
-    /// When it has each workload's image, if it was asked for.
+    /// When it has each workload's image, if it was asked for; workloads with the same image
+    /// share the first one's place.
     pub image_at: Vec<Option<SimTime>>,
+    /// When its last pull ends: one image is pulled at a time (`serializeImagePulls`).
+    pub pulls_until: SimTime,
 }
 
 impl Node {
@@ -47,11 +55,28 @@ impl Node {
             max_pods: spec.max_pods,
             requested_cpu: spec.daemonset_cpu,
             requested_memory: spec.daemonset_memory,
+            deferred: Amounts::default(),
             nonzero_cpu: spec.daemonset_cpu,
             nonzero_memory: spec.daemonset_memory,
             pods: 0,
             pods_of: vec![0; workloads],
             image_at: vec![None; workloads],
+            pulls_until: SimTime::ZERO,
+        }
+    }
+    /// What it offers and has promised, as the scheduler sees it.
+    pub fn room(&self) -> Room {
+        Room {
+            allocatable: Amounts {
+                cpu: self.allocatable_cpu,
+                memory: self.allocatable_memory,
+            },
+            requested: Amounts {
+                cpu: self.requested_cpu,
+                memory: self.requested_memory,
+            } + self.deferred,
+            pods: self.pods,
+            max_pods: self.max_pods,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::crash_loop::CrashLoop;
 use super::resize::ResizeState;
-use super::spec::PodTemplate;
-use crate::sim::{Key, SimTime};
+use super::spec::{ContainerSpec, PodTemplate};
+use crate::sim::{Key, SimTime, Stream};
 use crate::units::{Bytes, Millicores};
 
 /// A pod's key.
@@ -128,6 +128,12 @@ pub struct Pod {
     pub(super) resizes: u16,
     /// Counts starts, so that events of an earlier start are recognised.
     pub(super) run: u16,
+    /// The start with which kube-proxy has it as an endpoint, if it has.
+    pub(super) endpoint_of: Option<u16>,
+    /// Its lot among nodes of equal score, in [0, 1).
+    pub(super) lot: f64,
+    /// Draws of its delays.
+    pub(super) stream: Stream,
 }
 
 impl Pod {
@@ -148,43 +154,35 @@ impl Pod {
 
     /// The CPU that the scheduler counts.
     pub fn cpu_request(&self, template: &PodTemplate) -> Millicores {
-        let own = |c: &ContainerStatus| c.resources.cpu_request.unwrap_or_default();
-        let running: Millicores = self.containers.iter().map(own).sum();
-        let sidecars: Millicores = template
-            .init_containers
-            .iter()
-            .filter(|c| c.restartable)
-            .filter_map(|c| c.cpu_request)
-            .sum();
-        let init = template
-            .init_containers
-            .iter()
-            .filter(|c| !c.restartable)
-            .filter_map(|c| c.cpu_request)
-            .max();
-        template
-            .pod_cpu_request
-            .unwrap_or((running + sidecars).max(init.unwrap_or_default() + sidecars))
+        let own = |c: &ContainerStatus| c.resources.cpu_request.map_or(0, |cpu| cpu.0);
+        let init = |c: &ContainerSpec| c.cpu_request.map_or(0, |cpu| cpu.0);
+        let peak = peak(self.containers.iter().map(own), template, init);
+        template.pod_cpu_request.unwrap_or(Millicores(peak))
     }
 
     /// The memory that the scheduler counts.
     pub fn memory_request(&self, template: &PodTemplate) -> Bytes {
-        let own = |c: &ContainerStatus| c.resources.memory_request.unwrap_or_default();
-        let running: Bytes = self.containers.iter().map(own).sum();
-        let sidecars: Bytes = template
-            .init_containers
-            .iter()
-            .filter(|c| c.restartable)
-            .filter_map(|c| c.memory_request)
-            .sum();
-        let init = template
-            .init_containers
-            .iter()
-            .filter(|c| !c.restartable)
-            .filter_map(|c| c.memory_request)
-            .max();
-        template
-            .pod_memory_request
-            .unwrap_or((running + sidecars).max(init.unwrap_or_default() + sidecars))
+        let own = |c: &ContainerStatus| c.resources.memory_request.map_or(0, |memory| memory.0);
+        let init = |c: &ContainerSpec| c.memory_request.map_or(0, |memory| memory.0);
+        let peak = peak(self.containers.iter().map(own), template, init);
+        template.pod_memory_request.unwrap_or(Bytes(peak))
     }
+}
+
+/// The most that a pod's containers request at once: each init container runs beside the
+/// sidecars that started before it, the containers beside all of them.
+fn peak(
+    containers: impl Iterator<Item = i64>,
+    template: &PodTemplate,
+    request: impl Fn(&ContainerSpec) -> i64,
+) -> i64 {
+    let (mut sidecars, mut most) = (0, 0);
+    for container in &template.init_containers {
+        let beside = sidecars + request(container);
+        if container.restartable {
+            sidecars = beside;
+        }
+        most = most.max(beside);
+    }
+    most.max(containers.sum::<i64>() + sidecars)
 }

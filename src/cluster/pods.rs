@@ -38,6 +38,9 @@ impl Cluster {
             }
         };
         let uid = format!("{:016x}", (state.stream.unit() * 2f64.powi(53)) as u64);
+        let mut stream = state.pod_stream(state.created);
+        state.created += 1;
+        let lot = stream.unit();
         let containers = state
             .spec
             .template
@@ -78,6 +81,9 @@ impl Cluster {
             desired: Vec::new(),
             resizes: 0,
             run: 0,
+            endpoint_of: None,
+            lot,
+            stream,
         };
         state.counts.pending += 1;
         let id = self.pods.insert(pod);

@@ -5,8 +5,9 @@
 use super::effect::{ClusterEffect, EventKind};
 use super::pod::{PodId, PodPhase};
 use super::ranking::{RankedPod, deletion_order};
-use super::slow_start::batches;
+use super::slow_start::{FIRST_BATCH, next_batch};
 use super::state::{Cluster, ClusterEvent, Context};
+use super::token_bucket::Client;
 
 /// Creates or deletes of one sync at most (`burstReplicas`).
 const BURST_REPLICAS: usize = 500;
@@ -19,7 +20,7 @@ impl Cluster {
     ) {
         let active = self.active_pods(workload);
         let state = &self.workloads[workload];
-        let missing = state.replicas - active.len() as i32 - state.creating;
+        let missing = state.replicas - active.len() as i32;
         if missing > 0 {
             self.create_many(workload, missing as usize, context);
         } else if missing < 0 {
@@ -27,7 +28,7 @@ impl Cluster {
                 .min(active.len())
                 .min(BURST_REPLICAS);
             for pod in self.first_to_go(&active, surplus, context) {
-                self.request_delete(pod, context);
+                self.request_delete(pod, Client::ReplicaSets, context);
             }
         }
     }
@@ -54,19 +55,27 @@ impl Cluster {
         count: usize,
         context: &mut Context<'_, E>,
     ) {
-        let mut time = context.now;
-        for batch in batches(count.min(BURST_REPLICAS), 1) {
-            let mut done = time;
-            for _ in 0..batch {
-                let arrives = self.controller_client.reserve(time) + self.config.api_latency;
-                context
-                    .queue
-                    .schedule(arrives, ClusterEvent::Create(workload as u32));
-                done = done.max(arrives);
-            }
-            time = done;
+        let count = count.min(BURST_REPLICAS);
+        self.workloads[workload].creating = count as i32;
+        self.issue_batch(workload, FIRST_BATCH.min(count), context);
+    }
+
+    fn issue_batch<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        workload: usize,
+        size: usize,
+        context: &mut Context<'_, E>,
+    ) {
+        let state = &mut self.workloads[workload];
+        state.batch = (size, size);
+        let client = Client::of(state.spec.kind);
+        for _ in 0..size {
+            let made = self.clients.reserve(client, context.now);
+            let event = ClusterEvent::Create(workload as u32);
+            context
+                .queue
+                .schedule(made + self.config.api_latency, event);
         }
-        self.workloads[workload].creating += count.min(BURST_REPLICAS) as i32;
     }
 
     /// A create call arrives: the pod object exists and waits for the scheduler.
@@ -75,9 +84,16 @@ impl Cluster {
         workload: usize,
         context: &mut Context<'_, E>,
     ) {
-        self.workloads[workload].creating -= 1;
-        if !self.workloads[workload].exists {
+        let state = &mut self.workloads[workload];
+        let (size, under_way) = (state.batch.0, state.batch.1 - 1);
+        state.batch.1 = under_way;
+        state.creating -= 1;
+        if !state.exists {
             return;
+        }
+        let remaining = state.creating as usize;
+        if under_way == 0 && remaining > 0 {
+            self.issue_batch(workload, next_batch(size, remaining), context);
         }
         let id = self.insert_pod(workload, context.now);
         context.log.push(ClusterEffect::PodCreated(id));
@@ -135,6 +151,7 @@ impl Cluster {
     pub(super) fn request_delete<E: Copy + From<ClusterEvent>>(
         &mut self,
         id: PodId,
+        client: Client,
         context: &mut Context<'_, E>,
     ) {
         let Some(pod) = self.pods.get_mut(id) else {
@@ -144,7 +161,7 @@ impl Cluster {
             return;
         }
         let (workload, name) = (pod.workload, pod.name.clone());
-        let arrives = self.controller_client.reserve(context.now) + self.config.api_latency;
+        let arrives = self.clients.reserve(client, context.now) + self.config.api_latency;
         context.queue.schedule(arrives, ClusterEvent::Delete(id));
         context
             .log

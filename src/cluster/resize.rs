@@ -6,9 +6,11 @@
 
 use super::effect::{ClusterEffect, EffectLog, EventKind};
 use super::pod::{Pod, PodId, Resources};
+use super::score::Amounts;
 use super::spec::PodTemplate;
 use super::state::{Cluster, ClusterEvent, Context};
 use crate::sim::{EventQueue, SimDuration, SimTime};
+use crate::units::{Bytes, Millicores};
 
 /// How a resize stands, from the conditions `PodResizePending` and `PodResizeInProgress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +107,9 @@ impl Cluster {
         pod.desired = resources.to_vec();
         pod.resizes = pod.resizes.wrapping_add(1);
         let event = ClusterEvent::Resize(id, pod.resizes);
+        if let Some(node) = pod.node {
+            self.recount_deferred(node);
+        }
         queue.schedule(now + self.config.api_latency, event);
         Ok(())
     }
@@ -168,8 +173,12 @@ impl Cluster {
         reason: &'static str,
         context: &mut Context<'_, E>,
     ) {
-        if let Some(pod) = self.pods.get_mut(id) {
-            pod.resize = Some(state);
+        let Some(pod) = self.pods.get_mut(id) else {
+            return;
+        };
+        pod.resize = Some(state);
+        if let Some(node) = pod.node {
+            self.recount_deferred(node);
         }
         let message = || "The node has no room for the pod's new requests".to_owned();
         self.pod_event(id, EventKind::Warning, reason, message, context);
@@ -184,7 +193,7 @@ impl Cluster {
         context: &mut Context<'_, E>,
     ) {
         self.count_on_node(id, node, -1);
-        let Some(workload) = self.pods.get_mut(id).map(|pod| {
+        let Some(delay) = self.pods.get_mut(id).map(|pod| {
             pod.resize = Some(ResizeState::InProgress);
             for (container, desired) in pod.containers.iter_mut().zip(pod.desired.drain(..)) {
                 container.changed = [
@@ -193,13 +202,13 @@ impl Cluster {
                 ];
                 container.resources = desired;
             }
-            pod.workload
+            self.config.resize_actuation.sample(&mut pod.stream)
         }) else {
             return;
         };
         self.count_on_node(id, node, 1);
-        let stream = &mut self.workloads[workload].stream;
-        let delay = SimDuration::from_secs_f64(self.config.resize_actuation.sample(stream));
+        self.recount_deferred(node);
+        let delay = SimDuration::from_secs_f64(delay);
         context.after(delay, ClusterEvent::Resized(id, number));
         self.retry_unschedulable(context);
         self.retry_resizes(node, context);
@@ -259,6 +268,38 @@ impl Cluster {
         for id in waiting {
             self.try_resize(id, context);
         }
+    }
+}
+
+impl Cluster {
+    /// Adds up what resizes under way ask for beyond what their pods have: the scheduler counts
+    /// the larger of both, unless the kubelet has found a resize infeasible.
+    pub(super) fn recount_deferred(&mut self, node: usize) {
+        self.nodes[node].deferred = self.deferred(node);
+    }
+
+    pub(super) fn deferred(&self, node: usize) -> Amounts {
+        let waits = |pod: &&Pod| {
+            let undecided = pod.resize != Some(ResizeState::Infeasible);
+            pod.node == Some(node) && pod.occupies_node() && !pod.desired.is_empty() && undecided
+        };
+        let pods = self.workloads.iter().flat_map(|workload| &workload.pods);
+        let pods = pods.filter_map(|id| self.pods.get(*id)).filter(waits);
+        pods.fold(Amounts::default(), |sum, pod| {
+            let template = &self.workloads[pod.workload].spec.template;
+            let mut larger = pod.clone();
+            for (container, desired) in larger.containers.iter_mut().zip(&pod.desired) {
+                let own = &mut container.resources;
+                own.cpu_request = own.cpu_request.max(desired.cpu_request);
+                own.memory_request = own.memory_request.max(desired.memory_request);
+            }
+            let more_cpu = larger.cpu_request(template).0 - pod.cpu_request(template).0;
+            let more_memory = larger.memory_request(template).0 - pod.memory_request(template).0;
+            sum + Amounts {
+                cpu: Millicores(more_cpu),
+                memory: Bytes(more_memory),
+            }
+        })
     }
 }
 

@@ -62,7 +62,7 @@ impl Cluster {
             .pods
             .get(id)
             .filter(|pod| pod.stage == Stage::Running)?;
-        let (workload, was_ready) = (pod.workload, pod.ready);
+        let (run, was_ready) = (pod.run, pod.ready);
         let started = pod.containers[usize::from(container)].running_since?;
         self.change(id, |pod| {
             let status = &mut pod.containers[usize::from(container)];
@@ -79,8 +79,8 @@ impl Cluster {
             .push(ClusterEffect::ContainerStopped { pod: id, container });
         if was_ready {
             context.log.push(ClusterEffect::ReadyChanged(id));
-            let delay = self.endpoints_delay(workload);
-            context.after(delay, ClusterEvent::EndpointRemove(id));
+            let delay = self.endpoints_delay(id);
+            context.after(delay, ClusterEvent::EndpointRemove(id, run));
         }
         Some(started)
     }

@@ -8,43 +8,35 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::effect::{ClusterEffect, EventKind};
+use super::fit::{Lack, Room, Wanted, lack};
 use super::node::Node;
 use super::pod::{Pod, PodId};
 use super::score::{
-    Amounts, SpreadCounts, WEIGHT_SPREAD, balanced_allocation, balanced_change, least_allocated,
+    Amounts, SpreadNode, WEIGHT_SPREAD, balanced_allocation, balanced_change, least_allocated,
     spread_normalized, spread_raw,
 };
-use super::spec::{ClusterConfig, PodTemplate};
+use super::spec::{ClusterConfig, NodeGroupSpec, PodTemplate, WorkloadKind};
 use super::state::{Cluster, ClusterEvent, Context};
 use super::token_bucket::TokenBucket;
-use crate::sim::Stream;
-use crate::units::{Bytes, Millicores};
-
-/// What a container without a request counts in scores (`DefaultMilliCPURequest`).
-const NONZERO_CPU: Millicores = Millicores(100);
-/// The same for memory (`DefaultMemoryRequest`).
-const NONZERO_MEMORY: Bytes = Bytes(200 << 20);
-
 /// The scheduler's queues.
 #[derive(Debug, Clone)]
 pub struct Scheduler {
     active: BinaryHeap<(i32, Reverse<u64>, PodId)>,
-    unschedulable: Vec<PodId>,
+    /// With their turn, which their last attempt gave them.
+    unschedulable: Vec<(u64, PodId)>,
     busy: bool,
     arrivals: u64,
     client: TokenBucket,
-    stream: Stream,
 }
 
 impl Scheduler {
-    pub(super) fn new(config: &ClusterConfig, stream: Stream) -> Self {
+    pub(super) fn new(config: &ClusterConfig) -> Self {
         Self {
             active: BinaryHeap::new(),
             unschedulable: Vec::new(),
             busy: false,
             arrivals: 0,
             client: TokenBucket::new(config.scheduler_qps, config.scheduler_burst),
-            stream,
         }
     }
 }
@@ -70,41 +62,31 @@ impl Unfit {
                 "node(s) didn't match Pod's node affinity/selector",
             ),
         ];
-        let texts: Vec<String> = reasons
+        let mut texts: Vec<String> = reasons
             .iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, reason)| format!("{count} {reason}"))
             .collect();
+        texts.sort();
         format!("0/{nodes} nodes are available: {}.", texts.join(", "))
     }
 }
 
-/// A pod's requests: as filters and as scores count them.
-struct Wanted {
-    raw: Amounts,
-    nonzero: Amounts,
-    has_requests: bool,
-}
-
+/// What the scheduler counts of a pod.
 fn wanted(pod: &Pod, template: &PodTemplate) -> Wanted {
     let raw = Amounts {
         cpu: pod.cpu_request(template),
         memory: pod.memory_request(template),
     };
-    let mut nonzero = raw;
-    for container in &pod.containers {
-        if container.resources.cpu_request.is_none() && template.pod_cpu_request.is_none() {
-            nonzero.cpu += NONZERO_CPU;
-        }
-        if container.resources.memory_request.is_none() && template.pod_memory_request.is_none() {
-            nonzero.memory += NONZERO_MEMORY;
-        }
-    }
-    Wanted {
-        raw,
-        nonzero,
-        has_requests: raw.cpu.0 > 0 || raw.memory.0 > 0,
-    }
+    // Requests of the pod as a whole leave no container without one.
+    let containers = pod.containers.iter().map(|container| {
+        let own = container.resources;
+        (
+            own.cpu_request.or(template.pod_cpu_request),
+            own.memory_request.or(template.pod_memory_request),
+        )
+    });
+    Wanted::new(raw, containers)
 }
 
 impl Cluster {
@@ -114,13 +96,19 @@ impl Cluster {
         id: PodId,
         context: &mut Context<'_, E>,
     ) {
+        self.scheduler.arrivals += 1;
+        self.enqueue_as(self.scheduler.arrivals, id, context);
+    }
+
+    fn enqueue_as<E: Copy + From<ClusterEvent>>(
+        &mut self,
+        turn: u64,
+        id: PodId,
+        context: &mut Context<'_, E>,
+    ) {
         let Some(pod) = self.pods.get(id) else { return };
         let priority = self.workloads[pod.workload].spec.template.priority;
-        let scheduler = &mut self.scheduler;
-        scheduler.arrivals += 1;
-        scheduler
-            .active
-            .push((priority, Reverse(scheduler.arrivals), id));
+        self.scheduler.active.push((priority, Reverse(turn), id));
         self.wake_scheduler(context);
     }
 
@@ -137,8 +125,8 @@ impl Cluster {
         &mut self,
         context: &mut Context<'_, E>,
     ) {
-        for id in std::mem::take(&mut self.scheduler.unschedulable) {
-            self.enqueue(id, context);
+        for (turn, id) in std::mem::take(&mut self.scheduler.unschedulable) {
+            self.enqueue_as(turn, id, context);
         }
     }
 
@@ -172,7 +160,9 @@ impl Cluster {
         unfit: Unfit,
         context: &mut Context<'_, E>,
     ) {
-        self.scheduler.unschedulable.push(id);
+        self.scheduler.arrivals += 1;
+        let turn = self.scheduler.arrivals;
+        self.scheduler.unschedulable.push((turn, id));
         let reported = self
             .pods
             .get_mut(id)
@@ -190,107 +180,83 @@ impl Cluster {
     }
 
     /// The best node for a pod, or why none fits.
-    pub(super) fn find_node(&mut self, id: PodId) -> Result<usize, Unfit> {
+    pub(super) fn find_node(&self, id: PodId) -> Result<usize, Unfit> {
         let mut unfit = Unfit::default();
         let Some(pod) = self.pods.get(id) else {
             return Err(unfit);
         };
-        let workload = pod.workload;
+        let (workload, lot) = (pod.workload, pod.lot);
         let template = &self.workloads[workload].spec.template;
         let wanted = wanted(pod, template);
-        let feasible: Vec<usize> = (0..self.nodes.len())
-            .filter(|&node| {
-                fits(
-                    &self.nodes[node],
-                    &self.groups,
-                    template,
-                    &wanted,
-                    &mut unfit,
-                )
-            })
+        let nodes = self.nodes.iter().enumerate();
+        let feasible: Vec<usize> = nodes
+            .filter(|(_, node)| fits(node, &self.groups, template, &wanted, &mut unfit))
+            .map(|(index, _)| index)
             .collect();
-        let best = match feasible.as_slice() {
-            [] => return Err(unfit),
-            [only] => return Ok(*only),
-            _ => self.best(&feasible, workload, &wanted),
-        };
-        Ok(best)
+        match feasible.as_slice() {
+            [] => Err(unfit),
+            [only] => Ok(*only),
+            _ => Ok(self.best(&feasible, workload, &wanted, lot)),
+        }
     }
 
-    fn best(&mut self, feasible: &[usize], workload: usize, wanted: &Wanted) -> usize {
-        let zone_count = |zone: &str| -> u32 {
-            feasible
-                .iter()
-                .map(|&n| &self.nodes[n])
-                .filter(|n| n.zone == zone)
-                .map(|n| n.pods_of[workload])
-                .sum()
-        };
-        let mut zones: Vec<(&str, u32)> = Vec::new();
-        for &node in feasible {
-            let zone = self.nodes[node].zone.as_str();
-            if zones.iter().all(|(other, _)| *other != zone) {
-                zones.push((zone, zone_count(zone)));
+    /// The node with the highest score; the pod's lot decides among equals.
+    fn best(&self, feasible: &[usize], workload: usize, wanted: &Wanted, lot: f64) -> usize {
+        let spread = self.spread_scores(feasible, workload);
+        let mut best = Vec::new();
+        let mut best_score = i64::MIN;
+        for (place, &index) in feasible.iter().enumerate() {
+            let spread = spread.get(place).copied().unwrap_or_default();
+            let score = self.resource_score(&self.nodes[index], wanted) + WEIGHT_SPREAD * spread;
+            if score > best_score {
+                best_score = score;
+                best.clear();
+            }
+            if score == best_score {
+                best.push(index);
             }
         }
-        let raw_spread: Vec<i64> = feasible
-            .iter()
-            .map(|&node| {
-                let node = &self.nodes[node];
-                let in_zone = zones
-                    .iter()
-                    .find(|(zone, _)| *zone == node.zone)
-                    .map(|(_, count)| *count);
-                let in_zone = in_zone.filter(|_| !node.zone.is_empty());
-                let counts = SpreadCounts {
-                    on_node: node.pods_of[workload],
-                    in_zone,
-                };
-                spread_raw(counts, feasible.len(), zones.len())
+        best[(lot * best.len() as f64) as usize]
+    }
+
+    /// PodTopologySpread's scores of the candidates; none for pods that no ReplicaSet or
+    /// StatefulSet owns, which the default constraints do not concern.
+    fn spread_scores(&self, feasible: &[usize], workload: usize) -> Vec<i64> {
+        let spec = &self.workloads[workload].spec;
+        if matches!(spec.kind, WorkloadKind::Job { .. }) {
+            return Vec::new();
+        }
+        let mut candidates = feasible.iter().peekable();
+        let nodes = self.nodes.iter().enumerate();
+        let nodes: Vec<SpreadNode<'_>> = nodes
+            .filter(|(_, node)| is_selected(node, &self.groups, &spec.template))
+            .map(|(index, node)| SpreadNode {
+                matching: node.pods_of[workload],
+                zone: &node.zone,
+                is_candidate: candidates.next_if(|&&next| next == index).is_some(),
             })
             .collect();
-        let min = raw_spread.iter().copied().min().unwrap_or(0);
-        let max = raw_spread.iter().copied().max().unwrap_or(0);
-        let (mut best, mut best_score, mut ties) = (feasible[0], i64::MIN, 0);
-        for (&index, &raw) in feasible.iter().zip(&raw_spread) {
-            let score = self.resource_score(&self.nodes[index], wanted)
-                + WEIGHT_SPREAD * spread_normalized(raw, min, max);
-            if score > best_score {
-                (best, best_score, ties) = (index, score, 1);
-            } else if score == best_score {
-                // Reservoir sampling, as upstream's selectHost.
-                ties += 1;
-                if self.scheduler.stream.below(ties) == 0 {
-                    best = index;
-                }
-            }
-        }
-        best
+        spread_normalized(&spread_raw(&nodes))
     }
 
     fn resource_score(&self, node: &Node, wanted: &Wanted) -> i64 {
-        let allocatable = Amounts {
-            cpu: node.allocatable_cpu,
-            memory: node.allocatable_memory,
-        };
-        let nonzero = Amounts {
-            cpu: node.nonzero_cpu + wanted.nonzero.cpu,
-            memory: node.nonzero_memory + wanted.nonzero.memory,
-        };
-        let before = Amounts {
-            cpu: node.requested_cpu,
-            memory: node.requested_memory,
-        };
-        let with_pod = Amounts {
-            cpu: before.cpu + wanted.raw.cpu,
-            memory: before.memory + wanted.raw.memory,
-        };
-        let balanced = match (wanted.has_requests, self.config.balanced_allocation_v136) {
+        let Room {
+            allocatable,
+            requested: before,
+            ..
+        } = node.room();
+        let nonzero = node.deferred
+            + Amounts {
+                cpu: node.nonzero_cpu,
+                memory: node.nonzero_memory,
+            };
+        let with_pod = before + wanted.raw;
+        let balanced = match (wanted.has_requests(), self.config.balanced_allocation_v136) {
             (false, _) => 0,
             (true, true) => balanced_change(allocatable, before, with_pod),
             (true, false) => balanced_allocation(allocatable, with_pod),
         };
-        least_allocated(allocatable, nonzero) + balanced
+        least_allocated(allocatable, nonzero + wanted.nonzero) + balanced
     }
 
     /// Promises a node's resources to a pod.
@@ -311,6 +277,11 @@ impl Cluster {
             .and_then(|pod| pod.node)
         {
             self.count_on_node(id, node, -1);
+            // A resize that it waits for is void.
+            let waits = |pod: &mut Pod| !std::mem::take(&mut pod.desired).is_empty();
+            if self.pods.get_mut(id).is_some_and(waits) {
+                self.recount_deferred(node);
+            }
         }
     }
 
@@ -323,7 +294,10 @@ impl Cluster {
         node.nonzero_cpu.0 += sign * wanted.nonzero.cpu.0;
         node.nonzero_memory.0 += sign * wanted.nonzero.memory.0;
         node.pods = node.pods.wrapping_add_signed(sign as i32);
-        node.pods_of[pod.workload] = node.pods_of[pod.workload].wrapping_add_signed(sign as i32);
+        if pod.deletion.is_none() {
+            let count = &mut node.pods_of[pod.workload];
+            *count = count.wrapping_add_signed(sign as i32);
+        }
     }
 
     /// A binding arrives at the kubelet.
@@ -352,39 +326,30 @@ impl Cluster {
     }
 }
 
+/// Whether the pod's node selector matches the node.
+fn is_selected(node: &Node, groups: &[NodeGroupSpec], template: &PodTemplate) -> bool {
+    let labels = &groups[node.group].labels;
+    template
+        .node_selector
+        .iter()
+        .all(|(key, value)| labels.get(key) == Some(value))
+}
+
 /// Whether a node fits (NodeResourcesFit, node selector); counts the reasons if not.
 fn fits(
     node: &Node,
-    groups: &[super::spec::NodeGroupSpec],
+    groups: &[NodeGroupSpec],
     template: &PodTemplate,
     wanted: &Wanted,
     unfit: &mut Unfit,
 ) -> bool {
-    let labels = &groups[node.group].labels;
-    let selected = template
-        .node_selector
-        .iter()
-        .all(|(key, value)| labels.get(key) == Some(value));
-    if !selected {
+    if !is_selected(node, groups, template) {
         unfit.selector += 1;
         return false;
     }
-    let too_many = node.pods >= node.max_pods;
-    let over = |requested: i64, wanted: i64, allocatable: i64| {
-        wanted > 0 && wanted > allocatable - requested
-    };
-    let no_cpu = over(
-        node.requested_cpu.0,
-        wanted.raw.cpu.0,
-        node.allocatable_cpu.0,
-    );
-    let no_memory = over(
-        node.requested_memory.0,
-        wanted.raw.memory.0,
-        node.allocatable_memory.0,
-    );
-    unfit.pods += u32::from(too_many);
-    unfit.cpu += u32::from(no_cpu);
-    unfit.memory += u32::from(no_memory);
-    !(too_many || no_cpu || no_memory)
+    let Lack { pods, cpu, memory } = lack(node.room(), wanted);
+    unfit.pods += u32::from(pods);
+    unfit.cpu += u32::from(cpu);
+    unfit.memory += u32::from(memory);
+    !(pods || cpu || memory)
 }

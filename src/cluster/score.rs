@@ -11,6 +11,17 @@ pub struct Amounts {
     pub memory: Bytes,
 }
 
+impl std::ops::Add for Amounts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            cpu: self.cpu + other.cpu,
+            memory: self.memory + other.memory,
+        }
+    }
+}
+
 /// Weights of the default profile for the scores below.
 pub const WEIGHT_SPREAD: i64 = 2;
 
@@ -22,6 +33,21 @@ pub fn least_allocated(allocatable: Amounts, requested: Amounts) -> i64 {
             0
         } else {
             (capacity - requested) * 100 / capacity
+        }
+    };
+    i64::midpoint(
+        score(allocatable.cpu.0, requested.cpu.0),
+        score(allocatable.memory.0, requested.memory.0),
+    )
+}
+
+/// NodeResourcesFit with MostAllocated, which packs: the fuller, the better.
+pub fn most_allocated(allocatable: Amounts, requested: Amounts) -> i64 {
+    let score = |capacity: i64, requested: i64| {
+        if capacity == 0 {
+            0
+        } else {
+            requested.min(capacity) * 100 / capacity
         }
     };
     i64::midpoint(
@@ -53,33 +79,75 @@ pub fn balanced_change(allocatable: Amounts, before: Amounts, with_pod: Amounts)
     50 + i64::midpoint(50, change)
 }
 
-/// A node's counts for PodTopologySpread: matching pods on it and in its zone.
+/// A node as PodTopologySpread sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SpreadCounts {
-    /// Matching pods on the node.
-    pub on_node: u32,
-    /// Matching pods in its zone; `None` if the node has no zone label.
-    pub in_zone: Option<u32>,
+pub struct SpreadNode<'a> {
+    /// Pods on it that the pod's own controller owns, without those being deleted.
+    pub matching: u32,
+    /// Its zone label; empty if it has none.
+    pub zone: &'a str,
+    /// Whether the pod fits. Other nodes only add to the counts of their zones.
+    pub is_candidate: bool,
 }
 
 /// PodTopologySpread with the system defaults (hostname skew 3, zone skew 5), before
-/// normalisation.
-pub fn spread_raw(counts: SpreadCounts, nodes: usize, zones: usize) -> i64 {
-    let term = |count: u32, domains: usize, skew: f64| {
-        f64::from(count) * (domains as f64 + 2.0).ln() + (skew - 1.0)
-    };
-    let mut score = term(counts.on_node, nodes, 3.0);
-    if let Some(in_zone) = counts.in_zone {
-        score += term(in_zone, zones, 5.0);
+/// normalisation: one score per candidate, in order.
+pub fn spread_raw(nodes: &[SpreadNode<'_>]) -> Vec<i64> {
+    let candidates = || nodes.iter().filter(|node| node.is_candidate);
+    // Nodes without the label share one empty zone, which counts as a zone.
+    let mut zones: Vec<(&str, u32)> = Vec::new();
+    for node in candidates() {
+        if zones.iter().all(|(zone, _)| *zone != node.zone) {
+            zones.push((node.zone, 0));
+        }
     }
-    score.round() as i64
+    for node in nodes {
+        if let Some((_, count)) = zones.iter_mut().find(|(zone, _)| *zone == node.zone) {
+            *count += node.matching;
+        }
+    }
+    let weight = |domains: usize| (domains as f64 + 2.0).ln();
+    let term = |count: u32, weight: f64, skew: f64| f64::from(count) * weight + (skew - 1.0);
+    let (per_node, per_zone) = (weight(candidates().count()), weight(zones.len()));
+    candidates()
+        .map(|node| {
+            let mut score = term(node.matching, per_node, 3.0);
+            if let Some((zone, count)) = zones.iter().find(|(zone, _)| *zone == node.zone)
+                && !zone.is_empty()
+            {
+                score += term(*count, per_zone, 5.0);
+            }
+            score.round() as i64
+        })
+        .collect()
 }
 
-/// PodTopologySpread's normalisation over the candidates.
-pub fn spread_normalized(raw: i64, min: i64, max: i64) -> i64 {
-    if max == 0 {
-        100
-    } else {
-        100 * (max + min - raw) / max
+/// PodTopologySpread's normalisation over the candidates: the fewer, the better.
+pub fn spread_normalized(raw: &[i64]) -> Vec<i64> {
+    let max = raw.iter().copied().max().unwrap_or(0);
+    let min = raw.iter().copied().min().unwrap_or(0);
+    let normalized = |raw: &i64| match max {
+        0 => 100,
+        max => 100 * (max + min - raw) / max,
+    };
+    raw.iter().map(normalized).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_that_do_not_fit_add_to_the_counts_of_their_zones() {
+        let node = |matching, zone, is_candidate| SpreadNode {
+            matching,
+            zone,
+            is_candidate,
+        };
+        let full = [node(9, "a", false), node(0, "a", true), node(0, "b", true)];
+        let scores = spread_normalized(&spread_raw(&full));
+        assert!(scores[0] < scores[1], "{scores:?}");
+        let nodes = [node(0, "a", true), node(0, "b", true), node(5, "c", false)];
+        assert_eq!(spread_normalized(&spread_raw(&nodes)), [100, 100]);
     }
 }

@@ -1,29 +1,27 @@
 //! Creating pods in batches that double while calls succeed (`slowStartBatch` of
 //! `pkg/controller/replicaset/replica_set.go`).
 
-/// Sizes of the batches for `count` calls: 1, 2, 4 … the rest.
-pub fn batches(count: usize, initial: usize) -> impl Iterator<Item = usize> {
-    let mut remaining = count;
-    let mut size = initial.max(1);
-    std::iter::from_fn(move || {
-        let batch = size.min(remaining);
-        remaining -= batch;
-        size = batch * 2;
-        (batch > 0).then_some(batch)
-    })
+/// The batch that every series begins with (`SlowStartInitialBatchSize`).
+pub(super) const FIRST_BATCH: usize = 1;
+
+/// The size of the batch after one of `size`, when `remaining` calls are left.
+pub(super) fn next_batch(size: usize, remaining: usize) -> usize {
+    (2 * size).min(remaining)
 }
 
 /// Makes `count` calls batch by batch until one batch has a failure. Returns the calls made
 /// and the successes.
 pub fn run(count: usize, initial: usize, mut call: impl FnMut(usize) -> bool) -> (usize, usize) {
     let (mut made, mut succeeded) = (0, 0);
-    for batch in batches(count, initial) {
+    let mut batch = initial.min(count);
+    while batch > 0 {
         let good = (made..made + batch).filter(|&index| call(index)).count();
         made += batch;
         succeeded += good;
         if good < batch {
             break;
         }
+        batch = next_batch(batch, count - made);
     }
     (made, succeeded)
 }

@@ -6,7 +6,7 @@ use super::node::Node;
 use super::pod::{Pod, PodId, PodPhase, Stage};
 use super::scheduler::Scheduler;
 use super::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadKind, WorkloadSpec};
-use super::token_bucket::TokenBucket;
+use super::token_bucket::{Client, Clients};
 use super::workload::{Counts, Workload, random_suffix};
 use crate::sim::{Arena, EventQueue, SimDuration, SimTime, Streams};
 
@@ -37,8 +37,8 @@ pub enum ClusterEvent {
     Ready(PodId, u16),
     /// kube-proxy learns that a pod is ready.
     EndpointAdd(PodId, u16),
-    /// kube-proxy learns that a pod is not ready any more.
-    EndpointRemove(PodId),
+    /// kube-proxy learns that a pod is not ready any more since the end of that start.
+    EndpointRemove(PodId, u16),
     /// The preStop hook is over: SIGTERM.
     Terminate(PodId),
     /// The containers have exited after SIGTERM.
@@ -63,7 +63,9 @@ pub struct Cluster {
     pub(super) pods: Arena<Pod>,
     pub(super) nodes: Vec<Node>,
     pub(super) scheduler: Scheduler,
-    pub(super) controller_client: TokenBucket,
+    pub(super) clients: Clients,
+    /// Per workload, the first one with the same image: nodes know images by it.
+    pub(super) image_of: Vec<usize>,
     /// Pods whose deletion was announced; they leave when the next event is handled.
     pub(super) graveyard: Vec<PodId>,
     pub(super) created: u64,
@@ -110,7 +112,7 @@ impl Cluster {
             (0..spec.count).map(move |number| Node::new(spec, group, number, workloads.len()))
         });
         let workloads = workloads.iter().map(|spec| {
-            let mut stream = streams.stream(&format!("cluster/{}/{}", spec.kind.name(), spec.name));
+            let mut stream = streams.stream(&Workload::stream_name(spec));
             Workload {
                 spec: spec.clone(),
                 replicas: spec.replicas,
@@ -119,22 +121,28 @@ impl Cluster {
                 exists: false,
                 pdbs: covering(pdbs, &spec.namespace, &spec.template.labels),
                 creating: 0,
-                sync_pending: false,
+                batch: (0, 0),
+                sync_at: None,
+                created: 0,
                 succeeded: 0,
                 failed: 0,
+                failing: (0, SimTime::ZERO),
                 template_hash: random_suffix(&mut stream, 10),
                 stream,
+                streams: *streams,
             }
         });
+        let workloads: Vec<Workload> = workloads.collect();
         Self {
             config: config.clone(),
             groups: groups.to_vec(),
             nodes: nodes.collect(),
-            workloads: workloads.collect(),
+            image_of: images(&workloads),
+            workloads,
             pdbs: pdbs.to_vec(),
             pods: Arena::default(),
-            scheduler: Scheduler::new(config, streams.stream("cluster/scheduler")),
-            controller_client: TokenBucket::new(config.controller_qps, config.controller_burst),
+            scheduler: Scheduler::new(config),
+            clients: Clients::new(config),
             graveyard: Vec::new(),
             created: 0,
             deleted: 0,
@@ -191,12 +199,13 @@ impl Cluster {
             return;
         };
         self.assign(id, node);
-        self.nodes[node].image_at[workload] = Some(since);
+        self.nodes[node].image_at[self.image_of[workload]] = Some(since);
         self.change(id, |pod| {
             pod.stage = Stage::Running;
             pod.phase = PodPhase::Running;
             pod.start_time = Some(since);
             pod.ready = true;
+            pod.endpoint_of = Some(pod.run);
             pod.ready_transition = since + SimDuration::from_secs(10);
             for container in &mut pod.containers {
                 container.running_since = Some(since);
@@ -253,9 +262,7 @@ impl Cluster {
             ClusterEvent::AppStarted(pod, run) => self.app_started(pod, run, context),
             ClusterEvent::Ready(pod, run) => self.became_ready(pod, run, context),
             ClusterEvent::EndpointAdd(pod, run) => self.endpoint_add(pod, run, context),
-            ClusterEvent::EndpointRemove(pod) => {
-                context.log.push(ClusterEffect::EndpointRemoved(pod));
-            }
+            ClusterEvent::EndpointRemove(pod, run) => self.endpoint_remove(pod, run, context),
             ClusterEvent::Terminate(pod) => self.terminate(pod, context),
             ClusterEvent::Exit(pod) | ClusterEvent::Kill(pod) => self.end(pod, context),
             ClusterEvent::Remove(pod) => self.remove(pod, context),
@@ -292,9 +299,10 @@ impl Cluster {
         delay: SimDuration,
         context: &mut Context<'_, E>,
     ) {
+        let at = context.now + delay;
         let state = &mut self.workloads[workload];
-        if !state.sync_pending {
-            state.sync_pending = true;
+        if state.sync_at.is_none_or(|scheduled| at < scheduled) {
+            state.sync_at = Some(at);
             context.after(delay, ClusterEvent::Sync(workload as u32));
         }
     }
@@ -304,8 +312,11 @@ impl Cluster {
         workload: usize,
         context: &mut Context<'_, E>,
     ) {
-        self.workloads[workload].sync_pending = false;
-        if !self.workloads[workload].exists {
+        let state = &mut self.workloads[workload];
+        state.sync_at = state.sync_at.filter(|scheduled| *scheduled > context.now);
+        // A controller waits for its calls and for their effects to show: another sync
+        // follows the last of them.
+        if !state.exists || self.has_calls_under_way(workload) {
             return;
         }
         match self.workloads[workload].spec.kind {
@@ -328,8 +339,19 @@ impl Cluster {
         state.exists = false;
         state.replicas = 0;
         for pod in state.pods.clone() {
-            self.request_delete(pod, context);
+            self.request_delete(pod, Client::GarbageCollector, context);
         }
+    }
+
+    /// Whether create or delete calls of a workload's controller have not arrived yet.
+    fn has_calls_under_way(&self, workload: usize) -> bool {
+        let state = &self.workloads[workload];
+        let leaves = |pod: &Pod| pod.doomed && pod.deletion.is_none();
+        state.creating > 0
+            || state
+                .pods
+                .iter()
+                .any(|id| self.pods.get(*id).is_some_and(leaves))
     }
 
     /// A pod, if it exists.
@@ -365,4 +387,18 @@ impl Cluster {
             existing: self.pods.len() as u64,
         }
     }
+}
+
+/// Per workload, the first one whose pods have the same image.
+fn images(workloads: &[Workload]) -> Vec<usize> {
+    let image = |workload: &Workload| {
+        let first = workload.spec.template.containers.first();
+        first.map(|container| container.image.clone())
+    };
+    let images: Vec<Option<String>> = workloads.iter().map(image).collect();
+    let first = |own: usize| {
+        let same = images.iter().position(|image| *image == images[own]);
+        same.unwrap_or(own)
+    };
+    (0..images.len()).map(first).collect()
 }

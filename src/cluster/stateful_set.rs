@@ -1,7 +1,9 @@
 //! The StatefulSet controller: ordinals in order, one at a time (or all at once with
 //! `podManagementPolicy: Parallel`); follows `pkg/controller/statefulset`.
 
+use super::pod::{Pod, PodId};
 use super::state::{Cluster, ClusterEvent, Context};
+use super::token_bucket::Client;
 
 impl Cluster {
     pub(super) fn sync_stateful_set<E: Copy + From<ClusterEvent>>(
@@ -18,36 +20,49 @@ impl Cluster {
             .filter_map(|id| self.pods.get(*id).map(|pod| (pod.ordinal, *id)))
             .collect();
         pods.sort_unstable();
-        let healthy = |id| {
-            self.pods
-                .get(id)
-                .is_some_and(|pod| pod.ready && pod.deletion.is_none())
+        let healthy = |id: PodId| {
+            let is_healthy = |pod: &Pod| pod.ready && pod.deletion.is_none();
+            self.pods.get(id).is_some_and(is_healthy)
         };
-        let all_healthy = pods.iter().all(|(_, id)| healthy(*id));
-        let missing = (0..wanted)
-            .filter(|ordinal| pods.iter().all(|(other, _)| other != ordinal))
-            .count();
-        let surplus: Vec<_> = pods
+        let of_ordinal = |ordinal: u32| {
+            let place = pods.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal);
+            place.ok().map(|place| pods[place].1)
+        };
+        let condemned: Vec<PodId> = pods
             .iter()
             .rev()
-            .filter(|(ordinal, _)| *ordinal >= wanted)
+            .take_while(|(ordinal, _)| *ordinal >= wanted)
             .map(|(_, id)| *id)
             .collect();
-        let under_way = self.workloads[workload].creating as usize;
-        if missing > under_way {
-            if parallel {
-                self.create_many(workload, missing - under_way, context);
-            } else if under_way == 0 && all_healthy {
-                self.create_many(workload, 1, context);
+        if parallel {
+            let missing = (0..wanted)
+                .filter(|ordinal| of_ordinal(*ordinal).is_none())
+                .count();
+            if missing > 0 {
+                self.create_many(workload, missing, context);
             }
-        } else if parallel {
-            for id in surplus {
-                self.request_delete(id, context);
+            for id in condemned {
+                self.request_delete(id, Client::StatefulSets, context);
             }
-        } else if let Some(last) = surplus.first()
-            && all_healthy
-        {
-            self.request_delete(*last, context);
+            return;
+        }
+        // The first that is not there or not healthy is all there is to do, or to wait for.
+        let unsettled = (0..wanted)
+            .map(of_ordinal)
+            .find(|pod| !pod.is_some_and(healthy));
+        match unsettled {
+            Some(None) => self.create_many(workload, 1, context),
+            Some(Some(_)) => {}
+            None => {
+                let Some(last) = condemned.first().copied() else {
+                    return;
+                };
+                // An unhealthy pod blocks those above it, not its own deletion.
+                let first = condemned.iter().rev().find(|id| !healthy(**id));
+                if healthy(last) || first == Some(&last) {
+                    self.request_delete(last, Client::StatefulSets, context);
+                }
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::pod::{Pod, PodId, Stage};
 use super::spec::WorkloadSpec;
-use crate::sim::Stream;
+use crate::sim::{SimTime, Stream, Streams};
 
 /// How many pods stand where in their life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,18 +55,46 @@ pub struct Workload {
     pub exists: bool,
     /// The PodDisruptionBudgets over its pods, by index.
     pub(super) pdbs: Vec<usize>,
-    /// Create calls under way.
+    /// Pods that the controller is about to create; it does nothing else meanwhile.
     pub(super) creating: i32,
-    /// Whether a sync is scheduled.
-    pub(super) sync_pending: bool,
+    /// The batch of create calls under way: its size, and how many have not arrived.
+    pub(super) batch: (usize, usize),
+    /// When the next sync is scheduled.
+    pub(super) sync_at: Option<SimTime>,
+    /// Pods created so far.
+    pub(super) created: u64,
     /// Pods of a Job that succeeded.
     pub(super) succeeded: i32,
     /// Pods of a Job that failed.
     pub(super) failed: i32,
+    /// Failures of a Job since its last success, and when the last of them was.
+    pub(super) failing: (u32, SimTime),
     /// Hash in the names of a Deployment's pods.
     pub(super) template_hash: String,
-    /// Draws of names, UIDs and delays.
+    /// Draws of names and UIDs.
     pub(super) stream: Stream,
+    /// Where the streams of its pods come from.
+    pub(super) streams: Streams,
+}
+
+impl Workload {
+    /// The name of its stream, by kind, namespace and name.
+    pub(super) fn stream_name(spec: &WorkloadSpec) -> String {
+        let WorkloadSpec {
+            kind,
+            namespace,
+            name,
+            ..
+        } = spec;
+        format!("cluster/{}/{namespace}/{name}", kind.name())
+    }
+
+    /// The delays of the `number`-th pod: its own, so that they are the same whatever happens
+    /// to other pods.
+    pub(super) fn pod_stream(&self, number: u64) -> Stream {
+        let own = Self::stream_name(&self.spec);
+        self.streams.stream(&format!("{own}/pod/{number}"))
+    }
 }
 
 /// Kubernetes' alphabet for generated names.

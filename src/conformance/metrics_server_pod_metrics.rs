@@ -36,15 +36,8 @@ struct Api {
     present: bool,
     timestamp_ms: i64,
     window_ms: i64,
-    /// `null` stands for an empty list.
-    #[serde(deserialize_with = "null_as_empty")]
+    #[serde(default, deserialize_with = "table::null_as_empty")]
     containers: Vec<ContainerJson>,
-}
-
-fn null_as_empty<'de, D: serde::Deserializer<'de>>(
-    from: D,
-) -> Result<Vec<ContainerJson>, D::Error> {
-    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 #[derive(Deserialize, Debug, PartialEq)]

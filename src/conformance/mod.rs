@@ -10,6 +10,7 @@ mod hpa;
 mod lines;
 mod metrics_server_pod_metrics;
 mod reports;
+mod scheduling;
 mod substrate;
 mod table;
 mod vpa_admission;
@@ -117,6 +118,15 @@ const REPLAYS: &[(&str, Replay)] = &[
     ("pdb_math", substrate::pdb_math),
     ("eviction_api", substrate::eviction_api),
     ("crashloop_backoff", substrate::crashloop_backoff),
+    (
+        "scheduler_resource_scores",
+        scheduling::scheduler_resource_scores,
+    ),
+    (
+        "scheduler_topology_spread_default",
+        scheduling::scheduler_topology_spread_default,
+    ),
+    ("cpu_weight", scheduling::cpu_weight),
     ("metrics_elasticity", reports::metrics_elasticity),
     ("metrics_elastic_speedup", reports::metrics_elastic_speedup),
     ("metrics_flapping", reports::metrics_flapping),

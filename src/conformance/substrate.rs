@@ -65,9 +65,9 @@ fn rank(pods: &[PodJson]) -> Vec<String> {
         .map(|pod| RankedPod {
             assigned: !pod.node.is_empty(),
             phase_rank: match pod.phase.as_str() {
-                "Pending" => 0,
                 "Unknown" => 1,
-                _ => 2,
+                "Running" => 2,
+                _ => 0,
             },
             ready_since: pod.ready_age_s.filter(|_| pod.ready).map(before),
             deletion_cost: pod.deletion_cost.unwrap_or(0),
@@ -223,6 +223,7 @@ pub(super) fn eviction_api(text: &str) -> Result<Report, ReplayError> {
             Verdict::DeleteAndCharge => (201, true, before - 1, true),
             Verdict::TooManyRequests => (429, false, before, false),
             Verdict::SeveralBudgets => (500, false, before, false),
+            Verdict::Forbidden => (403, false, before, false),
         };
         let expected = (
             case.http_code,

@@ -26,6 +26,15 @@ pub(super) fn rows<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, ReplayErro
     document.cases.into_iter().map(row).collect()
 }
 
+/// Reads `null` as an empty list, which Go's encoder writes for one.
+pub(super) fn null_as_empty<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(from).map(Option::unwrap_or_default)
+}
+
 /// The difference of a step, if the answer is not the recorded one.
 pub(super) fn difference<T: Debug + PartialEq>(
     place: String,

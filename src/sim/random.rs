@@ -37,7 +37,7 @@ fn fnv1a(bytes: &[u8], basis: u64) -> u64 {
 }
 
 /// One stream of random numbers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stream(ChaCha8Rng);
 
 impl Stream {

@@ -1,0 +1,280 @@
+//! Controllers, scheduler and kubelets in situations in which upstream has a rule of its own.
+
+mod cluster_rig;
+
+use cluster_rig::{Rig, deployment, job, nodes, secs, workload};
+use nlsim::cluster::spec::{WorkloadKind, WorkloadSpec};
+use nlsim::cluster::{ClusterEffect, Pod, PodId, ResizeState, TerminationReason};
+use nlsim::sim::{Dist, SimTime};
+use nlsim::units::Millicores;
+
+fn stateful_set(replicas: i32) -> WorkloadSpec {
+    workload(
+        WorkloadKind::StatefulSet { parallel: false },
+        "db",
+        replicas,
+    )
+}
+
+fn name(rig: &Rig, pod: PodId) -> String {
+    rig.cluster.pod(pod).expect("a pod").name.clone()
+}
+
+#[test]
+fn a_scale_down_waits_for_the_creations_under_way() {
+    let mut rig = Rig::new(&nodes(4, 64_000), &[deployment(0)], &[], 1);
+    rig.scale(0, 60, 0);
+    rig.scale(0, 0, 1);
+    rig.run_until(120);
+    assert_eq!(rig.creations(0).len(), 60, "expectations come first");
+    assert_eq!(rig.cluster.ledger().existing, 0);
+}
+
+#[test]
+fn controllers_have_clients_of_their_own() {
+    let parallel = workload(WorkloadKind::StatefulSet { parallel: true }, "db", 0);
+    let other = workload(WorkloadKind::ReplicaSet, "other", 0);
+    let all = [deployment(0), parallel, other];
+    let mut rig = Rig::new(&nodes(4, 64_000), &all, &[], 1);
+    rig.scale(0, 90, 0);
+    rig.scale(1, 20, 0);
+    rig.scale(2, 1, 0);
+    rig.run_until(10);
+    let [many, set, one] = [0, 1, 2].map(|index| *rig.creations(index).last().expect("created"));
+    assert!((2.9..3.5).contains(&many), "{many}");
+    assert!(set < 0.5, "{set}");
+    // ReplicaSets share a client, but a batch is reserved when it is its turn.
+    assert!(one < 0.2, "{one}");
+}
+
+#[test]
+fn a_stateful_set_fills_its_lowest_gap_whatever_is_wrong_above() {
+    let mut rig = Rig::new(&nodes(1, 8000), &[stateful_set(3)], &[], 1);
+    let pods = rig.pods(0);
+    // db-2 crashes until its back-off is minutes long.
+    for at in [10, 20, 40, 80, 150, 250, 440] {
+        rig.exit(pods[2], TerminationReason::OomKilled, at);
+    }
+    rig.evict(pods[0], 450).expect("no budget");
+    rig.run_until(500);
+    let lowest = rig
+        .pods(0)
+        .into_iter()
+        .find(|pod| name(&rig, *pod) == "db-0");
+    let lowest = rig
+        .cluster
+        .pod(lowest.expect("db-0 is back"))
+        .expect("a pod");
+    assert!(lowest.ready);
+    assert!(!rig.cluster.pod(pods[2]).expect("a pod").ready);
+}
+
+#[test]
+fn a_stateful_set_deletes_a_pod_that_never_fitted() {
+    // Room for two.
+    let mut rig = Rig::new(&nodes(1, 1200), &[stateful_set(2)], &[], 1);
+    rig.scale(0, 3, 10);
+    rig.run_until(60);
+    assert_eq!(rig.cluster.workloads()[0].counts.pending, 1);
+    rig.scale(0, 1, 70);
+    rig.run_until(120);
+    assert_eq!(rig.pods(0).len(), 1);
+}
+
+#[test]
+fn a_job_waits_twice_as_long_after_each_failure_in_a_row() {
+    let mut rig = Rig::new(&nodes(1, 8000), &[job(9, 6, None)], &[], 1);
+    let running = |rig: &Rig| -> Vec<PodId> {
+        let active = |pod: &PodId| rig.cluster.pod(*pod).is_some_and(Pod::is_active);
+        rig.pods(0).into_iter().filter(active).collect()
+    };
+    rig.run_until(20);
+    let [one, two] = running(&rig)[..] else {
+        panic!("two at once")
+    };
+    rig.exit(one, TerminationReason::Error, 20);
+    rig.exit(two, TerminationReason::Error, 24);
+    // 20 s after the second failure, not 10 s after the first.
+    rig.run_until(43);
+    assert_eq!(rig.creations(0).len(), 2);
+    rig.run_until(45);
+    assert_eq!(rig.creations(0).len(), 4);
+    rig.run_until(70);
+    let [three, four] = running(&rig)[..] else {
+        panic!("two at once")
+    };
+    // A success ends the row.
+    rig.exit(three, TerminationReason::Completed, 70);
+    rig.exit(four, TerminationReason::Error, 71);
+    rig.run_until(80);
+    assert_eq!(rig.creations(0).len(), 5);
+    rig.run_until(82);
+    assert_eq!(rig.creations(0).len(), 6);
+}
+
+#[test]
+fn a_job_without_completions_ends_with_its_first_success() {
+    let mut spec = job(1, 6, None);
+    if let WorkloadKind::Job { completions, .. } = &mut spec.kind {
+        *completions = None;
+    }
+    let mut rig = Rig::new(&nodes(1, 8000), &[spec], &[], 1);
+    rig.run_until(20);
+    assert_eq!(rig.pods(0).len(), 2);
+    let first = rig.pods(0)[0];
+    rig.exit(first, TerminationReason::Completed, 20);
+    rig.run_until(100);
+    assert_eq!(rig.pods(0).len(), 2);
+}
+
+#[test]
+fn images_are_pulled_one_after_the_other_and_once() {
+    let with_image = |name: &str, image: &str| {
+        let mut spec = workload(WorkloadKind::Deployment, name, 0);
+        spec.template.containers[0].image = image.to_owned();
+        spec
+    };
+    let all = [
+        with_image("a", "x"),
+        with_image("b", "y"),
+        with_image("c", "x"),
+    ];
+    let mut rig = Rig::new(&nodes(1, 8000), &all, &[], 1);
+    for index in 0..3 {
+        rig.scale(index, 1, 0);
+    }
+    rig.run_until(60);
+    let started = |index: usize| {
+        let pod = rig.pods(index)[0];
+        let container = &rig.cluster.pod(pod).expect("a pod").containers[0];
+        container.running_since.expect("it runs").as_secs_f64()
+    };
+    let times = [0, 1, 2].map(started);
+    // Pulls of 5 s each, then 1 s to start.
+    assert!((6.0..6.5).contains(&times[0]), "{times:?}");
+    assert!((11.0..11.5).contains(&times[1]), "{times:?}");
+    assert!((6.0..6.5).contains(&times[2]), "{times:?}");
+}
+
+#[test]
+fn a_container_that_restarts_at_once_stays_an_endpoint() {
+    let mut spec = deployment(1);
+    spec.template.containers[0].readiness_probe = None;
+    for seed in 0..40 {
+        let mut rig = Rig::new(&nodes(1, 4000), std::slice::from_ref(&spec), &[], seed);
+        let pod = rig.pods(0)[0];
+        rig.exit(pod, TerminationReason::OomKilled, 100);
+        rig.run_until(110);
+        let mut is_endpoint = false;
+        for (_, effect) in &rig.told {
+            match effect {
+                ClusterEffect::EndpointAdded(_) => is_endpoint = true,
+                ClusterEffect::EndpointRemoved(_) => is_endpoint = false,
+                _ => {}
+            }
+        }
+        assert!(is_endpoint, "seed {seed}");
+    }
+}
+
+#[test]
+fn sigterm_has_two_seconds_however_long_the_hook_took() {
+    let mut spec = deployment(1);
+    spec.template.containers[0].pre_stop = secs(60);
+    spec.startup.shutdown = Dist::Constant(10.0);
+    let mut rig = Rig::new(&nodes(1, 4000), &[spec], &[], 1);
+    let pod = rig.pods(0)[0];
+    rig.scale(0, 0, 100);
+    rig.run_until(200);
+    let stopped = rig.when(ClusterEffect::ContainerStopped { pod, container: 0 });
+    let sigterm = rig.when(ClusterEffect::Terminating(pod)).expect("told");
+    assert!((stopped.expect("told") - sigterm - 2.0).abs() < 1e-9);
+    assert!(sigterm >= 130.0, "{sigterm}");
+}
+
+/// The condition has been false since the kubelet's first status; HPAs compare the two times.
+#[test]
+fn a_pod_that_starts_has_been_unready_since_the_kubelet_saw_it() {
+    let mut spec = deployment(0);
+    spec.startup.image_pull = Dist::Constant(40.0);
+    spec.startup.ready = Dist::Constant(400.0);
+    let mut rig = Rig::new(&nodes(1, 4000), &[spec], &[], 1);
+    rig.scale(0, 1, 10);
+    rig.run_until(100);
+    let pod = rig.cluster.pod(rig.pods(0)[0]).expect("a pod");
+    assert!(pod.containers[0].running_since.is_some());
+    assert_eq!(Some(pod.ready_transition), pod.start_time);
+}
+
+#[test]
+fn the_scheduler_keeps_free_what_a_deferred_resize_waits_for() {
+    // 3,900m for pods: two of 500m, 2,900m free.
+    let other = workload(WorkloadKind::ReplicaSet, "other", 0);
+    let mut rig = Rig::new(&nodes(1, 4000), &[deployment(2), other], &[], 1);
+    let [one, two] = rig.pods(0)[..] else {
+        panic!("two pods")
+    };
+    rig.resize(one, 1000, 10);
+    // 2,900m wanted, 2,400m and its own 500m less what the other took.
+    rig.resize(two, 3000, 20);
+    rig.run_until(30);
+    assert_eq!(rig.state(two), Some(ResizeState::Deferred));
+    rig.scale(1, 1, 40);
+    rig.run_until(60);
+    assert_eq!(rig.ready(1), 0, "its room is spoken for");
+    // The resize is taken back.
+    rig.resize(two, 500, 70);
+    rig.run_until(100);
+    assert_eq!(rig.ready(1), 1);
+    assert_eq!(rig.cluster.nodes()[0].requested_cpu, Millicores(2100));
+}
+
+/// Common random numbers: what other workloads do leaves a workload's delays as they were.
+#[test]
+fn delays_of_pods_do_not_depend_on_other_workloads() {
+    let random = |name: &str, replicas| {
+        let mut spec = workload(WorkloadKind::Deployment, name, replicas);
+        spec.startup.container_start = Dist::lognormal(2.0, 0.5).expect("a distribution");
+        spec.startup.ready = Dist::lognormal(5.0, 0.5).expect("a distribution");
+        spec
+    };
+    let delays = |others: i32| {
+        let all = [random("a", 2), random("b", 3)];
+        let mut rig = Rig::new(&nodes(3, 16_000), &all, &[], 7);
+        rig.scale(0, others, 10);
+        rig.scale(1, 12, 60);
+        rig.run_until(300);
+        let delays = |pod: &PodId| {
+            let between = |from, to| rig.when(to).expect("told") - rig.when(from).expect("told");
+            let scheduled = ClusterEffect::PodScheduled(*pod);
+            let started = ClusterEffect::ContainerStarted {
+                pod: *pod,
+                container: 0,
+                at: rig.cluster.pod(*pod)?.containers[0].running_since?,
+            };
+            let answered = ClusterEffect::AppStarted(*pod);
+            let name = name(&rig, *pod);
+            let spans = [between(scheduled, started), between(started, answered)];
+            Some((name, spans.map(|span| (span * 1e6).round())))
+        };
+        let pods = rig.pods(1);
+        assert_eq!(pods.len(), 12);
+        pods.iter().filter_map(delays).collect::<Vec<_>>()
+    };
+    assert_eq!(delays(2), delays(20));
+}
+
+#[test]
+fn pods_that_waited_longer_are_placed_first() {
+    let other = workload(WorkloadKind::ReplicaSet, "other", 0);
+    let filler = workload(WorkloadKind::ReplicaSet, "filler", 2);
+    // Room for two.
+    let mut rig = Rig::new(&nodes(1, 1200), &[deployment(0), other, filler], &[], 1);
+    rig.scale(0, 1, 10);
+    rig.scale(1, 1, 20);
+    rig.scale(2, 1, 30);
+    rig.run_until(100);
+    assert_eq!((rig.ready(0), rig.ready(1)), (1, 0));
+    let placed = |pod| rig.when(ClusterEffect::PodScheduled(pod));
+    assert!(placed(rig.pods(0)[0]) > Some(SimTime::from_secs(30).as_secs_f64()));
+}
