@@ -109,11 +109,12 @@ fn a_leak_is_killed_bumped_and_killed_later() {
     let evictions = times(&run, DisruptionKind::Eviction);
     // The first kill needs 234 MiB at 1 MiB/s.
     assert!((kills[0] - 234.0).abs() < 2.0, "{kills:?}");
-    assert_eq!(evictions.len(), 6, "{evictions:?}");
+    // Both pods three or four times, as their samples fall before the kills.
+    assert!([6, 8].contains(&evictions.len()), "{evictions:?}");
     // A quick OOM, within ten minutes of the start, lets the updater act at once; later ones
     // do not.
     assert!(kills[0] < evictions[0] && evictions[0] < 600.0);
-    assert!(evictions.iter().all(|time| *time < 1600.0));
+    assert!(evictions.iter().all(|time| *time < 2100.0));
     let memory: Vec<f64> = requests_of_pods(&run).iter().map(|pod| pod.1).collect();
     assert!(
         memory.windows(2).all(|pair| pair[1] >= pair[0] - 1.0),

@@ -224,6 +224,24 @@ fn a_terminating_server_serves_what_it_has_and_refuses_the_rest() {
     assert_eq!(rig.traffic.usage(server, rig.queue.now()).cpu.0, 0);
 }
 
+/// kube-proxy learns late that a pod has exited: its share of new connections is refused.
+#[test]
+fn connections_to_a_stopped_server_are_refused_until_it_is_no_endpoint() {
+    let mut rig = Rig::new(&[service()], &[load(poisson(100.0))], 1);
+    let [stopped, _] = [limits(None), limits(None)].map(|limits| rig.serve(limits));
+    rig.pass_to(SimTime::from_secs(10));
+    assert_eq!(rig.tally.failed, 0);
+    let sink = &mut rig.tally;
+    assert!(rig.traffic.stop(stopped, &mut rig.queue, sink));
+    rig.pass_to(SimTime::from_secs(20));
+    let refused = rig.tally.failed as f64 / 1000.0;
+    assert!((0.4..0.6).contains(&refused), "{refused}");
+    let failed = rig.tally.failed;
+    rig.traffic.remove_endpoint(stopped, &mut rig.queue);
+    rig.pass_to(SimTime::from_secs(30));
+    assert_eq!(rig.tally.failed, failed);
+}
+
 #[test]
 fn a_killed_server_fails_what_is_in_it() {
     let mut source = load(even(100.0));

@@ -51,12 +51,17 @@ pub struct Container {
     /// CPU consumed before the run began.
     before: CpuTime,
     samples: Samples,
+    /// Draws of its gaps: its own, so that they are the same whatever other containers do.
+    stream: Stream,
 }
 
 /// A scraped pod.
 #[derive(Debug, Clone)]
 pub struct TrackedPod {
     node: usize,
+    name: String,
+    /// Containers tracked so far.
+    tracked: u32,
     containers: Vec<ContainerId>,
     store: PodStore,
 }
@@ -67,7 +72,9 @@ pub struct Pipeline {
     config: PipelineConfig,
     nodes: usize,
     phase: SimDuration,
+    /// Draws of metrics-server's delays.
     stream: Stream,
+    streams: Streams,
     containers: Arena<Container>,
     pods: Arena<TrackedPod>,
     /// When the scrape that is under way, or was last, began. A scrape ends before the next
@@ -90,6 +97,7 @@ impl Pipeline {
             nodes,
             phase,
             stream,
+            streams: *streams,
             containers: Arena::default(),
             pods: Arena::default(),
             scrape_began: SimTime::ZERO,
@@ -102,10 +110,12 @@ impl Pipeline {
         queue.schedule(SimTime::ZERO + self.phase, MetricsEvent::Scrape);
     }
 
-    /// Begins to scrape a pod on a node.
-    pub fn track_pod(&mut self, node: usize) -> MetricsPodId {
+    /// Begins to scrape a pod on a node; the name tells its random streams from others'.
+    pub fn track_pod(&mut self, node: usize, name: &str) -> MetricsPodId {
         let pod = TrackedPod {
             node,
+            name: name.to_owned(),
+            tracked: 0,
             containers: Vec::new(),
             store: PodStore::default(),
         };
@@ -121,15 +131,16 @@ impl Pipeline {
         queue: &mut EventQueue<E>,
     ) -> ContainerId {
         let samples = Samples::new(&self.config);
+        let mut stream = self.container_stream(pod);
+        let delay = SimDuration::from_secs_f64(self.config.first_sample_delay.sample(&mut stream));
         let id = self.insert(Container {
             tracked,
             pod,
             started: now,
             before: CpuTime(0),
             samples,
+            stream,
         });
-        let delay =
-            SimDuration::from_secs_f64(self.config.first_sample_delay.sample(&mut self.stream));
         queue.schedule(now + delay, MetricsEvent::Housekeeping(id));
         id
     }
@@ -156,10 +167,10 @@ impl Pipeline {
                 stream,
             )
         };
+        let mut stream = self.container_stream(pod);
         let depth = config.metric_resolution * PAST_SCRAPES + config.housekeeping_max * 4;
-        let first = SimDuration::from_secs_f64(config.first_sample_delay.sample(&mut self.stream));
-        let phase =
-            SimDuration((config.housekeeping_interval.0 as f64 * self.stream.unit()) as i64);
+        let first = SimDuration::from_secs_f64(config.first_sample_delay.sample(&mut stream));
+        let phase = SimDuration((config.housekeeping_interval.0 as f64 * stream.unit()) as i64);
         let mut time = (started + first).max(SimTime::ZERO - depth - phase);
         let mut past = Vec::new();
         while time < SimTime::ZERO {
@@ -169,12 +180,12 @@ impl Pipeline {
                 cpu: consumed(time),
                 memory,
             });
-            time += gap(&mut self.stream);
+            time += gap(&mut stream);
         }
         let before = consumed(SimTime::ZERO);
         let mut samples = Samples::new(&config);
         for point in &past {
-            samples.take(*point, &config, &mut self.stream);
+            samples.take(*point, &config, &mut stream);
         }
         let id = self.insert(Container {
             tracked,
@@ -182,10 +193,20 @@ impl Pipeline {
             started,
             before,
             samples,
+            stream,
         });
         self.replay_scrapes(pod, tracked.container, &past);
         queue.schedule(time, MetricsEvent::Housekeeping(id));
         id
+    }
+
+    fn container_stream(&mut self, pod: MetricsPodId) -> Stream {
+        let mut name = "metrics".to_owned();
+        if let Some(pod) = self.pods.get_mut(pod) {
+            name = format!("metrics/{}/{}", pod.name, pod.tracked);
+            pod.tracked += 1;
+        }
+        self.streams.stream(&name)
     }
 
     fn insert(&mut self, container: Container) -> ContainerId {
@@ -270,7 +291,7 @@ impl Pipeline {
         };
         let gap = container
             .samples
-            .take(point, &self.config, &mut self.stream);
+            .take(point, &self.config, &mut container.stream);
         queue.schedule(now + gap, MetricsEvent::Housekeeping(id));
     }
 
@@ -380,7 +401,7 @@ mod tests {
     #[test]
     fn a_settled_pod_has_its_steady_usage_from_the_start_and_without_a_seam() {
         let mut rig = Rig::new(3);
-        let pod = rig.pipeline.track_pod(2);
+        let pod = rig.pipeline.track_pod(2, "web");
         rig.settled(pod, 0, -3600);
         for second in 0..90 {
             rig.run_until(second);
@@ -392,7 +413,7 @@ mod tests {
     #[test]
     fn a_container_that_started_just_before_the_run_has_no_metrics_yet() {
         let mut rig = Rig::new(1);
-        let pod = rig.pipeline.track_pod(0);
+        let pod = rig.pipeline.track_pod(0, "web");
         rig.settled(pod, 0, -2);
         assert!(!rig.listed(pod));
         rig.run_until(60);
@@ -403,7 +424,10 @@ mod tests {
     #[test]
     fn a_container_without_any_cpu_hides_its_pod() {
         let mut rig = Rig::new(1);
-        let (busy, mixed) = (rig.pipeline.track_pod(0), rig.pipeline.track_pod(0));
+        let (busy, mixed) = (
+            rig.pipeline.track_pod(0, "busy"),
+            rig.pipeline.track_pod(0, "mixed"),
+        );
         for (pod, container) in [(busy, 0), (mixed, 0), (mixed, 1)] {
             let tracked = Tracked { pod: 0, container };
             rig.pipeline
@@ -417,7 +441,7 @@ mod tests {
     #[test]
     fn what_is_untracked_disappears() {
         let mut rig = Rig::new(1);
-        let pod = rig.pipeline.track_pod(0);
+        let pod = rig.pipeline.track_pod(0, "web");
         let container = rig.settled(pod, 0, -3600);
         rig.pipeline.untrack(container);
         assert!(

@@ -76,9 +76,12 @@ impl Servers {
         self.share_usage(now, index);
     }
 
-    /// kube-proxy sends no new connections to the server from now on.
+    /// kube-proxy sends no new connections to the server from now on; it may be gone already.
     pub fn remove_endpoint(&mut self, now: SimTime, key: Key<Server>) {
         let Some(server) = self.arena.get_mut(key) else {
+            for service in &mut self.services {
+                service.gone.retain(|gone| *gone != key);
+            }
             return;
         };
         if !server.is_endpoint {
@@ -101,6 +104,20 @@ impl Servers {
         server.cpu.advance(now);
         server.terminating = true;
         self.settle(now, key.slot() as u32);
+    }
+
+    /// Whether kube-proxy sends connections to the server.
+    pub fn is_endpoint(&self, key: Key<Server>) -> bool {
+        self.arena.get(key).is_some_and(|server| server.is_endpoint)
+    }
+
+    /// As [`Servers::kill`], but kube-proxy goes on sending connections to its address, where
+    /// nobody takes them, until [`Servers::remove_endpoint`].
+    pub fn stop(&mut self, now: SimTime, key: Key<Server>) -> bool {
+        if let Some(server) = self.arena.get(key).filter(|server| server.is_endpoint) {
+            self.services[server.service as usize].gone.push(key);
+        }
+        self.kill(now, key)
     }
 
     /// The server ends now, with everything in it. Returns false if it is already gone.

@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 
 use super::job::{JobKey, Jobs};
+use super::server::Server;
 use super::spec::{Balancing, ServiceSpec, UsageSplit};
-use crate::sim::{SimDuration, SimTime, Stream};
+use crate::sim::{Key, SimDuration, SimTime, Stream};
 
 /// A minute, the step of noise on declared usage.
 const NOISE_STEP: SimDuration = SimDuration::from_secs(60);
@@ -18,6 +19,8 @@ pub(super) struct Service {
     pub(super) servers: Vec<u32>,
     /// Servers that receive traffic, in the order in which they became endpoints.
     pub(super) endpoints: Vec<u32>,
+    /// Servers that are gone while kube-proxy still sends connections to their addresses.
+    pub(super) gone: Vec<Key<Server>>,
     /// Servers ever created.
     pub(super) created: u64,
     pub(super) answered: u64,
@@ -31,6 +34,7 @@ impl Service {
             spec: spec.clone(),
             servers: Vec::new(),
             endpoints: Vec::new(),
+            gone: Vec::new(),
             created: 0,
             answered: 0,
             cursor: 0,
@@ -43,7 +47,8 @@ impl Service {
     }
 
     /// The endpoint for a new connection or request; `inside` tells how many requests are in
-    /// a server.
+    /// a server. `None` too if the lot falls on the address of a server that is gone; balancers
+    /// that look at their endpoints try another one instead.
     pub(super) fn choose(
         &mut self,
         stream: &mut Stream,
@@ -54,7 +59,9 @@ impl Service {
             return None;
         }
         let index = match self.spec.balancing {
-            Balancing::RandomPerConnection | Balancing::SharedQueue => stream.below(count),
+            Balancing::RandomPerConnection | Balancing::SharedQueue => {
+                stream.below(count + self.gone.len())
+            }
             Balancing::RoundRobin => self.cursor % count,
             Balancing::LeastRequest => {
                 let from = self.cursor % count;
@@ -64,7 +71,7 @@ impl Service {
             }
         };
         self.cursor = index + 1;
-        Some(self.endpoints[index])
+        self.endpoints.get(index).copied()
     }
 
     /// The next endpoint in turn that `pulls` from the shared queue.

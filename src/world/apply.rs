@@ -118,6 +118,9 @@ impl World<'_> {
         | ClusterEffect::Terminating(id)
         | ClusterEffect::ContainerStopped { pod: id, .. }
         | ClusterEffect::PodDeleted(id)) = effect;
+        if matches!(effect, ClusterEffect::EndpointRemoved(_)) {
+            self.endpoint_removed(id);
+        }
         let Some(workload) = self.cluster.pod(id).map(|pod| pod.workload) else {
             return;
         };
@@ -140,11 +143,7 @@ impl World<'_> {
                         .add_endpoint(server, &mut self.queue, &mut self.recorder);
                 }
             }
-            ClusterEffect::EndpointRemoved(_) => {
-                if let Some(server) = self.pods[id.slot()].server {
-                    self.traffic.remove_endpoint(server, &mut self.queue);
-                }
-            }
+            ClusterEffect::EndpointRemoved(_) => {}
             ClusterEffect::Terminating(_) => match self.pods[id.slot()].server {
                 Some(server) => self.traffic.terminate(server, &mut self.queue),
                 // A shell that loops ignores SIGTERM as process 1; anything else exits.
@@ -171,6 +170,23 @@ impl World<'_> {
             }
         }
         self.record_counts(workload, now);
+    }
+
+    /// kube-proxy forgets a pod, which may be gone, or else its server that is gone.
+    fn endpoint_removed(&mut self, id: PodId) {
+        let gone: Vec<ServerId> = (self.stopped)
+            .extract_if(.., |(pod, _)| *pod == id)
+            .map(|(_, server)| server)
+            .collect();
+        let alive = || self.cluster.pod(id).and(self.pods[id.slot()].server);
+        let servers = if gone.is_empty() {
+            alive().into_iter().collect()
+        } else {
+            gone
+        };
+        for server in servers {
+            self.traffic.remove_endpoint(server, &mut self.queue);
+        }
     }
 
     pub(super) fn pod_record(&mut self, id: PodId) -> &mut PodRecord {

@@ -284,6 +284,7 @@ impl<'s> World<'s> {
             links: Links::new(scenario),
             pods: Vec::new(),
             server_pods: Vec::new(),
+            stopped: Vec::new(),
             nodes,
             log: EffectLog {
                 wants_events: detail == Detail::Full,

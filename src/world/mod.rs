@@ -84,6 +84,8 @@ struct World<'s> {
     pods: Vec<PodLink>,
     /// The pod of each server, by slot.
     server_pods: Vec<Option<PodId>>,
+    /// Servers that are gone and that kube-proxy may not have forgotten yet, with their pods.
+    stopped: Vec<(PodId, ServerId)>,
     nodes: Vec<NodeCpuId>,
     log: EffectLog,
     recorder: Recorder,
@@ -154,11 +156,7 @@ impl World<'_> {
             .ledger(end)
             .check()
             .map_err(|imbalance| imbalance.to_string())?;
-        let ledger = self.cluster.ledger();
-        if ledger.created != ledger.deleted + ledger.existing {
-            return Err(format!("pods do not add up: {ledger:?}"));
-        }
-        Ok(())
+        self.cluster.audit()
     }
 
     fn finish(mut self, end: SimTime, events: u64) -> Finished {

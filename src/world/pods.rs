@@ -131,10 +131,11 @@ impl World<'_> {
         at: SimTime,
         now: SimTime,
     ) {
+        let uid = self.cluster.pod(id).map_or("", |pod| pod.uid.as_str());
         let link = &mut self.pods[id.slot()];
         let pod = *link
             .metrics
-            .get_or_insert_with(|| self.metrics.track_pod(node));
+            .get_or_insert_with(|| self.metrics.track_pod(node, uid));
         let tracked = Tracked {
             pod: id.slot() as u64,
             container,
@@ -181,8 +182,10 @@ impl World<'_> {
         if serves && let (Some(server), Some(service)) = (link.server.take(), service) {
             self.usage
                 .retire(service, self.traffic.usage(server, now).cpu);
-            self.traffic
-                .kill(server, &mut self.queue, &mut self.recorder);
+            let sink = &mut self.recorder;
+            if self.traffic.stop(server, &mut self.queue, sink) {
+                self.stopped.push((id, server));
+            }
             self.server_pods[server.slot()] = None;
         }
     }

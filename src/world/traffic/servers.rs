@@ -72,17 +72,39 @@ impl Traffic {
         self.sync(queue);
     }
 
-    /// The container is gone: its process ended, was killed, or its node failed. Whatever is
-    /// in it fails, and it is no endpoint any more.
+    /// The container is gone: its process ended or was killed. Whatever is in it fails; as long
+    /// as it is an endpoint, connections to it are refused. Returns whether it is one.
+    pub fn stop<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        server: ServerId,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) -> bool {
+        let is_endpoint = self.servers.is_endpoint(server);
+        let was_there = self.servers.stop(queue.now(), server);
+        self.forget(server, was_there, queue, sink);
+        is_endpoint
+    }
+
+    /// The container is gone and no endpoint any more, as when its node fails.
     pub fn kill<E: From<TrafficEvent> + Copy>(
         &mut self,
         server: ServerId,
         queue: &mut EventQueue<E>,
         sink: &mut impl RequestSink,
     ) {
-        if self.servers.kill(queue.now(), server)
-            && let Some(event) = self.server_events.get_mut(server.slot())
-        {
+        let was_there = self.servers.kill(queue.now(), server);
+        self.forget(server, was_there, queue, sink);
+    }
+
+    fn forget<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        server: ServerId,
+        was_there: bool,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) {
+        if was_there && let Some(event) = self.server_events.get_mut(server.slot()) {
             event.set(None, TrafficEvent::Server(server.slot() as u32), queue);
             *event = Due::default();
         }
