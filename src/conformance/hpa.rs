@@ -73,3 +73,101 @@ fn abridge(step: &input::Step) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A recording of one case with a Pods metric, an average of 1 wanted.
+    fn recording(steps: &Value) -> String {
+        json!({
+            "id": "case",
+            "cfg": {
+                "tolerance": "0.1",
+                "cpuInitializationPeriodSeconds": 300,
+                "initialReadinessDelaySeconds": 30,
+                "downscaleStabilizationWindowSeconds": 300,
+                "scaleToZero": false,
+                "configurableTolerance": true,
+            },
+            "hpa": {
+                "maxReplicas": 10,
+                "metrics": [{ "type": "Pods", "name": "rps", "averageValueMilli": 1000 }],
+            },
+            "templates": { "a": [["app", 100, null]] },
+            "steps": steps,
+        })
+        .to_string()
+    }
+
+    fn differences(steps: &Value) -> Vec<(String, String)> {
+        let report = replay(&recording(steps)).expect("a recording");
+        let short = |found: Difference| {
+            let field = found.place.rsplit(' ').next().unwrap_or_default();
+            (field.to_owned(), found.got)
+        };
+        report.differences.into_iter().map(short).collect()
+    }
+
+    #[test]
+    fn a_status_set_anew_within_the_stored_second_is_written() {
+        let gone = |t: i64, error: &str| {
+            json!({
+                "t": t, "sc": [20, 20], "upErr": "no", "o": {
+                    "cur": 20, "des": 0, "cm": [], "err": error,
+                    "cond": { "AbleToScale": ["False", "FailedUpdateScale",
+                        "the HPA controller was unable to update the target scale: no", 1000] },
+                    "ev": [["Warning", "FailedRescale",
+                        "New size: 10; reason: Current number of replicas above Spec.MaxReplicas; error: no"]],
+                },
+            })
+        };
+        let error = "failed to rescale Deployment/default/web: no";
+        let same_second = json!([gone(1200, error), gone(1200, error)]);
+        assert_eq!(differences(&same_second), []);
+        let on_the_second = json!([gone(1000, error), gone(1000, error)]);
+        assert_eq!(
+            differences(&on_the_second),
+            [("noUpdate".to_owned(), "true".to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_pod_that_is_gone_and_listed_twice_counts_once() {
+        let message =
+            "the HPA was able to successfully calculate a replica count from pods metric rps";
+        let step = json!([{
+            "t": 0, "sc": [1, 1], "put": [{ "n": "web-0", "c": "a" }],
+            "pm": { "rps": { "v": [["web-0", 900], ["gone", 5000], ["gone", 1200]] } },
+            "o": {
+                "p": 1, "pn": "pods metric rps", "cur": 1, "des": 1, "cm": [["Pods", "rps", 1050]],
+                "cond": {
+                    "AbleToScale": ["True", "ReadyForNewScale", "recommended size matches current size", 0],
+                    "ScalingActive": ["True", "ValidMetricFound", message, 0],
+                    "ScalingLimited": ["False", "DesiredWithinRange",
+                        "the desired count is within the acceptable range", 0],
+                },
+            },
+        }]);
+        assert_eq!(differences(&step), []);
+    }
+
+    #[test]
+    fn a_row_without_its_parts_is_told_not_a_panic() {
+        let step = |key: &str, answer: Value| {
+            let mut step = json!({ "t": 0, "sc": [1, 1], "o": { "cur": 1, "des": 1 } });
+            step[key] = answer;
+            recording(&json!([step]))
+        };
+        for broken in [
+            step("res", json!({ "u": [[]] })),
+            step("res", json!({ "u": [["web-0", "app", 1, 1]], "w": 1.5 })),
+            step("pm", json!({ "rps": { "v": [[]] } })),
+            step("pm", json!({ "rps": { "v": [["web-0"]] } })),
+        ] {
+            assert!(replay(&broken).is_err(), "{broken}");
+        }
+    }
+}

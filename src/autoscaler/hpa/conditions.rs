@@ -182,11 +182,10 @@ impl Finding<'_> {
     }
 
     /// Sets the finding's condition; its time moves only when the status changes
-    /// (`setConditionInList`).
+    /// (`setConditionInList`). The time is exact until the status is stored.
     pub(super) fn set_in(self, conditions: &mut Vec<Condition>, now: SimTime) {
         let (kind, status) = (self.kind(), ConditionStatus::from(self.holds()));
         let (reason, message) = (self.reason(), self.message());
-        let last_transition = now.truncate_to_second();
         match conditions
             .iter_mut()
             .find(|condition| condition.kind == kind)
@@ -194,7 +193,7 @@ impl Finding<'_> {
             Some(condition) => {
                 if condition.status != status {
                     condition.status = status;
-                    condition.last_transition = last_transition;
+                    condition.last_transition = now;
                 }
                 condition.reason = reason;
                 condition.message = message;
@@ -204,7 +203,7 @@ impl Finding<'_> {
                 status,
                 reason,
                 message,
-                last_transition,
+                last_transition: now,
             }),
         }
     }
@@ -270,10 +269,10 @@ mod tests {
         Finding::SucceededGetScale.set_in(&mut conditions, at(1_700));
         Finding::ReadyForNewScale.set_in(&mut conditions, at(2_000));
         assert_eq!(conditions.len(), 1);
-        assert_eq!(conditions[0].last_transition, at(1_000));
+        assert_eq!(conditions[0].last_transition, at(1_700));
         assert_eq!(conditions[0].reason, "ReadyForNewScale");
         Finding::FailedGetScale("gone").set_in(&mut conditions, at(3_999));
-        assert_eq!(conditions[0].last_transition, at(3_000));
+        assert_eq!(conditions[0].last_transition, at(3_999));
         assert_eq!(conditions[0].status, ConditionStatus::False);
     }
 }

@@ -33,6 +33,17 @@ pub struct Status {
     pub last_scale_time: Option<SimTime>,
 }
 
+impl Status {
+    /// Cuts its times as the API server stores them. The comparison that decides about a
+    /// write comes before: a time set within the second that is stored already differs.
+    fn cut_to_seconds(&mut self) {
+        for condition in &mut self.conditions {
+            condition.last_transition = condition.last_transition.truncate_to_second();
+        }
+        self.last_scale_time = self.last_scale_time.map(SimTime::truncate_to_second);
+    }
+}
+
 /// One HPA: spec, status and the controller's memory of it.
 #[derive(Debug, Clone)]
 pub struct Controller {
@@ -122,6 +133,7 @@ impl Controller {
             }
         }
         decision.status_changed = self.status != before;
+        self.status.cut_to_seconds();
         decision
     }
 
@@ -258,7 +270,7 @@ impl Controller {
         decision.inform("SuccessfulRescale", change);
         self.store_scale_event(now, current, replicas);
         self.note_scaled_to_zero(now, current, replicas);
-        self.status.last_scale_time = Some(now.truncate_to_second());
+        self.status.last_scale_time = Some(now);
         self.store_status(current, replicas, metrics);
     }
 

@@ -228,18 +228,21 @@ impl RulesJson {
             Some("Disabled") => Some(SelectPolicy::Disabled),
             Some(other) => return Err(Error::custom(format!("unknown selectPolicy {other}"))),
         };
-        let policies = self.policies.as_ref().map(|policies| {
-            let policy = |(kind, value, period): &(String, i32, i32)| Policy {
-                kind: if kind == "Pods" {
-                    PolicyType::Pods
-                } else {
-                    PolicyType::Percent
+        let policy = |(kind, value, period): &(String, i32, i32)| {
+            Ok(Policy {
+                kind: match kind.as_str() {
+                    "Pods" => PolicyType::Pods,
+                    "Percent" => PolicyType::Percent,
+                    _ => return Err(Error::custom(format!("unknown type of policy {kind}"))),
                 },
                 value: *value,
                 period: SimDuration::from_secs(i64::from(*period)),
-            };
-            policies.iter().map(policy).collect()
-        });
+            })
+        };
+        let policies = self.policies.as_ref();
+        let policies = policies
+            .map(|policies| policies.iter().map(policy).collect::<Result<_>>())
+            .transpose()?;
         let tolerance = match &self.tolerance {
             None => None,
             Some(text) => Some(text.parse::<Quantity>().map_err(Error::custom)?.as_f64()),

@@ -57,7 +57,8 @@ fn template(rows: &[Vec<Value>]) -> Result<PodRequests> {
             .to_owned();
         let values = [amount(1, 1)?, amount(2, 1000)?];
         if name == "@pod" {
-            requests.pod_level = Some(values);
+            // Pod-level resources without any request are as good as none.
+            requests.pod_level = Some(values).filter(|values| values.iter().any(Option::is_some));
             continue;
         }
         let kind = text(3);
@@ -96,17 +97,45 @@ fn custom_values(
         Some(single) => return Ok(Ok(vec![value(single, None)?])),
         None => &[],
     };
-    let mut values = Vec::new();
+    let mut values: Vec<PodValue> = Vec::new();
+    // A pod has one value, the last; the client keeps them by name.
+    let mut order: BTreeMap<String, usize> = BTreeMap::new();
     for row in rows {
-        if let Some(pair) = row.as_array() {
-            for name in expand(pair[0].as_str().unwrap_or_default()) {
-                values.push(value(&pair[1], places.get(name.as_str()).copied())?);
-            }
-        } else {
+        let Some(pair) = row.as_array() else {
             values.push(value(row, None)?);
+            continue;
+        };
+        let amount = pair
+            .get(1)
+            .ok_or_else(|| Error::custom(format!("{row} has no value")))?;
+        for name in expand(pod_name(pair)?) {
+            let found = value(amount, places.get(name.as_str()).copied())?;
+            let place = *order.entry(name).or_insert(values.len());
+            if place == values.len() {
+                values.push(found);
+            } else {
+                values[place] = found;
+            }
         }
     }
     Ok(Ok(values))
+}
+
+/// The pod that a row begins with.
+fn pod_name(cells: &[Value]) -> Result<&str> {
+    let first = cells.first().and_then(Value::as_str);
+    first.ok_or_else(|| Error::custom("a row does not begin with the name of a pod"))
+}
+
+/// A number that may be absent but is whole.
+fn whole(value: Option<&Value>) -> Result<Option<i64>> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value
+            .as_i64()
+            .map(Some)
+            .ok_or_else(|| Error::custom(format!("{value} is not an integer"))),
+    }
 }
 
 /// A pod's entry while its rows are gathered: name, timestamp, window, containers.
@@ -121,7 +150,8 @@ fn usage_entries<'a>(
     res: &'a Value,
     places: &BTreeMap<&str, usize>,
 ) -> Result<Vec<UsageEntry<'a>>> {
-    let whole = |key: &str| res.get(key).and_then(Value::as_i64);
+    let of_all = |key: &str| Ok(whole(res.get(key))?.unwrap_or(0));
+    let (timestamp, window) = (time(of_all("ts")?), SimDuration::from_secs(of_all("w")?));
     let rows = res
         .get("u")
         .and_then(Value::as_array)
@@ -136,23 +166,23 @@ fn usage_entries<'a>(
             None | Some(Value::Null) => Ok(None),
             Some(value) => milli(value, unit).map(Some),
         };
-        let number = |index: usize| cells.get(index).and_then(Value::as_i64);
         let usage = [amount(2, 1)?, amount(3, 1000)?];
-        for name in expand(cells[0].as_str().unwrap_or_default()) {
+        let (own_timestamp, own_window) = (whole(cells.get(4))?, whole(cells.get(5))?);
+        for name in expand(pod_name(cells)?) {
             let pod = places.get(name.as_str()).copied();
             let place = *order.entry(name).or_insert_with(|| {
                 entries.push(UsageEntry {
                     pod,
-                    timestamp: time(whole("ts").unwrap_or(0)),
-                    window: SimDuration::from_secs(whole("w").unwrap_or(0)),
+                    timestamp,
+                    window,
                     containers: Vec::new(),
                 });
                 entries.len() - 1
             });
-            if let Some(millis) = number(4) {
+            if let Some(millis) = own_timestamp {
                 entries[place].timestamp = time(millis);
             }
-            if let Some(seconds) = number(5) {
+            if let Some(seconds) = own_window {
                 entries[place].window = SimDuration::from_secs(seconds);
             }
             if let Some(container) = cells.get(1).and_then(Value::as_str) {
