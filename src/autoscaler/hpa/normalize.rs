@@ -56,7 +56,9 @@ impl Controller {
             Some(behavior) => {
                 let (up, down) = (&behavior.scale_up, &behavior.scale_down);
                 let up_window = up.stabilization_window.unwrap_or(SimDuration::ZERO);
-                let down_window = down.stabilization_window.unwrap_or(downscale_window);
+                // The controller writes its flag into the spec, which counts whole seconds.
+                let whole_seconds = SimDuration::from_secs(downscale_window.0 / 1_000_000_000);
+                let down_window = down.stabilization_window.unwrap_or(whole_seconds);
                 past.stabilize_both(now, up_window, down_window, current, raw)
             }
         }
@@ -79,5 +81,32 @@ impl Controller {
                 change,
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::Config;
+    use super::super::spec::{BehaviorInput, HpaSpecInput};
+    use super::*;
+
+    #[test]
+    fn the_flags_window_is_cut_to_whole_seconds_where_there_is_behavior() {
+        let highest_at = |behavior| {
+            let spec = HpaSpecInput {
+                max_replicas: 10,
+                behavior,
+                ..HpaSpecInput::default()
+            };
+            let config = Config {
+                downscale_stabilization: SimDuration::from_millis(300_900),
+                ..Config::default()
+            };
+            let mut controller = Controller::new(spec.defaulted(), config);
+            controller.recommendations.record(SimTime::ZERO, 9);
+            controller.stabilize(SimTime::from_millis(300_500), 9, 3)
+        };
+        assert_eq!(highest_at(None), 9);
+        assert_eq!(highest_at(Some(BehaviorInput::default())), 3);
     }
 }
