@@ -305,6 +305,67 @@ fn hpa(version: &str, spec: &str) -> HpaSpec {
 }
 
 #[test]
+fn an_object_metric_of_both_values_has_the_one_that_its_type_names() {
+    for (kind, target) in [
+        ("Value", ValueTarget::Value(7_000)),
+        ("AverageValue", ValueTarget::AverageValue(500)),
+    ] {
+        let spec = hpa(
+            "v2",
+            &format!(
+                "  metrics:
+    - type: Object
+      object:
+        describedObject: {{kind: Ingress, name: main}}
+        metric: {{name: rps}}
+        target: {{type: {kind}, value: 7, averageValue: 500m}}
+"
+            ),
+        );
+        let [MetricSpec::Object { target: read, .. }] = spec.metrics.as_slice() else {
+            panic!("one Object metric: {spec:?}")
+        };
+        assert_eq!(*read, target);
+    }
+}
+
+#[test]
+fn a_request_missing_at_pod_level_is_filled_from_any_container() {
+    let warnings = |pod_level: &str, cpu: &str| {
+        let text = format!(
+            "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: api}}
+spec:
+  selector: {{matchLabels: {{app: api}}}}
+  template:
+    metadata: {{labels: {{app: api}}}}
+    spec:
+      resources: {{requests: {{{pod_level}}}}}
+      containers:
+        - name: api
+          image: example/api
+          resources: {{requests: {{{cpu}}}}}
+        - {{name: proxy, image: example/proxy}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: api}}
+spec:
+  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: api}}
+  maxReplicas: 10
+"
+        );
+        let rendered = of(&text).warnings.render(false);
+        rendered.matches("has no cpu request").count()
+    };
+    assert_eq!(warnings("", "cpu: 1"), 1);
+    assert_eq!(warnings("memory: 1Gi", "cpu: 1"), 0);
+    assert_eq!(warnings("memory: 1Gi", ""), 1);
+}
+
+#[test]
 fn a_deployment_gets_one_replica_30_seconds_of_grace_and_its_limits_as_requests() {
     let scenario = of(API).scenario;
     let api = &scenario.workloads[0];

@@ -53,12 +53,32 @@ pub(super) fn metric(
             .as_ref()
             .map(|source| external(source, &inner, context)),
     };
+    if made.is_some() {
+        refuse_others(one, field, path, context);
+    }
     made.unwrap_or_else(|| {
         let message = format!("a metric of type {} needs `{field}`", one.type_);
         let help = "the field named after the type holds the metric";
         context.error(&inner, message, Some(help));
         None
     })
+}
+
+/// The API server takes one source per metric only.
+fn refuse_others(one: &v2::MetricSpec, field: &str, path: &str, context: &mut Context<'_>) {
+    for (other, given) in [
+        ("resource", one.resource.is_some()),
+        ("containerResource", one.container_resource.is_some()),
+        ("pods", one.pods.is_some()),
+        ("object", one.object.is_some()),
+        ("external", one.external.is_some()),
+    ] {
+        if given && other != field {
+            let message = format!("a metric of type {} has no `{other}`", one.type_);
+            let help = Some("write a metric of its own for each source");
+            context.error(&format!("{path}.{other}"), message, help);
+        }
+    }
 }
 
 fn pod_resource(
@@ -122,7 +142,7 @@ fn object(
     context: &mut Context<'_>,
 ) -> Option<MetricSpec> {
     let (name, selector) = identifier(&source.metric, &format!("{path}.metric"), context);
-    let target = value_target(&source.target, &format!("{path}.target"), context);
+    let target = object_target(&source.target, &format!("{path}.target"), context);
     let described = &source.described_object;
     for (field, value) in [("kind", &described.kind), ("name", &described.name)] {
         if value.is_empty() {
@@ -164,6 +184,10 @@ fn identifier(
     if metric.name.is_empty() {
         let help = Some("for example `name: http_requests_per_second`");
         context.error(&format!("{path}.name"), "the metric has no name", help);
+    } else if metric.name.contains(['/', '%']) || matches!(metric.name.as_str(), "." | "..") {
+        let message = format!("\"{}\" is no name of a metric", metric.name);
+        let help = Some("it becomes part of a path: no `/` and no `%` in it, not `.` or `..`");
+        context.error(&format!("{path}.name"), message, help);
     }
     let selector = metric.selector.as_ref().map(|selector| {
         super::selector::selector(selector, &format!("{path}.selector"), None, context)
@@ -245,6 +269,37 @@ fn value_target(
             None
         }
     }
+}
+
+/// Of an Object metric's values the controller takes the one that the type names, and fails at
+/// every sync without it.
+fn object_target(
+    target: &v2::MetricTarget,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<ValueTarget> {
+    let (field, named) = match target.type_.as_str() {
+        "Value" => ("value", &target.value),
+        "AverageValue" => ("averageValue", &target.average_value),
+        "Utilization" => {
+            let message = "the target of an Object metric cannot be a utilization";
+            let help = Some("its types are Value and AverageValue");
+            context.error(&format!("{path}.type"), message, help);
+            return None;
+        }
+        _ => return value_target(target, path, context),
+    };
+    let Some(value) = named else {
+        let message = format!("a target of type {} needs `{field}`", target.type_);
+        let help = Some("without it the controller fails with FailedGetObjectMetric at every sync");
+        context.error(path, message, help);
+        return None;
+    };
+    let value = milli(value, &format!("{path}.{field}"), context)?;
+    Some(match field {
+        "value" => ValueTarget::Value(value),
+        _ => ValueTarget::AverageValue(value),
+    })
 }
 
 fn milli(quantity: &ApiQuantity, path: &str, context: &mut Context<'_>) -> Option<i64> {

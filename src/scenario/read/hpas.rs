@@ -129,7 +129,11 @@ fn warn_of_requests(
             Resource::Cpu => template.pod_cpu_request.is_some(),
             Resource::Memory => template.pod_memory_request.is_some(),
         };
-        let by_pod = pod_level && named.is_none() && version >= KubernetesVersion(34);
+        // With any request at pod level, what is missing there is what the containers ask for.
+        let filled = (template.pod_cpu_request.is_some() || template.pod_memory_request.is_some())
+            && (containers.iter().copied().chain(&template.init_containers))
+                .any(|container| requests(container, resource));
+        let by_pod = (pod_level || filled) && named.is_none() && version >= KubernetesVersion(34);
         let missing = containers
             .iter()
             .filter(|container| named.is_none_or(|name| container.name == *name))
