@@ -366,6 +366,47 @@ spec:
 }
 
 #[test]
+fn limits_of_a_pod_complete_its_requests() {
+    let requests = |resources: &str| {
+        let text = format!(
+            "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: api}}
+spec:
+  selector: {{matchLabels: {{app: api}}}}
+  template:
+    metadata: {{labels: {{app: api}}}}
+    spec:
+      resources: {{{resources}}}
+      initContainers:
+        - {{name: before, image: a, resources: {{requests: {{cpu: 600m}}}}}}
+        - {{name: proxy, image: a, restartPolicy: Always, resources: {{requests: {{cpu: 50m}}}}}}
+        - {{name: after, image: a, resources: {{requests: {{cpu: 560m}}}}}}
+      containers:
+        - {{name: api, image: a, resources: {{requests: {{cpu: 500m}}}}}}
+        - {{name: helper, image: a}}
+"
+        );
+        let template = &of(&text).scenario.workloads[0].template;
+        (template.pod_cpu_request, template.pod_memory_request)
+    };
+    assert_eq!(requests(""), (None, None));
+    assert_eq!(
+        requests("requests: {cpu: 2}"),
+        (Some(Millicores(2000)), None)
+    );
+    assert_eq!(
+        requests("limits: {memory: 1k}"),
+        (Some(Millicores(610)), Some(Bytes(1000)))
+    );
+    assert_eq!(
+        requests("requests: {memory: 500}, limits: {cpu: 4, memory: 1k}"),
+        (Some(Millicores(610)), Some(Bytes(500)))
+    );
+}
+
+#[test]
 fn a_deployment_gets_one_replica_30_seconds_of_grace_and_its_limits_as_requests() {
     let scenario = of(API).scenario;
     let api = &scenario.workloads[0];

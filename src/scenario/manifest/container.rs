@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 
-use super::Context;
 use super::selector::check_labels;
+use super::{Context, pod_level};
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, ProbeSpec};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores, Quantity};
@@ -73,25 +73,27 @@ pub(super) fn template(
         .get("controller.kubernetes.io/pod-deletion-cost")
         .and_then(|cost| cost.parse().ok())
         .unwrap_or(0);
-    let pod_requests = spec
-        .resources
-        .as_ref()
-        .and_then(|resources| resources.requests.as_ref());
-    let pod_path = format!("{path}.resources.requests");
-    let pod_cpu = context.amount(pod_requests, "cpu", &pod_path);
-    let pod_memory = context.amount(pod_requests, "memory", &pod_path);
-    let containers = spec
+    let containers: Vec<ContainerSpec> = spec
         .containers
         .iter()
         .enumerate()
         .map(|(index, one)| container(one, &format!("{path}.containers[{index}]"), context))
         .collect();
     let init = spec.init_containers.clone().unwrap_or_default();
-    let init_containers = init
+    let init_containers: Vec<ContainerSpec> = init
         .iter()
         .enumerate()
         .map(|(index, one)| container(one, &format!("{path}.initContainers[{index}]"), context))
         .collect();
+    let path_of_pod = format!("{path}.resources");
+    let resources = spec.resources.as_ref();
+    let (pod_cpu_request, pod_memory_request) = pod_level::requests(
+        resources,
+        &path_of_pod,
+        &containers,
+        &init_containers,
+        context,
+    );
     check_names(&spec, context);
     let template_labels = labels(metadata.labels.as_ref());
     check_labels(&template_labels, "spec.template.metadata.labels", context);
@@ -109,8 +111,8 @@ pub(super) fn template(
         annotations,
         containers,
         init_containers,
-        pod_cpu_request: pod_cpu.map(|q| Millicores(q.milli_value())),
-        pod_memory_request: pod_memory.map(|q| Bytes(q.value())),
+        pod_cpu_request,
+        pod_memory_request,
         priority: spec.priority.unwrap_or(0),
         termination_grace: seconds(grace),
         deletion_cost,

@@ -8,6 +8,7 @@ mod container;
 mod hpa;
 mod hpa_metric;
 mod others;
+mod pod_level;
 mod selector;
 mod typed;
 mod vpa;
