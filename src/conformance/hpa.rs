@@ -155,6 +155,34 @@ mod tests {
     }
 
     #[test]
+    fn a_status_whose_selector_alone_changes_is_written() {
+        let message =
+            "the HPA was able to successfully calculate a replica count from pods metric rps";
+        let first = json!({
+            "t": 0, "sc": [1, 1], "put": [{ "n": "web-0", "c": "a" }],
+            "pm": { "rps": { "v": [["web-0", 900]] } },
+            "o": {
+                "p": 1, "pn": "pods metric rps", "cur": 1, "des": 1, "cm": [["Pods", "rps", 900]],
+                "cond": {
+                    "AbleToScale": ["True", "ReadyForNewScale", "recommended size matches current size", 0],
+                    "ScalingActive": ["True", "ValidMetricFound", message, 0],
+                    "ScalingLimited": ["False", "DesiredWithinRange",
+                        "the desired count is within the acceptable range", 0],
+                },
+            },
+        });
+        let mut second = first.clone();
+        second["t"] = json!(15_000);
+        second["put"] = json!([]);
+        second["hpa"] = json!({
+            "maxReplicas": 10,
+            "metrics": [{ "type": "Pods", "name": "rps", "selector": { "app": "web" },
+                "averageValueMilli": 1000 }],
+        });
+        assert_eq!(differences(&json!([first, second])), []);
+    }
+
+    #[test]
     fn a_row_without_its_parts_is_told_not_a_panic() {
         let step = |key: &str, answer: Value| {
             let mut step = json!({ "t": 0, "sc": [1, 1], "o": { "cur": 1, "des": 1 } });

@@ -1,9 +1,10 @@
 //! What a reconcile did, and how the number came about.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::conditions::Limit;
-use super::spec::Resource;
+use super::spec::{ObjectReference, Resource};
 
 /// Severity of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub enum CurrentMetric {
     Pods {
         /// Name.
         name: String,
+        /// Its selector, which the status repeats.
+        selector: Option<BTreeMap<String, String>>,
         /// Average in thousandths.
         average: i64,
     },
@@ -61,6 +64,10 @@ pub enum CurrentMetric {
     Object {
         /// Name.
         name: String,
+        /// Its selector, which the status repeats.
+        selector: Option<BTreeMap<String, String>>,
+        /// The object, which the status repeats.
+        object: ObjectReference,
         /// Value in thousandths, for value targets.
         value: Option<i64>,
         /// Average in thousandths, for average targets.
@@ -70,6 +77,8 @@ pub enum CurrentMetric {
     External {
         /// Name.
         name: String,
+        /// Its selector, which the status repeats.
+        selector: Option<BTreeMap<String, String>>,
         /// Value in thousandths, for value targets.
         value: Option<i64>,
         /// Average in thousandths, for average targets.

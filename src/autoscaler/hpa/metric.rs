@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::decision::{Calculation, CurrentMetric};
 use super::observation::PodValue;
 use super::outside::Outside;
-use super::replica_calculator::{Context, Scratch, Target};
+use super::replica_calculator::{Context, PerPod, Scratch, Target};
 use super::spec::{MetricSpec, Resource, ResourceTarget};
 
 /// A metric that proposes a number.
@@ -49,9 +49,21 @@ pub(super) fn evaluate(
         } => resource_metric(context, scratch, *resource, Some(container), *target),
         MetricSpec::Pods {
             name,
+            selector,
             average_value,
-            ..
-        } => pods_metric(context, scratch, index, name, *average_value),
+        } => {
+            let outcome = pods_metric(context, scratch, index, name, *average_value)?;
+            Ok(Proposal {
+                current: CurrentMetric::Pods {
+                    name: name.clone(),
+                    selector: selector.clone(),
+                    average: outcome.average,
+                },
+                replicas: outcome.replicas,
+                name: format!("pods metric {name}").into(),
+                calculation: outcome.calculation,
+            })
+        }
         MetricSpec::Object {
             name,
             object,
@@ -174,7 +186,7 @@ fn pods_metric(
     index: usize,
     name: &str,
     target: i64,
-) -> Outcome {
+) -> Result<PerPod, Failure> {
     let fetched = match custom(context, index) {
         Err(text) => Err(format!(
             "unable to get metric {name}: unable to fetch metrics from custom metrics API: {text}"
@@ -184,7 +196,7 @@ fn pods_metric(
         )),
         Ok(values) => Ok(values),
     };
-    let outcome = fetched
+    fetched
         .and_then(|values| {
             scratch.read_values(context.observation.pods.len(), values);
             scratch.per_pod(
@@ -199,14 +211,5 @@ fn pods_metric(
             reason: "FailedGetPodsMetric",
             error: format!("failed to get pods metric value: {cause}"),
             cause,
-        })?;
-    Ok(Proposal {
-        replicas: outcome.replicas,
-        name: format!("pods metric {name}").into(),
-        current: CurrentMetric::Pods {
-            name: name.to_owned(),
-            average: outcome.average,
-        },
-        calculation: outcome.calculation,
-    })
+        })
 }

@@ -66,6 +66,8 @@ impl Outside<'_> {
             name: Cow::Owned(label),
             current: CurrentMetric::Object {
                 name: name.to_owned(),
+                selector: self.selector.cloned(),
+                object: object.clone(),
                 value: found.value,
                 average: found.average,
             },
@@ -117,6 +119,7 @@ impl Outside<'_> {
             name: Cow::Owned(self.label()),
             current: CurrentMetric::External {
                 name: name.to_owned(),
+                selector: self.selector.cloned(),
                 value: found.value,
                 average: found.average,
             },

@@ -77,16 +77,18 @@ fn metric_row(metric: &CurrentMetric) -> Value {
                 average
             ])
         }
-        CurrentMetric::Pods { name, average } => json!(["Pods", name, average]),
+        CurrentMetric::Pods { name, average, .. } => json!(["Pods", name, average]),
         CurrentMetric::Object {
             name,
             value,
             average,
+            ..
         } => json!(["Object", name, value, average]),
         CurrentMetric::External {
             name,
             value,
             average,
+            ..
         } => json!(["External", name, value, average]),
     }
 }
