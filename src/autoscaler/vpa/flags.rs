@@ -1,8 +1,8 @@
 //! The flags of the three components, by their own names and with upstream's defaults.
 //!
 //! Follows `pkg/{recommender,updater,admission-controller}/config`. Flags that no decision
-//! depends on (addresses, certificates, log settings, API client limits, leader election)
-//! are not here, nor the query settings of a live Prometheus.
+//! depends on (addresses, certificates, log settings, API client limits, leader election, the
+//! query settings of a live Prometheus) have only their names here.
 
 use std::str::FromStr;
 
@@ -45,6 +45,12 @@ read_from_str!(bool: "true or false", i32: "a whole number", i64: "a whole numbe
 impl Value for SimDuration {
     fn read(text: &str) -> Result<Self, String> {
         Self::from_str(text).map_err(|error| error.to_string())
+    }
+}
+
+impl Value for String {
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(text.to_owned())
     }
 }
 
@@ -155,7 +161,11 @@ flags! {
         "history-length" history_length: SimDuration = SimDuration::from_secs(8 * 86_400),
             "how far back Prometheus is asked at the start.";
         "history-resolution" history_resolution: SimDuration = SimDuration::from_secs(3600),
-            "the step of that history.";
+            "the step of that history; a file has the one it was asked with.";
+        "container-pod-name-label" container_pod_name_label: String = "pod_name".to_owned(),
+            "the label of that history's series that names the pod.";
+        "container-name-label" container_name_label: String = "name".to_owned(),
+            "the label of that history's series that names the container.";
         "checkpoints-gc-interval" checkpoints_gc_interval: SimDuration = SimDuration::from_secs(600),
             "how often checkpoints without a VPA are removed.";
         "checkpoints-timeout" checkpoints_timeout: SimDuration = MINUTE,
@@ -205,6 +215,85 @@ flags! {
     }
 }
 
+/// Flags of all three components that no decision depends on.
+const WITHOUT_EFFECT: [&str; 18] = [
+    "address",
+    "feature-gates",
+    "ignored-vpa-object-namespaces",
+    "kube-api-burst",
+    "kube-api-qps",
+    "kubeconfig",
+    "leader-elect",
+    "leader-elect-lease-duration",
+    "leader-elect-renew-deadline",
+    "leader-elect-resource-lock",
+    "leader-elect-resource-name",
+    "leader-elect-resource-namespace",
+    "leader-elect-retry-period",
+    "profiling",
+    "stderrthreshold",
+    "v",
+    "vmodule",
+    "vpa-object-namespace",
+];
+
+impl RecommenderFlags {
+    /// Flags of the component that no decision depends on, besides those of all three.
+    pub const WITHOUT_EFFECT: [&[&'static str]; 2] = [
+        &WITHOUT_EFFECT,
+        &[
+            "container-namespace-label",
+            "external-metrics-cpu-metric",
+            "external-metrics-memory-metric",
+            "history-cpu-metric",
+            "history-memory-metric",
+            "metric-for-pod-labels",
+            "min-checkpoints",
+            "password",
+            "pod-label-prefix",
+            "pod-name-label",
+            "pod-namespace-label",
+            "prometheus-address",
+            "prometheus-bearer-token",
+            "prometheus-bearer-token-file",
+            "prometheus-cadvisor-job-name",
+            "prometheus-insecure",
+            "prometheus-query-timeout",
+            "recommender-name",
+            "storage",
+            "use-external-metrics",
+            "username",
+        ],
+    ];
+}
+
+impl UpdaterFlags {
+    /// Flags of the component that no decision depends on, besides those of all three.
+    pub const WITHOUT_EFFECT: [&[&'static str]; 2] = [&WITHOUT_EFFECT, &[]];
+}
+
+impl AdmissionFlags {
+    /// Flags of the component that no decision depends on, besides those of all three.
+    pub const WITHOUT_EFFECT: [&[&'static str]; 2] = [
+        &WITHOUT_EFFECT,
+        &[
+            "client-ca-file",
+            "min-tls-version",
+            "port",
+            "register-by-url",
+            "register-webhook",
+            "reload-cert",
+            "tls-cert-file",
+            "tls-ciphers",
+            "tls-private-key",
+            "webhook-address",
+            "webhook-labels",
+            "webhook-port",
+            "webhook-service",
+        ],
+    ];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +322,25 @@ mod tests {
             wrong.expect_err("not a number").to_string(),
             "target-cpu-percentile: \"90%\" is not a number"
         );
+    }
+
+    #[test]
+    fn a_flag_has_an_effect_or_none() {
+        for (with, without) in [
+            (RecommenderFlags::NAMES, RecommenderFlags::WITHOUT_EFFECT),
+            (UpdaterFlags::NAMES, UpdaterFlags::WITHOUT_EFFECT),
+            (AdmissionFlags::NAMES, AdmissionFlags::WITHOUT_EFFECT),
+        ] {
+            let mut all: Vec<&str> = with
+                .iter()
+                .chain(without.concat().iter())
+                .copied()
+                .collect();
+            let count = all.len();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all.len(), count, "{all:?}");
+        }
     }
 
     #[test]

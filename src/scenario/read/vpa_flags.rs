@@ -18,18 +18,36 @@ pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &
             let made = &mut config.recommender;
             let set = |flag: &str, text: &str| made.set(flag, text);
             each(flags, RecommenderFlags::NAMES, set, diagnostics);
-            positive(
-                "recommender-interval",
-                made.recommender_interval,
-                flags,
-                diagnostics,
-            );
+            without_effect(flags, RecommenderFlags::WITHOUT_EFFECT, diagnostics);
+            for (flag, span) in [
+                ("recommender-interval", made.recommender_interval),
+                ("confidence-interval-cpu", made.confidence_interval_cpu),
+                (
+                    "confidence-interval-memory",
+                    made.confidence_interval_memory,
+                ),
+                (
+                    "memory-aggregation-interval",
+                    made.memory_aggregation_interval,
+                ),
+                (
+                    "memory-histogram-decay-half-life",
+                    made.memory_histogram_decay_half_life,
+                ),
+                (
+                    "cpu-histogram-decay-half-life",
+                    made.cpu_histogram_decay_half_life,
+                ),
+            ] {
+                positive(flag, span, flags, diagnostics);
+            }
         },
     );
     section(table, "vpa-updater", diagnostics, |flags, diagnostics| {
         let made = &mut config.updater;
         let set = |flag: &str, text: &str| made.set(flag, text);
         each(flags, UpdaterFlags::NAMES, set, diagnostics);
+        without_effect(flags, UpdaterFlags::WITHOUT_EFFECT, diagnostics);
         positive(
             "updater-interval",
             made.updater_interval,
@@ -46,6 +64,7 @@ pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &
             let made = &mut config.admission;
             let set = |flag: &str, text: &str| made.set(flag, text);
             each(flags, AdmissionFlags::NAMES, set, diagnostics);
+            without_effect(flags, AdmissionFlags::WITHOUT_EFFECT, diagnostics);
         },
     );
 }
@@ -67,6 +86,22 @@ fn each(
     }
 }
 
+/// Flags that the component has, but that change nothing here.
+fn without_effect(
+    table: &mut Reader<'_>,
+    names: [&[&'static str]; 2],
+    diagnostics: &mut Diagnostics,
+) {
+    for name in names.into_iter().flatten() {
+        let span = table.key_span(name);
+        if span != table.span() {
+            table.ask(&[name]);
+            let title = format!("the flag {name} changes nothing in a simulation");
+            diagnostics.warning(span, title, "no decision depends on it");
+        }
+    }
+}
+
 /// A flag as it would stand on the command line.
 fn text(node: &Node) -> Result<String, String> {
     match &node.value {
@@ -78,13 +113,8 @@ fn text(node: &Node) -> Result<String, String> {
     }
 }
 
-fn positive(
-    flag: &'static str,
-    interval: SimDuration,
-    table: &Reader<'_>,
-    diagnostics: &mut Diagnostics,
-) {
-    if interval < SimDuration::from_secs(1) {
+fn positive(flag: &str, span: SimDuration, table: &Reader<'_>, diagnostics: &mut Diagnostics) {
+    if span < SimDuration::from_secs(1) {
         let title = format!("the {flag} is too short");
         diagnostics.error(table.key_span(flag), title, "must be at least 1s");
     }

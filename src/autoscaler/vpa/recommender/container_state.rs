@@ -208,7 +208,12 @@ impl ContainerState {
         } else {
             let interval = config.memory_interval;
             let past = time - window_end;
-            let window_end = window_end + (past - past % interval) + interval;
+            // `Truncate` leaves a span as it is if there is nothing to cut it to.
+            let whole = match interval {
+                SimDuration(..=0) => past,
+                _ => past - past % interval,
+            };
+            let window_end = window_end + whole + interval;
             self.window_end = Some(window_end);
             (self.memory_peak, self.oom_peak) = (0, 0);
             aggregate.add_memory_peak(usage, window_end);
@@ -301,6 +306,16 @@ mod tests {
             rig.container.window_end,
             Some(SimTime::from_secs(120 * HOUR))
         );
+    }
+
+    #[test]
+    fn windows_without_length_begin_anew_with_every_sample() {
+        let mut rig = Rig::new();
+        rig.config.memory_interval = SimDuration::ZERO;
+        rig.memory(0, 2 * GIB);
+        rig.memory(1, GIB);
+        assert_eq!(rig.peaks(), 2);
+        assert_eq!(rig.container.window_end, Some(SimTime::from_secs(HOUR)));
     }
 
     #[test]
