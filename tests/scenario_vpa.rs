@@ -36,6 +36,7 @@ spec:
         controlledValues: RequestsOnly
       - containerName: "*"
         mode: "Off"
+        controlledValues: RequestsOnly
 ---
 apiVersion: v1
 kind: LimitRange
@@ -196,4 +197,39 @@ fn histories_come_from_csv_prometheus_and_checkpoints() {
     assert_eq!(clock.print(SimTime::ZERO), "2026-03-01T00:00:00Z");
     assert_eq!(scenario.vpas[0].history.len(), 5);
     assert_eq!(scenario.vpas[0].checkpoints.len(), 1);
+}
+
+#[test]
+fn prometheus_is_read_as_the_recommenders_flags_say() {
+    let mut files = files(
+        "start = \"2026-03-01T00:00:00Z\"\n[controllers.vpa-recommender]\nhistory-length = \"1h\"\n\
+         container-pod-name-label = \"instance\"\ncontainer-name-label = \"app\"\n\
+         [[vpa_history]]\nvpa = \"api-vpa\"\nprometheus = { memory = \"memory.json\" }\n",
+    );
+    // Two hours, one hour and a minute before the start.
+    files.put(
+        "memory.json",
+        r#"{"status":"success","data":{"resultType":"matrix","result":[
+            {"metric":{"instance":"api-1","app":"api"},
+             "values":[[1772316000,"1e8"],[1772319600,"2e8"],[1772323140,"3e8"]]}]}}"#,
+    );
+    let scenario = built(&files, &[]).scenario;
+    assert_eq!(scenario.vpas[0].history.len(), 2);
+}
+
+#[test]
+fn a_checkpoint_of_less_than_nothing_is_left_out() {
+    let mut files = files("[[vpa_history]]\nvpa = \"api-vpa\"\ncheckpoint = \"checkpoint.json\"\n");
+    files.put(
+        "checkpoint.json",
+        r#"{"spec":{"vpaObjectName":"api-vpa","containerName":"api"},
+            "status":{"version":"v3","totalSamplesCount":12,
+                "cpuHistogram":{"bucketWeights":{"3":10000},"totalWeight":1.2},
+                "memoryHistogram":{"totalWeight":-8.881784197001252e-16}}}"#,
+    );
+    let built = built(&files, &[]);
+    assert!(built.scenario.vpas[0].checkpoints.is_empty());
+    let warnings = built.warnings.render(false);
+    let warning = "warning: the checkpoint of container api is left out, as the recommender does";
+    assert!(warnings.contains(warning), "{warnings}");
 }

@@ -6,7 +6,7 @@ use super::known::Known;
 use crate::autoscaler::vpa::recommender::history::{
     Checkpoints, HistoryError, SeriesLabels, UsageHistory,
 };
-use crate::autoscaler::vpa::recommender::{Checkpoint, Recommender};
+use crate::autoscaler::vpa::recommender::{Checkpoint, CheckpointError, Recommender};
 use crate::autoscaler::vpa::{Resource, VpaSpec};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::VpaConfig;
@@ -142,12 +142,17 @@ impl Entry<'_, '_> {
                 ];
                 table.finish("`prometheus`", diagnostics);
                 for (key, resource, node) in files {
-                    let labels = SeriesLabels::default();
+                    let flags = &self.config.recommender;
+                    let labels = SeriesLabels {
+                        pod: flags.container_pod_name_label.clone(),
+                        container: flags.container_name_label.clone(),
+                    };
                     let read =
                         |text: &str| UsageHistory::from_prometheus(text, resource, &labels, clock);
                     if let Some(node) = node
-                        && let Some(usage) = self.parse(key, node, diagnostics, read)
+                        && let Some(mut usage) = self.parse(key, node, diagnostics, read)
                     {
+                        usage.forget_before(SimTime::ZERO - flags.history_length);
                         self.usage.merge(usage);
                     }
                 }
@@ -201,6 +206,15 @@ impl Entry<'_, '_> {
         for checkpoint in own {
             match scratch.load_checkpoint(checkpoint, SimTime::ZERO) {
                 Ok(()) => self.checkpoints.push(checkpoint.clone()),
+                // Of a recommender that has run for less than a window; it would go on
+                // without it.
+                Err(error @ CheckpointError::TotalWeight(_)) => {
+                    let container = &checkpoint.container_name;
+                    let title = format!(
+                        "the checkpoint of container {container} is left out, as the recommender does"
+                    );
+                    diagnostics.warning(node.span, title, error.to_string());
+                }
                 Err(error) => {
                     let title = "a checkpoint cannot be loaded";
                     diagnostics.error(node.span, title, error.to_string());

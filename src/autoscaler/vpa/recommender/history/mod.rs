@@ -91,6 +91,13 @@ impl UsageHistory {
         self.len() == 0
     }
 
+    /// Leaves out the samples before an instant.
+    pub fn forget_before(&mut self, start: SimTime) {
+        for samples in self.pods.values_mut().flat_map(IndexMap::values_mut) {
+            samples.retain(|sample| sample.time >= start);
+        }
+    }
+
     /// Adds the samples of another history, for example of the other resource.
     pub fn merge(&mut self, other: Self) {
         for (pod, containers) in other.pods {

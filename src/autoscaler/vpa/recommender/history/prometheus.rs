@@ -13,6 +13,9 @@ use super::{HistoryError, Usage, UsageHistory, UsageSample};
 use crate::autoscaler::vpa::{Resource, WallClock};
 use crate::units::{Bytes, Millicores};
 
+/// What cAdvisor calls the container that holds a pod's namespaces.
+const SANDBOX: &str = "POD";
+
 /// Which labels of a series name the pod and the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesLabels {
@@ -53,7 +56,8 @@ struct Series {
 
 impl UsageHistory {
     /// Reads an answer with series of one resource. Labels as of recent kubelets (`pod`,
-    /// `container`) are found too; values that are no numbers are left out.
+    /// `container`) are found too; values that are no numbers are left out, and so are series
+    /// of whole pods and of their sandboxes, which the recommender's query does not ask for.
     pub fn from_prometheus(
         text: &str,
         resource: Resource,
@@ -79,15 +83,17 @@ impl UsageHistory {
         let mut history = Self::default();
         for (index, series) in data.result.iter().enumerate() {
             let label = |name: &str, recent: &str| {
-                let found = series
-                    .metric
-                    .get(name)
-                    .or_else(|| series.metric.get(recent));
-                let place = format!("data.result[{index}].metric");
-                found.ok_or_else(|| content(&place, format!("there is no label \"{name}\"")))
+                let metric = &series.metric;
+                metric.get(name).or_else(|| metric.get(recent))
             };
-            let pod = label(&labels.pod, "pod")?;
-            let container = label(&labels.container, "container")?;
+            let container = label(&labels.container, "container").map_or("", String::as_str);
+            if matches!(container, "" | SANDBOX) {
+                continue;
+            }
+            let pod = label(&labels.pod, "pod").ok_or_else(|| {
+                let place = format!("data.result[{index}].metric");
+                content(&place, format!("there is no label \"{}\"", labels.pod))
+            })?;
             for (time, value) in &series.values {
                 let time = clock.from_unix(*time);
                 let value = value.parse().ok().filter(|value: &f64| value.is_finite());
@@ -99,6 +105,10 @@ impl UsageHistory {
                     history.add(pod, container, UsageSample { time, usage });
                 }
             }
+        }
+        if history.pods.is_empty() && !data.result.is_empty() {
+            let problem = format!("no series has a label \"{}\"", labels.container);
+            return Err(content("data.result", problem));
         }
         Ok(history)
     }
@@ -134,6 +144,22 @@ mod tests {
             Usage::Cpu(Millicores(250))
         );
         assert!(history.pods.contains_key("api-1"));
+    }
+
+    #[test]
+    fn series_of_whole_pods_and_sandboxes_are_left_out() {
+        let text = CPU.replace(
+            r#""result": ["#,
+            r#""result": [{"metric": {"pod": "api-2"}, "values": [[1767225600, "9"]]},
+            {"metric": {"pod": "api-2", "container": ""}, "values": [[1767225600, "9"]]},
+            {"metric": {"pod": "api-2", "container": "POD"}, "values": [[1767225600, "9"]]},"#,
+        );
+        assert_eq!(read(&text, Resource::Cpu), read(CPU, Resource::Cpu));
+        let nameless = CPU
+            .replace("container", "image")
+            .replace("\"name\"", "\"id\"");
+        let error = read(&nameless, Resource::Cpu).expect_err("no containers");
+        assert_eq!(error, "data.result: no series has a label \"name\"");
     }
 
     #[test]
