@@ -271,12 +271,14 @@ fn container_policy(policy: Policy, path: &str, context: &mut Context<'_>) -> Co
     ];
     let controlled_values = policy.controlled_values.as_deref();
     let path_of_values = at("controlledValues");
-    if controlled_values.is_some() && mode == Some(ContainerScalingMode::Off) {
-        let message = "controlledValues must not be given where the mode is Off";
-        context.error(&path_of_values, message, Some("remove one of the two"));
-    }
     let controlled_values =
         controlled_values.and_then(|text| word(text, &values, &path_of_values, context));
+    if controlled_values == Some(ControlledValues::RequestsAndLimits)
+        && mode == Some(ContainerScalingMode::Off)
+    {
+        let message = "controlledValues RequestsAndLimits must not be given where the mode is Off";
+        context.error(&path_of_values, message, Some("remove one of the two"));
+    }
     let controlled_resources = policy
         .controlled_resources
         .map(|names| resource_names(&names, &at("controlledResources"), context));
