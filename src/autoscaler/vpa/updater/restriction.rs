@@ -131,8 +131,10 @@ impl Group {
         pending: i64,
     ) -> Option<Self> {
         let required = view.vpa.min_replicas.unwrap_or(flags.min_replicas);
-        let resize_anyway = view.vpa.update_mode == UpdateMode::InPlaceOrRecreate
-            && flags.in_place_skip_disruption_budget;
+        let resize_anyway = matches!(
+            view.vpa.update_mode,
+            UpdateMode::InPlaceOrRecreate | UpdateMode::InPlace
+        ) && flags.in_place_skip_disruption_budget;
         let below_min_replicas = live < i64::from(required);
         if live == 0 || (below_min_replicas && !resize_anyway) {
             return None;

@@ -33,20 +33,22 @@ fn without_restarts_resizes_may_pass_over_the_disruption_budget() {
         in_place_skip_disruption_budget: true,
         ..UpdaterFlags::default()
     };
-    let vpa = mode(UpdateMode::InPlaceOrRecreate);
     let pods = [pod("alone", &small)];
-    let mut updater = Updater::new(flags, false);
-    let mut api = Fake::default();
-    assert_eq!(
-        kinds(&act(&mut updater, &vpa, &pods, &mut api)),
-        [(0, ActionKind::Resized)]
-    );
-    // Below min-replicas a pod is resized, never evicted.
-    api.refused_resizes = Some(ResizeRefused::Other);
-    assert_eq!(
-        kinds(&act(&mut updater, &vpa, &pods, &mut api)),
-        [(0, ActionKind::ResizeFailed(ResizeRefused::Other))]
-    );
+    for update_mode in [UpdateMode::InPlaceOrRecreate, UpdateMode::InPlace] {
+        let vpa = mode(update_mode);
+        let mut updater = Updater::new(flags.clone(), true);
+        let mut api = Fake::default();
+        assert_eq!(
+            kinds(&act(&mut updater, &vpa, &pods, &mut api)),
+            [(0, ActionKind::Resized)]
+        );
+        // Below min-replicas a pod is resized, never evicted.
+        api.refused_resizes = Some(ResizeRefused::Other);
+        assert_eq!(
+            kinds(&act(&mut updater, &vpa, &pods, &mut api)),
+            [(0, ActionKind::ResizeFailed(ResizeRefused::Other))]
+        );
+    }
 }
 
 #[test]
