@@ -157,6 +157,14 @@ fn in_place_resizes_where_auto_evicts() {
     assert!(times(&run, DisruptionKind::Eviction).is_empty());
     let resizes = times(&run, DisruptionKind::Resize);
     assert!(resizes.len() >= 3, "{resizes:?}");
+    // Without its feature gate InPlace does nothing, and the run says why.
+    let gated = run_with(
+        "neurolake-api-vpa",
+        &[(MODE, "InPlace"), ("simulation.duration", "30h")],
+    );
+    assert!(gated.recording.disruptions.is_empty());
+    let mut texts = gated.summary.findings.iter().map(|finding| &finding.text);
+    assert!(texts.any(|text| text.contains("the feature gate InPlace is not open")));
     // The same pods live on, with other requests, and the bill follows those.
     assert_eq!(run.recording.pods.len(), 3);
     for pod in &run.recording.pods {

@@ -146,6 +146,9 @@ pub(super) fn far_from_target(recording: &Recording, vpa: &VpaRecord) -> Vec<Fin
                 amount(lower),
                 amount(upper)
             ),
+            "InPlace" => {
+                "the feature gate InPlace is not open, or there are too few pods".to_owned()
+            }
             _ => "there are fewer pods than `minReplicas` asks for, or none may be away".to_owned(),
         };
         Some(Finding {
