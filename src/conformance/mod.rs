@@ -8,6 +8,7 @@
 
 mod hpa;
 mod lines;
+mod measured;
 mod metrics_server_pod_metrics;
 mod reports;
 mod scheduling;
@@ -139,6 +140,7 @@ const REPLAYS: &[(&str, Replay)] = &[
     ),
     ("cost_request", reports::cost_request),
     ("cost_spot_hazard", reports::cost_spot_hazard),
+    ("measured", measured::replay),
 ];
 
 /// The names of all kinds.
