@@ -117,6 +117,36 @@ fn hey_prints_errors() {
 }
 
 #[test]
+fn hey_prints_what_few_and_no_answers_make() {
+    // With ten answers the walk over them ends at 90 %.
+    let few = pod(4, None, Dist::constant(0.02).unwrap());
+    let few = printed(&few, Generator::Hey(hey(10, 5)));
+    // As measured: nobody listens.
+    let mut rig = Rig::new(
+        slice::from_ref(&service()),
+        &[load(Generator::Hey(hey(20, 5)))],
+        1,
+    );
+    rig.run();
+    insta::assert_snapshot!(format!("{few}{}", rig.report()));
+}
+
+#[test]
+fn what_a_profile_prints_is_at_most_80_wide() {
+    let spec = pod(10, None, Dist::constant(3_000.0).unwrap());
+    let load = load(profile(Shape::Constant { rate: 0.001 }, Arrivals::Even));
+    let mut rig = Rig::new(&[spec], &[load], 1);
+    rig.serve(limits(None));
+    rig.run_until(SimTime::from_secs(1_000_000));
+    let printed = rig.report().to_string();
+    assert!(printed.contains("3000000.0"), "{printed}");
+    assert!(
+        printed.lines().all(|line| line.chars().count() <= 80),
+        "{printed}"
+    );
+}
+
+#[test]
 fn a_profile_prints() {
     let shape = Shape::Constant { rate: 150.0 };
     let mut rig = Rig::new(

@@ -463,6 +463,42 @@ fn ab_stops_at_an_error_and_goes_on_with_r() {
     );
     let finished = run(true);
     assert_eq!((finished.answers.reset, finished.answers.total()), (4, 100));
+    // Each broken connection counts as not received, as an exception and as too short.
+    let printed = finished.to_string();
+    assert!(
+        printed.contains("Failed requests:        12\n"),
+        "{printed}"
+    );
+    assert!(printed.contains("(Connect: 0, Receive: 4, Length: 4, Exceptions: 4)"));
+}
+
+/// Go's transport sends what may be repeated once more if a connection that has served breaks.
+#[test]
+fn hey_repeats_what_breaks_on_a_connection_that_has_served() {
+    let run = |kill_at: i64, disable_keepalive| {
+        let mut tool = hey(40, 4);
+        tool.disable_keepalive = disable_keepalive;
+        let mut rig = Rig::new(&[wait(0.01)], &[load(Generator::Hey(tool))], 1);
+        let server = rig.serve(limits(None));
+        rig.pass_to(at(kill_at - 1));
+        rig.serve(limits(None));
+        rig.pass_to(at(kill_at));
+        let in_it = rig.traffic.server_counters(server).active;
+        rig.traffic.kill(server, &mut rig.queue, &mut rig.tally);
+        rig.run();
+        let report = rig.report();
+        assert_eq!(in_it, 4);
+        assert_eq!(ended(&rig, Outcome::Killed), 4, "the service fails them");
+        (report.answers, report.latency.max_ms)
+    };
+    let (answers, longest) = run(55, false);
+    assert_eq!((answers.ok, answers.total()), (40, 40));
+    // Sent at 52 ms, broken at 55 ms, answered 10 ms later.
+    assert!((12.0..15.0).contains(&longest), "{longest}");
+    for (kill_at, disable_keepalive) in [(5, false), (55, true)] {
+        let (answers, _) = run(kill_at, disable_keepalive);
+        assert_eq!((answers.ok, answers.reset), (36, 4));
+    }
 }
 
 #[test]

@@ -228,11 +228,9 @@ impl Ab {
                     self.end(at);
                     return;
                 }
-                self.counters.failed += 1;
-                if answer == Answer::Refused {
-                    self.counters.failed += 1;
-                    self.counters.exceptions += 1;
-                }
+                // Once as not received, once more for the error that the poll reports.
+                self.counters.failed += 2;
+                self.counters.exceptions += 1;
                 0
             }
         };

@@ -1,8 +1,12 @@
 //! The literal command lines of `ab` and `hey`, and the shell loop of a load Job.
 
-use super::spec::{AbSpec, Generator, HeySpec, Url};
-use super::{AB_CLIENT_OVERHEAD, HEY_CLIENT_OVERHEAD};
-use crate::sim::{Dist, SimDuration};
+mod ab;
+mod hey;
+mod wget;
+
+use super::spec::{Generator, Url};
+
+pub use wget::{WgetLoop, parse_wget_loop};
 
 /// What is wrong with a command line, and where in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,17 +28,6 @@ pub struct Parsed {
     pub url: Url,
     /// Flags that were passed over.
     pub ignored: Vec<String>,
-}
-
-/// The loop of a container: what it fetches and how long it sleeps.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WgetLoop {
-    /// The URL.
-    pub url: Url,
-    /// The sleep between two requests.
-    pub sleep: SimDuration,
-    /// `wget -T`.
-    pub timeout: Option<SimDuration>,
 }
 
 #[derive(Debug, Clone)]
@@ -111,10 +104,6 @@ pub fn parse_url(text: &str) -> Option<Url> {
     })
 }
 
-fn overhead(seconds: f64) -> Dist {
-    Dist::Constant(seconds)
-}
-
 /// Parses a command line of `ab` or `hey`.
 pub fn parse(command: &str) -> Result<Parsed, CommandError> {
     let words = words(command);
@@ -129,8 +118,8 @@ pub fn parse(command: &str) -> Result<Parsed, CommandError> {
         ));
     };
     match tool.text.rsplit('/').next() {
-        Some("ab") => parse_ab(command, rest, &whole),
-        Some("hey") => parse_hey(command, rest, &whole),
+        Some("ab") => ab::parse(command, rest, &whole),
+        Some("hey") => hey::parse(command, rest, &whole),
         _ => Err(tool.wrong(format!(
             "`{}` is not a known load tool: `ab` and `hey` are",
             tool.text
@@ -156,236 +145,35 @@ fn value(
     })
 }
 
-fn url_of(found: Option<&Word>, whole: &Word) -> Result<Url, CommandError> {
+/// The URL is the last word: both tools read no flags after it.
+fn url_of(
+    tool: &str,
+    found: Option<&Word>,
+    after: Option<&Word>,
+    whole: &Word,
+) -> Result<Url, CommandError> {
     let word = found.ok_or_else(|| {
         whole.wrong("the URL is missing: write for example `http://service/path`")
     })?;
-    parse_url(&word.text).ok_or_else(|| {
+    let url = parse_url(&word.text).ok_or_else(|| {
         word.wrong(format!(
             "`{}` is not a URL: write for example `http://service/path`",
             word.text
         ))
-    })
-}
-
-const AB_IGNORED_WITH_VALUE: &str = "bBCHpuTvAPXgewxyzmEfZI";
-const AB_IGNORED: &str = "dhiqlSV";
-
-fn parse_ab(command: &str, words: &[Word], whole: &Word) -> Result<Parsed, CommandError> {
-    let mut spec = AbSpec {
-        command: command.to_owned(),
-        requests: 1,
-        concurrency: 1,
-        keep_alive: false,
-        time_limit: None,
-        timeout: SimDuration::from_secs(30),
-        continue_on_error: false,
-        client_overhead: overhead(AB_CLIENT_OVERHEAD),
-        url: Url::default(),
-    };
-    let (mut url, mut ignored) = (None, Vec::new());
-    let mut concurrency_word = whole.clone();
-    let mut rest = words.iter();
-    while let Some(word) = rest.next() {
-        let Some(flags) = word
-            .text
-            .strip_prefix('-')
-            .filter(|flags| !flags.is_empty())
-        else {
-            if url.is_some() {
-                return Err(word.wrong("a second URL: `ab` takes one"));
-            }
-            url = Some(word);
-            continue;
-        };
-        let letter = flags.chars().next().unwrap_or_default();
-        let attached = &flags[letter.len_utf8()..];
-        match letter {
-            'n' => {
-                let value = value(word, attached, &mut rest)?;
-                spec.requests = value.number("a number of requests")?;
-                if spec.requests == 0 {
-                    return Err(value.wrong("at least 1 request is needed"));
-                }
-            }
-            'c' => {
-                concurrency_word = value(word, attached, &mut rest)?;
-                spec.concurrency = concurrency_word.number("a number of clients")?;
-                if spec.concurrency == 0 {
-                    return Err(concurrency_word.wrong("at least 1 client is needed"));
-                }
-            }
-            't' => {
-                let seconds: i64 =
-                    value(word, attached, &mut rest)?.number("a number of seconds")?;
-                spec.time_limit = Some(SimDuration::from_secs(seconds));
-                spec.requests = 50_000;
-            }
-            's' => {
-                let seconds: i64 =
-                    value(word, attached, &mut rest)?.number("a number of seconds")?;
-                spec.timeout = SimDuration::from_secs(seconds);
-            }
-            'k' => spec.keep_alive = true,
-            'r' => spec.continue_on_error = true,
-            other if AB_IGNORED_WITH_VALUE.contains(other) => {
-                value(word, attached, &mut rest)?;
-                ignored.push(format!("-{other}"));
-            }
-            other if AB_IGNORED.contains(other) => ignored.push(format!("-{other}")),
-            other => return Err(word.wrong(format!(
-                "`ab` has no flag `-{other}`; those that shape the load are -n, -c, -k, -t, -s, -r"
-            ))),
-        }
-    }
-    if u64::from(spec.concurrency) > spec.requests {
-        return Err(concurrency_word.wrong(format!(
-            "`ab` cannot use a concurrency level ({}) above the number of requests ({}): raise -n or lower -c",
-            spec.concurrency, spec.requests
+    })?;
+    if let Some(after) = after {
+        return Err(after.wrong(format!(
+            "`{tool}` reads nothing after the URL: put `{}` before it",
+            after.text
         )));
     }
-    spec.url = url_of(url, whole)?;
-    Ok(Parsed {
-        url: spec.url.clone(),
-        generator: Generator::Ab(spec),
-        ignored,
-    })
-}
-
-const HEY_IGNORED_WITH_VALUE: &[&str] = &[
-    "o", "m", "H", "A", "d", "D", "T", "U", "a", "x", "cpus", "host",
-];
-const HEY_IGNORED: &[&str] = &["h2", "disable-compression", "disable-redirects", "more"];
-
-fn parse_hey(command: &str, words: &[Word], whole: &Word) -> Result<Parsed, CommandError> {
-    let mut spec = HeySpec {
-        command: command.to_owned(),
-        requests: 200,
-        concurrency: 50,
-        rate_per_worker: None,
-        duration: None,
-        timeout: Some(SimDuration::from_secs(20)),
-        disable_keepalive: false,
-        client_overhead: overhead(HEY_CLIENT_OVERHEAD),
-        url: Url::default(),
-    };
-    let (mut url, mut ignored) = (None, Vec::new());
-    let mut rest = words.iter();
-    while let Some(word) = rest.next() {
-        let Some(flag) = word.text.strip_prefix('-') else {
-            if url.is_some() {
-                return Err(word.wrong("a second URL: `hey` takes one"));
-            }
-            url = Some(word);
-            continue;
-        };
-        let flag = flag.trim_start_matches('-');
-        let (name, attached) = flag.split_once('=').unwrap_or((flag, ""));
-        match name {
-            "n" => {
-                spec.requests = value(word, attached, &mut rest)?.number("a number of requests")?;
-            }
-            "c" => {
-                let value = value(word, attached, &mut rest)?;
-                spec.concurrency = value.number("a number of workers")?;
-                if spec.concurrency == 0 {
-                    return Err(value.wrong("at least 1 worker is needed"));
-                }
-            }
-            "q" => {
-                let value = value(word, attached, &mut rest)?;
-                let rate: f64 = value.number("a rate per worker and second")?;
-                if !(rate.is_finite() && rate >= 0.0) {
-                    return Err(value.wrong("the rate must be a number of at least 0"));
-                }
-                spec.rate_per_worker = (rate > 0.0).then_some(rate);
-            }
-            "z" => {
-                let value = value(word, attached, &mut rest)?;
-                let length: SimDuration = value
-                    .text
-                    .parse()
-                    .map_err(|error: crate::sim::DurationError| value.wrong(error.to_string()))?;
-                spec.duration = Some(length);
-            }
-            "t" => {
-                let seconds: i64 =
-                    value(word, attached, &mut rest)?.number("a number of seconds")?;
-                spec.timeout = (seconds > 0).then(|| SimDuration::from_secs(seconds));
-            }
-            "disable-keepalive" => spec.disable_keepalive = true,
-            other if HEY_IGNORED_WITH_VALUE.contains(&other) => {
-                value(word, attached, &mut rest)?;
-                ignored.push(format!("-{other}"));
-            }
-            other if HEY_IGNORED.contains(&other) => ignored.push(format!("-{other}")),
-            other => {
-                return Err(word.wrong(format!(
-                    "`hey` has no flag `-{other}`; those that shape the load are -n, -c, -q, -z, -t, -disable-keepalive"
-                )));
-            }
-        }
-    }
-    if spec.duration.is_none() && u64::from(spec.concurrency) > spec.requests {
-        return Err(whole.wrong(format!(
-            "`hey` needs at least as many requests (-n {}) as workers (-c {})",
-            spec.requests, spec.concurrency
-        )));
-    }
-    spec.url = url_of(url, whole)?;
-    Ok(Parsed {
-        url: spec.url.clone(),
-        generator: Generator::Hey(spec),
-        ignored,
-    })
-}
-
-/// Recognises a shell loop of `wget` and `sleep` in a container's command.
-pub fn parse_wget_loop(script: &str) -> Option<WgetLoop> {
-    let cleaned: String = script
-        .chars()
-        .map(|c| if ";&|\"'(){}".contains(c) { ' ' } else { c })
-        .collect();
-    let words: Vec<&str> = cleaned.split_whitespace().collect();
-    let wget = words
-        .iter()
-        .position(|word| word.rsplit('/').next() == Some("wget"))?;
-    let url = words[wget..]
-        .iter()
-        .find_map(|word| word.contains("://").then(|| parse_url(word)).flatten())
-        .or_else(|| {
-            let plain = |word: &&&str| {
-                !word.starts_with('-') && !word.starts_with('>') && **word != "/dev/null"
-            };
-            words[wget + 1..]
-                .iter()
-                .find(plain)
-                .and_then(|word| parse_url(word))
-        })?;
-    let after = |name: &str| {
-        words
-            .iter()
-            .position(|word| *word == name)
-            .and_then(|place| words.get(place + 1))
-    };
-    let seconds = |text: &str| {
-        let number = text.strip_suffix('s').unwrap_or(text).parse::<f64>().ok()?;
-        (number.is_finite() && number >= 0.0).then(|| SimDuration::from_secs_f64(number))
-    };
-    let sleep = after("sleep")
-        .and_then(|text| seconds(text))
-        .unwrap_or(SimDuration::ZERO);
-    let timeout = after("-T").and_then(|text| seconds(text));
-    Some(WgetLoop {
-        url,
-        sleep,
-        timeout,
-    })
+    Ok(url)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::SimDuration;
     use proptest::prelude::*;
 
     #[test]
@@ -438,8 +226,37 @@ mod tests {
             "hey -foo http://a/",
             "wrk -c 10 http://a/",
             "ab -n 10",
+            "ab -n 10 http://a",
+            "ab http://a/ -n 10",
+            "ab -n 30000 -c 20001 http://a/",
+            "ab -t 0 http://a/",
+            "hey http://a/ -n 10",
+            "hey -disable-keepalive=no http://a/",
         ];
         insta::assert_snapshot!(errors.map(error).join("\n"));
+    }
+
+    #[test]
+    fn letters_of_ab_may_stand_together() {
+        let parsed = parse("ab -krc 100 -n1000 -qdS http://a/").expect("a command line of ab");
+        let Generator::Ab(spec) = parsed.generator else {
+            panic!("ab makes an ab")
+        };
+        assert_eq!((spec.requests, spec.concurrency), (1000, 100));
+        assert!(spec.keep_alive && spec.continue_on_error);
+        assert_eq!(parsed.ignored, ["-q", "-d", "-S"]);
+    }
+
+    #[test]
+    fn switches_and_no_time_limit_of_hey() {
+        let spec = |command: &str| match parse(command).map(|parsed| parsed.generator) {
+            Ok(Generator::Hey(spec)) => spec,
+            other => panic!("{other:?}"),
+        };
+        let without = spec("hey --disable-keepalive -z=0s -n=60 http://a/");
+        assert!(without.disable_keepalive);
+        assert_eq!((without.duration, without.requests), (None, 60));
+        assert!(!spec("hey -disable-keepalive=false http://a/").disable_keepalive);
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! holds at most one tick, so a worker that falls behind goes on at once and is then paced
 //! again; further missed ticks are lost. Tickers begin with their workers: they tick in step.
 //!
+//! A request that breaks on a connection that has served before is sent again on a new one, as
+//! Go's transport does with what may be repeated; only on a fresh connection it is an error.
+//!
 //! With `-z` the workers are told to stop after that time. They look before they wait for a
 //! tick, so a worker that waits for one still sends; requests in flight complete and count.
 
@@ -21,6 +24,8 @@ const MOST_RESULTS: usize = 1_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
     Send,
+    /// The same request once more.
+    Repeat,
     Read(Answer),
 }
 
@@ -28,6 +33,8 @@ enum Turn {
 struct Worker {
     sent: SimTime,
     turn: Turn,
+    /// Whether its connection has brought an answer.
+    proven: bool,
     remaining: u64,
     /// When it last took a tick.
     ticked: SimTime,
@@ -88,6 +95,7 @@ impl Hey {
             Worker {
                 sent: now,
                 turn: Turn::Send,
+                proven: false,
                 remaining,
                 ticked: now
             };
@@ -152,7 +160,9 @@ impl Hey {
                 None => return Due::Nothing,
             }
         }
-        self.workers[client as usize].sent = at;
+        if turn != Turn::Repeat {
+            self.workers[client as usize].sent = at;
+        }
         Due::Issue(client)
     }
 
@@ -168,11 +178,19 @@ impl Hey {
     }
 
     pub(super) fn answered(&mut self, client: u32, sent: SimTime, now: SimTime, answer: Answer) {
+        let least = sent + LEAST_CYCLE;
+        let worker = &mut self.workers[client as usize];
+        let was_proven = worker.proven;
+        worker.proven = answer.status().is_some() && !self.spec.disable_keepalive;
+        if answer == Answer::Reset && was_proven {
+            worker.turn = Turn::Repeat;
+            self.timers.set(now.max(least), client);
+            return;
+        }
+        worker.turn = Turn::Read(answer);
         self.answers.add(answer);
         let overhead = span(self.spec.client_overhead.sample(&mut self.stream));
-        self.workers[client as usize].turn = Turn::Read(answer);
-        self.timers
-            .set((now + overhead).max(sent + LEAST_CYCLE), client);
+        self.timers.set((now + overhead).max(least), client);
     }
 
     pub(super) fn is_finished(&self) -> bool {

@@ -32,8 +32,11 @@ use crate::sim::{SimDuration, SimTime, Streams};
 /// keeps a client that is refused at once from asking endlessly at one instant.
 const LEAST_CYCLE: SimDuration = SimDuration(50_000);
 
-/// The client overhead of `ab`, in seconds per request on its one thread.
+/// The client overhead of `ab`, in seconds per answer on its one thread: that is the rate at
+/// which the real one takes in answers that come at once.
 pub const AB_CLIENT_OVERHEAD: f64 = 0.000_085;
+/// Its coefficient of variation: the thread takes in what is ready batch by batch.
+pub const AB_CLIENT_OVERHEAD_CV: f64 = 2.0;
 /// The client overhead of a worker of `hey`, in seconds per request.
 pub const HEY_CLIENT_OVERHEAD: f64 = 0.000_4;
 /// What the processes of one `wget` and `sleep` cycle cost, in seconds.

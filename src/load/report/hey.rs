@@ -21,7 +21,7 @@ pub struct HeyReport {
     /// Results, errors among them, per second.
     pub requests_per_second: f64,
     /// Seconds: the sum of all latencies over the number of latencies kept, so too high beyond
-    /// a million requests, as in hey.
+    /// a million requests and not a number without any, as in hey.
     pub average: f64,
     /// How requests ended.
     pub answers: AnswerCounts,
@@ -31,6 +31,11 @@ pub struct HeyReport {
 
 fn seconds(micros: u32) -> f64 {
     f64::from(micros) / 1e6
+}
+
+/// A mean as Go's `%4.4f` prints it.
+fn mean(seconds: f64) -> String {
+    format!("{seconds:>4.4}")
 }
 
 impl HeyReport {
@@ -46,14 +51,14 @@ impl HeyReport {
             url: hey.spec.url.clone(),
             total,
             requests_per_second: rate,
-            average: hey.total_micros as f64 / 1e6 / sorted.len().max(1) as f64,
+            average: hey.total_micros as f64 / 1e6 / sorted.len() as f64,
             answers: hey.answers,
             sorted,
         }
     }
 
-    /// The latency distribution: percent and seconds. Percentiles that the walk does not
-    /// reach are left out, as are zeros.
+    /// The latency distribution: percent and seconds. What the walk does not reach is left out
+    /// here, as are zeros; hey prints `0%` in their place.
     pub fn percentiles(&self) -> Vec<(usize, f64)> {
         let count = self.sorted.len();
         let mut found = Vec::new();
@@ -136,7 +141,7 @@ impl fmt::Display for HeyReport {
         writeln!(f, "  Total:\t{:.4} secs", self.total)?;
         writeln!(f, "  Slowest:\t{slowest:.4} secs")?;
         writeln!(f, "  Fastest:\t{fastest:.4} secs")?;
-        writeln!(f, "  Average:\t{:.4} secs", self.average)?;
+        writeln!(f, "  Average:\t{} secs", mean(self.average))?;
         writeln!(f, "  Requests/sec:\t{:.4}", self.requests_per_second)?;
         write!(f, "  ")?;
         let size = self.answers.ok * BODY_200;
@@ -160,21 +165,26 @@ impl fmt::Display for HeyReport {
             )?;
         }
         write!(f, "\n\nLatency distribution:")?;
-        for (percent, latency) in self.percentiles() {
+        let found = self.percentiles();
+        for percent in PERCENTS.iter().filter(|_| !self.sorted.is_empty()) {
+            let row = found.iter().find(|(of, _)| of == percent);
+            let (percent, latency) = row.copied().unwrap_or_default();
             write!(f, "\n  {percent}% in {latency:.4} secs")?;
         }
         writeln!(f, "\n\nDetails (average, fastest, slowest):")?;
-        let average = self.average;
-        for (what, [mean, least, greatest]) in [
-            ("DNS+dialup:", [0.0, fastest, slowest]),
-            ("DNS-lookup:", [0.0; 3]),
-            ("req write:", [0.0; 3]),
-            ("resp wait:", [average, fastest, slowest]),
-            ("resp read:", [0.0; 3]),
+        // Nothing over nothing is not a number.
+        let none = 0.0 * self.average;
+        for (what, average, [least, greatest]) in [
+            ("DNS+dialup:", none, [fastest, slowest]),
+            ("DNS-lookup:", none, [0.0; 2]),
+            ("req write:", none, [0.0; 2]),
+            ("resp wait:", self.average, [fastest, slowest]),
+            ("resp read:", none, [0.0; 2]),
         ] {
             writeln!(
                 f,
-                "  {what}\t{mean:.4} secs, {least:.4} secs, {greatest:.4} secs"
+                "  {what}\t{} secs, {least:.4} secs, {greatest:.4} secs",
+                mean(average)
             )?;
         }
         write!(f, "\nStatus code distribution:")?;

@@ -66,6 +66,7 @@ impl fmt::Display for PlainReport {
         }
         writeln!(f, "Requests per second:    {:.2}", self.requests_per_second)?;
         let LatencySummary {
+            count,
             mean_ms,
             p50_ms,
             p90_ms,
@@ -74,10 +75,18 @@ impl fmt::Display for PlainReport {
             max_ms,
             ..
         } = self.latency;
+        if count == 0 {
+            return Ok(());
+        }
+        writeln!(f, "Latency (ms)")?;
         writeln!(
             f,
-            "Latency (ms):           mean {mean_ms:.1}, p50 {p50_ms:.1}, p90 {p90_ms:.1}, \
-             p95 {p95_ms:.1}, p99 {p99_ms:.1}, max {max_ms:.1}"
-        )
+            "{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}",
+            "mean", "p50", "p90", "p95", "p99", "max"
+        )?;
+        for value in [mean_ms, p50_ms, p90_ms, p95_ms, p99_ms, max_ms] {
+            write!(f, "{value:>11.1}")?;
+        }
+        writeln!(f)
     }
 }
