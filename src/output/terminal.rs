@@ -182,10 +182,17 @@ fn findings(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     Ok(())
 }
 
-/// The text in lines of at most this many characters, broken at spaces.
+/// The text in lines of at most this many characters, broken at spaces; `Kind/name`, where it
+/// is too long for a line, after the slash.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split(' ') {
+    let parts = text.split(' ').flat_map(|word| {
+        let long = word.chars().count() > width;
+        let slash = word.find('/').filter(|_| long);
+        let (kind, name) = word.split_at(slash.map_or(0, |slash| slash + 1));
+        [kind, name].into_iter().filter(|part| !part.is_empty())
+    });
+    for word in parts {
         let last = lines.last().map_or(0, |line| line.chars().count());
         if last > 0 && last + 1 + word.chars().count() > width {
             lines.push(String::new());
@@ -343,4 +350,22 @@ pub fn write_tool_reports(out: &mut impl Write, recording: &Recording) -> io::Re
         writeln!(out, "{}\n", load.printed.trim_matches('\n'))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_of_objects_break_after_their_kind() {
+        let name = "n".repeat(63);
+        let text = format!("HorizontalPodAutoscaler/{name}: stood at its maxReplicas of 4 / 5.");
+        let lines = wrapped(&text, WIDTH - 2);
+        assert_eq!(lines[0], "HorizontalPodAutoscaler/");
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH - 2));
+        assert_eq!(
+            wrapped("Deployment/web: a/b c", 78),
+            ["Deployment/web: a/b c"]
+        );
+    }
 }

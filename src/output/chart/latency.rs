@@ -180,13 +180,28 @@ impl LatencyChart {
         stretches
     }
 
+    /// Requests per second from the start of each window on. There are no windows after the last
+    /// request, and the end of the run may cut a window short.
+    fn rates(&self) -> Points {
+        let step = self.step();
+        let mut rates: Points = Vec::with_capacity(self.windows.len() + 1);
+        for window in &self.windows {
+            let length = step.min(self.duration - window.start);
+            let length = if length > 0.0 { length } else { step };
+            rates.push((window.start, window.requests / length));
+        }
+        let after = rates.last().map(|last| last.0 + step);
+        rates.extend(
+            after
+                .filter(|after| *after < self.duration)
+                .map(|after| (after, 0.0)),
+        );
+        rates
+    }
+
     fn rate(&self, timeline: &mut Timeline) {
         let (theme, end) = (timeline.theme, timeline.end);
-        let step = self.step();
-        let windows = self.windows.iter();
-        let rate: Points = windows
-            .map(|window| (window.start, window.requests / step))
-            .collect();
+        let rate = self.rates();
         let heading = Heading {
             title: "Requests",
             unit: "per second",
@@ -255,4 +270,35 @@ fn sum(windows: &[LatencyWindow]) -> (f64, Vec<f64>) {
         }
     }
     (windows.first().map_or(0.0, |window| window.start), sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(duration: f64, requests: &[f64]) -> LatencyChart {
+        let window = |(place, requests): (usize, &f64)| LatencyWindow {
+            start: 15.0 * place as f64,
+            requests: *requests,
+            ..LatencyWindow::default()
+        };
+        LatencyChart {
+            duration,
+            step: 15.0,
+            windows: requests.iter().enumerate().map(window).collect(),
+            ..LatencyChart::default()
+        }
+    }
+
+    #[test]
+    fn the_rate_ends_with_the_last_request() {
+        let rates = chart(600.0, &[300.0, 150.0]).rates();
+        assert_eq!(rates, [(0.0, 20.0), (15.0, 10.0), (30.0, 0.0)]);
+    }
+
+    #[test]
+    fn a_window_cut_short_has_its_own_length() {
+        let rates = chart(20.0, &[300.0, 100.0]).rates();
+        assert_eq!(rates, [(0.0, 20.0), (15.0, 20.0)]);
+    }
 }

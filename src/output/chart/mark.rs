@@ -55,6 +55,17 @@ impl MarkKind {
         }
     }
 
+    /// The mark's shape around a point where marks would cover each other: small, and what goes
+    /// up apart from what goes down.
+    pub(super) fn crowded_shape(self, (x, y): Point, theme: &Theme) -> Shape {
+        let triangle = |tip: f64, base: f64| vec![(x, tip), (x - 2.5, base), (x + 2.5, base)];
+        match self {
+            Self::ScaledUp => Shape::Area(triangle(y - 6.5, y - 1.0), theme.blue()),
+            Self::ScaledDown => Shape::Area(triangle(y + 6.5, y + 1.0), theme.red()),
+            other => other.shape((x, y), theme),
+        }
+    }
+
     /// The mark's shape around a point.
     pub(super) fn shape(self, (x, y): Point, theme: &Theme) -> Shape {
         let triangle = |height: f64| {

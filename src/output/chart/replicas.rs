@@ -122,12 +122,15 @@ impl MetricPanel {
         timeline.panel(&heading, &vertical, |panel| {
             if let (Some(target), Some(band)) = (target, band) {
                 panel.band(target - band, target + band, theme.red().alpha(0.13));
-                let text = format!("target {}", self.unit.text(target));
-                panel.reference(target, text, theme.red());
             } else {
                 panel.step_area(&self.points, end, theme.soft(theme.purple(), 0.18));
             }
             panel.steps(&self.points, end, stroke);
+            if let Some(target) = target {
+                // Above the values, which hide it where they are many.
+                let text = format!("target {}", self.unit.text(target));
+                panel.reference(target, text, theme.red());
+            }
         });
     }
 }

@@ -199,8 +199,16 @@ impl<'a> Timeline<'a> {
         }
         placed.sort_by(|a, b| a.0.total_cmp(&b.0));
         let y = self.free + 2.0;
+        // Wider than a mark on average, or they run into one another.
+        const ROOM: f64 = 12.0;
+        let width = x.at(self.end) - x.at(0.0);
+        let crowded = placed.len() as f64 * ROOM > width;
         for (at, mark) in &placed {
-            let shape = mark.kind.shape((*at, y), self.theme);
+            let shape = if crowded {
+                mark.kind.crowded_shape((*at, y), self.theme)
+            } else {
+                mark.kind.shape((*at, y), self.theme)
+            };
             self.scene.add_with_tooltip(shape, &mark.tooltip);
         }
         self.mark_labels(&placed, y + SMALL * 0.36);
