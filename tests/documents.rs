@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use nlsim::analysis::Summary;
 use nlsim::autoscaler::vpa::{AdmissionFlags, UpdaterFlags};
+use nlsim::output;
+use nlsim::record::{HpaRecord, Recording};
 
 const DOCUMENTS: [&str; 6] = [
     "README.md",
@@ -69,6 +72,39 @@ fn the_flags_of_the_updater_and_of_admission_are_all_listed() {
         let listed = scenario.contains(&format!("`{flag}`"));
         assert!(listed || known_by_default.contains(flag), "{flag}");
     }
+}
+
+#[test]
+fn every_column_of_the_tables_is_explained() {
+    let recording = Recording {
+        hpas: vec![HpaRecord {
+            metric_names: vec!["cpu".to_owned()],
+            ..HpaRecord::default()
+        }],
+        ..Recording::default()
+    };
+    let mut tables = [const { Vec::new() }; 5];
+    let [series, decisions, events, loads, steps] = &mut tables;
+    output::write_timeseries(&recording, series).expect("memory takes it");
+    output::write_decisions(&recording, decisions).expect("memory takes it");
+    output::write_events(&recording, events).expect("memory takes it");
+    output::write_loads(&recording, loads).expect("memory takes it");
+    let none = Recording::default();
+    output::write_scaling_steps(&Summary::of(&none), steps).expect("memory takes it");
+    let outputs = text("docs/outputs.md");
+    let mut columns = 0;
+    for table in tables {
+        let header = String::from_utf8(table).expect("text");
+        for column in header.trim().split(',') {
+            // A metric's columns begin with its name; percentiles are a range.
+            let column = column.trim_start_matches("cpu.");
+            let percentile = column.starts_with('p') && column.ends_with("_ms");
+            let explained = percentile || outputs.contains(&format!("`{column}`"));
+            assert!(explained, "{column}");
+            columns += 1;
+        }
+    }
+    assert!(columns > 80, "{columns}");
 }
 
 /// Every `table.text("key", …)` and the like of the scenario's readers stands in the reference.

@@ -187,6 +187,8 @@ impl<'a> Timeline<'a> {
 
     /// Adds a lane of marks below the last panel, labelled where there is room.
     pub(super) fn marks(&mut self, marks: &[Mark]) {
+        // With less room for each on average they run into one another.
+        const ROOM: f64 = 12.0;
         let x = self.x();
         let shown = |mark: &&Mark| (0.0..=self.end).contains(&mark.time);
         let mut placed: Vec<(f64, &Mark)> = marks
@@ -199,8 +201,6 @@ impl<'a> Timeline<'a> {
         }
         placed.sort_by(|a, b| a.0.total_cmp(&b.0));
         let y = self.free + 2.0;
-        // Wider than a mark on average, or they run into one another.
-        const ROOM: f64 = 12.0;
         let width = x.at(self.end) - x.at(0.0);
         let crowded = placed.len() as f64 * ROOM > width;
         for (at, mark) in &placed {
