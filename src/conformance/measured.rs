@@ -12,8 +12,7 @@ mod rig;
 use rayon::prelude::*;
 
 use super::{Difference, ReplayError, Report, table};
-use crate::load::LatencySummary;
-use crate::load::report::LoadReport;
+use crate::load::report::{LoadReport, ToolReport};
 use input::{Case, Latency, Run};
 use rig::SetUp;
 
@@ -71,31 +70,27 @@ impl Figure {
         }
     }
 
-    /// What a simulated run shows. Percentiles of `ab` come from whole milliseconds.
-    fn simulated(self, report: &LoadReport, whole_ms: bool) -> f64 {
-        let ms = |value: f64| {
-            if whole_ms {
-                (value + 1e-9).round()
-            } else {
-                value
+    /// What a simulated run shows, in the way in which it was measured: percentiles of `ab` by
+    /// nearest rank over whole milliseconds, those of `hey` by its own rule.
+    fn simulated(self, report: &LoadReport) -> f64 {
+        let latency = report.latency;
+        let percentile = |percent: u8, nearest_rank: f64| match &report.tool {
+            ToolReport::Ab(_) => (nearest_rank + 1e-9).round(),
+            ToolReport::Hey(_) => {
+                let own = report.percentiles();
+                let found = own.iter().find(|(other, _)| *other == percent);
+                found.map_or(nearest_rank, |(_, ms)| *ms)
             }
+            ToolReport::Plain(_) => nearest_rank,
         };
-        let LatencySummary {
-            mean_ms,
-            p50_ms,
-            p90_ms,
-            p95_ms,
-            p99_ms,
-            ..
-        } = report.latency;
         match self {
             Self::Requests => report.answers.total() as f64,
             Self::Throughput => report.requests_per_second(),
-            Self::Mean => mean_ms,
-            Self::P50 => ms(p50_ms),
-            Self::P90 => ms(p90_ms),
-            Self::P95 => ms(p95_ms),
-            Self::P99 => ms(p99_ms),
+            Self::Mean => latency.mean_ms,
+            Self::P50 => percentile(50, latency.p50_ms),
+            Self::P90 => percentile(90, latency.p90_ms),
+            Self::P95 => percentile(95, latency.p95_ms),
+            Self::P99 => percentile(99, latency.p99_ms),
         }
     }
 
@@ -132,7 +127,7 @@ pub(super) fn replay(text: &str) -> Result<Report, ReplayError> {
             if let Some(tolerance) = figure.tolerance(&case, &set_up)
                 && let Some(range) = range(&case, figure)
             {
-                let values = runs.iter().map(|run| figure.simulated(run, set_up.is_ab()));
+                let values = runs.iter().map(|run| figure.simulated(run));
                 let got = values.sum::<f64>() / runs.len() as f64;
                 report.step(difference(&case, figure, range, tolerance, got));
             }
@@ -214,6 +209,21 @@ mod tests {
         assert_eq!(differing(&hey(2010)), ["a requests"]);
         let timed = recording("hey -z 10s -c 50 URL", SERVER, &run(1, 200.0));
         assert_eq!(differing(&timed), [""; 0]);
+    }
+
+    /// Eight workers that tick in step on four slots: half of the latencies are 20 ms, half 40.
+    /// hey calls the first of the slower half its median, nearest rank the last of the faster.
+    #[test]
+    fn percentiles_of_hey_are_by_its_own_rule() {
+        let at = |p50: f64| {
+            let run = format!(
+                r#"{{"requests":400,"throughput_rps":39.8,"latency_ms":{{"p50":{p50}}},
+                    "server":{{"mean_ms":20.0}}}}"#
+            );
+            recording("hey -z 10s -q 5 -c 8 URL", SERVER, &run)
+        };
+        assert_eq!(differing(&at(40.0)), [""; 0]);
+        assert_eq!(differing(&at(20.0)), ["a p50_ms"]);
     }
 
     #[test]

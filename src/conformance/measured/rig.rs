@@ -68,10 +68,6 @@ impl SetUp {
         })
     }
 
-    pub(super) fn is_ab(&self) -> bool {
-        matches!(self.load.generator, Generator::Ab(_))
-    }
-
     /// Whether the tool ends after a number of requests, not after a time.
     pub(super) fn counts_requests(&self) -> bool {
         match &self.load.generator {
