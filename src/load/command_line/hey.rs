@@ -5,6 +5,8 @@ use crate::load::HEY_CLIENT_OVERHEAD;
 use crate::load::spec::{Generator, HeySpec, Url};
 use crate::sim::{Dist, SimDuration};
 
+/// `hey` has no limit but memory.
+const MOST_WORKERS: u32 = 1_000_000;
 const HEY_IGNORED_WITH_VALUE: &[&str] = &[
     "o", "m", "H", "A", "d", "D", "T", "U", "a", "x", "cpus", "host",
 ];
@@ -38,8 +40,9 @@ pub(super) fn parse(command: &str, words: &[Word], whole: &Word) -> Result<Parse
             "c" => {
                 let value = value(word, attached, &mut rest)?;
                 spec.concurrency = value.number("a number of workers")?;
-                if spec.concurrency == 0 {
-                    return Err(value.wrong("at least 1 worker is needed"));
+                if !(1..=MOST_WORKERS).contains(&spec.concurrency) {
+                    let message = format!("from 1 to {MOST_WORKERS} workers are simulated");
+                    return Err(value.wrong(message));
                 }
             }
             "q" => {
