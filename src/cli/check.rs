@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use rayon::prelude::*;
 
 use super::exit::{CliError, Exit};
-use super::scenario::{ScenarioArgs, load};
+use super::scenario::{ScenarioArgs, bad, load};
 use super::{progress, signal};
-use crate::sweep::{Metrics, Verdict, evaluate, metrics, write_verdicts};
+use crate::scenario::Diagnostics;
+use crate::sweep::{Metrics, UnknownMetric, Verdict, evaluate, metrics, write_verdicts};
 
 /// Check what [[assert]] demands; exit code 1 if a bound does not hold
 #[derive(Debug, clap::Args)]
@@ -19,7 +20,7 @@ pub(super) struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
     /// Seeds whose mean is held to the bounds
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
     seeds: u16,
     /// Show no progress
     #[arg(short, long)]
@@ -51,11 +52,29 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     let runs = runs.map_err(CliError::RunFailed)?;
     let verdicts = evaluate(&scenario.asserts, &runs)
-        .map_err(|unknown| CliError::BadInput(format!("error: {unknown}")))?;
+        .map_err(|unknown| unknown_metrics(&unknown, &built.warnings))?;
     write_verdicts(&mut anstream::stdout().lock(), &verdicts, runs.len())?;
     Ok(if verdicts.iter().all(Verdict::held) {
         Exit::Fine
     } else {
         Exit::CheckFailed
     })
+}
+
+/// Asserts on what no run reports, at their places.
+fn unknown_metrics(unknown: &[UnknownMetric], read: &Diagnostics) -> CliError {
+    let mut problems = Diagnostics {
+        files: read.files.clone(),
+        ..Diagnostics::default()
+    };
+    for one in unknown {
+        let title = format!("unknown metric `{}`", one.name);
+        let help = match one.near.as_slice() {
+            [] => "summary.csv of a run lists all metrics".to_owned(),
+            near => format!("did you mean `{}`?", near.join("` or `")),
+        };
+        let label = "no run reports it";
+        problems.error(one.place, title, label).help = Some(help);
+    }
+    bad(&problems)
 }

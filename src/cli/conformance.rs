@@ -43,6 +43,13 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         let text = read(path)?;
         let found = replay(&args.kind, &text)
             .map_err(|error| CliError::BadInput(format!("error: {}: {error}", path.display())))?;
+        if found.cases == 0 {
+            // A pattern that matches the wrong file must not pass in CI.
+            return Err(CliError::BadInput(format!(
+                "error: {}: there is no case in it",
+                path.display()
+            )));
+        }
         report.merge(found);
     }
     let mut out = anstream::stdout().lock();

@@ -1,6 +1,7 @@
 //! Exit codes, and how an error becomes one.
 
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use crate::output::folder::FolderError;
@@ -17,7 +18,7 @@ pub enum Exit {
     BadInput = 2,
     /// The run itself failed, or broke an invariant.
     RunFailed = 3,
-    /// Ctrl-C, as shells count it.
+    /// Ctrl-C or a request to terminate, as shells count the former.
     Interrupted = 130,
 }
 
@@ -50,7 +51,9 @@ impl From<RunError> for CliError {
 impl From<FolderError> for CliError {
     fn from(error: FolderError) -> Self {
         match error {
-            FolderError::Foreign(_) => Self::BadInput(format!("error: {error}")),
+            FolderError::Foreign(_) | FolderError::Fixed(_) => {
+                Self::BadInput(format!("error: {error}"))
+            }
             FolderError::Io { .. } => Self::RunFailed(error.to_string()),
         }
     }
@@ -64,6 +67,11 @@ pub(super) fn unless_closed(printed: Result<(), CliError>) -> Result<(), CliErro
     }
 }
 
+/// Writes to stderr. Where that fails there is nobody left to tell; the exit code says the rest.
+pub(super) fn tell(text: impl Display) {
+    let _ = write!(anstream::stderr().lock(), "{text}");
+}
+
 /// Prints an error to stderr and turns the result into the exit code. A closed pipe
 /// (`nlsim … | head`) is no error.
 pub(super) fn report(result: Result<Exit, CliError>) -> ExitCode {
@@ -71,7 +79,7 @@ pub(super) fn report(result: Result<Exit, CliError>) -> ExitCode {
         Ok(exit) => exit,
         Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
         Err(error) => {
-            anstream::eprintln!("{error}");
+            tell(format_args!("{error}\n"));
             match error {
                 CliError::BadInput(_) => Exit::BadInput,
                 CliError::RunFailed(_) | CliError::Output(_) => Exit::RunFailed,

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::exit::{CliError, Exit, unless_closed};
+use super::exit::{CliError, Exit, tell, unless_closed};
 use super::progress::Bar;
 use super::scenario::{ScenarioArgs, load};
 use super::signal;
@@ -40,8 +40,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         .out
         .clone()
         .unwrap_or_else(|| PathBuf::from("outputs").join(&scenario.name));
-    let folder = OutputFolder::create(&target)?;
     let stop = signal::interrupted()?;
+    let folder = OutputFolder::create(&target)?;
     let seed = scenario.simulation.seed;
     let finished = simulate(scenario, stop, args.quiet)?;
     let summary = Summary::of(&finished.recording);
@@ -51,8 +51,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     write_run(&folder, &scenario.name, seed, &finished.recording, &summary)?;
     let target = folder.finish()?;
     if !args.quiet {
-        let mut err = anstream::stderr().lock();
-        writeln!(err, "\nWrote {}", target.display())?;
+        tell(format_args!("\nWrote {}\n", target.display()));
     }
     Ok(Exit::Fine)
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::exit::CliError;
+use super::exit::{CliError, tell};
 use super::files::Disk;
 use crate::scenario::{Built, Diagnostics, Loaded};
 
@@ -16,7 +16,7 @@ pub(super) struct ScenarioArgs {
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = assignment)]
     replaced: Vec<(String, String)>,
     /// Replace the seed
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     seed: Option<u64>,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn build(args: &ScenarioArgs, loaded: &Loaded) -> Result<Built, CliEr
         .build(&args.replaced)
         .map_err(|diagnostics| bad(&diagnostics))?;
     if !built.warnings.list.is_empty() {
-        anstream::eprint!("{}", built.warnings.render(true));
+        tell(built.warnings.render(true));
     }
     if let Some(seed) = args.seed {
         built.scenario.simulation.seed = seed;
@@ -60,7 +60,8 @@ impl ScenarioArgs {
     }
 }
 
-fn bad(diagnostics: &Diagnostics) -> CliError {
+/// What is wrong with the files.
+pub(super) fn bad(diagnostics: &Diagnostics) -> CliError {
     // Colours are removed where they are not wanted.
     CliError::BadInput(diagnostics.render(true).trim_end().to_owned())
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C: what is being done ends at the next opportunity and leaves nothing half-written.
+//! Ctrl-C, and what ends a job of CI (SIGTERM, SIGHUP): what is being done ends at the next opportunity and leaves nothing half-written.
 
 use std::io;
 use std::sync::OnceLock;

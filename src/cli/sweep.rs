@@ -1,16 +1,17 @@
 //! `nlsim sweep`: every point of the scenario's `[sweep]`, in parallel.
 
+use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::exit::{CliError, Exit, unless_closed};
+use super::exit::{CliError, Exit, tell, unless_closed};
 use super::progress;
 use super::scenario::{ScenarioArgs, build, read};
 use super::signal;
 use crate::output::folder::{FolderError, OutputFolder};
 use crate::output::write_sweep_charts;
 use crate::scenario::nearest;
-use crate::sweep::{self, Collector, Goal, Plan, Results, ScenarioRuns, write_best};
+use crate::sweep::{self, Collector, Goal, Metrics, Plan, Results, ScenarioRuns, write_best};
 
 /// Run every point of a parameter sweep with several seeds
 #[derive(Debug, clap::Args)]
@@ -24,8 +25,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Threads [default: one per core]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// The metric by which points are ranked, lowest first
     #[arg(long, value_name = "METRIC", default_value = "request_cost")]
     best: String,
@@ -71,9 +72,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         .out
         .clone()
         .unwrap_or_else(|| PathBuf::from("outputs").join(format!("{}-sweep", scenario.name)));
+    let stop = signal::interrupted()?;
     let folder = OutputFolder::create(&target)?;
-    let results = work(args, &loaded, &plan, &folder)?;
-    let ranking = rank(args, &results, !scenario.vpas.is_empty())?;
+    let results = work(args, &loaded, &plan, &folder, stop)?;
+    let ranking = rank(args, &results, !scenario.vpas.is_empty());
     folder.write("points.csv", |out| results.write_points(out))?;
     write_sweep_charts(&folder, &scenario.name, &results.table(&ranking))?;
     let target = folder.finish()?;
@@ -86,7 +88,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         let mut out = anstream::stdout().lock();
         let printed = write_best(&mut out, &results, &ranking, goal, BEST);
         unless_closed(printed.map_err(CliError::Output))?;
-        anstream::eprintln!("\nWrote {}", target.display());
+        tell(format_args!("\nWrote {}\n", target.display()));
     }
     report_failures(&results)
 }
@@ -97,10 +99,10 @@ fn work(
     loaded: &crate::scenario::Loaded,
     plan: &Plan,
     folder: &OutputFolder,
+    stop: &AtomicBool,
 ) -> Result<Results, CliError> {
-    let stop = signal::interrupted()?;
     let threads = rayon::ThreadPoolBuilder::new()
-        .num_threads(args.threads.unwrap_or(0))
+        .num_threads(args.threads.map_or(0, usize::from))
         .build()
         .map_err(|error| CliError::RunFailed(error.to_string()))?;
     let simulation = ScenarioRuns {
@@ -109,17 +111,27 @@ fn work(
         stop,
     };
     let bar = progress::runs(plan.runs(), args.quiet);
-    let mut results = Results::default();
+    let (mut results, mut unknown) = (Results::default(), None);
     let written = folder.write("results.csv", |out| {
         let mut collector = Collector::new(plan, out);
         sweep::run(plan, &simulation, &threads, stop, |outcome| {
             bar.inc(1);
+            if let Ok(metrics) = &outcome.result
+                && let Err(problem) = known_metric(&args.best, metrics)
+            {
+                // Not after hours of runs.
+                unknown = Some(problem);
+                return Err(io::Error::other("unknown metric"));
+            }
             collector.take(outcome)
         })?;
         results = collector.finish()?;
         Ok(())
     });
     bar.finish_and_clear();
+    if let Some(problem) = unknown {
+        return Err(problem);
+    }
     if stop.load(Ordering::Relaxed) && written.is_ok() {
         return Err(CliError::Interrupted);
     }
@@ -128,26 +140,32 @@ fn work(
         .map(|()| results)
 }
 
-/// The places of the metrics that the terminal shows, the ranking one first.
-fn rank(args: &Args, results: &Results, has_vpas: bool) -> Result<Vec<usize>, CliError> {
-    if results.metrics.is_empty() {
-        return Ok(Vec::new()); // no run succeeded; that is told elsewhere
+/// That the metric by which points are ranked is one that a run has.
+fn known_metric(best: &str, metrics: &Metrics) -> Result<(), CliError> {
+    let names = || metrics.iter().map(|(name, _)| name.as_str());
+    if names().any(|name| name == best) {
+        return Ok(());
     }
+    let meant = nearest(best, names()).map_or_else(
+        || " (summary.csv of a run lists all)".to_owned(),
+        |name| format!(": did you mean `{name}`?"),
+    );
+    Err(CliError::BadInput(format!(
+        "error: --best {best}: there is no such metric{meant}"
+    )))
+}
+
+/// The places of the metrics that the terminal shows, the ranking one first.
+fn rank(args: &Args, results: &Results, has_vpas: bool) -> Vec<usize> {
     let Some(first) = results.metric(&args.best) else {
-        let known = results.metrics.iter().map(String::as_str);
-        let meant = nearest(&args.best, known)
-            .map_or(String::new(), |name| format!(": did you mean `{name}`?"));
-        return Err(CliError::BadInput(format!(
-            "error: --best {}: there is no such metric{meant}",
-            args.best
-        )));
+        return Vec::new(); // no run succeeded; that is told elsewhere
     };
     let of_vpas = SHOWN_OF_VPAS.iter().filter(|_| has_vpas);
     let others = of_vpas
         .chain(&SHOWN)
         .filter_map(|name| results.metric(name));
     let others = others.filter(|place| *place != first && results.varies(*place));
-    Ok(std::iter::once(first).chain(others).collect())
+    std::iter::once(first).chain(others).collect()
 }
 
 fn report_failures(results: &Results) -> Result<Exit, CliError> {

@@ -17,6 +17,9 @@ pub enum FolderError {
         "{0} exists and was not written by nlsim: choose another folder with --out, or remove it"
     )]
     Foreign(PathBuf),
+    /// It is there, but cannot make place for another.
+    #[error("{0} is the current folder or a volume, which cannot be replaced: name a folder in it, for example --out {shown}", shown = .0.join("results").display())]
+    Fixed(PathBuf),
     /// The file system refused.
     #[error("cannot write {path}: {source}")]
     Io {
@@ -47,10 +50,30 @@ fn check(target: &Path) -> Result<(), FolderError> {
         return Ok(());
     };
     let empty = || fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
-    if data.is_dir() && (target.join(MARK).is_file() || empty()) {
+    if data.is_dir() && is_fixed(target, &data) {
+        Err(FolderError::Fixed(target.to_owned()))
+    } else if data.is_dir() && (target.join(MARK).is_file() || empty()) {
         Ok(())
     } else {
         Err(FolderError::Foreign(target.to_owned()))
+    }
+}
+
+/// Whether a folder cannot be renamed: it has no name of its own in the path, or another file
+/// system begins there, as with a container's volume.
+fn is_fixed(target: &Path, data: &fs::Metadata) -> bool {
+    if target.file_name().is_none() {
+        return true;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        fs::symlink_metadata(target.join("..")).is_ok_and(|parent| parent.dev() != data.dev())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = data;
+        false
     }
 }
 
@@ -171,6 +194,19 @@ mod tests {
         );
         drop(folder);
         assert!(names(place.path()).is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_is_told_before_anything_is_run() {
+        for target in [".", "..", "/"] {
+            let refused = OutputFolder::create(Path::new(target)).unwrap_err();
+            assert!(matches!(refused, FolderError::Fixed(_)), "{refused}");
+        }
+        #[cfg(target_os = "linux")]
+        assert!(is_fixed(
+            Path::new("/proc"),
+            &fs::metadata("/proc").unwrap()
+        ));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The validated scenario: everything that a run needs, with units, nothing left to check.
 
+use super::node::Span;
 use crate::autoscaler::vpa::admission::LimitRange;
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
 use crate::autoscaler::{hpa, vpa};
@@ -201,6 +202,8 @@ pub struct AssertSpec {
     pub max: Option<f64>,
     /// The value itself.
     pub equals: Option<f64>,
+    /// Where the metric is named: whether it exists is known after a run.
+    pub place: Span,
 }
 
 impl Simulation {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::number::short;
 use super::{Metrics, Statistics};
+use crate::scenario::Span;
 use crate::scenario::model::AssertSpec;
 
 /// One bound.
@@ -30,20 +31,15 @@ pub struct Verdict {
     pub check: Check,
 }
 
-/// Metrics that no run reports, each with the names that come near.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(describe_unknown).collect::<Vec<_>>().join("\n"))]
-pub struct UnknownMetrics(pub Vec<(String, Vec<String>)>);
-
-fn describe_unknown((name, near): &(String, Vec<String>)) -> String {
-    if near.is_empty() {
-        format!("unknown metric \"{name}\"")
-    } else {
-        format!(
-            "unknown metric \"{name}\": did you mean {}?",
-            near.join(" or ")
-        )
-    }
+/// A metric that no run reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownMetric {
+    /// Its name.
+    pub name: String,
+    /// Where it is asked for.
+    pub place: Span,
+    /// The names that come near.
+    pub near: Vec<String>,
 }
 
 /// Relative difference up to which numbers count as equal.
@@ -93,7 +89,10 @@ impl Verdict {
 }
 
 /// Compares the runs' figures with the bounds: a verdict per bound, in order.
-pub fn evaluate(asserts: &[AssertSpec], runs: &[Metrics]) -> Result<Vec<Verdict>, UnknownMetrics> {
+pub fn evaluate(
+    asserts: &[AssertSpec],
+    runs: &[Metrics],
+) -> Result<Vec<Verdict>, Vec<UnknownMetric>> {
     let mut verdicts = Vec::new();
     let mut unknown = Vec::new();
     for assert in asserts {
@@ -103,7 +102,11 @@ pub fn evaluate(asserts: &[AssertSpec], runs: &[Metrics]) -> Result<Vec<Verdict>
             .map(|(_, value)| *value)
             .collect();
         if values.is_empty() {
-            unknown.push((assert.metric.clone(), near(&assert.metric, runs)));
+            unknown.push(UnknownMetric {
+                name: assert.metric.clone(),
+                place: assert.place,
+                near: near(&assert.metric, runs),
+            });
             continue;
         }
         let statistics = Statistics::of(values);
@@ -122,7 +125,7 @@ pub fn evaluate(asserts: &[AssertSpec], runs: &[Metrics]) -> Result<Vec<Verdict>
     if unknown.is_empty() {
         Ok(verdicts)
     } else {
-        Err(UnknownMetrics(unknown))
+        Err(unknown)
     }
 }
 
@@ -198,6 +201,7 @@ mod tests {
             min,
             max,
             equals,
+            place: Span::default(),
         }
     }
 
@@ -253,11 +257,13 @@ mod tests {
             assert("hpa.api.flap", None, Some(1.0), None),
             assert("xyz", None, Some(1.0), None),
         ];
-        let error = evaluate(&asserts, &[run(0.0, 0.0, 0.0)]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "unknown metric \"hpa.api.flap\": did you mean hpa.api.flaps?\nunknown metric \"xyz\""
-        );
+        let unknown = evaluate(&asserts, &[run(0.0, 0.0, 0.0)]).unwrap_err();
+        let names: Vec<(&str, &[String])> = unknown
+            .iter()
+            .map(|one| (one.name.as_str(), one.near.as_slice()))
+            .collect();
+        let near = ["hpa.api.flaps".to_owned()];
+        assert_eq!(names, [("hpa.api.flap", &near[..]), ("xyz", &[][..])]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod simulation;
 mod statistics;
 mod table;
 
-pub use assertion::{Check, UnknownMetrics, Verdict, evaluate, write_verdicts};
+pub use assertion::{Check, UnknownMetric, Verdict, evaluate, write_verdicts};
 pub use label::labels;
 pub use plan::{Plan, PlanError, Setting};
 pub use results::{Collector, PointSummary, Results};
