@@ -1,6 +1,6 @@
 //! Files read and parsed once, to be built into a scenario as often as wanted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -30,8 +30,25 @@ pub(super) struct Parsed {
     pub(super) traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
     /// Files of `[[vpa_history]]` by their name there: places among the diagnostics' files.
     pub(super) histories: BTreeMap<String, usize>,
+    /// Everything that the scenario named as a file when it was read.
+    pub(super) named: BTreeSet<String>,
     /// Whether no manifest is missing or broken; if one is, what it would hold is unknown.
     pub(super) complete: bool,
+}
+
+impl Parsed {
+    /// Refuses a file that `--set` or a sweep names: files are read before.
+    pub(super) fn check_read(&self, node: &Node, diagnostics: &mut Diagnostics) -> bool {
+        let Some(name) = node.text() else { return true };
+        let read = self.named.contains(name);
+        if !read {
+            let title = format!("{name} was not read");
+            let label = "files are read before values are set";
+            diagnostics.error(node.span, title, label).help =
+                Some("name the file in the scenario itself".to_owned());
+        }
+        read
+    }
 }
 
 /// Parsed files of a scenario.
@@ -79,6 +96,7 @@ impl Loaded {
             read: BTreeMap::new(),
             traces: BTreeMap::new(),
             histories: BTreeMap::new(),
+            named: BTreeSet::new(),
             complete: true,
         };
         files.read_manifests(&scenario, &mut diagnostics);
@@ -89,6 +107,7 @@ impl Loaded {
             documents: files.documents,
             traces: files.traces,
             histories: files.histories,
+            named: files.named,
             complete: files.complete,
         };
         if !readable {
@@ -111,23 +130,16 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Makes the scenario, with values of the files replaced: (path, value as TOML). Without
-    /// replacements the paths and values of the sweep are tried, too.
+    /// Makes the scenario, with values of the files replaced: (path, value as TOML). The paths
+    /// and values of the sweep are tried, too.
     pub fn build(&self, replaced: &[(String, String)]) -> Result<Built, Diagnostics> {
-        if !replaced.is_empty() {
-            return self.build_with(replaced);
-        }
-        let mut diagnostics = self.diagnostics.clone();
-        let scenario = Self::make(&self.parsed, &mut diagnostics);
-        if let Some(scenario) = &scenario
-            && !diagnostics.has_errors()
-        {
-            self.try_sweep(scenario, &mut diagnostics);
-        }
-        Self::outcome(scenario, diagnostics)
+        let mut built = self.build_point(replaced)?;
+        self.try_sweep(&built.scenario, replaced, &mut built.warnings);
+        Self::outcome(Some(built.scenario), built.warnings)
     }
 
-    fn build_with(&self, replaced: &[(String, String)]) -> Result<Built, Diagnostics> {
+    /// As [`Self::build`], but the sweep is not tried: for its own points.
+    pub fn build_point(&self, replaced: &[(String, String)]) -> Result<Built, Diagnostics> {
         let mut diagnostics = self.diagnostics.clone();
         let mut parsed = self.parsed.clone();
         let file = diagnostics.files.len();
@@ -139,7 +151,7 @@ impl Loaded {
                 start,
                 end: start + path.len(),
             };
-            let _ = write!(text, "{path} = {value}");
+            text.push_str(&assignment(path, value));
             let value_span = Span {
                 file,
                 start: text.len() - value.len(),
@@ -153,10 +165,12 @@ impl Loaded {
                 diagnostics.error(path_span, problem.title, THIS_PATH).help = Some(problem.help);
             }
         }
-        diagnostics.files.push(SourceFile {
-            path: OVERRIDES.to_owned(),
-            text: text.into(),
-        });
+        if !replaced.is_empty() {
+            diagnostics.files.push(SourceFile {
+                path: OVERRIDES.to_owned(),
+                text: text.into(),
+            });
+        }
         let scenario = Self::make(&parsed, &mut diagnostics);
         Self::outcome(scenario, diagnostics)
     }
@@ -177,20 +191,30 @@ impl Loaded {
     }
 
     /// Sets each parameter of the sweep to its values, one at a time.
-    fn try_sweep(&self, scenario: &Scenario, diagnostics: &mut Diagnostics) {
+    fn try_sweep(
+        &self,
+        scenario: &Scenario,
+        replaced: &[(String, String)],
+        diagnostics: &mut Diagnostics,
+    ) {
         let Some(sweep) = &scenario.sweep else { return };
+        let before: usize = replaced
+            .iter()
+            .map(|(path, value)| assignment(path, value).len() + 1)
+            .sum();
         let node = self.parsed.scenario.get("sweep");
         let items = node.map_or(&[][..], |node| items(node, "parameter"));
         for (parameter, item) in sweep.parameters.iter().zip(items) {
             let span = |key: &str| item.get(key).map_or(item.span, |node| node.span);
             for (index, value) in tried(&parameter.values).into_iter().enumerate() {
-                let replaced = [(parameter.path.clone(), value)];
+                let own = (parameter.path.clone(), value);
                 let path_place = Span {
                     file: self.diagnostics.files.len(),
-                    start: 0,
-                    end: parameter.path.len(),
+                    start: before,
+                    end: before + parameter.path.len(),
                 };
-                let Err(problems) = self.build_with(&replaced) else {
+                let all = [replaced, &[own]].concat();
+                let Err(problems) = self.build_point(&all) else {
                     continue;
                 };
                 let errors = problems.list.into_iter();
@@ -219,6 +243,11 @@ impl Loaded {
     }
 }
 
+/// How a value that is set from outside stands in messages.
+fn assignment(path: &str, value: &str) -> String {
+    format!("{path} = {value}")
+}
+
 /// Values of a parameter that stand for all.
 fn tried(values: &ParameterValues) -> Vec<String> {
     match values {
@@ -229,7 +258,15 @@ fn tried(values: &ParameterValues) -> Vec<String> {
             .chain(values.last())
             .cloned()
             .collect(),
-        ParameterValues::Range { low, high, .. } => vec![low.to_string(), high.to_string()],
+        ParameterValues::Range { low, high, whole } => {
+            // Most numbers between them are not whole, though both ends may be.
+            let between = low + (high - low) * 0.618_034;
+            let between = (!whole).then(|| between.to_string());
+            [low.to_string(), high.to_string()]
+                .into_iter()
+                .chain(between)
+                .collect()
+        }
     }
 }
 
@@ -242,6 +279,7 @@ struct Files<'a> {
     read: BTreeMap<String, Range<usize>>,
     traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
     histories: BTreeMap<String, usize>,
+    named: BTreeSet<String>,
     complete: bool,
 }
 
@@ -269,6 +307,7 @@ impl Files<'_> {
                 diagnostics.error(item.span, "wrong value for `manifests`", label);
                 continue;
             };
+            self.named.insert(pattern.to_owned());
             let full = self.full(pattern);
             if !pattern.contains(['*', '?', '[']) {
                 self.read_manifest(&full, item, None, diagnostics);
@@ -369,9 +408,12 @@ impl Files<'_> {
             if let Some(node) = entry.get("manifest")
                 && let Some(path) = node.text()
             {
+                self.named.insert(path.to_owned());
                 self.read_manifest(&self.full(path), node, Some(index), diagnostics);
             }
             let file = entry.get("trace").and_then(|trace| trace.get("file"));
+            self.named
+                .extend(file.and_then(Node::text).map(str::to_owned));
             if let Some(node) = file
                 && let Some(name) = node.text()
                 && let Some(points) = self.read_trace(&self.full(name), node, diagnostics)
@@ -392,6 +434,7 @@ impl Files<'_> {
             ];
             for node in files.into_iter().flatten() {
                 let Some(name) = node.text() else { continue };
+                self.named.insert(name.to_owned());
                 if !self.histories.contains_key(name)
                     && let Some(file) = load(
                         self.provider,

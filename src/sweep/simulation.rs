@@ -27,7 +27,7 @@ impl Simulate for ScenarioRuns<'_> {
             .iter()
             .map(|s| (s.path.to_owned(), s.value.to_owned()));
         replaced.extend(own);
-        match self.loaded.build(&replaced) {
+        match self.loaded.build_point(&replaced) {
             Ok(built) => Ok(built.scenario),
             Err(diagnostics) => {
                 let titles = diagnostics.list.iter().map(|d| d.title.as_str());

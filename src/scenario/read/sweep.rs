@@ -4,26 +4,50 @@ use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{AssertSpec, Design, ParameterSpec, ParameterValues, SweepSpec};
 use crate::scenario::node::{KeyNode, Node, Value};
 use crate::scenario::overrides;
-use crate::scenario::reader::{Reader, expected};
+use crate::scenario::reader::{Reader, count, expected};
 
 /// A grid of more values than this along one parameter is a mistake.
 const MOST_VALUES: f64 = 100_000.0;
+/// The largest sweep that is begun.
+const MOST_RUNS: u128 = 10_000_000;
 
 pub(super) fn sweep(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<SweepSpec> {
     let node = root.get("sweep")?;
     let mut table = Reader::new(node, "`sweep`", diagnostics)?;
-    let points = table.count("points", diagnostics);
+    let points = at_least_one("points", &mut table, diagnostics);
     let design = match table.one_of("design", &["grid", "random"], diagnostics) {
         Some("random") => Design::Random {
             points: points.unwrap_or(100),
         },
-        _ => Design::Grid,
+        _ => {
+            if points.is_some() {
+                let title = "a grid has no number of points";
+                let label = "goes with `design = \"random\"`";
+                diagnostics.error(table.key_span("points"), title, label);
+            }
+            Design::Grid
+        }
     };
-    let replicates = table.count("replicates", diagnostics).unwrap_or(1).max(1);
-    let mut parameters = Vec::new();
-    for item in table.list("parameter", diagnostics) {
+    let replicates = at_least_one("replicates", &mut table, diagnostics).unwrap_or(1);
+    let mut parameters: Vec<ParameterSpec> = Vec::new();
+    let items = table.list("parameter", diagnostics);
+    if let (Some(list), []) = (table.get("parameter"), items)
+        && matches!(list.value, Value::List(_))
+    {
+        let title = "the sweep has no parameter";
+        diagnostics.error(list.span, title, "the list is empty");
+    }
+    for item in items {
         if let Some(mut inner) = Reader::new(item, "`sweep.parameter`", diagnostics) {
-            parameters.extend(parameter(&mut inner, design, diagnostics));
+            let parameter = parameter(&mut inner, design, diagnostics);
+            if let Some(parameter) = &parameter
+                && parameters.iter().any(|other| other.path == parameter.path)
+            {
+                let title = format!("a second parameter `{}`", parameter.path);
+                let label = "this path is varied already";
+                diagnostics.error(inner.key_span("path"), title, label);
+            }
+            parameters.extend(parameter);
             inner.finish("`sweep.parameter`", diagnostics);
         }
     }
@@ -31,12 +55,64 @@ pub(super) fn sweep(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Opt
         let example = "parameter = [{ path = \"simulation.seed\", values = [1, 2] }]";
         table.missing("parameter", "`sweep`", example, diagnostics);
     }
+    check_size(design, replicates, &parameters, node, diagnostics);
     table.finish("`sweep`", diagnostics);
     Some(SweepSpec {
         design,
         replicates,
         parameters,
     })
+}
+
+/// A count that 0 makes no sense of.
+fn at_least_one(
+    key: &'static str,
+    table: &mut Reader<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<u32> {
+    table.read(key, diagnostics, |node| match count(node)? {
+        0 => Err("must be at least 1".to_owned()),
+        count => Ok(count),
+    })
+}
+
+fn check_size(
+    design: Design,
+    replicates: u32,
+    parameters: &[ParameterSpec],
+    node: &Node,
+    diagnostics: &mut Diagnostics,
+) {
+    let points = match design {
+        Design::Random { points } => u128::from(points),
+        Design::Grid => parameters.iter().fold(1, |points: u128, parameter| {
+            let values = match &parameter.values {
+                ParameterValues::List(values) => values.len(),
+                ParameterValues::Range { .. } => 1,
+            };
+            points.saturating_mul(values as u128)
+        }),
+    };
+    let runs = points.saturating_mul(u128::from(replicates));
+    if runs > MOST_RUNS {
+        let title = format!("the sweep has {runs} runs");
+        let label = format!("at most {MOST_RUNS} are begun");
+        diagnostics.error(node.span.first(), title, label).help =
+            Some("take larger steps, fewer replicates, or `design = \"random\"`".to_owned());
+    }
+}
+
+/// Tables whose values make no difference between the points of a sweep.
+const NOT_VARIED: [&str; 3] = ["sweep", "assert", "name"];
+
+/// Refuses paths that every point would ignore.
+fn check_path(node: &Node, path: &str, diagnostics: &mut Diagnostics) {
+    let first = path.split(['.', '[']).next().unwrap_or_default();
+    if NOT_VARIED.contains(&first) && !path.contains(':') {
+        let title = format!("`{first}` cannot be varied");
+        let label = "makes no difference to a run";
+        diagnostics.error(node.span, title, label);
+    }
 }
 
 fn parameter(
@@ -52,6 +128,9 @@ fn parameter(
             "path = \"service[api].slots\"",
             diagnostics,
         );
+    }
+    if let (Some(path), Some(node)) = (&path, table.get("path")) {
+        check_path(node, path, diagnostics);
     }
     let Some(node) = table.get("values") else {
         table.missing(
@@ -123,6 +202,13 @@ fn range(node: &Node, design: Design, diagnostics: &mut Diagnostics) -> Option<P
         table.number("to", diagnostics),
     );
     let step = table.number("step", diagnostics);
+    let (ends, steps) = (["low", "high"], ["from", "to", "step"]);
+    let mut given = |keys: &[&'static str]| keys.iter().any(|key| table.get(key).is_some());
+    if given(&ends) && given(&steps) {
+        let title = "these values are two ranges";
+        let label = "either `from`, `to` and `step`, or `low` and `high`";
+        diagnostics.error(node.span, title, label);
+    }
     table.finish("`values`", diagnostics);
     match ((low, high), (from, to, step), design) {
         ((Some(low), Some(high)), _, Design::Random { .. }) if high > low => {
@@ -156,10 +242,19 @@ fn range(node: &Node, design: Design, diagnostics: &mut Diagnostics) -> Option<P
             diagnostics.error(
                 node.span,
                 "these values make no range",
-                "expected `from` ≤ `to` and `step` > 0, or `low` < `high`",
+                range_label(from, to, step),
             );
             None
         }
+    }
+}
+
+fn range_label(from: Option<f64>, to: Option<f64>, step: Option<f64>) -> String {
+    match (from, to, step) {
+        (Some(from), Some(to), Some(step)) if step > 0.0 && to >= from => {
+            format!("that many values? at most {MOST_VALUES} are taken")
+        }
+        _ => "expected `from` ≤ `to` and `step` > 0, or `low` < `high`".to_owned(),
     }
 }
 
@@ -198,9 +293,11 @@ pub(super) fn asserts(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> V
             let title = "no value satisfies the assertion";
             diagnostics.error(table.key_span("max"), title, "`max` is below `min`");
         }
+        let place = table.get("metric").map_or(item.span, |node| node.span);
         table.finish("`assert`", diagnostics);
         made.extend(metric.map(|metric| AssertSpec {
             metric,
+            place,
             min,
             max,
             equals,
