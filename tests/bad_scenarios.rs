@@ -10,7 +10,12 @@ use files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 3] = ["hpa-runtime-warnings", "vpa-warnings", "yaml-kinds"];
+const WARNED: [&str; 4] = [
+    "hpa-runtime-warnings",
+    "service-selectors",
+    "vpa-warnings",
+    "yaml-kinds",
+];
 
 fn told(folder: &Path) -> Diagnostics {
     let provider = Folder(folder.to_owned());

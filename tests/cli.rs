@@ -301,6 +301,43 @@ fn a_full_disk_ends_with_3() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn errors_that_cannot_be_told_are_no_panic() {
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("a full device");
+    let status = nlsim()
+        .args(["run", "no-such.toml"])
+        .stderr(Stdio::from(full))
+        .status()
+        .expect("the binary runs");
+    assert_eq!(status.code(), Some(2));
+}
+
+#[test]
+fn files_cannot_be_replaced_by_setting_their_names() {
+    let place = place();
+    fs::write(place.path().join("rates.csv"), "0,5\n").expect("a file");
+    let trace = "[[load]]\ntrace = { file = \"rates.csv\" }\n";
+    let scenario = small(place.path(), trace);
+    let told = |set: &str| {
+        let ran = run(&["run", &scenario.to_string_lossy(), "-q", "--set", set]);
+        (ran.status.code(), text(&ran.stderr))
+    };
+    for set in [
+        "manifests=[\"other.yaml\"]",
+        "load[1].trace.file=other.csv",
+        "load[1]={ trace = { file = \"other.csv\" } }",
+        "load[1]={ manifest = \"other.yaml\" }",
+    ] {
+        let (code, told) = told(set);
+        assert_eq!(code, Some(2), "{set}: {told}");
+        assert!(told.contains("was not read"), "{set}: {told}");
+    }
+}
+
+#[test]
 fn a_closed_pipe_is_no_error_and_the_files_are_there() {
     let place = place();
     let scenario = small(place.path(), "");
@@ -331,28 +368,31 @@ fn an_interruption_leaves_nothing_behind() {
     // Days of requests: it cannot be done before the signal.
     let scenario = small(place.path(), "[[load]]\npoisson = { rate = 4000 }\n");
     let out = place.path().join("sub/out");
-    let child = nlsim()
-        .args([
-            "run",
-            &scenario.to_string_lossy(),
-            "--out",
-            &out.to_string_lossy(),
-        ])
-        .args(["--set", "simulation.duration=100h"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    // The folder for the results is there once the run has begun.
-    while names_or_none(&place.path().join("sub")).is_empty() {
-        std::thread::yield_now();
+    // Jobs of CI are ended by SIGTERM.
+    for signal in ["-INT", "-TERM"] {
+        let child = nlsim()
+            .args([
+                "run",
+                &scenario.to_string_lossy(),
+                "--out",
+                &out.to_string_lossy(),
+            ])
+            .args(["--set", "simulation.duration=100h"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        // The folder for the results is there once the run has begun.
+        while names_or_none(&place.path().join("sub")).is_empty() {
+            std::thread::yield_now();
+        }
+        let id = child.id().to_string();
+        // The handler is there before the folder: no signal kills before it can be removed.
+        let ended = interrupted(child, signal, &id);
+        assert_eq!(ended.status.code(), Some(130), "{}", text(&ended.stderr));
+        assert!(text(&ended.stderr).contains("nothing was written"));
+        assert!(names(&place.path().join("sub")).is_empty());
     }
-    let id = child.id().to_string();
-    // The handler is installed right after the folder: a signal before that would kill.
-    let ended = loop_until_interrupted(child, &id);
-    assert_eq!(ended.status.code(), Some(130), "{}", text(&ended.stderr));
-    assert!(text(&ended.stderr).contains("nothing was written"));
-    assert!(names(&place.path().join("sub")).is_empty());
 }
 
 #[cfg(unix)]
@@ -365,9 +405,9 @@ fn names_or_none(folder: &Path) -> Vec<String> {
 }
 
 #[cfg(unix)]
-fn loop_until_interrupted(child: std::process::Child, id: &str) -> Output {
+fn interrupted(child: std::process::Child, signal: &str, id: &str) -> Output {
     let sent = Command::new("kill")
-        .args(["-INT", id])
+        .args([signal, id])
         .status()
         .expect("kill runs");
     assert!(sent.success());
@@ -463,6 +503,32 @@ fn a_sweep_writes_a_row_per_run_and_charts() {
         "{}",
         text(&unknown.stderr)
     );
+    assert!(out.join("results.csv").exists(), "the last sweep's");
+}
+
+#[test]
+fn a_sweep_is_tried_before_it_begins_also_with_values_set() {
+    let place = place();
+    let path = "HorizontalPodAutoscaler/php-apache:spec.maxReplica";
+    let sweep = format!("[sweep]\n[[sweep.parameter]]\npath = \"{path}\"\nvalues = [3, 4]\n");
+    let scenario = small(place.path(), &sweep);
+    let ran = run(&[
+        "sweep",
+        &scenario.to_string_lossy(),
+        "--out",
+        &place.path().join("out").to_string_lossy(),
+        "--set",
+        "simulation.duration=1m",
+    ]);
+    let told = text(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(2), "{told}");
+    assert!(told.contains("small.toml:18:8"), "{told}");
+    assert!(told.contains("did you mean `maxReplicas`?"), "{told}");
+    for threads in ["0", "-1", "100000"] {
+        let path = scenario.to_string_lossy();
+        let ran = run(&["sweep", &path, "--threads", threads]);
+        assert_eq!(ran.status.code(), Some(2), "{threads}");
+    }
 }
 
 #[test]
@@ -488,7 +554,11 @@ fn check_tells_what_does_not_hold_and_ends_with_1() {
     );
     let (code, told) = check(&bounds(1, "hpa.php-apache.max_raedy"));
     assert_eq!(code, Some(2), "{told}");
-    assert!(told.contains("hpa.php-apache.max_ready"), "{told}");
+    assert!(
+        told.contains("did you mean `hpa.php-apache.max_ready`"),
+        "{told}"
+    );
+    assert!(told.contains("small.toml:17:10"), "{told}");
     assert_eq!(check("").0, Some(2), "nothing to check");
 }
 
@@ -519,6 +589,10 @@ fn conformance_counts_steps_and_shows_what_differs() {
         told.contains("differ 1") && told.contains("expected") && told.contains("got"),
         "{told}"
     );
+    let empty = place.path().join("empty.jsonl");
+    fs::write(&empty, "").expect("a file");
+    let nothing = run(&["conformance", "hpa", &empty.to_string_lossy()]);
+    assert_eq!(nothing.status.code(), Some(2), "a file without cases");
     let unknown = run(&["conformance", "hpaa", "x"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(

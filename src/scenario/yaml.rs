@@ -90,8 +90,16 @@ fn parts(text: &str) -> Vec<(usize, &str)> {
         .collect()
 }
 
+/// What to do about a chart's file.
+pub(super) const TEMPLATE: &str =
+    "this is a template: write what it makes to a file, for example with `helm template`";
+
 /// What to do about the parser's complaints.
-const ADVICE: [(&str, &str); 4] = [
+const ADVICE: [(&str, &str); 5] = [
+    (
+        "must be followed by a valid YAML whitespace",
+        "a space, no tab, stands after `:`",
+    ),
     (
         "mapping values are not allowed",
         "indent the key as its neighbours are; a text with `: ` in it needs quotes",
@@ -132,9 +140,14 @@ fn report(stop: Stop, text: &str, diagnostics: &mut Diagnostics) {
             Some("YAML is indented with spaces only".to_owned());
         return;
     }
+    let line = text[line_start..].lines().next().unwrap_or_default();
     let known = ADVICE.iter().find(|(part, _)| stop.label.contains(part));
-    diagnostics.error(stop.span, stop.title, stop.label).help =
-        known.map(|(_, advice)| (*advice).to_owned());
+    let advice = if line.contains("{{") {
+        Some(TEMPLATE)
+    } else {
+        known.map(|(_, advice)| *advice)
+    };
+    diagnostics.error(stop.span, stop.title, stop.label).help = advice.map(str::to_owned);
 }
 
 /// A table or list being filled.
@@ -234,9 +247,14 @@ impl<'a> Builder<'a> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
+                let value = scalar(text, style, tag.as_ref());
                 let node = Node {
                     span,
-                    value: scalar(text, style, tag.as_ref()),
+                    value: if self.is_key() || tag.is_some() {
+                        value
+                    } else {
+                        yaml_1_1(value, style)
+                    },
                 };
                 self.keep(anchor, &node);
                 self.add(node)
@@ -298,6 +316,12 @@ impl<'a> Builder<'a> {
             | Event::DocumentStart(_)
             | Event::DocumentEnd => Ok(()),
         }
+    }
+
+    /// Whether what comes next is a key.
+    fn is_key(&self) -> bool {
+        let open = self.open.last().map(|open| &open.kind);
+        matches!(open, Some(OpenKind::Table { key: None, .. }))
     }
 
     fn begin(&mut self, anchor: usize, span: Span, kind: OpenKind) -> Result<(), Stop> {
@@ -368,6 +392,19 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Cow<'_, Tag>>) ->
         Some(Scalar::Integer(number)) => Value::Int(number),
         Some(Scalar::FloatingPoint(number)) => Value::Float(*number),
         Some(Scalar::String(_)) | None => Value::Text(plain),
+    }
+}
+
+/// The words that kubectl's parser, which reads YAML 1.1, takes for booleans besides `true` and
+/// `false`.
+fn yaml_1_1(value: Value, style: ScalarStyle) -> Value {
+    match &value {
+        Value::Text(word) if style == ScalarStyle::Plain => match word.as_str() {
+            "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Value::Bool(true),
+            "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Value::Bool(false),
+            _ => value,
+        },
+        _ => value,
     }
 }
 

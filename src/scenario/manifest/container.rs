@@ -216,17 +216,20 @@ fn restart_on_resize(one: &core::Container) -> [bool; 2] {
 }
 
 fn read_probe(probe: &core::Probe, path: &str, context: &mut Context<'_>) -> ProbeSpec {
+    // The API server takes 0 for what is not stated.
     let mut positive = |value: Option<i32>, default: i32, field: &str| {
-        let value = value.unwrap_or(default);
-        if value < 1 {
+        let value = value.unwrap_or(0);
+        if value < 0 {
             context.error(
                 &format!("{path}.{field}"),
-                format!("{field} is {value}; it must be at least 1"),
+                format!("{field} is {value}; it must be at least 0"),
                 None,
             );
         }
-        value.max(1)
+        if value > 0 { value } else { default }
     };
+    let _ = positive(probe.timeout_seconds, 1, "timeoutSeconds");
+    let initial_delay = positive(probe.initial_delay_seconds, 0, "initialDelaySeconds");
     ProbeSpec {
         period: SimDuration::from_secs(i64::from(positive(
             probe.period_seconds,
@@ -235,9 +238,7 @@ fn read_probe(probe: &core::Probe, path: &str, context: &mut Context<'_>) -> Pro
         ))),
         success_threshold: positive(probe.success_threshold, 1, "successThreshold") as u32,
         failure_threshold: positive(probe.failure_threshold, 3, "failureThreshold") as u32,
-        initial_delay: SimDuration::from_secs(i64::from(
-            probe.initial_delay_seconds.unwrap_or(0).max(0),
-        )),
+        initial_delay: SimDuration::from_secs(i64::from(initial_delay)),
     }
 }
 

@@ -17,6 +17,7 @@ use serde::forward_to_deserialize_any;
 use super::Context;
 use crate::scenario::node::{KeyNode, Node, Span, Value};
 use crate::scenario::suggest::nearest;
+use crate::scenario::yaml::TEMPLATE;
 
 /// A document has at most this many wrong values reported.
 const MOST_PROBLEMS: usize = 50;
@@ -53,7 +54,11 @@ pub(super) fn read<T: DeserializeOwned>(context: &mut Context<'_>) -> Option<T> 
                     return None;
                 };
                 let title = format!("wrong value for `{}`", at.path);
-                context.diagnostics.error(at.span, title, error.to_string());
+                let help = advice_on(&error, at.span, context);
+                context
+                    .diagnostics
+                    .error(at.span, title, error.to_string())
+                    .help = help;
                 if at.span == document.span {
                     return None;
                 }
@@ -62,6 +67,25 @@ pub(super) fn read<T: DeserializeOwned>(context: &mut Context<'_>) -> Option<T> 
         }
     }
     None
+}
+
+/// What to do about a wrong value, if its text shows what was meant.
+fn advice_on(error: &Problem, span: Span, context: &Context<'_>) -> Option<String> {
+    let file = context.diagnostics.files.get(span.file)?;
+    let written = file.text.get(span.start..span.end)?;
+    let (wants_text, wants_number) = (
+        error.0.starts_with("expected a text"),
+        error.0.starts_with("expected a whole number"),
+    );
+    if written.contains("{{") {
+        return Some(TEMPLATE.to_owned());
+    }
+    let bare = written.trim_matches(['"', '\'']);
+    if wants_text && bare == written && !written.contains(['{', '[', '\n']) {
+        return Some(format!("a text needs quotes here: \"{written}\""));
+    }
+    let is_number = bare.parse::<i32>().is_ok();
+    (wants_number && is_number).then(|| format!("without quotes: {bare}"))
 }
 
 /// What is found out while a document is read.
@@ -192,6 +216,10 @@ impl<'n> NodeReader<'n, '_> {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Int(number) => visitor.visit_i64(*number),
+            // JSON has one sort of numbers: 5.0 is 5.
+            Value::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+                visitor.visit_i64(*number as i64)
+            }
             Value::Float(number) => visitor.visit_f64(*number),
             Value::Text(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => visitor.visit_seq(Items {

@@ -29,8 +29,20 @@ fn default_startup() -> StartupSpec {
     }
 }
 
+/// Pods of a workload at most: each is simulated.
+const MOST_PODS: i32 = 1_000_000;
+
+/// Refuses more pods than can be simulated.
+fn check_pods(number: i32, field: &str, context: &mut Context<'_>) {
+    if number > MOST_PODS {
+        let message = format!("{field} is {number}; at most {MOST_PODS} pods are simulated");
+        context.error(&format!("spec.{field}"), message, None);
+    }
+}
+
 fn check_replicas(replicas: Option<i32>, context: &mut Context<'_>) -> i32 {
     let replicas = replicas.unwrap_or(1);
+    check_pods(replicas, "replicas", context);
     if replicas < 0 {
         context.error(
             "spec.replicas",
@@ -207,6 +219,7 @@ pub(super) fn job(context: &mut Context<'_>) -> Read {
         (None, Some(_)) => None,
         (given, _) => Some(at_least(given, 1, 0, "completions")),
     };
+    check_pods(parallelism, "parallelism", context);
     let kind = WorkloadKind::Job {
         parallelism,
         completions,

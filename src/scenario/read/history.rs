@@ -173,6 +173,9 @@ impl Entry<'_, '_> {
             wrong(key, node, expected("a file's path", node), diagnostics);
             return None;
         };
+        if !self.known.parsed.check_read(node, diagnostics) {
+            return None;
+        }
         // A file that could not be read was told of when it was looked for.
         let file = *self.known.parsed.histories.get(name)?;
         let text = diagnostics.files[file].text.clone();

@@ -1,10 +1,11 @@
 //! What the scenario's tables refer to: the workloads of the manifests.
 
-use crate::cluster::spec::WorkloadSpec;
+use super::selects;
+use crate::cluster::spec::{Labels, WorkloadSpec};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::loaded::Parsed;
+use crate::scenario::loaded::{Document, Parsed};
 use crate::scenario::manifest::{Context, Manifests};
-use crate::scenario::node::Node;
+use crate::scenario::node::{KeyNode, Node, Value};
 use crate::scenario::reader::{expected, wrong};
 use crate::scenario::suggest::nearest;
 
@@ -52,6 +53,25 @@ impl<'a> Reference<'a> {
             && self.kind.is_none_or(|wanted| wanted == kind)
             && self.namespace.is_none_or(|wanted| wanted == namespace)
     }
+}
+
+/// The namespace and the labels of the pods that an object of any kind makes, or is.
+fn pods_of(document: &Node) -> (&str, Labels) {
+    let metadata = document.get("metadata");
+    let template = document.get("spec").and_then(|spec| spec.get("template"));
+    let of_pods = match template {
+        Some(template) => template.get("metadata"),
+        None if document.get("kind").and_then(Node::text) == Some("Pod") => metadata,
+        None => None,
+    };
+    let mut labels = Labels::new();
+    if let Some(Value::Table(entries)) = of_pods.and_then(|m| m.get("labels")).map(|l| &l.value) {
+        let text =
+            |(key, value): &(KeyNode, Node)| Some((key.name.clone(), value.text()?.to_owned()));
+        labels.extend(entries.iter().filter_map(text));
+    }
+    let namespace = metadata.and_then(|m| m.get("namespace"));
+    (namespace.and_then(Node::text).unwrap_or("default"), labels)
 }
 
 impl<'a> Known<'a> {
@@ -175,6 +195,31 @@ impl<'a> Known<'a> {
         };
         context.error(path, title, Some(&help));
         None
+    }
+
+    /// Warns of Services whose selector fits no pods, of simulated kinds or others.
+    pub(super) fn warn_of_services(&self, diagnostics: &mut Diagnostics) {
+        for object in &self.manifests.services {
+            let service = &object.value;
+            let fits = |one: &Document| {
+                let (namespace, labels) = pods_of(&one.node);
+                namespace == service.namespace && selects(&service.selector, &labels)
+            };
+            let documents = &self.parsed.documents;
+            if service.selector.is_empty() || !self.parsed.complete || documents.iter().any(fits) {
+                continue;
+            }
+            let context = &mut Context {
+                document: &documents[object.document].node,
+                diagnostics,
+            };
+            let message = format!(
+                "the Service {} selects no pods of the manifests",
+                service.name
+            );
+            let help = "its clients would be refused: compare the labels of the pod templates, and the namespaces";
+            context.warning("spec.selector", message, help);
+        }
     }
 
     pub(super) fn long_name(&self, place: usize) -> String {

@@ -199,6 +199,9 @@ fn manifest_load(
         );
         return None;
     }
+    if !known.parsed.check_read(node, diagnostics) {
+        return None;
+    }
     let named = common
         .service
         .map(|node| named_service(node, known, services, diagnostics));

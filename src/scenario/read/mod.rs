@@ -38,7 +38,9 @@ pub(super) fn scenario(
     let name = name(&mut reader, diagnostics);
     let has_manifests = reader.get("manifests").is_some();
     if has_manifests {
-        let _ = reader.list("manifests", diagnostics);
+        for item in reader.list("manifests", diagnostics) {
+            parsed.check_read(item, diagnostics);
+        }
     } else if parsed.documents.is_empty() {
         let example = "manifests = [\"manifests/*.yaml\"]";
         reader.missing("manifests", "the scenario", example, diagnostics);
@@ -49,6 +51,7 @@ pub(super) fn scenario(
     controllers.vpa.clock = start;
     let mut known = Known::new(parsed, manifests, diagnostics);
     let node_groups = nodes::node_groups(&mut reader, diagnostics);
+    known.warn_of_services(diagnostics);
     let end = simulation.map(|simulation| simulation.end());
     let slo = settings::slo(&mut reader, diagnostics);
     let (services, slos) = services::services(&mut reader, &mut known, end, slo, diagnostics);

@@ -10,6 +10,8 @@ use crate::units::{Bytes, Millicores, Usd};
 
 /// Pods on a node at most (`maxPods` of the kubelet).
 const MAX_PODS: u32 = 110;
+/// Nodes of all groups together, at most.
+const MOST_NODES: u64 = 100_000;
 /// Memory that the kubelet keeps free (`evictionHard`).
 const EVICTION: i64 = 100 << 20;
 
@@ -32,6 +34,14 @@ pub(super) fn node_groups(
             }
             groups.push(group);
         }
+    }
+    let nodes: u64 = groups.iter().map(|group| u64::from(group.count)).sum();
+    if nodes > MOST_NODES
+        && let Some(item) = items.last()
+    {
+        let title = format!("{nodes} nodes are too many");
+        let label = format!("at most {MOST_NODES} in all groups together");
+        diagnostics.error(item.span.first(), title, label);
     }
     if items.is_empty() {
         let default = INSTANCE_TYPES
@@ -75,9 +85,12 @@ fn node_group(
     number: usize,
     diagnostics: &mut Diagnostics,
 ) -> Option<NodeGroupSpec> {
-    let name = table
-        .text("name", diagnostics)
-        .map_or_else(|| format!("group-{}", number + 1), str::to_owned);
+    let named = table.read("name", diagnostics, |node| match node.text() {
+        Some("") => Err("a group needs a name".to_owned()),
+        Some(name) => Ok(name),
+        None => Err(expected("a text", node)),
+    });
+    let name = named.map_or_else(|| format!("group-{}", number + 1), str::to_owned);
     let spot = table.boolean("spot", diagnostics).unwrap_or(false);
     let instance = table.read("instance_type", diagnostics, |node| {
         let wanted = node.text().ok_or_else(|| expected("a text", node))?;
@@ -98,6 +111,7 @@ fn node_group(
     let min = table.count("min", diagnostics);
     let max = table.count("max", diagnostics);
     let count = table.count("count", diagnostics).or(min).unwrap_or(1);
+    check_count(table, (min, max), count, diagnostics);
     if max.is_some_and(|max| max > count) {
         let span = table.key_span("max");
         let nodes = if count == 1 { "node" } else { "nodes" };
@@ -143,6 +157,19 @@ fn node_group(
     let memory = memory.unwrap_or(base.memory);
     let model = reserved.unwrap_or("none");
     let (allocatable_cpu, allocatable_memory) = allocatable(cpu, memory, max_pods, model);
+    let free = (
+        allocatable_cpu.0 - daemonset_cpu.0,
+        allocatable_memory.0 - daemonset_memory.0,
+    );
+    if free.0 <= 0 || free.1 <= 0 || max_pods == 0 {
+        let title = format!("the nodes of group `{name}` have no room for pods");
+        let label = "what is reserved and what DaemonSets request takes it all";
+        let span = table.span().first();
+        diagnostics.error(span, title, label).help = Some(
+            "raise `cpu`, `memory` or `max_pods`, lower `daemonsets`, or leave `reserved` out"
+                .to_owned(),
+        );
+    }
     Some(NodeGroupSpec {
         cpu,
         memory,
@@ -156,6 +183,25 @@ fn node_group(
         price_per_hour: price.map_or(base.price_per_hour, Usd),
         ..base
     })
+}
+
+/// Holds the number of nodes to the bounds of the group.
+fn check_count(
+    table: &Reader<'_>,
+    (min, max): (Option<u32>, Option<u32>),
+    count: u32,
+    diagnostics: &mut Diagnostics,
+) {
+    if let (Some(min), Some(max)) = (min, max)
+        && min > max
+    {
+        let label = format!("{max} is below `min`, which is {min}");
+        diagnostics.error(table.key_span("max"), "no number of nodes fits", label);
+    } else if min.is_some_and(|min| count < min) || max.is_some_and(|max| count > max) {
+        let title = "the group's `count` is out of its bounds";
+        let label = format!("{count} is not between `min` and `max`");
+        diagnostics.error(table.key_span("count"), title, label);
+    }
 }
 
 /// What DaemonSets request on each node.

@@ -243,6 +243,7 @@ fn usage(node: &Node, end: Option<SimTime>, diagnostics: &mut Diagnostics) -> Op
         .unwrap_or_default();
     let longest = cpu.iter().chain(&memory).map(|(time, _)| *time).max();
     let period = table.read("period", diagnostics, |node| match duration(node)? {
+        period if period < SimDuration::from_secs(1) => Err("must be at least 1s".to_owned()),
         period if period > longest.unwrap_or_default().since(SimTime::ZERO) => Ok(period),
         _ => Err("the curves go on after it: they must fit into one period".to_owned()),
     });

@@ -5,10 +5,14 @@ use crate::autoscaler::vpa::WallClock;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{Pricing, Simulation, Slo};
 use crate::scenario::node::{Node, Value};
-use crate::scenario::reader::{Reader, expected, wrong};
+use crate::scenario::reader::{Reader, expected, number, wrong};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
 
+/// The longest run. Beyond it the CPU clocks of pods that are never idle would not fit.
+const LONGEST: SimDuration = SimDuration::from_secs(180 * 86_400);
+/// Rows of a time series that are kept in memory.
+const MOST_ROWS: i64 = 2_000_000;
 /// Row distance of time series, unless stated.
 const STEP: SimDuration = SimDuration::from_secs(15);
 
@@ -62,8 +66,18 @@ pub(super) fn simulation(
             format!("must be below {duration}"),
         );
     }
+    if duration > LONGEST {
+        let title = "the simulation is too long";
+        let label = format!("at most {LONGEST}, which are 180 days");
+        diagnostics.error(duration_span, title, label);
+        return None;
+    }
     if step < SimDuration::from_secs(1) {
         diagnostics.error(step_span, "the step is too short", "must be at least 1s");
+    } else if duration.0 / step.0 > MOST_ROWS {
+        let title = format!("the step is too short for {duration}");
+        let label = format!("{} rows; at most {MOST_ROWS} are kept", duration.0 / step.0);
+        diagnostics.error(step_span, title, label);
     }
     Some(Simulation {
         duration,
@@ -128,10 +142,11 @@ pub(super) fn slo_table(node: &Node, base: Slo, diagnostics: &mut Diagnostics) -
             (made.percentile, made.latency) = (percentile, Some(limit));
         }
     }
-    assign(
-        &mut made.error_rate,
-        table.number("error_rate", diagnostics),
-    );
+    let error_rate = table.read("error_rate", diagnostics, |node| match number(node)? {
+        rate if rate > 1.0 => Err(format!("{rate} is no share: expected 0 to 1, as in 0.01")),
+        rate => Ok(rate),
+    });
+    assign(&mut made.error_rate, error_rate);
     table.finish("`slo`", diagnostics);
     made
 }

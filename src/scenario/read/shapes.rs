@@ -1,12 +1,29 @@
 //! Declared load profiles: the rate of requests over time.
 
 use super::known::Known;
-use super::services::number_curve;
+use super::services::curve;
 use crate::load::spec::Shape;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span};
-use crate::scenario::reader::Reader;
+use crate::scenario::reader::{Reader, number};
 use crate::sim::{SimDuration, SimTime};
+
+/// Requests a second of one load at most: each is simulated.
+const MOST_REQUESTS: f64 = 1e7;
+
+/// A rate of requests that can be simulated.
+fn rate(node: &Node) -> Result<f64, String> {
+    at_most(number(node)?)
+}
+
+fn at_most(rate: f64) -> Result<f64, String> {
+    if rate > MOST_REQUESTS {
+        return Err(format!(
+            "{rate:e} requests a second are too many: each is simulated, at most {MOST_REQUESTS}"
+        ));
+    }
+    Ok(rate)
+}
 
 /// Reads the table of a profile.
 pub(super) fn shape(
@@ -17,7 +34,7 @@ pub(super) fn shape(
 ) -> Option<Shape> {
     let what = format!("`{kind}`");
     if kind == "steps" {
-        let points = number_curve(kind, node, diagnostics);
+        let points = curve(kind, node, &rate, diagnostics);
         if points.is_empty() {
             return None;
         }
@@ -53,6 +70,9 @@ pub(super) fn shape(
             if !has_file {
                 table.missing("file", &what, "file = \"rates.csv\"", diagnostics);
             }
+            if let Some(node) = table.get("file") {
+                known.parsed.check_read(node, diagnostics);
+            }
             file.and_then(|file| known.parsed.traces.get(file))
                 .map(|points| Shape::Trace {
                     points: points.clone(),
@@ -64,7 +84,7 @@ pub(super) fn shape(
     made
 }
 
-/// A number that has to be there.
+/// A rate that has to be there.
 fn need(
     table: &mut Reader<'_>,
     key: &'static str,
@@ -74,7 +94,7 @@ fn need(
     if table.get(key).is_none() {
         table.missing(key, what, &format!("{key} = 50"), diagnostics);
     }
-    table.number(key, diagnostics)
+    table.read(key, diagnostics, rate)
 }
 
 fn spike(table: &mut Reader<'_>, what: &str, diagnostics: &mut Diagnostics) -> Option<Shape> {
@@ -200,7 +220,7 @@ fn parse_point(time: &str, rate: &str) -> Result<(SimDuration, f64), String> {
             .map_err(|_| format!("\"{time}\" is no time: write seconds or a duration"))?,
     };
     match rate.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate >= 0.0 => Ok((offset, rate)),
+        Ok(rate) if rate.is_finite() && rate >= 0.0 => Ok((offset, at_most(rate)?)),
         _ => Err(format!("the rate \"{rate}\" is not a number of at least 0")),
     }
 }

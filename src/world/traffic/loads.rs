@@ -10,6 +10,9 @@ use crate::sim::{SimDuration, SimTime, Stream, Streams};
 use crate::workload::spec::{Balancing, RequestSpec, ServiceSpec};
 use crate::workload::{JobKey, Origin, Work};
 
+/// CPU time of a request at most, in nanoseconds: 20 days, more than any answer is waited for.
+const MOST_CPU: i64 = 20 * 86_400 * 1_000_000_000;
+
 /// Where the demands of requests come from.
 #[derive(Debug, Clone)]
 struct Demand {
@@ -23,7 +26,8 @@ impl Demand {
     fn draw(&mut self, arrival: SimTime, origin: Origin) -> Work {
         let nanos = |seconds: f64| (seconds * 1e9 + 0.5) as i64;
         Work {
-            cpu: nanos(self.request.cpu.sample(&mut self.cpu)),
+            // Heavy tails have no end; the clock of a server's CPU has one.
+            cpu: nanos(self.request.cpu.sample(&mut self.cpu)).min(MOST_CPU),
             wait: nanos(self.request.wait.sample(&mut self.wait)),
             memory: self.request.memory.sample(&mut self.memory) as i64,
             arrival,
