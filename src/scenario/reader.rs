@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Option<Millicores> {
         self.read(key, diagnostics, |node| {
-            quantity(node).map(|q| Millicores(q.milli_value()))
+            cores(node).map(|q| Millicores(q.milli_value()))
         })
     }
 
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Option<Bytes> {
         self.read(key, diagnostics, |node| {
-            quantity(node).map(|q| Bytes(q.value()))
+            memory(node).map(|q| Bytes(q.value()))
         })
     }
 
@@ -250,8 +250,32 @@ pub(super) fn duration(node: &Node) -> Result<SimDuration, String> {
     }
 }
 
+/// More cores than any machine or pod has; clocks of CPU time fit well below.
+pub(super) const MOST_CORES: i128 = 10_000;
+/// More bytes than any machine or pod has: a pebibyte.
+pub(super) const MOST_BYTES: i128 = 1 << 50;
+
+/// An amount of CPU.
+pub(super) fn cores(node: &Node) -> Result<Quantity, String> {
+    let amount = quantity(node)?;
+    if amount.nanos() > MOST_CORES * 1_000_000_000 {
+        let label = format!("{amount} cores are too many: at most {MOST_CORES}");
+        return Err(label);
+    }
+    Ok(amount)
+}
+
+/// An amount of memory.
+pub(super) fn memory(node: &Node) -> Result<Quantity, String> {
+    let amount = quantity(node)?;
+    if amount.nanos() > MOST_BYTES * 1_000_000_000 {
+        return Err(format!("{amount} of memory is too much: at most 1Pi"));
+    }
+    Ok(amount)
+}
+
 /// A quantity that is not negative.
-pub(super) fn quantity(node: &Node) -> Result<Quantity, String> {
+fn quantity(node: &Node) -> Result<Quantity, String> {
     let text = match &node.value {
         Value::Text(text) => text.clone(),
         Value::Int(number) => number.to_string(),

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use super::selector::check_labels;
 use super::{Context, pod_level};
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, ProbeSpec};
+use crate::scenario::reader::{MOST_BYTES, MOST_CORES};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores, Quantity};
 
@@ -21,6 +22,11 @@ impl Context<'_> {
     ) -> Option<Quantity> {
         let text = &amounts?.get(name)?.0;
         match text.parse::<Quantity>() {
+            Ok(quantity) if quantity.nanos() > most(name) => {
+                let message = format!("{text} of {name} is more than any pod or machine has");
+                self.error(&format!("{path}.{name}"), message, None);
+                None
+            }
             Ok(quantity) if quantity.nanos() >= 0 => {
                 if name == "memory" && quantity.nanos() % 1_000_000_000 != 0 {
                     let message = format!("{text} of memory is no whole number of bytes");
@@ -46,6 +52,15 @@ impl Context<'_> {
             }
         }
     }
+}
+
+/// The largest amount of a resource that is simulated, in billionths.
+fn most(name: &str) -> i128 {
+    let amount = match name {
+        "cpu" => MOST_CORES,
+        _ => MOST_BYTES,
+    };
+    amount * 1_000_000_000
 }
 
 /// Sorts a label map.

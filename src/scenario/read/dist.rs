@@ -2,7 +2,7 @@
 
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Value};
-use crate::scenario::reader::{Reader, duration, quantity, wrong};
+use crate::scenario::reader::{Reader, duration, memory as amount_of_memory, wrong};
 use crate::sim::{Dist, DistError, SimDuration};
 
 const KINDS: &[&str] = &[
@@ -35,7 +35,7 @@ pub(super) fn memory(
     diagnostics: &mut Diagnostics,
 ) -> Option<Dist> {
     let node = table.get(key)?;
-    let amount = |node: &Node| quantity(node).map(|q| q.value() as f64);
+    let amount = |node: &Node| amount_of_memory(node).map(|q| q.value() as f64);
     dist(key, node, &amount, diagnostics)
 }
 

@@ -8,7 +8,7 @@ use crate::cluster::spec::StartupSpec;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::Slo;
 use crate::scenario::node::{Node, Value};
-use crate::scenario::reader::{Reader, duration, expected, number, quantity, wrong};
+use crate::scenario::reader::{self, Reader, duration, expected, number, wrong};
 use crate::sim::{Dist, SimDuration, SimTime};
 use crate::workload::spec::{
     Balancing, MemorySpec, RequestSpec, ServiceSpec, UsageSpec, UsageSplit,
@@ -231,8 +231,8 @@ fn startup(node: &Node, spec: &mut StartupSpec, diagnostics: &mut Diagnostics) {
 
 fn usage(node: &Node, end: Option<SimTime>, diagnostics: &mut Diagnostics) -> Option<UsageSpec> {
     let mut table = Reader::new(node, "`usage`", diagnostics)?;
-    let cores = |node: &Node| quantity(node).map(|q| q.nanos() as f64 / 1e9);
-    let bytes = |node: &Node| quantity(node).map(|q| q.value() as f64);
+    let cores = |node: &Node| reader::cores(node).map(|q| q.nanos() as f64 / 1e9);
+    let bytes = |node: &Node| reader::memory(node).map(|q| q.value() as f64);
     let mut cpu = table
         .get("cpu")
         .map(|node| curve("cpu", node, &cores, diagnostics))

@@ -149,6 +149,12 @@ fn diurnal(table: &mut Reader<'_>, what: &str, diagnostics: &mut Diagnostics) ->
             "the rate would be negative",
         );
     }
+    if let Some((mean, amplitude)) = both
+        && let Err(problem) = at_most((mean + amplitude) * weekend.max(1.0))
+    {
+        let title = "the peak is too high";
+        diagnostics.error(amplitude_span, title, problem);
+    }
     both.map(|(mean, amplitude)| Shape::Diurnal {
         mean,
         amplitude,

@@ -15,18 +15,16 @@ pub(super) fn sweep(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Opt
     let node = root.get("sweep")?;
     let mut table = Reader::new(node, "`sweep`", diagnostics)?;
     let points = at_least_one("points", &mut table, diagnostics);
-    let design = match table.one_of("design", &["grid", "random"], diagnostics) {
-        Some("random") => Design::Random {
-            points: points.unwrap_or(100),
-        },
-        _ => {
-            if points.is_some() {
-                let title = "a grid has no number of points";
-                let label = "goes with `design = \"random\"`";
-                diagnostics.error(table.key_span("points"), title, label);
-            }
-            Design::Grid
+    let design = if table.one_of("design", &["grid", "random"], diagnostics) == Some("random") {
+        let points = points.unwrap_or(100);
+        Design::Random { points }
+    } else {
+        if points.is_some() {
+            let title = "a grid has no number of points";
+            let label = "goes with `design = \"random\"`";
+            diagnostics.error(table.key_span("points"), title, label);
         }
+        Design::Grid
     };
     let replicates = at_least_one("replicates", &mut table, diagnostics).unwrap_or(1);
     let mut parameters: Vec<ParameterSpec> = Vec::new();
@@ -297,10 +295,10 @@ pub(super) fn asserts(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> V
         table.finish("`assert`", diagnostics);
         made.extend(metric.map(|metric| AssertSpec {
             metric,
-            place,
             min,
             max,
             equals,
+            place,
         }));
     }
     made

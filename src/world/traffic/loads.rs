@@ -13,6 +13,9 @@ use crate::workload::{JobKey, Origin, Work};
 /// CPU time of a request at most, in nanoseconds: 20 days, more than any answer is waited for.
 const MOST_CPU: i64 = 20 * 86_400 * 1_000_000_000;
 
+/// Memory of a request at most, in bytes: a tebibyte, so that a million of them can be counted.
+const MOST_MEMORY: i64 = 1 << 40;
+
 /// Where the demands of requests come from.
 #[derive(Debug, Clone)]
 struct Demand {
@@ -29,7 +32,7 @@ impl Demand {
             // Heavy tails have no end; the clock of a server's CPU has one.
             cpu: nanos(self.request.cpu.sample(&mut self.cpu)).min(MOST_CPU),
             wait: nanos(self.request.wait.sample(&mut self.wait)),
-            memory: self.request.memory.sample(&mut self.memory) as i64,
+            memory: (self.request.memory.sample(&mut self.memory) as i64).min(MOST_MEMORY),
             arrival,
             origin,
         }
