@@ -255,6 +255,32 @@ fn mistakes_are_told_with_their_place_and_end_with_2() {
 }
 
 #[test]
+fn warnings_stand_apart_and_common_node_selectors_are_met() {
+    let place = place();
+    let scenario = small(place.path(), "");
+    let manifest = fs::read_to_string(place.path().join("web.yaml")).expect("a copy");
+    let selected = manifest.replacen(
+        "      containers:",
+        "      nodeSelector: {kubernetes.io/os: linux}\n      containers:",
+        1,
+    ) + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n";
+    assert!(selected.contains("nodeSelector"));
+    fs::write(place.path().join("web.yaml"), selected).expect("a manifest");
+    let out = place.path().join("out");
+    let ran = run(&[
+        "run",
+        &scenario.to_string_lossy(),
+        "--out",
+        &out.to_string_lossy(),
+    ]);
+    let told = text(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(0), "{told}");
+    assert!(told.contains("this object\n\n"), "{told}");
+    let printed = text(&ran.stdout);
+    assert!(!printed.contains("waited for a node"), "{printed}");
+}
+
+#[test]
 fn foreign_folders_are_not_touched() {
     let place = place();
     let scenario = small(place.path(), "");

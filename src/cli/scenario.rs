@@ -45,7 +45,7 @@ pub(super) fn build(args: &ScenarioArgs, loaded: &Loaded) -> Result<Built, CliEr
         .build(&args.replaced)
         .map_err(|diagnostics| bad(&diagnostics))?;
     if !built.warnings.list.is_empty() {
-        tell(built.warnings.render(true));
+        tell(format_args!("{}\n\n", built.warnings.render(true)));
     }
     if let Some(seed) = args.seed {
         built.scenario.simulation.seed = seed;

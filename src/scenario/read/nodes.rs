@@ -49,7 +49,35 @@ pub(super) fn node_groups(
             .find(|instance| instance.name == "m5.xlarge");
         groups.extend(default.map(|instance| shape("default", 3, instance, false)));
     }
+    for group in &mut groups {
+        add_well_known_labels(group);
+    }
     groups
+}
+
+/// The labels that the kubelet and the cloud provider give each node; stated ones count more.
+fn add_well_known_labels(group: &mut NodeGroupSpec) {
+    let instance = group.instance_type.clone().unwrap_or_default();
+    // The families of AWS whose name ends with a `g` are Graviton's.
+    let is_arm = instance
+        .split_once('.')
+        .is_some_and(|(family, _)| family.ends_with('g'));
+    let arch = if is_arm { "arm64" } else { "amd64" };
+    let labels = [
+        ("kubernetes.io/os", "linux"),
+        ("beta.kubernetes.io/os", "linux"),
+        ("kubernetes.io/arch", arch),
+        ("beta.kubernetes.io/arch", arch),
+        ("node.kubernetes.io/instance-type", &instance),
+        ("beta.kubernetes.io/instance-type", &instance),
+        ("topology.kubernetes.io/zone", &group.zone),
+        ("failure-domain.beta.kubernetes.io/zone", &group.zone),
+    ];
+    for (key, value) in labels {
+        if !value.is_empty() && !group.labels.contains_key(key) {
+            group.labels.insert(key.to_owned(), value.to_owned());
+        }
+    }
 }
 
 /// A group of an instance type, all of it for pods.
@@ -270,6 +298,32 @@ fn allocatable(cpu: Millicores, memory: Bytes, max_pods: u32, model: &str) -> (M
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nodes_carry_the_labels_that_selectors_ask_for_most() {
+        let instance = |name: &str| {
+            let found = INSTANCE_TYPES.iter().find(|one| one.name == name);
+            found.expect("a known type")
+        };
+        let labels = |name: &str| {
+            let mut group = shape("a", 1, instance(name), false);
+            group.zone = "eu-west-1a".to_owned();
+            let os = ("kubernetes.io/os".to_owned(), "windows".to_owned());
+            group.labels.extend([os]);
+            add_well_known_labels(&mut group);
+            let label = |key: &str| group.labels.get(key).cloned().unwrap_or_default();
+            [
+                label("kubernetes.io/os"),
+                label("kubernetes.io/arch"),
+                label("node.kubernetes.io/instance-type"),
+                label("topology.kubernetes.io/zone"),
+            ]
+        };
+        let expected = ["windows", "amd64", "m5.large", "eu-west-1a"];
+        assert_eq!(labels("m5.large"), expected);
+        let expected = ["windows", "arm64", "m6g.xlarge", "eu-west-1a"];
+        assert_eq!(labels("m6g.xlarge"), expected);
+    }
 
     #[test]
     fn four_cores_leave_3920_millicores() {
