@@ -11,7 +11,8 @@ use plotters_backend::{
     BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingErrorKind, FontStyle,
 };
 use tiny_skia::{
-    FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, StrokeDash, Transform,
+    FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, PremultipliedColorU8, Rect, Stroke,
+    StrokeDash, Transform,
 };
 
 use super::ChartError;
@@ -41,9 +42,20 @@ pub(super) fn png(scene: &Scene, scale: u32) -> Result<Vec<u8>, ChartError> {
         };
         paint::shape(&raster.into_drawing_area(), shape)?;
     }
-    pixmap
-        .encode_png()
-        .map_err(|error| ChartError::Encoding(error.to_string()))
+    encode(&pixmap).map_err(|error| ChartError::Encoding(error.to_string()))
+}
+
+/// The picture without its alpha, since the paper is opaque. Quick rather than small: encoding
+/// takes longer than drawing.
+fn encode(pixmap: &Pixmap) -> Result<Vec<u8>, png::EncodingError> {
+    let opaque = |pixel: &PremultipliedColorU8| [pixel.red(), pixel.green(), pixel.blue()];
+    let pixels: Vec<u8> = pixmap.pixels().iter().flat_map(opaque).collect();
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, pixmap.width(), pixmap.height());
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::Fast);
+    encoder.write_header()?.write_image_data(&pixels)?;
+    Ok(bytes)
 }
 
 fn opaque([red, green, blue]: [u8; 3]) -> tiny_skia::Color {

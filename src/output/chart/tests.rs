@@ -1,8 +1,9 @@
 //! What holds for every chart: texts stay apart and inside, bytes are the same twice, and no
 //! input is too strange.
 
+use std::io::Cursor;
+
 use proptest::prelude::*;
-use tiny_skia::PremultipliedColorU8;
 
 use super::scene::{Label, Shape};
 use super::*;
@@ -302,12 +303,15 @@ fn the_same_chart_gives_the_same_bytes() {
     assert_eq!(chart.svg(), chart.svg());
     let picture = chart.png().expect("it can be drawn");
     assert_eq!(Ok(&picture), chart.png().as_ref());
-    let decoded = tiny_skia::Pixmap::decode_png(&picture).expect("a valid PNG");
+    let mut decoder = png::Decoder::new(Cursor::new(&picture))
+        .read_info()
+        .expect("a valid PNG");
+    let mut pixels = vec![0; decoder.output_buffer_size().expect("a size that fits")];
+    let decoded = decoder.next_frame(&mut pixels).expect("a whole picture");
     let scene = chart.scene(&Theme::LIGHT);
-    assert_eq!(decoded.width(), 2 * scene.width as u32);
-    assert_eq!(decoded.height(), 2 * scene.height as u32);
-    let rgb = |pixel: &PremultipliedColorU8| [pixel.red(), pixel.green(), pixel.blue()];
-    let has = |color: Color| decoded.pixels().iter().any(|pixel| rgb(pixel) == color.rgb);
+    assert_eq!(decoded.width, 2 * scene.width as u32);
+    assert_eq!(decoded.height, 2 * scene.height as u32);
+    let has = |color: Color| pixels.chunks(3).any(|pixel| pixel == color.rgb);
     assert!(has(Theme::LIGHT.paper) && has(Theme::LIGHT.blue()));
 }
 
