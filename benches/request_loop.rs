@@ -8,7 +8,7 @@ use nlsim::record::{Outcome, RequestSink};
 use nlsim::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
 use nlsim::units::Millicores;
 use nlsim::workload::ServerLimits;
-use nlsim::workload::spec::{Balancing, MemorySpec, RequestSpec, ServiceSpec};
+use nlsim::workload::spec::{RequestSpec, ServiceSpec};
 use nlsim::world::traffic::{Traffic, TrafficEvent};
 
 const REQUESTS: u64 = 1_000_000;
@@ -18,23 +18,14 @@ fn main() {
 }
 
 fn service() -> ServiceSpec {
+    let cpu = Dist::lognormal(0.02, 0.5).expect("parameters are valid");
     ServiceSpec {
         name: "api".into(),
-        hosts: vec![],
-        workload: 0,
-        container: 0,
-        balancing: Balancing::RandomPerConnection,
         request: RequestSpec {
-            cpu: Dist::lognormal(0.02, 0.5).expect("parameters are valid"),
-            wait: Dist::Constant(0.0),
-            memory: Dist::Constant(0.0),
-            timeout: None,
+            cpu,
+            ..RequestSpec::default()
         },
-        slots: None,
-        backlog: None,
-        memory: MemorySpec::default(),
-        background_cpu: Millicores(0),
-        usage: None,
+        ..ServiceSpec::default()
     }
 }
 

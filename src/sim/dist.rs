@@ -51,6 +51,12 @@ pub enum Dist {
     Empirical(Box<[f64]>),
 }
 
+impl Default for Dist {
+    fn default() -> Self {
+        Self::Constant(0.0)
+    }
+}
+
 /// Why the parameters make no distribution.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum DistError {

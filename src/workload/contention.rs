@@ -79,32 +79,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::job::{Origin, Work};
-    use super::super::spec::{Balancing, MemorySpec, RequestSpec, ServiceSpec};
+    use super::super::spec::ServiceSpec;
     use super::super::{ServerLimits, Servers};
     use super::*;
-    use crate::sim::{Dist, SimDuration, Streams};
+    use crate::sim::{SimDuration, Streams};
     use crate::units::Millicores;
-
-    fn service() -> ServiceSpec {
-        ServiceSpec {
-            name: "api".into(),
-            hosts: vec![],
-            workload: 0,
-            container: 0,
-            balancing: Balancing::RandomPerConnection,
-            request: RequestSpec {
-                cpu: Dist::Constant(0.0),
-                wait: Dist::Constant(0.0),
-                memory: Dist::Constant(0.0),
-                timeout: None,
-            },
-            slots: None,
-            backlog: None,
-            memory: MemorySpec::default(),
-            background_cpu: Millicores(0),
-            usage: None,
-        }
-    }
 
     /// What each server should be granted, worked out from nothing.
     fn expected(servers: &Servers) -> Vec<(u32, u64)> {
@@ -136,7 +115,7 @@ mod tests {
         fn grants_are_always_those_of_a_fresh_filling(
             steps in prop::collection::vec((0u8..4, any::<usize>(), 1i64..3000, 1i64..80), 1..150),
         ) {
-            let mut servers = Servers::new(&[service()], &Streams::new(1));
+            let mut servers = Servers::new(&[ServiceSpec::default()], &Streams::new(1));
             let node = servers.add_node(Millicores(3000));
             let limits = |cpu: i64| ServerLimits {
                 cpu_limit: (cpu % 3 > 0).then_some(Millicores(cpu)),

@@ -3,8 +3,9 @@
 use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, Millicores};
 
-/// A service: one workload's pods and what a request costs them.
-#[derive(Debug, Clone, PartialEq)]
+/// A service: one workload's pods and what a request costs them. By default requests cost
+/// nothing and nothing is limited.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ServiceSpec {
     /// Name in outputs: the Kubernetes Service's, or the workload's.
     pub name: String,
@@ -46,7 +47,7 @@ pub enum Balancing {
 }
 
 /// What one request costs a pod.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct RequestSpec {
     /// CPU time in core-seconds; a request runs on one core at most.
     pub cpu: Dist,

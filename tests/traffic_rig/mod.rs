@@ -11,7 +11,7 @@ use nlsim::record::{Outcome, RequestSink};
 use nlsim::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
 use nlsim::units::{Bytes, Millicores};
 use nlsim::workload::ServerLimits;
-use nlsim::workload::spec::{Balancing, MemorySpec, RequestSpec, ServiceSpec};
+use nlsim::workload::spec::ServiceSpec;
 use nlsim::world::traffic::{Effect, NodeCpuId, ServerId, Traffic, TrafficEvent};
 
 /// No CPU, no wait, no memory: to be changed by the test.
@@ -19,20 +19,7 @@ pub fn service() -> ServiceSpec {
     ServiceSpec {
         name: "api".into(),
         hosts: vec!["api".into()],
-        workload: 0,
-        container: 0,
-        balancing: Balancing::RandomPerConnection,
-        request: RequestSpec {
-            cpu: Dist::Constant(0.0),
-            wait: Dist::Constant(0.0),
-            memory: Dist::Constant(0.0),
-            timeout: None,
-        },
-        slots: None,
-        backlog: None,
-        memory: MemorySpec::default(),
-        background_cpu: Millicores(0),
-        usage: None,
+        ..ServiceSpec::default()
     }
 }
 

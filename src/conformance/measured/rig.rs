@@ -9,7 +9,7 @@ use crate::record::NoRequests;
 use crate::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
 use crate::units::Millicores;
 use crate::workload::ServerLimits;
-use crate::workload::spec::{Balancing, MemorySpec, RequestSpec, ServiceSpec};
+use crate::workload::spec::{RequestSpec, ServiceSpec};
 use crate::world::traffic::{Traffic, TrafficEvent};
 
 /// What the recordings call the server.
@@ -40,21 +40,13 @@ impl SetUp {
         Ok(Self {
             service: ServiceSpec {
                 name: "server".to_owned(),
-                hosts: Vec::new(),
-                workload: 0,
-                container: 0,
-                balancing: Balancing::RandomPerConnection,
                 request: RequestSpec {
-                    cpu: Dist::Constant(0.0),
                     wait: case.service_time()?,
-                    memory: Dist::Constant(0.0),
-                    timeout: None,
+                    ..RequestSpec::default()
                 },
                 slots: Some(case.server.slots),
                 backlog: case.server.queue,
-                memory: MemorySpec::default(),
-                background_cpu: Millicores(0),
-                usage: None,
+                ..ServiceSpec::default()
             },
             load: LoadSpec {
                 name: "load".to_owned(),
