@@ -88,6 +88,11 @@ impl Cluster {
         state.counts.pending += 1;
         let id = self.pods.insert(pod);
         state.pods.push(id);
+        let name = |id| self.pods.get(id).map(|pod| &pod.name);
+        let place = state
+            .by_name
+            .partition_point(|other| name(*other) < name(id));
+        state.by_name.insert(place, id);
         self.created += 1;
         id
     }
@@ -106,6 +111,7 @@ impl Cluster {
             };
             let workload = &mut self.workloads[pod.workload];
             workload.pods.retain(|other| *other != id);
+            workload.by_name.retain(|other| *other != id);
             self.deleted += 1;
         }
     }

@@ -117,6 +117,7 @@ impl Cluster {
                 spec: spec.clone(),
                 replicas: spec.replicas,
                 pods: Vec::new(),
+                by_name: Vec::new(),
                 counts: Counts::default(),
                 exists: false,
                 pdbs: covering(pdbs, &spec.namespace, &spec.template.labels),

@@ -49,6 +49,8 @@ pub struct Workload {
     pub replicas: i32,
     /// Its pods, oldest first, deleted ones included until they are gone.
     pub pods: Vec<PodId>,
+    /// The same pods by name.
+    pub by_name: Vec<PodId>,
     /// Pods by stage.
     pub counts: Counts,
     /// Whether the object exists.

@@ -1,59 +1,54 @@
 //! The HPA's sync: cluster and metrics → observation → decision → cluster and recording.
 
+use std::ops::Range;
+
 use super::{Event, PodLink, World};
 use crate::autoscaler::hpa::{
     ConditionType, ContainerUsage, CurrentMetric, Decision, EventType, MetricSpec, Observation,
-    Phase, Pod, PodRequests, PodUsage, PodValue, ReadyCondition, ReadyStatus, Scale,
+    Phase, Pod, PodRequests, PodUsage, PodValue, ReadyCondition, ReadyStatus, Scale, Status,
 };
 use crate::cluster::{self, PodId, PodPhase};
 use crate::metrics::server::PodMetrics;
 use crate::metrics::spec::MetricOf;
-use crate::record::{DecisionRecord, EventRecord, MetricRecord};
-use crate::sim::SimTime;
+use crate::record::{DecisionRecord, Detail, EventRecord, HpaRecord, MetricRecord};
+use crate::scenario::Scenario;
+use crate::sim::{SimDuration, SimTime};
 
-/// A pod's metrics and what they are listed under.
-struct Usage {
-    place: usize,
-    metrics: PodMetrics,
+/// What the resource metrics API lists, gathered without a vector per pod.
+#[derive(Default)]
+struct Listed<'a> {
+    entries: Vec<Entry>,
+    containers: Vec<ContainerUsage<'a>>,
 }
 
-impl World<'_> {
+/// A pod's entry: its place in the list of pods, and which containers are its.
+struct Entry {
+    place: usize,
+    timestamp: SimTime,
+    window: SimDuration,
+    containers: Range<usize>,
+}
+
+impl<'s> World<'s> {
     pub(super) fn sync_hpa(&mut self, index: usize, now: SimTime) {
         let workload = self.scenario.hpas[index].workload;
         let state = &self.cluster.workloads()[workload];
-        let mut members: Vec<(PodId, &cluster::Pod)> = state
-            .pods
-            .iter()
-            .filter_map(|id| Some((*id, self.cluster.pod(*id)?)))
-            .collect();
-        members.sort_by(|a, b| a.1.name.cmp(&b.1.name));
-        let pods: Vec<Pod<'_>> = members
-            .iter()
-            .map(|(id, pod)| {
+        let mut pods: Vec<Pod<'_>> = Vec::with_capacity(state.by_name.len());
+        for id in &state.by_name {
+            if let Some(pod) = self.cluster.pod(*id) {
                 let own = self.pods[id.slot()].requests.as_ref();
-                observed(own.unwrap_or(&self.links.requests[workload]), pod)
-            })
-            .collect();
-        let usage = self.resource_usage(&members);
-        let names = &self.scenario.workloads[workload].template.containers;
-        let containers: Vec<Vec<ContainerUsage<'_>>> = usage
+                pods.push(observed(own.unwrap_or(&self.links.requests[workload]), pod));
+            }
+        }
+        let listed = self.resource_usage(workload, &state.by_name);
+        let usage: Vec<PodUsage<'_>> = listed
+            .entries
             .iter()
-            .map(|entry| {
-                let container = |c: &crate::metrics::server::ContainerMetrics| ContainerUsage {
-                    name: &names[usize::from(c.container)].name,
-                    usage: c.milli_values().map(Some),
-                };
-                entry.metrics.containers.iter().map(container).collect()
-            })
-            .collect();
-        let usage: Vec<PodUsage<'_>> = usage
-            .iter()
-            .zip(&containers)
-            .map(|(entry, containers)| PodUsage {
+            .map(|entry| PodUsage {
                 pod: Some(entry.place),
-                timestamp: entry.metrics.api_timestamp(),
-                window: entry.metrics.window,
-                containers,
+                timestamp: entry.timestamp,
+                window: entry.window,
+                containers: &listed.containers[entry.containers.clone()],
             })
             .collect();
         let custom = self.custom_values(index, &pods, now);
@@ -87,19 +82,34 @@ impl World<'_> {
         );
     }
 
-    fn resource_usage(&self, members: &[(PodId, &cluster::Pod)]) -> Vec<Usage> {
-        let mut usage = Vec::with_capacity(members.len());
-        for (place, (id, _)) in members.iter().enumerate() {
+    fn resource_usage(&self, workload: usize, members: &[PodId]) -> Listed<'s> {
+        let scenario: &'s Scenario = self.scenario;
+        let names = &scenario.workloads[workload].template.containers;
+        let mut listed = Listed {
+            entries: Vec::with_capacity(members.len()),
+            containers: Vec::with_capacity(members.len() * names.len()),
+        };
+        let mut metrics = PodMetrics::default();
+        for (place, id) in members.iter().enumerate() {
             let link: &PodLink = &self.pods[id.slot()];
-            let mut metrics = PodMetrics::default();
-            if link
-                .metrics
-                .is_some_and(|pod| self.metrics.pod_metrics(pod, &mut metrics))
-            {
-                usage.push(Usage { place, metrics });
+            let is_listed = |pod| self.metrics.pod_metrics(pod, &mut metrics);
+            if !link.metrics.is_some_and(is_listed) {
+                continue;
             }
+            let from = listed.containers.len();
+            let usage = metrics.containers.iter().map(|container| ContainerUsage {
+                name: &names[usize::from(container.container)].name,
+                usage: container.milli_values().map(Some),
+            });
+            listed.containers.extend(usage);
+            listed.entries.push(Entry {
+                place,
+                timestamp: metrics.api_timestamp(),
+                window: metrics.window,
+                containers: from..listed.containers.len(),
+            });
         }
-        usage
+        listed
     }
 
     /// The custom metrics APIs' answers per metric of the spec; empty for resource metrics.
@@ -170,7 +180,6 @@ impl World<'_> {
     }
 
     fn record_decision(&mut self, index: usize, now: SimTime, decision: &Decision) {
-        let object = format!("HorizontalPodAutoscaler/{}", self.scenario.hpas[index].name);
         for event in &decision.events {
             self.recorder.event(|| EventRecord {
                 time: now,
@@ -180,62 +189,70 @@ impl World<'_> {
                     "Warning"
                 },
                 reason: event.reason.to_owned(),
-                object: object.clone(),
+                object: format!("HorizontalPodAutoscaler/{}", self.scenario.hpas[index].name),
                 message: event.message.clone(),
             });
         }
         let status = self.hpas[index].status();
-        let values: Vec<Option<f64>> = status.current_metrics.iter().map(value_of).collect();
         let record = &mut self.recorder.recording.hpas[index];
         let replicas = decision.write.unwrap_or(decision.steps.current);
         record.desired.set(now, replicas);
-        for (place, value) in values.iter().enumerate() {
-            if let Some(value) = value {
-                record.metric_values[place].set(now, *value);
+        for (place, metric) in status.current_metrics.iter().enumerate() {
+            if let Some(value) = value_of(metric) {
+                record.metric_values[place].set(now, value);
             }
         }
-        let (names, targets) = (record.metric_names.clone(), record.metric_targets.clone());
-        let reason = |kind| {
-            status
-                .conditions
-                .iter()
-                .find(|c| c.kind == kind)
-                .map_or("", |c| c.reason)
-        };
-        let conditions = [
+        if self.recorder.detail == Detail::Full {
+            let record = &self.recorder.recording.hpas[index];
+            let decision = told(index, now, record, status, decision);
+            self.recorder.recording.decisions.push(decision);
+        }
+    }
+}
+
+/// A decision with its parts, as it is recorded.
+fn told(
+    hpa: usize,
+    time: SimTime,
+    record: &HpaRecord,
+    status: &Status,
+    decision: &Decision,
+) -> DecisionRecord {
+    let reason = |kind| {
+        let mut conditions = status.conditions.iter();
+        conditions.find(|c| c.kind == kind).map_or("", |c| c.reason)
+    };
+    let metric = |(place, name): (usize, &String)| {
+        let part = decision.metrics.get(place);
+        let calculation = part.and_then(|part| part.calculation);
+        let pods = calculation.and_then(|calculation| calculation.pods);
+        MetricRecord {
+            name: name.clone(),
+            value: status.current_metrics.get(place).and_then(value_of),
+            target: record.metric_targets[place],
+            proposal: part.and_then(|part| part.proposal.clone().ok()),
+            error: part.and_then(|part| part.proposal.clone().err()),
+            ratio: calculation.map(|calculation| calculation.ratio),
+            adjusted_ratio: calculation.and_then(|c| c.adjusted_ratio),
+            pods: pods.map(|p| [p.ready, p.unready, p.missing, p.ignored]),
+        }
+    };
+    DecisionRecord {
+        time,
+        hpa,
+        metrics: record.metric_names.iter().enumerate().map(metric).collect(),
+        current: decision.steps.current,
+        raw: decision.steps.raw,
+        stabilized: decision.steps.stabilized,
+        limited: decision.steps.limited,
+        desired: decision.steps.desired,
+        written: decision.write.is_some(),
+        reason: decision.reason.clone(),
+        conditions: [
             reason(ConditionType::AbleToScale),
             reason(ConditionType::ScalingActive),
             reason(ConditionType::ScalingLimited),
-        ];
-        self.recorder.decision(|| DecisionRecord {
-            time: now,
-            hpa: index,
-            metrics: (0..names.len())
-                .map(|place| {
-                    let part = decision.metrics.get(place);
-                    let calculation = part.and_then(|part| part.calculation);
-                    let pods = calculation.and_then(|calculation| calculation.pods);
-                    MetricRecord {
-                        name: names[place].clone(),
-                        value: values.get(place).copied().flatten(),
-                        target: targets[place],
-                        proposal: part.and_then(|part| part.proposal.clone().ok()),
-                        error: part.and_then(|part| part.proposal.clone().err()),
-                        ratio: calculation.map(|calculation| calculation.ratio),
-                        adjusted_ratio: calculation.and_then(|c| c.adjusted_ratio),
-                        pods: pods.map(|p| [p.ready, p.unready, p.missing, p.ignored]),
-                    }
-                })
-                .collect(),
-            current: decision.steps.current,
-            raw: decision.steps.raw,
-            stabilized: decision.steps.stabilized,
-            limited: decision.steps.limited,
-            desired: decision.steps.desired,
-            written: decision.write.is_some(),
-            reason: decision.reason.clone(),
-            conditions,
-        });
+        ],
     }
 }
 

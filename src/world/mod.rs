@@ -60,6 +60,8 @@ struct PodLink {
     metrics: Option<MetricsPodId>,
     containers: Vec<Option<ContainerId>>,
     server: Option<ServerId>,
+    /// The container that the server is, if there is one.
+    serving: u16,
     /// The load and client that a Job's pod is.
     client: Option<(usize, u32)>,
     /// Its key in its VPA's recommender.

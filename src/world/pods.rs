@@ -81,7 +81,8 @@ impl World<'_> {
                 self.server_pods.resize(server.slot() + 1, None);
             }
             self.server_pods[server.slot()] = Some(id);
-            self.pods[id.slot()].server = Some(server);
+            let link = &mut self.pods[id.slot()];
+            (link.server, link.serving) = (Some(server), container);
         } else if let Some(load) = self.links.load_of[workload]
             && container == 0
         {

@@ -14,23 +14,20 @@ struct View<'a> {
     traffic: &'a Traffic,
     cluster: &'a Cluster,
     scenario: &'a Scenario,
-    service_of: &'a [Option<usize>],
     pods: &'a [PodLink],
 }
 
 impl UsageSource for View<'_> {
     fn usage(&mut self, tracked: Tracked, now: SimTime) -> (CpuTime, Bytes) {
         let link = &self.pods[tracked.pod as usize];
+        if let Some(server) = link.server.filter(|_| link.serving == tracked.container) {
+            let usage = self.traffic.usage(server, now);
+            return (usage.cpu, usage.memory);
+        }
         let Some(pod) = link.pod.and_then(|id| self.cluster.pod(id)) else {
             return Default::default();
         };
         let container = usize::from(tracked.container);
-        let serves = self.service_of[pod.workload]
-            .is_some_and(|s| self.scenario.services[s].container == container);
-        if serves && let Some(server) = link.server {
-            let usage = self.traffic.usage(server, now);
-            return (usage.cpu, usage.memory);
-        }
         let spec = &self.scenario.workloads[pod.workload].template.containers[container];
         let since = pod.containers[container]
             .running_since
@@ -47,7 +44,6 @@ impl World<'_> {
             traffic: &self.traffic,
             cluster: &self.cluster,
             scenario: self.scenario,
-            service_of: &self.links.service_of,
             pods: &self.pods,
         };
         self.metrics.handle(event, now, &mut self.queue, &mut view);
