@@ -424,6 +424,9 @@ fn a_deployment_gets_one_replica_30_seconds_of_grace_and_its_limits_as_requests(
         (secs(10), SimDuration::ZERO)
     );
     assert_eq!((probe.success_threshold, probe.failure_threshold), (1, 3));
+    let startup = API.replace("readinessProbe: {", "startupProbe: {periodSeconds: 3, ");
+    let container = &of(&startup).scenario.workloads[0].template.containers[0];
+    assert_eq!(container.readiness_probe.expect("a probe").period, secs(3));
     assert_eq!(scenario.node_groups.len(), 1, "a cluster to run in");
 }
 

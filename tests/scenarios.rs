@@ -36,6 +36,7 @@ fn neurolakes_api_scales_under_ab_hey_and_the_job() {
     assert_eq!(run.tools(), ["ab", "hey", "wget"]);
     assert_eq!(run.recording.loads[0].requests, 10_000);
     assert_eq!(run.recording.loads[0].outcomes[0], ("ok", 10_000));
+    assert_eq!(run.recording.services[0].too_early, 0, "it has a probe");
     // 100 clients without think time on three pods of one core saturate them: 200 % of the
     // request. Every 30 s at most 4 pods or 100 % more; then down by 2 pods per minute after
     // 300 s, to the minimum.
@@ -123,6 +124,13 @@ fn php_apache_settles_where_the_walkthrough_does() {
         .desired
         .at(nlsim::sim::SimTime::from_secs(14 * 60));
     assert_eq!(before_the_end, Some(most), "it stays there under load");
+    // Its manifest has no readiness probe: new pods get requests before Apache listens.
+    let too_early = run.recording.services[0].too_early;
+    assert!(too_early > 0);
+    let told = |finding: &nlsim::analysis::findings::Finding| {
+        finding.subject == "Deployment/php-apache" && finding.text.contains("Add a readinessProbe")
+    };
+    assert!(run.summary.findings.iter().any(told));
     assert_eq!(run.desired(0).last().map(|last| last.1), Some(1));
 }
 

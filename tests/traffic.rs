@@ -433,13 +433,71 @@ fn start_up_work_takes_its_part_of_the_cpu() {
     let mut source = load(even(100.0));
     source.until = Some(at(15));
     let mut rig = logged(&[cpu(0.01)], &[source], 1);
-    let server = rig.serve_alone(Millicores(1000));
+    rig.node = rig.traffic.add_node(Millicores(1000));
+    rig.serve(limits(None));
+    let starting = rig
+        .traffic
+        .add_server(0, rig.node, limits(None), &mut rig.queue);
     rig.traffic
-        .set_background(server, Millicores(1000), &mut rig.queue);
-    rig.run();
-    // Two threads on one core.
+        .start_up(starting, Millicores(1000), &mut rig.queue);
+    rig.pass_to(at(35));
+    // Two containers on one core.
     assert_eq!(log(&rig), [(10.0, 30.0, Outcome::Ok)]);
-    assert_eq!(rig.traffic.usage(server, at(40)).cpu.0, 40_000_000);
+    rig.traffic
+        .started(starting, &mut rig.queue, &mut rig.tally);
+    assert_eq!(rig.traffic.usage(starting, at(40)).cpu.0, 25_000_000);
+}
+
+/// Without a readiness probe pods get connections before anybody listens.
+#[test]
+fn connections_to_an_application_that_starts_are_refused() {
+    let refused_of = |balancing| {
+        let mut spec = service();
+        spec.balancing = balancing;
+        let mut rig = Rig::new(&[spec], &[load(poisson(100.0))], 1);
+        let [_, starting] = [limits(None), limits(None)].map(|limits| rig.serve(limits));
+        rig.traffic
+            .start_up(starting, Millicores(0), &mut rig.queue);
+        rig.pass_to(SimTime::from_secs(10));
+        let refused = rig.tally.failed;
+        assert_eq!(rig.tally.too_early, refused);
+        assert_eq!(ended(&rig, Outcome::Refused), refused);
+        rig.traffic
+            .started(starting, &mut rig.queue, &mut rig.tally);
+        rig.pass_to(SimTime::from_secs(20));
+        assert_eq!(rig.tally.failed, refused);
+        assert!(rig.traffic.server_counters(starting).answered > 300);
+        rig.check();
+        refused
+    };
+    let refused = refused_of(Balancing::RandomPerConnection);
+    assert!((400..600).contains(&refused), "{refused}");
+    // These look at their endpoints, or wait for one.
+    for balancing in [
+        Balancing::RoundRobin,
+        Balancing::LeastRequest,
+        Balancing::SharedQueue,
+    ] {
+        assert_eq!(refused_of(balancing), 0, "{balancing:?}");
+    }
+}
+
+/// What waits in a shared queue goes to the first pod that listens.
+#[test]
+fn an_application_that_has_started_pulls_from_the_shared_queue() {
+    let mut spec = service();
+    spec.balancing = Balancing::SharedQueue;
+    let mut source = load(even(100.0));
+    source.until = Some(at(25));
+    let mut rig = logged(&[spec], &[source], 1);
+    let server = rig.serve(limits(None));
+    rig.traffic.start_up(server, Millicores(0), &mut rig.queue);
+    rig.pass_to(at(40));
+    rig.traffic.started(server, &mut rig.queue, &mut rig.tally);
+    assert_eq!(
+        log(&rig),
+        [(10.0, 40.0, Outcome::Ok), (20.0, 40.0, Outcome::Ok)]
+    );
 }
 
 #[test]
@@ -617,7 +675,8 @@ enum Act {
     Terminate(usize),
     Kill(usize),
     Resize(usize, i64),
-    Background(usize, i64),
+    StartUp(usize, i64),
+    Started(usize),
     StartLoop(u32),
     StopLoop(u32),
     Pass(i64),
@@ -630,7 +689,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => any::<usize>().prop_map(Act::Terminate),
         2 => any::<usize>().prop_map(Act::Kill),
         2 => (any::<usize>(), 20i64..4000).prop_map(|(which, cpu)| Act::Resize(which, cpu)),
-        1 => (any::<usize>(), 0i64..3000).prop_map(|(which, cpu)| Act::Background(which, cpu)),
+        1 => (any::<usize>(), 0i64..3000).prop_map(|(which, cpu)| Act::StartUp(which, cpu)),
+        1 => any::<usize>().prop_map(Act::Started),
         1 => (0u32..6).prop_map(Act::StartLoop),
         1 => (0u32..6).prop_map(Act::StopLoop),
         6 => (0i64..400).prop_map(Act::Pass),
@@ -722,10 +782,15 @@ fn play(spec: &ServiceSpec, acts: &[Act], seed: u64) -> Rig {
                         .resize(server, limits(Some(cpu)), &mut rig.queue);
                 }
             }
-            Act::Background(which, cpu) => {
+            Act::StartUp(which, cpu) => {
                 if let Some(server) = pick(which) {
                     rig.traffic
-                        .set_background(server, Millicores(cpu), &mut rig.queue);
+                        .start_up(server, Millicores(cpu), &mut rig.queue);
+                }
+            }
+            Act::Started(which) => {
+                if let Some(server) = pick(which) {
+                    rig.traffic.started(server, &mut rig.queue, &mut rig.tally);
                 }
             }
             Act::StartLoop(client) => rig.traffic.start_client(0, client, &mut rig.queue),

@@ -78,6 +78,7 @@ pub fn findings(recording: &Recording, hpas: &[HpaFigures]) -> Vec<Finding> {
         found.extend(oom_loop(recording, workload));
         found.extend(without_room(recording, workload));
     }
+    found.extend((recording.services.iter()).filter_map(|service| too_early(recording, service)));
     found.extend((recording.services.iter()).filter_map(|service| failures(recording, service)));
     found
 }
@@ -141,6 +142,19 @@ fn without_room(recording: &Recording, workload: usize) -> Option<Finding> {
         text: format!(
             "up to {most:.0} pods waited for a node, for {:.0} min in all: the nodes cannot hold what is asked for",
             waited / 60.0
+        ),
+    })
+}
+
+/// Requests that came to pods before their application could answer. Pods with a readiness probe
+/// get none then.
+fn too_early(recording: &Recording, service: &ServiceRecord) -> Option<Finding> {
+    let refused = service.too_early;
+    (refused > 0).then(|| Finding {
+        severity: Severity::Warning,
+        subject: recording.workloads[service.workload].name.clone(),
+        text: format!(
+            "{refused} requests were refused by pods whose application had not started yet: without a readinessProbe a pod gets traffic as soon as its container runs. Add a readinessProbe"
         ),
     })
 }

@@ -98,6 +98,8 @@ pub struct ServiceRecord {
     pub objective: Objective,
     /// Requests by window of arrival.
     pub windows: Vec<Window>,
+    /// Requests after the warm-up refused by pods whose application had not started.
+    pub too_early: u64,
     /// Latency over all requests after the warm-up.
     pub latency: LatencyStats,
 }
@@ -411,5 +413,11 @@ impl RequestSink for Recorder {
         outcome: Outcome,
     ) {
         self.windows[service].answer(arrival, now, outcome);
+    }
+
+    fn too_early(&mut self, service: usize, now: SimTime) {
+        if now >= SimTime::ZERO + self.recording.warm_up {
+            self.recording.services[service].too_early += 1;
+        }
     }
 }

@@ -61,6 +61,9 @@ pub trait RequestSink {
         now: SimTime,
         outcome: Outcome,
     );
+
+    /// A request, whose answer follows, is refused now as the pod's application has not started.
+    fn too_early(&mut self, _service: usize, _now: SimTime) {}
 }
 
 /// A sink that hears nothing.

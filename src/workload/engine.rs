@@ -63,9 +63,12 @@ impl Servers {
 
     /// Whether the server takes connections and requests.
     pub fn accepts(&self, key: Key<Server>) -> bool {
-        self.arena
-            .get(key)
-            .is_some_and(|server| !server.terminating)
+        self.arena.get(key).is_some_and(Server::accepts)
+    }
+
+    /// Whether the server's application has yet to start.
+    pub fn is_starting(&self, key: Key<Server>) -> bool {
+        self.arena.get(key).is_some_and(|server| server.starting)
     }
 
     /// The endpoint for a new connection or request to a service; `None` if it has none.
@@ -73,7 +76,10 @@ impl Servers {
         let Self {
             services, arena, ..
         } = self;
-        let inside = |slot: u32| arena.at(slot as usize).map_or(u32::MAX, Server::inside);
+        let inside = |slot: u32| {
+            let server = arena.at(slot as usize).filter(|server| server.accepts());
+            server.map(Server::inside)
+        };
         let slot = services[service].choose(stream, inside)?;
         arena.key_at(slot as usize)
     }

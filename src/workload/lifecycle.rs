@@ -96,6 +96,32 @@ impl Servers {
         self.share_usage(now, index);
     }
 
+    /// The server's application begins to start: it takes no connections until it has.
+    pub fn start_up(&mut self, key: Key<Server>) {
+        if let Some(server) = self.arena.get_mut(key) {
+            server.starting = true;
+        }
+    }
+
+    /// The server's application has started.
+    pub fn started(&mut self, now: SimTime, key: Key<Server>) {
+        let Self {
+            services,
+            arena,
+            jobs,
+            finished,
+            ..
+        } = self;
+        let Some(server) = arena.get_mut(key) else {
+            return;
+        };
+        server.starting = false;
+        server.cpu.advance(now);
+        let service = &mut services[server.service as usize];
+        server.fill_slots(now, service, jobs, finished);
+        self.settle(now, key.slot() as u32);
+    }
+
     /// The server is told to end: it refuses connections and serves what is in it.
     pub fn terminate(&mut self, now: SimTime, key: Key<Server>) {
         let Some(server) = self.arena.get_mut(key) else {

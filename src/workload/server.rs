@@ -32,6 +32,8 @@ pub struct Server {
     /// Factor on the declared CPU usage, and where the next comes from.
     pub(super) noise: Option<Box<(f64, Stream)>>,
     pub(super) terminating: bool,
+    /// Its application has not started yet: nobody listens.
+    pub(super) starting: bool,
     pub(super) is_endpoint: bool,
     pub(super) out_of_memory: bool,
     pub(super) drained: bool,
@@ -65,6 +67,7 @@ impl Server {
             extra: 0,
             noise: None,
             terminating: false,
+            starting: false,
             is_endpoint: false,
             out_of_memory: false,
             drained: false,
@@ -99,6 +102,11 @@ impl Server {
     /// Requests in it.
     pub(super) fn inside(&self) -> u32 {
         self.in_service + self.queued
+    }
+
+    /// Whether it takes connections and requests.
+    pub(super) fn accepts(&self) -> bool {
+        !self.terminating && !self.starting
     }
 
     pub(super) fn has_free_slot(&self) -> bool {
@@ -281,7 +289,7 @@ impl Server {
 
     /// Whether it takes requests from its service's shared queue.
     pub(super) fn pulls(&self) -> bool {
-        self.is_endpoint && !self.terminating && self.has_free_slot()
+        self.is_endpoint && self.accepts() && self.has_free_slot()
     }
 
     /// Fails everything that is in it; the CPU has been advanced to now.

@@ -47,12 +47,13 @@ impl Service {
     }
 
     /// The endpoint for a new connection or request; `inside` tells how many requests are in
-    /// a server. `None` too if the lot falls on the address of a server that is gone; balancers
-    /// that look at their endpoints try another one instead.
+    /// a server that takes more. `None` too if the lot falls on the address of a server that is
+    /// gone, and it may fall on one that takes none; balancers that look at their endpoints try
+    /// another one instead, as long as there is one.
     pub(super) fn choose(
         &mut self,
         stream: &mut Stream,
-        inside: impl Fn(u32) -> u32,
+        inside: impl Fn(u32) -> Option<u32>,
     ) -> Option<u32> {
         let count = self.endpoints.len();
         if count == 0 {
@@ -62,11 +63,16 @@ impl Service {
             Balancing::RandomPerConnection | Balancing::SharedQueue => {
                 stream.below(count + self.gone.len())
             }
-            Balancing::RoundRobin => self.cursor % count,
+            Balancing::RoundRobin => {
+                let from = self.cursor % count;
+                let mut turn = (from..count).chain(0..from);
+                turn.find(|&index| inside(self.endpoints[index]).is_some())
+                    .unwrap_or(from)
+            }
             Balancing::LeastRequest => {
                 let from = self.cursor % count;
                 let turn = (from..count).chain(0..from);
-                turn.min_by_key(|&index| inside(self.endpoints[index]))
+                turn.min_by_key(|&index| inside(self.endpoints[index]).unwrap_or(u32::MAX))
                     .unwrap_or(from)
             }
         };

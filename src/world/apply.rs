@@ -5,7 +5,6 @@ use super::traffic::{Effect, ServerId};
 use crate::cluster::{ClusterEffect, EventKind, ObjectRef, PodId, TerminationReason};
 use crate::record::{Counts, DisruptionKind, DisruptionRecord, EventRecord, PodRecord};
 use crate::sim::SimTime;
-use crate::units::Millicores;
 
 impl World<'_> {
     /// Carries effects on until there are none left.
@@ -134,7 +133,7 @@ impl World<'_> {
             ClusterEffect::AppStarted(_) => {
                 if let Some(server) = self.pods[id.slot()].server {
                     self.traffic
-                        .set_background(server, Millicores::ZERO, &mut self.queue);
+                        .started(server, &mut self.queue, &mut self.recorder);
                 }
             }
             ClusterEffect::EndpointAdded(_) => {

@@ -70,8 +70,8 @@ impl World<'_> {
                 self.traffic
                     .add_server(service, self.nodes[node], limits, &mut self.queue);
             let startup = self.scenario.workloads[workload].startup.startup_cpu;
-            if !settled && startup > 0.0 {
-                self.traffic.set_background(
+            if !settled {
+                self.traffic.start_up(
                     server,
                     Millicores::from_cores_round(startup),
                     &mut self.queue,

@@ -107,6 +107,7 @@ pub struct Tally {
     pub issued: u64,
     pub ok: u64,
     pub failed: u64,
+    pub too_early: u64,
     pub latency: f64,
     /// Each answer in order: arrival, end, outcome. Kept only if asked for.
     pub log: Option<Vec<(SimTime, SimTime, Outcome)>>,
@@ -169,6 +170,10 @@ impl RequestSink for Tally {
                 self.failed += 1;
             }
         }
+    }
+
+    fn too_early(&mut self, _: usize, _: SimTime) {
+        self.too_early += 1;
     }
 }
 

@@ -157,6 +157,19 @@ fn more_failures_than_the_objective_allows_are_told() {
 }
 
 #[test]
+fn requests_that_came_too_early_are_told() {
+    let mut recording = recording("Off", vec![row(0.5, Some(0.5))]);
+    recording.services.push(ServiceRecord::default());
+    assert_eq!(found(&recording), []);
+    recording.services[0].too_early = 7;
+    let told = found(&recording);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].subject, "Deployment/api");
+    assert!(told[0].text.starts_with("7 requests were refused by pods"));
+    assert!(told[0].text.ends_with("Add a readinessProbe"));
+}
+
+#[test]
 fn a_metric_above_its_target_at_max_replicas_is_told() {
     let hpa = |value| HpaRecord {
         name: "api-hpa".to_owned(),

@@ -207,10 +207,7 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
         cpu_limit: cpu_limit.map(|q| Millicores(q.milli_value())),
         memory_request: memory_request.map(|q| Bytes(q.value())),
         memory_limit: memory_limit.map(|q| Bytes(q.value())),
-        readiness_probe: one
-            .readiness_probe
-            .as_ref()
-            .map(|probe| read_probe(probe, &format!("{path}.readinessProbe"), context)),
+        readiness_probe: readiness_probe(one, path, context),
         restart_on_resize: restart_on_resize(one),
         restartable: one.restart_policy.as_deref() == Some("Always"),
         pre_stop: pre_stop(one),
@@ -228,6 +225,23 @@ fn restart_on_resize(one: &core::Container) -> [bool; 2] {
             .iter()
             .any(|p| p.resource_name == resource && p.restart_policy == "RestartContainer")
     })
+}
+
+/// What decides on readiness: without a readiness probe a container is not ready either before
+/// its startup probe has succeeded.
+fn readiness_probe(
+    one: &core::Container,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<ProbeSpec> {
+    let probes = [
+        ("readinessProbe", &one.readiness_probe),
+        ("startupProbe", &one.startup_probe),
+    ];
+    let (name, probe) = probes
+        .into_iter()
+        .find_map(|(name, probe)| probe.as_ref().map(|probe| (name, probe)))?;
+    Some(read_probe(probe, &format!("{path}.{name}"), context))
 }
 
 fn read_probe(probe: &core::Probe, path: &str, context: &mut Context<'_>) -> ProbeSpec {

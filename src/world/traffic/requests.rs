@@ -12,6 +12,8 @@ enum Handed {
     In(JobKey),
     Full,
     Refused,
+    /// Refused by a server whose application has not started.
+    TooEarly,
 }
 
 /// What the client sees of an outcome.
@@ -73,6 +75,10 @@ impl Traffic {
             Handed::In(job) => self.watch(index, job, queue),
             Handed::Full => self.answer(origin, now, now, Outcome::Rejected503, sink),
             Handed::Refused => self.answer(origin, now, now, Outcome::Refused, sink),
+            Handed::TooEarly => {
+                sink.too_early(self.loads[index as usize].service, now);
+                self.answer(origin, now, now, Outcome::Refused, sink);
+            }
         }
     }
 
@@ -94,6 +100,7 @@ impl Traffic {
                     }
                     server
                 }
+                Some(server) if self.servers.is_starting(server) => return Handed::TooEarly,
                 _ => return Handed::Refused,
             },
         };

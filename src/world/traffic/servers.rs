@@ -28,16 +28,30 @@ impl Traffic {
         server
     }
 
-    /// CPU that a server burns from now on besides requests, the service's own background and
-    /// declared usage: its start-up work, for example. Zero ends it.
-    pub fn set_background<E: From<TrafficEvent> + Copy>(
+    /// The server's application starts up: it burns this CPU besides the service's own background
+    /// and declared usage, and refuses connections until [`Traffic::started`].
+    pub fn start_up<E: From<TrafficEvent> + Copy>(
         &mut self,
         server: ServerId,
         cpu: Millicores,
         queue: &mut EventQueue<E>,
     ) {
+        self.servers.start_up(server);
         self.servers.set_background(queue.now(), server, cpu);
         self.sync(queue);
+    }
+
+    /// The server's application has started: it listens.
+    pub fn started<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        server: ServerId,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) {
+        let now = queue.now();
+        self.servers.set_background(now, server, Millicores::ZERO);
+        self.servers.started(now, server);
+        self.settle(queue, sink);
     }
 
     /// kube-proxy sends new connections to the server from now on.
