@@ -113,6 +113,63 @@ fn a_job_waits_twice_as_long_after_each_failure_in_a_row() {
 }
 
 #[test]
+fn a_job_restarts_failed_containers_in_place_until_they_are_too_many() {
+    for (limit, last) in [(0, 1), (3, 3)] {
+        let mut spec = job(2, limit, None);
+        if let WorkloadKind::Job {
+            restarts_in_place,
+            parallelism,
+            ..
+        } = &mut spec.kind
+        {
+            (*restarts_in_place, *parallelism) = (true, 1);
+        }
+        let mut rig = Rig::new(&nodes(1, 8000), &[spec], &[], 1);
+        rig.run_until(20);
+        let pod = rig.pods(0)[0];
+        let restarts = |rig: &Rig| rig.cluster.pod(pod).map(|pod| pod.containers[0].restarts);
+        // Back-offs of 0, 10 and 20 seconds.
+        for (restart, at) in [(1, 20), (2, 30), (3, 60)] {
+            if restart > last {
+                break;
+            }
+            assert_eq!(rig.creations(0).len(), 1);
+            assert_eq!(restarts(&rig), Some(restart - 1));
+            rig.exit(pod, TerminationReason::Error, at);
+            rig.run_until(at + [1, 11, 21][restart as usize - 1]);
+        }
+        assert_eq!(restarts(&rig), Some(last));
+        // The Job has failed, for ever.
+        rig.run_until(900);
+        assert!(rig.cluster.pod(pod).is_none(), "limit {limit}");
+        assert_eq!(rig.creations(0).len(), 1);
+    }
+}
+
+#[test]
+fn an_evicted_pod_of_a_job_has_failed() {
+    let mut spec = job(4, 1, None);
+    spec.template.containers[0].pre_stop = secs(10);
+    let mut rig = Rig::new(&nodes(1, 8000), &[spec], &[], 1);
+    rig.run_until(20);
+    let [one, two] = rig.pods(0)[..] else {
+        panic!("two at once")
+    };
+    rig.evict(one, 20).expect("no budget");
+    // Its container ends while the hook runs: that is no second failure.
+    rig.exit(one, TerminationReason::Error, 22);
+    rig.run_until(29);
+    assert_eq!(rig.creations(0).len(), 2, "10 s after a failure");
+    rig.run_until(40);
+    assert_eq!(rig.creations(0).len(), 3);
+    assert!(rig.cluster.pod(one).is_none(), "it is gone");
+    rig.evict(two, 50).expect("no budget");
+    rig.run_until(900);
+    assert_eq!(rig.creations(0).len(), 3, "two failures are more than one");
+    assert_eq!(rig.cluster.ledger().existing, 0);
+}
+
+#[test]
 fn a_job_without_completions_ends_with_its_first_success() {
     let mut spec = job(1, 6, None);
     if let WorkloadKind::Job { completions, .. } = &mut spec.kind {

@@ -133,6 +133,7 @@ fn the_neurolake_deployment_has_the_values_of_its_manifest() {
         completions: Some(10),
         backoff_limit: 6,
         active_deadline: None,
+        restarts_in_place: false,
     };
     assert_eq!((job.kind, job.name.as_str()), (kind, "load-generator"));
     assert_eq!(job.created_at, SimTime::from_secs(45 * 60));
@@ -531,7 +532,11 @@ const POD: &str = "
 ";
 
 fn job(spec: &str) -> WorkloadKind {
-    let text = format!("apiVersion: batch/v1\nkind: Job\nmetadata: {{name: j}}\nspec:{POD}{spec}");
+    job_with(POD, spec)
+}
+
+fn job_with(pod: &str, spec: &str) -> WorkloadKind {
+    let text = format!("apiVersion: batch/v1\nkind: Job\nmetadata: {{name: j}}\nspec:{pod}{spec}");
     let toml = "name = \"s\"\nmanifests = [\"api.yaml\"]\nsimulation.duration = \"1h\"\nservice = [{ workload = \"api\" }]\nload = [{ manifest = \"job.yaml\" }]\n";
     let mut files = Memory::default();
     files.put("s.toml", toml);
@@ -549,8 +554,17 @@ fn a_job_gets_one_pod_and_six_retries_unless_it_says_otherwise() {
         completions,
         backoff_limit: 6,
         active_deadline: None,
+        restarts_in_place: false,
     };
     assert_eq!(job(""), of(1, Some(1)));
+    let on_failure = POD.replace("Never", "OnFailure");
+    let WorkloadKind::Job {
+        restarts_in_place, ..
+    } = job_with(&on_failure, "")
+    else {
+        panic!("a Job")
+    };
+    assert!(restarts_in_place);
     assert_eq!(job("  parallelism: 4\n"), of(4, None), "a work queue");
     assert_eq!(job("  completions: 4\n"), of(1, Some(4)));
     assert_eq!(job("  parallelism: 4\n  suspend: true\n"), of(0, None));

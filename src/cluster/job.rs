@@ -9,7 +9,7 @@ use crate::sim::{SimDuration, SimTime};
 
 const FIRST_BACKOFF: SimDuration = SimDuration::from_secs(10);
 /// Changes of pods are gathered for so long (`SyncJobBatchPeriod`).
-const SYNC_BATCH: SimDuration = SimDuration::from_secs(1);
+pub(super) const SYNC_BATCH: SimDuration = SimDuration::from_secs(1);
 const LONGEST_BACKOFF: SimDuration = SimDuration::from_secs(600);
 
 impl Cluster {
@@ -24,6 +24,7 @@ impl Cluster {
             completions,
             backoff_limit,
             active_deadline,
+            restarts_in_place,
         } = state.spec.kind
         else {
             return;
@@ -31,7 +32,14 @@ impl Cluster {
         let past_deadline =
             active_deadline.is_some_and(|limit| context.now >= state.spec.created_at + limit);
         let active = self.active_pods(workload);
-        if past_deadline || state.failed > backoff_limit {
+        let restarts = if restarts_in_place {
+            self.restarts(workload)
+        } else {
+            0
+        };
+        let beyond_limit = state.failed > backoff_limit || restarts >= backoff_limit.max(1) as u32;
+        if state.given_up || past_deadline || beyond_limit {
+            self.workloads[workload].given_up = true;
             for id in active {
                 self.request_delete(id, Client::Jobs, context);
             }
@@ -49,6 +57,27 @@ impl Cluster {
             self.schedule_sync(workload, wait, context);
         } else if missing > 0 {
             self.create_many(workload, missing as usize, context);
+        }
+    }
+
+    /// How often the containers of a Job's unfinished pods were restarted in place.
+    fn restarts(&self, workload: usize) -> u32 {
+        let pods = self.workloads[workload].pods.iter();
+        let unfinished = pods
+            .filter_map(|id| self.pods.get(*id))
+            .filter(|pod| matches!(pod.phase, PodPhase::Pending | PodPhase::Running));
+        let restarts = unfinished.flat_map(|pod| pod.containers.iter().map(|one| one.restarts));
+        restarts.sum()
+    }
+
+    /// A Job's pod is deleted, by an eviction for example: unless it has ended by itself, that
+    /// is a failure of now.
+    pub(super) fn job_pod_deleted(&mut self, workload: usize, phase: PodPhase, now: SimTime) {
+        let state = &mut self.workloads[workload];
+        let is_job = matches!(state.spec.kind, WorkloadKind::Job { .. });
+        if is_job && state.exists && matches!(phase, PodPhase::Pending | PodPhase::Running) {
+            state.failed += 1;
+            state.failing = (state.failing.0 + 1, now);
         }
     }
 

@@ -197,7 +197,11 @@ impl Cluster {
         let Some(pod) = self.pods.get(id).filter(|pod| pod.deletion.is_none()) else {
             return;
         };
-        let workload = pod.workload;
+        let (workload, phase) = (pod.workload, pod.phase);
+        self.job_pod_deleted(workload, phase, context.now);
+        let Some(pod) = self.pods.get(id) else {
+            return;
+        };
         let template = &self.workloads[workload].spec.template;
         let grace = template.termination_grace;
         let pre_stop = template

@@ -1,6 +1,7 @@
 //! Containers that end before their pod does, and start again.
 
 use super::effect::{ClusterEffect, EffectLog, EventKind};
+use super::job::SYNC_BATCH;
 use super::pod::{Pod, PodId, Stage, TerminationReason};
 use super::spec::WorkloadKind;
 use super::state::{Cluster, ClusterEvent, Context};
@@ -8,7 +9,7 @@ use crate::sim::{EventQueue, SimDuration, SimTime};
 
 impl Cluster {
     /// A container ended by itself or was killed by the kernel: it restarts after its
-    /// back-off, or fails its Job's pod.
+    /// back-off, or ends its Job's pod.
     pub fn container_exited<E: Copy + From<ClusterEvent>>(
         &mut self,
         id: PodId,
@@ -22,7 +23,9 @@ impl Cluster {
         let Some(started) = self.stop_container(id, container, reason, context) else {
             return;
         };
-        let Some(workload) = self.pods.get(id).map(|pod| pod.workload) else {
+        let Some((workload, deleted)) =
+            (self.pods.get(id)).map(|pod| (pod.workload, pod.deletion.is_some()))
+        else {
             return;
         };
         if reason == TerminationReason::OomKilled {
@@ -32,9 +35,20 @@ impl Cluster {
             let message = || format!("Memory limit reached, killed container {name}");
             self.pod_event(id, EventKind::Warning, "OOMKilling", message, context);
         }
-        if matches!(self.workloads[workload].spec.kind, WorkloadKind::Job { .. }) {
-            self.end_job_pod(id, reason == TerminationReason::Completed, context);
-            return;
+        if let WorkloadKind::Job {
+            restarts_in_place, ..
+        } = self.workloads[workload].spec.kind
+        {
+            let succeeded = reason == TerminationReason::Completed;
+            if deleted {
+                // It has counted as failed when it was deleted.
+                self.end(id, context);
+                return;
+            }
+            if succeeded || !restarts_in_place {
+                self.end_job_pod(id, succeeded, context);
+                return;
+            }
         }
         let (initial, longest) = (self.config.crash_loop_initial, self.config.crash_loop_max);
         let Some(pod) = self.pods.get_mut(id) else {
@@ -109,7 +123,9 @@ impl Cluster {
     ) {
         let now = context.now;
         let alive = |pod: &&Pod| pod.stage == Stage::Running && pod.deletion.is_none();
-        let Some(run) = self.pods.get(id).filter(alive).map(|pod| pod.run) else {
+        let Some((run, workload)) =
+            (self.pods.get(id).filter(alive)).map(|pod| (pod.run, pod.workload))
+        else {
             return;
         };
         self.change(id, |pod| {
@@ -123,5 +139,9 @@ impl Cluster {
             at: now,
         });
         self.begin_start_up(id, run, context);
+        // A Job counts restarts.
+        if matches!(self.workloads[workload].spec.kind, WorkloadKind::Job { .. }) {
+            self.schedule_sync(workload, SYNC_BATCH, context);
+        }
     }
 }

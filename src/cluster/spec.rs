@@ -86,6 +86,8 @@ pub enum WorkloadKind {
         backoff_limit: i32,
         /// `spec.activeDeadlineSeconds`.
         active_deadline: Option<SimDuration>,
+        /// `restartPolicy: OnFailure`: the kubelet restarts a failed container in its pod.
+        restarts_in_place: bool,
     },
 }
 

@@ -128,6 +128,7 @@ impl Cluster {
                 succeeded: 0,
                 failed: 0,
                 failing: (0, SimTime::ZERO),
+                given_up: false,
                 template_hash: random_suffix(&mut stream, 10),
                 stream,
                 streams: *streams,

@@ -71,6 +71,8 @@ pub struct Workload {
     pub(super) failed: i32,
     /// Failures of a Job since its last success, and when the last of them was.
     pub(super) failing: (u32, SimTime),
+    /// Whether a Job has failed: it does nothing more.
+    pub(super) given_up: bool,
     /// Hash in the names of a Deployment's pods.
     pub(super) template_hash: String,
     /// Draws of names and UIDs.

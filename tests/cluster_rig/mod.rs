@@ -231,6 +231,7 @@ pub fn job(completions: i32, backoff_limit: i32, deadline: Option<i64>) -> Workl
         completions: Some(completions),
         backoff_limit,
         active_deadline: deadline.map(secs),
+        restarts_in_place: false,
     };
     workload(kind, "job", 0)
 }

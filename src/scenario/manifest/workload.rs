@@ -220,24 +220,21 @@ pub(super) fn job(context: &mut Context<'_>) -> Read {
         (given, _) => Some(at_least(given, 1, 0, "completions")),
     };
     check_pods(parallelism, "parallelism", context);
+    let pod = spec.template.spec.as_ref();
+    let policy = pod.and_then(|pod| pod.restart_policy.as_deref());
     let kind = WorkloadKind::Job {
         parallelism,
         completions,
         backoff_limit,
         active_deadline: spec.active_deadline_seconds.map(seconds),
+        restarts_in_place: policy == Some("OnFailure"),
     };
     let deadline = spec.active_deadline_seconds;
     if deadline.is_some_and(|seconds| seconds < 1) {
         let message = "activeDeadlineSeconds must be at least 1";
         context.error("spec.activeDeadlineSeconds", message, None);
     }
-    if !matches!(
-        spec.template
-            .spec
-            .as_ref()
-            .and_then(|pod| pod.restart_policy.as_deref()),
-        Some("Never" | "OnFailure")
-    ) {
+    if !matches!(policy, Some("Never" | "OnFailure")) {
         let help = "write `restartPolicy: Never` in the pod template";
         context.error(
             "spec.template.spec.restartPolicy",
