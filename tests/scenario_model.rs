@@ -608,6 +608,44 @@ fn stateful_sets_replica_sets_budgets_and_priorities_are_read() {
 }
 
 #[test]
+fn what_a_request_costs_its_tool_may_be_said() {
+    let load = |load: &str| {
+        let toml = format!(
+            "name = \"s\"\nmanifests = [\"api.yaml\"]\nsimulation.duration = \"1h\"\nservice = [{{ workload = \"api\" }}]\nload = [{{ {load} }}]\n"
+        );
+        let mut files = Memory::default();
+        files.put("s.toml", toml);
+        files.put("api.yaml", API);
+        files.put(
+            "job.yaml",
+            format!("apiVersion: batch/v1\nkind: Job\nmetadata: {{name: j}}\nspec:{POD}"),
+        );
+        let built = Loaded::load("s.toml", &files).and_then(|loaded| loaded.build(&[]));
+        let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        built.scenario.loads[0].generator.clone()
+    };
+    let cost = |generator: &Generator| match generator {
+        Generator::Ab(ab) => ab.client_overhead.clone(),
+        Generator::Hey(hey) => hey.client_overhead.clone(),
+        Generator::WgetJob(job) => job.process_cost.clone(),
+        Generator::Profile(_) => panic!("no tool"),
+    };
+    let two_ms = Dist::Constant(0.002);
+    for tool in [
+        "command = \"ab -n 10 http://api/\"",
+        "command = \"hey -n 100 http://api/\"",
+        "manifest = \"job.yaml\"",
+    ] {
+        let set = load(&format!("{tool}, overhead = \"2ms\""));
+        assert_eq!(cost(&set), two_ms, "{tool}");
+        assert_ne!(cost(&load(tool)), two_ms, "{tool}");
+    }
+    let varied =
+        load("manifest = \"job.yaml\", overhead = { dist = \"exponential\", mean = \"3ms\" }");
+    assert_eq!(cost(&varied), Dist::exponential(0.003).expect("a mean"));
+}
+
+#[test]
 fn a_job_may_be_among_the_manifests_and_a_load_and_a_load_twice() {
     let mut files = Memory::default();
     files.put("api.yaml", API);

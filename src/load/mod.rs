@@ -26,7 +26,7 @@ use wget_job::WgetJob;
 pub use answer::{Answer, AnswerCounts};
 pub use latency::LatencySummary;
 
-use crate::sim::{SimDuration, SimTime, Streams};
+use crate::sim::{Dist, SimDuration, SimTime, Streams};
 
 /// The least time from one request of a client to its next: a round trip on one machine. It
 /// keeps a client that is refused at once from asking endlessly at one instant.
@@ -187,6 +187,16 @@ impl Generator {
             Self::Hey(hey) => hey.timeout,
             Self::WgetJob(job) => job.timeout,
             Self::Profile(profile) => profile.timeout,
+        }
+    }
+
+    /// Sets what a request costs a tool itself, and a cycle the processes of a wget loop.
+    pub fn set_overhead(&mut self, overhead: Dist) {
+        match self {
+            Self::Ab(ab) => ab.client_overhead = overhead,
+            Self::Hey(hey) => hey.client_overhead = overhead,
+            Self::WgetJob(job) => job.process_cost = overhead,
+            Self::Profile(_) => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! `[[load]]`: command lines, Jobs, declared profiles.
 
 use super::command::command;
+use super::dist;
 use super::known::Known;
 use super::position;
 use super::shapes::shape;
@@ -29,6 +30,8 @@ struct Common<'a> {
     service: Option<&'a Node>,
     arrivals: Option<&'static str>,
     timeout: Option<crate::sim::SimDuration>,
+    /// What a request, or a cycle of a wget loop, costs the client.
+    overhead: Option<Dist>,
 }
 
 pub(super) fn loads(
@@ -117,6 +120,7 @@ fn load(
         service: table.get("service"),
         arrivals: table.one_of("arrivals", &["poisson", "even"], diagnostics),
         timeout: table.duration("timeout", diagnostics),
+        overhead: dist::seconds(table, "overhead", diagnostics),
     };
     if common.until.is_some_and(|until| until <= common.at) {
         let span = table.key_span("until");
@@ -138,13 +142,14 @@ fn load(
             .help = Some(format!("one of {}", GENERATORS.join(", ")));
         return None;
     };
-    if matches!(*kind, "command" | "manifest") {
-        for key in ["arrivals", "timeout"] {
-            if table.get(key).is_some() {
-                let title = format!("`{key}` does not go with `{kind}`");
-                let label = "only a profile has it";
-                diagnostics.error(table.key_span(key), title, label);
-            }
+    let (misplaced, label): (&[&str], &str) = match *kind {
+        "command" | "manifest" => (&["arrivals", "timeout"], "only a profile has it"),
+        _ => (&["overhead"], "only a `command` and a `manifest` have it"),
+    };
+    for key in misplaced {
+        if table.get(key).is_some() {
+            let title = format!("`{key}` does not go with `{kind}`");
+            diagnostics.error(table.key_span(key), title, label);
         }
     }
     match *kind {
@@ -165,11 +170,14 @@ fn command_load(
     let named = common
         .service
         .map(|node| named_service(node, known, services, diagnostics));
-    let (generator, url) = parsed?;
+    let (mut generator, url) = parsed?;
     let service = match named {
         Some(found) => found?,
         None => service_of(&url, node.span, known, services, diagnostics)?,
     };
+    if let Some(overhead) = common.overhead {
+        generator.set_overhead(overhead);
+    }
     let tool = match generator {
         Generator::Ab(_) => "ab",
         _ => "hey",
@@ -232,10 +240,13 @@ fn manifest_load(
         return None;
     }
     let times = (common.at, common.until);
-    let load = match named {
+    let mut load = match named {
         Some(found) => job_on(found?, workload, times, known),
         None => wget_job(workload, node.span, times, known, services, diagnostics),
     }?;
+    if let Some(overhead) = common.overhead {
+        load.generator.set_overhead(overhead);
+    }
     let name = common
         .name
         .unwrap_or_else(|| known.workloads[workload].name.clone());
