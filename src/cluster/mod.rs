@@ -23,6 +23,7 @@ pub mod scheduler;
 pub mod score;
 pub mod slow_start;
 pub mod spec;
+mod start;
 mod state;
 mod stateful_set;
 mod token_bucket;

@@ -1,6 +1,10 @@
 //! The way of a measurement: container → kubelet → metrics-server → API.
 
-use super::kubelet::{Samples, jittered};
+mod settled;
+#[cfg(test)]
+mod tests;
+
+use super::kubelet::Samples;
 use super::server::{FreshRule, PodMetrics, PodStore, Point};
 use super::spec::PipelineConfig;
 use crate::sim::{Arena, EventQueue, Key, SimDuration, SimTime, Stream, Streams};
@@ -84,9 +88,6 @@ pub struct Pipeline {
     node_delays: Vec<SimDuration>,
 }
 
-/// How many past scrapes a container that ran before the start went through.
-const PAST_SCRAPES: i64 = 6;
-
 impl Pipeline {
     /// A pipeline over this many nodes, its phase drawn.
     pub fn new(config: &PipelineConfig, nodes: usize, streams: &Streams) -> Self {
@@ -145,61 +146,6 @@ impl Pipeline {
         id
     }
 
-    /// Begins to measure a container that has run since `started`, before the start of the
-    /// run, using `cores` and `memory` all the time: if that is long enough, metrics of it
-    /// exist at once.
-    pub fn track_settled<E: Copy + From<MetricsEvent>>(
-        &mut self,
-        pod: MetricsPodId,
-        tracked: Tracked,
-        started: SimTime,
-        cores: f64,
-        memory: Bytes,
-        queue: &mut EventQueue<E>,
-    ) -> ContainerId {
-        let config = self.config.clone();
-        let consumed =
-            |time: SimTime| CpuTime(((time - started).0 as f64 * cores.max(1e-4)) as i64);
-        let gap = |stream: &mut Stream| {
-            jittered(
-                config.housekeeping_interval,
-                config.housekeeping_jitter,
-                stream,
-            )
-        };
-        let mut stream = self.container_stream(pod);
-        let depth = config.metric_resolution * PAST_SCRAPES + config.housekeeping_max * 4;
-        let first = SimDuration::from_secs_f64(config.first_sample_delay.sample(&mut stream));
-        let phase = SimDuration((config.housekeeping_interval.0 as f64 * stream.unit()) as i64);
-        let mut time = (started + first).max(SimTime::ZERO - depth - phase);
-        let mut past = Vec::new();
-        while time < SimTime::ZERO {
-            past.push(Point {
-                start: started,
-                timestamp: time,
-                cpu: consumed(time),
-                memory,
-            });
-            time += gap(&mut stream);
-        }
-        let before = consumed(SimTime::ZERO);
-        let mut samples = Samples::new(&config);
-        for point in &past {
-            samples.take(*point, &config, &mut stream);
-        }
-        let id = self.insert(Container {
-            tracked,
-            pod,
-            started,
-            before,
-            samples,
-            stream,
-        });
-        self.replay_scrapes(pod, tracked.container, &past);
-        queue.schedule(time, MetricsEvent::Housekeeping(id));
-        id
-    }
-
     fn container_stream(&mut self, pod: MetricsPodId) -> Stream {
         let mut name = "metrics".to_owned();
         if let Some(pod) = self.pods.get_mut(pod) {
@@ -216,21 +162,6 @@ impl Pipeline {
             pod.containers.push(id);
         }
         id
-    }
-
-    /// Runs the scrapes before the start over a container's past samples.
-    fn replay_scrapes(&mut self, pod: MetricsPodId, container: u16, past: &[Point]) {
-        let (resolution, rule) = (self.config.metric_resolution, self.fresh_rule());
-        let Some(pod) = self.pods.get_mut(pod) else {
-            return;
-        };
-        let mut store = PodStore::default();
-        for back in (1..=PAST_SCRAPES).rev() {
-            let tick = SimTime::ZERO + self.phase - resolution * back;
-            let newest = past.iter().rev().find(|point| point.timestamp <= tick);
-            store.store(newest.map(|point| (container, *point)).into_iter(), rule);
-        }
-        pod.store.adopt(store);
     }
 
     /// Stops measuring a container; its pod stays.
@@ -340,119 +271,5 @@ impl Pipeline {
         self.pods
             .get(pod)
             .is_some_and(|pod| pod.store.read(metrics))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A pod whose container 0 uses half a core, and whose others nothing at all.
-    struct Halves;
-
-    impl UsageSource for Halves {
-        fn usage(&mut self, tracked: Tracked, now: SimTime) -> (CpuTime, Bytes) {
-            let cores = if tracked.container == 0 { 0.5 } else { 0.0 };
-            (CpuTime((now.0 as f64 * cores) as i64), Bytes::MIB)
-        }
-    }
-
-    struct Rig {
-        pipeline: Pipeline,
-        queue: EventQueue<MetricsEvent>,
-        metrics: PodMetrics,
-    }
-
-    impl Rig {
-        fn new(nodes: usize) -> Self {
-            let mut queue = EventQueue::default();
-            let config = PipelineConfig::default();
-            let mut pipeline = Pipeline::new(&config, nodes, &Streams::new(9));
-            pipeline.start(&mut queue);
-            Self {
-                pipeline,
-                queue,
-                metrics: PodMetrics::default(),
-            }
-        }
-
-        fn run_until(&mut self, second: i64) {
-            let end = SimTime::from_secs(second);
-            while self.queue.peek_time().is_some_and(|time| time <= end) {
-                let (now, event) = self.queue.pop().expect("just peeked");
-                self.pipeline
-                    .handle(event, now, &mut self.queue, &mut Halves);
-            }
-        }
-
-        fn listed(&mut self, pod: MetricsPodId) -> bool {
-            self.pipeline.pod_metrics(pod, &mut self.metrics)
-        }
-
-        fn settled(&mut self, pod: MetricsPodId, container: u16, started: i64) -> ContainerId {
-            let tracked = Tracked { pod: 0, container };
-            let started = SimTime::from_secs(started);
-            let queue = &mut self.queue;
-            self.pipeline
-                .track_settled(pod, tracked, started, 0.5, Bytes::MIB, queue)
-        }
-    }
-
-    #[test]
-    fn a_settled_pod_has_its_steady_usage_from_the_start_and_without_a_seam() {
-        let mut rig = Rig::new(3);
-        let pod = rig.pipeline.track_pod(2, "web");
-        rig.settled(pod, 0, -3600);
-        for second in 0..90 {
-            rig.run_until(second);
-            assert!(rig.listed(pod), "second {second}");
-            assert_eq!(rig.metrics.containers[0].milli_values()[0], 500);
-        }
-    }
-
-    #[test]
-    fn a_container_that_started_just_before_the_run_has_no_metrics_yet() {
-        let mut rig = Rig::new(1);
-        let pod = rig.pipeline.track_pod(0, "web");
-        rig.settled(pod, 0, -2);
-        assert!(!rig.listed(pod));
-        rig.run_until(60);
-        assert!(rig.listed(pod));
-        assert_eq!(rig.metrics.containers[0].milli_values()[0], 500);
-    }
-
-    #[test]
-    fn a_container_without_any_cpu_hides_its_pod() {
-        let mut rig = Rig::new(1);
-        let (busy, mixed) = (
-            rig.pipeline.track_pod(0, "busy"),
-            rig.pipeline.track_pod(0, "mixed"),
-        );
-        for (pod, container) in [(busy, 0), (mixed, 0), (mixed, 1)] {
-            let tracked = Tracked { pod: 0, container };
-            rig.pipeline
-                .track(pod, tracked, SimTime::ZERO, &mut rig.queue);
-        }
-        rig.run_until(120);
-        assert!(rig.listed(busy));
-        assert!(!rig.listed(mixed));
-    }
-
-    #[test]
-    fn what_is_untracked_disappears() {
-        let mut rig = Rig::new(1);
-        let pod = rig.pipeline.track_pod(0, "web");
-        let container = rig.settled(pod, 0, -3600);
-        rig.pipeline.untrack(container);
-        assert!(
-            rig.listed(pod),
-            "the last scrape's values stay until the next"
-        );
-        rig.run_until(20);
-        assert!(!rig.listed(pod));
-        rig.pipeline.untrack_pod(pod);
-        assert!(!rig.listed(pod));
-        rig.run_until(60);
-        assert_eq!(rig.queue.len(), 1, "only the next scrape is pending");
     }
 }

@@ -6,14 +6,16 @@
 
 mod curve;
 mod recorder;
+mod recording;
 mod request;
 mod vpa;
 mod windows;
 
 pub use curve::Curve;
-pub use recorder::{
-    Counts, DecisionRecord, Detail, EventRecord, HpaRecord, LoadRecord, MetricRecord, NodeRecord,
-    Objective, PodRecord, Prices, Recorder, Recording, Sample, ServiceRecord, WorkloadRecord,
+pub use recorder::{Detail, Recorder};
+pub use recording::{
+    Counts, DecisionRecord, EventRecord, HpaRecord, LoadRecord, MetricRecord, NodeRecord,
+    Objective, PodRecord, Prices, Recording, Sample, ServiceRecord, WorkloadRecord,
 };
 pub use request::{NoRequests, Outcome, RequestSink};
 pub use vpa::{

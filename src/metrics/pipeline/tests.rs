@@ -1,0 +1,112 @@
+//! A pipeline over made-up usage: when which pods are listed.
+
+use super::*;
+
+/// A pod whose container 0 uses half a core, and whose others nothing at all.
+struct Halves;
+
+impl UsageSource for Halves {
+    fn usage(&mut self, tracked: Tracked, now: SimTime) -> (CpuTime, Bytes) {
+        let cores = if tracked.container == 0 { 0.5 } else { 0.0 };
+        (CpuTime((now.0 as f64 * cores) as i64), Bytes::MIB)
+    }
+}
+
+struct Rig {
+    pipeline: Pipeline,
+    queue: EventQueue<MetricsEvent>,
+    metrics: PodMetrics,
+}
+
+impl Rig {
+    fn new(nodes: usize) -> Self {
+        let mut queue = EventQueue::default();
+        let config = PipelineConfig::default();
+        let mut pipeline = Pipeline::new(&config, nodes, &Streams::new(9));
+        pipeline.start(&mut queue);
+        Self {
+            pipeline,
+            queue,
+            metrics: PodMetrics::default(),
+        }
+    }
+
+    fn run_until(&mut self, second: i64) {
+        let end = SimTime::from_secs(second);
+        while self.queue.peek_time().is_some_and(|time| time <= end) {
+            let (now, event) = self.queue.pop().expect("just peeked");
+            self.pipeline
+                .handle(event, now, &mut self.queue, &mut Halves);
+        }
+    }
+
+    fn listed(&mut self, pod: MetricsPodId) -> bool {
+        self.pipeline.pod_metrics(pod, &mut self.metrics)
+    }
+
+    fn settled(&mut self, pod: MetricsPodId, container: u16, started: i64) -> ContainerId {
+        let tracked = Tracked { pod: 0, container };
+        let started = SimTime::from_secs(started);
+        let queue = &mut self.queue;
+        self.pipeline
+            .track_settled(pod, tracked, started, 0.5, Bytes::MIB, queue)
+    }
+}
+
+#[test]
+fn a_settled_pod_has_its_steady_usage_from_the_start_and_without_a_seam() {
+    let mut rig = Rig::new(3);
+    let pod = rig.pipeline.track_pod(2, "web");
+    rig.settled(pod, 0, -3600);
+    for second in 0..90 {
+        rig.run_until(second);
+        assert!(rig.listed(pod), "second {second}");
+        assert_eq!(rig.metrics.containers[0].milli_values()[0], 500);
+    }
+}
+
+#[test]
+fn a_container_that_started_just_before_the_run_has_no_metrics_yet() {
+    let mut rig = Rig::new(1);
+    let pod = rig.pipeline.track_pod(0, "web");
+    rig.settled(pod, 0, -2);
+    assert!(!rig.listed(pod));
+    rig.run_until(60);
+    assert!(rig.listed(pod));
+    assert_eq!(rig.metrics.containers[0].milli_values()[0], 500);
+}
+
+#[test]
+fn a_container_without_any_cpu_hides_its_pod() {
+    let mut rig = Rig::new(1);
+    let (busy, mixed) = (
+        rig.pipeline.track_pod(0, "busy"),
+        rig.pipeline.track_pod(0, "mixed"),
+    );
+    for (pod, container) in [(busy, 0), (mixed, 0), (mixed, 1)] {
+        let tracked = Tracked { pod: 0, container };
+        rig.pipeline
+            .track(pod, tracked, SimTime::ZERO, &mut rig.queue);
+    }
+    rig.run_until(120);
+    assert!(rig.listed(busy));
+    assert!(!rig.listed(mixed));
+}
+
+#[test]
+fn what_is_untracked_disappears() {
+    let mut rig = Rig::new(1);
+    let pod = rig.pipeline.track_pod(0, "web");
+    let container = rig.settled(pod, 0, -3600);
+    rig.pipeline.untrack(container);
+    assert!(
+        rig.listed(pod),
+        "the last scrape's values stay until the next"
+    );
+    rig.run_until(20);
+    assert!(!rig.listed(pod));
+    rig.pipeline.untrack_pod(pod);
+    assert!(!rig.listed(pod));
+    rig.run_until(60);
+    assert_eq!(rig.queue.len(), 1, "only the next scrape is pending");
+}

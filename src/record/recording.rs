@@ -1,0 +1,320 @@
+//! What a run leaves behind.
+
+use super::curve::Curve;
+use super::vpa::{DisruptionRecord, VpaRecord};
+use super::windows::{LatencyStats, Window};
+use crate::sim::{SimDuration, SimTime};
+
+/// Pods of a workload by stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Not on a node yet.
+    pub pending: u32,
+    /// On a node, not running yet.
+    pub starting: u32,
+    /// Running, not ready.
+    pub running: u32,
+    /// Ready.
+    pub ready: u32,
+    /// Deleted, still there.
+    pub terminating: u32,
+}
+
+/// What is known of an HPA.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HpaRecord {
+    /// Name.
+    pub name: String,
+    /// The scaled workload.
+    pub workload: usize,
+    /// Bounds of the replicas.
+    pub bounds: (i32, i32),
+    /// Target CPU utilization in percent, if it has one.
+    pub cpu_target: Option<f64>,
+    /// `spec.replicas` of the scale as the HPA leaves it.
+    pub desired: Curve<i32>,
+    /// Measured values per metric, from each sync on, in the unit of the target.
+    pub metric_values: Vec<Curve<f64>>,
+    /// Labels of the metrics.
+    pub metric_names: Vec<String>,
+    /// Targets of the metrics in their own unit.
+    pub metric_targets: Vec<f64>,
+}
+
+/// What is known of a workload.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WorkloadRecord {
+    /// `Kind/name`.
+    pub name: String,
+    /// Pods by stage.
+    pub counts: Curve<Counts>,
+    /// CPU that a pod requests, in cores.
+    pub cpu_request: f64,
+    /// Whether it is a load's Job.
+    pub is_load: bool,
+}
+
+/// One row of the series of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Sample {
+    /// End of the step.
+    pub time: SimTime,
+    /// CPU that its pods used on average over the step, in cores.
+    pub cpu_used: f64,
+    /// CPU that its ready pods request, in cores.
+    pub cpu_requested: f64,
+    /// CPU that the requests issued in the step ask for, per second, in cores.
+    pub cpu_offered: f64,
+    /// Memory that its pods hold, in bytes.
+    pub memory_used: f64,
+    /// Memory that its ready pods request, in bytes.
+    pub memory_requested: f64,
+    /// Requests in service.
+    pub in_service: u32,
+    /// Requests waiting.
+    pub queued: u32,
+}
+
+/// What is known of a service.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ServiceRecord {
+    /// Name.
+    pub name: String,
+    /// Its workload.
+    pub workload: usize,
+    /// One sample per step.
+    pub samples: Vec<Sample>,
+    /// What is promised to its clients.
+    pub objective: Objective,
+    /// Requests by window of arrival.
+    pub windows: Vec<Window>,
+    /// Requests after the warm-up refused by pods whose application had not started.
+    pub too_early: u64,
+    /// Latency over all requests after the warm-up.
+    pub latency: LatencyStats,
+}
+
+/// One event, as `kubectl get events` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// When.
+    pub time: SimTime,
+    /// `Normal` or `Warning`.
+    pub kind: &'static str,
+    /// The reason, one word.
+    pub reason: String,
+    /// `Kind/name` of the object.
+    pub object: String,
+    /// The sentence.
+    pub message: String,
+}
+
+/// One metric's part in a decision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricRecord {
+    /// Its name in the spec.
+    pub name: String,
+    /// The value seen, in the unit of the target.
+    pub value: Option<f64>,
+    /// The target.
+    pub target: f64,
+    /// The replicas it proposes.
+    pub proposal: Option<i32>,
+    /// Why it proposes none.
+    pub error: Option<String>,
+    /// Usage over target.
+    pub ratio: Option<f64>,
+    /// The same with unready and missing pods filled in, where that was done.
+    pub adjusted_ratio: Option<f64>,
+    /// Pods that count, that are not ready, without a value, and ignored.
+    pub pods: Option<[u32; 4]>,
+}
+
+/// One sync of an HPA.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecisionRecord {
+    /// When.
+    pub time: SimTime,
+    /// The HPA.
+    pub hpa: usize,
+    /// The metrics in the order of the spec.
+    pub metrics: Vec<MetricRecord>,
+    /// Replicas before.
+    pub current: i32,
+    /// Largest proposal.
+    pub raw: Option<i32>,
+    /// After the stabilization windows.
+    pub stabilized: Option<i32>,
+    /// After rate limits and bounds.
+    pub limited: Option<i32>,
+    /// Replicas after.
+    pub desired: i32,
+    /// Whether the scale was written.
+    pub written: bool,
+    /// Why the number changed.
+    pub reason: String,
+    /// Reasons of the conditions AbleToScale, ScalingActive and ScalingLimited.
+    pub conditions: [&'static str; 3],
+}
+
+/// The life of a pod.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodRecord {
+    /// Name.
+    pub name: String,
+    /// Its workload.
+    pub workload: usize,
+    /// When it was created; pods that were there at the start count from 0.
+    pub created: SimTime,
+    /// When it got a node.
+    pub scheduled: Option<SimTime>,
+    /// When its first container started.
+    pub started: Option<SimTime>,
+    /// When it was ready for the first time.
+    pub ready: Option<SimTime>,
+    /// When its object went away.
+    pub deleted: Option<SimTime>,
+    /// CPU that it requests, in cores.
+    pub cpu_request: f64,
+    /// Memory that it requests, in GiB.
+    pub memory_request: f64,
+    /// Requests after each resize in place: from when, cores and GiB.
+    pub resized: Vec<(SimTime, f64, f64)>,
+}
+
+impl PodRecord {
+    /// What it requested from `since` on: from when to when (its deletion, if it was deleted),
+    /// cores, GiB; one entry more than it was resized.
+    pub fn requests(
+        &self,
+        since: SimTime,
+    ) -> impl Iterator<Item = (SimTime, Option<SimTime>, f64, f64)> {
+        let first = (since, self.cpu_request, self.memory_request);
+        let phases = std::iter::once(first).chain(self.resized.iter().copied());
+        phases.enumerate().map(|(place, (from, cores, gib))| {
+            let next = self.resized.get(place).map(|next| next.0);
+            (from, next.or(self.deleted), cores, gib)
+        })
+    }
+}
+
+/// The life of a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeRecord {
+    /// Name.
+    pub name: String,
+    /// Its group.
+    pub group: String,
+    /// When it was launched.
+    pub started: SimTime,
+    /// When it was terminated.
+    pub ended: Option<SimTime>,
+    /// Price per hour, in dollars.
+    pub price_per_hour: f64,
+    /// Whether it is a spot node.
+    pub spot: bool,
+    /// CPU for pods, in cores.
+    pub cpu: f64,
+    /// Memory for pods, in GiB.
+    pub memory: f64,
+}
+
+/// A load: when it ran and what its tool has to tell.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LoadRecord {
+    /// Name.
+    pub name: String,
+    /// The loaded service.
+    pub service: usize,
+    /// Its start.
+    pub started: SimTime,
+    /// Its end, if it ended.
+    pub ended: Option<SimTime>,
+    /// The tool.
+    pub tool: &'static str,
+    /// Seconds that it ran.
+    pub seconds: f64,
+    /// Requests of which the tool knows the end.
+    pub requests: u64,
+    /// How they ended: name and count.
+    pub outcomes: Vec<(&'static str, u64)>,
+    /// Requests per second by the tool's own arithmetic.
+    pub requests_per_second: f64,
+    /// Mean latency in milliseconds.
+    pub mean_ms: f64,
+    /// Least latency in milliseconds.
+    pub min_ms: f64,
+    /// Largest latency in milliseconds.
+    pub max_ms: f64,
+    /// Percentiles by the tool's own rule: percent and milliseconds.
+    pub percentiles: Vec<(u8, f64)>,
+    /// What the tool prints at its end.
+    pub printed: String,
+}
+
+/// The service level objective.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Objective {
+    /// The latency percentile that is bounded, in percent.
+    pub percentile: f64,
+    /// Its bound.
+    pub latency: Option<SimDuration>,
+    /// Largest share of failed requests.
+    pub error_rate: f64,
+}
+
+impl Default for Objective {
+    fn default() -> Self {
+        Self {
+            percentile: 95.0,
+            latency: None,
+            error_rate: 1.0,
+        }
+    }
+}
+
+/// Prices of what pods request, in dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Prices {
+    /// A core for an hour.
+    pub cpu_hour: f64,
+    /// A GiB for an hour.
+    pub gib_hour: f64,
+    /// Billed at least per pod, in seconds.
+    pub minimum_seconds: f64,
+    /// The cluster's fee for an hour.
+    pub cluster_hour: f64,
+}
+
+/// Everything that a run leaves behind.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Recording {
+    /// Length of the run.
+    pub duration: SimDuration,
+    /// Time that the analysis leaves out.
+    pub warm_up: SimDuration,
+    /// Distance of samples and length of windows.
+    pub step: SimDuration,
+    /// What pods cost by their requests.
+    pub prices: Prices,
+    /// HPAs.
+    pub hpas: Vec<HpaRecord>,
+    /// Workloads.
+    pub workloads: Vec<WorkloadRecord>,
+    /// Services.
+    pub services: Vec<ServiceRecord>,
+    /// Events in order.
+    pub events: Vec<EventRecord>,
+    /// Decisions in order.
+    pub decisions: Vec<DecisionRecord>,
+    /// Pods in order of creation.
+    pub pods: Vec<PodRecord>,
+    /// Nodes.
+    pub nodes: Vec<NodeRecord>,
+    /// Loads.
+    pub loads: Vec<LoadRecord>,
+    /// VPAs.
+    pub vpas: Vec<VpaRecord>,
+    /// Evictions, resizes and OOM kills in order.
+    pub disruptions: Vec<DisruptionRecord>,
+}
