@@ -5,13 +5,11 @@ use super::dist;
 use super::known::Known;
 use super::position;
 use super::shapes::shape;
-use crate::cluster::spec::WorkloadKind;
-use crate::load::WGET_PROCESS_COST;
-use crate::load::command_line;
-use crate::load::spec::{Arrivals, Generator, LoadSpec, ProfileSpec, Url, WgetJobSpec};
+use super::wget_jobs::{jobs_from_the_start, manifest_load};
+use crate::load::spec::{Arrivals, Generator, LoadSpec, ProfileSpec, Url};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span};
-use crate::scenario::reader::{Reader, expected, wrong};
+use crate::scenario::reader::{Reader, wrong};
 use crate::scenario::suggest::nearest;
 use crate::sim::{Dist, SimTime};
 use crate::workload::spec::ServiceSpec;
@@ -21,17 +19,17 @@ const GENERATORS: &[&str] = &[
 ];
 
 /// What the parts of all loads have in common.
-struct Common<'a> {
+pub(super) struct Common<'a> {
     /// Its number among the `[[load]]` tables.
-    index: usize,
-    name: Option<String>,
-    at: SimTime,
-    until: Option<SimTime>,
-    service: Option<&'a Node>,
-    arrivals: Option<&'static str>,
-    timeout: Option<crate::sim::SimDuration>,
+    pub(super) index: usize,
+    pub(super) name: Option<String>,
+    pub(super) at: SimTime,
+    pub(super) until: Option<SimTime>,
+    pub(super) service: Option<&'a Node>,
+    pub(super) arrivals: Option<&'static str>,
+    pub(super) timeout: Option<crate::sim::SimDuration>,
     /// What a request, or a cycle of a wget loop, costs the client.
-    overhead: Option<Dist>,
+    pub(super) overhead: Option<Dist>,
 }
 
 pub(super) fn loads(
@@ -61,41 +59,8 @@ pub(super) fn loads(
     made
 }
 
-/// Jobs of wget loops among the manifests are loads from the start on.
-fn jobs_from_the_start(
-    made: &mut Vec<LoadSpec>,
-    known: &mut Known<'_>,
-    services: &[ServiceSpec],
-    diagnostics: &mut Diagnostics,
-) {
-    for workload in 0..known.workloads.len() {
-        let document = &known.parsed.documents[known.manifests.workloads[workload].document];
-        let spec = &known.workloads[workload];
-        if !matches!(spec.kind, WorkloadKind::Job { .. }) || document.load.is_some() {
-            continue;
-        }
-        let span = document
-            .node
-            .get("metadata")
-            .and_then(|metadata| metadata.get("name"))
-            .map_or(document.node.span.first(), |node| node.span);
-        if command_line::parse_wget_loop(&script(known, workload)).is_none() {
-            let title = format!("the Job {} sends no requests", spec.name);
-            diagnostics
-                .warning(span, title, "its pods run until the end")
-                .help = Some(WGET_ADVICE.to_owned());
-            continue;
-        }
-        let times = (SimTime::ZERO, None);
-        if let Some(mut load) = wget_job(workload, span, times, known, services, diagnostics) {
-            load.name.clone_from(&known.workloads[workload].name);
-            push(made, load);
-        }
-    }
-}
-
 /// Adds a load under a name of its own.
-fn push(made: &mut Vec<LoadSpec>, mut load: LoadSpec) {
+pub(super) fn push(made: &mut Vec<LoadSpec>, mut load: LoadSpec) {
     let base = load.name.clone();
     let mut number = 2;
     while made.iter().any(|other| other.name == load.name) {
@@ -191,68 +156,6 @@ fn command_load(
     })
 }
 
-fn manifest_load(
-    node: &Node,
-    common: Common<'_>,
-    known: &mut Known<'_>,
-    services: &[ServiceSpec],
-    diagnostics: &mut Diagnostics,
-) -> Option<LoadSpec> {
-    if node.text().is_none() {
-        wrong(
-            "manifest",
-            node,
-            expected("a file's path", node),
-            diagnostics,
-        );
-        return None;
-    }
-    if !known.parsed.check_read(node, diagnostics) {
-        return None;
-    }
-    let named = common
-        .service
-        .map(|node| named_service(node, known, services, diagnostics));
-    let documents = &known.parsed.documents;
-    let workload = known.manifests.workloads.iter().position(|object| {
-        documents[object.document].load == Some(common.index)
-            && matches!(object.value.spec.kind, WorkloadKind::Job { .. })
-    });
-    let Some(workload) = workload else {
-        let is_job = |node: &Node| node.get("kind").and_then(Node::text) == Some("Job");
-        let broken = documents
-            .iter()
-            .any(|one| one.load == Some(common.index) && is_job(&one.node));
-        if known.parsed.complete && !broken {
-            let label = "a load's manifest is a Job";
-            diagnostics.error(node.span, "the manifest holds no Job", label);
-        }
-        return None;
-    };
-    if command_line::parse_wget_loop(&script(known, workload)).is_none() {
-        let title = format!(
-            "the Job {} sends no requests",
-            known.workloads[workload].name
-        );
-        diagnostics
-            .error(node.span, title, "its command holds no `wget URL`")
-            .help = Some(WGET_ADVICE.to_owned());
-        return None;
-    }
-    let times = (common.at, common.until);
-    let mut load = match named {
-        Some(found) => job_on(found?, workload, times, known),
-        None => wget_job(workload, node.span, times, known, services, diagnostics),
-    }?;
-    if let Some(overhead) = common.overhead {
-        load.generator.set_overhead(overhead);
-    }
-    let name = common
-        .name
-        .unwrap_or_else(|| known.workloads[workload].name.clone());
-    Some(LoadSpec { name, ..load })
-}
-
 fn profile_load(
     profile: &'static str,
     node: &Node,
@@ -296,7 +199,7 @@ fn profile_load(
     })
 }
 
-fn service_of(
+pub(super) fn service_of(
     url: &Url,
     span: Span,
     known: &Known<'_>,
@@ -327,7 +230,7 @@ fn service_of(
     found
 }
 
-fn named_service(
+pub(super) fn named_service(
     node: &Node,
     known: &Known<'_>,
     services: &[ServiceSpec],
@@ -346,58 +249,4 @@ fn named_service(
         }
     }
     None
-}
-
-const WGET_ADVICE: &str =
-    "a load Job runs a loop such as `while true; do wget -q -O- http://service/; sleep 0.01; done`";
-
-fn script(known: &Known<'_>, workload: usize) -> String {
-    let containers = &known.workloads[workload].template.containers;
-    let commands = containers
-        .iter()
-        .map(|container| container.command.as_str());
-    commands.collect::<Vec<_>>().join(" ")
-}
-
-/// A Job of wget loops as a load on the service that its URL names.
-fn wget_job(
-    workload: usize,
-    span: Span,
-    times: (SimTime, Option<SimTime>),
-    known: &mut Known<'_>,
-    services: &[ServiceSpec],
-    diagnostics: &mut Diagnostics,
-) -> Option<LoadSpec> {
-    let found = command_line::parse_wget_loop(&script(known, workload))?;
-    let service = service_of(&found.url, span, known, services, diagnostics)?;
-    job_on(service, workload, times, known)
-}
-
-/// A Job of wget loops as a load on a service.
-fn job_on(
-    service: usize,
-    workload: usize,
-    (at, until): (SimTime, Option<SimTime>),
-    known: &mut Known<'_>,
-) -> Option<LoadSpec> {
-    let found = command_line::parse_wget_loop(&script(known, workload))?;
-    let spec = &mut known.workloads[workload];
-    spec.created_at = at;
-    spec.deleted_at = until;
-    // A shell that was just started is at work at once.
-    spec.startup.ready = Dist::Constant(0.0);
-    let generator = Generator::WgetJob(WgetJobSpec {
-        workload,
-        sleep: found.sleep,
-        process_cost: Dist::Constant(WGET_PROCESS_COST),
-        timeout: found.timeout,
-        url: found.url,
-    });
-    Some(LoadSpec {
-        name: String::new(),
-        service,
-        at,
-        until,
-        generator,
-    })
 }

@@ -16,6 +16,7 @@ mod shapes;
 mod sweep;
 mod vpa_flags;
 mod vpas;
+mod wget_jobs;
 
 use super::diagnostic::Diagnostics;
 use super::loaded::Parsed;
