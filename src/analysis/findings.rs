@@ -154,7 +154,7 @@ fn too_early(recording: &Recording, service: &ServiceRecord) -> Option<Finding> 
         severity: Severity::Warning,
         subject: recording.workloads[service.workload].name.clone(),
         text: format!(
-            "{refused} requests were refused by pods whose application had not started yet: without a readinessProbe a pod gets traffic as soon as its container runs. Add a readinessProbe"
+            "its pods got requests before their application had started, and refused them ({refused} in all): without a readinessProbe a pod gets traffic as soon as its container runs. Add a readinessProbe"
         ),
     })
 }

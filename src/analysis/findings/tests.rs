@@ -165,7 +165,7 @@ fn requests_that_came_too_early_are_told() {
     let told = found(&recording);
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].subject, "Deployment/api");
-    assert!(told[0].text.starts_with("7 requests were refused by pods"));
+    assert!(told[0].text.contains("and refused them (7 in all)"));
     assert!(told[0].text.ends_with("Add a readinessProbe"));
 }
 
