@@ -120,6 +120,16 @@ fn cpu_work_comes_before_the_wait_and_both_hold_the_slot() {
     );
 }
 
+/// Heavy tails have no end.
+#[test]
+fn a_wait_until_the_end_of_time_ends_no_earlier() {
+    let mut rig = logged(&[wait(1e12)], &[load(even(100.0))], 1);
+    rig.serve(limits(None));
+    rig.pass_to(SimTime::from_secs(10));
+    assert_eq!(log(&rig), []);
+    rig.check();
+}
+
 #[test]
 fn a_full_backlog_answers_503_at_once() {
     let mut spec = wait(0.1);

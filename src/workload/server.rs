@@ -171,7 +171,7 @@ impl Server {
         if job.work.wait > 0 {
             job.phase = Phase::Waiting;
             job.order = order;
-            let key = (now.0 + job.work.wait) as u64;
+            let key = now.0.saturating_add(job.work.wait) as u64;
             self.waits.push(Entry { key, order, slot });
         } else {
             self.in_service -= 1;
