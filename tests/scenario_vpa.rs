@@ -46,7 +46,7 @@ spec:
     - type: Container
       max: {cpu: "2"}
       min: {memory: 64Mi}
-      default: {cpu: "1"}
+      default: {cpu: "1", memory: 1Gi}
     - type: PersistentVolumeClaim
       max: {storage: 2Gi}
 ---
@@ -122,9 +122,68 @@ fn limit_ranges_of_a_namespace_are_taken_together() {
     let container = range.container.expect("a range for containers");
     assert_eq!(container.max.cpu.map(Quantity::milli_value), Some(1500));
     assert_eq!(container.min.memory.map(Quantity::value), Some(64 << 20));
-    assert_eq!(container.default.cpu.map(Quantity::milli_value), Some(1000));
+    // The later one's default counts; the API server made it of its maximum.
+    assert_eq!(container.default.cpu.map(Quantity::milli_value), Some(1500));
     let pod = range.pod.expect("a range for pods");
     assert_eq!(pod.max.memory.map(Quantity::value), Some(4 << 30));
+}
+
+/// A LimitRange as the only one beside a Deployment of two containers.
+fn limited(item: &str, containers: &str) -> Vec<[Option<i64>; 4]> {
+    let manifests = format!(
+        "apiVersion: v1\nkind: LimitRange\nmetadata: {{name: range}}\nspec: {{limits: [{item}]}}\n---\n\
+         apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: api}}\nspec:\n  \
+         selector: {{matchLabels: {{app: api}}}}\n  template:\n    metadata: {{labels: {{app: api}}}}\n    \
+         spec: {{containers: [{containers}]}}\n"
+    );
+    let mut files = Memory::default();
+    let scenario =
+        "name = \"ranges\"\nmanifests = [\"all.yaml\"]\n[simulation]\nduration = \"1m\"\n";
+    files.put("scenario.toml", scenario);
+    files.put("all.yaml", &manifests);
+    let scenario = built(&files, &[]).scenario;
+    let containers = scenario.workloads[0].template.containers.iter();
+    containers
+        .map(|one| {
+            [
+                one.cpu_request.map(|cpu| cpu.0),
+                one.cpu_limit.map(|cpu| cpu.0),
+                one.memory_request.map(|memory| memory.0 >> 20),
+                one.memory_limit.map(|memory| memory.0 >> 20),
+            ]
+        })
+        .collect()
+}
+
+const BARE: &str = "{name: a, image: a}";
+
+#[test]
+fn limit_ranges_fill_in_what_containers_leave_out() {
+    let item =
+        "{type: Container, default: {cpu: 500m, memory: 512Mi}, defaultRequest: {cpu: 100m}}";
+    let stated = "{name: b, image: b, resources: {requests: {cpu: 300m}, limits: {memory: 64Mi}}}";
+    assert_eq!(
+        limited(item, &format!("{BARE}, {stated}")),
+        [
+            [Some(100), Some(500), Some(512), Some(512)],
+            // A limit that is stated is the request before the LimitRange is asked.
+            [Some(300), Some(500), Some(64), Some(64)],
+        ]
+    );
+    let zero = "{name: z, image: z, resources: {limits: {cpu: 0}}}";
+    assert_eq!(limited(item, zero)[0][..2], [Some(0), None]);
+}
+
+#[test]
+fn a_limit_range_is_completed_from_its_bounds() {
+    let item = "{type: Container, min: {cpu: 50m, memory: 64Mi}, max: {cpu: 200m}}";
+    assert_eq!(
+        limited(item, BARE),
+        [[Some(200), Some(200), Some(64), None]]
+    );
+    let of_pods = "{type: Pod, min: {cpu: 50m}}";
+    let stated = "{name: b, image: b, resources: {requests: {cpu: 300m}}}";
+    assert_eq!(limited(of_pods, stated), [[Some(300), None, None, None]]);
 }
 
 #[test]

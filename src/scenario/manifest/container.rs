@@ -190,10 +190,6 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
             );
         }
     }
-    // A limit of 0 limits nothing.
-    let limits_something = |limit: &Quantity| limit.nanos() > 0;
-    let cpu_limit = cpu_limit.filter(limits_something);
-    let memory_limit = memory_limit.filter(limits_something);
     let command = [
         one.command.clone().unwrap_or_default(),
         one.args.clone().unwrap_or_default(),

@@ -7,6 +7,7 @@
 mod container;
 mod hpa;
 mod hpa_metric;
+mod limit_range;
 mod others;
 mod pod_level;
 mod selector;
@@ -24,10 +25,10 @@ use super::node::{Node, Span, Value, parse_path};
 use super::suggest::nearest;
 use crate::autoscaler::hpa::HpaSpecInput;
 use crate::autoscaler::vpa::VpaSpec;
-use crate::autoscaler::vpa::admission::LimitRange;
 use crate::cluster::spec::{Labels, PdbSpec, WorkloadSpec};
 
 pub(super) use hpa::check as check_hpa;
+use limit_range::LimitRangeObject;
 
 /// Anything read from a manifest, with the document it came from.
 #[derive(Debug, Clone)]
@@ -64,13 +65,6 @@ pub(super) struct VpaManifest {
     pub(super) target_kind: String,
     pub(super) target_name: String,
     pub(super) spec: VpaSpec,
-}
-
-/// A LimitRange.
-#[derive(Debug, Clone)]
-pub(super) struct LimitRangeObject {
-    pub(super) namespace: String,
-    pub(super) value: LimitRange,
 }
 
 /// A PriorityClass.
@@ -345,7 +339,11 @@ impl Manifests {
                 put(&mut self.vpas, document, vpa::vpa(context));
             }
             ("LimitRange", "v1") => {
-                put(&mut self.limit_ranges, document, vpa::limit_range(context));
+                put(
+                    &mut self.limit_ranges,
+                    document,
+                    limit_range::limit_range(context),
+                );
             }
             ("Service", "v1") => put(&mut self.services, document, others::service(context)),
             ("PodDisruptionBudget", "policy/v1") => {
@@ -363,8 +361,8 @@ impl Manifests {
         true
     }
 
-    /// The workloads, with the priorities of the classes that their pods name. A class that is
-    /// nowhere is reported if all manifests are there.
+    /// The workloads, with the priorities of the classes that their pods name and with what
+    /// LimitRanges fill in. A class that is nowhere is reported if all manifests are there.
     pub(super) fn workloads(
         &self,
         documents: &[Document],
@@ -374,6 +372,11 @@ impl Manifests {
         let mut made = Vec::new();
         for object in &self.workloads {
             let mut spec = object.value.spec.clone();
+            let context = &mut Context {
+                document: &documents[object.document].node,
+                diagnostics,
+            };
+            self.apply_limit_ranges(&mut spec, context);
             match &object.value.priority_class {
                 None => {
                     let default = self
@@ -387,10 +390,6 @@ impl Manifests {
                 Some(name) => match self.priority(name) {
                     Some(priority) => spec.template.priority = priority,
                     None if complete => {
-                        let context = &mut Context {
-                            document: &documents[object.document].node,
-                            diagnostics,
-                        };
                         context.error(
                             "spec.template.spec.priorityClassName",
                             format!("no PriorityClass {name} among the manifests"),

@@ -42,7 +42,7 @@ pub(super) fn requests(
 
 /// What the containers ask for together: all that last, or the peak while an init container
 /// runs beside the sidecars before it; nothing if none asks.
-fn of_containers<T: Copy + Default + Ord + Add<Output = T>>(
+pub(super) fn of_containers<T: Copy + Default + Ord + Add<Output = T>>(
     containers: &[ContainerSpec],
     init_containers: &[ContainerSpec],
     request: impl Fn(&ContainerSpec) -> Option<T>,

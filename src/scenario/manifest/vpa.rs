@@ -1,17 +1,15 @@
-//! VerticalPodAutoscaler (autoscaling.k8s.io/v1) and LimitRange.
+//! VerticalPodAutoscaler (autoscaling.k8s.io/v1).
 //!
 //! The VPA is a custom resource: its types are ours, its checks those of the CRD's schema and
 //! of the admission controller's `ValidateVPA`
 //! (`pkg/admission-controller/resource/vpa/handler.go`).
 
-use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::container::Amounts;
-use super::{Context, LimitRangeObject, VpaManifest, typed};
-use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
+use super::{Context, VpaManifest, typed};
 use crate::autoscaler::vpa::{
     ChangeRequirement, ContainerPolicy, ContainerScalingMode, ControlledResources,
     ControlledValues, EvictionRequirement, Resource, Resources, UpdateMode, VpaSpec,
@@ -331,7 +329,11 @@ fn ignored(path: &str, gate: &str, context: &mut Context<'_>) {
 }
 
 /// A `ResourceList`: whole millicores and whole bytes.
-fn resources(amounts: Option<&Amounts>, path: &str, context: &mut Context<'_>) -> Resources {
+pub(super) fn resources(
+    amounts: Option<&Amounts>,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Resources {
     let made = Resources {
         cpu: context.amount(amounts, "cpu", path),
         memory: context.amount(amounts, "memory", path),
@@ -341,31 +343,4 @@ fn resources(amounts: Option<&Amounts>, path: &str, context: &mut Context<'_>) -
         context.error(&format!("{path}.cpu"), message, None);
     }
     made
-}
-
-pub(super) fn limit_range(context: &mut Context<'_>) -> Option<LimitRangeObject> {
-    let object: core::LimitRange = typed::read(context)?;
-    let (_, namespace) = context.identity(object.metadata);
-    let mut made = LimitRange::default();
-    let items = object.spec.map(|spec| spec.limits).unwrap_or_default();
-    for (index, item) in items.iter().enumerate() {
-        let path = format!("spec.limits[{index}]");
-        let mut read =
-            |amounts, field: &str| resources(amounts, &format!("{path}.{field}"), context);
-        let read = LimitRangeItem {
-            max: read(item.max.as_ref(), "max"),
-            min: read(item.min.as_ref(), "min"),
-            default: read(item.default.as_ref(), "default"),
-        };
-        let place = match item.type_.as_str() {
-            "Container" => &mut made.container,
-            "Pod" => &mut made.pod,
-            _ => continue,
-        };
-        *place = Some(place.map_or(read, |earlier| earlier.and(read)));
-    }
-    Some(LimitRangeObject {
-        namespace,
-        value: made,
-    })
 }

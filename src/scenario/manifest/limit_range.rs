@@ -1,0 +1,424 @@
+//! LimitRanges: read as the API server completes them, and applied to pod templates as its
+//! admission applies them to new pods.
+//!
+//! Follows `plugin/pkg/admission/limitranger/admission.go` and `SetDefaults_LimitRangeItem` in
+//! `pkg/apis/core/v1/defaults.go`. Applied to templates, since the pods of a template are all
+//! alike: what admission fills in and what it refuses is the same for each.
+
+use k8s_openapi::api::core::v1 as core;
+
+use super::container::Amounts;
+use super::pod_level::of_containers;
+use super::{Context, Manifests, typed, vpa};
+use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
+use crate::autoscaler::vpa::{Resource, Resources};
+use crate::cluster::spec::{ContainerSpec, PodTemplate, WorkloadSpec};
+use crate::units::{Bytes, Millicores, Quantity};
+
+/// A LimitRange.
+#[derive(Debug, Clone)]
+pub(in crate::scenario) struct LimitRangeObject {
+    pub(in crate::scenario) name: String,
+    pub(in crate::scenario) namespace: String,
+    /// What the VPA heeds of it.
+    pub(in crate::scenario) value: LimitRange,
+    items: Vec<Item>,
+}
+
+/// An item, completed.
+#[derive(Debug, Clone, Copy)]
+struct Item {
+    of_pods: bool,
+    max: Resources,
+    min: Resources,
+    default: Resources,
+    default_request: Resources,
+    ratio: Resources,
+}
+
+impl Item {
+    /// Containers have the maximum as limit where no default is stated; the limit as request,
+    /// or else the minimum.
+    fn complete(&mut self) {
+        if self.of_pods {
+            return;
+        }
+        for resource in Resource::ALL {
+            let limit = self.default.get(resource).or(self.max.get(resource));
+            *self.default.get_mut(resource) = limit;
+            let request = self.default_request.get(resource).or(limit);
+            *self.default_request.get_mut(resource) = request.or(self.min.get(resource));
+        }
+    }
+
+    /// No amount may be above one that it has to stay below.
+    fn check(&self, path: &str, context: &mut Context<'_>) {
+        let order = [
+            ("min", self.min),
+            ("defaultRequest", self.default_request),
+            ("default", self.default),
+            ("max", self.max),
+        ];
+        for resource in Resource::ALL {
+            let given: Vec<(&str, Quantity)> = order
+                .iter()
+                .filter_map(|(name, amounts)| Some((*name, amounts.get(resource)?)))
+                .collect();
+            for pair in given.windows(2) {
+                let [(low, less), (high, more)] = [pair[0], pair[1]];
+                if less > more {
+                    let message = format!("{resource}: {low} {less} is above {high} {more}");
+                    let help = Some(
+                        "min ≤ defaultRequest ≤ default ≤ max; what is left out of default is max, of defaultRequest default, or else min",
+                    );
+                    context.error(&format!("{path}.{high}.{resource}"), message, help);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn limit_range(context: &mut Context<'_>) -> Option<LimitRangeObject> {
+    let object: core::LimitRange = typed::read(context)?;
+    let (name, namespace) = context.identity(object.metadata);
+    let mut made = LimitRangeObject {
+        name,
+        namespace,
+        value: LimitRange::default(),
+        items: Vec::new(),
+    };
+    let items = object.spec.map(|spec| spec.limits).unwrap_or_default();
+    for (index, item) in items.iter().enumerate() {
+        let of_pods = match item.type_.as_str() {
+            "Container" => false,
+            "Pod" => true,
+            _ => continue,
+        };
+        let path = format!("spec.limits[{index}]");
+        let item = read(item, of_pods, &path, context);
+        made.items.push(item);
+        let place = if of_pods {
+            &mut made.value.pod
+        } else {
+            &mut made.value.container
+        };
+        let heeded = LimitRangeItem {
+            max: item.max,
+            min: item.min,
+            default: item.default,
+        };
+        *place = Some(place.map_or(heeded, |earlier| earlier.and(heeded)));
+    }
+    Some(made)
+}
+
+fn read(item: &core::LimitRangeItem, of_pods: bool, path: &str, context: &mut Context<'_>) -> Item {
+    let mut amounts = |amounts: &Option<Amounts>, field: &str| {
+        vpa::resources(amounts.as_ref(), &format!("{path}.{field}"), context)
+    };
+    let mut made = Item {
+        of_pods,
+        max: amounts(&item.max, "max"),
+        min: amounts(&item.min, "min"),
+        default: amounts(&item.default, "default"),
+        default_request: amounts(&item.default_request, "defaultRequest"),
+        ratio: amounts(&item.max_limit_request_ratio, "maxLimitRequestRatio"),
+    };
+    for (field, given) in [
+        ("default", !made.default.is_empty()),
+        ("defaultRequest", !made.default_request.is_empty()),
+    ] {
+        if of_pods && given {
+            let message = format!("{field} must not be given where the type is Pod");
+            let help = Some("give defaults in an item of type Container");
+            context.error(&format!("{path}.{field}"), message, help);
+        }
+    }
+    made.complete();
+    made.check(path, context);
+    made
+}
+
+/// Request and limit of one resource: millicores or bytes.
+#[derive(Clone, Copy)]
+struct Pair {
+    request: Option<i64>,
+    limit: Option<i64>,
+}
+
+impl Pair {
+    fn of(one: &ContainerSpec, resource: Resource) -> Self {
+        let (request, limit) = match resource {
+            Resource::Cpu => (one.cpu_request.map(|c| c.0), one.cpu_limit.map(|c| c.0)),
+            Resource::Memory => (
+                one.memory_request.map(|m| m.0),
+                one.memory_limit.map(|m| m.0),
+            ),
+        };
+        Self { request, limit }
+    }
+
+    fn put(self, one: &mut ContainerSpec, resource: Resource) {
+        match resource {
+            Resource::Cpu => {
+                one.cpu_request = self.request.map(Millicores);
+                one.cpu_limit = self.limit.map(Millicores);
+            }
+            Resource::Memory => {
+                one.memory_request = self.request.map(Bytes);
+                one.memory_limit = self.limit.map(Bytes);
+            }
+        }
+    }
+}
+
+fn whole(resource: Resource, amount: Quantity) -> i64 {
+    match resource {
+        Resource::Cpu => amount.milli_value(),
+        Resource::Memory => amount.value(),
+    }
+}
+
+fn text(resource: Resource, amount: i64) -> String {
+    match resource {
+        Resource::Cpu => Millicores(amount).to_string(),
+        Resource::Memory => Bytes(amount).to_string(),
+    }
+}
+
+/// Lists of containers with their names in a pod's `spec`.
+fn lists(template: &mut PodTemplate) -> [(&'static str, &mut Vec<ContainerSpec>); 2] {
+    [
+        ("containers", &mut template.containers),
+        ("initContainers", &mut template.init_containers),
+    ]
+}
+
+impl Manifests {
+    /// Does to a workload's template what the LimitRanges of its namespace do to new pods, and
+    /// reports what they refuse.
+    pub(super) fn apply_limit_ranges(&self, spec: &mut WorkloadSpec, context: &mut Context<'_>) {
+        let ranges = self.limit_ranges.iter().map(|object| &object.value);
+        let ranges: Vec<_> = ranges
+            .filter(|range| range.namespace == spec.namespace)
+            .collect();
+        let template = &mut spec.template;
+        for range in &ranges {
+            fill(range, template, context);
+        }
+        for range in &ranges {
+            for item in &range.items {
+                let judge = Judge {
+                    name: &range.name,
+                    item,
+                };
+                if item.of_pods {
+                    judge.pod(template, context);
+                } else {
+                    judge.containers(template, context);
+                }
+            }
+        }
+        for (_, containers) in lists(template) {
+            for one in containers {
+                // A limit of 0 limits nothing; to a LimitRange it is stated all the same.
+                one.cpu_limit = one.cpu_limit.filter(|limit| limit.0 > 0);
+                one.memory_limit = one.memory_limit.filter(|limit| limit.0 > 0);
+            }
+        }
+    }
+}
+
+/// Gives containers what they leave out. Of several items of a LimitRange the last one counts,
+/// of several LimitRanges the first.
+fn fill(range: &LimitRangeObject, template: &mut PodTemplate, context: &mut Context<'_>) {
+    let (mut limits, mut requests) = (Resources::default(), Resources::default());
+    for item in range.items.iter().filter(|item| !item.of_pods) {
+        for resource in Resource::ALL {
+            let (limit, request) = (limits.get_mut(resource), requests.get_mut(resource));
+            *limit = item.default.get(resource).or(*limit);
+            *request = item.default_request.get(resource).or(*request);
+        }
+    }
+    for (list, containers) in lists(template) {
+        for (index, one) in containers.iter_mut().enumerate() {
+            for resource in Resource::ALL {
+                let stated = Pair::of(one, resource);
+                let or = |stated: Option<i64>, default: Resources| {
+                    stated.or(default.get(resource).map(|amount| whole(resource, amount)))
+                };
+                let filled = Pair {
+                    request: or(stated.request, requests),
+                    limit: or(stated.limit, limits),
+                };
+                filled.put(one, resource);
+                // What is stated was compared when it was read.
+                let (Some(request), Some(limit)) = (filled.request, filled.limit) else {
+                    continue;
+                };
+                if request > limit && stated.limit.is_none() {
+                    let message = format!(
+                        "the {resource} request {} is above the limit {} that LimitRange {} fills in; no pod would be created",
+                        text(resource, request),
+                        text(resource, limit),
+                        range.name
+                    );
+                    let help = format!("state `limits.{resource}`, or lower the request");
+                    let path =
+                        format!("spec.template.spec.{list}[{index}].resources.requests.{resource}");
+                    context.error(&path, message, Some(&help));
+                }
+            }
+        }
+    }
+}
+
+/// An item that pods have to keep to.
+struct Judge<'a> {
+    name: &'a str,
+    item: &'a Item,
+}
+
+impl Judge<'_> {
+    fn containers(&self, template: &mut PodTemplate, context: &mut Context<'_>) {
+        for (list, containers) in lists(template) {
+            for (index, one) in containers.iter().enumerate() {
+                let path = format!("spec.template.spec.{list}[{index}].resources");
+                for resource in Resource::ALL {
+                    self.check(
+                        resource,
+                        Pair::of(one, resource),
+                        "container",
+                        &path,
+                        context,
+                    );
+                }
+            }
+        }
+    }
+
+    fn pod(&self, template: &PodTemplate, context: &mut Context<'_>) {
+        let (containers, init) = (&template.containers, &template.init_containers);
+        for resource in Resource::ALL {
+            let sum = |amount: fn(Pair) -> Option<i64>| {
+                of_containers(containers, init, |one| amount(Pair::of(one, resource)))
+            };
+            let request = match resource {
+                Resource::Cpu => template.pod_cpu_request.map(|cpu| cpu.0),
+                Resource::Memory => template.pod_memory_request.map(|memory| memory.0),
+            };
+            let pod = Pair {
+                request: request.or_else(|| sum(|pair| pair.request)),
+                limit: pod_limit(resource, context).or_else(|| sum(|pair| pair.limit)),
+            };
+            self.check(
+                resource,
+                pod,
+                "pod",
+                "spec.template.spec.containers",
+                context,
+            );
+        }
+    }
+
+    /// Reports the first bound that is not kept.
+    fn check(
+        &self,
+        resource: Resource,
+        pair: Pair,
+        of: &str,
+        path: &str,
+        context: &mut Context<'_>,
+    ) {
+        let Some((field, problem, help)) = self.problem(resource, pair) else {
+            return;
+        };
+        let message = format!(
+            "LimitRange {} refuses this {of}, so no pod would be created: {problem}",
+            self.name
+        );
+        let path = match of {
+            "pod" => path.to_owned(),
+            _ => format!("{path}.{field}.{resource}"),
+        };
+        context.error(&path, message, Some(&help));
+    }
+
+    fn problem(&self, resource: Resource, pair: Pair) -> Option<(&'static str, String, String)> {
+        let bound = |amounts: Resources| amounts.get(resource).map(|q| whole(resource, q));
+        let shown = |amount: i64| text(resource, amount);
+        let missing = |field: &'static str, bound: &str| {
+            let problem = format!("it has a {bound} of {resource}, and no {field} is stated");
+            let help = format!("state `{field}s.{resource}`");
+            let list = if field == "limit" {
+                "limits"
+            } else {
+                "requests"
+            };
+            Some((list, problem, help))
+        };
+        let both = [
+            ("requests", "request", pair.request),
+            ("limits", "limit", pair.limit),
+        ];
+        if let Some(min) = bound(self.item.min) {
+            if pair.request.is_none() {
+                return missing("request", "minimum");
+            }
+            for (list, name, amount) in both {
+                if let Some(amount) = amount.filter(|amount| *amount < min) {
+                    let (amount, min) = (shown(amount), shown(min));
+                    let problem =
+                        format!("the {resource} {name} {amount} is below its minimum {min}");
+                    return Some((list, problem, format!("raise it to {min} or more")));
+                }
+            }
+        }
+        if let Some(max) = bound(self.item.max) {
+            if pair.limit.is_none() {
+                return missing("limit", "maximum");
+            }
+            for (list, name, amount) in both.into_iter().rev() {
+                if let Some(amount) = amount.filter(|amount| *amount > max) {
+                    let (amount, max) = (shown(amount), shown(max));
+                    let problem =
+                        format!("the {resource} {name} {amount} is above its maximum {max}");
+                    return Some((list, problem, format!("lower it to {max} or less")));
+                }
+            }
+        }
+        let ratio = self.item.ratio.get(resource)?;
+        let (Some(request @ 1..), Some(limit @ 1..)) = (pair.request, pair.limit) else {
+            let problem = format!(
+                "it bounds the ratio of {resource} limit to request, and one of them is not stated or 0"
+            );
+            let help = format!("state `limits.{resource}` and `requests.{resource}`");
+            return Some(("limits", problem, help));
+        };
+        let (most, given) = (
+            ratio.nanos().saturating_mul(i128::from(request)),
+            i128::from(limit) * 1_000_000_000,
+        );
+        (given > most).then(|| {
+            let (request, limit) = (shown(request), shown(limit));
+            let problem = format!(
+                "the {resource} limit {limit} is more than {ratio} times the request {request}"
+            );
+            (
+                "limits",
+                problem,
+                "lower the limit or raise the request".to_owned(),
+            )
+        })
+    }
+}
+
+/// `limits` of the pod as a whole.
+fn pod_limit(resource: Resource, context: &Context<'_>) -> Option<i64> {
+    let mut node = context.document;
+    for key in ["spec", "template", "spec", "resources", "limits"] {
+        node = node.get(key)?;
+    }
+    let amount = node.get(&resource.to_string())?.text()?.parse().ok()?;
+    Some(whole(resource, amount))
+}
