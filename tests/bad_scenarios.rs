@@ -10,8 +10,9 @@ use files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 4] = [
+const WARNED: [&str; 5] = [
     "hpa-runtime-warnings",
+    "placement",
     "service-selectors",
     "vpa-warnings",
     "yaml-kinds",

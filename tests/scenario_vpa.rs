@@ -139,7 +139,7 @@ fn limited(item: &str, containers: &str) -> Vec<[Option<i64>; 4]> {
     let mut files = Memory::default();
     let scenario =
         "name = \"ranges\"\nmanifests = [\"all.yaml\"]\n[simulation]\nduration = \"1m\"\n";
-    files.put("scenario.toml", scenario);
+    files.put("s.toml", scenario);
     files.put("all.yaml", &manifests);
     let scenario = built(&files, &[]).scenario;
     let containers = scenario.workloads[0].template.containers.iter();

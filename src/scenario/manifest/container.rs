@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 
 use super::selector::check_labels;
-use super::{Context, pod_level};
+use super::{Context, placement, pod_level};
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, ProbeSpec};
 use crate::scenario::reader::{MOST_BYTES, MOST_CORES};
 use crate::sim::SimDuration;
@@ -110,6 +110,7 @@ pub(super) fn template(
         context,
     );
     check_names(&spec, context);
+    placement::warn(&spec, context);
     let template_labels = labels(metadata.labels.as_ref());
     check_labels(&template_labels, "spec.template.metadata.labels", context);
     let grace = spec.termination_grace_period_seconds.unwrap_or(30);

@@ -9,6 +9,7 @@ mod hpa;
 mod hpa_metric;
 mod limit_range;
 mod others;
+mod placement;
 mod pod_level;
 mod selector;
 mod typed;
