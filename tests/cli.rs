@@ -585,7 +585,17 @@ fn check_tells_what_does_not_hold_and_ends_with_1() {
         "{told}"
     );
     assert!(told.contains("small.toml:17:10"), "{told}");
-    assert_eq!(check("").0, Some(2), "nothing to check");
+    let (code, told) = check("");
+    assert_eq!(code, Some(2), "nothing to check");
+    assert!(told.contains("small.toml:1:1"), "{told}");
+    let scenario = small(place.path(), "");
+    let ran = run(&["sweep", &scenario.to_string_lossy()]);
+    assert_eq!(ran.status.code(), Some(2), "nothing to sweep");
+    let told = text(&ran.stderr);
+    assert!(
+        told.contains("has no [sweep]") && told.contains("small.toml:1:1"),
+        "{told}"
+    );
 }
 
 #[test]

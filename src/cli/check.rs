@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use rayon::prelude::*;
 
 use super::exit::{CliError, Exit};
-use super::scenario::{ScenarioArgs, bad, load};
+use super::scenario::{ScenarioArgs, bad, lacks, load};
 use super::{progress, signal};
 use crate::scenario::Diagnostics;
 use crate::sweep::{Metrics, UnknownMetric, Verdict, evaluate, metrics, write_verdicts};
@@ -31,8 +31,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let built = load(&args.scenario)?;
     let scenario = &built.scenario;
     if scenario.asserts.is_empty() {
-        return Err(CliError::BadInput(
-            "error: the scenario has nothing to check: add [[assert]] with metric and min, max or equals".to_owned(),
+        return Err(lacks(
+            &built,
+            "the scenario has nothing to check",
+            "add [[assert]] with metric and min, max or equals",
         ));
     }
     let stop = signal::interrupted()?;

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::exit::{CliError, tell};
 use super::files::Disk;
-use crate::scenario::{Built, Diagnostics, Loaded};
+use crate::scenario::{Built, Diagnostics, Loaded, Span};
 
 /// A scenario, and what is different this time.
 #[derive(Debug, Args)]
@@ -58,6 +58,19 @@ impl ScenarioArgs {
     pub(super) fn replaced(&self) -> &[(String, String)] {
         &self.replaced
     }
+}
+
+/// What a subcommand needs and the scenario does not have.
+pub(super) fn lacks(built: &Built, title: &str, help: &str) -> CliError {
+    let mut problems = Diagnostics {
+        files: built.warnings.files.clone(),
+        ..Diagnostics::default()
+    };
+    // The scenario is the file that is read first.
+    problems
+        .error(Span::at(0, 0), title, "not in this file")
+        .help = Some(help.to_owned());
+    bad(&problems)
 }
 
 /// What is wrong with the files.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::{CliError, Exit, tell, unless_closed};
 use super::progress;
-use super::scenario::{ScenarioArgs, build, read};
+use super::scenario::{ScenarioArgs, build, lacks, read};
 use super::signal;
 use crate::output::folder::{FolderError, OutputFolder};
 use crate::output::write_sweep_charts;
@@ -62,8 +62,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let built = build(&args.scenario, &loaded)?;
     let scenario = &built.scenario;
     let Some(spec) = &scenario.sweep else {
-        return Err(CliError::BadInput(
-            "error: the scenario has no [sweep]: add one with design, replicates and [[sweep.parameter]]".to_owned(),
+        return Err(lacks(
+            &built,
+            "the scenario has no [sweep]",
+            "add one with design, replicates and [[sweep.parameter]]",
         ));
     };
     let plan = Plan::new(spec, scenario.simulation.seed)
