@@ -238,6 +238,14 @@ const WITHOUT_EFFECT: [&str; 18] = [
 ];
 
 impl RecommenderFlags {
+    /// Flags that are read, though no decision here depends on them.
+    pub const READ_ONLY: &[&'static str] = &[
+        "history-resolution",
+        "checkpoints-gc-interval",
+        "checkpoints-timeout",
+        "memory-saver",
+        "update-worker-count",
+    ];
     /// Flags of the component that no decision depends on, besides those of all three.
     pub const WITHOUT_EFFECT: [&[&'static str]; 2] = [
         &WITHOUT_EFFECT,
@@ -268,11 +276,17 @@ impl RecommenderFlags {
 }
 
 impl UpdaterFlags {
+    /// Flags that are read, though no decision here depends on them.
+    pub const READ_ONLY: &[&'static str] = &["use-admission-controller-status"];
     /// Flags of the component that no decision depends on, besides those of all three.
     pub const WITHOUT_EFFECT: [&[&'static str]; 2] = [&WITHOUT_EFFECT, &[]];
 }
 
 impl AdmissionFlags {
+    /// Flags that are read, though no decision here depends on them: the simulated webhook
+    /// always answers, and at once.
+    pub const READ_ONLY: &[&'static str] =
+        &["webhook-failure-policy-fail", "webhook-timeout-seconds"];
     /// Flags of the component that no decision depends on, besides those of all three.
     pub const WITHOUT_EFFECT: [&[&'static str]; 2] = [
         &WITHOUT_EFFECT,
@@ -340,6 +354,13 @@ mod tests {
             all.sort_unstable();
             all.dedup();
             assert_eq!(all.len(), count, "{all:?}");
+        }
+        for (names, read_only) in [
+            (RecommenderFlags::NAMES, RecommenderFlags::READ_ONLY),
+            (UpdaterFlags::NAMES, UpdaterFlags::READ_ONLY),
+            (AdmissionFlags::NAMES, AdmissionFlags::READ_ONLY),
+        ] {
+            assert!(read_only.iter().all(|flag| names.contains(flag)));
         }
     }
 

@@ -302,9 +302,25 @@ fn object_target(
     })
 }
 
+/// The most that thousandths in 64 bits can hold, in billionths.
+const MOST: i128 = i64::MAX as i128 * 1_000_000;
+
+/// Thousandths, as the controller counts. The API server judges the exact amount, so that one
+/// beyond 64 bits passes it and turns into any number in the controller.
 fn milli(quantity: &ApiQuantity, path: &str, context: &mut Context<'_>) -> Option<i64> {
     match quantity.0.parse::<Quantity>() {
-        Ok(quantity) => Some(quantity.milli_value()),
+        Ok(exact) if exact.nanos() > MOST => {
+            let message = format!(
+                "{} is beyond what the controller can count: thousandths in 64 bits",
+                quantity.0
+            );
+            let help = Some("write 9223372036854775 or less");
+            context.error(path, message, help);
+            None
+        }
+        // Negative ones may wrap around too; only their sign counts.
+        Ok(exact) if exact.nanos() < 0 => Some(exact.milli_value().min(-1)),
+        Ok(exact) => Some(exact.milli_value()),
         Err(error) => {
             context.error(path, error.to_string(), None);
             None

@@ -74,14 +74,15 @@ fn overlap(known: &Known<'_>, a: usize, b: usize) -> bool {
         && (selects(&a.selector, &b.template.labels) || selects(&b.selector, &a.template.labels))
 }
 
-fn requests(container: &ContainerSpec, resource: Resource) -> bool {
+/// What a container requests: millicores or bytes.
+fn requests(container: &ContainerSpec, resource: Resource) -> Option<i64> {
     match resource {
-        Resource::Cpu => container.cpu_request.is_some(),
-        Resource::Memory => container.memory_request.is_some(),
+        Resource::Cpu => container.cpu_request.map(|cpu| cpu.0),
+        Resource::Memory => container.memory_request.map(|memory| memory.0),
     }
 }
 
-/// Utilization is percent of a request: without one the HPA can never act.
+/// Utilization is percent of a request: without one, or with one of 0, the HPA can never act.
 fn warn_of_requests(
     manifest: &HpaManifest,
     spec: &HpaSpec,
@@ -126,30 +127,42 @@ fn warn_of_requests(
             continue;
         }
         let pod_level = match resource {
-            Resource::Cpu => template.pod_cpu_request.is_some(),
-            Resource::Memory => template.pod_memory_request.is_some(),
+            Resource::Cpu => template.pod_cpu_request.map(|cpu| cpu.0),
+            Resource::Memory => template.pod_memory_request.map(|memory| memory.0),
         };
         // With any request at pod level, what is missing there is what the containers ask for.
         let filled = (template.pod_cpu_request.is_some() || template.pod_memory_request.is_some())
             && (containers.iter().copied().chain(&template.init_containers))
-                .any(|container| requests(container, resource));
-        let by_pod = (pod_level || filled) && named.is_none() && version >= KubernetesVersion(34);
-        let missing = containers
-            .iter()
-            .filter(|container| named.is_none_or(|name| container.name == *name))
-            .find(|container| !requests(container, resource));
-        if let (Some(container), ResourceTarget::Utilization(_), false) = (missing, target, by_pod)
-        {
-            let message = format!(
-                "container {} of {} has no {resource} request: this metric would fail, as it is percent of the request",
-                container.name, workload.name
-            );
-            context.warning(
-                &path,
-                message,
-                &format!("set `resources.requests.{resource}` of the container"),
-            );
+                .any(|container| requests(container, resource).is_some());
+        let by_pod =
+            (pod_level.is_some() || filled) && named.is_none() && version >= KubernetesVersion(34);
+        if !matches!(target, ResourceTarget::Utilization(_)) {
+            continue;
         }
+        let counted = || {
+            let fits = |one: &&&ContainerSpec| named.is_none_or(|name| one.name == *name);
+            containers.iter().filter(fits)
+        };
+        let missing = counted().find(|one| requests(one, resource).is_none());
+        let sum = || -> i64 { counted().filter_map(|one| requests(one, resource)).sum() };
+        let asked = pod_level.filter(|_| by_pod).unwrap_or_else(sum);
+        let (name, problem) = match missing.filter(|_| !by_pod) {
+            Some(one) => (&one.name, format!("has no {resource} request")),
+            None if asked > 0 => continue,
+            None => match counted().next() {
+                Some(one) => (&one.name, format!("requests 0 of {resource}")),
+                None => continue,
+            },
+        };
+        let message = format!(
+            "container {name} of {} {problem}: this metric would fail, as it is percent of the request",
+            workload.name
+        );
+        context.warning(
+            &path,
+            message,
+            &format!("set `resources.requests.{resource}` of the container"),
+        );
     }
 }
 

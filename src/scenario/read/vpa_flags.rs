@@ -19,6 +19,7 @@ pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &
             let set = |flag: &str, text: &str| made.set(flag, text);
             each(flags, RecommenderFlags::NAMES, set, diagnostics);
             without_effect(flags, RecommenderFlags::WITHOUT_EFFECT, diagnostics);
+            without_effect(flags, [RecommenderFlags::READ_ONLY, &[]], diagnostics);
             for (flag, span) in [
                 ("recommender-interval", made.recommender_interval),
                 ("confidence-interval-cpu", made.confidence_interval_cpu),
@@ -48,6 +49,7 @@ pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &
         let set = |flag: &str, text: &str| made.set(flag, text);
         each(flags, UpdaterFlags::NAMES, set, diagnostics);
         without_effect(flags, UpdaterFlags::WITHOUT_EFFECT, diagnostics);
+        without_effect(flags, [UpdaterFlags::READ_ONLY, &[]], diagnostics);
         positive(
             "updater-interval",
             made.updater_interval,
@@ -65,6 +67,7 @@ pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &
             let set = |flag: &str, text: &str| made.set(flag, text);
             each(flags, AdmissionFlags::NAMES, set, diagnostics);
             without_effect(flags, AdmissionFlags::WITHOUT_EFFECT, diagnostics);
+            without_effect(flags, [AdmissionFlags::READ_ONLY, &[]], diagnostics);
         },
     );
 }
