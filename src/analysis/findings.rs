@@ -136,11 +136,15 @@ fn without_room(recording: &Recording, workload: usize) -> Option<Finding> {
     );
     let waited = steps::integrate(&pending, &[], from, to, |pending, _| pending.min(1.0));
     let most = pending.iter().map(|step| step.1).fold(0.0, f64::max);
+    let reason = match &record.unmet_selector {
+        Some(selector) => format!("no node group has the labels of their nodeSelector, {selector}"),
+        None => "the nodes cannot hold what is asked for".to_owned(),
+    };
     (waited >= NO_ROOM).then(|| Finding {
         severity: Severity::Warning,
         subject: record.name.clone(),
         text: format!(
-            "up to {most:.0} pods waited for a node, for {:.0} min in all: the nodes cannot hold what is asked for",
+            "up to {most:.0} pods waited for a node, for {:.0} min in all: {reason}",
             waited / 60.0
         ),
     })

@@ -8,7 +8,7 @@ use crate::autoscaler::hpa::{
     ContainerRequest, Controller, HpaSpec, MetricSpec, PodRequests, Resource, ResourceTarget,
     ValueTarget,
 };
-use crate::cluster::spec::{ContainerSpec, PodTemplate};
+use crate::cluster::spec::{ContainerSpec, PodTemplate, WorkloadSpec};
 use crate::cluster::{Cluster, EffectLog, Resources};
 use crate::load::spec::Generator;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
@@ -167,6 +167,28 @@ fn cpu_target(spec: &HpaSpec) -> Option<f64> {
     })
 }
 
+/// A workload's node selector as text, if no node satisfies it.
+fn unmet_selector(
+    workload: &WorkloadSpec,
+    scenario: &Scenario,
+    cluster: &Cluster,
+) -> Option<String> {
+    let wanted = &workload.template.node_selector;
+    let met = cluster.nodes().iter().any(|node| {
+        let labels = &scenario.node_groups[node.group].labels;
+        wanted
+            .iter()
+            .all(|(key, value)| labels.get(key) == Some(value))
+    });
+    (!met && !wanted.is_empty()).then(|| {
+        let pairs: Vec<String> = wanted
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        pairs.join(", ")
+    })
+}
+
 /// The frame of the recording: names and everything that does not change.
 fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
     let hpas = scenario.hpas.iter().map(|hpa| {
@@ -194,6 +216,7 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
                 .filter_map(|container| container.requests[0])
                 .sum::<i64>() as f64
                 / 1000.0,
+            unmet_selector: unmet_selector(workload, scenario, cluster),
             is_load: scenario.loads.iter().any(|load| match &load.generator {
                 Generator::WgetJob(job) => job.workload == index,
                 _ => false,

@@ -211,6 +211,11 @@ fn pods_without_room_are_told() {
         found(&recording)[0].text,
         "up to 3 pods waited for a node, for 10 min in all: the nodes cannot hold what is asked for"
     );
+    recording.workloads[0].unmet_selector = Some("disk=ssd".to_owned());
+    assert_eq!(
+        found(&recording)[0].text,
+        "up to 3 pods waited for a node, for 10 min in all: no node group has the labels of their nodeSelector, disk=ssd"
+    );
 }
 
 #[test]
