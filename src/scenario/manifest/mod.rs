@@ -5,9 +5,11 @@
 //! types are more lenient than it.
 
 mod container;
+mod context;
 mod hpa;
 mod hpa_metric;
 mod limit_range;
+mod objects;
 mod others;
 mod placement;
 mod pod_level;
@@ -15,85 +17,20 @@ mod selector;
 mod typed;
 mod vpa;
 mod workload;
+mod workloads;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-
 use super::diagnostic::Diagnostics;
 use super::loaded::Document;
-use super::node::{Node, Span, Value, parse_path};
+use super::node::{Node, Span, Value};
 use super::suggest::nearest;
-use crate::autoscaler::hpa::HpaSpecInput;
-use crate::autoscaler::vpa::VpaSpec;
-use crate::cluster::spec::{Labels, PdbSpec, WorkloadSpec};
 
+pub(super) use context::Context;
 pub(super) use hpa::check as check_hpa;
-use limit_range::LimitRangeObject;
-
-/// Anything read from a manifest, with the document it came from.
-#[derive(Debug, Clone)]
-pub(super) struct Object<T> {
-    pub(super) value: T,
-    pub(super) document: usize,
-}
-
-/// A Service.
-#[derive(Debug, Clone)]
-pub(super) struct ServiceObject {
-    pub(super) name: String,
-    pub(super) namespace: String,
-    pub(super) selector: Labels,
-}
-
-/// A HorizontalPodAutoscaler as written.
-#[derive(Debug, Clone)]
-pub(super) struct HpaManifest {
-    pub(super) name: String,
-    pub(super) namespace: String,
-    pub(super) target_kind: String,
-    pub(super) target_name: String,
-    /// The metrics that could be read: their places in `spec.metrics`.
-    pub(super) places: Vec<usize>,
-    pub(super) input: HpaSpecInput,
-}
-
-/// A VerticalPodAutoscaler as written.
-#[derive(Debug, Clone)]
-pub(super) struct VpaManifest {
-    pub(super) name: String,
-    pub(super) namespace: String,
-    pub(super) target_kind: String,
-    pub(super) target_name: String,
-    pub(super) spec: VpaSpec,
-}
-
-/// A PriorityClass.
-#[derive(Debug, Clone)]
-pub(super) struct PriorityObject {
-    pub(super) name: String,
-    pub(super) value: i32,
-    pub(super) global_default: bool,
-}
-
-/// A workload and the PriorityClass that its pods name.
-#[derive(Debug, Clone)]
-pub(super) struct WorkloadObject {
-    pub(super) spec: WorkloadSpec,
-    pub(super) priority_class: Option<String>,
-}
-
-/// Everything that the manifests hold.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Manifests {
-    pub(super) workloads: Vec<Object<WorkloadObject>>,
-    pub(super) services: Vec<Object<ServiceObject>>,
-    pub(super) hpas: Vec<Object<HpaManifest>>,
-    pub(super) vpas: Vec<Object<VpaManifest>>,
-    pub(super) limit_ranges: Vec<Object<LimitRangeObject>>,
-    pub(super) pdbs: Vec<Object<PdbSpec>>,
-    pub(super) priorities: Vec<Object<PriorityObject>>,
-}
+pub(super) use objects::{
+    HpaManifest, Manifests, Object, PriorityObject, ServiceObject, VpaManifest, WorkloadObject,
+};
 
 /// The simulated kinds with the version that is read.
 const KINDS: [(&str, &str); 10] = [
@@ -129,75 +66,6 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
     warn_of_others(&others, diagnostics);
     refuse_doubles(documents, diagnostics);
     manifests
-}
-
-/// What the readers of a document work with.
-pub(super) struct Context<'a> {
-    pub(super) document: &'a Node,
-    pub(super) diagnostics: &'a mut Diagnostics,
-}
-
-impl Context<'_> {
-    /// Reports a problem at a path of the document.
-    pub(super) fn error(&mut self, path: &str, message: impl Into<String>, help: Option<&str>) {
-        let span = self.span(path);
-        self.diagnostics
-            .error(span, message.into(), path.to_owned())
-            .help = help.map(str::to_owned);
-    }
-
-    /// Warns at a path of the document.
-    pub(super) fn warning(&mut self, path: &str, message: impl Into<String>, help: &str) {
-        let span = self.span(path);
-        self.diagnostics
-            .warning(span, message.into(), path.to_owned())
-            .help = Some(help.to_owned());
-    }
-
-    /// Where a path is: the value, or the key of what is missing in it or is several lines long.
-    fn span(&self, path: &str) -> Span {
-        let (mut node, mut key) = (self.document, None);
-        let steps = parse_path(path);
-        for (index, step) in steps.iter().enumerate() {
-            let Some(child) = node.child(step) else {
-                return key.unwrap_or(node.span.first());
-            };
-            key = node.key_of(step);
-            node = child;
-            if index + 1 == steps.len() && !self.is_long(node) {
-                return node.span;
-            }
-        }
-        key.unwrap_or(node.span.first())
-    }
-
-    fn is_long(&self, node: &Node) -> bool {
-        let text = self.diagnostics.files.get(node.span.file);
-        text.and_then(|file| file.text.get(node.span.start..node.span.end))
-            .is_some_and(|text| text.contains('\n'))
-    }
-
-    /// `metadata.name`, which every object needs, and its namespace.
-    fn identity(&mut self, metadata: ObjectMeta) -> (String, String) {
-        let name = metadata.name.unwrap_or_default();
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
-        let edge = |c: char| !matches!(c, '-' | '.');
-        if name.is_empty() {
-            let help = Some("add `name: …` under `metadata:`");
-            self.error("metadata.name", "the object has no name", help);
-        } else if name.len() > 253
-            || !name.chars().all(fits)
-            || !name.starts_with(edge)
-            || !name.ends_with(edge)
-        {
-            let message = format!("\"{name}\" is no name that the API takes");
-            let help =
-                Some("lower-case letters, digits, `-` and `.`, a letter or digit at both ends");
-            self.error("metadata.name", message, help);
-        }
-        let namespace = metadata.namespace.unwrap_or_else(|| "default".to_owned());
-        (name, namespace)
-    }
 }
 
 fn version_and_kind(document: &Node) -> (&str, &str) {
@@ -360,61 +228,5 @@ impl Manifests {
             _ => return false,
         }
         true
-    }
-
-    /// The workloads, with the priorities of the classes that their pods name and with what
-    /// LimitRanges fill in. A class that is nowhere is reported if all manifests are there.
-    pub(super) fn workloads(
-        &self,
-        documents: &[Document],
-        complete: bool,
-        diagnostics: &mut Diagnostics,
-    ) -> Vec<WorkloadSpec> {
-        let mut made = Vec::new();
-        for object in &self.workloads {
-            let mut spec = object.value.spec.clone();
-            let context = &mut Context {
-                document: &documents[object.document].node,
-                diagnostics,
-            };
-            self.apply_limit_ranges(&mut spec, context);
-            match &object.value.priority_class {
-                None => {
-                    let default = self
-                        .priorities
-                        .iter()
-                        .find(|class| class.value.global_default);
-                    if let Some(class) = default {
-                        spec.template.priority = class.value.value;
-                    }
-                }
-                Some(name) => match self.priority(name) {
-                    Some(priority) => spec.template.priority = priority,
-                    None if complete => {
-                        context.error(
-                            "spec.template.spec.priorityClassName",
-                            format!("no PriorityClass {name} among the manifests"),
-                            Some("add the PriorityClass's manifest"),
-                        );
-                    }
-                    None => {}
-                },
-            }
-            made.push(spec);
-        }
-        made
-    }
-
-    fn priority(&self, name: &str) -> Option<i32> {
-        let class = self
-            .priorities
-            .iter()
-            .find(|class| class.value.name == name);
-        match (class, name) {
-            (Some(class), _) => Some(class.value.value),
-            (None, "system-cluster-critical") => Some(2_000_000_000),
-            (None, "system-node-critical") => Some(2_000_001_000),
-            (None, _) => None,
-        }
     }
 }

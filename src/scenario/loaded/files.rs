@@ -1,0 +1,196 @@
+//! The files that a scenario names, read once each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use super::{Document, items};
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::node::{Node, Value};
+use crate::scenario::source::{FileProvider, load};
+use crate::scenario::{read, yaml};
+use crate::sim::SimDuration;
+
+/// Reads what a scenario names.
+pub(super) struct Files<'a> {
+    pub(super) provider: &'a dyn FileProvider,
+    pub(super) folder: &'a str,
+    pub(super) documents: Vec<Document>,
+    /// Files that were read, with their documents.
+    pub(super) read: BTreeMap<String, Range<usize>>,
+    pub(super) traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
+    pub(super) histories: BTreeMap<String, usize>,
+    pub(super) named: BTreeSet<String>,
+    pub(super) complete: bool,
+}
+
+impl Files<'_> {
+    /// A path of the scenario, relative to the scenario's own folder.
+    fn full(&self, path: &str) -> String {
+        if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.folder)
+        }
+    }
+
+    pub(super) fn read_manifests(&mut self, scenario: &Node, diagnostics: &mut Diagnostics) {
+        for item in items(scenario, "manifests") {
+            let Some(pattern) = item.text() else {
+                let label = format!("expected a file's path, found {}", item.value.kind());
+                diagnostics.error(item.span, "wrong value for `manifests`", label);
+                continue;
+            };
+            self.named.insert(pattern.to_owned());
+            let full = self.full(pattern);
+            if !pattern.contains(['*', '?', '[']) {
+                self.read_manifest(&full, item, None, diagnostics);
+                continue;
+            }
+            match self.provider.glob(&full) {
+                Ok(paths) if !paths.is_empty() => {
+                    for path in paths {
+                        self.read_manifest(&path, item, None, diagnostics);
+                    }
+                }
+                found => {
+                    self.complete = false;
+                    let title = match found {
+                        Ok(_) => format!("no file matches {full}"),
+                        Err(reason) => format!("not a file pattern: {reason}"),
+                    };
+                    diagnostics.error(item.span, title, "this pattern").help = Some(
+                        "patterns are relative to the scenario's folder; `*` matches within one folder"
+                            .to_owned(),
+                    );
+                }
+            }
+        }
+    }
+
+    fn read_manifest(
+        &mut self,
+        path: &str,
+        named: &Node,
+        of_load: Option<usize>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        if let Some(known) = self.read.get(path) {
+            if of_load.is_some() {
+                self.share(known.clone(), of_load);
+            }
+            return;
+        }
+        let first = self.documents.len();
+        let parsed = load(self.provider, path, Some(named.span), diagnostics)
+            .map(|file| yaml::parse(file, diagnostics));
+        self.complete &= parsed.as_ref().is_some_and(|parsed| parsed.complete);
+        for node in parsed.map(|parsed| parsed.documents).unwrap_or_default() {
+            self.add_document(node, of_load);
+        }
+        self.read
+            .insert(path.to_owned(), first..self.documents.len());
+    }
+
+    /// Gives documents that were read already to a load. If they belong to another load, the
+    /// same Job is created twice in the run: the second one gets a name of its own.
+    fn share(&mut self, known: Range<usize>, of_load: Option<usize>) {
+        for index in known {
+            if self.documents[index].load.is_none() {
+                self.documents[index].load = of_load;
+                continue;
+            }
+            let mut copy = self.documents[index].clone();
+            copy.load = of_load;
+            let name = copy
+                .node
+                .get_mut("metadata")
+                .and_then(|m| m.get_mut("name"));
+            if let Some(Node {
+                value: Value::Text(name),
+                ..
+            }) = name
+            {
+                let number = of_load.unwrap_or_default() + 1;
+                let _ = write!(name, "-{number}");
+            }
+            self.documents.push(copy);
+        }
+    }
+
+    /// Keeps a document; a List is taken apart.
+    fn add_document(&mut self, node: Node, of_load: Option<usize>) {
+        let is_list = node
+            .get("kind")
+            .and_then(Node::text)
+            .is_some_and(|kind| kind.ends_with("List"));
+        match node.get("items").map(|items| &items.value) {
+            Some(Value::List(items)) if is_list => {
+                for item in items.clone() {
+                    self.add_document(item, of_load);
+                }
+            }
+            _ => self.documents.push(Document {
+                node,
+                load: of_load,
+            }),
+        }
+    }
+
+    pub(super) fn read_loads(&mut self, scenario: &Node, diagnostics: &mut Diagnostics) {
+        for (index, entry) in items(scenario, "load").iter().enumerate() {
+            if let Some(node) = entry.get("manifest")
+                && let Some(path) = node.text()
+            {
+                self.named.insert(path.to_owned());
+                self.read_manifest(&self.full(path), node, Some(index), diagnostics);
+            }
+            let file = entry.get("trace").and_then(|trace| trace.get("file"));
+            self.named
+                .extend(file.and_then(Node::text).map(str::to_owned));
+            if let Some(node) = file
+                && let Some(name) = node.text()
+                && let Some(points) = self.read_trace(&self.full(name), node, diagnostics)
+            {
+                self.traces.insert(name.to_owned(), points);
+            }
+        }
+    }
+
+    pub(super) fn read_histories(&mut self, scenario: &Node, diagnostics: &mut Diagnostics) {
+        for entry in items(scenario, "vpa_history") {
+            let prometheus = entry.get("prometheus");
+            let files = [
+                entry.get("checkpoint"),
+                entry.get("csv"),
+                prometheus.and_then(|table| table.get("cpu")),
+                prometheus.and_then(|table| table.get("memory")),
+            ];
+            for node in files.into_iter().flatten() {
+                let Some(name) = node.text() else { continue };
+                self.named.insert(name.to_owned());
+                if !self.histories.contains_key(name)
+                    && let Some(file) = load(
+                        self.provider,
+                        &self.full(name),
+                        Some(node.span),
+                        diagnostics,
+                    )
+                {
+                    self.histories.insert(name.to_owned(), file);
+                }
+            }
+        }
+    }
+
+    fn read_trace(
+        &self,
+        path: &str,
+        named: &Node,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Vec<(SimDuration, f64)>> {
+        let file = load(self.provider, path, Some(named.span), diagnostics)?;
+        let text = diagnostics.files[file].text.clone();
+        read::trace(&text, file, diagnostics)
+    }
+}

@@ -1,0 +1,207 @@
+//! Files read and parsed once, to be built into a scenario as often as wanted.
+
+mod files;
+mod try_sweep;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::diagnostic::{Diagnostics, SourceFile};
+use super::manifest;
+use super::model::Scenario;
+use super::node::{Node, Span, Value};
+use super::overrides;
+use super::read;
+use super::source::{FileProvider, load, parse_toml};
+use crate::sim::SimDuration;
+use files::Files;
+
+/// A document of a manifest.
+#[derive(Debug, Clone)]
+pub(in crate::scenario) struct Document {
+    pub(in crate::scenario) node: Node,
+    /// The load that named its file, if one did.
+    pub(in crate::scenario) load: Option<usize>,
+}
+
+/// Everything that was parsed.
+#[derive(Debug, Clone)]
+pub(in crate::scenario) struct Parsed {
+    pub(in crate::scenario) scenario: Node,
+    pub(in crate::scenario) documents: Vec<Document>,
+    pub(in crate::scenario) traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
+    /// Files of `[[vpa_history]]` by their name there: places among the diagnostics' files.
+    pub(in crate::scenario) histories: BTreeMap<String, usize>,
+    /// Everything that the scenario named as a file when it was read.
+    pub(in crate::scenario) named: BTreeSet<String>,
+    /// Whether no manifest is missing or broken; if one is, what it would hold is unknown.
+    pub(in crate::scenario) complete: bool,
+}
+
+impl Parsed {
+    /// Refuses a file that `--set` or a sweep names: files are read before.
+    pub(in crate::scenario) fn check_read(
+        &self,
+        node: &Node,
+        diagnostics: &mut Diagnostics,
+    ) -> bool {
+        let Some(name) = node.text() else { return true };
+        let read = self.named.contains(name);
+        if !read {
+            let title = format!("{name} was not read");
+            let label = "files are read before values are set";
+            diagnostics.error(node.span, title, label).help =
+                Some("name the file in the scenario itself".to_owned());
+        }
+        read
+    }
+}
+
+/// Parsed files of a scenario.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    parsed: Parsed,
+    diagnostics: Diagnostics,
+}
+
+/// A scenario and what the user should know about it.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Warnings only.
+    pub warnings: Diagnostics,
+}
+
+/// Name under which values set from outside appear in messages.
+const OVERRIDES: &str = "(set)";
+const THIS_PATH: &str = "this path";
+
+impl Loaded {
+    /// Reads a scenario file and everything that it names. The error holds all problems of all
+    /// files.
+    pub fn load(path: &str, provider: &dyn FileProvider) -> Result<Self, Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        let Some(file) = load(provider, path, None, &mut diagnostics) else {
+            return Err(diagnostics);
+        };
+        if diagnostics.files[file].text.trim().is_empty() {
+            let help = "a scenario begins with `name = \"…\"`, `manifests = [\"…\"]` and a `[simulation]` table";
+            diagnostics
+                .error(Span::at(file, 0), "the file is empty", "nothing here")
+                .help = Some(help.to_owned());
+            return Err(diagnostics);
+        }
+        let (scenario, readable) = parse_toml(file, &mut diagnostics);
+        let mut files = Files {
+            provider,
+            folder: path.rfind('/').map_or("", |slash| &path[..=slash]),
+            documents: Vec::new(),
+            read: BTreeMap::new(),
+            traces: BTreeMap::new(),
+            histories: BTreeMap::new(),
+            named: BTreeSet::new(),
+            complete: true,
+        };
+        files.read_manifests(&scenario, &mut diagnostics);
+        files.read_loads(&scenario, &mut diagnostics);
+        files.read_histories(&scenario, &mut diagnostics);
+        let parsed = Parsed {
+            scenario,
+            documents: files.documents,
+            traces: files.traces,
+            histories: files.histories,
+            named: files.named,
+            complete: files.complete,
+        };
+        if !readable {
+            // What the scenario says is uncertain; the manifests are checked all the same.
+            manifest::read(&parsed.documents, &mut diagnostics);
+            return Err(diagnostics);
+        }
+        let broken = diagnostics.has_errors();
+        let loaded = Self {
+            parsed,
+            diagnostics,
+        };
+        if broken {
+            // What could be read is checked too, so that all problems are told at once.
+            return Err(match loaded.build(&[]) {
+                Ok(_) => loaded.diagnostics,
+                Err(all) => all,
+            });
+        }
+        Ok(loaded)
+    }
+
+    /// Makes the scenario, with values of the files replaced: (path, value as TOML). The paths
+    /// and values of the sweep are tried, too.
+    pub fn build(&self, replaced: &[(String, String)]) -> Result<Built, Diagnostics> {
+        let mut built = self.build_point(replaced)?;
+        self.try_sweep(&built.scenario, replaced, &mut built.warnings);
+        Self::outcome(Some(built.scenario), built.warnings)
+    }
+
+    /// As [`Self::build`], but the sweep is not tried: for its own points.
+    pub fn build_point(&self, replaced: &[(String, String)]) -> Result<Built, Diagnostics> {
+        let mut diagnostics = self.diagnostics.clone();
+        let mut parsed = self.parsed.clone();
+        let file = diagnostics.files.len();
+        let mut text = String::new();
+        for (path, value) in replaced {
+            let start = text.len();
+            let path_span = Span {
+                file,
+                start,
+                end: start + path.len(),
+            };
+            text.push_str(&assignment(path, value));
+            let value_span = Span {
+                file,
+                start: text.len() - value.len(),
+                end: text.len(),
+            };
+            text.push('\n');
+            let (scenario, documents) = (&mut parsed.scenario, &mut parsed.documents);
+            if let Err(problem) =
+                overrides::set(scenario, documents, path, value, (path_span, value_span))
+            {
+                diagnostics.error(path_span, problem.title, THIS_PATH).help = Some(problem.help);
+            }
+        }
+        if !replaced.is_empty() {
+            diagnostics.files.push(SourceFile {
+                path: OVERRIDES.to_owned(),
+                text: text.into(),
+            });
+        }
+        let scenario = Self::make(&parsed, &mut diagnostics);
+        Self::outcome(scenario, diagnostics)
+    }
+
+    fn make(parsed: &Parsed, diagnostics: &mut Diagnostics) -> Option<Scenario> {
+        let manifests = manifest::read(&parsed.documents, diagnostics);
+        read::scenario(parsed, &manifests, diagnostics)
+    }
+
+    fn outcome(scenario: Option<Scenario>, diagnostics: Diagnostics) -> Result<Built, Diagnostics> {
+        match scenario {
+            Some(scenario) if !diagnostics.has_errors() => Ok(Built {
+                scenario,
+                warnings: diagnostics,
+            }),
+            _ => Err(diagnostics),
+        }
+    }
+}
+
+/// How a value that is set from outside stands in messages.
+fn assignment(path: &str, value: &str) -> String {
+    format!("{path} = {value}")
+}
+
+fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
+    match node.get(key).map(|node| &node.value) {
+        Some(Value::List(items)) => items,
+        _ => &[],
+    }
+}

@@ -1,0 +1,85 @@
+//! What the readers of a document work with: where a path is, and what is wrong there.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::node::{Node, Span, parse_path};
+
+/// What the readers of a document work with.
+pub(in crate::scenario) struct Context<'a> {
+    pub(in crate::scenario) document: &'a Node,
+    pub(in crate::scenario) diagnostics: &'a mut Diagnostics,
+}
+
+impl Context<'_> {
+    /// Reports a problem at a path of the document.
+    pub(in crate::scenario) fn error(
+        &mut self,
+        path: &str,
+        message: impl Into<String>,
+        help: Option<&str>,
+    ) {
+        let span = self.span(path);
+        self.diagnostics
+            .error(span, message.into(), path.to_owned())
+            .help = help.map(str::to_owned);
+    }
+
+    /// Warns at a path of the document.
+    pub(in crate::scenario) fn warning(
+        &mut self,
+        path: &str,
+        message: impl Into<String>,
+        help: &str,
+    ) {
+        let span = self.span(path);
+        self.diagnostics
+            .warning(span, message.into(), path.to_owned())
+            .help = Some(help.to_owned());
+    }
+
+    /// Where a path is: the value, or the key of what is missing in it or is several lines long.
+    fn span(&self, path: &str) -> Span {
+        let (mut node, mut key) = (self.document, None);
+        let steps = parse_path(path);
+        for (index, step) in steps.iter().enumerate() {
+            let Some(child) = node.child(step) else {
+                return key.unwrap_or(node.span.first());
+            };
+            key = node.key_of(step);
+            node = child;
+            if index + 1 == steps.len() && !self.is_long(node) {
+                return node.span;
+            }
+        }
+        key.unwrap_or(node.span.first())
+    }
+
+    fn is_long(&self, node: &Node) -> bool {
+        let text = self.diagnostics.files.get(node.span.file);
+        text.and_then(|file| file.text.get(node.span.start..node.span.end))
+            .is_some_and(|text| text.contains('\n'))
+    }
+
+    /// `metadata.name`, which every object needs, and its namespace.
+    pub(super) fn identity(&mut self, metadata: ObjectMeta) -> (String, String) {
+        let name = metadata.name.unwrap_or_default();
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+        let edge = |c: char| !matches!(c, '-' | '.');
+        if name.is_empty() {
+            let help = Some("add `name: …` under `metadata:`");
+            self.error("metadata.name", "the object has no name", help);
+        } else if name.len() > 253
+            || !name.chars().all(fits)
+            || !name.starts_with(edge)
+            || !name.ends_with(edge)
+        {
+            let message = format!("\"{name}\" is no name that the API takes");
+            let help =
+                Some("lower-case letters, digits, `-` and `.`, a letter or digit at both ends");
+            self.error("metadata.name", message, help);
+        }
+        let namespace = metadata.namespace.unwrap_or_else(|| "default".to_owned());
+        (name, namespace)
+    }
+}
