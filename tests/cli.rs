@@ -599,6 +599,31 @@ fn check_tells_what_does_not_hold_and_ends_with_1() {
 }
 
 #[test]
+fn a_node_selector_that_no_node_satisfies_is_named() {
+    let place = place();
+    let scenario = small(place.path(), "");
+    let manifest = place.path().join("web.yaml");
+    let web = fs::read_to_string(&manifest).expect("a manifest");
+    let pod = "    spec:\n      containers:";
+    assert!(web.contains(pod), "{web}");
+    let selecting = "    spec:\n      nodeSelector: {disk: ssd}\n      containers:";
+    fs::write(&manifest, web.replacen(pod, selecting, 1)).expect("a manifest");
+    let out = place.path().join("out");
+    let ran = run(&[
+        "run",
+        &scenario.to_string_lossy(),
+        "--out",
+        &out.to_string_lossy(),
+    ]);
+    let told = text(&ran.stdout);
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        told.contains("no node group has the labels of their nodeSelector, disk=ssd"),
+        "{told}"
+    );
+}
+
+#[test]
 fn conformance_counts_steps_and_shows_what_differs() {
     let good = run(&[
         "conformance",
