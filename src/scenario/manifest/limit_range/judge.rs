@@ -135,7 +135,8 @@ impl Judge<'_> {
         (given > most).then(|| {
             let (request, limit) = (shown(request), shown(limit));
             let problem = format!(
-                "the {resource} limit {limit} is more than {ratio} times the request {request}"
+                "the {resource} limit {limit} is more than {} times the request {request}",
+                ratio.as_f64()
             );
             (
                 "limits",

@@ -126,7 +126,11 @@ fn read(item: &core::LimitRangeItem, of_pods: bool, path: &str, context: &mut Co
         min: amounts(&item.min, "min"),
         default: amounts(&item.default, "default"),
         default_request: amounts(&item.default_request, "defaultRequest"),
-        ratio: amounts(&item.max_limit_request_ratio, "maxLimitRequestRatio"),
+        ratio: ratios(
+            item.max_limit_request_ratio.as_ref(),
+            &format!("{path}.maxLimitRequestRatio"),
+            context,
+        ),
     };
     for (field, given) in [
         ("default", !made.default.is_empty()),
@@ -140,6 +144,31 @@ fn read(item: &core::LimitRangeItem, of_pods: bool, path: &str, context: &mut Co
     }
     made.complete();
     made.check(path, context);
+    made
+}
+
+/// Ratios are plain numbers, fractions too.
+fn ratios(amounts: Option<&Amounts>, path: &str, context: &mut Context<'_>) -> Resources {
+    let mut made = Resources::default();
+    for resource in Resource::ALL {
+        let name = resource.to_string();
+        let Some(text) = amounts.and_then(|amounts| amounts.get(&name)) else {
+            continue;
+        };
+        let message = match text.0.parse::<Quantity>() {
+            Ok(ratio) if ratio.nanos() >= 1_000_000_000 => {
+                *made.get_mut(resource) = Some(ratio);
+                continue;
+            }
+            Ok(ratio) => format!(
+                "the ratio {} of limit to request is below 1",
+                ratio.as_f64()
+            ),
+            Err(error) => error.to_string(),
+        };
+        let help = Some("a limit is never below its request");
+        context.error(&format!("{path}.{name}"), message, help);
+    }
     made
 }
 
