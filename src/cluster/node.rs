@@ -13,8 +13,8 @@ pub struct Node {
     pub name: String,
     /// Its group: an index in the scenario's node groups.
     pub group: usize,
-    /// Zone.
-    pub zone: String,
+    /// The number of its zone, if it has one.
+    pub zone: Option<usize>,
     /// CPU for pods.
     pub allocatable_cpu: Millicores,
     /// Memory for pods.
@@ -45,11 +45,16 @@ pub struct Node {
 
 impl Node {
     /// The `number`-th node of a group.
-    pub fn new(spec: &NodeGroupSpec, group: usize, number: u32, workloads: usize) -> Self {
+    pub fn new(
+        spec: &NodeGroupSpec,
+        (group, zone): (usize, Option<usize>),
+        number: u32,
+        workloads: usize,
+    ) -> Self {
         Self {
             name: format!("{}-{}", spec.name, number + 1),
             group,
-            zone: spec.zone.clone(),
+            zone,
             allocatable_cpu: spec.allocatable_cpu,
             allocatable_memory: spec.allocatable_memory,
             max_pods: spec.max_pods,

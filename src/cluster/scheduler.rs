@@ -228,11 +228,11 @@ impl Cluster {
         }
         let mut candidates = feasible.iter().peekable();
         let nodes = self.nodes.iter().enumerate();
-        let nodes: Vec<SpreadNode<'_>> = nodes
+        let nodes: Vec<SpreadNode> = nodes
             .filter(|(_, node)| is_selected(node, &self.groups, &spec.template))
             .map(|(index, node)| SpreadNode {
                 matching: node.pods_of[workload],
-                zone: &node.zone,
+                zone: node.zone,
                 is_candidate: candidates.next_if(|&&next| next == index).is_some(),
             })
             .collect();

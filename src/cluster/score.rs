@@ -1,5 +1,7 @@
 //! The scheduler's scores of a node, 0 to 100 each, as upstream's default plugins give them.
 
+use indexmap::IndexSet;
+
 use crate::units::{Bytes, Millicores};
 
 /// CPU and memory together.
@@ -81,41 +83,43 @@ pub fn balanced_change(allocatable: Amounts, before: Amounts, with_pod: Amounts)
 
 /// A node as PodTopologySpread sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SpreadNode<'a> {
+pub struct SpreadNode {
     /// Pods on it that the pod's own controller owns, without those being deleted.
     pub matching: u32,
-    /// Its zone label; empty if it has none.
-    pub zone: &'a str,
+    /// The number of its zone ([`zone_numbers`]); `None` if it has no such label.
+    pub zone: Option<usize>,
     /// Whether the pod fits. Other nodes only add to the counts of their zones.
     pub is_candidate: bool,
 }
 
+/// Numbers zone labels from 0 in order of appearance; no number where the label is empty.
+pub fn zone_numbers<'a>(labels: impl IntoIterator<Item = &'a str>) -> Vec<Option<usize>> {
+    let mut known: IndexSet<&str> = IndexSet::new();
+    let number = |label: &'a str| (!label.is_empty()).then(|| known.insert_full(label).0);
+    labels.into_iter().map(number).collect()
+}
+
 /// PodTopologySpread with the system defaults (hostname skew 3, zone skew 5), before
 /// normalisation: one score per candidate, in order.
-pub fn spread_raw(nodes: &[SpreadNode<'_>]) -> Vec<i64> {
+pub fn spread_raw(nodes: &[SpreadNode]) -> Vec<i64> {
     let candidates = || nodes.iter().filter(|node| node.is_candidate);
     // Nodes without the label share one empty zone, which counts as a zone.
-    let mut zones: Vec<(&str, u32)> = Vec::new();
-    for node in candidates() {
-        if zones.iter().all(|(zone, _)| *zone != node.zone) {
-            zones.push((node.zone, 0));
-        }
-    }
+    let place = |node: &SpreadNode| node.zone.map_or(0, |number| number + 1);
+    let mut zones = vec![(false, 0); nodes.iter().map(place).max().map_or(0, |last| last + 1)];
     for node in nodes {
-        if let Some((_, count)) = zones.iter_mut().find(|(zone, _)| *zone == node.zone) {
-            *count += node.matching;
-        }
+        let (has_candidate, count) = &mut zones[place(node)];
+        *has_candidate |= node.is_candidate;
+        *count += node.matching;
     }
+    let domains = zones.iter().filter(|zone| zone.0).count();
     let weight = |domains: usize| (domains as f64 + 2.0).ln();
     let term = |count: u32, weight: f64, skew: f64| f64::from(count) * weight + (skew - 1.0);
-    let (per_node, per_zone) = (weight(candidates().count()), weight(zones.len()));
+    let (per_node, per_zone) = (weight(candidates().count()), weight(domains));
     candidates()
         .map(|node| {
             let mut score = term(node.matching, per_node, 3.0);
-            if let Some((zone, count)) = zones.iter().find(|(zone, _)| *zone == node.zone)
-                && !zone.is_empty()
-            {
-                score += term(*count, per_zone, 5.0);
+            if node.zone.is_some() {
+                score += term(zones[place(node)].1, per_zone, 5.0);
             }
             score.round() as i64
         })
@@ -144,10 +148,24 @@ mod tests {
             zone,
             is_candidate,
         };
-        let full = [node(9, "a", false), node(0, "a", true), node(0, "b", true)];
+        let full = [
+            node(9, Some(0), false),
+            node(0, Some(0), true),
+            node(0, Some(1), true),
+        ];
         let scores = spread_normalized(&spread_raw(&full));
         assert!(scores[0] < scores[1], "{scores:?}");
-        let nodes = [node(0, "a", true), node(0, "b", true), node(5, "c", false)];
+        let nodes = [
+            node(0, Some(0), true),
+            node(0, Some(1), true),
+            node(5, Some(2), false),
+        ];
         assert_eq!(spread_normalized(&spread_raw(&nodes)), [100, 100]);
+    }
+
+    #[test]
+    fn zones_are_numbered_in_order_and_no_label_is_no_zone() {
+        let numbers = zone_numbers(["b", "", "a", "b"]);
+        assert_eq!(numbers, [Some(0), None, Some(1), Some(0)]);
     }
 }

@@ -5,6 +5,7 @@ use super::effect::{ClusterEffect, EffectLog};
 use super::node::Node;
 use super::pod::{PodPhase, Stage};
 use super::scheduler::Scheduler;
+use super::score::zone_numbers;
 use super::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadKind, WorkloadSpec};
 use super::state::{Cluster, ClusterEvent, Context};
 use super::token_bucket::Clients;
@@ -23,8 +24,10 @@ impl Cluster {
         pdbs: &[PdbSpec],
         streams: &Streams,
     ) -> Self {
-        let nodes = groups.iter().enumerate().flat_map(|(group, spec)| {
-            (0..spec.count).map(move |number| Node::new(spec, group, number, workloads.len()))
+        let zones = zone_numbers(groups.iter().map(|group| group.zone.as_str()));
+        let nodes = (groups.iter().zip(zones).enumerate()).flat_map(|(group, (spec, zone))| {
+            let place = (group, zone);
+            (0..spec.count).map(move |number| Node::new(spec, place, number, workloads.len()))
         });
         let workloads = workloads.iter().map(|spec| {
             let mut stream = streams.stream(&Workload::stream_name(spec));

@@ -8,7 +8,7 @@ use crate::cluster::cpu_weight as weight;
 use crate::cluster::fit::{Room, Wanted, lack};
 use crate::cluster::score::{
     Amounts, SpreadNode, balanced_allocation, balanced_change, least_allocated, most_allocated,
-    spread_normalized, spread_raw,
+    spread_normalized, spread_raw, zone_numbers,
 };
 use crate::cluster::spec::CpuWeightModel;
 use crate::units::{Bytes, Millicores};
@@ -140,10 +140,11 @@ pub(super) fn scheduler_topology_spread_default(text: &str) -> Result<Report, Re
     let mut report = Report::default();
     for case in table::rows::<SpreadCase>(text)? {
         report.cases += 1;
-        let nodes: Vec<SpreadNode<'_>> = (case.nodes.iter())
-            .map(|node| SpreadNode {
+        let zones = zone_numbers(case.nodes.iter().map(|node| node.zone.as_str()));
+        let nodes: Vec<SpreadNode> = (case.nodes.iter().zip(zones))
+            .map(|(node, zone)| SpreadNode {
                 matching: node.matching_pods,
-                zone: &node.zone,
+                zone,
                 is_candidate: true,
             })
             .collect();
