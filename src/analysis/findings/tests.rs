@@ -84,7 +84,7 @@ fn an_hpa_that_reacts_to_changed_requests_is_told() {
     assert_eq!(told.len(), 1);
     assert_eq!(
         told[0].text,
-        "changed the cpu request from 500m to 800m (1 pods evicted or resized) while HPA api-hpa divides by it: 1 of its 2 rescales came within 10 minutes of such a change. Leave cpu to one of the two"
+        "changed the cpu request from 500m to 800m (pods evicted or resized: 1) while HPA api-hpa divides by it: 1 of its 2 rescales came within 10 minutes of such a change. Leave cpu to one of the two"
     );
     recording.vpas[0].mode = "Off";
     assert_eq!(found(&recording), []);

@@ -77,7 +77,7 @@ pub(super) fn shared_metric(
             )
         } else {
             format!(
-                "changed the {resource} request from {} to {} ({} pods evicted or resized) while HPA {} divides by it: {reactions} of its {all} rescales came within 10 minutes of such a change. Leave {resource} to one of the two",
+                "changed the {resource} request from {} to {} (pods evicted or resized: {}) while HPA {} divides by it: {reactions} of its {all} rescales came within 10 minutes of such a change. Leave {resource} to one of the two",
                 amount(resource, first),
                 amount(resource, last),
                 changes.len(),
