@@ -20,15 +20,19 @@
 pub mod units;
 
 pub mod analysis;
+pub mod api;
 pub mod autoscaler;
 pub mod cli;
 pub mod cluster;
 pub mod conformance;
+pub mod controller;
+pub mod kubelet;
 pub mod load;
 pub mod metrics;
 pub mod output;
 pub mod record;
 pub mod scenario;
+pub mod scheduler;
 pub mod sim;
 pub mod sweep;
 pub mod workload;

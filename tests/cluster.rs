@@ -3,10 +3,10 @@
 mod cluster_rig;
 
 use cluster_rig::{Rig, budget, deployment, job, nodes, resources, secs, workload};
-use nlsim::cluster::disruption::EvictionError;
+use nlsim::api::{Change, PodId, PodPhase, ResizeState, TerminationReason, What};
 use nlsim::cluster::spec::WorkloadKind;
-use nlsim::cluster::{ClusterEffect, PodId, PodPhase, ResizeState, TerminationReason};
-use nlsim::sim::SimTime;
+use nlsim::controller::disruption::{EvictionError, budget_status};
+use nlsim::sim::{Dist, SimTime};
 use nlsim::units::Millicores;
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ fn pods_that_are_there_from_the_start_are_ready() {
     let rig = Rig::new(&nodes(2, 4000), &[deployment(5)], &[], 1);
     assert_eq!(rig.ready(0), 5);
     // Spread over the nodes, which have the image.
-    assert!(rig.cluster.nodes().iter().all(|node| node.pods >= 2));
+    assert!(rig.nodes().iter().all(|node| node.pods >= 2));
 }
 
 #[test]
@@ -25,13 +25,13 @@ fn a_new_pod_is_created_placed_pulled_started_and_ready_in_turn() {
     rig.run_until(60);
     let pod = rig.pods(0)[0];
     let times = [
-        ClusterEffect::PodCreated(pod),
-        ClusterEffect::PodScheduled(pod),
-        ClusterEffect::AppStarted(pod),
-        ClusterEffect::ReadyChanged(pod),
-        ClusterEffect::EndpointAdded(pod),
+        What::Created,
+        What::Scheduled,
+        What::AppStarted,
+        What::Ready,
+        What::EndpointAdded,
     ]
-    .map(|effect| rig.when(effect).expect("it was told"));
+    .map(|what| rig.when(pod, what).expect("it was told"));
     assert!(times.is_sorted(), "{times:?}");
     // 5 s of pull, 1 s of start, 2 s until the application answers, a probe each 5 s.
     assert!((18.0..24.5).contains(&times[3]), "{times:?}");
@@ -52,15 +52,8 @@ fn what_does_not_fit_waits_until_there_is_room() {
     );
     rig.scale(0, 5, 10);
     rig.run_until(100);
-    assert_eq!(
-        (rig.ready(0), rig.cluster.workloads()[0].counts.pending),
-        (3, 2)
-    );
-    assert!(
-        rig.events
-            .iter()
-            .any(|(_, reason)| *reason == "FailedScheduling")
-    );
+    assert_eq!((rig.ready(0), rig.counts(0).pending), (3, 2));
+    assert!(rig.has_event("FailedScheduling"));
     rig.scale(1, 2, 110);
     rig.run_until(200);
     assert_eq!((rig.ready(0), rig.ready(1)), (5, 2));
@@ -71,10 +64,7 @@ fn a_burst_of_creations_is_held_to_the_clients_rate() {
     let mut rig = Rig::new(&nodes(4, 64_000), &[deployment(0)], &[], 1);
     rig.scale(0, 100, 0);
     rig.run_until(300);
-    let created: Vec<f64> = (rig.told.iter())
-        .filter(|(_, effect)| matches!(effect, ClusterEffect::PodCreated(_)))
-        .map(|(time, _)| time.as_secs_f64())
-        .collect();
+    let created = rig.creations(0);
     assert_eq!((created.len(), rig.ready(0)), (100, 100));
     // Batches of 1, 2, 4 … one call's time apart; 30 calls at once, then 20 a second.
     let first = created[0];
@@ -91,21 +81,21 @@ fn a_stateful_set_goes_one_by_one_and_back() {
     rig.scale(0, 4, 10);
     rig.run_until(120);
     assert_eq!(rig.ready(0), 4);
-    let ready_at = |rig: &Rig, pod| rig.when(ClusterEffect::ReadyChanged(pod)).expect("ready");
-    let created_at = |rig: &Rig, pod| rig.when(ClusterEffect::PodCreated(pod)).expect("created");
+    let ready_at = |rig: &Rig, pod| rig.when(pod, What::Ready).expect("ready");
+    let created_at = |rig: &Rig, pod| rig.when(pod, What::Created).expect("created");
     let pods = rig.pods(0);
     for pair in pods.windows(2).skip(1) {
         assert!(created_at(&rig, pair[1]) > ready_at(&rig, pair[0]));
     }
     let names: Vec<String> = pods
         .iter()
-        .map(|id| rig.cluster.pod(*id).expect("a pod").name.clone())
+        .map(|id| rig.pod(*id).name().to_owned())
         .collect();
     assert_eq!(names, ["db-0", "db-1", "db-2", "db-3"]);
     rig.scale(0, 2, 130);
     rig.run_until(200);
     assert_eq!(rig.pods(0), pods[..2]);
-    let gone = |pod| rig.when(ClusterEffect::PodDeleted(pod)).expect("gone");
+    let gone = |pod| rig.when(pod, What::Deleted).expect("gone");
     assert!(gone(pods[3]) < gone(pods[2]));
 }
 
@@ -116,8 +106,7 @@ fn a_job_runs_until_its_completions_and_no_further() {
         rig.run_until(at - 1);
         let running = |rig: &Rig| -> Vec<PodId> {
             let is_running = |id: &PodId| {
-                rig.cluster
-                    .pod(*id)
+                rig.find(*id)
                     .is_some_and(|pod| pod.phase == PodPhase::Running)
             };
             rig.pods(0).into_iter().filter(is_running).collect()
@@ -160,8 +149,7 @@ fn a_deadline_does_not_keep_a_job_from_replacing_a_failed_pod() {
     );
     rig.run_until(600);
     let active = |id: &&PodId| {
-        rig.cluster
-            .pod(**id)
+        rig.find(**id)
             .is_some_and(|pod| pod.phase == PodPhase::Running)
     };
     assert_eq!(
@@ -175,34 +163,18 @@ fn a_deadline_does_not_keep_a_job_from_replacing_a_failed_pod() {
 fn a_pod_that_does_not_drain_is_killed_at_the_end_of_its_grace_period() {
     let mut spec = deployment(1);
     spec.template.containers[0].pre_stop = secs(10);
+    spec.startup.shutdown = Dist::Constant(3600.0);
     let mut rig = Rig::new(&nodes(1, 4000), &[spec], &[], 1);
     let pod = rig.pods(0)[0];
     rig.scale(0, 0, 100);
-    // Nobody says that it has drained.
-    let end = SimTime::from_secs(200);
-    let mut told = Vec::new();
-    while rig.queue.peek_time().is_some_and(|time| time <= end) {
-        let (now, event) = rig.queue.pop().expect("an event");
-        rig.cluster.handle(event, now, &mut rig.queue, &mut rig.log);
-        told.extend(
-            rig.log
-                .effects
-                .drain(..)
-                .map(|effect| (effect, now.as_secs_f64())),
-        );
-    }
-    let at = |wanted| {
-        told.iter()
-            .find(|(effect, _)| *effect == wanted)
-            .expect("told")
-            .1
-    };
-    let deleted = at(ClusterEffect::ReadyChanged(pod));
-    let sigterm = at(ClusterEffect::Terminating(pod)) - deleted;
-    let stopped = at(ClusterEffect::ContainerStopped { pod, container: 0 }) - deleted;
+    rig.run_until(200);
+    let at = |what| rig.when(pod, what).expect("told");
+    let deleted = at(What::Deleting);
+    let sigterm = at(What::Terminating) - deleted;
+    let stopped = at(What::ContainerStopped(0)) - deleted;
     assert!((sigterm - 10.0).abs() < 1e-9, "{sigterm}");
     assert!((stopped - 30.0).abs() < 1e-9, "{stopped}");
-    assert!(at(ClusterEffect::EndpointRemoved(pod)) - deleted <= 1.1);
+    assert!(at(What::EndpointRemoved) - deleted <= 1.1);
 }
 
 #[test]
@@ -213,7 +185,7 @@ fn a_killed_container_comes_back_after_nothing_then_10_then_20_seconds() {
     for (at, delay) in [(100, 0), (110, 10), (130, 20), (170, 40)] {
         rig.exit(pod, TerminationReason::OomKilled, at);
         assert_eq!(rig.ready(0), 0);
-        let started = |rig: &Rig| rig.cluster.pod(pod).expect("a pod").containers[0].running_since;
+        let started = |rig: &Rig| rig.pod(pod).containers[0].running_since;
         rig.run_until(at + delay - 1);
         assert!(delay == 0 || started(&rig).is_none());
         rig.run_until(at + delay);
@@ -221,10 +193,7 @@ fn a_killed_container_comes_back_after_nothing_then_10_then_20_seconds() {
     }
     rig.run_until(300);
     assert_eq!(rig.ready(0), 1);
-    assert_eq!(
-        rig.cluster.pod(pod).expect("a pod").containers[0].restarts,
-        4
-    );
+    assert_eq!(rig.pod(pod).containers[0].restarts, 4);
 }
 
 #[test]
@@ -253,13 +222,10 @@ fn a_resize_is_in_force_deferred_or_infeasible() {
     rig.resize(one, 2000, 10);
     rig.run_until(20);
     assert_eq!(rig.state(one), None);
-    let in_force = rig.when(ClusterEffect::Resized(one)).expect("in force");
+    let in_force = rig.when(one, What::Resized).expect("in force");
     assert!((11.0..13.1).contains(&in_force), "{in_force}");
-    assert_eq!(rig.cluster.nodes()[0].requested_cpu, Millicores(2600));
-    assert_eq!(
-        rig.cluster.pod(one).expect("a pod").containers[0].restarts,
-        0
-    );
+    assert_eq!(rig.nodes()[0].requested.cpu, Millicores(2600));
+    assert_eq!(rig.pod(one).containers[0].restarts, 0);
     rig.resize(two, 3000, 30);
     rig.run_until(200);
     assert_eq!(rig.state(two), Some(ResizeState::Deferred));
@@ -273,7 +239,7 @@ fn a_resize_is_in_force_deferred_or_infeasible() {
     rig.resize(one, 1000, 250);
     rig.run_until(260);
     assert_eq!((rig.state(one), rig.state(two)), (None, None));
-    assert_eq!(rig.cluster.nodes()[0].requested_cpu, Millicores(3600));
+    assert_eq!(rig.nodes()[0].requested.cpu, Millicores(3600));
 }
 
 #[test]
@@ -284,7 +250,7 @@ fn a_resize_policy_restarts_the_container_without_back_off() {
     let pod = rig.pods(0)[0];
     rig.resize(pod, 700, 10);
     rig.run_until(60);
-    let containers = &rig.cluster.pod(pod).expect("a pod").containers;
+    let containers = &rig.pod(pod).containers;
     assert_eq!((containers[0].restarts, rig.ready(0)), (1, 1));
     assert_eq!(containers[0].resources.cpu_request, Some(Millicores(700)));
 }
@@ -306,7 +272,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn history(steps: &[(Step, i64)], seed: u64) -> Vec<(SimTime, ClusterEffect)> {
+fn history(steps: &[(Step, i64)], seed: u64) -> Vec<(SimTime, Change)> {
     let two = [
         deployment(3),
         workload(WorkloadKind::StatefulSet { parallel: true }, "db", 2),
@@ -322,9 +288,12 @@ fn history(steps: &[(Step, i64)], seed: u64) -> Vec<(SimTime, ClusterEffect)> {
             Step::Scale(workload, replicas) => rig.scale(workload, replicas, at),
             Step::Evict(index) => {
                 if let Some(pod) = pick(index) {
-                    let healthy = rig.cluster.budget_status(0).current_healthy;
-                    let counts = |pod: &nlsim::cluster::Pod| pod.ready && pod.workload == 0;
-                    let counts = rig.cluster.pod(pod).is_some_and(counts);
+                    let store = rig.cluster.store();
+                    let (budget, _) = store.pdbs().next().expect("a budget");
+                    let healthy = budget_status(budget, store).current_healthy;
+                    let counts =
+                        |pod: &nlsim::api::Pod| pod.is_ready() && pod.workload.index() == 0;
+                    let counts = rig.find(pod).is_some_and(counts);
                     let accepted = rig.evict(pod, at).is_ok();
                     if accepted && counts && !evicted.contains(&pod) {
                         // What the budget keeps is still there.
@@ -339,27 +308,21 @@ fn history(steps: &[(Step, i64)], seed: u64) -> Vec<(SimTime, ClusterEffect)> {
                 }
             }
             Step::Resize(index, cpu) => {
-                let now = SimTime::from_secs(at);
                 if let Some(pod) = pick(index) {
                     // Pods that are going are refused.
-                    let _ = rig.cluster.resize(
-                        pod,
-                        &[resources(cpu)],
-                        now,
-                        &mut rig.queue,
-                        &mut rig.log,
-                    );
-                    rig.listen(now);
-                    rig.check();
+                    let _ = rig.cluster.resize(pod, &[resources(cpu)]);
+                    rig.listen();
                 }
             }
         }
     }
     // In the end there are as many pods as asked for, and all that have room are ready.
     rig.run_until(at + 4000);
-    for (index, workload) in rig.cluster.workloads().iter().enumerate() {
+    let store = rig.cluster.store();
+    for (index, workload) in store.workloads().iter().enumerate() {
         let counts = workload.counts;
-        assert_eq!(counts.replicas() as i32, workload.replicas);
+        let wanted = workload.object.and_then(|object| store.replicas(object));
+        assert_eq!(Some(counts.replicas() as i32), wanted);
         assert_eq!(
             counts.ready + counts.pending,
             counts.replicas(),
@@ -370,8 +333,8 @@ fn history(steps: &[(Step, i64)], seed: u64) -> Vec<(SimTime, ClusterEffect)> {
         rig.scale(index, 0, at + 4000);
     }
     rig.run_until(at + 5000);
-    assert!(rig.cluster.nodes().iter().all(|node| node.pods == 0));
-    assert_eq!(rig.cluster.ledger().existing, 0);
+    assert!(rig.nodes().iter().all(|node| node.pods == 0));
+    assert_eq!(rig.cluster.store().ledger().existing, 0);
     rig.told
 }
 

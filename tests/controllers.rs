@@ -3,8 +3,8 @@
 mod cluster_rig;
 
 use cluster_rig::{Rig, deployment, job, nodes, secs, workload};
+use nlsim::api::{Pod, PodId, ResizeState, TerminationReason, What};
 use nlsim::cluster::spec::{WorkloadKind, WorkloadSpec};
-use nlsim::cluster::{ClusterEffect, Pod, PodId, ResizeState, TerminationReason};
 use nlsim::sim::{Dist, SimTime};
 use nlsim::units::Millicores;
 
@@ -17,7 +17,7 @@ fn stateful_set(replicas: i32) -> WorkloadSpec {
 }
 
 fn name(rig: &Rig, pod: PodId) -> String {
-    rig.cluster.pod(pod).expect("a pod").name.clone()
+    rig.pod(pod).name().to_owned()
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn a_scale_down_waits_for_the_creations_under_way() {
     rig.scale(0, 0, 1);
     rig.run_until(120);
     assert_eq!(rig.creations(0).len(), 60, "expectations come first");
-    assert_eq!(rig.cluster.ledger().existing, 0);
+    assert_eq!(rig.cluster.store().ledger().existing, 0);
 }
 
 #[test]
@@ -61,12 +61,9 @@ fn a_stateful_set_fills_its_lowest_gap_whatever_is_wrong_above() {
         .pods(0)
         .into_iter()
         .find(|pod| name(&rig, *pod) == "db-0");
-    let lowest = rig
-        .cluster
-        .pod(lowest.expect("db-0 is back"))
-        .expect("a pod");
-    assert!(lowest.ready);
-    assert!(!rig.cluster.pod(pods[2]).expect("a pod").ready);
+    let lowest = rig.pod(lowest.expect("db-0 is back"));
+    assert!(lowest.is_ready());
+    assert!(!rig.pod(pods[2]).is_ready());
 }
 
 #[test]
@@ -75,7 +72,7 @@ fn a_stateful_set_deletes_a_pod_that_never_fitted() {
     let mut rig = Rig::new(&nodes(1, 1200), &[stateful_set(2)], &[], 1);
     rig.scale(0, 3, 10);
     rig.run_until(60);
-    assert_eq!(rig.cluster.workloads()[0].counts.pending, 1);
+    assert_eq!(rig.counts(0).pending, 1);
     rig.scale(0, 1, 70);
     rig.run_until(120);
     assert_eq!(rig.pods(0).len(), 1);
@@ -85,7 +82,7 @@ fn a_stateful_set_deletes_a_pod_that_never_fitted() {
 fn a_job_waits_twice_as_long_after_each_failure_in_a_row() {
     let mut rig = Rig::new(&nodes(1, 8000), &[job(9, 6, None)], &[], 1);
     let running = |rig: &Rig| -> Vec<PodId> {
-        let active = |pod: &PodId| rig.cluster.pod(*pod).is_some_and(Pod::is_active);
+        let active = |pod: &PodId| rig.find(*pod).is_some_and(Pod::is_active);
         rig.pods(0).into_iter().filter(active).collect()
     };
     rig.run_until(20);
@@ -127,7 +124,7 @@ fn a_job_restarts_failed_containers_in_place_until_they_are_too_many() {
         let mut rig = Rig::new(&nodes(1, 8000), &[spec], &[], 1);
         rig.run_until(20);
         let pod = rig.pods(0)[0];
-        let restarts = |rig: &Rig| rig.cluster.pod(pod).map(|pod| pod.containers[0].restarts);
+        let restarts = |rig: &Rig| rig.find(pod).map(|pod| pod.containers[0].restarts);
         // Back-offs of 0, 10 and 20 seconds.
         for (restart, at) in [(1, 20), (2, 30), (3, 60)] {
             if restart > last {
@@ -141,7 +138,7 @@ fn a_job_restarts_failed_containers_in_place_until_they_are_too_many() {
         assert_eq!(restarts(&rig), Some(last));
         // The Job has failed, for ever.
         rig.run_until(900);
-        assert!(rig.cluster.pod(pod).is_none(), "limit {limit}");
+        assert!(rig.find(pod).is_none(), "limit {limit}");
         assert_eq!(rig.creations(0).len(), 1);
     }
 }
@@ -162,11 +159,11 @@ fn an_evicted_pod_of_a_job_has_failed() {
     assert_eq!(rig.creations(0).len(), 2, "10 s after a failure");
     rig.run_until(40);
     assert_eq!(rig.creations(0).len(), 3);
-    assert!(rig.cluster.pod(one).is_none(), "it is gone");
+    assert!(rig.find(one).is_none(), "it is gone");
     rig.evict(two, 50).expect("no budget");
     rig.run_until(900);
     assert_eq!(rig.creations(0).len(), 3, "two failures are more than one");
-    assert_eq!(rig.cluster.ledger().existing, 0);
+    assert_eq!(rig.cluster.store().ledger().existing, 0);
 }
 
 #[test]
@@ -203,7 +200,7 @@ fn images_are_pulled_one_after_the_other_and_once() {
     rig.run_until(60);
     let started = |index: usize| {
         let pod = rig.pods(index)[0];
-        let container = &rig.cluster.pod(pod).expect("a pod").containers[0];
+        let container = &rig.pod(pod).containers[0];
         container.running_since.expect("it runs").as_secs_f64()
     };
     let times = [0, 1, 2].map(started);
@@ -223,10 +220,10 @@ fn a_container_that_restarts_at_once_stays_an_endpoint() {
         rig.exit(pod, TerminationReason::OomKilled, 100);
         rig.run_until(110);
         let mut is_endpoint = false;
-        for (_, effect) in &rig.told {
-            match effect {
-                ClusterEffect::EndpointAdded(_) => is_endpoint = true,
-                ClusterEffect::EndpointRemoved(_) => is_endpoint = false,
+        for (_, change) in &rig.told {
+            match change.what {
+                What::EndpointAdded => is_endpoint = true,
+                What::EndpointRemoved => is_endpoint = false,
                 _ => {}
             }
         }
@@ -243,8 +240,8 @@ fn sigterm_has_two_seconds_however_long_the_hook_took() {
     let pod = rig.pods(0)[0];
     rig.scale(0, 0, 100);
     rig.run_until(200);
-    let stopped = rig.when(ClusterEffect::ContainerStopped { pod, container: 0 });
-    let sigterm = rig.when(ClusterEffect::Terminating(pod)).expect("told");
+    let stopped = rig.when(pod, What::ContainerStopped(0));
+    let sigterm = rig.when(pod, What::Terminating).expect("told");
     assert!((stopped.expect("told") - sigterm - 2.0).abs() < 1e-9);
     assert!(sigterm >= 130.0, "{sigterm}");
 }
@@ -258,7 +255,7 @@ fn a_pod_that_starts_has_been_unready_since_the_kubelet_saw_it() {
     let mut rig = Rig::new(&nodes(1, 4000), &[spec], &[], 1);
     rig.scale(0, 1, 10);
     rig.run_until(100);
-    let pod = rig.cluster.pod(rig.pods(0)[0]).expect("a pod");
+    let pod = rig.pod(rig.pods(0)[0]);
     assert!(pod.containers[0].running_since.is_some());
     assert_eq!(Some(pod.ready_transition), pod.start_time);
 }
@@ -283,7 +280,7 @@ fn the_scheduler_keeps_free_what_a_deferred_resize_waits_for() {
     rig.resize(two, 500, 70);
     rig.run_until(100);
     assert_eq!(rig.ready(1), 1);
-    assert_eq!(rig.cluster.nodes()[0].requested_cpu, Millicores(2100));
+    assert_eq!(rig.nodes()[0].requested.cpu, Millicores(2100));
 }
 
 /// Common random numbers: what other workloads do leaves a workload's delays as they were.
@@ -302,14 +299,12 @@ fn delays_of_pods_do_not_depend_on_other_workloads() {
         rig.scale(1, 12, 60);
         rig.run_until(300);
         let delays = |pod: &PodId| {
-            let between = |from, to| rig.when(to).expect("told") - rig.when(from).expect("told");
-            let scheduled = ClusterEffect::PodScheduled(*pod);
-            let started = ClusterEffect::ContainerStarted {
-                pod: *pod,
-                container: 0,
-                at: rig.cluster.pod(*pod)?.containers[0].running_since?,
-            };
-            let answered = ClusterEffect::AppStarted(*pod);
+            // Those from the start have no delays.
+            rig.when(*pod, What::Scheduled)?;
+            let at = |what| rig.when(*pod, what).expect("told");
+            let between = |from, to| at(to) - at(from);
+            let (scheduled, started) = (What::Scheduled, What::ContainerStarted(0));
+            let answered = What::AppStarted;
             let name = name(&rig, *pod);
             let spans = [between(scheduled, started), between(started, answered)];
             Some((name, spans.map(|span| (span * 1e6).round())))
@@ -332,6 +327,6 @@ fn pods_that_waited_longer_are_placed_first() {
     rig.scale(2, 1, 30);
     rig.run_until(100);
     assert_eq!((rig.ready(0), rig.ready(1)), (1, 0));
-    let placed = |pod| rig.when(ClusterEffect::PodScheduled(pod));
+    let placed = |pod| rig.when(pod, What::Scheduled);
     assert!(placed(rig.pods(0)[0]) > Some(SimTime::from_secs(30).as_secs_f64()));
 }

@@ -1,12 +1,9 @@
 //! What the cluster consists of: parameters only, as manifests and scenario state them.
 
-use std::collections::BTreeMap;
-
 use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, Millicores, Usd};
 
-/// Label keys and values in key order.
-pub type Labels = BTreeMap<String, String>;
+pub use crate::api::{ContainerSpec, IntOrPercent, Labels, PodTemplate, ProbeSpec};
 
 /// A group of equal nodes.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,75 +100,6 @@ impl WorkloadKind {
     }
 }
 
-/// A pod template.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PodTemplate {
-    /// `metadata.labels`.
-    pub labels: Labels,
-    /// `metadata.annotations`.
-    pub annotations: Labels,
-    /// `spec.containers`.
-    pub containers: Vec<ContainerSpec>,
-    /// `spec.initContainers`, restartable ones (sidecars) included.
-    pub init_containers: Vec<ContainerSpec>,
-    /// `spec.resources.requests.cpu` of the pod.
-    pub pod_cpu_request: Option<Millicores>,
-    /// `spec.resources.requests.memory` of the pod.
-    pub pod_memory_request: Option<Bytes>,
-    /// Priority from the PriorityClass.
-    pub priority: i32,
-    /// `spec.terminationGracePeriodSeconds`.
-    pub termination_grace: SimDuration,
-    /// `controller.kubernetes.io/pod-deletion-cost`.
-    pub deletion_cost: i32,
-    /// `spec.nodeSelector`.
-    pub node_selector: Labels,
-}
-
-/// A container of a pod template.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ContainerSpec {
-    /// Name.
-    pub name: String,
-    /// Image.
-    pub image: String,
-    /// `resources.requests.cpu`, or the limit where only that is given.
-    pub cpu_request: Option<Millicores>,
-    /// `resources.limits.cpu`.
-    pub cpu_limit: Option<Millicores>,
-    /// `resources.requests.memory`, or the limit where only that is given.
-    pub memory_request: Option<Bytes>,
-    /// `resources.limits.memory`.
-    pub memory_limit: Option<Bytes>,
-    /// Readiness probe, if any.
-    pub readiness_probe: Option<ProbeSpec>,
-    /// Whether a resize of CPU or of memory restarts it (`resizePolicy`).
-    pub restart_on_resize: [bool; 2],
-    /// For init containers: `restartPolicy: Always`, a sidecar.
-    pub restartable: bool,
-    /// Length of the preStop hook.
-    pub pre_stop: SimDuration,
-    /// `command` and `args` joined by spaces; load Jobs are read from it.
-    pub command: String,
-    /// CPU that a container which serves nothing uses (sidecars).
-    pub idle_cpu: Millicores,
-    /// Memory that a container which serves nothing holds (sidecars).
-    pub idle_memory: Bytes,
-}
-
-/// A probe's timing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProbeSpec {
-    /// `initialDelaySeconds`.
-    pub initial_delay: SimDuration,
-    /// `periodSeconds`.
-    pub period: SimDuration,
-    /// `successThreshold`.
-    pub success_threshold: u32,
-    /// `failureThreshold`.
-    pub failure_threshold: u32,
-}
-
 /// How long pods of a workload take to come and go; all in seconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StartupSpec {
@@ -202,15 +130,6 @@ pub struct PdbSpec {
     pub max_unavailable: Option<IntOrPercent>,
     /// `spec.unhealthyPodEvictionPolicy: AlwaysAllow`.
     pub always_allow_unhealthy: bool,
-}
-
-/// A whole number or a percentage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IntOrPercent {
-    /// A number.
-    Int(i32),
-    /// A percentage.
-    Percent(i32),
 }
 
 /// Speeds and limits of the control plane and the kubelets; every default is upstream's.

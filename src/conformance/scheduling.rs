@@ -4,13 +4,14 @@
 use serde::Deserialize;
 
 use super::{ReplayError, Report, table};
-use crate::cluster::cpu_weight as weight;
-use crate::cluster::fit::{Room, Wanted, lack};
-use crate::cluster::score::{
-    Amounts, SpreadNode, balanced_allocation, balanced_change, least_allocated, most_allocated,
+use crate::api::{Amounts, PodAmounts};
+use crate::cluster::spec::CpuWeightModel;
+use crate::kubelet::cpu_weight as weight;
+use crate::scheduler::fit::{Room, lack};
+use crate::scheduler::score::{
+    SpreadNode, balanced_allocation, balanced_change, least_allocated, most_allocated,
     spread_normalized, spread_raw, zone_numbers,
 };
-use crate::cluster::spec::CpuWeightModel;
 use crate::units::{Bytes, Millicores};
 
 #[derive(Deserialize)]
@@ -57,7 +58,7 @@ struct Scores {
 }
 
 impl PodJson {
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self) -> PodAmounts {
         let requests = || {
             self.containers.iter().map(|container| {
                 (
@@ -70,7 +71,7 @@ impl PodJson {
             cpu: requests().filter_map(|(cpu, _)| cpu).sum(),
             memory: requests().filter_map(|(_, memory)| memory).sum(),
         };
-        Wanted::new(raw, requests())
+        PodAmounts::new(raw, requests())
     }
 }
 
@@ -90,7 +91,7 @@ pub(super) fn scheduler_resource_scores(text: &str) -> Result<Report, ReplayErro
     Ok(report)
 }
 
-fn scores(node: &NodeJson, wanted: &Wanted) -> Scores {
+fn scores(node: &NodeJson, wanted: &PodAmounts) -> Scores {
     let allocatable = Amounts {
         cpu: Millicores(node.allocatable_cpu_milli),
         memory: Bytes(node.allocatable_memory_bytes),

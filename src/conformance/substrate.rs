@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{ReplayError, Report, table};
-use crate::cluster::PodPhase;
-use crate::cluster::crash_loop::CrashLoop;
-use crate::cluster::disruption::{
+use crate::api::PodPhase;
+use crate::cluster::spec::IntOrPercent;
+use crate::controller::disruption::{
     Budget, BudgetStatus, Candidate, SelectedPods, Verdict, budget, decide,
 };
-use crate::cluster::ranking::{RankedPod, deletion_order};
-use crate::cluster::slow_start;
-use crate::cluster::spec::IntOrPercent;
+use crate::controller::replicaset::ranking::{RankedPod, deletion_order};
+use crate::controller::replicaset::slow_start;
+use crate::kubelet::crash_loop::CrashLoop;
 use crate::sim::{SimDuration, SimTime};
 
 #[derive(Deserialize)]
@@ -60,7 +60,7 @@ fn rank(pods: &[PodJson]) -> Vec<String> {
     }
     let before = |age_s: f64| SimTime((-age_s * 1e9) as i64);
     let scaled: Vec<&PodJson> = pods.iter().filter(|pod| pod.belongs_to_scaled_rs).collect();
-    let ranked: Vec<RankedPod<'_>> = scaled
+    let ranked: Vec<RankedPod<&str>> = scaled
         .iter()
         .map(|pod| RankedPod {
             assigned: !pod.node.is_empty(),
@@ -74,7 +74,7 @@ fn rank(pods: &[PodJson]) -> Vec<String> {
             related_on_node: on_node[pod.node.as_str()],
             max_restarts: pod.max_restarts,
             created: before(pod.age_s),
-            uid: &pod.uid,
+            uid: pod.uid.as_str(),
         })
         .collect();
     let order = deletion_order(&ranked, SimTime::ZERO);

@@ -1,18 +1,47 @@
 //! The HPA's sync: cluster and metrics → observation → decision → cluster and recording.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::{Event, PodLink, World};
-use crate::autoscaler::hpa::{
-    ConditionType, ContainerUsage, CurrentMetric, Decision, EventType, MetricSpec, Observation,
-    Phase, Pod, PodRequests, PodUsage, PodValue, ReadyCondition, ReadyStatus, Scale, Status,
+use super::{Event, PodLink, Simulation};
+use crate::api::{
+    self, HpaId, Kind, ObjectId, PodId, PodPhase, SelectionId, Store, WorkloadId, Write,
 };
-use crate::cluster::{self, PodId, PodPhase};
+use crate::autoscaler::hpa::{
+    ConditionType, ContainerUsage, Controller, CurrentMetric, Decision, EventType, MetricSpec,
+    Observation, Phase, Pod, PodUsage, PodValue, ReadyCondition, ReadyStatus, Scale, Status,
+};
+use crate::metrics::Pipeline;
 use crate::metrics::server::PodMetrics;
 use crate::metrics::spec::MetricOf;
 use crate::record::{DecisionRecord, Detail, EventRecord, HpaRecord, MetricRecord};
-use crate::scenario::Scenario;
 use crate::sim::{SimDuration, SimTime};
+
+/// All HPAs, each with its controller's memory, in the order of creation.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Hpas {
+    controllers: Vec<Controller>,
+    states: Vec<Hpa>,
+}
+
+/// One HPA.
+#[derive(Debug, Clone)]
+struct Hpa {
+    id: HpaId,
+    /// Its target as messages name it.
+    reference: String,
+    target: Option<Target>,
+}
+
+/// The object that an HPA scales.
+#[derive(Debug, Clone)]
+struct Target {
+    object: ObjectId,
+    workload: WorkloadId,
+    selection: SelectionId,
+    /// `status.selector` of the scale.
+    selector: String,
+}
 
 /// What the resource metrics API lists, gathered without a vector per pod.
 #[derive(Default)]
@@ -29,18 +58,50 @@ struct Entry {
     containers: Range<usize>,
 }
 
-impl<'s> World<'s> {
+impl Simulation<'_> {
+    /// Begins the syncs of the HPAs that are there, at random within their period.
+    pub(super) fn start_hpas(&mut self) {
+        let period = self.scenario.controllers.hpa.sync_period;
+        let ids: Vec<HpaId> = self.store.hpas().map(|(id, _)| id).collect();
+        for (index, id) in ids.into_iter().enumerate() {
+            let phase = SimDuration((period.0 as f64 * self.stream.unit()) as i64);
+            self.queue.schedule_in(phase, Event::Hpa(index as u32));
+            let Some(hpa) = self.store.hpa(id) else {
+                continue;
+            };
+            let (spec, config) = (&hpa.spec, &self.scenario.controllers.hpa);
+            let (namespace, target) = (&hpa.meta.namespace, &hpa.target);
+            let controller = Controller::new((**spec).clone(), config.clone());
+            let mut made = Hpa {
+                id,
+                reference: format!("{}/{namespace}/{}", target.kind, target.name),
+                target: None,
+            };
+            find_target(&mut made, &mut self.store);
+            let replicas = made.target.as_ref();
+            let replicas = replicas.and_then(|target| self.store.replicas(target.object));
+            self.recorder.recording.hpas[index]
+                .desired
+                .set(SimTime::ZERO, replicas.unwrap_or_default());
+            self.hpas.controllers.push(controller);
+            self.hpas.states.push(made);
+        }
+    }
+
     pub(super) fn sync_hpa(&mut self, index: usize, now: SimTime) {
-        let workload = self.scenario.hpas[index].workload;
-        let state = &self.cluster.workloads()[workload];
-        let mut pods: Vec<Pod<'_>> = Vec::with_capacity(state.by_name.len());
-        for id in &state.by_name {
-            if let Some(pod) = self.cluster.pod(*id) {
-                let own = self.pods[id.slot()].requests.as_ref();
-                pods.push(observed(own.unwrap_or(&self.links.requests[workload]), pod));
+        let hpa = &mut self.hpas.states[index];
+        find_target(hpa, &mut self.store);
+        let Some(target) = hpa.target.clone() else {
+            return;
+        };
+        let members = &self.store.selection(target.selection).members;
+        let mut pods: Vec<Pod<'_>> = Vec::with_capacity(members.len());
+        for id in members {
+            if let Some(pod) = self.store.pod(*id) {
+                pods.push(observed(&self.pods[id.slot()], pod));
             }
         }
-        let listed = self.resource_usage(workload, &state.by_name);
+        let listed = resource_usage(members, &self.store, &self.pods, &self.metrics);
         let usage: Vec<PodUsage<'_>> = listed
             .entries
             .iter()
@@ -57,11 +118,11 @@ impl<'s> World<'s> {
             .map(|values| values.as_deref().ok_or("metric not found"))
             .collect();
         let observation = Observation {
-            reference: &self.links.references[index],
+            reference: &self.hpas.states[index].reference,
             scale: Ok(Scale {
-                spec_replicas: state.replicas,
-                status_replicas: state.counts.replicas() as i32,
-                selector: &self.links.selectors[workload],
+                spec_replicas: self.store.replicas(target.object).unwrap_or_default(),
+                status_replicas: self.store.workload(target.workload).counts.replicas() as i32,
+                selector: &target.selector,
             }),
             // The scenario's validation refuses two HPAs over one workload's pods.
             selected_by: &[],
@@ -69,47 +130,24 @@ impl<'s> World<'s> {
             resource_metrics: Ok(&usage),
             custom_metrics: &custom,
         };
-        let decision = self.hpas[index].reconcile(&observation, now, |_| Ok(()));
+        let controller = &mut self.hpas.controllers[index];
+        let decision = controller.reconcile(&observation, now, |_| Ok(()));
         self.record_decision(index, now, &decision);
+        let id = self.hpas.states[index].id;
+        if self.recorder.detail == Detail::Full && decision.status_changed {
+            let status = self.hpas.controllers[index].status().clone();
+            self.store
+                .commit(now, Write::HpaStatus(id, Arc::new(status)));
+        }
         if let Some(replicas) = decision.write {
-            self.cluster
-                .scale(workload, replicas, now, &mut self.queue, &mut self.log);
+            self.store
+                .commit(now, Write::Replicas(target.object, replicas));
         }
         let config = &self.scenario.controllers;
         self.queue.schedule_in(
             config.hpa.sync_period + config.cluster.api_latency,
-            Event::Hpa(index as u16),
+            Event::Hpa(index as u32),
         );
-    }
-
-    fn resource_usage(&self, workload: usize, members: &[PodId]) -> Listed<'s> {
-        let scenario: &'s Scenario = self.scenario;
-        let names = &scenario.workloads[workload].template.containers;
-        let mut listed = Listed {
-            entries: Vec::with_capacity(members.len()),
-            containers: Vec::with_capacity(members.len() * names.len()),
-        };
-        let mut metrics = PodMetrics::default();
-        for (place, id) in members.iter().enumerate() {
-            let link: &PodLink = &self.pods[id.slot()];
-            let is_listed = |pod| self.metrics.pod_metrics(pod, &mut metrics);
-            if !link.metrics.is_some_and(is_listed) {
-                continue;
-            }
-            let from = listed.containers.len();
-            let usage = metrics.containers.iter().map(|container| ContainerUsage {
-                name: &names[usize::from(container.container)].name,
-                usage: container.milli_values().map(Some),
-            });
-            listed.containers.extend(usage);
-            listed.entries.push(Entry {
-                place,
-                timestamp: metrics.api_timestamp(),
-                window: metrics.window,
-                containers: from..listed.containers.len(),
-            });
-        }
-        listed
     }
 
     /// The custom metrics APIs' answers per metric of the spec; empty for resource metrics.
@@ -119,7 +157,8 @@ impl<'s> World<'s> {
         pods: &[Pod<'_>],
         now: SimTime,
     ) -> Vec<Option<Vec<PodValue>>> {
-        let hpa = &self.scenario.hpas[index];
+        let hpa = &self.hpas.states[index];
+        let workload = hpa.target.as_ref().map(|target| target.workload.index());
         let single = |values: Vec<i64>| {
             values
                 .into_iter()
@@ -129,7 +168,7 @@ impl<'s> World<'s> {
         let answer = |metric: &MetricSpec| match metric {
             MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => Some(Vec::new()),
             MetricSpec::Pods { name, selector, .. } => {
-                let of = MetricOf::Pods(hpa.workload);
+                let of = MetricOf::Pods(workload?);
                 let values = self.custom.value(name, &of, selector.as_ref(), now)?;
                 let value = values.first().copied()?;
                 let running =
@@ -176,7 +215,12 @@ impl<'s> World<'s> {
                 .value(name, &MetricOf::External, selector.as_ref(), now)
                 .map(single),
         };
-        hpa.spec.metrics.iter().map(answer).collect()
+        self.hpas.controllers[index]
+            .spec()
+            .metrics
+            .iter()
+            .map(answer)
+            .collect()
     }
 
     fn record_decision(&mut self, index: usize, now: SimTime, decision: &Decision) {
@@ -193,7 +237,7 @@ impl<'s> World<'s> {
                 message: event.message.clone(),
             });
         }
-        let status = self.hpas[index].status();
+        let status = self.hpas.controllers[index].status();
         let record = &mut self.recorder.recording.hpas[index];
         let replicas = decision.write.unwrap_or(decision.steps.current);
         record.desired.set(now, replicas);
@@ -256,28 +300,103 @@ fn told(
     }
 }
 
+/// What the resource metrics API lists of these pods.
+fn resource_usage<'a>(
+    members: &[PodId],
+    store: &'a Store,
+    links: &[PodLink],
+    pipeline: &Pipeline,
+) -> Listed<'a> {
+    let mut listed = Listed {
+        entries: Vec::with_capacity(members.len()),
+        containers: Vec::with_capacity(members.len()),
+    };
+    let mut metrics = PodMetrics::default();
+    for (place, id) in members.iter().enumerate() {
+        let link: &PodLink = &links[id.slot()];
+        let is_listed = |pod| pipeline.pod_metrics(pod, &mut metrics);
+        if !link.metrics.is_some_and(is_listed) {
+            continue;
+        }
+        let Some(pod) = store.pod(*id) else {
+            continue;
+        };
+        let names = &pod.template.containers;
+        let from = listed.containers.len();
+        let usage = metrics.containers.iter().map(|container| ContainerUsage {
+            name: &names[usize::from(container.container)].name,
+            usage: container.milli_values().map(Some),
+        });
+        listed.containers.extend(usage);
+        listed.entries.push(Entry {
+            place,
+            timestamp: metrics.api_timestamp(),
+            window: metrics.window,
+            containers: from..listed.containers.len(),
+        });
+    }
+    listed
+}
+
+/// Looks an HPA's target up, if it is not known or not there any more.
+fn find_target(hpa: &mut Hpa, store: &mut Store) {
+    let is_there = |target: &Target| store.meta(target.object).is_some();
+    if hpa.target.as_ref().is_some_and(is_there) {
+        return;
+    }
+    hpa.target = None;
+    let Some(object) = store.hpa(hpa.id) else {
+        return;
+    };
+    let (namespace, target) = (Arc::clone(&object.meta.namespace), &object.target);
+    let kind = match target.kind.as_str() {
+        "Deployment" => Kind::Deployment,
+        "ReplicaSet" => Kind::ReplicaSet,
+        "StatefulSet" => Kind::StatefulSet,
+        _ => return,
+    };
+    let found = store.find(kind, &namespace, &target.name);
+    let entry = store.find_workload(kind, &namespace, &target.name);
+    let (Some(object), Some(workload)) = (found, entry) else {
+        return;
+    };
+    let Some(selector) = store.selector(object).cloned() else {
+        return;
+    };
+    let text: Vec<String> = selector
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    hpa.target = Some(Target {
+        object,
+        workload,
+        selection: store.select(&namespace, &selector),
+        selector: text.join(","),
+    });
+}
+
 /// A pod as the controller's informer shows it.
-fn observed<'a>(requests: &'a PodRequests, pod: &'a cluster::Pod) -> Pod<'a> {
-    let status = if pod.ready {
+fn observed<'a>(link: &'a PodLink, pod: &'a api::Pod) -> Pod<'a> {
+    let status = if pod.is_ready() {
         ReadyStatus::True
     } else {
         ReadyStatus::False
     };
     Pod {
-        name: &pod.name,
+        name: pod.name(),
         phase: match pod.phase {
             PodPhase::Pending => Phase::Pending,
             PodPhase::Running => Phase::Running,
             PodPhase::Succeeded => Phase::Succeeded,
             PodPhase::Failed => Phase::Failed,
         },
-        deleting: pod.deletion.is_some(),
+        deleting: pod.is_deleting(),
         start_time: pod.start_time,
         ready: pod.start_time.map(|_| ReadyCondition {
             status,
             last_transition: pod.ready_transition,
         }),
-        requests,
+        requests: &link.requests,
     }
 }
 

@@ -1,15 +1,18 @@
 //! From a scenario to a world at time zero.
 
+use super::autoscale::Hpas;
+use super::requests::{TemplateRequests, requests};
 use super::sample::UsageTotals;
 use super::traffic::Traffic;
 use super::vpa::{self, Vpas};
-use super::{Event, World};
-use crate::autoscaler::hpa::{
-    ContainerRequest, Controller, HpaSpec, MetricSpec, PodRequests, Resource, ResourceTarget,
-    ValueTarget,
+use super::{Components, Event, Simulation};
+use crate::api::{EventSink, PodDraws, Store, WorkloadId};
+use crate::autoscaler::hpa::{HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
+use crate::cluster::spec::WorkloadSpec;
+use crate::controller::{
+    PodControl, deployment, endpoints, garbage_collector, job, replicaset, statefulset,
 };
-use crate::cluster::spec::{ContainerSpec, PodTemplate, WorkloadSpec};
-use crate::cluster::{Cluster, EffectLog, Resources};
+use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
 use crate::record::{
@@ -17,64 +20,17 @@ use crate::record::{
     ServiceRecord, WorkloadRecord,
 };
 use crate::scenario::Scenario;
-use crate::sim::{EventQueue, SimDuration, SimTime, Streams};
+use crate::scheduler::Scheduler;
+use crate::sim::{EventQueue, SimTime, Streams};
 
 /// Look-ups between the scenario's lists, made once.
 #[derive(Debug, Clone)]
 pub(super) struct Links {
-    /// The service that a workload's pods serve.
-    pub(super) service_of: Vec<Option<usize>>,
-    /// The load whose clients are a Job's pods.
-    pub(super) load_of: Vec<Option<usize>>,
+    service_of: Vec<Option<usize>>,
+    load_of: Vec<Option<usize>>,
+    startup_cpu: Vec<f64>,
     /// The next client's number, per load.
     pub(super) next_client: Vec<u32>,
-    /// The requests of a workload's pods.
-    pub(super) requests: Vec<PodRequests>,
-    /// The selector of a workload as text.
-    pub(super) selectors: Vec<String>,
-    /// Each HPA's target as messages name it.
-    pub(super) references: Vec<String>,
-}
-
-/// The requests of a pod whose containers have these resources instead of the template's.
-pub(super) fn changed_requests(template: &PodTemplate, containers: &[Resources]) -> PodRequests {
-    let mut changed = requests(template);
-    for (request, resources) in changed.containers.iter_mut().zip(containers) {
-        request.requests = [
-            resources.cpu_request.map(|cpu| cpu.0),
-            resources
-                .memory_request
-                .map(|memory| memory.0.saturating_mul(1000)),
-        ];
-    }
-    changed
-}
-
-fn requests(template: &PodTemplate) -> PodRequests {
-    let request = |container: &ContainerSpec| ContainerRequest {
-        name: container.name.clone(),
-        restartable: container.restartable,
-        requests: [
-            container.cpu_request.map(|cpu| cpu.0),
-            container
-                .memory_request
-                .map(|memory| memory.0.saturating_mul(1000)),
-        ],
-    };
-    let pod_level = (template.pod_cpu_request.is_some() || template.pod_memory_request.is_some())
-        .then(|| {
-            [
-                template.pod_cpu_request.map(|cpu| cpu.0),
-                template
-                    .pod_memory_request
-                    .map(|memory| memory.0.saturating_mul(1000)),
-            ]
-        });
-    PodRequests {
-        containers: template.containers.iter().map(request).collect(),
-        init_containers: template.init_containers.iter().map(request).collect(),
-        pod_level,
-    }
 }
 
 impl Links {
@@ -89,38 +45,31 @@ impl Links {
                 load_of[job.workload] = Some(index);
             }
         }
-        let selector = |labels: &crate::cluster::spec::Labels| {
-            labels
-                .iter()
-                .map(|(key, value)| format!("{key}={value}"))
-                .collect::<Vec<_>>()
-                .join(",")
-        };
-        let reference = |hpa: &crate::scenario::model::HpaObject| {
-            let workload = &scenario.workloads[hpa.workload];
-            format!(
-                "{}/{}/{}",
-                workload.kind.name(),
-                workload.namespace,
-                workload.name
-            )
-        };
+        let startups = scenario.workloads.iter().map(|one| one.startup.startup_cpu);
         Self {
             service_of,
             load_of,
+            startup_cpu: startups.collect(),
             next_client: vec![0; scenario.loads.len()],
-            requests: scenario
-                .workloads
-                .iter()
-                .map(|w| requests(&w.template))
-                .collect(),
-            selectors: scenario
-                .workloads
-                .iter()
-                .map(|w| selector(&w.selector))
-                .collect(),
-            references: scenario.hpas.iter().map(reference).collect(),
         }
+    }
+
+    /// The service that a workload's pods serve.
+    pub(super) fn service_of(&self, workload: WorkloadId) -> Option<usize> {
+        self.service_of.get(workload.index()).copied().flatten()
+    }
+
+    /// The load whose clients are a Job's pods.
+    pub(super) fn load_of(&self, workload: WorkloadId) -> Option<usize> {
+        self.load_of.get(workload.index()).copied().flatten()
+    }
+
+    /// CPU that an application burns while it starts, in cores.
+    pub(super) fn startup_cpu(&self, workload: WorkloadId) -> f64 {
+        self.startup_cpu
+            .get(workload.index())
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -168,18 +117,11 @@ fn cpu_target(spec: &HpaSpec) -> Option<f64> {
 }
 
 /// A workload's node selector as text, if no node satisfies it.
-fn unmet_selector(
-    workload: &WorkloadSpec,
-    scenario: &Scenario,
-    cluster: &Cluster,
-) -> Option<String> {
+fn unmet_selector(workload: &WorkloadSpec, store: &Store) -> Option<String> {
     let wanted = &workload.template.node_selector;
-    let met = cluster.nodes().iter().any(|node| {
-        let labels = &scenario.node_groups[node.group].labels;
-        wanted
-            .iter()
-            .all(|(key, value)| labels.get(key) == Some(value))
-    });
+    let met = store
+        .nodes()
+        .any(|(_, node)| crate::api::matches(wanted, node.labels()));
     (!met && !wanted.is_empty()).then(|| {
         let pairs: Vec<String> = wanted
             .iter()
@@ -190,7 +132,7 @@ fn unmet_selector(
 }
 
 /// The frame of the recording: names and everything that does not change.
-fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
+fn frame(scenario: &Scenario, store: &Store) -> Recording {
     let hpas = scenario.hpas.iter().map(|hpa| {
         let (names, targets): (Vec<_>, Vec<_>) = hpa.spec.metrics.iter().map(label).unzip();
         HpaRecord {
@@ -216,7 +158,7 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
                 .filter_map(|container| container.requests[0])
                 .sum::<i64>() as f64
                 / 1000.0,
-            unmet_selector: unmet_selector(workload, scenario, cluster),
+            unmet_selector: unmet_selector(workload, store),
             is_load: scenario.loads.iter().any(|load| match &load.generator {
                 Generator::WgetJob(job) => job.workload == index,
                 _ => false,
@@ -234,10 +176,10 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
         },
         ..ServiceRecord::default()
     });
-    let nodes = cluster.nodes().iter().map(|node| {
+    let nodes = store.nodes().map(|(_, node)| {
         let group = &scenario.node_groups[node.group];
         NodeRecord {
-            name: node.name.clone(),
+            name: node.name().to_owned(),
             group: group.name.clone(),
             started: SimTime::ZERO,
             ended: None,
@@ -273,70 +215,82 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
     }
 }
 
-impl<'s> World<'s> {
-    pub(super) fn new(scenario: &'s Scenario, seed: u64, detail: Detail) -> Self {
+impl<'s> Simulation<'s> {
+    /// The cluster of a scenario with its nodes; its workloads do not exist yet.
+    pub(super) fn build(scenario: &'s Scenario, seed: u64, detail: Detail) -> Self {
         let streams = Streams::new(seed);
-        let cluster = Cluster::new(
-            &scenario.controllers.cluster,
-            &scenario.node_groups,
-            &scenario.workloads,
-            &scenario.pdbs,
-            &streams,
-        );
-        let mut traffic = Traffic::new(&scenario.services, &scenario.loads, &streams);
-        let nodes = cluster
-            .nodes()
-            .iter()
-            .map(|node| traffic.add_node(node.allocatable_cpu))
-            .collect();
-        let hpas = scenario.hpas.iter();
-        let hpas =
-            hpas.map(|hpa| Controller::new(hpa.spec.clone(), scenario.controllers.hpa.clone()));
-        let recorder = Recorder::new(detail, frame(scenario, &cluster));
-        Self {
+        let config = &scenario.controllers.cluster;
+        let startups = scenario.workloads.iter().map(|one| one.startup.clone());
+        let components = Components {
+            pod_control: PodControl::new(streams),
+            deployments: deployment::Controller::default(),
+            replica_sets: replicaset::Controller::new(config),
+            stateful_sets: statefulset::Controller::new(config),
+            jobs: job::Controller::new(config),
+            endpoints: endpoints::Controller::new(config),
+            garbage_collector: garbage_collector::Controller::new(config),
+            scheduler: Scheduler::new(config),
+            kubelet: Kubelet::new(config, startups.collect()),
+        };
+        let full = detail == Detail::Full;
+        let mut simulation = Self {
             scenario,
+            seed,
             queue: EventQueue::default(),
+            store: if full {
+                Store::with_log()
+            } else {
+                Store::default()
+            },
+            draws: PodDraws::default(),
+            events: EventSink::new(full),
+            components,
+            traffic: Traffic::new(&scenario.services, &scenario.loads, &streams),
             metrics: Pipeline::new(
                 &scenario.controllers.metrics,
-                cluster.nodes().len(),
+                scenario
+                    .node_groups
+                    .iter()
+                    .map(|group| group.count as usize)
+                    .sum(),
                 &streams,
             ),
             custom: CustomMetrics::new(&scenario.custom_metrics),
-            hpas: hpas.collect(),
+            hpas: Hpas::default(),
             vpas: Vpas::new(scenario),
             links: Links::new(scenario),
+            requests: TemplateRequests::default(),
             pods: Vec::new(),
             server_pods: Vec::new(),
             stopped: Vec::new(),
-            nodes,
-            log: EffectLog {
-                wants_events: detail == Detail::Full,
-                ..EffectLog::default()
-            },
-            recorder,
+            nodes: Vec::new(),
+            recorder: Recorder::new(detail, Recording::default()),
             usage: UsageTotals::new(scenario.services.len()),
             stream: streams.stream("hpa/phase"),
             vpa_stream: streams.stream("vpa/phase"),
-            cluster,
-            traffic,
+            watched: None,
+            clock: SimTime::ZERO,
+            handled: 0,
+            instant: (SimTime::ZERO, 0),
+        };
+        simulation.create_world();
+        for (_, node) in simulation.store.nodes() {
+            let cpu = node.allocatable.cpu;
+            simulation.nodes.push(simulation.traffic.add_node(cpu));
         }
+        simulation.recorder = Recorder::new(detail, frame(scenario, &simulation.store));
+        simulation
     }
 
     /// Brings everything up that is there at the start and schedules what comes by itself.
     pub(super) fn start(&mut self) {
         self.traffic.start(&mut self.queue);
         self.metrics.start(&mut self.queue);
-        self.cluster.start(&mut self.queue, &mut self.log);
-        self.apply_effects(SimTime::ZERO);
-        let period = self.scenario.controllers.hpa.sync_period;
-        for index in 0..self.hpas.len() {
-            let phase = SimDuration((period.0 as f64 * self.stream.unit()) as i64);
-            self.queue.schedule_in(phase, Event::Hpa(index as u16));
-            let replicas = self.cluster.workloads()[self.scenario.hpas[index].workload].replicas;
-            self.recorder.recording.hpas[index]
-                .desired
-                .set(SimTime::ZERO, replicas);
-        }
+        self.start_workloads();
+        self.settle(SimTime::ZERO);
+        self.create_hpas();
+        self.start_hpas();
+        self.settle(SimTime::ZERO);
         self.start_vpas();
         self.queue
             .schedule_in(self.scenario.simulation.step, Event::Sample);

@@ -1,20 +1,43 @@
-//! The enum of enums: every event names the subsystem that handles it.
+//! The enum of enums: every event names the component that handles it.
 
 use super::traffic::TrafficEvent;
-use crate::cluster::ClusterEvent;
+use crate::controller::{
+    deployment, disruption, endpoints, garbage_collector, job, replicaset, statefulset,
+};
 use crate::metrics::MetricsEvent;
+use crate::{kubelet, scheduler};
 
 /// Something is due.
 #[derive(Debug, Clone, Copy)]
 pub enum Event {
     /// In the request engine.
     Traffic(TrafficEvent),
-    /// In the cluster.
-    Cluster(ClusterEvent),
     /// In the metrics pipeline.
     Metrics(MetricsEvent),
+    /// For the Deployment controller.
+    Deployment(deployment::Event),
+    /// For the ReplicaSet controller.
+    ReplicaSet(replicaset::Event),
+    /// For the StatefulSet controller.
+    StatefulSet(statefulset::Event),
+    /// For the Job controller.
+    Job(job::Event),
+    /// For the eviction API.
+    Disruption(disruption::Event),
+    /// For the EndpointSlice controller and kube-proxy.
+    Endpoints(endpoints::Event),
+    /// For the garbage collector.
+    GarbageCollector(garbage_collector::Event),
+    /// For the scheduler.
+    Scheduler(scheduler::Event),
+    /// For a kubelet.
+    Kubelet(kubelet::Event),
+    /// The scenario's workload of this index is created.
+    CreateWorkload(u32),
+    /// The scenario's workload of this index is deleted.
+    DeleteWorkload(u32),
     /// The HPA of this index syncs.
-    Hpa(u16),
+    Hpa(u32),
     /// The VPA recommender makes a pass.
     VpaRecommender,
     /// The VPA updater makes a pass.
@@ -30,12 +53,6 @@ const _: () = assert!(size_of::<Event>() <= 16);
 impl From<TrafficEvent> for Event {
     fn from(event: TrafficEvent) -> Self {
         Self::Traffic(event)
-    }
-}
-
-impl From<ClusterEvent> for Event {
-    fn from(event: ClusterEvent) -> Self {
-        Self::Cluster(event)
     }
 }
 

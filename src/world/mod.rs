@@ -1,26 +1,38 @@
-//! The only place that knows all subsystems: it owns their state and carries events,
-//! effects and observations between them. It moves data and decides nothing.
+//! The driver: it owns the queue, the store and the list of the components, and carries events,
+//! changes and observations between them. It moves data and decides nothing.
 //!
-//! [`run`] simulates a scenario from start to end. An event goes to its subsystem, which
-//! answers with effects; effects go to the subsystems they concern, until none is left.
+//! [`Simulation`] can be stepped, looked into and acted upon; [`run`] simulates a scenario from
+//! start to end. An event goes to the component that it names; what that writes to the store
+//! leaves changes behind, which go to every component, until none is left.
 
-mod apply;
 mod autoscale;
 mod build;
+mod carry;
+mod components;
 mod event;
 mod pods;
+mod requests;
 mod sample;
+mod start;
+mod step;
 pub mod traffic;
 mod usage;
 mod vpa;
 
-use crate::autoscaler::hpa::{Controller, PodRequests};
+use std::sync::Arc;
+
+use crate::api::{Change, EventSink, PodDraws, PodId, Store};
+use crate::autoscaler::hpa::PodRequests;
 use crate::autoscaler::vpa::recommender::PodKey;
-use crate::cluster::{Cluster, EffectLog, PodId};
+use crate::controller::{
+    PodControl, deployment, endpoints, garbage_collector, job, replicaset, statefulset,
+};
+use crate::kubelet::Kubelet;
 use crate::load::report::LoadReport;
 use crate::metrics::{ContainerId, CustomMetrics, MetricsPodId, Pipeline};
 use crate::record::{Detail, LoadRecord, Recorder, Recording};
 use crate::scenario::Scenario;
+use crate::scheduler::Scheduler;
 use crate::sim::{EventQueue, SimTime, Stream};
 use traffic::{NodeCpuId, ServerId, Traffic};
 
@@ -53,7 +65,7 @@ const STUCK_AFTER: u64 = 50_000_000;
 /// Events between two calls of the progress function.
 const PROGRESS_EVERY: u64 = 1 << 16;
 
-/// What the world knows of a pod besides the cluster.
+/// What the machines know of a pod besides its object.
 #[derive(Debug, Clone, Default)]
 struct PodLink {
     pod: Option<PodId>,
@@ -66,36 +78,62 @@ struct PodLink {
     client: Option<(usize, u32)>,
     /// Its key in its VPA's recommender.
     vpa: Option<PodKey>,
-    /// What it requests, where that is not what its template says.
-    requests: Option<PodRequests>,
+    /// What it requests, as the HPA reads it.
+    requests: Arc<PodRequests>,
     /// Its place in the recording's pods.
     record: usize,
 }
 
-/// All state of a run.
-struct World<'s> {
+/// The control plane's components, each under its own name.
+#[derive(Debug, Clone)]
+struct Components {
+    pod_control: PodControl,
+    deployments: deployment::Controller,
+    replica_sets: replicaset::Controller,
+    stateful_sets: statefulset::Controller,
+    jobs: job::Controller,
+    endpoints: endpoints::Controller,
+    garbage_collector: garbage_collector::Controller,
+    scheduler: Scheduler,
+    kubelet: Kubelet,
+}
+
+/// A cluster under simulation: the objects, the components, the machines, the clock.
+pub struct Simulation<'s> {
     scenario: &'s Scenario,
+    seed: u64,
     queue: EventQueue<Event>,
-    cluster: Cluster,
+    store: Store,
+    draws: PodDraws,
+    events: EventSink,
+    components: Components,
     traffic: Traffic,
     metrics: Pipeline,
     custom: CustomMetrics,
-    hpas: Vec<Controller>,
+    hpas: autoscale::Hpas,
     vpas: vpa::Vpas,
     links: build::Links,
+    requests: requests::TemplateRequests,
     pods: Vec<PodLink>,
     /// The pod of each server, by slot.
     server_pods: Vec<Option<PodId>>,
     /// Servers that are gone and that kube-proxy may not have forgotten yet, with their pods.
     stopped: Vec<(PodId, ServerId)>,
+    /// The CPU of each node, by slot.
     nodes: Vec<NodeCpuId>,
-    log: EffectLog,
     recorder: Recorder,
     usage: sample::UsageTotals,
     /// Draws of the HPAs' phases.
     stream: Stream,
     /// Draws of the VPA components' phases.
     vpa_stream: Stream,
+    /// Changes since the last look, if somebody watches.
+    watched: Option<Vec<(SimTime, Change)>>,
+    /// Up to when everything has happened, where that is later than the last event.
+    clock: SimTime,
+    handled: u64,
+    /// The instant of the last event, and how many had been handled when it began.
+    instant: (SimTime, u64),
 }
 
 /// Simulates a scenario. `progress` hears the simulated time now and then; the run stops when
@@ -106,50 +144,27 @@ pub fn run(
     detail: Detail,
     mut progress: impl FnMut(SimTime) -> bool,
 ) -> Result<Finished, RunError> {
-    let mut world = World::new(scenario, seed, detail);
-    world.start();
+    let mut simulation = Simulation::with_detail(scenario, seed, detail);
     let end = scenario.simulation.end();
-    let (mut events, mut instant, mut at_instant) = (0u64, SimTime::ZERO, 0u64);
-    while world.queue.peek_time().is_some_and(|time| time <= end) {
-        let Some((now, event)) = world.queue.pop() else {
-            break;
-        };
-        events += 1;
-        if now > instant {
-            (instant, at_instant) = (now, events);
-        } else if events - at_instant > STUCK_AFTER {
-            return Err(RunError::Stuck(STUCK_AFTER, now, seed));
-        }
-        if events.is_multiple_of(PROGRESS_EVERY) && !progress(now) {
+    while let Some(now) = simulation.step(end)? {
+        if simulation.handled.is_multiple_of(PROGRESS_EVERY) && !progress(now) {
             return Err(RunError::Interrupted(now));
         }
-        world.dispatch(now, event);
     }
-    world
-        .check(end)
-        .map_err(|broken| RunError::Broken(end, seed, broken))?;
-    Ok(world.finish(end, events))
+    simulation.finish()
 }
 
-impl World<'_> {
-    fn dispatch(&mut self, now: SimTime, event: Event) {
-        match event {
-            Event::Traffic(event) => {
-                self.traffic
-                    .handle(event, now, &mut self.queue, &mut self.recorder);
-            }
-            Event::Cluster(event) => {
-                self.cluster
-                    .handle(event, now, &mut self.queue, &mut self.log);
-            }
-            Event::Metrics(event) => self.handle_metrics(event, now),
-            Event::Hpa(index) => self.sync_hpa(usize::from(index), now),
-            Event::VpaRecommender => self.recommend_vpas(now),
-            Event::VpaUpdater => self.update_vpas(now),
-            Event::Sample => self.sample(now),
-            Event::Counters => self.read_counters(now),
-        }
-        self.apply_effects(now);
+impl<'s> Simulation<'s> {
+    /// The cluster of a scenario at time zero, with everything recorded.
+    pub fn new(scenario: &'s Scenario, seed: u64) -> Self {
+        Self::with_detail(scenario, seed, Detail::Full)
+    }
+
+    /// The cluster of a scenario at time zero.
+    pub fn with_detail(scenario: &'s Scenario, seed: u64, detail: Detail) -> Self {
+        let mut simulation = Self::build(scenario, seed, detail);
+        simulation.start();
+        simulation
     }
 
     /// The conservation laws: nothing is lost, nothing is made up.
@@ -158,19 +173,25 @@ impl World<'_> {
             .ledger(end)
             .check()
             .map_err(|imbalance| imbalance.to_string())?;
-        self.cluster.audit()
+        self.store.audit()
     }
 
-    fn finish(mut self, end: SimTime, events: u64) -> Finished {
+    /// Runs to the scenario's end, checks the conservation laws and gives the recording.
+    pub fn finish(mut self) -> Result<Finished, RunError> {
+        let end = self.scenario.simulation.end();
+        self.step_until(end)?;
+        self.check(end)
+            .map_err(|broken| RunError::Broken(end, self.seed, broken))?;
         let full = self.recorder.detail == Detail::Full;
         if full {
             self.write_checkpoints(end);
         }
+        let events = self.handled;
         let mut recording = self.recorder.finish();
         for (load, record) in recording.loads.iter_mut().enumerate() {
             fill(record, &self.traffic.load_report(load, end), full);
         }
-        Finished { recording, events }
+        Ok(Finished { recording, events })
     }
 }
 

@@ -1,41 +1,46 @@
 //! The life of a pod outside the cluster: its server, its client, its measurements, its record.
 
-use super::build::changed_requests;
+use std::sync::Arc;
+
+use super::requests::changed_requests;
 use super::sample::declared_cpu;
-use super::{PodLink, World};
-use crate::cluster::{PodId, Resources, cpu_weight};
+use super::{PodLink, Simulation};
+use crate::api::{NodeId, PodId, Resources, WorkloadId};
+use crate::kubelet::cpu_weight;
 use crate::metrics::Tracked;
 use crate::record::PodRecord;
 use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores};
 use crate::workload::ServerLimits;
 
-impl World<'_> {
-    pub(super) fn pod_created(&mut self, id: PodId, workload: usize, now: SimTime) {
+impl Simulation<'_> {
+    pub(super) fn pod_created(&mut self, id: PodId, workload: WorkloadId, now: SimTime) {
         let slot = id.slot();
         if self.pods.len() <= slot {
             self.pods.resize(slot + 1, PodLink::default());
         }
         // Pods that are there from the start have been admitted long ago.
         let admitted = now > SimTime::ZERO && self.admit_pod(id);
-        let Some(pod) = self.cluster.pod(id) else {
+        let Some(pod) = self.store.pod(id) else {
             return;
         };
-        let template = &self.scenario.workloads[workload].template;
-        let requests = admitted.then(|| {
+        let requests = if admitted {
             let resources: Vec<Resources> = pod.containers.iter().map(|c| c.resources).collect();
-            changed_requests(template, &resources)
-        });
+            Arc::new(changed_requests(&pod.template, &resources))
+        } else {
+            self.requests.of(&pod.template)
+        };
+        let asked = pod.requested();
         let record = PodRecord {
-            name: pod.name.clone(),
-            workload,
+            name: pod.name().to_owned(),
+            workload: workload.index(),
             created: now,
             scheduled: None,
             started: None,
             ready: None,
             deleted: None,
-            cpu_request: pod.cpu_request(template).cores(),
-            memory_request: pod.memory_request(template).gib(),
+            cpu_request: asked.cpu.cores(),
+            memory_request: asked.memory.gib(),
             resized: Vec::new(),
         };
         self.pods[slot] = PodLink {
@@ -48,19 +53,14 @@ impl World<'_> {
         self.recorder.recording.pods.push(record);
     }
 
-    pub(super) fn container_started(
-        &mut self,
-        id: PodId,
-        container: u16,
-        at: SimTime,
-        now: SimTime,
-    ) {
-        let Some(pod) = self.cluster.pod(id) else {
+    pub(super) fn container_started(&mut self, id: PodId, container: u16, now: SimTime) {
+        let Some(pod) = self.store.pod(id) else {
             return;
         };
-        let (workload, node) = (pod.workload, pod.node.unwrap_or_default());
-        let resources = pod.containers[usize::from(container)].resources;
-        let service = self.links.service_of[workload];
+        let (workload, node) = (pod.workload, pod.node.map_or(0, NodeId::slot));
+        let status = &pod.containers[usize::from(container)];
+        let (resources, at) = (status.resources, status.running_since.unwrap_or(now));
+        let service = self.links.service_of(workload);
         let serving =
             service.filter(|&s| self.scenario.services[s].container == usize::from(container));
         let settled = at < SimTime::ZERO;
@@ -69,7 +69,7 @@ impl World<'_> {
             let server =
                 self.traffic
                     .add_server(service, self.nodes[node], limits, &mut self.queue);
-            let startup = self.scenario.workloads[workload].startup.startup_cpu;
+            let startup = self.links.startup_cpu(workload);
             if !settled {
                 self.traffic.start_up(
                     server,
@@ -83,7 +83,7 @@ impl World<'_> {
             self.server_pods[server.slot()] = Some(id);
             let link = &mut self.pods[id.slot()];
             (link.server, link.serving) = (Some(server), container);
-        } else if let Some(load) = self.links.load_of[workload]
+        } else if let Some(load) = self.links.load_of(workload)
             && container == 0
         {
             let client = self.links.next_client[load];
@@ -105,12 +105,12 @@ impl World<'_> {
 
     /// A resize in place is in force.
     pub(super) fn pod_resized(&mut self, id: PodId, now: SimTime) {
-        let Some(pod) = self.cluster.pod(id) else {
+        let Some(pod) = self.store.pod(id) else {
             return;
         };
-        let template = &self.scenario.workloads[pod.workload].template;
-        let (cpu, memory) = (pod.cpu_request(template), pod.memory_request(template));
-        let service = self.links.service_of[pod.workload];
+        let asked = pod.requested();
+        let (cpu, memory) = (asked.cpu, asked.memory);
+        let service = self.links.service_of(pod.workload);
         let serving =
             service.map(|s| pod.containers[self.scenario.services[s].container].resources);
         self.pod_record(id)
@@ -132,11 +132,11 @@ impl World<'_> {
         at: SimTime,
         now: SimTime,
     ) {
-        let uid = self.cluster.pod(id).map_or("", |pod| pod.uid.as_str());
+        let uid = self.store.pod(id).map_or(0, |pod| pod.meta.uid.0);
         let link = &mut self.pods[id.slot()];
         let pod = *link
             .metrics
-            .get_or_insert_with(|| self.metrics.track_pod(node, uid));
+            .get_or_insert_with(|| self.metrics.track_pod(node, &format!("{uid:016x}")));
         let tracked = Tracked {
             pod: id.slot() as u64,
             container,
@@ -161,16 +161,18 @@ impl World<'_> {
             let declared = declared_cpu(spec, SimTime::ZERO, f64::from(pods)) / f64::from(pods);
             return (spec.background_cpu.cores() + declared, memory);
         }
-        let workload = self.cluster.pod(id).map_or(0, |pod| pod.workload);
-        let spec = &self.scenario.workloads[workload].template.containers[usize::from(container)];
-        (spec.idle_cpu.cores(), spec.idle_memory)
+        let template = self.store.pod(id).map(|pod| &pod.template);
+        let spec = template.map(|template| &template.containers[usize::from(container)]);
+        spec.map_or((0.0, Bytes(0)), |spec| {
+            (spec.idle_cpu.cores(), spec.idle_memory)
+        })
     }
 
     pub(super) fn container_stopped(&mut self, id: PodId, container: u16, now: SimTime) {
-        let Some(workload) = self.cluster.pod(id).map(|pod| pod.workload) else {
+        let Some(workload) = self.store.pod(id).map(|pod| pod.workload) else {
             return;
         };
-        let service = self.links.service_of[workload];
+        let service = self.links.service_of(workload);
         let serves =
             service.is_some_and(|s| self.scenario.services[s].container == usize::from(container));
         let link = &mut self.pods[id.slot()];

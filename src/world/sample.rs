@@ -1,7 +1,7 @@
 //! Rows of the time series, and the counters that custom metrics read.
 
-use super::{Event, World};
-use crate::cluster::Resources;
+use super::{Event, Simulation};
+use crate::api::{Resources, WorkloadId};
 use crate::metrics::{CounterSample, SAMPLE_PERIOD};
 use crate::record::Sample;
 use crate::sim::SimTime;
@@ -51,20 +51,20 @@ pub(super) fn declared_cpu(spec: &ServiceSpec, now: SimTime, pods: f64) -> f64 {
     }
 }
 
-impl World<'_> {
+impl Simulation<'_> {
     /// One row per service.
     pub(super) fn sample(&mut self, now: SimTime) {
         let step = self.scenario.simulation.step;
         for (service, spec) in self.scenario.services.iter().enumerate() {
             let (mut cpu, mut memory) = (0i64, 0i64);
             let (mut cpu_requested, mut memory_requested) = (0.0, 0.0);
-            for pod in &self.cluster.workloads()[spec.workload].pods {
+            for pod in &self.store.workload(WorkloadId(spec.workload as u32)).pods {
                 if let Some(server) = self.pods[pod.slot()].server {
                     let usage = self.traffic.usage(server, now);
                     cpu += usage.cpu.0;
                     memory += usage.memory.0;
                 }
-                if let Some(pod) = self.cluster.pod(*pod).filter(|pod| pod.ready) {
+                if let Some(pod) = self.store.pod(*pod).filter(|pod| pod.is_ready()) {
                     for container in &pod.containers {
                         let Resources {
                             cpu_request,
@@ -76,7 +76,7 @@ impl World<'_> {
                     }
                 }
             }
-            let workload = &self.cluster.workloads()[spec.workload];
+            let workload = self.store.workload(WorkloadId(spec.workload as u32));
             let ready = f64::from(workload.counts.ready);
             let counters = self.traffic.service_counters(service);
             let issued = self.recorder.take_issued(service) as f64;

@@ -2,18 +2,16 @@
 //! all others from their template.
 
 use super::traffic::Traffic;
-use super::{PodLink, World};
-use crate::cluster::Cluster;
+use super::{PodLink, Simulation};
+use crate::api::Store;
 use crate::metrics::{MetricsEvent, Tracked, UsageSource};
-use crate::scenario::Scenario;
 use crate::sim::SimTime;
 use crate::units::{Bytes, CpuTime};
 
 /// A view of usage at an instant.
 struct View<'a> {
     traffic: &'a Traffic,
-    cluster: &'a Cluster,
-    scenario: &'a Scenario,
+    store: &'a Store,
     pods: &'a [PodLink],
 }
 
@@ -24,11 +22,11 @@ impl UsageSource for View<'_> {
             let usage = self.traffic.usage(server, now);
             return (usage.cpu, usage.memory);
         }
-        let Some(pod) = link.pod.and_then(|id| self.cluster.pod(id)) else {
+        let Some(pod) = link.pod.and_then(|id| self.store.pod(id)) else {
             return Default::default();
         };
         let container = usize::from(tracked.container);
-        let spec = &self.scenario.workloads[pod.workload].template.containers[container];
+        let spec = &pod.template.containers[container];
         let since = pod.containers[container]
             .running_since
             .unwrap_or(now)
@@ -38,12 +36,11 @@ impl UsageSource for View<'_> {
     }
 }
 
-impl World<'_> {
+impl Simulation<'_> {
     pub(super) fn handle_metrics(&mut self, event: MetricsEvent, now: SimTime) {
         let mut view = View {
             traffic: &self.traffic,
-            cluster: &self.cluster,
-            scenario: self.scenario,
+            store: &self.store,
             pods: &self.pods,
         };
         self.metrics.handle(event, now, &mut self.queue, &mut view);

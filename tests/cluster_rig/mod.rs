@@ -1,20 +1,27 @@
 //! A cluster by itself, with its own event queue, for tests.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "each test uses its part"
+)]
 
 use std::collections::BTreeMap;
 
-use nlsim::cluster::disruption::EvictionError;
+use nlsim::api::{
+    Change, Counts, Kind, NodeInfo, ObjectId, Pod, PodId, ResizeState, Resources,
+    TerminationReason, What, Write,
+};
 use nlsim::cluster::spec::{
     ClusterConfig, ContainerSpec, IntOrPercent, Labels, NodeGroupSpec, PdbSpec, PodTemplate,
     ProbeSpec, StartupSpec, WorkloadKind, WorkloadSpec,
 };
-use nlsim::cluster::{
-    Cluster, ClusterEffect, ClusterEvent, EffectLog, PodId, ResizeState, Resources,
-    TerminationReason,
-};
-use nlsim::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
+use nlsim::controller::disruption::EvictionError;
+use nlsim::scenario::{FileProvider, Loaded, Scenario};
+use nlsim::sim::{Dist, SimDuration, SimTime};
 use nlsim::units::{Bytes, Millicores, Usd};
+use nlsim::world::Simulation;
 
 pub const GIB: i64 = 1 << 30;
 
@@ -96,13 +103,28 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
     }
 }
 
-/// A cluster, its queue, and what it has told.
+/// A scenario with nothing in it.
+fn empty() -> Scenario {
+    const TEXT: &str = "name = \"rig\"\nmanifests = []\nsimulation.duration = \"10h\"\n\
+        [[node_group]]\nname = \"none\"\ncount = 1\ncpu = 1\nmemory = \"1Gi\"\n";
+    struct OneFile;
+    impl FileProvider for OneFile {
+        fn read(&self, _: &str, _: u64) -> Result<Vec<u8>, String> {
+            Ok(TEXT.as_bytes().to_vec())
+        }
+
+        fn glob(&self, _: &str) -> Result<Vec<String>, String> {
+            Ok(Vec::new())
+        }
+    }
+    let loaded = Loaded::load("rig.toml", &OneFile).expect("a scenario");
+    loaded.build(&[]).expect("a scenario").scenario
+}
+
+/// A cluster without load and autoscalers, and what it has told.
 pub struct Rig {
-    pub cluster: Cluster,
-    pub queue: EventQueue<ClusterEvent>,
-    pub log: EffectLog,
-    pub told: Vec<(SimTime, ClusterEffect)>,
-    pub events: Vec<(SimTime, &'static str)>,
+    pub cluster: Simulation<'static>,
+    pub told: Vec<(SimTime, Change)>,
     pub workload_of: BTreeMap<PodId, usize>,
 }
 
@@ -122,102 +144,134 @@ impl Rig {
         pdbs: &[PdbSpec],
         seed: u64,
     ) -> Self {
-        let config = ClusterConfig::default();
-        let streams = Streams::new(seed);
-        let mut rig = Self {
-            cluster: Cluster::new(&config, groups, workloads, pdbs, &streams),
-            queue: EventQueue::default(),
-            log: EffectLog {
-                wants_events: true,
-                ..EffectLog::default()
-            },
+        let mut scenario = empty();
+        scenario.controllers.cluster = ClusterConfig::default();
+        scenario.node_groups = groups.to_vec();
+        scenario.workloads = workloads.to_vec();
+        scenario.pdbs = pdbs.to_vec();
+        // The rig lives as long as its test.
+        let mut cluster = Simulation::new(Box::leak(Box::new(scenario)), seed);
+        cluster.watch();
+        Self {
+            cluster,
             told: Vec::new(),
-            events: Vec::new(),
             workload_of: BTreeMap::new(),
-        };
-        rig.cluster.start(&mut rig.queue, &mut rig.log);
-        rig.listen(SimTime::ZERO);
-        rig
+        }
     }
 
-    /// Keeps what was told; a pod that gets SIGTERM has nothing to drain.
-    pub fn listen(&mut self, now: SimTime) {
-        for effect in std::mem::take(&mut self.log.effects) {
-            if let ClusterEffect::Terminating(pod) = effect {
-                self.cluster.drained(pod, now, &mut self.queue);
+    /// Keeps what was told.
+    pub fn listen(&mut self) {
+        for (time, change) in self.cluster.watched() {
+            if let (ObjectId::Pod(id), Some(pod)) = (change.object, self.created(change)) {
+                self.workload_of.insert(id, pod.workload.index());
             }
-            if let ClusterEffect::PodCreated(pod) = effect {
-                let workload = self.cluster.pod(pod).expect("a pod").workload;
-                self.workload_of.insert(pod, workload);
-            }
-            self.told.push((now, effect));
+            self.told.push((time, change));
         }
-        let events = self.log.events.drain(..);
-        self.events.extend(events.map(|event| (now, event.reason)));
+        self.check();
+    }
+
+    fn created(&self, change: Change) -> Option<&Pod> {
+        match change {
+            Change {
+                object: ObjectId::Pod(id),
+                what: What::Created,
+            } => self.cluster.store().pod(id),
+            _ => None,
+        }
     }
 
     pub fn run_until(&mut self, seconds: i64) {
         let end = SimTime::from_secs(seconds);
-        while self.queue.peek_time().is_some_and(|time| time <= end) {
-            let (now, event) = self.queue.pop().expect("an event");
-            self.cluster
-                .handle(event, now, &mut self.queue, &mut self.log);
-            self.listen(now);
-            self.check();
+        while self.cluster.step(end).expect("no endless loop").is_some() {
+            self.listen();
         }
+        self.cluster.step_until(end).expect("no endless loop");
     }
 
     /// What holds at every instant.
     pub fn check(&self) {
-        self.cluster.audit().expect("the books balance");
-        for node in self.cluster.nodes() {
-            assert!(node.requested_cpu <= node.allocatable_cpu, "{}", node.name);
+        let store = self.cluster.store();
+        store.audit().expect("the books balance");
+        for (id, node) in store.nodes() {
+            let promised = store.node_info(id).requested;
+            assert!(promised.cpu <= node.allocatable.cpu, "{}", node.name());
         }
     }
 
     pub fn scale(&mut self, workload: usize, replicas: i32, at: i64) {
         self.run_until(at);
-        let now = SimTime::from_secs(at);
+        let object = self.cluster.store().workloads()[workload].object;
         self.cluster
-            .scale(workload, replicas, now, &mut self.queue, &mut self.log);
-        self.listen(now);
+            .commit(Write::Replicas(object.expect("it exists"), replicas));
+        self.listen();
+    }
+
+    pub fn counts(&self, workload: usize) -> Counts {
+        self.cluster.store().workloads()[workload].counts
     }
 
     pub fn ready(&self, workload: usize) -> u32 {
-        self.cluster.workloads()[workload].counts.ready
+        self.counts(workload).ready
     }
 
     pub fn pods(&self, workload: usize) -> Vec<PodId> {
-        self.cluster.workloads()[workload].pods.clone()
+        self.cluster.store().workloads()[workload].pods.clone()
+    }
+
+    /// A pod, if it exists.
+    pub fn find(&self, pod: PodId) -> Option<&Pod> {
+        self.cluster.store().pod(pod)
+    }
+
+    pub fn pod(&self, pod: PodId) -> &Pod {
+        self.find(pod).expect("a pod")
+    }
+
+    /// What the pods of each node have been promised.
+    pub fn nodes(&self) -> Vec<&NodeInfo> {
+        let store = self.cluster.store();
+        store.nodes().map(|(id, _)| store.node_info(id)).collect()
     }
 
     pub fn exit(&mut self, pod: PodId, reason: TerminationReason, at: i64) {
         self.run_until(at);
-        let now = SimTime::from_secs(at);
-        self.cluster
-            .container_exited(pod, 0, reason, now, &mut self.queue, &mut self.log);
-        self.listen(now);
+        self.cluster.exit(pod, 0, reason);
+        self.listen();
     }
 
     pub fn evict(&mut self, pod: PodId, at: i64) -> Result<(), EvictionError> {
         self.run_until(at);
-        let now = SimTime::from_secs(at);
-        self.cluster.evict(pod, now, &mut self.queue, &mut self.log)
+        let answer = self.cluster.evict(pod);
+        self.listen();
+        answer
     }
 
     /// When pods of a workload were created, in seconds.
     pub fn creations(&self, workload: usize) -> Vec<f64> {
-        let of = |pod: PodId| self.workload_of.get(&pod) == Some(&workload);
+        let of = |object| match object {
+            ObjectId::Pod(pod) => self.workload_of.get(&pod) == Some(&workload),
+            _ => false,
+        };
         (self.told.iter())
-            .filter(|(_, effect)| matches!(effect, ClusterEffect::PodCreated(pod) if of(*pod)))
+            .filter(|(_, change)| change.what == What::Created && of(change.object))
             .map(|(time, _)| time.as_secs_f64())
             .collect()
     }
 
-    /// When something was told of a pod.
-    pub fn when(&self, wanted: ClusterEffect) -> Option<f64> {
-        let found = self.told.iter().find(|(_, effect)| *effect == wanted);
+    /// When something was told of a pod for the first time, in seconds.
+    pub fn when(&self, pod: PodId, what: What) -> Option<f64> {
+        let wanted = Change {
+            object: ObjectId::Pod(pod),
+            what,
+        };
+        let found = self.told.iter().find(|(_, change)| *change == wanted);
         found.map(|(time, _)| time.as_secs_f64())
+    }
+
+    /// Whether an event with this reason is in the recording.
+    pub fn has_event(&self, reason: &str) -> bool {
+        let events = &self.cluster.recording().events;
+        events.iter().any(|event| event.reason == reason)
     }
 }
 
@@ -259,13 +313,13 @@ pub fn resources(cpu: i64) -> Resources {
 impl Rig {
     pub fn resize(&mut self, pod: PodId, cpu: i64, at: i64) {
         self.run_until(at);
-        let now = SimTime::from_secs(at);
         self.cluster
-            .resize(pod, &[resources(cpu)], now, &mut self.queue, &mut self.log)
+            .resize(pod, &[resources(cpu)])
             .expect("the API takes it");
+        self.listen();
     }
 
     pub fn state(&self, pod: PodId) -> Option<ResizeState> {
-        self.cluster.pod(pod).expect("a pod").resize
+        self.pod(pod).resize
     }
 }

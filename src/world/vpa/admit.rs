@@ -1,9 +1,9 @@
 //! Admission: a new pod gets the resources that its VPA recommends.
 
-use super::World;
+use super::Simulation;
+use crate::api::{PodId, PodWrite, Resources, Write};
 use crate::autoscaler::vpa::admission::{ContainerUpdate, admit};
 use crate::autoscaler::vpa::{self, Container, UpdateMode};
-use crate::cluster::{PodId, Resources};
 use crate::units::Quantity;
 
 /// A container as the VPA's components see it.
@@ -30,24 +30,23 @@ pub(super) fn updated(update: &ContainerUpdate, before: &Container<'_>) -> Resou
     }
 }
 
-impl World<'_> {
+impl Simulation<'_> {
     /// Changes a pod at its creation, before the scheduler sees it. VPAs in mode `Off` are
     /// not asked (`GetMatchingVPA`); where upstream panics, the pod stays as it is. True if
     /// the pod was changed.
     pub(in crate::world) fn admit_pod(&mut self, id: PodId) -> bool {
-        let Some(pod) = self.cluster.pod(id) else {
+        let Some(pod) = self.store.pod(id) else {
             return false;
         };
-        let workload = pod.workload;
-        let Some(index) = self.vpas.of_workload[workload] else {
+        let Some(index) = self.vpas.of(pod.workload) else {
             return false;
         };
         let object = &self.scenario.vpas[index];
         if object.spec.update_mode == UpdateMode::Off {
             return false;
         }
-        let template = &self.scenario.workloads[workload].template;
-        let containers: Vec<Container<'_>> = template
+        let containers: Vec<Container<'_>> = pod
+            .template
             .containers
             .iter()
             .zip(&pod.containers)
@@ -69,7 +68,9 @@ impl World<'_> {
             .zip(&containers)
             .map(|(update, before)| updated(update, before))
             .collect();
-        self.cluster.set_resources(id, &resources);
+        let now = pod.meta.created;
+        let write = PodWrite::Admit(resources.into());
+        self.store.commit(now, Write::Pod(id, write));
         true
     }
 }

@@ -10,9 +10,9 @@ mod admit;
 mod recommend;
 mod update;
 
+use crate::api::{PodId, WorkloadId};
 use crate::autoscaler::vpa::recommender::{PodKey, Recommender};
 use crate::autoscaler::vpa::updater::Updater;
-use crate::cluster::PodId;
 use crate::metrics::server::PodMetrics;
 use crate::record::{VpaContainerRecord, VpaRecord};
 use crate::scenario::Scenario;
@@ -20,7 +20,7 @@ use crate::scenario::model::VpaObject;
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Bytes;
 
-use super::{Event, World};
+use super::{Event, Simulation};
 
 /// The state of the VPA's components.
 #[derive(Debug, Clone)]
@@ -83,9 +83,14 @@ impl Vpas {
         }
     }
 
+    /// The VPA of a workload.
+    fn of(&self, workload: WorkloadId) -> Option<usize> {
+        self.of_workload.get(workload.index()).copied().flatten()
+    }
+
     /// Forgets a pod whose object is gone.
-    pub(super) fn pod_deleted(&mut self, workload: usize, key: Option<PodKey>) {
-        if let (Some(vpa), Some(key)) = (self.of_workload[workload], key) {
+    pub(super) fn pod_deleted(&mut self, workload: WorkloadId, key: Option<PodKey>) {
+        if let (Some(vpa), Some(key)) = (self.of(workload), key) {
             self.objects[vpa].gone.push(key);
         }
     }
@@ -113,7 +118,7 @@ pub(super) fn records(scenario: &Scenario) -> Vec<VpaRecord> {
     scenario.vpas.iter().map(record).collect()
 }
 
-impl World<'_> {
+impl Simulation<'_> {
     /// Schedules the first passes, at random within their intervals.
     pub(super) fn start_vpas(&mut self) {
         if self.scenario.vpas.is_empty() {

@@ -1,11 +1,11 @@
 //! The recommender's loop: pods, samples and kills in, a recommendation per container out
 //! (`RunOnce` of `pkg/recommender/routines/recommender.go`).
 
-use super::{OutOfMemory, World};
+use super::{OutOfMemory, Simulation};
+use crate::api::{Pod, PodId, PodPhase, TerminationReason, WorkloadId};
 use crate::autoscaler::vpa::recommender::history::StoredCheckpoint;
 use crate::autoscaler::vpa::{self, Recommendation};
 use crate::cluster::spec::WorkloadKind;
-use crate::cluster::{Pod, PodId, PodPhase, TerminationReason};
 use crate::record::{Amounts, VpaBand, VpaRow};
 use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores, Quantity};
@@ -18,7 +18,7 @@ struct Observed {
     memory: Vec<Bytes>,
 }
 
-impl World<'_> {
+impl Simulation<'_> {
     /// One pass over all VPAs.
     pub(in crate::world) fn recommend_vpas(&mut self, now: SimTime) {
         for index in 0..self.vpas.objects.len() {
@@ -48,9 +48,9 @@ impl World<'_> {
             vpa.recommender.remove_pod(key);
         }
         let spec = &self.scenario.workloads[workload];
-        for id in &self.cluster.workloads()[workload].pods {
+        for id in &self.store.workload(WorkloadId(workload as u32)).pods {
             let link = &mut self.pods[id.slot()];
-            let Some(pod) = self.cluster.pod(*id) else {
+            let Some(pod) = self.store.pod(*id) else {
                 continue;
             };
             if link.vpa.is_none() && pod.phase != PodPhase::Pending {
@@ -68,7 +68,7 @@ impl World<'_> {
         let mut observed: Vec<Observed> = (0..containers).map(|_| Observed::default()).collect();
         let recommender = &mut self.vpas.objects[index].recommender;
         let metrics = &mut self.vpas.metrics;
-        for id in &self.cluster.workloads()[workload].pods {
+        for id in &self.store.workload(WorkloadId(workload as u32)).pods {
             let link = &self.pods[id.slot()];
             let (Some(key), Some(tracked)) = (link.vpa, link.metrics) else {
                 continue;
@@ -122,10 +122,10 @@ impl World<'_> {
     /// A container runs again: if it had been killed at its limit, the VPA's observer sees it
     /// now, by the count of restarts (`pkg/recommender/input/oom/observer.go`).
     pub(in crate::world) fn observe_restart(&mut self, id: PodId, container: u16) {
-        let Some(pod) = self.cluster.pod(id) else {
+        let Some(pod) = self.store.pod(id) else {
             return;
         };
-        let Some(vpa) = self.vpas.of_workload[pod.workload] else {
+        let Some(vpa) = self.vpas.of(pod.workload) else {
             return;
         };
         let container = usize::from(container);
@@ -143,7 +143,7 @@ impl World<'_> {
     /// A row per container.
     fn record_recommendations(&mut self, index: usize, observed: Vec<Observed>, now: SimTime) {
         let workload = self.scenario.vpas[index].workload;
-        let pods = &self.cluster.workloads()[workload].pods;
+        let pods = &self.store.workload(WorkloadId(workload as u32)).pods;
         let recommendations = self.vpas.objects[index].recommender.recommendations();
         let record = &mut self.recorder.recording.vpas[index];
         for (place, (container, observed)) in record.containers.iter_mut().zip(observed).enumerate()
@@ -153,7 +153,7 @@ impl World<'_> {
                 .find(|recommendation| recommendation.container_name == container.name);
             let running = pods
                 .iter()
-                .filter_map(|id| self.cluster.pod(*id))
+                .filter_map(|id| self.store.pod(*id))
                 .map(|pod| &pod.containers[place])
                 .filter(|status| status.running_since.is_some());
             let mut row = VpaRow {

@@ -1,8 +1,14 @@
 //! The updater's loop: it evicts or resizes pods whose resources are far from what is
 //! recommended (`RunOnce` of `pkg/updater/logic/updater.go`).
 
-use super::World;
+use std::sync::Arc;
+
+use super::Simulation;
 use super::admit::{container, updated};
+use crate::api::{
+    Context, EventSink, PodDraws, PodId, PodPhase, ResizeState, Resources, Store,
+    TerminationReason, WorkloadId,
+};
 use crate::autoscaler::vpa::admission::ContainerUpdate;
 use crate::autoscaler::vpa::updater::{
     Action, ActionKind, Api, Controller, EvictionRefused, Pod, Resize, ResizeRefused, Termination,
@@ -10,12 +16,13 @@ use crate::autoscaler::vpa::updater::{
 };
 use crate::autoscaler::vpa::{Container, UpdateMode};
 use crate::cluster::spec::WorkloadKind;
-use crate::cluster::{self, Cluster, EffectLog, PodId, PodPhase, Resources, TerminationReason};
+use crate::controller::disruption;
+use crate::kubelet::Kubelet;
 use crate::record::{DisruptionKind, DisruptionRecord, EventRecord};
 use crate::scenario::Scenario;
-use crate::sim::{EventQueue, SimTime};
+use crate::sim::{EventQueue, SimDuration, SimTime};
 use crate::world::Event;
-use crate::world::build::changed_requests;
+use crate::world::requests::changed_requests;
 
 /// A live pod, with everything that the updater's view of it borrows.
 struct LivePod<'s> {
@@ -50,19 +57,45 @@ impl LivePod<'_> {
 
 /// The API server, as the updater calls it.
 struct ApiServer<'a, 's> {
-    cluster: &'a mut Cluster,
+    now: SimTime,
+    latency: SimDuration,
+    store: &'a mut Store,
+    draws: &'a mut PodDraws,
+    events: &'a mut EventSink,
     queue: &'a mut EventQueue<Event>,
-    log: &'a mut EffectLog,
+    kubelet: &'a mut Kubelet,
     pods: &'a [LivePod<'s>],
     /// Pods whose spec has changed, and to what.
     resized: Vec<(PodId, Vec<Resources>)>,
 }
 
+impl ApiServer<'_, '_> {
+    fn with_context<E, R>(
+        &mut self,
+        event: impl Fn(E) -> Event,
+        call: impl FnOnce(&mut Kubelet, &mut Context<'_, E>) -> R,
+    ) -> R {
+        let queue = &mut *self.queue;
+        let context = &mut Context {
+            now: self.now,
+            store: self.store,
+            draws: self.draws,
+            events: self.events,
+            timers: &mut |time, own| {
+                queue.schedule(time, event(own));
+            },
+        };
+        call(self.kubelet, context)
+    }
+}
+
 impl Api for ApiServer<'_, '_> {
     fn evict(&mut self, pod: usize, at: SimTime) -> Result<(), EvictionRefused> {
-        self.cluster
-            .evict(self.pods[pod].id, at, self.queue, self.log)
-            .map_err(|_| EvictionRefused)
+        let (id, latency) = (self.pods[pod].id, self.latency);
+        self.with_context(Event::Disruption, |_, context| {
+            disruption::evict(id, at, latency, context)
+        })
+        .map_err(|_| EvictionRefused)
     }
 
     fn resize(
@@ -72,20 +105,22 @@ impl Api for ApiServer<'_, '_> {
         at: SimTime,
     ) -> Result<(), ResizeRefused> {
         let pod = &self.pods[pod];
+        let id = pod.id;
         let resources: Vec<Resources> = containers
             .iter()
             .zip(&pod.containers)
             .map(|(update, before)| updated(update, before))
             .collect();
-        self.cluster
-            .resize(pod.id, &resources, at, self.queue, self.log)
-            .map_err(|_| ResizeRefused::Other)?;
-        self.resized.push((pod.id, resources));
+        self.with_context(Event::Kubelet, |kubelet, context| {
+            kubelet.resize(id, &resources, at, context)
+        })
+        .map_err(|_| ResizeRefused::Other)?;
+        self.resized.push((id, resources));
         Ok(())
     }
 }
 
-impl World<'_> {
+impl Simulation<'_> {
     /// One pass over all VPAs.
     pub(in crate::world) fn update_vpas(&mut self, now: SimTime) {
         let mut updater = self.vpas.updater.clone();
@@ -98,7 +133,7 @@ impl World<'_> {
             ) {
                 continue;
             }
-            let pods = live_pods(&self.cluster, self.scenario, object.workload);
+            let pods = live_pods(&self.store, self.scenario, object.workload);
             let recommendations = self.vpas.objects[index].recommender.recommendations();
             let recommendations = (!recommendations.is_empty()).then_some(recommendations);
             let views: Vec<Pod<'_>> = pods.iter().map(LivePod::view).collect();
@@ -110,9 +145,13 @@ impl World<'_> {
                 pods: &views,
             };
             let mut api = ApiServer {
-                cluster: &mut self.cluster,
+                now,
+                latency: self.scenario.controllers.cluster.api_latency,
+                store: &mut self.store,
+                draws: &mut self.draws,
+                events: &mut self.events,
                 queue: &mut self.queue,
-                log: &mut self.log,
+                kubelet: &mut self.components.kubelet,
                 pods: &pods,
                 resized: Vec::new(),
             };
@@ -121,7 +160,7 @@ impl World<'_> {
             let template = &self.scenario.workloads[object.workload].template;
             for (id, resources) in api.resized {
                 let requests = changed_requests(template, &resources);
-                self.pods[id.slot()].requests = Some(requests);
+                self.pods[id.slot()].requests = Arc::new(requests);
             }
             // Upstream would crash and start again; the pass over this VPA is lost.
             let Ok(outcome) = outcome else {
@@ -132,8 +171,8 @@ impl World<'_> {
             }
         }
         let alive = |uid| {
-            let pods = self.cluster.workloads().iter().flat_map(|w| &w.pods);
-            pods.filter_map(|id| self.cluster.pod(*id))
+            let pods = self.store.workloads().iter().flat_map(|w| &w.pods);
+            pods.filter_map(|id| self.store.pod(*id))
                 .any(|pod| pod.serial == uid)
         };
         updater.forget_all_but(alive);
@@ -143,11 +182,12 @@ impl World<'_> {
     }
 
     fn controller(&self, workload: usize) -> Controller {
-        let state = &self.cluster.workloads()[workload];
-        match state.spec.kind {
-            WorkloadKind::Job { .. } => Controller::Job,
-            _ => Controller::Replicated(state.replicas),
+        let object = self.store.workload(WorkloadId(workload as u32)).object;
+        if let WorkloadKind::Job { .. } = self.scenario.workloads[workload].kind {
+            return Controller::Job;
         }
+        let replicas = object.and_then(|object| self.store.replicas(object));
+        Controller::Replicated(replicas.unwrap_or_default())
     }
 
     fn record_action(&mut self, index: usize, pod: &LivePod<'_>, action: Action) {
@@ -186,11 +226,11 @@ impl World<'_> {
 }
 
 /// Pods that are assigned, not finished and not being deleted.
-fn live_pods<'s>(cluster: &Cluster, scenario: &'s Scenario, workload: usize) -> Vec<LivePod<'s>> {
+fn live_pods<'s>(store: &Store, scenario: &'s Scenario, workload: usize) -> Vec<LivePod<'s>> {
     let template = &scenario.workloads[workload].template.containers;
     let restarts_on_resize = template.iter().any(|c| c.restart_on_resize != [false; 2]);
     let live = |id: &PodId| {
-        let pod = cluster.pod(*id)?;
+        let pod = store.pod(*id)?;
         if pod.node.is_none() || !pod.is_active() {
             return None;
         }
@@ -210,7 +250,7 @@ fn live_pods<'s>(cluster: &Cluster, scenario: &'s Scenario, workload: usize) -> 
         }
         Some(LivePod {
             id: *id,
-            name: pod.name.clone(),
+            name: pod.name().to_owned(),
             uid: pod.serial,
             pending: pod.phase == PodPhase::Pending,
             start_time: pod.start_time,
@@ -220,14 +260,14 @@ fn live_pods<'s>(cluster: &Cluster, scenario: &'s Scenario, workload: usize) -> 
             restarts_on_resize,
         })
     };
-    let pods = &cluster.workloads()[workload].pods;
+    let pods = &store.workload(WorkloadId(workload as u32)).pods;
     pods.iter().filter_map(live).collect()
 }
 
-fn resize(state: cluster::ResizeState) -> Resize {
+fn resize(state: ResizeState) -> Resize {
     match state {
-        cluster::ResizeState::Deferred => Resize::Deferred,
-        cluster::ResizeState::Infeasible => Resize::Infeasible,
-        cluster::ResizeState::InProgress => Resize::InProgress,
+        ResizeState::Deferred => Resize::Deferred,
+        ResizeState::Infeasible => Resize::Infeasible,
+        ResizeState::InProgress => Resize::InProgress,
     }
 }

@@ -1,0 +1,42 @@
+//! HorizontalPodAutoscalers as objects. Their spec and status are those of the controller's
+//! core.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::meta::ObjectMeta;
+use crate::autoscaler::hpa::{HpaSpec, Status};
+use crate::sim::Key;
+
+/// A HorizontalPodAutoscaler's key.
+pub type HpaId = Key<HorizontalPodAutoscaler>;
+
+/// A reference to an object by kind and name in the same namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CrossVersionObjectReference {
+    /// `apiVersion`: group and version.
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// `name`.
+    pub name: String,
+}
+
+impl fmt::Display for CrossVersionObjectReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+/// A HorizontalPodAutoscaler.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HorizontalPodAutoscaler {
+    /// Its metadata.
+    pub meta: ObjectMeta,
+    /// `spec.scaleTargetRef`.
+    pub target: CrossVersionObjectReference,
+    /// The rest of `spec`, completed.
+    pub spec: Arc<HpaSpec>,
+    /// `status`.
+    pub status: Arc<Status>,
+}

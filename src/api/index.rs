@@ -1,0 +1,176 @@
+//! Indexes over pods: by workload, by label selector.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::meta::{Kind, Labels, ObjectId, matches};
+use super::pod::{Pod, PodId, PodPhase};
+use crate::sim::Arena;
+
+/// A workload's entry: the place of its kind, namespace and name in the order of appearance.
+/// It stays when the object goes and comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkloadId(pub u32);
+
+impl WorkloadId {
+    /// The same as a place in lists.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How many pods stand where in their life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Not on a node yet.
+    pub pending: u32,
+    /// On a node, not running yet.
+    pub starting: u32,
+    /// Running, not ready.
+    pub running: u32,
+    /// Ready.
+    pub ready: u32,
+    /// Deleted, still there.
+    pub terminating: u32,
+}
+
+impl Counts {
+    /// The counter in which a pod belongs; none once it has ended by itself.
+    pub(super) fn of(&mut self, pod: &Pod) -> Option<&mut u32> {
+        Some(match pod.phase {
+            _ if pod.removed => return None,
+            _ if pod.is_deleting() => &mut self.terminating,
+            PodPhase::Succeeded | PodPhase::Failed => return None,
+            _ if pod.node.is_none() => &mut self.pending,
+            PodPhase::Pending => &mut self.starting,
+            PodPhase::Running if pod.ready => &mut self.ready,
+            PodPhase::Running => &mut self.running,
+        })
+    }
+
+    /// Pods that are not deleted: what `status.replicas` counts.
+    pub fn replicas(&self) -> u32 {
+        self.pending + self.starting + self.running + self.ready
+    }
+}
+
+/// A workload at the top of its pods' owners, with its pods.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkloadEntry {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its object, while that exists.
+    pub object: Option<ObjectId>,
+    /// Its pods, oldest first, deleted ones included until they are gone.
+    pub pods: Vec<PodId>,
+    /// Pods by stage.
+    pub counts: Counts,
+}
+
+/// A namespace's pods that a label selector matches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// `matchLabels`; an empty selector matches all pods.
+    pub selector: Arc<Labels>,
+    /// The pods, by name.
+    pub members: Vec<PodId>,
+}
+
+/// The place of a selection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct SelectionId(pub u32);
+
+/// All selections.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Selections {
+    all: Vec<Selection>,
+    /// The selections that match a set of labels, by the set's address. The set is kept alive
+    /// here, so that the address stays its own.
+    of_labels: FxHashMap<usize, (Arc<Labels>, Arc<[SelectionId]>)>,
+}
+
+impl Selections {
+    pub(super) fn get(&self, id: SelectionId) -> &Selection {
+        &self.all[id.0 as usize]
+    }
+
+    /// The selection of this namespace and selector; made if it is not there.
+    pub(super) fn find_or_add(
+        &mut self,
+        namespace: &str,
+        selector: &Arc<Labels>,
+        pods: &Arena<Pod>,
+    ) -> SelectionId {
+        let same = |one: &Selection| {
+            (Arc::ptr_eq(&one.selector, selector) || one.selector == *selector)
+                && *one.namespace == *namespace
+        };
+        if let Some(place) = self.all.iter().position(same) {
+            return SelectionId(place as u32);
+        }
+        let selected = |pod: &&(PodId, &Pod)| {
+            *pod.1.meta.namespace == *namespace && matches(selector, &pod.1.meta.labels)
+        };
+        let mut members: Vec<(PodId, &Pod)> = pods.iter().collect();
+        members.retain(|pod| selected(&pod));
+        members.sort_by(|a, b| a.1.name().cmp(b.1.name()));
+        self.all.push(Selection {
+            namespace: namespace.into(),
+            selector: Arc::clone(selector),
+            members: members.into_iter().map(|(id, _)| id).collect(),
+        });
+        self.of_labels.clear();
+        SelectionId(self.all.len() as u32 - 1)
+    }
+
+    /// The selections that match a pod.
+    pub(super) fn of(&mut self, pod: &Pod, is_shared: bool) -> Arc<[SelectionId]> {
+        let labels = &pod.meta.labels;
+        let key = Arc::as_ptr(labels) as usize;
+        if let Some((_, known)) = self.of_labels.get(&key) {
+            return Arc::clone(known);
+        }
+        let matching = self.all.iter().enumerate().filter(|(_, one)| {
+            one.namespace == pod.meta.namespace && matches(&one.selector, labels)
+        });
+        let found: Arc<[SelectionId]> = matching
+            .map(|(place, _)| SelectionId(place as u32))
+            .collect();
+        if is_shared {
+            let known = (Arc::clone(labels), Arc::clone(&found));
+            self.of_labels.insert(key, known);
+        }
+        found
+    }
+
+    pub(super) fn add(&mut self, id: PodId, selections: &[SelectionId], pods: &Arena<Pod>) {
+        for selection in selections {
+            let members = &mut self.all[selection.0 as usize].members;
+            if let Err(place) = members.binary_search_by(|other| by_name(pods, *other, id)) {
+                members.insert(place, id);
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: PodId, selections: &[SelectionId], pods: &Arena<Pod>) {
+        for selection in selections {
+            let members = &mut self.all[selection.0 as usize].members;
+            if let Ok(place) = members.binary_search_by(|other| by_name(pods, *other, id)) {
+                members.remove(place);
+            }
+        }
+    }
+}
+
+fn by_name(pods: &Arena<Pod>, a: PodId, b: PodId) -> Ordering {
+    let name = |id| pods.get(id).map(Pod::name);
+    name(a).cmp(&name(b)).then(a.cmp(&b))
+}

@@ -1,0 +1,44 @@
+//! What the API server holds: typed objects, one way to write them, one log of changes.
+//!
+//! A [`Store`] keeps every object of the cluster: nodes, pods, the workloads that own them,
+//! autoscalers, budgets. Components read it freely and write it in one way only,
+//! [`Store::commit`] with a [`Write`]. A write leaves [`Change`]s behind: small `Copy` values
+//! that wake controllers, drive the machines and feed the recording. The log of writes is the
+//! cluster's history: [`ChangeLog::at`] folds it into the store of any time.
+//!
+//! Every object has [`ObjectMeta`]; an [`ObjectId`] names it while it exists. Defaults and
+//! validation are those of the API server and are applied where YAML is read.
+
+mod audit;
+mod autoscaling;
+mod context;
+mod event;
+mod index;
+mod log;
+mod meta;
+mod node;
+mod pod;
+mod policy;
+mod resources;
+mod store;
+mod template;
+mod workload;
+mod write;
+
+pub use autoscaling::{CrossVersionObjectReference, HorizontalPodAutoscaler, HpaId};
+pub use context::{Context, PodDraws};
+pub use event::{EventKind, EventSink, ObjectEvent};
+pub use index::{Counts, Selection, SelectionId, WorkloadEntry, WorkloadId};
+pub use log::ChangeLog;
+pub use meta::{Kind, Labels, ObjectId, ObjectMeta, Uid, matches};
+pub use node::{Node, NodeId, NodeInfo};
+pub use pod::{ContainerStatus, Pod, PodId, PodPhase, ResizeState, TerminationReason};
+pub use policy::{IntOrPercent, PdbId, PodDisruptionBudget};
+pub use resources::{Amounts, PodAmounts, Resources};
+pub use store::{Ledger, Store};
+pub use template::{ContainerSpec, PodTemplate, ProbeSpec};
+pub use workload::{
+    Deployment, DeploymentId, Job, JobId, JobSpec, JobStatus, ReplicaSet, ReplicaSetId,
+    StatefulSet, StatefulSetId,
+};
+pub use write::{Change, PodWrite, What, Write};

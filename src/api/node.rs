@@ -1,0 +1,69 @@
+//! Nodes, and what pods have been promised of them.
+
+use std::sync::Arc;
+
+use super::meta::{Labels, ObjectMeta};
+use super::resources::Amounts;
+use crate::sim::Key;
+
+/// A node's key.
+pub type NodeId = Key<Node>;
+
+/// A node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Its metadata; labels include the well-known ones.
+    pub meta: ObjectMeta,
+    /// Its group: an index in the scenario's node groups.
+    pub group: usize,
+    /// The number of its zone, if it has one.
+    pub zone: Option<usize>,
+    /// `status.capacity`.
+    pub capacity: Amounts,
+    /// `status.allocatable`.
+    pub allocatable: Amounts,
+    /// `status.allocatable.pods`.
+    pub max_pods: u32,
+    /// Requests of the DaemonSet pods that it runs besides the simulated pods.
+    pub daemons: Amounts,
+    /// `spec.unschedulable`: cordoned.
+    pub unschedulable: bool,
+    /// The condition Ready.
+    pub ready: bool,
+}
+
+impl Node {
+    /// `metadata.name`.
+    pub fn name(&self) -> &str {
+        &self.meta.name
+    }
+
+    /// `metadata.labels`.
+    pub fn labels(&self) -> &Arc<Labels> {
+        &self.meta.labels
+    }
+}
+
+/// What pods have been promised of a node (the scheduler's `NodeInfo`), kept in step with
+/// every write of a pod.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NodeInfo {
+    /// Requests of the pods on it, DaemonSets included.
+    pub requested: Amounts,
+    /// The same with 100m and 200Mi for each container without a request, as scores count.
+    pub nonzero: Amounts,
+    /// What resizes under way ask for beyond that: the scheduler keeps it free.
+    pub deferred: Amounts,
+    /// Pods on it.
+    pub pods: u32,
+    /// Pods on it per workload, without those being deleted: for spreading, and for the order
+    /// in which a ReplicaSet deletes.
+    pub pods_of: Vec<u32>,
+}
+
+impl NodeInfo {
+    /// Pods of a workload on it, without those being deleted.
+    pub fn pods_of(&self, workload: usize) -> u32 {
+        self.pods_of.get(workload).copied().unwrap_or_default()
+    }
+}

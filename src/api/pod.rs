@@ -1,0 +1,305 @@
+//! A pod: what it asks for and what its status shows.
+
+use std::sync::Arc;
+
+use super::index::WorkloadId;
+use super::meta::ObjectMeta;
+use super::node::NodeId;
+use super::resources::{Amounts, PodAmounts, Resources, requested};
+use super::template::PodTemplate;
+use super::write::PodWrite;
+use crate::sim::{Key, SimTime};
+
+/// A pod's key.
+pub type PodId = Key<Pod>;
+
+/// A pod's phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodPhase {
+    /// Not all containers run yet.
+    Pending,
+    /// Its containers run (or wait to restart).
+    Running,
+    /// All containers ended well.
+    Succeeded,
+    /// It failed for good.
+    Failed,
+}
+
+impl PodPhase {
+    /// The phase as `status.phase` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+        }
+    }
+}
+
+/// Why a container ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TerminationReason {
+    /// It exited with 0.
+    Completed,
+    /// It exited otherwise.
+    Error,
+    /// It went over its memory limit.
+    OomKilled,
+}
+
+/// How a resize stands, from the conditions `PodResizePending` and `PodResizeInProgress`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResizeState {
+    /// The kubelet has not looked at it yet, or is applying it.
+    InProgress,
+    /// There is no room on the node at the moment.
+    Deferred,
+    /// The node could not hold it even if it were empty.
+    Infeasible,
+}
+
+/// A container's status.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContainerStatus {
+    /// Requests and limits that the node has promised.
+    pub resources: Resources,
+    /// Since when it runs, if it does.
+    pub running_since: Option<SimTime>,
+    /// Whether the application in it has started up.
+    pub started: bool,
+    /// How often it was restarted.
+    pub restarts: u32,
+    /// Why it ended last, when that run had started, and when it ended.
+    pub last_termination: Option<(TerminationReason, SimTime, SimTime)>,
+}
+
+impl ContainerStatus {
+    /// A container that does not run yet.
+    pub fn new(resources: Resources) -> Self {
+        Self {
+            resources,
+            running_since: None,
+            started: false,
+            restarts: 0,
+            last_termination: None,
+        }
+    }
+}
+
+/// A pod.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pod {
+    /// Its metadata.
+    pub meta: ObjectMeta,
+    /// The workload at the top of its owners.
+    pub workload: WorkloadId,
+    /// The revision of the pod template that it was made from.
+    pub template: Arc<PodTemplate>,
+    /// How many pods were created before it.
+    pub serial: u64,
+    /// The ordinal of a StatefulSet's pod.
+    pub ordinal: u32,
+    /// `spec.nodeName`; before `scheduled`, the node that the scheduler assumes.
+    pub node: Option<NodeId>,
+    /// When it was bound to its node: the condition PodScheduled.
+    pub scheduled: Option<SimTime>,
+    /// Since when the scheduler finds no node for it, unless it has one.
+    pub unschedulable: Option<SimTime>,
+    /// `status.phase`.
+    pub phase: PodPhase,
+    /// `status.startTime`: when the kubelet saw it first.
+    pub start_time: Option<SimTime>,
+    /// The condition Ready.
+    pub ready: bool,
+    /// When the condition Ready changed last.
+    pub ready_transition: SimTime,
+    /// An eviction was granted: the condition DisruptionTarget.
+    pub evicted: bool,
+    /// How its last resize stands, until that is in force.
+    pub resize: Option<ResizeState>,
+    /// `spec.containers[*].resources` while a resize waits for the kubelet; else empty.
+    pub desired: Vec<Resources>,
+    /// Its containers, in the template's order.
+    pub containers: Vec<ContainerStatus>,
+    /// Its object is about to go: the store forgets it once its observers have heard.
+    pub removed: bool,
+}
+
+impl Pod {
+    /// A pod of this template that waits for the scheduler.
+    pub fn new(meta: ObjectMeta, workload: WorkloadId, template: Arc<PodTemplate>) -> Self {
+        let created = meta.created;
+        let containers = template.containers.iter();
+        Self {
+            meta,
+            workload,
+            serial: 0,
+            ordinal: 0,
+            node: None,
+            scheduled: None,
+            unschedulable: None,
+            phase: PodPhase::Pending,
+            start_time: None,
+            ready: false,
+            ready_transition: created,
+            evicted: false,
+            resize: None,
+            desired: Vec::new(),
+            containers: containers
+                .map(|container| ContainerStatus::new(container.resources()))
+                .collect(),
+            template,
+            removed: false,
+        }
+    }
+
+    /// `metadata.name`.
+    pub fn name(&self) -> &str {
+        &self.meta.name
+    }
+
+    /// Whether it has a deletion timestamp.
+    pub fn is_deleting(&self) -> bool {
+        self.meta.deletion.is_some()
+    }
+
+    /// Whether its containers have ended for good.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.phase, PodPhase::Succeeded | PodPhase::Failed)
+    }
+
+    /// Whether its controller counts it (`IsPodActive`): not deleted, not ended.
+    pub fn is_active(&self) -> bool {
+        !self.is_deleting() && !self.has_ended()
+    }
+
+    /// Whether it is Ready and stays: what endpoints, budgets and replica counts ask for.
+    pub fn is_ready(&self) -> bool {
+        self.ready && !self.is_deleting()
+    }
+
+    /// Whether it uses its node: assumed or bound there, and not ended.
+    pub fn occupies_node(&self) -> bool {
+        self.node.is_some() && !self.has_ended()
+    }
+
+    /// What the scheduler counts of it.
+    pub fn amounts(&self) -> PodAmounts {
+        PodAmounts::of(&self.containers, &self.template)
+    }
+
+    /// What it requests of what its node has promised.
+    pub fn requested(&self) -> Amounts {
+        let own = self.containers.iter().map(|status| status.resources);
+        requested(own, &self.template)
+    }
+
+    /// What it will request once its resize is in force.
+    pub fn desired_requests(&self) -> Amounts {
+        if self.desired.is_empty() {
+            return self.requested();
+        }
+        requested(self.desired.iter().copied(), &self.template)
+    }
+
+    /// What a resize under way asks for beyond what the node has promised: the scheduler counts
+    /// the larger of both, unless the kubelet has found it infeasible.
+    pub fn deferred(&self) -> Amounts {
+        if self.desired.is_empty() || self.resize == Some(ResizeState::Infeasible) {
+            return Amounts::default();
+        }
+        let larger = self.containers.iter().zip(&self.desired);
+        let larger = larger.map(|(status, desired)| Resources {
+            cpu_request: status.resources.cpu_request.max(desired.cpu_request),
+            memory_request: status.resources.memory_request.max(desired.memory_request),
+            ..status.resources
+        });
+        requested(larger, &self.template) - self.requested()
+    }
+
+    /// `spec.containers[*].resources`: what it asks for, promised or not.
+    pub fn spec_resources(&self, container: usize) -> Resources {
+        let asked = self.desired.get(container).copied();
+        asked.unwrap_or_else(|| self.containers[container].resources)
+    }
+
+    /// Carries out a write.
+    pub(super) fn apply(&mut self, write: &PodWrite, now: SimTime) {
+        match write {
+            PodWrite::Admit(resources) => {
+                for (container, resources) in self.containers.iter_mut().zip(resources) {
+                    container.resources = *resources;
+                }
+            }
+            PodWrite::Assume(node) => {
+                self.node = Some(*node);
+                self.unschedulable = None;
+            }
+            PodWrite::Bind => self.scheduled = Some(now),
+            PodWrite::Unschedulable => {
+                self.unschedulable.get_or_insert(now);
+            }
+            PodWrite::Acknowledge => {
+                self.start_time = Some(now.truncate_to_second());
+                self.ready_transition = now.truncate_to_second();
+            }
+            PodWrite::Run => {
+                self.phase = PodPhase::Running;
+                for container in &mut self.containers {
+                    container.running_since = Some(now);
+                }
+            }
+            PodWrite::StartContainer(container) => {
+                let status = &mut self.containers[usize::from(*container)];
+                status.restarts += 1;
+                status.running_since = Some(now);
+            }
+            PodWrite::AppStarted => {
+                for status in &mut self.containers {
+                    status.started = status.running_since.is_some();
+                }
+            }
+            PodWrite::StopContainer(container, reason) => {
+                let status = &mut self.containers[usize::from(*container)];
+                status.started = false;
+                if let Some(started) = status.running_since.take() {
+                    status.last_termination = Some((*reason, started, now));
+                }
+            }
+            PodWrite::Ready(ready) => {
+                if self.ready != *ready || *ready {
+                    self.ready_transition = now.truncate_to_second();
+                }
+                self.ready = *ready;
+            }
+            PodWrite::Delete { deadline } => self.meta.deletion = Some(*deadline),
+            PodWrite::Terminate => {}
+            PodWrite::End(phase) => {
+                self.phase = *phase;
+                self.ready = false;
+                for container in &mut self.containers {
+                    container.running_since = None;
+                    container.started = false;
+                }
+                self.desired.clear();
+            }
+            PodWrite::Evict => self.evicted = true,
+            PodWrite::Resize(resources) => {
+                self.resize = Some(ResizeState::InProgress);
+                self.desired = resources.to_vec();
+                self.meta.generation += 1;
+            }
+            PodWrite::ResizeStatus(state) => self.resize = *state,
+            PodWrite::AllocateResize => {
+                self.resize = Some(ResizeState::InProgress);
+                for (container, desired) in self.containers.iter_mut().zip(self.desired.drain(..)) {
+                    container.resources = desired;
+                }
+            }
+            PodWrite::Labels(labels) => self.meta.labels = Arc::clone(labels),
+            PodWrite::Annotations(annotations) => self.meta.annotations = Arc::clone(annotations),
+        }
+    }
+}

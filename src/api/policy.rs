@@ -1,0 +1,36 @@
+//! PodDisruptionBudgets.
+
+use std::sync::Arc;
+
+use super::index::SelectionId;
+use super::meta::{Labels, ObjectMeta};
+use crate::sim::Key;
+
+/// A PodDisruptionBudget's key.
+pub type PdbId = Key<PodDisruptionBudget>;
+
+/// A PodDisruptionBudget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodDisruptionBudget {
+    /// Its metadata.
+    pub meta: ObjectMeta,
+    /// `spec.selector.matchLabels`; an empty one selects all pods of the namespace.
+    pub selector: Arc<Labels>,
+    /// The pods that the selector matches; the store fills it in.
+    pub selection: SelectionId,
+    /// `spec.minAvailable`.
+    pub min_available: Option<IntOrPercent>,
+    /// `spec.maxUnavailable`.
+    pub max_unavailable: Option<IntOrPercent>,
+    /// `spec.unhealthyPodEvictionPolicy: AlwaysAllow`.
+    pub always_allow_unhealthy: bool,
+}
+
+/// A whole number or a percentage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntOrPercent {
+    /// A number.
+    Int(i32),
+    /// A percentage.
+    Percent(i32),
+}

@@ -1,0 +1,139 @@
+//! Requests and limits: of a container, of a pod as the scheduler counts them.
+
+use super::pod::ContainerStatus;
+use super::template::{ContainerSpec, PodTemplate};
+use crate::units::{Bytes, Millicores};
+
+/// What a container without a request counts in scores (`DefaultMilliCPURequest`).
+const NONZERO_CPU: Millicores = Millicores(100);
+/// The same for memory (`DefaultMemoryRequest`).
+const NONZERO_MEMORY: Bytes = Bytes(200 << 20);
+
+/// Requests and limits of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resources {
+    /// CPU request.
+    pub cpu_request: Option<Millicores>,
+    /// CPU limit.
+    pub cpu_limit: Option<Millicores>,
+    /// Memory request.
+    pub memory_request: Option<Bytes>,
+    /// Memory limit.
+    pub memory_limit: Option<Bytes>,
+}
+
+/// CPU and memory together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Amounts {
+    /// CPU.
+    pub cpu: Millicores,
+    /// Memory.
+    pub memory: Bytes,
+}
+
+impl std::ops::Add for Amounts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            cpu: self.cpu + other.cpu,
+            memory: self.memory + other.memory,
+        }
+    }
+}
+
+impl std::ops::Sub for Amounts {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            cpu: self.cpu - other.cpu,
+            memory: self.memory - other.memory,
+        }
+    }
+}
+
+/// A pod's requests: as filters and as scores count them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PodAmounts {
+    /// What it requests.
+    pub raw: Amounts,
+    /// The same with 100m and 200Mi for each container without a request.
+    pub nonzero: Amounts,
+}
+
+impl PodAmounts {
+    /// The pod requests `raw`; `containers` are the requests of those of its containers that
+    /// count for themselves.
+    pub fn new(
+        raw: Amounts,
+        containers: impl Iterator<Item = (Option<Millicores>, Option<Bytes>)>,
+    ) -> Self {
+        let mut nonzero = raw;
+        for (cpu, memory) in containers {
+            if cpu.is_none() {
+                nonzero.cpu += NONZERO_CPU;
+            }
+            if memory.is_none() {
+                nonzero.memory += NONZERO_MEMORY;
+            }
+        }
+        Self { raw, nonzero }
+    }
+
+    /// What a pod with these containers of this template requests.
+    pub fn of(containers: &[ContainerStatus], template: &PodTemplate) -> Self {
+        let own = containers.iter().map(|container| {
+            let own = container.resources;
+            // Requests of the pod as a whole leave no container without one.
+            (
+                own.cpu_request.or(template.pod_cpu_request),
+                own.memory_request.or(template.pod_memory_request),
+            )
+        });
+        Self::new(
+            requested(containers.iter().map(|status| status.resources), template),
+            own,
+        )
+    }
+
+    /// Whether it requests anything.
+    pub fn has_requests(&self) -> bool {
+        self.raw.cpu.0 > 0 || self.raw.memory.0 > 0
+    }
+}
+
+/// What a pod requests whose containers have these resources.
+pub(super) fn requested(
+    containers: impl Iterator<Item = Resources> + Clone,
+    template: &PodTemplate,
+) -> Amounts {
+    let cpu = |c: Resources| c.cpu_request.map_or(0, |cpu| cpu.0);
+    let memory = |c: Resources| c.memory_request.map_or(0, |memory| memory.0);
+    Amounts {
+        cpu: template
+            .pod_cpu_request
+            .unwrap_or_else(|| Millicores(peak(containers.clone().map(cpu), template, cpu))),
+        memory: template
+            .pod_memory_request
+            .unwrap_or_else(|| Bytes(peak(containers.map(memory), template, memory))),
+    }
+}
+
+/// The most that a pod's containers request at once: each init container runs beside the
+/// sidecars that started before it, the containers beside all of them.
+fn peak(
+    containers: impl Iterator<Item = i64>,
+    template: &PodTemplate,
+    request: impl Fn(Resources) -> i64,
+) -> i64 {
+    let (mut sidecars, mut most) = (0, 0);
+    for container in &template.init_containers {
+        let beside = sidecars + request(ContainerSpec::resources(container));
+        if container.restartable {
+            sidecars = beside;
+        }
+        most = most.max(beside);
+    }
+    most.max(containers.sum::<i64>() + sidecars)
+}

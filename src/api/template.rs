@@ -1,0 +1,87 @@
+//! Pod templates: what a workload's pods are made from.
+
+use super::meta::Labels;
+use super::resources::Resources;
+use crate::sim::SimDuration;
+use crate::units::{Bytes, Millicores};
+
+/// A pod template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodTemplate {
+    /// `metadata.labels`.
+    pub labels: Labels,
+    /// `metadata.annotations`.
+    pub annotations: Labels,
+    /// `spec.containers`.
+    pub containers: Vec<ContainerSpec>,
+    /// `spec.initContainers`, restartable ones (sidecars) included.
+    pub init_containers: Vec<ContainerSpec>,
+    /// `spec.resources.requests.cpu` of the pod.
+    pub pod_cpu_request: Option<Millicores>,
+    /// `spec.resources.requests.memory` of the pod.
+    pub pod_memory_request: Option<Bytes>,
+    /// Priority from the PriorityClass.
+    pub priority: i32,
+    /// `spec.terminationGracePeriodSeconds`.
+    pub termination_grace: SimDuration,
+    /// `controller.kubernetes.io/pod-deletion-cost`.
+    pub deletion_cost: i32,
+    /// `spec.nodeSelector`.
+    pub node_selector: Labels,
+}
+
+/// A container of a pod template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContainerSpec {
+    /// Name.
+    pub name: String,
+    /// Image.
+    pub image: String,
+    /// `resources.requests.cpu`, or the limit where only that is given.
+    pub cpu_request: Option<Millicores>,
+    /// `resources.limits.cpu`.
+    pub cpu_limit: Option<Millicores>,
+    /// `resources.requests.memory`, or the limit where only that is given.
+    pub memory_request: Option<Bytes>,
+    /// `resources.limits.memory`.
+    pub memory_limit: Option<Bytes>,
+    /// Readiness probe, if any.
+    pub readiness_probe: Option<ProbeSpec>,
+    /// Whether a resize of CPU or of memory restarts it (`resizePolicy`).
+    pub restart_on_resize: [bool; 2],
+    /// For init containers: `restartPolicy: Always`, a sidecar.
+    pub restartable: bool,
+    /// Length of the preStop hook.
+    pub pre_stop: SimDuration,
+    /// `command` and `args` joined by spaces; load Jobs are read from it.
+    pub command: String,
+    /// CPU that a container which serves nothing uses (sidecars).
+    pub idle_cpu: Millicores,
+    /// Memory that a container which serves nothing holds (sidecars).
+    pub idle_memory: Bytes,
+}
+
+/// A probe's timing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbeSpec {
+    /// `initialDelaySeconds`.
+    pub initial_delay: SimDuration,
+    /// `periodSeconds`.
+    pub period: SimDuration,
+    /// `successThreshold`.
+    pub success_threshold: u32,
+    /// `failureThreshold`.
+    pub failure_threshold: u32,
+}
+
+impl ContainerSpec {
+    /// `resources`.
+    pub fn resources(&self) -> Resources {
+        Resources {
+            cpu_request: self.cpu_request,
+            cpu_limit: self.cpu_limit,
+            memory_request: self.memory_request,
+            memory_limit: self.memory_limit,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Writes, and the changes that they leave behind.
+
+use std::sync::Arc;
+
+use super::autoscaling::{HorizontalPodAutoscaler, HpaId};
+use super::meta::{Kind, Labels, ObjectId};
+use super::node::{Node, NodeId};
+use super::pod::{Pod, PodId, PodPhase, ResizeState, TerminationReason};
+use super::policy::PodDisruptionBudget;
+use super::resources::Resources;
+use super::template::PodTemplate;
+use super::workload::{Deployment, Job, JobId, JobStatus, ReplicaSet, StatefulSet};
+use crate::autoscaler::hpa::{HpaSpec, Status};
+use crate::sim::SimTime;
+
+/// A write of one object: all that can happen to what the API server holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// An entry for the workload of this kind, namespace and name, before its object exists.
+    Workload(Kind, Arc<str>, Arc<str>),
+    /// Creates a node.
+    CreateNode(Box<Node>),
+    /// Creates a pod.
+    CreatePod(Box<Pod>),
+    /// Creates a Deployment.
+    CreateDeployment(Box<Deployment>),
+    /// Creates a ReplicaSet.
+    CreateReplicaSet(Box<ReplicaSet>),
+    /// Creates a StatefulSet.
+    CreateStatefulSet(Box<StatefulSet>),
+    /// Creates a Job.
+    CreateJob(Box<Job>),
+    /// Creates a PodDisruptionBudget.
+    CreatePodDisruptionBudget(Box<PodDisruptionBudget>),
+    /// Creates a HorizontalPodAutoscaler.
+    CreateHorizontalPodAutoscaler(Box<HorizontalPodAutoscaler>),
+    /// Changes a pod.
+    Pod(PodId, PodWrite),
+    /// Removes a pod's object. It can be read until [`Write::Forget`].
+    RemovePod(PodId),
+    /// Frees the place of a removed pod, once its observers have heard of the removal.
+    Forget(PodId),
+    /// Sets `spec.replicas`, as a write of the scale subresource does.
+    Replicas(ObjectId, i32),
+    /// Replaces `spec.template` of a workload.
+    Template(ObjectId, Arc<PodTemplate>),
+    /// Sets `deployment.kubernetes.io/revision` of a ReplicaSet.
+    Revision(ObjectId, i64),
+    /// Replaces the status of a Job.
+    JobStatus(JobId, JobStatus),
+    /// Replaces `spec` of a HorizontalPodAutoscaler.
+    HpaSpec(HpaId, Arc<HpaSpec>),
+    /// Replaces `status` of a HorizontalPodAutoscaler.
+    HpaStatus(HpaId, Arc<Status>),
+    /// Sets `spec.unschedulable` of a node: cordon or uncordon.
+    Cordon(NodeId, bool),
+    /// Sets the condition Ready of a node.
+    NodeReady(NodeId, bool),
+    /// Replaces the labels of any object but a pod.
+    Labels(ObjectId, Arc<Labels>),
+    /// Replaces the annotations of any object but a pod.
+    Annotations(ObjectId, Arc<Labels>),
+    /// Removes any object but a pod.
+    Delete(ObjectId),
+}
+
+/// A write of a pod.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PodWrite {
+    /// Admission changes what its containers ask for, before the scheduler has seen it.
+    Admit(Box<[Resources]>),
+    /// The scheduler has found a node for it.
+    Assume(NodeId),
+    /// It is bound to that node.
+    Bind,
+    /// The scheduler finds no node for it.
+    Unschedulable,
+    /// The kubelet's first status: it has seen the pod, which is not ready yet.
+    Acknowledge,
+    /// All its containers run.
+    Run,
+    /// A container runs again.
+    StartContainer(u16),
+    /// Its application has started up.
+    AppStarted,
+    /// A container has ended.
+    StopContainer(u16, TerminationReason),
+    /// The condition Ready.
+    Ready(bool),
+    /// It is being deleted; its grace period ends then.
+    Delete {
+        /// `deletionTimestamp`.
+        deadline: SimTime,
+    },
+    /// Its containers get SIGTERM.
+    Terminate,
+    /// Its containers have ended for good.
+    End(PodPhase),
+    /// Its eviction is granted.
+    Evict,
+    /// Its containers shall have these resources (the subresource `resize`).
+    Resize(Box<[Resources]>),
+    /// How its resize stands; `None` once it is in force.
+    ResizeStatus(Option<ResizeState>),
+    /// The node promises what its resize asks for.
+    AllocateResize,
+    /// Replaces its labels.
+    Labels(Arc<Labels>),
+    /// Replaces its annotations.
+    Annotations(Arc<Labels>),
+}
+
+/// A change of an object: what woke you up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// The object.
+    pub object: ObjectId,
+    /// What happened to it.
+    pub what: What,
+}
+
+/// What happened to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// It was created.
+    Created,
+    /// Its `spec.replicas` changed.
+    Scaled {
+        /// What it was before.
+        from: i32,
+    },
+    /// Something else in its spec, labels or annotations changed.
+    Spec,
+    /// Its status changed.
+    Status,
+    /// It is gone. A pod can still be read.
+    Deleted,
+    /// A pod is bound to its node.
+    Scheduled,
+    /// A container of a pod runs.
+    ContainerStarted(u16),
+    /// The application in a pod has started up.
+    AppStarted,
+    /// A container of a pod no longer runs.
+    ContainerStopped(u16),
+    /// A pod's condition Ready changed.
+    Ready,
+    /// A pod has got its deletion timestamp.
+    Deleting,
+    /// A pod's containers get SIGTERM.
+    Terminating,
+    /// A pod's containers have ended for good: it uses its node no more.
+    Ended,
+    /// A resize of a pod is asked for.
+    ResizeRequested,
+    /// A node has promised what a resize of a pod asks for.
+    ResizeAllocated,
+    /// A resize of a pod is in force.
+    Resized,
+    /// kube-proxy sends traffic to a pod from now on.
+    EndpointAdded,
+    /// kube-proxy sends no more traffic to a pod, which may be gone.
+    EndpointRemoved,
+}

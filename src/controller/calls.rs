@@ -1,0 +1,98 @@
+//! The calls that a controller has under way for one object, and when it looks at it again.
+
+use super::replicaset::slow_start::{FIRST_BATCH, next_batch};
+use crate::api::PodId;
+use crate::sim::SimTime;
+
+/// Creates or deletes of one sync at most (`burstReplicas`).
+pub(super) const BURST_REPLICAS: usize = 500;
+
+/// Calls under way. While there are any, the controller does nothing else with the object: it
+/// waits for their effects to show (upstream's expectations).
+#[derive(Debug, Clone, Default)]
+pub(super) struct Calls {
+    /// Pods that are about to be created.
+    creating: usize,
+    /// The batch under way: its size, and how many of it have not arrived.
+    batch: (usize, usize),
+    /// Pods whose delete calls have not arrived.
+    deleting: Vec<PodId>,
+    /// When the next sync is scheduled.
+    sync_at: Option<SimTime>,
+}
+
+impl Calls {
+    /// Whether a sync at `at` is news: nothing earlier is scheduled.
+    pub(super) fn schedule(&mut self, at: SimTime) -> bool {
+        let is_news = self.sync_at.is_none_or(|scheduled| at < scheduled);
+        if is_news {
+            self.sync_at = Some(at);
+        }
+        is_news
+    }
+
+    /// A sync is due now; whether it may go ahead.
+    pub(super) fn begin_sync(&mut self, now: SimTime) -> bool {
+        self.sync_at = self.sync_at.filter(|scheduled| *scheduled > now);
+        self.creating == 0 && self.deleting.is_empty()
+    }
+
+    /// So many pods shall be created: the size of the first batch of calls.
+    pub(super) fn begin_creating(&mut self, count: usize) -> usize {
+        self.creating = count.min(BURST_REPLICAS);
+        self.begin_batch(FIRST_BATCH.min(self.creating))
+    }
+
+    fn begin_batch(&mut self, size: usize) -> usize {
+        self.batch = (size, size);
+        size
+    }
+
+    /// A create call arrives: the size of the next batch, if this was the last of its own.
+    pub(super) fn created(&mut self) -> usize {
+        let (size, under_way) = (self.batch.0, self.batch.1.saturating_sub(1));
+        self.batch.1 = under_way;
+        self.creating = self.creating.saturating_sub(1);
+        if under_way == 0 && self.creating > 0 {
+            return self.begin_batch(next_batch(size, self.creating));
+        }
+        0
+    }
+
+    /// Whether all create calls have arrived.
+    pub(super) fn has_created(&self) -> bool {
+        self.creating == 0
+    }
+
+    /// A delete call is made; whether it is the first for this pod.
+    pub(super) fn delete(&mut self, pod: PodId) -> bool {
+        let is_first = !self.deleting.contains(&pod);
+        if is_first {
+            self.deleting.push(pod);
+        }
+        is_first
+    }
+
+    /// A delete call arrives, or the pod is being deleted anyway.
+    pub(super) fn deleted(&mut self, pod: PodId) {
+        self.deleting.retain(|other| *other != pod);
+    }
+
+    /// Forgets what is under way: the object is gone.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Calls by the slot of an object.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CallsOf(Vec<Calls>);
+
+impl CallsOf {
+    pub(super) fn of(&mut self, slot: usize) -> &mut Calls {
+        if self.0.len() <= slot {
+            self.0.resize(slot + 1, Calls::default());
+        }
+        &mut self.0[slot]
+    }
+}

@@ -1,0 +1,254 @@
+//! The Job controller: so many pods at once until enough have succeeded, with a back-off
+//! after failures; follows `pkg/controller/job`.
+
+use std::sync::Arc;
+
+use super::calls::CallsOf;
+use super::client::TokenBucket;
+use super::pod_control::{PodControl, active_pods, delete_pod};
+use crate::api::{
+    Change, Context, JobId, JobStatus, ObjectId, Pod, PodId, PodPhase, Store, What, Write,
+};
+use crate::cluster::spec::ClusterConfig;
+use crate::sim::{SimDuration, SimTime};
+
+const FIRST_BACKOFF: SimDuration = SimDuration::from_secs(10);
+const LONGEST_BACKOFF: SimDuration = SimDuration::from_secs(600);
+/// Changes of pods are gathered for so long (`SyncJobBatchPeriod`).
+const SYNC_BATCH: SimDuration = SimDuration::from_secs(1);
+
+/// What a Job controller waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum Event {
+    /// It compares what is with what should be.
+    Sync(JobId),
+    /// A create call arrives.
+    Create(JobId),
+    /// A delete call arrives.
+    Delete(PodId),
+}
+
+/// The controller of all Jobs.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    api_latency: SimDuration,
+    client: TokenBucket,
+    calls: CallsOf,
+}
+
+impl Controller {
+    /// A controller with these settings.
+    pub fn new(config: &ClusterConfig) -> Self {
+        Self {
+            api_latency: config.api_latency,
+            client: TokenBucket::new(config.controller_qps, config.controller_burst),
+            calls: CallsOf::default(),
+        }
+    }
+
+    /// Wakes up for a change.
+    pub fn observe(&mut self, change: Change, context: &mut Context<'_, Event>) {
+        match (change.object, change.what) {
+            (ObjectId::Job(id), What::Created) => {
+                self.calls.of(id.slot()).clear();
+                if let Some(limit) = context
+                    .store
+                    .job(id)
+                    .and_then(|job| job.spec.active_deadline)
+                {
+                    context.after(limit, Event::Sync(id));
+                }
+                self.schedule(id, SimDuration::ZERO, context);
+            }
+            (ObjectId::Job(id), What::Spec) => self.schedule(id, self.api_latency, context),
+            (ObjectId::Pod(pod), what) => self.observe_pod(pod, what, context),
+            _ => {}
+        }
+    }
+
+    fn observe_pod(&mut self, id: PodId, what: What, context: &mut Context<'_, Event>) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let Some(ObjectId::Job(job)) = pod.meta.owner else {
+            return;
+        };
+        let (phase, deleting) = (pod.phase, pod.is_deleting());
+        match what {
+            What::Deleting => {
+                self.calls.of(job.slot()).deleted(id);
+                // Unless it has ended by itself, that is a failure of now.
+                if matches!(phase, PodPhase::Pending | PodPhase::Running) {
+                    count_failure(job, context);
+                }
+                self.schedule(job, self.api_latency, context);
+            }
+            What::Deleted => self.schedule(job, self.api_latency, context),
+            What::Ended if !deleting => {
+                match phase {
+                    PodPhase::Succeeded => count_success(job, context),
+                    _ => count_failure(job, context),
+                }
+                self.schedule(job, SYNC_BATCH, context);
+            }
+            // A Job counts restarts.
+            What::ContainerStarted(container)
+                if pod.containers[usize::from(container)].restarts > 0 =>
+            {
+                self.schedule(job, SYNC_BATCH, context);
+            }
+            _ => {}
+        }
+    }
+
+    /// Carries out an event.
+    pub fn handle(
+        &mut self,
+        event: Event,
+        pods: &mut PodControl,
+        context: &mut Context<'_, Event>,
+    ) {
+        match event {
+            Event::Sync(id) => self.sync(id, context),
+            Event::Create(id) => self.create(id, pods, context),
+            Event::Delete(id) => delete_pod(id, context),
+        }
+    }
+
+    fn schedule(&mut self, id: JobId, delay: SimDuration, context: &mut Context<'_, Event>) {
+        let at = context.now + delay;
+        if self.calls.of(id.slot()).schedule(at) {
+            context.at(at, Event::Sync(id));
+        }
+    }
+
+    fn sync(&mut self, id: JobId, context: &mut Context<'_, Event>) {
+        let may_go_ahead = self.calls.of(id.slot()).begin_sync(context.now);
+        let Some(job) = context.store.job(id).filter(|_| may_go_ahead) else {
+            return;
+        };
+        let (spec, status) = (job.spec, job.status);
+        let past_deadline = spec
+            .active_deadline
+            .is_some_and(|limit| context.now >= job.meta.created + limit);
+        let active = active_pods(ObjectId::Job(id), job.workload, context);
+        let restarts = if spec.restarts_in_place {
+            restarts(&active, context.store)
+        } else {
+            0
+        };
+        let beyond_limit =
+            status.failed > spec.backoff_limit || restarts >= spec.backoff_limit.max(1) as u32;
+        if status.given_up || past_deadline || beyond_limit {
+            let given_up = JobStatus {
+                given_up: true,
+                ..status
+            };
+            if given_up != status {
+                context.commit(Write::JobStatus(id, given_up));
+            }
+            for pod in active {
+                self.delete(id, pod, context);
+            }
+            return;
+        }
+        let wanted = match spec.completions {
+            Some(completions) => spec.parallelism.min(completions - status.succeeded),
+            None if status.succeeded == 0 => spec.parallelism,
+            // A queue of work that one pod found empty: the others come to their ends.
+            None => active.len() as i32,
+        };
+        let missing = wanted - active.len() as i32;
+        let wait = back_off(&status, context.now);
+        if missing > 0 && wait > SimDuration::ZERO {
+            self.schedule(id, wait, context);
+        } else if missing > 0 {
+            let batch = self.calls.of(id.slot()).begin_creating(missing as usize);
+            self.issue(id, batch, context);
+        }
+    }
+
+    fn issue(&mut self, id: JobId, batch: usize, context: &mut Context<'_, Event>) {
+        for _ in 0..batch {
+            let made = self.client.reserve(context.now);
+            context.at(made + self.api_latency, Event::Create(id));
+        }
+    }
+
+    fn delete(&mut self, id: JobId, pod: PodId, context: &mut Context<'_, Event>) {
+        if !self.calls.of(id.slot()).delete(pod) {
+            return;
+        }
+        let arrives = self.client.reserve(context.now) + self.api_latency;
+        context.at(arrives, Event::Delete(pod));
+        if let Some(pod) = context.store.pod(pod) {
+            let name = Arc::clone(&pod.meta.name);
+            let message = || format!("Deleted pod: {name}");
+            let object = ObjectId::Job(id);
+            context.events.normal(object, "SuccessfulDelete", message);
+        }
+    }
+
+    fn create(&mut self, id: JobId, pods: &mut PodControl, context: &mut Context<'_, Event>) {
+        let batch = self.calls.of(id.slot()).created();
+        if context.store.job(id).is_none() {
+            return;
+        }
+        self.issue(id, batch, context);
+        let now = context.now;
+        if let Some(pod) = pods.create(ObjectId::Job(id), 0, now, context)
+            && let Some(pod) = context.store.pod(pod)
+        {
+            let name = Arc::clone(&pod.meta.name);
+            let message = || format!("Created pod: {name}");
+            let object = ObjectId::Job(id);
+            context.events.normal(object, "SuccessfulCreate", message);
+        }
+        if self.calls.of(id.slot()).has_created() {
+            self.schedule(id, self.api_latency, context);
+        }
+    }
+}
+
+/// How often the containers of a Job's unfinished pods were restarted in place.
+fn restarts(active: &[PodId], store: &Store) -> u32 {
+    let restarts = |pod: &Pod| pod.containers.iter().map(|one| one.restarts).sum::<u32>();
+    active
+        .iter()
+        .filter_map(|id| store.pod(*id))
+        .map(restarts)
+        .sum()
+}
+
+fn count_failure(id: JobId, context: &mut Context<'_, Event>) {
+    if let Some(job) = context.store.job(id) {
+        let status = JobStatus {
+            failed: job.status.failed + 1,
+            failures_in_a_row: job.status.failures_in_a_row + 1,
+            last_failure: context.now,
+            ..job.status
+        };
+        context.commit(Write::JobStatus(id, status));
+    }
+}
+
+fn count_success(id: JobId, context: &mut Context<'_, Event>) {
+    if let Some(job) = context.store.job(id) {
+        let status = JobStatus {
+            succeeded: job.status.succeeded + 1,
+            failures_in_a_row: 0,
+            ..job.status
+        };
+        context.commit(Write::JobStatus(id, status));
+    }
+}
+
+/// How long a Job still waits after its failures.
+fn back_off(status: &JobStatus, now: SimTime) -> SimDuration {
+    if status.failures_in_a_row == 0 {
+        return SimDuration::ZERO;
+    }
+    let doublings = (status.failures_in_a_row - 1).min(10);
+    let length = (FIRST_BACKOFF * 2i64.pow(doublings)).min(LONGEST_BACKOFF);
+    (status.last_failure + length - now).max(SimDuration::ZERO)
+}

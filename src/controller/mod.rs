@@ -1,0 +1,18 @@
+//! The controllers of kube-controller-manager, each under upstream's name.
+//!
+//! A controller is woken by the changes of objects (`observe`) and by its own timers
+//! (`handle`), reads the store, and answers with writes that arrive after the delays of its
+//! client. None knows another: they meet in the store.
+
+mod calls;
+pub mod client;
+pub mod deployment;
+pub mod disruption;
+pub mod endpoints;
+pub mod garbage_collector;
+pub mod job;
+pub mod pod_control;
+pub mod replicaset;
+pub mod statefulset;
+
+pub use pod_control::PodControl;

@@ -1,0 +1,226 @@
+//! Creating and deleting pods on behalf of controllers (`RealPodControl` of
+//! `pkg/controller/controller_utils.go`): names, UIDs, the draws of their lives.
+
+use std::sync::Arc;
+
+use crate::api::{
+    Context, Labels, ObjectId, ObjectMeta, Pod, PodId, PodPhase, PodTemplate, PodWrite, Store, Uid,
+    WorkloadEntry, WorkloadId, Write,
+};
+use crate::sim::{SimTime, Stream, Streams};
+
+/// Kubernetes' alphabet for generated names.
+const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
+fn random_suffix(stream: &mut Stream, length: usize) -> String {
+    (0..length)
+        .map(|_| char::from(ALPHABET[stream.below(ALPHABET.len())]))
+        .collect()
+}
+
+/// A workload's draws.
+#[derive(Debug, Clone)]
+struct Draws {
+    /// The name of its stream, by kind, namespace and name.
+    own: String,
+    /// Draws of names and UIDs.
+    stream: Stream,
+    /// `pod-template-hash` of its first template.
+    template_hash: String,
+    /// Pods created so far.
+    created: u64,
+}
+
+/// What an owner says of a new pod.
+#[derive(Debug, Clone)]
+struct NewPod {
+    workload: WorkloadId,
+    template: Arc<PodTemplate>,
+    labels: Arc<Labels>,
+    /// The owner's name: generated names begin with it.
+    base: Arc<str>,
+    /// Whether the pod is named by its ordinal.
+    by_ordinal: bool,
+}
+
+impl NewPod {
+    fn of(owner: ObjectId, ordinal: u32, store: &Store) -> Option<Self> {
+        Some(match owner {
+            ObjectId::ReplicaSet(id) => {
+                let set = store.replica_set(id)?;
+                Self {
+                    workload: set.workload,
+                    template: Arc::clone(&set.template),
+                    labels: Arc::clone(&set.pod_labels),
+                    base: Arc::clone(&set.meta.name),
+                    by_ordinal: false,
+                }
+            }
+            ObjectId::StatefulSet(id) => {
+                let set = store.stateful_set(id)?;
+                let mut labels = set.template.labels.clone();
+                let name = format!("{}-{ordinal}", set.meta.name);
+                labels.insert("statefulset.kubernetes.io/pod-name".to_owned(), name);
+                let index = ordinal.to_string();
+                labels.insert("apps.kubernetes.io/pod-index".to_owned(), index);
+                Self {
+                    workload: set.workload,
+                    template: Arc::clone(&set.template),
+                    labels: Arc::new(labels),
+                    base: Arc::clone(&set.meta.name),
+                    by_ordinal: true,
+                }
+            }
+            ObjectId::Job(id) => {
+                let job = store.job(id)?;
+                Self {
+                    workload: job.workload,
+                    template: Arc::clone(&job.template),
+                    labels: Arc::clone(&job.pod_labels),
+                    base: Arc::clone(&job.meta.name),
+                    by_ordinal: false,
+                }
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// Makes pods, their names and their draws.
+#[derive(Debug, Clone)]
+pub struct PodControl {
+    streams: Streams,
+    workloads: Vec<Option<Draws>>,
+}
+
+impl PodControl {
+    /// Draws from the streams of a run.
+    pub fn new(streams: Streams) -> Self {
+        Self {
+            streams,
+            workloads: Vec::new(),
+        }
+    }
+
+    fn draws(&mut self, id: WorkloadId, entry: &WorkloadEntry) -> &mut Draws {
+        if self.workloads.len() <= id.index() {
+            self.workloads.resize(id.index() + 1, None);
+        }
+        let streams = self.streams;
+        self.workloads[id.index()].get_or_insert_with(|| {
+            let (kind, namespace, name) = (entry.kind, &entry.namespace, &entry.name);
+            let own = format!("cluster/{kind}/{namespace}/{name}");
+            let mut stream = streams.stream(&own);
+            Draws {
+                template_hash: random_suffix(&mut stream, 10),
+                own,
+                stream,
+                created: 0,
+            }
+        })
+    }
+
+    /// `pod-template-hash` of a Deployment's template: of the first, or of the one that is
+    /// created as this revision.
+    pub fn template_hash(
+        &mut self,
+        id: WorkloadId,
+        entry: &WorkloadEntry,
+        revision: i64,
+    ) -> String {
+        let streams = self.streams;
+        let draws = self.draws(id, entry);
+        if revision <= 1 {
+            return draws.template_hash.clone();
+        }
+        let mut stream = streams.stream(&format!("{}/template/{revision}", draws.own));
+        random_suffix(&mut stream, 10)
+    }
+
+    /// A UID for an object of a workload.
+    pub fn uid(&self, what: &str) -> Uid {
+        draw_uid(&mut self.streams.stream(&format!("uid/{what}")))
+    }
+
+    /// Creates a pod object for its owner. The ordinal is that of a StatefulSet's pod.
+    pub fn create<E>(
+        &mut self,
+        owner: ObjectId,
+        ordinal: u32,
+        created: SimTime,
+        context: &mut Context<'_, E>,
+    ) -> Option<PodId> {
+        let new = NewPod::of(owner, ordinal, context.store)?;
+        let streams = self.streams;
+        let entry = context.store.workload(new.workload);
+        let namespace = Arc::clone(&entry.namespace);
+        let draws = self.draws(new.workload, entry);
+        // Drawn even if not needed: what follows does not depend on the kind.
+        let suffix = random_suffix(&mut draws.stream, 5);
+        let name = if new.by_ordinal {
+            format!("{}-{ordinal}", new.base)
+        } else {
+            format!("{}-{suffix}", new.base)
+        };
+        let uid = draw_uid(&mut draws.stream);
+        let stream = streams.stream(&format!("{}/pod/{}", draws.own, draws.created));
+        draws.created += 1;
+        let meta = ObjectMeta {
+            namespace,
+            labels: new.labels,
+            owner: Some(owner),
+            ..ObjectMeta::new("", &name, uid, created)
+        };
+        let pod = Pod {
+            ordinal,
+            ..Pod::new(meta, new.workload, new.template)
+        };
+        let made = context
+            .store
+            .commit(created, Write::CreatePod(Box::new(pod)));
+        let Some(ObjectId::Pod(id)) = made else {
+            return None;
+        };
+        context.draws.add(id, stream);
+        Some(id)
+    }
+}
+
+fn draw_uid(stream: &mut Stream) -> Uid {
+    Uid((stream.unit() * 2f64.powi(53)) as u64)
+}
+
+/// A delete call arrives at the API server: the pod gets its deletion timestamp.
+pub fn delete_pod<E>(id: PodId, context: &mut Context<'_, E>) {
+    let Some(pod) = context.store.pod(id).filter(|pod| !pod.is_deleting()) else {
+        return;
+    };
+    let runs = pod.phase == PodPhase::Running;
+    let deadline = if runs {
+        context.now + pod.template.termination_grace
+    } else {
+        context.now
+    };
+    context.write_pod(id, PodWrite::Delete { deadline });
+}
+
+/// Pods of a workload that this object owns and that its controller counts.
+pub(super) fn active_pods<E>(
+    owner: ObjectId,
+    workload: WorkloadId,
+    context: &Context<'_, E>,
+) -> Vec<PodId> {
+    let store = &context.store;
+    let counts = |id: &&PodId| {
+        store
+            .pod(**id)
+            .is_some_and(|pod| pod.is_active() && pod.meta.owner == Some(owner))
+    };
+    store
+        .workload(workload)
+        .pods
+        .iter()
+        .filter(counts)
+        .copied()
+        .collect()
+}

@@ -1,0 +1,190 @@
+//! The ReplicaSet controller: creates in batches that double, deletes by rank, both under its
+//! client's rate limit (`pkg/controller/replicaset`).
+
+pub mod ranking;
+pub mod slow_start;
+
+use std::sync::Arc;
+
+use super::calls::{BURST_REPLICAS, CallsOf};
+use super::client::TokenBucket;
+use super::pod_control::{PodControl, active_pods, delete_pod};
+use crate::api::{Change, Context, ObjectId, PodId, PodPhase, ReplicaSetId, What};
+use crate::cluster::spec::ClusterConfig;
+use crate::sim::SimDuration;
+use ranking::{RankedPod, deletion_order};
+
+/// What a ReplicaSet controller waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum Event {
+    /// It compares what is with what should be.
+    Sync(ReplicaSetId),
+    /// A create call arrives.
+    Create(ReplicaSetId),
+    /// A delete call arrives.
+    Delete(PodId),
+}
+
+/// The controller of all ReplicaSets.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    api_latency: SimDuration,
+    sync_delay: SimDuration,
+    client: TokenBucket,
+    calls: CallsOf,
+}
+
+impl Controller {
+    /// A controller with these settings.
+    pub fn new(config: &ClusterConfig) -> Self {
+        Self {
+            api_latency: config.api_latency,
+            sync_delay: config.controller_sync_delay,
+            client: TokenBucket::new(config.controller_qps, config.controller_burst),
+            calls: CallsOf::default(),
+        }
+    }
+
+    /// Wakes up for a change.
+    pub fn observe(&mut self, change: Change, context: &mut Context<'_, Event>) {
+        match (change.object, change.what) {
+            (ObjectId::ReplicaSet(id), What::Created) => {
+                self.calls.of(id.slot()).clear();
+                self.schedule(id, SimDuration::ZERO, context);
+            }
+            (ObjectId::ReplicaSet(id), What::Scaled { .. }) => {
+                self.schedule(id, self.sync_delay, context);
+            }
+            (ObjectId::Pod(pod), What::Deleting | What::Deleted) => {
+                let owner = context.store.pod(pod).and_then(|pod| pod.meta.owner);
+                if let Some(ObjectId::ReplicaSet(id)) = owner {
+                    self.calls.of(id.slot()).deleted(pod);
+                    self.schedule(id, self.api_latency, context);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Carries out an event.
+    pub fn handle(
+        &mut self,
+        event: Event,
+        pods: &mut PodControl,
+        context: &mut Context<'_, Event>,
+    ) {
+        match event {
+            Event::Sync(id) => self.sync(id, context),
+            Event::Create(id) => self.create(id, pods, context),
+            Event::Delete(id) => delete_pod(id, context),
+        }
+    }
+
+    fn schedule(&mut self, id: ReplicaSetId, delay: SimDuration, context: &mut Context<'_, Event>) {
+        let at = context.now + delay;
+        if self.calls.of(id.slot()).schedule(at) {
+            context.at(at, Event::Sync(id));
+        }
+    }
+
+    fn sync(&mut self, id: ReplicaSetId, context: &mut Context<'_, Event>) {
+        let may_go_ahead = self.calls.of(id.slot()).begin_sync(context.now);
+        let Some(set) = context.store.replica_set(id).filter(|_| may_go_ahead) else {
+            return;
+        };
+        let (wanted, workload) = (set.replicas, set.workload);
+        let active = active_pods(ObjectId::ReplicaSet(id), workload, context);
+        let missing = wanted - active.len() as i32;
+        if missing > 0 {
+            let batch = self.calls.of(id.slot()).begin_creating(missing as usize);
+            self.issue(id, batch, context);
+        } else if missing < 0 {
+            let surplus = (missing.unsigned_abs() as usize)
+                .min(active.len())
+                .min(BURST_REPLICAS);
+            for pod in first_to_go(&active, surplus, context) {
+                self.delete(id, pod, context);
+            }
+        }
+    }
+
+    fn issue(&mut self, id: ReplicaSetId, batch: usize, context: &mut Context<'_, Event>) {
+        for _ in 0..batch {
+            let made = self.client.reserve(context.now);
+            context.at(made + self.api_latency, Event::Create(id));
+        }
+    }
+
+    fn delete(&mut self, id: ReplicaSetId, pod: PodId, context: &mut Context<'_, Event>) {
+        if !self.calls.of(id.slot()).delete(pod) {
+            return;
+        }
+        let arrives = self.client.reserve(context.now) + self.api_latency;
+        context.at(arrives, Event::Delete(pod));
+        if let Some(pod) = context.store.pod(pod) {
+            let name = Arc::clone(&pod.meta.name);
+            let message = || format!("Deleted pod: {name}");
+            context
+                .events
+                .normal(ObjectId::ReplicaSet(id), "SuccessfulDelete", message);
+        }
+    }
+
+    /// A create call arrives: the pod object exists and waits for the scheduler.
+    fn create(
+        &mut self,
+        id: ReplicaSetId,
+        pods: &mut PodControl,
+        context: &mut Context<'_, Event>,
+    ) {
+        let batch = self.calls.of(id.slot()).created();
+        if context.store.replica_set(id).is_none() {
+            return;
+        }
+        self.issue(id, batch, context);
+        let now = context.now;
+        if let Some(pod) = pods.create(ObjectId::ReplicaSet(id), 0, now, context)
+            && let Some(pod) = context.store.pod(pod)
+        {
+            let name = Arc::clone(&pod.meta.name);
+            let message = || format!("Created pod: {name}");
+            context
+                .events
+                .normal(ObjectId::ReplicaSet(id), "SuccessfulCreate", message);
+        }
+        // What was asked for may have changed while the call was under way.
+        if self.calls.of(id.slot()).has_created() {
+            self.schedule(id, self.api_latency, context);
+        }
+    }
+}
+
+/// The first `count` pods in the order of deletion.
+fn first_to_go(active: &[PodId], count: usize, context: &Context<'_, Event>) -> Vec<PodId> {
+    if count >= active.len() {
+        return active.to_vec();
+    }
+    let store = &context.store;
+    let ranked: Vec<RankedPod<_>> = active
+        .iter()
+        .filter_map(|id| store.pod(*id))
+        .map(|pod| RankedPod {
+            assigned: pod.node.is_some(),
+            phase_rank: if pod.phase == PodPhase::Pending { 0 } else { 2 },
+            ready_since: pod.ready.then_some(pod.ready_transition),
+            deletion_cost: pod.template.deletion_cost,
+            related_on_node: pod.node.map_or(0, |node| {
+                store.node_info(node).pods_of(pod.workload.index())
+            }),
+            max_restarts: pod.containers.iter().map(|c| c.restarts).max().unwrap_or(0),
+            created: pod.meta.created,
+            uid: pod.meta.uid,
+        })
+        .collect();
+    let order = deletion_order(&ranked, context.now);
+    order
+        .into_iter()
+        .take(count)
+        .map(|place| active[place])
+        .collect()
+}

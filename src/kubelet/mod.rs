@@ -1,0 +1,177 @@
+//! The kubelets: pull, start, readiness, restarts, resizes, termination.
+//!
+//! Follows `pkg/kubelet` (prober/worker.go, kuberuntime_manager.go) in its timing; every
+//! length is a parameter of the scenario.
+
+mod cpu_weight;
+pub mod crash_loop;
+mod probe;
+mod resize;
+mod restart;
+mod start;
+mod stop;
+
+use indexmap::IndexSet;
+
+use crate::api::{Change, Context, NodeId, ObjectId, PodId, What, WorkloadId};
+use crate::cluster::spec::{ClusterConfig, StartupSpec};
+use crate::sim::SimTime;
+use crash_loop::CrashLoop;
+
+pub use cpu_weight::cpu_weight;
+pub use resize::ResizeError;
+
+/// What a kubelet waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum Event {
+    /// A pod's containers start; the number tells starts apart.
+    Start(PodId, u16),
+    /// A container starts again after a crash.
+    Restart(PodId, u16),
+    /// The application has started up.
+    AppStarted(PodId, u16),
+    /// The readiness probe has succeeded often enough.
+    Ready(PodId, u16),
+    /// The preStop hook is over: SIGTERM.
+    Terminate(PodId),
+    /// The containers have exited after SIGTERM.
+    Exit(PodId),
+    /// The grace period is over: SIGKILL.
+    Kill(PodId),
+    /// The pod object goes away.
+    Remove(PodId),
+    /// The kubelet looks at a resize; the number tells resizes apart.
+    Resize(PodId, u16),
+    /// A resize is in force.
+    Resized(PodId, u16),
+}
+
+/// What a kubelet knows of a pod besides its object (a pod worker).
+#[derive(Debug, Clone, Default)]
+struct Worker {
+    /// Counts starts, so that events of an earlier start are recognised.
+    run: u16,
+    /// Counts resizes, so that events of an earlier one are recognised.
+    resizes: u16,
+    /// Whether SIGTERM was sent.
+    terminating: bool,
+    /// The back-off of each container.
+    crash_loops: Vec<CrashLoop>,
+    /// Whether a resize under way changes a container's CPU or its memory.
+    changed: Vec<[bool; 2]>,
+}
+
+/// What a kubelet knows of its node's images.
+#[derive(Debug, Clone, Default)]
+struct Images {
+    /// When it has each image, if it was asked for.
+    present_at: Vec<Option<SimTime>>,
+    /// When its last pull ends: one image is pulled at a time (`serializeImagePulls`).
+    pulls_until: SimTime,
+}
+
+/// The kubelets of all nodes.
+#[derive(Debug, Clone)]
+pub struct Kubelet {
+    config: ClusterConfig,
+    /// How long pods of each workload take to come and go.
+    startups: Vec<StartupSpec>,
+    workers: Vec<Worker>,
+    /// The names of all images; nodes know them by their places.
+    images: IndexSet<String>,
+    on_nodes: Vec<Images>,
+    /// Pods with a resize that is not in force yet, oldest first.
+    resizing: Vec<PodId>,
+}
+
+impl Kubelet {
+    /// Kubelets with these settings. `startups` are the lengths of each workload's starts and
+    /// stops.
+    pub fn new(config: &ClusterConfig, startups: Vec<StartupSpec>) -> Self {
+        Self {
+            config: config.clone(),
+            startups,
+            workers: Vec::new(),
+            images: IndexSet::new(),
+            on_nodes: Vec::new(),
+            resizing: Vec::new(),
+        }
+    }
+
+    /// Wakes up for a change.
+    pub fn observe(&mut self, change: Change, context: &mut Context<'_, Event>) {
+        let ObjectId::Pod(id) = change.object else {
+            return;
+        };
+        match change.what {
+            What::Created => self.begin(id, context),
+            What::Scheduled => self.admit(id, context),
+            What::Deleting => self.delete(id, context),
+            What::Ended => self.room_appeared(id, context),
+            What::Deleted => self.resizing.retain(|other| *other != id),
+            _ => {}
+        }
+    }
+
+    /// Carries out an event.
+    pub fn handle(&mut self, event: Event, context: &mut Context<'_, Event>) {
+        match event {
+            Event::Start(pod, run) => self.start_containers(pod, run, context),
+            Event::Restart(pod, container) => self.restart(pod, container, context),
+            Event::AppStarted(pod, run) => self.app_started(pod, run, context),
+            Event::Ready(pod, run) => self.became_ready(pod, run, context),
+            Event::Terminate(pod) => self.terminate(pod, context),
+            Event::Exit(pod) => self.exit(pod, context),
+            Event::Kill(pod) => self.kill(pod, context),
+            Event::Remove(pod) => Self::remove(pod, context),
+            Event::Resize(pod, number) => self.allocate_resize(pod, number, context),
+            Event::Resized(pod, number) => self.resized(pod, number, context),
+        }
+    }
+
+    fn startup(&self, workload: WorkloadId) -> &StartupSpec {
+        &self.startups[workload.index()]
+    }
+
+    fn worker(&mut self, id: PodId) -> &mut Worker {
+        if self.workers.len() <= id.slot() {
+            self.workers.resize(id.slot() + 1, Worker::default());
+        }
+        &mut self.workers[id.slot()]
+    }
+
+    fn images_of(&mut self, node: NodeId) -> &mut Images {
+        if self.on_nodes.len() <= node.slot() {
+            self.on_nodes.resize(node.slot() + 1, Images::default());
+        }
+        &mut self.on_nodes[node.slot()]
+    }
+
+    /// A new pod: nothing of an earlier one in its slot is left.
+    fn begin(&mut self, id: PodId, context: &Context<'_, Event>) {
+        let containers = context.store.pod(id).map_or(0, |pod| pod.containers.len());
+        let worker = self.worker(id);
+        worker.crash_loops.clear();
+        worker.crash_loops.resize(containers, CrashLoop::default());
+        worker.changed.clear();
+        worker.changed.resize(containers, [false; 2]);
+        (worker.run, worker.resizes, worker.terminating) = (0, 0, false);
+    }
+
+    fn image(&mut self, name: &str) -> usize {
+        match self.images.get_index_of(name) {
+            Some(place) => place,
+            None => self.images.insert_full(name.to_owned()).0,
+        }
+    }
+
+    /// A node has had a pod's image for long.
+    pub fn settle_image(&mut self, node: NodeId, name: &str, since: SimTime) {
+        let image = self.image(name);
+        let present = &mut self.images_of(node).present_at;
+        if present.len() <= image {
+            present.resize(image + 1, None);
+        }
+        present[image] = Some(since);
+    }
+}

@@ -1,0 +1,101 @@
+//! From bound to ready: pull, start, the application's start-up, the readiness probe.
+
+use std::sync::Arc;
+
+use super::probe::first_success;
+use super::{Event, Kubelet};
+use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite};
+use crate::sim::SimDuration;
+
+impl Kubelet {
+    /// The kubelet sees a pod: pull the image if need be, then start the containers.
+    pub(super) fn admit(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        // A pod that is there from the start has started long ago.
+        let (Some(node), PodPhase::Pending, None) = (pod.node, pod.phase, pod.meta.deletion) else {
+            return;
+        };
+        let (workload, template) = (pod.workload, Arc::clone(&pod.template));
+        context.write_pod(id, PodWrite::Acknowledge);
+        // Drawn even if not needed: what follows does not depend on the node.
+        let startup = self.startup(workload);
+        let pull = context.draws.delay(id, &startup.image_pull);
+        let start = context.draws.delay(id, &startup.container_start);
+        let name = template.containers.first().map_or("", |c| c.image.as_str());
+        let (image, run) = (self.image(name), self.worker(id).run);
+        let images = self.images_of(node);
+        if images.present_at.len() <= image {
+            images.present_at.resize(image + 1, None);
+        }
+        let pulled = if let Some(time) = images.present_at[image] {
+            time.max(context.now)
+        } else {
+            images.pulls_until = images.pulls_until.max(context.now) + pull;
+            images.present_at[image] = Some(images.pulls_until);
+            let pulled = images.pulls_until;
+            let message = || format!("Pulling image \"{name}\"");
+            context.events.normal(ObjectId::Pod(id), "Pulling", message);
+            pulled
+        };
+        context.at(pulled + start, Event::Start(id, run));
+    }
+
+    /// All containers of a pod start.
+    pub(super) fn start_containers(
+        &mut self,
+        id: PodId,
+        run: u16,
+        context: &mut Context<'_, Event>,
+    ) {
+        let alive = context.store.pod(id).is_some_and(Pod::is_active);
+        if !alive || self.worker(id).run != run {
+            return;
+        }
+        context.write_pod(id, PodWrite::Run);
+        let message = || "Started containers".to_owned();
+        context.events.normal(ObjectId::Pod(id), "Started", message);
+        self.begin_start_up(id, run, context);
+    }
+
+    /// Schedules the end of the application's start-up and the probe that notices it.
+    pub(super) fn begin_start_up(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let app = context.draws.delay(id, &self.startup(pod.workload).ready);
+        let relist = (self.config.pleg_relist.0 as f64 * context.draws.unit(id)) as i64;
+        let relist = SimDuration(relist);
+        let status_write = self.config.api_latency;
+        let containers = pod.template.containers.iter();
+        let probe = containers
+            .filter_map(|c| c.readiness_probe)
+            .max_by_key(|probe| probe.period);
+        let noticed = match probe {
+            // Without a probe a container is ready as soon as it is seen to run.
+            None => relist,
+            Some(probe) => first_success(probe, relist, app),
+        };
+        context.after(app, Event::AppStarted(id, run));
+        context.after(noticed + status_write, Event::Ready(id, run));
+    }
+
+    fn runs(&mut self, id: PodId, run: u16, context: &Context<'_, Event>) -> bool {
+        let running = |pod: &Pod| pod.phase == PodPhase::Running && !pod.removed;
+        context.store.pod(id).is_some_and(running) && self.worker(id).run == run
+    }
+
+    pub(super) fn app_started(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
+        if self.runs(id, run, context) && !self.worker(id).terminating {
+            context.write_pod(id, PodWrite::AppStarted);
+        }
+    }
+
+    pub(super) fn became_ready(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
+        let alive = context.store.pod(id).is_some_and(Pod::is_active);
+        if alive && self.runs(id, run, context) {
+            context.write_pod(id, PodWrite::Ready(true));
+        }
+    }
+}

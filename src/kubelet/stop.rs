@@ -1,0 +1,87 @@
+//! From the deletion timestamp to the object's end: preStop, SIGTERM, SIGKILL, removal.
+
+use super::{Event, Kubelet};
+use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite, Write};
+use crate::sim::SimDuration;
+
+/// What a container has between SIGTERM and SIGKILL at least (`minimumGracePeriodInSeconds`).
+const SHORTEST_GRACE: SimDuration = SimDuration::from_secs(2);
+
+impl Kubelet {
+    /// A pod has got its deletion timestamp: the grace period begins.
+    pub(super) fn delete(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let template = &pod.template;
+        let grace = template.termination_grace;
+        let hooks = template.containers.iter().map(|c| c.pre_stop);
+        let pre_stop = hooks.max().unwrap_or_default().min(grace);
+        // However long the hook took, SIGKILL leaves SIGTERM some time.
+        let kill = if grace > SimDuration::ZERO {
+            grace.max(pre_stop + SHORTEST_GRACE)
+        } else {
+            grace
+        };
+        match pod.phase {
+            PodPhase::Succeeded | PodPhase::Failed => {
+                context.after(SimDuration::ZERO, Event::Remove(id));
+            }
+            PodPhase::Pending => self.end(id, PodPhase::Failed, context),
+            PodPhase::Running => {
+                let message = || "Stopping containers".to_owned();
+                context.events.normal(ObjectId::Pod(id), "Killing", message);
+                context.after(pre_stop, Event::Terminate(id));
+                context.after(kill, Event::Kill(id));
+            }
+        }
+    }
+
+    pub(super) fn terminate(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        let runs = |pod: &Pod| pod.phase == PodPhase::Running && !pod.removed;
+        if context.store.pod(id).is_some_and(runs) {
+            self.worker(id).terminating = true;
+            context.write_pod(id, PodWrite::Terminate);
+        }
+    }
+
+    /// The last request of a terminating pod is done: it exits after its shutdown.
+    pub fn drained(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        let runs = |pod: &&Pod| pod.phase == PodPhase::Running && !pod.removed;
+        let Some(pod) = context.store.pod(id).filter(runs) else {
+            return;
+        };
+        if !self.worker(id).terminating {
+            return;
+        }
+        let shutdown = &self.startups[pod.workload.index()].shutdown;
+        let delay = context.draws.delay(id, shutdown);
+        context.after(delay, Event::Exit(id));
+    }
+
+    pub(super) fn exit(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        self.end(id, PodPhase::Succeeded, context);
+    }
+
+    pub(super) fn kill(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        self.end(id, PodPhase::Failed, context);
+    }
+
+    /// The containers are gone: the node is free again, the object goes soon.
+    pub(super) fn end(&mut self, id: PodId, phase: PodPhase, context: &mut Context<'_, Event>) {
+        if context
+            .store
+            .pod(id)
+            .is_none_or(|pod| pod.has_ended() || pod.removed)
+        {
+            return;
+        }
+        context.write_pod(id, PodWrite::End(phase));
+        let removal = context.draws.delay(id, &self.config.pod_removal);
+        context.after(removal, Event::Remove(id));
+    }
+
+    pub(super) fn remove(id: PodId, context: &mut Context<'_, Event>) {
+        context.commit(Write::RemovePod(id));
+    }
+}

@@ -1,0 +1,196 @@
+//! Changes and effects: what one component did, carried to the others.
+
+use super::Simulation;
+use super::traffic::{Effect, ServerId};
+use crate::api::{Change, ObjectId, Pod, PodId, TerminationReason, What, WorkloadId, Write};
+use crate::record::{Counts, DisruptionKind, DisruptionRecord, EventRecord, PodRecord};
+use crate::sim::SimTime;
+
+impl Simulation<'_> {
+    /// Carries changes and effects on until there are none left.
+    pub(super) fn settle(&mut self, now: SimTime) {
+        loop {
+            let effects: Vec<Effect> = self.traffic.effects().collect();
+            for effect in &effects {
+                self.apply_traffic(*effect, now);
+            }
+            let mut idle = effects.is_empty();
+            while let Some(change) = self.store.next_change() {
+                idle = false;
+                self.carry(change, now);
+            }
+            if idle {
+                break;
+            }
+        }
+        if !self.events.is_empty() {
+            self.record_object_events(now);
+        }
+        while let Some(pod) = self.store.take_removed() {
+            self.store.commit(now, Write::Forget(pod));
+        }
+    }
+
+    fn record_object_events(&mut self, now: SimTime) {
+        for event in self.events.drain() {
+            let meta = self.store.meta(event.object);
+            let name = meta.map_or("", |meta| &meta.name);
+            let object = format!("{}/{name}", event.object.kind());
+            self.recorder.event(|| EventRecord {
+                time: now,
+                kind: event.kind.name(),
+                reason: event.reason.to_owned(),
+                object,
+                message: event.message,
+            });
+        }
+    }
+
+    fn carry(&mut self, change: Change, now: SimTime) {
+        if let Some(watched) = &mut self.watched {
+            watched.push((now, change));
+        }
+        if let ObjectId::Pod(id) = change.object {
+            self.carry_pod(id, change.what, now);
+        }
+        self.tell_controllers(change, now);
+    }
+
+    fn apply_traffic(&mut self, effect: Effect, now: SimTime) {
+        match effect {
+            Effect::OutOfMemory(server) => {
+                if let Some((pod, container)) = self.pod_of(server) {
+                    self.record_oom_kill(pod, now);
+                    self.container_exited(pod, container, TerminationReason::OomKilled, now);
+                }
+            }
+            Effect::Drained(server) => {
+                if let Some((pod, _)) = self.pod_of(server) {
+                    self.drained(pod, now);
+                }
+            }
+            Effect::LoadFinished(load) => {
+                let name = self.recorder.recording.loads[load].name.clone();
+                self.recorder.event(|| EventRecord {
+                    time: now,
+                    kind: "Normal",
+                    reason: "LoadFinished".to_owned(),
+                    object: format!("Load/{name}"),
+                    message: "The load has ended".to_owned(),
+                });
+            }
+        }
+    }
+
+    fn record_oom_kill(&mut self, pod: PodId, now: SimTime) {
+        if let Some(pod) = self.store.pod(pod) {
+            self.recorder.recording.disruptions.push(DisruptionRecord {
+                time: now,
+                workload: pod.workload.index(),
+                kind: DisruptionKind::OomKill,
+            });
+        }
+    }
+
+    fn pod_of(&self, server: ServerId) -> Option<(PodId, u16)> {
+        let id = (*self.server_pods.get(server.slot())?)?;
+        let pod = self.store.pod(id)?;
+        let service = self.links.service_of(pod.workload)?;
+        Some((id, self.scenario.services[service].container as u16))
+    }
+
+    fn carry_pod(&mut self, id: PodId, what: What, now: SimTime) {
+        if what == What::EndpointRemoved {
+            self.endpoint_removed(id);
+        }
+        let Some(workload) = self.store.pod(id).map(|pod| pod.workload) else {
+            return;
+        };
+        match what {
+            What::Created => self.pod_created(id, workload, now),
+            What::ContainerStarted(container) => {
+                self.pod_record(id).started.get_or_insert(now);
+                self.container_started(id, container, now);
+                self.observe_restart(id, container);
+            }
+            What::AppStarted => {
+                if let Some(server) = self.pods[id.slot()].server {
+                    self.traffic
+                        .started(server, &mut self.queue, &mut self.recorder);
+                }
+            }
+            What::EndpointAdded => {
+                if let Some(server) = self.pods[id.slot()].server {
+                    self.traffic
+                        .add_endpoint(server, &mut self.queue, &mut self.recorder);
+                }
+            }
+            What::Terminating => match self.pods[id.slot()].server {
+                Some(server) => self.traffic.terminate(server, &mut self.queue),
+                // A shell that loops ignores SIGTERM as process 1; anything else exits.
+                None if self.links.load_of(workload).is_some() => {}
+                None => self.drained(id, now),
+            },
+            What::ContainerStopped(container) => self.container_stopped(id, container, now),
+            What::Deleted => {
+                let link = std::mem::take(&mut self.pods[id.slot()]);
+                if let Some(metrics) = link.metrics {
+                    self.metrics.untrack_pod(metrics);
+                }
+                self.vpas.pod_deleted(workload, link.vpa);
+                self.recorder.recording.pods[link.record].deleted = Some(now);
+            }
+            What::Resized => self.pod_resized(id, now),
+            What::Scheduled => self.pod_record(id).scheduled = Some(now),
+            What::Ready => {
+                if self.store.pod(id).is_some_and(Pod::is_ready) {
+                    self.pod_record(id).ready.get_or_insert(now);
+                }
+            }
+            What::Scaled { .. }
+            | What::Spec
+            | What::Status
+            | What::Deleting
+            | What::Ended
+            | What::ResizeRequested
+            | What::ResizeAllocated
+            | What::EndpointRemoved => {}
+        }
+        self.record_counts(workload, now);
+    }
+
+    /// kube-proxy forgets a pod, which may be gone, or else its server that is gone.
+    fn endpoint_removed(&mut self, id: PodId) {
+        let gone: Vec<ServerId> = (self.stopped)
+            .extract_if(.., |(pod, _)| *pod == id)
+            .map(|(_, server)| server)
+            .collect();
+        let alive = || self.store.pod(id).and(self.pods[id.slot()].server);
+        let servers = if gone.is_empty() {
+            alive().into_iter().collect()
+        } else {
+            gone
+        };
+        for server in servers {
+            self.traffic.remove_endpoint(server, &mut self.queue);
+        }
+    }
+
+    pub(super) fn pod_record(&mut self, id: PodId) -> &mut PodRecord {
+        &mut self.recorder.recording.pods[self.pods[id.slot()].record]
+    }
+
+    fn record_counts(&mut self, workload: WorkloadId, now: SimTime) {
+        let counts = self.store.workload(workload).counts;
+        let counts = Counts {
+            pending: counts.pending,
+            starting: counts.starting,
+            running: counts.running,
+            ready: counts.ready,
+            terminating: counts.terminating,
+        };
+        self.recorder.recording.workloads[workload.index()]
+            .counts
+            .set(now, counts);
+    }
+}

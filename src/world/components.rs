@@ -1,0 +1,124 @@
+//! Who handles which event, and who hears of changes: the list of the components.
+
+use super::{Event, Simulation};
+use crate::api::{Change, Context, PodId, TerminationReason};
+use crate::controller::disruption;
+use crate::sim::SimTime;
+
+/// Calls a component with its context: the store, the clock, and timers that become events of
+/// its own kind.
+macro_rules! with_context {
+    ($simulation:ident, $now:expr, $event:path, |$components:ident, $context:ident| $call:expr) => {{
+        let queue = &mut $simulation.queue;
+        let mut timers = |time, event| {
+            queue.schedule(time, $event(event));
+        };
+        let $context = &mut Context {
+            now: $now,
+            store: &mut $simulation.store,
+            draws: &mut $simulation.draws,
+            events: &mut $simulation.events,
+            timers: &mut timers,
+        };
+        let $components = &mut $simulation.components;
+        $call
+    }};
+}
+pub(super) use with_context;
+
+impl Simulation<'_> {
+    pub(super) fn dispatch(&mut self, now: SimTime, event: Event) {
+        match event {
+            Event::Traffic(event) => {
+                let (queue, sink) = (&mut self.queue, &mut self.recorder);
+                self.traffic.handle(event, now, queue, sink);
+            }
+            Event::Metrics(event) => self.handle_metrics(event, now),
+            Event::Deployment(event) => with_context!(self, now, Event::Deployment, |all, cx| {
+                all.deployments.handle(event, &mut all.pod_control, cx);
+            }),
+            Event::ReplicaSet(event) => with_context!(self, now, Event::ReplicaSet, |all, cx| {
+                all.replica_sets.handle(event, &mut all.pod_control, cx);
+            }),
+            Event::StatefulSet(event) => with_context!(self, now, Event::StatefulSet, |all, cx| {
+                all.stateful_sets.handle(event, &mut all.pod_control, cx);
+            }),
+            Event::Job(event) => with_context!(self, now, Event::Job, |all, cx| {
+                all.jobs.handle(event, &mut all.pod_control, cx);
+            }),
+            Event::Disruption(event) => with_context!(self, now, Event::Disruption, |_all, cx| {
+                disruption::handle(event, cx);
+            }),
+            Event::Endpoints(event) => with_context!(self, now, Event::Endpoints, |all, cx| {
+                all.endpoints.handle(event, cx);
+            }),
+            Event::GarbageCollector(event) => {
+                with_context!(self, now, Event::GarbageCollector, |all, cx| {
+                    all.garbage_collector.handle(event, cx);
+                });
+            }
+            Event::Scheduler(event) => with_context!(self, now, Event::Scheduler, |all, cx| {
+                all.scheduler.handle(event, cx);
+            }),
+            Event::Kubelet(event) => with_context!(self, now, Event::Kubelet, |all, cx| {
+                all.kubelet.handle(event, cx);
+            }),
+            Event::CreateWorkload(index) => self.create_workload(index as usize, now),
+            Event::DeleteWorkload(index) => self.delete_workload(index as usize, now),
+            Event::Hpa(index) => self.sync_hpa(index as usize, now),
+            Event::VpaRecommender => self.recommend_vpas(now),
+            Event::VpaUpdater => self.update_vpas(now),
+            Event::Sample => self.sample(now),
+            Event::Counters => self.read_counters(now),
+        }
+        self.settle(now);
+    }
+
+    /// Tells every controller of a change.
+    pub(super) fn tell_controllers(&mut self, change: Change, now: SimTime) {
+        with_context!(self, now, Event::Deployment, |all, cx| {
+            all.deployments.observe(change, &mut all.pod_control, cx);
+        });
+        with_context!(self, now, Event::ReplicaSet, |all, cx| {
+            all.replica_sets.observe(change, cx);
+        });
+        with_context!(self, now, Event::StatefulSet, |all, cx| {
+            all.stateful_sets.observe(change, cx);
+        });
+        with_context!(self, now, Event::Job, |all, cx| all
+            .jobs
+            .observe(change, cx));
+        with_context!(self, now, Event::Endpoints, |all, cx| {
+            all.endpoints.observe(change, cx);
+        });
+        with_context!(self, now, Event::GarbageCollector, |all, cx| {
+            all.garbage_collector.observe(change, cx);
+        });
+        with_context!(self, now, Event::Kubelet, |all, cx| {
+            all.kubelet.observe(change, cx);
+        });
+        with_context!(self, now, Event::Scheduler, |all, cx| {
+            all.scheduler.observe(change, cx);
+        });
+    }
+
+    /// The kernel has killed a container, or it has ended by itself.
+    pub(super) fn container_exited(
+        &mut self,
+        pod: PodId,
+        container: u16,
+        reason: TerminationReason,
+        now: SimTime,
+    ) {
+        with_context!(self, now, Event::Kubelet, |all, cx| {
+            all.kubelet.container_exited(pod, container, reason, cx);
+        });
+    }
+
+    /// The last request of a terminating pod is done.
+    pub(super) fn drained(&mut self, pod: PodId, now: SimTime) {
+        with_context!(self, now, Event::Kubelet, |all, cx| {
+            all.kubelet.drained(pod, cx);
+        });
+    }
+}

@@ -1,0 +1,286 @@
+//! What is there from the start, settled, and what comes and goes at its time.
+
+use std::sync::Arc;
+
+use super::components::with_context;
+use super::{Event, Simulation};
+use crate::api::{
+    Amounts, Context, Deployment, HorizontalPodAutoscaler, Job, JobSpec, JobStatus, Kind, Labels,
+    Node, ObjectId, ObjectMeta, PodDisruptionBudget, PodWrite, ReplicaSet, SelectionId,
+    StatefulSet, What, WorkloadId, Write,
+};
+use crate::autoscaler::hpa::Status;
+use crate::cluster::spec::{NodeGroupSpec, WorkloadKind, WorkloadSpec};
+use crate::controller::statefulset::free_ordinal;
+use crate::scheduler::score::zone_numbers;
+use crate::sim::{SimDuration, SimTime};
+
+/// Pods that are there at the start have run for this long.
+const SETTLED: SimDuration = SimDuration::from_secs(3600);
+/// They were ready so long after their start.
+const READY_AFTER: SimDuration = SimDuration::from_secs(10);
+
+/// The kind of a scenario's workload.
+pub(super) fn kind_of(spec: &WorkloadSpec) -> Kind {
+    match spec.kind {
+        WorkloadKind::Deployment => Kind::Deployment,
+        WorkloadKind::ReplicaSet => Kind::ReplicaSet,
+        WorkloadKind::StatefulSet { .. } => Kind::StatefulSet,
+        WorkloadKind::Job { .. } => Kind::Job,
+    }
+}
+
+impl Simulation<'_> {
+    /// Nodes, budgets and the entries of all workloads, in the scenario's order.
+    pub(super) fn create_world(&mut self) {
+        let scenario = self.scenario;
+        for workload in &scenario.workloads {
+            let (namespace, name) = (&*workload.namespace, &*workload.name);
+            let write = Write::Workload(kind_of(workload), namespace.into(), name.into());
+            self.store.commit(SimTime::ZERO, write);
+        }
+        let zones = zone_numbers(scenario.node_groups.iter().map(|group| group.zone.as_str()));
+        for (index, (group, zone)) in scenario.node_groups.iter().zip(zones).enumerate() {
+            for number in 1..=group.count {
+                let name = format!("{}-{number}", group.name);
+                let node = self.node(&name, index, group, zone);
+                self.store
+                    .commit(SimTime::ZERO, Write::CreateNode(Box::new(node)));
+            }
+        }
+        for pdb in &scenario.pdbs {
+            let uid = format!("PodDisruptionBudget/{}/{}", pdb.namespace, pdb.name);
+            let uid = self.components.pod_control.uid(&uid);
+            let object = PodDisruptionBudget {
+                meta: ObjectMeta::new(&pdb.namespace, &pdb.name, uid, SimTime::ZERO),
+                selector: Arc::new(pdb.selector.clone()),
+                selection: SelectionId::default(),
+                min_available: pdb.min_available,
+                max_unavailable: pdb.max_unavailable,
+                always_allow_unhealthy: pdb.always_allow_unhealthy,
+            };
+            let write = Write::CreatePodDisruptionBudget(Box::new(object));
+            self.store.commit(SimTime::ZERO, write);
+        }
+    }
+
+    fn node(&self, name: &str, index: usize, group: &NodeGroupSpec, zone: Option<usize>) -> Node {
+        let uid = self.components.pod_control.uid(&format!("Node/{name}"));
+        let mut labels = group.labels.clone();
+        labels.insert("kubernetes.io/hostname".to_owned(), name.to_owned());
+        Node {
+            meta: ObjectMeta {
+                labels: Arc::new(labels),
+                ..ObjectMeta::new("", name, uid, SimTime::ZERO)
+            },
+            group: index,
+            zone,
+            capacity: Amounts {
+                cpu: group.cpu,
+                memory: group.memory,
+            },
+            allocatable: Amounts {
+                cpu: group.allocatable_cpu,
+                memory: group.allocatable_memory,
+            },
+            max_pods: group.max_pods,
+            daemons: Amounts {
+                cpu: group.daemonset_cpu,
+                memory: group.daemonset_memory,
+            },
+            unschedulable: false,
+            ready: true,
+        }
+    }
+
+    /// Creates what is there from the start, settled, and schedules what comes later.
+    pub(super) fn start_workloads(&mut self) {
+        for index in 0..self.scenario.workloads.len() {
+            let number = index as u32;
+            let spec = &self.scenario.workloads[index];
+            let (created_at, deleted_at) = (spec.created_at, spec.deleted_at);
+            let settles = created_at == SimTime::ZERO && kind_of(spec) != Kind::Job;
+            if settles {
+                self.create_workload(index, SimTime::ZERO);
+                self.settle_pods(index);
+            } else {
+                self.queue
+                    .schedule(created_at, Event::CreateWorkload(number));
+            }
+            if let Some(time) = deleted_at {
+                self.queue.schedule(time, Event::DeleteWorkload(number));
+            }
+        }
+    }
+
+    /// Creates the object of a workload of the scenario.
+    pub(super) fn create_workload(&mut self, index: usize, now: SimTime) {
+        let spec = &self.scenario.workloads[index];
+        let uid = format!("{}/{}/{}", spec.kind.name(), spec.namespace, spec.name);
+        let uid = self.components.pod_control.uid(&uid);
+        let meta = ObjectMeta::new(&spec.namespace, &spec.name, uid, now);
+        let workload = WorkloadId(index as u32);
+        let selector = Arc::new(spec.selector.clone());
+        let template = Arc::new(spec.template.clone());
+        let replicas = spec.replicas;
+        let write = match spec.kind {
+            WorkloadKind::Deployment => Write::CreateDeployment(Box::new(Deployment {
+                meta,
+                workload,
+                replicas,
+                selector,
+                template,
+            })),
+            WorkloadKind::ReplicaSet => Write::CreateReplicaSet(Box::new(ReplicaSet {
+                meta,
+                workload,
+                replicas,
+                selector,
+                pod_labels: Arc::new(template.labels.clone()),
+                template,
+                revision: 0,
+            })),
+            WorkloadKind::StatefulSet { parallel } => {
+                Write::CreateStatefulSet(Box::new(StatefulSet {
+                    meta,
+                    workload,
+                    replicas,
+                    selector,
+                    template,
+                    parallel,
+                }))
+            }
+            WorkloadKind::Job {
+                parallelism,
+                completions,
+                backoff_limit,
+                active_deadline,
+                restarts_in_place,
+            } => Write::CreateJob(Box::new(Job {
+                pod_labels: Arc::new(job_labels(&spec.name, &template.labels)),
+                meta,
+                workload,
+                spec: JobSpec {
+                    parallelism,
+                    completions,
+                    backoff_limit,
+                    active_deadline,
+                    restarts_in_place,
+                },
+                template,
+                status: JobStatus::default(),
+            })),
+        };
+        self.store.commit(now, write);
+    }
+
+    /// Deletes the object of a workload of the scenario.
+    pub(super) fn delete_workload(&mut self, index: usize, now: SimTime) {
+        let entry = &self.store.workloads()[index];
+        if let Some(object) = entry.object {
+            self.store.commit(now, Write::Delete(object));
+        }
+    }
+
+    /// Pods of a workload that have been ready for long; those for which no node has room are
+    /// pending.
+    fn settle_pods(&mut self, index: usize) {
+        let workload = WorkloadId(index as u32);
+        let Some(object) = self.store.workload(workload).object else {
+            return;
+        };
+        let now = SimTime::ZERO;
+        if let ObjectId::Deployment(id) = object {
+            with_context!(self, now, Event::Deployment, |all, cx| {
+                all.deployments.sync(id, &mut all.pod_control, cx);
+            });
+        }
+        let owner = match object {
+            ObjectId::Deployment(_) => self
+                .store
+                .replica_sets()
+                .find(|(_, set)| set.meta.owner == Some(object))
+                .map(|(id, _)| ObjectId::ReplicaSet(id)),
+            other => Some(other),
+        };
+        let replicas = self.store.replicas(object).unwrap_or_default();
+        let Some(owner) = owner else { return };
+        for number in 0..replicas {
+            let age = SETTLED + SimDuration::from_secs(i64::from(number));
+            with_context!(self, now, Event::Kubelet, |all, cx| {
+                settle_pod(owner, SimTime::ZERO - age, all, cx);
+            });
+        }
+    }
+
+    /// Creates the HPAs of the scenario.
+    pub(super) fn create_hpas(&mut self) {
+        for hpa in &self.scenario.hpas {
+            let uid = format!("HorizontalPodAutoscaler/{}/{}", hpa.namespace, hpa.name);
+            let uid = self.components.pod_control.uid(&uid);
+            let target = &self.scenario.workloads[hpa.workload];
+            let object = HorizontalPodAutoscaler {
+                meta: ObjectMeta::new(&hpa.namespace, &hpa.name, uid, SimTime::ZERO),
+                target: crate::api::CrossVersionObjectReference {
+                    api_version: "apps/v1".to_owned(),
+                    kind: target.kind.name().to_owned(),
+                    name: target.name.clone(),
+                },
+                spec: Arc::new(hpa.spec.clone()),
+                status: Arc::new(Status::default()),
+            };
+            let write = Write::CreateHorizontalPodAutoscaler(Box::new(object));
+            self.store.commit(SimTime::ZERO, write);
+        }
+    }
+}
+
+/// A pod that was created then and has been ready for long, if a node has room for it.
+fn settle_pod<E>(
+    owner: ObjectId,
+    since: SimTime,
+    all: &mut super::Components,
+    context: &mut Context<'_, E>,
+) {
+    let ordinal = match owner {
+        ObjectId::StatefulSet(id) => free_ordinal(id, context.store),
+        _ => 0,
+    };
+    let Some(id) = all.pod_control.create(owner, ordinal, since, context) else {
+        return;
+    };
+    let Ok(node) = all.scheduler.find_node(id, context) else {
+        return;
+    };
+    let write = |time, write| (time, Write::Pod(id, write));
+    let writes = [
+        write(since, PodWrite::Assume(node)),
+        write(since, PodWrite::Bind),
+        write(since, PodWrite::Acknowledge),
+        write(since, PodWrite::Run),
+        write(since, PodWrite::AppStarted),
+        write(since + READY_AFTER, PodWrite::Ready(true)),
+    ];
+    for (time, write) in writes {
+        context.store.commit(time, write);
+    }
+    context.store.notify(ObjectId::Pod(id), What::EndpointAdded);
+    all.endpoints.settle(id);
+    if let Some(pod) = context.store.pod(id) {
+        let image = pod
+            .template
+            .containers
+            .first()
+            .map_or("", |c| c.image.as_str());
+        all.kubelet.settle_image(node, image, since);
+    }
+}
+
+/// The labels of a Job's pods: the template's and those that the controller adds.
+fn job_labels(name: &str, template: &Labels) -> Labels {
+    let mut labels = template.clone();
+    for key in ["batch.kubernetes.io/job-name", "job-name"] {
+        labels.insert(key.to_owned(), name.to_owned());
+    }
+    labels
+}

@@ -1,0 +1,101 @@
+//! Stepping, looking in, acting by hand.
+
+use super::components::with_context;
+use super::{Event, RunError, STUCK_AFTER, Simulation};
+use crate::api::{Change, Context, ObjectId, PodId, Resources, Store, TerminationReason, Write};
+use crate::controller::disruption::{self, EvictionError};
+use crate::kubelet::ResizeError;
+use crate::record::Recording;
+use crate::sim::SimTime;
+
+impl Simulation<'_> {
+    /// The time up to which everything has happened.
+    pub fn now(&self) -> SimTime {
+        self.clock.max(self.queue.now())
+    }
+
+    /// The objects as they are now.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What has been recorded so far. Figures that need the end of the run are not in it yet.
+    pub fn recording(&self) -> &Recording {
+        &self.recorder.recording
+    }
+
+    /// Handles everything that is due up to and including `time`.
+    pub fn step_until(&mut self, time: SimTime) -> Result<(), RunError> {
+        while self.step(time)?.is_some() {}
+        self.clock = self.clock.max(time);
+        Ok(())
+    }
+
+    /// Handles the next event, if it is due up to and including `end`; returns its time.
+    pub fn step(&mut self, end: SimTime) -> Result<Option<SimTime>, RunError> {
+        if self.queue.peek_time().is_none_or(|time| time > end) {
+            return Ok(None);
+        }
+        let Some((now, event)) = self.queue.pop() else {
+            return Ok(None);
+        };
+        self.handled += 1;
+        if now > self.instant.0 {
+            self.instant = (now, self.handled);
+        } else if self.handled - self.instant.1 > STUCK_AFTER {
+            return Err(RunError::Stuck(STUCK_AFTER, now, self.seed));
+        }
+        self.dispatch(now, event);
+        Ok(Some(now))
+    }
+
+    /// Begins to keep changes for [`Simulation::watched`].
+    pub fn watch(&mut self) {
+        self.watched.get_or_insert_default();
+    }
+
+    /// The changes since the last call, with their times, in order.
+    pub fn watched(&mut self) -> Vec<(SimTime, Change)> {
+        self.watched
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// Writes to the store now, as a client of the API server would, and lets every component
+    /// hear of it. Returns the object.
+    pub fn commit(&mut self, write: Write) -> Option<ObjectId> {
+        let now = self.now();
+        let object = self.store.commit(now, write);
+        self.settle(now);
+        object
+    }
+
+    /// Calls the eviction API for a pod.
+    pub fn evict(&mut self, pod: PodId) -> Result<(), EvictionError> {
+        let now = self.now();
+        let latency = self.scenario.controllers.cluster.api_latency;
+        let answer = with_context!(self, now, Event::Disruption, |_all, cx| {
+            disruption::evict(pod, now, latency, cx)
+        });
+        self.settle(now);
+        answer
+    }
+
+    /// Patches a pod's subresource `resize`: what each container shall have.
+    pub fn resize(&mut self, pod: PodId, resources: &[Resources]) -> Result<(), ResizeError> {
+        let now = self.now();
+        let answer = with_context!(self, now, Event::Kubelet, |all, cx| {
+            all.kubelet.resize(pod, resources, now, cx)
+        });
+        self.settle(now);
+        answer
+    }
+
+    /// A container of a pod exits by itself.
+    pub fn exit(&mut self, pod: PodId, container: u16, reason: TerminationReason) {
+        let now = self.now();
+        self.container_exited(pod, container, reason, now);
+        self.settle(now);
+    }
+}
