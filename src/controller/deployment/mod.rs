@@ -21,6 +21,8 @@ mod scale;
 mod spec;
 mod status;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod undo;
 mod view;
 
