@@ -6,6 +6,7 @@ use nlsim::controller::deployment::{
     ConditionStatus, ConditionType, DeploymentSpecInput, IntOrPercent, StrategyType, Undo,
     UndoError,
 };
+use nlsim::controller::rollout_status;
 use nlsim::sim::SimTime;
 use rollout_rig::{Rig, fenced, millis, replicas};
 
@@ -346,5 +347,55 @@ fn an_undo_needs_a_history_and_a_deployment_that_is_not_paused() {
         rig.undo(0).expect_err("it is paused").to_string(),
         "you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' \
          and try again"
+    );
+}
+
+/// What `kubectl rollout status` prints now.
+fn status_line(rig: &Rig) -> String {
+    match rollout_status::deployment(&rig.view().0, 0) {
+        Ok(status) => status.line,
+        Err(error) => format!("error: {error}"),
+    }
+}
+
+#[test]
+fn kubectl_tells_how_far_a_rollout_is() {
+    let mut rig = Rig::rolled_out(fenced(4, 0, 1));
+    rig.set_image(2);
+    let waiting = "Waiting for deployment \"web\" rollout to finish:";
+    assert_eq!(
+        status_line(&rig),
+        format!("{waiting} 1 out of 4 new replicas have been updated...")
+    );
+    rig.run_for(16);
+    assert_eq!(
+        status_line(&rig),
+        format!("{waiting} 3 of 4 updated replicas are available...")
+    );
+    rig.run_for(10);
+    assert_eq!(
+        status_line(&rig),
+        "deployment \"web\" successfully rolled out"
+    );
+    assert_eq!(
+        rollout_status::deployment(&rig.view().0, 1)
+            .expect_err("it is at revision 2")
+            .to_string(),
+        "desired revision (1) is different from the running revision (2)"
+    );
+}
+
+#[test]
+fn kubectl_gives_up_on_a_stuck_rollout() {
+    let mut rig = Rig::rolled_out(DeploymentSpecInput {
+        progress_deadline_seconds: Some(40),
+        ..replicas(4)
+    });
+    rig.broken = Some(2);
+    rig.set_image(2);
+    rig.run_for(60);
+    assert_eq!(
+        status_line(&rig),
+        "error: deployment \"web\" exceeded its progress deadline"
     );
 }

@@ -4,3 +4,8 @@
 //! neither where objects are stored nor how its steps are carried out.
 
 pub mod deployment;
+mod event;
+pub mod rollout_status;
+pub mod statefulset;
+
+pub use event::{Event, EventType};

@@ -26,9 +26,10 @@ mod tests;
 mod undo;
 mod view;
 
+pub use super::event::{Event, EventType};
 pub use condition::{Condition, ConditionStatus, ConditionType, reason};
 pub use fenceposts::{IntOrPercent, new_rs_new_replicas, resolve_fenceposts};
-pub use outcome::{Event, EventType, NewReplicaSet, Outcome, Requeue, Step};
+pub use outcome::{NewReplicaSet, Outcome, Requeue, Step};
 pub use revision::{creation_failed, hash_collision, is_copied_annotation, replica_set_name};
 pub use scale::replica_set_proportion;
 pub use spec::{DeploymentSpec, DeploymentSpecInput, RollingUpdate, Strategy, StrategyType};

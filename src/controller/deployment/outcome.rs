@@ -1,5 +1,6 @@
 //! What a sync answers with.
 
+use super::super::event::Event;
 use super::status::DeploymentStatus;
 use crate::sim::SimDuration;
 
@@ -95,26 +96,6 @@ pub struct NewReplicaSet {
     pub desired_replicas: i32,
     /// The annotation `deployment.kubernetes.io/max-replicas`.
     pub max_replicas: i32,
-}
-
-/// An event about the Deployment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// Its type.
-    pub kind: EventType,
-    /// Its reason, one word.
-    pub reason: &'static str,
-    /// The sentence.
-    pub message: String,
-}
-
-/// The types of event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventType {
-    /// Something happened as it should.
-    Normal,
-    /// Something went wrong.
-    Warning,
 }
 
 /// When to look again, if nothing changes before.

@@ -1,9 +1,10 @@
 //! The new ReplicaSet: how it is found, numbered, annotated and created
 //! (`sync.go`, `getNewReplicaSet`; `deployment_util.go`, `SetNewReplicaSetAnnotations`).
 
+use super::super::event::{Event, EventType};
 use super::condition::{self, Condition, ConditionStatus, ConditionType, reason};
 use super::fenceposts::new_rs_new_replicas;
-use super::outcome::{Event, EventType, NewReplicaSet, Outcome, Requeue, Step};
+use super::outcome::{NewReplicaSet, Outcome, Requeue, Step};
 use super::sync::{Conflict, Sync};
 use super::view::{Deployment, ReplicaSet, ReplicaSetStatus, replica_count};
 use crate::sim::SimTime;

@@ -1,7 +1,8 @@
 //! One sync of a Deployment (`deployment_controller.go`, `syncDeployment`; `sync.go`).
 
+use super::super::event::{Event, EventType};
 use super::condition::{self, Condition, ConditionStatus, ConditionType, reason};
-use super::outcome::{Event, EventType, Outcome, Requeue, Step};
+use super::outcome::{Outcome, Requeue, Step};
 use super::spec::Strategy;
 use super::status::{self, DeploymentStatus};
 use super::view::{Deployment, ReplicaSet, joined};
