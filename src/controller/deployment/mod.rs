@@ -1,6 +1,6 @@
 //! The Deployment controller of Kubernetes 1.36, decision for decision.
 //!
-//! [`sync`] looks at one [`Deployment`] and its [`ReplicaSet`]s and answers with the writes and
+//! [`sync()`] looks at one [`Deployment`] and its [`ReplicaSet`]s and answers with the writes and
 //! events of one sync of upstream, in upstream's order (`pkg/controller/deployment`). A sync
 //! takes at most one kind of step; the change that its writes make wakes the controller for the
 //! next one. [`rollout_undo`] is what `kubectl rollout undo` does with the same views.
@@ -8,6 +8,9 @@
 //! Upstream writes a Deployment's status with the version it has read. A second write in one
 //! sync therefore fails with a conflict, and the sync is tried again: that is why a roll-out
 //! takes the number of syncs it takes, and it is reproduced.
+//!
+//! What wakes upstream's controller: any change of the Deployment or of a ReplicaSet that it owns,
+//! [`Outcome::requeue`], and under Recreate the end of its last pod.
 
 mod condition;
 mod fenceposts;

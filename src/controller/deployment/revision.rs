@@ -44,7 +44,7 @@ pub fn replica_set_name(deployment: &str, template_hash: &str) -> String {
     format!("{cut}-{template_hash}")
 }
 
-/// The sync that could not create the new ReplicaSet, in place of what [`super::sync`] planned.
+/// The sync that could not create the new ReplicaSet, in place of what [`super::sync()`] planned.
 pub fn creation_failed(
     deployment: &Deployment<'_>,
     name: &str,
@@ -80,7 +80,7 @@ pub fn creation_failed(
 }
 
 /// The sync that found the new ReplicaSet's name taken by one that is not the Deployment's, in
-/// place of what [`super::sync`] planned: the next one asks for another hash.
+/// place of what [`super::sync()`] planned: the next one asks for another hash.
 pub fn hash_collision(deployment: &Deployment<'_>) -> Outcome {
     let mut status = deployment.status.clone();
     status.collision_count = Some(status.collision_count.unwrap_or(0) + 1);
