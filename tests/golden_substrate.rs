@@ -76,3 +76,34 @@ fn cpu_requests_weigh_as_recorded() {
     assert_eq!(report.cases, 28);
     assert_eq!(report.differences.first(), None);
 }
+
+#[test]
+fn fenceposts_of_a_rollout_are_the_recorded_ones() {
+    let report = common::replay_golden("rollout_fenceposts", "substrate/rollout_fenceposts.json");
+    assert_eq!(report.cases, 96);
+    assert_eq!(report.differences.first(), None);
+}
+
+#[test]
+fn a_new_replica_set_gets_the_recorded_size() {
+    let report = common::replay_golden("rollout_new_rs", "substrate/rollout_new_rs.json.gz");
+    assert_eq!(report.cases, 234);
+    assert_eq!(report.differences.first(), None);
+}
+
+#[test]
+fn replica_sets_share_a_scaling_as_recorded() {
+    let report = common::replay_golden(
+        "rollout_proportional_scaling",
+        "substrate/rollout_proportional_scaling.json.gz",
+    );
+    assert_eq!(report.cases, 432);
+    assert_eq!(report.differences.first(), None);
+}
+
+#[test]
+fn each_sync_of_a_rollout_leaves_the_recorded_sizes() {
+    let report = common::replay_golden("rollout_steps", "substrate/rollout_steps.json.gz");
+    assert_eq!(report.cases, 200);
+    assert_eq!(report.differences.first(), None);
+}

@@ -70,7 +70,8 @@ impl EventSink {
         self.add(object, EventKind::Warning, reason, message);
     }
 
-    fn add(
+    /// Adds an event; the sentence is only made where events are wanted.
+    pub fn add(
         &mut self,
         object: ObjectId,
         kind: EventKind,

@@ -39,6 +39,6 @@ pub use store::{Ledger, Store};
 pub use template::{ContainerSpec, PodTemplate, ProbeSpec};
 pub use workload::{
     Deployment, DeploymentId, Job, JobId, JobSpec, JobStatus, ReplicaSet, ReplicaSetId,
-    StatefulSet, StatefulSetId,
+    RolloutAnnotations, StatefulSet, StatefulSetId,
 };
 pub use write::{Change, PodWrite, What, Write};

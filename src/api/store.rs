@@ -16,6 +16,7 @@ use super::workload::{
     Deployment, DeploymentId, Job, JobId, ReplicaSet, ReplicaSetId, StatefulSet, StatefulSetId,
 };
 use super::write::{Change, PodWrite, What, Write};
+use crate::controller::deployment::DeploymentSpec;
 use crate::sim::{Arena, SimTime};
 
 /// Pods created, deleted and there.
@@ -175,14 +176,28 @@ impl Store {
                 self.touch(id, true);
                 self.tell(id, What::Spec)
             }
-            Write::Revision(id, revision) => {
-                if let ObjectId::ReplicaSet(key) = id
-                    && let Some(object) = self.replica_sets.get_mut(key)
-                {
+            Write::DeploymentSpec(key, spec) => {
+                if let Some(object) = self.deployments.get_mut(key) {
+                    let replicas = object.spec.replicas;
+                    object.spec = DeploymentSpec { replicas, ..spec };
+                }
+                self.touch(ObjectId::Deployment(key), true);
+                self.tell(ObjectId::Deployment(key), What::Spec)
+            }
+            Write::DeploymentStatus(key, status, revision) => {
+                if let Some(object) = self.deployments.get_mut(key) {
+                    object.status = status;
                     object.revision = revision;
                 }
-                self.touch(id, false);
-                self.tell(id, What::Status)
+                self.touch(ObjectId::Deployment(key), false);
+                self.tell(ObjectId::Deployment(key), What::Status)
+            }
+            Write::Rollout(key, rollout) => {
+                if let Some(object) = self.replica_sets.get_mut(key) {
+                    object.rollout = rollout;
+                }
+                self.touch(ObjectId::ReplicaSet(key), false);
+                self.tell(ObjectId::ReplicaSet(key), What::Status)
             }
             Write::JobStatus(key, status) => {
                 if let Some(job) = self.jobs.get_mut(key) {
@@ -386,7 +401,7 @@ impl Store {
     /// `spec.replicas` of a workload that has it.
     pub fn replicas(&self, id: ObjectId) -> Option<i32> {
         match id {
-            ObjectId::Deployment(key) => self.deployments.get(key).map(|object| object.replicas),
+            ObjectId::Deployment(key) => self.deployments.get(key).map(|o| o.spec.replicas),
             ObjectId::ReplicaSet(key) => self.replica_sets.get(key).map(|object| object.replicas),
             ObjectId::StatefulSet(key) => self.stateful_sets.get(key).map(|object| object.replicas),
             _ => None,
@@ -395,7 +410,7 @@ impl Store {
 
     fn replicas_mut(&mut self, id: ObjectId) -> Option<&mut i32> {
         Some(match id {
-            ObjectId::Deployment(key) => &mut self.deployments.get_mut(key)?.replicas,
+            ObjectId::Deployment(key) => &mut self.deployments.get_mut(key)?.spec.replicas,
             ObjectId::ReplicaSet(key) => &mut self.replica_sets.get_mut(key)?.replicas,
             ObjectId::StatefulSet(key) => &mut self.stateful_sets.get_mut(key)?.replicas,
             _ => return None,

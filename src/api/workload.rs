@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::index::WorkloadId;
 use super::meta::{Labels, ObjectMeta};
 use super::template::PodTemplate;
+use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::sim::{Key, SimDuration, SimTime};
 
 /// A Deployment's key.
@@ -23,12 +24,43 @@ pub struct Deployment {
     pub meta: ObjectMeta,
     /// Its entry among the workloads.
     pub workload: WorkloadId,
-    /// `spec.replicas`.
-    pub replicas: i32,
+    /// `spec`, without selector and template.
+    pub spec: DeploymentSpec,
     /// `spec.selector.matchLabels`.
     pub selector: Arc<Labels>,
     /// `spec.template`.
     pub template: Arc<PodTemplate>,
+    /// `status`.
+    pub status: Arc<DeploymentStatus>,
+    /// `deployment.kubernetes.io/revision`.
+    pub revision: Option<i64>,
+}
+
+/// What the Deployment controller notes at a ReplicaSet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RolloutAnnotations {
+    /// `deployment.kubernetes.io/revision`.
+    pub revision: Option<i64>,
+    /// `deployment.kubernetes.io/revision-history`; empty if there is none.
+    pub revision_history: Arc<str>,
+    /// `deployment.kubernetes.io/desired-replicas`.
+    pub desired_replicas: Option<i32>,
+    /// `deployment.kubernetes.io/max-replicas`.
+    pub max_replicas: Option<i32>,
+    /// `spec.minReadySeconds`, in seconds.
+    pub min_ready_seconds: i32,
+}
+
+impl Default for RolloutAnnotations {
+    fn default() -> Self {
+        Self {
+            revision: None,
+            revision_history: Arc::from(""),
+            desired_replicas: None,
+            max_replicas: None,
+            min_ready_seconds: 0,
+        }
+    }
 }
 
 /// A ReplicaSet.
@@ -46,8 +78,8 @@ pub struct ReplicaSet {
     pub template: Arc<PodTemplate>,
     /// The labels of its pods: the template's, with `pod-template-hash` below a Deployment.
     pub pod_labels: Arc<Labels>,
-    /// `deployment.kubernetes.io/revision`; 0 without a Deployment.
-    pub revision: i64,
+    /// What its Deployment has noted at it.
+    pub rollout: Arc<RolloutAnnotations>,
 }
 
 /// A StatefulSet.

@@ -9,8 +9,12 @@ use super::pod::{Pod, PodId, PodPhase, ResizeState, TerminationReason};
 use super::policy::PodDisruptionBudget;
 use super::resources::Resources;
 use super::template::PodTemplate;
-use super::workload::{Deployment, Job, JobId, JobStatus, ReplicaSet, StatefulSet};
+use super::workload::{
+    Deployment, DeploymentId, Job, JobId, JobStatus, ReplicaSet, ReplicaSetId, RolloutAnnotations,
+    StatefulSet,
+};
 use crate::autoscaler::hpa::{HpaSpec, Status};
+use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::sim::SimTime;
 
 /// A write of one object: all that can happen to what the API server holds.
@@ -44,8 +48,12 @@ pub enum Write {
     Replicas(ObjectId, i32),
     /// Replaces `spec.template` of a workload.
     Template(ObjectId, Arc<PodTemplate>),
-    /// Sets `deployment.kubernetes.io/revision` of a ReplicaSet.
-    Revision(ObjectId, i64),
+    /// Replaces `spec` of a Deployment but for its template, selector and `replicas`.
+    DeploymentSpec(DeploymentId, DeploymentSpec),
+    /// Replaces the status of a Deployment, and its `deployment.kubernetes.io/revision`.
+    DeploymentStatus(DeploymentId, Arc<DeploymentStatus>, Option<i64>),
+    /// Replaces what a Deployment has noted at a ReplicaSet.
+    Rollout(ReplicaSetId, Arc<RolloutAnnotations>),
     /// Replaces the status of a Job.
     JobStatus(JobId, JobStatus),
     /// Replaces `spec` of a HorizontalPodAutoscaler.

@@ -11,6 +11,7 @@ mod lines;
 mod measured;
 mod metrics_server_pod_metrics;
 mod reports;
+mod rollout;
 mod scheduling;
 mod substrate;
 mod table;
@@ -119,6 +120,13 @@ const REPLAYS: &[(&str, Replay)] = &[
     ("pdb_math", substrate::pdb_math),
     ("eviction_api", substrate::eviction_api),
     ("crashloop_backoff", substrate::crashloop_backoff),
+    ("rollout_fenceposts", rollout::fenceposts),
+    ("rollout_new_rs", rollout::new_rs),
+    (
+        "rollout_proportional_scaling",
+        rollout::proportional_scaling,
+    ),
+    ("rollout_steps", rollout::steps),
     (
         "scheduler_resource_scores",
         scheduling::scheduler_resource_scores,

@@ -223,9 +223,9 @@ impl<'s> Simulation<'s> {
         let startups = scenario.workloads.iter().map(|one| one.startup.clone());
         let components = Components {
             pod_control: PodControl::new(streams),
-            deployments: deployment::Controller::default(),
+            deployments: deployment::adapter::Controller::new(config, detail == Detail::Full),
             replica_sets: replicaset::Controller::new(config),
-            stateful_sets: statefulset::Controller::new(config),
+            stateful_sets: statefulset::adapter::Controller::new(config),
             jobs: job::Controller::new(config),
             endpoints: endpoints::Controller::new(config),
             garbage_collector: garbage_collector::Controller::new(config),

@@ -15,11 +15,11 @@ pub enum Event {
     /// In the metrics pipeline.
     Metrics(MetricsEvent),
     /// For the Deployment controller.
-    Deployment(deployment::Event),
+    Deployment(deployment::adapter::Event),
     /// For the ReplicaSet controller.
     ReplicaSet(replicaset::Event),
     /// For the StatefulSet controller.
-    StatefulSet(statefulset::Event),
+    StatefulSet(statefulset::adapter::Event),
     /// For the Job controller.
     Job(job::Event),
     /// For the eviction API.

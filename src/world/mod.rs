@@ -88,9 +88,9 @@ struct PodLink {
 #[derive(Debug, Clone)]
 struct Components {
     pod_control: PodControl,
-    deployments: deployment::Controller,
+    deployments: deployment::adapter::Controller,
     replica_sets: replicaset::Controller,
-    stateful_sets: statefulset::Controller,
+    stateful_sets: statefulset::adapter::Controller,
     jobs: job::Controller,
     endpoints: endpoints::Controller,
     garbage_collector: garbage_collector::Controller,

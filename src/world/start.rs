@@ -11,7 +11,8 @@ use crate::api::{
 };
 use crate::autoscaler::hpa::Status;
 use crate::cluster::spec::{NodeGroupSpec, WorkloadKind, WorkloadSpec};
-use crate::controller::statefulset::free_ordinal;
+use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
+use crate::controller::statefulset::adapter::free_ordinal;
 use crate::scheduler::score::zone_numbers;
 use crate::sim::{SimDuration, SimTime};
 
@@ -127,9 +128,14 @@ impl Simulation<'_> {
             WorkloadKind::Deployment => Write::CreateDeployment(Box::new(Deployment {
                 meta,
                 workload,
-                replicas,
+                spec: DeploymentSpec {
+                    replicas,
+                    ..DeploymentSpec::default()
+                },
                 selector,
                 template,
+                status: Arc::new(DeploymentStatus::default()),
+                revision: None,
             })),
             WorkloadKind::ReplicaSet => Write::CreateReplicaSet(Box::new(ReplicaSet {
                 meta,
@@ -138,7 +144,7 @@ impl Simulation<'_> {
                 selector,
                 pod_labels: Arc::new(template.labels.clone()),
                 template,
-                revision: 0,
+                rollout: Arc::default(),
             })),
             WorkloadKind::StatefulSet { parallel } => {
                 Write::CreateStatefulSet(Box::new(StatefulSet {
@@ -194,6 +200,8 @@ impl Simulation<'_> {
             with_context!(self, now, Event::Deployment, |all, cx| {
                 all.deployments.sync(id, &mut all.pod_control, cx);
             });
+            // That was long ago.
+            self.events.drain();
         }
         let owner = match object {
             ObjectId::Deployment(_) => self

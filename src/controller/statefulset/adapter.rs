@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::calls::CallsOf;
-use super::client::TokenBucket;
-use super::pod_control::{PodControl, delete_pod};
 use crate::api::{Change, Context, ObjectId, Pod, PodId, StatefulSetId, Store, What};
 use crate::cluster::spec::ClusterConfig;
+use crate::controller::calls::CallsOf;
+use crate::controller::client::TokenBucket;
+use crate::controller::pod_control::{PodControl, delete_pod};
 use crate::sim::SimDuration;
 
 /// What a StatefulSet controller waits for.

@@ -1,0 +1,384 @@
+//! The Deployment controller at the store: gathers what a sync looks at, carries out its steps.
+
+use std::sync::Arc;
+
+use super::{DeploymentStatus, Outcome, Requeue, Step, sync, view};
+use crate::api::{
+    Change, Context, DeploymentId, EventKind, Labels, ObjectId, ObjectMeta, Pod, PodId, ReplicaSet,
+    ReplicaSetId, RolloutAnnotations, What, Write,
+};
+use crate::cluster::spec::ClusterConfig;
+use crate::controller::event::EventType;
+use crate::controller::pod_control::PodControl;
+use crate::sim::{SimDuration, SimTime};
+
+/// `pod-template-hash`, which tells the pods of a Deployment's revisions apart.
+pub const HASH_LABEL: &str = "pod-template-hash";
+
+/// What a Deployment controller waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum Event {
+    /// It compares what is with what should be.
+    Sync(DeploymentId),
+}
+
+/// What is known of a Deployment besides its object.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    /// Its ReplicaSets, oldest first.
+    sets: Vec<ReplicaSetId>,
+    /// How many it ever had.
+    created: i64,
+    /// When the next sync is scheduled.
+    sync_at: Option<SimTime>,
+}
+
+/// The controller of all Deployments.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    api_latency: SimDuration,
+    /// Whether statuses are looked at: sweeps need none.
+    keeps_status: bool,
+    known: Vec<Known>,
+}
+
+/// What a sync counts of a ReplicaSet's pods.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    replicas: i32,
+    ready: i32,
+    available: i32,
+    terminating: i32,
+    unfinished: i32,
+    /// When the next ready pod becomes available.
+    next_available: Option<SimTime>,
+}
+
+impl Controller {
+    /// A controller with these settings. Without `keeps_status` it does only what moves pods.
+    pub fn new(config: &ClusterConfig, keeps_status: bool) -> Self {
+        Self {
+            api_latency: config.api_latency,
+            keeps_status,
+            known: Vec::new(),
+        }
+    }
+
+    fn known(&mut self, id: DeploymentId) -> &mut Known {
+        if self.known.len() <= id.slot() {
+            self.known.resize(id.slot() + 1, Known::default());
+        }
+        &mut self.known[id.slot()]
+    }
+
+    /// Wakes up for a change.
+    pub fn observe(
+        &mut self,
+        change: Change,
+        pods: &mut PodControl,
+        context: &mut Context<'_, Event>,
+    ) {
+        match (change.object, change.what) {
+            (ObjectId::Deployment(id), What::Created | What::Scaled { .. } | What::Spec) => {
+                self.sync(id, pods, context);
+            }
+            (ObjectId::Deployment(id), What::Deleted) => *self.known(id) = Known::default(),
+            (ObjectId::ReplicaSet(set), What::Deleted) => {
+                for known in &mut self.known {
+                    known.sets.retain(|other| *other != set);
+                }
+            }
+            (
+                ObjectId::Pod(pod),
+                What::Created | What::Ready | What::Deleting | What::Ended | What::Deleted,
+            ) => self.observe_pod(pod, context),
+            _ => {}
+        }
+    }
+
+    fn observe_pod(&mut self, pod: PodId, context: &mut Context<'_, Event>) {
+        let store = &context.store;
+        let owner = store.pod(pod).and_then(|pod| pod.meta.owner);
+        let Some(ObjectId::ReplicaSet(set)) = owner else {
+            return;
+        };
+        let owner = store.replica_set(set).and_then(|set| set.meta.owner);
+        let Some(ObjectId::Deployment(id)) = owner else {
+            return;
+        };
+        // With one ReplicaSet, pods that come and go change the status only.
+        if self.keeps_status || self.known(id).sets.len() > 1 {
+            self.schedule(id, context.now + self.api_latency, context);
+        }
+    }
+
+    fn schedule(&mut self, id: DeploymentId, at: SimTime, context: &mut Context<'_, Event>) {
+        let known = self.known(id);
+        if known.sync_at.is_none_or(|scheduled| at < scheduled) {
+            known.sync_at = Some(at);
+            context.at(at, Event::Sync(id));
+        }
+    }
+
+    /// Carries out an event.
+    pub fn handle(
+        &mut self,
+        event: Event,
+        pods: &mut PodControl,
+        context: &mut Context<'_, Event>,
+    ) {
+        let Event::Sync(id) = event;
+        let known = self.known(id);
+        known.sync_at = known.sync_at.filter(|scheduled| *scheduled > context.now);
+        self.sync(id, pods, context);
+    }
+
+    /// One sync.
+    pub fn sync(
+        &mut self,
+        id: DeploymentId,
+        pods: &mut PodControl,
+        context: &mut Context<'_, Event>,
+    ) {
+        let Some(deployment) = context.store.deployment(id) else {
+            return;
+        };
+        let known = self.known(id);
+        let created = known.created;
+        let sets: Vec<(ReplicaSetId, &ReplicaSet)> = known
+            .sets
+            .iter()
+            .filter_map(|set| Some((*set, context.store.replica_set(*set)?)))
+            .collect();
+        let counted: Vec<Counted> = sets.iter().map(|(set, _)| count(*set, context)).collect();
+        let entry = context.store.workload(deployment.workload);
+        let hash = pods.template_hash(deployment.workload, entry, created + 1);
+        let views: Vec<view::ReplicaSet<'_>> = sets
+            .iter()
+            .zip(&counted)
+            .enumerate()
+            .map(|(key, ((_, set), counted))| view::ReplicaSet {
+                key,
+                name: &set.meta.name,
+                created: set.meta.created,
+                deleting: false,
+                has_deployments_template: Arc::ptr_eq(&set.template, &deployment.template)
+                    || set.template == deployment.template,
+                has_deployments_annotations: true,
+                revision: set.rollout.revision,
+                revision_history: &set.rollout.revision_history,
+                desired_replicas: set.rollout.desired_replicas,
+                max_replicas: set.rollout.max_replicas,
+                replicas: set.replicas,
+                min_ready_seconds: set.rollout.min_ready_seconds,
+                unfinished_pods: counted.unfinished,
+                status: view::ReplicaSetStatus {
+                    replicas: counted.replicas,
+                    ready_replicas: counted.ready,
+                    available_replicas: counted.available,
+                    terminating_replicas: Some(counted.terminating),
+                    ..view::ReplicaSetStatus::default()
+                },
+            })
+            .collect();
+        let status = Arc::clone(&deployment.status);
+        let outcome = sync(
+            &view::Deployment {
+                name: &deployment.meta.name,
+                generation: deployment.meta.generation,
+                deleting: false,
+                template_hash: &hash,
+                revision: deployment.revision,
+                spec: deployment.spec,
+                status: &status,
+            },
+            &views,
+            context.now,
+        );
+        let keys: Vec<ReplicaSetId> = sets.iter().map(|(set, _)| *set).collect();
+        let next_available = counted.iter().filter_map(|one| one.next_available).min();
+        if let Some(at) = next_available {
+            self.schedule(id, at, context);
+        }
+        self.carry_out(id, &keys, outcome, &hash, pods, context);
+    }
+
+    fn carry_out(
+        &mut self,
+        id: DeploymentId,
+        keys: &[ReplicaSetId],
+        outcome: Outcome,
+        hash: &str,
+        pods: &mut PodControl,
+        context: &mut Context<'_, Event>,
+    ) {
+        let mut has_moved = false;
+        for step in outcome.steps {
+            match step {
+                Step::CreateReplicaSet(new) => {
+                    has_moved = true;
+                    if let Some(set) = new_replica_set(id, &new, hash, pods, context) {
+                        let known = self.known(id);
+                        known.sets.push(set);
+                        known.created += 1;
+                    }
+                }
+                Step::ScaleReplicaSet {
+                    key,
+                    to,
+                    desired_replicas,
+                    max_replicas,
+                    ..
+                } => {
+                    has_moved = true;
+                    let Some(set) = context.store.replica_set(keys[key]) else {
+                        continue;
+                    };
+                    let rollout = RolloutAnnotations {
+                        desired_replicas: Some(desired_replicas),
+                        max_replicas: Some(max_replicas),
+                        ..(*set.rollout).clone()
+                    };
+                    if rollout != *set.rollout {
+                        context.commit(Write::Rollout(keys[key], Arc::new(rollout)));
+                    }
+                    context.commit(Write::Replicas(ObjectId::ReplicaSet(keys[key]), to));
+                }
+                Step::AnnotateReplicaSet {
+                    key,
+                    revision,
+                    revision_history,
+                    min_ready_seconds,
+                } => {
+                    let Some(set) = context.store.replica_set(keys[key]) else {
+                        continue;
+                    };
+                    let history = revision_history.map(Arc::from);
+                    let rollout = RolloutAnnotations {
+                        revision: Some(revision),
+                        revision_history: history
+                            .unwrap_or_else(|| Arc::clone(&set.rollout.revision_history)),
+                        min_ready_seconds,
+                        ..(*set.rollout).clone()
+                    };
+                    context.commit(Write::Rollout(keys[key], Arc::new(rollout)));
+                }
+                Step::DeleteReplicaSet { key } => {
+                    context.commit(Write::Delete(ObjectId::ReplicaSet(keys[key])));
+                }
+                Step::UpdateStatus { status, revision } => {
+                    write_status(id, status, revision, self.keeps_status, context);
+                }
+                Step::Event(event) => {
+                    let kind = match event.kind {
+                        EventType::Normal => EventKind::Normal,
+                        EventType::Warning => EventKind::Warning,
+                    };
+                    let object = ObjectId::Deployment(id);
+                    context
+                        .events
+                        .add(object, kind, event.reason, || event.message);
+                }
+            }
+        }
+        match outcome.requeue {
+            Requeue::After(delay) => self.schedule(id, context.now + delay, context),
+            Requeue::RateLimited => self.schedule(id, context.now + self.api_latency, context),
+            // What it has written wakes it again.
+            Requeue::No if has_moved && (self.keeps_status || self.known(id).sets.len() > 1) => {
+                self.schedule(id, context.now + self.api_latency, context);
+            }
+            Requeue::No => {}
+        }
+    }
+}
+
+fn write_status(
+    id: DeploymentId,
+    status: DeploymentStatus,
+    revision: Option<i64>,
+    keeps_status: bool,
+    context: &mut Context<'_, Event>,
+) {
+    let Some(deployment) = context.store.deployment(id) else {
+        return;
+    };
+    let news = *deployment.status != status || deployment.revision != revision;
+    if news && (keeps_status || deployment.revision != revision || !status.conditions.is_empty()) {
+        context.commit(Write::DeploymentStatus(id, Arc::new(status), revision));
+    }
+}
+
+/// What a ReplicaSet's status would say at this instant.
+fn count(id: ReplicaSetId, context: &Context<'_, Event>) -> Counted {
+    let store = &context.store;
+    let Some(set) = store.replica_set(id) else {
+        return Counted::default();
+    };
+    let owner = Some(ObjectId::ReplicaSet(id));
+    let wait = SimDuration::from_secs(i64::from(set.rollout.min_ready_seconds));
+    let mut counted = Counted::default();
+    let pods = store.workload(set.workload).pods.iter();
+    let pods = pods.filter_map(|pod| store.pod(*pod));
+    for pod in pods.filter(|pod| pod.meta.owner == owner) {
+        counted.unfinished += i32::from(!pod.has_ended());
+        counted.terminating += i32::from(pod.is_deleting() && !pod.has_ended());
+        counted.replicas += i32::from(Pod::is_active(pod));
+        if !pod.is_ready() {
+            continue;
+        }
+        counted.ready += 1;
+        let available_at = pod.ready_transition + wait;
+        if wait == SimDuration::ZERO || available_at <= context.now {
+            counted.available += 1;
+        } else {
+            let next = counted.next_available.unwrap_or(available_at);
+            counted.next_available = Some(next.min(available_at));
+        }
+    }
+    counted
+}
+
+fn new_replica_set(
+    id: DeploymentId,
+    new: &super::NewReplicaSet,
+    hash: &str,
+    pods: &mut PodControl,
+    context: &mut Context<'_, Event>,
+) -> Option<ReplicaSetId> {
+    let deployment = context.store.deployment(id)?;
+    let with_hash = |labels: &Labels| {
+        let mut labels = labels.clone();
+        labels.insert(HASH_LABEL.to_owned(), hash.to_owned());
+        Arc::new(labels)
+    };
+    let namespace = &deployment.meta.namespace;
+    let uid = pods.uid(&format!("ReplicaSet/{namespace}/{}", new.name));
+    let set = ReplicaSet {
+        meta: ObjectMeta {
+            labels: with_hash(&deployment.template.labels),
+            owner: Some(ObjectId::Deployment(id)),
+            ..ObjectMeta::new(namespace, &new.name, uid, context.now)
+        },
+        workload: deployment.workload,
+        replicas: new.replicas,
+        selector: with_hash(&deployment.selector),
+        template: Arc::clone(&deployment.template),
+        pod_labels: with_hash(&deployment.template.labels),
+        rollout: Arc::new(RolloutAnnotations {
+            revision: Some(new.revision),
+            revision_history: Arc::from(""),
+            desired_replicas: Some(new.desired_replicas),
+            max_replicas: Some(new.max_replicas),
+            min_ready_seconds: new.min_ready_seconds,
+        }),
+    };
+    let now = context.now;
+    match context
+        .store
+        .commit(now, Write::CreateReplicaSet(Box::new(set)))
+    {
+        Some(ObjectId::ReplicaSet(set)) => Some(set),
+        _ => None,
+    }
+}

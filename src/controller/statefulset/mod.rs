@@ -1,0 +1,31 @@
+//! The StatefulSet controller of Kubernetes 1.36, decision for decision.
+//!
+//! [`sync()`] looks at one [`StatefulSet`], its ControllerRevisions and its pods and answers with
+//! the writes and events of one sync of upstream (`pkg/controller/statefulset`,
+//! `stateful_set_control.go`). Under OrderedReady a sync creates or deletes at most one pod;
+//! under Parallel it creates and deletes all that are due, while a roll-out still replaces one
+//! at a time. [`rollout_undo`] is what `kubectl rollout undo` does with the revisions.
+//!
+//! What wakes upstream's controller: any change of the StatefulSet or of a pod that it owns, and
+//! [`Outcome::requeue_after`].
+//!
+//! Left out: PersistentVolumeClaims, and `maxUnavailable`, which the API server drops as long as
+//! the gate MaxUnavailableStatefulSet is off.
+
+pub mod adapter;
+mod outcome;
+mod process;
+mod revision;
+mod spec;
+mod status;
+mod sync;
+mod undo;
+mod view;
+
+pub use super::event::{Event, EventType};
+pub use outcome::{Outcome, Step};
+pub use spec::{StatefulSetSpec, StatefulSetSpecInput, UpdateStrategy, UpdateStrategyType};
+pub use status::StatefulSetStatus;
+pub use sync::sync;
+pub use undo::{Undo, UndoError, rollout_undo};
+pub use view::{ControllerRevision, Pod, PodPhase, RevisionKey, StatefulSet};
