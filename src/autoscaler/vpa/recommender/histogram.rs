@@ -112,16 +112,14 @@ impl Histogram {
         }
     }
 
-    /// Takes back a sample that was added; what remains of a bucket below [`EPSILON`] is
-    /// dropped too.
+    /// Takes back a sample that was added. What remains below [`EPSILON`] is dropped, of the
+    /// bucket and, whatever that was, of the total: a total never turns negative, and is not
+    /// the buckets' sum once more was taken from one than was in it.
     pub(super) fn subtract(&mut self, value: f64, weight: f64, time: SimTime) {
-        let mut weight = weight * self.decay_factor(time);
+        let weight = weight * self.decay_factor(time);
         let bucket = self.shape.find_bucket(value);
-        if weight > self.weights[bucket] - EPSILON {
-            weight = self.weights[bucket];
-        }
-        self.total -= weight;
-        self.weights[bucket] -= weight;
+        self.total = safe_subtract(self.total, weight);
+        self.weights[bucket] = safe_subtract(self.weights[bucket], weight);
         self.update_min_and_max();
     }
 
@@ -248,6 +246,12 @@ impl Histogram {
     }
 }
 
+/// What remains of a weight, or 0 if that is as good as nothing (`safeSubtract`).
+fn safe_subtract(weight: f64, subtracted: f64) -> f64 {
+    let rest = weight - subtracted;
+    if rest < EPSILON { 0.0 } else { rest }
+}
+
 /// The time from one instant to another in half-lives.
 fn half_lives(from: SimTime, to: SimTime, half_life: SimDuration) -> f64 {
     to.0.saturating_sub(from.0) as f64 / half_life.0 as f64
@@ -327,6 +331,25 @@ mod tests {
         assert_eq!(old.reference(), Some(SimTime::from_secs(3 * DAY)));
         assert_eq!(young.weights[0], 0.0125);
         assert!((young.total() - 0.1125).abs() < 1e-15);
+    }
+
+    #[test]
+    fn more_than_there_was_cannot_be_taken_out() {
+        let mut histogram = filled(&[(0.005, 0), (0.5, 0)]);
+        histogram.subtract(0.5, 0.15, SimTime::ZERO);
+        assert_eq!(histogram.weights[0], 0.1);
+        assert_eq!(histogram.max, 0, "the other bucket is empty");
+        assert!((histogram.total() - 0.05).abs() < 1e-12);
+        histogram.subtract(0.005, 0.07, SimTime::ZERO);
+        assert_eq!(histogram.total(), 0.0);
+        assert!(histogram.weights[0] > 0.02);
+    }
+
+    #[test]
+    fn what_remains_below_epsilon_is_dropped() {
+        let mut histogram = filled(&[(0.5, 0)]);
+        histogram.subtract(0.5, 0.1 - 0.9 * EPSILON, SimTime::ZERO);
+        assert_eq!((histogram.total(), histogram.percentile(1.0)), (0.0, 0.0));
     }
 
     fn samples() -> impl Strategy<Value = Vec<(f64, i64)>> {
