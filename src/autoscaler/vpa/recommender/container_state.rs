@@ -172,8 +172,11 @@ impl ContainerState {
         requested: i64,
         time: SimTime,
     ) -> bool {
-        let window_start = self.window_end.map(|end| end - config.memory_interval);
-        if window_start.is_some_and(|start| time < start) {
+        // Not by the current window, which may have begun just now.
+        let oldest = self
+            .last_memory_sample
+            .map(|last| last - config.memory_interval);
+        if oldest.is_some_and(|oldest| time < oldest) {
             return false;
         }
         // Without the peak of earlier kills, so that several do not add up.
@@ -326,7 +329,17 @@ mod tests {
         assert!(!rig.memory(1, 3 * GIB));
         assert!(rig.oom(1, 3 * GIB));
         assert!(rig.largest() > 3.6 * GIB as f64);
-        assert!(!rig.oom(-1, GIB), "older than the window");
+    }
+
+    #[test]
+    fn a_kill_is_too_old_a_whole_interval_before_the_last_memory_sample() {
+        let mut rig = Rig::new();
+        rig.memory(0, GIB);
+        rig.memory(24, GIB);
+        assert!(rig.oom(1, 3 * GIB), "though the window began at 24 h");
+        // The kill was itself the last memory sample.
+        assert!(!rig.oom(-24, 3 * GIB));
+        assert!(rig.oom(-23, 3 * GIB));
     }
 
     #[test]
