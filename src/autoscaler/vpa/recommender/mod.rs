@@ -201,9 +201,11 @@ impl Recommender {
     }
 
     fn estimate(&mut self) {
-        let groups = self.model.merged().filter(|group| {
-            !group.merged.is_empty() && self.vpa.mode(&group.name) != ContainerScalingMode::Off
-        });
+        // Containers without a sample take part: they get their share of the pod's minimum.
+        let groups = self
+            .model
+            .merged()
+            .filter(|group| self.vpa.mode(&group.name) != ContainerScalingMode::Off);
         let groups: Vec<&Group> = groups.collect();
         self.estimates = groups
             .iter()
