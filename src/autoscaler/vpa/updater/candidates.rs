@@ -3,10 +3,8 @@
 //! Follows `AddPod` and `GetSortedPods` in
 //! `pkg/updater/priority/update_priority_calculator.go` and
 //! `scaling_direction_pod_eviction_admission.go`.
-//!
-//! One deliberate difference: equally urgent pods keep the order of the list. Upstream's
-//! sort promises that for none, and keeps to it for up to 12 pods or if all are equal.
 
+use super::go_sort;
 use super::in_place::InfeasibleAttempts;
 use super::priority::Priority;
 use super::{Pod, View};
@@ -47,7 +45,9 @@ impl Selection<'_> {
         for pod in pods {
             candidates.extend(self.accept(pod)?);
         }
-        candidates.sort_by(|one, other| one.priority.most_urgent_first(&other.priority));
+        go_sort::sort_by(&mut candidates, |one, other| {
+            one.priority.most_urgent_first(&other.priority).is_lt()
+        });
         candidates.retain(|candidate| {
             let requirements = &self.view.vpa.eviction_requirements;
             let pod = &self.view.pods[candidate.pod];

@@ -8,6 +8,7 @@
 
 mod action;
 mod candidates;
+mod go_sort;
 mod in_place;
 mod pass;
 mod priority;

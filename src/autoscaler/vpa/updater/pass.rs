@@ -69,11 +69,7 @@ impl<'u> Pass<'u> {
         let chosen = if in_place {
             self.resizable(view, &restriction, &mut outcome)
         } else {
-            let clock = &mut self.updater.resize_clock;
-            let mut can_evict =
-                |index: &usize| restriction.can_evict(&view.pods[*index], clock, self.now);
-            let pods = 0..view.pods.len();
-            pods.filter(|index| can_evict(index)).collect()
+            self.evictable(view)
         };
         let selection = Selection {
             view,
@@ -90,6 +86,16 @@ impl<'u> Pass<'u> {
         };
         self.evict(view, to_evict, &mut restriction, api, &mut outcome);
         Ok(outcome)
+    }
+
+    /// Pods that may be evicted before anything is done (`filterNonEvictablePods`).
+    pub fn evictable(&mut self, view: &View<'_>) -> Vec<usize> {
+        let restriction = Restriction::new(view, &self.updater.flags);
+        let clock = &mut self.updater.resize_clock;
+        let mut can_evict =
+            |index: &usize| restriction.can_evict(&view.pods[*index], clock, self.now);
+        let pods = 0..view.pods.len();
+        pods.filter(|index| can_evict(index)).collect()
     }
 
     /// Pods to look at in the in-place modes (`filterNonInPlaceUpdatablePods`): with `InPlace`
