@@ -3,7 +3,8 @@
 //! Upstream sorts pods with `slices.SortFunc`. Where many are equally urgent, who goes first
 //! is the algorithm's choice, and the algorithm leaves nothing to chance: even the numbers
 //! that shuffle a bad range come from its length. Follows `pdqsortCmpFunc` in Go's
-//! `src/slices/zsortanyfunc.go` (a pattern-defeating quicksort) move by move.
+//! `src/slices/zsortanyfunc.go` (a pattern-defeating quicksort) move by move, with the shifts
+//! that those numbers have had since Go 1.24.
 
 /// Up to this length elements are inserted one by one, which keeps equals in order.
 const MAX_INSERTION: usize = 12;
