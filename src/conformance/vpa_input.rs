@@ -182,6 +182,7 @@ impl PolicyJson {
                 Some("RequestsOnly") => ControlledValues::RequestsOnly,
                 Some(other) => return Err(unknown("controlledValues", other)),
             },
+            ..ContainerPolicy::default()
         })
     }
 }

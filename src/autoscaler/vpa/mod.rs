@@ -4,11 +4,12 @@
 //! [`Recommendation`]s stored in its status. Each is a pure state machine: observations and
 //! the clock in, values out. They follow `kubernetes/autoscaler`,
 //! `vertical-pod-autoscaler/pkg/{recommender,updater,admission-controller,utils}`, with the
-//! feature gates at their defaults (`CPUStartupBoost`, `InPlace` and `PerVPAConfig` off).
+//! feature gates `InPlace` and `PerVPAConfig` ([`FeatureGates`]); `CPUStartupBoost` stays off.
 
 pub mod admission;
 mod capping;
 mod flags;
+mod gates;
 mod pod;
 pub mod recommender;
 mod spec;
@@ -17,6 +18,7 @@ mod wall_clock;
 
 pub use capping::{apply_policy, cap_to_max, cap_to_min};
 pub use flags::{AdmissionFlags, FlagError, RecommenderFlags, UpdaterFlags};
+pub use gates::FeatureGates;
 pub use pod::Container;
 pub use spec::{
     ChangeRequirement, ContainerPolicy, ContainerScalingMode, ControlledResources,

@@ -168,6 +168,14 @@ pub struct ContainerPolicy {
     pub controlled_resources: ControlledResources,
     /// `controlledValues`.
     pub controlled_values: ControlledValues,
+    /// `oomBumpUpRatio` (feature gate `PerVPAConfig`, as all that follow).
+    pub oom_bump_up_ratio: Option<Quantity>,
+    /// `oomMinBumpUp`, in bytes.
+    pub oom_min_bump_up: Option<Quantity>,
+    /// `memoryAggregationIntervalSeconds`.
+    pub memory_aggregation_interval_seconds: Option<i32>,
+    /// `memoryAggregationIntervalCount`.
+    pub memory_aggregation_interval_count: Option<i64>,
 }
 
 impl ContainerPolicy {
@@ -200,6 +208,9 @@ pub struct VpaSpec {
     pub update_mode: UpdateMode,
     /// `updatePolicy.minReplicas`; absent means the updater's flag `min-replicas`.
     pub min_replicas: Option<i32>,
+    /// `updatePolicy.evictAfterOOMSeconds` (feature gate `PerVPAConfig`); absent means the
+    /// updater's flag `evict-after-oom-threshold`.
+    pub evict_after_oom_seconds: Option<i32>,
     /// `updatePolicy.evictionRequirements`.
     pub eviction_requirements: Vec<EvictionRequirement>,
     /// `resourcePolicy.containerPolicies`.

@@ -4,7 +4,8 @@
 //! `pkg/recommender/util` (version v3). Weights are kept relative to the largest, in ten
 //! thousandths; times as the API server stores them, in whole seconds.
 
-use super::container_state::{Aggregate, Aggregation};
+use super::aggregation::Aggregation;
+use super::container_state::Aggregate;
 use super::histogram::Histogram;
 use crate::sim::SimTime;
 
@@ -151,7 +152,7 @@ mod tests {
         let mut time = SimTime::ZERO;
         for &(cpu, memory) in samples {
             container.add_cpu_sample(&mut aggregate, cpu, time);
-            container.add_memory_sample(&mut aggregate, &config, memory, time);
+            container.add_memory_sample(&mut aggregate, memory, time);
             time += SimDuration::from_secs(7200);
         }
         aggregate

@@ -177,11 +177,14 @@ impl Histogram {
     fn shift(&mut self, time: SimTime) -> SimTime {
         let half_life = self.shape.half_life;
         let reference = self.shape.clock.round(time, half_life);
-        // Before its first sample a histogram holds nothing to scale.
-        if let Some(old) = self.reference {
-            let exponent = (half_lives(reference, old, half_life) + 0.5).floor();
-            self.scale(ldexp(1.0, exponent as i32));
-        }
+        // The year 1 is further away than Go's durations reach; weights without a reference,
+        // of a checkpoint that has none, fade to nothing.
+        let past = self
+            .reference
+            .map_or(i64::MIN as f64 / half_life.0 as f64, |old| {
+                half_lives(reference, old, half_life)
+            });
+        self.scale(ldexp(1.0, (past + 0.5).floor() as i32));
         self.reference = Some(reference);
         reference
     }

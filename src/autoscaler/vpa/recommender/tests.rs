@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
+mod cluster;
+
 use super::*;
-use crate::autoscaler::vpa::{ContainerPolicy, Resource};
+use crate::autoscaler::vpa::{ContainerPolicy, ContainerScalingMode, Resource};
 
 const HOUR: i64 = 3600;
 
