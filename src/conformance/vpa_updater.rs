@@ -32,9 +32,10 @@ fn replay_case(case: &Case, report: &mut Report) -> Result<()> {
     for (number, pass) in passes.iter().enumerate() {
         let found = replay_pass(&mut updater, pass)?;
         report.step(found.map(|(field, expected, got)| Difference {
-            place: match several {
-                true => format!("{} pass {number} (t={} s) {field}", case.id, pass.now),
-                false => format!("{} {field}", case.id),
+            place: if several {
+                format!("{} pass {number} (t={} s) {field}", case.id, pass.now)
+            } else {
+                format!("{} {field}", case.id)
             },
             expected,
             got,
@@ -157,6 +158,7 @@ impl<'a> Parts<'a> {
             observed_containers: self.observed_containers.as_deref(),
             resize: self.resize,
             restarts_on_resize: self.json.restart_on_resize,
+            boost: None,
         }
     }
 }

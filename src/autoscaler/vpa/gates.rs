@@ -8,4 +8,6 @@ pub struct FeatureGates {
     pub in_place: bool,
     /// `PerVPAConfig`: VPAs set for themselves what flags set for all.
     pub per_vpa_config: bool,
+    /// `CPUStartupBoost`: containers get more CPU while they start.
+    pub cpu_startup_boost: bool,
 }

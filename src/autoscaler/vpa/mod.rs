@@ -4,7 +4,7 @@
 //! [`Recommendation`]s stored in its status. Each is a pure state machine: observations and
 //! the clock in, values out. They follow `kubernetes/autoscaler`,
 //! `vertical-pod-autoscaler/pkg/{recommender,updater,admission-controller,utils}`, with the
-//! feature gates `InPlace` and `PerVPAConfig` ([`FeatureGates`]); `CPUStartupBoost` stays off.
+//! feature gates `InPlace`, `PerVPAConfig` and `CPUStartupBoost` as [`FeatureGates`] says.
 
 pub mod admission;
 mod capping;
@@ -13,6 +13,7 @@ mod gates;
 mod pod;
 pub mod recommender;
 mod spec;
+mod startup_boost;
 pub mod updater;
 mod wall_clock;
 
@@ -25,4 +26,5 @@ pub use spec::{
     ControlledValues, EvictionRequirement, Recommendation, Resource, Resources, UpdateMode,
     VpaSpec,
 };
+pub use startup_boost::{BoostAmount, StartupBoost};
 pub use wall_clock::WallClock;

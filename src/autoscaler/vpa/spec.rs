@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::startup_boost::StartupBoost;
 use crate::units::Quantity;
 
 /// A resource that the VPA scales.
@@ -176,6 +177,8 @@ pub struct ContainerPolicy {
     pub memory_aggregation_interval_seconds: Option<i32>,
     /// `memoryAggregationIntervalCount`.
     pub memory_aggregation_interval_count: Option<i64>,
+    /// `startupBoost` (feature gate `CPUStartupBoost`), in place of the VPA's.
+    pub startup_boost: Option<StartupBoost>,
 }
 
 impl ContainerPolicy {
@@ -215,6 +218,8 @@ pub struct VpaSpec {
     pub eviction_requirements: Vec<EvictionRequirement>,
     /// `resourcePolicy.containerPolicies`.
     pub container_policies: Vec<ContainerPolicy>,
+    /// `startupBoost` (feature gate `CPUStartupBoost`).
+    pub startup_boost: Option<StartupBoost>,
     /// Containers named by annotations
     /// `vpa-post-processor.kubernetes.io/NAME_integerCPU: "true"`.
     pub integer_cpu: BTreeSet<String>,

@@ -130,22 +130,22 @@ impl Output {
         }
         fn recorded<T: PartialEq + Debug>(
             name: &'static str,
-            expected: &Option<T>,
-            got: &Option<T>,
+            expected: Option<&T>,
+            got: Option<&T>,
         ) -> Found {
-            expected.as_ref().and_then(|_| field(name, expected, got))
+            expected.and_then(|_| field(name, &expected, &got))
         }
         let (can_evict, got_can_evict) = (&self.can_evict_at_start, &got.can_evict_at_start);
         field("priority", &self.priority, &got.priority)
             .or_else(|| field("canEvictAtStart", can_evict, got_can_evict))
             .or_else(|| field("order", &self.order, &got.order))
             .or_else(|| field("evicted", &self.evicted, &got.evicted))
-            .or_else(|| recorded("actions", &self.actions, &got.actions))
+            .or_else(|| recorded("actions", self.actions.as_ref(), got.actions.as_ref()))
             .or_else(|| {
                 // Single passes were recorded without resizes.
                 self.actions.as_ref()?;
                 field("resized", &self.resized, &got.resized)
             })
-            .or_else(|| recorded("at", &self.at, &got.at))
+            .or_else(|| recorded("at", self.at.as_ref(), got.at.as_ref()))
     }
 }
