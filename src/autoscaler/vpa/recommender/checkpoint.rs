@@ -170,6 +170,31 @@ mod tests {
     }
 
     #[test]
+    fn weights_without_a_reference_fade_with_the_next_sample() {
+        let mut saved = Checkpoint::save("api", &aggregate(&[(100, 1 << 28)]));
+        saved.cpu.reference_timestamp = None;
+        let mut loaded = saved
+            .load(&config(), SimTime::ZERO)
+            .expect("no more is missing");
+        assert!(loaded.cpu_usage.percentile(1.0) > 0.1);
+        loaded.cpu_usage.add(0.005, 0.1, SimTime::ZERO);
+        assert!(loaded.cpu_usage.percentile(1.0) < 0.02);
+        assert_eq!(loaded.cpu_usage.total(), 0.1);
+    }
+
+    #[test]
+    fn a_checkpoint_of_more_than_was_there_is_read_again() {
+        let mut both = aggregate(&[(100, 1 << 28)]);
+        let mut other = ContainerState::default();
+        // A window's peak that went to another aggregate is taken out of this one.
+        other.add_memory_sample(&mut aggregate(&[]), 1 << 33, SimTime::ZERO);
+        other.subtract_current_peak(&mut both, SimTime::ZERO);
+        let saved = Checkpoint::save("api", &both);
+        assert_eq!(saved.memory.total_weight, 0.0);
+        assert!(saved.load(&config(), SimTime::ZERO).is_ok());
+    }
+
+    #[test]
     fn impossible_checkpoints_are_refused() {
         let mut saved = Checkpoint::save("api", &aggregate(&[(100, 1 << 28)]));
         saved.cpu.bucket_weights.push((176, 1));

@@ -274,6 +274,16 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_began_with_nothing_used_takes_no_further_peak() {
+        let mut rig = Rig::new();
+        rig.memory(0, 0);
+        assert!(rig.memory(1, GIB), "not discarded");
+        assert!(rig.largest() < 2e7, "but without effect");
+        rig.memory(24, GIB);
+        assert!(rig.largest() > GIB as f64);
+    }
+
+    #[test]
     fn the_next_window_adds_a_peak_of_its_own() {
         let mut rig = Rig::new();
         rig.memory(0, 2 * GIB);
