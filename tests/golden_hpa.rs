@@ -11,6 +11,10 @@ fn every_recorded_step_is_equal() {
         ("loop-long", 6, 1440),
         ("open", 60, 3000),
         ("edge", 115, 5355),
+        ("versions-1.33", 97, 9610),
+        ("versions-1.34", 97, 9610),
+        ("versions-1.35", 97, 9610),
+        ("plane-run1", 11, 575),
     ] {
         let report = common::replay_golden("hpa", &format!("hpa/{file}.jsonl.gz"));
         assert_eq!((report.cases, report.steps), (cases, steps), "{file}");

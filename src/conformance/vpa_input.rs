@@ -80,6 +80,14 @@ pub(super) struct PodJson {
     #[serde(default)]
     pub(super) last_termination: Vec<TerminationJson>,
     pub(super) vpa_observed_containers: Option<String>,
+    pub(super) uid: Option<u64>,
+    /// The reason of condition `PodResizePending`, or the state of `PodResizeInProgress`.
+    pub(super) resize: Option<String>,
+    /// A container has a resize policy `RestartContainer`.
+    #[serde(default)]
+    pub(super) restart_on_resize: bool,
+    pub(super) resize_answer: Option<String>,
+    pub(super) evict_answer: Option<String>,
 }
 
 #[derive(Deserialize, Debug)]
@@ -123,6 +131,11 @@ impl ResourcesJson {
             (ToString::to_string(&resource), amount.to_string())
         };
         Self(resources.iter().map(entry).collect())
+    }
+
+    /// The amounts by resource.
+    pub(super) fn into_amounts(self) -> BTreeMap<String, String> {
+        self.0
     }
 }
 
@@ -169,6 +182,7 @@ impl PolicyJson {
                 Some("RequestsOnly") => ControlledValues::RequestsOnly,
                 Some(other) => return Err(unknown("controlledValues", other)),
             },
+            ..ContainerPolicy::default()
         })
     }
 }
@@ -243,7 +257,7 @@ fn resources(names: &[String]) -> Result<ControlledResources> {
     Ok(listed)
 }
 
-fn unknown(what: &str, value: &str) -> serde_json::Error {
+pub(super) fn unknown(what: &str, value: &str) -> serde_json::Error {
     serde_json::Error::custom(format!("unknown {what} \"{value}\""))
 }
 

@@ -99,13 +99,18 @@ impl<'a> Replay<'a> {
                 containers,
                 ..
             } => {
-                let containers = containers.keys().map(String::as_str).collect();
+                let containers: Vec<&str> = containers.keys().map(String::as_str).collect();
                 let labels = self.label_set(labels);
-                if let Some(known) = self.pods.get_mut(pod.as_str()) {
-                    known.labels = labels;
-                    self.recommender.relabel_pod(known.key, labels, now);
-                } else {
-                    self.add_pod(pod, labels, containers, now);
+                let Some(known) = self.pods.get_mut(pod.as_str()) else {
+                    return self.add_pod(pod, labels, containers, now);
+                };
+                known.labels = labels;
+                self.recommender.relabel_pod(known.key, labels, now);
+                for name in containers {
+                    if !known.containers.contains(&name) {
+                        self.recommender.add_container(known.key, name, now);
+                        known.containers.push(name);
+                    }
                 }
             }
             Event::Delete { pod, .. } => {
@@ -169,7 +174,11 @@ fn replay_case(case: &Case, report: &mut Report) -> Result<(), serde_json::Error
             }
             Event::Recommend { .. } => {
                 replay.recommender.recommend(now);
-                compare::recommendations(outputs.next(), &mut replay.recommender)
+                let found = compare::recommendations(outputs.next(), &mut replay.recommender);
+                if case.gc {
+                    replay.recommender.collect_garbage(now);
+                }
+                found
             }
             input => {
                 replay.feed(input, now);

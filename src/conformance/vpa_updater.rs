@@ -1,93 +1,93 @@
-//! Kind `vpa-updater`: one pass of the upstream updater over one VPA.
+//! Kind `vpa-updater`: passes of the upstream updater over one VPA.
+//!
+//! A line is a case: one pass, or `passes` of one updater that remembers what it did. Each
+//! pass is a step.
 
-use indexmap::IndexMap;
-use serde::Deserialize;
+mod input;
 
-use super::vpa_input::{PodJson, Result, TerminationJson, VpaJson, abridge, replay_lines};
+use std::collections::{BTreeMap, BTreeSet};
+
+use input::{Case, Output, Pass, PriorityJson};
+
+use super::vpa_input::{PodJson, ResourcesJson, Result, TerminationJson, abridge, unknown};
 use super::{Difference, ReplayError, Report};
+use crate::autoscaler::vpa::Container;
 use crate::autoscaler::vpa::admission::{
-    ContainerUpdate, LimitRange, cap_for_pod, parse_observed_containers,
+    ContainerUpdate, LimitRange, UpstreamPanic, cap_for_pod, parse_observed_containers,
 };
 use crate::autoscaler::vpa::updater::{
-    ActionKind, Api, Controller, EvictionRefused, Outcome, Pod, Priority, ResizeClock,
-    ResizeRefused, Restriction, Termination, Updater, View,
+    Action, ActionKind, Api, Controller, EvictionRefused, Outcome, Pod, Priority, Resize,
+    ResizeRefused, Termination, Updater, View,
 };
-use crate::autoscaler::vpa::{Container, UpdaterFlags};
-use crate::sim::{SimDuration, SimTime};
+use crate::sim::SimTime;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Case {
-    id: String,
-    now: i64,
-    flags: FlagsJson,
-    replica_sets: IndexMap<String, i32>,
-    vpa: VpaJson,
-    pods: Vec<PodJson>,
-    out: Output,
-}
-
-#[derive(Deserialize, Debug)]
-#[serde(rename_all = "kebab-case")]
-struct FlagsJson {
-    evict_after_oom_threshold_s: i64,
-    eviction_tolerance: f64,
-    in_recommendation_bounds_eviction_lifetime_threshold_s: i64,
-    min_replicas: i32,
-    pod_update_threshold: f64,
-}
-
-#[derive(Deserialize, Debug)]
-#[serde(rename_all = "camelCase")]
-struct Output {
-    priority: Vec<PriorityJson>,
-    can_evict_at_start: Vec<String>,
-    order: Vec<String>,
-    evicted: Vec<String>,
-}
-
-#[derive(Deserialize, Debug)]
-#[serde(rename_all = "camelCase")]
-struct PriorityJson {
-    pod: String,
-    outside_recommended_range: bool,
-    scale_up: bool,
-    resource_diff: f64,
-}
-
-/// Replays every case; each is a step.
+/// Replays every pass of every case.
 pub(super) fn replay(text: &str) -> std::result::Result<Report, ReplayError> {
-    replay_lines(text, replay_case)
+    super::lines::replay(text, replay_case)
 }
 
-/// The API server of the recordings: it refuses nothing.
-struct Willing;
+fn replay_case(case: &Case, report: &mut Report) -> Result<()> {
+    let (passes, several) = case.passes()?;
+    let mut updater = Updater::new(case.flags.read(), case.flags.in_place_gate);
+    for (number, pass) in passes.iter().enumerate() {
+        let found = replay_pass(&mut updater, pass)?;
+        report.step(found.map(|(field, expected, got)| Difference {
+            place: if several {
+                format!("{} pass {number} (t={} s) {field}", case.id, pass.now)
+            } else {
+                format!("{} {field}", case.id)
+            },
+            expected,
+            got,
+            input: abridge(&(&case.flags, &pass.replica_sets, &pass.vpa, &pass.pods)),
+        }));
+    }
+    Ok(())
+}
 
-impl Api for Willing {
-    fn evict(&mut self, _: usize, _: SimTime) -> std::result::Result<(), EvictionRefused> {
-        Ok(())
+/// The API server of a recording, which says what it answers about each pod.
+struct Recorded<'a> {
+    pods: &'a [PodJson],
+    resizes: BTreeMap<usize, Vec<ContainerUpdate>>,
+}
+
+impl Api for Recorded<'_> {
+    fn evict(&mut self, pod: usize, _: SimTime) -> std::result::Result<(), EvictionRefused> {
+        match self.pods[pod].evict_answer.as_deref() {
+            Some("refused") => Err(EvictionRefused),
+            _ => Ok(()),
+        }
     }
 
     fn resize(
         &mut self,
-        _: usize,
-        _: &[ContainerUpdate],
+        pod: usize,
+        containers: &[ContainerUpdate],
         _: SimTime,
     ) -> std::result::Result<(), ResizeRefused> {
-        Ok(())
+        self.resizes.insert(pod, containers.to_vec());
+        match self.pods[pod].resize_answer.as_deref() {
+            Some("nodeCapacity") => Err(ResizeRefused::NodeCapacity),
+            Some("other") => Err(ResizeRefused::Other),
+            _ => Ok(()),
+        }
     }
 }
 
-fn replay_case(case: &Case) -> Result<Option<Difference>> {
-    let vpa = case.vpa.spec()?;
-    let recommendations = case.vpa.recommendations()?;
-    let parts: Vec<Parts<'_>> = case.pods.iter().map(Parts::read).collect::<Result<_>>()?;
+/// The first field that differs, with both values.
+fn replay_pass(
+    updater: &mut Updater,
+    pass: &Pass,
+) -> Result<Option<(&'static str, String, String)>> {
+    let vpa = pass.vpa.spec()?;
+    let recommendations = pass.vpa.recommendations()?;
+    let parts: Vec<Parts<'_>> = pass.pods.iter().map(Parts::read).collect::<Result<_>>()?;
     let pods: Vec<Pod<'_>> = parts
         .iter()
         .enumerate()
-        .map(|(uid, parts)| parts.pod(case, uid))
+        .map(|(place, parts)| parts.pod(pass, place))
         .collect();
-    let controllers: Vec<Controller> = case
+    let controllers: Vec<Controller> = pass
         .replica_sets
         .values()
         .copied()
@@ -100,19 +100,13 @@ fn replay_case(case: &Case) -> Result<Option<Difference>> {
         controllers: &controllers,
         pods: &pods,
     };
-    let got = answer(&view, case).unwrap_or_else(|panic| Output {
-        priority: Vec::new(),
-        can_evict_at_start: Vec::new(),
-        order: Vec::new(),
+    let uids: BTreeSet<u64> = pods.iter().map(|pod| pod.uid).collect();
+    updater.forget_all_but(|uid| uids.contains(&uid));
+    let got = answer(&view, updater, pass).unwrap_or_else(|panic| Output {
         evicted: vec![panic.to_string()],
+        ..Output::default()
     });
-    let difference = differs(&case.out, &got).map(|(field, expected, got)| Difference {
-        place: format!("{} {field}", case.id),
-        expected,
-        got,
-        input: abridge(&(&case.flags, &case.replica_sets, &case.vpa, &case.pods)),
-    });
-    Ok(difference)
+    Ok(pass.out.difference(&got))
 }
 
 /// What a view of a recorded pod borrows from.
@@ -121,6 +115,7 @@ struct Parts<'a> {
     containers: Vec<Container<'a>>,
     last_terminations: Vec<Termination<'a>>,
     observed_containers: Option<Vec<&'a str>>,
+    resize: Option<Resize>,
 }
 
 impl<'a> Parts<'a> {
@@ -131,118 +126,131 @@ impl<'a> Parts<'a> {
             started: SimTime::from_secs(json.started_at),
             finished: SimTime::from_secs(json.finished_at),
         };
+        let resize = |name: &String| {
+            Ok(match name.as_str() {
+                "Deferred" => Resize::Deferred,
+                "Infeasible" => Resize::Infeasible,
+                "InProgress" => Resize::InProgress,
+                "Error" => Resize::Error,
+                "Unknown" => Resize::Unknown,
+                other => return Err(unknown("resize", other)),
+            })
+        };
         let observed = json.vpa_observed_containers.as_deref();
         Ok(Self {
             json,
             containers: json.containers()?,
             last_terminations: json.last_termination.iter().map(termination).collect(),
             observed_containers: observed.and_then(parse_observed_containers),
+            resize: json.resize.as_ref().map(resize).transpose()?,
         })
     }
 
-    fn pod(&'a self, case: &Case, uid: usize) -> Pod<'a> {
+    fn pod(&'a self, pass: &Pass, place: usize) -> Pod<'a> {
         Pod {
             name: &self.json.name,
-            uid: uid as u64,
-            controller: case.replica_sets.get_index_of(&self.json.replica_set),
+            uid: self.json.uid.unwrap_or(place as u64),
+            controller: pass.replica_sets.get_index_of(&self.json.replica_set),
             pending: self.json.phase == "Pending",
             start_time: self.json.start_time.map(SimTime::from_secs),
             containers: &self.containers,
             last_terminations: &self.last_terminations,
             observed_containers: self.observed_containers.as_deref(),
-            resize: None,
-            restarts_on_resize: false,
+            resize: self.resize,
+            restarts_on_resize: self.json.restart_on_resize,
+            boost: None,
         }
     }
 }
 
 fn answer(
     view: &View<'_>,
-    case: &Case,
-) -> std::result::Result<Output, crate::autoscaler::vpa::admission::UpstreamPanic> {
-    let flags = case.flags.read();
-    let now = SimTime::from_secs(case.now);
+    updater: &mut Updater,
+    pass: &Pass,
+) -> std::result::Result<Output, UpstreamPanic> {
+    let now = SimTime::from_secs(pass.now);
+    let name = |pod: usize| view.pods[pod].name.to_owned();
+    let priority = priorities(view)?;
+    let evictable = updater.pass(now).evictable(view);
+    let mut can_evict_at_start: Vec<String> = evictable.into_iter().map(name).collect();
+    can_evict_at_start.sort_unstable();
+    let mut api = Recorded {
+        pods: &pass.pods,
+        resizes: BTreeMap::new(),
+    };
+    let Outcome {
+        candidates,
+        mut actions,
+    } = updater.pass(now).update(view, &mut api)?;
+    // A patch that says nothing fails without a call, and is not recorded.
+    actions.retain(|Action { pod, kind, .. }| {
+        !matches!(kind, ActionKind::ResizeFailed(_)) || api.resizes.contains_key(pod)
+    });
+    let at = |kinds: fn(ActionKind) -> bool| {
+        let acted = actions.iter().filter(move |action| kinds(action.kind));
+        acted.map(|action| (name(action.pod), action.at))
+    };
+    let resized = at(|kind| kind == ActionKind::Resized).filter_map(|(name, _)| {
+        let pod = view.pods.iter().position(|pod| pod.name == name)?;
+        Some((name, patched(&api.resizes[&pod])))
+    });
+    Ok(Output {
+        priority,
+        can_evict_at_start,
+        order: candidates.iter().map(|chosen| name(chosen.pod)).collect(),
+        evicted: at(|kind| kind == ActionKind::Evicted)
+            .map(|(name, _)| name)
+            .collect(),
+        resized: resized.collect(),
+        at: Some(
+            at(|kind| kind != ActionKind::ResizeSkipped)
+                .map(|(_, at)| at.since(now).0 / 1_000_000)
+                .collect(),
+        ),
+        actions: Some(
+            actions
+                .iter()
+                .map(|action| (name(action.pod), spelled(action.kind).to_owned()))
+                .collect(),
+        ),
+    })
+}
+
+fn priorities(view: &View<'_>) -> std::result::Result<Vec<PriorityJson>, UpstreamPanic> {
     let recommendations = view.recommendations.unwrap_or_default();
-    let mut priority = Vec::new();
-    for pod in view.pods {
+    let priority = |pod: &Pod<'_>| {
         let recommended = cap_for_pod(view.vpa, recommendations, pod.containers, view.limit_range)?;
         let found = Priority::of(pod, &recommended);
-        priority.push(PriorityJson {
+        Ok(PriorityJson {
             pod: pod.name.to_owned(),
             outside_recommended_range: found.outside_recommended_range,
             scale_up: found.scale_up,
             resource_diff: found.resource_diff,
-        });
-    }
-    let name = |pod: &Pod<'_>| pod.name.to_owned();
-    let restriction = Restriction::new(view, &flags);
-    let mut clock = ResizeClock::default();
-    let free = view
-        .pods
-        .iter()
-        .filter(|pod| restriction.can_evict(pod, &mut clock, now));
-    let mut can_evict_at_start: Vec<String> = free.map(name).collect();
-    can_evict_at_start.sort_unstable();
-    let Outcome {
-        candidates,
-        actions,
-    } = Updater::new(flags, false)
-        .pass(now)
-        .update(view, &mut Willing)?;
-    let evicted = actions
-        .iter()
-        .filter(|action| action.kind == ActionKind::Evicted);
-    Ok(Output {
-        priority,
-        can_evict_at_start,
-        order: candidates
-            .iter()
-            .map(|chosen| name(&view.pods[chosen.pod]))
-            .collect(),
-        evicted: evicted.map(|action| name(&view.pods[action.pod])).collect(),
-    })
+        })
+    };
+    view.pods.iter().map(priority).collect()
 }
 
-impl FlagsJson {
-    fn read(&self) -> UpdaterFlags {
-        UpdaterFlags {
-            evict_after_oom_threshold: SimDuration::from_secs(self.evict_after_oom_threshold_s),
-            eviction_tolerance: self.eviction_tolerance,
-            in_recommendation_bounds_eviction_lifetime_threshold: SimDuration::from_secs(
-                self.in_recommendation_bounds_eviction_lifetime_threshold_s,
-            ),
-            min_replicas: self.min_replicas,
-            pod_update_threshold: self.pod_update_threshold,
-            ..UpdaterFlags::default()
+/// An action as the recording spells it.
+const fn spelled(kind: ActionKind) -> &'static str {
+    match kind {
+        ActionKind::Evicted => "evicted",
+        ActionKind::EvictionRefused => "evictionRefused",
+        ActionKind::Resized => "resized",
+        ActionKind::ResizeFailed(_) => "resizeFailed",
+        ActionKind::ResizeSkipped => "resizeSkipped",
+    }
+}
+
+/// The amounts of a patch by their paths below `spec.containers`.
+fn patched(updates: &[ContainerUpdate]) -> BTreeMap<String, String> {
+    let mut paths = BTreeMap::new();
+    for (place, update) in updates.iter().enumerate() {
+        for (list, amounts) in [("requests", &update.requests), ("limits", &update.limits)] {
+            for (resource, amount) in ResourcesJson::print(amounts).into_amounts() {
+                paths.insert(format!("{place}/resources/{list}/{resource}"), amount);
+            }
         }
     }
-}
-
-impl PartialEq for PriorityJson {
-    /// Differences agree to 1e-12: upstream adds them up in the order of a map.
-    fn eq(&self, other: &Self) -> bool {
-        let tolerance = 1e-12 * self.resource_diff.abs().max(1.0);
-        self.pod == other.pod
-            && self.outside_recommended_range == other.outside_recommended_range
-            && self.scale_up == other.scale_up
-            && (self.resource_diff - other.resource_diff).abs() <= tolerance
-    }
-}
-
-/// The first field that differs, with both values.
-fn differs(expected: &Output, got: &Output) -> Option<(&'static str, String, String)> {
-    fn field<T: PartialEq + std::fmt::Debug>(
-        name: &'static str,
-        expected: &T,
-        got: &T,
-    ) -> Option<(&'static str, String, String)> {
-        (expected != got).then(|| (name, format!("{expected:?}"), format!("{got:?}")))
-    }
-    field("priority", &expected.priority, &got.priority)
-        .or_else(|| {
-            let (expected, got) = (&expected.can_evict_at_start, &got.can_evict_at_start);
-            field("canEvictAtStart", expected, got)
-        })
-        .or_else(|| field("order", &expected.order, &got.order))
-        .or_else(|| field("evicted", &expected.evicted, &got.evicted))
+    paths
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::startup_boost::StartupBoost;
 use crate::units::Quantity;
 
 /// A resource that the VPA scales.
@@ -168,6 +169,16 @@ pub struct ContainerPolicy {
     pub controlled_resources: ControlledResources,
     /// `controlledValues`.
     pub controlled_values: ControlledValues,
+    /// `oomBumpUpRatio` (feature gate `PerVPAConfig`, as all that follow).
+    pub oom_bump_up_ratio: Option<Quantity>,
+    /// `oomMinBumpUp`, in bytes.
+    pub oom_min_bump_up: Option<Quantity>,
+    /// `memoryAggregationIntervalSeconds`.
+    pub memory_aggregation_interval_seconds: Option<i32>,
+    /// `memoryAggregationIntervalCount`.
+    pub memory_aggregation_interval_count: Option<i64>,
+    /// `startupBoost` (feature gate `CPUStartupBoost`), in place of the VPA's.
+    pub startup_boost: Option<StartupBoost>,
 }
 
 impl ContainerPolicy {
@@ -200,10 +211,15 @@ pub struct VpaSpec {
     pub update_mode: UpdateMode,
     /// `updatePolicy.minReplicas`; absent means the updater's flag `min-replicas`.
     pub min_replicas: Option<i32>,
+    /// `updatePolicy.evictAfterOOMSeconds` (feature gate `PerVPAConfig`); absent means the
+    /// updater's flag `evict-after-oom-threshold`.
+    pub evict_after_oom_seconds: Option<i32>,
     /// `updatePolicy.evictionRequirements`.
     pub eviction_requirements: Vec<EvictionRequirement>,
     /// `resourcePolicy.containerPolicies`.
     pub container_policies: Vec<ContainerPolicy>,
+    /// `startupBoost` (feature gate `CPUStartupBoost`).
+    pub startup_boost: Option<StartupBoost>,
     /// Containers named by annotations
     /// `vpa-post-processor.kubernetes.io/NAME_integerCPU: "true"`.
     pub integer_cpu: BTreeSet<String>,

@@ -8,9 +8,8 @@ use serde::de::Error;
 use serde_json::Value;
 
 use crate::autoscaler::hpa::{
-    Behavior, BehaviorInput, Config, HpaSpec, HpaSpecInput, KubernetesVersion, MetricSpec,
-    ObjectReference, Policy, PolicyType, Resource, ResourceTarget, ScalingRulesInput, SelectPolicy,
-    ValueTarget,
+    Behavior, BehaviorInput, Config, HpaSpec, HpaSpecInput, MetricSpec, ObjectReference, Policy,
+    PolicyType, Resource, ResourceTarget, ScalingRulesInput, SelectPolicy, ValueTarget,
 };
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Quantity;
@@ -38,6 +37,8 @@ pub(super) struct Cfg {
     downscale_stabilization_window_seconds: i64,
     scale_to_zero: bool,
     configurable_tolerance: bool,
+    /// The release that was recorded, for example `1.33`; without one the newest.
+    kubernetes: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -146,6 +147,7 @@ fn resource(name: &str) -> Result<Resource> {
 
 impl Cfg {
     pub(super) fn to_config(&self) -> Result<Config> {
+        let version = self.kubernetes.as_deref().map(str::parse).transpose();
         Ok(Config {
             sync_period: SimDuration::from_secs(15),
             tolerance: self.tolerance.parse().map_err(Error::custom)?,
@@ -158,7 +160,7 @@ impl Cfg {
             initial_readiness_delay: SimDuration::from_secs(self.initial_readiness_delay_seconds),
             scale_to_zero: self.scale_to_zero,
             configurable_tolerance: self.configurable_tolerance,
-            version: KubernetesVersion::default(),
+            version: version.map_err(Error::custom)?.unwrap_or_default(),
         })
     }
 }

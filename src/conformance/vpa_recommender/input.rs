@@ -23,6 +23,9 @@ pub(super) struct Case {
     pub(super) container_policies: Vec<PolicyJson>,
     #[serde(default)]
     pub(super) annotations: BTreeMap<String, String>,
+    /// Garbage is collected after every recommendation.
+    #[serde(default)]
+    pub(super) gc: bool,
     pub(super) events: Vec<Event>,
     pub(super) out: Vec<Output>,
 }

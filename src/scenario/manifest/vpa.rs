@@ -319,6 +319,7 @@ fn container_policy(policy: Policy, path: &str, context: &mut Context<'_>) -> Co
         max_allowed,
         controlled_resources: controlled_resources.unwrap_or_default(),
         controlled_values: controlled_values.unwrap_or_default(),
+        ..ContainerPolicy::default()
     }
 }
 

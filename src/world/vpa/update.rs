@@ -51,6 +51,7 @@ impl LivePod<'_> {
             observed_containers: None,
             resize: self.resize,
             restarts_on_resize: self.restarts_on_resize,
+            boost: None,
         }
     }
 }

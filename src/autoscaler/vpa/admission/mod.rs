@@ -6,6 +6,7 @@
 //! the caller's knowledge.
 
 mod annotation;
+mod boost;
 mod capping;
 mod limit_range;
 mod patch;
@@ -16,7 +17,8 @@ pub use annotation::{Annotation, Remark};
 pub use capping::{CappedRecommendation, cap_for_pod};
 pub use limit_range::{LimitRange, LimitRangeItem};
 pub use patch::{
-    Admission, ContainerUpdate, admit, observed_containers, parse_observed_containers,
+    Admission, ContainerUpdate, admit, admit_with_boost, observed_containers,
+    parse_observed_containers, startup_boost_annotation,
 };
 
 use super::pod::Container;

@@ -8,9 +8,12 @@ use std::fmt::Write;
 
 use super::annotation::Annotation;
 use super::limit_range::LimitRange;
-use super::{UpstreamPanic, container_resources};
+use super::{UpstreamPanic, boost, container_resources};
 use crate::autoscaler::vpa::pod::Container;
-use crate::autoscaler::vpa::{Recommendation, Resources, UpdateMode, VpaSpec};
+use crate::autoscaler::vpa::{
+    ContainerScalingMode, Recommendation, Resources, UpdateMode, VpaSpec,
+};
+use crate::units::Quantity;
 
 /// What a container is to have; absent amounts stay as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,6 +61,9 @@ pub struct Admission {
     pub vpa_updates: Option<String>,
     /// Annotation `vpaObservedContainers`.
     pub vpa_observed_containers: String,
+    /// Containers that get an annotation of [`startup_boost_annotation`], one place per
+    /// container; empty without the feature gate `CPUStartupBoost`.
+    pub boosted: Vec<bool>,
 }
 
 /// Answers the creation of a pod that the VPA named `vpa_name` controls. In mode `Off` only
@@ -69,25 +75,78 @@ pub fn admit(
     containers: &[Container<'_>],
     limit_range: &LimitRange,
 ) -> Result<Admission, UpstreamPanic> {
+    let updates = applied_resources(vpa, recommendations, containers, limit_range)?;
+    Ok(Admission {
+        vpa_updates: vpa_updates(vpa_name, &updates, containers, |_| true),
+        vpa_observed_containers: observed_containers(containers),
+        containers: updates,
+        boosted: Vec::new(),
+    })
+}
+
+/// As [`admit`], with the feature gate `CPUStartupBoost`: boosts are applied in every mode,
+/// up to the flag `max-allowed-cpu-boost`. Containers that are not scaled are left alone
+/// altogether.
+pub fn admit_with_boost(
+    vpa_name: &str,
+    vpa: &VpaSpec,
+    recommendations: &[Recommendation],
+    containers: &[Container<'_>],
+    limit_range: &LimitRange,
+    max_allowed_cpu_boost: Option<Quantity>,
+) -> Result<Admission, UpstreamPanic> {
+    let mut updates = applied_resources(vpa, recommendations, containers, limit_range)?;
+    let boosted = boost::apply(vpa, containers, &mut updates, max_allowed_cpu_boost);
+    let scaled = |name: &str| vpa.mode(name) != ContainerScalingMode::Off;
+    for (update, container) in updates.iter_mut().zip(containers) {
+        if !scaled(container.name) {
+            *update = ContainerUpdate::default();
+        }
+    }
+    Ok(Admission {
+        vpa_updates: vpa_updates(vpa_name, &updates, containers, scaled),
+        vpa_observed_containers: observed_containers(containers),
+        containers: updates,
+        boosted,
+    })
+}
+
+/// Key and value of the annotation of a boosted container: what it would have had.
+pub fn startup_boost_annotation(container: &Container<'_>) -> (String, String) {
+    let list = |amounts: &Resources| {
+        let entry = |(resource, amount)| format!("\"{resource}\":\"{amount}\"");
+        amounts.iter().map(entry).collect::<Vec<_>>().join(",")
+    };
+    let (requests, limits) = (list(&container.requests), list(&container.limits));
+    (
+        format!("vpaCpuStartupBoost/{}", container.name),
+        format!("{{\"requests\":{{{requests}}},\"limits\":{{{limits}}}}}"),
+    )
+}
+
+/// What the update mode lets through.
+fn applied_resources(
+    vpa: &VpaSpec,
+    recommendations: &[Recommendation],
+    containers: &[Container<'_>],
+    limit_range: &LimitRange,
+) -> Result<Vec<ContainerUpdate>, UpstreamPanic> {
     let mut updates = container_resources(vpa, recommendations, containers, limit_range)?;
     if vpa.update_mode == UpdateMode::Off {
         updates.fill(ContainerUpdate::default());
     }
-    Ok(Admission {
-        vpa_updates: vpa_updates(vpa_name, &updates, containers),
-        vpa_observed_containers: observed_containers(containers),
-        containers: updates,
-    })
+    Ok(updates)
 }
 
 fn vpa_updates(
     vpa_name: &str,
     updates: &[ContainerUpdate],
     containers: &[Container<'_>],
+    is_patched: impl Fn(&str) -> bool,
 ) -> Option<String> {
     let mut text = String::new();
     for (index, (update, container)) in updates.iter().zip(containers).enumerate() {
-        if !update.patches(container) {
+        if !is_patched(container.name) || !update.patches(container) {
             continue;
         }
         let separator = if text.is_empty() { "" } else { "; " };
@@ -192,6 +251,7 @@ mod tests {
             containers: updates,
             vpa_updates,
             vpa_observed_containers,
+            ..
         } = admitted(&vpa);
         let [api, sidecar, _] = containers();
         assert_eq!(

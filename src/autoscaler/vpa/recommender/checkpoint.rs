@@ -4,7 +4,8 @@
 //! `pkg/recommender/util` (version v3). Weights are kept relative to the largest, in ten
 //! thousandths; times as the API server stores them, in whole seconds.
 
-use super::container_state::{Aggregate, Aggregation};
+use super::aggregation::Aggregation;
+use super::container_state::Aggregate;
 use super::histogram::Histogram;
 use crate::sim::SimTime;
 
@@ -151,7 +152,7 @@ mod tests {
         let mut time = SimTime::ZERO;
         for &(cpu, memory) in samples {
             container.add_cpu_sample(&mut aggregate, cpu, time);
-            container.add_memory_sample(&mut aggregate, &config, memory, time);
+            container.add_memory_sample(&mut aggregate, memory, time);
             time += SimDuration::from_secs(7200);
         }
         aggregate
@@ -166,6 +167,31 @@ mod tests {
             .load(&config(), SimTime::ZERO)
             .expect("an empty checkpoint");
         assert!(loaded.is_empty());
+    }
+
+    #[test]
+    fn weights_without_a_reference_fade_with_the_next_sample() {
+        let mut saved = Checkpoint::save("api", &aggregate(&[(100, 1 << 28)]));
+        saved.cpu.reference_timestamp = None;
+        let mut loaded = saved
+            .load(&config(), SimTime::ZERO)
+            .expect("no more is missing");
+        assert!(loaded.cpu_usage.percentile(1.0) > 0.1);
+        loaded.cpu_usage.add(0.005, 0.1, SimTime::ZERO);
+        assert!(loaded.cpu_usage.percentile(1.0) < 0.02);
+        assert_eq!(loaded.cpu_usage.total(), 0.1);
+    }
+
+    #[test]
+    fn a_checkpoint_of_more_than_was_there_is_read_again() {
+        let mut both = aggregate(&[(100, 1 << 28)]);
+        let mut other = ContainerState::default();
+        // A window's peak that went to another aggregate is taken out of this one.
+        other.add_memory_sample(&mut aggregate(&[]), 1 << 33, SimTime::ZERO);
+        other.subtract_current_peak(&mut both, SimTime::ZERO);
+        let saved = Checkpoint::save("api", &both);
+        assert_eq!(saved.memory.total_weight, 0.0);
+        assert!(saved.load(&config(), SimTime::ZERO).is_ok());
     }
 
     #[test]

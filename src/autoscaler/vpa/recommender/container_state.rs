@@ -5,43 +5,15 @@
 //! is kept; of memory only the peak of each window, in which a kill for lack of memory
 //! counts as a larger peak.
 
-use std::sync::Arc;
-
+use super::aggregation::{Aggregation, Tuning};
 use super::amount;
-use super::histogram::{Histogram, Shape};
-use crate::autoscaler::vpa::{RecommenderFlags, WallClock};
+use super::histogram::Histogram;
 use crate::sim::{SimDuration, SimTime};
 
 /// Weight of a CPU sample (`minSampleWeight`); up to release 1.4 it was the CPU request.
 const CPU_SAMPLE_WEIGHT: f64 = 0.1;
 /// Weight of a memory peak.
 const MEMORY_PEAK_WEIGHT: f64 = 1.0;
-
-/// What the flags say of aggregation (`AggregationsConfig`).
-#[derive(Debug, Clone)]
-pub(super) struct Aggregation {
-    cpu: Arc<Shape>,
-    memory: Arc<Shape>,
-    pub(super) memory_interval: SimDuration,
-    /// How long an aggregate without samples is kept.
-    pub(super) window_length: SimDuration,
-    oom_bump_up_ratio: f64,
-    oom_min_bump_up: i64,
-}
-
-impl Aggregation {
-    pub(super) fn new(flags: &RecommenderFlags, clock: WallClock) -> Self {
-        let interval = flags.memory_aggregation_interval;
-        Self {
-            cpu: Shape::new(0.01, 1000.0, flags.cpu_histogram_decay_half_life, clock),
-            memory: Shape::new(1e7, 1e12, flags.memory_histogram_decay_half_life, clock),
-            memory_interval: interval,
-            window_length: interval * flags.memory_aggregation_interval_count,
-            oom_bump_up_ratio: flags.oom_bump_up_ratio,
-            oom_min_bump_up: amount::from_float(flags.oom_min_bump_up_bytes),
-        }
-    }
-}
 
 /// The usage of all containers that share name and labels (`AggregateContainerState`).
 #[derive(Debug, Clone)]
@@ -52,6 +24,7 @@ pub(super) struct Aggregate {
     pub(super) last_sample_start: Option<SimTime>,
     /// CPU samples only.
     pub(super) total_samples_count: i64,
+    pub(super) tuning: Tuning,
     created: SimTime,
 }
 
@@ -63,6 +36,7 @@ impl Aggregate {
             first_sample_start: None,
             last_sample_start: None,
             total_samples_count: 0,
+            tuning: config.tuning,
             created,
         }
     }
@@ -93,9 +67,9 @@ impl Aggregate {
     }
 
     /// True if the last sample (or the creation, without any) is too long ago.
-    pub(super) fn is_expired(&self, now: SimTime, config: &Aggregation) -> bool {
+    pub(super) fn is_expired(&self, now: SimTime) -> bool {
         let last = self.last_sample_start.filter(|_| !self.is_empty());
-        now - last.unwrap_or(self.created) >= config.window_length
+        now - last.unwrap_or(self.created) >= self.tuning.window_length()
     }
 
     fn add_cpu(&mut self, usage: i64, time: SimTime) {
@@ -132,6 +106,16 @@ pub(super) struct ContainerState {
 }
 
 impl ContainerState {
+    /// False for a CPU sample that is not younger than the last one.
+    pub(super) fn accepts_cpu_sample(&self, usage: i64, time: SimTime) -> bool {
+        usage >= 0 && self.last_cpu_sample.is_none_or(|last| time > last)
+    }
+
+    /// False for a memory sample that is older than the last one.
+    pub(super) fn accepts_memory_sample(&self, usage: i64, time: SimTime) -> bool {
+        usage >= 0 && self.last_memory_sample.is_none_or(|last| time >= last)
+    }
+
     /// Adds a CPU sample in millicores; false if it is not younger than the last one.
     pub(super) fn add_cpu_sample(
         &mut self,
@@ -139,7 +123,7 @@ impl ContainerState {
         usage: i64,
         time: SimTime,
     ) -> bool {
-        if usage < 0 || self.last_cpu_sample.is_some_and(|last| time <= last) {
+        if !self.accepts_cpu_sample(usage, time) {
             return false;
         }
         aggregate.add_cpu(usage, time);
@@ -151,14 +135,13 @@ impl ContainerState {
     pub(super) fn add_memory_sample(
         &mut self,
         aggregate: &mut Aggregate,
-        config: &Aggregation,
         usage: i64,
         time: SimTime,
     ) -> bool {
-        if usage < 0 || self.last_memory_sample.is_some_and(|last| time < last) {
+        if !self.accepts_memory_sample(usage, time) {
             return false;
         }
-        if self.take_memory(aggregate, config, usage, time) {
+        if self.take_memory(aggregate, usage, time) {
             self.memory_peak = usage;
         }
         true
@@ -168,19 +151,25 @@ impl ContainerState {
     pub(super) fn record_oom(
         &mut self,
         aggregate: &mut Aggregate,
-        config: &Aggregation,
         requested: i64,
         time: SimTime,
     ) -> bool {
-        let window_start = self.window_end.map(|end| end - config.memory_interval);
-        if window_start.is_some_and(|start| time < start) {
+        // Not by the current window, which may have begun just now.
+        let oldest = self
+            .last_memory_sample
+            .map(|last| last - aggregate.tuning.memory_interval);
+        if oldest.is_some_and(|oldest| time < oldest) {
             return false;
         }
         // Without the peak of earlier kills, so that several do not add up.
         let used = requested.max(self.memory_peak);
-        let needed =
-            (used + config.oom_min_bump_up).max(amount::scale(used, config.oom_bump_up_ratio));
-        if self.take_memory(aggregate, config, needed, time) {
+        let Tuning {
+            oom_bump_up_ratio,
+            oom_min_bump_up,
+            ..
+        } = aggregate.tuning;
+        let needed = (used + oom_min_bump_up).max(amount::scale(used, oom_bump_up_ratio));
+        if self.take_memory(aggregate, needed, time) {
             self.oom_peak = needed;
         }
         true
@@ -188,13 +177,7 @@ impl ContainerState {
 
     /// Opens the next window if the time has come for it; true if the usage is the
     /// window's new peak.
-    fn take_memory(
-        &mut self,
-        aggregate: &mut Aggregate,
-        config: &Aggregation,
-        usage: i64,
-        time: SimTime,
-    ) -> bool {
+    fn take_memory(&mut self, aggregate: &mut Aggregate, usage: i64, time: SimTime) -> bool {
         self.last_memory_sample = Some(time);
         let window_end = self.window_end.unwrap_or(time);
         if time < window_end {
@@ -206,7 +189,7 @@ impl ContainerState {
             aggregate.subtract_memory_peak(peak, window_end);
             aggregate.add_memory_peak(usage, window_end);
         } else {
-            let interval = config.memory_interval;
+            let interval = aggregate.tuning.memory_interval;
             let past = time - window_end;
             // `Truncate` leaves a span as it is if there is nothing to cut it to.
             let whole = match interval {
@@ -237,12 +220,12 @@ impl ContainerState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::autoscaler::vpa::{RecommenderFlags, WallClock};
 
     const HOUR: i64 = 3600;
     const GIB: i64 = 1 << 30;
 
     struct Rig {
-        config: Aggregation,
         aggregate: Aggregate,
         container: ContainerState,
     }
@@ -252,7 +235,6 @@ mod tests {
             let config = Aggregation::new(&RecommenderFlags::default(), WallClock::default());
             let aggregate = Aggregate::new(&config, SimTime::ZERO);
             Self {
-                config,
                 aggregate,
                 container: ContainerState::default(),
             }
@@ -261,13 +243,13 @@ mod tests {
         fn memory(&mut self, hours: i64, usage: i64) -> bool {
             let time = SimTime::from_secs(hours * HOUR);
             self.container
-                .add_memory_sample(&mut self.aggregate, &self.config, usage, time)
+                .add_memory_sample(&mut self.aggregate, usage, time)
         }
 
         fn oom(&mut self, hours: i64, requested: i64) -> bool {
             let time = SimTime::from_secs(hours * HOUR);
             self.container
-                .record_oom(&mut self.aggregate, &self.config, requested, time)
+                .record_oom(&mut self.aggregate, requested, time)
         }
 
         /// Peaks in the histogram, counted in buckets that are not empty.
@@ -292,6 +274,16 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_began_with_nothing_used_takes_no_further_peak() {
+        let mut rig = Rig::new();
+        rig.memory(0, 0);
+        assert!(rig.memory(1, GIB), "not discarded");
+        assert!(rig.largest() < 2e7, "but without effect");
+        rig.memory(24, GIB);
+        assert!(rig.largest() > GIB as f64);
+    }
+
+    #[test]
     fn the_next_window_adds_a_peak_of_its_own() {
         let mut rig = Rig::new();
         rig.memory(0, 2 * GIB);
@@ -311,7 +303,7 @@ mod tests {
     #[test]
     fn windows_without_length_begin_anew_with_every_sample() {
         let mut rig = Rig::new();
-        rig.config.memory_interval = SimDuration::ZERO;
+        rig.aggregate.tuning.memory_interval = SimDuration::ZERO;
         rig.memory(0, 2 * GIB);
         rig.memory(1, GIB);
         assert_eq!(rig.peaks(), 2);
@@ -326,7 +318,17 @@ mod tests {
         assert!(!rig.memory(1, 3 * GIB));
         assert!(rig.oom(1, 3 * GIB));
         assert!(rig.largest() > 3.6 * GIB as f64);
-        assert!(!rig.oom(-1, GIB), "older than the window");
+    }
+
+    #[test]
+    fn a_kill_is_too_old_a_whole_interval_before_the_last_memory_sample() {
+        let mut rig = Rig::new();
+        rig.memory(0, GIB);
+        rig.memory(24, GIB);
+        assert!(rig.oom(1, 3 * GIB), "though the window began at 24 h");
+        // The kill was itself the last memory sample.
+        assert!(!rig.oom(-24, 3 * GIB));
+        assert!(rig.oom(-23, 3 * GIB));
     }
 
     #[test]

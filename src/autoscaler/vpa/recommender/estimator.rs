@@ -148,7 +148,8 @@ fn confidence(aggregate: &Aggregate, interval: SimDuration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::container_state::{Aggregation, ContainerState};
+    use super::super::aggregation::Aggregation;
+    use super::super::container_state::ContainerState;
     use super::*;
     use crate::autoscaler::vpa::WallClock;
     use crate::sim::SimTime;
@@ -160,7 +161,7 @@ mod tests {
         for minute in 0..minutes {
             let time = SimTime::from_secs(60 * minute);
             container.add_cpu_sample(&mut aggregate, 1000, time);
-            container.add_memory_sample(&mut aggregate, &config, 1 << 30, time);
+            container.add_memory_sample(&mut aggregate, 1 << 30, time);
         }
         aggregate
     }

@@ -112,16 +112,14 @@ impl Histogram {
         }
     }
 
-    /// Takes back a sample that was added; what remains of a bucket below [`EPSILON`] is
-    /// dropped too.
+    /// Takes back a sample that was added. What remains below [`EPSILON`] is dropped, of the
+    /// bucket and, whatever that was, of the total: a total never turns negative, and is not
+    /// the buckets' sum once more was taken from one than was in it.
     pub(super) fn subtract(&mut self, value: f64, weight: f64, time: SimTime) {
-        let mut weight = weight * self.decay_factor(time);
+        let weight = weight * self.decay_factor(time);
         let bucket = self.shape.find_bucket(value);
-        if weight > self.weights[bucket] - EPSILON {
-            weight = self.weights[bucket];
-        }
-        self.total -= weight;
-        self.weights[bucket] -= weight;
+        self.total = safe_subtract(self.total, weight);
+        self.weights[bucket] = safe_subtract(self.weights[bucket], weight);
         self.update_min_and_max();
     }
 
@@ -179,11 +177,14 @@ impl Histogram {
     fn shift(&mut self, time: SimTime) -> SimTime {
         let half_life = self.shape.half_life;
         let reference = self.shape.clock.round(time, half_life);
-        // Before its first sample a histogram holds nothing to scale.
-        if let Some(old) = self.reference {
-            let exponent = (half_lives(reference, old, half_life) + 0.5).floor();
-            self.scale(ldexp(1.0, exponent as i32));
-        }
+        // The year 1 is further away than Go's durations reach; weights without a reference,
+        // of a checkpoint that has none, fade to nothing.
+        let past = self
+            .reference
+            .map_or(i64::MIN as f64 / half_life.0 as f64, |old| {
+                half_lives(reference, old, half_life)
+            });
+        self.scale(ldexp(1.0, (past + 0.5).floor() as i32));
         self.reference = Some(reference);
         reference
     }
@@ -246,6 +247,12 @@ impl Histogram {
         self.update_min_and_max();
         self.reference = reference;
     }
+}
+
+/// What remains of a weight, or 0 if that is as good as nothing (`safeSubtract`).
+fn safe_subtract(weight: f64, subtracted: f64) -> f64 {
+    let rest = weight - subtracted;
+    if rest < EPSILON { 0.0 } else { rest }
 }
 
 /// The time from one instant to another in half-lives.
@@ -327,6 +334,25 @@ mod tests {
         assert_eq!(old.reference(), Some(SimTime::from_secs(3 * DAY)));
         assert_eq!(young.weights[0], 0.0125);
         assert!((young.total() - 0.1125).abs() < 1e-15);
+    }
+
+    #[test]
+    fn more_than_there_was_cannot_be_taken_out() {
+        let mut histogram = filled(&[(0.005, 0), (0.5, 0)]);
+        histogram.subtract(0.5, 0.15, SimTime::ZERO);
+        assert_eq!(histogram.weights[0], 0.1);
+        assert_eq!(histogram.max, 0, "the other bucket is empty");
+        assert!((histogram.total() - 0.05).abs() < 1e-12);
+        histogram.subtract(0.005, 0.07, SimTime::ZERO);
+        assert_eq!(histogram.total(), 0.0);
+        assert!(histogram.weights[0] > 0.02);
+    }
+
+    #[test]
+    fn what_remains_below_epsilon_is_dropped() {
+        let mut histogram = filled(&[(0.5, 0)]);
+        histogram.subtract(0.5, 0.1 - 0.9 * EPSILON, SimTime::ZERO);
+        assert_eq!((histogram.total(), histogram.percentile(1.0)), (0.0, 0.0));
     }
 
     fn samples() -> impl Strategy<Value = Vec<(f64, i64)>> {

@@ -1,96 +1,95 @@
-//! The recommender for one VPA: samples in, recommendations out.
+//! The recommender: samples in, recommendations out.
 //!
-//! Follows `pkg/recommender/model/vpa.go` and `pkg/recommender/routines`. One
-//! [`Recommender`] holds what upstream keeps of the pods that one VPA matches; pods matched
-//! by several VPAs are fed to each. A pass over a recommender is [`Recommender::recommend`];
-//! time comes in with every call, and nothing else does.
+//! A [`ClusterState`] holds what upstream keeps of pods and of the VPAs that select them, and
+//! computes recommendations VPA by VPA ([`ClusterState::recommend`]). A [`Recommender`] is one
+//! with a single VPA that selects all pods. Time comes in with every call, and nothing else
+//! does. Follows `pkg/recommender/model` and `pkg/recommender/routines`.
 
+mod aggregates;
+mod aggregation;
 mod amount;
 mod checkpoint;
+mod cluster_state;
 mod conditions;
 mod container_state;
 mod estimator;
 mod go_math;
 mod histogram;
 pub mod history;
-mod model;
 mod post_process;
 mod usage_summary;
+mod vpa;
+mod vpas;
 
 pub use checkpoint::{Checkpoint, CheckpointError, HistogramCheckpoint};
+pub use cluster_state::{ClusterState, LabelSet, Pod, PodKey, VpaKey};
 pub use conditions::{Condition, ConditionType};
 pub use estimator::{Bounds, Estimate};
-pub use model::{LabelSet, Pod, PodKey};
 pub use usage_summary::{HistogramSummary, UsageSummary};
+pub use vpa::Vpa;
 
-use super::{ContainerScalingMode, Recommendation, RecommenderFlags, VpaSpec, WallClock};
+use super::{FeatureGates, Recommendation, RecommenderFlags, VpaSpec, WallClock};
 use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores};
-use conditions::Conditions;
-use container_state::Aggregation;
-use estimator::Estimator;
-use model::{Group, Model};
 
-/// The recommender's memory of one VPA.
+/// The recommender's memory of one VPA and the pods that it selects.
 #[derive(Debug, Clone)]
 pub struct Recommender {
-    vpa: VpaSpec,
-    flags: RecommenderFlags,
-    estimator: Estimator,
-    model: Model,
-    estimates: Vec<Estimate>,
-    recommendations: Vec<Recommendation>,
-    conditions: Conditions,
+    cluster: ClusterState,
+    vpa: VpaKey,
 }
 
 impl Recommender {
-    /// A recommender without history.
+    /// A recommender without history, its feature gates at their defaults.
     pub fn new(vpa: VpaSpec, flags: RecommenderFlags, clock: WallClock) -> Self {
+        let mut cluster = ClusterState::new(flags, FeatureGates::default(), clock);
         Self {
-            model: Model::new(Aggregation::new(&flags, clock)),
-            estimator: Estimator::new(&flags),
-            vpa,
-            flags,
-            estimates: Vec::new(),
-            recommendations: Vec::new(),
-            conditions: Conditions::default(),
+            vpa: cluster.add_vpa(vpa, |_| true),
+            cluster,
         }
+    }
+
+    fn vpa(&self) -> &Vpa {
+        let vpa = self.cluster.vpa(self.vpa);
+        vpa.expect("the VPA is there from the beginning to the end")
     }
 
     /// The VPA.
     pub fn spec(&self) -> &VpaSpec {
-        &self.vpa
+        self.vpa().spec()
     }
 
     /// Takes over a changed VPA; history stays.
     pub fn set_spec(&mut self, vpa: VpaSpec) {
-        self.vpa = vpa;
+        self.cluster.set_vpa_spec(self.vpa, vpa);
     }
 
-    /// Takes in a pod that the VPA matches. Its containers are addressed by their place in
-    /// `containers` from then on.
+    /// As [`ClusterState::add_pod`].
     pub fn add_pod<'a>(
         &mut self,
         labels: LabelSet,
         containers: impl IntoIterator<Item = &'a str>,
         now: SimTime,
     ) -> PodKey {
-        self.model.add_pod(labels, containers, now)
+        self.cluster.add_pod(labels, [self.vpa], containers, now)
     }
 
-    /// Takes note of a pod's new labels: further usage counts with them. False if the pod is
-    /// not known.
+    /// As [`ClusterState::add_container`].
+    pub fn add_container(&mut self, pod: PodKey, name: &str, now: SimTime) -> Option<usize> {
+        self.cluster.add_container(pod, name, now)
+    }
+
+    /// As [`ClusterState::relabel_pod`].
     pub fn relabel_pod(&mut self, pod: PodKey, labels: LabelSet, now: SimTime) -> bool {
-        self.model.relabel_pod(pod, labels, now)
+        self.cluster.relabel_pod(pod, labels, [self.vpa], now)
     }
 
-    /// Forgets a pod, but not its usage; false if it is not known.
+    /// As [`ClusterState::remove_pod`].
     pub fn remove_pod(&mut self, pod: PodKey) -> bool {
-        self.model.remove_pod(pod)
+        self.cluster.remove_pod(pod)
     }
 
-    /// Adds the CPU usage of a pod's container, measured from `time` on; false if it was
-    /// discarded: the pod is not known or the sample not younger than the last one.
+    /// As [`ClusterState::add_cpu_sample`].
     pub fn add_cpu_sample(
         &mut self,
         pod: PodKey,
@@ -98,14 +97,10 @@ impl Recommender {
         usage: Millicores,
         time: SimTime,
     ) -> bool {
-        self.model
-            .with_container(pod, container, time, |state, aggregate, _| {
-                state.add_cpu_sample(aggregate, usage.0, time)
-            })
+        self.cluster.add_cpu_sample(pod, container, usage, time)
     }
 
-    /// Adds the memory usage of a pod's container, measured from `time` on; false if it was
-    /// discarded: the pod is not known or the sample older than the last one.
+    /// As [`ClusterState::add_memory_sample`].
     pub fn add_memory_sample(
         &mut self,
         pod: PodKey,
@@ -113,14 +108,10 @@ impl Recommender {
         usage: Bytes,
         time: SimTime,
     ) -> bool {
-        self.model
-            .with_container(pod, container, time, |state, aggregate, config| {
-                state.add_memory_sample(aggregate, config, usage.0, time)
-            })
+        self.cluster.add_memory_sample(pod, container, usage, time)
     }
 
-    /// Takes note that a pod's container was killed for lack of memory while it requested
-    /// `requested`; false if the pod is not known or the kill too long ago.
+    /// As [`ClusterState::record_oom`].
     pub fn record_oom(
         &mut self,
         pod: PodKey,
@@ -128,91 +119,51 @@ impl Recommender {
         requested: Bytes,
         time: SimTime,
     ) -> bool {
-        self.model
-            .with_container(pod, container, time, |state, aggregate, config| {
-                state.record_oom(aggregate, config, requested.0, time)
-            })
+        self.cluster.record_oom(pod, container, requested, time)
     }
 
-    /// Computes the recommendations, by container name, and the conditions.
+    /// As [`ClusterState::recommend`].
     pub fn recommend(&mut self, now: SimTime) -> &[Recommendation] {
-        self.model.merge();
-        self.estimate();
-        self.recommendations =
-            post_process::recommendations(&self.estimates, &self.vpa, &self.flags);
-        let has_recommendation = !self.recommendations.is_empty();
-        self.conditions
-            .update(self.model.has_pods(), has_recommendation, now);
-        &self.recommendations
+        self.cluster.recommend(self.vpa, now)
     }
 
-    /// The estimates behind the last recommendations, before rounding and bounds.
+    /// As [`Vpa::estimates`].
     pub fn estimates(&self) -> &[Estimate] {
-        &self.estimates
+        self.vpa().estimates()
     }
 
-    /// The last recommendations, as the VPA's status shows them.
+    /// As [`Vpa::recommendations`].
     pub fn recommendations(&self) -> &[Recommendation] {
-        &self.recommendations
+        self.vpa().recommendations()
     }
 
-    /// The conditions of the VPA's status.
+    /// As [`Vpa::conditions`].
     pub fn conditions(&self) -> &[Condition] {
-        self.conditions.all()
+        self.vpa().conditions()
     }
 
-    /// What is known of all containers, by name, the current windows included.
+    /// As [`ClusterState::usage`].
     pub fn usage(&mut self) -> Vec<UsageSummary> {
-        self.model.merge();
-        self.model
-            .merged()
-            .map(|group| UsageSummary::new(&group.name, &group.merged))
-            .collect()
+        self.cluster.usage(self.vpa)
     }
 
-    /// Checkpoints of all containers, by name. The current window's memory peaks are not in
-    /// them, because the window begins anew after a restart.
+    /// As [`ClusterState::checkpoints`].
     pub fn checkpoints(&mut self, now: SimTime) -> Vec<Checkpoint> {
-        self.model.merge();
-        self.model.subtract_current_peaks(now);
-        self.model
-            .merged()
-            .map(|group| Checkpoint::save(&group.name, &group.merged))
-            .collect()
+        self.cluster.checkpoints(self.vpa, now)
     }
 
-    /// Loads a container's checkpoint in place of an earlier one. An error leaves all as it
-    /// was.
+    /// As [`ClusterState::load_checkpoint`].
     pub fn load_checkpoint(
         &mut self,
         checkpoint: &Checkpoint,
         now: SimTime,
     ) -> Result<(), CheckpointError> {
-        let aggregate = checkpoint.load(self.model.config(), now)?;
-        self.model
-            .set_initial(&checkpoint.container_name, aggregate);
-        Ok(())
+        self.cluster.load_checkpoint(self.vpa, checkpoint, now)
     }
 
-    /// Removes aggregates without samples for too long, and empty ones without pods; at most
-    /// once an hour.
+    /// As [`ClusterState::collect_garbage`].
     pub fn collect_garbage(&mut self, now: SimTime) {
-        self.model.collect_garbage(now);
-    }
-
-    fn estimate(&mut self) {
-        let groups = self.model.merged().filter(|group| {
-            !group.merged.is_empty() && self.vpa.mode(&group.name) != ContainerScalingMode::Off
-        });
-        let groups: Vec<&Group> = groups.collect();
-        self.estimates = groups
-            .iter()
-            .map(|Group { name, merged, .. }| {
-                let controlled = self.vpa.controlled_resources(name);
-                self.estimator
-                    .estimate(name, merged, controlled, groups.len())
-            })
-            .collect();
+        self.cluster.collect_garbage(now);
     }
 }
 

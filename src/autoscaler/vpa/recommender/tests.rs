@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
+mod cluster;
+
 use super::*;
-use crate::autoscaler::vpa::{ContainerPolicy, Resource};
+use crate::autoscaler::vpa::{ContainerPolicy, ContainerScalingMode, Resource};
 
 const HOUR: i64 = 3600;
 
@@ -40,12 +42,33 @@ fn names(recommendations: &[Recommendation]) -> Vec<&str> {
 }
 
 #[test]
-fn containers_are_named_in_order_and_those_without_samples_left_out() {
+fn containers_are_named_in_order_and_those_without_samples_get_the_minimum() {
     let mut recommender = recommender(vec![]);
     let pod = recommender.add_pod(0, ["web", "api", "idle"], at(0));
     sample(&mut recommender, pod, 0, 100, 0);
     sample(&mut recommender, pod, 1, 100, 0);
-    assert_eq!(names(recommender.recommend(at(0))), ["api", "web"]);
+    let recommendations = recommender.recommend(at(0));
+    assert_eq!(names(recommendations), ["api", "idle", "web"]);
+    let idle = &recommendations[1];
+    assert_eq!(idle.lower_bound, idle.upper_bound);
+    let cpu = idle.target.cpu.map(crate::units::Quantity::milli_value);
+    assert_eq!(cpu, Some(25 / 3), "a third, although two have samples");
+}
+
+#[test]
+fn a_kill_before_any_sample_counts() {
+    let mut recommender = recommender(vec![]);
+    let pod = recommender.add_pod(0, ["api"], at(0));
+    assert!(recommender.record_oom(pod, 0, Bytes::GIB, at(0)));
+    let [api] = recommender.recommend(at(0)) else {
+        panic!("one recommendation");
+    };
+    let memory = api.target.memory.map(crate::units::Quantity::value);
+    assert!(memory > Some(Bytes::GIB.0 * 6 / 5), "{memory:?}");
+    assert_eq!(
+        api.lower_bound.memory.map(|one| one.to_string()),
+        Some("250Mi".into())
+    );
 }
 
 #[test]

@@ -3,19 +3,17 @@
 //! Follows `AddPod` and `GetSortedPods` in
 //! `pkg/updater/priority/update_priority_calculator.go` and
 //! `scaling_direction_pod_eviction_admission.go`.
-//!
-//! One deliberate difference: equally urgent pods keep the order of the list. Upstream's
-//! sort promises that for none, and keeps to it for up to 12 pods or if all are equal.
 
+use super::go_sort;
 use super::in_place::InfeasibleAttempts;
 use super::priority::Priority;
 use super::{Pod, View};
 use crate::autoscaler::vpa::admission::{self, CappedRecommendation, UpstreamPanic};
 use crate::autoscaler::vpa::{
-    ChangeRequirement, ContainerScalingMode, EvictionRequirement, Recommendation, Resource,
-    Resources, UpdateMode, UpdaterFlags,
+    ChangeRequirement, ContainerScalingMode, EvictionRequirement, FeatureGates, Recommendation,
+    Resource, Resources, UpdateMode, UpdaterFlags,
 };
-use crate::sim::SimTime;
+use crate::sim::{SimDuration, SimTime};
 use crate::units::Quantity;
 
 /// A pod accepted for an update.
@@ -33,6 +31,7 @@ pub struct Candidate {
 pub(super) struct Selection<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) flags: &'a UpdaterFlags,
+    pub(super) gates: FeatureGates,
     pub(super) infeasible: &'a InfeasibleAttempts,
     pub(super) now: SimTime,
 }
@@ -47,7 +46,9 @@ impl Selection<'_> {
         for pod in pods {
             candidates.extend(self.accept(pod)?);
         }
-        candidates.sort_by(|one, other| one.priority.most_urgent_first(&other.priority));
+        go_sort::sort_by(&mut candidates, |one, other| {
+            one.priority.most_urgent_first(&other.priority).is_lt()
+        });
         candidates.retain(|candidate| {
             let requirements = &self.view.vpa.eviction_requirements;
             let pod = &self.view.pods[candidate.pod];
@@ -98,12 +99,21 @@ impl Selection<'_> {
     /// True if a container that the VPA scales was killed for lack of memory shortly after
     /// it had started.
     fn has_quick_oom(&self, pod: &Pod<'_>) -> bool {
+        let threshold = self.evict_after_oom_threshold();
         pod.last_terminations.iter().any(|termination| {
             termination.oom_killed
                 && pod.observes(termination.container)
                 && self.view.vpa.mode(termination.container) != ContainerScalingMode::Off
-                && termination.finished.since(termination.started)
-                    < self.flags.evict_after_oom_threshold
+                && termination.finished.since(termination.started) < threshold
+        })
+    }
+
+    /// The VPA's own threshold, or the flag's (`getEvictOOMThreshold`).
+    fn evict_after_oom_threshold(&self) -> SimDuration {
+        let own = self.view.vpa.evict_after_oom_seconds;
+        let own = own.filter(|_| self.gates.per_vpa_config);
+        own.map_or(self.flags.evict_after_oom_threshold, |seconds| {
+            SimDuration::from_secs(seconds.into())
         })
     }
 }

@@ -143,7 +143,8 @@ impl InPlace<'_> {
             return InPlaceDecision::InfeasibleCached;
         }
         match pod.resize {
-            Some(Resize::Infeasible | Resize::Error) if never_evict => InPlaceDecision::Infeasible,
+            // An error is the kubelet's, and may pass: asked again at each pass, not remembered.
+            Some(Resize::Infeasible) if never_evict => InPlaceDecision::Infeasible,
             Some(_) if never_evict => InPlaceDecision::Deferred,
             Some(_) => {
                 if clock.has_failed(pod, now) && restriction.is_disruptable(pod) {

@@ -8,6 +8,7 @@
 
 mod action;
 mod candidates;
+mod go_sort;
 mod in_place;
 mod pass;
 mod priority;
@@ -15,6 +16,7 @@ mod rate_limiter;
 mod restriction;
 #[cfg(test)]
 mod tests;
+mod unboost;
 mod view;
 
 pub use action::{Action, ActionKind, Event};
@@ -26,10 +28,10 @@ pub use in_place::{
 pub use pass::{Outcome, Pass};
 pub use priority::Priority;
 pub use restriction::{Controller, Restriction};
-pub use view::{Pod, Termination, View};
+pub use view::{Boost, OriginalResources, Pod, Termination, View};
 
-use super::UpdaterFlags;
 use super::admission::ContainerUpdate;
+use super::{FeatureGates, UpdaterFlags};
 use crate::sim::SimTime;
 use rate_limiter::RateLimiter;
 
@@ -67,7 +69,7 @@ pub enum ResizeRefused {
 #[derive(Debug, Clone)]
 pub struct Updater {
     flags: UpdaterFlags,
-    in_place_gate: bool,
+    gates: FeatureGates,
     evictions: RateLimiter,
     resizes: RateLimiter,
     resize_clock: ResizeClock,
@@ -78,6 +80,15 @@ impl Updater {
     /// An updater just started. `in_place_gate` is the feature gate `InPlace`, off by
     /// default; without it VPAs in that mode are left alone.
     pub fn new(flags: UpdaterFlags, in_place_gate: bool) -> Self {
+        let gates = FeatureGates {
+            in_place: in_place_gate,
+            ..FeatureGates::default()
+        };
+        Self::with_gates(flags, gates)
+    }
+
+    /// An updater just started, with feature gates.
+    pub fn with_gates(flags: UpdaterFlags, gates: FeatureGates) -> Self {
         let limiter = || RateLimiter::new(flags.eviction_rate_limit, flags.eviction_rate_burst);
         Self {
             evictions: limiter(),
@@ -85,7 +96,7 @@ impl Updater {
             resize_clock: ResizeClock::default(),
             infeasible: InfeasibleAttempts::default(),
             flags,
-            in_place_gate,
+            gates,
         }
     }
 

@@ -7,10 +7,11 @@ use super::action::{Action, ActionKind};
 use super::candidates::{Candidate, Selection};
 use super::in_place::{InPlace, InPlaceDecision};
 use super::restriction::Restriction;
+use super::unboost;
 use super::view::View;
 use super::{Api, EvictionRefused, ResizeRefused, Updater};
 use crate::autoscaler::vpa::UpdateMode;
-use crate::autoscaler::vpa::admission::{self, UpstreamPanic};
+use crate::autoscaler::vpa::admission::{ContainerUpdate, UpstreamPanic};
 use crate::sim::SimTime;
 
 /// One pass over the VPAs.
@@ -57,27 +58,33 @@ impl<'u> Pass<'u> {
     ) -> Result<Outcome, UpstreamPanic> {
         let mut outcome = Outcome::default();
         let in_place = match view.vpa.update_mode {
-            UpdateMode::Off | UpdateMode::Initial => return Ok(outcome),
-            UpdateMode::InPlace if !self.updater.in_place_gate => return Ok(outcome),
-            UpdateMode::Recreate | UpdateMode::Auto => false,
-            UpdateMode::InPlaceOrRecreate | UpdateMode::InPlace => true,
+            UpdateMode::Off | UpdateMode::Initial => None,
+            UpdateMode::InPlace if !self.updater.gates.in_place => None,
+            UpdateMode::Recreate | UpdateMode::Auto => Some(false),
+            UpdateMode::InPlaceOrRecreate | UpdateMode::InPlace => Some(true),
         };
-        if self.is_over {
+        let boosts = self.updater.gates.cpu_startup_boost && view.vpa.has_startup_boost();
+        if self.is_over || (in_place.is_none() && !boosts) {
             return Ok(outcome);
         }
         let mut restriction = Restriction::new(view, &self.updater.flags);
+        let mut pods: Vec<usize> = (0..view.pods.len()).collect();
+        if boosts {
+            self.unboost(view, &mut restriction, api, &mut outcome)?;
+            pods.retain(|pod| !view.pods[*pod].is_boosted());
+        }
+        let Some(in_place) = in_place.filter(|_| !self.is_over) else {
+            return Ok(outcome);
+        };
         let chosen = if in_place {
-            self.resizable(view, &restriction, &mut outcome)
+            self.resizable(view, pods, &restriction, &mut outcome)
         } else {
-            let clock = &mut self.updater.resize_clock;
-            let mut can_evict =
-                |index: &usize| restriction.can_evict(&view.pods[*index], clock, self.now);
-            let pods = 0..view.pods.len();
-            pods.filter(|index| can_evict(index)).collect()
+            self.retain_evictable(view, pods, &restriction)
         };
         let selection = Selection {
             view,
             flags: &self.updater.flags,
+            gates: self.updater.gates,
             infeasible: &self.updater.infeasible,
             now: self.now,
         };
@@ -92,17 +99,68 @@ impl<'u> Pass<'u> {
         Ok(outcome)
     }
 
+    /// Pods that may be evicted before anything is done (`filterNonEvictablePods`).
+    pub fn evictable(&mut self, view: &View<'_>) -> Vec<usize> {
+        let restriction = Restriction::new(view, &self.updater.flags);
+        self.retain_evictable(view, (0..view.pods.len()).collect(), &restriction)
+    }
+
+    fn retain_evictable(
+        &mut self,
+        view: &View<'_>,
+        mut pods: Vec<usize>,
+        restriction: &Restriction,
+    ) -> Vec<usize> {
+        let clock = &mut self.updater.resize_clock;
+        pods.retain(|pod| restriction.can_evict(&view.pods[*pod], clock, self.now));
+        pods
+    }
+
+    /// Ends the boosts that have lasted long enough; a pod that still has another is left
+    /// alone by the rest of the pass.
+    fn unboost(
+        &mut self,
+        view: &View<'_>,
+        restriction: &mut Restriction,
+        api: &mut impl Api,
+        outcome: &mut Outcome,
+    ) -> Result<(), UpstreamPanic> {
+        let due: Vec<usize> = (0..view.pods.len())
+            .filter(|pod| unboost::is_due(view, &view.pods[*pod], self.now))
+            .collect();
+        for index in due {
+            if !unboost::can_unboost(view, &view.pods[index], restriction, self.now) {
+                continue;
+            }
+            let Some(at) = self.updater.resizes.wait(self.now, self.deadline) else {
+                self.is_over = true;
+                break;
+            };
+            self.now = at;
+            let kind = match self.try_resize(view, index, restriction, api)? {
+                Ok(()) => {
+                    restriction.resize_started(&view.pods[index]);
+                    ActionKind::Resized
+                }
+                Err(refused) => ActionKind::ResizeFailed(refused),
+            };
+            outcome.note(index, at, kind);
+        }
+        Ok(())
+    }
+
     /// Pods to look at in the in-place modes (`filterNonInPlaceUpdatablePods`): with `InPlace`
     /// also those with a resize under way, with `InPlaceOrRecreate` also those to evict.
     fn resizable(
         &mut self,
         view: &View<'_>,
+        pods: Vec<usize>,
         restriction: &Restriction,
         outcome: &mut Outcome,
     ) -> Vec<usize> {
         let never_evict = view.vpa.update_mode == UpdateMode::InPlace;
         let mut chosen = Vec::new();
-        for index in 0..view.pods.len() {
+        for index in pods {
             let take = match self.decide(view, index, restriction) {
                 InPlaceDecision::Approved => true,
                 InPlaceDecision::Infeasible | InPlaceDecision::Deferred => never_evict,
@@ -193,17 +251,18 @@ impl<'u> Pass<'u> {
         if !restriction.knows(pod) {
             return Ok(Err(ResizeRefused::Other));
         }
-        let recommendations = view.recommendations.unwrap_or_default();
-        let updates = admission::container_resources(
-            view.vpa,
-            recommendations,
-            pod.containers,
-            view.limit_range,
-        )?;
+        let updates = unboost::resources(view, pod, self.now)?;
         let mut places = updates.iter().zip(pod.containers);
-        if !places.any(|(update, container)| update.patches(container)) {
+        let patches = |(update, container): (&Option<ContainerUpdate>, _)| {
+            update
+                .as_ref()
+                .is_some_and(|update| update.patches(container))
+        };
+        if !places.any(patches) {
             return Ok(Err(ResizeRefused::Other));
         }
+        let updates: Vec<ContainerUpdate> =
+            updates.into_iter().map(Option::unwrap_or_default).collect();
         Ok(api.resize(index, &updates, self.now))
     }
 

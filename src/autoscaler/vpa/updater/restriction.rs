@@ -54,15 +54,15 @@ impl Restriction {
     /// controller has no replicas configured, are left out.
     pub fn new(view: &View<'_>, flags: &UpdaterFlags) -> Self {
         let places = view.controllers.len() + 1;
-        let mut counts = vec![(0, 0); places];
+        let mut counts = vec![(0, 0, false); places];
         for pod in view.pods {
-            let (live, pending) = &mut counts[place(pod, places)];
+            let (live, pending, boosted) = &mut counts[place(pod, places)];
             *live += 1;
             *pending += i64::from(pod.pending);
+            *boosted |= pod.is_boosted();
         }
         let controllers = view.controllers.iter().copied().chain([Controller::Other]);
-        let group =
-            |(controller, (live, pending))| Group::new(view, flags, controller, live, pending);
+        let group = |(controller, counts)| Group::new(view, flags, controller, counts);
         Self {
             groups: controllers.zip(counts).map(group).collect(),
         }
@@ -127,8 +127,7 @@ impl Group {
         view: &View<'_>,
         flags: &UpdaterFlags,
         controller: Controller,
-        live: i64,
-        pending: i64,
+        (live, pending, has_boosted): (i64, i64, bool),
     ) -> Option<Self> {
         let required = view.vpa.min_replicas.unwrap_or(flags.min_replicas);
         let resize_anyway = matches!(
@@ -136,7 +135,8 @@ impl Group {
             UpdateMode::InPlaceOrRecreate | UpdateMode::InPlace
         ) && flags.in_place_skip_disruption_budget;
         let below_min_replicas = live < i64::from(required);
-        if live == 0 || (below_min_replicas && !resize_anyway) {
+        // A boost is to end however few pods there are.
+        if live == 0 || (below_min_replicas && !resize_anyway && !has_boosted) {
             return None;
         }
         let configured = match controller {
@@ -151,7 +151,7 @@ impl Group {
             running: live - pending,
             evicted: 0,
             resizes_started: 0,
-            below_min_replicas,
+            below_min_replicas: below_min_replicas && resize_anyway,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Whole passes over made-up pods.
 
 mod in_place_modes;
+mod startup_boost;
 
 use std::collections::BTreeSet;
 
@@ -58,6 +59,7 @@ fn pod<'a>(name: &'a str, containers: &'a [Container<'a>]) -> Pod<'a> {
         start_time: Some(NOW - SimDuration::from_secs(86_400)),
         containers,
         last_terminations: &[],
+        boost: None,
         observed_containers: None,
         resize: None,
         restarts_on_resize: false,

@@ -3,7 +3,7 @@
 use super::in_place::Resize;
 use super::restriction::Controller;
 use crate::autoscaler::vpa::admission::LimitRange;
-use crate::autoscaler::vpa::{Container, Recommendation, VpaSpec};
+use crate::autoscaler::vpa::{Container, Recommendation, Resources, VpaSpec};
 use crate::sim::SimTime;
 
 /// One VPA with what it controls.
@@ -45,6 +45,26 @@ pub struct Pod<'a> {
     pub resize: Option<Resize>,
     /// True if a container has a resize policy `RestartContainer`.
     pub restarts_on_resize: bool,
+    /// The CPU that its containers have for their start.
+    pub boost: Option<Boost<'a>>,
+}
+
+/// Containers with more CPU while they start (annotations `vpaCpuStartupBoost/NAME`).
+#[derive(Debug, Clone, Copy)]
+pub struct Boost<'a> {
+    /// Since when the pod is ready; absent while it is not.
+    pub ready_since: Option<SimTime>,
+    /// One place per container: what a boosted one would have had.
+    pub originals: &'a [Option<OriginalResources>],
+}
+
+/// What a container's template asks for (the annotation's value).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OriginalResources {
+    /// `requests`.
+    pub requests: Resources,
+    /// `limits`.
+    pub limits: Resources,
 }
 
 /// How a container ended before its restart.
@@ -61,6 +81,17 @@ pub struct Termination<'a> {
 }
 
 impl Pod<'_> {
+    /// True while a container has more CPU than it is to keep
+    /// (`PodHasCPUBoostInProgressAnnotation`).
+    pub(super) fn is_boosted(&self) -> bool {
+        (0..self.containers.len()).any(|place| self.original(place).is_some())
+    }
+
+    /// What a boosted container would have had.
+    pub(super) fn original(&self, place: usize) -> Option<OriginalResources> {
+        *self.boost?.originals.get(place)?
+    }
+
     /// True if admission saw the container.
     pub(super) fn observes(&self, container_name: &str) -> bool {
         self.observed_containers

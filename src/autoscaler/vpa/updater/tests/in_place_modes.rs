@@ -119,3 +119,38 @@ fn in_place_only_asks_again_when_something_lower_is_recommended() {
     recommended[0].target = amounts("300m", "190Mi");
     assert_eq!(pass(&recommended), [(0, ActionKind::Resized)]);
 }
+
+#[test]
+fn in_place_only_asks_again_each_pass_after_an_error_or_while_a_resize_waits() {
+    let small = container("50m", "50Mi");
+    let vpa = mode(UpdateMode::InPlace);
+    let recommendations = recommendations();
+    let flags = UpdaterFlags {
+        min_replicas: 1,
+        ..UpdaterFlags::default()
+    };
+    for resize in [
+        Resize::Error,
+        Resize::Deferred,
+        Resize::InProgress,
+        Resize::Unknown,
+    ] {
+        let pods = [Pod {
+            resize: Some(resize),
+            ..pod("a", &small)
+        }];
+        let view = View {
+            vpa: &vpa,
+            recommendations: Some(&recommendations),
+            limit_range: &LIMIT_RANGE,
+            controllers: &[Controller::Replicated(1)],
+            pods: &pods,
+        };
+        let mut updater = Updater::new(flags.clone(), true);
+        for _ in 0..3 {
+            let outcome = updater.pass(NOW).update(&view, &mut Fake::default());
+            let actions = kinds(&outcome.expect("no panic").actions);
+            assert_eq!(actions, [(0, ActionKind::Resized)], "{resize:?}");
+        }
+    }
+}
