@@ -27,6 +27,7 @@ pub mod cluster;
 pub mod conformance;
 pub mod controller;
 pub mod kubelet;
+pub mod kubectl;
 pub mod load;
 pub mod metrics;
 pub mod output;
