@@ -10,8 +10,13 @@ use files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 5] = [
+const WARNED: [&str; 10] = [
+    "hpa-foreign-kind",
+    "hpa-other-pods",
     "hpa-runtime-warnings",
+    "hpa-target-elsewhere",
+    "hpa-two-on-one",
+    "hpa-without-target",
     "placement",
     "service-selectors",
     "vpa-warnings",

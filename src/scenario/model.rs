@@ -72,6 +72,18 @@ pub struct Controllers {
     pub metrics: PipelineConfig,
 }
 
+/// A reference to an object of any kind, as `scaleTargetRef` and `targetRef` write it
+/// (`CrossVersionObjectReference` of autoscaling/v2).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CrossVersionObjectReference {
+    /// `apiVersion`; empty if not stated.
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// `name`.
+    pub name: String,
+}
+
 /// A HorizontalPodAutoscaler.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HpaObject {
@@ -79,8 +91,11 @@ pub struct HpaObject {
     pub name: String,
     /// `metadata.namespace`.
     pub namespace: String,
-    /// The scaled workload: its index in the scenario's workloads.
-    pub workload: usize,
+    /// `spec.scaleTargetRef`.
+    pub target: CrossVersionObjectReference,
+    /// The scaled workload: its index in the scenario's workloads. None if the target is absent
+    /// or of a kind that is not simulated; the controller then stops with `FailedGetScale`.
+    pub workload: Option<usize>,
     /// The completed spec.
     pub spec: hpa::HpaSpec,
 }
@@ -107,8 +122,11 @@ pub struct VpaObject {
     pub name: String,
     /// `metadata.namespace`.
     pub namespace: String,
-    /// The workload it targets: its index in the scenario's workloads.
-    pub workload: usize,
+    /// `spec.targetRef`.
+    pub target: CrossVersionObjectReference,
+    /// The workload it targets: its index in the scenario's workloads. None if the target is
+    /// absent or of a kind that is not simulated; there is no recommendation then.
+    pub workload: Option<usize>,
     /// The completed spec.
     pub spec: vpa::VpaSpec,
     /// All LimitRanges of its namespace.
@@ -204,6 +222,22 @@ pub struct AssertSpec {
     pub equals: Option<f64>,
     /// Where the metric is named: whether it exists is known after a run.
     pub place: Span,
+}
+
+impl CrossVersionObjectReference {
+    /// The API group of `apiVersion`; empty for the core group.
+    pub fn group(&self) -> &str {
+        self.api_version
+            .split_once('/')
+            .map_or("", |(group, _)| group)
+    }
+}
+
+impl std::fmt::Display for CrossVersionObjectReference {
+    /// `Kind/name`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
 }
 
 impl Simulation {

@@ -31,7 +31,7 @@ struct Entry {
 
 impl<'s> World<'s> {
     pub(super) fn sync_hpa(&mut self, index: usize, now: SimTime) {
-        let workload = self.scenario.hpas[index].workload;
+        let workload = self.scenario.hpas[index].workload.unwrap_or_default();
         let state = &self.cluster.workloads()[workload];
         let mut pods: Vec<Pod<'_>> = Vec::with_capacity(state.by_name.len());
         for id in &state.by_name {
@@ -129,7 +129,7 @@ impl<'s> World<'s> {
         let answer = |metric: &MetricSpec| match metric {
             MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => Some(Vec::new()),
             MetricSpec::Pods { name, selector, .. } => {
-                let of = MetricOf::Pods(hpa.workload);
+                let of = MetricOf::Pods(hpa.workload.unwrap_or_default());
                 let values = self.custom.value(name, &of, selector.as_ref(), now)?;
                 let value = values.first().copied()?;
                 let running =

@@ -1,5 +1,7 @@
 //! From a scenario to a world at time zero.
 
+use std::borrow::Cow;
+
 use super::sample::UsageTotals;
 use super::traffic::Traffic;
 use super::vpa::{self, Vpas};
@@ -8,7 +10,8 @@ use crate::autoscaler::hpa::{
     ContainerRequest, Controller, HpaSpec, MetricSpec, PodRequests, Resource, ResourceTarget,
     ValueTarget,
 };
-use crate::cluster::spec::{ContainerSpec, PodTemplate, WorkloadSpec};
+use crate::autoscaler::vpa::UpdateMode;
+use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, WorkloadSpec};
 use crate::cluster::{Cluster, EffectLog, Resources};
 use crate::load::spec::Generator;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
@@ -17,6 +20,7 @@ use crate::record::{
     ServiceRecord, WorkloadRecord,
 };
 use crate::scenario::Scenario;
+use crate::scenario::model::{HpaObject, VpaObject};
 use crate::sim::{EventQueue, SimDuration, SimTime, Streams};
 
 /// Look-ups between the scenario's lists, made once.
@@ -34,6 +38,46 @@ pub(super) struct Links {
     pub(super) selectors: Vec<String>,
     /// Each HPA's target as messages name it.
     pub(super) references: Vec<String>,
+}
+
+/// The scenario with the autoscalers that do something: those that have no workload, and HPAs
+/// that share pods, stop at every sync; of a workload's VPAs the one that acts is simulated.
+pub(super) fn simulated(scenario: &Scenario) -> Cow<'_, Scenario> {
+    let workload = |index: usize| &scenario.workloads[index];
+    let fits = |selector: &Labels, labels: &Labels| {
+        let is_there = |(key, value)| labels.get(key) == Some(value);
+        !selector.is_empty() && selector.iter().all(is_there)
+    };
+    let share = |a: usize, b: usize| {
+        let (a, b) = (workload(a), workload(b));
+        a.namespace == b.namespace
+            && (fits(&a.selector, &b.template.labels) || fits(&b.selector, &a.template.labels))
+    };
+    let hpa = |(index, hpa): (usize, &HpaObject)| {
+        let own = hpa.workload?;
+        let mut others = scenario.hpas.iter().enumerate();
+        let shared = others.any(|(other, one)| {
+            other != index && one.workload.is_some_and(|other| share(own, other))
+        });
+        (!shared).then(|| hpa.clone())
+    };
+    let rank = |vpa: &VpaObject| (vpa.spec.update_mode == UpdateMode::Off, vpa.name.clone());
+    let vpa = |vpa: &VpaObject| {
+        let own = vpa.workload?;
+        let mut others = scenario.vpas.iter();
+        let beaten = others.any(|one| one.workload == Some(own) && rank(one) < rank(vpa));
+        (!beaten).then(|| vpa.clone())
+    };
+    let hpas: Vec<HpaObject> = scenario.hpas.iter().enumerate().filter_map(hpa).collect();
+    let vpas: Vec<VpaObject> = scenario.vpas.iter().filter_map(vpa).collect();
+    if (hpas.len(), vpas.len()) == (scenario.hpas.len(), scenario.vpas.len()) {
+        return Cow::Borrowed(scenario);
+    }
+    Cow::Owned(Scenario {
+        hpas,
+        vpas,
+        ..scenario.clone()
+    })
 }
 
 /// The requests of a pod whose containers have these resources instead of the template's.
@@ -89,15 +133,15 @@ impl Links {
                 load_of[job.workload] = Some(index);
             }
         }
-        let selector = |labels: &crate::cluster::spec::Labels| {
+        let selector = |labels: &Labels| {
             labels
                 .iter()
                 .map(|(key, value)| format!("{key}={value}"))
                 .collect::<Vec<_>>()
                 .join(",")
         };
-        let reference = |hpa: &crate::scenario::model::HpaObject| {
-            let workload = &scenario.workloads[hpa.workload];
+        let reference = |hpa: &HpaObject| {
+            let workload = &scenario.workloads[hpa.workload.unwrap_or_default()];
             format!(
                 "{}/{}/{}",
                 workload.kind.name(),
@@ -195,7 +239,7 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
         let (names, targets): (Vec<_>, Vec<_>) = hpa.spec.metrics.iter().map(label).unzip();
         HpaRecord {
             name: hpa.name.clone(),
-            workload: hpa.workload,
+            workload: hpa.workload.unwrap_or_default(),
             bounds: (hpa.spec.min_replicas, hpa.spec.max_replicas),
             cpu_target: cpu_target(&hpa.spec),
             metric_values: vec![crate::record::Curve::default(); names.len()],
@@ -332,7 +376,9 @@ impl<'s> World<'s> {
         for index in 0..self.hpas.len() {
             let phase = SimDuration((period.0 as f64 * self.stream.unit()) as i64);
             self.queue.schedule_in(phase, Event::Hpa(index as u16));
-            let replicas = self.cluster.workloads()[self.scenario.hpas[index].workload].replicas;
+            let replicas = self.cluster.workloads()
+                [self.scenario.hpas[index].workload.unwrap_or_default()]
+            .replicas;
             self.recorder.recording.hpas[index]
                 .desired
                 .set(SimTime::ZERO, replicas);

@@ -106,6 +106,7 @@ pub fn run(
     detail: Detail,
     mut progress: impl FnMut(SimTime) -> bool,
 ) -> Result<Finished, RunError> {
+    let scenario = &*build::simulated(scenario);
     let mut world = World::new(scenario, seed, detail);
     world.start();
     let end = scenario.simulation.end();

@@ -5,6 +5,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span, parse_path};
 
+/// What is said of a place whose problem is told in the API server's words.
+pub(in crate::scenario) const REFUSED: &str = "the API server refuses this";
+
 /// What the readers of a document work with.
 pub(in crate::scenario) struct Context<'a> {
     pub(in crate::scenario) document: &'a Node,
@@ -22,6 +25,14 @@ impl Context<'_> {
         let span = self.span(path);
         self.diagnostics
             .error(span, message.into(), path.to_owned())
+            .help = help.map(str::to_owned);
+    }
+
+    /// Reports what the API server refuses at a path of the document, in its own words.
+    pub(in crate::scenario) fn refuse(&mut self, path: &str, words: &str, help: Option<&str>) {
+        let span = self.span(path);
+        self.diagnostics
+            .error(span, format!("{path}: {words}"), REFUSED)
             .help = help.map(str::to_owned);
     }
 

@@ -10,6 +10,7 @@ use crate::autoscaler::hpa::{
     BehaviorInput, HpaSpecInput, MetricSpec, Policy, PolicyType, Resource, ResourceTarget,
     ScalingRulesInput, SelectPolicy,
 };
+use crate::scenario::model::CrossVersionObjectReference;
 use crate::scenario::node::Node;
 use crate::sim::SimDuration;
 use crate::units::Quantity;
@@ -20,13 +21,13 @@ pub(super) fn v1(context: &mut Context<'_>) -> Option<HpaManifest> {
     refuse_annotations(object.metadata.annotations.as_ref(), context);
     let (name, namespace) = context.identity(object.metadata);
     let spec = object.spec;
-    let reference = &spec.scale_target_ref;
-    check_target(
-        &reference.kind,
-        &reference.name,
-        reference.api_version.as_deref(),
-        context,
-    );
+    let reference = spec.scale_target_ref;
+    let target = CrossVersionObjectReference {
+        api_version: reference.api_version.unwrap_or_default(),
+        kind: reference.kind,
+        name: reference.name,
+    };
+    check_target(&target, context);
     let metrics = spec
         .target_cpu_utilization_percentage
         .map(|percent| MetricSpec::Resource {
@@ -42,8 +43,7 @@ pub(super) fn v1(context: &mut Context<'_>) -> Option<HpaManifest> {
     Some(HpaManifest {
         name,
         namespace,
-        target_kind: spec.scale_target_ref.kind,
-        target_name: spec.scale_target_ref.name,
+        target,
         places: vec![0],
         input,
     })
@@ -54,13 +54,13 @@ pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
     need_spec(context)?;
     let (name, namespace) = context.identity(object.metadata);
     let spec = object.spec;
-    let reference = &spec.scale_target_ref;
-    check_target(
-        &reference.kind,
-        &reference.name,
-        reference.api_version.as_deref(),
-        context,
-    );
+    let reference = spec.scale_target_ref;
+    let target = CrossVersionObjectReference {
+        api_version: reference.api_version.unwrap_or_default(),
+        kind: reference.kind,
+        name: reference.name,
+    };
+    check_target(&target, context);
     let given = spec.metrics.unwrap_or_default();
     let (mut metrics, mut places) = (Vec::new(), Vec::new());
     for (index, one) in given.iter().enumerate() {
@@ -86,8 +86,7 @@ pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
     Some(HpaManifest {
         name,
         namespace,
-        target_kind: spec.scale_target_ref.kind,
-        target_name: spec.scale_target_ref.name,
+        target,
         places,
         input,
     })
@@ -122,30 +121,25 @@ fn need_spec(context: &mut Context<'_>) -> Option<()> {
     Some(())
 }
 
-/// The API server wants a kind and a name; the controller finds the kind by its group.
-fn check_target(kind: &str, name: &str, api_version: Option<&str>, context: &mut Context<'_>) {
+/// The API server wants a kind, a name and, of a kind outside the core group, that group.
+fn check_target(target: &CrossVersionObjectReference, context: &mut Context<'_>) {
+    let path = "spec.scaleTargetRef";
+    let (kind, name) = (target.kind.as_str(), target.name.as_str());
     for (field, value, example) in [("kind", kind, "Deployment"), ("name", name, "api")] {
         if value.is_empty() {
-            let message = format!("scaleTargetRef needs a `{field}`");
             let help = format!("for example `{field}: {example}`");
-            context.error(
-                &format!("spec.scaleTargetRef.{field}"),
-                message,
-                Some(&help),
-            );
+            context.refuse(&format!("{path}.{field}"), "Required value", Some(&help));
         }
     }
-    let scalable = matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet");
-    let version = api_version.unwrap_or_default();
-    if scalable && !version.starts_with("apps/") {
-        let message = match version {
-            "" => format!(
-                "scaleTargetRef has no `apiVersion`: the controller would not find the {kind}"
-            ),
-            _ => format!("{version} has no {kind}: the controller would not find it"),
+    if target.group().is_empty() && !matches!(kind, "" | "ReplicationController") {
+        let version = &target.api_version;
+        let message = format!("Invalid value: \"{version}\": apiVersion must specify API group");
+        let example = if matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet") {
+            "write `apiVersion: apps/v1`"
+        } else {
+            "write the `apiVersion` of the target's own manifest"
         };
-        let help = Some("write `apiVersion: apps/v1`");
-        context.error("spec.scaleTargetRef.apiVersion", message, help);
+        context.refuse(&format!("{path}.apiVersion"), &message, Some(example));
     }
 }
 

@@ -46,6 +46,16 @@ const KINDS: [(&str, &str); 10] = [
     ("LimitRange", "v1"),
 ];
 
+/// Whether objects of a kind own pods that are simulated.
+pub(super) fn is_workload(kind: &str) -> bool {
+    matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet" | "Job")
+}
+
+/// Whether objects of a kind are simulated.
+pub(super) fn is_simulated(kind: &str) -> bool {
+    KINDS.iter().any(|(known, _)| *known == kind)
+}
+
 /// Reads documents; kinds that are not simulated are named in one warning.
 pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Manifests {
     let mut manifests = Manifests::default();

@@ -4,6 +4,7 @@ use super::limit_range::LimitRangeObject;
 use crate::autoscaler::hpa::HpaSpecInput;
 use crate::autoscaler::vpa::VpaSpec;
 use crate::cluster::spec::{Labels, PdbSpec, WorkloadSpec};
+use crate::scenario::model::CrossVersionObjectReference;
 
 /// Anything read from a manifest, with the document it came from.
 #[derive(Debug, Clone)]
@@ -25,8 +26,7 @@ pub(in crate::scenario) struct ServiceObject {
 pub(in crate::scenario) struct HpaManifest {
     pub(in crate::scenario) name: String,
     pub(in crate::scenario) namespace: String,
-    pub(in crate::scenario) target_kind: String,
-    pub(in crate::scenario) target_name: String,
+    pub(in crate::scenario) target: CrossVersionObjectReference,
     /// The metrics that could be read: their places in `spec.metrics`.
     pub(in crate::scenario) places: Vec<usize>,
     pub(in crate::scenario) input: HpaSpecInput,
@@ -37,8 +37,7 @@ pub(in crate::scenario) struct HpaManifest {
 pub(in crate::scenario) struct VpaManifest {
     pub(in crate::scenario) name: String,
     pub(in crate::scenario) namespace: String,
-    pub(in crate::scenario) target_kind: String,
-    pub(in crate::scenario) target_name: String,
+    pub(in crate::scenario) target: CrossVersionObjectReference,
     pub(in crate::scenario) spec: VpaSpec,
 }
 

@@ -14,6 +14,7 @@ mod services;
 mod settings;
 mod shapes;
 mod sweep;
+mod target;
 mod vpa_flags;
 mod vpas;
 mod wget_jobs;

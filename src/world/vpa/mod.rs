@@ -58,7 +58,7 @@ impl Vpas {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let mut of_workload = vec![None; scenario.workloads.len()];
         for (index, vpa) in scenario.vpas.iter().enumerate() {
-            of_workload[vpa.workload] = Some(index);
+            of_workload[vpa.workload.unwrap_or_default()] = Some(index);
         }
         let config = &scenario.controllers.vpa;
         let object = |vpa: &VpaObject| {
@@ -97,14 +97,16 @@ const PAST_LABELS: u32 = 0;
 /// The records of a scenario's VPAs, without rows yet.
 pub(super) fn records(scenario: &Scenario) -> Vec<VpaRecord> {
     let record = |vpa: &VpaObject| {
-        let containers = &scenario.workloads[vpa.workload].template.containers;
+        let containers = &scenario.workloads[vpa.workload.unwrap_or_default()]
+            .template
+            .containers;
         let containers = containers.iter().map(|container| VpaContainerRecord {
             name: container.name.clone(),
             rows: Vec::new(),
         });
         VpaRecord {
             name: vpa.name.clone(),
-            workload: vpa.workload,
+            workload: vpa.workload.unwrap_or_default(),
             mode: vpa.spec.update_mode.name(),
             containers: containers.collect(),
             checkpoints: Vec::new(),

@@ -42,7 +42,7 @@ impl World<'_> {
     /// Pods that have left `Pending` since the last pass come in, those deleted go
     /// (`LoadPods`; the informer lists `status.phase!=Pending`).
     fn load_pods(&mut self, index: usize, now: SimTime) {
-        let workload = self.scenario.vpas[index].workload;
+        let workload = self.scenario.vpas[index].workload.unwrap_or_default();
         let vpa = &mut self.vpas.objects[index];
         for key in vpa.gone.drain(..) {
             vpa.recommender.remove_pod(key);
@@ -63,7 +63,7 @@ impl World<'_> {
 
     /// Feeds what metrics-server shows (`LoadRealTimeMetrics`).
     fn load_metrics(&mut self, index: usize) -> Vec<Observed> {
-        let workload = self.scenario.vpas[index].workload;
+        let workload = self.scenario.vpas[index].workload.unwrap_or_default();
         let containers = self.scenario.workloads[workload].template.containers.len();
         let mut observed: Vec<Observed> = (0..containers).map(|_| Observed::default()).collect();
         let recommender = &mut self.vpas.objects[index].recommender;
@@ -142,7 +142,7 @@ impl World<'_> {
 
     /// A row per container.
     fn record_recommendations(&mut self, index: usize, observed: Vec<Observed>, now: SimTime) {
-        let workload = self.scenario.vpas[index].workload;
+        let workload = self.scenario.vpas[index].workload.unwrap_or_default();
         let pods = &self.cluster.workloads()[workload].pods;
         let recommendations = self.vpas.objects[index].recommender.recommendations();
         let record = &mut self.recorder.recording.vpas[index];

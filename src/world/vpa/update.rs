@@ -98,7 +98,11 @@ impl World<'_> {
             ) {
                 continue;
             }
-            let pods = live_pods(&self.cluster, self.scenario, object.workload);
+            let pods = live_pods(
+                &self.cluster,
+                self.scenario,
+                object.workload.unwrap_or_default(),
+            );
             let recommendations = self.vpas.objects[index].recommender.recommendations();
             let recommendations = (!recommendations.is_empty()).then_some(recommendations);
             let views: Vec<Pod<'_>> = pods.iter().map(LivePod::view).collect();
@@ -106,7 +110,7 @@ impl World<'_> {
                 vpa: &object.spec,
                 recommendations,
                 limit_range: &object.limit_range,
-                controllers: &[self.controller(object.workload)],
+                controllers: &[self.controller(object.workload.unwrap_or_default())],
                 pods: &views,
             };
             let mut api = ApiServer {
@@ -118,7 +122,7 @@ impl World<'_> {
             };
             let outcome = pass.update(&view, &mut api);
             // The HPA divides by the spec's requests, whether in force yet or not.
-            let template = &self.scenario.workloads[object.workload].template;
+            let template = &self.scenario.workloads[object.workload.unwrap_or_default()].template;
             for (id, resources) in api.resized {
                 let requests = changed_requests(template, &resources);
                 self.pods[id.slot()].requests = Some(requests);
@@ -161,7 +165,7 @@ impl World<'_> {
         if let Some(kind) = kind {
             self.recorder.recording.disruptions.push(DisruptionRecord {
                 time: action.at,
-                workload: object.workload,
+                workload: object.workload.unwrap_or_default(),
                 kind,
             });
         }
