@@ -752,6 +752,7 @@ fn several_values_are_set_at_once_and_nothing_else_changes() {
     let mut expected = built(&loaded, &[]);
     expected.simulation.seed = 7;
     expected.hpas[0].spec.max_replicas = 20;
+    expected.documents[2].value["spec"]["maxReplicas"] = 20.into();
     let set = [
         ("simulation.seed", "7"),
         (

@@ -1,5 +1,6 @@
 //! The validated scenario: everything that a run needs, with units, nothing left to check.
 
+use super::admission::Admission;
 use super::node::Span;
 use crate::autoscaler::vpa::admission::LimitRange;
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
@@ -44,6 +45,43 @@ pub struct Scenario {
     pub sweep: Option<SweepSpec>,
     /// What must hold of the summary.
     pub asserts: Vec<AssertSpec>,
+    /// Every object of the manifests as it stands after `--set` and the sweep's values, also of
+    /// kinds that are not simulated; in the order of the files.
+    pub documents: Vec<Document>,
+    /// What completes objects that are created or changed during the run.
+    pub admission: Admission,
+}
+
+/// An object of the manifests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// `apiVersion`.
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// `metadata.namespace`; empty for kinds outside namespaces.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// The whole document.
+    pub value: serde_json::Value,
+    /// What was read from it; none if the kind is not simulated.
+    pub object: Option<ObjectIndex>,
+}
+
+/// Where the scenario holds what it read from a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectIndex {
+    /// In `workloads`.
+    Workload(usize),
+    /// In `hpas`.
+    Hpa(usize),
+    /// In `vpas`.
+    Vpa(usize),
+    /// In `pdbs`.
+    Pdb(usize),
+    /// A Service, a PriorityClass or a LimitRange: what it does to others is in them.
+    Other,
 }
 
 /// Length, seed and warm-up of a run.
@@ -98,6 +136,8 @@ pub struct HpaObject {
     pub workload: Option<usize>,
     /// The completed spec.
     pub spec: hpa::HpaSpec,
+    /// Its index in the scenario's documents; none if it was made during a run.
+    pub document: Option<usize>,
 }
 
 /// Flags of the VPA's components.
@@ -129,6 +169,8 @@ pub struct VpaObject {
     pub workload: Option<usize>,
     /// The completed spec.
     pub spec: vpa::VpaSpec,
+    /// Its index in the scenario's documents; none if it was made during a run.
+    pub document: Option<usize>,
     /// All LimitRanges of its namespace.
     pub limit_range: LimitRange,
     /// What its recommender knows at the start: usage of the past.
@@ -237,6 +279,14 @@ impl std::fmt::Display for CrossVersionObjectReference {
     /// `Kind/name`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+impl Scenario {
+    /// The document that something was read from.
+    pub fn document_of(&self, object: ObjectIndex) -> Option<&Document> {
+        let mut documents = self.documents.iter();
+        documents.find(|document| document.object == Some(object))
     }
 }
 

@@ -139,7 +139,7 @@ fn check_target(target: &CrossVersionObjectReference, context: &mut Context<'_>)
         } else {
             "write the `apiVersion` of the target's own manifest"
         };
-        context.refuse(&format!("{path}.apiVersion"), &message, Some(example));
+        context.refuse(&format!("{path}.apiVersion"), message, Some(example));
     }
 }
 
@@ -155,12 +155,19 @@ pub(in crate::scenario) fn check(
         if problem.path == "spec.maxReplicas" && !has_max {
             continue;
         }
-        context.error(
-            &manifest.path(&problem.path, context),
-            problem.message,
-            None,
-        );
+        let place = manifest.path(&problem.path, context);
+        // The API server checks what it makes of autoscaling/v1: metrics.
+        let path = if is_v1(context.document) {
+            &problem.path
+        } else {
+            &place
+        };
+        context.refuse_at(&place, path, &problem.message, problem.help);
     }
+}
+
+fn is_v1(document: &Node) -> bool {
+    document.get("apiVersion").and_then(Node::text) == Some("autoscaling/v1")
 }
 
 impl HpaManifest {
@@ -169,7 +176,7 @@ impl HpaManifest {
         let Some(rest) = path.strip_prefix("spec.metrics[") else {
             return path.to_owned();
         };
-        if context.document.get("apiVersion").and_then(Node::text) == Some("autoscaling/v1") {
+        if is_v1(context.document) {
             return "spec.targetCPUUtilizationPercentage".to_owned();
         }
         let (index, rest) = rest.split_once(']').unwrap_or((rest, ""));
@@ -182,6 +189,15 @@ impl HpaManifest {
             None => "spec.metrics".to_owned(),
         }
     }
+}
+
+/// `field.NotSupported`.
+pub(super) fn unsupported(value: &str, supported: &[&str]) -> String {
+    let quoted: Vec<String> = supported.iter().map(|one| format!("\"{one}\"")).collect();
+    format!(
+        "Unsupported value: \"{value}\": supported values: {}",
+        quoted.join(", ")
+    )
 }
 
 fn scaling_rules(
@@ -197,9 +213,8 @@ fn scaling_rules(
             "Min" => Some(SelectPolicy::Min),
             "Disabled" => Some(SelectPolicy::Disabled),
             other => {
-                let message =
-                    format!("unknown selectPolicy \"{other}\": expected Max, Min or Disabled");
-                context.error(&format!("{path}.selectPolicy"), message, None);
+                let words = unsupported(other, &["Disabled", "Max", "Min"]);
+                context.refuse(&format!("{path}.selectPolicy"), words, None);
                 None
             }
         });
@@ -209,11 +224,8 @@ fn scaling_rules(
                 "Pods" => PolicyType::Pods,
                 "Percent" => PolicyType::Percent,
                 other => {
-                    let message = match other {
-                        "" => "the policy has no `type`: expected Pods or Percent".to_owned(),
-                        _ => format!("unknown policy type \"{other}\": expected Pods or Percent"),
-                    };
-                    context.error(&format!("{path}.policies[{index}].type"), message, None);
+                    let words = unsupported(other, &["Percent", "Pods"]);
+                    context.refuse(&format!("{path}.policies[{index}].type"), words, None);
                     PolicyType::Pods
                 }
             };

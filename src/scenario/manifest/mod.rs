@@ -26,11 +26,12 @@ use super::loaded::Document;
 use super::node::{Node, Span, Value};
 use super::suggest::nearest;
 
-pub(super) use context::Context;
+pub(super) use context::{Context, REFUSED};
 pub(super) use hpa::check as check_hpa;
-pub(super) use objects::{
-    HpaManifest, Manifests, Object, PriorityObject, ServiceObject, VpaManifest, WorkloadObject,
-};
+pub use limit_range::LimitRangeObject;
+pub(super) use objects::{HpaManifest, Manifests, VpaManifest, WorkloadObject, Written};
+pub use objects::{PriorityClassObject, ServiceObject};
+pub(super) use typed::{UNKNOWN_FIELD, WRONG_VALUE};
 
 /// The simulated kinds with the version that is read.
 const KINDS: [(&str, &str); 10] = [
@@ -69,8 +70,11 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
             document,
             diagnostics,
         };
-        if !manifests.add(index, context) {
-            other_kind(document, &mut others, diagnostics);
+        match read_document(context) {
+            Ok(written) => written
+                .into_iter()
+                .for_each(|written| manifests.add(index, written)),
+            Err(NotSimulated) => other_kind(document, &mut others, diagnostics),
         }
     }
     warn_of_others(&others, diagnostics);
@@ -78,7 +82,7 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
     manifests
 }
 
-fn version_and_kind(document: &Node) -> (&str, &str) {
+pub(super) fn version_and_kind(document: &Node) -> (&str, &str) {
     let text = |key: &str| document.get(key).and_then(Node::text).unwrap_or_default();
     (text("apiVersion"), text("kind"))
 }
@@ -182,61 +186,28 @@ fn refuse_doubles(documents: &[Document], diagnostics: &mut Diagnostics) {
     }
 }
 
-impl Manifests {
-    /// Reads a document of a simulated kind; says whether it is one.
-    fn add(&mut self, document: usize, context: &mut Context<'_>) -> bool {
-        fn put<T>(list: &mut Vec<Object<T>>, document: usize, value: Option<T>) {
-            list.extend(value.map(|value| Object { value, document }));
+/// A kind that is not simulated.
+pub(super) struct NotSimulated;
+
+/// Reads a document through the types of its kind; what cannot be read is told.
+pub(super) fn read_document(context: &mut Context<'_>) -> Result<Option<Written>, NotSimulated> {
+    let (version, kind) = version_and_kind(context.document);
+    Ok(match (kind, version) {
+        ("Deployment", "apps/v1") => workload::deployment(context).map(Written::Workload),
+        ("ReplicaSet", "apps/v1") => workload::replica_set(context).map(Written::Workload),
+        ("StatefulSet", "apps/v1") => workload::stateful_set(context).map(Written::Workload),
+        ("Job", "batch/v1") => workload::job(context).map(Written::Workload),
+        ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::v2(context).map(Written::Hpa),
+        ("HorizontalPodAutoscaler", "autoscaling/v1") => hpa::v1(context).map(Written::Hpa),
+        ("VerticalPodAutoscaler", "autoscaling.k8s.io/v1" | "autoscaling.k8s.io/v1beta2") => {
+            vpa::vpa(context).map(Written::Vpa)
         }
-        let (version, kind) = version_and_kind(context.document);
-        match (kind, version) {
-            ("Deployment", "apps/v1") => {
-                put(&mut self.workloads, document, workload::deployment(context));
-            }
-            ("ReplicaSet", "apps/v1") => {
-                put(
-                    &mut self.workloads,
-                    document,
-                    workload::replica_set(context),
-                );
-            }
-            ("StatefulSet", "apps/v1") => {
-                put(
-                    &mut self.workloads,
-                    document,
-                    workload::stateful_set(context),
-                );
-            }
-            ("Job", "batch/v1") => put(&mut self.workloads, document, workload::job(context)),
-            ("HorizontalPodAutoscaler", "autoscaling/v2") => {
-                put(&mut self.hpas, document, hpa::v2(context));
-            }
-            ("HorizontalPodAutoscaler", "autoscaling/v1") => {
-                put(&mut self.hpas, document, hpa::v1(context));
-            }
-            ("VerticalPodAutoscaler", "autoscaling.k8s.io/v1" | "autoscaling.k8s.io/v1beta2") => {
-                put(&mut self.vpas, document, vpa::vpa(context));
-            }
-            ("LimitRange", "v1") => {
-                put(
-                    &mut self.limit_ranges,
-                    document,
-                    limit_range::limit_range(context),
-                );
-            }
-            ("Service", "v1") => put(&mut self.services, document, others::service(context)),
-            ("PodDisruptionBudget", "policy/v1") => {
-                put(&mut self.pdbs, document, others::pdb(context));
-            }
-            ("PriorityClass", "scheduling.k8s.io/v1") => {
-                put(
-                    &mut self.priorities,
-                    document,
-                    others::priority_class(context),
-                );
-            }
-            _ => return false,
+        ("LimitRange", "v1") => limit_range::limit_range(context).map(Written::LimitRange),
+        ("Service", "v1") => others::service(context).map(Written::Service),
+        ("PodDisruptionBudget", "policy/v1") => others::pdb(context).map(Written::Pdb),
+        ("PriorityClass", "scheduling.k8s.io/v1") => {
+            others::priority_class(context).map(Written::PriorityClass)
         }
-        true
-    }
+        _ => return Err(NotSimulated),
+    })
 }

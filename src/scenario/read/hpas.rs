@@ -56,6 +56,7 @@ pub(super) fn hpas(
             target: manifest.target.clone(),
             workload,
             spec,
+            document: Some(object.document),
         });
     }
     made

@@ -4,6 +4,7 @@
 mod command;
 mod controllers;
 mod dist;
+mod documents;
 mod history;
 mod hpas;
 mod known;
@@ -19,6 +20,7 @@ mod vpa_flags;
 mod vpas;
 mod wget_jobs;
 
+use super::admission::Admission;
 use super::diagnostic::Diagnostics;
 use super::loaded::Parsed;
 use super::manifest::Manifests;
@@ -67,6 +69,11 @@ pub(super) fn scenario(
     let asserts = sweep::asserts(&mut reader, diagnostics);
     reader.finish("the scenario", diagnostics);
     let simulation = simulation?;
+    let documents = documents::documents(parsed, manifests, &hpas, &vpas);
+    let admission = Admission {
+        scale_to_zero: controllers.hpa.scale_to_zero,
+        ..manifests.admission.clone()
+    };
     Some(Scenario {
         name: name?,
         simulation,
@@ -87,6 +94,8 @@ pub(super) fn scenario(
         pricing,
         sweep,
         asserts,
+        documents,
+        admission,
     })
 }
 

@@ -5,7 +5,6 @@ use super::history::Histories;
 use super::known::Known;
 use super::target::Seeker;
 use crate::autoscaler::hpa::{MetricSpec, Resource as HpaResource};
-use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
 use crate::autoscaler::vpa::{
     ContainerPolicy, ContainerScalingMode, Resource, UpdateMode, VpaSpec,
 };
@@ -57,7 +56,8 @@ pub(super) fn vpas(
             target: manifest.target.clone(),
             workload,
             spec: manifest.spec.clone(),
-            limit_range: limit_range(known, &manifest.namespace),
+            document: Some(object.document),
+            limit_range: known.manifests.admission.limit_range(&manifest.namespace),
             history,
             checkpoints,
         });
@@ -89,23 +89,6 @@ fn warn_of_others(
         let help = "of several of the same age the first by name does; set `updateMode: \"Off\"` in all others";
         context.warning("spec.targetRef.name", message, help);
     }
-}
-
-/// All LimitRanges of a namespace together.
-fn limit_range(known: &Known<'_>, namespace: &str) -> LimitRange {
-    let mut made = LimitRange::default();
-    for object in &known.manifests.limit_ranges {
-        let one = &object.value;
-        if one.namespace == namespace {
-            let both = |earlier: Option<LimitRangeItem>, later| match (earlier, later) {
-                (Some(earlier), Some(later)) => Some(earlier.and(later)),
-                (earlier, later) => earlier.or(later),
-            };
-            made.container = both(made.container, one.value.container);
-            made.pod = both(made.pod, one.value.pod);
-        }
-    }
-    made
 }
 
 /// Policies of containers that are not there have no effect.
