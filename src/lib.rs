@@ -24,6 +24,7 @@ pub mod autoscaler;
 pub mod cli;
 pub mod cluster;
 pub mod conformance;
+pub mod kubectl;
 pub mod load;
 pub mod metrics;
 pub mod output;

@@ -1,0 +1,93 @@
+//! `apply`, `create`, `replace`: commands that bring manifests.
+
+use super::flags::Flag;
+use super::targets::{files, object_ref};
+use super::{Command, CreateJob, File, Line, ParseError, Replace};
+
+pub(super) const APPLY: &[Flag] = &[
+    Flag::switch("overwrite").ignored(),
+    Flag::switch("openapi-patch").ignored(),
+    Flag::switch("wait").ignored(),
+    Flag::switch("force").refused(),
+    Flag::switch("server-side").refused(),
+    Flag::switch("force-conflicts").refused(),
+    Flag::switch("prune").refused(),
+    Flag::value("selector").short('l').refused(),
+    Flag::switch("all").refused(),
+];
+
+pub(super) const CREATE: &[Flag] = &[
+    Flag::switch("save-config").refused(),
+    Flag::switch("edit").refused(),
+    Flag::value("selector").short('l').refused(),
+];
+
+pub(super) const CREATE_JOB: &[Flag] = &[
+    Flag::value("from"),
+    Flag::value("image").refused(),
+    Flag::switch("save-config").refused(),
+];
+
+pub(super) const REPLACE: &[Flag] = &[
+    Flag::switch("force"),
+    Flag::value("grace-period").ignored(),
+    Flag::value("timeout").ignored(),
+    Flag::optional("cascade", "background").ignored(),
+    Flag::switch("wait").ignored(),
+    Flag::switch("save-config").refused(),
+];
+
+/// The manifests, and nothing else.
+fn manifests(line: &Line) -> Result<Vec<File>, ParseError> {
+    if let Some(word) = line.args.words.first() {
+        return Err(word
+            .wrong(format!("Unexpected args: [{}]", word.text))
+            .with_help("manifests are named with `-f FILE`"));
+    }
+    let files = files(line)?;
+    if files.is_empty() {
+        return Err(line
+            .missing("must specify one of -f and -k")
+            .with_help("name a manifest with `-f FILE`"));
+    }
+    Ok(files)
+}
+
+pub(super) fn apply(line: &Line) -> Result<Command, ParseError> {
+    manifests(line).map(Command::Apply)
+}
+
+pub(super) fn create(line: &Line) -> Result<Command, ParseError> {
+    manifests(line).map(Command::Create)
+}
+
+pub(super) fn create_job(line: &Line) -> Result<Command, ParseError> {
+    let words = &line.args.words;
+    let name = words
+        .first()
+        .ok_or_else(|| line.missing("NAME is required, but got 0"))?;
+    if let Some(more) = words.get(1) {
+        return Err(more
+            .wrong("exactly one NAME is required")
+            .with_help("a command of the job's own is not simulated"));
+    }
+    let from = line.args.last("from").ok_or_else(|| {
+        line.missing("either --image or --from must be specified")
+            .with_help("name the CronJob with `--from=cronjob/NAME`")
+    })?;
+    let cron_job = object_ref(from)?;
+    if cron_job.kind.kind != "CronJob" {
+        return Err(from.wrong("from must be an existing cronjob"));
+    }
+    Ok(Command::CreateJob(CreateJob {
+        name: name.text.clone(),
+        cron_job,
+    }))
+}
+
+pub(super) fn replace(line: &Line) -> Result<Command, ParseError> {
+    Ok(Command::Replace(Replace {
+        files: manifests(line)?,
+        force: line.args.switch("force")?,
+    }))
+}

@@ -1,0 +1,322 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::kubectl::selector::Requirement;
+use crate::sim::SimDuration;
+
+fn command(text: &str) -> Command {
+    parse(text)
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
+        .command
+}
+
+fn names(targets: &Targets) -> Vec<String> {
+    let Targets::Named(objects) = targets else {
+        panic!("named: {targets:?}");
+    };
+    let name = |object: &ObjectRef| format!("{}/{}", object.kind.qualified(), object.name);
+    objects.iter().map(name).collect()
+}
+
+#[test]
+fn flags_may_stand_anywhere_and_in_every_spelling() {
+    for text in [
+        "kubectl scale deployment web --replicas=3 -n shop",
+        "kubectl -n shop scale --replicas 3 deploy/web",
+        "k --namespace=shop --context prod scale deployments.apps/web --replicas=3",
+        "kubectl scale -nshop --replicas=3 --current-replicas=-1 Deployment/web",
+        "kubectl scale -n=shop --kubeconfig=x --replicas=3 -- deploy web",
+    ] {
+        let line = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(line.namespace.as_deref(), Some("shop"), "{text}");
+        let Command::Scale(scale) = line.command else {
+            panic!("{text}");
+        };
+        assert_eq!(names(&scale.targets), ["deployment.apps/web"], "{text}");
+        assert_eq!((scale.replicas, scale.current_replicas), (3, None));
+    }
+}
+
+#[test]
+fn short_switches_share_a_word() {
+    let line = parse("kubectl get po -Aw -owide -lapp=web").expect("a command");
+    assert!(line.all_namespaces);
+    assert_eq!(line.output, Some(Output::Wide));
+    let Command::Get(get) = line.command else {
+        panic!("a get");
+    };
+    assert!(get.watch && !get.watch_only && !get.show_kind);
+    let Targets::Selected(selection) = get.targets else {
+        panic!("a selection");
+    };
+    let expected = Requirement::In("app".to_owned(), vec!["web".to_owned()]);
+    assert_eq!(selection.labels.0, [expected]);
+}
+
+#[test]
+fn several_kinds_are_listed_in_the_order_typed() {
+    let kinds = |text: &str| match command(text) {
+        Command::Get(Get {
+            targets: Targets::Selected(selection),
+            show_kind: true,
+            ..
+        }) => {
+            let kinds = selection.kinds.iter().map(|kind| kind.plural);
+            kinds.collect::<Vec<_>>().join(" ")
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        kinds("kubectl get deploy,hpa"),
+        "deployments horizontalpodautoscalers"
+    );
+    assert_eq!(
+        kinds("kubectl get all"),
+        "pods services daemonsets deployments replicasets statefulsets \
+         horizontalpodautoscalers cronjobs jobs"
+    );
+}
+
+#[test]
+fn patches_are_json_or_yaml() {
+    let patch = |text: &str| match command(text) {
+        Command::Patch(patch) => (patch.patch_type, patch.patch, patch.subresource),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        patch("kubectl patch hpa x --type=json -p='[\n{\"op\":\"remove\",\"path\":\"/a\"}]'"),
+        (
+            PatchType::Json,
+            json!([{"op": "remove", "path": "/a"}]),
+            None
+        )
+    );
+    assert_eq!(
+        patch("kubectl patch deploy/x -p 'spec:\n  replicas: 3' --subresource=scale --type merge"),
+        (
+            PatchType::Merge,
+            json!({"spec": {"replicas": 3}}),
+            Some(Subresource::Scale)
+        )
+    );
+    assert_eq!(
+        patch("kubectl patch sts x --patch '{\"spec\":{\"replicas\":null}}'").1,
+        json!({"spec": {"replicas": null}})
+    );
+}
+
+#[test]
+fn deletion_gives_the_grace_that_kubectl_sends() {
+    let delete = |text: &str| match command(text) {
+        Command::Delete(delete) => delete,
+        other => panic!("{other:?}"),
+    };
+    let grace = |flags: &str| delete(&format!("kubectl delete pod x {flags}")).grace_period;
+    assert_eq!(grace(""), None);
+    assert_eq!(grace("--now"), Some(1));
+    assert_eq!(grace("--grace-period=0"), Some(1));
+    assert_eq!(grace("--grace-period=0 --force"), Some(0));
+    assert_eq!(grace("--force"), Some(0));
+    assert_eq!(grace("--grace-period 5"), Some(5));
+    assert!(!delete("kubectl delete pod x --wait=false").wait);
+    assert!(delete("kubectl delete pod --all").ignore_not_found);
+    assert_eq!(
+        delete("kubectl delete deploy x --cascade=orphan").cascade,
+        Cascade::Orphan
+    );
+    assert_eq!(
+        delete("kubectl delete deploy x --cascade").cascade,
+        Cascade::Background
+    );
+}
+
+#[test]
+fn templates_are_changed_by_container() {
+    let Command::SetImage(image) = command("kubectl set image deploy/a sts/b *=shop:2") else {
+        panic!("an image");
+    };
+    assert_eq!(
+        names(&image.targets),
+        ["deployment.apps/a", "statefulset.apps/b"]
+    );
+    assert_eq!(image.images, [("*".to_owned(), "shop:2".to_owned())]);
+    let Command::SetEnv(env) = command("kubectl set env deploy/a A=1 B=x=y C- -e D=2 -c 'w*'")
+    else {
+        panic!("an env");
+    };
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(env.set, [pair("D", "2"), pair("A", "1"), pair("B", "x=y")]);
+    assert_eq!(
+        (env.remove, env.containers.as_str()),
+        (vec!["C".to_owned()], "w*")
+    );
+    let Command::SetResources(set) = command(
+        "kubectl set resources deploy a -c=web --limits=cpu=1,memory=2Gi --requests cpu=0.5",
+    ) else {
+        panic!("resources");
+    };
+    assert_eq!(
+        (set.limits.len(), set.requests[0].1.to_string()),
+        (2, "500m".to_owned())
+    );
+}
+
+#[test]
+fn nodes_are_named_without_their_kind() {
+    let Command::Drain(drain) =
+        command("kubectl drain d1 node/d2 --ignore-daemonsets --timeout=60s --grace-period=-1")
+    else {
+        panic!("a drain");
+    };
+    assert_eq!(names(&drain.nodes), ["node/d1", "node/d2"]);
+    assert_eq!(drain.timeout, Some(SimDuration::from_secs(60)));
+    assert!(drain.ignore_daemon_sets && drain.grace_period.is_none());
+    let Command::Taint(taint) = command("kubectl taint no d1 a=b:NoSchedule c- d:NoExecute-")
+    else {
+        panic!("a taint");
+    };
+    let expected = Taint {
+        key: "a".to_owned(),
+        value: "b".to_owned(),
+        effect: TaintEffect::NoSchedule,
+    };
+    assert_eq!(taint.add, [expected]);
+    assert_eq!(
+        taint.remove,
+        [
+            ("c".to_owned(), None),
+            ("d".to_owned(), Some(TaintEffect::NoExecute))
+        ]
+    );
+}
+
+#[test]
+fn waits_and_roll_outs() {
+    let Command::Wait(wait) = command("kubectl wait deploy/x --for condition=Available") else {
+        panic!("a wait");
+    };
+    let (name, status) = ("Available".to_owned(), "True".to_owned());
+    assert_eq!(wait.what, WaitFor::Condition { name, status });
+    assert_eq!(wait.timeout, SimDuration::from_secs(30));
+    let Command::Wait(wait) = command("kubectl wait po x --for=jsonpath='{.status.phase}'=Running")
+    else {
+        panic!("a wait");
+    };
+    let (path, value) = ("{.status.phase}".to_owned(), Some("Running".to_owned()));
+    assert_eq!(wait.what, WaitFor::JsonPath { path, value });
+    let Command::Rollout(rollout) = command("kubectl rollout undo deploy/x --to-revision=4") else {
+        panic!("a roll-out");
+    };
+    assert_eq!(
+        rollout.action,
+        RolloutAction::Undo {
+            to_revision: Some(4)
+        }
+    );
+}
+
+#[test]
+fn wrong_command_lines_point_at_the_word() {
+    let wrong = [
+        "",
+        "helm install x",
+        "kubectl",
+        "kubectl -n x",
+        "kubectl scal deploy/x",
+        "kubectl logs x",
+        "kubectl rollout restrat deploy/x",
+        "kubectl rollout",
+        "kubectl top",
+        "kubectl create deployment x --image=y",
+        "kubectl scale deploy/x",
+        "kubectl scale deploy/x --replica=3",
+        "kubectl scale deploy/x --replicas=three",
+        "kubectl scale deploy/x --replicas",
+        "kubectl scale job/x --replicas=3",
+        "kubectl scale deploymnet x --replicas=3",
+        "kubectl scale deploy/x --replicas=-1",
+        "kubectl scale deploy/ --replicas=1",
+        "kubectl scale deploy deploy/x --replicas=1",
+        "kubectl scale deploy/x y --replicas=1",
+        "kubectl scale deploy --replicas=1",
+        "kubectl get pods -z",
+        "kubectl get pods -l 'app in (x'",
+        "kubectl get pods -o custom-columns=A:.a",
+        "kubectl get pods x -l app=y",
+        "kubectl get pods -w --sort-by=.metadata.name",
+        "kubectl patch hpa x -p '{\"spec\":{\"minReplicas\":}}'",
+        "kubectl patch hpa x -p {\"spec\":{\"minReplicas\":2}}",
+        "kubectl patch hpa x -p '[{\"op\":\"remove\",\"path\":\"/a\"}]'",
+        "kubectl patch hpa x --type=json -p '{\"spec\":{}}'",
+        "kubectl patch hpa x --type=json -p '[{\"op\":\"delete\",\"path\":\"/a\"}]'",
+        "kubectl patch hpa x --type=yaml -p '{}'",
+        "kubectl patch vpa x -p '{\"spec\":{}}'",
+        "kubectl patch hpa x",
+        "kubectl apply x.yaml",
+        "kubectl apply -f x.yaml --server-side",
+        "kubectl apply -f -",
+        "kubectl apply -k .",
+        "kubectl get hpa <<EOF\nx\nEOF",
+        "kubectl set image deploy/x",
+        "kubectl set image deploy/x web=1 y",
+        "kubectl set image pdb/x web=1",
+        "kubectl set resources deploy/x --limits=cpu",
+        "kubectl set resources deploy/x --limits=cpu=1GB",
+        "kubectl set env deploy/x 1A=2",
+        "kubectl label node x a=b=c",
+        "kubectl label node x a=b a-",
+        "kubectl label node x",
+        "kubectl taint nodes x a=b",
+        "kubectl taint nodes x a=b:NoRun",
+        "kubectl taint pods x a=b:NoExecute",
+        "kubectl drain",
+        "kubectl drain x -l a=b",
+        "kubectl delete deploy",
+        "kubectl delete deploy x --now --grace-period=3",
+        "kubectl delete deploy x --cascade=all",
+        "kubectl autoscale deploy/x --min=3",
+        "kubectl autoscale deploy/x --min=3 --max=2",
+        "kubectl autoscale deploy/x --max=2 --cpu=60% --cpu-percent=60",
+        "kubectl autoscale ds/x --max=2",
+        "kubectl rollout pause sts/x",
+        "kubectl rollout undo deploy/x --to-revision=-1",
+        "kubectl create job x --from=job/y",
+        "kubectl wait deploy/x --for=ready",
+        "kubectl wait deploy/x --for=delete --timeout=60",
+    ];
+    let told = wrong.map(|text| {
+        let error = match parse(text) {
+            Ok(line) => panic!("{text}: {line:?}"),
+            Err(error) => error,
+        };
+        let help = error
+            .help
+            .map_or_else(String::new, |help| format!("\n  help: {help}"));
+        let marks = "^".repeat(error.range.len().max(1));
+        format!(
+            "{text}\n{:start$}{marks}\n  {}{help}",
+            "",
+            error.message,
+            start = error.range.start
+        )
+    });
+    insta::assert_snapshot!(told.join("\n\n"));
+}
+
+proptest! {
+    #[test]
+    fn no_command_line_panics(text in "\\PC*") {
+        let _ = parse(&text);
+        for command in ["get", "patch hpa x", "set env deploy/x", "apply -f - <<E\n"] {
+            let _ = parse(&format!("kubectl {command} {text}"));
+        }
+    }
+
+    #[test]
+    fn places_lie_in_the_text(text in "kubectl (scale|get|patch|label|taint) [-a-z=:/ '\"\\n<éß]{0,40}") {
+        if let Err(error) = parse(&text) {
+            prop_assert!(text.get(error.range).is_some());
+        }
+    }
+}
