@@ -10,7 +10,8 @@ use files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 10] = [
+const WARNED: [&str; 11] = [
+    "action-warnings",
     "hpa-foreign-kind",
     "hpa-other-pods",
     "hpa-runtime-warnings",

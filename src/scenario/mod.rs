@@ -13,6 +13,7 @@ mod node;
 mod object;
 mod overrides;
 mod prices;
+mod quoted;
 mod read;
 mod reader;
 mod source;

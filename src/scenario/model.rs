@@ -6,6 +6,7 @@ use crate::autoscaler::vpa::admission::LimitRange;
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
 use crate::autoscaler::{hpa, vpa};
 use crate::cluster::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadSpec};
+use crate::kubectl::command::CommandLine;
 use crate::load::spec::LoadSpec;
 use crate::metrics::spec::{CustomMetricSpec, PipelineConfig};
 use crate::sim::{SimDuration, SimTime};
@@ -50,6 +51,104 @@ pub struct Scenario {
     pub documents: Vec<Document>,
     /// What completes objects that are created or changed during the run.
     pub admission: Admission,
+    /// The namespace of objects and commands that name none.
+    pub namespace: String,
+    /// What people do during the run, by time.
+    pub actions: Vec<Action>,
+    /// What goes wrong during the run, by time.
+    pub faults: Vec<Fault>,
+}
+
+/// A kubectl command that is typed during the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
+    /// When.
+    pub at: SimTime,
+    /// The command; its namespace is the scenario's if it names none.
+    pub command: CommandLine,
+    /// The objects of the manifests that it names, in their order, each with its namespace.
+    pub documents: Vec<serde_json::Value>,
+    /// The command as typed.
+    pub text: String,
+    /// Where the command stands.
+    pub place: Span,
+}
+
+/// A disturbance from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// When it begins.
+    pub at: SimTime,
+    /// When it is over; none if it lasts to the end.
+    pub until: Option<SimTime>,
+    /// What it is.
+    pub kind: FaultKind,
+    /// Where it is stated.
+    pub place: Span,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FaultKind {
+    /// A component does not run.
+    Down(Component),
+    /// A node's kubelet is silent: it is not scraped and reports nothing; its pods run on.
+    Kubelet(NodeName),
+    /// A node is lost, with its pods.
+    Node(NodeName),
+    /// The custom or external metrics API does not answer for a metric.
+    Metric {
+        /// The metric's name.
+        name: String,
+        /// Of which type; none means every type.
+        metric_type: Option<MetricType>,
+    },
+    /// Images are pulled slowly.
+    ImagePull(ImagePull),
+}
+
+/// Components that can be down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Component {
+    /// metrics-server.
+    MetricsServer,
+    /// vpa-recommender.
+    VpaRecommender,
+    /// vpa-updater.
+    VpaUpdater,
+    /// vpa-admission-controller.
+    VpaAdmissionController,
+}
+
+/// A node of the start: its place in its group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeName {
+    /// `GROUP-N`.
+    pub name: String,
+    /// Index of the group in the scenario's node groups.
+    pub group: usize,
+    /// Its place in the group, from 0.
+    pub number: u32,
+}
+
+/// Types of the metrics that `[[metric]]` serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricType {
+    /// Of pods.
+    Pods,
+    /// Of an object.
+    Object,
+    /// From outside the cluster.
+    External,
+}
+
+/// How slowly images are pulled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ImagePull {
+    /// Each pull takes this long.
+    Takes(SimDuration),
+    /// Each pull takes so many times as long as otherwise.
+    Times(f64),
 }
 
 /// An object of the manifests.

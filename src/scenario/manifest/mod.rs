@@ -47,6 +47,22 @@ const KINDS: [(&str, &str); 10] = [
     ("LimitRange", "v1"),
 ];
 
+/// The kinds that commands can be about.
+pub(super) const SIMULATED: [&str; 12] = [
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "Job",
+    "HorizontalPodAutoscaler",
+    "VerticalPodAutoscaler",
+    "PodDisruptionBudget",
+    "Service",
+    "PriorityClass",
+    "LimitRange",
+    "Pod",
+    "Node",
+];
+
 /// Whether objects of a kind own pods that are simulated.
 pub(super) fn is_workload(kind: &str) -> bool {
     matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet" | "Job")
@@ -60,7 +76,7 @@ pub(super) fn is_simulated(kind: &str) -> bool {
 /// Reads documents; kinds that are not simulated are named in one warning.
 pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Manifests {
     let mut manifests = Manifests::default();
-    let mut others: Vec<(String, Span)> = Vec::new();
+    let mut others = Others::default();
     for (index, document) in documents.iter().enumerate() {
         let document = &document.node;
         if !is_object(document, diagnostics) {
@@ -74,10 +90,10 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
             Ok(written) => written
                 .into_iter()
                 .for_each(|written| manifests.add(index, written)),
-            Err(NotSimulated) => other_kind(document, &mut others, diagnostics),
+            Err(NotSimulated) => others.add(document, diagnostics),
         }
     }
-    warn_of_others(&others, diagnostics);
+    others.warn(diagnostics);
     refuse_doubles(documents, diagnostics);
     manifests
 }
@@ -87,7 +103,7 @@ pub(super) fn version_and_kind(document: &Node) -> (&str, &str) {
     (text("apiVersion"), text("kind"))
 }
 
-fn is_object(document: &Node, diagnostics: &mut Diagnostics) -> bool {
+pub(super) fn is_object(document: &Node, diagnostics: &mut Diagnostics) -> bool {
     let (version, kind) = version_and_kind(document);
     let missing = match (version, kind) {
         ("", "") => "`apiVersion` and `kind` are missing",
@@ -110,48 +126,56 @@ fn is_object(document: &Node, diagnostics: &mut Diagnostics) -> bool {
     false
 }
 
-/// A kind that is not read: a slip, an old version, or one that is not simulated.
-fn other_kind(document: &Node, others: &mut Vec<(String, Span)>, diagnostics: &mut Diagnostics) {
-    let (version, kind) = version_and_kind(document);
-    let span = |key: &str| document.get(key).map_or(document.span, |node| node.span);
-    if let Some((_, right)) = KINDS.iter().find(|(name, _)| *name == kind) {
-        let title = format!("{kind} has no apiVersion {version}");
-        diagnostics
-            .error(
-                span("apiVersion"),
-                title,
-                "not served any more, or never was",
-            )
-            .help = Some(format!("write `apiVersion: {right}`"));
-        return;
-    }
-    let near = KINDS
-        .iter()
-        .filter(|(_, right)| *right == version)
-        .map(|(name, _)| *name);
-    match nearest(kind, near) {
-        Some(right) => {
-            let title = format!("{version} has no kind {kind}");
-            diagnostics.error(span("kind"), title, "not known").help =
-                Some(format!("did you mean `{right}`?"));
-        }
-        None => others.push((kind.to_owned(), span("kind"))),
-    }
-}
+/// Objects of kinds that are not read.
+#[derive(Default)]
+pub(super) struct Others(Vec<(String, Span)>);
 
-fn warn_of_others(others: &[(String, Span)], diagnostics: &mut Diagnostics) {
-    let Some((_, first)) = others.first() else {
-        return;
-    };
-    let mut names: Vec<&str> = others.iter().map(|(kind, _)| kind.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let title = format!("not simulated and left out: {}", names.join(", "));
-    let label = match others.len() {
-        1 => "this object".to_owned(),
-        number => format!("the first of {number} objects"),
-    };
-    diagnostics.warning(*first, title, label);
+impl Others {
+    /// Takes note of one: a slip, an old version, or a kind that is not simulated.
+    pub(super) fn add(&mut self, document: &Node, diagnostics: &mut Diagnostics) {
+        let (version, kind) = version_and_kind(document);
+        let span = |key: &str| document.get(key).map_or(document.span, |node| node.span);
+        if let Some((_, right)) = KINDS.iter().find(|(name, _)| *name == kind) {
+            let title = format!("{kind} has no apiVersion {version}");
+            diagnostics
+                .error(
+                    span("apiVersion"),
+                    title,
+                    "not served any more, or never was",
+                )
+                .help = Some(format!("write `apiVersion: {right}`"));
+            return;
+        }
+        let near = KINDS
+            .iter()
+            .filter(|(_, right)| *right == version)
+            .map(|(name, _)| *name);
+        match nearest(kind, near) {
+            Some(right) => {
+                let title = format!("{version} has no kind {kind}");
+                diagnostics.error(span("kind"), title, "not known").help =
+                    Some(format!("did you mean `{right}`?"));
+            }
+            None => self.0.push((kind.to_owned(), span("kind"))),
+        }
+    }
+
+    /// Names those that are not simulated in one warning.
+    pub(super) fn warn(&self, diagnostics: &mut Diagnostics) {
+        let others = &self.0;
+        let Some((_, first)) = others.first() else {
+            return;
+        };
+        let mut names: Vec<&str> = others.iter().map(|(kind, _)| kind.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let title = format!("not simulated and left out: {}", names.join(", "));
+        let label = match others.len() {
+            1 => "this object".to_owned(),
+            number => format!("the first of {number} objects"),
+        };
+        diagnostics.warning(*first, title, label);
+    }
 }
 
 /// Two objects of one kind, namespace and name would be one object in a cluster.

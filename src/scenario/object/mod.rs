@@ -114,7 +114,12 @@ pub fn read_object(value: &Value, admission: &Admission) -> Result<Object, Box<R
     object.ok_or_else(|| Box::new(refused(RefusalReason::BadRequest)))
 }
 
-fn complete(written: Written, admission: &Admission, context: &mut Context<'_>) -> Object {
+/// Completes an object as written, and validates it.
+pub(super) fn complete(
+    written: Written,
+    admission: &Admission,
+    context: &mut Context<'_>,
+) -> Object {
     match written {
         Written::Workload(workload) => {
             Object::Workload(Box::new(admission.workload(&workload, true, context)))
