@@ -10,8 +10,14 @@ use files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 5] = [
+const WARNED: [&str; 11] = [
+    "action-warnings",
+    "hpa-foreign-kind",
+    "hpa-other-pods",
     "hpa-runtime-warnings",
+    "hpa-target-elsewhere",
+    "hpa-two-on-one",
+    "hpa-without-target",
     "placement",
     "service-selectors",
     "vpa-warnings",

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::path::PathBuf;
 
 use nlsim::analysis::Summary;
 use nlsim::autoscaler::vpa::{AdmissionFlags, UpdaterFlags};
@@ -112,8 +113,21 @@ fn every_column_of_the_tables_is_explained() {
 fn every_key_of_the_scenario_is_in_the_reference() {
     let reference = text("docs/scenario.md");
     let mut keys = 0;
-    for entry in fs::read_dir("src/scenario/read").expect("the readers") {
-        let code = fs::read_to_string(entry.expect("an entry").path()).expect("code");
+    let mut readers = Vec::new();
+    let mut folders = vec![PathBuf::from("src/scenario/read")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("the readers") {
+            let path = entry.expect("an entry").path();
+            let list = if path.is_dir() {
+                &mut folders
+            } else {
+                &mut readers
+            };
+            list.push(path);
+        }
+    }
+    for reader in readers {
+        let code = fs::read_to_string(reader).expect("code");
         let code = code.split("#[cfg(test)]").next().unwrap_or_default();
         for reader in [
             ".text(",

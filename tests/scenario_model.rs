@@ -243,7 +243,8 @@ fn the_neurolake_hpa_has_the_values_of_its_manifest() {
         (hpa.name.as_str(), hpa.namespace.as_str()),
         ("neurolake-api-hpa", "neurolake")
     );
-    assert_eq!(hpa.workload, 0);
+    assert_eq!(hpa.workload, Some(0));
+    assert_eq!(hpa.target.to_string(), "Deployment/neurolake-api");
     let expected = HpaSpec {
         min_replicas: 3,
         max_replicas: 10,
@@ -751,6 +752,7 @@ fn several_values_are_set_at_once_and_nothing_else_changes() {
     let mut expected = built(&loaded, &[]);
     expected.simulation.seed = 7;
     expected.hpas[0].spec.max_replicas = 20;
+    expected.documents[2].value["spec"]["maxReplicas"] = 20.into();
     let set = [
         ("simulation.seed", "7"),
         (

@@ -89,7 +89,7 @@ fn every_field_of_a_vpa_reaches_its_spec() {
     let [vpa] = built.scenario.vpas.as_slice() else {
         panic!("one VPA")
     };
-    assert_eq!((vpa.name.as_str(), vpa.workload), ("api-vpa", 0));
+    assert_eq!((vpa.name.as_str(), vpa.workload), ("api-vpa", Some(0)));
     let spec = &vpa.spec;
     assert_eq!(spec.update_mode, UpdateMode::InPlaceOrRecreate);
     assert_eq!(spec.min_replicas, Some(3));

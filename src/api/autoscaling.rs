@@ -22,6 +22,15 @@ pub struct CrossVersionObjectReference {
     pub name: String,
 }
 
+impl CrossVersionObjectReference {
+    /// The API group of `apiVersion`; empty for the core group.
+    pub fn group(&self) -> &str {
+        self.api_version
+            .split_once('/')
+            .map_or("", |(group, _)| group)
+    }
+}
+
 impl fmt::Display for CrossVersionObjectReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind, self.name)

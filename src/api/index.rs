@@ -131,24 +131,30 @@ impl Selections {
         SelectionId(self.all.len() as u32 - 1)
     }
 
-    /// The selections that match a pod.
+    /// The selections that match a pod. Labels that many pods share are remembered.
     pub(super) fn of(&mut self, pod: &Pod, is_shared: bool) -> Arc<[SelectionId]> {
+        let found = self.matching(pod);
+        if is_shared {
+            let labels = &pod.meta.labels;
+            let known = (Arc::clone(labels), Arc::clone(&found));
+            self.of_labels.insert(Arc::as_ptr(labels) as usize, known);
+        }
+        found
+    }
+
+    /// The selections that match a pod.
+    pub(super) fn matching(&self, pod: &Pod) -> Arc<[SelectionId]> {
         let labels = &pod.meta.labels;
-        let key = Arc::as_ptr(labels) as usize;
-        if let Some((_, known)) = self.of_labels.get(&key) {
+        let known = self.of_labels.get(&(Arc::as_ptr(labels) as usize));
+        if let Some((_, known)) = known {
             return Arc::clone(known);
         }
         let matching = self.all.iter().enumerate().filter(|(_, one)| {
             one.namespace == pod.meta.namespace && matches(&one.selector, labels)
         });
-        let found: Arc<[SelectionId]> = matching
+        matching
             .map(|(place, _)| SelectionId(place as u32))
-            .collect();
-        if is_shared {
-            let known = (Arc::clone(labels), Arc::clone(&found));
-            self.of_labels.insert(key, known);
-        }
-        found
+            .collect()
     }
 
     pub(super) fn add(&mut self, id: PodId, selections: &[SelectionId], pods: &Arena<Pod>) {

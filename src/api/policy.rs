@@ -6,6 +6,8 @@ use super::index::SelectionId;
 use super::meta::{Labels, ObjectMeta};
 use crate::sim::Key;
 
+pub use crate::controller::deployment::IntOrPercent;
+
 /// A PodDisruptionBudget's key.
 pub type PdbId = Key<PodDisruptionBudget>;
 
@@ -24,13 +26,4 @@ pub struct PodDisruptionBudget {
     pub max_unavailable: Option<IntOrPercent>,
     /// `spec.unhealthyPodEvictionPolicy: AlwaysAllow`.
     pub always_allow_unhealthy: bool,
-}
-
-/// A whole number or a percentage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IntOrPercent {
-    /// A number.
-    Int(i32),
-    /// A percentage.
-    Percent(i32),
 }

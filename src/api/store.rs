@@ -739,6 +739,11 @@ impl Store {
         self.selections.find_or_add(namespace, selector, &self.pods)
     }
 
+    /// The selections that match a pod.
+    pub fn selections_of(&self, pod: &Pod) -> Arc<[SelectionId]> {
+        self.selections.matching(pod)
+    }
+
     /// A selection.
     pub fn selection(&self, id: SelectionId) -> &Selection {
         self.selections.get(id)

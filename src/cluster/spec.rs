@@ -1,5 +1,6 @@
 //! What the cluster consists of: parameters only, as manifests and scenario state them.
 
+use crate::controller::deployment::DeploymentSpec;
 use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, Millicores, Usd};
 
@@ -53,6 +54,8 @@ pub struct WorkloadSpec {
     pub selector: Labels,
     /// `spec.template`.
     pub template: PodTemplate,
+    /// Of a Deployment: how it rolls out.
+    pub rollout: DeploymentSpec,
     /// How long its pods take to start and stop.
     pub startup: StartupSpec,
     /// When the object is created; those of time 0 are there, with ready pods, at the start.

@@ -4,22 +4,28 @@
 //! of them, with overrides if wanted. Every problem of all files is found in one go, with its
 //! place and what would be right.
 
+mod admission;
 mod diagnostic;
 mod loaded;
 mod manifest;
 pub mod model;
 mod node;
+mod object;
 mod overrides;
 mod prices;
+mod quoted;
 mod read;
 mod reader;
 mod source;
 mod suggest;
 mod yaml;
 
+pub use admission::Admission;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 pub use loaded::{Built, Loaded};
+pub use manifest::{LimitRangeObject, PriorityClassObject, ServiceObject};
 pub use model::Scenario;
 pub use node::Span;
+pub use object::{Object, Refusal, RefusalReason, read_object};
 pub use source::{FileProvider, LARGEST_FILE};
 pub use suggest::{advice, nearest};

@@ -1,15 +1,19 @@
 //! The validated scenario: everything that a run needs, with units, nothing left to check.
 
+use super::admission::Admission;
 use super::node::Span;
 use crate::autoscaler::vpa::admission::LimitRange;
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
 use crate::autoscaler::{hpa, vpa};
 use crate::cluster::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadSpec};
+use crate::kubectl::command::CommandLine;
 use crate::load::spec::LoadSpec;
 use crate::metrics::spec::{CustomMetricSpec, PipelineConfig};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
 use crate::workload::spec::ServiceSpec;
+
+pub use crate::api::CrossVersionObjectReference;
 
 /// What one run simulates.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +48,141 @@ pub struct Scenario {
     pub sweep: Option<SweepSpec>,
     /// What must hold of the summary.
     pub asserts: Vec<AssertSpec>,
+    /// Every object of the manifests as it stands after `--set` and the sweep's values, also of
+    /// kinds that are not simulated; in the order of the files.
+    pub documents: Vec<Document>,
+    /// What completes objects that are created or changed during the run.
+    pub admission: Admission,
+    /// The namespace of objects and commands that name none.
+    pub namespace: String,
+    /// What people do during the run, by time.
+    pub actions: Vec<Action>,
+    /// What goes wrong during the run, by time.
+    pub faults: Vec<Fault>,
+}
+
+/// A kubectl command that is typed during the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
+    /// When.
+    pub at: SimTime,
+    /// The command; its namespace is the scenario's if it names none.
+    pub command: CommandLine,
+    /// The objects of the manifests that it names, in their order, each with its namespace.
+    pub documents: Vec<serde_json::Value>,
+    /// The command as typed.
+    pub text: String,
+    /// Where the command stands.
+    pub place: Span,
+}
+
+/// A disturbance from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// When it begins.
+    pub at: SimTime,
+    /// When it is over; none if it lasts to the end.
+    pub until: Option<SimTime>,
+    /// What it is.
+    pub kind: FaultKind,
+    /// Where it is stated.
+    pub place: Span,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FaultKind {
+    /// A component does not run.
+    Down(Component),
+    /// A node's kubelet is silent: it is not scraped and reports nothing; its pods run on.
+    Kubelet(NodeName),
+    /// A node is lost, with its pods.
+    Node(NodeName),
+    /// The custom or external metrics API does not answer for a metric.
+    Metric {
+        /// The metric's name.
+        name: String,
+        /// Of which type; none means every type.
+        metric_type: Option<MetricType>,
+    },
+    /// Images are pulled slowly.
+    ImagePull(ImagePull),
+}
+
+/// Components that can be down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Component {
+    /// metrics-server.
+    MetricsServer,
+    /// vpa-recommender.
+    VpaRecommender,
+    /// vpa-updater.
+    VpaUpdater,
+    /// vpa-admission-controller.
+    VpaAdmissionController,
+}
+
+/// A node of the start: its place in its group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeName {
+    /// `GROUP-N`.
+    pub name: String,
+    /// Index of the group in the scenario's node groups.
+    pub group: usize,
+    /// Its place in the group, from 0.
+    pub number: u32,
+}
+
+/// Types of the metrics that `[[metric]]` serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricType {
+    /// Of pods.
+    Pods,
+    /// Of an object.
+    Object,
+    /// From outside the cluster.
+    External,
+}
+
+/// How slowly images are pulled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ImagePull {
+    /// Each pull takes this long.
+    Takes(SimDuration),
+    /// Each pull takes so many times as long as otherwise.
+    Times(f64),
+}
+
+/// An object of the manifests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// `apiVersion`.
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// `metadata.namespace`; empty for kinds outside namespaces.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// The whole document.
+    pub value: serde_json::Value,
+    /// What was read from it; none if the kind is not simulated.
+    pub object: Option<ObjectIndex>,
+}
+
+/// Where the scenario holds what it read from a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectIndex {
+    /// In `workloads`.
+    Workload(usize),
+    /// In `hpas`.
+    Hpa(usize),
+    /// In `vpas`.
+    Vpa(usize),
+    /// In `pdbs`.
+    Pdb(usize),
+    /// A Service, a PriorityClass or a LimitRange: what it does to others is in them.
+    Other,
 }
 
 /// Length, seed and warm-up of a run.
@@ -79,10 +218,15 @@ pub struct HpaObject {
     pub name: String,
     /// `metadata.namespace`.
     pub namespace: String,
-    /// The scaled workload: its index in the scenario's workloads.
-    pub workload: usize,
+    /// `spec.scaleTargetRef`.
+    pub target: CrossVersionObjectReference,
+    /// The scaled workload: its index in the scenario's workloads. None if the target is absent
+    /// or of a kind that is not simulated; the controller then stops with `FailedGetScale`.
+    pub workload: Option<usize>,
     /// The completed spec.
     pub spec: hpa::HpaSpec,
+    /// Its index in the scenario's documents; none if it was made during a run.
+    pub document: Option<usize>,
 }
 
 /// Flags of the VPA's components.
@@ -107,10 +251,15 @@ pub struct VpaObject {
     pub name: String,
     /// `metadata.namespace`.
     pub namespace: String,
-    /// The workload it targets: its index in the scenario's workloads.
-    pub workload: usize,
+    /// `spec.targetRef`.
+    pub target: CrossVersionObjectReference,
+    /// The workload it targets: its index in the scenario's workloads. None if the target is
+    /// absent or of a kind that is not simulated; there is no recommendation then.
+    pub workload: Option<usize>,
     /// The completed spec.
     pub spec: vpa::VpaSpec,
+    /// Its index in the scenario's documents; none if it was made during a run.
+    pub document: Option<usize>,
     /// All LimitRanges of its namespace.
     pub limit_range: LimitRange,
     /// What its recommender knows at the start: usage of the past.
@@ -204,6 +353,14 @@ pub struct AssertSpec {
     pub equals: Option<f64>,
     /// Where the metric is named: whether it exists is known after a run.
     pub place: Span,
+}
+
+impl Scenario {
+    /// The document that something was read from.
+    pub fn document_of(&self, object: ObjectIndex) -> Option<&Document> {
+        let mut documents = self.documents.iter();
+        documents.find(|document| document.object == Some(object))
+    }
 }
 
 impl Simulation {

@@ -123,6 +123,14 @@ impl Node {
         }
     }
 
+    /// The items of a list; none of anything else.
+    pub(crate) fn items(&self) -> &[Node] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
     /// Text of a text node.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.value {
@@ -210,19 +218,24 @@ impl Node {
             .or_else(|| text(self, "metric"))
     }
 
-    /// Gives every part of the tree one place.
-    pub(super) fn place(&mut self, span: Span) {
-        self.span = span;
+    /// Changes the place of every part of the tree.
+    pub(super) fn move_places(&mut self, to: &impl Fn(Span) -> Span) {
+        self.span = to(self.span);
         match &mut self.value {
-            Value::List(items) => items.iter_mut().for_each(|item| item.place(span)),
+            Value::List(items) => items.iter_mut().for_each(|item| item.move_places(to)),
             Value::Table(entries) => {
                 for (key, node) in entries {
-                    key.span = span;
-                    node.place(span);
+                    key.span = to(key.span);
+                    node.move_places(to);
                 }
             }
             _ => {}
         }
+    }
+
+    /// Gives every part of the tree one place.
+    pub(super) fn place(&mut self, span: Span) {
+        self.move_places(&|_| span);
     }
 
     /// Nodes of the tree.

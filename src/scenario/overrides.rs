@@ -63,6 +63,11 @@ pub(super) fn set(
     Ok(())
 }
 
+/// Whether a path leads into a manifest.
+pub(super) fn is_of_document(path: &str) -> bool {
+    split(path).is_some()
+}
+
 /// Splits `Kind/name:spec.…`, but no colon within brackets.
 fn split(path: &str) -> Option<(&str, &str)> {
     let (object, rest) = path.split_once(':')?;

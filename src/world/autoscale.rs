@@ -22,6 +22,24 @@ use crate::sim::{SimDuration, SimTime};
 pub(super) struct Hpas {
     controllers: Vec<Controller>,
     states: Vec<Hpa>,
+    /// The HPAs that use each selection, by its place.
+    of_selection: Vec<Vec<usize>>,
+}
+
+impl Hpas {
+    /// An HPA uses a selection from now on.
+    fn select(&mut self, index: usize, selection: SelectionId) {
+        let place = selection.0 as usize;
+        if self.of_selection.len() <= place {
+            self.of_selection.resize(place + 1, Vec::new());
+        }
+        if !self.of_selection[place].contains(&index) {
+            for hpas in &mut self.of_selection {
+                hpas.retain(|other| *other != index);
+            }
+            self.of_selection[place].push(index);
+        }
+    }
 }
 
 /// One HPA.
@@ -30,7 +48,8 @@ struct Hpa {
     id: HpaId,
     /// Its target as messages name it.
     reference: String,
-    target: Option<Target>,
+    /// What it scales, or why that cannot be read.
+    target: Result<Target, String>,
 }
 
 /// The object that an HPA scales.
@@ -75,10 +94,10 @@ impl Simulation<'_> {
             let mut made = Hpa {
                 id,
                 reference: format!("{}/{namespace}/{}", target.kind, target.name),
-                target: None,
+                target: Err(String::new()),
             };
             find_target(&mut made, &mut self.store);
-            let replicas = made.target.as_ref();
+            let replicas = made.target.as_ref().ok();
             let replicas = replicas.and_then(|target| self.store.replicas(target.object));
             self.recorder.recording.hpas[index]
                 .desired
@@ -91,10 +110,15 @@ impl Simulation<'_> {
     pub(super) fn sync_hpa(&mut self, index: usize, now: SimTime) {
         let hpa = &mut self.hpas.states[index];
         find_target(hpa, &mut self.store);
-        let Some(target) = hpa.target.clone() else {
-            return;
+        let target = hpa.target.clone();
+        if let Ok(target) = &target {
+            self.hpas.select(index, target.selection);
+        }
+        let rivals = self.rivals(index);
+        let members: &[PodId] = match &target {
+            Ok(target) => &self.store.selection(target.selection).members,
+            Err(_) => &[],
         };
-        let members = &self.store.selection(target.selection).members;
         let mut pods: Vec<Pod<'_>> = Vec::with_capacity(members.len());
         for id in members {
             if let Some(pod) = self.store.pod(*id) {
@@ -117,15 +141,18 @@ impl Simulation<'_> {
             .iter()
             .map(|values| values.as_deref().ok_or("metric not found"))
             .collect();
+        let rivals: Vec<&str> = rivals.iter().map(String::as_str).collect();
         let observation = Observation {
             reference: &self.hpas.states[index].reference,
-            scale: Ok(Scale {
-                spec_replicas: self.store.replicas(target.object).unwrap_or_default(),
-                status_replicas: self.store.workload(target.workload).counts.replicas() as i32,
-                selector: &target.selector,
-            }),
-            // The scenario's validation refuses two HPAs over one workload's pods.
-            selected_by: &[],
+            scale: match &target {
+                Ok(target) => Ok(Scale {
+                    spec_replicas: self.store.replicas(target.object).unwrap_or_default(),
+                    status_replicas: self.store.workload(target.workload).counts.replicas() as i32,
+                    selector: &target.selector,
+                }),
+                Err(error) => Err(error),
+            },
+            selected_by: &rivals,
             pods: &pods,
             resource_metrics: Ok(&usage),
             custom_metrics: &custom,
@@ -139,7 +166,7 @@ impl Simulation<'_> {
             self.store
                 .commit(now, Write::HpaStatus(id, Arc::new(status)));
         }
-        if let Some(replicas) = decision.write {
+        if let (Some(replicas), Ok(target)) = (decision.write, &target) {
             self.store
                 .commit(now, Write::Replicas(target.object, replicas));
         }
@@ -150,6 +177,46 @@ impl Simulation<'_> {
         );
     }
 
+    /// The HPAs that select some of an HPA's pods, itself included, if there are several
+    /// (`hpasControllingPodsUnderSelector`).
+    fn rivals(&self, index: usize) -> Vec<String> {
+        let Ok(own) = &self.hpas.states[index].target else {
+            return Vec::new();
+        };
+        let is_alone = |selection: SelectionId| {
+            let of = self.hpas.of_selection.get(selection.0 as usize);
+            of.is_none_or(|hpas| hpas.iter().all(|other| *other == index))
+        };
+        let mut met = vec![own.selection];
+        let mut last = std::ptr::null();
+        for id in &self.store.selection(own.selection).members {
+            let Some(pod) = self.store.pod(*id) else {
+                continue;
+            };
+            // Pods of one ReplicaSet share their labels.
+            let labels = Arc::as_ptr(&pod.meta.labels);
+            if labels != last {
+                last = labels;
+                let selections = self.store.selections_of(pod);
+                met.extend(selections.iter().filter(|one| !is_alone(**one)));
+            }
+        }
+        if met.iter().all(|selection| is_alone(*selection)) {
+            return Vec::new();
+        }
+        let hpas = met
+            .iter()
+            .filter_map(|one| self.hpas.of_selection.get(one.0 as usize));
+        let name = |index: &usize| {
+            let meta = &self.store.hpa(self.hpas.states[*index].id)?.meta;
+            Some(format!("{}/{}", meta.namespace, meta.name))
+        };
+        let mut names: Vec<String> = hpas.flatten().filter_map(name).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// The custom metrics APIs' answers per metric of the spec; empty for resource metrics.
     fn custom_values(
         &self,
@@ -158,7 +225,8 @@ impl Simulation<'_> {
         now: SimTime,
     ) -> Vec<Option<Vec<PodValue>>> {
         let hpa = &self.hpas.states[index];
-        let workload = hpa.target.as_ref().map(|target| target.workload.index());
+        let target = hpa.target.as_ref().ok();
+        let workload = target.map(|target| target.workload.index());
         let single = |values: Vec<i64>| {
             values
                 .into_iter()
@@ -341,10 +409,9 @@ fn resource_usage<'a>(
 /// Looks an HPA's target up, if it is not known or not there any more.
 fn find_target(hpa: &mut Hpa, store: &mut Store) {
     let is_there = |target: &Target| store.meta(target.object).is_some();
-    if hpa.target.as_ref().is_some_and(is_there) {
+    if hpa.target.as_ref().is_ok_and(is_there) {
         return;
     }
-    hpa.target = None;
     let Some(object) = store.hpa(hpa.id) else {
         return;
     };
@@ -353,11 +420,19 @@ fn find_target(hpa: &mut Hpa, store: &mut Store) {
         "Deployment" => Kind::Deployment,
         "ReplicaSet" => Kind::ReplicaSet,
         "StatefulSet" => Kind::StatefulSet,
-        _ => return,
+        kind => {
+            // The RESTMapper knows no such kind.
+            let group = target.group();
+            let text = format!("no matches for kind \"{kind}\" in group \"{group}\"");
+            hpa.target = Err(text);
+            return;
+        }
     };
     let found = store.find(kind, &namespace, &target.name);
     let entry = store.find_workload(kind, &namespace, &target.name);
     let (Some(object), Some(workload)) = (found, entry) else {
+        let plural = kind.name().to_lowercase();
+        hpa.target = Err(format!("{plural}s.apps \"{}\" not found", target.name));
         return;
     };
     let Some(selector) = store.selector(object).cloned() else {
@@ -367,7 +442,7 @@ fn find_target(hpa: &mut Hpa, store: &mut Store) {
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
-    hpa.target = Some(Target {
+    hpa.target = Ok(Target {
         object,
         workload,
         selection: store.select(&namespace, &selector),

@@ -133,11 +133,20 @@ fn unmet_selector(workload: &WorkloadSpec, store: &Store) -> Option<String> {
 
 /// The frame of the recording: names and everything that does not change.
 fn frame(scenario: &Scenario, store: &Store) -> Recording {
+    let mut absent = Vec::new();
     let hpas = scenario.hpas.iter().map(|hpa| {
+        let workload = hpa.workload.unwrap_or_else(|| {
+            // A target that is not there has no pods.
+            absent.push(WorkloadRecord {
+                name: hpa.target.to_string(),
+                ..WorkloadRecord::default()
+            });
+            scenario.workloads.len() + absent.len() - 1
+        });
         let (names, targets): (Vec<_>, Vec<_>) = hpa.spec.metrics.iter().map(label).unzip();
         HpaRecord {
             name: hpa.name.clone(),
-            workload: hpa.workload,
+            workload,
             bounds: (hpa.spec.min_replicas, hpa.spec.max_replicas),
             cpu_target: cpu_target(&hpa.spec),
             metric_values: vec![crate::record::Curve::default(); names.len()],
@@ -146,6 +155,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
             ..HpaRecord::default()
         }
     });
+    let hpas: Vec<HpaRecord> = hpas.collect();
     let workloads = scenario
         .workloads
         .iter()
@@ -205,8 +215,8 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
             minimum_seconds: scenario.pricing.minimum_seconds,
             cluster_hour: scenario.pricing.cluster_hour.0,
         },
-        hpas: hpas.collect(),
-        workloads: workloads.collect(),
+        hpas,
+        workloads: workloads.chain(absent).collect(),
         services: services.collect(),
         nodes: nodes.collect(),
         loads: loads.collect(),
@@ -268,6 +278,7 @@ impl<'s> Simulation<'s> {
             usage: UsageTotals::new(scenario.services.len()),
             stream: streams.stream("hpa/phase"),
             vpa_stream: streams.stream("vpa/phase"),
+            records_of: (0..scenario.workloads.len()).collect(),
             watched: None,
             clock: SimTime::ZERO,
             handled: 0,

@@ -3,7 +3,9 @@
 use super::Simulation;
 use super::traffic::{Effect, ServerId};
 use crate::api::{Change, ObjectId, Pod, PodId, TerminationReason, What, WorkloadId, Write};
-use crate::record::{Counts, DisruptionKind, DisruptionRecord, EventRecord, PodRecord};
+use crate::record::{
+    Counts, DisruptionKind, DisruptionRecord, EventRecord, PodRecord, WorkloadRecord,
+};
 use crate::sim::SimTime;
 
 impl Simulation<'_> {
@@ -86,7 +88,7 @@ impl Simulation<'_> {
         if let Some(pod) = self.store.pod(pod) {
             self.recorder.recording.disruptions.push(DisruptionRecord {
                 time: now,
-                workload: pod.workload.index(),
+                workload: self.records_of[pod.workload.index()],
                 kind: DisruptionKind::OomKill,
             });
         }
@@ -180,7 +182,22 @@ impl Simulation<'_> {
         &mut self.recorder.recording.pods[self.pods[id.slot()].record]
     }
 
+    /// The recording's place of a workload; made if it appeared during the run.
+    pub(super) fn record_of(&mut self, workload: WorkloadId) -> usize {
+        while self.records_of.len() <= workload.index() {
+            let entry = &self.store.workloads()[self.records_of.len()];
+            let records = &mut self.recorder.recording.workloads;
+            self.records_of.push(records.len());
+            records.push(WorkloadRecord {
+                name: format!("{}/{}", entry.kind, entry.name),
+                ..WorkloadRecord::default()
+            });
+        }
+        self.records_of[workload.index()]
+    }
+
     fn record_counts(&mut self, workload: WorkloadId, now: SimTime) {
+        let place = self.record_of(workload);
         let counts = self.store.workload(workload).counts;
         let counts = Counts {
             pending: counts.pending,
@@ -189,7 +206,7 @@ impl Simulation<'_> {
             ready: counts.ready,
             terminating: counts.terminating,
         };
-        self.recorder.recording.workloads[workload.index()]
+        self.recorder.recording.workloads[place]
             .counts
             .set(now, counts);
     }

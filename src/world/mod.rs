@@ -122,6 +122,8 @@ pub struct Simulation<'s> {
     /// The CPU of each node, by slot.
     nodes: Vec<NodeCpuId>,
     recorder: Recorder,
+    /// The recording's place of each workload.
+    records_of: Vec<usize>,
     usage: sample::UsageTotals,
     /// Draws of the HPAs' phases.
     stream: Stream,

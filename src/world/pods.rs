@@ -21,6 +21,7 @@ impl Simulation<'_> {
         }
         // Pods that are there from the start have been admitted long ago.
         let admitted = now > SimTime::ZERO && self.admit_pod(id);
+        let record_of = self.record_of(workload);
         let Some(pod) = self.store.pod(id) else {
             return;
         };
@@ -33,7 +34,7 @@ impl Simulation<'_> {
         let asked = pod.requested();
         let record = PodRecord {
             name: pod.name().to_owned(),
-            workload: workload.index(),
+            workload: record_of,
             created: now,
             scheduled: None,
             started: None,

@@ -130,7 +130,7 @@ impl Simulation<'_> {
                 workload,
                 spec: DeploymentSpec {
                     replicas,
-                    ..DeploymentSpec::default()
+                    ..spec.rollout
                 },
                 selector,
                 template,
@@ -226,14 +226,9 @@ impl Simulation<'_> {
         for hpa in &self.scenario.hpas {
             let uid = format!("HorizontalPodAutoscaler/{}/{}", hpa.namespace, hpa.name);
             let uid = self.components.pod_control.uid(&uid);
-            let target = &self.scenario.workloads[hpa.workload];
             let object = HorizontalPodAutoscaler {
                 meta: ObjectMeta::new(&hpa.namespace, &hpa.name, uid, SimTime::ZERO),
-                target: crate::api::CrossVersionObjectReference {
-                    api_version: "apps/v1".to_owned(),
-                    kind: target.kind.name().to_owned(),
-                    name: target.name.clone(),
-                },
+                target: hpa.target.clone(),
                 spec: Arc::new(hpa.spec.clone()),
                 status: Arc::new(Status::default()),
             };

@@ -17,6 +17,7 @@ use nlsim::cluster::spec::{
     ClusterConfig, ContainerSpec, IntOrPercent, Labels, NodeGroupSpec, PdbSpec, PodTemplate,
     ProbeSpec, StartupSpec, WorkloadKind, WorkloadSpec,
 };
+use nlsim::controller::deployment::DeploymentSpec;
 use nlsim::controller::disruption::EvictionError;
 use nlsim::scenario::{FileProvider, Loaded, Scenario};
 use nlsim::sim::{Dist, SimDuration, SimTime};
@@ -91,6 +92,7 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
             deletion_cost: 0,
             node_selector: Labels::new(),
         },
+        rollout: DeploymentSpec::default(),
         startup: StartupSpec {
             image_pull: Dist::Constant(5.0),
             container_start: Dist::Constant(1.0),

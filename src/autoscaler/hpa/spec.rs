@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::sim::SimDuration;
+use crate::units::{Quantity, QuantityFormat};
 
 /// The spec as written; absent fields are `None`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -208,8 +209,10 @@ pub enum ValueTarget {
 pub struct SpecProblem {
     /// Path below the object, for example `spec.behavior.scaleUp.policies[0].periodSeconds`.
     pub path: String,
-    /// What is wrong and what would be right.
+    /// What is wrong, in the API server's words: `Invalid value: 0: must be greater than 0`.
     pub message: String,
+    /// What would be right, where the words leave it open.
+    pub help: Option<&'static str>,
 }
 
 const SECONDS_15: SimDuration = SimDuration::from_secs(15);
@@ -233,44 +236,35 @@ impl HpaSpecInput {
         }
     }
 
-    /// Everything that the API server would refuse, in field order.
+    /// Everything that the API server would refuse, in its order
+    /// (`validateHorizontalPodAutoscalerSpec`).
     pub fn problems(&self, scale_to_zero: bool) -> Vec<SpecProblem> {
         let mut problems = Problems::default();
-        let scales_to_zero = scale_to_zero && self.metrics.iter().any(MetricSpec::is_outside_pods);
-        let least = i32::from(!scales_to_zero);
-        let min = self.min_replicas.unwrap_or(1);
-        problems.check(min >= least, "spec.minReplicas", || {
-            let zero = "0 needs the feature gate HPAScaleToZero and an Object or External metric";
-            format!("minReplicas is {min}; it must be at least 1 ({zero})")
-        });
-        problems.check(self.max_replicas >= 1, "spec.maxReplicas", || {
-            format!(
-                "maxReplicas is {}; it must be given and at least 1",
-                self.max_replicas
-            )
-        });
-        problems.check(
-            self.max_replicas < 1 || self.max_replicas >= min,
-            "spec.maxReplicas",
-            || {
-                format!(
-                    "maxReplicas ({}) is below minReplicas ({min}); it must be at least {min}",
-                    self.max_replicas
-                )
-            },
-        );
+        let (min, max) = (self.min_replicas.unwrap_or(1), self.max_replicas);
+        let least = i32::from(!scale_to_zero);
+        if min < least {
+            let words = format!("must be greater than or equal to {least}");
+            problems.invalid("spec.minReplicas", min, &words).help =
+                (min == 0).then_some(SCALE_TO_ZERO);
+        }
+        if max < 1 {
+            problems.invalid("spec.maxReplicas", max, "must be greater than 0");
+        }
+        if max < min {
+            let words = "must be greater than or equal to `minReplicas`";
+            problems.invalid("spec.maxReplicas", max, words);
+        }
         for (index, metric) in self.metrics.iter().enumerate() {
             metric.check(&format!("spec.metrics[{index}]"), &mut problems);
         }
+        if min == 0 && !self.metrics.iter().any(MetricSpec::is_outside_pods) {
+            let words = "must specify at least one Object or External metric to support scaling to zero replicas";
+            problems.add("spec.metrics", format!("Forbidden: {words}"));
+        }
+        let behavior = self.behavior.as_ref();
         for (name, rules) in [
-            (
-                "scaleUp",
-                self.behavior.as_ref().and_then(|b| b.scale_up.as_ref()),
-            ),
-            (
-                "scaleDown",
-                self.behavior.as_ref().and_then(|b| b.scale_down.as_ref()),
-            ),
+            ("scaleUp", behavior.and_then(|b| b.scale_up.as_ref())),
+            ("scaleDown", behavior.and_then(|b| b.scale_down.as_ref())),
         ] {
             if let Some(rules) = rules {
                 rules.check(&format!("spec.behavior.{name}"), &mut problems);
@@ -280,17 +274,31 @@ impl HpaSpecInput {
     }
 }
 
+/// What zero replicas need.
+const SCALE_TO_ZERO: &str =
+    "0 needs the feature gate HPAScaleToZero and an Object or External metric";
+/// `MaxStabilizationWindowSeconds`.
+const MOST_WINDOW: i32 = 3600;
+/// `MaxPeriodSeconds`.
+const MOST_PERIOD: i64 = 1800;
+
 #[derive(Default)]
 struct Problems(Vec<SpecProblem>);
 
 impl Problems {
-    fn check(&mut self, holds: bool, path: &str, message: impl FnOnce() -> String) {
-        if !holds {
-            self.0.push(SpecProblem {
-                path: path.to_owned(),
-                message: message(),
-            });
-        }
+    fn add(&mut self, path: &str, message: String) -> &mut SpecProblem {
+        self.0.push(SpecProblem {
+            path: path.to_owned(),
+            message,
+            help: None,
+        });
+        let last = self.0.len() - 1;
+        &mut self.0[last]
+    }
+
+    /// `field.Invalid`.
+    fn invalid(&mut self, path: &str, value: impl fmt::Display, words: &str) -> &mut SpecProblem {
+        self.add(path, format!("Invalid value: {value}: {words}"))
     }
 }
 
@@ -301,43 +309,55 @@ impl MetricSpec {
         matches!(self, Self::Object { .. } | Self::External { .. })
     }
 
+    /// `validateMetricTarget`: targets are above 0.
     fn check(&self, path: &str, problems: &mut Problems) {
-        let (field, positive) = match self {
+        let mut amount = |field: &str, value: i64| {
+            if value <= 0 {
+                let path = format!("{path}.{field}");
+                let value = Quantity::from_millis(value, QuantityFormat::DecimalSi);
+                problems.invalid(&path, value, "must be positive");
+            }
+        };
+        match self {
             Self::Resource { target, .. } | Self::ContainerResource { target, .. } => {
-                let field = if matches!(self, Self::Resource { .. }) {
-                    "resource"
-                } else {
-                    "containerResource"
+                let field = match self {
+                    Self::Resource { .. } => "resource",
+                    _ => "containerResource",
                 };
                 match target {
-                    ResourceTarget::Utilization(value) => {
-                        (format!("{field}.target.averageUtilization"), *value > 0)
+                    ResourceTarget::Utilization(value) if *value < 1 => {
+                        let path = format!("{path}.{field}.target.averageUtilization");
+                        problems.invalid(&path, value, "must be greater than 0");
                     }
+                    ResourceTarget::Utilization(_) => {}
                     ResourceTarget::AverageValue(value) => {
-                        (format!("{field}.target.averageValue"), *value > 0)
+                        amount(&format!("{field}.target.averageValue"), *value);
                     }
                 }
             }
             Self::Pods { average_value, .. } => {
-                ("pods.target.averageValue".to_owned(), *average_value > 0)
+                amount("pods.target.averageValue", *average_value);
+                if *average_value <= 0 {
+                    let words = "Required value: must specify a positive target averageValue";
+                    problems.add(
+                        &format!("{path}.pods.target.averageValue"),
+                        words.to_owned(),
+                    );
+                }
             }
             Self::Object { target, .. } | Self::External { target, .. } => {
-                let field = if matches!(self, Self::Object { .. }) {
-                    "object"
-                } else {
-                    "external"
+                let field = match self {
+                    Self::Object { .. } => "object",
+                    _ => "external",
                 };
                 match target {
-                    ValueTarget::Value(value) => (format!("{field}.target.value"), *value > 0),
+                    ValueTarget::Value(value) => amount(&format!("{field}.target.value"), *value),
                     ValueTarget::AverageValue(value) => {
-                        (format!("{field}.target.averageValue"), *value > 0)
+                        amount(&format!("{field}.target.averageValue"), *value);
                     }
                 }
             }
-        };
-        problems.check(positive, &format!("{path}.{field}"), || {
-            "the target must be greater than 0".to_owned()
-        });
+        }
     }
 }
 
@@ -380,37 +400,45 @@ impl ScalingRulesInput {
         }
     }
 
+    /// `validateScalingRules` and `validateScalingPolicy`.
     fn check(&self, path: &str, problems: &mut Problems) {
         if let Some(window) = self.stabilization_window {
-            problems.check(
-                (0..=3600).contains(&window),
-                &format!("{path}.stabilizationWindowSeconds"),
-                || format!("stabilizationWindowSeconds is {window}; it must be between 0 and 3600"),
-            );
+            let path = format!("{path}.stabilizationWindowSeconds");
+            if window < 0 {
+                problems.invalid(&path, window, "must be greater than or equal to zero");
+            }
+            if window > MOST_WINDOW {
+                let words = format!("must be less than or equal to {MOST_WINDOW}");
+                problems.invalid(&path, window, &words);
+            }
         }
-        if let Some(tolerance) = self.tolerance {
-            problems.check(tolerance >= 0.0, &format!("{path}.tolerance"), || {
-                format!("tolerance is {tolerance}; it must not be negative")
-            });
-        }
-        let Some(policies) = &self.policies else {
-            return;
-        };
-        problems.check(!policies.is_empty(), &format!("{path}.policies"), || {
-            "policies is empty; give at least one policy or leave the field out".to_owned()
-        });
-        for (index, policy) in policies.iter().enumerate() {
-            problems.check(
-                policy.value > 0,
-                &format!("{path}.policies[{index}].value"),
-                || format!("value is {}; it must be greater than 0", policy.value),
-            );
+        for (index, policy) in self.policies.iter().flatten().enumerate() {
+            let path = format!("{path}.policies[{index}]");
+            if policy.value <= 0 {
+                let path = format!("{path}.value");
+                problems.invalid(&path, policy.value, "must be greater than zero");
+            }
+            let path = format!("{path}.periodSeconds");
             let seconds = policy.period.0 / 1_000_000_000;
-            problems.check(
-                (1..=1800).contains(&seconds),
-                &format!("{path}.policies[{index}].periodSeconds"),
-                || format!("periodSeconds is {seconds}; it must be between 1 and 1800"),
-            );
+            if seconds <= 0 {
+                problems.invalid(&path, seconds, "must be greater than zero");
+            }
+            if seconds > MOST_PERIOD {
+                let words = format!("must be less than or equal to {MOST_PERIOD}");
+                problems.invalid(&path, seconds, &words);
+            }
+        }
+        if self.policies.as_ref().is_some_and(Vec::is_empty) {
+            let words = "Required value: must specify at least one Policy";
+            problems
+                .add(&format!("{path}.policies"), words.to_owned())
+                .help = Some("give at least one policy or leave the field out");
+        }
+        if let Some(tolerance) = self.tolerance.filter(|tolerance| *tolerance < 0.0) {
+            let nanos = (tolerance * 1e9).round() as i128;
+            let value = Quantity::from_nanos(nanos, QuantityFormat::DecimalSi);
+            let words = "must be greater than or equal to 0";
+            problems.invalid(&format!("{path}.tolerance"), format!("\"{value}\""), words);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use super::action_files::take_apart;
 use super::{Document, items};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Value};
@@ -20,13 +21,15 @@ pub(super) struct Files<'a> {
     pub(super) read: BTreeMap<String, Range<usize>>,
     pub(super) traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
     pub(super) histories: BTreeMap<String, usize>,
+    /// The documents of manifests that commands name, by the path as typed.
+    pub(super) actions: BTreeMap<String, Vec<Node>>,
     pub(super) named: BTreeSet<String>,
     pub(super) complete: bool,
 }
 
 impl Files<'_> {
     /// A path of the scenario, relative to the scenario's own folder.
-    fn full(&self, path: &str) -> String {
+    pub(super) fn full(&self, path: &str) -> String {
         if path.starts_with('/') {
             path.to_owned()
         } else {
@@ -120,21 +123,13 @@ impl Files<'_> {
 
     /// Keeps a document; a List is taken apart.
     fn add_document(&mut self, node: Node, of_load: Option<usize>) {
-        let is_list = node
-            .get("kind")
-            .and_then(Node::text)
-            .is_some_and(|kind| kind.ends_with("List"));
-        match node.get("items").map(|items| &items.value) {
-            Some(Value::List(items)) if is_list => {
-                for item in items.clone() {
-                    self.add_document(item, of_load);
-                }
-            }
-            _ => self.documents.push(Document {
-                node,
-                load: of_load,
-            }),
-        }
+        let mut nodes = Vec::new();
+        take_apart(node, &mut nodes);
+        let documents = nodes.into_iter().map(|node| Document {
+            node,
+            load: of_load,
+        });
+        self.documents.extend(documents);
     }
 
     pub(super) fn read_loads(&mut self, scenario: &Node, diagnostics: &mut Diagnostics) {

@@ -1,6 +1,8 @@
 //! Files read and parsed once, to be built into a scenario as often as wanted.
 
+mod action_files;
 mod files;
+mod namespace;
 mod try_sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +16,11 @@ use super::read;
 use super::source::{FileProvider, load, parse_toml};
 use crate::sim::SimDuration;
 use files::Files;
+
+pub(in crate::scenario) use action_files::{files_of, take_apart, targets_of};
+pub(in crate::scenario) use namespace::{
+    DEFAULT as DEFAULT_NAMESPACE, complete as complete_namespace, stated as namespace_of,
+};
 
 /// A document of a manifest.
 #[derive(Debug, Clone)]
@@ -31,6 +38,8 @@ pub(in crate::scenario) struct Parsed {
     pub(in crate::scenario) traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
     /// Files of `[[vpa_history]]` by their name there: places among the diagnostics' files.
     pub(in crate::scenario) histories: BTreeMap<String, usize>,
+    /// The documents of manifests that the commands of `[[action]]` name, by the path as typed.
+    pub(in crate::scenario) actions: BTreeMap<String, Vec<Node>>,
     /// Everything that the scenario named as a file when it was read.
     pub(in crate::scenario) named: BTreeSet<String>,
     /// Whether no manifest is missing or broken; if one is, what it would hold is unknown.
@@ -38,6 +47,15 @@ pub(in crate::scenario) struct Parsed {
 }
 
 impl Parsed {
+    /// Replaces a value; says what is wrong if it cannot.
+    fn set(&mut self, path: &str, value: &str, spans: (Span, Span), diagnostics: &mut Diagnostics) {
+        let (scenario, documents) = (&mut self.scenario, &mut self.documents);
+        if let Err(problem) = overrides::set(scenario, documents, path, value, spans) {
+            let error = diagnostics.error(spans.0, problem.title, THIS_PATH);
+            error.help = Some(problem.help);
+        }
+    }
+
     /// Refuses a file that `--set` or a sweep names: files are read before.
     pub(in crate::scenario) fn check_read(
         &self,
@@ -99,17 +117,20 @@ impl Loaded {
             read: BTreeMap::new(),
             traces: BTreeMap::new(),
             histories: BTreeMap::new(),
+            actions: BTreeMap::new(),
             named: BTreeSet::new(),
             complete: true,
         };
         files.read_manifests(&scenario, &mut diagnostics);
         files.read_loads(&scenario, &mut diagnostics);
         files.read_histories(&scenario, &mut diagnostics);
+        files.read_actions(&scenario, &mut diagnostics);
         let parsed = Parsed {
             scenario,
             documents: files.documents,
             traces: files.traces,
             histories: files.histories,
+            actions: files.actions,
             named: files.named,
             complete: files.complete,
         };
@@ -147,6 +168,7 @@ impl Loaded {
         let mut parsed = self.parsed.clone();
         let file = diagnostics.files.len();
         let mut text = String::new();
+        let mut of_documents = Vec::new();
         for (path, value) in replaced {
             let start = text.len();
             let path_span = Span {
@@ -161,12 +183,18 @@ impl Loaded {
                 end: text.len(),
             };
             text.push('\n');
-            let (scenario, documents) = (&mut parsed.scenario, &mut parsed.documents);
-            if let Err(problem) =
-                overrides::set(scenario, documents, path, value, (path_span, value_span))
-            {
-                diagnostics.error(path_span, problem.title, THIS_PATH).help = Some(problem.help);
+            let spans = (path_span, value_span);
+            if overrides::is_of_document(path) {
+                of_documents.push((path, value, spans));
+            } else {
+                parsed.set(path, value, spans, &mut diagnostics);
             }
+        }
+        // Objects are named with the namespace that the scenario gives them.
+        let namespace = namespace_of(&parsed.scenario).to_owned();
+        namespace::fill(&mut parsed.documents, &namespace);
+        for (path, value, spans) in of_documents {
+            parsed.set(path, value, spans, &mut diagnostics);
         }
         if !replaced.is_empty() {
             diagnostics.files.push(SourceFile {

@@ -1,9 +1,14 @@
 //! What the readers of a document work with: where a path is, and what is wrong there.
 
+use std::fmt;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span, parse_path};
+
+/// What is said of a place whose problem is told in the API server's words.
+pub(in crate::scenario) const REFUSED: &str = "the API server refuses this";
 
 /// What the readers of a document work with.
 pub(in crate::scenario) struct Context<'a> {
@@ -22,6 +27,30 @@ impl Context<'_> {
         let span = self.span(path);
         self.diagnostics
             .error(span, message.into(), path.to_owned())
+            .help = help.map(str::to_owned);
+    }
+
+    /// Reports what the API server refuses at a path of the document, in its own words.
+    pub(in crate::scenario) fn refuse(
+        &mut self,
+        path: &str,
+        words: impl fmt::Display,
+        help: Option<&str>,
+    ) {
+        self.refuse_at(path, path, words, help);
+    }
+
+    /// As [`Self::refuse`], where the API server knows the field by another path.
+    pub(in crate::scenario) fn refuse_at(
+        &mut self,
+        place: &str,
+        path: &str,
+        words: impl fmt::Display,
+        help: Option<&str>,
+    ) {
+        let span = self.span(place);
+        self.diagnostics
+            .error(span, format!("{path}: {words}"), REFUSED)
             .help = help.map(str::to_owned);
     }
 

@@ -10,6 +10,7 @@ use crate::autoscaler::hpa::{
     BehaviorInput, HpaSpecInput, MetricSpec, Policy, PolicyType, Resource, ResourceTarget,
     ScalingRulesInput, SelectPolicy,
 };
+use crate::scenario::model::CrossVersionObjectReference;
 use crate::scenario::node::Node;
 use crate::sim::SimDuration;
 use crate::units::Quantity;
@@ -20,13 +21,13 @@ pub(super) fn v1(context: &mut Context<'_>) -> Option<HpaManifest> {
     refuse_annotations(object.metadata.annotations.as_ref(), context);
     let (name, namespace) = context.identity(object.metadata);
     let spec = object.spec;
-    let reference = &spec.scale_target_ref;
-    check_target(
-        &reference.kind,
-        &reference.name,
-        reference.api_version.as_deref(),
-        context,
-    );
+    let reference = spec.scale_target_ref;
+    let target = CrossVersionObjectReference {
+        api_version: reference.api_version.unwrap_or_default(),
+        kind: reference.kind,
+        name: reference.name,
+    };
+    check_target(&target, context);
     let metrics = spec
         .target_cpu_utilization_percentage
         .map(|percent| MetricSpec::Resource {
@@ -42,8 +43,7 @@ pub(super) fn v1(context: &mut Context<'_>) -> Option<HpaManifest> {
     Some(HpaManifest {
         name,
         namespace,
-        target_kind: spec.scale_target_ref.kind,
-        target_name: spec.scale_target_ref.name,
+        target,
         places: vec![0],
         input,
     })
@@ -54,13 +54,13 @@ pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
     need_spec(context)?;
     let (name, namespace) = context.identity(object.metadata);
     let spec = object.spec;
-    let reference = &spec.scale_target_ref;
-    check_target(
-        &reference.kind,
-        &reference.name,
-        reference.api_version.as_deref(),
-        context,
-    );
+    let reference = spec.scale_target_ref;
+    let target = CrossVersionObjectReference {
+        api_version: reference.api_version.unwrap_or_default(),
+        kind: reference.kind,
+        name: reference.name,
+    };
+    check_target(&target, context);
     let given = spec.metrics.unwrap_or_default();
     let (mut metrics, mut places) = (Vec::new(), Vec::new());
     for (index, one) in given.iter().enumerate() {
@@ -86,8 +86,7 @@ pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
     Some(HpaManifest {
         name,
         namespace,
-        target_kind: spec.scale_target_ref.kind,
-        target_name: spec.scale_target_ref.name,
+        target,
         places,
         input,
     })
@@ -122,30 +121,25 @@ fn need_spec(context: &mut Context<'_>) -> Option<()> {
     Some(())
 }
 
-/// The API server wants a kind and a name; the controller finds the kind by its group.
-fn check_target(kind: &str, name: &str, api_version: Option<&str>, context: &mut Context<'_>) {
+/// The API server wants a kind, a name and, of a kind outside the core group, that group.
+fn check_target(target: &CrossVersionObjectReference, context: &mut Context<'_>) {
+    let path = "spec.scaleTargetRef";
+    let (kind, name) = (target.kind.as_str(), target.name.as_str());
     for (field, value, example) in [("kind", kind, "Deployment"), ("name", name, "api")] {
         if value.is_empty() {
-            let message = format!("scaleTargetRef needs a `{field}`");
             let help = format!("for example `{field}: {example}`");
-            context.error(
-                &format!("spec.scaleTargetRef.{field}"),
-                message,
-                Some(&help),
-            );
+            context.refuse(&format!("{path}.{field}"), "Required value", Some(&help));
         }
     }
-    let scalable = matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet");
-    let version = api_version.unwrap_or_default();
-    if scalable && !version.starts_with("apps/") {
-        let message = match version {
-            "" => format!(
-                "scaleTargetRef has no `apiVersion`: the controller would not find the {kind}"
-            ),
-            _ => format!("{version} has no {kind}: the controller would not find it"),
+    if target.group().is_empty() && !matches!(kind, "" | "ReplicationController") {
+        let version = &target.api_version;
+        let message = format!("Invalid value: \"{version}\": apiVersion must specify API group");
+        let example = if matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet") {
+            "write `apiVersion: apps/v1`"
+        } else {
+            "write the `apiVersion` of the target's own manifest"
         };
-        let help = Some("write `apiVersion: apps/v1`");
-        context.error("spec.scaleTargetRef.apiVersion", message, help);
+        context.refuse(&format!("{path}.apiVersion"), message, Some(example));
     }
 }
 
@@ -161,12 +155,19 @@ pub(in crate::scenario) fn check(
         if problem.path == "spec.maxReplicas" && !has_max {
             continue;
         }
-        context.error(
-            &manifest.path(&problem.path, context),
-            problem.message,
-            None,
-        );
+        let place = manifest.path(&problem.path, context);
+        // The API server checks what it makes of autoscaling/v1: metrics.
+        let path = if is_v1(context.document) {
+            &problem.path
+        } else {
+            &place
+        };
+        context.refuse_at(&place, path, &problem.message, problem.help);
     }
+}
+
+fn is_v1(document: &Node) -> bool {
+    document.get("apiVersion").and_then(Node::text) == Some("autoscaling/v1")
 }
 
 impl HpaManifest {
@@ -175,7 +176,7 @@ impl HpaManifest {
         let Some(rest) = path.strip_prefix("spec.metrics[") else {
             return path.to_owned();
         };
-        if context.document.get("apiVersion").and_then(Node::text) == Some("autoscaling/v1") {
+        if is_v1(context.document) {
             return "spec.targetCPUUtilizationPercentage".to_owned();
         }
         let (index, rest) = rest.split_once(']').unwrap_or((rest, ""));
@@ -188,6 +189,15 @@ impl HpaManifest {
             None => "spec.metrics".to_owned(),
         }
     }
+}
+
+/// `field.NotSupported`.
+pub(super) fn unsupported(value: &str, supported: &[&str]) -> String {
+    let quoted: Vec<String> = supported.iter().map(|one| format!("\"{one}\"")).collect();
+    format!(
+        "Unsupported value: \"{value}\": supported values: {}",
+        quoted.join(", ")
+    )
 }
 
 fn scaling_rules(
@@ -203,9 +213,8 @@ fn scaling_rules(
             "Min" => Some(SelectPolicy::Min),
             "Disabled" => Some(SelectPolicy::Disabled),
             other => {
-                let message =
-                    format!("unknown selectPolicy \"{other}\": expected Max, Min or Disabled");
-                context.error(&format!("{path}.selectPolicy"), message, None);
+                let words = unsupported(other, &["Disabled", "Max", "Min"]);
+                context.refuse(&format!("{path}.selectPolicy"), words, None);
                 None
             }
         });
@@ -215,11 +224,8 @@ fn scaling_rules(
                 "Pods" => PolicyType::Pods,
                 "Percent" => PolicyType::Percent,
                 other => {
-                    let message = match other {
-                        "" => "the policy has no `type`: expected Pods or Percent".to_owned(),
-                        _ => format!("unknown policy type \"{other}\": expected Pods or Percent"),
-                    };
-                    context.error(&format!("{path}.policies[{index}].type"), message, None);
+                    let words = unsupported(other, &["Percent", "Pods"]);
+                    context.refuse(&format!("{path}.policies[{index}].type"), words, None);
                     PolicyType::Pods
                 }
             };

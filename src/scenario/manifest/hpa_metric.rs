@@ -4,9 +4,19 @@ use k8s_openapi::api::autoscaling::v2;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 
 use super::Context;
+use super::hpa::unsupported;
 use crate::autoscaler::hpa::{MetricSpec, ObjectReference, Resource, ResourceTarget, ValueTarget};
 use crate::cluster::spec::Labels;
 use crate::units::Quantity;
+
+/// `validMetricSourceTypes`, sorted.
+const TYPES: [&str; 5] = [
+    "ContainerResource",
+    "External",
+    "Object",
+    "Pods",
+    "Resource",
+];
 
 /// Reads a metric; the field named after its type holds it.
 pub(super) fn metric(
@@ -21,12 +31,12 @@ pub(super) fn metric(
         "Object" => "object",
         "External" => "external",
         other => {
-            let message = match other {
-                "" => "the metric has no `type`".to_owned(),
-                _ => format!("unknown metric type \"{other}\""),
-            };
-            let help = "the types are Resource, ContainerResource, Pods, Object and External";
-            context.error(&format!("{path}.type"), message, Some(help));
+            let path = format!("{path}.type");
+            if other.is_empty() {
+                let words = "Required value: must specify a metric source type";
+                context.refuse(&path, words, None);
+            }
+            context.refuse(&path, unsupported(other, &TYPES), None);
             return None;
         }
     };
@@ -57,9 +67,9 @@ pub(super) fn metric(
         refuse_others(one, field, path, context);
     }
     made.unwrap_or_else(|| {
-        let message = format!("a metric of type {} needs `{field}`", one.type_);
+        let words = "Required value: must populate information for the given metric source";
         let help = "the field named after the type holds the metric";
-        context.error(&inner, message, Some(help));
+        context.refuse(&inner, words, Some(help));
         None
     })
 }
@@ -74,9 +84,9 @@ fn refuse_others(one: &v2::MetricSpec, field: &str, path: &str, context: &mut Co
         ("external", one.external.is_some()),
     ] {
         if given && other != field {
-            let message = format!("a metric of type {} has no `{other}`", one.type_);
+            let words = "Forbidden: must populate the given metric source only";
             let help = Some("write a metric of its own for each source");
-            context.error(&format!("{path}.{other}"), message, help);
+            context.refuse(&format!("{path}.{other}"), words, help);
         }
     }
 }
@@ -102,12 +112,9 @@ fn container_resource(
     let resource = resource(&source.name, &format!("{path}.name"), context);
     let target = resource_target(&source.target, &format!("{path}.target"), context);
     if source.container.is_empty() {
+        let words = "Required value: must specify a container";
         let help = Some("for example `container: api`");
-        context.error(
-            &format!("{path}.container"),
-            "the metric names no container",
-            help,
-        );
+        context.refuse(&format!("{path}.container"), words, help);
         return None;
     }
     Some(MetricSpec::ContainerResource {
@@ -126,7 +133,8 @@ fn pods(
     check_target_type(&source.target, &target, context);
     let (name, selector) = identifier(&source.metric, &format!("{path}.metric"), context);
     let Some(average) = &source.target.average_value else {
-        context.error(&target, "a Pods metric needs `averageValue`", None);
+        let words = "Required value: must specify a positive target averageValue";
+        context.refuse(&format!("{target}.averageValue"), words, None);
         return None;
     };
     Some(MetricSpec::Pods {
@@ -146,8 +154,8 @@ fn object(
     let described = &source.described_object;
     for (field, value) in [("kind", &described.kind), ("name", &described.name)] {
         if value.is_empty() {
-            let message = format!("describedObject needs a `{field}`");
-            context.error(&format!("{path}.describedObject.{field}"), message, None);
+            let path = format!("{path}.describedObject.{field}");
+            context.refuse(&path, "Required value", None);
         }
     }
     Some(MetricSpec::Object {
@@ -181,13 +189,26 @@ fn identifier(
     path: &str,
     context: &mut Context<'_>,
 ) -> (String, Option<Labels>) {
-    if metric.name.is_empty() {
+    let name = metric.name.as_str();
+    let path_of_name = format!("{path}.name");
+    if name.is_empty() {
         let help = Some("for example `name: http_requests_per_second`");
-        context.error(&format!("{path}.name"), "the metric has no name", help);
-    } else if metric.name.contains(['/', '%']) || matches!(metric.name.as_str(), "." | "..") {
-        let message = format!("\"{}\" is no name of a metric", metric.name);
-        let help = Some("it becomes part of a path: no `/` and no `%` in it, not `.` or `..`");
-        context.error(&format!("{path}.name"), message, help);
+        let words = "Required value: must specify a metric name";
+        context.refuse(&path_of_name, words, help);
+    }
+    // `IsValidPathSegmentName`: the name becomes part of a path.
+    let mut refuse = |words: &str| {
+        let words = format!("Invalid value: \"{name}\": {words}");
+        let help = Some("it becomes part of a path");
+        context.refuse(&path_of_name, words, help);
+    };
+    if matches!(name, "." | "..") {
+        refuse(&format!("may not be '{name}'"));
+    }
+    for part in ["/", "%"] {
+        if name.contains(part) {
+            refuse(&format!("may not contain '{part}'"));
+        }
     }
     let selector = metric.selector.as_ref().map(|selector| {
         super::selector::selector(selector, &format!("{path}.selector"), None, context)
@@ -197,16 +218,15 @@ fn identifier(
 
 /// The API server wants the type of every target, though the value says it too.
 fn check_target_type(target: &v2::MetricTarget, path: &str, context: &mut Context<'_>) {
-    if !matches!(
-        target.type_.as_str(),
-        "Utilization" | "Value" | "AverageValue"
-    ) {
-        let message = match target.type_.as_str() {
-            "" => "the target has no `type`".to_owned(),
-            other => format!("unknown type of target \"{other}\""),
-        };
-        let help = Some("the types are Utilization, Value and AverageValue");
-        context.error(&format!("{path}.type"), message, help);
+    let path = format!("{path}.type");
+    let kind = target.type_.as_str();
+    if kind.is_empty() {
+        let words = "Required value: must specify a metric target type";
+        context.refuse(&path, words, None);
+    }
+    if !matches!(kind, "Utilization" | "Value" | "AverageValue") {
+        let words = "must be either Utilization, Value, or AverageValue";
+        context.refuse(&path, format!("Invalid value: \"{kind}\": {words}"), None);
     }
 }
 
@@ -214,6 +234,10 @@ fn resource(name: &str, path: &str, context: &mut Context<'_>) -> Option<Resourc
     match name {
         "cpu" => Some(Resource::Cpu),
         "memory" => Some(Resource::Memory),
+        "" => {
+            context.refuse(path, "Required value: must specify a resource name", None);
+            None
+        }
         other => {
             context.error(
                 path,
@@ -236,12 +260,15 @@ fn resource_target(
         (None, Some(value)) => {
             milli(value, &format!("{path}.averageValue"), context).map(ResourceTarget::AverageValue)
         }
-        _ => {
-            context.error(
-                path,
-                "exactly one of `averageUtilization` and `averageValue` is needed",
-                None,
-            );
+        (None, None) => {
+            let words =
+                "Required value: must set either a target raw value or a target utilization";
+            context.refuse(&format!("{path}.averageUtilization"), words, None);
+            None
+        }
+        (Some(_), Some(_)) => {
+            let words = "Forbidden: may not set both a target raw value and a target utilization";
+            context.refuse(&format!("{path}.averageValue"), words, None);
             None
         }
     }
@@ -260,12 +287,16 @@ fn value_target(
         (None, Some(value)) => {
             milli(value, &format!("{path}.averageValue"), context).map(ValueTarget::AverageValue)
         }
-        _ => {
-            context.error(
-                path,
-                "exactly one of `value` and `averageValue` is needed",
-                None,
-            );
+        (None, None) => {
+            let words =
+                "Required value: must set either a target value for metric or a per-pod target";
+            context.refuse(&format!("{path}.averageValue"), words, None);
+            None
+        }
+        (Some(_), Some(_)) => {
+            let words =
+                "Forbidden: may not set both a target value for metric and a per-pod target";
+            context.refuse(&format!("{path}.value"), words, None);
             None
         }
     }
@@ -278,6 +309,12 @@ fn object_target(
     path: &str,
     context: &mut Context<'_>,
 ) -> Option<ValueTarget> {
+    if target.value.is_none() && target.average_value.is_none() {
+        check_target_type(target, path, context);
+        let words = "Required value: must set either a target value or averageValue";
+        context.refuse(&format!("{path}.averageValue"), words, None);
+        return None;
+    }
     let (field, named) = match target.type_.as_str() {
         "Value" => ("value", &target.value),
         "AverageValue" => ("averageValue", &target.average_value),

@@ -26,11 +26,12 @@ use super::loaded::Document;
 use super::node::{Node, Span, Value};
 use super::suggest::nearest;
 
-pub(super) use context::Context;
+pub(super) use context::{Context, REFUSED};
 pub(super) use hpa::check as check_hpa;
-pub(super) use objects::{
-    HpaManifest, Manifests, Object, PriorityObject, ServiceObject, VpaManifest, WorkloadObject,
-};
+pub use limit_range::LimitRangeObject;
+pub(super) use objects::{HpaManifest, Manifests, VpaManifest, WorkloadObject, Written};
+pub use objects::{PriorityClassObject, ServiceObject};
+pub(super) use typed::{UNKNOWN_FIELD, WRONG_VALUE};
 
 /// The simulated kinds with the version that is read.
 const KINDS: [(&str, &str); 10] = [
@@ -46,10 +47,36 @@ const KINDS: [(&str, &str); 10] = [
     ("LimitRange", "v1"),
 ];
 
+/// The kinds that commands can be about.
+pub(super) const SIMULATED: [&str; 12] = [
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "Job",
+    "HorizontalPodAutoscaler",
+    "VerticalPodAutoscaler",
+    "PodDisruptionBudget",
+    "Service",
+    "PriorityClass",
+    "LimitRange",
+    "Pod",
+    "Node",
+];
+
+/// Whether objects of a kind own pods that are simulated.
+pub(super) fn is_workload(kind: &str) -> bool {
+    matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet" | "Job")
+}
+
+/// Whether objects of a kind are simulated.
+pub(super) fn is_simulated(kind: &str) -> bool {
+    KINDS.iter().any(|(known, _)| *known == kind)
+}
+
 /// Reads documents; kinds that are not simulated are named in one warning.
 pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Manifests {
     let mut manifests = Manifests::default();
-    let mut others: Vec<(String, Span)> = Vec::new();
+    let mut others = Others::default();
     for (index, document) in documents.iter().enumerate() {
         let document = &document.node;
         if !is_object(document, diagnostics) {
@@ -59,21 +86,24 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
             document,
             diagnostics,
         };
-        if !manifests.add(index, context) {
-            other_kind(document, &mut others, diagnostics);
+        match read_document(context) {
+            Ok(written) => written
+                .into_iter()
+                .for_each(|written| manifests.add(index, written)),
+            Err(NotSimulated) => others.add(document, diagnostics),
         }
     }
-    warn_of_others(&others, diagnostics);
+    others.warn(diagnostics);
     refuse_doubles(documents, diagnostics);
     manifests
 }
 
-fn version_and_kind(document: &Node) -> (&str, &str) {
+pub(super) fn version_and_kind(document: &Node) -> (&str, &str) {
     let text = |key: &str| document.get(key).and_then(Node::text).unwrap_or_default();
     (text("apiVersion"), text("kind"))
 }
 
-fn is_object(document: &Node, diagnostics: &mut Diagnostics) -> bool {
+pub(super) fn is_object(document: &Node, diagnostics: &mut Diagnostics) -> bool {
     let (version, kind) = version_and_kind(document);
     let missing = match (version, kind) {
         ("", "") => "`apiVersion` and `kind` are missing",
@@ -96,48 +126,56 @@ fn is_object(document: &Node, diagnostics: &mut Diagnostics) -> bool {
     false
 }
 
-/// A kind that is not read: a slip, an old version, or one that is not simulated.
-fn other_kind(document: &Node, others: &mut Vec<(String, Span)>, diagnostics: &mut Diagnostics) {
-    let (version, kind) = version_and_kind(document);
-    let span = |key: &str| document.get(key).map_or(document.span, |node| node.span);
-    if let Some((_, right)) = KINDS.iter().find(|(name, _)| *name == kind) {
-        let title = format!("{kind} has no apiVersion {version}");
-        diagnostics
-            .error(
-                span("apiVersion"),
-                title,
-                "not served any more, or never was",
-            )
-            .help = Some(format!("write `apiVersion: {right}`"));
-        return;
-    }
-    let near = KINDS
-        .iter()
-        .filter(|(_, right)| *right == version)
-        .map(|(name, _)| *name);
-    match nearest(kind, near) {
-        Some(right) => {
-            let title = format!("{version} has no kind {kind}");
-            diagnostics.error(span("kind"), title, "not known").help =
-                Some(format!("did you mean `{right}`?"));
-        }
-        None => others.push((kind.to_owned(), span("kind"))),
-    }
-}
+/// Objects of kinds that are not read.
+#[derive(Default)]
+pub(super) struct Others(Vec<(String, Span)>);
 
-fn warn_of_others(others: &[(String, Span)], diagnostics: &mut Diagnostics) {
-    let Some((_, first)) = others.first() else {
-        return;
-    };
-    let mut names: Vec<&str> = others.iter().map(|(kind, _)| kind.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let title = format!("not simulated and left out: {}", names.join(", "));
-    let label = match others.len() {
-        1 => "this object".to_owned(),
-        number => format!("the first of {number} objects"),
-    };
-    diagnostics.warning(*first, title, label);
+impl Others {
+    /// Takes note of one: a slip, an old version, or a kind that is not simulated.
+    pub(super) fn add(&mut self, document: &Node, diagnostics: &mut Diagnostics) {
+        let (version, kind) = version_and_kind(document);
+        let span = |key: &str| document.get(key).map_or(document.span, |node| node.span);
+        if let Some((_, right)) = KINDS.iter().find(|(name, _)| *name == kind) {
+            let title = format!("{kind} has no apiVersion {version}");
+            diagnostics
+                .error(
+                    span("apiVersion"),
+                    title,
+                    "not served any more, or never was",
+                )
+                .help = Some(format!("write `apiVersion: {right}`"));
+            return;
+        }
+        let near = KINDS
+            .iter()
+            .filter(|(_, right)| *right == version)
+            .map(|(name, _)| *name);
+        match nearest(kind, near) {
+            Some(right) => {
+                let title = format!("{version} has no kind {kind}");
+                diagnostics.error(span("kind"), title, "not known").help =
+                    Some(format!("did you mean `{right}`?"));
+            }
+            None => self.0.push((kind.to_owned(), span("kind"))),
+        }
+    }
+
+    /// Names those that are not simulated in one warning.
+    pub(super) fn warn(&self, diagnostics: &mut Diagnostics) {
+        let others = &self.0;
+        let Some((_, first)) = others.first() else {
+            return;
+        };
+        let mut names: Vec<&str> = others.iter().map(|(kind, _)| kind.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let title = format!("not simulated and left out: {}", names.join(", "));
+        let label = match others.len() {
+            1 => "this object".to_owned(),
+            number => format!("the first of {number} objects"),
+        };
+        diagnostics.warning(*first, title, label);
+    }
 }
 
 /// Two objects of one kind, namespace and name would be one object in a cluster.
@@ -172,61 +210,28 @@ fn refuse_doubles(documents: &[Document], diagnostics: &mut Diagnostics) {
     }
 }
 
-impl Manifests {
-    /// Reads a document of a simulated kind; says whether it is one.
-    fn add(&mut self, document: usize, context: &mut Context<'_>) -> bool {
-        fn put<T>(list: &mut Vec<Object<T>>, document: usize, value: Option<T>) {
-            list.extend(value.map(|value| Object { value, document }));
+/// A kind that is not simulated.
+pub(super) struct NotSimulated;
+
+/// Reads a document through the types of its kind; what cannot be read is told.
+pub(super) fn read_document(context: &mut Context<'_>) -> Result<Option<Written>, NotSimulated> {
+    let (version, kind) = version_and_kind(context.document);
+    Ok(match (kind, version) {
+        ("Deployment", "apps/v1") => workload::deployment(context).map(Written::Workload),
+        ("ReplicaSet", "apps/v1") => workload::replica_set(context).map(Written::Workload),
+        ("StatefulSet", "apps/v1") => workload::stateful_set(context).map(Written::Workload),
+        ("Job", "batch/v1") => workload::job(context).map(Written::Workload),
+        ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::v2(context).map(Written::Hpa),
+        ("HorizontalPodAutoscaler", "autoscaling/v1") => hpa::v1(context).map(Written::Hpa),
+        ("VerticalPodAutoscaler", "autoscaling.k8s.io/v1" | "autoscaling.k8s.io/v1beta2") => {
+            vpa::vpa(context).map(Written::Vpa)
         }
-        let (version, kind) = version_and_kind(context.document);
-        match (kind, version) {
-            ("Deployment", "apps/v1") => {
-                put(&mut self.workloads, document, workload::deployment(context));
-            }
-            ("ReplicaSet", "apps/v1") => {
-                put(
-                    &mut self.workloads,
-                    document,
-                    workload::replica_set(context),
-                );
-            }
-            ("StatefulSet", "apps/v1") => {
-                put(
-                    &mut self.workloads,
-                    document,
-                    workload::stateful_set(context),
-                );
-            }
-            ("Job", "batch/v1") => put(&mut self.workloads, document, workload::job(context)),
-            ("HorizontalPodAutoscaler", "autoscaling/v2") => {
-                put(&mut self.hpas, document, hpa::v2(context));
-            }
-            ("HorizontalPodAutoscaler", "autoscaling/v1") => {
-                put(&mut self.hpas, document, hpa::v1(context));
-            }
-            ("VerticalPodAutoscaler", "autoscaling.k8s.io/v1" | "autoscaling.k8s.io/v1beta2") => {
-                put(&mut self.vpas, document, vpa::vpa(context));
-            }
-            ("LimitRange", "v1") => {
-                put(
-                    &mut self.limit_ranges,
-                    document,
-                    limit_range::limit_range(context),
-                );
-            }
-            ("Service", "v1") => put(&mut self.services, document, others::service(context)),
-            ("PodDisruptionBudget", "policy/v1") => {
-                put(&mut self.pdbs, document, others::pdb(context));
-            }
-            ("PriorityClass", "scheduling.k8s.io/v1") => {
-                put(
-                    &mut self.priorities,
-                    document,
-                    others::priority_class(context),
-                );
-            }
-            _ => return false,
+        ("LimitRange", "v1") => limit_range::limit_range(context).map(Written::LimitRange),
+        ("Service", "v1") => others::service(context).map(Written::Service),
+        ("PodDisruptionBudget", "policy/v1") => others::pdb(context).map(Written::Pdb),
+        ("PriorityClass", "scheduling.k8s.io/v1") => {
+            others::priority_class(context).map(Written::PriorityClass)
         }
-        true
-    }
+        _ => return Err(NotSimulated),
+    })
 }

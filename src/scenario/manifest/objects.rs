@@ -1,23 +1,39 @@
-//! What the manifests hold.
+//! What manifests hold: objects as written, each to be completed by others.
 
 use super::limit_range::LimitRangeObject;
 use crate::autoscaler::hpa::HpaSpecInput;
 use crate::autoscaler::vpa::VpaSpec;
 use crate::cluster::spec::{Labels, PdbSpec, WorkloadSpec};
+use crate::scenario::admission::Admission;
+use crate::scenario::model::CrossVersionObjectReference;
 
 /// Anything read from a manifest, with the document it came from.
 #[derive(Debug, Clone)]
-pub(in crate::scenario) struct Object<T> {
+pub(in crate::scenario) struct Placed<T> {
     pub(in crate::scenario) value: T,
     pub(in crate::scenario) document: usize,
 }
 
 /// A Service.
-#[derive(Debug, Clone)]
-pub(in crate::scenario) struct ServiceObject {
-    pub(in crate::scenario) name: String,
-    pub(in crate::scenario) namespace: String,
-    pub(in crate::scenario) selector: Labels,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceObject {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `spec.selector`.
+    pub selector: Labels,
+}
+
+/// A PriorityClass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriorityClassObject {
+    /// `metadata.name`.
+    pub name: String,
+    /// `value`.
+    pub value: i32,
+    /// `globalDefault`: the class of pods that name none.
+    pub global_default: bool,
 }
 
 /// A HorizontalPodAutoscaler as written.
@@ -25,8 +41,7 @@ pub(in crate::scenario) struct ServiceObject {
 pub(in crate::scenario) struct HpaManifest {
     pub(in crate::scenario) name: String,
     pub(in crate::scenario) namespace: String,
-    pub(in crate::scenario) target_kind: String,
-    pub(in crate::scenario) target_name: String,
+    pub(in crate::scenario) target: CrossVersionObjectReference,
     /// The metrics that could be read: their places in `spec.metrics`.
     pub(in crate::scenario) places: Vec<usize>,
     pub(in crate::scenario) input: HpaSpecInput,
@@ -37,17 +52,8 @@ pub(in crate::scenario) struct HpaManifest {
 pub(in crate::scenario) struct VpaManifest {
     pub(in crate::scenario) name: String,
     pub(in crate::scenario) namespace: String,
-    pub(in crate::scenario) target_kind: String,
-    pub(in crate::scenario) target_name: String,
+    pub(in crate::scenario) target: CrossVersionObjectReference,
     pub(in crate::scenario) spec: VpaSpec,
-}
-
-/// A PriorityClass.
-#[derive(Debug, Clone)]
-pub(in crate::scenario) struct PriorityObject {
-    pub(in crate::scenario) name: String,
-    pub(in crate::scenario) value: i32,
-    pub(in crate::scenario) global_default: bool,
 }
 
 /// A workload and the PriorityClass that its pods name.
@@ -57,14 +63,43 @@ pub(in crate::scenario) struct WorkloadObject {
     pub(in crate::scenario) priority_class: Option<String>,
 }
 
+/// An object as written.
+#[derive(Debug, Clone)]
+pub(in crate::scenario) enum Written {
+    Workload(WorkloadObject),
+    Hpa(HpaManifest),
+    Vpa(VpaManifest),
+    Pdb(PdbSpec),
+    Service(ServiceObject),
+    PriorityClass(PriorityClassObject),
+    LimitRange(LimitRangeObject),
+}
+
 /// Everything that the manifests hold.
 #[derive(Debug, Clone, Default)]
 pub(in crate::scenario) struct Manifests {
-    pub(in crate::scenario) workloads: Vec<Object<WorkloadObject>>,
-    pub(in crate::scenario) services: Vec<Object<ServiceObject>>,
-    pub(in crate::scenario) hpas: Vec<Object<HpaManifest>>,
-    pub(in crate::scenario) vpas: Vec<Object<VpaManifest>>,
-    pub(in crate::scenario) limit_ranges: Vec<Object<LimitRangeObject>>,
-    pub(in crate::scenario) pdbs: Vec<Object<PdbSpec>>,
-    pub(in crate::scenario) priorities: Vec<Object<PriorityObject>>,
+    pub(in crate::scenario) workloads: Vec<Placed<WorkloadObject>>,
+    pub(in crate::scenario) services: Vec<Placed<ServiceObject>>,
+    pub(in crate::scenario) hpas: Vec<Placed<HpaManifest>>,
+    pub(in crate::scenario) vpas: Vec<Placed<VpaManifest>>,
+    pub(in crate::scenario) pdbs: Vec<Placed<PdbSpec>>,
+    /// What completes the others.
+    pub(in crate::scenario) admission: Admission,
+}
+
+impl Manifests {
+    pub(super) fn add(&mut self, document: usize, written: Written) {
+        fn put<T>(list: &mut Vec<Placed<T>>, document: usize, value: T) {
+            list.push(Placed { value, document });
+        }
+        match written {
+            Written::Workload(value) => put(&mut self.workloads, document, value),
+            Written::Hpa(value) => put(&mut self.hpas, document, value),
+            Written::Vpa(value) => put(&mut self.vpas, document, value),
+            Written::Pdb(value) => put(&mut self.pdbs, document, value),
+            Written::Service(value) => put(&mut self.services, document, value),
+            Written::PriorityClass(value) => self.admission.priority_classes.push(value),
+            Written::LimitRange(value) => self.admission.limit_ranges.push(value),
+        }
+    }
 }

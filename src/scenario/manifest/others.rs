@@ -6,7 +6,7 @@ use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::container::labels;
-use super::{Context, PriorityObject, ServiceObject, typed};
+use super::{Context, PriorityClassObject, ServiceObject, typed};
 use crate::cluster::spec::{IntOrPercent, Labels, PdbSpec};
 
 pub(super) fn service(context: &mut Context<'_>) -> Option<ServiceObject> {
@@ -57,7 +57,11 @@ pub(super) fn pdb(context: &mut Context<'_>) -> Option<PdbSpec> {
     })
 }
 
-fn amount(value: &IntOrString, path: &str, context: &mut Context<'_>) -> Option<IntOrPercent> {
+pub(super) fn amount(
+    value: &IntOrString,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<IntOrPercent> {
     let parsed = match value {
         IntOrString::Int(number) if *number >= 0 => Some(IntOrPercent::Int(*number)),
         IntOrString::Int(_) => None,
@@ -80,13 +84,13 @@ fn amount(value: &IntOrString, path: &str, context: &mut Context<'_>) -> Option<
     parsed
 }
 
-pub(super) fn priority_class(context: &mut Context<'_>) -> Option<PriorityObject> {
+pub(super) fn priority_class(context: &mut Context<'_>) -> Option<PriorityClassObject> {
     let object: PriorityClass = typed::read(context)?;
     let (name, _) = context.identity(object.metadata);
     if context.document.get("value").is_none() {
         context.error("value", "a PriorityClass needs a `value`", None);
     }
-    Some(PriorityObject {
+    Some(PriorityClassObject {
         name,
         value: object.value.unwrap_or(0),
         global_default: object.global_default.unwrap_or(false),

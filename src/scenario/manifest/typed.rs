@@ -19,6 +19,11 @@ use crate::scenario::node::{KeyNode, Node, Span, Value};
 use crate::scenario::suggest::nearest;
 use crate::scenario::yaml::TEMPLATE;
 
+/// What is said of a field that the API's type does not have.
+pub(in crate::scenario) const UNKNOWN_FIELD: &str = "the API has no such field";
+/// How a problem with a value of the wrong type begins.
+pub(in crate::scenario) const WRONG_VALUE: &str = "wrong value for ";
+
 /// A document has at most this many wrong values reported.
 const MOST_PROBLEMS: usize = 50;
 /// At most this many fields are listed as advice.
@@ -41,7 +46,7 @@ pub(super) fn read<T: DeserializeOwned>(context: &mut Context<'_>) -> Option<T> 
                 for unknown in state.unknown.take() {
                     context
                         .diagnostics
-                        .error(unknown.span, unknown.title, "the API has no such field")
+                        .error(unknown.span, unknown.title, UNKNOWN_FIELD)
                         .help = unknown.help;
                     clean = false;
                 }
@@ -53,7 +58,7 @@ pub(super) fn read<T: DeserializeOwned>(context: &mut Context<'_>) -> Option<T> 
                     context.error("", error.to_string(), None);
                     return None;
                 };
-                let title = format!("wrong value for `{}`", at.path);
+                let title = format!("{WRONG_VALUE}`{}`", at.path);
                 let help = advice_on(&error, at.span, context);
                 context
                     .diagnostics

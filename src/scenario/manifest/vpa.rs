@@ -14,6 +14,7 @@ use crate::autoscaler::vpa::{
     ChangeRequirement, ContainerPolicy, ContainerScalingMode, ControlledResources,
     ControlledValues, EvictionRequirement, Resource, Resources, UpdateMode, VpaSpec,
 };
+use crate::scenario::model::CrossVersionObjectReference;
 use crate::scenario::suggest::advice;
 
 #[derive(Deserialize)]
@@ -43,8 +44,7 @@ struct Spec {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TargetRef {
-    #[serde(rename = "apiVersion")]
-    _api_version: Option<String>,
+    api_version: Option<String>,
     kind: Option<String>,
     name: Option<String>,
 }
@@ -94,7 +94,7 @@ pub(super) fn vpa(context: &mut Context<'_>) -> Option<VpaManifest> {
         context.error("spec", "a VerticalPodAutoscaler needs a `spec`", None);
         return None;
     };
-    let (target_kind, target_name) = target(spec.target_ref, context);
+    let target = target(spec.target_ref, context);
     let mut made = VpaSpec::default();
     for (key, value) in &annotations {
         made.read_annotation(key, value);
@@ -118,30 +118,33 @@ pub(super) fn vpa(context: &mut Context<'_>) -> Option<VpaManifest> {
     Some(VpaManifest {
         name,
         namespace,
-        target_kind,
-        target_name,
+        target,
         spec: made,
     })
 }
 
-fn target(reference: Option<TargetRef>, context: &mut Context<'_>) -> (String, String) {
+fn target(reference: Option<TargetRef>, context: &mut Context<'_>) -> CrossVersionObjectReference {
     let Some(reference) = reference else {
         let help = "for example `targetRef: {apiVersion: apps/v1, kind: Deployment, name: api}`";
         context.error("spec.targetRef", "a VPA needs a `targetRef`", Some(help));
-        return Default::default();
+        return CrossVersionObjectReference::default();
     };
-    let (kind, name) = (
-        reference.kind.unwrap_or_default(),
-        reference.name.unwrap_or_default(),
-    );
-    for (field, value, example) in [("kind", &kind, "Deployment"), ("name", &name, "api")] {
+    let target = CrossVersionObjectReference {
+        api_version: reference.api_version.unwrap_or_default(),
+        kind: reference.kind.unwrap_or_default(),
+        name: reference.name.unwrap_or_default(),
+    };
+    for (field, value, example) in [
+        ("kind", &target.kind, "Deployment"),
+        ("name", &target.name, "api"),
+    ] {
         if value.is_empty() {
             let message = format!("targetRef needs a `{field}`");
             let help = format!("for example `{field}: {example}`");
             context.error(&format!("spec.targetRef.{field}"), message, Some(&help));
         }
     }
-    (kind, name)
+    target
 }
 
 /// A word of a fixed list; says what is wrong with any other.

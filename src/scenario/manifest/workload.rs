@@ -7,7 +7,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use super::container::{seconds, template};
 use super::{Context, WorkloadObject, typed};
-use crate::cluster::spec::{Labels, StartupSpec, WorkloadKind, WorkloadSpec};
+use crate::cluster::spec::{IntOrPercent, Labels, StartupSpec, WorkloadKind, WorkloadSpec};
+use crate::controller::deployment::{DeploymentSpec, DeploymentSpecInput, StrategyType};
 use crate::sim::{Dist, SimTime};
 
 type Read = Option<WorkloadObject>;
@@ -116,6 +117,7 @@ fn workload(
         replicas,
         selector,
         template,
+        rollout: DeploymentSpec::default(),
         startup: default_startup(),
         created_at: SimTime::ZERO,
         deleted_at: None,
@@ -142,14 +144,67 @@ pub(super) fn deployment(context: &mut Context<'_>) -> Read {
     let object: apps::Deployment = typed::read(context)?;
     let spec = need_spec(object.spec, context)?;
     let replicas = check_replicas(spec.replicas, context);
-    Some(workload(
+    let mut made = workload(
         WorkloadKind::Deployment,
         &object.metadata,
         replicas,
         Some(&spec.selector),
         &spec.template,
         context,
-    ))
+    );
+    made.spec.rollout = rollout(&spec, replicas, context);
+    Some(made)
+}
+
+/// How a Deployment rolls out, completed as the API server does.
+fn rollout(
+    spec: &apps::DeploymentSpec,
+    replicas: i32,
+    context: &mut Context<'_>,
+) -> DeploymentSpec {
+    let strategy = spec.strategy.as_ref();
+    let kind = strategy.and_then(|strategy| strategy.type_.as_deref());
+    let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
+    let path = |field: &str| format!("spec.strategy.rollingUpdate.{field}");
+    let surge = rolling.and_then(|rolling| rolling.max_surge.as_ref());
+    let surge = surge.and_then(|value| super::others::amount(value, &path("maxSurge"), context));
+    let unavailable = rolling.and_then(|rolling| rolling.max_unavailable.as_ref());
+    let unavailable = unavailable
+        .and_then(|value| super::others::amount(value, &path("maxUnavailable"), context));
+    let strategy = match kind {
+        None | Some("RollingUpdate") => Some(StrategyType::RollingUpdate),
+        Some("Recreate") => Some(StrategyType::Recreate),
+        Some(other) => {
+            let message = format!("unknown strategy type \"{other}\"");
+            let help = Some("the types are RollingUpdate and Recreate");
+            context.error("spec.strategy.type", message, help);
+            None
+        }
+    };
+    if strategy == Some(StrategyType::Recreate) && rolling.is_some() {
+        let message = "may not be specified when strategy `type` is 'Recreate'";
+        let help = Some("leave `rollingUpdate` out");
+        context.error("spec.strategy.rollingUpdate", message, help);
+    }
+    let is_zero = |value: Option<IntOrPercent>| {
+        matches!(value, Some(IntOrPercent::Int(0) | IntOrPercent::Percent(0)))
+    };
+    if is_zero(surge) && is_zero(unavailable) {
+        let message = "may not be 0 when `maxSurge` is 0";
+        let help = Some("let one of them be at least 1");
+        context.error(&path("maxUnavailable"), message, help);
+    }
+    DeploymentSpecInput {
+        replicas: Some(replicas),
+        paused: spec.paused.unwrap_or_default(),
+        strategy,
+        max_surge: surge,
+        max_unavailable: unavailable,
+        min_ready_seconds: spec.min_ready_seconds.unwrap_or_default(),
+        revision_history_limit: spec.revision_history_limit,
+        progress_deadline_seconds: spec.progress_deadline_seconds,
+    }
+    .into()
 }
 
 pub(super) fn replica_set(context: &mut Context<'_>) -> Read {

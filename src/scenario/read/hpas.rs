@@ -2,6 +2,7 @@
 
 use super::known::Known;
 use super::selects;
+use super::target::Seeker;
 use crate::autoscaler::hpa::{
     Config, HpaSpec, KubernetesVersion, MetricSpec, Resource, ResourceTarget,
 };
@@ -25,46 +26,112 @@ pub(super) fn hpas(
             diagnostics,
         };
         check_hpa(manifest, config.scale_to_zero, context);
-        let target = (manifest.target_kind.as_str(), manifest.target_name.as_str());
         let who = format!("HPA {}", manifest.name);
-        let Some(workload) = known.target(
-            (&who, "scales"),
-            &manifest.namespace,
-            target,
-            "spec.scaleTargetRef.name",
-            context,
-        ) else {
-            continue;
+        let seeker = Seeker {
+            who: &who,
+            namespace: &manifest.namespace,
+            target: &manifest.target,
+            path: "spec.scaleTargetRef",
+            does: "scales",
+            outcome: "it stops with FailedGetScale",
+            by_scale: true,
         };
-        if let Some(other) = made
-            .iter()
-            .find(|other| overlap(known, other.workload, workload))
-        {
-            let message = format!(
-                "two HPAs select pods of {}: {} and {}; both would stop with AmbiguousSelector",
-                manifest.target_name, other.name, manifest.name
-            );
-            let help = Some("keep one HPA per set of pods; it may have several metrics");
-            context.error("spec.scaleTargetRef.name", message, help);
-            continue;
-        }
+        let workload = seeker.find(known, context);
         let spec = manifest.input.clone().defaulted();
-        warn_of_requests(
-            manifest,
-            &spec,
-            &known.workloads[workload],
-            config.version,
-            context,
-        );
-        warn_of_metrics(manifest, &spec, workload, metrics, context);
+        if let Some(workload) = workload {
+            warn_of_others(known, &made, manifest, workload, context);
+            warn_of_strangers(known, manifest, workload, context);
+            warn_of_requests(
+                manifest,
+                &spec,
+                &known.workloads[workload],
+                config.version,
+                context,
+            );
+            warn_of_metrics(manifest, &spec, workload, metrics, context);
+        }
         made.push(HpaObject {
             name: manifest.name.clone(),
             namespace: manifest.namespace.clone(),
+            target: manifest.target.clone(),
             workload,
             spec,
+            document: Some(object.document),
         });
     }
     made
+}
+
+/// Pods that several HPAs select are scaled by none of them.
+fn warn_of_others(
+    known: &Known<'_>,
+    made: &[HpaObject],
+    manifest: &HpaManifest,
+    workload: usize,
+    context: &mut Context<'_>,
+) {
+    let shares = |other: &&HpaObject| {
+        let other = other.workload;
+        other.is_some_and(|other| overlap(known, other, workload))
+    };
+    for other in made.iter().filter(shares) {
+        let message = format!(
+            "two HPAs select pods of {}: {} and {}; both stop with AmbiguousSelector",
+            manifest.target.name, other.name, manifest.name
+        );
+        let help = "keep one HPA per set of pods; it may have several metrics";
+        context.warning("spec.scaleTargetRef.name", message, help);
+    }
+}
+
+/// An HPA measures all pods that the selector of its target matches, whoever made them.
+fn warn_of_strangers(
+    known: &Known<'_>,
+    manifest: &HpaManifest,
+    workload: usize,
+    context: &mut Context<'_>,
+) {
+    let own = &known.workloads[workload];
+    for (index, other) in known.workloads.iter().enumerate() {
+        if index == workload
+            || other.namespace != own.namespace
+            || !selects(&own.selector, &other.template.labels)
+        {
+            continue;
+        }
+        let containers = &other.template.containers;
+        let without = |metric: &MetricSpec| match metric {
+            MetricSpec::Resource {
+                resource,
+                target: ResourceTarget::Utilization(_),
+            } => containers
+                .iter()
+                .find(|one| requests(one, *resource).is_none())
+                .map(|one| (one, *resource)),
+            _ => None,
+        };
+        let metrics = manifest.input.clone().defaulted().metrics;
+        let pods = format!("{}/{}", other.kind.name(), other.name);
+        let (message, help) = match metrics.iter().find_map(without) {
+            Some((container, resource)) => (
+                format!(
+                    "pods of {pods} match the selector of {}, and their container {} has no {resource} request: HPA {} fails with FailedGetResourceMetric as long as they are there",
+                    manifest.target, container.name, manifest.name
+                ),
+                format!(
+                    "give the pods of {pods} other labels, or the container `resources.requests.{resource}`"
+                ),
+            ),
+            None => (
+                format!(
+                    "pods of {pods} match the selector of {}: HPA {} measures them too",
+                    manifest.target, manifest.name
+                ),
+                format!("give the pods of {pods} other labels"),
+            ),
+        };
+        context.warning("spec.scaleTargetRef.name", message, &help);
+    }
 }
 
 /// Whether the selectors of two workloads match the same pods.

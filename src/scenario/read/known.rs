@@ -4,7 +4,7 @@ use super::selects;
 use crate::cluster::spec::{Labels, WorkloadSpec};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::{Document, Parsed};
-use crate::scenario::manifest::{Context, Manifests};
+use crate::scenario::manifest::{Context, Manifests, is_simulated, is_workload};
 use crate::scenario::node::{KeyNode, Node, Value};
 use crate::scenario::reader::{expected, wrong};
 use crate::scenario::suggest::nearest;
@@ -96,6 +96,20 @@ impl<'a> Known<'a> {
             .collect()
     }
 
+    /// Whether the manifests hold the object, but its kind owns no pods that are simulated.
+    fn is_foreign(&self, reference: Reference<'_>) -> bool {
+        let foreign = |document: &Node| {
+            let kind = document.get("kind").and_then(Node::text);
+            let metadata = |key: &str| document.get("metadata").and_then(|m| m.get(key));
+            let namespace = metadata("namespace").and_then(Node::text);
+            kind.is_some_and(|kind| {
+                let name = metadata("name").and_then(Node::text).unwrap_or_default();
+                !is_workload(kind) && reference.fits(kind, namespace.unwrap_or("default"), name)
+            })
+        };
+        reference.kind.is_some() && self.parsed.documents.iter().any(|one| foreign(&one.node))
+    }
+
     /// Whether the object may be there, though it was not read: its manifest is broken.
     pub(super) fn may_exist(&self, reference: Reference<'_>) -> bool {
         let fits = |document: &Node| {
@@ -131,6 +145,21 @@ impl<'a> Known<'a> {
         let reference = Reference::parse(text);
         match self.find(reference).as_slice() {
             [workload] => return Some(*workload),
+            [] if self.is_foreign(reference) => {
+                let kind = reference.kind.unwrap_or_default();
+                let (title, help) = if is_simulated(kind) {
+                    let same = format!("Deployment/{}", reference.name);
+                    (
+                        format!("a {kind} has no pods of its own"),
+                        self.advice(&same),
+                    )
+                } else {
+                    let title = format!("{text} is of a kind that is not simulated");
+                    let help = "describe it as a Deployment with the same pod template";
+                    (title, format!("{help}; {}", self.held()))
+                };
+                diagnostics.error(node.span, title, "serves nothing").help = Some(help);
+            }
             [] if self.may_exist(reference) => {}
             [] => {
                 let title = format!("no workload `{text}` among the manifests");
@@ -148,52 +177,6 @@ impl<'a> Known<'a> {
                     Some(format!("write one of {}", names.join(", ")));
             }
         }
-        None
-    }
-
-    /// The workload that an autoscaler targets: of its own namespace. `who` and `does` say what
-    /// is told of it ("HPA api", "scales").
-    pub(super) fn target(
-        &self,
-        (who, does): (&str, &str),
-        namespace: &str,
-        (kind, name): (&str, &str),
-        path: &str,
-        context: &mut Context<'_>,
-    ) -> Option<usize> {
-        if kind.is_empty() || name.is_empty() {
-            return None;
-        }
-        let reference = Reference {
-            kind: Some(kind),
-            namespace: Some(namespace),
-            name,
-        };
-        if let [workload] = self.find(reference).as_slice() {
-            return Some(*workload);
-        }
-        if self.may_exist(reference) {
-            return None;
-        }
-        let anywhere = self.find(Reference {
-            namespace: None,
-            ..reference
-        });
-        let (title, help) = if let Some(&other) = anywhere.first() {
-            let other = &self.workloads[other].namespace;
-            (
-                format!("{who} is in namespace {namespace}, {kind}/{name} in {other}"),
-                format!(
-                    "it {does} what is in its own namespace: add `namespace: {other}` to its metadata"
-                ),
-            )
-        } else {
-            (
-                format!("{who} {does} {kind}/{name}, which is not among the manifests"),
-                self.advice(&format!("{kind}/{name}")),
-            )
-        };
-        context.error(path, title, Some(&help));
         None
     }
 
@@ -237,8 +220,19 @@ impl<'a> Known<'a> {
             .collect();
         match nearest(text, names.iter().map(String::as_str)) {
             Some(name) => format!("did you mean `{name}`?"),
-            None if names.is_empty() => "the manifests hold no workload".to_owned(),
-            None => format!("the manifests hold {}", names.join(", ")),
+            None => self.held(),
+        }
+    }
+
+    fn held(&self) -> String {
+        let names: Vec<String> = self
+            .workloads
+            .iter()
+            .map(|w| format!("{}/{}", w.kind.name(), w.name))
+            .collect();
+        match names.as_slice() {
+            [] => "the manifests hold no workload".to_owned(),
+            names => format!("the manifests hold {}", names.join(", ")),
         }
     }
 }

@@ -1,25 +1,31 @@
 //! From parsed files to the model: the scenario's tables, checked against each other and
 //! against the manifests.
 
+mod actions;
 mod command;
 mod controllers;
 mod dist;
+mod documents;
+mod faults;
 mod history;
 mod hpas;
 mod known;
 mod loads;
 mod metrics;
+mod node_names;
 mod nodes;
 mod services;
 mod settings;
 mod shapes;
 mod sweep;
+mod target;
 mod vpa_flags;
 mod vpas;
 mod wget_jobs;
 
+use super::admission::Admission;
 use super::diagnostic::Diagnostics;
-use super::loaded::Parsed;
+use super::loaded::{DEFAULT_NAMESPACE, Parsed};
 use super::manifest::Manifests;
 use super::model::Scenario;
 use super::node::{Node, Value};
@@ -64,8 +70,23 @@ pub(super) fn scenario(
     let pricing = settings::pricing(&mut reader, diagnostics);
     let sweep = sweep::sweep(&mut reader, diagnostics);
     let asserts = sweep::asserts(&mut reader, diagnostics);
+    let admission = Admission {
+        scale_to_zero: controllers.hpa.scale_to_zero,
+        ..manifests.admission.clone()
+    };
+    let actions = actions::actions(
+        &mut reader,
+        &known,
+        &node_groups,
+        &admission,
+        end,
+        diagnostics,
+    );
+    let faults = faults::faults(&mut reader, &node_groups, &custom_metrics, end, diagnostics);
+    let namespace = namespace(&mut reader, diagnostics);
     reader.finish("the scenario", diagnostics);
     let simulation = simulation?;
+    let documents = documents::documents(parsed, manifests, &hpas, &vpas);
     Some(Scenario {
         name: name?,
         simulation,
@@ -86,6 +107,11 @@ pub(super) fn scenario(
         pricing,
         sweep,
         asserts,
+        documents,
+        admission,
+        namespace,
+        actions,
+        faults,
     })
 }
 
@@ -103,6 +129,28 @@ fn name(reader: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<String
         ),
         Some(name) => Ok(name.to_owned()),
     })
+}
+
+/// The namespace of objects that name none: a label of a host's name.
+fn namespace(reader: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> String {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let named = reader.read("namespace", diagnostics, |node| match node.text() {
+        None => Err(expected("a text", node)),
+        Some(name)
+            if name.is_empty()
+                || name.len() > 63
+                || !name.chars().all(fits)
+                || name.starts_with('-')
+                || name.ends_with('-') =>
+        {
+            Err(
+                "up to 63 lower-case letters, digits and `-`, none of them `-` at the ends"
+                    .to_owned(),
+            )
+        }
+        Some(name) => Ok(name),
+    });
+    named.unwrap_or(DEFAULT_NAMESPACE).to_owned()
 }
 
 fn selects(selector: &Labels, labels: &Labels) -> bool {

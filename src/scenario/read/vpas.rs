@@ -3,8 +3,8 @@
 
 use super::history::Histories;
 use super::known::Known;
+use super::target::Seeker;
 use crate::autoscaler::hpa::{MetricSpec, Resource as HpaResource};
-use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
 use crate::autoscaler::vpa::{
     ContainerPolicy, ContainerScalingMode, Resource, UpdateMode, VpaSpec,
 };
@@ -26,27 +26,22 @@ pub(super) fn vpas(
             document: &known.parsed.documents[object.document].node,
             diagnostics,
         };
-        let target = (manifest.target_kind.as_str(), manifest.target_name.as_str());
         let who = format!("VPA {}", manifest.name);
-        let Some(workload) = known.target(
-            (&who, "acts on"),
-            &manifest.namespace,
-            target,
-            "spec.targetRef.name",
-            context,
-        ) else {
-            continue;
+        let seeker = Seeker {
+            who: &who,
+            namespace: &manifest.namespace,
+            target: &manifest.target,
+            path: "spec.targetRef",
+            does: "acts on",
+            outcome: "it recommends nothing (ConfigUnsupported)",
+            by_scale: false,
         };
-        if let Some(other) = made.iter().find(|other| other.workload == workload) {
-            let message = format!(
-                "two VPAs act on {}: {} and {}; only the older one would",
-                manifest.target_name, other.name, manifest.name
-            );
-            let help = Some("keep one VPA per workload");
-            context.error("spec.targetRef.name", message, help);
-            continue;
+        let workload = seeker.find(known, context);
+        if let Some(workload) = workload {
+            warn_of_others(&made, manifest, workload, context);
+            warn_of_containers(known, manifest, workload, context);
+            warn_of_hpas(known, manifest, workload, hpas, context);
         }
-        warn_of_containers(known, manifest, workload, context);
         if manifest.spec.update_mode == UpdateMode::InPlace && !config.in_place {
             context.warning(
                 "spec.updatePolicy.updateMode",
@@ -54,14 +49,15 @@ pub(super) fn vpas(
                 "set `[controllers.vpa-updater] in-place = true`, or use InPlaceOrRecreate",
             );
         }
-        warn_of_hpas(known, manifest, workload, hpas, context);
         let (history, checkpoints) = histories.take(&manifest.namespace, &manifest.name);
         made.push(VpaObject {
             name: manifest.name.clone(),
             namespace: manifest.namespace.clone(),
+            target: manifest.target.clone(),
             workload,
             spec: manifest.spec.clone(),
-            limit_range: limit_range(known, &manifest.namespace),
+            document: Some(object.document),
+            limit_range: known.manifests.admission.limit_range(&manifest.namespace),
             history,
             checkpoints,
         });
@@ -69,21 +65,30 @@ pub(super) fn vpas(
     made
 }
 
-/// All LimitRanges of a namespace together.
-fn limit_range(known: &Known<'_>, namespace: &str) -> LimitRange {
-    let mut made = LimitRange::default();
-    for object in &known.manifests.limit_ranges {
-        let one = &object.value;
-        if one.namespace == namespace {
-            let both = |earlier: Option<LimitRangeItem>, later| match (earlier, later) {
-                (Some(earlier), Some(later)) => Some(earlier.and(later)),
-                (earlier, later) => earlier.or(later),
-            };
-            made.container = both(made.container, one.value.container);
-            made.pod = both(made.pod, one.value.pod);
-        }
+/// Of several VPAs that change the pods of a workload, one does: the oldest, or of the same age
+/// the first by name (`stronger` of `pkg/utils/vpa/api.go`). Those in mode Off change nothing.
+fn warn_of_others(
+    made: &[VpaObject],
+    manifest: &VpaManifest,
+    workload: usize,
+    context: &mut Context<'_>,
+) {
+    let acts = |mode: UpdateMode| mode != UpdateMode::Off;
+    let rival =
+        |other: &&VpaObject| other.workload == Some(workload) && acts(other.spec.update_mode);
+    if !acts(manifest.spec.update_mode) {
+        return;
     }
-    made
+    if let Some(other) = made.iter().find(rival) {
+        let (name, other) = (&manifest.name, &other.name);
+        let message = format!(
+            "two VPAs act on {}: {other} and {name}; only {} changes its pods",
+            manifest.target.name,
+            name.min(other)
+        );
+        let help = "of several of the same age the first by name does; set `updateMode: \"Off\"` in all others";
+        context.warning("spec.targetRef.name", message, help);
+    }
 }
 
 /// Policies of containers that are not there have no effect.
@@ -99,7 +104,7 @@ fn warn_of_containers(
         let name = policy.container_name.as_str();
         if name != ContainerPolicy::ANY && !name.is_empty() && !names.contains(&name) {
             let path = format!("spec.resourcePolicy.containerPolicies[{index}].containerName");
-            let message = format!("no container {name} in {}", manifest.target_name);
+            let message = format!("no container {name} in {}", manifest.target.name);
             let help = format!("its containers are {}", names.join(", "));
             context.warning(&path, message, &help);
         }
@@ -131,7 +136,7 @@ fn warn_of_hpas(
         .iter()
         .map(|c| c.name.as_str())
         .collect();
-    for hpa in hpas.iter().filter(|hpa| hpa.workload == workload) {
+    for hpa in hpas.iter().filter(|hpa| hpa.workload == Some(workload)) {
         for metric in &hpa.spec.metrics {
             let (resource, measured) = match metric {
                 MetricSpec::Resource { resource, .. } => (*resource, containers.clone()),
@@ -149,7 +154,7 @@ fn warn_of_hpas(
             if controls(&manifest.spec, &measured, resource) {
                 let message = format!(
                     "HPA {} scales {} on {resource}, and this VPA changes its {resource} requests: each undoes what the other measures",
-                    hpa.name, manifest.target_name
+                    hpa.name, manifest.target.name
                 );
                 let help = format!(
                     "leave {resource} out of `controlledResources`, set `updateMode: \"Off\"`, or scale on another metric"

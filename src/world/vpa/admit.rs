@@ -41,7 +41,7 @@ impl Simulation<'_> {
         let Some(index) = self.vpas.of(pod.workload) else {
             return false;
         };
-        let object = &self.scenario.vpas[index];
+        let (object, _) = self.vpa(index);
         if object.spec.update_mode == UpdateMode::Off {
             return false;
         }

@@ -11,6 +11,7 @@ mod recommend;
 mod update;
 
 use crate::api::{PodId, WorkloadId};
+use crate::autoscaler::vpa::UpdateMode;
 use crate::autoscaler::vpa::recommender::{PodKey, Recommender};
 use crate::autoscaler::vpa::updater::Updater;
 use crate::metrics::server::PodMetrics;
@@ -26,6 +27,8 @@ use super::{Event, Simulation};
 #[derive(Debug, Clone)]
 pub(super) struct Vpas {
     objects: Vec<Vpa>,
+    /// Which of the scenario's VPAs they are, and the workload of each.
+    simulated: Vec<(usize, usize)>,
     updater: Updater,
     /// The VPA of each workload.
     of_workload: Vec<Option<usize>>,
@@ -56,9 +59,10 @@ struct OutOfMemory {
 
 impl Vpas {
     pub(super) fn new(scenario: &Scenario) -> Self {
+        let simulated = simulated(scenario);
         let mut of_workload = vec![None; scenario.workloads.len()];
-        for (index, vpa) in scenario.vpas.iter().enumerate() {
-            of_workload[vpa.workload] = Some(index);
+        for (index, (_, workload)) in simulated.iter().enumerate() {
+            of_workload[*workload] = Some(index);
         }
         let config = &scenario.controllers.vpa;
         let object = |vpa: &VpaObject| {
@@ -76,7 +80,11 @@ impl Vpas {
             }
         };
         Self {
-            objects: scenario.vpas.iter().map(object).collect(),
+            objects: simulated
+                .iter()
+                .map(|(place, _)| object(&scenario.vpas[*place]))
+                .collect(),
+            simulated,
             updater: Updater::new(config.updater.clone(), config.in_place),
             of_workload,
             metrics: PodMetrics::default(),
@@ -99,29 +107,54 @@ impl Vpas {
 /// The labels of pods that only history knows: those of the template.
 const PAST_LABELS: u32 = 0;
 
+/// The VPAs that have a workload, and that workload: of several on one workload the one that
+/// acts, else the first by name.
+fn simulated(scenario: &Scenario) -> Vec<(usize, usize)> {
+    let rank = |vpa: &VpaObject| (vpa.spec.update_mode == UpdateMode::Off, vpa.name.clone());
+    let counts = |(place, vpa): (usize, &VpaObject)| {
+        let own = vpa.workload?;
+        let mut others = scenario.vpas.iter();
+        let beaten = others.any(|one| one.workload == Some(own) && rank(one) < rank(vpa));
+        (!beaten).then_some((place, own))
+    };
+    scenario
+        .vpas
+        .iter()
+        .enumerate()
+        .filter_map(counts)
+        .collect()
+}
+
 /// The records of a scenario's VPAs, without rows yet.
 pub(super) fn records(scenario: &Scenario) -> Vec<VpaRecord> {
-    let record = |vpa: &VpaObject| {
-        let containers = &scenario.workloads[vpa.workload].template.containers;
+    let record = |(place, workload): (usize, usize)| {
+        let vpa = &scenario.vpas[place];
+        let containers = &scenario.workloads[workload].template.containers;
         let containers = containers.iter().map(|container| VpaContainerRecord {
             name: container.name.clone(),
             rows: Vec::new(),
         });
         VpaRecord {
             name: vpa.name.clone(),
-            workload: vpa.workload,
+            workload,
             mode: vpa.spec.update_mode.name(),
             containers: containers.collect(),
             checkpoints: Vec::new(),
         }
     };
-    scenario.vpas.iter().map(record).collect()
+    simulated(scenario).into_iter().map(record).collect()
 }
 
-impl Simulation<'_> {
+impl<'s> Simulation<'s> {
+    /// A VPA that is simulated, and its workload.
+    fn vpa(&self, index: usize) -> (&'s VpaObject, usize) {
+        let (place, workload) = self.vpas.simulated[index];
+        (&self.scenario.vpas[place], workload)
+    }
+
     /// Schedules the first passes, at random within their intervals.
     pub(super) fn start_vpas(&mut self) {
-        if self.scenario.vpas.is_empty() {
+        if self.vpas.objects.is_empty() {
             return;
         }
         let config = &self.scenario.controllers.vpa;

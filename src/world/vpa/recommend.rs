@@ -42,7 +42,7 @@ impl Simulation<'_> {
     /// Pods that have left `Pending` since the last pass come in, those deleted go
     /// (`LoadPods`; the informer lists `status.phase!=Pending`).
     fn load_pods(&mut self, index: usize, now: SimTime) {
-        let workload = self.scenario.vpas[index].workload;
+        let (_, workload) = self.vpa(index);
         let vpa = &mut self.vpas.objects[index];
         for key in vpa.gone.drain(..) {
             vpa.recommender.remove_pod(key);
@@ -63,7 +63,7 @@ impl Simulation<'_> {
 
     /// Feeds what metrics-server shows (`LoadRealTimeMetrics`).
     fn load_metrics(&mut self, index: usize) -> Vec<Observed> {
-        let workload = self.scenario.vpas[index].workload;
+        let (_, workload) = self.vpa(index);
         let containers = self.scenario.workloads[workload].template.containers.len();
         let mut observed: Vec<Observed> = (0..containers).map(|_| Observed::default()).collect();
         let recommender = &mut self.vpas.objects[index].recommender;
@@ -105,7 +105,8 @@ impl Simulation<'_> {
     /// pass, here the last one counts.
     pub(in crate::world) fn write_checkpoints(&mut self, end: SimTime) {
         let clock = self.scenario.controllers.vpa.clock;
-        for (index, object) in self.scenario.vpas.iter().enumerate() {
+        for index in 0..self.vpas.objects.len() {
+            let (object, _) = self.vpa(index);
             let checkpoints = self.vpas.objects[index].recommender.checkpoints(end);
             let stored = checkpoints.into_iter().map(|checkpoint| {
                 let stored = StoredCheckpoint {
@@ -142,7 +143,7 @@ impl Simulation<'_> {
 
     /// A row per container.
     fn record_recommendations(&mut self, index: usize, observed: Vec<Observed>, now: SimTime) {
-        let workload = self.scenario.vpas[index].workload;
+        let (_, workload) = self.vpa(index);
         let pods = &self.store.workload(WorkloadId(workload as u32)).pods;
         let recommendations = self.vpas.objects[index].recommender.recommendations();
         let record = &mut self.recorder.recording.vpas[index];

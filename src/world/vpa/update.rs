@@ -126,15 +126,15 @@ impl Simulation<'_> {
     pub(in crate::world) fn update_vpas(&mut self, now: SimTime) {
         let mut updater = self.vpas.updater.clone();
         let mut pass = updater.pass(now);
-        let scenario = self.scenario;
-        for (index, object) in scenario.vpas.iter().enumerate() {
+        for index in 0..self.vpas.objects.len() {
+            let (object, workload) = self.vpa(index);
             if matches!(
                 object.spec.update_mode,
                 UpdateMode::Off | UpdateMode::Initial
             ) {
                 continue;
             }
-            let pods = live_pods(&self.store, self.scenario, object.workload);
+            let pods = live_pods(&self.store, self.scenario, workload);
             let recommendations = self.vpas.objects[index].recommender.recommendations();
             let recommendations = (!recommendations.is_empty()).then_some(recommendations);
             let views: Vec<Pod<'_>> = pods.iter().map(LivePod::view).collect();
@@ -142,7 +142,7 @@ impl Simulation<'_> {
                 vpa: &object.spec,
                 recommendations,
                 limit_range: &object.limit_range,
-                controllers: &[self.controller(object.workload)],
+                controllers: &[self.controller(workload)],
                 pods: &views,
             };
             let mut api = ApiServer {
@@ -158,7 +158,7 @@ impl Simulation<'_> {
             };
             let outcome = pass.update(&view, &mut api);
             // The HPA divides by the spec's requests, whether in force yet or not.
-            let template = &self.scenario.workloads[object.workload].template;
+            let template = &self.scenario.workloads[workload].template;
             for (id, resources) in api.resized {
                 let requests = changed_requests(template, &resources);
                 self.pods[id.slot()].requests = Arc::new(requests);
@@ -192,7 +192,7 @@ impl Simulation<'_> {
     }
 
     fn record_action(&mut self, index: usize, pod: &LivePod<'_>, action: Action) {
-        let object = &self.scenario.vpas[index];
+        let (object, workload) = self.vpa(index);
         let kind = match action.kind {
             ActionKind::Evicted => Some(DisruptionKind::Eviction),
             ActionKind::EvictionRefused => Some(DisruptionKind::EvictionRefused),
@@ -202,7 +202,7 @@ impl Simulation<'_> {
         if let Some(kind) = kind {
             self.recorder.recording.disruptions.push(DisruptionRecord {
                 time: action.at,
-                workload: object.workload,
+                workload,
                 kind,
             });
         }

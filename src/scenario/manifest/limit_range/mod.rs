@@ -10,25 +10,28 @@ mod judge;
 use k8s_openapi::api::core::v1 as core;
 
 use super::container::Amounts;
-use super::{Context, Manifests, typed, vpa};
+use super::{Context, typed, vpa};
 use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
 use crate::autoscaler::vpa::{Resource, Resources};
 use crate::cluster::spec::{ContainerSpec, PodTemplate, WorkloadSpec};
+use crate::scenario::admission::Admission;
 use crate::units::{Bytes, Millicores, Quantity};
 use judge::Judge;
 
 /// A LimitRange.
-#[derive(Debug, Clone)]
-pub(in crate::scenario) struct LimitRangeObject {
-    pub(in crate::scenario) name: String,
-    pub(in crate::scenario) namespace: String,
+#[derive(Debug, Clone, PartialEq)]
+pub struct LimitRangeObject {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
     /// What the VPA heeds of it.
-    pub(in crate::scenario) value: LimitRange,
+    pub value: LimitRange,
     items: Vec<Item>,
 }
 
 /// An item, completed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Item {
     of_pods: bool,
     max: Resources,
@@ -227,15 +230,15 @@ fn lists(template: &mut PodTemplate) -> [(&'static str, &mut Vec<ContainerSpec>)
     ]
 }
 
-impl Manifests {
+impl Admission {
     /// Does to a workload's template what the LimitRanges of its namespace do to new pods, and
     /// reports what they refuse.
-    pub(in crate::scenario::manifest) fn apply_limit_ranges(
+    pub(in crate::scenario) fn apply_limit_ranges(
         &self,
         spec: &mut WorkloadSpec,
         context: &mut Context<'_>,
     ) {
-        let ranges = self.limit_ranges.iter().map(|object| &object.value);
+        let ranges = self.limit_ranges.iter();
         let ranges: Vec<_> = ranges
             .filter(|range| range.namespace == spec.namespace)
             .collect();

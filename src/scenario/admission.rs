@@ -1,0 +1,103 @@
+//! What other objects do to an object that is created or changed: the API server's admission.
+//!
+//! The plugins `Priority` and `LimitRanger` act on pods; since the pods of a template are all
+//! alike, they are applied to the template.
+
+use super::manifest::{Context, LimitRangeObject, PriorityClassObject, WorkloadObject};
+use super::object::Object;
+use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
+use crate::cluster::spec::WorkloadSpec;
+
+/// The objects and gates that decide what others become.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Admission {
+    /// PriorityClasses.
+    pub priority_classes: Vec<PriorityClassObject>,
+    /// LimitRanges; of several in a namespace the first one's defaults count.
+    pub limit_ranges: Vec<LimitRangeObject>,
+    /// Feature gate HPAScaleToZero.
+    pub scale_to_zero: bool,
+}
+
+impl Admission {
+    /// Heeds an object that was created or changed, if it is of a kind that matters here.
+    pub fn put(&mut self, object: &Object) {
+        self.remove(object.kind(), object.namespace(), object.name());
+        match object {
+            Object::PriorityClass(class) => self.priority_classes.push(class.clone()),
+            Object::LimitRange(range) => self.limit_ranges.push((**range).clone()),
+            _ => {}
+        }
+    }
+
+    /// Heeds no more an object that was deleted.
+    pub fn remove(&mut self, kind: &str, namespace: &str, name: &str) {
+        match kind {
+            "PriorityClass" => self.priority_classes.retain(|class| class.name != name),
+            "LimitRange" => self.limit_ranges.retain(|range| {
+                (range.namespace.as_str(), range.name.as_str()) != (namespace, name)
+            }),
+            _ => {}
+        }
+    }
+
+    /// All LimitRanges of a namespace together, as the VPA heeds them.
+    pub fn limit_range(&self, namespace: &str) -> LimitRange {
+        let mut made = LimitRange::default();
+        let of_namespace = |one: &&LimitRangeObject| one.namespace == namespace;
+        for one in self.limit_ranges.iter().filter(of_namespace) {
+            let both = |earlier: Option<LimitRangeItem>, later| match (earlier, later) {
+                (Some(earlier), Some(later)) => Some(earlier.and(later)),
+                (earlier, later) => earlier.or(later),
+            };
+            made.container = both(made.container, one.value.container);
+            made.pod = both(made.pod, one.value.pod);
+        }
+        made
+    }
+
+    /// A workload with the priority of the class that its pods name and with what LimitRanges
+    /// fill in. A class that is nowhere is reported if all objects are known.
+    pub(super) fn workload(
+        &self,
+        written: &WorkloadObject,
+        complete: bool,
+        context: &mut Context<'_>,
+    ) -> WorkloadSpec {
+        let mut spec = written.spec.clone();
+        self.apply_limit_ranges(&mut spec, context);
+        match &written.priority_class {
+            None => {
+                let mut classes = self.priority_classes.iter();
+                if let Some(class) = classes.find(|class| class.global_default) {
+                    spec.template.priority = class.value;
+                }
+            }
+            Some(name) => match self.priority(name) {
+                Some(priority) => spec.template.priority = priority,
+                None if complete => {
+                    context.error(
+                        "spec.template.spec.priorityClassName",
+                        format!("no PriorityClass {name} among the manifests"),
+                        Some("add the PriorityClass's manifest"),
+                    );
+                }
+                None => {}
+            },
+        }
+        spec
+    }
+
+    fn priority(&self, name: &str) -> Option<i32> {
+        let class = self
+            .priority_classes
+            .iter()
+            .find(|class| class.name == name);
+        match (class, name) {
+            (Some(class), _) => Some(class.value),
+            (None, "system-cluster-critical") => Some(2_000_000_000),
+            (None, "system-node-critical") => Some(2_000_001_000),
+            (None, _) => None,
+        }
+    }
+}

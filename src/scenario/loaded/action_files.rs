@@ -1,0 +1,133 @@
+//! The manifests that the commands of `[[action]]` name with `-f`, read once each.
+
+use super::files::Files;
+use super::items;
+use crate::kubectl::command::{self, Command, File, Targets};
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::node::{Node, Span};
+use crate::scenario::quoted::Quoted;
+use crate::scenario::source::load;
+use crate::scenario::yaml;
+
+/// What kubectl takes of a folder.
+const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];
+
+/// The manifests that a command names.
+pub(in crate::scenario) fn files_of(command: &Command) -> &[File] {
+    match command {
+        Command::Apply(files) | Command::Create(files) => files,
+        Command::Replace(replace) => &replace.files,
+        other => match targets_of(other) {
+            Some(Targets::Files(files)) => files,
+            _ => &[],
+        },
+    }
+}
+
+/// The objects that a command names.
+pub(in crate::scenario) fn targets_of(command: &Command) -> Option<&Targets> {
+    Some(match command {
+        Command::Apply(_) | Command::Create(_) | Command::CreateJob(_) | Command::Replace(_) => {
+            return None;
+        }
+        Command::Delete(one) => &one.targets,
+        Command::Patch(one) => &one.targets,
+        Command::Scale(one) => &one.targets,
+        Command::Autoscale(one) => &one.targets,
+        Command::SetImage(one) => &one.targets,
+        Command::SetEnv(one) => &one.targets,
+        Command::SetResources(one) => &one.targets,
+        Command::Rollout(one) => &one.targets,
+        Command::Label(one) | Command::Annotate(one) => &one.targets,
+        Command::Cordon(targets) | Command::Uncordon(targets) => targets,
+        Command::Drain(one) => &one.nodes,
+        Command::Taint(one) => &one.nodes,
+        Command::Wait(one) => &one.targets,
+        Command::Get(one) => &one.targets,
+        Command::Describe(one) => &one.targets,
+        Command::Top(one) => &one.targets,
+    })
+}
+
+impl Files<'_> {
+    pub(super) fn read_actions(&mut self, scenario: &Node, diagnostics: &mut Diagnostics) {
+        for item in items(scenario, "action") {
+            let Some(node) = item.get("kubectl") else {
+                continue;
+            };
+            // What is wrong with the command is told when the scenario is built.
+            let Some(text) = node.text() else { continue };
+            let Ok(line) = command::parse(text) else {
+                continue;
+            };
+            let source = diagnostics.files[node.span.file].text.clone();
+            let quoted = Quoted::new(&source, node.span, text);
+            for file in files_of(&line.command) {
+                if let File::Path {
+                    path,
+                    range,
+                    recursive,
+                } = file
+                    && !self.actions.contains_key(path)
+                {
+                    let read = self.read_action(path, *recursive, quoted.at(range), diagnostics);
+                    self.actions.insert(path.clone(), read);
+                }
+            }
+        }
+    }
+
+    /// The documents of a file or a folder.
+    fn read_action(
+        &mut self,
+        path: &str,
+        recursive: bool,
+        named: Span,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<Node> {
+        if path.starts_with("http://") || path.starts_with("https://") {
+            let title = "addresses are not fetched";
+            diagnostics.error(named, title, "named here").help =
+                Some("save the manifest beside the scenario".to_owned());
+            return Vec::new();
+        }
+        let full = self.full(path);
+        let folder = full.trim_end_matches('/');
+        let below = if recursive { "/**/*." } else { "/*." };
+        let patterns = ENDINGS.map(|ending| format!("{folder}{below}{ending}"));
+        let found = patterns
+            .iter()
+            .filter_map(|one| self.provider.glob(one).ok());
+        let mut paths: Vec<String> = found.flatten().collect();
+        paths.sort();
+        if paths.is_empty() {
+            paths.push(full);
+        }
+        let mut documents = Vec::new();
+        for path in paths {
+            if let Some(file) = load(self.provider, &path, Some(named), diagnostics) {
+                let parsed = yaml::parse(file, diagnostics).documents;
+                for one in parsed {
+                    take_apart(one, &mut documents);
+                }
+            }
+        }
+        documents
+    }
+}
+
+/// Keeps a document; of a List its items.
+pub(in crate::scenario) fn take_apart(node: Node, documents: &mut Vec<Node>) {
+    let is_list = node
+        .get("kind")
+        .and_then(Node::text)
+        .is_some_and(|kind| kind.ends_with("List"));
+    match node.get("items") {
+        Some(list) if is_list => {
+            for item in list.items() {
+                take_apart(item.clone(), documents);
+            }
+        }
+        _ => documents.push(node),
+    }
+}

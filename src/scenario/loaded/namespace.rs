@@ -1,0 +1,67 @@
+//! The namespace of documents that name none, as `kubectl apply -n` gives it.
+
+use super::Document;
+use crate::kubectl::kind::Kind;
+use crate::scenario::manifest::version_and_kind;
+use crate::scenario::node::{KeyNode, Node, Value};
+
+/// The namespace without a `namespace` in the scenario.
+pub(in crate::scenario) const DEFAULT: &str = "default";
+
+/// Kinds outside namespaces that are not simulated and that manifests often hold.
+const OF_THE_CLUSTER: [&str; 17] = [
+    "APIService",
+    "CSIDriver",
+    "ClusterPolicy",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "FlowSchema",
+    "IngressClass",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "PriorityClass",
+    "PriorityLevelConfiguration",
+    "RuntimeClass",
+    "StorageClass",
+    "ValidatingWebhookConfiguration",
+];
+
+/// What the scenario states.
+pub(in crate::scenario) fn stated(scenario: &Node) -> &str {
+    let stated = scenario.get("namespace").and_then(Node::text);
+    stated.unwrap_or(DEFAULT)
+}
+
+/// Gives documents a namespace.
+pub(super) fn fill(documents: &mut [Document], namespace: &str) {
+    for document in documents {
+        complete(&mut document.node, namespace);
+    }
+}
+
+/// Gives a document a namespace if its kind lives in one and it names none.
+pub(in crate::scenario) fn complete(document: &mut Node, namespace: &str) {
+    let (version, kind) = version_and_kind(document);
+    let of_the_cluster = Kind::of(kind, version).is_some_and(|kind| !kind.namespaced);
+    if of_the_cluster || OF_THE_CLUSTER.contains(&kind) {
+        return;
+    }
+    let Some(metadata) = document.get_mut("metadata") else {
+        return;
+    };
+    let span = metadata.span.first();
+    if let Value::Table(entries) = &mut metadata.value {
+        entries.retain(|(key, node)| key.name != "namespace" || node.value != Value::Null);
+        if entries.iter().all(|(key, _)| key.name != "namespace") {
+            let key = KeyNode {
+                span,
+                name: "namespace".to_owned(),
+            };
+            let value = Value::Text(namespace.to_owned());
+            entries.push((key, Node { span, value }));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The manifests that a command names: files that were read, and here-documents.
+
+use std::ops::Range;
+
+use crate::kubectl::command::{Command, File};
+use crate::scenario::Admission;
+use crate::scenario::diagnostic::{Diagnostics, SourceFile};
+use crate::scenario::loaded::{Parsed, complete_namespace, files_of, take_apart};
+use crate::scenario::manifest::{Context, Others, is_object, read_document};
+use crate::scenario::node::{Node, Span};
+use crate::scenario::object::{complete, to_json};
+use crate::scenario::quoted::Quoted;
+use crate::scenario::yaml;
+
+/// The objects of simulated kinds, checked, each with where it stands.
+pub(super) fn documents(
+    command: &Command,
+    (stated, default): (Option<&str>, &str),
+    (parsed, admission): (&Parsed, &Admission),
+    quoted: &Quoted,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<serde_json::Value>, Vec<Span>) {
+    let mut nodes = Vec::new();
+    for file in files_of(command) {
+        match file {
+            File::Path { path, range, .. } => {
+                if let Some(read) = parsed.actions.get(path) {
+                    nodes.extend(read.iter().cloned());
+                } else {
+                    let title = format!("{path} was not read");
+                    let label = "files are read before values are set";
+                    diagnostics.error(quoted.at(range), title, label).help =
+                        Some("name the file in the scenario itself".to_owned());
+                }
+            }
+            File::Here { text, range } => {
+                nodes.extend(here_document(text, range, quoted, diagnostics));
+            }
+        }
+    }
+    let (mut made, mut places) = (Vec::new(), Vec::new());
+    let mut admission = admission.clone();
+    let mut others = Others::default();
+    for mut node in nodes {
+        if !is_object(&node, diagnostics) {
+            continue;
+        }
+        check_namespace(&node, stated, diagnostics);
+        complete_namespace(&mut node, stated.unwrap_or(default));
+        let context = &mut Context {
+            document: &node,
+            diagnostics,
+        };
+        let Ok(written) = read_document(context) else {
+            others.add(&node, diagnostics);
+            continue;
+        };
+        if let Some(written) = written {
+            // What stands before in the same file is there already.
+            admission.put(&complete(written, &admission, context));
+            places.push(name_of(&node));
+            made.push(to_json(&node));
+        }
+    }
+    others.warn(diagnostics);
+    (made, places)
+}
+
+/// Where an object's name stands.
+fn name_of(node: &Node) -> Span {
+    let name = node.get("metadata").and_then(|m| m.get("name"));
+    name.map_or(node.span.first(), |name| name.span)
+}
+
+/// Parses a here-document; its places are those within the scenario.
+fn here_document(
+    text: &str,
+    range: &Range<usize>,
+    quoted: &Quoted,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Node> {
+    // It is parsed as a file of its own, which is taken away again.
+    let (file, first) = (diagnostics.files.len(), diagnostics.list.len());
+    diagnostics.files.push(SourceFile {
+        path: String::new(),
+        text: text.into(),
+    });
+    let parsed = yaml::parse(file, diagnostics).documents;
+    diagnostics.files.truncate(file);
+    // A shell may have changed it: blanks cut away, say.
+    let as_typed = range.len() == text.len();
+    let moved = |span: Span| {
+        if as_typed {
+            quoted.at(&(range.start + span.start..range.start + span.end))
+        } else {
+            quoted.at(range)
+        }
+    };
+    for problem in &mut diagnostics.list[first..] {
+        problem.span = problem.span.map(moved);
+    }
+    let mut nodes = Vec::new();
+    for mut node in parsed {
+        node.move_places(&moved);
+        take_apart(node, &mut nodes);
+    }
+    nodes
+}
+
+/// kubectl refuses a `-n` that contradicts the object.
+fn check_namespace(node: &Node, stated: Option<&str>, diagnostics: &mut Diagnostics) {
+    let own = node.get("metadata").and_then(|m| m.get("namespace"));
+    if let (Some(own), Some(stated)) = (own, stated)
+        && let Some(text) = own.text().filter(|text| *text != stated)
+    {
+        let title = format!(
+            "the namespace from the provided object \"{text}\" does not match the namespace \"{stated}\""
+        );
+        diagnostics
+            .error(own.span, title, "kubectl refuses this")
+            .help = Some(format!(
+            "You must pass '--namespace={text}' to perform this operation."
+        ));
+    }
+}

@@ -1,0 +1,201 @@
+//! `[[fault]]`: what goes wrong from outside, and for how long.
+
+use super::actions::begin;
+use super::node_names;
+use crate::cluster::spec::NodeGroupSpec;
+use crate::metrics::spec::{CustomMetricSpec, MetricOf};
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::model::{Component, Fault, FaultKind, ImagePull, MetricType, NodeName};
+use crate::scenario::node::{Node, Value};
+use crate::scenario::reader::{self, Reader, expected, number};
+use crate::scenario::suggest::advice;
+use crate::sim::{SimDuration, SimTime};
+
+/// What a fault can be, each with an example.
+const SORTS: [(&str, &str); 5] = [
+    ("down", "down = \"metrics-server\""),
+    ("kubelet", "kubelet = \"general-1\""),
+    ("node", "node = \"general-1\""),
+    ("metric", "metric = \"queue_depth\""),
+    ("image_pull", "image_pull = \"60s\""),
+];
+
+const COMPONENTS: [(&str, Component); 4] = [
+    ("metrics-server", Component::MetricsServer),
+    ("vpa-recommender", Component::VpaRecommender),
+    ("vpa-updater", Component::VpaUpdater),
+    (
+        "vpa-admission-controller",
+        Component::VpaAdmissionController,
+    ),
+];
+
+pub(super) fn faults(
+    root: &mut Reader<'_>,
+    node_groups: &[NodeGroupSpec],
+    metrics: &[CustomMetricSpec],
+    end: Option<SimTime>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Fault> {
+    let mut made = Vec::new();
+    for item in root.list("fault", diagnostics) {
+        if let Some(mut table) = Reader::new(item, "`fault`", diagnostics) {
+            made.extend(fault(&mut table, (node_groups, metrics), end, diagnostics));
+            table.finish("`fault`", diagnostics);
+        }
+    }
+    made.sort_by_key(|fault| fault.at);
+    made
+}
+
+fn fault(
+    table: &mut Reader<'_>,
+    (node_groups, metrics): (&[NodeGroupSpec], &[CustomMetricSpec]),
+    end: Option<SimTime>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Fault> {
+    let at = begin(table, "`fault`", end, diagnostics);
+    let lasts = table.read("for", diagnostics, |node| match reader::duration(node)? {
+        SimDuration::ZERO => Err("a fault lasts longer than 0s".to_owned()),
+        lasts => Ok(lasts),
+    });
+    let down = table.read("down", diagnostics, component);
+    let kubelet = table.read("kubelet", diagnostics, |node| node_of(node, node_groups));
+    let node = table.read("node", diagnostics, |node| node_of(node, node_groups));
+    let metric_type = table.one_of("type", &["pods", "object", "external"], diagnostics);
+    let metric_type = metric_type.map(|name| match name {
+        "pods" => MetricType::Pods,
+        "object" => MetricType::Object,
+        _ => MetricType::External,
+    });
+    let metric = table.read("metric", diagnostics, |node| {
+        metric(node, metric_type, metrics)
+    });
+    let pull = table.read("image_pull", diagnostics, image_pull);
+    let place = table.span().first();
+    if metric_type.is_some() && table.get("metric").is_none() {
+        let span = table.key_span("type");
+        diagnostics.error(span, "`type` belongs to `metric`", "of which metric?");
+    }
+    if !is_one(table, diagnostics) {
+        return None;
+    }
+    let metric = metric.map(|name| FaultKind::Metric { name, metric_type });
+    let kinds = [
+        down.map(FaultKind::Down),
+        kubelet.map(FaultKind::Kubelet),
+        node.map(FaultKind::Node),
+        metric,
+        pull.map(FaultKind::ImagePull),
+    ];
+    let kind = kinds.into_iter().flatten().next()?;
+    let at = at?;
+    Some(Fault {
+        at,
+        until: lasts.map(|lasts| at + lasts),
+        kind,
+        place,
+    })
+}
+
+/// Whether the table says exactly one thing that goes wrong.
+fn is_one(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> bool {
+    let given: Vec<&str> = SORTS
+        .into_iter()
+        .map(|(key, _)| key)
+        .filter(|key| table.get(key).is_some())
+        .collect();
+    let examples = || {
+        let examples = SORTS.map(|(_, example)| format!("`{example}`"));
+        format!("write one of {}", examples.join(", "))
+    };
+    match given.as_slice() {
+        [_] => true,
+        [] => {
+            let span = table.span().first();
+            diagnostics
+                .error(
+                    span,
+                    "it is not said what goes wrong",
+                    "this fault does nothing",
+                )
+                .help = Some(examples());
+            false
+        }
+        [first, second, ..] => {
+            let title = format!("a fault is either `{first}` or `{second}`");
+            diagnostics
+                .error(table.key_span(second), title, "the second of them")
+                .help = Some("write a `[[fault]]` of its own for each".to_owned());
+            false
+        }
+    }
+}
+
+fn component(node: &Node) -> Result<Component, String> {
+    let text = node.text().ok_or_else(|| expected("a text", node))?;
+    let found = COMPONENTS.iter().find(|(name, _)| *name == text);
+    let names = COMPONENTS.map(|(name, _)| name);
+    found
+        .map(|(_, component)| *component)
+        .ok_or_else(|| format!("unknown component \"{text}\"; {}", advice(text, &names)))
+}
+
+fn node_of(node: &Node, groups: &[NodeGroupSpec]) -> Result<NodeName, String> {
+    let text = node
+        .text()
+        .ok_or_else(|| expected("the name of a node", node))?;
+    node_names::find(text, groups)
+        .ok_or_else(|| format!("no node `{text}`; {}", node_names::advice(text, groups)))
+}
+
+/// A metric that some `[[metric]]` serves.
+fn metric(
+    node: &Node,
+    metric_type: Option<MetricType>,
+    metrics: &[CustomMetricSpec],
+) -> Result<String, String> {
+    let text = node
+        .text()
+        .ok_or_else(|| expected("the name of a metric", node))?;
+    let fits = |one: &&CustomMetricSpec| {
+        let own = match one.of {
+            MetricOf::Pods(_) => MetricType::Pods,
+            MetricOf::Object { .. } => MetricType::Object,
+            MetricOf::External => MetricType::External,
+        };
+        metric_type.is_none_or(|wanted| wanted == own)
+    };
+    let names: Vec<&str> = metrics
+        .iter()
+        .filter(fits)
+        .map(|one| one.name.as_str())
+        .collect();
+    if names.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    if matches!(text, "cpu" | "memory") {
+        return Err(format!(
+            "{text} comes from metrics-server: write `down = \"metrics-server\"`"
+        ));
+    }
+    if names.is_empty() {
+        return Err(format!("no `[[metric]]` of this type serves `{text}`"));
+    }
+    Err(format!(
+        "no `[[metric]]` serves `{text}`; {}",
+        advice(text, &names)
+    ))
+}
+
+/// A duration, or a factor.
+fn image_pull(node: &Node) -> Result<ImagePull, String> {
+    match node.value {
+        Value::Text(_) => reader::duration(node).map(ImagePull::Takes),
+        Value::Int(_) | Value::Float(_) => match number(node)? {
+            0.0 => Err("a factor is above 0".to_owned()),
+            factor => Ok(ImagePull::Times(factor)),
+        },
+        _ => Err(expected("a duration such as \"60s\", or a factor", node)),
+    }
+}
