@@ -12,5 +12,6 @@ pub mod command;
 pub mod json;
 pub mod kind;
 pub mod patch;
+pub mod print;
 pub mod selector;
 pub mod yaml;

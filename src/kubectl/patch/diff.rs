@@ -117,32 +117,25 @@ fn diff_list(
         return Ok(());
     }
     let merge_key = merge_key(field);
-    let (items, deleted, ordered) = match merge_key {
-        Some(merge_key) => {
-            let mut items = diff_items(before, after, merge_key, field, half)?;
-            items = in_order_of(items, after, Some(merge_key));
-            let same_order = before.len() == after.len()
-                && before
-                    .iter()
-                    .zip(after)
-                    .all(|(before, after)| before.get(merge_key) == after.get(merge_key));
-            let ordered = !items.is_empty() || (adds && !same_order);
-            (items, Vec::new(), ordered)
-        }
-        None => {
-            let missing = |from: &[Value], of: &[Value]| -> Vec<Value> {
-                let missing = of.iter().filter(|item| !from.contains(item));
-                missing.cloned().collect()
-            };
-            if adds {
-                (missing(before, after), Vec::new(), before != after)
-            } else {
-                let deleted = missing(after, before);
-                let ordered = !deleted.is_empty();
-                (Vec::new(), deleted, ordered)
-            }
-        }
-    };
+    let (mut items, mut deleted) = (Vec::new(), Vec::new());
+    let ordered;
+    if let Some(merge_key) = merge_key {
+        items = in_order_of(
+            diff_items(before, after, merge_key, field, half)?,
+            after,
+            Some(merge_key),
+        );
+        let mut pairs = before.iter().zip(after);
+        let same_order = before.len() == after.len()
+            && pairs.all(|(before, after)| before.get(merge_key) == after.get(merge_key));
+        ordered = !items.is_empty() || (adds && !same_order);
+    } else if adds {
+        items = missing(before, after);
+        ordered = before != after;
+    } else {
+        deleted = missing(after, before);
+        ordered = !deleted.is_empty();
+    }
     if !items.is_empty() {
         patch.insert(key.to_owned(), Value::Array(items));
     }
@@ -157,6 +150,12 @@ fn diff_list(
         patch.insert(format!("{SET_ORDER}{key}"), order.collect());
     }
     Ok(())
+}
+
+/// The items of a list that another has not.
+fn missing(from: &[Value], of: &[Value]) -> Vec<Value> {
+    let missing = of.iter().filter(|item| !from.contains(item));
+    missing.cloned().collect()
 }
 
 /// Items that are new, changed or gone (`diffListsOfMaps`).
