@@ -9,6 +9,7 @@ use super::progress;
 use super::scenario::{ScenarioArgs, build, lacks, read};
 use super::signal;
 use crate::output::folder::{FolderError, OutputFolder};
+#[cfg(feature = "charts")]
 use crate::output::write_sweep_charts;
 use crate::scenario::nearest;
 use crate::sweep::{self, Collector, Goal, Metrics, Plan, Results, ScenarioRuns, write_best};
@@ -79,6 +80,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let results = work(args, &loaded, &plan, &folder, stop)?;
     let ranking = rank(args, &results, !scenario.vpas.is_empty());
     folder.write("points.csv", |out| results.write_points(out))?;
+    #[cfg(feature = "charts")]
     write_sweep_charts(&folder, &scenario.name, &results.table(&ranking))?;
     let target = folder.finish()?;
     if !args.quiet {

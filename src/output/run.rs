@@ -1,14 +1,16 @@
 //! Everything that one run writes.
 
 use super::folder::{FolderError, OutputFolder};
+#[cfg(feature = "charts")]
+use super::write_charts;
 use super::{
-    write_charts, write_decisions, write_events, write_loads, write_scaling_steps,
-    write_summary_csv, write_summary_json, write_timeseries, write_vpa_checkpoints, write_vpas,
+    write_decisions, write_events, write_loads, write_scaling_steps, write_summary_csv,
+    write_summary_json, write_timeseries, write_vpa_checkpoints, write_vpas,
 };
 use crate::analysis::Summary;
 use crate::record::Recording;
 
-/// Writes all files of a run into the folder.
+/// Writes all files of a run into the folder; charts, if the crate has them.
 pub fn write_run(
     folder: &OutputFolder,
     name: &str,
@@ -33,5 +35,7 @@ pub fn write_run(
     folder.write("summary.json", |out| {
         write_summary_json(name, seed, summary, out)
     })?;
-    write_charts(folder, name, recording, summary)
+    #[cfg(feature = "charts")]
+    write_charts(folder, name, recording, summary)?;
+    Ok(())
 }
