@@ -11,6 +11,7 @@ use super::signal;
 use crate::output::folder::{FolderError, OutputFolder};
 #[cfg(feature = "charts")]
 use crate::output::write_sweep_charts;
+use crate::record::long_forms;
 use crate::scenario::nearest;
 use crate::sweep::{self, Collector, Goal, Metrics, Plan, Results, ScenarioRuns, write_best};
 
@@ -149,6 +150,13 @@ fn known_metric(best: &str, metrics: &Metrics) -> Result<(), CliError> {
     let names = || metrics.iter().map(|(name, _)| name.as_str());
     if names().any(|name| name == best) {
         return Ok(());
+    }
+    let long = long_forms(best, names());
+    if !long.is_empty() {
+        return Err(CliError::BadInput(format!(
+            "error: --best {best}: objects of this name are in several namespaces: name one with its own: {}",
+            long.join(", ")
+        )));
     }
     let meant = nearest(best, names()).map_or_else(
         || " (summary.csv of a run lists all)".to_owned(),

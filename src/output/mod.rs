@@ -10,6 +10,8 @@ pub mod chart;
 mod charts;
 mod decisions;
 mod events;
+#[cfg(feature = "charts")]
+mod file_names;
 pub mod folder;
 mod loads;
 mod number;

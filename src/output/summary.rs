@@ -83,6 +83,7 @@ const STAGES: [&str; 6] = [
 pub fn write_scaling_steps(summary: &Summary, out: impl Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
     let fixed = [
+        "namespace",
         "hpa",
         "time_s",
         "ready_before",
@@ -95,8 +96,9 @@ pub fn write_scaling_steps(summary: &Summary, out: impl Write) -> io::Result<()>
     ];
     rows.write_record(fixed.into_iter().chain(STAGES))?;
     for hpa in &summary.hpas {
+        let object = [hpa.namespace.to_string(), hpa.name.clone()];
         for step in &hpa.steps {
-            rows.write_record(std::iter::once(hpa.name.clone()).chain(step_row(step)))?;
+            rows.write_record(object.clone().into_iter().chain(step_row(step)))?;
         }
     }
     rows.flush()

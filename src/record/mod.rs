@@ -5,6 +5,7 @@
 //! with the number of requests.
 
 mod curve;
+mod labels;
 mod recorder;
 mod recording;
 mod request;
@@ -12,6 +13,7 @@ mod vpa;
 mod windows;
 
 pub use curve::Curve;
+pub use labels::{Labels, long_forms};
 pub use recorder::{Detail, Recorder};
 pub use recording::{
     Counts, DecisionRecord, EventRecord, HpaRecord, LoadRecord, MetricRecord, NodeRecord,

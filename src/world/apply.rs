@@ -33,12 +33,12 @@ impl World<'_> {
 
     fn record_object_events(&mut self, now: SimTime) {
         for event in self.log.events.drain(..) {
-            let object = match event.object {
-                ObjectRef::Workload(workload) => {
-                    self.recorder.recording.workloads[workload].name.clone()
-                }
-                ObjectRef::Pod { name, .. } => format!("Pod/{name}"),
+            let workloads = &self.recorder.recording.workloads;
+            let (workload, object) = match event.object {
+                ObjectRef::Workload(workload) => (workload, workloads[workload].object()),
+                ObjectRef::Pod { workload, name } => (workload, format!("Pod/{name}")),
             };
+            let namespace = workloads[workload].namespace.clone();
             let kind = if event.kind == EventKind::Normal {
                 "Normal"
             } else {
@@ -48,6 +48,7 @@ impl World<'_> {
                 time: now,
                 kind,
                 reason: event.reason.to_owned(),
+                namespace,
                 object,
                 message: event.message,
             });
@@ -76,11 +77,13 @@ impl World<'_> {
                 }
             }
             Effect::LoadFinished(load) => {
-                let name = self.recorder.recording.loads[load].name.clone();
+                let record = &self.recorder.recording.loads[load];
+                let (namespace, name) = (record.namespace.clone(), record.name.clone());
                 self.recorder.event(|| EventRecord {
                     time: now,
                     kind: "Normal",
                     reason: "LoadFinished".to_owned(),
+                    namespace,
                     object: format!("Load/{name}"),
                     message: "The load has ended".to_owned(),
                 });

@@ -194,6 +194,7 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
     let hpas = scenario.hpas.iter().map(|hpa| {
         let (names, targets): (Vec<_>, Vec<_>) = hpa.spec.metrics.iter().map(label).unzip();
         HpaRecord {
+            namespace: hpa.namespace.as_str().into(),
             name: hpa.name.clone(),
             workload: hpa.workload,
             bounds: (hpa.spec.min_replicas, hpa.spec.max_replicas),
@@ -209,7 +210,9 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
         .iter()
         .enumerate()
         .map(|(index, workload)| WorkloadRecord {
-            name: format!("{}/{}", workload.kind.name(), workload.name),
+            kind: workload.kind.name(),
+            namespace: workload.namespace.as_str().into(),
+            name: workload.name.clone(),
             cpu_request: requests(&workload.template)
                 .containers
                 .iter()
@@ -225,6 +228,10 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
         });
     let services = scenario.services.iter().zip(&scenario.slos);
     let services = services.map(|(service, slo)| ServiceRecord {
+        namespace: scenario.workloads[service.workload]
+            .namespace
+            .as_str()
+            .into(),
         name: service.name.clone(),
         workload: service.workload,
         objective: Objective {
@@ -248,6 +255,10 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
         }
     });
     let loads = scenario.loads.iter().map(|load| LoadRecord {
+        namespace: match &load.generator {
+            Generator::WgetJob(job) => scenario.workloads[job.workload].namespace.as_str().into(),
+            _ => "".into(),
+        },
         name: load.name.clone(),
         service: load.service,
         started: load.at,

@@ -27,6 +27,9 @@ impl World<'_> {
             changed_requests(template, &resources)
         });
         let record = PodRecord {
+            namespace: self.recorder.recording.workloads[workload]
+                .namespace
+                .clone(),
             name: pod.name.clone(),
             workload,
             created: now,

@@ -165,6 +165,7 @@ impl World<'_> {
                 kind,
             });
         }
+        let namespace = self.recorder.recording.vpas[index].namespace.clone();
         let on_pod = action
             .kind
             .pod_event()
@@ -178,6 +179,7 @@ impl World<'_> {
                 time: action.at,
                 kind: "Normal",
                 reason: event.reason.to_owned(),
+                namespace: namespace.clone(),
                 object,
                 message: event.message.into_owned(),
             });
