@@ -8,16 +8,16 @@ use super::{
     write_summary_json, write_timeseries, write_vpa_checkpoints, write_vpas,
 };
 use crate::analysis::Summary;
-use crate::record::Recording;
+use crate::record::{Provenance, Recording};
 
 /// Writes all files of a run into the folder; charts, if the crate has them.
 pub fn write_run(
     folder: &OutputFolder,
-    name: &str,
-    seed: u64,
+    provenance: &Provenance,
     recording: &Recording,
     summary: &Summary,
 ) -> Result<(), FolderError> {
+    let name = provenance.scenario.as_str();
     folder.write("timeseries.csv", |out| write_timeseries(recording, out))?;
     folder.write("events.csv", |out| write_events(recording, out))?;
     folder.write("decisions.csv", |out| write_decisions(recording, out))?;
@@ -30,10 +30,10 @@ pub fn write_run(
     }
     folder.write("scaling_steps.csv", |out| write_scaling_steps(summary, out))?;
     folder.write("summary.csv", |out| {
-        write_summary_csv(name, seed, summary, out)
+        write_summary_csv(name, provenance.seed, summary, out)
     })?;
     folder.write("summary.json", |out| {
-        write_summary_json(name, seed, summary, out)
+        write_summary_json(provenance, summary, out)
     })?;
     #[cfg(feature = "charts")]
     write_charts(folder, name, recording, summary)?;

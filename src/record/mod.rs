@@ -6,6 +6,7 @@
 
 mod curve;
 mod labels;
+mod provenance;
 mod recorder;
 mod recording;
 mod request;
@@ -14,6 +15,7 @@ mod windows;
 
 pub use curve::Curve;
 pub use labels::{Labels, long_forms};
+pub use provenance::{Provenance, SCHEMA, SourceText};
 pub use recorder::{Detail, Recorder};
 pub use recording::{
     Counts, DecisionRecord, EventRecord, HpaRecord, LoadRecord, MetricRecord, NodeRecord,
