@@ -14,6 +14,10 @@
 //! randomness are injected. Nothing in the library reads the wall clock or global state,
 //! so the same scenario and seed give the same bytes on every run.
 //!
+//! Two features, both on by default: `cli`, the command line and the binary, and `charts`, the
+//! pictures. A program that embeds the simulator leaves them out with
+//! `default-features = false` and compiles neither's libraries.
+//!
 //! `ARCHITECTURE.md` has the table of which module may use which; a test holds the
 //! imports to it.
 
@@ -22,6 +26,7 @@ pub mod units;
 pub mod analysis;
 pub mod api;
 pub mod autoscaler;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod cluster;
 pub mod conformance;

@@ -662,3 +662,45 @@ fn conformance_counts_steps_and_shows_what_differs() {
         text(&unknown.stderr)
     );
 }
+
+#[test]
+fn a_summary_tells_what_it_was_made_of() {
+    let place = place();
+    let scenario = small(place.path(), "");
+    let written = |scenario: &Path, out: &str| {
+        let out = place.path().join(out);
+        let ran = nlsim()
+            .current_dir(place.path())
+            .args(["run", "-q", &scenario.to_string_lossy(), "--seed", "7"])
+            .args(["--set", "simulation.duration=2m", "--set"])
+            .arg("HorizontalPodAutoscaler/php-apache:spec.maxReplicas=4")
+            .args(["--out", &out.to_string_lossy()])
+            .output()
+            .expect("the binary runs");
+        assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+        fs::read_to_string(out.join("summary.json")).expect("a summary")
+    };
+    let summary = written(&scenario, "a");
+    let told: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
+    assert_eq!(told["schema"], 1);
+    assert_eq!(told["nlsim"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(told["kubernetes"], "1.36");
+    assert_eq!(told["seed"], 7);
+    let files = &told["made_of"]["files"];
+    assert_eq!(files[0]["path"], "small.toml");
+    assert_eq!(files[1]["path"], "web.yaml");
+    for (place, path) in [(0, scenario.clone()), (1, place.path().join("web.yaml"))] {
+        let text = fs::read_to_string(path).expect("a text");
+        assert_eq!(files[place]["bytes"], text.len());
+        assert_eq!(files[place]["text"], text);
+    }
+    let set = &told["made_of"]["set"];
+    assert_eq!(set[0]["path"], "simulation.duration");
+    assert_eq!(set[1]["value"], "4");
+    // Wherever the files are.
+    assert!(
+        !summary.contains(&*place.path().to_string_lossy()),
+        "{summary}"
+    );
+    assert_eq!(written(Path::new("small.toml"), "b"), summary);
+}

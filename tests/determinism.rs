@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use files::Folder;
 use nlsim::analysis::Summary;
 use nlsim::output;
-use nlsim::record::{Detail, Recording};
+use nlsim::record::{Detail, Provenance, Recording};
 use nlsim::scenario::Loaded;
 use nlsim::sweep::{self, Collector, Plan, ScenarioRuns};
 use nlsim::world;
@@ -37,7 +37,7 @@ fn bytes(recording: &Recording) -> Vec<Vec<u8>> {
     output::write_loads(recording, &mut files[3]).unwrap();
     output::write_scaling_steps(&summary, &mut files[4]).unwrap();
     output::write_summary_csv("s", 1, &summary, &mut files[5]).unwrap();
-    output::write_summary_json("s", 1, &summary, &mut files[6]).unwrap();
+    output::write_summary_json(&Provenance::default(), &summary, &mut files[6]).unwrap();
     output::write_vpas(recording, &mut files[7]).unwrap();
     files
 }

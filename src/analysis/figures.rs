@@ -1,5 +1,7 @@
 //! Figures of each HPA and of each service.
 
+use std::sync::Arc;
+
 use super::demand::demand;
 use super::elasticity::{Elasticity, elasticity};
 use super::flapping::{Flapping, ScaleEvent, flapping};
@@ -15,8 +17,12 @@ pub const FLAP_WINDOW: f64 = 600.0;
 /// Figures of an HPA and the workload that it scales, after the warm-up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HpaFigures {
+    /// Namespace.
+    pub namespace: Arc<str>,
     /// Name.
     pub name: String,
+    /// What it is called where one name has to do.
+    pub label: String,
     /// d(t), from the start.
     pub demand: Vec<(f64, f64)>,
     /// How well ready replicas follow the demand.
@@ -34,8 +40,12 @@ pub struct HpaFigures {
 /// Figures of a service after the warm-up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceFigures {
+    /// Namespace.
+    pub namespace: Arc<str>,
     /// Name.
     pub name: String,
+    /// What it is called where one name has to do.
+    pub label: String,
     /// Requests that arrived.
     pub requests: u64,
     /// Those that ended without success.
@@ -95,7 +105,7 @@ impl Slack {
     }
 }
 
-pub(super) fn hpa_figures(recording: &Recording, hpa: &HpaRecord) -> HpaFigures {
+pub(super) fn hpa_figures(recording: &Recording, hpa: &HpaRecord, label: &str) -> HpaFigures {
     let (from, to) = (
         recording.warm_up.as_secs_f64(),
         recording.duration.as_secs_f64(),
@@ -120,7 +130,9 @@ pub(super) fn hpa_figures(recording: &Recording, hpa: &HpaRecord) -> HpaFigures 
         }
     });
     HpaFigures {
+        namespace: hpa.namespace.clone(),
         name: hpa.name.clone(),
+        label: label.to_owned(),
         elasticity: elasticity(&ready, &demand, from, to, recording.step.as_secs_f64()),
         flapping: flapping(&scale_events(hpa, from), FLAP_WINDOW, to - from),
         steps: scaling_steps(recording, hpa, &demand),
@@ -148,7 +160,11 @@ fn scale_events(hpa: &HpaRecord, from: f64) -> Vec<ScaleEvent> {
         .collect()
 }
 
-pub(super) fn service_figures(recording: &Recording, service: &ServiceRecord) -> ServiceFigures {
+pub(super) fn service_figures(
+    recording: &Recording,
+    service: &ServiceRecord,
+    label: &str,
+) -> ServiceFigures {
     let start = SimTime::ZERO + recording.warm_up;
     let limit = service
         .objective
@@ -185,7 +201,9 @@ pub(super) fn service_figures(recording: &Recording, service: &ServiceRecord) ->
         total(&|sample| sample.cpu_requested),
     );
     ServiceFigures {
+        namespace: service.namespace.clone(),
         name: service.name.clone(),
+        label: label.to_owned(),
         requests,
         failed,
         good,

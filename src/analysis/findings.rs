@@ -8,7 +8,7 @@ mod vpa;
 use super::figures::HpaFigures;
 use super::steps;
 use super::vpa::Disruptions;
-use crate::record::{Curve, HpaRecord, Recording, ServiceRecord};
+use crate::record::{Curve, HpaRecord, Labels, Recording, ServiceRecord};
 use crate::sim::SimTime;
 
 /// How much a finding matters.
@@ -52,34 +52,29 @@ const NO_ROOM: f64 = 60.0;
 /// From this many kills on a container is in a loop.
 const LOOP: u64 = 3;
 
-/// Everything found in a run; `hpas` are the figures of its HPAs, in order.
-pub fn findings(recording: &Recording, hpas: &[HpaFigures]) -> Vec<Finding> {
+/// Everything found in a run; `labels` are those of its objects, `hpas` the figures of its HPAs,
+/// in order.
+pub fn findings(recording: &Recording, labels: &Labels, hpas: &[HpaFigures]) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(hpas.iter().filter_map(flaps));
-    found.extend((recording.hpas.iter()).filter_map(|hpa| saturated(recording, hpa)));
-    for vpa in &recording.vpas {
-        for hpa in recording
-            .hpas
-            .iter()
-            .filter(|hpa| hpa.workload == vpa.workload)
-        {
-            found.extend(vpa::shared_metric(recording, hpa, vpa));
+    let of_hpas = || recording.hpas.iter().zip(&labels.hpas);
+    let of_vpas = || recording.vpas.iter().zip(&labels.vpas);
+    let of_services = || recording.services.iter().zip(&labels.services);
+    found.extend(of_hpas().filter_map(|(hpa, label)| saturated(recording, hpa, label)));
+    for (vpa, label) in of_vpas() {
+        for (hpa, name) in of_hpas().filter(|(hpa, _)| hpa.workload == vpa.workload) {
+            found.extend(vpa::shared_metric(recording, (hpa, name), (vpa, label)));
         }
-        found.extend(vpa::blocked(recording, vpa));
-        found.extend(vpa::far_from_target(recording, vpa));
+        found.extend(vpa::blocked(recording, vpa, label));
+        found.extend(vpa::far_from_target(recording, vpa, label));
     }
-    found.extend(
-        recording
-            .vpas
-            .iter()
-            .filter_map(vpa::without_recommendation),
-    );
-    for workload in 0..recording.workloads.len() {
-        found.extend(oom_loop(recording, workload));
-        found.extend(without_room(recording, workload));
+    found.extend(of_vpas().filter_map(|(vpa, label)| vpa::without_recommendation(vpa, label)));
+    for (workload, label) in labels.workloads.iter().enumerate() {
+        found.extend(oom_loop(recording, workload, label));
+        found.extend(without_room(recording, workload, label));
     }
-    found.extend((recording.services.iter()).filter_map(|service| too_early(recording, service)));
-    found.extend((recording.services.iter()).filter_map(|service| failures(recording, service)));
+    found.extend(of_services().filter_map(|(service, _)| too_early(service, labels)));
+    found.extend(of_services().filter_map(|(service, label)| failures(recording, service, label)));
     found
 }
 
@@ -88,7 +83,7 @@ fn flaps(figures: &HpaFigures) -> Option<Finding> {
     let flapping = &figures.flapping;
     (flapping.flaps_per_hour >= FLAPS_PER_HOUR).then(|| Finding {
         severity: Severity::Warning,
-        subject: format!("HorizontalPodAutoscaler/{}", figures.name),
+        subject: format!("HorizontalPodAutoscaler/{}", figures.label),
         text: format!(
             "reversed its direction {} times within ten minutes of the step before ({:.1} an hour), for {} replicas started in vain. Lengthen the stabilization window of scaling down, or allow a wider distance between load and target",
             flapping.flaps, flapping.flaps_per_hour, flapping.wasted_replicas
@@ -97,7 +92,7 @@ fn flaps(figures: &HpaFigures) -> Option<Finding> {
 }
 
 /// Too few replicas allowed: some metric stays beyond the tolerance at `maxReplicas`.
-fn saturated(recording: &Recording, hpa: &HpaRecord) -> Option<Finding> {
+fn saturated(recording: &Recording, hpa: &HpaRecord, label: &str) -> Option<Finding> {
     let (from, to) = (
         recording.warm_up.as_secs_f64(),
         recording.duration.as_secs_f64(),
@@ -118,7 +113,7 @@ fn saturated(recording: &Recording, hpa: &HpaRecord) -> Option<Finding> {
     let share = 100.0 * time / (to - from);
     (share >= SATURATED).then(|| Finding {
         severity: Severity::Warning,
-        subject: format!("HorizontalPodAutoscaler/{}", hpa.name),
+        subject: format!("HorizontalPodAutoscaler/{label}"),
         text: format!(
             "stood at its maxReplicas of {} with {name} above the target for {share:.0}% of the time",
             hpa.bounds.1
@@ -127,7 +122,7 @@ fn saturated(recording: &Recording, hpa: &HpaRecord) -> Option<Finding> {
 }
 
 /// Pods that no node had room for.
-fn without_room(recording: &Recording, workload: usize) -> Option<Finding> {
+fn without_room(recording: &Recording, workload: usize, label: &str) -> Option<Finding> {
     let record = &recording.workloads[workload];
     let pending = steps::of(&record.counts, |counts| f64::from(counts.pending));
     let (from, to) = (
@@ -142,7 +137,7 @@ fn without_room(recording: &Recording, workload: usize) -> Option<Finding> {
     };
     (waited >= NO_ROOM).then(|| Finding {
         severity: Severity::Warning,
-        subject: record.name.clone(),
+        subject: label.to_owned(),
         text: format!(
             "up to {most:.0} pods waited for a node, for {:.0} min in all: {reason}",
             waited / 60.0
@@ -152,11 +147,11 @@ fn without_room(recording: &Recording, workload: usize) -> Option<Finding> {
 
 /// Requests that came to pods before their application could answer. Pods with a readiness probe
 /// get none then.
-fn too_early(recording: &Recording, service: &ServiceRecord) -> Option<Finding> {
+fn too_early(service: &ServiceRecord, labels: &Labels) -> Option<Finding> {
     let refused = service.too_early;
     (refused > 0).then(|| Finding {
         severity: Severity::Warning,
-        subject: recording.workloads[service.workload].name.clone(),
+        subject: labels.workloads[service.workload].clone(),
         text: format!(
             "its pods got requests before their application had started, and refused them ({refused} in all): without a readinessProbe a pod gets traffic as soon as its container runs. Add a readinessProbe"
         ),
@@ -164,7 +159,7 @@ fn too_early(recording: &Recording, service: &ServiceRecord) -> Option<Finding> 
 }
 
 /// More failed requests than the objective allows.
-fn failures(recording: &Recording, service: &ServiceRecord) -> Option<Finding> {
+fn failures(recording: &Recording, service: &ServiceRecord, label: &str) -> Option<Finding> {
     let start = SimTime::ZERO + recording.warm_up;
     let windows = service
         .windows
@@ -179,7 +174,7 @@ fn failures(recording: &Recording, service: &ServiceRecord) -> Option<Finding> {
     );
     (rate > allowed).then(|| Finding {
         severity: Severity::Warning,
-        subject: format!("service/{}", service.name),
+        subject: format!("service/{label}"),
         text: format!(
             "{rate:.2}% of its requests failed ({failed} of {all}), the objective allows {allowed}%"
         ),
@@ -187,7 +182,7 @@ fn failures(recording: &Recording, service: &ServiceRecord) -> Option<Finding> {
 }
 
 /// A container that is killed again and again.
-fn oom_loop(recording: &Recording, workload: usize) -> Option<Finding> {
+fn oom_loop(recording: &Recording, workload: usize, label: &str) -> Option<Finding> {
     let kills = Disruptions::of(recording, Some(workload)).oom_kills;
     (kills >= LOOP).then(|| {
         let under_vpa = recording.vpas.iter().any(|vpa| vpa.workload == workload);
@@ -198,7 +193,7 @@ fn oom_loop(recording: &Recording, workload: usize) -> Option<Finding> {
         };
         Finding {
             severity: Severity::Warning,
-            subject: recording.workloads[workload].name.clone(),
+            subject: label.to_owned(),
             text: format!("containers were killed {kills} times at their memory limit: {advice}"),
         }
     })

@@ -181,6 +181,7 @@ mod tests {
             ..Counts::default()
         };
         let pod = |created, ready| PodRecord {
+            namespace: "default".into(),
             name: String::new(),
             workload: 0,
             created: at(created),

@@ -9,11 +9,13 @@ use super::flapping::Flapping;
 use super::scaling_latency::ScalingLatency;
 use super::stages::ScalingStep;
 use super::vpa::{Disruptions, VpaFigures, vpa_figures};
-use crate::record::{LatencyStats, LoadRecord, Recording};
+use crate::record::{Labels, LatencyStats, LoadRecord, Recording};
 
 /// All figures of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
+    /// What the objects are called.
+    pub labels: Labels,
     /// Per HPA.
     pub hpas: Vec<HpaFigures>,
     /// Per service.
@@ -32,21 +34,24 @@ pub struct Summary {
 impl Summary {
     /// Computes everything.
     pub fn of(recording: &Recording) -> Self {
-        let hpas: Vec<HpaFigures> = (recording.hpas.iter())
-            .map(|hpa| hpa_figures(recording, hpa))
+        let labels = Labels::of(recording);
+        let hpas: Vec<HpaFigures> = (recording.hpas.iter().zip(&labels.hpas))
+            .map(|(hpa, label)| hpa_figures(recording, hpa, label))
             .collect();
-        let services: Vec<ServiceFigures> = (recording.services.iter())
-            .map(|service| service_figures(recording, service))
+        let services: Vec<ServiceFigures> = (recording.services.iter().zip(&labels.services))
+            .map(|(service, label)| service_figures(recording, service, label))
+            .collect();
+        let vpas: Vec<VpaFigures> = (recording.vpas.iter().zip(&labels.vpas))
+            .map(|(vpa, label)| vpa_figures(recording, vpa, label))
             .collect();
         let demands: Vec<_> = hpas.iter().map(|hpa| hpa.demand.clone()).collect();
         let mut summary = Self {
             bill: bill(recording, &demands),
-            findings: findings(recording, &hpas),
+            findings: findings(recording, &labels, &hpas),
             hpas,
             services,
-            vpas: (recording.vpas.iter())
-                .map(|vpa| vpa_figures(recording, vpa))
-                .collect(),
+            vpas,
+            labels,
             values: Vec::new(),
         };
         summary.values = flat(recording, &summary);
@@ -193,7 +198,7 @@ fn of_the_run(recording: &Recording, summary: &Summary, put: &mut impl FnMut(&st
 fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut(String, f64)) {
     let (hpas, services) = (&summary.hpas, &summary.services);
     for hpa in hpas {
-        let name = |key: &str| format!("hpa.{}.{key}", hpa.name);
+        let name = |key: &str| format!("hpa.{}.{key}", hpa.label);
         let elasticity = elasticity_values(&hpa.elasticity);
         let flapping = flapping_values(&hpa.flapping);
         for (key, value) in elasticity
@@ -217,12 +222,12 @@ fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut
     }
     for service in services {
         for (key, value) in service_values(service) {
-            put(format!("service.{}.{key}", service.name), value);
+            put(format!("service.{}.{key}", service.label), value);
         }
     }
     for vpa in &summary.vpas {
         for (key, value) in vpa_values(vpa) {
-            put(format!("vpa.{}.{key}", vpa.name), value);
+            put(format!("vpa.{}.{key}", vpa.label), value);
         }
     }
     for load in &recording.loads {

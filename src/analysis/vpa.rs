@@ -1,14 +1,20 @@
 //! Figures of VerticalPodAutoscalers: what they did to pods, and how well what they recommend
 //! follows what is used.
 
+use std::sync::Arc;
+
 use crate::record::{Amounts, DisruptionKind, Recording, VpaRecord, VpaRow};
 use crate::sim::SimTime;
 
 /// Figures of a VPA and the workload that it acts on, after the warm-up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VpaFigures {
+    /// Namespace.
+    pub namespace: Arc<str>,
     /// Name.
     pub name: String,
+    /// What it is called where one name has to do.
+    pub label: String,
     /// `updateMode`.
     pub mode: &'static str,
     /// What befell its pods.
@@ -75,7 +81,7 @@ impl Disruptions {
     }
 }
 
-pub(super) fn vpa_figures(recording: &Recording, vpa: &VpaRecord) -> VpaFigures {
+pub(super) fn vpa_figures(recording: &Recording, vpa: &VpaRecord, label: &str) -> VpaFigures {
     let from = SimTime::ZERO + recording.warm_up;
     let (mut lag, mut behind, mut all) = (0.0f64, 0.0, 0.0);
     for container in &vpa.containers {
@@ -104,7 +110,9 @@ pub(super) fn vpa_figures(recording: &Recording, vpa: &VpaRecord) -> VpaFigures 
         }
     });
     VpaFigures {
+        namespace: vpa.namespace.clone(),
         name: vpa.name.clone(),
+        label: label.to_owned(),
         mode: vpa.mode,
         disruptions: Disruptions::of(recording, Some(vpa.workload)),
         recommendation_lag: lag,
@@ -162,7 +170,7 @@ mod tests {
             }],
             ..VpaRecord::default()
         };
-        let figures = vpa_figures(&Recording::default(), &vpa);
+        let figures = vpa_figures(&Recording::default(), &vpa, "api");
         assert!((figures.recommendation_lag - 120.0).abs() < 1e-9);
         assert!((figures.under_recommended_pct - 50.0).abs() < 1e-9);
         assert_eq!(figures.containers[0].target.cpu, Some(0.8));

@@ -70,12 +70,22 @@ fn unknown_metrics(unknown: &[UnknownMetric], read: &Diagnostics) -> CliError {
         ..Diagnostics::default()
     };
     for one in unknown {
-        let title = format!("unknown metric `{}`", one.name);
-        let help = match one.near.as_slice() {
-            [] => "summary.csv of a run lists all metrics".to_owned(),
-            near => format!("did you mean `{}`?", near.join("` or `")),
+        let (name, long) = (&one.name, &one.long_forms);
+        let (title, label, help) = match one.near.as_slice() {
+            _ if !long.is_empty() => (
+                format!("several metrics are `{name}`"),
+                "objects of this name are in several namespaces",
+                format!("name one with its namespace: {}", long.join(", ")),
+            ),
+            near => (
+                format!("unknown metric `{name}`"),
+                "no run reports it",
+                match near {
+                    [] => "summary.csv of a run lists all metrics".to_owned(),
+                    near => format!("did you mean `{}`?", near.join("` or `")),
+                },
+            ),
         };
-        let label = "no run reports it";
         problems.error(one.place, title, label).help = Some(help);
     }
     bad(&problems)

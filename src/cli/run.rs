@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::{CliError, Exit, tell, unless_closed};
 use super::progress::Bar;
-use super::scenario::{ScenarioArgs, load};
+use super::scenario::{ScenarioArgs, build, provenance, read};
 use super::signal;
 use crate::analysis::Summary;
 use crate::output::folder::OutputFolder;
@@ -34,7 +34,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
-    let built = load(&args.scenario)?;
+    let loaded = read(&args.scenario)?;
+    let built = build(&args.scenario, &loaded)?;
     let scenario = &built.scenario;
     let target = args
         .out
@@ -42,13 +43,13 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         .unwrap_or_else(|| PathBuf::from("outputs").join(&scenario.name));
     let stop = signal::interrupted()?;
     let folder = OutputFolder::create(&target)?;
-    let seed = scenario.simulation.seed;
     let finished = simulate(scenario, stop, args.quiet)?;
     let summary = Summary::of(&finished.recording);
     if !args.quiet {
         unless_closed(print(scenario, &finished, &summary))?;
     }
-    write_run(&folder, &scenario.name, seed, &finished.recording, &summary)?;
+    let provenance = provenance(&args.scenario, &loaded, scenario);
+    write_run(&folder, &provenance, &finished.recording, &summary)?;
     let target = folder.finish()?;
     if !args.quiet {
         tell(format_args!("\nWrote {}\n", target.display()));

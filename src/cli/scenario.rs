@@ -1,10 +1,14 @@
 //! What all subcommands that read a scenario have in common.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::exit::{CliError, tell};
 use super::files::Disk;
-use crate::scenario::{Built, Diagnostics, Loaded, Span};
+use crate::record::{Provenance, SourceText};
+use crate::scenario::{Built, Diagnostics, Loaded, Scenario, Span};
+use crate::sim::fingerprint;
 
 /// A scenario, and what is different this time.
 #[derive(Debug, Args)]
@@ -51,6 +55,23 @@ pub(super) fn build(args: &ScenarioArgs, loaded: &Loaded) -> Result<Built, CliEr
         built.scenario.simulation.seed = seed;
     }
     Ok(built)
+}
+
+/// What a run of the scenario is made of.
+pub(super) fn provenance(args: &ScenarioArgs, loaded: &Loaded, scenario: &Scenario) -> Provenance {
+    let file = |(path, text, is_whole): (&str, &Arc<str>, bool)| SourceText {
+        path: path.to_owned(),
+        text: is_whole.then(|| text.clone()),
+        bytes: text.len() as u64,
+        fnv1a: fingerprint(text.as_bytes()),
+    };
+    Provenance {
+        scenario: scenario.name.clone(),
+        seed: scenario.simulation.seed,
+        kubernetes: format!("1.{}", scenario.controllers.hpa.version.0),
+        files: loaded.sources().map(file).collect(),
+        set: args.replaced.clone(),
+    }
 }
 
 impl ScenarioArgs {

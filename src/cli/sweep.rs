@@ -9,7 +9,9 @@ use super::progress;
 use super::scenario::{ScenarioArgs, build, lacks, read};
 use super::signal;
 use crate::output::folder::{FolderError, OutputFolder};
+#[cfg(feature = "charts")]
 use crate::output::write_sweep_charts;
+use crate::record::long_forms;
 use crate::scenario::nearest;
 use crate::sweep::{self, Collector, Goal, Metrics, Plan, Results, ScenarioRuns, write_best};
 
@@ -79,6 +81,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let results = work(args, &loaded, &plan, &folder, stop)?;
     let ranking = rank(args, &results, !scenario.vpas.is_empty());
     folder.write("points.csv", |out| results.write_points(out))?;
+    #[cfg(feature = "charts")]
     write_sweep_charts(&folder, &scenario.name, &results.table(&ranking))?;
     let target = folder.finish()?;
     if !args.quiet {
@@ -147,6 +150,13 @@ fn known_metric(best: &str, metrics: &Metrics) -> Result<(), CliError> {
     let names = || metrics.iter().map(|(name, _)| name.as_str());
     if names().any(|name| name == best) {
         return Ok(());
+    }
+    let long = long_forms(best, names());
+    if !long.is_empty() {
+        return Err(CliError::BadInput(format!(
+            "error: --best {best}: objects of this name are in several namespaces: name one with its own: {}",
+            long.join(", ")
+        )));
     }
     let meant = nearest(best, names()).map_or_else(
         || " (summary.csv of a run lists all)".to_owned(),

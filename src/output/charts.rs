@@ -6,10 +6,11 @@ use super::chart::{
 };
 use rayon::prelude::*;
 
+use super::file_names::FileNames;
 use super::folder::{FolderError, OutputFolder};
 use super::vpa_charts::usage_charts;
-use crate::analysis::{Summary, steps};
-use crate::record::{HpaRecord, Recording, ServiceRecord, WorkloadRecord};
+use crate::analysis::{HpaFigures, ServiceFigures, Summary, steps};
+use crate::record::{HpaRecord, Labels, Recording};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
 
@@ -18,7 +19,7 @@ const REFERENCE: (f64, f64) = (0.031_611, 0.004_237);
 /// The tolerance that HPAs have unless told otherwise.
 const TOLERANCE: f64 = 0.1;
 
-/// Charts by the names of their files.
+/// Charts, and what their files are called.
 pub(super) type Named = Vec<(String, Box<dyn Chart + Send + Sync>)>;
 
 /// Draws every chart of a run as SVG and PNG.
@@ -29,24 +30,42 @@ pub fn write_charts(
     summary: &Summary,
 ) -> Result<(), FolderError> {
     let mut charts: Named = Vec::new();
-    for hpa in &recording.hpas {
-        let chart = replicas(name, recording, summary, hpa);
-        charts.push((format!("replicas-{}", hpa.name), Box::new(chart)));
+    let labels = &summary.labels;
+    for (hpa, figures) in recording.hpas.iter().zip(&summary.hpas) {
+        let chart = replicas(name, recording, labels, (hpa, figures));
+        charts.push((format!("replicas-{}", figures.label), Box::new(chart)));
     }
     for (index, workload) in recording.workloads.iter().enumerate() {
         if !workload.is_load {
-            let chart = pods(name, recording, index, workload);
-            let file = workload.name.rsplit('/').next().unwrap_or(&workload.name);
+            let chart = pods(name, recording, labels, index);
+            let file = without_kind(&labels.workloads, index);
             charts.push((format!("pods-{file}"), Box::new(chart)));
         }
     }
-    for service in recording.services.iter().filter(|s| !s.windows.is_empty()) {
-        let chart = latency(name, recording, summary, service);
-        charts.push((format!("latency-{}", service.name), Box::new(chart)));
+    let services =
+        (0..recording.services.len()).filter(|s| !recording.services[*s].windows.is_empty());
+    for service in services {
+        let chart = latency(name, recording, service, &summary.services[service]);
+        charts.push((
+            format!("latency-{}", labels.services[service]),
+            Box::new(chart),
+        ));
     }
     usage_charts(name, recording, summary, &mut charts);
     charts.push(("cost".to_owned(), Box::new(cost(name, recording, summary))));
     draw(folder, &charts)
+}
+
+/// A workload's label without its kind, if that is no other one's.
+fn without_kind(labels: &[String], workload: usize) -> &str {
+    let bare = |label: &'_ String| label.find('/').map_or(0, |slash| slash + 1);
+    let own = &labels[workload][bare(&labels[workload])..];
+    let same = labels.iter().filter(|label| label[bare(label)..] == *own);
+    if same.count() == 1 {
+        own
+    } else {
+        &labels[workload]
+    }
 }
 
 /// Draws the charts in both formats, several at a time, and writes them in order.
@@ -54,7 +73,9 @@ pub(super) fn draw(folder: &OutputFolder, charts: &Named) -> Result<(), FolderEr
     let both = |(_, chart): &(String, Box<dyn Chart + Send + Sync>)| (chart.svg(), chart.png());
     let drawn: Vec<_> = charts.par_iter().map(both).collect();
     let refused = |error: ChartError| std::io::Error::other(error.to_string());
-    for ((name, _), (svg, png)) in charts.iter().zip(drawn) {
+    let mut names = FileNames::default();
+    for ((called, _), (svg, png)) in charts.iter().zip(drawn) {
+        let name = names.give(called);
         folder.write(&format!("charts/{name}.svg"), |out| {
             out.write_all(svg.map_err(refused)?.as_bytes())
         })?;
@@ -89,26 +110,23 @@ pub(super) fn service_of(recording: &Recording, workload: usize) -> Option<usize
 fn replicas(
     name: &str,
     recording: &Recording,
-    summary: &Summary,
-    hpa: &HpaRecord,
+    labels: &Labels,
+    (hpa, figures): (&HpaRecord, &HpaFigures),
 ) -> ReplicasChart {
     let workload = &recording.workloads[hpa.workload];
     let service = service_of(recording, hpa.workload);
-    let figures = summary.hpas.iter().find(|figures| figures.name == hpa.name);
-    let subtitle = figures.map_or(String::new(), |figures| {
-        format!(
-            "{}, {} to {} replicas · {} scale-ups, {} scale-downs, {} flaps · short of demand {:.1} % of the time",
-            workload.name,
-            hpa.bounds.0,
-            hpa.bounds.1,
-            figures.flapping.ups,
-            figures.flapping.downs,
-            figures.flapping.flaps,
-            figures.elasticity.tau_u_pct,
-        )
-    });
+    let subtitle = format!(
+        "{}, {} to {} replicas · {} scale-ups, {} scale-downs, {} flaps · short of demand {:.1} % of the time",
+        labels.workloads[hpa.workload],
+        hpa.bounds.0,
+        hpa.bounds.1,
+        figures.flapping.ups,
+        figures.flapping.downs,
+        figures.flapping.flaps,
+        figures.elasticity.tau_u_pct,
+    );
     ReplicasChart {
-        title: format!("{name}: {}", hpa.name),
+        title: format!("{name}: {}", figures.label),
         subtitle,
         duration: recording.duration.as_secs_f64(),
         desired: steps::of(&hpa.desired, f64::from),
@@ -118,7 +136,7 @@ fn replicas(
         ready: steps::of(&workload.counts, |counts| f64::from(counts.ready)),
         bounds: Some((f64::from(hpa.bounds.0), f64::from(hpa.bounds.1))),
         metrics: metric_panels(recording, hpa, service),
-        events: scale_marks(hpa),
+        events: scale_marks(hpa, &figures.label),
         load_spans: load_spans(recording, service),
     }
 }
@@ -163,7 +181,7 @@ fn metric_panels(
     panels
 }
 
-fn scale_marks(hpa: &HpaRecord) -> Vec<Mark> {
+fn scale_marks(hpa: &HpaRecord, label: &str) -> Vec<Mark> {
     let change = |pair: &[(SimTime, i32)]| {
         let ((_, from), (time, to)) = (pair[0], pair[1]);
         Mark {
@@ -174,18 +192,14 @@ fn scale_marks(hpa: &HpaRecord) -> Vec<Mark> {
                 MarkKind::ScaledDown
             },
             label: format!("{from}→{to}"),
-            tooltip: format!("{} at {time}: {from} to {to} replicas", hpa.name),
+            tooltip: format!("{label} at {time}: {from} to {to} replicas"),
         }
     };
     hpa.desired.steps().windows(2).map(change).collect()
 }
 
-fn pods(
-    name: &str,
-    recording: &Recording,
-    index: usize,
-    workload: &WorkloadRecord,
-) -> PodStatesChart {
+fn pods(name: &str, recording: &Recording, labels: &Labels, index: usize) -> PodStatesChart {
+    let workload = &recording.workloads[index];
     let states = workload.counts.steps().iter().map(|(time, counts)| {
         let states = PodStates {
             pending: f64::from(counts.pending),
@@ -203,7 +217,7 @@ fn pods(
         .filter(|pod| pod.workload == index)
         .count();
     PodStatesChart {
-        title: format!("{name}: pods of {}", workload.name),
+        title: format!("{name}: pods of {}", labels.workloads[index]),
         subtitle: format!("{created} pods over the run"),
         duration: recording.duration.as_secs_f64(),
         states: states.collect(),
@@ -216,29 +230,20 @@ fn pods(
 fn latency(
     name: &str,
     recording: &Recording,
-    summary: &Summary,
-    service: &ServiceRecord,
+    index: usize,
+    figures: &ServiceFigures,
 ) -> LatencyChart {
-    let figures = summary
-        .services
-        .iter()
-        .find(|figures| figures.name == service.name);
-    let subtitle = figures.map_or(String::new(), |figures| {
-        format!(
-            "{} requests, {:.2} % failed · p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms",
-            super::number::grouped(figures.requests),
-            figures.error_rate_pct(),
-            figures.latency.p50_ms,
-            figures.latency.p95_ms,
-            figures.latency.p99_ms,
-        )
-    });
-    let index = recording
-        .services
-        .iter()
-        .position(|other| other.name == service.name);
+    let service = &recording.services[index];
+    let subtitle = format!(
+        "{} requests, {:.2} % failed · p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms",
+        super::number::grouped(figures.requests),
+        figures.error_rate_pct(),
+        figures.latency.p50_ms,
+        figures.latency.p95_ms,
+        figures.latency.p99_ms,
+    );
     LatencyChart {
-        title: format!("{name}: requests to {}", service.name),
+        title: format!("{name}: requests to {}", figures.label),
         subtitle,
         duration: recording.duration.as_secs_f64(),
         step: recording.step.as_secs_f64(),
@@ -251,7 +256,7 @@ fn latency(
                 percentile: service.objective.percentile,
                 limit_ms: limit.as_secs_f64() * 1000.0,
             }),
-        load_spans: load_spans(recording, index),
+        load_spans: load_spans(recording, Some(index)),
     }
 }
 

@@ -32,6 +32,7 @@ pub fn write_decisions(recording: &Recording, out: impl Write) -> io::Result<()>
     for decision in &recording.decisions {
         let mut row = vec![
             seconds(decision.time),
+            recording.hpas[decision.hpa].namespace.to_string(),
             recording.hpas[decision.hpa].name.clone(),
             decision.current.to_string(),
         ];
@@ -57,7 +58,9 @@ pub fn write_decisions(recording: &Recording, out: impl Write) -> io::Result<()>
 }
 
 fn header(names: &[&str]) -> Vec<String> {
-    let mut header: Vec<String> = ["time_s", "hpa", "current"].map(str::to_owned).into();
+    let mut header: Vec<String> = ["time_s", "namespace", "hpa", "current"]
+        .map(str::to_owned)
+        .into();
     for name in names {
         header.extend(PER_METRIC.map(|column| format!("{name}.{column}")));
     }

@@ -8,12 +8,13 @@ use crate::record::Recording;
 /// Writes a row per event, in order.
 pub fn write_events(recording: &Recording, out: impl Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
-    rows.write_record(["time_s", "type", "reason", "object", "message"])?;
+    rows.write_record(["time_s", "type", "reason", "namespace", "object", "message"])?;
     for event in &recording.events {
         rows.write_record([
             &seconds(event.time),
             event.kind,
             &event.reason,
+            &event.namespace,
             &event.object,
             &event.message,
         ])?;

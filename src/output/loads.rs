@@ -23,6 +23,7 @@ pub fn write_loads(recording: &Recording, out: impl Write) -> io::Result<()> {
     let mut header: Vec<String> = [
         "load",
         "tool",
+        "namespace",
         "service",
         "started_s",
         "ended_s",
@@ -36,13 +37,12 @@ pub fn write_loads(recording: &Recording, out: impl Write) -> io::Result<()> {
     header.extend(PERCENTILES.map(|percent| format!("p{percent}_ms")));
     rows.write_record(header)?;
     for load in &recording.loads {
+        let service = recording.services.get(load.service);
         let mut row = vec![
             load.name.clone(),
             load.tool.to_owned(),
-            recording
-                .services
-                .get(load.service)
-                .map_or(String::new(), |s| s.name.clone()),
+            service.map_or(String::new(), |service| service.namespace.to_string()),
+            service.map_or(String::new(), |service| service.name.clone()),
             seconds(load.started),
             load.ended.map_or(String::new(), seconds),
             rounded(load.seconds, 3),

@@ -2,29 +2,39 @@
 //!
 //! Each file has one writer that takes a recording or a summary and an `impl Write`. Only
 //! [`folder`] touches the file system: everything goes to a temporary folder, which takes
-//! its place when it is whole.
+//! its place when it is whole. Charts are a feature of the crate; everything else is always there.
 
+#[cfg(feature = "charts")]
 pub mod chart;
+#[cfg(feature = "charts")]
 mod charts;
 mod decisions;
 mod events;
+#[cfg(feature = "charts")]
+mod file_names;
 pub mod folder;
 mod loads;
 mod number;
 mod run;
 mod summary;
+#[cfg(feature = "charts")]
 mod sweep_charts;
+mod sweep_table;
 pub mod terminal;
 mod timeseries;
 mod vpa;
+#[cfg(feature = "charts")]
 mod vpa_charts;
 
+#[cfg(feature = "charts")]
 pub use charts::write_charts;
 pub use decisions::write_decisions;
 pub use events::write_events;
 pub use loads::write_loads;
 pub use run::write_run;
 pub use summary::{write_scaling_steps, write_summary_csv, write_summary_json};
-pub use sweep_charts::{SweepPoint, SweepTable, write_sweep_charts};
+#[cfg(feature = "charts")]
+pub use sweep_charts::write_sweep_charts;
+pub use sweep_table::{SweepPoint, SweepTable};
 pub use timeseries::write_timeseries;
 pub use vpa::{write_vpa_checkpoints, write_vpas};

@@ -1,21 +1,23 @@
 //! Everything that one run writes.
 
 use super::folder::{FolderError, OutputFolder};
+#[cfg(feature = "charts")]
+use super::write_charts;
 use super::{
-    write_charts, write_decisions, write_events, write_loads, write_scaling_steps,
-    write_summary_csv, write_summary_json, write_timeseries, write_vpa_checkpoints, write_vpas,
+    write_decisions, write_events, write_loads, write_scaling_steps, write_summary_csv,
+    write_summary_json, write_timeseries, write_vpa_checkpoints, write_vpas,
 };
 use crate::analysis::Summary;
-use crate::record::Recording;
+use crate::record::{Provenance, Recording};
 
-/// Writes all files of a run into the folder.
+/// Writes all files of a run into the folder; charts, if the crate has them.
 pub fn write_run(
     folder: &OutputFolder,
-    name: &str,
-    seed: u64,
+    provenance: &Provenance,
     recording: &Recording,
     summary: &Summary,
 ) -> Result<(), FolderError> {
+    let name = provenance.scenario.as_str();
     folder.write("timeseries.csv", |out| write_timeseries(recording, out))?;
     folder.write("events.csv", |out| write_events(recording, out))?;
     folder.write("decisions.csv", |out| write_decisions(recording, out))?;
@@ -28,10 +30,12 @@ pub fn write_run(
     }
     folder.write("scaling_steps.csv", |out| write_scaling_steps(summary, out))?;
     folder.write("summary.csv", |out| {
-        write_summary_csv(name, seed, summary, out)
+        write_summary_csv(name, provenance.seed, summary, out)
     })?;
     folder.write("summary.json", |out| {
-        write_summary_json(name, seed, summary, out)
+        write_summary_json(provenance, summary, out)
     })?;
-    write_charts(folder, name, recording, summary)
+    #[cfg(feature = "charts")]
+    write_charts(folder, name, recording, summary)?;
+    Ok(())
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::number::rounded;
 use crate::analysis::{ScalingStep, Summary};
+use crate::record::{Provenance, SCHEMA, SourceText};
 
 /// Decimals of figures in files.
 const DECIMALS: usize = 6;
@@ -31,10 +32,9 @@ pub fn write_summary_csv(
     rows.flush()
 }
 
-/// Writes the figures as one object; those that do not exist are null.
+/// Writes the figures and how they were made as one object; figures that do not exist are null.
 pub fn write_summary_json(
-    name: &str,
-    seed: u64,
+    provenance: &Provenance,
     summary: &Summary,
     mut out: impl Write,
 ) -> io::Result<()> {
@@ -51,14 +51,34 @@ pub fn write_summary_json(
         })
         .collect();
     let all = json!({
+        "schema": SCHEMA,
         "nlsim": env!("CARGO_PKG_VERSION"),
-        "scenario": name,
-        "seed": seed,
+        "kubernetes": provenance.kubernetes,
+        "scenario": provenance.scenario,
+        "seed": provenance.seed,
         "metrics": metrics,
         "findings": findings,
+        "made_of": made_of(provenance),
     });
     serde_json::to_writer_pretty(&mut out, &all)?;
     writeln!(out)
+}
+
+/// The files as they were read, and what was replaced in them.
+fn made_of(provenance: &Provenance) -> Value {
+    let file = |file: &SourceText| {
+        json!({
+            "path": file.path,
+            "bytes": file.bytes,
+            "fnv1a": format!("{:016x}", file.fnv1a),
+            "text": file.text.as_deref(),
+        })
+    };
+    let set = |(path, value): &(String, String)| json!({ "path": path, "value": value });
+    json!({
+        "files": provenance.files.iter().map(file).collect::<Vec<_>>(),
+        "set": provenance.set.iter().map(set).collect::<Vec<_>>(),
+    })
 }
 
 fn number(value: f64) -> Value {
@@ -83,6 +103,7 @@ const STAGES: [&str; 6] = [
 pub fn write_scaling_steps(summary: &Summary, out: impl Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
     let fixed = [
+        "namespace",
         "hpa",
         "time_s",
         "ready_before",
@@ -95,8 +116,9 @@ pub fn write_scaling_steps(summary: &Summary, out: impl Write) -> io::Result<()>
     ];
     rows.write_record(fixed.into_iter().chain(STAGES))?;
     for hpa in &summary.hpas {
+        let object = [hpa.namespace.to_string(), hpa.name.clone()];
         for step in &hpa.steps {
-            rows.write_record(std::iter::once(hpa.name.clone()).chain(step_row(step)))?;
+            rows.write_record(object.clone().into_iter().chain(step_row(step)))?;
         }
     }
     rows.flush()

@@ -148,7 +148,7 @@ fn vpas(summary: &Summary) -> Table {
                 _ => String::new(),
             };
             table.row([
-                format!("{}/{} {}", vpa.name, container.name, vpa.mode),
+                format!("{}/{} {}", vpa.label, container.name, vpa.mode),
                 cores(container.request.cpu),
                 cores(container.target.cpu),
                 bytes(container.request.memory),
@@ -221,10 +221,10 @@ fn hpas(summary: &Summary) -> Table {
         "recovered",
     ]);
     for hpa in &summary.hpas {
-        let get = |key: &str| summary.get(&format!("hpa.{}.{key}", hpa.name));
+        let get = |key: &str| summary.get(&format!("hpa.{}.{key}", hpa.label));
         let (min, mean, max) = hpa.ready;
         table.row([
-            hpa.name.clone(),
+            hpa.label.clone(),
             format!("{min:.0}..{max:.0} ø {}", rounded(mean, 1)),
             hpa.flapping.ups.to_string(),
             hpa.flapping.downs.to_string(),
@@ -266,7 +266,7 @@ fn services(recording: &Recording, summary: &Summary) -> Table {
             }
         };
         table.row([
-            service.name.clone(),
+            service.label.clone(),
             grouped(service.requests),
             format!("{}%", number(service.error_rate_pct(), 2)),
             latency(service.latency.p50_ms),

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use super::number::{optional, rounded, seconds};
 use crate::record::{Recording, Sample, ServiceRecord, Window};
 
-const HEADER: [&str; 22] = [
+const HEADER: [&str; 23] = [
     "time_s",
+    "namespace",
     "service",
     "desired",
     "pending",
@@ -50,7 +51,7 @@ pub fn write_timeseries(recording: &Recording, out: impl Write) -> io::Result<()
     rows.flush()
 }
 
-fn row(recording: &Recording, service: &ServiceRecord, sample: &Sample) -> [String; 22] {
+fn row(recording: &Recording, service: &ServiceRecord, sample: &Sample) -> [String; 23] {
     let workload = &recording.workloads[service.workload];
     let counts = workload.counts.at(sample.time).unwrap_or_default();
     let hpa = recording
@@ -69,6 +70,7 @@ fn row(recording: &Recording, service: &ServiceRecord, sample: &Sample) -> [Stri
     };
     [
         seconds(sample.time),
+        service.namespace.to_string(),
         service.name.clone(),
         optional(hpa.and_then(|hpa| hpa.desired.at(sample.time))),
         counts.pending.to_string(),

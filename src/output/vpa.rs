@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::number::{rounded, seconds};
-use crate::record::{Amounts, Recording, VpaRow};
+use crate::record::{Amounts, Recording, VpaRecord, VpaRow};
 
 /// The columns of one resource, without its name in front and its unit behind.
 const COLUMNS: [&str; 9] = [
@@ -25,7 +25,7 @@ pub fn write_vpas(recording: &Recording, out: impl Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
     let named =
         |resource: &str, unit: &str| COLUMNS.map(|name| format!("{resource}_{name}_{unit}"));
-    let fixed = ["time_s", "vpa", "container", "running"].map(str::to_owned);
+    let fixed = ["time_s", "namespace", "vpa", "container", "running"].map(str::to_owned);
     let header = fixed.into_iter().chain(named("cpu", "cores"));
     rows.write_record(header.chain(named("memory", "bytes")))?;
     for vpa in &recording.vpas {
@@ -37,7 +37,7 @@ pub fn write_vpas(recording: &Recording, out: impl Write) -> io::Result<()> {
         for place in 0..most.unwrap_or(0) {
             for container in &vpa.containers {
                 if let Some(row) = container.rows.get(place) {
-                    rows.write_record(cells(&vpa.name, &container.name, row))?;
+                    rows.write_record(cells(vpa, &container.name, row))?;
                 }
             }
         }
@@ -55,7 +55,7 @@ pub fn write_vpa_checkpoints(recording: &Recording, mut out: impl Write) -> io::
     writeln!(out)
 }
 
-fn cells(vpa: &str, container: &str, row: &VpaRow) -> Vec<String> {
+fn cells(vpa: &VpaRecord, container: &str, row: &VpaRow) -> Vec<String> {
     let band = row.recommendation.unwrap_or_default();
     let amounts = [
         band.lower,
@@ -73,7 +73,8 @@ fn cells(vpa: &str, container: &str, row: &VpaRow) -> Vec<String> {
     let memory = |amounts: &Amounts| text(amounts.memory, 0);
     let mut cells = vec![
         seconds(row.time),
-        vpa.to_owned(),
+        vpa.namespace.to_string(),
+        vpa.name.clone(),
         container.to_owned(),
         row.running.to_string(),
     ];

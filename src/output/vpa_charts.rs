@@ -6,7 +6,7 @@ use super::chart::{Mark, MarkKind, Points, ResourcePanel, Unit, UsageChart};
 use super::charts::{Named, load_spans, service_of};
 use crate::analysis::{Summary, VpaFigures};
 use crate::record::{
-    Amounts, DisruptionKind, Recording, VpaBand, VpaContainerRecord, VpaRecord, VpaRow,
+    Amounts, DisruptionKind, Labels, Recording, VpaBand, VpaContainerRecord, VpaRecord, VpaRow,
 };
 
 /// Points of a line at most: more than that cannot be told apart.
@@ -21,8 +21,8 @@ pub(super) fn usage_charts(
 ) {
     for (vpa, figures) in recording.vpas.iter().zip(&summary.vpas) {
         for container in vpa.containers.iter().filter(|one| !one.rows.is_empty()) {
-            let file = format!("vpa-{}-{}", vpa.name, container.name);
-            let chart = usage_chart(name, recording, vpa, figures, container);
+            let file = format!("vpa-{}-{}", figures.label, container.name);
+            let chart = usage_chart(name, recording, &summary.labels, (vpa, figures), container);
             charts.push((file, Box::new(chart)));
         }
     }
@@ -31,8 +31,8 @@ pub(super) fn usage_charts(
 fn usage_chart(
     name: &str,
     recording: &Recording,
-    vpa: &VpaRecord,
-    figures: &VpaFigures,
+    labels: &Labels,
+    (vpa, figures): (&VpaRecord, &VpaFigures),
     container: &VpaContainerRecord,
 ) -> UsageChart {
     let disruptions = figures.disruptions;
@@ -42,10 +42,7 @@ fn usage_chart(
         (disruptions.resizes, "resizes"),
         (disruptions.oom_kills, "OOM kills"),
     ];
-    let mut subtitle = format!(
-        "{}, mode {}",
-        recording.workloads[vpa.workload].name, vpa.mode
-    );
+    let mut subtitle = format!("{}, mode {}", labels.workloads[vpa.workload], vpa.mode);
     for (count, what) in counts {
         if count > 0 {
             // Writing to a string cannot fail.
@@ -53,7 +50,10 @@ fn usage_chart(
         }
     }
     UsageChart {
-        title: format!("{name}: container {} under {}", container.name, vpa.name),
+        title: format!(
+            "{name}: container {} under {}",
+            container.name, figures.label
+        ),
         subtitle,
         duration: recording.duration.as_secs_f64(),
         resources: vec![

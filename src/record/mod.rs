@@ -5,6 +5,8 @@
 //! with the number of requests.
 
 mod curve;
+mod labels;
+mod provenance;
 mod recorder;
 mod recording;
 mod request;
@@ -12,6 +14,8 @@ mod vpa;
 mod windows;
 
 pub use curve::Curve;
+pub use labels::{Labels, long_forms};
+pub use provenance::{Provenance, SCHEMA, SourceText};
 pub use recorder::{Detail, Recorder};
 pub use recording::{
     Counts, DecisionRecord, EventRecord, HpaRecord, LoadRecord, MetricRecord, NodeRecord,

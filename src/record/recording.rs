@@ -1,5 +1,8 @@
 //! What a run leaves behind.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::curve::Curve;
 use super::vpa::{DisruptionRecord, VpaRecord};
 use super::windows::{LatencyStats, Window};
@@ -23,6 +26,8 @@ pub struct Counts {
 /// What is known of an HPA.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HpaRecord {
+    /// Namespace.
+    pub namespace: Arc<str>,
     /// Name.
     pub name: String,
     /// The scaled workload.
@@ -44,7 +49,11 @@ pub struct HpaRecord {
 /// What is known of a workload.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WorkloadRecord {
-    /// `Kind/name`.
+    /// Kind.
+    pub kind: Cow<'static, str>,
+    /// Namespace.
+    pub namespace: Arc<str>,
+    /// Name.
     pub name: String,
     /// Pods by stage.
     pub counts: Curve<Counts>,
@@ -54,6 +63,13 @@ pub struct WorkloadRecord {
     pub unmet_selector: Option<String>,
     /// Whether it is a load's Job.
     pub is_load: bool,
+}
+
+impl WorkloadRecord {
+    /// `Kind/name`, as events name it.
+    pub fn object(&self) -> String {
+        format!("{}/{}", self.kind, self.name)
+    }
 }
 
 /// One row of the series of a service.
@@ -80,6 +96,8 @@ pub struct Sample {
 /// What is known of a service.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ServiceRecord {
+    /// Namespace of its pods.
+    pub namespace: Arc<str>,
     /// Name.
     pub name: String,
     /// Its workload.
@@ -105,6 +123,8 @@ pub struct EventRecord {
     pub kind: &'static str,
     /// The reason, one word.
     pub reason: String,
+    /// Namespace of the object; empty if it is in none.
+    pub namespace: Arc<str>,
     /// `Kind/name` of the object.
     pub object: String,
     /// The sentence.
@@ -162,6 +182,8 @@ pub struct DecisionRecord {
 /// The life of a pod.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PodRecord {
+    /// Namespace.
+    pub namespace: Arc<str>,
     /// Name.
     pub name: String,
     /// Its workload.
@@ -224,6 +246,8 @@ pub struct NodeRecord {
 /// A load: when it ran and what its tool has to tell.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LoadRecord {
+    /// Namespace of its Job; empty if it is no object of the cluster.
+    pub namespace: Arc<str>,
     /// Name.
     pub name: String,
     /// The loaded service.

@@ -1,11 +1,15 @@
 //! What is kept of VerticalPodAutoscalers: a row per pass of the recommender, and what became
 //! of pods because of their resources.
 
+use std::sync::Arc;
+
 use crate::sim::SimTime;
 
 /// What is known of a VPA.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct VpaRecord {
+    /// `metadata.namespace`.
+    pub namespace: Arc<str>,
     /// `metadata.name`.
     pub name: String,
     /// Its target workload.

@@ -82,7 +82,12 @@ fn find_object<'a>(documents: &'a mut [Document], object: &str) -> Result<&'a mu
                 |node: Option<&Node>| node.and_then(Node::text).unwrap_or_default().to_owned();
             let metadata = |key: &str| text(document.node.get("metadata").and_then(|m| m.get(key)));
             let (kind, name) = (text(document.node.get("kind")), metadata("name"));
-            let long = format!("{kind}/{}/{name}", metadata("namespace"));
+            let namespace = match metadata("namespace") {
+                // As the API server takes it.
+                none if none.is_empty() => "default".to_owned(),
+                namespace => namespace,
+            };
+            let long = format!("{kind}/{namespace}/{name}");
             [format!("{kind}/{name}"), long]
         })
         .collect();

@@ -18,5 +18,5 @@ mod time;
 pub use arena::{Arena, Key};
 pub use dist::{Dist, DistError};
 pub use queue::{EventId, EventQueue};
-pub use random::{Stream, Streams};
+pub use random::{Stream, Streams, fingerprint};
 pub use time::{DurationError, SimDuration, SimTime};

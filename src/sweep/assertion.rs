@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::number::short;
 use super::{Metrics, Statistics};
+use crate::record::long_forms;
 use crate::scenario::Span;
 use crate::scenario::model::AssertSpec;
 
@@ -40,6 +41,8 @@ pub struct UnknownMetric {
     pub place: Span,
     /// The names that come near.
     pub near: Vec<String>,
+    /// The names that it may be short for.
+    pub long_forms: Vec<String>,
 }
 
 /// Relative difference up to which numbers count as equal.
@@ -106,6 +109,7 @@ pub fn evaluate(
                 name: assert.metric.clone(),
                 place: assert.place,
                 near: near(&assert.metric, runs),
+                long_forms: several(&assert.metric, runs),
             });
             continue;
         }
@@ -127,6 +131,13 @@ pub fn evaluate(
     } else {
         Err(unknown)
     }
+}
+
+/// The metrics of objects of several namespaces that a name fits.
+fn several(name: &str, runs: &[Metrics]) -> Vec<String> {
+    let known = runs.first().map_or(&[][..], Vec::as_slice);
+    let long = long_forms(name, known.iter().map(|(name, _)| name.as_str()));
+    long.into_iter().map(str::to_owned).collect()
 }
 
 /// Up to three known names that resemble the one that is not known.

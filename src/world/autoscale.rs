@@ -301,6 +301,7 @@ impl Simulation<'_> {
                     "Warning"
                 },
                 reason: event.reason.to_owned(),
+                namespace: self.scenario.hpas[index].namespace.as_str().into(),
                 object: format!("HorizontalPodAutoscaler/{}", self.scenario.hpas[index].name),
                 message: event.message.clone(),
             });

@@ -138,13 +138,16 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         let workload = hpa.workload.unwrap_or_else(|| {
             // A target that is not there has no pods.
             absent.push(WorkloadRecord {
-                name: hpa.target.to_string(),
+                kind: hpa.target.kind.clone().into(),
+                namespace: hpa.namespace.as_str().into(),
+                name: hpa.target.name.clone(),
                 ..WorkloadRecord::default()
             });
             scenario.workloads.len() + absent.len() - 1
         });
         let (names, targets): (Vec<_>, Vec<_>) = hpa.spec.metrics.iter().map(label).unzip();
         HpaRecord {
+            namespace: hpa.namespace.as_str().into(),
             name: hpa.name.clone(),
             workload,
             bounds: (hpa.spec.min_replicas, hpa.spec.max_replicas),
@@ -161,7 +164,9 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         .iter()
         .enumerate()
         .map(|(index, workload)| WorkloadRecord {
-            name: format!("{}/{}", workload.kind.name(), workload.name),
+            kind: workload.kind.name().into(),
+            namespace: workload.namespace.as_str().into(),
+            name: workload.name.clone(),
             cpu_request: requests(&workload.template)
                 .containers
                 .iter()
@@ -177,6 +182,10 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         });
     let services = scenario.services.iter().zip(&scenario.slos);
     let services = services.map(|(service, slo)| ServiceRecord {
+        namespace: scenario.workloads[service.workload]
+            .namespace
+            .as_str()
+            .into(),
         name: service.name.clone(),
         workload: service.workload,
         objective: Objective {
@@ -200,6 +209,10 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         }
     });
     let loads = scenario.loads.iter().map(|load| LoadRecord {
+        namespace: match &load.generator {
+            Generator::WgetJob(job) => scenario.workloads[job.workload].namespace.as_str().into(),
+            _ => "".into(),
+        },
         name: load.name.clone(),
         service: load.service,
         started: load.at,

@@ -1,5 +1,7 @@
 //! Changes and effects: what one component did, carried to the others.
 
+use std::sync::Arc;
+
 use super::Simulation;
 use super::traffic::{Effect, ServerId};
 use crate::api::{Change, ObjectId, Pod, PodId, TerminationReason, What, WorkloadId, Write};
@@ -37,11 +39,13 @@ impl Simulation<'_> {
         for event in self.events.drain() {
             let meta = self.store.meta(event.object);
             let name = meta.map_or("", |meta| &meta.name);
+            let namespace = meta.map_or_else(|| "".into(), |meta| meta.namespace.clone());
             let object = format!("{}/{name}", event.object.kind());
             self.recorder.event(|| EventRecord {
                 time: now,
                 kind: event.kind.name(),
                 reason: event.reason.to_owned(),
+                namespace,
                 object,
                 message: event.message,
             });
@@ -72,11 +76,13 @@ impl Simulation<'_> {
                 }
             }
             Effect::LoadFinished(load) => {
-                let name = self.recorder.recording.loads[load].name.clone();
+                let record = &self.recorder.recording.loads[load];
+                let (namespace, name) = (record.namespace.clone(), record.name.clone());
                 self.recorder.event(|| EventRecord {
                     time: now,
                     kind: "Normal",
                     reason: "LoadFinished".to_owned(),
+                    namespace,
                     object: format!("Load/{name}"),
                     message: "The load has ended".to_owned(),
                 });
@@ -189,7 +195,9 @@ impl Simulation<'_> {
             let records = &mut self.recorder.recording.workloads;
             self.records_of.push(records.len());
             records.push(WorkloadRecord {
-                name: format!("{}/{}", entry.kind, entry.name),
+                kind: entry.kind.name().into(),
+                namespace: Arc::clone(&entry.namespace),
+                name: entry.name.to_string(),
                 ..WorkloadRecord::default()
             });
         }

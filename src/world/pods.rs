@@ -33,6 +33,9 @@ impl Simulation<'_> {
         };
         let asked = pod.requested();
         let record = PodRecord {
+            namespace: self.recorder.recording.workloads[record_of]
+                .namespace
+                .clone(),
             name: pod.name().to_owned(),
             workload: record_of,
             created: now,

@@ -8,7 +8,7 @@ use crate::record::{
 use crate::sim::SimDuration;
 
 fn found(recording: &Recording) -> Vec<Finding> {
-    findings(recording, &[])
+    findings(recording, &Labels::of(recording), &[])
 }
 
 fn row(request: f64, target: Option<f64>) -> VpaRow {
@@ -32,7 +32,8 @@ fn recording(mode: &'static str, rows: Vec<VpaRow>) -> Recording {
     Recording {
         duration: SimDuration::from_secs(7200),
         workloads: vec![WorkloadRecord {
-            name: "Deployment/api".to_owned(),
+            kind: "Deployment".into(),
+            name: "api".to_owned(),
             ..WorkloadRecord::default()
         }],
         vpas: vec![VpaRecord {

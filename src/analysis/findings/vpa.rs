@@ -12,8 +12,8 @@ const FAR: f64 = 0.1;
 /// The updater's `in-recommendation-bounds-eviction-lifetime-threshold`.
 const LIFETIME: SimDuration = SimDuration::from_secs(12 * 3600);
 
-fn subject(vpa: &VpaRecord) -> String {
-    format!("VerticalPodAutoscaler/{}", vpa.name)
+fn subject(label: &str) -> String {
+    format!("VerticalPodAutoscaler/{label}")
 }
 
 /// How one of the two resources is read off amounts.
@@ -35,8 +35,8 @@ fn amount(resource: &str, value: f64) -> String {
 /// An HPA and a VPA on one resource: the HPA divides by what the VPA changes.
 pub(super) fn shared_metric(
     recording: &Recording,
-    hpa: &HpaRecord,
-    vpa: &VpaRecord,
+    (hpa, hpa_label): (&HpaRecord, &str),
+    (vpa, label): (&VpaRecord, &str),
 ) -> Vec<Finding> {
     let changes: Vec<SimTime> = (recording.disruptions.iter())
         .filter(|one| one.workload == vpa.workload)
@@ -72,21 +72,19 @@ pub(super) fn shared_metric(
         let (first, last) = (*requests.first()?, *requests.last()?);
         let text = if changes.is_empty() {
             format!(
-                "scales on {resource}, and so does HPA {}; no pod was changed in this run, but the HPA's percentages will jump when one is. Leave {resource} to one of the two",
-                hpa.name
+                "scales on {resource}, and so does HPA {hpa_label}; no pod was changed in this run, but the HPA's percentages will jump when one is. Leave {resource} to one of the two"
             )
         } else {
             format!(
-                "changed the {resource} request from {} to {} (pods evicted or resized: {}) while HPA {} divides by it: {reactions} of its {all} rescales came within 10 minutes of such a change. Leave {resource} to one of the two",
+                "changed the {resource} request from {} to {} (pods evicted or resized: {}) while HPA {hpa_label} divides by it: {reactions} of its {all} rescales came within 10 minutes of such a change. Leave {resource} to one of the two",
                 amount(resource, first),
                 amount(resource, last),
                 changes.len(),
-                hpa.name,
             )
         };
         Some(Finding {
             severity: Severity::Warning,
-            subject: subject(vpa),
+            subject: subject(label),
             text,
         })
     };
@@ -94,7 +92,7 @@ pub(super) fn shared_metric(
 }
 
 /// A PodDisruptionBudget that lets no eviction through.
-pub(super) fn blocked(recording: &Recording, vpa: &VpaRecord) -> Option<Finding> {
+pub(super) fn blocked(recording: &Recording, vpa: &VpaRecord, label: &str) -> Option<Finding> {
     let Disruptions {
         evictions,
         evictions_refused: refused,
@@ -102,7 +100,7 @@ pub(super) fn blocked(recording: &Recording, vpa: &VpaRecord) -> Option<Finding>
     } = Disruptions::of(recording, Some(vpa.workload));
     (refused > 0 && refused > evictions).then(|| Finding {
         severity: Severity::Warning,
-        subject: subject(vpa),
+        subject: subject(label),
         text: format!(
             "a PodDisruptionBudget refused {refused} of {} evictions: pods keep their old requests. Allow at least one disruption, or use InPlaceOrRecreate",
             refused + evictions
@@ -110,18 +108,18 @@ pub(super) fn blocked(recording: &Recording, vpa: &VpaRecord) -> Option<Finding>
     })
 }
 
-pub(super) fn without_recommendation(vpa: &VpaRecord) -> Option<Finding> {
+pub(super) fn without_recommendation(vpa: &VpaRecord, label: &str) -> Option<Finding> {
     let rows = || vpa.containers.iter().flat_map(|container| &container.rows);
     let never = rows().next().is_some() && rows().all(|row| row.recommendation.is_none());
     never.then(|| Finding {
         severity: Severity::Warning,
-        subject: subject(vpa),
+        subject: subject(label),
         text: "never had a recommendation: no usage of its pods was seen".to_owned(),
     })
 }
 
 /// Nothing was changed in the whole run, and requests are far from the target.
-pub(super) fn far_from_target(recording: &Recording, vpa: &VpaRecord) -> Vec<Finding> {
+pub(super) fn far_from_target(recording: &Recording, vpa: &VpaRecord, label: &str) -> Vec<Finding> {
     let happened = Disruptions::of(recording, Some(vpa.workload));
     if happened.evictions + happened.evictions_refused + happened.resizes > 0 {
         return Vec::new();
@@ -153,7 +151,7 @@ pub(super) fn far_from_target(recording: &Recording, vpa: &VpaRecord) -> Vec<Fin
         };
         Some(Finding {
             severity: Severity::Info,
-            subject: subject(vpa),
+            subject: subject(label),
             text: format!(
                 "container {name} requests {} of {resource}, {} is recommended ({:+.0}%): {reason}",
                 amount(request),

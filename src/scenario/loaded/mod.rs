@@ -6,6 +6,7 @@ mod namespace;
 mod try_sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::diagnostic::{Diagnostics, SourceFile};
 use super::manifest;
@@ -78,6 +79,10 @@ impl Parsed {
 #[derive(Debug, Clone)]
 pub struct Loaded {
     parsed: Parsed,
+    /// The folder of the scenario, as a prefix of paths.
+    folder: String,
+    /// Paths of the manifests.
+    manifests: BTreeSet<String>,
     diagnostics: Diagnostics,
 }
 
@@ -110,9 +115,10 @@ impl Loaded {
             return Err(diagnostics);
         }
         let (scenario, readable) = parse_toml(file, &mut diagnostics);
+        let folder = path.rfind('/').map_or("", |slash| &path[..=slash]);
         let mut files = Files {
             provider,
-            folder: path.rfind('/').map_or("", |slash| &path[..=slash]),
+            folder,
             documents: Vec::new(),
             read: BTreeMap::new(),
             traces: BTreeMap::new(),
@@ -125,6 +131,7 @@ impl Loaded {
         files.read_loads(&scenario, &mut diagnostics);
         files.read_histories(&scenario, &mut diagnostics);
         files.read_actions(&scenario, &mut diagnostics);
+        let manifests = files.read.into_keys().collect();
         let parsed = Parsed {
             scenario,
             documents: files.documents,
@@ -142,6 +149,8 @@ impl Loaded {
         let broken = diagnostics.has_errors();
         let loaded = Self {
             parsed,
+            folder: folder.to_owned(),
+            manifests,
             diagnostics,
         };
         if broken {
@@ -152,6 +161,21 @@ impl Loaded {
             });
         }
         Ok(loaded)
+    }
+
+    /// Every file that was read, in that order: its path from the scenario's folder, its text, and
+    /// whether it is the scenario or a manifest. Of a path that does not go through that folder
+    /// only the file's name is told.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &Arc<str>, bool)> {
+        let files = self.diagnostics.files.iter().enumerate();
+        files.map(|(place, file)| {
+            let path = match file.path.strip_prefix(&self.folder) {
+                Some(below) if !below.starts_with('/') => below,
+                _ => file.path.rsplit('/').next().unwrap_or(&file.path),
+            };
+            let is_whole = place == 0 || self.manifests.contains(&file.path);
+            (path, &file.text, is_whole)
+        })
     }
 
     /// Makes the scenario, with values of the files replaced: (path, value as TOML). The paths

@@ -138,7 +138,7 @@ fn command_load(
     let (mut generator, url) = parsed?;
     let service = match named {
         Some(found) => found?,
-        None => service_of(&url, node.span, known, services, diagnostics)?,
+        None => service_of(&url, node.span, None, known, services, diagnostics)?,
     };
     if let Some(overhead) = common.overhead {
         generator.set_overhead(overhead);
@@ -199,16 +199,17 @@ fn profile_load(
     })
 }
 
+/// The service that answers under a URL's host, asked from a namespace if the client is in one.
 pub(super) fn service_of(
     url: &Url,
     span: Span,
+    inside: Option<&str>,
     known: &Known<'_>,
     services: &[ServiceSpec],
     diagnostics: &mut Diagnostics,
 ) -> Option<usize> {
-    let found = services
-        .iter()
-        .position(|service| service.hosts.contains(&url.host));
+    let fits = |service: &ServiceSpec| service.hosts.contains(&url.host);
+    let found = the_only(&url.host, fits, inside, span, known, services, diagnostics).ok()?;
     if found.is_none() && known.all_services {
         let hosts: Vec<&str> = services
             .iter()
@@ -230,6 +231,41 @@ pub(super) fn service_of(
     found
 }
 
+/// The service that fits, if there is one. Those of several namespaces are an error,
+/// unless the client is in one of these.
+fn the_only(
+    name: &str,
+    fits: impl Fn(&ServiceSpec) -> bool,
+    inside: Option<&str>,
+    span: Span,
+    known: &Known<'_>,
+    services: &[ServiceSpec],
+    diagnostics: &mut Diagnostics,
+) -> Result<Option<usize>, ()> {
+    let namespace = |place: usize| known.workloads[services[place].workload].namespace.as_str();
+    let fitting = || (0..services.len()).filter(|place| fits(&services[*place]));
+    let near = fitting().find(|place| Some(namespace(*place)) == inside);
+    let Some(found) = near.or_else(|| fitting().next()) else {
+        return Ok(None);
+    };
+    if near.is_some() || fitting().all(|place| namespace(place) == namespace(found)) {
+        return Ok(Some(found));
+    }
+    let long = |place: usize| format!("{name}.{}", namespace(place));
+    let hosts: Vec<String> = (fitting().map(|place| (place, long(place))))
+        .filter(|(place, host)| services[*place].hosts.contains(host))
+        .map(|(_, host)| format!("`{host}`"))
+        .collect();
+    let help = match hosts.as_slice() {
+        [] => "give the services a `name` of their own".to_owned(),
+        hosts => format!("write {}", hosts.join(" or ")),
+    };
+    let title = format!("several services are `{name}`");
+    let label = "found in more than one namespace";
+    diagnostics.error(span, title, label).help = Some(help);
+    Err(())
+}
+
 pub(super) fn named_service(
     node: &Node,
     known: &Known<'_>,
@@ -239,8 +275,9 @@ pub(super) fn named_service(
     let name = node.text().unwrap_or_default();
     let plain = name.rsplit('/').next().unwrap_or(name);
     let fits = |one: &ServiceSpec| one.name == name || one.hosts.iter().any(|host| host == plain);
-    if let Some(found) = services.iter().position(fits) {
-        return Some(found);
+    let found = the_only(name, fits, None, node.span, known, services, diagnostics).ok()?;
+    if found.is_some() {
+        return found;
     }
     if known.all_services {
         let names: Vec<&str> = services.iter().map(|one| one.name.as_str()).collect();

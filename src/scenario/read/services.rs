@@ -41,6 +41,22 @@ pub(super) fn services(
             diagnostics.error(item.span, title, "its behaviour is stated already");
             continue;
         }
+        let namespace = |one: &ServiceSpec| &known.workloads[one.workload].namespace;
+        let is_same = |other: &&ServiceSpec| {
+            other.name == service.name && namespace(other) == namespace(&service)
+        };
+        if let Some(other) = made.iter().find(is_same) {
+            let workload = &known.workloads[other.workload];
+            let title = format!("a second service called `{}`", service.name);
+            let label = format!(
+                "the first is that of {}/{}",
+                workload.kind.name(),
+                workload.name
+            );
+            diagnostics.error(item.span.first(), title, label).help =
+                Some("give one of them a `name` of its own".to_owned());
+            continue;
+        }
         made.push(service);
         slos.push(slo);
     }

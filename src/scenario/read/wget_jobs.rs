@@ -128,7 +128,8 @@ fn wget_job(
     diagnostics: &mut Diagnostics,
 ) -> Option<LoadSpec> {
     let found = command_line::parse_wget_loop(&script(known, workload))?;
-    let service = service_of(&found.url, span, known, services, diagnostics)?;
+    let inside = known.workloads[workload].namespace.as_str();
+    let service = service_of(&found.url, span, Some(inside), known, services, diagnostics)?;
     job_on(service, workload, times, known)
 }
 

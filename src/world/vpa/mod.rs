@@ -135,6 +135,7 @@ pub(super) fn records(scenario: &Scenario) -> Vec<VpaRecord> {
             rows: Vec::new(),
         });
         VpaRecord {
+            namespace: vpa.namespace.as_str().into(),
             name: vpa.name.clone(),
             workload,
             mode: vpa.spec.update_mode.name(),

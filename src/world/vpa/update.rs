@@ -206,6 +206,7 @@ impl Simulation<'_> {
                 kind,
             });
         }
+        let namespace = self.recorder.recording.vpas[index].namespace.clone();
         let on_pod = action
             .kind
             .pod_event()
@@ -219,6 +220,7 @@ impl Simulation<'_> {
                 time: action.at,
                 kind: "Normal",
                 reason: event.reason.to_owned(),
+                namespace: namespace.clone(),
                 object,
                 message: event.message.into_owned(),
             });
