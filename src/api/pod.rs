@@ -298,6 +298,7 @@ impl Pod {
                     container.resources = desired;
                 }
             }
+            PodWrite::Template(template) => self.template = Arc::clone(template),
             PodWrite::Labels(labels) => self.meta.labels = Arc::clone(labels),
             PodWrite::Annotations(annotations) => self.meta.annotations = Arc::clone(annotations),
         }

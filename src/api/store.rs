@@ -512,9 +512,10 @@ impl Store {
         }
         let object = ObjectId::Pod(id);
         match write {
-            PodWrite::Admit(_) | PodWrite::Labels(_) | PodWrite::Annotations(_) => {
-                self.tell(object, What::Spec)
-            }
+            PodWrite::Admit(_)
+            | PodWrite::Template(_)
+            | PodWrite::Labels(_)
+            | PodWrite::Annotations(_) => self.tell(object, What::Spec),
             PodWrite::Assume(_)
             | PodWrite::Unschedulable
             | PodWrite::Acknowledge

@@ -112,6 +112,8 @@ pub enum PodWrite {
     ResizeStatus(Option<ResizeState>),
     /// The node promises what its resize asks for.
     AllocateResize,
+    /// Replaces what it was made from, where only what ends it differs.
+    Template(Arc<PodTemplate>),
     /// Replaces its labels.
     Labels(Arc<Labels>),
     /// Replaces its annotations.

@@ -133,6 +133,15 @@ impl Kubelet {
         &self.startups[workload.index()]
     }
 
+    /// How long pods of a workload that appears during the run take to come and go.
+    pub fn set_startup(&mut self, workload: WorkloadId, startup: StartupSpec) {
+        let place = workload.index();
+        if self.startups.len() <= place {
+            self.startups.resize(place + 1, startup.clone());
+        }
+        self.startups[place] = startup;
+    }
+
     fn worker(&mut self, id: PodId) -> &mut Worker {
         if self.workers.len() <= id.slot() {
             self.workers.resize(id.slot() + 1, Worker::default());

@@ -18,8 +18,8 @@ pub use labels::{Labels, long_forms};
 pub use provenance::{Provenance, SCHEMA, SourceText};
 pub use recorder::{Detail, Recorder};
 pub use recording::{
-    Counts, DecisionRecord, EventRecord, HpaRecord, LoadRecord, MetricRecord, NodeRecord,
-    Objective, PodRecord, Prices, Recording, Sample, ServiceRecord, WorkloadRecord,
+    ActionRecord, Counts, DecisionRecord, EventRecord, HpaRecord, LoadRecord, MetricRecord,
+    NodeRecord, Objective, PodRecord, Prices, Recording, Sample, ServiceRecord, WorkloadRecord,
 };
 pub use request::{NoRequests, Outcome, RequestSink};
 pub use vpa::{

@@ -131,6 +131,19 @@ pub struct EventRecord {
     pub message: String,
 }
 
+/// A command that was typed during the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionRecord {
+    /// When.
+    pub time: SimTime,
+    /// The command as typed.
+    pub command: String,
+    /// What it printed, line by line.
+    pub printed: Vec<String>,
+    /// Whether it failed.
+    pub failed: bool,
+}
+
 /// One metric's part in a decision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricRecord {
@@ -329,6 +342,8 @@ pub struct Recording {
     pub workloads: Vec<WorkloadRecord>,
     /// Services.
     pub services: Vec<ServiceRecord>,
+    /// Commands typed during the run, in order.
+    pub actions: Vec<ActionRecord>,
     /// Events in order.
     pub events: Vec<EventRecord>,
     /// Decisions in order.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::build::tell_spec;
 use super::{Event, PodLink, Simulation};
 use crate::api::{
     self, HpaId, Kind, ObjectId, PodId, PodPhase, SelectionId, Store, WorkloadId, Write,
@@ -14,7 +15,7 @@ use crate::autoscaler::hpa::{
 use crate::metrics::Pipeline;
 use crate::metrics::server::PodMetrics;
 use crate::metrics::spec::MetricOf;
-use crate::record::{DecisionRecord, Detail, EventRecord, HpaRecord, MetricRecord};
+use crate::record::{DecisionRecord, Detail, EventRecord, HpaRecord, MetricRecord, WorkloadRecord};
 use crate::sim::{SimDuration, SimTime};
 
 /// All HPAs, each with its controller's memory, in the order of creation.
@@ -34,10 +35,15 @@ impl Hpas {
             self.of_selection.resize(place + 1, Vec::new());
         }
         if !self.of_selection[place].contains(&index) {
-            for hpas in &mut self.of_selection {
-                hpas.retain(|other| *other != index);
-            }
+            self.forget(index);
             self.of_selection[place].push(index);
+        }
+    }
+
+    /// An HPA uses no selection any more.
+    fn forget(&mut self, index: usize) {
+        for hpas in &mut self.of_selection {
+            hpas.retain(|other| *other != index);
         }
     }
 }
@@ -82,33 +88,86 @@ impl Simulation<'_> {
     pub(super) fn start_hpas(&mut self) {
         let period = self.scenario.controllers.hpa.sync_period;
         let ids: Vec<HpaId> = self.store.hpas().map(|(id, _)| id).collect();
-        for (index, id) in ids.into_iter().enumerate() {
+        for id in ids {
             let phase = SimDuration((period.0 as f64 * self.stream.unit()) as i64);
-            self.queue.schedule_in(phase, Event::Hpa(index as u32));
-            let Some(hpa) = self.store.hpa(id) else {
+            let Some(index) = self.know_hpa(id) else {
                 continue;
             };
-            let (spec, config) = (&hpa.spec, &self.scenario.controllers.hpa);
-            let (namespace, target) = (&hpa.meta.namespace, &hpa.target);
-            let controller = Controller::new((**spec).clone(), config.clone());
-            let mut made = Hpa {
-                id,
-                reference: format!("{}/{namespace}/{}", target.kind, target.name),
-                target: Err(String::new()),
-            };
-            find_target(&mut made, &mut self.store);
-            let replicas = made.target.as_ref().ok();
-            let replicas = replicas.and_then(|target| self.store.replicas(target.object));
+            self.queue.schedule_in(phase, Event::Hpa(index as u32));
+            let target = self.hpas.states[index].target.as_ref().ok();
+            let replicas = target.and_then(|target| self.store.replicas(target.object));
             self.recorder.recording.hpas[index]
                 .desired
                 .set(SimTime::ZERO, replicas.unwrap_or_default());
-            self.hpas.controllers.push(controller);
-            self.hpas.states.push(made);
         }
+    }
+
+    /// Begins to keep what the controller remembers of an HPA; returns its index.
+    fn know_hpa(&mut self, id: HpaId) -> Option<usize> {
+        let config = self.scenario.controllers.hpa.clone();
+        let hpa = self.store.hpa(id)?;
+        let (namespace, target) = (&hpa.meta.namespace, &hpa.target);
+        let reference = format!("{}/{namespace}/{}", target.kind, target.name);
+        let spec = (*hpa.spec).clone();
+        let mut made = Hpa {
+            id,
+            reference,
+            target: Err(String::new()),
+        };
+        find_target(&mut made, &mut self.store);
+        self.hpas.controllers.push(Controller::new(spec, config));
+        self.hpas.states.push(made);
+        Some(self.hpas.states.len() - 1)
+    }
+
+    /// An HPA was created during the run: its first sync comes a period later.
+    pub(super) fn add_hpa(&mut self, id: HpaId, now: SimTime) {
+        let Some(index) = self.know_hpa(id) else {
+            return;
+        };
+        let (Some(hpa), target) = (self.store.hpa(id), &self.hpas.states[index].target) else {
+            return;
+        };
+        let (spec, meta) = (Arc::clone(&hpa.spec), &hpa.meta);
+        let (namespace, name) = (Arc::clone(&meta.namespace), meta.name.to_string());
+        let workload = target.as_ref().ok().map(|target| target.workload);
+        let workload = workload.map(|workload| self.record_of(workload));
+        let records = &mut self.recorder.recording;
+        let workload = workload.unwrap_or_else(|| {
+            records.workloads.push(WorkloadRecord {
+                namespace: Arc::clone(&namespace),
+                ..WorkloadRecord::default()
+            });
+            records.workloads.len() - 1
+        });
+        let mut record = HpaRecord {
+            namespace,
+            name,
+            workload,
+            ..HpaRecord::default()
+        };
+        tell_spec(&mut record, &spec);
+        records.hpas.push(record);
+        let period = self.scenario.controllers.hpa.sync_period;
+        self.queue.schedule(now + period, Event::Hpa(index as u32));
+    }
+
+    /// The spec of an HPA was changed during the run: no sync comes of it.
+    pub(super) fn change_hpa(&mut self, id: HpaId) {
+        let place = self.hpas.states.iter().position(|hpa| hpa.id == id);
+        let (Some(index), Some(hpa)) = (place, self.store.hpa(id)) else {
+            return;
+        };
+        tell_spec(&mut self.recorder.recording.hpas[index], &hpa.spec);
+        self.hpas.controllers[index].set_spec((*hpa.spec).clone());
     }
 
     pub(super) fn sync_hpa(&mut self, index: usize, now: SimTime) {
         let hpa = &mut self.hpas.states[index];
+        if self.store.hpa(hpa.id).is_none() {
+            self.hpas.forget(index);
+            return; // deleted
+        }
         find_target(hpa, &mut self.store);
         let target = hpa.target.clone();
         if let Ok(target) = &target {
@@ -293,6 +352,8 @@ impl Simulation<'_> {
 
     fn record_decision(&mut self, index: usize, now: SimTime, decision: &Decision) {
         for event in &decision.events {
+            let record = &self.recorder.recording.hpas[index];
+            let (namespace, name) = (Arc::clone(&record.namespace), record.name.clone());
             self.recorder.event(|| EventRecord {
                 time: now,
                 kind: if event.kind == EventType::Normal {
@@ -301,8 +362,8 @@ impl Simulation<'_> {
                     "Warning"
                 },
                 reason: event.reason.to_owned(),
-                namespace: self.scenario.hpas[index].namespace.as_str().into(),
-                object: format!("HorizontalPodAutoscaler/{}", self.scenario.hpas[index].name),
+                namespace,
+                object: format!("HorizontalPodAutoscaler/{name}"),
                 message: event.message.clone(),
             });
         }
@@ -311,8 +372,10 @@ impl Simulation<'_> {
         let replicas = decision.write.unwrap_or(decision.steps.current);
         record.desired.set(now, replicas);
         for (place, metric) in status.current_metrics.iter().enumerate() {
-            if let Some(value) = value_of(metric) {
-                record.metric_values[place].set(now, value);
+            // A patch may have left fewer metrics than the last status has.
+            let curve = record.metric_values.get_mut(place);
+            if let (Some(value), Some(curve)) = (value_of(metric), curve) {
+                curve.set(now, value);
             }
         }
         if self.recorder.detail == Detail::Full {

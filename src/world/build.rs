@@ -1,6 +1,7 @@
 //! From a scenario to a world at time zero.
 
 use super::autoscale::Hpas;
+use super::manifests::Manifests;
 use super::requests::{TemplateRequests, requests};
 use super::sample::UsageTotals;
 use super::traffic::Traffic;
@@ -131,6 +132,20 @@ fn unmet_selector(workload: &WorkloadSpec, store: &Store) -> Option<String> {
     })
 }
 
+/// What the recording has of an HPA's spec.
+pub(super) fn tell_spec(record: &mut HpaRecord, spec: &HpaSpec) {
+    let (names, targets): (Vec<_>, Vec<_>) = spec.metrics.iter().map(label).unzip();
+    record.bounds = (spec.min_replicas, spec.max_replicas);
+    record.cpu_target = cpu_target(spec);
+    let curves = &mut record.metric_values;
+    curves.resize(
+        curves.len().max(names.len()),
+        crate::record::Curve::default(),
+    );
+    record.metric_names = names;
+    record.metric_targets = targets;
+}
+
 /// The frame of the recording: names and everything that does not change.
 fn frame(scenario: &Scenario, store: &Store) -> Recording {
     let mut absent = Vec::new();
@@ -145,18 +160,14 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
             });
             scenario.workloads.len() + absent.len() - 1
         });
-        let (names, targets): (Vec<_>, Vec<_>) = hpa.spec.metrics.iter().map(label).unzip();
-        HpaRecord {
+        let mut record = HpaRecord {
             namespace: hpa.namespace.as_str().into(),
             name: hpa.name.clone(),
             workload,
-            bounds: (hpa.spec.min_replicas, hpa.spec.max_replicas),
-            cpu_target: cpu_target(&hpa.spec),
-            metric_values: vec![crate::record::Curve::default(); names.len()],
-            metric_names: names,
-            metric_targets: targets,
             ..HpaRecord::default()
-        }
+        };
+        tell_spec(&mut record, &hpa.spec);
+        record
     });
     let hpas: Vec<HpaRecord> = hpas.collect();
     let workloads = scenario
@@ -284,6 +295,8 @@ impl<'s> Simulation<'s> {
             links: Links::new(scenario),
             requests: TemplateRequests::default(),
             pods: Vec::new(),
+            manifests: Manifests::new(scenario),
+            drains: Vec::new(),
             server_pods: Vec::new(),
             stopped: Vec::new(),
             nodes: Vec::new(),
@@ -316,6 +329,7 @@ impl<'s> Simulation<'s> {
         self.start_hpas();
         self.settle(SimTime::ZERO);
         self.start_vpas();
+        self.plan_actions();
         self.queue
             .schedule_in(self.scenario.simulation.step, Event::Sample);
         self.custom.settle();

@@ -1,7 +1,7 @@
 //! Who handles which event, and who hears of changes: the list of the components.
 
 use super::{Event, Simulation};
-use crate::api::{Change, Context, PodId, TerminationReason};
+use crate::api::{Change, PodId, TerminationReason};
 use crate::controller::disruption;
 use crate::sim::SimTime;
 
@@ -13,7 +13,7 @@ macro_rules! with_context {
         let mut timers = |time, event| {
             queue.schedule(time, $event(event));
         };
-        let $context = &mut Context {
+        let $context = &mut crate::api::Context {
             now: $now,
             store: &mut $simulation.store,
             draws: &mut $simulation.draws,
@@ -65,6 +65,8 @@ impl Simulation<'_> {
             }),
             Event::CreateWorkload(index) => self.create_workload(index as usize, now),
             Event::DeleteWorkload(index) => self.delete_workload(index as usize, now),
+            Event::Action(index) => self.act_planned(index as usize, now),
+            Event::Drain(index) => self.retry_drain(index as usize, now),
             Event::Hpa(index) => self.sync_hpa(index as usize, now),
             Event::VpaRecommender => self.recommend_vpas(now),
             Event::VpaUpdater => self.update_vpas(now),

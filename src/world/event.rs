@@ -36,6 +36,10 @@ pub enum Event {
     CreateWorkload(u32),
     /// The scenario's workload of this index is deleted.
     DeleteWorkload(u32),
+    /// The scenario's action of this index is due.
+    Action(u32),
+    /// The drain of this index asks again.
+    Drain(u32),
     /// The HPA of this index syncs.
     Hpa(u32),
     /// The VPA recommender makes a pass.

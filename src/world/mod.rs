@@ -5,11 +5,14 @@
 //! start to end. An event goes to the component that it names; what that writes to the store
 //! leaves changes behind, which go to every component, until none is left.
 
+mod act;
 mod autoscale;
 mod build;
 mod carry;
 mod components;
+mod drain;
 mod event;
+mod manifests;
 mod pods;
 mod requests;
 mod sample;
@@ -115,6 +118,8 @@ pub struct Simulation<'s> {
     links: build::Links,
     requests: requests::TemplateRequests,
     pods: Vec<PodLink>,
+    manifests: manifests::Manifests,
+    drains: Vec<drain::Draining>,
     /// The pod of each server, by slot.
     server_pods: Vec<Option<PodId>>,
     /// Servers that are gone and that kube-proxy may not have forgotten yet, with their pods.

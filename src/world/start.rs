@@ -116,11 +116,21 @@ impl Simulation<'_> {
 
     /// Creates the object of a workload of the scenario.
     pub(super) fn create_workload(&mut self, index: usize, now: SimTime) {
-        let spec = &self.scenario.workloads[index];
+        let scenario = self.scenario;
+        let workload = WorkloadId(index as u32);
+        self.create_object(&scenario.workloads[index], workload, now);
+    }
+
+    /// Creates the object of a workload.
+    pub(super) fn create_object(
+        &mut self,
+        spec: &WorkloadSpec,
+        workload: WorkloadId,
+        now: SimTime,
+    ) {
         let uid = format!("{}/{}/{}", spec.kind.name(), spec.namespace, spec.name);
         let uid = self.components.pod_control.uid(&uid);
         let meta = ObjectMeta::new(&spec.namespace, &spec.name, uid, now);
-        let workload = WorkloadId(index as u32);
         let selector = Arc::new(spec.selector.clone());
         let template = Arc::new(spec.template.clone());
         let replicas = spec.replicas;

@@ -2,7 +2,7 @@
 
 use super::components::with_context;
 use super::{Event, RunError, STUCK_AFTER, Simulation};
-use crate::api::{Change, Context, ObjectId, PodId, Resources, Store, TerminationReason, Write};
+use crate::api::{Change, ObjectId, PodId, Resources, Store, TerminationReason, Write};
 use crate::controller::disruption::{self, EvictionError};
 use crate::kubelet::ResizeError;
 use crate::record::Recording;
@@ -74,12 +74,21 @@ impl Simulation<'_> {
     /// Calls the eviction API for a pod.
     pub fn evict(&mut self, pod: PodId) -> Result<(), EvictionError> {
         let now = self.now();
-        let latency = self.scenario.controllers.cluster.api_latency;
-        let answer = with_context!(self, now, Event::Disruption, |_all, cx| {
-            disruption::evict(pod, now, latency, cx)
-        });
+        let answer = self.call_eviction(pod, now);
         self.settle(now);
         answer
+    }
+
+    fn call_eviction(&mut self, pod: PodId, now: SimTime) -> Result<(), EvictionError> {
+        let latency = self.scenario.controllers.cluster.api_latency;
+        with_context!(self, now, Event::Disruption, |_all, cx| {
+            disruption::evict(pod, now, latency, cx)
+        })
+    }
+
+    /// Whether an eviction is granted now.
+    pub(super) fn evict_now(&mut self, pod: PodId, now: SimTime) -> bool {
+        self.call_eviction(pod, now).is_ok()
     }
 
     /// Patches a pod's subresource `resize`: what each container shall have.

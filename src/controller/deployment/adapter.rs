@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{DeploymentStatus, Outcome, Requeue, Step, sync, view};
 use crate::api::{
     Change, Context, DeploymentId, EventKind, Labels, ObjectId, ObjectMeta, Pod, PodId, ReplicaSet,
-    ReplicaSetId, RolloutAnnotations, What, Write,
+    ReplicaSetId, RolloutAnnotations, Store, What, Write,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::event::EventType;
@@ -140,18 +140,49 @@ impl Controller {
         pods: &mut PodControl,
         context: &mut Context<'_, Event>,
     ) {
-        let Some(deployment) = context.store.deployment(id) else {
+        let now = context.now;
+        let looked = self.with_views(id, context.store, pods, now, |deployment, sets| {
+            (
+                sync(deployment, sets, now),
+                deployment.template_hash.to_owned(),
+            )
+        });
+        let Some((keys, (outcome, hash))) = looked else {
             return;
         };
+        let next = keys.iter().filter_map(|set| {
+            let counted = count(*set, context.store, now);
+            counted.next_available
+        });
+        if let Some(at) = next.min() {
+            self.schedule(id, at, context);
+        }
+        self.carry_out(id, &keys, outcome, &hash, pods, context);
+    }
+
+    /// What a look at a Deployment and its ReplicaSets gives, with the keys of the ReplicaSets
+    /// in the order of the views.
+    pub fn with_views<R>(
+        &mut self,
+        id: DeploymentId,
+        store: &Store,
+        pods: &mut PodControl,
+        now: SimTime,
+        look: impl FnOnce(&view::Deployment<'_>, &[view::ReplicaSet<'_>]) -> R,
+    ) -> Option<(Vec<ReplicaSetId>, R)> {
+        let deployment = store.deployment(id)?;
         let known = self.known(id);
         let created = known.created;
         let sets: Vec<(ReplicaSetId, &ReplicaSet)> = known
             .sets
             .iter()
-            .filter_map(|set| Some((*set, context.store.replica_set(*set)?)))
+            .filter_map(|set| Some((*set, store.replica_set(*set)?)))
             .collect();
-        let counted: Vec<Counted> = sets.iter().map(|(set, _)| count(*set, context)).collect();
-        let entry = context.store.workload(deployment.workload);
+        let counted: Vec<Counted> = sets
+            .iter()
+            .map(|(set, _)| count(*set, store, now))
+            .collect();
+        let entry = store.workload(deployment.workload);
         let hash = pods.template_hash(deployment.workload, entry, created + 1);
         let views: Vec<view::ReplicaSet<'_>> = sets
             .iter()
@@ -181,8 +212,7 @@ impl Controller {
                 },
             })
             .collect();
-        let status = Arc::clone(&deployment.status);
-        let outcome = sync(
+        let found = look(
             &view::Deployment {
                 name: &deployment.meta.name,
                 generation: deployment.meta.generation,
@@ -190,17 +220,11 @@ impl Controller {
                 template_hash: &hash,
                 revision: deployment.revision,
                 spec: deployment.spec,
-                status: &status,
+                status: &deployment.status,
             },
             &views,
-            context.now,
         );
-        let keys: Vec<ReplicaSetId> = sets.iter().map(|(set, _)| *set).collect();
-        let next_available = counted.iter().filter_map(|one| one.next_available).min();
-        if let Some(at) = next_available {
-            self.schedule(id, at, context);
-        }
-        self.carry_out(id, &keys, outcome, &hash, pods, context);
+        Some((sets.iter().map(|(set, _)| *set).collect(), found))
     }
 
     fn carry_out(
@@ -310,8 +334,7 @@ fn write_status(
 }
 
 /// What a ReplicaSet's status would say at this instant.
-fn count(id: ReplicaSetId, context: &Context<'_, Event>) -> Counted {
-    let store = &context.store;
+fn count(id: ReplicaSetId, store: &Store, now: SimTime) -> Counted {
     let Some(set) = store.replica_set(id) else {
         return Counted::default();
     };
@@ -329,7 +352,7 @@ fn count(id: ReplicaSetId, context: &Context<'_, Event>) -> Counted {
         }
         counted.ready += 1;
         let available_at = pod.ready_transition + wait;
-        if wait == SimDuration::ZERO || available_at <= context.now {
+        if wait == SimDuration::ZERO || available_at <= now {
             counted.available += 1;
         } else {
             let next = counted.next_available.unwrap_or(available_at);

@@ -1,0 +1,258 @@
+//! The objects as people have written them, kept up to date: what `kubectl` reads and writes.
+//! A changed one passes the same defaulting and validation as at the start and becomes writes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::components::with_context;
+use super::start::kind_of;
+use super::{Event, Simulation};
+use crate::api::{
+    HorizontalPodAutoscaler, Kind, ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodTemplate,
+    PodWrite, SelectionId, Write,
+};
+use crate::autoscaler::hpa::Status;
+use crate::cluster::spec::{PdbSpec, WorkloadSpec};
+use crate::controller::pod_control::delete_pod;
+use crate::scenario::model::HpaObject;
+use crate::scenario::{Admission, Object, Scenario, read_object};
+use crate::sim::{SimDuration, SimTime};
+
+/// All manifests, by kind, namespace and name.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Manifests {
+    values: BTreeMap<(String, String, String), Value>,
+    admission: Admission,
+}
+
+impl Manifests {
+    /// Those of a scenario.
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        let values = scenario.documents.iter().map(|document| {
+            let mut value = document.value.clone();
+            if !document.namespace.is_empty() {
+                value["metadata"]["namespace"] = document.namespace.as_str().into();
+            }
+            let (kind, namespace, name) = (&document.kind, &document.namespace, &document.name);
+            ((kind.clone(), namespace.clone(), name.clone()), value)
+        });
+        Self {
+            values: values.collect(),
+            admission: scenario.admission.clone(),
+        }
+    }
+
+    /// A manifest.
+    pub(super) fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<&Value> {
+        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        self.values.get(&key)
+    }
+
+    /// Forgets a manifest.
+    pub(super) fn remove(&mut self, kind: &str, namespace: &str, name: &str) {
+        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        self.values.remove(&key);
+        self.admission.remove(kind, namespace, name);
+    }
+
+    /// Namespaces and names of all manifests of a kind.
+    pub(super) fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &str)> {
+        let keys = self.values.keys();
+        keys.filter(move |(of, ..)| of == kind)
+            .map(|(_, namespace, name)| (namespace.as_str(), name.as_str()))
+    }
+
+    fn put(&mut self, object: &Object, value: Value) {
+        let key = (object.kind(), object.namespace(), object.name());
+        let key = (key.0.to_owned(), key.1.to_owned(), key.2.to_owned());
+        self.values.insert(key, value);
+        self.admission.put(object);
+    }
+}
+
+/// The store's kind of this name.
+pub(super) fn kind_in_store(kind: &str) -> Option<Kind> {
+    Some(match kind {
+        "Deployment" => Kind::Deployment,
+        "ReplicaSet" => Kind::ReplicaSet,
+        "StatefulSet" => Kind::StatefulSet,
+        "Job" => Kind::Job,
+        "PodDisruptionBudget" => Kind::PodDisruptionBudget,
+        "HorizontalPodAutoscaler" => Kind::HorizontalPodAutoscaler,
+        _ => return None,
+    })
+}
+
+impl Simulation<'_> {
+    /// Stores an object that a command has made or changed; the error is what kubectl prints.
+    pub(super) fn store_value(
+        &mut self,
+        kind: &str,
+        value: &Value,
+        now: SimTime,
+    ) -> Result<(), String> {
+        if matches!(kind, "Pod" | "Node") {
+            self.store_metadata(kind, value, now);
+            return Ok(());
+        }
+        let admission = &self.manifests.admission;
+        let object = read_object(value, admission).map_err(|refusal| refusal.to_string())?;
+        let before = self
+            .manifests
+            .get(object.kind(), object.namespace(), object.name());
+        let before = before.and_then(|before| read_object(before, admission).ok());
+        match (&object, before) {
+            (Object::Workload(spec), Some(Object::Workload(before))) => {
+                self.change_workload(spec, &before, now)?;
+            }
+            (Object::Workload(spec), _) => self.add_workload(spec, now),
+            (Object::Hpa(hpa), _) => self.put_hpa(hpa, now),
+            (Object::Pdb(pdb), _) => self.put_pdb(pdb, now),
+            (Object::Vpa(_), _) => {
+                let text =
+                    "error: changing VerticalPodAutoscalers during a run is not simulated yet";
+                return Err(text.to_owned());
+            }
+            (Object::Service(_) | Object::PriorityClass(_) | Object::LimitRange(_), _) => {}
+        }
+        self.manifests.put(&object, value.clone());
+        Ok(())
+    }
+
+    fn change_workload(
+        &mut self,
+        spec: &WorkloadSpec,
+        before: &WorkloadSpec,
+        now: SimTime,
+    ) -> Result<(), String> {
+        let kind = kind_of(spec);
+        let Some(id) = self.store.find(kind, &spec.namespace, &spec.name) else {
+            self.add_workload(spec, now);
+            return Ok(());
+        };
+        if spec.selector != before.selector {
+            let (kind, name) = (kind.name(), &spec.name);
+            return Err(format!(
+                "The {kind} \"{name}\" is invalid: spec.selector: Invalid value: field is immutable"
+            ));
+        }
+        let template_changes = spec.template != before.template;
+        if template_changes && !matches!(id, ObjectId::Deployment(_)) {
+            let kind = kind.name();
+            return Err(format!(
+                "error: changing the pod template of a {kind} is not simulated yet"
+            ));
+        }
+        if let ObjectId::Deployment(key) = id
+            && spec.rollout != before.rollout
+        {
+            self.store
+                .commit(now, Write::DeploymentSpec(key, spec.rollout));
+        }
+        if template_changes {
+            let current = self.store.template(id).cloned();
+            let template = current.map_or_else(
+                || spec.template.clone(),
+                |current| with_idle_usage(&spec.template, &current),
+            );
+            self.store
+                .commit(now, Write::Template(id, Arc::new(template)));
+        }
+        if self.store.replicas(id).is_some() {
+            self.store.commit(now, Write::Replicas(id, spec.replicas));
+        }
+        Ok(())
+    }
+
+    fn add_workload(&mut self, spec: &WorkloadSpec, now: SimTime) {
+        let (kind, namespace, name) = (kind_of(spec), &*spec.namespace, &*spec.name);
+        let entry = Write::Workload(kind, namespace.into(), name.into());
+        self.store.commit(now, entry);
+        if let Some(workload) = self.store.find_workload(kind, namespace, name) {
+            let startup = spec.startup.clone();
+            self.components.kubelet.set_startup(workload, startup);
+            self.create_object(spec, workload, now);
+        }
+    }
+
+    /// Creates or changes an HPA. A new one is synced for the first time a period later; a
+    /// change starts no sync.
+    fn put_hpa(&mut self, hpa: &HpaObject, now: SimTime) {
+        let kind = Kind::HorizontalPodAutoscaler;
+        let found = self.store.find(kind, &hpa.namespace, &hpa.name);
+        if let Some(ObjectId::HorizontalPodAutoscaler(id)) = found {
+            self.store
+                .commit(now, Write::HpaSpec(id, Arc::new(hpa.spec.clone())));
+            self.change_hpa(id);
+            return;
+        }
+        let uid = format!("{kind}/{}/{}", hpa.namespace, hpa.name);
+        let uid = self.components.pod_control.uid(&uid);
+        let object = HorizontalPodAutoscaler {
+            meta: ObjectMeta::new(&hpa.namespace, &hpa.name, uid, now),
+            target: hpa.target.clone(),
+            spec: Arc::new(hpa.spec.clone()),
+            status: Arc::new(Status::default()),
+        };
+        let write = Write::CreateHorizontalPodAutoscaler(Box::new(object));
+        if let Some(ObjectId::HorizontalPodAutoscaler(id)) = self.store.commit(now, write) {
+            self.add_hpa(id, now);
+        }
+    }
+
+    fn put_pdb(&mut self, pdb: &PdbSpec, now: SimTime) {
+        let found = self
+            .store
+            .find(Kind::PodDisruptionBudget, &pdb.namespace, &pdb.name);
+        if let Some(id) = found {
+            self.store.commit(now, Write::Delete(id));
+        }
+        let uid = format!("PodDisruptionBudget/{}/{}", pdb.namespace, pdb.name);
+        let uid = self.components.pod_control.uid(&uid);
+        let object = PodDisruptionBudget {
+            meta: ObjectMeta::new(&pdb.namespace, &pdb.name, uid, now),
+            selector: Arc::new(pdb.selector.clone()),
+            selection: SelectionId::default(),
+            min_available: pdb.min_available,
+            max_unavailable: pdb.max_unavailable,
+            always_allow_unhealthy: pdb.always_allow_unhealthy,
+        };
+        let write = Write::CreatePodDisruptionBudget(Box::new(object));
+        self.store.commit(now, write);
+    }
+
+    /// A delete call for a pod; a grace period in seconds may take the place of its own.
+    pub(super) fn delete_pod(&mut self, id: PodId, grace: Option<i64>, now: SimTime) {
+        if let Some(seconds) = grace
+            && let Some(pod) = self.store.pod(id)
+        {
+            let template = PodTemplate {
+                termination_grace: SimDuration::from_secs(seconds.max(0)),
+                ..(*pod.template).clone()
+            };
+            let write = PodWrite::Template(Arc::new(template));
+            self.store.commit(now, Write::Pod(id, write));
+        }
+        with_context!(self, now, Event::GarbageCollector, |_all, cx| {
+            delete_pod(id, cx);
+        });
+    }
+}
+
+/// A template as a manifest has it, with what the scenario says of its containers.
+fn with_idle_usage(template: &PodTemplate, current: &PodTemplate) -> PodTemplate {
+    let mut template = template.clone();
+    for container in &mut template.containers {
+        let same = current
+            .containers
+            .iter()
+            .find(|one| one.name == container.name);
+        if let Some(same) = same {
+            container.idle_cpu = same.idle_cpu;
+            container.idle_memory = same.idle_memory;
+        }
+    }
+    template
+}
