@@ -7,8 +7,8 @@ use super::traffic::Traffic;
 use super::vpa::{self, Vpas};
 use super::{Event, World};
 use crate::autoscaler::hpa::{
-    ContainerRequest, Controller, HpaSpec, MetricSpec, PodRequests, Resource, ResourceTarget,
-    ValueTarget,
+    Config, ContainerRequest, Controller, HpaSpec, MetricSpec, PodRequests, Resource,
+    ResourceTarget, ValueTarget,
 };
 use crate::autoscaler::vpa::UpdateMode;
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, WorkloadSpec};
@@ -211,6 +211,13 @@ fn cpu_target(spec: &HpaSpec) -> Option<f64> {
     })
 }
 
+/// The tolerance of scaling up: of the spec, or else the controller's flag.
+fn tolerance_up(spec: &HpaSpec, config: &Config) -> f64 {
+    let own = spec.behavior.as_ref().and_then(|b| b.scale_up.tolerance);
+    own.filter(|_| config.configurable_tolerance)
+        .unwrap_or(config.tolerance)
+}
+
 /// A workload's node selector as text, if no node satisfies it.
 fn unmet_selector(
     workload: &WorkloadSpec,
@@ -245,6 +252,7 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
             metric_values: vec![crate::record::Curve::default(); names.len()],
             metric_names: names,
             metric_targets: targets,
+            tolerance: tolerance_up(&hpa.spec, &scenario.controllers.hpa),
             ..HpaRecord::default()
         }
     });
@@ -306,6 +314,7 @@ fn frame(scenario: &Scenario, cluster: &Cluster) -> Recording {
             gib_hour: scenario.pricing.gib_hour.0,
             minimum_seconds: scenario.pricing.minimum_seconds,
             cluster_hour: scenario.pricing.cluster_hour.0,
+            ..Prices::default()
         },
         hpas: hpas.collect(),
         workloads: workloads.collect(),
