@@ -5,7 +5,7 @@
 use std::fmt;
 
 /// A kind of objects.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kind {
     /// `HorizontalPodAutoscaler`.
     pub kind: &'static str,

@@ -9,6 +9,9 @@
 //! server's table printers (`pkg/printers/internalversion`).
 
 pub mod command;
+pub mod json;
 pub mod kind;
+pub mod patch;
+pub mod print;
 pub mod selector;
 pub mod yaml;

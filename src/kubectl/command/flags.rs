@@ -297,7 +297,7 @@ impl Args {
     }
 
     pub(super) fn switch(&self, name: &str) -> Result<bool, ParseError> {
-        Ok(self.switch_or(name, false)?)
+        self.switch_or(name, false)
     }
 
     pub(super) fn switch_or(&self, name: &str, default: bool) -> Result<bool, ParseError> {

@@ -396,19 +396,19 @@ fn output(args: &Args) -> Result<Option<Output>, ParseError> {
     let Some(word) = args.last("output") else {
         return Ok(None);
     };
-    Ok(Some(match word.text.as_str() {
-        "wide" => Output::Wide,
-        "yaml" => Output::Yaml,
-        "json" => Output::Json,
-        "name" => Output::Name,
-        other => match other.strip_prefix("jsonpath=") {
-            Some(template) => Output::JsonPath(template.to_owned()),
-            None => {
-                let known = "`wide`, `yaml`, `json`, `name` or `jsonpath=…`";
-                return Err(invalid(word, "output", known));
-            }
-        },
-    }))
+    if let Some(template) = word.text.strip_prefix("jsonpath=") {
+        return Ok(Some(Output::JsonPath(template.to_owned())));
+    }
+    match word.text.as_str() {
+        "wide" => Ok(Some(Output::Wide)),
+        "yaml" => Ok(Some(Output::Yaml)),
+        "json" => Ok(Some(Output::Json)),
+        "name" => Ok(Some(Output::Name)),
+        _ => {
+            let known = "`wide`, `yaml`, `json`, `name` or `jsonpath=…`";
+            Err(invalid(word, "output", known))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ mod tests {
             Err("invalid resource cpu value: 5x".to_owned())
         );
         assert_eq!(
-            value("1").to_owned(),
+            value("1"),
             AutoscaleTarget::AverageValue(Quantity::from_units(1, QuantityFormat::DecimalSi))
         );
     }

@@ -137,7 +137,6 @@ impl<'a> Scanner<'a> {
             let next = chars.peek().map(|(_, c)| *c);
             match (quote.map(|(quote, _)| quote), c) {
                 (Some('\''), '\'') | (Some('"'), '"') => quote = None,
-                (Some('\''), _) => {}
                 (None | Some('"'), '\\') => {
                     chars.next();
                 }

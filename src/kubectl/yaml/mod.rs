@@ -1,5 +1,10 @@
 //! YAML as kubectl reads and writes it.
 
+mod scalar;
+mod write;
+
+pub use write::write;
+
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Number, Value};
 
@@ -28,7 +33,6 @@ fn to_json(node: &Yaml<'_>) -> Result<Value, String> {
         Yaml::Value(Scalar::FloatingPoint(number)) => Number::from_f64(number.into_inner())
             .map(Value::Number)
             .ok_or("a number that JSON does not have")?,
-        Yaml::Value(Scalar::String(text)) => Value::String(text.to_string()),
         Yaml::Sequence(items) => Value::Array(items.iter().map(to_json).collect::<Result<_, _>>()?),
         Yaml::Mapping(entries) => {
             let mut object = Map::new();
@@ -45,7 +49,9 @@ fn to_json(node: &Yaml<'_>) -> Result<Value, String> {
             Value::Object(object)
         }
         Yaml::Tagged(_, node) => to_json(node)?,
-        Yaml::Representation(text, ..) => Value::String(text.to_string()),
+        Yaml::Value(Scalar::String(text)) | Yaml::Representation(text, ..) => {
+            Value::String(text.to_string())
+        }
         Yaml::Alias(_) | Yaml::BadValue => return Err("an alias that stands for nothing".into()),
     })
 }

@@ -1,0 +1,240 @@
+//! Commands that change objects.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::{File, ObjectRef, Targets};
+use crate::sim::SimDuration;
+use crate::units::Quantity;
+
+/// `create job NAME --from=cronjob/X`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateJob {
+    /// The Job's name.
+    pub name: String,
+    /// The CronJob whose template it takes.
+    pub cron_job: ObjectRef,
+}
+
+/// `replace -f`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replace {
+    /// The manifests.
+    pub files: Vec<File>,
+    /// `--force`: delete the objects and create them again.
+    pub force: bool,
+}
+
+/// `delete`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delete {
+    /// What is deleted.
+    pub targets: Targets,
+    /// Seconds that pods are given, as it is sent: `--now` and a `--grace-period=0` without
+    /// `--force` mean 1, `--force` alone 0. `None` leaves it to the object.
+    pub grace_period: Option<i64>,
+    /// `--force`: kubectl does not wait, and says so.
+    pub force: bool,
+    /// What becomes of dependents.
+    pub cascade: Cascade,
+    /// `--wait`: whether the command ends when the objects are gone.
+    pub wait: bool,
+    /// Whether objects that are not there are no error.
+    pub ignore_not_found: bool,
+    /// `--timeout` of the wait.
+    pub timeout: Option<SimDuration>,
+}
+
+/// `--cascade`: what becomes of the objects that the deleted one owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cascade {
+    /// Deleted after it.
+    #[default]
+    Background,
+    /// Deleted before it.
+    Foreground,
+    /// Kept.
+    Orphan,
+}
+
+/// `patch`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patch {
+    /// What is patched.
+    pub targets: Targets,
+    /// `--type`.
+    pub patch_type: PatchType,
+    /// The patch.
+    pub patch: Value,
+    /// The patch as typed.
+    pub text: String,
+    /// Where it was typed.
+    pub range: Range<usize>,
+    /// `--subresource`.
+    pub subresource: Option<Subresource>,
+}
+
+/// `--type`: the kind of a patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PatchType {
+    /// A list of operations, RFC 6902.
+    Json,
+    /// Fields to be set, `null` to remove; lists are replaced. RFC 7386.
+    Merge,
+    /// As a merge patch, with lists merged by their keys.
+    #[default]
+    Strategic,
+}
+
+impl PatchType {
+    /// The media type that it is sent as.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json-patch+json",
+            Self::Merge => "application/merge-patch+json",
+            Self::Strategic => "application/strategic-merge-patch+json",
+        }
+    }
+}
+
+/// `--subresource`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subresource {
+    /// `scale`: the object's `autoscaling/v1` Scale.
+    Scale,
+    /// `status`.
+    Status,
+    /// `resize`: the resources of a pod's containers.
+    Resize,
+}
+
+/// `scale`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scale {
+    /// What is scaled.
+    pub targets: Targets,
+    /// `--replicas`.
+    pub replicas: i32,
+    /// `--current-replicas`: how many there have to be.
+    pub current_replicas: Option<i32>,
+}
+
+/// `autoscale`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Autoscale {
+    /// What is scaled.
+    pub targets: Targets,
+    /// `--min`; the API server's default without.
+    pub min: Option<i32>,
+    /// `--max`.
+    pub max: i32,
+    /// `--cpu`, or the `--cpu-percent` that it took the place of.
+    pub cpu: Option<AutoscaleTarget>,
+    /// Whether `--cpu-percent` was used, which kubectl warns of.
+    pub cpu_percent_used: bool,
+    /// `--memory`.
+    pub memory: Option<AutoscaleTarget>,
+    /// `--name`; the workload's own without.
+    pub name: Option<String>,
+}
+
+/// What `--cpu` and `--memory` of `autoscale` ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoscaleTarget {
+    /// `60%` of the pods' requests.
+    Utilization(i32),
+    /// `500m`: an average over pods.
+    AverageValue(Quantity),
+}
+
+/// `set image`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetImage {
+    /// What is changed.
+    pub targets: Targets,
+    /// Container (`*` for each) and image.
+    pub images: Vec<(String, String)>,
+}
+
+/// `set env`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetEnv {
+    /// What is changed.
+    pub targets: Targets,
+    /// Variables and their values.
+    pub set: Vec<(String, String)>,
+    /// Variables to remove.
+    pub remove: Vec<String>,
+    /// `-c`: the containers, with wildcards; `*` without.
+    pub containers: String,
+    /// `--overwrite`, true unless told.
+    pub overwrite: bool,
+}
+
+/// `set resources`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetResources {
+    /// What is changed.
+    pub targets: Targets,
+    /// `-c`: the containers, with wildcards; `*` without.
+    pub containers: String,
+    /// `--limits`: resource and amount.
+    pub limits: Vec<(String, Quantity)>,
+    /// `--requests`: resource and amount.
+    pub requests: Vec<(String, Quantity)>,
+}
+
+/// `rollout …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rollout {
+    /// What it is about.
+    pub targets: Targets,
+    /// What to do.
+    pub action: RolloutAction,
+}
+
+/// What `rollout` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RolloutAction {
+    /// `restart`: new pods from an equal template.
+    Restart,
+    /// `undo`: back to a revision; the one before for `None`.
+    Undo {
+        /// `--to-revision`.
+        to_revision: Option<i64>,
+    },
+    /// `pause`.
+    Pause,
+    /// `resume`.
+    Resume,
+    /// `status`.
+    Status {
+        /// `--watch`: until it is done.
+        watch: bool,
+        /// `--timeout`.
+        timeout: Option<SimDuration>,
+        /// `--revision`.
+        revision: Option<i64>,
+    },
+    /// `history`.
+    History {
+        /// `--revision`: that one in full.
+        revision: Option<i64>,
+    },
+}
+
+/// `label` and `annotate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// What is changed.
+    pub targets: Targets,
+    /// Keys and values to set.
+    pub set: Vec<(String, String)>,
+    /// Keys to remove.
+    pub remove: Vec<String>,
+    /// `--overwrite`.
+    pub overwrite: bool,
+    /// `--list`: print them and change nothing else.
+    pub list: bool,
+}
