@@ -7,11 +7,6 @@ use super::steps::{integrate, seconds};
 use crate::record::{PodRecord, Recording};
 use crate::sim::SimTime;
 
-/// Per-second billing of nodes has this minimum, in seconds (AWS Linux and GCE).
-const NODE_MINIMUM: f64 = 60.0;
-/// OpenCost's reference prices of a core and a GiB for an hour.
-const REFERENCE: (f64, f64) = (0.031_611, 0.004_237);
-
 /// Costs after the warm-up, in US dollars.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Bill {
@@ -52,11 +47,12 @@ pub fn bill(recording: &Recording, demands: &[Vec<(f64, f64)>]) -> Bill {
         gib_hour: recording.prices.gib_hour,
         minimum: recording.prices.minimum_seconds,
     };
+    let minimum = recording.prices.node_minimum_seconds;
     let mut bill = Bill::default();
     for node in &recording.nodes {
         let up = billed(recording, node.started, node.ended);
         if up > 0.0 {
-            let cost = node_cost(up, node.price_per_hour, NODE_MINIMUM).0;
+            let cost = node_cost(up, node.price_per_hour, minimum).0;
             bill.node += cost;
             bill.spot += if node.spot { cost } else { 0.0 };
             bill.node_hours += up / 3600.0;
@@ -135,7 +131,8 @@ fn allocation(recording: &Recording, hours: f64) -> Option<Allocation> {
         price_per_hour: price,
         hours,
     };
-    Some(allocate(&node, &pods, REFERENCE.0, REFERENCE.1))
+    let (cpu, gib) = recording.prices.reference;
+    Some(allocate(&node, &pods, cpu, gib))
 }
 
 /// Cost of the autoscaled pods over the least that would have met the demand.

@@ -5,8 +5,6 @@ use super::scaling_latency::{LoadStep, ScalingLatency, scaling_latency};
 use super::steps::{self, at, seconds};
 use crate::record::{HpaRecord, PodRecord, Recording};
 
-/// Utilization counts as back when it is at most this much above the target.
-const TOLERANCE: f64 = 0.1;
 /// How long it must stay there, in seconds.
 const HOLD: f64 = 60.0;
 
@@ -62,7 +60,8 @@ pub fn scaling_steps(
             time,
             demand: needed,
             target: 1.0,
-            tolerance: TOLERANCE,
+            // Utilization is back when it is no further above the target than the HPA lets it.
+            tolerance: hpa.tolerance,
             hold: HOLD,
             end: until,
         };
@@ -198,6 +197,7 @@ mod tests {
             desired: Curve::from_steps(vec![(at(0), 1), (at(140), 3)]),
             metric_values: vec![Curve::from_steps(vec![(at(15), 20.0), (at(125), 150.0)])],
             metric_targets: vec![50.0],
+            tolerance: 0.1,
             ..HpaRecord::default()
         };
         let counts = vec![(at(0), ready(1)), (at(155), ready(2)), (at(160), ready(3))];

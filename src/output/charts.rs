@@ -14,11 +14,6 @@ use crate::record::{HpaRecord, Labels, Recording};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
 
-/// OpenCost's reference prices of a core and of a GiB for an hour, which weigh the two.
-const REFERENCE: (f64, f64) = (0.031_611, 0.004_237);
-/// The tolerance that HPAs have unless told otherwise.
-const TOLERANCE: f64 = 0.1;
-
 /// Charts, and what their files are called.
 pub(super) type Named = Vec<(String, Box<dyn Chart + Send + Sync>)>;
 
@@ -175,7 +170,7 @@ fn metric_panels(
             unit: if percent { Unit::Percent } else { Unit::Number },
             points: steps::of(values, |value| value),
             target: Some(*target),
-            tolerance: TOLERANCE,
+            tolerance: hpa.tolerance,
         });
     }
     panels
@@ -263,7 +258,8 @@ fn latency(
 fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
     let prices = recording.prices;
     let price = |cores: f64, gib: f64| cores * prices.cpu_hour + gib * prices.gib_hour;
-    let weight = |cores: f64, gib: f64| cores * REFERENCE.0 + gib * REFERENCE.1;
+    let (cpu, memory) = recording.prices.reference;
+    let weight = |cores: f64, gib: f64| cores * cpu + gib * memory;
     let serving = |workload: usize| !recording.workloads[workload].is_load;
     let requested = pod_sum(recording, serving, price);
     let used = pod_sum(recording, |_| true, weight);

@@ -44,6 +44,8 @@ pub struct HpaRecord {
     pub metric_names: Vec<String>,
     /// Targets of the metrics in their own unit.
     pub metric_targets: Vec<f64>,
+    /// How far above its target a metric may be before it counts, as a share of the target.
+    pub tolerance: f64,
 }
 
 /// What is known of a workload.
@@ -313,7 +315,7 @@ impl Default for Objective {
 }
 
 /// Prices of what pods request, in dollars.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prices {
     /// A core for an hour.
     pub cpu_hour: f64,
@@ -323,6 +325,26 @@ pub struct Prices {
     pub minimum_seconds: f64,
     /// The cluster's fee for an hour.
     pub cluster_hour: f64,
+    /// Billed at least per node, in seconds.
+    pub node_minimum_seconds: f64,
+    /// Reference prices of a core and of a GiB for an hour: how a node's price is shared between
+    /// the two.
+    pub reference: (f64, f64),
+}
+
+impl Default for Prices {
+    /// Requests cost nothing. Nodes have the minimum of per-second billing at AWS (Linux) and
+    /// GCE, and OpenCost's reference prices.
+    fn default() -> Self {
+        Self {
+            cpu_hour: 0.0,
+            gib_hour: 0.0,
+            minimum_seconds: 0.0,
+            cluster_hour: 0.0,
+            node_minimum_seconds: 60.0,
+            reference: (0.031_611, 0.004_237),
+        }
+    }
 }
 
 /// Everything that a run leaves behind.

@@ -146,7 +146,7 @@ impl Simulation<'_> {
             workload,
             ..HpaRecord::default()
         };
-        tell_spec(&mut record, &spec);
+        tell_spec(&mut record, &spec, &self.scenario.controllers.hpa);
         records.hpas.push(record);
         let period = self.scenario.controllers.hpa.sync_period;
         self.queue.schedule(now + period, Event::Hpa(index as u32));
@@ -158,7 +158,8 @@ impl Simulation<'_> {
         let (Some(index), Some(hpa)) = (place, self.store.hpa(id)) else {
             return;
         };
-        tell_spec(&mut self.recorder.recording.hpas[index], &hpa.spec);
+        let config = &self.scenario.controllers.hpa;
+        tell_spec(&mut self.recorder.recording.hpas[index], &hpa.spec, config);
         self.hpas.controllers[index].set_spec((*hpa.spec).clone());
     }
 

@@ -8,7 +8,7 @@ use super::traffic::Traffic;
 use super::vpa::{self, Vpas};
 use super::{Components, Event, Simulation};
 use crate::api::{EventSink, PodDraws, Store, WorkloadId};
-use crate::autoscaler::hpa::{HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
+use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
 use crate::cluster::spec::WorkloadSpec;
 use crate::controller::{
     PodControl, deployment, endpoints, garbage_collector, job, replicaset, statefulset,
@@ -117,6 +117,13 @@ fn cpu_target(spec: &HpaSpec) -> Option<f64> {
     })
 }
 
+/// The tolerance of scaling up: of the spec, or else the controller's flag.
+fn tolerance_up(spec: &HpaSpec, config: &Config) -> f64 {
+    let own = spec.behavior.as_ref().and_then(|b| b.scale_up.tolerance);
+    own.filter(|_| config.configurable_tolerance)
+        .unwrap_or(config.tolerance)
+}
+
 /// A workload's node selector as text, if no node satisfies it.
 fn unmet_selector(workload: &WorkloadSpec, store: &Store) -> Option<String> {
     let wanted = &workload.template.node_selector;
@@ -133,10 +140,11 @@ fn unmet_selector(workload: &WorkloadSpec, store: &Store) -> Option<String> {
 }
 
 /// What the recording has of an HPA's spec.
-pub(super) fn tell_spec(record: &mut HpaRecord, spec: &HpaSpec) {
+pub(super) fn tell_spec(record: &mut HpaRecord, spec: &HpaSpec, config: &Config) {
     let (names, targets): (Vec<_>, Vec<_>) = spec.metrics.iter().map(label).unzip();
     record.bounds = (spec.min_replicas, spec.max_replicas);
     record.cpu_target = cpu_target(spec);
+    record.tolerance = tolerance_up(spec, config);
     let curves = &mut record.metric_values;
     curves.resize(
         curves.len().max(names.len()),
@@ -166,7 +174,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
             workload,
             ..HpaRecord::default()
         };
-        tell_spec(&mut record, &hpa.spec);
+        tell_spec(&mut record, &hpa.spec, &scenario.controllers.hpa);
         record
     });
     let hpas: Vec<HpaRecord> = hpas.collect();
@@ -238,6 +246,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
             gib_hour: scenario.pricing.gib_hour.0,
             minimum_seconds: scenario.pricing.minimum_seconds,
             cluster_hour: scenario.pricing.cluster_hour.0,
+            ..Prices::default()
         },
         hpas,
         workloads: workloads.chain(absent).collect(),

@@ -26,6 +26,7 @@ mod stabilization;
 mod tolerance;
 #[cfg(test)]
 mod upstream_tables;
+mod validation;
 mod zero;
 
 pub use conditions::{Condition, ConditionStatus, ConditionType, Limit};
@@ -41,5 +42,6 @@ pub use reconcile::{Controller, Status};
 pub use spec::{
     Behavior, BehaviorInput, HpaSpec, HpaSpecInput, MetricSpec, ObjectReference, Policy,
     PolicyType, Resource, ResourceTarget, ScalingRules, ScalingRulesInput, SelectPolicy,
-    SpecProblem, ValueTarget,
+    ValueTarget,
 };
+pub use validation::SpecProblem;
