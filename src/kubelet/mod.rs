@@ -15,7 +15,7 @@ use indexmap::IndexSet;
 
 use crate::api::{Change, Context, NodeId, ObjectId, PodId, What, WorkloadId};
 use crate::cluster::spec::{ClusterConfig, StartupSpec};
-use crate::sim::SimTime;
+use crate::sim::{SimDuration, SimTime};
 use crash_loop::CrashLoop;
 
 pub use cpu_weight::cpu_weight;
@@ -82,6 +82,8 @@ pub struct Kubelet {
     on_nodes: Vec<Images>,
     /// Pods with a resize that is not in force yet, oldest first.
     resizing: Vec<PodId>,
+    /// Pulls take so many times as long, or exactly this long.
+    slowness: (f64, Option<SimDuration>),
 }
 
 impl Kubelet {
@@ -95,6 +97,7 @@ impl Kubelet {
             images: IndexSet::new(),
             on_nodes: Vec::new(),
             resizing: Vec::new(),
+            slowness: (1.0, None),
         }
     }
 
@@ -172,6 +175,11 @@ impl Kubelet {
             Some(place) => place,
             None => self.images.insert_full(name.to_owned()).0,
         }
+    }
+
+    /// From now on pulls take so many times as long, or exactly this long.
+    pub fn slow_pulls(&mut self, slowness: (f64, Option<SimDuration>)) {
+        self.slowness = slowness;
     }
 
     /// A node has had a pod's image for long.

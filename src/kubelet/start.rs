@@ -23,6 +23,9 @@ impl Kubelet {
         let startup = self.startup(workload);
         let pull = context.draws.delay(id, &startup.image_pull);
         let start = context.draws.delay(id, &startup.container_start);
+        let (factor, fixed) = self.slowness;
+        let stretched = || SimDuration::from_secs_f64(pull.as_secs_f64() * factor);
+        let pull = fixed.unwrap_or_else(stretched);
         let name = template.containers.first().map_or("", |c| c.image.as_str());
         let (image, run) = (self.image(name), self.worker(id).run);
         let images = self.images_of(node);

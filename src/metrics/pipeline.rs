@@ -86,6 +86,10 @@ pub struct Pipeline {
     scrape_began: SimTime,
     /// Per node, how long after a scrape's begin it is asked.
     node_delays: Vec<SimDuration>,
+    /// Nodes whose kubelet does not answer.
+    silent: Vec<usize>,
+    /// Whether metrics-server does not run.
+    is_down: bool,
 }
 
 impl Pipeline {
@@ -103,12 +107,30 @@ impl Pipeline {
             pods: Arena::default(),
             scrape_began: SimTime::ZERO,
             node_delays: Vec::new(),
+            silent: Vec::new(),
+            is_down: false,
         }
     }
 
     /// Schedules the first scrape.
     pub fn start<E: Copy + From<MetricsEvent>>(&mut self, queue: &mut EventQueue<E>) {
         queue.schedule(SimTime::ZERO + self.phase, MetricsEvent::Scrape);
+    }
+
+    /// Says which nodes' kubelets do not answer from now on, and whether metrics-server is
+    /// down. What it had scraped is lost with it.
+    pub fn set_outage(&mut self, silent: Vec<usize>, is_down: bool) {
+        if is_down && !self.is_down {
+            for pod in self.pods.values_mut() {
+                pod.store = PodStore::default();
+            }
+        }
+        (self.silent, self.is_down) = (silent, is_down);
+    }
+
+    /// Whether the resource metrics API does not answer.
+    pub fn is_down(&self) -> bool {
+        self.is_down
     }
 
     /// Begins to scrape a pod on a node; the name tells its random streams from others'.
@@ -246,6 +268,9 @@ impl Pipeline {
     }
 
     fn publish(&mut self) {
+        if self.is_down {
+            return;
+        }
         let (began, rule) = (self.scrape_began, self.fresh_rule());
         for pod in self.pods.values_mut() {
             let asked = began + self.node_delays.get(pod.node).copied().unwrap_or_default();
@@ -260,7 +285,8 @@ impl Pipeline {
                 .iter()
                 .filter_map(sample)
                 .all(|(_, point)| point.cpu.0 > 0 && point.memory.0 > 0);
-            let points = pod.containers.iter().filter_map(sample).filter(|_| whole);
+            let answers = whole && !self.silent.contains(&pod.node);
+            let points = pod.containers.iter().filter_map(sample).filter(|_| answers);
             pod.store.store(points, rule);
         }
     }

@@ -131,7 +131,7 @@ fn replicas(
         ready: steps::of(&workload.counts, |counts| f64::from(counts.ready)),
         bounds: Some((f64::from(hpa.bounds.0), f64::from(hpa.bounds.1))),
         metrics: metric_panels(recording, hpa, service),
-        events: scale_marks(hpa, &figures.label),
+        events: marks(recording, hpa, &figures.label),
         load_spans: load_spans(recording, service),
     }
 }
@@ -174,6 +174,27 @@ fn metric_panels(
         });
     }
     panels
+}
+
+/// What the HPA and people did, by time.
+fn marks(recording: &Recording, hpa: &HpaRecord, label: &str) -> Vec<Mark> {
+    let commands = recording.actions.iter().map(|action| Mark {
+        time: action.time.as_secs_f64(),
+        kind: MarkKind::Command,
+        label: verb(&action.command),
+        tooltip: format!("{} at {}", action.command, action.time),
+    });
+    let mut marks = scale_marks(hpa, label);
+    marks.extend(commands);
+    marks.sort_by(|a, b| a.time.total_cmp(&b.time));
+    marks
+}
+
+/// The first words of a kubectl command: what it does, to what kind.
+fn verb(command: &str) -> String {
+    let words = command.split_whitespace().skip(1);
+    let words: Vec<&str> = words.take(2).collect();
+    words.join(" ")
 }
 
 fn scale_marks(hpa: &HpaRecord, label: &str) -> Vec<Mark> {

@@ -68,6 +68,9 @@ struct Target {
     selector: String,
 }
 
+/// What a list of pod metrics answers while metrics-server is down.
+const NO_RESOURCE_METRICS: &str = "unable to fetch metrics from resource metrics API: the server is currently unable to handle the request (get pods.metrics.k8s.io)";
+
 /// What the resource metrics API lists, gathered without a vector per pod.
 #[derive(Default)]
 struct Listed<'a> {
@@ -214,7 +217,11 @@ impl Simulation<'_> {
             },
             selected_by: &rivals,
             pods: &pods,
-            resource_metrics: Ok(&usage),
+            resource_metrics: if self.metrics.is_down() {
+                Err(NO_RESOURCE_METRICS)
+            } else {
+                Ok(&usage)
+            },
             custom_metrics: &custom,
         };
         let controller = &mut self.hpas.controllers[index];
@@ -297,6 +304,9 @@ impl Simulation<'_> {
             MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => Some(Vec::new()),
             MetricSpec::Pods { name, selector, .. } => {
                 let of = MetricOf::Pods(workload?);
+                if self.is_metric_down(name, &of, now) {
+                    return None;
+                }
                 let values = self.custom.value(name, &of, selector.as_ref(), now)?;
                 let value = values.first().copied()?;
                 let running =
@@ -334,9 +344,17 @@ impl Simulation<'_> {
                     kind: object.kind.clone(),
                     name: object.name.clone(),
                 };
+                if self.is_metric_down(name, &of, now) {
+                    return None;
+                }
                 self.custom
                     .value(name, &of, selector.as_ref(), now)
                     .map(single)
+            }
+            MetricSpec::External { name, .. }
+                if self.is_metric_down(name, &MetricOf::External, now) =>
+            {
+                None
             }
             MetricSpec::External { name, selector, .. } => self
                 .custom

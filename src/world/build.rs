@@ -339,6 +339,7 @@ impl<'s> Simulation<'s> {
         self.settle(SimTime::ZERO);
         self.start_vpas();
         self.plan_actions();
+        self.plan_faults();
         self.queue
             .schedule_in(self.scenario.simulation.step, Event::Sample);
         self.custom.settle();

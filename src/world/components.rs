@@ -67,6 +67,7 @@ impl Simulation<'_> {
             Event::DeleteWorkload(index) => self.delete_workload(index as usize, now),
             Event::Action(index) => self.act_planned(index as usize, now),
             Event::Drain(index) => self.retry_drain(index as usize, now),
+            Event::Faults => self.heed_faults(now),
             Event::Hpa(index) => self.sync_hpa(index as usize, now),
             Event::VpaRecommender => self.recommend_vpas(now),
             Event::VpaUpdater => self.update_vpas(now),

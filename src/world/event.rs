@@ -40,6 +40,8 @@ pub enum Event {
     Action(u32),
     /// The drain of this index asks again.
     Drain(u32),
+    /// A fault begins, goes on or ends.
+    Faults,
     /// The HPA of this index syncs.
     Hpa(u32),
     /// The VPA recommender makes a pass.

@@ -12,6 +12,7 @@ mod carry;
 mod components;
 mod drain;
 mod event;
+mod faults;
 mod manifests;
 mod pods;
 mod requests;

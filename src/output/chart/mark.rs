@@ -19,6 +19,8 @@ pub enum MarkKind {
     Resized,
     /// A container ran out of memory.
     OomKilled,
+    /// A command was typed.
+    Command,
 }
 
 /// Something that happened at an instant.
@@ -35,13 +37,14 @@ pub struct Mark {
 }
 
 impl MarkKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::ScaledUp,
         Self::ScaledDown,
         Self::Evicted,
         Self::EvictionRefused,
         Self::Resized,
         Self::OomKilled,
+        Self::Command,
     ];
 
     fn name(self) -> &'static str {
@@ -52,6 +55,7 @@ impl MarkKind {
             Self::EvictionRefused => "eviction refused",
             Self::Resized => "resized in place",
             Self::OomKilled => "OOM killed",
+            Self::Command => "command",
         }
     }
 
@@ -84,6 +88,16 @@ impl MarkKind {
             Self::OomKilled => {
                 let corners = vec![(x, y - 5.5), (x + 5.5, y), (x, y + 5.5), (x - 5.5, y)];
                 Shape::Area(corners, theme.red())
+            }
+            Self::Command => {
+                let (left, right) = (x - 4.0, x + 4.0);
+                let corners = vec![
+                    (left, y - 4.0),
+                    (right, y - 4.0),
+                    (right, y + 4.0),
+                    (left, y + 4.0),
+                ];
+                Shape::Area(corners, theme.purple())
             }
         }
     }

@@ -4,6 +4,7 @@ use super::Simulation;
 use crate::api::{PodId, PodWrite, Resources, Write};
 use crate::autoscaler::vpa::admission::{ContainerUpdate, admit};
 use crate::autoscaler::vpa::{self, Container, UpdateMode};
+use crate::scenario::model::Component;
 use crate::units::Quantity;
 
 /// A container as the VPA's components see it.
@@ -42,7 +43,9 @@ impl Simulation<'_> {
             return false;
         };
         let (object, _) = self.vpa(index);
-        if object.spec.update_mode == UpdateMode::Off {
+        // The webhook's failure policy is Ignore.
+        let is_down = self.is_down(Component::VpaAdmissionController, pod.meta.created);
+        if is_down || object.spec.update_mode == UpdateMode::Off {
             return false;
         }
         let containers: Vec<Container<'_>> = pod

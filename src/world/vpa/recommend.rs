@@ -7,6 +7,7 @@ use crate::autoscaler::vpa::recommender::history::StoredCheckpoint;
 use crate::autoscaler::vpa::{self, Recommendation};
 use crate::cluster::spec::WorkloadKind;
 use crate::record::{Amounts, VpaBand, VpaRow};
+use crate::scenario::model::Component;
 use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores, Quantity};
 use crate::world::Event;
@@ -21,7 +22,9 @@ struct Observed {
 impl Simulation<'_> {
     /// One pass over all VPAs.
     pub(in crate::world) fn recommend_vpas(&mut self, now: SimTime) {
-        for index in 0..self.vpas.objects.len() {
+        let is_down = self.is_down(Component::VpaRecommender, now);
+        let passes = if is_down { 0 } else { self.vpas.objects.len() };
+        for index in 0..passes {
             self.load_pods(index, now);
             let observed = self.load_metrics(index);
             self.load_ooms(index);

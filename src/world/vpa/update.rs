@@ -20,6 +20,7 @@ use crate::controller::disruption;
 use crate::kubelet::Kubelet;
 use crate::record::{DisruptionKind, DisruptionRecord, EventRecord};
 use crate::scenario::Scenario;
+use crate::scenario::model::Component;
 use crate::sim::{EventQueue, SimDuration, SimTime};
 use crate::world::Event;
 use crate::world::requests::changed_requests;
@@ -126,7 +127,9 @@ impl Simulation<'_> {
     pub(in crate::world) fn update_vpas(&mut self, now: SimTime) {
         let mut updater = self.vpas.updater.clone();
         let mut pass = updater.pass(now);
-        for index in 0..self.vpas.objects.len() {
+        let is_down = self.is_down(Component::VpaUpdater, now);
+        let passes = if is_down { 0 } else { self.vpas.objects.len() };
+        for index in 0..passes {
             let (object, workload) = self.vpa(index);
             if matches!(
                 object.spec.update_mode,

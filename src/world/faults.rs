@@ -1,0 +1,154 @@
+//! What breaks from outside, and for how long.
+
+use super::{Event, Simulation};
+use crate::api::{Node, NodeId, Pod, PodId, PodPhase, PodWrite, Write};
+use crate::metrics::spec::MetricOf;
+use crate::scenario::model::{Component, Fault, FaultKind, ImagePull, MetricType, NodeName};
+use crate::sim::{SimDuration, SimTime};
+
+/// From a node's last status to its Ready condition being Unknown
+/// (`--node-monitor-grace-period`).
+const MONITOR_GRACE: SimDuration = SimDuration::from_secs(50);
+/// From then to the eviction of its pods: the toleration that every pod gets for the taint
+/// `node.kubernetes.io/unreachable`.
+const TOLERATION: SimDuration = SimDuration::from_secs(300);
+
+impl Simulation<'_> {
+    /// The faults that last at an instant.
+    fn lasting(&self, now: SimTime) -> impl Iterator<Item = &Fault> {
+        let lasts =
+            move |fault: &&Fault| fault.at <= now && fault.until.is_none_or(|until| now < until);
+        self.scenario.faults.iter().filter(lasts)
+    }
+
+    /// Whether a component is down.
+    pub(super) fn is_down(&self, component: Component, now: SimTime) -> bool {
+        self.lasting(now)
+            .any(|fault| fault.kind == FaultKind::Down(component))
+    }
+
+    /// Whether the custom or external metrics API does not answer for a metric.
+    pub(super) fn is_metric_down(&self, name: &str, of: &MetricOf, now: SimTime) -> bool {
+        let own = match of {
+            MetricOf::Pods(_) => MetricType::Pods,
+            MetricOf::Object { .. } => MetricType::Object,
+            MetricOf::External => MetricType::External,
+        };
+        self.lasting(now).any(|fault| match &fault.kind {
+            FaultKind::Metric {
+                name: down,
+                metric_type,
+            } => down == name && metric_type.is_none_or(|of| of == own),
+            _ => false,
+        })
+    }
+
+    fn node_of(&self, name: &NodeName) -> Option<NodeId> {
+        let mut nodes = self.store.nodes();
+        let same = |(_, node): &(NodeId, &Node)| node.name() == name.name;
+        nodes.find(same).map(|(id, _)| id)
+    }
+
+    /// A fault begins, goes on, or ends: who depends on it is told.
+    pub(super) fn heed_faults(&mut self, now: SimTime) {
+        let pull = self.lasting(now).find_map(|fault| match fault.kind {
+            FaultKind::ImagePull(pull) => Some(pull),
+            _ => None,
+        });
+        self.components.kubelet.slow_pulls(match pull {
+            None => (1.0, None),
+            Some(ImagePull::Times(factor)) => (factor, None),
+            Some(ImagePull::Takes(length)) => (1.0, Some(length)),
+        });
+        let silent = self.lasting(now).filter_map(|fault| match &fault.kind {
+            FaultKind::Kubelet(node) | FaultKind::Node(node) => self.node_of(node),
+            _ => None,
+        });
+        let silent = silent.map(NodeId::slot).collect();
+        let is_down = self.is_down(Component::MetricsServer, now);
+        self.metrics.set_outage(silent, is_down);
+        for fault in &self.scenario.faults {
+            if let FaultKind::Node(name) | FaultKind::Kubelet(name) = &fault.kind
+                && let Some(node) = self.node_of(name)
+                && fault.at <= now
+            {
+                let is_lost = matches!(fault.kind, FaultKind::Node(_));
+                if fault.until.is_some_and(|until| until <= now) {
+                    self.node_is_back(node, now);
+                } else {
+                    self.node_is_silent(node, is_lost, now - fault.at, now);
+                }
+            }
+        }
+    }
+
+    fn pods_on(&self, node: NodeId) -> Vec<PodId> {
+        let on_it = |pod: &Pod| pod.node == Some(node) && pod.occupies_node() && !pod.removed;
+        let pods = self.store.pods().filter(|(_, pod)| on_it(pod));
+        pods.map(|(id, _)| id).collect()
+    }
+
+    /// A node has not been heard of for so long. The processes of a lost one are gone at once;
+    /// the control plane learns of it late.
+    fn node_is_silent(&mut self, node: NodeId, is_lost: bool, length: SimDuration, now: SimTime) {
+        if is_lost && length == SimDuration::ZERO {
+            for pod in self.pods_on(node) {
+                let containers = self.store.pod(pod).map_or(0, |pod| pod.containers.len());
+                for container in 0..containers {
+                    self.container_stopped(pod, container as u16, now);
+                }
+            }
+        }
+        if length >= MONITOR_GRACE && self.store.node(node).ready {
+            self.store.commit(now, Write::NodeReady(node, false));
+            for pod in self.pods_on(node) {
+                if self.store.pod(pod).is_some_and(Pod::is_ready) {
+                    self.store
+                        .commit(now, Write::Pod(pod, PodWrite::Ready(false)));
+                }
+            }
+        }
+        if is_lost && length >= MONITOR_GRACE + TOLERATION {
+            // Their objects go with the node's.
+            for pod in self.pods_on(node) {
+                let delete = PodWrite::Delete { deadline: now };
+                for write in [
+                    Write::Pod(pod, delete),
+                    Write::Pod(pod, PodWrite::End(PodPhase::Failed)),
+                    Write::RemovePod(pod),
+                ] {
+                    self.store.commit(now, write);
+                }
+            }
+        }
+    }
+
+    /// A kubelet answers again: what still runs on its node is ready.
+    fn node_is_back(&mut self, node: NodeId, now: SimTime) {
+        if self.store.node(node).ready {
+            return;
+        }
+        self.store.commit(now, Write::NodeReady(node, true));
+        for pod in self.pods_on(node) {
+            let runs = |pod: &Pod| pod.phase == PodPhase::Running && pod.is_active();
+            let is_there = self.pods[pod.slot()].containers.iter().any(Option::is_some);
+            if is_there && self.store.pod(pod).is_some_and(runs) {
+                self.store
+                    .commit(now, Write::Pod(pod, PodWrite::Ready(true)));
+            }
+        }
+    }
+
+    /// Schedules when the faults have to be looked at.
+    pub(super) fn plan_faults(&mut self) {
+        for fault in &self.scenario.faults {
+            let steps = [SimDuration::ZERO, MONITOR_GRACE, MONITOR_GRACE + TOLERATION];
+            for step in steps {
+                self.queue.schedule(fault.at + step, Event::Faults);
+            }
+            if let Some(until) = fault.until {
+                self.queue.schedule(until, Event::Faults);
+            }
+        }
+    }
+}
