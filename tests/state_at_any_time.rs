@@ -1,6 +1,8 @@
 //! The log holds the cluster's whole history: folded to any time it gives the store of then.
 
 mod cluster_rig;
+mod files;
+mod shipped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +11,6 @@ use cluster_rig::{Rig, budget, deployment, job, nodes, resources, workload};
 use nlsim::api::{Clock, Kind, Ledger, NodeId, ObjectId, PodId, Store, TerminationReason, Write};
 use nlsim::autoscaler::vpa::WallClock;
 use nlsim::cluster::spec::WorkloadKind;
-use nlsim::scenario::{FileProvider, Loaded, Scenario};
 use nlsim::sim::{SimTime, Stream, Streams};
 use nlsim::units::Millicores;
 use nlsim::world::Simulation;
@@ -193,27 +194,9 @@ fn the_log_gives_the_store_of_any_time() {
     assert!(compared >= 100, "{compared}");
 }
 
-/// The shipped scenarios, from the disk.
-struct Disk;
-
-impl FileProvider for Disk {
-    fn read(&self, path: &str, _: u64) -> Result<Vec<u8>, String> {
-        std::fs::read(path).map_err(|error| error.to_string())
-    }
-
-    fn glob(&self, pattern: &str) -> Result<Vec<String>, String> {
-        Ok(vec![pattern.to_owned()])
-    }
-}
-
-fn scenario(path: &str) -> Scenario {
-    let loaded = Loaded::load(path, &Disk).expect("a scenario");
-    loaded.build(&[]).expect("a scenario").scenario
-}
-
 #[test]
 fn so_it_does_where_an_hpa_decides() {
-    let scenario = scenario("scenarios/php-apache.toml");
+    let scenario = shipped::load("php-apache");
     let mut cluster = Simulation::new(&scenario, 42);
     let mut stream = Streams::new(7).stream("test");
     let end = scenario.simulation.duration.as_secs_f64() as usize;
