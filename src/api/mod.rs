@@ -22,6 +22,7 @@ mod policy;
 mod resources;
 mod store;
 mod template;
+mod view;
 mod workload;
 mod write;
 
@@ -37,6 +38,7 @@ pub use policy::{IntOrPercent, PdbId, PodDisruptionBudget};
 pub use resources::{Amounts, PodAmounts, Resources};
 pub use store::{Ledger, Store};
 pub use template::{ContainerSpec, PodTemplate, ProbeSpec};
+pub use view::Clock;
 pub use workload::{
     Deployment, DeploymentId, Job, JobId, JobSpec, JobStatus, ReplicaSet, ReplicaSetId,
     RolloutAnnotations, StatefulSet, StatefulSetId,

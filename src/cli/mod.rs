@@ -6,6 +6,7 @@ mod check;
 mod conformance;
 mod exit;
 mod files;
+mod get;
 mod progress;
 mod run;
 mod scenario;
@@ -31,6 +32,7 @@ enum Command {
     Run(run::Args),
     Sweep(sweep::Args),
     Check(check::Args),
+    Get(get::Args),
     Conformance(conformance::Args),
 }
 
@@ -41,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Get(args) => get::run(&args),
         Command::Conformance(args) => conformance::run(&args),
     };
     exit::report(result)

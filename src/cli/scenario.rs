@@ -16,6 +16,13 @@ pub(super) struct ScenarioArgs {
     /// The scenario file (TOML)
     #[arg(value_name = "SCENARIO")]
     path: String,
+    #[command(flatten)]
+    changes: Changes,
+}
+
+/// What is different this time.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Changes {
     /// Replace a value of the scenario or of its manifests
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = assignment)]
     replaced: Vec<(String, String)>,
@@ -46,12 +53,12 @@ pub(super) fn load(args: &ScenarioArgs) -> Result<Built, CliError> {
 /// Builds what was read; warnings go to stderr.
 pub(super) fn build(args: &ScenarioArgs, loaded: &Loaded) -> Result<Built, CliError> {
     let mut built = loaded
-        .build(&args.replaced)
+        .build(&args.changes.replaced)
         .map_err(|diagnostics| bad(&diagnostics))?;
     if !built.warnings.list.is_empty() {
         tell(format_args!("{}\n\n", built.warnings.render(true)));
     }
-    if let Some(seed) = args.seed {
+    if let Some(seed) = args.changes.seed {
         built.scenario.simulation.seed = seed;
     }
     Ok(built)
@@ -70,14 +77,19 @@ pub(super) fn provenance(args: &ScenarioArgs, loaded: &Loaded, scenario: &Scenar
         seed: scenario.simulation.seed,
         kubernetes: format!("1.{}", scenario.controllers.hpa.version.0),
         files: loaded.sources().map(file).collect(),
-        set: args.replaced.clone(),
+        set: args.changes.replaced.clone(),
     }
 }
 
 impl ScenarioArgs {
+    /// A scenario that a subcommand has found among its own arguments.
+    pub(super) fn new(path: String, changes: Changes) -> Self {
+        Self { path, changes }
+    }
+
     /// What `--set` replaces.
     pub(super) fn replaced(&self) -> &[(String, String)] {
-        &self.replaced
+        &self.changes.replaced
     }
 }
 

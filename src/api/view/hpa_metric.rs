@@ -1,0 +1,175 @@
+//! Metrics of an HPA: what its spec asks for, what its status shows.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::labels;
+use crate::autoscaler::hpa::{
+    CurrentMetric, MetricSpec, ObjectReference, Resource, ResourceTarget, ValueTarget,
+};
+use crate::units::{Quantity, QuantityFormat};
+
+/// An entry of `spec.metrics`.
+pub(super) fn metric(metric: &MetricSpec) -> Value {
+    match metric {
+        MetricSpec::Resource { resource, target } => json!({
+            "resource": {"name": resource.to_string(), "target": resource_target(*resource, *target)},
+            "type": "Resource",
+        }),
+        MetricSpec::ContainerResource {
+            resource,
+            container,
+            target,
+        } => json!({
+            "containerResource": {
+                "container": container,
+                "name": resource.to_string(),
+                "target": resource_target(*resource, *target),
+            },
+            "type": "ContainerResource",
+        }),
+        MetricSpec::Pods {
+            name,
+            selector,
+            average_value,
+        } => json!({
+            "pods": {
+                "metric": identifier(name, selector.as_ref()),
+                "target": value_target(ValueTarget::AverageValue(*average_value)),
+            },
+            "type": "Pods",
+        }),
+        MetricSpec::Object {
+            name,
+            selector,
+            object,
+            target,
+        } => json!({
+            "object": {
+                "describedObject": described(object),
+                "metric": identifier(name, selector.as_ref()),
+                "target": value_target(*target),
+            },
+            "type": "Object",
+        }),
+        MetricSpec::External {
+            name,
+            selector,
+            target,
+        } => json!({
+            "external": {
+                "metric": identifier(name, selector.as_ref()),
+                "target": value_target(*target),
+            },
+            "type": "External",
+        }),
+    }
+}
+
+/// An entry of `status.currentMetrics`; one that failed has an empty type.
+pub(super) fn current(metric: &CurrentMetric) -> Value {
+    match metric {
+        CurrentMetric::Empty => json!({"type": ""}),
+        CurrentMetric::Resource {
+            resource,
+            utilization,
+            average,
+        } => json!({
+            "resource": {
+                "current": {"averageUtilization": utilization, "averageValue": milli(*average)},
+                "name": resource.to_string(),
+            },
+            "type": "Resource",
+        }),
+        CurrentMetric::ContainerResource {
+            resource,
+            container,
+            utilization,
+            average,
+        } => json!({
+            "containerResource": {
+                "container": container,
+                "current": {"averageUtilization": utilization, "averageValue": milli(*average)},
+                "name": resource.to_string(),
+            },
+            "type": "ContainerResource",
+        }),
+        CurrentMetric::Pods {
+            name,
+            selector,
+            average,
+        } => json!({
+            "pods": {
+                "current": {"averageValue": milli(*average)},
+                "metric": identifier(name, selector.as_ref()),
+            },
+            "type": "Pods",
+        }),
+        CurrentMetric::Object {
+            name,
+            selector,
+            object,
+            value,
+            average,
+        } => json!({
+            "object": {
+                "current": {"averageValue": average.map(milli), "value": value.map(milli)},
+                "describedObject": described(object),
+                "metric": identifier(name, selector.as_ref()),
+            },
+            "type": "Object",
+        }),
+        CurrentMetric::External {
+            name,
+            selector,
+            value,
+            average,
+        } => json!({
+            "external": {
+                "current": {"averageValue": average.map(milli), "value": value.map(milli)},
+                "metric": identifier(name, selector.as_ref()),
+            },
+            "type": "External",
+        }),
+    }
+}
+
+fn milli(value: i64) -> String {
+    Quantity::from_millis(value, QuantityFormat::DecimalSi).to_string()
+}
+
+fn identifier(name: &str, selector: Option<&BTreeMap<String, String>>) -> Value {
+    let selector = selector.map(|selector| json!({"matchLabels": labels(selector)}));
+    json!({"name": name, "selector": selector})
+}
+
+fn described(object: &ObjectReference) -> Value {
+    json!({"kind": object.kind, "name": object.name})
+}
+
+fn resource_target(resource: Resource, target: ResourceTarget) -> Value {
+    // Memory is written in binary units as a rule.
+    let format = match resource {
+        Resource::Cpu => QuantityFormat::DecimalSi,
+        Resource::Memory => QuantityFormat::BinarySi,
+    };
+    match target {
+        ResourceTarget::Utilization(percent) => {
+            json!({"averageUtilization": percent, "type": "Utilization"})
+        }
+        ResourceTarget::AverageValue(value) => {
+            let value = Quantity::from_millis(value, format).to_string();
+            json!({"averageValue": value, "type": "AverageValue"})
+        }
+    }
+}
+
+fn value_target(target: ValueTarget) -> Value {
+    match target {
+        ValueTarget::Value(value) => json!({"type": "Value", "value": milli(value)}),
+        ValueTarget::AverageValue(value) => {
+            json!({"averageValue": milli(value), "type": "AverageValue"})
+        }
+    }
+}

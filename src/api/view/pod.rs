@@ -1,0 +1,159 @@
+//! Pods.
+
+use serde_json::{Value, json};
+
+use super::pod_conditions::conditions;
+use super::template::{amounts, pod_spec, resources_of, seconds};
+use super::{Clock, list, meta};
+use crate::api::meta::ObjectId;
+use crate::api::pod::{ContainerStatus, Pod, PodPhase, TerminationReason};
+use crate::api::resources::Resources;
+use crate::api::store::Store;
+use crate::api::template::ContainerSpec;
+use crate::sim::SimTime;
+
+pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
+    let template = &pod.template;
+    let has_run = |status: &ContainerStatus| {
+        status.running_since.is_some() || status.last_termination.is_some()
+    };
+    // A pod that never ran goes at once.
+    let grace = if pod.containers.iter().any(has_run) {
+        seconds(template.termination_grace)
+    } else {
+        0
+    };
+    let metadata = meta::metadata(&pod.meta, &template.annotations, Some(grace), store, clock);
+    let resources = (0..pod.containers.len()).map(|place| pod.spec_resources(place));
+    let mut spec = pod_spec(template, resources, restart_policy(pod, store), true);
+    // The scheduler's choice can be seen once the pod is bound.
+    let node = pod.scheduled.and(pod.node);
+    let node = node.and_then(|node| store.find_node(node));
+    spec["nodeName"] = node.map_or(Value::Null, |node| node.name().into());
+    spec["priority"] = template.priority.into();
+    spec["preemptionPolicy"] = "PreemptLowerPriority".into();
+    let acknowledged = pod.start_time.is_some();
+    let statuses = pod.containers.iter().zip(&template.containers);
+    let statuses = statuses.map(|(status, spec)| container_status(status, spec, pod, clock));
+    let statuses: Vec<Value> = statuses.collect();
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": spec,
+        "status": {
+            "conditions": list(conditions(pod, clock)),
+            "containerStatuses": acknowledged.then_some(statuses),
+            "observedGeneration": acknowledged.then_some(pod.meta.generation),
+            "phase": pod.phase.name(),
+            "qosClass": qos_class(pod),
+            "startTime": clock.maybe(pod.start_time),
+        },
+    })
+}
+
+fn restart_policy(pod: &Pod, store: &Store) -> &'static str {
+    let Some(ObjectId::Job(job)) = pod.meta.owner else {
+        return "Always";
+    };
+    match store.job(job) {
+        Some(job) if job.spec.restarts_in_place => "OnFailure",
+        _ => "Never",
+    }
+}
+
+/// `GetPodQOS`, by what the node has promised.
+fn qos_class(pod: &Pod) -> &'static str {
+    let init = pod.template.init_containers.iter();
+    let init = init.map(ContainerSpec::resources);
+    let all = pod.containers.iter().map(|status| status.resources);
+    let all: Vec<Resources> = all.chain(init).collect();
+    let template = &pod.template;
+    let shared = template.pod_cpu_request.is_some() || template.pod_memory_request.is_some();
+    let guaranteed = |one: &Resources| {
+        one.cpu_limit.is_some()
+            && one.memory_limit.is_some()
+            && one.cpu_request == one.cpu_limit
+            && one.memory_request == one.memory_limit
+    };
+    if !shared && all.iter().all(|one| *one == Resources::default()) {
+        "BestEffort"
+    } else if !shared && all.iter().all(guaranteed) {
+        "Guaranteed"
+    } else {
+        "Burstable"
+    }
+}
+
+fn container_status(
+    status: &ContainerStatus,
+    spec: &ContainerSpec,
+    pod: &Pod,
+    clock: Clock,
+) -> Value {
+    let running = status.running_since.is_some();
+    let last = status.last_termination;
+    let terminated = last.map(|last| terminated(last, clock));
+    let (state, last_state) = match (status.running_since, terminated) {
+        _ if pod.has_ended() && pod.is_deleting() => (ended_by_deletion(pod), json!({})),
+        (Some(since), last) => (
+            json!({"running": {"startedAt": clock.time(since)}}),
+            last.unwrap_or_else(|| json!({})),
+        ),
+        (None, Some(ended)) if pod.has_ended() || pod.is_deleting() => (ended, json!({})),
+        (None, Some(last)) => (json!({"waiting": {"reason": "CrashLoopBackOff"}}), last),
+        (None, None) => {
+            let reason = if pod.template.init_containers.is_empty() {
+                "ContainerCreating"
+            } else {
+                "PodInitializing"
+            };
+            (json!({"waiting": {"reason": reason}}), json!({}))
+        }
+    };
+    let promised = &status.resources;
+    json!({
+        "allocatedResources": amounts(promised.cpu_request, promised.memory_request),
+        "image": spec.image,
+        "lastState": last_state,
+        "name": spec.name,
+        "ready": is_ready(status, spec, pod),
+        "resources": resources_of(promised),
+        "restartCount": status.restarts,
+        "started": running,
+        "state": state,
+    })
+}
+
+/// The state of a container whose pod was deleted: it went in time, or by SIGKILL.
+fn ended_by_deletion(pod: &Pod) -> Value {
+    let (code, reason) = match pod.phase {
+        PodPhase::Succeeded => (0, "Completed"),
+        _ => (137, "Error"),
+    };
+    json!({"terminated": {"exitCode": code, "reason": reason}})
+}
+
+/// Whether a container is ready: all are if their pod is; beside one that does not run, those
+/// without a probe are.
+pub(super) fn is_ready(status: &ContainerStatus, spec: &ContainerSpec, pod: &Pod) -> bool {
+    let down = |one: &ContainerStatus| one.running_since.is_none();
+    let beside = pod.containers.iter().any(down);
+    let by_itself = beside && status.started && spec.readiness_probe.is_none();
+    status.running_since.is_some() && pod.phase == PodPhase::Running && (pod.ready || by_itself)
+}
+
+fn terminated(last: (TerminationReason, SimTime, SimTime), clock: Clock) -> Value {
+    let (reason, started, finished) = last;
+    let (reason, code) = match reason {
+        TerminationReason::Completed => ("Completed", 0),
+        TerminationReason::Error => ("Error", 1),
+        TerminationReason::OomKilled => ("OOMKilled", 137),
+    };
+    json!({"terminated": {
+        "exitCode": code,
+        "finishedAt": clock.time(finished),
+        "reason": reason,
+        "startedAt": clock.time(started),
+    }})
+}

@@ -1,0 +1,102 @@
+//! The conditions of a pod.
+//!
+//! Upstream: `pkg/kubelet/status/generate.go`, the scheduler's and the eviction API's conditions.
+
+use serde_json::{Value, json};
+
+use super::pod::is_ready;
+use super::{Clock, truth};
+use crate::api::pod::{Pod, PodPhase, ResizeState};
+use crate::sim::SimTime;
+
+pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
+    let generation = pod.meta.generation;
+    let condition = |kind: &str, holds: bool, since: Option<SimTime>, why: Why| {
+        json!({
+            "lastProbeTime": null,
+            "lastTransitionTime": clock.maybe(since),
+            "message": why.1,
+            "observedGeneration": generation,
+            "reason": why.0,
+            "status": truth(holds),
+            "type": kind,
+        })
+    };
+    let mut all = Vec::new();
+    if let Some(seen) = pod.start_time {
+        let (initialized, ready) = (uninitialized(pod), unready(pod));
+        let ready_since = Some(pod.ready_transition);
+        let holds = ready.is_none();
+        let ready = ready.unwrap_or_default();
+        all.push(condition(
+            "PodReadyToStartContainers",
+            !pod.has_ended(),
+            Some(seen),
+            NONE,
+        ));
+        let done = initialized.is_none();
+        let why = initialized.unwrap_or_default();
+        all.push(condition("Initialized", done, Some(seen), why));
+        all.push(condition("Ready", holds, ready_since, ready.clone()));
+        all.push(condition("ContainersReady", holds, ready_since, ready));
+    }
+    match (pod.scheduled, pod.unschedulable) {
+        (Some(at), _) => all.push(condition("PodScheduled", true, Some(at), NONE)),
+        (None, Some(since)) => {
+            let why = (Some("Unschedulable"), None);
+            all.push(condition("PodScheduled", false, Some(since), why));
+        }
+        (None, None) => {}
+    }
+    if pod.evicted {
+        let message = "Eviction API: evicting".to_owned();
+        let why = (Some("EvictionByEvictionAPI"), Some(message));
+        all.push(condition("DisruptionTarget", true, None, why));
+    }
+    match pod.resize {
+        None => {}
+        Some(ResizeState::InProgress) => {
+            all.push(condition("PodResizeInProgress", true, None, NONE));
+        }
+        Some(state @ (ResizeState::Deferred | ResizeState::Infeasible)) => {
+            let reason = match state {
+                ResizeState::Deferred => "Deferred",
+                _ => "Infeasible",
+            };
+            let why = (Some(reason), None);
+            all.push(condition("PodResizePending", true, None, why));
+        }
+    }
+    all
+}
+
+/// Reason and message of a condition.
+type Why = (Option<&'static str>, Option<String>);
+
+const NONE: Why = (None, None);
+
+/// Why it is not initialized, if it is not: init containers come before all others.
+fn uninitialized(pod: &Pod) -> Option<Why> {
+    let init = pod.template.init_containers.iter();
+    let names: Vec<&str> = init.map(|spec| spec.name.as_str()).collect();
+    (pod.phase == PodPhase::Pending && !names.is_empty()).then(|| {
+        let names = names.join(" ");
+        let message = format!("containers with incomplete status: [{names}]");
+        (Some("ContainersNotInitialized"), Some(message))
+    })
+}
+
+/// Why it is not ready, if it is not.
+fn unready(pod: &Pod) -> Option<Why> {
+    match pod.phase {
+        PodPhase::Succeeded => return Some((Some("PodCompleted"), None)),
+        PodPhase::Failed => return Some((Some("PodFailed"), None)),
+        PodPhase::Pending | PodPhase::Running if pod.ready => return None,
+        PodPhase::Pending | PodPhase::Running => {}
+    }
+    let both = pod.containers.iter().zip(&pod.template.containers);
+    let names = both.filter(|(status, spec)| !is_ready(status, spec, pod));
+    let names: Vec<&str> = names.map(|(_, spec)| spec.name.as_str()).collect();
+    let message = format!("containers with unready status: [{}]", names.join(" "));
+    Some((Some("ContainersNotReady"), Some(message)))
+}

@@ -1,0 +1,44 @@
+//! PodDisruptionBudgets.
+
+use serde_json::{Value, json};
+
+use super::{Clock, int_or_percent, labels, meta, truth};
+use crate::api::policy::PdbId;
+use crate::api::store::Store;
+use crate::controller::disruption::budget_status;
+
+pub(super) fn view(id: PdbId, store: &Store, clock: Clock) -> Option<Value> {
+    let pdb = store.pdb(id)?;
+    let status = budget_status(id, store);
+    let allowed = status.disruptions_allowed > 0;
+    let selector = if pdb.selector.is_empty() {
+        json!({})
+    } else {
+        json!({"matchLabels": labels(&pdb.selector)})
+    };
+    Some(json!({
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": meta::plain(&pdb.meta, store, clock),
+        "spec": {
+            "maxUnavailable": pdb.max_unavailable.map(int_or_percent),
+            "minAvailable": pdb.min_available.map(int_or_percent),
+            "selector": selector,
+            "unhealthyPodEvictionPolicy": pdb.always_allow_unhealthy.then_some("AlwaysAllow"),
+        },
+        "status": {
+            "conditions": [{
+                "message": "",
+                "observedGeneration": pdb.meta.generation,
+                "reason": if allowed { "SufficientPods" } else { "InsufficientPods" },
+                "status": truth(allowed),
+                "type": "DisruptionAllowed",
+            }],
+            "currentHealthy": status.current_healthy,
+            "desiredHealthy": status.desired_healthy,
+            "disruptionsAllowed": status.disruptions_allowed,
+            "expectedPods": status.expected,
+            "observedGeneration": pdb.meta.generation,
+        },
+    }))
+}

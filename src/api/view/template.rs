@@ -1,0 +1,149 @@
+//! Pod templates, and the spec that pods have of them.
+
+use serde_json::{Map, Value, json};
+
+use super::{count, labels, list};
+use crate::api::meta::Labels;
+use crate::api::resources::Resources;
+use crate::api::template::{ContainerSpec, PodTemplate, ProbeSpec};
+use crate::sim::SimDuration;
+use crate::units::{Bytes, Millicores, Quantity};
+
+/// `spec.template` with these labels.
+pub(super) fn template(template: &PodTemplate, own: &Labels, restart_policy: &str) -> Value {
+    let resources = template.containers.iter().map(ContainerSpec::resources);
+    json!({
+        "metadata": {
+            "annotations": labels(&template.annotations),
+            "labels": labels(own),
+        },
+        "spec": pod_spec(template, resources, restart_policy, false),
+    })
+}
+
+/// The `spec` of a template, or of one of its pods.
+pub(super) fn pod_spec(
+    template: &PodTemplate,
+    resources: impl Iterator<Item = Resources>,
+    restart_policy: &str,
+    of_pod: bool,
+) -> Value {
+    let containers = template.containers.iter().zip(resources);
+    let containers: Vec<Value> = containers
+        .map(|(spec, resources)| container(spec, &resources, of_pod))
+        .collect();
+    let init_containers = template.init_containers.iter();
+    let init_containers = init_containers.map(|spec| container(spec, &spec.resources(), of_pod));
+    let shared = Resources {
+        cpu_request: template.pod_cpu_request,
+        memory_request: template.pod_memory_request,
+        ..Resources::default()
+    };
+    json!({
+        "containers": containers,
+        "dnsPolicy": "ClusterFirst",
+        "initContainers": list(init_containers.collect()),
+        "nodeSelector": labels(&template.node_selector),
+        "resources": (shared != Resources::default()).then(|| resources_of(&shared)),
+        "restartPolicy": restart_policy,
+        "schedulerName": "default-scheduler",
+        "securityContext": {},
+        "terminationGracePeriodSeconds": seconds(template.termination_grace),
+    })
+}
+
+fn container(spec: &ContainerSpec, resources: &Resources, of_pod: bool) -> Value {
+    let restarts = spec.restart_on_resize;
+    let has_policy = restarts.contains(&true) || of_pod && *resources != Resources::default();
+    let policy = |resource: &str, restart: bool| {
+        let policy = if restart {
+            "RestartContainer"
+        } else {
+            "NotRequired"
+        };
+        json!({"resourceName": resource, "restartPolicy": policy})
+    };
+    let pre_stop = (spec.pre_stop > SimDuration::ZERO)
+        .then(|| json!({"preStop": {"sleep": {"seconds": seconds(spec.pre_stop)}}}));
+    json!({
+        "image": spec.image,
+        "imagePullPolicy": pull_policy(&spec.image),
+        "lifecycle": pre_stop,
+        "name": spec.name,
+        "readinessProbe": spec.readiness_probe.as_ref().map(probe),
+        "resizePolicy": has_policy.then(|| [policy("cpu", restarts[0]), policy("memory", restarts[1])]),
+        "resources": resources_of(resources),
+        "restartPolicy": spec.restartable.then_some("Always"),
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+    })
+}
+
+/// `SetDefaults_Container`: the newest image is pulled each time.
+fn pull_policy(image: &str) -> &'static str {
+    let name = image.rsplit('/').next().unwrap_or(image);
+    let pinned = name.contains('@');
+    match name.split_once(':') {
+        _ if pinned => "IfNotPresent",
+        None | Some((_, "latest")) => "Always",
+        Some(_) => "IfNotPresent",
+    }
+}
+
+fn probe(probe: &ProbeSpec) -> Value {
+    json!({
+        "failureThreshold": probe.failure_threshold,
+        "initialDelaySeconds": count(seconds(probe.initial_delay) as i32),
+        "periodSeconds": seconds(probe.period),
+        "successThreshold": probe.success_threshold,
+    })
+}
+
+/// Whole seconds of a length.
+pub(super) fn seconds(length: SimDuration) -> i64 {
+    length.0 / SimDuration::from_secs(1).0
+}
+
+/// `resources` of a container.
+pub(super) fn resources_of(resources: &Resources) -> Value {
+    json!({
+        "limits": amounts(resources.cpu_limit, resources.memory_limit),
+        "requests": amounts(resources.cpu_request, resources.memory_request),
+    })
+}
+
+/// CPU and memory as quantities, left out where there is neither.
+pub(super) fn amounts(cpu: Option<Millicores>, memory: Option<Bytes>) -> Value {
+    let mut amounts = Map::new();
+    if let Some(cpu) = cpu {
+        let cpu = Quantity::from_millicores(cpu).to_string();
+        amounts.insert("cpu".to_owned(), cpu.into());
+    }
+    if let Some(memory) = memory {
+        let memory = Quantity::from_bytes(memory).to_string();
+        amounts.insert("memory".to_owned(), memory.into());
+    }
+    if amounts.is_empty() {
+        Value::Null
+    } else {
+        Value::Object(amounts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_without_a_version_are_pulled_each_time() {
+        for (image, policy) in [
+            ("nginx", "Always"),
+            ("registry:5000/nginx", "Always"),
+            ("nginx:latest", "Always"),
+            ("nginx:1.27", "IfNotPresent"),
+            ("registry:5000/nginx@sha256:00", "IfNotPresent"),
+        ] {
+            assert_eq!(pull_policy(image), policy, "{image}");
+        }
+    }
+}

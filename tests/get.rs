@@ -1,0 +1,145 @@
+//! `nlsim get`: the real binary, as users run it.
+
+use std::process::{Command, Output};
+
+const SCENARIO: &str = "scenarios/php-apache.toml";
+
+fn get(arguments: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_nlsim"))
+        .arg("get")
+        .args(arguments.split_whitespace())
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// What is printed where all is well.
+fn printed(arguments: &str) -> String {
+    let ran = get(arguments);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    text(&ran.stdout)
+}
+
+/// Exit code and what is said on stderr.
+fn told(arguments: &str) -> (Option<i32>, String) {
+    let ran = get(arguments);
+    assert_eq!(text(&ran.stdout), "");
+    (ran.status.code(), text(&ran.stderr))
+}
+
+#[test]
+fn objects_of_a_time_are_printed_as_kubectl_prints_them() {
+    let mut all = String::new();
+    for kind in ["hpa", "deploy -o wide", "rs", "pods", "nodes", "jobs"] {
+        let command = format!("{kind} {SCENARIO} --at 5m");
+        all.push_str(&format!("$ nlsim get {command}\n{}\n", printed(&command)));
+    }
+    insta::assert_snapshot!("tables", all);
+    let one = printed(&format!(
+        "hpa php-apache -n default {SCENARIO} --at 5m -o yaml"
+    ));
+    assert!(one.starts_with("apiVersion: autoscaling/v2\n"), "{one}");
+    let same = printed(&format!("hpa/php-apache --at 5m -o yaml {SCENARIO}"));
+    assert_eq!(one, same);
+    let list = printed(&format!("hpa {SCENARIO} --at 5m -o json"));
+    let list: serde_json::Value = serde_json::from_str(&list).expect("JSON");
+    assert_eq!(list["kind"], "List");
+    assert_eq!(list["items"][0]["metadata"]["name"], "php-apache");
+    let names = printed(&format!("deploy -A {SCENARIO} -o name"));
+    assert_eq!(names, "deployment.apps/php-apache\n");
+    // Without --at it is the end.
+    let end = printed(&format!("hpa {SCENARIO} -o json"));
+    assert_ne!(end, printed(&format!("hpa {SCENARIO} -o json --at 5m")));
+}
+
+#[test]
+fn what_is_replaced_shows() {
+    let least = "HorizontalPodAutoscaler/php-apache:spec.minReplicas=3";
+    let row = printed(&format!(
+        "hpa {SCENARIO} --set {least} --seed 7 --no-headers"
+    ));
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(cells[..2], ["php-apache", "Deployment/php-apache"], "{row}");
+    assert_eq!(cells[4..6], ["3", "10"], "{row}");
+}
+
+#[test]
+fn a_watch_prints_every_change_to_the_end() {
+    let rows = printed(&format!("hpa {SCENARIO} -w --set simulation.duration=6m"));
+    insta::assert_snapshot!("watch", rows);
+    let pods = printed(&format!(
+        "pods {SCENARIO} -w --at 2m --set simulation.duration=4m"
+    ));
+    assert_eq!(pods.matches("NAME").count(), 1);
+    for status in ["Pending", "ContainerCreating", "Running"] {
+        assert!(pods.contains(status), "{pods}");
+    }
+    let documents = printed(&format!(
+        "hpa {SCENARIO} -w -o yaml --set simulation.duration=2m"
+    ));
+    assert!(documents.contains("\n---\napiVersion: autoscaling/v2\n"));
+}
+
+#[test]
+fn events_are_those_of_the_last_hour() {
+    let rows = printed(&format!("events {SCENARIO} --at 3m"));
+    let head = rows.lines().next().unwrap_or_default();
+    let head: Vec<&str> = head.split_whitespace().collect();
+    assert_eq!(
+        head,
+        ["LAST", "SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
+    );
+    assert!(
+        rows.contains("horizontalpodautoscaler/php-apache")
+            && rows.contains("SuccessfulRescale")
+            && rows.contains("New size: "),
+        "{rows}"
+    );
+    let watched = printed(&format!(
+        "events {SCENARIO} -w --set simulation.duration=3m"
+    ));
+    assert!(watched.contains("SuccessfulRescale"), "{watched}");
+}
+
+#[test]
+fn wrong_usage_is_told_with_what_would_be_right() {
+    let (code, said) = told(&format!("hpaa {SCENARIO}"));
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        said,
+        "error: the server doesn't have a resource type \"hpaa\"; did you mean `hpa`?\n"
+    );
+    let (code, said) = told(&format!("secrets {SCENARIO}"));
+    assert_eq!(code, Some(2));
+    assert!(said.contains("no objects of kind Secret"), "{said}");
+    let (code, said) = told(&format!("deploy php-apche {SCENARIO}"));
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        said,
+        "Error from server (NotFound): deployments.apps \"php-apche\" not found\n\
+         Did you mean `php-apache`?\n"
+    );
+    let (code, said) = told(&format!("hpa {SCENARIO} --at 90h"));
+    assert_eq!(code, Some(2));
+    assert!(said.contains("--at 90h0m0s is not within"), "{said}");
+    let (code, said) = told("hpa");
+    assert_eq!(code, Some(2));
+    assert!(said.contains("write a kind"), "{said}");
+}
+
+#[test]
+fn where_there_is_nothing_kubectls_words_say_so() {
+    let (code, said) = told(&format!("sts {SCENARIO}"));
+    assert_eq!(code, Some(0));
+    assert_eq!(said, "No resources found in default namespace.\n");
+    let (code, said) = told(&format!("hpa {SCENARIO} -n shop"));
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        said,
+        "No resources found in shop namespace.\nThere are some in: default\n"
+    );
+}

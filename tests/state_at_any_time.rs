@@ -1,0 +1,229 @@
+//! The log holds the cluster's whole history: folded to any time it gives the store of then.
+
+mod cluster_rig;
+mod files;
+mod shipped;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use cluster_rig::{Rig, budget, deployment, job, nodes, resources, workload};
+use nlsim::api::{Clock, Kind, Ledger, NodeId, ObjectId, PodId, Store, TerminationReason, Write};
+use nlsim::autoscaler::vpa::WallClock;
+use nlsim::cluster::spec::WorkloadKind;
+use nlsim::sim::{SimTime, Stream, Streams};
+use nlsim::units::Millicores;
+use nlsim::world::Simulation;
+use serde_json::Value;
+
+const KINDS: [Kind; 8] = [
+    Kind::Node,
+    Kind::Pod,
+    Kind::Deployment,
+    Kind::ReplicaSet,
+    Kind::StatefulSet,
+    Kind::Job,
+    Kind::PodDisruptionBudget,
+    Kind::HorizontalPodAutoscaler,
+];
+
+/// What there is to see at a time.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    time: SimTime,
+    objects: BTreeMap<Kind, Vec<Value>>,
+    ledger: Ledger,
+}
+
+impl Seen {
+    fn of(store: &Store, time: SimTime) -> Self {
+        let clock = Clock {
+            calendar: WallClock::default(),
+            now: time,
+        };
+        let list = |kind| (kind, store.list(kind, None, clock));
+        Self {
+            time,
+            objects: KINDS.map(list).into(),
+            ledger: store.ledger(),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Value> {
+        self.objects.values().flatten()
+    }
+}
+
+fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object["metadata"][field].as_str().unwrap_or_default()
+}
+
+/// Times in order, to the millisecond.
+fn times(stream: &mut Stream, count: usize, seconds: usize) -> Vec<SimTime> {
+    let mut millis: Vec<i64> = (0..count)
+        .map(|_| stream.below(seconds * 1000) as i64)
+        .collect();
+    millis.sort_unstable();
+    millis.into_iter().map(SimTime::from_millis).collect()
+}
+
+fn pick(stream: &mut Stream, store: &Store) -> Option<PodId> {
+    let pods = store.ids(Kind::Pod, None);
+    match pods.get(stream.below(pods.len().max(1)))? {
+        ObjectId::Pod(pod) => Some(*pod),
+        _ => None,
+    }
+}
+
+/// Somebody does something to the cluster.
+fn act(cluster: &mut Simulation<'_>, stream: &mut Stream) {
+    let store = cluster.store();
+    match stream.below(6) {
+        0 | 1 => {
+            let object = store.workloads()[stream.below(2)].object;
+            let replicas = stream.below(12) as i32;
+            cluster.commit(Write::Replicas(object.expect("it exists"), replicas));
+        }
+        2 => {
+            let object = store.workloads()[stream.below(2)].object;
+            let object = object.expect("it exists");
+            let mut template = (**store.template(object).expect("a template")).clone();
+            let cpu = Millicores(100 + 10 * stream.below(50) as i64);
+            template.containers[0].cpu_request = Some(cpu);
+            cluster.commit(Write::Template(object, Arc::new(template)));
+        }
+        3 => {
+            let nodes: Vec<NodeId> = store.nodes().map(|(id, _)| id).collect();
+            let node = nodes[stream.below(nodes.len())];
+            let cordoned = store.node(node).unschedulable;
+            cluster.commit(Write::Cordon(node, !cordoned));
+        }
+        what => {
+            let Some(pod) = pick(stream, store) else {
+                return;
+            };
+            match (what, stream.below(2)) {
+                // The budget may refuse, and so may a pod that is going.
+                (4, 0) => drop(cluster.evict(pod)),
+                (4, _) => drop(cluster.resize(pod, &[resources(700)])),
+                _ => cluster.exit(pod, 0, TerminationReason::OomKilled),
+            }
+        }
+    }
+}
+
+/// Compares what was seen with what the log tells.
+fn check(cluster: &Simulation<'_>, seen: &[Seen]) {
+    let log = cluster.store().log().expect("the log is kept");
+    for live in seen {
+        let folded = log.at(live.time);
+        folded.audit().expect("the books balance");
+        let folded = Seen::of(&folded, live.time);
+        for (kind, objects) in &live.objects {
+            for (one, other) in objects.iter().zip(&folded.objects[kind]) {
+                assert_eq!(one, other, "at {}", live.time);
+            }
+        }
+        assert_eq!(*live, folded);
+    }
+}
+
+/// What the versions of objects tell of their order.
+fn check_versions(seen: &[Seen]) {
+    let mut last: BTreeMap<String, (u64, i64)> = BTreeMap::new();
+    for at in seen {
+        let mut versions = BTreeSet::new();
+        for object in at.all() {
+            let version: u64 = text(object, "resourceVersion").parse().expect("a number");
+            let generation = object["metadata"]["generation"].as_i64().unwrap_or(1);
+            assert!(versions.insert(version), "{version} at {}", at.time);
+            let uid = text(object, "uid").to_owned();
+            if let Some(before) = last.insert(uid, (version, generation)) {
+                assert!(before.0 <= version && before.1 <= generation, "{object}");
+            }
+        }
+    }
+}
+
+/// The newest ReplicaSet of a Deployment has its revision, and every one has its own.
+fn check_revisions(at: &Seen) {
+    let revision = |object: &Value| -> i64 {
+        let annotations = &object["metadata"]["annotations"];
+        let revision = annotations["deployment.kubernetes.io/revision"].as_str();
+        revision.map_or(0, |text| text.parse().expect("a number"))
+    };
+    for deployment in &at.objects[&Kind::Deployment] {
+        let uid = &deployment["metadata"]["uid"];
+        let owned = at.objects[&Kind::ReplicaSet].iter();
+        let owned = owned.filter(|set| set["metadata"]["ownerReferences"][0]["uid"] == *uid);
+        let revisions: Vec<i64> = owned.map(revision).collect();
+        let own: BTreeSet<i64> = revisions.iter().copied().collect();
+        assert_eq!(own.len(), revisions.len(), "{revisions:?}");
+        assert_eq!(own.last(), Some(&revision(deployment)), "{}", at.time);
+        assert!(!own.contains(&0));
+    }
+}
+
+#[test]
+fn the_log_gives_the_store_of_any_time() {
+    let mut compared = 0;
+    for seed in 0..12 {
+        let workloads = [
+            deployment(3),
+            workload(WorkloadKind::StatefulSet { parallel: true }, "db", 2),
+            job(3, 4, Some(400)),
+        ];
+        let mut cluster = Rig::new(&nodes(3, 4000), &workloads, &[budget(2)], seed).cluster;
+        let mut stream = Streams::new(seed).stream("test");
+        let mut seen = Vec::new();
+        for time in times(&mut stream, 10, 700) {
+            cluster.step_until(time).expect("no endless loop");
+            act(&mut cluster, &mut stream);
+            cluster.step_until(time).expect("no endless loop");
+            seen.retain(|other: &Seen| other.time != time);
+            seen.push(Seen::of(cluster.store(), time));
+        }
+        cluster
+            .step_until(SimTime::from_secs(800))
+            .expect("no endless loop");
+        check(&cluster, &seen);
+        check_versions(&seen);
+        seen.iter().for_each(check_revisions);
+        compared += seen.len();
+    }
+    assert!(compared >= 100, "{compared}");
+}
+
+#[test]
+fn so_it_does_where_an_hpa_decides() {
+    let scenario = shipped::load("php-apache");
+    let mut cluster = Simulation::new(&scenario, 42);
+    let mut stream = Streams::new(7).stream("test");
+    let end = scenario.simulation.duration.as_secs_f64() as usize;
+    let mut seen = Vec::new();
+    for time in times(&mut stream, 20, end) {
+        cluster.step_until(time).expect("no endless loop");
+        seen.push(Seen::of(cluster.store(), time));
+    }
+    check(&cluster, &seen);
+    check_versions(&seen);
+    let hpas = |at: &Seen| at.objects[&Kind::HorizontalPodAutoscaler][0]["status"].clone();
+    let desired: BTreeSet<i64> = (seen.iter())
+        .map(|at| hpas(at)["desiredReplicas"].as_i64().expect("a number"))
+        .collect();
+    assert!(desired.len() > 2, "{desired:?}");
+    insta::assert_snapshot!(
+        "an_hpa",
+        nlsim::kubectl::print::as_yaml(&seen[10].objects[&Kind::HorizontalPodAutoscaler], true)
+    );
+    let pods = &seen[10].objects[&Kind::Pod];
+    insta::assert_snapshot!("a_pod", nlsim::kubectl::print::as_yaml(&pods[..1], true));
+    let rest: Vec<Value> = [Kind::Deployment, Kind::ReplicaSet, Kind::Node]
+        .into_iter()
+        .filter_map(|kind| seen[10].objects[&kind].first().cloned())
+        .collect();
+    insta::assert_snapshot!(
+        "other_objects",
+        nlsim::kubectl::print::as_yaml(&rest, false)
+    );
+}
