@@ -3,7 +3,7 @@
 use super::World;
 use super::traffic::{Effect, ServerId};
 use crate::cluster::{ClusterEffect, EventKind, ObjectRef, PodId, TerminationReason};
-use crate::record::{Counts, DisruptionKind, DisruptionRecord, EventRecord, PodRecord};
+use crate::record::{Counts, DisruptionKind, DisruptionRecord, EventRecord};
 use crate::sim::SimTime;
 
 impl World<'_> {
@@ -93,7 +93,7 @@ impl World<'_> {
 
     fn record_oom_kill(&mut self, pod: PodId, now: SimTime) {
         if let Some(pod) = self.cluster.pod(pod) {
-            self.recorder.recording.disruptions.push(DisruptionRecord {
+            self.recorder.disruption(DisruptionRecord {
                 time: now,
                 workload: pod.workload,
                 kind: DisruptionKind::OomKill,
@@ -129,7 +129,7 @@ impl World<'_> {
         match effect {
             ClusterEffect::PodCreated(_) => self.pod_created(id, workload, now),
             ClusterEffect::ContainerStarted { container, at, .. } => {
-                self.pod_record(id).started.get_or_insert(now);
+                self.recorder.pod_started(self.pods[id.slot()].record, now);
                 self.container_started(id, container, at, now);
                 self.observe_restart(id, container);
             }
@@ -161,13 +161,16 @@ impl World<'_> {
                     self.metrics.untrack_pod(metrics);
                 }
                 self.vpas.pod_deleted(workload, link.vpa);
-                self.recorder.recording.pods[link.record].deleted = Some(now);
+                self.recorder.pod_deleted(link.record, now);
             }
             ClusterEffect::Resized(_) => self.pod_resized(id, now),
-            ClusterEffect::PodScheduled(_) => self.pod_record(id).scheduled = Some(now),
+            ClusterEffect::PodScheduled(_) => {
+                self.recorder
+                    .pod_scheduled(self.pods[id.slot()].record, now);
+            }
             ClusterEffect::ReadyChanged(_) => {
                 if self.cluster.pod(id).is_some_and(|pod| pod.ready) {
-                    self.pod_record(id).ready.get_or_insert(now);
+                    self.recorder.pod_ready(self.pods[id.slot()].record, now);
                 }
             }
         }
@@ -191,10 +194,6 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn pod_record(&mut self, id: PodId) -> &mut PodRecord {
-        &mut self.recorder.recording.pods[self.pods[id.slot()].record]
-    }
-
     fn record_counts(&mut self, workload: usize, now: SimTime) {
         let counts = self.cluster.workloads()[workload].counts;
         let counts = Counts {
@@ -204,8 +203,6 @@ impl World<'_> {
             ready: counts.ready,
             terminating: counts.terminating,
         };
-        self.recorder.recording.workloads[workload]
-            .counts
-            .set(now, counts);
+        self.recorder.counts(workload, now, counts);
     }
 }

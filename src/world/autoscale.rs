@@ -195,14 +195,9 @@ impl<'s> World<'s> {
             });
         }
         let status = self.hpas[index].status();
-        let record = &mut self.recorder.recording.hpas[index];
         let replicas = decision.write.unwrap_or(decision.steps.current);
-        record.desired.set(now, replicas);
-        for (place, metric) in status.current_metrics.iter().enumerate() {
-            if let Some(value) = value_of(metric) {
-                record.metric_values[place].set(now, value);
-            }
-        }
+        let values: Vec<Option<f64>> = status.current_metrics.iter().map(value_of).collect();
+        self.recorder.sync(index, now, replicas, &values);
         if self.recorder.detail == Detail::Full {
             let record = &self.recorder.recording.hpas[index];
             let decision = told(index, now, record, status, decision);

@@ -344,9 +344,7 @@ impl<'s> World<'s> {
             let phase = SimDuration((period.0 as f64 * self.stream.unit()) as i64);
             self.queue.schedule_in(phase, Event::Hpa(index as u16));
             let replicas = self.cluster.workloads()[self.scenario.hpas[index].workload].replicas;
-            self.recorder.recording.hpas[index]
-                .desired
-                .set(SimTime::ZERO, replicas);
+            self.recorder.sync(index, SimTime::ZERO, replicas, &[]);
         }
         self.start_vpas();
         self.queue

@@ -145,9 +145,8 @@ impl World<'_> {
         let workload = self.scenario.vpas[index].workload;
         let pods = &self.cluster.workloads()[workload].pods;
         let recommendations = self.vpas.objects[index].recommender.recommendations();
-        let record = &mut self.recorder.recording.vpas[index];
-        for (place, (container, observed)) in record.containers.iter_mut().zip(observed).enumerate()
-        {
+        for (place, observed) in observed.into_iter().enumerate() {
+            let container = &self.recorder.recording.vpas[index].containers[place];
             let recommendation = recommendations
                 .iter()
                 .find(|recommendation| recommendation.container_name == container.name);
@@ -170,7 +169,7 @@ impl World<'_> {
             }
             (row.request, row.limit) = (request.amounts(), limit.amounts());
             [row.usage_p50, row.usage_p95, row.usage_max] = percentiles(observed);
-            container.rows.push(row);
+            self.recorder.vpa_row(index, place, row);
         }
     }
 }

@@ -159,7 +159,7 @@ impl World<'_> {
             ActionKind::ResizeFailed(_) | ActionKind::ResizeSkipped => None,
         };
         if let Some(kind) = kind {
-            self.recorder.recording.disruptions.push(DisruptionRecord {
+            self.recorder.disruption(DisruptionRecord {
                 time: action.at,
                 workload: object.workload,
                 kind,
