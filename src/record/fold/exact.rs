@@ -30,7 +30,9 @@ mod tests {
         fn the_order_of_terms_does_not_matter(mut terms in prop::collection::vec(-1e6..1e6f64, 0..50)) {
             let sum = |terms: &[f64]| {
                 let mut sum = ExactSum::default();
-                terms.iter().for_each(|term| sum.add(*term));
+                for term in terms {
+                    sum.add(*term);
+                }
                 sum.value()
             };
             let first = sum(&terms);

@@ -1,5 +1,6 @@
 //! A recording with all its series, folded afterwards.
 
+use super::super::curve::Curve;
 use super::super::recording::Recording;
 use super::{Folded, Folds, Phase};
 use crate::sim::SimTime;
@@ -86,7 +87,7 @@ fn happened(recording: &Recording) -> Vec<(SimTime, What)> {
     }
     for (place, hpa) in recording.hpas.iter().enumerate() {
         let written = hpa.desired.steps().iter().map(|step| step.0);
-        let seen = hpa.metric_values.iter().flat_map(|values| values.steps());
+        let seen = hpa.metric_values.iter().flat_map(Curve::steps);
         let times = written.chain(seen.map(|step| step.0));
         let mut syncs: Vec<_> = times.map(|time| (time, What::Sync(place))).collect();
         syncs.sort_unstable();
