@@ -6,7 +6,7 @@ mod shipped;
 use std::fs;
 
 use nlsim::analysis::Summary;
-use nlsim::record::Detail;
+use nlsim::record::{Detail, Recording};
 use nlsim::scenario::Scenario;
 use nlsim::world;
 
@@ -16,7 +16,37 @@ fn figures(scenario: &Scenario, detail: Detail) -> Summary {
         finished.recording.folded.is_some(),
         detail == Detail::Summary
     );
+    if detail == Detail::Summary {
+        assert_no_series(&finished.recording);
+    }
     Summary::of(&finished.recording)
+}
+
+/// Nothing whose length grows with time is kept.
+fn assert_no_series(recording: &Recording) {
+    let lengths = [
+        recording.pods.len(),
+        recording.disruptions.len(),
+        recording.events.len(),
+        recording.decisions.len(),
+    ];
+    assert_eq!(lengths, [0; 4]);
+    for hpa in &recording.hpas {
+        assert!(hpa.desired.steps().is_empty());
+        assert!(
+            hpa.metric_values
+                .iter()
+                .all(|values| values.steps().is_empty())
+        );
+    }
+    assert!((recording.workloads.iter()).all(|workload| workload.counts.steps().is_empty()));
+    for service in &recording.services {
+        assert!(service.samples.is_empty() && service.windows.is_empty());
+    }
+    let mut containers = recording.vpas.iter().flat_map(|vpa| &vpa.containers);
+    assert!(containers.all(|container| container.rows.is_empty()));
+    let folded = recording.folded.as_ref().expect("sums");
+    assert!(folded.hpas.iter().all(|hpa| hpa.steps.is_empty()));
 }
 
 #[test]
