@@ -387,6 +387,7 @@ fn pods_on_a_full_node_share_by_weight() {
     spec.usage = Some(UsageSpec {
         cpu: vec![(SimTime::ZERO, 2.0)],
         memory: vec![],
+        period: None,
         split: UsageSplit::PerPod,
         cpu_noise_cv: 0.0,
     });
@@ -418,6 +419,7 @@ fn a_declared_total_is_split_over_the_pods_that_receive_traffic() {
     spec.usage = Some(UsageSpec {
         cpu: vec![(SimTime::ZERO, 3.0), (SimTime::from_secs(20), 6.0)],
         memory: vec![(SimTime::ZERO, 100.0), (SimTime::from_secs(20), 300.0)],
+        period: None,
         split: UsageSplit::Total,
         cpu_noise_cv: 0.0,
     });

@@ -2,11 +2,7 @@
 
 use crate::units::Usd;
 
-/// Seconds billed for an object: whole seconds, at least a minimum.
-pub fn billed_seconds(seconds: f64, minimum: f64) -> f64 {
-    // The subtraction of two instants may leave noise below a nanosecond.
-    ((seconds - 1e-9).ceil()).max(minimum)
-}
+pub use crate::record::fold::billed_seconds;
 
 /// Node-based: the time that a node is up, by its hourly price.
 pub fn node_cost(seconds: f64, price_per_hour: f64, minimum: f64) -> Usd {

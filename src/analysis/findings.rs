@@ -6,10 +6,9 @@ mod tests;
 mod vpa;
 
 use super::figures::HpaFigures;
-use super::steps;
 use super::vpa::Disruptions;
-use crate::record::{Curve, HpaRecord, Labels, Recording, ServiceRecord};
-use crate::sim::SimTime;
+use crate::record::fold::{Folded, HpaFolded, ServiceFold, WorkloadFold};
+use crate::record::{HpaRecord, Labels, Recording, ServiceRecord, WorkloadRecord};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,36 +44,56 @@ pub struct Finding {
 const FLAPS_PER_HOUR: f64 = 3.0;
 /// From this part of the time on, in percent, `maxReplicas` is too low.
 const SATURATED: f64 = 5.0;
-/// Above this part of its target a metric asks for more: the HPA's tolerance unless told otherwise.
-const TOLERATED: f64 = 1.1;
 /// Pods without room for this long, in seconds, do not just wait for the scheduler's turn.
 const NO_ROOM: f64 = 60.0;
 /// From this many kills on a container is in a loop.
 const LOOP: u64 = 3;
 
-/// Everything found in a run; `labels` are those of its objects, `hpas` the figures of its HPAs,
-/// in order.
-pub fn findings(recording: &Recording, labels: &Labels, hpas: &[HpaFigures]) -> Vec<Finding> {
+/// Everything found in a run of which this is known; `labels` are those of its objects, `hpas` the
+/// figures of its HPAs, in order.
+pub fn findings(
+    recording: &Recording,
+    folded: &Folded,
+    labels: &Labels,
+    hpas: &[HpaFigures],
+) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(hpas.iter().filter_map(flaps));
-    let of_hpas = || recording.hpas.iter().zip(&labels.hpas);
-    let of_vpas = || recording.vpas.iter().zip(&labels.vpas);
-    let of_services = || recording.services.iter().zip(&labels.services);
-    found.extend(of_hpas().filter_map(|(hpa, label)| saturated(recording, hpa, label)));
-    for (vpa, label) in of_vpas() {
-        for (hpa, name) in of_hpas().filter(|(hpa, _)| hpa.workload == vpa.workload) {
-            found.extend(vpa::shared_metric(recording, (hpa, name), (vpa, label)));
+    let length = (recording.duration - recording.warm_up).as_secs_f64();
+    let of_hpas = || recording.hpas.iter().zip(&folded.hpas).zip(&labels.hpas);
+    found.extend(of_hpas().filter_map(|((hpa, fold), label)| saturated(hpa, fold, length, label)));
+    for (place, label) in labels.vpas.iter().enumerate() {
+        let vpa = vpa::View::new(recording, folded, place, label);
+        for (hpa, name) in labels.hpas.iter().enumerate() {
+            if recording.hpas[hpa].workload == recording.vpas[place].workload {
+                let rescales = folded.rescales[hpa];
+                found.extend(vpa.shared_metric(&recording.hpas[hpa], name, rescales));
+            }
         }
-        found.extend(vpa::blocked(recording, vpa, label));
-        found.extend(vpa::far_from_target(recording, vpa, label));
+        found.extend(vpa.blocked());
+        found.extend(vpa.far_from_target(recording));
     }
-    found.extend(of_vpas().filter_map(|(vpa, label)| vpa::without_recommendation(vpa, label)));
-    for (workload, label) in labels.workloads.iter().enumerate() {
-        found.extend(oom_loop(recording, workload, label));
-        found.extend(without_room(recording, workload, label));
+    for (place, label) in labels.vpas.iter().enumerate() {
+        found.extend(vpa::View::new(recording, folded, place, label).without_recommendation());
     }
-    found.extend(of_services().filter_map(|(service, _)| too_early(service, labels)));
-    found.extend(of_services().filter_map(|(service, label)| failures(recording, service, label)));
+    let workloads = recording.workloads.iter().zip(&folded.workloads);
+    for (place, (record, fold)) in workloads.enumerate() {
+        let label = &labels.workloads[place];
+        let under_vpa = recording.vpas.iter().any(|vpa| vpa.workload == place);
+        found.extend(oom_loop(fold, under_vpa, label));
+        found.extend(without_room(record, fold, label));
+    }
+    let of_services = || {
+        recording
+            .services
+            .iter()
+            .zip(&folded.services)
+            .zip(&labels.services)
+    };
+    found.extend(of_services().filter_map(|((service, _), _)| too_early(service, labels)));
+    found.extend(
+        of_services().filter_map(|((service, fold), label)| failures(service, fold, label)),
+    );
     found
 }
 
@@ -92,25 +111,10 @@ fn flaps(figures: &HpaFigures) -> Option<Finding> {
 }
 
 /// Too few replicas allowed: some metric stays beyond the tolerance at `maxReplicas`.
-fn saturated(recording: &Recording, hpa: &HpaRecord, label: &str) -> Option<Finding> {
-    let (from, to) = (
-        recording.warm_up.as_secs_f64(),
-        recording.duration.as_secs_f64(),
-    );
-    let most = f64::from(hpa.bounds.1);
-    let desired = steps::of(&hpa.desired, f64::from);
-    let beyond = |(values, target): (&Curve<f64>, &f64)| {
-        let values = steps::of(values, |value| value);
-        let is_beyond = |value: f64, desired: f64| {
-            f64::from(u8::from(value > TOLERATED * target && desired >= most))
-        };
-        steps::integrate(&values, &desired, from, to, is_beyond)
-    };
-    let metrics = hpa.metric_values.iter().zip(&hpa.metric_targets);
-    let (name, time) = (hpa.metric_names.iter())
-        .zip(metrics.map(beyond))
-        .max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let share = 100.0 * time / (to - from);
+fn saturated(hpa: &HpaRecord, fold: &HpaFolded, length: f64, label: &str) -> Option<Finding> {
+    let metrics = hpa.metric_names.iter().zip(fold.beyond.iter().copied());
+    let (name, time) = metrics.max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let share = 100.0 * time / length;
     (share >= SATURATED).then(|| Finding {
         severity: Severity::Warning,
         subject: format!("HorizontalPodAutoscaler/{label}"),
@@ -122,15 +126,9 @@ fn saturated(recording: &Recording, hpa: &HpaRecord, label: &str) -> Option<Find
 }
 
 /// Pods that no node had room for.
-fn without_room(recording: &Recording, workload: usize, label: &str) -> Option<Finding> {
-    let record = &recording.workloads[workload];
-    let pending = steps::of(&record.counts, |counts| f64::from(counts.pending));
-    let (from, to) = (
-        recording.warm_up.as_secs_f64(),
-        recording.duration.as_secs_f64(),
-    );
-    let waited = steps::integrate(&pending, &[], from, to, |pending, _| pending.min(1.0));
-    let most = pending.iter().map(|step| step.1).fold(0.0, f64::max);
+fn without_room(record: &WorkloadRecord, fold: &WorkloadFold, label: &str) -> Option<Finding> {
+    let waited = fold.waited.finish();
+    let most = fold.most_waiting;
     let reason = match &record.unmet_selector {
         Some(selector) => format!("no node group has the labels of their nodeSelector, {selector}"),
         None => "the nodes cannot hold what is asked for".to_owned(),
@@ -139,7 +137,7 @@ fn without_room(recording: &Recording, workload: usize, label: &str) -> Option<F
         severity: Severity::Warning,
         subject: label.to_owned(),
         text: format!(
-            "up to {most:.0} pods waited for a node, for {:.0} min in all: {reason}",
+            "up to {most} pods waited for a node, for {:.0} min in all: {reason}",
             waited / 60.0
         ),
     })
@@ -159,15 +157,8 @@ fn too_early(service: &ServiceRecord, labels: &Labels) -> Option<Finding> {
 }
 
 /// More failed requests than the objective allows.
-fn failures(recording: &Recording, service: &ServiceRecord, label: &str) -> Option<Finding> {
-    let start = SimTime::ZERO + recording.warm_up;
-    let windows = service
-        .windows
-        .iter()
-        .filter(|window| window.start >= start);
-    let (failed, all) = windows.fold((0, 0), |(failed, all), window| {
-        (failed + window.failed(), all + window.issued)
-    });
+fn failures(service: &ServiceRecord, fold: &ServiceFold, label: &str) -> Option<Finding> {
+    let (failed, all) = (fold.failed, fold.requests);
     let (rate, allowed) = (
         crate::analysis::figures::percent(failed as f64, all as f64),
         100.0 * service.objective.error_rate,
@@ -182,10 +173,9 @@ fn failures(recording: &Recording, service: &ServiceRecord, label: &str) -> Opti
 }
 
 /// A container that is killed again and again.
-fn oom_loop(recording: &Recording, workload: usize, label: &str) -> Option<Finding> {
-    let kills = Disruptions::of(recording, Some(workload)).oom_kills;
+fn oom_loop(fold: &WorkloadFold, under_vpa: bool, label: &str) -> Option<Finding> {
+    let kills = Disruptions::of([fold]).oom_kills;
     (kills >= LOOP).then(|| {
-        let under_vpa = recording.vpas.iter().any(|vpa| vpa.workload == workload);
         let advice = if under_vpa {
             "raised requests only put a leak off"
         } else {

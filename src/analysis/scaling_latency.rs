@@ -1,21 +1,9 @@
 //! How long scaling takes after a step of the load.
 
 use super::steps::{Steps, at};
+use crate::record::fold::{Answer, AtStep};
 
-/// Times from the step on, in seconds; `None` where it did not happen.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct ScalingLatency {
-    /// First write above the desired number just before the step.
-    pub first_decision: Option<f64>,
-    /// Desired at least the demand.
-    pub full_decision: Option<f64>,
-    /// Ready at least the demand.
-    pub ready: Option<f64>,
-    /// Utilization back within the target's tolerance, and staying so for the hold.
-    pub recover: Option<f64>,
-    /// Largest number of ready replicas after the step, above the demand.
-    pub overshoot: f64,
-}
+pub use crate::record::fold::ScalingLatency;
 
 /// A step up of the load and what counts as recovered.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,52 +29,32 @@ pub fn scaling_latency(
     ready: &Steps,
     utilization: &Steps,
 ) -> ScalingLatency {
-    let before = desired
-        .iter()
-        .rev()
-        .find(|(time, _)| *time < step.time)
-        .map_or(0.0, |(_, value)| *value);
-    let first = |curve: &Steps, holds: &dyn Fn(f64) -> bool| {
-        if holds(at(curve, step.time)) {
-            return Some(0.0);
-        }
-        let later = curve
-            .iter()
-            .find(|(time, value)| *time > step.time && *time <= step.end && holds(*value));
-        later.map(|(time, _)| time - step.time)
-    };
-    let peak = ready
-        .iter()
-        .filter(|(time, _)| *time > step.time && *time <= step.end)
-        .map(|(_, value)| *value)
-        .fold(at(ready, step.time), f64::max);
-    ScalingLatency {
-        first_decision: first(desired, &|value| value > before),
-        full_decision: first(desired, &|value| value >= step.demand),
-        ready: first(ready, &|value| value >= step.demand),
-        recover: recover(step, utilization),
-        overshoot: (peak - step.demand).max(0.0),
+    let before = desired.partition_point(|(time, _)| *time < step.time);
+    let mut answer = Answer::new(AtStep {
+        time: step.time,
+        demand: step.demand,
+        before: before.checked_sub(1).map_or(0.0, |last| desired[last].1),
+        desired: at(desired, step.time),
+        ready: at(ready, step.time),
+        utilization: at(utilization, step.time),
+        limit: step.target * (1.0 + step.tolerance),
+        hold: step.hold,
+    });
+    for &(time, value) in after(step, desired) {
+        answer.desired(time, value);
     }
+    for &(time, value) in after(step, ready) {
+        answer.ready(time, value);
+    }
+    for &(time, value) in after(step, utilization) {
+        answer.utilization(time, value);
+    }
+    answer.finish(step.end)
 }
 
-/// The first t ≥ t0 with utilization at most target × (1 + tolerance) on [t, t + hold).
-fn recover(step: &LoadStep, utilization: &Steps) -> Option<f64> {
-    let limit = step.target * (1.0 + step.tolerance);
-    let starts = utilization
-        .iter()
-        .map(|(time, _)| *time)
-        .filter(|time| *time > step.time);
-    for start in std::iter::once(step.time).chain(starts) {
-        if start + step.hold > step.end {
-            return None;
-        }
-        let stays = at(utilization, start) <= limit
-            && utilization.iter().all(|(time, value)| {
-                *time <= start || *time >= start + step.hold || *value <= limit
-            });
-        if stays {
-            return Some(start - step.time);
-        }
-    }
-    None
+/// The part of a curve after a step, up to the end of its observation.
+fn after<'a>(step: &LoadStep, curve: &'a Steps) -> &'a Steps {
+    let from = curve.partition_point(|(time, _)| *time <= step.time);
+    let to = curve.partition_point(|(time, _)| *time <= step.end);
+    &curve[from..to.max(from)]
 }

@@ -2,13 +2,10 @@
 //! assertions.
 
 use super::bill::{Bill, bill};
-use super::elasticity::Elasticity;
-use super::figures::{HpaFigures, ServiceFigures, Slack, hpa_figures, percent, service_figures};
+use super::figures::{HpaFigures, ServiceFigures, hpa_figures, percent, service_figures};
 use super::findings::{Finding, findings};
-use super::flapping::Flapping;
-use super::scaling_latency::ScalingLatency;
-use super::stages::ScalingStep;
 use super::vpa::{Disruptions, VpaFigures, vpa_figures};
+use crate::record::fold::{Elasticity, Flapping, Folded, Folds, Latencies, Mean, Slack};
 use crate::record::{Labels, LatencyStats, LoadRecord, Recording};
 
 /// All figures of a run.
@@ -34,27 +31,39 @@ pub struct Summary {
 impl Summary {
     /// Computes everything.
     pub fn of(recording: &Recording) -> Self {
+        let replayed;
+        let folded = if let Some(folded) = &recording.folded {
+            folded
+        } else {
+            replayed = Folds::of(recording);
+            &replayed
+        };
         let labels = Labels::of(recording);
-        let hpas: Vec<HpaFigures> = (recording.hpas.iter().zip(&labels.hpas))
-            .map(|(hpa, label)| hpa_figures(recording, hpa, label))
+        let hpas: Vec<HpaFigures> = (recording.hpas.iter().zip(&folded.hpas))
+            .zip(&labels.hpas)
+            .map(|((hpa, folded), label)| hpa_figures(hpa, folded, label))
             .collect();
-        let services: Vec<ServiceFigures> = (recording.services.iter().zip(&labels.services))
-            .map(|(service, label)| service_figures(recording, service, label))
+        let services: Vec<ServiceFigures> = (recording.services.iter().zip(&folded.services))
+            .zip(&labels.services)
+            .map(|((service, folded), label)| service_figures(service, folded, label))
             .collect();
-        let vpas: Vec<VpaFigures> = (recording.vpas.iter().zip(&labels.vpas))
-            .map(|(vpa, label)| vpa_figures(recording, vpa, label))
+        let vpas: Vec<VpaFigures> = (recording.vpas.iter().zip(&folded.vpas))
+            .zip(&labels.vpas)
+            .map(|((vpa, containers), label)| {
+                let workload = folded.workloads.get(vpa.workload);
+                vpa_figures(vpa, workload, containers, label)
+            })
             .collect();
-        let demands: Vec<_> = hpas.iter().map(|hpa| hpa.demand.clone()).collect();
         let mut summary = Self {
-            bill: bill(recording, &demands),
-            findings: findings(recording, &labels, &hpas),
+            bill: bill(recording, folded),
+            findings: findings(recording, folded, &labels, &hpas),
             hpas,
             services,
             vpas,
             labels,
             values: Vec::new(),
         };
-        summary.values = flat(recording, &summary);
+        summary.values = flat(recording, folded, &summary);
         summary
     }
 
@@ -65,30 +74,15 @@ impl Summary {
     }
 }
 
-/// The mean of a stage over the steps that came to it; not a number if none did.
-fn mean_of<'a>(
-    steps: impl Iterator<Item = &'a ScalingStep>,
-    part: impl Fn(&ScalingLatency) -> Option<f64>,
-) -> f64 {
-    let values: Vec<f64> = steps.filter_map(|step| part(&step.latency)).collect();
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
 /// Names and values of the times after load steps.
-fn latencies<'a>(steps: impl Iterator<Item = &'a ScalingStep> + Clone) -> [(&'static str, f64); 5] {
-    let overshoot = steps.clone().map(|step| step.latency.overshoot);
+fn latencies(of: &Latencies) -> [(&'static str, f64); 5] {
+    let [first_decision, full_decision, ready, recover] = of.means.map(Mean::value);
     [
-        (
-            "t_first_decision_s",
-            mean_of(steps.clone(), |l| l.first_decision),
-        ),
-        (
-            "t_full_decision_s",
-            mean_of(steps.clone(), |l| l.full_decision),
-        ),
-        ("t_ready_s", mean_of(steps.clone(), |l| l.ready)),
-        ("t_recover_s", mean_of(steps, |l| l.recover)),
-        ("overshoot", overshoot.fold(0.0, f64::max)),
+        ("t_first_decision_s", first_decision),
+        ("t_full_decision_s", full_decision),
+        ("t_ready_s", ready),
+        ("t_recover_s", recover),
+        ("overshoot", of.overshoot),
     ]
 }
 
@@ -125,9 +119,9 @@ fn worst(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// The columns: first those of the whole run, then those of each object.
-fn flat(recording: &Recording, summary: &Summary) -> Vec<(String, f64)> {
+fn flat(recording: &Recording, folded: &Folded, summary: &Summary) -> Vec<(String, f64)> {
     let mut values: Vec<(String, f64)> = Vec::new();
-    of_the_run(recording, summary, &mut |name, value| {
+    of_the_run(folded, summary, &mut |name, value| {
         values.push((name.to_owned(), value));
     });
     of_each_object(recording, summary, &mut |name, value| {
@@ -138,7 +132,7 @@ fn flat(recording: &Recording, summary: &Summary) -> Vec<(String, f64)> {
 
 /// Figures of the whole run: of several HPAs or services, counts are added up, times are means
 /// over all load steps, everything else is the worst one's.
-fn of_the_run(recording: &Recording, summary: &Summary, put: &mut impl FnMut(&str, f64)) {
+fn of_the_run(folded: &Folded, summary: &Summary, put: &mut impl FnMut(&str, f64)) {
     let (hpas, services, bill) = (&summary.hpas, &summary.services, &summary.bill);
     for place in 0..6 {
         let of = |hpa: &HpaFigures| elasticity_values(&hpa.elasticity)[place].1;
@@ -150,7 +144,9 @@ fn of_the_run(recording: &Recording, summary: &Summary, put: &mut impl FnMut(&st
         let name = flapping_values(&Flapping::default())[place].0;
         put(name, hpas.iter().map(of).sum());
     }
-    for (name, value) in latencies(hpas.iter().flat_map(|hpa| &hpa.steps)) {
+    let of_all = hpas.iter().map(|hpa| hpa.latencies);
+    let of_all = of_all.reduce(Latencies::and).unwrap_or_default();
+    for (name, value) in latencies(&of_all) {
         put(name, value);
     }
     let of_services = |value: &dyn Fn(&ServiceFigures) -> f64| worst(services.iter().map(value));
@@ -181,7 +177,7 @@ fn of_the_run(recording: &Recording, summary: &Summary, put: &mut impl FnMut(&st
     ] {
         put(name, value);
     }
-    for (name, value) in Disruptions::of(recording, None).named() {
+    for (name, value) in Disruptions::of(&folded.workloads).named() {
         put(name, value);
     }
     for place in 0..4 {
@@ -204,14 +200,14 @@ fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut
         for (key, value) in elasticity
             .into_iter()
             .chain(flapping)
-            .chain(latencies(hpa.steps.iter()))
+            .chain(latencies(&hpa.latencies))
         {
             put(name(key), value);
         }
         for (key, value) in [
             ("flaps_per_hour", hpa.flapping.flaps_per_hour),
             ("churn", hpa.flapping.churn as f64),
-            ("load_steps", hpa.steps.len() as f64),
+            ("load_steps", hpa.latencies.steps as f64),
             ("min_ready", hpa.ready.0),
             ("mean_ready", hpa.ready.1),
             ("max_ready", hpa.ready.2),

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::record::{Amounts, DisruptionKind, Recording, VpaRecord, VpaRow};
-use crate::sim::SimTime;
+use crate::record::fold::{ContainerFold, WorkloadFold};
+use crate::record::{Amounts, VpaRecord};
 
 /// Figures of a VPA and the workload that it acts on, after the warm-up.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,19 +53,15 @@ pub struct Disruptions {
 }
 
 impl Disruptions {
-    /// Those of a workload (or of all) after the warm-up.
-    pub fn of(recording: &Recording, workload: Option<usize>) -> Self {
+    /// Those of some workloads after the warm-up.
+    pub fn of<'a>(workloads: impl IntoIterator<Item = &'a WorkloadFold>) -> Self {
         let mut made = Self::default();
-        let from = SimTime::ZERO + recording.warm_up;
-        for one in &recording.disruptions {
-            if one.time >= from && workload.is_none_or(|workload| workload == one.workload) {
-                *match one.kind {
-                    DisruptionKind::Eviction => &mut made.evictions,
-                    DisruptionKind::EvictionRefused => &mut made.evictions_refused,
-                    DisruptionKind::Resize => &mut made.resizes,
-                    DisruptionKind::OomKill => &mut made.oom_kills,
-                } += 1;
-            }
+        for workload in workloads {
+            let [evictions, refused, resizes, kills] = workload.disruptions;
+            made.evictions += evictions;
+            made.evictions_refused += refused;
+            made.resizes += resizes;
+            made.oom_kills += kills;
         }
         made
     }
@@ -81,60 +77,50 @@ impl Disruptions {
     }
 }
 
-pub(super) fn vpa_figures(recording: &Recording, vpa: &VpaRecord, label: &str) -> VpaFigures {
-    let from = SimTime::ZERO + recording.warm_up;
-    let (mut lag, mut behind, mut all) = (0.0f64, 0.0, 0.0);
-    for container in &vpa.containers {
-        let mut stretch = 0.0;
-        for pair in container.rows.windows(2) {
-            if pair[0].time < from {
-                continue;
+pub(super) fn vpa_figures(
+    vpa: &VpaRecord,
+    workload: Option<&WorkloadFold>,
+    folded: &[ContainerFold],
+    label: &str,
+) -> VpaFigures {
+    let containers = vpa
+        .containers
+        .iter()
+        .zip(folded)
+        .map(|(container, folded)| {
+            let last = folded.last.unwrap_or_default();
+            VpaContainerFigures {
+                name: container.name.clone(),
+                request: last.request,
+                target: last.recommendation.unwrap_or_default().target,
             }
-            let length = (pair[1].time - pair[0].time).as_secs_f64();
-            all += length;
-            if is_behind(&pair[0]) {
-                behind += length;
-                stretch += length;
-                lag = lag.max(stretch);
-            } else {
-                stretch = 0.0;
-            }
-        }
-    }
-    let containers = vpa.containers.iter().map(|container| {
-        let last = container.rows.last().copied().unwrap_or_default();
-        VpaContainerFigures {
-            name: container.name.clone(),
-            request: last.request,
-            target: last.recommendation.unwrap_or_default().target,
-        }
-    });
+        });
+    let behind = folded.iter().map(|container| container.behind).sum();
+    let all = folded.iter().map(|container| container.all).sum();
     VpaFigures {
         namespace: vpa.namespace.clone(),
         name: vpa.name.clone(),
         label: label.to_owned(),
         mode: vpa.mode,
-        disruptions: Disruptions::of(recording, Some(vpa.workload)),
-        recommendation_lag: lag,
+        disruptions: Disruptions::of(workload),
+        recommendation_lag: folded
+            .iter()
+            .map(|container| container.lag)
+            .fold(0.0, f64::max),
         under_recommended_pct: super::figures::percent(behind, all),
         containers: containers.collect(),
     }
 }
 
-/// Whether the median container uses more than the target.
-fn is_behind(row: &VpaRow) -> bool {
-    let Some(band) = row.recommendation else {
-        return false;
-    };
-    let exceeds = |used: Option<f64>, target: Option<f64>| used > target && target.is_some();
-    exceeds(row.usage_p50.cpu, band.target.cpu) || exceeds(row.usage_p50.memory, band.target.memory)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{DisruptionRecord, VpaBand, VpaContainerRecord};
-    use crate::sim::SimDuration;
+    use crate::record::fold::Folds;
+    use crate::record::{
+        DisruptionKind, DisruptionRecord, Recording, VpaBand, VpaContainerRecord, VpaRow,
+        WorkloadRecord,
+    };
+    use crate::sim::{SimDuration, SimTime};
 
     fn row(minute: i64, used: f64, target: Option<f64>) -> VpaRow {
         let amounts = |cpu| Amounts {
@@ -170,7 +156,12 @@ mod tests {
             }],
             ..VpaRecord::default()
         };
-        let figures = vpa_figures(&Recording::default(), &vpa, "api");
+        let recording = Recording {
+            vpas: vec![vpa],
+            ..Recording::default()
+        };
+        let folded = Folds::of(&recording);
+        let figures = vpa_figures(&recording.vpas[0], None, &folded.vpas[0], "api");
         assert!((figures.recommendation_lag - 120.0).abs() < 1e-9);
         assert!((figures.under_recommended_pct - 50.0).abs() < 1e-9);
         assert_eq!(figures.containers[0].target.cpu, Some(0.8));
@@ -185,6 +176,7 @@ mod tests {
         };
         let recording = Recording {
             warm_up: SimDuration::from_secs(10),
+            workloads: vec![WorkloadRecord::default(); 2],
             disruptions: vec![
                 one(5, 0, DisruptionKind::Eviction),
                 one(15, 0, DisruptionKind::Eviction),
@@ -193,12 +185,9 @@ mod tests {
             ],
             ..Recording::default()
         };
-        let of = |workload| {
-            Disruptions::of(&recording, workload)
-                .named()
-                .map(|(_, n)| n)
-        };
-        assert_eq!(of(Some(0)), [1.0, 0.0, 0.0, 1.0]);
-        assert_eq!(of(None), [2.0, 0.0, 0.0, 1.0]);
+        let workloads = Folds::of(&recording).workloads;
+        let of = |workloads: &[WorkloadFold]| Disruptions::of(workloads).named().map(|(_, n)| n);
+        assert_eq!(of(&workloads[..1]), [1.0, 0.0, 0.0, 1.0]);
+        assert_eq!(of(&workloads), [2.0, 0.0, 0.0, 1.0]);
     }
 }

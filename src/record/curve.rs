@@ -40,18 +40,9 @@ impl<T: Copy + PartialEq> Curve<T> {
         after.checked_sub(1).map(|place| self.steps[place].1)
     }
 
-    /// The curve on [from, to): its value at `from`, then its changes.
-    #[must_use]
-    pub fn between(&self, from: SimTime, to: SimTime) -> Self {
-        let mut steps = Vec::new();
-        if let Some(value) = self.at(from) {
-            steps.push((from, value));
-        }
-        steps.extend(
-            self.steps
-                .iter()
-                .filter(|(time, _)| *time > from && *time < to),
-        );
-        Self { steps }
+    /// Since when the value of an instant holds; `None` before the first step.
+    pub fn since(&self, time: SimTime) -> Option<SimTime> {
+        let after = self.steps.partition_point(|(at, _)| *at <= time);
+        after.checked_sub(1).map(|place| self.steps[place].0)
     }
 }

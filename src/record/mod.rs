@@ -1,11 +1,13 @@
 //! What happened in a run: curves, windows of requests, events, decisions, lifetimes.
 //!
-//! The world tells a [`Recorder`]; nothing here is computed that could be read off later,
-//! except latency percentiles, which are kept as histograms so that memory does not grow
-//! with the number of requests.
+//! The world tells a [`Recorder`]. It keeps series, of which all can be read off later, or it
+//! adds up what the summary needs ([`fold`]), so that memory does not grow with simulated time.
+//! Latency percentiles are kept as histograms, so that it does not grow with requests either.
 
 mod curve;
+pub mod fold;
 mod labels;
+mod pods;
 mod provenance;
 mod recorder;
 mod recording;

@@ -1,7 +1,13 @@
-//! The recorder: listens to a run and keeps what happens.
+//! The recorder: listens to a run and keeps what happens, or what the summary needs of it.
 
-use super::recording::{DecisionRecord, EventRecord, Objective, Recording, Sample, ServiceRecord};
+use super::fold::Folds;
+use super::pods::LivePods;
+use super::recording::{
+    Counts, DecisionRecord, EventRecord, HpaRecord, Objective, PodRecord, Recording, Sample,
+    ServiceRecord, WorkloadRecord,
+};
 use super::request::{Outcome, RequestSink};
+use super::vpa::{DisruptionRecord, VpaRow};
 use super::windows::Windows;
 use crate::sim::SimTime;
 
@@ -10,7 +16,8 @@ use crate::sim::SimTime;
 pub enum Detail {
     /// Everything: series, events, decisions.
     Full,
-    /// What the summary needs; for sweeps.
+    /// What the summary needs, added up as it comes; for sweeps. Memory does not grow with
+    /// simulated time.
     Summary,
 }
 
@@ -23,6 +30,8 @@ pub struct Recorder {
     windows: Vec<Windows>,
     /// Requests issued in the current step, per service.
     issued: Vec<u64>,
+    /// Sums instead of series, and the pods that are there.
+    folded: Option<(Folds, LivePods)>,
 }
 
 impl Recorder {
@@ -40,11 +49,33 @@ impl Recorder {
         };
         let windows = recording.services.iter().map(windows).collect();
         let issued = vec![0; recording.services.len()];
+        let folded = match detail {
+            Detail::Full => None,
+            Detail::Summary => Some((Folds::new(&recording, false), LivePods::default())),
+        };
         Self {
             detail,
             recording,
             windows,
             issued,
+            folded,
+        }
+    }
+
+    /// A workload appears during the run; returns its place.
+    pub fn add_workload(&mut self, workload: WorkloadRecord) -> usize {
+        self.recording.workloads.push(workload);
+        if let Some((folds, _)) = &mut self.folded {
+            folds.add_workload(&self.recording);
+        }
+        self.recording.workloads.len() - 1
+    }
+
+    /// An HPA appears during the run.
+    pub fn add_hpa(&mut self, hpa: HpaRecord) {
+        self.recording.hpas.push(hpa);
+        if let Some((folds, _)) = &mut self.folded {
+            folds.add_hpa(&self.recording);
         }
     }
 
@@ -62,6 +93,109 @@ impl Recorder {
         }
     }
 
+    /// What a sync of an HPA leaves, or the start: the number of replicas, and the values of its
+    /// metrics that it knows, in the unit of their targets.
+    pub fn sync(&mut self, hpa: usize, now: SimTime, desired: i32, values: &[Option<f64>]) {
+        if let Some((folds, pods)) = &mut self.folded {
+            folds.sync(hpa, now, desired, values);
+            let workload = self.recording.hpas[hpa].workload;
+            if folds.last_write(workload) == Some(now) {
+                pods.written(workload, now);
+            }
+            return;
+        }
+        let record = &mut self.recording.hpas[hpa];
+        record.desired.set(now, desired);
+        for (curve, value) in record.metric_values.iter_mut().zip(values) {
+            if let Some(value) = *value {
+                curve.set(now, value);
+            }
+        }
+    }
+
+    /// Pods of a workload by stage, from now on.
+    pub fn counts(&mut self, workload: usize, now: SimTime, counts: Counts) {
+        match &mut self.folded {
+            Some((folds, _)) => folds.counts(workload, now, counts),
+            None => self.recording.workloads[workload].counts.set(now, counts),
+        }
+    }
+
+    /// A pod is created; it is known by the number that is returned until it is deleted.
+    pub fn pod_created(&mut self, pod: PodRecord) -> usize {
+        if let Some((folds, pods)) = &mut self.folded {
+            return pods.created(pod, folds);
+        }
+        self.recording.pods.push(pod);
+        self.recording.pods.len() - 1
+    }
+
+    fn pod(&mut self, pod: usize) -> Option<&mut PodRecord> {
+        match &mut self.folded {
+            Some((_, pods)) => pods.get(pod),
+            None => self.recording.pods.get_mut(pod),
+        }
+    }
+
+    /// A pod got a node.
+    pub fn pod_scheduled(&mut self, pod: usize, now: SimTime) {
+        if let Some(record) = self.pod(pod) {
+            record.scheduled = Some(now);
+        }
+    }
+
+    /// A container of a pod started; the first one counts.
+    pub fn pod_started(&mut self, pod: usize, now: SimTime) {
+        if let Some(record) = self.pod(pod) {
+            record.started.get_or_insert(now);
+        }
+    }
+
+    /// A pod is ready; the first time counts.
+    pub fn pod_ready(&mut self, pod: usize, now: SimTime) {
+        if let Some((folds, pods)) = &mut self.folded {
+            pods.ready(pod, now, folds);
+        } else if let Some(record) = self.pod(pod) {
+            record.ready.get_or_insert(now);
+        }
+    }
+
+    /// A pod requests so many cores and GiB from now on.
+    pub fn pod_resized(&mut self, pod: usize, now: SimTime, cores: f64, gib: f64) {
+        if let Some((folds, pods)) = &mut self.folded {
+            pods.resized(pod, now, (cores, gib), folds);
+        } else if let Some(record) = self.pod(pod) {
+            record.resized.push((now, cores, gib));
+        }
+    }
+
+    /// A pod's object goes away.
+    pub fn pod_deleted(&mut self, pod: usize, now: SimTime) {
+        if let Some((folds, pods)) = &mut self.folded {
+            pods.deleted(pod, now, folds);
+        } else if let Some(record) = self.pod(pod) {
+            record.deleted = Some(now);
+        }
+    }
+
+    /// A pod is evicted, resized or killed.
+    pub fn disruption(&mut self, one: DisruptionRecord) {
+        match &mut self.folded {
+            Some((folds, _)) => folds.disruption(&one),
+            None => self.recording.disruptions.push(one),
+        }
+    }
+
+    /// A pass of a VPA's recommender over a container.
+    pub fn vpa_row(&mut self, vpa: usize, container: usize, row: VpaRow) {
+        match &mut self.folded {
+            Some((folds, _)) => folds.row(vpa, container, &row),
+            None => self.recording.vpas[vpa].containers[container]
+                .rows
+                .push(row),
+        }
+    }
+
     /// Requests issued to a service since the last call.
     pub fn take_issued(&mut self, service: usize) -> u64 {
         std::mem::take(&mut self.issued[service])
@@ -70,15 +204,37 @@ impl Recorder {
     /// Keeps a sample of a service and closes its windows.
     pub fn sample(&mut self, service: usize, sample: Sample) {
         self.windows[service].close(sample.time);
-        self.recording.services[service].samples.push(sample);
+        match &mut self.folded {
+            Some((folds, _)) => {
+                for window in self.windows[service].take_closed() {
+                    folds.window(service, &window);
+                }
+                folds.sample(service, &sample);
+            }
+            None => self.recording.services[service].samples.push(sample),
+        }
     }
 
     /// Ends the recording.
     pub fn finish(self) -> Recording {
-        let mut recording = self.recording;
-        for (service, windows) in recording.services.iter_mut().zip(self.windows) {
-            (service.windows, service.latency) = windows.finish();
+        let Self {
+            mut recording,
+            mut folded,
+            ..
+        } = self;
+        for (place, windows) in self.windows.into_iter().enumerate() {
+            let (closed, latency) = windows.finish();
+            let service = &mut recording.services[place];
+            service.latency = latency;
+            match &mut folded {
+                Some((folds, _)) => closed.iter().for_each(|window| folds.window(place, window)),
+                None => service.windows = closed,
+            }
         }
+        recording.folded = folded.map(|(mut folds, pods)| {
+            pods.finish(&mut folds);
+            folds.finish()
+        });
         recording
     }
 }

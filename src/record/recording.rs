@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::curve::Curve;
+use super::fold::Folded;
 use super::vpa::{DisruptionRecord, VpaRecord};
 use super::windows::{LatencyStats, Window};
 use crate::sim::{SimDuration, SimTime};
@@ -380,4 +381,6 @@ pub struct Recording {
     pub vpas: Vec<VpaRecord>,
     /// Evictions, resizes and OOM kills in order.
     pub disruptions: Vec<DisruptionRecord>,
+    /// What all of it adds up to, where the series were not kept.
+    pub folded: Option<Folded>,
 }

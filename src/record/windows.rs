@@ -48,9 +48,15 @@ impl Window {
     }
 }
 
+/// Longest latency that is told apart from longer ones, in microseconds: an hour.
+const LONGEST: u64 = 3_600_000_000;
+/// Up to so many latencies a window keeps as they are: a histogram has 23,000 places, which must be
+/// looked through and cleared for each window.
+const FEW: usize = 2048;
+
 /// Latencies in microseconds up to an hour, three significant digits.
 fn histogram() -> Histogram<u32> {
-    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("the bounds are valid constants")
+    Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are valid constants")
 }
 
 fn stats(histogram: &Histogram<u32>, percentile: f64) -> LatencyStats {
@@ -70,9 +76,45 @@ fn stats(histogram: &Histogram<u32>, percentile: f64) -> LatencyStats {
     }
 }
 
+/// The same of few latencies, to the three digits that `ruler` would keep of them.
+fn stats_of_few(values: &mut [u32], ruler: &Histogram<u32>, percentile: f64) -> LatencyStats {
+    values.sort_unstable();
+    let (Some(last), count) = (values.last(), values.len() as f64) else {
+        return LatencyStats::default();
+    };
+    let at = |percent: f64| {
+        let quantile = (percent / 100.0).min(1.0);
+        let rank = ((quantile * count).ceil() as usize).max(1);
+        let value = u64::from(values[rank - 1]);
+        let kept = if quantile == 0.0 {
+            ruler.lowest_equivalent(value)
+        } else {
+            ruler.highest_equivalent(value)
+        };
+        kept as f64 / 1000.0
+    };
+    let same = |a: &u32, b: &u32| u64::from(*b) <= ruler.highest_equivalent(u64::from(*a));
+    let mean = values.chunk_by(same).fold(0.0, |mean, equal| {
+        let middle = ruler.median_equivalent(u64::from(equal[0]));
+        mean + middle as f64 * equal.len() as f64 / count
+    });
+    LatencyStats {
+        count: values.len() as u64,
+        mean_ms: mean / 1000.0,
+        p50_ms: at(50.0),
+        p95_ms: at(95.0),
+        p99_ms: at(99.0),
+        max_ms: ruler.highest_equivalent(u64::from(*last)) as f64 / 1000.0,
+        slo_ms: at(percentile),
+    }
+}
+
+/// A window with requests in flight, or to come.
 struct Open {
     window: Window,
-    histogram: Histogram<u32>,
+    /// Latencies in microseconds, as long as they are few.
+    few: Vec<u32>,
+    many: Option<Histogram<u32>>,
 }
 
 /// The windows of one service. A window is closed when all of its requests have ended.
@@ -84,7 +126,8 @@ pub(super) struct Windows {
     first_open: i64,
     open: VecDeque<Open>,
     closed: Vec<Window>,
-    spare: Vec<Histogram<u32>>,
+    spare_few: Vec<Vec<u32>>,
+    spare_many: Vec<Histogram<u32>>,
     overall: Histogram<u32>,
 }
 
@@ -103,7 +146,8 @@ impl Windows {
             first_open: 0,
             open: VecDeque::new(),
             closed: Vec::new(),
-            spare: Vec::new(),
+            spare_few: Vec::new(),
+            spare_many: Vec::new(),
             overall: histogram(),
         }
     }
@@ -116,8 +160,11 @@ impl Windows {
                 start: SimTime(number * self.length.0),
                 ..Window::default()
             };
-            let histogram = self.spare.pop().unwrap_or_else(histogram);
-            self.open.push_back(Open { window, histogram });
+            self.open.push_back(Open {
+                window,
+                few: self.spare_few.pop().unwrap_or_default(),
+                many: None,
+            });
         }
         (index - self.first_open) as usize
     }
@@ -134,7 +181,18 @@ impl Windows {
         open.window.ended[outcome as usize] += 1;
         if outcome == Outcome::Ok {
             let us = ((now - arrival).0 / 1000).max(1) as u64;
-            open.histogram.saturating_record(us);
+            if let Some(many) = &mut open.many {
+                many.saturating_record(us);
+            } else {
+                open.few.push(us.min(LONGEST) as u32);
+                if open.few.len() > FEW {
+                    let mut many = self.spare_many.pop().unwrap_or_else(histogram);
+                    for us in open.few.drain(..) {
+                        many.saturating_record(u64::from(us));
+                    }
+                    open.many = Some(many);
+                }
+            }
             open.window.good += u64::from(us <= good_us);
             if arrival >= self.warm_up {
                 self.overall.saturating_record(us);
@@ -153,14 +211,25 @@ impl Windows {
         }
     }
 
+    /// The windows closed since the last call.
+    pub(super) fn take_closed(&mut self) -> std::vec::Drain<'_, Window> {
+        self.closed.drain(..)
+    }
+
     fn close_front(&mut self) {
         let Some(mut open) = self.open.pop_front() else {
             return;
         };
-        open.window.latency = stats(&open.histogram, self.percentile);
+        if let Some(mut many) = open.many.take() {
+            open.window.latency = stats(&many, self.percentile);
+            many.reset();
+            self.spare_many.push(many);
+        } else {
+            open.window.latency = stats_of_few(&mut open.few, &self.overall, self.percentile);
+        }
         self.closed.push(open.window);
-        open.histogram.reset();
-        self.spare.push(open.histogram);
+        open.few.clear();
+        self.spare_few.push(open.few);
         self.first_open += 1;
     }
 
@@ -171,5 +240,44 @@ impl Windows {
         }
         let overall = stats(&self.overall, self.percentile);
         (self.closed, overall)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn few_latencies_have_the_figures_of_their_histogram(
+            mut values in prop::collection::vec(1..4_000_000u32, 0..300),
+            scale in 1..900u32,
+            percentile in 0.0..=100.0f64,
+        ) {
+            let mut all = histogram();
+            for value in &mut values {
+                *value = *value / scale + 1;
+                all.saturating_record(u64::from(*value));
+            }
+            let expected = stats(&all, percentile);
+            prop_assert_eq!(stats_of_few(&mut values, &histogram(), percentile), expected);
+        }
+    }
+
+    #[test]
+    fn a_window_goes_over_to_a_histogram_when_it_holds_many() {
+        let length = SimDuration::from_secs(15);
+        let mut windows = Windows::new(length, 95.0, None, SimTime::ZERO);
+        let mut all = histogram();
+        for place in 1..=3 * FEW as i64 {
+            let now = SimTime(place * 1_000_000);
+            windows.issue(SimTime::ZERO);
+            windows.answer(SimTime::ZERO, now, Outcome::Ok);
+            all.saturating_record(place as u64 * 1000);
+        }
+        let (closed, overall) = windows.finish();
+        assert_eq!(closed[0].latency, stats(&all, 95.0));
+        assert_eq!(overall, closed[0].latency);
     }
 }

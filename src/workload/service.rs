@@ -122,7 +122,7 @@ impl Service {
         let Some(usage) = &self.spec.usage else {
             return 0.0;
         };
-        let cores = value_at(&usage.cpu, now);
+        let cores = usage.cpu_at(now);
         match usage.split {
             UsageSplit::PerPod => cores,
             UsageSplit::Total if is_endpoint => cores / self.endpoints.len().max(1) as f64,
@@ -135,31 +135,15 @@ impl Service {
         self.spec
             .usage
             .as_ref()
-            .map_or(0.0, |usage| value_at(&usage.memory, now))
+            .map_or(0.0, |usage| usage.memory_at(now))
     }
 
     /// When declared usage changes next after `now`.
     pub(super) fn next_usage_change(&self, now: SimTime) -> Option<SimTime> {
         let usage = self.spec.usage.as_ref()?;
-        let next = |curve: &[(SimTime, f64)]| {
-            curve
-                .get(curve.partition_point(|&(at, _)| at <= now))
-                .map(|&(at, _)| at)
-        };
         let minute = (usage.cpu_noise_cv > 0.0)
             .then(|| SimTime((now.0.div_euclid(NOISE_STEP.0) + 1) * NOISE_STEP.0));
-        [next(&usage.cpu), next(&usage.memory), minute]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-}
-
-/// The value of a step curve: zero before its first point.
-fn value_at(curve: &[(SimTime, f64)], now: SimTime) -> f64 {
-    match curve.partition_point(|&(at, _)| at <= now) {
-        0 => 0.0,
-        next => curve[next - 1].1,
+        [usage.next_change(now), minute].into_iter().flatten().min()
     }
 }
 

@@ -77,11 +77,63 @@ pub struct UsageSpec {
     pub cpu: Vec<(SimTime, f64)>,
     /// Memory in bytes of each pod from each time on; added to `memory.base`.
     pub memory: Vec<(SimTime, f64)>,
+    /// After this time both curves begin anew, if they do.
+    pub period: Option<SimDuration>,
     /// Whether the CPU curve is the service's total or holds for each pod.
     pub split: UsageSplit,
     /// Coefficient of variation of a lognormal factor on the CPU demand, drawn anew per pod
     /// each minute; 0 for none.
     pub cpu_noise_cv: f64,
+}
+
+impl UsageSpec {
+    /// CPU in cores at a time.
+    pub fn cpu_at(&self, now: SimTime) -> f64 {
+        self.value_at(&self.cpu, now)
+    }
+
+    /// Memory in bytes at a time.
+    pub fn memory_at(&self, now: SimTime) -> f64 {
+        self.value_at(&self.memory, now)
+    }
+
+    /// When a curve has its next point after a time.
+    pub fn next_change(&self, now: SimTime) -> Option<SimTime> {
+        let (begun, offset) = self.in_period(now);
+        let next = |curve: &[(SimTime, f64)]| {
+            let later = curve.get(curve.partition_point(|&(at, _)| at <= offset));
+            let anew = || Some(curve.first()?.0 + self.period?);
+            let place = later.map(|point| point.0).or_else(anew)?;
+            Some(SimTime(begun.0 + place.0))
+        };
+        [next(&self.cpu), next(&self.memory)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// When the period of a time began, and how far into it that time is.
+    fn in_period(&self, now: SimTime) -> (SimTime, SimTime) {
+        match self.period {
+            Some(period) if now >= SimTime::ZERO => {
+                let offset = now.0 % period.0;
+                (SimTime(now.0 - offset), SimTime(offset))
+            }
+            _ => (SimTime::ZERO, now),
+        }
+    }
+
+    /// The value of a step curve: zero before its first point, and from period to period the last
+    /// one's until the first comes again.
+    fn value_at(&self, curve: &[(SimTime, f64)], now: SimTime) -> f64 {
+        let (begun, offset) = self.in_period(now);
+        let last = match curve.partition_point(|&(at, _)| at <= offset) {
+            0 if begun > SimTime::ZERO => curve.last(),
+            0 => None,
+            next => curve.get(next - 1),
+        };
+        last.map_or(0.0, |point| point.1)
+    }
 }
 
 /// How a declared CPU curve applies to pods.
@@ -92,4 +144,47 @@ pub enum UsageSplit {
     Total,
     /// The curve holds for each pod.
     PerPod,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_with_a_period_goes_on_as_if_it_were_written_out() {
+        let at = SimTime::from_secs;
+        let curve = |points: &[(i64, f64)]| -> Vec<(SimTime, f64)> {
+            points
+                .iter()
+                .map(|(time, value)| (at(*time), *value))
+                .collect()
+        };
+        let short = UsageSpec {
+            cpu: curve(&[(10, 1.0), (40, 2.0)]),
+            memory: curve(&[(0, 5.0)]),
+            period: Some(SimDuration::from_secs(60)),
+            split: UsageSplit::Total,
+            cpu_noise_cv: 0.0,
+        };
+        let cpu = [
+            (10, 1.0),
+            (40, 2.0),
+            (70, 1.0),
+            (100, 2.0),
+            (130, 1.0),
+            (160, 2.0),
+        ];
+        let long = UsageSpec {
+            cpu: curve(&cpu),
+            memory: curve(&[(0, 5.0), (60, 5.0), (120, 5.0), (180, 5.0)]),
+            period: None,
+            ..short.clone()
+        };
+        for second in 0..180 {
+            let now = at(second);
+            assert_eq!(short.cpu_at(now), long.cpu_at(now), "{second}");
+            assert_eq!(short.memory_at(now), long.memory_at(now), "{second}");
+            assert_eq!(short.next_change(now), long.next_change(now), "{second}");
+        }
+    }
 }

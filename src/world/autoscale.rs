@@ -99,9 +99,8 @@ impl Simulation<'_> {
             self.queue.schedule_in(phase, Event::Hpa(index as u32));
             let target = self.hpas.states[index].target.as_ref().ok();
             let replicas = target.and_then(|target| self.store.replicas(target.object));
-            self.recorder.recording.hpas[index]
-                .desired
-                .set(SimTime::ZERO, replicas.unwrap_or_default());
+            let replicas = replicas.unwrap_or_default();
+            self.recorder.sync(index, SimTime::ZERO, replicas, &[]);
         }
     }
 
@@ -135,13 +134,11 @@ impl Simulation<'_> {
         let (namespace, name) = (Arc::clone(&meta.namespace), meta.name.to_string());
         let workload = target.as_ref().ok().map(|target| target.workload);
         let workload = workload.map(|workload| self.record_of(workload));
-        let records = &mut self.recorder.recording;
         let workload = workload.unwrap_or_else(|| {
-            records.workloads.push(WorkloadRecord {
+            self.recorder.add_workload(WorkloadRecord {
                 namespace: Arc::clone(&namespace),
                 ..WorkloadRecord::default()
-            });
-            records.workloads.len() - 1
+            })
         });
         let mut record = HpaRecord {
             namespace,
@@ -150,7 +147,7 @@ impl Simulation<'_> {
             ..HpaRecord::default()
         };
         tell_spec(&mut record, &spec, &self.scenario.controllers.hpa);
-        records.hpas.push(record);
+        self.recorder.add_hpa(record);
         let period = self.scenario.controllers.hpa.sync_period;
         self.queue.schedule(now + period, Event::Hpa(index as u32));
     }
@@ -387,16 +384,9 @@ impl Simulation<'_> {
             });
         }
         let status = self.hpas.controllers[index].status();
-        let record = &mut self.recorder.recording.hpas[index];
         let replicas = decision.write.unwrap_or(decision.steps.current);
-        record.desired.set(now, replicas);
-        for (place, metric) in status.current_metrics.iter().enumerate() {
-            // A patch may have left fewer metrics than the last status has.
-            let curve = record.metric_values.get_mut(place);
-            if let (Some(value), Some(curve)) = (value_of(metric), curve) {
-                curve.set(now, value);
-            }
-        }
+        let values: Vec<Option<f64>> = status.current_metrics.iter().map(value_of).collect();
+        self.recorder.sync(index, now, replicas, &values);
         if self.recorder.detail == Detail::Full {
             let record = &self.recorder.recording.hpas[index];
             let decision = told(index, now, record, status, decision);

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::Simulation;
 use super::traffic::{Effect, ServerId};
 use crate::api::{Change, ObjectId, Pod, PodId, TerminationReason, What, WorkloadId, Write};
-use crate::record::{
-    Counts, DisruptionKind, DisruptionRecord, EventRecord, PodRecord, WorkloadRecord,
-};
+use crate::record::{Counts, DisruptionKind, DisruptionRecord, EventRecord, WorkloadRecord};
 use crate::sim::SimTime;
 
 impl Simulation<'_> {
@@ -92,7 +90,7 @@ impl Simulation<'_> {
 
     fn record_oom_kill(&mut self, pod: PodId, now: SimTime) {
         if let Some(pod) = self.store.pod(pod) {
-            self.recorder.recording.disruptions.push(DisruptionRecord {
+            self.recorder.disruption(DisruptionRecord {
                 time: now,
                 workload: self.records_of[pod.workload.index()],
                 kind: DisruptionKind::OomKill,
@@ -117,7 +115,7 @@ impl Simulation<'_> {
         match what {
             What::Created => self.pod_created(id, workload, now),
             What::ContainerStarted(container) => {
-                self.pod_record(id).started.get_or_insert(now);
+                self.recorder.pod_started(self.pods[id.slot()].record, now);
                 self.container_started(id, container, now);
                 self.observe_restart(id, container);
             }
@@ -146,13 +144,16 @@ impl Simulation<'_> {
                     self.metrics.untrack_pod(metrics);
                 }
                 self.vpas.pod_deleted(workload, link.vpa);
-                self.recorder.recording.pods[link.record].deleted = Some(now);
+                self.recorder.pod_deleted(link.record, now);
             }
             What::Resized => self.pod_resized(id, now),
-            What::Scheduled => self.pod_record(id).scheduled = Some(now),
+            What::Scheduled => {
+                self.recorder
+                    .pod_scheduled(self.pods[id.slot()].record, now);
+            }
             What::Ready => {
                 if self.store.pod(id).is_some_and(Pod::is_ready) {
-                    self.pod_record(id).ready.get_or_insert(now);
+                    self.recorder.pod_ready(self.pods[id.slot()].record, now);
                 }
             }
             What::Scaled { .. }
@@ -184,22 +185,17 @@ impl Simulation<'_> {
         }
     }
 
-    pub(super) fn pod_record(&mut self, id: PodId) -> &mut PodRecord {
-        &mut self.recorder.recording.pods[self.pods[id.slot()].record]
-    }
-
     /// The recording's place of a workload; made if it appeared during the run.
     pub(super) fn record_of(&mut self, workload: WorkloadId) -> usize {
         while self.records_of.len() <= workload.index() {
             let entry = &self.store.workloads()[self.records_of.len()];
-            let records = &mut self.recorder.recording.workloads;
-            self.records_of.push(records.len());
-            records.push(WorkloadRecord {
+            let place = self.recorder.add_workload(WorkloadRecord {
                 kind: entry.kind.name().into(),
                 namespace: Arc::clone(&entry.namespace),
                 name: entry.name.to_string(),
                 ..WorkloadRecord::default()
             });
+            self.records_of.push(place);
         }
         self.records_of[workload.index()]
     }
@@ -214,8 +210,6 @@ impl Simulation<'_> {
             ready: counts.ready,
             terminating: counts.terminating,
         };
-        self.recorder.recording.workloads[place]
-            .counts
-            .set(now, counts);
+        self.recorder.counts(place, now, counts);
     }
 }

@@ -51,10 +51,9 @@ impl Simulation<'_> {
             pod: Some(id),
             containers: vec![None; pod.containers.len()],
             requests,
-            record: self.recorder.recording.pods.len(),
+            record: self.recorder.pod_created(record),
             ..PodLink::default()
         };
-        self.recorder.recording.pods.push(record);
     }
 
     pub(super) fn container_started(&mut self, id: PodId, container: u16, now: SimTime) {
@@ -117,9 +116,9 @@ impl Simulation<'_> {
         let service = self.links.service_of(pod.workload);
         let serving =
             service.map(|s| pod.containers[self.scenario.services[s].container].resources);
-        self.pod_record(id)
-            .resized
-            .push((now, cpu.cores(), memory.gib()));
+        let record = self.pods[id.slot()].record;
+        self.recorder
+            .pod_resized(record, now, cpu.cores(), memory.gib());
         if let (Some(server), Some(resources)) = (self.pods[id.slot()].server, serving) {
             let limits = self.server_limits(resources);
             self.traffic.resize(server, limits, &mut self.queue);

@@ -40,11 +40,7 @@ pub(super) fn declared_cpu(spec: &ServiceSpec, now: SimTime, pods: f64) -> f64 {
     let Some(usage) = &spec.usage else {
         return 0.0;
     };
-    let steps = usage.cpu.iter().rev();
-    let level = steps
-        .map(|(from, level)| (*from, *level))
-        .find(|(from, _)| *from <= now)
-        .map_or(0.0, |(_, level)| level);
+    let level = usage.cpu_at(now);
     match usage.split {
         UsageSplit::Total => level,
         UsageSplit::PerPod => level * pods,

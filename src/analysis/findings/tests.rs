@@ -1,14 +1,20 @@
 //! Each rule finds what it is there for, and nothing where all is well.
 
 use super::*;
+use crate::record::fold::Folds;
 use crate::record::{
-    Amounts, Counts, DisruptionKind, DisruptionRecord, Objective, VpaBand, VpaContainerRecord,
-    VpaRecord, VpaRow, Window, WorkloadRecord,
+    Amounts, Counts, Curve, DisruptionKind, DisruptionRecord, Objective, VpaBand,
+    VpaContainerRecord, VpaRecord, VpaRow, Window, WorkloadRecord,
 };
-use crate::sim::SimDuration;
+use crate::sim::{SimDuration, SimTime};
 
 fn found(recording: &Recording) -> Vec<Finding> {
-    findings(recording, &Labels::of(recording), &[])
+    findings(
+        recording,
+        &Folds::of(recording),
+        &Labels::of(recording),
+        &[],
+    )
 }
 
 fn row(request: f64, target: Option<f64>) -> VpaRow {

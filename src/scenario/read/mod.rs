@@ -61,7 +61,7 @@ pub(super) fn scenario(
     known.warn_of_services(diagnostics);
     let end = simulation.map(|simulation| simulation.end());
     let slo = settings::slo(&mut reader, diagnostics);
-    let (services, slos) = services::services(&mut reader, &mut known, end, slo, diagnostics);
+    let (services, slos) = services::services(&mut reader, &mut known, slo, diagnostics);
     let loads = loads::loads(&mut reader, &mut known, &services, end, diagnostics);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, diagnostics);
     let hpas = hpas::hpas(&known, &controllers.hpa, &custom_metrics, diagnostics);

@@ -17,7 +17,6 @@ use crate::workload::spec::{
 pub(super) fn services(
     root: &mut Reader<'_>,
     known: &mut Known<'_>,
-    end: Option<SimTime>,
     slo: Slo,
     diagnostics: &mut Diagnostics,
 ) -> (Vec<ServiceSpec>, Vec<Slo>) {
@@ -28,7 +27,7 @@ pub(super) fn services(
             known.all_services = false;
             continue;
         };
-        let service = service(&mut table, known, end, diagnostics);
+        let service = service(&mut table, known, diagnostics);
         let own = table.get("slo");
         let slo = own.map_or(slo, |node| slo_table(node, slo, diagnostics));
         table.finish("`service`", diagnostics);
@@ -66,7 +65,6 @@ pub(super) fn services(
 fn service(
     table: &mut Reader<'_>,
     known: &mut Known<'_>,
-    end: Option<SimTime>,
     diagnostics: &mut Diagnostics,
 ) -> Option<ServiceSpec> {
     let name = table.text("name", diagnostics);
@@ -88,9 +86,7 @@ fn service(
     let background_cpu = table
         .millicores("background_cpu", diagnostics)
         .unwrap_or_default();
-    let usage = table
-        .get("usage")
-        .and_then(|node| usage(node, end, diagnostics));
+    let usage = table.get("usage").and_then(|node| usage(node, diagnostics));
     let mut hosts = Vec::new();
     for node in table.list("hosts", diagnostics) {
         match node.text() {
@@ -245,15 +241,15 @@ fn startup(node: &Node, spec: &mut StartupSpec, diagnostics: &mut Diagnostics) {
     table.finish("`startup`", diagnostics);
 }
 
-fn usage(node: &Node, end: Option<SimTime>, diagnostics: &mut Diagnostics) -> Option<UsageSpec> {
+fn usage(node: &Node, diagnostics: &mut Diagnostics) -> Option<UsageSpec> {
     let mut table = Reader::new(node, "`usage`", diagnostics)?;
     let cores = |node: &Node| reader::cores(node).map(|q| q.nanos() as f64 / 1e9);
     let bytes = |node: &Node| reader::memory(node).map(|q| q.value() as f64);
-    let mut cpu = table
+    let cpu = table
         .get("cpu")
         .map(|node| curve("cpu", node, &cores, diagnostics))
         .unwrap_or_default();
-    let mut memory = table
+    let memory = table
         .get("memory")
         .map(|node| curve("memory", node, &bytes, diagnostics))
         .unwrap_or_default();
@@ -263,10 +259,6 @@ fn usage(node: &Node, end: Option<SimTime>, diagnostics: &mut Diagnostics) -> Op
         period if period > longest.unwrap_or_default().since(SimTime::ZERO) => Ok(period),
         _ => Err("the curves go on after it: they must fit into one period".to_owned()),
     });
-    if let (Some(period), Some(end)) = (period, end) {
-        repeat(&mut cpu, period, end);
-        repeat(&mut memory, period, end);
-    }
     let split = match table.one_of("split", &["total", "per-pod"], diagnostics) {
         Some("total") => UsageSplit::Total,
         Some("per-pod") => UsageSplit::PerPod,
@@ -277,20 +269,10 @@ fn usage(node: &Node, end: Option<SimTime>, diagnostics: &mut Diagnostics) -> Op
     Some(UsageSpec {
         cpu,
         memory,
+        period,
         split,
         cpu_noise_cv,
     })
-}
-
-/// Appends the curve to itself, a period later each time, up to the end of the run.
-fn repeat(curve: &mut Vec<(SimTime, f64)>, period: SimDuration, end: SimTime) {
-    let mut place = 0;
-    while let Some(&(time, value)) = curve.get(place)
-        && time + period <= end
-    {
-        curve.push((time + period, value));
-        place += 1;
-    }
 }
 
 /// A curve: one value, or `[["0s", value], ["10m", value], …]`.

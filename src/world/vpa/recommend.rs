@@ -149,9 +149,8 @@ impl Simulation<'_> {
         let (_, workload) = self.vpa(index);
         let pods = &self.store.workload(WorkloadId(workload as u32)).pods;
         let recommendations = self.vpas.objects[index].recommender.recommendations();
-        let record = &mut self.recorder.recording.vpas[index];
-        for (place, (container, observed)) in record.containers.iter_mut().zip(observed).enumerate()
-        {
+        for (place, observed) in observed.into_iter().enumerate() {
+            let container = &self.recorder.recording.vpas[index].containers[place];
             let recommendation = recommendations
                 .iter()
                 .find(|recommendation| recommendation.container_name == container.name);
@@ -174,7 +173,7 @@ impl Simulation<'_> {
             }
             (row.request, row.limit) = (request.amounts(), limit.amounts());
             [row.usage_p50, row.usage_p95, row.usage_max] = percentiles(observed);
-            container.rows.push(row);
+            self.recorder.vpa_row(index, place, row);
         }
     }
 }

@@ -203,7 +203,7 @@ impl Simulation<'_> {
             ActionKind::ResizeFailed(_) | ActionKind::ResizeSkipped => None,
         };
         if let Some(kind) = kind {
-            self.recorder.recording.disruptions.push(DisruptionRecord {
+            self.recorder.disruption(DisruptionRecord {
                 time: action.at,
                 workload,
                 kind,

@@ -1,0 +1,239 @@
+//! What the summary needs of a run, added up while it goes on: running integrals and counters
+//! instead of curves, windows, samples and pods. Its size does not grow with simulated time.
+//!
+//! A run whose series are kept is folded afterwards ([`Folds::of`]), by the same code.
+
+mod answer;
+mod demand;
+mod exact;
+mod flaps;
+mod follow;
+mod hpa;
+mod integral;
+mod replay;
+mod service;
+#[cfg(test)]
+mod tests;
+mod vpa;
+mod workload;
+
+pub use answer::{Answer, AtStep, Latencies, Mean, ScalingLatency, ScalingStep, Stages};
+pub use exact::ExactSum;
+pub use flaps::{Flapping, Flaps};
+pub use follow::{Elasticity, Follow, Followed};
+pub use hpa::HpaFolded;
+pub use service::{ServiceFold, Slack};
+pub use vpa::ContainerFold;
+pub(super) use workload::Phase;
+pub use workload::{WorkloadFold, billed_seconds};
+
+use super::recording::{Counts, PodRecord, Recording, Sample};
+use super::vpa::{DisruptionRecord, VpaRow};
+use super::windows::Window;
+use crate::sim::{SimDuration, SimTime};
+use demand::Demand;
+use hpa::{HpaFold, Marks};
+
+/// Two reversals at most this far apart are a flap, in seconds.
+pub const FLAP_WINDOW: f64 = 600.0;
+/// Above this part of its target a metric asks for more: the HPA's tolerance unless told otherwise.
+pub const TOLERATED: f64 = 1.1;
+/// An HPA's reaction to a change of requests comes within this time: its window and some syncs.
+pub const REACTION: SimDuration = SimDuration::from_secs(600);
+
+/// All that is known of a run up to now.
+#[derive(Debug, Clone)]
+pub struct Folds {
+    hpas: Vec<HpaFold>,
+    /// Rescales of each HPA, and those soon after a change of its pods.
+    rescales: Vec<(u64, u64)>,
+    workloads: Vec<WorkloadFold>,
+    /// The HPAs of each workload, and the first service over it.
+    links: Vec<(Vec<usize>, Option<usize>)>,
+    services: Vec<(usize, ServiceFold)>,
+    vpas: Vec<Vec<ContainerFold>>,
+    start: SimTime,
+    end: SimTime,
+    /// Pods created.
+    pods: usize,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Folded {
+    /// HPAs.
+    pub hpas: Vec<HpaFolded>,
+    /// Rescales of each HPA, and those within [`REACTION`] after a change of its pods.
+    pub rescales: Vec<(u64, u64)>,
+    /// Workloads.
+    pub workloads: Vec<WorkloadFold>,
+    /// Services.
+    pub services: Vec<ServiceFold>,
+    /// Containers of each VPA.
+    pub vpas: Vec<Vec<ContainerFold>>,
+}
+
+impl Folds {
+    /// Nothing has happened yet in a run with this frame. The steps of the load are counted in,
+    /// and kept one by one only if wanted: their number grows with time.
+    pub fn new(frame: &Recording, keep_steps: bool) -> Self {
+        let start = SimTime::ZERO + frame.warm_up;
+        let hpas = frame.hpas.iter();
+        let link = |workload: usize| {
+            let hpas = (0..frame.hpas.len()).filter(|hpa| frame.hpas[*hpa].workload == workload);
+            let mut services = frame.services.iter();
+            let service = services.position(|service| service.workload == workload);
+            (hpas.collect(), service)
+        };
+        let services = frame.services.iter();
+        Self {
+            hpas: hpas
+                .map(|hpa| HpaFold::new(frame, hpa, keep_steps))
+                .collect(),
+            rescales: vec![(0, 0); frame.hpas.len()],
+            workloads: vec![WorkloadFold::new(frame); frame.workloads.len()],
+            links: (0..frame.workloads.len()).map(link).collect(),
+            services: services
+                .map(|one| (one.workload, ServiceFold::new(one, start, frame.step)))
+                .collect(),
+            vpas: (frame.vpas.iter())
+                .map(|vpa| vec![ContainerFold::default(); vpa.containers.len()])
+                .collect(),
+            start,
+            end: SimTime::ZERO + frame.duration,
+            pods: 0,
+        }
+    }
+
+    /// The last workload of the frame has appeared.
+    pub fn add_workload(&mut self, frame: &Recording) {
+        self.workloads.push(WorkloadFold::new(frame));
+        self.links.push((Vec::new(), None));
+    }
+
+    /// The last HPA of the frame has appeared.
+    pub fn add_hpa(&mut self, frame: &Recording) {
+        if let Some(hpa) = frame.hpas.last() {
+            self.links[hpa.workload].0.push(self.hpas.len());
+            self.hpas.push(HpaFold::new(frame, hpa, false));
+            self.rescales.push((0, 0));
+        }
+    }
+
+    /// Pods of a workload by stage, from now on.
+    pub fn counts(&mut self, workload: usize, now: SimTime, counts: Counts) {
+        self.settle(workload, now);
+        self.workloads[workload].counts = Some((now, counts));
+    }
+
+    /// Hands on the counts of an instant that has passed.
+    fn settle(&mut self, workload: usize, now: SimTime) {
+        let fold = &mut self.workloads[workload];
+        if let Some((time, counts)) = fold.counts.take_if(|(time, _)| *time < now) {
+            fold.counted(time, &counts);
+            for hpa in &self.links[workload].0 {
+                self.hpas[*hpa].ready(time, counts.ready);
+            }
+        }
+    }
+
+    /// A sync of an HPA, or the start, leaves this number and these values of its metrics.
+    pub fn sync(&mut self, hpa: usize, now: SimTime, desired: i32, values: &[Option<f64>]) {
+        let workload = self.hpas[hpa].workload;
+        if workload < self.workloads.len() {
+            self.settle(workload, now);
+        }
+        let is_rescale = self.hpas[hpa].sync(now, desired, values);
+        if is_rescale && let Some(fold) = self.workloads.get_mut(workload) {
+            let (all, reactions) = &mut self.rescales[hpa];
+            *all += 1;
+            *reactions += u64::from(fold.is_reaction(now));
+        }
+    }
+
+    /// When the number of a workload's HPA was last written.
+    pub fn last_write(&self, workload: usize) -> Option<SimTime> {
+        let hpas = &self.links[workload].0;
+        hpas.first().and_then(|hpa| self.hpas[*hpa].last_write)
+    }
+
+    /// A service's sample.
+    pub fn sample(&mut self, service: usize, sample: &Sample) {
+        let (workload, fold) = &mut self.services[service];
+        fold.sample(sample);
+        let workload = *workload;
+        if workload < self.workloads.len() {
+            self.settle(workload, sample.time);
+            let (hpas, first) = &self.links[workload];
+            for hpa in hpas {
+                self.hpas[*hpa].sample(sample, *first == Some(service));
+            }
+        }
+    }
+
+    /// A service's window.
+    pub fn window(&mut self, service: usize, window: &Window) {
+        self.services[service].1.window(window);
+    }
+
+    /// A pod is created; returns its number.
+    pub fn pod_created(&mut self, pod: &PodRecord) -> usize {
+        self.workloads[pod.workload].created(pod.cpu_request, pod.memory_request);
+        self.pods += 1;
+        self.pods - 1
+    }
+
+    /// A pod is ready for the first time; `decided` is when the number was written that was in
+    /// force when it was created.
+    pub fn pod_ready(
+        &mut self,
+        number: usize,
+        pod: &PodRecord,
+        decided: Option<SimTime>,
+        now: SimTime,
+    ) {
+        self.settle(pod.workload, now);
+        let marks = Marks {
+            number,
+            decided,
+            created: pod.created,
+            scheduled: pod.scheduled,
+            started: pod.started,
+        };
+        for hpa in &self.links[pod.workload].0 {
+            self.hpas[*hpa].pod(now, marks);
+        }
+    }
+
+    /// Part of a pod's life is over.
+    pub(super) fn phase(&mut self, workload: usize, phase: &Phase) {
+        self.workloads[workload].phase(phase);
+    }
+
+    /// A pod is evicted, resized or killed.
+    pub fn disruption(&mut self, one: &DisruptionRecord) {
+        if let Some(workload) = self.workloads.get_mut(one.workload) {
+            workload.disruption(one);
+        }
+    }
+
+    /// A pass of the recommender over a container.
+    pub fn row(&mut self, vpa: usize, container: usize, row: &VpaRow) {
+        self.vpas[vpa][container].row(row, self.start);
+    }
+
+    /// The run is over.
+    pub fn finish(mut self) -> Folded {
+        for workload in 0..self.workloads.len() {
+            self.settle(workload, SimTime(i64::MAX));
+        }
+        let end = self.end.as_secs_f64();
+        Folded {
+            hpas: self.hpas.into_iter().map(|hpa| hpa.finish(end)).collect(),
+            rescales: self.rescales,
+            workloads: self.workloads,
+            services: self.services.into_iter().map(|(_, fold)| fold).collect(),
+            vpas: self.vpas,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Lives of pods: all of them where series are kept, else only those that are there.
+
+use super::fold::{Folds, Phase};
+use super::recording::PodRecord;
+use crate::sim::SimTime;
+
+/// A pod that is there, and how far its life has been counted.
+#[derive(Debug, Clone)]
+struct Live {
+    record: PodRecord,
+    /// Its number in the order of creation.
+    number: usize,
+    /// When the number was written that was in force when it was created.
+    decided: Option<SimTime>,
+    /// Since when it requests what it does.
+    since: SimTime,
+    /// Whether it was resized.
+    resized: bool,
+}
+
+impl Live {
+    fn phase(&self, to: Option<SimTime>, whole: bool) -> Phase {
+        let scheduled = self.record.scheduled;
+        Phase {
+            from: self.since,
+            placed: if self.resized {
+                scheduled.map(|_| self.since)
+            } else {
+                scheduled
+            },
+            to,
+            cores: self.record.cpu_request,
+            gib: self.record.memory_request,
+            whole,
+        }
+    }
+}
+
+/// The pods that are there, by the places that their owner knows them by.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LivePods {
+    pods: Vec<Option<Live>>,
+    free: Vec<usize>,
+}
+
+impl LivePods {
+    pub(super) fn created(&mut self, record: PodRecord, folds: &mut Folds) -> usize {
+        let live = Live {
+            number: folds.pod_created(&record),
+            decided: folds.last_write(record.workload),
+            since: record.created,
+            resized: false,
+            record,
+        };
+        if let Some(place) = self.free.pop() {
+            self.pods[place] = Some(live);
+            return place;
+        }
+        self.pods.push(Some(live));
+        self.pods.len() - 1
+    }
+
+    /// A number was written for a workload: it is what pods created at this very time come from.
+    pub(super) fn written(&mut self, workload: usize, now: SimTime) {
+        for live in self.pods.iter_mut().flatten() {
+            if live.record.workload == workload && live.record.created == now {
+                live.decided = Some(now);
+            }
+        }
+    }
+
+    pub(super) fn get(&mut self, place: usize) -> Option<&mut PodRecord> {
+        let live = self.pods.get_mut(place)?.as_mut();
+        live.map(|live| &mut live.record)
+    }
+
+    pub(super) fn ready(&mut self, place: usize, now: SimTime, folds: &mut Folds) {
+        if let Some(Some(live)) = self.pods.get_mut(place)
+            && live.record.ready.is_none()
+        {
+            live.record.ready = Some(now);
+            folds.pod_ready(live.number, &live.record, live.decided, now);
+        }
+    }
+
+    pub(super) fn resized(
+        &mut self,
+        place: usize,
+        now: SimTime,
+        (cores, gib): (f64, f64),
+        folds: &mut Folds,
+    ) {
+        if let Some(Some(live)) = self.pods.get_mut(place) {
+            folds.phase(live.record.workload, &live.phase(Some(now), false));
+            (live.since, live.resized) = (now, true);
+            (live.record.cpu_request, live.record.memory_request) = (cores, gib);
+        }
+    }
+
+    pub(super) fn deleted(&mut self, place: usize, now: SimTime, folds: &mut Folds) {
+        if let Some(live) = self.pods.get_mut(place).and_then(Option::take) {
+            folds.phase(live.record.workload, &live.phase(Some(now), !live.resized));
+            self.free.push(place);
+        }
+    }
+
+    /// The run is over for those that are still there.
+    pub(super) fn finish(self, folds: &mut Folds) {
+        for live in self.pods.into_iter().flatten() {
+            folds.phase(live.record.workload, &live.phase(None, !live.resized));
+        }
+    }
+}
