@@ -27,5 +27,5 @@ pub use manifest::{LimitRangeObject, PriorityClassObject, ServiceObject};
 pub use model::Scenario;
 pub use node::Span;
 pub use object::{Object, Refusal, RefusalReason, read_object};
-pub use source::{FileProvider, LARGEST_FILE};
+pub use source::{FileProvider, InMemory, LARGEST_FILE};
 pub use suggest::{advice, nearest};

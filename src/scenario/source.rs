@@ -1,5 +1,7 @@
 //! Files to texts, and TOML to a tree with places. YAML is in `yaml.rs`.
 
+use std::collections::BTreeMap;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -17,6 +19,31 @@ pub trait FileProvider {
 
     /// Paths that match a glob pattern, sorted.
     fn glob(&self, pattern: &str) -> Result<Vec<String>, String>;
+}
+
+/// Files that are nowhere but in memory, by path: for programs that embed the simulator.
+#[derive(Debug, Clone, Default)]
+pub struct InMemory(BTreeMap<String, String>);
+
+impl InMemory {
+    /// These files.
+    pub fn new<const N: usize>(files: [(&str, &str); N]) -> Self {
+        let owned = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
+        Self(BTreeMap::from(owned))
+    }
+}
+
+impl FileProvider for InMemory {
+    fn read(&self, path: &str, _limit: u64) -> Result<Vec<u8>, String> {
+        let text = self.0.get(path).ok_or("no such file")?;
+        Ok(text.as_bytes().to_vec())
+    }
+
+    /// A pattern is a path here.
+    fn glob(&self, pattern: &str) -> Result<Vec<String>, String> {
+        let found = self.0.contains_key(pattern).then(|| pattern.to_owned());
+        Ok(found.into_iter().collect())
+    }
 }
 
 /// Reads a file's text and keeps it for messages; says what is wrong at `from` if it cannot.

@@ -10,11 +10,13 @@ use super::{Event, Simulation};
 use crate::api::{Kind as StoreKind, ObjectId, PodId, PodWrite, Write};
 use crate::controller::deployment::{Undo, rollout_undo};
 use crate::kubectl::command::{
-    Autoscale, Command, CommandLine, Delete, DryRun, Metadata, RolloutAction, Targets,
+    Autoscale, Command, CommandLine, Delete, DryRun, Metadata, ParseError, RolloutAction, Targets,
+    parse,
 };
 use crate::kubectl::kind::Kind;
 use crate::kubectl::patch::{self, Message};
 use crate::record::{ActionRecord, EventRecord};
+use crate::scenario::Span;
 use crate::scenario::model::Action;
 use crate::sim::SimTime;
 
@@ -74,6 +76,19 @@ impl Simulation<'_> {
         let printed = self.act(action, now);
         self.settle(now);
         printed
+    }
+
+    /// Types a kubectl command now. Returns what kubectl prints; the error says where the command
+    /// line is wrong. Manifests come with [`Simulation::apply`].
+    pub fn kubectl(&mut self, text: &str) -> Result<Vec<String>, ParseError> {
+        let action = Action {
+            at: self.now(),
+            command: parse(text)?,
+            documents: Vec::new(),
+            text: text.to_owned(),
+            place: Span::default(),
+        };
+        Ok(self.apply(&action))
     }
 
     /// The scenario's action of this index is due.

@@ -1,0 +1,114 @@
+//! The store: every object, the indexes over them, and the one way to write them.
+
+mod pods;
+mod read;
+mod writes;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::api::autoscaling::HorizontalPodAutoscaler;
+use crate::api::index::{Selections, WorkloadEntry};
+use crate::api::log::ChangeLog;
+use crate::api::meta::{Kind, ObjectId};
+use crate::api::node::{Node, NodeInfo};
+use crate::api::pod::{Pod, PodId};
+use crate::api::policy::PodDisruptionBudget;
+use crate::api::workload::{Deployment, Job, ReplicaSet, StatefulSet};
+use crate::api::write::{Change, What, Write};
+use crate::sim::{Arena, SimTime};
+
+/// Pods created, deleted and there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// Pod objects created.
+    pub created: u64,
+    /// Pod objects deleted.
+    pub deleted: u64,
+    /// Pod objects there.
+    pub existing: u64,
+}
+
+/// All objects of the cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Store {
+    nodes: Arena<Node>,
+    infos: Vec<NodeInfo>,
+    pods: Arena<Pod>,
+    deployments: Arena<Deployment>,
+    replica_sets: Arena<ReplicaSet>,
+    stateful_sets: Arena<StatefulSet>,
+    jobs: Arena<Job>,
+    pdbs: Arena<PodDisruptionBudget>,
+    hpas: Arena<HorizontalPodAutoscaler>,
+    /// Everything but pods, by kind, namespace and name.
+    names: BTreeMap<(Kind, Arc<str>, Arc<str>), ObjectId>,
+    workloads: Vec<WorkloadEntry>,
+    selections: Selections,
+    changes: VecDeque<Change>,
+    removed: Vec<PodId>,
+    log: Option<ChangeLog>,
+    version: u64,
+    created: u64,
+    deleted: u64,
+}
+
+impl Store {
+    /// An empty store that keeps its log.
+    pub fn with_log() -> Self {
+        Self {
+            log: Some(ChangeLog::default()),
+            ..Self::default()
+        }
+    }
+
+    /// The log, if it is kept.
+    pub fn log(&self) -> Option<&ChangeLog> {
+        self.log.as_ref()
+    }
+
+    /// Takes the log, if it is kept.
+    pub fn take_log(&mut self) -> Option<ChangeLog> {
+        self.log.take()
+    }
+
+    /// Carries out a write: the only way in which an object changes. Returns the object, which
+    /// an entry for a workload does not have yet. Writes of objects that are gone do nothing.
+    pub fn commit(&mut self, now: SimTime, write: Write) -> Option<ObjectId> {
+        if let Some(log) = &mut self.log {
+            log.push(now, write.clone());
+        }
+        self.version += 1;
+        Some(match write {
+            Write::Workload(kind, namespace, name) => {
+                self.workload_entry(kind, &namespace, &name);
+                return None;
+            }
+            Write::Pod(id, write) => self.write_pod(now, id, &write),
+            Write::CreatePod(pod) => self.create_pod(*pod),
+            Write::RemovePod(id) => self.remove_pod(id),
+            Write::Forget(id) => self.forget(id),
+            write => self.write_other(write),
+        })
+    }
+
+    fn tell(&mut self, object: ObjectId, what: What) -> ObjectId {
+        self.changes.push_back(Change { object, what });
+        object
+    }
+
+    /// Tells of something that happened to an object without changing it.
+    pub fn notify(&mut self, object: ObjectId, what: What) {
+        self.tell(object, what);
+    }
+
+    /// The next change that nobody has taken yet.
+    pub fn next_change(&mut self) -> Option<Change> {
+        self.changes.pop_front()
+    }
+
+    /// Takes all changes.
+    pub fn take_changes(&mut self) -> impl Iterator<Item = Change> + '_ {
+        self.changes.drain(..)
+    }
+}

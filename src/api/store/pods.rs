@@ -1,0 +1,206 @@
+//! Pods: written, with the indexes over them kept in step.
+
+use super::{Ledger, Store};
+use crate::api::meta::ObjectId;
+use crate::api::pod::{Pod, PodId};
+use crate::api::resources::PodAmounts;
+use crate::api::write::{PodWrite, What};
+use crate::sim::SimTime;
+impl Store {
+    pub(super) fn create_pod(&mut self, mut pod: Pod) -> ObjectId {
+        pod.serial = self.created;
+        pod.meta.resource_version = self.version;
+        self.created += 1;
+        let is_shared = matches!(
+            pod.meta.owner,
+            Some(ObjectId::ReplicaSet(_) | ObjectId::Job(_))
+        );
+        let selections = self.selections.of(&pod, is_shared);
+        let entry = &mut self.workloads[pod.workload.index()];
+        if let Some(count) = entry.counts.of(&pod) {
+            *count += 1;
+        }
+        let id = self.pods.insert(pod);
+        entry.pods.push(id);
+        self.selections.add(id, &selections, &self.pods);
+        self.promise(id, true);
+        self.tell(ObjectId::Pod(id), What::Created)
+    }
+
+    pub(super) fn write_pod(&mut self, now: SimTime, id: PodId, write: &PodWrite) -> ObjectId {
+        let promises = matches!(
+            write,
+            PodWrite::Assume(_)
+                | PodWrite::Delete { .. }
+                | PodWrite::End(_)
+                | PodWrite::Resize(_)
+                | PodWrite::ResizeStatus(_)
+                | PodWrite::AllocateResize
+        );
+        if promises {
+            self.promise(id, false);
+        }
+        if let PodWrite::Labels(_) = write {
+            self.reselect(id, false);
+        }
+        let Some(pod) = self.pods.get_mut(id) else {
+            return ObjectId::Pod(id);
+        };
+        let counts = &mut self.workloads[pod.workload.index()].counts;
+        if let Some(count) = counts.of(pod) {
+            *count -= 1;
+        }
+        let running = (pod.containers.iter().take(64).enumerate()).filter(|(_, status)| {
+            matches!(write, PodWrite::End(_)) && status.running_since.is_some()
+        });
+        let ran = running.fold(0u64, |ran, (place, _)| ran | 1 << place);
+        pod.apply(write, now);
+        pod.meta.resource_version = self.version;
+        if let Some(count) = counts.of(pod) {
+            *count += 1;
+        }
+        let containers = pod.containers.len() as u16;
+        if promises {
+            self.promise(id, true);
+        }
+        if let PodWrite::Labels(_) = write {
+            self.reselect(id, true);
+        }
+        let object = ObjectId::Pod(id);
+        match write {
+            PodWrite::Admit(_)
+            | PodWrite::Template(_)
+            | PodWrite::Labels(_)
+            | PodWrite::Annotations(_) => self.tell(object, What::Spec),
+            PodWrite::Assume(_)
+            | PodWrite::Unschedulable
+            | PodWrite::Acknowledge
+            | PodWrite::Evict
+            | PodWrite::ResizeStatus(Some(_)) => self.tell(object, What::Status),
+            PodWrite::Bind => self.tell(object, What::Scheduled),
+            PodWrite::Run => {
+                for container in 0..containers {
+                    self.tell(object, What::ContainerStarted(container));
+                }
+                object
+            }
+            PodWrite::StartContainer(container) => {
+                self.tell(object, What::ContainerStarted(*container))
+            }
+            PodWrite::AppStarted => self.tell(object, What::AppStarted),
+            PodWrite::StopContainer(container, _) => {
+                self.tell(object, What::ContainerStopped(*container))
+            }
+            PodWrite::Ready(_) => self.tell(object, What::Ready),
+            PodWrite::Delete { .. } => self.tell(object, What::Deleting),
+            PodWrite::Terminate => self.tell(object, What::Terminating),
+            PodWrite::End(_) => {
+                for container in (0..containers.min(64)).filter(|place| ran >> place & 1 == 1) {
+                    self.tell(object, What::ContainerStopped(container));
+                }
+                self.tell(object, What::Ended)
+            }
+            PodWrite::Resize(_) => self.tell(object, What::ResizeRequested),
+            PodWrite::AllocateResize => self.tell(object, What::ResizeAllocated),
+            PodWrite::ResizeStatus(None) => self.tell(object, What::Resized),
+        }
+    }
+
+    pub(super) fn remove_pod(&mut self, id: PodId) -> ObjectId {
+        let object = ObjectId::Pod(id);
+        let Some(pod) = self.pods.get_mut(id).filter(|pod| !pod.removed) else {
+            return object;
+        };
+        let entry = &mut self.workloads[pod.workload.index()];
+        if let Some(count) = entry.counts.of(pod) {
+            *count -= 1;
+        }
+        pod.removed = true;
+        let serial = pod.serial;
+        let of = |id: &PodId| self.pods.get(*id).map_or(0, |pod| pod.serial);
+        if let Ok(place) = entry.pods.binary_search_by_key(&serial, of) {
+            entry.pods.remove(place);
+        }
+        self.reselect(id, false);
+        self.deleted += 1;
+        self.removed.push(id);
+        self.tell(object, What::Deleted)
+    }
+
+    /// Pods that are removed and that every observer has heard of, to be forgotten.
+    pub fn take_removed(&mut self) -> Option<PodId> {
+        self.removed.pop()
+    }
+
+    pub(super) fn forget(&mut self, id: PodId) -> ObjectId {
+        self.removed.retain(|other| *other != id);
+        self.pods.remove(id);
+        ObjectId::Pod(id)
+    }
+
+    /// Takes a pod into the selections that match it, or out of them.
+    fn reselect(&mut self, id: PodId, into: bool) {
+        let Some(pod) = self.pods.get(id) else { return };
+        let selections = self.selections.of(pod, false);
+        if into {
+            self.selections.add(id, &selections, &self.pods);
+        } else {
+            self.selections.remove(id, &selections, &self.pods);
+        }
+    }
+
+    /// Adds what a pod's node promises to it, or takes it back.
+    fn promise(&mut self, id: PodId, add: bool) {
+        let Some(pod) = self.pods.get(id) else { return };
+        let (Some(node), true) = (pod.node, pod.occupies_node()) else {
+            return;
+        };
+        if self.nodes.get(node).is_none() {
+            return;
+        }
+        let PodAmounts { raw, nonzero } = pod.amounts();
+        let (deferred, counts) = (pod.deferred(), !pod.is_deleting());
+        let workload = pod.workload.index();
+        let info = &mut self.infos[node.slot()];
+        if info.pods_of.len() <= workload {
+            info.pods_of.resize(workload + 1, 0);
+        }
+        let (sums, count) = (
+            [
+                (&mut info.requested, raw),
+                (&mut info.nonzero, nonzero),
+                (&mut info.deferred, deferred),
+            ],
+            &mut info.pods_of[workload],
+        );
+        for (sum, amount) in sums {
+            *sum = if add { *sum + amount } else { *sum - amount };
+        }
+        if add {
+            info.pods += 1;
+            *count += u32::from(counts);
+        } else {
+            info.pods -= 1;
+            *count -= u32::from(counts);
+        }
+    }
+
+    /// A pod, if it exists.
+    pub fn pod(&self, id: PodId) -> Option<&Pod> {
+        self.pods.get(id)
+    }
+
+    /// All pods with their keys, removed ones included until they are forgotten.
+    pub fn pods(&self) -> impl Iterator<Item = (PodId, &Pod)> {
+        self.pods.iter()
+    }
+
+    /// Pods created, deleted and there: created = deleted + existing, always.
+    pub fn ledger(&self) -> Ledger {
+        Ledger {
+            created: self.created,
+            deleted: self.deleted,
+            existing: (self.pods.len() - self.removed.len()) as u64,
+        }
+    }
+}

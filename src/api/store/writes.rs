@@ -1,0 +1,284 @@
+//! Writes of everything but pods.
+
+use std::sync::Arc;
+
+use super::Store;
+use crate::api::index::{Counts, WorkloadEntry, WorkloadId};
+use crate::api::meta::{Kind, ObjectId, ObjectMeta};
+use crate::api::node::NodeInfo;
+use crate::api::template::PodTemplate;
+use crate::api::write::{What, Write};
+use crate::controller::deployment::DeploymentSpec;
+impl Store {
+    pub(super) fn write_other(&mut self, write: Write) -> ObjectId {
+        match write {
+            Write::CreateNode(mut node) => {
+                node.meta.resource_version = self.version;
+                let id = self.nodes.insert(*node);
+                if self.infos.len() <= id.slot() {
+                    self.infos.resize(id.slot() + 1, NodeInfo::default());
+                }
+                let daemons = self.node(id).daemons;
+                self.infos[id.slot()] = NodeInfo {
+                    requested: daemons,
+                    nonzero: daemons,
+                    ..NodeInfo::default()
+                };
+                self.created(ObjectId::Node(id))
+            }
+            Write::CreateDeployment(mut object) => {
+                object.meta.resource_version = self.version;
+                object.workload = self.entry_of(Kind::Deployment, &object.meta);
+                let id = ObjectId::Deployment(self.deployments.insert(*object));
+                self.created(id)
+            }
+            Write::CreateReplicaSet(mut object) => {
+                object.meta.resource_version = self.version;
+                if object.meta.owner.is_none() {
+                    object.workload = self.entry_of(Kind::ReplicaSet, &object.meta);
+                }
+                let id = ObjectId::ReplicaSet(self.replica_sets.insert(*object));
+                self.created(id)
+            }
+            Write::CreateStatefulSet(mut object) => {
+                object.meta.resource_version = self.version;
+                object.workload = self.entry_of(Kind::StatefulSet, &object.meta);
+                let id = ObjectId::StatefulSet(self.stateful_sets.insert(*object));
+                self.created(id)
+            }
+            Write::CreateJob(mut object) => {
+                object.meta.resource_version = self.version;
+                object.workload = self.entry_of(Kind::Job, &object.meta);
+                let id = ObjectId::Job(self.jobs.insert(*object));
+                self.created(id)
+            }
+            Write::CreatePodDisruptionBudget(mut object) => {
+                object.meta.resource_version = self.version;
+                let namespace = Arc::clone(&object.meta.namespace);
+                object.selection = self.select(&namespace, &object.selector);
+                let id = ObjectId::PodDisruptionBudget(self.pdbs.insert(*object));
+                self.created(id)
+            }
+            Write::CreateHorizontalPodAutoscaler(mut object) => {
+                object.meta.resource_version = self.version;
+                let id = ObjectId::HorizontalPodAutoscaler(self.hpas.insert(*object));
+                self.created(id)
+            }
+            Write::Delete(id) => {
+                self.delete(id);
+                self.tell(id, What::Deleted)
+            }
+            write => self.change_spec(write),
+        }
+    }
+
+    fn change_spec(&mut self, write: Write) -> ObjectId {
+        match write {
+            Write::Replicas(id, replicas) => {
+                let from = self
+                    .replicas_mut(id)
+                    .map(|of| std::mem::replace(of, replicas));
+                match from {
+                    Some(from) if from != replicas => {
+                        self.touch(id, true);
+                        self.tell(id, What::Scaled { from })
+                    }
+                    _ => id,
+                }
+            }
+            Write::Template(id, template) => {
+                if let Some(of) = self.template_mut(id) {
+                    *of = template;
+                }
+                self.touch(id, true);
+                self.tell(id, What::Spec)
+            }
+            Write::DeploymentSpec(key, spec) => {
+                if let Some(object) = self.deployments.get_mut(key) {
+                    let replicas = object.spec.replicas;
+                    object.spec = DeploymentSpec { replicas, ..spec };
+                }
+                self.touch(ObjectId::Deployment(key), true);
+                self.tell(ObjectId::Deployment(key), What::Spec)
+            }
+            Write::DeploymentStatus(key, status, revision) => {
+                if let Some(object) = self.deployments.get_mut(key) {
+                    object.status = status;
+                    object.revision = revision;
+                }
+                self.touch(ObjectId::Deployment(key), false);
+                self.tell(ObjectId::Deployment(key), What::Status)
+            }
+            Write::Rollout(key, rollout) => {
+                if let Some(object) = self.replica_sets.get_mut(key) {
+                    object.rollout = rollout;
+                }
+                self.touch(ObjectId::ReplicaSet(key), false);
+                self.tell(ObjectId::ReplicaSet(key), What::Status)
+            }
+            Write::JobStatus(key, status) => {
+                if let Some(job) = self.jobs.get_mut(key) {
+                    job.status = status;
+                }
+                self.touch(ObjectId::Job(key), false);
+                self.tell(ObjectId::Job(key), What::Status)
+            }
+            Write::HpaSpec(key, spec) => {
+                if let Some(hpa) = self.hpas.get_mut(key) {
+                    hpa.spec = spec;
+                }
+                self.touch(ObjectId::HorizontalPodAutoscaler(key), true);
+                self.tell(ObjectId::HorizontalPodAutoscaler(key), What::Spec)
+            }
+            Write::HpaStatus(key, status) => {
+                if let Some(hpa) = self.hpas.get_mut(key) {
+                    hpa.status = status;
+                }
+                self.touch(ObjectId::HorizontalPodAutoscaler(key), false);
+                self.tell(ObjectId::HorizontalPodAutoscaler(key), What::Status)
+            }
+            Write::Cordon(key, unschedulable) => {
+                if let Some(node) = self.nodes.get_mut(key) {
+                    node.unschedulable = unschedulable;
+                }
+                self.touch(ObjectId::Node(key), false);
+                self.tell(ObjectId::Node(key), What::Spec)
+            }
+            Write::NodeReady(key, ready) => {
+                if let Some(node) = self.nodes.get_mut(key) {
+                    node.ready = ready;
+                }
+                self.touch(ObjectId::Node(key), false);
+                self.tell(ObjectId::Node(key), What::Status)
+            }
+            Write::Labels(id, labels) => {
+                if let Some(meta) = self.meta_mut(id) {
+                    meta.labels = labels;
+                }
+                self.touch(id, false);
+                self.tell(id, What::Spec)
+            }
+            Write::Annotations(id, annotations) => {
+                if let Some(meta) = self.meta_mut(id) {
+                    meta.annotations = annotations;
+                }
+                self.touch(id, false);
+                self.tell(id, What::Spec)
+            }
+            _ => unreachable!("carried out before"),
+        }
+    }
+
+    fn touch(&mut self, id: ObjectId, spec: bool) {
+        let version = self.version;
+        if let Some(meta) = self.meta_mut(id) {
+            meta.resource_version = version;
+            meta.generation += i64::from(spec);
+        }
+    }
+
+    fn created(&mut self, id: ObjectId) -> ObjectId {
+        let Some(meta) = self.meta(id) else { return id };
+        let (namespace, name) = (Arc::clone(&meta.namespace), Arc::clone(&meta.name));
+        if let Some(workload) = self.entry_of_object(id) {
+            self.workloads[workload.index()].object = Some(id);
+        }
+        self.names.insert((id.kind(), namespace, name), id);
+        self.tell(id, What::Created)
+    }
+
+    fn delete(&mut self, id: ObjectId) {
+        if let Some(meta) = self.meta(id) {
+            let key = (
+                id.kind(),
+                Arc::clone(&meta.namespace),
+                Arc::clone(&meta.name),
+            );
+            self.names.remove(&key);
+        }
+        if let Some(workload) = self.entry_of_object(id) {
+            self.workloads[workload.index()].object = None;
+        }
+        match id {
+            ObjectId::Node(key) => drop(self.nodes.remove(key)),
+            ObjectId::Pod(_) => unreachable!("pods are removed by RemovePod"),
+            ObjectId::Deployment(key) => drop(self.deployments.remove(key)),
+            ObjectId::ReplicaSet(key) => drop(self.replica_sets.remove(key)),
+            ObjectId::StatefulSet(key) => drop(self.stateful_sets.remove(key)),
+            ObjectId::Job(key) => drop(self.jobs.remove(key)),
+            ObjectId::PodDisruptionBudget(key) => drop(self.pdbs.remove(key)),
+            ObjectId::HorizontalPodAutoscaler(key) => drop(self.hpas.remove(key)),
+        }
+    }
+
+    /// The workload entry whose own object this is: not a ReplicaSet below a Deployment.
+    fn entry_of_object(&self, id: ObjectId) -> Option<WorkloadId> {
+        match id {
+            ObjectId::Deployment(key) => Some(self.deployments.get(key)?.workload),
+            ObjectId::ReplicaSet(key) => {
+                let object = self.replica_sets.get(key)?;
+                object.meta.owner.is_none().then_some(object.workload)
+            }
+            ObjectId::StatefulSet(key) => Some(self.stateful_sets.get(key)?.workload),
+            ObjectId::Job(key) => Some(self.jobs.get(key)?.workload),
+            _ => None,
+        }
+    }
+
+    fn entry_of(&mut self, kind: Kind, meta: &ObjectMeta) -> WorkloadId {
+        let (namespace, name) = (Arc::clone(&meta.namespace), Arc::clone(&meta.name));
+        self.workload_entry(kind, &namespace, &name)
+    }
+
+    pub(super) fn workload_entry(
+        &mut self,
+        kind: Kind,
+        namespace: &Arc<str>,
+        name: &Arc<str>,
+    ) -> WorkloadId {
+        if let Some(id) = self.find_workload(kind, namespace, name) {
+            return id;
+        }
+        self.workloads.push(WorkloadEntry {
+            kind,
+            namespace: Arc::clone(namespace),
+            name: Arc::clone(name),
+            object: None,
+            pods: Vec::new(),
+            counts: Counts::default(),
+        });
+        WorkloadId(self.workloads.len() as u32 - 1)
+    }
+
+    fn meta_mut(&mut self, id: ObjectId) -> Option<&mut ObjectMeta> {
+        Some(match id {
+            ObjectId::Node(key) => &mut self.nodes.get_mut(key)?.meta,
+            ObjectId::Pod(key) => &mut self.pods.get_mut(key)?.meta,
+            ObjectId::Deployment(key) => &mut self.deployments.get_mut(key)?.meta,
+            ObjectId::ReplicaSet(key) => &mut self.replica_sets.get_mut(key)?.meta,
+            ObjectId::StatefulSet(key) => &mut self.stateful_sets.get_mut(key)?.meta,
+            ObjectId::Job(key) => &mut self.jobs.get_mut(key)?.meta,
+            ObjectId::PodDisruptionBudget(key) => &mut self.pdbs.get_mut(key)?.meta,
+            ObjectId::HorizontalPodAutoscaler(key) => &mut self.hpas.get_mut(key)?.meta,
+        })
+    }
+
+    fn replicas_mut(&mut self, id: ObjectId) -> Option<&mut i32> {
+        Some(match id {
+            ObjectId::Deployment(key) => &mut self.deployments.get_mut(key)?.spec.replicas,
+            ObjectId::ReplicaSet(key) => &mut self.replica_sets.get_mut(key)?.replicas,
+            ObjectId::StatefulSet(key) => &mut self.stateful_sets.get_mut(key)?.replicas,
+            _ => return None,
+        })
+    }
+
+    fn template_mut(&mut self, id: ObjectId) -> Option<&mut Arc<PodTemplate>> {
+        Some(match id {
+            ObjectId::Deployment(key) => &mut self.deployments.get_mut(key)?.template,
+            ObjectId::ReplicaSet(key) => &mut self.replica_sets.get_mut(key)?.template,
+            ObjectId::StatefulSet(key) => &mut self.stateful_sets.get_mut(key)?.template,
+            ObjectId::Job(key) => &mut self.jobs.get_mut(key)?.template,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,321 @@
+//! Commands typed and faults that come while the cluster runs.
+
+use nlsim::api::{Kind, ObjectId, Store};
+use nlsim::record::Recording;
+use nlsim::scenario::{InMemory, Loaded, Scenario};
+use nlsim::sim::SimTime;
+use nlsim::world::Simulation;
+
+const WEB: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+        - {name: web, image: "web:1", resources: {requests: {cpu: 500m, memory: 128Mi}}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 2
+  maxReplicas: 10
+  metrics:
+    - type: Resource
+      resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web}
+spec:
+  maxUnavailable: 1
+  selector: {matchLabels: {app: web}}
+"#;
+
+fn scenario(more: &str, manifests: &str) -> Scenario {
+    let toml = format!(
+        r#"
+name = "actions"
+manifests = ["web.yaml"]
+[simulation]
+duration = "1h"
+[[node_group]]
+name = "general"
+count = 3
+cpu = 8
+memory = "32Gi"
+[[service]]
+workload = "Deployment/web"
+request = {{ cpu = "20ms" }}
+startup = {{ image_pull = "1s", ready = "2s" }}
+[[load]]
+name = "users"
+service = "Deployment/web"
+constant = {{ rate = 60 }}
+{more}
+"#
+    );
+    let files = InMemory::new([("actions.toml", &toml), ("web.yaml", manifests)]);
+    let loaded = Loaded::load("actions.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
+    let built = loaded.build(&[]).unwrap_or_else(|all| panic!("{all:?}"));
+    built.scenario
+}
+
+fn run_until(cluster: &mut Simulation<'_>, seconds: i64) {
+    let time = SimTime::from_secs(seconds);
+    cluster.step_until(time).expect("no endless loop");
+    cluster.store().audit().expect("the books balance");
+}
+
+/// Types a command and gives what it prints.
+fn typed(cluster: &mut Simulation<'_>, command: &str) -> Vec<String> {
+    cluster.kubectl(command).expect("a command line")
+}
+
+fn replicas(store: &Store) -> i32 {
+    let web = store.find(Kind::Deployment, "default", "web");
+    web.and_then(|web| store.replicas(web)).expect("web exists")
+}
+
+/// Sizes of the ReplicaSets, oldest first.
+fn sizes(store: &Store) -> Vec<i32> {
+    let mut sets: Vec<_> = store.replica_sets().map(|(_, set)| set).collect();
+    sets.sort_by_key(|set| set.rollout.revision);
+    sets.iter().map(|set| set.replicas).collect()
+}
+
+fn reasons(recording: &Recording) -> Vec<&str> {
+    let events = recording.events.iter();
+    events.map(|event| event.reason.as_str()).collect()
+}
+
+#[test]
+fn a_patched_hpa_decides_by_the_new_spec_at_its_next_sync() {
+    let scenario = scenario("", WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 600);
+    assert_eq!(replicas(cluster.store()), 4);
+    let lines = typed(
+        &mut cluster,
+        "kubectl patch hpa web --type=merge -p '{\"spec\":{\"maxReplicas\":3}}'",
+    );
+    assert_eq!(lines, ["horizontalpodautoscaler.autoscaling/web patched"]);
+    assert_eq!(replicas(cluster.store()), 4, "a patch starts no sync");
+    run_until(&mut cluster, 616);
+    assert_eq!(replicas(cluster.store()), 3, "above the maximum, at once");
+    let (_, hpa) = cluster.store().hpas().next().expect("the HPA");
+    assert_eq!(hpa.meta.generation, 2);
+}
+
+#[test]
+fn what_the_api_server_refuses_is_refused_in_its_words() {
+    let scenario = scenario("", WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    let patch = "kubectl patch hpa web -p '{\"spec\":{\"behavior\":{\"scaleDown\":\
+        {\"stabilizationWindowSeconds\":4000}}}}'";
+    let lines = typed(&mut cluster, patch);
+    assert_eq!(
+        lines,
+        ["The HorizontalPodAutoscaler \"web\" is invalid: \
+             spec.behavior.scaleDown.stabilizationWindowSeconds: Invalid value: 4000: must be \
+             less than or equal to 3600"]
+    );
+    let missing = typed(&mut cluster, "kubectl scale deploy/nothere --replicas=2");
+    let text = "Error from server (NotFound): deployments.apps \"nothere\" not found";
+    assert_eq!(missing, [text]);
+    let wrong = "kubectl scale deploy/web --replicas=3 --current-replicas=9";
+    let text = "error: Expected replicas to be 9, was 2";
+    assert_eq!(typed(&mut cluster, wrong), [text]);
+}
+
+#[test]
+fn a_size_set_by_hand_is_taken_back_by_the_hpa() {
+    let scenario = scenario("", WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 600);
+    let lines = typed(&mut cluster, "kubectl scale deploy/web --replicas=1");
+    assert_eq!(lines, ["deployment.apps/web scaled"]);
+    assert_eq!(replicas(cluster.store()), 1);
+    run_until(&mut cluster, 616);
+    assert_eq!(replicas(cluster.store()), 2, "below the minimum");
+    run_until(&mut cluster, 700);
+    assert_eq!(replicas(cluster.store()), 4);
+}
+
+#[test]
+fn a_new_image_rolls_out_and_is_undone() {
+    let scenario = scenario("", WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 600);
+    let lines = typed(&mut cluster, "kubectl set image deploy/web web=web:2");
+    assert_eq!(lines, ["deployment.apps/web image updated"]);
+    // One pod more at once, and one less: 25 % of 4.
+    run_until(&mut cluster, 601);
+    assert_eq!(sizes(cluster.store()), [3, 2]);
+    run_until(&mut cluster, 660);
+    assert_eq!(sizes(cluster.store()), [0, 4]);
+    let images: Vec<&str> = cluster
+        .store()
+        .pods()
+        .filter(|(_, pod)| pod.is_ready())
+        .map(|(_, pod)| pod.template.containers[0].image.as_str())
+        .collect();
+    assert_eq!(images, ["web:2"; 4]);
+    let lines = typed(&mut cluster, "kubectl rollout undo deploy/web");
+    assert_eq!(lines, ["deployment.apps/web rolled back"]);
+    run_until(&mut cluster, 720);
+    let mut revisions: Vec<(Option<i64>, i32)> = cluster
+        .store()
+        .replica_sets()
+        .map(|(_, set)| (set.rollout.revision, set.replicas))
+        .collect();
+    revisions.sort_unstable();
+    assert_eq!(revisions, [(Some(2), 0), (Some(3), 4)]);
+}
+
+#[test]
+fn a_drained_node_is_empty_and_its_budget_was_heeded() {
+    let scenario = scenario("", WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 600);
+    let lines = typed(&mut cluster, "kubectl drain general-1 --ignore-daemonsets");
+    assert_eq!(
+        lines.first().map(String::as_str),
+        Some("node/general-1 cordoned")
+    );
+    run_until(&mut cluster, 700);
+    let store = cluster.store();
+    let Some(ObjectId::Node(node)) = store.find(Kind::Node, "", "general-1") else {
+        panic!("the node is there")
+    };
+    assert_eq!(store.node_info(node).pods, 0);
+    assert_eq!(store.workloads()[0].counts.ready, 4);
+    let again = typed(&mut cluster, "kubectl uncordon general-1");
+    assert_eq!(again, ["node/general-1 uncordoned"]);
+}
+
+#[test]
+fn an_hpa_comes_and_goes_by_command() {
+    let scenario = scenario("", WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 600);
+    let deleted = typed(&mut cluster, "kubectl delete hpa web");
+    let text = "horizontalpodautoscaler.autoscaling \"web\" deleted from default namespace";
+    assert_eq!(deleted, [text]);
+    typed(&mut cluster, "kubectl scale deploy/web --replicas=6");
+    run_until(&mut cluster, 1200);
+    assert_eq!(replicas(cluster.store()), 6, "nobody takes it back");
+    let made = typed(
+        &mut cluster,
+        "kubectl autoscale deploy web --min=2 --max=10 --cpu=70%",
+    );
+    assert_eq!(made, ["horizontalpodautoscaler.autoscaling/web autoscaled"]);
+    run_until(&mut cluster, 1214);
+    assert_eq!(
+        replicas(cluster.store()),
+        6,
+        "its first sync comes after 15 s"
+    );
+    run_until(&mut cluster, 1700);
+    assert_eq!(replicas(cluster.store()), 4);
+}
+
+#[test]
+fn planned_commands_are_recorded_with_what_they_print() {
+    let more = "[[action]]\nat = \"10m\"\nkubectl = \"kubectl scale deploy/web --replicas=5\"\n";
+    let scenario = scenario(more, WEB);
+    let finished = Simulation::new(&scenario, 1).finish().expect("it ends");
+    let [action] = &finished.recording.actions[..] else {
+        panic!("one command")
+    };
+    assert_eq!(action.time, SimTime::from_secs(600));
+    assert_eq!(action.printed, ["deployment.apps/web scaled"]);
+}
+
+#[test]
+fn without_metrics_server_the_hpa_says_so_and_leaves_the_size() {
+    let more = "[[fault]]\nat = \"20m\"\nfor = \"10m\"\ndown = \"metrics-server\"\n";
+    let scenario = scenario(more, WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 1190);
+    assert!(!reasons(cluster.recording()).contains(&"FailedGetResourceMetric"));
+    run_until(&mut cluster, 1700);
+    assert!(reasons(cluster.recording()).contains(&"FailedGetResourceMetric"));
+    assert_eq!(replicas(cluster.store()), 4);
+    let failures = |cluster: &Simulation<'_>| {
+        let all = reasons(cluster.recording());
+        all.iter()
+            .filter(|one| **one == "FailedGetResourceMetric")
+            .count()
+    };
+    run_until(&mut cluster, 1900);
+    let before = failures(&cluster);
+    run_until(&mut cluster, 2400);
+    assert_eq!(failures(&cluster), before, "metrics are back");
+}
+
+#[test]
+fn pods_of_a_lost_node_are_replaced_after_their_toleration() {
+    let more = "[[fault]]\nat = \"20m\"\nnode = \"general-1\"\n";
+    let scenario = scenario(more, WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 1200 + 49);
+    let ready = |cluster: &Simulation<'_>| cluster.store().workloads()[0].counts.ready;
+    assert_eq!(ready(&cluster), 4, "nobody knows yet");
+    run_until(&mut cluster, 1200 + 51);
+    assert!(ready(&cluster) < 4);
+    run_until(&mut cluster, 1200 + 420);
+    assert!(ready(&cluster) >= 4);
+    let store = cluster.store();
+    let Some(ObjectId::Node(node)) = store.find(Kind::Node, "", "general-1") else {
+        panic!("the node is there")
+    };
+    assert_eq!(store.node_info(node).pods, 0);
+}
+
+#[test]
+fn two_hpas_on_the_same_pods_both_stop() {
+    let second = WEB
+        .split("---")
+        .nth(1)
+        .expect("the HPA")
+        .replace("metadata: {name: web}", "metadata: {name: other}");
+    let scenario = scenario("", &format!("{WEB}---{second}"));
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 600);
+    assert_eq!(replicas(cluster.store()), 2);
+    let messages: Vec<&str> = cluster
+        .recording()
+        .events
+        .iter()
+        .filter(|event| event.reason == "AmbiguousSelector")
+        .map(|event| event.message.as_str())
+        .collect();
+    let text = "pods by selector app=web are controlled by multiple HPAs: \
+        [default/other default/web]";
+    assert!(
+        !messages.is_empty() && messages.iter().all(|one| *one == text),
+        "{messages:?}"
+    );
+}
+
+#[test]
+fn an_hpa_whose_target_is_not_there_says_so() {
+    let absent = WEB.replace(
+        "kind: Deployment, name: web}",
+        "kind: Deployment, name: gone}",
+    );
+    let scenario = scenario("", &absent);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60);
+    let event = cluster.recording().events.iter();
+    let mut event = event.filter(|event| event.reason == "FailedGetScale");
+    let message = event.next().map(|event| event.message.as_str());
+    assert_eq!(message, Some("deployments.apps \"gone\" not found"));
+}
