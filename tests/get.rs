@@ -33,12 +33,11 @@ fn told(arguments: &str) -> (Option<i32>, String) {
 
 #[test]
 fn objects_of_a_time_are_printed_as_kubectl_prints_them() {
-    let mut all = String::new();
-    for kind in ["hpa", "deploy -o wide", "rs", "pods", "nodes", "jobs"] {
+    let tables = ["hpa", "deploy -o wide", "rs", "pods", "nodes", "jobs"].map(|kind| {
         let command = format!("{kind} {SCENARIO} --at 5m");
-        all.push_str(&format!("$ nlsim get {command}\n{}\n", printed(&command)));
-    }
-    insta::assert_snapshot!("tables", all);
+        format!("$ nlsim get {command}\n{}", printed(&command))
+    });
+    insta::assert_snapshot!("tables", tables.join("\n"));
     let one = printed(&format!(
         "hpa php-apache -n default {SCENARIO} --at 5m -o yaml"
     ));

@@ -11,6 +11,8 @@ use cluster_rig::{Rig, budget, deployment, job, nodes, resources, workload};
 use nlsim::api::{Clock, Kind, Ledger, NodeId, ObjectId, PodId, Store, TerminationReason, Write};
 use nlsim::autoscaler::vpa::WallClock;
 use nlsim::cluster::spec::WorkloadKind;
+use nlsim::kubectl;
+use nlsim::kubectl::print::{TableOptions, Timestamp, as_yaml, table};
 use nlsim::sim::{SimTime, Stream, Streams};
 use nlsim::units::Millicores;
 use nlsim::world::Simulation;
@@ -214,16 +216,115 @@ fn so_it_does_where_an_hpa_decides() {
     assert!(desired.len() > 2, "{desired:?}");
     insta::assert_snapshot!(
         "an_hpa",
-        nlsim::kubectl::print::as_yaml(&seen[10].objects[&Kind::HorizontalPodAutoscaler], true)
+        as_yaml(&seen[10].objects[&Kind::HorizontalPodAutoscaler], true)
     );
     let pods = &seen[10].objects[&Kind::Pod];
-    insta::assert_snapshot!("a_pod", nlsim::kubectl::print::as_yaml(&pods[..1], true));
+    insta::assert_snapshot!("a_pod", as_yaml(&pods[..1], true));
     let rest: Vec<Value> = [Kind::Deployment, Kind::ReplicaSet, Kind::Node]
         .into_iter()
         .filter_map(|kind| seen[10].objects[&kind].first().cloned())
         .collect();
-    insta::assert_snapshot!(
-        "other_objects",
-        nlsim::kubectl::print::as_yaml(&rest, false)
+    insta::assert_snapshot!("other_objects", as_yaml(&rest, false));
+}
+
+/// The cells of a kind's rows, as `kubectl get` prints them.
+fn rows(rig: &Rig, kind: Kind) -> Vec<Vec<String>> {
+    let now = rig.cluster.now();
+    let calendar = WallClock::default();
+    let objects = rig
+        .cluster
+        .store()
+        .list(kind, None, Clock { calendar, now });
+    let kind = kubectl::kind::Kind::of_kind(kind.name()).expect("a kind");
+    let now = Timestamp(calendar.unix_start * 1_000_000_000 + now.0);
+    table(kind, &objects, &TableOptions::default(), now).rows
+}
+
+/// READY, STATUS and RESTARTS of the newest pod.
+fn newest(rig: &Rig) -> String {
+    let name = |pod| rig.pod(pod).name().to_owned();
+    let newest = rig.pods(0).last().copied().map(name);
+    let rows = rows(rig, Kind::Pod).into_iter();
+    let mut newest = rows.filter(|row| Some(&row[0]) == newest.as_ref());
+    newest
+        .next()
+        .map_or_else(String::new, |row| row[1..4].join(" "))
+}
+
+#[test]
+fn a_pods_status_follows_its_life() {
+    let mut rig = Rig::new(&nodes(1, 4000), &[deployment(1)], &[budget(1)], 1);
+    assert_eq!(newest(&rig), "1/1 Running 0");
+    rig.scale(0, 2, 10);
+    rig.run_until(11);
+    assert_eq!(newest(&rig), "0/1 ContainerCreating 0");
+    assert_eq!(rows(&rig, Kind::ReplicaSet)[0][1..4], ["2", "2", "1"]);
+    rig.run_until(12);
+    assert_eq!(newest(&rig), "0/1 Running 0");
+    rig.run_until(60);
+    assert_eq!(newest(&rig), "1/1 Running 0");
+    assert_eq!(
+        rows(&rig, Kind::PodDisruptionBudget)[0][1..4],
+        ["1", "N/A", "1"]
     );
+    let pod = rig.pods(0)[1];
+    rig.exit(pod, TerminationReason::OomKilled, 700);
+    rig.run_until(701);
+    assert_eq!(newest(&rig), "0/1 Running 1 (1s ago)");
+    rig.exit(pod, TerminationReason::OomKilled, 705);
+    rig.run_until(706);
+    assert_eq!(newest(&rig), "0/1 CrashLoopBackOff 1 (1s ago)");
+    assert_eq!(rows(&rig, Kind::Deployment)[0][1..4], ["1/2", "2", "1"]);
+    rig.run_until(800);
+    rig.scale(0, 20, 800);
+    rig.run_until(850);
+    // Room for seven pods of 500m.
+    assert_eq!(newest(&rig), "0/1 Pending 0");
+    let clock = Clock {
+        calendar: WallClock::default(),
+        now: rig.cluster.now(),
+    };
+    let waiting = ObjectId::Pod(*rig.pods(0).last().expect("a pod"));
+    let waiting = rig.cluster.store().view(waiting, clock).expect("it exists");
+    assert_eq!(
+        waiting["status"]["conditions"][0]["reason"],
+        "Unschedulable"
+    );
+    assert_eq!(waiting["spec"]["nodeName"], Value::Null);
+    rig.scale(0, 0, 900);
+    rig.run_until(900);
+    let pods = rows(&rig, Kind::Pod);
+    rig.cluster
+        .step_until(SimTime::from_millis(900_450))
+        .expect("no endless loop");
+    let going = rows(&rig, Kind::Pod);
+    assert!(
+        going.iter().any(|row| row[2] == "Terminating"),
+        "{pods:?} {going:?}"
+    );
+    rig.run_until(1000);
+    assert!(rows(&rig, Kind::Pod).is_empty());
+}
+
+#[test]
+fn a_job_is_complete_or_has_failed_once_its_pods_have_ended() {
+    let mut rig = Rig::new(&nodes(1, 8000), &[job(2, 6, None)], &[], 1);
+    rig.run_until(20);
+    assert_eq!(rows(&rig, Kind::Job)[0][1..4], ["Running", "0/2", "20s"]);
+    for pod in rig.pods(0) {
+        rig.exit(pod, TerminationReason::Completed, 30);
+    }
+    rig.run_until(60);
+    assert_eq!(rows(&rig, Kind::Job)[0][1..4], ["Complete", "2/2", "30s"]);
+    assert_eq!(newest(&rig), "0/1 Completed 0");
+    let mut rig = Rig::new(&nodes(1, 8000), &[job(2, 0, None)], &[], 1);
+    rig.run_until(20);
+    let pod = rig.pods(0)[0];
+    rig.exit(pod, TerminationReason::Error, 20);
+    rig.run_until(120);
+    assert_eq!(rows(&rig, Kind::Job)[0][1..3], ["Failed", "0/2"]);
+    let statuses: BTreeSet<String> = (rows(&rig, Kind::Pod).into_iter())
+        .map(|row| row[2].clone())
+        .collect();
+    assert_eq!(statuses, BTreeSet::from(["Error".to_owned()]));
 }

@@ -104,9 +104,10 @@ impl End {
 
     /// What is decided, and, once all pods are gone, what came of it.
     fn conditions(&self, gone: bool, clock: Clock) -> Vec<Value> {
-        let kinds = match self.failed {
-            true => ["FailureTarget", "Failed"],
-            false => ["SuccessCriteriaMet", "Complete"],
+        let kinds = if self.failed {
+            ["FailureTarget", "Failed"]
+        } else {
+            ["SuccessCriteriaMet", "Complete"]
         };
         let kinds = kinds.iter().take(1 + usize::from(gone));
         kinds

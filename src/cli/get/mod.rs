@@ -34,6 +34,7 @@ Examples:
   nlsim get deploy web scenario.toml --at 12m -o yaml
   nlsim get hpa scenario.toml -w"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "they are kubectl's flags")]
 pub(super) struct Args {
     /// The kind, the object's name if it is one, and the scenario file (TOML)
     #[arg(value_name = "KIND [NAME] SCENARIO", required = true)]
