@@ -78,7 +78,7 @@ fn hpas_that_share_pods_are_both_kept_and_told_of() {
         warned(&built),
         ["two HPAs select pods of api: one and two; both stop with AmbiguousSelector"]
     );
-    let finished = world::run(&built.scenario, 1, Detail::Summary, |_| true).expect("a run");
+    let finished = world::run(&built.scenario, 1, Detail::Full, |_| true).expect("a run");
     let counts = &finished.recording.workloads[0].counts;
     let counts = counts.at(built.scenario.simulation.end());
     assert_eq!(counts.map(|counts| counts.ready), Some(2));

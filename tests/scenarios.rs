@@ -30,6 +30,22 @@ fn every_scenario_is_covered_here() {
 }
 
 #[test]
+fn two_patches_end_the_flapping() {
+    let run = run("flapping-patched");
+    let printed: Vec<&str> = (run.recording.actions.iter())
+        .flat_map(|action| action.printed.iter().map(String::as_str))
+        .collect();
+    let patched = "horizontalpodautoscaler.autoscaling/shop patched";
+    assert_eq!(printed, [patched; 2]);
+    let desired = run.desired(0);
+    let (before, after): (Vec<(f64, i32)>, Vec<(f64, i32)>) =
+        desired.iter().partition(|(time, _)| *time < 1800.0);
+    assert!(before.len() > 30, "it flaps: {before:?}");
+    // What the short window kept, and one step down after the long one.
+    assert!(after.len() <= 3, "it is cured: {after:?}");
+}
+
+#[test]
 fn neurolakes_api_scales_under_ab_hey_and_the_job() {
     let run = run("neurolake-api");
     run.keeps_bounds();

@@ -79,6 +79,15 @@ impl Recorder {
         }
     }
 
+    /// The spec of an HPA was changed: the last of its specs holds from now on.
+    pub fn hpa_changed(&mut self, hpa: usize) {
+        if let Some((folds, _)) = &mut self.folded
+            && let Some(spec) = self.recording.hpas[hpa].specs.last()
+        {
+            folds.respec(hpa, spec);
+        }
+    }
+
     /// Keeps an event.
     pub fn event(&mut self, event: impl FnOnce() -> EventRecord) {
         if self.detail == Detail::Full {

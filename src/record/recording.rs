@@ -24,6 +24,19 @@ pub struct Counts {
     pub terminating: u32,
 }
 
+/// What the figures need of an HPA's spec.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HpaSpecRecord {
+    /// From when on it holds.
+    pub since: SimTime,
+    /// Bounds of the replicas.
+    pub bounds: (i32, i32),
+    /// Target CPU utilization in percent, if it has one.
+    pub cpu_target: Option<f64>,
+    /// Targets of the metrics in their own unit.
+    pub metric_targets: Vec<f64>,
+}
+
 /// What is known of an HPA.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HpaRecord {
@@ -47,6 +60,8 @@ pub struct HpaRecord {
     pub metric_targets: Vec<f64>,
     /// How far above its target a metric may be before it counts, as a share of the target.
     pub tolerance: f64,
+    /// The specs that it has had, oldest first; what stands above is the last one's.
+    pub specs: Vec<HpaSpecRecord>,
 }
 
 /// What is known of a workload.

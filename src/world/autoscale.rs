@@ -146,20 +146,23 @@ impl Simulation<'_> {
             workload,
             ..HpaRecord::default()
         };
-        tell_spec(&mut record, &spec, &self.scenario.controllers.hpa);
+        let config = &self.scenario.controllers.hpa;
+        tell_spec(&mut record, &spec, config, now);
         self.recorder.add_hpa(record);
         let period = self.scenario.controllers.hpa.sync_period;
         self.queue.schedule(now + period, Event::Hpa(index as u32));
     }
 
     /// The spec of an HPA was changed during the run: no sync comes of it.
-    pub(super) fn change_hpa(&mut self, id: HpaId) {
+    pub(super) fn change_hpa(&mut self, id: HpaId, now: SimTime) {
         let place = self.hpas.states.iter().position(|hpa| hpa.id == id);
         let (Some(index), Some(hpa)) = (place, self.store.hpa(id)) else {
             return;
         };
         let config = &self.scenario.controllers.hpa;
-        tell_spec(&mut self.recorder.recording.hpas[index], &hpa.spec, config);
+        let record = &mut self.recorder.recording.hpas[index];
+        tell_spec(record, &hpa.spec, config, now);
+        self.recorder.hpa_changed(index);
         self.hpas.controllers[index].set_spec((*hpa.spec).clone());
     }
 

@@ -17,8 +17,8 @@ use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
 use crate::record::{
-    Detail, HpaRecord, LoadRecord, NodeRecord, Objective, Prices, Recorder, Recording,
-    ServiceRecord, WorkloadRecord,
+    Detail, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective, Prices, Recorder,
+    Recording, ServiceRecord, WorkloadRecord,
 };
 use crate::scenario::Scenario;
 use crate::scheduler::Scheduler;
@@ -140,7 +140,7 @@ fn unmet_selector(workload: &WorkloadSpec, store: &Store) -> Option<String> {
 }
 
 /// What the recording has of an HPA's spec.
-pub(super) fn tell_spec(record: &mut HpaRecord, spec: &HpaSpec, config: &Config) {
+pub(super) fn tell_spec(record: &mut HpaRecord, spec: &HpaSpec, config: &Config, since: SimTime) {
     let (names, targets): (Vec<_>, Vec<_>) = spec.metrics.iter().map(label).unzip();
     record.bounds = (spec.min_replicas, spec.max_replicas);
     record.cpu_target = cpu_target(spec);
@@ -151,6 +151,12 @@ pub(super) fn tell_spec(record: &mut HpaRecord, spec: &HpaSpec, config: &Config)
         crate::record::Curve::default(),
     );
     record.metric_names = names;
+    record.specs.push(HpaSpecRecord {
+        since,
+        bounds: record.bounds,
+        cpu_target: record.cpu_target,
+        metric_targets: targets.clone(),
+    });
     record.metric_targets = targets;
 }
 
@@ -174,7 +180,8 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
             workload,
             ..HpaRecord::default()
         };
-        tell_spec(&mut record, &hpa.spec, &scenario.controllers.hpa);
+        let config = &scenario.controllers.hpa;
+        tell_spec(&mut record, &hpa.spec, config, SimTime::ZERO);
         record
     });
     let hpas: Vec<HpaRecord> = hpas.collect();

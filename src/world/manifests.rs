@@ -185,7 +185,7 @@ impl Simulation<'_> {
         if let Some(ObjectId::HorizontalPodAutoscaler(id)) = found {
             self.store
                 .commit(now, Write::HpaSpec(id, Arc::new(hpa.spec.clone())));
-            self.change_hpa(id);
+            self.change_hpa(id, now);
             return;
         }
         let uid = format!("{kind}/{}/{}", hpa.namespace, hpa.name);

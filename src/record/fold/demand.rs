@@ -1,6 +1,6 @@
 //! Demand: the least number of replicas that would meet the target at the load of an instant.
 
-use super::super::recording::{HpaRecord, Recording, Sample};
+use super::super::recording::{HpaRecord, HpaSpecRecord, Recording, Sample};
 
 /// Rounding noise that does not make up a replica.
 const NOISE: f64 = 1e-9;
@@ -39,6 +39,17 @@ impl Demand {
                 under_vpa: (recording.vpas.iter()).any(|vpa| vpa.workload == hpa.workload),
             },
             _ => Self::Metrics { bounds },
+        }
+    }
+
+    /// The HPA's spec is this from now on.
+    pub(super) fn respec(&mut self, spec: &HpaSpecRecord) {
+        match self {
+            Self::Offered { bounds, target, .. } => {
+                *bounds = spec.bounds;
+                *target = spec.cpu_target.unwrap_or(*target);
+            }
+            Self::Metrics { bounds } => *bounds = spec.bounds,
         }
     }
 

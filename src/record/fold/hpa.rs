@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::super::recording::{HpaRecord, Recording, Sample};
+use super::super::recording::{HpaRecord, HpaSpecRecord, Recording, Sample};
 use super::answer::{Answer, AtStep, Latencies, ScalingStep, Stages};
 use super::flaps::{Flapping, Flaps};
 use super::follow::{Follow, Followed};
@@ -114,21 +114,35 @@ pub struct HpaFolded {
 }
 
 impl HpaFold {
+    /// The spec is this from now on.
+    pub(super) fn respec(&mut self, spec: &HpaSpecRecord) {
+        self.targets.clone_from(&spec.metric_targets);
+        self.values.resize(self.targets.len(), None);
+        self.demand.respec(spec);
+    }
+
     pub(super) fn new(recording: &Recording, hpa: &HpaRecord, keep_steps: bool) -> Self {
         let (from, to) = (
             recording.warm_up.as_secs_f64(),
             recording.duration.as_secs_f64(),
         );
-        let most = f64::from(hpa.bounds.1);
-        let metrics = hpa.metric_targets.len();
+        let first = hpa.specs.first();
+        let bounds = first.map_or(hpa.bounds, |spec| spec.bounds);
+        let targets = first.map_or(&hpa.metric_targets, |spec| &spec.metric_targets);
+        let most = f64::from(bounds.1);
+        let metrics = targets.len();
+        let mut demand = Demand::of(recording, hpa);
+        if let Some(spec) = first {
+            demand.respec(spec);
+        }
         Self {
             workload: hpa.workload,
             tolerance: hpa.tolerance,
-            demand: Demand::of(recording, hpa),
+            demand,
             from,
             most,
             step: recording.step,
-            targets: hpa.metric_targets.clone(),
+            targets: targets.clone(),
             queue: VecDeque::new(),
             demands: VecDeque::new(),
             asked: None,

@@ -27,7 +27,7 @@ pub use vpa::ContainerFold;
 pub(super) use workload::Phase;
 pub use workload::{WorkloadFold, billed_seconds};
 
-use super::recording::{Counts, PodRecord, Recording, Sample};
+use super::recording::{Counts, HpaSpecRecord, PodRecord, Recording, Sample};
 use super::vpa::{DisruptionRecord, VpaRow};
 use super::windows::Window;
 use crate::sim::{SimDuration, SimTime};
@@ -118,6 +118,11 @@ impl Folds {
             self.hpas.push(HpaFold::new(frame, hpa, false));
             self.rescales.push((0, 0));
         }
+    }
+
+    /// The spec of an HPA is this from now on.
+    pub fn respec(&mut self, hpa: usize, spec: &HpaSpecRecord) {
+        self.hpas[hpa].respec(spec);
     }
 
     /// Pods of a workload by stage, from now on.

@@ -9,6 +9,8 @@ use crate::sim::SimTime;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Disruption(usize),
+    /// An HPA and the place among its specs.
+    Spec(usize, usize),
     /// An HPA and places in its curve of written numbers, and in those of its metrics.
     Sync(usize),
     /// A workload and the place in its curve.
@@ -51,6 +53,7 @@ impl Folds {
     fn replay(&mut self, recording: &Recording, time: SimTime, what: What) {
         match what {
             What::Disruption(place) => self.disruption(&recording.disruptions[place]),
+            What::Spec(hpa, place) => self.respec(hpa, &recording.hpas[hpa].specs[place]),
             What::Sync(hpa) => {
                 let record = &recording.hpas[hpa];
                 let Some(desired) = record.desired.at(time) else {
@@ -86,6 +89,9 @@ fn happened(recording: &Recording) -> Vec<(SimTime, What)> {
         all.push((one.time, What::Disruption(place)));
     }
     for (place, hpa) in recording.hpas.iter().enumerate() {
+        for (number, spec) in hpa.specs.iter().enumerate().skip(1) {
+            all.push((spec.since, What::Spec(place, number)));
+        }
         let written = hpa.desired.steps().iter().map(|step| step.0);
         let seen = hpa.metric_values.iter().flat_map(Curve::steps);
         let times = written.chain(seen.map(|step| step.0));

@@ -39,6 +39,7 @@ fn recording(offered: impl Iterator<Item = f64>) -> Recording {
             desired: Curve::from_steps(vec![(at(0), 1)]),
             metric_values: vec![Curve::default()],
             metric_targets: vec![50.0],
+            tolerance: 0.1,
             ..HpaRecord::default()
         }],
         workloads: vec![WorkloadRecord {
