@@ -319,3 +319,87 @@ fn an_hpa_whose_target_is_not_there_says_so() {
     let message = event.next().map(|event| event.message.as_str());
     assert_eq!(message, Some("deployments.apps \"gone\" not found"));
 }
+
+#[test]
+fn what_a_fault_cost_is_a_finding() {
+    let more = "[[fault]]\nat = \"20m\"\nfor = \"10m\"\ndown = \"metrics-server\"\n";
+    let scenario = scenario(more, WEB);
+    let finished = Simulation::new(&scenario, 1).finish().expect("it ends");
+    let [fault] = &finished.recording.faults[..] else {
+        panic!("one fault")
+    };
+    // A sync each 15 s.
+    assert!((38..=41).contains(&fault.failed_syncs), "{fault:?}");
+    let summary = nlsim::analysis::Summary::of(&finished.recording);
+    let findings = summary.findings.iter().map(|one| one.text.as_str());
+    let found: Vec<&str> = findings
+        .filter(|text| text.contains("metrics-server"))
+        .collect();
+    let text = format!(
+        "metrics-server was down from 20m0s to 30m0s: {} syncs of HPAs failed and left the size \
+         as it was.",
+        fault.failed_syncs
+    );
+    assert_eq!(found, [text]);
+}
+
+/// Commands that people type at a cluster, right and wrong.
+const COMMANDS: [&str; 16] = [
+    "kubectl scale deploy/web --replicas=7",
+    "kubectl scale deploy/web --replicas=0",
+    "kubectl patch hpa web -p '{\"spec\":{\"maxReplicas\":5}}'",
+    "kubectl patch hpa web --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/minReplicas\"}]'",
+    "kubectl set image deploy/web web=web:3",
+    "kubectl set resources deploy/web --requests=cpu=250m",
+    "kubectl rollout restart deploy/web",
+    "kubectl rollout undo deploy/web",
+    "kubectl rollout pause deploy/web",
+    "kubectl rollout resume deploy/web",
+    "kubectl delete pods -l app=web",
+    "kubectl delete hpa web",
+    "kubectl autoscale deploy web --min=1 --max=6 --cpu=50%",
+    "kubectl cordon general-2",
+    "kubectl uncordon general-2",
+    "kubectl drain general-3 --force --ignore-daemonsets --timeout=60s",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    /// Whatever is typed and whatever breaks: nothing is lost, the books balance, and the log
+    /// gives the cluster as it is.
+    #[test]
+    fn any_commands_and_faults_leave_the_books_in_order(
+        typed in proptest::collection::vec((0usize..16, 1i64..120), 1..14),
+        fault in 0usize..5,
+        seed in 0u64..100,
+    ) {
+        let more = [
+            "",
+            "[[fault]]\nat = \"2m\"\nfor = \"5m\"\nnode = \"general-1\"\n",
+            "[[fault]]\nat = \"1m\"\nnode = \"general-2\"\n",
+            "[[fault]]\nat = \"1m\"\nfor = \"4m\"\nkubelet = \"general-1\"\n",
+            "[[fault]]\nat = \"1m\"\nfor = \"4m\"\ndown = \"metrics-server\"\n",
+        ][fault];
+        let scenario = scenario(more, WEB);
+        let mut cluster = Simulation::new(&scenario, seed);
+        let mut at = 0;
+        for (command, after) in typed {
+            at += after;
+            run_until(&mut cluster, at);
+            cluster.kubectl(COMMANDS[command]).expect("a command line");
+            let store = cluster.store();
+            let folded = store.log().expect("the log").at(cluster.now());
+            assert_eq!(folded.ledger(), store.ledger());
+            let pods = |store: &Store| -> Vec<_> {
+                store.pods().map(|(id, pod)| (id, pod.clone())).collect()
+            };
+            assert_eq!(pods(&folded), pods(store));
+            for (_, set) in store.replica_sets() {
+                assert!(set.rollout.revision.is_some(), "every revision has its number");
+            }
+        }
+        run_until(&mut cluster, at + 900);
+        cluster.finish().expect("the conservation laws hold");
+    }
+}

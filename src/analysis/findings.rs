@@ -8,7 +8,7 @@ mod vpa;
 use super::figures::HpaFigures;
 use super::vpa::Disruptions;
 use crate::record::fold::{Folded, HpaFolded, ServiceFold, WorkloadFold};
-use crate::record::{HpaRecord, Labels, Recording, ServiceRecord, WorkloadRecord};
+use crate::record::{FaultRecord, HpaRecord, Labels, Recording, ServiceRecord, WorkloadRecord};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,7 @@ pub fn findings(
     hpas: &[HpaFigures],
 ) -> Vec<Finding> {
     let mut found = Vec::new();
+    found.extend(recording.faults.iter().filter_map(fault));
     found.extend(hpas.iter().filter_map(flaps));
     let length = (recording.duration - recording.warm_up).as_secs_f64();
     let of_hpas = || recording.hpas.iter().zip(&folded.hpas).zip(&labels.hpas);
@@ -98,6 +99,35 @@ pub fn findings(
 }
 
 /// Replicas that go up and down again and again.
+/// What a fault cost the autoscalers.
+fn fault(fault: &FaultRecord) -> Option<Finding> {
+    let until = fault
+        .until
+        .map_or("the end".to_owned(), |until| until.to_string());
+    let costs = [
+        (
+            fault.failed_syncs,
+            "syncs of HPAs failed and left the size as it was",
+        ),
+        (fault.lost_pods, "pods ended with it"),
+    ];
+    let costs: Vec<String> = costs
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    (!costs.is_empty()).then(|| Finding {
+        severity: Severity::Warning,
+        subject: "Fault".to_owned(),
+        text: format!(
+            "{} from {} to {until}: {}.",
+            fault.what,
+            fault.from,
+            costs.join(", ")
+        ),
+    })
+}
+
 fn flaps(figures: &HpaFigures) -> Option<Finding> {
     let flapping = &figures.flapping;
     (flapping.flaps_per_hour >= FLAPS_PER_HOUR).then(|| Finding {

@@ -20,9 +20,9 @@ pub use labels::{Labels, long_forms};
 pub use provenance::{Provenance, SCHEMA, SourceText};
 pub use recorder::{Detail, Recorder};
 pub use recording::{
-    ActionRecord, Counts, DecisionRecord, EventRecord, HpaRecord, HpaSpecRecord, LoadRecord,
-    MetricRecord, NodeRecord, Objective, PodRecord, Prices, Recording, Sample, ServiceRecord,
-    WorkloadRecord,
+    ActionRecord, Counts, DecisionRecord, EventRecord, FaultRecord, HpaRecord, HpaSpecRecord,
+    LoadRecord, MetricRecord, NodeRecord, Objective, PodRecord, Prices, Recording, Sample,
+    ServiceRecord, WorkloadRecord,
 };
 pub use request::{NoRequests, Outcome, RequestSink};
 pub use vpa::{

@@ -162,6 +162,21 @@ pub struct ActionRecord {
     pub failed: bool,
 }
 
+/// Something that went wrong from outside, and what it cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultRecord {
+    /// When it began.
+    pub from: SimTime,
+    /// When it was over, if it was.
+    pub until: Option<SimTime>,
+    /// What it was, as a sentence begins: `metrics-server was down`.
+    pub what: String,
+    /// Syncs of HPAs that ended with an error meanwhile.
+    pub failed_syncs: u64,
+    /// Pods that ended with it.
+    pub lost_pods: u64,
+}
+
 /// One metric's part in a decision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricRecord {
@@ -382,6 +397,8 @@ pub struct Recording {
     pub services: Vec<ServiceRecord>,
     /// Commands typed during the run, in order.
     pub actions: Vec<ActionRecord>,
+    /// Faults, in order of their beginnings.
+    pub faults: Vec<FaultRecord>,
     /// Events in order.
     pub events: Vec<EventRecord>,
     /// Decisions in order.

@@ -122,6 +122,18 @@ pub enum Component {
     VpaAdmissionController,
 }
 
+impl Component {
+    /// The component's own name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MetricsServer => "metrics-server",
+            Self::VpaRecommender => "vpa-recommender",
+            Self::VpaUpdater => "vpa-updater",
+            Self::VpaAdmissionController => "vpa-admission-controller",
+        }
+    }
+}
+
 /// A node of the start: its place in its group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeName {

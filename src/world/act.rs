@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::manifests::{Manifests, kind_in_store};
 use super::{Event, Simulation};
-use crate::api::{Kind as StoreKind, ObjectId, PodId, PodWrite, Write};
+use crate::api::{Kind as StoreKind, Labels, ObjectId, PodId, PodWrite, Write};
 use crate::controller::deployment::{Undo, rollout_undo};
 use crate::kubectl::command::{
     Autoscale, Command, CommandLine, Delete, DryRun, Metadata, ParseError, RolloutAction, Targets,
@@ -245,7 +245,7 @@ impl Simulation<'_> {
 
     /// An object as `kubectl get -o json` gives it, as far as commands need it.
     fn live(&self, (kind, namespace, name): (&str, &str, &str)) -> Option<Value> {
-        let labels = |labels: &crate::api::Labels| serde_json::json!(labels);
+        let labels = |labels: &Labels| serde_json::json!(labels);
         match kind {
             "Pod" => {
                 let (_, pod) = self.find_pod(namespace, name)?;
@@ -533,9 +533,9 @@ impl Simulation<'_> {
         }
     }
 
-    /// Replaces labels and annotations of pods and nodes.
+    /// Replaces the labels and annotations of an object, where they differ.
     pub(super) fn store_metadata(&mut self, kind: &str, value: &Value, now: SimTime) {
-        let map = |key: &str| {
+        let map = |key: &str| -> Arc<Labels> {
             let entries = value["metadata"][key].as_object().into_iter().flatten();
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             Arc::new(
@@ -545,17 +545,31 @@ impl Simulation<'_> {
             )
         };
         let text = |key: &str| value["metadata"][key].as_str().unwrap_or_default();
-        if kind == "Pod"
-            && let Some((id, _)) = self.find_pod(text("namespace"), text("name"))
-        {
-            for write in [
-                PodWrite::Labels(map("labels")),
-                PodWrite::Annotations(map("annotations")),
-            ] {
-                self.store.commit(now, Write::Pod(id, write));
+        let (labels, annotations) = (map("labels"), map("annotations"));
+        if kind == "Pod" {
+            let found = self.find_pod(text("namespace"), text("name"));
+            if let Some(id) = found.map(|(id, _)| id) {
+                for write in [PodWrite::Labels(labels), PodWrite::Annotations(annotations)] {
+                    self.store.commit(now, Write::Pod(id, write));
+                }
             }
-        } else if let Some(id) = self.store.find(StoreKind::Node, "", text("name")) {
-            self.store.commit(now, Write::Labels(id, map("labels")));
+            return;
+        }
+        let object = if kind == "Node" {
+            self.store.find(StoreKind::Node, "", text("name"))
+        } else {
+            let kind = kind_in_store(kind);
+            kind.and_then(|kind| self.store.find(kind, text("namespace"), text("name")))
+        };
+        let Some((id, meta)) = object.and_then(|id| Some((id, self.store.meta(id)?))) else {
+            return;
+        };
+        let writes = [
+            (meta.labels != labels).then_some(Write::Labels(id, labels)),
+            (meta.annotations != annotations).then_some(Write::Annotations(id, annotations)),
+        ];
+        for write in writes.into_iter().flatten() {
+            self.store.commit(now, write);
         }
     }
 

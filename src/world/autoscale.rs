@@ -226,6 +226,9 @@ impl Simulation<'_> {
         };
         let controller = &mut self.hpas.controllers[index];
         let decision = controller.reconcile(&observation, now, |_| Ok(()));
+        if decision.error.is_some() && !self.scenario.faults.is_empty() {
+            self.blame_faults(now);
+        }
         self.record_decision(index, now, &decision);
         let id = self.hpas.states[index].id;
         if self.recorder.detail == Detail::Full && decision.status_changed {

@@ -260,6 +260,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         services: services.collect(),
         nodes: nodes.collect(),
         loads: loads.collect(),
+        faults: scenario.faults.iter().map(super::faults::record).collect(),
         vpas: vpa::records(scenario),
         ..Recording::default()
     }
@@ -267,7 +268,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
 
 impl<'s> Simulation<'s> {
     /// The cluster of a scenario with its nodes; its workloads do not exist yet.
-    pub(super) fn build(scenario: &'s Scenario, seed: u64, detail: Detail) -> Self {
+    pub(super) fn build(scenario: &'s Scenario, seed: u64, detail: Detail, store: Store) -> Self {
         let streams = Streams::new(seed);
         let config = &scenario.controllers.cluster;
         let startups = scenario.workloads.iter().map(|one| one.startup.clone());
@@ -287,11 +288,7 @@ impl<'s> Simulation<'s> {
             scenario,
             seed,
             queue: EventQueue::default(),
-            store: if full {
-                Store::with_log()
-            } else {
-                Store::default()
-            },
+            store,
             draws: PodDraws::default(),
             events: EventSink::new(full),
             components,
@@ -343,6 +340,7 @@ impl<'s> Simulation<'s> {
         self.settle(SimTime::ZERO);
         self.create_hpas();
         self.start_hpas();
+        self.put_metadata();
         self.settle(SimTime::ZERO);
         self.start_vpas();
         self.plan_actions();

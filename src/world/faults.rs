@@ -3,6 +3,7 @@
 use super::{Event, Simulation};
 use crate::api::{Node, NodeId, Pod, PodId, PodPhase, PodWrite, Write};
 use crate::metrics::spec::MetricOf;
+use crate::record::FaultRecord;
 use crate::scenario::model::{Component, Fault, FaultKind, ImagePull, MetricType, NodeName};
 use crate::sim::{SimDuration, SimTime};
 
@@ -13,7 +14,34 @@ const MONITOR_GRACE: SimDuration = SimDuration::from_secs(50);
 /// `node.kubernetes.io/unreachable`.
 const TOLERATION: SimDuration = SimDuration::from_secs(300);
 
+/// A fault's record, before it has cost anything.
+pub(super) fn record(fault: &Fault) -> FaultRecord {
+    let what = match &fault.kind {
+        FaultKind::Down(component) => format!("{} was down", component.name()),
+        FaultKind::Kubelet(node) => format!("the kubelet of {} was silent", node.name),
+        FaultKind::Node(node) => format!("node {} was lost", node.name),
+        FaultKind::Metric { name, .. } => format!("the metric {name} was not available"),
+        FaultKind::ImagePull(_) => "images were pulled slowly".to_owned(),
+    };
+    FaultRecord {
+        from: fault.at,
+        until: fault.until,
+        what,
+        failed_syncs: 0,
+        lost_pods: 0,
+    }
+}
+
 impl Simulation<'_> {
+    /// A sync of an HPA has ended with an error: faults that last may be why.
+    pub(super) fn blame_faults(&mut self, now: SimTime) {
+        let faults = &mut self.recorder.recording.faults;
+        let lasting = faults
+            .iter_mut()
+            .filter(|fault| fault.from <= now && fault.until.is_none_or(|until| now < until));
+        lasting.for_each(|fault| fault.failed_syncs += 1);
+    }
+
     /// The faults that last at an instant.
     fn lasting(&self, now: SimTime) -> impl Iterator<Item = &Fault> {
         let lasts =
@@ -67,7 +95,7 @@ impl Simulation<'_> {
         let silent = silent.map(NodeId::slot).collect();
         let is_down = self.is_down(Component::MetricsServer, now);
         self.metrics.set_outage(silent, is_down);
-        for fault in &self.scenario.faults {
+        for (place, fault) in self.scenario.faults.iter().enumerate() {
             if let FaultKind::Node(name) | FaultKind::Kubelet(name) = &fault.kind
                 && let Some(node) = self.node_of(name)
                 && fault.at <= now
@@ -76,7 +104,8 @@ impl Simulation<'_> {
                 if fault.until.is_some_and(|until| until <= now) {
                     self.node_is_back(node, now);
                 } else {
-                    self.node_is_silent(node, is_lost, now - fault.at, now);
+                    let lost = self.node_is_silent(node, is_lost, now - fault.at, now);
+                    self.recorder.recording.faults[place].lost_pods += lost;
                 }
             }
         }
@@ -90,7 +119,15 @@ impl Simulation<'_> {
 
     /// A node has not been heard of for so long. The processes of a lost one are gone at once;
     /// the control plane learns of it late.
-    fn node_is_silent(&mut self, node: NodeId, is_lost: bool, length: SimDuration, now: SimTime) {
+    /// Returns the pods that end now.
+    fn node_is_silent(
+        &mut self,
+        node: NodeId,
+        is_lost: bool,
+        length: SimDuration,
+        now: SimTime,
+    ) -> u64 {
+        let mut lost = 0;
         if is_lost && length == SimDuration::ZERO {
             for pod in self.pods_on(node) {
                 let containers = self.store.pod(pod).map_or(0, |pod| pod.containers.len());
@@ -111,6 +148,7 @@ impl Simulation<'_> {
         if is_lost && length >= MONITOR_GRACE + TOLERATION {
             // Their objects go with the node's.
             for pod in self.pods_on(node) {
+                lost += 1;
                 let delete = PodWrite::Delete { deadline: now };
                 for write in [
                     Write::Pod(pod, delete),
@@ -121,6 +159,7 @@ impl Simulation<'_> {
                 }
             }
         }
+        lost
     }
 
     /// A kubelet answers again: what still runs on its node is ready.

@@ -117,8 +117,17 @@ impl Simulation<'_> {
             }
             (Object::Service(_) | Object::PriorityClass(_) | Object::LimitRange(_), _) => {}
         }
+        self.store_metadata(kind, value, now);
         self.manifests.put(&object, value.clone());
         Ok(())
+    }
+
+    /// Labels and annotations of what is there from the start, as the manifests have them.
+    pub(super) fn put_metadata(&mut self) {
+        let documents = &self.scenario.documents;
+        for document in documents {
+            self.store_metadata(&document.kind, &document.value, SimTime::ZERO);
+        }
     }
 
     fn change_workload(

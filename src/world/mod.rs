@@ -163,14 +163,20 @@ pub fn run(
 }
 
 impl<'s> Simulation<'s> {
-    /// The cluster of a scenario at time zero, with everything recorded.
+    /// The cluster of a scenario at time zero, with everything recorded and the log of writes
+    /// kept.
     pub fn new(scenario: &'s Scenario, seed: u64) -> Self {
-        Self::with_detail(scenario, seed, Detail::Full)
+        let store = Store::with_log();
+        Self::started(scenario, seed, Detail::Full, store)
     }
 
-    /// The cluster of a scenario at time zero.
+    /// The cluster of a scenario at time zero, without the log of writes.
     pub fn with_detail(scenario: &'s Scenario, seed: u64, detail: Detail) -> Self {
-        let mut simulation = Self::build(scenario, seed, detail);
+        Self::started(scenario, seed, detail, Store::default())
+    }
+
+    fn started(scenario: &'s Scenario, seed: u64, detail: Detail, store: Store) -> Self {
+        let mut simulation = Self::build(scenario, seed, detail, store);
         simulation.start();
         simulation
     }
