@@ -1,0 +1,310 @@
+//! Commands that change, make or delete objects.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Printed;
+use super::targets::{Target, target_of};
+use crate::api::{Kind as StoreKind, Labels, ObjectId, PodWrite, Write};
+use crate::controller::deployment::{Undo, rollout_undo};
+use crate::kubectl::command::{Autoscale, Command, CommandLine, Delete, DryRun, Targets};
+use crate::kubectl::patch;
+use crate::sim::SimTime;
+use crate::world::Simulation;
+use crate::world::manifests::kind_in_store;
+
+impl Simulation<'_> {
+    /// Commands that change objects that are there.
+    pub(super) fn change_all(
+        &mut self,
+        targets: &Targets,
+        line: &CommandLine,
+        documents: &[Value],
+        printed: &mut Printed,
+        now: SimTime,
+    ) {
+        let clock = self.scenario.controllers.vpa.clock;
+        for target in self.targets(targets, line, documents) {
+            let Some(live) = self.live(target.key()) else {
+                printed.error(target.not_found());
+                continue;
+            };
+            match patch::patched(&line.command, target.kind, &live, &clock.print(now)) {
+                Err(refusal) => printed.error(refusal.text),
+                Ok(change) => {
+                    let differs = change.object != live;
+                    let text = change.line(target.kind, differs, line.dry_run);
+                    let done = if differs && line.dry_run == DryRun::None {
+                        self.store_value(target.kind.kind, &change.object, now)
+                    } else {
+                        Ok(())
+                    };
+                    printed.messages(change.messages);
+                    match done {
+                        Ok(()) => printed.lines.extend(text),
+                        Err(error) => printed.error(error),
+                    }
+                }
+            }
+        }
+    }
+
+    /// `apply`, `create` and `replace` of one document.
+    pub(super) fn put_document(
+        &mut self,
+        command: &Command,
+        document: &Value,
+        dry_run: DryRun,
+        printed: &mut Printed,
+        now: SimTime,
+    ) {
+        let Some(target) = target_of(document) else {
+            printed.error("error: unable to recognize the document");
+            return;
+        };
+        let live = self.live(target.key());
+        let (object, text) = match (command, &live) {
+            (Command::Create(_), Some(_)) => {
+                let (resource, name) = (target.kind.resource(), &target.name);
+                printed.error(format!(
+                    "Error from server (AlreadyExists): {resource} \"{name}\" already exists"
+                ));
+                return;
+            }
+            (Command::Replace(_), None) => {
+                printed.error(target.not_found());
+                return;
+            }
+            (Command::Create(_) | Command::Replace(_), live) => {
+                let done = if live.is_some() {
+                    "replaced"
+                } else {
+                    "created"
+                };
+                let text = patch::line(target.kind, &target.name, done, dry_run);
+                (document.clone(), Some(text))
+            }
+            _ => match patch::applied(target.kind, document, live.as_ref()) {
+                Err(refusal) => {
+                    printed.error(refusal.text);
+                    return;
+                }
+                Ok(change) => {
+                    let text = change.line(target.kind, true, dry_run);
+                    printed.messages(change.messages);
+                    (change.object, text)
+                }
+            },
+        };
+        let differs = live.as_ref() != Some(&object);
+        let done = if differs && dry_run == DryRun::None {
+            self.store_value(target.kind.kind, &object, now)
+        } else {
+            Ok(())
+        };
+        match done {
+            Ok(()) => printed.lines.extend(text),
+            Err(error) => printed.error(error),
+        }
+    }
+
+    pub(super) fn autoscale(
+        &mut self,
+        command: &Autoscale,
+        line: &CommandLine,
+        documents: &[Value],
+        printed: &mut Printed,
+        now: SimTime,
+    ) {
+        for target in self.targets(&command.targets, line, documents) {
+            if self.live(target.key()).is_none() {
+                printed.error(target.not_found());
+                continue;
+            }
+            let change = patch::autoscaled(command, target.kind, &target.name, &target.namespace);
+            let Some(hpa) = target_of(&change.object) else {
+                continue;
+            };
+            printed.messages(change.messages.clone());
+            if self.live(hpa.key()).is_some() {
+                let (resource, name) = (hpa.kind.resource(), &hpa.name);
+                printed.error(format!(
+                    "Error from server (AlreadyExists): {resource} \"{name}\" already exists"
+                ));
+                continue;
+            }
+            match self.store_value(hpa.kind.kind, &change.object, now) {
+                Ok(()) => printed
+                    .lines
+                    .extend(change.line(hpa.kind, true, line.dry_run)),
+                Err(error) => printed.error(error),
+            }
+        }
+    }
+
+    pub(super) fn delete_objects(
+        &mut self,
+        command: &Delete,
+        line: &CommandLine,
+        documents: &[Value],
+        printed: &mut Printed,
+        now: SimTime,
+    ) {
+        for target in self.targets(&command.targets, line, documents) {
+            if self.live(target.key()).is_none() {
+                if !command.ignore_not_found {
+                    printed.error(target.not_found());
+                }
+                continue;
+            }
+            let namespace = target.kind.namespaced.then_some(target.namespace.as_str());
+            printed.out(patch::deleted_line(
+                target.kind,
+                namespace,
+                &target.name,
+                command.force,
+                line.dry_run,
+            ));
+            if line.dry_run == DryRun::None {
+                self.delete_object(&target, command, printed, now);
+            }
+        }
+    }
+
+    fn delete_object(
+        &mut self,
+        target: &Target,
+        command: &Delete,
+        printed: &mut Printed,
+        now: SimTime,
+    ) {
+        let (kind, namespace, name) = target.key();
+        if kind == "Pod" {
+            if let Some((id, _)) = self.find_pod(namespace, name) {
+                self.delete_pod(id, command.grace_period, now);
+            }
+            return;
+        }
+        if kind == "Node" {
+            printed.error("error: deleting nodes is not simulated yet");
+            return;
+        }
+        self.manifests.remove(kind, namespace, name);
+        let object = kind_in_store(kind);
+        if let Some(object) = object.and_then(|kind| self.store.find(kind, namespace, name)) {
+            self.store.commit(now, Write::Delete(object));
+        }
+    }
+
+    pub(super) fn cordon(
+        &mut self,
+        targets: &Targets,
+        unschedulable: bool,
+        line: &CommandLine,
+        printed: &mut Printed,
+        now: SimTime,
+    ) {
+        let done = if unschedulable {
+            "cordoned"
+        } else {
+            "uncordoned"
+        };
+        for target in self.targets(targets, line, &[]) {
+            let found = self.store.find(StoreKind::Node, "", &target.name);
+            let Some(ObjectId::Node(node)) = found else {
+                printed.error(target.not_found());
+                continue;
+            };
+            let name = &target.name;
+            if self.store.node(node).unschedulable == unschedulable {
+                printed.out(format!("node/{name} already {done}"));
+            } else {
+                self.store.commit(now, Write::Cordon(node, unschedulable));
+                printed.out(format!("node/{name} {done}"));
+            }
+        }
+    }
+
+    /// `rollout undo`: the template of an earlier ReplicaSet.
+    pub(super) fn undo(
+        &mut self,
+        target: &Target,
+        to_revision: i64,
+        printed: &mut Printed,
+        now: SimTime,
+    ) {
+        if target.kind.kind != "Deployment" {
+            printed.error("error: undoing roll-outs is simulated for Deployments only so far");
+            return;
+        }
+        let (_, namespace, name) = target.key();
+        let found = self.store.find(StoreKind::Deployment, namespace, name);
+        let Some(ObjectId::Deployment(id)) = found else {
+            printed.error(target.not_found());
+            return;
+        };
+        let components = &mut self.components;
+        let undone = components.deployments.with_views(
+            id,
+            &self.store,
+            &mut components.pod_control,
+            now,
+            |deployment, sets| rollout_undo(deployment, sets, to_revision),
+        );
+        let qualified = target.kind.qualified();
+        match undone {
+            None => printed.error(target.not_found()),
+            Some((_, Err(error))) => printed.error(format!("error: {error}")),
+            Some((_, Ok(Undo::Skipped(text)))) => printed.out(text),
+            Some((keys, Ok(Undo::RolledBack { key }))) => {
+                if let Some(set) = self.store.replica_set(keys[key]) {
+                    let template = Arc::clone(&set.template);
+                    self.store
+                        .commit(now, Write::Template(ObjectId::Deployment(id), template));
+                }
+                printed.out(format!("{qualified}/{name} rolled back"));
+            }
+        }
+    }
+
+    /// Replaces the labels and annotations of an object, where they differ.
+    pub(in crate::world) fn store_metadata(&mut self, kind: &str, value: &Value, now: SimTime) {
+        let map = |key: &str| -> Arc<Labels> {
+            let entries = value["metadata"][key].as_object().into_iter().flatten();
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            Arc::new(
+                entries
+                    .map(|(key, value)| (key.clone(), text(value)))
+                    .collect(),
+            )
+        };
+        let text = |key: &str| value["metadata"][key].as_str().unwrap_or_default();
+        let (labels, annotations) = (map("labels"), map("annotations"));
+        if kind == "Pod" {
+            let found = self.find_pod(text("namespace"), text("name"));
+            if let Some(id) = found.map(|(id, _)| id) {
+                for write in [PodWrite::Labels(labels), PodWrite::Annotations(annotations)] {
+                    self.store.commit(now, Write::Pod(id, write));
+                }
+            }
+            return;
+        }
+        let object = if kind == "Node" {
+            self.store.find(StoreKind::Node, "", text("name"))
+        } else {
+            let kind = kind_in_store(kind);
+            kind.and_then(|kind| self.store.find(kind, text("namespace"), text("name")))
+        };
+        let Some((id, meta)) = object.and_then(|id| Some((id, self.store.meta(id)?))) else {
+            return;
+        };
+        let writes = [
+            (meta.labels != labels).then_some(Write::Labels(id, labels)),
+            (meta.annotations != annotations).then_some(Write::Annotations(id, annotations)),
+        ];
+        for write in writes.into_iter().flatten() {
+            self.store.commit(now, write);
+        }
+    }
+}

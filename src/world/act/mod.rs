@@ -1,0 +1,160 @@
+//! Commands typed while the cluster runs: what kubectl would do with the objects as they are,
+//! carried to the store.
+
+mod changes;
+mod targets;
+
+use serde_json::Value;
+
+use super::{Event, Simulation};
+use crate::kubectl::command::{Command, CommandLine, Metadata, ParseError, RolloutAction, parse};
+use crate::kubectl::patch::Message;
+use crate::record::{ActionRecord, EventRecord};
+use crate::scenario::Span;
+use crate::scenario::model::Action;
+use crate::sim::SimTime;
+
+/// What kubectl printed, line by line, and whether it ended well.
+#[derive(Debug, Default)]
+pub(in crate::world) struct Printed {
+    pub(in crate::world) lines: Vec<String>,
+    pub(in crate::world) failed: bool,
+}
+
+impl Printed {
+    fn out(&mut self, line: impl Into<String>) {
+        self.lines.push(line.into());
+    }
+
+    fn error(&mut self, text: impl Into<String>) {
+        self.failed = true;
+        self.lines.push(text.into());
+    }
+
+    fn messages(&mut self, messages: Vec<Message>) {
+        for message in messages {
+            match message {
+                Message::Out(text) | Message::Err(text) => self.lines.push(text),
+            }
+        }
+    }
+}
+
+impl Simulation<'_> {
+    /// Types a kubectl command now; `documents` are the objects of the manifests that it names.
+    /// Returns what kubectl prints.
+    pub fn apply(&mut self, action: &Action) -> Vec<String> {
+        let now = self.now();
+        let printed = self.act(action, now);
+        self.settle(now);
+        printed
+    }
+
+    /// Types a kubectl command now. Returns what kubectl prints; the error says where the command
+    /// line is wrong. Manifests come with [`Simulation::apply`].
+    pub fn kubectl(&mut self, text: &str) -> Result<Vec<String>, ParseError> {
+        let action = Action {
+            at: self.now(),
+            command: parse(text)?,
+            documents: Vec::new(),
+            text: text.to_owned(),
+            place: Span::default(),
+        };
+        Ok(self.apply(&action))
+    }
+
+    /// The scenario's action of this index is due.
+    pub(in crate::world) fn act_planned(&mut self, index: usize, now: SimTime) {
+        let scenario = self.scenario;
+        self.act(&scenario.actions[index], now);
+    }
+
+    fn act(&mut self, action: &Action, now: SimTime) -> Vec<String> {
+        let mut printed = Printed::default();
+        self.carry_out(&action.command, &action.documents, &mut printed, now);
+        let lines = printed.lines.clone();
+        let text = action.text.trim().to_owned();
+        self.recorder.event(|| EventRecord {
+            time: now,
+            kind: if printed.failed { "Warning" } else { "Normal" },
+            reason: "Command".to_owned(),
+            namespace: "".into(),
+            object: "kubectl".to_owned(),
+            message: format!("{text} → {}", lines.join("; ")),
+        });
+        self.recorder.recording.actions.push(ActionRecord {
+            time: now,
+            command: text,
+            printed: printed.lines.clone(),
+            failed: printed.failed,
+        });
+        printed.lines
+    }
+
+    fn carry_out(
+        &mut self,
+        line: &CommandLine,
+        documents: &[Value],
+        printed: &mut Printed,
+        now: SimTime,
+    ) {
+        match &line.command {
+            Command::Apply(_) | Command::Create(_) | Command::Replace(_) => {
+                for document in documents {
+                    self.put_document(&line.command, document, line.dry_run, printed, now);
+                }
+            }
+            Command::Delete(command) => self.delete_objects(command, line, documents, printed, now),
+            Command::Autoscale(command) => self.autoscale(command, line, documents, printed, now),
+            Command::Rollout(command) => match command.action {
+                RolloutAction::Undo { to_revision } => {
+                    for target in self.targets(&command.targets, line, documents) {
+                        self.undo(&target, to_revision.unwrap_or(0), printed, now);
+                    }
+                }
+                RolloutAction::Restart | RolloutAction::Pause | RolloutAction::Resume => {
+                    self.change_all(&command.targets, line, documents, printed, now);
+                }
+                RolloutAction::Status { .. } | RolloutAction::History { .. } => {}
+            },
+            Command::Patch(command) => {
+                self.change_all(&command.targets, line, documents, printed, now);
+            }
+            Command::Scale(command) => {
+                self.change_all(&command.targets, line, documents, printed, now);
+            }
+            Command::SetImage(command) => {
+                self.change_all(&command.targets, line, documents, printed, now);
+            }
+            Command::SetEnv(command) => {
+                self.change_all(&command.targets, line, documents, printed, now);
+            }
+            Command::SetResources(command) => {
+                self.change_all(&command.targets, line, documents, printed, now);
+            }
+            Command::Label(Metadata { targets, .. })
+            | Command::Annotate(Metadata { targets, .. }) => {
+                self.change_all(targets, line, documents, printed, now);
+            }
+            Command::Cordon(targets) => self.cordon(targets, true, line, printed, now),
+            Command::Uncordon(targets) => self.cordon(targets, false, line, printed, now),
+            Command::Drain(command) => {
+                self.cordon(&command.nodes, true, line, printed, now);
+                let nodes = self.targets(&command.nodes, line, &[]);
+                let names = nodes.into_iter().map(|node| node.name).collect();
+                self.drain(names, command, printed, now);
+            }
+            Command::Get(_) | Command::Describe(_) | Command::Top(_) | Command::Wait(_) => {}
+            Command::CreateJob(_) | Command::Taint(_) => {
+                printed.error("error: this command is not simulated yet");
+            }
+        }
+    }
+
+    /// Schedules the scenario's actions.
+    pub(in crate::world) fn plan_actions(&mut self) {
+        for (index, action) in self.scenario.actions.iter().enumerate() {
+            self.queue.schedule(action.at, Event::Action(index as u32));
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The objects that a command is about, as they are now.
+
+use serde_json::Value;
+
+use crate::api::{Kind as StoreKind, Labels, ObjectId, Pod, PodId};
+use crate::kubectl::command::{CommandLine, Targets};
+use crate::kubectl::kind::Kind;
+use crate::world::Simulation;
+use crate::world::manifests::{Manifests, kind_in_store};
+
+/// An object that a command is about.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) kind: &'static Kind,
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+impl Target {
+    pub(super) fn key(&self) -> (&str, &str, &str) {
+        (self.kind.kind, &self.namespace, &self.name)
+    }
+
+    pub(super) fn not_found(&self) -> String {
+        let resource = self.kind.resource();
+        format!(
+            "Error from server (NotFound): {resource} \"{}\" not found",
+            self.name
+        )
+    }
+}
+
+impl Simulation<'_> {
+    /// The objects that a command names, in its order.
+    pub(super) fn targets(
+        &self,
+        targets: &Targets,
+        line: &CommandLine,
+        documents: &[Value],
+    ) -> Vec<Target> {
+        let default = line
+            .namespace
+            .as_deref()
+            .unwrap_or(&self.scenario.namespace);
+        let namespace = |kind: &Kind| {
+            if kind.namespaced {
+                default.to_owned()
+            } else {
+                String::new()
+            }
+        };
+        match targets {
+            Targets::Files(_) => documents.iter().filter_map(target_of).collect(),
+            Targets::Named(names) => names
+                .iter()
+                .map(|one| Target {
+                    kind: one.kind,
+                    namespace: namespace(one.kind),
+                    name: one.name.clone(),
+                })
+                .collect(),
+            Targets::Selected(selection) => {
+                let mut found = Vec::new();
+                for kind in &selection.kinds {
+                    let wanted = namespace(kind);
+                    for (of, name) in self.names_of(kind, &wanted, line.all_namespaces) {
+                        let live = self.live((kind.kind, &of, &name));
+                        if live.is_some_and(|live| selection.selects(&live)) {
+                            found.push(Target {
+                                kind,
+                                namespace: of,
+                                name,
+                            });
+                        }
+                    }
+                }
+                found
+            }
+        }
+    }
+
+    /// Namespaces and names of all objects of a kind.
+    fn names_of(&self, kind: &Kind, namespace: &str, all: bool) -> Vec<(String, String)> {
+        let fits = |of: &str| all || of == namespace;
+        if kind.kind == "Pod" {
+            let pods = self.store.pods().filter(|(_, pod)| !pod.removed);
+            let names =
+                pods.map(|(_, pod)| (pod.meta.namespace.to_string(), pod.name().to_owned()));
+            return names.filter(|(of, _)| fits(of)).collect();
+        }
+        if kind.kind == "Node" {
+            let nodes = self.store.nodes();
+            return nodes
+                .map(|(_, node)| (String::new(), node.name().to_owned()))
+                .collect();
+        }
+        self.manifests
+            .names(kind.kind)
+            .filter(|(of, _)| fits(of))
+            .collect()
+    }
+
+    /// An object as `kubectl get -o json` gives it, as far as commands need it.
+    pub(super) fn live(&self, (kind, namespace, name): (&str, &str, &str)) -> Option<Value> {
+        let labels = |labels: &Labels| serde_json::json!(labels);
+        match kind {
+            "Pod" => {
+                let (_, pod) = self.find_pod(namespace, name)?;
+                Some(serde_json::json!({
+                    "apiVersion": "v1", "kind": "Pod",
+                    "metadata": { "name": name, "namespace": namespace,
+                        "labels": labels(&pod.meta.labels),
+                        "annotations": labels(&pod.meta.annotations) },
+                }))
+            }
+            "Node" => {
+                let ObjectId::Node(id) = self.store.find(StoreKind::Node, "", name)? else {
+                    return None;
+                };
+                let node = self.store.node(id);
+                Some(serde_json::json!({
+                    "apiVersion": "v1", "kind": "Node",
+                    "metadata": { "name": name, "labels": labels(node.labels()) },
+                    "spec": { "unschedulable": node.unschedulable },
+                }))
+            }
+            _ => {
+                let mut value = self.manifests.get(kind, namespace, name)?.clone();
+                let object = kind_in_store(kind);
+                let object = object.and_then(|kind| self.store.find(kind, namespace, name));
+                if let Some(replicas) = object.and_then(|object| self.store.replicas(object)) {
+                    value["spec"]["replicas"] = replicas.into();
+                }
+                Some(value)
+            }
+        }
+    }
+
+    pub(super) fn find_pod(&self, namespace: &str, name: &str) -> Option<(PodId, &Pod)> {
+        let mut pods = self.store.pods();
+        pods.find(|(_, pod)| {
+            !pod.removed && pod.name() == name && *pod.meta.namespace == *namespace
+        })
+    }
+}
+
+/// The object that a document describes.
+pub(super) fn target_of(document: &Value) -> Option<Target> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let kind = Kind::of(document["kind"].as_str()?, document["apiVersion"].as_str()?)?;
+    Some(Target {
+        kind,
+        namespace: text(&document["metadata"]["namespace"]),
+        name: text(&document["metadata"]["name"]),
+    })
+}
+
+impl Manifests {
+    /// Namespaces and names of all objects of a kind, in order.
+    fn names(&self, kind: &str) -> impl Iterator<Item = (String, String)> {
+        self.of_kind(kind)
+            .map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
+    }
+}

@@ -1,0 +1,176 @@
+//! HPAs that come, change and go; their targets and their rivals.
+
+use std::sync::Arc;
+
+use super::{Hpa, Target};
+use crate::api::{HpaId, Kind, SelectionId, Store};
+use crate::autoscaler::hpa::Controller;
+use crate::record::{HpaRecord, WorkloadRecord};
+use crate::sim::{SimDuration, SimTime};
+use crate::world::build::tell_spec;
+use crate::world::{Event, Simulation};
+
+impl Simulation<'_> {
+    /// Begins the syncs of the HPAs that are there, at random within their period.
+    pub(in crate::world) fn start_hpas(&mut self) {
+        let period = self.scenario.controllers.hpa.sync_period;
+        let ids: Vec<HpaId> = self.store.hpas().map(|(id, _)| id).collect();
+        for id in ids {
+            let phase = SimDuration((period.0 as f64 * self.stream.unit()) as i64);
+            let Some(index) = self.know_hpa(id) else {
+                continue;
+            };
+            self.queue.schedule_in(phase, Event::Hpa(index as u32));
+            let target = self.hpas.states[index].target.as_ref().ok();
+            let replicas = target.and_then(|target| self.store.replicas(target.object));
+            let replicas = replicas.unwrap_or_default();
+            self.recorder.sync(index, SimTime::ZERO, replicas, &[]);
+        }
+    }
+
+    /// Begins to keep what the controller remembers of an HPA; returns its index.
+    fn know_hpa(&mut self, id: HpaId) -> Option<usize> {
+        let config = self.scenario.controllers.hpa.clone();
+        let hpa = self.store.hpa(id)?;
+        let (namespace, target) = (&hpa.meta.namespace, &hpa.target);
+        let reference = format!("{}/{namespace}/{}", target.kind, target.name);
+        let spec = (*hpa.spec).clone();
+        let mut made = Hpa {
+            id,
+            reference,
+            target: Err(String::new()),
+        };
+        find_target(&mut made, &mut self.store);
+        self.hpas.controllers.push(Controller::new(spec, config));
+        self.hpas.states.push(made);
+        Some(self.hpas.states.len() - 1)
+    }
+
+    /// An HPA was created during the run: its first sync comes a period later.
+    pub(in crate::world) fn add_hpa(&mut self, id: HpaId, now: SimTime) {
+        let Some(index) = self.know_hpa(id) else {
+            return;
+        };
+        let (Some(hpa), target) = (self.store.hpa(id), &self.hpas.states[index].target) else {
+            return;
+        };
+        let (spec, meta) = (Arc::clone(&hpa.spec), &hpa.meta);
+        let (namespace, name) = (Arc::clone(&meta.namespace), meta.name.to_string());
+        let workload = target.as_ref().ok().map(|target| target.workload);
+        let workload = workload.map(|workload| self.record_of(workload));
+        let workload = workload.unwrap_or_else(|| {
+            self.recorder.add_workload(WorkloadRecord {
+                namespace: Arc::clone(&namespace),
+                ..WorkloadRecord::default()
+            })
+        });
+        let mut record = HpaRecord {
+            namespace,
+            name,
+            workload,
+            ..HpaRecord::default()
+        };
+        let config = &self.scenario.controllers.hpa;
+        tell_spec(&mut record, &spec, config, now);
+        self.recorder.add_hpa(record);
+        let period = self.scenario.controllers.hpa.sync_period;
+        self.queue.schedule(now + period, Event::Hpa(index as u32));
+    }
+
+    /// The spec of an HPA was changed during the run: no sync comes of it.
+    pub(in crate::world) fn change_hpa(&mut self, id: HpaId, now: SimTime) {
+        let place = self.hpas.states.iter().position(|hpa| hpa.id == id);
+        let (Some(index), Some(hpa)) = (place, self.store.hpa(id)) else {
+            return;
+        };
+        let config = &self.scenario.controllers.hpa;
+        let record = &mut self.recorder.recording.hpas[index];
+        tell_spec(record, &hpa.spec, config, now);
+        self.recorder.hpa_changed(index);
+        self.hpas.controllers[index].set_spec((*hpa.spec).clone());
+    }
+
+    /// The HPAs that select some of an HPA's pods, itself included, if there are several
+    /// (`hpasControllingPodsUnderSelector`).
+    pub(super) fn rivals(&self, index: usize) -> Vec<String> {
+        let Ok(own) = &self.hpas.states[index].target else {
+            return Vec::new();
+        };
+        let is_alone = |selection: SelectionId| {
+            let of = self.hpas.of_selection.get(selection.0 as usize);
+            of.is_none_or(|hpas| hpas.iter().all(|other| *other == index))
+        };
+        let mut met = vec![own.selection];
+        let mut last = std::ptr::null();
+        for id in &self.store.selection(own.selection).members {
+            let Some(pod) = self.store.pod(*id) else {
+                continue;
+            };
+            // Pods of one ReplicaSet share their labels.
+            let labels = Arc::as_ptr(&pod.meta.labels);
+            if labels != last {
+                last = labels;
+                let selections = self.store.selections_of(pod);
+                met.extend(selections.iter().filter(|one| !is_alone(**one)));
+            }
+        }
+        if met.iter().all(|selection| is_alone(*selection)) {
+            return Vec::new();
+        }
+        let hpas = met
+            .iter()
+            .filter_map(|one| self.hpas.of_selection.get(one.0 as usize));
+        let name = |index: &usize| {
+            let meta = &self.store.hpa(self.hpas.states[*index].id)?.meta;
+            Some(format!("{}/{}", meta.namespace, meta.name))
+        };
+        let mut names: Vec<String> = hpas.flatten().filter_map(name).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// Looks an HPA's target up, if it is not known or not there any more.
+pub(super) fn find_target(hpa: &mut Hpa, store: &mut Store) {
+    let is_there = |target: &Target| store.meta(target.object).is_some();
+    if hpa.target.as_ref().is_ok_and(is_there) {
+        return;
+    }
+    let Some(object) = store.hpa(hpa.id) else {
+        return;
+    };
+    let (namespace, target) = (Arc::clone(&object.meta.namespace), &object.target);
+    let kind = match target.kind.as_str() {
+        "Deployment" => Kind::Deployment,
+        "ReplicaSet" => Kind::ReplicaSet,
+        "StatefulSet" => Kind::StatefulSet,
+        kind => {
+            // The RESTMapper knows no such kind.
+            let group = target.group();
+            let text = format!("no matches for kind \"{kind}\" in group \"{group}\"");
+            hpa.target = Err(text);
+            return;
+        }
+    };
+    let found = store.find(kind, &namespace, &target.name);
+    let entry = store.find_workload(kind, &namespace, &target.name);
+    let (Some(object), Some(workload)) = (found, entry) else {
+        let plural = kind.name().to_lowercase();
+        hpa.target = Err(format!("{plural}s.apps \"{}\" not found", target.name));
+        return;
+    };
+    let Some(selector) = store.selector(object).cloned() else {
+        return;
+    };
+    let text: Vec<String> = selector
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    hpa.target = Ok(Target {
+        object,
+        workload,
+        selection: store.select(&namespace, &selector),
+        selector: text.join(","),
+    });
+}

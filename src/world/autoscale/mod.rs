@@ -1,0 +1,319 @@
+//! The HPA's sync: cluster and metrics → observation → decision → cluster and recording.
+
+mod lives;
+mod told;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Event, PodLink, Simulation};
+use crate::api::{self, HpaId, ObjectId, PodId, PodPhase, SelectionId, Store, WorkloadId, Write};
+use crate::autoscaler::hpa::{
+    ContainerUsage, Controller, MetricSpec, Observation, Phase, Pod, PodUsage, PodValue,
+    ReadyCondition, ReadyStatus, Scale,
+};
+use crate::metrics::Pipeline;
+use crate::metrics::server::PodMetrics;
+use crate::metrics::spec::MetricOf;
+use crate::record::Detail;
+use crate::sim::{SimDuration, SimTime};
+use lives::find_target;
+
+/// All HPAs, each with its controller's memory, in the order of creation.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Hpas {
+    controllers: Vec<Controller>,
+    states: Vec<Hpa>,
+    /// The HPAs that use each selection, by its place.
+    of_selection: Vec<Vec<usize>>,
+}
+
+impl Hpas {
+    /// An HPA uses a selection from now on.
+    fn select(&mut self, index: usize, selection: SelectionId) {
+        let place = selection.0 as usize;
+        if self.of_selection.len() <= place {
+            self.of_selection.resize(place + 1, Vec::new());
+        }
+        if !self.of_selection[place].contains(&index) {
+            self.forget(index);
+            self.of_selection[place].push(index);
+        }
+    }
+
+    /// An HPA uses no selection any more.
+    fn forget(&mut self, index: usize) {
+        for hpas in &mut self.of_selection {
+            hpas.retain(|other| *other != index);
+        }
+    }
+}
+
+/// One HPA.
+#[derive(Debug, Clone)]
+struct Hpa {
+    id: HpaId,
+    /// Its target as messages name it.
+    reference: String,
+    /// What it scales, or why that cannot be read.
+    target: Result<Target, String>,
+}
+
+/// The object that an HPA scales.
+#[derive(Debug, Clone)]
+struct Target {
+    object: ObjectId,
+    workload: WorkloadId,
+    selection: SelectionId,
+    /// `status.selector` of the scale.
+    selector: String,
+}
+
+/// What a list of pod metrics answers while metrics-server is down.
+const NO_RESOURCE_METRICS: &str = "unable to fetch metrics from resource metrics API: the server is currently unable to handle the request (get pods.metrics.k8s.io)";
+
+/// What the resource metrics API lists, gathered without a vector per pod.
+#[derive(Default)]
+struct Listed<'a> {
+    entries: Vec<Entry>,
+    containers: Vec<ContainerUsage<'a>>,
+}
+
+/// A pod's entry: its place in the list of pods, and which containers are its.
+struct Entry {
+    place: usize,
+    timestamp: SimTime,
+    window: SimDuration,
+    containers: Range<usize>,
+}
+
+impl Simulation<'_> {
+    pub(super) fn sync_hpa(&mut self, index: usize, now: SimTime) {
+        let hpa = &mut self.hpas.states[index];
+        if self.store.hpa(hpa.id).is_none() {
+            self.hpas.forget(index);
+            return; // deleted
+        }
+        find_target(hpa, &mut self.store);
+        let target = hpa.target.clone();
+        if let Ok(target) = &target {
+            self.hpas.select(index, target.selection);
+        }
+        let rivals = self.rivals(index);
+        let members: &[PodId] = match &target {
+            Ok(target) => &self.store.selection(target.selection).members,
+            Err(_) => &[],
+        };
+        let mut pods: Vec<Pod<'_>> = Vec::with_capacity(members.len());
+        for id in members {
+            if let Some(pod) = self.store.pod(*id) {
+                pods.push(observed(&self.pods[id.slot()], pod));
+            }
+        }
+        let listed = resource_usage(members, &self.store, &self.pods, &self.metrics);
+        let usage: Vec<PodUsage<'_>> = listed
+            .entries
+            .iter()
+            .map(|entry| PodUsage {
+                pod: Some(entry.place),
+                timestamp: entry.timestamp,
+                window: entry.window,
+                containers: &listed.containers[entry.containers.clone()],
+            })
+            .collect();
+        let custom = self.custom_values(index, &pods, now);
+        let custom: Vec<Result<&[PodValue], &str>> = custom
+            .iter()
+            .map(|values| values.as_deref().ok_or("metric not found"))
+            .collect();
+        let rivals: Vec<&str> = rivals.iter().map(String::as_str).collect();
+        let observation = Observation {
+            reference: &self.hpas.states[index].reference,
+            scale: match &target {
+                Ok(target) => Ok(Scale {
+                    spec_replicas: self.store.replicas(target.object).unwrap_or_default(),
+                    status_replicas: self.store.workload(target.workload).counts.replicas() as i32,
+                    selector: &target.selector,
+                }),
+                Err(error) => Err(error),
+            },
+            selected_by: &rivals,
+            pods: &pods,
+            resource_metrics: if self.metrics.is_down() {
+                Err(NO_RESOURCE_METRICS)
+            } else {
+                Ok(&usage)
+            },
+            custom_metrics: &custom,
+        };
+        let controller = &mut self.hpas.controllers[index];
+        let decision = controller.reconcile(&observation, now, |_| Ok(()));
+        if decision.error.is_some() && !self.scenario.faults.is_empty() {
+            self.blame_faults(now);
+        }
+        self.record_decision(index, now, &decision);
+        let id = self.hpas.states[index].id;
+        if self.recorder.detail == Detail::Full && decision.status_changed {
+            let status = self.hpas.controllers[index].status().clone();
+            self.store
+                .commit(now, Write::HpaStatus(id, Arc::new(status)));
+        }
+        if let (Some(replicas), Ok(target)) = (decision.write, &target) {
+            self.store
+                .commit(now, Write::Replicas(target.object, replicas));
+        }
+        let config = &self.scenario.controllers;
+        self.queue.schedule_in(
+            config.hpa.sync_period + config.cluster.api_latency,
+            Event::Hpa(index as u32),
+        );
+    }
+
+    /// The custom metrics APIs' answers per metric of the spec; empty for resource metrics.
+    fn custom_values(
+        &self,
+        index: usize,
+        pods: &[Pod<'_>],
+        now: SimTime,
+    ) -> Vec<Option<Vec<PodValue>>> {
+        let hpa = &self.hpas.states[index];
+        let target = hpa.target.as_ref().ok();
+        let workload = target.map(|target| target.workload.index());
+        let single = |values: Vec<i64>| {
+            values
+                .into_iter()
+                .map(|value| PodValue { pod: None, value })
+                .collect()
+        };
+        let answer = |metric: &MetricSpec| match metric {
+            MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => Some(Vec::new()),
+            MetricSpec::Pods { name, selector, .. } => {
+                let of = MetricOf::Pods(workload?);
+                if self.is_metric_down(name, &of, now) {
+                    return None;
+                }
+                let values = self.custom.value(name, &of, selector.as_ref(), now)?;
+                let value = values.first().copied()?;
+                let running =
+                    |pod: &&(usize, &Pod<'_>)| pod.1.phase == Phase::Running && !pod.1.deleting;
+                let running: Vec<usize> = pods
+                    .iter()
+                    .enumerate()
+                    .collect::<Vec<_>>()
+                    .iter()
+                    .filter(running)
+                    .map(|(place, _)| *place)
+                    .collect();
+                let share = if self.custom.is_total(name) {
+                    value / running.len().max(1) as i64
+                } else {
+                    value
+                };
+                Some(
+                    running
+                        .into_iter()
+                        .map(|place| PodValue {
+                            pod: Some(place),
+                            value: share,
+                        })
+                        .collect(),
+                )
+            }
+            MetricSpec::Object {
+                name,
+                selector,
+                object,
+                ..
+            } => {
+                let of = MetricOf::Object {
+                    kind: object.kind.clone(),
+                    name: object.name.clone(),
+                };
+                if self.is_metric_down(name, &of, now) {
+                    return None;
+                }
+                self.custom
+                    .value(name, &of, selector.as_ref(), now)
+                    .map(single)
+            }
+            MetricSpec::External { name, .. }
+                if self.is_metric_down(name, &MetricOf::External, now) =>
+            {
+                None
+            }
+            MetricSpec::External { name, selector, .. } => self
+                .custom
+                .value(name, &MetricOf::External, selector.as_ref(), now)
+                .map(single),
+        };
+        self.hpas.controllers[index]
+            .spec()
+            .metrics
+            .iter()
+            .map(answer)
+            .collect()
+    }
+}
+
+/// What the resource metrics API lists of these pods.
+fn resource_usage<'a>(
+    members: &[PodId],
+    store: &'a Store,
+    links: &[PodLink],
+    pipeline: &Pipeline,
+) -> Listed<'a> {
+    let mut listed = Listed {
+        entries: Vec::with_capacity(members.len()),
+        containers: Vec::with_capacity(members.len()),
+    };
+    let mut metrics = PodMetrics::default();
+    for (place, id) in members.iter().enumerate() {
+        let link: &PodLink = &links[id.slot()];
+        let is_listed = |pod| pipeline.pod_metrics(pod, &mut metrics);
+        if !link.metrics.is_some_and(is_listed) {
+            continue;
+        }
+        let Some(pod) = store.pod(*id) else {
+            continue;
+        };
+        let names = &pod.template.containers;
+        let from = listed.containers.len();
+        let usage = metrics.containers.iter().map(|container| ContainerUsage {
+            name: &names[usize::from(container.container)].name,
+            usage: container.milli_values().map(Some),
+        });
+        listed.containers.extend(usage);
+        listed.entries.push(Entry {
+            place,
+            timestamp: metrics.api_timestamp(),
+            window: metrics.window,
+            containers: from..listed.containers.len(),
+        });
+    }
+    listed
+}
+
+/// A pod as the controller's informer shows it.
+fn observed<'a>(link: &'a PodLink, pod: &'a api::Pod) -> Pod<'a> {
+    let status = if pod.is_ready() {
+        ReadyStatus::True
+    } else {
+        ReadyStatus::False
+    };
+    Pod {
+        name: pod.name(),
+        phase: match pod.phase {
+            PodPhase::Pending => Phase::Pending,
+            PodPhase::Running => Phase::Running,
+            PodPhase::Succeeded => Phase::Succeeded,
+            PodPhase::Failed => Phase::Failed,
+        },
+        deleting: pod.is_deleting(),
+        start_time: pod.start_time,
+        ready: pod.start_time.map(|_| ReadyCondition {
+            status,
+            last_transition: pod.ready_transition,
+        }),
+        requests: &link.requests,
+    }
+}
