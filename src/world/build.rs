@@ -7,7 +7,7 @@ use super::sample::UsageTotals;
 use super::traffic::Traffic;
 use super::vpa::{self, Vpas};
 use super::{Components, Event, Simulation};
-use crate::api::{EventSink, PodDraws, Store, WorkloadId};
+use crate::api::{EventSink, Node, PodDraws, Store, WorkloadId};
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
 use crate::cluster::spec::WorkloadSpec;
 use crate::controller::{
@@ -160,6 +160,21 @@ pub(super) fn tell_spec(record: &mut HpaRecord, spec: &HpaSpec, config: &Config,
     record.metric_targets = targets;
 }
 
+/// A node's record.
+fn node_record(node: &Node, scenario: &Scenario) -> NodeRecord {
+    let group = &scenario.node_groups[node.group];
+    NodeRecord {
+        name: node.name().to_owned(),
+        group: group.name.clone(),
+        started: SimTime::ZERO,
+        ended: None,
+        price_per_hour: group.price_per_hour.0,
+        spot: group.spot,
+        cpu: group.allocatable_cpu.cores(),
+        memory: group.allocatable_memory.gib(),
+    }
+}
+
 /// The frame of the recording: names and everything that does not change.
 fn frame(scenario: &Scenario, store: &Store) -> Recording {
     let mut absent = Vec::new();
@@ -221,19 +236,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         },
         ..ServiceRecord::default()
     });
-    let nodes = store.nodes().map(|(_, node)| {
-        let group = &scenario.node_groups[node.group];
-        NodeRecord {
-            name: node.name().to_owned(),
-            group: group.name.clone(),
-            started: SimTime::ZERO,
-            ended: None,
-            price_per_hour: group.price_per_hour.0,
-            spot: group.spot,
-            cpu: group.allocatable_cpu.cores(),
-            memory: group.allocatable_memory.gib(),
-        }
-    });
+    let nodes = store.nodes().map(|(_, node)| node_record(node, scenario));
     let loads = scenario.loads.iter().map(|load| LoadRecord {
         namespace: match &load.generator {
             Generator::WgetJob(job) => scenario.workloads[job.workload].namespace.as_str().into(),
