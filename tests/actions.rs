@@ -61,7 +61,12 @@ constant = {{ rate = 60 }}
 {more}
 "#
     );
-    let files = InMemory::new([("actions.toml", &toml), ("web.yaml", manifests)]);
+    let again = WEB.split("---").next().expect("the Deployment");
+    let files = InMemory::new([
+        ("actions.toml", &toml),
+        ("web.yaml", manifests),
+        ("again.yaml", again),
+    ]);
     let loaded = Loaded::load("actions.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
     let built = loaded.build(&[]).unwrap_or_else(|all| panic!("{all:?}"));
     built.scenario
@@ -236,6 +241,24 @@ fn planned_commands_are_recorded_with_what_they_print() {
     };
     assert_eq!(action.time, SimTime::from_secs(600));
     assert_eq!(action.printed, ["deployment.apps/web scaled"]);
+}
+
+/// What happened to many a team: the manifest has `replicas: 2`, the HPA wants 4.
+#[test]
+fn a_manifest_applied_again_takes_the_size_along_until_the_hpa_takes_it_back() {
+    let more = "[[action]]\nat = \"10m\"\nkubectl = \"kubectl apply -f again.yaml\"\n";
+    let scenario = scenario(more, WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 599);
+    assert_eq!(replicas(cluster.store()), 4);
+    run_until(&mut cluster, 600);
+    assert_eq!(replicas(cluster.store()), 2);
+    run_until(&mut cluster, 660);
+    assert_eq!(replicas(cluster.store()), 4);
+    let printed = &cluster.recording().actions[0].printed;
+    let last = printed.last().map(String::as_str);
+    assert_eq!(last, Some("deployment.apps/web configured"));
+    assert_eq!(sizes(cluster.store()).len(), 1, "the template is the same");
 }
 
 #[test]

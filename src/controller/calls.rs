@@ -1,8 +1,10 @@
 //! The calls that a controller has under way for one object, and when it looks at it again.
 
+use super::client::TokenBucket;
 use super::replicaset::slow_start::{FIRST_BATCH, next_batch};
-use crate::api::PodId;
-use crate::sim::SimTime;
+use crate::api::{Context, PodId};
+use crate::cluster::spec::ClusterConfig;
+use crate::sim::{SimDuration, SimTime};
 
 /// Creates or deletes of one sync at most (`burstReplicas`).
 pub(super) const BURST_REPLICAS: usize = 500;
@@ -84,15 +86,79 @@ impl Calls {
     }
 }
 
-/// Calls by the slot of an object.
-#[derive(Debug, Clone, Default)]
-pub(super) struct CallsOf(Vec<Calls>);
+/// A controller's client, and the calls that it has under way for each object, by slot.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) api_latency: SimDuration,
+    client: TokenBucket,
+    calls: Vec<Calls>,
+}
 
-impl CallsOf {
-    pub(super) fn of(&mut self, slot: usize) -> &mut Calls {
-        if self.0.len() <= slot {
-            self.0.resize(slot + 1, Calls::default());
+impl Caller {
+    /// A client with the limits of kube-controller-manager's.
+    pub(super) fn new(config: &ClusterConfig) -> Self {
+        Self {
+            api_latency: config.api_latency,
+            client: TokenBucket::new(config.controller_qps, config.controller_burst),
+            calls: Vec::new(),
         }
-        &mut self.0[slot]
+    }
+
+    /// The calls under way for an object.
+    pub(super) fn of(&mut self, slot: usize) -> &mut Calls {
+        if self.calls.len() <= slot {
+            self.calls.resize(slot + 1, Calls::default());
+        }
+        &mut self.calls[slot]
+    }
+
+    /// Schedules a sync after a delay, unless an earlier one is.
+    pub(super) fn schedule<E>(
+        &mut self,
+        slot: usize,
+        delay: SimDuration,
+        sync: E,
+        context: &mut Context<'_, E>,
+    ) {
+        let at = context.now + delay;
+        if self.of(slot).schedule(at) {
+            context.at(at, sync);
+        }
+    }
+
+    /// Begins to create so many pods.
+    pub(super) fn create_many<E: Copy>(
+        &mut self,
+        slot: usize,
+        count: usize,
+        create: E,
+        context: &mut Context<'_, E>,
+    ) {
+        let batch = self.of(slot).begin_creating(count);
+        self.issue(batch, create, context);
+    }
+
+    /// Makes a batch of create calls.
+    pub(super) fn issue<E: Copy>(&mut self, batch: usize, create: E, context: &mut Context<'_, E>) {
+        for _ in 0..batch {
+            let made = self.client.reserve(context.now);
+            context.at(made + self.api_latency, create);
+        }
+    }
+
+    /// Makes a delete call; false if one is under way.
+    pub(super) fn delete<E>(
+        &mut self,
+        slot: usize,
+        pod: PodId,
+        delete: E,
+        context: &mut Context<'_, E>,
+    ) -> bool {
+        let is_first = self.of(slot).delete(pod);
+        if is_first {
+            let arrives = self.client.reserve(context.now) + self.api_latency;
+            context.at(arrives, delete);
+        }
+        is_first
     }
 }

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use super::calls::CallsOf;
-use super::client::TokenBucket;
+use super::calls::Caller;
 use super::pod_control::{PodControl, active_pods, delete_pod};
 use crate::api::{
     Change, Context, JobId, JobStatus, ObjectId, Pod, PodId, PodPhase, Store, What, Write,
@@ -31,18 +30,14 @@ pub enum Event {
 /// The controller of all Jobs.
 #[derive(Debug, Clone)]
 pub struct Controller {
-    api_latency: SimDuration,
-    client: TokenBucket,
-    calls: CallsOf,
+    calls: Caller,
 }
 
 impl Controller {
     /// A controller with these settings.
     pub fn new(config: &ClusterConfig) -> Self {
         Self {
-            api_latency: config.api_latency,
-            client: TokenBucket::new(config.controller_qps, config.controller_burst),
-            calls: CallsOf::default(),
+            calls: Caller::new(config),
         }
     }
 
@@ -60,7 +55,7 @@ impl Controller {
                 }
                 self.schedule(id, SimDuration::ZERO, context);
             }
-            (ObjectId::Job(id), What::Spec) => self.schedule(id, self.api_latency, context),
+            (ObjectId::Job(id), What::Spec) => self.schedule(id, self.calls.api_latency, context),
             (ObjectId::Pod(pod), what) => self.observe_pod(pod, what, context),
             _ => {}
         }
@@ -81,9 +76,9 @@ impl Controller {
                 if matches!(phase, PodPhase::Pending | PodPhase::Running) {
                     count_failure(job, context);
                 }
-                self.schedule(job, self.api_latency, context);
+                self.schedule(job, self.calls.api_latency, context);
             }
-            What::Deleted => self.schedule(job, self.api_latency, context),
+            What::Deleted => self.schedule(job, self.calls.api_latency, context),
             What::Ended if !deleting => {
                 match phase {
                     PodPhase::Succeeded => count_success(job, context),
@@ -116,10 +111,8 @@ impl Controller {
     }
 
     fn schedule(&mut self, id: JobId, delay: SimDuration, context: &mut Context<'_, Event>) {
-        let at = context.now + delay;
-        if self.calls.of(id.slot()).schedule(at) {
-            context.at(at, Event::Sync(id));
-        }
+        self.calls
+            .schedule(id.slot(), delay, Event::Sync(id), context);
     }
 
     fn sync(&mut self, id: JobId, context: &mut Context<'_, Event>) {
@@ -163,24 +156,19 @@ impl Controller {
         if missing > 0 && wait > SimDuration::ZERO {
             self.schedule(id, wait, context);
         } else if missing > 0 {
-            let batch = self.calls.of(id.slot()).begin_creating(missing as usize);
-            self.issue(id, batch, context);
-        }
-    }
-
-    fn issue(&mut self, id: JobId, batch: usize, context: &mut Context<'_, Event>) {
-        for _ in 0..batch {
-            let made = self.client.reserve(context.now);
-            context.at(made + self.api_latency, Event::Create(id));
+            let (slot, count) = (id.slot(), missing as usize);
+            self.calls
+                .create_many(slot, count, Event::Create(id), context);
         }
     }
 
     fn delete(&mut self, id: JobId, pod: PodId, context: &mut Context<'_, Event>) {
-        if !self.calls.of(id.slot()).delete(pod) {
+        if !self
+            .calls
+            .delete(id.slot(), pod, Event::Delete(pod), context)
+        {
             return;
         }
-        let arrives = self.client.reserve(context.now) + self.api_latency;
-        context.at(arrives, Event::Delete(pod));
         if let Some(pod) = context.store.pod(pod) {
             let name = Arc::clone(&pod.meta.name);
             let message = || format!("Deleted pod: {name}");
@@ -194,7 +182,7 @@ impl Controller {
         if context.store.job(id).is_none() {
             return;
         }
-        self.issue(id, batch, context);
+        self.calls.issue(batch, Event::Create(id), context);
         let now = context.now;
         if let Some(pod) = pods.create(ObjectId::Job(id), 0, now, context)
             && let Some(pod) = context.store.pod(pod)
@@ -205,7 +193,7 @@ impl Controller {
             context.events.normal(object, "SuccessfulCreate", message);
         }
         if self.calls.of(id.slot()).has_created() {
-            self.schedule(id, self.api_latency, context);
+            self.schedule(id, self.calls.api_latency, context);
         }
     }
 }

@@ -6,8 +6,7 @@ pub mod slow_start;
 
 use std::sync::Arc;
 
-use super::calls::{BURST_REPLICAS, CallsOf};
-use super::client::TokenBucket;
+use super::calls::{BURST_REPLICAS, Caller};
 use super::pod_control::{PodControl, active_pods, delete_pod};
 use crate::api::{Change, Context, ObjectId, PodId, PodPhase, ReplicaSetId, What};
 use crate::cluster::spec::ClusterConfig;
@@ -28,20 +27,16 @@ pub enum Event {
 /// The controller of all ReplicaSets.
 #[derive(Debug, Clone)]
 pub struct Controller {
-    api_latency: SimDuration,
     sync_delay: SimDuration,
-    client: TokenBucket,
-    calls: CallsOf,
+    calls: Caller,
 }
 
 impl Controller {
     /// A controller with these settings.
     pub fn new(config: &ClusterConfig) -> Self {
         Self {
-            api_latency: config.api_latency,
             sync_delay: config.controller_sync_delay,
-            client: TokenBucket::new(config.controller_qps, config.controller_burst),
-            calls: CallsOf::default(),
+            calls: Caller::new(config),
         }
     }
 
@@ -59,7 +54,7 @@ impl Controller {
                 let owner = context.store.pod(pod).and_then(|pod| pod.meta.owner);
                 if let Some(ObjectId::ReplicaSet(id)) = owner {
                     self.calls.of(id.slot()).deleted(pod);
-                    self.schedule(id, self.api_latency, context);
+                    self.schedule(id, self.calls.api_latency, context);
                 }
             }
             _ => {}
@@ -81,10 +76,8 @@ impl Controller {
     }
 
     fn schedule(&mut self, id: ReplicaSetId, delay: SimDuration, context: &mut Context<'_, Event>) {
-        let at = context.now + delay;
-        if self.calls.of(id.slot()).schedule(at) {
-            context.at(at, Event::Sync(id));
-        }
+        self.calls
+            .schedule(id.slot(), delay, Event::Sync(id), context);
     }
 
     fn sync(&mut self, id: ReplicaSetId, context: &mut Context<'_, Event>) {
@@ -96,8 +89,9 @@ impl Controller {
         let active = active_pods(ObjectId::ReplicaSet(id), workload, context);
         let missing = wanted - active.len() as i32;
         if missing > 0 {
-            let batch = self.calls.of(id.slot()).begin_creating(missing as usize);
-            self.issue(id, batch, context);
+            let (slot, count) = (id.slot(), missing as usize);
+            self.calls
+                .create_many(slot, count, Event::Create(id), context);
         } else if missing < 0 {
             let surplus = (missing.unsigned_abs() as usize)
                 .min(active.len())
@@ -108,19 +102,13 @@ impl Controller {
         }
     }
 
-    fn issue(&mut self, id: ReplicaSetId, batch: usize, context: &mut Context<'_, Event>) {
-        for _ in 0..batch {
-            let made = self.client.reserve(context.now);
-            context.at(made + self.api_latency, Event::Create(id));
-        }
-    }
-
     fn delete(&mut self, id: ReplicaSetId, pod: PodId, context: &mut Context<'_, Event>) {
-        if !self.calls.of(id.slot()).delete(pod) {
+        if !self
+            .calls
+            .delete(id.slot(), pod, Event::Delete(pod), context)
+        {
             return;
         }
-        let arrives = self.client.reserve(context.now) + self.api_latency;
-        context.at(arrives, Event::Delete(pod));
         if let Some(pod) = context.store.pod(pod) {
             let name = Arc::clone(&pod.meta.name);
             let message = || format!("Deleted pod: {name}");
@@ -141,7 +129,7 @@ impl Controller {
         if context.store.replica_set(id).is_none() {
             return;
         }
-        self.issue(id, batch, context);
+        self.calls.issue(batch, Event::Create(id), context);
         let now = context.now;
         if let Some(pod) = pods.create(ObjectId::ReplicaSet(id), 0, now, context)
             && let Some(pod) = context.store.pod(pod)
@@ -154,7 +142,7 @@ impl Controller {
         }
         // What was asked for may have changed while the call was under way.
         if self.calls.of(id.slot()).has_created() {
-            self.schedule(id, self.api_latency, context);
+            self.schedule(id, self.calls.api_latency, context);
         }
     }
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use crate::api::{Change, Context, ObjectId, Pod, PodId, StatefulSetId, Store, What};
 use crate::cluster::spec::ClusterConfig;
-use crate::controller::calls::CallsOf;
-use crate::controller::client::TokenBucket;
+use crate::controller::calls::Caller;
 use crate::controller::pod_control::{PodControl, delete_pod};
 use crate::sim::SimDuration;
 
@@ -24,20 +23,16 @@ pub enum Event {
 /// The controller of all StatefulSets.
 #[derive(Debug, Clone)]
 pub struct Controller {
-    api_latency: SimDuration,
     sync_delay: SimDuration,
-    client: TokenBucket,
-    calls: CallsOf,
+    calls: Caller,
 }
 
 impl Controller {
     /// A controller with these settings.
     pub fn new(config: &ClusterConfig) -> Self {
         Self {
-            api_latency: config.api_latency,
             sync_delay: config.controller_sync_delay,
-            client: TokenBucket::new(config.controller_qps, config.controller_burst),
-            calls: CallsOf::default(),
+            calls: Caller::new(config),
         }
     }
 
@@ -59,7 +54,7 @@ impl Controller {
                 let concerns = change.what != What::Ready || of.is_ready();
                 if let (Some(ObjectId::StatefulSet(id)), true) = (of.meta.owner, concerns) {
                     self.calls.of(id.slot()).deleted(pod);
-                    self.schedule(id, self.api_latency, context);
+                    self.schedule(id, self.calls.api_latency, context);
                 }
             }
             _ => {}
@@ -86,10 +81,8 @@ impl Controller {
         delay: SimDuration,
         context: &mut Context<'_, Event>,
     ) {
-        let at = context.now + delay;
-        if self.calls.of(id.slot()).schedule(at) {
-            context.at(at, Event::Sync(id));
-        }
+        self.calls
+            .schedule(id.slot(), delay, Event::Sync(id), context);
     }
 
     fn sync(&mut self, id: StatefulSetId, context: &mut Context<'_, Event>) {
@@ -115,7 +108,9 @@ impl Controller {
                 .filter(|ordinal| of_ordinal(*ordinal).is_none())
                 .count();
             if missing > 0 {
-                self.create_many(id, missing, context);
+                let slot = id.slot();
+                self.calls
+                    .create_many(slot, missing, Event::Create(id), context);
             }
             for pod in condemned {
                 self.delete(id, pod, context);
@@ -127,7 +122,10 @@ impl Controller {
             .map(of_ordinal)
             .find(|pod| !pod.is_some_and(is_healthy));
         match unsettled {
-            Some(None) => self.create_many(id, 1, context),
+            Some(None) => {
+                let slot = id.slot();
+                self.calls.create_many(slot, 1, Event::Create(id), context);
+            }
             Some(Some(_)) => {}
             None => {
                 let Some(last) = condemned.first().copied() else {
@@ -142,28 +140,18 @@ impl Controller {
         }
     }
 
-    fn create_many(&mut self, id: StatefulSetId, count: usize, context: &mut Context<'_, Event>) {
-        let batch = self.calls.of(id.slot()).begin_creating(count);
-        self.issue(id, batch, context);
-    }
-
-    fn issue(&mut self, id: StatefulSetId, batch: usize, context: &mut Context<'_, Event>) {
-        for _ in 0..batch {
-            let made = self.client.reserve(context.now);
-            context.at(made + self.api_latency, Event::Create(id));
-        }
-    }
-
     fn delete(&mut self, id: StatefulSetId, pod: PodId, context: &mut Context<'_, Event>) {
         let Some(name) = context.store.pod(pod).map(|pod| Arc::clone(&pod.meta.name)) else {
             return;
         };
         let deleting = context.store.pod(pod).is_some_and(Pod::is_deleting);
-        if deleting || !self.calls.of(id.slot()).delete(pod) {
+        if deleting
+            || !self
+                .calls
+                .delete(id.slot(), pod, Event::Delete(pod), context)
+        {
             return;
         }
-        let arrives = self.client.reserve(context.now) + self.api_latency;
-        context.at(arrives, Event::Delete(pod));
         let set = set_name(id, context.store);
         let message = || format!("delete Pod {name} in StatefulSet {set} successful");
         context
@@ -181,7 +169,7 @@ impl Controller {
         if context.store.stateful_set(id).is_none() {
             return;
         }
-        self.issue(id, batch, context);
+        self.calls.issue(batch, Event::Create(id), context);
         let (ordinal, now) = (free_ordinal(id, context.store), context.now);
         if let Some(pod) = pods.create(ObjectId::StatefulSet(id), ordinal, now, context)
             && let Some(pod) = context.store.pod(pod)
@@ -193,7 +181,7 @@ impl Controller {
                 .normal(ObjectId::StatefulSet(id), "SuccessfulCreate", message);
         }
         if self.calls.of(id.slot()).has_created() {
-            self.schedule(id, self.api_latency, context);
+            self.schedule(id, self.calls.api_latency, context);
         }
     }
 }
