@@ -119,6 +119,36 @@ fn a_patched_hpa_decides_by_the_new_spec_at_its_next_sync() {
 }
 
 #[test]
+fn a_patched_vpa_evicts_from_the_updaters_next_pass_on() {
+    let vpa = r#"
+---
+apiVersion: autoscaling.k8s.io/v1
+kind: VerticalPodAutoscaler
+metadata: {name: web}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  updatePolicy: {updateMode: "Off"}
+"#;
+    let manifests = format!("{WEB}{vpa}");
+    let scenario = scenario("", &manifests);
+    let evicted = |change: Option<&str>| {
+        let mut cluster = Simulation::new(&scenario, 1);
+        run_until(&mut cluster, 600);
+        if let Some(command) = change {
+            let lines = typed(&mut cluster, command);
+            let line = "verticalpodautoscaler.autoscaling.k8s.io/web patched";
+            assert_eq!(lines, [line]);
+        }
+        run_until(&mut cluster, 3600);
+        let by_vpa = reasons(cluster.recording());
+        by_vpa.contains(&"EvictedByVPA")
+    };
+    let patch = r#"kubectl patch vpa web --type=merge -p '{"spec":{"updatePolicy":{"updateMode":"Recreate"}}}'"#;
+    assert!(!evicted(None), "Off only recommends");
+    assert!(evicted(Some(patch)));
+}
+
+#[test]
 fn what_the_api_server_refuses_is_refused_in_its_words() {
     let scenario = scenario("", WEB);
     let mut cluster = Simulation::new(&scenario, 1);

@@ -1,11 +1,12 @@
-//! HorizontalPodAutoscalers as objects. Their spec and status are those of the controller's
-//! core.
+//! Autoscalers as objects. Their spec and status are those of the controllers' cores.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::meta::ObjectMeta;
 use crate::autoscaler::hpa::{HpaSpec, Status};
+use crate::autoscaler::vpa::recommender::Condition;
+use crate::autoscaler::vpa::{Recommendation, VpaSpec};
 use crate::sim::Key;
 
 /// A HorizontalPodAutoscaler's key.
@@ -48,4 +49,29 @@ pub struct HorizontalPodAutoscaler {
     pub spec: Arc<HpaSpec>,
     /// `status`.
     pub status: Arc<Status>,
+}
+
+/// A VerticalPodAutoscaler's key.
+pub type VpaId = Key<VerticalPodAutoscaler>;
+
+/// A VerticalPodAutoscaler.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerticalPodAutoscaler {
+    /// Its metadata.
+    pub meta: ObjectMeta,
+    /// `spec.targetRef`.
+    pub target: CrossVersionObjectReference,
+    /// The rest of `spec`, completed.
+    pub spec: Arc<VpaSpec>,
+    /// `status`.
+    pub status: Arc<VpaStatus>,
+}
+
+/// `status` of a VerticalPodAutoscaler.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct VpaStatus {
+    /// `recommendation.containerRecommendations`.
+    pub recommendations: Vec<Recommendation>,
+    /// `conditions`.
+    pub conditions: Vec<Condition>,
 }

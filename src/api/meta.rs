@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::autoscaling::HpaId;
+use super::autoscaling::{HpaId, VpaId};
 use super::node::NodeId;
 use super::pod::PodId;
 use super::policy::PdbId;
@@ -56,6 +56,8 @@ pub enum Kind {
     PodDisruptionBudget,
     /// `autoscaling/v2` HorizontalPodAutoscaler.
     HorizontalPodAutoscaler,
+    /// `autoscaling.k8s.io/v1` VerticalPodAutoscaler.
+    VerticalPodAutoscaler,
 }
 
 impl Kind {
@@ -70,6 +72,7 @@ impl Kind {
             Self::Job => "Job",
             Self::PodDisruptionBudget => "PodDisruptionBudget",
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
+            Self::VerticalPodAutoscaler => "VerticalPodAutoscaler",
         }
     }
 }
@@ -99,6 +102,8 @@ pub enum ObjectId {
     PodDisruptionBudget(PdbId),
     /// A HorizontalPodAutoscaler.
     HorizontalPodAutoscaler(HpaId),
+    /// A VerticalPodAutoscaler.
+    VerticalPodAutoscaler(VpaId),
 }
 
 impl ObjectId {
@@ -113,6 +118,7 @@ impl ObjectId {
             Self::Job(_) => Kind::Job,
             Self::PodDisruptionBudget(_) => Kind::PodDisruptionBudget,
             Self::HorizontalPodAutoscaler(_) => Kind::HorizontalPodAutoscaler,
+            Self::VerticalPodAutoscaler(_) => Kind::VerticalPodAutoscaler,
         }
     }
 }

@@ -26,7 +26,10 @@ mod view;
 mod workload;
 mod write;
 
-pub use autoscaling::{CrossVersionObjectReference, HorizontalPodAutoscaler, HpaId};
+pub use autoscaling::{
+    CrossVersionObjectReference, HorizontalPodAutoscaler, HpaId, VerticalPodAutoscaler, VpaId,
+    VpaStatus,
+};
 pub use context::{Context, PodDraws};
 pub use event::{EventKind, EventSink, ObjectEvent};
 pub use index::{Counts, Selection, SelectionId, WorkloadEntry, WorkloadId};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::autoscaling::{HorizontalPodAutoscaler, HpaId};
+use super::autoscaling::{HorizontalPodAutoscaler, HpaId, VerticalPodAutoscaler, VpaId, VpaStatus};
 use super::meta::{Kind, Labels, ObjectId};
 use super::node::{Node, NodeId};
 use super::pod::{Pod, PodId, PodPhase, ResizeState, TerminationReason};
@@ -14,6 +14,7 @@ use super::workload::{
     StatefulSet,
 };
 use crate::autoscaler::hpa::{HpaSpec, Status};
+use crate::autoscaler::vpa::VpaSpec;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::sim::SimTime;
 
@@ -38,6 +39,8 @@ pub enum Write {
     CreatePodDisruptionBudget(Box<PodDisruptionBudget>),
     /// Creates a HorizontalPodAutoscaler.
     CreateHorizontalPodAutoscaler(Box<HorizontalPodAutoscaler>),
+    /// Creates a VerticalPodAutoscaler.
+    CreateVerticalPodAutoscaler(Box<VerticalPodAutoscaler>),
     /// Changes a pod.
     Pod(PodId, PodWrite),
     /// Removes a pod's object. It can be read until [`Write::Forget`].
@@ -60,6 +63,10 @@ pub enum Write {
     HpaSpec(HpaId, Arc<HpaSpec>),
     /// Replaces `status` of a HorizontalPodAutoscaler.
     HpaStatus(HpaId, Arc<Status>),
+    /// Replaces `spec` of a VerticalPodAutoscaler.
+    VpaSpec(VpaId, Arc<VpaSpec>),
+    /// Replaces `status` of a VerticalPodAutoscaler.
+    VpaStatus(VpaId, Arc<VpaStatus>),
     /// Sets `spec.unschedulable` of a node: cordon or uncordon.
     Cordon(NodeId, bool),
     /// Sets the condition Ready of a node.

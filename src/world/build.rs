@@ -342,6 +342,7 @@ impl<'s> Simulation<'s> {
         self.start_workloads();
         self.settle(SimTime::ZERO);
         self.create_hpas();
+        self.create_vpas();
         self.start_hpas();
         self.put_metadata();
         self.settle(SimTime::ZERO);

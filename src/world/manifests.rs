@@ -16,7 +16,7 @@ use crate::api::{
 use crate::autoscaler::hpa::Status;
 use crate::cluster::spec::{PdbSpec, WorkloadSpec};
 use crate::controller::pod_control::delete_pod;
-use crate::scenario::model::HpaObject;
+use crate::scenario::model::{HpaObject, VpaObject};
 use crate::scenario::{Admission, Object, Scenario, read_object};
 use crate::sim::{SimDuration, SimTime};
 
@@ -81,6 +81,7 @@ pub(super) fn kind_in_store(kind: &str) -> Option<Kind> {
         "Job" => Kind::Job,
         "PodDisruptionBudget" => Kind::PodDisruptionBudget,
         "HorizontalPodAutoscaler" => Kind::HorizontalPodAutoscaler,
+        "VerticalPodAutoscaler" => Kind::VerticalPodAutoscaler,
         _ => return None,
     })
 }
@@ -110,11 +111,7 @@ impl Simulation<'_> {
             (Object::Workload(spec), _) => self.add_workload(spec, now),
             (Object::Hpa(hpa), _) => self.put_hpa(hpa, now),
             (Object::Pdb(pdb), _) => self.put_pdb(pdb, now),
-            (Object::Vpa(_), _) => {
-                let text =
-                    "error: changing VerticalPodAutoscalers during a run is not simulated yet";
-                return Err(text.to_owned());
-            }
+            (Object::Vpa(vpa), _) => self.put_vpa(vpa, now)?,
             (Object::Service(_) | Object::PriorityClass(_) | Object::LimitRange(_), _) => {}
         }
         self.store_metadata(kind, value, now);
@@ -209,6 +206,25 @@ impl Simulation<'_> {
         if let Some(ObjectId::HorizontalPodAutoscaler(id)) = self.store.commit(now, write) {
             self.add_hpa(id, now);
         }
+    }
+
+    /// Changes a VPA: its recommender, the updater's next pass and admission heed it.
+    fn put_vpa(&mut self, vpa: &VpaObject, now: SimTime) -> Result<(), String> {
+        let kind = Kind::VerticalPodAutoscaler;
+        let found = self.store.find(kind, &vpa.namespace, &vpa.name);
+        let Some(ObjectId::VerticalPodAutoscaler(id)) = found else {
+            let text = "error: creating VerticalPodAutoscalers during a run is not simulated yet";
+            return Err(text.to_owned());
+        };
+        if self.store.vpa(id).is_some_and(|of| of.target != vpa.target) {
+            let text = "error: changing targetRef of VerticalPodAutoscalers during a run is not \
+                simulated yet";
+            return Err(text.to_owned());
+        }
+        self.store
+            .commit(now, Write::VpaSpec(id, Arc::new(vpa.spec.clone())));
+        self.vpas.set_spec(id, &vpa.spec);
+        Ok(())
     }
 
     fn put_pdb(&mut self, pdb: &PdbSpec, now: SimTime) {

@@ -7,7 +7,7 @@ use super::{Event, Simulation};
 use crate::api::{
     Amounts, Context, Deployment, HorizontalPodAutoscaler, Job, JobSpec, JobStatus, Kind, Labels,
     Node, ObjectId, ObjectMeta, PodDisruptionBudget, PodWrite, ReplicaSet, SelectionId,
-    StatefulSet, What, WorkloadId, Write,
+    StatefulSet, VerticalPodAutoscaler, What, WorkloadId, Write,
 };
 use crate::autoscaler::hpa::Status;
 use crate::cluster::spec::{NodeGroupSpec, WorkloadKind, WorkloadSpec};
@@ -228,6 +228,26 @@ impl Simulation<'_> {
             with_context!(self, now, Event::Kubelet, |all, cx| {
                 settle_pod(owner, SimTime::ZERO - age, all, cx);
             });
+        }
+    }
+
+    /// Creates the VPAs of the scenario.
+    pub(super) fn create_vpas(&mut self) {
+        for vpa in &self.scenario.vpas {
+            let uid = format!("VerticalPodAutoscaler/{}/{}", vpa.namespace, vpa.name);
+            let uid = self.components.pod_control.uid(&uid);
+            let object = VerticalPodAutoscaler {
+                meta: ObjectMeta::new(&vpa.namespace, &vpa.name, uid, SimTime::ZERO),
+                target: vpa.target.clone(),
+                spec: Arc::new(vpa.spec.clone()),
+                status: Arc::default(),
+            };
+            let write = Write::CreateVerticalPodAutoscaler(Box::new(object));
+            if let Some(ObjectId::VerticalPodAutoscaler(id)) =
+                self.store.commit(SimTime::ZERO, write)
+            {
+                self.vpas.know(id);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ mod writes;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::api::autoscaling::HorizontalPodAutoscaler;
+use crate::api::autoscaling::{HorizontalPodAutoscaler, VerticalPodAutoscaler};
 use crate::api::index::{Selections, WorkloadEntry};
 use crate::api::log::ChangeLog;
 use crate::api::meta::{Kind, ObjectId};
@@ -41,6 +41,7 @@ pub struct Store {
     jobs: Arena<Job>,
     pdbs: Arena<PodDisruptionBudget>,
     hpas: Arena<HorizontalPodAutoscaler>,
+    vpas: Arena<VerticalPodAutoscaler>,
     /// Everything but pods, by kind, namespace and name.
     names: BTreeMap<(Kind, Arc<str>, Arc<str>), ObjectId>,
     workloads: Vec<WorkloadEntry>,

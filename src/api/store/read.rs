@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Store;
-use crate::api::autoscaling::{HorizontalPodAutoscaler, HpaId};
+use crate::api::autoscaling::{HorizontalPodAutoscaler, HpaId, VerticalPodAutoscaler, VpaId};
 use crate::api::index::{Selection, SelectionId, WorkloadEntry, WorkloadId};
 use crate::api::meta::{Kind, Labels, ObjectId, ObjectMeta};
 use crate::api::node::{Node, NodeId, NodeInfo};
@@ -48,6 +48,7 @@ impl Store {
             ObjectId::Job(key) => self.jobs.get(key).map(|object| &object.meta),
             ObjectId::PodDisruptionBudget(key) => self.pdbs.get(key).map(|object| &object.meta),
             ObjectId::HorizontalPodAutoscaler(key) => self.hpas.get(key).map(|object| &object.meta),
+            ObjectId::VerticalPodAutoscaler(key) => self.vpas.get(key).map(|object| &object.meta),
         }
     }
 
@@ -157,6 +158,16 @@ impl Store {
     /// All HorizontalPodAutoscalers with their keys.
     pub fn hpas(&self) -> impl Iterator<Item = (HpaId, &HorizontalPodAutoscaler)> {
         self.hpas.iter()
+    }
+
+    /// A VerticalPodAutoscaler, if it exists.
+    pub fn vpa(&self, id: VpaId) -> Option<&VerticalPodAutoscaler> {
+        self.vpas.get(id)
+    }
+
+    /// All VerticalPodAutoscalers with their keys.
+    pub fn vpas(&self) -> impl Iterator<Item = (VpaId, &VerticalPodAutoscaler)> {
+        self.vpas.iter()
     }
 
     /// All workload entries, in the order of appearance.

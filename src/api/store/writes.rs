@@ -59,6 +59,11 @@ impl Store {
                 let id = ObjectId::PodDisruptionBudget(self.pdbs.insert(*object));
                 self.created(id)
             }
+            Write::CreateVerticalPodAutoscaler(mut object) => {
+                object.meta.resource_version = self.version;
+                let id = ObjectId::VerticalPodAutoscaler(self.vpas.insert(*object));
+                self.created(id)
+            }
             Write::CreateHorizontalPodAutoscaler(mut object) => {
                 object.meta.resource_version = self.version;
                 let id = ObjectId::HorizontalPodAutoscaler(self.hpas.insert(*object));
@@ -79,10 +84,7 @@ impl Store {
                     .replicas_mut(id)
                     .map(|of| std::mem::replace(of, replicas));
                 match from {
-                    Some(from) if from != replicas => {
-                        self.touch(id, true);
-                        self.tell(id, What::Scaled { from })
-                    }
+                    Some(from) if from != replicas => self.wrote(id, true, What::Scaled { from }),
                     _ => id,
                 }
             }
@@ -90,83 +92,89 @@ impl Store {
                 if let Some(of) = self.template_mut(id) {
                     *of = template;
                 }
-                self.touch(id, true);
-                self.tell(id, What::Spec)
+                self.wrote(id, true, What::Spec)
             }
             Write::DeploymentSpec(key, spec) => {
                 if let Some(object) = self.deployments.get_mut(key) {
                     let replicas = object.spec.replicas;
                     object.spec = DeploymentSpec { replicas, ..spec };
                 }
-                self.touch(ObjectId::Deployment(key), true);
-                self.tell(ObjectId::Deployment(key), What::Spec)
+                self.wrote(ObjectId::Deployment(key), true, What::Spec)
             }
             Write::DeploymentStatus(key, status, revision) => {
                 if let Some(object) = self.deployments.get_mut(key) {
                     object.status = status;
                     object.revision = revision;
                 }
-                self.touch(ObjectId::Deployment(key), false);
-                self.tell(ObjectId::Deployment(key), What::Status)
+                self.wrote(ObjectId::Deployment(key), false, What::Status)
             }
             Write::Rollout(key, rollout) => {
                 if let Some(object) = self.replica_sets.get_mut(key) {
                     object.rollout = rollout;
                 }
-                self.touch(ObjectId::ReplicaSet(key), false);
-                self.tell(ObjectId::ReplicaSet(key), What::Status)
+                self.wrote(ObjectId::ReplicaSet(key), false, What::Status)
             }
             Write::JobStatus(key, status) => {
                 if let Some(job) = self.jobs.get_mut(key) {
                     job.status = status;
                 }
-                self.touch(ObjectId::Job(key), false);
-                self.tell(ObjectId::Job(key), What::Status)
+                self.wrote(ObjectId::Job(key), false, What::Status)
+            }
+            Write::VpaSpec(key, spec) => {
+                if let Some(vpa) = self.vpas.get_mut(key) {
+                    vpa.spec = spec;
+                }
+                self.wrote(ObjectId::VerticalPodAutoscaler(key), true, What::Spec)
+            }
+            Write::VpaStatus(key, status) => {
+                if let Some(vpa) = self.vpas.get_mut(key) {
+                    vpa.status = status;
+                }
+                self.wrote(ObjectId::VerticalPodAutoscaler(key), false, What::Status)
             }
             Write::HpaSpec(key, spec) => {
                 if let Some(hpa) = self.hpas.get_mut(key) {
                     hpa.spec = spec;
                 }
-                self.touch(ObjectId::HorizontalPodAutoscaler(key), true);
-                self.tell(ObjectId::HorizontalPodAutoscaler(key), What::Spec)
+                self.wrote(ObjectId::HorizontalPodAutoscaler(key), true, What::Spec)
             }
             Write::HpaStatus(key, status) => {
                 if let Some(hpa) = self.hpas.get_mut(key) {
                     hpa.status = status;
                 }
-                self.touch(ObjectId::HorizontalPodAutoscaler(key), false);
-                self.tell(ObjectId::HorizontalPodAutoscaler(key), What::Status)
+                self.wrote(ObjectId::HorizontalPodAutoscaler(key), false, What::Status)
             }
             Write::Cordon(key, unschedulable) => {
                 if let Some(node) = self.nodes.get_mut(key) {
                     node.unschedulable = unschedulable;
                 }
-                self.touch(ObjectId::Node(key), false);
-                self.tell(ObjectId::Node(key), What::Spec)
+                self.wrote(ObjectId::Node(key), false, What::Spec)
             }
             Write::NodeReady(key, ready) => {
                 if let Some(node) = self.nodes.get_mut(key) {
                     node.ready = ready;
                 }
-                self.touch(ObjectId::Node(key), false);
-                self.tell(ObjectId::Node(key), What::Status)
+                self.wrote(ObjectId::Node(key), false, What::Status)
             }
             Write::Labels(id, labels) => {
                 if let Some(meta) = self.meta_mut(id) {
                     meta.labels = labels;
                 }
-                self.touch(id, false);
-                self.tell(id, What::Spec)
+                self.wrote(id, false, What::Spec)
             }
             Write::Annotations(id, annotations) => {
                 if let Some(meta) = self.meta_mut(id) {
                     meta.annotations = annotations;
                 }
-                self.touch(id, false);
-                self.tell(id, What::Spec)
+                self.wrote(id, false, What::Spec)
             }
             _ => unreachable!("carried out before"),
         }
+    }
+
+    fn wrote(&mut self, id: ObjectId, spec: bool, what: What) -> ObjectId {
+        self.touch(id, spec);
+        self.tell(id, what)
     }
 
     fn touch(&mut self, id: ObjectId, spec: bool) {
@@ -208,6 +216,7 @@ impl Store {
             ObjectId::Job(key) => drop(self.jobs.remove(key)),
             ObjectId::PodDisruptionBudget(key) => drop(self.pdbs.remove(key)),
             ObjectId::HorizontalPodAutoscaler(key) => drop(self.hpas.remove(key)),
+            ObjectId::VerticalPodAutoscaler(key) => drop(self.vpas.remove(key)),
         }
     }
 
@@ -260,6 +269,7 @@ impl Store {
             ObjectId::Job(key) => &mut self.jobs.get_mut(key)?.meta,
             ObjectId::PodDisruptionBudget(key) => &mut self.pdbs.get_mut(key)?.meta,
             ObjectId::HorizontalPodAutoscaler(key) => &mut self.hpas.get_mut(key)?.meta,
+            ObjectId::VerticalPodAutoscaler(key) => &mut self.vpas.get_mut(key)?.meta,
         })
     }
 

@@ -14,6 +14,7 @@ pub(super) fn api_version(kind: Kind) -> &'static str {
         Kind::Job => "batch/v1",
         Kind::PodDisruptionBudget => "policy/v1",
         Kind::HorizontalPodAutoscaler => "autoscaling/v2",
+        Kind::VerticalPodAutoscaler => "autoscaling.k8s.io/v1",
     }
 }
 

@@ -19,6 +19,7 @@ mod pod_disruption_budget;
 mod replica_set;
 mod stateful_set;
 mod template;
+mod vertical_pod_autoscaler;
 
 use serde_json::{Map, Value};
 
@@ -68,6 +69,9 @@ impl Store {
             ObjectId::PodDisruptionBudget(key) => pod_disruption_budget::view(key, self, clock)?,
             ObjectId::HorizontalPodAutoscaler(key) => {
                 horizontal_pod_autoscaler::view(self.hpa(key)?, self, clock)
+            }
+            ObjectId::VerticalPodAutoscaler(key) => {
+                vertical_pod_autoscaler::view(self.vpa(key)?, self, clock)
             }
         };
         Some(tidied(object))

@@ -31,7 +31,7 @@ pub(super) enum Objects {
 }
 
 /// The kinds that are simulated, and the names to suggest for them.
-const KINDS: [(&str, &str, Objects); 9] = [
+const KINDS: [(&str, &str, Objects); 10] = [
     (
         "Deployment",
         "deploy",
@@ -46,6 +46,11 @@ const KINDS: [(&str, &str, Objects); 9] = [
     ("Job", "jobs", Objects::Stored(api::Kind::Job)),
     ("Pod", "pods", Objects::Stored(api::Kind::Pod)),
     ("Node", "nodes", Objects::Stored(api::Kind::Node)),
+    (
+        "VerticalPodAutoscaler",
+        "vpa",
+        Objects::Stored(api::Kind::VerticalPodAutoscaler),
+    ),
     (
         "HorizontalPodAutoscaler",
         "hpa",

@@ -43,9 +43,10 @@ impl Simulation<'_> {
             return false;
         };
         let (object, _) = self.vpa(index);
+        let spec = self.vpa_spec(index);
         // The webhook's failure policy is Ignore.
         let is_down = self.is_down(Component::VpaAdmissionController, pod.meta.created);
-        if is_down || object.spec.update_mode == UpdateMode::Off {
+        if is_down || spec.update_mode == UpdateMode::Off {
             return false;
         }
         let containers: Vec<Container<'_>> = pod
@@ -58,7 +59,7 @@ impl Simulation<'_> {
         let recommendations = self.vpas.objects[index].recommender.recommendations();
         let Ok(admission) = admit(
             &object.name,
-            &object.spec,
+            &spec,
             recommendations,
             &containers,
             &object.limit_range,

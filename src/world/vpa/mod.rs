@@ -10,10 +10,12 @@ mod admit;
 mod recommend;
 mod update;
 
-use crate::api::{PodId, WorkloadId};
-use crate::autoscaler::vpa::UpdateMode;
+use std::sync::Arc;
+
+use crate::api::{PodId, VpaId, WorkloadId};
 use crate::autoscaler::vpa::recommender::{PodKey, Recommender};
 use crate::autoscaler::vpa::updater::Updater;
+use crate::autoscaler::vpa::{UpdateMode, VpaSpec};
 use crate::metrics::server::PodMetrics;
 use crate::record::{VpaContainerRecord, VpaRecord};
 use crate::scenario::Scenario;
@@ -29,6 +31,8 @@ pub(super) struct Vpas {
     objects: Vec<Vpa>,
     /// Which of the scenario's VPAs they are, and the workload of each.
     simulated: Vec<(usize, usize)>,
+    /// The objects of the scenario's VPAs, in its order.
+    ids: Vec<VpaId>,
     updater: Updater,
     /// The VPA of each workload.
     of_workload: Vec<Option<usize>>,
@@ -85,9 +89,27 @@ impl Vpas {
                 .map(|(place, _)| object(&scenario.vpas[*place]))
                 .collect(),
             simulated,
+            ids: Vec::new(),
             updater: Updater::new(config.updater.clone(), config.in_place),
             of_workload,
             metrics: PodMetrics::default(),
+        }
+    }
+
+    /// The object of the scenario's next VPA.
+    pub(super) fn know(&mut self, id: VpaId) {
+        self.ids.push(id);
+    }
+
+    /// The spec of a VPA is this from now on.
+    pub(super) fn set_spec(&mut self, id: VpaId, spec: &VpaSpec) {
+        let place = self.ids.iter().position(|known| *known == id);
+        let simulated = self.simulated.iter();
+        let index = simulated
+            .enumerate()
+            .find(|(_, (of, _))| Some(*of) == place);
+        if let Some((index, _)) = index {
+            self.objects[index].recommender.set_spec(spec.clone());
         }
     }
 
@@ -151,6 +173,16 @@ impl<'s> Simulation<'s> {
     fn vpa(&self, index: usize) -> (&'s VpaObject, usize) {
         let (place, workload) = self.vpas.simulated[index];
         (&self.scenario.vpas[place], workload)
+    }
+
+    /// The spec of a VPA as it is now.
+    fn vpa_spec(&self, index: usize) -> Arc<VpaSpec> {
+        let (place, _) = self.vpas.simulated[index];
+        let object = self.vpas.ids.get(place).and_then(|id| self.store.vpa(*id));
+        object.map_or_else(
+            || Arc::new(self.scenario.vpas[place].spec.clone()),
+            |object| Arc::clone(&object.spec),
+        )
     }
 
     /// Schedules the first passes, at random within their intervals.

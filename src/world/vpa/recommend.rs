@@ -1,12 +1,14 @@
 //! The recommender's loop: pods, samples and kills in, a recommendation per container out
 //! (`RunOnce` of `pkg/recommender/routines/recommender.go`).
 
+use std::sync::Arc;
+
 use super::{OutOfMemory, Simulation};
-use crate::api::{Pod, PodId, PodPhase, TerminationReason, WorkloadId};
+use crate::api::{Pod, PodId, PodPhase, TerminationReason, VpaStatus, WorkloadId, Write};
 use crate::autoscaler::vpa::recommender::history::StoredCheckpoint;
 use crate::autoscaler::vpa::{self, Recommendation};
 use crate::cluster::spec::WorkloadKind;
-use crate::record::{Amounts, VpaBand, VpaRow};
+use crate::record::{Amounts, Detail, VpaBand, VpaRow};
 use crate::scenario::model::Component;
 use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores, Quantity};
@@ -32,6 +34,9 @@ impl Simulation<'_> {
             recommender.recommend(now);
             recommender.collect_garbage(now);
             self.record_recommendations(index, observed, now);
+            if self.recorder.detail == Detail::Full {
+                self.write_status(index, now);
+            }
         }
         let interval = self
             .scenario
@@ -40,6 +45,21 @@ impl Simulation<'_> {
             .recommender
             .recommender_interval;
         self.queue.schedule_in(interval, Event::VpaRecommender);
+    }
+
+    /// The recommendation goes into the status, where it has changed.
+    fn write_status(&mut self, index: usize, now: SimTime) {
+        let (place, _) = self.vpas.simulated[index];
+        let id = self.vpas.ids[place];
+        let recommender = &self.vpas.objects[index].recommender;
+        let status = VpaStatus {
+            recommendations: recommender.recommendations().to_vec(),
+            conditions: recommender.conditions().to_vec(),
+        };
+        if self.store.vpa(id).is_some_and(|vpa| *vpa.status != status) {
+            self.store
+                .commit(now, Write::VpaStatus(id, Arc::new(status)));
+        }
     }
 
     /// Pods that have left `Pending` since the last pass come in, those deleted go

@@ -131,10 +131,8 @@ impl Simulation<'_> {
         let passes = if is_down { 0 } else { self.vpas.objects.len() };
         for index in 0..passes {
             let (object, workload) = self.vpa(index);
-            if matches!(
-                object.spec.update_mode,
-                UpdateMode::Off | UpdateMode::Initial
-            ) {
+            let spec = self.vpa_spec(index);
+            if matches!(spec.update_mode, UpdateMode::Off | UpdateMode::Initial) {
                 continue;
             }
             let pods = live_pods(&self.store, self.scenario, workload);
@@ -142,7 +140,7 @@ impl Simulation<'_> {
             let recommendations = (!recommendations.is_empty()).then_some(recommendations);
             let views: Vec<Pod<'_>> = pods.iter().map(LivePod::view).collect();
             let view = View {
-                vpa: &object.spec,
+                vpa: &spec,
                 recommendations,
                 limit_range: &object.limit_range,
                 controllers: &[self.controller(workload)],
