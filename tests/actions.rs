@@ -119,7 +119,7 @@ fn a_patched_hpa_decides_by_the_new_spec_at_its_next_sync() {
 }
 
 #[test]
-fn a_patched_vpa_evicts_from_the_updaters_next_pass_on() {
+fn a_patched_vpa_evicts_and_a_deleted_one_does_not() {
     let vpa = r#"
 ---
 apiVersion: autoscaling.k8s.io/v1
@@ -131,12 +131,12 @@ spec:
 "#;
     let manifests = format!("{WEB}{vpa}");
     let scenario = scenario("", &manifests);
-    let evicted = |change: Option<&str>| {
+    let evicted = |changes: &[(&str, &str)]| {
         let mut cluster = Simulation::new(&scenario, 1);
         run_until(&mut cluster, 600);
-        if let Some(command) = change {
+        for (command, done) in changes {
             let lines = typed(&mut cluster, command);
-            let line = "verticalpodautoscaler.autoscaling.k8s.io/web patched";
+            let line = format!("verticalpodautoscaler.autoscaling.k8s.io{done}");
             assert_eq!(lines, [line]);
         }
         run_until(&mut cluster, 3600);
@@ -144,8 +144,14 @@ spec:
         by_vpa.contains(&"EvictedByVPA")
     };
     let patch = r#"kubectl patch vpa web --type=merge -p '{"spec":{"updatePolicy":{"updateMode":"Recreate"}}}'"#;
-    assert!(!evicted(None), "Off only recommends");
-    assert!(evicted(Some(patch)));
+    let recreate = (patch, "/web patched");
+    let delete = (
+        "kubectl delete vpa web",
+        " \"web\" deleted from default namespace",
+    );
+    assert!(!evicted(&[]), "Off only recommends");
+    assert!(evicted(&[recreate]));
+    assert!(!evicted(&[recreate, delete]), "it is gone");
 }
 
 #[test]

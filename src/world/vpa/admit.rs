@@ -43,7 +43,9 @@ impl Simulation<'_> {
             return false;
         };
         let (object, _) = self.vpa(index);
-        let spec = self.vpa_spec(index);
+        let Some(spec) = self.vpa_spec(index) else {
+            return false;
+        };
         // The webhook's failure policy is Ignore.
         let is_down = self.is_down(Component::VpaAdmissionController, pod.meta.created);
         if is_down || spec.update_mode == UpdateMode::Off {

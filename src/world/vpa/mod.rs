@@ -175,14 +175,14 @@ impl<'s> Simulation<'s> {
         (&self.scenario.vpas[place], workload)
     }
 
-    /// The spec of a VPA as it is now.
-    fn vpa_spec(&self, index: usize) -> Arc<VpaSpec> {
+    /// The spec of a VPA as it is now; none after its deletion. Pods of the start are admitted
+    /// before its object is there.
+    fn vpa_spec(&self, index: usize) -> Option<Arc<VpaSpec>> {
         let (place, _) = self.vpas.simulated[index];
-        let object = self.vpas.ids.get(place).and_then(|id| self.store.vpa(*id));
-        object.map_or_else(
-            || Arc::new(self.scenario.vpas[place].spec.clone()),
-            |object| Arc::clone(&object.spec),
-        )
+        match self.vpas.ids.get(place) {
+            Some(id) => self.store.vpa(*id).map(|vpa| Arc::clone(&vpa.spec)),
+            None => Some(Arc::new(self.scenario.vpas[place].spec.clone())),
+        }
     }
 
     /// Schedules the first passes, at random within their intervals.

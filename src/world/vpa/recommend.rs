@@ -27,6 +27,9 @@ impl Simulation<'_> {
         let is_down = self.is_down(Component::VpaRecommender, now);
         let passes = if is_down { 0 } else { self.vpas.objects.len() };
         for index in 0..passes {
+            if self.vpa_spec(index).is_none() {
+                continue;
+            }
             self.load_pods(index, now);
             let observed = self.load_metrics(index);
             self.load_ooms(index);

@@ -131,7 +131,9 @@ impl Simulation<'_> {
         let passes = if is_down { 0 } else { self.vpas.objects.len() };
         for index in 0..passes {
             let (object, workload) = self.vpa(index);
-            let spec = self.vpa_spec(index);
+            let Some(spec) = self.vpa_spec(index) else {
+                continue;
+            };
             if matches!(spec.update_mode, UpdateMode::Off | UpdateMode::Initial) {
                 continue;
             }
