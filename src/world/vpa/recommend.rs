@@ -55,11 +55,16 @@ impl Simulation<'_> {
         let (place, _) = self.vpas.simulated[index];
         let id = self.vpas.ids[place];
         let recommender = &self.vpas.objects[index].recommender;
-        let status = VpaStatus {
-            recommendations: recommender.recommendations().to_vec(),
-            conditions: recommender.conditions().to_vec(),
-        };
-        if self.store.vpa(id).is_some_and(|vpa| *vpa.status != status) {
+        let (recommendations, conditions) =
+            (recommender.recommendations(), recommender.conditions());
+        let changed = self.store.vpa(id).is_some_and(|vpa| {
+            vpa.status.recommendations != recommendations || vpa.status.conditions != conditions
+        });
+        if changed {
+            let status = VpaStatus {
+                recommendations: recommendations.to_vec(),
+                conditions: conditions.to_vec(),
+            };
             self.store
                 .commit(now, Write::VpaStatus(id, Arc::new(status)));
         }
