@@ -1,0 +1,1 @@
+//! The control plane around the autoscalers: readiness, sync periods, delays, events.

@@ -1,0 +1,1 @@
+//! Input that no one writes on purpose.

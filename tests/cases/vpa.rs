@@ -1,0 +1,1 @@
+//! VerticalPodAutoscalers in odd company.
