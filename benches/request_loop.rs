@@ -8,7 +8,7 @@ use nlsim::record::{Outcome, RequestSink};
 use nlsim::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
 use nlsim::units::Millicores;
 use nlsim::workload::ServerLimits;
-use nlsim::workload::spec::{RequestSpec, ServiceSpec};
+use nlsim::workload::spec::{RequestSpec, ServerSpec};
 use nlsim::world::traffic::{Traffic, TrafficEvent};
 
 const REQUESTS: u64 = 1_000_000;
@@ -17,15 +17,15 @@ fn main() {
     divan::main();
 }
 
-fn service() -> ServiceSpec {
+fn service() -> ServerSpec {
     let cpu = Dist::lognormal(0.02, 0.5).expect("parameters are valid");
-    ServiceSpec {
+    ServerSpec {
         name: "api".into(),
         request: RequestSpec {
             cpu,
             ..RequestSpec::default()
         },
-        ..ServiceSpec::default()
+        ..ServerSpec::default()
     }
 }
 

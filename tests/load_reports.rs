@@ -6,17 +6,17 @@ use std::slice;
 
 use nlsim::load::spec::{Arrivals, Generator, Shape};
 use nlsim::sim::{Dist, SimDuration, SimTime};
-use nlsim::workload::spec::ServiceSpec;
+use nlsim::workload::spec::ServerSpec;
 use traffic_rig::{Rig, ab, hey, limits, load, profile, service};
 
 /// One pod of `slots` that waits.
-fn pod(slots: u32, backlog: Option<u32>, wait: Dist) -> ServiceSpec {
+fn pod(slots: u32, backlog: Option<u32>, wait: Dist) -> ServerSpec {
     let mut spec = service();
     (spec.slots, spec.backlog, spec.request.wait) = (Some(slots), backlog, wait);
     spec
 }
 
-fn printed(pod: &ServiceSpec, generator: Generator) -> String {
+fn printed(pod: &ServerSpec, generator: Generator) -> String {
     let mut rig = Rig::new(slice::from_ref(pod), &[load(generator)], 1);
     rig.serve(limits(None));
     rig.run();

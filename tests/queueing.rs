@@ -11,7 +11,7 @@ use std::slice;
 use nlsim::load::spec::{Generator, WgetJobSpec};
 use nlsim::sim::{Dist, SimDuration, SimTime};
 use nlsim::units::Millicores;
-use nlsim::workload::spec::{Balancing, ServiceSpec};
+use nlsim::workload::spec::{Balancing, ServerSpec};
 use traffic_rig::{Rig, Tally, ab, hey, load, poisson, service, wget};
 
 const SEEDS: u64 = 20;
@@ -46,7 +46,7 @@ fn agrees(what: &str, theory: f64, precision: f64, run: impl Fn(u64) -> f64) {
 }
 
 /// One pod under Poisson arrivals.
-fn open(spec: &ServiceSpec, rate: f64, cores: i64, requests: f64, seed: u64) -> (Tally, SimTime) {
+fn open(spec: &ServerSpec, rate: f64, cores: i64, requests: f64, seed: u64) -> (Tally, SimTime) {
     let mut rig = Rig::new(slice::from_ref(spec), &[load(poisson(rate))], seed);
     let end = SimTime(((requests / rate) * 1e9) as i64);
     rig.tally = Tally::after(SimTime(end.0 / 10));
@@ -56,7 +56,7 @@ fn open(spec: &ServiceSpec, rate: f64, cores: i64, requests: f64, seed: u64) -> 
     (rig.tally, end)
 }
 
-fn cpu(dist: Dist) -> ServiceSpec {
+fn cpu(dist: Dist) -> ServerSpec {
     let mut spec = service();
     spec.request.cpu = dist;
     spec
@@ -167,7 +167,7 @@ fn mva(clients: u32, stations: u32, mean: f64, think: f64) -> f64 {
     throughput
 }
 
-fn loops(spec: &ServiceSpec, job: &WgetJobSpec, (clients, pods): (u32, u32), seed: u64) -> f64 {
+fn loops(spec: &ServerSpec, job: &WgetJobSpec, (clients, pods): (u32, u32), seed: u64) -> f64 {
     let mut rig = Rig::new(
         slice::from_ref(spec),
         &[load(Generator::WgetJob(job.clone()))],

@@ -9,7 +9,7 @@ use nlsim::record::Outcome;
 use nlsim::sim::{Dist, SimDuration, SimTime};
 use nlsim::units::{Bytes, Millicores};
 use nlsim::workload::ServerLimits;
-use nlsim::workload::spec::{Balancing, MemorySpec, ServiceSpec, UsageSpec, UsageSplit};
+use nlsim::workload::spec::{Balancing, MemorySpec, ServerSpec, UsageSpec, UsageSplit};
 use nlsim::world::traffic::Effect;
 use proptest::prelude::*;
 use traffic_rig::{Rig, ab, hey, limits, load, poisson, profile, service, wget};
@@ -22,13 +22,13 @@ const fn ms(millis: i64) -> SimDuration {
     SimDuration::from_millis(millis)
 }
 
-fn cpu(seconds: f64) -> ServiceSpec {
+fn cpu(seconds: f64) -> ServerSpec {
     let mut spec = service();
     spec.request.cpu = Dist::Constant(seconds);
     spec
 }
 
-fn wait(seconds: f64) -> ServiceSpec {
+fn wait(seconds: f64) -> ServerSpec {
     let mut spec = service();
     spec.request.wait = Dist::Constant(seconds);
     spec
@@ -52,7 +52,7 @@ fn log(rig: &Rig) -> Vec<(f64, f64, Outcome)> {
         .collect()
 }
 
-fn logged(services: &[ServiceSpec], loads: &[nlsim::load::spec::LoadSpec], seed: u64) -> Rig {
+fn logged(services: &[ServerSpec], loads: &[nlsim::load::spec::LoadSpec], seed: u64) -> Rig {
     let mut rig = Rig::new(services, loads, seed);
     rig.tally.log = Some(Vec::new());
     rig
@@ -342,7 +342,7 @@ fn pods_with_a_free_slot_pull_from_a_shared_queue() {
     assert_eq!(ended(&rig, Outcome::Ok), 4);
 }
 
-fn leaky(base: i64, growth: f64, per_request: f64, limit: i64) -> (ServiceSpec, ServerLimits) {
+fn leaky(base: i64, growth: f64, per_request: f64, limit: i64) -> (ServerSpec, ServerLimits) {
     let mut spec = wait(0.025);
     spec.request.memory = Dist::Constant(1000.0);
     spec.memory = MemorySpec {
@@ -709,7 +709,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn any_service() -> impl Strategy<Value = ServiceSpec> {
+fn any_service() -> impl Strategy<Value = ServerSpec> {
     let balancing = prop_oneof![
         Just(Balancing::RandomPerConnection),
         Just(Balancing::RoundRobin),
@@ -743,7 +743,7 @@ fn any_service() -> impl Strategy<Value = ServiceSpec> {
 }
 
 /// Runs a script; returns the log of answers and the rig.
-fn play(spec: &ServiceSpec, acts: &[Act], seed: u64) -> Rig {
+fn play(spec: &ServerSpec, acts: &[Act], seed: u64) -> Rig {
     let mut open = load(poisson(300.0));
     open.name = "open".into();
     if let Generator::Profile(profile) = &mut open.generator {

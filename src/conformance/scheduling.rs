@@ -7,7 +7,7 @@ use super::{ReplayError, Report, table};
 use crate::api::{Amounts, PodAmounts};
 use crate::cluster::spec::CpuWeightModel;
 use crate::kubelet::cpu_weight as weight;
-use crate::scheduler::fit::{Room, lack};
+use crate::scheduler::fit::{Room, insufficient_resources};
 use crate::scheduler::score::{
     SpreadNode, balanced_allocation, balanced_change, least_allocated, most_allocated,
     spread_normalized, spread_raw, zone_numbers,
@@ -108,7 +108,10 @@ fn scores(node: &NodeJson, wanted: &PodAmounts) -> Scores {
         pods: node.pods.len() as u32,
         max_pods: node.allocatable_pods,
     };
-    let insufficient: Vec<String> = lack(room, wanted).reasons().map(str::to_owned).collect();
+    let insufficient: Vec<String> = insufficient_resources(room, wanted)
+        .reasons()
+        .map(str::to_owned)
+        .collect();
     let with_pod = raw + wanted.raw;
     let scored = |score: i64| wanted.has_requests().then_some(score);
     Scores {

@@ -16,8 +16,8 @@ use crate::autoscaler::vpa::admission::{
     ContainerUpdate, LimitRange, UpstreamPanic, cap_for_pod, parse_observed_containers,
 };
 use crate::autoscaler::vpa::updater::{
-    Action, ActionKind, Api, Controller, EvictionRefused, Outcome, Pod, Priority, Resize,
-    ResizeRefused, Termination, Updater, View,
+    Action, ActionKind, Api, Controller, EvictionRefused, Pod, Priority, Resize, ResizeRefused,
+    Termination, Updater, View, VpaPass,
 };
 use crate::sim::SimTime;
 
@@ -178,7 +178,7 @@ fn answer(
         pods: &pass.pods,
         resizes: BTreeMap::new(),
     };
-    let Outcome {
+    let VpaPass {
         candidates,
         mut actions,
     } = updater.pass(now).update(view, &mut api)?;

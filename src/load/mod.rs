@@ -113,7 +113,7 @@ impl Source {
         }
     }
 
-    /// Until when some answer must come lest the tool give up (`ab -s`).
+    /// Deadline for the next answer; after it `ab` gives up (`ab -s`).
     pub fn silence(&self) -> Option<SimTime> {
         match self {
             Self::Ab(ab) => ab.silence(),

@@ -11,7 +11,7 @@ use crate::load::spec::LoadSpec;
 use crate::metrics::spec::{CustomMetricSpec, PipelineConfig};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
-use crate::workload::spec::ServiceSpec;
+use crate::workload::spec::ServerSpec;
 
 pub use crate::api::CrossVersionObjectReference;
 
@@ -29,7 +29,7 @@ pub struct Scenario {
     /// Workloads, load Jobs included.
     pub workloads: Vec<WorkloadSpec>,
     /// Services.
-    pub services: Vec<ServiceSpec>,
+    pub services: Vec<ServerSpec>,
     /// HorizontalPodAutoscalers.
     pub hpas: Vec<HpaObject>,
     /// VerticalPodAutoscalers.

@@ -15,9 +15,9 @@ pub struct Room {
     pub max_pods: u32,
 }
 
-/// What a node lacks for a pod.
+/// Resources of which a node has too little for a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Lack {
+pub struct Insufficient {
     /// It has as many pods as it may have.
     pub pods: bool,
     /// CPU.
@@ -26,7 +26,7 @@ pub struct Lack {
     pub memory: bool,
 }
 
-impl Lack {
+impl Insufficient {
     /// The reasons in upstream's order and words.
     pub fn reasons(self) -> impl Iterator<Item = &'static str> {
         [
@@ -39,9 +39,9 @@ impl Lack {
     }
 }
 
-/// What the node lacks for the pod. What the pod does not request is not looked at, even on
+/// Resources of which the node has too little for the pod. What the pod does not request is not looked at, even on
 /// an overcommitted node.
-pub fn lack(room: Room, wanted: &PodAmounts) -> Lack {
+pub fn insufficient_resources(room: Room, wanted: &PodAmounts) -> Insufficient {
     let over = |allocatable: i64, requested: i64, wanted: i64| {
         wanted > 0 && wanted > allocatable - requested
     };
@@ -50,7 +50,7 @@ pub fn lack(room: Room, wanted: &PodAmounts) -> Lack {
         requested,
         ..
     } = room;
-    Lack {
+    Insufficient {
         pods: room.pods >= room.max_pods,
         cpu: over(allocatable.cpu.0, requested.cpu.0, wanted.raw.cpu.0),
         memory: over(

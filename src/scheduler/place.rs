@@ -1,7 +1,7 @@
 //! The choice of a node: filters, scores, the draw among the best.
 
 use super::Scheduler;
-use super::fit::{Lack, Room, lack};
+use super::fit::{Insufficient, Room, insufficient_resources};
 use super::score::{
     SpreadNode, WEIGHT_SPREAD, balanced_allocation, balanced_change, least_allocated,
     spread_normalized, spread_raw,
@@ -154,7 +154,7 @@ fn fits(node: &Node, info: &NodeInfo, pod: &Pod, wanted: &PodAmounts, unfit: &mu
         unfit.selector += 1;
         return false;
     }
-    let Lack { pods, cpu, memory } = lack(room(node, info), wanted);
+    let Insufficient { pods, cpu, memory } = insufficient_resources(room(node, info), wanted);
     unfit.pods += u32::from(pods);
     unfit.cpu += u32::from(cpu);
     unfit.memory += u32::from(memory);

@@ -20,7 +20,7 @@ pub use assertion::{Check, UnknownMetric, Verdict, evaluate, write_verdicts};
 pub use label::labels;
 pub use plan::{Plan, PlanError, Setting};
 pub use results::{Collector, PointSummary, Results};
-pub use runner::{Job, Outcome, Simulate, run};
+pub use runner::{RunId, RunResult, Simulate, run};
 pub use simulation::{ScenarioRuns, metrics};
 pub use statistics::Statistics;
 pub use table::{Goal, write_best};

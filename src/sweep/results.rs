@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use super::number::significant;
 use super::statistics::Statistics;
-use super::{Metrics, Outcome, Plan, labels};
+use super::{Metrics, Plan, RunResult, labels};
 use crate::output::{SweepPoint, SweepTable};
 
 /// One point's figures.
@@ -80,16 +80,16 @@ impl<'p, W: Write> Collector<'p, W> {
     }
 
     /// Takes the next outcome.
-    pub fn take(&mut self, outcome: Outcome) -> io::Result<()> {
-        let job = outcome.job;
-        if job.replicate == 0 {
+    pub fn take(&mut self, outcome: RunResult) -> io::Result<()> {
+        let run_id = outcome.run_id;
+        if run_id.replicate == 0 {
             self.point = PointInWork {
-                values: self.plan.values(job.point),
+                values: self.plan.values(run_id.point),
                 columns: vec![Vec::new(); self.results.metrics.len()],
                 ..PointInWork::default()
             };
         }
-        let seed = self.plan.seed(job.replicate);
+        let seed = self.plan.seed(run_id.replicate);
         let values = match outcome.result {
             Ok(metrics) => Ok(self.succeeded(&metrics)?),
             Err(error) => {
@@ -97,11 +97,11 @@ impl<'p, W: Write> Collector<'p, W> {
                 Err(error)
             }
         };
-        let mut cells = vec![job.point.to_string(), seed.to_string()];
+        let mut cells = vec![run_id.point.to_string(), seed.to_string()];
         cells.extend(self.point.values.iter().cloned());
         self.unwritten.push(Row { cells, values });
-        if job.replicate + 1 == self.plan.replicates() {
-            self.finish_point(job.point)?;
+        if run_id.replicate + 1 == self.plan.replicates() {
+            self.finish_point(run_id.point)?;
         }
         Ok(())
     }
@@ -277,7 +277,7 @@ impl Results {
 mod tests {
     use super::*;
     use crate::scenario::model::{Design, ParameterSpec, ParameterValues, SweepSpec};
-    use crate::sweep::Job;
+    use crate::sweep::RunId;
 
     fn plan() -> Plan {
         let values = ["50", "60", "70"].map(str::to_owned).to_vec();
@@ -297,12 +297,12 @@ mod tests {
         let mut rows = Vec::new();
         let mut collector = Collector::new(&plan, &mut rows);
         for (number, result) in results.iter().enumerate() {
-            let job = Job {
+            let run_id = RunId {
                 point: number as u64 / 2,
                 replicate: number as u32 % 2,
             };
             let result = result.clone();
-            collector.take(Outcome { job, result }).unwrap();
+            collector.take(RunResult { run_id, result }).unwrap();
         }
         let results = collector.finish().unwrap();
         (String::from_utf8(rows).unwrap(), results)

@@ -24,7 +24,7 @@ pub trait Simulate: Sync {
 
 /// One run of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Job {
+pub struct RunId {
     /// The point's number.
     pub point: u64,
     /// Which of the point's seeds.
@@ -33,9 +33,9 @@ pub struct Job {
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub struct RunResult {
     /// Which run.
-    pub job: Job,
+    pub run_id: RunId,
     /// Its figures, or why it has none.
     pub result: Result<Metrics, String>,
 }
@@ -48,7 +48,7 @@ pub fn run<S: Simulate, E>(
     simulation: &S,
     threads: &rayon::ThreadPool,
     stop: &AtomicBool,
-    mut sink: impl FnMut(Outcome) -> Result<(), E>,
+    mut sink: impl FnMut(RunResult) -> Result<(), E>,
 ) -> Result<bool, E> {
     let (send, outcomes) = mpsc::sync_channel(2 * threads.current_num_threads());
     let next = AtomicU64::new(0);
@@ -79,7 +79,7 @@ fn work<S: Simulate>(
     simulation: &S,
     stop: &AtomicBool,
     next: &AtomicU64,
-    send: &mpsc::SyncSender<(u64, Outcome)>,
+    send: &mpsc::SyncSender<(u64, RunResult)>,
 ) {
     let replicates = u64::from(plan.replicates());
     let mut at_hand: Option<(u64, Result<S::Prepared, String>)> = None;
@@ -99,8 +99,8 @@ fn work<S: Simulate>(
             Ok(prepared) => simulation.run(prepared, plan.seed(replicate)),
             Err(error) => Err(error.clone()),
         };
-        let job = Job { point, replicate };
-        if send.send((number, Outcome { job, result })).is_err() {
+        let run_id = RunId { point, replicate };
+        if send.send((number, RunResult { run_id, result })).is_err() {
             return; // the sink has failed
         }
     }
@@ -154,7 +154,7 @@ mod tests {
         Plan::new(&spec, 10).unwrap()
     }
 
-    fn outcomes(plan: &Plan, threads: usize) -> Vec<Outcome> {
+    fn outcomes(plan: &Plan, threads: usize) -> Vec<RunResult> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
@@ -175,7 +175,7 @@ mod tests {
         let alone = outcomes(&plan, 1);
         let jobs: Vec<(u64, u32)> = alone
             .iter()
-            .map(|o| (o.job.point, o.job.replicate))
+            .map(|o| (o.run_id.point, o.run_id.replicate))
             .collect();
         let expected: Vec<(u64, u32)> = (0..40).flat_map(|p| (0..3).map(move |r| (p, r))).collect();
         assert_eq!(jobs, expected);

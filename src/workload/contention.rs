@@ -78,8 +78,8 @@ impl Servers {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::job::{Origin, Work};
-    use super::super::spec::ServiceSpec;
+    use super::super::request::{Origin, Work};
+    use super::super::spec::ServerSpec;
     use super::super::{ServerLimits, Servers};
     use super::*;
     use crate::sim::{SimDuration, Streams};
@@ -115,7 +115,7 @@ mod tests {
         fn grants_are_always_those_of_a_fresh_filling(
             steps in prop::collection::vec((0u8..4, any::<usize>(), 1i64..3000, 1i64..80), 1..150),
         ) {
-            let mut servers = Servers::new(&[ServiceSpec::default()], &Streams::new(1));
+            let mut servers = Servers::new(&[ServerSpec::default()], &Streams::new(1));
             let node = servers.add_node(Millicores(3000));
             let limits = |cpu: i64| ServerLimits {
                 cpu_limit: (cpu % 3 > 0).then_some(Millicores(cpu)),

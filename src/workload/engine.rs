@@ -5,11 +5,11 @@
 //! ([`Servers::finished`]) and what happened ([`Servers::notes`]).
 
 use super::figures::{Counters, CpuLedger, Usage};
-use super::job::{Finished, JobKey, Jobs, Work};
 use super::node::{Node, Share};
+use super::request::{ActiveRequests, Finished, RequestKey, Work};
 use super::server::Server;
 use super::service::Service;
-use super::spec::ServiceSpec;
+use super::spec::ServerSpec;
 use crate::sim::{Arena, Key, SimTime, Stream, Streams};
 use crate::units::{Bytes, CpuTime};
 
@@ -28,7 +28,7 @@ pub struct Servers {
     pub(super) services: Vec<Service>,
     pub(super) nodes: Vec<Node>,
     pub(super) arena: Arena<Server>,
-    pub(super) jobs: Jobs,
+    pub(super) requests: ActiveRequests,
     pub(super) streams: Streams,
     pub(super) touched: Vec<u32>,
     pub(super) shares: Vec<Share>,
@@ -41,12 +41,12 @@ pub struct Servers {
 
 impl Servers {
     /// No servers yet, for these services.
-    pub fn new(services: &[ServiceSpec], streams: &Streams) -> Self {
+    pub fn new(services: &[ServerSpec], streams: &Streams) -> Self {
         Self {
             services: services.iter().map(Service::new).collect(),
             nodes: Vec::new(),
             arena: Arena::default(),
-            jobs: Jobs::default(),
+            requests: ActiveRequests::default(),
             streams: *streams,
             touched: Vec::new(),
             shares: Vec::new(),
@@ -57,7 +57,7 @@ impl Servers {
     }
 
     /// The parameters of a service.
-    pub fn spec(&self, service: usize) -> &ServiceSpec {
+    pub fn spec(&self, service: usize) -> &ServerSpec {
         &self.services[service].spec
     }
 
@@ -85,11 +85,11 @@ impl Servers {
     }
 
     /// Hands a request to a server; `None` if its backlog is full (or the server is gone).
-    pub fn admit(&mut self, now: SimTime, key: Key<Server>, work: Work) -> Option<JobKey> {
+    pub fn admit(&mut self, now: SimTime, key: Key<Server>, work: Work) -> Option<RequestKey> {
         let Self {
             services,
             arena,
-            jobs,
+            requests,
             finished,
             ..
         } = self;
@@ -98,20 +98,20 @@ impl Servers {
             return None;
         }
         server.cpu.advance(now);
-        let slot = jobs.insert(work);
+        let slot = requests.insert(work);
         let service = &mut services[server.service as usize];
-        let job = server.take(now, slot, service, jobs, finished);
+        let request = server.take(now, slot, service, requests, finished);
         self.settle(now, key.slot() as u32);
-        Some(job)
+        Some(request)
     }
 
     /// Puts a request into the shared queue of a service, or hands it to an endpoint with a
     /// free slot; `None` if the queue is full.
-    pub fn submit(&mut self, now: SimTime, service: usize, work: Work) -> Option<JobKey> {
+    pub fn submit(&mut self, now: SimTime, service: usize, work: Work) -> Option<RequestKey> {
         let Self {
             services,
             arena,
-            jobs,
+            requests,
             ..
         } = self;
         let entry = &mut services[service];
@@ -125,8 +125,8 @@ impl Servers {
         if !entry.queue_has_room() {
             return None;
         }
-        let slot = jobs.insert(work);
-        let key = jobs.key(slot);
+        let slot = requests.insert(work);
+        let key = requests.key(slot);
         entry.queue(key);
         Some(key)
     }
@@ -136,7 +136,7 @@ impl Servers {
         let Self {
             services,
             arena,
-            jobs,
+            requests,
             finished,
             ..
         } = self;
@@ -144,7 +144,12 @@ impl Servers {
             return;
         };
         server.cpu.advance(now);
-        server.work_off(now, &mut services[server.service as usize], jobs, finished);
+        server.work_off(
+            now,
+            &mut services[server.service as usize],
+            requests,
+            finished,
+        );
         self.settle(now, slot);
     }
 
@@ -153,7 +158,7 @@ impl Servers {
         let server = self.arena.at_mut(slot as usize)?;
         server.touched = false;
         server.cpu.advance(now);
-        server.next_due(now, &self.jobs)
+        server.next_due(now, &self.requests)
     }
 
     /// A server whose next event may have moved since it was last asked for.
@@ -163,25 +168,25 @@ impl Servers {
 
     /// The client of a request has gone; returns the request if its client still waited. The
     /// server does not notice and works on.
-    pub fn abandon(&mut self, job: JobKey) -> Option<Work> {
-        self.jobs.abandon(job)
+    pub fn abandon(&mut self, request: RequestKey) -> Option<Work> {
+        self.requests.abandon(request)
     }
 
     /// Whether the client of a request still waits.
-    pub fn is_awaited(&self, job: JobKey) -> bool {
-        self.jobs
-            .find(job)
-            .is_some_and(|slot| !self.jobs.at(slot).abandoned)
+    pub fn is_awaited(&self, request: RequestKey) -> bool {
+        self.requests
+            .find(request)
+            .is_some_and(|slot| !self.requests.at(slot).abandoned)
     }
 
     /// The requests of a load whose clients wait, in the order in which they were sent.
-    pub fn awaited_of(&self, load: u32) -> Vec<JobKey> {
-        self.jobs.awaited_of(load)
+    pub fn awaited_of(&self, load: u32) -> Vec<RequestKey> {
+        self.requests.awaited_of(load)
     }
 
     /// Requests whose clients wait.
     pub fn awaited(&self) -> u64 {
-        self.jobs.awaited()
+        self.requests.awaited()
     }
 
     /// What the server has used and holds; zero if it is gone.
@@ -228,7 +233,7 @@ impl Servers {
     pub fn ledger(&self, now: SimTime) -> CpuLedger {
         let mut total = self.gone;
         for (_, server) in self.arena.iter() {
-            total += server.cpu.account(now, &self.jobs);
+            total += server.cpu.account(now, &self.requests);
         }
         total
     }

@@ -56,7 +56,7 @@ impl Servers {
         let Self {
             services,
             arena,
-            jobs,
+            requests,
             finished,
             ..
         } = self;
@@ -70,7 +70,7 @@ impl Servers {
         let service = &mut services[server.service as usize];
         service.endpoints.push(key.slot() as u32);
         server.cpu.advance(now);
-        server.fill_slots(now, service, jobs, finished);
+        server.fill_slots(now, service, requests, finished);
         let index = server.service as usize;
         self.settle(now, key.slot() as u32);
         self.share_usage(now, index);
@@ -108,7 +108,7 @@ impl Servers {
         let Self {
             services,
             arena,
-            jobs,
+            requests,
             finished,
             ..
         } = self;
@@ -118,7 +118,7 @@ impl Servers {
         server.starting = false;
         server.cpu.advance(now);
         let service = &mut services[server.service as usize];
-        server.fill_slots(now, service, jobs, finished);
+        server.fill_slots(now, service, requests, finished);
         self.settle(now, key.slot() as u32);
     }
 
@@ -151,7 +151,7 @@ impl Servers {
         self.remove_endpoint(now, key);
         let Self {
             arena,
-            jobs,
+            requests,
             finished,
             ..
         } = self;
@@ -159,13 +159,13 @@ impl Servers {
             return false;
         };
         server.cpu.advance(now);
-        server.fail_all(jobs, finished);
+        server.fail_all(requests, finished);
         server.cpu.set_background(0);
         self.update_demand(now, key.slot() as u32);
         let Some(server) = self.arena.remove(key) else {
             return false;
         };
-        self.gone += server.cpu.account(now, &self.jobs);
+        self.gone += server.cpu.account(now, &self.requests);
         let slot = key.slot() as u32;
         self.nodes[server.node as usize]
             .servers

@@ -7,16 +7,16 @@ mod contention;
 mod declared;
 mod engine;
 mod figures;
-mod job;
 mod lifecycle;
 mod memory;
 mod node;
 mod processor_sharing;
+mod request;
 mod server;
 mod service;
 pub mod spec;
 
 pub use engine::{Note, Servers};
 pub use figures::{Counters, CpuLedger, ServerLimits, Usage};
-pub use job::{Ending, Finished, JobKey, Origin, Work};
+pub use request::{Ending, Finished, Origin, RequestKey, Work};
 pub use server::Server;

@@ -16,7 +16,7 @@ use std::collections::BinaryHeap;
 
 use super::bandwidth::Bandwidth;
 use super::figures::CpuLedger;
-use super::job::{Jobs, Phase};
+use super::request::{ActiveRequests, Phase};
 use crate::sim::SimTime;
 
 /// Millionths of a core, the unit of grants.
@@ -47,9 +47,9 @@ impl PartialOrd for Entry {
 }
 
 /// Whether the entry's request is still on the CPU: orders are unique in the engine.
-fn is_current(entry: &Entry, jobs: &Jobs) -> bool {
-    let job = jobs.at(entry.slot);
-    job.order == entry.order && job.phase == Phase::Running
+fn is_current(entry: &Entry, requests: &ActiveRequests) -> bool {
+    let request = requests.at(entry.slot);
+    request.order == entry.order && request.phase == Phase::Running
 }
 
 /// The CPU of one server.
@@ -181,19 +181,19 @@ impl ProcessorSharing {
     }
 
     /// Puts a request on the CPU; the caller has advanced to now.
-    pub(super) fn enter(&mut self, slot: u32, jobs: &mut Jobs) {
+    pub(super) fn enter(&mut self, slot: u32, requests: &mut ActiveRequests) {
         if self.active == 0 {
             self.virtual_now = 0;
             self.heap.clear();
             self.stale = 0;
         }
-        let order = jobs.next_order();
-        let job = jobs.at_mut(slot);
-        job.phase = Phase::Running;
-        job.order = order;
-        job.finish = self.virtual_now + ((job.work.cpu as u64) << FINE);
+        let order = requests.next_order();
+        let request = requests.at_mut(slot);
+        request.phase = Phase::Running;
+        request.order = order;
+        request.finish = self.virtual_now + ((request.work.cpu as u64) << FINE);
         self.heap.push(Entry {
-            key: job.finish,
+            key: request.finish,
             order,
             slot,
         });
@@ -201,15 +201,15 @@ impl ProcessorSharing {
     }
 
     /// Takes off the next request that is done by now; the caller has advanced to now.
-    pub(super) fn take_done(&mut self, jobs: &Jobs) -> Option<u32> {
+    pub(super) fn take_done(&mut self, requests: &ActiveRequests) -> Option<u32> {
         loop {
             let first = *self.heap.peek()?;
-            if !is_current(&first, jobs) {
+            if !is_current(&first, requests) {
                 self.heap.pop();
                 self.stale -= 1;
                 continue;
             }
-            let job = jobs.at(first.slot);
+            let request = requests.at(first.slot);
             if first.key > self.virtual_now {
                 return None;
             }
@@ -217,33 +217,33 @@ impl ProcessorSharing {
             self.active -= 1;
             // Events come on whole nanoseconds: take back what was given beyond its work.
             self.served -= u128::from(self.virtual_now - first.key);
-            self.completed += u128::from(job.work.cpu as u64) << FINE;
+            self.completed += u128::from(request.work.cpu as u64) << FINE;
             return Some(first.slot);
         }
     }
 
     /// Takes a request off before it is done; the caller has advanced to now and changes its
     /// phase.
-    pub(super) fn abort(&mut self, slot: u32, jobs: &Jobs) {
-        let job = jobs.at(slot);
-        let work = (job.work.cpu as u64) << FINE;
-        let overshoot = self.virtual_now.saturating_sub(job.finish);
+    pub(super) fn abort(&mut self, slot: u32, requests: &ActiveRequests) {
+        let request = requests.at(slot);
+        let work = (request.work.cpu as u64) << FINE;
+        let overshoot = self.virtual_now.saturating_sub(request.finish);
         self.served -= u128::from(overshoot);
         self.active -= 1;
         self.stale += 1;
         if self.stale > 64 && self.stale > 2 * self.active {
             self.heap
-                .retain(|entry| entry.slot != slot && is_current(entry, jobs));
+                .retain(|entry| entry.slot != slot && is_current(entry, requests));
             self.stale = 0;
         }
-        self.aborted += u128::from(self.virtual_now + work - job.finish - overshoot);
+        self.aborted += u128::from(self.virtual_now + work - request.finish - overshoot);
     }
 
     /// When the next request is done if nothing changes; the caller has advanced to now.
-    pub(super) fn next_done(&mut self, jobs: &Jobs) -> Option<SimTime> {
+    pub(super) fn next_done(&mut self, requests: &ActiveRequests) -> Option<SimTime> {
         let first = loop {
             let first = *self.heap.peek()?;
-            if is_current(&first, jobs) {
+            if is_current(&first, requests) {
                 break first;
             }
             self.heap.pop();
@@ -272,25 +272,28 @@ impl ProcessorSharing {
     }
 
     /// The requests on the CPU.
-    pub(super) fn running<'a>(&'a self, jobs: &'a Jobs) -> impl Iterator<Item = u32> + 'a {
+    pub(super) fn running<'a>(
+        &'a self,
+        requests: &'a ActiveRequests,
+    ) -> impl Iterator<Item = u32> + 'a {
         self.heap
             .iter()
-            .filter_map(|entry| is_current(entry, jobs).then_some(entry.slot))
+            .filter_map(|entry| is_current(entry, requests).then_some(entry.slot))
     }
 
     /// The accounts at `now`.
-    pub(super) fn account(&self, now: SimTime, jobs: &Jobs) -> CpuLedger {
+    pub(super) fn account(&self, now: SimTime, requests: &ActiveRequests) -> CpuLedger {
         let step = self.step(now);
         let virtual_now = u128::from(self.virtual_now + step);
         let received = |slot| {
-            let job = jobs.at(slot);
-            virtual_now + (u128::from(job.work.cpu as u64) << FINE) - u128::from(job.finish)
+            let request = requests.at(slot);
+            virtual_now + (u128::from(request.work.cpu as u64) << FINE) - u128::from(request.finish)
         };
         let background = u128::from(self.background) * u128::from(step);
         CpuLedger {
             served: self.served + u128::from(self.active) * u128::from(step),
             completed: self.completed,
-            partial: self.aborted + self.running(jobs).map(received).sum::<u128>(),
+            partial: self.aborted + self.running(requests).map(received).sum::<u128>(),
             background: (self.background_used + background) / u128::from(CORE),
         }
     }

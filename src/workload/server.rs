@@ -7,9 +7,9 @@
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::figures::ServerLimits;
-use super::job::{Ending, Finished, JobKey, Jobs, Phase, Work};
 use super::memory::Memory;
 use super::processor_sharing::{Entry, ProcessorSharing};
+use super::request::{ActiveRequests, Ending, Finished, Phase, RequestKey, Work};
 use super::service::Service;
 use crate::sim::{SimTime, Stream};
 
@@ -44,9 +44,9 @@ pub struct Server {
     pub(super) answered: u64,
     slots: u32,
     backlog_limit: u32,
-    backlog: VecDeque<JobKey>,
+    backlog: VecDeque<RequestKey>,
     waits: BinaryHeap<Entry>,
-    deadlines: VecDeque<(SimTime, JobKey)>,
+    deadlines: VecDeque<(SimTime, RequestKey)>,
 }
 
 impl Server {
@@ -124,16 +124,16 @@ impl Server {
         now: SimTime,
         slot: u32,
         service: &mut Service,
-        jobs: &mut Jobs,
+        requests: &mut ActiveRequests,
         out: &mut Vec<Finished>,
-    ) -> JobKey {
-        let key = jobs.key(slot);
-        self.memory.hold(jobs.at(slot).work.memory);
+    ) -> RequestKey {
+        let key = requests.key(slot);
+        self.memory.hold(requests.at(slot).work.memory);
         if let Some(limit) = service.spec.request.timeout {
             self.deadlines.push_back((now + limit, key));
         }
         if self.has_free_slot() {
-            self.start(now, slot, service, jobs, out);
+            self.start(now, slot, service, requests, out);
         } else {
             self.queued += 1;
             self.backlog.push_back(key);
@@ -147,14 +147,14 @@ impl Server {
         now: SimTime,
         slot: u32,
         service: &mut Service,
-        jobs: &mut Jobs,
+        requests: &mut ActiveRequests,
         out: &mut Vec<Finished>,
     ) {
         self.in_service += 1;
-        if jobs.at(slot).work.cpu > 0 {
-            self.cpu.enter(slot, jobs);
+        if requests.at(slot).work.cpu > 0 {
+            self.cpu.enter(slot, requests);
         } else {
-            self.after_cpu(now, slot, service, jobs, out);
+            self.after_cpu(now, slot, service, requests, out);
         }
     }
 
@@ -163,19 +163,19 @@ impl Server {
         now: SimTime,
         slot: u32,
         service: &mut Service,
-        jobs: &mut Jobs,
+        requests: &mut ActiveRequests,
         out: &mut Vec<Finished>,
     ) {
-        let order = jobs.next_order();
-        let job = jobs.at_mut(slot);
-        if job.work.wait > 0 {
-            job.phase = Phase::Waiting;
-            job.order = order;
-            let key = now.0.saturating_add(job.work.wait) as u64;
+        let order = requests.next_order();
+        let request = requests.at_mut(slot);
+        if request.work.wait > 0 {
+            request.phase = Phase::Waiting;
+            request.order = order;
+            let key = now.0.saturating_add(request.work.wait) as u64;
             self.waits.push(Entry { key, order, slot });
         } else {
             self.in_service -= 1;
-            self.finish(slot, Ending::Done, service, jobs, out);
+            self.finish(slot, Ending::Done, service, requests, out);
         }
     }
 
@@ -185,15 +185,15 @@ impl Server {
         slot: u32,
         ending: Ending,
         service: &mut Service,
-        jobs: &mut Jobs,
+        requests: &mut ActiveRequests,
         out: &mut Vec<Finished>,
     ) {
-        self.memory.release(jobs.at(slot).work.memory);
+        self.memory.release(requests.at(slot).work.memory);
         if ending == Ending::Done {
             self.answered += 1;
             service.answered += 1;
         }
-        out.extend(jobs.remove(slot, ending));
+        out.extend(requests.remove(slot, ending));
     }
 
     /// Does everything that is due by now; the CPU has been advanced to now.
@@ -201,25 +201,25 @@ impl Server {
         &mut self,
         now: SimTime,
         service: &mut Service,
-        jobs: &mut Jobs,
+        requests: &mut ActiveRequests,
         out: &mut Vec<Finished>,
     ) {
         self.cpu.tick(now);
-        while let Some(slot) = self.cpu.take_done(jobs) {
-            self.after_cpu(now, slot, service, jobs, out);
+        while let Some(slot) = self.cpu.take_done(requests) {
+            self.after_cpu(now, slot, service, requests, out);
         }
         while let Some(first) = self.waits.peek().copied() {
-            if is_waiting(&first, jobs) {
+            if is_waiting(&first, requests) {
                 if first.key > now.0 as u64 {
                     break;
                 }
                 self.in_service -= 1;
-                self.finish(first.slot, Ending::Done, service, jobs, out);
+                self.finish(first.slot, Ending::Done, service, requests, out);
             }
             self.waits.pop();
         }
-        self.expire(now, service, jobs, out);
-        self.fill_slots(now, service, jobs, out);
+        self.expire(now, service, requests, out);
+        self.fill_slots(now, service, requests, out);
     }
 
     /// Takes out what has passed the server's time limit.
@@ -227,34 +227,34 @@ impl Server {
         &mut self,
         now: SimTime,
         service: &mut Service,
-        jobs: &mut Jobs,
+        requests: &mut ActiveRequests,
         out: &mut Vec<Finished>,
     ) {
         while let Some(&(deadline, key)) = self.deadlines.front() {
-            if let Some(slot) = jobs.find(key) {
+            if let Some(slot) = requests.find(key) {
                 if deadline > now {
                     break;
                 }
-                self.take_out(slot, jobs);
-                self.finish(slot, Ending::TimedOut, service, jobs, out);
+                self.take_out(slot, requests);
+                self.finish(slot, Ending::TimedOut, service, requests, out);
             }
             self.deadlines.pop_front();
         }
         while self
             .backlog
             .front()
-            .is_some_and(|&key| jobs.find(key).is_none())
+            .is_some_and(|&key| requests.find(key).is_none())
         {
             self.backlog.pop_front();
         }
     }
 
     /// Takes a request from where it is: its entry in a heap or the backlog goes stale.
-    fn take_out(&mut self, slot: u32, jobs: &Jobs) {
-        match jobs.at(slot).phase {
+    fn take_out(&mut self, slot: u32, requests: &ActiveRequests) {
+        match requests.at(slot).phase {
             Phase::Queued => self.queued -= 1,
             Phase::Running => {
-                self.cpu.abort(slot, jobs);
+                self.cpu.abort(slot, requests);
                 self.in_service -= 1;
             }
             Phase::Waiting => self.in_service -= 1,
@@ -267,23 +267,23 @@ impl Server {
         &mut self,
         now: SimTime,
         service: &mut Service,
-        jobs: &mut Jobs,
+        requests: &mut ActiveRequests,
         out: &mut Vec<Finished>,
     ) {
         while self.has_free_slot() {
             let Some(key) = self.backlog.pop_front() else {
                 break;
             };
-            if let Some(slot) = jobs.find(key) {
+            if let Some(slot) = requests.find(key) {
                 self.queued -= 1;
-                self.start(now, slot, service, jobs, out);
+                self.start(now, slot, service, requests, out);
             }
         }
         while service.is_shared() && self.pulls() {
-            let Some(slot) = service.pull(jobs) else {
+            let Some(slot) = service.pull(requests) else {
                 break;
             };
-            self.take(now, slot, service, jobs, out);
+            self.take(now, slot, service, requests, out);
         }
     }
 
@@ -293,47 +293,50 @@ impl Server {
     }
 
     /// Fails everything that is in it; the CPU has been advanced to now.
-    pub(super) fn fail_all(&mut self, jobs: &mut Jobs, out: &mut Vec<Finished>) {
-        let queued = self.backlog.iter().filter_map(|&key| jobs.find(key));
-        let waiting = self.waits.iter().filter(|entry| is_waiting(entry, jobs));
+    pub(super) fn fail_all(&mut self, requests: &mut ActiveRequests, out: &mut Vec<Finished>) {
+        let queued = self.backlog.iter().filter_map(|&key| requests.find(key));
+        let waiting = self
+            .waits
+            .iter()
+            .filter(|entry| is_waiting(entry, requests));
         let mut slots: Vec<u32> = self
             .cpu
-            .running(jobs)
+            .running(requests)
             .chain(waiting.map(|entry| entry.slot))
             .chain(queued)
             .collect();
         slots.sort_by_key(|&slot| {
             let Work {
                 arrival, origin, ..
-            } = jobs.at(slot).work;
+            } = requests.at(slot).work;
             (arrival, origin, slot)
         });
         for slot in slots {
-            self.take_out(slot, jobs);
-            self.memory.release(jobs.at(slot).work.memory);
-            out.extend(jobs.remove(slot, Ending::Killed));
+            self.take_out(slot, requests);
+            self.memory.release(requests.at(slot).work.memory);
+            out.extend(requests.remove(slot, Ending::Killed));
         }
     }
 
     /// When something is due next; the CPU has been advanced to now.
-    pub(super) fn next_due(&mut self, now: SimTime, jobs: &Jobs) -> Option<SimTime> {
+    pub(super) fn next_due(&mut self, now: SimTime, requests: &ActiveRequests) -> Option<SimTime> {
         while self
             .waits
             .peek()
-            .is_some_and(|first| !is_waiting(first, jobs))
+            .is_some_and(|first| !is_waiting(first, requests))
         {
             self.waits.pop();
         }
         while self
             .deadlines
             .front()
-            .is_some_and(|&(_, key)| jobs.find(key).is_none())
+            .is_some_and(|&(_, key)| requests.find(key).is_none())
         {
             self.deadlines.pop_front();
         }
         let mut due = self
             .cpu
-            .next_done(jobs)
+            .next_done(requests)
             .map_or(SimTime::MAX, |done| done.max(now));
         if let Some(tick) = self.cpu.next_tick(now) {
             due = due.min(tick.max(now));
@@ -359,7 +362,7 @@ fn micros(limits: ServerLimits) -> Option<u64> {
 }
 
 /// Whether the entry's request is still in its wait.
-fn is_waiting(entry: &Entry, jobs: &Jobs) -> bool {
-    let job = jobs.at(entry.slot);
-    job.order == entry.order && job.phase == Phase::Waiting
+fn is_waiting(entry: &Entry, requests: &ActiveRequests) -> bool {
+    let request = requests.at(entry.slot);
+    request.order == entry.order && request.phase == Phase::Waiting
 }

@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::job::{JobKey, Jobs};
+use super::request::{ActiveRequests, RequestKey};
 use super::server::Server;
-use super::spec::{Balancing, ServiceSpec, UsageSplit};
+use super::spec::{Balancing, ServerSpec, UsageSplit};
 use crate::sim::{Key, SimDuration, SimTime, Stream};
 
 /// A minute, the step of noise on declared usage.
@@ -14,7 +14,7 @@ const NOISE_STEP: SimDuration = SimDuration::from_secs(60);
 /// A service and the servers behind it, by slot.
 #[derive(Debug, Clone)]
 pub(super) struct Service {
-    pub(super) spec: ServiceSpec,
+    pub(super) spec: ServerSpec,
     /// Every server of the service, in order of creation.
     pub(super) servers: Vec<u32>,
     /// Servers that receive traffic, in the order in which they became endpoints.
@@ -25,11 +25,11 @@ pub(super) struct Service {
     pub(super) created: u64,
     pub(super) answered: u64,
     cursor: usize,
-    queue: VecDeque<JobKey>,
+    queue: VecDeque<RequestKey>,
 }
 
 impl Service {
-    pub(super) fn new(spec: &ServiceSpec) -> Self {
+    pub(super) fn new(spec: &ServerSpec) -> Self {
         Self {
             spec: spec.clone(),
             servers: Vec::new(),
@@ -103,14 +103,14 @@ impl Service {
     }
 
     /// Puts a request into the shared queue.
-    pub(super) fn queue(&mut self, key: JobKey) {
+    pub(super) fn queue(&mut self, key: RequestKey) {
         self.queue.push_back(key);
     }
 
     /// The next request of the shared queue.
-    pub(super) fn pull(&mut self, jobs: &Jobs) -> Option<u32> {
+    pub(super) fn pull(&mut self, requests: &ActiveRequests) -> Option<u32> {
         while let Some(key) = self.queue.pop_front() {
-            if let Some(slot) = jobs.find(key) {
+            if let Some(slot) = requests.find(key) {
                 return Some(slot);
             }
         }

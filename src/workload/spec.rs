@@ -6,7 +6,7 @@ use crate::units::{Bytes, Millicores};
 /// A service: one workload's pods and what a request costs them. By default requests cost
 /// nothing and nothing is limited.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct ServiceSpec {
+pub struct ServerSpec {
     /// Name in outputs: the Kubernetes Service's, or the workload's.
     pub name: String,
     /// Host names under which loads reach it.

@@ -6,7 +6,7 @@ use crate::metrics::{CounterSample, SAMPLE_PERIOD};
 use crate::record::Sample;
 use crate::sim::SimTime;
 use crate::units::CpuTime;
-use crate::workload::spec::{ServiceSpec, UsageSplit};
+use crate::workload::spec::{ServerSpec, UsageSplit};
 
 /// CPU consumed per service, by servers that are gone and up to the last sample.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl UsageTotals {
 }
 
 /// CPU that a service's declared usage asks for with so many pods, in cores.
-pub(super) fn declared_cpu(spec: &ServiceSpec, now: SimTime, pods: f64) -> f64 {
+pub(super) fn declared_cpu(spec: &ServerSpec, now: SimTime, pods: f64) -> f64 {
     let Some(usage) = &spec.usage else {
         return 0.0;
     };

@@ -11,15 +11,15 @@ use nlsim::record::{Outcome, RequestSink};
 use nlsim::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
 use nlsim::units::{Bytes, Millicores};
 use nlsim::workload::ServerLimits;
-use nlsim::workload::spec::ServiceSpec;
+use nlsim::workload::spec::ServerSpec;
 use nlsim::world::traffic::{Effect, NodeCpuId, ServerId, Traffic, TrafficEvent};
 
 /// No CPU, no wait, no memory: to be changed by the test.
-pub fn service() -> ServiceSpec {
-    ServiceSpec {
+pub fn service() -> ServerSpec {
+    ServerSpec {
         name: "api".into(),
         hosts: vec!["api".into()],
-        ..ServiceSpec::default()
+        ..ServerSpec::default()
     }
 }
 
@@ -188,7 +188,7 @@ pub struct Rig {
 
 impl Rig {
     /// Services and loads on one node of 1,000 cores, started.
-    pub fn new(services: &[ServiceSpec], loads: &[LoadSpec], seed: u64) -> Self {
+    pub fn new(services: &[ServerSpec], loads: &[LoadSpec], seed: u64) -> Self {
         let mut traffic = Traffic::new(services, loads, &Streams::new(seed));
         let mut queue = EventQueue::default();
         let node = traffic.add_node(Millicores(1_000_000));

@@ -147,7 +147,7 @@ flags! {
         "cpu-histogram-decay-half-life" cpu_histogram_decay_half_life: SimDuration = DAY,
             "the age at which a CPU sample counts half.";
         "oom-bump-up-ratio" oom_bump_up_ratio: f64 = 1.2,
-            "the factor on the memory of a container killed for lack of it.";
+            "the factor on the memory of an OOM-killed container.";
         "oom-min-bump-up-bytes" oom_min_bump_up_bytes: f64 = 104_857_600.0,
             "the least that is added to the memory of such a container.";
         "cpu-integer-post-processor-enabled" cpu_integer_post_processor_enabled: bool = false,
@@ -191,7 +191,7 @@ flags! {
         "eviction-rate-burst" eviction_rate_burst: i32 = 1,
             "evictions at once within the rate limit.";
         "evict-after-oom-threshold" evict_after_oom_threshold: SimDuration = SimDuration::from_secs(600),
-            "a container killed for lack of memory sooner after its start lets its pod be updated.";
+            "an OOM-killed container sooner after its start lets its pod be updated.";
         "in-recommendation-bounds-eviction-lifetime-threshold"
             in_recommendation_bounds_eviction_lifetime_threshold: SimDuration
             = SimDuration::from_secs(12 * 3600),

@@ -9,7 +9,7 @@ use crate::record::NoRequests;
 use crate::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
 use crate::units::Millicores;
 use crate::workload::ServerLimits;
-use crate::workload::spec::{RequestSpec, ServiceSpec};
+use crate::workload::spec::{RequestSpec, ServerSpec};
 use crate::world::traffic::{Traffic, TrafficEvent};
 
 /// What the recordings call the server.
@@ -17,7 +17,7 @@ const ADDRESS: &str = "http://127.0.0.1:18099/";
 
 /// A set-up, ready to be simulated.
 pub(super) struct SetUp {
-    service: ServiceSpec,
+    service: ServerSpec,
     load: LoadSpec,
     /// `wget` loops that run at once; zero for the tools.
     pub(super) loops: u32,
@@ -38,7 +38,7 @@ impl SetUp {
             (parsed.generator, 0, None)
         };
         Ok(Self {
-            service: ServiceSpec {
+            service: ServerSpec {
                 name: "server".to_owned(),
                 request: RequestSpec {
                     wait: case.service_time()?,
@@ -46,7 +46,7 @@ impl SetUp {
                 },
                 slots: Some(case.server.slots),
                 backlog: case.server.queue,
-                ..ServiceSpec::default()
+                ..ServerSpec::default()
             },
             load: LoadSpec {
                 name: "load".to_owned(),

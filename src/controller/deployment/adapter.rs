@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{DeploymentStatus, Outcome, Requeue, Step, sync, view};
+use super::{DeploymentStatus, Requeue, Step, SyncResult, sync, view};
 use crate::api::{
     Change, Context, DeploymentId, EventKind, Labels, ObjectId, ObjectMeta, Pod, PodId, ReplicaSet,
     ReplicaSetId, RolloutAnnotations, Store, What, Write,
@@ -231,7 +231,7 @@ impl Controller {
         &mut self,
         id: DeploymentId,
         keys: &[ReplicaSetId],
-        outcome: Outcome,
+        outcome: SyncResult,
         hash: &str,
         pods: &mut PodControl,
         context: &mut Context<'_, Event>,

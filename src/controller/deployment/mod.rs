@@ -10,7 +10,7 @@
 //! takes the number of syncs it takes, and it is reproduced.
 //!
 //! What wakes upstream's controller: any change of the Deployment or of a ReplicaSet that it owns,
-//! [`Outcome::requeue`], and under Recreate the end of its last pod.
+//! [`SyncResult::requeue`], and under Recreate the end of its last pod.
 
 pub mod adapter;
 mod condition;
@@ -33,7 +33,7 @@ mod view;
 pub use super::event::{Event, EventType};
 pub use condition::{Condition, ConditionStatus, ConditionType, reason};
 pub use fenceposts::{IntOrPercent, new_rs_new_replicas, resolve_fenceposts};
-pub use outcome::{NewReplicaSet, Outcome, Requeue, Step};
+pub use outcome::{NewReplicaSet, Requeue, Step, SyncResult};
 pub use revision::{creation_failed, hash_collision, is_copied_annotation, replica_set_name};
 pub use scale::replica_set_proportion;
 pub use spec::{DeploymentSpec, DeploymentSpecInput, RollingUpdate, Strategy, StrategyType};

@@ -6,7 +6,7 @@ use crate::sim::SimDuration;
 
 /// What one sync does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Outcome {
+pub struct SyncResult {
     /// Writes and events in their order. A write that fails ends the sync: what comes after it
     /// does not happen, and the sync is tried again.
     pub steps: Vec<Step>,
@@ -14,7 +14,7 @@ pub struct Outcome {
     pub requeue: Requeue,
 }
 
-impl Outcome {
+impl SyncResult {
     /// The events among the steps.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
         self.steps.iter().filter_map(|step| match step {

@@ -4,7 +4,7 @@
 use super::super::event::{Event, EventType};
 use super::condition::{self, Condition, ConditionStatus, ConditionType, reason};
 use super::fenceposts::new_rs_new_replicas;
-use super::outcome::{NewReplicaSet, Outcome, Requeue, Step};
+use super::outcome::{NewReplicaSet, Requeue, Step, SyncResult};
 use super::sync::{Conflict, Sync};
 use super::view::{Deployment, ReplicaSet, ReplicaSetStatus, replica_count};
 use crate::sim::SimTime;
@@ -50,7 +50,7 @@ pub fn creation_failed(
     name: &str,
     error: &str,
     now: SimTime,
-) -> Outcome {
+) -> SyncResult {
     let message = format!("Failed to create new replica set \"{name}\": {error}");
     let mut steps = Vec::new();
     if deployment.spec.has_progress_deadline() {
@@ -73,7 +73,7 @@ pub fn creation_failed(
         reason: reason::REPLICA_SET_CREATE_ERROR,
         message,
     }));
-    Outcome {
+    SyncResult {
         steps,
         requeue: Requeue::RateLimited,
     }
@@ -81,10 +81,10 @@ pub fn creation_failed(
 
 /// The sync that found the new ReplicaSet's name taken by one that is not the Deployment's, in
 /// place of what [`super::sync()`] planned: the next one asks for another hash.
-pub fn hash_collision(deployment: &Deployment<'_>) -> Outcome {
+pub fn hash_collision(deployment: &Deployment<'_>) -> SyncResult {
     let mut status = deployment.status.clone();
     status.collision_count = Some(status.collision_count.unwrap_or(0) + 1);
-    Outcome {
+    SyncResult {
         steps: vec![Step::UpdateStatus {
             status,
             revision: deployment.revision,

@@ -2,7 +2,7 @@
 
 use super::super::event::{Event, EventType};
 use super::condition::{self, Condition, ConditionStatus, ConditionType, reason};
-use super::outcome::{Outcome, Requeue, Step};
+use super::outcome::{Requeue, Step, SyncResult};
 use super::spec::Strategy;
 use super::status::{self, DeploymentStatus};
 use super::view::{Deployment, ReplicaSet, joined};
@@ -10,7 +10,7 @@ use super::{revision, view};
 use crate::sim::SimTime;
 
 /// One sync of a Deployment that owns these ReplicaSets.
-pub fn sync(deployment: &Deployment<'_>, sets: &[ReplicaSet<'_>], now: SimTime) -> Outcome {
+pub fn sync(deployment: &Deployment<'_>, sets: &[ReplicaSet<'_>], now: SimTime) -> SyncResult {
     let new_name = if sets.iter().any(|set| set.has_deployments_template) {
         String::new()
     } else {
@@ -20,7 +20,7 @@ pub fn sync(deployment: &Deployment<'_>, sets: &[ReplicaSet<'_>], now: SimTime) 
     if sync.run(sets).is_err() {
         sync.requeue = Requeue::RateLimited;
     }
-    Outcome {
+    SyncResult {
         steps: sync.steps,
         requeue: sync.requeue,
     }

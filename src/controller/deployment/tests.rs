@@ -48,7 +48,7 @@ fn four(status: &DeploymentStatus) -> Deployment<'_> {
     }
 }
 
-fn run(deployment: &Deployment<'_>, sets: &[ReplicaSet<'_>]) -> Outcome {
+fn run(deployment: &Deployment<'_>, sets: &[ReplicaSet<'_>]) -> SyncResult {
     sync(deployment, sets, SimTime::from_millis(100_700))
 }
 
@@ -74,7 +74,7 @@ fn what_is_settled_stays_as_it_is() {
     let status = settled();
     let mut only = full(0, "web-old", 4);
     only.has_deployments_template = true;
-    assert_eq!(run(&four(&status), &[only]), Outcome::default());
+    assert_eq!(run(&four(&status), &[only]), SyncResult::default());
     let reasons: Vec<_> = status
         .conditions
         .iter()
@@ -201,7 +201,7 @@ fn a_rollout_without_news_is_looked_at_when_its_deadline_has_passed() {
     new.has_deployments_template = true;
     new.status.ready_replicas = 0;
     new.status.available_replicas = 0;
-    let mut outcome = Outcome::default();
+    let mut outcome = SyncResult::default();
     for _ in 0..3 {
         let mut deployment = four(&status);
         deployment.revision = Some(2);

@@ -7,7 +7,7 @@
 //! at a time. [`rollout_undo`] is what `kubectl rollout undo` does with the revisions.
 //!
 //! What wakes upstream's controller: any change of the StatefulSet or of a pod that it owns, and
-//! [`Outcome::requeue_after`].
+//! [`SyncResult::requeue_after`].
 //!
 //! Left out: PersistentVolumeClaims, and `maxUnavailable`, which the API server drops as long as
 //! the gate MaxUnavailableStatefulSet is off.
@@ -23,7 +23,7 @@ mod undo;
 mod view;
 
 pub use super::event::{Event, EventType};
-pub use outcome::{Outcome, Step};
+pub use outcome::{Step, SyncResult};
 pub use spec::{StatefulSetSpec, StatefulSetSpecInput, UpdateStrategy, UpdateStrategyType};
 pub use status::StatefulSetStatus;
 pub use sync::sync;

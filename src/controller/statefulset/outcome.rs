@@ -7,14 +7,14 @@ use crate::sim::SimDuration;
 
 /// What one sync does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Outcome {
+pub struct SyncResult {
     /// Writes and events in their order.
     pub steps: Vec<Step>,
     /// When to look again, if nothing changes before: a ready pod is then available.
     pub requeue_after: Option<SimDuration>,
 }
 
-impl Outcome {
+impl SyncResult {
     /// The events among the steps.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
         self.steps.iter().filter_map(|step| match step {

@@ -1,7 +1,7 @@
 //! One sync of a StatefulSet (`stateful_set.go`, `syncStatefulSet`; `stateful_set_control.go`,
 //! `UpdateStatefulSet`).
 
-use super::outcome::{Outcome, Step};
+use super::outcome::{Step, SyncResult};
 use super::process::Process;
 use super::revision;
 use super::status::{self, StatefulSetStatus};
@@ -14,7 +14,7 @@ pub fn sync(
     revisions: &[ControllerRevision],
     pods: &[Pod],
     now: SimTime,
-) -> Outcome {
+) -> SyncResult {
     let mut steps = Vec::new();
     let history = revision::sorted(revisions);
     let live = revision::find(set, &history, &mut steps);
@@ -28,7 +28,7 @@ pub fn sync(
         steps.push(Step::UpdateStatus(status));
     }
     revision::truncate_history(set, pods, &history, &live, &mut steps);
-    Outcome {
+    SyncResult {
         steps,
         requeue_after: next_availability(set, &status, pods, now),
     }

@@ -12,7 +12,7 @@ use crate::scenario::node::{Node, Span};
 use crate::scenario::reader::{Reader, wrong};
 use crate::scenario::suggest::nearest;
 use crate::sim::{Dist, SimTime};
-use crate::workload::spec::ServiceSpec;
+use crate::workload::spec::ServerSpec;
 
 const GENERATORS: &[&str] = &[
     "command", "manifest", "constant", "poisson", "ramp", "steps", "spike", "diurnal", "trace",
@@ -35,7 +35,7 @@ pub(super) struct Common<'a> {
 pub(super) fn loads(
     root: &mut Reader<'_>,
     known: &mut Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     end: Option<SimTime>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<LoadSpec> {
@@ -74,7 +74,7 @@ fn load(
     table: &mut Reader<'_>,
     index: usize,
     known: &mut Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Option<LoadSpec> {
     let common = Common {
@@ -128,7 +128,7 @@ fn command_load(
     node: &Node,
     common: Common<'_>,
     known: &Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Option<LoadSpec> {
     let parsed = command(node, diagnostics);
@@ -161,7 +161,7 @@ fn profile_load(
     node: &Node,
     common: Common<'_>,
     known: &Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Option<LoadSpec> {
     let shape = shape(profile, node, known, diagnostics);
@@ -205,10 +205,10 @@ pub(super) fn service_of(
     span: Span,
     inside: Option<&str>,
     known: &Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Option<usize> {
-    let fits = |service: &ServiceSpec| service.hosts.contains(&url.host);
+    let fits = |service: &ServerSpec| service.hosts.contains(&url.host);
     let found = the_only(&url.host, fits, inside, span, known, services, diagnostics).ok()?;
     if found.is_none() && known.all_services {
         let hosts: Vec<&str> = services
@@ -235,11 +235,11 @@ pub(super) fn service_of(
 /// unless the client is in one of these.
 fn the_only(
     name: &str,
-    fits: impl Fn(&ServiceSpec) -> bool,
+    fits: impl Fn(&ServerSpec) -> bool,
     inside: Option<&str>,
     span: Span,
     known: &Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Result<Option<usize>, ()> {
     let namespace = |place: usize| known.workloads[services[place].workload].namespace.as_str();
@@ -269,12 +269,12 @@ fn the_only(
 pub(super) fn named_service(
     node: &Node,
     known: &Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Option<usize> {
     let name = node.text().unwrap_or_default();
     let plain = name.rsplit('/').next().unwrap_or(name);
-    let fits = |one: &ServiceSpec| one.name == name || one.hosts.iter().any(|host| host == plain);
+    let fits = |one: &ServerSpec| one.name == name || one.hosts.iter().any(|host| host == plain);
     let found = the_only(name, fits, None, node.span, known, services, diagnostics).ok()?;
     if found.is_some() {
         return found;

@@ -7,12 +7,12 @@ use crate::metrics::spec::{CustomMetricSpec, MetricOf, MetricSource, ServiceCoun
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::reader::Reader;
 use crate::sim::SimDuration;
-use crate::workload::spec::ServiceSpec;
+use crate::workload::spec::ServerSpec;
 
 pub(super) fn metrics(
     root: &mut Reader<'_>,
     known: &Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Vec<CustomMetricSpec> {
     let mut made = Vec::new();
@@ -28,7 +28,7 @@ pub(super) fn metrics(
 fn metric(
     table: &mut Reader<'_>,
     known: &Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Option<CustomMetricSpec> {
     if table.get("name").is_none() {
@@ -99,7 +99,7 @@ fn of(
 fn source(
     table: &mut Reader<'_>,
     known: &Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Option<MetricSource> {
     const COUNTERS: &[&str] = &["requests_per_second", "in_flight", "queue_depth"];

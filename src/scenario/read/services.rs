@@ -11,7 +11,7 @@ use crate::scenario::node::{Node, Value};
 use crate::scenario::reader::{self, Reader, duration, expected, number, wrong};
 use crate::sim::{Dist, SimDuration, SimTime};
 use crate::workload::spec::{
-    Balancing, MemorySpec, RequestSpec, ServiceSpec, UsageSpec, UsageSplit,
+    Balancing, MemorySpec, RequestSpec, ServerSpec, UsageSpec, UsageSplit,
 };
 
 pub(super) fn services(
@@ -19,8 +19,8 @@ pub(super) fn services(
     known: &mut Known<'_>,
     slo: Slo,
     diagnostics: &mut Diagnostics,
-) -> (Vec<ServiceSpec>, Vec<Slo>) {
-    let mut made: Vec<ServiceSpec> = Vec::new();
+) -> (Vec<ServerSpec>, Vec<Slo>) {
+    let mut made: Vec<ServerSpec> = Vec::new();
     let mut slos = Vec::new();
     for item in root.list("service", diagnostics) {
         let Some(mut table) = Reader::new(item, "`service`", diagnostics) else {
@@ -40,8 +40,8 @@ pub(super) fn services(
             diagnostics.error(item.span, title, "its behaviour is stated already");
             continue;
         }
-        let namespace = |one: &ServiceSpec| &known.workloads[one.workload].namespace;
-        let is_same = |other: &&ServiceSpec| {
+        let namespace = |one: &ServerSpec| &known.workloads[one.workload].namespace;
+        let is_same = |other: &&ServerSpec| {
             other.name == service.name && namespace(other) == namespace(&service)
         };
         if let Some(other) = made.iter().find(is_same) {
@@ -66,7 +66,7 @@ fn service(
     table: &mut Reader<'_>,
     known: &mut Known<'_>,
     diagnostics: &mut Diagnostics,
-) -> Option<ServiceSpec> {
+) -> Option<ServerSpec> {
     let name = table.text("name", diagnostics);
     let reference = table.get("workload");
     let container_node = table.get("container");
@@ -126,7 +126,7 @@ fn service(
     }
     let mut request = request;
     request.memory = per_request;
-    Some(ServiceSpec {
+    Some(ServerSpec {
         name: name.unwrap_or(&spec.name).to_owned(),
         hosts: distinct,
         workload,

@@ -10,7 +10,7 @@ use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span};
 use crate::scenario::reader::{expected, wrong};
 use crate::sim::{Dist, SimTime};
-use crate::workload::spec::ServiceSpec;
+use crate::workload::spec::ServerSpec;
 
 const WGET_ADVICE: &str =
     "a load Job runs a loop such as `while true; do wget -q -O- http://service/; sleep 0.01; done`";
@@ -19,7 +19,7 @@ const WGET_ADVICE: &str =
 pub(super) fn jobs_from_the_start(
     made: &mut Vec<LoadSpec>,
     known: &mut Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) {
     for workload in 0..known.workloads.len() {
@@ -52,7 +52,7 @@ pub(super) fn manifest_load(
     node: &Node,
     common: Common<'_>,
     known: &mut Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Option<LoadSpec> {
     if node.text().is_none() {
@@ -124,7 +124,7 @@ fn wget_job(
     span: Span,
     times: (SimTime, Option<SimTime>),
     known: &mut Known<'_>,
-    services: &[ServiceSpec],
+    services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Option<LoadSpec> {
     let found = command_line::parse_wget_loop(&script(known, workload))?;

@@ -7,8 +7,8 @@ use super::{Due, ServerId};
 use crate::load::Source;
 use crate::load::spec::LoadSpec;
 use crate::sim::{SimDuration, SimTime, Stream, Streams};
-use crate::workload::spec::{Balancing, RequestSpec, ServiceSpec};
-use crate::workload::{JobKey, Origin, Work};
+use crate::workload::spec::{Balancing, RequestSpec, ServerSpec};
+use crate::workload::{Origin, RequestKey, Work};
 
 /// CPU time of a request at most, in nanoseconds: 20 days, more than any answer is waited for.
 const MOST_CPU: i64 = 20 * 86_400 * 1_000_000_000;
@@ -48,8 +48,8 @@ pub(super) struct Load {
     pub(super) until: Option<SimTime>,
     pub(super) source: Source,
     pub(super) event: Due,
-    /// Whether it is in the list of stirred loads.
-    pub(super) stirred: bool,
+    /// Whether it is in the list of awake loads.
+    pub(super) awake: bool,
     /// Whether its end has been told.
     pub(super) finished: bool,
     pub(super) balancing: Stream,
@@ -58,12 +58,12 @@ pub(super) struct Load {
     demand: Demand,
     /// The longest wait for an answer, and who waits until when, in order of time.
     pub(super) timeout: Option<SimDuration>,
-    pub(super) waiting: VecDeque<(SimTime, JobKey)>,
+    pub(super) waiting: VecDeque<(SimTime, RequestKey)>,
     pub(super) timeout_scheduled: bool,
 }
 
 impl Load {
-    pub(super) fn new(spec: &LoadSpec, service: &ServiceSpec, streams: Streams) -> Self {
+    pub(super) fn new(spec: &LoadSpec, service: &ServerSpec, streams: Streams) -> Self {
         let stream = |what: &str| streams.stream(&format!("load/{}/{what}", spec.name));
         let kept = match service.balancing {
             Balancing::RandomPerConnection => spec.generator.kept_connections(),
@@ -76,7 +76,7 @@ impl Load {
             until: spec.until,
             source: Source::new(spec, &streams),
             event: Due::default(),
-            stirred: false,
+            awake: false,
             finished: false,
             balancing: stream("balancing"),
             connections: vec![None; kept as usize],

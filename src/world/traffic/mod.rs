@@ -22,7 +22,7 @@ use crate::load::report::LoadReport;
 use crate::load::spec::LoadSpec;
 use crate::record::RequestSink;
 use crate::sim::{EventId, EventQueue, SimTime, Streams};
-use crate::workload::spec::ServiceSpec;
+use crate::workload::spec::ServerSpec;
 use crate::workload::{Note, Servers};
 use ledger::Outcomes;
 use loads::Load;
@@ -69,12 +69,12 @@ pub struct Traffic {
     outcomes: Outcomes,
     effects: Vec<Effect>,
     /// Loads whose clients may have something to do at this instant.
-    stirred: Vec<u32>,
+    awake: Vec<u32>,
 }
 
 impl Traffic {
     /// The engine for these services and loads; no nodes and servers yet.
-    pub fn new(services: &[ServiceSpec], loads: &[LoadSpec], streams: &Streams) -> Self {
+    pub fn new(services: &[ServerSpec], loads: &[LoadSpec], streams: &Streams) -> Self {
         let load = |spec: &LoadSpec| Load::new(spec, &services[spec.service], *streams);
         Self {
             servers: Servers::new(services, streams),
@@ -83,7 +83,7 @@ impl Traffic {
             services: services.len(),
             outcomes: Outcomes::default(),
             effects: Vec::new(),
-            stirred: Vec::new(),
+            awake: Vec::new(),
         }
     }
 
@@ -115,17 +115,17 @@ impl Traffic {
             }
             TrafficEvent::Load(index) => {
                 self.loads[index as usize].event.clear();
-                self.stir(index);
+                self.wake(index);
             }
             TrafficEvent::ClientTimeout(index) => self.time_out(index, queue, sink),
             TrafficEvent::Start(index) => {
                 self.loads[index as usize].source.start(now);
                 self.watch_silence(index, queue);
-                self.stir(index);
+                self.wake(index);
             }
             TrafficEvent::Stop(index) => {
                 self.loads[index as usize].source.stop(now);
-                self.stir(index);
+                self.wake(index);
             }
             TrafficEvent::Usage(service) => {
                 self.servers.change_usage(now, service as usize);
@@ -145,11 +145,11 @@ impl Traffic {
         }
     }
 
-    fn stir(&mut self, index: u32) {
+    fn wake(&mut self, index: u32) {
         let load = &mut self.loads[index as usize];
-        if !load.stirred {
-            load.stirred = true;
-            self.stirred.push(index);
+        if !load.awake {
+            load.awake = true;
+            self.awake.push(index);
         }
     }
 
@@ -163,11 +163,11 @@ impl Traffic {
         let now = queue.now();
         loop {
             self.deliver_finished(now, sink);
-            let Some(index) = self.stirred.pop() else {
+            let Some(index) = self.awake.pop() else {
                 break;
             };
-            self.loads[index as usize].stirred = false;
-            self.pump(index, queue, sink);
+            self.loads[index as usize].awake = false;
+            self.issue_due(index, queue, sink);
         }
         self.sync(queue);
     }

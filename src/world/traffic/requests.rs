@@ -5,11 +5,11 @@ use crate::load::{Answer, Due};
 use crate::record::{Outcome, RequestSink};
 use crate::sim::{EventQueue, SimTime};
 use crate::workload::spec::Balancing;
-use crate::workload::{Ending, JobKey, Origin, Work};
+use crate::workload::{Ending, Origin, RequestKey, Work};
 
 /// What became of a request on its way to a server.
 enum Handed {
-    In(JobKey),
+    In(RequestKey),
     Full,
     Refused,
     /// Refused by a server whose application has not started.
@@ -30,7 +30,7 @@ fn seen(outcome: Outcome) -> Answer {
 
 impl Traffic {
     /// Lets the clients of a load do everything that they have to do by now.
-    pub(super) fn pump<E: From<TrafficEvent> + Copy>(
+    pub(super) fn issue_due<E: From<TrafficEvent> + Copy>(
         &mut self,
         index: u32,
         queue: &mut EventQueue<E>,
@@ -113,7 +113,7 @@ impl Traffic {
     fn watch<E: From<TrafficEvent> + Copy>(
         &mut self,
         index: u32,
-        job: JobKey,
+        job: RequestKey,
         queue: &mut EventQueue<E>,
     ) {
         let load = &mut self.loads[index as usize];
@@ -148,7 +148,7 @@ impl Traffic {
         if self.loads[index as usize].source.silence().is_some() {
             self.loads[index as usize].source.give_up(now);
             self.fail_all(index, now, sink);
-            self.stir(index);
+            self.wake(index);
             return;
         }
         self.loads[index as usize].timeout_scheduled = false;
@@ -235,7 +235,7 @@ impl Traffic {
             *connection = None::<ServerId>;
         }
         if load.source.answered(client, arrival, now, answer) {
-            self.stir(index);
+            self.wake(index);
         }
     }
 }

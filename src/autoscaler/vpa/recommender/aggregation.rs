@@ -42,7 +42,7 @@ pub(super) struct Tuning {
     pub(super) memory_interval: SimDuration,
     /// How many of them without a sample let an aggregate expire.
     pub(super) memory_interval_count: i64,
-    /// The factor on the memory of a container killed for lack of it.
+    /// The factor on the memory of an OOM-killed container.
     pub(super) oom_bump_up_ratio: f64,
     /// The least that is added to it, in bytes.
     pub(super) oom_min_bump_up: i64,

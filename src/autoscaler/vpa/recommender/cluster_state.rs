@@ -180,7 +180,7 @@ impl ClusterState {
                 .is_some_and(|state| container.state.add_memory_sample(state, usage.0, time))
     }
 
-    /// Takes note that a pod's container was killed for lack of memory while it requested
+    /// Takes note that a pod's container was OOM-killed while it requested
     /// `requested`; false if the pod is not known or the kill too long ago.
     pub fn record_oom(
         &mut self,

@@ -2,7 +2,7 @@
 //! each container's own [`ContainerState`], which decides what of its usage gets there.
 //!
 //! Follows `pkg/recommender/model/{aggregate_container_state,container}.go`. Every CPU sample
-//! is kept; of memory only the peak of each window, in which a kill for lack of memory
+//! is kept; of memory only the peak of each window, in which an OOM kill
 //! counts as a larger peak.
 
 use super::aggregation::{Aggregation, Tuning};
@@ -147,7 +147,7 @@ impl ContainerState {
         true
     }
 
-    /// Adds what a kill for lack of memory says of the need; false if it is too old.
+    /// Adds what an OOM kill says of the need; false if it is too old.
     pub(super) fn record_oom(
         &mut self,
         aggregate: &mut Aggregate,

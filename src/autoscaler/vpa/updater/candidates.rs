@@ -76,8 +76,8 @@ impl Selection<'_> {
         }))
     }
 
-    /// Pods are updated if a request is out of bounds, soon after a kill for lack of
-    /// memory, or, once they are old, for any difference that is large enough.
+    /// Pods are updated if a request is out of bounds, soon after an OOM kill,
+    /// or, once they are old, for any difference that is large enough.
     fn is_accepted(&self, pod: &Pod<'_>, priority: Priority) -> bool {
         let quick_oom = self.has_quick_oom(pod);
         if quick_oom && priority.resource_diff == 0.0 {
@@ -96,7 +96,7 @@ impl Selection<'_> {
             .is_some_and(|start| self.now >= start + threshold)
     }
 
-    /// True if a container that the VPA scales was killed for lack of memory shortly after
+    /// True if a container that the VPA scales was OOM-killed shortly after
     /// it had started.
     fn has_quick_oom(&self, pod: &Pod<'_>) -> bool {
         let threshold = self.evict_after_oom_threshold();

@@ -25,7 +25,7 @@ pub use in_place::{
     DEFERRED_RESIZE_TIMEOUT, InPlaceDecision, InfeasibleAttempts, RESIZE_IN_PROGRESS_TIMEOUT,
     Resize, ResizeClock,
 };
-pub use pass::{Outcome, Pass};
+pub use pass::{Pass, VpaPass};
 pub use priority::Priority;
 pub use restriction::{Controller, Restriction};
 pub use view::{Boost, OriginalResources, Pod, Termination, View};

@@ -26,14 +26,14 @@ pub struct Pass<'u> {
 
 /// What a pass did about one VPA.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Outcome {
+pub struct VpaPass {
     /// Pods accepted for an update, the most urgent first.
     pub candidates: Vec<Candidate>,
     /// What was done, in order.
     pub actions: Vec<Action>,
 }
 
-impl Outcome {
+impl VpaPass {
     fn note(&mut self, pod: usize, at: SimTime, kind: ActionKind) {
         self.actions.push(Action { pod, at, kind });
     }
@@ -55,8 +55,8 @@ impl<'u> Pass<'u> {
         &mut self,
         view: &View<'_>,
         api: &mut impl Api,
-    ) -> Result<Outcome, UpstreamPanic> {
-        let mut outcome = Outcome::default();
+    ) -> Result<VpaPass, UpstreamPanic> {
+        let mut outcome = VpaPass::default();
         let in_place = match view.vpa.update_mode {
             UpdateMode::Off | UpdateMode::Initial => None,
             UpdateMode::InPlace if !self.updater.gates.in_place => None,
@@ -123,7 +123,7 @@ impl<'u> Pass<'u> {
         view: &View<'_>,
         restriction: &mut Restriction,
         api: &mut impl Api,
-        outcome: &mut Outcome,
+        outcome: &mut VpaPass,
     ) -> Result<(), UpstreamPanic> {
         let due: Vec<usize> = (0..view.pods.len())
             .filter(|pod| unboost::is_due(view, &view.pods[*pod], self.now))
@@ -156,7 +156,7 @@ impl<'u> Pass<'u> {
         view: &View<'_>,
         pods: Vec<usize>,
         restriction: &Restriction,
-        outcome: &mut Outcome,
+        outcome: &mut VpaPass,
     ) -> Vec<usize> {
         let never_evict = view.vpa.update_mode == UpdateMode::InPlace;
         let mut chosen = Vec::new();
@@ -199,7 +199,7 @@ impl<'u> Pass<'u> {
         order: Vec<usize>,
         restriction: &mut Restriction,
         api: &mut impl Api,
-        outcome: &mut Outcome,
+        outcome: &mut VpaPass,
     ) -> Result<Vec<usize>, UpstreamPanic> {
         let never_evict = view.vpa.update_mode == UpdateMode::InPlace;
         let recommendations = view.recommendations.unwrap_or_default();
@@ -272,7 +272,7 @@ impl<'u> Pass<'u> {
         order: Vec<usize>,
         restriction: &mut Restriction,
         api: &mut impl Api,
-        outcome: &mut Outcome,
+        outcome: &mut VpaPass,
     ) {
         for index in order {
             let pod = &view.pods[index];

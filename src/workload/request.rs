@@ -50,7 +50,7 @@ pub struct Finished {
 
 /// Finds a request as long as it is in the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JobKey {
+pub struct RequestKey {
     slot: u32,
     generation: u32,
 }
@@ -70,7 +70,7 @@ pub(super) enum Phase {
 
 /// A request in the engine.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Job {
+pub(super) struct ActiveRequest {
     pub(super) work: Work,
     /// Virtual time at which its CPU work is done.
     pub(super) finish: u64,
@@ -84,16 +84,16 @@ pub(super) struct Job {
 
 /// All requests in the engine.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Jobs {
-    slots: Vec<Job>,
+pub(super) struct ActiveRequests {
+    slots: Vec<ActiveRequest>,
     free: Vec<u32>,
     abandoned: u64,
     order: u32,
 }
 
-impl Jobs {
+impl ActiveRequests {
     pub(super) fn insert(&mut self, work: Work) -> u32 {
-        let mut job = Job {
+        let mut request = ActiveRequest {
             work,
             finish: 0,
             order: 0,
@@ -103,12 +103,12 @@ impl Jobs {
         };
         if let Some(slot) = self.free.pop() {
             let entry = &mut self.slots[slot as usize];
-            job.generation = entry.generation;
-            *entry = job;
+            request.generation = entry.generation;
+            *entry = request;
             return slot;
         }
         let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 requests at once");
-        self.slots.push(job);
+        self.slots.push(request);
         slot
     }
 
@@ -118,40 +118,40 @@ impl Jobs {
         self.order
     }
 
-    pub(super) fn key(&self, slot: u32) -> JobKey {
-        JobKey {
+    pub(super) fn key(&self, slot: u32) -> RequestKey {
+        RequestKey {
             slot,
             generation: self.slots[slot as usize].generation,
         }
     }
 
-    pub(super) fn at(&self, slot: u32) -> &Job {
+    pub(super) fn at(&self, slot: u32) -> &ActiveRequest {
         &self.slots[slot as usize]
     }
 
-    pub(super) fn at_mut(&mut self, slot: u32) -> &mut Job {
+    pub(super) fn at_mut(&mut self, slot: u32) -> &mut ActiveRequest {
         &mut self.slots[slot as usize]
     }
 
     /// The slot of a request that is still in the engine.
-    pub(super) fn find(&self, key: JobKey) -> Option<u32> {
-        let job = self.slots.get(key.slot as usize)?;
-        (job.generation == key.generation && job.phase != Phase::Free).then_some(key.slot)
+    pub(super) fn find(&self, key: RequestKey) -> Option<u32> {
+        let request = self.slots.get(key.slot as usize)?;
+        (request.generation == key.generation && request.phase != Phase::Free).then_some(key.slot)
     }
 
     /// Frees a slot; tells who waits for the answer, if somebody does.
     pub(super) fn remove(&mut self, slot: u32, ending: Ending) -> Option<Finished> {
-        let job = &mut self.slots[slot as usize];
-        job.generation = job.generation.wrapping_add(1);
-        job.phase = Phase::Free;
+        let request = &mut self.slots[slot as usize];
+        request.generation = request.generation.wrapping_add(1);
+        request.phase = Phase::Free;
         self.free.push(slot);
-        if job.abandoned {
+        if request.abandoned {
             self.abandoned -= 1;
             return None;
         }
         let Work {
             origin, arrival, ..
-        } = job.work;
+        } = request.work;
         Some(Finished {
             origin,
             arrival,
@@ -160,15 +160,15 @@ impl Jobs {
     }
 
     /// Marks a request whose client has gone; returns it if its client still waited.
-    pub(super) fn abandon(&mut self, key: JobKey) -> Option<Work> {
+    pub(super) fn abandon(&mut self, key: RequestKey) -> Option<Work> {
         let slot = self.find(key)?;
-        let job = &mut self.slots[slot as usize];
-        if job.abandoned {
+        let request = &mut self.slots[slot as usize];
+        if request.abandoned {
             return None;
         }
-        job.abandoned = true;
+        request.abandoned = true;
         self.abandoned += 1;
-        Some(job.work)
+        Some(request.work)
     }
 
     /// Requests whose client waits.
@@ -177,18 +177,19 @@ impl Jobs {
     }
 
     /// The requests of a load whose clients wait, in the order in which they were sent.
-    pub(super) fn awaited_of(&self, load: u32) -> Vec<JobKey> {
-        let awaited =
-            |job: &&Job| job.phase != Phase::Free && !job.abandoned && job.work.origin.load == load;
-        let mut keys: Vec<(SimTime, JobKey)> = (0..)
+    pub(super) fn awaited_of(&self, load: u32) -> Vec<RequestKey> {
+        let awaited = |request: &&ActiveRequest| {
+            request.phase != Phase::Free && !request.abandoned && request.work.origin.load == load
+        };
+        let mut keys: Vec<(SimTime, RequestKey)> = (0..)
             .zip(&self.slots)
-            .filter(|(_, job)| awaited(job))
-            .map(|(slot, job)| {
+            .filter(|(_, request)| awaited(request))
+            .map(|(slot, request)| {
                 (
-                    job.work.arrival,
-                    JobKey {
+                    request.work.arrival,
+                    RequestKey {
                         slot,
-                        generation: job.generation,
+                        generation: request.generation,
                     },
                 )
             })
