@@ -87,7 +87,7 @@
 //! - [`autoscaler`] has the cores of the HPA and the VPA: pure state machines, observation and
 //!   clock in, decision out. [`conformance`] replays recorded decisions through them.
 //! - [`scenario`] reads TOML and manifests; [`kubectl`] reads commands and prints objects.
-//! - [`load`] and [`workload`] are who sends requests and what a pod does with them.
+//! - [`load`] sends requests; [`workload`] is what a pod does with them.
 //! - [`world`] drives it all; [`record`], [`analysis`] and [`output`] tell what happened.
 //! - [`sweep`] runs many settings and seeds.
 //!

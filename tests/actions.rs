@@ -279,7 +279,7 @@ fn planned_commands_are_recorded_with_what_they_print() {
     assert_eq!(action.printed, ["deployment.apps/web scaled"]);
 }
 
-/// What happened to many a team: the manifest has `replicas: 2`, the HPA wants 4.
+/// A common accident: the manifest has `replicas: 2`, the HPA wants 4.
 #[test]
 fn a_manifest_applied_again_takes_the_size_along_until_the_hpa_takes_it_back() {
     let more = "[[action]]\nat = \"10m\"\nkubectl = \"kubectl apply -f again.yaml\"\n";

@@ -1,5 +1,4 @@
-//! Every mistake that users make in scenarios and manifests, one folder of `tests/bad` each:
-//! what they are told, at which place, and what would be right.
+//! Errors in scenarios and manifests, one folder of `tests/bad` each: message, place and help.
 
 mod files;
 

@@ -17,14 +17,14 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
-/// What is printed where all is well.
+/// Standard output of a run that succeeds.
 fn printed(arguments: &str) -> String {
     let ran = get(arguments);
     assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
     text(&ran.stdout)
 }
 
-/// Exit code and what is said on stderr.
+/// Exit code and stderr.
 fn told(arguments: &str) -> (Option<i32>, String) {
     let ran = get(arguments);
     assert_eq!(text(&ran.stdout), "");

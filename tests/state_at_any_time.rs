@@ -77,7 +77,7 @@ fn pick(stream: &mut Stream, store: &Store) -> Option<PodId> {
     }
 }
 
-/// Somebody does something to the cluster.
+/// An action on the cluster.
 fn act(cluster: &mut Simulation<'_>, stream: &mut Stream) {
     let store = cluster.store();
     match stream.below(6) {

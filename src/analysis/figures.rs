@@ -20,7 +20,7 @@ pub struct HpaFigures {
     pub elasticity: Elasticity,
     /// Of the numbers that the HPA wrote.
     pub flapping: Flapping,
-    /// What the steps up of the load came to.
+    /// Means over the steps up of the load.
     pub latencies: Latencies,
     /// The steps one by one, where the series were kept.
     pub steps: Vec<ScalingStep>,

@@ -1,5 +1,5 @@
-//! What a run shows that its owner should know: sentences with figures, from the recording
-//! alone. Each rule says only what the data shows.
+//! Findings: sentences with figures, from the recording alone. Each rule says only what the data
+//! shows.
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +40,7 @@ pub struct Finding {
     pub text: String,
 }
 
-/// From this many flaps an hour on they are worth a word.
+/// From this many flaps an hour on they are reported.
 const FLAPS_PER_HOUR: f64 = 3.0;
 /// From this part of the time on, in percent, `maxReplicas` is too low.
 const SATURATED: f64 = 5.0;

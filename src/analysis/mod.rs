@@ -1,4 +1,4 @@
-//! What a recording means: flapping, scaling latency, elasticity, service levels, cost.
+//! Figures of a recording: flapping, scaling latency, elasticity, service levels, cost.
 //!
 //! What has to be added up over a run is `record::fold`'s, so that the run need not be kept; the
 //! pure functions here ask the same code for the figures of curves. Curves are lists of (second,

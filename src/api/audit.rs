@@ -1,4 +1,4 @@
-//! The store's books, added up anew: checked at the end of every run.
+//! The store's counters against a recount, checked at the end of every run.
 
 use super::index::Counts;
 use super::node::{NodeId, NodeInfo};

@@ -12,7 +12,7 @@ pub struct Context<'a, E> {
     pub now: SimTime,
     /// The objects.
     pub store: &'a mut Store,
-    /// The random draws of pods.
+    /// The random streams of pods.
     pub draws: &'a mut PodDraws,
     /// Events for `kubectl get events`.
     pub events: &'a mut EventSink,
@@ -56,7 +56,7 @@ struct Draws {
 }
 
 impl PodDraws {
-    /// Begins the draws of a new pod.
+    /// Begins the random stream of a new pod.
     pub fn add(&mut self, id: PodId, mut stream: Stream) {
         if self.pods.len() <= id.slot() {
             self.pods.resize(id.slot() + 1, None);

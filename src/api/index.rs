@@ -21,7 +21,7 @@ impl WorkloadId {
     }
 }
 
-/// How many pods stand where in their life.
+/// Pods by stage of their life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Not on a node yet.

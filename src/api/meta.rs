@@ -1,4 +1,4 @@
-//! What every object has: its identity, its owner, its labels, its versions.
+//! Metadata of every object: identity, owner, labels, versions.
 
 use std::collections::BTreeMap;
 use std::fmt;

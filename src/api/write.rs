@@ -18,7 +18,7 @@ use crate::autoscaler::vpa::VpaSpec;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::sim::SimTime;
 
-/// A write of one object: all that can happen to what the API server holds.
+/// A write of one object.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Write {
     /// An entry for the workload of this kind, namespace and name, before its object exists.
@@ -127,7 +127,7 @@ pub enum PodWrite {
     Annotations(Arc<Labels>),
 }
 
-/// A change of an object: what woke you up.
+/// A change of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     /// The object.

@@ -10,7 +10,7 @@ use super::{progress, signal};
 use crate::scenario::Diagnostics;
 use crate::sweep::{Metrics, UnknownMetric, Verdict, evaluate, metrics, write_verdicts};
 
-/// Check what [[assert]] demands; exit code 1 if a bound does not hold
+/// Check the bounds of [[assert]]; exit code 1 if one does not hold
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example, in a scenario:
   [[assert]]
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     })
 }
 
-/// Asserts on what no run reports, at their places.
+/// Assertions on unknown metrics, at their places.
 fn unknown_metrics(unknown: &[UnknownMetric], read: &Diagnostics) -> CliError {
     let mut problems = Diagnostics {
         files: read.files.clone(),

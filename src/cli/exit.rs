@@ -59,7 +59,7 @@ impl From<FolderError> for CliError {
     }
 }
 
-/// Printing into a closed pipe is no reason to end what else is to be done.
+/// A closed pipe does not stop the rest of the work.
 pub(super) fn unless_closed(printed: Result<(), CliError>) -> Result<(), CliError> {
     match printed {
         Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -67,7 +67,7 @@ pub(super) fn unless_closed(printed: Result<(), CliError>) -> Result<(), CliErro
     }
 }
 
-/// Writes to stderr. Where that fails there is nobody left to tell; the exit code says the rest.
+/// Writes to stderr. If that fails too, only the exit code is left.
 pub(super) fn tell(text: impl Display) {
     let _ = write!(anstream::stderr().lock(), "{text}");
 }

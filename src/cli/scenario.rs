@@ -10,7 +10,7 @@ use crate::record::{Provenance, SourceText};
 use crate::scenario::{Built, Diagnostics, Loaded, Scenario, Span};
 use crate::sim::fingerprint;
 
-/// A scenario, and what is different this time.
+/// A scenario and its overrides.
 #[derive(Debug, Args)]
 pub(super) struct ScenarioArgs {
     /// The scenario file (TOML)
@@ -20,7 +20,7 @@ pub(super) struct ScenarioArgs {
     changes: Changes,
 }
 
-/// What is different this time.
+/// Overrides of a scenario.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Changes {
     /// Replace a value of the scenario or of its manifests

@@ -1,4 +1,5 @@
-//! Ctrl-C, and what ends a job of CI (SIGTERM, SIGHUP): what is being done ends at the next opportunity and leaves nothing half-written.
+//! Ctrl-C, SIGTERM and SIGHUP: the work ends at the next opportunity and leaves nothing
+//! half-written.
 
 use std::io;
 use std::sync::OnceLock;

@@ -145,7 +145,7 @@ fn work(
         .map(|()| results)
 }
 
-/// That the metric by which points are ranked is one that a run has.
+/// Checks that a run has the metric by which points are ranked.
 fn known_metric(best: &str, metrics: &Metrics) -> Result<(), CliError> {
     let names = || metrics.iter().map(|(name, _)| name.as_str());
     if names().any(|name| name == best) {

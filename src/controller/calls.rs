@@ -24,7 +24,7 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// Whether a sync at `at` is news: nothing earlier is scheduled.
+    /// Whether a sync at `at` is earlier than any scheduled one.
     pub(super) fn schedule(&mut self, at: SimTime) -> bool {
         let is_news = self.sync_at.is_none_or(|scheduled| at < scheduled);
         if is_news {
@@ -39,7 +39,7 @@ impl Calls {
         self.creating == 0 && self.deleting.is_empty()
     }
 
-    /// So many pods shall be created: the size of the first batch of calls.
+    /// Begins to create this many pods; returns the size of the first batch of calls.
     pub(super) fn begin_creating(&mut self, count: usize) -> usize {
         self.creating = count.min(BURST_REPLICAS);
         self.begin_batch(FIRST_BATCH.min(self.creating))

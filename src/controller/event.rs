@@ -1,4 +1,4 @@
-//! What controllers tell about the objects that they act for.
+//! Events of controllers about their objects.
 
 /// An event about an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Event {
 /// The types of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventType {
-    /// Something happened as it should.
+    /// Type Normal.
     Normal,
     /// Something went wrong.
     Warning,

@@ -31,7 +31,7 @@ struct Draws {
     created: u64,
 }
 
-/// What an owner says of a new pod.
+/// An owner's parameters of a new pod.
 #[derive(Debug, Clone)]
 struct NewPod {
     workload: WorkloadId,

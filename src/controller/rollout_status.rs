@@ -16,7 +16,7 @@ pub struct RolloutStatus {
 /// Why kubectl gives up; it prints the sentence after `error: `.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RolloutStatusError {
-    /// The roll-out does not get on.
+    /// The roll-out makes no progress.
     #[error("deployment \"{0}\" exceeded its progress deadline")]
     ProgressDeadlineExceeded(String),
     /// Another revision than that of `--revision` is being rolled out.

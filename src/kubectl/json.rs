@@ -14,7 +14,7 @@ pub fn pretty(value: &Value) -> String {
     let mut bytes = Vec::new();
     let formatter = PrettyFormatter::with_indent(b"    ");
     let mut serializer = Serializer::with_formatter(&mut bytes, formatter);
-    // Writing to memory does not fail, and a JSON value has no keys that are no texts.
+    // Writing to memory does not fail, and the keys of a JSON value are strings.
     let _ = sorted(value).serialize(&mut serializer);
     escaped(&String::from_utf8_lossy(&bytes))
 }

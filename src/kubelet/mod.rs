@@ -21,7 +21,7 @@ use crash_loop::CrashLoop;
 pub use cpu_weight::cpu_weight;
 pub use resize::ResizeError;
 
-/// What a kubelet waits for.
+/// Timers of a kubelet.
 #[derive(Debug, Clone, Copy)]
 pub enum Event {
     /// A pod's containers start; the number tells starts apart.
@@ -82,7 +82,7 @@ pub struct Kubelet {
     on_nodes: Vec<Images>,
     /// Pods with a resize that is not in force yet, oldest first.
     resizing: Vec<PodId>,
-    /// Pulls take so many times as long, or exactly this long.
+    /// Slows image pulls by a factor, or sets their length.
     slowness: (f64, Option<SimDuration>),
 }
 
@@ -177,12 +177,12 @@ impl Kubelet {
         }
     }
 
-    /// From now on pulls take so many times as long, or exactly this long.
+    /// From now on slows image pulls by a factor, or sets their length.
     pub fn slow_pulls(&mut self, slowness: (f64, Option<SimDuration>)) {
         self.slowness = slowness;
     }
 
-    /// A node has had a pod's image for long.
+    /// The node already has the pod's image.
     pub fn settle_image(&mut self, node: NodeId, name: &str, since: SimTime) {
         let image = self.image(name);
         let present = &mut self.images_of(node).present_at;

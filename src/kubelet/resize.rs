@@ -117,7 +117,7 @@ impl Kubelet {
             let all = others + wanted;
             all.cpu <= allocatable.cpu && all.memory <= allocatable.memory
         };
-        // What shrinks is let in, whatever else is on the node.
+        // A resize that only shrinks is always admitted.
         let shrinks = wanted.cpu <= own.cpu && wanted.memory <= own.memory;
         if shrinks || fits(context.store.node_info(node).requested - own) {
             self.take_resize(id, node, context);
@@ -136,7 +136,7 @@ impl Kubelet {
         Some(state)
     }
 
-    /// The node promises what was asked for; it is in force a little later.
+    /// The node allocates what was asked for; it takes effect a little later.
     fn take_resize(&mut self, id: PodId, node: NodeId, context: &mut Context<'_, Event>) {
         let Some(pod) = context.store.pod(id) else {
             return;
@@ -156,7 +156,7 @@ impl Kubelet {
         self.retry_resizes(node, context);
     }
 
-    /// A resize is in force; containers whose policy says so start again for it.
+    /// A resize has taken effect; containers restart if their policy says so.
     pub(super) fn resized(&mut self, id: PodId, number: u16, context: &mut Context<'_, Event>) {
         let Some(pod) = context.store.pod(id).filter(|pod| !pod.removed) else {
             return;

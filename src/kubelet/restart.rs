@@ -30,7 +30,7 @@ impl Kubelet {
         }
         if let Some(ObjectId::Job(job)) = owner {
             if deleted {
-                // It has counted as failed when it was deleted.
+                // It was counted as failed when it was deleted.
                 self.end(id, PodPhase::Failed, context);
                 return;
             }
@@ -43,7 +43,7 @@ impl Kubelet {
                 } else {
                     PodPhase::Failed
                 };
-                // It stays, without using its node.
+                // The object stays but no longer uses its node.
                 context.write_pod(id, PodWrite::End(phase));
                 return;
             }

@@ -13,7 +13,7 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        // A pod that is there from the start has started long ago.
+        // Pods of the start have been running for a long time.
         let (Some(node), PodPhase::Pending, None) = (pod.node, pod.phase, pod.meta.deletion) else {
             return;
         };

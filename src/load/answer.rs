@@ -1,4 +1,4 @@
-//! What a client of a service can see of the end of a request.
+//! How a request can end, as its client sees it.
 
 /// The end of a request as its client sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -9,7 +9,7 @@ pub enum Answer {
     Status503,
     /// Status 504: the server's own time limit passed.
     Status504,
-    /// Nothing came in the time the client waits.
+    /// The client's timeout passed without an answer.
     Timeout,
     /// No connection.
     Refused,
@@ -29,7 +29,7 @@ impl Answer {
     }
 }
 
-/// How many requests ended how.
+/// Counts of requests by how they ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AnswerCounts {
     /// Status 200.

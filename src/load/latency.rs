@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 
 use crate::sim::SimDuration;
 
-/// A latency in whole microseconds, as the tools' clocks count.
+/// A latency in whole microseconds, as the tools measure it.
 pub(super) fn micros(latency: SimDuration) -> u32 {
     u32::try_from(latency.0 / 1000).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! Who sends work, and when: the load tools people know, and declared profiles.
+//! Who sends requests, and when: load tools and declared profiles.
 //!
 //! A [`Source`] is a state machine without an event queue: its owner asks
 //! [`Source::next_due`], calls [`Source::take_due`] then, sends the request of the client it

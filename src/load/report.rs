@@ -1,4 +1,4 @@
-//! What a load has to tell: its own tool's figures, by that tool's own rules.
+//! A load's report: the figures of its tool, by that tool's own rules.
 
 mod ab;
 mod hey;
@@ -14,8 +14,7 @@ use super::{AnswerCounts, LatencySummary, Source};
 pub use crate::load::ab::{AbAbort, AbCounters};
 use crate::sim::SimTime;
 
-/// What a load has to tell at some time, usually after its end. `Display` prints what its
-/// tool prints.
+/// A load's report at some time, usually after its end. `Display` prints what its tool prints.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadReport {
     /// The load's name.

@@ -1,4 +1,4 @@
-//! What a load is told to do: parameters only, as the scenario states them.
+//! Parameters of loads, as the scenario states them.
 
 use crate::sim::{Dist, SimDuration, SimTime};
 

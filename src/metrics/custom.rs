@@ -48,7 +48,7 @@ impl CustomMetrics {
         services
     }
 
-    /// What there was to read before the start, when nothing had happened yet.
+    /// Counters before the start, all zero.
     pub fn settle(&mut self) {
         let longest = self.specs.iter().filter_map(|spec| match spec.source {
             MetricSource::Service { window, .. } => Some(window + spec.delay),
@@ -128,7 +128,7 @@ impl CustomMetrics {
 
     fn read(&self, index: usize, spec: &CustomMetricSpec, time: SimTime) -> Option<f64> {
         match &spec.source {
-            // Before the start all is as it is at the start.
+            // Before the start every value is that of the start.
             MetricSource::Series(points) => points
                 .iter()
                 .rev()

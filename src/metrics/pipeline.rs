@@ -15,13 +15,13 @@ pub type ContainerId = Key<Container>;
 /// A pod that metrics-server scrapes.
 pub type MetricsPodId = Key<TrackedPod>;
 
-/// Usage at an instant, however it comes about.
+/// Usage at an instant, whatever its source.
 pub trait UsageSource {
     /// CPU consumed since `tracked` was first measured from, and the working set now.
     fn usage(&mut self, tracked: Tracked, now: SimTime) -> (CpuTime, Bytes);
 }
 
-/// Which container is meant, in the words of the pipeline's owner.
+/// The container, by the numbers of the pipeline's owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tracked {
     /// The owner's number for the pod.
@@ -55,7 +55,7 @@ pub struct Container {
     /// CPU consumed before the run began.
     before: CpuTime,
     samples: Samples,
-    /// Draws of its gaps: its own, so that they are the same whatever other containers do.
+    /// The random stream of its gaps. It is its own, so other containers do not change it.
     stream: Stream,
 }
 
@@ -76,7 +76,7 @@ pub struct Pipeline {
     config: PipelineConfig,
     nodes: usize,
     phase: SimDuration,
-    /// Draws of metrics-server's delays.
+    /// The random stream of metrics-server's delays.
     stream: Stream,
     streams: Streams,
     containers: Arena<Container>,
@@ -88,7 +88,7 @@ pub struct Pipeline {
     node_delays: Vec<SimDuration>,
     /// Nodes whose kubelet does not answer.
     silent: Vec<usize>,
-    /// Whether metrics-server does not run.
+    /// Whether metrics-server is down.
     is_down: bool,
 }
 
@@ -128,7 +128,7 @@ impl Pipeline {
         (self.silent, self.is_down) = (silent, is_down);
     }
 
-    /// Whether the resource metrics API does not answer.
+    /// Whether the resource metrics API is unavailable.
     pub fn is_down(&self) -> bool {
         self.is_down
     }

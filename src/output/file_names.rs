@@ -1,4 +1,4 @@
-//! Names of files after what is in them: one name each, none that leads to another folder.
+//! File names made from object names: unique, and never a path.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +12,15 @@ pub(super) struct FileNames {
 }
 
 impl FileNames {
-    /// The name of the file that is called so: `hpa.a/web.flaps` is `hpa.a.web.flaps`. A name that
-    /// was given before gets a number.
+    /// The file name of a label: `hpa.a/web.flaps` is `hpa.a.web.flaps`. A name that was given
+    /// before gets a number.
     pub(super) fn give(&mut self, called: &str) -> String {
         let name = shortened(&called.replace(is_special, "."));
         let numbered = |number: u32| match number {
             1 => name.clone(),
             _ => format!("{name}-{number}"),
         };
-        // Some file systems know no case.
+        // Some file systems ignore case.
         let is_new = |name: &String| self.given.insert(name.to_lowercase());
         (1..=u32::MAX).map(numbered).find(is_new).unwrap_or(name)
     }
@@ -51,7 +51,7 @@ mod tests {
         let mut names = FileNames::default();
         assert_eq!(names.give("replicas-web"), "replicas-web");
         assert_eq!(names.give("replicas-a/web"), "replicas-a.web");
-        // An HPA may have this very name.
+        // An HPA may have this name.
         assert_eq!(names.give("replicas-a.web"), "replicas-a.web-2");
         assert_eq!(names.give("replicas-A.web"), "replicas-A.web-3");
         assert_eq!(names.give("../a\\b"), "...a.b");

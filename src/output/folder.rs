@@ -12,12 +12,12 @@ const MARK: &str = ".nlsim";
 /// Why an output folder could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// There is something else at its place.
+    /// Something else has its path.
     #[error(
         "{0} exists and was not written by nlsim: choose another folder with --out, or remove it"
     )]
     Foreign(PathBuf),
-    /// It is there, but cannot make place for another.
+    /// It exists but cannot be replaced.
     #[error("{0} is the current folder or a volume, which cannot be replaced: name a folder in it, for example --out {shown}", shown = .0.join("results").display())]
     Fixed(PathBuf),
     /// The file system refused.
@@ -30,7 +30,7 @@ pub enum FolderError {
     },
 }
 
-/// A folder in the making, beside its final place.
+/// A temporary folder beside the final one.
 #[derive(Debug)]
 pub struct OutputFolder {
     target: PathBuf,
@@ -44,7 +44,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> FolderError + '_ {
     }
 }
 
-/// Whether something may be put at this place.
+/// Whether a folder may be written at this path.
 fn check(target: &Path) -> Result<(), FolderError> {
     let Ok(data) = fs::symlink_metadata(target) else {
         return Ok(());
@@ -115,7 +115,7 @@ impl OutputFolder {
             .map_err(at(&shown))
     }
 
-    /// Puts the folder at its place; what an earlier run left there goes away.
+    /// Moves the folder to its path and replaces the results of an earlier run.
     pub fn finish(self) -> Result<PathBuf, FolderError> {
         let Self { target, temporary } = self;
         check(&target)?;

@@ -1,4 +1,4 @@
-//! `load.csv`: what each load's tool has to tell, by that tool's own rules.
+//! `load.csv`: the report of each load, by its tool's own rules.
 
 use std::io::{self, Write};
 

@@ -142,7 +142,7 @@ fn vpas(summary: &Summary) -> Table {
     for vpa in &summary.vpas {
         let disruptions = vpa.disruptions.named();
         for (place, container) in vpa.containers.iter().enumerate() {
-            // What befell pods stands with the first container.
+            // Evictions, resizes and kills of pods stand in the row of the first container.
             let count = |index: usize| match place {
                 0 => format!("{:.0}", disruptions[index].1),
                 _ => String::new(),

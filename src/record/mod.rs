@@ -1,8 +1,8 @@
 //! What happened in a run: curves, windows of requests, events, decisions, lifetimes.
 //!
-//! The world tells a [`Recorder`]. It keeps series, of which all can be read off later, or it
-//! adds up what the summary needs ([`fold`]), so that memory does not grow with simulated time.
-//! Latency percentiles are kept as histograms, so that it does not grow with requests either.
+//! The world reports to a [`Recorder`]. It keeps series, or it adds up what the summary needs
+//! ([`fold`]), so that memory does not grow with simulated time. Latency percentiles are kept as
+//! histograms, so that it does not grow with requests either.
 
 mod curve;
 pub mod fold;

@@ -1,4 +1,4 @@
-//! Lives of pods: all of them where series are kept, else only those that are there.
+//! Lifetimes of pods: all of them where series are kept, else only those of existing pods.
 
 use super::fold::{Folds, Phase};
 use super::recording::PodRecord;
@@ -36,7 +36,7 @@ impl Live {
     }
 }
 
-/// The pods that are there, by the places that their owner knows them by.
+/// The existing pods, by their owner's numbers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LivePods {
     pods: Vec<Option<Live>>,
@@ -104,7 +104,7 @@ impl LivePods {
         }
     }
 
-    /// The run is over for those that are still there.
+    /// Ends the lifetimes of the pods that still exist.
     pub(super) fn finish(self, folds: &mut Folds) {
         for live in self.pods.into_iter().flatten() {
             folds.phase(live.record.workload, &live.phase(None, !live.resized));

@@ -1,8 +1,8 @@
-//! How a result was made: everything that is needed to make it again.
+//! Provenance: everything needed to reproduce a result.
 
 use std::sync::Arc;
 
-/// Version of the outputs' form: it grows with every change that a reader of files would notice.
+/// Version of the output format; it grows with every change that readers notice.
 pub const SCHEMA: u32 = 1;
 
 /// What went into a run.

@@ -1,4 +1,4 @@
-//! The recorder: listens to a run and keeps what happens, or what the summary needs of it.
+//! The recorder: keeps series of a run, or only what the summary needs.
 
 use super::fold::Folds;
 use super::pods::LivePods;

@@ -1,4 +1,4 @@
-//! What is told about each request: that it was issued, and how it ended.
+//! The two events of a request: issued and ended.
 //!
 //! The request engine calls a [`RequestSink`] from its hot path; a recorder implements it.
 //! Nothing is allocated and nothing is looked up by name: services and loads are their
@@ -47,7 +47,7 @@ impl Outcome {
     }
 }
 
-/// Hears of every request. `service` and `load` are indices in the scenario.
+/// Receives every request. `service` and `load` are indices in the scenario.
 pub trait RequestSink {
     /// A load sent a request to a service.
     fn issue(&mut self, service: usize, load: usize, now: SimTime);
@@ -66,7 +66,7 @@ pub trait RequestSink {
     fn too_early(&mut self, _service: usize, _now: SimTime) {}
 }
 
-/// A sink that hears nothing.
+/// A sink that drops everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoRequests;
 

@@ -75,7 +75,7 @@ pub struct VpaRow {
     pub usage_max: Amounts,
 }
 
-/// What befell a pod because of its resources.
+/// Evictions, resizes and OOM kills of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisruptionKind {
     /// It was evicted by the VPA updater.

@@ -26,7 +26,7 @@ pub struct LatencyStats {
     pub slo_ms: f64,
 }
 
-/// What became of the requests that arrived in a window.
+/// The requests that arrived in a window, by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Window {
     /// Its start.

@@ -8,7 +8,7 @@ use super::object::Object;
 use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
 use crate::cluster::spec::WorkloadSpec;
 
-/// The objects and gates that decide what others become.
+/// The objects and gates that defaulting and admission depend on.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Admission {
     /// PriorityClasses.
@@ -20,7 +20,7 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Heeds an object that was created or changed, if it is of a kind that matters here.
+    /// Takes in an object that was created or changed, if admission depends on its kind.
     pub fn put(&mut self, object: &Object) {
         self.remove(object.kind(), object.namespace(), object.name());
         match object {
@@ -30,7 +30,7 @@ impl Admission {
         }
     }
 
-    /// Heeds no more an object that was deleted.
+    /// Forgets an object that was deleted.
     pub fn remove(&mut self, kind: &str, namespace: &str, name: &str) {
         match kind {
             "PriorityClass" => self.priority_classes.retain(|class| class.name != name),
@@ -41,7 +41,7 @@ impl Admission {
         }
     }
 
-    /// All LimitRanges of a namespace together, as the VPA heeds them.
+    /// All LimitRanges of a namespace together, as the VPA reads them.
     pub fn limit_range(&self, namespace: &str) -> LimitRange {
         let mut made = LimitRange::default();
         let of_namespace = |one: &&LimitRangeObject| one.namespace == namespace;

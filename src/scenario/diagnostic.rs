@@ -1,4 +1,4 @@
-//! What is wrong with the user's files: place, problem, advice.
+//! Diagnostics of the user's files: place, problem, help.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use super::node::Span;
 pub enum Severity {
     /// The scenario cannot run.
     Error,
-    /// It can, but probably not as meant.
+    /// The run goes on, but probably not as meant.
     Warning,
 }
 
@@ -105,7 +105,7 @@ impl Diagnostics {
         format!("{}:{}:{column}", file.path, excerpt.number)
     }
 
-    /// Whether anything forbids to run.
+    /// Whether there is any error.
     pub fn has_errors(&self) -> bool {
         self.list
             .iter()

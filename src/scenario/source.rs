@@ -21,7 +21,7 @@ pub trait FileProvider {
     fn glob(&self, pattern: &str) -> Result<Vec<String>, String>;
 }
 
-/// Files that are nowhere but in memory, by path: for programs that embed the simulator.
+/// Files in memory, by path: for programs that embed the simulator.
 #[derive(Debug, Clone, Default)]
 pub struct InMemory(BTreeMap<String, String>);
 

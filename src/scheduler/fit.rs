@@ -1,4 +1,4 @@
-//! What a pod asks of a node, and whether the node has it: NodeResourcesFit.
+//! Whether a node has the resources that a pod requests: NodeResourcesFit.
 
 use crate::api::{Amounts, PodAmounts};
 

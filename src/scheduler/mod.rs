@@ -17,7 +17,7 @@ use crate::controller::client::TokenBucket;
 use crate::sim::SimDuration;
 use place::Unfit;
 
-/// What the scheduler waits for.
+/// Timers of the scheduler.
 #[derive(Debug, Clone, Copy)]
 pub enum Event {
     /// It takes the next pod.
@@ -30,7 +30,7 @@ pub enum Event {
 #[derive(Debug, Clone)]
 pub struct Scheduler {
     active: BinaryHeap<(i32, Reverse<u64>, PodId)>,
-    /// With their turn, which their last attempt gave them.
+    /// With their place in the order, given by their last attempt.
     unschedulable: Vec<(u64, PodId)>,
     busy: bool,
     arrivals: u64,

@@ -1,4 +1,4 @@
-//! The choice of a node: filters, scores, the draw among the best.
+//! The choice of a node: filters, scores, the tie-breaker.
 
 use super::Scheduler;
 use super::fit::{Insufficient, Room, insufficient_resources};

@@ -57,7 +57,7 @@ impl Default for Dist {
     }
 }
 
-/// Why the parameters make no distribution.
+/// Why the parameters are not a distribution.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum DistError {
     /// A mean, value or bound is negative, infinite or not a number.

@@ -29,7 +29,7 @@ impl Streams {
     }
 }
 
-/// The 64-bit FNV-1a hash, which tells texts apart and guards against nothing.
+/// The 64-bit FNV-1a hash: not cryptographic.
 pub fn fingerprint(bytes: &[u8]) -> u64 {
     fnv1a(bytes, 0xcbf2_9ce4_8422_2325)
 }

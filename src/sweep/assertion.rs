@@ -15,7 +15,7 @@ pub enum Check {
     Min(f64),
     /// At most this.
     Max(f64),
-    /// This, give or take a rounding error.
+    /// Equal up to rounding.
     Equals(f64),
 }
 
@@ -39,9 +39,9 @@ pub struct UnknownMetric {
     pub name: String,
     /// Where it is asked for.
     pub place: Span,
-    /// The names that come near.
+    /// Similar names.
     pub near: Vec<String>,
-    /// The names that it may be short for.
+    /// Names that end with it.
     pub long_forms: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Numbers for people: few digits, no noise.
+//! Numbers for people: few digits.
 
 /// The value rounded to this many significant digits.
 pub(super) fn significant(value: f64, digits: usize) -> f64 {

@@ -1,6 +1,6 @@
 //! Mean, standard error and percentiles of a metric over a point's seeds.
 
-/// What a few values say together. Not a number where there are too few of them.
+/// Statistics of a few values; NaN where there are too few.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Statistics {
     /// Arithmetic mean.

@@ -1,8 +1,8 @@
 //! The Kubernetes `Quantity`: an exact number with the suffix family it was written in.
 //!
-//! Follows apimachinery's `pkg/api/resource/quantity.go`: the accepted texts, the
-//! rounding away from zero of anything finer than nano, the cap of binary amounts at
-//! 2^63-1 and the canonical text. Whitespace is refused; trimming is the reader's job.
+//! Follows apimachinery's `pkg/api/resource/quantity.go`: the accepted texts, the rounding away
+//! from zero of anything finer than nano, the cap of binary amounts at 2^63-1 and the canonical
+//! text. Whitespace is refused; the caller trims.
 //!
 //! One deliberate difference: an amount beyond about 1.7e29 is an error instead of an
 //! arbitrary-precision number.

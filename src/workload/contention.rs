@@ -1,11 +1,11 @@
-//! Who gets CPU when the servers on a node want more than it has.
+//! How CPU is shared when the servers on a node want more than it has.
 
 use super::engine::Servers;
 use super::node::{self, Share};
 use crate::sim::SimTime;
 
 impl Servers {
-    /// Tells the node what the server wants now, and grants anew if that matters.
+    /// Updates the server's CPU demand on its node, and grants anew if needed.
     pub(super) fn update_demand(&mut self, now: SimTime, slot: u32) {
         let Some(server) = self.arena.at_mut(slot as usize) else {
             return;

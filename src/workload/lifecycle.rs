@@ -1,4 +1,4 @@
-//! Nodes, containers and endpoints as they come and go.
+//! Nodes, containers and endpoints: added and removed.
 
 use super::engine::Servers;
 use super::figures::ServerLimits;
@@ -122,7 +122,7 @@ impl Servers {
         self.settle(now, key.slot() as u32);
     }
 
-    /// The server is told to end: it refuses connections and serves what is in it.
+    /// The server gets SIGTERM: it refuses connections and finishes its requests.
     pub fn terminate(&mut self, now: SimTime, key: Key<Server>) {
         let Some(server) = self.arena.get_mut(key) else {
             return;

@@ -1,6 +1,5 @@
-//! What a pod does with work: processor sharing of CPU under its limit and on its node,
-//! worker slots, a bounded backlog, waits, time limits, memory; and which pod of a service
-//! gets a request.
+//! How a pod serves requests: processor sharing of CPU under its limit and on its node, worker
+//! slots, a bounded backlog, waits, time limits, memory; and which pod of a service gets a request.
 
 mod bandwidth;
 mod contention;

@@ -2,7 +2,7 @@
 
 use crate::sim::SimTime;
 
-/// Who waits for the answer. Opaque here; the owner of the engine reads it back.
+/// The client that waits for the answer. Opaque here; the owner of the engine reads it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Origin {
     /// The load.
@@ -78,7 +78,7 @@ pub(super) struct ActiveRequest {
     pub(super) order: u32,
     pub(super) generation: u32,
     pub(super) phase: Phase,
-    /// The client has gone; nobody is told of the end.
+    /// The client has gone and gets no answer.
     pub(super) abandoned: bool,
 }
 
@@ -112,7 +112,7 @@ impl ActiveRequests {
         slot
     }
 
-    /// A number to order heap entries by and to know them again.
+    /// A number that orders and identifies heap entries.
     pub(super) fn next_order(&mut self) -> u32 {
         self.order = self.order.wrapping_add(1);
         self.order
@@ -139,7 +139,7 @@ impl ActiveRequests {
         (request.generation == key.generation && request.phase != Phase::Free).then_some(key.slot)
     }
 
-    /// Frees a slot; tells who waits for the answer, if somebody does.
+    /// Frees a slot; returns the waiting client, if any.
     pub(super) fn remove(&mut self, slot: u32, ending: Ending) -> Option<Finished> {
         let request = &mut self.slots[slot as usize];
         request.generation = request.generation.wrapping_add(1);

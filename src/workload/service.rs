@@ -46,10 +46,10 @@ impl Service {
         self.spec.balancing == Balancing::SharedQueue
     }
 
-    /// The endpoint for a new connection or request; `inside` tells how many requests are in
-    /// a server that takes more. `None` too if the lot falls on the address of a server that is
-    /// gone, and it may fall on one that takes none; balancers that look at their endpoints try
-    /// another one instead, as long as there is one.
+    /// The endpoint for a new connection or request; `inside` tells how many requests are in a
+    /// server that takes more. `None` too if the draw picks the address of a server that is gone,
+    /// and it may pick one that takes none; balancers that look at their endpoints try another one
+    /// instead, as long as there is one.
     pub(super) fn choose(
         &mut self,
         stream: &mut Stream,

@@ -335,7 +335,7 @@ impl<'s> Simulation<'s> {
         simulation
     }
 
-    /// Brings everything up that is there at the start and schedules what comes by itself.
+    /// Creates the objects of time zero and schedules recurring events.
     pub(super) fn start(&mut self) {
         self.traffic.start(&mut self.queue);
         self.metrics.start(&mut self.queue);

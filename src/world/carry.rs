@@ -168,7 +168,7 @@ impl Simulation<'_> {
         self.record_counts(workload, now);
     }
 
-    /// kube-proxy forgets a pod, which may be gone, or else its server that is gone.
+    /// kube-proxy removes a pod, or the server of a pod that is gone.
     fn endpoint_removed(&mut self, id: PodId) {
         let gone: Vec<ServerId> = (self.stopped)
             .extract_if(.., |(pod, _)| *pod == id)

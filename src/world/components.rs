@@ -1,4 +1,4 @@
-//! Who handles which event, and who hears of changes: the list of the components.
+//! The list of the components: who handles which event, and who sees changes.
 
 use super::{Event, Simulation};
 use crate::api::{Change, PodId, TerminationReason};
@@ -77,7 +77,7 @@ impl Simulation<'_> {
         self.settle(now);
     }
 
-    /// Tells every controller of a change.
+    /// Passes a change to every controller.
     pub(super) fn tell_controllers(&mut self, change: Change, now: SimTime) {
         with_context!(self, now, Event::Deployment, |all, cx| {
             all.deployments.observe(change, &mut all.pod_control, cx);

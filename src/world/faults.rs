@@ -33,7 +33,7 @@ pub(super) fn record(fault: &Fault) -> FaultRecord {
 }
 
 impl Simulation<'_> {
-    /// A sync of an HPA has ended with an error: faults that last may be why.
+    /// A sync of an HPA failed: a fault in force may be the cause.
     pub(super) fn blame_faults(&mut self, now: SimTime) {
         let faults = &mut self.recorder.recording.faults;
         let lasting = faults
@@ -42,7 +42,7 @@ impl Simulation<'_> {
         lasting.for_each(|fault| fault.failed_syncs += 1);
     }
 
-    /// The faults that last at an instant.
+    /// The faults in force at an instant.
     fn lasting(&self, now: SimTime) -> impl Iterator<Item = &Fault> {
         let lasts =
             move |fault: &&Fault| fault.at <= now && fault.until.is_none_or(|until| now < until);
@@ -77,7 +77,7 @@ impl Simulation<'_> {
         nodes.find(same).map(|(id, _)| id)
     }
 
-    /// A fault begins, goes on, or ends: who depends on it is told.
+    /// A fault begins, goes on or ends: passes it to the components that depend on it.
     pub(super) fn heed_faults(&mut self, now: SimTime) {
         let pull = self.lasting(now).find_map(|fault| match fault.kind {
             FaultKind::ImagePull(pull) => Some(pull),
@@ -117,9 +117,8 @@ impl Simulation<'_> {
         pods.map(|(id, _)| id).collect()
     }
 
-    /// A node has not been heard of for so long. The processes of a lost one are gone at once;
-    /// the control plane learns of it late.
-    /// Returns the pods that end now.
+    /// A node has been silent for this long. The processes of a lost node are gone at once; the
+    /// control plane notices later. Returns the pods that end now.
     fn node_is_silent(
         &mut self,
         node: NodeId,

@@ -1,5 +1,5 @@
-//! The objects as people have written them, kept up to date: what `kubectl` reads and writes.
-//! A changed one passes the same defaulting and validation as at the start and becomes writes.
+//! The manifests, kept up to date: what `kubectl` reads and writes. A change passes the same
+//! defaulting and validation as at the start and becomes writes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,7 +119,7 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    /// Labels and annotations of what is there from the start, as the manifests have them.
+    /// Labels and annotations of the objects of time zero, as in the manifests.
     pub(super) fn put_metadata(&mut self) {
         let documents = &self.scenario.documents;
         for document in documents {
@@ -208,7 +208,7 @@ impl Simulation<'_> {
         }
     }
 
-    /// Changes a VPA: its recommender, the updater's next pass and admission heed it.
+    /// Changes a VPA: its recommender, the updater's next pass and admission use the new spec.
     fn put_vpa(&mut self, vpa: &VpaObject, now: SimTime) -> Result<(), String> {
         let kind = Kind::VerticalPodAutoscaler;
         let found = self.store.find(kind, &vpa.namespace, &vpa.name);

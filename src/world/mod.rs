@@ -50,7 +50,7 @@ pub struct Finished {
     pub events: u64,
 }
 
-/// Why a run did not come to its end.
+/// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The caller asked to stop.
@@ -59,7 +59,7 @@ pub enum RunError {
     /// Time does not advance any more.
     #[error("more than {0} events at {1}: something schedules itself without delay (seed {2})")]
     Stuck(u64, SimTime, u64),
-    /// Something was lost or made up: a bug.
+    /// A conservation law is violated: a bug.
     #[error("invariant broken at {0}, seed {1}: {2}. Please report this with the scenario")]
     Broken(SimTime, u64, String),
 }
@@ -69,7 +69,7 @@ const STUCK_AFTER: u64 = 50_000_000;
 /// Events between two calls of the progress function.
 const PROGRESS_EVERY: u64 = 1 << 16;
 
-/// What the machines know of a pod besides its object.
+/// What the data plane knows of a pod besides its object.
 #[derive(Debug, Clone, Default)]
 struct PodLink {
     pod: Option<PodId>,
@@ -131,13 +131,13 @@ pub struct Simulation<'s> {
     /// The recording's place of each workload.
     records_of: Vec<usize>,
     usage: sample::UsageTotals,
-    /// Draws of the HPAs' phases.
+    /// The random stream of the HPAs' phases.
     stream: Stream,
-    /// Draws of the VPA components' phases.
+    /// The random stream of the VPA components' phases.
     vpa_stream: Stream,
-    /// Changes since the last look, if somebody watches.
+    /// Changes since the last call, while watched.
     watched: Option<Vec<(SimTime, Change)>>,
-    /// Up to when everything has happened, where that is later than the last event.
+    /// The time reached, where that is later than the last event.
     clock: SimTime,
     handled: u64,
     /// The instant of the last event, and how many had been handled when it began.
@@ -181,7 +181,7 @@ impl<'s> Simulation<'s> {
         simulation
     }
 
-    /// The conservation laws: nothing is lost, nothing is made up.
+    /// Checks the conservation laws.
     fn check(&self, end: SimTime) -> Result<(), String> {
         self.traffic
             .ledger(end)
@@ -209,7 +209,7 @@ impl<'s> Simulation<'s> {
     }
 }
 
-/// Keeps what a load's tool has to tell.
+/// Keeps the report of a load.
 fn fill(record: &mut LoadRecord, report: &LoadReport, printed: bool) {
     let answers = &report.answers;
     record.ended = report.ended;

@@ -23,7 +23,7 @@ impl UsageTotals {
         }
     }
 
-    /// Keeps what a server consumed that goes away.
+    /// Keeps the consumption of a server that is removed.
     pub(super) fn retire(&mut self, service: usize, cpu: CpuTime) {
         self.retired[service] += cpu.0;
     }
@@ -35,7 +35,7 @@ impl UsageTotals {
     }
 }
 
-/// CPU that a service's declared usage asks for with so many pods, in cores.
+/// CPU of a service's declared usage with this many pods, in cores.
 pub(super) fn declared_cpu(spec: &ServerSpec, now: SimTime, pods: f64) -> f64 {
     let Some(usage) = &spec.usage else {
         return 0.0;

@@ -1,4 +1,4 @@
-//! What is there from the start, settled, and what comes and goes at its time.
+//! The objects of time zero, in steady state, and those that appear and go later.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::sim::{SimDuration, SimTime};
 
 /// Pods that are there at the start have run for this long.
 const SETTLED: SimDuration = SimDuration::from_secs(3600);
-/// They were ready so long after their start.
+/// Their time from start to ready.
 const READY_AFTER: SimDuration = SimDuration::from_secs(10);
 
 /// The kind of a scenario's workload.
@@ -94,7 +94,7 @@ impl Simulation<'_> {
         }
     }
 
-    /// Creates what is there from the start, settled, and schedules what comes later.
+    /// Creates the objects of time zero in steady state and schedules the later ones.
     pub(super) fn start_workloads(&mut self) {
         for index in 0..self.scenario.workloads.len() {
             let number = index as u32;

@@ -1,4 +1,4 @@
-//! Stepping, looking in, acting by hand.
+//! Stepping, reading, and writing from outside.
 
 use super::components::with_context;
 use super::{Event, RunError, STUCK_AFTER, Simulation};
@@ -9,7 +9,7 @@ use crate::record::Recording;
 use crate::sim::SimTime;
 
 impl Simulation<'_> {
-    /// The time up to which everything has happened.
+    /// The current time.
     pub fn now(&self) -> SimTime {
         self.clock.max(self.queue.now())
     }

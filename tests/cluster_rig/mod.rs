@@ -123,7 +123,7 @@ fn empty() -> Scenario {
     loaded.build(&[]).expect("a scenario").scenario
 }
 
-/// A cluster without load and autoscalers, and what it has told.
+/// A cluster without load and autoscalers, and its recording.
 pub struct Rig {
     pub cluster: Simulation<'static>,
     pub told: Vec<(SimTime, Change)>,

@@ -6,7 +6,7 @@ use crate::record::fold::{ContainerFold, Folded, WorkloadFold};
 use crate::record::{Amounts, HpaRecord, Recording, VpaContainerRecord, VpaRecord};
 use crate::sim::SimDuration;
 
-/// Requests this far from the target are worth a word; the updater's own threshold.
+/// Requests this far from the target are reported; the updater's own threshold.
 const FAR: f64 = 0.1;
 /// The updater's `in-recommendation-bounds-eviction-lifetime-threshold`.
 const LIFETIME: SimDuration = SimDuration::from_secs(12 * 3600);

@@ -98,7 +98,7 @@ impl Store {
         object
     }
 
-    /// Tells of something that happened to an object without changing it.
+    /// Publishes an event of an object that does not change it.
     pub fn notify(&mut self, object: ObjectId, what: What) {
         self.tell(object, what);
     }

@@ -1,4 +1,4 @@
-//! The HPA's conditions and the sentences that go with their reasons.
+//! The HPA's conditions: reasons and messages.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -60,8 +60,8 @@ pub struct Condition {
     pub last_transition: SimTime,
 }
 
-/// What a reconcile has to say about the HPA: each finding is one condition's status,
-/// reason and sentence.
+/// What a reconcile reports about the HPA: each finding is one condition's status, reason and
+/// message.
 pub(super) enum Finding<'a> {
     FailedGetScale(&'a str),
     SucceededGetScale,
@@ -233,7 +233,7 @@ impl Limit {
         }
     }
 
-    /// The sentence of condition ScalingLimited.
+    /// The message of condition ScalingLimited.
     pub fn message(self) -> &'static str {
         match self {
             Self::ScaleUpLimit => {

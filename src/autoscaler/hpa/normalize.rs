@@ -64,7 +64,7 @@ impl Controller {
         }
     }
 
-    /// Remembers a change that was written; without `behavior` nobody asks for it.
+    /// Records a change that was written; only `behavior` needs it.
     pub(super) fn store_scale_event(&mut self, now: SimTime, current: i32, desired: i32) {
         let Some(behavior) = &self.spec.behavior else {
             return;

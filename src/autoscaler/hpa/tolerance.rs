@@ -1,5 +1,4 @@
-//! How far the ratio of usage to target may stray without a change
-//! (`Tolerances.isWithin`).
+//! How far usage may be from its target without a change (`Tolerances.isWithin`).
 
 /// Tolerances of both directions.
 #[derive(Debug, Clone, Copy, PartialEq)]

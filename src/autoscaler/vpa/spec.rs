@@ -1,8 +1,8 @@
 //! The VPA object: what users write and what the recommender stores in its status.
 //!
-//! Follows `pkg/apis/autoscaling.k8s.io/v1/types.go`. Amounts stay Kubernetes quantities, so
-//! that a bound set by a policy is printed the way the policy wrote it. Metadata and the
-//! target reference are whose who holds the object.
+//! Follows `pkg/apis/autoscaling.k8s.io/v1/types.go`. Amounts stay Kubernetes quantities, so that a
+//! bound set by a policy is printed the way the policy wrote it. Metadata and the target reference
+//! belong to the object that holds this.
 
 use std::collections::BTreeSet;
 use std::fmt;

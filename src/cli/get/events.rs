@@ -33,8 +33,8 @@ struct Series {
 }
 
 impl Events {
-    /// Takes events in the order in which they were recorded; returns the places of those that
-    /// are new or were seen again. What no API server would hold is passed over.
+    /// Takes events in the order in which they were recorded; returns the places of those that are
+    /// new or were seen again. Events that no API server would hold are skipped.
     pub(super) fn take(&mut self, events: &[EventRecord]) -> Vec<usize> {
         let mut changed: Vec<usize> = events.iter().filter_map(|one| self.add(one)).collect();
         changed.sort_unstable();

@@ -53,7 +53,7 @@ pub(super) struct Args {
     /// How to print
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<Format>,
-    /// Go on to the end and print every change
+    /// Print every change until the end
     #[arg(short, long)]
     watch: bool,
     /// Order by a field, as .metadata.creationTimestamp
@@ -62,7 +62,7 @@ pub(super) struct Args {
     /// Show labels as the last column
     #[arg(long)]
     show_labels: bool,
-    /// Print no names of columns
+    /// Omit the header line
     #[arg(long)]
     no_headers: bool,
 }
@@ -150,7 +150,7 @@ fn advance(
     Ok(simulation.step_until(time)?)
 }
 
-/// Says that there is nothing, and in which namespaces there is something.
+/// Says that nothing was found, and which namespaces hold such objects.
 fn nothing(asked: &Asked, simulation: &Simulation<'_>, clock: Clock) {
     let namespace = asked.namespace.as_deref();
     tell(format_args!("{}\n", nothing_found(namespace)));

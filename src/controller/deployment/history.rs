@@ -5,8 +5,8 @@ use super::sync::Sync;
 use super::view::{ReplicaSet, by_creation};
 
 impl<'a> Sync<'a> {
-    /// Deletes the oldest of the old ReplicaSets beyond `revisionHistoryLimit`. One that has
-    /// pods, or whose status is behind, stays, and none goes in its place.
+    /// Deletes the oldest of the old ReplicaSets beyond `revisionHistoryLimit`. One that has pods,
+    /// or whose status is behind, stays; no other is deleted in its place.
     pub(super) fn cleanup_deployment(&mut self, old: &[ReplicaSet<'a>]) {
         let spec = &self.deployment.spec;
         if !spec.has_revision_history_limit() {

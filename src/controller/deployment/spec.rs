@@ -90,7 +90,7 @@ impl From<DeploymentSpecInput> for DeploymentSpec {
 }
 
 impl Default for DeploymentSpec {
-    /// What a spec is that says nothing.
+    /// A spec with every default.
     fn default() -> Self {
         DeploymentSpecInput::default().into()
     }

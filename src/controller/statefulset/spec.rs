@@ -88,7 +88,7 @@ impl From<StatefulSetSpecInput> for StatefulSetSpec {
 }
 
 impl Default for StatefulSetSpec {
-    /// What a spec is that says nothing.
+    /// A spec with every default.
     fn default() -> Self {
         StatefulSetSpecInput::default().into()
     }

@@ -1,8 +1,8 @@
 //! Command lines as people type them: `kubectl scale deploy/web --replicas=3 -n shop`.
 //!
-//! [`parse`] takes one kubectl command, with its here-document if its manifest is `-`, and
-//! gives it typed. Whatever is wrong, or is not simulated, is told with its place. Flags have
-//! kubectl's own spellings, defaults and meanings.
+//! [`parse`] takes one kubectl command, with its here-document if its manifest is `-`, and gives it
+//! typed. Errors point at the word that is wrong or not simulated. Flags have kubectl's own
+//! spellings, defaults and meanings.
 //!
 //! Upstream: kubectl's `pkg/cmd/*`, cli-runtime's `pkg/resource/builder.go`.
 

@@ -96,8 +96,8 @@ fn value(word: &Word, patch_type: PatchType) -> Result<Value, ParseError> {
     }
 }
 
-/// Only built-in types know the merge keys of their lists. The API server would answer
-/// with 415; here it can be said in time.
+/// Only built-in types know the merge keys of their lists. The API server would answer with 415;
+/// here the error comes before the run.
 fn refuse_strategic_on_custom(
     line: &Line,
     targets: &Targets,

@@ -35,7 +35,7 @@ fn scale(font: &FontRef<'static>, em: f64) -> PxScale {
     PxScale::from(em as f32 * height)
 }
 
-/// Calls `place` with each glyph and its distance from the start; answers the width.
+/// Calls `place` with each glyph and its distance from the start; returns the width.
 fn lay_out(text: &str, em: f64, weight: Weight, mut place: impl FnMut(GlyphId, f32)) -> f64 {
     let font = font(weight);
     let scaled = font.as_scaled(scale(font, em));

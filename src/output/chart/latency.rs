@@ -39,7 +39,7 @@ pub struct LatencySlo {
     pub limit_ms: f64,
 }
 
-/// What became of the requests of a window.
+/// The requests of a window by outcome.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LatencyWindow {
     /// Its start, in seconds.

@@ -18,7 +18,7 @@ pub(super) enum Swatch {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry(pub(super) Swatch, pub(super) String);
 
-/// A heading with its legend in rows of this width; answers the height of the rows.
+/// A heading with its legend in rows of this width; returns the height of the rows.
 pub(super) fn heading(
     scene: &mut Scene,
     theme: &Theme,

@@ -1,4 +1,4 @@
-//! Marks for things that happen at an instant, in a lane of their own below a panel.
+//! Marks for events, in a lane of their own below a panel.
 
 use super::legend::{Entry, Swatch};
 use super::scene::{Point, Shape};

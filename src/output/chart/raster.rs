@@ -80,7 +80,7 @@ fn painted(color: BackendColor) -> Paint<'static> {
     paint
 }
 
-/// A line through these points; `None` if they are none or one.
+/// A line through these points; `None` if there are fewer than two.
 fn line(points: impl IntoIterator<Item = BackendCoord>) -> Option<PathBuilder> {
     let mut path = PathBuilder::new();
     for (x, y) in points {

@@ -14,7 +14,7 @@ use super::panel::{Frame, SMALL};
 use super::scene::{Anchor, Label, Scene};
 use super::theme::Theme;
 
-/// Labels the ticks of a panel's x axis and puts the axis's name below; answers the lower end.
+/// Labels the ticks of a panel's x axis and puts the axis's name below; returns the lower end.
 fn x_axis(scene: &mut Scene, theme: &Theme, frame: Frame, x: &Axis, name: &str) -> f64 {
     let baseline = frame.bottom + 18.0;
     let widest = x

@@ -1,5 +1,5 @@
-//! What holds for every chart: texts stay apart and inside, bytes are the same twice, and no
-//! input is too strange.
+//! Holds for every chart: texts neither overlap nor leave the canvas, bytes repeat, and every input
+//! is drawn.
 
 use std::io::Cursor;
 
@@ -336,7 +336,7 @@ fn a_long_run_does_not_make_a_large_file() {
     assert!(svg.len() < 600_000, "{} bytes", svg.len());
 }
 
-/// Numbers that break charts.
+/// Numbers that are hard to draw.
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
         Just(0.0),

@@ -57,7 +57,7 @@ pub(super) struct Timeline<'a> {
     free: f64,
 }
 
-/// Draws a title and a subtitle; answers where the rest may begin.
+/// Draws a title and a subtitle; returns where the rest may begin.
 pub(super) fn title(scene: &mut Scene, theme: &Theme, title: &str, subtitle: &str) -> f64 {
     const LARGE: f64 = 19.0;
     const MIDDLE: f64 = 13.0;

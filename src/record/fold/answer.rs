@@ -1,4 +1,4 @@
-//! The answer to a step of the load, watched while it comes: decision, pods, recovery.
+//! The response to a step of the load: decision, pods, recovery.
 
 /// Times from the step on, in seconds; `None` where it did not happen.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -36,7 +36,7 @@ pub struct AtStep {
     pub hold: f64,
 }
 
-/// The answer up to now. What is told comes in order of time, each kind for itself.
+/// The response up to now. Inputs come in order of time, each kind for itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// What held at the step.
@@ -176,7 +176,7 @@ impl Stages {
     }
 }
 
-/// One step of the load and the answer to it.
+/// One step of the load and the response to it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScalingStep {
     /// When, in seconds.
@@ -185,13 +185,13 @@ pub struct ScalingStep {
     pub from: f64,
     /// Replicas needed from then on.
     pub demand: f64,
-    /// How long the answer took.
+    /// How long the response took.
     pub latency: ScalingLatency,
     /// Its stages; none if there never were enough pods, or enough already.
     pub stages: Option<Stages>,
 }
 
-/// A mean of what some steps came to.
+/// A mean over some steps.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Mean {
     /// Sum of the values.
@@ -217,13 +217,13 @@ impl Mean {
         }
     }
 
-    /// Its value; not a number of nothing.
+    /// Its value; NaN without any.
     pub fn value(self) -> f64 {
         self.sum / self.count as f64
     }
 }
 
-/// What all steps of a load came to.
+/// Means over all steps of a load.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Latencies {
     /// Steps.

@@ -1,6 +1,6 @@
 //! Flapping: scale events that take back what was just done, counted as they come.
 
-/// What the events of one target amount to.
+/// Flapping figures of one target.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Flapping {
     /// Events.
@@ -75,7 +75,7 @@ impl Flaps {
         self.last = [Some((time, by)), last];
     }
 
-    /// What it comes to over so many seconds.
+    /// The figures over this many seconds.
     pub fn finish(self, duration: f64) -> Flapping {
         let mut found = self.found;
         if duration > 0.0 {

@@ -49,7 +49,7 @@ pub struct Follow {
     tau_o: f64,
     supplied: f64,
     saturated: f64,
-    /// From this supply and demand on there is no more to be had.
+    /// The largest supply, at which all of it is demanded.
     most: f64,
     least: (f64, f64),
     changes: (usize, usize),
@@ -61,8 +61,8 @@ pub struct Follow {
 }
 
 impl Follow {
-    /// Nothing is there, and nothing asked for. `step` is the distance of the samples of υ;
-    /// `most` the largest supply possible. All times in seconds.
+    /// No supply and no demand. `step` is the distance of the samples of υ; `most` the largest
+    /// supply possible. All times in seconds.
     pub fn new(from: f64, to: f64, step: f64, most: f64) -> Self {
         Self {
             from,
@@ -198,7 +198,7 @@ impl Follow {
     }
 }
 
-/// What a [`Follow`] came to.
+/// The figures of a [`Follow`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Followed {
     /// Least supply.

@@ -1,4 +1,4 @@
-//! An HPA and its workload: demand and supply, what the HPA wrote, the answers to steps of the
+//! An HPA and its workload: demand and supply, what the HPA wrote, the responses to steps of the
 //! load.
 //!
 //! The demand of a step of the series is known at its end only. What comes meanwhile waits, so
@@ -21,7 +21,7 @@ const QUIET: f64 = 60.0;
 /// What is in force this long before a sync, in seconds, is what its values were measured on.
 const BEFORE: f64 = 1e-6;
 
-/// Something that waits for its turn.
+/// An input that waits for its turn.
 #[derive(Debug, Clone)]
 enum Told {
     Ready(u32),
@@ -96,14 +96,14 @@ pub(super) struct HpaFold {
     steps: Option<Vec<ScalingStep>>,
 }
 
-/// What became of an HPA's run.
+/// The figures of an HPA.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HpaFolded {
     /// Supply and demand.
     pub followed: Followed,
     /// Of the numbers that it wrote.
     pub flapping: Flapping,
-    /// What the steps of the load came to.
+    /// Means over the steps of the load.
     pub latencies: Latencies,
     /// The steps, where they are kept.
     pub steps: Vec<ScalingStep>,

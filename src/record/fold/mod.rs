@@ -36,12 +36,12 @@ use hpa::{HpaFold, Marks};
 
 /// Two reversals at most this far apart are a flap, in seconds.
 pub const FLAP_WINDOW: f64 = 600.0;
-/// Above this part of its target a metric asks for more: the HPA's tolerance unless told otherwise.
+/// Above this share of its target a metric asks for more: the HPA's default tolerance.
 pub const TOLERATED: f64 = 1.1;
 /// An HPA's reaction to a change of requests comes within this time: its window and some syncs.
 pub const REACTION: SimDuration = SimDuration::from_secs(600);
 
-/// All that is known of a run up to now.
+/// Everything known of a run so far.
 #[derive(Debug, Clone)]
 pub struct Folds {
     hpas: Vec<HpaFold>,

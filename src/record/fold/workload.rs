@@ -1,4 +1,5 @@
-//! A workload: what its pods requested for how long, how they waited, what befell them.
+//! A workload: what its pods requested and for how long, how they waited, and their evictions and
+//! kills.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! What the readers of a document work with: where a path is, and what is wrong there.
+//! The context of a document's reader: places of paths, and diagnostics.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span, parse_path};
 
-/// What is said of a place whose problem is told in the API server's words.
+/// The label of a place whose problem is in the API server's words.
 pub(in crate::scenario) const REFUSED: &str = "the API server refuses this";
 
-/// What the readers of a document work with.
+/// The context of a document's reader.
 pub(in crate::scenario) struct Context<'a> {
     pub(in crate::scenario) document: &'a Node,
     pub(in crate::scenario) diagnostics: &'a mut Diagnostics,

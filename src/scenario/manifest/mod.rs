@@ -131,7 +131,7 @@ pub(super) fn is_object(document: &Node, diagnostics: &mut Diagnostics) -> bool 
 pub(super) struct Others(Vec<(String, Span)>);
 
 impl Others {
-    /// Takes note of one: a slip, an old version, or a kind that is not simulated.
+    /// Registers one: a typo, an old version, or a kind that is not simulated.
     pub(super) fn add(&mut self, document: &Node, diagnostics: &mut Diagnostics) {
         let (version, kind) = version_and_kind(document);
         let span = |key: &str| document.get(key).map_or(document.span, |node| node.span);

@@ -33,7 +33,7 @@ fn default_startup() -> StartupSpec {
 /// Pods of a workload at most: each is simulated.
 const MOST_PODS: i32 = 1_000_000;
 
-/// Refuses more pods than can be simulated.
+/// Reports more pods than can be simulated.
 fn check_pods(number: i32, field: &str, context: &mut Context<'_>) {
     if number > MOST_PODS {
         let message = format!("{field} is {number}; at most {MOST_PODS} pods are simulated");

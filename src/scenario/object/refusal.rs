@@ -1,11 +1,11 @@
-//! Why an object is not taken, in the API server's and kubectl's words.
+//! Why the API server refuses an object, in its words and kubectl's.
 
 use std::fmt;
 
 use crate::scenario::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::scenario::manifest::{REFUSED, UNKNOWN_FIELD, WRONG_VALUE};
 
-/// Why an object is not taken. Its text is what kubectl prints.
+/// Why the API server refuses an object. Its text is what kubectl prints.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Refusal {
     /// The reason of the API server's answer.

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::scenario::node::{KeyNode, Node, Span, Value};
 
-/// The file of nodes that stand in none.
+/// The file number of nodes without a source.
 const NO_FILE: usize = usize::MAX;
 
 /// A tree of a JSON value. It stands in no file, but each node has a place of its own, by which

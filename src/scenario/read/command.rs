@@ -1,4 +1,4 @@
-//! The `command` of a load: a command line with mistakes told at their word.
+//! The `command` of a load: errors point at their word of the command line.
 
 use crate::load::command_line;
 use crate::load::spec::{Generator, Url};

@@ -98,7 +98,7 @@ fn fault(
     })
 }
 
-/// Whether the table says exactly one thing that goes wrong.
+/// Whether the table names exactly one fault.
 fn is_one(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> bool {
     let given: Vec<&str> = SORTS
         .into_iter()

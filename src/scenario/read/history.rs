@@ -176,7 +176,7 @@ impl Entry<'_, '_> {
         if !self.known.parsed.check_read(node, diagnostics) {
             return None;
         }
-        // A file that could not be read was told of when it was looked for.
+        // A file that could not be read was reported when it was opened.
         let file = *self.known.parsed.histories.get(name)?;
         let text = diagnostics.files[file].text.clone();
         match read(&text) {
@@ -209,8 +209,7 @@ impl Entry<'_, '_> {
         for checkpoint in own {
             match scratch.load_checkpoint(checkpoint, SimTime::ZERO) {
                 Ok(()) => self.checkpoints.push(checkpoint.clone()),
-                // Of a recommender that has run for less than a window; it would go on
-                // without it.
+                // The recommender has run for less than a window and has nothing to keep.
                 Err(error @ CheckpointError::TotalWeight(_)) => {
                     let container = &checkpoint.container_name;
                     let title = format!(

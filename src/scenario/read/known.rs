@@ -169,7 +169,7 @@ impl<'a> Known<'a> {
                 let names: Vec<String> =
                     several.iter().map(|&place| self.long_name(place)).collect();
                 if names.iter().all(|name| *name == names[0]) {
-                    // One object twice, which is told of the manifests.
+                    // The same object twice; the manifests' reader reports that.
                     return Some(several[0]);
                 }
                 let title = format!("several workloads are `{text}`");

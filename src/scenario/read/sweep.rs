@@ -62,7 +62,7 @@ pub(super) fn sweep(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Opt
     })
 }
 
-/// A count that 0 makes no sense of.
+/// A count of at least 1.
 fn at_least_one(
     key: &'static str,
     table: &mut Reader<'_>,
@@ -100,7 +100,7 @@ fn check_size(
     }
 }
 
-/// Tables whose values make no difference between the points of a sweep.
+/// Tables that cannot differ between the points of a sweep.
 const NOT_VARIED: [&str; 3] = ["sweep", "assert", "name"];
 
 /// Refuses paths that every point would ignore.

@@ -9,7 +9,7 @@ use crate::scenario::model::CrossVersionObjectReference;
 /// An autoscaler that looks for its target.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seeker<'a> {
-    /// Kind and name as messages tell it, "HPA api".
+    /// Kind and name for messages, "HPA api".
     pub(super) who: &'a str,
     pub(super) namespace: &'a str,
     pub(super) target: &'a CrossVersionObjectReference,
@@ -17,7 +17,7 @@ pub(super) struct Seeker<'a> {
     pub(super) path: &'a str,
     /// What it does to its target.
     pub(super) does: &'a str,
-    /// What comes of it without a target.
+    /// The consequence of a missing target.
     pub(super) outcome: &'a str,
     /// Whether it goes by the scale subresource, which it finds by group and kind.
     pub(super) by_scale: bool,

@@ -265,8 +265,7 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Cow<'_, Tag>>) ->
     }
 }
 
-/// The words that kubectl's parser, which reads YAML 1.1, takes for booleans besides `true` and
-/// `false`.
+/// Words that are booleans in YAML 1.1, which kubectl's parser reads, besides `true` and `false`.
 fn yaml_1_1(value: Value, style: ScalarStyle) -> Value {
     match &value {
         Value::Text(word) if style == ScalarStyle::Plain => match word.as_str() {

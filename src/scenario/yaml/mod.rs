@@ -31,8 +31,8 @@ pub(super) fn parse(file: usize, diagnostics: &mut Diagnostics) -> Parsed {
     let whole = Builder::new(file, &text, 0, &mut problems).run(&mut documents);
     let complete = whole.is_ok() && !problems.has_errors();
     if whole.is_err() {
-        // One mistake ends the parser: each document is parsed by itself, so that the others
-        // are checked as well.
+        // A syntax error ends the parser: each document is parsed by itself, so that the others are
+        // still checked.
         documents.clear();
         problems.list.clear();
         for (start, part) in parts(&text) {
@@ -82,11 +82,11 @@ fn parts(text: &str) -> Vec<(usize, &str)> {
         .collect()
 }
 
-/// What to do about a chart's file.
+/// Help for a Helm template.
 pub(super) const TEMPLATE: &str =
     "this is a template: write what it makes to a file, for example with `helm template`";
 
-/// What to do about the parser's complaints.
+/// Help for the parser's errors.
 const ADVICE: [(&str, &str); 5] = [
     (
         "must be followed by a valid YAML whitespace",

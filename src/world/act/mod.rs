@@ -41,7 +41,7 @@ impl Printed {
 }
 
 impl Simulation<'_> {
-    /// Types a kubectl command now; `documents` are the objects of the manifests that it names.
+    /// Runs a kubectl command now; `documents` are the objects of the manifests that it names.
     /// Returns what kubectl prints.
     pub fn apply(&mut self, action: &Action) -> Vec<String> {
         let now = self.now();
@@ -50,7 +50,7 @@ impl Simulation<'_> {
         printed
     }
 
-    /// Types a kubectl command now. Returns what kubectl prints; the error says where the command
+    /// Runs a kubectl command now. Returns what kubectl prints; the error says where the command
     /// line is wrong. Manifests come with [`Simulation::apply`].
     pub fn kubectl(&mut self, text: &str) -> Result<Vec<String>, ParseError> {
         let action = Action {

@@ -1,4 +1,4 @@
-//! HPAs that come, change and go; their targets and their rivals.
+//! HPAs that are created, changed and deleted; their targets, and other HPAs on the same pods.
 
 use std::sync::Arc;
 

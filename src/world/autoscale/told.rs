@@ -1,4 +1,4 @@
-//! What is recorded of an HPA's decision.
+//! The record of an HPA's decision.
 
 use std::sync::Arc;
 

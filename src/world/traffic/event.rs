@@ -30,11 +30,11 @@ pub enum TrafficEvent {
 
 const _: () = assert!(size_of::<TrafficEvent>() <= 8);
 
-/// What happened in the request engine that concerns others.
+/// Effects of the request engine on the rest of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// The server's memory reached its limit: the kernel kills it. Told once; the server
-    /// goes on until `Traffic::kill`.
+    /// The server's memory reached its limit: the kernel kills it. Reported once; the server goes
+    /// on until `Traffic::kill`.
     OutOfMemory(ServerId),
     /// A terminating server has answered everything that was in it.
     Drained(ServerId),

@@ -1,4 +1,4 @@
-//! Conservation: nothing is lost on the way. Checked at the end of every run.
+//! Conservation of requests and CPU time, checked at the end of every run.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::record::Outcome;
 use crate::sim::SimTime;
 use crate::workload::CpuLedger;
 
-/// Requests by what became of them.
+/// Counts of requests by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Outcomes {
     pub(super) issued: u64,
@@ -36,7 +36,7 @@ pub struct Ledger {
 /// What does not add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Imbalance {
-    /// Requests were lost or made up.
+    /// The count of requests does not add up.
     #[error("{issued} requests issued, but {ended} ended and {in_flight} in flight")]
     Requests {
         /// Requests issued.
@@ -46,7 +46,7 @@ pub enum Imbalance {
         /// Requests in flight.
         in_flight: u64,
     },
-    /// CPU time was lost or made up; in 1/1024 ns of one core.
+    /// CPU time does not add up; in 1/1024 ns of one core.
     #[error("{served} units of CPU given to requests, but {completed} + {partial} received")]
     Cpu {
         /// Given by servers.

@@ -50,7 +50,7 @@ pub(super) struct Load {
     pub(super) event: Due,
     /// Whether it is in the list of awake loads.
     pub(super) awake: bool,
-    /// Whether its end has been told.
+    /// Whether its end has been reported.
     pub(super) finished: bool,
     pub(super) balancing: Stream,
     /// The server at the other end of each client's kept connection.

@@ -194,7 +194,7 @@ impl Traffic {
         self.effects.drain(..)
     }
 
-    /// What a load has to tell, by its index in the scenario.
+    /// The report of a load, by its index in the scenario.
     pub fn load_report(&self, load: usize, now: SimTime) -> LoadReport {
         let load = &self.loads[load];
         LoadReport::new(&load.name, &load.source, now)

@@ -7,7 +7,7 @@ use crate::sim::{EventQueue, SimTime};
 use crate::workload::spec::Balancing;
 use crate::workload::{Ending, Origin, RequestKey, Work};
 
-/// What became of a request on its way to a server.
+/// What happened to a request on its way to a server.
 enum Handed {
     In(RequestKey),
     Full,
@@ -29,7 +29,7 @@ fn seen(outcome: Outcome) -> Answer {
 }
 
 impl Traffic {
-    /// Lets the clients of a load do everything that they have to do by now.
+    /// Handles everything that is due in a load's clients.
     pub(super) fn issue_due<E: From<TrafficEvent> + Copy>(
         &mut self,
         index: u32,
@@ -109,7 +109,7 @@ impl Traffic {
             .map_or(Handed::Full, Handed::In)
     }
 
-    /// Notes that a client waits, if it does not wait for ever.
+    /// Registers a waiting client that has a timeout.
     fn watch<E: From<TrafficEvent> + Copy>(
         &mut self,
         index: u32,
@@ -133,8 +133,7 @@ impl Traffic {
         }
     }
 
-    /// Ends the waits of a load's clients that have waited too long, and looks again when the
-    /// next one will have.
+    /// Times out the clients of a load whose time is up and schedules the next timeout.
     pub(super) fn time_out<E: From<TrafficEvent> + Copy>(
         &mut self,
         index: u32,
@@ -167,8 +166,8 @@ impl Traffic {
         }
     }
 
-    /// Looks again when a tool that gives up in silence would. Returns false if it has no such
-    /// limit, or has come to it.
+    /// Schedules the next check of a tool that gives up after a silence. Returns false if it has no
+    /// such limit or has reached it.
     pub(super) fn watch_silence<E: From<TrafficEvent> + Copy>(
         &self,
         index: u32,

@@ -1,4 +1,4 @@
-//! What the owner tells the engine of nodes, containers and endpoints, and asks of them.
+//! The engine's interface to nodes, containers and endpoints.
 
 use super::{Due, NodeCpuId, ServerId, Traffic, TrafficEvent};
 use crate::record::RequestSink;

@@ -46,7 +46,7 @@ struct Vpa {
     recommender: Recommender,
     /// Pods that are gone since the last pass.
     gone: Vec<PodKey>,
-    /// Kills that the recommender has not heard of yet.
+    /// OOM kills that the recommender has not seen yet.
     ooms: Vec<OutOfMemory>,
 }
 

@@ -120,7 +120,7 @@ impl Simulation<'_> {
         observed
     }
 
-    /// Tells of kills noticed since the last pass.
+    /// Feeds the OOM kills since the last pass.
     fn load_ooms(&mut self, index: usize) {
         let vpa = &mut self.vpas.objects[index];
         for oom in vpa.ooms.drain(..) {
@@ -132,8 +132,8 @@ impl Simulation<'_> {
         }
     }
 
-    /// Keeps what the recommenders know (`MaintainCheckpoints`); upstream does so in each
-    /// pass, here the last one counts.
+    /// Keeps the recommenders' state (`MaintainCheckpoints`); upstream does so in each pass, here
+    /// the last one counts.
     pub(in crate::world) fn write_checkpoints(&mut self, end: SimTime) {
         let clock = self.scenario.controllers.vpa.clock;
         for index in 0..self.vpas.objects.len() {

@@ -70,7 +70,7 @@ impl Aggregates {
         }
     }
 
-    /// Takes note of the time, at which aggregates are created.
+    /// Sets the time at which aggregates are created.
     pub(super) fn tick(&mut self, now: SimTime) {
         self.now = self.now.max(now);
     }

@@ -1,7 +1,7 @@
 //! One pass of the updater (`RunOnce` in `pkg/updater/logic/updater.go`).
 //!
-//! For each VPA: which pods may be disrupted, which of them need it and in which order,
-//! then resize or evict one after the other, asking again before each whether it may be.
+//! For each VPA: which pods may be disrupted, which of them need it and in which order; then
+//! resizes or evicts them one by one and checks again before each.
 
 use super::action::{Action, ActionKind};
 use super::candidates::{Candidate, Selection};
@@ -18,7 +18,7 @@ use crate::sim::SimTime;
 #[derive(Debug)]
 pub struct Pass<'u> {
     updater: &'u mut Updater,
-    /// Moves on while a rate limit makes the updater wait.
+    /// Advances while a rate limit makes the updater wait.
     now: SimTime,
     deadline: SimTime,
     is_over: bool,

@@ -1,4 +1,4 @@
-//! How much a pod wants to be updated.
+//! How urgently a pod needs an update.
 //!
 //! Follows `GetUpdatePriority` in `pkg/updater/priority/priority_processor.go` and the order
 //! of `PodPriority` in `update_priority_calculator.go`.
@@ -14,7 +14,7 @@ use crate::autoscaler::vpa::admission::CappedRecommendation;
 pub struct Priority {
     /// A container's request is outside the recommended range, or missing.
     pub outside_recommended_range: bool,
-    /// A container wants more than it requests.
+    /// A container needs more than it requests.
     pub scale_up: bool,
     /// Relative difference of requests and targets, each summed over the containers, and
     /// then over the resources.
@@ -63,7 +63,7 @@ impl Priority {
         priority
     }
 
-    /// Orders the more urgent one first: pods that want more, then larger differences.
+    /// Orders the more urgent one first: pods that need more, then larger differences.
     pub fn most_urgent_first(&self, other: &Self) -> Ordering {
         let by_diff = || other.resource_diff.total_cmp(&self.resource_diff);
         other.scale_up.cmp(&self.scale_up).then_with(by_diff)

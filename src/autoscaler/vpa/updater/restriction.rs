@@ -135,7 +135,7 @@ impl Group {
             UpdateMode::InPlaceOrRecreate | UpdateMode::InPlace
         ) && flags.in_place_skip_disruption_budget;
         let below_min_replicas = live < i64::from(required);
-        // A boost is to end however few pods there are.
+        // A boost ends however few pods there are.
         if live == 0 || (below_min_replicas && !resize_anyway && !has_boosted) {
             return None;
         }

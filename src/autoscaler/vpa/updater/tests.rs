@@ -66,7 +66,7 @@ fn pod<'a>(name: &'a str, containers: &'a [Container<'a>]) -> Pod<'a> {
     }
 }
 
-/// An API server that refuses what it is told to refuse, and remembers what it was asked.
+/// An API server that refuses on demand and records requests.
 #[derive(Default)]
 struct Fake {
     refused_evictions: BTreeSet<usize>,

@@ -239,7 +239,7 @@ impl HeatMap {
             .map(|(row, column, _)| (row, column))
     }
 
-    /// Names the best figure below the chart; answers the height that takes.
+    /// Names the best figure below the chart; returns the height that takes.
     fn best_note(&self, scene: &mut Scene, theme: &Theme, (left, top): (f64, f64)) -> f64 {
         let Some((row, column)) = self.best() else {
             return 4.0;

@@ -231,8 +231,8 @@ fn lists(template: &mut PodTemplate) -> [(&'static str, &mut Vec<ContainerSpec>)
 }
 
 impl Admission {
-    /// Does to a workload's template what the LimitRanges of its namespace do to new pods, and
-    /// reports what they refuse.
+    /// Applies the LimitRanges of its namespace to a workload's template, as admission does to new
+    /// pods, and reports what they refuse.
     pub(in crate::scenario) fn apply_limit_ranges(
         &self,
         spec: &mut WorkloadSpec,

@@ -87,7 +87,7 @@ fn here_document(
     });
     let parsed = yaml::parse(file, diagnostics).documents;
     diagnostics.files.truncate(file);
-    // A shell may have changed it: blanks cut away, say.
+    // A shell may have changed it, for example by removing blanks.
     let as_typed = range.len() == text.len();
     let moved = |span: Span| {
         if as_typed {

@@ -57,7 +57,7 @@ impl<'a> Existing<'a> {
         }
     }
 
-    /// Warns of what a command does not find, and takes note of what it makes.
+    /// Warns about objects that a command does not find, and registers those it creates.
     pub(super) fn follow(&mut self, typed: &Typed, diagnostics: &mut Diagnostics) {
         let action = &typed.action;
         let namespace = action.command.namespace.clone().unwrap_or_default();

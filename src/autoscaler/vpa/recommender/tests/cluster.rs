@@ -84,7 +84,7 @@ fn a_relabelled_pod_holds_on_to_an_aggregate_that_was_collected() {
         cluster.usage(vpa).is_empty(),
         "expired, although pods have it"
     );
-    // The one goes by name and labels, the other into the void.
+    // One finds the aggregate by name and labels; the other holds a collected one.
     assert!(cluster.add_cpu_sample(relabelled, 0, Millicores(100), at(8 * 24)));
     assert!(cluster.usage(vpa).is_empty());
     assert!(cluster.add_cpu_sample(fresh, 0, Millicores(100), at(8 * 24)));
