@@ -114,8 +114,8 @@ pub struct StartupSpec {
     pub ready: Dist,
     /// From SIGTERM to exit once the last request is done.
     pub shutdown: Dist,
-    /// CPU burnt while starting (until the application answers), in cores.
-    pub startup_cpu: f64,
+    /// CPU that the serving container burns until the application answers.
+    pub startup_cpu: Millicores,
 }
 
 /// A PodDisruptionBudget.

@@ -10,6 +10,11 @@ use super::spec::PipelineConfig;
 use crate::sim::{Arena, EventQueue, Key, SimDuration, SimTime, Stream, Streams};
 use crate::units::{Bytes, CpuTime};
 
+/// CPU that is charged to a container before its process runs: the runtime sets it up in its
+/// cgroup. So no container that runs has used exactly nothing, which metrics-server would take for
+/// one that is not there.
+const CONTAINER_INIT: CpuTime = CpuTime(10_000_000);
+
 /// A container that is measured.
 pub type ContainerId = Key<Container>;
 /// A pod that metrics-server scrapes.
@@ -52,7 +57,7 @@ pub struct Container {
     tracked: Tracked,
     pod: MetricsPodId,
     started: SimTime,
-    /// CPU consumed before the run began.
+    /// CPU consumed before its usage is counted.
     before: CpuTime,
     samples: Samples,
     /// The random stream of its gaps. It is its own, so other containers do not change it.
@@ -160,7 +165,7 @@ impl Pipeline {
             tracked,
             pod,
             started: now,
-            before: CpuTime(0),
+            before: CONTAINER_INIT,
             samples,
             stream,
         });

@@ -17,11 +17,6 @@ impl Millicores {
     pub fn cores(self) -> f64 {
         self.0 as f64 / 1000.0
     }
-
-    /// The nearest number of millicores to `cores`.
-    pub fn from_cores_round(cores: f64) -> Self {
-        Self((cores * 1000.0).round() as i64)
-    }
 }
 
 impl fmt::Display for Millicores {

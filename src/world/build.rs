@@ -23,13 +23,14 @@ use crate::record::{
 use crate::scenario::Scenario;
 use crate::scheduler::Scheduler;
 use crate::sim::{EventQueue, SimTime, Streams};
+use crate::units::Millicores;
 
 /// Look-ups between the scenario's lists, made once.
 #[derive(Debug, Clone)]
 pub(super) struct Links {
     service_of: Vec<Option<usize>>,
     load_of: Vec<Option<usize>>,
-    startup_cpu: Vec<f64>,
+    startup_cpu: Vec<Millicores>,
     /// The next client's number, per load.
     pub(super) next_client: Vec<u32>,
 }
@@ -65,8 +66,8 @@ impl Links {
         self.load_of.get(workload.index()).copied().flatten()
     }
 
-    /// CPU that an application burns while it starts, in cores.
-    pub(super) fn startup_cpu(&self, workload: WorkloadId) -> f64 {
+    /// CPU that an application burns while it starts.
+    pub(super) fn startup_cpu(&self, workload: WorkloadId) -> Millicores {
         self.startup_cpu
             .get(workload.index())
             .copied()

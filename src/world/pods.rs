@@ -10,7 +10,7 @@ use crate::kubelet::cpu_weight;
 use crate::metrics::Tracked;
 use crate::record::PodRecord;
 use crate::sim::SimTime;
-use crate::units::{Bytes, Millicores};
+use crate::units::Bytes;
 use crate::workload::ServerLimits;
 
 impl Simulation<'_> {
@@ -74,11 +74,7 @@ impl Simulation<'_> {
                     .add_server(service, self.nodes[node], limits, &mut self.queue);
             let startup = self.links.startup_cpu(workload);
             if !settled {
-                self.traffic.start_up(
-                    server,
-                    Millicores::from_cores_round(startup),
-                    &mut self.queue,
-                );
+                self.traffic.start_up(server, startup, &mut self.queue);
             }
             if self.server_pods.len() <= server.slot() {
                 self.server_pods.resize(server.slot() + 1, None);

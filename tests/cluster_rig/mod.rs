@@ -98,7 +98,7 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
             container_start: Dist::Constant(1.0),
             ready: Dist::Constant(2.0),
             shutdown: Dist::Constant(0.5),
-            startup_cpu: 0.0,
+            startup_cpu: Millicores::ZERO,
         },
         created_at: SimTime::ZERO,
         deleted_at: None,

@@ -10,11 +10,14 @@ use super::{Context, WorkloadObject, typed};
 use crate::cluster::spec::{IntOrPercent, Labels, StartupSpec, WorkloadKind, WorkloadSpec};
 use crate::controller::deployment::{DeploymentSpec, DeploymentSpecInput, StrategyType};
 use crate::sim::{Dist, SimTime};
+use crate::units::Millicores;
 
 type Read = Option<WorkloadObject>;
 
 /// Start-up times where the scenario states none: a pull of 5 s on a node without the image,
-/// container start with a median of 1.5 s and a 99th percentile of 5 s.
+/// container start with a median of 1.5 s and a 99th percentile of 5 s. A tenth of a core until
+/// the application answers, 0.2 s of CPU in all: small HTTP servers of Node.js, Python and Java
+/// were measured to use 0.13 to 0.23 s.
 fn default_startup() -> StartupSpec {
     let (median, p99): (f64, f64) = (1.5, 5.0);
     let sigma = (p99 / median).ln() / 2.326_347_9;
@@ -26,7 +29,7 @@ fn default_startup() -> StartupSpec {
         },
         ready: Dist::Constant(2.0),
         shutdown: Dist::Constant(0.5),
-        startup_cpu: 0.0,
+        startup_cpu: Millicores(100),
     }
 }
 

@@ -10,9 +10,14 @@ use crate::scenario::model::Slo;
 use crate::scenario::node::{Node, Value};
 use crate::scenario::reader::{self, Reader, duration, expected, number, wrong};
 use crate::sim::{Dist, SimDuration, SimTime};
+use crate::units::Millicores;
 use crate::workload::spec::{
     Balancing, MemorySpec, RequestSpec, ServerSpec, UsageSpec, UsageSplit,
 };
+
+/// What a server burns that nobody asks anything of: HTTP servers of nginx, Node.js, Python and
+/// Java show 0 to 2 millicores. Declared usage is all that is used.
+const IDLE_CPU: Millicores = Millicores(1);
 
 pub(super) fn services(
     root: &mut Reader<'_>,
@@ -83,9 +88,7 @@ fn service(
         );
     }
     let balancing = balancing(table, diagnostics);
-    let background_cpu = table
-        .millicores("background_cpu", diagnostics)
-        .unwrap_or_default();
+    let background_cpu = table.millicores("background_cpu", diagnostics);
     let usage = table.get("usage").and_then(|node| usage(node, diagnostics));
     let mut hosts = Vec::new();
     for node in table.list("hosts", diagnostics) {
@@ -100,8 +103,13 @@ fn service(
         return None;
     };
     let workload = known.workload("workload", reference, diagnostics)?;
+    let declares_cpu = usage.as_ref().is_some_and(|usage| !usage.cpu.is_empty());
+    let startup_spec = &mut known.workloads[workload].startup;
+    if declares_cpu {
+        startup_spec.startup_cpu = Millicores::ZERO;
+    }
     if let Some(node) = startup_node {
-        startup(node, &mut known.workloads[workload].startup, diagnostics);
+        startup(node, startup_spec, diagnostics);
     }
     let spec = &known.workloads[workload];
     let container = container(container_node, &spec.template.containers, diagnostics);
@@ -136,7 +144,11 @@ fn service(
         slots,
         backlog,
         memory,
-        background_cpu,
+        background_cpu: background_cpu.unwrap_or(if declares_cpu {
+            Millicores::ZERO
+        } else {
+            IDLE_CPU
+        }),
         usage,
     })
 }
@@ -236,7 +248,7 @@ fn startup(node: &Node, spec: &mut StartupSpec, diagnostics: &mut Diagnostics) {
         }
     }
     if let Some(cpu) = table.millicores("cpu", diagnostics) {
-        spec.startup_cpu = cpu.cores();
+        spec.startup_cpu = cpu;
     }
     table.finish("`startup`", diagnostics);
 }
