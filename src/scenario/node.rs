@@ -238,15 +238,6 @@ impl Node {
         self.move_places(&|_| span);
     }
 
-    /// Nodes of the tree.
-    pub(crate) fn count(&self) -> usize {
-        1 + match &self.value {
-            Value::List(items) => items.iter().map(Node::count).sum(),
-            Value::Table(entries) => entries.iter().map(|(_, node)| node.count()).sum::<usize>(),
-            _ => 0,
-        }
-    }
-
     /// A plain value as text, as a key is written; `None` for lists and tables.
     pub(crate) fn scalar_text(&self) -> Option<String> {
         Some(match &self.value {

@@ -12,3 +12,9 @@ fn a_service_is_no_workload() {
         ran.stderr
     );
 }
+
+#[test]
+fn a_flow_list_may_close_at_the_column_of_its_key() {
+    let ran = run("yaml-flow-list-close", &[]).ok();
+    assert!(!ran.rows("timeseries.csv").is_empty());
+}

@@ -1,5 +1,7 @@
 //! What several test files share.
 
+#![allow(dead_code, reason = "each file uses its own part")]
+
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;

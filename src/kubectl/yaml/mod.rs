@@ -1,15 +1,21 @@
 //! YAML as kubectl reads and writes it.
 
+mod documents;
+mod resolve;
 mod scalar;
+mod table;
+mod tags;
+mod tree;
 mod write;
 
+pub use documents::{Part, documents};
+pub use tree::{DEEPEST, Document, Key, Node, Problem, Value, parse};
 pub use write::write;
 
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value as Json};
 
 /// Reads JSON, or one YAML document, into JSON (`sigs.k8s.io/yaml`, `YAMLToJSON`).
-pub fn read(text: &str) -> Result<Value, String> {
+pub fn read(text: &str) -> Result<Json, String> {
     let json = match serde_json::from_str(text) {
         Ok(value) => return Ok(value),
         Err(error) => error,
@@ -17,41 +23,34 @@ pub fn read(text: &str) -> Result<Value, String> {
     if text.trim_start().starts_with(['{', '[']) && !text.contains('\n') && text.contains('"') {
         return Err(json.to_string());
     }
-    let documents = Yaml::load_from_str(text).map_err(|error| error.to_string())?;
-    match documents.as_slice() {
-        [document] => to_json(document),
-        [] => Ok(Value::Null),
-        _ => Err("more than one YAML document".to_owned()),
+    let document = parse(text).map_err(|problem| problem.label)?;
+    if let Some(key) = document.doubles.first() {
+        return Err(format!(
+            "the key \"{}\" is already set in its map",
+            key.name
+        ));
     }
+    if document.rest.is_some() {
+        return Err("more than one YAML document".to_owned());
+    }
+    document.root.as_ref().map_or(Ok(Json::Null), to_json)
 }
 
-fn to_json(node: &Yaml<'_>) -> Result<Value, String> {
-    Ok(match node {
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(flag)) => Value::Bool(*flag),
-        Yaml::Value(Scalar::Integer(number)) => Value::from(*number),
-        Yaml::Value(Scalar::FloatingPoint(number)) => Number::from_f64(number.into_inner())
-            .map(Value::Number)
+/// The JSON of a value; the error says what JSON does not have.
+pub fn to_json(node: &Node) -> Result<Json, String> {
+    Ok(match &node.value {
+        Value::Null => Json::Null,
+        Value::Bool(flag) => Json::Bool(*flag),
+        Value::Int(number) => Json::from(*number),
+        Value::Float(number) => Number::from_f64(*number)
+            .map(Json::Number)
             .ok_or("a number that JSON does not have")?,
-        Yaml::Sequence(items) => Value::Array(items.iter().map(to_json).collect::<Result<_, _>>()?),
-        Yaml::Mapping(entries) => {
-            let mut object = Map::new();
-            for (key, value) in entries {
-                let key = match to_json(key)? {
-                    Value::String(text) => text,
-                    Value::Null | Value::Array(_) | Value::Object(_) => {
-                        return Err("a key that is not a text".to_owned());
-                    }
-                    other => other.to_string(),
-                };
-                object.insert(key, to_json(value)?);
-            }
-            Value::Object(object)
+        Value::Text(text) => Json::String(text.clone()),
+        Value::List(items) => Json::Array(items.iter().map(to_json).collect::<Result<_, _>>()?),
+        Value::Table(entries) => {
+            let entries = entries.iter();
+            let pairs = entries.map(|(key, node)| Ok((key.name.clone(), to_json(node)?)));
+            Json::Object(pairs.collect::<Result<Map<_, _>, String>>()?)
         }
-        Yaml::Tagged(_, node) => to_json(node)?,
-        Yaml::Value(Scalar::String(text)) | Yaml::Representation(text, ..) => {
-            Value::String(text.to_string())
-        }
-        Yaml::Alias(_) | Yaml::BadValue => return Err("an alias that stands for nothing".into()),
     })
 }

@@ -1,14 +1,10 @@
-//! YAML into trees with places, from the parser's events.
-//!
-//! The parser is `saphyr-parser`; building the tree here finds keys that stand twice, resolves
-//! aliases and merge keys within a budget (a few lines of aliases can stand for billions of
-//! nodes), bounds the depth, and goes on with the next document after a mistake.
-
-mod builder;
+//! YAML into trees with places, as kubectl reads it: document by document, so that a mistake in
+//! one leaves the others.
 
 use super::diagnostic::Diagnostics;
-use super::node::{Node, Span, Value};
-use builder::Builder;
+use super::node::{KeyNode, Node, Span, Value};
+use super::object::to_node;
+use crate::kubectl::yaml::{self, Part, Problem};
 
 /// The documents of a file, and whether all of them could be read.
 pub(super) struct Parsed {
@@ -16,43 +12,33 @@ pub(super) struct Parsed {
     pub(super) complete: bool,
 }
 
-/// What stops a document.
-struct Stop {
-    span: Span,
-    title: String,
-    label: String,
-}
-
 /// Parses a file that was loaded.
 pub(super) fn parse(file: usize, diagnostics: &mut Diagnostics) -> Parsed {
     let text = diagnostics.files[file].text.clone();
+    let mut reader = Reader {
+        file,
+        text: &text,
+        diagnostics,
+        complete: true,
+    };
     let mut documents = Vec::new();
-    let mut problems = Diagnostics::default();
-    let whole = Builder::new(file, &text, 0, &mut problems).run(&mut documents);
-    let complete = whole.is_ok() && !problems.has_errors();
-    if whole.is_err() {
-        // A syntax error ends the parser: each document is parsed by itself, so that the others are
-        // still checked.
-        documents.clear();
-        problems.list.clear();
-        for (start, part) in parts(&text) {
-            let outcome = Builder::new(file, part, start, &mut problems).run(&mut documents);
-            if let Err(stop) = outcome {
-                report(stop, &text, &mut problems);
-            }
+    for part in yaml::documents(&text) {
+        match part {
+            Ok(part) => documents.extend(reader.document(part)),
+            Err(problem) => reader.report(problem, 0),
         }
     }
-    diagnostics.list.append(&mut problems.list);
+    let complete = reader.complete;
     documents.retain(|document| document.value != Value::Null);
     if documents.is_empty() && complete {
-        let help = "a manifest has at least `apiVersion`, `kind` and `metadata`";
         let title = if text.trim().is_empty() {
             "the file is empty"
         } else {
             "the file holds no object"
         };
+        let help = "a manifest has at least `apiVersion`, `kind` and `metadata`";
         diagnostics
-            .error(Span::at(file, 0), title, "nothing here")
+            .warning(Span::at(file, 0), title, "nothing here")
             .help = Some(help.to_owned());
     }
     Parsed {
@@ -61,37 +47,12 @@ pub(super) fn parse(file: usize, diagnostics: &mut Diagnostics) -> Parsed {
     }
 }
 
-/// The documents' texts with their places: a line that begins with `---` begins a document.
-fn parts(text: &str) -> Vec<(usize, &str)> {
-    let mut starts = vec![0];
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let marks = line
-            .strip_prefix("---")
-            .is_some_and(|rest| rest.chars().next().is_none_or(char::is_whitespace));
-        if marks && at > 0 {
-            starts.push(at);
-        }
-        at += line.len();
-    }
-    let ends = starts.iter().skip(1).copied().chain([text.len()]);
-    starts
-        .iter()
-        .zip(ends)
-        .map(|(&start, end)| (start, &text[start..end]))
-        .collect()
-}
-
 /// Help for a Helm template.
 pub(super) const TEMPLATE: &str =
     "this is a template: write what it makes to a file, for example with `helm template`";
 
 /// Help for the parser's errors.
-const ADVICE: [(&str, &str); 5] = [
-    (
-        "must be followed by a valid YAML whitespace",
-        "a space, no tab, stands after `:`",
-    ),
+const ADVICE: [(&str, &str); 6] = [
     (
         "mapping values are not allowed",
         "indent the key as its neighbours are; a text with `: ` in it needs quotes",
@@ -100,52 +61,147 @@ const ADVICE: [(&str, &str); 5] = [
         "did not find expected key",
         "indent the key as its neighbours are",
     ),
-    ("could not find expected ':'", "a key is followed by `: `"),
     (
-        "simple key expect ':'",
+        "could not find expected ':'",
         "a key is followed by `: `; a text of several lines needs `|`",
+    ),
+    (
+        "found character that cannot start any token",
+        "a text that begins with this character needs quotes",
+    ),
+    (
+        "did not find expected alphabetic or numeric character",
+        "a text that begins with `*` or `&` needs quotes",
+    ),
+    (
+        "invalid Yaml document separator",
+        "nothing but a comment stands behind `---`",
     ),
 ];
 
-fn report(stop: Stop, text: &str, diagnostics: &mut Diagnostics) {
-    let at = stop.span.start.min(text.len());
-    let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    let before = text[..line_start.saturating_sub(1)]
-        .rfind('\n')
-        .map_or(0, |newline| newline + 1);
-    let after = text[at..].find('\n').map(|newline| at + newline + 1);
-    // The parser stops at a tab, or in the line before or after it.
-    let lines = [Some(line_start), after, Some(before)];
-    let tab = lines.into_iter().flatten().find_map(|start| {
-        let line = text[start..].lines().next().unwrap_or_default();
-        let indent = line.len() - line.trim_start().len();
-        line[..indent].find('\t').map(|place| start + place)
-    });
-    if let Some(tab) = tab {
-        let span = Span {
-            file: stop.span.file,
-            start: tab,
-            end: tab + 1,
-        };
-        let title = "not valid YAML: a tab in the indentation";
-        diagnostics.error(span, title, "this is a tab").help =
-            Some("YAML is indented with spaces only".to_owned());
-        return;
+struct Reader<'a> {
+    file: usize,
+    text: &'a str,
+    diagnostics: &'a mut Diagnostics,
+    complete: bool,
+}
+
+impl Reader<'_> {
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span {
+            file: self.file,
+            start,
+            end,
+        }
     }
-    let line = text[line_start..].lines().next().unwrap_or_default();
-    let known = ADVICE.iter().find(|(part, _)| stop.label.contains(part));
-    let advice = if line.contains("{{") {
-        Some(TEMPLATE)
-    } else {
-        known.map(|(_, advice)| *advice)
-    };
-    diagnostics.error(stop.span, stop.title, stop.label).help = advice.map(str::to_owned);
+
+    /// Reads a document; says what is wrong with it.
+    fn document(&mut self, part: Part<'_>) -> Option<Node> {
+        let document = match yaml::parse(part.text) {
+            Ok(document) => document,
+            Err(problem) => {
+                // What YAML refuses of JSON, such as escaped surrogates.
+                let value = part.json.then(|| serde_json::from_str(part.text).ok());
+                if let Some(value) = value.flatten() {
+                    let mut node = to_node(&value);
+                    node.place(self.span(part.start, part.start + part.text.len()));
+                    return Some(node);
+                }
+                self.report(problem, part.start);
+                return None;
+            }
+        };
+        for key in &document.doubles {
+            let title = format!("the key `{}` stands twice", key.name);
+            let span = self.span(part.start + key.start, part.start + key.end);
+            self.complete = false;
+            self.diagnostics
+                .error(span, title, "it is there already, further up")
+                .help = Some("keep one of them".to_owned());
+        }
+        if let Some(rest) = document.rest {
+            let rest = self.span(part.start + rest, part.start + rest);
+            let title = "kubectl does not read what follows here";
+            let help = "begin another document with a line `---`";
+            self.diagnostics
+                .warning(rest, title, "the document ends before")
+                .help = Some(help.to_owned());
+        }
+        document.root.map(|root| self.node(root, part.start))
+    }
+
+    fn node(&self, node: yaml::Node, offset: usize) -> Node {
+        let value = match node.value {
+            yaml::Value::Null => Value::Null,
+            yaml::Value::Bool(flag) => Value::Bool(flag),
+            yaml::Value::Int(number) => Value::Int(number),
+            yaml::Value::Float(number) => Value::Float(number),
+            yaml::Value::Text(text) => Value::Text(text),
+            yaml::Value::List(items) => {
+                let items = items.into_iter();
+                Value::List(items.map(|item| self.node(item, offset)).collect())
+            }
+            yaml::Value::Table(entries) => {
+                let entries = entries.into_iter().map(|(key, node)| {
+                    let key = KeyNode {
+                        span: self.span(offset + key.start, offset + key.end),
+                        name: key.name,
+                    };
+                    (key, self.node(node, offset))
+                });
+                Value::Table(entries.collect())
+            }
+        };
+        Node {
+            span: self.span(offset + node.start, offset + node.end),
+            value,
+        }
+    }
+
+    fn report(&mut self, problem: Problem, offset: usize) {
+        self.complete = false;
+        let span = self.span(offset + problem.start, offset + problem.end);
+        let (text, diagnostics) = (self.text, &mut *self.diagnostics);
+        let at = span.start.min(text.len());
+        let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let before = text[..line_start.saturating_sub(1)]
+            .rfind('\n')
+            .map_or(0, |newline| newline + 1);
+        let after = text[at..].find('\n').map(|newline| at + newline + 1);
+        // The parser stops at a tab, or in the line before or after it.
+        let lines = [Some(line_start), after, Some(before)];
+        let tab = lines.into_iter().flatten().find_map(|start| {
+            let line = text[start..].lines().next().unwrap_or_default();
+            let indent = line.len() - line.trim_start().len();
+            line[..indent].find('\t').map(|place| start + place)
+        });
+        if let Some(tab) = tab {
+            let span = Span {
+                file: self.file,
+                start: tab,
+                end: tab + 1,
+            };
+            let title = "not valid YAML: a tab in the indentation";
+            diagnostics.error(span, title, "this is a tab").help =
+                Some("YAML is indented with spaces only".to_owned());
+            return;
+        }
+        let line = text[line_start..].lines().next().unwrap_or_default();
+        let known = ADVICE.iter().find(|(part, _)| problem.label.contains(part));
+        let advice = if line.contains("{{") {
+            Some(TEMPLATE)
+        } else {
+            known.map(|(_, advice)| *advice)
+        };
+        let title = problem.title.unwrap_or("not valid YAML");
+        diagnostics.error(span, title, problem.label).help = advice.map(str::to_owned);
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::builder::DEEPEST;
     use super::*;
+    use crate::kubectl::yaml::DEEPEST;
     use crate::scenario::diagnostic::SourceFile;
 
     fn read(text: &str) -> (Parsed, Diagnostics) {
@@ -168,11 +224,11 @@ mod tests {
 
     #[test]
     fn aliases_and_merge_keys_are_resolved() {
-        let (parsed, diagnostics) = read("a: &a {x: 1, y: 2}\nb: *a\nc:\n  <<: *a\n  y: 3\n");
+        let (parsed, diagnostics) = read("a: &a {x: 1, z: 2}\nb: *a\nc:\n  <<: *a\n  z: 3\n");
         assert_eq!(diagnostics.list, []);
         assert_eq!(value(&parsed, "b.x"), &Value::Int(1));
         assert_eq!(value(&parsed, "c.x"), &Value::Int(1));
-        assert_eq!(value(&parsed, "c.y"), &Value::Int(3));
+        assert_eq!(value(&parsed, "c.z"), &Value::Int(3));
     }
 
     #[test]
@@ -185,7 +241,7 @@ mod tests {
         }
         let (parsed, diagnostics) = read(&text);
         assert!(!parsed.complete);
-        let title = "the aliases of this file stand for too much";
+        let title = "the aliases of this document stand for too much";
         assert_eq!(diagnostics.list[0].title, title);
     }
 
