@@ -28,7 +28,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
-    let built = load(&args.scenario)?;
+    let built = load(&args.scenario, args.quiet)?;
     let scenario = &built.scenario;
     if scenario.asserts.is_empty() {
         return Err(lacks(

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use super::signal;
 use crate::output::folder::FolderError;
 use crate::world::RunError;
 
@@ -54,6 +55,7 @@ impl From<FolderError> for CliError {
             FolderError::Foreign(_) | FolderError::Fixed(_) => {
                 Self::BadInput(format!("error: {error}"))
             }
+            FolderError::Interrupted => Self::Interrupted,
             FolderError::Io { .. } => Self::RunFailed(error.to_string()),
         }
     }
@@ -78,6 +80,10 @@ pub(super) fn report(result: Result<Exit, CliError>) -> ExitCode {
     let exit = match result {
         Ok(exit) => exit,
         Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
+        Err(_) if signal::is_interrupted() => {
+            tell(format_args!("{}\n", CliError::Interrupted));
+            Exit::Interrupted
+        }
         Err(error) => {
             tell(format_args!("{error}\n"));
             match error {

@@ -35,21 +35,26 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let loaded = read(&args.scenario)?;
-    let built = build(&args.scenario, &loaded)?;
+    let built = build(&args.scenario, &loaded, args.quiet)?;
     let scenario = &built.scenario;
     let target = args
         .out
         .clone()
         .unwrap_or_else(|| PathBuf::from("outputs").join(&scenario.name));
     let stop = signal::interrupted()?;
-    let folder = OutputFolder::create(&target)?;
+    let folder = OutputFolder::create(&target)?.until(stop);
+    signal::unfinished(folder.temporary().to_owned());
     let finished = simulate(scenario, stop, args.quiet)?;
     let summary = Summary::of(&finished.recording);
+    if stop.load(Ordering::Relaxed) {
+        return Err(CliError::Interrupted);
+    }
     if !args.quiet {
         unless_closed(print(scenario, &finished, &summary))?;
     }
     let provenance = provenance(&args.scenario, &loaded, scenario);
     write_run(&folder, &provenance, &finished.recording, &summary)?;
+    signal::finishing();
     let target = folder.finish()?;
     if !args.quiet {
         tell(format_args!("\nWrote {}\n", target.display()));

@@ -7,7 +7,7 @@ use clap::Args;
 use super::exit::{CliError, tell};
 use super::files::Disk;
 use crate::record::{Provenance, SourceText};
-use crate::scenario::{Built, Diagnostics, Loaded, Scenario, Span};
+use crate::scenario::{Built, Diagnostics, Loaded, Scenario, Severity, Span};
 use crate::sim::fingerprint;
 
 /// A scenario and its overrides.
@@ -45,16 +45,20 @@ pub(super) fn read(args: &ScenarioArgs) -> Result<Loaded, CliError> {
     Loaded::load(&args.path, &Disk).map_err(|diagnostics| bad(&diagnostics))
 }
 
-/// Reads and builds a scenario; warnings go to stderr.
-pub(super) fn load(args: &ScenarioArgs) -> Result<Built, CliError> {
-    build(args, &read(args)?)
+/// Reads and builds a scenario; warnings go to stderr, and notes unless it is to be quiet.
+pub(super) fn load(args: &ScenarioArgs, quiet: bool) -> Result<Built, CliError> {
+    build(args, &read(args)?, quiet)
 }
 
-/// Builds what was read; warnings go to stderr.
-pub(super) fn build(args: &ScenarioArgs, loaded: &Loaded) -> Result<Built, CliError> {
+/// Builds what was read; warnings go to stderr, and notes unless it is to be quiet.
+pub(super) fn build(args: &ScenarioArgs, loaded: &Loaded, quiet: bool) -> Result<Built, CliError> {
     let mut built = loaded
         .build(&args.changes.replaced)
         .map_err(|diagnostics| bad(&diagnostics))?;
+    if quiet {
+        let told = &mut built.warnings.list;
+        told.retain(|one| one.severity != Severity::Note);
+    }
     if !built.warnings.list.is_empty() {
         tell(format_args!("{}\n\n", built.warnings.render(true)));
     }

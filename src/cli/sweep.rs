@@ -61,7 +61,7 @@ const BEST: usize = 10;
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let loaded = read(&args.scenario)?;
-    let built = build(&args.scenario, &loaded)?;
+    let built = build(&args.scenario, &loaded, args.quiet)?;
     let scenario = &built.scenario;
     let Some(spec) = &scenario.sweep else {
         return Err(lacks(
@@ -77,12 +77,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         .clone()
         .unwrap_or_else(|| PathBuf::from("outputs").join(format!("{}-sweep", scenario.name)));
     let stop = signal::interrupted()?;
-    let folder = OutputFolder::create(&target)?;
+    let folder = OutputFolder::create(&target)?.until(stop);
+    signal::unfinished(folder.temporary().to_owned());
     let results = work(args, &loaded, &plan, &folder, stop)?;
     let ranking = rank(args, &results, !scenario.vpas.is_empty());
     folder.write("points.csv", |out| results.write_points(out))?;
     #[cfg(feature = "charts")]
     write_sweep_charts(&folder, &scenario.name, &results.table(&ranking))?;
+    signal::finishing();
     let target = folder.finish()?;
     if !args.quiet {
         let goal = if args.highest {

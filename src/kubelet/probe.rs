@@ -12,8 +12,13 @@ pub(super) fn first_success(
 ) -> SimDuration {
     let earliest = app_started.max(probe.initial_delay);
     let waits = (earliest - seen).max(SimDuration::ZERO);
-    let attempts = (waits.0 + probe.period.0 - 1) / probe.period.0.max(1);
-    seen + probe.period * (attempts + i64::from(probe.success_threshold.max(1)) - 1)
+    let attempts = waits
+        .0
+        .unsigned_abs()
+        .div_ceil(probe.period.0.max(1).unsigned_abs());
+    let attempts = i64::try_from(attempts).unwrap_or(i64::MAX);
+    let more = i64::from(probe.success_threshold.max(1)) - 1;
+    seen + probe.period * attempts.saturating_add(more)
 }
 
 #[cfg(test)]
@@ -37,6 +42,8 @@ mod tests {
             ..probe
         };
         assert_eq!(first_success(delayed, seconds(1), seconds(2)), seconds(21));
+        let never = SimDuration::MAX;
+        assert_eq!(first_success(probe, seconds(1), never), never);
         let thrice = ProbeSpec {
             success_threshold: 3,
             ..probe

@@ -262,6 +262,7 @@ mod tests {
             "hey http://a/ -n 10",
             "hey -disable-keepalive=no http://a/",
             "hey -c 1000001 http://a/",
+            "hey -t 9223372037 http://a/",
             "ab -n 10 'http://a/",
             "ab -n 10 http://a/ > out.txt",
             "hey http://a/ 2>&1",

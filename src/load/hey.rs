@@ -66,7 +66,7 @@ impl Hey {
         let period = spec
             .rate_per_worker
             .filter(|&rate| rate > 0.0)
-            .map(|rate| SimDuration(((1e6 / rate) as i64).max(1) * 1000));
+            .map(|rate| SimDuration(((1e6 / rate) as i64).max(1).saturating_mul(1000)));
         Self {
             spec: spec.clone(),
             stream,

@@ -11,7 +11,11 @@ use super::latency::LatencyHistogram;
 use super::shape::Piece;
 use super::span;
 use super::spec::{Arrivals, ProfileSpec};
-use crate::sim::{SimTime, Stream};
+use crate::sim::{SimDuration, SimTime, Stream};
+
+/// Longer than any run. Later arrivals need not be looked for, which a rate of nearly 0 that
+/// repeats for good would take for ever.
+const HORIZON: SimDuration = SimDuration::from_secs(366 * 86_400);
 
 /// A source of open arrivals.
 #[derive(Debug, Clone)]
@@ -78,7 +82,7 @@ impl Open {
             Arrivals::Even => 1.0,
         };
         let mut target = self.expected + step;
-        while let Some(piece) = self.piece {
+        while let Some(piece) = self.piece.filter(|piece| piece.start < HORIZON) {
             let total = piece.total();
             if target <= total {
                 let offset = piece.start + span(piece.invert(target));
@@ -116,8 +120,6 @@ mod tests {
     use super::*;
     use crate::load::spec::Shape;
     use crate::sim::Streams;
-
-    use crate::sim::SimDuration;
 
     fn arrivals(shape: Shape, arrivals: Arrivals, until: i64) -> Vec<f64> {
         let spec = ProfileSpec {
@@ -163,6 +165,18 @@ mod tests {
         let s = SimDuration::from_secs;
         let shape = Shape::Steps(vec![(s(1), 2.0), (s(3), 0.0)]);
         assert_eq!(arrivals(shape, Arrivals::Even, 100), [1.5, 2.0, 2.5, 3.0]);
+    }
+
+    #[test]
+    fn a_rate_of_zero_that_repeats_has_no_arrivals() {
+        let shape = Shape::Diurnal {
+            mean: 0.0,
+            amplitude: 0.0,
+            period: SimDuration::from_secs(86_400),
+            peak_at: SimDuration::ZERO,
+            weekend: 1.0,
+        };
+        assert!(arrivals(shape, Arrivals::Poisson, 100).is_empty());
     }
 
     #[test]

@@ -9,6 +9,9 @@ use crate::sim::{SimDuration, SimTime};
 /// How often a service's counters are read.
 pub const SAMPLE_PERIOD: SimDuration = SimDuration::from_secs(5);
 
+/// The last instant before the start.
+const BEFORE_START: SimTime = SimTime(-1);
+
 /// A service's counters at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CounterSample {
@@ -24,62 +27,83 @@ pub struct CounterSample {
 #[derive(Debug, Clone)]
 pub struct CustomMetrics {
     specs: Vec<CustomMetricSpec>,
-    history: Vec<VecDeque<(SimTime, CounterSample)>>,
+    history: Vec<VecDeque<Reading>>,
+    /// The metrics that need each service's counters.
+    of_service: BTreeMap<usize, Vec<usize>>,
+    /// From when on there was something to read before the start.
+    settled_from: Option<SimTime>,
 }
+
+/// A service's counters and when they were read.
+type Reading = (SimTime, CounterSample);
 
 impl CustomMetrics {
     /// The metrics of a scenario with no counters read yet.
     pub fn new(specs: &[CustomMetricSpec]) -> Self {
+        let mut of_service: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (index, spec) in specs.iter().enumerate() {
+            if let MetricSource::Service { service, .. } = spec.source {
+                of_service.entry(service).or_default().push(index);
+            }
+        }
         Self {
             specs: specs.to_vec(),
             history: vec![VecDeque::new(); specs.len()],
+            of_service,
+            settled_from: None,
         }
     }
 
     /// The services whose counters some metric needs, ascending.
     pub fn services(&self) -> Vec<usize> {
-        let service = |spec: &CustomMetricSpec| match spec.source {
-            MetricSource::Service { service, .. } => Some(service),
-            MetricSource::Series(_) => None,
-        };
-        let mut services: Vec<usize> = self.specs.iter().filter_map(service).collect();
-        services.sort_unstable();
-        services.dedup();
-        services
+        self.of_service.keys().copied().collect()
     }
 
-    /// Counters before the start, all zero.
+    /// Counters before the start, all zero, as far back as any window and delay reach. They are
+    /// all the same and not kept.
     pub fn settle(&mut self) {
         let longest = self.specs.iter().filter_map(|spec| match spec.source {
             MetricSource::Service { window, .. } => Some(window + spec.delay),
             MetricSource::Series(_) => None,
         });
-        let Some(longest) = longest.max() else {
-            return;
-        };
-        let mut time = SimTime::ZERO - longest - SAMPLE_PERIOD;
-        while time < SimTime::ZERO {
-            for service in self.services() {
-                self.observe(service, time, CounterSample::default());
-            }
-            time += SAMPLE_PERIOD;
+        let longest = longest.max();
+        self.settled_from = longest.map(|longest| SimTime::ZERO - longest - SAMPLE_PERIOD);
+    }
+
+    /// The last reading up to a time.
+    fn newest(&self, index: usize, limit: SimTime) -> Option<Reading> {
+        let history = &self.history[index];
+        let later = history.partition_point(|(at, _)| *at <= limit);
+        if let Some(last) = later.checked_sub(1) {
+            return Some(history[last]);
         }
+        let (from, limit) = (self.settled_from?, limit.min(BEFORE_START));
+        let periods = limit.since(from).0 / SAMPLE_PERIOD.0;
+        (limit >= from).then(|| (from + SAMPLE_PERIOD * periods, CounterSample::default()))
+    }
+
+    /// The first reading from a time on.
+    fn oldest(&self, index: usize, limit: SimTime) -> Option<Reading> {
+        if let Some(from) = self.settled_from {
+            let behind = limit.since(from).0.max(0).unsigned_abs();
+            let periods = behind.div_ceil(SAMPLE_PERIOD.0.unsigned_abs());
+            let at = from + SAMPLE_PERIOD * periods as i64;
+            if at <= BEFORE_START {
+                return Some((at, CounterSample::default()));
+            }
+        }
+        let history = &self.history[index];
+        let place = history.partition_point(|(at, _)| *at < limit);
+        history.get(place).copied()
     }
 
     /// Takes a reading of a service's counters.
     pub fn observe(&mut self, service: usize, now: SimTime, sample: CounterSample) {
-        for (spec, history) in self.specs.iter().zip(&mut self.history) {
-            let MetricSource::Service {
-                service: of,
-                window,
-                ..
-            } = spec.source
-            else {
+        for &index in self.of_service.get(&service).into_iter().flatten() {
+            let (spec, history) = (&self.specs[index], &mut self.history[index]);
+            let MetricSource::Service { window, .. } = spec.source else {
                 continue;
             };
-            if of != service {
-                continue;
-            }
             history.push_back((now, sample));
             let oldest = now - window - spec.delay - SAMPLE_PERIOD * 2;
             while history.front().is_some_and(|(time, _)| *time < oldest) {
@@ -137,24 +161,16 @@ impl CustomMetrics {
             MetricSource::Service {
                 counter, window, ..
             } => {
-                let newest = |limit: SimTime| {
-                    self.history[index]
-                        .iter()
-                        .rev()
-                        .find(|(at, _)| *at <= limit)
-                };
-                let (end, last) = newest(time)?;
+                let (end, last) = self.newest(index, time)?;
                 Some(match counter {
                     ServiceCounter::InFlight => last.in_flight as f64,
                     ServiceCounter::QueueDepth => last.queued as f64,
                     ServiceCounter::RequestsPerSecond => {
-                        let first = self.history[index]
-                            .iter()
-                            .find(|(at, _)| *at >= time - *window)?;
-                        if first.0 == *end {
+                        let first = self.oldest(index, time - *window)?;
+                        if first.0 == end {
                             return None; // one sample makes no rate
                         }
-                        (last.answered - first.1.answered) as f64 / (*end - first.0).as_secs_f64()
+                        (last.answered - first.1.answered) as f64 / (end - first.0).as_secs_f64()
                     }
                 })
             }

@@ -17,6 +17,10 @@ use crate::units::Usd;
 /// Charts, and what their files are called.
 pub(super) type Named = Vec<(String, Box<dyn Chart + Send + Sync>)>;
 
+/// Charts that are drawn before they are written: as many are kept in memory, and an
+/// interruption waits for as many.
+const DRAWN_AT_ONCE: usize = 16;
+
 /// Draws every chart of a run as SVG and PNG.
 pub fn write_charts(
     folder: &OutputFolder,
@@ -66,17 +70,19 @@ fn without_kind(labels: &[String], workload: usize) -> &str {
 /// Draws the charts in both formats, several at a time, and writes them in order.
 pub(super) fn draw(folder: &OutputFolder, charts: &Named) -> Result<(), FolderError> {
     let both = |(_, chart): &(String, Box<dyn Chart + Send + Sync>)| (chart.svg(), chart.png());
-    let drawn: Vec<_> = charts.par_iter().map(both).collect();
     let refused = |error: ChartError| std::io::Error::other(error.to_string());
     let mut names = FileNames::default();
-    for ((called, _), (svg, png)) in charts.iter().zip(drawn) {
-        let name = names.give(called);
-        folder.write(&format!("charts/{name}.svg"), |out| {
-            out.write_all(svg.map_err(refused)?.as_bytes())
-        })?;
-        folder.write(&format!("charts/{name}.png"), |out| {
-            out.write_all(&png.map_err(refused)?)
-        })?;
+    for some in charts.chunks(DRAWN_AT_ONCE) {
+        let drawn: Vec<_> = some.par_iter().map(both).collect();
+        for ((called, _), (svg, png)) in some.iter().zip(drawn) {
+            let name = names.give(called);
+            folder.write(&format!("charts/{name}.svg"), |out| {
+                out.write_all(svg.map_err(refused)?.as_bytes())
+            })?;
+            folder.write(&format!("charts/{name}.png"), |out| {
+                out.write_all(&png.map_err(refused)?)
+            })?;
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::TempDir;
 
@@ -20,6 +21,9 @@ pub enum FolderError {
     /// It exists but cannot be replaced.
     #[error("{0} is the current folder or a volume, which cannot be replaced: name a folder in it, for example --out {shown}", shown = .0.join("results").display())]
     Fixed(PathBuf),
+    /// The user interrupted.
+    #[error("interrupted")]
+    Interrupted,
     /// The file system refused.
     #[error("cannot write {path}: {source}")]
     Io {
@@ -35,6 +39,33 @@ pub enum FolderError {
 pub struct OutputFolder {
     target: PathBuf,
     temporary: TempDir,
+    stop: Option<&'static AtomicBool>,
+}
+
+const INTERRUPTED: &str = "interrupted";
+
+/// Writes to a file until the user interrupts.
+struct Interruptible {
+    file: File,
+    stop: Option<&'static AtomicBool>,
+}
+
+fn is_set(stop: Option<&AtomicBool>) -> bool {
+    stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+}
+
+impl Write for Interruptible {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if is_set(self.stop) {
+            // Not `Interrupted`, after which `write_all` tries again.
+            return Err(io::Error::other(INTERRUPTED));
+        }
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> FolderError + '_ {
@@ -90,11 +121,26 @@ impl OutputFolder {
         let folder = Self {
             target: target.to_owned(),
             temporary,
+            stop: None,
         };
         folder.write(MARK, |out| {
             out.write_all(b"Written by nlsim; may be replaced by it.\n")
         })?;
         Ok(folder)
+    }
+
+    /// Where it is made.
+    pub fn temporary(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    /// Writes no more once this flag is set: [`FolderError::Interrupted`].
+    #[must_use]
+    pub fn until(self, stop: &'static AtomicBool) -> Self {
+        Self {
+            stop: Some(stop),
+            ..self
+        }
     }
 
     /// Writes a file; its name may contain folders.
@@ -103,21 +149,39 @@ impl OutputFolder {
         name: &str,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), FolderError> {
+        if is_set(self.stop) {
+            return Err(FolderError::Interrupted);
+        }
         let path = self.temporary.path().join(name);
         let shown = self.target.join(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(at(&shown))?;
         }
         let file = File::create(&path).map_err(at(&shown))?;
-        let mut out = BufWriter::new(file);
-        write(&mut out)
-            .and_then(|()| out.flush())
-            .map_err(at(&shown))
+        let stop = self.stop;
+        let mut out = BufWriter::new(Interruptible { file, stop });
+        let written = write(&mut out).and_then(|()| out.flush());
+        // What is left in the buffer after a failure is not wanted.
+        let _ = out.into_parts();
+        written.map_err(|source| {
+            if is_set(stop) && source.to_string() == INTERRUPTED {
+                FolderError::Interrupted
+            } else {
+                at(&shown)(source)
+            }
+        })
     }
 
     /// Moves the folder to its path and replaces the results of an earlier run.
     pub fn finish(self) -> Result<PathBuf, FolderError> {
-        let Self { target, temporary } = self;
+        let Self {
+            target,
+            temporary,
+            stop,
+        } = self;
+        if is_set(stop) {
+            return Err(FolderError::Interrupted);
+        }
         check(&target)?;
         let made = temporary.path();
         let old = made.with_extension("old");
@@ -192,6 +256,34 @@ mod tests {
                 .to_string()
                 .ends_with("a.csv: disk full")
         );
+        drop(folder);
+        assert!(names(place.path()).is_empty());
+    }
+
+    #[test]
+    fn an_interrupted_folder_leaves_nothing() {
+        static BEFORE: AtomicBool = AtomicBool::new(false);
+        static WITHIN: AtomicBool = AtomicBool::new(false);
+        let place = tempfile::tempdir().unwrap();
+        let create = |stop| {
+            OutputFolder::create(&place.path().join("out"))
+                .unwrap()
+                .until(stop)
+        };
+        let folder = create(&BEFORE);
+        folder.write("a.csv", |out| out.write_all(b"a")).unwrap();
+        BEFORE.store(true, Ordering::Relaxed);
+        let stopped = folder.write("b.csv", |_| panic!("is not begun"));
+        assert!(matches!(stopped, Err(FolderError::Interrupted)));
+        assert!(matches!(folder.finish(), Err(FolderError::Interrupted)));
+        let folder = create(&WITHIN);
+        let stopped = folder.write("a.csv", |out| {
+            WITHIN.store(true, Ordering::Relaxed);
+            loop {
+                out.write_all(b"a row without end\n")?;
+            }
+        });
+        assert!(matches!(stopped, Err(FolderError::Interrupted)));
         drop(folder);
         assert!(names(place.path()).is_empty());
     }

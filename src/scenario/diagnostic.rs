@@ -16,6 +16,8 @@ pub enum Severity {
     Error,
     /// The run goes on, but probably not as meant.
     Warning,
+    /// How something was understood that can be meant in two ways; told in one line.
+    Note,
 }
 
 /// One problem.
@@ -70,6 +72,11 @@ impl Diagnostics {
         label: impl Into<String>,
     ) -> &mut Diagnostic {
         self.add(Severity::Warning, Some(span), title.into(), label.into())
+    }
+
+    /// Adds a note.
+    pub fn note(&mut self, span: Span, title: impl Into<String>) {
+        self.add(Severity::Note, Some(span), title.into(), String::new());
     }
 
     /// Adds an error that is at no place of a file.
@@ -141,6 +148,10 @@ impl Diagnostics {
         let level = match diagnostic.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Note => {
+                let note = Level::NOTE.primary_title(diagnostic.title.as_str());
+                return renderer.render(&[Group::with_title(note)]);
+            }
         };
         let title = level.primary_title(diagnostic.title.as_str());
         let place = diagnostic

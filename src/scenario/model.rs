@@ -349,6 +349,8 @@ pub enum ParameterValues {
         high: f64,
         /// Whole numbers only.
         whole: bool,
+        /// What stands behind the number; empty for plain numbers.
+        unit: String,
     },
 }
 

@@ -18,6 +18,9 @@ const NOT_QUEUED: u32 = u32::MAX;
 const SLOT_BITS: u32 = 24;
 const SEQUENCES: u64 = 1 << (64 - SLOT_BITS);
 
+/// Events that can be pending at a time.
+pub const MOST_PENDING: u32 = 1 << SLOT_BITS;
+
 /// A scheduled event, to reschedule or cancel it. Stale after the event was popped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventId {
@@ -73,6 +76,7 @@ pub struct EventQueue<E> {
     now: SimTime,
     next_sequence: u64,
     scheduled: u64,
+    overflowed: bool,
 }
 
 impl<E> Default for EventQueue<E> {
@@ -86,6 +90,7 @@ impl<E> Default for EventQueue<E> {
             now: SimTime::ZERO,
             next_sequence: 0,
             scheduled: 0,
+            overflowed: false,
         }
     }
 }
@@ -121,6 +126,12 @@ impl<E: Copy> EventQueue<E> {
         (!self.is_empty()).then(|| first.time())
     }
 
+    /// Whether an event was lost because [`MOST_PENDING`] others were pending: what comes out
+    /// from then on is not what was scheduled.
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
     /// Schedules an event. `time` must not lie before [`now`](Self::now).
     pub fn schedule(&mut self, time: SimTime, event: impl Into<E>) -> EventId {
         let event = event.into();
@@ -134,10 +145,13 @@ impl<E: Copy> EventQueue<E> {
             slot
         } else {
             let slot = self.slots.len() as u32;
-            assert!(
-                slot < 1 << SLOT_BITS,
-                "fewer than 2^{SLOT_BITS} events are pending"
-            );
+            if slot == MOST_PENDING {
+                self.overflowed = true;
+                return EventId {
+                    slot,
+                    generation: 0,
+                };
+            }
             self.slots.push(Slot {
                 event,
                 generation: 0,
@@ -409,6 +423,19 @@ mod tests {
             .map(|(_, event)| event)
             .collect();
         assert_eq!(order, [3, 5, 1, 0, 2, 4]);
+    }
+
+    #[test]
+    fn an_event_too_many_is_told() {
+        let mut queue: EventQueue<()> = EventQueue::default();
+        for at in 0..i64::from(MOST_PENDING) {
+            queue.schedule(SimTime(at), ());
+        }
+        assert!(!queue.overflowed());
+        let lost = queue.schedule(SimTime(7), ());
+        assert!(queue.overflowed() && !queue.is_pending(lost));
+        assert!(!queue.cancel(lost) && !queue.reschedule(lost, SimTime(8)));
+        assert_eq!(queue.len(), MOST_PENDING as usize);
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub enum PlanError {
     Runs(u128),
 }
 
+/// The parameter that is the seed of a point's runs.
+const SEED: &str = "simulation.seed";
 /// The largest sweep that is begun.
 const MOST_RUNS: u128 = 10_000_000;
 
@@ -109,9 +111,12 @@ impl Plan {
             .map(|parameter| parameter.path.as_str())
     }
 
-    /// The seed of the replicate of this number; the same for every point.
-    pub fn seed(&self, replicate: u32) -> u64 {
-        self.seed.wrapping_add(u64::from(replicate))
+    /// The seed of a replicate of a point: the same for every point, unless the sweep varies
+    /// the seed itself. Replicates count on from the first one's.
+    pub fn seed(&self, point: u64, replicate: u32) -> u64 {
+        let varied = self.paths().position(|path| path == SEED);
+        let own = varied.and_then(|place| self.values(point)[place].parse().ok());
+        own.unwrap_or(self.seed).wrapping_add(u64::from(replicate))
     }
 
     /// The values of the point of this number, one per path. In a grid the last parameter
@@ -148,17 +153,21 @@ fn draw(values: &ParameterValues, stream: &mut Stream) -> String {
             low,
             high,
             whole: true,
+            unit,
         } => {
             let count = (high.floor() - low.ceil()).max(0.0) as usize + 1;
-            (low.ceil() + stream.below(count) as f64).to_string()
+            let value = low.ceil() + stream.below(count) as f64;
+            format!("{value}{unit}")
         }
         ParameterValues::Range {
             low,
             high,
             whole: false,
+            unit,
         } => {
             let value = low + (high - low) * stream.unit();
-            significant(value, 6).clamp(*low, *high).to_string()
+            let value = significant(value, 6).clamp(*low, *high);
+            format!("{value}{unit}")
         }
     }
 }
@@ -177,7 +186,12 @@ mod tests {
     fn range(path: &str, low: f64, high: f64, whole: bool) -> ParameterSpec {
         ParameterSpec {
             path: path.to_owned(),
-            values: ParameterValues::Range { low, high, whole },
+            values: ParameterValues::Range {
+                low,
+                high,
+                whole,
+                unit: String::new(),
+            },
         }
     }
 
@@ -225,7 +239,17 @@ mod tests {
     #[test]
     fn seeds_are_common_to_all_points() {
         let plan = Plan::new(&spec(Design::Grid, vec![list("a", &["1", "2"])]), 42).unwrap();
-        assert_eq!([plan.seed(0), plan.seed(1)], [42, 43]);
+        assert_eq!([plan.seed(0, 0), plan.seed(1, 1)], [42, 43]);
+    }
+
+    #[test]
+    fn a_varied_seed_is_that_of_the_runs() {
+        let parameters = vec![list("a", &["1", "2"]), list(SEED, &["7", "100"])];
+        let plan = Plan::new(&spec(Design::Grid, parameters), 42).unwrap();
+        let seeds: Vec<u64> = (0..4)
+            .flat_map(|point| [plan.seed(point, 0), plan.seed(point, 1)])
+            .collect();
+        assert_eq!(seeds, [7, 8, 100, 101, 7, 8, 100, 101]);
     }
 
     #[test]

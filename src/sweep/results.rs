@@ -89,7 +89,7 @@ impl<'p, W: Write> Collector<'p, W> {
                 ..PointInWork::default()
             };
         }
-        let seed = self.plan.seed(run_id.replicate);
+        let seed = self.plan.seed(run_id.point, run_id.replicate);
         let values = match outcome.result {
             Ok(metrics) => Ok(self.succeeded(&metrics)?),
             Err(error) => {

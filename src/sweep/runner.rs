@@ -96,7 +96,7 @@ fn work<S: Simulate>(
             return;
         };
         let result = match prepared {
-            Ok(prepared) => simulation.run(prepared, plan.seed(replicate)),
+            Ok(prepared) => simulation.run(prepared, plan.seed(point, replicate)),
             Err(error) => Err(error.clone()),
         };
         let run_id = RunId { point, replicate };

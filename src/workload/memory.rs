@@ -2,7 +2,7 @@
 //! leaks over time, and what a declared curve adds.
 
 use super::spec::MemorySpec;
-use crate::sim::SimTime;
+use crate::sim::{SimDuration, SimTime};
 use crate::units::Bytes;
 
 /// The memory of one server.
@@ -83,7 +83,8 @@ impl Memory {
         }
         // Rounded up. Should rounding still fall short, it is looked at again a little later.
         let nanos = (seconds * 1e9).ceil() as i64 + 1;
-        Some(SimTime((self.started.0 + nanos).max(now.0 + 1_000)))
+        let later = now + SimDuration(1_000);
+        Some((self.started + SimDuration(nanos)).max(later))
     }
 }
 

@@ -104,7 +104,7 @@ impl UsageSpec {
             let later = curve.get(curve.partition_point(|&(at, _)| at <= offset));
             let anew = || Some(curve.first()?.0 + self.period?);
             let place = later.map(|point| point.0).or_else(anew)?;
-            Some(SimTime(begun.0 + place.0))
+            Some(begun + place.since(SimTime::ZERO))
         };
         [next(&self.cpu), next(&self.memory)]
             .into_iter()

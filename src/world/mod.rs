@@ -37,7 +37,7 @@ use crate::metrics::{ContainerId, CustomMetrics, MetricsPodId, Pipeline};
 use crate::record::{Detail, LoadRecord, Recorder, Recording};
 use crate::scenario::Scenario;
 use crate::scheduler::Scheduler;
-use crate::sim::{EventQueue, SimTime, Stream};
+use crate::sim::{EventQueue, MOST_PENDING, SimTime, Stream};
 use traffic::{NodeCpuId, ServerId, Traffic};
 
 pub use event::Event;
@@ -59,6 +59,11 @@ pub enum RunError {
     /// Time does not advance any more.
     #[error("more than {0} events at {1}: something schedules itself without delay (seed {2})")]
     Stuck(u64, SimTime, u64),
+    /// Too much is going on at once to be kept in memory.
+    #[error(
+        "more than {MOST_PENDING} events are pending at {0}: fewer clients, fewer pods or a smaller backlog are needed"
+    )]
+    TooManyEvents(SimTime),
     /// A conservation law is violated: a bug.
     #[error("invariant broken at {0}, seed {1}: {2}. Please report this with the scenario")]
     Broken(SimTime, u64, String),
@@ -67,7 +72,7 @@ pub enum RunError {
 /// Events at one instant that are taken for an endless loop.
 const STUCK_AFTER: u64 = 50_000_000;
 /// Events between two calls of the progress function.
-const PROGRESS_EVERY: u64 = 1 << 16;
+const PROGRESS_EVERY: u64 = 1 << 12;
 
 /// What the data plane knows of a pod besides its object.
 #[derive(Debug, Clone, Default)]

@@ -46,6 +46,9 @@ impl Simulation<'_> {
             return Err(RunError::Stuck(STUCK_AFTER, now, self.seed));
         }
         self.dispatch(now, event);
+        if self.queue.overflowed() {
+            return Err(RunError::TooManyEvents(now));
+        }
         Ok(Some(now))
     }
 

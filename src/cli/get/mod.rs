@@ -81,7 +81,7 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let (asked, path) = Asked::read(args)?;
-    let built = load(&ScenarioArgs::new(path, args.changes.clone()))?;
+    let built = load(&ScenarioArgs::new(path, args.changes.clone()), false)?;
     let scenario = &built.scenario;
     let time = time(args, scenario)?;
     let stop = signal::interrupted()?;

@@ -7,6 +7,8 @@ use crate::sim::{Dist, SimDuration};
 
 /// `hey` has no limit but memory.
 const MOST_WORKERS: u32 = 1_000_000;
+/// Seconds that Go's durations hold; hey itself would count from the other end.
+const MOST_SECONDS: i64 = i64::MAX / 1_000_000_000;
 const HEY_IGNORED_WITH_VALUE: &[&str] = &[
     "o", "m", "H", "A", "d", "D", "T", "U", "a", "x", "cpus", "host",
 ];
@@ -63,8 +65,12 @@ pub(super) fn parse(command: &str, words: &[Word], whole: &Word) -> Result<Parse
                 spec.duration = (length > SimDuration::ZERO).then_some(length);
             }
             "t" => {
-                let seconds: i64 =
-                    value(word, attached, &mut rest)?.number("a number of seconds")?;
+                let value = value(word, attached, &mut rest)?;
+                let seconds: i64 = value.number("a number of seconds")?;
+                if seconds > MOST_SECONDS {
+                    let message = format!("at most {MOST_SECONDS} seconds are possible, 292 years");
+                    return Err(value.wrong(message));
+                }
                 spec.timeout = (seconds > 0).then(|| SimDuration::from_secs(seconds));
             }
             "disable-keepalive" => spec.disable_keepalive = switch(word, attached)?,

@@ -9,8 +9,7 @@ use super::{Document, items};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Value};
 use crate::scenario::source::{FileProvider, load};
-use crate::scenario::{read, yaml};
-use crate::sim::SimDuration;
+use crate::scenario::yaml;
 
 /// Reads what a scenario names.
 pub(super) struct Files<'a> {
@@ -19,7 +18,7 @@ pub(super) struct Files<'a> {
     pub(super) documents: Vec<Document>,
     /// Files that were read, with their documents.
     pub(super) read: BTreeMap<String, Range<usize>>,
-    pub(super) traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
+    pub(super) traces: BTreeMap<String, usize>,
     pub(super) histories: BTreeMap<String, usize>,
     /// The documents of manifests that commands name, by the path as typed.
     pub(super) actions: BTreeMap<String, Vec<Node>>,
@@ -145,9 +144,15 @@ impl Files<'_> {
                 .extend(file.and_then(Node::text).map(str::to_owned));
             if let Some(node) = file
                 && let Some(name) = node.text()
-                && let Some(points) = self.read_trace(&self.full(name), node, diagnostics)
+                && !self.traces.contains_key(name)
+                && let Some(file) = load(
+                    self.provider,
+                    &self.full(name),
+                    Some(node.span),
+                    diagnostics,
+                )
             {
-                self.traces.insert(name.to_owned(), points);
+                self.traces.insert(name.to_owned(), file);
             }
         }
     }
@@ -176,16 +181,5 @@ impl Files<'_> {
                 }
             }
         }
-    }
-
-    fn read_trace(
-        &self,
-        path: &str,
-        named: &Node,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<Vec<(SimDuration, f64)>> {
-        let file = load(self.provider, path, Some(named.span), diagnostics)?;
-        let text = diagnostics.files[file].text.clone();
-        read::trace(&text, file, diagnostics)
     }
 }

@@ -15,7 +15,6 @@ use super::node::{Node, Span, Value};
 use super::overrides;
 use super::read;
 use super::source::{FileProvider, load, parse_toml};
-use crate::sim::SimDuration;
 use files::Files;
 
 pub(in crate::scenario) use action_files::{files_of, take_apart, targets_of};
@@ -36,7 +35,8 @@ pub(in crate::scenario) struct Document {
 pub(in crate::scenario) struct Parsed {
     pub(in crate::scenario) scenario: Node,
     pub(in crate::scenario) documents: Vec<Document>,
-    pub(in crate::scenario) traces: BTreeMap<String, Vec<(SimDuration, f64)>>,
+    /// Files of traces by their name in the scenario: places among the diagnostics' files.
+    pub(in crate::scenario) traces: BTreeMap<String, usize>,
     /// Files of `[[vpa_history]]` by their name there: places among the diagnostics' files.
     pub(in crate::scenario) histories: BTreeMap<String, usize>,
     /// The documents of manifests that the commands of `[[action]]` name, by the path as typed.

@@ -72,14 +72,17 @@ fn tried(values: &ParameterValues) -> Vec<String> {
             .chain(values.last())
             .cloned()
             .collect(),
-        ParameterValues::Range { low, high, whole } => {
+        ParameterValues::Range {
+            low,
+            high,
+            whole,
+            unit,
+        } => {
             // Most numbers between them are not whole, though both ends may be.
             let between = low + (high - low) * 0.618_034;
-            let between = (!whole).then(|| between.to_string());
-            [low.to_string(), high.to_string()]
-                .into_iter()
-                .chain(between)
-                .collect()
+            let between = (!whole).then_some(between);
+            let all = [*low, *high].into_iter().chain(between);
+            all.map(|value| format!("{value}{unit}")).collect()
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the scenario's tables refer to: the workloads of the manifests.
 
 use super::selects;
+use crate::autoscaler::vpa::WallClock;
 use crate::cluster::spec::{Labels, WorkloadSpec};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::{Document, Parsed};
@@ -8,6 +9,7 @@ use crate::scenario::manifest::{Context, Manifests, is_simulated, is_workload};
 use crate::scenario::node::{KeyNode, Node, Value};
 use crate::scenario::reader::{expected, wrong};
 use crate::scenario::suggest::nearest;
+use crate::sim::SimTime;
 
 /// Everything that the readers of tables look things up in.
 pub(super) struct Known<'a> {
@@ -16,6 +18,10 @@ pub(super) struct Known<'a> {
     pub(super) parsed: &'a Parsed,
     /// Whether every `[[service]]` could be read; if not, what is not found may be among them.
     pub(super) all_services: bool,
+    /// The calendar time of the start.
+    pub(super) clock: WallClock,
+    /// The end of the run, if it is known.
+    pub(super) end: Option<SimTime>,
 }
 
 /// A reference to a workload: `name`, `Kind/name` or `Kind/namespace/name`.
@@ -85,6 +91,8 @@ impl<'a> Known<'a> {
             manifests,
             parsed,
             all_services: true,
+            clock: WallClock::default(),
+            end: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! `[[load]]`: command lines, Jobs, declared profiles.
 
+use std::collections::BTreeMap;
+
 use super::command::command;
 use super::dist;
 use super::known::Known;
@@ -36,10 +38,9 @@ pub(super) fn loads(
     root: &mut Reader<'_>,
     known: &mut Known<'_>,
     services: &[ServerSpec],
-    end: Option<SimTime>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<LoadSpec> {
-    let mut made: Vec<LoadSpec> = Vec::new();
+    let mut made = Loads::default();
     for (index, item) in root.list("load", diagnostics).iter().enumerate() {
         let Some(mut table) = Reader::new(item, "`load`", diagnostics) else {
             continue;
@@ -48,26 +49,37 @@ pub(super) fn loads(
         let load = load(&mut table, index, known, services, diagnostics);
         table.finish("`load`", diagnostics);
         if let Some(load) = load {
-            if let Some(end) = end.filter(|end| load.at >= *end) {
+            if let Some(end) = known.end.filter(|end| load.at >= *end) {
                 let title = format!("the load `{}` never begins", load.name);
                 diagnostics.warning(at, title, format!("the simulation ends at {end}"));
             }
-            push(&mut made, load);
+            made.push(load);
         }
     }
     jobs_from_the_start(&mut made, known, services, diagnostics);
-    made
+    made.made
 }
 
-/// Adds a load under a name of its own.
-pub(super) fn push(made: &mut Vec<LoadSpec>, mut load: LoadSpec) {
-    let base = load.name.clone();
-    let mut number = 2;
-    while made.iter().any(|other| other.name == load.name) {
-        load.name = format!("{base}-{number}");
-        number += 1;
+/// Loads under names of their own.
+#[derive(Default)]
+pub(super) struct Loads {
+    made: Vec<LoadSpec>,
+    /// Names that are taken, and the number of the next load that would have it.
+    names: BTreeMap<String, usize>,
+}
+
+impl Loads {
+    pub(super) fn push(&mut self, mut load: LoadSpec) {
+        let base = load.name.clone();
+        let mut number = self.names.get(&base).copied().unwrap_or(2);
+        while self.names.contains_key(&load.name) {
+            load.name = format!("{base}-{number}");
+            number += 1;
+        }
+        self.names.insert(base, number);
+        self.names.entry(load.name.clone()).or_insert(2);
+        self.made.push(load);
     }
-    made.push(load);
 }
 
 fn load(
@@ -164,7 +176,7 @@ fn profile_load(
     services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Option<LoadSpec> {
-    let shape = shape(profile, node, known, diagnostics);
+    let shape = shape(profile, node, common.at, known, diagnostics);
     let service = match (common.service, services) {
         (Some(node), _) => named_service(node, known, services, diagnostics),
         (None, [_]) => Some(0),

@@ -14,11 +14,14 @@ mod loads;
 mod metrics;
 mod node_names;
 mod nodes;
+mod range;
 mod services;
 mod settings;
 mod shapes;
 mod sweep;
 mod target;
+mod trace;
+mod trace_time;
 mod vpa_flags;
 mod vpas;
 mod wget_jobs;
@@ -29,11 +32,10 @@ use super::loaded::{DEFAULT_NAMESPACE, Parsed};
 use super::manifest::Manifests;
 use super::model::Scenario;
 use super::node::{Node, Value};
-use super::reader::{Reader, expected};
+use super::reader::{Reader, expected, wrong};
 use crate::cluster::spec::Labels;
 
 use known::Known;
-pub(super) use shapes::trace;
 
 /// Makes the model.
 pub(super) fn scenario(
@@ -57,12 +59,14 @@ pub(super) fn scenario(
     let mut controllers = controllers::controllers(&mut reader, diagnostics);
     controllers.vpa.clock = start;
     let mut known = Known::new(parsed, manifests, diagnostics);
+    known.clock = start;
+    known.end = simulation.map(|simulation| simulation.end());
     let node_groups = nodes::node_groups(&mut reader, diagnostics);
     known.warn_of_services(diagnostics);
-    let end = simulation.map(|simulation| simulation.end());
+    let end = known.end;
     let slo = settings::slo(&mut reader, diagnostics);
     let (services, slos) = services::services(&mut reader, &mut known, slo, diagnostics);
-    let loads = loads::loads(&mut reader, &mut known, &services, end, diagnostics);
+    let loads = loads::loads(&mut reader, &mut known, &services, diagnostics);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, diagnostics);
     let hpas = hpas::hpas(&known, &controllers.hpa, &custom_metrics, diagnostics);
     let histories = history::histories(&mut reader, &known, &controllers.vpa, diagnostics);
@@ -170,7 +174,7 @@ fn label_table(
         return Labels::new();
     };
     let Value::Table(entries) = &node.value else {
-        super::reader::wrong(key, node, expected("a table of texts", node), diagnostics);
+        wrong(key, node, expected("a table of texts", node), diagnostics);
         return Labels::new();
     };
     let mut labels = Labels::new();
@@ -179,7 +183,7 @@ fn label_table(
             Some(text) => {
                 labels.insert(name.name.clone(), text.to_owned());
             }
-            None => super::reader::wrong(&name.name, value, expected("a text", value), diagnostics),
+            None => wrong(&name.name, value, expected("a text", value), diagnostics),
         }
     }
     labels

@@ -2,9 +2,10 @@
 
 use super::known::Known;
 use super::services::curve;
+use super::trace::trace;
 use crate::load::spec::Shape;
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::node::{Node, Span};
+use crate::scenario::node::Node;
 use crate::scenario::reader::{Reader, number};
 use crate::sim::{SimDuration, SimTime};
 
@@ -16,7 +17,7 @@ fn rate(node: &Node) -> Result<f64, String> {
     at_most(number(node)?)
 }
 
-fn at_most(rate: f64) -> Result<f64, String> {
+pub(super) fn at_most(rate: f64) -> Result<f64, String> {
     if rate > MOST_REQUESTS {
         return Err(format!(
             "{rate:e} requests a second are too many: each is simulated, at most {MOST_REQUESTS}"
@@ -25,10 +26,11 @@ fn at_most(rate: f64) -> Result<f64, String> {
     Ok(rate)
 }
 
-/// Reads the table of a profile.
+/// Reads the table of a profile of a load that begins at `at`.
 pub(super) fn shape(
     kind: &str,
     node: &Node,
+    at: SimTime,
     known: &Known<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Shape> {
@@ -63,22 +65,7 @@ pub(super) fn shape(
         }
         "spike" => spike(&mut table, &what, diagnostics),
         "diurnal" => diurnal(&mut table, &what, diagnostics),
-        _ => {
-            let has_file = table.get("file").is_some();
-            let file = table.text("file", diagnostics);
-            let linear = table.boolean("linear", diagnostics).unwrap_or(false);
-            if !has_file {
-                table.missing("file", &what, "file = \"rates.csv\"", diagnostics);
-            }
-            if let Some(node) = table.get("file") {
-                known.parsed.check_read(node, diagnostics);
-            }
-            file.and_then(|file| known.parsed.traces.get(file))
-                .map(|points| Shape::Trace {
-                    points: points.clone(),
-                    linear,
-                })
-        }
+        _ => trace(&mut table, at, known, diagnostics),
     };
     table.finish(&what, diagnostics);
     made
@@ -162,89 +149,4 @@ fn diurnal(table: &mut Reader<'_>, what: &str, diagnostics: &mut Diagnostics) ->
         peak_at,
         weekend,
     })
-}
-
-/// Reads a trace: rows of time (seconds or a duration) and rate; a heading is passed over.
-pub(in crate::scenario) fn trace(
-    text: &str,
-    file: usize,
-    diagnostics: &mut Diagnostics,
-) -> Option<Vec<(SimDuration, f64)>> {
-    let mut points: Vec<(SimDuration, f64)> = Vec::new();
-    let mut start = 0;
-    let mut fine = true;
-    for (number, line) in text.split_inclusive('\n').enumerate() {
-        let span = Span {
-            file,
-            start,
-            end: start + line.trim_end().len(),
-        };
-        start += line.len();
-        let cells: Vec<&str> = line.trim().split(',').map(str::trim).collect();
-        if cells == [""] || cells[0].starts_with('#') {
-            continue;
-        }
-        let point = match cells.as_slice() {
-            [time, rate] => parse_point(time, rate),
-            _ => Err("expected two columns: time and rate".to_owned()),
-        };
-        match point {
-            Err(_) if number == 0 => {}
-            Err(problem) => {
-                diagnostics.error(span, "wrong row in the trace", problem);
-                fine = false;
-            }
-            Ok((time, _)) if points.last().is_some_and(|last| last.0 >= time) => {
-                diagnostics.error(span, "wrong row in the trace", "times must ascend");
-                fine = false;
-            }
-            Ok(point) => points.push(point),
-        }
-    }
-    if points.is_empty() && fine {
-        let span = Span {
-            file,
-            start: 0,
-            end: 0,
-        };
-        diagnostics.error(
-            span,
-            "the trace has no rows",
-            "expected rows of time and rate, for example `60,12.5`",
-        );
-        fine = false;
-    }
-    fine.then_some(points)
-}
-
-fn parse_point(time: &str, rate: &str) -> Result<(SimDuration, f64), String> {
-    let offset = match time.parse::<f64>() {
-        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => SimDuration::from_secs_f64(seconds),
-        Ok(_) => return Err(format!("the time {time} is not a number of at least 0")),
-        Err(_) => time
-            .parse()
-            .map_err(|_| format!("\"{time}\" is no time: write seconds or a duration"))?,
-    };
-    match rate.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate >= 0.0 => Ok((offset, at_most(rate)?)),
-        _ => Err(format!("the rate \"{rate}\" is not a number of at least 0")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_trace_may_have_a_heading_and_durations() {
-        let mut diagnostics = Diagnostics::default();
-        let points = trace("time,rate\n0,1\n1m,2.5\n", 0, &mut diagnostics);
-        assert_eq!(
-            points,
-            Some(vec![
-                (SimDuration::ZERO, 1.0),
-                (SimDuration::from_secs(60), 2.5)
-            ])
-        );
-    }
 }

@@ -1,13 +1,12 @@
 //! `[sweep]` and `[[assert]]`.
 
+use super::range::range;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{AssertSpec, Design, ParameterSpec, ParameterValues, SweepSpec};
 use crate::scenario::node::{KeyNode, Node, Value};
 use crate::scenario::overrides;
 use crate::scenario::reader::{Reader, count, expected};
 
-/// A grid of more values than this along one parameter is a mistake.
-const MOST_VALUES: f64 = 100_000.0;
 /// The largest sweep that is begun.
 const MOST_RUNS: u128 = 10_000_000;
 
@@ -186,74 +185,6 @@ fn inline(node: &Node) -> String {
 
 fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
-}
-
-fn range(node: &Node, design: Design, diagnostics: &mut Diagnostics) -> Option<ParameterValues> {
-    let mut table = Reader::new(node, "`values`", diagnostics)?;
-    let (low, high) = (
-        table.number("low", diagnostics),
-        table.number("high", diagnostics),
-    );
-    let whole = table.boolean("whole", diagnostics).unwrap_or(false);
-    let (from, to) = (
-        table.number("from", diagnostics),
-        table.number("to", diagnostics),
-    );
-    let step = table.number("step", diagnostics);
-    let (ends, steps) = (["low", "high"], ["from", "to", "step"]);
-    let mut given = |keys: &[&'static str]| keys.iter().any(|key| table.get(key).is_some());
-    if given(&ends) && given(&steps) {
-        let title = "these values are two ranges";
-        let label = "either `from`, `to` and `step`, or `low` and `high`";
-        diagnostics.error(node.span, title, label);
-    }
-    table.finish("`values`", diagnostics);
-    match ((low, high), (from, to, step), design) {
-        ((Some(low), Some(high)), _, Design::Random { .. }) if high > low => {
-            Some(ParameterValues::Range { low, high, whole })
-        }
-        ((Some(_), Some(_)), _, Design::Grid) => {
-            diagnostics.error(
-                node.span,
-                "a grid needs steps",
-                "write `from`, `to` and `step`, or a list",
-            );
-            None
-        }
-        (_, (Some(from), Some(to), Some(step)), _)
-            if step > 0.0 && to >= from && (to - from) / step <= MOST_VALUES =>
-        {
-            let count = ((to - from) / step + 1e-9).floor() as u32;
-            let value = |index: u32| from + f64::from(index) * step;
-            let text = |value: f64| {
-                if value.fract().abs() < 1e-9 {
-                    format!("{value:.0}")
-                } else {
-                    format!("{value:.9}").trim_end_matches('0').to_owned()
-                }
-            };
-            Some(ParameterValues::List(
-                (0..=count).map(|index| text(value(index))).collect(),
-            ))
-        }
-        _ => {
-            diagnostics.error(
-                node.span,
-                "these values make no range",
-                range_label(from, to, step),
-            );
-            None
-        }
-    }
-}
-
-fn range_label(from: Option<f64>, to: Option<f64>, step: Option<f64>) -> String {
-    match (from, to, step) {
-        (Some(from), Some(to), Some(step)) if step > 0.0 && to >= from => {
-            format!("that many values? at most {MOST_VALUES} are taken")
-        }
-        _ => "expected `from` ≤ `to` and `step` > 0, or `low` < `high`".to_owned(),
-    }
 }
 
 pub(super) fn asserts(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Vec<AssertSpec> {

@@ -1,7 +1,7 @@
 //! Jobs of `wget` loops as loads.
 
 use super::known::Known;
-use super::loads::{Common, named_service, push, service_of};
+use super::loads::{Common, Loads, named_service, service_of};
 use crate::cluster::spec::WorkloadKind;
 use crate::load::WGET_PROCESS_COST;
 use crate::load::command_line;
@@ -17,7 +17,7 @@ const WGET_ADVICE: &str =
 
 /// Jobs of wget loops among the manifests are loads from the start on.
 pub(super) fn jobs_from_the_start(
-    made: &mut Vec<LoadSpec>,
+    made: &mut Loads,
     known: &mut Known<'_>,
     services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
@@ -43,7 +43,7 @@ pub(super) fn jobs_from_the_start(
         let times = (SimTime::ZERO, None);
         if let Some(mut load) = wget_job(workload, span, times, known, services, diagnostics) {
             load.name.clone_from(&known.workloads[workload].name);
-            push(made, load);
+            made.push(load);
         }
     }
 }
