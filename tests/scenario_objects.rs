@@ -175,7 +175,6 @@ fn documents_are_kept_as_they_were_set_and_read_to_what_the_scenario_holds() {
         panic!("a VPA")
     };
     assert_eq!(again.spec, scenario.vpas[0].spec);
-    assert_eq!(again.limit_range, scenario.vpas[0].limit_range);
     let Ok(Object::Workload(again)) = read(0) else {
         panic!("a Deployment")
     };

@@ -118,7 +118,7 @@ fn every_field_of_a_vpa_reaches_its_spec() {
 #[test]
 fn limit_ranges_of_a_namespace_are_taken_together() {
     let scenario = built(&files(""), &[]).scenario;
-    let range = scenario.vpas[0].limit_range;
+    let range = scenario.admission.limit_range("default");
     let container = range.container.expect("a range for containers");
     assert_eq!(container.max.cpu.map(Quantity::milli_value), Some(1500));
     assert_eq!(container.min.memory.map(Quantity::value), Some(64 << 20));
@@ -197,7 +197,9 @@ fn flags_keep_their_own_names_and_defaults() {
         SimDuration::from_secs(12 * 3600)
     );
     assert!((vpa.recommender.target_memory_percentile - 0.9).abs() < 1e-12);
-    assert_eq!((vpa.updater.min_replicas, vpa.in_place), (1, true));
+    assert_eq!(vpa.updater.min_replicas, 1);
+    assert!(vpa.gates.updater.in_place && vpa.gates.admission.in_place);
+    assert!(!vpa.gates.updater.cpu_startup_boost);
 }
 
 #[test]

@@ -63,8 +63,8 @@ pub fn findings(
     let length = (recording.duration - recording.warm_up).as_secs_f64();
     let of_hpas = || recording.hpas.iter().zip(&folded.hpas).zip(&labels.hpas);
     found.extend(of_hpas().filter_map(|((hpa, fold), label)| saturated(hpa, fold, length, label)));
-    for (place, label) in labels.vpas.iter().enumerate() {
-        let vpa = vpa::View::new(recording, folded, place, label);
+    for place in 0..labels.vpas.len() {
+        let vpa = vpa::View::new(recording, folded, labels, place);
         for (hpa, name) in labels.hpas.iter().enumerate() {
             if recording.hpas[hpa].workload == recording.vpas[place].workload {
                 let rescales = folded.rescales[hpa];
@@ -72,10 +72,12 @@ pub fn findings(
             }
         }
         found.extend(vpa.blocked());
-        found.extend(vpa.far_from_target(recording));
+        found.extend(vpa.in_vain());
+        found.extend(vpa.far_from_target());
     }
-    for (place, label) in labels.vpas.iter().enumerate() {
-        found.extend(vpa::View::new(recording, folded, place, label).without_recommendation());
+    for place in 0..labels.vpas.len() {
+        let vpa = vpa::View::new(recording, folded, labels, place);
+        found.extend(vpa.without_recommendation());
     }
     let workloads = recording.workloads.iter().zip(&folded.workloads);
     for (place, (record, fold)) in workloads.enumerate() {

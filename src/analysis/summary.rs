@@ -48,10 +48,10 @@ impl Summary {
             .map(|((service, folded), label)| service_figures(service, folded, label))
             .collect();
         let vpas: Vec<VpaFigures> = (recording.vpas.iter().zip(&folded.vpas))
-            .zip(&labels.vpas)
-            .map(|((vpa, containers), label)| {
+            .zip(labels.vpas.iter().zip(&folded.vpa_disruptions))
+            .map(|((vpa, containers), (label, own))| {
                 let workload = folded.workloads.get(vpa.workload);
-                vpa_figures(vpa, workload, containers, label)
+                vpa_figures(vpa, Disruptions::by(own, workload), containers, label)
             })
             .collect();
         let mut summary = Self {

@@ -17,7 +17,7 @@ pub struct VpaFigures {
     pub label: String,
     /// `updateMode`.
     pub mode: &'static str,
-    /// What befell its pods.
+    /// What it did to pods, and the kills of its workload.
     pub disruptions: Disruptions,
     /// The longest time for which the median container used more CPU or memory than was
     /// recommended, in seconds.
@@ -66,6 +66,17 @@ impl Disruptions {
         made
     }
 
+    /// What a VPA did itself after the warm-up, and the kills of its workload.
+    pub fn by(vpa: &[u64; 4], workload: Option<&WorkloadFold>) -> Self {
+        let [evictions, evictions_refused, resizes, _] = *vpa;
+        Self {
+            evictions,
+            evictions_refused,
+            resizes,
+            oom_kills: Self::of(workload).oom_kills,
+        }
+    }
+
     /// Names and values.
     pub fn named(&self) -> [(&'static str, f64); 4] {
         [
@@ -79,7 +90,7 @@ impl Disruptions {
 
 pub(super) fn vpa_figures(
     vpa: &VpaRecord,
-    workload: Option<&WorkloadFold>,
+    disruptions: Disruptions,
     folded: &[ContainerFold],
     label: &str,
 ) -> VpaFigures {
@@ -102,7 +113,7 @@ pub(super) fn vpa_figures(
         name: vpa.name.clone(),
         label: label.to_owned(),
         mode: vpa.mode,
-        disruptions: Disruptions::of(workload),
+        disruptions,
         recommendation_lag: folded
             .iter()
             .map(|container| container.lag)
@@ -161,7 +172,12 @@ mod tests {
             ..Recording::default()
         };
         let folded = Folds::of(&recording);
-        let figures = vpa_figures(&recording.vpas[0], None, &folded.vpas[0], "api");
+        let figures = vpa_figures(
+            &recording.vpas[0],
+            Disruptions::default(),
+            &folded.vpas[0],
+            "api",
+        );
         assert!((figures.recommendation_lag - 120.0).abs() < 1e-9);
         assert!((figures.under_recommended_pct - 50.0).abs() < 1e-9);
         assert_eq!(figures.containers[0].target.cpu, Some(0.8));
@@ -172,6 +188,7 @@ mod tests {
         let one = |second, workload, kind| DisruptionRecord {
             time: SimTime::from_secs(second),
             workload,
+            vpa: None,
             kind,
         };
         let recording = Recording {

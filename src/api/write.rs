@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::autoscaling::{HorizontalPodAutoscaler, HpaId, VerticalPodAutoscaler, VpaId, VpaStatus};
+use super::autoscaling::{
+    CrossVersionObjectReference, HorizontalPodAutoscaler, HpaId, VerticalPodAutoscaler, VpaId,
+    VpaStatus,
+};
 use super::meta::{Kind, Labels, ObjectId};
 use super::node::{Node, NodeId};
 use super::pod::{Pod, PodId, PodPhase, ResizeState, TerminationReason};
@@ -65,6 +68,8 @@ pub enum Write {
     HpaStatus(HpaId, Arc<Status>),
     /// Replaces `spec` of a VerticalPodAutoscaler.
     VpaSpec(VpaId, Arc<VpaSpec>),
+    /// The target of a VPA is this from now on.
+    VpaTarget(VpaId, Arc<CrossVersionObjectReference>),
     /// Replaces `status` of a VerticalPodAutoscaler.
     VpaStatus(VpaId, Arc<VpaStatus>),
     /// Sets `spec.unschedulable` of a node: cordon or uncordon.

@@ -181,6 +181,7 @@ fn answer(
     let VpaPass {
         candidates,
         mut actions,
+        ..
     } = updater.pass(now).update(view, &mut api)?;
     // A patch that says nothing fails without a call, and is not recorded.
     actions.retain(|Action { pod, kind, .. }| {

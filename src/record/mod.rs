@@ -26,6 +26,7 @@ pub use recording::{
 };
 pub use request::{NoRequests, Outcome, RequestSink};
 pub use vpa::{
-    Amounts, DisruptionKind, DisruptionRecord, VpaBand, VpaContainerRecord, VpaRecord, VpaRow,
+    Amounts, DisruptionKind, DisruptionRecord, HeldBy, VpaBand, VpaContainerRecord, VpaRecord,
+    VpaRow,
 };
 pub use windows::{LatencyStats, Window};

@@ -7,7 +7,7 @@ use super::recording::{
     ServiceRecord, WorkloadRecord,
 };
 use super::request::{Outcome, RequestSink};
-use super::vpa::{DisruptionRecord, VpaRow};
+use super::vpa::{DisruptionRecord, VpaContainerRecord, VpaRecord, VpaRow};
 use super::windows::Windows;
 use crate::sim::SimTime;
 
@@ -192,6 +192,23 @@ impl Recorder {
         match &mut self.folded {
             Some((folds, _)) => folds.disruption(&one),
             None => self.recording.disruptions.push(one),
+        }
+    }
+
+    /// A VPA appears during the run, without containers; returns its place.
+    pub fn add_vpa(&mut self, vpa: VpaRecord) -> usize {
+        self.recording.vpas.push(vpa);
+        if let Some((folds, _)) = &mut self.folded {
+            folds.add_vpa();
+        }
+        self.recording.vpas.len() - 1
+    }
+
+    /// A container of a VPA's target appears during the run.
+    pub fn add_vpa_container(&mut self, vpa: usize, container: VpaContainerRecord) {
+        self.recording.vpas[vpa].containers.push(container);
+        if let Some((folds, _)) = &mut self.folded {
+            folds.add_vpa_container(vpa);
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::sim::SimTime;
+use crate::sim::{SimDuration, SimTime};
 
 /// What is known of a VPA.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -21,6 +21,69 @@ pub struct VpaRecord {
     /// What the recommender knew at the end: VerticalPodAutoscalerCheckpoints, as the API
     /// server prints them.
     pub checkpoints: Vec<serde_json::Value>,
+    /// Why the updater left pods as they were, and how often: once a pass and pod.
+    pub held: Vec<(HeldBy, u64)>,
+    /// Evicted pods whose replacements came with the same resources.
+    pub evictions_in_vain: u64,
+    /// The VPA that set the resources of the last such replacement, if another one did.
+    pub overruled_by: Option<usize>,
+}
+
+impl VpaRecord {
+    /// Counts pods that were left as they were.
+    pub fn hold(&mut self, reason: HeldBy, pods: u64) {
+        match self.held.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += pods,
+            None => self.held.push((reason, pods)),
+        }
+    }
+}
+
+/// Why the updater left a pod as it was, with the setting that was in force.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum HeldBy {
+    /// Mode `Off`.
+    Off,
+    /// Mode `Initial`.
+    Initial,
+    /// The mode's feature gate is off.
+    Gate(&'static str),
+    /// Another VPA controls the pods: its place among the VPAs.
+    OtherVpa(usize),
+    /// The updater did not run.
+    UpdaterDown,
+    /// The admission controller did not run.
+    AdmissionControllerDown,
+    /// There was no recommendation yet.
+    NoRecommendation,
+    /// Fewer pods were alive than this.
+    MinReplicas(i32),
+    /// The controller was to have no pods.
+    NoReplicas,
+    /// As many pods were away as this part of them.
+    Tolerance(f64),
+    /// It had not started yet.
+    Pending,
+    /// A resize was under way or waited for room.
+    ResizeUnderWay,
+    /// Its node could not hold what was asked for.
+    Infeasible,
+    /// It had more CPU while it started.
+    Boosted,
+    /// It had what is recommended.
+    AtTarget,
+    /// It was within the bounds and younger than this.
+    Young(SimDuration),
+    /// It was within the bounds, and this close to the target.
+    SmallDifference(f64),
+    /// The change is none that `evictionRequirements` ask for.
+    EvictionRequirements,
+    /// So many evictions a second had used up the pass.
+    RateLimit(f64),
+    /// A PodDisruptionBudget refused.
+    EvictionRefused,
+    /// The API server refused the resize.
+    ResizeRefused,
 }
 
 /// What is known of a container under a VPA.
@@ -95,6 +158,8 @@ pub struct DisruptionRecord {
     pub time: SimTime,
     /// The pod's workload.
     pub workload: usize,
+    /// The VPA that did it; none of a kill.
+    pub vpa: Option<usize>,
     /// What happened.
     pub kind: DisruptionKind,
 }

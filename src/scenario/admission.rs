@@ -5,6 +5,7 @@
 
 use super::manifest::{Context, LimitRangeObject, PriorityClassObject, WorkloadObject};
 use super::object::Object;
+use crate::autoscaler::vpa::FeatureGates;
 use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
 use crate::cluster::spec::WorkloadSpec;
 
@@ -17,6 +18,8 @@ pub struct Admission {
     pub limit_ranges: Vec<LimitRangeObject>,
     /// Feature gate HPAScaleToZero.
     pub scale_to_zero: bool,
+    /// Feature gates of the VPA's admission controller.
+    pub vpa_gates: FeatureGates,
 }
 
 impl Admission {

@@ -2,7 +2,6 @@
 
 use super::admission::Admission;
 use super::node::Span;
-use crate::autoscaler::vpa::admission::LimitRange;
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
 use crate::autoscaler::{hpa, vpa};
 use crate::cluster::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadSpec};
@@ -250,10 +249,21 @@ pub struct VpaConfig {
     pub updater: vpa::UpdaterFlags,
     /// vpa-admission-controller.
     pub admission: vpa::AdmissionFlags,
-    /// Feature gate `InPlace` of all three.
-    pub in_place: bool,
+    /// Feature gates of each.
+    pub gates: VpaGates,
     /// The calendar time of the start.
     pub clock: vpa::WallClock,
+}
+
+/// Feature gates of the VPA's components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VpaGates {
+    /// vpa-recommender.
+    pub recommender: vpa::FeatureGates,
+    /// vpa-updater.
+    pub updater: vpa::FeatureGates,
+    /// vpa-admission-controller.
+    pub admission: vpa::FeatureGates,
 }
 
 /// A VerticalPodAutoscaler.
@@ -272,8 +282,6 @@ pub struct VpaObject {
     pub spec: vpa::VpaSpec,
     /// Its index in the scenario's documents; none if it was made during a run.
     pub document: Option<usize>,
-    /// All LimitRanges of its namespace.
-    pub limit_range: LimitRange,
     /// What its recommender knows at the start: usage of the past.
     pub history: UsageHistory,
     /// What its recommender knows at the start: checkpoints, one per container.

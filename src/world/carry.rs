@@ -93,6 +93,7 @@ impl Simulation<'_> {
             self.recorder.disruption(DisruptionRecord {
                 time: now,
                 workload: self.records_of[pod.workload.index()],
+                vpa: None,
                 kind: DisruptionKind::OomKill,
             });
         }
@@ -143,7 +144,7 @@ impl Simulation<'_> {
                 if let Some(metrics) = link.metrics {
                     self.metrics.untrack_pod(metrics);
                 }
-                self.vpas.pod_deleted(workload, link.vpa);
+                self.vpas.pod_deleted(link.vpa.as_ref());
                 self.recorder.pod_deleted(link.record, now);
             }
             What::Resized => self.pod_resized(id, now),

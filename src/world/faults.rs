@@ -55,6 +55,13 @@ impl Simulation<'_> {
             .any(|fault| fault.kind == FaultKind::Down(component))
     }
 
+    /// Since when a component is down, if it is.
+    pub(super) fn down_since(&self, component: Component, now: SimTime) -> Option<SimTime> {
+        let lasting = self.lasting(now);
+        let down = lasting.filter(|fault| fault.kind == FaultKind::Down(component));
+        down.map(|fault| fault.at).min()
+    }
+
     /// Whether the custom or external metrics API does not answer for a metric.
     pub(super) fn is_metric_down(&self, name: &str, of: &MetricOf, now: SimTime) -> bool {
         let own = match of {

@@ -14,6 +14,7 @@ use crate::api::{
     PodWrite, SelectionId, Write,
 };
 use crate::autoscaler::hpa::Status;
+use crate::autoscaler::vpa::admission::LimitRange;
 use crate::cluster::spec::{PdbSpec, WorkloadSpec};
 use crate::controller::pod_control::delete_pod;
 use crate::scenario::model::{HpaObject, VpaObject};
@@ -55,6 +56,11 @@ impl Manifests {
         let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
         self.values.remove(&key);
         self.admission.remove(kind, namespace, name);
+    }
+
+    /// All LimitRanges of a namespace together, as the VPA heeds them.
+    pub(super) fn limit_range(&self, namespace: &str) -> LimitRange {
+        self.admission.limit_range(namespace)
     }
 
     /// Namespaces and names of all manifests of a kind.
@@ -111,7 +117,7 @@ impl Simulation<'_> {
             (Object::Workload(spec), _) => self.add_workload(spec, now),
             (Object::Hpa(hpa), _) => self.put_hpa(hpa, now),
             (Object::Pdb(pdb), _) => self.put_pdb(pdb, now),
-            (Object::Vpa(vpa), _) => self.put_vpa(vpa, now)?,
+            (Object::Vpa(vpa), _) => self.put_vpa(vpa, now),
             (Object::Service(_) | Object::PriorityClass(_) | Object::LimitRange(_), _) => {}
         }
         self.store_metadata(kind, value, now);
@@ -208,23 +214,22 @@ impl Simulation<'_> {
         }
     }
 
-    /// Changes a VPA: its recommender, the updater's next pass and admission use the new spec.
-    fn put_vpa(&mut self, vpa: &VpaObject, now: SimTime) -> Result<(), String> {
+    /// Creates or changes a VPA: updater and admission heed it at once, the recommender in its
+    /// next pass.
+    fn put_vpa(&mut self, vpa: &VpaObject, now: SimTime) {
         let kind = Kind::VerticalPodAutoscaler;
         let found = self.store.find(kind, &vpa.namespace, &vpa.name);
         let Some(ObjectId::VerticalPodAutoscaler(id)) = found else {
-            let text = "error: creating VerticalPodAutoscalers during a run is not simulated yet";
-            return Err(text.to_owned());
+            self.create_vpa(vpa, now);
+            return;
         };
         if self.store.vpa(id).is_some_and(|of| of.target != vpa.target) {
-            let text = "error: changing targetRef of VerticalPodAutoscalers during a run is not \
-                simulated yet";
-            return Err(text.to_owned());
+            let target = Arc::new(vpa.target.clone());
+            self.store.commit(now, Write::VpaTarget(id, target));
         }
         self.store
             .commit(now, Write::VpaSpec(id, Arc::new(vpa.spec.clone())));
-        self.vpas.set_spec(id, &vpa.spec);
-        Ok(())
+        self.change_vpa(id);
     }
 
     fn put_pdb(&mut self, pdb: &PdbSpec, now: SimTime) {

@@ -27,7 +27,6 @@ use std::sync::Arc;
 
 use crate::api::{Change, EventSink, PodDraws, PodId, Store};
 use crate::autoscaler::hpa::PodRequests;
-use crate::autoscaler::vpa::recommender::PodKey;
 use crate::controller::{
     PodControl, deployment, endpoints, garbage_collector, job, replicaset, statefulset,
 };
@@ -85,8 +84,10 @@ struct PodLink {
     serving: u16,
     /// The load and client that a Job's pod is.
     client: Option<(usize, u32)>,
-    /// Its key in its VPA's recommender.
-    vpa: Option<PodKey>,
+    /// What the VPA's recommender knows it as.
+    vpa: Option<vpa::KnownPod>,
+    /// Its containers that have more CPU while they start.
+    boost: Option<vpa::Boosted>,
     /// What it requests, as the HPA reads it.
     requests: Arc<PodRequests>,
     /// Its place in the recording's pods.

@@ -20,12 +20,17 @@ impl Simulation<'_> {
             self.pods.resize(slot + 1, PodLink::default());
         }
         // Pods that are there from the start have been admitted long ago.
-        let admitted = now > SimTime::ZERO && self.admit_pod(id);
+        let admitted_by = match now > SimTime::ZERO {
+            true => self.admit_pod(id),
+            false => None,
+        };
+        self.compare_with_evicted(id, workload, admitted_by);
         let record_of = self.record_of(workload);
+        let boost = self.pods[slot].boost.take();
         let Some(pod) = self.store.pod(id) else {
             return;
         };
-        let requests = if admitted {
+        let requests = if admitted_by.is_some() {
             let resources: Vec<Resources> = pod.containers.iter().map(|c| c.resources).collect();
             Arc::new(changed_requests(&pod.template, &resources))
         } else {
@@ -51,6 +56,7 @@ impl Simulation<'_> {
             pod: Some(id),
             containers: vec![None; pod.containers.len()],
             requests,
+            boost,
             record: self.recorder.pod_created(record),
             ..PodLink::default()
         };

@@ -13,6 +13,7 @@ use crate::autoscaler::hpa::Status;
 use crate::cluster::spec::{NodeGroupSpec, WorkloadKind, WorkloadSpec};
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::controller::statefulset::adapter::free_ordinal;
+use crate::scenario::model::VpaObject;
 use crate::scheduler::score::zone_numbers;
 use crate::sim::{SimDuration, SimTime};
 
@@ -234,20 +235,23 @@ impl Simulation<'_> {
     /// Creates the VPAs of the scenario.
     pub(super) fn create_vpas(&mut self) {
         for vpa in &self.scenario.vpas {
-            let uid = format!("VerticalPodAutoscaler/{}/{}", vpa.namespace, vpa.name);
-            let uid = self.components.pod_control.uid(&uid);
-            let object = VerticalPodAutoscaler {
-                meta: ObjectMeta::new(&vpa.namespace, &vpa.name, uid, SimTime::ZERO),
-                target: vpa.target.clone(),
-                spec: Arc::new(vpa.spec.clone()),
-                status: Arc::default(),
-            };
-            let write = Write::CreateVerticalPodAutoscaler(Box::new(object));
-            if let Some(ObjectId::VerticalPodAutoscaler(id)) =
-                self.store.commit(SimTime::ZERO, write)
-            {
-                self.vpas.know(id);
-            }
+            self.create_vpa(vpa, SimTime::ZERO);
+        }
+    }
+
+    /// Creates a VPA.
+    pub(super) fn create_vpa(&mut self, vpa: &VpaObject, now: SimTime) {
+        let uid = format!("VerticalPodAutoscaler/{}/{}", vpa.namespace, vpa.name);
+        let uid = self.components.pod_control.uid(&uid);
+        let object = VerticalPodAutoscaler {
+            meta: ObjectMeta::new(&vpa.namespace, &vpa.name, uid, now),
+            target: vpa.target.clone(),
+            spec: Arc::new(vpa.spec.clone()),
+            status: Arc::default(),
+        };
+        let write = Write::CreateVerticalPodAutoscaler(Box::new(object));
+        if let Some(ObjectId::VerticalPodAutoscaler(id)) = self.store.commit(now, write) {
+            self.add_vpa(id, vpa, now);
         }
     }
 

@@ -1,1 +1,217 @@
 //! VerticalPodAutoscalers in odd company.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::rig::{Ran, input, run, run_scenario};
+
+/// The findings about an object.
+fn found(ran: &Ran, subject: &str) -> Vec<String> {
+    let summary = ran.summary();
+    let findings = summary["findings"].as_array().expect("findings").iter();
+    findings
+        .filter(|finding| finding["subject"] == subject)
+        .map(|finding| finding["text"].as_str().expect("a text").to_owned())
+        .collect()
+}
+
+/// The rows of a VPA.
+fn rows(ran: &Ran, vpa: &str) -> Vec<BTreeMap<String, String>> {
+    let mut rows = ran.rows("vpa.csv");
+    rows.retain(|row| row["vpa"] == vpa);
+    rows
+}
+
+/// The bytes of the manifest `m.yaml` and of `scenario.toml` of a case, with replacements.
+fn changed(case: &str, replacements: &[(&str, &str)]) -> tempfile::TempDir {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    for file in ["m.yaml", "scenario.toml"] {
+        let mut text = fs::read_to_string(input(case).join(file)).expect("the file is there");
+        for (from, to) in replacements {
+            text = text.replace(from, to);
+        }
+        fs::write(place.path().join(file), text).expect("written");
+    }
+    place
+}
+
+#[test]
+fn of_two_vpas_on_a_workload_both_recommend_and_one_acts() {
+    let ran = run("vpas-one-acts", &[]).ok();
+    let (own, other) = (rows(&ran, "platform-vpa"), rows(&ran, "goldilocks-app"));
+    assert_eq!((own.len(), other.len()), (360, 360));
+    let (own, other) = (&own[359], &other[359]);
+    // The policy of one bounds its own recommendation alone.
+    assert_eq!(own["cpu_target_cores"], "0.2");
+    assert_eq!(own["cpu_uncapped_cores"], other["cpu_target_cores"]);
+    assert_eq!(own["memory_target_bytes"], other["memory_target_bytes"]);
+    assert_eq!(own["cpu_request_cores"], "0.2");
+    assert!(ran.figure("vpa.platform-vpa.evictions") >= 2.0);
+    assert!(ran.figure("vpa.goldilocks-app.evictions") < 0.5);
+    assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+}
+
+#[test]
+fn of_two_vpas_that_act_the_first_by_name_wins() {
+    let modes = [("updateMode: \"Off\"", "updateMode: Recreate")];
+    let place = changed("vpas-one-acts", &modes);
+    let ran = run_scenario(&place.path().join("scenario.toml"), &[]).ok();
+    assert!(
+        ran.stderr.contains("only goldilocks-app changes its pods"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.figure("vpa.goldilocks-app.evictions") >= 2.0);
+    assert!(ran.figure("vpa.platform-vpa.evictions") < 0.5);
+    // Its recommendation has no bound.
+    let row = &rows(&ran, "goldilocks-app")[359];
+    assert!(row["cpu_request_cores"].parse::<f64>().expect("a number") > 0.3);
+    let told = found(&ran, "VerticalPodAutoscaler/platform-vpa");
+    let reason = "VPA goldilocks-app controls the pods, since it is older or comes first by name";
+    assert!(told.iter().any(|text| text.ends_with(reason)), "{told:?}");
+}
+
+#[test]
+fn an_older_vpa_in_mode_initial_overrules_one_that_evicts() {
+    // Admission goes by the first by name, the updater leaves mode Initial out.
+    let modes = [("updateMode: \"Off\"", "updateMode: Initial")];
+    let place = changed("vpas-one-acts", &modes);
+    let ran = run_scenario(&place.path().join("scenario.toml"), &[]).ok();
+    assert!(
+        ran.stderr
+            .contains("goldilocks-app sets the requests of new pods"),
+        "{}",
+        ran.stderr
+    );
+    let evictions = ran.figure("vpa.platform-vpa.evictions");
+    assert!(evictions > 100.0, "{evictions}");
+    let told = found(&ran, "VerticalPodAutoscaler/platform-vpa");
+    let reason = "VPA goldilocks-app sets the requests of new pods, and this one evicts them again";
+    assert!(told.iter().any(|text| text.contains(reason)), "{told:?}");
+}
+
+#[test]
+fn eviction_requirements_are_the_reason_that_is_told() {
+    let ran = run("vpa-eviction-requirements", &[]).ok();
+    let told = found(&ran, "VerticalPodAutoscaler/app");
+    assert!(!told.is_empty());
+    let reason = "its evictionRequirements allow no such change";
+    assert!(told.iter().all(|text| text.ends_with(reason)), "{told:?}");
+    assert!(ran.figure("evictions") + ran.figure("resizes") < 0.5);
+}
+
+#[test]
+fn kills_before_the_first_sample_are_recommendation_enough() {
+    let ran = run("vpa-oom-at-start", &[]).ok();
+    let all = rows(&ran, "app");
+    // Nothing has been listed yet, and there is a recommendation.
+    assert_eq!(all[0]["cpu_usage_p50_cores"], "");
+    assert_eq!(all[0]["memory_target_bytes"], "262144000");
+    assert_eq!(all[0]["memory_upper_bytes"], "100000000000000");
+    // Quick OOMs let the updater act, and the pods run from then on.
+    assert!((2.0..=6.0).contains(&ran.figure("evictions")));
+    assert!(ran.figure("oom_kills") < 15.0);
+    assert_eq!(all[359]["running"], "2");
+    let events = ran.rows("events.csv");
+    let kills = events
+        .iter()
+        .filter(|event| event["reason"] == "OOMKilling");
+    let last = kills.map(|kill| kill["time_s"].parse::<f64>().expect("a time"));
+    assert!(last.fold(0.0, f64::max) < 600.0);
+}
+
+#[test]
+fn a_recording_of_kills_alone_replays() {
+    let file = input("vpa-oom-at-start").join("oom-only.jsonl");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_nlsim"))
+        .args(["conformance", "vpa-recommender"])
+        .arg(file)
+        .output()
+        .expect("the binary runs");
+    // The recording spells the same amounts otherwise (262144k is 250Mi), and says nothing of a
+    // container without samples beside one that has some, as releases before 0.13 did.
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("cases 2 steps 2"), "{text}");
+    assert!(!text.contains("oom-only (t=60 s) raw"), "{text}");
+}
+
+#[test]
+fn checkpoints_of_a_short_run_are_read_again() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let from = input("checkpoint-negative-total");
+    fs::create_dir(place.path().join("manifests")).expect("a folder");
+    fs::create_dir(place.path().join("o")).expect("a folder");
+    for file in ["scenario.toml", "again.toml", "manifests/reports.yaml"] {
+        fs::copy(from.join(file), place.path().join(file)).expect("copied");
+    }
+    let first = run_scenario(&place.path().join("scenario.toml"), &[]).ok();
+    let kept = first.file("vpa-checkpoints.json");
+    let value: serde_json::Value = serde_json::from_str(&kept).expect("JSON");
+    for item in value["items"].as_array().expect("a list") {
+        for histogram in ["cpuHistogram", "memoryHistogram"] {
+            let total = item["status"][histogram]["totalWeight"].as_f64();
+            assert!(total.is_none_or(|total| total >= 0.0), "{item}");
+        }
+    }
+    fs::write(place.path().join("o/vpa-checkpoints.json"), kept).expect("written");
+    let again = run_scenario(&place.path().join("again.toml"), &[]).ok();
+    assert!(!again.stderr.contains("warning"), "{}", again.stderr);
+    // What was known at the end of one is known at the beginning of the other.
+    let before = first.rows("vpa.csv").pop().expect("a row");
+    let after = again.rows("vpa.csv").swap_remove(0);
+    assert_eq!(before["cpu_target_cores"], after["cpu_target_cores"]);
+}
+
+const NEW: &str = r#"
+[[action]]
+at = "1h"
+kubectl = "kubectl apply -f later.yaml"
+[[action]]
+at = "3h"
+kubectl = '''kubectl patch vpa later --type merge -p '{"spec": {"targetRef": {"name": "other"}}}' '''
+"#;
+
+#[test]
+fn a_vpa_that_is_created_later_knows_the_pods_and_may_change_its_target() {
+    let off = [("updateMode: Recreate", "updateMode: \"Off\"")];
+    let place = changed("vpas-one-acts", &off);
+    let path = |file: &str| place.path().join(file);
+    let manifest = fs::read_to_string(path("m.yaml")).expect("the manifest");
+    let deployment = manifest.split("---").next().expect("a Deployment");
+    let other = deployment
+        .replace("app", "other")
+        .replace("other:1", "app:1");
+    let other = other.replace("others/v1", "apps/v1");
+    fs::write(path("m.yaml"), format!("{manifest}---\n{other}")).expect("written");
+    let scenario = fs::read_to_string(path("scenario.toml")).expect("the scenario");
+    fs::write(path("scenario.toml"), scenario + NEW).expect("written");
+    let later = "apiVersion: autoscaling.k8s.io/v1\nkind: VerticalPodAutoscaler\nmetadata: {name: later}\nspec:\n  targetRef: {apiVersion: apps/v1, kind: Deployment, name: app}\n  updatePolicy: {updateMode: Recreate}\n";
+    fs::write(path("later.yaml"), later).expect("written");
+    let ran = run_scenario(&path("scenario.toml"), &[]).ok();
+    let all = rows(&ran, "later");
+    assert_eq!(all.len(), 300, "a row a minute from its creation on");
+    // The recommender has watched the pods before: its first word is that of the other VPA.
+    let time = &all[0]["time_s"];
+    let twin = rows(&ran, "goldilocks-app");
+    let twin = twin
+        .iter()
+        .find(|row| row["time_s"] == *time)
+        .expect("a row");
+    for column in ["cpu_target_cores", "cpu_upper_cores", "memory_upper_bytes"] {
+        assert_eq!(all[0][column], twin[column], "{column}");
+    }
+    // It acts, being the only one that does; after the change of its target on the other pods.
+    let events = ran.rows("events.csv");
+    let evicted: Vec<&str> = (events.iter())
+        .filter(|event| event["reason"] == "EvictedByVPA")
+        .map(|event| event["object"].as_str())
+        .collect();
+    assert!(
+        evicted[..2].iter().all(|pod| pod.starts_with("Pod/app-")),
+        "{evicted:?}"
+    );
+    assert!(
+        evicted[2..].iter().any(|pod| pod.starts_with("Pod/other-")),
+        "{evicted:?}"
+    );
+}

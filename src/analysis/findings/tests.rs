@@ -3,7 +3,7 @@
 use super::*;
 use crate::record::fold::Folds;
 use crate::record::{
-    Amounts, Counts, Curve, DisruptionKind, DisruptionRecord, Objective, VpaBand,
+    Amounts, Counts, Curve, DisruptionKind, DisruptionRecord, HeldBy, Objective, VpaBand,
     VpaContainerRecord, VpaRecord, VpaRow, Window, WorkloadRecord,
 };
 use crate::sim::{SimDuration, SimTime};
@@ -61,6 +61,7 @@ fn happened(recording: &mut Recording, seconds: &[i64], kind: DisruptionKind) {
         .extend(seconds.iter().map(|second| DisruptionRecord {
             time: SimTime::from_secs(*second),
             workload: 0,
+            vpa: (kind != DisruptionKind::OomKill).then_some(0),
             kind,
         }));
 }
@@ -124,16 +125,48 @@ fn a_vpa_without_recommendation_and_one_that_is_not_heeded_are_told() {
         told[0].text,
         "never had a recommendation: no usage of its pods was seen"
     );
-    let told = found(&recording("Off", vec![row(0.5, Some(0.2))]));
+    let mut off = recording("Off", vec![row(0.5, Some(0.2))]);
+    off.vpas[0].hold(HeldBy::Off, 3);
+    let told = found(&off);
     assert_eq!(
         told[0].text,
         "container api requests 500m of cpu, 200m is recommended (-60%): the mode is Off"
     );
     assert_eq!(told[0].severity, Severity::Info);
-    let told = found(&recording("Auto", vec![row(0.5, Some(0.3))]));
-    assert!(told[0].text.ends_with(
-        "(-40%): with so little history the bounds are still 100m to 3000m, and no pod within them is 12 hours old"
+    // The reason that held most, unless that is being where one should be.
+    let mut acts = recording("Recreate", vec![row(0.5, Some(0.3))]);
+    acts.vpas[0].hold(HeldBy::AtTarget, 9);
+    acts.vpas[0].hold(HeldBy::Young(SimDuration::from_secs(43_200)), 2);
+    assert!(found(&acts)[0].text.ends_with(
+        "(-40%): that is within its bounds of 100m to 3000m, and pods younger than 12h0m0s are then left alone"
     ));
+    acts.vpas[0].hold(HeldBy::EvictionRequirements, 3);
+    assert!(
+        found(&acts)[0]
+            .text
+            .ends_with(": its evictionRequirements allow no such change")
+    );
+}
+
+#[test]
+fn evictions_that_change_nothing_are_told() {
+    let mut recording = recording("Recreate", vec![row(0.5, Some(0.6))]);
+    happened(&mut recording, &[60, 120, 180], DisruptionKind::Eviction);
+    recording.vpas[0].evictions_in_vain = 3;
+    let text = &found(&recording)[0].text;
+    assert!(text.starts_with("evicted pods that came back with the same requests (3 of 3"));
+    assert!(text.ends_with("was the admission controller running?"));
+    recording.vpas.push(VpaRecord {
+        name: "older".to_owned(),
+        mode: "Initial",
+        ..VpaRecord::default()
+    });
+    recording.vpas[0].overruled_by = Some(1);
+    assert!(
+        found(&recording)[0]
+            .text
+            .contains("VPA older sets the requests of new pods")
+    );
 }
 
 #[test]

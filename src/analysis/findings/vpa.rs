@@ -3,19 +3,21 @@
 use super::{Finding, Severity};
 use crate::analysis::vpa::Disruptions;
 use crate::record::fold::{ContainerFold, Folded, WorkloadFold};
-use crate::record::{Amounts, HpaRecord, Recording, VpaContainerRecord, VpaRecord};
-use crate::sim::SimDuration;
+use crate::record::{Amounts, HeldBy, HpaRecord, Labels, Recording, VpaContainerRecord, VpaRecord};
 
-/// Requests this far from the target are reported; the updater's own threshold.
+/// Requests this far from the target are reported.
 const FAR: f64 = 0.1;
-/// The updater's `in-recommendation-bounds-eviction-lifetime-threshold`.
-const LIFETIME: SimDuration = SimDuration::from_secs(12 * 3600);
+/// From so many evictions in vain on they are reported.
+const IN_VAIN: u64 = 3;
 
 /// A VPA and what is known of it.
 pub(super) struct View<'a> {
     vpa: &'a VpaRecord,
     containers: &'a [ContainerFold],
     workload: &'a WorkloadFold,
+    did: Disruptions,
+    /// What the VPAs are called.
+    labels: &'a [String],
     subject: String,
 }
 
@@ -39,15 +41,18 @@ impl<'a> View<'a> {
     pub(super) fn new(
         recording: &'a Recording,
         folded: &'a Folded,
+        labels: &'a Labels,
         place: usize,
-        label: &str,
     ) -> Self {
         let vpa = &recording.vpas[place];
+        let workload = &folded.workloads[vpa.workload];
         Self {
             vpa,
             containers: &folded.vpas[place],
-            workload: &folded.workloads[vpa.workload],
-            subject: format!("VerticalPodAutoscaler/{label}"),
+            workload,
+            did: Disruptions::by(&folded.vpa_disruptions[place], Some(workload)),
+            labels: &labels.vpas,
+            subject: format!("VerticalPodAutoscaler/{}", labels.vpas[place]),
         }
     }
 
@@ -105,7 +110,7 @@ impl<'a> View<'a> {
             evictions,
             evictions_refused: refused,
             ..
-        } = Disruptions::of([self.workload]);
+        } = self.did;
         let text = || {
             format!(
                 "a PodDisruptionBudget refused {refused} of {} evictions: pods keep their old requests. Allow at least one disruption, or use InPlaceOrRecreate",
@@ -118,29 +123,57 @@ impl<'a> View<'a> {
     pub(super) fn without_recommendation(&self) -> Option<Finding> {
         let has_rows = self.containers.iter().any(|one| one.rows > 0);
         let never = has_rows && self.containers.iter().all(|one| !one.recommended);
-        let text = "never had a recommendation: no usage of its pods was seen";
+        let was_used = |one: &ContainerFold| one.last.is_some_and(|row| row.running > 0);
+        let text = if self.containers.iter().any(was_used) {
+            "never had a recommendation: its container policies leave every container out (mode Off)"
+        } else {
+            "never had a recommendation: no usage of its pods was seen"
+        };
         never.then(|| self.finding(Severity::Warning, text.to_owned()))
     }
 
+    /// Evicted pods that came back as they were.
+    pub(super) fn in_vain(&self) -> Option<Finding> {
+        let vain = self.vpa.evictions_in_vain;
+        let all = self.did.evictions.max(vain);
+        if vain < IN_VAIN {
+            return None;
+        }
+        let reason = match self.vpa.overruled_by {
+            Some(other) => format!(
+                "VPA {} sets the requests of new pods, and this one evicts them again. Keep one of the two, or set updateMode Off in the other",
+                self.labels[other]
+            ),
+            None => "nothing set the recommended requests on the new pods: was the admission controller running?".to_owned(),
+        };
+        let text = format!(
+            "evicted pods that came back with the same requests ({vain} of {all} evictions): {reason}"
+        );
+        Some(self.finding(Severity::Warning, text))
+    }
+
     /// Nothing was changed in the whole run, and requests are far from the target.
-    pub(super) fn far_from_target(&self, recording: &Recording) -> Vec<Finding> {
-        let happened = Disruptions::of([self.workload]);
-        if happened.evictions + happened.evictions_refused + happened.resizes > 0 {
+    pub(super) fn far_from_target(&self) -> Vec<Finding> {
+        if self.did.evictions + self.did.evictions_refused + self.did.resizes > 0 {
             return Vec::new();
         }
+        let Some(reason) = self.reason() else {
+            return Vec::new();
+        };
+
         let containers = self.vpa.containers.iter().zip(self.containers);
         let of = |(container, fold): (&'a VpaContainerRecord, &'a ContainerFold)| {
             let name = container.name.as_str();
             RESOURCES
                 .iter()
-                .filter_map(move |resource| self.far(recording, name, fold, resource))
+                .filter_map(move |resource| self.far(reason, name, fold, resource))
         };
         containers.flat_map(of).collect()
     }
 
     fn far(
         &self,
-        recording: &Recording,
+        reason: HeldBy,
         name: &str,
         fold: &ContainerFold,
         (resource, read): &(&str, Read),
@@ -148,24 +181,18 @@ impl<'a> View<'a> {
         let row = fold.last?;
         let band = row.recommendation?;
         let (request, target) = (read(&row.request)?, read(&band.target)?);
-        let (lower, upper) = (read(&band.lower)?, read(&band.upper)?);
         let difference = target / request - 1.0;
         if difference.abs() < FAR {
             return None;
         }
         let amount = |value| amount(resource, value);
-        let reason = match self.vpa.mode {
-            "Off" => "the mode is Off".to_owned(),
-            "Initial" => "the mode is Initial, running pods are left alone".to_owned(),
-            _ if recording.duration < LIFETIME && (lower..=upper).contains(&request) => format!(
-                "with so little history the bounds are still {} to {}, and no pod within them is 12 hours old",
+        let reason = match (reason, read(&band.lower), read(&band.upper)) {
+            (HeldBy::Young(age), Some(lower), Some(upper)) => format!(
+                "that is within its bounds of {} to {}, and pods younger than {age} are then left alone",
                 amount(lower),
                 amount(upper)
             ),
-            "InPlace" => {
-                "the feature gate InPlace is not open, or there are too few pods".to_owned()
-            }
-            _ => "there are fewer pods than `minReplicas` asks for, or none may be away".to_owned(),
+            (reason, ..) => self.words(reason),
         };
         let text = format!(
             "container {name} requests {} of {resource}, {} is recommended ({:+.0}%): {reason}",
@@ -174,5 +201,65 @@ impl<'a> View<'a> {
             100.0 * difference,
         );
         Some(self.finding(Severity::Info, text))
+    }
+
+    /// What held the updater back most of the time.
+    fn reason(&self) -> Option<HeldBy> {
+        let held = self.vpa.held.iter();
+        let most = held
+            .filter(|(reason, _)| *reason != HeldBy::AtTarget)
+            .max_by_key(|(_, count)| *count);
+        most.map(|(reason, _)| *reason)
+    }
+
+    fn words(&self, reason: HeldBy) -> String {
+        match reason {
+            HeldBy::Off => "the mode is Off".to_owned(),
+            HeldBy::Initial => "the mode is Initial, running pods are left alone".to_owned(),
+            HeldBy::Gate(mode) => format!("the feature gate {mode} is off in vpa-updater"),
+            HeldBy::OtherVpa(other) => format!(
+                "VPA {} controls the pods, since it is older or comes first by name",
+                self.labels[other]
+            ),
+            HeldBy::UpdaterDown => "vpa-updater was down".to_owned(),
+            HeldBy::AdmissionControllerDown => {
+                "vpa-admission-controller was down, and the updater waits for it".to_owned()
+            }
+            HeldBy::NoRecommendation => {
+                "for most of the run there was no recommendation".to_owned()
+            }
+            HeldBy::MinReplicas(least) => format!(
+                "fewer than {least} pods were alive, and the updater acts from that many on (minReplicas)"
+            ),
+            HeldBy::NoReplicas => "its target is to have no pods".to_owned(),
+            HeldBy::Tolerance(part) => {
+                format!("as many pods were away as eviction-tolerance {part} allows")
+            }
+            HeldBy::Pending => "its pods had not started".to_owned(),
+            HeldBy::ResizeUnderWay => {
+                "a resize in place was under way or waited for room on the node".to_owned()
+            }
+            HeldBy::Infeasible => {
+                "the nodes cannot hold what is recommended, and mode InPlace never evicts"
+                    .to_owned()
+            }
+            HeldBy::Boosted => "its pods had their startup boost".to_owned(),
+            HeldBy::AtTarget => "its pods had what is recommended".to_owned(),
+            HeldBy::Young(age) => format!(
+                "the requests are within the recommended bounds, and pods younger than {age} are then left alone"
+            ),
+            HeldBy::SmallDifference(part) => format!(
+                "the requests are within the recommended bounds and less than {:.0}% from the target",
+                100.0 * part
+            ),
+            HeldBy::EvictionRequirements => {
+                "its evictionRequirements allow no such change".to_owned()
+            }
+            HeldBy::RateLimit(rate) => {
+                format!("eviction-rate-limit {rate} left no time for its pods")
+            }
+            HeldBy::EvictionRefused => "a PodDisruptionBudget refused the evictions".to_owned(),
+            HeldBy::ResizeRefused => "the API server refused the resizes".to_owned(),
+        }
     }
 }

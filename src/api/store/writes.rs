@@ -126,6 +126,12 @@ impl Store {
                 }
                 self.wrote(ObjectId::VerticalPodAutoscaler(key), true, What::Spec)
             }
+            Write::VpaTarget(key, target) => {
+                if let Some(vpa) = self.vpas.get_mut(key) {
+                    vpa.target = (*target).clone();
+                }
+                self.wrote(ObjectId::VerticalPodAutoscaler(key), false, What::Spec)
+            }
             Write::VpaStatus(key, status) => {
                 if let Some(vpa) = self.vpas.get_mut(key) {
                     vpa.status = status;

@@ -212,13 +212,14 @@ flags! {
             "refuse pods while the admission controller does not answer, instead of letting them pass unchanged.";
         "webhook-timeout-seconds" webhook_timeout_seconds: i64 = 30,
             "how long the API server waits for an answer, in seconds.";
+        "max-allowed-cpu-boost" max_allowed_cpu_boost: Option<Quantity> = None,
+            "the most CPU of a container with a startup boost.";
     }
 }
 
 /// Flags of all three components that no decision depends on.
-const WITHOUT_EFFECT: [&str; 18] = [
+const WITHOUT_EFFECT: [&str; 17] = [
     "address",
-    "feature-gates",
     "ignored-vpa-object-namespaces",
     "kube-api-burst",
     "kube-api-qps",
@@ -243,7 +244,6 @@ impl RecommenderFlags {
         "history-resolution",
         "checkpoints-gc-interval",
         "checkpoints-timeout",
-        "memory-saver",
         "update-worker-count",
     ];
     /// Flags of the component that no decision depends on, besides those of all three.
@@ -277,7 +277,7 @@ impl RecommenderFlags {
 
 impl UpdaterFlags {
     /// Flags that are read, though no decision here depends on them.
-    pub const READ_ONLY: &[&'static str] = &["use-admission-controller-status"];
+    pub const READ_ONLY: &[&'static str] = &[];
     /// Flags of the component that no decision depends on, besides those of all three.
     pub const WITHOUT_EFFECT: [&[&'static str]; 2] = [&WITHOUT_EFFECT, &[]];
 }

@@ -19,7 +19,7 @@ mod wall_clock;
 
 pub use capping::{apply_policy, cap_to_max, cap_to_min};
 pub use flags::{AdmissionFlags, FlagError, RecommenderFlags, UpdaterFlags};
-pub use gates::FeatureGates;
+pub use gates::{FeatureGates, GateError};
 pub use pod::Container;
 pub use spec::{
     ChangeRequirement, ContainerPolicy, ContainerScalingMode, ControlledResources,

@@ -52,6 +52,8 @@ pub struct Folds {
     links: Vec<(Vec<usize>, Option<usize>)>,
     services: Vec<(usize, ServiceFold)>,
     vpas: Vec<Vec<ContainerFold>>,
+    /// Of each VPA: evictions, refused ones and resizes after the warm-up.
+    disruptions: Vec<[u64; 4]>,
     start: SimTime,
     end: SimTime,
     /// Pods created.
@@ -71,6 +73,9 @@ pub struct Folded {
     pub services: Vec<ServiceFold>,
     /// Containers of each VPA.
     pub vpas: Vec<Vec<ContainerFold>>,
+    /// Of each VPA: evictions, refused ones and resizes after the warm-up, in the order of
+    /// [`WorkloadFold::disruptions`].
+    pub vpa_disruptions: Vec<[u64; 4]>,
 }
 
 impl Folds {
@@ -99,6 +104,7 @@ impl Folds {
             vpas: (frame.vpas.iter())
                 .map(|vpa| vec![ContainerFold::default(); vpa.containers.len()])
                 .collect(),
+            disruptions: vec![[0; 4]; frame.vpas.len()],
             start,
             end: SimTime::ZERO + frame.duration,
             pods: 0,
@@ -118,6 +124,17 @@ impl Folds {
             self.hpas.push(HpaFold::new(frame, hpa, false));
             self.rescales.push((0, 0));
         }
+    }
+
+    /// A VPA has appeared.
+    pub fn add_vpa(&mut self) {
+        self.vpas.push(Vec::new());
+        self.disruptions.push([0; 4]);
+    }
+
+    /// A container of a VPA's target has appeared.
+    pub fn add_vpa_container(&mut self, vpa: usize) {
+        self.vpas[vpa].push(ContainerFold::default());
     }
 
     /// The spec of an HPA is this from now on.
@@ -220,6 +237,10 @@ impl Folds {
         if let Some(workload) = self.workloads.get_mut(one.workload) {
             workload.disruption(one);
         }
+        let of_vpa = one.vpa.and_then(|vpa| self.disruptions.get_mut(vpa));
+        if let Some(counts) = of_vpa.filter(|_| one.time >= self.start) {
+            counts[one.kind as usize] += 1;
+        }
     }
 
     /// A pass of the recommender over a container.
@@ -239,6 +260,7 @@ impl Folds {
             workloads: self.workloads,
             services: self.services.into_iter().map(|(_, fold)| fold).collect(),
             vpas: self.vpas,
+            vpa_disruptions: self.disruptions,
         }
     }
 }

@@ -16,6 +16,7 @@ mod pod_level;
 mod selector;
 mod typed;
 mod vpa;
+mod vpa_gated;
 mod workload;
 mod workloads;
 
@@ -29,9 +30,10 @@ use super::suggest::nearest;
 pub(super) use context::{Context, REFUSED};
 pub(super) use hpa::check as check_hpa;
 pub use limit_range::LimitRangeObject;
-pub(super) use objects::{HpaManifest, Manifests, VpaManifest, WorkloadObject, Written};
+pub(super) use objects::{HpaManifest, Manifests, VpaGate, VpaManifest, WorkloadObject, Written};
 pub use objects::{PriorityClassObject, ServiceObject};
 pub(super) use typed::{UNKNOWN_FIELD, WRONG_VALUE};
+pub(super) use vpa_gated::check as check_vpa;
 
 /// The simulated kinds with the version that is read.
 const KINDS: [(&str, &str); 10] = [

@@ -54,6 +54,16 @@ pub(in crate::scenario) struct VpaManifest {
     pub(in crate::scenario) namespace: String,
     pub(in crate::scenario) target: CrossVersionObjectReference,
     pub(in crate::scenario) spec: VpaSpec,
+    /// Paths of what a feature gate has to allow, each with the gate.
+    pub(in crate::scenario) gated: Vec<(String, VpaGate)>,
+}
+
+/// A feature gate without which the admission controller refuses a VPA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scenario) enum VpaGate {
+    CpuStartupBoost,
+    InPlace,
+    PerVpaConfig,
 }
 
 /// A workload and the PriorityClass that its pods name.

@@ -4,12 +4,14 @@
 //! of the admission controller's `ValidateVPA`
 //! (`pkg/admission-controller/resource/vpa/handler.go`).
 
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::container::Amounts;
-use super::{Context, VpaManifest, typed};
+use super::vpa_gated::{self as gated, StartupBoost, startup_boost};
+use super::{Context, VpaGate, VpaManifest, typed};
 use crate::autoscaler::vpa::{
     ChangeRequirement, ContainerPolicy, ContainerScalingMode, ControlledResources,
     ControlledValues, EvictionRequirement, Resource, Resources, UpdateMode, VpaSpec,
@@ -38,7 +40,7 @@ struct Spec {
     update_policy: Option<UpdatePolicy>,
     resource_policy: Option<ResourcePolicy>,
     recommenders: Option<Vec<IgnoredAny>>,
-    startup_boost: Option<IgnoredAny>,
+    startup_boost: Option<StartupBoost>,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +58,7 @@ struct UpdatePolicy {
     min_replicas: Option<i32>,
     eviction_requirements: Option<Vec<Requirement>>,
     #[serde(rename = "evictAfterOOMSeconds")]
-    evict_after_oom_seconds: Option<IgnoredAny>,
+    evict_after_oom_seconds: Option<i32>,
 }
 
 #[derive(Deserialize)]
@@ -81,9 +83,11 @@ struct Policy {
     max_allowed: Option<Amounts>,
     controlled_resources: Option<Vec<String>>,
     controlled_values: Option<String>,
-    startup_boost: Option<IgnoredAny>,
-    oom_bump_up_ratio: Option<IgnoredAny>,
-    oom_min_bump_up: Option<IgnoredAny>,
+    startup_boost: Option<StartupBoost>,
+    oom_bump_up_ratio: Option<ApiQuantity>,
+    oom_min_bump_up: Option<ApiQuantity>,
+    memory_aggregation_interval_seconds: Option<i32>,
+    memory_aggregation_interval_count: Option<i64>,
 }
 
 pub(super) fn vpa(context: &mut Context<'_>) -> Option<VpaManifest> {
@@ -99,27 +103,31 @@ pub(super) fn vpa(context: &mut Context<'_>) -> Option<VpaManifest> {
     for (key, value) in &annotations {
         made.read_annotation(key, value);
     }
+    let mut needs = Vec::new();
     if let Some(policy) = spec.update_policy {
-        update_policy(policy, &mut made, context);
+        update_policy(policy, &mut made, &mut needs, context);
     }
     let policies = spec.resource_policy.and_then(|p| p.container_policies);
     for (index, policy) in policies.unwrap_or_default().into_iter().enumerate() {
         let path = format!("spec.resourcePolicy.containerPolicies[{index}]");
         made.container_policies
-            .push(container_policy(policy, &path, context));
+            .push(container_policy(policy, &path, &mut needs, context));
     }
     if spec.recommenders.is_some_and(|list| list.len() > 1) {
         let message = "a VPA cannot have more than one recommender";
         context.error("spec.recommenders", message, Some("keep one of them"));
     }
-    if spec.startup_boost.is_some() {
-        ignored("spec.startupBoost", "CPUStartupBoost", context);
+    if let Some(boost) = spec.startup_boost {
+        let path = "spec.startupBoost".to_owned();
+        made.startup_boost = startup_boost(boost, &path, context);
+        needs.push((path, VpaGate::CpuStartupBoost));
     }
     Some(VpaManifest {
         name,
         namespace,
         target,
         spec: made,
+        gated: needs,
     })
 }
 
@@ -165,7 +173,12 @@ fn word<T: Copy>(
     found.map(|(_, value)| *value)
 }
 
-fn update_policy(policy: UpdatePolicy, made: &mut VpaSpec, context: &mut Context<'_>) {
+fn update_policy(
+    policy: UpdatePolicy,
+    made: &mut VpaSpec,
+    needs: &mut Vec<(String, VpaGate)>,
+    context: &mut Context<'_>,
+) {
     const MODES: [UpdateMode; 6] = [
         UpdateMode::Off,
         UpdateMode::Initial,
@@ -184,6 +197,9 @@ fn update_policy(policy: UpdatePolicy, made: &mut VpaSpec, context: &mut Context
             let help = "it does what \"Recreate\" does; \"Initial\" and \"InPlaceOrRecreate\" are the others";
             context.warning(path, message, help);
         }
+        if made.update_mode == UpdateMode::InPlace {
+            needs.push((path.to_owned(), VpaGate::InPlace));
+        }
     } else {
         let message = "updatePolicy needs an `updateMode`";
         let help = Some("for example `updateMode: Recreate`");
@@ -194,10 +210,10 @@ fn update_policy(policy: UpdatePolicy, made: &mut VpaSpec, context: &mut Context
         context.error("spec.updatePolicy.minReplicas", message, None);
     }
     made.min_replicas = policy.min_replicas;
-    if policy.evict_after_oom_seconds.is_some() {
-        let path = "spec.updatePolicy.evictAfterOOMSeconds";
-        ignored(path, "PerVPAConfig", context);
-    }
+    let path = "spec.updatePolicy.evictAfterOOMSeconds";
+    let seconds = policy.evict_after_oom_seconds.map(i64::from);
+    gated::at_least(1, seconds, path, needs, context);
+    made.evict_after_oom_seconds = policy.evict_after_oom_seconds;
     let requirements = policy.eviction_requirements.unwrap_or_default();
     for (index, one) in requirements.into_iter().enumerate() {
         let path = format!("spec.updatePolicy.evictionRequirements[{index}]");
@@ -252,7 +268,12 @@ fn resource_names(names: &[String], path: &str, context: &mut Context<'_>) -> Co
     made
 }
 
-fn container_policy(policy: Policy, path: &str, context: &mut Context<'_>) -> ContainerPolicy {
+fn container_policy(
+    policy: Policy,
+    path: &str,
+    needs: &mut Vec<(String, VpaGate)>,
+    context: &mut Context<'_>,
+) -> ContainerPolicy {
     let container_name = policy.container_name.unwrap_or_default();
     let at = |field: &str| format!("{path}.{field}");
     if container_name.is_empty() {
@@ -294,27 +315,20 @@ fn container_policy(policy: Policy, path: &str, context: &mut Context<'_>) -> Co
             context.error(&path, message, Some("raise maxAllowed or lower minAllowed"));
         }
     }
-    for (field, given, gate) in [
-        (
-            "startupBoost",
-            policy.startup_boost.is_some(),
-            "CPUStartupBoost",
-        ),
-        (
-            "oomBumpUpRatio",
-            policy.oom_bump_up_ratio.is_some(),
-            "PerVPAConfig",
-        ),
-        (
-            "oomMinBumpUp",
-            policy.oom_min_bump_up.is_some(),
-            "PerVPAConfig",
-        ),
-    ] {
-        if given {
-            ignored(&at(field), gate, context);
-        }
-    }
+    let seconds = policy.memory_aggregation_interval_seconds;
+    let path_of_seconds = at("memoryAggregationIntervalSeconds");
+    gated::at_least(1, seconds.map(i64::from), &path_of_seconds, needs, context);
+    let count = policy.memory_aggregation_interval_count;
+    let path_of_count = at("memoryAggregationIntervalCount");
+    gated::at_least(1, count, &path_of_count, needs, context);
+    let ratio = policy.oom_bump_up_ratio;
+    let ratio = gated::quantity(1, ratio.as_ref(), &at("oomBumpUpRatio"), needs, context);
+    let least = policy.oom_min_bump_up;
+    let least = gated::quantity(0, least.as_ref(), &at("oomMinBumpUp"), needs, context);
+    let startup_boost = policy.startup_boost.and_then(|boost| {
+        needs.push((at("startupBoost"), VpaGate::CpuStartupBoost));
+        startup_boost(boost, &at("startupBoost"), context)
+    });
     ContainerPolicy {
         container_name,
         mode: mode.unwrap_or_default(),
@@ -322,14 +336,12 @@ fn container_policy(policy: Policy, path: &str, context: &mut Context<'_>) -> Co
         max_allowed,
         controlled_resources: controlled_resources.unwrap_or_default(),
         controlled_values: controlled_values.unwrap_or_default(),
-        ..ContainerPolicy::default()
+        oom_bump_up_ratio: ratio,
+        oom_min_bump_up: least,
+        memory_aggregation_interval_seconds: seconds,
+        memory_aggregation_interval_count: count,
+        startup_boost,
     }
-}
-
-fn ignored(path: &str, gate: &str, context: &mut Context<'_>) {
-    let field = path.rsplit('.').next().unwrap_or(path);
-    let message = format!("{field} is left out: its feature gate {gate} is off by default");
-    context.warning(path, message, "remove it, or expect it to have no effect");
 }
 
 /// A `ResourceList`: whole millicores and whole bytes.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::admission::Admission;
 use super::diagnostic::Diagnostics;
 use super::manifest::{
-    Context, LimitRangeObject, PriorityClassObject, ServiceObject, Written, check_hpa,
+    Context, LimitRangeObject, PriorityClassObject, ServiceObject, Written, check_hpa, check_vpa,
     read_document, version_and_kind,
 };
 use super::model::{HpaObject, VpaObject};
@@ -135,17 +135,19 @@ pub(super) fn complete(
                 document: None,
             }))
         }
-        Written::Vpa(manifest) => Object::Vpa(Box::new(VpaObject {
-            limit_range: admission.limit_range(&manifest.namespace),
-            name: manifest.name,
-            namespace: manifest.namespace,
-            target: manifest.target,
-            workload: None,
-            spec: manifest.spec,
-            document: None,
-            history: UsageHistory::default(),
-            checkpoints: Vec::new(),
-        })),
+        Written::Vpa(manifest) => {
+            check_vpa(&manifest, admission.vpa_gates, context);
+            Object::Vpa(Box::new(VpaObject {
+                name: manifest.name,
+                namespace: manifest.namespace,
+                target: manifest.target,
+                workload: None,
+                spec: manifest.spec,
+                document: None,
+                history: UsageHistory::default(),
+                checkpoints: Vec::new(),
+            }))
+        }
         Written::Pdb(pdb) => Object::Pdb(pdb),
         Written::Service(service) => Object::Service(service),
         Written::PriorityClass(class) => Object::PriorityClass(class),

@@ -17,15 +17,59 @@ use crate::sim::SimTime;
 
 /// Histories by the VPA's namespace and name.
 #[derive(Default)]
-pub(super) struct Histories(BTreeMap<(String, String), (UsageHistory, Vec<Checkpoint>)>);
+pub(super) struct Histories(BTreeMap<(String, String), Past>);
+
+/// What a recommender knows of the time before the run.
+#[derive(Default)]
+pub(super) struct Past {
+    pub(super) usage: UsageHistory,
+    pub(super) checkpoints: Vec<Checkpoint>,
+    /// Where each source is named, and the containers that it tells of.
+    sources: Vec<(Span, Vec<String>)>,
+}
 
 impl Histories {
     /// The history of a VPA.
-    pub(super) fn take(&mut self, namespace: &str, name: &str) -> (UsageHistory, Vec<Checkpoint>) {
+    pub(super) fn take(&mut self, namespace: &str, name: &str) -> Past {
         let key = (namespace.to_owned(), name.to_owned());
         self.0.remove(&key).unwrap_or_default()
     }
 }
+
+impl Past {
+    /// Warns of what will not be used: everything without a target, and containers that its pods
+    /// do not have. For those upstream recommends, too, and it splits the pod's minimum with them.
+    pub(super) fn check(
+        &self,
+        known: &Known<'_>,
+        workload: Option<usize>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        for (span, containers) in &self.sources {
+            let Some(workload) = workload else {
+                let title = "this history is not used: its VPA has no target here";
+                diagnostics.warning(*span, title, "no recommendation comes of it");
+                continue;
+            };
+            let spec = &known.workloads[workload];
+            let own: Vec<&str> = (spec.template.containers.iter())
+                .map(|container| container.name.as_str())
+                .collect();
+            for container in containers
+                .iter()
+                .filter(|name| !own.contains(&name.as_str()))
+            {
+                let title = format!("{} has no container {container}", spec.name);
+                let label = "its history raises no recommendation of the pods that run";
+                let warning = diagnostics.warning(*span, title, label);
+                warning.help = Some(advice(container, &own));
+            }
+        }
+    }
+}
+
+/// What helps where the times of a history do not fit.
+const START: &str = "set `start` in `[simulation]` to the time at which the history ends";
 
 /// One table being read.
 struct Entry<'a, 'k> {
@@ -33,8 +77,7 @@ struct Entry<'a, 'k> {
     config: &'a VpaConfig,
     namespace: &'a str,
     name: &'a str,
-    usage: UsageHistory,
-    checkpoints: Vec<Checkpoint>,
+    past: Past,
 }
 
 pub(super) fn histories(
@@ -66,16 +109,16 @@ pub(super) fn histories(
             config,
             namespace: &namespace,
             name: &name,
-            usage: UsageHistory::default(),
-            checkpoints: Vec::new(),
+            past: Past::default(),
         };
         for (key, node) in sources {
             entry.read(key, node, diagnostics);
         }
-        let (usage, checkpoints) = (entry.usage, entry.checkpoints);
+        let past = entry.past;
         let place = made.0.entry((namespace, name)).or_default();
-        place.0.merge(usage);
-        place.1.extend(checkpoints);
+        place.usage.merge(past.usage);
+        place.checkpoints.extend(past.checkpoints);
+        place.sources.extend(past.sources);
     }
     made
 }
@@ -129,7 +172,7 @@ impl Entry<'_, '_> {
             "csv" => {
                 let read = |text: &str| UsageHistory::from_csv(text, clock);
                 if let Some(usage) = self.parse(key, node, diagnostics, read) {
-                    self.usage.merge(usage);
+                    self.take_usage(usage, node, diagnostics);
                 }
             }
             _ => {
@@ -152,12 +195,34 @@ impl Entry<'_, '_> {
                     if let Some(node) = node
                         && let Some(mut usage) = self.parse(key, node, diagnostics, read)
                     {
+                        let had = !usage.is_empty();
                         usage.forget_before(SimTime::ZERO - flags.history_length);
-                        self.usage.merge(usage);
+                        if had && usage.is_empty() {
+                            let title = "this history is not used: all of it is too old";
+                            let label =
+                                format!("older than history-length, {}", flags.history_length);
+                            diagnostics.warning(node.span, title, label).help =
+                                Some(START.to_owned());
+                        }
+                        self.take_usage(usage, node, diagnostics);
                     }
                 }
             }
         }
+    }
+
+    /// Takes in usage of the past; none of it may lie after the start.
+    fn take_usage(&mut self, usage: UsageHistory, node: &Node, diagnostics: &mut Diagnostics) {
+        let late = usage.latest().filter(|time| *time > SimTime::ZERO);
+        if let Some(latest) = late {
+            let after = latest - SimTime::ZERO;
+            let title = "this history goes on after the start of the run";
+            let label = format!("its last sample is {after} after the start");
+            diagnostics.error(node.span, title, label).help = Some(START.to_owned());
+        }
+        let containers = usage.containers();
+        self.past.sources.push((node.span, containers));
+        self.past.usage.merge(usage);
     }
 
     /// Reads a file that was loaded with the scenario; what is wrong is told at its own line
@@ -206,10 +271,25 @@ impl Entry<'_, '_> {
             let help = "checkpoints name their VPA and namespace: `spec.vpaObjectName`, `metadata.namespace`";
             diagnostics.error(node.span, title, "read").help = Some(help.to_owned());
         }
+        let names = own
+            .iter()
+            .map(|checkpoint| checkpoint.container_name.clone());
+        self.past.sources.push((node.span, names.collect()));
         for checkpoint in own {
+            if let Some(last) = checkpoint
+                .last_sample_start
+                .filter(|last| *last > SimTime::ZERO)
+            {
+                let container = &checkpoint.container_name;
+                let title = format!("the checkpoint of container {container} is of a later time");
+                let after = last - SimTime::ZERO;
+                let label = format!("its last sample is {after} after the start of the run");
+                diagnostics.warning(node.span, title, label).help = Some(START.to_owned());
+            }
             match scratch.load_checkpoint(checkpoint, SimTime::ZERO) {
-                Ok(()) => self.checkpoints.push(checkpoint.clone()),
-                // The recommender has run for less than a window and has nothing to keep.
+                Ok(()) => self.past.checkpoints.push(checkpoint.clone()),
+                // Of a recommender that has run for less than a window; it would go on
+                // without it.
                 Err(error @ CheckpointError::TotalWeight(_)) => {
                     let container = &checkpoint.container_name;
                     let title = format!(

@@ -76,6 +76,7 @@ pub(super) fn scenario(
     let asserts = sweep::asserts(&mut reader, diagnostics);
     let admission = Admission {
         scale_to_zero: controllers.hpa.scale_to_zero,
+        vpa_gates: controllers.vpa.gates.admission,
         ..manifests.admission.clone()
     };
     let actions = actions::actions(

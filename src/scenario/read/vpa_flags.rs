@@ -1,15 +1,27 @@
 //! `[controllers.vpa-recommender]`, `vpa-updater`, `vpa-admission-controller`: the flags of the
 //! VPA's components by their own names.
 
-use super::controllers::{assign, section};
-use crate::autoscaler::vpa::{AdmissionFlags, FlagError, RecommenderFlags, UpdaterFlags};
+use super::controllers::section;
+use crate::autoscaler::vpa::{
+    AdmissionFlags, FeatureGates, FlagError, GateError, RecommenderFlags, UpdaterFlags,
+};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::model::VpaConfig;
+use crate::scenario::model::{VpaConfig, VpaGates};
 use crate::scenario::node::{Node, Value};
 use crate::scenario::reader::{Reader, expected};
+use crate::scenario::suggest::advice;
 use crate::sim::SimDuration;
 
 pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &mut Diagnostics) {
+    section(table, "vpa", diagnostics, |flags, diagnostics| {
+        let mut made = FeatureGates::default();
+        gates(flags, &mut made, diagnostics);
+        config.gates = VpaGates {
+            recommender: made,
+            updater: made,
+            admission: made,
+        };
+    });
     section(
         table,
         "vpa-recommender",
@@ -18,6 +30,7 @@ pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &
             let made = &mut config.recommender;
             let set = |flag: &str, text: &str| made.set(flag, text);
             each(flags, RecommenderFlags::NAMES, set, diagnostics);
+            gates(flags, &mut config.gates.recommender, diagnostics);
             without_effect(flags, RecommenderFlags::WITHOUT_EFFECT, diagnostics);
             without_effect(flags, [RecommenderFlags::READ_ONLY, &[]], diagnostics);
             for (flag, span) in [
@@ -48,6 +61,7 @@ pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &
         let made = &mut config.updater;
         let set = |flag: &str, text: &str| made.set(flag, text);
         each(flags, UpdaterFlags::NAMES, set, diagnostics);
+        gates(flags, &mut config.gates.updater, diagnostics);
         without_effect(flags, UpdaterFlags::WITHOUT_EFFECT, diagnostics);
         without_effect(flags, [UpdaterFlags::READ_ONLY, &[]], diagnostics);
         positive(
@@ -56,7 +70,10 @@ pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &
             flags,
             diagnostics,
         );
-        assign(&mut config.in_place, flags.boolean("in-place", diagnostics));
+        if let Some(open) = flags.boolean("in-place", diagnostics) {
+            config.gates.updater.in_place = open;
+            config.gates.admission.in_place = open;
+        }
     });
     section(
         table,
@@ -66,10 +83,23 @@ pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &
             let made = &mut config.admission;
             let set = |flag: &str, text: &str| made.set(flag, text);
             each(flags, AdmissionFlags::NAMES, set, diagnostics);
+            gates(flags, &mut config.gates.admission, diagnostics);
             without_effect(flags, AdmissionFlags::WITHOUT_EFFECT, diagnostics);
             without_effect(flags, [AdmissionFlags::READ_ONLY, &[]], diagnostics);
         },
     );
+}
+
+/// Sets the feature gates that a component's flag names.
+fn gates(table: &mut Reader<'_>, made: &mut FeatureGates, diagnostics: &mut Diagnostics) {
+    table.read("feature-gates", diagnostics, |node| {
+        made.set(&text(node)?).map_err(|error| match &error {
+            GateError::Unknown(name) => {
+                format!("{error}; {}", advice(name, &FeatureGates::NAMES))
+            }
+            GateError::Form(_) => format!("{error}, as in \"CPUStartupBoost=true\""),
+        })
+    });
 }
 
 /// Sets every flag that the table has.

@@ -9,7 +9,7 @@ use crate::autoscaler::vpa::{
     ContainerPolicy, ContainerScalingMode, Resource, UpdateMode, VpaSpec,
 };
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::manifest::{Context, VpaManifest};
+use crate::scenario::manifest::{Context, VpaGate, VpaManifest, check_vpa};
 use crate::scenario::model::{HpaObject, VpaConfig, VpaObject};
 
 pub(super) fn vpas(
@@ -42,14 +42,10 @@ pub(super) fn vpas(
             warn_of_containers(known, manifest, workload, context);
             warn_of_hpas(known, manifest, workload, hpas, context);
         }
-        if manifest.spec.update_mode == UpdateMode::InPlace && !config.in_place {
-            context.warning(
-                "spec.updatePolicy.updateMode",
-                "mode InPlace does nothing without the feature gate InPlace",
-                "set `[controllers.vpa-updater] in-place = true`, or use InPlaceOrRecreate",
-            );
-        }
-        let (history, checkpoints) = histories.take(&manifest.namespace, &manifest.name);
+        check_vpa(manifest, config.gates.admission, context);
+        warn_of_gates(manifest, config, context);
+        let past = histories.take(&manifest.namespace, &manifest.name);
+        past.check(known, workload, diagnostics);
         made.push(VpaObject {
             name: manifest.name.clone(),
             namespace: manifest.namespace.clone(),
@@ -57,37 +53,91 @@ pub(super) fn vpas(
             workload,
             spec: manifest.spec.clone(),
             document: Some(object.document),
-            limit_range: known.manifests.admission.limit_range(&manifest.namespace),
-            history,
-            checkpoints,
+            history: past.usage,
+            checkpoints: past.checkpoints,
         });
     }
     made
 }
 
 /// Of several VPAs that change the pods of a workload, one does: the oldest, or of the same age
-/// the first by name (`stronger` of `pkg/utils/vpa/api.go`). Those in mode Off change nothing.
+/// the first by name (`Stronger` of `pkg/utils/vpa/api.go`). Admission asks all but those in mode
+/// Off, the updater also leaves out those in mode Initial.
 fn warn_of_others(
     made: &[VpaObject],
     manifest: &VpaManifest,
     workload: usize,
     context: &mut Context<'_>,
 ) {
-    let acts = |mode: UpdateMode| mode != UpdateMode::Off;
-    let rival =
-        |other: &&VpaObject| other.workload == Some(workload) && acts(other.spec.update_mode);
-    if !acts(manifest.spec.update_mode) {
+    let rivals = made.iter().filter(|other| other.workload == Some(workload));
+    let all: Vec<(&str, UpdateMode)> = rivals
+        .map(|other| (other.name.as_str(), other.spec.update_mode))
+        .chain([(manifest.name.as_str(), manifest.spec.update_mode)])
+        .filter(|(_, mode)| *mode != UpdateMode::Off)
+        .collect();
+    if all.len() < 2 || manifest.spec.update_mode == UpdateMode::Off {
         return;
     }
-    if let Some(other) = made.iter().find(rival) {
-        let (name, other) = (&manifest.name, &other.name);
-        let message = format!(
-            "two VPAs act on {}: {other} and {name}; only {} changes its pods",
-            manifest.target.name,
-            name.min(other)
-        );
-        let help = "of several of the same age the first by name does; set `updateMode: \"Off\"` in all others";
-        context.warning("spec.targetRef.name", message, help);
+    let first = |acts: &dyn Fn(UpdateMode) -> bool| {
+        let acting = all.iter().filter(|(_, mode)| acts(*mode));
+        acting.map(|(name, _)| *name).min()
+    };
+    let admits = first(&|_| true).unwrap_or_default();
+    let updates = first(&|mode| mode != UpdateMode::Initial);
+    let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+    let outcome = match updates {
+        Some(updates) if updates != admits => format!(
+            "{admits} sets the requests of new pods, {updates} evicts or resizes running ones by its own recommendation"
+        ),
+        _ => format!("only {admits} changes its pods"),
+    };
+    let message = format!(
+        "{} VPAs act on {}: {}; {outcome}",
+        if all.len() == 2 {
+            "two".to_owned()
+        } else {
+            all.len().to_string()
+        },
+        manifest.target.name,
+        names.join(" and "),
+    );
+    let help = "of several of the same age the first by name does; set `updateMode: \"Off\"` in all others";
+    context.warning("spec.targetRef.name", message, help);
+}
+
+/// A gate has to be open in each component that acts on it; the admission controller's decides
+/// what is accepted.
+fn warn_of_gates(manifest: &VpaManifest, config: &VpaConfig, context: &mut Context<'_>) {
+    let (admission, updater) = (config.gates.admission, config.gates.updater);
+    let recommender = config.gates.recommender;
+    for (path, gate) in &manifest.gated {
+        let (name, is_accepted, closed) = match gate {
+            VpaGate::CpuStartupBoost => (
+                "CPUStartupBoost",
+                admission.cpu_startup_boost,
+                (!updater.cpu_startup_boost).then_some("vpa-updater"),
+            ),
+            VpaGate::InPlace => (
+                "InPlace",
+                admission.in_place,
+                (!updater.in_place).then_some("vpa-updater"),
+            ),
+            VpaGate::PerVpaConfig if path.ends_with("evictAfterOOMSeconds") => (
+                "PerVPAConfig",
+                admission.per_vpa_config,
+                (!updater.per_vpa_config).then_some("vpa-updater"),
+            ),
+            VpaGate::PerVpaConfig => (
+                "PerVPAConfig",
+                admission.per_vpa_config,
+                (!recommender.per_vpa_config).then_some("vpa-recommender"),
+            ),
+        };
+        if let Some(component) = closed.filter(|_| is_accepted) {
+            let message = format!("no effect: feature gate {name} is off in {component}");
+            let help = format!("set `feature-gates = \"{name}=true\"` in `[controllers.vpa]`");
+            context.warning(path, message, &help);
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Admission: a new pod gets the resources that its VPA recommends.
 
-use super::Simulation;
+use super::{Boosted, Simulation};
 use crate::api::{PodId, PodWrite, Resources, Write};
-use crate::autoscaler::vpa::admission::{ContainerUpdate, admit};
-use crate::autoscaler::vpa::{self, Container, UpdateMode};
+use crate::autoscaler::vpa::admission::{ContainerUpdate, admit, admit_with_boost};
+use crate::autoscaler::vpa::{self, Container, UpdateMode, VpaSpec};
 use crate::scenario::model::Component;
 use crate::units::Quantity;
 
@@ -33,24 +33,35 @@ pub(super) fn updated(update: &ContainerUpdate, before: &Container<'_>) -> Resou
 
 impl Simulation<'_> {
     /// Changes a pod at its creation, before the scheduler sees it. VPAs in mode `Off` are
-    /// not asked (`GetMatchingVPA`); where upstream panics, the pod stays as it is. True if
-    /// the pod was changed.
-    pub(in crate::world) fn admit_pod(&mut self, id: PodId) -> bool {
-        let Some(pod) = self.store.pod(id) else {
-            return false;
-        };
-        let Some(index) = self.vpas.of(pod.workload) else {
-            return false;
-        };
-        let (object, _) = self.vpa(index);
-        let Some(spec) = self.vpa_spec(index) else {
-            return false;
-        };
-        // The webhook's failure policy is Ignore.
-        let is_down = self.is_down(Component::VpaAdmissionController, pod.meta.created);
-        if is_down || spec.update_mode == UpdateMode::Off {
-            return false;
+    /// not asked unless they boost (`GetMatchingVPA`); where upstream panics, the pod stays as it
+    /// is. Returns the VPA that has changed the pod.
+    pub(in crate::world) fn admit_pod(&mut self, id: PodId) -> Option<usize> {
+        if self.vpas.all.is_empty() {
+            return None;
         }
+        let now = self.store.pod(id)?.meta.created;
+        // The webhook's failure policy is Ignore.
+        if self.is_down(Component::VpaAdmissionController, now) {
+            return None;
+        }
+        for index in 0..self.vpas.all.len() {
+            self.refresh_vpa_target(index);
+        }
+        let (index, resources, boosted) = self.admission_of(id)?;
+        self.pods[id.slot()].boost = boosted;
+        let write = PodWrite::Admit(resources.into());
+        self.store.commit(now, Write::Pod(id, write));
+        Some(index)
+    }
+
+    /// The VPA that controls a new pod, what the pod's containers have after admission, and which
+    /// of them are boosted.
+    fn admission_of(&self, id: PodId) -> Option<(usize, Vec<Resources>, Option<Boosted>)> {
+        let pod = self.store.pod(id)?;
+        let acts = |spec: &VpaSpec| spec.update_mode != UpdateMode::Off || spec.has_startup_boost();
+        let index = self.controlling_vpa(pod.workload, &pod.meta.labels, acts)?;
+        let object = self.store.vpa(self.vpas.all[index].id)?;
+        let (name, spec) = (&object.meta.name, &object.spec);
         let containers: Vec<Container<'_>> = pod
             .template
             .containers
@@ -58,25 +69,19 @@ impl Simulation<'_> {
             .zip(&pod.containers)
             .map(|(spec, status)| container(&spec.name, status.resources))
             .collect();
-        let recommendations = self.vpas.objects[index].recommender.recommendations();
-        let Ok(admission) = admit(
-            &object.name,
-            &spec,
-            recommendations,
-            &containers,
-            &object.limit_range,
-        ) else {
-            return false;
+        let recommendations = self.vpas.recommendations(index);
+        let limit_range = self.manifests.limit_range(&object.meta.namespace);
+        let config = &self.scenario.controllers.vpa;
+        let admission = if config.gates.admission.cpu_startup_boost {
+            let max = config.admission.max_allowed_cpu_boost;
+            admit_with_boost(name, spec, recommendations, &containers, &limit_range, max)
+        } else {
+            admit(name, spec, recommendations, &containers, &limit_range)
         };
-        let resources: Vec<Resources> = admission
-            .containers
-            .iter()
-            .zip(&containers)
-            .map(|(update, before)| updated(update, before))
-            .collect();
-        let now = pod.meta.created;
-        let write = PodWrite::Admit(resources.into());
-        self.store.commit(now, Write::Pod(id, write));
-        true
+        let admission = admission.ok()?;
+        let updates = admission.containers.iter().zip(&containers);
+        let resources = updates.map(|(update, before)| updated(update, before));
+        let boosted = Boosted::new(&admission.boosted, &containers);
+        Some((index, resources.collect(), boosted))
     }
 }

@@ -2,20 +2,27 @@
 //! gathered here, what they decide is carried out here. The decisions themselves are
 //! `autoscaler::vpa`'s.
 //!
-//! One recommender per VPA, all fed by one event per `recommender-interval`; one updater that
-//! goes over all VPAs each `updater-interval`; admission at the creation of each pod. New
-//! recommendations are in the VPA's status at once.
+//! One recommender for all VPAs, fed with all pods by one event per `recommender-interval`; one
+//! updater that goes over all VPAs each `updater-interval`; admission at the creation of each
+//! pod. New recommendations are in a VPA's status at once.
 
 mod admit;
+mod boost;
+mod evictions;
+mod held;
+mod labels;
+mod live_pods;
+mod observe;
 mod recommend;
+mod target;
 mod update;
 
 use std::sync::Arc;
 
-use crate::api::{PodId, VpaId, WorkloadId};
-use crate::autoscaler::vpa::recommender::{PodKey, Recommender};
+use crate::api::{Labels, PodId, Store, VerticalPodAutoscaler, VpaId, WorkloadId, matches};
+use crate::autoscaler::vpa::recommender::{ClusterState, PodKey, VpaKey};
 use crate::autoscaler::vpa::updater::Updater;
-use crate::autoscaler::vpa::{UpdateMode, VpaSpec};
+use crate::autoscaler::vpa::{Recommendation, VpaSpec};
 use crate::metrics::server::PodMetrics;
 use crate::record::{VpaContainerRecord, VpaRecord};
 use crate::scenario::Scenario;
@@ -24,36 +31,55 @@ use crate::sim::{SimDuration, SimTime};
 use crate::units::Bytes;
 
 use super::{Event, Simulation};
+use labels::LabelSets;
+use target::Target;
+
+pub(super) use boost::Boosted;
+pub(super) use labels::KnownPod;
 
 /// The state of the VPA's components.
 #[derive(Debug, Clone)]
 pub(super) struct Vpas {
-    objects: Vec<Vpa>,
-    /// Which of the scenario's VPAs they are, and the workload of each.
-    simulated: Vec<(usize, usize)>,
-    /// The objects of the scenario's VPAs, in its order.
-    ids: Vec<VpaId>,
+    /// The recommender's memory.
+    cluster: ClusterState,
+    labels: LabelSets,
+    /// All VPAs in the order of their creation; deleted ones keep their place.
+    all: Vec<Vpa>,
     updater: Updater,
-    /// The VPA of each workload.
-    of_workload: Vec<Option<usize>>,
+    /// Pods that are gone since the recommender's last pass.
+    gone: Vec<PodKey>,
+    /// Kills that the recommender has not heard of yet.
+    ooms: Vec<OutOfMemory>,
+    /// Whether the components' passes are scheduled.
+    runs: bool,
     /// What metrics-server answers; kept for its allocation.
     metrics: PodMetrics,
 }
 
-/// What is known of one VPA's pods.
+/// A VPA.
 #[derive(Debug, Clone)]
 struct Vpa {
-    recommender: Recommender,
-    /// Pods that are gone since the last pass.
-    gone: Vec<PodKey>,
-    /// OOM kills that the recommender has not seen yet.
-    ooms: Vec<OutOfMemory>,
+    id: VpaId,
+    /// Its key in the recommender, once that knows of it.
+    key: Option<VpaKey>,
+    /// The spec that the recommender knows of.
+    spec: Arc<VpaSpec>,
+    /// The selector that the recommender knows of; none selects nothing.
+    selector: Option<Arc<Labels>>,
+    /// What it acts on; the error is why it acts on nothing.
+    target: Result<Target, String>,
+    /// Its place in the recording, once it has had a target.
+    record: Option<usize>,
+    /// Evictions whose replacements are still to come.
+    evictions: evictions::Evictions,
 }
 
 /// A container that was killed at its memory limit and runs again.
 #[derive(Debug, Clone, Copy)]
 struct OutOfMemory {
     pod: PodId,
+    /// The pod's key in the recommender, if that knows it already.
+    key: Option<PodKey>,
     container: usize,
     /// The memory it had requested.
     requested: Bytes,
@@ -63,131 +89,172 @@ struct OutOfMemory {
 
 impl Vpas {
     pub(super) fn new(scenario: &Scenario) -> Self {
-        let simulated = simulated(scenario);
-        let mut of_workload = vec![None; scenario.workloads.len()];
-        for (index, (_, workload)) in simulated.iter().enumerate() {
-            of_workload[*workload] = Some(index);
-        }
         let config = &scenario.controllers.vpa;
-        let object = |vpa: &VpaObject| {
-            let mut recommender =
-                Recommender::new(vpa.spec.clone(), config.recommender.clone(), config.clock);
-            for checkpoint in &vpa.checkpoints {
-                // The scenario's reader has loaded each once, so none is refused here.
-                let _ = recommender.load_checkpoint(checkpoint, SimTime::ZERO);
-            }
-            recommender.preload(&vpa.history, PAST_LABELS, SimTime::ZERO);
-            Vpa {
-                recommender,
-                gone: Vec::new(),
-                ooms: Vec::new(),
-            }
-        };
+        let gates = config.gates;
         Self {
-            objects: simulated
-                .iter()
-                .map(|(place, _)| object(&scenario.vpas[*place]))
-                .collect(),
-            simulated,
-            ids: Vec::new(),
-            updater: Updater::new(config.updater.clone(), config.in_place),
-            of_workload,
+            cluster: ClusterState::new(config.recommender.clone(), gates.recommender, config.clock),
+            labels: LabelSets::default(),
+            all: Vec::new(),
+            updater: Updater::with_gates(config.updater.clone(), gates.updater),
+            gone: Vec::new(),
+            ooms: Vec::new(),
+            runs: false,
             metrics: PodMetrics::default(),
         }
     }
 
-    /// The object of the scenario's next VPA.
-    pub(super) fn know(&mut self, id: VpaId) {
-        self.ids.push(id);
-    }
-
-    /// The spec of a VPA is this from now on.
-    pub(super) fn set_spec(&mut self, id: VpaId, spec: &VpaSpec) {
-        let place = self.ids.iter().position(|known| *known == id);
-        let simulated = self.simulated.iter();
-        let index = simulated
-            .enumerate()
-            .find(|(_, (of, _))| Some(*of) == place);
-        if let Some((index, _)) = index {
-            self.objects[index].recommender.set_spec(spec.clone());
-        }
-    }
-
-    /// The VPA of a workload.
-    fn of(&self, workload: WorkloadId) -> Option<usize> {
-        self.of_workload.get(workload.index()).copied().flatten()
-    }
-
     /// Forgets a pod whose object is gone.
-    pub(super) fn pod_deleted(&mut self, workload: WorkloadId, key: Option<PodKey>) {
-        if let (Some(vpa), Some(key)) = (self.of(workload), key) {
-            self.objects[vpa].gone.push(key);
-        }
+    pub(super) fn pod_deleted(&mut self, known: Option<&KnownPod>) {
+        self.gone.extend(known.map(|known| known.key));
+    }
+
+    /// A VPA's recommendations, as its status shows them.
+    fn recommendations(&self, index: usize) -> &[Recommendation] {
+        let key = self.all[index].key;
+        let vpa = key.and_then(|key| self.cluster.vpa(key));
+        vpa.map_or(&[], |vpa| vpa.recommendations())
+    }
+
+    /// The VPAs that select these labels, as the recommender knows them.
+    fn selecting(&self, namespace: &str, labels: &Labels, store: &Store) -> Vec<VpaKey> {
+        let selects = |vpa: &&Vpa| {
+            let selector = vpa.selector.as_ref();
+            let object = store.vpa(vpa.id);
+            object.is_some_and(|object| *object.meta.namespace == *namespace)
+                && selector.is_some_and(|selector| matches(selector, labels))
+        };
+        (self.all.iter().filter(selects))
+            .filter_map(|vpa| vpa.key)
+            .collect()
     }
 }
 
-/// The labels of pods that only history knows: those of the template.
-const PAST_LABELS: u32 = 0;
-
-/// The VPAs that have a workload, and that workload: of several on one workload the one that
-/// acts, else the first by name.
-fn simulated(scenario: &Scenario) -> Vec<(usize, usize)> {
-    let rank = |vpa: &VpaObject| (vpa.spec.update_mode == UpdateMode::Off, vpa.name.clone());
-    let counts = |(place, vpa): (usize, &VpaObject)| {
-        let own = vpa.workload?;
-        let mut others = scenario.vpas.iter();
-        let beaten = others.any(|one| one.workload == Some(own) && rank(one) < rank(vpa));
-        (!beaten).then_some((place, own))
-    };
-    scenario
-        .vpas
-        .iter()
-        .enumerate()
-        .filter_map(counts)
-        .collect()
+/// The record of a VPA of the scenario, without rows yet.
+fn record(vpa: &VpaObject, workload: usize, containers: Vec<String>) -> VpaRecord {
+    VpaRecord {
+        namespace: vpa.namespace.as_str().into(),
+        name: vpa.name.clone(),
+        workload,
+        mode: vpa.spec.update_mode.name(),
+        containers: (containers.into_iter())
+            .map(|name| VpaContainerRecord {
+                name,
+                rows: Vec::new(),
+            })
+            .collect(),
+        ..VpaRecord::default()
+    }
 }
 
-/// The records of a scenario's VPAs, without rows yet.
+/// The records of the scenario's VPAs that have a workload.
 pub(super) fn records(scenario: &Scenario) -> Vec<VpaRecord> {
-    let record = |(place, workload): (usize, usize)| {
-        let vpa = &scenario.vpas[place];
-        let containers = &scenario.workloads[workload].template.containers;
-        let containers = containers.iter().map(|container| VpaContainerRecord {
-            name: container.name.clone(),
-            rows: Vec::new(),
-        });
-        VpaRecord {
-            namespace: vpa.namespace.as_str().into(),
-            name: vpa.name.clone(),
-            workload,
-            mode: vpa.spec.update_mode.name(),
-            containers: containers.collect(),
-            checkpoints: Vec::new(),
-        }
+    let record = |vpa: &VpaObject| {
+        let workload = vpa.workload?;
+        let containers = scenario.workloads[workload].template.containers.iter();
+        let names = containers.map(|container| container.name.clone());
+        Some(record(vpa, workload, names.collect()))
     };
-    simulated(scenario).into_iter().map(record).collect()
+    scenario.vpas.iter().filter_map(record).collect()
 }
 
-impl<'s> Simulation<'s> {
-    /// A VPA that is simulated, and its workload.
-    fn vpa(&self, index: usize) -> (&'s VpaObject, usize) {
-        let (place, workload) = self.vpas.simulated[index];
-        (&self.scenario.vpas[place], workload)
+/// True if a VPA comes before another one in the order to control a pod (`Stronger`): the older
+/// one, of the same age the first by name.
+fn is_stronger(one: &VerticalPodAutoscaler, other: &VerticalPodAutoscaler) -> bool {
+    let rank = |vpa: &VerticalPodAutoscaler| {
+        (
+            vpa.meta.created.truncate_to_second(),
+            Arc::clone(&vpa.meta.name),
+        )
+    };
+    rank(one) < rank(other)
+}
+
+impl Simulation<'_> {
+    /// The strongest of the VPAs that target a workload, select these labels and pass the filter
+    /// (`GetControllingVPAForPod`).
+    fn controlling_vpa(
+        &self,
+        workload: WorkloadId,
+        labels: &Labels,
+        passes: impl Fn(&VpaSpec) -> bool,
+    ) -> Option<usize> {
+        let mut strongest: Option<(usize, &VerticalPodAutoscaler)> = None;
+        for (index, vpa) in self.vpas.all.iter().enumerate() {
+            let Some(object) = self.store.vpa(vpa.id) else {
+                continue;
+            };
+            let targets = (vpa.target.as_ref())
+                .is_ok_and(|own| own.workload == workload && matches(&own.selector, labels));
+            if targets
+                && passes(&object.spec)
+                && strongest.is_none_or(|(_, other)| is_stronger(object, other))
+            {
+                strongest = Some((index, object));
+            }
+        }
+        strongest.map(|(index, _)| index)
     }
 
-    /// The spec of a VPA as it is now; none after its deletion. Pods of the start are admitted
-    /// before its object is there.
-    fn vpa_spec(&self, index: usize) -> Option<Arc<VpaSpec>> {
-        let (place, _) = self.vpas.simulated[index];
-        match self.vpas.ids.get(place) {
-            Some(id) => self.store.vpa(*id).map(|vpa| Arc::clone(&vpa.spec)),
-            None => Some(Arc::new(self.scenario.vpas[place].spec.clone())),
+    /// Takes up a VPA of which an object was created.
+    pub(super) fn add_vpa(&mut self, id: VpaId, object: &VpaObject, now: SimTime) {
+        let records = &self.recorder.recording.vpas;
+        let same = |record: &VpaRecord| {
+            record.name == object.name && *record.namespace == *object.namespace
+        };
+        let record = records.iter().position(same);
+        self.vpas.all.push(Vpa {
+            id,
+            key: None,
+            spec: Arc::default(),
+            selector: None,
+            target: Err(String::new()),
+            record,
+            evictions: evictions::Evictions::default(),
+        });
+        let index = self.vpas.all.len() - 1;
+        self.find_vpa_target(index);
+        if now > SimTime::ZERO {
+            self.run_vpas();
+        }
+    }
+
+    /// A VPA's object has changed: updater and admission heed it at once, the recommender in
+    /// its next pass.
+    pub(super) fn change_vpa(&mut self, id: VpaId) {
+        if let Some(index) = self.vpas.all.iter().position(|vpa| vpa.id == id) {
+            self.find_vpa_target(index);
+        }
+    }
+
+    /// Lets the recommender know the VPAs of the start with their pasts, and schedules the first
+    /// passes. Where an action may bring a VPA, the recommender watches the pods from the start.
+    pub(super) fn start_vpas(&mut self) {
+        let scenario = self.scenario;
+        self.load_vpas(SimTime::ZERO);
+        for (index, object) in scenario.vpas.iter().enumerate() {
+            let Some(key) = self.vpas.all[index].key else {
+                continue;
+            };
+            for checkpoint in &object.checkpoints {
+                // The scenario's reader has loaded each once, so none is refused here.
+                let cluster = &mut self.vpas.cluster;
+                let _ = cluster.load_checkpoint(key, checkpoint, SimTime::ZERO);
+            }
+            if !object.history.is_empty() {
+                self.load_history(index, &object.history);
+            }
+        }
+        let brings_vpa = |value: &serde_json::Value| value["kind"] == "VerticalPodAutoscaler";
+        let mut actions = scenario.actions.iter();
+        let expected = actions.any(|action| action.documents.iter().any(brings_vpa));
+        if !self.vpas.all.is_empty() || expected {
+            self.run_vpas();
         }
     }
 
     /// Schedules the first passes, at random within their intervals.
-    pub(super) fn start_vpas(&mut self) {
-        if self.vpas.objects.is_empty() {
+    fn run_vpas(&mut self) {
+        if std::mem::replace(&mut self.vpas.runs, true) {
             return;
         }
         let config = &self.scenario.controllers.vpa;

@@ -3,64 +3,128 @@
 
 use std::sync::Arc;
 
+use super::labels::KnownPod;
 use super::{OutOfMemory, Simulation};
-use crate::api::{Pod, PodId, PodPhase, TerminationReason, VpaStatus, WorkloadId, Write};
-use crate::autoscaler::vpa::recommender::history::StoredCheckpoint;
-use crate::autoscaler::vpa::{self, Recommendation};
-use crate::cluster::spec::WorkloadKind;
-use crate::record::{Amounts, Detail, VpaBand, VpaRow};
+use crate::api::{PodId, PodPhase, TerminationReason, VpaStatus, Write, matches};
+use crate::autoscaler::vpa::VpaSpec;
+use crate::autoscaler::vpa::recommender::VpaKey;
+use crate::autoscaler::vpa::recommender::history::{StoredCheckpoint, UsageHistory};
+use crate::record::Detail;
 use crate::scenario::model::Component;
 use crate::sim::SimTime;
-use crate::units::{Bytes, Millicores, Quantity};
 use crate::world::Event;
-
-/// What metrics-server shows of a container's instances, by resource.
-#[derive(Debug, Default)]
-struct Observed {
-    cpu: Vec<Millicores>,
-    memory: Vec<Bytes>,
-}
 
 impl Simulation<'_> {
     /// One pass over all VPAs.
     pub(in crate::world) fn recommend_vpas(&mut self, now: SimTime) {
-        let is_down = self.is_down(Component::VpaRecommender, now);
-        let passes = if is_down { 0 } else { self.vpas.objects.len() };
-        for index in 0..passes {
-            if self.vpa_spec(index).is_none() {
-                continue;
+        if self.is_down(Component::VpaRecommender, now) {
+            // Nobody watches.
+            self.vpas.ooms.clear();
+        } else {
+            self.load_vpas(now);
+            self.load_pods(now);
+            let observed = self.load_metrics();
+            self.load_ooms();
+            for key in self.vpas.gone.drain(..) {
+                self.vpas.cluster.remove_pod(key);
             }
-            self.load_pods(index, now);
-            let observed = self.load_metrics(index);
-            self.load_ooms(index);
-            let recommender = &mut self.vpas.objects[index].recommender;
-            recommender.recommend(now);
-            recommender.collect_garbage(now);
-            self.record_recommendations(index, observed, now);
-            if self.recorder.detail == Detail::Full {
-                self.write_status(index, now);
+            for index in 0..self.vpas.all.len() {
+                let Some(key) = self.vpas.all[index].key else {
+                    continue;
+                };
+                self.vpas.cluster.recommend(key, now);
+                self.record_recommendations(index, &observed, now);
+                if self.recorder.detail == Detail::Full {
+                    self.write_status(index, key, now);
+                }
             }
+            self.vpas.cluster.collect_garbage(now);
         }
-        let interval = self
-            .scenario
-            .controllers
-            .vpa
-            .recommender
-            .recommender_interval;
+        let flags = &self.scenario.controllers.vpa.recommender;
+        let interval = flags.recommender_interval;
         self.queue.schedule_in(interval, Event::VpaRecommender);
     }
 
+    /// Takes over the VPAs as they are, each with what its target selects (`LoadVPAs`).
+    pub(super) fn load_vpas(&mut self, now: SimTime) {
+        for index in 0..self.vpas.all.len() {
+            let object = self.store.vpa(self.vpas.all[index].id);
+            let Some(spec) = object.map(|object| Arc::clone(&object.spec)) else {
+                if let Some(key) = self.vpas.all[index].key.take() {
+                    self.vpas.cluster.remove_vpa(key);
+                }
+                continue;
+            };
+            self.refresh_vpa_target(index);
+            let key = self.load_vpa(index, &spec);
+            let unsupported = self.vpas.all[index].target.as_ref().err().cloned();
+            self.vpas.cluster.set_unsupported(key, unsupported, now);
+            self.record_target(index);
+        }
+    }
+
+    /// Takes over one VPA; after a change of what it selects the recommender begins anew with it
+    /// (`AddOrUpdateVpa`).
+    fn load_vpa(&mut self, index: usize, spec: &Arc<VpaSpec>) -> VpaKey {
+        let vpas = &mut self.vpas;
+        let vpa = &mut vpas.all[index];
+        let selector = vpa.target.as_ref().ok().map(|target| &target.selector);
+        if let Some(key) = vpa.key.filter(|_| vpa.selector.as_ref() == selector) {
+            if !Arc::ptr_eq(&vpa.spec, spec) {
+                vpa.spec = Arc::clone(spec);
+                vpas.cluster.set_vpa_spec(key, (**spec).clone());
+            }
+            return key;
+        }
+        if let Some(key) = vpa.key.take() {
+            vpas.cluster.remove_vpa(key);
+        }
+        vpa.selector = selector.cloned();
+        vpa.spec = Arc::clone(spec);
+        let namespace = self.store.vpa(vpa.id).map(|object| &object.meta.namespace);
+        let (labels, selector) = (&vpas.labels, &vpa.selector);
+        let selects = |number| {
+            let (of, set) = (namespace, labels.get(number));
+            let (Some((namespace, labels)), Some(selector)) = (set, selector) else {
+                return false;
+            };
+            of == Some(namespace) && matches(selector, labels)
+        };
+        let key = vpas.cluster.add_vpa((**spec).clone(), selects);
+        vpa.key = Some(key);
+        key
+    }
+
+    /// What was used before the start counts as that of a pod of today.
+    pub(super) fn load_history(&mut self, index: usize, history: &UsageHistory) {
+        let vpa = &self.vpas.all[index];
+        let Ok(target) = &vpa.target else {
+            return;
+        };
+        let entry = self.store.workload(target.workload);
+        let pod = entry.pods.first().and_then(|id| self.store.pod(*id));
+        let template = self.store.template(target.object);
+        let labels = match (pod, template) {
+            (Some(pod), _) => Arc::clone(&pod.meta.labels),
+            (None, Some(template)) => Arc::new(template.labels.clone()),
+            (None, None) => return,
+        };
+        let namespace = &entry.namespace;
+        let selected_by = self.vpas.selecting(namespace, &labels, &self.store);
+        let number = self.vpas.labels.number(namespace, &labels);
+        let cluster = &mut self.vpas.cluster;
+        cluster.preload(history, number, &selected_by, SimTime::ZERO);
+    }
+
     /// The recommendation goes into the status, where it has changed.
-    fn write_status(&mut self, index: usize, now: SimTime) {
-        let (place, _) = self.vpas.simulated[index];
-        let id = self.vpas.ids[place];
-        let recommender = &self.vpas.objects[index].recommender;
-        let (recommendations, conditions) =
-            (recommender.recommendations(), recommender.conditions());
-        let changed = self.store.vpa(id).is_some_and(|vpa| {
-            vpa.status.recommendations != recommendations || vpa.status.conditions != conditions
-        });
-        if changed {
+    fn write_status(&mut self, index: usize, key: VpaKey, now: SimTime) {
+        let id = self.vpas.all[index].id;
+        let (Some(object), Some(vpa)) = (self.store.vpa(id), self.vpas.cluster.vpa(key)) else {
+            return;
+        };
+        let (recommendations, conditions) = (vpa.recommendations(), vpa.conditions());
+        let status = &object.status;
+        if status.recommendations != recommendations || status.conditions != conditions {
             let status = VpaStatus {
                 recommendations: recommendations.to_vec(),
                 conditions: conditions.to_vec(),
@@ -70,101 +134,70 @@ impl Simulation<'_> {
         }
     }
 
-    /// Pods that have left `Pending` since the last pass come in, those deleted go
-    /// (`LoadPods`; the informer lists `status.phase!=Pending`).
-    fn load_pods(&mut self, index: usize, now: SimTime) {
-        let (_, workload) = self.vpa(index);
-        let vpa = &mut self.vpas.objects[index];
-        for key in vpa.gone.drain(..) {
-            vpa.recommender.remove_pod(key);
-        }
-        let spec = &self.scenario.workloads[workload];
-        for id in &self.store.workload(WorkloadId(workload as u32)).pods {
-            let link = &mut self.pods[id.slot()];
+    /// Pods that have left `Pending` since the last pass come in, those with other labels are
+    /// told (`LoadPods`; the informer lists `status.phase!=Pending`).
+    fn load_pods(&mut self, now: SimTime) {
+        let vpas = &mut self.vpas;
+        let only_selected = self.scenario.controllers.vpa.recommender.memory_saver;
+        for id in self.store.workloads().iter().flat_map(|of| &of.pods) {
+            let known = &mut self.pods[id.slot()].vpa;
             let Some(pod) = self.store.pod(*id) else {
                 continue;
             };
-            if link.vpa.is_none() && pod.phase != PodPhase::Pending {
-                let labels = label_set(spec.kind, pod);
-                let names = spec.template.containers.iter().map(|c| c.name.as_str());
-                link.vpa = Some(vpa.recommender.add_pod(labels, names, now));
+            let (namespace, labels) = (&pod.meta.namespace, &pod.meta.labels);
+            match known {
+                None if pod.phase != PodPhase::Pending => {
+                    let selected_by = vpas.selecting(namespace, labels, &self.store);
+                    if only_selected && selected_by.is_empty() {
+                        continue;
+                    }
+                    let number = vpas.labels.number(namespace, labels);
+                    let containers = &pod.template.containers;
+                    let names = containers.iter().map(|container| container.name.as_str());
+                    *known = Some(KnownPod {
+                        key: vpas.cluster.add_pod(number, selected_by, names, now),
+                        labels: Arc::clone(labels),
+                    });
+                }
+                Some(known) if !Arc::ptr_eq(&known.labels, labels) => {
+                    known.labels = Arc::clone(labels);
+                    let selected_by = vpas.selecting(namespace, labels, &self.store);
+                    let number = vpas.labels.number(namespace, labels);
+                    (vpas.cluster).relabel_pod(known.key, number, selected_by, now);
+                }
+                _ => {}
             }
         }
     }
 
-    /// Feeds what metrics-server shows (`LoadRealTimeMetrics`).
-    fn load_metrics(&mut self, index: usize) -> Vec<Observed> {
-        let (_, workload) = self.vpa(index);
-        let containers = self.scenario.workloads[workload].template.containers.len();
-        let mut observed: Vec<Observed> = (0..containers).map(|_| Observed::default()).collect();
-        let recommender = &mut self.vpas.objects[index].recommender;
-        let metrics = &mut self.vpas.metrics;
-        for id in &self.store.workload(WorkloadId(workload as u32)).pods {
-            let link = &self.pods[id.slot()];
-            let (Some(key), Some(tracked)) = (link.vpa, link.metrics) else {
-                continue;
-            };
-            if !self.metrics.pod_metrics(tracked, metrics) {
-                continue;
-            }
-            let time = metrics.api_timestamp();
-            for usage in &metrics.containers {
-                let place = usize::from(usage.container);
-                let cpu = usage.cpu.to_millicores_ceil();
-                recommender.add_cpu_sample(key, place, cpu, time);
-                recommender.add_memory_sample(key, place, usage.memory, time);
-                observed[place].cpu.push(cpu);
-                observed[place].memory.push(usage.memory);
-            }
-        }
-        observed
-    }
-
-    /// Feeds the OOM kills since the last pass.
-    fn load_ooms(&mut self, index: usize) {
-        let vpa = &mut self.vpas.objects[index];
-        for oom in vpa.ooms.drain(..) {
+    /// Tells of kills noticed since the last pass.
+    fn load_ooms(&mut self) {
+        for oom in self.vpas.ooms.drain(..) {
             let link = &self.pods[oom.pod.slot()];
-            if let Some(key) = link.vpa.filter(|_| link.pod == Some(oom.pod)) {
-                vpa.recommender
-                    .record_oom(key, oom.container, oom.requested, oom.killed);
+            let known = link.vpa.as_ref().filter(|_| link.pod == Some(oom.pod));
+            if let Some(key) = known.map(|known| known.key).or(oom.key) {
+                let cluster = &mut self.vpas.cluster;
+                cluster.record_oom(key, oom.container, oom.requested, oom.killed);
             }
-        }
-    }
-
-    /// Keeps the recommenders' state (`MaintainCheckpoints`); upstream does so in each pass, here
-    /// the last one counts.
-    pub(in crate::world) fn write_checkpoints(&mut self, end: SimTime) {
-        let clock = self.scenario.controllers.vpa.clock;
-        for index in 0..self.vpas.objects.len() {
-            let (object, _) = self.vpa(index);
-            let checkpoints = self.vpas.objects[index].recommender.checkpoints(end);
-            let stored = checkpoints.into_iter().map(|checkpoint| {
-                let stored = StoredCheckpoint {
-                    namespace: object.namespace.clone(),
-                    vpa: object.name.clone(),
-                    checkpoint,
-                };
-                stored.to_value(clock)
-            });
-            self.recorder.recording.vpas[index].checkpoints = stored.collect();
         }
     }
 
     /// A container runs again: if it had been killed at its limit, the VPA's observer sees it
     /// now, by the count of restarts (`pkg/recommender/input/oom/observer.go`).
     pub(in crate::world) fn observe_restart(&mut self, id: PodId, container: u16) {
-        let Some(pod) = self.store.pod(id) else {
+        if !self.vpas.runs {
             return;
-        };
-        let Some(vpa) = self.vpas.of(pod.workload) else {
+        }
+        let Some(pod) = self.store.pod(id) else {
             return;
         };
         let container = usize::from(container);
         let status = &pod.containers[container];
         if let Some((TerminationReason::OomKilled, _, killed)) = status.last_termination {
-            self.vpas.objects[vpa].ooms.push(OutOfMemory {
+            let known = self.pods[id.slot()].vpa.as_ref();
+            self.vpas.ooms.push(OutOfMemory {
                 pod: id,
+                key: known.map(|known| known.key),
                 container,
                 requested: status.resources.memory_request.unwrap_or_default(),
                 killed: killed.truncate_to_second(),
@@ -172,95 +205,25 @@ impl Simulation<'_> {
         }
     }
 
-    /// A row per container.
-    fn record_recommendations(&mut self, index: usize, observed: Vec<Observed>, now: SimTime) {
-        let (_, workload) = self.vpa(index);
-        let pods = &self.store.workload(WorkloadId(workload as u32)).pods;
-        let recommendations = self.vpas.objects[index].recommender.recommendations();
-        for (place, observed) in observed.into_iter().enumerate() {
-            let container = &self.recorder.recording.vpas[index].containers[place];
-            let recommendation = recommendations
-                .iter()
-                .find(|recommendation| recommendation.container_name == container.name);
-            let running = pods
-                .iter()
-                .filter_map(|id| self.store.pod(*id))
-                .map(|pod| &pod.containers[place])
-                .filter(|status| status.running_since.is_some());
-            let mut row = VpaRow {
-                time: now,
-                recommendation: recommendation.map(band),
-                ..VpaRow::default()
+    /// Keeps what the recommender knows (`MaintainCheckpoints`); upstream does so in each
+    /// pass, here the last one counts.
+    pub(in crate::world) fn write_checkpoints(&mut self, end: SimTime) {
+        let clock = self.scenario.controllers.vpa.clock;
+        for vpa in &self.vpas.all {
+            let object = self.store.vpa(vpa.id);
+            let (Some(object), Some(key), Some(record)) = (object, vpa.key, vpa.record) else {
+                continue;
             };
-            let (mut request, mut limit) = (Mean::default(), Mean::default());
-            for status in running {
-                let resources = status.resources;
-                row.running += 1;
-                request.add(resources.cpu_request, resources.memory_request);
-                limit.add(resources.cpu_limit, resources.memory_limit);
-            }
-            (row.request, row.limit) = (request.amounts(), limit.amounts());
-            [row.usage_p50, row.usage_p95, row.usage_max] = percentiles(observed);
-            self.recorder.vpa_row(index, place, row);
+            let checkpoints = self.vpas.cluster.checkpoints(key, end).into_iter();
+            let stored = checkpoints.map(|checkpoint| {
+                let stored = StoredCheckpoint {
+                    namespace: object.meta.namespace.to_string(),
+                    vpa: object.meta.name.to_string(),
+                    checkpoint,
+                };
+                stored.to_value(clock)
+            });
+            self.recorder.recording.vpas[record].checkpoints = stored.collect();
         }
     }
-}
-
-/// Pods of a StatefulSet carry their name as a label, pods of other kinds the same labels.
-fn label_set(kind: WorkloadKind, pod: &Pod) -> u32 {
-    match kind {
-        WorkloadKind::StatefulSet { .. } => pod.ordinal,
-        _ => super::PAST_LABELS,
-    }
-}
-
-fn band(recommendation: &Recommendation) -> VpaBand {
-    let amounts = |resources: &vpa::Resources| Amounts {
-        cpu: resources.cpu.map(Quantity::as_f64),
-        memory: resources.memory.map(Quantity::as_f64),
-    };
-    VpaBand {
-        lower: amounts(&recommendation.lower_bound),
-        target: amounts(&recommendation.target),
-        upper: amounts(&recommendation.upper_bound),
-        uncapped: amounts(&recommendation.uncapped_target),
-    }
-}
-
-/// The mean over containers that have an amount.
-#[derive(Debug, Default)]
-struct Mean {
-    cpu: (f64, u32),
-    memory: (f64, u32),
-}
-
-impl Mean {
-    fn add(&mut self, cpu: Option<Millicores>, memory: Option<Bytes>) {
-        if let Some(cpu) = cpu {
-            self.cpu = (self.cpu.0 + cpu.cores(), self.cpu.1 + 1);
-        }
-        if let Some(memory) = memory {
-            self.memory = (self.memory.0 + memory.0 as f64, self.memory.1 + 1);
-        }
-    }
-
-    fn amounts(&self) -> Amounts {
-        let mean = |(sum, count): (f64, u32)| (count > 0).then(|| sum / f64::from(count));
-        Amounts {
-            cpu: mean(self.cpu),
-            memory: mean(self.memory),
-        }
-    }
-}
-
-/// Median, 95th percentile and maximum, by nearest rank.
-fn percentiles(mut observed: Observed) -> [Amounts; 3] {
-    observed.cpu.sort_unstable();
-    observed.memory.sort_unstable();
-    let rank = |percent: usize, count: usize| (percent * count).div_ceil(100).saturating_sub(1);
-    [50, 95, 100].map(|percent| Amounts {
-        cpu: (observed.cpu.get(rank(percent, observed.cpu.len()))).map(|cpu| cpu.cores()),
-        memory: (observed.memory.get(rank(percent, observed.memory.len())))
-            .map(|memory| memory.0 as f64),
-    })
 }

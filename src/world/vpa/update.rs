@@ -4,58 +4,21 @@
 use std::sync::Arc;
 
 use super::Simulation;
-use super::admit::{container, updated};
-use crate::api::{
-    Context, EventSink, PodDraws, PodId, PodPhase, ResizeState, Resources, Store,
-    TerminationReason, WorkloadId,
-};
+use super::admit::updated;
+use super::live_pods::{FoundPod, LivePod, is_live};
+use crate::api::{Context, EventSink, ObjectId, PodDraws, PodId, Resources, Store, WorkloadId};
 use crate::autoscaler::vpa::admission::ContainerUpdate;
 use crate::autoscaler::vpa::updater::{
-    Action, ActionKind, Api, Controller, EvictionRefused, Pod, Resize, ResizeRefused, Termination,
-    View,
+    Action, ActionKind, Api, Controller, EvictionRefused, Pass, Pod, ResizeRefused, View,
 };
-use crate::autoscaler::vpa::{Container, UpdateMode};
-use crate::cluster::spec::WorkloadKind;
+use crate::autoscaler::vpa::{UpdateMode, VpaSpec};
 use crate::controller::disruption;
 use crate::kubelet::Kubelet;
-use crate::record::{DisruptionKind, DisruptionRecord, EventRecord};
-use crate::scenario::Scenario;
+use crate::record::{DisruptionKind, DisruptionRecord, EventRecord, HeldBy};
 use crate::scenario::model::Component;
 use crate::sim::{EventQueue, SimDuration, SimTime};
 use crate::world::Event;
 use crate::world::requests::changed_requests;
-
-/// A live pod, with everything that the updater's view of it borrows.
-struct LivePod<'s> {
-    id: PodId,
-    name: String,
-    uid: u64,
-    pending: bool,
-    start_time: Option<SimTime>,
-    containers: Vec<Container<'s>>,
-    terminations: Vec<Termination<'s>>,
-    resize: Option<Resize>,
-    restarts_on_resize: bool,
-}
-
-impl LivePod<'_> {
-    fn view(&self) -> Pod<'_> {
-        Pod {
-            name: &self.name,
-            uid: self.uid,
-            controller: Some(0),
-            pending: self.pending,
-            start_time: self.start_time,
-            containers: &self.containers,
-            last_terminations: &self.terminations,
-            // Admission names all containers of the template, as none is added later.
-            observed_containers: None,
-            resize: self.resize,
-            restarts_on_resize: self.restarts_on_resize,
-            boost: None,
-        }
-    }
-}
 
 /// The API server, as the updater calls it.
 struct ApiServer<'a, 's> {
@@ -122,56 +85,35 @@ impl Api for ApiServer<'_, '_> {
     }
 }
 
+/// How long the updater takes the admission controller for alive after it has last said so
+/// (`AdmissionControllerStatusTimeout`).
+const STATUS_TIMEOUT: SimDuration = SimDuration::from_secs(60);
+
 impl Simulation<'_> {
     /// One pass over all VPAs.
     pub(in crate::world) fn update_vpas(&mut self, now: SimTime) {
         let mut updater = self.vpas.updater.clone();
         let mut pass = updater.pass(now);
-        let is_down = self.is_down(Component::VpaUpdater, now);
-        let passes = if is_down { 0 } else { self.vpas.objects.len() };
-        for index in 0..passes {
-            let (object, workload) = self.vpa(index);
-            let Some(spec) = self.vpa_spec(index) else {
+        let blocked = if self.is_down(Component::VpaUpdater, now) {
+            Some(HeldBy::UpdaterDown)
+        } else if self.admission_is_silent(now) {
+            Some(HeldBy::AdmissionControllerDown)
+        } else {
+            None
+        };
+        for index in 0..self.vpas.all.len() {
+            self.refresh_vpa_target(index);
+        }
+        let controlled = self.controlled_pods();
+        for (index, ids) in controlled.into_iter().enumerate() {
+            let Some(object) = self.store.vpa(self.vpas.all[index].id) else {
                 continue;
             };
-            if matches!(spec.update_mode, UpdateMode::Off | UpdateMode::Initial) {
-                continue;
-            }
-            let pods = live_pods(&self.store, self.scenario, workload);
-            let recommendations = self.vpas.objects[index].recommender.recommendations();
-            let recommendations = (!recommendations.is_empty()).then_some(recommendations);
-            let views: Vec<Pod<'_>> = pods.iter().map(LivePod::view).collect();
-            let view = View {
-                vpa: &spec,
-                recommendations,
-                limit_range: &object.limit_range,
-                controllers: &[self.controller(workload)],
-                pods: &views,
-            };
-            let mut api = ApiServer {
-                now,
-                latency: self.scenario.controllers.cluster.api_latency,
-                store: &mut self.store,
-                draws: &mut self.draws,
-                events: &mut self.events,
-                queue: &mut self.queue,
-                kubelet: &mut self.components.kubelet,
-                pods: &pods,
-                resized: Vec::new(),
-            };
-            let outcome = pass.update(&view, &mut api);
-            // The HPA divides by the spec's requests, whether in force yet or not.
-            let template = &self.scenario.workloads[workload].template;
-            for (id, resources) in api.resized {
-                let requests = changed_requests(template, &resources);
-                self.pods[id.slot()].requests = Arc::new(requests);
-            }
-            // Upstream would crash and start again; the pass over this VPA is lost.
-            let Ok(outcome) = outcome else {
-                continue;
-            };
-            for action in outcome.actions {
-                self.record_action(index, &pods[action.pod], action);
+            let spec = Arc::clone(&object.spec);
+            match (blocked, ids) {
+                (Some(reason), _) => self.hold_all(index, reason),
+                (None, Ok(ids)) => self.update_vpa(index, &spec, &ids, &mut pass),
+                (None, Err(reason)) => self.hold_all(index, reason),
             }
         }
         let alive = |uid| {
@@ -185,31 +127,194 @@ impl Simulation<'_> {
         self.queue.schedule_in(interval, Event::VpaUpdater);
     }
 
-    fn controller(&self, workload: usize) -> Controller {
-        let object = self.store.workload(WorkloadId(workload as u32)).object;
-        if let WorkloadKind::Job { .. } = self.scenario.workloads[workload].kind {
-            return Controller::Job;
-        }
-        let replicas = object.and_then(|object| self.store.replicas(object));
-        Controller::Replicated(replicas.unwrap_or_default())
+    /// Whether the admission controller has not said for a while that it is alive; the updater
+    /// then does nothing (`use-admission-controller-status`).
+    fn admission_is_silent(&self, now: SimTime) -> bool {
+        let heeds = self
+            .scenario
+            .controllers
+            .vpa
+            .updater
+            .use_admission_controller_status;
+        let down = self.down_since(Component::VpaAdmissionController, now);
+        heeds && down.is_some_and(|since| now - since >= STATUS_TIMEOUT)
     }
 
-    fn record_action(&mut self, index: usize, pod: &LivePod<'_>, action: Action) {
-        let (object, workload) = self.vpa(index);
+    /// The live pods that each VPA controls, or why it acts on none.
+    fn controlled_pods(&self) -> Vec<Result<Vec<PodId>, HeldBy>> {
+        let acts = |spec: &VpaSpec| {
+            !matches!(spec.update_mode, UpdateMode::Off | UpdateMode::Initial)
+                || spec.has_startup_boost()
+        };
+        let own = |vpa: &super::Vpa| match self.store.vpa(vpa.id) {
+            Some(object) if acts(&object.spec) => Ok(Vec::new()),
+            Some(object) if object.spec.update_mode == UpdateMode::Initial => Err(HeldBy::Initial),
+            _ => Err(HeldBy::Off),
+        };
+        let mut controlled: Vec<_> = self.vpas.all.iter().map(own).collect();
+        let mut seen: Vec<WorkloadId> = Vec::new();
+        for vpa in &self.vpas.all {
+            let Ok(target) = &vpa.target else { continue };
+            if seen.contains(&target.workload) {
+                continue;
+            }
+            seen.push(target.workload);
+            for id in &self.store.workload(target.workload).pods {
+                let Some(pod) = self.store.pod(*id).filter(|pod| is_live(pod)) else {
+                    continue;
+                };
+                let strongest = self.controlling_vpa(pod.workload, &pod.meta.labels, acts);
+                if let Some(Ok(ids)) = strongest.map(|index| &mut controlled[index]) {
+                    ids.push(*id);
+                }
+            }
+        }
+        let idle = |(index, ids): (usize, Result<Vec<PodId>, HeldBy>)| match ids {
+            Ok(ids) if ids.is_empty() => self.stronger_vpa(index, acts).map_or(Ok(ids), Err),
+            other => other,
+        };
+        controlled.into_iter().enumerate().map(idle).collect()
+    }
+
+    /// Another VPA that controls the pods of this one's target.
+    fn stronger_vpa(&self, index: usize, acts: impl Fn(&VpaSpec) -> bool) -> Option<HeldBy> {
+        let target = self.vpas.all[index].target.as_ref().ok()?;
+        let other = self.controlling_vpa(target.workload, &target.selector, acts)?;
+        let record = self.vpas.all[other].record?;
+        (other != index).then_some(HeldBy::OtherVpa(record))
+    }
+
+    /// A pass over one VPA and the pods that it controls.
+    fn update_vpa(&mut self, index: usize, spec: &VpaSpec, ids: &[PodId], pass: &mut Pass<'_>) {
+        let Ok(target) = self.vpas.all[index].target.clone() else {
+            return;
+        };
+        let namespace = Arc::clone(&self.store.workload(target.workload).namespace);
+        let limit_range = self.manifests.limit_range(&namespace);
+        let found: Vec<FoundPod> = (ids.iter())
+            .filter_map(|id| FoundPod::find(*id, &self.store, &self.pods[id.slot()]))
+            .collect();
+        let (owners, controllers) = self.controllers(ids);
+        let pods: Vec<LivePod<'_>> = (found.iter())
+            .map(|pod| LivePod::new(pod, &owners))
+            .collect();
+        let views: Vec<Pod<'_>> = pods.iter().map(LivePod::view).collect();
+        let recommendations = self.vpas.recommendations(index);
+        let recommendations = (!recommendations.is_empty()).then_some(recommendations);
+        let view = View {
+            vpa: spec,
+            recommendations,
+            limit_range: &limit_range,
+            controllers: &controllers,
+            pods: &views,
+        };
+        let mut api = ApiServer {
+            now: pass.now(),
+            latency: self.scenario.controllers.cluster.api_latency,
+            store: &mut self.store,
+            draws: &mut self.draws,
+            events: &mut self.events,
+            queue: &mut self.queue,
+            kubelet: &mut self.components.kubelet,
+            pods: &pods,
+            resized: Vec::new(),
+        };
+        let outcome = pass.update(&view, &mut api);
+        let resized = api.resized;
+        let mut ended = Vec::new();
+        if let Ok(outcome) = &outcome {
+            for action in outcome
+                .actions
+                .iter()
+                .filter(|one| one.kind == ActionKind::Resized)
+            {
+                let pod = &views[action.pod];
+                let expired = |place: &usize| view.boost_has_expired(pod, *place, action.at);
+                let places: Vec<usize> = (0..pod.containers.len()).filter(expired).collect();
+                ended.push((pods[action.pod].id, places));
+            }
+        }
+        // The HPA divides by the spec's requests, whether in force yet or not.
+        for (id, resources) in resized {
+            if let Some(pod) = self.store.pod(id) {
+                let requests = changed_requests(&pod.template, &resources);
+                self.pods[id.slot()].requests = Arc::new(requests);
+            }
+        }
+        for (id, places) in ended {
+            self.end_boosts(id, &places);
+        }
+        // Upstream would crash and start again; the pass over this VPA is lost.
+        let Ok(outcome) = outcome else { return };
+        for action in outcome.actions {
+            self.record_action(index, target.workload, &found[action.pod], action);
+        }
+        self.hold(index, spec, outcome.held.into_iter().map(|(_, held)| held));
+    }
+
+    /// The controllers of these pods, and what the updater knows of each.
+    fn controllers(&self, pods: &[PodId]) -> (Vec<ObjectId>, Vec<Controller>) {
+        let mut owners: Vec<ObjectId> = Vec::new();
+        for id in pods {
+            if let Some(owner) = self.store.pod(*id).and_then(|pod| pod.meta.owner)
+                && !owners.contains(&owner)
+            {
+                owners.push(owner);
+            }
+        }
+        let controller = |owner: &ObjectId| match owner {
+            ObjectId::Job(_) => Controller::Job,
+            owner => match self.store.replicas(*owner) {
+                Some(replicas) => Controller::Replicated(replicas),
+                None => Controller::Other,
+            },
+        };
+        let controllers = owners.iter().map(controller).collect();
+        (owners, controllers)
+    }
+
+    /// Boosts of these containers of a pod are over.
+    fn end_boosts(&mut self, id: PodId, places: &[usize]) {
+        let boost = &mut self.pods[id.slot()].boost;
+        if let Some(boosted) = boost {
+            for place in places {
+                boosted.0[*place] = None;
+            }
+            if !boosted.goes_on() {
+                *boost = None;
+            }
+        }
+    }
+
+    fn record_action(
+        &mut self,
+        index: usize,
+        workload: WorkloadId,
+        pod: &FoundPod,
+        action: Action,
+    ) {
         let kind = match action.kind {
             ActionKind::Evicted => Some(DisruptionKind::Eviction),
             ActionKind::EvictionRefused => Some(DisruptionKind::EvictionRefused),
             ActionKind::Resized => Some(DisruptionKind::Resize),
             ActionKind::ResizeFailed(_) | ActionKind::ResizeSkipped => None,
         };
+        if action.kind == ActionKind::Evicted {
+            self.note_eviction(index, pod.id);
+        }
         if let Some(kind) = kind {
+            let workload = self.record_of(workload);
             self.recorder.disruption(DisruptionRecord {
                 time: action.at,
                 workload,
+                vpa: self.vpas.all[index].record,
                 kind,
             });
         }
-        let namespace = self.recorder.recording.vpas[index].namespace.clone();
+        let Some(object) = self.store.vpa(self.vpas.all[index].id) else {
+            return;
+        };
+        let (namespace, name) = (&object.meta.namespace, &object.meta.name);
         let on_pod = action
             .kind
             .pod_event()
@@ -217,7 +322,7 @@ impl Simulation<'_> {
         let on_vpa = action
             .kind
             .vpa_event(&pod.name)
-            .map(|event| (format!("VerticalPodAutoscaler/{}", object.name), event));
+            .map(|event| (format!("VerticalPodAutoscaler/{name}"), event));
         for (object, event) in on_pod.into_iter().chain(on_vpa) {
             self.recorder.event(|| EventRecord {
                 time: action.at,
@@ -228,52 +333,5 @@ impl Simulation<'_> {
                 message: event.message.into_owned(),
             });
         }
-    }
-}
-
-/// Pods that are assigned, not finished and not being deleted.
-fn live_pods<'s>(store: &Store, scenario: &'s Scenario, workload: usize) -> Vec<LivePod<'s>> {
-    let template = &scenario.workloads[workload].template.containers;
-    let restarts_on_resize = template.iter().any(|c| c.restart_on_resize != [false; 2]);
-    let live = |id: &PodId| {
-        let pod = store.pod(*id)?;
-        if pod.node.is_none() || !pod.is_active() {
-            return None;
-        }
-        let (mut containers, mut terminations) = (Vec::new(), Vec::new());
-        for (spec, status) in template.iter().zip(&pod.containers) {
-            containers.push(container(&spec.name, status.resources));
-            if let Some((reason, started, finished)) = status.last_termination
-                && status.restarts > 0
-            {
-                terminations.push(Termination {
-                    container: &spec.name,
-                    oom_killed: reason == TerminationReason::OomKilled,
-                    started,
-                    finished,
-                });
-            }
-        }
-        Some(LivePod {
-            id: *id,
-            name: pod.name().to_owned(),
-            uid: pod.serial,
-            pending: pod.phase == PodPhase::Pending,
-            start_time: pod.start_time,
-            containers,
-            terminations,
-            resize: pod.resize.map(resize),
-            restarts_on_resize,
-        })
-    };
-    let pods = &store.workload(WorkloadId(workload as u32)).pods;
-    pods.iter().filter_map(live).collect()
-}
-
-fn resize(state: ResizeState) -> Resize {
-    match state {
-        ResizeState::Deferred => Resize::Deferred,
-        ResizeState::Infeasible => Resize::Infeasible,
-        ResizeState::InProgress => Resize::InProgress,
     }
 }

@@ -1,7 +1,9 @@
 //! The conditions of a VPA's status that the recommender sets.
 //!
-//! Follows `UpdateConditions` in `pkg/recommender/model/vpa.go`.
+//! Follows `UpdateConditions` in `pkg/recommender/model/vpa.go`, and `LoadVPAs` in
+//! `pkg/recommender/input/cluster_feeder.go`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::sim::SimTime;
@@ -9,6 +11,8 @@ use crate::sim::SimTime;
 /// `type` of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConditionType {
+    /// The target cannot be scaled: it does not exist, or something else controls it.
+    ConfigUnsupported,
     /// No pod matches the VPA.
     NoPodsMatched,
     /// There is a recommendation.
@@ -18,6 +22,7 @@ pub enum ConditionType {
 impl fmt::Display for ConditionType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::ConfigUnsupported => "ConfigUnsupported",
             Self::NoPodsMatched => "NoPodsMatched",
             Self::RecommendationProvided => "RecommendationProvided",
         })
@@ -25,7 +30,7 @@ impl fmt::Display for ConditionType {
 }
 
 /// One condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     /// `type`.
     pub kind: ConditionType,
@@ -34,7 +39,7 @@ pub struct Condition {
     /// `reason`; empty for none.
     pub reason: &'static str,
     /// `message`; empty for none.
-    pub message: &'static str,
+    pub message: Cow<'static, str>,
     /// `lastTransitionTime`.
     pub last_transition: SimTime,
 }
@@ -48,7 +53,20 @@ impl Conditions {
         &self.0
     }
 
-    /// Sets both conditions after a pass.
+    /// Sets why the target cannot be scaled, or that it can.
+    pub(super) fn set_unsupported(&mut self, reason: Option<String>, now: SimTime) {
+        match reason {
+            Some(reason) => self.set(
+                ConditionType::ConfigUnsupported,
+                true,
+                ("", Cow::Owned(reason)),
+                now,
+            ),
+            None => (self.0).retain(|condition| condition.kind != ConditionType::ConfigUnsupported),
+        }
+    }
+
+    /// Sets the other two conditions after a pass.
     pub(super) fn update(&mut self, pods_matched: bool, has_recommendation: bool, now: SimTime) {
         let (reason, message) = if pods_matched {
             ("", "")
@@ -59,12 +77,13 @@ impl Conditions {
             self.0
                 .retain(|condition| condition.kind != ConditionType::NoPodsMatched);
         } else {
-            self.set(ConditionType::NoPodsMatched, true, (reason, message), now);
+            let why = (reason, message.into());
+            self.set(ConditionType::NoPodsMatched, true, why, now);
         }
         let why = if has_recommendation {
-            ("", "")
+            ("", "".into())
         } else {
-            (reason, message)
+            (reason, message.into())
         };
         self.set(
             ConditionType::RecommendationProvided,
@@ -78,7 +97,7 @@ impl Conditions {
         &mut self,
         kind: ConditionType,
         status: bool,
-        (reason, message): (&'static str, &'static str),
+        (reason, message): (&'static str, Cow<'static, str>),
         now: SimTime,
     ) {
         let old = self
@@ -101,6 +120,22 @@ impl Conditions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unsupported_target_stands_first_until_it_is_there() {
+        let mut conditions = Conditions::default();
+        let at = SimTime::from_secs;
+        conditions.set_unsupported(Some("Cannot read targetRef".to_owned()), at(60));
+        conditions.update(false, false, at(60));
+        conditions.set_unsupported(Some("Cannot read targetRef".to_owned()), at(120));
+        let first = &conditions.all()[0];
+        assert_eq!(
+            (first.kind, first.last_transition),
+            (ConditionType::ConfigUnsupported, at(60))
+        );
+        conditions.set_unsupported(None, at(180));
+        assert_eq!(conditions.all()[0].kind, ConditionType::NoPodsMatched);
+    }
 
     #[test]
     fn a_transition_is_dated_only_when_the_status_changes() {

@@ -167,6 +167,10 @@ impl Vpa {
             .update(self.pods > 0, has_recommendation, now);
     }
 
+    pub(super) fn set_unsupported(&mut self, reason: Option<String>, now: SimTime) {
+        self.conditions.set_unsupported(reason, now);
+    }
+
     /// Takes the peak of a window that has not ended out of what was merged.
     pub(super) fn subtract_current_peak(
         &mut self,

@@ -65,6 +65,13 @@ impl ClusterState {
         true
     }
 
+    /// Says why a VPA's target cannot be scaled, or that it can.
+    pub fn set_unsupported(&mut self, key: VpaKey, reason: Option<String>, now: SimTime) {
+        if let Some(vpa) = self.vpas.get_mut(key) {
+            vpa.set_unsupported(reason, now);
+        }
+    }
+
     /// A VPA.
     pub fn vpa(&self, key: VpaKey) -> Option<&Vpa> {
         self.vpas.get(key)

@@ -5,6 +5,7 @@
 //! `scaling_direction_pod_eviction_admission.go`.
 
 use super::go_sort;
+use super::held::Held;
 use super::in_place::InfeasibleAttempts;
 use super::priority::Priority;
 use super::{Pod, View};
@@ -37,14 +38,18 @@ pub(super) struct Selection<'a> {
 }
 
 impl Selection<'_> {
-    /// The accepted ones of `pods`, the most urgent first.
+    /// The accepted ones of `pods`, the most urgent first; the others go to `held`.
     pub(super) fn choose(
         &self,
         pods: impl IntoIterator<Item = usize>,
+        held: &mut Vec<(usize, Held)>,
     ) -> Result<Vec<Candidate>, UpstreamPanic> {
         let mut candidates = Vec::new();
         for pod in pods {
-            candidates.extend(self.accept(pod)?);
+            match self.accept(pod)? {
+                Ok(candidate) => candidates.push(candidate),
+                Err(reason) => held.push((pod, reason)),
+            }
         }
         go_sort::sort_by(&mut candidates, |one, other| {
             one.priority.most_urgent_first(&other.priority).is_lt()
@@ -52,24 +57,27 @@ impl Selection<'_> {
         candidates.retain(|candidate| {
             let requirements = &self.view.vpa.eviction_requirements;
             let pod = &self.view.pods[candidate.pod];
-            admits(requirements, pod, &candidate.recommended)
+            let admitted = admits(requirements, pod, &candidate.recommended);
+            if !admitted {
+                held.push((candidate.pod, Held::EvictionRequirements));
+            }
+            admitted
         });
         Ok(candidates)
     }
 
-    fn accept(&self, index: usize) -> Result<Option<Candidate>, UpstreamPanic> {
+    fn accept(&self, index: usize) -> Result<Result<Candidate, Held>, UpstreamPanic> {
         let View { vpa, pods, .. } = self.view;
         let pod = &pods[index];
         let recommended = capped(self.view, pod)?;
         if vpa.update_mode == UpdateMode::InPlace {
             let is_lower = |attempt: &[Recommendation]| has_lower(attempt, pod, &recommended);
             if self.infeasible.rules_out(pod, is_lower) {
-                return Ok(None);
+                return Ok(Err(Held::Infeasible));
             }
         }
         let priority = Priority::of(pod, &recommended);
-        let accepted = self.is_accepted(pod, priority);
-        Ok(accepted.then_some(Candidate {
+        Ok(self.judge(pod, priority).map(|()| Candidate {
             pod: index,
             priority,
             recommended,
@@ -78,14 +86,28 @@ impl Selection<'_> {
 
     /// Pods are updated if a request is out of bounds, soon after an OOM kill,
     /// or, once they are old, for any difference that is large enough.
-    fn is_accepted(&self, pod: &Pod<'_>, priority: Priority) -> bool {
+    fn judge(&self, pod: &Pod<'_>, priority: Priority) -> Result<(), Held> {
         let quick_oom = self.has_quick_oom(pod);
-        if quick_oom && priority.resource_diff == 0.0 {
-            return false;
+        let differs = priority.resource_diff != 0.0;
+        if quick_oom && !differs {
+            return Err(Held::AtTarget);
         }
-        priority.outside_recommended_range
-            || quick_oom
-            || (self.is_old(pod) && priority.resource_diff >= self.flags.pod_update_threshold)
+        if priority.outside_recommended_range || quick_oom {
+            return Ok(());
+        }
+        let is_old = self.is_old(pod);
+        if is_old && priority.resource_diff >= self.flags.pod_update_threshold {
+            return Ok(());
+        }
+        Err(if self.view.recommendations.is_none() {
+            Held::NoRecommendation
+        } else if !differs {
+            Held::AtTarget
+        } else if is_old || priority.resource_diff < self.flags.pod_update_threshold {
+            Held::SmallDifference
+        } else {
+            Held::Young
+        })
     }
 
     fn is_old(&self, pod: &Pod<'_>) -> bool {

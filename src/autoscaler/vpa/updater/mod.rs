@@ -9,6 +9,7 @@
 mod action;
 mod candidates;
 mod go_sort;
+mod held;
 mod in_place;
 mod pass;
 mod priority;
@@ -21,6 +22,7 @@ mod view;
 
 pub use action::{Action, ActionKind, Event};
 pub use candidates::Candidate;
+pub use held::Held;
 pub use in_place::{
     DEFERRED_RESIZE_TIMEOUT, InPlaceDecision, InfeasibleAttempts, RESIZE_IN_PROGRESS_TIMEOUT,
     Resize, ResizeClock,

@@ -5,6 +5,7 @@
 
 use super::action::{Action, ActionKind};
 use super::candidates::{Candidate, Selection};
+use super::held::Held;
 use super::in_place::{InPlace, InPlaceDecision};
 use super::restriction::Restriction;
 use super::unboost;
@@ -31,11 +32,17 @@ pub struct VpaPass {
     pub candidates: Vec<Candidate>,
     /// What was done, in order.
     pub actions: Vec<Action>,
+    /// Pods about which nothing was done, or in vain, each with the reason.
+    pub held: Vec<(usize, Held)>,
 }
 
 impl VpaPass {
     fn note(&mut self, pod: usize, at: SimTime, kind: ActionKind) {
         self.actions.push(Action { pod, at, kind });
+    }
+
+    fn hold(&mut self, pods: impl IntoIterator<Item = usize>, reason: Held) {
+        self.held.extend(pods.into_iter().map(|pod| (pod, reason)));
     }
 }
 
@@ -47,6 +54,11 @@ impl<'u> Pass<'u> {
             now,
             is_over: false,
         }
+    }
+
+    /// When the pass is now: later than it began only under a rate limit.
+    pub const fn now(&self) -> SimTime {
+        self.now
     }
 
     /// Updates the pods of one VPA. Once a rate limit has outlasted the pass, nothing is
@@ -64,22 +76,25 @@ impl<'u> Pass<'u> {
             UpdateMode::InPlaceOrRecreate | UpdateMode::InPlace => Some(true),
         };
         let boosts = self.updater.gates.cpu_startup_boost && view.vpa.has_startup_boost();
+        let mut pods: Vec<usize> = (0..view.pods.len()).collect();
         if self.is_over || (in_place.is_none() && !boosts) {
+            outcome.hold(pods, self.why_none());
             return Ok(outcome);
         }
         let mut restriction = Restriction::new(view, &self.updater.flags);
-        let mut pods: Vec<usize> = (0..view.pods.len()).collect();
         if boosts {
             self.unboost(view, &mut restriction, api, &mut outcome)?;
-            pods.retain(|pod| !view.pods[*pod].is_boosted());
+            let boosted = pods.extract_if(.., |pod| view.pods[*pod].is_boosted());
+            outcome.hold(boosted, Held::Boosted);
         }
         let Some(in_place) = in_place.filter(|_| !self.is_over) else {
+            outcome.hold(pods, self.why_none());
             return Ok(outcome);
         };
         let chosen = if in_place {
             self.resizable(view, pods, &restriction, &mut outcome)
         } else {
-            self.retain_evictable(view, pods, &restriction)
+            self.retain_evictable(view, pods, &restriction, &mut outcome)
         };
         let selection = Selection {
             view,
@@ -88,7 +103,7 @@ impl<'u> Pass<'u> {
             infeasible: &self.updater.infeasible,
             now: self.now,
         };
-        outcome.candidates = selection.choose(chosen)?;
+        outcome.candidates = selection.choose(chosen, &mut outcome.held)?;
         let order: Vec<usize> = outcome.candidates.iter().map(|chosen| chosen.pod).collect();
         let to_evict = if in_place {
             self.resize(view, order, &mut restriction, api, &mut outcome)?
@@ -99,10 +114,20 @@ impl<'u> Pass<'u> {
         Ok(outcome)
     }
 
+    /// Why nothing at all is done about a VPA.
+    const fn why_none(&self) -> Held {
+        if self.is_over {
+            Held::RateLimit
+        } else {
+            Held::Gate
+        }
+    }
+
     /// Pods that may be evicted before anything is done (`filterNonEvictablePods`).
     pub fn evictable(&mut self, view: &View<'_>) -> Vec<usize> {
         let restriction = Restriction::new(view, &self.updater.flags);
-        self.retain_evictable(view, (0..view.pods.len()).collect(), &restriction)
+        let pods = (0..view.pods.len()).collect();
+        self.retain_evictable(view, pods, &restriction, &mut VpaPass::default())
     }
 
     fn retain_evictable(
@@ -110,9 +135,17 @@ impl<'u> Pass<'u> {
         view: &View<'_>,
         mut pods: Vec<usize>,
         restriction: &Restriction,
+        outcome: &mut VpaPass,
     ) -> Vec<usize> {
         let clock = &mut self.updater.resize_clock;
-        pods.retain(|pod| restriction.can_evict(&view.pods[*pod], clock, self.now));
+        pods.retain(|place| {
+            let pod = &view.pods[*place];
+            let may = restriction.can_evict(pod, clock, self.now);
+            if !may {
+                outcome.held.push((*place, restriction.why_not(pod)));
+            }
+            may
+        });
         pods
     }
 
@@ -167,11 +200,14 @@ impl<'u> Pass<'u> {
                 InPlaceDecision::Evict => !never_evict,
                 InPlaceDecision::InfeasibleCached => {
                     outcome.note(index, self.now, ActionKind::ResizeSkipped);
-                    false
+                    outcome.hold([index], Held::Infeasible);
+                    continue;
                 }
             };
             if take {
                 chosen.push(index);
+            } else {
+                outcome.hold([index], why_deferred(view, index, restriction));
             }
         }
         chosen
@@ -204,13 +240,17 @@ impl<'u> Pass<'u> {
         let never_evict = view.vpa.update_mode == UpdateMode::InPlace;
         let recommendations = view.recommendations.unwrap_or_default();
         let mut to_evict = Vec::new();
-        for index in order {
+        let mut order = order.into_iter();
+        while let Some(index) = order.next() {
             let pod = &view.pods[index];
             match self.decide(view, index, restriction) {
                 InPlaceDecision::Approved => {}
                 InPlaceDecision::Deferred if never_evict => {}
                 InPlaceDecision::Infeasible => self.updater.infeasible.record(pod, recommendations),
-                InPlaceDecision::Deferred | InPlaceDecision::InfeasibleCached => continue,
+                InPlaceDecision::Deferred | InPlaceDecision::InfeasibleCached => {
+                    outcome.hold([index], why_deferred(view, index, restriction));
+                    continue;
+                }
                 InPlaceDecision::Evict => {
                     to_evict.push(index);
                     continue;
@@ -218,6 +258,8 @@ impl<'u> Pass<'u> {
             }
             let Some(at) = self.updater.resizes.wait(self.now, self.deadline) else {
                 self.is_over = true;
+                outcome.hold([index].into_iter().chain(order), Held::RateLimit);
+                outcome.hold(to_evict, Held::RateLimit);
                 return Ok(Vec::new());
             };
             self.now = at;
@@ -230,7 +272,10 @@ impl<'u> Pass<'u> {
                     outcome.note(index, at, ActionKind::ResizeFailed(refused));
                     if !never_evict {
                         to_evict.push(index);
-                    } else if refused == ResizeRefused::NodeCapacity {
+                        continue;
+                    }
+                    outcome.hold([index], Held::ResizeRefused);
+                    if refused == ResizeRefused::NodeCapacity {
                         self.updater.infeasible.record(pod, recommendations);
                     }
                 }
@@ -277,15 +322,18 @@ impl<'u> Pass<'u> {
         for index in order {
             let pod = &view.pods[index];
             if self.is_over {
-                return;
+                outcome.hold([index], Held::RateLimit);
+                continue;
             }
             let clock = &mut self.updater.resize_clock;
             if !restriction.can_evict(pod, clock, self.now) {
+                outcome.hold([index], restriction.why_not(pod));
                 continue;
             }
             let Some(at) = self.updater.evictions.wait(self.now, self.deadline) else {
                 self.is_over = true;
-                return;
+                outcome.hold([index], Held::RateLimit);
+                continue;
             };
             self.now = at;
             let kind = match api.evict(index, at) {
@@ -293,9 +341,23 @@ impl<'u> Pass<'u> {
                     restriction.evicted(pod);
                     ActionKind::Evicted
                 }
-                Err(EvictionRefused) => ActionKind::EvictionRefused,
+                Err(EvictionRefused) => {
+                    outcome.hold([index], Held::EvictionRefused);
+                    ActionKind::EvictionRefused
+                }
             };
             outcome.note(index, at, kind);
         }
+    }
+}
+
+/// Why a pod is not resized now.
+fn why_deferred(view: &View<'_>, index: usize, restriction: &Restriction) -> Held {
+    let pod = &view.pods[index];
+    match pod.resize {
+        _ if view.recommendations.is_none() => Held::NoRecommendation,
+        _ if pod.pending => Held::Pending,
+        Some(_) if restriction.knows(pod) => Held::ResizeUnderWay,
+        _ => restriction.why_not(pod),
     }
 }

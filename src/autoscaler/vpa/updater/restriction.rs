@@ -4,6 +4,7 @@
 //! `pods_eviction_restriction.go`. The counts are taken once per pass; what the pass does
 //! is subtracted as it goes.
 
+use super::held::Held;
 use super::in_place::ResizeClock;
 use super::{Pod, View};
 use crate::autoscaler::vpa::{UpdateMode, UpdaterFlags};
@@ -45,8 +46,8 @@ impl Group {
 /// The groups of a VPA's pods in one pass.
 #[derive(Debug, Clone)]
 pub struct Restriction {
-    /// By controller, those without one last; `None` is left out of this pass.
-    groups: Vec<Option<Group>>,
+    /// By controller, those without one last; the error is why one is left out of this pass.
+    groups: Vec<Result<Group, Held>>,
 }
 
 impl Restriction {
@@ -69,7 +70,7 @@ impl Restriction {
     }
 
     fn group(&self, pod: &Pod<'_>) -> Option<&Group> {
-        self.groups[place(pod, self.groups.len())].as_ref()
+        self.groups[place(pod, self.groups.len())].as_ref().ok()
     }
 
     /// True if the pod's controller is known and has pods enough.
@@ -96,6 +97,16 @@ impl Restriction {
         }
     }
 
+    /// Why a pod may not be disrupted, if it may not.
+    pub(super) fn why_not(&self, pod: &Pod<'_>) -> Held {
+        match &self.groups[place(pod, self.groups.len())] {
+            Err(held) => *held,
+            Ok(group) if group.below_min_replicas => Held::MinReplicas,
+            Ok(_) if pod.resize.is_some() => Held::ResizeUnderWay,
+            Ok(_) => Held::Tolerance,
+        }
+    }
+
     /// Notes that a pod was evicted.
     pub fn evicted(&mut self, pod: &Pod<'_>) {
         if let Some(group) = self.group_mut(pod)
@@ -114,7 +125,7 @@ impl Restriction {
 
     fn group_mut(&mut self, pod: &Pod<'_>) -> Option<&mut Group> {
         let places = self.groups.len();
-        self.groups[place(pod, places)].as_mut()
+        self.groups[place(pod, places)].as_mut().ok()
     }
 }
 
@@ -128,7 +139,7 @@ impl Group {
         flags: &UpdaterFlags,
         controller: Controller,
         (live, pending, has_boosted): (i64, i64, bool),
-    ) -> Option<Self> {
+    ) -> Result<Self, Held> {
         let required = view.vpa.min_replicas.unwrap_or(flags.min_replicas);
         let resize_anyway = matches!(
             view.vpa.update_mode,
@@ -137,15 +148,17 @@ impl Group {
         let below_min_replicas = live < i64::from(required);
         // A boost ends however few pods there are.
         if live == 0 || (below_min_replicas && !resize_anyway && !has_boosted) {
-            return None;
+            return Err(Held::MinReplicas);
         }
         let configured = match controller {
-            Controller::Replicated(0) | Controller::DaemonSet(0) => return None,
+            Controller::Replicated(0) | Controller::DaemonSet(0) => {
+                return Err(Held::NoReplicas);
+            }
             Controller::Replicated(replicas) | Controller::DaemonSet(replicas) => replicas.into(),
             Controller::Job => live,
             Controller::Other => 0,
         };
-        Some(Self {
+        Ok(Self {
             configured,
             tolerance: (configured as f64 * flags.eviction_tolerance) as i64,
             running: live - pending,

@@ -29,7 +29,7 @@ pub(super) fn can_unboost(
 }
 
 /// True if the container's boost has outlasted the pod's becoming ready by its duration.
-fn has_expired(view: &View<'_>, pod: &Pod<'_>, place: usize, now: SimTime) -> bool {
+pub(super) fn has_expired(view: &View<'_>, pod: &Pod<'_>, place: usize, now: SimTime) -> bool {
     let ready_since = pod.boost.and_then(|boost| boost.ready_since);
     let (Some(ready_since), Some(_)) = (ready_since, pod.original(place)) else {
         return false;

@@ -2,6 +2,7 @@
 
 use super::in_place::Resize;
 use super::restriction::Controller;
+use super::unboost;
 use crate::autoscaler::vpa::admission::LimitRange;
 use crate::autoscaler::vpa::{Container, Recommendation, Resources, VpaSpec};
 use crate::sim::SimTime;
@@ -78,6 +79,13 @@ pub struct Termination<'a> {
     pub started: SimTime,
     /// When it ended.
     pub finished: SimTime,
+}
+
+impl View<'_> {
+    /// True if a pod's container has a boost that has lasted long enough at this time.
+    pub fn boost_has_expired(&self, pod: &Pod<'_>, place: usize, now: SimTime) -> bool {
+        unboost::has_expired(self, pod, place, now)
+    }
 }
 
 impl Pod<'_> {

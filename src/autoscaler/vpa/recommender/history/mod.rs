@@ -15,7 +15,7 @@ pub use prometheus::SeriesLabels;
 
 use indexmap::IndexMap;
 
-use super::{LabelSet, Recommender};
+use super::{ClusterState, LabelSet, Recommender, VpaKey};
 use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores};
 
@@ -91,6 +91,21 @@ impl UsageHistory {
         self.len() == 0
     }
 
+    /// The time of the latest sample.
+    pub fn latest(&self) -> Option<SimTime> {
+        let samples = self.pods.values().flat_map(IndexMap::values).flatten();
+        samples.map(|sample| sample.time).max()
+    }
+
+    /// The names of all containers, in their order.
+    pub fn containers(&self) -> Vec<String> {
+        let names = self.pods.values().flat_map(IndexMap::keys).cloned();
+        let mut names: Vec<String> = names.collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Leaves out the samples before an instant.
     pub fn forget_before(&mut self, start: SimTime) {
         for samples in self.pods.values_mut().flat_map(IndexMap::values_mut) {
@@ -110,13 +125,20 @@ impl UsageHistory {
     }
 }
 
-impl Recommender {
-    /// Learns from past usage of pods that are gone by now; their labels count as `labels`.
-    /// Returns how many samples were taken; the others are duplicates.
-    pub fn preload(&mut self, history: &UsageHistory, labels: LabelSet, now: SimTime) -> usize {
+impl ClusterState {
+    /// Learns from past usage of pods that are gone by now; their labels count as `labels`, which
+    /// these VPAs select. Returns how many samples were taken; the others are duplicates.
+    pub fn preload(
+        &mut self,
+        history: &UsageHistory,
+        labels: LabelSet,
+        selected_by: &[VpaKey],
+        now: SimTime,
+    ) -> usize {
         let mut taken = 0;
         for containers in history.pods.values() {
-            let pod = self.add_pod(labels, containers.keys().map(String::as_str), now);
+            let names = containers.keys().map(String::as_str);
+            let pod = self.add_pod(labels, selected_by.iter().copied(), names, now);
             for (place, samples) in containers.values().enumerate() {
                 let mut samples = samples.clone();
                 samples.sort_by_key(|sample| sample.time);
@@ -131,6 +153,13 @@ impl Recommender {
             self.remove_pod(pod);
         }
         taken
+    }
+}
+
+impl Recommender {
+    /// As [`ClusterState::preload`].
+    pub fn preload(&mut self, history: &UsageHistory, labels: LabelSet, now: SimTime) -> usize {
+        self.cluster.preload(history, labels, &[self.vpa], now)
     }
 }
 
