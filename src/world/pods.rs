@@ -20,10 +20,8 @@ impl Simulation<'_> {
             self.pods.resize(slot + 1, PodLink::default());
         }
         // Pods that are there from the start have been admitted long ago.
-        let admitted_by = match now > SimTime::ZERO {
-            true => self.admit_pod(id),
-            false => None,
-        };
+        let is_new = now > SimTime::ZERO;
+        let admitted_by = is_new.then(|| self.admit_pod(id)).flatten();
         self.compare_with_evicted(id, workload, admitted_by);
         let record_of = self.record_of(workload);
         let boost = self.pods[slot].boost.take();

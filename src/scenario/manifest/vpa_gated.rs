@@ -81,21 +81,19 @@ pub(super) fn startup_boost(
                 None
             }
         },
-        "Quantity" => match &cpu.quantity {
-            Some(quantity) => {
-                let quantity = read(quantity, &at("quantity"), context);
-                if quantity.is_some_and(|cpu| cpu.nanos() % 1_000_000 != 0) {
-                    let message = "must be a whole number of milli CPUs";
-                    context.error(&at("quantity"), message, None);
-                }
-                quantity.map(BoostAmount::Quantity)
-            }
-            None => {
+        "Quantity" => {
+            let quantity = cpu.quantity.as_ref();
+            if quantity.is_none() {
                 let help = Some("for example `quantity: 500m`");
                 context.error(&at("quantity"), missing("quantity"), help);
-                None
             }
-        },
+            let quantity = quantity.and_then(|cpu| read(cpu, &at("quantity"), context));
+            if quantity.is_some_and(|cpu| cpu.nanos() % 1_000_000 != 0) {
+                let message = "must be a whole number of milli CPUs";
+                context.error(&at("quantity"), message, None);
+            }
+            quantity.map(BoostAmount::Quantity)
+        }
         "" => {
             let message = "a startup boost needs a `type`";
             context.error(&at("type"), message, Some("`Factor` or `Quantity`"));

@@ -111,9 +111,8 @@ impl Simulation<'_> {
             };
             let spec = Arc::clone(&object.spec);
             match (blocked, ids) {
-                (Some(reason), _) => self.hold_all(index, reason),
                 (None, Ok(ids)) => self.update_vpa(index, &spec, &ids, &mut pass),
-                (None, Err(reason)) => self.hold_all(index, reason),
+                (Some(reason), _) | (None, Err(reason)) => self.hold_all(index, reason),
             }
         }
         let alive = |uid| {

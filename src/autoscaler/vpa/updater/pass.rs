@@ -10,7 +10,7 @@ use super::in_place::{InPlace, InPlaceDecision};
 use super::restriction::Restriction;
 use super::unboost;
 use super::view::View;
-use super::{Api, EvictionRefused, ResizeRefused, Updater};
+use super::{Api, ResizeRefused, Updater};
 use crate::autoscaler::vpa::UpdateMode;
 use crate::autoscaler::vpa::admission::{ContainerUpdate, UpstreamPanic};
 use crate::sim::SimTime;
@@ -336,15 +336,12 @@ impl<'u> Pass<'u> {
                 continue;
             };
             self.now = at;
-            let kind = match api.evict(index, at) {
-                Ok(()) => {
-                    restriction.evicted(pod);
-                    ActionKind::Evicted
-                }
-                Err(EvictionRefused) => {
-                    outcome.hold([index], Held::EvictionRefused);
-                    ActionKind::EvictionRefused
-                }
+            let kind = if api.evict(index, at).is_ok() {
+                restriction.evicted(pod);
+                ActionKind::Evicted
+            } else {
+                outcome.hold([index], Held::EvictionRefused);
+                ActionKind::EvictionRefused
             };
             outcome.note(index, at, kind);
         }
