@@ -1,5 +1,7 @@
 //! The documents say what the program does: figures, links and keys.
 
+mod files;
+
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -8,6 +10,9 @@ use nlsim::analysis::Summary;
 use nlsim::autoscaler::vpa::{AdmissionFlags, UpdaterFlags};
 use nlsim::output;
 use nlsim::record::{HpaRecord, Recording};
+use nlsim::scenario::Loaded;
+
+use files::Folder;
 
 const DOCUMENTS: [&str; 6] = [
     "README.md",
@@ -161,4 +166,30 @@ fn every_key_of_the_scenario_is_in_the_reference() {
         }
     }
     assert!(keys > 80, "{keys}");
+}
+
+/// What the README types with `--set` reaches something.
+#[test]
+fn the_replacements_of_the_readme_work_as_typed() {
+    let readme = text("README.md");
+    let typed = readme
+        .lines()
+        .filter(|line| line.starts_with("nlsim run ") && line.contains("--set"));
+    let mut commands = 0;
+    for line in typed {
+        let words = shell_words::split(line).expect("a command line");
+        let set = words
+            .iter()
+            .position(|word| word == "--set")
+            .expect("a flag");
+        let (path, value) = words[set + 1].split_once('=').expect("an assignment");
+        let replaced = [(path.to_owned(), value.to_owned())];
+        let loaded =
+            Loaded::load(&words[2], &Folder(PathBuf::from("."))).map_err(|all| all.render(false));
+        let built =
+            loaded.and_then(|loaded| loaded.build(&replaced).map_err(|all| all.render(false)));
+        assert!(built.is_ok(), "{line}\n{}", built.err().unwrap_or_default());
+        commands += 1;
+    }
+    assert!(commands >= 3, "{commands}");
 }

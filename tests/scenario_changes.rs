@@ -264,7 +264,7 @@ fn objects_outside_namespaces_get_none() {
     let class =
         "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: high}\nvalue: 5\n";
     let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\n";
-    let own = "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: own}\nspec: {clusterIP: None}\n";
+    let own = "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: shop}\nspec: {clusterIP: None}\n";
     files.put("m.yaml", [class, role, own].join("---\n"));
     let scenario = Loaded::load("s.toml", &files)
         .and_then(|loaded| loaded.build(&[]))
@@ -275,5 +275,5 @@ fn objects_outside_namespaces_get_none() {
         .iter()
         .map(|d| d.namespace.as_str())
         .collect();
-    assert_eq!(namespaces, ["", "", "own"]);
+    assert_eq!(namespaces, ["", "", "shop"]);
 }

@@ -7,6 +7,8 @@ mod conformance;
 mod exit;
 mod files;
 mod get;
+mod init;
+mod manifests;
 mod progress;
 mod run;
 mod scenario;
@@ -29,6 +31,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
     Run(run::Args),
     Sweep(sweep::Args),
     Check(check::Args),
@@ -40,6 +43,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Init(args) => init::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Check(args) => check::run(&args),

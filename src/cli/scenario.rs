@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::exit::{CliError, tell};
 use super::files::Disk;
+use super::manifests::{Given, given, guess};
 use crate::record::{Provenance, SourceText};
 use crate::scenario::{Built, Diagnostics, Loaded, Scenario, Severity, Span};
 use crate::sim::fingerprint;
@@ -13,7 +14,7 @@ use crate::sim::fingerprint;
 /// A scenario and its overrides.
 #[derive(Debug, Args)]
 pub(super) struct ScenarioArgs {
-    /// The scenario file (TOML)
+    /// The scenario file (TOML); or manifests, a folder or a file, from which one is guessed
     #[arg(value_name = "SCENARIO")]
     path: String,
     #[command(flatten)]
@@ -40,9 +41,23 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The files of a scenario, read.
+/// The files of a scenario, read; of manifests, a scenario is guessed.
 pub(super) fn read(args: &ScenarioArgs) -> Result<Loaded, CliError> {
-    Loaded::load(&args.path, &Disk).map_err(|diagnostics| bad(&diagnostics))
+    match given(&args.path)? {
+        Given::Scenario(path) => {
+            Loaded::load(&path, &Disk).map_err(|diagnostics| bad(&diagnostics))
+        }
+        Given::Manifests => {
+            let path = &args.path;
+            let guessed = guess(std::slice::from_ref(path))?;
+            let number = guessed.number();
+            tell(format_args!(
+                "no scenario given: guessed one from {number}; nlsim init {path} -o scenario.toml writes it down\n"
+            ));
+            guessed.tell_lines();
+            guessed.load()
+        }
+    }
 }
 
 /// Reads and builds a scenario; warnings go to stderr, and notes unless it is to be quiet.

@@ -85,7 +85,7 @@ pub struct WgetJobSpec {
     pub sleep: SimDuration,
     /// What starting and ending the processes costs per cycle, in seconds.
     pub process_cost: Dist,
-    /// `wget -T`: the longest wait for an answer; `None` if the command sets none.
+    /// `wget -T`: the longest wait for an answer; `None` for `-T 0`, no limit.
     pub timeout: Option<SimDuration>,
     /// The URL's parts.
     pub url: Url,

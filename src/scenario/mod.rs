@@ -6,6 +6,7 @@
 
 mod admission;
 mod diagnostic;
+mod guess;
 mod loaded;
 mod manifest;
 pub mod model;
@@ -22,10 +23,11 @@ mod yaml;
 
 pub use admission::Admission;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
+pub use guess::{GUESSED, Guess};
 pub use loaded::{Built, Loaded};
 pub use manifest::{LimitRangeObject, PriorityClassObject, ServiceObject};
 pub use model::Scenario;
 pub use node::Span;
 pub use object::{Object, Refusal, RefusalReason, read_object};
-pub use source::{FileProvider, InMemory, LARGEST_FILE};
+pub use source::{FileProvider, InMemory, LARGEST_FILE, Overlay};
 pub use suggest::{advice, nearest};

@@ -46,6 +46,33 @@ impl FileProvider for InMemory {
     }
 }
 
+/// The files of another provider, and one that is nowhere but in memory.
+pub struct Overlay<'a> {
+    below: &'a dyn FileProvider,
+    path: &'a str,
+    text: &'a str,
+}
+
+impl<'a> Overlay<'a> {
+    /// The files below, with this one.
+    pub fn new(below: &'a dyn FileProvider, path: &'a str, text: &'a str) -> Self {
+        Self { below, path, text }
+    }
+}
+
+impl FileProvider for Overlay<'_> {
+    fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, String> {
+        if path == self.path {
+            return Ok(self.text.as_bytes().to_vec());
+        }
+        self.below.read(path, limit)
+    }
+
+    fn glob(&self, pattern: &str) -> Result<Vec<String>, String> {
+        self.below.glob(pattern)
+    }
+}
+
 /// Reads a file's text and keeps it for messages; says what is wrong at `from` if it cannot.
 pub(super) fn load(
     provider: &dyn FileProvider,

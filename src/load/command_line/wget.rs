@@ -11,9 +11,12 @@ pub struct WgetLoop {
     pub url: Url,
     /// The sleep between two requests.
     pub sleep: SimDuration,
-    /// `wget -T`.
+    /// `wget -T`, or what GNU's and busybox's wget have by default; `None` for `-T 0`, no limit.
     pub timeout: Option<SimDuration>,
 }
+
+/// The read timeout of GNU's and of busybox's wget without `-T`.
+const DEFAULT_TIMEOUT: SimDuration = SimDuration::from_secs(900);
 
 /// Recognises a shell loop of `wget` and `sleep` in a container's command.
 pub fn parse_wget_loop(script: &str) -> Option<WgetLoop> {
@@ -50,10 +53,16 @@ pub fn parse_wget_loop(script: &str) -> Option<WgetLoop> {
     let sleep = after("sleep")
         .and_then(|text| seconds(text))
         .unwrap_or(SimDuration::ZERO);
-    let timeout = after("-T").and_then(|text| seconds(text));
+    let attached = |flag: &str| words.iter().find_map(|word| word.strip_prefix(flag));
+    let timeout = match (attached("--timeout="), attached("-T")) {
+        (Some(text), _) => seconds(text),
+        (None, Some("")) => after("-T").and_then(|text| seconds(text)),
+        (None, attached) => attached.and_then(seconds),
+    };
+    let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT);
     Some(WgetLoop {
         url,
         sleep,
-        timeout,
+        timeout: (timeout > SimDuration::ZERO).then_some(timeout),
     })
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostics, SourceFile};
-use super::manifest;
+use super::manifest::{self, Manifests};
 use super::model::Scenario;
 use super::node::{Node, Span, Value};
 use super::overrides;
@@ -84,6 +84,13 @@ pub struct Loaded {
     /// Paths of the manifests.
     manifests: BTreeSet<String>,
     diagnostics: Diagnostics,
+}
+
+/// What the manifests alone hold.
+pub(in crate::scenario) struct ManifestsOnly {
+    pub(in crate::scenario) parsed: Parsed,
+    pub(in crate::scenario) manifests: Manifests,
+    pub(in crate::scenario) diagnostics: Diagnostics,
 }
 
 /// A scenario and what the user should know about it.
@@ -178,6 +185,20 @@ impl Loaded {
         })
     }
 
+    /// Reads the manifests, whatever the scenario says of them.
+    pub(in crate::scenario) fn manifests(&self) -> ManifestsOnly {
+        let mut diagnostics = self.diagnostics.clone();
+        let mut parsed = self.parsed.clone();
+        let namespace = namespace_of(&parsed.scenario).to_owned();
+        namespace::fill(&mut parsed.documents, &namespace);
+        let manifests = manifest::read(&parsed.documents, &mut diagnostics);
+        ManifestsOnly {
+            parsed,
+            manifests,
+            diagnostics,
+        }
+    }
+
     /// Makes the scenario, with values of the files replaced: (path, value as TOML). The paths
     /// and values of the sweep are tried, too.
     pub fn build(&self, replaced: &[(String, String)]) -> Result<Built, Diagnostics> {
@@ -216,6 +237,7 @@ impl Loaded {
         }
         // Objects are named with the namespace that the scenario gives them.
         let namespace = namespace_of(&parsed.scenario).to_owned();
+        namespace::check(&parsed.scenario, &parsed.documents, &mut diagnostics);
         namespace::fill(&mut parsed.documents, &namespace);
         for (path, value, spans) in of_documents {
             parsed.set(path, value, spans, &mut diagnostics);

@@ -2,6 +2,7 @@
 
 use super::Document;
 use crate::kubectl::kind::Kind;
+use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::manifest::version_and_kind;
 use crate::scenario::node::{KeyNode, Node, Value};
 
@@ -42,11 +43,39 @@ pub(super) fn fill(documents: &mut [Document], namespace: &str) {
     }
 }
 
+/// Refuses objects of another namespace than the one that the scenario states, as `kubectl -n`
+/// does (`RequireNamespace` of k8s.io/cli-runtime).
+pub(super) fn check(scenario: &Node, documents: &[Document], diagnostics: &mut Diagnostics) {
+    let Some(stated) = scenario.get("namespace").and_then(Node::text) else {
+        return;
+    };
+    for document in documents {
+        let node = &document.node;
+        let own = node.get("metadata").and_then(|m| m.get("namespace"));
+        let Some((node, own)) = own.and_then(|own| Some((own, own.text()?))) else {
+            continue;
+        };
+        if own == stated || own.is_empty() || is_of_the_cluster(&document.node) {
+            continue;
+        }
+        let title = format!(
+            "the namespace from the provided object \"{own}\" does not match the namespace \"{stated}\""
+        );
+        let label = "`namespace` of the scenario is another";
+        diagnostics.error(node.span, title, label).help =
+            Some("leave `namespace` out of the scenario, or out of the object".to_owned());
+    }
+}
+
+fn is_of_the_cluster(document: &Node) -> bool {
+    let (version, kind) = version_and_kind(document);
+    let known = Kind::of(kind, version).is_some_and(|kind| !kind.namespaced);
+    known || OF_THE_CLUSTER.contains(&kind)
+}
+
 /// Gives a document a namespace if its kind lives in one and it names none.
 pub(in crate::scenario) fn complete(document: &mut Node, namespace: &str) {
-    let (version, kind) = version_and_kind(document);
-    let of_the_cluster = Kind::of(kind, version).is_some_and(|kind| !kind.namespaced);
-    if of_the_cluster || OF_THE_CLUSTER.contains(&kind) {
+    if is_of_the_cluster(document) {
         return;
     }
     let Some(metadata) = document.get_mut("metadata") else {

@@ -3,22 +3,25 @@
 use std::collections::BTreeMap;
 
 use super::command::command;
+use super::destination::{named_service, service_of};
 use super::dist;
 use super::known::Known;
-use super::position;
 use super::shapes::shape;
 use super::wget_jobs::{jobs_from_the_start, manifest_load};
-use crate::load::spec::{Arrivals, Generator, LoadSpec, ProfileSpec, Url};
+use crate::load::spec::{Arrivals, Generator, LoadSpec, ProfileSpec};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::node::{Node, Span};
-use crate::scenario::reader::{Reader, wrong};
-use crate::scenario::suggest::nearest;
-use crate::sim::{Dist, SimTime};
-use crate::workload::spec::ServerSpec;
+use crate::scenario::node::Node;
+use crate::scenario::reader::Reader;
+use crate::sim::{Dist, SimDuration, SimTime};
+use crate::workload::spec::{Balancing, ServerSpec};
 
 const GENERATORS: &[&str] = &[
     "command", "manifest", "constant", "poisson", "ramp", "steps", "spike", "diurnal", "trace",
 ];
+
+/// How long the clients of a profile wait for an answer, unless the load states it: as long as
+/// most HTTP clients and proxies do. What waits in a queue waits on.
+const PROFILE_TIMEOUT: SimDuration = SimDuration::from_secs(30);
 
 /// What the parts of all loads have in common.
 pub(super) struct Common<'a> {
@@ -29,7 +32,7 @@ pub(super) struct Common<'a> {
     pub(super) until: Option<SimTime>,
     pub(super) service: Option<&'a Node>,
     pub(super) arrivals: Option<&'static str>,
-    pub(super) timeout: Option<crate::sim::SimDuration>,
+    pub(super) timeout: Option<SimDuration>,
     /// What a request, or a cycle of a wget loop, costs the client.
     pub(super) overhead: Option<Dist>,
 }
@@ -197,105 +200,23 @@ fn profile_load(
         (Some("even"), _) | (None, "constant") => Arrivals::Even,
         _ => Arrivals::Poisson,
     };
+    let service = service?;
+    let is_queue = services[service].balancing == Balancing::SharedQueue;
+    let by_default = (!is_queue).then_some(PROFILE_TIMEOUT);
     let generator = Generator::Profile(ProfileSpec {
         shape: shape?,
         arrivals,
-        timeout: common.timeout,
+        timeout: match common.timeout {
+            None => by_default,
+            Some(SimDuration::ZERO) => None,
+            stated => stated,
+        },
     });
     Some(LoadSpec {
         name: common.name.unwrap_or_else(|| profile.to_owned()),
-        service: service?,
+        service,
         at: common.at,
         until: common.until,
         generator,
     })
-}
-
-/// The service that answers under a URL's host, asked from a namespace if the client is in one.
-pub(super) fn service_of(
-    url: &Url,
-    span: Span,
-    inside: Option<&str>,
-    known: &Known<'_>,
-    services: &[ServerSpec],
-    diagnostics: &mut Diagnostics,
-) -> Option<usize> {
-    let fits = |service: &ServerSpec| service.hosts.contains(&url.host);
-    let found = the_only(&url.host, fits, inside, span, known, services, diagnostics).ok()?;
-    if found.is_none() && known.all_services {
-        let hosts: Vec<&str> = services
-            .iter()
-            .flat_map(|service| service.hosts.iter().map(String::as_str))
-            .collect();
-        let advice = match nearest(&url.host, hosts.iter().copied()) {
-            Some(host) => format!("did you mean `{host}`?"),
-            None if hosts.is_empty() => {
-                "add a `[[service]]` for the workload that answers".to_owned()
-            }
-            None => format!(
-                "known hosts: {}; or name the service with `service = \"…\"`",
-                hosts.join(", ")
-            ),
-        };
-        let title = format!("no service answers under the host `{}`", url.host);
-        diagnostics.error(span, title, "no such host").help = Some(advice);
-    }
-    found
-}
-
-/// The service that fits, if there is one. Those of several namespaces are an error,
-/// unless the client is in one of these.
-fn the_only(
-    name: &str,
-    fits: impl Fn(&ServerSpec) -> bool,
-    inside: Option<&str>,
-    span: Span,
-    known: &Known<'_>,
-    services: &[ServerSpec],
-    diagnostics: &mut Diagnostics,
-) -> Result<Option<usize>, ()> {
-    let namespace = |place: usize| known.workloads[services[place].workload].namespace.as_str();
-    let fitting = || (0..services.len()).filter(|place| fits(&services[*place]));
-    let near = fitting().find(|place| Some(namespace(*place)) == inside);
-    let Some(found) = near.or_else(|| fitting().next()) else {
-        return Ok(None);
-    };
-    if near.is_some() || fitting().all(|place| namespace(place) == namespace(found)) {
-        return Ok(Some(found));
-    }
-    let long = |place: usize| format!("{name}.{}", namespace(place));
-    let hosts: Vec<String> = (fitting().map(|place| (place, long(place))))
-        .filter(|(place, host)| services[*place].hosts.contains(host))
-        .map(|(_, host)| format!("`{host}`"))
-        .collect();
-    let help = match hosts.as_slice() {
-        [] => "give the services a `name` of their own".to_owned(),
-        hosts => format!("write {}", hosts.join(" or ")),
-    };
-    let title = format!("several services are `{name}`");
-    let label = "found in more than one namespace";
-    diagnostics.error(span, title, label).help = Some(help);
-    Err(())
-}
-
-pub(super) fn named_service(
-    node: &Node,
-    known: &Known<'_>,
-    services: &[ServerSpec],
-    diagnostics: &mut Diagnostics,
-) -> Option<usize> {
-    let name = node.text().unwrap_or_default();
-    let plain = name.rsplit('/').next().unwrap_or(name);
-    let fits = |one: &ServerSpec| one.name == name || one.hosts.iter().any(|host| host == plain);
-    let found = the_only(name, fits, None, node.span, known, services, diagnostics).ok()?;
-    if found.is_some() {
-        return found;
-    }
-    if known.all_services {
-        let names: Vec<&str> = services.iter().map(|one| one.name.as_str()).collect();
-        if let Err(problem) = position(node, &names, "service") {
-            wrong("service", node, problem, diagnostics);
-        }
-    }
-    None
 }

@@ -4,6 +4,7 @@
 mod actions;
 mod command;
 mod controllers;
+mod destination;
 mod dist;
 mod documents;
 mod faults;
@@ -65,8 +66,10 @@ pub(super) fn scenario(
     known.warn_of_services(diagnostics);
     let end = known.end;
     let slo = settings::slo(&mut reader, diagnostics);
-    let (services, slos) = services::services(&mut reader, &mut known, slo, diagnostics);
-    let loads = loads::loads(&mut reader, &mut known, &services, diagnostics);
+    let stated = services::services(&mut reader, &mut known, slo, diagnostics);
+    let loads = loads::loads(&mut reader, &mut known, &stated.specs, diagnostics);
+    stated.warn_of_defaults(&loads, diagnostics);
+    let (services, slos) = (stated.specs, stated.slos);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, diagnostics);
     let hpas = hpas::hpas(&known, &controllers.hpa, &custom_metrics, diagnostics);
     let histories = history::histories(&mut reader, &known, &controllers.vpa, diagnostics);

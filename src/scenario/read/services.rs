@@ -5,12 +5,13 @@ use super::known::Known;
 use super::selects;
 use super::settings::slo_table;
 use crate::cluster::spec::StartupSpec;
+use crate::load::spec::LoadSpec;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::Slo;
-use crate::scenario::node::{Node, Value};
+use crate::scenario::node::{Node, Span, Value};
 use crate::scenario::reader::{self, Reader, duration, expected, number, wrong};
 use crate::sim::{Dist, SimDuration, SimTime};
-use crate::units::Millicores;
+use crate::units::{Bytes, Millicores};
 use crate::workload::spec::{
     Balancing, MemorySpec, RequestSpec, ServerSpec, UsageSpec, UsageSplit,
 };
@@ -19,20 +20,55 @@ use crate::workload::spec::{
 /// Java show 0 to 2 millicores. Declared usage is all that is used.
 const IDLE_CPU: Millicores = Millicores(1);
 
+/// CPU time of a request where the scenario states none, in seconds: that of an ordinary
+/// page. At 0 no load would ever move an autoscaler.
+const DEFAULT_REQUEST_CPU: f64 = 0.010;
+
+/// Memory of the serving container where the scenario states none.
+const DEFAULT_MEMORY: Bytes = Bytes(64 << 20);
+
+/// The services, and what stands by default.
+#[derive(Default)]
+pub(super) struct Services {
+    pub(super) specs: Vec<ServerSpec>,
+    pub(super) slos: Vec<Slo>,
+    /// Those without `request.cpu`: their indices, and where they are stated.
+    defaulted: Vec<(usize, Span)>,
+}
+
+impl Services {
+    /// Warns of services that get a load and whose requests cost what nobody stated.
+    pub(super) fn warn_of_defaults(&self, loads: &[LoadSpec], diagnostics: &mut Diagnostics) {
+        for (index, span) in &self.defaulted {
+            if loads.iter().any(|load| load.service == *index) {
+                let name = &self.specs[*index].name;
+                let title = format!("a request to `{name}` takes 10ms of CPU by default");
+                let label = "`request.cpu` is not stated";
+                diagnostics.warning(*span, title, label).help = Some(
+                    "measure yours (CPU used over requests served) and write for example \
+                     `request = { cpu = \"10ms\" }`"
+                        .to_owned(),
+                );
+            }
+        }
+    }
+}
+
 pub(super) fn services(
     root: &mut Reader<'_>,
     known: &mut Known<'_>,
     slo: Slo,
     diagnostics: &mut Diagnostics,
-) -> (Vec<ServerSpec>, Vec<Slo>) {
-    let mut made: Vec<ServerSpec> = Vec::new();
-    let mut slos = Vec::new();
+) -> Services {
+    let mut services = Services::default();
     for item in root.list("service", diagnostics) {
         let Some(mut table) = Reader::new(item, "`service`", diagnostics) else {
             known.all_services = false;
             continue;
         };
         let service = service(&mut table, known, diagnostics);
+        let has_cost = item.get("request").and_then(|node| node.get("cpu"));
+        let span = table.key_span("workload");
         let own = table.get("slo");
         let slo = own.map_or(slo, |node| slo_table(node, slo, diagnostics));
         table.finish("`service`", diagnostics);
@@ -40,6 +76,7 @@ pub(super) fn services(
             known.all_services = false;
             continue;
         };
+        let made = &services.specs;
         if made.iter().any(|other| other.workload == service.workload) {
             let title = "a second service over the same workload";
             diagnostics.error(item.span, title, "its behaviour is stated already");
@@ -61,10 +98,13 @@ pub(super) fn services(
                 Some("give one of them a `name` of its own".to_owned());
             continue;
         }
-        made.push(service);
-        slos.push(slo);
+        if has_cost.is_none() {
+            services.defaulted.push((made.len(), span));
+        }
+        services.specs.push(service);
+        services.slos.push(slo);
     }
-    (made, slos)
+    services
 }
 
 fn service(
@@ -77,7 +117,7 @@ fn service(
     let container_node = table.get("container");
     let startup_node = table.get("startup");
     let request = request(table, diagnostics);
-    let (memory, per_request) = memory(table, diagnostics);
+    let mut memory = memory(table, diagnostics);
     let slots = table.count("slots", diagnostics);
     let backlog = table.count("backlog", diagnostics);
     if slots == Some(0) {
@@ -113,6 +153,8 @@ fn service(
     }
     let spec = &known.workloads[workload];
     let container = container(container_node, &spec.template.containers, diagnostics);
+    let limit = (spec.template.containers.get(container)).and_then(|one| one.memory_limit);
+    memory.spec.base = memory.base.unwrap_or_else(|| default_memory(limit));
     hosts.extend(name.map(str::to_owned));
     hosts.push(spec.name.clone());
     for object in &known.manifests.services {
@@ -133,7 +175,7 @@ fn service(
         }
     }
     let mut request = request;
-    request.memory = per_request;
+    request.memory = memory.per_request;
     Some(ServerSpec {
         name: name.unwrap_or(&spec.name).to_owned(),
         hosts: distinct,
@@ -143,7 +185,7 @@ fn service(
         request,
         slots,
         backlog,
-        memory,
+        memory: memory.spec,
         background_cpu: background_cpu.unwrap_or(if declares_cpu {
             Millicores::ZERO
         } else {
@@ -172,7 +214,7 @@ fn container(
 fn request(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> RequestSpec {
     let zero = || Dist::Constant(0.0);
     let mut made = RequestSpec {
-        cpu: zero(),
+        cpu: Dist::Constant(DEFAULT_REQUEST_CPU),
         wait: zero(),
         memory: zero(),
         timeout: None,
@@ -183,38 +225,56 @@ fn request(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> RequestSpec
     let Some(mut inner) = Reader::new(node, "`request`", diagnostics) else {
         return made;
     };
-    made.cpu = dist::seconds(&mut inner, "cpu", diagnostics).unwrap_or_else(zero);
+    made.cpu = dist::seconds(&mut inner, "cpu", diagnostics).unwrap_or(made.cpu);
     made.wait = dist::seconds(&mut inner, "wait", diagnostics).unwrap_or_else(zero);
     made.timeout = inner.duration("timeout", diagnostics);
     inner.finish("`request`", diagnostics);
     made
 }
 
+/// What `memory` states.
+struct Memory {
+    spec: MemorySpec,
+    base: Option<Bytes>,
+    /// Of each request, in bytes.
+    per_request: Dist,
+}
+
+/// The default of `memory.base`: half of a small limit, so that no container is killed for
+/// what nobody stated.
+fn default_memory(limit: Option<Bytes>) -> Bytes {
+    limit.map_or(DEFAULT_MEMORY, |limit| {
+        DEFAULT_MEMORY.min(Bytes(limit.0 / 2))
+    })
+}
+
 /// Memory of the container, and of each request in it.
-fn memory(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> (MemorySpec, Dist) {
-    let mut made = MemorySpec {
-        base: crate::units::Bytes(64 << 20),
-        ..MemorySpec::default()
+fn memory(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Memory {
+    let mut made = Memory {
+        spec: MemorySpec::default(),
+        base: None,
+        per_request: Dist::Constant(0.0),
     };
-    let mut per_request = Dist::Constant(0.0);
     let Some(node) = table.get("memory") else {
-        return (made, per_request);
+        return made;
     };
     let Some(mut inner) = Reader::new(node, "`memory`", diagnostics) else {
-        return (made, per_request);
+        return made;
     };
-    made.base = inner.bytes("base", diagnostics).unwrap_or(made.base);
-    per_request = dist::memory(&mut inner, "per_request", diagnostics).unwrap_or(per_request);
+    made.base = inner.bytes("base", diagnostics);
+    if let Some(dist) = dist::memory(&mut inner, "per_request", diagnostics) {
+        made.per_request = dist;
+    }
     let growth = inner
         .bytes("growth_per_hour", diagnostics)
         .unwrap_or_default();
-    made.growth_per_second = growth.0 as f64 / 3600.0;
-    made.retained_per_request = inner
+    made.spec.growth_per_second = growth.0 as f64 / 3600.0;
+    made.spec.retained_per_request = inner
         .bytes("retained_per_request", diagnostics)
         .unwrap_or_default()
         .0 as f64;
     inner.finish("`memory`", diagnostics);
-    (made, per_request)
+    made
 }
 
 fn balancing(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Balancing {

@@ -1,7 +1,8 @@
 //! Jobs of `wget` loops as loads.
 
+use super::destination::{named_service, service_of};
 use super::known::Known;
-use super::loads::{Common, Loads, named_service, service_of};
+use super::loads::{Common, Loads};
 use crate::cluster::spec::WorkloadKind;
 use crate::load::WGET_PROCESS_COST;
 use crate::load::command_line;

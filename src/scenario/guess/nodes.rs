@@ -1,0 +1,149 @@
+//! Node groups with room for every pod, with all HPAs at their largest.
+
+use super::survey::{Seen, Survey};
+use super::{NodeGuess, NodeShape};
+use crate::cluster::spec::{ContainerSpec, Labels};
+use crate::scenario::prices::INSTANCE_TYPES;
+
+/// Types that are tried, the smallest first.
+const TYPES: [&str; 2] = ["m5.xlarge", "m5.2xlarge"];
+/// Pods that a node takes, at most.
+const MOST_PODS: i64 = 100;
+/// More nodes than this are not worth guessing; the pods that do not fit stay pending.
+const MOST_NODES: f64 = 1000.0;
+
+/// CPU in millicores, memory in bytes.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    cpu: i64,
+    memory: i64,
+}
+
+/// The pods of a workload at its largest.
+struct Pods {
+    number: i64,
+    each: Room,
+}
+
+pub(super) fn guess(survey: &Survey) -> Vec<NodeGuess> {
+    let mut groups: Vec<(&Labels, Vec<Pods>)> = Vec::new();
+    let all = survey.workloads.iter();
+    for seen in all {
+        let selector = &seen.spec.template.node_selector;
+        let own = pods(seen);
+        match groups.iter_mut().find(|group| group.0 == selector) {
+            Some(group) => group.1.push(own),
+            None => groups.push((selector, vec![own])),
+        }
+    }
+    let number = groups.len();
+    let name = |place: usize| match number {
+        1 => "nodes".to_owned(),
+        _ => format!("nodes-{}", place + 1),
+    };
+    (groups.into_iter().enumerate())
+        .map(|(place, (labels, pods))| group(name(place), labels, &pods))
+        .collect()
+}
+
+fn pods(seen: &Seen) -> Pods {
+    let largest = seen.hpa.as_ref().map_or(0, |(_, spec)| spec.max_replicas);
+    let template = &seen.spec.template;
+    let sidecars = template
+        .init_containers
+        .iter()
+        .filter(|one| one.restartable);
+    let running = || template.containers.iter().chain(sidecars.clone());
+    let sum = |amount: fn(&ContainerSpec) -> Option<i64>| running().filter_map(amount).sum();
+    let cpu = sum(|one| one.cpu_request.map(|cpu| cpu.0));
+    let memory = sum(|one| one.memory_request.map(|memory| memory.0));
+    Pods {
+        number: i64::from(largest.max(seen.spec.replicas)),
+        each: Room {
+            cpu: template.pod_cpu_request.map_or(cpu, |stated| stated.0),
+            memory: template
+                .pod_memory_request
+                .map_or(memory, |stated| stated.0),
+        },
+    }
+}
+
+fn group(name: String, labels: &Labels, pods: &[Pods]) -> NodeGuess {
+    let largest = Room {
+        cpu: pods.iter().map(|one| one.each.cpu).max().unwrap_or(0),
+        memory: pods.iter().map(|one| one.each.memory).max().unwrap_or(0),
+    };
+    let wanted = labels
+        .iter()
+        .find(|(key, _)| key.ends_with("/instance-type"))
+        .map(|(_, value)| value.as_str());
+    let types = wanted.iter().chain(&TYPES).filter_map(|name| {
+        let known = INSTANCE_TYPES.iter().find(|one| one.name == *name)?;
+        let room = Room {
+            cpu: known.cores * 1000,
+            memory: known.memory_gib << 30,
+        };
+        Some((NodeShape::Instance(known.name), room))
+    });
+    let mut roomy = types.filter(|(_, room)| per_node(*room, largest) > 0);
+    let (shape, room) = roomy.next().unwrap_or_else(|| {
+        let cores = (largest.cpu + 999) / 1000;
+        let gib = (largest.memory >> 30) + 1;
+        let room = Room {
+            cpu: cores * 1000,
+            memory: gib << 30,
+        };
+        (NodeShape::Own { cores, gib }, room)
+    });
+    let needed = |one: &Pods| one.number as f64 / per_node(room, one.each) as f64;
+    // One more for what does not fit together, and for pods that replace others.
+    let nodes = pods.iter().map(needed).sum::<f64>().ceil() + 1.0;
+    NodeGuess {
+        name,
+        shape,
+        count: nodes.min(MOST_NODES) as u32,
+        labels: labels.clone().into_iter().collect(),
+        pods: pods.iter().map(|one| one.number.max(0) as u64).sum(),
+    }
+}
+
+/// How many pods of a size a node takes.
+fn per_node(room: Room, each: Room) -> i64 {
+    let fit = |room: i64, each: i64| if each > 0 { room / each } else { MOST_PODS };
+    let number = fit(room.cpu, each.cpu).min(fit(room.memory, each.memory));
+    number.min(MOST_PODS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: i64 = 1 << 30;
+
+    fn of(number: i64, cpu: i64, memory: i64) -> Pods {
+        let each = Room { cpu, memory };
+        Pods { number, each }
+    }
+
+    #[test]
+    fn a_group_has_room_for_all_pods_and_one_node_to_spare() {
+        let made = group("a".to_owned(), &Labels::new(), &[of(16, 1000, GIB)]);
+        assert_eq!(made.shape, NodeShape::Instance("m5.xlarge"));
+        assert_eq!((made.count, made.pods), (5, 16));
+        // Without requests the number of pods counts.
+        let made = group("a".to_owned(), &Labels::new(), &[of(150, 0, 0)]);
+        assert_eq!(made.count, 3);
+    }
+
+    #[test]
+    fn a_large_pod_gets_a_node_that_holds_it() {
+        let made = group("a".to_owned(), &Labels::new(), &[of(2, 6000, GIB)]);
+        assert_eq!(made.shape, NodeShape::Instance("m5.2xlarge"));
+        let made = group("a".to_owned(), &Labels::new(), &[of(2, 15_500, 100 * GIB)]);
+        let own = NodeShape::Own {
+            cores: 16,
+            gib: 101,
+        };
+        assert_eq!((made.shape, made.count), (own, 3));
+    }
+}

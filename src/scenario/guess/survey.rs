@@ -1,0 +1,198 @@
+//! What manifests hold that a guess is made from.
+
+use super::entries::{Entry, entries};
+use crate::autoscaler::hpa::HpaSpec;
+use crate::cluster::spec::{Labels, WorkloadKind, WorkloadSpec};
+use crate::load::command_line::{WgetLoop, parse_wget_loop};
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::loaded::Loaded;
+use crate::scenario::node::Node;
+
+/// A workload with the objects that concern it.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) spec: WorkloadSpec,
+    /// `Kind/name`, or `Kind/namespace/name` where another namespace has it, too.
+    pub(super) reference: String,
+    /// Name of its `[[service]]`, if it cannot be the workload's.
+    pub(super) name: Option<String>,
+    /// The Kubernetes Services that select its pods.
+    pub(super) services: Vec<String>,
+    /// The serving container, if a Service's port tells another than the first.
+    pub(super) container: Option<usize>,
+    /// How clients from outside reach it, if they do.
+    pub(super) entry: Option<String>,
+    /// The HPA that scales it.
+    pub(super) hpa: Option<(String, HpaSpec)>,
+    /// The VPA that targets it.
+    pub(super) vpa: Option<String>,
+    /// A Job of the manifests that sends it requests.
+    pub(super) job: Option<String>,
+}
+
+/// Everything that a guess is made from.
+pub(super) struct Survey {
+    pub(super) workloads: Vec<Seen>,
+}
+
+/// A Kubernetes Service.
+struct Service<'a> {
+    name: &'a str,
+    namespace: &'a str,
+    selector: &'a Labels,
+    document: &'a Node,
+}
+
+impl Survey {
+    pub(super) fn of(loaded: &Loaded) -> Result<Self, Diagnostics> {
+        let read = loaded.manifests();
+        let mut diagnostics = read.diagnostics;
+        let documents = &read.parsed.documents;
+        let complete = read.parsed.complete;
+        let specs = read
+            .manifests
+            .workloads(documents, complete, &mut diagnostics);
+        if diagnostics.has_errors() {
+            return Err(diagnostics);
+        }
+        let is_load = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::Job { .. });
+        if specs.iter().all(is_load) {
+            let title = match documents.len() {
+                0 => "there is no Kubernetes object in the manifests".to_owned(),
+                number => format!("there is no workload among the {number} objects"),
+            };
+            diagnostics.list.clear();
+            diagnostics.general(title).help = Some(
+                "a first scenario needs a Deployment, a ReplicaSet or a StatefulSet".to_owned(),
+            );
+            return Err(diagnostics);
+        }
+        let services: Vec<Service<'_>> = (read.manifests.services.iter())
+            .map(|object| Service {
+                name: &object.value.name,
+                namespace: &object.value.namespace,
+                selector: &object.value.selector,
+                document: &documents[object.document].node,
+            })
+            .collect();
+        let entries = entries(documents.iter().map(|document| &document.node));
+        let loops: Vec<(&WorkloadSpec, WgetLoop)> = (specs.iter().filter(|spec| is_load(spec)))
+            .filter_map(|spec| Some((spec, parse_wget_loop(&script(spec))?)))
+            .collect();
+        let mut workloads = Vec::new();
+        for (object, spec) in read.manifests.workloads.iter().zip(&specs) {
+            if is_load(spec) {
+                continue;
+            }
+            let target = |kind: &str, name: &str, namespace: &str| {
+                kind == spec.kind.name() && name == spec.name && namespace == spec.namespace
+            };
+            let hpa = read.manifests.hpas.iter().find(|hpa| {
+                let hpa = &hpa.value;
+                target(&hpa.target.kind, &hpa.target.name, &hpa.namespace)
+            });
+            let vpa = read.manifests.vpas.iter().find(|vpa| {
+                let vpa = &vpa.value;
+                target(&vpa.target.kind, &vpa.target.name, &vpa.namespace)
+            });
+            let own: Vec<&Service<'_>> = services.iter().filter(|one| selects(one, spec)).collect();
+            let document = &documents[object.document].node;
+            workloads.push(Seen {
+                reference: reference(spec, &specs),
+                name: name(spec, &specs),
+                services: own.iter().map(|one| one.name.to_owned()).collect(),
+                container: own.iter().find_map(|one| serving(one.document, document)),
+                entry: own.iter().find_map(|one| entry(one, &entries)),
+                hpa: hpa.map(|hpa| {
+                    let spec = hpa.value.input.clone().defaulted();
+                    (hpa.value.name.clone(), spec)
+                }),
+                vpa: vpa.map(|vpa| vpa.value.name.clone()),
+                job: loops.iter().find_map(|(job, found)| {
+                    is_asked(&found.url.host, &job.namespace, &own).then(|| job.name.clone())
+                }),
+                spec: spec.clone(),
+            });
+        }
+        Ok(Self { workloads })
+    }
+}
+
+fn script(spec: &WorkloadSpec) -> String {
+    let containers = spec.template.containers.iter();
+    let commands: Vec<&str> = containers.map(|one| one.command.as_str()).collect();
+    commands.join(" ")
+}
+
+fn selects(service: &Service<'_>, spec: &WorkloadSpec) -> bool {
+    let labels = &spec.template.labels;
+    service.namespace == spec.namespace
+        && !service.selector.is_empty()
+        && (service.selector.iter()).all(|(key, value)| labels.get(key) == Some(value))
+}
+
+/// Whether a host means one of the Services, asked from a namespace.
+fn is_asked(host: &str, from: &str, services: &[&Service<'_>]) -> bool {
+    let mut parts = host.split('.');
+    let (name, namespace) = (parts.next(), parts.next().unwrap_or(from));
+    services
+        .iter()
+        .any(|one| Some(one.name) == name && one.namespace == namespace)
+}
+
+fn reference(spec: &WorkloadSpec, all: &[WorkloadSpec]) -> String {
+    let (kind, namespace, name) = (spec.kind.name(), &spec.namespace, &spec.name);
+    let is_twin = |other: &&WorkloadSpec| other.kind.name() == kind && other.name == *name;
+    if all.iter().filter(is_twin).count() > 1 {
+        format!("{kind}/{namespace}/{name}")
+    } else {
+        format!("{kind}/{name}")
+    }
+}
+
+/// A name that no other workload's service has.
+fn name(spec: &WorkloadSpec, all: &[WorkloadSpec]) -> Option<String> {
+    let twins = || all.iter().filter(|other| other.name == spec.name);
+    if twins().count() < 2 {
+        return None;
+    }
+    let (kind, namespace, name) = (spec.kind.name(), &spec.namespace, &spec.name);
+    let here = twins().filter(|other| other.namespace == *namespace);
+    Some(if here.count() < 2 {
+        format!("{namespace}-{name}")
+    } else {
+        format!("{namespace}-{}-{name}", kind.to_lowercase())
+    })
+}
+
+/// How clients from outside reach a Service.
+fn entry(service: &Service<'_>, entries: &[Entry]) -> Option<String> {
+    let routed = entries
+        .iter()
+        .find(|entry| entry.service == service.name && entry.namespace == service.namespace);
+    if let Some(entry) = routed {
+        return Some(format!("{} {}", entry.kind, entry.name));
+    }
+    let kind = service.document.get("spec")?.get("type")?.text()?;
+    let is_open = matches!(kind, "LoadBalancer" | "NodePort");
+    is_open.then(|| format!("Service {} is a {kind}", service.name))
+}
+
+/// The container that has the port which a Service sends to, if it is not the first.
+fn serving(service: &Node, workload: &Node) -> Option<usize> {
+    let port = service.get("spec")?.get("ports")?.items().first()?;
+    let target = port.get("targetPort").or_else(|| port.get("port"))?;
+    let template = workload.get("spec")?.get("template")?;
+    let containers = template.get("spec")?.get("containers")?.items();
+    let has_port = |container: &Node| {
+        let ports = container.get("ports").map(Node::items).unwrap_or_default();
+        ports.iter().any(|one| {
+            let is = |key| one.get(key).is_some_and(|node| node.value == target.value);
+            is("containerPort") || is("name")
+        })
+    };
+    containers
+        .iter()
+        .position(has_port)
+        .filter(|place| *place > 0)
+}
