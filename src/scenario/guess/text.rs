@@ -7,7 +7,7 @@ use super::{
     SourceGuess,
 };
 use crate::sim::SimDuration;
-use crate::units::{Bytes, Millicores};
+use crate::units::Bytes;
 
 /// A scenario that names manifests and nothing else.
 pub(super) fn bare(name: &str, manifests: &[String]) -> String {
@@ -116,7 +116,7 @@ fn service(text: &mut String, one: &ServiceGuess) {
         Demand::Load(guess) => load(text, one.called(), guess),
         Demand::Usage { cpu, why } => {
             line!(text, "# guess: CPU of all pods together ({why}).");
-            let cores = |cores: f64| format!("\"{}\"", Millicores::from_cores_round(cores));
+            let cores = |cores: f64| format!("\"{}m\"", (cores * 1000.0).round());
             line!(text, "usage.cpu = {}", curve(cpu, cores));
         }
     }
