@@ -7,7 +7,7 @@ use std::path::Path;
 use super::exit::{CliError, tell};
 use super::files::Disk;
 use super::scenario::bad;
-use crate::scenario::{FileProvider, GUESSED, Guess, LARGEST_FILE, Loaded, Overlay};
+use crate::scenario::{Diagnostics, FileProvider, GUESSED, Guess, LARGEST_FILE, Loaded, Overlay};
 
 /// How the names of manifests end.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
@@ -116,13 +116,18 @@ impl Found {
         }
     }
 
+    /// Takes what `kubectl apply -f` takes of a folder; if no workload is among it, what is
+    /// below, too.
     fn add_folder(&mut self, folder: &str) -> Result<(), CliError> {
-        let mut paths = Vec::new();
-        for ending in ENDINGS {
-            let pattern = format!("{}/**/*.{ending}", escaped(folder));
-            paths.extend(Disk.glob(&pattern).map_err(wrong)?);
+        let mut paths = listed(folder, "*")?;
+        if !paths.iter().any(|path| holds_workload(path)) {
+            paths = listed(folder, "**/*")?;
         }
-        paths.sort();
+        // As paths that are found begin.
+        let folder = match folder.trim_start_matches("./").trim_end_matches('/') {
+            "." => "",
+            folder => folder,
+        };
         let is_hidden = |path: &str| {
             let below = path.strip_prefix(folder).unwrap_or(path);
             below.split('/').any(|part| part.starts_with('.'))
@@ -134,6 +139,22 @@ impl Found {
             }
         }
         Ok(())
+    }
+
+    /// What is wrong with the manifests. Parts of a kustomization are often wrong by themselves.
+    fn bad(&self, problems: &Diagnostics) -> CliError {
+        let kustomization = self.passed_over.iter().find(|one| one.1 == KUSTOMIZATION);
+        match (bad(problems), kustomization) {
+            (CliError::BadInput(text), Some((file, _))) => {
+                let folder = Path::new(file).parent().unwrap_or(Path::new("."));
+                CliError::BadInput(format!(
+                    "{text}\n\nThere is a kustomization: build it first, for example with\n  \
+                     kubectl kustomize {} > manifests.yaml",
+                    folder.display()
+                ))
+            }
+            (other, _) => other,
+        }
     }
 
     /// Tells which files were passed over.
@@ -155,6 +176,22 @@ impl Found {
         }
         tell(told);
     }
+}
+
+/// Files of a folder whose names end as manifests do.
+fn listed(folder: &str, names: &str) -> Result<Vec<String>, CliError> {
+    let mut paths = Vec::new();
+    for ending in ENDINGS {
+        let pattern = format!("{}/{names}.{ending}", escaped(folder));
+        paths.extend(Disk.glob(&pattern).map_err(wrong)?);
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn holds_workload(path: &str) -> bool {
+    let kinds = ["Deployment", "StatefulSet", "ReplicaSet"];
+    read(path).is_some_and(|text| kinds.iter().any(|kind| text.contains(kind)))
 }
 
 /// Files of one kind that are named when they are passed over.
@@ -195,8 +232,10 @@ pub(super) struct Guessed {
 pub(super) fn guess(paths: &[String]) -> Result<Guessed, CliError> {
     let found = Found::at(paths)?;
     let name = name(paths.first().map_or("", String::as_str));
-    let guess = Guess::of(&name, &found.files, &Disk).map_err(|problems| bad(&problems))?;
-    Ok(Guessed { guess, found })
+    match Guess::of(&name, &found.files, &Disk) {
+        Ok(guess) => Ok(Guessed { guess, found }),
+        Err(problems) => Err(found.bad(&problems)),
+    }
 }
 
 impl Guessed {
@@ -204,7 +243,7 @@ impl Guessed {
     pub(super) fn load(&self) -> Result<Loaded, CliError> {
         let text = self.guess.toml(&self.found.files);
         let overlay = Overlay::new(&Disk, GUESSED, &text);
-        Loaded::load(GUESSED, &overlay).map_err(|problems| bad(&problems))
+        Loaded::load(GUESSED, &overlay).map_err(|problems| self.found.bad(&problems))
     }
 
     /// Tells what was guessed.

@@ -169,7 +169,7 @@ pub(super) fn by_requests(seen: &Seen) -> Option<Range> {
 
 /// Mean and amplitude of a wave between two values, in round numbers.
 fn wave(low: f64, high: f64) -> (f64, f64) {
-    let mean = round((low + high) / 2.0);
+    let mean = round(f64::midpoint(low, high));
     (mean, round((high - low) / 2.0).min(mean))
 }
 
