@@ -27,9 +27,15 @@ fn nodes(group: &NodeGuess) -> String {
         NodeShape::Instance(name) => name.to_owned(),
         NodeShape::Own { cores, gib } => format!("{cores} cores and {gib}Gi"),
     };
+    let labels: Vec<String> = (group.labels.iter())
+        .map(|(key, value)| format!(" {key}={value}"))
+        .collect();
+    let pods = if group.pods == 1 { "pod" } else { "pods" };
     format!(
-        "nodes    {} × {shape}, room for {} pods",
-        group.count, group.pods
+        "nodes    {} × {shape}{}, room for {} {pods}",
+        group.count,
+        labels.join(""),
+        group.pods
     )
 }
 

@@ -26,10 +26,10 @@ struct Pods {
 }
 
 pub(super) fn guess(survey: &Survey) -> Vec<NodeGuess> {
-    let mut groups: Vec<(&Labels, Vec<Pods>)> = Vec::new();
-    let all = survey.workloads.iter();
-    for seen in all {
-        let selector = &seen.spec.template.node_selector;
+    let mut groups: Vec<(Labels, Vec<Pods>)> = Vec::new();
+    for seen in &survey.workloads {
+        let mut selector = seen.spec.template.node_selector.clone();
+        selector.retain(|key, value| !is_everywhere(key, value));
         let own = pods(seen);
         match groups.iter_mut().find(|group| group.0 == selector) {
             Some(group) => group.1.push(own),
@@ -42,8 +42,17 @@ pub(super) fn guess(survey: &Survey) -> Vec<NodeGuess> {
         _ => format!("nodes-{}", place + 1),
     };
     (groups.into_iter().enumerate())
-        .map(|(place, (labels, pods))| group(name(place), labels, &pods))
+        .map(|(place, (labels, pods))| group(name(place), &labels, &pods))
         .collect()
+}
+
+/// Whether the nodes of every guessed group have a label.
+fn is_everywhere(key: &str, value: &str) -> bool {
+    let name = key.trim_start_matches("beta.");
+    matches!(
+        (name, value),
+        ("kubernetes.io/os", "linux") | ("kubernetes.io/arch", "amd64")
+    )
 }
 
 fn pods(seen: &Seen) -> Pods {
