@@ -43,6 +43,8 @@ pub struct ServiceFigures {
     pub requests: u64,
     /// Those that ended without success.
     pub failed: u64,
+    /// Those without an answer at the end of the run.
+    pub unanswered: u64,
     /// Those that succeeded within the objective's latency.
     pub good: u64,
     /// Latencies.
@@ -86,6 +88,7 @@ pub(super) fn service_figures(
         label: label.to_owned(),
         requests: folded.requests,
         failed: folded.failed,
+        unanswered: folded.unanswered,
         good: folded.good,
         latency: service.latency,
         slo_violation_pct: percent(f64::from(folded.violated), f64::from(folded.windows)),

@@ -1,13 +1,15 @@
 //! Findings: sentences with figures, from the recording alone. Each rule says only what the data
 //! shows.
 
+mod hpa;
+mod load;
 #[cfg(test)]
 mod tests;
 mod vpa;
 
 use super::figures::HpaFigures;
 use super::vpa::Disruptions;
-use crate::record::fold::{Folded, HpaFolded, ServiceFold, WorkloadFold};
+use crate::record::fold::{Folded, HpaFolded, WorkloadFold};
 use crate::record::{FaultRecord, HpaRecord, Labels, Recording, ServiceRecord, WorkloadRecord};
 
 /// How much a finding matters.
@@ -58,11 +60,36 @@ pub fn findings(
     hpas: &[HpaFigures],
 ) -> Vec<Finding> {
     let mut found = Vec::new();
+    let of_services = || {
+        recording
+            .services
+            .iter()
+            .zip(&folded.services)
+            .zip(&labels.services)
+    };
+    for ((service, fold), label) in of_services() {
+        found.extend(load::unanswered(service, fold, label));
+        found.extend(load::failures(service, fold, label));
+        found.extend(load::objective_missed(service, fold, recording.step, label));
+    }
+    found.extend(
+        recording
+            .loads
+            .iter()
+            .filter_map(|one| load::silent(recording, one)),
+    );
     found.extend(recording.faults.iter().filter_map(fault));
     found.extend(hpas.iter().filter_map(flaps));
     let length = (recording.duration - recording.warm_up).as_secs_f64();
     let of_hpas = || recording.hpas.iter().zip(&folded.hpas).zip(&labels.hpas);
-    found.extend(of_hpas().filter_map(|((hpa, fold), label)| saturated(hpa, fold, length, label)));
+    for ((hpa, fold), label) in of_hpas() {
+        found.extend(hpa::failing(hpa, label));
+        let is_saturated = saturated(hpa, fold, length, label);
+        if is_saturated.is_none() {
+            found.extend(hpa::not_following(hpa, fold, label));
+        }
+        found.extend(is_saturated);
+    }
     for place in 0..labels.vpas.len() {
         let vpa = vpa::View::new(recording, folded, labels, place);
         for (hpa, name) in labels.hpas.iter().enumerate() {
@@ -86,21 +113,11 @@ pub fn findings(
         found.extend(oom_loop(fold, under_vpa, label));
         found.extend(without_room(record, fold, label));
     }
-    let of_services = || {
-        recording
-            .services
-            .iter()
-            .zip(&folded.services)
-            .zip(&labels.services)
-    };
     found.extend(of_services().filter_map(|((service, _), _)| too_early(service, labels)));
-    found.extend(
-        of_services().filter_map(|((service, fold), label)| failures(service, fold, label)),
-    );
+    found.sort_by_key(|finding| finding.severity == Severity::Info);
     found
 }
 
-/// Replicas that go up and down again and again.
 /// What a fault cost the autoscalers.
 fn fault(fault: &FaultRecord) -> Option<Finding> {
     let until = fault
@@ -130,6 +147,7 @@ fn fault(fault: &FaultRecord) -> Option<Finding> {
     })
 }
 
+/// Replicas that go up and down again and again.
 fn flaps(figures: &HpaFigures) -> Option<Finding> {
     let flapping = &figures.flapping;
     (flapping.flaps_per_hour >= FLAPS_PER_HOUR).then(|| Finding {
@@ -184,22 +202,6 @@ fn too_early(service: &ServiceRecord, labels: &Labels) -> Option<Finding> {
         subject: labels.workloads[service.workload].clone(),
         text: format!(
             "its pods got requests before their application had started, and refused them ({refused} in all): without a readinessProbe a pod gets traffic as soon as its container runs. Add a readinessProbe"
-        ),
-    })
-}
-
-/// More failed requests than the objective allows.
-fn failures(service: &ServiceRecord, fold: &ServiceFold, label: &str) -> Option<Finding> {
-    let (failed, all) = (fold.failed, fold.requests);
-    let (rate, allowed) = (
-        crate::analysis::figures::percent(failed as f64, all as f64),
-        100.0 * service.objective.error_rate,
-    );
-    (rate > allowed).then(|| Finding {
-        severity: Severity::Warning,
-        subject: format!("service/{label}"),
-        text: format!(
-            "{rate:.2}% of its requests failed ({failed} of {all}), the objective allows {allowed}%"
         ),
     })
 }

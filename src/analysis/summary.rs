@@ -174,6 +174,13 @@ fn of_the_run(folded: &Folded, summary: &Summary, put: &mut impl FnMut(&str, f64
         ("cost.ratio_to_clairvoyant", bill.ratio_to_clairvoyant),
         ("requests", requests as f64),
         ("failed", failed as f64),
+        (
+            "unanswered",
+            services
+                .iter()
+                .map(|service| service.unanswered as f64)
+                .sum(),
+        ),
     ] {
         put(name, value);
     }
@@ -258,7 +265,7 @@ fn vpa_values(vpa: &VpaFigures) -> Vec<(String, f64)> {
     values
 }
 
-fn service_values(service: &ServiceFigures) -> [(&'static str, f64); 17] {
+fn service_values(service: &ServiceFigures) -> [(&'static str, f64); 18] {
     let [slack_cores, slack_gib, short_cores, short_gib] = service.slack.named();
     let LatencyStats {
         mean_ms,
@@ -271,6 +278,7 @@ fn service_values(service: &ServiceFigures) -> [(&'static str, f64); 17] {
     [
         ("requests", service.requests as f64),
         ("failed", service.failed as f64),
+        ("unanswered", service.unanswered as f64),
         ("error_rate_pct", service.error_rate_pct()),
         ("mean_ms", mean_ms),
         ("p50_ms", p50_ms),
@@ -293,20 +301,22 @@ fn service_values(service: &ServiceFigures) -> [(&'static str, f64); 17] {
 }
 
 fn load_values(load: &LoadRecord) -> [(&'static str, f64); 8] {
-    let failed: u64 = load.outcomes.iter().skip(1).map(|(_, count)| count).sum();
-    let percentile = |wanted: u8| {
-        let mut rows = load.percentiles.iter();
-        rows.find(|(percent, _)| *percent == wanted)
-            .map_or(f64::NAN, |(_, ms)| *ms)
+    let counts = &load.counts;
+    let latency = |value: f64| {
+        if counts.latency.count == 0 {
+            f64::NAN
+        } else {
+            value
+        }
     };
     [
-        ("requests", load.requests as f64),
-        ("failed", failed as f64),
+        ("requests", counts.sent as f64),
+        ("failed", counts.failed() as f64),
+        ("unanswered", counts.unanswered() as f64),
         ("requests_per_second", load.requests_per_second),
-        ("mean_ms", load.mean_ms),
-        ("p50_ms", percentile(50)),
-        ("p90_ms", percentile(90)),
-        ("p95_ms", percentile(95)),
-        ("p99_ms", percentile(99)),
+        ("mean_ms", latency(counts.latency.mean_ms)),
+        ("p50_ms", latency(counts.latency.p50_ms)),
+        ("p95_ms", latency(counts.latency.p95_ms)),
+        ("p99_ms", latency(counts.latency.p99_ms)),
     ]
 }

@@ -14,6 +14,7 @@ mod run;
 mod scenario;
 mod signal;
 mod sweep;
+mod width;
 
 use std::process::ExitCode;
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::exit::{CliError, Exit, tell, unless_closed};
 use super::progress::Bar;
 use super::scenario::{ScenarioArgs, build, provenance, read};
-use super::signal;
+use super::{signal, width};
 use crate::analysis::Summary;
 use crate::output::folder::OutputFolder;
 use crate::output::{terminal, write_run};
@@ -79,12 +79,16 @@ fn simulate(scenario: &Scenario, stop: &AtomicBool, quiet: bool) -> Result<Finis
 
 fn print(scenario: &Scenario, finished: &Finished, summary: &Summary) -> Result<(), CliError> {
     let mut out = anstream::stdout().lock();
-    terminal::write_tool_reports(&mut out, &finished.recording)?;
+    let width = width::of_stdout();
+    terminal::write_tool_reports(&mut out, width, &finished.recording)?;
     let simulation = &scenario.simulation;
-    let title = format!(
+    let mut title = format!(
         "{} · {} simulated · seed {}",
         scenario.name, simulation.duration, simulation.seed
     );
-    terminal::write_tables(&mut out, &title, &finished.recording, summary)?;
+    if simulation.warm_up.0 > 0 {
+        title += &format!(" · figures after {}", simulation.warm_up);
+    }
+    terminal::write_tables(&mut out, width, &title, &finished.recording, summary)?;
     Ok(out.flush()?)
 }

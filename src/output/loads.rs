@@ -28,6 +28,8 @@ pub fn write_loads(recording: &Recording, out: impl Write) -> io::Result<()> {
         "started_s",
         "ended_s",
         "seconds",
+        "sent",
+        "unanswered",
         "requests",
     ]
     .map(str::to_owned)
@@ -46,6 +48,8 @@ pub fn write_loads(recording: &Recording, out: impl Write) -> io::Result<()> {
             seconds(load.started),
             load.ended.map_or(String::new(), seconds),
             rounded(load.seconds, 3),
+            load.sent.to_string(),
+            load.unanswered.to_string(),
             load.requests.to_string(),
         ];
         for name in OUTCOMES {

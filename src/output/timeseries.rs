@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::number::{optional, rounded, seconds};
 use crate::record::{Recording, Sample, ServiceRecord, Window};
 
-const HEADER: [&str; 23] = [
+const HEADER: [&str; 24] = [
     "time_s",
     "namespace",
     "service",
@@ -25,6 +25,7 @@ const HEADER: [&str; 23] = [
     "requests",
     "ok",
     "failed",
+    "unanswered",
     "p50_ms",
     "p95_ms",
     "p99_ms",
@@ -51,7 +52,7 @@ pub fn write_timeseries(recording: &Recording, out: impl Write) -> io::Result<()
     rows.flush()
 }
 
-fn row(recording: &Recording, service: &ServiceRecord, sample: &Sample) -> [String; 23] {
+fn row(recording: &Recording, service: &ServiceRecord, sample: &Sample) -> [String; 24] {
     let workload = &recording.workloads[service.workload];
     let counts = workload.counts.at(sample.time).unwrap_or_default();
     let hpa = recording
@@ -88,6 +89,7 @@ fn row(recording: &Recording, service: &ServiceRecord, sample: &Sample) -> [Stri
         window.issued.to_string(),
         window.ended[0].to_string(),
         window.failed().to_string(),
+        window.unanswered().to_string(),
         latency(window.latency.p50_ms),
         latency(window.latency.p95_ms),
         latency(window.latency.p99_ms),

@@ -7,6 +7,7 @@
 mod curve;
 pub mod fold;
 mod labels;
+mod per_load;
 mod pods;
 mod provenance;
 mod recorder;
@@ -17,12 +18,13 @@ mod windows;
 
 pub use curve::Curve;
 pub use labels::{Labels, long_forms};
+pub use per_load::LoadCounts;
 pub use provenance::{Provenance, SCHEMA, SourceText};
 pub use recorder::{Detail, Recorder};
 pub use recording::{
     ActionRecord, Counts, DecisionRecord, EventRecord, FaultRecord, HpaRecord, HpaSpecRecord,
     LoadRecord, MetricRecord, NodeRecord, Objective, PodRecord, Prices, Recording, Sample,
-    ServiceRecord, WorkloadRecord,
+    ServiceRecord, SyncFailure, WorkloadRecord,
 };
 pub use request::{NoRequests, Outcome, RequestSink};
 pub use vpa::{

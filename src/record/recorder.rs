@@ -1,10 +1,11 @@
 //! The recorder: keeps series of a run, or only what the summary needs.
 
 use super::fold::Folds;
+use super::per_load::PerLoad;
 use super::pods::LivePods;
 use super::recording::{
     Counts, DecisionRecord, EventRecord, HpaRecord, Objective, PodRecord, Recording, Sample,
-    ServiceRecord, WorkloadRecord,
+    ServiceRecord, SyncFailure, WorkloadRecord,
 };
 use super::request::{Outcome, RequestSink};
 use super::vpa::{DisruptionRecord, VpaContainerRecord, VpaRecord, VpaRow};
@@ -28,6 +29,7 @@ pub struct Recorder {
     /// What is known so far.
     pub recording: Recording,
     windows: Vec<Windows>,
+    loads: Vec<PerLoad>,
     /// Requests issued in the current step, per service.
     issued: Vec<u64>,
     /// Sums instead of series, and the pods that are there.
@@ -38,7 +40,7 @@ impl Recorder {
     /// A recorder of a run with this frame; the latency of a service's objective decides
     /// which requests to it are good.
     pub fn new(detail: Detail, recording: Recording) -> Self {
-        let warm_up = SimTime::ZERO + recording.warm_up;
+        let warm_up = counted_from(&recording);
         let windows = |service: &ServiceRecord| {
             let Objective {
                 percentile,
@@ -48,6 +50,8 @@ impl Recorder {
             Windows::new(recording.step, percentile, good, warm_up)
         };
         let windows = recording.services.iter().map(windows).collect();
+        let loads = recording.loads.iter().map(|_| PerLoad::new(warm_up));
+        let loads = loads.collect();
         let issued = vec![0; recording.services.len()];
         let folded = match detail {
             Detail::Full => None,
@@ -57,6 +61,7 @@ impl Recorder {
             detail,
             recording,
             windows,
+            loads,
             issued,
             folded,
         }
@@ -120,6 +125,30 @@ impl Recorder {
                 curve.set(now, value);
             }
         }
+    }
+
+    /// A sync of an HPA has ended: well, or with the reason and the message of the condition that
+    /// does not hold.
+    pub fn sync_ended(&mut self, hpa: usize, now: SimTime, failure: Option<(&'static str, &str)>) {
+        if now < SimTime::ZERO + self.recording.warm_up {
+            return;
+        }
+        let record = &mut self.recording.hpas[hpa];
+        record.syncs += 1;
+        let Some((reason, message)) = failure else {
+            return;
+        };
+        let known = record.failures.iter().position(|one| one.reason == reason);
+        let place = known.unwrap_or_else(|| {
+            record.failures.push(SyncFailure {
+                reason,
+                ..SyncFailure::default()
+            });
+            record.failures.len() - 1
+        });
+        let known = &mut record.failures[place];
+        known.count += 1;
+        message.clone_into(&mut known.message);
     }
 
     /// Pods of a workload by stage, from now on.
@@ -257,6 +286,12 @@ impl Recorder {
                 None => service.windows = closed,
             }
         }
+        for (place, load) in self.loads.into_iter().enumerate() {
+            let record = &mut recording.loads[place];
+            record.sent = load.ever.0;
+            record.unanswered = load.ever.0 - load.ever.1;
+            record.counts = load.finish();
+        }
         recording.folded = folded.map(|(mut folds, pods)| {
             pods.finish(&mut folds);
             folds.finish()
@@ -265,21 +300,29 @@ impl Recorder {
     }
 }
 
+/// The start of the first window that lies after the warm-up: requests count from then on.
+fn counted_from(recording: &Recording) -> SimTime {
+    let (warm_up, step) = (recording.warm_up.0, recording.step.0.max(1));
+    SimTime(warm_up.div_euclid(step) * step + if warm_up % step == 0 { 0 } else { step })
+}
+
 impl RequestSink for Recorder {
-    fn issue(&mut self, service: usize, _load: usize, now: SimTime) {
+    fn issue(&mut self, service: usize, load: usize, now: SimTime) {
         self.issued[service] += 1;
         self.windows[service].issue(now);
+        self.loads[load].issue(now);
     }
 
     fn answer(
         &mut self,
         service: usize,
-        _load: usize,
+        load: usize,
         arrival: SimTime,
         now: SimTime,
         outcome: Outcome,
     ) {
         self.windows[service].answer(arrival, now, outcome);
+        self.loads[load].answer(arrival, now, outcome);
     }
 
     fn too_early(&mut self, service: usize, now: SimTime) {

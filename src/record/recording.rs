@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::curve::Curve;
 use super::fold::Folded;
+use super::per_load::LoadCounts;
 use super::vpa::{DisruptionRecord, VpaRecord};
 use super::windows::{LatencyStats, Window};
 use crate::sim::{SimDuration, SimTime};
@@ -60,8 +61,27 @@ pub struct HpaRecord {
     pub metric_targets: Vec<f64>,
     /// How far above its target a metric may be before it counts, as a share of the target.
     pub tolerance: f64,
+    /// How far below its target a metric may be before it counts, as a share of the target.
+    pub tolerance_down: f64,
+    /// When the load that it scales by steps up, ascending.
+    pub load_steps: Vec<SimTime>,
+    /// Syncs after the warm-up.
+    pub syncs: u64,
+    /// Why syncs after the warm-up failed, in the order of their first occurrence.
+    pub failures: Vec<SyncFailure>,
     /// The specs that it has had, oldest first; what stands above is the last one's.
     pub specs: Vec<HpaSpecRecord>,
+}
+
+/// Why syncs of an HPA failed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SyncFailure {
+    /// The reason of the condition that does not hold.
+    pub reason: &'static str,
+    /// Its message, as of the last such sync.
+    pub message: String,
+    /// How many syncs failed so.
+    pub count: u64,
 }
 
 /// What is known of a workload.
@@ -306,6 +326,12 @@ pub struct LoadRecord {
     pub tool: &'static str,
     /// Seconds that it ran.
     pub seconds: f64,
+    /// Requests that it sent in the whole run.
+    pub sent: u64,
+    /// Those without an answer at the end of the run.
+    pub unanswered: u64,
+    /// Its requests after the warm-up, by the cluster's clock.
+    pub counts: LoadCounts,
     /// Requests of which the tool knows the end.
     pub requests: u64,
     /// How they ended: name and count.

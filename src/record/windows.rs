@@ -46,6 +46,11 @@ impl Window {
     pub fn failed(&self) -> u64 {
         self.ended[1..].iter().sum()
     }
+
+    /// Requests without an answer at the end of the run.
+    pub fn unanswered(&self) -> u64 {
+        self.issued - self.ended.iter().sum::<u64>()
+    }
 }
 
 /// Longest latency that is told apart from longer ones, in microseconds: an hour.
@@ -55,11 +60,16 @@ const LONGEST: u64 = 3_600_000_000;
 const FEW: usize = 2048;
 
 /// Latencies in microseconds up to an hour, three significant digits.
-fn histogram() -> Histogram<u32> {
+pub(super) fn histogram() -> Histogram<u32> {
     Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are valid constants")
 }
 
-fn stats(histogram: &Histogram<u32>, percentile: f64) -> LatencyStats {
+/// A latency in microseconds, at least one.
+pub(super) fn microseconds(arrival: SimTime, now: SimTime) -> u64 {
+    ((now - arrival).0 / 1000).max(1) as u64
+}
+
+pub(super) fn stats(histogram: &Histogram<u32>, percentile: f64) -> LatencyStats {
     let count = histogram.len();
     if count == 0 {
         return LatencyStats::default();
@@ -180,7 +190,7 @@ impl Windows {
         let open = &mut self.open[place];
         open.window.ended[outcome as usize] += 1;
         if outcome == Outcome::Ok {
-            let us = ((now - arrival).0 / 1000).max(1) as u64;
+            let us = microseconds(arrival, now);
             if let Some(many) = &mut open.many {
                 many.saturating_record(us);
             } else {

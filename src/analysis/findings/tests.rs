@@ -217,6 +217,7 @@ fn a_metric_above_its_target_at_max_replicas_is_told() {
         desired: Curve::from_steps(vec![(SimTime::ZERO, 4)]),
         metric_names: vec!["cpu".to_owned()],
         metric_targets: vec![70.0],
+        tolerance: 0.1,
         metric_values: vec![Curve::from_steps(vec![
             (SimTime::ZERO, value),
             (SimTime::from_secs(1800), 60.0),

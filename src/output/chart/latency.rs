@@ -58,7 +58,8 @@ impl LatencyWindow {
     /// Names of the kinds in which recorded windows count failures.
     pub fn recorded_kinds() -> Vec<String> {
         let kinds = Outcome::ALL[1..].iter();
-        kinds.map(|kind| kind.name().replace('_', " ")).collect()
+        let failures = kinds.map(|kind| kind.name().replace('_', " "));
+        failures.chain(["no answer".to_owned()]).collect()
     }
 }
 
@@ -73,6 +74,7 @@ impl From<&Window> for LatencyWindow {
             slo_ms: some(latency.slo_ms),
             failures: window.ended[1..]
                 .iter()
+                .chain([&window.unanswered()])
                 .map(|count| *count as f64)
                 .collect(),
         }
@@ -235,7 +237,7 @@ impl LatencyChart {
             .collect();
         let width = self.step() * joined as f64;
         let heading = Heading {
-            title: "Failed requests",
+            title: "Failed and unanswered requests",
             unit: &format!("per {}", unit::duration(width)),
             legend: &legend,
             height: if total > 0.0 { 110.0 } else { 44.0 },

@@ -11,7 +11,7 @@ use super::answer::{Answer, AtStep, Latencies, ScalingStep, Stages};
 use super::flaps::{Flapping, Flaps};
 use super::follow::{Follow, Followed};
 use super::integral::Integral;
-use super::{Demand, FLAP_WINDOW, TOLERATED};
+use super::{Correlation, Demand, FLAP_WINDOW};
 use crate::sim::{SimDuration, SimTime};
 
 /// How long it must stay there, in seconds.
@@ -81,6 +81,8 @@ pub(super) struct HpaFold {
     pub(super) last_write: Option<SimTime>,
     values: Vec<Option<f64>>,
     beyond: Vec<Integral>,
+    /// The load against each metric, and against it times the replicas.
+    follows: Vec<[Correlation; 2]>,
     flaps: Flaps,
     // What was worked off, up to an instant before.
     desired: f64,
@@ -109,6 +111,9 @@ pub struct HpaFolded {
     pub steps: Vec<ScalingStep>,
     /// Seconds with each metric beyond its tolerance at `maxReplicas`.
     pub beyond: Vec<f64>,
+    /// The load against each metric: of its value and of that times the replicas (an average of
+    /// pods falls as they become more) what correlates more.
+    pub follows: Vec<Correlation>,
     /// Demanded replicas × seconds.
     pub demanded: f64,
 }
@@ -151,6 +156,7 @@ impl HpaFold {
             last_write: None,
             values: vec![None; metrics],
             beyond: vec![Integral::new(from, to); metrics],
+            follows: vec![<[Correlation; 2]>::default(); metrics],
             flaps: Flaps::new(FLAP_WINDOW),
             desired: 0.0,
             desired_steps: [(f64::NEG_INFINITY, 0.0); 2],
@@ -203,7 +209,7 @@ impl HpaFold {
         let at_most = f64::from(desired) >= self.most;
         let metrics = self.values.iter().zip(&self.targets);
         for (integral, (value, target)) in self.beyond.iter_mut().zip(metrics) {
-            let beyond = at_most && value.unwrap_or(0.0) > TOLERATED * target;
+            let beyond = at_most && value.unwrap_or(0.0) > (1.0 + self.tolerance) * target;
             integral.set(now, f64::from(u8::from(beyond)));
         }
         let ratios = self.values.iter().zip(&self.targets);
@@ -240,6 +246,15 @@ impl HpaFold {
             return;
         };
         let ready = f64::from(asked.ready.unwrap_or(self.ready_told));
+        if asked.sample.time.as_secs_f64() > self.from {
+            let replicas = f64::from(self.written.unwrap_or(0));
+            for ([plain, total], value) in self.follows.iter_mut().zip(&self.values) {
+                if let Some(value) = *value {
+                    plain.add(asked.offered, value);
+                    total.add(asked.offered, value * replicas);
+                }
+            }
+        }
         if let Some(demand) = self.demand.offered(&asked.sample, asked.offered, ready) {
             let start = SimTime(asked.sample.time.0 - self.step.0);
             self.demands.push_back((start, demand));
@@ -382,8 +397,18 @@ impl HpaFold {
             latencies: self.latencies,
             steps: self.steps.unwrap_or_default(),
             beyond: self.beyond.into_iter().map(Integral::finish).collect(),
+            follows: self.follows.into_iter().map(closer).collect(),
             demanded: self.least.finish(),
         }
+    }
+}
+
+/// What correlates more.
+fn closer([a, b]: [Correlation; 2]) -> Correlation {
+    if b.coefficient() > a.coefficient() {
+        b
+    } else {
+        a
     }
 }
 

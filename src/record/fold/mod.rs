@@ -4,6 +4,7 @@
 //! A run whose series are kept is folded afterwards ([`Folds::of`]), by the same code.
 
 mod answer;
+mod correlation;
 mod demand;
 mod exact;
 mod flaps;
@@ -18,11 +19,12 @@ mod vpa;
 mod workload;
 
 pub use answer::{Answer, AtStep, Latencies, Mean, ScalingLatency, ScalingStep, Stages};
+pub use correlation::Correlation;
 pub use exact::ExactSum;
 pub use flaps::{Flapping, Flaps};
 pub use follow::{Elasticity, Follow, Followed};
 pub use hpa::HpaFolded;
-pub use service::{ServiceFold, Slack};
+pub use service::{PATIENCE, ServiceFold, Slack};
 pub use vpa::ContainerFold;
 pub(super) use workload::Phase;
 pub use workload::{WorkloadFold, billed_seconds};
@@ -36,8 +38,6 @@ use hpa::{HpaFold, Marks};
 
 /// Two reversals at most this far apart are a flap, in seconds.
 pub const FLAP_WINDOW: f64 = 600.0;
-/// Above this share of its target a metric asks for more: the HPA's default tolerance.
-pub const TOLERATED: f64 = 1.1;
 /// An HPA's reaction to a change of requests comes within this time: its window and some syncs.
 pub const REACTION: SimDuration = SimDuration::from_secs(600);
 
@@ -83,6 +83,7 @@ impl Folds {
     /// and kept one by one only if wanted: their number grows with time.
     pub fn new(frame: &Recording, keep_steps: bool) -> Self {
         let start = SimTime::ZERO + frame.warm_up;
+        let end = SimTime::ZERO + frame.duration;
         let hpas = frame.hpas.iter();
         let link = |workload: usize| {
             let hpas = (0..frame.hpas.len()).filter(|hpa| frame.hpas[*hpa].workload == workload);
@@ -99,14 +100,19 @@ impl Folds {
             workloads: vec![WorkloadFold::new(frame); frame.workloads.len()],
             links: (0..frame.workloads.len()).map(link).collect(),
             services: services
-                .map(|one| (one.workload, ServiceFold::new(one, start, frame.step)))
+                .map(|one| {
+                    (
+                        one.workload,
+                        ServiceFold::new(one, (start, end), frame.step),
+                    )
+                })
                 .collect(),
             vpas: (frame.vpas.iter())
                 .map(|vpa| vec![ContainerFold::default(); vpa.containers.len()])
                 .collect(),
             disruptions: vec![[0; 4]; frame.vpas.len()],
             start,
-            end: SimTime::ZERO + frame.duration,
+            end,
             pods: 0,
         }
     }

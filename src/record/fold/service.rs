@@ -36,6 +36,10 @@ pub struct ServiceFold {
     pub requests: u64,
     /// Those that ended without success.
     pub failed: u64,
+    /// Those without an answer at the end of the run.
+    pub unanswered: u64,
+    /// Those of them that had waited for at least [`PATIENCE`].
+    pub overdue: u64,
     /// Those that succeeded within the objective's latency.
     pub good: u64,
     /// Windows with traffic.
@@ -44,6 +48,10 @@ pub struct ServiceFold {
     pub violated: u32,
     /// Samples.
     pub samples: u64,
+    /// Σ CPU that requests asked for, in cores.
+    pub cpu_offered: f64,
+    /// Requests in pods at the last sample: with a slot, and waiting for one.
+    pub inside: (u32, u32),
     /// Σ CPU used, in cores.
     pub cpu_used: f64,
     /// Σ CPU requested by ready pods, in cores.
@@ -53,17 +61,26 @@ pub struct ServiceFold {
     /// Requests against usage.
     pub slack: Slack,
     start: SimTime,
+    end: SimTime,
     step: SimDuration,
-    limit_ms: Option<f64>,
+    objective: Objective,
 }
 
+/// A request that has waited this long is not just one that the end of the run cut off.
+pub const PATIENCE: SimDuration = SimDuration::from_secs(60);
+
 impl ServiceFold {
-    pub(super) fn new(service: &ServiceRecord, start: SimTime, step: SimDuration) -> Self {
-        let Objective { latency, .. } = service.objective;
+    /// Figures over [start, end).
+    pub(super) fn new(
+        service: &ServiceRecord,
+        (start, end): (SimTime, SimTime),
+        step: SimDuration,
+    ) -> Self {
         Self {
             start,
+            end,
             step,
-            limit_ms: latency.map(|limit| limit.as_secs_f64() * 1000.0),
+            objective: service.objective,
             ..Self::default()
         }
     }
@@ -75,12 +92,35 @@ impl ServiceFold {
         self.requests += window.issued;
         self.failed += window.failed();
         self.good += window.good;
-        if window.ended.iter().sum::<u64>() > 0 {
-            let is_slow = |limit| window.latency.slo_ms > limit;
-            let violates = window.latency.count == 0 || self.limit_ms.is_some_and(is_slow);
+        let unanswered = window.unanswered();
+        let over = window.start + self.step;
+        self.unanswered += unanswered;
+        if over + PATIENCE <= self.end {
+            self.overdue += unanswered;
+        }
+        let is_late = self.is_late(window, unanswered);
+        if window.issued > unanswered || is_late {
+            let limit = self.objective.latency;
+            let is_slow = |limit: SimDuration| window.latency.slo_ms > limit.as_secs_f64() * 1000.0;
+            let violates = is_late || window.latency.count == 0 || limit.is_some_and(is_slow);
             self.windows += 1;
             self.violated += u32::from(violates);
         }
+    }
+
+    /// Whether so many requests of a window waited longer than the objective allows that its
+    /// percentile is above the limit, whenever they are answered.
+    fn is_late(&self, window: &Window, unanswered: u64) -> bool {
+        let Objective {
+            percentile,
+            latency: Some(limit),
+            ..
+        } = self.objective
+        else {
+            return false;
+        };
+        let allowed = (1.0 - percentile / 100.0) * (window.latency.count + unanswered) as f64;
+        unanswered as f64 > allowed && window.start + self.step + limit <= self.end
     }
 
     pub(super) fn sample(&mut self, sample: &Sample) {
@@ -91,6 +131,8 @@ impl ServiceFold {
         let cores = (sample.cpu_requested - sample.cpu_used) * hours;
         let gib = (sample.memory_requested - sample.memory_used) / f64::from(1 << 30) * hours;
         self.samples += 1;
+        self.cpu_offered += sample.cpu_offered;
+        self.inside = (sample.in_service, sample.queued);
         self.cpu_used += sample.cpu_used;
         self.cpu_requested += sample.cpu_requested;
         self.memory_used += sample.memory_used;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::autoscaler::hpa::{ConditionType, CurrentMetric, Decision, EventType, Status};
+use crate::autoscaler::hpa::{
+    ConditionStatus, ConditionType, CurrentMetric, Decision, EventType, Status,
+};
 use crate::record::{DecisionRecord, Detail, EventRecord, HpaRecord, MetricRecord};
 use crate::sim::SimTime;
 use crate::world::Simulation;
@@ -29,12 +31,26 @@ impl Simulation<'_> {
         let replicas = decision.write.unwrap_or(decision.steps.current);
         let values: Vec<Option<f64>> = status.current_metrics.iter().map(value_of).collect();
         self.recorder.sync(index, now, replicas, &values);
+        let failure = decision.error.as_ref().map(|_| failure(status));
+        self.recorder.sync_ended(index, now, failure);
         if self.recorder.detail == Detail::Full {
             let record = &self.recorder.recording.hpas[index];
             let decision = told(index, now, record, status, decision);
             self.recorder.recording.decisions.push(decision);
         }
     }
+}
+
+/// Why the controller cannot act: reason and message of the condition that does not hold.
+fn failure(status: &Status) -> (&'static str, &str) {
+    let mut conditions = status.conditions.iter();
+    let broken = conditions.find(|condition| {
+        let counts = [ConditionType::AbleToScale, ConditionType::ScalingActive];
+        counts.contains(&condition.kind) && condition.status == ConditionStatus::False
+    });
+    broken.map_or(("", ""), |condition| {
+        (condition.reason, &*condition.message)
+    })
 }
 
 /// A decision with its parts, as it is recorded.

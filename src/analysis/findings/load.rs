@@ -1,0 +1,133 @@
+//! What is found of requests: answers that never come, failures, missed objectives.
+
+use super::{Finding, Severity};
+use crate::analysis::figures::percent;
+use crate::record::fold::ServiceFold;
+use crate::record::{LoadRecord, Recording, ServiceRecord};
+use crate::sim::{SimDuration, SimTime};
+
+/// From this part of the windows on, in percent, missing an objective is worth a word.
+const MISSED: f64 = 1.0;
+/// From this part on it is a warning.
+const MISSED_OFTEN: f64 = 5.0;
+/// Work that comes is more than what is done from this factor on.
+const MORE: f64 = 1.05;
+
+/// A count with commas between groups of three digits.
+fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn warning(label: &str, text: String) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        subject: format!("service/{label}"),
+        text,
+    }
+}
+
+/// Requests that are still waiting at the end, for longer than a minute.
+pub(super) fn unanswered(
+    service: &ServiceRecord,
+    fold: &ServiceFold,
+    label: &str,
+) -> Option<Finding> {
+    let share = fold.overdue as f64 / fold.requests.max(1) as f64;
+    if share <= service.objective.error_rate.min(0.5) {
+        return None;
+    }
+    let samples = fold.samples.max(1) as f64;
+    let (offered, used) = (fold.cpu_offered / samples, fold.cpu_used / samples);
+    let why = if offered > MORE * used {
+        format!(
+            "it is overloaded, its requests ask for {offered:.2} cores of CPU and its pods used {used:.2}"
+        )
+    } else {
+        let (inside, queued) = fold.inside;
+        format!(
+            "it is overloaded, {} requests were in its pods at the end and {} waited for a slot",
+            count(u64::from(inside)),
+            count(u64::from(queued))
+        )
+    };
+    let text = format!(
+        "{} of its {} requests were never answered ({:.1}%): {why}",
+        count(fold.unanswered),
+        count(fold.requests),
+        percent(fold.unanswered as f64, fold.requests as f64),
+    );
+    Some(warning(label, text))
+}
+
+/// More failed requests than the objective allows.
+pub(super) fn failures(
+    service: &ServiceRecord,
+    fold: &ServiceFold,
+    label: &str,
+) -> Option<Finding> {
+    let (failed, all) = (fold.failed, fold.requests);
+    let (rate, allowed) = (
+        percent(failed as f64, all as f64),
+        100.0 * service.objective.error_rate,
+    );
+    let text = || {
+        format!(
+            "{rate:.2}% of its requests failed ({failed} of {all}), the objective allows {allowed}%"
+        )
+    };
+    (rate > allowed).then(|| warning(label, text()))
+}
+
+/// A latency objective that is not met.
+pub(super) fn objective_missed(
+    service: &ServiceRecord,
+    fold: &ServiceFold,
+    step: SimDuration,
+    label: &str,
+) -> Option<Finding> {
+    let limit = service.objective.latency?;
+    let share = percent(f64::from(fold.violated), f64::from(fold.windows));
+    if share < MISSED {
+        return None;
+    }
+    let percentile = service.objective.percentile;
+    let overall = if service.latency.count == 0 {
+        String::new()
+    } else {
+        let ms = service.latency.slo_ms;
+        format!("; over the whole run it is {ms:.0} ms for requests that succeeded")
+    };
+    let text = format!(
+        "p{percentile} of the latency was above the objective of {limit} in {} of {} windows of {step} ({share:.1}%){overall}",
+        fold.violated, fold.windows,
+    );
+    let mut finding = warning(label, text);
+    if share < MISSED_OFTEN {
+        finding.severity = Severity::Info;
+    }
+    Some(finding)
+}
+
+/// A load that sent nothing.
+pub(super) fn silent(recording: &Recording, load: &LoadRecord) -> Option<Finding> {
+    let end = SimTime::ZERO + recording.duration;
+    let why = if load.started >= end {
+        format!("it starts at {}, and the run ends at {end}", load.started)
+    } else {
+        let until = load.ended.unwrap_or(end);
+        format!("from {} to {until}", load.started)
+    };
+    (load.sent == 0).then(|| Finding {
+        severity: Severity::Warning,
+        subject: format!("load/{}", load.name),
+        text: format!("sent no request: {why}"),
+    })
+}
