@@ -82,13 +82,15 @@ fn print(scenario: &Scenario, finished: &Finished, summary: &Summary) -> Result<
     let width = width::of_stdout();
     terminal::write_tool_reports(&mut out, width, &finished.recording)?;
     let simulation = &scenario.simulation;
-    let mut title = format!(
-        "{} · {} simulated · seed {}",
+    let counted = if simulation.warm_up.0 > 0 {
+        format!(" · figures after {}", simulation.warm_up)
+    } else {
+        String::new()
+    };
+    let title = format!(
+        "{} · {} simulated · seed {}{counted}",
         scenario.name, simulation.duration, simulation.seed
     );
-    if simulation.warm_up.0 > 0 {
-        title += &format!(" · figures after {}", simulation.warm_up);
-    }
     terminal::write_tables(&mut out, width, &title, &finished.recording, summary)?;
     Ok(out.flush()?)
 }

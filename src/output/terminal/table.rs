@@ -100,7 +100,8 @@ fn padded(row: &[Cell], name: usize, widths: &[usize]) -> String {
     for (cell, width) in row[1..].iter().zip(widths) {
         line.push_str(&" ".repeat(width - cell.width() + 2));
         if cell.is_bad {
-            line += &format!("{BAD}{}{BAD:#}", cell.text);
+            let styled = format!("{BAD}{}{BAD:#}", cell.text);
+            line.push_str(&styled);
         } else {
             line.push_str(&cell.text);
         }
