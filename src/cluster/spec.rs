@@ -138,10 +138,14 @@ pub struct PdbSpec {
 /// Speeds and limits of the control plane and the kubelets; every default is upstream's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClusterConfig {
-    /// One API call.
+    /// One API call that writes.
     pub api_latency: SimDuration,
-    /// From a write of the scale to the ReplicaSet controller's sync.
-    pub controller_sync_delay: SimDuration,
+    /// One read of an object or of metrics.
+    pub api_read_latency: SimDuration,
+    /// `--concurrent-horizontal-pod-autoscaler-syncs`.
+    pub hpa_workers: u32,
+    /// From a write of the scale to the sync of the controller of the pods, in seconds.
+    pub controller_sync_delay: Dist,
     /// `--kube-api-qps` of a controller's own client in kube-controller-manager.
     pub controller_qps: f64,
     /// `--kube-api-burst` of a controller's own client in kube-controller-manager.
@@ -158,6 +162,8 @@ pub struct ClusterConfig {
     pub endpoints_delay: Dist,
     /// Period of the kubelet's pod life cycle event generator.
     pub pleg_relist: SimDuration,
+    /// Feature gate PLEGOnDemandRelist, on since 1.36: a start is seen at once.
+    pub pleg_on_demand_relist: bool,
     /// From the last container's exit to the pod object's disappearance, in seconds.
     pub pod_removal: Dist,
     /// From a resize that fits to its being in force, in seconds.
@@ -174,7 +180,12 @@ impl Default for ClusterConfig {
     fn default() -> Self {
         Self {
             api_latency: SimDuration::from_millis(20),
-            controller_sync_delay: SimDuration::from_millis(100),
+            api_read_latency: SimDuration::from_millis(2),
+            hpa_workers: 5,
+            controller_sync_delay: Dist::Uniform {
+                low: 0.008,
+                high: 0.05,
+            },
             controller_qps: 20.0,
             controller_burst: 30,
             scheduler_time_per_pod: SimDuration::from_millis(10),
@@ -186,9 +197,10 @@ impl Default for ClusterConfig {
                 high: 1.1,
             },
             pleg_relist: SimDuration::from_secs(1),
+            pleg_on_demand_relist: true,
             pod_removal: Dist::Uniform {
-                low: 0.1,
-                high: 1.0,
+                low: 0.05,
+                high: 1.95,
             },
             resize_actuation: Dist::Uniform {
                 low: 1.0,

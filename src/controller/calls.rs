@@ -4,7 +4,7 @@ use super::client::TokenBucket;
 use super::replicaset::slow_start::{FIRST_BATCH, next_batch};
 use crate::api::{Context, PodId};
 use crate::cluster::spec::ClusterConfig;
-use crate::sim::{SimDuration, SimTime};
+use crate::sim::{Dist, SimDuration, SimTime, Stream};
 
 /// Creates or deletes of one sync at most (`burstReplicas`).
 pub(super) const BURST_REPLICAS: usize = 500;
@@ -21,6 +21,10 @@ pub(super) struct Calls {
     deleting: Vec<PodId>,
     /// When the next sync is scheduled.
     sync_at: Option<SimTime>,
+    /// Until when an update of its status is under way.
+    status_until: SimTime,
+    /// What the event recorder lets through of its events.
+    spam_filter: Option<TokenBucket>,
 }
 
 impl Calls {
@@ -91,14 +95,33 @@ impl Calls {
 pub(super) struct Caller {
     pub(super) api_latency: SimDuration,
     client: TokenBucket,
+    events: EventWriter,
+    sync_delay: Dist,
+    stream: Stream,
     calls: Vec<Calls>,
 }
 
+/// Events that wait to be written: one goroutine writes them, one after another, with the
+/// controller's client (`tools/record/event.go` of client-go).
+#[derive(Debug, Clone, Default)]
+struct EventWriter {
+    waiting: usize,
+    free_at: SimTime,
+}
+
+/// Events of an object that are written at once, and one more after each `EVENT_REFILL` seconds
+/// (`EventSourceObjectSpamFilter`).
+const EVENT_BURST: u32 = 25;
+const EVENT_REFILL: f64 = 300.0;
+
 impl Caller {
-    /// A client with the limits of kube-controller-manager's.
-    pub(super) fn new(config: &ClusterConfig) -> Self {
+    /// A client with the limits of kube-controller-manager's, and the draws of its delays.
+    pub(super) fn new(config: &ClusterConfig, stream: Stream) -> Self {
         Self {
             api_latency: config.api_latency,
+            events: EventWriter::default(),
+            sync_delay: config.controller_sync_delay.clone(),
+            stream,
             client: TokenBucket::new(config.controller_qps, config.controller_burst),
             calls: Vec::new(),
         }
@@ -110,6 +133,45 @@ impl Caller {
             self.calls.resize(slot + 1, Calls::default());
         }
         &mut self.calls[slot]
+    }
+
+    /// From a write of an object's scale to its sync.
+    pub(super) fn sync_delay(&mut self) -> SimDuration {
+        SimDuration::from_secs_f64(self.sync_delay.sample(&mut self.stream))
+    }
+
+    /// Reserves a call: when it may be made.
+    fn reserve(&mut self, now: SimTime) -> SimTime {
+        let events = &mut self.events;
+        while events.waiting > 0 && events.free_at <= now {
+            events.free_at = self.client.reserve(events.free_at) + self.api_latency;
+            events.waiting -= 1;
+        }
+        self.client.reserve(now)
+    }
+
+    /// An event about an object is reported: the client writes it.
+    pub(super) fn report(&mut self, slot: usize, now: SimTime) {
+        let filter = &mut self.of(slot).spam_filter;
+        let filter =
+            filter.get_or_insert_with(|| TokenBucket::new(1.0 / EVENT_REFILL, EVENT_BURST));
+        if filter.take(now) {
+            let events = &mut self.events;
+            if events.waiting == 0 {
+                events.free_at = events.free_at.max(now);
+            }
+            events.waiting += 1;
+        }
+    }
+
+    /// The pods of an object have changed: unless it is busy with it, the controller updates its
+    /// status.
+    pub(super) fn update_status(&mut self, slot: usize, now: SimTime) {
+        let calls = self.of(slot);
+        if calls.has_created() && calls.status_until <= now {
+            let until = self.reserve(now) + self.api_latency;
+            self.of(slot).status_until = until;
+        }
     }
 
     /// Schedules a sync after a delay, unless an earlier one is.
@@ -141,7 +203,7 @@ impl Caller {
     /// Makes a batch of create calls.
     pub(super) fn issue<E: Copy>(&mut self, batch: usize, create: E, context: &mut Context<'_, E>) {
         for _ in 0..batch {
-            let made = self.client.reserve(context.now);
+            let made = self.reserve(context.now);
             context.at(made + self.api_latency, create);
         }
     }
@@ -156,8 +218,9 @@ impl Caller {
     ) -> bool {
         let is_first = self.of(slot).delete(pod);
         if is_first {
-            let arrives = self.client.reserve(context.now) + self.api_latency;
+            let arrives = self.reserve(context.now) + self.api_latency;
             context.at(arrives, delete);
+            self.report(slot, context.now);
         }
         is_first
     }

@@ -24,15 +24,29 @@ impl TokenBucket {
         }
     }
 
-    /// Reserves a call at or after `time` and returns when it may be made.
-    pub fn reserve(&mut self, time: SimTime) -> SimTime {
+    /// Takes a token if there is one.
+    pub fn take(&mut self, time: SimTime) -> bool {
+        self.fill(time);
+        let has = self.tokens >= 1.0;
+        if has {
+            self.tokens -= 1.0;
+        }
+        has
+    }
+
+    fn fill(&mut self, time: SimTime) {
         let elapsed = (time - self.filled_at).as_secs_f64().max(0.0);
         self.tokens = (self.tokens + elapsed * self.qps).min(self.burst);
         self.filled_at = self.filled_at.max(time);
+    }
+
+    /// Reserves a call at or after `time` and returns when it may be made.
+    pub fn reserve(&mut self, time: SimTime) -> SimTime {
+        self.fill(time);
         self.tokens -= 1.0;
         if self.tokens >= 0.0 {
             return time;
         }
-        time + SimDuration::from_secs_f64(-self.tokens / self.qps)
+        self.filled_at + SimDuration::from_secs_f64(-self.tokens / self.qps)
     }
 }

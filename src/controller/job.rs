@@ -9,7 +9,7 @@ use crate::api::{
     Change, Context, JobId, JobStatus, ObjectId, Pod, PodId, PodPhase, Store, What, Write,
 };
 use crate::cluster::spec::ClusterConfig;
-use crate::sim::{SimDuration, SimTime};
+use crate::sim::{SimDuration, SimTime, Stream};
 
 const FIRST_BACKOFF: SimDuration = SimDuration::from_secs(10);
 const LONGEST_BACKOFF: SimDuration = SimDuration::from_secs(600);
@@ -34,10 +34,10 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// A controller with these settings.
-    pub fn new(config: &ClusterConfig) -> Self {
+    /// A controller with these settings and draws.
+    pub fn new(config: &ClusterConfig, stream: Stream) -> Self {
         Self {
-            calls: Caller::new(config),
+            calls: Caller::new(config, stream),
         }
     }
 
@@ -182,6 +182,7 @@ impl Controller {
         if context.store.job(id).is_none() {
             return;
         }
+        self.calls.report(id.slot(), context.now);
         self.calls.issue(batch, Event::Create(id), context);
         let now = context.now;
         if let Some(pod) = pods.create(ObjectId::Job(id), 0, now, context)

@@ -14,6 +14,7 @@ mod event;
 pub mod garbage_collector;
 pub mod job;
 pub mod pod_control;
+pub mod podautoscaler;
 pub mod replicaset;
 pub mod rollout_status;
 pub mod statefulset;

@@ -5,6 +5,7 @@
 
 mod cpu_weight;
 pub mod crash_loop;
+mod events;
 mod probe;
 mod resize;
 mod restart;
@@ -53,6 +54,8 @@ struct Worker {
     run: u16,
     /// Counts resizes, so that events of an earlier one are recognised.
     resizes: u16,
+    /// The pull of the first container's image, if the node did not have it.
+    pull: Option<events::Pull>,
     /// Whether SIGTERM was sent.
     terminating: bool,
     /// The back-off of each container.
@@ -168,6 +171,7 @@ impl Kubelet {
         worker.changed.clear();
         worker.changed.resize(containers, [false; 2]);
         (worker.run, worker.resizes, worker.terminating) = (0, 0, false);
+        worker.pull = None;
     }
 
     fn image(&mut self, name: &str) -> usize {

@@ -3,59 +3,87 @@
 use crate::api::ProbeSpec;
 use crate::sim::SimDuration;
 
-/// When a readiness probe has succeeded often enough, from the container's start: the first
-/// attempt follows the container being seen to run, the next ones its period.
+/// When the kubelet sends a container's readiness probe, from its start.
+///
+/// The worker's first attempt follows the container being seen to run. It fails or is skipped, its
+/// result becomes the initial failure, and that update has the pod synced at the next relist; the
+/// sync sends the probe again and starts the ticker anew (`prober/worker.go`,
+/// `prober_manager.go`, `pod_workers.go` of `pkg/kubelet`).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempts {
+    /// The first.
+    pub first: SimDuration,
+    /// The second; each later one follows a period after the one before.
+    pub second: SimDuration,
+}
+
+/// When a readiness probe has succeeded often enough, from the container's start: of an
+/// application that answers from `earliest` on, its initial delay included.
 pub(super) fn first_success(
     probe: ProbeSpec,
-    seen: SimDuration,
-    app_started: SimDuration,
+    attempts: Attempts,
+    earliest: SimDuration,
 ) -> SimDuration {
-    let earliest = app_started.max(probe.initial_delay);
-    let waits = (earliest - seen).max(SimDuration::ZERO);
-    let attempts = waits
-        .0
-        .unsigned_abs()
-        .div_ceil(probe.period.0.max(1).unsigned_abs());
-    let attempts = i64::try_from(attempts).unwrap_or(i64::MAX);
-    let more = i64::from(probe.success_threshold.max(1)) - 1;
-    seen + probe.period * attempts.saturating_add(more)
+    let needed = i64::from(probe.success_threshold.max(1));
+    if earliest <= attempts.first && needed == 1 {
+        return attempts.first;
+    }
+    if earliest <= attempts.first {
+        return attempts.second + probe.period * (needed - 2);
+    }
+    let waits = (earliest - attempts.second).max(SimDuration::ZERO);
+    let period = probe.period.0.max(1).unsigned_abs();
+    let skipped = waits.0.unsigned_abs().div_ceil(period);
+    let skipped = i64::try_from(skipped).unwrap_or(i64::MAX);
+    attempts.second + probe.period * skipped.saturating_add(needed - 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::SimTime;
 
-    #[test]
-    fn readiness_follows_the_application_by_less_than_a_period() {
-        let seconds = SimDuration::from_secs;
-        let probe = ProbeSpec {
-            initial_delay: seconds(0),
-            period: seconds(10),
-            success_threshold: 1,
+    const fn millis(millis: i64) -> SimDuration {
+        SimDuration(millis * 1_000_000)
+    }
+
+    fn probe(period: i64, success_threshold: u32) -> ProbeSpec {
+        ProbeSpec {
+            initial_delay: millis(0),
+            period: SimDuration::from_secs(period),
+            success_threshold,
             failure_threshold: 3,
-        };
-        assert_eq!(first_success(probe, seconds(1), seconds(0)), seconds(1));
-        assert_eq!(first_success(probe, seconds(1), seconds(12)), seconds(21));
-        let delayed = ProbeSpec {
-            initial_delay: seconds(15),
-            ..probe
-        };
-        assert_eq!(first_success(delayed, seconds(1), seconds(2)), seconds(21));
-        let never = SimDuration::MAX;
-        assert_eq!(first_success(probe, seconds(1), never), never);
-        let thrice = ProbeSpec {
-            success_threshold: 3,
-            ..probe
-        };
-        assert_eq!(first_success(thrice, seconds(1), seconds(0)), seconds(21));
+        }
     }
 
     #[test]
-    fn times_of_the_status_are_whole_seconds() {
+    fn readiness_follows_the_application_by_less_than_a_period() {
+        let attempts = Attempts {
+            first: millis(20),
+            second: millis(700),
+        };
+        let after = |application, threshold| {
+            first_success(probe(10, threshold), attempts, millis(application))
+        };
+        assert_eq!(after(0, 1), millis(20));
+        assert_eq!(after(500, 1), millis(700));
+        assert_eq!(after(701, 1), millis(10_700));
+        assert_eq!(after(20_700, 1), millis(20_700));
+        assert_eq!(after(0, 3), millis(10_700));
+        assert_eq!(after(500, 3), millis(20_700));
+        let never = SimDuration::MAX;
+        assert_eq!(first_success(probe(10, 1), attempts, never), never);
+    }
+
+    /// Up to 1.35 the second attempt follows a relist after the first.
+    #[test]
+    fn an_application_ready_within_a_second_does_not_wait_for_a_period() {
+        let attempts = Attempts {
+            first: millis(600),
+            second: millis(1600),
+        };
         assert_eq!(
-            SimTime::from_millis(1999).truncate_to_second(),
-            SimTime::from_secs(1)
+            first_success(probe(10, 1), attempts, millis(800)),
+            millis(1600)
         );
     }
 }

@@ -106,6 +106,7 @@ impl Kubelet {
         if context.store.pod(id).is_some_and(runs) {
             let run = self.worker(id).run;
             context.write_pod(id, PodWrite::StartContainer(container));
+            self.report_start(id, usize::from(container), None, context);
             self.begin_start_up(id, run, context);
         }
     }

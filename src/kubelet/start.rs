@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use super::probe::first_success;
+use super::events::Pull;
+use super::probe::{Attempts, first_success};
 use super::{Event, Kubelet};
 use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite};
 use crate::sim::SimDuration;
+
+/// From a start to the first attempt of its probe where the kubelet lists the pod at once.
+const FIRST_ATTEMPT: SimDuration = SimDuration::from_millis(20);
 
 impl Kubelet {
     /// The kubelet sees a pod: pull the image if need be, then start the containers.
@@ -40,6 +44,10 @@ impl Kubelet {
             let pulled = images.pulls_until;
             let message = || format!("Pulling image \"{name}\"");
             context.events.normal(ObjectId::Pod(id), "Pulling", message);
+            self.worker(id).pull = Some(Pull {
+                took: pull,
+                with_wait: pulled - context.now,
+            });
             pulled
         };
         context.at(pulled + start, Event::Start(id, run));
@@ -57,8 +65,11 @@ impl Kubelet {
             return;
         }
         context.write_pod(id, PodWrite::Run);
-        let message = || "Started containers".to_owned();
-        context.events.normal(ObjectId::Pod(id), "Started", message);
+        let containers = context.store.pod(id).map_or(0, |pod| pod.containers.len());
+        for container in 0..containers {
+            let pull = self.worker(id).pull.filter(|_| container == 0);
+            self.report_start(id, container, pull, context);
+        }
         self.begin_start_up(id, run, context);
     }
 
@@ -70,6 +81,9 @@ impl Kubelet {
         let app = context.draws.delay(id, &self.startup(pod.workload).ready);
         let relist = (self.config.pleg_relist.0 as f64 * context.draws.unit(id)) as i64;
         let relist = SimDuration(relist);
+        let attempts = self.attempts(relist);
+        // The status tells the start in whole seconds, and the initial delay counts from there.
+        let since_second = context.now - context.now.truncate_to_second();
         let status_write = self.config.api_latency;
         let containers = pod.template.containers.iter();
         let probe = containers
@@ -77,11 +91,30 @@ impl Kubelet {
             .max_by_key(|probe| probe.period);
         let noticed = match probe {
             // Without a probe a container is ready as soon as it is seen to run.
+            None if self.config.pleg_on_demand_relist => SimDuration::ZERO,
             None => relist,
-            Some(probe) => first_success(probe, relist, app),
+            Some(probe) => {
+                let earliest = app.max(probe.initial_delay - since_second);
+                first_success(probe, attempts, earliest)
+            }
         };
         context.after(app, Event::AppStarted(id, run));
         context.after(noticed + status_write, Event::Ready(id, run));
+    }
+
+    /// When probes are sent after a start, with the next relist of all pods after so long.
+    fn attempts(&self, relist: SimDuration) -> Attempts {
+        if self.config.pleg_on_demand_relist {
+            Attempts {
+                first: FIRST_ATTEMPT.min(relist),
+                second: relist,
+            }
+        } else {
+            Attempts {
+                first: relist,
+                second: relist + self.config.pleg_relist,
+            }
+        }
     }
 
     fn runs(&mut self, id: PodId, run: u16, context: &Context<'_, Event>) -> bool {

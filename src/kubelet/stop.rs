@@ -29,8 +29,10 @@ impl Kubelet {
             }
             PodPhase::Pending => self.end(id, PodPhase::Failed, context),
             PodPhase::Running => {
-                let message = || "Stopping containers".to_owned();
-                context.events.normal(ObjectId::Pod(id), "Killing", message);
+                for container in &template.containers {
+                    let message = || format!("Stopping container {}", container.name);
+                    context.events.normal(ObjectId::Pod(id), "Killing", message);
+                }
                 context.after(pre_stop, Event::Terminate(id));
                 context.after(kill, Event::Kill(id));
             }

@@ -89,6 +89,8 @@ pub struct Pipeline {
     /// When the scrape that is under way, or was last, began. A scrape ends before the next
     /// begins: the stagger stays below the shortest resolution that metrics-server accepts.
     scrape_began: SimTime,
+    /// Scrapes that have begun.
+    scrapes: usize,
     /// Per node, how long after a scrape's begin it is asked.
     node_delays: Vec<SimDuration>,
     /// Nodes whose kubelet does not answer.
@@ -102,6 +104,8 @@ impl Pipeline {
     pub fn new(config: &PipelineConfig, nodes: usize, streams: &Streams) -> Self {
         let mut stream = streams.stream("metrics");
         let phase = SimDuration((config.metric_resolution.0 as f64 * stream.unit()) as i64);
+        let first = config.first_scrapes.first();
+        let phase = first.map_or(phase, |first| *first - SimTime::ZERO);
         Self {
             config: config.clone(),
             nodes,
@@ -111,6 +115,7 @@ impl Pipeline {
             containers: Arena::default(),
             pods: Arena::default(),
             scrape_began: SimTime::ZERO,
+            scrapes: 0,
             node_delays: Vec::new(),
             silent: Vec::new(),
             is_down: false,
@@ -164,13 +169,33 @@ impl Pipeline {
         let id = self.insert(Container {
             tracked,
             pod,
-            started: now,
-            before: CONTAINER_INIT,
+            started: self.start_of(now),
+            before: self.init_cpu(),
             samples,
             stream,
         });
-        queue.schedule(now + delay, MetricsEvent::Housekeeping(id));
+        if !self.config.stats_on_request {
+            queue.schedule(now + delay, MetricsEvent::Housekeeping(id));
+        }
         id
+    }
+
+    /// CPU that a container has used when its process begins. Simulated counters begin at 0.
+    fn init_cpu(&self) -> CpuTime {
+        if self.config.stats_on_request {
+            CpuTime(0)
+        } else {
+            CONTAINER_INIT
+        }
+    }
+
+    /// The start of a container that starts now, as its measurements tell it.
+    fn start_of(&self, now: SimTime) -> SimTime {
+        if self.config.stats_on_request {
+            now.truncate_to_second()
+        } else {
+            now
+        }
     }
 
     fn container_stream(&mut self, pod: MetricsPodId) -> Stream {
@@ -223,7 +248,15 @@ impl Pipeline {
                 self.scrape_began = now;
                 let slowest = self.draw_node_delays();
                 queue.schedule(now + slowest, MetricsEvent::Publish);
-                queue.schedule(now + self.config.metric_resolution, MetricsEvent::Scrape);
+                self.scrapes += 1;
+                let stated = self.config.first_scrapes.get(self.scrapes);
+                let next = stated
+                    .copied()
+                    .unwrap_or(now + self.config.metric_resolution);
+                queue.schedule(next, MetricsEvent::Scrape);
+                if self.config.stats_on_request {
+                    self.measure_all(now, usage);
+                }
             }
             MetricsEvent::Publish => self.publish(),
         }
@@ -251,6 +284,22 @@ impl Pipeline {
             .samples
             .take(point, &self.config, &mut container.stream);
         queue.schedule(now + gap, MetricsEvent::Housekeeping(id));
+    }
+
+    /// Measures every container: they are asked for it.
+    fn measure_all(&mut self, now: SimTime, usage: &mut impl UsageSource) {
+        for container in self.containers.values_mut() {
+            let (cpu, memory) = usage.usage(container.tracked, now);
+            let point = Point {
+                start: container.started,
+                timestamp: now,
+                cpu: CpuTime(container.before.0 + cpu.0),
+                memory,
+            };
+            container
+                .samples
+                .take(point, &self.config, &mut container.stream);
+        }
     }
 
     fn draw_node_delays(&mut self) -> SimDuration {

@@ -15,6 +15,11 @@ pub struct PipelineConfig {
     pub housekeeping_max: SimDuration,
     /// From container start to its first sample, in seconds.
     pub first_sample_delay: Dist,
+    /// Containers are measured when they are scraped, and have started in a whole second:
+    /// hollow nodes and KWOK.
+    pub stats_on_request: bool,
+    /// When the first scrapes begin; drawn if there is none.
+    pub first_scrapes: Vec<SimTime>,
     /// metrics-server's `--metric-resolution`.
     pub metric_resolution: SimDuration,
     /// How old a container must be for a value from a single sample.
@@ -35,6 +40,8 @@ impl Default for PipelineConfig {
                 low: 0.3,
                 high: 1.0,
             },
+            stats_on_request: false,
+            first_scrapes: Vec::new(),
             metric_resolution: SimDuration::from_secs(15),
             fresh_min_age: SimDuration::from_secs(10),
             node_stagger: SimDuration::from_millis(8),

@@ -8,7 +8,15 @@ use crate::record::Recording;
 /// Writes a row per event, in order.
 pub fn write_events(recording: &Recording, out: impl Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
-    rows.write_record(["time_s", "type", "reason", "namespace", "object", "message"])?;
+    rows.write_record([
+        "time_s",
+        "type",
+        "reason",
+        "namespace",
+        "object",
+        "message",
+        "count",
+    ])?;
     for event in &recording.events {
         rows.write_record([
             &seconds(event.time),
@@ -17,6 +25,7 @@ pub fn write_events(recording: &Recording, out: impl Write) -> io::Result<()> {
             &event.namespace,
             &event.object,
             &event.message,
+            &event.count.to_string(),
         ])?;
     }
     rows.flush()

@@ -1,5 +1,6 @@
 //! The recorder: keeps series of a run, or only what the summary needs.
 
+use super::correlator::Correlator;
 use super::fold::Folds;
 use super::per_load::PerLoad;
 use super::pods::LivePods;
@@ -28,6 +29,7 @@ pub struct Recorder {
     pub detail: Detail,
     /// What is known so far.
     pub recording: Recording,
+    correlator: Correlator,
     windows: Vec<Windows>,
     loads: Vec<PerLoad>,
     /// Requests issued in the current step, per service.
@@ -60,6 +62,7 @@ impl Recorder {
         Self {
             detail,
             recording,
+            correlator: Correlator::default(),
             windows,
             loads,
             issued,
@@ -93,10 +96,11 @@ impl Recorder {
         }
     }
 
-    /// Keeps an event.
+    /// Keeps an event as its component's recorder writes it.
     pub fn event(&mut self, event: impl FnOnce() -> EventRecord) {
         if self.detail == Detail::Full {
-            self.recording.events.push(event());
+            let written = self.correlator.correlate(event());
+            self.recording.events.extend(written);
         }
     }
 

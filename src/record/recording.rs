@@ -153,7 +153,7 @@ pub struct ServiceRecord {
 }
 
 /// One event, as `kubectl get events` shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventRecord {
     /// When.
     pub time: SimTime,
@@ -165,8 +165,14 @@ pub struct EventRecord {
     pub namespace: Arc<str>,
     /// `Kind/name` of the object.
     pub object: String,
+    /// UID of the object; 0 if there is none.
+    pub uid: u64,
     /// The sentence.
     pub message: String,
+    /// How often the event was reported so far.
+    pub count: u64,
+    /// Which Event object holds it: the same for an event that is reported again.
+    pub series: u64,
 }
 
 /// A command that was typed during the run.

@@ -207,6 +207,18 @@ pub struct Simulation {
     pub warm_up: SimDuration,
     /// Distance of the rows in the time series, and length of the latency windows.
     pub step: SimDuration,
+    /// What there is at the start.
+    pub from: From,
+}
+
+/// What there is at the start of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum From {
+    /// Workloads whose pods have been ready for long.
+    #[default]
+    Steady,
+    /// Objects that are applied at that moment: their pods are yet to be created.
+    Apply,
 }
 
 /// Settings of the control plane, by component.
@@ -236,6 +248,8 @@ pub struct HpaObject {
     pub workload: Option<usize>,
     /// The completed spec.
     pub spec: hpa::HpaSpec,
+    /// When its first syncs begin; drawn if there is none.
+    pub first_syncs: Vec<SimTime>,
     /// Its index in the scenario's documents; none if it was made during a run.
     pub document: Option<usize>,
 }

@@ -37,7 +37,25 @@ impl Unfit {
             .map(|(count, reason)| format!("{count} {reason}"))
             .collect();
         texts.sort();
-        format!("0/{nodes} nodes are available: {}.", texts.join(", "))
+        // Room could be made on the others, if only they had pods of lower priority.
+        let hopeless = self.unschedulable + self.selector;
+        let preemption = [
+            (
+                nodes as u32 - hopeless,
+                "No preemption victims found for incoming pod",
+            ),
+            (hopeless, "Preemption is not helpful for scheduling"),
+        ];
+        let preemption: Vec<String> = preemption
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, reason)| format!("{count} {reason}"))
+            .collect();
+        format!(
+            "0/{nodes} nodes are available: {}. no new claims to deallocate, preemption: 0/{nodes} nodes are available: {}.",
+            texts.join(", "),
+            preemption.join(", ")
+        )
     }
 }
 

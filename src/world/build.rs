@@ -11,7 +11,8 @@ use crate::api::{EventSink, Node, PodDraws, Store, WorkloadId};
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
 use crate::cluster::spec::WorkloadSpec;
 use crate::controller::{
-    PodControl, deployment, endpoints, garbage_collector, job, replicaset, statefulset,
+    PodControl, deployment, endpoints, garbage_collector, job, podautoscaler, replicaset,
+    statefulset,
 };
 use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
@@ -275,13 +276,25 @@ impl<'s> Simulation<'s> {
     pub(super) fn build(scenario: &'s Scenario, seed: u64, detail: Detail, store: Store) -> Self {
         let streams = Streams::new(seed);
         let config = &scenario.controllers.cluster;
+        let sync_period = scenario.controllers.hpa.sync_period;
         let startups = scenario.workloads.iter().map(|one| one.startup.clone());
         let components = Components {
             pod_control: PodControl::new(streams),
             deployments: deployment::adapter::Controller::new(config, detail == Detail::Full),
-            replica_sets: replicaset::Controller::new(config),
-            stateful_sets: statefulset::adapter::Controller::new(config),
-            jobs: job::Controller::new(config),
+            replica_sets: replicaset::Controller::new(
+                config,
+                streams.stream("controller/replicaset"),
+            ),
+            stateful_sets: statefulset::adapter::Controller::new(
+                config,
+                streams.stream("controller/statefulset"),
+            ),
+            jobs: job::Controller::new(config, streams.stream("controller/job")),
+            autoscalers: podautoscaler::Controller::new(
+                config,
+                sync_period,
+                streams.stream("hpa/resync"),
+            ),
             endpoints: endpoints::Controller::new(config),
             garbage_collector: garbage_collector::Controller::new(config),
             scheduler: Scheduler::new(config),

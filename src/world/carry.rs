@@ -38,6 +38,7 @@ impl Simulation<'_> {
             let meta = self.store.meta(event.object);
             let name = meta.map_or("", |meta| &meta.name);
             let namespace = meta.map_or_else(|| "".into(), |meta| meta.namespace.clone());
+            let uid = meta.map_or(0, |meta| meta.uid.0);
             let object = format!("{}/{name}", event.object.kind());
             self.recorder.event(|| EventRecord {
                 time: now,
@@ -45,7 +46,9 @@ impl Simulation<'_> {
                 reason: event.reason.to_owned(),
                 namespace,
                 object,
+                uid,
                 message: event.message,
+                ..EventRecord::default()
             });
         }
     }
@@ -83,6 +86,7 @@ impl Simulation<'_> {
                     namespace,
                     object: format!("Load/{name}"),
                     message: "The load has ended".to_owned(),
+                    ..EventRecord::default()
                 });
             }
         }

@@ -68,7 +68,7 @@ impl Simulation<'_> {
             Event::Action(index) => self.act_planned(index as usize, now),
             Event::Drain(index) => self.retry_drain(index as usize, now),
             Event::Faults => self.heed_faults(now),
-            Event::Hpa(index) => self.sync_hpa(index as usize, now),
+            Event::Hpa(event) => self.sync_hpas(event, now),
             Event::VpaRecommender => self.recommend_vpas(now),
             Event::VpaUpdater => self.update_vpas(now),
             Event::Sample => self.sample(now),

@@ -2,7 +2,8 @@
 
 use super::traffic::TrafficEvent;
 use crate::controller::{
-    deployment, disruption, endpoints, garbage_collector, job, replicaset, statefulset,
+    deployment, disruption, endpoints, garbage_collector, job, podautoscaler, replicaset,
+    statefulset,
 };
 use crate::metrics::MetricsEvent;
 use crate::{kubelet, scheduler};
@@ -42,8 +43,8 @@ pub enum Event {
     Drain(u32),
     /// A fault begins, goes on or ends.
     Faults,
-    /// The HPA of this index syncs.
-    Hpa(u32),
+    /// For the HPA controller.
+    Hpa(podautoscaler::Event),
     /// The VPA recommender makes a pass.
     VpaRecommender,
     /// The VPA updater makes a pass.

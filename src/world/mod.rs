@@ -28,7 +28,8 @@ use std::sync::Arc;
 use crate::api::{Change, EventSink, PodDraws, PodId, Store};
 use crate::autoscaler::hpa::PodRequests;
 use crate::controller::{
-    PodControl, deployment, endpoints, garbage_collector, job, replicaset, statefulset,
+    PodControl, deployment, endpoints, garbage_collector, job, podautoscaler, replicaset,
+    statefulset,
 };
 use crate::kubelet::Kubelet;
 use crate::load::report::LoadReport;
@@ -102,6 +103,7 @@ struct Components {
     replica_sets: replicaset::Controller,
     stateful_sets: statefulset::adapter::Controller,
     jobs: job::Controller,
+    autoscalers: podautoscaler::Controller,
     endpoints: endpoints::Controller,
     garbage_collector: garbage_collector::Controller,
     scheduler: Scheduler,

@@ -13,7 +13,7 @@ use crate::autoscaler::hpa::Status;
 use crate::cluster::spec::{NodeGroupSpec, WorkloadKind, WorkloadSpec};
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::controller::statefulset::adapter::free_ordinal;
-use crate::scenario::model::VpaObject;
+use crate::scenario::model::{From, VpaObject};
 use crate::scheduler::score::zone_numbers;
 use crate::sim::{SimDuration, SimTime};
 
@@ -95,7 +95,8 @@ impl Simulation<'_> {
         }
     }
 
-    /// Creates the objects of time zero in steady state and schedules the later ones.
+    /// Creates the objects of time zero, in steady state unless they are only applied then, and
+    /// schedules the later ones.
     pub(super) fn start_workloads(&mut self) {
         for index in 0..self.scenario.workloads.len() {
             let number = index as u32;
@@ -104,7 +105,9 @@ impl Simulation<'_> {
             let settles = created_at == SimTime::ZERO && kind_of(spec) != Kind::Job;
             if settles {
                 self.create_workload(index, SimTime::ZERO);
-                self.settle_pods(index);
+                if self.scenario.simulation.from == From::Steady {
+                    self.settle_pods(index);
+                }
             } else {
                 self.queue
                     .schedule(created_at, Event::CreateWorkload(number));

@@ -1,9 +1,6 @@
-//! The recorded events as Event objects: the same event again is counted
-//! (`client-go`, `tools/record/events_cache.go`), and the API server keeps one for an hour
-//! (`--event-ttl`).
+//! The recorded events as Event objects. The API server keeps one for an hour (`--event-ttl`).
 
-use std::collections::BTreeMap;
-
+use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
 use crate::api::Clock;
@@ -18,11 +15,11 @@ const TTL: SimDuration = SimDuration::from_secs(3600);
 #[derive(Debug, Default)]
 pub(super) struct Events {
     all: Vec<Series>,
-    /// The place of each among all, by namespace, object, reason and message.
-    places: BTreeMap<[String; 4], usize>,
+    /// The place of each series among all.
+    places: FxHashMap<u64, usize>,
 }
 
-/// An event and how often it was seen.
+/// An event as it was first, and what it is now.
 #[derive(Debug)]
 struct Series {
     event: EventRecord,
@@ -30,6 +27,7 @@ struct Series {
     name: String,
     last: SimTime,
     count: u64,
+    message: String,
 }
 
 impl Events {
@@ -45,27 +43,21 @@ impl Events {
     fn add(&mut self, event: &EventRecord) -> Option<usize> {
         let (kind, name) = event.object.split_once('/')?;
         let kind = Kind::of_kind(kind)?;
-        let key = [
-            event.namespace.to_string(),
-            event.object.clone(),
-            event.reason.clone(),
-            event.message.clone(),
-        ];
-        let known = self.places.get(&key).copied();
-        let known = known.filter(|place| event.time <= self.all[*place].last + TTL);
-        let place = known.unwrap_or(self.all.len());
+        let place = self.places.get(&event.series).copied();
+        let place = place.unwrap_or(self.all.len());
         if let Some(series) = self.all.get_mut(place) {
-            series.last = event.time;
-            series.count += 1;
+            (series.last, series.count) = (event.time, event.count);
+            series.message.clone_from(&event.message);
         } else {
             self.all.push(Series {
                 event: event.clone(),
                 kind,
                 name: name.to_owned(),
                 last: event.time,
-                count: 1,
+                count: event.count,
+                message: event.message.clone(),
             });
-            self.places.insert(key, place);
+            self.places.insert(event.series, place);
         }
         Some(place)
     }
@@ -87,6 +79,7 @@ impl Events {
             name,
             last,
             count,
+            message,
         } = &self.all[place];
         // Events of what is in no namespace are in the default one.
         let namespace = match &*event.namespace {
@@ -109,7 +102,7 @@ impl Events {
             },
             "kind": "Event",
             "lastTimestamp": clock.print(*last),
-            "message": event.message,
+            "message": message,
             "metadata": {
                 "creationTimestamp": first,
                 "name": format!("{name}.{number:x}"),
@@ -126,7 +119,7 @@ mod tests {
     use super::*;
     use crate::autoscaler::vpa::WallClock;
 
-    fn event(seconds: i64, message: &str) -> EventRecord {
+    fn event(seconds: i64, message: &str, count: u64) -> EventRecord {
         EventRecord {
             time: SimTime::from_secs(seconds),
             kind: "Normal",
@@ -134,13 +127,16 @@ mod tests {
             namespace: "default".into(),
             object: "Pod/a".to_owned(),
             message: message.to_owned(),
+            count,
+            series: message.len() as u64,
+            ..EventRecord::default()
         }
     }
 
     #[test]
-    fn the_same_event_again_is_counted_and_an_old_one_is_gone() {
+    fn the_same_event_again_is_one_object_and_an_old_one_is_gone() {
         let mut events = Events::default();
-        let recorded = [event(0, "x"), event(10, "y"), event(20, "x")];
+        let recorded = [event(0, "x", 1), event(10, "yy", 1), event(20, "x", 2)];
         assert_eq!(events.take(&recorded), [0, 1]);
         let list = |seconds| {
             let clock = Clock {
@@ -151,7 +147,7 @@ mod tests {
             list.map(|one| (one["message"].clone(), one["count"].clone()))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(list(20), [(json!("y"), json!(1)), (json!("x"), json!(2))]);
+        assert_eq!(list(20), [(json!("yy"), json!(1)), (json!("x"), json!(2))]);
         assert_eq!(list(3615), [(json!("x"), json!(2))]);
     }
 }

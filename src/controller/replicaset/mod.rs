@@ -10,7 +10,7 @@ use super::calls::{BURST_REPLICAS, Caller};
 use super::pod_control::{PodControl, active_pods, delete_pod};
 use crate::api::{Change, Context, ObjectId, PodId, PodPhase, ReplicaSetId, What};
 use crate::cluster::spec::ClusterConfig;
-use crate::sim::SimDuration;
+use crate::sim::{SimDuration, Stream};
 use ranking::{RankedPod, deletion_order};
 
 /// What a ReplicaSet controller waits for.
@@ -27,16 +27,14 @@ pub enum Event {
 /// The controller of all ReplicaSets.
 #[derive(Debug, Clone)]
 pub struct Controller {
-    sync_delay: SimDuration,
     calls: Caller,
 }
 
 impl Controller {
-    /// A controller with these settings.
-    pub fn new(config: &ClusterConfig) -> Self {
+    /// A controller with these settings and draws.
+    pub fn new(config: &ClusterConfig, stream: Stream) -> Self {
         Self {
-            sync_delay: config.controller_sync_delay,
-            calls: Caller::new(config),
+            calls: Caller::new(config, stream),
         }
     }
 
@@ -48,14 +46,22 @@ impl Controller {
                 self.schedule(id, SimDuration::ZERO, context);
             }
             (ObjectId::ReplicaSet(id), What::Scaled { .. }) => {
-                self.schedule(id, self.sync_delay, context);
+                let delay = self.calls.sync_delay();
+                self.schedule(id, delay, context);
             }
-            (ObjectId::Pod(pod), What::Deleting | What::Deleted) => {
+            (
+                ObjectId::Pod(pod),
+                What::Created | What::Ready | What::Ended | What::Deleting | What::Deleted,
+            ) => {
                 let owner = context.store.pod(pod).and_then(|pod| pod.meta.owner);
-                if let Some(ObjectId::ReplicaSet(id)) = owner {
+                let Some(ObjectId::ReplicaSet(id)) = owner else {
+                    return;
+                };
+                if matches!(change.what, What::Deleting | What::Deleted) {
                     self.calls.of(id.slot()).deleted(pod);
                     self.schedule(id, self.calls.api_latency, context);
                 }
+                self.calls.update_status(id.slot(), context.now);
             }
             _ => {}
         }
@@ -129,6 +135,7 @@ impl Controller {
         if context.store.replica_set(id).is_none() {
             return;
         }
+        self.calls.report(id.slot(), context.now);
         self.calls.issue(batch, Event::Create(id), context);
         let now = context.now;
         if let Some(pod) = pods.create(ObjectId::ReplicaSet(id), 0, now, context)

@@ -7,7 +7,7 @@ use crate::api::{Change, Context, ObjectId, Pod, PodId, StatefulSetId, Store, Wh
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::calls::Caller;
 use crate::controller::pod_control::{PodControl, delete_pod};
-use crate::sim::SimDuration;
+use crate::sim::{SimDuration, Stream};
 
 /// What a StatefulSet controller waits for.
 #[derive(Debug, Clone, Copy)]
@@ -23,16 +23,14 @@ pub enum Event {
 /// The controller of all StatefulSets.
 #[derive(Debug, Clone)]
 pub struct Controller {
-    sync_delay: SimDuration,
     calls: Caller,
 }
 
 impl Controller {
-    /// A controller with these settings.
-    pub fn new(config: &ClusterConfig) -> Self {
+    /// A controller with these settings and draws.
+    pub fn new(config: &ClusterConfig, stream: Stream) -> Self {
         Self {
-            sync_delay: config.controller_sync_delay,
-            calls: Caller::new(config),
+            calls: Caller::new(config, stream),
         }
     }
 
@@ -44,7 +42,8 @@ impl Controller {
                 self.schedule(id, SimDuration::ZERO, context);
             }
             (ObjectId::StatefulSet(id), What::Scaled { .. }) => {
-                self.schedule(id, self.sync_delay, context);
+                let delay = self.calls.sync_delay();
+                self.schedule(id, delay, context);
             }
             (ObjectId::Pod(pod), What::Deleting | What::Deleted | What::Ready) => {
                 let Some(of) = context.store.pod(pod) else {
@@ -153,7 +152,7 @@ impl Controller {
             return;
         }
         let set = set_name(id, context.store);
-        let message = || format!("delete Pod {name} in StatefulSet {set} successful");
+        let message = || format!("Delete Pod {name} in StatefulSet {set} successful");
         context
             .events
             .normal(ObjectId::StatefulSet(id), "SuccessfulDelete", message);
@@ -169,13 +168,14 @@ impl Controller {
         if context.store.stateful_set(id).is_none() {
             return;
         }
+        self.calls.report(id.slot(), context.now);
         self.calls.issue(batch, Event::Create(id), context);
         let (ordinal, now) = (free_ordinal(id, context.store), context.now);
         if let Some(pod) = pods.create(ObjectId::StatefulSet(id), ordinal, now, context)
             && let Some(pod) = context.store.pod(pod)
         {
             let (name, set) = (Arc::clone(&pod.meta.name), set_name(id, context.store));
-            let message = || format!("create Pod {name} in StatefulSet {set} successful");
+            let message = || format!("Create Pod {name} in StatefulSet {set} successful");
             context
                 .events
                 .normal(ObjectId::StatefulSet(id), "SuccessfulCreate", message);

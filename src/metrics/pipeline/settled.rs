@@ -38,6 +38,9 @@ impl Pipeline {
         let phase = SimDuration((config.housekeeping_interval.0 as f64 * stream.unit()) as i64);
         let mut time = (started + first).max(SimTime::ZERO - depth - phase);
         let mut past = Vec::new();
+        if config.stats_on_request {
+            time = SimTime::ZERO + self.phase - config.metric_resolution * PAST_SCRAPES;
+        }
         while time < SimTime::ZERO {
             past.push(Point {
                 start: started,
@@ -45,7 +48,11 @@ impl Pipeline {
                 cpu: consumed(time),
                 memory,
             });
-            time += gap(&mut stream);
+            time += if config.stats_on_request {
+                config.metric_resolution
+            } else {
+                gap(&mut stream)
+            };
         }
         let before = consumed(SimTime::ZERO);
         let mut samples = Samples::new(&config);
@@ -61,7 +68,9 @@ impl Pipeline {
             stream,
         });
         self.replay_scrapes(pod, tracked.container, &past);
-        queue.schedule(time, MetricsEvent::Housekeeping(id));
+        if !config.stats_on_request {
+            queue.schedule(time, MetricsEvent::Housekeeping(id));
+        }
         id
     }
 

@@ -132,6 +132,7 @@ pub(super) fn complete(
                 target: manifest.target,
                 workload: None,
                 spec: manifest.input.defaulted(),
+                first_syncs: Vec::new(),
                 document: None,
             }))
         }

@@ -1,6 +1,7 @@
 //! `kubernetes` and `[controllers]`: the flags of the real components, by their own names.
 
 use super::dist;
+use super::phases;
 use super::vpa_flags;
 use crate::autoscaler::hpa::{Config, KubernetesVersion};
 use crate::cluster::spec::ClusterConfig;
@@ -22,6 +23,7 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
         vpa: VpaConfig::default(),
         cluster: ClusterConfig {
             balanced_allocation_v136: version >= KubernetesVersion(36),
+            pleg_on_demand_relist: version >= KubernetesVersion(36),
             ..ClusterConfig::default()
         },
         metrics: PipelineConfig::default(),
@@ -73,10 +75,10 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
         "kube-apiserver",
         diagnostics,
         |api, diagnostics| {
-            assign(
-                &mut cluster.api_latency,
-                api.duration("latency", diagnostics),
-            );
+            let latency = api.duration("latency", diagnostics);
+            assign(&mut cluster.api_latency, latency);
+            let latency = api.duration("read-latency", diagnostics);
+            assign(&mut cluster.api_read_latency, latency);
         },
     );
     section(
@@ -115,6 +117,7 @@ fn metrics_server_flags(
 ) {
     let resolution = table.duration("metric-resolution", diagnostics);
     assign(&mut metrics.metric_resolution, resolution);
+    phases::first_scrapes(table, metrics, diagnostics);
     if metrics.metric_resolution < SimDuration::from_secs(10) {
         let title = "the metric resolution is too short";
         let label = "metrics-server allows 10s at least";
@@ -124,6 +127,8 @@ fn metrics_server_flags(
 
 fn kubelet_flags(table: &mut Reader<'_>, made: &mut Controllers, diagnostics: &mut Diagnostics) {
     let (metrics, cluster) = (&mut made.metrics, &mut made.cluster);
+    let stats = table.one_of("stats", &["cadvisor", "on-request"], diagnostics);
+    metrics.stats_on_request = stats == Some("on-request");
     let interval = table.duration("housekeeping-interval", diagnostics);
     assign(&mut metrics.housekeeping_interval, interval);
     let jitter = table.number("housekeeping-jitter", diagnostics);
@@ -158,8 +163,14 @@ fn manager_flags(
     );
     let burst = table.count("kube-api-burst", diagnostics);
     assign(&mut cluster.controller_burst, burst);
-    let delay = table.duration("sync-delay", diagnostics);
+    let delay = dist::seconds(table, "sync-delay", diagnostics);
     assign(&mut cluster.controller_sync_delay, delay);
+    let workers = table.count("concurrent-horizontal-pod-autoscaler-syncs", diagnostics);
+    if workers == Some(0) {
+        let span = table.key_span("concurrent-horizontal-pod-autoscaler-syncs");
+        diagnostics.error(span, "no worker syncs HPAs", "must be at least 1");
+    }
+    assign(&mut cluster.hpa_workers, workers);
 }
 
 fn scheduler_flags(
@@ -205,6 +216,7 @@ fn rate(
 }
 
 fn hpa_flags(table: &mut Reader<'_>, config: &mut Config, diagnostics: &mut Diagnostics) {
+    table.ask(&["first-sync"]);
     assign(
         &mut config.sync_period,
         table.duration("sync-period", diagnostics),

@@ -57,6 +57,7 @@ pub(super) fn hpas(
             workload,
             spec,
             document: Some(object.document),
+            first_syncs: Vec::new(),
         });
     }
     made

@@ -15,6 +15,7 @@ mod loads;
 mod metrics;
 mod node_names;
 mod nodes;
+mod phases;
 mod range;
 mod services;
 mod settings;
@@ -71,7 +72,8 @@ pub(super) fn scenario(
     stated.warn_of_defaults(&loads, diagnostics);
     let (services, slos) = (stated.specs, stated.slos);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, diagnostics);
-    let hpas = hpas::hpas(&known, &controllers.hpa, &custom_metrics, diagnostics);
+    let mut hpas = hpas::hpas(&known, &controllers.hpa, &custom_metrics, diagnostics);
+    phases::first_syncs(&mut reader, &mut hpas, diagnostics);
     let histories = history::histories(&mut reader, &known, &controllers.vpa, diagnostics);
     let vpas = vpas::vpas(&known, &controllers.vpa, &hpas, histories, diagnostics);
     let pricing = settings::pricing(&mut reader, diagnostics);

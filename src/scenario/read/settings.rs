@@ -3,7 +3,7 @@
 use super::controllers::assign;
 use crate::autoscaler::vpa::WallClock;
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::model::{Pricing, Simulation, Slo};
+use crate::scenario::model::{From, Pricing, Simulation, Slo};
 use crate::scenario::node::{Node, Value};
 use crate::scenario::reader::{Reader, expected, number, wrong};
 use crate::sim::{SimDuration, SimTime};
@@ -47,6 +47,10 @@ pub(super) fn simulation(
         _ => Err("expected \"request\"".to_owned()),
     });
     table.ask(&["start"]);
+    let from = match table.one_of("from", &["steady", "apply"], diagnostics) {
+        Some("apply") => From::Apply,
+        _ => From::Steady,
+    };
     let warm_up = table.duration("warm_up", diagnostics).unwrap_or_default();
     let step = table.duration("step", diagnostics).unwrap_or(STEP);
     let (warm_span, step_span) = (table.key_span("warm_up"), table.key_span("step"));
@@ -84,6 +88,7 @@ pub(super) fn simulation(
         seed: seed.unwrap_or(42),
         warm_up,
         step,
+        from,
     })
 }
 

@@ -81,6 +81,7 @@ impl Simulation<'_> {
             namespace: "".into(),
             object: "kubectl".to_owned(),
             message: format!("{text} → {}", lines.join("; ")),
+            ..EventRecord::default()
         });
         self.recorder.recording.actions.push(ActionRecord {
             time: now,

@@ -2,30 +2,47 @@
 
 use std::sync::Arc;
 
-use super::{Hpa, Target};
+use super::{Hpa, Target, apis};
 use crate::api::{HpaId, Kind, SelectionId, Store};
 use crate::autoscaler::hpa::Controller;
+use crate::controller::podautoscaler;
 use crate::record::{HpaRecord, WorkloadRecord};
+use crate::scenario::model::From;
 use crate::sim::{SimDuration, SimTime};
 use crate::world::build::tell_spec;
+use crate::world::components::with_context;
 use crate::world::{Event, Simulation};
 
 impl Simulation<'_> {
-    /// Begins the syncs of the HPAs that are there, at random within their period.
+    /// Begins the syncs of the HPAs that are there: at random within their period, or a period
+    /// after they are applied.
     pub(in crate::world) fn start_hpas(&mut self) {
         let period = self.scenario.controllers.hpa.sync_period;
         let ids: Vec<HpaId> = self.store.hpas().map(|(id, _)| id).collect();
-        for id in ids {
-            let phase = SimDuration((period.0 as f64 * self.stream.unit()) as i64);
+        let now = SimTime::ZERO;
+        for (place, id) in ids.into_iter().enumerate() {
+            let drawn = SimDuration((period.0 as f64 * self.stream.unit()) as i64);
+            let phase = match self.scenario.simulation.from {
+                From::Steady => drawn,
+                From::Apply => period,
+            };
             let Some(index) = self.know_hpa(id) else {
                 continue;
             };
-            self.queue.schedule_in(phase, Event::Hpa(index as u32));
+            let stated = self.scenario.hpas.get(place).map(|hpa| &hpa.first_syncs);
+            let stated = stated.filter(|syncs| !syncs.is_empty());
+            let syncs = stated.cloned().unwrap_or_else(|| vec![now + phase]);
+            with_context!(self, now, Event::Hpa, |all, cx| {
+                all.autoscalers.begin(index as u32, &syncs, cx);
+            });
             let target = self.hpas.states[index].target.as_ref().ok();
             let replicas = target.and_then(|target| self.store.replicas(target.object));
             let replicas = replicas.unwrap_or_default();
-            self.recorder.sync(index, SimTime::ZERO, replicas, &[]);
+            self.recorder.sync(index, now, replicas, &[]);
         }
+        let phase = SimDuration((period.0 as f64 * self.stream.unit()) as i64);
+        self.queue
+            .schedule(now + phase, Event::Hpa(podautoscaler::Event::Resync));
     }
 
     /// Begins to keep what the controller remembers of an HPA; returns its index.
@@ -41,9 +58,13 @@ impl Simulation<'_> {
             target: Err(String::new()),
         };
         find_target(&mut made, &mut self.store);
+        let index = self.hpas.states.len();
+        self.components
+            .autoscalers
+            .set_metrics(index as u32, apis(&spec));
         self.hpas.controllers.push(Controller::new(spec, config));
         self.hpas.states.push(made);
-        Some(self.hpas.states.len() - 1)
+        Some(index)
     }
 
     /// An HPA was created during the run: its first sync comes a period later.
@@ -73,11 +94,10 @@ impl Simulation<'_> {
         let config = &self.scenario.controllers.hpa;
         tell_spec(&mut record, &spec, config, now);
         self.recorder.add_hpa(record);
-        let period = self.scenario.controllers.hpa.sync_period;
-        self.queue.schedule(now + period, Event::Hpa(index as u32));
+        self.queue_hpa(index, now);
     }
 
-    /// The spec of an HPA was changed during the run: no sync comes of it.
+    /// The spec of an HPA was changed during the run: that brings no sync forward.
     pub(in crate::world) fn change_hpa(&mut self, id: HpaId, now: SimTime) {
         let place = self.hpas.states.iter().position(|hpa| hpa.id == id);
         let (Some(index), Some(hpa)) = (place, self.store.hpa(id)) else {
@@ -87,7 +107,17 @@ impl Simulation<'_> {
         let record = &mut self.recorder.recording.hpas[index];
         tell_spec(record, &hpa.spec, config, now);
         self.recorder.hpa_changed(index);
-        self.hpas.controllers[index].set_spec((*hpa.spec).clone());
+        let spec = (*hpa.spec).clone();
+        let autoscalers = &mut self.components.autoscalers;
+        autoscalers.set_metrics(index as u32, apis(&spec));
+        self.hpas.controllers[index].set_spec(spec);
+        self.queue_hpa(index, now);
+    }
+
+    fn queue_hpa(&mut self, index: usize, now: SimTime) {
+        with_context!(self, now, Event::Hpa, |all, cx| {
+            all.autoscalers.changed(index as u32, cx);
+        });
     }
 
     /// The HPAs that select some of an HPA's pods, itself included, if there are several

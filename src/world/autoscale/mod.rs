@@ -6,12 +6,14 @@ mod told;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::components::with_context;
 use super::{Event, PodLink, Simulation};
 use crate::api::{self, HpaId, ObjectId, PodId, PodPhase, SelectionId, Store, WorkloadId, Write};
 use crate::autoscaler::hpa::{
-    ContainerUsage, Controller, MetricSpec, Observation, Phase, Pod, PodUsage, PodValue,
+    ContainerUsage, Controller, HpaSpec, MetricSpec, Observation, Phase, Pod, PodUsage, PodValue,
     ReadyCondition, ReadyStatus, Scale,
 };
+use crate::controller::podautoscaler::{self, MetricsApi, Written};
 use crate::metrics::Pipeline;
 use crate::metrics::server::PodMetrics;
 use crate::metrics::spec::MetricOf;
@@ -88,11 +90,28 @@ struct Entry {
 }
 
 impl Simulation<'_> {
-    pub(super) fn sync_hpa(&mut self, index: usize, now: SimTime) {
+    /// Carries out an event of the HPA controller: evaluates the HPAs that it leads to.
+    pub(super) fn sync_hpas(&mut self, event: podautoscaler::Event, now: SimTime) {
+        with_context!(self, now, Event::Hpa, |all, cx| {
+            all.autoscalers.handle(event, cx);
+        });
+        loop {
+            let next = with_context!(self, now, Event::Hpa, |all, cx| all.autoscalers.next(cx));
+            let Some((hpa, answered)) = next else { return };
+            let written = self.sync_hpa(hpa as usize, now);
+            with_context!(self, now, Event::Hpa, |all, cx| {
+                all.autoscalers.finish(hpa, answered, written, cx);
+            });
+        }
+    }
+
+    /// Evaluates an HPA and writes what comes of it; none if it is gone.
+    fn sync_hpa(&mut self, index: usize, now: SimTime) -> Option<Written> {
         let hpa = &mut self.hpas.states[index];
         if self.store.hpa(hpa.id).is_none() {
             self.hpas.forget(index);
-            return; // deleted
+            self.components.autoscalers.forget(index as u32);
+            return None;
         }
         find_target(hpa, &mut self.store);
         let target = hpa.target.clone();
@@ -122,9 +141,11 @@ impl Simulation<'_> {
             })
             .collect();
         let custom = self.custom_values(index, &pods, now);
+        let absent = self.absent_metrics(index, &custom);
         let custom: Vec<Result<&[PodValue], &str>> = custom
             .iter()
-            .map(|values| values.as_deref().ok_or("metric not found"))
+            .zip(&absent)
+            .map(|(values, absent)| values.as_deref().ok_or(absent.as_str()))
             .collect();
         let rivals: Vec<&str> = rivals.iter().map(String::as_str).collect();
         let observation = Observation {
@@ -162,11 +183,32 @@ impl Simulation<'_> {
             self.store
                 .commit(now, Write::Replicas(target.object, replicas));
         }
-        let config = &self.scenario.controllers;
-        self.queue.schedule_in(
-            config.hpa.sync_period + config.cluster.api_latency,
-            Event::Hpa(index as u32),
-        );
+        Some(Written {
+            scale: decision.write.is_some(),
+            status: decision.status_changed,
+            events: decision.events.len(),
+        })
+    }
+
+    /// What the API servers answer for each metric that has no values. An API that serves no
+    /// metric at all is not registered.
+    fn absent_metrics(&self, index: usize, values: &[Option<Vec<PodValue>>]) -> Vec<String> {
+        let metrics = self.hpas.controllers[index].spec().metrics.iter();
+        let served = |external: bool| {
+            let mut all = self.scenario.custom_metrics.iter();
+            all.any(|metric| (metric.of == MetricOf::External) == external)
+        };
+        let answer = |(metric, values): (&MetricSpec, &Option<Vec<PodValue>>)| match metric {
+            _ if values.is_some() => String::new(),
+            MetricSpec::External { name, .. } if !served(true) => format!(
+                "the server could not find the requested resource (get {name}.external.metrics.k8s.io)"
+            ),
+            MetricSpec::Pods { .. } | MetricSpec::Object { .. } if !served(false) => {
+                "no custom metrics API (custom.metrics.k8s.io) registered".to_owned()
+            }
+            _ => "metric not found".to_owned(),
+        };
+        metrics.zip(values).map(answer).collect()
     }
 
     /// The custom metrics APIs' answers per metric of the spec; empty for resource metrics.
@@ -253,6 +295,16 @@ impl Simulation<'_> {
             .map(answer)
             .collect()
     }
+}
+
+/// The API that each metric of a spec is read from.
+fn apis(spec: &HpaSpec) -> Vec<MetricsApi> {
+    let api = |metric: &MetricSpec| match metric {
+        MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => MetricsApi::Resource,
+        MetricSpec::Pods { .. } | MetricSpec::Object { .. } => MetricsApi::Custom,
+        MetricSpec::External { .. } => MetricsApi::External,
+    };
+    spec.metrics.iter().map(api).collect()
 }
 
 /// What the resource metrics API lists of these pods.

@@ -11,6 +11,8 @@ use crate::world::Simulation;
 
 impl Simulation<'_> {
     pub(super) fn record_decision(&mut self, index: usize, now: SimTime, decision: &Decision) {
+        let uid = self.store.hpa(self.hpas.states[index].id);
+        let uid = uid.map_or(0, |hpa| hpa.meta.uid.0);
         for event in &decision.events {
             let record = &self.recorder.recording.hpas[index];
             let (namespace, name) = (Arc::clone(&record.namespace), record.name.clone());
@@ -24,7 +26,9 @@ impl Simulation<'_> {
                 reason: event.reason.to_owned(),
                 namespace,
                 object: format!("HorizontalPodAutoscaler/{name}"),
+                uid,
                 message: event.message.clone(),
+                ..EventRecord::default()
             });
         }
         let status = self.hpas.controllers[index].status();

@@ -330,6 +330,7 @@ impl Simulation<'_> {
                 namespace: namespace.clone(),
                 object,
                 message: event.message.into_owned(),
+                ..EventRecord::default()
             });
         }
     }
