@@ -10,7 +10,7 @@ use nlsim::analysis::Summary;
 use nlsim::autoscaler::vpa::{AdmissionFlags, UpdaterFlags};
 use nlsim::output;
 use nlsim::record::{HpaRecord, Recording};
-use nlsim::scenario::Loaded;
+use nlsim::scenario::{Guess, Loaded};
 
 use files::Folder;
 
@@ -192,4 +192,18 @@ fn the_replacements_of_the_readme_work_as_typed() {
         commands += 1;
     }
     assert!(commands >= 3, "{commands}");
+}
+
+#[test]
+fn the_readme_shows_what_is_guessed_from_manifests() {
+    let path = "scenarios/manifests/php-apache.yaml".to_owned();
+    let guess = Guess::of("php-apache", &[path], &Folder(PathBuf::from(".")));
+    let lines = guess
+        .unwrap_or_else(|all| panic!("{}", all.render(false)))
+        .lines();
+    let readme = text("README.md");
+    assert!(lines.len() > 1, "{lines:?}");
+    for line in lines {
+        assert!(readme.contains(&format!("\n  {line}\n")), "{line}");
+    }
 }

@@ -295,6 +295,17 @@ mod tests {
         );
         assert_eq!(found.sleep, SimDuration::from_millis(10));
         assert_eq!(parse_wget_loop("python worker.py"), None);
+        // Without a flag both wgets give up after 15 minutes of silence.
+        let timeout = |flag: &str| {
+            let found = parse_wget_loop(&format!("wget {flag} -q http://a/; sleep 1"));
+            found.expect("a wget loop").timeout
+        };
+        let secs = |seconds: i64| Some(SimDuration::from_secs(seconds));
+        assert_eq!(timeout(""), secs(900));
+        for flag in ["-T 5", "-T5", "--timeout=5"] {
+            assert_eq!(timeout(flag), secs(5), "{flag}");
+        }
+        assert_eq!(timeout("-T 0"), None);
     }
 
     proptest! {

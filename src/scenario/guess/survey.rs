@@ -6,6 +6,7 @@ use crate::cluster::spec::{Labels, WorkloadKind, WorkloadSpec};
 use crate::load::command_line::{WgetLoop, parse_wget_loop};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::Loaded;
+use crate::scenario::manifest::version_and_kind;
 use crate::scenario::node::Node;
 
 /// A workload with the objects that concern it.
@@ -57,9 +58,14 @@ impl Survey {
         }
         let is_load = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::Job { .. });
         if specs.iter().all(is_load) {
-            let title = match documents.len() {
-                0 => "there is no Kubernetes object in the manifests".to_owned(),
-                number => format!("there is no workload among the {number} objects"),
+            let mut kinds: Vec<&str> = (documents.iter())
+                .map(|document| version_and_kind(&document.node).1)
+                .collect();
+            kinds.sort_unstable();
+            kinds.dedup();
+            let title = match kinds.as_slice() {
+                [] => "the manifests hold no Kubernetes object".to_owned(),
+                kinds => format!("the manifests hold no workload, only {}", kinds.join(", ")),
             };
             diagnostics.list.clear();
             diagnostics.general(title).help = Some(

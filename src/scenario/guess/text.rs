@@ -31,6 +31,7 @@ const HEAD: &str = "\
 #   series         the metric's values over a day
 #   instance_type  kubectl get nodes -L node.kubernetes.io/instance-type
 # docs/scenario.md has every key.
+
 ";
 
 /// The whole scenario.
@@ -59,10 +60,11 @@ macro_rules! line {
 }
 
 fn nodes(text: &mut String, group: &NodeGuess) {
-    let pods = group.pods;
+    let number = group.pods;
+    let pods = if number == 1 { "pod" } else { "pods" };
     line!(
         text,
-        "\n# guess: room for {pods} pods, all workloads at their largest."
+        "\n# guess: room for {number} {pods}, all workloads at their largest."
     );
     line!(text, "[[node_group]]");
     line!(text, "name = {}", quoted(&group.name));

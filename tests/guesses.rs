@@ -1,0 +1,214 @@
+//! A scenario that is guessed from manifests: what it says, that it runs as it is, and what
+//! holds of every guess.
+
+mod files;
+
+use std::fs;
+
+use files::Memory;
+use nlsim::load::spec::Generator;
+use nlsim::scenario::{Built, Guess, Loaded};
+use nlsim::sim::{Dist, SimDuration};
+use nlsim::units::Bytes;
+use proptest::prelude::*;
+
+/// The scenario that is guessed from a manifest, and what becomes of it.
+fn guessed(manifest: &str) -> (Guess, Built) {
+    let mut files = Memory::default();
+    files.put("m.yaml", manifest);
+    let paths = ["m.yaml".to_owned()];
+    let guess = Guess::of("first", &paths, &files);
+    let guess = guess.unwrap_or_else(|all| panic!("{}", all.render(false)));
+    files.put("scenario.toml", guess.toml(&paths));
+    let built = Loaded::load("scenario.toml", &files).and_then(|loaded| loaded.build(&[]));
+    let built = built.unwrap_or_else(|all| panic!("{}", all.render(false)));
+    (guess, built)
+}
+
+/// What it says, and the warnings that it comes with.
+fn shown(name: &str) -> String {
+    let manifest = fs::read_to_string(format!("tests/guesses/{name}.yaml")).expect("a file");
+    let (guess, built) = guessed(&manifest);
+    let text = guess.toml(&[format!("{name}.yaml")]);
+    let lines = guess.lines().join("\n");
+    format!("{text}\n{lines}\n\n{}", built.warnings.render(false))
+}
+
+#[test]
+fn a_shop_behind_an_ingress() {
+    insta::assert_snapshot!(shown("shop"));
+}
+
+#[test]
+fn a_queue_and_an_api_with_custom_metrics() {
+    insta::assert_snapshot!(shown("queue"));
+}
+
+#[test]
+fn manifests_without_workloads_are_told() {
+    let mut files = Memory::default();
+    files.put(
+        "m.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n",
+    );
+    let told = Guess::of("first", &["m.yaml".to_owned()], &files).expect_err("no workload");
+    insta::assert_snapshot!(told.render(false), @r"
+    error: the manifests hold no workload, only ConfigMap
+     |
+     = help: a first scenario needs a Deployment, a ReplicaSet or a StatefulSet
+    ");
+}
+
+/// A Deployment with an HPA. Amounts of 0 are left out.
+fn manifest(
+    (cpu, cpu_limit): (u32, u32),
+    (memory, memory_limit): (u32, u32),
+    (min, max): (u32, u32),
+    (target, memory_target): (u32, u32),
+    has_service: bool,
+) -> String {
+    let amounts = |cpu: u32, memory: u32| {
+        let cpu = (cpu > 0).then(|| format!("cpu: {cpu}m"));
+        let memory = (memory > 0).then(|| format!("memory: {memory}Ki"));
+        let both: Vec<String> = cpu.into_iter().chain(memory).collect();
+        both.join(", ")
+    };
+    let metric = |resource: &str, target: u32| {
+        format!(
+            "    - type: Resource\n      resource: {{name: {resource}, target: {{type: Utilization, averageUtilization: {target}}}}}\n"
+        )
+    };
+    let memory_metric = if memory > 0 && memory_target > 0 {
+        metric("memory", memory_target)
+    } else {
+        String::new()
+    };
+    let service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n";
+    format!(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      containers:
+        - name: web
+          image: example/web:1
+          resources: {{requests: {{{}}}, limits: {{{}}}}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: web}}
+spec:
+  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: web}}
+  minReplicas: {min}
+  maxReplicas: {max}
+  metrics:
+{}{memory_metric}{}",
+        amounts(cpu, memory),
+        amounts(cpu_limit, memory_limit),
+        metric("cpu", target),
+        if has_service { service } else { "" },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_guess_is_above_a_limit_or_beyond_the_nodes(
+        cpu in 0_u32..8000,
+        more_cpu in prop_oneof![Just(None), (0_u32..2000).prop_map(Some)],
+        memory in 0_u32..9_000_000,
+        more_memory in prop_oneof![Just(None), (0_u32..100_000).prop_map(Some)],
+        min in 1_u32..20,
+        more in 0_u32..300,
+        targets in (1_u32..300, 0_u32..200),
+        has_service: bool,
+    ) {
+        let limit = |request: u32, more: Option<u32>| more.map_or(0, |more| request + more);
+        let text = manifest(
+            (cpu, limit(cpu, more_cpu)),
+            (memory, limit(memory, more_memory)),
+            (min, min + more),
+            targets,
+            has_service,
+        );
+        let (_, built) = guessed(&text);
+        let scenario = &built.scenario;
+        for service in &scenario.services {
+            let template = &scenario.workloads[service.workload].template;
+            if let Some(limit) = template.containers[service.container].memory_limit {
+                prop_assert!(service.memory.base <= limit, "{:?}", service.memory);
+            }
+        }
+        // All pods have room at once.
+        let container = &scenario.workloads[0].template.containers[0];
+        let pods = i64::from(min + more);
+        let room = |all: fn(&nlsim::cluster::spec::NodeGroupSpec) -> i64| -> i64 {
+            scenario.node_groups.iter().map(|group| all(group) * i64::from(group.count)).sum()
+        };
+        let cpu = container.cpu_request.map_or(0, |cpu| cpu.0);
+        let memory = container.memory_request.map_or(0, |memory| memory.0);
+        prop_assert!(pods * cpu <= room(|group| group.allocatable_cpu.0));
+        prop_assert!(pods * memory <= room(|group| group.allocatable_memory.0));
+        prop_assert_eq!(scenario.loads.len(), usize::from(has_service));
+    }
+}
+
+/// Of a service that states nothing: what it holds, what a request costs, how long clients wait.
+#[test]
+fn what_a_scenario_leaves_out_has_a_stated_default() {
+    let built = |service: &str, load: &str, resources: &str| {
+        let mut files = Memory::default();
+        let scenario = format!(
+            "name = \"s\"\nmanifests = [\"m.yaml\"]\nsimulation.duration = \"1h\"\n\
+             [[service]]\nworkload = \"Deployment/web\"\n{service}\n\
+             [[load]]\npoisson = {{ rate = 1 }}\n{load}\n"
+        );
+        let manifest = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  \
+             selector: {{matchLabels: {{a: b}}}}\n  template:\n    metadata: {{labels: {{a: b}}}}\n    \
+             spec: {{containers: [{{name: web, image: web, resources: {resources}}}]}}\n"
+        );
+        files.put("s.toml", scenario);
+        files.put("m.yaml", manifest);
+        let built = Loaded::load("s.toml", &files).and_then(|loaded| loaded.build(&[]));
+        built.unwrap_or_else(|all| panic!("{}", all.render(false)))
+    };
+    let timeout = |built: &Built| match &built.scenario.loads[0].generator {
+        Generator::Profile(profile) => profile.timeout,
+        other => panic!("{other:?}"),
+    };
+    let secs = |seconds: i64| Some(SimDuration::from_secs(seconds));
+
+    let bare = built("", "", "{}");
+    let service = &bare.scenario.services[0];
+    assert_eq!(service.memory.base, Bytes(64 << 20));
+    assert_eq!(service.request.cpu, Dist::Constant(0.010));
+    assert_eq!(timeout(&bare), secs(30));
+    let warned: Vec<&str> = bare
+        .warnings
+        .list
+        .iter()
+        .map(|one| one.title.as_str())
+        .collect();
+    assert_eq!(warned, ["a request to `web` takes 10ms of CPU by default"]);
+
+    let stated = "request.cpu = \"0s\"\nmemory.base = \"90Mi\"";
+    let stated = built(stated, "timeout = \"5s\"", "{limits: {memory: 100Mi}}");
+    let service = &stated.scenario.services[0];
+    assert_eq!(service.memory.base, Bytes(90 << 20));
+    assert_eq!(service.request.cpu, Dist::Constant(0.0));
+    assert_eq!(timeout(&stated), secs(5));
+    assert_eq!(stated.warnings.list, []);
+
+    // Half of a small limit; no timeout where none is wanted, or where requests wait in a queue.
+    let limited = built("", "timeout = \"0s\"", "{limits: {memory: 100Mi}}");
+    assert_eq!(limited.scenario.services[0].memory.base, Bytes(50 << 20));
+    assert_eq!(timeout(&limited), None);
+    let queue = built("balancing = \"shared-queue\"", "", "{}");
+    assert_eq!(timeout(&queue), None);
+}
