@@ -4,11 +4,11 @@ mod files;
 
 use std::sync::atomic::AtomicBool;
 
-use files::Folder;
+use files::{Folder, Memory};
 use nlsim::analysis::Summary;
 use nlsim::output;
 use nlsim::record::{Detail, Provenance, Recording};
-use nlsim::scenario::Loaded;
+use nlsim::scenario::{FileProvider, Loaded};
 use nlsim::sweep::{self, Collector, Plan, ScenarioRuns};
 use nlsim::world;
 
@@ -128,4 +128,124 @@ fn summaries_do_not_depend_on_the_detail() {
     };
     let text = |values: Vec<(String, f64)>| format!("{values:?}");
     assert_eq!(text(figures(Detail::Full)), text(figures(Detail::Summary)));
+}
+
+/// The files of a folder, with the documents of each manifest rotated by so many places.
+struct Rotated(Folder, usize);
+
+impl FileProvider for Rotated {
+    fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, String> {
+        let bytes = self.0.read(path, limit)?;
+        if !path.ends_with(".yaml") {
+            return Ok(bytes);
+        }
+        let text = String::from_utf8(bytes).expect("manifests are UTF-8");
+        let mut documents: Vec<&str> = text.split("\n---\n").collect();
+        let places = self.1 % documents.len();
+        documents.rotate_left(places);
+        if self.1 % 2 == 1 {
+            documents.reverse();
+        }
+        Ok(documents.join("\n---\n").into_bytes())
+    }
+
+    fn glob(&self, pattern: &str) -> Result<Vec<String>, String> {
+        self.0.glob(pattern)
+    }
+}
+
+#[test]
+fn the_order_of_documents_makes_no_difference() {
+    let run = |places: usize| {
+        let provider = Rotated(Folder("scenarios".into()), places);
+        let loaded = Loaded::load("neurolake.toml", &provider);
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        bytes(&record(&loaded, &[("simulation.duration", "20m")], 7))
+    };
+    let first = run(0);
+    for places in 1..4 {
+        assert_eq!(first, run(places), "{places}");
+    }
+}
+
+/// Three workloads with an HPA each, in any order, and what else is among the manifests.
+fn three(order: [usize; 3], more: &str) -> Loaded {
+    let object = |name: &str| {
+        format!(
+            "apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {name}}}
+spec:
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec: {{containers: [{{name: c, image: i, resources: {{requests: {{cpu: 100m}}}}}}]}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: {name}}}
+spec:
+  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {name}}}
+  maxReplicas: 5
+---
+"
+        )
+    };
+    let mut files = Memory::default();
+    let manifests: String = order.map(|place| object(["a", "b", "c"][place])).concat();
+    files.put("m.yaml", manifests + more);
+    let service = |name: &str| {
+        format!(
+            "[[service]]\nworkload = \"Deployment/{name}\"\nrequest = {{ cpu = \"20ms\" }}\n\
+             [[load]]\nservice = \"{name}\"\npoisson = {{ rate = 20 }}\n"
+        )
+    };
+    let services = ["a", "b", "c"].map(service).concat();
+    let head = "name = \"s\"\nmanifests = [\"m.yaml\"]\nsimulation.duration = \"10m\"\n";
+    files.put("s.toml", format!("{head}{services}"));
+    let loaded = Loaded::load("s.toml", &files);
+    loaded.unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+}
+
+#[test]
+fn objects_in_any_order_and_unused_ones_beside_them_give_the_same_run() {
+    let first = bytes(&record(&three([0, 1, 2], ""), &[], 3));
+    for order in [[2, 1, 0], [1, 2, 0], [0, 2, 1]] {
+        assert_eq!(
+            first,
+            bytes(&record(&three(order, ""), &[], 3)),
+            "{order:?}"
+        );
+    }
+    let unused = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: y}\n---\n\
+                  apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: high}\nvalue: 5\n";
+    assert_eq!(first, bytes(&record(&three([0, 1, 2], unused), &[], 3)));
+}
+
+#[test]
+fn units_of_time_make_no_difference() {
+    let loaded = three([0, 1, 2], "");
+    let run = |duration: &str, step: &str| {
+        bytes(&record(
+            &loaded,
+            &[("simulation.duration", duration), ("simulation.step", step)],
+            3,
+        ))
+    };
+    assert_eq!(run("5m", "30s"), run("300s", "0.5m"));
+    assert_eq!(run("5m", "30s"), run("300000ms", "30000ms"));
+}
+
+#[test]
+fn a_longer_run_begins_as_the_shorter_one() {
+    let loaded = three([0, 1, 2], "");
+    let files = |duration: &str| bytes(&record(&loaded, &[("simulation.duration", duration)], 3));
+    let (short, long) = (files("5m"), files("10m"));
+    // Events and decisions; the time series has one service after another.
+    for file in 1..3 {
+        assert!(
+            short[file].len() > 500 && long[file].starts_with(&short[file]),
+            "{file}"
+        );
+    }
 }

@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
     /// Folder for the results [default: outputs/NAME]
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print nothing but warnings and errors
     #[arg(short, long)]

@@ -13,6 +13,8 @@ use std::time::Duration;
 use super::exit::{CliError, Exit, tell};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Set by a signal alone; a sweep sets the flag too when it cannot go on.
+static SIGNALLED: AtomicBool = AtomicBool::new(false);
 static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
 static WRITING: Mutex<Writing> = Mutex::new(Writing::Nothing);
 
@@ -50,10 +52,11 @@ pub(super) fn finishing() {
 
 /// Whether the user has interrupted: what failed afterwards failed because of that.
 pub(super) fn is_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
+    SIGNALLED.load(Ordering::Relaxed)
 }
 
 fn interrupt() {
+    SIGNALLED.store(true, Ordering::Relaxed);
     INTERRUPTED.store(true, Ordering::Relaxed);
     std::thread::sleep(GRACE);
     // Held until the exit, so that nothing is finished meanwhile.

@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
     /// Folder for the results [default: outputs/NAME-sweep]
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Threads [default: one per core]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]

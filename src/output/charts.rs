@@ -10,7 +10,7 @@ use super::file_names::FileNames;
 use super::folder::{FolderError, OutputFolder};
 use super::vpa_charts::usage_charts;
 use crate::analysis::{HpaFigures, ServiceFigures, Summary, steps};
-use crate::record::{HpaRecord, Labels, Recording};
+use crate::record::{HpaRecord, Labels, LoadRecord, Recording};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
 
@@ -20,6 +20,10 @@ pub(super) type Named = Vec<(String, Box<dyn Chart + Send + Sync>)>;
 /// Charts that are drawn before they are written: as many are kept in memory, and an
 /// interruption waits for as many.
 const DRAWN_AT_ONCE: usize = 16;
+
+/// Loads that a chart shows one by one. More are hard to tell apart, and each is painted over
+/// the whole chart.
+const MOST_SPANS: usize = 12;
 
 /// Draws every chart of a run as SVG and PNG.
 pub fn write_charts(
@@ -93,12 +97,38 @@ pub(super) fn load_spans(recording: &Recording, service: Option<usize>) -> Vec<L
         .loads
         .iter()
         .filter(|load| service.is_none_or(|s| load.service == s));
+    let from = |load: &LoadRecord| load.started.as_secs_f64();
+    let to = |load: &LoadRecord| load.ended.map_or(end, SimTime::as_secs_f64);
+    if of.clone().nth(MOST_SPANS).is_some() {
+        return merged(of.map(|load| (from(load), to(load))).collect());
+    }
     of.map(|load| LoadSpan {
-        from: load.started.as_secs_f64(),
-        to: load.ended.map_or(end, SimTime::as_secs_f64),
+        from: from(load),
+        to: to(load),
         label: load.name.clone(),
     })
     .collect()
+}
+
+/// Spans that overlap as one, which says how many they are.
+fn merged(mut spans: Vec<(f64, f64)>) -> Vec<LoadSpan> {
+    spans.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let mut together: Vec<(f64, f64, usize)> = Vec::new();
+    for (from, to) in spans {
+        match together.last_mut() {
+            Some((_, end, count)) if from <= *end => {
+                *end = end.max(to);
+                *count += 1;
+            }
+            _ => together.push((from, to, 1)),
+        }
+    }
+    let span = |(from, to, count)| LoadSpan {
+        from,
+        to,
+        label: format!("{count} loads"),
+    };
+    together.into_iter().map(span).collect()
 }
 
 pub(super) fn service_of(recording: &Recording, workload: usize) -> Option<usize> {

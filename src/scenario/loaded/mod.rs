@@ -239,6 +239,7 @@ impl Loaded {
         let namespace = namespace_of(&parsed.scenario).to_owned();
         namespace::check(&parsed.scenario, &parsed.documents, &mut diagnostics);
         namespace::fill(&mut parsed.documents, &namespace);
+        in_order(&mut parsed.documents);
         for (path, value, spans) in of_documents {
             parsed.set(path, value, spans, &mut diagnostics);
         }
@@ -266,6 +267,17 @@ impl Loaded {
             _ => Err(diagnostics),
         }
     }
+}
+
+/// Brings documents into the order in which their objects are created: by kind, namespace and
+/// name. In which order the files hold them makes no difference to a run.
+fn in_order(documents: &mut [Document]) {
+    documents.sort_by_cached_key(|document| {
+        let text = |node: Option<&Node>| node.and_then(Node::text).unwrap_or_default().to_owned();
+        let metadata = document.node.get("metadata");
+        let of = |key: &str| text(metadata.and_then(|metadata| metadata.get(key)));
+        (text(document.node.get("kind")), of("namespace"), of("name"))
+    });
 }
 
 /// How a value that is set from outside stands in messages.

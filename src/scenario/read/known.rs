@@ -4,7 +4,7 @@ use super::selects;
 use crate::autoscaler::vpa::WallClock;
 use crate::cluster::spec::{Labels, WorkloadSpec};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::loaded::{Document, Parsed};
+use crate::scenario::loaded::Parsed;
 use crate::scenario::manifest::{Context, Manifests, is_simulated, is_workload};
 use crate::scenario::node::{KeyNode, Node, Value};
 use crate::scenario::reader::{expected, wrong};
@@ -190,14 +190,14 @@ impl<'a> Known<'a> {
 
     /// Warns of Services whose selector fits no pods, of simulated kinds or others.
     pub(super) fn warn_of_services(&self, diagnostics: &mut Diagnostics) {
+        let documents = &self.parsed.documents;
+        let pods: Vec<(&str, Labels)> = documents.iter().map(|one| pods_of(&one.node)).collect();
         for object in &self.manifests.services {
             let service = &object.value;
-            let fits = |one: &Document| {
-                let (namespace, labels) = pods_of(&one.node);
-                namespace == service.namespace && selects(&service.selector, &labels)
+            let fits = |(namespace, labels): &(&str, Labels)| {
+                *namespace == service.namespace && selects(&service.selector, labels)
             };
-            let documents = &self.parsed.documents;
-            if service.selector.is_empty() || !self.parsed.complete || documents.iter().any(fits) {
+            if service.selector.is_empty() || !self.parsed.complete || pods.iter().any(fits) {
                 continue;
             }
             let context = &mut Context {
