@@ -3,6 +3,7 @@
 
 mod hpa;
 mod load;
+mod pods;
 #[cfg(test)]
 mod tests;
 mod vpa;
@@ -114,6 +115,7 @@ pub fn findings(
         found.extend(without_room(record, fold, label));
     }
     found.extend(of_services().filter_map(|((service, _), _)| too_early(service, labels)));
+    found.extend(of_services().filter_map(|((service, _), _)| pods::passed_by(service, labels)));
     found.sort_by_key(|finding| finding.severity == Severity::Info);
     found
 }

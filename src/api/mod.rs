@@ -41,7 +41,7 @@ pub use policy::{IntOrPercent, PdbId, PodDisruptionBudget};
 pub use resources::{Amounts, PodAmounts, Resources};
 pub use store::{Ledger, Store};
 pub use template::{ContainerSpec, PodTemplate, ProbeSpec};
-pub use view::Clock;
+pub use view::{Clock, resize_error};
 pub use workload::{
     Deployment, DeploymentId, Job, JobId, JobSpec, JobStatus, ReplicaSet, ReplicaSetId,
     RolloutAnnotations, StatefulSet, StatefulSetId,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::index::WorkloadId;
 use super::meta::ObjectMeta;
 use super::node::NodeId;
-use super::resources::{Amounts, PodAmounts, Resources, requested};
+use super::resources::{Amounts, PodAmounts, Resources, lasting, requested};
 use super::template::PodTemplate;
 use super::write::PodWrite;
 use crate::sim::{Key, SimTime};
@@ -58,6 +58,8 @@ pub enum ResizeState {
     Deferred,
     /// The node could not hold it even if it were empty.
     Infeasible,
+    /// The kubelet cannot carry it out; it tries again.
+    Error,
 }
 
 /// A container's status.
@@ -119,6 +121,8 @@ pub struct Pod {
     pub evicted: bool,
     /// How its last resize stands, until that is in force.
     pub resize: Option<ResizeState>,
+    /// Why the kubelet cannot carry it out: the message of PodResizeInProgress.
+    pub resize_error: Option<Arc<str>>,
     /// `spec.containers[*].resources` while a resize waits for the kubelet; else empty.
     pub desired: Vec<Resources>,
     /// Its containers, in the template's order.
@@ -146,6 +150,7 @@ impl Pod {
             ready_transition: created,
             evicted: false,
             resize: None,
+            resize_error: None,
             desired: Vec::new(),
             containers: containers
                 .map(|container| ContainerStatus::new(container.resources()))
@@ -194,6 +199,12 @@ impl Pod {
     pub fn requested(&self) -> Amounts {
         let own = self.containers.iter().map(|status| status.resources);
         requested(own, &self.template)
+    }
+
+    /// What its containers and sidecars request while they run.
+    pub fn lasting_requests(&self) -> Amounts {
+        let own = self.containers.iter().map(|status| status.resources);
+        lasting(own, &self.template)
     }
 
     /// What it will request once its resize is in force.
@@ -288,12 +299,18 @@ impl Pod {
             PodWrite::Evict => self.evicted = true,
             PodWrite::Resize(resources) => {
                 self.resize = Some(ResizeState::InProgress);
+                self.resize_error = None;
                 self.desired = resources.to_vec();
                 self.meta.generation += 1;
             }
-            PodWrite::ResizeStatus(state) => self.resize = *state,
+            PodWrite::ResizeStatus(state) => (self.resize, self.resize_error) = (*state, None),
+            PodWrite::ResizeError(message) => {
+                self.resize = Some(ResizeState::Error);
+                self.resize_error = Some(Arc::clone(message));
+            }
             PodWrite::AllocateResize => {
                 self.resize = Some(ResizeState::InProgress);
+                self.resize_error = None;
                 for (container, desired) in self.containers.iter_mut().zip(self.desired.drain(..)) {
                     container.resources = desired;
                 }

@@ -83,18 +83,15 @@ impl PodAmounts {
 
     /// What a pod with these containers of this template requests.
     pub fn of(containers: &[ContainerStatus], template: &PodTemplate) -> Self {
-        let own = containers.iter().map(|container| {
-            let own = container.resources;
-            // Requests of the pod as a whole leave no container without one.
-            (
-                own.cpu_request.or(template.pod_cpu_request),
-                own.memory_request.or(template.pod_memory_request),
-            )
-        });
-        Self::new(
-            requested(containers.iter().map(|status| status.resources), template),
-            own,
-        )
+        let own = containers.iter().map(|status| status.resources);
+        let missing = Amounts {
+            cpu: NONZERO_CPU,
+            memory: NONZERO_MEMORY,
+        };
+        Self {
+            raw: requested(own.clone(), template),
+            nonzero: requested_or(own, template, missing),
+        }
     }
 
     /// Whether it requests anything.
@@ -108,8 +105,17 @@ pub(super) fn requested(
     containers: impl Iterator<Item = Resources> + Clone,
     template: &PodTemplate,
 ) -> Amounts {
-    let cpu = |c: Resources| c.cpu_request.map_or(0, |cpu| cpu.0);
-    let memory = |c: Resources| c.memory_request.map_or(0, |memory| memory.0);
+    requested_or(containers, template, Amounts::default())
+}
+
+/// The same with something for each container without a request (`NonMissingContainerRequests`).
+fn requested_or(
+    containers: impl Iterator<Item = Resources> + Clone,
+    template: &PodTemplate,
+    missing: Amounts,
+) -> Amounts {
+    let cpu = |c: Resources| c.cpu_request.unwrap_or(missing.cpu).0;
+    let memory = |c: Resources| c.memory_request.unwrap_or(missing.memory).0;
     Amounts {
         cpu: template
             .pod_cpu_request
@@ -117,6 +123,25 @@ pub(super) fn requested(
         memory: template
             .pod_memory_request
             .unwrap_or_else(|| Bytes(peak(containers.map(memory), template, memory))),
+    }
+}
+
+/// What a pod requests while containers with these resources and its sidecars run: what
+/// utilization is measured against (`calculateRequests` of the HPA).
+pub(super) fn lasting(
+    containers: impl Iterator<Item = Resources> + Clone,
+    template: &PodTemplate,
+) -> Amounts {
+    let all = containers.chain(template.sidecars().map(ContainerSpec::resources));
+    let cpu = all.clone().filter_map(|one| one.cpu_request);
+    let memory = all.filter_map(|one| one.memory_request);
+    Amounts {
+        cpu: template
+            .pod_cpu_request
+            .unwrap_or_else(|| Millicores(cpu.map(|cpu| cpu.0).sum())),
+        memory: template
+            .pod_memory_request
+            .unwrap_or_else(|| Bytes(memory.map(|memory| memory.0).sum())),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pod templates: what a workload's pods are made from.
 
 use super::meta::Labels;
-use super::resources::Resources;
+use super::resources::{Amounts, Resources, lasting};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores};
 
@@ -30,6 +30,30 @@ pub struct PodTemplate {
     pub node_selector: Labels,
 }
 
+impl PodTemplate {
+    /// The containers that run side by side: `spec.containers`, then the sidecars among
+    /// `spec.initContainers`.
+    pub fn lasting(&self) -> impl Iterator<Item = &ContainerSpec> + Clone {
+        self.containers.iter().chain(self.sidecars())
+    }
+
+    /// The sidecars: restartable init containers.
+    pub fn sidecars(&self) -> impl Iterator<Item = &ContainerSpec> + Clone {
+        self.init_containers.iter().filter(|one| one.restartable)
+    }
+
+    /// The container at a place of [`PodTemplate::lasting`].
+    pub fn lasting_at(&self, place: usize) -> Option<&ContainerSpec> {
+        let sidecar = || self.sidecars().nth(place - self.containers.len());
+        self.containers.get(place).or_else(sidecar)
+    }
+
+    /// What its pods request while they run.
+    pub fn lasting_requests(&self) -> Amounts {
+        lasting(self.containers.iter().map(ContainerSpec::resources), self)
+    }
+}
+
 /// A container of a pod template.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContainerSpec {
@@ -55,9 +79,11 @@ pub struct ContainerSpec {
     pub pre_stop: SimDuration,
     /// `command` and `args` joined by spaces; load Jobs are read from it.
     pub command: String,
-    /// CPU that a container which serves nothing uses (sidecars).
+    /// After which time it exits with 0, if its command is a `sleep`.
+    pub sleeps: Option<SimDuration>,
+    /// CPU that a container uses which serves nothing (sidecars).
     pub idle_cpu: Millicores,
-    /// Memory that a container which serves nothing holds (sidecars).
+    /// Memory that a container holds which serves nothing (sidecars).
     pub idle_memory: Bytes,
 }
 

@@ -122,6 +122,8 @@ pub enum PodWrite {
     Resize(Box<[Resources]>),
     /// How its resize stands; `None` once it is in force.
     ResizeStatus(Option<ResizeState>),
+    /// The kubelet cannot carry out its resize, and says why.
+    ResizeError(Arc<str>),
     /// The node promises what its resize asks for.
     AllocateResize,
     /// Replaces what it was made from, where only what ends it differs.

@@ -166,6 +166,8 @@ pub struct ClusterConfig {
     pub pleg_on_demand_relist: bool,
     /// From the last container's exit to the pod object's disappearance, in seconds.
     pub pod_removal: Dist,
+    /// What of a pod can be resized in place.
+    pub in_place_resize: InPlaceResize,
     /// From a resize that fits to its being in force, in seconds.
     pub resize_actuation: Dist,
     /// How requests become weights of the CPU scheduler.
@@ -202,6 +204,7 @@ impl Default for ClusterConfig {
                 low: 0.05,
                 high: 1.95,
             },
+            in_place_resize: InPlaceResize::default(),
             resize_actuation: Dist::Uniform {
                 low: 1.0,
                 high: 3.0,
@@ -211,6 +214,18 @@ impl Default for ClusterConfig {
             crash_loop_max: SimDuration::from_secs(300),
         }
     }
+}
+
+/// What of a pod can be resized in place, by release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InPlaceResize {
+    /// Nothing: the feature gate InPlacePodVerticalScaling is off (before 1.33).
+    Off,
+    /// All but lower limits of memory, unless the container starts anew for it (1.33).
+    NoLowerMemoryLimit,
+    /// Also those, as long as they are above the usage (since 1.34).
+    #[default]
+    LowerMemoryLimit,
 }
 
 /// How CPU requests become weights.

@@ -228,6 +228,12 @@ fn count_success(id: JobId, context: &mut Context<'_, Event>) {
             failures_in_a_row: 0,
             ..job.status
         };
+        if job.spec.completions == Some(status.succeeded) {
+            let message = || "Job completed".to_owned();
+            context
+                .events
+                .normal(ObjectId::Job(id), "Completed", message);
+        }
         context.commit(Write::JobStatus(id, status));
     }
 }

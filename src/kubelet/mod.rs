@@ -17,10 +17,14 @@ use indexmap::IndexSet;
 use crate::api::{Change, Context, NodeId, ObjectId, PodId, What, WorkloadId};
 use crate::cluster::spec::{ClusterConfig, StartupSpec};
 use crate::sim::{SimDuration, SimTime};
+use crate::units::Bytes;
 use crash_loop::CrashLoop;
 
 pub use cpu_weight::cpu_weight;
 pub use resize::ResizeError;
+
+/// The memory that a container holds, where that is not what its template says.
+pub type MemoryStats<'a> = &'a dyn Fn(PodId, usize) -> Option<Bytes>;
 
 /// Timers of a kubelet.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +37,8 @@ pub enum Event {
     AppStarted(PodId, u16),
     /// The readiness probe has succeeded often enough.
     Ready(PodId, u16),
+    /// A Job's containers have done their work.
+    Completed(PodId, u16),
     /// The preStop hook is over: SIGTERM.
     Terminate(PodId),
     /// The containers have exited after SIGTERM.
@@ -105,7 +111,12 @@ impl Kubelet {
     }
 
     /// Wakes up for a change.
-    pub fn observe(&mut self, change: Change, context: &mut Context<'_, Event>) {
+    pub fn observe(
+        &mut self,
+        change: Change,
+        stats: MemoryStats<'_>,
+        context: &mut Context<'_, Event>,
+    ) {
         let ObjectId::Pod(id) = change.object else {
             return;
         };
@@ -113,24 +124,30 @@ impl Kubelet {
             What::Created => self.begin(id, context),
             What::Scheduled => self.admit(id, context),
             What::Deleting => self.delete(id, context),
-            What::Ended => self.room_appeared(id, context),
+            What::Ended => self.room_appeared(id, stats, context),
             What::Deleted => self.resizing.retain(|other| *other != id),
             _ => {}
         }
     }
 
     /// Carries out an event.
-    pub fn handle(&mut self, event: Event, context: &mut Context<'_, Event>) {
+    pub fn handle(
+        &mut self,
+        event: Event,
+        stats: MemoryStats<'_>,
+        context: &mut Context<'_, Event>,
+    ) {
         match event {
             Event::Start(pod, run) => self.start_containers(pod, run, context),
             Event::Restart(pod, container) => self.restart(pod, container, context),
             Event::AppStarted(pod, run) => self.app_started(pod, run, context),
             Event::Ready(pod, run) => self.became_ready(pod, run, context),
+            Event::Completed(pod, run) => self.completed(pod, run, context),
             Event::Terminate(pod) => self.terminate(pod, context),
             Event::Exit(pod) => self.exit(pod, context),
             Event::Kill(pod) => self.kill(pod, context),
             Event::Remove(pod) => Self::remove(pod, context),
-            Event::Resize(pod, number) => self.allocate_resize(pod, number, context),
+            Event::Resize(pod, number) => self.allocate_resize(pod, number, stats, context),
             Event::Resized(pod, number) => self.resized(pod, number, context),
         }
     }

@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 
-use super::{Event, Kubelet};
+use super::{Event, Kubelet, MemoryStats};
 use crate::api::{
-    Amounts, Context, NodeId, ObjectId, Pod, PodId, PodWrite, ResizeState, Resources, What,
+    Amounts, ContainerSpec, Context, NodeId, ObjectId, Pod, PodId, PodWrite, ResizeState,
+    Resources, What, resize_error,
 };
+use crate::cluster::spec::InPlaceResize;
 use crate::sim::{SimDuration, SimTime};
+use crate::units::Bytes;
 
 /// Why a resize was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,11 +23,20 @@ pub enum ResizeError {
     /// The pod's QoS class would change.
     #[error("Pod QOS Class may not change as a result of resizing")]
     QosClass,
+    /// The release has no subresource `resize`.
+    #[error("the server could not find the requested resource")]
+    Off,
+    /// A limit of memory would be lowered while its container runs on.
+    #[error("memory limits cannot be decreased unless resizePolicy is RestartContainer")]
+    LowerMemoryLimit,
 }
 
 /// Where the retries of a resize without room begin, and what they settle at.
 const FIRST_RETRY: SimDuration = SimDuration::from_secs(30);
 const RETRY: SimDuration = SimDuration::from_secs(180);
+/// What has failed is tried again after this and up to half of it more (`backOffPeriod`,
+/// `workerBackOffPeriodJitterFactor`).
+const BACK_OFF: SimDuration = SimDuration::from_secs(10);
 
 /// A pod's quality of service (`GetPodQOS`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +82,17 @@ impl Kubelet {
         if before != qos_class(resources.iter()) {
             return Err(ResizeError::QosClass);
         }
+        match self.config.in_place_resize {
+            InPlaceResize::Off => return Err(ResizeError::Off),
+            InPlaceResize::NoLowerMemoryLimit if lowered(pod, resources).next().is_some() => {
+                return Err(ResizeError::LowerMemoryLimit);
+            }
+            _ => {}
+        }
+        let mut asked = resources.iter().enumerate();
+        if asked.all(|(place, resources)| pod.spec_resources(place) == *resources) {
+            return Ok(()); // the patch changes nothing
+        }
         if pod.node.is_none() {
             context.write_pod(id, PodWrite::Admit(resources.into()));
             context.store.notify(ObjectId::Pod(id), What::Resized);
@@ -91,6 +114,7 @@ impl Kubelet {
         &mut self,
         id: PodId,
         number: u16,
+        stats: MemoryStats<'_>,
         context: &mut Context<'_, Event>,
     ) {
         if self.worker(id).resizes != number {
@@ -100,15 +124,24 @@ impl Kubelet {
         let Some(before) = context.store.pod(id).filter(waits).map(|pod| pod.resize) else {
             return;
         };
-        if self.try_resize(id, context) == Some(ResizeState::Deferred) {
-            let again = before == Some(ResizeState::Deferred);
-            let delay = if again { RETRY } else { FIRST_RETRY };
-            context.after(delay, Event::Resize(id, number));
-        }
+        let delay = match self.try_resize(id, stats, context) {
+            Some(ResizeState::Deferred) if before == Some(ResizeState::Deferred) => RETRY,
+            Some(ResizeState::Deferred) => FIRST_RETRY,
+            Some(ResizeState::Error) => {
+                BACK_OFF + SimDuration((BACK_OFF.0 as f64 / 2.0 * context.draws.unit(id)) as i64)
+            }
+            _ => return,
+        };
+        context.after(delay, Event::Resize(id, number));
     }
 
     /// Takes a resize that fits; returns how it stands then.
-    fn try_resize(&mut self, id: PodId, context: &mut Context<'_, Event>) -> Option<ResizeState> {
+    fn try_resize(
+        &mut self,
+        id: PodId,
+        stats: MemoryStats<'_>,
+        context: &mut Context<'_, Event>,
+    ) -> Option<ResizeState> {
         let pod = context.store.pod(id).filter(|pod| !pod.is_deleting())?;
         let (node, before) = (pod.node?, pod.resize);
         let (own, wanted) = (pod.requested(), pod.desired_requests());
@@ -120,7 +153,16 @@ impl Kubelet {
         // A resize that only shrinks is always admitted.
         let shrinks = wanted.cpu <= own.cpu && wanted.memory <= own.memory;
         if shrinks || fits(context.store.node_info(node).requested - own) {
-            self.take_resize(id, node, context);
+            if let Some(error) = memory_in_use(id, pod, stats) {
+                if pod.resize_error.as_deref() != Some(&*error) {
+                    let message = resize_error(pod, &error);
+                    let object = ObjectId::Pod(id);
+                    context.events.warning(object, "ResizeError", || message);
+                    context.write_pod(id, PodWrite::ResizeError(error.into()));
+                }
+                return Some(ResizeState::Error);
+            }
+            self.take_resize(id, node, stats, context);
             return Some(ResizeState::InProgress);
         }
         let (state, reason) = if fits(Amounts::default()) {
@@ -137,7 +179,13 @@ impl Kubelet {
     }
 
     /// The node allocates what was asked for; it takes effect a little later.
-    fn take_resize(&mut self, id: PodId, node: NodeId, context: &mut Context<'_, Event>) {
+    fn take_resize(
+        &mut self,
+        id: PodId,
+        node: NodeId,
+        stats: MemoryStats<'_>,
+        context: &mut Context<'_, Event>,
+    ) {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
@@ -153,7 +201,7 @@ impl Kubelet {
         let delay = context.draws.delay(id, &self.config.resize_actuation);
         context.write_pod(id, PodWrite::AllocateResize);
         context.after(delay, Event::Resized(id, number));
-        self.retry_resizes(node, context);
+        self.retry_resizes(node, stats, context);
     }
 
     /// A resize has taken effect; containers restart if their policy says so.
@@ -185,25 +233,96 @@ impl Kubelet {
     }
 
     /// A pod has left its node: what waits for room there is tried again.
-    pub(super) fn room_appeared(&mut self, left: PodId, context: &mut Context<'_, Event>) {
+    pub(super) fn room_appeared(
+        &mut self,
+        left: PodId,
+        stats: MemoryStats<'_>,
+        context: &mut Context<'_, Event>,
+    ) {
         if self.resizing.is_empty() {
             return;
         }
         if let Some(node) = context.store.pod(left).and_then(|pod| pod.node) {
-            self.retry_resizes(node, context);
+            self.retry_resizes(node, stats, context);
         }
     }
 
     /// Room has appeared on a node: resizes that wait for it are looked at again.
-    fn retry_resizes(&mut self, node: NodeId, context: &mut Context<'_, Event>) {
+    fn retry_resizes(
+        &mut self,
+        node: NodeId,
+        stats: MemoryStats<'_>,
+        context: &mut Context<'_, Event>,
+    ) {
         let waits = |pod: &Pod| pod.node == Some(node) && pod.resize == Some(ResizeState::Deferred);
         let waiting = self.resizing.iter().copied();
         let waiting: Vec<PodId> = waiting
             .filter(|id| context.store.pod(*id).is_some_and(waits))
             .collect();
         for id in waiting {
-            self.try_resize(id, context);
+            self.try_resize(id, stats, context);
         }
+    }
+}
+
+/// The containers, by place, whose limit of memory is lowered or added while they run on.
+fn lowered<'a>(
+    pod: &'a Pod,
+    resources: &'a [Resources],
+) -> impl Iterator<Item = (usize, Bytes)> + 'a {
+    let containers = pod.containers.iter().zip(&pod.template.containers);
+    let all = containers.zip(resources).enumerate();
+    all.filter_map(|(place, ((status, spec), new))| {
+        let limit = new.memory_limit?;
+        let is_lower = status.resources.memory_limit.is_none_or(|old| limit < old);
+        (is_lower && !spec.restart_on_resize[1]).then_some((place, limit))
+    })
+}
+
+/// Why the limits of memory that a resize asks for cannot be set
+/// (`validateMemoryResizeAction`): one is lowered to what is in use, or below it.
+fn memory_in_use(id: PodId, pod: &Pod, stats: MemoryStats<'_>) -> Option<String> {
+    lowered(pod, &pod.desired).next()?;
+    let held = |(place, spec): (usize, &ContainerSpec)| {
+        let runs = pod
+            .containers
+            .get(place)
+            .is_none_or(|c| c.running_since.is_some());
+        runs.then(|| stats(id, place).unwrap_or(spec.idle_memory))
+    };
+    let in_use = |place| held((place, pod.template.lasting_at(place)?));
+    let all: Bytes = pod.template.lasting().enumerate().filter_map(held).sum();
+    let mut errors = Vec::new();
+    let limit_of_pod = |containers: &mut dyn Iterator<Item = Option<Bytes>>| -> Option<Bytes> {
+        let sidecars = pod.template.sidecars().map(|one| one.memory_limit);
+        containers.chain(sidecars).sum()
+    };
+    let before = limit_of_pod(&mut pod.containers.iter().map(|c| c.resources.memory_limit));
+    let after = limit_of_pod(&mut pod.desired.iter().map(|c| c.memory_limit));
+    if let Some(limit) = after.filter(|after| before.is_none_or(|before| *after < before))
+        && all >= limit
+    {
+        errors.push(format!(
+            "attempting to set pod memory limit ({}) below current usage ({})",
+            limit.0, all.0
+        ));
+    }
+    for (place, limit) in lowered(pod, &pod.desired) {
+        if in_use(place).is_some_and(|held| held >= limit) {
+            // Upstream prints the usage of the whole pod here too.
+            errors.push(format!(
+                "attempting to set container \"{}\" memory limit ({}) below current usage ({})",
+                pod.template.containers[place].name, limit.0, all.0
+            ));
+        }
+    }
+    match errors.as_slice() {
+        [] => None,
+        [one] => Some(format!("cannot decrease memory limits: {one}")),
+        several => Some(format!(
+            "cannot decrease memory limits: [{}]",
+            several.join(", ")
+        )),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::events::Pull;
 use super::probe::{Attempts, first_success};
 use super::{Event, Kubelet};
-use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite};
+use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason};
 use crate::sim::SimDuration;
 
 /// From a start to the first attempt of its probe where the kubelet lists the pod at once.
@@ -98,6 +98,13 @@ impl Kubelet {
                 first_success(probe, attempts, earliest)
             }
         };
+        if let Some(ObjectId::Job(_)) = pod.meta.owner {
+            let sleeps = pod.template.containers.iter().map(|one| one.sleeps);
+            let longest: Option<SimDuration> = sleeps.reduce(|a, b| Some(a?.max(b?))).flatten();
+            if let Some(length) = longest {
+                context.after(length, Event::Completed(id, run));
+            }
+        }
         context.after(app, Event::AppStarted(id, run));
         context.after(noticed + status_write, Event::Ready(id, run));
     }
@@ -125,6 +132,13 @@ impl Kubelet {
     pub(super) fn app_started(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
         if self.runs(id, run, context) && !self.worker(id).terminating {
             context.write_pod(id, PodWrite::AppStarted);
+        }
+    }
+
+    /// A Job's pod whose commands are over.
+    pub(super) fn completed(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
+        if self.runs(id, run, context) {
+            self.container_exited(id, 0, TerminationReason::Completed, context);
         }
     }
 

@@ -148,6 +148,8 @@ pub struct ServiceRecord {
     pub windows: Vec<Window>,
     /// Requests after the warm-up refused by pods whose application had not started.
     pub too_early: u64,
+    /// Ready pods that got no request while many came over connections kept to others.
+    pub passed_by: u64,
     /// Latency over all requests after the warm-up.
     pub latency: LatencyStats,
 }

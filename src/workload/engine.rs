@@ -229,6 +229,20 @@ impl Servers {
         total
     }
 
+    /// A request comes to a service over a connection that was open before.
+    pub fn keep(&mut self, service: usize) {
+        self.services[service].over_kept += 1;
+    }
+
+    /// Endpoints of a service, so far, that got no request while many came over connections
+    /// that had been opened to others before.
+    pub fn passed_by(&self, service: usize) -> u64 {
+        let service = &self.services[service];
+        let servers = service.endpoints.iter();
+        let live = servers.filter_map(|&slot| self.arena.at(slot as usize));
+        service.passed_by + live.filter(|server| server.is_passed_by(service)).count() as u64
+    }
+
     /// Where CPU time went until `now`.
     pub fn ledger(&self, now: SimTime) -> CpuLedger {
         let mut total = self.gone;

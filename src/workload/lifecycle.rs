@@ -68,6 +68,7 @@ impl Servers {
         }
         server.is_endpoint = true;
         let service = &mut services[server.service as usize];
+        server.kept_before = Some(service.over_kept);
         service.endpoints.push(key.slot() as u32);
         server.cpu.advance(now);
         server.fill_slots(now, service, requests, finished);
@@ -89,9 +90,10 @@ impl Servers {
         }
         server.is_endpoint = false;
         let index = server.service as usize;
-        self.services[index]
-            .endpoints
-            .retain(|&slot| slot != key.slot() as u32);
+        let service = &mut self.services[index];
+        service.passed_by += u64::from(server.is_passed_by(service));
+        server.kept_before = None;
+        service.endpoints.retain(|&slot| slot != key.slot() as u32);
         self.apply_usage(now, key.slot() as u32);
         self.share_usage(now, index);
     }

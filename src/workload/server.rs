@@ -13,6 +13,9 @@ use super::request::{ActiveRequests, Ending, Finished, Phase, RequestKey, Work};
 use super::service::Service;
 use crate::sim::{SimTime, Stream};
 
+/// So many requests over kept connections are no accident.
+const PASSED_BY: u64 = 100;
+
 /// The container of one pod that serves requests.
 #[expect(
     clippy::struct_excessive_bools,
@@ -42,6 +45,8 @@ pub struct Server {
     pub(super) in_service: u32,
     pub(super) queued: u32,
     pub(super) answered: u64,
+    /// The service's requests over kept connections when it became an endpoint, while it is one.
+    pub(super) kept_before: Option<u64>,
     slots: u32,
     backlog_limit: u32,
     backlog: VecDeque<RequestKey>,
@@ -75,6 +80,7 @@ impl Server {
             in_service: 0,
             queued: 0,
             answered: 0,
+            kept_before: None,
             slots: service.spec.slots.unwrap_or(u32::MAX),
             backlog_limit: if service.is_shared() {
                 0
@@ -97,6 +103,15 @@ impl Server {
     /// Its weight on an oversubscribed node.
     pub(super) fn weight(&self) -> u64 {
         u64::from(self.limits.cpu_weight.max(1))
+    }
+
+    /// Whether it is an endpoint, and many requests came over connections to others while none
+    /// came to it.
+    pub(super) fn is_passed_by(&self, service: &Service) -> bool {
+        let came = self
+            .kept_before
+            .map_or(0, |before| service.over_kept - before);
+        came >= PASSED_BY && self.answered == 0 && self.inside() == 0
     }
 
     /// Requests in it.

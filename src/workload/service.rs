@@ -24,6 +24,10 @@ pub(super) struct Service {
     /// Servers ever created.
     pub(super) created: u64,
     pub(super) answered: u64,
+    /// Requests that came over connections which had been open before.
+    pub(super) over_kept: u64,
+    /// Endpoints that are none any more and got no request while such ones came.
+    pub(super) passed_by: u64,
     cursor: usize,
     queue: VecDeque<RequestKey>,
 }
@@ -37,6 +41,8 @@ impl Service {
             gone: Vec::new(),
             created: 0,
             answered: 0,
+            over_kept: 0,
+            passed_by: 0,
             cursor: 0,
             queue: VecDeque::new(),
         }

@@ -2,7 +2,7 @@
 
 use super::autoscale::Hpas;
 use super::manifests::Manifests;
-use super::requests::{TemplateRequests, requests};
+use super::requests::TemplateRequests;
 use super::sample::UsageTotals;
 use super::traffic::Traffic;
 use super::vpa::{self, Vpas};
@@ -210,12 +210,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
             kind: workload.kind.name().into(),
             namespace: workload.namespace.as_str().into(),
             name: workload.name.clone(),
-            cpu_request: requests(&workload.template)
-                .containers
-                .iter()
-                .filter_map(|container| container.requests[0])
-                .sum::<i64>() as f64
-                / 1000.0,
+            cpu_request: workload.template.lasting_requests().cpu.cores(),
             unmet_selector: unmet_selector(workload, store),
             is_load: scenario.loads.iter().any(|load| match &load.generator {
                 Generator::WgetJob(job) => job.workload == index,

@@ -152,6 +152,7 @@ impl Simulation<'_> {
                 self.recorder.pod_deleted(link.record, now);
             }
             What::Resized => self.pod_resized(id, now),
+            What::Ended => self.sidecars_stopped(id),
             What::Scheduled => {
                 self.recorder
                     .pod_scheduled(self.pods[id.slot()].record, now);
@@ -165,7 +166,6 @@ impl Simulation<'_> {
             | What::Spec
             | What::Status
             | What::Deleting
-            | What::Ended
             | What::ResizeRequested
             | What::ResizeAllocated
             | What::EndpointRemoved => {}

@@ -1,5 +1,6 @@
 //! The list of the components: who handles which event, and who sees changes.
 
+use super::usage::memory_stats;
 use super::{Event, Simulation};
 use crate::api::{Change, PodId, TerminationReason};
 use crate::controller::disruption;
@@ -60,9 +61,12 @@ impl Simulation<'_> {
             Event::Scheduler(event) => with_context!(self, now, Event::Scheduler, |all, cx| {
                 all.scheduler.handle(event, cx);
             }),
-            Event::Kubelet(event) => with_context!(self, now, Event::Kubelet, |all, cx| {
-                all.kubelet.handle(event, cx);
-            }),
+            Event::Kubelet(event) => {
+                let stats = memory_stats(&self.traffic, &self.pods, now);
+                with_context!(self, now, Event::Kubelet, |all, cx| {
+                    all.kubelet.handle(event, &stats, cx);
+                });
+            }
             Event::CreateWorkload(index) => self.create_workload(index as usize, now),
             Event::DeleteWorkload(index) => self.delete_workload(index as usize, now),
             Event::Action(index) => self.act_planned(index as usize, now),
@@ -97,8 +101,9 @@ impl Simulation<'_> {
         with_context!(self, now, Event::GarbageCollector, |all, cx| {
             all.garbage_collector.observe(change, cx);
         });
+        let stats = memory_stats(&self.traffic, &self.pods, now);
         with_context!(self, now, Event::Kubelet, |all, cx| {
-            all.kubelet.observe(change, cx);
+            all.kubelet.observe(change, &stats, cx);
         });
         with_context!(self, now, Event::Scheduler, |all, cx| {
             all.scheduler.observe(change, cx);

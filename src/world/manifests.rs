@@ -274,12 +274,14 @@ impl Simulation<'_> {
 /// A template as a manifest has it, with what the scenario says of its containers.
 fn with_idle_usage(template: &PodTemplate, current: &PodTemplate) -> PodTemplate {
     let mut template = template.clone();
-    for container in &mut template.containers {
-        let same = current
-            .containers
-            .iter()
-            .find(|one| one.name == container.name);
-        if let Some(same) = same {
+    let PodTemplate {
+        containers,
+        init_containers,
+        ..
+    } = &mut template;
+    for container in containers.iter_mut().chain(init_containers) {
+        let mut known = current.lasting();
+        if let Some(same) = known.find(|one| one.name == container.name) {
             container.idle_cpu = same.idle_cpu;
             container.idle_memory = same.idle_memory;
         }

@@ -79,7 +79,10 @@ const PROGRESS_EVERY: u64 = 1 << 12;
 struct PodLink {
     pod: Option<PodId>,
     metrics: Option<MetricsPodId>,
+    /// The measurements of its containers, then of its sidecars.
     containers: Vec<Option<ContainerId>>,
+    /// Since when its sidecars run.
+    sidecars_since: SimTime,
     server: Option<ServerId>,
     /// The container that the server is, if there is one.
     serving: u16,
@@ -210,6 +213,9 @@ impl<'s> Simulation<'s> {
         }
         let events = self.handled;
         let mut recording = self.recorder.finish();
+        for (service, record) in recording.services.iter_mut().enumerate() {
+            record.passed_by = self.traffic.passed_by(service);
+        }
         for (load, record) in recording.loads.iter_mut().enumerate() {
             fill(record, &self.traffic.load_report(load, end), full);
         }

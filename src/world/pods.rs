@@ -52,7 +52,7 @@ impl Simulation<'_> {
         };
         self.pods[slot] = PodLink {
             pod: Some(id),
-            containers: vec![None; pod.containers.len()],
+            containers: vec![None; pod.template.lasting().count()],
             requests,
             boost,
             record: self.recorder.pod_created(record),
@@ -95,6 +95,29 @@ impl Simulation<'_> {
             self.traffic.start_client(load, client, &mut self.queue);
         }
         self.track(id, container, serving, node, at, now);
+        self.track_sidecars(id, node, at, now);
+    }
+
+    /// Begins to measure the sidecars of a pod whose first container has started: they have run
+    /// before it, and go on when a container starts anew.
+    fn track_sidecars(&mut self, id: PodId, node: usize, at: SimTime, now: SimTime) {
+        let first = self.store.pod(id).map_or(0, |pod| pod.containers.len());
+        for place in first..self.pods[id.slot()].containers.len() {
+            if self.pods[id.slot()].containers[place].is_none() {
+                self.pods[id.slot()].sidecars_since = at;
+                self.track(id, place as u16, None, node, at, now);
+            }
+        }
+    }
+
+    /// A pod has ended, and its sidecars with it.
+    pub(super) fn sidecars_stopped(&mut self, id: PodId) {
+        let first = self.store.pod(id).map_or(0, |pod| pod.containers.len());
+        for tracked in self.pods[id.slot()].containers.iter_mut().skip(first) {
+            if let Some(tracked) = tracked.take() {
+                self.metrics.untrack(tracked);
+            }
+        }
     }
 
     fn server_limits(&self, resources: Resources) -> ServerLimits {
@@ -164,8 +187,8 @@ impl Simulation<'_> {
             let declared = declared_cpu(spec, SimTime::ZERO, f64::from(pods)) / f64::from(pods);
             return (spec.background_cpu.cores() + declared, memory);
         }
-        let template = self.store.pod(id).map(|pod| &pod.template);
-        let spec = template.map(|template| &template.containers[usize::from(container)]);
+        let pod = self.store.pod(id);
+        let spec = pod.and_then(|pod| pod.template.lasting_at(usize::from(container)));
         spec.map_or((0.0, Bytes(0)), |spec| {
             (spec.idle_cpu.cores(), spec.idle_memory)
         })

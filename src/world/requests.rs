@@ -32,7 +32,7 @@ fn milli(memory: Bytes) -> i64 {
 }
 
 /// The requests of a pod of a template.
-pub(super) fn requests(template: &PodTemplate) -> PodRequests {
+fn requests(template: &PodTemplate) -> PodRequests {
     let request = |container: &ContainerSpec| ContainerRequest {
         name: container.name.clone(),
         restartable: container.restartable,

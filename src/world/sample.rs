@@ -1,7 +1,7 @@
 //! Rows of the time series, and the counters that custom metrics read.
 
 use super::{Event, Simulation};
-use crate::api::{Resources, WorkloadId};
+use crate::api::{Amounts, Pod, PodPhase, WorkloadId};
 use crate::metrics::{CounterSample, SAMPLE_PERIOD};
 use crate::record::Sample;
 use crate::sim::SimTime;
@@ -47,28 +47,45 @@ pub(super) fn declared_cpu(spec: &ServerSpec, now: SimTime, pods: f64) -> f64 {
     }
 }
 
+/// What the containers of a running pod use that serve nothing, its sidecars included.
+fn others_usage(pod: &Pod, serving: usize) -> Amounts {
+    if pod.phase != PodPhase::Running {
+        return Amounts::default();
+    }
+    let runs = |place: usize| {
+        let status = pod.containers.get(place);
+        place != serving && status.is_none_or(|status| status.running_since.is_some())
+    };
+    let others = pod.template.lasting().enumerate();
+    let others = others.filter(|(place, _)| runs(*place));
+    others.fold(Amounts::default(), |sum, (_, one)| {
+        let used = Amounts {
+            cpu: one.idle_cpu,
+            memory: one.idle_memory,
+        };
+        sum + used
+    })
+}
+
 impl Simulation<'_> {
     /// One row per service.
     pub(super) fn sample(&mut self, now: SimTime) {
         let step = self.scenario.simulation.step;
         for (service, spec) in self.scenario.services.iter().enumerate() {
             let (mut cpu, mut memory) = (0i64, 0i64);
-            let (mut cpu_requested, mut memory_requested) = (0.0, 0.0);
+            let (mut others_cpu, mut requested) = (0.0, Amounts::default());
             for pod in &self.store.workload(WorkloadId(spec.workload as u32)).pods {
                 if let Some(server) = self.pods[pod.slot()].server {
                     let usage = self.traffic.usage(server, now);
                     cpu += usage.cpu.0;
                     memory += usage.memory.0;
                 }
-                if let Some(pod) = self.store.pod(*pod).filter(|pod| pod.is_ready()) {
-                    for container in &pod.containers {
-                        let Resources {
-                            cpu_request,
-                            memory_request,
-                            ..
-                        } = container.resources;
-                        cpu_requested += cpu_request.unwrap_or_default().cores();
-                        memory_requested += memory_request.unwrap_or_default().0 as f64;
+                if let Some(pod) = self.store.pod(*pod) {
+                    let others = others_usage(pod, spec.container);
+                    others_cpu += others.cpu.cores();
+                    memory += others.memory.0;
+                    if pod.is_ready() {
+                        requested = requested + pod.lasting_requests();
                     }
                 }
             }
@@ -79,11 +96,11 @@ impl Simulation<'_> {
             let declared = declared_cpu(spec, now, ready);
             let sample = Sample {
                 time: now,
-                cpu_used: self.usage.take(service, cpu) as f64 / step.0 as f64,
-                cpu_requested,
+                cpu_used: self.usage.take(service, cpu) as f64 / step.0 as f64 + others_cpu,
+                cpu_requested: requested.cpu.cores(),
                 cpu_offered: issued * spec.request.cpu.mean() / step.as_secs_f64() + declared,
                 memory_used: memory as f64,
-                memory_requested,
+                memory_requested: requested.memory.0 as f64,
                 in_service: counters.active,
                 queued: counters.queued,
             };

@@ -3,7 +3,7 @@
 
 use super::traffic::Traffic;
 use super::{PodLink, Simulation};
-use crate::api::Store;
+use crate::api::{PodId, Store};
 use crate::metrics::{MetricsEvent, Tracked, UsageSource};
 use crate::sim::SimTime;
 use crate::units::{Bytes, CpuTime};
@@ -25,14 +25,32 @@ impl UsageSource for View<'_> {
         let Some(pod) = link.pod.and_then(|id| self.store.pod(id)) else {
             return Default::default();
         };
-        let container = usize::from(tracked.container);
-        let spec = &pod.template.containers[container];
-        let since = pod.containers[container]
-            .running_since
-            .unwrap_or(now)
-            .max(SimTime::ZERO);
+        let place = usize::from(tracked.container);
+        let Some(spec) = pod.template.lasting_at(place) else {
+            return Default::default();
+        };
+        let since = match pod.containers.get(place) {
+            Some(status) => status.running_since.unwrap_or(now),
+            None => link.sidecars_since,
+        };
+        let since = since.max(SimTime::ZERO);
         let cpu = CpuTime(((now - since).0 as f64 * spec.idle_cpu.cores()) as i64);
         (cpu, spec.idle_memory)
+    }
+}
+
+/// What serving containers hold now; the others hold what their template says.
+pub(super) fn memory_stats<'a>(
+    traffic: &'a Traffic,
+    pods: &'a [PodLink],
+    now: SimTime,
+) -> impl Fn(PodId, usize) -> Option<Bytes> + 'a {
+    move |pod, container| {
+        let link = pods.get(pod.slot())?;
+        let server = link
+            .server
+            .filter(|_| usize::from(link.serving) == container)?;
+        Some(traffic.usage(server, now).memory)
     }
 }
 

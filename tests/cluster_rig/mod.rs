@@ -71,6 +71,7 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
         restartable: false,
         pre_stop: secs(0),
         command: String::new(),
+        sleeps: None,
         idle_cpu: Millicores(1),
         idle_memory: Bytes(1),
     };

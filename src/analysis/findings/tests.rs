@@ -197,6 +197,23 @@ fn more_failures_than_the_objective_allows_are_told() {
 }
 
 #[test]
+fn pods_that_pinned_connections_pass_by_are_told_once_per_service() {
+    let mut recording = recording("Off", vec![row(0.5, Some(0.5))]);
+    recording.services.push(ServiceRecord::default());
+    recording.services[0].passed_by = 16;
+    let told = found(&recording);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].subject, "Deployment/api");
+    assert!(
+        told[0]
+            .text
+            .starts_with("16 pods were ready but got no requests")
+    );
+    recording.services[0].passed_by = 1;
+    assert!(found(&recording)[0].text.starts_with("1 pod was ready"));
+}
+
+#[test]
 fn requests_that_came_too_early_are_told() {
     let mut recording = recording("Off", vec![row(0.5, Some(0.5))]);
     recording.services.push(ServiceRecord::default());

@@ -35,6 +35,7 @@ impl Store {
                 | PodWrite::End(_)
                 | PodWrite::Resize(_)
                 | PodWrite::ResizeStatus(_)
+                | PodWrite::ResizeError(_)
                 | PodWrite::AllocateResize
         );
         if promises {
@@ -76,6 +77,7 @@ impl Store {
             | PodWrite::Unschedulable
             | PodWrite::Acknowledge
             | PodWrite::Evict
+            | PodWrite::ResizeError(_)
             | PodWrite::ResizeStatus(Some(_)) => self.tell(object, What::Status),
             PodWrite::Bind => self.tell(object, What::Scheduled),
             PodWrite::Run => {

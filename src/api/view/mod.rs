@@ -17,11 +17,14 @@ mod pod;
 mod pod_conditions;
 mod pod_disruption_budget;
 mod replica_set;
+mod resize;
 mod stateful_set;
 mod template;
 mod vertical_pod_autoscaler;
 
 use serde_json::{Map, Value};
+
+pub use resize::resize_error;
 
 use super::meta::{Kind, Labels, ObjectId};
 use super::policy::IntOrPercent;

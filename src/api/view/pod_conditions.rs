@@ -58,6 +58,11 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
         Some(ResizeState::InProgress) => {
             all.push(condition("PodResizeInProgress", true, None, NONE));
         }
+        Some(ResizeState::Error) => {
+            let message = pod.resize_error.as_deref().map(str::to_owned);
+            let why = (Some("Error"), message);
+            all.push(condition("PodResizeInProgress", true, None, why));
+        }
         Some(state @ (ResizeState::Deferred | ResizeState::Infeasible)) => {
             let reason = match state {
                 ResizeState::Deferred => "Deferred",

@@ -208,10 +208,37 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
         restart_on_resize: restart_on_resize(one),
         restartable: one.restart_policy.as_deref() == Some("Always"),
         pre_stop: pre_stop(one),
+        sleeps: sleep_of(&command),
         command,
         idle_cpu: Millicores(1),
         idle_memory: Bytes(16 << 20),
     }
+}
+
+/// How long a command sleeps that does nothing else: `sleep 20`, in a shell or without.
+fn sleep_of(command: &str) -> Option<SimDuration> {
+    let mut words = command.split_whitespace();
+    let mut word = words.next()?;
+    if ["sh", "/bin/sh", "bash", "/bin/bash"].contains(&word) {
+        (words.next() == Some("-c")).then_some(())?;
+        word = words.next()?;
+    }
+    let length = words
+        .next()
+        .filter(|_| word == "sleep" || word == "/bin/sleep")?;
+    let (number, unit) = match length.strip_suffix(['s', 'm', 'h', 'd']) {
+        Some(number) => (number, &length[number.len()..]),
+        None => (length, "s"),
+    };
+    let factor = match unit {
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => 1.0,
+    };
+    let seconds = number.parse::<f64>().ok()? * factor;
+    let is_one = words.next().is_none() && (0.0..1e9).contains(&seconds);
+    is_one.then(|| SimDuration::from_secs_f64(seconds))
 }
 
 /// `resizePolicy`: CPU, memory.
@@ -296,4 +323,26 @@ fn pre_stop(container: &core::Container) -> SimDuration {
             .ok()
     });
     seconds(length.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_only_sleeps_ends_by_itself() {
+        let seconds = |command: &str| sleep_of(command).map(SimDuration::as_secs_f64);
+        assert_eq!(seconds("sleep 20"), Some(20.0));
+        assert_eq!(seconds("/bin/sh -c sleep 1.5m"), Some(90.0));
+        for other in [
+            "",
+            "sleep infinity",
+            "sleep 3; curl x",
+            "sh -c",
+            "nginx -g x",
+            "sleep -1",
+        ] {
+            assert_eq!(seconds(other), None, "{other}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::dist;
 use super::phases;
 use super::vpa_flags;
 use crate::autoscaler::hpa::{Config, KubernetesVersion};
-use crate::cluster::spec::ClusterConfig;
+use crate::cluster::spec::{ClusterConfig, InPlaceResize};
 use crate::metrics::spec::PipelineConfig;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{Controllers, VpaConfig};
@@ -24,6 +24,11 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
         cluster: ClusterConfig {
             balanced_allocation_v136: version >= KubernetesVersion(36),
             pleg_on_demand_relist: version >= KubernetesVersion(36),
+            in_place_resize: match version {
+                KubernetesVersion(..=32) => InPlaceResize::Off,
+                KubernetesVersion(33) => InPlaceResize::NoLowerMemoryLimit,
+                KubernetesVersion(_) => InPlaceResize::LowerMemoryLimit,
+            },
             ..ClusterConfig::default()
         },
         metrics: PipelineConfig::default(),
@@ -141,6 +146,12 @@ fn kubelet_flags(table: &mut Reader<'_>, made: &mut Controllers, diagnostics: &m
     assign(&mut cluster.pleg_relist, relist);
     let restart = table.duration("max-container-restart-period", diagnostics);
     assign(&mut cluster.crash_loop_max, restart);
+    let allowed = SimDuration::from_secs(1)..=SimDuration::from_secs(300);
+    if restart.is_some_and(|longest| !allowed.contains(&longest)) {
+        let title = "the kubelet does not start with this restart period";
+        let span = table.key_span("max-container-restart-period");
+        diagnostics.error(span, title, "must be from 1s to 300s");
+    }
     let removal = dist::seconds(table, "pod-removal-delay", diagnostics);
     assign(&mut cluster.pod_removal, removal);
     if metrics.housekeeping_interval < SimDuration::from_secs(1) {

@@ -3,6 +3,7 @@
 
 mod actions;
 mod command;
+mod containers;
 mod controllers;
 mod destination;
 mod dist;

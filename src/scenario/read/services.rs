@@ -1,5 +1,6 @@
 //! `[[service]]`: how the pods of a workload behave.
 
+use super::containers::containers;
 use super::dist;
 use super::known::Known;
 use super::selects;
@@ -116,6 +117,7 @@ fn service(
     let reference = table.get("workload");
     let container_node = table.get("container");
     let startup_node = table.get("startup");
+    let containers_node = table.get("containers");
     let request = request(table, diagnostics);
     let mut memory = memory(table, diagnostics);
     let slots = table.count("slots", diagnostics);
@@ -155,6 +157,11 @@ fn service(
     let container = container(container_node, &spec.template.containers, diagnostics);
     let limit = (spec.template.containers.get(container)).and_then(|one| one.memory_limit);
     memory.spec.base = memory.base.unwrap_or_else(|| default_memory(limit));
+    if let Some(node) = containers_node {
+        let template = &mut known.workloads[workload].template;
+        containers(node, template, container, diagnostics);
+    }
+    let spec = &known.workloads[workload];
     hosts.extend(name.map(str::to_owned));
     hosts.push(spec.name.clone());
     for object in &known.manifests.services {

@@ -35,6 +35,14 @@ pub(super) fn jobs_from_the_start(
             .and_then(|metadata| metadata.get("name"))
             .map_or(document.node.span.first(), |node| node.span);
         if command_line::parse_wget_loop(&script(known, workload)).is_none() {
+            if spec
+                .template
+                .containers
+                .iter()
+                .all(|one| one.sleeps.is_some())
+            {
+                continue; // it ends by itself
+            }
             let title = format!("the Job {} sends no requests", spec.name);
             diagnostics
                 .warning(span, title, "its pods run until the end")

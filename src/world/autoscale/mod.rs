@@ -328,11 +328,13 @@ fn resource_usage<'a>(
         let Some(pod) = store.pod(*id) else {
             continue;
         };
-        let names = &pod.template.containers;
         let from = listed.containers.len();
-        let usage = metrics.containers.iter().map(|container| ContainerUsage {
-            name: &names[usize::from(container.container)].name,
-            usage: container.milli_values().map(Some),
+        let usage = metrics.containers.iter().filter_map(|container| {
+            let place = usize::from(container.container);
+            Some(ContainerUsage {
+                name: &pod.template.lasting_at(place)?.name,
+                usage: container.milli_values().map(Some),
+            })
         });
         listed.containers.extend(usage);
         listed.entries.push(Entry {

@@ -92,7 +92,10 @@ impl Traffic {
         }
         let kept = load.connections.get(client as usize).copied().flatten();
         let server = match kept.filter(|&server| self.servers.accepts(server)) {
-            Some(server) => server,
+            Some(server) => {
+                self.servers.keep(load.service);
+                server
+            }
             None => match self.servers.choose(load.service, &mut load.balancing) {
                 Some(server) if self.servers.accepts(server) => {
                     if let Some(connection) = load.connections.get_mut(client as usize) {

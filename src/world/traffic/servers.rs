@@ -182,6 +182,11 @@ impl Traffic {
         self.servers.server_counters(server)
     }
 
+    /// Pods of a service that were ready and got no request, so far, as connections are kept.
+    pub fn passed_by(&self, service: usize) -> u64 {
+        self.servers.passed_by(service)
+    }
+
     /// Counters of a service, by its index.
     pub fn service_counters(&self, service: usize) -> Counters {
         self.servers.service_counters(service)

@@ -123,5 +123,6 @@ fn resize(state: ResizeState) -> Resize {
         ResizeState::Deferred => Resize::Deferred,
         ResizeState::Infeasible => Resize::Infeasible,
         ResizeState::InProgress => Resize::InProgress,
+        ResizeState::Error => Resize::Error,
     }
 }

@@ -55,13 +55,15 @@ impl Simulation<'_> {
                 let time = vpas.metrics.api_timestamp();
                 for usage in &vpas.metrics.containers {
                     let place = usize::from(usage.container);
+                    let Some(container) = pod.template.containers.get(place) else {
+                        continue; // a sidecar: init containers get no recommendations
+                    };
                     let cpu = usage.cpu.to_millicores_ceil();
                     let cluster = &mut vpas.cluster;
                     cluster.add_cpu_sample(known.key, place, cpu, time);
                     cluster.add_memory_sample(known.key, place, usage.memory, time);
                     if let Some((_, containers)) = &mut seen {
-                        let name = pod.template.containers[place].name.as_str();
-                        let usage_of = find_or_add(containers, name);
+                        let usage_of = find_or_add(containers, &container.name);
                         usage_of.cpu.push(cpu);
                         usage_of.memory.push(usage.memory);
                     }
