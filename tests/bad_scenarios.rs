@@ -9,13 +9,15 @@ use files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 11] = [
+const WARNED: [&str; 13] = [
     "action-warnings",
+    "duplicate-objects",
     "hpa-foreign-kind",
     "hpa-other-pods",
     "hpa-runtime-warnings",
     "hpa-target-elsewhere",
     "hpa-two-on-one",
+    "hpa-v1-annotations",
     "hpa-without-target",
     "placement",
     "service-selectors",

@@ -18,6 +18,15 @@ fn random_suffix(stream: &mut Stream, length: usize) -> String {
         .collect()
 }
 
+/// What a generated name begins with: the owner's name, cut so that the name is a label of a host
+/// (`pkg/controller`, `GetPodsPrefix`; `apiserver/pkg/storage/names/generate.go`).
+fn generate_name(owner: &str) -> String {
+    const LONGEST: usize = 63 - 5;
+    let mut name = format!("{owner}-");
+    name.truncate(LONGEST);
+    name
+}
+
 /// A workload's draws.
 #[derive(Debug, Clone)]
 struct Draws {
@@ -160,7 +169,7 @@ impl PodControl {
         let name = if new.by_ordinal {
             format!("{}-{ordinal}", new.base)
         } else {
-            format!("{}-{suffix}", new.base)
+            format!("{}{suffix}", generate_name(&new.base))
         };
         let uid = draw_uid(&mut draws.stream);
         let stream = streams.stream(&format!("{}/pod/{}", draws.own, draws.created));

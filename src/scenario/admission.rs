@@ -79,10 +79,12 @@ impl Admission {
             Some(name) => match self.priority(name) {
                 Some(priority) => spec.template.priority = priority,
                 None if complete => {
-                    context.error(
+                    context.warning(
                         "spec.template.spec.priorityClassName",
-                        format!("no PriorityClass {name} among the manifests"),
-                        Some("add the PriorityClass's manifest"),
+                        format!(
+                            "no PriorityClass {name} among the manifests: its pods have priority 0; a cluster without it would refuse them"
+                        ),
+                        "add the PriorityClass's manifest",
                     );
                 }
                 None => {}

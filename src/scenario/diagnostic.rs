@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use rustc_hash::FxHashMap;
 
 use super::node::Span;
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// The scenario cannot run.
     Error,
@@ -102,16 +103,6 @@ impl Diagnostics {
         &mut self.list[last]
     }
 
-    /// A place as `path:line:column`.
-    pub(super) fn place(&self, span: Span) -> String {
-        let Some(file) = self.files.get(span.file) else {
-            return String::new();
-        };
-        let excerpt = Excerpt::of(span, &file.text);
-        let column = 1 + excerpt.line[..excerpt.range.start].chars().count();
-        format!("{}:{}:{column}", file.path, excerpt.number)
-    }
-
     /// Whether there is any error.
     pub fn has_errors(&self) -> bool {
         self.list
@@ -133,9 +124,14 @@ impl Diagnostics {
             (diagnostic.severity, place)
         });
         order.dedup();
+        let order = together(&order);
         let mut text = String::new();
-        for diagnostic in order.iter().take(MOST_SHOWN) {
-            let _ = writeln!(text, "{}\n", self.render_one(diagnostic, &renderer));
+        for (diagnostic, alike) in order.iter().take(MOST_SHOWN) {
+            let _ = writeln!(text, "{}", self.render_one(diagnostic, &renderer));
+            if *alike > 0 {
+                let _ = writeln!(text, "… and {alike} more like it");
+            }
+            text.push('\n');
         }
         if order.len() > MOST_SHOWN {
             let _ = writeln!(text, "… and {} more", order.len() - MOST_SHOWN);
@@ -176,6 +172,34 @@ impl Diagnostics {
         }
         renderer.render(&[group])
     }
+}
+
+/// So many equal problems are shown one by one.
+const MOST_ALIKE: usize = 5;
+
+/// Each problem with the number of those like it; of many equal ones the first.
+fn together<'a>(order: &[&'a Diagnostic]) -> Vec<(&'a Diagnostic, usize)> {
+    let alike = |one: &'a Diagnostic| {
+        let words = (one.title.as_str(), one.label.as_str(), one.help.as_deref());
+        (one.severity, words)
+    };
+    let mut counts = FxHashMap::default();
+    for one in order {
+        *counts.entry(alike(one)).or_insert(0_usize) += 1;
+    }
+    let mut made = Vec::new();
+    for one in order {
+        match counts.get_mut(&alike(one)) {
+            // Shown with the first.
+            Some(0) => {}
+            Some(count) if *count > MOST_ALIKE => {
+                made.push((*one, *count - 1));
+                *count = 0;
+            }
+            _ => made.push((*one, 0)),
+        }
+    }
+    made
 }
 
 /// Problems shown at most.

@@ -4,7 +4,8 @@ use super::files::Files;
 use super::items;
 use crate::kubectl::command::{self, Command, File, Targets};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::node::{Node, Span};
+use crate::scenario::manifest::version_and_kind;
+use crate::scenario::node::{KeyNode, Node, Span, Value};
 use crate::scenario::quoted::Quoted;
 use crate::scenario::source::load;
 use crate::scenario::yaml;
@@ -116,18 +117,37 @@ impl Files<'_> {
     }
 }
 
-/// Keeps a document; of a List its items.
+/// Keeps a document; of a List its items. Those of a list of one kind, such as DeploymentList,
+/// need not name it.
 pub(in crate::scenario) fn take_apart(node: Node, documents: &mut Vec<Node>) {
-    let is_list = node
-        .get("kind")
-        .and_then(Node::text)
-        .is_some_and(|kind| kind.ends_with("List"));
-    match node.get("items") {
-        Some(list) if is_list => {
+    let (version, kind) = version_and_kind(&node);
+    let of_kind = kind.strip_suffix("List");
+    match (node.get("items"), of_kind) {
+        (Some(list), Some(of_kind)) => {
             for item in list.items() {
-                take_apart(item.clone(), documents);
+                let mut item = item.clone();
+                if !of_kind.is_empty() {
+                    name_kind(&mut item, version, of_kind);
+                }
+                take_apart(item, documents);
             }
         }
         _ => documents.push(node),
+    }
+}
+
+fn name_kind(item: &mut Node, version: &str, kind: &str) {
+    let span = item.span.first();
+    for (name, text) in [("kind", kind), ("apiVersion", version)] {
+        if item.get(name).is_none()
+            && let Value::Table(entries) = &mut item.value
+        {
+            let key = KeyNode {
+                span,
+                name: name.to_owned(),
+            };
+            let value = Value::Text(text.to_owned());
+            entries.insert(0, (key, Node { span, value }));
+        }
     }
 }

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::action_files::take_apart;
 use super::{Document, items};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::node::{Node, Value};
+use crate::scenario::node::{Node, Span, Value};
 use crate::scenario::source::{FileProvider, load};
 use crate::scenario::yaml;
 
@@ -23,6 +22,8 @@ pub(super) struct Files<'a> {
     /// The documents of manifests that commands name, by the path as typed.
     pub(super) actions: BTreeMap<String, Vec<Node>>,
     pub(super) named: BTreeSet<String>,
+    /// Files of folders and patterns that hold something else than objects, and where.
+    pub(super) strangers: Vec<(String, Span)>,
     pub(super) complete: bool,
 }
 
@@ -36,41 +37,7 @@ impl Files<'_> {
         }
     }
 
-    pub(super) fn read_manifests(&mut self, scenario: &Node, diagnostics: &mut Diagnostics) {
-        for item in items(scenario, "manifests") {
-            let Some(pattern) = item.text() else {
-                let label = format!("expected a file's path, found {}", item.value.kind());
-                diagnostics.error(item.span, "wrong value for `manifests`", label);
-                continue;
-            };
-            self.named.insert(pattern.to_owned());
-            let full = self.full(pattern);
-            if !pattern.contains(['*', '?', '[']) {
-                self.read_manifest(&full, item, None, diagnostics);
-                continue;
-            }
-            match self.provider.glob(&full) {
-                Ok(paths) if !paths.is_empty() => {
-                    for path in paths {
-                        self.read_manifest(&path, item, None, diagnostics);
-                    }
-                }
-                found => {
-                    self.complete = false;
-                    let title = match found {
-                        Ok(_) => format!("no file matches {full}"),
-                        Err(reason) => format!("not a file pattern: {reason}"),
-                    };
-                    diagnostics.error(item.span, title, "this pattern").help = Some(
-                        "patterns are relative to the scenario's folder; `*` matches within one folder"
-                            .to_owned(),
-                    );
-                }
-            }
-        }
-    }
-
-    fn read_manifest(
+    pub(super) fn read_manifest(
         &mut self,
         path: &str,
         named: &Node,
@@ -118,17 +85,6 @@ impl Files<'_> {
             }
             self.documents.push(copy);
         }
-    }
-
-    /// Keeps a document; a List is taken apart.
-    fn add_document(&mut self, node: Node, of_load: Option<usize>) {
-        let mut nodes = Vec::new();
-        take_apart(node, &mut nodes);
-        let documents = nodes.into_iter().map(|node| Document {
-            node,
-            load: of_load,
-        });
-        self.documents.extend(documents);
     }
 
     pub(super) fn read_loads(&mut self, scenario: &Node, diagnostics: &mut Diagnostics) {

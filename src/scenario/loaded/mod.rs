@@ -2,7 +2,10 @@
 
 mod action_files;
 mod files;
+mod kustomize;
+mod manifest_files;
 mod namespace;
+mod stored;
 mod try_sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,16 +14,15 @@ use std::sync::Arc;
 use super::diagnostic::{Diagnostics, SourceFile};
 use super::manifest::{self, Manifests};
 use super::model::Scenario;
-use super::node::{Node, Span, Value};
+use super::node::{Node, Span};
 use super::overrides;
 use super::read;
 use super::source::{FileProvider, load, parse_toml};
 use files::Files;
 
 pub(in crate::scenario) use action_files::{files_of, take_apart, targets_of};
-pub(in crate::scenario) use namespace::{
-    DEFAULT as DEFAULT_NAMESPACE, complete as complete_namespace, stated as namespace_of,
-};
+pub(in crate::scenario) use namespace::{DEFAULT as DEFAULT_NAMESPACE, stated as namespace_of};
+pub(in crate::scenario) use stored::complete as complete_document;
 
 /// A document of a manifest.
 #[derive(Debug, Clone)]
@@ -132,6 +134,7 @@ impl Loaded {
             histories: BTreeMap::new(),
             actions: BTreeMap::new(),
             named: BTreeSet::new(),
+            strangers: Vec::new(),
             complete: true,
         };
         files.read_manifests(&scenario, &mut diagnostics);
@@ -190,7 +193,7 @@ impl Loaded {
         let mut diagnostics = self.diagnostics.clone();
         let mut parsed = self.parsed.clone();
         let namespace = namespace_of(&parsed.scenario).to_owned();
-        namespace::fill(&mut parsed.documents, &namespace);
+        stored::store(&mut parsed.documents, &namespace, &mut diagnostics);
         let manifests = manifest::read(&parsed.documents, &mut diagnostics);
         ManifestsOnly {
             parsed,
@@ -238,7 +241,7 @@ impl Loaded {
         // Objects are named with the namespace that the scenario gives them.
         let namespace = namespace_of(&parsed.scenario).to_owned();
         namespace::check(&parsed.scenario, &parsed.documents, &mut diagnostics);
-        namespace::fill(&mut parsed.documents, &namespace);
+        stored::store(&mut parsed.documents, &namespace, &mut diagnostics);
         in_order(&mut parsed.documents);
         for (path, value, spans) in of_documents {
             parsed.set(path, value, spans, &mut diagnostics);
@@ -286,8 +289,5 @@ fn assignment(path: &str, value: &str) -> String {
 }
 
 fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
-    match node.get(key).map(|node| &node.value) {
-        Some(Value::List(items)) => items,
-        _ => &[],
-    }
+    node.get(key).map_or(&[], Node::items)
 }

@@ -36,13 +36,6 @@ pub(in crate::scenario) fn stated(scenario: &Node) -> &str {
     stated.unwrap_or(DEFAULT)
 }
 
-/// Gives documents a namespace.
-pub(super) fn fill(documents: &mut [Document], namespace: &str) {
-    for document in documents {
-        complete(&mut document.node, namespace);
-    }
-}
-
 /// Refuses objects of another namespace than the one that the scenario states, as `kubectl -n`
 /// does (`RequireNamespace` of k8s.io/cli-runtime).
 pub(super) fn check(scenario: &Node, documents: &[Document], diagnostics: &mut Diagnostics) {
@@ -74,7 +67,7 @@ fn is_of_the_cluster(document: &Node) -> bool {
 }
 
 /// Gives a document a namespace if its kind lives in one and it names none.
-pub(in crate::scenario) fn complete(document: &mut Node, namespace: &str) {
+pub(super) fn complete(document: &mut Node, namespace: &str) {
     if is_of_the_cluster(document) {
         return;
     }
@@ -93,4 +86,13 @@ pub(in crate::scenario) fn complete(document: &mut Node, namespace: &str) {
             entries.push((key, Node { span, value }));
         }
     }
+}
+
+/// Puts a document into a namespace, whatever it names, as kustomize does.
+pub(super) fn replace(document: &mut Node, namespace: &str) {
+    let metadata = document.get_mut("metadata");
+    if let Some(Value::Table(entries)) = metadata.map(|node| &mut node.value) {
+        entries.retain(|(key, _)| key.name != "namespace");
+    }
+    complete(document, namespace);
 }

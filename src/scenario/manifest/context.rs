@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span, parse_path};
+use crate::scenario::yaml::unfilled;
 
 /// The label of a place whose problem is in the API server's words.
 pub(in crate::scenario) const REFUSED: &str = "the API server refuses this";
@@ -25,6 +26,7 @@ impl Context<'_> {
         help: Option<&str>,
     ) {
         let span = self.span(path);
+        let help = self.unfilled(span).or(help);
         self.diagnostics
             .error(span, message.into(), path.to_owned())
             .help = help.map(str::to_owned);
@@ -49,6 +51,7 @@ impl Context<'_> {
         help: Option<&str>,
     ) {
         let span = self.span(place);
+        let help = self.unfilled(span).or(help);
         self.diagnostics
             .error(span, format!("{path}: {words}"), REFUSED)
             .help = help.map(str::to_owned);
@@ -82,6 +85,12 @@ impl Context<'_> {
             }
         }
         key.unwrap_or(node.span.first())
+    }
+
+    /// What to do if a variable stands there.
+    fn unfilled(&self, span: Span) -> Option<&'static str> {
+        let file = self.diagnostics.files.get(span.file)?;
+        unfilled(file.text.get(span.start..span.end)?)
     }
 
     fn is_long(&self, node: &Node) -> bool {

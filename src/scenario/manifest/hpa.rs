@@ -1,7 +1,5 @@
 //! HorizontalPodAutoscaler, autoscaling/v2 and v1.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::autoscaling::{v1, v2};
 
 use super::hpa_metric::metric;
@@ -18,7 +16,6 @@ use crate::units::Quantity;
 pub(super) fn v1(context: &mut Context<'_>) -> Option<HpaManifest> {
     let object: v1::HorizontalPodAutoscaler = typed::read(context)?;
     need_spec(context)?;
-    refuse_annotations(object.metadata.annotations.as_ref(), context);
     let (name, namespace) = context.identity(object.metadata);
     let spec = object.spec;
     let reference = spec.scale_target_ref;
@@ -90,21 +87,6 @@ pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
         places,
         input,
     })
-}
-
-/// autoscaling/v1 keeps what it has no fields for in annotations, which are not read here.
-fn refuse_annotations(annotations: Option<&BTreeMap<String, String>>, context: &mut Context<'_>) {
-    for (key, what) in [
-        ("autoscaling.alpha.kubernetes.io/metrics", "metrics"),
-        ("autoscaling.alpha.kubernetes.io/behavior", "behavior"),
-    ] {
-        if annotations.is_some_and(|annotations| annotations.contains_key(key)) {
-            let message = format!("the HPA has {what} in an annotation, which is not read");
-            let help =
-                Some("`kubectl get hpa.v2.autoscaling NAME -o yaml` writes it as autoscaling/v2");
-            context.error(&format!("metadata.annotations[{key}]"), message, help);
-        }
-    }
 }
 
 /// The API's types take a missing `spec` for an empty one.

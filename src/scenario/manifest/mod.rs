@@ -15,12 +15,11 @@ mod placement;
 mod pod_level;
 mod selector;
 mod typed;
+mod versions;
 mod vpa;
 mod vpa_gated;
 mod workload;
 mod workloads;
-
-use std::collections::BTreeMap;
 
 use super::diagnostic::Diagnostics;
 use super::loaded::Document;
@@ -33,6 +32,7 @@ pub use limit_range::LimitRangeObject;
 pub(super) use objects::{HpaManifest, Manifests, VpaGate, VpaManifest, WorkloadObject, Written};
 pub use objects::{PriorityClassObject, ServiceObject};
 pub(super) use typed::{UNKNOWN_FIELD, WRONG_VALUE};
+pub(super) use versions::upgrade;
 pub(super) use vpa_gated::check as check_vpa;
 
 /// The simulated kinds with the version that is read.
@@ -70,9 +70,29 @@ pub(super) fn is_workload(kind: &str) -> bool {
     matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet" | "Job")
 }
 
-/// Whether objects of a kind are simulated.
+/// Whether objects of a kind are simulated, if they are of its group.
 pub(super) fn is_simulated(kind: &str) -> bool {
     KINDS.iter().any(|(known, _)| *known == kind)
+}
+
+/// Whether an object is of a kind and group that is simulated.
+pub(super) fn is_simulated_object(document: &Node) -> bool {
+    let (version, kind) = version_and_kind(document);
+    let group = group(version);
+    KINDS
+        .iter()
+        .any(|(known, right)| *known == kind && [self::group(right), "extensions"].contains(&group))
+}
+
+/// The group of an `apiVersion`; the core's is empty.
+pub(super) fn group(version: &str) -> &str {
+    version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// The group of a simulated kind.
+pub(super) fn group_of(kind: &str) -> Option<&'static str> {
+    let (_, right) = KINDS.iter().find(|(known, _)| *known == kind)?;
+    Some(group(right))
 }
 
 /// Reads documents; kinds that are not simulated are named in one warning.
@@ -96,7 +116,6 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
         }
     }
     others.warn(diagnostics);
-    refuse_doubles(documents, diagnostics);
     manifests
 }
 
@@ -137,7 +156,12 @@ impl Others {
     pub(super) fn add(&mut self, document: &Node, diagnostics: &mut Diagnostics) {
         let (version, kind) = version_and_kind(document);
         let span = |key: &str| document.get(key).map_or(document.span, |node| node.span);
-        if let Some((_, right)) = KINDS.iter().find(|(name, _)| *name == kind) {
+        // What is now in other groups began in `extensions`.
+        let is_old = |right: &str| group(version) == group(right) || group(version) == "extensions";
+        if let Some((_, right)) = KINDS
+            .iter()
+            .find(|(name, right)| *name == kind && is_old(right))
+        {
             let title = format!("{kind} has no apiVersion {version}");
             diagnostics
                 .error(
@@ -158,7 +182,7 @@ impl Others {
                 diagnostics.error(span("kind"), title, "not known").help =
                     Some(format!("did you mean `{right}`?"));
             }
-            None => self.0.push((kind.to_owned(), span("kind"))),
+            None => self.0.push((called(document, version, kind), span("kind"))),
         }
     }
 
@@ -180,35 +204,16 @@ impl Others {
     }
 }
 
-/// Two objects of one kind, namespace and name would be one object in a cluster.
-fn refuse_doubles(documents: &[Document], diagnostics: &mut Diagnostics) {
-    let mut seen: BTreeMap<(&str, &str, &str), Span> = BTreeMap::new();
-    for document in documents {
-        let document = &document.node;
-        let metadata = |key: &str| document.get("metadata").and_then(|m| m.get(key));
-        let (_, kind) = version_and_kind(document);
-        let Some(name) = metadata("name") else {
-            continue;
-        };
-        let (Some(label), true) = (name.text(), KINDS.iter().any(|(known, _)| *known == kind))
-        else {
-            continue;
-        };
-        let namespace = metadata("namespace")
-            .and_then(Node::text)
-            .unwrap_or("default");
-        match seen.get(&(kind, namespace, label)) {
-            Some(first) => {
-                let place = diagnostics.place(*first);
-                let title = format!("a second {kind} {label}");
-                diagnostics
-                    .error(name.span, title, format!("the first is at {place}"))
-                    .help = Some("give one of them another name or namespace".to_owned());
-            }
-            None => {
-                seen.insert((kind, namespace, label), name.span);
-            }
-        }
+/// A kind as the warning names it: with its group if the name alone says something else, and a
+/// pod by its name.
+fn called(document: &Node, version: &str, kind: &str) -> String {
+    if is_simulated(kind) {
+        return format!("{kind} ({version})");
+    }
+    let name = document.get("metadata").and_then(|m| m.get("name"));
+    match name.and_then(Node::text) {
+        Some(name) if kind == "Pod" => format!("Pod {name}, which no controller owns"),
+        _ => kind.to_owned(),
     }
 }
 

@@ -12,6 +12,18 @@ use crate::cluster::spec::{IntOrPercent, Labels, PdbSpec};
 pub(super) fn service(context: &mut Context<'_>) -> Option<ServiceObject> {
     let object: Service = typed::read(context)?;
     let (name, namespace) = context.identity(object.metadata);
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_label = name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(fits)
+        && !name.ends_with('-');
+    if !name.is_empty() && !is_label {
+        let help = "a Service's name is a label of a host: up to 63 lower-case letters, digits and `-`, a letter first";
+        let words = format!(
+            "Invalid value: \"{name}\": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character"
+        );
+        context.refuse("metadata.name", words, Some(help));
+    }
     let spec = object.spec.unwrap_or_default();
     Some(ServiceObject {
         name,

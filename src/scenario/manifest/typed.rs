@@ -17,7 +17,7 @@ use serde::forward_to_deserialize_any;
 use super::Context;
 use crate::scenario::node::{KeyNode, Node, Span, Value};
 use crate::scenario::suggest::nearest;
-use crate::scenario::yaml::TEMPLATE;
+use crate::scenario::yaml::unfilled;
 
 /// What is said of a field that the API's type does not have.
 pub(in crate::scenario) const UNKNOWN_FIELD: &str = "the API has no such field";
@@ -82,8 +82,8 @@ fn advice_on(error: &Problem, span: Span, context: &Context<'_>) -> Option<Strin
         error.0.starts_with("expected a text"),
         error.0.starts_with("expected a whole number"),
     );
-    if written.contains("{{") {
-        return Some(TEMPLATE.to_owned());
+    if let Some(advice) = unfilled(written) {
+        return Some(advice.to_owned());
     }
     let bare = written.trim_matches(['"', '\'']);
     if wants_text && bare == written && !written.contains(['{', '[', '\n']) {
@@ -262,9 +262,14 @@ impl<'n> Deserializer<'n> for NodeReader<'n, '_> {
 
     fn deserialize_newtype_struct<V: Visitor<'n>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Problem> {
+        // `UnmarshalJSON` of a quantity takes null for 0.
+        if name == "Quantity" && self.node.value == Value::Null {
+            let zero: StrDeserializer<'_, Problem> = "0".into_deserializer();
+            return visitor.visit_newtype_struct(zero);
+        }
         let outcome = visitor.visit_newtype_struct(self);
         self.placed(outcome)
     }
@@ -349,6 +354,10 @@ impl<'n> MapAccess<'n> for Entries<'n, '_> {
                 continue;
             }
             if let Some(fields) = self.fields {
+                // The API server takes no status from manifests.
+                if key.name == "status" && matches!(self.parent.path, Path::Root) {
+                    continue;
+                }
                 if !fields.contains(&key.name.as_str()) {
                     self.note_unknown(key, fields);
                     continue;

@@ -109,7 +109,7 @@ fn is_selected(known: &Known<'_>, workload: usize, name: &str) -> bool {
         let service = &object.value;
         service.name == name
             && service.namespace == spec.namespace
-            && selects(&service.selector, &spec.template.labels)
+            && selects(&service.selector, spec)
     })
 }
 

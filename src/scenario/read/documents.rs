@@ -1,7 +1,7 @@
 //! The documents of the manifests, as they are after values were set.
 
 use crate::scenario::loaded::Parsed;
-use crate::scenario::manifest::{Manifests, is_simulated, version_and_kind};
+use crate::scenario::manifest::{Manifests, is_simulated_object, version_and_kind};
 use crate::scenario::model::{Document, HpaObject, ObjectIndex, VpaObject};
 use crate::scenario::node::Node;
 use crate::scenario::object::to_json;
@@ -22,7 +22,7 @@ pub(super) fn documents(
             kind: kind.to_owned(),
             namespace: text("namespace").to_owned(),
             name: text("name").to_owned(),
-            object: is_simulated(kind).then_some(ObjectIndex::Other),
+            object: is_simulated_object(node).then_some(ObjectIndex::Other),
             value: to_json(node),
         }
     };

@@ -94,10 +94,7 @@ fn warn_of_strangers(
 ) {
     let own = &known.workloads[workload];
     for (index, other) in known.workloads.iter().enumerate() {
-        if index == workload
-            || other.namespace != own.namespace
-            || !selects(&own.selector, &other.template.labels)
-        {
+        if index == workload || other.namespace != own.namespace || !selects(&own.selector, other) {
             continue;
         }
         let containers = &other.template.containers;
@@ -138,8 +135,7 @@ fn warn_of_strangers(
 /// Whether the selectors of two workloads match the same pods.
 fn overlap(known: &Known<'_>, a: usize, b: usize) -> bool {
     let (a, b) = (&known.workloads[a], &known.workloads[b]);
-    a.namespace == b.namespace
-        && (selects(&a.selector, &b.template.labels) || selects(&b.selector, &a.template.labels))
+    a.namespace == b.namespace && (selects(&a.selector, b) || selects(&b.selector, a))
 }
 
 /// What a container requests: millicores or bytes.

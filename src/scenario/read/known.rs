@@ -1,11 +1,13 @@
 //! What the scenario's tables refer to: the workloads of the manifests.
 
-use super::selects;
+use super::selects_pods;
 use crate::autoscaler::vpa::WallClock;
 use crate::cluster::spec::{Labels, WorkloadSpec};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::loaded::Parsed;
-use crate::scenario::manifest::{Context, Manifests, is_simulated, is_workload};
+use crate::scenario::loaded::{Document, Parsed};
+use crate::scenario::manifest::{
+    Context, Manifests, is_simulated, is_simulated_object, is_workload, version_and_kind,
+};
 use crate::scenario::node::{KeyNode, Node, Value};
 use crate::scenario::reader::{expected, wrong};
 use crate::scenario::suggest::nearest;
@@ -112,7 +114,8 @@ impl<'a> Known<'a> {
             let namespace = metadata("namespace").and_then(Node::text);
             kind.is_some_and(|kind| {
                 let name = metadata("name").and_then(Node::text).unwrap_or_default();
-                !is_workload(kind) && reference.fits(kind, namespace.unwrap_or("default"), name)
+                let serves = is_workload(kind) && is_simulated_object(document);
+                !serves && reference.fits(kind, namespace.unwrap_or("default"), name)
             })
         };
         reference.kind.is_some() && self.parsed.documents.iter().any(|one| foreign(&one.node))
@@ -131,7 +134,8 @@ impl<'a> Known<'a> {
                 name.unwrap_or_default(),
             )
         };
-        !self.parsed.complete || self.parsed.documents.iter().any(|one| fits(&one.node))
+        let broken = |one: &Document| is_simulated_object(&one.node) && fits(&one.node);
+        !self.parsed.complete || self.parsed.documents.iter().any(broken)
     }
 
     /// The workload that a value names; says what is wrong if there is none.
@@ -155,7 +159,7 @@ impl<'a> Known<'a> {
             [workload] => return Some(*workload),
             [] if self.is_foreign(reference) => {
                 let kind = reference.kind.unwrap_or_default();
-                let (title, help) = if is_simulated(kind) {
+                let (title, help) = if is_simulated(kind) && !is_workload(kind) {
                     let same = format!("Deployment/{}", reference.name);
                     (
                         format!("a {kind} has no pods of its own"),
@@ -191,11 +195,18 @@ impl<'a> Known<'a> {
     /// Warns of Services whose selector fits no pods, of simulated kinds or others.
     pub(super) fn warn_of_services(&self, diagnostics: &mut Diagnostics) {
         let documents = &self.parsed.documents;
-        let pods: Vec<(&str, Labels)> = documents.iter().map(|one| pods_of(&one.node)).collect();
+        let pods = documents.iter().map(|one| {
+            let (namespace, labels) = pods_of(&one.node);
+            let (_, kind) = version_and_kind(&one.node);
+            let name = one.node.get("metadata").and_then(|m| m.get("name"));
+            let made_by = (kind, name.and_then(Node::text).unwrap_or_default());
+            (made_by, namespace, labels)
+        });
+        let pods: Vec<((&str, &str), &str, Labels)> = pods.collect();
         for object in &self.manifests.services {
             let service = &object.value;
-            let fits = |(namespace, labels): &(&str, Labels)| {
-                *namespace == service.namespace && selects(&service.selector, labels)
+            let fits = |(made_by, namespace, labels): &((&str, &str), &str, Labels)| {
+                *namespace == service.namespace && selects_pods(&service.selector, *made_by, labels)
             };
             if service.selector.is_empty() || !self.parsed.complete || pods.iter().any(fits) {
                 continue;

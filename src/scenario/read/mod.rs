@@ -36,7 +36,7 @@ use super::manifest::Manifests;
 use super::model::Scenario;
 use super::node::{Node, Value};
 use super::reader::{Reader, expected, wrong};
-use crate::cluster::spec::Labels;
+use crate::cluster::spec::{Labels, WorkloadSpec};
 
 use known::Known;
 
@@ -48,8 +48,10 @@ pub(super) fn scenario(
 ) -> Option<Scenario> {
     let mut reader = Reader::new(&parsed.scenario, "the scenario", diagnostics)?;
     let name = name(&mut reader, diagnostics);
-    let has_manifests = reader.get("manifests").is_some();
-    if has_manifests {
+    let manifest_files = reader.get("manifests");
+    if let Some(node) = manifest_files.filter(|node| node.text().is_some()) {
+        parsed.check_read(node, diagnostics);
+    } else if manifest_files.is_some() {
         for item in reader.list("manifests", diagnostics) {
             parsed.check_read(item, diagnostics);
         }
@@ -164,11 +166,37 @@ fn namespace(reader: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> String {
     named.unwrap_or(DEFAULT_NAMESPACE).to_owned()
 }
 
-fn selects(selector: &Labels, labels: &Labels) -> bool {
-    !selector.is_empty()
-        && selector
-            .iter()
-            .all(|(key, value)| labels.get(key) == Some(value))
+/// Whether a selector matches pods of a workload.
+fn selects(selector: &Labels, workload: &WorkloadSpec) -> bool {
+    let (kind, name) = (workload.kind.name(), workload.name.as_str());
+    selects_pods(selector, (kind, name), &workload.template.labels)
+}
+
+/// Whether a selector matches pods that an object of this kind and name makes from a template with
+/// these labels.
+fn selects_pods(selector: &Labels, (kind, name): (&str, &str), labels: &Labels) -> bool {
+    let fits = |(key, value): (&String, &String)| {
+        labels.get(key) == Some(value) || is_added((kind, name), key, value)
+    };
+    !selector.is_empty() && selector.iter().all(fits)
+}
+
+/// Whether a controller gives one of its pods this label.
+fn is_added((kind, name): (&str, &str), key: &str, value: &str) -> bool {
+    let ordinal = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match (kind, key) {
+        ("StatefulSet", "statefulset.kubernetes.io/pod-name") => value
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix('-'))
+            .is_some_and(ordinal),
+        ("StatefulSet", "apps.kubernetes.io/pod-index") => ordinal(value),
+        ("Job", "job-name" | "batch.kubernetes.io/job-name") => value == name,
+        // Drawn when the object is created.
+        ("Job", "controller-uid" | "batch.kubernetes.io/controller-uid")
+        | ("Deployment", "pod-template-hash")
+        | ("StatefulSet", "controller-revision-hash") => true,
+        _ => false,
+    }
 }
 
 /// A table of texts.

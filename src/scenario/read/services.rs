@@ -166,8 +166,7 @@ fn service(
     hosts.push(spec.name.clone());
     for object in &known.manifests.services {
         let service = &object.value;
-        if service.namespace == spec.namespace && selects(&service.selector, &spec.template.labels)
-        {
+        if service.namespace == spec.namespace && selects(&service.selector, spec) {
             let (name, namespace) = (&service.name, &service.namespace);
             hosts.push(name.clone());
             for suffix in ["", ".svc", ".svc.cluster.local"] {

@@ -3,7 +3,7 @@
 
 use super::known::{Known, Reference};
 use crate::cluster::spec::WorkloadKind;
-use crate::scenario::manifest::{Context, is_workload};
+use crate::scenario::manifest::{Context, group_of, is_workload};
 use crate::scenario::model::CrossVersionObjectReference;
 
 /// An autoscaler that looks for its target.
@@ -46,7 +46,11 @@ impl Seeker<'_> {
         if let [workload] = known.find(reference).as_slice() {
             return self.check(known, *workload, context);
         }
-        if !is_workload(kind) {
+        let group = self.target.group();
+        let of_kind = is_workload(kind).then(|| group_of(kind)).flatten();
+        // Without a group or with a former one the kind is still meant.
+        let is_known = of_kind.is_some_and(|own| [own, "", "extensions"].contains(&group));
+        if !is_known {
             let title = format!(
                 "{} {} {} of {}, a kind that is not simulated: {}",
                 self.who, self.does, self.target, self.target.api_version, self.outcome

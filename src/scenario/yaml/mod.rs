@@ -48,8 +48,18 @@ pub(super) fn parse(file: usize, diagnostics: &mut Diagnostics) -> Parsed {
 }
 
 /// Help for a Helm template.
-pub(super) const TEMPLATE: &str =
+const TEMPLATE: &str =
     "this is a template: write what it makes to a file, for example with `helm template`";
+
+/// What to do about a text whose variables are to be filled in.
+pub(super) fn unfilled(text: &str) -> Option<&'static str> {
+    if text.contains("{{") {
+        return Some(TEMPLATE);
+    }
+    text.contains("${").then_some(
+        "this is a variable: write what it stands for to a file, for example with `envsubst`",
+    )
+}
 
 /// Help for the parser's errors.
 const ADVICE: [(&str, &str); 6] = [
@@ -188,11 +198,7 @@ impl Reader<'_> {
         }
         let line = text[line_start..].lines().next().unwrap_or_default();
         let known = ADVICE.iter().find(|(part, _)| problem.label.contains(part));
-        let advice = if line.contains("{{") {
-            Some(TEMPLATE)
-        } else {
-            known.map(|(_, advice)| *advice)
-        };
+        let advice = unfilled(line).or(known.map(|(_, advice)| *advice));
         let title = problem.title.unwrap_or("not valid YAML");
         diagnostics.error(span, title, problem.label).help = advice.map(str::to_owned);
     }

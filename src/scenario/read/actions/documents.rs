@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::kubectl::command::{Command, File};
 use crate::scenario::Admission;
 use crate::scenario::diagnostic::{Diagnostics, SourceFile};
-use crate::scenario::loaded::{Parsed, complete_namespace, files_of, take_apart};
+use crate::scenario::loaded::{Parsed, complete_document, files_of, take_apart};
 use crate::scenario::manifest::{Context, Others, is_object, read_document};
 use crate::scenario::node::{Node, Span};
 use crate::scenario::object::{complete, to_json};
@@ -46,7 +46,7 @@ pub(super) fn documents(
             continue;
         }
         check_namespace(&node, stated, diagnostics);
-        complete_namespace(&mut node, stated.unwrap_or(default));
+        complete_document(&mut node, stated.unwrap_or(default), diagnostics);
         let context = &mut Context {
             document: &node,
             diagnostics,
