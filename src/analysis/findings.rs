@@ -12,6 +12,7 @@ use super::figures::HpaFigures;
 use super::vpa::Disruptions;
 use crate::record::fold::{Folded, HpaFolded, WorkloadFold};
 use crate::record::{FaultRecord, HpaRecord, Labels, Recording, ServiceRecord, WorkloadRecord};
+use crate::sim::{SimDuration, SimTime};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +112,7 @@ pub fn findings(
     for (place, (record, fold)) in workloads.enumerate() {
         let label = &labels.workloads[place];
         let under_vpa = recording.vpas.iter().any(|vpa| vpa.workload == place);
-        found.extend(oom_loop(fold, under_vpa, label));
+        found.extend(oom_loop(fold, under_vpa, recording.duration, label));
         found.extend(without_room(record, fold, label));
     }
     found.extend(of_services().filter_map(|((service, _), _)| too_early(service, labels)));
@@ -209,10 +210,21 @@ fn too_early(service: &ServiceRecord, labels: &Labels) -> Option<Finding> {
 }
 
 /// A container that is killed again and again.
-fn oom_loop(fold: &WorkloadFold, under_vpa: bool, label: &str) -> Option<Finding> {
+fn oom_loop(
+    fold: &WorkloadFold,
+    under_vpa: bool,
+    duration: SimDuration,
+    label: &str,
+) -> Option<Finding> {
     let kills = Disruptions::of([fold]).oom_kills;
     (kills >= LOOP).then(|| {
-        let advice = if under_vpa {
+        // Without another kill in the second half of the run the requests are large enough.
+        let is_over = fold
+            .last_kill
+            .is_none_or(|last| (last - SimTime::ZERO) * 2 < duration);
+        let advice = if under_vpa && is_over {
+            "a VPA has raised its requests since"
+        } else if under_vpa {
             "raised requests only put a leak off"
         } else {
             "raise its limit, or let a VPA find one"

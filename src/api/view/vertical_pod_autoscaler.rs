@@ -7,12 +7,14 @@ use crate::api::autoscaling::VerticalPodAutoscaler;
 use crate::api::store::Store;
 use crate::autoscaler::vpa::recommender::Condition;
 use crate::autoscaler::vpa::{
-    ContainerPolicy, ContainerScalingMode, ControlledValues, Recommendation, Resources,
+    BoostAmount, ChangeRequirement, ContainerPolicy, ContainerScalingMode, ControlledResources,
+    ControlledValues, EvictionRequirement, Recommendation, Resource, Resources, StartupBoost,
 };
 
 pub(super) fn view(vpa: &VerticalPodAutoscaler, store: &Store, clock: Clock) -> Value {
     let (spec, status, target) = (&vpa.spec, &vpa.status, &vpa.target);
     let policies = spec.container_policies.iter().map(policy);
+    let requirements = spec.eviction_requirements.iter().map(requirement);
     let recommendations = status.recommendations.iter().map(recommendation);
     let conditions = status.conditions.iter().map(|one| condition(one, clock));
     json!({
@@ -21,12 +23,15 @@ pub(super) fn view(vpa: &VerticalPodAutoscaler, store: &Store, clock: Clock) -> 
         "metadata": meta::plain(&vpa.meta, store, clock),
         "spec": {
             "resourcePolicy": { "containerPolicies": list(policies.collect()) },
+            "startupBoost": spec.startup_boost.map(startup_boost),
             "targetRef": {
                 "apiVersion": target.api_version,
                 "kind": target.kind,
                 "name": target.name,
             },
             "updatePolicy": {
+                "evictAfterOOMSeconds": spec.evict_after_oom_seconds,
+                "evictionRequirements": list(requirements.collect()),
                 "minReplicas": spec.min_replicas,
                 "updateMode": spec.update_mode.name(),
             },
@@ -52,23 +57,51 @@ fn policy(policy: &ContainerPolicy) -> Value {
         ContainerScalingMode::Auto => "Auto",
         ContainerScalingMode::Off => "Off",
     };
-    let controlled = policy.controlled_resources;
-    let resource = |name: &'static str, listed: bool| listed.then_some(name);
-    let both = [
-        resource("cpu", controlled.cpu),
-        resource("memory", controlled.memory),
-    ];
     let values = match policy.controlled_values {
         ControlledValues::RequestsAndLimits => "RequestsAndLimits",
         ControlledValues::RequestsOnly => "RequestsOnly",
     };
     json!({
         "containerName": policy.container_name,
-        "controlledResources": both.into_iter().flatten().collect::<Vec<_>>(),
+        "controlledResources": names(policy.controlled_resources),
         "controlledValues": values,
         "maxAllowed": resources(&policy.max_allowed),
+        "memoryAggregationIntervalCount": policy.memory_aggregation_interval_count,
+        "memoryAggregationIntervalSeconds": policy.memory_aggregation_interval_seconds,
         "minAllowed": resources(&policy.min_allowed),
         "mode": mode,
+        "oomBumpUpRatio": policy.oom_bump_up_ratio.map(|ratio| ratio.to_string()),
+        "oomMinBumpUp": policy.oom_min_bump_up.map(|least| least.to_string()),
+        "startupBoost": policy.startup_boost.map(startup_boost),
+    })
+}
+
+fn names(listed: ControlledResources) -> Vec<String> {
+    let all = Resource::ALL.into_iter();
+    let listed = all.filter(|resource| listed.contains(*resource));
+    listed.map(|resource| resource.to_string()).collect()
+}
+
+fn requirement(requirement: &EvictionRequirement) -> Value {
+    let change = match requirement.change_requirement {
+        ChangeRequirement::TargetHigherThanRequests => "TargetHigherThanRequests",
+        ChangeRequirement::TargetLowerThanRequests => "TargetLowerThanRequests",
+    };
+    json!({ "changeRequirement": change, "resources": names(requirement.resources) })
+}
+
+fn startup_boost(boost: StartupBoost) -> Value {
+    let (kind, factor, quantity) = match boost.amount {
+        BoostAmount::Factor(factor) => ("Factor", Some(factor), None),
+        BoostAmount::Quantity(quantity) => ("Quantity", None, Some(quantity.to_string())),
+    };
+    json!({
+        "cpu": {
+            "durationSeconds": boost.duration_seconds,
+            "factor": factor,
+            "quantity": quantity,
+            "type": kind,
+        },
     })
 }
 

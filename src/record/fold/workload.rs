@@ -70,6 +70,8 @@ pub struct WorkloadFold {
     pub most_waiting: u32,
     /// Evictions, refused ones, resizes and kills after the warm-up.
     pub disruptions: [u64; 4],
+    /// When a container was killed at its memory limit last.
+    pub last_kill: Option<SimTime>,
     /// Evictions and resizes in all.
     pub changes: u64,
     /// Those that an HPA may still react to.
@@ -99,6 +101,7 @@ impl WorkloadFold {
             waited: Integral::new(start.as_secs_f64(), end.as_secs_f64()),
             most_waiting: 0,
             disruptions: [0; 4],
+            last_kill: None,
             changes: 0,
             recent: VecDeque::new(),
             counts: None,
@@ -161,6 +164,9 @@ impl WorkloadFold {
     pub(super) fn disruption(&mut self, one: &DisruptionRecord) {
         if one.time >= self.start {
             self.disruptions[one.kind as usize] += 1;
+        }
+        if one.kind == DisruptionKind::OomKill {
+            self.last_kill = Some(one.time);
         }
         if matches!(one.kind, DisruptionKind::Eviction | DisruptionKind::Resize) {
             self.changes += 1;
