@@ -31,7 +31,7 @@ fn record(loaded: &Loaded, replaced: &[(&str, &str)], seed: u64) -> Recording {
 fn bytes(recording: &Recording) -> Vec<Vec<u8>> {
     let summary = Summary::of(recording);
     let mut files = vec![Vec::new(); 8];
-    output::write_timeseries(recording, &mut files[0]).unwrap();
+    output::write_timeseries(recording, &summary, &mut files[0]).unwrap();
     output::write_events(recording, &mut files[1]).unwrap();
     output::write_decisions(recording, &mut files[2]).unwrap();
     output::write_loads(recording, &mut files[3]).unwrap();

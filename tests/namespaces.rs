@@ -135,8 +135,8 @@ fn a_metric_that_two_objects_share_is_an_error_that_lists_both() {
     assert_eq!(long.status.code(), Some(0), "{}", text(&long.stderr));
     assert!(out.join("charts/hpa.a.web.max_ready.svg").exists());
     let rows = fs::read_to_string(out.join("results.csv")).expect("rows");
-    assert_eq!(column(&rows, "hpa.a/web.max_ready"), ["3", "4"]);
-    assert_eq!(column(&rows, "hpa.b/web.max_ready"), ["10", "10"]);
+    assert_eq!(column(&rows, "hpa.a/web.max_ready"), ["3.0", "4.0"]);
+    assert_eq!(column(&rows, "hpa.b/web.max_ready"), ["10.0", "10.0"]);
 }
 
 #[test]

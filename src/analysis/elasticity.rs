@@ -2,7 +2,7 @@
 //! from SPEC Research on the Future of Cloud Metrics" (SPEC-RG-2016-01).
 
 use super::steps::{Steps, at};
-use crate::record::fold::Follow;
+use crate::record::fold::{Follow, Need};
 
 pub use crate::record::fold::Elasticity;
 
@@ -13,7 +13,7 @@ pub fn elasticity(supply: &Steps, demand: &Steps, from: f64, to: f64, step: f64)
     times.dedup();
     let mut follow = Follow::new(from, to, step, f64::INFINITY);
     for time in times {
-        follow.set(time, at(supply, time), at(demand, time));
+        follow.set(time, at(supply, time), Need::exact(at(demand, time)));
     }
     follow.finish().elasticity
 }

@@ -24,6 +24,8 @@ pub struct HpaFigures {
     pub latencies: Latencies,
     /// The steps one by one, where the series were kept.
     pub steps: Vec<ScalingStep>,
+    /// Replicas needed from each second on, where the series were kept.
+    pub needed: Vec<(f64, f64)>,
     /// Fewest ready replicas, time-weighted mean, most.
     pub ready: (f64, f64, f64),
     /// Percent of the time at `maxReplicas` with more demanded.
@@ -71,6 +73,7 @@ pub(super) fn hpa_figures(hpa: &HpaRecord, folded: &HpaFolded, label: &str) -> H
         flapping: folded.flapping,
         latencies: folded.latencies,
         steps: folded.steps.clone(),
+        needed: folded.needed.clone(),
         ready: (followed.least, followed.mean, followed.most),
         saturated_pct: followed.saturated_pct,
     }

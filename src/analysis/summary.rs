@@ -75,14 +75,19 @@ impl Summary {
 }
 
 /// Names and values of the times after load steps.
-fn latencies(of: &Latencies) -> [(&'static str, f64); 5] {
+fn latencies(of: &Latencies) -> [(&'static str, f64); 7] {
     let [first_decision, full_decision, ready, recover] = of.means.map(Mean::value);
+    // Over the same steps as the others, or not at all.
+    let is_whole = of.means[3].count == of.answered;
+    let recover = if is_whole { recover } else { f64::NAN };
     [
         ("t_first_decision_s", first_decision),
         ("t_full_decision_s", full_decision),
         ("t_ready_s", ready),
         ("t_recover_s", recover),
         ("overshoot", of.overshoot),
+        ("load_steps", of.steps as f64),
+        ("load_steps_answered", of.answered as f64),
     ]
 }
 
@@ -214,7 +219,6 @@ fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut
         for (key, value) in [
             ("flaps_per_hour", hpa.flapping.flaps_per_hour),
             ("churn", hpa.flapping.churn as f64),
-            ("load_steps", hpa.latencies.steps as f64),
             ("min_ready", hpa.ready.0),
             ("mean_ready", hpa.ready.1),
             ("max_ready", hpa.ready.2),

@@ -10,7 +10,7 @@ use super::scenario::{ScenarioArgs, build, provenance, read};
 use super::{signal, width};
 use crate::analysis::Summary;
 use crate::output::folder::OutputFolder;
-use crate::output::{terminal, write_run};
+use crate::output::{OnRequest, terminal, write_run};
 use crate::record::Detail;
 use crate::scenario::Scenario;
 use crate::sim::SimTime;
@@ -28,6 +28,12 @@ pub(super) struct Args {
     /// Folder for the results [default: outputs/NAME]
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Write pods.csv: every pod with its times and requests
+    #[arg(long)]
+    pods: bool,
+    /// Write nodes.csv: every node with its times, sizes and price
+    #[arg(long)]
+    nodes: bool,
     /// Print nothing but warnings and errors
     #[arg(short, long)]
     quiet: bool,
@@ -53,7 +59,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         unless_closed(print(scenario, &finished, &summary))?;
     }
     let provenance = provenance(&args.scenario, &loaded, scenario);
-    write_run(&folder, &provenance, &finished.recording, &summary)?;
+    let wanted = OnRequest {
+        pods: args.pods,
+        nodes: args.nodes,
+    };
+    write_run(&folder, &provenance, &finished.recording, &summary, wanted)?;
     signal::finishing();
     let target = folder.finish()?;
     if !args.quiet {

@@ -131,6 +131,41 @@ impl Shape {
         }
     }
 
+    /// Jumps and quick rises of the rate: from when to when, since the start of the load.
+    pub fn rises(&self) -> Vec<(SimDuration, SimDuration)> {
+        /// A trace jumps where its rate grows by at least this factor.
+        const JUMP: f64 = 1.25;
+        let zero = SimDuration::ZERO;
+        let start = (self.rate_at(zero) > 0.0).then_some((zero, zero));
+        let jumps = |given: &[(SimDuration, f64)], factor: f64| {
+            let pairs = given.windows(2);
+            let ups = pairs.filter(|pair| pair[1].1 > factor * pair[0].1);
+            let first = given
+                .first()
+                .filter(|first| first.0 > zero && first.1 > 0.0);
+            let all = first.map(|first| first.0).into_iter();
+            let all = all.chain(ups.map(|pair| pair[1].0));
+            all.map(|at| (at, at)).collect::<Vec<_>>()
+        };
+        let later = match self {
+            Self::Steps(steps) => jumps(steps, 1.0),
+            Self::Trace {
+                points,
+                linear: false,
+            } => jumps(points, JUMP),
+            Self::Spike {
+                base,
+                peak,
+                at,
+                rise,
+                ..
+            } if peak > base => vec![(*at, *at + *rise)],
+            Self::Ramp { from, to, over } if to > from => vec![(zero, *over)],
+            _ => Vec::new(),
+        };
+        start.into_iter().chain(later).collect()
+    }
+
     /// The rate at a time since the load's start, in requests per second.
     pub fn rate_at(&self, offset: SimDuration) -> f64 {
         let mut index = match self {

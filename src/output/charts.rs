@@ -161,6 +161,7 @@ fn replicas(
         subtitle,
         duration: recording.duration.as_secs_f64(),
         desired: steps::of(&hpa.desired, f64::from),
+        needed: figures.needed.clone(),
         current: steps::of(&workload.counts, |counts| {
             f64::from(counts.pending + counts.starting + counts.running + counts.ready)
         }),
@@ -274,8 +275,17 @@ fn pods(name: &str, recording: &Recording, labels: &Labels, index: usize) -> Pod
         duration: recording.duration.as_secs_f64(),
         states: states.collect(),
         desired: hpa.map_or(Vec::new(), |hpa| steps::of(&hpa.desired, f64::from)),
-        nodes: nodes(recording, |_| 1.0),
+        nodes: varying(nodes(recording, |_| 1.0)),
         load_spans: load_spans(recording, service_of(recording, index)),
+    }
+}
+
+/// A curve, or nothing if it is constant.
+fn varying(points: Points) -> Points {
+    if points.len() > 1 {
+        points
+    } else {
+        Points::new()
     }
 }
 

@@ -2,21 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::number::{optional, rounded, seconds};
+use super::number::{float, optional, seconds};
+use super::schema::DECISIONS;
 use crate::record::{MetricRecord, Recording};
-
-const PER_METRIC: [&str; 10] = [
-    "value",
-    "target",
-    "ratio",
-    "adjusted_ratio",
-    "ready_pods",
-    "unready_pods",
-    "missing_pods",
-    "ignored_pods",
-    "proposal",
-    "error",
-];
 
 /// Writes a row per sync: the number before, each metric's part, the number after each
 /// correction, and why. A metric's columns begin with its name.
@@ -28,19 +16,24 @@ pub fn write_decisions(recording: &Recording, out: impl Write) -> io::Result<()>
         }
     }
     let mut rows = csv::Writer::from_writer(out);
-    rows.write_record(header(&names))?;
+    rows.write_record(DECISIONS.header(&names))?;
     for decision in &recording.decisions {
+        let hpa = &recording.hpas[decision.hpa];
         let mut row = vec![
             seconds(decision.time),
-            recording.hpas[decision.hpa].namespace.to_string(),
-            recording.hpas[decision.hpa].name.clone(),
+            hpa.namespace.to_string(),
+            hpa.name.clone(),
+            recording.workloads[hpa.workload].object(),
             decision.current.to_string(),
         ];
         for name in &names {
             let metric = decision.metrics.iter().find(|metric| metric.name == *name);
             match metric {
                 Some(metric) => row.extend(part(metric)),
-                None => row.extend(std::iter::repeat_n(String::new(), PER_METRIC.len())),
+                None => row.extend(std::iter::repeat_n(
+                    String::new(),
+                    DECISIONS.per_metric.len(),
+                )),
             }
         }
         row.extend([
@@ -57,34 +50,12 @@ pub fn write_decisions(recording: &Recording, out: impl Write) -> io::Result<()>
     rows.flush()
 }
 
-fn header(names: &[&str]) -> Vec<String> {
-    let mut header: Vec<String> = ["time_s", "namespace", "hpa", "current"]
-        .map(str::to_owned)
-        .into();
-    for name in names {
-        header.extend(PER_METRIC.map(|column| format!("{name}.{column}")));
-    }
-    let rest = [
-        "raw",
-        "stabilized",
-        "limited",
-        "desired",
-        "written",
-        "reason",
-        "able_to_scale",
-        "scaling_active",
-        "scaling_limited",
-    ];
-    header.extend(rest.map(str::to_owned));
-    header
-}
-
-fn part(metric: &MetricRecord) -> [String; PER_METRIC.len()] {
+fn part(metric: &MetricRecord) -> [String; DECISIONS.per_metric.len()] {
     let pods = |place: usize| optional(metric.pods.map(|pods| pods[place]));
-    let number = |value: Option<f64>| value.map_or(String::new(), |value| rounded(value, 6));
+    let number = |value: Option<f64>| value.map_or(String::new(), |value| float(value, 6));
     [
         number(metric.value),
-        rounded(metric.target, 6),
+        float(metric.target, 6),
         number(metric.ratio),
         number(metric.adjusted_ratio),
         pods(0),

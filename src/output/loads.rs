@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::number::{rounded, seconds};
+use super::number::{float, seconds};
+use super::schema::LOADS;
 use crate::record::Recording;
 
 /// Percentiles that some tool prints.
@@ -20,24 +21,7 @@ const OUTCOMES: [&str; 6] = [
 /// Writes a row per load; percentiles that its tool does not print are empty.
 pub fn write_loads(recording: &Recording, out: impl Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
-    let mut header: Vec<String> = [
-        "load",
-        "tool",
-        "namespace",
-        "service",
-        "started_s",
-        "ended_s",
-        "seconds",
-        "sent",
-        "unanswered",
-        "requests",
-    ]
-    .map(str::to_owned)
-    .into();
-    header.extend(OUTCOMES.map(str::to_owned));
-    header.extend(["requests_per_second", "min_ms", "mean_ms", "max_ms"].map(str::to_owned));
-    header.extend(PERCENTILES.map(|percent| format!("p{percent}_ms")));
-    rows.write_record(header)?;
+    rows.write_record(LOADS.header(&[]))?;
     for load in &recording.loads {
         let service = recording.services.get(load.service);
         let mut row = vec![
@@ -47,7 +31,7 @@ pub fn write_loads(recording: &Recording, out: impl Write) -> io::Result<()> {
             service.map_or(String::new(), |service| service.name.clone()),
             seconds(load.started),
             load.ended.map_or(String::new(), seconds),
-            rounded(load.seconds, 3),
+            float(load.seconds, 3),
             load.sent.to_string(),
             load.unanswered.to_string(),
             load.requests.to_string(),
@@ -62,11 +46,11 @@ pub fn write_loads(recording: &Recording, out: impl Write) -> io::Result<()> {
             load.mean_ms,
             load.max_ms,
         ] {
-            row.push(rounded(value, 3));
+            row.push(float(value, 3));
         }
         for percent in PERCENTILES {
             let found = load.percentiles.iter().find(|(other, _)| *other == percent);
-            row.push(found.map_or(String::new(), |(_, ms)| rounded(*ms, 3)));
+            row.push(found.map_or(String::new(), |(_, ms)| float(*ms, 3)));
         }
         rows.write_record(row)?;
     }

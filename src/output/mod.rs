@@ -14,8 +14,10 @@ mod events;
 mod file_names;
 pub mod folder;
 mod loads;
+mod machines;
 mod number;
 mod run;
+pub mod schema;
 mod summary;
 #[cfg(feature = "charts")]
 mod sweep_charts;
@@ -31,7 +33,8 @@ pub use charts::write_charts;
 pub use decisions::write_decisions;
 pub use events::write_events;
 pub use loads::write_loads;
-pub use run::write_run;
+pub use machines::{write_nodes, write_pods};
+pub use run::{OnRequest, write_run};
 pub use summary::{write_scaling_steps, write_summary_csv, write_summary_json};
 #[cfg(feature = "charts")]
 pub use sweep_charts::write_sweep_charts;

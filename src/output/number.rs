@@ -17,9 +17,19 @@ pub(super) fn rounded(value: f64, decimals: usize) -> String {
     if text == "-0" { "0" } else { text }.to_owned()
 }
 
+/// A number in a column of floating-point numbers: at most this many decimals, at least one.
+pub(super) fn float(value: f64, decimals: usize) -> String {
+    let text = rounded(value, decimals);
+    if text.is_empty() || text.contains('.') {
+        text
+    } else {
+        text + ".0"
+    }
+}
+
 /// An instant in seconds, exact to the millisecond.
 pub(super) fn seconds(time: SimTime) -> String {
-    rounded(time.as_secs_f64(), 3)
+    float(time.as_secs_f64(), 3)
 }
 
 /// A number that may be absent.
@@ -50,6 +60,8 @@ mod tests {
         assert_eq!(texts, ["1", "0.5", "0.333", "0", ""]);
         assert_eq!(rounded(1200.0, 0), "1200");
         assert_eq!(seconds(SimTime(1_500_000_000)), "1.5");
+        let texts = [1.0, 0.25, -0.0001, f64::NAN].map(|value| float(value, 3));
+        assert_eq!(texts, ["1.0", "0.25", "0.0", ""]);
         assert_eq!(
             [0, 999, 1000, 1_234_567].map(grouped),
             ["0", "999", "1,000", "1,234,567"]

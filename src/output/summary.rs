@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use super::number::rounded;
-use crate::analysis::{ScalingStep, Summary};
+use super::number::{float, rounded};
+use super::schema::SCALING_STEPS;
+use crate::analysis::{ScalingStep, Stages, Summary};
 use crate::record::{Provenance, SCHEMA, SourceText};
 
 /// Decimals of figures in files.
@@ -26,7 +27,7 @@ pub fn write_summary_csv(
         summary
             .values
             .iter()
-            .map(|(_, value)| rounded(*value, DECIMALS)),
+            .map(|(_, value)| float(*value, DECIMALS)),
     );
     rows.write_record(row)?;
     rows.flush()
@@ -90,31 +91,10 @@ fn number(value: f64) -> Value {
         .map_or(Value::Null, |value| json!(value))
 }
 
-const STAGES: [&str; 6] = [
-    "metric_lag_s",
-    "decision_s",
-    "creation_s",
-    "scheduling_s",
-    "container_start_s",
-    "readiness_s",
-];
-
 /// Writes a row per load step: how long scaling took, and where the time went.
 pub fn write_scaling_steps(summary: &Summary, out: impl Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
-    let fixed = [
-        "namespace",
-        "hpa",
-        "time_s",
-        "ready_before",
-        "demand",
-        "t_first_decision_s",
-        "t_full_decision_s",
-        "t_ready_s",
-        "t_recover_s",
-        "overshoot",
-    ];
-    rows.write_record(fixed.into_iter().chain(STAGES))?;
+    rows.write_record(SCALING_STEPS.header(&[]))?;
     for hpa in &summary.hpas {
         let object = [hpa.namespace.to_string(), hpa.name.clone()];
         for step in &hpa.steps {
@@ -125,10 +105,10 @@ pub fn write_scaling_steps(summary: &Summary, out: impl Write) -> io::Result<()>
 }
 
 fn step_row(step: &ScalingStep) -> Vec<String> {
-    let optional = |value: Option<f64>| value.map_or(String::new(), |value| rounded(value, 3));
+    let optional = |value: Option<f64>| value.map_or(String::new(), |value| float(value, 3));
     let latency = &step.latency;
     let mut row = vec![
-        rounded(step.time, 3),
+        float(step.time, 3),
         rounded(step.from, 0),
         rounded(step.demand, 0),
         optional(latency.first_decision),
@@ -138,8 +118,11 @@ fn step_row(step: &ScalingStep) -> Vec<String> {
         rounded(latency.overshoot, 0),
     ];
     match &step.stages {
-        Some(stages) => row.extend(stages.named().iter().map(|(_, length)| rounded(*length, 3))),
-        None => row.extend(std::iter::repeat_n(String::new(), STAGES.len())),
+        Some(stages) => row.extend(stages.named().iter().map(|(_, length)| float(*length, 3))),
+        None => row.extend(std::iter::repeat_n(
+            String::new(),
+            Stages::default().named().len(),
+        )),
     }
     row
 }

@@ -2,41 +2,20 @@
 
 use std::io::{self, Write};
 
-use super::number::{optional, rounded, seconds};
+use super::number::{float, optional, rounded, seconds};
+use super::schema::TIMESERIES;
+use crate::analysis::{Summary, steps};
 use crate::record::{Recording, Sample, ServiceRecord, Window};
-
-const HEADER: [&str; 24] = [
-    "time_s",
-    "namespace",
-    "service",
-    "desired",
-    "pending",
-    "starting",
-    "running",
-    "ready",
-    "terminating",
-    "offered_cores",
-    "used_cores",
-    "requested_cores",
-    "utilization_pct",
-    "memory_bytes",
-    "in_service",
-    "queued",
-    "requests",
-    "ok",
-    "failed",
-    "unanswered",
-    "p50_ms",
-    "p95_ms",
-    "p99_ms",
-    "max_ms",
-];
 
 /// Writes the series. Rows carry the end of their step; requests and latencies are those of
 /// the requests that arrived within it.
-pub fn write_timeseries(recording: &Recording, out: impl Write) -> io::Result<()> {
+pub fn write_timeseries(
+    recording: &Recording,
+    summary: &Summary,
+    out: impl Write,
+) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
-    rows.write_record(HEADER)?;
+    rows.write_record(TIMESERIES.header(&[]))?;
     let most = recording
         .services
         .iter()
@@ -45,20 +24,34 @@ pub fn write_timeseries(recording: &Recording, out: impl Write) -> io::Result<()
     for place in 0..most.unwrap_or(0) {
         for service in &recording.services {
             if let Some(sample) = service.samples.get(place) {
-                rows.write_record(row(recording, service, sample))?;
+                rows.write_record(row(recording, summary, service, sample))?;
             }
         }
     }
     rows.flush()
 }
 
-fn row(recording: &Recording, service: &ServiceRecord, sample: &Sample) -> [String; 24] {
+fn row(
+    recording: &Recording,
+    summary: &Summary,
+    service: &ServiceRecord,
+    sample: &Sample,
+) -> [String; 27] {
     let workload = &recording.workloads[service.workload];
     let counts = workload.counts.at(sample.time).unwrap_or_default();
-    let hpa = recording
-        .hpas
-        .iter()
-        .find(|hpa| hpa.workload == service.workload);
+    let mut hpas = recording.hpas.iter().zip(&summary.hpas);
+    let (hpa, figures) = hpas
+        .find(|(hpa, _)| hpa.workload == service.workload)
+        .unzip();
+    // What held just before the end of the step is what its load needs.
+    let before = sample.time.as_secs_f64() - 1e-6;
+    let needed = figures.and_then(|figures| {
+        let known = figures
+            .needed
+            .first()
+            .is_some_and(|first| first.0 <= before);
+        known.then(|| steps::at(&figures.needed, before))
+    });
     let window = window(recording, service, sample)
         .copied()
         .unwrap_or_default();
@@ -66,23 +59,26 @@ fn row(recording: &Recording, service: &ServiceRecord, sample: &Sample) -> [Stri
         if window.latency.count == 0 {
             String::new()
         } else {
-            rounded(ms, 3)
+            float(ms, 3)
         }
     };
     [
         seconds(sample.time),
         service.namespace.to_string(),
         service.name.clone(),
+        workload.object(),
+        hpa.map_or(String::new(), |hpa| hpa.name.clone()),
+        needed.map_or(String::new(), |needed| rounded(needed, 0)),
         optional(hpa.and_then(|hpa| hpa.desired.at(sample.time))),
         counts.pending.to_string(),
         counts.starting.to_string(),
         counts.running.to_string(),
         counts.ready.to_string(),
         counts.terminating.to_string(),
-        rounded(sample.cpu_offered, 4),
-        rounded(sample.cpu_used, 4),
-        rounded(sample.cpu_requested, 4),
-        rounded(100.0 * sample.cpu_used / sample.cpu_requested, 2),
+        float(sample.cpu_offered, 4),
+        float(sample.cpu_used, 4),
+        float(sample.cpu_requested, 4),
+        float(100.0 * sample.cpu_used / sample.cpu_requested, 2),
         rounded(sample.memory_used, 0),
         sample.in_service.to_string(),
         sample.queued.to_string(),

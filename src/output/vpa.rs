@@ -4,30 +4,14 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::number::{rounded, seconds};
+use super::number::{float, rounded, seconds};
+use super::schema::VPAS;
 use crate::record::{Amounts, Recording, VpaRecord, VpaRow};
-
-/// The columns of one resource, without its name in front and its unit behind.
-const COLUMNS: [&str; 9] = [
-    "lower",
-    "target",
-    "upper",
-    "uncapped",
-    "request",
-    "limit",
-    "usage_p50",
-    "usage_p95",
-    "usage_max",
-];
 
 /// Writes the rows of all VPAs; amounts that do not exist are empty.
 pub fn write_vpas(recording: &Recording, out: impl Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
-    let named =
-        |resource: &str, unit: &str| COLUMNS.map(|name| format!("{resource}_{name}_{unit}"));
-    let fixed = ["time_s", "namespace", "vpa", "container", "running"].map(str::to_owned);
-    let header = fixed.into_iter().chain(named("cpu", "cores"));
-    rows.write_record(header.chain(named("memory", "bytes")))?;
+    rows.write_record(VPAS.header(&[]))?;
     for vpa in &recording.vpas {
         let most = vpa
             .containers
@@ -37,7 +21,7 @@ pub fn write_vpas(recording: &Recording, out: impl Write) -> io::Result<()> {
         for place in 0..most.unwrap_or(0) {
             for container in &vpa.containers {
                 if let Some(row) = container.rows.get(place) {
-                    rows.write_record(cells(vpa, &container.name, row))?;
+                    rows.write_record(cells(recording, vpa, &container.name, row))?;
                 }
             }
         }
@@ -55,7 +39,7 @@ pub fn write_vpa_checkpoints(recording: &Recording, mut out: impl Write) -> io::
     writeln!(out)
 }
 
-fn cells(vpa: &VpaRecord, container: &str, row: &VpaRow) -> Vec<String> {
+fn cells(recording: &Recording, vpa: &VpaRecord, container: &str, row: &VpaRow) -> Vec<String> {
     let band = row.recommendation.unwrap_or_default();
     let amounts = [
         band.lower,
@@ -68,13 +52,13 @@ fn cells(vpa: &VpaRecord, container: &str, row: &VpaRow) -> Vec<String> {
         row.usage_p95,
         row.usage_max,
     ];
-    let text = |value: Option<f64>, decimals| rounded(value.unwrap_or(f64::NAN), decimals);
-    let cpu = |amounts: &Amounts| text(amounts.cpu, 4);
-    let memory = |amounts: &Amounts| text(amounts.memory, 0);
+    let cpu = |amounts: &Amounts| float(amounts.cpu.unwrap_or(f64::NAN), 4);
+    let memory = |amounts: &Amounts| rounded(amounts.memory.unwrap_or(f64::NAN), 0);
     let mut cells = vec![
         seconds(row.time),
         vpa.namespace.to_string(),
         vpa.name.clone(),
+        recording.workloads[vpa.workload].object(),
         container.to_owned(),
         row.running.to_string(),
     ];

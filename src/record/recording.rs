@@ -63,8 +63,9 @@ pub struct HpaRecord {
     pub tolerance: f64,
     /// How far below its target a metric may be before it counts, as a share of the target.
     pub tolerance_down: f64,
-    /// When the load that it scales by steps up, ascending.
-    pub load_steps: Vec<SimTime>,
+    /// When the load that it scales by steps up, ascending: when that begins, and when the load has
+    /// come to its new height.
+    pub load_steps: Vec<(SimTime, SimTime)>,
     /// Syncs after the warm-up.
     pub syncs: u64,
     /// Why syncs after the warm-up failed, in the order of their first occurrence.

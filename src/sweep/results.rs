@@ -193,7 +193,8 @@ fn named(metrics: &Metrics, name: &str) -> f64 {
 /// A value as text; empty if it does not exist.
 fn cell(value: f64) -> String {
     if value.is_finite() {
-        significant(value, 9).to_string()
+        // With a decimal point, so that readers of CSV take the whole column for floating-point numbers.
+        format!("{:?}", significant(value, 9) + 0.0)
     } else {
         String::new()
     }

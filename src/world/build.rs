@@ -1,6 +1,7 @@
 //! From a scenario to a world at time zero.
 
 use super::autoscale::Hpas;
+use super::load_steps::load_steps;
 use super::manifests::Manifests;
 use super::requests::TemplateRequests;
 use super::sample::UsageTotals;
@@ -76,6 +77,11 @@ impl Links {
     }
 }
 
+/// A metric's label.
+pub(super) fn metric_name(metric: &MetricSpec) -> String {
+    label(metric).0
+}
+
 /// A metric's label and target in its own unit.
 fn label(metric: &MetricSpec) -> (String, f64) {
     let resource_target = |target: &ResourceTarget, resource: Resource| match target {
@@ -126,6 +132,13 @@ fn tolerance_up(spec: &HpaSpec, config: &Config) -> f64 {
         .unwrap_or(config.tolerance)
 }
 
+/// The tolerance of scaling down, likewise.
+fn tolerance_down(spec: &HpaSpec, config: &Config) -> f64 {
+    let own = spec.behavior.as_ref().and_then(|b| b.scale_down.tolerance);
+    own.filter(|_| config.configurable_tolerance)
+        .unwrap_or(config.tolerance)
+}
+
 /// A workload's node selector as text, if no node satisfies it.
 fn unmet_selector(workload: &WorkloadSpec, store: &Store) -> Option<String> {
     let wanted = &workload.template.node_selector;
@@ -147,6 +160,7 @@ pub(super) fn tell_spec(record: &mut HpaRecord, spec: &HpaSpec, config: &Config,
     record.bounds = (spec.min_replicas, spec.max_replicas);
     record.cpu_target = cpu_target(spec);
     record.tolerance = tolerance_up(spec, config);
+    record.tolerance_down = tolerance_down(spec, config);
     let curves = &mut record.metric_values;
     curves.resize(
         curves.len().max(names.len()),
@@ -199,6 +213,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         };
         let config = &scenario.controllers.hpa;
         tell_spec(&mut record, &hpa.spec, config, SimTime::ZERO);
+        record.load_steps = load_steps(scenario, workload, &hpa.spec);
         record
     });
     let hpas: Vec<HpaRecord> = hpas.collect();

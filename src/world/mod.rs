@@ -13,6 +13,7 @@ mod components;
 mod drain;
 mod event;
 mod faults;
+mod load_steps;
 mod manifests;
 mod pods;
 mod requests;

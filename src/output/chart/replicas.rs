@@ -21,6 +21,8 @@ pub struct ReplicasChart {
     pub duration: f64,
     /// What the autoscaler last wrote; steps.
     pub desired: Points,
+    /// What the load needs; steps.
+    pub needed: Points,
     /// Pods that exist; steps.
     pub current: Points,
     /// Ready pods; steps.
@@ -67,8 +69,9 @@ impl ReplicasChart {
     fn replicas(&self, timeline: &mut Timeline) {
         let (theme, end) = (timeline.theme, timeline.end);
         let desired = Stroke::solid(theme.blue(), 1.75);
-        let current = Stroke::solid(theme.soft(theme.orange(), 0.9), 1.5);
+        let current = Stroke::solid(theme.soft(theme.orange(), 0.9), 4.0);
         let ready = Stroke::solid(theme.green(), 1.75);
+        let needed = Stroke::dashed(theme.ink.alpha(0.75), 1.25);
         let mut legend = vec![
             Entry(Swatch::Line(desired), "desired".to_owned()),
             Entry(Swatch::Line(current), "existing".to_owned()),
@@ -77,8 +80,11 @@ impl ReplicasChart {
                 "ready".to_owned(),
             ),
         ];
+        if !self.needed.is_empty() {
+            legend.push(Entry(Swatch::Line(needed), "needed".to_owned()));
+        }
         legend.extend(mark::legend(&self.events));
-        let values = [&self.desired, &self.current, &self.ready];
+        let values = [&self.desired, &self.current, &self.ready, &self.needed];
         let values = values.into_iter().flatten().map(|point| point.1);
         let limits = self.bounds.into_iter().flat_map(|(min, max)| [min, max]);
         let heading = Heading {
@@ -94,9 +100,11 @@ impl ReplicasChart {
                 panel.reference(max, format!("max {}", Unit::Count.text(max)), theme.muted);
                 panel.reference(min, format!("min {}", Unit::Count.text(min)), theme.muted);
             }
+            // Wide below the others, so that it shows beside them.
             panel.steps(&self.current, end, current);
             panel.steps(&self.ready, end, ready);
             panel.steps(&self.desired, end, desired);
+            panel.steps(&self.needed, end, needed);
         });
     }
 }

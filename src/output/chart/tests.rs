@@ -97,6 +97,7 @@ fn replicas() -> ReplicasChart {
             .map(|(time, value)| (time + 30.0, *value))
             .collect(),
         current: desired.clone(),
+        needed: Vec::new(),
         desired,
         bounds: Some((3.0, 10.0)),
         metrics: vec![MetricPanel {
@@ -377,7 +378,7 @@ proptest! {
             .collect();
         let (title, subtitle) = (name.clone(), name.clone());
         let replicas = ReplicasChart {
-            title: title.clone(), subtitle: subtitle.clone(), duration, desired: a.clone(), current: b.clone(),
+            title: title.clone(), subtitle: subtitle.clone(), duration, desired: a.clone(), needed: a.clone(), current: b.clone(),
             ready: a.clone(), bounds: Some(bounds), events: marks.clone(), load_spans: spans.clone(),
             metrics: vec![MetricPanel { name: name.clone(), unit: Unit::Bytes, points: b.clone(), target: Some(size), tolerance: 0.1 }],
         };

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use super::number::{grouped, rounded};
 use crate::analysis::Summary;
 use crate::analysis::findings::Severity;
+use crate::record::fold::Latencies;
 use crate::record::{LatencyStats, Recording};
 use crate::units::Usd;
 use table::{BOLD, CAUTION, Cell, DIM, Table, ending, wrapped};
@@ -129,6 +130,18 @@ fn findings(out: &mut impl Write, width: usize, summary: &Summary) -> io::Result
     Ok(())
 }
 
+/// Steps of the load that were answered, of all that needed pods.
+fn load_steps(latencies: &Latencies) -> String {
+    let Latencies {
+        steps, answered, ..
+    } = latencies;
+    if answered == steps {
+        steps.to_string()
+    } else {
+        format!("{answered}/{steps}")
+    }
+}
+
 fn hpas(summary: &Summary) -> Table {
     let mut table = Table::new([
         "HPA",
@@ -138,9 +151,10 @@ fn hpas(summary: &Summary) -> Table {
         "flaps",
         "under",
         "over",
+        "steps",
         "decided",
         "ready",
-        "recovered",
+        "recover",
     ]);
     for hpa in &summary.hpas {
         let get = |key: &str| summary.get(&format!("hpa.{}.{key}", hpa.label));
@@ -153,6 +167,7 @@ fn hpas(summary: &Summary) -> Table {
             hpa.flapping.flaps.to_string(),
             percent(hpa.elasticity.tau_u_pct, 1),
             percent(hpa.elasticity.tau_o_pct, 1),
+            load_steps(&hpa.latencies),
             time(get("t_first_decision_s")),
             time(get("t_ready_s")),
             time(get("t_recover_s")),

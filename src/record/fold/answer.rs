@@ -226,9 +226,11 @@ impl Mean {
 /// Means over all steps of a load.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Latencies {
-    /// Steps.
+    /// Steps that needed more pods than were ready.
     pub steps: u64,
-    /// Until the first decision, the full one, enough ready pods, and recovery.
+    /// Those of them that were decided on and got their pods.
+    pub answered: u64,
+    /// Over these: until the first decision, the full one, enough ready pods, and recovery.
     pub means: [Mean; 4],
     /// The largest overshoot.
     pub overshoot: f64,
@@ -244,8 +246,11 @@ impl Latencies {
             latency.ready,
             latency.recover,
         ];
-        for (mean, part) in self.means.iter_mut().zip(parts) {
-            mean.add(part);
+        if parts[..3].iter().all(Option::is_some) {
+            self.answered += 1;
+            for (mean, part) in self.means.iter_mut().zip(parts) {
+                mean.add(part);
+            }
         }
         self.overshoot = self.overshoot.max(latency.overshoot);
     }
@@ -259,6 +264,7 @@ impl Latencies {
         }
         Self {
             steps: self.steps + other.steps,
+            answered: self.answered + other.answered,
             means,
             overshoot: self.overshoot.max(other.overshoot),
         }

@@ -5,6 +5,38 @@ use super::super::recording::{HpaRecord, HpaSpecRecord, Recording, Sample};
 /// Rounding noise that does not make up a replica.
 const NOISE: f64 = 1e-9;
 
+/// Replicas that the load needs, and how many more or fewer the HPA's tolerance lets stand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Need {
+    /// Fewer are too few.
+    pub least: f64,
+    /// The least number that meets the target.
+    pub needed: f64,
+    /// More are too many.
+    pub most: f64,
+}
+
+impl Need {
+    /// Of a demand that is not known.
+    pub const UNKNOWN: Self = Self::exact(f64::NAN);
+    /// Of nothing.
+    pub const NOTHING: Self = Self::exact(0.0);
+
+    /// Without tolerance.
+    pub const fn exact(needed: f64) -> Self {
+        Self {
+            least: needed,
+            needed,
+            most: needed,
+        }
+    }
+
+    /// Whether the demand is known.
+    pub fn is_known(&self) -> bool {
+        !self.needed.is_nan()
+    }
+}
+
 /// How the demand on an HPA's workload is worked out.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Demand {
@@ -53,13 +85,33 @@ impl Demand {
         }
     }
 
-    /// The demand of a sample's step, with so many cores offered in all and so many ready pods.
+    /// Whether it is read off metrics at syncs.
+    pub(super) fn is_measured(self) -> bool {
+        matches!(self, Self::Metrics { .. })
+    }
+
+    /// What so many replicas, right on the target, mean within the bounds. The HPA does nothing
+    /// while its metric is at most `up` above the target and at most `down` below it, both as
+    /// shares of the target.
+    pub(super) fn need(self, replicas: f64, (up, down): (f64, f64)) -> Need {
+        let (Self::Offered { bounds, .. } | Self::Metrics { bounds }) = self;
+        let needed = clamp(replicas, bounds);
+        let most = (replicas / (1.0 - down.clamp(0.0, 0.99)) + NOISE).floor();
+        Need {
+            least: clamp(replicas / (1.0 + up.max(0.0)), bounds),
+            needed,
+            most: clamp(most, bounds).max(needed),
+        }
+    }
+
+    /// The replicas that a sample's step needs, with so many cores offered in all and so many ready
+    /// pods; a fraction is part of a pod.
     pub(super) fn offered(self, sample: &Sample, offered: f64, ready: f64) -> Option<f64> {
         let Self::Offered {
-            bounds,
             target,
             request,
             under_vpa,
+            ..
         } = self
         else {
             return None;
@@ -70,13 +122,13 @@ impl Demand {
             request
         };
         let per_replica = target / 100.0 * requested;
-        Some(clamp(offered / per_replica, bounds))
+        Some(offered / per_replica)
     }
 
-    /// The demand from a sync on that saw this part of the target with so many replicas.
+    /// The replicas needed from a sync on that saw this part of the target with so many replicas.
     pub(super) fn measured(self, replicas: f64, ratio: f64) -> Option<f64> {
         match self {
-            Self::Metrics { bounds } => Some(clamp(replicas * ratio, bounds)),
+            Self::Metrics { .. } => Some(replicas * ratio),
             Self::Offered { .. } => None,
         }
     }
@@ -100,7 +152,10 @@ mod tests {
             request: 0.5,
             under_vpa,
         };
-        let of = |cores| demand(false).offered(&Sample::default(), cores, 1.0);
+        let of = |cores| {
+            let replicas = demand(false).offered(&Sample::default(), cores, 1.0);
+            replicas.map(|replicas| demand(false).need(replicas, (0.0, 0.0)).needed)
+        };
         assert_eq!(
             [0.0, 1.0, 1.01, 99.0].map(of),
             [2.0, 4.0, 5.0, 8.0].map(Some)
@@ -117,6 +172,24 @@ mod tests {
     fn without_a_cpu_target_the_metrics_decide() {
         let demand = Demand::Metrics { bounds: (1, 20) };
         assert_eq!(demand.measured(2.0, 30.0 / 10.0), Some(6.0));
-        assert_eq!(demand.measured(20.0, 3.0), Some(20.0));
+        assert_eq!(demand.need(60.0, (0.1, 0.1)), Need::exact(20.0));
+    }
+
+    #[test]
+    fn the_tolerance_lets_more_and_fewer_replicas_stand() {
+        let demand = Demand::Metrics { bounds: (2, 30) };
+        let need = |replicas| {
+            let Need {
+                least,
+                needed,
+                most,
+            } = demand.need(replicas, (0.1, 0.1));
+            [least, needed, most]
+        };
+        // 10.5 replicas on the target: 10 are 5 % above it, 11 are 5 % below, 12 are too many.
+        assert_eq!(need(10.5), [10.0, 11.0, 11.0]);
+        assert_eq!(need(20.0), [19.0, 20.0, 22.0]);
+        assert_eq!(need(1.0), [2.0, 2.0, 2.0]);
+        assert_eq!(need(99.0), [30.0, 30.0, 30.0]);
     }
 }

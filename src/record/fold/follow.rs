@@ -2,20 +2,24 @@
 //! "Ready for Rain? A View from SPEC Research on the Future of Cloud Metrics"
 //! (SPEC-RG-2016-01).
 
-/// How well supply s(t) follows demand d(t) on [T0, T1), T = T1 − T0.
+use super::demand::Need;
+
+/// How well supply s(t) follows demand d(t) on [T0, T1), T = T1 − T0, less the time in which the
+/// demand is not known. Supply that the HPA's tolerance lets stand is neither too low nor too high:
+/// below, d_U(t) is the least supply that is not too low, d_O(t) the most that is not too high.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Elasticity {
-    /// a_U = 1/T ∫ max(d − s, 0) dt, in replicas.
+    /// a_U = 1/T ∫ max(d_U − s, 0) dt, in replicas.
     pub mean_missing: f64,
-    /// a_O = 1/T ∫ max(s − d, 0) dt, in replicas.
+    /// a_O = 1/T ∫ max(s − d_O, 0) dt, in replicas.
     pub mean_excess: f64,
-    /// θ_U = 100/T ∫ max(d − s, 0)/max(d, 1) dt.
+    /// θ_U = 100/T ∫ max(d_U − s, 0)/max(d, 1) dt.
     pub theta_u_pct: f64,
-    /// θ_O = 100/T ∫ max(s − d, 0)/max(d, 1) dt.
+    /// θ_O = 100/T ∫ max(s − d_O, 0)/max(d, 1) dt.
     pub theta_o_pct: f64,
-    /// τ_U: percent of the time with d > s.
+    /// τ_U: percent of the time with d_U > s.
     pub tau_u_pct: f64,
-    /// τ_O: percent of the time with s > d.
+    /// τ_O: percent of the time with s > d_O.
     pub tau_o_pct: f64,
     /// υ: percent of the steps in which supply and demand do not move the same way.
     pub instability_pct: f64,
@@ -38,7 +42,9 @@ pub struct Follow {
     /// Distance of the samples of υ, in seconds.
     step: f64,
     supply: f64,
-    demand: f64,
+    demand: Need,
+    /// Seconds in which the demand was not known.
+    unknown: f64,
     /// Up to where the integrals go.
     integrated: f64,
     missing: f64,
@@ -56,6 +62,8 @@ pub struct Follow {
     /// The next sample of υ, and both values at the one before.
     sample: usize,
     sampled: (f64, f64),
+    /// Pairs of samples in which the demand was known.
+    compared: usize,
     differ: usize,
     opposite: usize,
 }
@@ -69,7 +77,8 @@ impl Follow {
             to,
             step,
             supply: 0.0,
-            demand: 0.0,
+            demand: Need::NOTHING,
+            unknown: 0.0,
             integrated: from,
             missing: 0.0,
             excess: 0.0,
@@ -84,13 +93,14 @@ impl Follow {
             changes: (0, 0),
             sample: 0,
             sampled: (0.0, 0.0),
+            compared: 0,
             differ: 0,
             opposite: 0,
         }
     }
 
     /// Both values from `time` on; times ascend.
-    pub fn set(&mut self, time: f64, supply: f64, demand: f64) {
+    pub fn set(&mut self, time: f64, supply: f64, demand: Need) {
         if supply == self.supply && demand == self.demand {
             return;
         }
@@ -98,7 +108,8 @@ impl Follow {
         self.integrate(time);
         if time > self.from && time < self.to {
             self.changes.0 += usize::from(supply != self.supply);
-            self.changes.1 += usize::from(demand != self.demand);
+            let (before, now) = (self.demand.needed, demand.needed);
+            self.changes.1 += usize::from(before != now && demand.is_known());
         }
         (self.supply, self.demand) = (supply, demand);
         if time < self.to {
@@ -113,18 +124,27 @@ impl Follow {
         if length <= 0.0 {
             return;
         }
-        let (s, d) = (self.supply, self.demand);
-        let flag = |holds: bool| if holds { 1.0 } else { 0.0 };
-        self.missing += (d - s).max(0.0) * length;
-        self.excess += (s - d).max(0.0) * length;
-        self.theta_u += (d - s).max(0.0) / d.max(1.0) * length;
-        self.theta_o += (s - d).max(0.0) / d.max(1.0) * length;
-        self.tau_u += flag(d > s) * length;
-        self.tau_o += flag(s > d) * length;
+        let s = self.supply;
         self.supplied += s * length;
-        self.saturated += flag(d >= self.most && s >= self.most) * length;
         self.least = (self.least.0.min(s), self.least.1.max(s));
         self.integrated = until;
+        if !self.demand.is_known() {
+            self.unknown += length;
+            return;
+        }
+        let Need {
+            least,
+            needed: d,
+            most,
+        } = self.demand;
+        let flag = |holds: bool| if holds { 1.0 } else { 0.0 };
+        self.missing += (least - s).max(0.0) * length;
+        self.excess += (s - most).max(0.0) * length;
+        self.theta_u += (least - s).max(0.0) / d.max(1.0) * length;
+        self.theta_o += (s - most).max(0.0) / d.max(1.0) * length;
+        self.tau_u += flag(least > s) * length;
+        self.tau_o += flag(s > most) * length;
+        self.saturated += flag(d >= self.most && s >= self.most) * length;
     }
 
     /// Samples after the first one.
@@ -140,8 +160,10 @@ impl Follow {
     fn samples_before(&mut self, time: f64) {
         let count = self.count();
         while self.sample <= count && self.from + (self.sample as f64 * self.step) < time {
-            let now = (self.supply, self.demand);
-            if self.sample > 0 {
+            let now = (self.supply, self.demand.needed);
+            let known = !now.1.is_nan() && !self.sampled.1.is_nan();
+            if self.sample > 0 && known {
+                self.compared += 1;
                 let s = now.0.total_cmp(&self.sampled.0) as i8;
                 let d = now.1.total_cmp(&self.sampled.1) as i8;
                 self.differ += usize::from(s != d);
@@ -166,33 +188,40 @@ impl Follow {
         }
         self.samples_before(f64::INFINITY);
         self.integrate(self.to);
-        let count = self.count();
+        let (supply_changes, demand_changes) = self.changes;
+        // Nothing is known of a supply whose demand is not.
+        let known = if self.unknown > 0.0 {
+            Some(length - self.unknown).filter(|known| *known > 1e-6)
+        } else {
+            Some(length)
+        };
+        let known = known.unwrap_or(f64::NAN);
         let percent = |part: usize| {
-            if count == 0 {
+            if known.is_nan() {
+                f64::NAN
+            } else if self.compared == 0 {
                 0.0
             } else {
-                100.0 * part as f64 / count as f64
+                100.0 * part as f64 / self.compared as f64
             }
         };
-        let (supply_changes, demand_changes) = self.changes;
         Followed {
             least: self.least.0,
             mean: self.supplied / length,
             most: self.least.1,
             saturated_pct: 100.0 * self.saturated / length,
             elasticity: Elasticity {
-                mean_missing: self.missing / length,
-                mean_excess: self.excess / length,
-                theta_u_pct: 100.0 * (self.theta_u / length),
-                theta_o_pct: 100.0 * (self.theta_o / length),
-                tau_u_pct: 100.0 * (self.tau_u / length),
-                tau_o_pct: 100.0 * (self.tau_o / length),
+                mean_missing: self.missing / known,
+                mean_excess: self.excess / known,
+                theta_u_pct: 100.0 * (self.theta_u / known),
+                theta_o_pct: 100.0 * (self.theta_o / known),
+                tau_u_pct: 100.0 * (self.tau_u / known),
+                tau_o_pct: 100.0 * (self.tau_o / known),
                 instability_pct: percent(self.differ),
                 opposite_pct: percent(self.opposite),
                 supply_changes,
                 demand_changes,
-                jitter_per_hour: (supply_changes as f64 - demand_changes as f64)
-                    / (length / 3600.0),
+                jitter_per_hour: (supply_changes as f64 - demand_changes as f64) / (known / 3600.0),
             },
         }
     }

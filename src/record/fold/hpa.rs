@@ -7,17 +7,15 @@
 use std::collections::VecDeque;
 
 use super::super::recording::{HpaRecord, HpaSpecRecord, Recording, Sample};
-use super::answer::{Answer, AtStep, Latencies, ScalingStep, Stages};
+use super::answer::{AtStep, Latencies, ScalingStep};
+use super::demand::Need;
 use super::flaps::{Flapping, Flaps};
 use super::follow::{Follow, Followed};
 use super::integral::Integral;
+use super::steps::{Moment, Steps};
 use super::{Correlation, Demand, FLAP_WINDOW};
 use crate::sim::{SimDuration, SimTime};
 
-/// How long it must stay there, in seconds.
-const HOLD: f64 = 60.0;
-/// A jump of demand is a step of the load after at least this time without change, in seconds.
-const QUIET: f64 = 60.0;
 /// What is in force this long before a sync, in seconds, is what its values were measured on.
 const BEFORE: f64 = 1e-6;
 
@@ -51,27 +49,19 @@ struct Asked {
     ready: Option<u32>,
 }
 
-/// A step of the load under observation.
-#[derive(Debug, Clone)]
-struct Open {
-    answer: Answer,
-    /// The first sync from the step on that saw a metric above its target.
-    seen: Option<f64>,
-    stages: Option<Stages>,
-}
-
 /// What is known of an HPA up to now.
 #[derive(Debug, Clone)]
 pub(super) struct HpaFold {
     pub(super) workload: usize,
-    /// How far above its target its utilization may be.
-    tolerance: f64,
+    /// How far above and below its target its utilization may be.
+    tolerance: (f64, f64),
     demand: Demand,
     from: f64,
     most: f64,
     step: SimDuration,
     targets: Vec<f64>,
     queue: VecDeque<(SimTime, Told)>,
+    /// Replicas that would be right on the target.
     demands: VecDeque<(SimTime, f64)>,
     asked: Option<Asked>,
     /// Ready pods as they were last told.
@@ -89,13 +79,14 @@ pub(super) struct HpaFold {
     desired_steps: [(f64, f64); 2],
     ready: f64,
     ratio: f64,
-    demanded: Option<(f64, f64)>,
+    need: Option<Need>,
+    /// Begin and demand of the last step of the series, and of the one before.
+    windows: [Option<(SimTime, f64)>; 2],
+    /// The demand over time, where it is wanted.
+    needed: Option<Vec<(f64, f64)>>,
     follow: Follow,
     least: Integral,
-    open: Option<Open>,
-    latencies: Latencies,
-    /// Every step, where they are wanted.
-    steps: Option<Vec<ScalingStep>>,
+    steps: Steps,
 }
 
 /// The figures of an HPA.
@@ -109,6 +100,8 @@ pub struct HpaFolded {
     pub latencies: Latencies,
     /// The steps, where they are kept.
     pub steps: Vec<ScalingStep>,
+    /// The demand over time, where it is kept: from each second on.
+    pub needed: Vec<(f64, f64)>,
     /// Seconds with each metric beyond its tolerance at `maxReplicas`.
     pub beyond: Vec<f64>,
     /// The load against each metric: of its value and of that times the replicas (an average of
@@ -142,7 +135,7 @@ impl HpaFold {
         }
         Self {
             workload: hpa.workload,
-            tolerance: hpa.tolerance,
+            tolerance: (hpa.tolerance, hpa.tolerance_down),
             demand,
             from,
             most,
@@ -162,12 +155,12 @@ impl HpaFold {
             desired_steps: [(f64::NEG_INFINITY, 0.0); 2],
             ready: 0.0,
             ratio: 0.0,
-            demanded: None,
+            need: None,
+            windows: [None; 2],
+            needed: keep_steps.then(Vec::new),
             follow: Follow::new(from, to, recording.step.as_secs_f64(), most),
             least: Integral::new(from, to),
-            open: None,
-            latencies: Latencies::default(),
-            steps: keep_steps.then(Vec::new),
+            steps: Steps::new(&hpa.load_steps, hpa.tolerance, keep_steps),
         }
     }
 
@@ -209,7 +202,7 @@ impl HpaFold {
         let at_most = f64::from(desired) >= self.most;
         let metrics = self.values.iter().zip(&self.targets);
         for (integral, (value, target)) in self.beyond.iter_mut().zip(metrics) {
-            let beyond = at_most && value.unwrap_or(0.0) > (1.0 + self.tolerance) * target;
+            let beyond = at_most && value.unwrap_or(0.0) > (1.0 + self.tolerance.0) * target;
             integral.set(now, f64::from(u8::from(beyond)));
         }
         let ratios = self.values.iter().zip(&self.targets);
@@ -268,6 +261,7 @@ impl HpaFold {
             let fronts = [
                 self.queue.front().map(|one| one.0),
                 self.demands.front().map(|one| one.0),
+                self.steps.next(),
             ];
             match fronts.into_iter().flatten().min() {
                 Some(time) if time < until => self.instant(time),
@@ -278,9 +272,11 @@ impl HpaFold {
 
     /// All of one instant.
     fn instant(&mut self, time: SimTime) {
-        let now = time.as_secs_f64();
-        let before = self.desired;
-        let (mut ratio, mut written, mut pod): (_, _, Option<Marks>) = (None, false, None);
+        let mut moment = Moment {
+            now: time.as_secs_f64(),
+            ..Moment::default()
+        };
+        let (now, desired_before) = (moment.now, self.desired);
         let mut ready = self.ready;
         while let Some(told) = next_at(&mut self.queue, time) {
             match told {
@@ -289,42 +285,45 @@ impl HpaFold {
                     if let Some(desired) = desired {
                         self.desired = f64::from(desired);
                         self.desired_steps = [(now, self.desired), self.desired_steps[0]];
-                        written = true;
+                        moment.desired = Some(self.desired);
                     }
-                    ratio = seen.or(ratio);
+                    moment.ratio = seen.or(moment.ratio);
                 }
                 Told::Pod(marks) => {
-                    pod = Some(
-                        pod.filter(|other| other.number < marks.number)
-                            .unwrap_or(marks),
-                    );
+                    let other = moment.pod.filter(|other| other.number < marks.number);
+                    moment.pod = Some(other.unwrap_or(marks));
                 }
             }
         }
-        let ready_changed = ready != self.ready;
+        moment.ready = (ready != self.ready).then_some(ready);
         self.ready = ready;
-        self.ratio = ratio.unwrap_or(self.ratio);
-        if let Some(open) = &mut self.open {
-            if written {
-                open.answer.desired(now, self.desired);
-            }
-            if let Some(ratio) = ratio {
-                open.answer.utilization(now, ratio);
-                open.see(now, ratio);
-            }
-            if ready_changed && open.answer.ready(now, ready) {
-                open.stages = pod.and_then(|pod| open.stages_to(now, &pod));
-            }
+        self.ratio = moment.ratio.unwrap_or(self.ratio);
+        self.steps.moment(&moment);
+        if self.steps.next().is_some_and(|step| step <= time) {
+            let state = AtStep {
+                time: now,
+                demand: f64::NAN,
+                before: desired_before,
+                desired: self.desired,
+                ready: self.ready,
+                utilization: self.ratio,
+                limit: f64::NAN,
+                hold: f64::NAN,
+            };
+            let low = self.demand_before(time).filter(|_| now >= self.from);
+            self.steps.begin(time, low, state, &moment);
         }
-        let demand = match next_at(&mut self.demands, time) {
-            Some(demand) => Some(demand),
-            None => ratio.and_then(|ratio| self.demand.measured(self.replicas_before(now), ratio)),
+        let replicas = match next_at(&mut self.demands, time) {
+            Some(replicas) => Some(replicas),
+            None => moment
+                .ratio
+                .and_then(|ratio| self.demand.measured(self.replicas_before(now), ratio)),
         };
-        if let Some(demand) = demand {
-            self.demand_is(now, demand, before, ratio);
+        if let Some(replicas) = replicas {
+            self.demand_is(time, self.demand.need(replicas, self.tolerance));
         }
-        let demanded = self.demanded.map_or(0.0, |(_, demand)| demand);
-        self.follow.set(now, self.ready, demanded);
+        let need = self.need.unwrap_or(Need::UNKNOWN);
+        self.follow.set(now, self.ready, need);
     }
 
     /// The replicas that were desired just before.
@@ -334,68 +333,42 @@ impl HpaFold {
         before.next().map_or(0.0, |(_, replicas)| *replicas)
     }
 
-    /// The demand from `now` on; a jump after a quiet time is a step of the load.
-    fn demand_is(&mut self, now: f64, demand: f64, desired_before: f64, ratio: Option<f64>) {
-        if self.demanded.is_some_and(|(_, last)| last == demand) {
-            return;
-        }
-        let last = self.demanded.replace((now, demand));
-        self.least.set(now, demand);
-        let is_step = last.is_some_and(|(time, low)| {
-            now >= self.from && demand >= low + 1.0 && now - time >= QUIET
-        });
-        if !is_step {
-            return;
-        }
-        self.close(now);
-        let mut open = Open {
-            answer: Answer::new(AtStep {
-                time: now,
-                demand,
-                before: desired_before,
-                desired: self.desired,
-                ready: self.ready,
-                utilization: self.ratio,
-                // Utilization is back when it is no further above the target than the HPA lets it.
-                limit: 1.0 + self.tolerance,
-                hold: HOLD,
-            }),
-            seen: None,
-            stages: None,
-        };
-        if let Some(ratio) = ratio {
-            open.see(now, ratio);
-        }
-        self.open = Some(open);
+    /// The demand of the last step of the series that ended before `time`, or the last one that was
+    /// measured.
+    fn demand_before(&self, time: SimTime) -> Option<f64> {
+        let is_whole =
+            |(from, _): &(SimTime, f64)| self.demand.is_measured() || *from + self.step <= time;
+        let mut windows = self.windows.iter().flatten();
+        windows
+            .find(|window| is_whole(window))
+            .map(|window| window.1)
     }
 
-    fn close(&mut self, end: f64) {
-        let Some(open) = self.open.take() else {
-            return;
-        };
-        let at = open.answer.at;
-        let latency = open.answer.finish(end);
-        self.latencies.add(&latency);
-        if let Some(steps) = &mut self.steps {
-            steps.push(ScalingStep {
-                time: at.time,
-                from: at.ready,
-                demand: at.demand,
-                latency,
-                stages: open.stages,
-            });
+    /// The demand from `time` on.
+    fn demand_is(&mut self, time: SimTime, need: Need) {
+        let now = time.as_secs_f64();
+        self.windows = [Some((time, need.needed)), self.windows[0]];
+        let measured = self.demand.is_measured();
+        self.steps.demand(time, need.needed, measured);
+        let before = self.need.replace(need).map(|before| before.needed);
+        if before != Some(need.needed) {
+            self.least.set(now, need.needed);
+            if let Some(needed) = &mut self.needed {
+                needed.push((now, need.needed));
+            }
         }
     }
 
     pub(super) fn finish(mut self, end: f64) -> HpaFolded {
         self.demand_of_last();
         self.advance(SimTime(i64::MAX));
-        self.close(end);
+        let (latencies, steps) = self.steps.finish(end);
         HpaFolded {
             followed: self.follow.finish(),
             flapping: self.flaps.finish(end - self.from),
-            latencies: self.latencies,
-            steps: self.steps.unwrap_or_default(),
+            latencies,
+            steps,
+            needed: self.needed.unwrap_or_default(),
             beyond: self.beyond.into_iter().map(Integral::finish).collect(),
             follows: self.follows.into_iter().map(closer).collect(),
             demanded: self.least.finish(),
@@ -419,28 +392,4 @@ fn next_at<T>(queue: &mut VecDeque<(SimTime, T)>, time: SimTime) -> Option<T> {
         .then(|| queue.pop_front())
         .flatten()
         .map(|(_, one)| one)
-}
-
-impl Open {
-    fn see(&mut self, now: f64, ratio: f64) {
-        if ratio > 1.0 {
-            self.seen.get_or_insert(now);
-        }
-    }
-
-    /// The stages up to the pod that made enough; none if the HPA had not written anything yet.
-    fn stages_to(&self, ready: f64, pod: &Marks) -> Option<Stages> {
-        let seconds = |time: Option<SimTime>| time.map(SimTime::as_secs_f64);
-        let decided = seconds(pod.decided)?;
-        let seen = self.seen.unwrap_or(decided);
-        let marks = [
-            Some(seen.min(decided)),
-            Some(decided),
-            seconds(Some(pod.created)),
-            seconds(pod.scheduled),
-            seconds(pod.started),
-            Some(ready),
-        ];
-        Some(Stages::through(self.answer.at.time, marks))
-    }
 }

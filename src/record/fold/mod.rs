@@ -13,6 +13,7 @@ mod hpa;
 mod integral;
 mod replay;
 mod service;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod vpa;
@@ -20,6 +21,7 @@ mod workload;
 
 pub use answer::{Answer, AtStep, Latencies, Mean, ScalingLatency, ScalingStep, Stages};
 pub use correlation::Correlation;
+pub use demand::Need;
 pub use exact::ExactSum;
 pub use flaps::{Flapping, Flaps};
 pub use follow::{Elasticity, Follow, Followed};

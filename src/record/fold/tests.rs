@@ -74,6 +74,7 @@ fn stages_follow_the_last_pod_that_was_needed_and_add_up() {
         (at(230), 54.0),
     ])];
     recording.pods = vec![pod(142, 155), pod(143, 160)];
+    recording.hpas[0].load_steps = vec![(at(100), at(100))];
     let folded = &Folds::of(&recording).hpas[0];
     let [step] = folded.steps[..] else {
         panic!("one step: {:?}", folded.steps);
@@ -101,23 +102,45 @@ fn stages_follow_the_last_pod_that_was_needed_and_add_up() {
 }
 
 #[test]
-fn only_jumps_after_a_quiet_minute_are_steps() {
+fn steps_are_those_of_the_load_and_last_until_it_falls() {
     let offered = |place| match place {
-        0..30 => 1.0,
-        30..32 => 3.0,
-        32..40 => 4.0,
-        40..50 => 1.5,
-        _ => 2.0,
+        0..20 => 0.5,
+        // Noise.
+        20 => 1.2,
+        21..30 => 0.5,
+        // The load steps up in the middle of this step of the series.
+        30 => 1.0,
+        31..40 => 1.5,
+        _ => 0.5,
     };
-    let recording = recording((0..60).map(offered));
+    let mut recording = recording((0..60).map(offered));
+    recording.hpas[0].load_steps = vec![(at(150), at(150)), (at(305), at(305))];
+    recording.hpas[0].desired = Curve::from_steps(vec![(at(0), 1), (at(308), 2), (at(330), 3)]);
+    recording.hpas[0].metric_values = vec![Curve::from_steps(vec![
+        (at(15), 50.0),
+        (at(308), 150.0),
+        (at(405), 50.0),
+    ])];
     let folded = &Folds::of(&recording).hpas[0];
-    let steps: Vec<_> = folded
-        .steps
-        .iter()
-        .map(|step| (step.time, step.demand))
-        .collect();
-    assert_eq!(steps, [(300.0, 6.0), (500.0, 4.0)]);
-    // Each is watched until the next one.
-    assert_eq!(folded.steps[0].latency.recover, Some(0.0));
-    assert_eq!(folded.latencies.steps, 2);
+    let [step] = folded.steps[..] else {
+        panic!("one step: {:?}", folded.steps);
+    };
+    assert_eq!((step.time, step.demand), (305.0, 3.0));
+    assert_eq!(step.latency.first_decision, Some(3.0));
+    assert_eq!(step.latency.full_decision, Some(25.0));
+    // Utilization falls only as the load does.
+    assert_eq!(step.latency.recover, None);
+    assert_eq!((folded.latencies.steps, folded.latencies.answered), (1, 0));
+    assert!(folded.latencies.means[0].value().is_nan());
+    assert_eq!(folded.needed[..3], [(0.0, 1.0), (200.0, 3.0), (210.0, 1.0)]);
+}
+
+#[test]
+fn nothing_is_said_of_a_demand_that_is_not_known() {
+    let mut recording = recording((0..60).map(|_| 1.0));
+    recording.hpas[0].cpu_target = None;
+    let folded = &Folds::of(&recording).hpas[0];
+    let elasticity = folded.followed.elasticity;
+    assert!(elasticity.tau_u_pct.is_nan() && elasticity.tau_o_pct.is_nan());
+    assert!(elasticity.jitter_per_hour.is_nan());
 }

@@ -11,6 +11,7 @@ use crate::scenario::model::From;
 use crate::sim::{SimDuration, SimTime};
 use crate::world::build::tell_spec;
 use crate::world::components::with_context;
+use crate::world::load_steps::load_steps;
 use crate::world::{Event, Simulation};
 
 impl Simulation<'_> {
@@ -93,6 +94,8 @@ impl Simulation<'_> {
         };
         let config = &self.scenario.controllers.hpa;
         tell_spec(&mut record, &spec, config, now);
+        record.load_steps = load_steps(self.scenario, workload, &spec);
+        record.load_steps.retain(|step| step.0 >= now);
         self.recorder.add_hpa(record);
         self.queue_hpa(index, now);
     }
