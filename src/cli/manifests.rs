@@ -141,8 +141,13 @@ impl Found {
         Ok(())
     }
 
-    /// What is wrong with the manifests. Parts of a kustomization are often wrong by themselves.
+    /// What is wrong with the manifests, and which of them to leave out. Parts of a kustomization
+    /// are often wrong by themselves, and folders hold variants of one object.
     fn bad(&self, problems: &Diagnostics) -> CliError {
+        let has_variants = problems
+            .list
+            .iter()
+            .any(|one| one.title.starts_with("a second "));
         let kustomization = self.passed_over.iter().find(|one| one.1 == KUSTOMIZATION);
         match (bad(problems), kustomization) {
             (CliError::BadInput(text), Some((file, _))) => {
@@ -151,6 +156,13 @@ impl Found {
                     "{text}\n\nThere is a kustomization: build it first, for example with\n  \
                      kubectl kustomize {} > manifests.yaml",
                     folder.display()
+                ))
+            }
+            (CliError::BadInput(text), None) if has_variants && self.files.len() > 1 => {
+                CliError::BadInput(format!(
+                    "{text}\n\nIf the files are variants of one another, name those that belong \
+                     together:\n  nlsim init {} … -o scenario.toml",
+                    self.files[0]
                 ))
             }
             (other, _) => other,
@@ -189,9 +201,18 @@ fn listed(folder: &str, names: &str) -> Result<Vec<String>, CliError> {
     Ok(paths)
 }
 
+/// Whether a file holds a workload, or a List that may. An autoscaler's target is none.
 fn holds_workload(path: &str) -> bool {
-    let kinds = ["Deployment", "StatefulSet", "ReplicaSet"];
-    read(path).is_some_and(|text| kinds.iter().any(|kind| text.contains(kind)))
+    const KINDS: [&str; 4] = ["Deployment", "StatefulSet", "ReplicaSet", "List"];
+    let Some(text) = read(path) else { return false };
+    if has_ending(path, "json") {
+        return KINDS
+            .iter()
+            .any(|kind| text.contains(&format!("\"{kind}\"")));
+    }
+    // At the left margin stands the kind of the object itself.
+    let mut kinds = text.lines().filter_map(|line| line.strip_prefix("kind:"));
+    kinds.any(|kind| KINDS.contains(&kind.trim().trim_matches(['"', '\''])))
 }
 
 /// Files of one kind that are named when they are passed over.

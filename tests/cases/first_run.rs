@@ -196,3 +196,29 @@ fn what_is_no_manifest_is_passed_over_and_nothing_is_an_error() {
     assert_eq!(wrote.status.code(), Some(2));
     assert!(text(&wrote.stderr).contains("empty holds no manifest"));
 }
+
+#[test]
+fn of_a_folder_without_workloads_those_below_are_read_and_variants_are_told() {
+    let place = folder_of(&["php-apache.yaml"]);
+    let k8s = place.path().join("k8s");
+    fs::create_dir(k8s.join("app")).expect("a folder");
+    fs::rename(k8s.join("php-apache.yaml"), k8s.join("app/php-apache.yaml")).expect("a file");
+    let vpa = "apiVersion: autoscaling.k8s.io/v1\nkind: VerticalPodAutoscaler\n\
+               metadata: {name: php-apache}\nspec:\n  targetRef:\n    apiVersion: apps/v1\n    \
+               kind: Deployment\n    name: php-apache\n  updatePolicy: {updateMode: \"Off\"}\n";
+    fs::write(k8s.join("vpa.yaml"), vpa).expect("a file");
+    let wrote = nlsim(&["init", "k8s"], place.path());
+    assert_eq!(wrote.status.code(), Some(0), "{}", text(&wrote.stderr));
+    let written = text(&wrote.stdout);
+    for file in ["k8s/app/php-apache.yaml", "k8s/vpa.yaml"] {
+        assert!(written.contains(file), "{file}: {written}");
+    }
+
+    fs::write(k8s.join("vpa-2.yaml"), vpa).expect("a file");
+    let wrote = nlsim(&["init", "k8s"], place.path());
+    assert_eq!(wrote.status.code(), Some(2));
+    let told = text(&wrote.stderr);
+    assert!(told.contains("a second VerticalPodAutoscaler"), "{told}");
+    let wanted = "nlsim init k8s/app/php-apache.yaml … -o scenario.toml";
+    assert!(told.contains(wanted), "{told}");
+}
