@@ -225,7 +225,10 @@ fn admission_follows_the_objects() {
         );
     }
     admission.remove("PriorityClass", "", "high");
-    assert!(read_object(&deployment, &admission).is_err());
+    let Ok(Object::Workload(spec)) = read_object(&deployment, &admission) else {
+        panic!("a Deployment")
+    };
+    assert_eq!(spec.template.priority, 0);
 }
 
 #[test]
