@@ -194,7 +194,7 @@ fn what_is_no_manifest_is_passed_over_and_nothing_is_an_error() {
 }
 
 #[test]
-fn of_a_folder_without_workloads_those_below_are_read_and_variants_are_told() {
+fn of_a_folder_without_workloads_those_below_are_read() {
     let place = folder_of(&["php-apache.yaml"]);
     let k8s = place.path().join("k8s");
     fs::create_dir(k8s.join("app")).expect("a folder");
@@ -210,11 +210,8 @@ fn of_a_folder_without_workloads_those_below_are_read_and_variants_are_told() {
         assert!(written.contains(file), "{file}: {written}");
     }
 
+    // Of an object given twice the last one counts, as with `kubectl apply`.
     fs::write(k8s.join("vpa-2.yaml"), vpa).expect("a file");
     let wrote = nlsim(&["init", "k8s"], place.path());
-    assert_eq!(wrote.status.code(), Some(2));
-    let told = text(&wrote.stderr);
-    assert!(told.contains("a second VerticalPodAutoscaler"), "{told}");
-    let wanted = "nlsim init k8s/app/php-apache.yaml … -o scenario.toml";
-    assert!(told.contains(wanted), "{told}");
+    assert_eq!(wrote.status.code(), Some(0), "{}", text(&wrote.stderr));
 }
