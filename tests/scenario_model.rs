@@ -589,7 +589,7 @@ fn stateful_sets_replica_sets_budgets_and_priorities_are_read() {
     let classes = "---\napiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: high}\nvalue: 1000\n---\napiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: usual}\nvalue: 10\nglobalDefault: true\n";
     let budget = "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {maxUnavailable: 25%, selector: {matchLabels: {app: a}}}\n";
     let scenario = of(&format!("{set}{replicas}{classes}{budget}")).scenario;
-    let [db, rs] = scenario.workloads.as_slice() else {
+    let [rs, db] = scenario.workloads.as_slice() else {
         panic!("two workloads")
     };
     assert_eq!(db.kind, WorkloadKind::StatefulSet { parallel: true });
@@ -752,7 +752,12 @@ fn several_values_are_set_at_once_and_nothing_else_changes() {
     let mut expected = built(&loaded, &[]);
     expected.simulation.seed = 7;
     expected.hpas[0].spec.max_replicas = 20;
-    expected.documents[2].value["spec"]["maxReplicas"] = 20.into();
+    let hpa = expected
+        .documents
+        .iter_mut()
+        .find(|document| document.kind == "HorizontalPodAutoscaler")
+        .expect("the scenario has an HPA");
+    hpa.value["spec"]["maxReplicas"] = 20.into();
     let set = [
         ("simulation.seed", "7"),
         (

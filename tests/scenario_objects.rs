@@ -52,8 +52,9 @@ fn an_hpa_finds_its_target_by_group_kind_and_name() {
     ];
     let built = of(&text.concat());
     let targets: Vec<_> = built.scenario.hpas.iter().map(|hpa| hpa.workload).collect();
-    assert_eq!(targets, [None, None, None, Some(0)]);
-    let target = &built.scenario.hpas[0].target;
+    // By name: absent, group, old, rollout.
+    assert_eq!(targets, [None, None, Some(0), None]);
+    let target = &built.scenario.hpas[3].target;
     assert_eq!(target.api_version, "argoproj.io/v1alpha1");
     assert_eq!(
         (target.group(), target.to_string().as_str()),
@@ -91,7 +92,9 @@ fn of_several_vpas_the_first_by_name_acts_unless_it_is_off() {
     let built = of(&[vpa("b", "Recreate", "api"), vpa("a", "Initial", "api")].concat());
     assert_eq!(
         warned(&built),
-        ["two VPAs act on api: b and a; only a changes its pods"]
+        [
+            "two VPAs act on api: a and b; a sets the requests of new pods, b evicts or resizes running ones by its own recommendation"
+        ]
     );
     let built = of(&vpa("c", "Off", "web"));
     assert_eq!(built.scenario.vpas[0].workload, None);
@@ -146,20 +149,20 @@ fn documents_are_kept_as_they_were_set_and_read_to_what_the_scenario_holds() {
     let scenario = built.scenario;
     let kinds: Vec<&str> = scenario.documents.iter().map(|d| d.kind.as_str()).collect();
     let expected = [
-        "Deployment",
-        "Service",
         "ConfigMap",
-        "PriorityClass",
-        "LimitRange",
+        "Deployment",
         "HorizontalPodAutoscaler",
+        "LimitRange",
+        "PriorityClass",
+        "Service",
         "VerticalPodAutoscaler",
     ];
     assert_eq!(kinds, expected);
-    let map = &scenario.documents[2];
+    let map = &scenario.documents[0];
     assert_eq!((map.object, map.name.as_str()), (None, "settings"));
     assert_eq!(map.value["data"].to_string(), r#"{"b":"x","a":"v"}"#);
     let one = &scenario.hpas[0];
-    assert_eq!((one.document, one.spec.max_replicas), (Some(5), 7));
+    assert_eq!((one.document, one.spec.max_replicas), (Some(2), 7));
     let document = scenario
         .document_of(ObjectIndex::Hpa(0))
         .expect("its document");
@@ -167,7 +170,7 @@ fn documents_are_kept_as_they_were_set_and_read_to_what_the_scenario_holds() {
 
     // Each document read again is what the scenario holds.
     let read = |index: usize| read_object(&scenario.documents[index].value, &scenario.admission);
-    let Ok(Object::Hpa(again)) = read(5) else {
+    let Ok(Object::Hpa(again)) = read(2) else {
         panic!("an HPA")
     };
     assert_eq!((&again.spec, &again.target), (&one.spec, &one.target));
@@ -175,18 +178,18 @@ fn documents_are_kept_as_they_were_set_and_read_to_what_the_scenario_holds() {
         panic!("a VPA")
     };
     assert_eq!(again.spec, scenario.vpas[0].spec);
-    let Ok(Object::Workload(again)) = read(0) else {
+    let Ok(Object::Workload(again)) = read(1) else {
         panic!("a Deployment")
     };
     assert_eq!(*again, scenario.workloads[0]);
     assert_eq!(again.template.priority, 1000);
     let limit = again.template.containers[0].cpu_limit;
     assert_eq!(limit.map(|limit| limit.0), Some(2000));
-    for (index, kind) in [(1, "Service"), (3, "PriorityClass"), (4, "LimitRange")] {
+    for (index, kind) in [(5, "Service"), (4, "PriorityClass"), (3, "LimitRange")] {
         let object = read(index).expect("a good object");
         assert_eq!(object.kind(), kind);
     }
-    let refusal = read(2).expect_err("not simulated");
+    let refusal = read(0).expect_err("not simulated");
     assert_eq!(refusal.reason, RefusalReason::NotFound);
 }
 

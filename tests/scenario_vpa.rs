@@ -240,7 +240,7 @@ fn histories_come_from_csv_prometheus_and_checkpoints() {
     files.put(
         "cpu.json",
         r#"{"status":"success","data":{"resultType":"matrix","result":[
-            {"metric":{"pod":"api-1","container":"api"},"values":[[1772323200,"0.2"],[1772323260,"0.3"]]}]}}"#,
+            {"metric":{"pod":"api-1","container":"api"},"values":[[1772323140,"0.2"],[1772323200,"0.3"]]}]}}"#,
     );
     files.put(
         "checkpoint.json",

@@ -2,13 +2,16 @@
 
 use super::*;
 
-/// A pod whose container 0 uses half a core, and whose others nothing at all.
+/// A pod whose container 0 uses half a core and a mebibyte, and whose others use nothing at all.
 struct Halves;
 
 impl UsageSource for Halves {
     fn usage(&mut self, tracked: Tracked, now: SimTime) -> (CpuTime, Bytes) {
-        let cores = if tracked.container == 0 { 0.5 } else { 0.0 };
-        (CpuTime((now.0 as f64 * cores) as i64), Bytes::MIB)
+        if tracked.container == 0 {
+            (CpuTime(now.0 / 2), Bytes::MIB)
+        } else {
+            (CpuTime(0), Bytes(0))
+        }
     }
 }
 
@@ -77,7 +80,7 @@ fn a_container_that_started_just_before_the_run_has_no_metrics_yet() {
 }
 
 #[test]
-fn a_container_without_any_cpu_hides_its_pod() {
+fn a_container_without_any_memory_hides_its_pod() {
     let mut rig = Rig::new(1);
     let (busy, mixed) = (
         rig.pipeline.track_pod(0, "busy"),
