@@ -75,7 +75,7 @@ fn repeated(
         let Some(period) = period.filter(|period| period.0 > 0) else {
             return steps;
         };
-        offset = offset + period;
+        offset += period;
         if SimTime::ZERO + offset >= end {
             return steps;
         }

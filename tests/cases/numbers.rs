@@ -15,7 +15,14 @@ fn findings(ran: &Ran, subject: &str) -> Vec<String> {
 
 #[test]
 fn overload_never_looks_like_success() {
+    // By default clients give up, and what they gave up has failed.
     let ran = run("overload", &[]).ok();
+    let lost = ran.figure("failed") + ran.figure("unanswered");
+    assert!(lost / ran.figure("requests") > 0.99, "{lost}");
+    let found = findings(&ran, "service/web");
+    assert!(found[0].contains("overloaded"), "{found:?}");
+
+    let ran = run("overload", &["--set", "load[0].timeout=2h"]).ok();
     let (requests, unanswered) = (ran.figure("requests"), ran.figure("unanswered"));
     assert!(unanswered / requests > 0.99, "{unanswered} of {requests}");
     for name in ["service.web.unanswered", "load.poisson.unanswered"] {

@@ -44,20 +44,14 @@ pub(super) fn unanswered(
     if share <= service.objective.error_rate.min(0.5) {
         return None;
     }
-    let samples = fold.samples.max(1) as f64;
-    let (offered, used) = (fold.cpu_offered / samples, fold.cpu_used / samples);
-    let why = if offered > MORE * used {
-        format!(
-            "it is overloaded, its requests ask for {offered:.2} cores of CPU and its pods used {used:.2}"
-        )
-    } else {
+    let why = overload(fold).unwrap_or_else(|| {
         let (inside, queued) = fold.inside;
         format!(
             "it is overloaded, {} requests were in its pods at the end and {} waited for a slot",
             count(u64::from(inside)),
             count(u64::from(queued))
         )
-    };
+    });
     let text = format!(
         "{} of its {} requests were never answered ({:.1}%): {why}",
         count(fold.unanswered),
@@ -65,6 +59,17 @@ pub(super) fn unanswered(
         percent(fold.unanswered as f64, fold.requests as f64),
     );
     Some(warning(label, text))
+}
+
+/// Why pods cannot keep up, if their requests ask for more CPU than they used.
+fn overload(fold: &ServiceFold) -> Option<String> {
+    let samples = fold.samples.max(1) as f64;
+    let (offered, used) = (fold.cpu_offered / samples, fold.cpu_used / samples);
+    (offered > MORE * used).then(|| {
+        format!(
+            "it is overloaded, its requests ask for {offered:.2} cores of CPU and its pods used {used:.2}"
+        )
+    })
 }
 
 /// More failed requests than the objective allows.
@@ -79,8 +84,9 @@ pub(super) fn failures(
         100.0 * service.objective.error_rate,
     );
     let text = || {
+        let why = overload(fold).map_or(String::new(), |why| format!(": {why}"));
         format!(
-            "{rate:.2}% of its requests failed ({failed} of {all}), the objective allows {allowed}%"
+            "{rate:.2}% of its requests failed ({failed} of {all}), the objective allows {allowed}%{why}"
         )
     };
     (rate > allowed).then(|| warning(label, text()))

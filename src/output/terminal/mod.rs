@@ -161,7 +161,7 @@ fn hpas(summary: &Summary) -> Table {
         let (min, mean, max) = hpa.ready;
         let cells = [
             hpa.label.clone(),
-            format!("{min:.0}..{max:.0} ø {}", rounded(mean, 1)),
+            format!("{min:.0}..{max:.0} ø{}", rounded(mean, 1)),
             hpa.flapping.ups.to_string(),
             hpa.flapping.downs.to_string(),
             hpa.flapping.flaps.to_string(),

@@ -104,10 +104,8 @@ fn stages_follow_the_last_pod_that_was_needed_and_add_up() {
 #[test]
 fn steps_are_those_of_the_load_and_last_until_it_falls() {
     let offered = |place| match place {
-        0..20 => 0.5,
         // Noise.
         20 => 1.2,
-        21..30 => 0.5,
         // The load steps up in the middle of this step of the series.
         30 => 1.0,
         31..40 => 1.5,
