@@ -2,6 +2,7 @@
 
 mod files;
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use files::{Folder, Memory};
@@ -136,7 +137,7 @@ struct Rotated(Folder, usize);
 impl FileProvider for Rotated {
     fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, String> {
         let bytes = self.0.read(path, limit)?;
-        if !path.ends_with(".yaml") {
+        if Path::new(&path).extension().is_none_or(|end| end != "yaml") {
             return Ok(bytes);
         }
         let text = String::from_utf8(bytes).expect("manifests are UTF-8");

@@ -1,7 +1,7 @@
 //! Pod templates: what a workload's pods are made from.
 
 use super::meta::Labels;
-use super::resources::{Amounts, Resources, lasting};
+use super::resources::{Amounts, Resources, lasting, requested};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores};
 
@@ -46,6 +46,11 @@ impl PodTemplate {
     pub fn lasting_at(&self, place: usize) -> Option<&ContainerSpec> {
         let sidecar = || self.sidecars().nth(place - self.containers.len());
         self.containers.get(place).or_else(sidecar)
+    }
+
+    /// What the scheduler counts of one of its pods.
+    pub fn requests(&self) -> Amounts {
+        requested(self.containers.iter().map(ContainerSpec::resources), self)
     }
 
     /// What its pods request while they run.

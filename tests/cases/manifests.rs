@@ -109,3 +109,16 @@ fn a_plain_kustomization_is_read_and_another_is_told_of() {
     );
     assert!(told.contains("kubectl kustomize"), "{told}");
 }
+
+#[test]
+fn daemon_sets_take_room_on_the_nodes_that_they_select() {
+    // 2 cores less 600m hold two pods of 500m; less another core, none.
+    let pending = |arguments: &[&str]| {
+        let ran = run("daemon-sets", arguments).ok();
+        let first = ran.rows("timeseries.csv").remove(0);
+        first["pending"].clone()
+    };
+    assert_eq!(pending(&[]), "6");
+    let stated = ["--set", "node_group[gpu].daemonsets.cpu=0"];
+    assert_eq!(pending(&stated), "2");
+}

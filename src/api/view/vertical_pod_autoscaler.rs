@@ -14,7 +14,7 @@ use crate::autoscaler::vpa::{
 pub(super) fn view(vpa: &VerticalPodAutoscaler, store: &Store, clock: Clock) -> Value {
     let (spec, status, target) = (&vpa.spec, &vpa.status, &vpa.target);
     let policies = spec.container_policies.iter().map(policy);
-    let requirements = spec.eviction_requirements.iter().map(requirement);
+    let requirements = spec.eviction_requirements.iter().copied().map(requirement);
     let recommendations = status.recommendations.iter().map(recommendation);
     let conditions = status.conditions.iter().map(|one| condition(one, clock));
     json!({
@@ -82,7 +82,7 @@ fn names(listed: ControlledResources) -> Vec<String> {
     listed.map(|resource| resource.to_string()).collect()
 }
 
-fn requirement(requirement: &EvictionRequirement) -> Value {
+fn requirement(requirement: EvictionRequirement) -> Value {
     let change = match requirement.change_requirement {
         ChangeRequirement::TargetHigherThanRequests => "TargetHigherThanRequests",
         ChangeRequirement::TargetLowerThanRequests => "TargetLowerThanRequests",

@@ -132,13 +132,12 @@ fn target_cores(seen: &Seen, spec: &HpaSpec) -> Option<f64> {
 pub(super) fn load(seen: &Seen) -> LoadGuess {
     let cores = cores(seen);
     let rates = by_requests(seen);
-    let cost = match &rates {
+    let cost = if let Some(rates) = &rates {
         // At the target for requests a pod is at its target for CPU, too.
-        Some(rates) => round(cores.high / rates.high * 1000.0).clamp(1.0, 10_000.0),
-        None => {
-            let fits = |cost: &&f64| cores.high / **cost * 1000.0 <= MOST_REQUESTS;
-            COSTS.iter().find(fits).copied().unwrap_or(1000.0)
-        }
+        round(cores.high / rates.high * 1000.0).clamp(1.0, 10_000.0)
+    } else {
+        let fits = |cost: &&f64| cores.high / **cost * 1000.0 <= MOST_REQUESTS;
+        COSTS.iter().find(fits).copied().unwrap_or(1000.0)
     };
     let (low, high) = match &rates {
         Some(rates) => (rates.low, rates.high),

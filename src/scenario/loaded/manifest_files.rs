@@ -143,7 +143,7 @@ impl Files<'_> {
             }
             let is_object = |document: &Document| {
                 let (version, kind) = version_and_kind(&document.node);
-                !kustomize::is_kustomization(&path) && !(version.is_empty() && kind.is_empty())
+                !(kustomize::is_kustomization(&path) || version.is_empty() && kind.is_empty())
             };
             let mut found = self.documents.split_off(first);
             let span = found.first().map(|document| document.node.span.first());

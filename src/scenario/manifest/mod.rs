@@ -6,6 +6,7 @@
 
 mod container;
 mod context;
+mod daemon_set;
 mod hpa;
 mod hpa_metric;
 mod limit_range;
@@ -27,6 +28,7 @@ use super::node::{Node, Span, Value};
 use super::suggest::nearest;
 
 pub(super) use context::{Context, REFUSED};
+pub(super) use daemon_set::DaemonSetObject;
 pub(super) use hpa::check as check_hpa;
 pub use limit_range::LimitRangeObject;
 pub(super) use objects::{HpaManifest, Manifests, VpaGate, VpaManifest, WorkloadObject, Written};
@@ -108,6 +110,12 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
             document,
             diagnostics,
         };
+        if version_and_kind(document) == ("apps/v1", "DaemonSet") {
+            manifests
+                .daemon_sets
+                .extend(daemon_set::daemon_set(context));
+            continue;
+        }
         match read_document(context) {
             Ok(written) => written
                 .into_iter()

@@ -57,7 +57,7 @@ fn check_replicas(replicas: Option<i32>, context: &mut Context<'_>) -> i32 {
     replicas
 }
 
-fn check_selector(
+pub(super) fn check_selector(
     selector: &LabelSelector,
     pod_labels: &Labels,
     context: &mut Context<'_>,
@@ -84,7 +84,7 @@ fn check_selector(
 }
 
 /// What keeps its pods running restarts their containers.
-fn check_restarts(pods: &PodTemplateSpec, kind: &str, context: &mut Context<'_>) {
+pub(super) fn check_restarts(pods: &PodTemplateSpec, kind: &str, context: &mut Context<'_>) {
     let policy = pods
         .spec
         .as_ref()
@@ -132,7 +132,7 @@ fn workload(
 }
 
 /// Says that `spec` is missing.
-fn need_spec<T>(spec: Option<T>, context: &mut Context<'_>) -> Option<T> {
+pub(super) fn need_spec<T>(spec: Option<T>, context: &mut Context<'_>) -> Option<T> {
     if spec.is_none() {
         context.error(
             "spec",

@@ -66,7 +66,7 @@ pub(super) fn scenario(
     let mut known = Known::new(parsed, manifests, diagnostics);
     known.clock = start;
     known.end = simulation.map(|simulation| simulation.end());
-    let node_groups = nodes::node_groups(&mut reader, diagnostics);
+    let node_groups = nodes::node_groups(&mut reader, &manifests.daemon_sets, diagnostics);
     known.warn_of_services(diagnostics);
     let end = known.end;
     let slo = settings::slo(&mut reader, diagnostics);

@@ -1,8 +1,10 @@
 //! `[[node_group]]`.
 
 use super::label_table;
+use crate::api::matches;
 use crate::cluster::spec::{Labels, NodeGroupSpec};
 use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::manifest::DaemonSetObject;
 use crate::scenario::prices::{INSTANCE_TYPES, InstanceType};
 use crate::scenario::reader::{Reader, expected};
 use crate::scenario::suggest::advice;
@@ -15,8 +17,10 @@ const MOST_NODES: u64 = 100_000;
 /// Memory that the kubelet keeps free (`evictionHard`).
 const EVICTION: i64 = 100 << 20;
 
+/// The node groups, with what the DaemonSets of the manifests request on each node.
 pub(super) fn node_groups(
     root: &mut Reader<'_>,
+    daemon_sets: &[DaemonSetObject],
     diagnostics: &mut Diagnostics,
 ) -> Vec<NodeGroupSpec> {
     let items = root.list("node_group", diagnostics);
@@ -25,7 +29,7 @@ pub(super) fn node_groups(
         let Some(mut table) = Reader::new(item, "`node_group`", diagnostics) else {
             continue;
         };
-        let group = node_group(&mut table, groups.len(), diagnostics);
+        let group = node_group(&mut table, groups.len(), daemon_sets, diagnostics);
         table.finish("`node_group`", diagnostics);
         if let Some(group) = group {
             if groups.iter().any(|other| other.name == group.name) {
@@ -47,12 +51,24 @@ pub(super) fn node_groups(
         let default = INSTANCE_TYPES
             .iter()
             .find(|instance| instance.name == "m5.xlarge");
-        groups.extend(default.map(|instance| shape("default", 3, instance, false)));
-    }
-    for group in &mut groups {
-        add_well_known_labels(group);
+        let mut group = default.map(|instance| shape("default", 3, instance, false));
+        if let Some(group) = &mut group {
+            add_well_known_labels(group);
+            run_daemon_sets(group, daemon_sets);
+        }
+        groups.extend(group);
     }
     groups
+}
+
+/// Keeps room for the pods of the DaemonSets that run on a group's nodes.
+fn run_daemon_sets(group: &mut NodeGroupSpec, daemon_sets: &[DaemonSetObject]) {
+    for daemon_set in daemon_sets {
+        if matches(&daemon_set.node_selector, &group.labels) {
+            group.daemonset_cpu += daemon_set.requests.cpu;
+            group.daemonset_memory += daemon_set.requests.memory;
+        }
+    }
 }
 
 /// The labels that the kubelet and the cloud provider give each node; stated ones count more.
@@ -111,6 +127,7 @@ fn shape(name: &str, count: u32, instance: &InstanceType, spot: bool) -> NodeGro
 fn node_group(
     table: &mut Reader<'_>,
     number: usize,
+    daemon_sets: &[DaemonSetObject],
     diagnostics: &mut Diagnostics,
 ) -> Option<NodeGroupSpec> {
     let named = table.read("name", diagnostics, |node| match node.text() {
@@ -159,7 +176,7 @@ fn node_group(
     let max_pods = table.count("max_pods", diagnostics).unwrap_or(MAX_PODS);
     let zone = table.text("zone", diagnostics).unwrap_or_default();
     let reserved = table.one_of("reserved", &["none", "gke", "eks"], diagnostics);
-    let (daemonset_cpu, daemonset_memory) = daemonsets(table, diagnostics);
+    let stated = daemonsets(table, diagnostics);
     let labels = label_table("labels", table, diagnostics);
     let has_type = table.get("instance_type").is_some();
     if !(has_type || has_cpu && has_memory) {
@@ -185,32 +202,24 @@ fn node_group(
     let memory = memory.unwrap_or(base.memory);
     let model = reserved.unwrap_or("none");
     let (allocatable_cpu, allocatable_memory) = allocatable(cpu, memory, max_pods, model);
-    let free = (
-        allocatable_cpu.0 - daemonset_cpu.0,
-        allocatable_memory.0 - daemonset_memory.0,
-    );
-    if free.0 <= 0 || free.1 <= 0 || max_pods == 0 {
-        let title = format!("the nodes of group `{name}` have no room for pods");
-        let label = "what is reserved and what DaemonSets request takes it all";
-        let span = table.span().first();
-        diagnostics.error(span, title, label).help = Some(
-            "raise `cpu`, `memory` or `max_pods`, lower `daemonsets`, or leave `reserved` out"
-                .to_owned(),
-        );
-    }
-    Some(NodeGroupSpec {
+    let mut group = NodeGroupSpec {
         cpu,
         memory,
         allocatable_cpu,
         allocatable_memory,
         max_pods,
-        daemonset_cpu,
-        daemonset_memory,
         zone: zone.to_owned(),
         labels,
         price_per_hour: price.map_or(base.price_per_hour, Usd),
         ..base
-    })
+    };
+    add_well_known_labels(&mut group);
+    match stated {
+        Some((cpu, memory)) => (group.daemonset_cpu, group.daemonset_memory) = (cpu, memory),
+        None => run_daemon_sets(&mut group, daemon_sets),
+    }
+    check_room(&group, table, diagnostics);
+    Some(group)
 }
 
 /// Holds the number of nodes to the bounds of the group.
@@ -232,19 +241,34 @@ fn check_count(
     }
 }
 
-/// What DaemonSets request on each node.
-fn daemonsets(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> (Millicores, Bytes) {
-    let none = (Millicores::ZERO, Bytes::ZERO);
-    let Some(node) = table.get("daemonsets") else {
-        return none;
-    };
-    let Some(mut inner) = Reader::new(node, "`daemonsets`", diagnostics) else {
-        return none;
-    };
+/// Reports nodes on which no pod fits.
+fn check_room(group: &NodeGroupSpec, table: &Reader<'_>, diagnostics: &mut Diagnostics) {
+    let free = (
+        group.allocatable_cpu.0 - group.daemonset_cpu.0,
+        group.allocatable_memory.0 - group.daemonset_memory.0,
+    );
+    if free.0 <= 0 || free.1 <= 0 || group.max_pods == 0 {
+        let title = format!("the nodes of group `{}` have no room for pods", group.name);
+        let label = "what is reserved and what DaemonSets request takes it all";
+        let span = table.span().first();
+        diagnostics.error(span, title, label).help = Some(
+            "raise `cpu`, `memory` or `max_pods`, lower `daemonsets`, or leave `reserved` out"
+                .to_owned(),
+        );
+    }
+}
+
+/// What DaemonSets request on each node, if the scenario states it.
+fn daemonsets(
+    table: &mut Reader<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Millicores, Bytes)> {
+    let node = table.get("daemonsets")?;
+    let mut inner = Reader::new(node, "`daemonsets`", diagnostics)?;
     let cpu = inner.millicores("cpu", diagnostics).unwrap_or_default();
     let memory = inner.bytes("memory", diagnostics).unwrap_or_default();
     inner.finish("`daemonsets`", diagnostics);
-    (cpu, memory)
+    Some((cpu, memory))
 }
 
 /// What is left for pods after the providers' published reservations: CPU 6 % of the first
