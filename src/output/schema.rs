@@ -244,7 +244,7 @@ pub const EVENTS: Schema = table(
             "namespace",
             "",
             Text,
-            "of the object; a load that is no Job has none",
+            "of the object; a load that is not a Job has none",
         ),
         column("object", "", Text, "`Kind/name`"),
         column(

@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Option<&'a str> {
         self.read(key, diagnostics, |node| {
-            node.text().ok_or_else(|| expected("a text", node))
+            node.text().ok_or_else(|| expected("a string", node))
         })
     }
 
@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Option<&'static str> {
         self.read(key, diagnostics, |node| {
-            let text = node.text().ok_or_else(|| expected("a text", node))?;
+            let text = node.text().ok_or_else(|| expected("a string", node))?;
             let found = words.iter().find(|word| **word == text);
             found
                 .copied()
@@ -236,7 +236,7 @@ pub(super) fn count(node: &Node) -> Result<u32, String> {
 pub(super) fn duration(node: &Node) -> Result<SimDuration, String> {
     let text = node.text().ok_or_else(|| {
         format!(
-            "{}; write durations as texts, for example \"90s\" or \"5m\"",
+            "{}; write durations in quotes, for example \"90s\" or \"5m\"",
             expected("a duration", node)
         )
     })?;

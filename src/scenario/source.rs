@@ -117,7 +117,7 @@ fn keep(path: &str, bytes: &[u8], diagnostics: &mut Diagnostics) -> Option<usize
     } else {
         "save it as UTF-8"
     };
-    let label = format!("the byte 0x{:02x} belongs to no character", bytes[start]);
+    let label = format!("byte 0x{:02x} is not valid UTF-8", bytes[start]);
     diagnostics
         .error(span, "the file is not UTF-8 text", label)
         .help = Some(help.to_owned());

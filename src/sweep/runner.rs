@@ -128,7 +128,9 @@ mod tests {
 
         fn prepare(&self, settings: &[Setting<'_>]) -> Result<u64, String> {
             let value = settings[0].value;
-            value.parse().map_err(|_| format!("{value} is no number"))
+            value
+                .parse()
+                .map_err(|_| format!("{value} is not a number"))
         }
 
         fn run(&self, prepared: &u64, seed: u64) -> Result<Metrics, String> {

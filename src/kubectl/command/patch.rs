@@ -79,7 +79,7 @@ fn value(word: &Word, patch_type: PatchType) -> Result<Value, ParseError> {
         (PatchType::Json, Value::Array(operations)) => {
             let operations = operations.clone();
             serde_json::from_value::<json_patch::Patch>(Value::Array(operations))
-                .map_err(|error| word.wrong(format!("this is no JSON patch: {error}")))?;
+                .map_err(|error| word.wrong(format!("this is not a JSON patch: {error}")))?;
             Ok(value)
         }
         (PatchType::Json, _) => Err(word.wrong("a JSON patch is a list of operations").with_help(

@@ -29,7 +29,7 @@ impl Context<'_> {
             }
             Ok(quantity) if quantity.nanos() >= 0 => {
                 if name == "memory" && quantity.nanos() % 1_000_000_000 != 0 {
-                    let message = format!("{text} of memory is no whole number of bytes");
+                    let message = format!("{text} of memory is not a whole number of bytes");
                     self.warning(
                         &format!("{path}.{name}"),
                         message,

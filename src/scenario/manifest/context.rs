@@ -112,7 +112,7 @@ impl Context<'_> {
             || !name.starts_with(edge)
             || !name.ends_with(edge)
         {
-            let message = format!("\"{name}\" is no name that the API takes");
+            let message = format!("\"{name}\" is not a valid name");
             let help =
                 Some("lower-case letters, digits, `-` and `.`, a letter or digit at both ends");
             self.error("metadata.name", message, help);

@@ -108,7 +108,7 @@ pub(super) fn check_labels(labels: &Labels, path: &str, context: &mut Context<'_
         let path = format!("{path}[{key}]");
         check_key(key, &path, context);
         if !value.is_empty() && !is_word(value) {
-            let message = format!("\"{value}\" is no value of a label");
+            let message = format!("\"{value}\" is not a valid label value");
             context.error(&path, message, Some(WORD));
         }
     }
@@ -121,7 +121,7 @@ fn check_key(key: &str, path: &str, context: &mut Context<'_>) {
         .split_once('/')
         .map_or((None, key), |(prefix, name)| (Some(prefix), name));
     if !is_word(name) || prefix.is_some_and(|prefix| prefix.is_empty() || prefix.len() > 253) {
-        let message = format!("\"{key}\" is no key of a label");
+        let message = format!("\"{key}\" is not a valid label key");
         context.error(path, message, Some(WORD));
     }
 }

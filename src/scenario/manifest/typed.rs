@@ -79,7 +79,7 @@ fn advice_on(error: &Problem, span: Span, context: &Context<'_>) -> Option<Strin
     let file = context.diagnostics.files.get(span.file)?;
     let written = file.text.get(span.start..span.end)?;
     let (wants_text, wants_number) = (
-        error.0.starts_with("expected a text"),
+        error.0.starts_with("expected a string"),
         error.0.starts_with("expected a whole number"),
     );
     if let Some(advice) = unfilled(written) {
@@ -87,7 +87,7 @@ fn advice_on(error: &Problem, span: Span, context: &Context<'_>) -> Option<Strin
     }
     let bare = written.trim_matches(['"', '\'']);
     if wants_text && bare == written && !written.contains(['{', '[', '\n']) {
-        return Some(format!("a text needs quotes here: \"{written}\""));
+        return Some(format!("a string needs quotes here: \"{written}\""));
     }
     let is_number = bare.parse::<i32>().is_ok();
     (wants_number && is_number).then(|| format!("without quotes: {bare}"))
@@ -155,12 +155,12 @@ impl serde::de::Error for Problem {
         let wanted = match expected.to_string().as_str() {
             "i32" | "i64" | "u32" | "u64" => "a whole number".to_owned(),
             "f32" | "f64" => "a number".to_owned(),
-            "a string" | "a borrowed string" => "a text".to_owned(),
+            "a string" | "a borrowed string" => "a string".to_owned(),
             "a boolean" => "`true` or `false`".to_owned(),
             "a sequence" => "a list".to_owned(),
             "a map" => "a table".to_owned(),
             "Quantity" => "a quantity such as \"250m\" or \"512Mi\"".to_owned(),
-            "IntOrString" => "a whole number or a text such as \"25%\"".to_owned(),
+            "IntOrString" => "a whole number or a string such as \"25%\"".to_owned(),
             "RFC3339 formatted date time" => "a time such as \"2026-01-31T12:00:00Z\"".to_owned(),
             other => format!("a table ({other})"),
         };
@@ -184,7 +184,7 @@ fn describe(found: Unexpected<'_>) -> String {
         Unexpected::Signed(number) => format!("the number {number}"),
         Unexpected::Unsigned(number) => format!("the number {number}"),
         Unexpected::Float(number) => format!("the number {number}"),
-        Unexpected::Str(text) => format!("the text \"{text}\""),
+        Unexpected::Str(text) => format!("the string \"{text}\""),
         Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "a table".to_owned(),

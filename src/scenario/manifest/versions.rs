@@ -184,7 +184,7 @@ fn annotations(document: &mut Node, diagnostics: &mut Diagnostics) -> bool {
             made
         });
         if made.is_none() {
-            let title = format!("the annotation {name} is no JSON");
+            let title = format!("the annotation {name} is not JSON");
             let help = "write the HPA as autoscaling/v2";
             diagnostics
                 .warning(node.span, title, "the API server takes no notice of it")

@@ -12,7 +12,7 @@ pub(super) fn command(node: &Node, diagnostics: &mut Diagnostics) -> Option<(Gen
         wrong(
             "command",
             node,
-            expected("a command line as text", node),
+            expected("a command line as a string", node),
             diagnostics,
         );
         return None;

@@ -133,7 +133,7 @@ fn is_one(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> bool {
 }
 
 fn component(node: &Node) -> Result<Component, String> {
-    let text = node.text().ok_or_else(|| expected("a text", node))?;
+    let text = node.text().ok_or_else(|| expected("a string", node))?;
     let found = COMPONENTS.iter().find(|(name, _)| *name == text);
     let names = COMPONENTS.map(|(name, _)| name);
     found

@@ -253,7 +253,7 @@ impl Entry<'_, '_> {
                     HistoryError::Content { .. } => (1, error.to_string()),
                 };
                 let span = line_span(file, &text, line);
-                diagnostics.error(span, format!("{name} is no history of usage"), problem);
+                diagnostics.error(span, format!("{name} is not a usage history"), problem);
                 None
             }
         }

@@ -149,7 +149,7 @@ impl<'a> Known<'a> {
             wrong(
                 key,
                 node,
-                expected("a text such as \"Deployment/api\"", node),
+                expected("a string such as \"Deployment/api\"", node),
                 diagnostics,
             );
             return None;

@@ -136,7 +136,7 @@ fn name(reader: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<String
     }
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     reader.read("name", diagnostics, |node| match node.text() {
-        None => Err(expected("a text", node)),
+        None => Err(expected("a string", node)),
         Some(name) if name.is_empty() || name.starts_with('.') || !name.chars().all(fits) => Err(
             "it must be usable as a folder's name: letters, digits, `-`, `_` and `.`".to_owned(),
         ),
@@ -148,7 +148,7 @@ fn name(reader: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<String
 fn namespace(reader: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> String {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let named = reader.read("namespace", diagnostics, |node| match node.text() {
-        None => Err(expected("a text", node)),
+        None => Err(expected("a string", node)),
         Some(name)
             if name.is_empty()
                 || name.len() > 63
@@ -209,7 +209,7 @@ fn label_table(
         return Labels::new();
     };
     let Value::Table(entries) = &node.value else {
-        wrong(key, node, expected("a table of texts", node), diagnostics);
+        wrong(key, node, expected("a table of strings", node), diagnostics);
         return Labels::new();
     };
     let mut labels = Labels::new();
@@ -218,7 +218,7 @@ fn label_table(
             Some(text) => {
                 labels.insert(name.name.clone(), text.to_owned());
             }
-            None => wrong(&name.name, value, expected("a text", value), diagnostics),
+            None => wrong(&name.name, value, expected("a string", value), diagnostics),
         }
     }
     labels
@@ -226,7 +226,7 @@ fn label_table(
 
 /// The item of a list that a text names.
 fn position(node: &Node, names: &[&str], what: &str) -> Result<usize, String> {
-    let name = node.text().ok_or_else(|| expected("a text", node))?;
+    let name = node.text().ok_or_else(|| expected("a string", node))?;
     names
         .iter()
         .position(|other| *other == name)

@@ -133,12 +133,12 @@ fn node_group(
     let named = table.read("name", diagnostics, |node| match node.text() {
         Some("") => Err("a group needs a name".to_owned()),
         Some(name) => Ok(name),
-        None => Err(expected("a text", node)),
+        None => Err(expected("a string", node)),
     });
     let name = named.map_or_else(|| format!("group-{}", number + 1), str::to_owned);
     let spot = table.boolean("spot", diagnostics).unwrap_or(false);
     let instance = table.read("instance_type", diagnostics, |node| {
-        let wanted = node.text().ok_or_else(|| expected("a text", node))?;
+        let wanted = node.text().ok_or_else(|| expected("a string", node))?;
         let names: Vec<&str> = INSTANCE_TYPES
             .iter()
             .map(|instance| instance.name)

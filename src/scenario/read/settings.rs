@@ -148,7 +148,9 @@ pub(super) fn slo_table(node: &Node, base: Slo, diagnostics: &mut Diagnostics) -
         }
     }
     let error_rate = table.read("error_rate", diagnostics, |node| match number(node)? {
-        rate if rate > 1.0 => Err(format!("{rate} is no share: expected 0 to 1, as in 0.01")),
+        rate if rate > 1.0 => Err(format!(
+            "{rate} is not a share: expected 0 to 1, as in 0.01"
+        )),
         rate => Ok(rate),
     });
     assign(&mut made.error_rate, error_rate);

@@ -78,7 +78,7 @@ impl Stamps {
                 Ok(offset) if offset >= SimDuration::ZERO => Ok(Stamp::Offset(offset.0)),
                 Ok(_) => Err(format!("the time {cell} is negative")),
                 Err(_) => Err(format!(
-                    "\"{cell}\" is no time: write seconds, a duration, or a calendar time such as 2026-01-31T12:00:00Z"
+                    "\"{cell}\" is not a time: write seconds, a duration, or a calendar time such as 2026-01-31T12:00:00Z"
                 )),
             },
         }
@@ -167,7 +167,7 @@ mod tests {
                 "the first one is a calendar time",
             ),
             (["1767225600", "1m"], "a number since 1970"),
-            (["0", "soon"], "\"soon\" is no time"),
+            (["0", "soon"], "\"soon\" is not a time"),
             (["0", "1e300"], "out of range"),
             (["1767225600", "99999999999999"], "out of range"),
         ] {

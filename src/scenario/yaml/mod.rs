@@ -65,7 +65,7 @@ pub(super) fn unfilled(text: &str) -> Option<&'static str> {
 const ADVICE: [(&str, &str); 6] = [
     (
         "mapping values are not allowed",
-        "indent the key as its neighbours are; a text with `: ` in it needs quotes",
+        "indent the key as its neighbours are; a string with `: ` in it needs quotes",
     ),
     (
         "did not find expected key",
@@ -73,15 +73,15 @@ const ADVICE: [(&str, &str); 6] = [
     ),
     (
         "could not find expected ':'",
-        "a key is followed by `: `; a text of several lines needs `|`",
+        "a key is followed by `: `; a string of several lines needs `|`",
     ),
     (
         "found character that cannot start any token",
-        "a text that begins with this character needs quotes",
+        "a string that begins with this character needs quotes",
     ),
     (
         "did not find expected alphabetic or numeric character",
-        "a text that begins with `*` or `&` needs quotes",
+        "a string that begins with `*` or `&` needs quotes",
     ),
     (
         "invalid Yaml document separator",

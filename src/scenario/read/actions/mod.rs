@@ -105,7 +105,7 @@ fn action(
 /// The command's text, and where its parts stand.
 fn typed<'a>(node: &'a Node, diagnostics: &mut Diagnostics) -> Option<(&'a str, Quoted)> {
     let Some(text) = node.text() else {
-        let label = expected("a command line as a text", node);
+        let label = expected("a command line as a string", node);
         wrong("kubectl", node, label, diagnostics);
         return None;
     };
