@@ -153,12 +153,16 @@ fn fault(fault: &FaultRecord) -> Option<Finding> {
 /// Replicas that go up and down again and again.
 fn flaps(figures: &HpaFigures) -> Option<Finding> {
     let flapping = &figures.flapping;
+    let times = match flapping.flaps {
+        1 => "once".to_owned(),
+        flaps => format!("{flaps} times"),
+    };
     (flapping.flaps_per_hour >= FLAPS_PER_HOUR).then(|| Finding {
         severity: Severity::Warning,
         subject: format!("HorizontalPodAutoscaler/{}", figures.label),
         text: format!(
-            "reversed its direction {} times within ten minutes of the step before ({:.1} an hour), for {} replicas started in vain. Lengthen the stabilization window of scaling down, or allow a wider distance between load and target",
-            flapping.flaps, flapping.flaps_per_hour, flapping.wasted_replicas
+            "reversed its direction {times} within ten minutes of the step before ({:.1} an hour); replicas started in vain: {}. Lengthen the stabilization window of scaling down, or allow a wider distance between load and target",
+            flapping.flaps_per_hour, flapping.wasted_replicas
         ),
     })
 }
