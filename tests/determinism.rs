@@ -10,7 +10,7 @@ use nlsim::analysis::Summary;
 use nlsim::output;
 use nlsim::record::{Detail, Provenance, Recording};
 use nlsim::scenario::{FileProvider, Loaded};
-use nlsim::sweep::{self, Collector, Plan, ScenarioRuns};
+use nlsim::sweep::{self, Collector, Goal, Plan, Ranking, ScenarioRuns};
 use nlsim::world;
 
 fn loaded(name: &str) -> Loaded {
@@ -98,15 +98,18 @@ fn a_sweep_writes_the_same_bytes_on_any_number_of_threads() {
             replaced: &replaced,
             stop: &stop,
         };
-        let mut rows = Vec::new();
-        let mut collector = Collector::new(&plan, &mut rows);
+        let (mut rows, mut points) = (Vec::new(), Vec::new());
+        let ranking = Ranking {
+            metric: "request_cost",
+            goal: Goal::Lowest,
+            count: 10,
+        };
+        let mut collector = Collector::new(&plan, (&mut rows, &mut points), &[], ranking);
         let done = sweep::run(&plan, &runs, &pool, &stop, |outcome| {
             collector.take(outcome)
         });
         assert!(done.unwrap());
-        let results = collector.finish().unwrap();
-        let mut points = Vec::new();
-        results.write_points(&mut points).unwrap();
+        collector.finish().unwrap();
         (rows, points)
     };
     let one = run(1);

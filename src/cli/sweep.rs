@@ -13,7 +13,9 @@ use crate::output::folder::{FolderError, OutputFolder};
 use crate::output::write_sweep_charts;
 use crate::record::long_forms;
 use crate::scenario::nearest;
-use crate::sweep::{self, Collector, Goal, Metrics, Plan, Results, ScenarioRuns, write_best};
+use crate::sweep::{
+    self, Collector, Goal, MOST_CHARTED, Metrics, Plan, Ranking, Results, ScenarioRuns, write_best,
+};
 
 /// Run every point of a parameter sweep with several seeds
 #[derive(Debug, clap::Args)]
@@ -81,26 +83,32 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     signal::unfinished(folder.temporary().to_owned());
     let results = work(args, &loaded, &plan, &folder, stop)?;
     let ranking = rank(args, &results, !scenario.vpas.is_empty());
-    folder.write("points.csv", |out| results.write_points(out))?;
     #[cfg(feature = "charts")]
-    write_sweep_charts(&folder, &scenario.name, &results.table(&ranking))?;
+    if results.total <= MOST_CHARTED {
+        write_sweep_charts(&folder, &scenario.name, &results.table(&ranking))?;
+    }
     signal::finishing();
     let target = folder.finish()?;
     if !args.quiet {
-        let goal = if args.highest {
-            Goal::Highest
-        } else {
-            Goal::Lowest
-        };
         let mut out = anstream::stdout().lock();
-        let printed = write_best(&mut out, &results, &ranking, goal, BEST);
+        let printed = write_best(&mut out, &results, &ranking, args.goal());
         unless_closed(printed.map_err(CliError::Output))?;
         tell(format_args!("\nWrote {}\n", target.display()));
     }
     report_failures(&results)
 }
 
-/// Runs all points; `results.csv` grows as they come.
+impl Args {
+    fn goal(&self) -> Goal {
+        if self.highest {
+            Goal::Highest
+        } else {
+            Goal::Lowest
+        }
+    }
+}
+
+/// Runs all points; the tables grow as they come.
 fn work(
     args: &Args,
     loaded: &crate::scenario::Loaded,
@@ -118,23 +126,37 @@ fn work(
         stop,
     };
     let bar = progress::runs(plan.runs(), args.quiet);
+    let others = SHOWN_OF_VPAS.into_iter().chain(SHOWN);
+    let kept: Vec<&str> = std::iter::once(args.best.as_str())
+        .chain(others.filter(|name| *name != args.best))
+        .collect();
+    let ranking = Ranking {
+        metric: &args.best,
+        goal: args.goal(),
+        count: BEST,
+    };
     let (mut results, mut unknown) = (Results::default(), None);
-    let written = folder.write("results.csv", |out| {
-        let mut collector = Collector::new(plan, out);
-        sweep::run(plan, &simulation, &threads, stop, |outcome| {
-            bar.inc(1);
-            if let Ok(metrics) = &outcome.result
-                && let Err(problem) = known_metric(&args.best, metrics)
-            {
-                // Not after hours of runs.
-                unknown = Some(problem);
-                return Err(io::Error::other("unknown metric"));
-            }
-            collector.take(outcome)
-        })?;
-        results = collector.finish()?;
+    let mut inner = Ok(());
+    let outer = folder.write("points.csv", |points| {
+        inner = folder.write("results.csv", |rows| {
+            let mut collector = Collector::new(plan, (rows, points), &kept, ranking);
+            sweep::run(plan, &simulation, &threads, stop, |outcome| {
+                bar.inc(1);
+                if let Ok(metrics) = &outcome.result
+                    && let Err(problem) = known_metric(&args.best, metrics)
+                {
+                    // Not after hours of runs.
+                    unknown = Some(problem);
+                    return Err(io::Error::other("unknown metric"));
+                }
+                collector.take(outcome)
+            })?;
+            results = collector.finish()?;
+            Ok(())
+        });
         Ok(())
     });
+    let written = inner.and(outer);
     bar.finish_and_clear();
     if let Some(problem) = unknown {
         return Err(problem);
@@ -183,14 +205,11 @@ fn rank(args: &Args, results: &Results, has_vpas: bool) -> Vec<usize> {
 }
 
 fn report_failures(results: &Results) -> Result<Exit, CliError> {
-    let failed: Vec<_> = results.failed().collect();
-    let Some((seed, reason)) = failed.first().and_then(|point| point.failures.first()) else {
+    let Some(first) = &results.failure else {
         return Ok(Exit::Fine);
     };
     Err(CliError::RunFailed(format!(
-        "{} of {} points have runs that failed; the first, point {} with seed {seed}: {reason}",
-        failed.len(),
-        results.points.len(),
-        failed[0].point,
+        "{} of {} points have runs that failed; the first, point {} with seed {}: {}",
+        results.failed, results.total, first.point, first.seed, first.reason
     )))
 }

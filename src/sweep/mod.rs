@@ -19,7 +19,7 @@ mod table;
 pub use assertion::{Check, UnknownMetric, Verdict, evaluate, write_verdicts};
 pub use label::labels;
 pub use plan::{Plan, PlanError, Setting};
-pub use results::{Collector, PointSummary, Results};
+pub use results::{Collector, Failure, MOST_CHARTED, PointSummary, Ranking, Results};
 pub use runner::{RunId, RunResult, Simulate, run};
 pub use simulation::{ScenarioRuns, metrics};
 pub use statistics::Statistics;

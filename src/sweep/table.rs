@@ -20,37 +20,18 @@ const WIDTH: usize = 80;
 /// Widest column header.
 const HEADER: usize = 26;
 
-impl Results {
-    /// The points with a value of this metric, best first; ties keep the plan's order.
-    pub fn ranked(&self, metric: usize, goal: Goal) -> Vec<&PointSummary> {
-        let mean = |point: &PointSummary| point.statistics[metric].mean;
-        let mut ranked: Vec<&PointSummary> = self
-            .points
-            .iter()
-            .filter(|point| mean(point).is_finite())
-            .collect();
-        ranked.sort_by(|a, b| match goal {
-            Goal::Lowest => mean(a).total_cmp(&mean(b)),
-            Goal::Highest => mean(b).total_cmp(&mean(a)),
-        });
-        ranked
-    }
-}
-
-/// Writes the `count` best points by the first of these metrics (places in
+/// Writes the best points, which were ranked by the first of these metrics (places in
 /// [`Results::metrics`]); of the others, as many as fit.
 pub fn write_best(
     out: &mut impl Write,
     results: &Results,
     metrics: &[usize],
     goal: Goal,
-    count: usize,
 ) -> io::Result<()> {
     let Some((&first, others)) = metrics.split_first() else {
         return Ok(());
     };
-    let ranked = results.ranked(first, goal);
-    let shown = &ranked[..count.min(ranked.len())];
+    let shown = results.best.as_slice();
     let paths: Vec<&str> = results.paths.iter().map(String::as_str).collect();
     let mut columns = vec![column("point", shown, |point| point.point.to_string())];
     for (place, label) in labels(&paths).iter().enumerate() {
@@ -69,7 +50,7 @@ pub fn write_best(
         Goal::Highest => "highest",
     };
     let name = &results.metrics[first];
-    let (shown_count, total) = (shown.len(), results.points.len());
+    let (shown_count, total) = (shown.len(), results.total);
     writeln!(
         out,
         "Best {shown_count} of {total} points, {goal} {name} first (mean ± standard error)"
@@ -105,11 +86,7 @@ struct Column {
     cells: Vec<String>,
 }
 
-fn column(
-    header: &str,
-    points: &[&PointSummary],
-    cell: impl Fn(&PointSummary) -> String,
-) -> Column {
+fn column(header: &str, points: &[PointSummary], cell: impl Fn(&PointSummary) -> String) -> Column {
     let mut cells = vec![shortened(header)];
     cells.extend(points.iter().map(|point| shortened(&cell(point))));
     let width = cells
@@ -147,8 +124,6 @@ mod tests {
         let point = |number: u64, target: &str, cost: [f64; 2]| PointSummary {
             point: number,
             values: vec![target.to_owned(), "300".to_owned()],
-            runs: 2,
-            failures: Vec::new(),
             statistics: vec![
                 Statistics::of([f64::from(number as u32) * 100.0]),
                 Statistics::of(cost),
@@ -165,35 +140,25 @@ mod tests {
             metrics: ["requests.failed", "cost.total", "slo.violations", "none"]
                 .map(str::to_owned)
                 .to_vec(),
-            points: vec![
-                point(0, "50", [3.0, 3.1]),
+            best: vec![
                 point(1, "60", [2.0, 2.001]),
                 point(2, "70", [2.5, 2.75]),
-                point(3, "80", [f64::NAN, f64::NAN]),
+                point(0, "50", [3.0, 3.1]),
             ],
+            total: 4,
+            ..Results::default()
         }
     }
 
     #[test]
     fn the_best_points_fit_a_terminal() {
         let mut text = Vec::new();
-        write_best(&mut text, &results(), &[1, 0, 2, 3], Goal::Lowest, 10).unwrap();
+        write_best(&mut text, &results(), &[1, 0, 2, 3], Goal::Lowest).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(
             text.lines().all(|line| line.chars().count() <= WIDTH),
             "{text}"
         );
         insta::assert_snapshot!(text);
-    }
-
-    #[test]
-    fn highest_first_where_more_is_better() {
-        let results = results();
-        let order: Vec<u64> = results
-            .ranked(1, Goal::Highest)
-            .iter()
-            .map(|p| p.point)
-            .collect();
-        assert_eq!(order, [0, 2, 1]);
     }
 }
