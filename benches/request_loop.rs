@@ -77,10 +77,8 @@ fn run(bencher: Bencher<'_, '_>, generator: &Generator, pods: u32) {
             traffic.add_endpoint(server, &mut queue, &mut sums);
         }
         while sums.answered < REQUESTS
-            && let Some((now, event)) = queue.pop()
-        {
-            traffic.handle(event, now, &mut queue, &mut sums);
-        }
+            && traffic.step(SimTime::MAX, &mut queue, &mut sums).is_some()
+        {}
         sums.latency
     });
 }

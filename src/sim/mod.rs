@@ -17,6 +17,6 @@ mod time;
 
 pub use arena::{Arena, Key};
 pub use dist::{Dist, DistError};
-pub use queue::{EventId, EventQueue, MOST_PENDING};
+pub use queue::{EventId, EventQueue, MOST_PENDING, Place};
 pub use random::{Stream, Streams, fingerprint};
 pub use time::{DurationError, SimDuration, SimTime};

@@ -28,16 +28,30 @@ pub struct EventId {
     generation: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
+/// A place in the order of events: a time, a sequence number, and a slot that tells whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
     /// Nanoseconds; never negative, since the queue's clock begins at zero.
     time: u64,
     /// Sequence number, then slot.
     order: u64,
 }
 
-impl Entry {
-    const NEVER: Self = Self {
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Place {
+    /// Behind all events.
+    pub const NEVER: Self = Self {
         time: u64::MAX,
         order: u64::MAX,
     };
@@ -46,12 +60,14 @@ impl Entry {
         u128::from(self.time) << 64 | u128::from(self.order)
     }
 
-    fn slot(self) -> usize {
-        (self.order & ((1 << SLOT_BITS) - 1)) as usize
+    /// Whose place it is.
+    pub fn slot(self) -> u32 {
+        (self.order & ((1 << SLOT_BITS) - 1)) as u32
     }
 
-    fn time(self) -> SimTime {
-        SimTime(self.time as i64)
+    /// Its time; [`SimTime::MAX`] if it is never.
+    pub fn time(self) -> SimTime {
+        SimTime(i64::try_from(self.time).unwrap_or(i64::MAX))
     }
 }
 
@@ -66,7 +82,7 @@ struct Slot<E> {
 #[derive(Debug, Clone)]
 pub struct EventQueue<E> {
     /// The heap, followed by at least [`ARITY`] entries that are later than any event.
-    heap: Vec<Entry>,
+    heap: Vec<Place>,
     /// The heap's length, a vacant root included.
     length: usize,
     /// The root has been popped and not been replaced yet.
@@ -82,7 +98,7 @@ pub struct EventQueue<E> {
 impl<E> Default for EventQueue<E> {
     fn default() -> Self {
         Self {
-            heap: vec![Entry::NEVER; ARITY],
+            heap: vec![Place::NEVER; ARITY],
             length: 0,
             vacant: false,
             slots: Vec::new(),
@@ -118,12 +134,28 @@ impl<E: Copy> EventQueue<E> {
 
     /// The time of the next event.
     pub fn peek_time(&self) -> Option<SimTime> {
-        let first = if self.vacant {
+        (!self.is_empty()).then(|| self.first().time())
+    }
+
+    /// The place of the next event; [`Place::NEVER`] if nothing is pending.
+    pub fn first(&self) -> Place {
+        if self.vacant {
             self.heap[self.least_child(1)]
         } else {
             self.heap[0]
-        };
-        (!self.is_empty()).then(|| first.time())
+        }
+    }
+
+    /// A place at `time` behind all events that are there, for something that is kept outside of
+    /// the queue under a slot of its owner's, which must be below [`MOST_PENDING`].
+    pub fn place(&mut self, time: SimTime, slot: u32) -> Place {
+        self.entry(time, slot)
+    }
+
+    /// Moves the clock to a time that is neither before now nor after the next event.
+    pub fn advance_to(&mut self, time: SimTime) {
+        debug_assert!(time >= self.now && time <= self.first().time());
+        self.now = time;
     }
 
     /// Whether an event was lost because [`MOST_PENDING`] others were pending: what comes out
@@ -164,7 +196,7 @@ impl<E: Copy> EventQueue<E> {
             self.vacant = false;
             self.sift_down(0, entry);
         } else {
-            self.heap.push(Entry::NEVER);
+            self.heap.push(Place::NEVER);
             self.length += 1;
             self.sift_up(self.length - 1, entry);
         }
@@ -224,22 +256,22 @@ impl<E: Copy> EventQueue<E> {
             return None;
         }
         let first = self.heap[0];
-        let event = self.slots[first.slot()].event;
-        self.release(first.slot() as u32);
+        let event = self.slots[first.slot() as usize].event;
+        self.release(first.slot());
         self.vacant = true;
         self.now = first.time();
         Some((self.now, event))
     }
 
     /// An entry that queues behind all that are there for its time.
-    fn entry(&mut self, time: SimTime, slot: u32) -> Entry {
+    fn entry(&mut self, time: SimTime, slot: u32) -> Place {
         if self.next_sequence == SEQUENCES {
             self.renumber();
         }
         let order = self.next_sequence << SLOT_BITS | u64::from(slot);
         self.next_sequence += 1;
         self.scheduled += 1;
-        Entry {
+        Place {
             time: time.0 as u64,
             order,
         }
@@ -253,8 +285,8 @@ impl<E: Copy> EventQueue<E> {
         pending.sort_unstable_by_key(|entry| entry.key());
         for (position, entry) in (0..).zip(pending) {
             let slot = entry.slot();
-            entry.order = u64::from(position) << SLOT_BITS | slot as u64;
-            self.slots[slot].position = position;
+            entry.order = u64::from(position) << SLOT_BITS | u64::from(slot);
+            self.slots[slot as usize].position = position;
         }
         self.next_sequence = self.length as u64;
     }
@@ -284,7 +316,7 @@ impl<E: Copy> EventQueue<E> {
         self.length -= 1;
         let last = self.heap[self.length];
         self.heap.pop();
-        self.heap[self.length] = Entry::NEVER;
+        self.heap[self.length] = Place::NEVER;
         if position == self.length {
             return;
         }
@@ -295,25 +327,25 @@ impl<E: Copy> EventQueue<E> {
         }
     }
 
-    fn place(&mut self, position: usize, entry: Entry) {
+    fn put(&mut self, position: usize, entry: Place) {
         self.heap[position] = entry;
-        self.slots[entry.slot()].position = position as u32;
+        self.slots[entry.slot() as usize].position = position as u32;
     }
 
-    fn sift_up(&mut self, mut position: usize, entry: Entry) {
+    fn sift_up(&mut self, mut position: usize, entry: Place) {
         while position > 0 {
             let parent = (position - 1) / ARITY;
             let above = self.heap[parent];
             if above.key() < entry.key() {
                 break;
             }
-            self.place(position, above);
+            self.put(position, above);
             position = parent;
         }
-        self.place(position, entry);
+        self.put(position, entry);
     }
 
-    fn sift_down(&mut self, mut position: usize, entry: Entry) {
+    fn sift_down(&mut self, mut position: usize, entry: Place) {
         loop {
             let first = position * ARITY + 1;
             if first >= self.length {
@@ -324,18 +356,18 @@ impl<E: Copy> EventQueue<E> {
             if entry.key() < below.key() {
                 break;
             }
-            self.place(position, below);
+            self.put(position, below);
             position = child;
         }
-        self.place(position, entry);
+        self.put(position, entry);
     }
 
     /// The position of the least of the siblings that begin at `first`.
     fn least_child(&self, first: usize) -> usize {
         let [a, b, c, d] = self.heap[first..]
             .first_chunk::<ARITY>()
-            .map_or([Entry::NEVER; ARITY].map(Entry::key), |siblings| {
-                siblings.map(Entry::key)
+            .map_or([Place::NEVER; ARITY].map(Place::key), |siblings| {
+                siblings.map(Place::key)
             });
         let pick = |x: (u128, usize), y: (u128, usize)| if y.0 < x.0 { y } else { x };
         first + pick(pick((a, 0), (b, 1)), pick((c, 2), (d, 3))).1

@@ -166,9 +166,13 @@ pub fn run(
 ) -> Result<Finished, RunError> {
     let mut simulation = Simulation::with_detail(scenario, seed, detail);
     let end = scenario.simulation.end();
+    let mut told = 0;
     while let Some(now) = simulation.step(end)? {
-        if simulation.handled.is_multiple_of(PROGRESS_EVERY) && !progress(now) {
-            return Err(RunError::Interrupted(now));
+        if simulation.handled - told >= PROGRESS_EVERY {
+            told = simulation.handled;
+            if !progress(now) {
+                return Err(RunError::Interrupted(now));
+            }
         }
     }
     simulation.finish()

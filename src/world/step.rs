@@ -8,6 +8,9 @@ use crate::kubelet::ResizeError;
 use crate::record::Recording;
 use crate::sim::SimTime;
 
+/// What the request engine does at a time at most, so that the caller can stop a run.
+const TURNS: u64 = 1 << 12;
+
 impl Simulation<'_> {
     /// The current time.
     pub fn now(&self) -> SimTime {
@@ -31,25 +34,48 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    /// Handles the next event, if it is due up to and including `end`; returns its time.
+    /// Handles the next event, or all that the request engine does before it, as far as it is due
+    /// up to and including `end`; returns the time reached.
     pub fn step(&mut self, end: SimTime) -> Result<Option<SimTime>, RunError> {
+        if self.traffic.is_next(&self.queue) {
+            return self.step_requests(end);
+        }
         if self.queue.peek_time().is_none_or(|time| time > end) {
             return Ok(None);
         }
         let Some((now, event)) = self.queue.pop() else {
             return Ok(None);
         };
-        self.handled += 1;
-        if now > self.instant.0 {
-            self.instant = (now, self.handled);
-        } else if self.handled - self.instant.1 > STUCK_AFTER {
-            return Err(RunError::Stuck(STUCK_AFTER, now, self.seed));
-        }
+        self.count(now, 1)?;
         self.dispatch(now, event);
         if self.queue.overflowed() {
             return Err(RunError::TooManyEvents(now));
         }
         Ok(Some(now))
+    }
+
+    /// Lets the request engine run up to the next event, or until something comes of it.
+    fn step_requests(&mut self, end: SimTime) -> Result<Option<SimTime>, RunError> {
+        let (queue, sink) = (&mut self.queue, &mut self.recorder);
+        let handled = self.traffic.run(end, TURNS, queue, sink);
+        if handled == 0 {
+            return Ok(None);
+        }
+        let now = self.queue.now();
+        self.count(now, handled)?;
+        self.settle(now);
+        Ok(Some(now))
+    }
+
+    /// Counts what was handled, and notices when time stands still.
+    fn count(&mut self, now: SimTime, handled: u64) -> Result<(), RunError> {
+        self.handled += handled;
+        if now > self.instant.0 {
+            self.instant = (now, self.handled);
+        } else if self.handled - self.instant.1 > STUCK_AFTER {
+            return Err(RunError::Stuck(STUCK_AFTER, now, self.seed));
+        }
+        Ok(())
     }
 
     /// Begins to keep changes for [`Simulation::watched`].

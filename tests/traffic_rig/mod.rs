@@ -225,15 +225,13 @@ impl Rig {
 
     /// Handles all events up to and including `until`.
     pub fn run_until(&mut self, until: SimTime) {
-        while self.queue.peek_time().is_some_and(|at| at <= until) {
-            self.step();
-        }
+        while self.step_to(until) {}
     }
 
     /// Handles all events up to and including `time`, and moves the clock there.
     pub fn pass_to(&mut self, time: SimTime) {
-        self.queue.schedule(time, TrafficEvent::Load(0));
         self.run_until(time);
+        self.queue.advance_to(time);
     }
 
     /// Handles all events.
@@ -243,11 +241,13 @@ impl Rig {
 
     /// Handles one event; false if there was none.
     pub fn step(&mut self) -> bool {
-        let Some((now, event)) = self.queue.pop() else {
+        self.step_to(SimTime::MAX)
+    }
+
+    fn step_to(&mut self, end: SimTime) -> bool {
+        let Some(now) = self.traffic.step(end, &mut self.queue, &mut self.tally) else {
             return false;
         };
-        self.traffic
-            .handle(event, now, &mut self.queue, &mut self.tally);
         self.effects
             .extend(self.traffic.effects().map(|effect| (now, effect)));
         true

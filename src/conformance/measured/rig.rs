@@ -86,12 +86,7 @@ impl SetUp {
             traffic.start_client(0, client, &mut queue);
         }
         let end = self.observed.unwrap_or(SimTime::MAX);
-        while queue.peek_time().is_some_and(|at| at <= end) {
-            let Some((now, event)) = queue.pop() else {
-                break;
-            };
-            traffic.handle(event, now, &mut queue, &mut NoRequests);
-        }
+        while traffic.step(end, &mut queue, &mut NoRequests).is_some() {}
         traffic.load_report(0, self.observed.unwrap_or(queue.now()))
     }
 }

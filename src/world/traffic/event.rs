@@ -10,16 +10,10 @@ pub type ServerId = Key<Server>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeCpuId(pub(super) u32);
 
-/// Something is due in the request engine. Scheduled and handled by it alone.
+/// Something is due in the request engine that comes seldom; the turns of servers and clients are
+/// kept in the engine itself. Scheduled and handled by it alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrafficEvent {
-    /// The next change in a server: a request's CPU work or wait ends, a time limit passes,
-    /// or growing memory meets its limit. By slot; cancelled when the server goes.
-    Server(u32),
-    /// The next thing a load does: an arrival, or a client's turn. By load.
-    Load(u32),
-    /// The oldest outstanding request of a load may have waited too long. By load.
-    ClientTimeout(u32),
     /// A load begins. By load.
     Start(u32),
     /// A load is stopped from outside. By load.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Due, ServerId};
+use super::ServerId;
 use crate::load::Source;
 use crate::load::spec::LoadSpec;
 use crate::sim::{SimDuration, SimTime, Stream, Streams};
@@ -47,7 +47,6 @@ pub(super) struct Load {
     pub(super) at: SimTime,
     pub(super) until: Option<SimTime>,
     pub(super) source: Source,
-    pub(super) event: Due,
     /// Whether it is in the list of awake loads.
     pub(super) awake: bool,
     /// Whether its end has been reported.
@@ -75,7 +74,6 @@ impl Load {
             at: spec.at,
             until: spec.until,
             source: Source::new(spec, &streams),
-            event: Due::default(),
             awake: false,
             finished: false,
             balancing: stream("balancing"),

@@ -9,6 +9,7 @@
 //! and each quantity of the demands per load, noise per server. Demands are drawn when a
 //! request is issued, so the n-th request of a load asks the same whatever the cluster does.
 
+mod agenda;
 mod event;
 mod ledger;
 mod loads;
@@ -21,50 +22,20 @@ pub use ledger::{Imbalance, Ledger};
 use crate::load::report::LoadReport;
 use crate::load::spec::LoadSpec;
 use crate::record::RequestSink;
-use crate::sim::{EventId, EventQueue, SimTime, Streams};
+use crate::sim::{EventQueue, SimTime, Streams};
 use crate::workload::spec::ServerSpec;
 use crate::workload::{Note, Servers};
+use agenda::{Agenda, Turn};
 use ledger::Outcomes;
 use loads::Load;
-
-/// An event of the owner's queue, and when it comes.
-#[derive(Debug, Clone, Copy, Default)]
-struct Due(Option<(SimTime, EventId)>);
-
-impl Due {
-    /// The event has come.
-    fn clear(&mut self) {
-        self.0 = None;
-    }
-
-    /// Schedules, moves or cancels the event so that it comes at `at`.
-    fn set<E>(&mut self, at: Option<SimTime>, event: TrafficEvent, queue: &mut EventQueue<E>)
-    where
-        E: From<TrafficEvent> + Copy,
-    {
-        match (self.0, at) {
-            (Some((time, _)), Some(at)) if time == at => {}
-            (Some((_, id)), Some(at)) => {
-                queue.reschedule(id, at);
-                self.0 = Some((at, id));
-            }
-            (None, Some(at)) => self.0 = Some((at, queue.schedule(at, event))),
-            (Some((_, id)), None) => {
-                queue.cancel(id);
-                self.0 = None;
-            }
-            (None, None) => {}
-        }
-    }
-}
 
 /// All loads and all servers, and the requests between them.
 #[derive(Debug, Clone)]
 pub struct Traffic {
     servers: Servers,
     loads: Vec<Load>,
-    /// The next event of each server, by slot.
-    server_events: Vec<Due>,
+    /// When servers change and loads act next.
+    agenda: Agenda,
     services: usize,
     outcomes: Outcomes,
     effects: Vec<Effect>,
@@ -79,7 +50,7 @@ impl Traffic {
         Self {
             servers: Servers::new(services, streams),
             loads: loads.iter().map(load).collect(),
-            server_events: Vec::new(),
+            agenda: Agenda::default(),
             services: services.len(),
             outcomes: Outcomes::default(),
             effects: Vec::new(),
@@ -100,6 +71,66 @@ impl Traffic {
         }
     }
 
+    /// Whether something of the engine's own comes before all that the queue holds.
+    pub fn is_next<E: Copy>(&self, queue: &EventQueue<E>) -> bool {
+        self.agenda.first() < queue.first()
+    }
+
+    /// Handles up to `most` things of the engine's own that come before all that the queue holds,
+    /// and up to and including `end`; stops at the first effect. The queue's clock follows.
+    /// Returns how many it handled.
+    pub fn run<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        end: SimTime,
+        most: u64,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) -> u64 {
+        let mut handled = 0;
+        while handled < most && self.effects.is_empty() {
+            let first = self.agenda.first();
+            if first > queue.first() || first.time() > end {
+                break;
+            }
+            queue.advance_to(first.time());
+            self.take_turn(queue, sink);
+            handled += 1;
+        }
+        handled
+    }
+
+    /// For a queue that holds nothing but this engine's events: handles what comes next, up to
+    /// and including `end`, and returns its time.
+    pub fn step(
+        &mut self,
+        end: SimTime,
+        queue: &mut EventQueue<TrafficEvent>,
+        sink: &mut impl RequestSink,
+    ) -> Option<SimTime> {
+        if self.is_next(queue) {
+            return (self.run(end, 1, queue, sink) > 0).then(|| queue.now());
+        }
+        let (now, event) = queue
+            .peek_time()
+            .filter(|&at| at <= end)
+            .and_then(|_| queue.pop())?;
+        self.handle(event, now, queue, sink);
+        Some(now)
+    }
+
+    fn take_turn<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) {
+        match self.agenda.take() {
+            Turn::Server(slot) => self.servers.work_off(queue.now(), slot),
+            Turn::Load(index) => self.wake(index),
+            Turn::ClientTimeout(index) => self.time_out(index, queue, sink),
+        }
+        self.settle(queue, sink);
+    }
+
     /// Handles an event that [`Traffic`] has scheduled.
     pub fn handle<E: From<TrafficEvent> + Copy>(
         &mut self,
@@ -109,15 +140,6 @@ impl Traffic {
         sink: &mut impl RequestSink,
     ) {
         match event {
-            TrafficEvent::Server(slot) => {
-                self.server_events[slot as usize].clear();
-                self.servers.work_off(now, slot);
-            }
-            TrafficEvent::Load(index) => {
-                self.loads[index as usize].event.clear();
-                self.wake(index);
-            }
-            TrafficEvent::ClientTimeout(index) => self.time_out(index, queue, sink),
             TrafficEvent::Start(index) => {
                 self.loads[index as usize].source.start(now);
                 self.watch_silence(index, queue);
@@ -176,10 +198,7 @@ impl Traffic {
     fn sync<E: From<TrafficEvent> + Copy>(&mut self, queue: &mut EventQueue<E>) {
         while let Some(slot) = self.servers.take_touched() {
             let at = self.servers.next_due(queue.now(), slot);
-            if self.server_events.len() <= slot as usize {
-                self.server_events.resize(slot as usize + 1, Due::default());
-            }
-            self.server_events[slot as usize].set(at, TrafficEvent::Server(slot), queue);
+            self.agenda.set(Turn::Server(slot), at, queue);
         }
         for note in self.servers.notes.drain(..) {
             self.effects.push(match note {

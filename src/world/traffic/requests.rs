@@ -1,5 +1,6 @@
 //! The life of a request: issued by a client, handed to a server, answered or given up.
 
+use super::agenda::Turn;
 use super::{Effect, ServerId, Traffic, TrafficEvent};
 use crate::load::{Answer, Due};
 use crate::record::{Outcome, RequestSink};
@@ -47,8 +48,8 @@ impl Traffic {
                 at => break at,
             }
         };
+        self.agenda.set(Turn::Load(index), at, queue);
         let load = &mut self.loads[index as usize];
-        load.event.set(at, TrafficEvent::Load(index), queue);
         if !load.finished && load.source.is_finished() {
             load.finished = true;
             self.effects.push(Effect::LoadFinished(index as usize));
@@ -132,7 +133,8 @@ impl Traffic {
         load.waiting.push_back((deadline, job));
         if !load.timeout_scheduled {
             load.timeout_scheduled = true;
-            queue.schedule(deadline, TrafficEvent::ClientTimeout(index));
+            let turn = Turn::ClientTimeout(index);
+            self.agenda.set(turn, Some(deadline), queue);
         }
     }
 
@@ -144,6 +146,7 @@ impl Traffic {
         sink: &mut impl RequestSink,
     ) {
         let now = queue.now();
+        self.agenda.set(Turn::ClientTimeout(index), None, queue);
         if self.watch_silence(index, queue) {
             return;
         }
@@ -158,7 +161,8 @@ impl Traffic {
             if self.servers.is_awaited(job) {
                 if deadline > now {
                     self.loads[index as usize].timeout_scheduled = true;
-                    queue.schedule(deadline, TrafficEvent::ClientTimeout(index));
+                    let turn = Turn::ClientTimeout(index);
+                    self.agenda.set(turn, Some(deadline), queue);
                     break;
                 }
                 if let Some(work) = self.servers.abandon(job) {
@@ -172,7 +176,7 @@ impl Traffic {
     /// Schedules the next check of a tool that gives up after a silence. Returns false if it has no
     /// such limit or has reached it.
     pub(super) fn watch_silence<E: From<TrafficEvent> + Copy>(
-        &self,
+        &mut self,
         index: u32,
         queue: &mut EventQueue<E>,
     ) -> bool {
@@ -180,7 +184,8 @@ impl Traffic {
         let Some(limit) = silence.filter(|&limit| limit > queue.now()) else {
             return false;
         };
-        queue.schedule(limit, TrafficEvent::ClientTimeout(index));
+        self.agenda
+            .set(Turn::ClientTimeout(index), Some(limit), queue);
         true
     }
 

@@ -1,6 +1,7 @@
 //! The engine's interface to nodes, containers and endpoints.
 
-use super::{Due, NodeCpuId, ServerId, Traffic, TrafficEvent};
+use super::agenda::Turn;
+use super::{NodeCpuId, ServerId, Traffic, TrafficEvent};
 use crate::record::RequestSink;
 use crate::sim::{EventQueue, SimTime};
 use crate::units::Millicores;
@@ -118,9 +119,9 @@ impl Traffic {
         queue: &mut EventQueue<E>,
         sink: &mut impl RequestSink,
     ) {
-        if was_there && let Some(event) = self.server_events.get_mut(server.slot()) {
-            event.set(None, TrafficEvent::Server(server.slot() as u32), queue);
-            *event = Due::default();
+        if was_there {
+            self.agenda
+                .set(Turn::Server(server.slot() as u32), None, queue);
         }
         self.settle(queue, sink);
     }
@@ -169,7 +170,7 @@ impl Traffic {
         let load = &mut self.loads[index];
         let ended = (!load.finished && load.source.is_finished()).then_some(queue.now());
         let at = load.source.next_due().or(ended);
-        load.event.set(at, TrafficEvent::Load(index as u32), queue);
+        self.agenda.set(Turn::Load(index as u32), at, queue);
     }
 
     /// What a server has used since it was added, and what it holds; zero if it is gone.
