@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::exit::{CliError, tell};
 use super::files::Disk;
+use super::kustomizations::{self, Kustomizations};
 use super::scenario::bad;
 use crate::scenario::{Diagnostics, FileProvider, GUESSED, Guess, LARGEST_FILE, Loaded, Overlay};
 
@@ -116,9 +117,13 @@ impl Found {
         }
     }
 
-    /// Takes what `kubectl apply -f` takes of a folder; if no workload is among it, what is
-    /// below, too.
+    /// Takes what `kubectl apply -f` takes of a folder, or `-k` of one with a kustomization; if
+    /// no workload is among it, what is below, too.
     fn add_folder(&mut self, folder: &str) -> Result<(), CliError> {
+        if kustomizations::is_in(folder) {
+            self.add(folder.to_owned());
+            return Ok(());
+        }
         let mut paths = listed(folder, "*")?;
         if !paths.iter().any(|path| holds_workload(path)) {
             paths = listed(folder, "**/*")?;
@@ -132,7 +137,18 @@ impl Found {
             let below = path.strip_prefix(folder).unwrap_or(path);
             below.split('/').any(|part| part.starts_with('.'))
         };
-        for path in paths.into_iter().filter(|path| !is_hidden(path)) {
+        paths.retain(|path| !is_hidden(path));
+        let kustomizations = Kustomizations::among(&paths);
+        for built in kustomizations.built(folder)? {
+            self.add(built.to_owned());
+        }
+        for path in paths {
+            if kustomizations.hold(&path) {
+                if !kustomizations.list(&path) {
+                    self.passed_over.push((path, UNLISTED));
+                }
+                continue;
+            }
             match reason(folder, &path) {
                 Some(why) => self.passed_over.push((path, why)),
                 None => self.add(path),
@@ -141,38 +157,29 @@ impl Found {
         Ok(())
     }
 
-    /// What is wrong with the manifests, and which of them to leave out. Parts of a kustomization
-    /// are often wrong by themselves, and folders hold variants of one object.
+    /// What is wrong with the manifests, and which of them to leave out: folders often hold
+    /// variants of one object.
     fn bad(&self, problems: &Diagnostics) -> CliError {
         let has_variants = problems
             .list
             .iter()
             .any(|one| one.title.starts_with("a second "));
-        let kustomization = self.passed_over.iter().find(|one| one.1 == KUSTOMIZATION);
-        match (bad(problems), kustomization) {
-            (CliError::BadInput(text), Some((file, _))) => {
-                let folder = Path::new(file).parent().unwrap_or(Path::new("."));
-                CliError::BadInput(format!(
-                    "{text}\n\nThere is a kustomization: build it first, for example with\n  \
-                     kubectl kustomize {} > manifests.yaml",
-                    folder.display()
-                ))
-            }
-            (CliError::BadInput(text), None) if has_variants && self.files.len() > 1 => {
+        match bad(problems) {
+            CliError::BadInput(text) if has_variants && self.files.len() > 1 => {
                 CliError::BadInput(format!(
                     "{text}\n\nIf the files are variants of one another, name those that belong \
                      together:\n  nlsim init {} … -o scenario.toml",
                     self.files[0]
                 ))
             }
-            (other, _) => other,
+            other => other,
         }
     }
 
     /// Tells which files were passed over.
     pub(super) fn tell_passed_over(&self) {
         let mut told = String::new();
-        for why in [CHART, KUSTOMIZATION, NO_OBJECT] {
+        for why in [CHART, UNLISTED, NO_OBJECT] {
             let of_reason = self.passed_over.iter().filter(|one| one.1 == why);
             let mut names: Vec<&str> = of_reason.map(|one| one.0.as_str()).collect();
             let more = names.len().saturating_sub(MOST_NAMED);
@@ -218,7 +225,7 @@ fn holds_workload(path: &str) -> bool {
 /// Files of one kind that are named when they are passed over.
 const MOST_NAMED: usize = 3;
 const CHART: &str = "part of a Helm chart: `helm template` renders it";
-const KUSTOMIZATION: &str = "a kustomization: `kubectl kustomize` builds what it makes";
+const UNLISTED: &str = "no resource of the kustomization beside it";
 const NO_OBJECT: &str = "no Kubernetes object: it has no `apiVersion`";
 
 /// Why a file of a folder is no manifest.
@@ -227,12 +234,8 @@ fn reason(folder: &str, path: &str) -> Option<&'static str> {
     let is_chart = |folder: &&Path| folder.join("Chart.yaml").exists();
     let above = file.ancestors().skip(1);
     let within = above.take_while(|one| one.starts_with(folder));
-    let name = file.file_stem().unwrap_or_default();
     if within.into_iter().find(is_chart).is_some() {
         return Some(CHART);
-    }
-    if name.eq_ignore_ascii_case("kustomization") {
-        return Some(KUSTOMIZATION);
     }
     // What cannot be read is told when it is read as a manifest.
     let text = read(path)?;
@@ -276,12 +279,22 @@ impl Guessed {
         tell("\n");
     }
 
-    /// "12 manifests".
+    /// "12 manifests", "1 kustomization".
     pub(super) fn number(&self) -> String {
-        match self.found.files.len() {
-            1 => "1 manifest".to_owned(),
-            number => format!("{number} manifests"),
-        }
+        let is_folder = |path: &&String| Path::new(path).is_dir();
+        let folders = self.found.files.iter().filter(is_folder).count();
+        let counts = [
+            (folders, "kustomization"),
+            (self.found.files.len() - folders, "manifest"),
+        ];
+        let told = counts.iter().filter(|(count, _)| *count > 0);
+        let told: Vec<String> = told
+            .map(|(count, what)| match count {
+                1 => format!("1 {what}"),
+                count => format!("{count} {what}s"),
+            })
+            .collect();
+        told.join(" and ")
     }
 }
 

@@ -8,6 +8,7 @@ mod exit;
 mod files;
 mod get;
 mod init;
+mod kustomizations;
 mod manifests;
 mod progress;
 mod run;

@@ -24,7 +24,7 @@ mod yaml;
 pub use admission::Admission;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 pub use guess::{GUESSED, Guess};
-pub use loaded::{Built, Loaded};
+pub use loaded::{Built, KustomizationParts, Loaded};
 pub use manifest::{LimitRangeObject, PriorityClassObject, ServiceObject};
 pub use model::Scenario;
 pub use node::Span;

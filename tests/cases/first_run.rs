@@ -172,16 +172,12 @@ fn what_is_no_manifest_is_passed_over_and_nothing_is_an_error() {
         fs::write(path, text).expect("a file");
     };
     write("k8s/values.yaml", "replicas: 3\n");
-    write("k8s/kustomization.yaml", "resources: [php-apache.yaml]\n");
     write("k8s/chart/Chart.yaml", "apiVersion: v2\nname: c\n");
     write("k8s/chart/templates/a.yaml", "apiVersion: {{ .v }}\n");
     let wrote = nlsim(&["init", "k8s"], place.path());
     let told = text(&wrote.stderr);
     assert_eq!(wrote.status.code(), Some(0), "{told}");
-    for file in ["values.yaml", "kustomization.yaml"] {
-        let wanted = format!("k8s/{file}");
-        assert!(told.contains(&wanted), "{file}: {told}");
-    }
+    assert!(told.contains("k8s/values.yaml"), "{told}");
     let wrote = nlsim(&["init", "k8s/chart"], place.path());
     assert_eq!(wrote.status.code(), Some(2));
     let told = text(&wrote.stderr);
@@ -191,6 +187,38 @@ fn what_is_no_manifest_is_passed_over_and_nothing_is_an_error() {
     let wrote = nlsim(&["init", "empty"], place.path());
     assert_eq!(wrote.status.code(), Some(2));
     assert!(text(&wrote.stderr).contains("empty holds no manifest"));
+}
+
+#[test]
+fn a_kustomization_is_built_and_of_variants_one_has_to_be_named() {
+    let place = folder_of(&["php-apache.yaml"]);
+    let k8s = place.path().join("k8s");
+    let write = |path: &str, text: &str| {
+        let path = k8s.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    fs::create_dir(k8s.join("base")).expect("a folder");
+    fs::rename(k8s.join("php-apache.yaml"), k8s.join("base/web.yaml")).expect("a file");
+    write("base/kustomization.yaml", "resources: [web.yaml]\n");
+    write("base/unused.yaml", "apiVersion: v1\nkind: Pod\n");
+    write("prod/kustomization.yaml", "resources: [../base]\n");
+    let wrote = nlsim(&["init", "k8s"], place.path());
+    let told = text(&wrote.stderr);
+    assert_eq!(wrote.status.code(), Some(0), "{told}");
+    let written = text(&wrote.stdout);
+    assert!(written.contains("manifests = \"k8s/prod\""), "{written}");
+    assert!(told.contains("Guessed from 1 kustomization"), "{told}");
+    assert!(told.contains("passed over: k8s/base/unused.yaml"), "{told}");
+
+    write("dev/kustomization.yaml", "bases: [../base/]\n");
+    let wrote = nlsim(&["init", "k8s"], place.path());
+    assert_eq!(wrote.status.code(), Some(2));
+    let told = text(&wrote.stderr);
+    let wanted = "variants of one another: k8s/dev, k8s/prod";
+    assert!(told.contains(wanted), "{told}");
+    let wrote = nlsim(&["init", "k8s/dev"], place.path());
+    assert_eq!(wrote.status.code(), Some(0), "{}", text(&wrote.stderr));
 }
 
 #[test]

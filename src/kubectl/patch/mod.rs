@@ -212,6 +212,11 @@ pub fn strategic(kind: &Kind, live: &Value, patch: &Value) -> Result<Value, Refu
         .map_err(|error| Refusal::new(format!("Error from server: {error}")))
 }
 
+/// Brings the items that a patch names to the front of their lists, as kustomize's merge does.
+pub fn first_as_patched(kind: &Kind, object: &mut Value, patch: &Value) {
+    order::first_as_patched(object, patch, schema::of_kind(kind.kind));
+}
+
 /// `scale` (`pkg/scale/scale.go`, `ScaleSimple`).
 fn scale(command: &Scale, live: &Value) -> Result<Change, Refusal> {
     let current = live["spec"]["replicas"].as_i64().unwrap_or_default();

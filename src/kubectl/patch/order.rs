@@ -6,7 +6,8 @@
 
 use serde_json::Value;
 
-use super::strategic::{DIRECTIVE, identity};
+use super::schema::Type;
+use super::strategic::{DIRECTIVE, identity, merge_key};
 
 /// Splits a list into what the patch names and what only the server has.
 pub(super) fn partition(
@@ -66,4 +67,30 @@ pub(super) fn in_order_of(items: Vec<Value>, order: &[Value], key: Option<&str>)
     kept.sort_by_key(|item| position(order, item, key).unwrap_or(usize::MAX));
     kept.extend(deleted);
     kept
+}
+
+/// Brings the items that a patch names to the front of their lists, in the patch's order, as
+/// kustomize has them (`MergeOptionsListPrepend` of kyaml).
+pub(super) fn first_as_patched(object: &mut Value, patch: &Value, of: &Type) {
+    let (Value::Object(object), Value::Object(patch)) = (object, patch) else {
+        return;
+    };
+    for (name, patch) in patch {
+        let Some(found) = object.get_mut(name) else {
+            continue;
+        };
+        let field = of.field(name);
+        match (merge_key(field), found, patch) {
+            (Some(key), Value::Array(items), Value::Array(patches)) => {
+                let place = |item: &Value| position(patches, item, Some(key));
+                items.sort_by_key(|item| place(item).unwrap_or(usize::MAX));
+                for item in items {
+                    if let Some(place) = place(item) {
+                        first_as_patched(item, &patches[place], field.of);
+                    }
+                }
+            }
+            (_, found, patch) => first_as_patched(found, patch, field.of),
+        }
+    }
 }

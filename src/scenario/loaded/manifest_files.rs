@@ -3,18 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::files::Files;
-use super::kustomize::{self, Plain};
+use super::kustomize;
 use super::{Document, take_apart};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::manifest::version_and_kind;
-use crate::scenario::node::{Node, Span};
-use crate::scenario::source::load;
-use crate::scenario::yaml;
+use crate::scenario::node::Node;
 
 /// What kubectl takes of a folder.
 const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];
-/// Kustomizations may be nested this deep.
-const DEEPEST: usize = 20;
 
 /// The entries of `manifests`: a list, or one text.
 fn entries(scenario: &Node) -> &[Node] {
@@ -74,7 +70,7 @@ impl Files<'_> {
         let folder = full.trim_end_matches('/');
         if !name.contains(['*', '?', '[']) {
             if kustomize::is_kustomization(folder) {
-                self.read_kustomization(folder, item.span, None, 0, diagnostics);
+                kustomize::read(self, folder, item.span, diagnostics);
                 return;
             }
             let below = self.files_below(folder);
@@ -84,7 +80,7 @@ impl Files<'_> {
             }
             let own = kustomize::paths(folder).into_iter();
             if let Some(own) = own.into_iter().find(|path| self.exists(path)) {
-                self.read_kustomization(&own, item.span, None, 0, diagnostics);
+                kustomize::read(self, &own, item.span, diagnostics);
             } else {
                 self.read_found(below, item, left_out, diagnostics);
             }
@@ -181,68 +177,6 @@ impl Files<'_> {
             diagnostics
                 .warning(*span, title, "`apiVersion` and `kind` are missing")
                 .help = Some("add `\"!FILE\"` to `manifests` to leave a file out".to_owned());
-        }
-    }
-
-    /// Reads the files that a kustomization lists.
-    fn read_kustomization(
-        &mut self,
-        path: &str,
-        named: Span,
-        namespace: Option<&str>,
-        depth: usize,
-        diagnostics: &mut Diagnostics,
-    ) {
-        let file = load(self.provider, path, Some(named), diagnostics);
-        let parsed = file.map(|file| yaml::parse(file, diagnostics));
-        self.complete &= parsed.as_ref().is_some_and(|parsed| parsed.complete);
-        let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
-        let Some(node) = parsed.and_then(|parsed| parsed.documents.into_iter().next()) else {
-            return;
-        };
-        let plain = match Plain::read(&node) {
-            Ok(plain) if depth < DEEPEST => plain,
-            outcome => {
-                self.complete = false;
-                let title = match outcome {
-                    Err(key) => format!("`{key}` of a kustomization is not applied"),
-                    Ok(_) => "these kustomizations are nested too deep".to_owned(),
-                };
-                let key = outcome.err().and_then(|key| node.get(key));
-                let span = key.map_or(node.span, |key| key.span);
-                diagnostics.error(span, title, "it changes objects").help = Some(format!(
-                    "name what `kubectl kustomize {folder} > all.yaml` writes"
-                ));
-                return;
-            }
-        };
-        let namespace = namespace.or(plain.namespace);
-        for resource in plain.resources {
-            let Some(name) = resource.text() else {
-                continue;
-            };
-            if name.contains("://") || name.contains("?ref=") || name.starts_with("github.com/") {
-                self.complete = false;
-                let title = "addresses are not fetched";
-                diagnostics.error(resource.span, title, "named here").help = Some(format!(
-                    "name what `kubectl kustomize {folder} > all.yaml` writes"
-                ));
-                continue;
-            }
-            let full = format!("{folder}/{name}");
-            let full = full.trim_end_matches('/');
-            let own = kustomize::paths(full);
-            if let Some(own) = own.iter().find(|path| self.exists(path)) {
-                self.read_kustomization(own, resource.span, namespace, depth + 1, diagnostics);
-                continue;
-            }
-            let first = self.documents.len();
-            self.read_manifest(full, resource, None, diagnostics);
-            if let Some(namespace) = namespace {
-                for document in &mut self.documents[first..] {
-                    super::namespace::replace(&mut document.node, namespace);
-                }
-            }
         }
     }
 

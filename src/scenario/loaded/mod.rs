@@ -20,6 +20,8 @@ use super::read;
 use super::source::{FileProvider, load, parse_toml};
 use files::Files;
 
+pub use kustomize::KustomizationParts;
+
 pub(in crate::scenario) use action_files::{files_of, take_apart, targets_of};
 pub(in crate::scenario) use namespace::{DEFAULT as DEFAULT_NAMESPACE, stated as namespace_of};
 pub(in crate::scenario) use stored::complete as complete_document;

@@ -9,6 +9,7 @@ mod context;
 mod daemon_set;
 mod hpa;
 mod hpa_metric;
+mod hpa_versions;
 mod limit_range;
 mod objects;
 mod others;

@@ -1,251 +1,239 @@
-//! HorizontalPodAutoscalers of other versions as autoscaling/v2.
+//! Versions that the API server serves no more, read as those that it serves: with the defaults
+//! of the old ones, as `kubectl convert` writes them down.
 //!
-//! Upstream: `pkg/apis/autoscaling/v1/conversion.go`, whose types of metrics are those of
-//! autoscaling/v2beta1. The API server serves the beta versions no more.
+//! Upstream: `pkg/apis/extensions/v1beta1/defaults.go`, `pkg/apis/apps/v1beta1/defaults.go` and
+//! `pkg/apis/apps/v1beta2/defaults.go`.
 
-use super::version_and_kind;
+use super::{hpa_versions, version_and_kind};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{KeyNode, Node, Span, Value};
-use crate::scenario::object::to_node;
 
-const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
-const BEHAVIOR: &str = "autoscaling.alpha.kubernetes.io/behavior";
+/// Kinds with the versions that were served once, and the one that is.
+const SERVED_ONCE: [(&str, &[&str], &str); 8] = [
+    (
+        "Deployment",
+        &["extensions/v1beta1", "apps/v1beta1", "apps/v1beta2"],
+        "apps/v1",
+    ),
+    (
+        "DaemonSet",
+        &["extensions/v1beta1", "apps/v1beta2"],
+        "apps/v1",
+    ),
+    (
+        "ReplicaSet",
+        &["extensions/v1beta1", "apps/v1beta2"],
+        "apps/v1",
+    ),
+    ("StatefulSet", &["apps/v1beta1", "apps/v1beta2"], "apps/v1"),
+    ("CronJob", &["batch/v1beta1", "batch/v2alpha1"], "batch/v1"),
+    ("PodDisruptionBudget", &["policy/v1beta1"], "policy/v1"),
+    (
+        "PriorityClass",
+        &["scheduling.k8s.io/v1beta1", "scheduling.k8s.io/v1alpha1"],
+        "scheduling.k8s.io/v1",
+    ),
+    (
+        "VerticalPodAutoscaler",
+        &["autoscaling.k8s.io/v1beta1"],
+        "autoscaling.k8s.io/v1",
+    ),
+];
 
-/// Makes an HPA of another version one of autoscaling/v2, if its version needs that.
+/// Makes an object of an old version one of the version that is served.
 pub(in crate::scenario) fn upgrade(document: &mut Node, diagnostics: &mut Diagnostics) {
     let (version, kind) = version_and_kind(document);
-    if kind != "HorizontalPodAutoscaler" {
+    if kind == "HorizontalPodAutoscaler" {
+        hpa_versions::upgrade(document, diagnostics);
         return;
     }
-    match version {
-        "autoscaling/v2beta1" => {
-            warn(document, diagnostics);
-            metrics(document);
-        }
-        "autoscaling/v2beta2" => warn(document, diagnostics),
-        "autoscaling/v1" => {
-            if !annotations(document, diagnostics) {
-                return;
-            }
-        }
-        _ => return,
-    }
-    if let Some(version) = document.get_mut("apiVersion") {
-        version.value = Value::Text("autoscaling/v2".to_owned());
-    }
+    let found = SERVED_ONCE
+        .iter()
+        .find(|(known, old, _)| *known == kind && old.contains(&version));
+    let Some((_, _, served)) = found else {
+        return;
+    };
+    warn(document, served, diagnostics);
+    fill_in(document);
+    name(document, served);
 }
 
-fn warn(document: &Node, diagnostics: &mut Diagnostics) {
+/// Warns that a version is not served.
+pub(super) fn warn(document: &Node, served: &str, diagnostics: &mut Diagnostics) {
     let (version, _) = version_and_kind(document);
     let span = document
         .get("apiVersion")
         .map_or(document.span, |node| node.span);
-    let title = format!("{version} is not served any more: read as autoscaling/v2");
+    let title = format!("{version} is not served any more: read as {served}");
     diagnostics
         .warning(span, title, "the API server refuses this version")
         .help = Some("`kubectl convert` rewrites it".to_owned());
 }
 
-/// Converts `spec.metrics` of autoscaling/v2beta1.
-fn metrics(document: &mut Node) {
-    let metrics = document
-        .get_mut("spec")
-        .and_then(|spec| spec.get_mut("metrics"));
-    if let Some(Value::List(items)) = metrics.map(|metrics| &mut metrics.value) {
-        items.iter_mut().for_each(metric);
+/// Gives a document another version.
+pub(super) fn name(document: &mut Node, version: &str) {
+    if let Some(node) = document.get_mut("apiVersion") {
+        node.value = Value::Text(version.to_owned());
     }
 }
 
-fn key(name: &str, span: Span) -> KeyNode {
+pub(super) fn key(name: &str, span: Span) -> KeyNode {
     KeyNode {
         span,
         name: name.to_owned(),
     }
 }
 
-/// Takes a field out of a table.
-fn take(table: &mut Vec<(KeyNode, Node)>, name: &str) -> Option<Node> {
-    let place = table.iter().position(|(key, _)| key.name == name)?;
-    Some(table.remove(place).1).filter(|node| node.value != Value::Null)
-}
-
-/// A table of the fields that are there.
-fn table<const N: usize>(span: Span, fields: [(&str, Option<Node>); N]) -> Node {
-    let present = fields.into_iter().filter_map(|(name, node)| {
-        let node = node?;
-        Some((key(name, node.span), node))
-    });
-    Node {
-        span,
-        value: Value::Table(present.collect()),
-    }
-}
-
-fn text(word: &str, span: Span) -> Node {
+pub(super) fn text(word: &str, span: Span) -> Node {
     Node {
         span,
         value: Value::Text(word.to_owned()),
     }
 }
 
-fn metric(node: &mut Node) {
-    let Value::Table(sources) = &mut node.value else {
+/// Fills in the defaults that are others today, and takes away the fields that are no more.
+fn fill_in(document: &mut Node) {
+    let (version, kind) = version_and_kind(document);
+    let (version, kind) = (version.to_owned(), kind.to_owned());
+    let labels = document
+        .get("spec")
+        .and_then(|spec| spec.get("template")?.get("metadata")?.get("labels"))
+        .cloned();
+    let Some(spec) = document.get_mut("spec") else {
         return;
     };
-    for (kind, source) in sources {
-        let span = source.span;
-        let Value::Table(fields) = &mut source.value else {
-            continue;
-        };
-        match kind.name.as_str() {
-            "resource" | "containerResource" => {
-                let utilization = take(fields, "targetAverageUtilization");
-                let average = take(fields, "targetAverageValue");
-                let type_ = match &utilization {
-                    Some(_) => "Utilization",
-                    None => "AverageValue",
-                };
-                let target = [
-                    ("type", Some(text(type_, span))),
-                    ("averageUtilization", utilization),
-                    ("averageValue", average),
-                ];
-                fields.push((key("target", span), table(span, target)));
-            }
-            "pods" => {
-                identifier(fields, "selector", span);
-                let target = [
-                    ("type", Some(text("AverageValue", span))),
-                    ("averageValue", take(fields, "targetAverageValue")),
-                ];
-                fields.push((key("target", span), table(span, target)));
-            }
-            "object" => {
-                if let Some(object) = take(fields, "target") {
-                    fields.push((key("describedObject", object.span), object));
-                }
-                identifier(fields, "selector", span);
-                let value = take(fields, "targetValue");
-                let average = take(fields, "averageValue");
-                target(fields, value.filter(|_| average.is_none()), average, span);
-            }
-            "external" => {
-                identifier(fields, "metricSelector", span);
-                let value = take(fields, "targetValue");
-                let average = take(fields, "targetAverageValue");
-                target(fields, value, average, span);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// The metric's name and selector as one field.
-fn identifier(fields: &mut Vec<(KeyNode, Node)>, selector: &str, span: Span) {
-    let metric = [
-        ("name", take(fields, "metricName")),
-        ("selector", take(fields, selector)),
-    ];
-    fields.push((key("metric", span), table(span, metric)));
-}
-
-fn target(
-    fields: &mut Vec<(KeyNode, Node)>,
-    value: Option<Node>,
-    average: Option<Node>,
-    span: Span,
-) {
-    let type_ = match &value {
-        Some(_) => "Value",
-        None => "AverageValue",
-    };
-    let target = [
-        ("type", Some(text(type_, span))),
-        ("value", value),
-        ("averageValue", average),
-    ];
-    fields.push((key("target", span), table(span, target)));
-}
-
-/// Takes what autoscaling/v1 has no fields for from its annotations; whether there is any.
-fn annotations(document: &mut Node, diagnostics: &mut Diagnostics) -> bool {
-    let all = document
-        .get_mut("metadata")
-        .and_then(|metadata| metadata.get_mut("annotations"));
-    let Some(Value::Table(all)) = all.map(|all| &mut all.value) else {
-        return false;
-    };
-    let mut read = |name: &str| {
-        let node = take(all, name)?;
-        let json = serde_json::from_str(node.text()?).ok();
-        let made = json.map(|json| {
-            let mut made = to_node(&json);
-            made.place(node.span);
-            made
-        });
-        if made.is_none() {
-            let title = format!("the annotation {name} is not JSON");
-            let help = "write the HPA as autoscaling/v2";
-            diagnostics
-                .warning(node.span, title, "the API server takes no notice of it")
-                .help = Some(help.to_owned());
-        }
-        made
-    };
-    let (metrics_read, behavior) = (read(METRICS), read(BEHAVIOR));
-    let found = metrics_read.is_some() || behavior.is_some();
-    let Some(spec) = document.get_mut("spec").filter(|_| found) else {
-        return false;
-    };
     let span = spec.span.first();
-    let Value::Table(fields) = &mut spec.value else {
-        return false;
+    if let Value::Table(fields) = &mut spec.value {
+        fields.retain(|(key, _)| !matches!(key.name.as_str(), "rollbackTo" | "templateGeneration"));
+    }
+    let number = |number: i32| Node {
+        span,
+        value: Value::Int(number.into()),
     };
-    let mut list = match metrics_read.map(|node| node.value) {
-        Some(Value::List(items)) => items,
-        _ => Vec::new(),
-    };
-    list.iter_mut().for_each(metric);
-    if let Some(percent) = take(fields, "targetCPUUtilizationPercentage") {
-        let place = percent.span;
-        let target = [
-            ("type", Some(text("Utilization", place))),
-            ("averageUtilization", Some(percent)),
-        ];
-        let resource = [
-            ("name", Some(text("cpu", place))),
-            ("target", Some(table(place, target))),
-        ];
-        let one = [
-            ("type", Some(text("Resource", place))),
-            ("resource", Some(table(place, resource))),
-        ];
-        list.push(table(place, one));
+    let is_workload = matches!(
+        kind.as_str(),
+        "Deployment" | "DaemonSet" | "ReplicaSet" | "StatefulSet"
+    );
+    // apps/v1beta2 has the defaults of apps/v1.
+    if !is_workload || version == "apps/v1beta2" {
+        return;
     }
-    if !list.is_empty() {
-        let value = Value::List(list);
-        fields.push((key("metrics", span), Node { span, value }));
+    if let Some(labels) = labels {
+        let labels = (key("matchLabels", labels.span), labels);
+        default(spec, &["selector"], || Node {
+            span,
+            value: Value::Table(vec![labels]),
+        });
     }
-    if let Some(mut behavior) = behavior {
-        lower(&mut behavior);
-        fields.push((key("behavior", behavior.span), behavior));
-    }
-    true
-}
-
-/// The annotation holds the internal type: its fields begin with capitals.
-fn lower(node: &mut Node) {
-    match &mut node.value {
-        Value::List(items) => items.iter_mut().for_each(lower),
-        Value::Table(entries) => {
-            for (key, node) in entries {
-                if let Some(first) = key.name.get(..1) {
-                    let small = first.to_ascii_lowercase();
-                    key.name.replace_range(..1, &small);
+    match (kind.as_str(), version.as_str()) {
+        ("Deployment", "extensions/v1beta1") => {
+            default(spec, &["revisionHistoryLimit"], || number(i32::MAX));
+            default(spec, &["progressDeadlineSeconds"], || number(i32::MAX));
+            let kind = spec.get("strategy").and_then(|one| one.get("type"));
+            if kind.is_none_or(|kind| kind.text() == Some("RollingUpdate")) {
+                for field in ["maxSurge", "maxUnavailable"] {
+                    default(spec, &["strategy", "rollingUpdate", field], || number(1));
                 }
-                lower(node);
             }
+        }
+        ("Deployment", _) => default(spec, &["revisionHistoryLimit"], || number(2)),
+        ("StatefulSet" | "DaemonSet", _) => {
+            default(spec, &["updateStrategy", "type"], || text("OnDelete", span));
         }
         _ => {}
+    }
+}
+
+/// Gives the field at a path a value, if it has none.
+fn default(node: &mut Node, path: &[&str], value: impl FnOnce() -> Node) {
+    let Some((name, rest)) = path.split_first() else {
+        *node = value();
+        return;
+    };
+    let span = node.span.first();
+    if node.value == Value::Null {
+        node.value = Value::Table(Vec::new());
+    }
+    let Value::Table(fields) = &mut node.value else {
+        return;
+    };
+    let place = fields.iter().position(|(key, _)| key.name == *name);
+    let is_set = place.is_some_and(|place| fields[place].1.value != Value::Null);
+    if rest.is_empty() && is_set {
+        return;
+    }
+    let place = place.unwrap_or_else(|| {
+        let value = Value::Null;
+        fields.push((key(name, span), Node { span, value }));
+        fields.len() - 1
+    });
+    default(&mut fields[place].1, rest, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::object::{to_json, to_node};
+    use serde_json::{Value as Json, json};
+
+    fn upgraded(object: &Json) -> (Json, Diagnostics) {
+        let mut node = to_node(object);
+        let mut diagnostics = Diagnostics::default();
+        upgrade(&mut node, &mut diagnostics);
+        (to_json(&node), diagnostics)
+    }
+
+    fn workload(version: &str, kind: &str, spec: &Json) -> Json {
+        let mut object = json!({"apiVersion": version, "kind": kind, "spec": spec});
+        object["spec"]["template"] = json!({"metadata": {"labels": {"app": "web"}}});
+        object
+    }
+
+    #[test]
+    fn old_workloads_keep_their_defaults() {
+        let old = workload(
+            "extensions/v1beta1",
+            "Deployment",
+            &json!({"strategy": {"rollingUpdate": {"maxSurge": 3}}, "rollbackTo": {}}),
+        );
+        let (made, told) = upgraded(&old);
+        assert_eq!(made["apiVersion"], "apps/v1");
+        let spec = &made["spec"];
+        assert_eq!(spec["selector"], json!({"matchLabels": {"app": "web"}}));
+        let rolling = json!({"maxSurge": 3, "maxUnavailable": 1});
+        assert_eq!(spec["strategy"]["rollingUpdate"], rolling);
+        assert_eq!(spec["revisionHistoryLimit"], i32::MAX);
+        assert_eq!(spec.get("rollbackTo"), None);
+        let title = "extensions/v1beta1 is not served any more: read as apps/v1";
+        assert_eq!(told.list[0].title, title);
+        assert_eq!(told.list.len(), 1);
+
+        let recreate = json!({"strategy": {"type": "Recreate"}});
+        let (made, _) = upgraded(&workload("extensions/v1beta1", "Deployment", &recreate));
+        assert_eq!(made["spec"]["strategy"], json!({"type": "Recreate"}));
+        let (made, _) = upgraded(&workload("apps/v1beta1", "Deployment", &json!({})));
+        assert_eq!(made["spec"]["revisionHistoryLimit"], 2);
+        let (made, _) = upgraded(&workload("apps/v1beta1", "StatefulSet", &json!({})));
+        assert_eq!(made["spec"]["updateStrategy"]["type"], "OnDelete");
+        // The selector of apps/v1beta2 is needed, as that of apps/v1.
+        let (made, _) = upgraded(&workload("apps/v1beta2", "Deployment", &json!({})));
+        assert_eq!(made["spec"].get("selector"), None);
+        let selector = json!({"selector": {"matchLabels": {"a": "b"}}});
+        let (made, _) = upgraded(&workload("apps/v1beta1", "Deployment", &selector));
+        assert_eq!(made["spec"]["selector"], selector["selector"]);
+    }
+
+    #[test]
+    fn what_is_served_is_left_alone() {
+        for (version, kind) in [
+            ("apps/v1", "Deployment"),
+            ("apps/v1beta1", "DaemonSet"),
+            ("apps.kruise.io/v1beta1", "StatefulSet"),
+            ("autoscaling.k8s.io/v1beta2", "VerticalPodAutoscaler"),
+        ] {
+            let object = workload(version, kind, &json!({}));
+            let (made, told) = upgraded(&object);
+            assert_eq!((made, told.list), (object, Vec::new()));
+        }
     }
 }
