@@ -5,6 +5,7 @@ use super::resource::{Id, Resource, entry};
 use crate::scenario::node::{Node, Value};
 
 /// A field that labels are put to.
+#[derive(Clone, Copy)]
 struct Spec {
     kind: &'static str,
     /// The group of the kind, where it matters.

@@ -139,9 +139,10 @@ fn join(folder: &str, name: &str) -> String {
         }
     }
     let root = if folder.starts_with('/') { "/" } else { "" };
-    match parts.is_empty() && root.is_empty() {
-        true => ".".to_owned(),
-        false => format!("{root}{}", parts.join("/")),
+    if parts.is_empty() && root.is_empty() {
+        ".".to_owned()
+    } else {
+        format!("{root}{}", parts.join("/"))
     }
 }
 

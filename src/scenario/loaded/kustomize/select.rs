@@ -22,7 +22,7 @@ pub(super) struct Target {
 
 impl Target {
     /// Reads a target; the error is what is wrong, and where.
-    pub(super) fn read<'a>(node: &'a Node) -> Result<Self, (&'a Node, String)> {
+    pub(super) fn read(node: &Node) -> Result<Self, (&Node, String)> {
         let regex = |key: &str| {
             let Some(node) = node.get(key) else {
                 return Ok(None);
