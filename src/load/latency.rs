@@ -7,7 +7,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::sim::SimDuration;
+use crate::sim::{Counts, SimDuration, histogram};
 
 /// A latency in whole microseconds, as the tools measure it.
 pub(super) fn micros(latency: SimDuration) -> u32 {
@@ -64,43 +64,42 @@ impl LatencySummary {
 /// Latencies in a histogram.
 #[derive(Debug, Clone)]
 pub(super) struct LatencyHistogram {
-    counts: Histogram<u64>,
-    sum_micros: u128,
+    counts: Counts,
+    sum_micros: u64,
 }
 
 impl LatencyHistogram {
     pub(super) fn new() -> Self {
-        let hour = 3_600_000_000;
-        let counts = Histogram::new_with_bounds(1, hour, 3)
-            .expect("bounds and precision are constants that hdrhistogram accepts");
         Self {
-            counts,
+            counts: Counts::default(),
             sum_micros: 0,
         }
     }
 
     pub(super) fn record(&mut self, latency: SimDuration) {
         let micros = (latency.0 / 1000) as u64;
-        self.counts.saturating_record(micros);
-        self.sum_micros += u128::from(micros);
+        self.counts.add(micros);
+        self.sum_micros += micros;
     }
 
     pub(super) fn summary(&self) -> LatencySummary {
-        let count = self.counts.len();
+        let count = self.counts.total();
         if count == 0 {
             return LatencySummary::default();
         }
-        let quantile = |q: f64| self.counts.value_at_quantile(q) as f64 / 1000.0;
+        let mut counts: Histogram<u64> = histogram();
+        self.counts.fill(&mut counts);
+        let quantile = |q: f64| counts.value_at_quantile(q) as f64 / 1000.0;
         LatencySummary {
             count,
             mean_ms: self.sum_micros as f64 / count as f64 / 1000.0,
-            min_ms: self.counts.min() as f64 / 1000.0,
+            min_ms: counts.min() as f64 / 1000.0,
             p50_ms: quantile(0.5),
             p75_ms: quantile(0.75),
             p90_ms: quantile(0.9),
             p95_ms: quantile(0.95),
             p99_ms: quantile(0.99),
-            max_ms: self.counts.max() as f64 / 1000.0,
+            max_ms: counts.max() as f64 / 1000.0,
         }
     }
 }

@@ -1,11 +1,9 @@
 //! What became of each load's requests, by the clock of the cluster: the same figures that its
 //! service has, so that both can be compared.
 
-use hdrhistogram::Histogram;
-
 use super::request::Outcome;
-use super::windows::{LatencyStats, histogram, microseconds, stats};
-use crate::sim::SimTime;
+use super::windows::{LatencyStats, microseconds, stats_of};
+use crate::sim::{Counts, SimTime};
 
 /// Requests of a load after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -37,7 +35,7 @@ pub(super) struct PerLoad {
     /// Requests of all times, and those of them that have ended.
     pub(super) ever: (u64, u64),
     counts: LoadCounts,
-    latencies: Histogram<u32>,
+    latencies: Counts,
 }
 
 impl PerLoad {
@@ -46,15 +44,17 @@ impl PerLoad {
             from,
             ever: (0, 0),
             counts: LoadCounts::default(),
-            latencies: histogram(),
+            latencies: Counts::default(),
         }
     }
 
+    #[inline]
     pub(super) fn issue(&mut self, now: SimTime) {
         self.ever.0 += 1;
         self.counts.sent += u64::from(now >= self.from);
     }
 
+    #[inline]
     pub(super) fn answer(&mut self, arrival: SimTime, now: SimTime, outcome: Outcome) {
         self.ever.1 += 1;
         if arrival < self.from {
@@ -62,13 +62,13 @@ impl PerLoad {
         }
         self.counts.ended[outcome as usize] += 1;
         if outcome == Outcome::Ok {
-            self.latencies.saturating_record(microseconds(arrival, now));
+            self.latencies.add(microseconds(arrival, now));
         }
     }
 
     /// What it came to.
     pub(super) fn finish(mut self) -> LoadCounts {
-        self.counts.latency = stats(&self.latencies, 95.0);
+        self.counts.latency = stats_of(&self.latencies, 95.0);
         self.counts
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use hdrhistogram::Histogram;
 
 use super::request::Outcome;
-use crate::sim::{SimDuration, SimTime};
+use crate::sim::{Counts, LONGEST, SimDuration, SimTime, histogram};
 
 /// Percentiles of a set of latencies, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -53,16 +53,9 @@ impl Window {
     }
 }
 
-/// Longest latency that is told apart from longer ones, in microseconds: an hour.
-const LONGEST: u64 = 3_600_000_000;
 /// Up to so many latencies a window keeps as they are: a histogram has 23,000 places, which must be
 /// looked through and cleared for each window.
 const FEW: usize = 2048;
-
-/// Latencies in microseconds up to an hour, three significant digits.
-pub(super) fn histogram() -> Histogram<u32> {
-    Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are valid constants")
-}
 
 /// A latency in microseconds, at least one.
 pub(super) fn microseconds(arrival: SimTime, now: SimTime) -> u64 {
@@ -84,6 +77,13 @@ pub(super) fn stats(histogram: &Histogram<u32>, percentile: f64) -> LatencyStats
         max_ms: histogram.max() as f64 / 1000.0,
         slo_ms: at(percentile),
     }
+}
+
+/// The same of counts.
+pub(super) fn stats_of(counts: &Counts, percentile: f64) -> LatencyStats {
+    let mut filled: Histogram<u32> = histogram();
+    counts.fill(&mut filled);
+    stats(&filled, percentile)
 }
 
 /// The same of few latencies, to the three digits that `ruler` would keep of them.
@@ -124,7 +124,7 @@ struct Open {
     window: Window,
     /// Latencies in microseconds, as long as they are few.
     few: Vec<u32>,
-    many: Option<Histogram<u32>>,
+    many: Option<Counts>,
 }
 
 /// The windows of one service. A window is closed when all of its requests have ended.
@@ -137,8 +137,12 @@ pub(super) struct Windows {
     open: VecDeque<Open>,
     closed: Vec<Window>,
     spare_few: Vec<Vec<u32>>,
-    spare_many: Vec<Histogram<u32>>,
-    overall: Histogram<u32>,
+    spare_many: Vec<Counts>,
+    /// Empty: it says which latencies are equal to three digits.
+    ruler: Histogram<u32>,
+    overall: Counts,
+    /// The window of the last request: its number and bounds.
+    last: (i64, SimTime, SimTime),
 }
 
 impl Windows {
@@ -158,12 +162,25 @@ impl Windows {
             closed: Vec::new(),
             spare_few: Vec::new(),
             spare_many: Vec::new(),
-            overall: histogram(),
+            ruler: histogram(),
+            overall: Counts::default(),
+            last: (0, SimTime::ZERO, SimTime::ZERO),
         }
     }
 
+    #[inline]
     fn place(&mut self, arrival: SimTime) -> usize {
+        let (index, start, end) = self.last;
+        if arrival >= start && arrival < end {
+            return (index - self.first_open) as usize;
+        }
+        self.find(arrival)
+    }
+
+    fn find(&mut self, arrival: SimTime) -> usize {
         let index = arrival.0.div_euclid(self.length.0);
+        let start = SimTime(index * self.length.0);
+        self.last = (index, start, start + self.length);
         while self.first_open + self.open.len() as i64 <= index {
             let number = self.first_open + self.open.len() as i64;
             let window = Window {
@@ -179,11 +196,13 @@ impl Windows {
         (index - self.first_open) as usize
     }
 
+    #[inline]
     pub(super) fn issue(&mut self, now: SimTime) {
         let place = self.place(now);
         self.open[place].window.issued += 1;
     }
 
+    #[inline]
     pub(super) fn answer(&mut self, arrival: SimTime, now: SimTime, outcome: Outcome) {
         let place = self.place(arrival);
         let good_us = self.good_us;
@@ -192,20 +211,20 @@ impl Windows {
         if outcome == Outcome::Ok {
             let us = microseconds(arrival, now);
             if let Some(many) = &mut open.many {
-                many.saturating_record(us);
+                many.add(us);
             } else {
                 open.few.push(us.min(LONGEST) as u32);
                 if open.few.len() > FEW {
-                    let mut many = self.spare_many.pop().unwrap_or_else(histogram);
+                    let mut many = self.spare_many.pop().unwrap_or_default();
                     for us in open.few.drain(..) {
-                        many.saturating_record(u64::from(us));
+                        many.add(u64::from(us));
                     }
                     open.many = Some(many);
                 }
             }
             open.window.good += u64::from(us <= good_us);
             if arrival >= self.warm_up {
-                self.overall.saturating_record(us);
+                self.overall.add(us);
             }
         }
     }
@@ -231,11 +250,11 @@ impl Windows {
             return;
         };
         if let Some(mut many) = open.many.take() {
-            open.window.latency = stats(&many, self.percentile);
-            many.reset();
+            open.window.latency = stats_of(&many, self.percentile);
+            many.clear();
             self.spare_many.push(many);
         } else {
-            open.window.latency = stats_of_few(&mut open.few, &self.overall, self.percentile);
+            open.window.latency = stats_of_few(&mut open.few, &self.ruler, self.percentile);
         }
         self.closed.push(open.window);
         open.few.clear();
@@ -248,7 +267,7 @@ impl Windows {
         while !self.open.is_empty() {
             self.close_front();
         }
-        let overall = stats(&self.overall, self.percentile);
+        let overall = stats_of(&self.overall, self.percentile);
         (self.closed, overall)
     }
 }
@@ -265,7 +284,7 @@ mod tests {
             scale in 1..900u32,
             percentile in 0.0..=100.0f64,
         ) {
-            let mut all = histogram();
+            let mut all: Histogram<u32> = histogram();
             for value in &mut values {
                 *value = *value / scale + 1;
                 all.saturating_record(u64::from(*value));
@@ -279,7 +298,7 @@ mod tests {
     fn a_window_goes_over_to_a_histogram_when_it_holds_many() {
         let length = SimDuration::from_secs(15);
         let mut windows = Windows::new(length, 95.0, None, SimTime::ZERO);
-        let mut all = histogram();
+        let mut all: Histogram<u32> = histogram();
         for place in 1..=3 * FEW as i64 {
             let now = SimTime(place * 1_000_000);
             windows.issue(SimTime::ZERO);

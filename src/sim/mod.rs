@@ -10,12 +10,14 @@
 //!    the draws of another.
 
 mod arena;
+mod counts;
 mod dist;
 mod queue;
 mod random;
 mod time;
 
 pub use arena::{Arena, Key};
+pub use counts::{Counts, LONGEST, histogram};
 pub use dist::{Dist, DistError};
 pub use queue::{EventId, EventQueue, MOST_PENDING, Place};
 pub use random::{Stream, Streams, fingerprint};

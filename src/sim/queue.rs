@@ -47,6 +47,11 @@ impl PartialOrd for Place {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
+
+    #[inline]
+    fn lt(&self, other: &Self) -> bool {
+        self.key() < other.key()
+    }
 }
 
 impl Place {
@@ -56,16 +61,19 @@ impl Place {
         order: u64::MAX,
     };
 
+    #[inline]
     fn key(self) -> u128 {
         u128::from(self.time) << 64 | u128::from(self.order)
     }
 
     /// Whose place it is.
+    #[inline]
     pub fn slot(self) -> u32 {
         (self.order & ((1 << SLOT_BITS) - 1)) as u32
     }
 
     /// Its time; [`SimTime::MAX`] if it is never.
+    #[inline]
     pub fn time(self) -> SimTime {
         SimTime(i64::try_from(self.time).unwrap_or(i64::MAX))
     }
@@ -113,6 +121,7 @@ impl<E> Default for EventQueue<E> {
 
 impl<E: Copy> EventQueue<E> {
     /// The time of the event popped last.
+    #[inline]
     pub fn now(&self) -> SimTime {
         self.now
     }
@@ -138,6 +147,7 @@ impl<E: Copy> EventQueue<E> {
     }
 
     /// The place of the next event; [`Place::NEVER`] if nothing is pending.
+    #[inline]
     pub fn first(&self) -> Place {
         if self.vacant {
             self.heap[self.least_child(1)]
@@ -148,11 +158,13 @@ impl<E: Copy> EventQueue<E> {
 
     /// A place at `time` behind all events that are there, for something that is kept outside of
     /// the queue under a slot of its owner's, which must be below [`MOST_PENDING`].
+    #[inline]
     pub fn place(&mut self, time: SimTime, slot: u32) -> Place {
         self.entry(time, slot)
     }
 
     /// Moves the clock to a time that is neither before now nor after the next event.
+    #[inline]
     pub fn advance_to(&mut self, time: SimTime) {
         debug_assert!(time >= self.now && time <= self.first().time());
         self.now = time;
@@ -264,6 +276,7 @@ impl<E: Copy> EventQueue<E> {
     }
 
     /// An entry that queues behind all that are there for its time.
+    #[inline]
     fn entry(&mut self, time: SimTime, slot: u32) -> Place {
         if self.next_sequence == SEQUENCES {
             self.renumber();

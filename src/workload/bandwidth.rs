@@ -50,6 +50,7 @@ impl Bandwidth {
     }
 
     /// The container ran at `rate`, in millionths of a core, from `from` to `to`.
+    #[inline]
     pub(super) fn consume(&mut self, rate: u64, from: SimTime, to: SimTime) {
         if self.throttled {
             return;
@@ -66,6 +67,7 @@ impl Bandwidth {
     }
 
     /// Stops the container if its quota is used up, lets it run if its period is over.
+    #[inline]
     pub(super) fn tick(&mut self, now: SimTime) {
         if self.throttled && now >= self.period_end {
             let past = (now - self.period_end).0 / PERIOD.0;
@@ -78,6 +80,7 @@ impl Bandwidth {
     }
 
     /// When [`Self::tick`] is due next if the container runs on at `rate`.
+    #[inline]
     pub(super) fn next_tick(&self, now: SimTime, rate: u64) -> Option<SimTime> {
         if self.throttled {
             return Some(self.period_end);
@@ -85,14 +88,17 @@ impl Bandwidth {
         if rate == 0 {
             return None;
         }
+        // Whether a quota is used up before so much time has passed, without a division.
+        let is_less = |left: u64, span: SimDuration| {
+            span.0 > 0 && u128::from(left) <= u128::from(rate) * (span.0 as u128 - 1)
+        };
         let lasts = |left: u64| SimDuration(left.div_ceil(rate) as i64);
-        let used_up = now + lasts(self.left);
-        if used_up < self.period_end {
-            return Some(used_up);
+        if is_less(self.left, self.period_end - now) {
+            return Some(now + lasts(self.left));
         }
         // This period's quota lasts; does a whole one?
-        let whole = lasts(quota(self.limit));
-        (whole < PERIOD).then(|| self.period_end + whole)
+        let whole = quota(self.limit);
+        is_less(whole, PERIOD).then(|| self.period_end + lasts(whole))
     }
 }
 

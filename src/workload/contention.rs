@@ -6,6 +6,7 @@ use crate::sim::SimTime;
 
 impl Servers {
     /// Updates the server's CPU demand on its node, and grants anew if needed.
+    #[inline]
     pub(super) fn update_demand(&mut self, now: SimTime, slot: u32) {
         let Some(server) = self.arena.at_mut(slot as usize) else {
             return;

@@ -132,6 +132,7 @@ impl Servers {
     }
 
     /// Does everything that is due in a server by now.
+    #[inline]
     pub fn work_off(&mut self, now: SimTime, slot: u32) {
         let Self {
             services,
@@ -154,6 +155,7 @@ impl Servers {
     }
 
     /// When something is due next in a server.
+    #[inline]
     pub fn next_due(&mut self, now: SimTime, slot: u32) -> Option<SimTime> {
         let server = self.arena.at_mut(slot as usize)?;
         server.touched = false;
@@ -162,6 +164,7 @@ impl Servers {
     }
 
     /// A server whose next event may have moved since it was last asked for.
+    #[inline]
     pub fn take_touched(&mut self) -> Option<u32> {
         self.touched.pop()
     }
@@ -253,6 +256,7 @@ impl Servers {
     }
 
     /// After a change in a server: memory, the end of draining, CPU, its next event.
+    #[inline]
     pub(super) fn settle(&mut self, now: SimTime, slot: u32) {
         let Some(server) = self.arena.at_mut(slot as usize) else {
             return;

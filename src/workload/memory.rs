@@ -39,11 +39,13 @@ impl Memory {
         self.declared = bytes;
     }
 
+    #[inline]
     pub(super) fn hold(&mut self, bytes: i64) {
         self.held += bytes;
     }
 
     /// A request has left and no longer holds `bytes`.
+    #[inline]
     pub(super) fn release(&mut self, bytes: i64) {
         self.held -= bytes;
         self.finished += 1;
@@ -65,11 +67,16 @@ impl Memory {
     }
 
     /// Whether the limit is reached at `now`.
+    #[inline]
     pub(super) fn is_exhausted(&self, now: SimTime) -> bool {
-        self.limit.is_some_and(|limit| self.level(now) >= limit)
+        match self.limit {
+            Some(limit) => self.level(now) >= limit,
+            None => false,
+        }
     }
 
     /// When growth alone reaches the limit, if it does and has not yet.
+    #[inline]
     pub(super) fn exhaustion(&self, now: SimTime) -> Option<SimTime> {
         let limit = self.limit?;
         if self.spec.growth_per_second <= 0.0 {

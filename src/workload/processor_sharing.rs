@@ -106,6 +106,7 @@ impl ProcessorSharing {
 
     /// The most that it may use at the moment, in millionths of a core: nothing while its
     /// quota is used up, any amount while it lasts, its limit while only background work runs.
+    #[inline]
     pub(super) fn cap(&self) -> u64 {
         match &self.bandwidth {
             Some(bandwidth) if bandwidth.is_throttled() => 0,
@@ -125,6 +126,7 @@ impl ProcessorSharing {
     }
 
     /// Notices that the quota is used up or whole again; the caller has advanced to now.
+    #[inline]
     pub(super) fn tick(&mut self, now: SimTime) {
         if let Some(bandwidth) = &mut self.bandwidth {
             bandwidth.tick(now);
@@ -132,6 +134,7 @@ impl ProcessorSharing {
     }
 
     /// When the quota is used up or whole again, if requests are on the CPU or wait for it.
+    #[inline]
     pub(super) fn next_tick(&self, now: SimTime) -> Option<SimTime> {
         let bandwidth = self.bandwidth.as_ref()?;
         if self.active == 0 && !bandwidth.is_throttled() {
@@ -141,6 +144,7 @@ impl ProcessorSharing {
     }
 
     /// Service given per request between the last update and `now`.
+    #[inline]
     fn step(&self, now: SimTime) -> u64 {
         let elapsed = (now.0 - self.updated.0) as u64;
         let threads = self.demand();
@@ -155,6 +159,7 @@ impl ProcessorSharing {
     }
 
     /// Brings V and the accounts to `now`.
+    #[inline]
     pub(super) fn advance(&mut self, now: SimTime) {
         if now == self.updated {
             return;
@@ -181,6 +186,7 @@ impl ProcessorSharing {
     }
 
     /// Puts a request on the CPU; the caller has advanced to now.
+    #[inline]
     pub(super) fn enter(&mut self, slot: u32, requests: &mut ActiveRequests) {
         if self.active == 0 {
             self.virtual_now = 0;
@@ -201,15 +207,15 @@ impl ProcessorSharing {
     }
 
     /// Takes off the next request that is done by now; the caller has advanced to now.
+    #[inline]
     pub(super) fn take_done(&mut self, requests: &ActiveRequests) -> Option<u32> {
         loop {
             let first = *self.heap.peek()?;
-            if !is_current(&first, requests) {
+            if self.stale > 0 && !is_current(&first, requests) {
                 self.heap.pop();
                 self.stale -= 1;
                 continue;
             }
-            let request = requests.at(first.slot);
             if first.key > self.virtual_now {
                 return None;
             }
@@ -217,7 +223,8 @@ impl ProcessorSharing {
             self.active -= 1;
             // Events come on whole nanoseconds: take back what was given beyond its work.
             self.served -= u128::from(self.virtual_now - first.key);
-            self.completed += u128::from(request.work.cpu as u64) << FINE;
+            let work = requests.at(first.slot).work.cpu as u64;
+            self.completed += u128::from(work << FINE);
             return Some(first.slot);
         }
     }
@@ -240,10 +247,11 @@ impl ProcessorSharing {
     }
 
     /// When the next request is done if nothing changes; the caller has advanced to now.
+    #[inline]
     pub(super) fn next_done(&mut self, requests: &ActiveRequests) -> Option<SimTime> {
         let first = loop {
             let first = *self.heap.peek()?;
-            if is_current(&first, requests) {
+            if self.stale == 0 || is_current(&first, requests) {
                 break first;
             }
             self.heap.pop();

@@ -92,6 +92,7 @@ pub(super) struct ActiveRequests {
 }
 
 impl ActiveRequests {
+    #[inline]
     pub(super) fn insert(&mut self, work: Work) -> u32 {
         let mut request = ActiveRequest {
             work,
@@ -113,11 +114,13 @@ impl ActiveRequests {
     }
 
     /// A number that orders and identifies heap entries.
+    #[inline]
     pub(super) fn next_order(&mut self) -> u32 {
         self.order = self.order.wrapping_add(1);
         self.order
     }
 
+    #[inline]
     pub(super) fn key(&self, slot: u32) -> RequestKey {
         RequestKey {
             slot,
@@ -125,21 +128,25 @@ impl ActiveRequests {
         }
     }
 
+    #[inline]
     pub(super) fn at(&self, slot: u32) -> &ActiveRequest {
         &self.slots[slot as usize]
     }
 
+    #[inline]
     pub(super) fn at_mut(&mut self, slot: u32) -> &mut ActiveRequest {
         &mut self.slots[slot as usize]
     }
 
     /// The slot of a request that is still in the engine.
+    #[inline]
     pub(super) fn find(&self, key: RequestKey) -> Option<u32> {
         let request = self.slots.get(key.slot as usize)?;
         (request.generation == key.generation && request.phase != Phase::Free).then_some(key.slot)
     }
 
     /// Frees a slot; returns the waiting client, if any.
+    #[inline]
     pub(super) fn remove(&mut self, slot: u32, ending: Ending) -> Option<Finished> {
         let request = &mut self.slots[slot as usize];
         request.generation = request.generation.wrapping_add(1);

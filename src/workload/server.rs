@@ -51,6 +51,8 @@ pub struct Server {
     backlog_limit: u32,
     backlog: VecDeque<RequestKey>,
     waits: BinaryHeap<Entry>,
+    /// Entries of requests that were taken out of their wait.
+    stale_waits: u32,
     deadlines: VecDeque<(SimTime, RequestKey)>,
 }
 
@@ -89,6 +91,7 @@ impl Server {
             },
             backlog: VecDeque::new(),
             waits: BinaryHeap::new(),
+            stale_waits: 0,
             deadlines: VecDeque::new(),
         }
     }
@@ -134,6 +137,7 @@ impl Server {
     }
 
     /// Takes in a request for which there is room; the CPU has been advanced to now.
+    #[inline]
     pub(super) fn take(
         &mut self,
         now: SimTime,
@@ -145,6 +149,12 @@ impl Server {
         let key = requests.key(slot);
         self.memory.hold(requests.at(slot).work.memory);
         if let Some(limit) = service.spec.request.timeout {
+            // Most have been answered long before their time: those need not be kept.
+            while let Some(&(_, key)) = self.deadlines.front()
+                && requests.find(key).is_none()
+            {
+                self.deadlines.pop_front();
+            }
             self.deadlines.push_back((now + limit, key));
         }
         if self.has_free_slot() {
@@ -157,6 +167,7 @@ impl Server {
     }
 
     /// Gives a slot to a request.
+    #[inline]
     fn start(
         &mut self,
         now: SimTime,
@@ -173,6 +184,7 @@ impl Server {
         }
     }
 
+    #[inline]
     fn after_cpu(
         &mut self,
         now: SimTime,
@@ -195,6 +207,7 @@ impl Server {
     }
 
     /// Lets a request out; it holds no slot any more.
+    #[inline]
     fn finish(
         &mut self,
         slot: u32,
@@ -212,6 +225,7 @@ impl Server {
     }
 
     /// Does everything that is due by now; the CPU has been advanced to now.
+    #[inline]
     pub(super) fn work_off(
         &mut self,
         now: SimTime,
@@ -224,17 +238,30 @@ impl Server {
             self.after_cpu(now, slot, service, requests, out);
         }
         while let Some(first) = self.waits.peek().copied() {
-            if is_waiting(&first, requests) {
-                if first.key > now.0 as u64 {
-                    break;
-                }
-                self.in_service -= 1;
-                self.finish(first.slot, Ending::Done, service, requests, out);
+            if first.key > now.0 as u64 {
+                break;
             }
             self.waits.pop();
+            if self.is_waiting(&first, requests) {
+                self.in_service -= 1;
+                self.finish(first.slot, Ending::Done, service, requests, out);
+            } else {
+                self.stale_waits -= 1;
+            }
         }
-        self.expire(now, service, requests, out);
-        self.fill_slots(now, service, requests, out);
+        if let Some(&(deadline, _)) = self.deadlines.front()
+            && deadline <= now
+        {
+            self.expire(now, service, requests, out);
+        }
+        if !self.backlog.is_empty() || service.is_shared() {
+            self.fill_slots(now, service, requests, out);
+        }
+    }
+
+    /// Whether the entry's request is still in its wait.
+    fn is_waiting(&self, entry: &Entry, requests: &ActiveRequests) -> bool {
+        self.stale_waits == 0 || is_waiting(entry, requests)
     }
 
     /// Takes out what has passed the server's time limit.
@@ -272,7 +299,10 @@ impl Server {
                 self.cpu.abort(slot, requests);
                 self.in_service -= 1;
             }
-            Phase::Waiting => self.in_service -= 1,
+            Phase::Waiting => {
+                self.stale_waits += 1;
+                self.in_service -= 1;
+            }
             Phase::Free => {}
         }
     }
@@ -334,20 +364,13 @@ impl Server {
     }
 
     /// When something is due next; the CPU has been advanced to now.
+    #[inline]
     pub(super) fn next_due(&mut self, now: SimTime, requests: &ActiveRequests) -> Option<SimTime> {
-        while self
-            .waits
-            .peek()
-            .is_some_and(|first| !is_waiting(first, requests))
+        while let Some(first) = self.waits.peek()
+            && !self.is_waiting(first, requests)
         {
             self.waits.pop();
-        }
-        while self
-            .deadlines
-            .front()
-            .is_some_and(|&(_, key)| requests.find(key).is_none())
-        {
-            self.deadlines.pop_front();
+            self.stale_waits -= 1;
         }
         let mut due = self
             .cpu
@@ -359,8 +382,14 @@ impl Server {
         if let Some(first) = self.waits.peek() {
             due = due.min(SimTime(first.key as i64));
         }
-        if let Some(&(deadline, _)) = self.deadlines.front() {
-            due = due.min(deadline);
+        while let Some(&(deadline, key)) = self.deadlines.front()
+            && deadline < due
+        {
+            if requests.find(key).is_some() {
+                due = deadline;
+                break;
+            }
+            self.deadlines.pop_front();
         }
         if !self.out_of_memory
             && let Some(exhausted) = self.memory.exhaustion(now)

@@ -55,9 +55,10 @@ impl Tournament {
         let (mut node, mut place) = (self.leaves + player, place);
         while let Some(pair) = self.matches.get_mut(node >> 1) {
             pair[node & 1] = place;
-            place = pair[0].min(pair[1]);
+            let [a, b] = *pair;
+            place = if b < a { b } else { a };
             node >>= 1;
-            if node == 1 {
+            if node <= 1 {
                 break;
             }
         }
