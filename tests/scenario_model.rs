@@ -757,7 +757,7 @@ fn several_values_are_set_at_once_and_nothing_else_changes() {
         .iter_mut()
         .find(|document| document.kind == "HorizontalPodAutoscaler")
         .expect("the scenario has an HPA");
-    hpa.value["spec"]["maxReplicas"] = 20.into();
+    std::sync::Arc::make_mut(&mut hpa.value)["spec"]["maxReplicas"] = 20.into();
     let set = [
         ("simulation.seed", "7"),
         (

@@ -1,5 +1,7 @@
 //! The validated scenario: everything that a run needs, with units, nothing left to check.
 
+use std::sync::Arc;
+
 use super::admission::Admission;
 use super::node::Span;
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
@@ -176,7 +178,7 @@ pub struct Document {
     /// `metadata.name`.
     pub name: String,
     /// The whole document.
-    pub value: serde_json::Value,
+    pub value: Arc<serde_json::Value>,
     /// What was read from it; none if the kind is not simulated.
     pub object: Option<ObjectIndex>,
 }

@@ -95,7 +95,7 @@ fn find_object<'a>(documents: &'a mut [Document], object: &str) -> Result<&'a mu
         .filter(|&place| names[place].iter().any(|name| name == object))
         .collect();
     match places.as_slice() {
-        [place] => Ok(&mut documents[*place].node),
+        [place] => Ok(documents[*place].node_mut()),
         [] => {
             let known: Vec<&str> = names.iter().map(|[short, _]| short.as_str()).collect();
             Err(Problem {

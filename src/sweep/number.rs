@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 /// The value rounded to this many significant digits.
 pub(super) fn significant(value: f64, digits: usize) -> f64 {
+    if value == 0.0 {
+        return value;
+    }
     match decimal(value, digits) {
         Some(decimal) => decimal.value(),
         None => format!("{value:.*e}", digits.saturating_sub(1))
@@ -15,6 +18,9 @@ pub(super) fn significant(value: f64, digits: usize) -> f64 {
 /// Appends the value rounded to this many significant digits, as `{:?}` writes it; a negative zero
 /// loses its sign.
 pub(super) fn write_significant(text: &mut String, value: f64, digits: usize) {
+    if value == 0.0 {
+        return text.push_str("0.0");
+    }
     let plain = |decimal: &Decimal| (1e-4..1e15).contains(&decimal.value().abs());
     match decimal(value, digits).filter(plain) {
         Some(decimal) => decimal.write(text),

@@ -24,7 +24,7 @@ use crate::sim::{SimDuration, SimTime};
 /// All manifests, by kind, namespace and name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Manifests {
-    values: BTreeMap<(String, String, String), Value>,
+    values: BTreeMap<(String, String, String), Arc<Value>>,
     admission: Admission,
 }
 
@@ -32,12 +32,9 @@ impl Manifests {
     /// Those of a scenario.
     pub(super) fn new(scenario: &Scenario) -> Self {
         let values = scenario.documents.iter().map(|document| {
-            let mut value = document.value.clone();
-            if !document.namespace.is_empty() {
-                value["metadata"]["namespace"] = document.namespace.as_str().into();
-            }
             let (kind, namespace, name) = (&document.kind, &document.namespace, &document.name);
-            ((kind.clone(), namespace.clone(), name.clone()), value)
+            let key = (kind.clone(), namespace.clone(), name.clone());
+            (key, Arc::clone(&document.value))
         });
         Self {
             values: values.collect(),
@@ -48,7 +45,7 @@ impl Manifests {
     /// A manifest.
     pub(super) fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<&Value> {
         let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
-        self.values.get(&key)
+        self.values.get(&key).map(Arc::as_ref)
     }
 
     /// Forgets a manifest.
@@ -73,7 +70,7 @@ impl Manifests {
     fn put(&mut self, object: &Object, value: Value) {
         let key = (object.kind(), object.namespace(), object.name());
         let key = (key.0.to_owned(), key.1.to_owned(), key.2.to_owned());
-        self.values.insert(key, value);
+        self.values.insert(key, Arc::new(value));
         self.admission.put(object);
     }
 }

@@ -81,7 +81,7 @@ impl Survey {
                 document: &documents[object.document].node,
             })
             .collect();
-        let entries = entries(documents.iter().map(|document| &document.node));
+        let entries = entries(documents.iter().map(|document| &*document.node));
         let loops: Vec<(&WorkloadSpec, WgetLoop)> = (specs.iter().filter(|spec| is_load(spec)))
             .filter_map(|spec| Some((spec, parse_wget_loop(&script(spec))?)))
             .collect();

@@ -72,7 +72,7 @@ impl Files<'_> {
             let mut copy = self.documents[index].clone();
             copy.load = of_load;
             let name = copy
-                .node
+                .node_mut()
                 .get_mut("metadata")
                 .and_then(|m| m.get_mut("name"));
             if let Some(Node {

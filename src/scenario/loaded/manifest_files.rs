@@ -184,10 +184,7 @@ impl Files<'_> {
     pub(super) fn add_document(&mut self, node: Node, of_load: Option<usize>) {
         let mut nodes = Vec::new();
         take_apart(node, &mut nodes);
-        let documents = nodes.into_iter().map(|node| Document {
-            node,
-            load: of_load,
-        });
+        let documents = nodes.into_iter().map(|node| Document::new(node, of_load));
         self.documents.extend(documents);
     }
 }

@@ -8,17 +8,22 @@ mod namespace;
 mod stored;
 mod try_sweep;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value as Json;
 
 use super::diagnostic::{Diagnostics, SourceFile};
 use super::manifest::{self, Manifests};
 use super::model::Scenario;
 use super::node::{Node, Span};
+use super::object::to_json;
 use super::overrides;
 use super::read;
 use super::source::{FileProvider, load, parse_toml};
 use files::Files;
+use stored::Stored;
 
 pub use kustomize::KustomizationParts;
 
@@ -29,9 +34,32 @@ pub(in crate::scenario) use stored::complete as complete_document;
 /// A document of a manifest.
 #[derive(Debug, Clone)]
 pub(in crate::scenario) struct Document {
-    pub(in crate::scenario) node: Node,
+    /// Shared by the points of a sweep that do not change it.
+    pub(in crate::scenario) node: Arc<Node>,
     /// The load that named its file, if one did.
     pub(in crate::scenario) load: Option<usize>,
+    json: Arc<OnceLock<Arc<Json>>>,
+}
+
+impl Document {
+    fn new(node: Node, load: Option<usize>) -> Self {
+        Self {
+            node: Arc::new(node),
+            load,
+            json: Arc::default(),
+        }
+    }
+
+    /// The tree, to be changed.
+    pub(in crate::scenario) fn node_mut(&mut self) -> &mut Node {
+        self.json = Arc::default();
+        Arc::make_mut(&mut self.node)
+    }
+
+    /// The tree as JSON, made once.
+    pub(in crate::scenario) fn json(&self) -> &Arc<Json> {
+        self.json.get_or_init(|| Arc::new(to_json(&self.node)))
+    }
 }
 
 /// Everything that was parsed.
@@ -88,6 +116,8 @@ pub struct Loaded {
     /// Paths of the manifests.
     manifests: BTreeSet<String>,
     diagnostics: Diagnostics,
+    /// The documents as stored in the namespace that was asked for first.
+    stored: OnceLock<Stored>,
 }
 
 /// What the manifests alone hold.
@@ -164,6 +194,7 @@ impl Loaded {
             folder: folder.to_owned(),
             manifests,
             diagnostics,
+            stored: OnceLock::new(),
         };
         if broken {
             // What could be read is checked too, so that all problems are told at once.
@@ -194,8 +225,8 @@ impl Loaded {
     pub(in crate::scenario) fn manifests(&self) -> ManifestsOnly {
         let mut diagnostics = self.diagnostics.clone();
         let mut parsed = self.parsed.clone();
-        let namespace = namespace_of(&parsed.scenario).to_owned();
-        stored::store(&mut parsed.documents, &namespace, &mut diagnostics);
+        let namespace = namespace_of(&parsed.scenario);
+        parsed.documents = stored::store(&parsed.documents, namespace, &mut diagnostics);
         let manifests = manifest::read(&parsed.documents, &mut diagnostics);
         ManifestsOnly {
             parsed,
@@ -241,10 +272,11 @@ impl Loaded {
             }
         }
         // Objects are named with the namespace that the scenario gives them.
-        let namespace = namespace_of(&parsed.scenario).to_owned();
+        let namespace = namespace_of(&parsed.scenario);
         namespace::check(&parsed.scenario, &parsed.documents, &mut diagnostics);
-        stored::store(&mut parsed.documents, &namespace, &mut diagnostics);
-        in_order(&mut parsed.documents);
+        let stored = self.stored_in(namespace);
+        diagnostics.list.extend_from_slice(&stored.problems);
+        parsed.documents.clone_from(&stored.documents);
         for (path, value, spans) in of_documents {
             parsed.set(path, value, spans, &mut diagnostics);
         }
@@ -256,6 +288,17 @@ impl Loaded {
         }
         let scenario = Self::make(&parsed, &mut diagnostics);
         Self::outcome(scenario, diagnostics)
+    }
+
+    /// The documents as stored in a namespace.
+    fn stored_in(&self, namespace: &str) -> Cow<'_, Stored> {
+        let make = || Stored::new(&self.parsed.documents, namespace);
+        let stored = self.stored.get_or_init(make);
+        if stored.namespace == namespace {
+            Cow::Borrowed(stored)
+        } else {
+            Cow::Owned(make())
+        }
     }
 
     fn make(parsed: &Parsed, diagnostics: &mut Diagnostics) -> Option<Scenario> {
@@ -272,17 +315,6 @@ impl Loaded {
             _ => Err(diagnostics),
         }
     }
-}
-
-/// Brings documents into the order in which their objects are created: by kind, namespace and
-/// name. In which order the files hold them makes no difference to a run.
-fn in_order(documents: &mut [Document]) {
-    documents.sort_by_cached_key(|document| {
-        let text = |node: Option<&Node>| node.and_then(Node::text).unwrap_or_default().to_owned();
-        let metadata = document.node.get("metadata");
-        let of = |key: &str| text(metadata.and_then(|metadata| metadata.get(key)));
-        (text(document.node.get("kind")), of("namespace"), of("name"))
-    });
 }
 
 /// How a value that is set from outside stands in messages.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Document, namespace};
-use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::diagnostic::{Diagnostic, Diagnostics};
 use crate::scenario::manifest::{is_simulated_object, upgrade, version_and_kind};
 use crate::scenario::node::{KeyNode, Node, Span, Value};
 use crate::scenario::object::to_json;
@@ -13,13 +13,52 @@ use crate::scenario::object::to_json;
 /// Kind, namespace and name.
 type Identity<'a> = (&'a str, &'a str, &'a str);
 
-/// Completes documents; takes away those that are replaced, or belong to others.
-pub(super) fn store(documents: &mut Vec<Document>, namespace: &str, diagnostics: &mut Diagnostics) {
-    for document in documents.iter_mut() {
-        complete(&mut document.node, namespace, diagnostics);
+/// The documents of a scenario as they are stored in a namespace, in the order of creation.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) namespace: String,
+    pub(super) documents: Vec<Document>,
+    /// What is to be told of it.
+    pub(super) problems: Vec<Diagnostic>,
+}
+
+impl Stored {
+    pub(super) fn new(documents: &[Document], namespace: &str) -> Self {
+        let mut diagnostics = Diagnostics::default();
+        let mut documents = store(documents, namespace, &mut diagnostics);
+        in_order(&mut documents);
+        Self {
+            namespace: namespace.to_owned(),
+            documents,
+            problems: diagnostics.list,
+        }
     }
-    leave_out_owned(documents, diagnostics);
-    keep_last(documents, diagnostics);
+}
+
+/// Documents completed, without those that are replaced, or belong to others.
+pub(super) fn store(
+    documents: &[Document],
+    namespace: &str,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Document> {
+    let mut documents = documents.to_vec();
+    for document in &mut documents {
+        complete(document.node_mut(), namespace, diagnostics);
+    }
+    leave_out_owned(&mut documents, diagnostics);
+    keep_last(&mut documents, diagnostics);
+    documents
+}
+
+/// Brings documents into the order in which their objects are created: by kind, namespace and
+/// name. In which order the files hold them makes no difference to a run.
+fn in_order(documents: &mut [Document]) {
+    documents.sort_by_cached_key(|document| {
+        let text = |node: Option<&Node>| node.and_then(Node::text).unwrap_or_default().to_owned();
+        let metadata = document.node.get("metadata");
+        let of = |key: &str| text(metadata.and_then(|metadata| metadata.get(key)));
+        (text(document.node.get("kind")), of("namespace"), of("name"))
+    });
 }
 
 /// Completes a document.

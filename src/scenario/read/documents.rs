@@ -1,10 +1,11 @@
 //! The documents of the manifests, as they are after values were set.
 
-use crate::scenario::loaded::Parsed;
+use std::sync::Arc;
+
+use crate::scenario::loaded::{Document as Stored, Parsed};
 use crate::scenario::manifest::{Manifests, is_simulated_object, version_and_kind};
 use crate::scenario::model::{Document, HpaObject, ObjectIndex, VpaObject};
 use crate::scenario::node::Node;
-use crate::scenario::object::to_json;
 
 /// All of them, with what was read from each.
 pub(super) fn documents(
@@ -13,7 +14,8 @@ pub(super) fn documents(
     hpas: &[HpaObject],
     vpas: &[VpaObject],
 ) -> Vec<Document> {
-    let document = |node: &Node| {
+    let document = |stored: &Stored| {
+        let node: &Node = &stored.node;
         let (version, kind) = version_and_kind(node);
         let metadata = |key: &str| node.get("metadata").and_then(|m| m.get(key));
         let text = |key: &str| metadata(key).and_then(Node::text).unwrap_or_default();
@@ -23,11 +25,10 @@ pub(super) fn documents(
             namespace: text("namespace").to_owned(),
             name: text("name").to_owned(),
             object: is_simulated_object(node).then_some(ObjectIndex::Other),
-            value: to_json(node),
+            value: Arc::clone(stored.json()),
         }
     };
-    let nodes = parsed.documents.iter().map(|document| &document.node);
-    let mut made: Vec<Document> = nodes.map(document).collect();
+    let mut made: Vec<Document> = parsed.documents.iter().map(document).collect();
     let mut point = |document: Option<usize>, object: ObjectIndex| {
         if let Some(document) = document.and_then(|document| made.get_mut(document)) {
             document.object = Some(object);

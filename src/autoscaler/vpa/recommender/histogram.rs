@@ -5,7 +5,7 @@
 //! fade without being touched; when the exponent gets large the reference moves on and all
 //! weights shrink. A bucket counts as empty while its weight is below [`EPSILON`].
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::go_math::{exp2, ldexp, log, pow};
 use crate::autoscaler::vpa::WallClock;
@@ -23,8 +23,9 @@ const MAX_DECAY_EXPONENT: i64 = 100;
 pub(super) struct Shape {
     first_bucket: f64,
     log_ratio: f64,
-    /// Where each bucket starts.
-    starts: Box<[f64]>,
+    buckets: usize,
+    /// Where each bucket starts, once anybody asks.
+    starts: OnceLock<Box<[f64]>>,
     half_life: SimDuration,
     clock: WallClock,
 }
@@ -39,22 +40,28 @@ impl Shape {
     ) -> Arc<Self> {
         let log_ratio = log(RATIO);
         let growth = log(max_value * (RATIO - 1.0) / first_bucket + 1.0) / log_ratio;
-        let count = growth.ceil() as i32 + 1;
-        let start = |bucket| match bucket {
-            0 => 0.0,
-            _ => first_bucket * (pow(RATIO, bucket) - 1.0) / (RATIO - 1.0),
-        };
         Arc::new(Self {
             first_bucket,
             log_ratio,
-            starts: (0..count).map(start).collect(),
+            buckets: growth.ceil() as usize + 1,
+            starts: OnceLock::new(),
             half_life,
             clock,
         })
     }
 
     fn last(&self) -> usize {
-        self.starts.len() - 1
+        self.buckets - 1
+    }
+
+    /// Where a bucket starts.
+    fn start(&self, bucket: usize) -> f64 {
+        let start = |bucket| match bucket {
+            0 => 0.0,
+            _ => self.first_bucket * (pow(RATIO, bucket) - 1.0) / (RATIO - 1.0),
+        };
+        let starts = || (0..self.buckets as i32).map(start).collect();
+        self.starts.get_or_init(starts)[bucket]
     }
 
     fn find_bucket(&self, value: f64) -> usize {
@@ -84,7 +91,7 @@ impl Histogram {
     pub(super) fn new(shape: &Arc<Shape>) -> Self {
         Self {
             shape: Arc::clone(shape),
-            weights: vec![0.0; shape.starts.len()].into_boxed_slice(),
+            weights: vec![0.0; shape.buckets].into_boxed_slice(),
             total: 0.0,
             min: shape.last(),
             max: 0,
@@ -160,7 +167,7 @@ impl Histogram {
             }
             bucket += 1;
         }
-        self.shape.starts[(bucket + 1).min(self.shape.last())]
+        self.shape.start((bucket + 1).min(self.shape.last()))
     }
 
     /// The factor on weights at an instant, after moving the reference if need be.
@@ -288,9 +295,9 @@ mod tests {
     #[test]
     fn buckets_grow_by_a_twentieth_and_reach_the_maximum() {
         let shape = shape();
-        assert_eq!(shape.starts.len(), 176);
-        assert_eq!(shape.starts[..2], [0.0, 0.01]);
-        assert!(shape.starts[175] >= 1000.0 && shape.starts[174] < 1000.0);
+        assert_eq!(shape.buckets, 176);
+        assert_eq!([shape.start(0), shape.start(1)], [0.0, 0.01]);
+        assert!(shape.start(175) >= 1000.0 && shape.start(174) < 1000.0);
         assert_eq!(shape.find_bucket(1e9), 175);
     }
 
@@ -302,8 +309,8 @@ mod tests {
     #[test]
     fn a_percentile_is_the_end_of_its_bucket() {
         let histogram = filled(&[(0.005, 0), (0.015, 0), (0.5, 0)]);
-        assert_eq!(histogram.percentile(0.3), histogram.shape.starts[1]);
-        assert_eq!(histogram.percentile(0.6), histogram.shape.starts[2]);
+        assert_eq!(histogram.percentile(0.3), histogram.shape.start(1));
+        assert_eq!(histogram.percentile(0.6), histogram.shape.start(2));
         assert!(histogram.percentile(1.0) > 0.5);
     }
 
