@@ -73,7 +73,11 @@ fn made<const N: usize>(files: [(&str, &str); N]) -> Made {
     let path = "k/kustomization.yaml";
     read(&mut files, path, Span::at(0, 0), &mut diagnostics);
     assert_eq!(files.complete, !diagnostics.has_errors());
-    let nodes = files.documents.into_iter().map(|one| one.node).collect();
+    let nodes = files
+        .documents
+        .into_iter()
+        .map(|one| (*one.node).clone())
+        .collect();
     Made { nodes, diagnostics }
 }
 
