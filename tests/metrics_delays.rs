@@ -88,7 +88,7 @@ impl Rig {
     /// not called.
     fn settled(&mut self, at: SimTime, look: impl FnMut(&Look<'_>) -> Option<SimTime>) -> SimTime {
         self.usage.at = at;
-        let pod = self.pipeline.track_pod(0, "web");
+        let pod = self.pipeline.track_pod(0, 1);
         let started = SimTime::from_secs(-4000);
         let tracked = Tracked {
             pod: 0,
@@ -110,7 +110,7 @@ impl Rig {
             self.advance();
         }
         self.usage.from = started;
-        let pod = self.pipeline.track_pod(0, "web");
+        let pod = self.pipeline.track_pod(0, 1);
         let tracked = Tracked {
             pod: 0,
             container: 0,

@@ -30,8 +30,8 @@ fn generate_name(owner: &str) -> String {
 /// A workload's draws.
 #[derive(Debug, Clone)]
 struct Draws {
-    /// The name of its stream, by kind, namespace and name.
-    own: String,
+    /// Its streams, named by its kind, namespace and name.
+    own: Streams,
     /// Draws of names and UIDs.
     stream: Stream,
     /// `pod-template-hash` of its first template.
@@ -117,9 +117,9 @@ impl PodControl {
         }
         let streams = self.streams;
         self.workloads[id.index()].get_or_insert_with(|| {
-            let (kind, namespace, name) = (entry.kind, &entry.namespace, &entry.name);
-            let own = format!("cluster/{kind}/{namespace}/{name}");
-            let mut stream = streams.stream(&own);
+            let kind = streams.of("cluster").of(&entry.kind.to_string());
+            let own = kind.of(&entry.namespace).of(&entry.name);
+            let mut stream = own.begin();
             Draws {
                 template_hash: random_suffix(&mut stream, 10),
                 own,
@@ -137,18 +137,17 @@ impl PodControl {
         entry: &WorkloadEntry,
         revision: i64,
     ) -> String {
-        let streams = self.streams;
         let draws = self.draws(id, entry);
         if revision <= 1 {
             return draws.template_hash.clone();
         }
-        let mut stream = streams.stream(&format!("{}/template/{revision}", draws.own));
+        let mut stream = draws.own.of("template").nth(revision as u64);
         random_suffix(&mut stream, 10)
     }
 
     /// A UID for an object of a workload.
     pub fn uid(&self, what: &str) -> Uid {
-        draw_uid(&mut self.streams.stream(&format!("uid/{what}")))
+        draw_uid(&mut self.streams.of("uid").stream(what))
     }
 
     /// Creates a pod object for its owner. The ordinal is that of a StatefulSet's pod.
@@ -160,7 +159,6 @@ impl PodControl {
         context: &mut Context<'_, E>,
     ) -> Option<PodId> {
         let new = NewPod::of(owner, ordinal, context.store)?;
-        let streams = self.streams;
         let entry = context.store.workload(new.workload);
         let namespace = Arc::clone(&entry.namespace);
         let draws = self.draws(new.workload, entry);
@@ -172,7 +170,7 @@ impl PodControl {
             format!("{}{suffix}", generate_name(&new.base))
         };
         let uid = draw_uid(&mut draws.stream);
-        let stream = streams.stream(&format!("{}/pod/{}", draws.own, draws.created));
+        let stream = draws.own.of("pod").nth(draws.created);
         draws.created += 1;
         let meta = ObjectMeta {
             namespace,

@@ -73,8 +73,8 @@ impl Source {
     /// A source that has not started. Arrivals and client overheads have streams of their
     /// own, named after the load.
     pub fn new(spec: &LoadSpec, streams: &Streams) -> Self {
-        let arrivals = || streams.stream(&format!("load/{}/arrivals", spec.name));
-        let client = || streams.stream(&format!("load/{}/client", spec.name));
+        let arrivals = || streams.of("load").of(&spec.name).stream("arrivals");
+        let client = || streams.of("load").of(&spec.name).stream("client");
         match &spec.generator {
             Generator::Ab(ab) => Self::Ab(Box::new(Ab::new(ab, client()))),
             Generator::Hey(hey) => Self::Hey(Box::new(Hey::new(hey, client()))),

@@ -68,7 +68,8 @@ pub struct Container {
 #[derive(Debug, Clone)]
 pub struct TrackedPod {
     node: usize,
-    name: String,
+    /// The random streams of its containers.
+    streams: Streams,
     /// Containers tracked so far.
     tracked: u32,
     containers: Vec<ContainerId>,
@@ -143,11 +144,11 @@ impl Pipeline {
         self.is_down
     }
 
-    /// Begins to scrape a pod on a node; the name tells its random streams from others'.
-    pub fn track_pod(&mut self, node: usize, name: &str) -> MetricsPodId {
+    /// Begins to scrape a pod on a node; the UID tells its random streams from others'.
+    pub fn track_pod(&mut self, node: usize, uid: u64) -> MetricsPodId {
         let pod = TrackedPod {
             node,
-            name: name.to_owned(),
+            streams: self.streams.of("metrics").numbered(uid),
             tracked: 0,
             containers: Vec::new(),
             store: PodStore::default(),
@@ -199,12 +200,11 @@ impl Pipeline {
     }
 
     fn container_stream(&mut self, pod: MetricsPodId) -> Stream {
-        let mut name = "metrics".to_owned();
-        if let Some(pod) = self.pods.get_mut(pod) {
-            name = format!("metrics/{}/{}", pod.name, pod.tracked);
-            pod.tracked += 1;
-        }
-        self.streams.stream(&name)
+        let Some(pod) = self.pods.get_mut(pod) else {
+            return self.streams.stream("metrics");
+        };
+        pod.tracked += 1;
+        pod.streams.nth(u64::from(pod.tracked))
     }
 
     fn insert(&mut self, container: Container) -> ContainerId {

@@ -33,9 +33,8 @@ impl Servers {
             .as_ref()
             .is_some_and(|usage| usage.cpu_noise_cv > 0.0)
         {
-            let stream = self
-                .streams
-                .stream(&format!("usage/{}/server/{ordinal}", entry.spec.name));
+            let usage = self.streams.of("usage").of(&entry.spec.name);
+            let stream = usage.nth(u64::from(ordinal));
             server.noise = Some(Box::new((1.0, stream)));
         }
         let key = self.arena.insert(server);

@@ -162,7 +162,7 @@ impl Simulation<'_> {
         let link = &mut self.pods[id.slot()];
         let pod = *link
             .metrics
-            .get_or_insert_with(|| self.metrics.track_pod(node, &format!("{uid:016x}")));
+            .get_or_insert_with(|| self.metrics.track_pod(node, uid));
         let tracked = Tracked {
             pod: id.slot() as u64,
             container,

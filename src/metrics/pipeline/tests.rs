@@ -59,7 +59,7 @@ impl Rig {
 #[test]
 fn a_settled_pod_has_its_steady_usage_from_the_start_and_without_a_seam() {
     let mut rig = Rig::new(3);
-    let pod = rig.pipeline.track_pod(2, "web");
+    let pod = rig.pipeline.track_pod(2, 1);
     rig.settled(pod, 0, -3600);
     for second in 0..90 {
         rig.run_until(second);
@@ -71,7 +71,7 @@ fn a_settled_pod_has_its_steady_usage_from_the_start_and_without_a_seam() {
 #[test]
 fn a_container_that_started_just_before_the_run_has_no_metrics_yet() {
     let mut rig = Rig::new(1);
-    let pod = rig.pipeline.track_pod(0, "web");
+    let pod = rig.pipeline.track_pod(0, 1);
     rig.settled(pod, 0, -2);
     assert!(!rig.listed(pod));
     rig.run_until(60);
@@ -83,8 +83,8 @@ fn a_container_that_started_just_before_the_run_has_no_metrics_yet() {
 fn a_container_without_any_memory_hides_its_pod() {
     let mut rig = Rig::new(1);
     let (busy, mixed) = (
-        rig.pipeline.track_pod(0, "busy"),
-        rig.pipeline.track_pod(0, "mixed"),
+        rig.pipeline.track_pod(0, 2),
+        rig.pipeline.track_pod(0, 3),
     );
     for (pod, container) in [(busy, 0), (mixed, 0), (mixed, 1)] {
         let tracked = Tracked { pod: 0, container };
@@ -99,7 +99,7 @@ fn a_container_without_any_memory_hides_its_pod() {
 #[test]
 fn what_is_untracked_disappears() {
     let mut rig = Rig::new(1);
-    let pod = rig.pipeline.track_pod(0, "web");
+    let pod = rig.pipeline.track_pod(0, 1);
     let container = rig.settled(pod, 0, -3600);
     rig.pipeline.untrack(container);
     assert!(

@@ -63,7 +63,7 @@ pub(super) struct Load {
 
 impl Load {
     pub(super) fn new(spec: &LoadSpec, service: &ServerSpec, streams: Streams) -> Self {
-        let stream = |what: &str| streams.stream(&format!("load/{}/{what}", spec.name));
+        let own = streams.of("load").of(&spec.name);
         let kept = match service.balancing {
             Balancing::RandomPerConnection => spec.generator.kept_connections(),
             Balancing::RoundRobin | Balancing::LeastRequest | Balancing::SharedQueue => 0,
@@ -76,13 +76,13 @@ impl Load {
             source: Source::new(spec, &streams),
             awake: false,
             finished: false,
-            balancing: stream("balancing"),
+            balancing: own.stream("balancing"),
             connections: vec![None; kept as usize],
             demand: Demand {
                 request: service.request.clone(),
-                cpu: stream("demand/cpu"),
-                wait: stream("demand/wait"),
-                memory: stream("demand/memory"),
+                cpu: own.of("demand").stream("cpu"),
+                wait: own.of("demand").stream("wait"),
+                memory: own.of("demand").stream("memory"),
             },
             timeout: spec.generator.request_timeout(),
             waiting: VecDeque::new(),
