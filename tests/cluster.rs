@@ -71,7 +71,7 @@ fn a_burst_of_creations_is_held_to_the_clients_rate() {
     assert!((created[1] - first - 0.02).abs() < 1e-9);
     assert!((created[3] - first - 0.04).abs() < 1e-9);
     let last = created[99] - first;
-    assert!((last - (100.0 - 30.0) / 20.0).abs() < 0.3, "{last}");
+    assert!((last - (100.0 - 30.0) / 20.0).abs() < 0.4, "{last}");
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn so_it_does_where_an_hpa_decides() {
     let mut stream = Streams::new(7).stream("test");
     let end = scenario.simulation.duration.as_secs_f64() as usize;
     let mut seen = Vec::new();
-    for time in times(&mut stream, 20, end) {
+    for time in times(&mut stream, 40, end) {
         cluster.step_until(time).expect("no endless loop");
         seen.push(Seen::of(cluster.store(), time));
     }
@@ -216,13 +216,13 @@ fn so_it_does_where_an_hpa_decides() {
     assert!(desired.len() > 2, "{desired:?}");
     insta::assert_snapshot!(
         "an_hpa",
-        as_yaml(&seen[10].objects[&Kind::HorizontalPodAutoscaler], true)
+        as_yaml(&seen[20].objects[&Kind::HorizontalPodAutoscaler], true)
     );
-    let pods = &seen[10].objects[&Kind::Pod];
+    let pods = &seen[20].objects[&Kind::Pod];
     insta::assert_snapshot!("a_pod", as_yaml(&pods[..1], true));
     let rest: Vec<Value> = [Kind::Deployment, Kind::ReplicaSet, Kind::Node]
         .into_iter()
-        .filter_map(|kind| seen[10].objects[&kind].first().cloned())
+        .filter_map(|kind| seen[20].objects[&kind].first().cloned())
         .collect();
     insta::assert_snapshot!("other_objects", as_yaml(&rest, false));
 }

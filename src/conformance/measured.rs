@@ -17,7 +17,7 @@ use input::{Case, Latency, Run};
 use rig::SetUp;
 
 /// Seeds over which the figures of random set-ups are averaged.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 400;
 /// Below this many requests random service shows in the throughput.
 const FEW_REQUESTS: u64 = 3000;
 

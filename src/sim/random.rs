@@ -28,7 +28,10 @@ impl Streams {
         let mut hash = self;
         let mut words = piece.as_bytes().chunks_exact(8);
         for word in &mut words {
-            hash = hash.hashed(word.iter().rfold(0, |all, &byte| all << 8 | u64::from(byte)));
+            hash = hash.hashed(
+                word.iter()
+                    .rfold(0, |all, &byte| all << 8 | u64::from(byte)),
+            );
         }
         let rest = words.remainder().iter();
         hash = hash.hashed(rest.rfold(0, |all, &byte| all << 8 | u64::from(byte)));

@@ -125,7 +125,7 @@ impl Plan {
         match self.design {
             Design::Grid => self.grid_values(point),
             Design::Random { .. } => {
-                let mut stream = Streams::new(self.seed).of("sweep/point").nth(point as u64);
+                let mut stream = Streams::new(self.seed).of("sweep/point").nth(point);
                 let draw = |parameter: &ParameterSpec| draw(&parameter.values, &mut stream);
                 self.parameters.iter().map(draw).collect()
             }

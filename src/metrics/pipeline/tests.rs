@@ -82,10 +82,7 @@ fn a_container_that_started_just_before_the_run_has_no_metrics_yet() {
 #[test]
 fn a_container_without_any_memory_hides_its_pod() {
     let mut rig = Rig::new(1);
-    let (busy, mixed) = (
-        rig.pipeline.track_pod(0, 2),
-        rig.pipeline.track_pod(0, 3),
-    );
+    let (busy, mixed) = (rig.pipeline.track_pod(0, 2), rig.pipeline.track_pod(0, 3));
     for (pod, container) in [(busy, 0), (mixed, 0), (mixed, 1)] {
         let tracked = Tracked { pod: 0, container };
         rig.pipeline
