@@ -1,7 +1,9 @@
 //! The store's counters against a recount, checked at the end of every run.
 
+use std::collections::BTreeMap;
+
 use super::index::Counts;
-use super::node::{NodeId, NodeInfo};
+use super::node::NodeInfo;
 use super::store::{Ledger, Store};
 
 impl Store {
@@ -17,9 +19,7 @@ impl Store {
         if created != deleted + existing {
             return Err(format!("pods do not add up: {ledger:?}"));
         }
-        for (id, _) in self.nodes() {
-            self.audit_node(id)?;
-        }
+        self.audit_nodes()?;
         for entry in self.workloads() {
             let mut counts = Counts::default();
             for pod in entry.pods.iter().filter_map(|id| self.pod(*id)) {
@@ -37,31 +37,42 @@ impl Store {
         Ok(())
     }
 
-    fn audit_node(&self, id: NodeId) -> Result<(), String> {
-        let node = self.node(id);
-        let kept = self.node_info(id);
-        let mut facts = NodeInfo {
-            requested: node.daemons,
-            nonzero: node.daemons,
-            pods_of: vec![0; kept.pods_of.len()],
-            ..NodeInfo::default()
-        };
-        for (_, pod) in self.pods() {
-            if pod.node != Some(id) || !pod.occupies_node() {
+    fn audit_nodes(&self) -> Result<(), String> {
+        let mut facts = vec![NodeInfo::default(); self.node_slots()];
+        let mut on_nodes = vec![BTreeMap::new(); self.workloads().len()];
+        for (id, node) in self.nodes() {
+            (facts[id.slot()].requested, facts[id.slot()].nonzero) = (node.daemons, node.daemons);
+        }
+        for (_, pod) in self.pods().filter(|(_, pod)| pod.occupies_node()) {
+            let Some(node) = pod.node.filter(|node| self.find_node(*node).is_some()) else {
                 continue;
-            }
-            let amounts = pod.amounts();
+            };
+            let (facts, amounts) = (&mut facts[node.slot()], pod.amounts());
             facts.requested = facts.requested + amounts.raw;
             facts.nonzero = facts.nonzero + amounts.nonzero;
             facts.deferred = facts.deferred + pod.deferred();
             facts.pods += 1;
-            facts.pods_of[pod.workload.index()] += u32::from(!pod.is_deleting());
+            if !pod.is_deleting() {
+                let on_nodes = &mut on_nodes[pod.workload.index()];
+                *on_nodes.entry(node.slot() as u32).or_insert(0) += 1;
+            }
         }
-        if *kept == facts {
-            Ok(())
-        } else {
-            let name = node.name();
-            Err(format!("{name} has promised {kept:?}, but holds {facts:?}"))
+        for (id, node) in self.nodes() {
+            let (name, kept, facts) = (node.name(), self.node_info(id), &facts[id.slot()]);
+            if kept != facts {
+                return Err(format!("{name} has promised {kept:?}, but holds {facts:?}"));
+            }
         }
+        for (entry, facts) in self.workloads().iter().zip(on_nodes) {
+            let there = |(slot, _): &&(u32, u32)| self.node_at(*slot as usize).is_some();
+            let kept: BTreeMap<u32, u32> = entry.nodes.iter().filter(there).copied().collect();
+            if kept != facts {
+                let name = &entry.name;
+                return Err(format!(
+                    "pods of {name} are counted on nodes as {kept:?}, but are {facts:?}"
+                ));
+            }
+        }
+        Ok(())
     }
 }

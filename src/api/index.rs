@@ -71,6 +71,9 @@ pub struct WorkloadEntry {
     pub pods: Vec<PodId>,
     /// Pods by stage.
     pub counts: Counts,
+    /// The slots of the nodes with pods of it, in order, and how many, without those being
+    /// deleted: for spreading, and for the order in which a ReplicaSet deletes.
+    pub nodes: Vec<(u32, u32)>,
 }
 
 /// A namespace's pods that a label selector matches.
@@ -136,8 +139,8 @@ impl Selections {
         let found = self.matching(pod);
         if is_shared {
             let labels = &pod.meta.labels;
-            let known = (Arc::clone(labels), Arc::clone(&found));
-            self.of_labels.insert(Arc::as_ptr(labels) as usize, known);
+            let known = self.of_labels.entry(Arc::as_ptr(labels) as usize);
+            known.or_insert_with(|| (Arc::clone(labels), Arc::clone(&found)));
         }
         found
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::autoscaling::{HpaId, VpaId};
 use super::node::NodeId;
@@ -151,12 +151,19 @@ pub struct ObjectMeta {
 impl ObjectMeta {
     /// The metadata of an object that is about to be created.
     pub fn new(namespace: &str, name: &str, uid: Uid, created: SimTime) -> Self {
+        Self::named(namespace.into(), name.into(), uid, created)
+    }
+
+    /// The same for a namespace and a name that are kept elsewhere too.
+    pub fn named(namespace: Arc<str>, name: Arc<str>, uid: Uid, created: SimTime) -> Self {
+        // Most objects have no annotations: one empty set serves them all.
+        static NONE: LazyLock<Arc<Labels>> = LazyLock::new(Arc::default);
         Self {
-            namespace: namespace.into(),
-            name: name.into(),
+            namespace,
+            name,
             uid,
-            labels: Arc::default(),
-            annotations: Arc::default(),
+            labels: Arc::clone(&NONE),
+            annotations: Arc::clone(&NONE),
             owner: None,
             created,
             deletion: None,

@@ -46,7 +46,7 @@ impl Node {
 
 /// What pods have been promised of a node (the scheduler's `NodeInfo`), kept in step with
 /// every write of a pod.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NodeInfo {
     /// Requests of the pods on it, DaemonSets included.
     pub requested: Amounts,
@@ -56,14 +56,4 @@ pub struct NodeInfo {
     pub deferred: Amounts,
     /// Pods on it.
     pub pods: u32,
-    /// Pods on it per workload, without those being deleted: for spreading, and for the order
-    /// in which a ReplicaSet deletes.
-    pub pods_of: Vec<u32>,
-}
-
-impl NodeInfo {
-    /// Pods of a workload on it, without those being deleted.
-    pub fn pods_of(&self, workload: usize) -> u32 {
-        self.pods_of.get(workload).copied().unwrap_or_default()
-    }
 }

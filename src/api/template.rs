@@ -6,7 +6,7 @@ use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores};
 
 /// A pod template.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct PodTemplate {
     /// `metadata.labels`.
     pub labels: Labels,
@@ -60,7 +60,7 @@ impl PodTemplate {
 }
 
 /// A container of a pod template.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ContainerSpec {
     /// Name.
     pub name: String,

@@ -4,6 +4,7 @@
 //! A pod that fits nowhere waits until capacity is freed (queueing hints), which with
 //! SchedulerPopFromBackoffQ is at once in an idle scheduler.
 
+mod classes;
 pub mod fit;
 mod place;
 pub mod score;
@@ -15,7 +16,7 @@ use crate::api::{Change, Context, ObjectId, PodId, PodWrite, What};
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::client::TokenBucket;
 use crate::sim::SimDuration;
-use place::Unfit;
+use classes::{Class, Scratch};
 
 /// Timers of the scheduler.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +40,8 @@ pub struct Scheduler {
     api_latency: SimDuration,
     /// NodeResourcesBalancedAllocation as since 1.36.
     scores_change: bool,
+    classes: Vec<Class>,
+    scratch: Scratch,
 }
 
 impl Scheduler {
@@ -53,6 +56,8 @@ impl Scheduler {
             time_per_pod: config.scheduler_time_per_pod,
             api_latency: config.api_latency,
             scores_change: config.balanced_allocation_v136,
+            classes: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -112,24 +117,24 @@ impl Scheduler {
             && pod.node.is_none()
         {
             match self.find_node(id, context) {
-                Ok(node) => {
+                Some(node) => {
                     context.write_pod(id, PodWrite::Assume(node));
                     let binds = self.client.reserve(context.now) + self.api_latency;
                     context.at(binds, Event::Bind(id));
                 }
-                Err(unfit) => self.refuse(id, unfit, context),
+                None => self.refuse(id, context),
             }
         }
         self.wake(context);
     }
 
-    fn refuse(&mut self, id: PodId, unfit: Unfit, context: &mut Context<'_, Event>) {
+    fn refuse(&mut self, id: PodId, context: &mut Context<'_, Event>) {
         self.arrivals += 1;
         self.unschedulable.push((self.arrivals, id));
         let known = |pod: &crate::api::Pod| pod.unschedulable.is_some();
         if !context.store.pod(id).is_some_and(known) {
-            let nodes = context.store.node_count();
-            let message = || unfit.message(nodes);
+            let store = &*context.store;
+            let message = || Self::unfit(id, store).message(store.node_count());
             let object = ObjectId::Pod(id);
             context.events.warning(object, "FailedScheduling", message);
             context.write_pod(id, PodWrite::Unschedulable);

@@ -1,12 +1,12 @@
 //! The choice of a node: filters, scores, the tie-breaker.
 
 use super::Scheduler;
+use super::classes::{Class, MOST_CLASSES, View};
 use super::fit::{Insufficient, Room, insufficient_resources};
-use super::score::{
-    SpreadNode, WEIGHT_SPREAD, balanced_allocation, balanced_change, least_allocated,
-    spread_normalized, spread_raw,
+use super::score::{balanced_allocation, balanced_change, least_allocated};
+use crate::api::{
+    Context, Kind, Labels, Node, NodeId, NodeInfo, PodAmounts, PodId, Store, matches,
 };
-use crate::api::{Context, Kind, Node, NodeId, NodeInfo, Pod, PodAmounts, PodId, Store, matches};
 
 /// Why nodes were refused, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,105 +70,112 @@ fn room(node: &Node, info: &NodeInfo) -> Room {
 }
 
 impl Scheduler {
-    /// The best node for a pod, or why none fits.
-    pub fn find_node<E>(&self, id: PodId, context: &Context<'_, E>) -> Result<NodeId, Unfit> {
-        let mut unfit = Unfit::default();
+    /// The best node for a pod, if one fits.
+    pub fn find_node<E>(&mut self, id: PodId, context: &Context<'_, E>) -> Option<NodeId> {
         let store = &*context.store;
-        let Some(pod) = store.pod(id) else {
-            return Err(unfit);
-        };
-        let wanted = pod.amounts();
-        let feasible: Vec<NodeId> = store
-            .nodes()
-            .filter(|(id, node)| fits(node, store.node_info(*id), pod, &wanted, &mut unfit))
-            .map(|(id, _)| id)
-            .collect();
-        match feasible.as_slice() {
-            [] => Err(unfit),
-            [only] => Ok(*only),
-            _ => {
-                let tie_breaker = context.draws.tie_breaker(id);
-                Ok(self.best(&feasible, pod, &wanted, tie_breaker, store))
-            }
-        }
+        let pod = store.pod(id)?;
+        let place = self.class(&pod.amounts(), &pod.template.node_selector);
+        let scores_change = self.scores_change;
+        let class = &mut self.classes[place];
+        look_again(class, store, scores_change);
+        // The default constraints do not concern pods that no ReplicaSet or StatefulSet owns.
+        let workload = store.workload(pod.workload);
+        let matching = (workload.kind != Kind::Job).then_some(&workload.nodes[..]);
+        let tie_breaker = context.draws.tie_breaker(id);
+        let slot = class.best(matching, tie_breaker, &mut self.scratch)?;
+        store.node_at(slot)
     }
 
-    /// The node with the highest score; the pod's tie-breaker decides among equals.
-    fn best(
-        &self,
-        feasible: &[NodeId],
-        pod: &Pod,
-        wanted: &PodAmounts,
-        tie_breaker: f64,
-        store: &Store,
-    ) -> NodeId {
-        let spread = spread_scores(feasible, pod, store);
-        let mut best = Vec::new();
-        let mut best_score = i64::MIN;
-        for (place, &id) in feasible.iter().enumerate() {
-            let spread = spread.get(place).copied().unwrap_or_default();
+    /// Why a pod fits nowhere.
+    pub fn unfit(id: PodId, store: &Store) -> Unfit {
+        let mut unfit = Unfit::default();
+        if let Some(pod) = store.pod(id) {
+            let (wanted, selector) = (pod.amounts(), &pod.template.node_selector);
+            for (id, node) in store.nodes() {
+                fits(node, store.node_info(id), selector, &wanted, &mut unfit);
+            }
+        }
+        unfit
+    }
+
+    /// The class of pods with these requests and this selector.
+    fn class(&mut self, wanted: &PodAmounts, selector: &Labels) -> usize {
+        let same = |class: &Class| class.wanted == *wanted && class.selector == *selector;
+        if let Some(place) = self.classes.iter().position(same) {
+            return place;
+        }
+        if self.classes.len() == MOST_CLASSES {
+            self.classes.clear();
+        }
+        self.classes.push(Class::new(*wanted, selector.clone()));
+        self.classes.len() - 1
+    }
+}
+
+/// Brings a class up to what has happened to nodes since its last pod.
+fn look_again(class: &mut Class, store: &Store, scores_change: bool) {
+    let changed = store.nodes_changed_since(class.seen);
+    let mut look = |slot: usize| {
+        let view = store.node_at(slot).map_or_else(View::default, |id| {
             let (node, info) = (store.node(id), store.node_info(id));
-            let score = self.resource_score(node, info, wanted) + WEIGHT_SPREAD * spread;
-            if score > best_score {
-                best_score = score;
-                best.clear();
-            }
-            if score == best_score {
-                best.push(id);
-            }
-        }
-        best[(tie_breaker * best.len() as f64) as usize]
+            view(node, info, &class.selector, &class.wanted, scores_change)
+        });
+        class.look(slot, view);
+    };
+    match changed {
+        Some(slots) => slots.iter().for_each(|slot| look(*slot as usize)),
+        None => (0..store.node_slots()).for_each(look),
     }
+    class.seen = store.node_changes();
+}
 
-    fn resource_score(&self, node: &Node, info: &NodeInfo, wanted: &PodAmounts) -> i64 {
-        let Room {
-            allocatable,
-            requested: before,
-            ..
-        } = room(node, info);
-        let nonzero = info.deferred + info.nonzero;
-        let with_pod = before + wanted.raw;
-        let balanced = match (wanted.has_requests(), self.scores_change) {
-            (false, _) => 0,
-            (true, true) => balanced_change(allocatable, before, with_pod),
-            (true, false) => balanced_allocation(allocatable, with_pod),
-        };
-        least_allocated(allocatable, nonzero + wanted.nonzero) + balanced
+/// What a node is to pods with this selector and these requests.
+fn view(
+    node: &Node,
+    info: &NodeInfo,
+    selector: &Labels,
+    wanted: &PodAmounts,
+    scores_change: bool,
+) -> View {
+    let fits = fits(node, info, selector, wanted, &mut Unfit::default());
+    View {
+        selected: matches(selector, node.labels()),
+        score: fits.then(|| resource_score(node, info, wanted, scores_change)),
+        zone: node.zone.map_or(0, |number| number as u32 + 1),
     }
 }
 
-/// PodTopologySpread's scores of the candidates; none for pods that no ReplicaSet or
-/// StatefulSet owns, which the default constraints do not concern.
-fn spread_scores(feasible: &[NodeId], pod: &Pod, store: &Store) -> Vec<i64> {
-    if store.workload(pod.workload).kind == Kind::Job {
-        return Vec::new();
-    }
-    let mut candidates = feasible.iter().peekable();
-    let nodes: Vec<SpreadNode> = store
-        .nodes()
-        .filter(|(_, node)| is_selected(node, pod))
-        .map(|(id, node)| SpreadNode {
-            matching: store.node_info(id).pods_of(pod.workload.index()),
-            zone: node.zone,
-            is_candidate: candidates.next_if(|&&next| next == id).is_some(),
-        })
-        .collect();
-    spread_normalized(&spread_raw(&nodes))
-}
-
-/// Whether the pod's node selector matches the node.
-fn is_selected(node: &Node, pod: &Pod) -> bool {
-    matches(&pod.template.node_selector, node.labels())
+/// NodeResourcesFit's and NodeResourcesBalancedAllocation's scores of a node.
+fn resource_score(node: &Node, info: &NodeInfo, wanted: &PodAmounts, scores_change: bool) -> i64 {
+    let Room {
+        allocatable,
+        requested: before,
+        ..
+    } = room(node, info);
+    let nonzero = info.deferred + info.nonzero;
+    let with_pod = before + wanted.raw;
+    let balanced = match (wanted.has_requests(), scores_change) {
+        (false, _) => 0,
+        (true, true) => balanced_change(allocatable, before, with_pod),
+        (true, false) => balanced_allocation(allocatable, with_pod),
+    };
+    least_allocated(allocatable, nonzero + wanted.nonzero) + balanced
 }
 
 /// Whether a node fits (NodeUnschedulable, node selector, NodeResourcesFit); counts the
 /// reasons if not.
-fn fits(node: &Node, info: &NodeInfo, pod: &Pod, wanted: &PodAmounts, unfit: &mut Unfit) -> bool {
+fn fits(
+    node: &Node,
+    info: &NodeInfo,
+    selector: &Labels,
+    wanted: &PodAmounts,
+    unfit: &mut Unfit,
+) -> bool {
     if node.unschedulable || !node.ready {
         unfit.unschedulable += 1;
         return false;
     }
-    if !is_selected(node, pod) {
+    if !matches(selector, node.labels()) {
         unfit.selector += 1;
         return false;
     }
@@ -178,3 +185,6 @@ fn fits(node: &Node, info: &NodeInfo, pod: &Pod, wanted: &PodAmounts, unfit: &mu
     unfit.memory += u32::from(memory);
     !(pods || cpu || memory)
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,8 +79,55 @@ pub fn zone_numbers<'a>(labels: impl IntoIterator<Item = &'a str>) -> Vec<Option
     labels.into_iter().map(number).collect()
 }
 
-/// PodTopologySpread with the system defaults (hostname skew 3, zone skew 5), before
-/// normalisation: one score per candidate, in order.
+/// PodTopologySpread with the system defaults (hostname skew 3, zone skew 5): what it makes of
+/// one candidate among others.
+#[derive(Debug, Clone, Copy)]
+pub struct Spread {
+    per_node: f64,
+    per_zone: f64,
+    /// The least and the greatest of the scores before normalisation.
+    range: Option<(i64, i64)>,
+}
+
+impl Spread {
+    /// With so many candidates, in so many zones.
+    pub fn new(candidates: usize, zones: usize) -> Self {
+        let weight = |domains: usize| (domains as f64 + 2.0).ln();
+        Self {
+            per_node: weight(candidates),
+            per_zone: weight(zones),
+            range: None,
+        }
+    }
+
+    /// The score before normalisation of a node with so many pods of the same owner, and so many
+    /// in its zone if it has one.
+    fn raw(&self, on_node: u32, in_zone: Option<u32>) -> i64 {
+        let term = |count: u32, weight: f64, skew: f64| f64::from(count) * weight + (skew - 1.0);
+        let mut score = term(on_node, self.per_node, 3.0);
+        if let Some(count) = in_zone {
+            score += term(count, self.per_zone, 5.0);
+        }
+        score.round() as i64
+    }
+
+    /// One of the candidates is such a node.
+    pub fn include(&mut self, on_node: u32, in_zone: Option<u32>) {
+        let raw = self.raw(on_node, in_zone);
+        let (least, most) = self.range.unwrap_or((raw, raw));
+        self.range = Some((least.min(raw), most.max(raw)));
+    }
+
+    /// The score of such a node: the fewer pods, the better.
+    pub fn score(&self, on_node: u32, in_zone: Option<u32>) -> i64 {
+        match self.range.unwrap_or_default() {
+            (_, 0) => 100,
+            (min, max) => 100 * (max + min - self.raw(on_node, in_zone)) / max,
+        }
+    }
+}
+
+/// The same for all nodes at once, before normalisation: one score per candidate, in order.
 pub fn spread_raw(nodes: &[SpreadNode]) -> Vec<i64> {
     let candidates = || nodes.iter().filter(|node| node.is_candidate);
     // Nodes without the label share one empty zone, which counts as a zone.
@@ -92,17 +139,9 @@ pub fn spread_raw(nodes: &[SpreadNode]) -> Vec<i64> {
         *count += node.matching;
     }
     let domains = zones.iter().filter(|zone| zone.0).count();
-    let weight = |domains: usize| (domains as f64 + 2.0).ln();
-    let term = |count: u32, weight: f64, skew: f64| f64::from(count) * weight + (skew - 1.0);
-    let (per_node, per_zone) = (weight(candidates().count()), weight(domains));
+    let spread = Spread::new(candidates().count(), domains);
     candidates()
-        .map(|node| {
-            let mut score = term(node.matching, per_node, 3.0);
-            if node.zone.is_some() {
-                score += term(zones[place(node)].1, per_zone, 5.0);
-            }
-            score.round() as i64
-        })
+        .map(|node| spread.raw(node.matching, node.zone.map(|_| zones[place(node)].1)))
         .collect()
 }
 

@@ -289,7 +289,7 @@ fn settle_pod<E>(
     let Some(id) = all.pod_control.create(owner, ordinal, since, context) else {
         return;
     };
-    let Ok(node) = all.scheduler.find_node(id, context) else {
+    let Some(node) = all.scheduler.find_node(id, context) else {
         return;
     };
     let write = |time, write| (time, Write::Pod(id, write));

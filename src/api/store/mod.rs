@@ -1,5 +1,6 @@
 //! The store: every object, the indexes over them, and the one way to write them.
 
+mod nodes;
 mod pods;
 mod read;
 mod writes;
@@ -34,6 +35,7 @@ pub struct Ledger {
 pub struct Store {
     nodes: Arena<Node>,
     infos: Vec<NodeInfo>,
+    node_changes: nodes::NodeChanges,
     pods: Arena<Pod>,
     deployments: Arena<Deployment>,
     replica_sets: Arena<ReplicaSet>,

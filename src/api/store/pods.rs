@@ -2,6 +2,7 @@
 
 use super::{Ledger, Store};
 use crate::api::meta::ObjectId;
+use crate::api::node::NodeId;
 use crate::api::pod::{Pod, PodId};
 use crate::api::resources::PodAmounts;
 use crate::api::write::{PodWrite, What};
@@ -23,7 +24,9 @@ impl Store {
         let id = self.pods.insert(pod);
         entry.pods.push(id);
         self.selections.add(id, &selections, &self.pods);
-        self.promise(id, true);
+        if let Some(node) = self.promise(id, true) {
+            self.node_changed(node);
+        }
         self.tell(ObjectId::Pod(id), What::Created)
     }
 
@@ -38,9 +41,11 @@ impl Store {
                 | PodWrite::ResizeError(_)
                 | PodWrite::AllocateResize
         );
-        if promises {
-            self.promise(id, false);
-        }
+        let before = if promises {
+            self.promise(id, false)
+        } else {
+            None
+        };
         if let PodWrite::Labels(_) = write {
             self.reselect(id, false);
         }
@@ -61,8 +66,8 @@ impl Store {
             *count += 1;
         }
         let containers = pod.containers.len() as u16;
-        if promises {
-            self.promise(id, true);
+        if promises && let Some(node) = self.promise(id, true).or(before) {
+            self.node_changed(node);
         }
         if let PodWrite::Labels(_) = write {
             self.reselect(id, true);
@@ -135,7 +140,9 @@ impl Store {
     }
 
     pub(super) fn forget(&mut self, id: PodId) -> ObjectId {
-        self.removed.retain(|other| *other != id);
+        if let Some(place) = self.removed.iter().rposition(|other| *other == id) {
+            self.removed.swap_remove(place);
+        }
         self.pods.remove(id);
         ObjectId::Pod(id)
     }
@@ -151,40 +158,31 @@ impl Store {
         }
     }
 
-    /// Adds what a pod's node promises to it, or takes it back.
-    fn promise(&mut self, id: PodId, add: bool) {
-        let Some(pod) = self.pods.get(id) else { return };
-        let (Some(node), true) = (pod.node, pod.occupies_node()) else {
-            return;
-        };
-        if self.nodes.get(node).is_none() {
-            return;
-        }
+    /// Adds what a pod's node promises to it, or takes it back; returns the node.
+    fn promise(&mut self, id: PodId, add: bool) -> Option<NodeId> {
+        let pod = self.pods.get(id).filter(|pod| pod.occupies_node())?;
+        let node = pod.node.filter(|node| self.nodes.get(*node).is_some())?;
         let PodAmounts { raw, nonzero } = pod.amounts();
         let (deferred, counts) = (pod.deferred(), !pod.is_deleting());
-        let workload = pod.workload.index();
+        let workload = pod.workload;
         let info = &mut self.infos[node.slot()];
-        if info.pods_of.len() <= workload {
-            info.pods_of.resize(workload + 1, 0);
-        }
-        let (sums, count) = (
-            [
-                (&mut info.requested, raw),
-                (&mut info.nonzero, nonzero),
-                (&mut info.deferred, deferred),
-            ],
-            &mut info.pods_of[workload],
-        );
+        let sums = [
+            (&mut info.requested, raw),
+            (&mut info.nonzero, nonzero),
+            (&mut info.deferred, deferred),
+        ];
         for (sum, amount) in sums {
             *sum = if add { *sum + amount } else { *sum - amount };
         }
         if add {
             info.pods += 1;
-            *count += u32::from(counts);
         } else {
             info.pods -= 1;
-            *count -= u32::from(counts);
         }
+        if counts {
+            self.count_on(node, workload, add);
+        }
+        Some(node)
     }
 
     /// A pod, if it exists.

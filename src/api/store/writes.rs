@@ -17,6 +17,11 @@ impl Store {
                 let id = self.nodes.insert(*node);
                 if self.infos.len() <= id.slot() {
                     self.infos.resize(id.slot() + 1, NodeInfo::default());
+                } else {
+                    let slot = id.slot() as u32;
+                    for workload in &mut self.workloads {
+                        workload.nodes.retain(|(other, _)| *other != slot);
+                    }
                 }
                 let daemons = self.node(id).daemons;
                 self.infos[id.slot()] = NodeInfo {
@@ -179,6 +184,9 @@ impl Store {
     }
 
     fn wrote(&mut self, id: ObjectId, spec: bool, what: What) -> ObjectId {
+        if let ObjectId::Node(node) = id {
+            self.node_changed(node);
+        }
         self.touch(id, spec);
         self.tell(id, what)
     }
@@ -197,6 +205,9 @@ impl Store {
         if let Some(workload) = self.entry_of_object(id) {
             self.workloads[workload.index()].object = Some(id);
         }
+        if let ObjectId::Node(node) = id {
+            self.node_changed(node);
+        }
         self.names.insert((id.kind(), namespace, name), id);
         self.tell(id, What::Created)
     }
@@ -214,7 +225,10 @@ impl Store {
             self.workloads[workload.index()].object = None;
         }
         match id {
-            ObjectId::Node(key) => drop(self.nodes.remove(key)),
+            ObjectId::Node(key) => {
+                self.node_changed(key);
+                drop(self.nodes.remove(key));
+            }
             ObjectId::Pod(_) => unreachable!("pods are removed by RemovePod"),
             ObjectId::Deployment(key) => drop(self.deployments.remove(key)),
             ObjectId::ReplicaSet(key) => drop(self.replica_sets.remove(key)),
@@ -261,6 +275,7 @@ impl Store {
             object: None,
             pods: Vec::new(),
             counts: Counts::default(),
+            nodes: Vec::new(),
         });
         WorkloadId(self.workloads.len() as u32 - 1)
     }

@@ -168,9 +168,7 @@ fn first_to_go(active: &[PodId], count: usize, context: &Context<'_, Event>) -> 
             phase_rank: if pod.phase == PodPhase::Pending { 0 } else { 2 },
             ready_since: pod.ready.then_some(pod.ready_transition),
             deletion_cost: pod.template.deletion_cost,
-            related_on_node: pod.node.map_or(0, |node| {
-                store.node_info(node).pods_of(pod.workload.index())
-            }),
+            related_on_node: pod.node.map_or(0, |node| store.pods_on(node, pod.workload)),
             max_restarts: pod.containers.iter().map(|c| c.restarts).max().unwrap_or(0),
             created: pod.meta.created,
             uid: pod.meta.uid,
