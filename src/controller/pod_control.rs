@@ -12,19 +12,29 @@ use crate::sim::{SimTime, Stream, Streams};
 /// Kubernetes' alphabet for generated names.
 const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
+/// Letters of a suffix that the API server generates.
+const SUFFIX: usize = 5;
+
 fn random_suffix(stream: &mut Stream, length: usize) -> String {
-    (0..length)
-        .map(|_| char::from(ALPHABET[stream.below(ALPHABET.len())]))
-        .collect()
+    let mut suffix = String::with_capacity(length);
+    suffix.extend((0..length).map(|_| random_letter(stream)));
+    suffix
 }
 
-/// What a generated name begins with: the owner's name, cut so that the name is a label of a host
+fn random_letter(stream: &mut Stream) -> char {
+    char::from(ALPHABET[stream.below(ALPHABET.len())])
+}
+
+/// A generated name: the owner's, cut so that the name is a label of a host, and a suffix
 /// (`pkg/controller`, `GetPodsPrefix`; `apiserver/pkg/storage/names/generate.go`).
-fn generate_name(owner: &str) -> String {
-    const LONGEST: usize = 63 - 5;
-    let mut name = format!("{owner}-");
+fn generate_name(owner: &str, suffix: [char; SUFFIX]) -> Arc<str> {
+    const LONGEST: usize = 63 - SUFFIX;
+    let mut name = String::with_capacity(owner.len() + 1 + SUFFIX);
+    name.push_str(owner);
+    name.push('-');
     name.truncate(LONGEST);
-    name
+    name.extend(suffix);
+    name.into()
 }
 
 /// A workload's draws.
@@ -163,20 +173,19 @@ impl PodControl {
         let namespace = Arc::clone(&entry.namespace);
         let draws = self.draws(new.workload, entry);
         // Drawn even if not needed: what follows does not depend on the kind.
-        let suffix = random_suffix(&mut draws.stream, 5);
+        let suffix = [(); SUFFIX].map(|()| random_letter(&mut draws.stream));
         let name = if new.by_ordinal {
-            format!("{}-{ordinal}", new.base)
+            format!("{}-{ordinal}", new.base).into()
         } else {
-            format!("{}{suffix}", generate_name(&new.base))
+            generate_name(&new.base, suffix)
         };
         let uid = draw_uid(&mut draws.stream);
         let stream = draws.own.of("pod").nth(draws.created);
         draws.created += 1;
         let meta = ObjectMeta {
-            namespace,
             labels: new.labels,
             owner: Some(owner),
-            ..ObjectMeta::new("", &name, uid, created)
+            ..ObjectMeta::named(namespace, name, uid, created)
         };
         let pod = Pod {
             ordinal,

@@ -13,6 +13,7 @@ mod start;
 mod stop;
 
 use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
 
 use crate::api::{Change, Context, NodeId, ObjectId, PodId, What, WorkloadId};
 use crate::cluster::spec::{ClusterConfig, StartupSpec};
@@ -87,7 +88,7 @@ pub struct Kubelet {
     startups: Vec<StartupSpec>,
     workers: Vec<Worker>,
     /// The names of all images; nodes know them by their places.
-    images: IndexSet<String>,
+    images: IndexSet<String, FxBuildHasher>,
     on_nodes: Vec<Images>,
     /// Pods with a resize that is not in force yet, oldest first.
     resizing: Vec<PodId>,
@@ -103,7 +104,7 @@ impl Kubelet {
             config: config.clone(),
             startups,
             workers: Vec::new(),
-            images: IndexSet::new(),
+            images: IndexSet::default(),
             on_nodes: Vec::new(),
             resizing: Vec::new(),
             slowness: (1.0, None),

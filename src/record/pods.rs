@@ -41,6 +41,8 @@ impl Live {
 pub(super) struct LivePods {
     pods: Vec<Option<Live>>,
     free: Vec<usize>,
+    /// The places of the pods created last, and when that was.
+    newest: (SimTime, Vec<usize>),
 }
 
 impl LivePods {
@@ -52,18 +54,29 @@ impl LivePods {
             resized: false,
             record,
         };
-        if let Some(place) = self.free.pop() {
-            self.pods[place] = Some(live);
-            return place;
+        let created = live.since;
+        let place = self.free.pop().unwrap_or(self.pods.len());
+        if place == self.pods.len() {
+            self.pods.push(None);
         }
-        self.pods.push(Some(live));
-        self.pods.len() - 1
+        self.pods[place] = Some(live);
+        let (at, newest) = &mut self.newest;
+        if *at != created {
+            *at = created;
+            newest.clear();
+        }
+        newest.push(place);
+        place
     }
 
     /// A number was written for a workload: it is what pods created at this very time come from.
     pub(super) fn written(&mut self, workload: usize, now: SimTime) {
-        for live in self.pods.iter_mut().flatten() {
-            if live.record.workload == workload && live.record.created == now {
+        let (at, newest) = &self.newest;
+        for place in newest.iter().filter(|_| *at == now) {
+            if let Some(live) = &mut self.pods[*place]
+                && live.record.workload == workload
+                && live.record.created == now
+            {
                 live.decided = Some(now);
             }
         }

@@ -33,12 +33,25 @@ impl Servers {
     }
 
     /// The number of endpoints has changed: so has each one's part of a declared total.
-    pub(super) fn share_usage(&mut self, now: SimTime, service: usize) {
-        if self.services[service].spec.usage.is_some() {
-            for index in 0..self.services[service].servers.len() {
-                self.apply_usage(now, self.services[service].servers[index]);
+    pub(super) fn share_usage(&mut self, service: usize) {
+        let entry = &mut self.services[service];
+        if entry.spec.usage.is_some() && !entry.shares_anew {
+            entry.shares_anew = true;
+            self.shared_anew.push(service as u32);
+        }
+    }
+
+    /// Shares declared totals anew where the number of endpoints has changed: once per instant,
+    /// however many have come and gone. Returns false if there is none.
+    pub fn share_totals(&mut self, now: SimTime) -> bool {
+        let services = std::mem::take(&mut self.shared_anew);
+        for &service in &services {
+            self.services[service as usize].shares_anew = false;
+            for index in 0..self.services[service as usize].servers.len() {
+                self.apply_usage(now, self.services[service as usize].servers[index]);
             }
         }
+        !services.is_empty()
     }
 
     pub(super) fn draw_noise(&mut self, slot: u32) {

@@ -33,6 +33,13 @@ pub struct Servers {
     pub(super) touched: Vec<u32>,
     pub(super) shares: Vec<Share>,
     pub(super) gone: CpuLedger,
+    /// Servers added so far.
+    pub(super) added: u64,
+    /// Services whose declared total is to be shared anew.
+    pub(super) shared_anew: Vec<u32>,
+    /// Servers that are gone while kube-proxy still sends connections to their addresses, with
+    /// their services.
+    pub(super) gone_endpoints: Vec<(Key<Server>, u32)>,
     /// Requests that ended and whose client waits; the owner drains it.
     pub finished: Vec<Finished>,
     /// What happened to servers; the owner drains it.
@@ -51,6 +58,9 @@ impl Servers {
             touched: Vec::new(),
             shares: Vec::new(),
             gone: CpuLedger::default(),
+            added: 0,
+            shared_anew: Vec::new(),
+            gone_endpoints: Vec::new(),
             finished: Vec::new(),
             notes: Vec::new(),
         }

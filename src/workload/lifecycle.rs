@@ -27,6 +27,8 @@ impl Servers {
         let ordinal = entry.created;
         entry.created += 1;
         let mut server = Server::new(now, (service as u32, entry), node, limits, capacity);
+        server.serial = self.added;
+        self.added += 1;
         if entry
             .spec
             .usage
@@ -34,7 +36,7 @@ impl Servers {
             .is_some_and(|usage| usage.cpu_noise_cv > 0.0)
         {
             let usage = self.streams.of("usage").of(&entry.spec.name);
-            let stream = usage.nth(u64::from(ordinal));
+            let stream = usage.nth(ordinal);
             server.noise = Some(Box::new((1.0, stream)));
         }
         let key = self.arena.insert(server);
@@ -73,14 +75,18 @@ impl Servers {
         server.fill_slots(now, service, requests, finished);
         let index = server.service as usize;
         self.settle(now, key.slot() as u32);
-        self.share_usage(now, index);
+        self.share_usage(index);
     }
 
     /// kube-proxy sends no new connections to the server from now on; it may be gone already.
     pub fn remove_endpoint(&mut self, now: SimTime, key: Key<Server>) {
         let Some(server) = self.arena.get_mut(key) else {
-            for service in &mut self.services {
-                service.gone.retain(|gone| *gone != key);
+            let mut gone = self.gone_endpoints.iter();
+            if let Some(place) = gone.position(|(gone, _)| *gone == key) {
+                let (_, service) = self.gone_endpoints.swap_remove(place);
+                self.services[service as usize]
+                    .gone
+                    .retain(|gone| *gone != key);
             }
             return;
         };
@@ -92,9 +98,12 @@ impl Servers {
         let service = &mut self.services[index];
         service.passed_by += u64::from(server.is_passed_by(service));
         server.kept_before = None;
-        service.endpoints.retain(|&slot| slot != key.slot() as u32);
-        self.apply_usage(now, key.slot() as u32);
-        self.share_usage(now, index);
+        let slot = key.slot() as u32;
+        if let Some(place) = service.endpoints.iter().position(|other| *other == slot) {
+            service.endpoints.remove(place);
+        }
+        self.apply_usage(now, slot);
+        self.share_usage(index);
     }
 
     /// The server's application begins to start: it takes no connections until it has.
@@ -143,6 +152,7 @@ impl Servers {
     pub fn stop(&mut self, now: SimTime, key: Key<Server>) -> bool {
         if let Some(server) = self.arena.get(key).filter(|server| server.is_endpoint) {
             self.services[server.service as usize].gone.push(key);
+            self.gone_endpoints.push((key, server.service));
         }
         self.kill(now, key)
     }
@@ -163,18 +173,20 @@ impl Servers {
         server.fail_all(requests, finished);
         server.cpu.set_background(0);
         self.update_demand(now, key.slot() as u32);
-        let Some(server) = self.arena.remove(key) else {
+        let Some(server) = self.arena.get(key) else {
             return false;
         };
+        let (arena, serial) = (&self.arena, server.serial);
+        let take_out = |servers: &mut Vec<u32>| {
+            let of = |slot: &u32| arena.at(*slot as usize).map_or(0, |other| other.serial);
+            if let Ok(place) = servers.binary_search_by_key(&serial, of) {
+                servers.remove(place);
+            }
+        };
+        take_out(&mut self.nodes[server.node as usize].servers);
+        take_out(&mut self.services[server.service as usize].servers);
         self.gone += server.cpu.account(now, &self.requests);
-        let slot = key.slot() as u32;
-        self.nodes[server.node as usize]
-            .servers
-            .retain(|&other| other != slot);
-        self.services[server.service as usize]
-            .servers
-            .retain(|&other| other != slot);
-        true
+        self.arena.remove(key).is_some()
     }
 
     /// The container's limits change in place.

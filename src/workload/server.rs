@@ -23,6 +23,8 @@ const PASSED_BY: u64 = 100;
 )]
 #[derive(Debug, Clone)]
 pub struct Server {
+    /// How many servers were added before it.
+    pub(super) serial: u64,
     pub(super) service: u32,
     pub(super) node: u32,
     limits: ServerLimits,
@@ -65,6 +67,7 @@ impl Server {
         grant: u64,
     ) -> Self {
         Self {
+            serial: 0,
             service: service_index,
             node,
             limits,

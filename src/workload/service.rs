@@ -21,6 +21,8 @@ pub(super) struct Service {
     pub(super) endpoints: Vec<u32>,
     /// Servers that are gone while kube-proxy still sends connections to their addresses.
     pub(super) gone: Vec<Key<Server>>,
+    /// Its declared total is to be shared anew.
+    pub(super) shares_anew: bool,
     /// Servers ever created.
     pub(super) created: u64,
     pub(super) answered: u64,
@@ -39,6 +41,7 @@ impl Service {
             servers: Vec::new(),
             endpoints: Vec::new(),
             gone: Vec::new(),
+            shares_anew: false,
             created: 0,
             answered: 0,
             over_kept: 0,

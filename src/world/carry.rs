@@ -12,16 +12,16 @@ impl Simulation<'_> {
     /// Carries changes and effects on until there are none left.
     pub(super) fn settle(&mut self, now: SimTime) {
         loop {
-            let effects: Vec<Effect> = self.traffic.effects().collect();
-            for effect in &effects {
-                self.apply_traffic(*effect, now);
-            }
+            let effects = self.traffic.take_effects();
             let mut idle = effects.is_empty();
+            for effect in effects {
+                self.apply_traffic(effect, now);
+            }
             while let Some(change) = self.store.next_change() {
                 idle = false;
                 self.carry(change, now);
             }
-            if idle {
+            if idle && !self.traffic.share_totals(&mut self.queue) {
                 break;
             }
         }

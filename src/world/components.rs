@@ -2,7 +2,7 @@
 
 use super::usage::memory_stats;
 use super::{Event, Simulation};
-use crate::api::{Change, PodId, TerminationReason};
+use crate::api::{Change, ObjectId, PodId, TerminationReason, What};
 use crate::controller::disruption;
 use crate::sim::SimTime;
 
@@ -81,33 +81,83 @@ impl Simulation<'_> {
         self.settle(now);
     }
 
-    /// Passes a change to every controller.
+    /// Passes a change to every component that it may concern.
     pub(super) fn tell_controllers(&mut self, change: Change, now: SimTime) {
+        match change.object {
+            ObjectId::Pod(id) => self.tell_of_pod(id, change, now),
+            ObjectId::Deployment(_) => self.tell_deployments(change, now),
+            ObjectId::ReplicaSet(_) => {
+                self.tell_deployments(change, now);
+                with_context!(self, now, Event::ReplicaSet, |all, cx| {
+                    all.replica_sets.observe(change, cx);
+                });
+            }
+            ObjectId::StatefulSet(_) => with_context!(self, now, Event::StatefulSet, |all, cx| {
+                all.stateful_sets.observe(change, cx);
+            }),
+            ObjectId::Job(_) => with_context!(self, now, Event::Job, |all, cx| {
+                all.jobs.observe(change, cx);
+            }),
+            ObjectId::Node(_) => with_context!(self, now, Event::Scheduler, |all, cx| {
+                all.scheduler.observe(change, cx);
+            }),
+            ObjectId::PodDisruptionBudget(_)
+            | ObjectId::HorizontalPodAutoscaler(_)
+            | ObjectId::VerticalPodAutoscaler(_) => {}
+        }
+        if change.what == What::Deleted {
+            with_context!(self, now, Event::GarbageCollector, |all, cx| {
+                all.garbage_collector.observe(change, cx);
+            });
+        }
+    }
+
+    fn tell_deployments(&mut self, change: Change, now: SimTime) {
         with_context!(self, now, Event::Deployment, |all, cx| {
             all.deployments.observe(change, &mut all.pod_control, cx);
         });
-        with_context!(self, now, Event::ReplicaSet, |all, cx| {
-            all.replica_sets.observe(change, cx);
-        });
-        with_context!(self, now, Event::StatefulSet, |all, cx| {
-            all.stateful_sets.observe(change, cx);
-        });
-        with_context!(self, now, Event::Job, |all, cx| all
-            .jobs
-            .observe(change, cx));
-        with_context!(self, now, Event::Endpoints, |all, cx| {
-            all.endpoints.observe(change, cx);
-        });
-        with_context!(self, now, Event::GarbageCollector, |all, cx| {
-            all.garbage_collector.observe(change, cx);
-        });
-        let stats = memory_stats(&self.traffic, &self.pods, now);
-        with_context!(self, now, Event::Kubelet, |all, cx| {
-            all.kubelet.observe(change, &stats, cx);
-        });
-        with_context!(self, now, Event::Scheduler, |all, cx| {
-            all.scheduler.observe(change, cx);
-        });
+    }
+
+    /// Passes a change of a pod to its owner's controller, then to those that look at all pods.
+    fn tell_of_pod(&mut self, id: PodId, change: Change, now: SimTime) {
+        let what = change.what;
+        let counts = matches!(
+            what,
+            What::Created | What::Ready | What::Deleting | What::Ended | What::Deleted
+        );
+        match self.store.pod(id).and_then(|pod| pod.meta.owner) {
+            Some(ObjectId::ReplicaSet(_)) if counts => {
+                self.tell_deployments(change, now);
+                with_context!(self, now, Event::ReplicaSet, |all, cx| {
+                    all.replica_sets.observe(change, cx);
+                });
+            }
+            Some(ObjectId::StatefulSet(_)) if counts => {
+                with_context!(self, now, Event::StatefulSet, |all, cx| {
+                    all.stateful_sets.observe(change, cx);
+                });
+            }
+            Some(ObjectId::Job(_)) => with_context!(self, now, Event::Job, |all, cx| {
+                all.jobs.observe(change, cx);
+            }),
+            _ => {}
+        }
+        if matches!(what, What::Ready | What::Deleting) {
+            with_context!(self, now, Event::Endpoints, |all, cx| {
+                all.endpoints.observe(change, cx);
+            });
+        }
+        if counts || what == What::Scheduled {
+            let stats = memory_stats(&self.traffic, &self.pods, now);
+            with_context!(self, now, Event::Kubelet, |all, cx| {
+                all.kubelet.observe(change, &stats, cx);
+            });
+        }
+        if matches!(what, What::Created | What::Ended | What::ResizeAllocated) {
+            with_context!(self, now, Event::Scheduler, |all, cx| {
+                all.scheduler.observe(change, cx);
+            });
+        }
     }
 
     /// The kernel has killed a container, or it has ended by itself.

@@ -8,7 +8,7 @@ use super::{PodLink, Simulation};
 use crate::api::{NodeId, PodId, Resources, WorkloadId};
 use crate::kubelet::cpu_weight;
 use crate::metrics::Tracked;
-use crate::record::PodRecord;
+use crate::record::{Detail, PodRecord};
 use crate::sim::SimTime;
 use crate::units::Bytes;
 use crate::workload::ServerLimits;
@@ -39,7 +39,11 @@ impl Simulation<'_> {
             namespace: self.recorder.recording.workloads[record_of]
                 .namespace
                 .clone(),
-            name: pod.name().to_owned(),
+            name: if self.recorder.detail == Detail::Full {
+                pod.name().to_owned()
+            } else {
+                String::new()
+            },
             workload: record_of,
             created: now,
             scheduled: None,

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::api::{ContainerSpec, PodTemplate, Resources};
 use crate::autoscaler::hpa::{ContainerRequest, PodRequests};
 use crate::units::Bytes;
@@ -10,20 +12,16 @@ use crate::units::Bytes;
 /// The requests of each template revision seen so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TemplateRequests {
-    known: Vec<(Arc<PodTemplate>, Arc<PodRequests>)>,
+    /// By the template's address, which stays its own as long as it is kept here.
+    known: FxHashMap<usize, (Arc<PodTemplate>, Arc<PodRequests>)>,
 }
 
 impl TemplateRequests {
     /// The requests of pods of this template.
     pub(super) fn of(&mut self, template: &Arc<PodTemplate>) -> Arc<PodRequests> {
-        let same = |(known, _): &&(Arc<PodTemplate>, _)| Arc::ptr_eq(known, template);
-        if let Some((_, requests)) = self.known.iter().rev().find(same) {
-            return Arc::clone(requests);
-        }
-        let made = Arc::new(requests(template));
-        let entry = (Arc::clone(template), Arc::clone(&made));
-        self.known.push(entry);
-        made
+        let known = self.known.entry(Arc::as_ptr(template) as usize);
+        let made = || (Arc::clone(template), Arc::new(requests(template)));
+        Arc::clone(&known.or_insert_with(made).1)
     }
 }
 

@@ -147,21 +147,17 @@ impl Controller {
                 deployment.template_hash.to_owned(),
             )
         });
-        let Some((keys, (outcome, hash))) = looked else {
+        let Some((keys, next_available, (outcome, hash))) = looked else {
             return;
         };
-        let next = keys.iter().filter_map(|set| {
-            let counted = count(*set, context.store, now);
-            counted.next_available
-        });
-        if let Some(at) = next.min() {
+        if let Some(at) = next_available {
             self.schedule(id, at, context);
         }
         self.carry_out(id, &keys, outcome, &hash, pods, context);
     }
 
     /// What a look at a Deployment and its ReplicaSets gives, with the keys of the ReplicaSets
-    /// in the order of the views.
+    /// in the order of the views, and when the next of its ready pods becomes available.
     pub fn with_views<R>(
         &mut self,
         id: DeploymentId,
@@ -169,7 +165,7 @@ impl Controller {
         pods: &mut PodControl,
         now: SimTime,
         look: impl FnOnce(&view::Deployment<'_>, &[view::ReplicaSet<'_>]) -> R,
-    ) -> Option<(Vec<ReplicaSetId>, R)> {
+    ) -> Option<(Vec<ReplicaSetId>, Option<SimTime>, R)> {
         let deployment = store.deployment(id)?;
         let known = self.known(id);
         let created = known.created;
@@ -224,7 +220,9 @@ impl Controller {
             },
             &views,
         );
-        Some((sets.iter().map(|(set, _)| *set).collect(), found))
+        let next = counted.iter().filter_map(|counted| counted.next_available);
+        let keys = sets.iter().map(|(set, _)| *set).collect();
+        Some((keys, next.min(), found))
     }
 
     fn carry_out(

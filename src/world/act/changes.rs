@@ -255,9 +255,9 @@ impl Simulation<'_> {
         let qualified = target.kind.qualified();
         match undone {
             None => printed.error(target.not_found()),
-            Some((_, Err(error))) => printed.error(format!("error: {error}")),
-            Some((_, Ok(Undo::Skipped(text)))) => printed.out(text),
-            Some((keys, Ok(Undo::RolledBack { key }))) => {
+            Some((.., Err(error))) => printed.error(format!("error: {error}")),
+            Some((.., Ok(Undo::Skipped(text)))) => printed.out(text),
+            Some((keys, _, Ok(Undo::RolledBack { key }))) => {
                 if let Some(set) = self.store.replica_set(keys[key]) {
                     let template = Arc::clone(&set.template);
                     self.store

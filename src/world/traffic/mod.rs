@@ -213,6 +213,11 @@ impl Traffic {
         self.effects.drain(..)
     }
 
+    /// The same, to keep.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
     /// The report of a load, by its index in the scenario.
     pub fn load_report(&self, load: usize, now: SimTime) -> LoadReport {
         let load = &self.loads[load];

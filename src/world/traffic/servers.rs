@@ -66,6 +66,19 @@ impl Traffic {
         self.settle(queue, sink);
     }
 
+    /// Shares declared totals among the endpoints that there are by now. Returns false if none
+    /// has changed. To be called before time goes on.
+    pub fn share_totals<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        queue: &mut EventQueue<E>,
+    ) -> bool {
+        let shared = self.servers.share_totals(queue.now());
+        if shared {
+            self.sync(queue);
+        }
+        shared
+    }
+
     /// kube-proxy sends no new connections to the server any more; kept ones go on.
     pub fn remove_endpoint<E: From<TrafficEvent> + Copy>(
         &mut self,
