@@ -12,7 +12,7 @@ use nlsim::autoscaler::hpa::{
 };
 use nlsim::metrics::server::PodMetrics;
 use nlsim::metrics::spec::PipelineConfig;
-use nlsim::metrics::{MetricsEvent, Pipeline, Tracked, UsageSource};
+use nlsim::metrics::{MetricsEvent, Pipeline, Source, Tracked, UsageSource};
 use nlsim::sim::{EventQueue, SimDuration, SimTime, Streams};
 use nlsim::units::{Bytes, CpuTime};
 
@@ -40,7 +40,7 @@ struct Step {
 }
 
 impl UsageSource for Step {
-    fn usage(&mut self, _: Tracked, now: SimTime) -> (CpuTime, Bytes) {
+    fn usage(&mut self, _: u64, now: SimTime) -> (CpuTime, Bytes) {
         let low = (now.min(self.at) - self.from).0 as f64 * LOW;
         let high = (now - self.at).0.max(0) as f64 * HIGH;
         (CpuTime((low + high) as i64), Bytes::GIB)
@@ -91,7 +91,7 @@ impl Rig {
         let pod = self.pipeline.track_pod(0, 1);
         let started = SimTime::from_secs(-4000);
         let tracked = Tracked {
-            pod: 0,
+            source: Source::Kept(0),
             container: 0,
         };
         self.pipeline
@@ -112,7 +112,7 @@ impl Rig {
         self.usage.from = started;
         let pod = self.pipeline.track_pod(0, 1);
         let tracked = Tracked {
-            pod: 0,
+            source: Source::Kept(0),
             container: 0,
         };
         self.pipeline.track(pod, tracked, started, &mut self.queue);

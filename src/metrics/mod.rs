@@ -12,4 +12,6 @@ pub mod server;
 pub mod spec;
 
 pub use custom::{CounterSample, CustomMetrics, SAMPLE_PERIOD};
-pub use pipeline::{ContainerId, MetricsEvent, MetricsPodId, Pipeline, Tracked, UsageSource};
+pub use pipeline::{
+    ContainerId, MetricsEvent, MetricsPodId, Pipeline, Source, Tracked, UsageSource,
+};

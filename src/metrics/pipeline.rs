@@ -20,19 +20,54 @@ pub type ContainerId = Key<Container>;
 /// A pod that metrics-server scrapes.
 pub type MetricsPodId = Key<TrackedPod>;
 
-/// Usage at an instant, whatever its source.
+/// Usage that the pipeline's owner knows.
 pub trait UsageSource {
-    /// CPU consumed since `tracked` was first measured from, and the working set now.
-    fn usage(&mut self, tracked: Tracked, now: SimTime) -> (CpuTime, Bytes);
+    /// CPU consumed by the container with this number since it was first measured from, and its
+    /// working set, at a time that is not later than the current one. For one container the times
+    /// ascend.
+    fn usage(&mut self, owner: u64, time: SimTime) -> (CpuTime, Bytes);
 }
 
-/// The container, by the numbers of the pipeline's owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The container that is measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tracked {
-    /// The owner's number for the pod.
-    pub pod: u64,
-    /// Which container of the pod.
+    /// Where its usage is read.
+    pub source: Source,
+    /// Which container of its pod.
     pub container: u16,
+}
+
+/// Where a container's usage is read, by the numbers of the pipeline's owner.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Source {
+    /// The owner knows what it uses now: each measurement is an event.
+    Live(u64),
+    /// The owner knows what it used lately: it is measured, as of the time of each measurement,
+    /// when a scrape reads it.
+    Kept(u64),
+    /// It uses this all the time.
+    Steady {
+        /// From when on its CPU is counted.
+        since: SimTime,
+        /// CPU, in cores.
+        cores: f64,
+        /// The working set.
+        memory: Bytes,
+    },
+}
+
+impl Source {
+    /// CPU consumed and the working set at a time.
+    fn usage(&self, time: SimTime, owner: &mut impl UsageSource) -> (CpuTime, Bytes) {
+        match *self {
+            Self::Live(number) | Self::Kept(number) => owner.usage(number, time),
+            Self::Steady {
+                since,
+                cores,
+                memory,
+            } => (CpuTime(((time - since).0 as f64 * cores) as i64), memory),
+        }
+    }
 }
 
 /// What happens in the pipeline.
@@ -59,9 +94,30 @@ pub struct Container {
     started: SimTime,
     /// CPU consumed before its usage is counted.
     before: CpuTime,
+    /// When it is measured next, unless that is an event.
+    due: SimTime,
     samples: Samples,
     /// The random stream of its gaps. It is its own, so other containers do not change it.
     stream: Stream,
+}
+
+impl Container {
+    /// Takes a measurement of a time; returns the gap until the next.
+    fn measure(
+        &mut self,
+        time: SimTime,
+        config: &PipelineConfig,
+        usage: &mut impl UsageSource,
+    ) -> SimDuration {
+        let (cpu, memory) = self.tracked.source.usage(time, usage);
+        let point = Point {
+            start: self.started,
+            timestamp: time,
+            cpu: CpuTime(self.before.0 + cpu.0),
+            memory,
+        };
+        self.samples.take(point, config, &mut self.stream)
+    }
 }
 
 /// A scraped pod.
@@ -172,13 +228,32 @@ impl Pipeline {
             pod,
             started: self.start_of(now),
             before: self.init_cpu(),
+            due: SimTime::MAX,
             samples,
             stream,
         });
-        if !self.config.stats_on_request {
-            queue.schedule(now + delay, MetricsEvent::Housekeeping(id));
-        }
+        self.measure_at(id, now + delay, queue);
         id
+    }
+
+    /// The next measurement of a container comes then.
+    fn measure_at<E: Copy + From<MetricsEvent>>(
+        &mut self,
+        id: ContainerId,
+        time: SimTime,
+        queue: &mut EventQueue<E>,
+    ) {
+        if self.config.stats_on_request {
+            return;
+        }
+        let by_events = self.config.housekeeping_events;
+        let container = self.containers.get_mut(id);
+        match container.filter(|one| !by_events && !matches!(one.tracked.source, Source::Live(_))) {
+            Some(container) => container.due = time,
+            None => {
+                queue.schedule(time, MetricsEvent::Housekeeping(id));
+            }
+        }
     }
 
     /// CPU that a container has used when its process begins. Simulated counters begin at 0.
@@ -258,7 +333,7 @@ impl Pipeline {
                     self.measure_all(now, usage);
                 }
             }
-            MetricsEvent::Publish => self.publish(),
+            MetricsEvent::Publish => self.publish(now, usage),
         }
     }
 
@@ -272,33 +347,14 @@ impl Pipeline {
         let Some(container) = self.containers.get_mut(id) else {
             return;
         };
-        let (cpu, memory) = usage.usage(container.tracked, now);
-        let cpu = CpuTime(container.before.0 + cpu.0);
-        let point = Point {
-            start: container.started,
-            timestamp: now,
-            cpu,
-            memory,
-        };
-        let gap = container
-            .samples
-            .take(point, &self.config, &mut container.stream);
+        let gap = container.measure(now, &self.config, usage);
         queue.schedule(now + gap, MetricsEvent::Housekeeping(id));
     }
 
     /// Measures every container: they are asked for it.
     fn measure_all(&mut self, now: SimTime, usage: &mut impl UsageSource) {
         for container in self.containers.values_mut() {
-            let (cpu, memory) = usage.usage(container.tracked, now);
-            let point = Point {
-                start: container.started,
-                timestamp: now,
-                cpu: CpuTime(container.before.0 + cpu.0),
-                memory,
-            };
-            container
-                .samples
-                .take(point, &self.config, &mut container.stream);
+            container.measure(now, &self.config, usage);
         }
     }
 
@@ -321,26 +377,33 @@ impl Pipeline {
         }
     }
 
-    fn publish(&mut self) {
-        if self.is_down {
-            return;
-        }
+    /// Measures what was due by now and is no event, and takes over what the nodes answered.
+    fn publish(&mut self, now: SimTime, usage: &mut impl UsageSource) {
         let (began, rule) = (self.scrape_began, self.fresh_rule());
         for pod in self.pods.values_mut() {
             let asked = began + self.node_delays.get(pod.node).copied().unwrap_or_default();
-            let containers = &self.containers;
-            let sample = |id: &ContainerId| {
-                let container = containers.get(*id)?;
-                Some((container.tracked.container, container.samples.at(asked)?))
-            };
             // A container without any CPU or memory drops the whole pod from the scrape.
-            let whole = pod
-                .containers
-                .iter()
-                .filter_map(sample)
-                .all(|(_, point)| point.cpu.0 > 0 && point.memory.0 > 0);
+            let mut whole = true;
+            for id in &pod.containers {
+                let Some(container) = self.containers.get_mut(*id) else {
+                    continue;
+                };
+                while container.due <= now {
+                    let at = container.due;
+                    container.due = at + container.measure(at, &self.config, usage);
+                }
+                let point = container.samples.at(asked);
+                whole &= point.is_none_or(|point| point.cpu.0 > 0 && point.memory.0 > 0);
+            }
+            if self.is_down {
+                continue;
+            }
             let answers = whole && !self.silent.contains(&pod.node);
-            let points = pod.containers.iter().filter_map(sample).filter(|_| answers);
+            let containers = pod.containers.iter().filter(|_| answers);
+            let points = containers.filter_map(|id| {
+                let container = self.containers.get(*id)?;
+                Some((container.tracked.container, container.samples.at(asked)?))
+            });
             pod.store.store(points, rule);
         }
     }

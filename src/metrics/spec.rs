@@ -18,6 +18,9 @@ pub struct PipelineConfig {
     /// Containers are measured when they are scraped, and have started in a whole second:
     /// hollow nodes and KWOK.
     pub stats_on_request: bool,
+    /// Every measurement is an event, also of containers whose usage is known beforehand. The
+    /// numbers are the same; it is slower.
+    pub housekeeping_events: bool,
     /// When the first scrapes begin; drawn if there is none.
     pub first_scrapes: Vec<SimTime>,
     /// metrics-server's `--metric-resolution`.
@@ -41,6 +44,7 @@ impl Default for PipelineConfig {
                 high: 1.0,
             },
             stats_on_request: false,
+            housekeeping_events: false,
             first_scrapes: Vec::new(),
             metric_resolution: SimDuration::from_secs(15),
             fresh_min_age: SimDuration::from_secs(10),

@@ -78,7 +78,9 @@ impl Servers {
         server
             .cpu
             .set_background(own + server.extra + declared.round() as u64);
-        server.memory.set_declared(service.declared_memory(now));
+        server
+            .memory
+            .set_declared(now, service.declared_memory(now));
         self.settle(now, slot);
     }
 }

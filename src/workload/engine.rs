@@ -214,6 +214,25 @@ impl Servers {
             })
     }
 
+    /// Keeps what a server uses until each change from now on: [`Servers::usage_until`] answers for
+    /// times that have passed. It must not get requests.
+    pub fn keep_past(&mut self, key: Key<Server>) {
+        if let Some(server) = self.arena.get_mut(key) {
+            server.cpu.keep_past();
+            server.memory.keep_past();
+        }
+    }
+
+    /// What the live server in a slot has used by a time, and what it held then; zero if there is
+    /// none. The time may have passed if the past is kept; times ascend.
+    pub fn usage_until(&mut self, time: SimTime, slot: u32) -> (CpuTime, Bytes) {
+        let server = self.arena.at_mut(slot as usize);
+        server.map_or_else(Default::default, |server| {
+            let cpu = server.cpu.used_until(time);
+            (CpuTime(cpu), Bytes(server.memory.level_at(time)))
+        })
+    }
+
     /// Counters of a server; zero if it is gone.
     pub fn server_counters(&self, key: Key<Server>) -> Counters {
         self.arena

@@ -1,6 +1,7 @@
 //! The memory of one server: what it starts with, what requests hold and leave behind, what
 //! leaks over time, and what a declared curve adds.
 
+use super::past::Past;
 use super::spec::MemorySpec;
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Bytes;
@@ -16,6 +17,8 @@ pub(super) struct Memory {
     declared: f64,
     /// Whether time or finished requests leave anything behind.
     grows: bool,
+    /// What was declared lately, if that is kept.
+    past: Option<Box<Past<f64>>>,
 }
 
 impl Memory {
@@ -28,14 +31,23 @@ impl Memory {
             finished: 0,
             declared: 0.0,
             grows: spec.growth_per_second != 0.0 || spec.retained_per_request != 0.0,
+            past: None,
         }
+    }
+
+    /// Keeps what was declared until a change from now on.
+    pub(super) fn keep_past(&mut self) {
+        self.past.get_or_insert_default();
     }
 
     pub(super) fn set_limit(&mut self, limit: Option<Bytes>) {
         self.limit = limit.map(|bytes| bytes.0);
     }
 
-    pub(super) fn set_declared(&mut self, bytes: f64) {
+    pub(super) fn set_declared(&mut self, now: SimTime, bytes: f64) {
+        if let Some(past) = self.past.as_mut().filter(|_| bytes != self.declared) {
+            past.push(now, self.declared);
+        }
         self.declared = bytes;
     }
 
@@ -53,17 +65,24 @@ impl Memory {
 
     /// Bytes held at `now`.
     pub(super) fn level(&self, now: SimTime) -> i64 {
-        self.spec.base.0 + self.held + self.grown(now) as i64
+        self.spec.base.0 + self.held + self.grown(now, self.declared) as i64
     }
 
-    fn grown(&self, now: SimTime) -> f64 {
+    /// Bytes held at a time that may have passed, by a server that takes no requests. Times ascend.
+    pub(super) fn level_at(&mut self, time: SimTime) -> i64 {
+        let past = self.past.as_mut().and_then(|past| past.at(time).copied());
+        let declared = past.unwrap_or(self.declared);
+        self.spec.base.0 + self.held + self.grown(time, declared) as i64
+    }
+
+    fn grown(&self, now: SimTime, declared: f64) -> f64 {
         if !self.grows {
-            return self.declared;
+            return declared;
         }
         let uptime = now.since(self.started).as_secs_f64();
         self.spec.growth_per_second * uptime
             + self.spec.retained_per_request * self.finished as f64
-            + self.declared
+            + declared
     }
 
     /// Whether the limit is reached at `now`.

@@ -9,6 +9,7 @@ mod figures;
 mod lifecycle;
 mod memory;
 mod node;
+mod past;
 mod processor_sharing;
 mod request;
 mod server;

@@ -16,6 +16,7 @@ use std::collections::BinaryHeap;
 
 use super::bandwidth::Bandwidth;
 use super::figures::CpuLedger;
+use super::past::Past;
 use super::request::{ActiveRequests, Phase};
 use crate::sim::SimTime;
 
@@ -74,6 +75,39 @@ pub(super) struct ProcessorSharing {
     aborted: u128,
     /// Given to background work, in 1/1024 ns of one millionth of a core.
     background_used: u128,
+    /// What held lately, if that is kept: for servers without requests.
+    past: Option<Box<Past<Background>>>,
+}
+
+/// Background work up to the next change.
+#[derive(Debug, Clone, Copy)]
+struct Background {
+    updated: SimTime,
+    background: u64,
+    grant: u64,
+    used: u128,
+}
+
+impl Background {
+    /// CPU time used until `now`, in nanoseconds.
+    fn used(&self, now: SimTime) -> i64 {
+        let given = given(now.0 - self.updated.0, self.background, self.grant);
+        let used = self.used + u128::from(self.background) * u128::from(given);
+        ((used / u128::from(CORE)) >> FINE) as i64
+    }
+}
+
+/// Service that each of these threads gets in so many nanoseconds, in 1/1024 ns.
+fn given(elapsed: i64, threads: u64, grant: u64) -> u64 {
+    let elapsed = elapsed as u64;
+    if threads <= grant {
+        return elapsed << FINE;
+    }
+    let fine = u128::from(elapsed << FINE) * u128::from(grant);
+    match u64::try_from(fine) {
+        Ok(fine) => fine / threads,
+        Err(_) => (fine / u128::from(threads)) as u64,
+    }
 }
 
 impl ProcessorSharing {
@@ -92,7 +126,13 @@ impl ProcessorSharing {
             completed: 0,
             aborted: 0,
             background_used: 0,
+            past: None,
         }
+    }
+
+    /// Keeps what held until each change from now on.
+    pub(super) fn keep_past(&mut self) {
+        self.past.get_or_insert_default();
     }
 
     pub(super) fn grant(&self) -> u64 {
@@ -146,16 +186,7 @@ impl ProcessorSharing {
     /// Service given per request between the last update and `now`.
     #[inline]
     fn step(&self, now: SimTime) -> u64 {
-        let elapsed = (now.0 - self.updated.0) as u64;
-        let threads = self.demand();
-        if threads <= self.grant {
-            return elapsed << FINE;
-        }
-        let fine = u128::from(elapsed << FINE) * u128::from(self.grant);
-        match u64::try_from(fine) {
-            Ok(fine) => fine / threads,
-            Err(_) => (fine / u128::from(threads)) as u64,
-        }
+        given(now.0 - self.updated.0, self.demand(), self.grant)
     }
 
     /// Brings V and the accounts to `now`.
@@ -168,6 +199,15 @@ impl ProcessorSharing {
         let rate = self.rate();
         if let Some(bandwidth) = &mut self.bandwidth {
             bandwidth.consume(rate, self.updated, now);
+        }
+        if let Some(past) = &mut self.past {
+            let held = Background {
+                updated: self.updated,
+                background: self.background,
+                grant: self.grant,
+                used: self.background_used,
+            };
+            past.push(now, held);
         }
         self.updated = now;
         self.virtual_now += given;
@@ -312,5 +352,13 @@ impl ProcessorSharing {
         let served = self.served + u128::from(self.active) * step;
         let background = self.background_used + u128::from(self.background) * step;
         ((served + background / u128::from(CORE)) >> FINE) as i64
+    }
+
+    /// CPU time used until a time that may have passed. Times ascend.
+    pub(super) fn used_until(&mut self, time: SimTime) -> i64 {
+        match self.past.as_mut().and_then(|past| past.at(time)) {
+            Some(held) => held.used(time),
+            None => self.used(time),
+        }
     }
 }

@@ -82,8 +82,6 @@ struct PodLink {
     metrics: Option<MetricsPodId>,
     /// The measurements of its containers, then of its sidecars.
     containers: Vec<Option<ContainerId>>,
-    /// Since when its sidecars run.
-    sidecars_since: SimTime,
     server: Option<ServerId>,
     /// The container that the server is, if there is one.
     serving: u16,

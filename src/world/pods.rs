@@ -108,7 +108,6 @@ impl Simulation<'_> {
         let first = self.store.pod(id).map_or(0, |pod| pod.containers.len());
         for place in first..self.pods[id.slot()].containers.len() {
             if self.pods[id.slot()].containers[place].is_none() {
-                self.pods[id.slot()].sidecars_since = at;
                 self.track(id, place as u16, None, node, at, now);
             }
         }
@@ -163,14 +162,12 @@ impl Simulation<'_> {
         now: SimTime,
     ) {
         let uid = self.store.pod(id).map_or(0, |pod| pod.meta.uid.0);
+        let source = self.source_of(id, container, serving, at);
         let link = &mut self.pods[id.slot()];
         let pod = *link
             .metrics
             .get_or_insert_with(|| self.metrics.track_pod(node, uid));
-        let tracked = Tracked {
-            pod: id.slot() as u64,
-            container,
-        };
+        let tracked = Tracked { source, container };
         let tracked = if at < SimTime::ZERO {
             let (cores, memory) = self.settled_usage(id, container, serving);
             self.metrics

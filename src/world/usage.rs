@@ -3,39 +3,19 @@
 
 use super::traffic::Traffic;
 use super::{PodLink, Simulation};
-use crate::api::{PodId, Store};
-use crate::metrics::{MetricsEvent, Tracked, UsageSource};
+use crate::api::PodId;
+use crate::metrics::{MetricsEvent, Source, UsageSource};
 use crate::sim::SimTime;
 use crate::units::{Bytes, CpuTime};
 
-/// A view of usage at an instant.
+/// Usage of servers, by their slots.
 struct View<'a> {
-    traffic: &'a Traffic,
-    store: &'a Store,
-    pods: &'a [PodLink],
+    traffic: &'a mut Traffic,
 }
 
 impl UsageSource for View<'_> {
-    fn usage(&mut self, tracked: Tracked, now: SimTime) -> (CpuTime, Bytes) {
-        let link = &self.pods[tracked.pod as usize];
-        if let Some(server) = link.server.filter(|_| link.serving == tracked.container) {
-            let usage = self.traffic.usage(server, now);
-            return (usage.cpu, usage.memory);
-        }
-        let Some(pod) = link.pod.and_then(|id| self.store.pod(id)) else {
-            return Default::default();
-        };
-        let place = usize::from(tracked.container);
-        let Some(spec) = pod.template.lasting_at(place) else {
-            return Default::default();
-        };
-        let since = match pod.containers.get(place) {
-            Some(status) => status.running_since.unwrap_or(now),
-            None => link.sidecars_since,
-        };
-        let since = since.max(SimTime::ZERO);
-        let cpu = CpuTime(((now - since).0 as f64 * spec.idle_cpu.cores()) as i64);
-        (cpu, spec.idle_memory)
+    fn usage(&mut self, owner: u64, time: SimTime) -> (CpuTime, Bytes) {
+        self.traffic.usage_until(owner as u32, time)
     }
 }
 
@@ -57,10 +37,32 @@ pub(super) fn memory_stats<'a>(
 impl Simulation<'_> {
     pub(super) fn handle_metrics(&mut self, event: MetricsEvent, now: SimTime) {
         let mut view = View {
-            traffic: &self.traffic,
-            store: &self.store,
-            pods: &self.pods,
+            traffic: &mut self.traffic,
         };
         self.metrics.handle(event, now, &mut self.queue, &mut view);
+    }
+
+    /// Where the usage of a container is read that runs since `since`.
+    pub(super) fn source_of(
+        &mut self,
+        id: PodId,
+        container: u16,
+        serving: Option<usize>,
+        since: SimTime,
+    ) -> Source {
+        if let (Some(service), Some(server)) = (serving, self.pods[id.slot()].server) {
+            let number = server.slot() as u64;
+            return match self.traffic.keep_past(server, service) {
+                Some(()) => Source::Kept(number),
+                None => Source::Live(number),
+            };
+        }
+        let pod = self.store.pod(id);
+        let spec = pod.and_then(|pod| pod.template.lasting_at(usize::from(container)));
+        Source::Steady {
+            since: since.max(SimTime::ZERO),
+            cores: spec.map_or(0.0, |spec| spec.idle_cpu.cores()),
+            memory: spec.map_or(Bytes(0), |spec| spec.idle_memory),
+        }
     }
 }

@@ -64,6 +64,7 @@ impl Pipeline {
             pod,
             started,
             before,
+            due: SimTime::MAX,
             samples,
             stream,
         });

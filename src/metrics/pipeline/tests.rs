@@ -6,8 +6,8 @@ use super::*;
 struct Halves;
 
 impl UsageSource for Halves {
-    fn usage(&mut self, tracked: Tracked, now: SimTime) -> (CpuTime, Bytes) {
-        if tracked.container == 0 {
+    fn usage(&mut self, owner: u64, now: SimTime) -> (CpuTime, Bytes) {
+        if owner == 0 {
             (CpuTime(now.0 / 2), Bytes::MIB)
         } else {
             (CpuTime(0), Bytes(0))
@@ -48,7 +48,8 @@ impl Rig {
     }
 
     fn settled(&mut self, pod: MetricsPodId, container: u16, started: i64) -> ContainerId {
-        let tracked = Tracked { pod: 0, container };
+        let source = Source::Kept(u64::from(container));
+        let tracked = Tracked { source, container };
         let started = SimTime::from_secs(started);
         let queue = &mut self.queue;
         self.pipeline
@@ -84,7 +85,8 @@ fn a_container_without_any_memory_hides_its_pod() {
     let mut rig = Rig::new(1);
     let (busy, mixed) = (rig.pipeline.track_pod(0, 2), rig.pipeline.track_pod(0, 3));
     for (pod, container) in [(busy, 0), (mixed, 0), (mixed, 1)] {
-        let tracked = Tracked { pod: 0, container };
+        let source = Source::Kept(u64::from(container));
+        let tracked = Tracked { source, container };
         rig.pipeline
             .track(pod, tracked, SimTime::ZERO, &mut rig.queue);
     }

@@ -4,7 +4,7 @@ use super::agenda::Turn;
 use super::{NodeCpuId, ServerId, Traffic, TrafficEvent};
 use crate::record::RequestSink;
 use crate::sim::{EventQueue, SimTime};
-use crate::units::Millicores;
+use crate::units::{Bytes, CpuTime, Millicores};
 use crate::workload::{Counters, ServerLimits, Usage};
 
 impl Traffic {
@@ -189,6 +189,18 @@ impl Traffic {
     /// What a server has used since it was added, and what it holds; zero if it is gone.
     pub fn usage(&self, server: ServerId, now: SimTime) -> Usage {
         self.servers.usage(now, server)
+    }
+
+    /// Keeps what a server uses until each change from now on. None if its service gets requests.
+    pub fn keep_past(&mut self, server: ServerId, service: usize) -> Option<()> {
+        let has_load = self.loads.iter().any(|load| load.service == service);
+        (!has_load).then(|| self.servers.keep_past(server))
+    }
+
+    /// What the server in a slot has used by a time, and what it held then. The time may have passed
+    /// if the past is kept; times ascend.
+    pub fn usage_until(&mut self, slot: u32, time: SimTime) -> (CpuTime, Bytes) {
+        self.servers.usage_until(time, slot)
     }
 
     /// Counters of a server; zero if it is gone.
