@@ -80,7 +80,8 @@ fn sync(bencher: Bencher<'_, '_>, count: usize) {
         selected_by: &[],
         pods: &pods,
         resource_metrics: Ok(&usage),
-        custom_metrics: &[Ok(&[]), Ok(&[])],
+        tallies: None,
+            custom_metrics: &[Ok(&[]), Ok(&[])],
     };
     let mut controller = controller(count);
     let mut now = NOW;

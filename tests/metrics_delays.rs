@@ -361,7 +361,8 @@ fn counts(hpa: &mut Controller, started: SimTime, ready: SimTime, look: &Look<'_
         selected_by: &[],
         pods: &pods,
         resource_metrics: Ok(&usage),
-        custom_metrics: &[Ok(&[])],
+        tallies: None,
+            custom_metrics: &[Ok(&[])],
     };
     let decision = hpa.reconcile(&observation, look.now, |_| Ok(()));
     decision

@@ -240,7 +240,8 @@ fn reconcile(hpa: &mut Controller, usage: &[Option<i64>], now: SimTime) -> Decis
         selected_by: &[],
         pods: &pods,
         resource_metrics: Ok(&usage),
-        custom_metrics: &[Ok(&[])],
+        tallies: None,
+            custom_metrics: &[Ok(&[])],
     };
     hpa.reconcile(&observation, now, |_| Ok(()))
 }

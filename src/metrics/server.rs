@@ -66,10 +66,11 @@ struct Entry {
     previous: Option<Point>,
 }
 
-/// The points of one pod.
+/// The points of one pod; most have one container.
 #[derive(Debug, Clone, Default)]
 pub struct PodStore {
-    entries: Vec<Entry>,
+    first: Option<Entry>,
+    others: Vec<Entry>,
 }
 
 /// When a container may have a value from a single measurement.
@@ -84,30 +85,47 @@ pub struct FreshRule {
 impl PodStore {
     /// Takes over one scrape's points of the pod; none if the scrape did not list it.
     pub fn store(&mut self, points: impl Iterator<Item = (u16, Point)>, rule: FreshRule) {
-        let kept = self.entries.len();
-        let has_previous = self.entries.iter().any(|entry| entry.previous.is_some());
+        let kept = self.others.len();
+        let has_previous = self.entries().any(|entry| entry.previous.is_some());
+        let mut first = None;
         for (container, point) in points {
-            let old = self.entries[..kept]
-                .iter()
-                .find(|entry| entry.container == container);
-            let previous = previous_point(old, has_previous, &point, rule);
-            self.entries.push(Entry {
+            let mut old = self.first.iter().chain(&self.others[..kept]);
+            let old = old.find(|entry| entry.container == container);
+            let entry = Entry {
                 container,
                 last: point,
-                previous,
-            });
+                previous: previous_point(old, has_previous, &point, rule),
+            };
+            if first.is_none() {
+                first = Some(entry);
+            } else {
+                self.others.push(entry);
+            }
         }
-        self.entries.drain(..kept);
+        self.first = first;
+        if kept > 0 {
+            self.others.drain(..kept);
+        }
     }
 
     /// Adds another store's containers, of the same pod.
     pub fn adopt(&mut self, other: Self) {
-        self.entries.extend(other.entries);
+        for entry in other.first.into_iter().chain(other.others) {
+            if self.first.is_none() {
+                self.first = Some(entry);
+            } else {
+                self.others.push(entry);
+            }
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.first.iter().chain(&self.others)
     }
 
     /// Whether the API lists the pod: every container must have a rate.
     pub fn is_listed(&self) -> bool {
-        !self.entries.is_empty() && self.entries.iter().all(|entry| entry.previous.is_some())
+        self.first.is_some() && self.entries().all(|entry| entry.previous.is_some())
     }
 
     /// What the API returns for the pod, written into `metrics`; false if it lists none.
@@ -121,7 +139,7 @@ impl PodStore {
             container,
             last,
             previous,
-        } in &self.entries
+        } in self.entries()
         {
             let Some(previous) = previous else { continue };
             // A counter or a start time that went backwards leaves the container out.

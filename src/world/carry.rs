@@ -170,6 +170,7 @@ impl Simulation<'_> {
             | What::ResizeAllocated
             | What::EndpointRemoved => {}
         }
+        self.hpas.pods_changed(workload);
         self.record_counts(workload, now);
     }
 

@@ -46,7 +46,7 @@ impl From<bool> for ConditionStatus {
 }
 
 /// One condition of the status.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Condition {
     /// Its type.
     pub kind: ConditionType,
@@ -59,6 +59,26 @@ pub struct Condition {
     /// When the status changed last, cut to whole seconds.
     pub last_transition: SimTime,
 }
+
+impl Clone for Condition {
+    fn clone(&self) -> Self {
+        Self {
+            message: self.message.clone(),
+            ..*self
+        }
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        self.message.clone_from(&other.message);
+        self.kind = other.kind;
+        self.status = other.status;
+        self.reason = other.reason;
+        self.last_transition = other.last_transition;
+    }
+}
+
+/// The message of a metric that was found, before its name.
+const FOUND: &str = "the HPA was able to successfully calculate a replica count from ";
 
 /// What a reconcile reports about the HPA: each finding is one condition's status, reason and
 /// message.
@@ -169,8 +189,7 @@ impl Finding<'_> {
                 format!("the HPA was unable to compute the replica count: {cause}").into()
             }
             Self::ValidMetricFound(name) => {
-                format!("the HPA was able to successfully calculate a replica count from {name}")
-                    .into()
+                format!("{FOUND}{name}").into()
             }
             Self::WithinRange => "the desired count is within the acceptable range".into(),
             Self::Limited(limit) => limit.message().into(),
@@ -185,7 +204,7 @@ impl Finding<'_> {
     /// (`setConditionInList`). The time is exact until the status is stored.
     pub(super) fn set_in(self, conditions: &mut Vec<Condition>, now: SimTime) {
         let (kind, status) = (self.kind(), ConditionStatus::from(self.holds()));
-        let (reason, message) = (self.reason(), self.message());
+        let reason = self.reason();
         match conditions
             .iter_mut()
             .find(|condition| condition.kind == kind)
@@ -196,15 +215,25 @@ impl Finding<'_> {
                     condition.last_transition = now;
                 }
                 condition.reason = reason;
-                condition.message = message;
+                if !self.is_told_by(&condition.message) {
+                    condition.message = self.message();
+                }
             }
             None => conditions.push(Condition {
                 kind,
                 status,
                 reason,
-                message,
+                message: self.message(),
                 last_transition: now,
             }),
+        }
+    }
+
+    /// Whether a message is known to be the finding's: to write it anew takes longer.
+    fn is_told_by(&self, message: &str) -> bool {
+        match self {
+            Self::ValidMetricFound(name) => message.strip_prefix(FOUND) == Some(name),
+            _ => false,
         }
     }
 }

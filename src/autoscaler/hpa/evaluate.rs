@@ -130,13 +130,18 @@ impl Controller {
             self.set(now, Finding::MissingSelector);
             return Err(error.to_owned().into());
         }
-        if let Err(cause) = selector::check(text) {
+        if self.good_selector != text
+            && let Err(cause) = selector::check(text)
+        {
             let error = format!(
                 "couldn't convert selector into a corresponding internal selector object: {cause}"
             );
             decision.warn("InvalidSelector", &error);
             self.set(now, Finding::InvalidSelector(error.clone()));
             return Err(error.into());
+        }
+        if self.good_selector != text {
+            text.clone_into(&mut self.good_selector);
         }
         if observation.selected_by.len() > 1 {
             let error = format!(

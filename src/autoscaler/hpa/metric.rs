@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use super::decision::{Calculation, CurrentMetric};
 use super::observation::PodValue;
 use super::outside::Outside;
-use super::replica_calculator::{Context, PerPod, Scratch, Target};
+use super::replica_calculator::{Context, PerPod, Scratch, per_pod};
 use super::spec::{MetricSpec, Resource, ResourceTarget};
+use super::tally::{Target, target_of};
 
 /// A metric that proposes a number.
 pub(super) struct Proposal {
@@ -40,13 +41,13 @@ pub(super) fn evaluate(
 ) -> Outcome {
     match metric {
         MetricSpec::Resource { resource, target } => {
-            resource_metric(context, scratch, *resource, None, *target)
+            resource_metric(context, index, scratch, *resource, None, *target)
         }
         MetricSpec::ContainerResource {
             resource,
             container,
             target,
-        } => resource_metric(context, scratch, *resource, Some(container), *target),
+        } => resource_metric(context, index, scratch, *resource, Some(container), *target),
         MetricSpec::Pods {
             name,
             selector,
@@ -102,33 +103,26 @@ pub(super) fn custom<'a>(context: &Context<'a>, index: usize) -> Result<&'a [Pod
 
 fn resource_metric(
     context: &Context<'_>,
+    index: usize,
     scratch: &mut Scratch,
     resource: Resource,
     container: Option<&str>,
     target: ResourceTarget,
 ) -> Outcome {
-    let (calculation, noun) = match target {
-        ResourceTarget::Utilization(percent) => (
-            Target::Utilization {
-                percent,
-                resource,
-                container,
-            },
-            "utilization",
-        ),
-        ResourceTarget::AverageValue(value) => (
-            Target::Average {
-                value,
-                resource: Some(resource),
-            },
-            "usage",
-        ),
+    let calculation = target_of(resource, container, target);
+    let added_up = context.observation.tallies;
+    let result = match added_up.and_then(|tallies| tallies.get(index)) {
+        Some(tally) => per_pod(context, calculation, tally),
+        None => scratch
+            .read_resource(context.observation, resource, container)
+            .map_err(|cause| format!("unable to get metrics for resource {resource}: {cause}"))
+            .and_then(|()| scratch.per_pod(context, calculation)),
     };
-    let result = scratch
-        .read_resource(context.observation, resource, container)
-        .map_err(|cause| format!("unable to get metrics for resource {resource}: {cause}"))
-        .and_then(|()| scratch.per_pod(context, calculation));
     let outcome = result.map_err(|cause| {
+        let noun = match target {
+            ResourceTarget::Utilization(_) => "utilization",
+            ResourceTarget::AverageValue(_) => "usage",
+        };
         let cause = format!("failed to get {resource} {noun}: {cause}");
         let (reason, error) = match container {
             None => (
@@ -153,10 +147,14 @@ fn resource_metric(
         (ResourceTarget::Utilization(_), None, Resource::Memory) => {
             "memory resource utilization (percentage of request)".into()
         }
-        (ResourceTarget::Utilization(_), Some(_), _) => {
-            format!("{resource} container resource utilization (percentage of request)").into()
+        (ResourceTarget::Utilization(_), Some(_), Resource::Cpu) => {
+            "cpu container resource utilization (percentage of request)".into()
         }
-        (ResourceTarget::AverageValue(_), ..) => format!("{resource} resource").into(),
+        (ResourceTarget::Utilization(_), Some(_), Resource::Memory) => {
+            "memory container resource utilization (percentage of request)".into()
+        }
+        (ResourceTarget::AverageValue(_), _, Resource::Cpu) => "cpu resource".into(),
+        (ResourceTarget::AverageValue(_), _, Resource::Memory) => "memory resource".into(),
     };
     let (utilization, average) = (outcome.utilization, outcome.average);
     let current = match container {

@@ -23,6 +23,7 @@ mod replica_calculator;
 mod selector;
 mod spec;
 mod stabilization;
+mod tally;
 mod tolerance;
 #[cfg(test)]
 mod upstream_tables;
@@ -36,12 +37,14 @@ pub use decision::{
 };
 pub use observation::{
     ContainerRequest, ContainerUsage, MetricsError, Observation, Phase, Pod, PodRequests, PodUsage,
-    PodValue, ReadyCondition, ReadyStatus, Scale,
+    PodValue, ReadyCondition, ReadyStatus, Scale, Standing,
 };
+pub use pods::Sample;
 pub use reconcile::{Controller, Status};
 pub use spec::{
     Behavior, BehaviorInput, HpaSpec, HpaSpecInput, MetricSpec, ObjectReference, Policy,
     PolicyType, Resource, ResourceTarget, ScalingRules, ScalingRulesInput, SelectPolicy,
     ValueTarget,
 };
+pub use tally::{Adder, Tally, request_of};
 pub use validation::SpecProblem;

@@ -4,6 +4,7 @@
 //! so that a reconcile needs no look-ups by name; `None` marks a pod that is not in the
 //! list (already gone).
 
+use super::tally::Tally;
 use crate::sim::{SimDuration, SimTime};
 
 /// One look at the world.
@@ -20,6 +21,9 @@ pub struct Observation<'a> {
     pub pods: &'a [Pod<'a>],
     /// The resource metrics API's answer.
     pub resource_metrics: Result<&'a [PodUsage<'a>], &'a str>,
+    /// For each metric of the spec, what it comes to over the pods, if that has been added up
+    /// already: then the pods and the resource metrics API's answer are not looked at.
+    pub tallies: Option<&'a [Tally]>,
     /// For each metric of the spec, its values; unused entries of Resource metrics are empty.
     pub custom_metrics: &'a [Result<&'a [PodValue], MetricsError<'a>>],
 }
@@ -88,6 +92,31 @@ pub struct Pod<'a> {
     pub ready: Option<ReadyCondition>,
     /// Its requests.
     pub requests: &'a PodRequests,
+}
+
+/// What decides whether a pod's value counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    /// Its phase.
+    pub phase: Phase,
+    /// Whether it has a deletion timestamp.
+    pub deleting: bool,
+    /// `status.startTime`.
+    pub start_time: Option<SimTime>,
+    /// The Ready condition.
+    pub ready: Option<ReadyCondition>,
+}
+
+impl Pod<'_> {
+    /// What decides whether its value counts.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            phase: self.phase,
+            deleting: self.deleting,
+            start_time: self.start_time,
+            ready: self.ready,
+        }
+    }
 }
 
 /// The requests of a pod, as the calculation reads them.

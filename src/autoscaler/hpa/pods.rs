@@ -2,7 +2,7 @@
 //! requests (`calculatePodRequests`).
 
 use super::config::{Config, KubernetesVersion};
-use super::observation::{ContainerRequest, Phase, Pod, PodRequests, ReadyStatus};
+use super::observation::{ContainerRequest, Phase, Pod, PodRequests, ReadyStatus, Standing};
 use super::spec::Resource;
 use crate::sim::{SimDuration, SimTime};
 
@@ -21,15 +21,18 @@ pub(super) enum Group {
 
 /// A pod's value and when it was measured.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sample {
-    pub(super) value: i64,
-    pub(super) timestamp: SimTime,
-    pub(super) window: SimDuration,
+pub struct Sample {
+    /// CPU in millicores, memory in bytes × 1000, other metrics in thousandths.
+    pub value: i64,
+    /// When it was measured, to the second.
+    pub timestamp: SimTime,
+    /// Over which time.
+    pub window: SimDuration,
 }
 
 /// `groupPods` for one pod. `resource` is absent for metrics that are no resource.
 pub(super) fn group(
-    pod: &Pod<'_>,
+    pod: &Standing,
     sample: Option<&Sample>,
     resource: Option<Resource>,
     config: &Config,
@@ -50,7 +53,7 @@ pub(super) fn group(
     Group::Ready
 }
 
-fn is_unready_for_cpu(pod: &Pod<'_>, sample: &Sample, config: &Config, now: SimTime) -> bool {
+fn is_unready_for_cpu(pod: &Standing, sample: &Sample, config: &Config, now: SimTime) -> bool {
     let (Some(ready), Some(start)) = (pod.ready, pod.start_time) else {
         return true;
     };
@@ -177,7 +180,7 @@ mod tests {
     }
 
     fn group_of(pod: &Pod<'_>, sample: Option<&Sample>, resource: Option<Resource>) -> Group {
-        group(pod, sample, resource, &Config::default(), NOW)
+        group(&pod.standing(), sample, resource, &Config::default(), NOW)
     }
 
     #[test]

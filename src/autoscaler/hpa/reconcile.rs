@@ -19,7 +19,7 @@ const BELOW_MIN: &str = "Current number of replicas below Spec.MinReplicas";
 const ALL_BELOW_TARGET: &str = "All metrics below target";
 
 /// The HPA's stored status.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, PartialEq, Eq, Default)]
 pub struct Status {
     /// `currentReplicas`: the scale's `spec.replicas` before this reconcile's write.
     pub current_replicas: i32,
@@ -31,6 +31,22 @@ pub struct Status {
     pub conditions: Vec<Condition>,
     /// `lastScaleTime`, cut to whole seconds.
     pub last_scale_time: Option<SimTime>,
+}
+
+impl Clone for Status {
+    fn clone(&self) -> Self {
+        let mut made = Self::default();
+        made.clone_from(self);
+        made
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        self.current_replicas = other.current_replicas;
+        self.desired_replicas = other.desired_replicas;
+        self.current_metrics.clone_from(&other.current_metrics);
+        self.conditions.clone_from(&other.conditions);
+        self.last_scale_time = other.last_scale_time;
+    }
 }
 
 impl Status {
@@ -54,6 +70,10 @@ pub struct Controller {
     pub(super) scale_up_events: ScaleEvents,
     pub(super) scale_down_events: ScaleEvents,
     pub(super) scratch: Scratch,
+    /// The selector that was checked last and is well-formed.
+    pub(super) good_selector: String,
+    /// The status before a reconcile; kept to be written over.
+    before: Status,
 }
 
 /// The number a branch arrives at, and the metric entries that go into the status.
@@ -73,6 +93,8 @@ impl Controller {
             scale_up_events: ScaleEvents::new(),
             scale_down_events: ScaleEvents::new(),
             scratch: Scratch::default(),
+            good_selector: String::new(),
+            before: Status::default(),
         }
     }
 
@@ -118,7 +140,8 @@ impl Controller {
         now: SimTime,
         write: impl FnOnce(i32) -> Result<(), String>,
     ) -> Decision {
-        let before = self.status.clone();
+        let mut before = std::mem::take(&mut self.before);
+        before.clone_from(&self.status);
         let mut decision = Decision::default();
         if let Some(scale) = self.read_scale(observation, now, &mut decision)
             && let Some(desired) = self.choose(observation, scale, now, &mut decision)
@@ -133,6 +156,7 @@ impl Controller {
             }
         }
         decision.status_changed = self.status != before;
+        self.before = before;
         self.status.cut_to_seconds();
         decision
     }

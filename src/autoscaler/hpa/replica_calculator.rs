@@ -2,17 +2,18 @@
 
 use super::arithmetic::{to_i32, to_i64};
 use super::config::{Config, KubernetesVersion};
-use super::decision::{Calculation, PodCounts};
+use super::decision::Calculation;
 use super::observation::{Observation, Phase, Pod, PodValue, ReadyStatus};
-use super::pods::{Group, Sample, group, request};
+use super::pods::{Sample, group, request};
 use super::spec::Resource;
+use super::tally::{Pass, Tally, Target};
 use super::tolerance::Tolerances;
 use crate::sim::{SimDuration, SimTime};
 
 const NO_PODS: &str = "no pods returned by selector while calculating replica count";
 const NO_METRICS_FOR_PODS: &str =
     "did not receive metrics for targeted pods (pods might be unready)";
-const NO_KNOWN_PODS: &str = "no metrics returned matched known pods";
+pub(super) const NO_KNOWN_PODS: &str = "no metrics returned matched known pods";
 
 /// Everything a calculation needs besides the metric itself.
 #[derive(Clone, Copy)]
@@ -31,24 +32,6 @@ pub(super) struct Scratch {
     samples: Vec<Option<Sample>>,
     /// Values of pods that are not in the list.
     unlisted: Vec<i64>,
-    groups: Vec<Group>,
-    requests: Vec<i64>,
-}
-
-/// What the values are compared with.
-#[derive(Clone, Copy)]
-pub(super) enum Target<'a> {
-    /// Percent of the request (of one container, if named).
-    Utilization {
-        percent: i32,
-        resource: Resource,
-        container: Option<&'a str>,
-    },
-    /// A value per pod in thousandths.
-    Average {
-        value: i64,
-        resource: Option<Resource>,
-    },
 }
 
 /// Outcome of a per-pod calculation.
@@ -60,14 +43,6 @@ pub(super) struct PerPod {
     /// Average value of the first pass, in thousandths.
     pub(super) average: i64,
     pub(super) calculation: Calculation,
-}
-
-/// One pass over the values: ratio to the target, utilization, average, number of values.
-struct Pass {
-    ratio: f64,
-    utilization: Option<i32>,
-    average: i64,
-    count: usize,
 }
 
 impl Scratch {
@@ -150,163 +125,83 @@ impl Scratch {
         if pods.is_empty() {
             return Err(NO_PODS.to_owned());
         }
-        let counts = self.group_pods(context, target);
-        let values = self.samples.iter().flatten().count() + self.unlisted.len();
-        if values == 0 {
+        let tally = self.add_up(context, target)?;
+        per_pod(context, target, &tally)
+    }
+
+    /// Adds up what was read.
+    fn add_up(&self, context: &Context<'_>, target: Target<'_>) -> Result<Tally, String> {
+        let (pods, config) = (context.observation.pods, context.config);
+        let mut tally = Tally::default();
+        for value in &self.unlisted {
+            tally.add_unlisted(*value);
+        }
+        // Pods of one template share their requests: what holds for one holds for the next.
+        let (mut last, mut missing) = (None, None);
+        for (pod, sample) in pods.iter().zip(&self.samples) {
+            let known = last.filter(|(requests, _)| std::ptr::eq(*requests, pod.requests));
+            let value = match (known, target) {
+                (Some((_, value)), _) => Ok(value),
+                (None, Target::Average { .. }) => Ok(0),
+                (
+                    None,
+                    Target::Utilization {
+                        resource,
+                        container,
+                        ..
+                    },
+                ) => request(pod, container, resource, config),
+            };
+            let value = value.unwrap_or_else(|error| {
+                missing.get_or_insert(error);
+                0
+            });
+            last = Some((pod.requests, value));
+            let (sample, now) = (sample.as_ref(), context.now);
+            let group = group(&pod.standing(), sample, target.resource(), config, now);
+            tally.add(group, sample, value, target);
+        }
+        if tally.is_empty() {
             return Err(NO_METRICS_FOR_PODS.to_owned());
         }
-        self.read_requests(pods, target, context.config)?;
-        let first = self.pass(target)?;
-        let current = context.current_replicas;
-        let scale_up_with_unready = counts.unready > 0 && first.ratio > 1.0;
-        let (replicas, adjusted_ratio) = if !scale_up_with_unready && counts.missing == 0 {
-            if context.tolerances.is_within(first.ratio) {
-                (current, None)
-            } else {
-                let replicas = to_i32((first.ratio * f64::from(counts.ready)).ceil());
-                (replicas, None)
-            }
+        missing.map_or(Ok(tally), Err)
+    }
+}
+
+/// What a metric that is added up proposes.
+pub(super) fn per_pod(
+    context: &Context<'_>,
+    target: Target<'_>,
+    tally: &Tally,
+) -> Result<PerPod, String> {
+    if tally.is_empty() {
+        return Err(NO_METRICS_FOR_PODS.to_owned());
+    }
+    let counts = tally.counts;
+    let first = tally.pass(target)?;
+    let scale_up_with_unready = counts.unready > 0 && first.ratio > 1.0;
+    let (replicas, adjusted_ratio) = if !scale_up_with_unready && counts.missing == 0 {
+        if context.tolerances.is_within(first.ratio) {
+            (context.current_replicas, None)
         } else {
-            self.fill_in(target, first.ratio, scale_up_with_unready);
-            let second = self.pass(target)?;
-            let replicas = second_proposal(context, &first, &second);
-            (replicas, Some(second.ratio))
-        };
-        Ok(PerPod {
-            replicas,
-            utilization: first.utilization,
-            average: first.average,
-            calculation: Calculation {
-                ratio: first.ratio,
-                adjusted_ratio,
-                pods: Some(counts),
-            },
-        })
-    }
-
-    /// Groups every pod and drops the values of ignored and unready ones.
-    fn group_pods(&mut self, context: &Context<'_>, target: Target<'_>) -> PodCounts {
-        let resource = match target {
-            Target::Utilization { resource, .. } => Some(resource),
-            Target::Average { resource, .. } => resource,
-        };
-        self.groups.clear();
-        let mut counts = PodCounts::default();
-        for (pod, sample) in context.observation.pods.iter().zip(&mut self.samples) {
-            let group = group(pod, sample.as_ref(), resource, context.config, context.now);
-            match group {
-                Group::Ready => counts.ready += 1,
-                Group::Missing => counts.missing += 1,
-                Group::Unready => {
-                    counts.unready += 1;
-                    *sample = None;
-                }
-                Group::Ignored => {
-                    counts.ignored += 1;
-                    *sample = None;
-                }
-            }
-            self.groups.push(group);
+            let replicas = to_i32((first.ratio * f64::from(counts.ready)).ceil());
+            (replicas, None)
         }
-        counts
-    }
-
-    fn read_requests(
-        &mut self,
-        pods: &[Pod<'_>],
-        target: Target<'_>,
-        config: &Config,
-    ) -> Result<(), String> {
-        self.requests.clear();
-        let Target::Utilization {
-            resource,
-            container,
-            ..
-        } = target
-        else {
-            return Ok(());
-        };
-        // Pods of one template share their requests: what holds for one holds for the next.
-        let mut last = None;
-        for pod in pods {
-            let value = match last {
-                Some((requests, value)) if std::ptr::eq(requests, pod.requests) => value,
-                _ => request(pod, container, resource, config)?,
-            };
-            last = Some((pod.requests, value));
-            self.requests.push(value);
-        }
-        Ok(())
-    }
-
-    fn pass(&self, target: Target<'_>) -> Result<Pass, String> {
-        match target {
-            Target::Utilization { percent, .. } => self.utilization_pass(percent),
-            Target::Average { value, .. } => Ok(self.average_pass(value)),
-        }
-    }
-
-    /// `GetResourceUtilizationRatio`; values of unlisted pods have no request and fall out.
-    fn utilization_pass(&self, percent: i32) -> Result<Pass, String> {
-        let (mut values, mut requests, mut entries, mut count) = (0i64, 0i64, 0i64, 0usize);
-        for (sample, request) in self.samples.iter().zip(&self.requests) {
-            if let Some(sample) = sample {
-                values = values.wrapping_add(sample.value);
-                requests = requests.wrapping_add(*request);
-                entries += 1;
-                count += 1;
-            }
-        }
-        if requests == 0 {
-            return Err(NO_KNOWN_PODS.to_owned());
-        }
-        let utilization = values.wrapping_mul(100).wrapping_div(requests) as i32;
-        Ok(Pass {
-            ratio: f64::from(utilization) / f64::from(percent),
-            utilization: Some(utilization),
-            average: values / entries,
-            count: count + self.unlisted.len(),
-        })
-    }
-
-    /// `GetMetricUsageRatio`.
-    fn average_pass(&self, target: i64) -> Pass {
-        let listed = self.samples.iter().flatten().map(|sample| sample.value);
-        let (mut sum, mut count) = (0i64, 0usize);
-        for value in listed.chain(self.unlisted.iter().copied()) {
-            sum = sum.wrapping_add(value);
-            count += 1;
-        }
-        let average = sum / count as i64;
-        Pass {
-            ratio: average as f64 / target as f64,
-            utilization: None,
-            average,
-            count,
-        }
-    }
-
-    /// Gives missing and unready pods the values that hold the change back.
-    fn fill_in(&mut self, target: Target<'_>, ratio: f64, scale_up_with_unready: bool) {
-        for (index, group) in self.groups.iter().enumerate() {
-            let value = match group {
-                Group::Missing if ratio < 1.0 => match target {
-                    Target::Utilization { percent, .. } => {
-                        self.requests[index].wrapping_mul(i64::from(percent.max(100))) / 100
-                    }
-                    Target::Average { value, .. } => value,
-                },
-                Group::Missing if ratio > 1.0 => 0,
-                Group::Unready if scale_up_with_unready => 0,
-                _ => continue,
-            };
-            self.samples[index] = Some(Sample {
-                value,
-                timestamp: SimTime::ZERO,
-                window: SimDuration::ZERO,
-            });
-        }
-    }
+    } else {
+        let second = tally.filled_in(target, first.ratio, scale_up_with_unready)?;
+        let replicas = second_proposal(context, &first, &second);
+        (replicas, Some(second.ratio))
+    };
+    Ok(PerPod {
+        replicas,
+        utilization: first.utilization,
+        average: first.average,
+        calculation: Calculation {
+            ratio: first.ratio,
+            adjusted_ratio,
+            pods: Some(counts),
+        },
+    })
 }
 
 /// What the second pass proposes: no change where it is within tolerance, lies on the

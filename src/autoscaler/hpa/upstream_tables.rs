@@ -494,6 +494,7 @@ fn replica_calculator() {
             selected_by: &[],
             pods: &pods,
             resource_metrics: Ok(&usage),
+            tallies: None,
             custom_metrics: &[Ok(&values)],
         };
         let tolerance = |side: &str| case["tolerances"][side].as_f64().unwrap_or(0.1);

@@ -297,6 +297,7 @@ impl PodTable {
                 Some(text) => Err(text),
                 None => Ok(&usage),
             },
+            tallies: None,
             custom_metrics: &custom,
         };
         Ok(reconcile(&observation))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Hpa, Target, apis};
+use super::{Hpa, Known, Target, apis};
 use crate::api::{HpaId, Kind, SelectionId, Store};
 use crate::autoscaler::hpa::Controller;
 use crate::controller::podautoscaler;
@@ -57,6 +57,7 @@ impl Simulation<'_> {
             id,
             reference,
             target: Err(String::new()),
+            known: Known::default(),
         };
         find_target(&mut made, &mut self.store);
         let index = self.hpas.states.len();
@@ -114,6 +115,7 @@ impl Simulation<'_> {
         let autoscalers = &mut self.components.autoscalers;
         autoscalers.set_metrics(index as u32, apis(&spec));
         self.hpas.controllers[index].set_spec(spec);
+        self.hpas.respecified(index);
         self.queue_hpa(index, now);
     }
 

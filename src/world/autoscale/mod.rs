@@ -1,5 +1,6 @@
 //! The HPA's sync: cluster and metrics → observation → decision → cluster and recording.
 
+mod added_up;
 mod lives;
 mod told;
 
@@ -10,8 +11,8 @@ use super::components::with_context;
 use super::{Event, PodLink, Simulation};
 use crate::api::{self, HpaId, ObjectId, PodId, PodPhase, SelectionId, Store, WorkloadId, Write};
 use crate::autoscaler::hpa::{
-    ContainerUsage, Controller, HpaSpec, MetricSpec, Observation, Phase, Pod, PodUsage, PodValue,
-    ReadyCondition, ReadyStatus, Scale,
+    ContainerUsage, Controller, Decision, HpaSpec, MetricSpec, Observation, Phase, Pod, PodUsage, PodValue,
+    ReadyCondition, ReadyStatus, Scale, Tally,
 };
 use crate::controller::podautoscaler::{self, MetricsApi, Written};
 use crate::metrics::Pipeline;
@@ -19,6 +20,7 @@ use crate::metrics::server::PodMetrics;
 use crate::metrics::spec::MetricOf;
 use crate::record::Detail;
 use crate::sim::{SimDuration, SimTime};
+use added_up::Known;
 use lives::find_target;
 
 /// All HPAs, each with its controller's memory, in the order of creation.
@@ -28,6 +30,14 @@ pub(super) struct Hpas {
     states: Vec<Hpa>,
     /// The HPAs that use each selection, by its place.
     of_selection: Vec<Vec<usize>>,
+    /// How often that has changed.
+    selected: u64,
+    /// How often pods of each workload have changed.
+    changes: Vec<u64>,
+    /// Memory of a sync, used again by the next.
+    metrics: PodMetrics,
+    tallies: Vec<Tally>,
+    values: Vec<Option<f64>>,
 }
 
 impl Hpas {
@@ -40,11 +50,13 @@ impl Hpas {
         if !self.of_selection[place].contains(&index) {
             self.forget(index);
             self.of_selection[place].push(index);
+            self.selected += 1;
         }
     }
 
     /// An HPA uses no selection any more.
     fn forget(&mut self, index: usize) {
+        self.selected += 1;
         for hpas in &mut self.of_selection {
             hpas.retain(|other| *other != index);
         }
@@ -59,6 +71,8 @@ struct Hpa {
     reference: String,
     /// What it scales, or why that cannot be read.
     target: Result<Target, String>,
+    /// What is known of the pods that it selects.
+    known: Known,
 }
 
 /// The object that an HPA scales.
@@ -114,10 +128,38 @@ impl Simulation<'_> {
             return None;
         }
         find_target(hpa, &mut self.store);
-        let target = hpa.target.clone();
-        if let Ok(target) = &target {
-            self.hpas.select(index, target.selection);
+        if let Ok(target) = &hpa.target {
+            let selection = target.selection;
+            self.hpas.select(index, selection);
         }
+        let decision = match self.reconcile_added_up(index, now) {
+            Some(decision) => decision,
+            None => self.reconcile(index, now),
+        };
+        if decision.error.is_some() && !self.scenario.faults.is_empty() {
+            self.blame_faults(now);
+        }
+        self.record_decision(index, now, &decision);
+        let id = self.hpas.states[index].id;
+        if self.recorder.detail == Detail::Full && decision.status_changed {
+            let status = self.hpas.controllers[index].status().clone();
+            self.store
+                .commit(now, Write::HpaStatus(id, Arc::new(status)));
+        }
+        if let (Some(replicas), Ok(target)) = (decision.write, &self.hpas.states[index].target) {
+            self.store
+                .commit(now, Write::Replicas(target.object, replicas));
+        }
+        Some(Written {
+            scale: decision.write.is_some(),
+            status: decision.status_changed,
+            events: decision.events.len(),
+        })
+    }
+
+    /// What an HPA decides that looks at its pods and metrics one by one.
+    fn reconcile(&mut self, index: usize, now: SimTime) -> Decision {
+        let target = self.hpas.states[index].target.clone();
         let rivals = self.rivals(index);
         let members: &[PodId] = match &target {
             Ok(target) => &self.store.selection(target.selection).members,
@@ -165,29 +207,11 @@ impl Simulation<'_> {
             } else {
                 Ok(&usage)
             },
+            tallies: None,
             custom_metrics: &custom,
         };
         let controller = &mut self.hpas.controllers[index];
-        let decision = controller.reconcile(&observation, now, |_| Ok(()));
-        if decision.error.is_some() && !self.scenario.faults.is_empty() {
-            self.blame_faults(now);
-        }
-        self.record_decision(index, now, &decision);
-        let id = self.hpas.states[index].id;
-        if self.recorder.detail == Detail::Full && decision.status_changed {
-            let status = self.hpas.controllers[index].status().clone();
-            self.store
-                .commit(now, Write::HpaStatus(id, Arc::new(status)));
-        }
-        if let (Some(replicas), Ok(target)) = (decision.write, &target) {
-            self.store
-                .commit(now, Write::Replicas(target.object, replicas));
-        }
-        Some(Written {
-            scale: decision.write.is_some(),
-            status: decision.status_changed,
-            events: decision.events.len(),
-        })
+        controller.reconcile(&observation, now, |_| Ok(()))
     }
 
     /// What the API servers answer for each metric that has no values. An API that serves no

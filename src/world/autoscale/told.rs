@@ -11,9 +11,9 @@ use crate::world::Simulation;
 
 impl Simulation<'_> {
     pub(super) fn record_decision(&mut self, index: usize, now: SimTime, decision: &Decision) {
-        let uid = self.store.hpa(self.hpas.states[index].id);
-        let uid = uid.map_or(0, |hpa| hpa.meta.uid.0);
         for event in &decision.events {
+            let uid = self.store.hpa(self.hpas.states[index].id);
+            let uid = uid.map_or(0, |hpa| hpa.meta.uid.0);
             let record = &self.recorder.recording.hpas[index];
             let (namespace, name) = (Arc::clone(&record.namespace), record.name.clone());
             self.recorder.event(|| EventRecord {
@@ -33,8 +33,11 @@ impl Simulation<'_> {
         }
         let status = self.hpas.controllers[index].status();
         let replicas = decision.write.unwrap_or(decision.steps.current);
-        let values: Vec<Option<f64>> = status.current_metrics.iter().map(value_of).collect();
+        let mut values = std::mem::take(&mut self.hpas.values);
+        values.extend(status.current_metrics.iter().map(value_of));
         self.recorder.sync(index, now, replicas, &values);
+        values.clear();
+        self.hpas.values = values;
         let failure = decision.error.as_ref().map(|_| failure(status));
         self.recorder.sync_ended(index, now, failure);
         if self.recorder.detail == Detail::Full {

@@ -1,0 +1,195 @@
+//! The usual sync: resource metrics of running pods, added up in one pass.
+//!
+//! What is known of the pods is kept from sync to sync, as long as none of them changes.
+
+use super::{Hpas, NO_RESOURCE_METRICS, observed};
+use crate::api::{SelectionId, WorkloadId};
+use crate::autoscaler::hpa::{
+    Adder, Decision, MetricSpec, Observation, Sample, Scale, Standing, request_of,
+};
+use crate::metrics::MetricsPodId;
+use crate::sim::SimTime;
+use crate::world::Simulation;
+
+/// What is known of the pods that an HPA selects.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    /// What it was read from; none if it has to be read again.
+    of: Option<Version>,
+    /// Whether the usual sync will do: pods of one workload and one HPA that have what the metrics
+    /// need.
+    is_usual: bool,
+    pods: Vec<Fact>,
+    /// For each pod, what it requests of each metric's resource.
+    requests: Vec<i64>,
+}
+
+/// As long as this is the same, what is known of pods is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version {
+    selection: SelectionId,
+    members: usize,
+    workload: WorkloadId,
+    /// Changes of the workload's pods.
+    changes: u64,
+    /// Changes of what HPAs select.
+    selected: u64,
+}
+
+/// A pod, as far as it counts.
+#[derive(Debug, Clone, Copy)]
+struct Fact {
+    standing: Standing,
+    metrics: Option<MetricsPodId>,
+    /// The place of the container that each of the metrics that name one is about.
+    container: [u16; MOST_METRICS],
+}
+
+/// HPAs with more metrics are synced pod by pod.
+const MOST_METRICS: usize = 4;
+/// All containers count.
+const ALL: u16 = u16::MAX;
+/// No container has that name.
+const NONE: u16 = u16::MAX - 1;
+
+impl Hpas {
+    /// Pods of a workload have changed.
+    pub(in crate::world) fn pods_changed(&mut self, workload: WorkloadId) {
+        let place = workload.index();
+        if self.changes.len() <= place {
+            self.changes.resize(place + 1, 0);
+        }
+        self.changes[place] += 1;
+    }
+
+    /// The spec of an HPA has changed.
+    pub(super) fn respecified(&mut self, index: usize) {
+        self.states[index].known.of = None;
+    }
+}
+
+impl Simulation<'_> {
+    /// What an HPA decides; none if it has to look at its pods and metrics one by one.
+    pub(super) fn reconcile_added_up(&mut self, index: usize, now: SimTime) -> Option<Decision> {
+        let target = self.hpas.states[index].target.as_ref().ok()?;
+        let (selection, workload, object) = (target.selection, target.workload, target.object);
+        if self.metrics.is_down() {
+            return None;
+        }
+        let version = Version {
+            selection,
+            members: self.store.selection(selection).members.len(),
+            workload,
+            changes: self.hpas.changes.get(workload.index()).copied().unwrap_or(0),
+            selected: self.hpas.selected,
+        };
+        if self.hpas.states[index].known.of != Some(version) {
+            self.know_pods(index, version);
+        }
+        if !self.hpas.states[index].known.is_usual {
+            return None;
+        }
+        self.add_up(index, now)?;
+        let hpas = &mut self.hpas;
+        let target = hpas.states[index].target.as_ref().ok()?;
+        let observation = Observation {
+            reference: &hpas.states[index].reference,
+            scale: Ok(Scale {
+                spec_replicas: self.store.replicas(object).unwrap_or_default(),
+                status_replicas: self.store.workload(workload).counts.replicas() as i32,
+                selector: &target.selector,
+            }),
+            selected_by: &[],
+            pods: &[],
+            resource_metrics: Err(NO_RESOURCE_METRICS),
+            tallies: Some(&hpas.tallies),
+            custom_metrics: &[],
+        };
+        Some(hpas.controllers[index].reconcile(&observation, now, |_| Ok(())))
+    }
+
+    /// Reads what there is to know of the pods of an HPA.
+    fn know_pods(&mut self, index: usize, version: Version) {
+        let mut known = std::mem::take(&mut self.hpas.states[index].known);
+        known.pods.clear();
+        known.requests.clear();
+        known.of = Some(version);
+        known.is_usual = self.rivals(index).is_empty() && self.read_pods(index, &mut known).is_some();
+        self.hpas.states[index].known = known;
+    }
+
+    fn read_pods(&self, index: usize, known: &mut Known) -> Option<()> {
+        let version = known.of?;
+        let controller = &self.hpas.controllers[index];
+        let metrics = &controller.spec().metrics;
+        if metrics.len() > MOST_METRICS {
+            return None;
+        }
+        for id in &self.store.selection(version.selection).members {
+            let pod = self.store.pod(*id).filter(|pod| pod.workload == version.workload)?;
+            let link = &self.pods[id.slot()];
+            let seen = observed(link, pod);
+            let mut fact = Fact {
+                standing: seen.standing(),
+                metrics: link.metrics,
+                container: [ALL; MOST_METRICS],
+            };
+            for (metric, place) in metrics.iter().zip(&mut fact.container) {
+                known.requests.push(request_of(&seen, metric, controller.config())?);
+                if let MetricSpec::ContainerResource { container, .. } = metric {
+                    let mut names = pod.template.lasting().map(|one| &one.name);
+                    let found = names.position(|name| name == container);
+                    *place = found.map_or(NONE, |place| place as u16);
+                }
+            }
+            known.pods.push(fact);
+        }
+        Some(())
+    }
+
+    /// Adds up each metric of an HPA; none if no pod has metrics.
+    fn add_up(&mut self, index: usize, now: SimTime) -> Option<()> {
+        let hpas = &mut self.hpas;
+        let (controller, known) = (&hpas.controllers[index], &hpas.states[index].known);
+        let specs = &controller.spec().metrics;
+        let adder = |metric: usize| Adder::new(specs.get(metric)?, controller.config(), now);
+        let mut adders: [Option<Adder<'_>>; MOST_METRICS] = std::array::from_fn(adder);
+        let (mut listed, mut requests) = (false, known.requests.iter());
+        for fact in &known.pods {
+            let entry = &mut hpas.metrics;
+            let is_listed = fact.metrics.is_some_and(|pod| self.metrics.pod_metrics(pod, entry));
+            listed |= is_listed;
+            for ((metric, adder), place) in specs.iter().zip(&mut adders).zip(fact.container) {
+                let (Some(adder), Some(request)) = (adder, requests.next()) else {
+                    continue;
+                };
+                let slot = match metric {
+                    MetricSpec::Resource { resource, .. }
+                    | MetricSpec::ContainerResource { resource, .. } => *resource as usize,
+                    _ => continue,
+                };
+                let containers = entry.containers.iter();
+                let value = match place {
+                    _ if !is_listed => None,
+                    ALL => containers
+                        .map(|one| one.milli_values()[slot])
+                        .reduce(i64::wrapping_add),
+                    place => containers
+                        .filter(|one| one.container == place)
+                        .map(|one| one.milli_values()[slot])
+                        .next(),
+                };
+                let sample = value.map(|value| Sample {
+                    value,
+                    timestamp: entry.api_timestamp(),
+                    window: entry.window,
+                });
+                adder.add(&fact.standing, sample.as_ref(), *request);
+            }
+        }
+        hpas.tallies.clear();
+        let added_up = adders.into_iter().flatten().map(Adder::finish);
+        hpas.tallies.extend(added_up);
+        listed.then_some(())
+    }
+}
