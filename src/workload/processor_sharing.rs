@@ -83,7 +83,7 @@ pub(super) struct ProcessorSharing {
 #[derive(Debug, Clone, Copy)]
 struct Background {
     updated: SimTime,
-    background: u64,
+    rate: u64,
     grant: u64,
     used: u128,
 }
@@ -91,8 +91,8 @@ struct Background {
 impl Background {
     /// CPU time used until `now`, in nanoseconds.
     fn used(&self, now: SimTime) -> i64 {
-        let given = given(now.0 - self.updated.0, self.background, self.grant);
-        let used = self.used + u128::from(self.background) * u128::from(given);
+        let given = given(now.0 - self.updated.0, self.rate, self.grant);
+        let used = self.used + u128::from(self.rate) * u128::from(given);
         ((used / u128::from(CORE)) >> FINE) as i64
     }
 }
@@ -203,7 +203,7 @@ impl ProcessorSharing {
         if let Some(past) = &mut self.past {
             let held = Background {
                 updated: self.updated,
-                background: self.background,
+                rate: self.background,
                 grant: self.grant,
                 used: self.background_used,
             };

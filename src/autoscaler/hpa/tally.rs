@@ -121,12 +121,13 @@ impl Tally {
     ) -> Result<Pass, &'static str> {
         let (mut values, mut requests) = (self.values, self.requests);
         let mut count = self.counts.ready as usize;
-        if ratio < 1.0 || ratio > 1.0 {
+        if ratio < 1.0 {
+            values = values.wrapping_add(self.missing_values);
+        }
+        // A ratio that is not a number is neither below nor above.
+        if !(ratio == 1.0 || ratio.is_nan()) {
             requests = requests.wrapping_add(self.missing_requests);
             count += self.counts.missing as usize;
-            if ratio < 1.0 {
-                values = values.wrapping_add(self.missing_values);
-            }
         }
         if scale_up_with_unready {
             requests = requests.wrapping_add(self.unready_requests);
