@@ -81,7 +81,7 @@ fn sync(bencher: Bencher<'_, '_>, count: usize) {
         pods: &pods,
         resource_metrics: Ok(&usage),
         tallies: None,
-            custom_metrics: &[Ok(&[]), Ok(&[])],
+        custom_metrics: &[Ok(&[]), Ok(&[])],
     };
     let mut controller = controller(count);
     let mut now = NOW;

@@ -362,7 +362,7 @@ fn counts(hpa: &mut Controller, started: SimTime, ready: SimTime, look: &Look<'_
         pods: &pods,
         resource_metrics: Ok(&usage),
         tallies: None,
-            custom_metrics: &[Ok(&[])],
+        custom_metrics: &[Ok(&[])],
     };
     let decision = hpa.reconcile(&observation, look.now, |_| Ok(()));
     decision

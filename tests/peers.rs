@@ -241,7 +241,7 @@ fn reconcile(hpa: &mut Controller, usage: &[Option<i64>], now: SimTime) -> Decis
         pods: &pods,
         resource_metrics: Ok(&usage),
         tallies: None,
-            custom_metrics: &[Ok(&[])],
+        custom_metrics: &[Ok(&[])],
     };
     hpa.reconcile(&observation, now, |_| Ok(()))
 }

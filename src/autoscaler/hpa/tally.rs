@@ -289,24 +289,26 @@ mod tests {
             any::<bool>(),
             prop::option::weighted(0.9, usage),
         );
-        drawn.prop_map(|(phase, deleting, start, (is_ready, since), large, usage)| {
-            let status = if is_ready {
-                ReadyStatus::True
-            } else {
-                ReadyStatus::False
-            };
-            let last_transition = SimTime::from_secs(since);
-            let standing = Standing {
-                phase,
-                deleting,
-                start_time: start.map(SimTime::from_secs),
-                ready: start.map(|_| ReadyCondition {
-                    status,
-                    last_transition,
-                }),
-            };
-            (standing, large, usage)
-        })
+        drawn.prop_map(
+            |(phase, deleting, start, (is_ready, since), large, usage)| {
+                let status = if is_ready {
+                    ReadyStatus::True
+                } else {
+                    ReadyStatus::False
+                };
+                let last_transition = SimTime::from_secs(since);
+                let standing = Standing {
+                    phase,
+                    deleting,
+                    start_time: start.map(SimTime::from_secs),
+                    ready: start.map(|_| ReadyCondition {
+                        status,
+                        last_transition,
+                    }),
+                };
+                (standing, large, usage)
+            },
+        )
     }
 
     fn spec(targets: [ResourceTarget; 2]) -> HpaSpecInput {

@@ -219,7 +219,13 @@ fn group_pods() {
                 ready_count += 1;
                 Group::Ready
             };
-            let got = group(&pod.standing(), sample.as_ref(), Some(resource), &config, NOW);
+            let got = group(
+                &pod.standing(),
+                sample.as_ref(),
+                Some(resource),
+                &config,
+                NOW,
+            );
             assert_eq!(got, expected, "{}: {name}", case["name"]);
         }
         assert_eq!(

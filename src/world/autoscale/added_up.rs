@@ -80,7 +80,12 @@ impl Simulation<'_> {
             selection,
             members: self.store.selection(selection).members.len(),
             workload,
-            changes: self.hpas.changes.get(workload.index()).copied().unwrap_or(0),
+            changes: self
+                .hpas
+                .changes
+                .get(workload.index())
+                .copied()
+                .unwrap_or(0),
             selected: self.hpas.selected,
         };
         if self.hpas.states[index].known.of != Some(version) {
@@ -114,7 +119,8 @@ impl Simulation<'_> {
         known.pods.clear();
         known.requests.clear();
         known.of = Some(version);
-        known.is_usual = self.rivals(index).is_empty() && self.read_pods(index, &mut known).is_some();
+        known.is_usual =
+            self.rivals(index).is_empty() && self.read_pods(index, &mut known).is_some();
         self.hpas.states[index].known = known;
     }
 
@@ -126,7 +132,10 @@ impl Simulation<'_> {
             return None;
         }
         for id in &self.store.selection(version.selection).members {
-            let pod = self.store.pod(*id).filter(|pod| pod.workload == version.workload)?;
+            let pod = self
+                .store
+                .pod(*id)
+                .filter(|pod| pod.workload == version.workload)?;
             let link = &self.pods[id.slot()];
             let seen = observed(link, pod);
             let mut fact = Fact {
@@ -135,7 +144,9 @@ impl Simulation<'_> {
                 container: [ALL; MOST_METRICS],
             };
             for (metric, place) in metrics.iter().zip(&mut fact.container) {
-                known.requests.push(request_of(&seen, metric, controller.config())?);
+                known
+                    .requests
+                    .push(request_of(&seen, metric, controller.config())?);
                 if let MetricSpec::ContainerResource { container, .. } = metric {
                     let mut names = pod.template.lasting().map(|one| &one.name);
                     let found = names.position(|name| name == container);
@@ -157,7 +168,9 @@ impl Simulation<'_> {
         let (mut listed, mut requests) = (false, known.requests.iter());
         for fact in &known.pods {
             let entry = &mut hpas.metrics;
-            let is_listed = fact.metrics.is_some_and(|pod| self.metrics.pod_metrics(pod, entry));
+            let is_listed = fact
+                .metrics
+                .is_some_and(|pod| self.metrics.pod_metrics(pod, entry));
             listed |= is_listed;
             for ((metric, adder), place) in specs.iter().zip(&mut adders).zip(fact.container) {
                 let (Some(adder), Some(request)) = (adder, requests.next()) else {

@@ -11,8 +11,8 @@ use super::components::with_context;
 use super::{Event, PodLink, Simulation};
 use crate::api::{self, HpaId, ObjectId, PodId, PodPhase, SelectionId, Store, WorkloadId, Write};
 use crate::autoscaler::hpa::{
-    ContainerUsage, Controller, Decision, HpaSpec, MetricSpec, Observation, Phase, Pod, PodUsage, PodValue,
-    ReadyCondition, ReadyStatus, Scale, Tally,
+    ContainerUsage, Controller, Decision, HpaSpec, MetricSpec, Observation, Phase, Pod, PodUsage,
+    PodValue, ReadyCondition, ReadyStatus, Scale, Tally,
 };
 use crate::controller::podautoscaler::{self, MetricsApi, Written};
 use crate::metrics::Pipeline;
