@@ -167,6 +167,27 @@ impl Source {
         }
     }
 
+    /// Whether requests come whether or not earlier ones were answered.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Open(_))
+    }
+
+    /// Whether the times of its requests are without chance.
+    pub fn is_even(&self) -> bool {
+        matches!(self, Self::Open(open) if open.is_even())
+    }
+
+    /// Whether it has begun.
+    pub fn has_started(&self) -> bool {
+        let (started, _) = match self {
+            Self::Ab(ab) => ab.span(),
+            Self::Hey(hey) => hey.span(),
+            Self::WgetJob(job) => job.span(),
+            Self::Open(open) => open.span(),
+        };
+        started.is_some()
+    }
+
     /// Whether it has ended.
     pub fn is_finished(&self) -> bool {
         match self {

@@ -110,6 +110,10 @@ impl Open {
         self.started.is_some() && self.next.is_none() && self.in_flight == 0
     }
 
+    pub(super) fn is_even(&self) -> bool {
+        self.spec.arrivals == Arrivals::Even
+    }
+
     pub(super) fn span(&self) -> (Option<SimTime>, Option<SimTime>) {
         (self.started, self.ended)
     }

@@ -173,6 +173,11 @@ impl<T> Arena<T> {
         self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
     }
 
+    /// How many slots there are, the free ones included.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     /// How many values are live.
     pub fn len(&self) -> usize {
         self.slots.len() - self.free.len()

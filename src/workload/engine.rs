@@ -71,6 +71,11 @@ impl Servers {
         &self.services[service].spec
     }
 
+    /// Slots of servers, the free ones included.
+    pub fn slots(&self) -> usize {
+        self.arena.slots()
+    }
+
     /// Whether the server takes connections and requests.
     pub fn accepts(&self, key: Key<Server>) -> bool {
         self.arena.get(key).is_some_and(Server::accepts)

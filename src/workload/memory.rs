@@ -3,7 +3,7 @@
 
 use super::past::Past;
 use super::spec::MemorySpec;
-use crate::sim::{SimDuration, SimTime};
+use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::Bytes;
 
 /// The memory of one server.
@@ -91,6 +91,27 @@ impl Memory {
         match self.limit {
             Some(limit) => self.level(now) >= limit,
             None => false,
+        }
+    }
+
+    /// How many requests may come up to a time before the limit can be reached, with so many in it
+    /// now: none may be done by then, or all. 0 too if that cannot be told.
+    pub(super) fn room(&self, now: SimTime, until: SimTime, inside: u32, each: &Dist) -> u64 {
+        let Some(limit) = self.limit else {
+            return u64::MAX;
+        };
+        let &Dist::Constant(each) = each else {
+            return 0;
+        };
+        let retained = self.spec.retained_per_request.max(0.0);
+        let level = self.level(now).max(self.level(until)) as f64;
+        let left = limit as f64 - level - retained * f64::from(inside) - 1.0;
+        if left <= 0.0 {
+            0
+        } else if each + retained > 0.0 {
+            (left / (each + retained)) as u64
+        } else {
+            u64::MAX
         }
     }
 

@@ -6,6 +6,7 @@ mod contention;
 mod declared;
 mod engine;
 mod figures;
+mod lane;
 mod lifecycle;
 mod memory;
 mod node;
@@ -18,5 +19,6 @@ pub mod spec;
 
 pub use engine::{Note, Servers};
 pub use figures::{Counters, CpuLedger, ServerLimits, Usage};
+pub use lane::{Lane, Room};
 pub use request::{Ending, Finished, Origin, RequestKey, Work};
 pub use server::Server;

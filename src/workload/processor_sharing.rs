@@ -139,6 +139,11 @@ impl ProcessorSharing {
         self.grant
     }
 
+    /// The background work, in millionths of a core.
+    pub(super) fn background(&self) -> u64 {
+        self.background
+    }
+
     /// What it would use with nothing in the way, in millionths of a core.
     pub(super) fn demand(&self) -> u64 {
         u64::from(self.active) * CORE + self.background

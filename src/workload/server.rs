@@ -11,7 +11,7 @@ use super::memory::Memory;
 use super::processor_sharing::{Entry, ProcessorSharing};
 use super::request::{ActiveRequests, Ending, Finished, Phase, RequestKey, Work};
 use super::service::Service;
-use crate::sim::{SimTime, Stream};
+use crate::sim::{Dist, SimTime, Stream};
 
 /// So many requests over kept connections are no accident.
 const PASSED_BY: u64 = 100;
@@ -123,6 +123,24 @@ impl Server {
     /// Requests in it.
     pub(super) fn inside(&self) -> u32 {
         self.in_service + self.queued
+    }
+
+    /// Requests that may be on its CPU at a time as long as none comes, and at most.
+    pub(super) fn threads(&self) -> (u64, u64) {
+        (self.inside().min(self.slots).into(), self.slots.into())
+    }
+
+    /// Whether it ends as soon as its requests have.
+    pub(super) fn drains(&self) -> bool {
+        self.terminating && !self.drained
+    }
+
+    /// How many requests may come up to a time before its memory can be used up.
+    pub(super) fn memory_room(&self, now: SimTime, until: SimTime, each: &Dist) -> u64 {
+        if self.out_of_memory {
+            return u64::MAX;
+        }
+        self.memory.room(now, until, self.inside(), each)
     }
 
     /// Whether it takes connections and requests.

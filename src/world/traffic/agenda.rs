@@ -65,6 +65,12 @@ impl Tournament {
         self.first = place;
     }
 
+    fn place(&self, player: usize) -> Place {
+        let node = self.leaves + player;
+        let pair = self.matches.get(node >> 1).filter(|_| player < self.leaves);
+        pair.map_or(Place::NEVER, |pair| pair[node & 1])
+    }
+
     /// What the first player waited for has come.
     fn take(&mut self) -> u32 {
         let player = self.first.slot();
@@ -117,6 +123,40 @@ impl Agenda {
             Turn::Load(load) => self.loads.set(2 * load, at, queue),
             Turn::ClientTimeout(load) => self.loads.set(2 * load + 1, at, queue),
         }
+    }
+
+    /// When a server changes next.
+    pub(super) fn server(&self, slot: u32) -> Place {
+        self.servers.place(slot as usize)
+    }
+
+    /// The load that acts next; `None` if a client may have waited too long before.
+    pub(super) fn next_load(&self) -> (Place, Option<u32>) {
+        let (place, player) = (self.loads.first, self.loads.first.slot());
+        (place, (player & 1 == 0).then_some(player / 2))
+    }
+
+    /// When a client may have waited too long next.
+    pub(super) fn next_timeout(&self) -> SimTime {
+        let timeouts = self.loads.times.iter().skip(1).step_by(2);
+        timeouts.copied().min().unwrap_or(SimTime::MAX)
+    }
+
+    /// The load's turn has come: sets its next.
+    pub(super) fn set_load<E: Copy>(
+        &mut self,
+        load: u32,
+        at: Option<SimTime>,
+        queue: &mut EventQueue<E>,
+    ) {
+        self.loads.times[2 * load as usize] = SimTime::MAX;
+        self.loads.set(2 * load, at, queue);
+    }
+
+    /// Sets a turn behind all that are there for its time; [`SimTime::MAX`] is never.
+    pub(super) fn renew<E: Copy>(&mut self, turn: Turn, at: SimTime, queue: &mut EventQueue<E>) {
+        self.set(turn, None, queue);
+        self.set(turn, Some(at), queue);
     }
 
     /// When something is due next, in the order of the queue.

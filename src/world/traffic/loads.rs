@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::ServerId;
 use crate::load::Source;
 use crate::load::spec::LoadSpec;
-use crate::sim::{SimDuration, SimTime, Stream, Streams};
+use crate::sim::{Dist, SimDuration, SimTime, Stream, Streams};
 use crate::workload::spec::{Balancing, RequestSpec, ServerSpec};
 use crate::workload::{Origin, RequestKey, Work};
 
@@ -88,6 +88,11 @@ impl Load {
             waiting: VecDeque::new(),
             timeout_scheduled: false,
         }
+    }
+
+    /// Whether neither its requests nor what they cost hang on chance.
+    pub(super) fn is_certain(&self) -> bool {
+        self.source.is_even() && matches!(self.demand.request.cpu, Dist::Constant(_))
     }
 
     pub(super) fn draw(&mut self, arrival: SimTime, origin: Origin) -> Work {

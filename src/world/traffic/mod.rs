@@ -10,6 +10,7 @@
 //! request is issued, so the n-th request of a load asks the same whatever the cluster does.
 
 mod agenda;
+mod alone;
 mod event;
 mod ledger;
 mod loads;
@@ -26,8 +27,12 @@ use crate::sim::{EventQueue, SimTime, Streams};
 use crate::workload::spec::ServerSpec;
 use crate::workload::{Note, Servers};
 use agenda::{Agenda, Turn};
+use alone::Stretch;
 use ledger::Outcomes;
 use loads::Load;
+
+/// Turns that are taken by themselves rather than prepared for.
+const FEW: u64 = 64;
 
 /// All loads and all servers, and the requests between them.
 #[derive(Debug, Clone)]
@@ -41,6 +46,9 @@ pub struct Traffic {
     effects: Vec<Effect>,
     /// Loads whose clients may have something to do at this instant.
     awake: Vec<u32>,
+    /// Whether servers are run one by one where they can be.
+    one_by_one: bool,
+    stretch: Stretch,
 }
 
 impl Traffic {
@@ -55,7 +63,14 @@ impl Traffic {
             outcomes: Outcomes::default(),
             effects: Vec::new(),
             awake: Vec::new(),
+            one_by_one: true,
+            stretch: Stretch::default(),
         }
+    }
+
+    /// Takes every turn by itself, in the order of time: what comes out is the same, later.
+    pub fn take_turns(&mut self) {
+        self.one_by_one = false;
     }
 
     /// Schedules the starts and stops of loads and the first change of declared usage.
@@ -87,6 +102,12 @@ impl Traffic {
         sink: &mut impl RequestSink,
     ) -> u64 {
         let mut handled = 0;
+        while self.one_by_one && handled + FEW < most && self.effects.is_empty() {
+            match self.run_alone(end, queue, sink) {
+                0 => break,
+                turns => handled += turns,
+            }
+        }
         while handled < most && self.effects.is_empty() {
             let first = self.agenda.first();
             if first > queue.first() || first.time() > end {
@@ -96,6 +117,7 @@ impl Traffic {
             self.take_turn(queue, sink);
             handled += 1;
         }
+        self.stretch.saw(handled, queue.now());
         handled
     }
 

@@ -6,7 +6,7 @@ use crate::load::{Answer, Due};
 use crate::record::{Outcome, RequestSink};
 use crate::sim::{EventQueue, SimTime};
 use crate::workload::spec::Balancing;
-use crate::workload::{Ending, Origin, RequestKey, Work};
+use crate::workload::{Ending, Finished, Origin, RequestKey, Work};
 
 /// What happened to a request on its way to a server.
 enum Handed {
@@ -122,19 +122,24 @@ impl Traffic {
     ) {
         let load = &mut self.loads[index as usize];
         let Some(timeout) = load.timeout else { return };
-        while load
-            .waiting
-            .front()
-            .is_some_and(|&(_, job)| !self.servers.is_awaited(job))
-        {
-            load.waiting.pop_front();
-        }
         let deadline = queue.now() + timeout;
         load.waiting.push_back((deadline, job));
+        self.forget_answered(index);
+        let load = &mut self.loads[index as usize];
         if !load.timeout_scheduled {
             load.timeout_scheduled = true;
             let turn = Turn::ClientTimeout(index);
             self.agenda.set(turn, Some(deadline), queue);
+        }
+    }
+
+    /// Most clients are answered long before their time is up: they need not be watched.
+    pub(super) fn forget_answered(&mut self, index: u32) {
+        let waiting = &mut self.loads[index as usize].waiting;
+        while let Some(&(_, job)) = waiting.front()
+            && !self.servers.is_awaited(job)
+        {
+            waiting.pop_front();
         }
     }
 
@@ -204,14 +209,7 @@ impl Traffic {
             return;
         }
         let mut finished = std::mem::take(&mut self.servers.finished);
-        for ended in finished.drain(..) {
-            let outcome = match ended.ending {
-                Ending::Done => Outcome::Ok,
-                Ending::TimedOut => Outcome::ServerTimeout504,
-                Ending::Killed => Outcome::Killed,
-            };
-            self.answer(ended.origin, ended.arrival, now, outcome, sink);
-        }
+        self.answer_all(&mut finished, now, sink);
         // No request has ended meanwhile: clients react later. Keep the buffer.
         debug_assert!(
             self.servers.finished.is_empty(),
@@ -220,7 +218,24 @@ impl Traffic {
         self.servers.finished = finished;
     }
 
-    fn answer(
+    /// Answers the clients of requests that ended now.
+    pub(super) fn answer_all(
+        &mut self,
+        finished: &mut Vec<Finished>,
+        now: SimTime,
+        sink: &mut impl RequestSink,
+    ) {
+        for ended in finished.drain(..) {
+            let outcome = match ended.ending {
+                Ending::Done => Outcome::Ok,
+                Ending::TimedOut => Outcome::ServerTimeout504,
+                Ending::Killed => Outcome::Killed,
+            };
+            self.answer(ended.origin, ended.arrival, now, outcome, sink);
+        }
+    }
+
+    pub(super) fn answer(
         &mut self,
         origin: Origin,
         arrival: SimTime,

@@ -1,0 +1,148 @@
+//! One server at a time: what is possible as long as servers have nothing to do with each other.
+//!
+//! That is so while no node can want more CPU than it has, no memory can be used up and no server
+//! drains. [`Servers::room`] says for how many more requests it holds; a [`Lane`] then takes one
+//! server through its requests and its own changes, by the same code as ever.
+
+use super::engine::Servers;
+use super::node::Node;
+use super::processor_sharing::CORE;
+use super::request::{ActiveRequests, Finished, RequestKey, Work};
+use super::server::Server;
+use super::service::Service;
+use super::spec::Balancing;
+use crate::sim::SimTime;
+
+/// Running servers one by one is worth it for so many requests.
+const ENOUGH: u64 = 32;
+
+/// How many requests may still come while servers can be run one by one.
+#[derive(Debug, Clone, Default)]
+pub struct Room {
+    /// By node.
+    nodes: Vec<u64>,
+    /// By server: its node, and what its memory holds.
+    servers: Vec<(u32, u64)>,
+}
+
+impl Room {
+    /// A request comes to the server in a slot; returns whether another may come to any.
+    pub fn take(&mut self, slot: u32) -> bool {
+        let (node, memory) = &mut self.servers[slot as usize];
+        let cores = &mut self.nodes[*node as usize];
+        *memory = memory.saturating_sub(1);
+        *cores = cores.saturating_sub(1);
+        *memory > 0 && *cores > 0
+    }
+}
+
+impl Servers {
+    /// Works out the room up to a time; false if servers cannot be run one by one, or not for long.
+    pub fn room(&self, now: SimTime, until: SimTime, room: &mut Room) -> bool {
+        room.nodes.clear();
+        room.servers.clear();
+        if self.services.iter().any(Service::is_shared) {
+            return false;
+        }
+        for (index, node) in (0..).zip(&self.nodes) {
+            let (mut least, mut most) = (0u64, 0u64);
+            for &slot in &node.servers {
+                let Some(server) = self.arena.at(slot as usize) else {
+                    continue;
+                };
+                let service = &self.services[server.service as usize];
+                let memory = server.memory_room(now, until, &service.spec.request.memory);
+                if memory < ENOUGH || server.drains() {
+                    return false;
+                }
+                if room.servers.len() <= slot as usize {
+                    room.servers.resize(slot as usize + 1, (0, 0));
+                }
+                room.servers[slot as usize] = (index, memory);
+                let (threads, slots) = server.threads();
+                let background = server.cpu.background();
+                least += threads * CORE + background;
+                most = most.saturating_add(slots.saturating_mul(CORE) + background);
+            }
+            let spare = node.capacity.saturating_sub(least) / CORE;
+            let spare = if most <= node.capacity {
+                u64::MAX
+            } else {
+                spare
+            };
+            if node.contended || (spare < ENOUGH && !node.servers.is_empty()) {
+                return false;
+            }
+            room.nodes.push(spare);
+        }
+        true
+    }
+
+    /// Whether which server gets a request does not hang on how busy they are.
+    pub fn chooses_blindly(&self, service: usize) -> bool {
+        match self.services[service].spec.balancing {
+            Balancing::RandomPerConnection | Balancing::RoundRobin => true,
+            Balancing::LeastRequest | Balancing::SharedQueue => false,
+        }
+    }
+
+    /// The server in a slot, to be run by itself.
+    pub fn lane(&mut self, slot: u32) -> Option<Lane<'_>> {
+        let server = self.arena.at_mut(slot as usize)?;
+        Some(Lane {
+            service: &mut self.services[server.service as usize],
+            node: &mut self.nodes[server.node as usize],
+            server,
+            requests: &mut self.requests,
+        })
+    }
+}
+
+/// One server, run by itself.
+#[derive(Debug)]
+pub struct Lane<'a> {
+    server: &'a mut Server,
+    service: &'a mut Service,
+    node: &'a mut Node,
+    requests: &'a mut ActiveRequests,
+}
+
+impl Lane<'_> {
+    /// A request comes; `None` if it is turned away, which changes nothing.
+    #[inline]
+    pub fn admit(&mut self, work: Work, out: &mut Vec<Finished>) -> Option<RequestKey> {
+        if !self.server.has_room() {
+            return None;
+        }
+        let now = work.arrival;
+        self.server.cpu.advance(now);
+        let slot = self.requests.insert(work);
+        let (service, requests) = (&mut *self.service, &mut *self.requests);
+        Some(self.server.take(now, slot, service, requests, out))
+    }
+
+    /// Does everything that is due by now.
+    #[inline]
+    pub fn work_off(&mut self, now: SimTime, out: &mut Vec<Finished>) {
+        self.server.cpu.advance(now);
+        let (service, requests) = (&mut *self.service, &mut *self.requests);
+        self.server.work_off(now, service, requests, out);
+    }
+
+    /// Grants CPU after a change, and says when something is due next; [`SimTime::MAX`] if never.
+    #[inline]
+    pub fn settle(&mut self, now: SimTime) -> SimTime {
+        let Self {
+            server,
+            node,
+            requests,
+            ..
+        } = self;
+        let cap = server.cpu.cap();
+        let wanted = server.cpu.demand().min(cap);
+        node.demand = node.demand - server.demand + wanted;
+        server.demand = wanted;
+        server.cpu.set_grant(cap.min(node.capacity));
+        server.next_due(now, requests).unwrap_or(SimTime::MAX)
+    }
+}

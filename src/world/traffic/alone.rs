@@ -1,0 +1,349 @@
+//! Servers one by one between two events of others.
+//!
+//! As long as only open loads send, what a server does changes nothing for another: arrivals do not
+//! hang on answers. So up to the next event of the queue all arrivals are drawn, in their order and
+//! from their streams, each is put before its server, and each server is then run through by
+//! itself. What is counted of answers does not hang on their order.
+//!
+//! What is due at one instant in one server and in a load keeps its order: each knows behind
+//! which arrival it was set. Where arrivals and work are both without chance, whole chains of
+//! such instants are possible, and the turns are taken one by one ([`Traffic::run`]). So they are
+//! with closed loops, balancers that look at their servers, contended nodes, limits of memory
+//! in reach and servers that drain (`docs/decisions/010`).
+
+use super::agenda::Turn;
+use super::{Traffic, TrafficEvent};
+use crate::load::Due;
+use crate::record::{Outcome, RequestSink};
+use crate::sim::{EventQueue, Place, SimTime};
+use crate::workload::{Finished, Origin, RequestKey, Room, Work};
+
+/// Arrivals in one stretch at most: what is kept of them stays in the cache.
+const MOST_ARRIVALS: usize = 4096;
+
+/// An arrival of an open load.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    at: SimTime,
+    /// When it was set: by which arrival, or the place it had before.
+    set: Set,
+    load: u32,
+    request: Option<RequestKey>,
+}
+
+/// When something was set to its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    /// Before the servers were run, with this place.
+    Before(Place),
+    /// By the arrival of this number.
+    By(u32),
+    /// By a change in the server at this time.
+    At(SimTime),
+}
+
+/// The buffers of a stretch that servers are run through.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stretch {
+    room: Room,
+    arrivals: Vec<Arrival>,
+    /// What comes to each server, by slot, with the number of its arrival.
+    inboxes: Vec<Vec<(u32, Work)>>,
+    finished: Vec<Finished>,
+    /// What is set anew at the end: when it was set, loads before servers, whose it is, and to when.
+    set: Vec<(SimTime, u64, Turn, SimTime)>,
+    /// The arrival of each load that came last.
+    last: Vec<Option<u32>>,
+    /// Turns taken and time passed of late, to guess what a stretch holds, and up to when.
+    seen: (u64, i64, SimTime),
+}
+
+impl Stretch {
+    /// Keeps how many turns were taken up to a time.
+    pub(super) fn saw(&mut self, turns: u64, now: SimTime) {
+        let (before, time, at) = self.seen;
+        self.seen = (before / 2 + turns, time / 2 + (now - at).0, now);
+    }
+
+    /// Whether so much time probably holds enough turns to be worth it.
+    fn is_worth(&self, span: i64, players: usize) -> bool {
+        let (turns, time, _) = self.seen;
+        let expected = i128::from(turns) * i128::from(span);
+        expected > i128::from(time) * (2 * players as i128 + 16)
+    }
+}
+
+impl Traffic {
+    /// Runs servers one by one as far as they can be, at most up to the next event of the queue
+    /// and including `end`. Returns how many turns that saved.
+    pub(super) fn run_alone<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        end: SimTime,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) -> u64 {
+        let now = queue.now();
+        let until = queue.first().time().min(SimTime(end.0.saturating_add(1)));
+        let players = self.loads.len() + self.servers.slots();
+        if !self.stretch.is_worth((until - now).0, players) {
+            return 0;
+        }
+        let Some(until) = self.alone_until(now, until) else {
+            return 0;
+        };
+        let mut stretch = std::mem::take(&mut self.stretch);
+        let mut turns = 0;
+        if self.servers.room(now, until, &mut stretch.room) {
+            turns = self.run_stretch(until, &mut stretch, queue, sink);
+        }
+        self.stretch = stretch;
+        turns
+    }
+
+    /// Up to when nothing but open loads acts, if that is so now.
+    fn alone_until(&self, now: SimTime, until: SimTime) -> Option<SimTime> {
+        let mut until = until.min(self.agenda.next_timeout());
+        for load in &self.loads {
+            if load.finished || !load.source.has_started() {
+                continue;
+            }
+            if !load.source.is_open()
+                || load.source.next_due().is_none()
+                || load.is_certain()
+                || !self.servers.chooses_blindly(load.service)
+            {
+                return None;
+            }
+            if let Some(timeout) = load.timeout {
+                if !load.timeout_scheduled {
+                    return None;
+                }
+                until = until.min(now + timeout);
+            }
+        }
+        Some(until)
+    }
+
+    fn run_stretch<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        until: SimTime,
+        stretch: &mut Stretch,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) -> u64 {
+        let (until, ended) = self.draw_arrivals(until, stretch, queue, sink);
+        let mut turns = stretch.arrivals.len() as u64;
+        let mut last = stretch.arrivals.last().map_or(queue.now(), |one| one.at);
+        for slot in 0..self.servers.slots() as u32 {
+            let due = self.agenda.server(slot).time();
+            let inbox = stretch.inboxes.get(slot as usize);
+            if due < until || inbox.is_some_and(|inbox| !inbox.is_empty()) {
+                let (own, at) = self.run_server(slot, until, stretch, sink);
+                turns += own;
+                last = last.max(at);
+            }
+        }
+        stretch
+            .set
+            .sort_unstable_by_key(|&(at, order, ..)| (at, order));
+        for (_, _, turn, at) in stretch.set.drain(..) {
+            self.agenda.renew(turn, at, queue);
+        }
+        for arrival in &stretch.arrivals {
+            let load = &mut self.loads[arrival.load as usize];
+            if let (Some(timeout), Some(request)) = (load.timeout, arrival.request)
+                && self.servers.is_awaited(request)
+            {
+                load.waiting.push_back((arrival.at + timeout, request));
+                self.forget_answered(arrival.load);
+            }
+        }
+        queue.advance_to(last);
+        if let Some(load) = ended {
+            self.wake(load);
+        }
+        if !self.awake.is_empty() {
+            self.settle(queue, sink);
+        }
+        turns
+    }
+
+    /// Draws all arrivals before a time, and puts each before its server. Returns up to when that
+    /// was possible, and the load that ended then.
+    fn draw_arrivals<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        until: SimTime,
+        stretch: &mut Stretch,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) -> (SimTime, Option<u32>) {
+        stretch.arrivals.clear();
+        stretch.last.clear();
+        stretch.last.resize(self.loads.len(), None);
+        let mut more = true;
+        while let (place, Some(index)) = self.agenda.next_load()
+            && place.time() < until
+        {
+            let at = place.time();
+            if !more {
+                return (self.keep_set(at, stretch), None);
+            }
+            let number = stretch.arrivals.len() as u32;
+            let set = match stretch.last[index as usize].replace(number) {
+                Some(by) => Set::By(by),
+                None => Set::Before(place),
+            };
+            more = self.draw_arrival(index, at, set, stretch, sink)
+                && stretch.arrivals.len() < MOST_ARRIVALS;
+            let load = &self.loads[index as usize];
+            let next = load.source.next_due();
+            self.agenda.set_load(index, next, queue);
+            if next.is_none() {
+                return (self.keep_set(SimTime(at.0 + 1), stretch), Some(index));
+            }
+        }
+        (self.keep_set(until, stretch), None)
+    }
+
+    /// Notes which loads are set anew.
+    fn keep_set(&self, until: SimTime, stretch: &mut Stretch) -> SimTime {
+        for (index, last) in (0..).zip(&stretch.last) {
+            if let Some(number) = *last
+                && let Some(next) = self.loads[index as usize].source.next_due()
+            {
+                let at = stretch.arrivals[number as usize].at;
+                let order = 2 * u64::from(number);
+                stretch.set.push((at, order, Turn::Load(index), next));
+            }
+        }
+        until
+    }
+
+    /// Draws one arrival; returns whether there is room for more.
+    fn draw_arrival(
+        &mut self,
+        index: u32,
+        at: SimTime,
+        set: Set,
+        stretch: &mut Stretch,
+        sink: &mut impl RequestSink,
+    ) -> bool {
+        let load = &mut self.loads[index as usize];
+        let Due::Issue(client) = load.source.take_due(at) else {
+            return true;
+        };
+        let origin = Origin {
+            load: index,
+            client,
+        };
+        let work = load.draw(at, origin);
+        self.outcomes.issued += 1;
+        let service = load.service;
+        sink.issue(service, index as usize, at);
+        let server = self.servers.choose(service, &mut load.balancing);
+        let number = stretch.arrivals.len() as u32;
+        stretch.arrivals.push(Arrival {
+            at,
+            set,
+            load: index,
+            request: None,
+        });
+        match server {
+            Some(server) if self.servers.accepts(server) => {
+                let slot = server.slot();
+                if stretch.inboxes.len() <= slot {
+                    stretch.inboxes.resize(slot + 1, Vec::new());
+                }
+                stretch.inboxes[slot].push((number, work));
+                return stretch.room.take(slot as u32);
+            }
+            Some(server) if self.servers.is_starting(server) => sink.too_early(service, at),
+            _ => {}
+        }
+        self.answer(origin, at, at, Outcome::Refused, sink);
+        true
+    }
+
+    /// Runs one server through its arrivals and changes before a time. Returns how many changes
+    /// there were, and the time of the last.
+    fn run_server(
+        &mut self,
+        slot: u32,
+        until: SimTime,
+        stretch: &mut Stretch,
+        sink: &mut impl RequestSink,
+    ) -> (u64, SimTime) {
+        let before = self.agenda.server(slot);
+        let (mut due, mut set) = (before.time(), Set::Before(before));
+        let (mut turns, mut last) = (0, SimTime::ZERO);
+        let mut inbox = match stretch.inboxes.get_mut(slot as usize) {
+            Some(inbox) => std::mem::take(inbox),
+            None => Vec::new(),
+        };
+        let mut finished = std::mem::take(&mut stretch.finished);
+        let mut set_at = (SimTime::ZERO, 0);
+        let mut arrivals = inbox.drain(..);
+        let mut next = arrivals.next();
+        loop {
+            let arrives = next.filter(|(number, work)| {
+                let own = &stretch.arrivals[*number as usize];
+                work.arrival < due || (work.arrival == due && !comes_first(set, own, stretch))
+            });
+            let Some(mut lane) = self.servers.lane(slot) else {
+                break;
+            };
+            let (now, by) = if let Some((number, work)) = arrives {
+                next = arrivals.next();
+                let Some(request) = lane.admit(work, &mut finished) else {
+                    let (origin, at) = (work.origin, work.arrival);
+                    self.answer(origin, at, at, Outcome::Rejected503, sink);
+                    continue;
+                };
+                stretch.arrivals[number as usize].request = Some(request);
+                (work.arrival, Set::By(number))
+            } else if due < until {
+                lane.work_off(due, &mut finished);
+                turns += 1;
+                last = due;
+                (due, Set::At(due))
+            } else {
+                break;
+            };
+            let then = lane.settle(now);
+            if then != due || by == Set::At(now) {
+                (due, set) = (then, by);
+                let order = match by {
+                    Set::By(number) => 2 * u64::from(number) + 1,
+                    _ => u64::MAX,
+                };
+                set_at = (now, order);
+            }
+            if !finished.is_empty() {
+                self.answer_all(&mut finished, now, sink);
+            }
+        }
+        drop(arrivals);
+        if let Some(place) = stretch.inboxes.get_mut(slot as usize) {
+            *place = inbox;
+        }
+        stretch.finished = finished;
+        if set != Set::Before(before) {
+            let (at, order) = set_at;
+            stretch.set.push((at, order, Turn::Server(slot), due));
+        }
+        (turns, last)
+    }
+}
+
+/// Whether a change in a server that was `set` so comes before an arrival of the same instant.
+#[cold]
+fn comes_first(set: Set, arrival: &Arrival, stretch: &Stretch) -> bool {
+    match (set, arrival.set) {
+        (Set::Before(own), Set::Before(other)) => own < other,
+        (Set::Before(_), _) => true,
+        (_, Set::Before(_)) => false,
+        (Set::By(own), Set::By(other)) => own < other,
+        (Set::At(time), Set::By(other)) => stretch.arrivals[other as usize].at > time,
+        (_, Set::At(_)) => false,
+    }
+}
