@@ -90,7 +90,7 @@ impl Bandwidth {
         }
         // Whether a quota is used up before so much time has passed, without a division.
         let is_less = |left: u64, span: SimDuration| {
-            span.0 > 0 && u128::from(left) <= u128::from(rate) * (span.0 as u128 - 1)
+            span.0 > 0 && left <= rate.saturating_mul(span.0 as u64 - 1)
         };
         let lasts = |left: u64| SimDuration(left.div_ceil(rate) as i64);
         if is_less(self.left, self.period_end - now) {

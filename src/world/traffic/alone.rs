@@ -50,10 +50,15 @@ pub(super) struct Stretch {
     /// What comes to each server, by slot, with the number of its arrival.
     inboxes: Vec<Vec<(u32, Work)>>,
     finished: Vec<Finished>,
+    /// When requests ended, and how many have ended so far then.
+    ends: Vec<(SimTime, usize)>,
+    rejected: Vec<(Origin, SimTime)>,
     /// What is set anew at the end: when it was set, loads before servers, whose it is, and to when.
     set: Vec<(SimTime, u64, Turn, SimTime)>,
     /// The arrival of each load that came last.
     last: Vec<Option<u32>>,
+    /// Turns so far.
+    pub(super) turns: u64,
     /// Turns taken and time passed of late, to guess what a stretch holds, and up to when.
     seen: (u64, i64, SimTime),
 }
@@ -63,6 +68,14 @@ impl Stretch {
     pub(super) fn saw(&mut self, turns: u64, now: SimTime) {
         let (before, time, at) = self.seen;
         self.seen = (before / 2 + turns, time / 2 + (now - at).0, now);
+    }
+
+    /// Notes that what has ended since the last call has ended now.
+    fn note_ends(&mut self, now: SimTime) {
+        let so_far = self.finished.len();
+        if self.ends.last().map_or(0, |&(_, before)| before) < so_far {
+            self.ends.push((now, so_far));
+        }
     }
 
     /// Whether so much time probably holds enough turns to be worth it.
@@ -95,6 +108,7 @@ impl Traffic {
         let mut turns = 0;
         if self.servers.room(now, until, &mut stretch.room) {
             turns = self.run_stretch(until, &mut stretch, queue, sink);
+            stretch.turns += turns;
         }
         self.stretch = stretch;
         turns
@@ -138,9 +152,10 @@ impl Traffic {
             let due = self.agenda.server(slot).time();
             let inbox = stretch.inboxes.get(slot as usize);
             if due < until || inbox.is_some_and(|inbox| !inbox.is_empty()) {
-                let (own, at) = self.run_server(slot, until, stretch, sink);
+                let (own, at) = self.run_server(slot, until, stretch);
                 turns += own;
                 last = last.max(at);
+                self.answer_ended(stretch, sink);
             }
         }
         stretch
@@ -266,84 +281,88 @@ impl Traffic {
 
     /// Runs one server through its arrivals and changes before a time. Returns how many changes
     /// there were, and the time of the last.
-    fn run_server(
-        &mut self,
-        slot: u32,
-        until: SimTime,
-        stretch: &mut Stretch,
-        sink: &mut impl RequestSink,
-    ) -> (u64, SimTime) {
+    fn run_server(&mut self, slot: u32, until: SimTime, stretch: &mut Stretch) -> (u64, SimTime) {
         let before = self.agenda.server(slot);
         let (mut due, mut set) = (before.time(), Set::Before(before));
+        let Some(mut lane) = self.servers.lane(slot) else {
+            return (0, SimTime::ZERO);
+        };
         let (mut turns, mut last) = (0, SimTime::ZERO);
         let mut inbox = match stretch.inboxes.get_mut(slot as usize) {
             Some(inbox) => std::mem::take(inbox),
             None => Vec::new(),
         };
-        let mut finished = std::mem::take(&mut stretch.finished);
-        let mut set_at = (SimTime::ZERO, 0);
-        let mut arrivals = inbox.drain(..);
-        let mut next = arrivals.next();
+        let mut left = inbox.as_slice();
         loop {
-            let arrives = next.filter(|(number, work)| {
-                let own = &stretch.arrivals[*number as usize];
-                work.arrival < due || (work.arrival == due && !comes_first(set, own, stretch))
+            let arrives = left.split_first().filter(|((number, work), _)| {
+                work.arrival < due
+                    || (work.arrival == due
+                        && !comes_first(set, &stretch.arrivals, *number as usize))
             });
-            let Some(mut lane) = self.servers.lane(slot) else {
-                break;
-            };
-            let (now, by) = if let Some((number, work)) = arrives {
-                next = arrivals.next();
-                let Some(request) = lane.admit(work, &mut finished) else {
-                    let (origin, at) = (work.origin, work.arrival);
-                    self.answer(origin, at, at, Outcome::Rejected503, sink);
+            if let Some(((number, work), others)) = arrives {
+                left = others;
+                let Some(request) = lane.admit(*work, &mut stretch.finished) else {
+                    stretch.rejected.push((work.origin, work.arrival));
                     continue;
                 };
-                stretch.arrivals[number as usize].request = Some(request);
-                (work.arrival, Set::By(number))
+                stretch.arrivals[*number as usize].request = Some(request);
+                stretch.note_ends(work.arrival);
+                let then = lane.settle(work.arrival);
+                if then != due {
+                    (due, set) = (then, Set::By(*number));
+                }
             } else if due < until {
-                lane.work_off(due, &mut finished);
-                turns += 1;
                 last = due;
-                (due, Set::At(due))
+                turns += 1;
+                lane.work_off(last, &mut stretch.finished);
+                stretch.note_ends(last);
+                (due, set) = (lane.settle(last), Set::At(last));
             } else {
                 break;
-            };
-            let then = lane.settle(now);
-            if then != due || by == Set::At(now) {
-                (due, set) = (then, by);
-                let order = match by {
-                    Set::By(number) => 2 * u64::from(number) + 1,
-                    _ => u64::MAX,
-                };
-                set_at = (now, order);
-            }
-            if !finished.is_empty() {
-                self.answer_all(&mut finished, now, sink);
             }
         }
-        drop(arrivals);
+        inbox.clear();
         if let Some(place) = stretch.inboxes.get_mut(slot as usize) {
             *place = inbox;
         }
-        stretch.finished = finished;
-        if set != Set::Before(before) {
-            let (at, order) = set_at;
+        if let Some((at, order)) = match set {
+            Set::Before(_) => None,
+            Set::By(number) => {
+                let at = stretch.arrivals[number as usize].at;
+                Some((at, 2 * u64::from(number) + 1))
+            }
+            Set::At(time) => Some((time, u64::MAX)),
+        } {
             stretch.set.push((at, order, Turn::Server(slot), due));
         }
         (turns, last)
+    }
+
+    /// Answers the clients of all requests that ended.
+    fn answer_ended(&mut self, stretch: &mut Stretch, sink: &mut impl RequestSink) {
+        let mut from = 0;
+        for (now, to) in stretch.ends.drain(..) {
+            for ended in &stretch.finished[from..to] {
+                self.answer_one(ended, now, sink);
+            }
+            from = to;
+        }
+        stretch.finished.clear();
+        for (origin, at) in stretch.rejected.drain(..) {
+            self.answer(origin, at, at, Outcome::Rejected503, sink);
+        }
     }
 }
 
 /// Whether a change in a server that was `set` so comes before an arrival of the same instant.
 #[cold]
-fn comes_first(set: Set, arrival: &Arrival, stretch: &Stretch) -> bool {
-    match (set, arrival.set) {
+fn comes_first(set: Set, arrivals: &[Arrival], number: usize) -> bool {
+    match (set, arrivals[number].set) {
         (Set::Before(own), Set::Before(other)) => own < other,
         (Set::Before(_), _) => true,
         (_, Set::Before(_)) => false,
         (Set::By(own), Set::By(other)) => own < other,
-        (Set::At(time), Set::By(other)) => stretch.arrivals[other as usize].at > time,
+        (Set::At(time), Set::By(other)) => arrivals[other as usize].at > time,
         (_, Set::At(_)) => false,
     }
 }

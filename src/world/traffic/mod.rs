@@ -68,6 +68,11 @@ impl Traffic {
         }
     }
 
+    /// Turns of servers and loads that were not taken in the order of time, so far.
+    pub fn turns_one_by_one(&self) -> u64 {
+        self.stretch.turns
+    }
+
     /// Takes every turn by itself, in the order of time: what comes out is the same, later.
     pub fn take_turns(&mut self) {
         self.one_by_one = false;

@@ -209,7 +209,9 @@ impl Traffic {
             return;
         }
         let mut finished = std::mem::take(&mut self.servers.finished);
-        self.answer_all(&mut finished, now, sink);
+        for ended in finished.drain(..) {
+            self.answer_one(&ended, now, sink);
+        }
         // No request has ended meanwhile: clients react later. Keep the buffer.
         debug_assert!(
             self.servers.finished.is_empty(),
@@ -218,21 +220,20 @@ impl Traffic {
         self.servers.finished = finished;
     }
 
-    /// Answers the clients of requests that ended now.
-    pub(super) fn answer_all(
+    /// Answers the client of a request that ended now.
+    #[inline]
+    pub(super) fn answer_one(
         &mut self,
-        finished: &mut Vec<Finished>,
+        ended: &Finished,
         now: SimTime,
         sink: &mut impl RequestSink,
     ) {
-        for ended in finished.drain(..) {
-            let outcome = match ended.ending {
-                Ending::Done => Outcome::Ok,
-                Ending::TimedOut => Outcome::ServerTimeout504,
-                Ending::Killed => Outcome::Killed,
-            };
-            self.answer(ended.origin, ended.arrival, now, outcome, sink);
-        }
+        let outcome = match ended.ending {
+            Ending::Done => Outcome::Ok,
+            Ending::TimedOut => Outcome::ServerTimeout504,
+            Ending::Killed => Outcome::Killed,
+        };
+        self.answer(ended.origin, ended.arrival, now, outcome, sink);
     }
 
     pub(super) fn answer(
