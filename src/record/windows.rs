@@ -55,7 +55,7 @@ impl Window {
 
 /// Up to so many latencies a window keeps as they are: a histogram has 23,000 places, which must be
 /// looked through and cleared for each window.
-const FEW: usize = 2048;
+const FEW: usize = 8192;
 
 /// A latency in microseconds, at least one.
 pub(super) fn microseconds(arrival: SimTime, now: SimTime) -> u64 {

@@ -132,17 +132,18 @@ impl Lane<'_> {
     /// Grants CPU after a change, and says when something is due next; [`SimTime::MAX`] if never.
     #[inline]
     pub fn settle(&mut self, now: SimTime) -> SimTime {
-        let Self {
-            server,
-            node,
-            requests,
-            ..
-        } = self;
-        let cap = server.cpu.cap();
-        let wanted = server.cpu.demand().min(cap);
+        let server = &mut *self.server;
+        server
+            .cpu
+            .set_grant(server.cpu.cap().min(self.node.capacity));
+        server.next_due(now, self.requests).unwrap_or(SimTime::MAX)
+    }
+
+    /// Tells the node what the server wants now.
+    pub fn end(self) {
+        let Self { server, node, .. } = self;
+        let wanted = server.cpu.demand().min(server.cpu.cap());
         node.demand = node.demand - server.demand + wanted;
         server.demand = wanted;
-        server.cpu.set_grant(cap.min(node.capacity));
-        server.next_due(now, requests).unwrap_or(SimTime::MAX)
     }
 }

@@ -63,6 +63,8 @@ pub(super) struct ProcessorSharing {
     /// Entries of requests that were taken off before they were done.
     stale: u32,
     background: u64,
+    /// What it would use with nothing in the way, in millionths of a core.
+    demand: u64,
     grant: u64,
     /// The CPU limit, if there is one.
     bandwidth: Option<Bandwidth>,
@@ -119,6 +121,7 @@ impl ProcessorSharing {
             active: 0,
             stale: 0,
             background: 0,
+            demand: 0,
             grant,
             bandwidth: limit.map(|limit| Bandwidth::new(now, limit)),
             heap: BinaryHeap::new(),
@@ -145,8 +148,9 @@ impl ProcessorSharing {
     }
 
     /// What it would use with nothing in the way, in millionths of a core.
+    #[inline]
     pub(super) fn demand(&self) -> u64 {
-        u64::from(self.active) * CORE + self.background
+        self.demand
     }
 
     /// The most that it may use at the moment, in millionths of a core: nothing while its
@@ -161,6 +165,7 @@ impl ProcessorSharing {
     }
 
     /// What it uses at the moment, in millionths of a core.
+    #[inline]
     fn rate(&self) -> u64 {
         self.demand().min(self.grant)
     }
@@ -200,8 +205,7 @@ impl ProcessorSharing {
         if now == self.updated {
             return;
         }
-        let given = self.step(now);
-        let rate = self.rate();
+        let (given, rate) = (self.step(now), self.rate());
         if let Some(bandwidth) = &mut self.bandwidth {
             bandwidth.consume(rate, self.updated, now);
         }
@@ -221,6 +225,7 @@ impl ProcessorSharing {
     }
 
     /// Changes the grant; the caller has advanced to now.
+    #[inline]
     pub(super) fn set_grant(&mut self, grant: u64) {
         self.grant = grant;
     }
@@ -228,6 +233,7 @@ impl ProcessorSharing {
     /// Changes the background work; the caller has advanced to now.
     pub(super) fn set_background(&mut self, background: u64) {
         self.background = background;
+        self.demand = u64::from(self.active) * CORE + background;
     }
 
     /// Puts a request on the CPU; the caller has advanced to now.
@@ -249,6 +255,7 @@ impl ProcessorSharing {
             slot,
         });
         self.active += 1;
+        self.demand += CORE;
     }
 
     /// Takes off the next request that is done by now; the caller has advanced to now.
@@ -266,6 +273,7 @@ impl ProcessorSharing {
             }
             self.heap.pop();
             self.active -= 1;
+            self.demand -= CORE;
             // Events come on whole nanoseconds: take back what was given beyond its work.
             self.served -= u128::from(self.virtual_now - first.key);
             let work = requests.at(first.slot).work.cpu as u64;
@@ -282,6 +290,7 @@ impl ProcessorSharing {
         let overshoot = self.virtual_now.saturating_sub(request.finish);
         self.served -= u128::from(overshoot);
         self.active -= 1;
+        self.demand -= CORE;
         self.stale += 1;
         if self.stale > 64 && self.stale > 2 * self.active {
             self.heap

@@ -321,6 +321,7 @@ impl Traffic {
                 break;
             }
         }
+        lane.end();
         inbox.clear();
         if let Some(place) = stretch.inboxes.get_mut(slot as usize) {
             *place = inbox;
@@ -360,9 +361,8 @@ fn comes_first(set: Set, arrivals: &[Arrival], number: usize) -> bool {
     match (set, arrivals[number].set) {
         (Set::Before(own), Set::Before(other)) => own < other,
         (Set::Before(_), _) => true,
-        (_, Set::Before(_)) => false,
+        (_, Set::Before(_) | Set::At(_)) => false,
         (Set::By(own), Set::By(other)) => own < other,
         (Set::At(time), Set::By(other)) => arrivals[other as usize].at > time,
-        (_, Set::At(_)) => false,
     }
 }

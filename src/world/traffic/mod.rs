@@ -227,6 +227,9 @@ impl Traffic {
             let at = self.servers.next_due(queue.now(), slot);
             self.agenda.set(Turn::Server(slot), at, queue);
         }
+        if self.servers.notes.is_empty() {
+            return;
+        }
         for note in self.servers.notes.drain(..) {
             self.effects.push(match note {
                 Note::OutOfMemory(server) => Effect::OutOfMemory(server),
