@@ -134,6 +134,7 @@ impl Traffic {
         queue: &mut EventQueue<TrafficEvent>,
         sink: &mut impl RequestSink,
     ) -> Option<SimTime> {
+        self.share_totals(queue);
         if self.is_next(queue) {
             return (self.run(end, 1, queue, sink) > 0).then(|| queue.now());
         }
