@@ -21,7 +21,7 @@ pub(super) struct View {
     /// Whether the node exists and the pods' node selector matches it.
     pub selected: bool,
     /// The score of its resources, if the pods fit.
-    pub score: Option<i64>,
+    pub score: Option<i32>,
     /// The number of its zone plus 1; 0 without a zone.
     pub zone: u32,
 }
@@ -31,7 +31,7 @@ pub(super) struct View {
 struct Zone {
     candidates: u32,
     /// Slots by score, in order.
-    by_score: BTreeMap<i64, Vec<u32>>,
+    by_score: BTreeMap<i32, Vec<u32>>,
 }
 
 /// Pods with equal requests and node selectors, and the nodes in their eyes.
@@ -54,14 +54,25 @@ pub(super) struct Class {
 pub(super) struct Scratch {
     /// Per zone, what spreading sees.
     zones: Vec<SpreadZone>,
+    /// The candidates that have pods of the workload.
+    with_pods: Vec<WithPods>,
     /// The weighted spread scores by zone and count; `None` if not asked for yet.
     scores: Vec<Option<i64>>,
     /// Best nodes that have pods of the workload.
     ties: Vec<u32>,
     /// Buckets whose other nodes are best too, by zone and score.
-    buckets: Vec<(usize, i64)>,
+    buckets: Vec<(usize, i32)>,
     /// Nodes in those buckets that have pods of the workload and are not best.
     excluded: Vec<u32>,
+}
+
+/// A candidate that has pods of the workload.
+#[derive(Debug, Clone, Copy)]
+struct WithPods {
+    slot: u32,
+    zone: u32,
+    score: i32,
+    count: u32,
 }
 
 /// What spreading sees of a zone.
@@ -137,8 +148,8 @@ impl Class {
         if self.candidates == 0 {
             return None;
         }
+        scratch.with_pods.clear();
         let spread = matching.map(|matching| self.spread(matching, scratch));
-        let matching = matching.unwrap_or_default();
         let stride = scratch.zones.iter().map(|zone| zone.most as usize + 1);
         let stride = stride.max().unwrap_or(1);
         scratch.scores.clear();
@@ -147,6 +158,7 @@ impl Class {
         }
         let Scratch {
             zones,
+            with_pods,
             scores,
             ties,
             buckets,
@@ -163,39 +175,29 @@ impl Class {
         excluded.clear();
         let mut best = i64::MIN;
         let mut equals = 0;
-        for &(slot, count) in matching {
-            let view = self.view(slot);
-            let Some(score) = view.score else { continue };
-            let total = score + of_spread(view.zone as usize, count);
+        for node in &*with_pods {
+            let total = i64::from(node.score) + of_spread(node.zone as usize, node.count);
             if total > best {
                 best = total;
                 ties.clear();
             }
             if total == best {
-                ties.push(slot);
+                ties.push(node.slot);
             }
         }
         equals += ties.len();
         for (place, zone) in self.zones.iter().enumerate() {
-            let with_pods = if spread.is_some() {
-                zones[place].candidates
-            } else {
-                0
-            };
-            if zone.candidates == with_pods {
+            if spread.is_some() && zone.candidates == zones[place].candidates {
                 continue;
             }
             let of_spread = of_spread(place, 0);
             for (&score, bucket) in zone.by_score.iter().rev() {
-                let total = score + of_spread;
+                let total = i64::from(score) + of_spread;
                 if total < best {
                     break;
                 }
-                let is_here = |view: View| view.score == Some(score) && view.zone as usize == place;
-                let here = || {
-                    let slots = matching.iter().map(|(slot, _)| *slot);
-                    slots.filter(|slot| is_here(self.view(*slot)))
-                };
+                let is_here = |node: &&WithPods| node.score == score && node.zone as usize == place;
+                let here = || with_pods.iter().filter(is_here).map(|node| node.slot);
                 let others = bucket.len() - here().count();
                 if others == 0 {
                     continue;
@@ -265,7 +267,13 @@ impl Class {
             }
             let zone = &mut zones[view.zone as usize];
             zone.matching += count;
-            if view.score.is_some() {
+            if let Some(score) = view.score {
+                scratch.with_pods.push(WithPods {
+                    slot,
+                    zone: view.zone,
+                    score,
+                    count,
+                });
                 zone.candidates += 1;
                 zone.most = zone.most.max(count);
                 zone.least = if zone.candidates == 1 {

@@ -140,7 +140,7 @@ fn view(
     let fits = fits(node, info, selector, wanted, &mut Unfit::default());
     View {
         selected: matches(selector, node.labels()),
-        score: fits.then(|| resource_score(node, info, wanted, scores_change)),
+        score: fits.then(|| resource_score(node, info, wanted, scores_change) as i32),
         zone: node.zone.map_or(0, |number| number as u32 + 1),
     }
 }

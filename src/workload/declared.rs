@@ -3,7 +3,7 @@
 use super::engine::Servers;
 use super::processor_sharing::CORE;
 use super::server::Server;
-use super::service;
+use super::service::{self, Declared};
 use crate::sim::{Dist, Key, SimTime};
 use crate::units::Millicores;
 
@@ -23,12 +23,13 @@ impl Servers {
 
     /// Brings the servers of a service to the usage declared for now.
     pub fn change_usage(&mut self, now: SimTime, service: usize) {
+        let declared = self.services[service].declared(now);
         for index in 0..self.services[service].servers.len() {
             let slot = self.services[service].servers[index];
             if service::is_noise_step(now) {
                 self.draw_noise(slot);
             }
-            self.apply_usage(now, slot);
+            self.apply(now, slot, declared);
         }
     }
 
@@ -46,9 +47,15 @@ impl Servers {
     pub fn share_totals(&mut self, now: SimTime) -> bool {
         let services = std::mem::take(&mut self.shared_anew);
         for &service in &services {
-            self.services[service as usize].shares_anew = false;
-            for index in 0..self.services[service as usize].servers.len() {
-                self.apply_usage(now, self.services[service as usize].servers[index]);
+            let entry = &mut self.services[service as usize];
+            entry.shares_anew = false;
+            let declared = entry.declared(now);
+            for index in 0..entry.servers.len() {
+                self.apply(
+                    now,
+                    self.services[service as usize].servers[index],
+                    declared,
+                );
             }
         }
         !services.is_empty()
@@ -67,20 +74,29 @@ impl Servers {
     }
 
     pub(super) fn apply_usage(&mut self, now: SimTime, slot: u32) {
+        if let Some(server) = self.arena.at(slot as usize) {
+            let declared = self.services[server.service as usize].declared(now);
+            self.apply(now, slot, declared);
+        }
+    }
+
+    /// Brings a server to what its service declares for now.
+    fn apply(&mut self, now: SimTime, slot: u32, declared: Declared) {
         let Some(server) = self.arena.at_mut(slot as usize) else {
             return;
         };
-        let service = &self.services[server.service as usize];
         let factor = server.noise.as_deref().map_or(1.0, |&(factor, _)| factor);
-        let declared = service.declared_cpu(now, server.is_endpoint) * factor * CORE as f64;
-        let own = service.spec.background_cpu.0.max(0) as u64 * 1000;
+        let cores = if server.is_endpoint {
+            declared.of_endpoint
+        } else {
+            declared.of_others
+        };
+        let cpu = (cores * factor * CORE as f64).round() as u64;
         server.cpu.advance(now);
         server
             .cpu
-            .set_background(own + server.extra + declared.round() as u64);
-        server
-            .memory
-            .set_declared(now, service.declared_memory(now));
+            .set_background(declared.background + server.extra + cpu);
+        server.memory.set_declared(now, declared.memory);
         self.settle(now, slot);
     }
 }

@@ -34,6 +34,19 @@ pub(super) struct Service {
     queue: VecDeque<RequestKey>,
 }
 
+/// What a service's servers use without requests.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Declared {
+    /// Declared CPU of an endpoint, in cores.
+    pub(super) of_endpoint: f64,
+    /// The same of any other server.
+    pub(super) of_others: f64,
+    /// Background CPU, in millionths of a core.
+    pub(super) background: u64,
+    /// Declared memory, in bytes.
+    pub(super) memory: f64,
+}
+
 impl Service {
     pub(super) fn new(spec: &ServerSpec) -> Self {
         Self {
@@ -126,25 +139,20 @@ impl Service {
         None
     }
 
-    /// Declared CPU of one server in cores, before noise.
-    pub(super) fn declared_cpu(&self, now: SimTime, is_endpoint: bool) -> f64 {
-        let Some(usage) = &self.spec.usage else {
-            return 0.0;
+    /// What each of its servers uses without requests at this time.
+    pub(super) fn declared(&self, now: SimTime) -> Declared {
+        let usage = self.spec.usage.as_ref();
+        let cores = usage.map_or(0.0, |usage| usage.cpu_at(now));
+        let (of_endpoint, of_others) = match usage.map(|usage| usage.split) {
+            Some(UsageSplit::Total) => (cores / self.endpoints.len().max(1) as f64, 0.0),
+            Some(UsageSplit::PerPod) | None => (cores, cores),
         };
-        let cores = usage.cpu_at(now);
-        match usage.split {
-            UsageSplit::PerPod => cores,
-            UsageSplit::Total if is_endpoint => cores / self.endpoints.len().max(1) as f64,
-            UsageSplit::Total => 0.0,
+        Declared {
+            of_endpoint,
+            of_others,
+            background: self.spec.background_cpu.0.max(0) as u64 * 1000,
+            memory: usage.map_or(0.0, |usage| usage.memory_at(now)),
         }
-    }
-
-    /// Declared memory of each server in bytes.
-    pub(super) fn declared_memory(&self, now: SimTime) -> f64 {
-        self.spec
-            .usage
-            .as_ref()
-            .map_or(0.0, |usage| usage.memory_at(now))
     }
 
     /// When declared usage changes next after `now`.
