@@ -154,6 +154,8 @@ pub struct Pipeline {
     silent: Vec<usize>,
     /// Whether metrics-server is down.
     is_down: bool,
+    /// The points of one pod in a scrape: memory that is used again.
+    points: Vec<(u16, Point)>,
 }
 
 impl Pipeline {
@@ -176,6 +178,7 @@ impl Pipeline {
             node_delays: Vec::new(),
             silent: Vec::new(),
             is_down: false,
+            points: Vec::new(),
         }
     }
 
@@ -380,10 +383,12 @@ impl Pipeline {
     /// Measures what was due by now and is no event, and takes over what the nodes answered.
     fn publish(&mut self, now: SimTime, usage: &mut impl UsageSource) {
         let (began, rule) = (self.scrape_began, self.fresh_rule());
+        let mut points = std::mem::take(&mut self.points);
         for pod in self.pods.values_mut() {
             let asked = began + self.node_delays.get(pod.node).copied().unwrap_or_default();
             // A container without any CPU or memory drops the whole pod from the scrape.
-            let mut whole = true;
+            let mut answers = !self.silent.contains(&pod.node);
+            points.clear();
             for id in &pod.containers {
                 let Some(container) = self.containers.get_mut(*id) else {
                     continue;
@@ -392,20 +397,20 @@ impl Pipeline {
                     let at = container.due;
                     container.due = at + container.measure(at, &self.config, usage);
                 }
-                let point = container.samples.at(asked);
-                whole &= point.is_none_or(|point| point.cpu.0 > 0 && point.memory.0 > 0);
+                if let Some(point) = container.samples.at(asked) {
+                    answers &= point.cpu.0 > 0 && point.memory.0 > 0;
+                    points.push((container.tracked.container, point));
+                }
             }
             if self.is_down {
                 continue;
             }
-            let answers = whole && !self.silent.contains(&pod.node);
-            let containers = pod.containers.iter().filter(|_| answers);
-            let points = containers.filter_map(|id| {
-                let container = self.containers.get(*id)?;
-                Some((container.tracked.container, container.samples.at(asked)?))
-            });
-            pod.store.store(points, rule);
+            if !answers {
+                points.clear();
+            }
+            pod.store.store(points.iter().copied(), rule);
         }
+        self.points = points;
     }
 
     /// What the resource metrics API returns for a pod, written into `metrics`; false if it

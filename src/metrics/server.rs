@@ -85,6 +85,22 @@ pub struct FreshRule {
 impl PodStore {
     /// Takes over one scrape's points of the pod; none if the scrape did not list it.
     pub fn store(&mut self, points: impl Iterator<Item = (u16, Point)>, rule: FreshRule) {
+        let mut points = points;
+        let (first, second) = (points.next(), points.next());
+        if self.others.is_empty() && second.is_none() {
+            self.first = first.map(|(container, last)| {
+                let old = self.first.as_ref();
+                let has_previous = old.is_some_and(|entry| entry.previous.is_some());
+                let old = old.filter(|entry| entry.container == container);
+                Entry {
+                    container,
+                    last,
+                    previous: previous_point(old, has_previous, &last, rule),
+                }
+            });
+            return;
+        }
+        let points = first.into_iter().chain(second).chain(points);
         let kept = self.others.len();
         let has_previous = self.entries().any(|entry| entry.previous.is_some());
         let mut first = None;
@@ -123,42 +139,42 @@ impl PodStore {
         self.first.iter().chain(&self.others)
     }
 
-    /// Whether the API lists the pod: every container must have a rate.
-    pub fn is_listed(&self) -> bool {
-        self.first.is_some() && self.entries().all(|entry| entry.previous.is_some())
-    }
-
-    /// What the API returns for the pod, written into `metrics`; false if it lists none.
+    /// What the API returns for the pod, written into `metrics`; false if it lists none:
+    /// every container must have a rate.
     pub fn read(&self, metrics: &mut PodMetrics) -> bool {
         metrics.containers.clear();
-        if !self.is_listed() {
+        (metrics.timestamp, metrics.window) = Default::default();
+        let Some(first) = &self.first else {
             return false;
+        };
+        let is_listed = first.read(metrics) && self.others.iter().all(|entry| entry.read(metrics));
+        if !is_listed {
+            metrics.containers.clear();
         }
-        let mut earliest: Option<(SimTime, SimDuration)> = None;
-        for Entry {
-            container,
-            last,
-            previous,
-        } in self.entries()
-        {
-            let Some(previous) = previous else { continue };
-            // A counter or a start time that went backwards leaves the container out.
-            if last.cpu < previous.cpu || last.start < previous.start {
-                continue;
-            }
-            let window = SimDuration(last.timestamp.0.saturating_sub(previous.timestamp.0));
-            let consumed = (last.cpu.0 - previous.cpu.0) as f64;
-            let cpu = Nanocores((consumed / go_seconds(window)) as i64);
-            metrics.containers.push(ContainerMetrics {
-                container: *container,
-                cpu,
-                memory: last.memory,
-            });
-            if earliest.is_none_or(|(time, _)| last.timestamp < time) {
-                earliest = Some((last.timestamp, window));
-            }
+        is_listed
+    }
+}
+
+impl Entry {
+    /// Adds the container's usage; false if it has no rate.
+    fn read(&self, metrics: &mut PodMetrics) -> bool {
+        let (last, Some(previous)) = (&self.last, &self.previous) else {
+            return false;
+        };
+        // A counter or a start time that went backwards leaves the container out.
+        if last.cpu < previous.cpu || last.start < previous.start {
+            return true;
         }
-        (metrics.timestamp, metrics.window) = earliest.unwrap_or_default();
+        let window = SimDuration(last.timestamp.0.saturating_sub(previous.timestamp.0));
+        let consumed = (last.cpu.0 - previous.cpu.0) as f64;
+        if metrics.containers.is_empty() || last.timestamp < metrics.timestamp {
+            (metrics.timestamp, metrics.window) = (last.timestamp, window);
+        }
+        metrics.containers.push(ContainerMetrics {
+            container: self.container,
+            cpu: Nanocores((consumed / go_seconds(window)) as i64),
+            memory: last.memory,
+        });
         true
     }
 }

@@ -69,9 +69,7 @@ impl Pipeline {
             stream,
         });
         self.replay_scrapes(pod, tracked.container, &past);
-        if !config.stats_on_request {
-            queue.schedule(time, MetricsEvent::Housekeeping(id));
-        }
+        self.measure_at(id, time, queue);
         id
     }
 
