@@ -13,6 +13,18 @@ use crate::workload::spec::{ServerSpec, UsageSplit};
 pub(super) struct UsageTotals {
     retired: Vec<i64>,
     sampled: Vec<i64>,
+    standing: Vec<Standing>,
+}
+
+/// What the pods of a service use and request besides its servers, as long as none of them changes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Standing {
+    /// The changes of the workload's pods so far, if it is known.
+    changes: Option<u64>,
+    /// What containers use that serve nothing: cores and bytes.
+    others: (f64, i64),
+    /// What ready pods request.
+    requested: Amounts,
 }
 
 impl UsageTotals {
@@ -20,6 +32,7 @@ impl UsageTotals {
         Self {
             retired: vec![0; services],
             sampled: vec![0; services],
+            standing: vec![Standing::default(); services],
         }
     }
 
@@ -72,31 +85,33 @@ impl Simulation<'_> {
     pub(super) fn sample(&mut self, now: SimTime) {
         let step = self.scenario.simulation.step;
         for (service, spec) in self.scenario.services.iter().enumerate() {
-            let (mut cpu, mut memory) = (0i64, 0i64);
-            let (mut others_cpu, mut requested) = (0.0, Amounts::default());
-            for pod in &self.store.workload(WorkloadId(spec.workload as u32)).pods {
+            let id = WorkloadId(spec.workload as u32);
+            let changes = self.hpas.changes_of(id);
+            if self.usage.standing[service].changes != Some(changes) {
+                self.usage.standing[service] = Standing {
+                    changes: Some(changes),
+                    ..self.standing(id, spec.container)
+                };
+            }
+            let Standing {
+                others, requested, ..
+            } = self.usage.standing[service];
+            let (mut cpu, mut memory) = (0i64, others.1);
+            let workload = self.store.workload(id);
+            for pod in &workload.pods {
                 if let Some(server) = self.pods[pod.slot()].server {
                     let usage = self.traffic.usage(server, now);
                     cpu += usage.cpu.0;
                     memory += usage.memory.0;
                 }
-                if let Some(pod) = self.store.pod(*pod) {
-                    let others = others_usage(pod, spec.container);
-                    others_cpu += others.cpu.cores();
-                    memory += others.memory.0;
-                    if pod.is_ready() {
-                        requested = requested + pod.lasting_requests();
-                    }
-                }
             }
-            let workload = self.store.workload(WorkloadId(spec.workload as u32));
             let ready = f64::from(workload.counts.ready);
             let counters = self.traffic.service_counters(service);
             let issued = self.recorder.take_issued(service) as f64;
             let declared = declared_cpu(spec, now, ready);
             let sample = Sample {
                 time: now,
-                cpu_used: self.usage.take(service, cpu) as f64 / step.0 as f64 + others_cpu,
+                cpu_used: self.usage.take(service, cpu) as f64 / step.0 as f64 + others.0,
                 cpu_requested: requested.cpu.cores(),
                 cpu_offered: issued * spec.request.cpu.mean() / step.as_secs_f64() + declared,
                 memory_used: memory as f64,
@@ -107,6 +122,22 @@ impl Simulation<'_> {
             self.recorder.sample(service, sample);
         }
         self.queue.schedule_in(step, Event::Sample);
+    }
+
+    /// What the pods of a workload use and request besides its servers.
+    fn standing(&self, workload: WorkloadId, serving: usize) -> Standing {
+        let mut sum = Standing::default();
+        for pod in &self.store.workload(workload).pods {
+            if let Some(pod) = self.store.pod(*pod) {
+                let others = others_usage(pod, serving);
+                sum.others.0 += others.cpu.cores();
+                sum.others.1 += others.memory.0;
+                if pod.is_ready() {
+                    sum.requested = sum.requested + pod.lasting_requests();
+                }
+            }
+        }
+        sum
     }
 
     /// Reads the counters of the services that some custom metric watches.

@@ -62,6 +62,11 @@ impl Hpas {
         self.changes[place] += 1;
     }
 
+    /// How often pods of a workload have changed.
+    pub(in crate::world) fn changes_of(&self, workload: WorkloadId) -> u64 {
+        self.changes.get(workload.index()).copied().unwrap_or(0)
+    }
+
     /// The spec of an HPA has changed.
     pub(super) fn respecified(&mut self, index: usize) {
         self.states[index].known.of = None;
@@ -80,12 +85,7 @@ impl Simulation<'_> {
             selection,
             members: self.store.selection(selection).members.len(),
             workload,
-            changes: self
-                .hpas
-                .changes
-                .get(workload.index())
-                .copied()
-                .unwrap_or(0),
+            changes: self.hpas.changes_of(workload),
             selected: self.hpas.selected,
         };
         if self.hpas.states[index].known.of != Some(version) {
