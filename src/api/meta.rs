@@ -8,7 +8,7 @@ use super::autoscaling::{HpaId, VpaId};
 use super::node::NodeId;
 use super::pod::PodId;
 use super::policy::PdbId;
-use super::workload::{DeploymentId, JobId, ReplicaSetId, StatefulSetId};
+use super::workload::{DaemonSetId, DeploymentId, JobId, ReplicaSetId, StatefulSetId};
 use crate::sim::SimTime;
 
 /// Label keys and values in key order.
@@ -50,6 +50,8 @@ pub enum Kind {
     ReplicaSet,
     /// `apps/v1` StatefulSet.
     StatefulSet,
+    /// `apps/v1` DaemonSet.
+    DaemonSet,
     /// `batch/v1` Job.
     Job,
     /// `policy/v1` PodDisruptionBudget.
@@ -69,6 +71,7 @@ impl Kind {
             Self::Deployment => "Deployment",
             Self::ReplicaSet => "ReplicaSet",
             Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
             Self::Job => "Job",
             Self::PodDisruptionBudget => "PodDisruptionBudget",
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
@@ -96,6 +99,8 @@ pub enum ObjectId {
     ReplicaSet(ReplicaSetId),
     /// A StatefulSet.
     StatefulSet(StatefulSetId),
+    /// A DaemonSet.
+    DaemonSet(DaemonSetId),
     /// A Job.
     Job(JobId),
     /// A PodDisruptionBudget.
@@ -115,6 +120,7 @@ impl ObjectId {
             Self::Deployment(_) => Kind::Deployment,
             Self::ReplicaSet(_) => Kind::ReplicaSet,
             Self::StatefulSet(_) => Kind::StatefulSet,
+            Self::DaemonSet(_) => Kind::DaemonSet,
             Self::Job(_) => Kind::Job,
             Self::PodDisruptionBudget(_) => Kind::PodDisruptionBudget,
             Self::HorizontalPodAutoscaler(_) => Kind::HorizontalPodAutoscaler,

@@ -43,7 +43,7 @@ pub use store::{Ledger, Store};
 pub use template::{ContainerSpec, PodTemplate, ProbeSpec};
 pub use view::{Clock, resize_error};
 pub use workload::{
-    Deployment, DeploymentId, Job, JobId, JobSpec, JobStatus, ReplicaSet, ReplicaSetId,
-    RolloutAnnotations, StatefulSet, StatefulSetId,
+    DaemonSet, DaemonSetId, Deployment, DeploymentId, Job, JobId, JobSpec, JobStatus, ReplicaSet,
+    ReplicaSetId, RolloutAnnotations, StatefulSet, StatefulSetId,
 };
 pub use write::{Change, PodWrite, What, Write};

@@ -103,6 +103,8 @@ pub struct Pod {
     pub serial: u64,
     /// The ordinal of a StatefulSet's pod.
     pub ordinal: u32,
+    /// The node that its affinity names: that of a DaemonSet's pod.
+    pub pinned: Option<NodeId>,
     /// `spec.nodeName`; before `scheduled`, the node that the scheduler assumes.
     pub node: Option<NodeId>,
     /// When it was bound to its node: the condition PodScheduled.
@@ -141,6 +143,7 @@ impl Pod {
             workload,
             serial: 0,
             ordinal: 0,
+            pinned: None,
             node: None,
             scheduled: None,
             unschedulable: None,

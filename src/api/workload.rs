@@ -1,10 +1,12 @@
-//! What owns pods: Deployments, ReplicaSets, StatefulSets, Jobs.
+//! What owns pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs.
 
 use std::sync::Arc;
 
 use super::index::WorkloadId;
 use super::meta::{Labels, ObjectMeta};
+use super::pod::Pod;
 use super::template::PodTemplate;
+use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::sim::{Key, SimDuration, SimTime};
 
@@ -14,6 +16,8 @@ pub type DeploymentId = Key<Deployment>;
 pub type ReplicaSetId = Key<ReplicaSet>;
 /// A StatefulSet's key.
 pub type StatefulSetId = Key<StatefulSet>;
+/// A DaemonSet's key.
+pub type DaemonSetId = Key<DaemonSet>;
 /// A Job's key.
 pub type JobId = Key<Job>;
 
@@ -97,6 +101,34 @@ pub struct StatefulSet {
     pub template: Arc<PodTemplate>,
     /// `spec.podManagementPolicy: Parallel` instead of OrderedReady.
     pub parallel: bool,
+}
+
+/// A DaemonSet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DaemonSet {
+    /// Its metadata.
+    pub meta: ObjectMeta,
+    /// Its entry among the workloads.
+    pub workload: WorkloadId,
+    /// `spec.selector.matchLabels`.
+    pub selector: Arc<Labels>,
+    /// `spec.template`.
+    pub template: Arc<PodTemplate>,
+    /// `spec.updateStrategy` and `spec.minReadySeconds`.
+    pub update: DaemonSetUpdate,
+    /// How many templates it has had: `deprecated.daemonset.template.generation`.
+    pub template_generation: i64,
+}
+
+impl DaemonSet {
+    /// The label of its pods that tells their template.
+    pub const GENERATION: &str = "pod-template-generation";
+
+    /// Whether a pod was made from its present template.
+    pub fn made(&self, pod: &Pod) -> bool {
+        let generation = pod.meta.labels.get(Self::GENERATION);
+        generation.is_some_and(|text| *text == self.template_generation.to_string())
+    }
 }
 
 /// `spec` of a Job besides its template.

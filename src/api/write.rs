@@ -13,11 +13,12 @@ use super::policy::PodDisruptionBudget;
 use super::resources::Resources;
 use super::template::PodTemplate;
 use super::workload::{
-    Deployment, DeploymentId, Job, JobId, JobStatus, ReplicaSet, ReplicaSetId, RolloutAnnotations,
-    StatefulSet,
+    DaemonSet, DaemonSetId, Deployment, DeploymentId, Job, JobId, JobStatus, ReplicaSet,
+    ReplicaSetId, RolloutAnnotations, StatefulSet,
 };
 use crate::autoscaler::hpa::{HpaSpec, Status};
 use crate::autoscaler::vpa::VpaSpec;
+use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::sim::SimTime;
 
@@ -36,6 +37,8 @@ pub enum Write {
     CreateReplicaSet(Box<ReplicaSet>),
     /// Creates a StatefulSet.
     CreateStatefulSet(Box<StatefulSet>),
+    /// Creates a DaemonSet.
+    CreateDaemonSet(Box<DaemonSet>),
     /// Creates a Job.
     CreateJob(Box<Job>),
     /// Creates a PodDisruptionBudget.
@@ -56,6 +59,8 @@ pub enum Write {
     Template(ObjectId, Arc<PodTemplate>),
     /// Replaces `spec` of a Deployment but for its template, selector and `replicas`.
     DeploymentSpec(DeploymentId, DeploymentSpec),
+    /// Replaces how a DaemonSet replaces its pods.
+    DaemonSetUpdate(DaemonSetId, DaemonSetUpdate),
     /// Replaces the status of a Deployment, and its `deployment.kubernetes.io/revision`.
     DeploymentStatus(DeploymentId, Arc<DeploymentStatus>, Option<i64>),
     /// Replaces what a Deployment has noted at a ReplicaSet.

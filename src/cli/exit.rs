@@ -19,7 +19,7 @@ pub enum Exit {
     BadInput = 2,
     /// The run itself failed, or broke an invariant.
     RunFailed = 3,
-    /// Ctrl-C or a request to terminate, as shells count the former.
+    /// Ctrl-C, as shells count it.
     Interrupted = 130,
 }
 
@@ -80,11 +80,11 @@ pub(super) fn report(result: Result<Exit, CliError>) -> ExitCode {
     let exit = match result {
         Ok(exit) => exit,
         Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
-        Err(_) if signal::is_interrupted() => {
-            tell(format_args!("{}\n", CliError::Interrupted));
-            Exit::Interrupted
-        }
         Err(error) => {
+            if let Some(code) = signal::exit_code() {
+                tell(format_args!("{}\n", CliError::Interrupted));
+                return ExitCode::from(code);
+            }
             tell(format_args!("{error}\n"));
             match error {
                 CliError::BadInput(_) => Exit::BadInput,

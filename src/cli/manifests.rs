@@ -210,7 +210,13 @@ fn listed(folder: &str, names: &str) -> Result<Vec<String>, CliError> {
 
 /// Whether a file holds a workload, or a List that may. An autoscaler's target is none.
 fn holds_workload(path: &str) -> bool {
-    const KINDS: [&str; 4] = ["Deployment", "StatefulSet", "ReplicaSet", "List"];
+    const KINDS: [&str; 5] = [
+        "Deployment",
+        "StatefulSet",
+        "ReplicaSet",
+        "DaemonSet",
+        "List",
+    ];
     let Some(text) = read(path) else { return false };
     if has_ending(path, "json") {
         return KINDS

@@ -6,15 +6,15 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use super::exit::{CliError, Exit, tell};
+use super::exit::{CliError, tell};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-/// Set by a signal alone; a sweep sets the flag too when it cannot go on.
-static SIGNALLED: AtomicBool = AtomicBool::new(false);
+/// The signal that came, 0 for none; a sweep sets the flag too when it cannot go on.
+static SIGNALLED: AtomicU8 = AtomicU8::new(0);
 static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
 static WRITING: Mutex<Writing> = Mutex::new(Writing::Nothing);
 
@@ -32,12 +32,26 @@ enum Writing {
 
 /// A flag that is set when the user interrupts.
 pub(super) fn interrupted() -> io::Result<&'static AtomicBool> {
-    let installed =
-        INSTALLED.get_or_init(|| ctrlc::set_handler(interrupt).map_err(|error| error.to_string()));
+    let installed = INSTALLED.get_or_init(|| install().map_err(|error| error.to_string()));
     match installed {
         Ok(()) => Ok(&INTERRUPTED),
         Err(error) => Err(io::Error::other(error.clone())),
     }
+}
+
+#[cfg(unix)]
+fn install() -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let wait = move || signals.forever().for_each(|signal| interrupt(signal as u8));
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    thread.spawn(wait).map(drop)
+}
+
+#[cfg(not(unix))]
+fn install() -> Result<(), ctrlc::Error> {
+    const SIGINT: u8 = 2;
+    ctrlc::set_handler(|| interrupt(SIGINT))
 }
 
 /// Removes this folder if the process is ended before [`finishing`].
@@ -50,13 +64,17 @@ pub(super) fn finishing() {
     *WRITING.lock().unwrap_or_else(PoisonError::into_inner) = Writing::Finished;
 }
 
-/// Whether the user has interrupted: what failed afterwards failed because of that.
-pub(super) fn is_interrupted() -> bool {
-    SIGNALLED.load(Ordering::Relaxed)
+/// The exit code of a process that a signal has ended, as shells count, if one came: what failed
+/// afterwards failed because of that.
+pub(super) fn exit_code() -> Option<u8> {
+    match SIGNALLED.load(Ordering::Relaxed) {
+        0 => None,
+        signal => Some(128 + signal),
+    }
 }
 
-fn interrupt() {
-    SIGNALLED.store(true, Ordering::Relaxed);
+fn interrupt(signal: u8) {
+    SIGNALLED.store(signal, Ordering::Relaxed);
     INTERRUPTED.store(true, Ordering::Relaxed);
     std::thread::sleep(GRACE);
     // Held until the exit, so that nothing is finished meanwhile.
@@ -74,5 +92,5 @@ fn interrupt() {
         }
     }
     tell(format_args!("{}\n", CliError::Interrupted));
-    std::process::exit(Exit::Interrupted as i32);
+    std::process::exit(i32::from(128 + signal));
 }

@@ -1,5 +1,6 @@
 //! What the cluster consists of: parameters only, as manifests and scenario state them.
 
+use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::DeploymentSpec;
 use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, Millicores, Usd};
@@ -23,9 +24,9 @@ pub struct NodeGroupSpec {
     pub allocatable_memory: Bytes,
     /// Pods that fit at most.
     pub max_pods: u32,
-    /// CPU requests of DaemonSet pods on each node.
+    /// CPU requests on each node of DaemonSet pods that are not simulated.
     pub daemonset_cpu: Millicores,
-    /// Memory requests of DaemonSet pods on each node.
+    /// Memory requests on each node of DaemonSet pods that are not simulated.
     pub daemonset_memory: Bytes,
     /// Zone label; nodes of a group without one share the empty zone.
     pub zone: String,
@@ -76,6 +77,8 @@ pub enum WorkloadKind {
         /// `podManagementPolicy: Parallel` instead of OrderedReady.
         parallel: bool,
     },
+    /// `apps/v1` DaemonSet.
+    DaemonSet(DaemonSetUpdate),
     /// `batch/v1` Job.
     Job {
         /// `spec.parallelism`.
@@ -98,6 +101,7 @@ impl WorkloadKind {
             Self::Deployment => "Deployment",
             Self::ReplicaSet => "ReplicaSet",
             Self::StatefulSet { .. } => "StatefulSet",
+            Self::DaemonSet(_) => "DaemonSet",
             Self::Job { .. } => "Job",
         }
     }

@@ -7,6 +7,7 @@
 
 mod calls;
 pub mod client;
+pub mod daemonset;
 pub mod deployment;
 pub mod disruption;
 pub mod endpoints;

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use crate::api::{
-    Context, Labels, ObjectId, ObjectMeta, Pod, PodId, PodPhase, PodTemplate, PodWrite, Store, Uid,
-    WorkloadEntry, WorkloadId, Write,
+    Context, DaemonSet, Labels, NodeId, ObjectId, ObjectMeta, Pod, PodId, PodPhase, PodTemplate,
+    PodWrite, Store, Uid, WorkloadEntry, WorkloadId, Write,
 };
-use crate::sim::{SimTime, Stream, Streams};
+use crate::sim::{SimTime, Stream, Streams, fingerprint};
 
 /// Kubernetes' alphabet for generated names.
 const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -35,6 +35,17 @@ fn generate_name(owner: &str, suffix: [char; SUFFIX]) -> Arc<str> {
     name.truncate(LONGEST);
     name.extend(suffix);
     name.into()
+}
+
+/// `controller-revision-hash` of a DaemonSet's template.
+fn revision_hash(of: &str) -> String {
+    let mut rest = fingerprint(of.as_bytes());
+    let sign = |_| {
+        let place = rest as usize % ALPHABET.len();
+        rest /= ALPHABET.len() as u64;
+        char::from(ALPHABET[place])
+    };
+    (0..10).map(sign).collect()
 }
 
 /// A workload's draws.
@@ -88,6 +99,21 @@ impl NewPod {
                     labels: Arc::new(labels),
                     base: Arc::clone(&set.meta.name),
                     by_ordinal: true,
+                }
+            }
+            ObjectId::DaemonSet(id) => {
+                let set = store.daemon_set(id)?;
+                let mut labels = set.template.labels.clone();
+                let generation = set.template_generation.to_string();
+                let hash = revision_hash(&format!("{}/{generation}", set.meta.name));
+                labels.insert("controller-revision-hash".to_owned(), hash);
+                labels.insert(DaemonSet::GENERATION.to_owned(), generation);
+                Self {
+                    workload: set.workload,
+                    template: Arc::clone(&set.template),
+                    labels: Arc::new(labels),
+                    base: Arc::clone(&set.meta.name),
+                    by_ordinal: false,
                 }
             }
             ObjectId::Job(id) => {
@@ -168,6 +194,27 @@ impl PodControl {
         created: SimTime,
         context: &mut Context<'_, E>,
     ) -> Option<PodId> {
+        self.make(owner, (ordinal, None), created, context)
+    }
+
+    /// Creates a pod object that belongs on a node.
+    pub fn create_on<E>(
+        &mut self,
+        owner: ObjectId,
+        node: NodeId,
+        created: SimTime,
+        context: &mut Context<'_, E>,
+    ) -> Option<PodId> {
+        self.make(owner, (0, Some(node)), created, context)
+    }
+
+    fn make<E>(
+        &mut self,
+        owner: ObjectId,
+        (ordinal, pinned): (u32, Option<NodeId>),
+        created: SimTime,
+        context: &mut Context<'_, E>,
+    ) -> Option<PodId> {
         let new = NewPod::of(owner, ordinal, context.store)?;
         let entry = context.store.workload(new.workload);
         let namespace = Arc::clone(&entry.namespace);
@@ -189,6 +236,7 @@ impl PodControl {
         };
         let pod = Pod {
             ordinal,
+            pinned,
             ..Pod::new(meta, new.workload, new.template)
         };
         let made = context

@@ -5,7 +5,7 @@ use super::classes::{Class, MOST_CLASSES, View};
 use super::fit::{Insufficient, Room, insufficient_resources};
 use super::score::{balanced_allocation, balanced_change, least_allocated};
 use crate::api::{
-    Context, Kind, Labels, Node, NodeId, NodeInfo, PodAmounts, PodId, Store, matches,
+    Context, Kind, Labels, Node, NodeId, NodeInfo, Pod, PodAmounts, PodId, Store, matches,
 };
 
 /// Why nodes were refused, by reason.
@@ -74,6 +74,11 @@ impl Scheduler {
     pub fn find_node<E>(&mut self, id: PodId, context: &Context<'_, E>) -> Option<NodeId> {
         let store = &*context.store;
         let pod = store.pod(id)?;
+        if let Some(own) = pod.pinned {
+            let node = store.find_node(own)?;
+            let fits = fits_pinned(node, store.node_info(own), pod, &mut Unfit::default());
+            return fits.then_some(own);
+        }
         let place = self.class(&pod.amounts(), &pod.template.node_selector);
         let scores_change = self.scores_change;
         let class = &mut self.classes[place];
@@ -92,6 +97,17 @@ impl Scheduler {
         if let Some(pod) = store.pod(id) {
             let (wanted, selector) = (pod.amounts(), &pod.template.node_selector);
             for (id, node) in store.nodes() {
+                match pod.pinned {
+                    Some(own) if own == id => {
+                        fits_pinned(node, store.node_info(id), pod, &mut unfit);
+                        continue;
+                    }
+                    Some(_) => {
+                        unfit.selector += 1;
+                        continue;
+                    }
+                    None => {}
+                }
                 fits(node, store.node_info(id), selector, &wanted, &mut unfit);
             }
         }
@@ -175,6 +191,22 @@ fn fits(
         unfit.unschedulable += 1;
         return false;
     }
+    has_room(node, info, selector, wanted, unfit)
+}
+
+/// The same for a pod of a DaemonSet on its own node, which may be cordoned or silent.
+fn fits_pinned(node: &Node, info: &NodeInfo, pod: &Pod, unfit: &mut Unfit) -> bool {
+    let selector = &pod.template.node_selector;
+    has_room(node, info, selector, &pod.amounts(), unfit)
+}
+
+fn has_room(
+    node: &Node,
+    info: &NodeInfo,
+    selector: &Labels,
+    wanted: &PodAmounts,
+    unfit: &mut Unfit,
+) -> bool {
     if !matches(selector, node.labels()) {
         unfit.selector += 1;
         return false;

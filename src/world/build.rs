@@ -12,8 +12,8 @@ use crate::api::{EventSink, Node, PodDraws, Store, WorkloadId};
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
 use crate::cluster::spec::WorkloadSpec;
 use crate::controller::{
-    PodControl, deployment, endpoints, garbage_collector, job, podautoscaler, replicaset,
-    statefulset,
+    PodControl, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
+    replicaset, statefulset,
 };
 use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
@@ -298,6 +298,10 @@ impl<'s> Simulation<'s> {
             stateful_sets: statefulset::adapter::Controller::new(
                 config,
                 streams.stream("controller/statefulset"),
+            ),
+            daemon_sets: daemonset::adapter::Controller::new(
+                config,
+                streams.stream("controller/daemonset"),
             ),
             jobs: job::Controller::new(config, streams.stream("controller/job")),
             autoscalers: podautoscaler::Controller::new(

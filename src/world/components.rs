@@ -44,6 +44,9 @@ impl Simulation<'_> {
             Event::StatefulSet(event) => with_context!(self, now, Event::StatefulSet, |all, cx| {
                 all.stateful_sets.handle(event, &mut all.pod_control, cx);
             }),
+            Event::DaemonSet(event) => with_context!(self, now, Event::DaemonSet, |all, cx| {
+                all.daemon_sets.handle(event, &mut all.pod_control, cx);
+            }),
             Event::Job(event) => with_context!(self, now, Event::Job, |all, cx| {
                 all.jobs.handle(event, &mut all.pod_control, cx);
             }),
@@ -95,12 +98,20 @@ impl Simulation<'_> {
             ObjectId::StatefulSet(_) => with_context!(self, now, Event::StatefulSet, |all, cx| {
                 all.stateful_sets.observe(change, cx);
             }),
+            ObjectId::DaemonSet(_) => with_context!(self, now, Event::DaemonSet, |all, cx| {
+                all.daemon_sets.observe(change, cx);
+            }),
             ObjectId::Job(_) => with_context!(self, now, Event::Job, |all, cx| {
                 all.jobs.observe(change, cx);
             }),
-            ObjectId::Node(_) => with_context!(self, now, Event::Scheduler, |all, cx| {
-                all.scheduler.observe(change, cx);
-            }),
+            ObjectId::Node(_) => {
+                with_context!(self, now, Event::DaemonSet, |all, cx| {
+                    all.daemon_sets.observe(change, cx);
+                });
+                with_context!(self, now, Event::Scheduler, |all, cx| {
+                    all.scheduler.observe(change, cx);
+                });
+            }
             ObjectId::PodDisruptionBudget(_)
             | ObjectId::HorizontalPodAutoscaler(_)
             | ObjectId::VerticalPodAutoscaler(_) => {}
@@ -135,6 +146,11 @@ impl Simulation<'_> {
             Some(ObjectId::StatefulSet(_)) if counts => {
                 with_context!(self, now, Event::StatefulSet, |all, cx| {
                     all.stateful_sets.observe(change, cx);
+                });
+            }
+            Some(ObjectId::DaemonSet(_)) if counts => {
+                with_context!(self, now, Event::DaemonSet, |all, cx| {
+                    all.daemon_sets.observe(change, cx);
                 });
             }
             Some(ObjectId::Job(_)) => with_context!(self, now, Event::Job, |all, cx| {

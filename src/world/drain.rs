@@ -31,7 +31,31 @@ impl Simulation<'_> {
             let Some(ObjectId::Node(node)) = self.store.find(Kind::Node, "", &name) else {
                 continue;
             };
-            let goes = |pod: &Pod| pod.node == Some(node) && pod.is_active();
+            let of_daemon_set = |pod: &Pod| matches!(pod.meta.owner, Some(ObjectId::DaemonSet(_)));
+            let on_it = |pod: &Pod| pod.node == Some(node) && pod.is_active();
+            let stay = self
+                .store
+                .pods()
+                .filter(|(_, pod)| on_it(pod) && of_daemon_set(pod));
+            let stay: Vec<String> = stay
+                .map(|(_, pod)| format!("{}/{}", pod.meta.namespace, pod.name()))
+                .collect();
+            if !stay.is_empty() && !command.ignore_daemon_sets {
+                printed.error(format!(
+                    "error: unable to drain node \"{name}\" due to error: cannot delete \
+                     DaemonSet-managed Pods (use --ignore-daemonsets to ignore): {}, continuing \
+                     command...",
+                    stay.join(", ")
+                ));
+                continue;
+            }
+            if !stay.is_empty() {
+                printed.lines.push(format!(
+                    "Warning: ignoring DaemonSet-managed Pods: {}",
+                    stay.join(", ")
+                ));
+            }
+            let goes = |pod: &Pod| on_it(pod) && !of_daemon_set(pod);
             let pods: Vec<PodId> = self
                 .store
                 .pods()

@@ -2,8 +2,8 @@
 
 use super::traffic::TrafficEvent;
 use crate::controller::{
-    deployment, disruption, endpoints, garbage_collector, job, podautoscaler, replicaset,
-    statefulset,
+    daemonset, deployment, disruption, endpoints, garbage_collector, job, podautoscaler,
+    replicaset, statefulset,
 };
 use crate::metrics::MetricsEvent;
 use crate::{kubelet, scheduler};
@@ -21,6 +21,8 @@ pub enum Event {
     ReplicaSet(replicaset::Event),
     /// For the StatefulSet controller.
     StatefulSet(statefulset::adapter::Event),
+    /// For the DaemonSet controller.
+    DaemonSet(daemonset::adapter::Event),
     /// For the Job controller.
     Job(job::Event),
     /// For the eviction API.

@@ -154,6 +154,10 @@ impl Simulation<'_> {
         if is_lost && length >= MONITOR_GRACE + TOLERATION {
             // Their objects go with the node's.
             for pod in self.pods_on(node) {
+                // A DaemonSet's pods tolerate the taint for ever.
+                if self.store.pod(pod).is_some_and(|pod| pod.pinned.is_some()) {
+                    continue;
+                }
                 lost += 1;
                 let delete = PodWrite::Delete { deadline: now };
                 for write in [

@@ -15,7 +15,7 @@ use crate::api::{
 };
 use crate::autoscaler::hpa::Status;
 use crate::autoscaler::vpa::admission::LimitRange;
-use crate::cluster::spec::{PdbSpec, WorkloadSpec};
+use crate::cluster::spec::{PdbSpec, WorkloadKind, WorkloadSpec};
 use crate::controller::pod_control::delete_pod;
 use crate::scenario::model::{HpaObject, VpaObject};
 use crate::scenario::{Admission, Object, Scenario, read_object};
@@ -81,6 +81,7 @@ pub(super) fn kind_in_store(kind: &str) -> Option<Kind> {
         "Deployment" => Kind::Deployment,
         "ReplicaSet" => Kind::ReplicaSet,
         "StatefulSet" => Kind::StatefulSet,
+        "DaemonSet" => Kind::DaemonSet,
         "Job" => Kind::Job,
         "PodDisruptionBudget" => Kind::PodDisruptionBudget,
         "HorizontalPodAutoscaler" => Kind::HorizontalPodAutoscaler,
@@ -148,7 +149,7 @@ impl Simulation<'_> {
             ));
         }
         let template_changes = spec.template != before.template;
-        if template_changes && !matches!(id, ObjectId::Deployment(_)) {
+        if template_changes && !matches!(id, ObjectId::Deployment(_) | ObjectId::DaemonSet(_)) {
             let kind = kind.name();
             return Err(format!(
                 "error: changing the pod template of a {kind} is not simulated yet"
@@ -159,6 +160,12 @@ impl Simulation<'_> {
         {
             self.store
                 .commit(now, Write::DeploymentSpec(key, spec.rollout));
+        }
+        if let ObjectId::DaemonSet(key) = id
+            && let WorkloadKind::DaemonSet(update) = spec.kind
+            && spec.kind != before.kind
+        {
+            self.store.commit(now, Write::DaemonSetUpdate(key, update));
         }
         if template_changes {
             let current = self.store.template(id).cloned();

@@ -29,8 +29,8 @@ use std::sync::Arc;
 use crate::api::{Change, EventSink, PodDraws, PodId, Store};
 use crate::autoscaler::hpa::PodRequests;
 use crate::controller::{
-    PodControl, deployment, endpoints, garbage_collector, job, podautoscaler, replicaset,
-    statefulset,
+    PodControl, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
+    replicaset, statefulset,
 };
 use crate::kubelet::Kubelet;
 use crate::load::report::LoadReport;
@@ -104,6 +104,7 @@ struct Components {
     deployments: deployment::adapter::Controller,
     replica_sets: replicaset::Controller,
     stateful_sets: statefulset::adapter::Controller,
+    daemon_sets: daemonset::adapter::Controller,
     jobs: job::Controller,
     autoscalers: podautoscaler::Controller,
     endpoints: endpoints::Controller,

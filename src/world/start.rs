@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::components::with_context;
 use super::{Event, Simulation};
 use crate::api::{
-    Amounts, Context, Deployment, HorizontalPodAutoscaler, Job, JobSpec, JobStatus, Kind, Labels,
-    Node, ObjectId, ObjectMeta, PodDisruptionBudget, PodWrite, ReplicaSet, SelectionId,
-    StatefulSet, VerticalPodAutoscaler, What, WorkloadId, Write,
+    Amounts, Context, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, JobSpec, JobStatus,
+    Kind, Labels, Node, NodeId, ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodWrite,
+    ReplicaSet, SelectionId, StatefulSet, VerticalPodAutoscaler, What, WorkloadId, Write,
 };
 use crate::autoscaler::hpa::Status;
 use crate::cluster::spec::{NodeGroupSpec, WorkloadKind, WorkloadSpec};
+use crate::controller::daemonset::adapter::should_run;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::controller::statefulset::adapter::free_ordinal;
 use crate::scenario::model::{From, VpaObject};
@@ -28,6 +29,7 @@ pub(super) fn kind_of(spec: &WorkloadSpec) -> Kind {
         WorkloadKind::Deployment => Kind::Deployment,
         WorkloadKind::ReplicaSet => Kind::ReplicaSet,
         WorkloadKind::StatefulSet { .. } => Kind::StatefulSet,
+        WorkloadKind::DaemonSet(_) => Kind::DaemonSet,
         WorkloadKind::Job { .. } => Kind::Job,
     }
 }
@@ -170,6 +172,14 @@ impl Simulation<'_> {
                     parallel,
                 }))
             }
+            WorkloadKind::DaemonSet(update) => Write::CreateDaemonSet(Box::new(DaemonSet {
+                meta,
+                workload,
+                selector,
+                template,
+                update,
+                template_generation: 1,
+            })),
             WorkloadKind::Job {
                 parallelism,
                 completions,
@@ -217,6 +227,20 @@ impl Simulation<'_> {
             // That was long ago.
             self.events.drain();
         }
+        if let ObjectId::DaemonSet(id) = object
+            && let Some(set) = self.store.daemon_set(id)
+        {
+            let fits = |(_, node): &(NodeId, &Node)| should_run(set, node);
+            let nodes: Vec<NodeId> = self.store.nodes().filter(fits).map(|(id, _)| id).collect();
+            for node in nodes {
+                let since = SimTime::ZERO - SETTLED;
+                with_context!(self, now, Event::Kubelet, |all, cx| {
+                    let pod = all.pod_control.create_on(object, node, since, cx);
+                    settle_pod(pod, since, all, cx);
+                });
+            }
+            return;
+        }
         let owner = match object {
             ObjectId::Deployment(_) => self
                 .store
@@ -230,7 +254,13 @@ impl Simulation<'_> {
         for number in 0..replicas {
             let age = SETTLED + SimDuration::from_secs(i64::from(number));
             with_context!(self, now, Event::Kubelet, |all, cx| {
-                settle_pod(owner, SimTime::ZERO - age, all, cx);
+                let since = SimTime::ZERO - age;
+                let ordinal = match owner {
+                    ObjectId::StatefulSet(id) => free_ordinal(id, cx.store),
+                    _ => 0,
+                };
+                let pod = all.pod_control.create(owner, ordinal, since, cx);
+                settle_pod(pod, since, all, cx);
             });
         }
     }
@@ -277,18 +307,12 @@ impl Simulation<'_> {
 
 /// A pod that was created then and has been ready for long, if a node has room for it.
 fn settle_pod<E>(
-    owner: ObjectId,
+    created: Option<PodId>,
     since: SimTime,
     all: &mut super::Components,
     context: &mut Context<'_, E>,
 ) {
-    let ordinal = match owner {
-        ObjectId::StatefulSet(id) => free_ordinal(id, context.store),
-        _ => 0,
-    };
-    let Some(id) = all.pod_control.create(owner, ordinal, since, context) else {
-        return;
-    };
+    let Some(id) = created else { return };
     let Some(node) = all.scheduler.find_node(id, context) else {
         return;
     };

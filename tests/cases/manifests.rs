@@ -114,6 +114,7 @@ fn daemon_sets_take_room_on_the_nodes_that_they_select() {
         first["pending"].clone()
     };
     assert_eq!(pending(&[]), "6");
-    let stated = ["--set", "node_group[gpu].daemonsets.cpu=0"];
-    assert_eq!(pending(&stated), "2");
+    // What others request is not free either.
+    let stated = ["--set", "node_group[general].daemonsets.cpu=1"];
+    assert_eq!(pending(&stated), "8");
 }

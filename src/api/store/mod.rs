@@ -15,7 +15,7 @@ use crate::api::meta::{Kind, ObjectId};
 use crate::api::node::{Node, NodeInfo};
 use crate::api::pod::{Pod, PodId};
 use crate::api::policy::PodDisruptionBudget;
-use crate::api::workload::{Deployment, Job, ReplicaSet, StatefulSet};
+use crate::api::workload::{DaemonSet, Deployment, Job, ReplicaSet, StatefulSet};
 use crate::api::write::{Change, What, Write};
 use crate::sim::{Arena, SimTime};
 
@@ -40,6 +40,7 @@ pub struct Store {
     deployments: Arena<Deployment>,
     replica_sets: Arena<ReplicaSet>,
     stateful_sets: Arena<StatefulSet>,
+    daemon_sets: Arena<DaemonSet>,
     jobs: Arena<Job>,
     pdbs: Arena<PodDisruptionBudget>,
     hpas: Arena<HorizontalPodAutoscaler>,

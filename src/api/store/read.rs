@@ -11,7 +11,8 @@ use crate::api::pod::Pod;
 use crate::api::policy::{PdbId, PodDisruptionBudget};
 use crate::api::template::PodTemplate;
 use crate::api::workload::{
-    Deployment, DeploymentId, Job, JobId, ReplicaSet, ReplicaSetId, StatefulSet, StatefulSetId,
+    DaemonSet, DaemonSetId, Deployment, DeploymentId, Job, JobId, ReplicaSet, ReplicaSetId,
+    StatefulSet, StatefulSetId,
 };
 impl Store {
     /// The entry of a workload by kind, namespace and name.
@@ -45,6 +46,7 @@ impl Store {
             ObjectId::Deployment(key) => self.deployments.get(key).map(|object| &object.meta),
             ObjectId::ReplicaSet(key) => self.replica_sets.get(key).map(|object| &object.meta),
             ObjectId::StatefulSet(key) => self.stateful_sets.get(key).map(|object| &object.meta),
+            ObjectId::DaemonSet(key) => self.daemon_sets.get(key).map(|object| &object.meta),
             ObjectId::Job(key) => self.jobs.get(key).map(|object| &object.meta),
             ObjectId::PodDisruptionBudget(key) => self.pdbs.get(key).map(|object| &object.meta),
             ObjectId::HorizontalPodAutoscaler(key) => self.hpas.get(key).map(|object| &object.meta),
@@ -68,6 +70,7 @@ impl Store {
             ObjectId::Deployment(key) => self.deployments.get(key).map(|object| &object.template),
             ObjectId::ReplicaSet(key) => self.replica_sets.get(key).map(|object| &object.template),
             ObjectId::StatefulSet(key) => self.stateful_sets.get(key).map(|o| &o.template),
+            ObjectId::DaemonSet(key) => self.daemon_sets.get(key).map(|object| &object.template),
             ObjectId::Job(key) => self.jobs.get(key).map(|object| &object.template),
             _ => None,
         }
@@ -79,6 +82,7 @@ impl Store {
             ObjectId::Deployment(key) => self.deployments.get(key).map(|object| &object.selector),
             ObjectId::ReplicaSet(key) => self.replica_sets.get(key).map(|object| &object.selector),
             ObjectId::StatefulSet(key) => self.stateful_sets.get(key).map(|o| &o.selector),
+            ObjectId::DaemonSet(key) => self.daemon_sets.get(key).map(|object| &object.selector),
             _ => None,
         }
     }
@@ -133,6 +137,21 @@ impl Store {
     /// A StatefulSet, if it exists.
     pub fn stateful_set(&self, id: StatefulSetId) -> Option<&StatefulSet> {
         self.stateful_sets.get(id)
+    }
+
+    /// A DaemonSet, if it exists.
+    pub fn daemon_set(&self, id: DaemonSetId) -> Option<&DaemonSet> {
+        self.daemon_sets.get(id)
+    }
+
+    /// All DaemonSets with their keys.
+    pub fn daemon_sets(&self) -> impl Iterator<Item = (DaemonSetId, &DaemonSet)> {
+        self.daemon_sets.iter()
+    }
+
+    /// Whether there is any DaemonSet.
+    pub fn has_daemon_sets(&self) -> bool {
+        self.daemon_sets.len() > 0
     }
 
     /// A Job, if it exists.

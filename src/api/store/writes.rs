@@ -51,6 +51,12 @@ impl Store {
                 let id = ObjectId::StatefulSet(self.stateful_sets.insert(*object));
                 self.created(id)
             }
+            Write::CreateDaemonSet(mut object) => {
+                object.meta.resource_version = self.version;
+                object.workload = self.entry_of(Kind::DaemonSet, &object.meta);
+                let id = ObjectId::DaemonSet(self.daemon_sets.insert(*object));
+                self.created(id)
+            }
             Write::CreateJob(mut object) => {
                 object.meta.resource_version = self.version;
                 object.workload = self.entry_of(Kind::Job, &object.meta);
@@ -97,6 +103,11 @@ impl Store {
                 if let Some(of) = self.template_mut(id) {
                     *of = template;
                 }
+                if let ObjectId::DaemonSet(key) = id
+                    && let Some(set) = self.daemon_sets.get_mut(key)
+                {
+                    set.template_generation += 1;
+                }
                 self.wrote(id, true, What::Spec)
             }
             Write::DeploymentSpec(key, spec) => {
@@ -105,6 +116,12 @@ impl Store {
                     object.spec = DeploymentSpec { replicas, ..spec };
                 }
                 self.wrote(ObjectId::Deployment(key), true, What::Spec)
+            }
+            Write::DaemonSetUpdate(key, update) => {
+                if let Some(object) = self.daemon_sets.get_mut(key) {
+                    object.update = update;
+                }
+                self.wrote(ObjectId::DaemonSet(key), true, What::Spec)
             }
             Write::DeploymentStatus(key, status, revision) => {
                 if let Some(object) = self.deployments.get_mut(key) {
@@ -233,6 +250,7 @@ impl Store {
             ObjectId::Deployment(key) => drop(self.deployments.remove(key)),
             ObjectId::ReplicaSet(key) => drop(self.replica_sets.remove(key)),
             ObjectId::StatefulSet(key) => drop(self.stateful_sets.remove(key)),
+            ObjectId::DaemonSet(key) => drop(self.daemon_sets.remove(key)),
             ObjectId::Job(key) => drop(self.jobs.remove(key)),
             ObjectId::PodDisruptionBudget(key) => drop(self.pdbs.remove(key)),
             ObjectId::HorizontalPodAutoscaler(key) => drop(self.hpas.remove(key)),
@@ -249,6 +267,7 @@ impl Store {
                 object.meta.owner.is_none().then_some(object.workload)
             }
             ObjectId::StatefulSet(key) => Some(self.stateful_sets.get(key)?.workload),
+            ObjectId::DaemonSet(key) => Some(self.daemon_sets.get(key)?.workload),
             ObjectId::Job(key) => Some(self.jobs.get(key)?.workload),
             _ => None,
         }
@@ -287,6 +306,7 @@ impl Store {
             ObjectId::Deployment(key) => &mut self.deployments.get_mut(key)?.meta,
             ObjectId::ReplicaSet(key) => &mut self.replica_sets.get_mut(key)?.meta,
             ObjectId::StatefulSet(key) => &mut self.stateful_sets.get_mut(key)?.meta,
+            ObjectId::DaemonSet(key) => &mut self.daemon_sets.get_mut(key)?.meta,
             ObjectId::Job(key) => &mut self.jobs.get_mut(key)?.meta,
             ObjectId::PodDisruptionBudget(key) => &mut self.pdbs.get_mut(key)?.meta,
             ObjectId::HorizontalPodAutoscaler(key) => &mut self.hpas.get_mut(key)?.meta,
@@ -308,6 +328,7 @@ impl Store {
             ObjectId::Deployment(key) => &mut self.deployments.get_mut(key)?.template,
             ObjectId::ReplicaSet(key) => &mut self.replica_sets.get_mut(key)?.template,
             ObjectId::StatefulSet(key) => &mut self.stateful_sets.get_mut(key)?.template,
+            ObjectId::DaemonSet(key) => &mut self.daemon_sets.get_mut(key)?.template,
             ObjectId::Job(key) => &mut self.jobs.get_mut(key)?.template,
             _ => return None,
         })

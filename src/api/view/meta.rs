@@ -10,7 +10,7 @@ use crate::api::store::Store;
 pub(super) fn api_version(kind: Kind) -> &'static str {
     match kind {
         Kind::Node | Kind::Pod => "v1",
-        Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet => "apps/v1",
+        Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet => "apps/v1",
         Kind::Job => "batch/v1",
         Kind::PodDisruptionBudget => "policy/v1",
         Kind::HorizontalPodAutoscaler => "autoscaling/v2",
@@ -67,7 +67,7 @@ fn owner_references(owner: ObjectId, store: &Store) -> Option<Value> {
 /// What a drawn name begins with.
 fn generate_name(meta: &ObjectMeta, store: &Store) -> Option<String> {
     match meta.owner? {
-        owner @ (ObjectId::ReplicaSet(_) | ObjectId::Job(_)) => {
+        owner @ (ObjectId::ReplicaSet(_) | ObjectId::DaemonSet(_) | ObjectId::Job(_)) => {
             Some(format!("{}-", store.meta(owner)?.name))
         }
         _ => None,

@@ -7,6 +7,7 @@
 //!
 //! Upstream: the types of `k8s.io/api`, with the defaults that the API server fills in.
 
+mod daemon_set;
 mod deployment;
 mod horizontal_pod_autoscaler;
 mod hpa_metric;
@@ -68,6 +69,7 @@ impl Store {
             ObjectId::Deployment(key) => deployment::view(self.deployment(key)?, self, clock),
             ObjectId::ReplicaSet(key) => replica_set::view(key, self, clock)?,
             ObjectId::StatefulSet(key) => stateful_set::view(key, self, clock)?,
+            ObjectId::DaemonSet(key) => daemon_set::view(key, self, clock)?,
             ObjectId::Job(key) => job::view(key, self, clock)?,
             ObjectId::PodDisruptionBudget(key) => pod_disruption_budget::view(key, self, clock)?,
             ObjectId::HorizontalPodAutoscaler(key) => {

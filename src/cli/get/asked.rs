@@ -31,7 +31,7 @@ pub(super) enum Objects {
 }
 
 /// The kinds that are simulated, and the names to suggest for them.
-const KINDS: [(&str, &str, Objects); 10] = [
+const KINDS: [(&str, &str, Objects); 11] = [
     (
         "Deployment",
         "deploy",
@@ -43,6 +43,7 @@ const KINDS: [(&str, &str, Objects); 10] = [
         "sts",
         Objects::Stored(api::Kind::StatefulSet),
     ),
+    ("DaemonSet", "ds", Objects::Stored(api::Kind::DaemonSet)),
     ("Job", "jobs", Objects::Stored(api::Kind::Job)),
     ("Pod", "pods", Objects::Stored(api::Kind::Pod)),
     ("Node", "nodes", Objects::Stored(api::Kind::Node)),

@@ -87,7 +87,11 @@ fn touched<'a>(
 ) -> BTreeSet<ObjectId> {
     let counts_pods = matches!(
         kind,
-        Kind::ReplicaSet | Kind::StatefulSet | Kind::Job | Kind::PodDisruptionBudget
+        Kind::ReplicaSet
+            | Kind::StatefulSet
+            | Kind::DaemonSet
+            | Kind::Job
+            | Kind::PodDisruptionBudget
     );
     let mut touched = BTreeSet::new();
     let mut pods = false;

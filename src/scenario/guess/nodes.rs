@@ -2,7 +2,7 @@
 
 use super::survey::{Seen, Survey};
 use super::{NodeGuess, NodeShape};
-use crate::cluster::spec::{ContainerSpec, Labels};
+use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate};
 use crate::scenario::prices::INSTANCE_TYPES;
 
 /// Types that are tried, the smallest first.
@@ -42,8 +42,28 @@ pub(super) fn guess(survey: &Survey) -> Vec<NodeGuess> {
         _ => format!("nodes-{}", place + 1),
     };
     (groups.into_iter().enumerate())
-        .map(|(place, (labels, pods))| group(name(place), &labels, &pods))
+        .map(|(place, (labels, pods))| {
+            let daemons = daemons(survey, &labels);
+            group(name(place), &labels, &pods, daemons)
+        })
         .collect()
+}
+
+/// What DaemonSets request on each node of a group.
+fn daemons(survey: &Survey, labels: &Labels) -> Room {
+    let mut sum = Room { cpu: 0, memory: 0 };
+    for spec in &survey.daemons {
+        let mut selector = spec.template.node_selector.iter();
+        let fits = |(key, value): (&String, &String)| {
+            is_everywhere(key, value) || labels.get(key) == Some(value)
+        };
+        if selector.all(fits) {
+            let each = room_of(&spec.template);
+            sum.cpu += each.cpu;
+            sum.memory += each.memory;
+        }
+    }
+    sum
 }
 
 /// Whether the nodes of every guessed group have a label.
@@ -57,7 +77,14 @@ fn is_everywhere(key: &str, value: &str) -> bool {
 
 fn pods(seen: &Seen) -> Pods {
     let largest = seen.hpa.as_ref().map_or(0, |(_, spec)| spec.max_replicas);
-    let template = &seen.spec.template;
+    Pods {
+        number: i64::from(largest.max(seen.spec.replicas)),
+        each: room_of(&seen.spec.template),
+    }
+}
+
+/// What a pod requests.
+fn room_of(template: &PodTemplate) -> Room {
     let sidecars = template
         .init_containers
         .iter()
@@ -66,18 +93,15 @@ fn pods(seen: &Seen) -> Pods {
     let sum = |amount: fn(&ContainerSpec) -> Option<i64>| running().filter_map(amount).sum();
     let cpu = sum(|one| one.cpu_request.map(|cpu| cpu.0));
     let memory = sum(|one| one.memory_request.map(|memory| memory.0));
-    Pods {
-        number: i64::from(largest.max(seen.spec.replicas)),
-        each: Room {
-            cpu: template.pod_cpu_request.map_or(cpu, |stated| stated.0),
-            memory: template
-                .pod_memory_request
-                .map_or(memory, |stated| stated.0),
-        },
+    Room {
+        cpu: template.pod_cpu_request.map_or(cpu, |stated| stated.0),
+        memory: template
+            .pod_memory_request
+            .map_or(memory, |stated| stated.0),
     }
 }
 
-fn group(name: String, labels: &Labels, pods: &[Pods]) -> NodeGuess {
+fn group(name: String, labels: &Labels, pods: &[Pods], daemons: Room) -> NodeGuess {
     let largest = Room {
         cpu: pods.iter().map(|one| one.each.cpu).max().unwrap_or(0),
         memory: pods.iter().map(|one| one.each.memory).max().unwrap_or(0),
@@ -89,18 +113,18 @@ fn group(name: String, labels: &Labels, pods: &[Pods]) -> NodeGuess {
     let types = wanted.iter().chain(&TYPES).filter_map(|name| {
         let known = INSTANCE_TYPES.iter().find(|one| one.name == *name)?;
         let room = Room {
-            cpu: known.cores * 1000,
-            memory: known.memory_gib << 30,
+            cpu: known.cores * 1000 - daemons.cpu,
+            memory: (known.memory_gib << 30) - daemons.memory,
         };
         Some((NodeShape::Instance(known.name), room))
     });
     let mut roomy = types.filter(|(_, room)| per_node(*room, largest) > 0);
     let (shape, room) = roomy.next().unwrap_or_else(|| {
-        let cores = (largest.cpu + 999) / 1000;
-        let gib = (largest.memory >> 30) + 1;
+        let cores = (largest.cpu + daemons.cpu + 999) / 1000;
+        let gib = ((largest.memory + daemons.memory) >> 30) + 1;
         let room = Room {
-            cpu: cores * 1000,
-            memory: gib << 30,
+            cpu: cores * 1000 - daemons.cpu,
+            memory: (gib << 30) - daemons.memory,
         };
         (NodeShape::Own { cores, gib }, room)
     });
@@ -128,6 +152,7 @@ mod tests {
     use super::*;
 
     const GIB: i64 = 1 << 30;
+    const NONE: Room = Room { cpu: 0, memory: 0 };
 
     fn of(number: i64, cpu: i64, memory: i64) -> Pods {
         let each = Room { cpu, memory };
@@ -136,19 +161,24 @@ mod tests {
 
     #[test]
     fn a_group_has_room_for_all_pods_and_one_node_to_spare() {
-        let made = group("a".to_owned(), &Labels::new(), &[of(16, 1000, GIB)]);
+        let made = group("a".to_owned(), &Labels::new(), &[of(16, 1000, GIB)], NONE);
         assert_eq!(made.shape, NodeShape::Instance("m5.xlarge"));
         assert_eq!((made.count, made.pods), (5, 16));
         // Without requests the number of pods counts.
-        let made = group("a".to_owned(), &Labels::new(), &[of(150, 0, 0)]);
+        let made = group("a".to_owned(), &Labels::new(), &[of(150, 0, 0)], NONE);
         assert_eq!(made.count, 3);
     }
 
     #[test]
     fn a_large_pod_gets_a_node_that_holds_it() {
-        let made = group("a".to_owned(), &Labels::new(), &[of(2, 6000, GIB)]);
+        let made = group("a".to_owned(), &Labels::new(), &[of(2, 6000, GIB)], NONE);
         assert_eq!(made.shape, NodeShape::Instance("m5.2xlarge"));
-        let made = group("a".to_owned(), &Labels::new(), &[of(2, 15_500, 100 * GIB)]);
+        let made = group(
+            "a".to_owned(),
+            &Labels::new(),
+            &[of(2, 15_500, 100 * GIB)],
+            NONE,
+        );
         let own = NodeShape::Own {
             cores: 16,
             gib: 101,

@@ -34,6 +34,8 @@ pub(super) struct Seen {
 /// Everything that a guess is made from.
 pub(super) struct Survey {
     pub(super) workloads: Vec<Seen>,
+    /// DaemonSets, whose pods take room on every node.
+    pub(super) daemons: Vec<WorkloadSpec>,
 }
 
 /// A Kubernetes Service.
@@ -57,7 +59,8 @@ impl Survey {
             return Err(diagnostics);
         }
         let is_load = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::Job { .. });
-        if specs.iter().all(is_load) {
+        let is_daemon = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::DaemonSet(_));
+        if specs.iter().all(|spec| is_load(spec) || is_daemon(spec)) {
             let mut kinds: Vec<&str> = (documents.iter())
                 .map(|document| version_and_kind(&document.node).1)
                 .collect();
@@ -87,7 +90,7 @@ impl Survey {
             .collect();
         let mut workloads = Vec::new();
         for (object, spec) in read.manifests.workloads.iter().zip(&specs) {
-            if is_load(spec) {
+            if is_load(spec) || is_daemon(spec) {
                 continue;
             }
             let target = |kind: &str, name: &str, namespace: &str| {
@@ -120,7 +123,8 @@ impl Survey {
                 spec: spec.clone(),
             });
         }
-        Ok(Self { workloads })
+        let daemons = specs.into_iter().filter(is_daemon).collect();
+        Ok(Self { workloads, daemons })
     }
 }
 

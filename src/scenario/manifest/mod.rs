@@ -6,7 +6,6 @@
 
 mod container;
 mod context;
-mod daemon_set;
 mod hpa;
 mod hpa_metric;
 mod hpa_versions;
@@ -29,7 +28,6 @@ use super::node::{Node, Span, Value};
 use super::suggest::nearest;
 
 pub(super) use context::{Context, REFUSED};
-pub(super) use daemon_set::DaemonSetObject;
 pub(super) use hpa::check as check_hpa;
 pub use limit_range::LimitRangeObject;
 pub(super) use objects::{HpaManifest, Manifests, VpaGate, VpaManifest, WorkloadObject, Written};
@@ -39,10 +37,11 @@ pub(super) use versions::upgrade;
 pub(super) use vpa_gated::check as check_vpa;
 
 /// The simulated kinds with the version that is read.
-const KINDS: [(&str, &str); 10] = [
+const KINDS: [(&str, &str); 11] = [
     ("Deployment", "apps/v1"),
     ("ReplicaSet", "apps/v1"),
     ("StatefulSet", "apps/v1"),
+    ("DaemonSet", "apps/v1"),
     ("Job", "batch/v1"),
     ("HorizontalPodAutoscaler", "autoscaling/v2"),
     ("Service", "v1"),
@@ -53,10 +52,11 @@ const KINDS: [(&str, &str); 10] = [
 ];
 
 /// The kinds that commands can be about.
-pub(super) const SIMULATED: [&str; 12] = [
+pub(super) const SIMULATED: [&str; 13] = [
     "Deployment",
     "ReplicaSet",
     "StatefulSet",
+    "DaemonSet",
     "Job",
     "HorizontalPodAutoscaler",
     "VerticalPodAutoscaler",
@@ -70,7 +70,10 @@ pub(super) const SIMULATED: [&str; 12] = [
 
 /// Whether objects of a kind own pods that are simulated.
 pub(super) fn is_workload(kind: &str) -> bool {
-    matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet" | "Job")
+    matches!(
+        kind,
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job"
+    )
 }
 
 /// Whether objects of a kind are simulated, if they are of its group.
@@ -111,12 +114,6 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
             document,
             diagnostics,
         };
-        if version_and_kind(document) == ("apps/v1", "DaemonSet") {
-            manifests
-                .daemon_sets
-                .extend(daemon_set::daemon_set(context));
-            continue;
-        }
         match read_document(context) {
             Ok(written) => written
                 .into_iter()
@@ -236,6 +233,7 @@ pub(super) fn read_document(context: &mut Context<'_>) -> Result<Option<Written>
         ("Deployment", "apps/v1") => workload::deployment(context).map(Written::Workload),
         ("ReplicaSet", "apps/v1") => workload::replica_set(context).map(Written::Workload),
         ("StatefulSet", "apps/v1") => workload::stateful_set(context).map(Written::Workload),
+        ("DaemonSet", "apps/v1") => workload::daemon_set(context).map(Written::Workload),
         ("Job", "batch/v1") => workload::job(context).map(Written::Workload),
         ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::v2(context).map(Written::Hpa),
         ("HorizontalPodAutoscaler", "autoscaling/v1") => hpa::v1(context).map(Written::Hpa),

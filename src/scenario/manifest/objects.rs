@@ -1,6 +1,5 @@
 //! What manifests hold: objects as written, each to be completed by others.
 
-use super::daemon_set::DaemonSetObject;
 use super::limit_range::LimitRangeObject;
 use crate::autoscaler::hpa::HpaSpecInput;
 use crate::autoscaler::vpa::VpaSpec;
@@ -94,7 +93,6 @@ pub(in crate::scenario) struct Manifests {
     pub(in crate::scenario) hpas: Vec<Placed<HpaManifest>>,
     pub(in crate::scenario) vpas: Vec<Placed<VpaManifest>>,
     pub(in crate::scenario) pdbs: Vec<Placed<PdbSpec>>,
-    pub(in crate::scenario) daemon_sets: Vec<DaemonSetObject>,
     /// What completes the others.
     pub(in crate::scenario) admission: Admission,
 }

@@ -1,4 +1,4 @@
-//! Deployment, ReplicaSet, StatefulSet and Job.
+//! Deployment, ReplicaSet, StatefulSet, DaemonSet and Job.
 
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::batch::v1 as batch;
@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use super::container::{seconds, template};
 use super::{Context, WorkloadObject, typed};
 use crate::cluster::spec::{IntOrPercent, Labels, StartupSpec, WorkloadKind, WorkloadSpec};
+use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentSpecInput, StrategyType};
 use crate::sim::{Dist, SimTime};
 use crate::units::Millicores;
@@ -248,6 +249,62 @@ pub(super) fn stateful_set(context: &mut Context<'_>) -> Read {
         &spec.template,
         context,
     ))
+}
+
+pub(super) fn daemon_set(context: &mut Context<'_>) -> Read {
+    let object: apps::DaemonSet = typed::read(context)?;
+    let spec = need_spec(object.spec, context)?;
+    let update = daemon_set_update(&spec, context);
+    Some(workload(
+        WorkloadKind::DaemonSet(update),
+        &object.metadata,
+        0,
+        Some(&spec.selector),
+        &spec.template,
+        context,
+    ))
+}
+
+/// How a DaemonSet replaces its pods, completed as the API server does.
+fn daemon_set_update(spec: &apps::DaemonSetSpec, context: &mut Context<'_>) -> DaemonSetUpdate {
+    let strategy = spec.update_strategy.as_ref();
+    let kind = strategy.and_then(|strategy| strategy.type_.as_deref());
+    if !matches!(kind, None | Some("RollingUpdate" | "OnDelete")) {
+        let message = format!("unknown update strategy \"{}\"", kind.unwrap_or_default());
+        let help = Some("the types are RollingUpdate and OnDelete");
+        context.error("spec.updateStrategy.type", message, help);
+    }
+    let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
+    let path = |field: &str| format!("spec.updateStrategy.rollingUpdate.{field}");
+    let surge = rolling.and_then(|rolling| rolling.max_surge.as_ref());
+    let surge = surge.and_then(|value| super::others::amount(value, &path("maxSurge"), context));
+    let unavailable = rolling.and_then(|rolling| rolling.max_unavailable.as_ref());
+    let unavailable = unavailable
+        .and_then(|value| super::others::amount(value, &path("maxUnavailable"), context));
+    let default = DaemonSetUpdate::default();
+    let (surge, unavailable) = (
+        surge.unwrap_or(default.max_surge),
+        unavailable.unwrap_or(default.max_unavailable),
+    );
+    let is_zero = |value| matches!(value, IntOrPercent::Int(0) | IntOrPercent::Percent(0));
+    let words = match (is_zero(surge), is_zero(unavailable)) {
+        (true, true) => Some("cannot be 0 when maxSurge is 0"),
+        (false, false) => Some("may not be set when maxSurge is non-zero"),
+        _ => None,
+    };
+    if let Some(words) = words.filter(|_| kind != Some("OnDelete")) {
+        context.refuse(
+            &path("maxUnavailable"),
+            format!("Invalid value: {words}"),
+            None,
+        );
+    }
+    DaemonSetUpdate {
+        on_delete: kind == Some("OnDelete"),
+        max_unavailable: unavailable,
+        max_surge: surge,
+        min_ready_seconds: spec.min_ready_seconds.unwrap_or_default(),
+    }
 }
 
 pub(super) fn job(context: &mut Context<'_>) -> Read {

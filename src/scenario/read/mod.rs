@@ -66,7 +66,7 @@ pub(super) fn scenario(
     let mut known = Known::new(parsed, manifests, diagnostics);
     known.clock = start;
     known.end = simulation.map(|simulation| simulation.end());
-    let node_groups = nodes::node_groups(&mut reader, &manifests.daemon_sets, diagnostics);
+    let node_groups = nodes::node_groups(&mut reader, diagnostics);
     known.warn_of_services(diagnostics);
     let end = known.end;
     let slo = settings::slo(&mut reader, diagnostics);
@@ -194,7 +194,8 @@ fn is_added((kind, name): (&str, &str), key: &str, value: &str) -> bool {
         // Drawn when the object is created.
         ("Job", "controller-uid" | "batch.kubernetes.io/controller-uid")
         | ("Deployment", "pod-template-hash")
-        | ("StatefulSet", "controller-revision-hash") => true,
+        | ("StatefulSet" | "DaemonSet", "controller-revision-hash")
+        | ("DaemonSet", "pod-template-generation") => true,
         _ => false,
     }
 }

@@ -1,10 +1,8 @@
 //! `[[node_group]]`.
 
 use super::label_table;
-use crate::api::matches;
 use crate::cluster::spec::{Labels, NodeGroupSpec};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::manifest::DaemonSetObject;
 use crate::scenario::prices::{INSTANCE_TYPES, InstanceType};
 use crate::scenario::reader::{Reader, expected};
 use crate::scenario::suggest::advice;
@@ -17,10 +15,9 @@ const MOST_NODES: u64 = 100_000;
 /// Memory that the kubelet keeps free (`evictionHard`).
 const EVICTION: i64 = 100 << 20;
 
-/// The node groups, with what the DaemonSets of the manifests request on each node.
+/// The node groups.
 pub(super) fn node_groups(
     root: &mut Reader<'_>,
-    daemon_sets: &[DaemonSetObject],
     diagnostics: &mut Diagnostics,
 ) -> Vec<NodeGroupSpec> {
     let items = root.list("node_group", diagnostics);
@@ -29,7 +26,7 @@ pub(super) fn node_groups(
         let Some(mut table) = Reader::new(item, "`node_group`", diagnostics) else {
             continue;
         };
-        let group = node_group(&mut table, groups.len(), daemon_sets, diagnostics);
+        let group = node_group(&mut table, groups.len(), diagnostics);
         table.finish("`node_group`", diagnostics);
         if let Some(group) = group {
             if groups.iter().any(|other| other.name == group.name) {
@@ -54,21 +51,10 @@ pub(super) fn node_groups(
         let mut group = default.map(|instance| shape("default", 3, instance, false));
         if let Some(group) = &mut group {
             add_well_known_labels(group);
-            run_daemon_sets(group, daemon_sets);
         }
         groups.extend(group);
     }
     groups
-}
-
-/// Keeps room for the pods of the DaemonSets that run on a group's nodes.
-fn run_daemon_sets(group: &mut NodeGroupSpec, daemon_sets: &[DaemonSetObject]) {
-    for daemon_set in daemon_sets {
-        if matches(&daemon_set.node_selector, &group.labels) {
-            group.daemonset_cpu += daemon_set.requests.cpu;
-            group.daemonset_memory += daemon_set.requests.memory;
-        }
-    }
 }
 
 /// The labels that the kubelet and the cloud provider give each node; stated ones count more.
@@ -127,7 +113,6 @@ fn shape(name: &str, count: u32, instance: &InstanceType, spot: bool) -> NodeGro
 fn node_group(
     table: &mut Reader<'_>,
     number: usize,
-    daemon_sets: &[DaemonSetObject],
     diagnostics: &mut Diagnostics,
 ) -> Option<NodeGroupSpec> {
     let named = table.read("name", diagnostics, |node| match node.text() {
@@ -214,9 +199,8 @@ fn node_group(
         ..base
     };
     add_well_known_labels(&mut group);
-    match stated {
-        Some((cpu, memory)) => (group.daemonset_cpu, group.daemonset_memory) = (cpu, memory),
-        None => run_daemon_sets(&mut group, daemon_sets),
+    if let Some((cpu, memory)) = stated {
+        (group.daemonset_cpu, group.daemonset_memory) = (cpu, memory);
     }
     check_room(&group, table, diagnostics);
     Some(group)

@@ -27,6 +27,7 @@ pub(super) struct Seeker<'a> {
 fn served(kind: WorkloadKind) -> (&'static str, bool) {
     match kind {
         WorkloadKind::Job { .. } => ("batch", false),
+        WorkloadKind::DaemonSet(_) => ("apps", false),
         _ => ("apps", true),
     }
 }

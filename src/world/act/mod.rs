@@ -26,7 +26,7 @@ impl Printed {
         self.lines.push(line.into());
     }
 
-    fn error(&mut self, text: impl Into<String>) {
+    pub(in crate::world) fn error(&mut self, text: impl Into<String>) {
         self.failed = true;
         self.lines.push(text.into());
     }

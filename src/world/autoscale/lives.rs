@@ -180,6 +180,11 @@ pub(super) fn find_target(hpa: &mut Hpa, store: &mut Store) {
         "Deployment" => Kind::Deployment,
         "ReplicaSet" => Kind::ReplicaSet,
         "StatefulSet" => Kind::StatefulSet,
+        "DaemonSet" => {
+            // It has no scale subresource.
+            hpa.target = Err("the server could not find the requested resource".to_owned());
+            return;
+        }
         kind => {
             // The RESTMapper knows no such kind.
             let group = target.group();

@@ -263,6 +263,15 @@ impl Simulation<'_> {
         }
         let controller = |owner: &ObjectId| match owner {
             ObjectId::Job(_) => Controller::Job,
+            ObjectId::DaemonSet(_) => {
+                let is_ready = |id: &PodId| self.store.pod(*id).is_some_and(|pod| pod.ready);
+                let own = |id: &&PodId| {
+                    let pod = self.store.pod(**id);
+                    pod.is_some_and(|pod| pod.meta.owner == Some(*owner))
+                };
+                let own = pods.iter().filter(own);
+                Controller::DaemonSet(own.filter(|id| is_ready(id)).count() as i32)
+            }
             owner => match self.store.replicas(*owner) {
                 Some(replicas) => Controller::Replicated(replicas),
                 None => Controller::Other,

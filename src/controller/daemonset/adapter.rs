@@ -1,0 +1,203 @@
+//! The DaemonSet controller's place in the cluster: what it reads, its calls, its events;
+//! follows `pkg/controller/daemon`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::{DaemonPod, OnNode, Steps, manage, rolling_update};
+use crate::api::{
+    Change, Context, DaemonSet, DaemonSetId, Node, NodeId, ObjectId, Pod, PodId, Store, What,
+    matches,
+};
+use crate::cluster::spec::ClusterConfig;
+use crate::controller::calls::Caller;
+use crate::controller::pod_control::{PodControl, delete_pod};
+use crate::sim::{SimDuration, SimTime, Stream};
+
+/// What a DaemonSet controller waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum Event {
+    /// It compares what is with what should be.
+    Sync(DaemonSetId),
+    /// A create call arrives.
+    Create(DaemonSetId),
+    /// A delete call arrives.
+    Delete(PodId),
+}
+
+/// The controller of all DaemonSets.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    calls: Caller,
+    /// Nodes whose pods are about to be created, by slot.
+    creating: BTreeMap<usize, VecDeque<NodeId>>,
+}
+
+impl Controller {
+    /// A controller with these settings and draws.
+    pub fn new(config: &ClusterConfig, stream: Stream) -> Self {
+        Self {
+            calls: Caller::new(config, stream),
+            creating: BTreeMap::new(),
+        }
+    }
+
+    /// Wakes up for a change.
+    pub fn observe(&mut self, change: Change, context: &mut Context<'_, Event>) {
+        if !context.store.has_daemon_sets() {
+            return;
+        }
+        match (change.object, change.what) {
+            (ObjectId::DaemonSet(id), What::Created) => {
+                self.calls.of(id.slot()).clear();
+                self.creating.remove(&id.slot());
+                self.schedule(id, SimDuration::ZERO, context);
+            }
+            (ObjectId::DaemonSet(id), What::Spec) => {
+                self.schedule(id, self.calls.api_latency, context);
+            }
+            (ObjectId::Node(_), _) => {
+                let all: Vec<DaemonSetId> = context.store.daemon_sets().map(|(id, _)| id).collect();
+                for id in all {
+                    self.schedule(id, self.calls.api_latency, context);
+                }
+            }
+            (ObjectId::Pod(pod), What::Deleting | What::Deleted | What::Ready | What::Ended) => {
+                self.observe_pod(pod, context);
+            }
+            _ => {}
+        }
+    }
+
+    fn observe_pod(&mut self, pod: PodId, context: &mut Context<'_, Event>) {
+        let owner = context.store.pod(pod).and_then(|pod| pod.meta.owner);
+        let Some(ObjectId::DaemonSet(id)) = owner else {
+            return;
+        };
+        self.calls.of(id.slot()).deleted(pod);
+        self.schedule(id, self.calls.api_latency, context);
+        let set = context.store.daemon_set(id);
+        let wait = set.map_or(0, |set| set.update.min_ready_seconds);
+        if wait > 0 && context.store.pod(pod).is_some_and(Pod::is_ready) {
+            context.after(SimDuration::from_secs(wait.into()), Event::Sync(id));
+        }
+    }
+
+    /// Carries out an event.
+    pub fn handle(
+        &mut self,
+        event: Event,
+        pods: &mut PodControl,
+        context: &mut Context<'_, Event>,
+    ) {
+        match event {
+            Event::Sync(id) => self.sync(id, context),
+            Event::Create(id) => self.create(id, pods, context),
+            Event::Delete(id) => delete_pod(id, context),
+        }
+    }
+
+    fn schedule(&mut self, id: DaemonSetId, delay: SimDuration, context: &mut Context<'_, Event>) {
+        self.calls
+            .schedule(id.slot(), delay, Event::Sync(id), context);
+    }
+
+    fn sync(&mut self, id: DaemonSetId, context: &mut Context<'_, Event>) {
+        let may_go_ahead = self.calls.of(id.slot()).begin_sync(context.now);
+        let Some(set) = context.store.daemon_set(id).filter(|_| may_go_ahead) else {
+            return;
+        };
+        let nodes = on_nodes(id, set, context.store, context.now);
+        let mut steps = manage(&nodes, &set.update);
+        if steps.is_nothing() && !set.update.on_delete {
+            steps = rolling_update(&nodes, &set.update);
+        }
+        let Steps { create, delete } = steps;
+        if !create.is_empty() {
+            let count = create.len();
+            self.creating.insert(id.slot(), create.into());
+            self.calls
+                .create_many(id.slot(), count, Event::Create(id), context);
+        }
+        for pod in delete {
+            self.delete(id, pod, context);
+        }
+    }
+
+    fn delete(&mut self, id: DaemonSetId, pod: PodId, context: &mut Context<'_, Event>) {
+        let event = Event::Delete(pod);
+        if !self.calls.delete(id.slot(), pod, event, context) {
+            return;
+        }
+        if let Some(pod) = context.store.pod(pod) {
+            let name = Arc::clone(&pod.meta.name);
+            let message = || format!("Deleted pod: {name}");
+            let object = ObjectId::DaemonSet(id);
+            context.events.normal(object, "SuccessfulDelete", message);
+        }
+    }
+
+    fn create(&mut self, id: DaemonSetId, pods: &mut PodControl, context: &mut Context<'_, Event>) {
+        let batch = self.calls.of(id.slot()).created();
+        let waiting = self.creating.get_mut(&id.slot());
+        let node = waiting.and_then(VecDeque::pop_front);
+        if context.store.daemon_set(id).is_none() {
+            return;
+        }
+        self.calls.report(id.slot(), context.now);
+        self.calls.issue(batch, Event::Create(id), context);
+        let now = context.now;
+        if let Some(node) = node.filter(|node| context.store.find_node(*node).is_some())
+            && let Some(pod) = pods.create_on(ObjectId::DaemonSet(id), node, now, context)
+            && let Some(pod) = context.store.pod(pod)
+        {
+            let name = Arc::clone(&pod.meta.name);
+            let message = || format!("Created pod: {name}");
+            let object = ObjectId::DaemonSet(id);
+            context.events.normal(object, "SuccessfulCreate", message);
+        }
+        if self.calls.of(id.slot()).has_created() {
+            self.schedule(id, self.calls.api_latency, context);
+        }
+    }
+}
+
+/// Whether a pod of this DaemonSet belongs on a node: its pods tolerate nodes that are cordoned
+/// or silent.
+pub fn should_run(set: &DaemonSet, node: &Node) -> bool {
+    matches(&set.template.node_selector, node.labels())
+}
+
+/// The nodes with the DaemonSet's pods.
+pub fn on_nodes(
+    id: DaemonSetId,
+    set: &DaemonSet,
+    store: &Store,
+    now: SimTime,
+) -> Vec<OnNode<NodeId, PodId>> {
+    let wait = SimDuration::from_secs(set.update.min_ready_seconds.into());
+    let view = |key: PodId, pod: &Pod| DaemonPod {
+        key,
+        is_new: set.made(pod),
+        is_ready: pod.is_ready(),
+        is_available: pod.is_ready() && pod.ready_transition + wait <= now,
+        is_deleting: pod.is_deleting(),
+        has_ended: pod.has_ended(),
+    };
+    let mut by_node: BTreeMap<NodeId, Vec<DaemonPod<PodId>>> = BTreeMap::new();
+    for key in &store.workload(set.workload).pods {
+        let is_own = |pod: &&Pod| pod.meta.owner == Some(ObjectId::DaemonSet(id)) && !pod.removed;
+        if let Some(pod) = store.pod(*key).filter(is_own)
+            && let Some(node) = pod.pinned
+            && !(pod.is_deleting() && pod.has_ended())
+        {
+            by_node.entry(node).or_default().push(view(*key, pod));
+        }
+    }
+    let nodes = store.nodes().map(|(key, node)| OnNode {
+        key,
+        should_run: should_run(set, node),
+        pods: by_node.remove(&key).unwrap_or_default(),
+    });
+    nodes.collect()
+}
