@@ -21,7 +21,7 @@ spec:
       containers:
         - {name: logs, image: "logs:1", resources: {requests: {cpu: 200m, memory: 64Mi}}}
 "#;
-const VPA: &str = r#"
+const VPA: &str = "
 ---
 apiVersion: autoscaling.k8s.io/v1
 kind: VerticalPodAutoscaler
@@ -29,7 +29,7 @@ metadata: {name: logs}
 spec:
   targetRef: {apiVersion: apps/v1, kind: DaemonSet, name: logs}
   updatePolicy: {updateMode: Recreate}
-"#;
+";
 const ROLLING: &str = "{type: RollingUpdate}";
 
 fn scenario(strategy: &str, more: &str) -> Scenario {

@@ -151,7 +151,7 @@ impl Store {
 
     /// Whether there is any DaemonSet.
     pub fn has_daemon_sets(&self) -> bool {
-        self.daemon_sets.len() > 0
+        self.daemon_sets.iter().next().is_some()
     }
 
     /// A Job, if it exists.

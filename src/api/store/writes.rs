@@ -88,6 +88,17 @@ impl Store {
         }
     }
 
+    fn put_template(&mut self, id: ObjectId, template: Arc<PodTemplate>) {
+        if let Some(of) = self.template_mut(id) {
+            *of = template;
+        }
+        if let ObjectId::DaemonSet(key) = id
+            && let Some(set) = self.daemon_sets.get_mut(key)
+        {
+            set.template_generation += 1;
+        }
+    }
+
     fn change_spec(&mut self, write: Write) -> ObjectId {
         match write {
             Write::Replicas(id, replicas) => {
@@ -100,14 +111,7 @@ impl Store {
                 }
             }
             Write::Template(id, template) => {
-                if let Some(of) = self.template_mut(id) {
-                    *of = template;
-                }
-                if let ObjectId::DaemonSet(key) = id
-                    && let Some(set) = self.daemon_sets.get_mut(key)
-                {
-                    set.template_generation += 1;
-                }
+                self.put_template(id, template);
                 self.wrote(id, true, What::Spec)
             }
             Write::DeploymentSpec(key, spec) => {
@@ -118,9 +122,10 @@ impl Store {
                 self.wrote(ObjectId::Deployment(key), true, What::Spec)
             }
             Write::DaemonSetUpdate(key, update) => {
-                if let Some(object) = self.daemon_sets.get_mut(key) {
-                    object.update = update;
-                }
+                self.daemon_sets
+                    .get_mut(key)
+                    .into_iter()
+                    .for_each(|set| set.update = update);
                 self.wrote(ObjectId::DaemonSet(key), true, What::Spec)
             }
             Write::DeploymentStatus(key, status, revision) => {

@@ -57,6 +57,10 @@ impl DaemonSetUpdate {
 /// A pod of a DaemonSet, as its controller sees it; pods of a node are in the order of their
 /// creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of upstream's"
+)]
 pub struct DaemonPod<P> {
     /// The pod.
     pub key: P,
@@ -151,11 +155,12 @@ pub fn manage<N: Copy, P: Copy>(nodes: &[OnNode<N, P>], update: &DaemonSetUpdate
     steps
 }
 
+/// A pod of the present template and one of an earlier one.
+type NewAndOld<P> = (Option<DaemonPod<P>>, Option<DaemonPod<P>>);
+
 /// The pods of a node that stay: the new one and the old one; `None` if there are several of
 /// either (`findUpdatedPodsOnNode`).
-fn updated_and_old<N, P: Copy>(
-    node: &OnNode<N, P>,
-) -> Option<(Option<DaemonPod<P>>, Option<DaemonPod<P>>)> {
+fn updated_and_old<N, P: Copy>(node: &OnNode<N, P>) -> Option<NewAndOld<P>> {
     let (mut new, mut old) = (None, None);
     for pod in node.pods.iter().filter(|pod| !pod.is_deleting) {
         let slot = if pod.is_new { &mut new } else { &mut old };
