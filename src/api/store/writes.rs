@@ -7,7 +7,9 @@ use crate::api::index::{Counts, WorkloadEntry, WorkloadId};
 use crate::api::meta::{Kind, ObjectId, ObjectMeta};
 use crate::api::node::NodeInfo;
 use crate::api::template::PodTemplate;
+use crate::api::workload::DaemonSetId;
 use crate::api::write::{What, Write};
+use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::DeploymentSpec;
 impl Store {
     pub(super) fn write_other(&mut self, write: Write) -> ObjectId {
@@ -99,6 +101,13 @@ impl Store {
         }
     }
 
+    fn put_update(&mut self, key: DaemonSetId, update: DaemonSetUpdate) -> ObjectId {
+        if let Some(set) = self.daemon_sets.get_mut(key) {
+            set.update = update;
+        }
+        self.wrote(ObjectId::DaemonSet(key), true, What::Spec)
+    }
+
     fn change_spec(&mut self, write: Write) -> ObjectId {
         match write {
             Write::Replicas(id, replicas) => {
@@ -121,13 +130,7 @@ impl Store {
                 }
                 self.wrote(ObjectId::Deployment(key), true, What::Spec)
             }
-            Write::DaemonSetUpdate(key, update) => {
-                self.daemon_sets
-                    .get_mut(key)
-                    .into_iter()
-                    .for_each(|set| set.update = update);
-                self.wrote(ObjectId::DaemonSet(key), true, What::Spec)
-            }
+            Write::DaemonSetUpdate(key, update) => self.put_update(key, update),
             Write::DeploymentStatus(key, status, revision) => {
                 if let Some(object) = self.deployments.get_mut(key) {
                     object.status = status;
