@@ -207,7 +207,7 @@ fn a_kustomization_is_built_and_of_variants_one_has_to_be_named() {
     let told = text(&wrote.stderr);
     assert_eq!(wrote.status.code(), Some(0), "{told}");
     let written = text(&wrote.stdout);
-    assert!(written.contains("manifests = \"k8s/prod\""), "{written}");
+    assert!(written.contains("manifests = [\"k8s/prod\"]"), "{written}");
     assert!(told.contains("Guessed from 1 kustomization"), "{told}");
     assert!(told.contains("passed over: k8s/base/unused.yaml"), "{told}");
 
