@@ -97,7 +97,7 @@ fn sizes(store: &Store) -> Vec<i32> {
 
 fn reasons(recording: &Recording) -> Vec<&str> {
     let events = recording.events.iter();
-    events.map(|event| event.reason.as_str()).collect()
+    events.map(|event| event.reason).collect()
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn two_hpas_on_the_same_pods_both_stop() {
         .events
         .iter()
         .filter(|event| event.reason == "AmbiguousSelector")
-        .map(|event| event.message.as_str())
+        .map(|event| event.message)
         .collect();
     let text = "pods by selector app=web are controlled by multiple HPAs: \
         [default/other default/web]";
@@ -375,7 +375,7 @@ fn an_hpa_whose_target_is_not_there_says_so() {
     run_until(&mut cluster, 60);
     let event = cluster.recording().events.iter();
     let mut event = event.filter(|event| event.reason == "FailedGetScale");
-    let message = event.next().map(|event| event.message.as_str());
+    let message = event.next().map(|event| event.message);
     assert_eq!(message, Some("deployments.apps \"gone\" not found"));
 }
 

@@ -2,6 +2,8 @@
 //!
 //! This is the only module that prints, reads files and looks at the environment.
 
+#[cfg(feature = "charts")]
+mod charts;
 mod check;
 mod conformance;
 mod exit;

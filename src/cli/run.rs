@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(feature = "charts")]
+use super::charts::{self, ChartsArg};
 use super::exit::{CliError, Exit, tell, unless_closed};
 use super::progress::Bar;
 use super::scenario::{ScenarioArgs, build, provenance, read};
@@ -34,6 +36,12 @@ pub(super) struct Args {
     /// Write nodes.csv: every node with its times, sizes and price
     #[arg(long)]
     nodes: bool,
+    /// Charts to write: none, one format, or of every workload in both [default: both formats, of at
+    /// most a dozen workloads; of more, the worst by missed objectives, flaps and cost, and one
+    /// contact sheet of all]
+    #[cfg(feature = "charts")]
+    #[arg(long, value_name = "WHICH", value_enum)]
+    charts: Option<ChartsArg>,
     /// Print nothing but warnings and errors
     #[arg(short, long)]
     quiet: bool,
@@ -62,6 +70,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let wanted = OnRequest {
         pods: args.pods,
         nodes: args.nodes,
+        #[cfg(feature = "charts")]
+        charts: charts::wanted(args.charts),
+        #[cfg(not(feature = "charts"))]
+        charts: crate::output::Charts::None,
     };
     write_run(&folder, &provenance, &finished.recording, &summary, wanted)?;
     signal::finishing();

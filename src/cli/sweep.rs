@@ -4,10 +4,12 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(feature = "charts")]
+use super::charts::{self, ChartsArg};
 use super::exit::{CliError, Exit, tell, unless_closed};
 use super::progress;
 use super::scenario::{ScenarioArgs, build, lacks, read};
-use super::signal;
+use super::{signal, width};
 use crate::output::folder::{FolderError, OutputFolder};
 #[cfg(feature = "charts")]
 use crate::output::write_sweep_charts;
@@ -37,6 +39,10 @@ pub(super) struct Args {
     /// Rank the highest first
     #[arg(long)]
     highest: bool,
+    /// Charts to write: none, one format, or all [default: all]
+    #[cfg(feature = "charts")]
+    #[arg(long, value_name = "WHICH", value_enum)]
+    charts: Option<ChartsArg>,
     /// Print nothing but warnings and errors
     #[arg(short, long)]
     quiet: bool,
@@ -85,13 +91,24 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let ranking = rank(args, &results, !scenario.vpas.is_empty());
     #[cfg(feature = "charts")]
     if results.total <= MOST_CHARTED {
-        write_sweep_charts(&folder, &scenario.name, &results.table(&ranking))?;
+        write_sweep_charts(
+            &folder,
+            &scenario.name,
+            &results.table(&ranking),
+            charts::wanted(args.charts),
+        )?;
     }
     signal::finishing();
     let target = folder.finish()?;
     if !args.quiet {
         let mut out = anstream::stdout().lock();
-        let printed = write_best(&mut out, &results, &ranking, args.goal());
+        let printed = write_best(
+            &mut out,
+            width::of_stdout(),
+            &results,
+            &ranking,
+            args.goal(),
+        );
         unless_closed(printed.map_err(CliError::Output))?;
         tell(format_args!("\nWrote {}\n", target.display()));
     }

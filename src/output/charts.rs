@@ -1,62 +1,141 @@
 //! `charts/`: a recording as pictures.
 
-use super::chart::{
-    Chart, ChartError, CostChart, CostSeries, LatencyChart, LatencySlo, LatencyWindow, LoadSpan,
-    Mark, MarkKind, MetricPanel, PodStates, PodStatesChart, Points, ReplicasChart, Unit,
-};
 use rayon::prelude::*;
 
+use super::chart::{
+    Chart, ChartError, ContactSheet, CostChart, CostSeries, LatencyChart, LatencySlo,
+    LatencyWindow, LoadSpan, Mark, MarkKind, MetricPanel, PodStates, PodStatesChart, Points,
+    ReplicasChart, Scene, SheetCell, Theme, Unit, png_of,
+};
 use super::file_names::FileNames;
 use super::folder::{FolderError, OutputFolder};
+use super::run::Charts;
 use super::vpa_charts::usage_charts;
+use super::worst::{self, Marked};
 use crate::analysis::{HpaFigures, ServiceFigures, Summary, steps};
 use crate::record::{HpaRecord, Labels, LoadRecord, Recording};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
 
-/// Charts, and what their files are called.
-pub(super) type Named = Vec<(String, Box<dyn Chart + Send + Sync>)>;
+/// What draws a chart.
+pub(super) type Drawing<'a> = Box<dyn Fn() -> Scene + Send + Sync + 'a>;
 
-/// Charts that are drawn before they are written: as many are kept in memory, and an
-/// interruption waits for as many.
-const DRAWN_AT_ONCE: usize = 16;
+/// What draws charts, and what their files are called.
+pub(super) type Named<'a> = Vec<(String, Drawing<'a>)>;
 
 /// Loads that a chart shows one by one. More are hard to tell apart, and each is painted over
 /// the whole chart.
 const MOST_SPANS: usize = 12;
 
-/// Draws every chart of a run as SVG and PNG.
+/// A chart that is drawn dark on white once its data are gathered.
+pub(super) fn drawing<'a, C: Chart>(gather: impl Fn() -> C + Send + Sync + 'a) -> Drawing<'a> {
+    Box::new(move || gather().scene(&Theme::LIGHT))
+}
+
+/// Draws the charts of a run: those of every workload if they are few or all are wanted, else those
+/// of the worst, and all on one sheet.
 pub fn write_charts(
     folder: &OutputFolder,
     name: &str,
     recording: &Recording,
     summary: &Summary,
+    wanted: Charts,
 ) -> Result<(), FolderError> {
+    if wanted == Charts::None {
+        return Ok(());
+    }
+    let marked = worst::marked(recording, summary);
+    let order = worst::worst_first(recording, &marked);
+    let mut is_shown = vec![true; recording.workloads.len()];
+    if order.len() > worst::MOST && wanted != Charts::All {
+        for place in &order[worst::MOST..] {
+            is_shown[*place] = false;
+        }
+    }
+    let mut charts = of_workloads(name, recording, summary, &is_shown);
+    if order.len() > worst::MOST {
+        let sheet = drawing(|| sheet(name, recording, summary, &marked, &order));
+        charts.push(("contact-sheet".to_owned(), sheet));
+    }
+    let cost = drawing(|| cost(name, recording, summary));
+    charts.push(("cost".to_owned(), cost));
+    draw(folder, &charts, wanted)
+}
+
+/// Charts of the workloads that are shown, and of what belongs to them.
+fn of_workloads<'a>(
+    name: &'a str,
+    recording: &'a Recording,
+    summary: &'a Summary,
+    is_shown: &[bool],
+) -> Named<'a> {
     let mut charts: Named = Vec::new();
     let labels = &summary.labels;
     for (hpa, figures) in recording.hpas.iter().zip(&summary.hpas) {
-        let chart = replicas(name, recording, labels, (hpa, figures));
-        charts.push((format!("replicas-{}", figures.label), Box::new(chart)));
-    }
-    for (index, workload) in recording.workloads.iter().enumerate() {
-        if !workload.is_load {
-            let chart = pods(name, recording, labels, index);
-            let file = without_kind(&labels.workloads, index);
-            charts.push((format!("pods-{file}"), Box::new(chart)));
+        if is_shown[hpa.workload] {
+            let chart = drawing(move || replicas(name, recording, labels, (hpa, figures)));
+            charts.push((format!("replicas-{}", figures.label), chart));
         }
     }
-    let services =
-        (0..recording.services.len()).filter(|s| !recording.services[*s].windows.is_empty());
-    for service in services {
-        let chart = latency(name, recording, service, &summary.services[service]);
-        charts.push((
-            format!("latency-{}", labels.services[service]),
-            Box::new(chart),
-        ));
+    let mut created = vec![0; recording.workloads.len()];
+    for pod in &recording.pods {
+        created[pod.workload] += 1;
     }
-    usage_charts(name, recording, summary, &mut charts);
-    charts.push(("cost".to_owned(), Box::new(cost(name, recording, summary))));
-    draw(folder, &charts)
+    for (index, workload) in recording.workloads.iter().enumerate() {
+        if !workload.is_load && is_shown[index] {
+            let created = created[index];
+            let chart = drawing(move || pods(name, recording, labels, (index, created)));
+            let file = without_kind(&labels.workloads, index);
+            charts.push((format!("pods-{file}"), chart));
+        }
+    }
+    for (index, service) in recording.services.iter().enumerate() {
+        if !service.windows.is_empty() && is_shown[service.workload] {
+            let figures = &summary.services[index];
+            let chart = drawing(move || latency(name, recording, index, figures));
+            charts.push((format!("latency-{}", labels.services[index]), chart));
+        }
+    }
+    usage_charts(name, recording, summary, is_shown, &mut charts);
+    charts
+}
+
+/// All workloads on one sheet, in this order.
+fn sheet(
+    name: &str,
+    recording: &Recording,
+    summary: &Summary,
+    marked: &[Marked],
+    order: &[usize],
+) -> ContactSheet {
+    let mut hpas = vec![None; recording.workloads.len()];
+    for hpa in recording.hpas.iter().rev() {
+        hpas[hpa.workload] = Some(hpa);
+    }
+    let cell = |place: &usize| {
+        let Marked { missed, flaps, .. } = marked[*place];
+        let mut notes = Vec::new();
+        if missed > 0.0 {
+            notes.push(format!("missed {missed:.1} %"));
+        }
+        match flaps {
+            0 => {}
+            1 => notes.push("1 flap".to_owned()),
+            flaps => notes.push(format!("{flaps} flaps")),
+        }
+        let counts = &recording.workloads[*place].counts;
+        SheetCell {
+            name: without_kind(&summary.labels.workloads, *place).to_owned(),
+            note: notes.join(" · "),
+            ready: steps::of(counts, |counts| f64::from(counts.ready)),
+            desired: hpas[*place].map_or(Vec::new(), |hpa| steps::of(&hpa.desired, f64::from)),
+        }
+    };
+    ContactSheet {
+        title: format!("{name}: all workloads"),
+        duration: recording.duration.as_secs_f64(),
+        cells: order.iter().map(cell).collect(),
+    }
 }
 
 /// A workload's label without its kind, if that is no other one's.
@@ -71,24 +150,37 @@ fn without_kind(labels: &[String], workload: usize) -> &str {
     }
 }
 
-/// Draws the charts in both formats, several at a time, and writes them in order.
-pub(super) fn draw(folder: &OutputFolder, charts: &Named) -> Result<(), FolderError> {
-    let both = |(_, chart): &(String, Box<dyn Chart + Send + Sync>)| (chart.svg(), chart.png());
+/// Draws the charts and writes them, several at a time.
+pub(super) fn draw(
+    folder: &OutputFolder,
+    charts: &Named,
+    wanted: Charts,
+) -> Result<(), FolderError> {
     let refused = |error: ChartError| std::io::Error::other(error.to_string());
     let mut names = FileNames::default();
-    for some in charts.chunks(DRAWN_AT_ONCE) {
-        let drawn: Vec<_> = some.par_iter().map(both).collect();
-        for ((called, _), (svg, png)) in some.iter().zip(drawn) {
-            let name = names.give(called);
-            folder.write(&format!("charts/{name}.svg"), |out| {
-                out.write_all(svg.map_err(refused)?.as_bytes())
-            })?;
-            folder.write(&format!("charts/{name}.png"), |out| {
-                out.write_all(&png.map_err(refused)?)
-            })?;
+    let named: Vec<(String, &Drawing)> = (charts.iter())
+        .map(|(called, drawing)| (names.give(called), drawing))
+        .collect();
+    named.par_iter().try_for_each(|(name, drawing)| {
+        let mut png = None;
+        let svg_file = format!("charts/{name}.svg");
+        let mut drawn = |out: &mut dyn std::io::Write| {
+            let svg = drawing().svg().map_err(refused)?;
+            if wanted != Charts::Svg {
+                png = Some(png_of(&svg).map_err(refused)?);
+            }
+            out.write_all(svg.as_bytes())
+        };
+        if wanted == Charts::Png {
+            drawn(&mut std::io::sink()).map_err(|error| folder.refused(&svg_file, error))?;
+        } else {
+            folder.write(&svg_file, drawn)?;
         }
-    }
-    Ok(())
+        match png {
+            Some(png) => folder.write(&format!("charts/{name}.png"), |out| out.write_all(&png)),
+            None => Ok(()),
+        }
+    })
 }
 
 pub(super) fn load_spans(recording: &Recording, service: Option<usize>) -> Vec<LoadSpan> {
@@ -160,6 +252,7 @@ fn replicas(
         title: format!("{name}: {}", figures.label),
         subtitle,
         duration: recording.duration.as_secs_f64(),
+        start: recording.start,
         desired: steps::of(&hpa.desired, f64::from),
         needed: figures.needed.clone(),
         current: steps::of(&workload.counts, |counts| {
@@ -251,7 +344,12 @@ fn scale_marks(hpa: &HpaRecord, label: &str) -> Vec<Mark> {
     hpa.desired.steps().windows(2).map(change).collect()
 }
 
-fn pods(name: &str, recording: &Recording, labels: &Labels, index: usize) -> PodStatesChart {
+fn pods(
+    name: &str,
+    recording: &Recording,
+    labels: &Labels,
+    (index, created): (usize, usize),
+) -> PodStatesChart {
     let workload = &recording.workloads[index];
     let states = workload.counts.steps().iter().map(|(time, counts)| {
         let states = PodStates {
@@ -264,15 +362,11 @@ fn pods(name: &str, recording: &Recording, labels: &Labels, index: usize) -> Pod
         (time.as_secs_f64(), states)
     });
     let hpa = recording.hpas.iter().find(|hpa| hpa.workload == index);
-    let created = recording
-        .pods
-        .iter()
-        .filter(|pod| pod.workload == index)
-        .count();
     PodStatesChart {
         title: format!("{name}: pods of {}", labels.workloads[index]),
         subtitle: format!("{created} pods over the run"),
         duration: recording.duration.as_secs_f64(),
+        start: recording.start,
         states: states.collect(),
         desired: hpa.map_or(Vec::new(), |hpa| steps::of(&hpa.desired, f64::from)),
         nodes: varying(nodes(recording, |_| 1.0)),
@@ -308,6 +402,7 @@ fn latency(
         title: format!("{name}: requests to {}", figures.label),
         subtitle,
         duration: recording.duration.as_secs_f64(),
+        start: recording.start,
         step: recording.step.as_secs_f64(),
         windows: service.windows.iter().map(LatencyWindow::from).collect(),
         failure_kinds: LatencyWindow::recorded_kinds(),
@@ -355,6 +450,7 @@ fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
             Usd(summary.bill.request),
         ),
         duration: recording.duration.as_secs_f64(),
+        start: recording.start,
         costs: vec![
             series("nodes", nodes(recording, |node| node.price_per_hour)),
             series("pods by requests", requested),

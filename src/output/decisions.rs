@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::number::{float, optional, seconds};
+use super::rows::Rows;
 use super::schema::DECISIONS;
 use crate::record::{MetricRecord, Recording};
 
@@ -15,54 +15,55 @@ pub fn write_decisions(recording: &Recording, out: impl Write) -> io::Result<()>
             names.push(name);
         }
     }
-    let mut rows = csv::Writer::from_writer(out);
-    rows.write_record(DECISIONS.header(&names))?;
-    for decision in &recording.decisions {
+    let mut rows = Rows::new(out, &DECISIONS.header(&names))?;
+    let object = |workload: usize| recording.workloads[workload].object();
+    let objects: Vec<String> = (recording.hpas.iter())
+        .map(|hpa| object(hpa.workload))
+        .collect();
+    for (decision, metrics) in recording.decisions.with_metrics() {
         let hpa = &recording.hpas[decision.hpa];
-        let mut row = vec![
-            seconds(decision.time),
-            hpa.namespace.to_string(),
-            hpa.name.clone(),
-            recording.workloads[hpa.workload].object(),
-            decision.current.to_string(),
-        ];
+        rows.seconds(decision.time);
+        rows.text(&hpa.namespace);
+        rows.text(&hpa.name);
+        rows.text(&objects[decision.hpa]);
+        rows.int(decision.current);
         for name in &names {
-            let metric = decision.metrics.iter().find(|metric| metric.name == *name);
-            match metric {
-                Some(metric) => row.extend(part(metric)),
-                None => row.extend(std::iter::repeat_n(
-                    String::new(),
-                    DECISIONS.per_metric.len(),
-                )),
-            }
+            let metric = metrics.clone().find(|metric| metric.name == *name);
+            part(&mut rows, metric.as_ref());
         }
-        row.extend([
-            optional(decision.raw),
-            optional(decision.stabilized),
-            optional(decision.limited),
-            decision.desired.to_string(),
-            decision.written.to_string(),
-            decision.reason.clone(),
-        ]);
-        row.extend(decision.conditions.map(str::to_owned));
-        rows.write_record(row)?;
+        rows.optional(decision.raw);
+        rows.optional(decision.stabilized);
+        rows.optional(decision.limited);
+        rows.int(decision.desired);
+        rows.bool(decision.written);
+        rows.text(decision.reason);
+        for reason in decision.conditions {
+            rows.text(reason);
+        }
+        rows.end()?;
     }
-    rows.flush()
+    rows.finish()
 }
 
-fn part(metric: &MetricRecord) -> [String; DECISIONS.per_metric.len()] {
-    let pods = |place: usize| optional(metric.pods.map(|pods| pods[place]));
-    let number = |value: Option<f64>| value.map_or(String::new(), |value| float(value, 6));
-    [
-        number(metric.value),
-        float(metric.target, 6),
-        number(metric.ratio),
-        number(metric.adjusted_ratio),
-        pods(0),
-        pods(1),
-        pods(2),
-        pods(3),
-        optional(metric.proposal),
-        metric.error.clone().unwrap_or_default(),
-    ]
+/// The columns of a metric, which are empty if the decision did not look at it.
+fn part(rows: &mut Rows<impl Write>, metric: Option<&MetricRecord>) {
+    let Some(metric) = metric else {
+        for _ in DECISIONS.per_metric {
+            rows.empty();
+        }
+        return;
+    };
+    for value in [
+        metric.value,
+        Some(metric.target),
+        metric.ratio,
+        metric.adjusted_ratio,
+    ] {
+        rows.float(value.unwrap_or(f64::NAN), 6);
+    }
+    for place in 0..4 {
+        rows.optional(metric.pods.map(|pods| pods[place]));
+    }
+    rows.optional(metric.proposal);
+    rows.text(metric.error.unwrap_or_default());
 }

@@ -2,59 +2,51 @@
 
 use std::io::{self, Write};
 
-use super::number::{float, rounded, seconds};
+use super::rows::Rows;
 use super::schema::{NODES, PODS};
-use crate::record::Recording;
-use crate::sim::SimTime;
+use crate::record::{Recording, WorkloadRecord};
 
-fn bytes(gib: f64) -> String {
-    rounded(gib * f64::from(1 << 30), 0)
-}
-
-fn instant(time: Option<SimTime>) -> String {
-    time.map_or(String::new(), seconds)
+fn bytes(rows: &mut Rows<impl Write>, gib: f64) {
+    rows.rounded(gib * f64::from(1 << 30));
 }
 
 /// Writes a row per pod, and one more for each resize in place.
 pub fn write_pods(recording: &Recording, out: impl Write) -> io::Result<()> {
-    let mut rows = csv::Writer::from_writer(out);
-    rows.write_record(PODS.header(&[]))?;
+    let mut rows = Rows::new(out, &PODS.header(&[]))?;
+    let workloads = recording.workloads.iter();
+    let objects: Vec<String> = workloads.map(WorkloadRecord::object).collect();
     for pod in &recording.pods {
         for (from, to, cores, gib) in pod.requests(pod.created) {
-            rows.write_record([
-                pod.namespace.to_string(),
-                recording.workloads[pod.workload].object(),
-                pod.name.clone(),
-                seconds(from),
-                instant(to),
-                float(cores, 4),
-                bytes(gib),
-                seconds(pod.created),
-                instant(pod.scheduled),
-                instant(pod.started),
-                instant(pod.ready),
-                instant(pod.deleted),
-            ])?;
+            rows.text(&pod.namespace);
+            rows.text(&objects[pod.workload]);
+            rows.text(&pod.name);
+            rows.seconds(from);
+            rows.instant(to);
+            rows.float(cores, 4);
+            bytes(&mut rows, gib);
+            rows.seconds(pod.created);
+            for time in [pod.scheduled, pod.started, pod.ready, pod.deleted] {
+                rows.instant(time);
+            }
+            rows.end()?;
         }
     }
-    rows.flush()
+    rows.finish()
 }
 
 /// Writes a row per node.
 pub fn write_nodes(recording: &Recording, out: impl Write) -> io::Result<()> {
-    let mut rows = csv::Writer::from_writer(out);
-    rows.write_record(NODES.header(&[]))?;
+    let mut rows = Rows::new(out, &NODES.header(&[]))?;
     for node in &recording.nodes {
-        rows.write_record([
-            node.name.clone(),
-            node.group.clone(),
-            seconds(node.started),
-            instant(node.ended),
-            float(node.cpu, 4),
-            bytes(node.memory),
-            float(node.price_per_hour, 6),
-            node.spot.to_string(),
-        ])?;
+        rows.text(&node.name);
+        rows.text(&node.group);
+        rows.seconds(node.started);
+        rows.instant(node.ended);
+        rows.float(node.cpu, 4);
+        bytes(&mut rows, node.memory);
+        rows.float(node.price_per_hour, 6);
+        rows.bool(node.spot);
+        rows.end()?;
     }
-    rows.flush()
+    rows.finish()
 }

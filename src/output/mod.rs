@@ -16,6 +16,7 @@ pub mod folder;
 mod loads;
 mod machines;
 mod number;
+mod rows;
 mod run;
 pub mod schema;
 mod summary;
@@ -27,6 +28,8 @@ mod timeseries;
 mod vpa;
 #[cfg(feature = "charts")]
 mod vpa_charts;
+#[cfg(feature = "charts")]
+mod worst;
 
 #[cfg(feature = "charts")]
 pub use charts::write_charts;
@@ -34,7 +37,7 @@ pub use decisions::write_decisions;
 pub use events::write_events;
 pub use loads::write_loads;
 pub use machines::{write_nodes, write_pods};
-pub use run::{OnRequest, write_run};
+pub use run::{Charts, OnRequest, write_run};
 pub use summary::{write_scaling_steps, write_summary_csv, write_summary_json};
 #[cfg(feature = "charts")]
 pub use sweep_charts::write_sweep_charts;

@@ -32,11 +32,6 @@ pub(super) fn seconds(time: SimTime) -> String {
     float(time.as_secs_f64(), 3)
 }
 
-/// A number that may be absent.
-pub(super) fn optional<T: ToString>(value: Option<T>) -> String {
-    value.map_or(String::new(), |value| value.to_string())
-}
-
 /// A count with thin groups of three: 12 345.
 pub(super) fn grouped(count: u64) -> String {
     let digits = count.to_string();

@@ -1,8 +1,9 @@
 //! `charts/` of a sweep: each figure over the parameters.
 
 use super::chart::{Best, HeatMap, LineChart, LineSeries, ParetoChart, ParetoPoint, Unit};
-use super::charts::{Named, draw};
+use super::charts::{Named, draw, drawing};
 use super::folder::{FolderError, OutputFolder};
+use super::run::Charts;
 use super::sweep_table::SweepTable;
 
 /// A grid finer than this along one parameter is drawn as lines.
@@ -14,25 +15,30 @@ pub fn write_sweep_charts(
     folder: &OutputFolder,
     name: &str,
     table: &SweepTable,
+    wanted: Charts,
 ) -> Result<(), FolderError> {
+    if wanted == Charts::None {
+        return Ok(());
+    }
     let mut charts: Named = Vec::new();
     for (metric, figure) in table.metrics.iter().enumerate() {
         match grid(table) {
             Some(axes) if table.parameters.len() == 2 => {
                 let chart = heat_map(name, table, metric, &axes);
-                charts.push((figure.clone(), Box::new(chart)));
+                charts.push((figure.clone(), drawing(move || chart.clone())));
             }
             _ if table.parameters.len() == 1 => {
-                charts.push((figure.clone(), Box::new(line(name, table, metric))));
+                let chart = drawing(move || line(name, table, metric));
+                charts.push((figure.clone(), chart));
             }
             _ => {}
         }
     }
     for metric in 1..table.metrics.len() {
         let file = format!("{}-against-{}", table.metrics[metric], table.metrics[0]);
-        charts.push((file, Box::new(pareto(name, table, metric))));
+        charts.push((file, drawing(move || pareto(name, table, metric))));
     }
-    draw(folder, &charts)
+    draw(folder, &charts, wanted)
 }
 
 /// The unit that a figure's name tells.

@@ -4,15 +4,15 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::number::{float, rounded, seconds};
+use super::rows::Rows;
 use super::schema::VPAS;
-use crate::record::{Amounts, Recording, VpaRecord, VpaRow};
+use crate::record::{Amounts, Recording, VpaRow};
 
 /// Writes the rows of all VPAs; amounts that do not exist are empty.
 pub fn write_vpas(recording: &Recording, out: impl Write) -> io::Result<()> {
-    let mut rows = csv::Writer::from_writer(out);
-    rows.write_record(VPAS.header(&[]))?;
+    let mut rows = Rows::new(out, &VPAS.header(&[]))?;
     for vpa in &recording.vpas {
+        let object = recording.workloads[vpa.workload].object();
         let most = vpa
             .containers
             .iter()
@@ -21,12 +21,18 @@ pub fn write_vpas(recording: &Recording, out: impl Write) -> io::Result<()> {
         for place in 0..most.unwrap_or(0) {
             for container in &vpa.containers {
                 if let Some(row) = container.rows.get(place) {
-                    rows.write_record(cells(recording, vpa, &container.name, row))?;
+                    rows.seconds(row.time);
+                    rows.text(&vpa.namespace);
+                    rows.text(&vpa.name);
+                    rows.text(&object);
+                    rows.text(&container.name);
+                    amounts(&mut rows, row);
+                    rows.end()?;
                 }
             }
         }
     }
-    rows.flush()
+    rows.finish()
 }
 
 /// Writes what the recommenders knew at the end as a `List`, which `[[vpa_history]]` reads.
@@ -39,30 +45,24 @@ pub fn write_vpa_checkpoints(recording: &Recording, mut out: impl Write) -> io::
     writeln!(out)
 }
 
-fn cells(recording: &Recording, vpa: &VpaRecord, container: &str, row: &VpaRow) -> Vec<String> {
+fn amounts(rows: &mut Rows<impl Write>, row: &VpaRow) {
     let band = row.recommendation.unwrap_or_default();
-    let amounts = [
-        band.lower,
-        band.target,
-        band.upper,
-        band.uncapped,
-        row.request,
-        row.limit,
-        row.usage_p50,
-        row.usage_p95,
-        row.usage_max,
+    let amounts: [&Amounts; 9] = [
+        &band.lower,
+        &band.target,
+        &band.upper,
+        &band.uncapped,
+        &row.request,
+        &row.limit,
+        &row.usage_p50,
+        &row.usage_p95,
+        &row.usage_max,
     ];
-    let cpu = |amounts: &Amounts| float(amounts.cpu.unwrap_or(f64::NAN), 4);
-    let memory = |amounts: &Amounts| rounded(amounts.memory.unwrap_or(f64::NAN), 0);
-    let mut cells = vec![
-        seconds(row.time),
-        vpa.namespace.to_string(),
-        vpa.name.clone(),
-        recording.workloads[vpa.workload].object(),
-        container.to_owned(),
-        row.running.to_string(),
-    ];
-    cells.extend(amounts.iter().map(cpu));
-    cells.extend(amounts.iter().map(memory));
-    cells
+    rows.int(row.running);
+    for one in amounts {
+        rows.float(one.cpu.unwrap_or(f64::NAN), 4);
+    }
+    for one in amounts {
+        rows.rounded(one.memory.unwrap_or(f64::NAN));
+    }
 }

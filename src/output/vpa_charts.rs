@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::chart::{Mark, MarkKind, Points, ResourcePanel, Unit, UsageChart};
-use super::charts::{Named, load_spans, service_of};
+use super::charts::{Named, drawing, load_spans, service_of};
 use crate::analysis::{Summary, VpaFigures};
 use crate::record::{
     Amounts, DisruptionKind, Labels, Recording, VpaBand, VpaContainerRecord, VpaRecord, VpaRow,
@@ -13,17 +13,22 @@ use crate::record::{
 const MOST_POINTS: usize = 1500;
 
 /// A chart per container.
-pub(super) fn usage_charts(
-    name: &str,
-    recording: &Recording,
-    summary: &Summary,
-    charts: &mut Named,
+pub(super) fn usage_charts<'a>(
+    name: &'a str,
+    recording: &'a Recording,
+    summary: &'a Summary,
+    is_shown: &[bool],
+    charts: &mut Named<'a>,
 ) {
-    for (vpa, figures) in recording.vpas.iter().zip(&summary.vpas) {
+    let vpas = recording.vpas.iter().zip(&summary.vpas);
+    let is_shown = |vpa: &VpaRecord| is_shown.get(vpa.workload).is_none_or(|shown| *shown);
+    for (vpa, figures) in vpas.filter(|(vpa, _)| is_shown(vpa)) {
         for container in vpa.containers.iter().filter(|one| !one.rows.is_empty()) {
             let file = format!("vpa-{}-{}", figures.label, container.name);
-            let chart = usage_chart(name, recording, &summary.labels, (vpa, figures), container);
-            charts.push((file, Box::new(chart)));
+            let labels = &summary.labels;
+            let chart =
+                drawing(move || usage_chart(name, recording, labels, (vpa, figures), container));
+            charts.push((file, chart));
         }
     }
 }
@@ -56,6 +61,7 @@ fn usage_chart(
         ),
         subtitle,
         duration: recording.duration.as_secs_f64(),
+        start: recording.start,
         resources: vec![
             panel("CPU of a pod", Unit::Cores, container, |amounts| {
                 amounts.cpu
@@ -157,22 +163,5 @@ fn marks(recording: &Recording, workload: usize) -> Vec<Mark> {
             tooltip: format!("{what} at {}", one.time),
         });
     }
-    apart(marks, recording.duration.as_secs_f64())
-}
-
-/// Marks of one kind that would cover each other become one.
-fn apart(marks: Vec<Mark>, duration: f64) -> Vec<Mark> {
-    let near = duration / 250.0;
-    let mut kept: Vec<Mark> = Vec::new();
-    for mark in marks {
-        let covered = kept
-            .iter()
-            .rev()
-            .take_while(|other| mark.time - other.time < near)
-            .any(|other| other.kind == mark.kind);
-        if !covered {
-            kept.push(mark);
-        }
-    }
-    kept
+    marks
 }

@@ -2,9 +2,12 @@
 //! are combined, and of too many about one object only some are written
 //! (`tools/record/events_cache.go` of client-go).
 
-use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 
-use super::recording::EventRecord;
+use rustc_hash::{FxHashMap, FxHasher};
+
+use super::events::{EventRecord, ObjectPlace};
 use crate::sim::{SimDuration, SimTime};
 
 /// With this many different messages within `SIMILAR_FOR`, similar events are combined.
@@ -13,10 +16,6 @@ const SIMILAR_FOR: SimDuration = SimDuration::from_secs(600);
 /// A component's events of one type about one object: so many, then one after each `REFILL`.
 const BURST: f64 = 25.0;
 const REFILL: SimDuration = SimDuration::from_secs(300);
-
-/// A component and what its event is about: `[source, namespace, object, type]`, and the object's
-/// UID.
-type About = ([String; 4], u64);
 
 /// Events that differ in their message only.
 #[derive(Debug, Clone, Default)]
@@ -39,13 +38,24 @@ struct Allowance {
     at: SimTime,
 }
 
+/// What a component has reported about an object in events of one type.
+#[derive(Debug, Clone)]
+struct Reported {
+    /// The component, and the type.
+    by: (&'static str, &'static str),
+    /// By reason.
+    similar: Vec<(String, Similar)>,
+    /// By the hash of reason and message; combined events have no message of their own.
+    logs: FxHashMap<u64, Log>,
+    allowance: Allowance,
+}
+
 /// The event recorders of all components.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Correlator {
-    similar: FxHashMap<(About, String), Similar>,
-    /// By reason and message; combined events have no message of their own.
-    logs: FxHashMap<(About, String, Option<String>), Log>,
-    allowances: FxHashMap<About, Allowance>,
+    reported: FxHashMap<ObjectPlace, Vec<Reported>>,
+    /// Objects that are gone, and since when.
+    gone: VecDeque<(SimTime, ObjectPlace)>,
     series: u64,
 }
 
@@ -65,31 +75,42 @@ fn source(object: &str, reason: &str) -> Option<&'static str> {
 }
 
 impl Correlator {
-    /// An event is reported: what is written, if anything is.
-    pub(super) fn correlate(&mut self, mut event: EventRecord) -> Option<EventRecord> {
+    /// An object is gone; events of this instant may still come.
+    pub(super) fn is_gone(&mut self, object: ObjectPlace, now: SimTime) {
+        self.gone.push_back((now, object));
+    }
+
+    /// Forgets an object of whose end all events have come, if there is one.
+    pub(super) fn forget(&mut self, now: SimTime) -> Option<ObjectPlace> {
+        let &(since, object) = self.gone.front()?;
+        if since >= now {
+            return None;
+        }
+        self.gone.pop_front();
+        self.reported.remove(&object);
+        Some(object)
+    }
+
+    /// An event about an object is reported: it gets its number and its count; returns whether it is
+    /// written.
+    pub(super) fn correlate(&mut self, object: ObjectPlace, event: &mut EventRecord) -> bool {
         let Some(source) = source(&event.object, &event.reason) else {
             self.series += 1;
             (event.series, event.count) = (self.series, 1);
-            return Some(event);
+            return true;
         };
-        let about = [
-            source.to_owned(),
-            event.namespace.to_string(),
-            event.object.clone(),
-            event.kind.to_owned(),
-        ];
-        let about: About = (about, event.uid);
-        let combined = self.is_combined(&about, &event);
-        let message = (!combined).then(|| event.message.clone());
-        if combined {
-            event
-                .message
-                .insert_str(0, "(combined from similar events): ");
-        }
-        let log = self
-            .logs
-            .entry((about.clone(), event.reason.clone(), message));
-        let log = log.or_insert_with(|| {
+        let all = self.reported.entry(object).or_default();
+        let by = (source, event.kind);
+        let place = all.iter().position(|one| one.by == by);
+        let place = place.unwrap_or_else(|| {
+            all.push(Reported::new(by, event.time));
+            all.len() - 1
+        });
+        let reported = &mut all[place];
+        let combined = reported.is_combined(event);
+        let mut hasher = FxHasher::default();
+        (&event.reason, (!combined).then_some(&event.message)).hash(&mut hasher);
+        let log = reported.logs.entry(hasher.finish()).or_insert_with(|| {
             self.series += 1;
             Log {
                 series: self.series,
@@ -98,13 +119,37 @@ impl Correlator {
         });
         log.count += 1;
         (event.series, event.count) = (log.series, log.count);
-        self.is_allowed(about, event.time).then_some(event)
+        if combined {
+            let combined = "(combined from similar events): ";
+            event.message.insert_str(0, combined);
+        }
+        reported.is_allowed(event.time)
+    }
+}
+
+impl Reported {
+    fn new(by: (&'static str, &'static str), now: SimTime) -> Self {
+        Self {
+            by,
+            similar: Vec::new(),
+            logs: FxHashMap::default(),
+            allowance: Allowance {
+                left: BURST,
+                at: now,
+            },
+        }
     }
 
     /// `EventAggregate`: whether an event is combined with similar ones.
-    fn is_combined(&mut self, about: &About, event: &EventRecord) -> bool {
-        let key = (about.clone(), event.reason.clone());
-        let similar = self.similar.entry(key).or_default();
+    fn is_combined(&mut self, event: &EventRecord) -> bool {
+        let mut known = self.similar.iter();
+        let place = known.position(|(reason, _)| *reason == event.reason);
+        let place = place.unwrap_or_else(|| {
+            let new = (event.reason.clone(), Similar::default());
+            self.similar.push(new);
+            self.similar.len() - 1
+        });
+        let similar = &mut self.similar[place].1;
         if event.time.since(similar.last) > SIMILAR_FOR {
             similar.messages.clear();
         }
@@ -120,13 +165,9 @@ impl Correlator {
         combined
     }
 
-    /// `EventSourceObjectSpamFilter`: whether one more event about an object is written.
-    fn is_allowed(&mut self, about: About, now: SimTime) -> bool {
-        let full = Allowance {
-            left: BURST,
-            at: now,
-        };
-        let allowance = self.allowances.entry(about).or_insert(full);
+    /// `EventSourceObjectSpamFilter`: whether one more event is written.
+    fn is_allowed(&mut self, now: SimTime) -> bool {
+        let allowance = &mut self.allowance;
         let refilled = now.since(allowance.at).0 as f64 / REFILL.0 as f64;
         allowance.left = (allowance.left + refilled).min(BURST);
         allowance.at = now;
@@ -140,18 +181,21 @@ impl Correlator {
 
 #[cfg(test)]
 mod tests {
+    use super::super::events::EventLog;
     use super::*;
 
     fn report(all: &mut Correlator, seconds: i64, message: &str) -> Option<(u64, String)> {
-        let written = all.correlate(EventRecord {
+        let object = EventLog::default().object(&"".into(), "ReplicaSet/web", 1);
+        let mut event = EventRecord {
             time: SimTime::from_secs(seconds),
             kind: "Normal",
             reason: "SuccessfulCreate".to_owned(),
             object: "ReplicaSet/web".to_owned(),
             message: message.to_owned(),
             ..EventRecord::default()
-        });
-        written.map(|event| (event.count, event.message))
+        };
+        let is_written = all.correlate(object, &mut event);
+        is_written.then_some((event.count, event.message))
     }
 
     #[test]

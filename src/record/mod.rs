@@ -6,6 +6,8 @@
 
 mod correlator;
 mod curve;
+mod decisions;
+mod events;
 pub mod fold;
 mod labels;
 mod per_load;
@@ -14,18 +16,20 @@ mod provenance;
 mod recorder;
 mod recording;
 mod request;
+mod texts;
 mod vpa;
 mod windows;
 
 pub use curve::Curve;
+pub use decisions::{DecisionLog, DecisionRecord, MetricRecord};
+pub use events::{Event, EventLog, EventRecord};
 pub use labels::{Labels, long_forms};
 pub use per_load::LoadCounts;
 pub use provenance::{Provenance, SCHEMA, SourceText};
 pub use recorder::{Detail, Recorder};
 pub use recording::{
-    ActionRecord, Counts, DecisionRecord, EventRecord, FaultRecord, HpaRecord, HpaSpecRecord,
-    LoadRecord, MetricRecord, NodeRecord, Objective, PodRecord, Prices, Recording, Sample,
-    ServiceRecord, SyncFailure, WorkloadRecord,
+    ActionRecord, Counts, FaultRecord, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective,
+    PodRecord, Prices, Recording, Sample, ServiceRecord, SyncFailure, WorkloadRecord,
 };
 pub use request::{NoRequests, Outcome, RequestSink};
 pub use vpa::{

@@ -1,12 +1,13 @@
 //! The recorder: keeps series of a run, or only what the summary needs.
 
 use super::correlator::Correlator;
+use super::events::EventRecord;
 use super::fold::Folds;
 use super::per_load::PerLoad;
 use super::pods::LivePods;
 use super::recording::{
-    Counts, DecisionRecord, EventRecord, HpaRecord, Objective, PodRecord, Recording, Sample,
-    ServiceRecord, SyncFailure, WorkloadRecord,
+    Counts, HpaRecord, Objective, PodRecord, Recording, Sample, ServiceRecord, SyncFailure,
+    WorkloadRecord,
 };
 use super::request::{Outcome, RequestSink};
 use super::vpa::{DisruptionRecord, VpaContainerRecord, VpaRecord, VpaRow};
@@ -98,16 +99,17 @@ impl Recorder {
 
     /// Keeps an event as its component's recorder writes it.
     pub fn event(&mut self, event: impl FnOnce() -> EventRecord) {
-        if self.detail == Detail::Full {
-            let written = self.correlator.correlate(event());
-            self.recording.events.extend(written);
+        if self.detail != Detail::Full {
+            return;
         }
-    }
-
-    /// Keeps a decision.
-    pub fn decision(&mut self, decision: impl FnOnce() -> DecisionRecord) {
-        if self.detail == Detail::Full {
-            self.recording.decisions.push(decision());
+        let mut event = event();
+        let log = &mut self.recording.events;
+        while let Some(object) = self.correlator.forget(event.time) {
+            log.forget(object);
+        }
+        let object = log.object(&event.namespace, &event.object, event.uid);
+        if self.correlator.correlate(object, &mut event) {
+            log.push_about(object, &event);
         }
     }
 
@@ -215,8 +217,13 @@ impl Recorder {
     pub fn pod_deleted(&mut self, pod: usize, now: SimTime) {
         if let Some((folds, pods)) = &mut self.folded {
             pods.deleted(pod, now, folds);
-        } else if let Some(record) = self.pod(pod) {
+        } else if let Some(record) = self.recording.pods.get_mut(pod) {
             record.deleted = Some(now);
+            let name = format!("Pod/{}", record.name);
+            let known = self.recording.events.with_uid(&record.namespace, &name);
+            for object in known {
+                self.correlator.is_gone(object, now);
+            }
         }
     }
 

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::curve::Curve;
+use super::decisions::DecisionLog;
+use super::events::EventLog;
 use super::fold::Folded;
 use super::per_load::LoadCounts;
 use super::vpa::{DisruptionRecord, VpaRecord};
@@ -155,29 +157,6 @@ pub struct ServiceRecord {
     pub latency: LatencyStats,
 }
 
-/// One event, as `kubectl get events` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct EventRecord {
-    /// When.
-    pub time: SimTime,
-    /// `Normal` or `Warning`.
-    pub kind: &'static str,
-    /// The reason, one word.
-    pub reason: String,
-    /// Namespace of the object; empty if it is in none.
-    pub namespace: Arc<str>,
-    /// `Kind/name` of the object.
-    pub object: String,
-    /// UID of the object; 0 if there is none.
-    pub uid: u64,
-    /// The sentence.
-    pub message: String,
-    /// How often the event was reported so far.
-    pub count: u64,
-    /// Which Event object holds it: the same for an event that is reported again.
-    pub series: u64,
-}
-
 /// A command that was typed during the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionRecord {
@@ -204,54 +183,6 @@ pub struct FaultRecord {
     pub failed_syncs: u64,
     /// Pods that ended with it.
     pub lost_pods: u64,
-}
-
-/// One metric's part in a decision.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MetricRecord {
-    /// Its name in the spec.
-    pub name: String,
-    /// The value seen, in the unit of the target.
-    pub value: Option<f64>,
-    /// The target.
-    pub target: f64,
-    /// The replicas it proposes.
-    pub proposal: Option<i32>,
-    /// Why it proposes none.
-    pub error: Option<String>,
-    /// Usage over target.
-    pub ratio: Option<f64>,
-    /// The same with unready and missing pods filled in, where that was done.
-    pub adjusted_ratio: Option<f64>,
-    /// Pods that count, that are not ready, without a value, and ignored.
-    pub pods: Option<[u32; 4]>,
-}
-
-/// One sync of an HPA.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DecisionRecord {
-    /// When.
-    pub time: SimTime,
-    /// The HPA.
-    pub hpa: usize,
-    /// The metrics in the order of the spec.
-    pub metrics: Vec<MetricRecord>,
-    /// Replicas before.
-    pub current: i32,
-    /// Largest proposal.
-    pub raw: Option<i32>,
-    /// After the stabilization windows.
-    pub stabilized: Option<i32>,
-    /// After rate limits and bounds.
-    pub limited: Option<i32>,
-    /// Replicas after.
-    pub desired: i32,
-    /// Whether the scale was written.
-    pub written: bool,
-    /// Why the number changed.
-    pub reason: String,
-    /// Reasons of the conditions AbleToScale, ScalingActive and ScalingLimited.
-    pub conditions: [&'static str; 3],
 }
 
 /// The life of a pod.
@@ -418,6 +349,8 @@ impl Default for Prices {
 pub struct Recording {
     /// Length of the run.
     pub duration: SimDuration,
+    /// Calendar time of its start, in seconds since 1970, if the scenario has one.
+    pub start: Option<i64>,
     /// Time that the analysis leaves out.
     pub warm_up: SimDuration,
     /// Distance of samples and length of windows.
@@ -435,9 +368,9 @@ pub struct Recording {
     /// Faults, in order of their beginnings.
     pub faults: Vec<FaultRecord>,
     /// Events in order.
-    pub events: Vec<EventRecord>,
+    pub events: EventLog,
     /// Decisions in order.
-    pub decisions: Vec<DecisionRecord>,
+    pub decisions: DecisionLog,
     /// Pods in order of creation.
     pub pods: Vec<PodRecord>,
     /// Nodes.

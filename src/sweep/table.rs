@@ -1,4 +1,4 @@
-//! The best points of a sweep as a table of at most 80 columns.
+//! The best points of a sweep as a table of a given width.
 
 use std::io::{self, Write};
 
@@ -15,15 +15,14 @@ pub enum Goal {
     Highest,
 }
 
-/// Widest line.
-const WIDTH: usize = 80;
 /// Widest column header.
 const HEADER: usize = 26;
 
 /// Writes the best points, which were ranked by the first of these metrics (places in
-/// [`Results::metrics`]); of the others, as many as fit.
+/// [`Results::metrics`]); of the others, as many as fit into lines of `room` characters.
 pub fn write_best(
     out: &mut impl Write,
+    room: usize,
     results: &Results,
     metrics: &[usize],
     goal: Goal,
@@ -40,7 +39,7 @@ pub fn write_best(
     for &metric in std::iter::once(&first).chain(others) {
         let cell = |point: &PointSummary| with_error(point, metric);
         let next = column(&results.metrics[metric], shown, cell);
-        if metric != first && width(&columns) + 2 + next.width > WIDTH {
+        if metric != first && width(&columns) + 2 + next.width > room {
             break;
         }
         columns.push(next);
@@ -55,6 +54,17 @@ pub fn write_best(
         out,
         "Best {shown_count} of {total} points, {goal} {name} first (mean ± standard error)"
     )?;
+    let mean = |point: &PointSummary| point.statistics[first].mean;
+    let best = shown.first().map_or(f64::NAN, mean);
+    let ties = shown.iter().take_while(|point| mean(point) == best).count();
+    if ties > 1 {
+        let more = if ties == shown_count && ties < total as usize {
+            " or more"
+        } else {
+            ""
+        };
+        writeln!(out, "{ties}{more} are equally good.")?;
+    }
     for row in 0..=shown_count {
         let mut line = String::new();
         for column in &columns {
@@ -153,12 +163,26 @@ mod tests {
     #[test]
     fn the_best_points_fit_a_terminal() {
         let mut text = Vec::new();
-        write_best(&mut text, &results(), &[1, 0, 2, 3], Goal::Lowest).unwrap();
+        write_best(&mut text, 80, &results(), &[1, 0, 2, 3], Goal::Lowest).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(
-            text.lines().all(|line| line.chars().count() <= WIDTH),
+            text.lines().all(|line| line.chars().count() <= 80),
             "{text}"
         );
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_wide_terminal_shows_more_and_ties_are_told() {
+        let mut results = results();
+        results.best[1].statistics[1] = results.best[0].statistics[1];
+        let written = |width| {
+            let mut text = Vec::new();
+            write_best(&mut text, width, &results, &[1, 0, 2, 3], Goal::Lowest).unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        let widest = |text: &str| text.lines().map(|line| line.chars().count()).max();
+        assert!(widest(&written(140)) > widest(&written(80)));
+        assert!(written(80).contains("\n2 are equally good.\n"));
     }
 }

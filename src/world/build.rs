@@ -10,6 +10,7 @@ use super::vpa::{self, Vpas};
 use super::{Components, Event, Simulation};
 use crate::api::{EventSink, Node, PodDraws, Store, WorkloadId};
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
+use crate::autoscaler::vpa::WallClock;
 use crate::cluster::spec::WorkloadSpec;
 use crate::controller::{
     PodControl, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
@@ -259,8 +260,10 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         started: load.at,
         ..LoadRecord::default()
     });
+    let clock = scenario.controllers.vpa.clock;
     Recording {
         duration: scenario.simulation.duration,
+        start: (clock != WallClock::default()).then_some(clock.unix_start),
         warm_up: scenario.simulation.warm_up,
         step: scenario.simulation.step,
         prices: Prices {

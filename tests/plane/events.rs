@@ -12,7 +12,7 @@ fn similar_events_are_combined_as_in_a_real_cluster() {
     let events: Vec<(&str, u64)> = recording
         .events
         .iter()
-        .filter(|event| set(&event.object) && event.time.as_secs_f64() < 300.0)
+        .filter(|event| set(event.object) && event.time.as_secs_f64() < 300.0)
         .map(|event| {
             (
                 event.message.split(": ").next().unwrap_or_default(),

@@ -63,7 +63,7 @@ fn many_hpas_stretch_the_sync_period_as_in_a_real_cluster() {
         for seed in 0..8 {
             let recording = run(&toml, &manifest, seed);
             let mut syncs: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-            for decision in &recording.decisions {
+            for decision in recording.decisions.iter() {
                 let time = decision.time.as_secs_f64();
                 if time >= f64::from(from) {
                     syncs.entry(decision.hpa).or_default().push(time);

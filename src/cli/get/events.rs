@@ -1,11 +1,13 @@
 //! The recorded events as Event objects. The API server keeps one for an hour (`--event-ttl`).
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
 use crate::api::Clock;
 use crate::kubectl::kind::Kind;
-use crate::record::EventRecord;
+use crate::record::Event;
 use crate::sim::{SimDuration, SimTime};
 
 /// How long an event is kept after it was seen last.
@@ -19,10 +21,19 @@ pub(super) struct Events {
     places: FxHashMap<u64, usize>,
 }
 
+/// What stays of an event that is reported again.
+#[derive(Debug)]
+struct First {
+    time: SimTime,
+    kind: &'static str,
+    reason: String,
+    namespace: Arc<str>,
+}
+
 /// An event as it was first, and what it is now.
 #[derive(Debug)]
 struct Series {
-    event: EventRecord,
+    event: First,
     kind: &'static Kind,
     name: String,
     last: SimTime,
@@ -33,29 +44,34 @@ struct Series {
 impl Events {
     /// Takes events in the order in which they were recorded; returns the places of those that are
     /// new or were seen again. Events that no API server would hold are skipped.
-    pub(super) fn take(&mut self, events: &[EventRecord]) -> Vec<usize> {
-        let mut changed: Vec<usize> = events.iter().filter_map(|one| self.add(one)).collect();
+    pub(super) fn take<'a>(&mut self, events: impl Iterator<Item = Event<'a>>) -> Vec<usize> {
+        let mut changed: Vec<usize> = events.filter_map(|one| self.add(&one)).collect();
         changed.sort_unstable();
         changed.dedup();
         changed
     }
 
-    fn add(&mut self, event: &EventRecord) -> Option<usize> {
+    fn add(&mut self, event: &Event) -> Option<usize> {
         let (kind, name) = event.object.split_once('/')?;
         let kind = Kind::of_kind(kind)?;
         let place = self.places.get(&event.series).copied();
         let place = place.unwrap_or(self.all.len());
         if let Some(series) = self.all.get_mut(place) {
             (series.last, series.count) = (event.time, event.count);
-            series.message.clone_from(&event.message);
+            event.message.clone_into(&mut series.message);
         } else {
             self.all.push(Series {
-                event: event.clone(),
+                event: First {
+                    time: event.time,
+                    kind: event.kind,
+                    reason: event.reason.to_owned(),
+                    namespace: event.namespace.clone(),
+                },
                 kind,
                 name: name.to_owned(),
                 last: event.time,
                 count: event.count,
-                message: event.message.clone(),
+                message: event.message.to_owned(),
             });
             self.places.insert(event.series, place);
         }
@@ -118,6 +134,15 @@ impl Events {
 mod tests {
     use super::*;
     use crate::autoscaler::vpa::WallClock;
+    use crate::record::{EventLog, EventRecord};
+
+    fn log(events: [(i64, &str, u64); 3]) -> EventLog {
+        let mut log = EventLog::default();
+        for (seconds, message, count) in events {
+            log.push(&event(seconds, message, count));
+        }
+        log
+    }
 
     fn event(seconds: i64, message: &str, count: u64) -> EventRecord {
         EventRecord {
@@ -136,8 +161,8 @@ mod tests {
     #[test]
     fn the_same_event_again_is_one_object_and_an_old_one_is_gone() {
         let mut events = Events::default();
-        let recorded = [event(0, "x", 1), event(10, "yy", 1), event(20, "x", 2)];
-        assert_eq!(events.take(&recorded), [0, 1]);
+        let recorded = log([(0, "x", 1), (10, "yy", 1), (20, "x", 2)]);
+        assert_eq!(events.take(recorded.iter()), [0, 1]);
         let list = |seconds| {
             let clock = Clock {
                 calendar: WallClock::default(),

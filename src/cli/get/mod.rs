@@ -196,7 +196,7 @@ impl Asked {
         let mut objects = match self.of {
             Objects::Events => {
                 let mut events = Events::default();
-                events.take(&simulation.recording().events);
+                events.take(simulation.recording().events.iter());
                 events.list(clock)
             }
             Objects::Stored(kind) => simulation.store().list(kind, None, clock),

@@ -28,7 +28,7 @@ pub(super) fn watch(
     let mut watched = match asked.of {
         Objects::Events => {
             let mut events = Events::default();
-            events.take(&simulation.recording().events);
+            events.take(simulation.recording().events.iter());
             Watched::Events(events, simulation.recording().events.len())
         }
         Objects::Stored(kind) => {
@@ -49,9 +49,8 @@ pub(super) fn watch(
         let mut news = match &mut watched {
             Watched::Events(events, taken) => {
                 let recorded = &simulation.recording().events;
-                let new = recorded.get(*taken..).unwrap_or_default();
+                let changed = events.take(recorded.since(*taken));
                 *taken = recorded.len();
-                let changed = events.take(new);
                 changed
                     .into_iter()
                     .map(|place| events.view(place, clock))

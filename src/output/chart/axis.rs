@@ -1,5 +1,6 @@
 //! Axes: which values a panel spans, where they lie, and which are labelled.
 
+use super::calendar;
 use super::unit::{self, Unit};
 
 /// Maps values to pixels, and knows its ticks.
@@ -138,8 +139,9 @@ impl Axis {
         }
     }
 
-    /// Simulated time from 0 to `end` seconds.
-    pub(super) fn time(end: f64, range: (f64, f64)) -> Self {
+    /// Simulated time from 0 to `end` seconds; as calendar time if that of the start is known and
+    /// ticks are a minute or more apart.
+    pub(super) fn time(end: f64, start: Option<i64>, range: (f64, f64)) -> Self {
         const STEPS: [f64; 24] = [
             0.1,
             0.2,
@@ -169,13 +171,19 @@ impl Axis {
         let room = ((range.1 - range.0) / 72.0).max(1.0);
         let fitting = STEPS.into_iter().find(|step| end / step <= room);
         let step = fitting.unwrap_or_else(|| 86_400.0 * nice_step(end / 86_400.0, room, true));
-        let count = (end / step + 1e-9).floor().min(200.0) as i32;
-        let ticks = (0..=count).map(|i| f64::from(i) * step);
+        let start = start.filter(|_| (60.0..=2_419_200.0).contains(&step));
+        let first = start.map_or(0.0, |start| calendar::first(start, step));
+        let count = ((end - first) / step + 1e-9).floor().clamp(-1.0, 200.0) as i32;
+        let ticks = (0..=count).map(|i| first + f64::from(i) * step);
+        let text = |time: f64| match start {
+            Some(start) => calendar::text(start + time as i64, time == first),
+            None => unit::duration(time),
+        };
         Self {
             domain: (0.0, end),
             range,
             logarithmic: false,
-            ticks: ticks.map(|time| (time, unit::duration(time))).collect(),
+            ticks: ticks.map(|time| (time, text(time))).collect(),
         }
     }
 
@@ -193,6 +201,11 @@ impl Axis {
             share.clamp(0.0, 1.0)
         };
         self.range.0 + (self.range.1 - self.range.0) * share
+    }
+
+    /// The value of the axis's upper end.
+    pub(super) fn high(&self) -> f64 {
+        self.domain.1
     }
 
     /// The value of the axis's lower end.
@@ -245,19 +258,33 @@ mod tests {
     #[test]
     fn time_is_parted_as_people_part_it() {
         assert_eq!(
-            labels(&Axis::time(7200.0, (0.0, 1000.0))),
+            labels(&Axis::time(7200.0, None, (0.0, 1000.0))),
             [
                 "0", "10m", "20m", "30m", "40m", "50m", "1h", "1h10m", "1h20m", "1h30m", "1h40m",
                 "1h50m", "2h"
             ]
         );
         assert_eq!(
-            labels(&Axis::time(0.3, (0.0, 1000.0))),
+            labels(&Axis::time(0.3, None, (0.0, 1000.0))),
             ["0", "100ms", "200ms", "300ms"]
         );
         assert_eq!(
-            labels(&Axis::time(86_400.0 * 3.0, (0.0, 600.0))).last(),
+            labels(&Axis::time(86_400.0 * 3.0, None, (0.0, 600.0))).last(),
             Some(&"3d")
+        );
+    }
+
+    #[test]
+    fn calendar_times_are_round_ones() {
+        // 2026-01-01T09:20:00Z
+        let start = Some(1_767_259_200);
+        let axis = Axis::time(7200.0, start, (0.0, 400.0));
+        assert_eq!(labels(&axis), ["1 Jan 09:30", "10:00", "10:30", "11:00"]);
+        assert_eq!(axis.ticks[0].0, 600.0);
+        let axis = Axis::time(86_400.0 * 3.0, start, (0.0, 500.0));
+        assert_eq!(
+            labels(&axis),
+            ["1 Jan 12:00", "2 Jan", "12:00", "3 Jan", "12:00", "4 Jan"]
         );
     }
 }

@@ -17,6 +17,8 @@ pub struct CostChart {
     pub subtitle: String,
     /// Length of the run, in seconds.
     pub duration: f64,
+    /// Calendar time of the start, in seconds since 1970, if it has one.
+    pub start: Option<i64>,
     /// What is paid for, such as nodes, or what pods request.
     pub costs: Vec<CostSeries>,
     /// Share of what is paid for that nobody uses, in percent; steps.
@@ -65,7 +67,8 @@ fn color(theme: &Theme, place: usize) -> Color {
 impl Chart for CostChart {
     fn scene(&self, theme: &Theme) -> Scene {
         let names = (self.title.as_str(), self.subtitle.as_str());
-        let mut timeline = Timeline::new(theme, names, self.duration, &self.load_spans);
+        let mut timeline =
+            Timeline::new(theme, names, (self.duration, self.start), &self.load_spans);
         self.cumulative(&mut timeline);
         self.rate(&mut timeline);
         if !self.idle_share.is_empty() {

@@ -18,6 +18,8 @@ pub struct LatencyChart {
     pub subtitle: String,
     /// Length of the run, in seconds.
     pub duration: f64,
+    /// Calendar time of the start, in seconds since 1970, if it has one.
+    pub start: Option<i64>,
     /// Length of a window, in seconds.
     pub step: f64,
     /// The windows in order.
@@ -84,7 +86,8 @@ impl From<&Window> for LatencyWindow {
 impl Chart for LatencyChart {
     fn scene(&self, theme: &Theme) -> Scene {
         let names = (self.title.as_str(), self.subtitle.as_str());
-        let mut timeline = Timeline::new(theme, names, self.duration, &self.load_spans);
+        let mut timeline =
+            Timeline::new(theme, names, (self.duration, self.start), &self.load_spans);
         self.latency(&mut timeline);
         self.rate(&mut timeline);
         self.failures(&mut timeline);

@@ -103,10 +103,109 @@ impl MarkKind {
     }
 }
 
+/// Marks and where they are shown, ascending; those of one kind that are nearer to each other than
+/// `near` pixels as one, which says how many they are.
+pub(super) fn joined(marks: &[&Mark], near: f64, place: impl Fn(&Mark) -> f64) -> Vec<(f64, Mark)> {
+    let mut groups: Vec<Vec<&Mark>> = Vec::new();
+    let mut sorted = marks.to_vec();
+    sorted.sort_by(|a, b| a.time.total_cmp(&b.time));
+    // The last group of each kind.
+    let mut last = [None; MarkKind::ALL.len()];
+    for mark in sorted {
+        let last = &mut last[mark.kind as usize];
+        let is_near = |group: &usize| place(mark) - place(groups[*group][0]) < near;
+        if let Some(group) = last.filter(is_near) {
+            groups[group].push(mark);
+        } else {
+            *last = Some(groups.len());
+            groups.push(vec![mark]);
+        }
+    }
+    let mut joined: Vec<(f64, Mark)> = (groups.iter())
+        .map(|group| {
+            (
+                f64::midpoint(place(group[0]), place(group[group.len() - 1])),
+                one(group),
+            )
+        })
+        .collect();
+    joined.sort_by(|a, b| a.0.total_cmp(&b.0));
+    joined
+}
+
+/// Marks of one kind as one.
+fn one(group: &[&Mark]) -> Mark {
+    const TOLD: usize = 8;
+    let (first, rest) = (group[0], &group[1..]);
+    if rest.is_empty() {
+        return first.clone();
+    }
+    let mut tooltip: Vec<String> = group
+        .iter()
+        .take(TOLD)
+        .map(|mark| mark.tooltip.clone())
+        .collect();
+    if group.len() > TOLD {
+        tooltip.push(format!("and {} more", group.len() - TOLD));
+    }
+    // Of 3→6 and 6→9 what comes of both: 3→9.
+    let ends = first.label.split_once('→');
+    let ends = ends.zip(rest[rest.len() - 1].label.split_once('→'));
+    Mark {
+        label: match ends {
+            Some(((from, _), (_, to))) => format!("{from}→{to}"),
+            None => format!("{}×", group.len()),
+        },
+        tooltip: tooltip.join("; "),
+        ..first.clone()
+    }
+}
+
 /// Entries for the kinds that occur.
 pub(super) fn legend(marks: &[Mark]) -> impl Iterator<Item = Entry> {
     let kinds = MarkKind::ALL.into_iter();
     kinds
         .filter(|kind| marks.iter().any(|mark| mark.kind == *kind))
         .map(|kind| Entry(Swatch::Mark(kind), kind.name().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(time: f64, kind: MarkKind, label: &str) -> Mark {
+        Mark {
+            time,
+            kind,
+            label: label.to_owned(),
+            tooltip: format!("at {time}"),
+        }
+    }
+
+    #[test]
+    fn marks_of_one_kind_that_are_near_are_one() {
+        let all = [
+            mark(0.0, MarkKind::ScaledUp, "3→6"),
+            mark(4.0, MarkKind::ScaledUp, "6→9"),
+            mark(5.0, MarkKind::Command, "patch hpa"),
+            mark(6.0, MarkKind::Command, "scale deploy"),
+            mark(30.0, MarkKind::ScaledUp, "9→10"),
+        ];
+        let marks: Vec<&Mark> = all.iter().collect();
+        let joined = joined(&marks, 10.0, |mark| mark.time);
+        let told: Vec<_> = joined.iter().map(|(at, one)| (*at, &*one.label)).collect();
+        assert_eq!(told, [(2.0, "3→9"), (5.5, "2×"), (30.0, "9→10")]);
+        assert_eq!(joined[0].1.tooltip, "at 0; at 4");
+    }
+
+    #[test]
+    fn twenty_commands_in_a_minute_are_few_marks() {
+        let all: Vec<Mark> = (0..20)
+            .map(|i| mark(f64::from(i), MarkKind::Command, "patch hpa"))
+            .collect();
+        let marks: Vec<&Mark> = all.iter().collect();
+        let joined = joined(&marks, 10.0, |mark| mark.time);
+        assert_eq!(joined.len(), 2);
+        assert!(joined[0].1.tooltip.ends_with("and 2 more"));
+    }
 }

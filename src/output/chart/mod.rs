@@ -1,11 +1,13 @@
-//! Charts of a run and of a sweep, each as SVG and as PNG.
+//! Charts of a run and of a sweep, as SVG and as PNG.
 //!
 //! A chart is built from plain data (seconds and values) and lays itself out as a [`Scene`] of
-//! lines, areas and texts; plotters paints the scene on its SVG backend or, through tiny-skia, on a
-//! picture. The fonts are compiled in, so that the bytes are the same on every machine. Charts
+//! lines, areas and texts; plotters writes the scene as SVG, and resvg makes a picture of that. The
+//! fonts are compiled in, so that the bytes are the same on every machine. Charts
 //! take every input: nothing, single points, NaN (a gap), constant and huge values.
 
 mod axis;
+mod calendar;
+mod columns;
 mod cost;
 mod font;
 mod latency;
@@ -13,10 +15,11 @@ mod legend;
 mod mark;
 mod paint;
 mod panel;
+mod picture;
 mod pods;
-mod raster;
 mod replicas;
 mod scene;
+mod sheet;
 mod svg;
 mod sweep;
 mod theme;
@@ -33,6 +36,7 @@ pub use mark::{Mark, MarkKind};
 pub use pods::{PodStates, PodStatesChart};
 pub use replicas::{MetricPanel, ReplicasChart};
 pub use scene::Scene;
+pub use sheet::{ContactSheet, SheetCell};
 pub use sweep::{Best, HeatMap, LineChart, LineSeries, ParetoChart, ParetoPoint};
 pub use theme::{Color, Theme, viridis};
 pub use timeline::LoadSpan;
@@ -62,9 +66,10 @@ pub trait Chart {
     fn svg(&self) -> Result<String, ChartError> {
         self.scene(&Theme::LIGHT).svg()
     }
+}
 
-    /// The chart as a PNG, dark on white, with two pixels per unit in each direction.
-    fn png(&self) -> Result<Vec<u8>, ChartError> {
-        self.scene(&Theme::LIGHT).png(2)
-    }
+/// An SVG document that a [`Scene`] was written as, as a PNG with two pixels per unit in each
+/// direction, or one if it is very high.
+pub fn png_of(svg: &str) -> Result<Vec<u8>, ChartError> {
+    picture::png(svg)
 }

@@ -2,6 +2,7 @@
 
 use super::Points;
 use super::axis::Axis;
+use super::columns::{Column, columns};
 use super::font::{self, Weight};
 use super::scene::{Anchor, Label, Point, Scene, Shape, Stroke};
 use super::theme::{Color, Theme};
@@ -40,6 +41,8 @@ pub(super) struct Panel<'a> {
     pub(super) empty: &'static str,
     drawn: bool,
     gridded: bool,
+    /// Whether some curve is shown as a mean within a band.
+    has_bands: bool,
 }
 
 impl<'a> Panel<'a> {
@@ -71,6 +74,7 @@ impl<'a> Panel<'a> {
             empty: "no data",
             drawn: false,
             gridded: false,
+            has_bands: false,
         }
     }
 
@@ -90,8 +94,9 @@ impl<'a> Panel<'a> {
         }
     }
 
-    /// Draws the base line and the notes.
-    pub(super) fn close(mut self) {
+    /// Draws the base line and the notes; returns whether some curve is shown as a mean within a
+    /// band.
+    pub(super) fn close(mut self) -> bool {
         self.grid();
         let bottom = self.y.at(self.y.low().max(0.0)).round() + 0.5;
         let axis = Stroke::solid(self.theme.axis, 1.0);
@@ -107,6 +112,7 @@ impl<'a> Panel<'a> {
             self.scene.text(label.anchored(Anchor::Middle));
         }
         self.write_notes();
+        self.has_bands
     }
 
     /// Puts the notes right of the panel, moved apart where they would overlap.
@@ -180,6 +186,9 @@ impl<'a> Panel<'a> {
     /// A line from point to point, interrupted where a value is not finite.
     pub(super) fn line(&mut self, points: &Points, stroke: Stroke) {
         self.grid();
+        if self.in_columns(points, false, Some(band_of(stroke)), stroke) {
+            return;
+        }
         for run in runs(points) {
             let line: Vec<Point> = run
                 .iter()
@@ -195,21 +204,87 @@ impl<'a> Panel<'a> {
         }
     }
 
-    /// A stair: each value holds until the next, the last until `end`.
+    /// A stair: each value holds until the next, the last one until `end`.
     pub(super) fn steps(&mut self, points: &Points, end: f64, stroke: Stroke) {
+        self.banded(points, end, stroke, band_of(stroke));
+    }
+
+    /// A stair with a band of its own colour where it swings too often.
+    pub(super) fn banded(&mut self, points: &Points, end: f64, stroke: Stroke, band: Color) {
+        self.stair(points, end, stroke, Some(band));
+    }
+
+    /// A stair of which only the mean is shown where it swings too often.
+    pub(super) fn trend(&mut self, points: &Points, end: f64, stroke: Stroke) {
+        self.stair(points, end, stroke, None);
+    }
+
+    fn stair(&mut self, points: &Points, end: f64, stroke: Stroke, band: Option<Color>) {
         self.grid();
+        if self.in_columns(points, true, band, stroke) {
+            return;
+        }
         for stair in self.stairs(points, end) {
             self.drawn = true;
-            self.scene.add(Shape::Path(thinned(&stair), stroke));
+            self.scene.add(Shape::Path(thinned_stair(&stair), stroke));
         }
+    }
+
+    /// Draws a curve that swings too often as its mean, with a band from the least to the largest
+    /// value if it has a colour for one; returns whether it is such a curve.
+    fn in_columns(
+        &mut self,
+        points: &Points,
+        is_steps: bool,
+        band: Option<Color>,
+        stroke: Stroke,
+    ) -> bool {
+        let Some(columns) = self.columns(points, is_steps) else {
+            return false;
+        };
+        self.drawn = true;
+        for run in &columns {
+            if let Some(color) = band {
+                self.has_bands = true;
+                let edge =
+                    |value: fn(&Column) -> f64| move |column: &Column| (column.x, value(column));
+                let upper = run.iter().map(edge(|column| column.high));
+                let lower = run.iter().rev().map(edge(|column| column.low));
+                let place = |(x, y)| (self.x.at(x), self.y.at(y));
+                let outline = upper.chain(lower).map(place).collect();
+                self.scene.add(Shape::Area(outline, color));
+            }
+            let line = run.iter().map(|column| (column.x, column.mean));
+            let line = line.map(|(x, y)| (self.x.at(x), self.y.at(y)));
+            self.scene.add(Shape::Path(line.collect(), stroke));
+        }
+        true
+    }
+
+    fn columns(&self, points: &Points, is_steps: bool) -> Option<Vec<Vec<Column>>> {
+        let width = self.frame.right - self.frame.left;
+        if self.x.low() != 0.0 {
+            return None; // parameters, not time
+        }
+        columns(points, self.x.high(), width, is_steps)
     }
 
     /// The area between a stair and the base line.
     pub(super) fn step_area(&mut self, points: &Points, end: f64, color: Color) {
         let base = self.y.at(self.y.low().max(0.0));
+        if let Some(columns) = self.columns(points, true) {
+            self.drawn = true;
+            for run in &columns {
+                let means = run.iter().map(|column| (column.x, column.mean));
+                let line: Vec<Point> = means.map(|(x, y)| (self.x.at(x), self.y.at(y))).collect();
+                self.scene.add(Shape::Area(closed(line, base), color));
+            }
+            return;
+        }
         for stair in self.stairs(points, end) {
             self.drawn = true;
-            self.area_to(&stair, base, color);
+            let outline = closed(thinned_stair(&stair), base);
+            self.scene.add(Shape::Area(outline, color));
         }
     }
 
@@ -217,8 +292,9 @@ impl<'a> Panel<'a> {
     pub(super) fn step_band(&mut self, low: &Points, high: &Points, end: f64, color: Color) {
         for (low, high) in self.stairs(low, end).iter().zip(self.stairs(high, end)) {
             self.drawn = true;
-            let mut outline = thinned(&high);
-            outline.extend(thinned(low).into_iter().rev());
+            let mut outline = thinned_stair(&high);
+            outline.extend(thinned_stair(low).into_iter().rev());
+            outline.extend(outline.first().copied());
             self.scene.add(Shape::Area(outline, color));
         }
     }
@@ -239,15 +315,6 @@ impl<'a> Panel<'a> {
             if outline.len() > 2 {
                 self.scene.add(Shape::Area(outline, color));
             }
-        }
-    }
-
-    fn area_to(&mut self, line: &[Point], base: f64, color: Color) {
-        let mut outline = thinned(line);
-        if let (Some(first), Some(last)) = (outline.first().copied(), outline.last().copied()) {
-            outline.push((last.0, base));
-            outline.push((first.0, base));
-            self.scene.add(Shape::Area(outline, color));
         }
     }
 
@@ -276,9 +343,9 @@ impl<'a> Panel<'a> {
             let next = points.get(place + 1).map_or(end, |next| next.0);
             let next = if next.is_finite() { next.min(end) } else { end };
             if y.is_finite() {
-                let y = self.y.at(y);
-                stair.push((self.x.at(x), y));
-                stair.push((self.x.at(next.max(x)), y));
+                let y = halved(self.y.at(y));
+                stair.push((halved(self.x.at(x)), y));
+                stair.push((halved(self.x.at(next.max(x))), y));
             } else if !stair.is_empty() {
                 stairs.push(std::mem::take(&mut stair));
             }
@@ -290,6 +357,16 @@ impl<'a> Panel<'a> {
     }
 }
 
+/// The colour of the band around a line.
+fn band_of(stroke: Stroke) -> Color {
+    stroke.color.alpha(0.2)
+}
+
+/// The nearest half pixel: a whole one of the pictures, so that upright and level lines are crisp.
+fn halved(pixels: f64) -> f64 {
+    (pixels * 2.0).round() / 2.0
+}
+
 /// Stretches of points that are finite.
 fn runs(points: &Points) -> impl Iterator<Item = &[(f64, f64)]> {
     points
@@ -297,31 +374,54 @@ fn runs(points: &Points) -> impl Iterator<Item = &[(f64, f64)]> {
         .filter(|run| !run.is_empty())
 }
 
-/// The line without the points that no eye could tell apart: of those within half a pixel of
-/// breadth, the first, the lowest, the highest and the last stay, in their order.
-fn thinned(line: &[Point]) -> Vec<Point> {
-    let column = |point: &Point| (point.0 * 2.0).floor();
-    let mut kept: Vec<Point> = Vec::new();
-    for group in line.chunk_by(|a, b| column(a) == column(b)) {
-        let by_height = |a: &usize, b: &usize| group[*a].1.total_cmp(&group[*b].1);
-        let mut places = vec![0, group.len() - 1];
-        places.extend((0..group.len()).min_by(by_height));
-        places.extend((0..group.len()).max_by(by_height));
-        places.sort_unstable();
-        places.dedup();
-        kept.extend(places.into_iter().map(|place| group[place]));
-    }
-    let straight = |a: Point, b: Point, c: Point| a.1 == b.1 && b.1 == c.1;
-    let mut line: Vec<Point> = Vec::with_capacity(kept.len());
-    for point in kept {
-        if let [.., a, b] = line[..]
-            && straight(a, b, point)
-        {
-            line.pop();
-        }
-        line.push(point);
+/// The outline of what lies between a line and the base line.
+fn closed(mut line: Vec<Point>, base: f64) -> Vec<Point> {
+    if let (Some(first), Some(last)) = (line.first().copied(), line.last().copied()) {
+        line.extend([(last.0, base), (first.0, base), first]);
     }
     line
+}
+
+/// The line without the points that no eye could tell apart: of those within a pixel of breadth,
+/// the first, the lowest, the highest and the last stay, in their order.
+fn thinned(line: &[Point]) -> Vec<Point> {
+    thinned_by(line, |point, _| point)
+}
+
+/// The same of a stair, which keeps its upright and level lines.
+fn thinned_stair(line: &[Point]) -> Vec<Point> {
+    thinned_by(line, |point, first| (first.0, point.1))
+}
+
+fn thinned_by(line: &[Point], place: impl Fn(Point, Point) -> Point) -> Vec<Point> {
+    let straight = |a: Point, b: Point, c: Point| {
+        (a.1 == b.1 && b.1 == c.1) || (a.0 == b.0 && b.0 == c.0 && (b.1 - a.1) * (c.1 - b.1) >= 0.0)
+    };
+    let mut kept: Vec<Point> = Vec::new();
+    let mut keep = |point: Point| {
+        if let [.., a, b] = kept[..]
+            && straight(a, b, point)
+        {
+            kept.pop();
+        }
+        kept.push(point);
+    };
+    for group in line.chunk_by(|a, b| a.0.floor() == b.0.floor()) {
+        if let [one] | [one, _] = group {
+            keep(*one);
+            group[1..].iter().for_each(|other| keep(*other));
+            continue;
+        }
+        let (mut low, mut high) = (0, 0);
+        for (at, point) in group.iter().enumerate() {
+            low = if point.1 < group[low].1 { at } else { low };
+            high = if point.1 > group[high].1 { at } else { high };
+        }
+        for at in [0, low.min(high), low.max(high), group.len() - 1] {
+            keep(place(group[at], group[0]));
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -338,5 +438,22 @@ mod tests {
         assert_eq!(thin.first(), line.first());
         assert_eq!(thin.last(), line.last());
         assert!(thin.iter().any(|point| point.1 == 50.0));
+    }
+
+    #[test]
+    fn a_thinned_stair_stays_a_stair() {
+        let steps = |i: u32| [(f64::from(i) / 7.0, f64::from(i * i % 11)); 2];
+        let mut line: Vec<Point> = (0..400).flat_map(steps).collect();
+        for place in 1..line.len() / 2 {
+            line[2 * place].1 = line[2 * place - 1].1;
+        }
+        let is_stair = |line: &[Point]| {
+            let mut pairs = line.windows(2);
+            pairs.all(|pair| pair[0].0 == pair[1].0 || pair[0].1 == pair[1].1)
+        };
+        assert!(is_stair(&line));
+        let thin = thinned_stair(&line);
+        assert!(is_stair(&thin));
+        assert!(thin.len() < 300, "{}", thin.len());
     }
 }

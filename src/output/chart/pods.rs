@@ -17,6 +17,8 @@ pub struct PodStatesChart {
     pub subtitle: String,
     /// Length of the run, in seconds.
     pub duration: f64,
+    /// Calendar time of the start, in seconds since 1970, if it has one.
+    pub start: Option<i64>,
     /// Pods by stage; steps.
     pub states: Vec<(f64, PodStates)>,
     /// What the autoscaler last wrote; steps, empty if nothing scales the workload.
@@ -82,7 +84,8 @@ impl PodStates {
 impl Chart for PodStatesChart {
     fn scene(&self, theme: &Theme) -> Scene {
         let names = (self.title.as_str(), self.subtitle.as_str());
-        let mut timeline = Timeline::new(theme, names, self.duration, &self.load_spans);
+        let mut timeline =
+            Timeline::new(theme, names, (self.duration, self.start), &self.load_spans);
         self.stack(&mut timeline);
         if !self.nodes.is_empty() {
             self.nodes(&mut timeline);
@@ -123,7 +126,7 @@ impl PodStatesChart {
             for count in (1..=stages.len()).rev() {
                 panel.step_area(&sum(count), end, stages[count - 1].1);
             }
-            panel.steps(&self.desired, end, desired);
+            panel.banded(&self.desired, end, desired, theme.ink.alpha(0.08));
         });
     }
 

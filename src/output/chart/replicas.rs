@@ -9,6 +9,9 @@ use super::timeline::{Heading, LoadSpan, Timeline, Vertical};
 use super::unit::Unit;
 use super::{Chart, Points};
 
+/// A bound that is this many times as high as everything else is not shown at its place.
+const FAR: f64 = 2.5;
+
 /// Desired, existing and ready replicas over time, with the load and the metrics that moved
 /// them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -19,6 +22,8 @@ pub struct ReplicasChart {
     pub subtitle: String,
     /// Length of the run, in seconds.
     pub duration: f64,
+    /// Calendar time of the start, in seconds since 1970, if it has one.
+    pub start: Option<i64>,
     /// What the autoscaler last wrote; steps.
     pub desired: Points,
     /// What the load needs; steps.
@@ -55,7 +60,8 @@ pub struct MetricPanel {
 impl Chart for ReplicasChart {
     fn scene(&self, theme: &Theme) -> Scene {
         let names = (self.title.as_str(), self.subtitle.as_str());
-        let mut timeline = Timeline::new(theme, names, self.duration, &self.load_spans);
+        let mut timeline =
+            Timeline::new(theme, names, (self.duration, self.start), &self.load_spans);
         self.replicas(&mut timeline);
         timeline.marks(&self.events);
         for metric in &self.metrics {
@@ -86,7 +92,12 @@ impl ReplicasChart {
         legend.extend(mark::legend(&self.events));
         let values = [&self.desired, &self.current, &self.ready, &self.needed];
         let values = values.into_iter().flatten().map(|point| point.1);
+        let values = extent(values);
+        // A bound that is far away would press the curves to the ground.
+        let is_far = |max: f64| values.is_some_and(|(_, top)| max > FAR * top.max(1.0));
         let limits = self.bounds.into_iter().flat_map(|(min, max)| [min, max]);
+        let limits = limits.filter(|limit| !is_far(*limit));
+        let values = values.into_iter().flat_map(|(low, high)| [low, high]);
         let heading = Heading {
             title: "Replicas",
             unit: "",
@@ -97,14 +108,19 @@ impl ReplicasChart {
         timeline.panel(&heading, &vertical, |panel| {
             panel.step_area(&self.ready, end, theme.soft(theme.green(), 0.25));
             if let Some((min, max)) = self.bounds {
-                panel.reference(max, format!("max {}", Unit::Count.text(max)), theme.muted);
+                let text = format!("max {}", Unit::Count.text(max));
+                if is_far(max) {
+                    panel.note(panel.y.high(), format!("{text}, above"), theme.muted);
+                } else {
+                    panel.reference(max, text, theme.muted);
+                }
                 panel.reference(min, format!("min {}", Unit::Count.text(min)), theme.muted);
             }
             // Wide below the others, so that it shows beside them.
-            panel.steps(&self.current, end, current);
-            panel.steps(&self.ready, end, ready);
+            panel.trend(&self.current, end, current);
+            panel.trend(&self.ready, end, ready);
             panel.steps(&self.desired, end, desired);
-            panel.steps(&self.needed, end, needed);
+            panel.trend(&self.needed, end, needed);
         });
     }
 }

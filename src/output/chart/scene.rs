@@ -1,8 +1,7 @@
 //! What a chart consists of before it is drawn: lines, areas, rectangles, circles, texts.
 //!
 //! Coordinates are pixels from the upper left corner, as real numbers. A scene knows nothing
-//! of data; it is painted as SVG and as a picture by the same code (`paint`), and tests read
-//! it to find texts that overlap or leave the canvas.
+//! of data; it is written as SVG (`svg`), of which pictures are made, and tests read it to find texts that overlap or leave the canvas.
 
 use super::ChartError;
 use super::font::{self, Weight};
@@ -137,11 +136,6 @@ impl Scene {
     /// The scene as an SVG document.
     pub fn svg(&self) -> Result<String, ChartError> {
         super::svg::write(self)
-    }
-
-    /// The scene as a PNG with `scale` pixels per unit in each direction.
-    pub fn png(&self, scale: u32) -> Result<Vec<u8>, ChartError> {
-        super::raster::png(self, scale)
     }
 
     pub(super) fn add(&mut self, shape: Shape) {

@@ -92,6 +92,7 @@ fn replicas() -> ReplicasChart {
         title: "neurolake-api: 3 to 10 replicas".to_owned(),
         subtitle: "HorizontalPodAutoscaler/neurolake-api-hpa".to_owned(),
         duration: 7200.0,
+        start: None,
         ready: desired
             .iter()
             .map(|(time, value)| (time + 30.0, *value))
@@ -124,6 +125,7 @@ fn latency() -> LatencyChart {
         title: "Latency".to_owned(),
         subtitle: String::new(),
         duration: 7200.0,
+        start: None,
         step: 15.0,
         windows: (0..480).map(window).collect(),
         failure_kinds: LatencyWindow::recorded_kinds(),
@@ -302,8 +304,9 @@ fn the_charts_of_sweeps_keep_their_texts_apart() {
 fn the_same_chart_gives_the_same_bytes() {
     let chart = latency();
     assert_eq!(chart.svg(), chart.svg());
-    let picture = chart.png().expect("it can be drawn");
-    assert_eq!(Ok(&picture), chart.png().as_ref());
+    let draw = || chart.svg().and_then(|svg| png_of(&svg));
+    let picture = draw().expect("it can be drawn");
+    assert_eq!(Ok(&picture), draw().as_ref());
     let mut decoder = png::Decoder::new(Cursor::new(&picture))
         .read_info()
         .expect("a valid PNG");
@@ -378,7 +381,7 @@ proptest! {
             .collect();
         let (title, subtitle) = (name.clone(), name.clone());
         let replicas = ReplicasChart {
-            title: title.clone(), subtitle: subtitle.clone(), duration, desired: a.clone(), needed: a.clone(), current: b.clone(),
+            title: title.clone(), subtitle: subtitle.clone(), duration, start: Some(1_767_258_000), desired: a.clone(), needed: a.clone(), current: b.clone(),
             ready: a.clone(), bounds: Some(bounds), events: marks.clone(), load_spans: spans.clone(),
             metrics: vec![MetricPanel { name: name.clone(), unit: Unit::Bytes, points: b.clone(), target: Some(size), tolerance: 0.1 }],
         };
@@ -402,7 +405,7 @@ proptest! {
             ..CostChart::default()
         };
         let usage = UsageChart {
-            title, subtitle, duration, marks, load_spans: spans,
+            title, subtitle, duration, start: None, marks, load_spans: spans,
             resources: vec![ResourcePanel {
                 name: name.clone(), unit: Unit::Cores, usage: vec![(name, a.clone())], request: b.clone(), limit: b.clone(),
                 recommendation: a.iter().map(|(time, n)| (*time, [*n, size, bounds.1])).collect(),
@@ -454,6 +457,6 @@ proptest! {
         let chart = ReplicasChart {
             title: name, duration, desired: a, ready: b, load_spans: spans(), ..ReplicasChart::default()
         };
-        prop_assert!(chart.scene(&Theme::DARK).png(1).is_ok());
+        prop_assert!(chart.svg().and_then(|svg| png_of(&svg)).is_ok());
     }
 }

@@ -4,13 +4,14 @@
 //! Each panel has a row with its heading and legend, so that legends never cover data.
 
 use super::axis::Axis;
+use super::columns;
 use super::font::{self, Weight};
 use super::legend::{self, Entry};
-use super::mark::Mark;
+use super::mark::{self, Mark, MarkKind};
 use super::panel::{Frame, Panel, SMALL};
 use super::scene::{Anchor, Label, Scene, Shape, Stroke};
 use super::theme::Theme;
-use super::unit::Unit;
+use super::unit::{self, Unit};
 
 /// Width of every chart.
 pub(super) const WIDTH: f64 = 1200.0;
@@ -52,9 +53,13 @@ pub(super) struct Timeline<'a> {
     pub(super) theme: &'a Theme,
     /// The last second.
     pub(super) end: f64,
+    /// Calendar time of second 0, in seconds since 1970, if it has one.
+    start: Option<i64>,
     spans: Vec<LoadSpan>,
     /// Upper end of what is still free.
     free: f64,
+    /// Whether some curve is shown as a mean within a band.
+    has_bands: bool,
 }
 
 /// Draws a title and a subtitle; returns where the rest may begin.
@@ -72,11 +77,20 @@ pub(super) fn title(scene: &mut Scene, theme: &Theme, title: &str, subtitle: &st
     69.0
 }
 
+/// A length of time with two digits, in seconds.
+fn rounded(seconds: f64) -> f64 {
+    match seconds {
+        minutes if minutes >= 600.0 => (minutes / 60.0).round() * 60.0,
+        some if some >= 10.0 => some.round(),
+        few => (few * 10.0).round() / 10.0,
+    }
+}
+
 impl<'a> Timeline<'a> {
     pub(super) fn new(
         theme: &'a Theme,
         (name, subtitle): (&str, &str),
-        duration: f64,
+        (duration, start): (f64, Option<i64>),
         spans: &[LoadSpan],
     ) -> Self {
         let mut scene = Scene::new(name, WIDTH, theme);
@@ -96,15 +110,17 @@ impl<'a> Timeline<'a> {
             scene,
             theme,
             end,
+            start,
             spans,
             free,
+            has_bands: false,
         };
         timeline.lanes();
         timeline
     }
 
     fn x(&self) -> Axis {
-        Axis::time(self.end, (LEFT, self.scene.width - RIGHT))
+        Axis::time(self.end, self.start, (LEFT, self.scene.width - RIGHT))
     }
 
     /// Draws the loads as bars, each in the first lane where bar and label are free.
@@ -181,42 +197,55 @@ impl<'a> Timeline<'a> {
         }
         let mut panel = Panel::open(&mut self.scene, self.theme, frame, (x, y));
         draw(&mut panel);
-        panel.close();
+        self.has_bands |= panel.close();
         self.free = frame.bottom + 14.0;
     }
 
-    /// Adds a lane of marks below the last panel, labelled where there is room.
+    /// Adds lanes of marks below the last panel, labelled where there is room; commands have one of
+    /// their own.
     pub(super) fn marks(&mut self, marks: &[Mark]) {
+        let shown = |mark: &&Mark| (0.0..=self.end).contains(&mark.time);
+        let (typed, others): (Vec<&Mark>, Vec<&Mark>) = (marks.iter())
+            .filter(shown)
+            .partition(|mark| mark.kind == MarkKind::Command);
+        for lane in [others, typed] {
+            if !lane.is_empty() {
+                self.lane_of(&lane);
+            }
+        }
+    }
+
+    fn lane_of(&mut self, marks: &[&Mark]) {
         // With less room for each on average they run into one another.
         const ROOM: f64 = 12.0;
+        // Marks of one kind that are nearer are shown as one.
+        const NEAR: f64 = 10.0;
+        const NEAR_IN_CROWD: f64 = 5.0;
         let x = self.x();
-        let shown = |mark: &&Mark| (0.0..=self.end).contains(&mark.time);
-        let mut placed: Vec<(f64, &Mark)> = marks
-            .iter()
-            .filter(shown)
-            .map(|mark| (x.at(mark.time), mark))
-            .collect();
-        if placed.is_empty() {
-            return;
-        }
-        placed.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let y = self.free + 2.0;
+        let place = |mark: &Mark| x.at(mark.time);
         let width = x.at(self.end) - x.at(0.0);
-        let crowded = placed.len() as f64 * ROOM > width;
+        let mut placed = mark::joined(marks, NEAR, place);
+        let is_crowded = placed.len() as f64 * ROOM > width;
+        if is_crowded {
+            placed = mark::joined(marks, NEAR_IN_CROWD, place);
+        }
+        let y = self.free + 2.0;
         for (at, mark) in &placed {
-            let shape = if crowded {
+            let shape = if is_crowded {
                 mark.kind.crowded_shape((*at, y), self.theme)
             } else {
                 mark.kind.shape((*at, y), self.theme)
             };
             self.scene.add_with_tooltip(shape, &mark.tooltip);
         }
-        self.mark_labels(&placed, y + SMALL * 0.36);
+        if !is_crowded {
+            self.mark_labels(&placed, y + SMALL * 0.36);
+        }
         self.free += 18.0;
     }
 
     /// Labels marks at their right, or else at their left, where nothing else stands.
-    fn mark_labels(&mut self, placed: &[(f64, &Mark)], baseline: f64) {
+    fn mark_labels(&mut self, placed: &[(f64, Mark)], baseline: f64) {
         // From a mark's middle to its label, and to its edge.
         const LABEL: f64 = 8.0;
         const EDGE: f64 = 6.0;
@@ -256,6 +285,23 @@ impl<'a> Timeline<'a> {
             }
         }
         self.scene.height = (top + 30.0).ceil();
+        if self.has_bands {
+            let breadth = columns::breadth(self.end, self.scene.width - RIGHT - LEFT);
+            let text = format!(
+                "Curves that swing too often are shown as their mean over {}; bands reach from the least to the largest value in it.",
+                unit::duration(rounded(breadth))
+            );
+            let text = font::fit(
+                &text,
+                SMALL,
+                Weight::Regular,
+                self.scene.width - LEFT - 24.0,
+            );
+            let at = (LEFT, top + 36.0);
+            self.scene
+                .text(Label::new(at, text, SMALL, self.theme.muted));
+            self.scene.height += 20.0;
+        }
         self.scene
     }
 }

@@ -18,6 +18,8 @@ pub struct UsageChart {
     pub subtitle: String,
     /// Length of the run, in seconds.
     pub duration: f64,
+    /// Calendar time of the start, in seconds since 1970, if it has one.
+    pub start: Option<i64>,
     /// CPU, memory.
     pub resources: Vec<ResourcePanel>,
     /// Evictions and kills.
@@ -46,7 +48,8 @@ pub struct ResourcePanel {
 impl Chart for UsageChart {
     fn scene(&self, theme: &Theme) -> Scene {
         let names = (self.title.as_str(), self.subtitle.as_str());
-        let mut timeline = Timeline::new(theme, names, self.duration, &self.load_spans);
+        let mut timeline =
+            Timeline::new(theme, names, (self.duration, self.start), &self.load_spans);
         let height = if self.resources.len() > 1 {
             215.0
         } else {

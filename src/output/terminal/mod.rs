@@ -73,7 +73,8 @@ pub fn write_tables(
 fn vpas(summary: &Summary) -> Table {
     let mut table = Table::new([
         "VPA", "CPU", "target", "memory", "target", "evicted", "refused", "resized", "OOM",
-    ]);
+    ])
+    .without(&["refused", "resized"]);
     let cores = |value: Option<f64>| {
         value.map_or("-".to_owned(), |cores| format!("{:.0}m", cores * 1000.0))
     };
@@ -155,7 +156,8 @@ fn hpas(summary: &Summary) -> Table {
         "decided",
         "ready",
         "recover",
-    ]);
+    ])
+    .without(&["over", "recover", "down"]);
     for hpa in &summary.hpas {
         let get = |key: &str| summary.get(&format!("hpa.{}.{key}", hpa.label));
         let (min, mean, max) = hpa.ready;
@@ -215,7 +217,7 @@ fn services(recording: &Recording, summary: &Summary) -> Table {
         header.push(&slo);
     }
     header.push("CPU/req.");
-    let mut table = Table::new(header);
+    let mut table = Table::new(header).without(&["p50 ms", "CPU/req."]);
     let objectives = recording.services.iter().map(|service| service.objective);
     for (service, objective) in summary.services.iter().zip(objectives) {
         let latency = latency_of(&service.latency);
@@ -253,7 +255,7 @@ fn loads(recording: &Recording) -> Table {
     if with_unanswered {
         header.insert(5, "no answer");
     }
-    let mut table = Table::new(header);
+    let mut table = Table::new(header).without(&["tool", "p50 ms", "took"]);
     for load in loads {
         let counts = &load.counts;
         let latency = latency_of(&counts.latency);

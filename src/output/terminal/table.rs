@@ -40,6 +40,8 @@ impl From<String> for Cell {
 pub(super) struct Table {
     header: Vec<String>,
     rows: Vec<Vec<Cell>>,
+    /// Columns that may be left out where the table would be too wide, the first one first.
+    dispensable: &'static [&'static str],
 }
 
 impl Table {
@@ -47,6 +49,15 @@ impl Table {
         Self {
             header: header.into_iter().map(str::to_owned).collect(),
             rows: Vec::new(),
+            dispensable: &[],
+        }
+    }
+
+    /// Leaves these columns out where the table would be too wide, the first one first.
+    pub(super) fn without(self, dispensable: &'static [&'static str]) -> Self {
+        Self {
+            dispensable,
+            ..self
         }
     }
 
@@ -65,12 +76,29 @@ impl Table {
         (0..self.header.len()).map(width).collect()
     }
 
-    pub(super) fn write(&self, out: &mut impl Write, width: usize) -> io::Result<()> {
+    /// Leaves out what has to be for the other columns to fit.
+    fn narrow(&mut self, width: usize) {
+        for name in self.dispensable {
+            let needed = self.header[0].chars().count() + numbers(&self.widths());
+            if needed <= width {
+                return;
+            }
+            if let Some(column) = self.header.iter().position(|header| header == name) {
+                self.header.remove(column);
+                for row in &mut self.rows {
+                    row.remove(column);
+                }
+            }
+        }
+    }
+
+    pub(super) fn write(mut self, out: &mut impl Write, width: usize) -> io::Result<()> {
         if self.rows.is_empty() {
             return Ok(());
         }
+        self.narrow(width);
         let widths = self.widths();
-        let numbers: usize = widths[1..].iter().map(|width| width + 2).sum();
+        let numbers = numbers(&widths);
         let name = widths[0]
             .min(width.saturating_sub(numbers))
             .max(self.header[0].chars().count());
@@ -91,6 +119,11 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// The width of all columns but the first, with the gaps before them.
+fn numbers(widths: &[usize]) -> usize {
+    widths[1..].iter().map(|width| width + 2).sum()
 }
 
 /// The cells of a row in columns, names to the left and numbers to the right.
@@ -159,6 +192,20 @@ mod tests {
             wrapped("Deployment/web: a/b c", 78),
             ["Deployment/web: a/b c"]
         );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out() {
+        let written = |width| {
+            let mut table = Table::new(["load", "tool", "failed"]).without(&["tool"]);
+            let row = ["a", "wget", "1"].map(|cell| Cell::from(cell.to_owned()));
+            table.row(row.into());
+            let mut out = Vec::new();
+            table.write(&mut out, width).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert!(written(18).contains("wget"));
+        assert!(!written(17).contains("wget") && written(17).contains("failed"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A recording with all its series, folded afterwards.
 
-use super::super::curve::Curve;
+use std::ops::Range;
+
 use super::super::recording::Recording;
 use super::{Folded, Folds, Phase};
 use crate::sim::SimTime;
@@ -24,10 +25,14 @@ impl Folds {
     /// Folds a recording whose series are there, steps of the load one by one.
     pub fn of(recording: &Recording) -> Folded {
         let mut folds = Self::new(recording, true);
-        let mut what = happened(recording);
-        what.sort_unstable();
-        for (time, what) in what {
-            folds.replay(recording, time, what);
+        let single = single(recording);
+        let mut what = Vec::new();
+        for slice in slices(recording) {
+            happened(recording, &single, &slice, &mut what);
+            what.sort_unstable();
+            for (time, what) in what.drain(..) {
+                folds.replay(recording, time, what);
+            }
         }
         for pod in &recording.pods {
             folds.pod_created(pod);
@@ -82,8 +87,28 @@ impl Folds {
     }
 }
 
-/// Everything that happened, with its time.
-fn happened(recording: &Recording) -> Vec<(SimTime, What)> {
+/// The run in slices, so that what happened is in memory for one of them at a time; the last one
+/// has no end.
+fn slices(recording: &Recording) -> impl Iterator<Item = Range<SimTime>> {
+    const SLICES: i64 = 64;
+    let length = (recording.duration.0 / SLICES).max(1);
+    let edge = move |place: i64| match place {
+        0 => SimTime(i64::MIN),
+        SLICES => SimTime(i64::MAX),
+        _ => SimTime(place * length),
+    };
+    (0..SLICES).map(move |place| edge(place)..edge(place + 1))
+}
+
+/// The places of what lies within a slice, times ascending.
+fn within<T>(all: &[T], slice: &Range<SimTime>, time: impl Fn(&T) -> SimTime) -> Range<usize> {
+    let from = all.partition_point(|one| time(one) < slice.start);
+    let count = all[from..].partition_point(|one| time(one) < slice.end);
+    from..from + count
+}
+
+/// What is not recorded in the order of time, in that order.
+fn single(recording: &Recording) -> Vec<(SimTime, What)> {
     let mut all = Vec::new();
     for (place, one) in recording.disruptions.iter().enumerate() {
         all.push((one.time, What::Disruption(place)));
@@ -92,26 +117,44 @@ fn happened(recording: &Recording) -> Vec<(SimTime, What)> {
         for (number, spec) in hpa.specs.iter().enumerate().skip(1) {
             all.push((spec.since, What::Spec(place, number)));
         }
-        let written = hpa.desired.steps().iter().map(|step| step.0);
-        let seen = hpa.metric_values.iter().flat_map(Curve::steps);
-        let times = written.chain(seen.map(|step| step.0));
-        let mut syncs: Vec<_> = times.map(|time| (time, What::Sync(place))).collect();
-        syncs.sort_unstable();
-        syncs.dedup();
-        all.extend(syncs);
-    }
-    for (workload, record) in recording.workloads.iter().enumerate() {
-        for (place, (time, _)) in record.counts.steps().iter().enumerate() {
-            all.push((*time, What::Counts(workload, place)));
-        }
     }
     for (place, pod) in recording.pods.iter().enumerate() {
         all.extend(pod.ready.map(|ready| (ready, What::Ready(place))));
     }
-    for (service, record) in recording.services.iter().enumerate() {
-        for (place, sample) in record.samples.iter().enumerate() {
-            all.push((sample.time, What::Sample(place, service)));
+    all.sort_unstable();
+    all
+}
+
+/// Everything that happened within a slice, with its time.
+fn happened(
+    recording: &Recording,
+    single: &[(SimTime, What)],
+    slice: &Range<SimTime>,
+    all: &mut Vec<(SimTime, What)>,
+) {
+    all.extend(&single[within(single, slice, |one| one.0)]);
+    let mut syncs: Vec<SimTime> = Vec::new();
+    for (place, hpa) in recording.hpas.iter().enumerate() {
+        let written = hpa.desired.steps();
+        let written = &written[within(written, slice, |step| step.0)];
+        syncs.extend(written.iter().map(|step| step.0));
+        for seen in &hpa.metric_values {
+            let seen = &seen.steps()[within(seen.steps(), slice, |step| step.0)];
+            syncs.extend(seen.iter().map(|step| step.0));
+        }
+        syncs.sort_unstable();
+        syncs.dedup();
+        all.extend(syncs.drain(..).map(|time| (time, What::Sync(place))));
+    }
+    for (workload, record) in recording.workloads.iter().enumerate() {
+        let steps = record.counts.steps();
+        for place in within(steps, slice, |step| step.0) {
+            all.push((steps[place].0, What::Counts(workload, place)));
         }
     }
-    all
+    for (service, record) in recording.services.iter().enumerate() {
+        for place in within(&record.samples, slice, |sample| sample.time) {
+            all.push((record.samples[place].time, What::Sample(place, service)));
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::autoscaler::hpa::{
     ConditionStatus, ConditionType, CurrentMetric, Decision, EventType, Status,
 };
-use crate::record::{DecisionRecord, Detail, EventRecord, HpaRecord, MetricRecord};
+use crate::record::{DecisionLog, DecisionRecord, Detail, EventRecord, HpaRecord, MetricRecord};
 use crate::sim::SimTime;
 use crate::world::Simulation;
 
@@ -41,9 +41,15 @@ impl Simulation<'_> {
         let failure = decision.error.as_ref().map(|_| failure(status));
         self.recorder.sync_ended(index, now, failure);
         if self.recorder.detail == Detail::Full {
-            let record = &self.recorder.recording.hpas[index];
-            let decision = told(index, now, record, status, decision);
-            self.recorder.recording.decisions.push(decision);
+            let recording = &mut self.recorder.recording;
+            keep(
+                &mut recording.decisions,
+                index,
+                now,
+                &recording.hpas[index],
+                status,
+                decision,
+            );
         }
     }
 }
@@ -60,50 +66,53 @@ fn failure(status: &Status) -> (&'static str, &str) {
     })
 }
 
-/// A decision with its parts, as it is recorded.
-fn told(
+/// Keeps a decision with its parts.
+fn keep(
+    log: &mut DecisionLog,
     hpa: usize,
     time: SimTime,
     record: &HpaRecord,
     status: &Status,
     decision: &Decision,
-) -> DecisionRecord {
+) {
     let reason = |kind| {
         let mut conditions = status.conditions.iter();
         conditions.find(|c| c.kind == kind).map_or("", |c| c.reason)
     };
-    let metric = |(place, name): (usize, &String)| {
+    let metric = |place: usize| {
         let part = decision.metrics.get(place);
         let calculation = part.and_then(|part| part.calculation);
         let pods = calculation.and_then(|calculation| calculation.pods);
+        let proposal = part.map(|part| &part.proposal);
         MetricRecord {
-            name: name.clone(),
+            name: &record.metric_names[place],
             value: status.current_metrics.get(place).and_then(value_of),
             target: record.metric_targets[place],
-            proposal: part.and_then(|part| part.proposal.clone().ok()),
-            error: part.and_then(|part| part.proposal.clone().err()),
+            proposal: proposal.and_then(|proposal| proposal.as_ref().ok().copied()),
+            error: proposal.and_then(|proposal| proposal.as_ref().err().map(String::as_str)),
             ratio: calculation.map(|calculation| calculation.ratio),
             adjusted_ratio: calculation.and_then(|c| c.adjusted_ratio),
             pods: pods.map(|p| [p.ready, p.unready, p.missing, p.ignored]),
         }
     };
-    DecisionRecord {
+    let steps = &decision.steps;
+    let kept = DecisionRecord {
         time,
         hpa,
-        metrics: record.metric_names.iter().enumerate().map(metric).collect(),
-        current: decision.steps.current,
-        raw: decision.steps.raw,
-        stabilized: decision.steps.stabilized,
-        limited: decision.steps.limited,
-        desired: decision.steps.desired,
+        current: steps.current,
+        raw: steps.raw,
+        stabilized: steps.stabilized,
+        limited: steps.limited,
+        desired: steps.desired,
         written: decision.write.is_some(),
-        reason: decision.reason.clone(),
+        reason: &decision.reason,
         conditions: [
             reason(ConditionType::AbleToScale),
             reason(ConditionType::ScalingActive),
             reason(ConditionType::ScalingLimited),
         ],
-    }
+    };
+    log.push(&kept, (0..record.metric_names.len()).map(metric));
 }
 
 /// A current metric in the unit of its target.

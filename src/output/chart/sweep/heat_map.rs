@@ -10,6 +10,9 @@ use super::super::theme::{Color, Theme, viridis};
 use super::super::timeline::{self, WIDTH};
 use super::super::unit::Unit;
 
+/// Of more cells that are equally good, frames would point at nothing.
+const FRAMED: usize = 12;
+
 /// A figure over two parameters.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HeatMap {
@@ -106,7 +109,6 @@ impl HeatMap {
     }
 
     fn cells(&self, scene: &mut Scene, theme: &Theme, frame: Frame, found: Option<(f64, f64)>) {
-        let best = self.best();
         // Tooltips of more cells than anyone points at would only swell the file.
         let small = self.values.iter().map(Vec::len).sum::<usize>() <= 2000;
         for (row, values) in self.values.iter().enumerate() {
@@ -131,7 +133,9 @@ impl HeatMap {
                 self.print(scene, (from, corner), *value, color);
             }
         }
-        if let Some((row, column)) = best {
+        let best = self.best();
+        for (row, column) in best.iter().filter(|_| best.len() <= FRAMED) {
+            let (row, column) = (*row, *column);
             let ((left, top), (right, bottom)) = self.cell(frame, row, column);
             let (right, bottom) = (right - 1.0, bottom - 1.0);
             let corners = [(left, top), (right, top), (right, bottom), (left, bottom)];
@@ -220,32 +224,40 @@ impl HeatMap {
         }
     }
 
-    /// Row and column of the best figure; the first of equals.
-    fn best(&self) -> Option<(usize, usize)> {
-        let better = |new: f64, old: f64| match self.best {
-            Best::Neither => false,
-            Best::Lowest => new < old,
-            Best::Highest => new > old,
+    /// Row and column of the best figure, and of all that equal it.
+    fn best(&self) -> Vec<(usize, usize)> {
+        let finite = self
+            .values
+            .iter()
+            .flatten()
+            .filter(|value| value.is_finite());
+        let best = match self.best {
+            Best::Neither => return Vec::new(),
+            Best::Lowest => finite.copied().reduce(f64::min),
+            Best::Highest => finite.copied().reduce(f64::max),
         };
-        let mut best: Option<(usize, usize, f64)> = None;
-        for (row, values) in self.values.iter().enumerate() {
-            for (column, &value) in values.iter().enumerate() {
-                if value.is_finite() && best.is_none_or(|(.., old)| better(value, old)) {
-                    best = Some((row, column, value));
-                }
-            }
-        }
-        best.filter(|_| self.best != Best::Neither)
-            .map(|(row, column, _)| (row, column))
+        let rows = self.values.iter().enumerate();
+        let cells = rows.flat_map(|(row, values)| {
+            let columns = values.iter().enumerate();
+            columns.map(move |(column, value)| ((row, column), *value))
+        });
+        let is_best = |(_, value): &((usize, usize), f64)| Some(*value) == best;
+        cells.filter(is_best).map(|(cell, _)| cell).collect()
     }
 
     /// Names the best figure below the chart; returns the height that takes.
     fn best_note(&self, scene: &mut Scene, theme: &Theme, (left, top): (f64, f64)) -> f64 {
-        let Some((row, column)) = self.best() else {
+        let best = self.best();
+        let Some(&(row, column)) = best.first() else {
             return 4.0;
         };
+        let others = match best.len() - 1 {
+            0 => String::new(),
+            1 => ", and one that equals it".to_owned(),
+            count => format!(", and {count} that equal it"),
+        };
         let text = format!(
-            "best: {}",
+            "best: {}{others}",
             self.tooltip(row, column, self.values[row][column])
         );
         let text = font::fit(&text, SMALL, Weight::Regular, scene.width - left - 24.0);
@@ -269,16 +281,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_cell_is_the_first_of_the_lowest() {
+    fn the_best_cells_are_all_that_are_as_good() {
         let mut map = HeatMap {
             values: vec![vec![f64::NAN, 3.0], vec![1.0, 1.0]],
             best: Best::Lowest,
             ..HeatMap::default()
         };
-        assert_eq!(map.best(), Some((1, 0)));
+        assert_eq!(map.best(), [(1, 0), (1, 1)]);
         map.best = Best::Highest;
-        assert_eq!(map.best(), Some((0, 1)));
+        assert_eq!(map.best(), [(0, 1)]);
         map.best = Best::Neither;
-        assert_eq!(map.best(), None);
+        assert_eq!(map.best(), []);
     }
 }

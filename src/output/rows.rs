@@ -1,0 +1,241 @@
+//! Rows of CSV, written as they are formatted: no cell is a string of its own.
+//!
+//! Quotes stand where the `csv` crate puts them: around text with a comma, a quote or a line break.
+
+use std::io::{self, Write};
+
+use crate::sim::SimTime;
+
+/// Bytes that are kept before they are handed on.
+const KEPT: usize = 1 << 16;
+
+/// A table that is being written.
+pub(super) struct Rows<W: Write> {
+    out: W,
+    line: Vec<u8>,
+    is_begun: bool,
+}
+
+impl<W: Write> Rows<W> {
+    /// A table with this header.
+    pub(super) fn new(out: W, header: &[String]) -> io::Result<Self> {
+        let mut rows = Self {
+            out,
+            line: Vec::with_capacity(KEPT + 1024),
+            is_begun: false,
+        };
+        for name in header {
+            rows.text(name);
+        }
+        rows.end()?;
+        Ok(rows)
+    }
+
+    /// Begins a cell.
+    fn cell(&mut self) -> &mut Vec<u8> {
+        if std::mem::replace(&mut self.is_begun, true) {
+            self.line.push(b',');
+        }
+        &mut self.line
+    }
+
+    /// A text.
+    pub(super) fn text(&mut self, text: &str) {
+        let is_special = |byte: u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
+        let cell = self.cell();
+        if !text.bytes().any(is_special) {
+            cell.extend_from_slice(text.as_bytes());
+            return;
+        }
+        cell.push(b'"');
+        for (place, part) in text.split('"').enumerate() {
+            if place > 0 {
+                cell.extend_from_slice(b"\"\"");
+            }
+            cell.extend_from_slice(part.as_bytes());
+        }
+        cell.push(b'"');
+    }
+
+    /// An empty cell.
+    pub(super) fn empty(&mut self) {
+        self.cell();
+    }
+
+    /// `true` or `false`.
+    pub(super) fn bool(&mut self, value: bool) {
+        self.text(if value { "true" } else { "false" });
+    }
+
+    /// A whole number.
+    pub(super) fn int(&mut self, value: impl Into<i64>) {
+        let value = value.into();
+        let cell = self.cell();
+        if value < 0 {
+            cell.push(b'-');
+        }
+        push_digits(cell, value.unsigned_abs());
+    }
+
+    /// A count.
+    pub(super) fn count(&mut self, value: u64) {
+        push_digits(self.cell(), value);
+    }
+
+    /// A whole number that may be absent.
+    pub(super) fn optional(&mut self, value: Option<impl Into<i64>>) {
+        match value {
+            Some(value) => self.int(value),
+            None => self.empty(),
+        }
+    }
+
+    /// A number in a column of floating-point numbers: at most this many decimals, at least one;
+    /// empty if it does not exist.
+    pub(super) fn float(&mut self, value: f64, decimals: usize) {
+        push_number(self.cell(), value, decimals, true);
+    }
+
+    /// The whole number that is nearest; empty if it does not exist.
+    pub(super) fn rounded(&mut self, value: f64) {
+        push_number(self.cell(), value, 0, false);
+    }
+
+    /// An instant in seconds, exact to the millisecond.
+    pub(super) fn seconds(&mut self, time: SimTime) {
+        self.float(time.as_secs_f64(), 3);
+    }
+
+    /// An instant that may not have come.
+    pub(super) fn instant(&mut self, time: Option<SimTime>) {
+        match time {
+            Some(time) => self.seconds(time),
+            None => self.empty(),
+        }
+    }
+
+    /// Ends the row.
+    pub(super) fn end(&mut self) -> io::Result<()> {
+        self.line.push(b'\n');
+        self.is_begun = false;
+        if self.line.len() >= KEPT {
+            self.out.write_all(&self.line)?;
+            self.line.clear();
+        }
+        Ok(())
+    }
+
+    /// Hands on what is left.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.out.write_all(&self.line)?;
+        self.out.flush()
+    }
+}
+
+fn push_digits(cell: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut from = digits.len();
+    loop {
+        from -= 1;
+        digits[from] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    cell.extend_from_slice(&digits[from..]);
+}
+
+/// A number with at most this many decimals, without zeros at its end; with `.0` if it is whole and
+/// has to be told from a whole number.
+fn push_number(cell: &mut Vec<u8>, value: f64, decimals: usize, is_float: bool) {
+    const POWERS: [u64; 7] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
+    if !value.is_finite() {
+        return;
+    }
+    let power = POWERS[decimals.min(POWERS.len() - 1)];
+    let scaled = value.abs() * power as f64;
+    let below = scaled.floor();
+    // The product is off by at most half a unit in its last place: where that decides which way to
+    // round, the exact digits are asked for.
+    if scaled < 1e15 && (scaled - below - 0.5).abs() > scaled * f64::EPSILON {
+        let whole = below as u64 + u64::from(scaled - below > 0.5);
+        if value < 0.0 && whole > 0 {
+            cell.push(b'-');
+        }
+        push_digits(cell, whole / power);
+        push_fraction(cell, whole % power, power, is_float);
+        return;
+    }
+    let text = super::number::rounded(value, decimals);
+    cell.extend_from_slice(text.as_bytes());
+    if is_float && !text.contains('.') {
+        cell.extend_from_slice(b".0");
+    }
+}
+
+/// The decimals `fraction / power`, without zeros at their end.
+fn push_fraction(cell: &mut Vec<u8>, mut fraction: u64, mut power: u64, is_float: bool) {
+    if fraction == 0 {
+        if is_float {
+            cell.extend_from_slice(b".0");
+        }
+        return;
+    }
+    cell.push(b'.');
+    while fraction > 0 {
+        power /= 10;
+        cell.push(b'0' + (fraction / power) as u8);
+        fraction %= power;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::number;
+    use super::*;
+
+    fn written(value: f64, decimals: usize) -> String {
+        let mut cell = Vec::new();
+        push_number(&mut cell, value, decimals, true);
+        String::from_utf8(cell).unwrap()
+    }
+
+    #[test]
+    fn numbers_that_lie_half_way_are_rounded_by_all_their_digits() {
+        for (value, text) in [
+            (0.0005, "0.001"),
+            (0.125, "0.125"),
+            (0.0625, "0.062"),
+            (-0.0001, "0.0"),
+        ] {
+            assert_eq!(written(value, 3), text);
+            assert_eq!(written(value, 3), number::float(value, 3));
+        }
+        assert_eq!(written(2.5e20, 4), number::float(2.5e20, 4));
+        assert_eq!(written(f64::NAN, 4), "");
+    }
+
+    #[test]
+    fn text_is_quoted_as_the_csv_crate_does_it() {
+        let row = ["a,b", "say \"x\"", "", "two\nlines", "plain 'text'", "cr\r"];
+        let mut ours = Vec::new();
+        let header: Vec<String> = row.iter().map(|cell| (*cell).to_owned()).collect();
+        Rows::new(&mut ours, &header).unwrap().finish().unwrap();
+        let mut theirs = csv::Writer::from_writer(Vec::new());
+        theirs.write_record(row).unwrap();
+        assert_eq!(ours, theirs.into_inner().unwrap());
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_written_as_rust_formats_them(
+            value in prop_oneof![-1e6..1e6, 0.0..1.0, -1e18..1e18, (0u32..100_000).prop_map(|n| f64::from(n) / 8.0)],
+            decimals in 0usize..7,
+        ) {
+            prop_assert_eq!(written(value, decimals), number::float(value, decimals));
+        }
+    }
+}
