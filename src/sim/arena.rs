@@ -4,6 +4,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
+use super::work;
+
 /// A key into an [`Arena`]: slot and generation, 8 bytes, `Copy`.
 pub struct Key<T> {
     slot: u32,
@@ -118,6 +120,7 @@ impl<T> Arena<T> {
 
     /// The value; `None` if the key is stale.
     pub fn get(&self, key: Key<T>) -> Option<&T> {
+        work::count(1);
         let entry = self.slots.get(key.slot())?;
         if entry.generation == key.generation {
             entry.value.as_ref()
@@ -128,6 +131,7 @@ impl<T> Arena<T> {
 
     /// The value, to change; `None` if the key is stale.
     pub fn get_mut(&mut self, key: Key<T>) -> Option<&mut T> {
+        work::count(1);
         let entry = self.slots.get_mut(key.slot())?;
         if entry.generation == key.generation {
             entry.value.as_mut()
@@ -138,11 +142,13 @@ impl<T> Arena<T> {
 
     /// The live value in a slot, whatever its generation.
     pub fn at(&self, slot: usize) -> Option<&T> {
+        work::count(1);
         self.slots.get(slot)?.value.as_ref()
     }
 
     /// The live value in a slot, to change.
     pub fn at_mut(&mut self, slot: usize) -> Option<&mut T> {
+        work::count(1);
         self.slots.get_mut(slot)?.value.as_mut()
     }
 
@@ -159,6 +165,7 @@ impl<T> Arena<T> {
     /// All live values with their keys, in slot order (which is reuse order, not age).
     pub fn iter(&self) -> impl Iterator<Item = (Key<T>, &T)> {
         self.slots.iter().enumerate().filter_map(|(slot, entry)| {
+            work::count(1);
             let key = Key {
                 slot: slot as u32,
                 generation: entry.generation,
@@ -170,7 +177,10 @@ impl<T> Arena<T> {
 
     /// All live values, to change, in slot order.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
+        self.slots.iter_mut().filter_map(|slot| {
+            work::count(1);
+            slot.value.as_mut()
+        })
     }
 
     /// How many slots there are, the free ones included.

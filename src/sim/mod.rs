@@ -15,6 +15,7 @@ mod dist;
 mod queue;
 mod random;
 mod time;
+pub mod work;
 
 pub use arena::{Arena, Key};
 pub use counts::{Counts, LONGEST, histogram};

@@ -1,0 +1,150 @@
+//! What a run costs, counted in values that it looks at, grows as its size does: four times the
+//! pods, nodes, HPAs or hours cost four times as much. A scan where a look-up belongs fails here.
+
+#![cfg(debug_assertions)]
+
+mod files;
+
+use std::fmt::Write as _;
+
+use files::Memory;
+use nlsim::analysis::Summary;
+use nlsim::record::Detail;
+use nlsim::scenario::Loaded;
+use nlsim::sim::work;
+use nlsim::world;
+
+/// What is measured: services with declared usage, each behind an HPA.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    groups: usize,
+    /// Pods of each.
+    pods: usize,
+    nodes: usize,
+    minutes: usize,
+}
+
+const SMALL: Size = Size {
+    groups: 2,
+    pods: 10,
+    nodes: 20,
+    minutes: 15,
+};
+
+fn manifests(size: Size) -> String {
+    let mut text = String::new();
+    for group in 0..size.groups {
+        let _ = write!(
+            text,
+            "---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web-{group}}}
+spec:
+  replicas: {pods}
+  selector: {{matchLabels: {{app: web-{group}}}}}
+  template:
+    metadata: {{labels: {{app: web-{group}}}}}
+    spec:
+      containers:
+      - name: web
+        image: web
+        resources: {{requests: {{cpu: 100m, memory: 64Mi}}}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: web-{group}}}
+spec:
+  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: web-{group}}}
+  minReplicas: {half}
+  maxReplicas: {most}
+  behavior: {{scaleDown: {{stabilizationWindowSeconds: 0}}}}
+  metrics:
+  - type: Resource
+    resource: {{name: cpu, target: {{type: Utilization, averageUtilization: 60}}}}
+",
+            pods = size.pods,
+            half = size.pods / 2,
+            most = size.pods * 2,
+        );
+    }
+    text
+}
+
+/// Declared usage that makes each HPA scale up and down every few minutes.
+fn scenario(size: Size) -> String {
+    let mut text = format!(
+        "name = \"growth\"\nmanifests = [\"all.yaml\"]\nsimulation.duration = \"{}m\"\n\n\
+         [[node_group]]\ncount = {}\ncpu = \"64\"\nmemory = \"256Gi\"\nmax_pods = 250\n",
+        size.minutes, size.nodes
+    );
+    for group in 0..size.groups {
+        let (high, low) = (size.pods * 90, size.pods * 30);
+        let _ = write!(
+            text,
+            "\n[[service]]\nworkload = \"Deployment/web-{group}\"\n\
+             usage = {{ cpu = [[\"0s\", \"{high}m\"], [\"200s\", \"{low}m\"]], memory = \"50Mi\", period = \"400s\" }}\n"
+        );
+    }
+    text
+}
+
+/// Values looked at in a run of this size, its figures included.
+fn work_of(size: Size) -> u64 {
+    let mut files = Memory::default();
+    files.put("all.yaml", &manifests(size));
+    files.put("scenario.toml", &scenario(size));
+    let loaded = Loaded::load("scenario.toml", &files).and_then(|loaded| loaded.build(&[]));
+    let built = loaded.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    work::take();
+    let finished = world::run(&built.scenario, 7, Detail::Summary, |_| true).expect("it ends");
+    let figures = Summary::of(&finished.recording).values;
+    assert!(!figures.is_empty());
+    work::take()
+}
+
+/// How many times as much a run costs that is four times as large in one way.
+fn growth(larger: impl Fn(usize) -> Size) -> f64 {
+    work_of(larger(4)) as f64 / work_of(larger(1)) as f64
+}
+
+/// A step above four: what is done once a run, and randomness, stay below it.
+const LINEAR: f64 = 4.4;
+
+#[test]
+fn cost_grows_with_the_pods_of_a_service() {
+    let growth = growth(|times| Size {
+        groups: 1,
+        pods: 25 * times,
+        ..SMALL
+    });
+    assert!(growth < LINEAR, "{growth}");
+}
+
+#[test]
+fn cost_grows_with_the_services() {
+    let growth = growth(|times| Size {
+        groups: 4 * times,
+        ..SMALL
+    });
+    assert!(growth < LINEAR, "{growth}");
+}
+
+#[test]
+fn cost_grows_with_the_time() {
+    let growth = growth(|times| Size {
+        minutes: 30 * times,
+        ..SMALL
+    });
+    assert!(growth < LINEAR, "{growth}");
+}
+
+/// Idle nodes cost next to nothing.
+#[test]
+fn cost_hardly_grows_with_the_nodes() {
+    let growth = growth(|times| Size {
+        nodes: 50 * times,
+        ..SMALL
+    });
+    assert!(growth < 1.5, "{growth}");
+}
