@@ -110,12 +110,27 @@ fn a_leak_is_killed_bumped_and_killed_later() {
     // The first kill needs 234 MiB at 1 MiB/s.
     assert!((kills[0] - 234.0).abs() < 2.0, "{kills:?}");
     // A quick OOM, within ten minutes of the start, lets the updater act in one of its next two
-    // passes; it takes one pod per pass, and the other once the first is replaced.
+    // passes; it takes one pod per pass, and the other once the first is replaced. The last pod
+    // goes without one, when the lower bound has come to lie above its request.
     assert_eq!(evictions.len(), 5, "{evictions:?}");
-    for eviction in &evictions {
+    let (at_last, quick) = evictions.split_last().expect("there are five");
+    for eviction in quick {
         let soon = |kill: &f64| (0.0..240.0).contains(&(eviction - kill));
         assert!(kills.iter().any(soon), "{eviction}: {kills:?}");
     }
+    let lower = rows(&run)
+        .iter()
+        .rev()
+        .find(|row| row.time.as_secs_f64() < *at_last);
+    let lower = lower.and_then(|row| row.recommendation?.lower.memory);
+    let gone = run
+        .recording
+        .pods
+        .iter()
+        .rev()
+        .find(|pod| pod.deleted.is_some());
+    let asked = gone.map(|pod| pod.memory_request * 1024.0 * MIB);
+    assert!(asked.is_some() && asked < lower, "{asked:?}, {lower:?}");
     // Once the limits last for longer, both pods are killed again and again, and none is evicted.
     let late: Vec<f64> = (kills.iter().copied())
         .filter(|kill| *kill > evictions[evictions.len() - 1])
