@@ -8,6 +8,7 @@ use crate::api::{
     ReplicaSetId, RolloutAnnotations, Store, What, Write,
 };
 use crate::cluster::spec::ClusterConfig;
+use crate::controller::client::TokenBucket;
 use crate::controller::event::EventType;
 use crate::controller::pod_control::PodControl;
 use crate::sim::{SimDuration, SimTime};
@@ -40,7 +41,15 @@ pub struct Controller {
     /// Whether statuses are looked at: sweeps need none.
     keeps_status: bool,
     known: Vec<Known>,
+    /// Of all Deployments that are queued anew at once.
+    limiter: TokenBucket,
 }
+
+/// The limiter of the work queue, 10 a second after a burst of 100, and the least delay of one
+/// item (`DefaultTypedControllerRateLimiter` of client-go; each sync that ends well forgets the
+/// item's failures).
+const REQUEUES: (f64, u32) = (10.0, 100);
+const LEAST_DELAY: SimDuration = SimDuration::from_millis(5);
 
 /// What a sync counts of a ReplicaSet's pods.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,6 +70,7 @@ impl Controller {
             api_latency: config.api_latency,
             keeps_status,
             known: Vec::new(),
+            limiter: TokenBucket::new(REQUEUES.0, REQUEUES.1),
         }
     }
 
@@ -305,7 +315,10 @@ impl Controller {
         }
         match outcome.requeue {
             Requeue::After(delay) => self.schedule(id, context.now + delay, context),
-            Requeue::RateLimited => self.schedule(id, context.now + self.api_latency, context),
+            Requeue::RateLimited => {
+                let allowed = self.limiter.reserve(context.now);
+                self.schedule(id, allowed.max(context.now + LEAST_DELAY), context);
+            }
             // What it has written wakes it again.
             Requeue::No if has_moved && (self.keeps_status || self.known(id).sets.len() > 1) => {
                 self.schedule(id, context.now + self.api_latency, context);
