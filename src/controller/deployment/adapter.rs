@@ -139,8 +139,14 @@ impl Controller {
     ) {
         let Event::Sync(id) = event;
         let known = self.known(id);
-        known.sync_at = known.sync_at.filter(|scheduled| *scheduled > context.now);
-        self.sync(id, pods, context);
+        // A sync that was put forward leaves its later turn behind.
+        if known
+            .sync_at
+            .is_some_and(|scheduled| scheduled <= context.now)
+        {
+            known.sync_at = None;
+            self.sync(id, pods, context);
+        }
     }
 
     /// One sync.
