@@ -96,8 +96,8 @@ fn scenario(size: Size) -> String {
 /// Values looked at in a run of this size, its figures included.
 fn work_of(size: Size) -> u64 {
     let mut files = Memory::default();
-    files.put("all.yaml", &manifests(size));
-    files.put("scenario.toml", &scenario(size));
+    files.put("all.yaml", manifests(size));
+    files.put("scenario.toml", scenario(size));
     let loaded = Loaded::load("scenario.toml", &files).and_then(|loaded| loaded.build(&[]));
     let built = loaded.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     work::take();
