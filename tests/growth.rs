@@ -94,22 +94,22 @@ fn scenario(size: Size) -> String {
 }
 
 /// Values looked at in a run of this size, its figures included.
-fn work_of(size: Size) -> u64 {
+fn work_of(size: Size, detail: Detail) -> u64 {
     let mut files = Memory::default();
     files.put("all.yaml", manifests(size));
     files.put("scenario.toml", scenario(size));
     let loaded = Loaded::load("scenario.toml", &files).and_then(|loaded| loaded.build(&[]));
     let built = loaded.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     work::take();
-    let finished = world::run(&built.scenario, 7, Detail::Summary, |_| true).expect("it ends");
+    let finished = world::run(&built.scenario, 7, detail, |_| true).expect("it ends");
     let figures = Summary::of(&finished.recording).values;
     assert!(!figures.is_empty());
     work::take()
 }
 
 /// How many times as much a run costs that is four times as large in one way.
-fn growth(larger: impl Fn(usize) -> Size) -> f64 {
-    work_of(larger(4)) as f64 / work_of(larger(1)) as f64
+fn growth(detail: Detail, larger: impl Fn(usize) -> Size) -> f64 {
+    work_of(larger(4), detail) as f64 / work_of(larger(1), detail) as f64
 }
 
 /// A step above four: what is done once a run, and randomness, stay below it.
@@ -119,7 +119,7 @@ const LINEAR: f64 = 4.4;
 /// anew.
 #[test]
 fn cost_grows_with_the_pods_of_a_service() {
-    let growth = growth(|times| Size {
+    let growth = growth(Detail::Summary, |times| Size {
         groups: 1,
         pods: 25 * times,
         waves: false,
@@ -130,8 +130,18 @@ fn cost_grows_with_the_pods_of_a_service() {
 
 #[test]
 fn cost_grows_with_the_services() {
-    let growth = growth(|times| Size {
+    let growth = growth(Detail::Summary, |times| Size {
         groups: 4 * times,
+        ..SMALL
+    });
+    assert!(growth < LINEAR, "{growth}");
+}
+
+/// With statuses and events: Deployments that wait for their pods do not poll for them.
+#[test]
+fn so_it_does_at_full_detail() {
+    let growth = growth(Detail::Full, |times| Size {
+        groups: 8 * times,
         ..SMALL
     });
     assert!(growth < LINEAR, "{growth}");
@@ -139,7 +149,7 @@ fn cost_grows_with_the_services() {
 
 #[test]
 fn cost_grows_with_the_time() {
-    let growth = growth(|times| Size {
+    let growth = growth(Detail::Summary, |times| Size {
         minutes: 30 * times,
         ..SMALL
     });
@@ -149,7 +159,7 @@ fn cost_grows_with_the_time() {
 /// Idle nodes cost next to nothing.
 #[test]
 fn cost_hardly_grows_with_the_nodes() {
-    let growth = growth(|times| Size {
+    let growth = growth(Detail::Summary, |times| Size {
         nodes: 50 * times,
         ..SMALL
     });
