@@ -22,8 +22,9 @@ struct Size {
     pods: usize,
     nodes: usize,
     minutes: usize,
-    /// Whether the usage makes the HPAs scale up and down every few minutes.
-    waves: bool,
+    /// Seconds from one change of the usage, and of the replicas with it, to the next; 0 if it
+    /// stays.
+    wave: usize,
 }
 
 const SMALL: Size = Size {
@@ -31,7 +32,7 @@ const SMALL: Size = Size {
     pods: 10,
     nodes: 20,
     minutes: 15,
-    waves: true,
+    wave: 200,
 };
 
 fn manifests(size: Size) -> String {
@@ -81,13 +82,13 @@ fn scenario(size: Size) -> String {
         size.minutes, size.nodes
     );
     for group in 0..size.groups {
-        let steady = [60, 60];
-        let percent = if size.waves { [90, 30] } else { steady };
+        let percent = if size.wave > 0 { [90, 30] } else { [60, 60] };
         let [high, low] = percent.map(|percent| size.pods * percent);
+        let (wave, period) = (size.wave.max(1), size.wave.max(1) * 2);
         let _ = write!(
             text,
             "\n[[service]]\nworkload = \"Deployment/web-{group}\"\n\
-             usage = {{ cpu = [[\"0s\", \"{high}m\"], [\"200s\", \"{low}m\"]], memory = \"50Mi\", period = \"400s\" }}\n"
+             usage = {{ cpu = [[\"0s\", \"{high}m\"], [\"{wave}s\", \"{low}m\"]], memory = \"50Mi\", period = \"{period}s\" }}\n"
         );
     }
     text
@@ -122,7 +123,7 @@ fn cost_grows_with_the_pods_of_a_service() {
     let growth = growth(Detail::Summary, |times| Size {
         groups: 1,
         pods: 25 * times,
-        waves: false,
+        wave: 0,
         ..SMALL
     });
     assert!(growth < LINEAR, "{growth}");
@@ -137,11 +138,14 @@ fn cost_grows_with_the_services() {
     assert!(growth < LINEAR, "{growth}");
 }
 
-/// With statuses and events: Deployments that wait for their pods do not poll for them.
+/// With statuses and events: Deployments that wait for their pods do not poll for them, also where
+/// their last progress is further back than its deadline of ten minutes.
 #[test]
 fn so_it_does_at_full_detail() {
     let growth = growth(Detail::Full, |times| Size {
-        groups: 8 * times,
+        groups: 20 * times,
+        minutes: 45,
+        wave: 700,
         ..SMALL
     });
     assert!(growth < LINEAR, "{growth}");
