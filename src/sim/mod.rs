@@ -11,6 +11,7 @@
 
 mod arena;
 mod counts;
+pub mod cron;
 mod dist;
 mod queue;
 mod random;
