@@ -107,3 +107,23 @@ fn each_sync_of_a_rollout_leaves_the_recorded_sizes() {
     assert_eq!(report.cases, 200);
     assert_eq!(report.differences.first(), None);
 }
+
+#[test]
+fn pods_are_evicted_in_the_recorded_order() {
+    let report = common::replay_golden(
+        "kubelet_memory_eviction_rank",
+        "substrate/kubelet_memory_eviction_rank.json",
+    );
+    assert_eq!(report.cases, 60);
+    assert_eq!(report.differences.first(), None);
+}
+
+#[test]
+fn providers_leave_pods_what_they_publish() {
+    let report = common::replay_golden(
+        "node_allocatable_formula",
+        "substrate/node_allocatable_formula.json",
+    );
+    assert_eq!(report.cases, 9);
+    assert_eq!(report.differences.first(), None);
+}

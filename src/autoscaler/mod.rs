@@ -4,4 +4,6 @@
 //! observations and carries out their decisions.
 
 pub mod hpa;
+pub mod karpenter;
+pub mod predictive;
 pub mod vpa;

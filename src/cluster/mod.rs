@@ -1,3 +1,4 @@
 //! What a cluster consists of before there are objects: parameters only.
 
+pub mod allocatable;
 pub mod spec;

@@ -7,9 +7,12 @@
 //! or, for the controllers, as the controller (`hpa`, `vpa-recommender`).
 
 mod hpa;
+mod karpenter;
+mod kubelet;
 mod lines;
 mod measured;
 mod metrics_server_pod_metrics;
+mod predictive;
 mod reports;
 mod rollout;
 mod scheduling;
@@ -148,6 +151,15 @@ const REPLAYS: &[(&str, Replay)] = &[
     ),
     ("cost_request", reports::cost_request),
     ("cost_spot_hazard", reports::cost_spot_hazard),
+    ("predictive_holt_winters", predictive::holt_winters),
+    ("predictive_linear", predictive::linear),
+    ("predictive_decision_type", predictive::decision_type),
+    ("karpenter_budgets", karpenter::budgets),
+    (
+        "kubelet_memory_eviction_rank",
+        kubelet::memory_eviction_rank,
+    ),
+    ("node_allocatable_formula", kubelet::node_allocatable),
     ("measured", measured::replay),
 ];
 

@@ -6,6 +6,7 @@
 mod cpu_weight;
 pub mod crash_loop;
 mod events;
+pub mod eviction;
 mod probe;
 mod resize;
 mod restart;

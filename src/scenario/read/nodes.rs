@@ -1,6 +1,7 @@
 //! `[[node_group]]`.
 
 use super::label_table;
+use crate::cluster::allocatable::{Reserved, allocatable};
 use crate::cluster::spec::{Labels, NodeGroupSpec};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::prices::{INSTANCE_TYPES, InstanceType};
@@ -12,8 +13,6 @@ use crate::units::{Bytes, Millicores, Usd};
 const MAX_PODS: u32 = 110;
 /// Nodes of all groups together, at most.
 const MOST_NODES: u64 = 100_000;
-/// Memory that the kubelet keeps free (`evictionHard`).
-const EVICTION: i64 = 100 << 20;
 
 /// The node groups.
 pub(super) fn node_groups(
@@ -185,8 +184,12 @@ fn node_group(
     };
     let cpu = cpu.unwrap_or(base.cpu);
     let memory = memory.unwrap_or(base.memory);
-    let model = reserved.unwrap_or("none");
-    let (allocatable_cpu, allocatable_memory) = allocatable(cpu, memory, max_pods, model);
+    let reserved = match reserved {
+        Some("gke") => Reserved::Gke,
+        Some("eks") => Reserved::Eks,
+        _ => Reserved::None,
+    };
+    let (allocatable_cpu, allocatable_memory) = allocatable(cpu, memory, max_pods, reserved);
     let mut group = NodeGroupSpec {
         cpu,
         memory,
@@ -255,54 +258,6 @@ fn daemonsets(
     Some((cpu, memory))
 }
 
-/// What is left for pods after the providers' published reservations: CPU 6 % of the first
-/// core, 1 % of the second, 0.5 % of two more, 0.25 % of the rest; memory by provider.
-fn allocatable(cpu: Millicores, memory: Bytes, max_pods: u32, model: &str) -> (Millicores, Bytes) {
-    if model == "none" {
-        return (cpu, memory);
-    }
-    let tiers = |amount: f64, tiers: &[(f64, f64)]| -> f64 {
-        let mut left = amount;
-        tiers
-            .iter()
-            .map(|&(size, share)| {
-                let part = left.min(size);
-                left -= part;
-                part * share
-            })
-            .sum()
-    };
-    let cpu_reserved = tiers(
-        cpu.0 as f64,
-        &[
-            (1000.0, 0.06),
-            (1000.0, 0.01),
-            (2000.0, 0.005),
-            (f64::INFINITY, 0.0025),
-        ],
-    );
-    let gib = (1u64 << 30) as f64;
-    let memory_reserved = if model == "gke" {
-        tiers(
-            memory.0 as f64,
-            &[
-                (4.0 * gib, 0.25),
-                (4.0 * gib, 0.20),
-                (8.0 * gib, 0.10),
-                (112.0 * gib, 0.06),
-                (f64::INFINITY, 0.02),
-            ],
-        ) as i64
-    } else {
-        (255 + 11 * i64::from(max_pods)) << 20
-    };
-    let memory = memory.0 - memory_reserved - EVICTION;
-    (
-        Millicores((cpu.0 as f64 - cpu_reserved).floor() as i64),
-        Bytes(memory.max(0)),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,11 +286,5 @@ mod tests {
         assert_eq!(labels("m5.large"), expected);
         let expected = ["windows", "arm64", "m6g.xlarge", "eu-west-1a"];
         assert_eq!(labels("m6g.xlarge"), expected);
-    }
-
-    #[test]
-    fn four_cores_leave_3920_millicores() {
-        let (cpu, _) = allocatable(Millicores(4000), Bytes(16 << 30), 110, "gke");
-        assert_eq!(cpu, Millicores(3920));
     }
 }

@@ -1,0 +1,309 @@
+//! The models of one autoscaler from sync to sync.
+//!
+//! Upstream: PHPA's `internal/controllers/controller.go`, `processModels`.
+
+use super::model::{Model, replicas};
+use super::{DecisionType, Forecaster, ModelError};
+use crate::sim::{SimDuration, SimTime};
+
+/// Nanoseconds from Go's zero time, the beginning of the year 1, to 1970.
+const GO_EPOCH: i128 = 62_135_596_800 * 1_000_000_000;
+
+/// What a model that has seen too little stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WarmUp {
+    /// Nothing: the others decide.
+    #[default]
+    Silent,
+    /// 0 replicas, as PHPA's Holt-Winters: harmless where the maximum is taken.
+    Zero,
+}
+
+/// What a sync came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// The number to go on with: stabilization, policies and bounds come after.
+    pub replicas: i32,
+    /// What each model said, in the order of the models.
+    pub candidates: Vec<Candidate>,
+    /// Whether the number is another than the calculated one.
+    pub decided: bool,
+}
+
+/// What a model said.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Candidate {
+    /// So many replicas, rounded up from a value.
+    Predicted {
+        /// The value.
+        value: f64,
+        /// The replicas.
+        replicas: i32,
+    },
+    /// It fails, or has seen too little.
+    Failed(ModelError),
+    /// It is not its turn.
+    NotDue,
+    /// It waits for its start.
+    Waiting(SimTime),
+}
+
+#[derive(Debug, Clone, Default)]
+struct History {
+    start: Option<SimTime>,
+    /// Syncs since the last prediction.
+    passed: u32,
+    samples: Vec<(SimTime, i32)>,
+}
+
+/// The models of an autoscaler and what they have seen.
+#[derive(Debug, Clone)]
+pub struct Predictor {
+    models: Vec<(Model, History)>,
+    decision: DecisionType,
+    warm_up: WarmUp,
+    /// The wall clock at time zero: nanoseconds since 1970.
+    epoch: i64,
+}
+
+impl Predictor {
+    /// Models that have seen nothing. `epoch` is the wall clock at time zero, in nanoseconds
+    /// since 1970.
+    pub fn new(models: Vec<Model>, decision: DecisionType, warm_up: WarmUp, epoch: i64) -> Self {
+        let fresh = |model| {
+            let history = History {
+                passed: 1,
+                ..History::default()
+            };
+            (model, history)
+        };
+        Self {
+            models: models.into_iter().map(fresh).collect(),
+            decision,
+            warm_up,
+            epoch,
+        }
+    }
+
+    /// What each model keeps, in the order of time.
+    pub fn history(&self, model: &str) -> Option<&[(SimTime, i32)]> {
+        let found = self.models.iter().find(|(known, _)| known.name == model);
+        found.map(|(_, history)| history.samples.as_slice())
+    }
+
+    /// A sync in which the HPA's rules came to `calculated` replicas.
+    pub fn sync(&mut self, now: SimTime, calculated: i32) -> Prediction {
+        let mut numbers = vec![calculated];
+        let mut candidates = Vec::with_capacity(self.models.len());
+        for (model, history) in &mut self.models {
+            let candidate = process(model, history, now, calculated, self.epoch);
+            match &candidate {
+                Candidate::Predicted { replicas, .. } => numbers.push(*replicas),
+                Candidate::Failed(ModelError::TooFewSamples { .. })
+                    if self.warm_up == WarmUp::Zero =>
+                {
+                    numbers.push(0);
+                }
+                _ => {}
+            }
+            candidates.push(candidate);
+        }
+        let replicas = self.decision.decide(&numbers);
+        Prediction {
+            replicas,
+            candidates,
+            decided: replicas != calculated,
+        }
+    }
+}
+
+fn process(
+    model: &Model,
+    history: &mut History,
+    now: SimTime,
+    calculated: i32,
+    epoch: i64,
+) -> Candidate {
+    if let Some(interval) = model.start_interval {
+        let start = *history
+            .start
+            .get_or_insert_with(|| next_multiple(now, interval, epoch));
+        if now < start {
+            return Candidate::Waiting(start);
+        }
+    }
+    let newest = history.samples.last().map(|(time, _)| *time);
+    if let (Some(newest), Some(longest)) = (newest, model.reset_duration)
+        && now.since(newest) > longest
+    {
+        history.samples.clear();
+        if let Some(interval) = model.start_interval {
+            let start = next_multiple(now, interval, epoch);
+            history.start = Some(start);
+            return Candidate::Waiting(start);
+        }
+    }
+    let due = history.passed >= model.per_sync_period;
+    // Histories are stored with whole seconds.
+    history.samples.push((now.truncate_to_second(), calculated));
+    let candidate = if due {
+        match model.forecaster.forecast(&history.samples, now) {
+            Ok(value) => {
+                history.passed = 1;
+                Candidate::Predicted {
+                    value,
+                    replicas: replicas(value),
+                }
+            }
+            Err(short @ ModelError::TooFewSamples { .. }) => {
+                history.passed = 1;
+                Candidate::Failed(short)
+            }
+            Err(error) => {
+                // A sync in which the model fails leaves no trace in its history.
+                history.samples.pop();
+                return Candidate::Failed(error);
+            }
+        }
+    } else {
+        history.passed += 1;
+        Candidate::NotDue
+    };
+    prune(&model.forecaster, history);
+    candidate
+}
+
+fn prune(forecaster: &Forecaster, history: &mut History) {
+    forecaster.prune(&mut history.samples);
+}
+
+/// The next multiple of an interval by the wall clock, now if this is one.
+fn next_multiple(now: SimTime, interval: SimDuration, epoch: i64) -> SimTime {
+    if interval.0 <= 0 {
+        return now;
+    }
+    let wall = GO_EPOCH + i128::from(epoch) + i128::from(now.0);
+    let over = wall.rem_euclid(i128::from(interval.0)) as i64;
+    let wait = if over == 0 { 0 } else { interval.0 - over };
+    now + SimDuration(wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Form, HoltWinters, Initialization, Linear};
+    use super::*;
+
+    fn linear(name: &str) -> Model {
+        Model {
+            name: name.to_owned(),
+            per_sync_period: 1,
+            start_interval: None,
+            reset_duration: None,
+            forecaster: Forecaster::Linear(Linear {
+                history_size: 4,
+                look_ahead: SimDuration::from_secs(15),
+            }),
+        }
+    }
+
+    fn of(model: Model) -> Predictor {
+        Predictor::new(vec![model], DecisionType::Maximum, WarmUp::Silent, 0)
+    }
+
+    fn at(seconds: i64) -> SimTime {
+        SimTime::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_rising_line_decides_and_a_falling_one_does_not() {
+        let mut predictor = of(linear("line"));
+        assert_eq!(predictor.sync(at(0), 2).replicas, 2);
+        let rising = predictor.sync(at(15), 4);
+        assert_eq!((rising.replicas, rising.decided), (6, true));
+        predictor.sync(at(30), 4);
+        let falling = predictor.sync(at(45), 1);
+        assert_eq!((falling.replicas, falling.decided), (2, true));
+        let fallen = predictor.sync(at(60), 1);
+        assert_eq!((fallen.replicas, fallen.decided), (1, false));
+    }
+
+    #[test]
+    fn a_model_can_have_its_turn_in_every_third_sync_only() {
+        let mut predictor = of(Model {
+            per_sync_period: 3,
+            ..linear("line")
+        });
+        let due: Vec<bool> = (0..7)
+            .map(|n| predictor.sync(at(n * 15), 3).candidates[0] != Candidate::NotDue)
+            .collect();
+        assert_eq!(due, [false, false, true, false, false, true, false]);
+        assert_eq!(predictor.history("line").map(<[_]>::len), Some(4));
+    }
+
+    #[test]
+    fn a_model_starts_at_a_multiple_and_again_after_a_pause() {
+        let mut predictor = Predictor::new(
+            vec![Model {
+                start_interval: Some(SimDuration::from_secs(60)),
+                reset_duration: Some(SimDuration::from_secs(30)),
+                ..linear("line")
+            }],
+            DecisionType::Maximum,
+            WarmUp::Silent,
+            // Time zero is 20 s past a whole minute.
+            20 * 1_000_000_000,
+        );
+        assert_eq!(
+            predictor.sync(at(0), 3).candidates,
+            [Candidate::Waiting(at(40))]
+        );
+        predictor.sync(at(39), 3);
+        assert_eq!(predictor.history("line").map(<[_]>::len), Some(0));
+        predictor.sync(at(40), 3);
+        predictor.sync(at(70), 3);
+        assert_eq!(predictor.history("line").map(<[_]>::len), Some(2));
+        assert_eq!(
+            predictor.sync(at(101), 3).candidates,
+            [Candidate::Waiting(at(160))]
+        );
+        assert_eq!(predictor.history("line").map(<[_]>::len), Some(0));
+    }
+
+    #[test]
+    fn a_model_that_fails_leaves_the_others_and_keeps_nothing() {
+        let multiplicative = Model {
+            forecaster: Forecaster::HoltWinters {
+                model: HoltWinters {
+                    alpha: 0.5,
+                    beta: 0.5,
+                    gamma: 0.5,
+                    trend: Some(Form::Multiplicative),
+                    damping: None,
+                    seasonal: None,
+                    initialization: Initialization::Estimated,
+                },
+                stored_seasons: 99,
+                steps: 1,
+            },
+            ..linear("growth")
+        };
+        let models = vec![multiplicative, linear("line")];
+        let mut predictor = Predictor::new(models, DecisionType::Minimum, WarmUp::Zero, 0);
+        for n in 0..9 {
+            // Too few samples stand for nothing, and the minimum takes it.
+            assert_eq!(predictor.sync(at(n * 15), 5).replicas, 0);
+        }
+        let failed = predictor.sync(at(135), 0);
+        assert_eq!(
+            failed.candidates[0],
+            Candidate::Failed(ModelError::NotPositive)
+        );
+        assert_eq!(predictor.history("growth").map(<[_]>::len), Some(9));
+        let then = predictor.sync(at(150), 5);
+        assert_eq!(predictor.history("growth").map(<[_]>::len), Some(10));
+        assert!(matches!(
+            then.candidates[0],
+            Candidate::Predicted { replicas: 5, .. }
+        ));
+    }
+}
