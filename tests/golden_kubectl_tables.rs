@@ -1,33 +1,19 @@
 //! Recorded objects, printed as kubectl printed them at that moment.
 
-use std::fs;
+mod common;
+
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 
 use flate2::read::GzDecoder;
 use nlsim::kubectl::command::{Command, Output, Targets, parse};
 use nlsim::kubectl::kind::Kind;
-use nlsim::kubectl::print::{Table, TableOptions, Timestamp, as_yaml, human_duration, table};
-use nlsim::sim::SimDuration;
+use nlsim::kubectl::print::{TableOptions, Timestamp, as_yaml, table};
 use serde_json::{Value, json};
 
 /// When a table was made is known to within this, in tenths of a second: up to a whole second
 /// before the noted time, up to half of one after it.
 const OFF_BY: i32 = 10;
-
-fn rows(path: &str) -> Vec<Value> {
-    let text = if path.strip_suffix(".gz").is_some() {
-        let mut text = String::new();
-        let file = File::open(path).expect("recorded data");
-        GzDecoder::new(file)
-            .read_to_string(&mut text)
-            .expect("recorded data");
-        text
-    } else {
-        fs::read_to_string(path).expect("recorded data")
-    };
-    serde_json::from_str(&text).expect("a JSON array")
-}
 
 #[test]
 fn tables_of_recorded_objects_are_kubectls() {
@@ -76,104 +62,19 @@ fn tables_of_recorded_objects_are_kubectls() {
 }
 
 #[test]
-fn metrics_of_hpas_are_printed_as_the_api_server_does() {
-    let mut checked = 0;
-    for row in rows("tests/golden/kubectl/hpa_targets.json.gz") {
-        let metrics: Vec<(Value, Value)> = row["metrics"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(spec_and_status)
-            .collect();
-        let cells: Vec<&str> = row["cells_without_age"]
-            .as_array()
-            .expect("cells")
-            .iter()
-            .filter_map(Value::as_str)
-            .collect();
-        // A status without an entry ends the list of those that are there.
-        let status = metrics.iter().map(|(_, status)| status.clone());
-        let hpa = json!({
-            "metadata": {"name": cells[0]},
-            "spec": {
-                "scaleTargetRef": {"kind": row["kind"], "name": "neurolake-api"},
-                "minReplicas": row["min_replicas"],
-                "maxReplicas": row["max_replicas"],
-                "metrics": metrics.iter().map(|(spec, _)| spec.clone()).collect::<Vec<_>>(),
-            },
-            "status": {
-                "currentReplicas": row["status_current_replicas"],
-                "currentMetrics": status.collect::<Vec<_>>(),
-            },
-        });
-        let kind = Kind::named("hpa").expect("a kind");
-        let printed = table(kind, &[hpa], &TableOptions::default(), Timestamp(0));
-        assert_eq!(printed.rows[0][..cells.len()], cells, "{}", row["id"]);
-        checked += 1;
-    }
-    assert_eq!(checked, 82);
-}
-
-/// A metric of an HPA's spec and its entry in the status.
-fn spec_and_status(metric: &Value) -> (Value, Value) {
-    let kind = metric["type"].as_str().expect("a type");
-    let field = format!("{}{}", kind[..1].to_lowercase(), &kind[1..]);
-    let current = metric["current_value_milli"]
-        .as_i64()
-        .map(|milli| format!("{milli}m"));
-    let target = json!({
-        "averageUtilization": metric["target_average_utilization"],
-        "averageValue": metric["target_average_value"],
-        "value": metric["target_value"],
-    });
-    let is_value = !metric["target_value"].is_null();
-    let now = json!({
-        "averageUtilization": metric["current_average_utilization"],
-        if is_value { "value" } else { "averageValue" }: current,
-    });
-    let status = if metric["no_status_entry"] == true {
-        json!({"type": ""})
-    } else {
-        json!({"type": kind, &field: {"current": now}})
-    };
-    (
-        json!({"type": kind, &field: {"name": metric["name"], "target": target}}),
-        status,
-    )
-}
-
-#[test]
-fn tables_are_laid_out_as_kubectls() {
-    let texts = |value: &Value| -> Vec<String> {
-        let cells = value.as_array().expect("cells").iter();
-        cells
-            .map(|cell| cell.as_str().unwrap_or_default().to_owned())
-            .collect()
-    };
-    for row in rows("tests/golden/kubectl/kubectl_tables.json") {
-        let table = Table {
-            columns: texts(&row["columns"]),
-            rows: row["cells"]
-                .as_array()
-                .expect("rows")
-                .iter()
-                .map(texts)
-                .collect(),
-        };
-        assert_eq!(table.text(false), row["text"].as_str().expect("a text"));
-    }
-}
-
-#[test]
-fn ages_are_printed_as_kubectl_does() {
-    for row in rows("tests/golden/kubectl/human_age.json") {
-        let age = SimDuration::from_millis(row["age_ms"].as_i64().expect("an age"));
-        assert_eq!(
-            human_duration(age),
-            row["age"].as_str().expect("a text"),
-            "{}",
-            row["id"]
-        );
+fn what_kubectl_prints_is_what_it_printed() {
+    for (kind, file, cases) in [
+        ("human_age", "human_age.json", 52),
+        ("kubectl_get_hpa_targets", "hpa_targets.json.gz", 82),
+        ("kubectl_pod_status", "kubectl_pod_status.json", 8),
+        ("kubectl_tables", "kubectl_tables.json", 5),
+        ("kubectl_top", "kubectl_top.json", 6),
+        ("kubectl_describe_hpa", "kubectl_describe_hpa.json", 2),
+        ("kubectl_describe_vpa", "kubectl_describe_vpa.json", 2),
+    ] {
+        let report = common::replay_golden(kind, &format!("kubectl/{file}"));
+        assert_eq!(report.cases, cases, "{kind}");
+        assert_eq!(report.differences.first(), None, "{kind}");
     }
 }
 

@@ -8,6 +8,8 @@
 
 mod hpa;
 mod karpenter;
+mod kubectl;
+mod kubectl_objects;
 mod kubelet;
 mod lines;
 mod measured;
@@ -160,6 +162,13 @@ const REPLAYS: &[(&str, Replay)] = &[
         kubelet::memory_eviction_rank,
     ),
     ("node_allocatable_formula", kubelet::node_allocatable),
+    ("human_age", kubectl::human_age),
+    ("kubectl_get_hpa_targets", kubectl::get_hpa_targets),
+    ("kubectl_pod_status", kubectl::pod_status),
+    ("kubectl_tables", kubectl::tables),
+    ("kubectl_top", kubectl::top),
+    ("kubectl_describe_hpa", kubectl::describe_hpa),
+    ("kubectl_describe_vpa", kubectl::describe_vpa),
     ("measured", measured::replay),
 ];
 

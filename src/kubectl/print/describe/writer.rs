@@ -1,0 +1,128 @@
+//! Lines with levels of indentation, and the parts that all descriptions share.
+
+use serde_json::Value;
+
+use crate::kubectl::print::tabs::align;
+
+/// Blanks between columns.
+const PADDING: usize = 2;
+/// An annotation that is longer has lines of its own, and longer lines are cut.
+const LONGEST: usize = 140;
+/// What `kubectl apply` leaves behind.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// A description under way.
+#[derive(Default)]
+pub(super) struct Writer {
+    done: String,
+    open: String,
+}
+
+impl Writer {
+    /// Adds text with its indentation before it; it ends where it says.
+    pub(super) fn write(&mut self, level: usize, text: &str) {
+        self.open.extend(std::iter::repeat_n("  ", level));
+        // What would move a terminal's cursor is written out.
+        self.open
+            .push_str(&text.replace('\u{1b}', "^[").replace('\r', "\\r"));
+    }
+
+    /// Aligns what there is; what follows has columns of its own.
+    pub(super) fn flush(&mut self) {
+        self.done.push_str(&align(&self.open, 0, PADDING));
+        self.open.clear();
+    }
+
+    pub(super) fn text(mut self) -> String {
+        self.flush();
+        self.done
+    }
+
+    /// Name, namespace, labels and annotations.
+    pub(super) fn metadata(&mut self, object: &Value) {
+        let metadata = &object["metadata"];
+        for (title, field) in [("Name", "name"), ("Namespace", "namespace")] {
+            let value = metadata[field].as_str().unwrap_or_default();
+            self.write(0, &format!("{title}:\t{value}\n"));
+        }
+        let pairs = sorted(&metadata["labels"]);
+        self.write(0, "Labels:\t");
+        self.list(&pairs, |writer, key, value| {
+            writer.write(0, &format!("{key}={value}\n"));
+        });
+        let mut pairs = sorted(&metadata["annotations"]);
+        pairs.retain(|(key, _)| *key != LAST_APPLIED);
+        self.write(0, "Annotations:\t");
+        self.list(&pairs, Self::annotation);
+    }
+
+    fn list(&mut self, pairs: &[(&str, &str)], print: impl Fn(&mut Self, &str, &str)) {
+        if pairs.is_empty() {
+            self.write(0, "<none>\n");
+        }
+        for (at, (key, value)) in pairs.iter().enumerate() {
+            if at > 0 {
+                self.write(0, "\t");
+            }
+            print(self, key, value);
+        }
+    }
+
+    fn annotation(&mut self, key: &str, value: &str) {
+        let value = value.strip_suffix('\n').unwrap_or(value);
+        if value.len() + key.len() + 2 <= LONGEST && !value.contains('\n') {
+            self.write(0, &format!("{key}: {value}\n"));
+            return;
+        }
+        self.write(0, &format!("{key}:\n"));
+        for line in value.split('\n') {
+            let mut end = LONGEST - 2;
+            if line.len() <= end {
+                self.write(0, &format!("\t  {line}\n"));
+                continue;
+            }
+            while !line.is_char_boundary(end) {
+                end -= 1;
+            }
+            self.write(0, &format!("\t  {}...\n", &line[..end]));
+        }
+    }
+}
+
+fn sorted(map: &Value) -> Vec<(&str, &str)> {
+    let mut pairs: Vec<(&str, &str)> = map
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str(), value.as_str().unwrap_or_default()))
+        .collect();
+    pairs.sort_unstable();
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn labels_and_annotations_have_lines() {
+        let mut writer = Writer::default();
+        writer.metadata(&json!({"metadata": {
+            "name": "web", "namespace": "shop",
+            "labels": {"tier": "front", "app": "web"},
+            "annotations": {
+                LAST_APPLIED: "{}", "b": "2\n", "a": "first\nsecond", "c": "x".repeat(150),
+            },
+        }}));
+        let cut = "x".repeat(138);
+        assert_eq!(
+            writer.text(),
+            format!(
+                "Name:         web\nNamespace:    shop\nLabels:       app=web\n              \
+                 tier=front\nAnnotations:  a:\n                first\n                second\n\
+                 \x20             b: 2\n              c:\n                {cut}...\n"
+            )
+        );
+    }
+}
