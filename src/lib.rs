@@ -116,6 +116,7 @@ pub mod kubelet;
 pub mod load;
 pub mod metrics;
 pub mod output;
+pub mod prometheus;
 pub mod record;
 pub mod scenario;
 pub mod scheduler;

@@ -15,6 +15,7 @@ mod lines;
 mod measured;
 mod metrics_server_pod_metrics;
 mod predictive;
+mod prometheus;
 mod reports;
 mod rollout;
 mod scheduling;
@@ -170,6 +171,8 @@ const REPLAYS: &[(&str, Replay)] = &[
     ("kubectl_describe_hpa", kubectl::describe_hpa),
     ("kubectl_describe_vpa", kubectl::describe_vpa),
     ("measured", measured::replay),
+    ("prometheus_rate", prometheus::rate),
+    ("prometheus_queries", prometheus::queries),
 ];
 
 /// The names of all kinds.

@@ -1,0 +1,215 @@
+//! PromQL: text to query to answer.
+//!
+//! `promql-parser` reads the text, [`plan`] makes of it what is evaluated here and says at which
+//! column something lies outside, [`eval`] answers for one instant. Of Prometheus' language this
+//! leaves out native histograms and what is behind feature flags.
+
+mod aggregation;
+mod ast;
+mod binary;
+mod column;
+mod eval;
+mod float;
+mod functions;
+mod histogram;
+mod plan;
+mod rate;
+
+use super::labels::Labels;
+use super::storage::{Point, Storage};
+
+pub use eval::EvalError;
+pub use plan::ParseError;
+
+/// How long a sample without a successor stands for its series, milliseconds.
+pub const LOOKBACK: i64 = 300_000;
+/// The step of a subquery that names none: the global evaluation interval, milliseconds.
+pub const EVALUATION_INTERVAL: i64 = 60_000;
+
+/// Whose rules hold at the edges of windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Edition {
+    /// Prometheus 2: a window has both its edges, and a counter's zero bounds the extrapolation
+    /// before the distance to the edge is judged.
+    Two,
+    /// Prometheus 3: a window lacks its left edge.
+    #[default]
+    Three,
+}
+
+/// One series' value at the instant of the query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Its labels.
+    pub labels: Labels,
+    /// The value.
+    pub value: f64,
+}
+
+/// What a query answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A number.
+    Scalar(f64),
+    /// A text.
+    Text(String),
+    /// A value per series.
+    Vector(Vec<Sample>),
+    /// Samples per series, by labels.
+    Matrix(Vec<(Labels, Vec<Point>)>),
+}
+
+/// A query that was read.
+#[derive(Debug, Clone)]
+pub struct Query {
+    expression: ast::Expr,
+}
+
+impl Query {
+    /// Reads a query.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let expression = plan::plan(text)?;
+        Ok(Self { expression })
+    }
+
+    /// Its answer at a time, milliseconds.
+    pub fn instant(&self, storage: &Storage, at: i64) -> Result<Value, EvalError> {
+        self.instant_of(Edition::Three, storage, at)
+    }
+
+    /// Its answer at a time, by the rules of an edition.
+    pub fn instant_of(
+        &self,
+        edition: Edition,
+        storage: &Storage,
+        at: i64,
+    ) -> Result<Value, EvalError> {
+        eval::instant(&self.expression, edition, storage, at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prometheus::labels::METRIC_NAME;
+    use crate::prometheus::storage::stale_marker;
+
+    fn storage() -> Storage {
+        let mut storage = Storage::new(3_600_000);
+        for (pod, ends) in [("a", false), ("b", true)] {
+            let labels = [
+                (METRIC_NAME, "requests_total"),
+                ("job", "api"),
+                ("pod", pod),
+            ];
+            let id = storage.series(&Labels::new(labels));
+            for t in 0..=20 {
+                storage.append(id, t * 15_000, (t * 30) as f64).unwrap();
+            }
+            if ends {
+                storage.append(id, 310_000, stale_marker()).unwrap();
+            }
+        }
+        storage
+    }
+
+    fn ask(query: &str, at: i64) -> String {
+        let value = match Query::parse(query) {
+            Err(error) => return error.to_string(),
+            Ok(query) => query.instant(&storage(), at),
+        };
+        match value {
+            Err(error) => error.to_string(),
+            Ok(Value::Vector(vector)) => vector
+                .iter()
+                .map(|sample| format!("{} {}", sample.labels, sample.value))
+                .collect::<Vec<_>>()
+                .join("; "),
+            Ok(Value::Scalar(number)) => number.to_string(),
+            Ok(other) => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_sample_stands_for_less_than_the_lookback_and_until_it_is_stale() {
+        let count = |at| ask("count(requests_total) or vector(0)", at);
+        assert_eq!(count(300_000), "{} 2");
+        assert_eq!(count(309_999), "{} 2");
+        assert_eq!(count(310_000), "{} 1");
+        assert_eq!(count(599_999), "{} 1");
+        assert_eq!(count(600_000), "{} 0");
+    }
+
+    #[test]
+    fn offset_and_at_move_where_a_selector_looks() {
+        let one = |query: &str| ask(&format!("sum({query})"), 300_000);
+        assert_eq!(one("requests_total offset 1m"), "{} 960");
+        assert_eq!(one("requests_total @ 60"), "{} 240");
+        assert_eq!(one("requests_total @ 60 offset 15s"), "{} 180");
+        assert_eq!(one("requests_total @ end() offset 5m"), "{} 0");
+        assert_eq!(ask("sum(requests_total offset -1m)", 240_000), "{} 1200");
+    }
+
+    #[test]
+    fn a_subquery_steps_at_multiples_of_its_step_after_its_left_edge() {
+        let count = |query: &str, at| ask(&format!("max(count_over_time({query}))"), at);
+        assert_eq!(count("requests_total[1m:15s]", 300_000), "{} 4");
+        assert_eq!(count("requests_total[1m:15s]", 307_000), "{} 4");
+        assert_eq!(count("requests_total[2m:]", 300_000), "{} 2");
+        assert_eq!(count("requests_total[61s:15s]", 300_000), "{} 5");
+    }
+
+    #[test]
+    fn a_failure_says_where() {
+        for (query, expected) in [
+            ("sum(rate(requests_total[5m])", "1:29: parse error: "),
+            ("sum(x) by (job", "1:15: parse error: "),
+            ("x{a=1}", "1:5: parse error: "),
+            ("x + + )", "1:7: parse error: "),
+            ("x[5m] offset", "1:13: parse error: "),
+            (
+                "x + foo(y)",
+                "1:5: parse error: unknown function with name 'foo'",
+            ),
+            (
+                "1 + info(x)",
+                "1:5: parse error: function info() is not supported",
+            ),
+            (
+                "sum(limitk(2, x))",
+                "1:5: parse error: limitk() is not supported",
+            ),
+            ("x{a=~\"[\"}", "1:6: parse error: "),
+            ("rate(x)", "1:1: parse error: expected type matrix"),
+        ] {
+            let got = ask(query, 0);
+            assert!(got.starts_with(expected), "{query}: {got}");
+        }
+    }
+
+    #[test]
+    fn vectors_that_do_not_meet_one_to_one_are_refused_in_prometheus_words() {
+        assert_eq!(
+            ask("requests_total + on(job) requests_total", 300_000),
+            "found duplicate series for the match group {job=\"api\"} on the right hand-side of \
+             the operation: [{__name__=\"requests_total\", job=\"api\", pod=\"a\"}, \
+             {__name__=\"requests_total\", job=\"api\", pod=\"b\"}];many-to-many matching not \
+             allowed: matching labels must be unique on one side"
+        );
+        assert_eq!(
+            ask(
+                "requests_total + on(job) sum by (job) (requests_total)",
+                300_000
+            ),
+            "multiple matches for labels: many-to-one matching must be explicit \
+             (group_left/group_right)"
+        );
+        assert_eq!(
+            ask(
+                "label_replace(requests_total, \"pod\", \"x\", \"\", \"\")",
+                300_000
+            ),
+            "vector cannot contain metrics with the same labelset"
+        );
+    }
+}

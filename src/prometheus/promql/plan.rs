@@ -1,0 +1,251 @@
+//! From the parser's tree to ours, with the column of whatever is wrong or outside.
+
+use std::time::{Duration, SystemTime};
+
+use promql_parser::label::{MatchOp, Matchers};
+use promql_parser::parser::token::{self, TokenType};
+use promql_parser::parser::{self as upstream, AtModifier, LabelModifier, Offset};
+use promql_parser::parser::{BinModifier, VectorMatchCardinality};
+
+use super::ast::{
+    Aggregator, At, Binary, Cardinality, Expr, Grouping, Kind, Matching, Operator, Selector,
+    Subquery, When,
+};
+use super::functions::Function;
+use super::{EVALUATION_INTERVAL, column};
+use crate::prometheus::labels::{METRIC_NAME, Matcher};
+
+/// A query that cannot be read, or that lies outside of what is evaluated here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("1:{column}: parse error: {message}")]
+pub struct ParseError {
+    /// Where, in characters from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Reads a query.
+pub(super) fn plan(text: &str) -> Result<Expr, ParseError> {
+    let tree = upstream::parse(text).map_err(|message| column::of_failure(text, message))?;
+    Planner { text }.expression(tree)
+}
+
+struct Planner<'a> {
+    text: &'a str,
+}
+
+impl Planner<'_> {
+    /// What lies outside, at the first place where the word stands.
+    fn outside(&self, word: &str, message: impl Into<String>) -> ParseError {
+        ParseError {
+            column: column::of_word(self.text, word),
+            message: message.into(),
+        }
+    }
+
+    fn expression(&self, tree: upstream::Expr) -> Result<Expr, ParseError> {
+        use upstream::Expr as Tree;
+        Ok(match tree {
+            Tree::Paren(paren) => self.expression(*paren.expr)?,
+            Tree::NumberLiteral(number) => Expr::Number(number.val),
+            Tree::StringLiteral(text) => Expr::Text(text.val),
+            Tree::VectorSelector(selector) => Expr::Vector(self.selector(selector)?),
+            Tree::MatrixSelector(matrix) => {
+                Expr::Matrix(self.selector(matrix.vs)?, millis(matrix.range))
+            }
+            Tree::Subquery(subquery) => Expr::Subquery(Subquery {
+                when: when(subquery.at.as_ref(), subquery.offset.as_ref()),
+                range: millis(subquery.range),
+                step: subquery.step.map_or(EVALUATION_INTERVAL, millis),
+                inner: Box::new(self.expression(*subquery.expr)?),
+            }),
+            Tree::Unary(unary) => match self.expression(*unary.expr)? {
+                Expr::Number(number) => Expr::Number(-number),
+                inner => Expr::Negate(Box::new(inner)),
+            },
+            Tree::Call(call) => {
+                let name = call.func.name;
+                let Some(function) = Function::named(name) else {
+                    return Err(self.outside(name, format!("function {name}() is not supported")));
+                };
+                let arguments: Result<_, _> = call
+                    .args
+                    .args
+                    .into_iter()
+                    .map(|argument| self.expression(*argument))
+                    .collect();
+                Expr::Call(function, arguments?)
+            }
+            Tree::Aggregate(aggregate) => self.aggregate(aggregate)?,
+            Tree::Binary(binary) => self.binary(binary)?,
+            Tree::Extension(_) => return Err(self.outside("", "extensions are not supported")),
+        })
+    }
+
+    fn selector(&self, selector: upstream::VectorSelector) -> Result<Selector, ParseError> {
+        let mut matchers = self.matchers(&selector.matchers)?;
+        if let Some(name) = selector.name {
+            matchers.push(Matcher::equal(METRIC_NAME, name));
+        }
+        Ok(Selector {
+            matchers,
+            when: when(selector.at.as_ref(), selector.offset.as_ref()),
+        })
+    }
+
+    fn matchers(&self, matchers: &Matchers) -> Result<Vec<Matcher>, ParseError> {
+        if !matchers.or_matchers.is_empty() {
+            return Err(self.outside("or", "unexpected \"or\" in label matching"));
+        }
+        matchers
+            .matchers
+            .iter()
+            .map(|matcher| {
+                let (name, value) = (matcher.name.clone(), matcher.value.as_str());
+                let made = match matcher.op {
+                    MatchOp::Equal => Ok(Matcher::equal(name, value)),
+                    MatchOp::NotEqual => Ok(Matcher::not_equal(name, value)),
+                    MatchOp::Re(_) => Matcher::matching(name, value),
+                    MatchOp::NotRe(_) => Matcher::matching_not(name, value),
+                };
+                made.map_err(|bad| self.outside(&matcher.name, bad.to_string()))
+            })
+            .collect()
+    }
+
+    fn aggregate(&self, aggregate: upstream::AggregateExpr) -> Result<Expr, ParseError> {
+        let Some(aggregator) = aggregator(aggregate.op) else {
+            let word = aggregate.op.to_string();
+            return Err(self.outside(&word, format!("{word}() is not supported")));
+        };
+        let (without, labels) = match aggregate.modifier {
+            None => (false, Vec::new()),
+            Some(LabelModifier::Include(names)) => (false, names.labels),
+            Some(LabelModifier::Exclude(names)) => (true, names.labels),
+        };
+        let parameter = aggregate
+            .param
+            .map(|parameter| self.expression(*parameter))
+            .transpose()?;
+        Ok(Expr::Aggregate {
+            aggregator,
+            grouping: Grouping { without, labels },
+            parameter: parameter.map(Box::new),
+            inner: Box::new(self.expression(*aggregate.expr)?),
+        })
+    }
+
+    fn binary(&self, binary: upstream::BinaryExpr) -> Result<Expr, ParseError> {
+        let Some(operator) = operator(binary.op) else {
+            let word = binary.op.to_string();
+            return Err(self.outside(&word, format!("operator {word} is not supported")));
+        };
+        let modifier = binary.modifier.unwrap_or_default();
+        if modifier.fill_values.lhs.is_some() || modifier.fill_values.rhs.is_some() {
+            let word = ["fill_left", "fill_right", "fill"]
+                .into_iter()
+                .find(|word| column::has_word(self.text, word))
+                .unwrap_or("fill");
+            return Err(self.outside(
+                word,
+                "binop fill modifiers are experimental and not enabled",
+            ));
+        }
+        let (left, right) = (self.expression(*binary.lhs)?, self.expression(*binary.rhs)?);
+        if operator.is_set() && (left.kind() != Kind::Vector || right.kind() != Kind::Vector) {
+            let word = binary.op.to_string();
+            let message = format!("set operator {word:?} not allowed in binary scalar expression");
+            return Err(self.outside(&word, message));
+        }
+        Ok(Expr::Binary(Box::new(Binary {
+            operator,
+            left,
+            right,
+            return_bool: modifier.return_bool,
+            matching: matching(modifier),
+        })))
+    }
+}
+
+fn matching(modifier: BinModifier) -> Matching {
+    let (cardinality, include) = match modifier.card {
+        VectorMatchCardinality::ManyToOne(labels) => (Cardinality::ManyToOne, labels.labels),
+        VectorMatchCardinality::OneToMany(labels) => (Cardinality::OneToMany, labels.labels),
+        VectorMatchCardinality::OneToOne | VectorMatchCardinality::ManyToMany => {
+            (Cardinality::OneToOne, Vec::new())
+        }
+    };
+    let (on, labels) = match modifier.matching {
+        None => (false, Vec::new()),
+        Some(LabelModifier::Include(labels)) => (true, labels.labels),
+        Some(LabelModifier::Exclude(labels)) => (false, labels.labels),
+    };
+    Matching {
+        on,
+        labels,
+        cardinality,
+        include,
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    duration.as_millis() as i64
+}
+
+fn when(at: Option<&AtModifier>, offset: Option<&Offset>) -> When {
+    When {
+        at: at.map(|at| match at {
+            AtModifier::Start | AtModifier::End => At::Query,
+            AtModifier::At(time) => At::Time(match time.duration_since(SystemTime::UNIX_EPOCH) {
+                Ok(after) => millis(after),
+                Err(before) => -millis(before.duration()),
+            }),
+        }),
+        offset: match offset {
+            None => 0,
+            Some(Offset::Pos(back)) => millis(*back),
+            Some(Offset::Neg(ahead)) => -millis(*ahead),
+        },
+    }
+}
+
+fn aggregator(token: TokenType) -> Option<Aggregator> {
+    Some(match token.id() {
+        token::T_SUM => Aggregator::Sum,
+        token::T_AVG => Aggregator::Avg,
+        token::T_MIN => Aggregator::Min,
+        token::T_MAX => Aggregator::Max,
+        token::T_COUNT => Aggregator::Count,
+        token::T_GROUP => Aggregator::Group,
+        token::T_STDDEV => Aggregator::Stddev,
+        token::T_STDVAR => Aggregator::Stdvar,
+        token::T_TOPK => Aggregator::Topk,
+        token::T_BOTTOMK => Aggregator::Bottomk,
+        token::T_QUANTILE => Aggregator::Quantile,
+        token::T_COUNT_VALUES => Aggregator::CountValues,
+        _ => return None,
+    })
+}
+
+fn operator(token: TokenType) -> Option<Operator> {
+    Some(match token.id() {
+        token::T_ADD => Operator::Add,
+        token::T_SUB => Operator::Sub,
+        token::T_MUL => Operator::Mul,
+        token::T_DIV => Operator::Div,
+        token::T_MOD => Operator::Mod,
+        token::T_POW => Operator::Pow,
+        token::T_ATAN2 => Operator::Atan2,
+        token::T_EQLC => Operator::Equal,
+        token::T_NEQ => Operator::NotEqual,
+        token::T_GTR => Operator::Greater,
+        token::T_GTE => Operator::GreaterEqual,
+        token::T_LSS => Operator::Less,
+        token::T_LTE => Operator::LessEqual,
+        token::T_LAND => Operator::And,
+        token::T_LOR => Operator::Or,
+        token::T_LUNLESS => Operator::Unless,
+        _ => return None,
+    })
+}
