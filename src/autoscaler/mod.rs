@@ -5,5 +5,6 @@
 
 pub mod hpa;
 pub mod karpenter;
+pub mod keda;
 pub mod predictive;
 pub mod vpa;

@@ -8,6 +8,7 @@
 
 mod hpa;
 mod karpenter;
+mod keda;
 mod kubectl;
 mod kubectl_objects;
 mod kubelet;
@@ -114,6 +115,12 @@ type Replay = fn(&str) -> Result<Report, ReplayError>;
 /// Every kind of recording, by name.
 const REPLAYS: &[(&str, Replay)] = &[
     ("hpa", hpa::replay),
+    ("keda_scale_loop", keda::scale_loop),
+    ("keda_scaledjob", keda::scaled_job),
+    ("keda_fallback", keda::fallback),
+    ("keda_scaling_modifiers", keda::scaling_modifiers),
+    ("keda_cron", keda::cron),
+    ("keda_triggers", keda::triggers),
     ("vpa-recommender", vpa_recommender::replay),
     ("vpa-admission", vpa_admission::replay),
     ("vpa-updater", vpa_updater::replay),

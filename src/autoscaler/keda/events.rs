@@ -1,0 +1,45 @@
+//! Events, with upstream's reasons and messages: `eventreason.go`, `message.go`.
+
+/// An event about a ScaledObject or ScaledJob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Whether its type is `Warning`; else `Normal`.
+    pub warning: bool,
+    /// Its reason.
+    pub reason: &'static str,
+    /// Its message.
+    pub message: String,
+}
+
+impl Event {
+    /// A `Normal` event.
+    pub fn normal(reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            warning: false,
+            reason,
+            message: message.into(),
+        }
+    }
+
+    /// A `Warning` event.
+    pub fn warning(reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            warning: true,
+            reason,
+            message: message.into(),
+        }
+    }
+
+    /// `Normal` or `Warning`.
+    pub const fn kind(&self) -> &'static str {
+        if self.warning { "Warning" } else { "Normal" }
+    }
+}
+
+pub(crate) const ACTIVATED: &str = "KEDAScaleTargetActivated";
+pub(crate) const DEACTIVATED: &str = "KEDAScaleTargetDeactivated";
+pub(crate) const ACTIVATION_FAILED: &str = "KEDAScaleTargetActivationFailed";
+pub(crate) const DEACTIVATION_FAILED: &str = "KEDAScaleTargetDeactivationFailed";
+pub(crate) const SCALED_JOB_ACTIVE: &str = "ScaledJobActive";
+pub(crate) const SCALED_JOB_INACTIVE: &str = "ScaledJobInactive";
+pub(crate) const JOBS_CREATED: &str = "KEDAJobsCreated";

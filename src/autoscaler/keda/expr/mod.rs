@@ -1,0 +1,143 @@
+//! The numeric part of the expression language of `scalingModifiers.formula`.
+//!
+//! Follows expr-lang/expr 1.17: the same grammar, precedences, static types and run-time values,
+//! as far as numbers, booleans, nil and arrays of them go. Text exists only as a literal that
+//! `int` and `float` read; everything else the language has is refused when it is compiled.
+
+mod ast;
+mod builtins;
+mod calls;
+mod checker;
+mod eval;
+mod lexer;
+mod parser;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use value::go_int;
+pub use value::Value;
+
+/// A formula whose names and types have been checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Program {
+    root: ast::Node,
+}
+
+/// Compiles `source`; every name in `names` is a float.
+///
+/// The message of an error ends with the line and column of the place.
+pub fn compile(source: &str, names: &BTreeSet<String>) -> Result<Program, String> {
+    let bind = |fault: ast::Fault| fault.bind(source);
+    let root = parser::parse(source).map_err(bind)?;
+    checker::check(&root, names).map_err(bind)?;
+    Ok(Program { root })
+}
+
+impl Program {
+    /// Evaluates with these values; a name without a value is nil.
+    pub fn run(&self, values: &BTreeMap<String, Value>) -> Result<Value, String> {
+        eval::Machine::new(values).run(&self.root)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BTreeMap, BTreeSet, Value, compile};
+
+    fn run(source: &str) -> Result<Value, String> {
+        let names: BTreeSet<String> = ["a", "b", "c"].map(str::to_owned).into();
+        let values: BTreeMap<String, Value> =
+            [("a", 4.5), ("b", 2.0)].map(|(name, value)| (name.to_owned(), Value::Float(value))).into();
+        compile(source, &names)?.run(&values)
+    }
+
+    fn float(source: &str) -> f64 {
+        match run(source) {
+            Ok(Value::Float(number)) => number,
+            other => panic!("{source}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn precedence_and_associativity_are_the_languages() {
+        assert_eq!(float("-b ** 2"), -4.0);
+        assert_eq!(float("2.0 ** 3 ** 2"), 512.0);
+        assert_eq!(float("a - b - 1"), 1.5);
+        assert_eq!(float("a + b * 2"), 8.5);
+        assert_eq!(float("7 / 2"), 3.5);
+        assert_eq!(run("1 < b < 3"), Ok(Value::Bool(true)));
+        assert_eq!(run("not (a > 1) or b == 2"), Ok(Value::Bool(true)));
+        assert_eq!(float("a > 1 ? a > 4 ? 1.0 : 2.0 : 3.0"), 1.0);
+    }
+
+    #[test]
+    fn integers_and_floats_mix_as_in_go() {
+        assert_eq!(run("7 % 4"), Ok(Value::Int(3)));
+        assert_eq!(run("int(a) % 3"), Ok(Value::Int(1)));
+        assert_eq!(run("2 + 3"), Ok(Value::Int(5)));
+        assert_eq!(run("int('12')"), Ok(Value::Int(12)));
+        assert_eq!(float("float('1.5')"), 1.5);
+        assert_eq!(run("1 == 1.0"), Ok(Value::Bool(true)));
+        assert_eq!(run("round(2.5)"), Ok(Value::Float(3.0)));
+        assert!(run("1 % 0").is_err());
+        assert_eq!(float("a / 0"), f64::INFINITY);
+    }
+
+    #[test]
+    fn nil_takes_part_only_in_equality_and_coalescing() {
+        assert_eq!(run("c"), Ok(Value::Nil));
+        assert_eq!(float("c ?? a"), 4.5);
+        assert_eq!(run("c == nil"), Ok(Value::Bool(true)));
+        assert_eq!(run("c + 1"), Err("invalid operation: <nil> + int".to_owned()));
+        assert_eq!(run("c > 1"), Err("invalid operation: <nil> > int".to_owned()));
+        assert_eq!(run("max(a, c)"), Err("invalid argument for max (type <nil>)".to_owned()));
+    }
+
+    #[test]
+    fn functions_over_arrays() {
+        assert_eq!(float("max(a, b, 3)"), 4.5);
+        assert_eq!(run("min([a, 1, b])"), Ok(Value::Int(1)));
+        assert_eq!(float("sum([a, b])"), 6.5);
+        assert_eq!(float("sum([a, b], # * 2)"), 13.0);
+        assert_eq!(float("mean([a, b])"), 3.25);
+        assert_eq!(float("median([a, b, 10])"), 4.5);
+        assert_eq!(run("count([a, b, 9], {# > 4})"), Ok(Value::Int(2)));
+        assert_eq!(run("len(filter([a, b, 9], # > 4))"), Ok(Value::Int(2)));
+        assert_eq!(float("[a, b] | filter(# > 3) | sum()"), 4.5);
+        assert_eq!(float("reduce([a, b], #acc + #, 10)"), 16.5);
+        assert_eq!(run("reduce(1..4, #acc * #)"), Ok(Value::Int(24)));
+        assert_eq!(float("sort([a, b])[0]"), 2.0);
+        assert_eq!(float("[a, b][-1]"), 2.0);
+        assert_eq!(run("find([1, 2, 3], # > 1)"), Ok(Value::Int(2)));
+        assert_eq!(run("find([1], # > 1)"), Ok(Value::Nil));
+        assert_eq!(run("findIndex([1, 2, 3], # > 1)"), Ok(Value::Int(1)));
+        assert_eq!(run("all([a, b], # > 1) && none([a], # < 1) && one([a, b], # > 4)"), Ok(Value::Bool(true)));
+        assert_eq!(run("2 in [1, 2]"), Ok(Value::Bool(true)));
+        assert_eq!(run("3 not in [1, 2]"), Ok(Value::Bool(true)));
+        assert_eq!(float("let x = a * 2; x + 1"), 10.0);
+        assert_eq!(float("if a > b { a } else { b }"), 4.5);
+        assert_eq!(run("map([1, 2], #index + #)"), Ok(Value::Array(vec![Value::Int(1), Value::Int(3)])));
+    }
+
+    #[test]
+    fn errors_of_compiling_name_the_place() {
+        let message = |source: &str| run(source).expect_err(source);
+        assert_eq!(message("a + nosuch"), "unknown name nosuch (1:5)");
+        assert_eq!(
+            message("a % 3"),
+            "invalid operation: % (mismatched types float64 and int) (1:3)"
+        );
+        assert_eq!(message("float(a > 1)"), "invalid argument for float (type bool) (1:1)");
+        assert_eq!(
+            message("a ?? b + 1"),
+            "Operator (+) and coalesce expressions (??) cannot be mixed. Wrap either by parentheses. (1:8)"
+        );
+        assert_eq!(
+            message("a ? 1 : 2"),
+            "non-bool expression (type float64) used as condition (1:1)"
+        );
+        assert_eq!(message("a +"), "unexpected token EOF (1:4)");
+        assert!(message("upper('x')").starts_with("upper is outside the numeric part"));
+    }
+}

@@ -1,0 +1,56 @@
+//! KEDA 2.20.2: ScaledObjects with their HPAs and scale loops, and ScaledJobs.
+//!
+//! A pure core in the packages of kedacore/keda: the objects as written (`apis/keda/v1alpha1`),
+//! scalers (`pkg/scalers`), generated HPAs and reconciles (`controllers/keda`), activity and
+//! metrics (`pkg/scaling`), fallback and formulas. Who uses it hands in the clock, the scale
+//! target and what the sources answer; it says which HPA to make, which replicas to set, which
+//! conditions hold and which events to record. Where 2.20.2 leaves to chance which values a
+//! cache serves after an error, the rule is that of upstream's main: records are kept.
+
+mod conditions;
+mod cron;
+mod events;
+mod executor;
+mod expr;
+mod fallback;
+mod go;
+mod metric;
+mod modifiers;
+mod scaled_job;
+mod scaled_object;
+mod scalers;
+mod status;
+mod triggers;
+mod typed_config;
+
+pub use conditions::{Condition, ConditionStatus, ConditionType, Conditions};
+pub use cron::{Schedule, Zone};
+pub use events::Event;
+pub use executor::{
+    Activity, FinishedJob, HpaHealth, JobObservation, JobScaleResult, ScaleResult, Target,
+    request_job_scale, request_scale, scaling_decision, superseded,
+};
+pub use expr::{Program, Value, compile as compile_expression};
+pub use fallback::{COMPOSITE_METRIC, Fetched, has_valid_fallback, with_fallback};
+pub use metric::{AVERAGE_VALUE, Amount, MetricSource, MetricSpec, MetricTarget, MetricValue, UTILIZATION, VALUE};
+pub use modifiers::{NamedMetric, activity, compile, handle};
+pub use scaled_job::{
+    Demand, EXCLUDED_JOB_LABELS, Rollout, ScaledJob, ScaledJobSpec, ScalerMetrics, ScalingStrategy, demand, max_value,
+    queue_and_max_value,
+};
+pub use scaled_object::{
+    AdvancedConfig, EXCLUDED_LABELS, FORCE_ACTIVATION, Fallback, FallbackBehavior, HpaConfig,
+    Metadata, PAUSED, PAUSED_REPLICAS, PAUSED_SCALE_IN, PAUSED_SCALE_OUT, ScaleTarget,
+    ScaledObject, ScaledObjectSpec, ScalingModifiers, TRANSFER_HPA_OWNERSHIP, check_fallback,
+    check_replica_bounds,
+};
+pub use scalers::{
+    ExternalMetric, KafkaPartition, KafkaTopic, PrometheusAnswer, RabbitQueue, Measured, Reading, Scaler,
+    WorkloadPod, build,
+};
+pub use status::{HealthStatus, Status};
+pub use triggers::{AuthenticationRef, ScaleTrigger, combined_types, validate_triggers};
+pub use typed_config::{AuthParams, ScalerConfig};
+
+/// The label by which KEDA's metrics server finds the ScaledObject.
+pub const OWNER_LABEL: &str = "scaledobject.keda.sh/name";
