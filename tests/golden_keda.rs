@@ -13,7 +13,12 @@ fn the_tables_are_equal() {
     equal("keda_scale_loop", "keda_scale_loop.json.gz", 88, 1679);
     equal("keda_scaledjob", "keda_scaledjob.json", 320, 320);
     equal("keda_fallback", "keda_fallback.json", 80, 749);
-    equal("keda_scaling_modifiers", "keda_scaling_modifiers.json", 87, 87);
+    equal(
+        "keda_scaling_modifiers",
+        "keda_scaling_modifiers.json",
+        87,
+        87,
+    );
     equal("keda_cron", "keda_cron.json", 12, 12);
     equal("keda_triggers", "keda_triggers.json", 121, 121);
 }

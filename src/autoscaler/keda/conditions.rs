@@ -106,7 +106,12 @@ impl Conditions {
     /// Sets every condition of another list.
     pub fn apply(&mut self, others: &Self) {
         for condition in &others.0 {
-            let Condition { kind, status, reason, message } = condition;
+            let Condition {
+                kind,
+                status,
+                reason,
+                message,
+            } = condition;
             self.set(*kind, *status, reason, message.as_str());
         }
     }
@@ -118,7 +123,8 @@ impl Conditions {
 
     /// A condition's status; unknown if it was never set.
     pub fn status(&self, kind: ConditionType) -> ConditionStatus {
-        self.get(kind).map_or(ConditionStatus::Unknown, |known| known.status)
+        self.get(kind)
+            .map_or(ConditionStatus::Unknown, |known| known.status)
     }
 
     /// Every condition.

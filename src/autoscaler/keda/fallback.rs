@@ -29,7 +29,10 @@ pub fn has_valid_fallback(object: &ScaledObject) -> bool {
 fn valid_fallback(object: &ScaledObject) -> Option<&Fallback> {
     let fallback = object.spec.fallback.as_ref()?;
     let target_is_whole = object.modifiers().is_none_or(|modifiers| {
-        modifiers.target.parse::<i64>().is_ok_and(|target| target > 0)
+        modifiers
+            .target
+            .parse::<i64>()
+            .is_ok_and(|target| target > 0)
     });
     (fallback.failure_threshold >= 0 && fallback.replicas >= 0 && target_is_whole)
         .then_some(fallback)
@@ -100,9 +103,8 @@ fn without(fetched: Result<Vec<MetricValue>, String>) -> Fetched {
 /// Notes a metric's health and whether any metric is beyond the threshold.
 fn count(status: &mut Status, name: &str, fallback: &Fallback, health: HealthStatus) {
     status.health.insert(name.to_owned(), health);
-    let beyond = |health: &HealthStatus| {
-        health.failing && health.failures > fallback.failure_threshold
-    };
+    let beyond =
+        |health: &HealthStatus| health.failing && health.failures > fallback.failure_threshold;
     let (holds, reason, message) = if status.health.values().any(beyond) {
         (
             ConditionStatus::True,
@@ -138,14 +140,23 @@ fn synthetic(
     };
     let mut replicas = f64::from(wanted);
     let modifiers = object.modifiers();
-    let kind = modifiers.map_or(spec.target.kind.as_str(), |modifiers| &modifiers.metric_type);
+    let kind = modifiers.map_or(spec.target.kind.as_str(), |modifiers| {
+        &modifiers.metric_type
+    });
     if kind == VALUE {
-        let ready = target.ready_replicas.as_ref().ok().filter(|ready| **ready != 0)?;
+        let ready = target
+            .ready_replicas
+            .as_ref()
+            .ok()
+            .filter(|ready| **ready != 0)?;
         replicas /= f64::from(*ready);
     }
     let (name, goal) = match modifiers {
         Some(modifiers) => (COMPOSITE_METRIC, modifiers.target.parse().unwrap_or(0.0)),
-        None => (spec.external_name().unwrap_or_default(), spec.target.approximate),
+        None => (
+            spec.external_name().unwrap_or_default(),
+            spec.target.approximate,
+        ),
     };
     Some(MetricValue {
         name: name.to_owned(),

@@ -155,19 +155,29 @@ mod tests {
         assert_eq!(i64::from_metadata("-0"), Ok(0));
         assert_eq!(
             i64::from_metadata("2.5"),
-            Err("unable to unmarshal to field type int64: json: cannot unmarshal number 2.5 into \
+            Err(
+                "unable to unmarshal to field type int64: json: cannot unmarshal number 2.5 into \
                  Go value of type int64"
-                .to_owned())
+                    .to_owned()
+            )
         );
-        for text in ["007", "+1", ".5", "5.", "0x10", "NaN", "1_000", "1e", "x", "null"] {
+        for text in [
+            "007", "+1", ".5", "5.", "0x10", "NaN", "1_000", "1e", "x", "null",
+        ] {
             assert!(f64::from_metadata(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn durations_are_gos_or_milliseconds() {
-        assert_eq!(SimDuration::from_metadata("1500"), Ok(SimDuration::from_millis(1500)));
-        assert_eq!(SimDuration::from_metadata("2s"), Ok(SimDuration::from_secs(2)));
+        assert_eq!(
+            SimDuration::from_metadata("1500"),
+            Ok(SimDuration::from_millis(1500))
+        );
+        assert_eq!(
+            SimDuration::from_metadata("2s"),
+            Ok(SimDuration::from_secs(2))
+        );
         assert!(SimDuration::from_metadata("-5").is_err());
         assert!(SimDuration::from_metadata("soon").is_err());
     }

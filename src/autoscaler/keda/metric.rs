@@ -56,7 +56,10 @@ impl Amount {
     /// The exact quantity.
     pub const fn quantity(self) -> Quantity {
         let nanos = if self.milli { 1_000_000 } else { 1_000_000_000 };
-        Quantity::from_nanos(self.unscaled.saturating_mul(nanos), QuantityFormat::DecimalSi)
+        Quantity::from_nanos(
+            self.unscaled.saturating_mul(nanos),
+            QuantityFormat::DecimalSi,
+        )
     }
 }
 
@@ -198,7 +201,10 @@ impl MetricSpec {
                 "type": "Resource",
                 "resource": { "name": resource, "target": target },
             }),
-            MetricSource::ContainerResource { resource, container } => json!({
+            MetricSource::ContainerResource {
+                resource,
+                container,
+            } => json!({
                 "type": "ContainerResource",
                 "containerResource": { "name": resource, "container": container, "target": target },
             }),

@@ -32,11 +32,13 @@ pub use executor::{
 };
 pub use expr::{Program, Value, compile as compile_expression};
 pub use fallback::{COMPOSITE_METRIC, Fetched, has_valid_fallback, with_fallback};
-pub use metric::{AVERAGE_VALUE, Amount, MetricSource, MetricSpec, MetricTarget, MetricValue, UTILIZATION, VALUE};
+pub use metric::{
+    AVERAGE_VALUE, Amount, MetricSource, MetricSpec, MetricTarget, MetricValue, UTILIZATION, VALUE,
+};
 pub use modifiers::{NamedMetric, activity, compile, handle};
 pub use scaled_job::{
-    Demand, EXCLUDED_JOB_LABELS, Rollout, ScaledJob, ScaledJobSpec, ScalerMetrics, ScalingStrategy, demand, max_value,
-    queue_and_max_value,
+    Demand, EXCLUDED_JOB_LABELS, Rollout, ScaledJob, ScaledJobSpec, ScalerMetrics, ScalingStrategy,
+    demand, max_value, queue_and_max_value,
 };
 pub use scaled_object::{
     AdvancedConfig, EXCLUDED_LABELS, FORCE_ACTIVATION, Fallback, FallbackBehavior, HpaConfig,
@@ -45,8 +47,8 @@ pub use scaled_object::{
     check_replica_bounds,
 };
 pub use scalers::{
-    ExternalMetric, KafkaPartition, KafkaTopic, PrometheusAnswer, RabbitQueue, Measured, Reading, Scaler,
-    WorkloadPod, build,
+    ExternalMetric, KafkaPartition, KafkaTopic, Measured, PrometheusAnswer, RabbitQueue, Reading,
+    Scaler, WorkloadPod, build,
 };
 pub use status::{HealthStatus, Status};
 pub use triggers::{AuthenticationRef, ScaleTrigger, combined_types, validate_triggers};

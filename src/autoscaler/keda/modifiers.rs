@@ -14,7 +14,9 @@ const COMPOSITE_RESULT: &str = "let _kedaCompositeResult = ";
 
 /// `ValidateAndCompileScalingModifiers`; `None` without a formula.
 pub fn compile(object: &ScaledObject) -> Result<Option<Program>, String> {
-    let Some(modifiers) = object.modifiers().filter(|modifiers| !modifiers.formula.is_empty())
+    let Some(modifiers) = object
+        .modifiers()
+        .filter(|modifiers| !modifiers.formula.is_empty())
     else {
         return Ok(None);
     };
@@ -75,7 +77,8 @@ pub fn handle(
     metrics: Vec<NamedMetric>,
     fallback: Option<&[MetricValue]>,
 ) -> Result<Vec<MetricValue>, String> {
-    let unchanged = |metrics: Vec<NamedMetric>| metrics.into_iter().map(|(metric, _)| metric).collect();
+    let unchanged =
+        |metrics: Vec<NamedMetric>| metrics.into_iter().map(|(metric, _)| metric).collect();
     let Some(modifiers) = object.modifiers() else {
         return Ok(unchanged(metrics));
     };
@@ -102,7 +105,10 @@ pub fn handle(
         Value::Float(value) => value,
         Value::Nil => nil_value(object)?,
         other => {
-            return Err(format!("formula returned non-float result {}", other.type_name()));
+            return Err(format!(
+                "formula returned non-float result {}",
+                other.type_name()
+            ));
         }
     };
     Ok(vec![composite(Amount::milli(go_int(value * 1000.0)))])
@@ -117,7 +123,11 @@ fn composite(value: Amount) -> MetricValue {
 
 /// nil for a trigger that failed too often, if the fallback is in the formula.
 fn trigger_value(object: &ScaledObject, status: &Status, metric: &MetricValue) -> Value {
-    let threshold = object.spec.fallback.as_ref().map(|fallback| fallback.failure_threshold);
+    let threshold = object
+        .spec
+        .fallback
+        .as_ref()
+        .map(|fallback| fallback.failure_threshold);
     let health = status.health.get(&metric.name);
     match (threshold, health) {
         (Some(threshold), Some(health))
@@ -144,13 +154,19 @@ fn nil_value(object: &ScaledObject) -> Result<f64, String> {
 /// Whether the composite metric, or any metric without a formula, is above `activationTarget`;
 /// the names of those up to the first that is.
 pub fn activity(object: &ScaledObject, metrics: &[MetricValue]) -> Result<Vec<String>, String> {
-    let written = object.modifiers().map_or("", |modifiers| &modifiers.activation_target);
+    let written = object
+        .modifiers()
+        .map_or("", |modifiers| &modifiers.activation_target);
     let activation = match written {
         "" => 0.0,
-        text => go::parse_float(text).map_err(|error| {
-            format!("scalingModifiers.ActivationTarget parsing error {error}")
-        })?,
+        text => go::parse_float(text)
+            .map_err(|error| format!("scalingModifiers.ActivationTarget parsing error {error}"))?,
     };
-    let active = metrics.iter().find(|metric| metric.value.as_f64() > activation);
-    Ok(active.map(|metric| metric.name.clone()).into_iter().collect())
+    let active = metrics
+        .iter()
+        .find(|metric| metric.value.as_f64() > activation);
+    Ok(active
+        .map(|metric| metric.name.clone())
+        .into_iter()
+        .collect())
 }

@@ -89,7 +89,10 @@ impl ScaledJob {
     /// Jobs that always run; no more than the most.
     pub fn min_replicas(&self) -> i64 {
         let min = self.spec.min_replica_count.unwrap_or(0);
-        self.spec.max_replica_count.map_or(min, |max| min.min(max)).into()
+        self.spec
+            .max_replica_count
+            .map_or(min, |max| min.min(max))
+            .into()
     }
 
     /// Jobs beyond those that always run.
@@ -106,7 +109,11 @@ impl ScaledJob {
     /// Whether jobs of older specs are deleted.
     pub fn deletes_older_jobs(&self) -> bool {
         let older = &self.spec.rollout_strategy;
-        let strategy = if older.is_empty() { &self.spec.rollout.strategy } else { older };
+        let strategy = if older.is_empty() {
+            &self.spec.rollout.strategy
+        } else {
+            older
+        };
         strategy != "gradual"
     }
 }
@@ -140,7 +147,9 @@ pub fn queue_and_max_value(
     max_replicas: i64,
 ) -> (f64, f64) {
     let first = specs.first().and_then(MetricSpec::external_name);
-    let matching = metrics.iter().filter(|metric| Some(metric.name.as_str()) == first);
+    let matching = metrics
+        .iter()
+        .filter(|metric| Some(metric.name.as_str()) == first);
     let queue: f64 = matching.map(|metric| metric.value.as_f64()).sum();
     let average = |spec: &MetricSpec| {
         if spec.target.kind == super::metric::AVERAGE_VALUE {
@@ -167,7 +176,12 @@ pub fn demand(job: &ScaledJob, metrics: &[ScalerMetrics]) -> Demand {
     let mut total = ScalerMetrics::default();
     let active = metrics.iter().filter(|metric| metric.active);
     let take = |total: &mut ScalerMetrics, metric: &ScalerMetrics| *total = *metric;
-    match job.spec.scaling_strategy.multiple_scalers_calculation.as_str() {
+    match job
+        .spec
+        .scaling_strategy
+        .multiple_scalers_calculation
+        .as_str()
+    {
         "min" => {
             for metric in active {
                 if total.queue_length == 0.0 || metric.queue_length < total.queue_length {

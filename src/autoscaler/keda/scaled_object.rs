@@ -125,7 +125,10 @@ impl ScaleTarget {
     /// API version and kind, with their defaults.
     pub fn version_and_kind<'a>(&'a self) -> (&'a str, &'a str) {
         let or = |given: &'a str, default| if given.is_empty() { default } else { given };
-        (or(&self.api_version, "apps/v1"), or(&self.kind, "Deployment"))
+        (
+            or(&self.api_version, "apps/v1"),
+            or(&self.kind, "Deployment"),
+        )
     }
 
     /// `apps/v1.Deployment`, as messages name it.
@@ -247,7 +250,10 @@ impl ScaledObject {
 
     /// The HPA's smallest number of replicas.
     pub fn hpa_min_replicas(&self) -> i32 {
-        self.spec.min_replica_count.filter(|min| *min > 0).unwrap_or(1)
+        self.spec
+            .min_replica_count
+            .filter(|min| *min > 0)
+            .unwrap_or(1)
     }
 
     /// The HPA's largest number of replicas.
@@ -257,7 +263,11 @@ impl ScaledObject {
 
     /// Whether a failing trigger is nil in the formula.
     pub fn falls_back_in_formula(&self) -> bool {
-        let behavior = self.spec.fallback.as_ref().map(|fallback| fallback.behavior);
+        let behavior = self
+            .spec
+            .fallback
+            .as_ref()
+            .map(|fallback| fallback.behavior);
         behavior == Some(FallbackBehavior::ScalingModifiers)
     }
 }
@@ -293,7 +303,11 @@ pub fn check_fallback(object: &ScaledObject) -> Result<(), String> {
             fallback.failure_threshold, fallback.replicas
         ));
     }
-    let only_resources = object.spec.triggers.iter().all(ScaleTrigger::is_cpu_or_memory);
+    let only_resources = object
+        .spec
+        .triggers
+        .iter()
+        .all(ScaleTrigger::is_cpu_or_memory);
     if object.modifiers().is_none() && only_resources {
         return Err(
             "at least one trigger (that is not cpu or memory) has to have the `AverageValue` type \

@@ -60,6 +60,8 @@ impl Status {
 
     /// The conditions as they are read: initialized if they were not.
     pub fn known_conditions(&self) -> Conditions {
-        self.conditions.clone().unwrap_or_else(Conditions::initialized)
+        self.conditions
+            .clone()
+            .unwrap_or_else(Conditions::initialized)
     }
 }

@@ -123,7 +123,10 @@ impl<'a> Params<'a> {
                         .get(&format!("{name}FromEnv"))
                         .and_then(|variable| config.environment.get(variable)),
                 };
-                if let Some(text) = found.map(|text| text.trim()).filter(|text| !text.is_empty()) {
+                if let Some(text) = found
+                    .map(|text| text.trim())
+                    .filter(|text| !text.is_empty())
+                {
                     return Some(text);
                 }
             }

@@ -117,6 +117,9 @@ impl Case {
 }
 
 fn target_average_value(spec: &MetricSpec) -> String {
-    let amount = spec.target.amount.filter(|_| spec.target.kind == "AverageValue");
+    let amount = spec
+        .target
+        .amount
+        .filter(|_| spec.target.kind == "AverageValue");
     amount.map_or_else(String::new, |amount| amount.to_string())
 }

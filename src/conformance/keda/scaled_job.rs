@@ -53,13 +53,24 @@ pub(in super::super) fn replay(text: &str) -> Result<Report, ReplayError> {
         report.cases += 1;
         let mut got = case.run();
         let expected = &case.expected;
-        let maxima = expected.per_trigger_max_value.iter().zip(&got.per_trigger_max_value);
+        let maxima = expected
+            .per_trigger_max_value
+            .iter()
+            .zip(&got.per_trigger_max_value);
         if expected.per_trigger_max_value.len() == case.triggers.len()
-            && maxima.into_iter().all(|(expected, got)| close(*expected, *got))
+            && maxima
+                .into_iter()
+                .all(|(expected, got)| close(*expected, *got))
         {
-            got.per_trigger_max_value.clone_from(&expected.per_trigger_max_value);
+            got.per_trigger_max_value
+                .clone_from(&expected.per_trigger_max_value);
         }
-        let input = (&case.strategy, &case.triggers, case.unfinished_jobs, case.pending_jobs);
+        let input = (
+            &case.strategy,
+            &case.triggers,
+            case.unfinished_jobs,
+            case.pending_jobs,
+        );
         report.step(difference(case.id.clone(), expected, &got, &input));
     }
     Ok(report)
@@ -111,8 +122,14 @@ impl Case {
         let demand = demand(&job, &metrics);
         let (effective_max_scale, scale_to) =
             scaling_decision(&job, demand, self.unfinished_jobs, self.pending_jobs);
-        let result =
-            request_job_scale(&job, &self.jobs(), demand, false, false, SimTime::from_secs(1));
+        let result = request_job_scale(
+            &job,
+            &self.jobs(),
+            demand,
+            false,
+            false,
+            SimTime::from_secs(1),
+        );
         Expected {
             max_replica_count_effective: job.max_replicas(),
             min_replica_count_effective: job.min_replicas(),

@@ -120,7 +120,9 @@ impl Case {
         // What the recording leaves out because it never matters.
         let mut metadata = self.metadata.clone();
         let mut also = |key: &str, value: &str| {
-            metadata.entry(key.to_owned()).or_insert_with(|| value.to_owned());
+            metadata
+                .entry(key.to_owned())
+                .or_insert_with(|| value.to_owned());
         };
         also("serverAddress", "http://prometheus");
         also("query", "up");
@@ -153,10 +155,12 @@ impl Case {
         for reading in self.readings() {
             let measured = scaler.measure(name, &reading, 0);
             answer.error = measured.is_err();
-            answer.measured.push(measured.map_or((None, None), |(values, active)| {
-                let value = values.first().map(|value| value.value.as_f64());
-                (value, Some(active))
-            }));
+            answer
+                .measured
+                .push(measured.map_or((None, None), |(values, active)| {
+                    let value = values.first().map(|value| value.value.as_f64());
+                    (value, Some(active))
+                }));
         }
         Ok(answer)
     }
@@ -178,7 +182,8 @@ impl Case {
                 deliver_get_rate: input.deliver_get_rate,
             }]),
             "kafka" => {
-                let topics = |offsets: &Offsets| Reading::Kafka(vec![offsets.topic(&self.metadata)]);
+                let topics =
+                    |offsets: &Offsets| Reading::Kafka(vec![offsets.topic(&self.metadata)]);
                 return input.polls.iter().map(topics).collect();
             }
             _ => Reading::None,
@@ -205,7 +210,11 @@ impl Case {
 
 impl Offsets {
     fn topic(&self, metadata: &BTreeMap<String, String>) -> KafkaTopic {
-        let partitions = self.latest_offsets.iter().zip(&self.consumer_offsets).enumerate();
+        let partitions = self
+            .latest_offsets
+            .iter()
+            .zip(&self.consumer_offsets)
+            .enumerate();
         KafkaTopic {
             name: metadata.get("topic").cloned().unwrap_or_default(),
             partitions: partitions
@@ -234,7 +243,10 @@ fn hpa_metric(spec: &MetricSpec) -> HpaMetric {
     match &spec.source {
         MetricSource::External { name } => metric.metric_name = Some(name.clone()),
         MetricSource::Resource { resource } => metric.resource = Some(resource.clone()),
-        MetricSource::ContainerResource { resource, container } => {
+        MetricSource::ContainerResource {
+            resource,
+            container,
+        } => {
             metric.resource = Some(resource.clone());
             metric.container = Some(container.clone());
         }

@@ -106,7 +106,12 @@ impl Schedule {
                     at = zone.instant(civil.year, civil.month, civil.day, 0);
                     civil = zone.civil(at);
                 }
-                at = zone.instant(civil.year, civil.month, civil.day + 1, civil.second_of_day());
+                at = zone.instant(
+                    civil.year,
+                    civil.month,
+                    civil.day + 1,
+                    civil.second_of_day(),
+                );
                 // A change of the clocks can move midnight.
                 civil = zone.civil(at);
                 match civil.hour {
@@ -173,7 +178,9 @@ impl Civil {
 
 fn field(text: &str, bounds: &Bounds) -> Result<u64, String> {
     let parts = text.split(',').filter(|part| !part.is_empty());
-    parts.map(|part| range(part, bounds)).try_fold(0, |bits, part| Ok(bits | part?))
+    parts
+        .map(|part| range(part, bounds))
+        .try_fold(0, |bits, part| Ok(bits | part?))
 }
 
 /// `n`, `n-m`, `*` or `?`, each perhaps with `/step`.
@@ -209,14 +216,20 @@ fn range(text: &str, bounds: &Bounds) -> Result<u64, String> {
     };
     if start < bounds.min {
         let min = bounds.min;
-        return Err(format!("beginning of range ({start}) below minimum ({min}): {text}"));
+        return Err(format!(
+            "beginning of range ({start}) below minimum ({min}): {text}"
+        ));
     }
     if end > bounds.max {
         let max = bounds.max;
-        return Err(format!("end of range ({end}) above maximum ({max}): {text}"));
+        return Err(format!(
+            "end of range ({end}) above maximum ({max}): {text}"
+        ));
     }
     if start > end {
-        return Err(format!("beginning of range ({start}) beyond end of range ({end}): {text}"));
+        return Err(format!(
+            "beginning of range ({start}) beyond end of range ({end}): {text}"
+        ));
     }
     if step == 0 {
         return Err(format!("step of range should be a positive number: {text}"));
@@ -259,7 +272,10 @@ mod tests {
         assert_eq!(next("* * * * *", "UTC", 0), Some(60));
         assert_eq!(next("* * * * *", "UTC", 59), Some(60));
         assert_eq!(next("0 0 1 jan ?", "UTC", 0), Some(365 * 86_400));
-        assert_eq!(next("*/20 5-6 * * mon", "UTC", 0), Some(4 * 86_400 + 5 * 3600));
+        assert_eq!(
+            next("*/20 5-6 * * mon", "UTC", 0),
+            Some(4 * 86_400 + 5 * 3600)
+        );
         assert_eq!(next("0 0 31 2 *", "UTC", 0), None);
     }
 
@@ -288,14 +304,32 @@ mod tests {
     fn faults_have_the_parsers_words() {
         let fault = |spec: &str| Schedule::parse(spec).expect_err(spec);
         assert_eq!(fault(""), "empty spec string");
-        assert_eq!(fault("* * *"), "expected exactly 5 fields, found 3: [* * *]");
-        assert_eq!(fault("60 * * * *"), "end of range (60) above maximum (59): 60");
-        assert_eq!(fault("* * 0 * *"), "beginning of range (0) below minimum (1): 0");
-        assert_eq!(fault("5-1 * * * *"), "beginning of range (5) beyond end of range (1): 5-1");
-        assert_eq!(fault("*/0 * * * *"), "step of range should be a positive number: */0");
+        assert_eq!(
+            fault("* * *"),
+            "expected exactly 5 fields, found 3: [* * *]"
+        );
+        assert_eq!(
+            fault("60 * * * *"),
+            "end of range (60) above maximum (59): 60"
+        );
+        assert_eq!(
+            fault("* * 0 * *"),
+            "beginning of range (0) below minimum (1): 0"
+        );
+        assert_eq!(
+            fault("5-1 * * * *"),
+            "beginning of range (5) beyond end of range (1): 5-1"
+        );
+        assert_eq!(
+            fault("*/0 * * * *"),
+            "step of range should be a positive number: */0"
+        );
         assert_eq!(fault("1-2-3 * * * *"), "too many hyphens: 1-2-3");
         assert_eq!(fault("1/2/3 * * * *"), "too many slashes: 1/2/3");
-        assert_eq!(fault("@daily"), "parser does not accept descriptors: @daily");
+        assert_eq!(
+            fault("@daily"),
+            "parser does not accept descriptors: @daily"
+        );
         assert!(fault("x * * * *").starts_with("failed to parse int from x"));
         assert!(fault("TZ=Mars/Olympus * * * * *").contains("bad location Mars/Olympus"));
     }

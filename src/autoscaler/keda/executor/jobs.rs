@@ -80,10 +80,16 @@ pub fn request_job_scale(
         )
     };
     if demand.active != was_active {
-        let changed = if demand.active { SCALED_JOB_ACTIVE } else { SCALED_JOB_INACTIVE };
+        let changed = if demand.active {
+            SCALED_JOB_ACTIVE
+        } else {
+            SCALED_JOB_INACTIVE
+        };
         result.events.push(Event::normal(changed, message));
     }
-    result.conditions.set(ConditionType::Active, status, reason, message);
+    result
+        .conditions
+        .set(ConditionType::Active, status, reason, message);
     result.delete = beyond_history(job, jobs);
     result
 }
@@ -117,7 +123,10 @@ fn is_pending(job: &ScaledJob, one: &JobObservation) -> bool {
             return *started;
         }
         // A condition that is named twice is never fulfilled twice.
-        let mut fulfilled: Vec<&String> = conditions.iter().filter(|one| wanted.contains(one)).collect();
+        let mut fulfilled: Vec<&String> = conditions
+            .iter()
+            .filter(|one| wanted.contains(one))
+            .collect();
         fulfilled.sort();
         fulfilled.dedup();
         fulfilled.len() == wanted.len()
@@ -136,9 +145,14 @@ pub fn scaling_decision(job: &ScaledJob, demand: Demand, running: i64, pending: 
     let (wanted, value) = (demand.queue_length, demand.max_value);
     let strategy = &job.spec.scaling_strategy;
     match strategy.strategy.as_str() {
-        "custom" => match strategy.custom_scaling_running_job_percentage.parse::<f64>() {
+        "custom" => match strategy
+            .custom_scaling_running_job_percentage
+            .parse::<f64>()
+        {
             Ok(share) => {
-                let deduction = strategy.custom_scaling_queue_length_deduction.map_or(0, i64::from);
+                let deduction = strategy
+                    .custom_scaling_queue_length_deduction
+                    .map_or(0, i64::from);
                 let left = value - deduction - (running as f64 * share) as i64;
                 (left.min(most), wanted)
             }
@@ -172,7 +186,11 @@ fn beyond_history(job: &ScaledJob, jobs: &[JobObservation]) -> Vec<String> {
             finished.insert(at, (end.completion_time, &one.name));
         }
         let beyond = finished.len().saturating_sub(limit);
-        names.extend(finished[..beyond].iter().map(|(_, name)| (*name).to_owned()));
+        names.extend(
+            finished[..beyond]
+                .iter()
+                .map(|(_, name)| (*name).to_owned()),
+        );
     }
     names
 }
@@ -189,5 +207,8 @@ pub fn superseded(job: &ScaledJob, jobs: &[JobObservation]) -> Vec<String> {
     }
     let generation = job.metadata.generation.to_string();
     let older = |one: &&JobObservation| one.generation.as_ref() != Some(&generation);
-    jobs.iter().filter(older).map(|one| one.name.clone()).collect()
+    jobs.iter()
+        .filter(older)
+        .map(|one| one.name.clone())
+        .collect()
 }

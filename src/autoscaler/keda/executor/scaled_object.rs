@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::conditions::{ConditionStatus, ConditionType, Conditions};
-use super::super::events::{
-    ACTIVATED, ACTIVATION_FAILED, DEACTIVATED, DEACTIVATION_FAILED, Event,
-};
+use super::super::events::{ACTIVATED, ACTIVATION_FAILED, DEACTIVATED, DEACTIVATION_FAILED, Event};
 use super::super::scaled_object::ScaledObject;
 use super::super::status::Status;
 use crate::sim::{SimDuration, SimTime};
@@ -171,7 +169,12 @@ impl Request<'_> {
         } else {
             "Scaling is performed because triggers are active"
         };
-        self.set(ConditionType::Active, ConditionStatus::True, "ScalerActive", message);
+        self.set(
+            ConditionType::Active,
+            ConditionStatus::True,
+            "ScalerActive",
+            message,
+        );
         let spec = &self.object.spec;
         let below_min = replicas < spec.min_replica_count.unwrap_or(0);
         if spec.idle_replica_count.is_some() && below_min || replicas == 0 {
@@ -256,10 +259,16 @@ impl Request<'_> {
             .unwrap_or_else(|| spec.min_replica_count.unwrap_or(0));
         let event = if self.target.write_error.is_none() {
             self.result.set_replicas = Some(to);
-            Event::normal(DEACTIVATED, format!("Deactivated {}", self.change(replicas, to)))
+            Event::normal(
+                DEACTIVATED,
+                format!("Deactivated {}", self.change(replicas, to)),
+            )
         } else {
             let change = self.change(replicas, to);
-            Event::warning(DEACTIVATION_FAILED, format!("Failed to deactivate {change}"))
+            Event::warning(
+                DEACTIVATION_FAILED,
+                format!("Failed to deactivate {change}"),
+            )
         };
         self.result.events.push(event);
     }
@@ -272,14 +281,19 @@ impl Request<'_> {
         let change = self.change(replicas, to);
         if self.target.write_error.is_some() {
             let message = format!("Failed to scale {change}");
-            self.result.events.push(Event::warning(ACTIVATION_FAILED, message));
+            self.result
+                .events
+                .push(Event::warning(ACTIVATION_FAILED, message));
             return;
         }
         self.result.set_replicas = Some(to);
         let message = if self.object.forces_activation() {
             format!("Scaled {change}, caused by forced activation annotation")
         } else {
-            format!("Scaled {change}, triggered by {}", active_triggers.join(";"))
+            format!(
+                "Scaled {change}, triggered by {}",
+                active_triggers.join(";")
+            )
         };
         self.result.events.push(Event::normal(ACTIVATED, message));
         self.result.last_active_time = Some(self.now.truncate_to_second());
@@ -288,9 +302,17 @@ impl Request<'_> {
     /// `checkHPAHealth`.
     fn hpa_health(&mut self, hpa: &HpaHealth) {
         let (status, reason, message) = if hpa.scaling_active {
-            (ConditionStatus::True, "HPAActive", "HPA is actively scaling".to_owned())
+            (
+                ConditionStatus::True,
+                "HPAActive",
+                "HPA is actively scaling".to_owned(),
+            )
         } else if hpa.reason == "ScalingDisabled" {
-            (ConditionStatus::True, "ScalingDisabled", hpa.message.clone())
+            (
+                ConditionStatus::True,
+                "ScalingDisabled",
+                hpa.message.clone(),
+            )
         } else {
             let reason = if hpa.reason.is_empty() {
                 "HPAMetricsUnavailable"

@@ -58,7 +58,8 @@ pub(super) fn function(name: &str, arguments: Vec<Value>) -> Evaluated {
         "take" => {
             let mut items = array("take from", first)?;
             let count = rest.next().unwrap_or(Value::Nil).to_int()?;
-            let count = usize::try_from(count).map_err(|_| "slice bounds out of range".to_owned())?;
+            let count =
+                usize::try_from(count).map_err(|_| "slice bounds out of range".to_owned())?;
             items.truncate(count);
             Ok(Value::Array(items))
         }
@@ -108,9 +109,10 @@ fn array(verb: &str, value: Value) -> Result<Vec<Value>, String> {
 }
 
 fn rounded(name: &str, value: &Value, round: impl Fn(f64) -> f64) -> Evaluated {
-    value
-        .number()
-        .map_or_else(|| invalid(name, value), |number| Ok(Value::Float(round(number))))
+    value.number().map_or_else(
+        || invalid(name, value),
+        |number| Ok(Value::Float(round(number))),
+    )
 }
 
 fn int(value: &Value) -> Evaluated {
@@ -131,9 +133,10 @@ fn float(value: &Value) -> Evaluated {
             Ok(float) => Ok(Value::Float(float)),
             Err(_) => Err(format!("invalid operation: float({text})")),
         },
-        other => other.number().map(Value::Float).ok_or_else(|| {
-            format!("invalid operation: float({})", other.type_name())
-        }),
+        other => other
+            .number()
+            .map(Value::Float)
+            .ok_or_else(|| format!("invalid operation: float({})", other.type_name())),
     }
 }
 

@@ -61,10 +61,7 @@ impl Type {
 
     fn comparable(&self, other: &Self) -> bool {
         let free = |side: &Self| matches!(side, Self::Unknown | Self::Nil);
-        free(self)
-            || free(other)
-            || self.is_number() && other.is_number()
-            || self.assignable(other)
+        free(self) || free(other) || self.is_number() && other.is_number() || self.assignable(other)
     }
 
     fn assignable(&self, to: &Self) -> bool {
@@ -180,7 +177,10 @@ impl Checker<'_> {
             "+" | "-" if of.is_number() || of == Type::Unknown => Ok(of),
             _ => Fault::new(
                 node.at,
-                format!("invalid operation: {operator} (mismatched type {})", of.name()),
+                format!(
+                    "invalid operation: {operator} (mismatched type {})",
+                    of.name()
+                ),
             ),
         }
     }
@@ -237,7 +237,10 @@ impl Checker<'_> {
     }
 
     fn call(&mut self, node: &Node, name: &str, arguments: &[Node]) -> Checked {
-        if matches!(builtins::find(name), Some(builtins::Builtin::Predicate { .. })) {
+        if matches!(
+            builtins::find(name),
+            Some(builtins::Builtin::Predicate { .. })
+        ) {
             return self.predicate(name, arguments);
         }
         let mut types = Vec::new();
@@ -267,7 +270,10 @@ impl Checker<'_> {
             self.visit(initial)?;
         }
         if found == Type::Nil {
-            return Fault::new(predicate.at, "predicate should has one input and one output param");
+            return Fault::new(
+                predicate.at,
+                "predicate should has one input and one output param",
+            );
         }
         let wants_bool = !matches!(name, "map" | "sum" | "reduce");
         if wants_bool && !matches!(found, Type::Bool | Type::Unknown) {
@@ -304,7 +310,11 @@ fn binary(at: usize, operator: &str, left: &Type, right: &Type) -> Checked {
         {
             Some(Type::Bool)
         }
-        "+" | "-" | "*" if both(number) => Some(if both(integer) { Type::Int } else { Type::Float }),
+        "+" | "-" | "*" if both(number) => Some(if both(integer) {
+            Type::Int
+        } else {
+            Type::Float
+        }),
         "+" if both(text) => Some(Type::Text),
         "+" if left.maybe(right, text) => Some(Type::Unknown),
         "+" | "-" | "*" if left.maybe(right, number) => Some(Type::Unknown),
@@ -314,7 +324,11 @@ fn binary(at: usize, operator: &str, left: &Type, right: &Type) -> Checked {
         "in" => match right {
             Type::Array(element) if left.comparable(element) => Some(Type::Bool),
             Type::Array(element) => {
-                let message = format!("cannot use {} as type {} in array", left.name(), element.name());
+                let message = format!(
+                    "cannot use {} as type {} in array",
+                    left.name(),
+                    element.name()
+                );
                 return Fault::new(at, message);
             }
             Type::Unknown => Some(Type::Bool),
@@ -327,7 +341,8 @@ fn binary(at: usize, operator: &str, left: &Type, right: &Type) -> Checked {
             _ => Type::Unknown,
         }),
         "matches" | "contains" | "startsWith" | "endsWith" => {
-            let message = format!("{operator} is outside the numeric part of the expression language");
+            let message =
+                format!("{operator} is outside the numeric part of the expression language");
             return Fault::new(at, message);
         }
         _ => None,

@@ -154,7 +154,12 @@ impl<'a> Machine<'a> {
         };
         let items = match self.run(array)? {
             Value::Array(items) => items,
-            other => return Err(format!("invalid argument for len (type {})", other.type_name())),
+            other => {
+                return Err(format!(
+                    "invalid argument for len (type {})",
+                    other.type_name()
+                ));
+            }
         };
         match name {
             "reduce" => self.reduce(items, predicate, initial),

@@ -121,8 +121,17 @@ impl Lexer {
                 let word = self.take_while(is_word);
                 let operator = matches!(
                     word.as_str(),
-                    "not" | "in" | "or" | "and" | "matches" | "contains" | "startsWith"
-                        | "endsWith" | "let" | "if" | "else"
+                    "not"
+                        | "in"
+                        | "or"
+                        | "and"
+                        | "matches"
+                        | "contains"
+                        | "startsWith"
+                        | "endsWith"
+                        | "let"
+                        | "if"
+                        | "else"
                 );
                 Ok(if operator {
                     (TokenKind::Operator, word)
@@ -191,7 +200,10 @@ impl Lexer {
             text.push_str(&self.take_while(digit));
         }
         match self.peek(0).filter(|c| is_word(*c)) {
-            Some(next) => Fault::new(at, format!("bad number syntax: {:?}", format!("{text}{next}"))),
+            Some(next) => Fault::new(
+                at,
+                format!("bad number syntax: {:?}", format!("{text}{next}")),
+            ),
             None => Ok((TokenKind::Number, text)),
         }
     }

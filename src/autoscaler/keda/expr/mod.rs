@@ -15,8 +15,8 @@ mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use value::go_int;
 pub use value::Value;
+pub(crate) use value::go_int;
 
 /// A formula whose names and types have been checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,8 +47,9 @@ mod tests {
 
     fn run(source: &str) -> Result<Value, String> {
         let names: BTreeSet<String> = ["a", "b", "c"].map(str::to_owned).into();
-        let values: BTreeMap<String, Value> =
-            [("a", 4.5), ("b", 2.0)].map(|(name, value)| (name.to_owned(), Value::Float(value))).into();
+        let values: BTreeMap<String, Value> = [("a", 4.5), ("b", 2.0)]
+            .map(|(name, value)| (name.to_owned(), Value::Float(value)))
+            .into();
         compile(source, &names)?.run(&values)
     }
 
@@ -89,9 +90,18 @@ mod tests {
         assert_eq!(run("c"), Ok(Value::Nil));
         assert_eq!(float("c ?? a"), 4.5);
         assert_eq!(run("c == nil"), Ok(Value::Bool(true)));
-        assert_eq!(run("c + 1"), Err("invalid operation: <nil> + int".to_owned()));
-        assert_eq!(run("c > 1"), Err("invalid operation: <nil> > int".to_owned()));
-        assert_eq!(run("max(a, c)"), Err("invalid argument for max (type <nil>)".to_owned()));
+        assert_eq!(
+            run("c + 1"),
+            Err("invalid operation: <nil> + int".to_owned())
+        );
+        assert_eq!(
+            run("c > 1"),
+            Err("invalid operation: <nil> > int".to_owned())
+        );
+        assert_eq!(
+            run("max(a, c)"),
+            Err("invalid argument for max (type <nil>)".to_owned())
+        );
     }
 
     #[test]
@@ -112,12 +122,18 @@ mod tests {
         assert_eq!(run("find([1, 2, 3], # > 1)"), Ok(Value::Int(2)));
         assert_eq!(run("find([1], # > 1)"), Ok(Value::Nil));
         assert_eq!(run("findIndex([1, 2, 3], # > 1)"), Ok(Value::Int(1)));
-        assert_eq!(run("all([a, b], # > 1) && none([a], # < 1) && one([a, b], # > 4)"), Ok(Value::Bool(true)));
+        assert_eq!(
+            run("all([a, b], # > 1) && none([a], # < 1) && one([a, b], # > 4)"),
+            Ok(Value::Bool(true))
+        );
         assert_eq!(run("2 in [1, 2]"), Ok(Value::Bool(true)));
         assert_eq!(run("3 not in [1, 2]"), Ok(Value::Bool(true)));
         assert_eq!(float("let x = a * 2; x + 1"), 10.0);
         assert_eq!(float("if a > b { a } else { b }"), 4.5);
-        assert_eq!(run("map([1, 2], #index + #)"), Ok(Value::Array(vec![Value::Int(1), Value::Int(3)])));
+        assert_eq!(
+            run("map([1, 2], #index + #)"),
+            Ok(Value::Array(vec![Value::Int(1), Value::Int(3)]))
+        );
     }
 
     #[test]
@@ -128,7 +144,10 @@ mod tests {
             message("a % 3"),
             "invalid operation: % (mismatched types float64 and int) (1:3)"
         );
-        assert_eq!(message("float(a > 1)"), "invalid argument for float (type bool) (1:1)");
+        assert_eq!(
+            message("float(a > 1)"),
+            "invalid argument for float (type bool) (1:1)"
+        );
         assert_eq!(
             message("a ?? b + 1"),
             "Operator (+) and coalesce expressions (??) cannot be mixed. Wrap either by parentheses. (1:8)"

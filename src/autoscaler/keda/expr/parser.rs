@@ -258,7 +258,8 @@ impl Parser {
             if self.predicates > 0 && token.text == "#" {
                 self.advance();
                 let mut name = String::new();
-                if self.current().kind == TokenKind::Identifier && self.current().at == token.at + 1 {
+                if self.current().kind == TokenKind::Identifier && self.current().at == token.at + 1
+                {
                     name = self.advance().text;
                 }
                 return self.postfix(Node::new(token.at, Kind::Pointer(name)));
@@ -461,10 +462,13 @@ fn number(token: &Token) -> Result<Kind, Fault> {
     if let Some(digits) = text.strip_prefix("0x") {
         radix(digits, 16, "hex")
     } else if text.contains(['.', 'e']) {
-        text.parse::<f64>().ok().filter(|float| float.is_finite()).map_or_else(
-            || Fault::new(token.at, format!("invalid float literal: {text}")),
-            |float| Ok(Kind::Float(float)),
-        )
+        text.parse::<f64>()
+            .ok()
+            .filter(|float| float.is_finite())
+            .map_or_else(
+                || Fault::new(token.at, format!("invalid float literal: {text}")),
+                |float| Ok(Kind::Float(float)),
+            )
     } else if let Some(digits) = text.strip_prefix("0b") {
         radix(digits, 2, "binary")
     } else if let Some(digits) = text.strip_prefix("0o") {

@@ -116,9 +116,7 @@ pub(super) fn divide(left: &Value, right: &Value) -> Result<Value, String> {
 /// `%`: integers only.
 pub(super) fn modulo(left: &Value, right: &Value) -> Result<Value, String> {
     match (left, right) {
-        (Value::Int(_), Value::Int(0)) => {
-            Err("runtime error: integer divide by zero".to_owned())
-        }
+        (Value::Int(_), Value::Int(0)) => Err("runtime error: integer divide by zero".to_owned()),
         (Value::Int(left), Value::Int(right)) => Ok(Value::Int(left.wrapping_rem(*right))),
         _ => Err(mismatch("%", left, right)),
     }
@@ -190,7 +188,11 @@ pub(super) fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Int(left), Value::Int(right)) => left == right,
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| equal(left, right))
         }
         _ => match (left.number(), right.number()) {
             (Some(left), Some(right)) => left == right,

@@ -1,9 +1,7 @@
 //! `cpu` and `memory`: the HPA reads the pods' usage itself.
 
-use super::super::metric::{
-    AVERAGE_VALUE, MetricSource, MetricSpec, MetricTarget, UTILIZATION,
-};
 use super::super::go;
+use super::super::metric::{AVERAGE_VALUE, MetricSource, MetricSpec, MetricTarget, UTILIZATION};
 use super::super::typed_config::{Param, Params, ScalerConfig};
 use crate::units::Quantity;
 
@@ -62,7 +60,10 @@ fn parse(config: ScalerConfig) -> Result<CpuMemory, String> {
     let source = if container.is_empty() {
         MetricSource::Resource { resource }
     } else {
-        MetricSource::ContainerResource { resource, container }
+        MetricSource::ContainerResource {
+            resource,
+            container,
+        }
     };
     Ok(CpuMemory {
         spec: MetricSpec { source, target },

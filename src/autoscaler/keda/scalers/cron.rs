@@ -57,7 +57,11 @@ fn parse(config: ScalerConfig) -> Result<Cron, String> {
         }
     };
     Ok(Cron {
-        name: normalize(&format!("cron-{timezone}-{}-{}", shorten(&start), shorten(&end))),
+        name: normalize(&format!(
+            "cron-{timezone}-{}-{}",
+            shorten(&start),
+            shorten(&end)
+        )),
         timezone,
         start: start_schedule,
         end: end_schedule,
@@ -66,8 +70,8 @@ fn parse(config: ScalerConfig) -> Result<Cron, String> {
 }
 
 fn validate(start: &str, end: &str, desired_replicas: i64) -> Result<(Schedule, Schedule), String> {
-    let first = Schedule::parse(start)
-        .map_err(|error| format!("error parsing start schedule: {error}"))?;
+    let first =
+        Schedule::parse(start).map_err(|error| format!("error parsing start schedule: {error}"))?;
     let last =
         Schedule::parse(end).map_err(|error| format!("error parsing end schedule: {error}"))?;
     if start == end {

@@ -49,7 +49,11 @@ fn parse(config: ScalerConfig) -> Result<(), String> {
 }
 
 /// The metrics that the scaler names.
-pub(super) fn metric_specs(index: usize, kind: &str, metrics: &[ExternalMetric]) -> Vec<MetricSpec> {
+pub(super) fn metric_specs(
+    index: usize,
+    kind: &str,
+    metrics: &[ExternalMetric],
+) -> Vec<MetricSpec> {
     let spec = |metric: &ExternalMetric| {
         let target = if metric.target_size_float > 0.0 {
             MetricTarget::milli(kind, metric.target_size_float)

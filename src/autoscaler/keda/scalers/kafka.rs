@@ -41,7 +41,9 @@ impl Kafka {
             }
             let mut topic = topic.clone();
             if let Some(wanted) = &self.partitions {
-                topic.partitions.retain(|partition| wanted.contains(&partition.id));
+                topic
+                    .partitions
+                    .retain(|partition| wanted.contains(&partition.id));
             }
             if topic.partitions.is_empty() {
                 return Err(format!(
@@ -70,7 +72,9 @@ fn parse(config: ScalerConfig) -> Result<Kafka, String> {
     let lag_threshold = params.read(Param::new(&["lagThreshold"]).or("10"));
     let activation_lag_threshold = params.read(Param::new(&["activationLagThreshold"]).or("0"));
     let policies: &[&str] = &["latest", "earliest"];
-    let policy = Param::new(&["offsetResetPolicy"]).or("latest").one_of(policies);
+    let policy = Param::new(&["offsetResetPolicy"])
+        .or("latest")
+        .one_of(policies);
     let policy: String = params.read(policy);
     let mut flag = |name: &str| -> bool { params.read(Param::new(&[name]).or("false")) };
     let rules = LagRules {
@@ -88,21 +92,29 @@ fn parse(config: ScalerConfig) -> Result<Kafka, String> {
     let tls: String = params.read(tls);
     let _: bool = params.read(Param::new(&["unsafeSsl"]).or("false"));
     let mechanisms: &[&str] = &[
-        "none", "plaintext", "scram_sha256", "scram_sha512", "oauthbearer", "gssapi",
+        "none",
+        "plaintext",
+        "scram_sha256",
+        "scram_sha512",
+        "oauthbearer",
+        "gssapi",
     ];
-    let sasl = Param::new(&["sasl"]).from(both).optional().one_of(mechanisms);
+    let sasl = Param::new(&["sasl"])
+        .from(both)
+        .optional()
+        .one_of(mechanisms);
     let sasl: String = params.read(sasl);
     let partitions = validate(&rules, activation_lag_threshold, &limitation, &topic)
         .and_then(|partitions| secrets(&params, &tls, &sasl).map(|()| partitions));
     let partitions = match partitions {
-        Ok(partitions) => {
-            params.finish(Ok(())).map(|()| partitions)
-        }
+        Ok(partitions) => params.finish(Ok(())).map(|()| partitions),
         Err(error) => Err(params.finish(Err(error)).err().unwrap_or_default()),
     }
     .map_err(|error| format!("error parsing kafka metadata: {error}"))?;
     if !version.is_empty() && !is_version(&version) {
-        return Err(format!("error parsing kafka version: invalid version `{version}`"));
+        return Err(format!(
+            "error parsing kafka version: invalid version `{version}`"
+        ));
     }
     Ok(Kafka {
         topic,

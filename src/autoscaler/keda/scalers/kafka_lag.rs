@@ -41,7 +41,11 @@ pub(super) struct LagRules {
 type Offsets = BTreeMap<(String, i32), i64>;
 
 /// The lag to scale by, and the whole lag that decides about activity.
-pub(super) fn total_lag(rules: &LagRules, topics: &[KafkaTopic], previous: &mut Offsets) -> (i64, i64) {
+pub(super) fn total_lag(
+    rules: &LagRules,
+    topics: &[KafkaTopic],
+    previous: &mut Offsets,
+) -> (i64, i64) {
     let (mut total, mut with_persistent) = (0, 0);
     let (mut partitions, mut partitions_with_lag) = (0, 0);
     for topic in topics {

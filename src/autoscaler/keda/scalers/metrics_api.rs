@@ -39,7 +39,9 @@ fn parse(config: ScalerConfig) -> Result<MetricsApi, String> {
     let _: bool = params.read(Param::new(&["unsafeSsl"]).or("false"));
     let _: bool = params.read(Param::new(&["aggregateFromKubeServiceEndpoints"]).or("false"));
     let aggregations: &[&str] = &["average", "sum", "max", "min"];
-    let aggregation = Param::new(&["aggregationType"]).or("average").one_of(aggregations);
+    let aggregation = Param::new(&["aggregationType"])
+        .or("average")
+        .one_of(aggregations);
     let _: String = params.read(aggregation);
     let _: SimDuration = params.read(Param::new(&["timeout"]).optional());
     auth::read(&mut params);

@@ -92,17 +92,65 @@ enum Kind {
 
 /// Scalers that KEDA has and this simulator has not.
 const NOT_SIMULATED: &[&str] = &[
-    "activemq", "apache-kafka", "arangodb", "artemis-queue", "aws-cloudwatch", "aws-dynamodb",
-    "aws-dynamodb-streams", "aws-kinesis-stream", "azure-app-insights", "azure-blob",
-    "azure-data-explorer", "azure-eventhub", "azure-log-analytics", "azure-monitor",
-    "azure-pipelines", "azure-queue", "azure-servicebus", "beanstalkd", "cassandra", "couchdb",
-    "datadog", "dynatrace", "elastic-forecast", "elasticsearch", "etcd", "forgejo-runner",
-    "gcp-cloudtasks", "gcp-pubsub", "gcp-stackdriver", "gcp-storage", "github-runner", "graphite",
-    "huawei-cloudeye", "ibmmq", "influxdb", "kubernetes-resource", "liiklus", "loki", "mongodb",
-    "mssql", "mysql", "nats-jetstream", "new-relic", "nsq", "opensearch", "openstack-metric",
-    "openstack-swift", "postgresql", "predictkube", "pulsar", "selenium-grid",
-    "solace-direct-messaging", "solace-event-queue", "solarwinds", "solr", "splunk",
-    "splunk-observability", "sumologic", "temporal",
+    "activemq",
+    "apache-kafka",
+    "arangodb",
+    "artemis-queue",
+    "aws-cloudwatch",
+    "aws-dynamodb",
+    "aws-dynamodb-streams",
+    "aws-kinesis-stream",
+    "azure-app-insights",
+    "azure-blob",
+    "azure-data-explorer",
+    "azure-eventhub",
+    "azure-log-analytics",
+    "azure-monitor",
+    "azure-pipelines",
+    "azure-queue",
+    "azure-servicebus",
+    "beanstalkd",
+    "cassandra",
+    "couchdb",
+    "datadog",
+    "dynatrace",
+    "elastic-forecast",
+    "elasticsearch",
+    "etcd",
+    "forgejo-runner",
+    "gcp-cloudtasks",
+    "gcp-pubsub",
+    "gcp-stackdriver",
+    "gcp-storage",
+    "github-runner",
+    "graphite",
+    "huawei-cloudeye",
+    "ibmmq",
+    "influxdb",
+    "kubernetes-resource",
+    "liiklus",
+    "loki",
+    "mongodb",
+    "mssql",
+    "mysql",
+    "nats-jetstream",
+    "new-relic",
+    "nsq",
+    "opensearch",
+    "openstack-metric",
+    "openstack-swift",
+    "postgresql",
+    "predictkube",
+    "pulsar",
+    "selenium-grid",
+    "solace-direct-messaging",
+    "solace-event-queue",
+    "solarwinds",
+    "solr",
+    "splunk",
+    "splunk-observability",
+    "sumologic",
+    "temporal",
 ];
 
 /// `buildScaler`.
@@ -137,7 +185,8 @@ fn simulated(
     metric_type: Result<&String, String>,
 ) -> Result<Kind, String> {
     // The metric type is looked at first, but for an unknown scaler not at all.
-    let first = |kind: fn(ScalerConfig) -> Result<Kind, String>| metric_type.and_then(|_| kind(config));
+    let first =
+        |kind: fn(ScalerConfig) -> Result<Kind, String>| metric_type.and_then(|_| kind(config));
     match kind {
         "cron" => first(|config| cron::Cron::build(config).map(Kind::Cron)),
         "external" => first(|config| external::External::build(config, false).map(Kind::External)),
@@ -251,9 +300,14 @@ impl Scaler {
             (Kind::RabbitMq(scaler), Reading::RabbitMq(queues)) => scaler.measure(queues)?,
             (Kind::Redis(scaler), Reading::Redis(length)) => scaler.measure(*length),
             (Kind::RedisStreams(scaler), Reading::RedisStream(count)) => scaler.measure(*count),
-            (Kind::Sqs(scaler), Reading::Sqs { visible, in_flight, delayed }) => {
-                scaler.measure(*visible, *in_flight, *delayed)
-            }
+            (
+                Kind::Sqs(scaler),
+                Reading::Sqs {
+                    visible,
+                    in_flight,
+                    delayed,
+                },
+            ) => scaler.measure(*visible, *in_flight, *delayed),
             _ => return Err(format!("no reading for a {}", self.type_name())),
         };
         Ok((vec![measured(metric, value)], active))

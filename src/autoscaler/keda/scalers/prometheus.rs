@@ -71,17 +71,23 @@ impl Prometheus {
             if self.ignore_null_values {
                 Ok(0.0)
             } else {
-                Err(format!("prometheus metrics 'prometheus' target may be lost, {what}"))
+                Err(format!(
+                    "prometheus metrics 'prometheus' target may be lost, {what}"
+                ))
             }
         };
         let value = match answer {
             PrometheusAnswer::Failed(why) => return Err(why.clone()),
             PrometheusAnswer::Status(status) => {
-                return Err(format!("prometheus query api returned error. status: {status}"));
+                return Err(format!(
+                    "prometheus query api returned error. status: {status}"
+                ));
             }
             PrometheusAnswer::Several => {
                 let query = &self.query;
-                return Err(format!("prometheus query {query} returned multiple elements"));
+                return Err(format!(
+                    "prometheus query {query} returned multiple elements"
+                ));
             }
             PrometheusAnswer::Empty => lost("the result is empty")?,
             PrometheusAnswer::EmptyValue => lost("the value list is empty")?,

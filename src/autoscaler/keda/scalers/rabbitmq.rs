@@ -32,7 +32,10 @@ const MODES: [(&str, Mode); 5] = [
     ("MessageRate", Mode::MessageRate),
     ("DeliverGetRate", Mode::DeliverGetRate),
     ("PublishedToDeliveredRatio", Mode::PublishedToDeliveredRatio),
-    ("ExpectedQueueConsumptionTime", Mode::ExpectedQueueConsumptionTime),
+    (
+        "ExpectedQueueConsumptionTime",
+        Mode::ExpectedQueueConsumptionTime,
+    ),
 ];
 
 /// A queue and what is measured of it.
@@ -99,10 +102,16 @@ impl RabbitMq {
     fn compose(&self, queues: &[RabbitQueue]) -> Result<[f64; 4], String> {
         let numbers = |queue: &RabbitQueue| {
             let messages = queue.ready + queue.unacknowledged;
-            (messages, queue.ready, queue.publish_rate, queue.deliver_get_rate)
+            (
+                messages,
+                queue.ready,
+                queue.publish_rate,
+                queue.deliver_get_rate,
+            )
         };
         if !self.use_regex {
-            let (messages, ready, publish, deliver) = queues.first().map(numbers).unwrap_or_default();
+            let (messages, ready, publish, deliver) =
+                queues.first().map(numbers).unwrap_or_default();
             return Ok([messages as f64, ready as f64, publish, deliver]);
         }
         let mut all = (0_i64, 0_i64, 0.0_f64, 0.0_f64);
@@ -115,7 +124,12 @@ impl RabbitMq {
                     all.3.max(deliver),
                 )
             } else {
-                (all.0 + messages, all.1 + ready, all.2 + publish, all.3 + deliver)
+                (
+                    all.0 + messages,
+                    all.1 + ready,
+                    all.2 + publish,
+                    all.3 + deliver,
+                )
             };
         }
         let count = queues.len() as i64;
@@ -172,7 +186,11 @@ fn parse(config: ScalerConfig) -> Result<RabbitMq, String> {
     let page_size = params.read(Param::new(&["pageSize"]).or("100"));
     let operation = params.read(Param::new(&["operation"]).or("sum"));
     let timeout = params.read(Param::new(&["timeout"]).optional());
-    let tls = params.read(Param::new(&["tls"]).from(&[Source::AuthParams]).or("disable"));
+    let tls = params.read(
+        Param::new(&["tls"])
+            .from(&[Source::AuthParams])
+            .or("disable"),
+    );
     let _: bool = params.read(Param::new(&["unsafeSsl"]).optional());
     let raw = Raw {
         mode,

@@ -46,8 +46,7 @@ pub(super) fn connection(params: &mut Params) -> Result<(), String> {
     ];
     let _: i64 = params.read(Param::new(&["databaseIndex"]).optional());
     let metadata_tls: String = params.read(Param::new(&["enableTLS"]).optional());
-    let auth_tls: String =
-        params.read(Param::new(&["tls"]).from(&[Source::AuthParams]).optional());
+    let auth_tls: String = params.read(Param::new(&["tls"]).from(&[Source::AuthParams]).optional());
     let _: bool = params.read(Param::new(&["unsafeSsl"]).or("false"));
     let mut list = |names: &[&str]| -> (Vec<String>, bool) {
         let param = Param::new(names).from(everywhere).optional();
@@ -65,7 +64,12 @@ pub(super) fn connection(params: &mut Params) -> Result<(), String> {
                     .to_owned(),
             );
         }
-        addresses.extend(hosts.iter().zip(&ports).map(|(host, port)| format!("{host}:{port}")));
+        addresses.extend(
+            hosts
+                .iter()
+                .zip(&ports)
+                .map(|(host, port)| format!("{host}:{port}")),
+        );
     }
     if !address_secret && addresses.first().is_none_or(String::is_empty) {
         return Err(

@@ -91,7 +91,9 @@ fn authorize(config: ScalerConfig) -> Result<(), String> {
             Err("awsSecretAccessKey not found".to_owned())
         };
     }
-    let written = metadata.get("awsAccessKeyID").is_some_and(|key| !key.is_empty());
+    let written = metadata
+        .get("awsAccessKeyID")
+        .is_some_and(|key| !key.is_empty());
     if !written && !from_environment("awsAccessKeyID") {
         return Err("awsAccessKeyID not found".to_owned());
     }
