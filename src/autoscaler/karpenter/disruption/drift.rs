@@ -1,0 +1,76 @@
+//! Nodes that are not what their pool says any more.
+//!
+//! Upstream: `pkg/controllers/nodeclaim/disruption/drift.go`, `pkg/controllers/disruption/drift.go`.
+//! Drift of the cloud's side (a NodeClass whose image changed, say) is for the caller to tell.
+
+use super::super::instance_type::InstanceType;
+use super::super::node_pool::NodePool;
+use super::super::schedule::{Cluster, Node};
+use super::candidate::Candidate;
+use super::consolidation::{price_at_least, simulate};
+use super::{Command, Method, Pass};
+use crate::sim::{SimDuration, SimTime};
+
+/// Instance types are looked for from this age on.
+const AGE: SimDuration = SimDuration::from_secs(3600);
+
+/// Why a node has drifted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DriftReason {
+    /// The template has changed.
+    NodePoolDrifted,
+    /// The node's labels do not meet the requirements.
+    RequirementsDrifted,
+    /// The instance type, or its offering, is gone.
+    InstanceTypeNotFound,
+}
+
+/// Whether a node of a pool has drifted, and why.
+pub fn drift(
+    pool: &NodePool,
+    types: &[InstanceType],
+    node: &Node,
+    now: SimTime,
+) -> Option<DriftReason> {
+    let made_of = node.template_key.as_ref();
+    if made_of.is_some_and(|key| *key != pool.template_key) {
+        return Some(DriftReason::NodePoolDrifted);
+    }
+    if !node.labels.are_compatible(&pool.stated, false) {
+        return Some(DriftReason::RequirementsDrifted);
+    }
+    let kind = types.iter().find(|kind| kind.name == node.instance_type);
+    let is_offered = kind.is_some_and(|kind| kind.price(&node.zone, node.spot).is_some());
+    let is_old = now.since(node.created) > AGE;
+    (is_old && !is_offered).then_some(DriftReason::InstanceTypeNotFound)
+}
+
+/// Replaces the node that has drifted longest and may go; empty ones first.
+pub(super) fn replace<'a>(
+    cluster: Cluster<'a>,
+    pass: &Pass<'_>,
+    all: &[Candidate<'a>],
+    budgets: &[i64],
+) -> Option<Command<'a>> {
+    let mut order: Vec<&Candidate<'_>> = all.iter().collect();
+    order.sort_by_key(|candidate| {
+        let node = &cluster.nodes[candidate.node];
+        (!node.pods.is_empty(), node.drifted)
+    });
+    let may_go = order
+        .into_iter()
+        .filter(|candidate| budgets[candidate.pool] > 0);
+    for candidate in may_go {
+        let nodes = vec![candidate.node];
+        if let Some(replacements) = simulate(cluster, pass, &nodes, false) {
+            let savings = candidate.price - replacements.iter().map(price_at_least).sum::<f64>();
+            return Some(Command {
+                method: Method::Drift,
+                nodes,
+                replacements,
+                savings,
+            });
+        }
+    }
+    None
+}

@@ -1,0 +1,134 @@
+//! Which nodes can go, and what takes their place.
+//!
+//! Upstream: `pkg/controllers/disruption`. Every [`LOOP`], and at once after something was done,
+//! the methods are tried one after the other until one acts: emptiness, drift, consolidation of
+//! many nodes, then of one. What emptiness and consolidation want is done only if it still holds
+//! [`VALIDATION_DELAY`] later: ask again then, and compare.
+//!
+//! Static NodePools, whose nodes only drift, are left out.
+
+mod candidate;
+mod consolidation;
+mod drift;
+mod score;
+
+pub use candidate::{Candidate, candidates, expires_at, is_consolidatable, is_settling};
+pub use consolidation::MOST_NODES;
+pub use drift::{DriftReason, drift};
+pub use score::{PoolTotals, Score};
+
+use super::budget::{PoolNodes, Reason, allowed};
+use super::pod::Pod;
+use super::schedule::{Cluster, NodeClaim};
+use crate::sim::{SimDuration, SimTime};
+
+/// Time between two passes that do nothing.
+pub const LOOP: SimDuration = SimDuration::from_secs(10);
+/// How long a command waits until it is checked again.
+pub const VALIDATION_DELAY: SimDuration = SimDuration::from_secs(15);
+
+/// A method of disruption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    /// Nodes without pods that count go.
+    Emptiness,
+    /// Nodes that are not what their pool says any more are replaced.
+    Drift,
+    /// As many nodes as possible go, with at most one in their place.
+    MultiNode,
+    /// One node goes, or a cheaper one takes its place.
+    SingleNode,
+}
+
+impl Method {
+    /// All of them, in the order in which they are tried.
+    pub const ALL: [Self; 4] = [
+        Self::Emptiness,
+        Self::Drift,
+        Self::MultiNode,
+        Self::SingleNode,
+    ];
+
+    /// The reason that budgets know it by.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Emptiness => Reason::Empty,
+            Self::Drift => Reason::Drifted,
+            Self::MultiNode | Self::SingleNode => Reason::Underutilized,
+        }
+    }
+
+    /// How long its commands wait until they are checked again.
+    pub fn validation_delay(self) -> Option<SimDuration> {
+        (self != Self::Drift).then_some(VALIDATION_DELAY)
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Command<'a> {
+    /// By which method.
+    pub method: Method,
+    /// Places of the nodes that go.
+    pub nodes: Vec<usize>,
+    /// Nodes to be made first.
+    pub replacements: Vec<NodeClaim<'a>>,
+    /// What is saved per hour, in US dollars.
+    pub savings: f64,
+}
+
+/// What a pass looks at besides the cluster.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass<'a> {
+    /// Pods that wait for a node.
+    pub pending: &'a [Pod],
+    /// Now.
+    pub now: SimTime,
+    /// The wall clock at time zero, in nanoseconds since 1970: budgets follow it.
+    pub epoch: i64,
+    /// Feature gate SpotToSpotConsolidation.
+    pub spot_to_spot: bool,
+}
+
+/// The first method's command that acts.
+pub fn disrupt<'a>(cluster: Cluster<'a>, pass: &Pass<'_>) -> Option<Command<'a>> {
+    Method::ALL
+        .into_iter()
+        .find_map(|method| command(cluster, pass, method))
+}
+
+/// A method's command, if it acts.
+pub fn command<'a>(cluster: Cluster<'a>, pass: &Pass<'_>, method: Method) -> Option<Command<'a>> {
+    let all = candidates(cluster, method, pass.now);
+    let budgets = budgets(cluster, pass, method.reason());
+    match method {
+        Method::Emptiness => consolidation::empty(&all, budgets),
+        Method::Drift => drift::replace(cluster, pass, &all, &budgets),
+        Method::MultiNode => consolidation::many(cluster, pass, &all, budgets),
+        Method::SingleNode => consolidation::one(cluster, pass, &all, &budgets),
+    }
+}
+
+/// How many nodes of each pool may go for a reason.
+pub fn budgets(cluster: Cluster<'_>, pass: &Pass<'_>, reason: Reason) -> Vec<i64> {
+    let mut counted = vec![PoolNodes::default(); cluster.pools.len()];
+    for node in cluster.nodes {
+        let (Some(pool), Some(_)) = (node.pool, node.initialized) else {
+            continue;
+        };
+        counted[pool].initialized += 1;
+        counted[pool].disrupting += i64::from(!node.ready || node.is_deleting);
+    }
+    let wall = pass.epoch.saturating_add(pass.now.0);
+    let of = |(pool, nodes): (&super::NodePool, PoolNodes)| {
+        let budgets = pool
+            .budgets
+            .iter()
+            .map(|budget| (budget, budget.is_active(wall)));
+        allowed(budgets, reason, nodes)
+    };
+    cluster.pools.iter().zip(counted).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests;
