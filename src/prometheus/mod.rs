@@ -5,6 +5,7 @@
 //! `kubernetes-sigs/prometheus-adapter` 0.12 (`pkg/naming`, `pkg/custom-provider`,
 //! `pkg/external-provider`).
 
+pub mod adapter;
 pub mod labels;
 pub mod promql;
 pub mod re2;

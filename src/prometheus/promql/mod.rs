@@ -15,7 +15,7 @@ mod histogram;
 mod plan;
 mod rate;
 
-use super::labels::Labels;
+use super::labels::{Labels, Matcher};
 use super::storage::{Point, Storage};
 
 pub use eval::EvalError;
@@ -35,6 +35,17 @@ pub enum Edition {
     /// Prometheus 3: a window lacks its left edge.
     #[default]
     Three,
+}
+
+/// Reads a series selector, which a query of series metadata is.
+pub fn selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
+    match plan::plan(text)? {
+        ast::Expr::Vector(selector) => Ok(selector.matchers),
+        _ => Err(ParseError {
+            column: 1,
+            message: "unexpected expression, expected a series selector".to_owned(),
+        }),
+    }
 }
 
 /// One series' value at the instant of the query.
