@@ -22,3 +22,13 @@ fn the_tables_are_equal() {
     equal("keda_cron", "keda_cron.json", 12, 12);
     equal("keda_triggers", "keda_triggers.json", 121, 121);
 }
+
+#[test]
+fn every_generated_hpa_and_every_refusal_is_equal() {
+    equal("keda_hpa", "keda_hpa.jsonl.gz", 285, 285);
+}
+
+#[test]
+fn every_step_of_every_scale_loop_is_equal() {
+    equal("keda_loops", "keda_loops.jsonl.gz", 80, 7599);
+}

@@ -115,6 +115,8 @@ type Replay = fn(&str) -> Result<Report, ReplayError>;
 /// Every kind of recording, by name.
 const REPLAYS: &[(&str, Replay)] = &[
     ("hpa", hpa::replay),
+    ("keda_hpa", keda::hpa),
+    ("keda_loops", keda::loops),
     ("keda_scale_loop", keda::scale_loop),
     ("keda_scaledjob", keda::scaled_job),
     ("keda_fallback", keda::fallback),

@@ -36,6 +36,17 @@ impl Event {
     }
 }
 
+pub(crate) const SCALED_OBJECT_READY: &str = "ScaledObjectReady";
+pub(crate) const SCALED_OBJECT_CHECK_FAILED: &str = "ScaledObjectCheckFailed";
+pub(crate) const SCALED_OBJECT_DELETED: &str = "ScaledObjectDeleted";
+pub(crate) const SCALED_OBJECT_PAUSED: &str = "ScaledObjectPaused";
+pub(crate) const SCALED_OBJECT_UNPAUSED: &str = "ScaledObjectUnpaused";
+pub(crate) const FALLBACK_ACTIVATED: &str = "ScaledObjectFallbackActivated";
+pub(crate) const FALLBACK_DEACTIVATED: &str = "ScaledObjectFallbackDeactivated";
+pub(crate) const SCALERS_STARTED: &str = "KEDAScalersStarted";
+pub(crate) const SCALERS_STOPPED: &str = "KEDAScalersStopped";
+pub(crate) const SCALER_FAILED: &str = "KEDAScalerFailed";
+pub(crate) const METRIC_SOURCE_FAILED: &str = "KEDAMetricSourceFailed";
 pub(crate) const ACTIVATED: &str = "KEDAScaleTargetActivated";
 pub(crate) const DEACTIVATED: &str = "KEDAScaleTargetDeactivated";
 pub(crate) const ACTIVATION_FAILED: &str = "KEDAScaleTargetActivationFailed";

@@ -8,12 +8,15 @@
 //! cache serves after an error, the rule is that of upstream's main: records are kept.
 
 mod conditions;
+mod controller;
 mod cron;
 mod events;
 mod executor;
 mod expr;
 mod fallback;
 mod go;
+mod handler;
+mod hpa;
 mod metric;
 mod modifiers;
 mod scaled_job;
@@ -32,6 +35,8 @@ pub use executor::{
 };
 pub use expr::{Program, Value, compile as compile_expression};
 pub use fallback::{COMPOSITE_METRIC, Fetched, has_valid_fallback, with_fallback};
+pub use handler::{Decision, HpaChange, ScaledObjectState, Sources, Surroundings};
+pub use hpa::{Hpa, HpaMetrics, hpa_metrics, hpa_name, new_hpa};
 pub use metric::{
     AVERAGE_VALUE, Amount, MetricSource, MetricSpec, MetricTarget, MetricValue, UTILIZATION, VALUE,
 };

@@ -2,6 +2,8 @@
 
 mod cron;
 mod fallback;
+mod hpa;
+mod loops;
 mod scale_loop;
 mod scaled_job;
 mod scaling_modifiers;
@@ -9,6 +11,8 @@ mod triggers;
 
 pub(super) use cron::replay as cron;
 pub(super) use fallback::replay as fallback;
+pub(super) use hpa::replay as hpa;
+pub(super) use loops::replay as loops;
 pub(super) use scale_loop::replay as scale_loop;
 pub(super) use scaled_job::replay as scaled_job;
 pub(super) use scaling_modifiers::replay as scaling_modifiers;

@@ -242,6 +242,11 @@ impl Scaler {
         matches!(self.kind, Kind::External(_))
     }
 
+    /// Whether a source must be asked.
+    pub const fn needs_reading(&self) -> bool {
+        !matches!(self.kind, Kind::CpuMemory(_) | Kind::Cron(_))
+    }
+
     /// Its name in messages when the trigger has none: the Go type.
     pub const fn type_name(&self) -> &'static str {
         match &self.kind {

@@ -1,0 +1,150 @@
+//! The scalers of a ScaledObject, built once and kept: `pkg/scaling/cache/scalers_cache.go`,
+//! `scalers_builder.go`.
+
+use std::collections::BTreeMap;
+
+use super::super::events::{Event, SCALER_FAILED, SCALERS_STARTED};
+use super::super::expr::Program;
+use super::super::metric::{MetricSpec, MetricValue};
+use super::super::modifiers;
+use super::super::scaled_object::ScaledObject;
+use super::super::scalers::{self, ExternalMetric, Reading, Scaler};
+use super::super::triggers::ScaleTrigger;
+use super::super::typed_config::{AuthParams, ScalerConfig};
+
+/// What triggers look at.
+pub trait Sources {
+    /// What the source of a trigger answers now; `metric` has no prefix. Not asked for triggers
+    /// that need no source.
+    fn read(&mut self, trigger: usize, scaler: &Scaler, metric: &str) -> Result<Reading, String>;
+
+    /// The metrics that an external scaler names; none if it does not answer.
+    fn external_metrics(&mut self, trigger: usize) -> Vec<ExternalMetric>;
+
+    /// The environment of the target's container.
+    fn environment(&self) -> &BTreeMap<String, String>;
+
+    /// What a trigger's authentication gives. Unless somebody knows better, nothing is known of
+    /// a trigger that refers to one.
+    fn auth(&self, trigger: &ScaleTrigger) -> AuthParams {
+        match trigger.authentication_ref {
+            Some(_) => AuthParams::Unknown,
+            None => AuthParams::default(),
+        }
+    }
+}
+
+/// Scalers that have been built.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Built {
+    pub(super) scalers: Vec<Scaler>,
+    pub(super) formula: Option<Program>,
+    pub(super) generation: i64,
+}
+
+impl Built {
+    /// Builds every scaler, then compiles the formula.
+    pub(super) fn new(
+        object: &ScaledObject,
+        sources: &dyn Sources,
+        events: &mut Vec<Event>,
+    ) -> Result<Self, String> {
+        let mut built = Vec::new();
+        for index in 0..object.spec.triggers.len() {
+            match build(object, index, sources) {
+                Ok(scaler) => {
+                    let kind = &object.spec.triggers[index].kind;
+                    let message = format!("Scaler {kind} is built");
+                    events.push(Event::normal(SCALERS_STARTED, message));
+                    built.push(scaler);
+                }
+                Err(error) => {
+                    events.push(Event::warning(SCALER_FAILED, error.clone()));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(Self {
+            scalers: built,
+            formula: modifiers::compile(object)?,
+            generation: object.metadata.generation,
+        })
+    }
+
+    /// The metrics of all scalers, in the triggers' order.
+    pub(super) fn metric_specs(&self, sources: &mut dyn Sources) -> Vec<MetricSpec> {
+        let specs = |scaler| specs_of(scaler, sources);
+        self.scalers.iter().flat_map(specs).collect()
+    }
+
+    /// The metrics of one scaler. One that has none is built anew and asked again.
+    pub(super) fn metric_specs_of(
+        &mut self,
+        object: &ScaledObject,
+        index: usize,
+        sources: &mut dyn Sources,
+    ) -> Result<Vec<MetricSpec>, String> {
+        let mut specs = specs_of(&self.scalers[index], sources);
+        if specs.is_empty() {
+            self.scalers[index] = build(object, index, sources)?;
+            specs = specs_of(&self.scalers[index], sources);
+            if specs.is_empty() {
+                return Err("got empty metric spec".to_owned());
+            }
+        }
+        Ok(specs)
+    }
+
+    /// `GetMetricsAndActivityForScaler`: a failing fetch is tried once more, with a new scaler.
+    pub(super) fn fetch(
+        &mut self,
+        object: &ScaledObject,
+        index: usize,
+        metric: &str,
+        sources: &mut dyn Sources,
+        unix_time: i64,
+    ) -> Result<(Vec<MetricValue>, bool), String> {
+        if let Ok(measured) = once(&mut self.scalers[index], metric, sources, unix_time) {
+            return Ok(measured);
+        }
+        self.scalers[index] = build(object, index, sources)?;
+        once(&mut self.scalers[index], metric, sources, unix_time)
+    }
+}
+
+fn build(object: &ScaledObject, index: usize, sources: &dyn Sources) -> Result<Scaler, String> {
+    let trigger = &object.spec.triggers[index];
+    scalers::build(ScalerConfig {
+        namespace: object.metadata.namespace(),
+        trigger,
+        index,
+        as_metric_source: object.modifiers().is_some(),
+        environment: sources.environment(),
+        auth: &sources.auth(trigger),
+    })
+}
+
+fn specs_of(scaler: &Scaler, sources: &mut dyn Sources) -> Vec<MetricSpec> {
+    let external = if scaler.is_external() {
+        sources.external_metrics(scaler.index())
+    } else {
+        Vec::new()
+    };
+    scaler.metric_specs(&external)
+}
+
+fn once(
+    scaler: &mut Scaler,
+    metric: &str,
+    sources: &mut dyn Sources,
+    unix_time: i64,
+) -> Result<(Vec<MetricValue>, bool), String> {
+    let index = scaler.index();
+    let bare = metric.strip_prefix(&format!("s{index}-")).unwrap_or(metric);
+    let reading = if scaler.needs_reading() {
+        sources.read(index, scaler, bare)?
+    } else {
+        Reading::None
+    };
+    scaler.measure(metric, &reading, unix_time)
+}
