@@ -57,7 +57,9 @@ impl ScaledObjectState {
             Ok(message) => {
                 if conditions.status(ConditionType::Ready) != ConditionStatus::True {
                     let ready = "ScaledObject is ready for scaling";
-                    decision.events.push(Event::normal(SCALED_OBJECT_READY, ready));
+                    decision
+                        .events
+                        .push(Event::normal(SCALED_OBJECT_READY, ready));
                 }
                 let ready = ConditionStatus::True;
                 conditions.set(ConditionType::Ready, ready, "ScaledObjectReady", message);
@@ -85,9 +87,13 @@ impl ScaledObjectState {
             decision.set_replicas = self.status.original_replica_count;
         }
         // The HPA goes with its owner.
-        decision.hpa.extend(self.hpa.take().map(|hpa| HpaChange::Delete(hpa.name)));
+        decision
+            .hpa
+            .extend(self.hpa.take().map(|hpa| HpaChange::Delete(hpa.name)));
         let message = "ScaledObject was deleted";
-        decision.events.push(Event::warning(SCALED_OBJECT_DELETED, message));
+        decision
+            .events
+            .push(Event::warning(SCALED_OBJECT_DELETED, message));
         decision
     }
 
@@ -103,21 +109,42 @@ impl ScaledObjectState {
             conditions.set(ConditionType::Paused, status, reason, message);
         };
         if self.object.is_paused() {
-            set(conditions, ConditionStatus::True, "ScaledObjectPaused", PAUSED);
+            set(
+                conditions,
+                ConditionStatus::True,
+                "ScaledObjectPaused",
+                PAUSED,
+            );
             if !was_paused {
-                decision.events.push(Event::normal(SCALED_OBJECT_PAUSED, PAUSED));
+                decision
+                    .events
+                    .push(Event::normal(SCALED_OBJECT_PAUSED, PAUSED));
             }
             return self.pause(around, decision);
         }
         if self.object.pauses_scale_in() || self.object.pauses_scale_out() {
-            set(conditions, ConditionStatus::True, "ScaledObjectPaused", PAUSED);
+            set(
+                conditions,
+                ConditionStatus::True,
+                "ScaledObjectPaused",
+                PAUSED,
+            );
             if !was_paused {
-                decision.events.push(Event::normal(SCALED_OBJECT_PAUSED, PAUSED));
+                decision
+                    .events
+                    .push(Event::normal(SCALED_OBJECT_PAUSED, PAUSED));
             }
         } else if was_paused {
             let message = "pause annotation removed for ScaledObject";
-            set(conditions, ConditionStatus::False, "ScaledObjectUnpaused", message);
-            decision.events.push(Event::normal(SCALED_OBJECT_UNPAUSED, message));
+            set(
+                conditions,
+                ConditionStatus::False,
+                "ScaledObjectUnpaused",
+                message,
+            );
+            decision
+                .events
+                .push(Event::normal(SCALED_OBJECT_UNPAUSED, message));
             self.status.paused_replica_count = None;
         }
         self.find_target(around)?;
@@ -127,18 +154,27 @@ impl ScaledObjectState {
                 why,
             )
         })?;
-        validate_triggers(&self.object.spec.triggers)
-            .map_err(|why| ("ScaledObject doesn't have correct triggers specification", why))?;
+        validate_triggers(&self.object.spec.triggers).map_err(|why| {
+            (
+                "ScaledObject doesn't have correct triggers specification",
+                why,
+            )
+        })?;
         let (triggers, authentications) = combined_types(&self.object.spec.triggers);
         self.status.triggers_types = triggers;
         self.status.authentications_types = authentications;
-        let created = self
-            .ensure_hpa(around, decision)
-            .map_err(|why| ("failed to ensure HPA is correctly created for ScaledObject", why))?;
+        let created = self.ensure_hpa(around, decision).map_err(|why| {
+            (
+                "failed to ensure HPA is correctly created for ScaledObject",
+                why,
+            )
+        })?;
         if created || self.loop_generation != Some(self.object.metadata.generation) {
             if self.start_loop() {
                 let message = "Started scalers watch";
-                decision.events.push(Event::normal(SCALERS_STARTED, message));
+                decision
+                    .events
+                    .push(Event::normal(SCALERS_STARTED, message));
             }
             decision.start_loop = true;
         }
@@ -152,13 +188,23 @@ impl ScaledObjectState {
         decision: &mut Decision,
     ) -> Result<&'static str, Failure> {
         self.end_loop(decision);
-        decision.hpa.extend(self.hpa.take().map(|hpa| HpaChange::Delete(hpa.name)));
+        decision
+            .hpa
+            .extend(self.hpa.take().map(|hpa| HpaChange::Delete(hpa.name)));
         let scaling = "failed to scale target to paused replica count";
-        let parsing = |why| (scaling, format!("failed to parse paused replica count: {why}"));
+        let parsing = |why| {
+            (
+                scaling,
+                format!("failed to parse paused replica count: {why}"),
+            )
+        };
         let paused = self.object.paused_replicas().map_err(parsing)?;
         if let Some(wanted) = paused {
             let current = around.target.replicas.as_ref().map_err(|why| {
-                (scaling, format!("failed to get scale for target resource: {why}"))
+                (
+                    scaling,
+                    format!("failed to get scale for target resource: {why}"),
+                )
             })?;
             if *current != wanted {
                 if let Some(why) = &around.target.write_error {
@@ -175,7 +221,9 @@ impl ScaledObjectState {
         if self.stop_loop() {
             decision.stop_loop = true;
             let message = "Stopped scalers watch";
-            decision.events.push(Event::normal(SCALERS_STOPPED, message));
+            decision
+                .events
+                .push(Event::normal(SCALERS_STOPPED, message));
         }
     }
 
@@ -187,7 +235,10 @@ impl ScaledObjectState {
             return Err((WHAT, why));
         }
         let name = self.object.metadata.name.clone();
-        self.object.metadata.labels.insert(super::OWNER_LABEL.to_owned(), name);
+        self.object
+            .metadata
+            .labels
+            .insert(super::OWNER_LABEL.to_owned(), name);
         let kind = self.object.spec.scale_target_ref.gvk();
         let known = self.status.scale_target_kind == kind;
         if !known || self.status.original_replica_count.is_none() {
@@ -207,11 +258,15 @@ impl ScaledObjectState {
         let name = hpa_name(&self.object);
         let renamed = self.hpa.as_ref().is_some_and(|found| found.name != name);
         if renamed {
-            decision.hpa.extend(self.hpa.take().map(|hpa| HpaChange::Delete(hpa.name)));
+            decision
+                .hpa
+                .extend(self.hpa.take().map(|hpa| HpaChange::Delete(hpa.name)));
         }
         let specs = self.metric_specs(around.sources, &mut decision.events)?;
         let metrics = hpa_metrics(&self.object, specs)?;
-        self.status.health.retain(|name, _| metrics.external_names.contains(name));
+        self.status
+            .health
+            .retain(|name, _| metrics.external_names.contains(name));
         self.status.external_metric_names = metrics.external_names;
         self.status.resource_metric_names = metrics.resource_names;
         if metrics.composite {
@@ -222,7 +277,11 @@ impl ScaledObjectState {
         let created = self.hpa.is_none();
         if created {
             decision.hpa.push(HpaChange::Create(hpa.clone()));
-        } else if self.hpa.as_ref().is_some_and(|found| hpa.differs_from(found)) {
+        } else if self
+            .hpa
+            .as_ref()
+            .is_some_and(|found| hpa.differs_from(found))
+        {
             decision.hpa.push(HpaChange::Update(hpa.clone()));
         }
         self.hpa = Some(hpa);

@@ -61,7 +61,8 @@ impl Hpa {
 
     /// Whether KEDA would write this HPA over the one that it finds.
     pub fn differs_from(&self, found: &Self) -> bool {
-        let missing = |wanted: &BTreeMap<String, String>, found: Option<&BTreeMap<String, String>>| {
+        let missing = |wanted: &BTreeMap<String, String>,
+                       found: Option<&BTreeMap<String, String>>| {
             wanted
                 .iter()
                 .any(|(key, value)| found.and_then(|found| found.get(key)) != Some(value))
@@ -98,7 +99,10 @@ pub fn hpa_name(object: &ScaledObject) -> String {
 }
 
 /// `getScaledObjectMetricSpecs`: the HPA's metrics from those of the scalers.
-pub fn hpa_metrics(object: &ScaledObject, mut specs: Vec<MetricSpec>) -> Result<HpaMetrics, String> {
+pub fn hpa_metrics(
+    object: &ScaledObject,
+    mut specs: Vec<MetricSpec>,
+) -> Result<HpaMetrics, String> {
     let name = &object.metadata.name;
     if specs.is_empty() {
         return Err(format!(
@@ -213,7 +217,9 @@ fn disable(behavior: &mut Option<Value>, direction: &str) {
 fn labels(object: &ScaledObject, hpa_name: &str) -> BTreeMap<String, String> {
     let mut name = hpa_name;
     if name.len() > LABEL_LENGTH {
-        let end = (0..=LABEL_LENGTH).rev().find(|end| name.is_char_boundary(*end));
+        let end = (0..=LABEL_LENGTH)
+            .rev()
+            .find(|end| name.is_char_boundary(*end));
         name = name[..end.unwrap_or(0)].trim_end_matches(|c: char| !c.is_alphanumeric());
     }
     let mut labels: BTreeMap<String, String> = [

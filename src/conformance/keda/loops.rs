@@ -14,8 +14,8 @@ use recording::{Case, Fetch, MetricAnswer, Observed, Script, State, Step, canoni
 use super::super::table::{close, difference};
 use super::super::{Difference, ReplayError, Report};
 use crate::autoscaler::keda::{
-    Decision, Event, ExternalMetric, PrometheusAnswer, Reading, ScaledObject,
-    ScaledObjectState, Scaler, Sources, Surroundings, Target,
+    Decision, Event, ExternalMetric, PrometheusAnswer, Reading, ScaledObject, ScaledObjectState,
+    Scaler, Sources, Surroundings, Target,
 };
 use crate::sim::SimTime;
 
@@ -109,7 +109,14 @@ impl<'a> Replayed<'a> {
 
     fn step(&mut self, step: &Step) -> Option<Difference> {
         match step {
-            Step::Event { t, what, key, value, min, replicas } => {
+            Step::Event {
+                t,
+                what,
+                key,
+                value,
+                min,
+                replicas,
+            } => {
                 match what.as_str() {
                     "set_replicas" => self.replicas = replicas.unwrap_or(self.replicas),
                     "set_min" => self.change(|object| {
@@ -152,7 +159,13 @@ impl<'a> Replayed<'a> {
                 }
                 self.compare(*t, state)
             }
-            Step::Hpa { t, metrics, observed, replicas_before, replicas_after } => {
+            Step::Hpa {
+                t,
+                metrics,
+                observed,
+                replicas_before,
+                replicas_after,
+            } => {
                 let before = self.replicas;
                 let mut answers = Vec::new();
                 for expected in metrics {
@@ -215,7 +228,11 @@ impl<'a> Replayed<'a> {
         );
         let value = values.ok().and_then(|values| values.first().cloned());
         let value = value.map(|value| value.value.as_f64());
-        let agrees = |value: &f64| expected.value.is_some_and(|expected| close(expected, *value));
+        let agrees = |value: &f64| {
+            expected
+                .value
+                .is_some_and(|expected| close(expected, *value))
+        };
         MetricAnswer {
             metric: expected.metric.clone(),
             error: value.is_none(),
@@ -247,7 +264,10 @@ impl<'a> Replayed<'a> {
                 .iter()
                 .map(|condition| {
                     let status = condition.status.name().to_owned();
-                    (condition.kind.name().to_owned(), (status, condition.reason.clone()))
+                    (
+                        condition.kind.name().to_owned(),
+                        (status, condition.reason.clone()),
+                    )
                 })
                 .collect(),
             last_active_time: status.last_active_time.map(|at| at.0 / 1_000_000_000),
@@ -257,7 +277,12 @@ impl<'a> Replayed<'a> {
             events: std::mem::take(&mut self.events),
             observed: self.observed(),
         };
-        difference(format!("t={t}"), &expected.clone().sorted(), &got, &Value::Null)
+        difference(
+            format!("t={t}"),
+            &expected.clone().sorted(),
+            &got,
+            &Value::Null,
+        )
     }
 }
 

@@ -141,6 +141,12 @@ fn answer(
         return Err(format!("no matching metrics found for {name}"));
     }
     let fallback = fetched.fallback.as_deref();
-    let values = modifiers::handle(&copy.object, &copy.status, formula, fetched.metrics, fallback);
+    let values = modifiers::handle(
+        &copy.object,
+        &copy.status,
+        formula,
+        fetched.metrics,
+        fallback,
+    );
     Ok(values.unwrap_or_default())
 }

@@ -12,9 +12,7 @@ use super::super::fallback::with_fallback;
 use super::super::metric::MetricValue;
 use super::super::modifiers::{self, NamedMetric};
 use super::super::triggers::ScaleTrigger;
-use super::{
-    Built, Copy, Decision, Holder, Record, ScaledObjectState, ScalersCache, Surroundings,
-};
+use super::{Built, Copy, Decision, Holder, Record, ScaledObjectState, ScalersCache, Surroundings};
 
 /// What all triggers come to.
 #[derive(Default)]
@@ -48,10 +46,14 @@ impl ScaledObjectState {
         };
         if totals.fallback.is_some() && !fell_back {
             let message = "ScaledObject fallback is active";
-            decision.events.push(Event::normal(FALLBACK_ACTIVATED, message));
+            decision
+                .events
+                .push(Event::normal(FALLBACK_ACTIVATED, message));
         } else if totals.fallback.is_none() && fell_back {
             let message = "ScaledObject fallback is no longer active";
-            decision.events.push(Event::normal(FALLBACK_DEACTIVATED, message));
+            decision
+                .events
+                .push(Event::normal(FALLBACK_DEACTIVATED, message));
         }
         let result = request_scale(
             &copy.object,
@@ -76,7 +78,11 @@ impl ScaledObjectState {
         let mut decision = Decision::default();
         let prefix = format!("s{trigger}-");
         let names = self.status.external_metric_names.iter();
-        let Some(metric) = names.clone().find(|name| name.starts_with(&prefix)).cloned() else {
+        let Some(metric) = names
+            .clone()
+            .find(|name| name.starts_with(&prefix))
+            .cloned()
+        else {
             return decision;
         };
         if self.polling.is_none() {
@@ -148,9 +154,14 @@ impl ScaledObjectState {
             if !totals.error {
                 let metrics = std::mem::take(&mut totals.metrics);
                 let fallback = totals.fallback.as_deref();
-                let composite =
-                    modifiers::handle(&copy.object, &copy.status, formula.as_ref(), metrics, fallback)
-                        .unwrap_or_default();
+                let composite = modifiers::handle(
+                    &copy.object,
+                    &copy.status,
+                    formula.as_ref(),
+                    metrics,
+                    fallback,
+                )
+                .unwrap_or_default();
                 activity.active_triggers = modifiers::activity(&copy.object, &composite)?;
             }
             activity.active = !activity.active_triggers.is_empty();
@@ -184,7 +195,10 @@ impl ScaledObjectState {
         // The last metric without an error decides whether the trigger is active.
         let mut active = false;
         let mut names = Vec::new();
-        let last = specs.iter().filter_map(|spec| spec.external_name()).next_back();
+        let last = specs
+            .iter()
+            .filter_map(|spec| spec.external_name())
+            .next_back();
         for spec in &specs {
             let Some(name) = spec.external_name() else {
                 continue;
@@ -194,8 +208,7 @@ impl ScaledObjectState {
             let is_active = raw.as_ref().is_ok_and(|(_, active)| *active);
             let raw = raw.map(|(metrics, _)| metrics);
             let before = copy.status.clone();
-            let fetched =
-                with_fallback(&copy.object, &mut copy.status, around.target, spec, raw);
+            let fetched = with_fallback(&copy.object, &mut copy.status, around.target, spec, raw);
             self.patch_status(copy, name, &before);
             let is_active = is_active || fetched.fallback_active;
             if fetched.fallback_active {
@@ -204,7 +217,11 @@ impl ScaledObjectState {
             }
             names.extend(fetched.metrics.iter().map(|metric| metric.name.clone()));
             // Of several metrics of a trigger, the formula gets the last one by its name.
-            let in_formula = if Some(name) == last { trigger.name.as_str() } else { "" };
+            let in_formula = if Some(name) == last {
+                trigger.name.as_str()
+            } else {
+                ""
+            };
             let named = |metric: &MetricValue| (metric.clone(), in_formula.to_owned());
             totals.metrics.extend(fetched.metrics.iter().map(named));
             if let Some(error) = &fetched.error {
