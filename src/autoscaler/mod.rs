@@ -3,6 +3,8 @@
 //! They know nothing of the event loop, the cluster or each other; `world` fills their
 //! observations and carries out their decisions.
 
+pub mod cluster_autoscaler;
+mod go_sort;
 pub mod hpa;
 pub mod karpenter;
 pub mod keda;

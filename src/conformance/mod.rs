@@ -6,6 +6,7 @@
 //! document for the tables. The kind is named as the file's stem (`rs_scale_down_ranking`)
 //! or, for the controllers, as the controller (`hpa`, `vpa-recommender`).
 
+mod cluster_autoscaler;
 mod hpa;
 mod karpenter;
 mod keda;
@@ -126,6 +127,14 @@ const REPLAYS: &[(&str, Replay)] = &[
     ("vpa-recommender", vpa_recommender::replay),
     ("vpa-admission", vpa_admission::replay),
     ("vpa-updater", vpa_updater::replay),
+    ("ca_binpacking", cluster_autoscaler::binpacking),
+    ("ca_expanders", cluster_autoscaler::expanders),
+    ("ca_balance", cluster_autoscaler::balance),
+    ("ca_backoff", cluster_autoscaler::backoff),
+    ("ca_drain", cluster_autoscaler::drain),
+    ("ca_unneeded", cluster_autoscaler::unneeded),
+    ("ca_utilization", cluster_autoscaler::utilization),
+    ("ca_loops", cluster_autoscaler::loops),
     (
         "metrics_server_pod_metrics",
         metrics_server_pod_metrics::replay,

@@ -4,7 +4,7 @@
 //! `pkg/updater/priority/update_priority_calculator.go` and
 //! `scaling_direction_pod_eviction_admission.go`.
 
-use super::go_sort;
+use crate::autoscaler::go_sort;
 use super::held::Held;
 use super::in_place::InfeasibleAttempts;
 use super::priority::Priority;

@@ -8,7 +8,6 @@
 
 mod action;
 mod candidates;
-mod go_sort;
 mod held;
 mod in_place;
 mod pass;

@@ -1,0 +1,396 @@
+//! Deleting nodes: taint, wait, evict, delete.
+//!
+//! Source: `core/scaledown/actuation/actuator.go`, `group_deletion_scheduler.go`,
+//! `delete_in_batch.go`. Upstream's goroutines are states here; [`Actuator::next`] says when one
+//! has to go on.
+
+use std::collections::BTreeMap;
+
+use super::budgets::{GroupView, crop_nodes};
+use super::candidates::LocalDelays;
+use super::deletion_tracker::{DeletionResult, NodeDeletionTracker};
+use super::eligibility::node_utilization;
+use super::evictor::{Drain, Progress, pods_to_evict};
+use super::planner::NodesToDelete;
+use crate::autoscaler::cluster_autoscaler::drain::{self, DrainContext};
+use crate::autoscaler::cluster_autoscaler::events::{Events, Involved};
+use crate::autoscaler::cluster_autoscaler::model::{GroupId, Node, NodeId, Observation};
+use crate::autoscaler::cluster_autoscaler::options::Options;
+use crate::autoscaler::cluster_autoscaler::outside::Outside;
+use crate::autoscaler::cluster_autoscaler::pdb::RemainingPdbTracker;
+use crate::autoscaler::cluster_autoscaler::simulator::snapshot::Snapshot;
+use crate::autoscaler::cluster_autoscaler::simulator::utilization::Utilization;
+use crate::sim::SimTime;
+
+/// A node whose deletion started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScaleDownNode {
+    /// The node.
+    pub node: NodeId,
+    /// The pods to evict, by their place in the observation.
+    pub evicted_pods: Vec<u32>,
+    /// Its utilization.
+    pub utilization: Utilization,
+}
+
+/// How a scale-down ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScaleDownResult {
+    /// Something went wrong.
+    Error,
+    /// No node to delete.
+    NoNodeDeleted,
+    /// Deletions started.
+    NodeDeleteStarted,
+    /// Too soon after another action.
+    InCooldown,
+    /// No node to look at.
+    NoCandidates,
+    /// The loop ended before.
+    NotTried,
+}
+
+impl ScaleDownResult {
+    /// Upstream's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "ScaleDownError",
+            Self::NoNodeDeleted => "ScaleDownNoNodeDeleted",
+            Self::NodeDeleteStarted => "ScaleDownNodeDeleteStarted",
+            Self::InCooldown => "ScaleDownInCooldown",
+            Self::NoCandidates => "ScaleDownNoCandidates",
+            Self::NotTried => "ScaleDownNotTried",
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Tainted, waiting.
+    Tainted(SimTime),
+    /// Being drained.
+    Draining(Drain),
+    /// Ready for the cloud, gathered with others of its group.
+    Gathered(SimTime),
+}
+
+#[derive(Debug)]
+struct Deletion {
+    node: NodeId,
+    group: GroupId,
+    drain: bool,
+    stage: Stage,
+}
+
+/// What an action needs beside its own state.
+pub struct Context<'a, 'o> {
+    /// What is seen now.
+    pub seen: &'a Observation<'a>,
+    /// The flags.
+    pub options: &'a Options,
+    /// The cloud and the API server.
+    pub outside: &'o mut dyn Outside,
+    /// Events.
+    pub events: &'o mut Events,
+    /// Delays of each group.
+    pub local_delays: &'o mut LocalDelays,
+}
+
+/// Deletions under way.
+#[derive(Debug, Default)]
+pub struct Actuator {
+    /// Their tracker.
+    pub tracker: NodeDeletionTracker,
+    deletions: Vec<Deletion>,
+}
+
+impl Actuator {
+    /// Starts deletions, as many as the budgets allow.
+    pub fn start_deletion(
+        &mut self,
+        context: &mut Context<'_, '_>,
+        snapshot: &Snapshot<'_>,
+        (empty, drain): NodesToDelete,
+    ) -> (ScaleDownResult, Vec<ScaleDownNode>, Option<String>) {
+        let seen = context.seen;
+        let nodes: BTreeMap<NodeId, &Node> = seen.nodes.iter().map(|node| (node.id, node)).collect();
+        let grouped = |ids: Vec<NodeId>| -> Vec<(NodeId, GroupId)> {
+            ids.into_iter()
+                .filter_map(|id| Some((id, nodes.get(&id)?.group?)))
+                .collect()
+        };
+        let progress = self.tracker.in_progress();
+        let (empty, drain) = crop_nodes(
+            context.options,
+            progress.nodes(false).count(),
+            progress.nodes(true).count(),
+            &grouped(empty),
+            &grouped(drain),
+        );
+        if empty.is_empty() && drain.is_empty() {
+            return (ScaleDownResult::NoNodeDeleted, Vec::new(), None);
+        }
+        let mut started = Vec::new();
+        for (views, drained) in [(empty, false), (drain, true)] {
+            if views.is_empty() {
+                continue;
+            }
+            if let Err(error) = taint(context, &views) {
+                return (ScaleDownResult::Error, started, Some(error));
+            }
+            for view in views {
+                for id in view.nodes {
+                    started.extend(self.start(context, snapshot, nodes[&id], view.group, drained));
+                }
+            }
+        }
+        (ScaleDownResult::NodeDeleteStarted, started, None)
+    }
+
+    fn start(
+        &mut self,
+        context: &mut Context<'_, '_>,
+        snapshot: &Snapshot<'_>,
+        node: &Node,
+        group: GroupId,
+        drain: bool,
+    ) -> Option<ScaleDownNode> {
+        let now = context.seen.now;
+        self.tracker.start(node.id, group, drain);
+        self.deletions.push(Deletion {
+            node: node.id,
+            group,
+            drain,
+            stage: Stage::Tainted(now + context.options.node_delete_delay_after_taint),
+        });
+        let report = report(context, snapshot, node, drain);
+        let name = context.outside.node_name(node.id);
+        if !drain {
+            let message = format!("Scale-down: removing empty node \"{name}\"");
+            context
+                .events
+                .normal(now, "ScaleDownEmpty", Involved::Status, message);
+        } else if let Some(report) = &report {
+            let pods: Vec<String> = report
+                .evicted_pods
+                .iter()
+                .map(|pod| context.outside.pod_name(context.seen.pods[*pod as usize].id))
+                .collect();
+            let Utilization { cpu, memory } = report.utilization;
+            let resource = if cpu > memory { "cpu" } else { "memory" };
+            let message = format!(
+                "Scale-down: removing node {name}, utilization: {{{cpu} {memory} 0 0 {resource} {}}}, pods to reschedule: {}",
+                report.utilization.highest(),
+                pods.join(",")
+            );
+            context
+                .events
+                .normal(now, "ScaleDown", Involved::Status, message);
+        }
+        report
+    }
+
+    /// When a deletion has to go on.
+    pub fn next(&self) -> Option<SimTime> {
+        let next = |deletion: &Deletion| match &deletion.stage {
+            Stage::Tainted(until) | Stage::Gathered(until) => *until,
+            Stage::Draining(drain) => drain.next(),
+        };
+        self.deletions.iter().map(next).min()
+    }
+
+    /// Goes on with all that is due.
+    pub fn advance(&mut self, context: &mut Context<'_, '_>) {
+        let mut kept = Vec::new();
+        for mut deletion in std::mem::take(&mut self.deletions) {
+            if let Some(result) = step(&mut deletion, context) {
+                self.tracker.end(deletion.node, result);
+            } else {
+                kept.push(deletion);
+            }
+        }
+        self.deletions = kept;
+    }
+}
+
+/// Taints nodes for deletion; if one refuses, those already tainted are cleaned.
+fn taint(context: &mut Context<'_, '_>, views: &[GroupView]) -> Result<(), String> {
+    let now = context.seen.now;
+    let cordon = context.options.cordon_node_before_terminating;
+    let (mut tainted, mut failed) = (Vec::new(), Vec::new());
+    for node in views.iter().flat_map(|view| &view.nodes) {
+        let involved = Involved::Node(*node);
+        match context.outside.mark_to_be_deleted(now, *node, cordon) {
+            Ok(()) => {
+                let message = "marked the node as toBeDeleted/unschedulable";
+                context.events.normal(now, "ScaleDown", involved, message);
+                tainted.push(*node);
+            }
+            Err(error) => {
+                let message =
+                    format!("failed to mark the node as toBeDeleted/unschedulable: {error}");
+                context
+                    .events
+                    .warning(now, "ScaleDownFailed", involved, message.as_str());
+                failed.push((involved, message));
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    for (involved, message) in failed {
+        context
+            .events
+            .warning(now, "ScaleDownFailed", involved, message);
+    }
+    for node in tainted {
+        context.outside.clean_to_be_deleted(node, cordon);
+    }
+    // As upstream: it counts the failures after it has read them off.
+    Err("couldn't taint 0 nodes with ToBeDeleted".to_owned())
+}
+
+fn report(
+    context: &Context<'_, '_>,
+    snapshot: &Snapshot<'_>,
+    node: &Node,
+    drain: bool,
+) -> Option<ScaleDownNode> {
+    let seen = context.seen;
+    let slot = snapshot.slot(node.id)?;
+    let utilization = node_utilization(seen, context.options, snapshot, node)?;
+    let pods = snapshot.node(slot).pods.iter();
+    let pods = pods.filter_map(|placed| Some((placed.pod?, seen.class(placed.class))));
+    let (_, evicted_pods) = pods_to_evict(pods, false);
+    Some(ScaleDownNode {
+        node: node.id,
+        evicted_pods: if drain { evicted_pods } else { Vec::new() },
+        utilization,
+    })
+}
+
+/// One step of a deletion; answers how it ended, if it has.
+fn step(deletion: &mut Deletion, context: &mut Context<'_, '_>) -> Option<DeletionResult> {
+    let now = context.seen.now;
+    loop {
+        match &mut deletion.stage {
+            Stage::Tainted(until) if *until > now => return None,
+            Stage::Tainted(_) => match begin_drain(deletion, context) {
+                Ok(drain) => deletion.stage = Stage::Draining(drain),
+                Err(error) => {
+                    return Some(abort(
+                        deletion,
+                        context,
+                        &error,
+                        DeletionResult::InternalError,
+                    ));
+                }
+            },
+            Stage::Draining(drain) => {
+                let options = context.options;
+                let (outside, events) = (&mut *context.outside, &mut *context.events);
+                match drain.advance(now, deletion.node, options, outside, events) {
+                    Progress::Pending => return None,
+                    Progress::Failed(error) => {
+                        let result = DeletionResult::FailedToEvictPods;
+                        return Some(abort(deletion, context, &error, result));
+                    }
+                    Progress::Done => {
+                        let interval = context.options.node_deletion_batcher_interval;
+                        deletion.stage = Stage::Gathered(now + interval);
+                    }
+                }
+            }
+            Stage::Gathered(until) if *until > now => return None,
+            Stage::Gathered(_) => return Some(delete(deletion, context)),
+        }
+    }
+}
+
+/// Looks at the node's pods again before they are evicted.
+fn begin_drain(deletion: &Deletion, context: &mut Context<'_, '_>) -> Result<Drain, String> {
+    let (seen, options) = (context.seen, context.options);
+    let cutoff = options.expendable_pods_priority_cutoff;
+    let pods: Vec<usize> = (0..seen.pods.len())
+        .filter(|index| {
+            let pod = &seen.pods[*index];
+            pod.node == Some(deletion.node) && seen.class(pod.class).priority >= cutoff
+        })
+        .collect();
+    let pdbs = if deletion.drain {
+        RemainingPdbTracker::new(seen.pdbs)
+    } else {
+        RemainingPdbTracker::default()
+    };
+    let drain_context = DrainContext {
+        options,
+        pdbs: &pdbs,
+        controllers: deletion.drain.then_some(seen.controllers),
+        now: seen.now,
+    };
+    let listed = pods.iter().map(|index| {
+        let pod = &seen.pods[*index];
+        (*index, pod, seen.class(pod.class))
+    });
+    let info = drain::pods_to_move(&drain_context, listed).map_err(|(_, reason)| {
+        format!("GetPodsToMove returned error: {}", reason.name())
+    })?;
+    if !deletion.drain && !info.pods.is_empty() {
+        return Err("failed to delete empty node, new pods scheduled".to_owned());
+    }
+    if !deletion.drain && !info.on_completion_pods.is_empty() {
+        return Err("failed to delete empty node, active on-completion pods present".to_owned());
+    }
+    Ok(Drain::new(seen, options, &pods, deletion.drain, context.events))
+}
+
+/// Gives a node back to the cluster.
+fn abort(
+    deletion: &Deletion,
+    context: &mut Context<'_, '_>,
+    error: &str,
+    result: DeletionResult,
+) -> DeletionResult {
+    let what = if deletion.drain {
+        "failed to drain and delete node"
+    } else {
+        "failed to delete empty node"
+    };
+    let involved = Involved::Node(deletion.node);
+    let message = format!("{what}: {error}");
+    context
+        .events
+        .warning(context.seen.now, "ScaleDownFailed", involved, message);
+    let uncordon = context.options.cordon_node_before_terminating;
+    context.outside.clean_to_be_deleted(deletion.node, uncordon);
+    result
+}
+
+/// Asks the cloud to delete the node.
+fn delete(deletion: &Deletion, context: &mut Context<'_, '_>) -> DeletionResult {
+    let now = context.seen.now;
+    let Deletion { node, group, .. } = *deletion;
+    if let Err(error) = context.outside.delete_nodes(now, group, &[node]) {
+        context.local_delays.register_failed_scale_down(group, now);
+        let name = &context.seen.group(group).name;
+        let error = format!("failed to delete nodes from group {name}: {error}");
+        return abort(deletion, context, &error, DeletionResult::FailedToDelete);
+    }
+    let message = "nodes removed by cluster autoscaler";
+    context
+        .events
+        .normal(now, "ScaleDown", Involved::Node(node), message);
+    context.local_delays.register_scale_down(group, now);
+    let name = context.outside.node_name(node);
+    let (reason, message) = if deletion.drain {
+        ("ScaleDown", format!("Scale-down: node {name} removed with drain"))
+    } else {
+        ("ScaleDownEmpty", format!("Scale-down: empty node {name} removed"))
+    };
+    context
+        .events
+        .normal(now, reason, Involved::Status, message);
+    DeletionResult::Ok
+}
+

@@ -1,0 +1,54 @@
+//! Carrying a plan out.
+//!
+//! Source: `core/scaleup/orchestrator/executor.go`. The first failure ends it.
+
+use super::orchestrator::ScaleUp;
+use super::status::ScaleUpInfo;
+use crate::autoscaler::cluster_autoscaler::events::Involved;
+use crate::autoscaler::cluster_autoscaler::model::GroupId;
+
+impl ScaleUp<'_, '_> {
+    /// Grows the groups one after the other; answers the group that failed, and how.
+    pub(super) fn execute(&mut self, plan: &[ScaleUpInfo]) -> Result<(), (GroupId, String)> {
+        for info in plan {
+            self.execute_one(info)
+                .map_err(|error| (info.group, error))?;
+        }
+        Ok(())
+    }
+
+    fn execute_one(&mut self, info: &ScaleUpInfo) -> Result<(), String> {
+        let now = self.seen.now;
+        let ScaleUpInfo {
+            group,
+            current,
+            new,
+            max,
+        } = *info;
+        let name = &self.seen.group(group).name;
+        let message = format!(
+            "Scale-up: setting group {name} size to {new} instead of {current} (max: {max})"
+        );
+        self.events
+            .normal(now, "ScaledUpGroup", Involved::Status, message);
+        let increase = new - current;
+        if let Err(error) = self.outside.increase_size(now, group, increase) {
+            let message = format!("Scale-up failed for group {name}: {error}");
+            self.events
+                .warning(now, "FailedToScaleUpGroup", Involved::Status, message);
+            let error = format!("failed to increase node group size: {error}");
+            self.registry
+                .register_failed_scale_up(group, "cloudProviderError", &error, now);
+            return Err(error);
+        }
+        self.registry
+            .register_scale_up(self.seen, self.options, group, increase);
+        self.local_delays.register_scale_up(group, now);
+        let message = format!(
+            "Scale-up: group {name} size set to {new} instead of {current} (max: {max})"
+        );
+        self.events
+            .normal(now, "ScaledUpGroup", Involved::Status, message);
+        Ok(())
+    }
+}

@@ -1,0 +1,10 @@
+//! What would happen if: nodes and pods in a snapshot, placed and moved on trial.
+//!
+//! Source: `simulator/`.
+
+pub mod hinting;
+pub mod predicates;
+pub mod removal;
+pub mod snapshot;
+pub mod templates;
+pub mod utilization;

@@ -1,0 +1,123 @@
+//! The scheduler's filters that decide where a pod may run.
+//!
+//! Source: the plugins NodeUnschedulable, TaintToleration, NodeAffinity (node selectors),
+//! NodePorts, NodeResourcesFit and InterPodAffinity (anti-affinity per host) of kube-scheduler,
+//! in that order: the first that refuses names the reasons.
+
+use super::snapshot::NodeInfo;
+use crate::autoscaler::cluster_autoscaler::model::{ClassId, NodeShape, PodClass};
+use crate::autoscaler::cluster_autoscaler::taints::Effect;
+
+/// Why a pod does not fit.
+pub type Reasons = Vec<String>;
+
+/// Whether a pod passes; without the reasons.
+pub fn fits(classes: &[PodClass], class: ClassId, info: &NodeInfo) -> bool {
+    let pod = &classes[class.index()];
+    !info.unschedulable
+        && enough(pod, info)
+        && suits(pod, &info.shape)
+        && ports_free(classes, pod, info)
+        && !repelled(classes, class, info)
+}
+
+/// Whether a pod passes, or why not.
+pub fn check(classes: &[PodClass], class: ClassId, info: &NodeInfo) -> Result<(), Reasons> {
+    let pod = &classes[class.index()];
+    let one = |reason: &str| Err(vec![reason.to_owned()]);
+    if info.unschedulable {
+        return one("node(s) were unschedulable");
+    }
+    if !tolerates(pod, &info.shape) {
+        return one("node(s) had untolerated taint(s)");
+    }
+    if !selects(pod, &info.shape) {
+        return one("node(s) didn't match Pod's node affinity/selector");
+    }
+    if !ports_free(classes, pod, info) {
+        return one("node(s) didn't have free ports for the requested pod ports");
+    }
+    let missing = missing(pod, info);
+    if !missing.is_empty() {
+        return Err(missing);
+    }
+    if repelled(classes, class, info) {
+        return one("node(s) didn't match pod anti-affinity rules");
+    }
+    Ok(())
+}
+
+/// Whether taints and labels of a kind of node suit a pod, whatever runs there.
+pub fn suits(pod: &PodClass, shape: &NodeShape) -> bool {
+    tolerates(pod, shape) && selects(pod, shape)
+}
+
+fn tolerates(pod: &PodClass, shape: &NodeShape) -> bool {
+    shape
+        .taints
+        .iter()
+        .filter(|taint| taint.effect != Effect::PreferNoSchedule)
+        .all(|taint| pod.tolerations.iter().any(|one| one.covers(taint)))
+}
+
+/// Whether the labels of a kind of node are those that a pod selects.
+pub fn selects(pod: &PodClass, shape: &NodeShape) -> bool {
+    pod.node_selector
+        .iter()
+        .all(|wanted| shape.labels.contains(wanted))
+}
+
+fn ports_free(classes: &[PodClass], pod: &PodClass, info: &NodeInfo) -> bool {
+    pod.host_ports.is_empty()
+        || !info.pods.iter().any(|other| {
+            classes[other.class.index()]
+                .host_ports
+                .iter()
+                .any(|port| pod.host_ports.contains(port))
+        })
+}
+
+fn enough(pod: &PodClass, info: &NodeInfo) -> bool {
+    let (asked, has, used) = (&pod.requests, &info.shape.allocatable, &info.requested);
+    used.pods < has.pods
+        && (asked.cpu.0 == 0 || asked.cpu.0 <= has.cpu.0 - used.cpu.0)
+        && (asked.memory.0 == 0 || asked.memory.0 <= has.memory.0 - used.memory.0)
+        && asked
+            .extended
+            .iter()
+            .enumerate()
+            .all(|(index, asked)| {
+                *asked == 0 || *asked <= has.extended(index) - used.extended(index)
+            })
+}
+
+fn missing(pod: &PodClass, info: &NodeInfo) -> Reasons {
+    let (asked, has, used) = (&pod.requests, &info.shape.allocatable, &info.requested);
+    let mut reasons = Reasons::new();
+    if used.pods >= has.pods {
+        reasons.push("Too many pods".to_owned());
+    }
+    if asked.cpu.0 > 0 && asked.cpu.0 > has.cpu.0 - used.cpu.0 {
+        reasons.push("Insufficient cpu".to_owned());
+    }
+    if asked.memory.0 > 0 && asked.memory.0 > has.memory.0 - used.memory.0 {
+        reasons.push("Insufficient memory".to_owned());
+    }
+    for (index, asked) in asked.extended.iter().enumerate() {
+        if *asked > 0 && *asked > has.extended(index) - used.extended(index) {
+            reasons.push("Insufficient extended resource".to_owned());
+        }
+    }
+    reasons
+}
+
+/// Anti-affinity works both ways.
+fn repelled(classes: &[PodClass], class: ClassId, info: &NodeInfo) -> bool {
+    let own = &classes[class.index()].host_anti_affinity;
+    info.pods.iter().any(|other| {
+        own.contains(&other.class)
+            || classes[other.class.index()]
+                .host_anti_affinity
+                .contains(&class)
+    })
+}

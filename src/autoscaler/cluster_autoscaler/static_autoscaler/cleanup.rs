@@ -1,0 +1,89 @@
+//! Instances and sizes that went wrong.
+
+use std::collections::BTreeMap;
+
+use super::{Loop, StaticAutoscaler};
+use crate::autoscaler::cluster_autoscaler::events::Involved;
+use crate::autoscaler::cluster_autoscaler::model::{GroupId, NodeId};
+
+impl StaticAutoscaler {
+    /// Deletes instances that took too long to register, down to the group's min.
+    pub(super) fn remove_old_unregistered(&mut self, this: &mut Loop<'_, '_>) {
+        let seen = this.seen;
+        let mut old: BTreeMap<GroupId, Vec<NodeId>> = BTreeMap::new();
+        for (id, found) in self.registry.unregistered() {
+            let group = &seen.group(found.group).options;
+            if found.since + group.provision_time(&self.options) < seen.now {
+                old.entry(found.group).or_default().push(id);
+            }
+        }
+        for (group, mut nodes) in old {
+            if !self.options.force_delete_unregistered_nodes {
+                let possible = this.outside.target_size(group) - seen.group(group).min;
+                if possible <= 0 {
+                    continue;
+                }
+                nodes.truncate(possible as usize);
+            }
+            let deleted = this.outside.delete_nodes(seen.now, group, &nodes);
+            self.registry.invalidate_instances(group);
+            for node in &nodes {
+                let name = this.outside.node_name(*node);
+                match &deleted {
+                    Ok(()) => this.events.normal(
+                        seen.now,
+                        "DeleteUnregistered",
+                        Involved::Status,
+                        format!("Removed unregistered node {name}"),
+                    ),
+                    Err(error) => this.events.warning(
+                        seen.now,
+                        "DeleteUnregisteredFailed",
+                        Involved::Status,
+                        format!("Failed to remove node {name}: {error}"),
+                    ),
+                }
+            }
+            if deleted.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Deletes instances that could not be created.
+    pub(super) fn delete_created_with_errors(&mut self, this: &mut Loop<'_, '_>) {
+        let mut deleted = false;
+        for (group, nodes) in self.registry.created_with_errors(this.seen) {
+            let answer = this.outside.delete_nodes(this.seen.now, group, &nodes);
+            if answer.is_ok() {
+                deleted = true;
+                self.registry.invalidate_instances(group);
+            }
+        }
+        if deleted {
+            self.registry.recalculate(this.seen, this.outside);
+        }
+    }
+
+    /// Lowers targets that have been too high for long; answers whether any was.
+    pub(super) fn fix_node_group_size(&mut self, this: &mut Loop<'_, '_>) -> Result<bool, String> {
+        let seen = this.seen;
+        let mut fixed = false;
+        for group in seen.group_ids() {
+            let Some(size) = self.registry.incorrect_size(group) else {
+                continue;
+            };
+            let patience = seen.group(group).options.provision_time(&self.options);
+            let delta = size.current - size.expected;
+            if size.first_observed + patience >= seen.now || delta >= 0 {
+                continue;
+            }
+            let name = &seen.group(group).name;
+            this.outside
+                .decrease_target_size(seen.now, group, delta)
+                .map_err(|error| format!("failed to decrease {name}: {error}"))?;
+            fixed = true;
+        }
+        Ok(fixed)
+    }
+}

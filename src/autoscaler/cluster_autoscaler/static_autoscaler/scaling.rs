@@ -1,0 +1,201 @@
+//! Up, then down, then up to the min sizes.
+
+use super::{Loop, StaticAutoscaler, ready_nodes};
+use crate::autoscaler::cluster_autoscaler::events::Involved;
+use crate::autoscaler::cluster_autoscaler::model::Node;
+use crate::autoscaler::cluster_autoscaler::pod_list;
+use crate::autoscaler::cluster_autoscaler::scale_down::actuator::{Context, ScaleDownResult};
+use crate::autoscaler::cluster_autoscaler::scale_down::candidates::scale_down_candidates;
+use crate::autoscaler::cluster_autoscaler::scale_down::deletion_tracker::InProgress;
+use crate::autoscaler::cluster_autoscaler::scale_down::update_soft_deletion_taints;
+use crate::autoscaler::cluster_autoscaler::scale_up::orchestrator::ScaleUp;
+use crate::autoscaler::cluster_autoscaler::scale_up::{
+    NoScaleUpInfo, ScaleUpResult, ScaleUpStatus,
+};
+use crate::autoscaler::cluster_autoscaler::simulator::snapshot::Snapshot;
+
+impl Loop<'_, '_> {
+    /// A scale-up that ended: its events, and its place in the report.
+    fn finish_scale_up(&mut self, status: ScaleUpStatus) {
+        status.record(self.seen, &mut self.events);
+        self.report.scale_up.push(status);
+    }
+
+    /// The loop ended before a scale-up.
+    pub(super) fn scale_up_not_run(&mut self) {
+        self.finish_scale_up(ScaleUpStatus::new(ScaleUpResult::NotTried));
+    }
+}
+
+impl StaticAutoscaler {
+    pub(super) fn scale<'a>(
+        &mut self,
+        this: &mut Loop<'a, '_>,
+        snapshot: &mut Snapshot<'a>,
+        nodes: &[&Node],
+        deletions: &InProgress,
+    ) -> Result<(), String> {
+        let seen = this.seen;
+        let snapshot_nodes = snapshot.nodes().count() as i64;
+        let under_way = self.actuator.tracker.in_progress();
+        let hints = &mut self.pod_list_hints;
+        let mut pods = pod_list::process(seen, &self.options, snapshot, hints, under_way);
+        pod_list::filter_out_young(seen, &self.options, &mut pods);
+        let untried = self.why_not_scale_up(this, &pods);
+        match &untried {
+            Some(_) => {}
+            None => self.scale_up(this, snapshot, snapshot_nodes, Some(&pods)),
+        }
+        let scaled_down = if self.options.scale_down_enabled {
+            self.scale_down(this, snapshot, nodes, deletions)
+        } else {
+            Ok(())
+        };
+        if scaled_down.is_ok() && self.options.enforce_node_group_min_size {
+            self.scale_up(this, snapshot, snapshot_nodes, None);
+        } else if let Some(status) = untried {
+            this.finish_scale_up(status);
+        }
+        scaled_down
+    }
+
+    /// What to report if no scale-up is tried.
+    fn why_not_scale_up(&self, this: &mut Loop<'_, '_>, pods: &[u32]) -> Option<ScaleUpStatus> {
+        let seen = this.seen;
+        let total = self.options.max_nodes_total;
+        if pods.is_empty() {
+            return Some(ScaleUpStatus::new(ScaleUpResult::NotNeeded));
+        }
+        if total > 0 && ready_nodes(seen) as i64 >= total {
+            let message = format!("Max total nodes in cluster reached: {total}");
+            this.events.warning(
+                seen.now,
+                "MaxNodesTotalReached",
+                Involved::Status,
+                message,
+            );
+            let remaining = NoScaleUpInfo {
+                pods: pods.to_vec(),
+                rejected: std::collections::BTreeMap::new(),
+                skipped: std::collections::BTreeMap::new(),
+            };
+            return Some(ScaleUpStatus {
+                pods_remain_unschedulable: vec![remaining],
+                ..ScaleUpStatus::new(ScaleUpResult::LimitedByMaxNodesTotal)
+            });
+        }
+        if pod_list::all_are_new(seen, pods) {
+            this.report.all_pending_too_new = true;
+            return Some(ScaleUpStatus::new(ScaleUpResult::InCooldown));
+        }
+        None
+    }
+
+    /// For pods, or to the groups' min sizes.
+    fn scale_up<'a>(
+        &mut self,
+        this: &mut Loop<'a, '_>,
+        snapshot: &mut Snapshot<'a>,
+        nodes: i64,
+        pods: Option<&[u32]>,
+    ) {
+        let mut scale_up = ScaleUp {
+            seen: this.seen,
+            options: &self.options,
+            templates: &self.templates,
+            snapshot,
+            registry: &mut self.registry,
+            outside: this.outside,
+            events: &mut this.events,
+            local_delays: &mut self.local_delays,
+            choices: &mut this.report.choices,
+            draw: this.draw,
+            nodes,
+        };
+        let status = match pods {
+            Some(pods) => scale_up.scale_up(pods),
+            None => scale_up.scale_up_to_min_size(),
+        };
+        if status.result == ScaleUpResult::Successful {
+            self.last_scale_up = this.seen.now;
+        }
+        this.finish_scale_up(status);
+    }
+
+    fn scale_down(
+        &mut self,
+        this: &mut Loop<'_, '_>,
+        snapshot: &mut Snapshot<'_>,
+        nodes: &[&Node],
+        deletions: &InProgress,
+    ) -> Result<(), String> {
+        let seen = this.seen;
+        let candidates = scale_down_candidates(
+            seen,
+            &self.options,
+            snapshot,
+            this.outside,
+            nodes,
+            &self.previous_candidates,
+            &self.local_delays,
+        );
+        self.planner
+            .update(seen, &self.options, snapshot, nodes, &candidates, deletions);
+        let unneeded = self.planner.unneeded();
+        self.previous_candidates = unneeded.iter().map(|node| node.removal.node).collect();
+        let groups = seen
+            .nodes
+            .iter()
+            .filter(|node| unneeded.contains(node.id))
+            .filter_map(|node| node.group);
+        self.registry.update_candidates(groups);
+        let mut error = None;
+        this.report.scale_down =
+            if self.is_in_cooldown(seen.now) || this.report.all_pending_too_new {
+                ScaleDownResult::InCooldown
+            } else if candidates.is_empty() {
+                ScaleDownResult::NoCandidates
+            } else {
+                let (result, failure) = self.start_deletion(this, snapshot, deletions);
+                error = failure;
+                result
+            };
+        let unneeded = self.planner.unneeded();
+        update_soft_deletion_taints(&self.options, nodes, unneeded, this.outside);
+        match error {
+            Some(error) => {
+                self.last_failed_delete = seen.now;
+                Err(error)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn start_deletion(
+        &mut self,
+        this: &mut Loop<'_, '_>,
+        snapshot: &Snapshot<'_>,
+        deletions: &InProgress,
+    ) -> (ScaleDownResult, Option<String>) {
+        let seen = this.seen;
+        let options = &self.options;
+        let chosen =
+            self.planner
+                .nodes_to_delete(seen, options, snapshot, this.outside, deletions);
+        let mut context = Context {
+            seen,
+            options,
+            outside: this.outside,
+            events: &mut this.events,
+            local_delays: &mut self.local_delays,
+        };
+        let (result, started, error) =
+            self.actuator.start_deletion(&mut context, snapshot, chosen);
+        this.report.deletion_started = started;
+        if result == ScaleDownResult::NodeDeleteStarted {
+            self.last_delete = seen.now;
+            self.registry.recalculate(seen, this.outside);
+        }
+        (result, error)
+    }
+}
