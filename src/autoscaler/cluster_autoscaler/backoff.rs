@@ -81,6 +81,7 @@ impl ExponentialBackoff {
     /// Forgets groups that have not failed for long.
     pub fn remove_stale(&mut self, now: SimTime) {
         let reset = self.reset_timeout;
-        self.groups.retain(|_, info| info.last_failure + reset >= now);
+        self.groups
+            .retain(|_, info| info.last_failure + reset >= now);
     }
 }

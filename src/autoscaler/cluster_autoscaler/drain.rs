@@ -207,7 +207,10 @@ pub fn blocking_local_storage<'v>(
     safe_to_evict_local_volumes: &str,
 ) -> bool {
     volumes.into_iter().any(|(name, volume)| {
-        volume != Volume::Other && !safe_to_evict_local_volumes.split(',').any(|safe| safe == name)
+        volume != Volume::Other
+            && !safe_to_evict_local_volumes
+                .split(',')
+                .any(|safe| safe == name)
     })
 }
 

@@ -130,8 +130,14 @@ pub fn estimate(
         let left = on_existing_nodes(snapshot, &mut state, group);
         if new_nodes_available {
             let left = &group.pods[left..];
-            new_nodes_available =
-                on_new_nodes(snapshot, &mut state, template, group.class, left, &mut limiter);
+            new_nodes_available = on_new_nodes(
+                snapshot,
+                &mut state,
+                template,
+                group.class,
+                left,
+                &mut limiter,
+            );
         }
     }
     snapshot.revert();

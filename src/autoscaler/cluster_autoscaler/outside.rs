@@ -61,8 +61,12 @@ pub trait Outside {
         nodes: &[NodeId],
     ) -> Result<(), String>;
     /// Taints a node for deletion, and cordons it if asked.
-    fn mark_to_be_deleted(&mut self, now: SimTime, node: NodeId, cordon: bool)
-    -> Result<(), String>;
+    fn mark_to_be_deleted(
+        &mut self,
+        now: SimTime,
+        node: NodeId,
+        cordon: bool,
+    ) -> Result<(), String>;
     /// Takes that taint and the cordon back.
     fn clean_to_be_deleted(&mut self, node: NodeId, uncordon: bool);
     /// Sets the soft taint.
@@ -70,12 +74,7 @@ pub trait Outside {
     /// Takes the soft taint back.
     fn clean_deletion_candidate(&mut self, node: NodeId);
     /// Evicts a pod with this grace period.
-    fn evict(
-        &mut self,
-        now: SimTime,
-        pod: PodId,
-        grace: SimDuration,
-    ) -> Result<(), EvictError>;
+    fn evict(&mut self, now: SimTime, pod: PodId, grace: SimDuration) -> Result<(), EvictError>;
     /// What a node or instance is called.
     fn node_name(&self, node: NodeId) -> String;
     /// What a pod is called.

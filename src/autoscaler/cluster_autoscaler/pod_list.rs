@@ -43,9 +43,7 @@ pub fn process(
         let on_node = snapshot.node(slot).pods.iter();
         pods.extend(on_node.filter_map(|placed| placed.pod).filter(|index| {
             let class = class(*index);
-            seen.pods[*index as usize].deletion.is_none()
-                && !class.mirror
-                && !class.is_daemon_set()
+            seen.pods[*index as usize].deletion.is_none() && !class.mirror && !class.is_daemon_set()
         }));
     }
     go_sort::sort_by(&mut pods, |one, other| {

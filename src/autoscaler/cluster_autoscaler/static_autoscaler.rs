@@ -143,7 +143,9 @@ impl StaticAutoscaler {
     /// When something has to be done between loops.
     pub fn next_wakeup(&self) -> SimTime {
         let refresh = self.registry.next_refresh();
-        self.actuator.next().map_or(refresh, |next| next.min(refresh))
+        self.actuator
+            .next()
+            .map_or(refresh, |next| next.min(refresh))
     }
 
     /// Does what is due by `seen.now` between loops; answers the events.

@@ -56,17 +56,16 @@ fn replay_case(case: &Case, report: &mut Report) -> Result<(), serde_json::Error
             seen: &seen,
             autoscaler: &autoscaler,
         };
-        let out = got.out(&loop_report, calls);
-        let after = case.loops.get(index + 1);
-        let mut until = now + SimDuration::from_secs_f64(case.step_default_s);
-        if let Some(next) = after {
-            until = seconds(next.input.t);
-        }
-        outside.look_ahead(&mut cast, after);
+        let out = got.out(&loop_report, &calls);
+        let next = case.loops.get(index + 1);
+        // When the next loop would have begun is not recorded: the last entry tells how far to go.
+        let last = || seconds(output::last_time(recorded.after.as_ref()));
+        let until = next.map_or_else(last, |next| seconds(next.input.t));
+        outside.look_ahead(&mut cast, next);
         let events = between(&mut autoscaler, &cast, &scene, &mut outside, until);
         let calls = outside.take_calls();
         let evictions = outside.take_evictions(&cast);
-        let after = output::after(&cast, &scene.pods, &events, calls, evictions);
+        let after = output::after(&cast, &scene.pods, &events, &calls, &evictions);
         report.step(compare(case, recorded, &out, &after));
     }
     Ok(())
@@ -86,7 +85,10 @@ fn between(
         let pods: Vec<Pod> = scene
             .pods
             .iter()
-            .filter(|pod| pod.node.is_none_or(|node| outside.pod_on_node(now, pod.id, node)))
+            .filter(|pod| {
+                pod.node
+                    .is_none_or(|node| outside.pod_on_node(now, pod.id, node))
+            })
             .copied()
             .collect();
         let pdbs = outside.pdbs();

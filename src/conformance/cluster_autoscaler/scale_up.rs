@@ -172,7 +172,11 @@ fn best_options(row: &ExpandersRow) -> BTreeMap<String, Vec<String>> {
             template: None,
             price: Some(option.node_price_per_hour),
         });
-        shapes.push(plain_node(option.node_cpu_milli, option.node_memory_mib, 110));
+        shapes.push(plain_node(
+            option.node_cpu_milli,
+            option.node_memory_mib,
+            110,
+        ));
         let mut requested = Resources::default();
         let mut pods = Vec::new();
         for of_kind in &option.pods {

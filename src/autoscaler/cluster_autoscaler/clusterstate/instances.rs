@@ -56,7 +56,7 @@ impl InstancesCache {
             return;
         }
         while self.next_refresh <= now {
-            self.next_refresh = self.next_refresh + REFRESH_INTERVAL;
+            self.next_refresh += REFRESH_INTERVAL;
         }
         self.groups = seen
             .group_ids()

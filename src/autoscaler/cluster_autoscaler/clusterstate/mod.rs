@@ -202,9 +202,8 @@ impl ClusterStateRegistry {
                 first_observed: seen.now,
             };
             let known = self.incorrect_sizes.get(&group).copied();
-            let known = known.filter(|known| {
-                (known.current, known.expected) == (found.current, found.expected)
-            });
+            let known = known
+                .filter(|known| (known.current, known.expected) == (found.current, found.expected));
             sizes.insert(group, known.unwrap_or(found));
         }
         self.incorrect_sizes = sizes;
@@ -253,7 +252,10 @@ impl ClusterStateRegistry {
 
     /// Nodes of the target that are neither ready nor given up.
     fn upcoming_in(&self, group: GroupId) -> i64 {
-        let target = self.ranges.get(group.index()).map_or(0, |range| range.target);
+        let target = self
+            .ranges
+            .get(group.index())
+            .map_or(0, |range| range.target);
         match self.readiness.get(group.index()) {
             Some(Some(readiness)) => {
                 target
@@ -275,7 +277,9 @@ impl ClusterStateRegistry {
     /// a request is open and the group is not backed off.
     pub fn upcoming(&self, group: GroupId, now: SimTime) -> (i64, &[NodeId]) {
         let count = self.upcoming_in(group);
-        if count <= 0 || !self.requests.contains_key(&group) || self.backed_off(group, now).is_some()
+        if count <= 0
+            || !self.requests.contains_key(&group)
+            || self.backed_off(group, now).is_some()
         {
             return (0, &[]);
         }

@@ -66,7 +66,10 @@ impl ClusterStateRegistry {
                 .cloned()
                 .flatten()
                 .unwrap_or_default(),
-            target: self.ranges.get(group.index()).map_or(0, |range| range.target),
+            target: self
+                .ranges
+                .get(group.index())
+                .map_or(0, |range| range.target),
             scale_up,
             candidates: self.candidates.get(&group).copied().unwrap_or(0),
         }

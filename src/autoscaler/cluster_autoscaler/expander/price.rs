@@ -8,8 +8,7 @@ use crate::autoscaler::cluster_autoscaler::resources::Resources;
 use crate::units::{Bytes, Millicores};
 
 /// A pod whose price is added on both sides, so that small options do not stand out.
-const STABILIZATION_POD: Resources =
-    Resources::new(Millicores(500), Bytes(500 * Bytes::MIB.0));
+const STABILIZATION_POD: Resources = Resources::new(Millicores(500), Bytes(500 * Bytes::MIB.0));
 
 /// The CPU and memory of a node that suits a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -113,7 +113,8 @@ impl Actuator {
         (empty, drain): NodesToDelete,
     ) -> (ScaleDownResult, Vec<ScaleDownNode>, Option<String>) {
         let seen = context.seen;
-        let nodes: BTreeMap<NodeId, &Node> = seen.nodes.iter().map(|node| (node.id, node)).collect();
+        let nodes: BTreeMap<NodeId, &Node> =
+            seen.nodes.iter().map(|node| (node.id, node)).collect();
         let grouped = |ids: Vec<NodeId>| -> Vec<(NodeId, GroupId)> {
             ids.into_iter()
                 .filter_map(|id| Some((id, nodes.get(&id)?.group?)))
@@ -174,7 +175,11 @@ impl Actuator {
             let pods: Vec<String> = report
                 .evicted_pods
                 .iter()
-                .map(|pod| context.outside.pod_name(context.seen.pods[*pod as usize].id))
+                .map(|pod| {
+                    context
+                        .outside
+                        .pod_name(context.seen.pods[*pod as usize].id)
+                })
                 .collect();
             let Utilization { cpu, memory } = report.utilization;
             let resource = if cpu > memory { "cpu" } else { "memory" };
@@ -333,16 +338,21 @@ fn begin_drain(deletion: &Deletion, context: &mut Context<'_, '_>) -> Result<Dra
         let pod = &seen.pods[*index];
         (*index, pod, seen.class(pod.class))
     });
-    let info = drain::pods_to_move(&drain_context, listed).map_err(|(_, reason)| {
-        format!("GetPodsToMove returned error: {}", reason.name())
-    })?;
+    let info = drain::pods_to_move(&drain_context, listed)
+        .map_err(|(_, reason)| format!("GetPodsToMove returned error: {}", reason.name()))?;
     if !deletion.drain && !info.pods.is_empty() {
         return Err("failed to delete empty node, new pods scheduled".to_owned());
     }
     if !deletion.drain && !info.on_completion_pods.is_empty() {
         return Err("failed to delete empty node, active on-completion pods present".to_owned());
     }
-    Ok(Drain::new(seen, options, &pods, deletion.drain, context.events))
+    Ok(Drain::new(
+        seen,
+        options,
+        &pods,
+        deletion.drain,
+        context.events,
+    ))
 }
 
 /// Gives a node back to the cluster.
@@ -384,13 +394,18 @@ fn delete(deletion: &Deletion, context: &mut Context<'_, '_>) -> DeletionResult 
     context.local_delays.register_scale_down(group, now);
     let name = context.outside.node_name(node);
     let (reason, message) = if deletion.drain {
-        ("ScaleDown", format!("Scale-down: node {name} removed with drain"))
+        (
+            "ScaleDown",
+            format!("Scale-down: node {name} removed with drain"),
+        )
     } else {
-        ("ScaleDownEmpty", format!("Scale-down: empty node {name} removed"))
+        (
+            "ScaleDownEmpty",
+            format!("Scale-down: empty node {name} removed"),
+        )
     };
     context
         .events
         .normal(now, reason, Involved::Status, message);
     DeletionResult::Ok
 }
-

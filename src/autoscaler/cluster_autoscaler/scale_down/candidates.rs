@@ -85,7 +85,7 @@ pub fn scale_down_candidates<'n>(
             (empty, previous.contains(&node.id), *node)
         })
         .collect();
-    go_sort::sort_by(&mut candidates, |one, other| earlier(one, other));
+    go_sort::sort_by(&mut candidates, earlier);
     let held = |node: &Node| {
         options.scale_down_delay_type_local
             && node

@@ -43,7 +43,10 @@ impl InProgress {
 
     /// The nodes that are drained, or those that are not.
     pub fn nodes(&self, drain: bool) -> impl Iterator<Item = NodeId> {
-        let of_kind = self.0.iter().filter(move |(_, (_, drained))| *drained == drain);
+        let of_kind = self
+            .0
+            .iter()
+            .filter(move |(_, (_, drained))| *drained == drain);
         of_kind.map(|(node, _)| *node)
     }
 

@@ -56,10 +56,9 @@ pub(super) fn check(
     if node.scale_down_disabled {
         return (Some(UnremovableReason::ScaleDownDisabledAnnotation), None);
     }
-    let (Some(group), Some(utilization)) = (
-        node.group,
-        node_utilization(seen, options, snapshot, node),
-    ) else {
+    let (Some(group), Some(utilization)) =
+        (node.group, node_utilization(seen, options, snapshot, node))
+    else {
         return (Some(UnremovableReason::UnexpectedError), None);
     };
     if !options.scale_down_unready_enabled && !node.ready {

@@ -157,7 +157,12 @@ impl Drain {
     ) -> Option<Progress> {
         if !self.tried || now < self.retry_until {
             self.tried = true;
-            for target in self.targets.iter_mut().filter(|one| one.refused.is_some()) {
+            // A goroutine each: Go runs the one that was started last first, then the others in
+            // turn. It matters where a budget allows some of them only.
+            let before_last = self.targets.len() - 1;
+            let (others, last) = self.targets.split_at_mut(before_last);
+            let targets = last.iter_mut().chain(others);
+            for target in targets.filter(|one| one.refused.is_some()) {
                 target.refused = match outside.evict(now, target.pod, target.grace) {
                     Ok(()) | Err(EvictError::NotFound) => None,
                     Err(EvictError::Refused(error)) => Some(error),

@@ -196,10 +196,8 @@ impl Planner {
         deletions: &InProgress,
     ) -> NodesToDelete {
         let nodes = snapshot.nodes();
-        let mut tracker = Tracker::min(
-            options,
-            nodes.map(|info| (info.group, info.shape.as_ref())),
-        );
+        let mut tracker =
+            Tracker::min(options, nodes.map(|info| (info.group, info.shape.as_ref())));
         let mut sizes = GroupSizes {
             targets: seen
                 .group_ids()

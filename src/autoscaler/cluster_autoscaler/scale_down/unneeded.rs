@@ -106,10 +106,7 @@ impl UnneededNodes {
             .nodes
             .values()
             .partition(|node| node.removal.pods_to_reschedule > 0);
-        for (nodes, list) in [
-            (empty, &mut found.empty),
-            (drain, &mut found.need_drain),
-        ] {
+        for (nodes, list) in [(empty, &mut found.empty), (drain, &mut found.need_drain)] {
             for node in nodes {
                 match unremovable_reason(seen, node, sizes, tracker) {
                     Some(reason) => found.unremovable.push((node.removal.node, reason)),

@@ -44,9 +44,8 @@ impl ScaleUp<'_, '_> {
         self.registry
             .register_scale_up(self.seen, self.options, group, increase);
         self.local_delays.register_scale_up(group, now);
-        let message = format!(
-            "Scale-up: group {name} size set to {new} instead of {current} (max: {max})"
-        );
+        let message =
+            format!("Scale-up: group {name} size set to {new} instead of {current} (max: {max})");
         self.events
             .normal(now, "ScaledUpGroup", Involved::Status, message);
         Ok(())

@@ -14,9 +14,7 @@ use crate::autoscaler::cluster_autoscaler::estimator::{
     self, Limiter, PodEquivalenceGroup, cluster_capacity, similar_groups_capacity,
 };
 use crate::autoscaler::cluster_autoscaler::events::{Events, Involved};
-use crate::autoscaler::cluster_autoscaler::expander::{
-    self, ExpanderContext, ExpansionOption,
-};
+use crate::autoscaler::cluster_autoscaler::expander::{self, ExpanderContext, ExpansionOption};
 use crate::autoscaler::cluster_autoscaler::model::{GroupId, Observation};
 use crate::autoscaler::cluster_autoscaler::options::Options;
 use crate::autoscaler::cluster_autoscaler::outside::Outside;
@@ -99,7 +97,9 @@ impl ScaleUp<'_, '_> {
             let error = "No node info for best expansion option!".to_owned();
             return failed(&mut groups, error);
         };
-        let new_nodes = tracker.check(best.group, &template.shape, new_nodes).allowed;
+        let new_nodes = tracker
+            .check(best.group, &template.shape, new_nodes)
+            .allowed;
         let plan = self.balance(best.group, new_nodes, &schedulable, &groups, &mut tracker);
         if let Err((group, error)) = self.execute(&plan) {
             mark_failed(&mut groups, group, &plan);
@@ -257,7 +257,13 @@ impl ScaleUp<'_, '_> {
         option.similar = self.similar_groups(group, schedulable);
         let sizes = std::iter::once(group)
             .chain(option.similar.iter().copied())
-            .map(|group| (group, self.seen.group(group), self.outside.target_size(group)));
+            .map(|group| {
+                (
+                    group,
+                    self.seen.group(group),
+                    self.outside.target_size(group),
+                )
+            });
         let limiter = Limiter::new([
             self.options.max_nodes_per_scale_up,
             similar_groups_capacity(sizes),

@@ -30,9 +30,10 @@ impl ScaleUp<'_, '_> {
         };
         let alike = |other: &GroupId| {
             *other != group
-                && self.templates.get(*other).is_some_and(|other| {
-                    similar(self.options, self.seen.classes, template, other)
-                })
+                && self
+                    .templates
+                    .get(*other)
+                    .is_some_and(|other| similar(self.options, self.seen.classes, template, other))
                 && self
                     .registry
                     .is_safe_to_scale_up(*other, self.options, self.seen.now)

@@ -88,8 +88,13 @@ fn same_labels(options: &Options, one: &Template, other: &Template) -> bool {
         !IGNORED.contains(&label.0.as_str()) && !options.balancing_ignore_labels.contains(&label.0)
     };
     let sorted = |template: &Template| {
-        let mut labels: Vec<(String, String)> =
-            template.shape.labels.iter().filter(matters).cloned().collect();
+        let mut labels: Vec<(String, String)> = template
+            .shape
+            .labels
+            .iter()
+            .filter(matters)
+            .cloned()
+            .collect();
         labels.sort();
         labels
     };

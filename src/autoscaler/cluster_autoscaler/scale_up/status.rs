@@ -145,7 +145,12 @@ impl ScaleUpStatus {
             return "max total nodes in cluster reached".to_owned();
         }
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for reason in info.rejected.values().chain(info.skipped.values()).flatten() {
+        for reason in info
+            .rejected
+            .values()
+            .chain(info.skipped.values())
+            .flatten()
+        {
             *counts.entry(reason).or_default() += 1;
         }
         let counted: Vec<String> = counts
@@ -160,6 +165,9 @@ impl ScaleUpInfo {
     /// As Go prints it.
     pub fn text(&self, seen: &Observation<'_>) -> String {
         let name = &seen.group(self.group).name;
-        format!("{{{name} {}->{} (max: {})}}", self.current, self.new, self.max)
+        format!(
+            "{{{name} {}->{} (max: {})}}",
+            self.current, self.new, self.max
+        )
     }
 }

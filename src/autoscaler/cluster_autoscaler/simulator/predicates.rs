@@ -82,13 +82,9 @@ fn enough(pod: &PodClass, info: &NodeInfo) -> bool {
     used.pods < has.pods
         && (asked.cpu.0 == 0 || asked.cpu.0 <= has.cpu.0 - used.cpu.0)
         && (asked.memory.0 == 0 || asked.memory.0 <= has.memory.0 - used.memory.0)
-        && asked
-            .extended
-            .iter()
-            .enumerate()
-            .all(|(index, asked)| {
-                *asked == 0 || *asked <= has.extended(index) - used.extended(index)
-            })
+        && asked.extended.iter().enumerate().all(|(index, asked)| {
+            *asked == 0 || *asked <= has.extended(index) - used.extended(index)
+        })
 }
 
 fn missing(pod: &PodClass, info: &NodeInfo) -> Reasons {

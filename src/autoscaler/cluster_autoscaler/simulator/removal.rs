@@ -6,7 +6,9 @@ use rustc_hash::FxHashSet;
 
 use super::hinting::HintingSimulator;
 use super::snapshot::{SimNode, Snapshot};
-use crate::autoscaler::cluster_autoscaler::drain::{self, BlockingReason, DrainContext, PodMoveInfo};
+use crate::autoscaler::cluster_autoscaler::drain::{
+    self, BlockingReason, DrainContext, PodMoveInfo,
+};
 use crate::autoscaler::cluster_autoscaler::model::{NodeId, Observation};
 
 /// Why a node cannot go.

@@ -101,8 +101,8 @@ impl Templates {
         let (good, bad): (Vec<&Node>, Vec<&Node>) =
             seen.nodes.iter().partition(|node| is_good(node, seen));
         for node in good {
-            if let Some(group) = self.from_node(seen, snapshot, node, force_daemon_sets) {
-                self.cache[group.index()] = self.current[group.index()].clone();
+            if let Some(group) = self.take_node(seen, snapshot, node, force_daemon_sets) {
+                self.cache[group.index()].clone_from(&self.current[group.index()]);
             }
         }
         for group in seen.group_ids() {
@@ -118,12 +118,12 @@ impl Templates {
             }
         }
         for node in bad {
-            self.from_node(seen, snapshot, node, force_daemon_sets);
+            self.take_node(seen, snapshot, node, force_daemon_sets);
         }
     }
 
     /// Takes a node as a model if its group has none yet; answers the group.
-    fn from_node(
+    fn take_node(
         &mut self,
         seen: &Observation<'_>,
         snapshot: &Snapshot<'_>,

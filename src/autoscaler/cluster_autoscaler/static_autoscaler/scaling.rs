@@ -68,12 +68,8 @@ impl StaticAutoscaler {
         }
         if total > 0 && ready_nodes(seen) as i64 >= total {
             let message = format!("Max total nodes in cluster reached: {total}");
-            this.events.warning(
-                seen.now,
-                "MaxNodesTotalReached",
-                Involved::Status,
-                message,
-            );
+            this.events
+                .warning(seen.now, "MaxNodesTotalReached", Involved::Status, message);
             let remaining = NoScaleUpInfo {
                 pods: pods.to_vec(),
                 rejected: std::collections::BTreeMap::new(),
@@ -150,16 +146,16 @@ impl StaticAutoscaler {
             .filter_map(|node| node.group);
         self.registry.update_candidates(groups);
         let mut error = None;
-        this.report.scale_down =
-            if self.is_in_cooldown(seen.now) || this.report.all_pending_too_new {
-                ScaleDownResult::InCooldown
-            } else if candidates.is_empty() {
-                ScaleDownResult::NoCandidates
-            } else {
-                let (result, failure) = self.start_deletion(this, snapshot, deletions);
-                error = failure;
-                result
-            };
+        this.report.scale_down = if self.is_in_cooldown(seen.now) || this.report.all_pending_too_new
+        {
+            ScaleDownResult::InCooldown
+        } else if candidates.is_empty() {
+            ScaleDownResult::NoCandidates
+        } else {
+            let (result, failure) = self.start_deletion(this, snapshot, deletions);
+            error = failure;
+            result
+        };
         let unneeded = self.planner.unneeded();
         update_soft_deletion_taints(&self.options, nodes, unneeded, this.outside);
         match error {
@@ -179,9 +175,9 @@ impl StaticAutoscaler {
     ) -> (ScaleDownResult, Option<String>) {
         let seen = this.seen;
         let options = &self.options;
-        let chosen =
-            self.planner
-                .nodes_to_delete(seen, options, snapshot, this.outside, deletions);
+        let chosen = self
+            .planner
+            .nodes_to_delete(seen, options, snapshot, this.outside, deletions);
         let mut context = Context {
             seen,
             options,
@@ -189,8 +185,7 @@ impl StaticAutoscaler {
             events: &mut this.events,
             local_delays: &mut self.local_delays,
         };
-        let (result, started, error) =
-            self.actuator.start_deletion(&mut context, snapshot, chosen);
+        let (result, started, error) = self.actuator.start_deletion(&mut context, snapshot, chosen);
         this.report.deletion_started = started;
         if result == ScaleDownResult::NodeDeleteStarted {
             self.last_delete = seen.now;

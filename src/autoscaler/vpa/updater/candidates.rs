@@ -4,11 +4,11 @@
 //! `pkg/updater/priority/update_priority_calculator.go` and
 //! `scaling_direction_pod_eviction_admission.go`.
 
-use crate::autoscaler::go_sort;
 use super::held::Held;
 use super::in_place::InfeasibleAttempts;
 use super::priority::Priority;
 use super::{Pod, View};
+use crate::autoscaler::go_sort;
 use crate::autoscaler::vpa::admission::{self, CappedRecommendation, UpstreamPanic};
 use crate::autoscaler::vpa::{
     ChangeRequirement, ContainerScalingMode, EvictionRequirement, FeatureGates, Recommendation,

@@ -11,8 +11,8 @@ use super::{Scene, Shape, seconds};
 use crate::autoscaler::cluster_autoscaler::drain::blocking_local_storage;
 use crate::autoscaler::cluster_autoscaler::{
     ClassId, Controller, ControllerId, ControllerKind, DaemonSet, Effect, GroupId, Node, NodeGroup,
-    NodeGroupOptions, NodeId, NodeShape, Observation, Options, Pdb, Pod, PodClass, PodId, PodPrices,
-    Resources, Taint, Toleration, taints,
+    NodeGroupOptions, NodeId, NodeShape, Observation, Options, Pdb, Pod, PodClass, PodId,
+    PodPrices, Resources, Taint, Toleration, taints,
 };
 use crate::conformance::cluster_autoscaler::drain::{kind_of, safe_to_evict_of, volume_of};
 use crate::conformance::cluster_autoscaler::mib;
@@ -28,7 +28,6 @@ pub(super) struct Case {
     limits: LimitsJson,
     pub(super) groups: Vec<GroupJson>,
     pub(super) shapes: Vec<ShapeJson>,
-    pub(super) step_default_s: f64,
     pub(super) loops: Vec<LoopJson>,
 }
 
@@ -212,11 +211,15 @@ impl Cast {
     }
 
     pub(super) fn node_name(&self, id: NodeId) -> &str {
-        self.nodes.get_index(id.0 as usize).map_or("?", String::as_str)
+        self.nodes
+            .get_index(id.0 as usize)
+            .map_or("?", String::as_str)
     }
 
     pub(super) fn pod_name(&self, id: PodId) -> &str {
-        self.pods.get_index(id.0 as usize).map_or("?", String::as_str)
+        self.pods
+            .get_index(id.0 as usize)
+            .map_or("?", String::as_str)
     }
 
     pub(super) fn group_id(&self, name: &str) -> Option<GroupId> {
@@ -303,11 +306,15 @@ impl Cast {
 
     fn node(&mut self, _case: &Case, node: &NodeJson, now: SimTime) -> Node {
         let id = self.node_id(&node.n);
-        let group = node.n.rsplit_once('-').and_then(|(name, _)| self.group_id(name));
+        let group = node
+            .n
+            .rsplit_once('-')
+            .and_then(|(name, _)| self.group_id(name));
         let template = group.and_then(|group| self.groups[group.index()].template.clone());
-        let shape = template.map_or_else(|| Arc::new(super::super::plain_node(0, 0, 0)), |shape| {
-            tainted(&shape, &node.taints)
-        });
+        let shape = template.map_or_else(
+            || Arc::new(super::super::plain_node(0, 0, 0)),
+            |shape| tainted(&shape, &node.taints),
+        );
         let marked = node
             .taints
             .iter()
@@ -391,7 +398,10 @@ fn options(case: &Case) -> Result<Options, serde_json::Error> {
             .map_err(serde::de::Error::custom)
     };
     set("cores-total", &format!("{cores_min}:{cores_max}"))?;
-    set("memory-total", &format!("{memory_gib_min}:{memory_gib_max}"))?;
+    set(
+        "memory-total",
+        &format!("{memory_gib_min}:{memory_gib_max}"),
+    )?;
     for (flag, value) in &case.options {
         match value {
             Value::String(text) => set(flag, text)?,
@@ -428,7 +438,9 @@ fn group(group: &GroupJson) -> NodeGroup {
             ignore_daemonsets_utilization: None,
         },
         template: Some(Arc::new(NodeShape {
-            labels: labels.map(|(key, value)| (key.clone(), value.clone())).collect(),
+            labels: labels
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
             taints: taints
                 .map(|key| Taint {
                     key: key.clone(),
@@ -445,7 +457,11 @@ fn group(group: &GroupJson) -> NodeGroup {
 
 fn priorities(case: &Case) -> Vec<(i64, Vec<regex_lite::Regex>)> {
     let mut by_priority: BTreeMap<i64, Vec<regex_lite::Regex>> = BTreeMap::new();
-    for group in case.groups.iter().filter(|group| group.expander_priority != 0) {
+    for group in case
+        .groups
+        .iter()
+        .filter(|group| group.expander_priority != 0)
+    {
         if let Ok(pattern) = regex_lite::Regex::new(&group.id) {
             by_priority
                 .entry(group.expander_priority)
@@ -486,9 +502,6 @@ fn class(shape: &ShapeJson) -> PodClass {
         node_selector: shape.node_selector.clone().into_iter().collect(),
         tolerations: shape.tolerates_taint_keys.iter().map(toleration).collect(),
         host_ports: shape.host_port.into_iter().collect(),
-        ..PodClass::new(Resources::new(
-            Millicores(shape.cpu_m),
-            mib(shape.mem_mib),
-        ))
+        ..PodClass::new(Resources::new(Millicores(shape.cpu_m), mib(shape.mem_mib)))
     }
 }

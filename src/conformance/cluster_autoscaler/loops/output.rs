@@ -23,7 +23,7 @@ pub(super) struct Said<'a> {
 
 impl Said<'_> {
     /// The field `out`.
-    pub(super) fn out(&self, report: &LoopReport, calls: Vec<Value>) -> Value {
+    pub(super) fn out(&self, report: &LoopReport, calls: &[Value]) -> Value {
         let now = self.seen.now;
         let autoscaler = self.autoscaler;
         let names = |drain: bool| -> Vec<&str> {
@@ -109,9 +109,9 @@ impl Said<'_> {
             for pod in &info.pods {
                 let class = self.seen.pods[*pod as usize].class;
                 let reasons = |of: &BTreeMap<GroupId, Vec<String>>| {
-                    let named = of.iter().map(|(group, why)| {
-                        (self.group(*group).to_owned(), json!(why))
-                    });
+                    let named = of
+                        .iter()
+                        .map(|(group, why)| (self.group(*group).to_owned(), json!(why)));
                     Value::Object(named.collect())
                 };
                 let value = json!({
@@ -137,8 +137,11 @@ impl Said<'_> {
             .options
             .iter()
             .map(|option| {
-                let similar: Vec<&str> =
-                    option.similar.iter().map(|group| self.group(*group)).collect();
+                let similar: Vec<&str> = option
+                    .similar
+                    .iter()
+                    .map(|group| self.group(*group))
+                    .collect();
                 json!({
                     "group": self.group(option.group),
                     "nodes": option.nodes,
@@ -261,8 +264,8 @@ pub(super) fn after(
     cast: &Cast,
     pods: &[Pod],
     said: &[Event],
-    calls: Vec<Value>,
-    evictions: Vec<Value>,
+    calls: &[Value],
+    evictions: &[Value],
 ) -> Value {
     json!({
         "cloud_calls": calls,
@@ -292,10 +295,26 @@ fn events(cast: &Cast, pods: &[Pod], events: &[Event]) -> Vec<Value> {
         let key = (event.at.0, kind, event.reason, object);
         *counts.entry(key).or_default() += 1;
     }
-    let listed = counts.into_iter().map(|((at, kind, reason, object), count)| {
-        json!([at as f64 / 1e9, kind, reason, object, count])
-    });
+    let listed = counts
+        .into_iter()
+        .map(|((at, kind, reason, object), count)| {
+            json!([at as f64 / 1e9, kind, reason, object, count])
+        });
     listed.collect()
+}
+
+/// The time of the last entry of an `after`, in seconds.
+pub(super) fn last_time(after: Option<&Value>) -> f64 {
+    let entries = |field: &str, time: fn(&Value) -> Option<f64>| {
+        let list = after.and_then(|after| after[field].as_array());
+        let times = list.into_iter().flatten().filter_map(time);
+        times.fold(f64::NEG_INFINITY, f64::max)
+    };
+    let call = |entry: &Value| entry["t"].as_f64();
+    entries("cloud_calls", call)
+        .max(entries("evictions", call))
+        .max(entries("events", |entry| entry[0].as_f64()))
+        .max(0.0)
 }
 
 /// The first field in which two values differ: where, expected, got. The order of a list means
@@ -308,10 +327,14 @@ pub(super) fn first_difference(
     let differ = || Some((place.to_owned(), expected.to_string(), got.to_string()));
     match (expected, got) {
         (Value::Object(one), Value::Object(other)) => {
-            let keys: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+            let keys: std::collections::BTreeSet<&String> =
+                one.keys().chain(other.keys()).collect();
             keys.into_iter().find_map(|key| {
                 let null = Value::Null;
-                let (one, other) = (one.get(key).unwrap_or(&null), other.get(key).unwrap_or(&null));
+                let (one, other) = (
+                    one.get(key).unwrap_or(&null),
+                    other.get(key).unwrap_or(&null),
+                );
                 if is_empty(one) && is_empty(other) {
                     return None;
                 }
@@ -320,8 +343,8 @@ pub(super) fn first_difference(
         }
         (Value::Array(one), Value::Array(other)) => {
             let (mut one, mut other) = (one.clone(), other.clone());
-            one.sort_by_cached_key(|value| sort_key(value));
-            other.sort_by_cached_key(|value| sort_key(value));
+            one.sort_by_cached_key(sort_key);
+            other.sort_by_cached_key(sort_key);
             let same = one.len() == other.len()
                 && one
                     .iter()

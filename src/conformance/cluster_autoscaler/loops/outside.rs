@@ -69,7 +69,9 @@ impl<'c> Recorded<'c> {
         self.created.clear();
         for event in recorded.out["events"].as_array().into_iter().flatten() {
             if event[2] == "ScaleDownFailed"
-                && let Some(node) = event[3].as_str().and_then(|node| node.strip_prefix("Node/"))
+                && let Some(node) = event[3]
+                    .as_str()
+                    .and_then(|node| node.strip_prefix("Node/"))
             {
                 self.refuses_taint.insert(node.to_owned());
             }
@@ -78,7 +80,9 @@ impl<'c> Recorded<'c> {
             if call["what"] == "increase_size" {
                 let group = call["group"].as_str().unwrap_or_default().to_owned();
                 let names = call["names"].as_array().into_iter().flatten();
-                let ids = names.filter_map(Value::as_str).map(|name| cast.node_id(name));
+                let ids = names
+                    .filter_map(Value::as_str)
+                    .map(|name| cast.node_id(name));
                 let ids = ids.collect();
                 self.created.entry(group).or_default().push(ids);
             }
@@ -224,12 +228,14 @@ impl Outside for Recorded<'_> {
         }
         let cloud = &mut self.cloud[group.index()];
         cloud.target += delta;
-        cloud.instances.extend(created.into_iter().map(|id| Instance {
-            id,
-            creating: true,
-            deleting: false,
-            error: None,
-        }));
+        cloud
+            .instances
+            .extend(created.into_iter().map(|id| Instance {
+                id,
+                creating: true,
+                deleting: false,
+                error: None,
+            }));
         Ok(())
     }
 
@@ -260,7 +266,9 @@ impl Outside for Recorded<'_> {
         self.call(now, "delete_nodes", group, nodes.len() as i64)["names"] = json!(names);
         let cloud = &mut self.cloud[group.index()];
         cloud.target -= nodes.len() as i64;
-        cloud.instances.retain(|instance| !nodes.contains(&instance.id));
+        cloud
+            .instances
+            .retain(|instance| !nodes.contains(&instance.id));
         self.deleted.extend(nodes);
         Ok(())
     }
@@ -285,7 +293,10 @@ impl Outside for Recorded<'_> {
         if self.gone.get(&pod).is_some_and(|gone| *gone <= now) {
             return Err(EvictError::NotFound);
         }
-        let budget = self.budgets.iter_mut().find(|(class, _)| *class == found.class);
+        let budget = self
+            .budgets
+            .iter_mut()
+            .find(|(class, _)| *class == found.class);
         if let Some((_, allowed)) = budget {
             if *allowed < 1 {
                 self.evictions.push((now, pod, true));
