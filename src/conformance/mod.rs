@@ -18,6 +18,7 @@ mod measured;
 mod metrics_server_pod_metrics;
 mod predictive;
 mod prometheus;
+mod prometheus_adapter;
 mod reports;
 mod rollout;
 mod scheduling;
@@ -191,6 +192,7 @@ const REPLAYS: &[(&str, Replay)] = &[
     ("measured", measured::replay),
     ("prometheus_rate", prometheus::rate),
     ("prometheus_queries", prometheus::queries),
+    ("prometheus_adapter", prometheus_adapter::replay),
 ];
 
 /// The names of all kinds.

@@ -89,6 +89,8 @@ pub(super) fn rate(text: &str) -> Result<Report, ReplayError> {
 
 #[derive(Deserialize)]
 struct Queries {
+    /// Whose rules hold: 2 or, unsaid, 3.
+    edition: Option<u8>,
     series: Vec<QuerySeries>,
     rows: Vec<QueryRow>,
 }
@@ -108,11 +110,16 @@ struct QueryRow {
     error: Option<String>,
 }
 
-/// Replays whole queries by the rules of Prometheus 3: one step each. Vectors are compared in
+/// Replays whole queries, by the rules of Prometheus 3 if the recording names no edition: one step
+/// each. Vectors are compared in
 /// order where the query gives them one; an error is compared by its words, one of the parser only
 /// in that it is one.
 pub(super) fn queries(text: &str) -> Result<Report, ReplayError> {
     let recording: Queries = serde_json::from_str(text).map_err(malformed)?;
+    let edition = match recording.edition {
+        Some(2) => Edition::Two,
+        _ => Edition::Three,
+    };
     let mut storage = Storage::new(KEPT_MS);
     for series in &recording.series {
         let id = storage.series(&Labels::new(
@@ -126,7 +133,7 @@ pub(super) fn queries(text: &str) -> Result<Report, ReplayError> {
     let mut report = Report::default();
     for row in recording.rows {
         report.cases += 1;
-        let got = answer(Edition::Three, &storage, &row.query, row.time_ms);
+        let got = answer(edition, &storage, &row.query, row.time_ms);
         let same = match (&got, &row.error) {
             (Ok(value), None) => same_value(&row.query, &row.result, value),
             (Err(got), Some(expected)) => {

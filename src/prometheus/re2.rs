@@ -33,9 +33,16 @@ impl Pattern {
     }
 
     fn compile(pattern: &str, wrap: impl Fn(&str) -> String) -> Result<Self, BadPattern> {
-        let bad = |reason: String| BadPattern {
-            pattern: pattern.to_owned(),
-            reason,
+        let bad = |reason: String| {
+            // Go shows an open class from its bracket on.
+            let start = match reason.as_str() {
+                "missing closing ]" => pattern.rfind('[').unwrap_or(0),
+                _ => 0,
+            };
+            BadPattern {
+                pattern: pattern[start..].to_owned(),
+                reason,
+            }
         };
         // Alone first: a bracket too many must not close the wrapping.
         let translated = translate(pattern);
@@ -69,11 +76,22 @@ impl Pattern {
     }
 }
 
-/// The last line of the crate's explanation.
+/// The last line of the crate's explanation, in Go's words where it has some.
 fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
-    last.trim_start_matches("error: ").to_owned()
+    let last = last.trim_start_matches("error: ");
+    let known = [
+        ("unclosed group", "missing closing )"),
+        ("unopened group", "unexpected )"),
+        ("unclosed character class", "missing closing ]"),
+        (
+            "repetition operator missing expression",
+            "missing argument to repetition operator",
+        ),
+    ];
+    let found = known.iter().find(|(crates, _)| *crates == last);
+    found.map_or(last, |(_, go)| go).to_owned()
 }
 
 /// RE2's syntax in the crate's.
@@ -209,7 +227,13 @@ mod tests {
 
     #[test]
     fn a_bracket_too_many_is_no_pattern() {
-        assert!(Pattern::anchored("a)(b").is_err());
+        let error = |pattern| Pattern::anchored(pattern).unwrap_err().to_string();
+        assert_eq!(error("a)(b"), "error parsing regexp: unexpected ): `a)(b`");
+        assert_eq!(error("(a"), "error parsing regexp: missing closing ): `(a`");
+        assert_eq!(
+            error("a[b"),
+            "error parsing regexp: missing closing ]: `[b`"
+        );
     }
 
     #[test]

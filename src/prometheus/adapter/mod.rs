@@ -153,9 +153,11 @@ impl Adapter {
         Ok(())
     }
 
-    /// The custom metrics that are known: kind and name.
-    pub fn metrics(&self) -> impl Iterator<Item = (&GroupResource, &str)> {
-        self.metrics.keys().map(|id| (&id.kind, id.metric.as_str()))
+    /// The custom metrics that are known: kind, whether objects of it lie in a namespace, name.
+    pub fn metrics(&self) -> impl Iterator<Item = (&GroupResource, bool, &str)> {
+        self.metrics
+            .keys()
+            .map(|id| (&id.kind, id.namespaced, id.metric.as_str()))
     }
 
     /// The external metrics that are known.
@@ -215,7 +217,7 @@ impl Adapter {
         namespace: &str,
         selector: &[Requirement],
     ) -> Result<Vec<ExternalMetric>, ApiError> {
-        let Some(origin) = self.external.get(metric) else {
+        let Some(query) = self.external_query(metric, namespace, selector) else {
             let kind = if namespace == "default" {
                 "namespaces"
             } else {
@@ -223,9 +225,7 @@ impl Adapter {
             };
             return Err(ApiError::no_metric(&GroupResource::core(kind), metric));
         };
-        let query = self.external_rules[origin.rule]
-            .external_query(&self.kinds, &origin.series, namespace, selector)
-            .map_err(|_| ApiError::unable())?;
+        let query = query.map_err(|_| ApiError::unable())?;
         match ask(&query, storage, at) {
             Some(Value::Scalar(value)) => Ok(vec![ExternalMetric {
                 labels: Labels::default(),
@@ -245,6 +245,46 @@ impl Adapter {
         }
     }
 
+    /// The query of an external metric, if it is known, and if the selector can be said in it.
+    pub fn external_query(
+        &self,
+        metric: &str,
+        namespace: &str,
+        selector: &[Requirement],
+    ) -> Option<Result<String, String>> {
+        let origin = self.external.get(metric)?;
+        let namer = &self.external_rules[origin.rule];
+        Some(namer.external_query(&self.kinds, &origin.series, namespace, selector))
+    }
+
+    /// The query of a metric of objects and the label that names them, if the metric is known and
+    /// there is something to ask.
+    pub fn object_query(
+        &self,
+        metric: &str,
+        objects: Objects,
+        selector: &[Requirement],
+    ) -> Option<(String, String)> {
+        let id = MetricId {
+            kind: self.kinds.normalized(objects.kind).ok()?,
+            namespaced: !objects.namespace.is_empty(),
+            metric: metric.to_owned(),
+        };
+        let origin = self.metrics.get(&id)?;
+        if objects.names.is_empty() {
+            return None;
+        }
+        let namer = &self.rules[origin.rule];
+        let objects = Objects {
+            kind: &id.kind,
+            ..objects
+        };
+        let query = namer
+            .query(&self.kinds, &origin.series, objects, selector)
+            .ok()?;
+        Some((query, namer.label(objects.kind, &self.kinds).ok()?))
+    }
+
     /// Values by the object's name; of two of one name the later stays.
     fn values(
         &self,
@@ -254,30 +294,12 @@ impl Adapter {
         objects: Objects,
         selector: &[Requirement],
     ) -> Result<BTreeMap<String, f64>, ApiError> {
-        let unknown = || ApiError::no_metric(objects.kind, metric);
-        let id = MetricId {
-            kind: self.kinds.normalized(objects.kind).map_err(|_| unknown())?,
-            namespaced: !objects.namespace.is_empty(),
-            metric: metric.to_owned(),
-        };
-        let objects = Objects {
-            kind: &id.kind,
-            ..objects
-        };
-        let origin = self.metrics.get(&id).ok_or_else(unknown)?;
-        if objects.names.is_empty() {
-            return Err(unknown());
-        }
-        let namer = &self.rules[origin.rule];
-        let query = namer
-            .query(&self.kinds, &origin.series, objects, selector)
-            .map_err(|_| unknown())?;
+        let (query, label) = self
+            .object_query(metric, objects, selector)
+            .ok_or_else(|| ApiError::no_metric(objects.kind, metric))?;
         let Some(Value::Vector(vector)) = ask(&query, storage, at) else {
             return Err(ApiError::unable());
         };
-        let label = namer
-            .label(objects.kind, &self.kinds)
-            .map_err(|_| unknown())?;
         let value = |sample: promql::Sample| (sample.labels.get(&label).to_owned(), sample.value);
         Ok(vector.into_iter().map(value).collect())
     }

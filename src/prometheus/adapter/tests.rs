@@ -95,15 +95,15 @@ fn a_relist_names_the_metrics_of_each_kind() {
     let (adapter, _) = listed();
     let known: Vec<String> = adapter
         .metrics()
-        .map(|(kind, metric)| format!("{kind}/{metric}"))
+        .map(|(kind, namespaced, metric)| format!("{kind}/{metric} {namespaced}"))
         .collect();
     assert_eq!(
         known,
         [
-            "namespaces/http_requests_per_second",
-            "namespaces/ingress_requests",
-            "pods/http_requests_per_second",
-            "ingresses.networking.k8s.io/ingress_requests",
+            "namespaces/http_requests_per_second false",
+            "namespaces/ingress_requests false",
+            "pods/http_requests_per_second true",
+            "ingresses.networking.k8s.io/ingress_requests true",
         ]
     );
     let external: Vec<&str> = adapter.external_metrics().collect();
