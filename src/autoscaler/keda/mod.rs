@@ -7,6 +7,7 @@
 //! conditions hold and which events to record. Where 2.20.2 leaves to chance which values a
 //! cache serves after an error, the rule is that of upstream's main: records are kept.
 
+mod admission;
 mod conditions;
 mod controller;
 mod cron;
@@ -20,12 +21,16 @@ mod hpa;
 mod metric;
 mod modifiers;
 mod scaled_job;
+mod scaled_job_controller;
 mod scaled_object;
 mod scalers;
 mod status;
+#[cfg(test)]
+mod tests;
 mod triggers;
 mod typed_config;
 
+pub use admission::{ExistingHpa, TargetContainer, admit};
 pub use conditions::{Condition, ConditionStatus, ConditionType, Conditions};
 pub use cron::{Schedule, Zone};
 pub use events::Event;
@@ -45,6 +50,7 @@ pub use scaled_job::{
     Demand, EXCLUDED_JOB_LABELS, Rollout, ScaledJob, ScaledJobSpec, ScalerMetrics, ScalingStrategy,
     demand, max_value, queue_and_max_value,
 };
+pub use scaled_job_controller::{JobDecision, ScaledJobState};
 pub use scaled_object::{
     AdvancedConfig, EXCLUDED_LABELS, FORCE_ACTIVATION, Fallback, FallbackBehavior, HpaConfig,
     Metadata, PAUSED, PAUSED_REPLICAS, PAUSED_SCALE_IN, PAUSED_SCALE_OUT, ScaleTarget,

@@ -17,11 +17,16 @@ impl ScaledObjectState {
     ) -> Result<Vec<MetricValue>, String> {
         let getting = |error: String| format!("error getting scalers {error}");
         if self.cache.is_none() {
-            let built = Built::new(&self.object, around.sources, events).map_err(getting)?;
             let holder = Holder::Own(Box::new(self.copy()));
-            self.cache = Some(ScalersCache { built, holder });
+            let cache = ScalersCache::new(&self.object, holder, around.sources, events);
+            self.cache = Some(cache.map_err(getting)?);
         }
-        let Some(ScalersCache { mut built, holder }) = self.cache.take() else {
+        let Some(ScalersCache {
+            mut built,
+            formula,
+            holder,
+        }) = self.cache.take()
+        else {
             return Err(getting(String::new()));
         };
         let (mut copy, own) = match holder {
@@ -29,7 +34,6 @@ impl ScaledObjectState {
             Holder::Loop => (self.polling.clone().unwrap_or_else(|| self.copy()), false),
         };
         let fetched = self.fetch_all(name, &mut built, &mut copy, around, events);
-        let formula = built.formula.clone();
         // The scalers stay unless a trigger failed.
         let holder = if own {
             Holder::Own(Box::new(copy.clone()))
@@ -38,7 +42,11 @@ impl ScaledObjectState {
             Holder::Loop
         };
         if !fetched.error {
-            self.cache = Some(ScalersCache { built, holder });
+            self.cache = Some(ScalersCache {
+                built,
+                formula: formula.clone(),
+                holder,
+            });
         }
         answer(name, &copy, formula.as_ref(), fetched)
     }
@@ -56,7 +64,7 @@ impl ScaledObjectState {
         let wanted = self.wanted(name, copy);
         for index in 0..built.scalers.len() {
             let trigger = copy.object.spec.triggers[index].clone();
-            let specs = match built.metric_specs_of(&copy.object, index, around.sources) {
+            let specs = match built.metric_specs_of((&copy.object).into(), index, around.sources) {
                 Ok(specs) => specs,
                 Err(error) => {
                     all.error = true;
@@ -84,7 +92,13 @@ impl ScaledObjectState {
                 } else {
                     let unix_time = self.unix_time(around.now);
                     built
-                        .fetch(&copy.object, index, metric, around.sources, unix_time)
+                        .fetch(
+                            (&copy.object).into(),
+                            index,
+                            metric,
+                            around.sources,
+                            unix_time,
+                        )
                         .map(|(metrics, _)| metrics)
                 };
                 let before = copy.status.clone();

@@ -12,17 +12,19 @@ mod scalers_cache;
 
 use std::collections::BTreeMap;
 
+pub(crate) use scalers_cache::Built;
 pub use scalers_cache::Sources;
 
 use super::conditions::Conditions;
 use super::events::Event;
 use super::executor::{HpaHealth, Target};
+use super::expr::Program;
 use super::hpa::Hpa;
 use super::metric::{MetricSpec, MetricValue};
+use super::modifiers;
 use super::scaled_object::ScaledObject;
 use super::status::Status;
 use crate::sim::{SimDuration, SimTime};
-use scalers_cache::Built;
 
 const DEFAULT_POLLING_INTERVAL_S: i64 = 30;
 
@@ -45,7 +47,24 @@ enum Holder {
 #[derive(Debug, Clone, PartialEq)]
 struct ScalersCache {
     built: Built,
+    formula: Option<Program>,
     holder: Holder,
+}
+
+impl ScalersCache {
+    /// Builds every scaler, then compiles the formula.
+    fn new(
+        object: &ScaledObject,
+        holder: Holder,
+        sources: &dyn Sources,
+        events: &mut Vec<Event>,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            built: Built::new(object.into(), sources, events)?,
+            formula: modifiers::compile(object)?,
+            holder,
+        })
+    }
 }
 
 /// What a poll stored of a metric.
@@ -207,9 +226,8 @@ impl ScaledObjectState {
         events: &mut Vec<Event>,
     ) -> Result<Vec<MetricSpec>, String> {
         if !self.is_cached() {
-            let built = Built::new(&self.object, sources, events)?;
             let holder = Holder::Own(Box::new(self.copy()));
-            self.cache = Some(ScalersCache { built, holder });
+            self.cache = Some(ScalersCache::new(&self.object, holder, sources, events)?);
         }
         let cache = self.cache.as_ref();
         Ok(cache.map_or_else(Vec::new, |cache| cache.built.metric_specs(sources)))

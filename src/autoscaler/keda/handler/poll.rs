@@ -126,10 +126,9 @@ impl ScaledObjectState {
         events: &mut Vec<Event>,
     ) -> Result<(Totals, Activity), String> {
         if !self.is_cached() {
-            let built = Built::new(&copy.object, around.sources, events)
-                .map_err(|error| format!("error getting scalers cache {error}"))?;
-            let holder = Holder::Loop;
-            self.cache = Some(ScalersCache { built, holder });
+            let cache = ScalersCache::new(&copy.object, Holder::Loop, around.sources, events);
+            let getting = |error| format!("error getting scalers cache {error}");
+            self.cache = Some(cache.map_err(getting)?);
         }
         let Some(mut cache) = self.cache.take() else {
             return Err("error getting scalers cache".to_owned());
@@ -138,7 +137,7 @@ impl ScaledObjectState {
         for index in 0..cache.built.scalers.len() {
             self.measure(&mut cache.built, copy, index, around, &mut totals, events);
         }
-        let formula = cache.built.formula.clone();
+        let formula = cache.formula.clone();
         // After an error the scalers are built anew at the next call.
         if !totals.error {
             self.cache = Some(cache);
@@ -184,7 +183,7 @@ impl ScaledObjectState {
         events: &mut Vec<Event>,
     ) {
         let trigger = copy.object.spec.triggers[index].clone();
-        let specs = match built.metric_specs_of(&copy.object, index, around.sources) {
+        let specs = match built.metric_specs_of((&copy.object).into(), index, around.sources) {
             Ok(specs) => specs,
             Err(error) => {
                 totals.error = true;
@@ -204,7 +203,13 @@ impl ScaledObjectState {
                 continue;
             };
             let unix_time = self.unix_time(around.now);
-            let raw = built.fetch(&copy.object, index, name, around.sources, unix_time);
+            let raw = built.fetch(
+                (&copy.object).into(),
+                index,
+                name,
+                around.sources,
+                unix_time,
+            );
             let is_active = raw.as_ref().is_ok_and(|(_, active)| *active);
             let raw = raw.map(|(metrics, _)| metrics);
             let before = copy.status.clone();

@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::super::events::{Event, SCALER_FAILED, SCALERS_STARTED};
-use super::super::expr::Program;
 use super::super::metric::{MetricSpec, MetricValue};
-use super::super::modifiers;
-use super::super::scaled_object::ScaledObject;
+use super::super::scaled_job::ScaledJob;
+use super::super::scaled_object::{Metadata, ScaledObject};
 use super::super::scalers::{self, ExternalMetric, Reading, Scaler};
 use super::super::triggers::ScaleTrigger;
 use super::super::typed_config::{AuthParams, ScalerConfig};
@@ -34,27 +33,53 @@ pub trait Sources {
     }
 }
 
+/// The part of a ScaledObject or ScaledJob that scalers are built of: upstream's `WithTriggers`.
+#[derive(Clone, Copy)]
+pub(crate) struct WithTriggers<'a> {
+    metadata: &'a Metadata,
+    triggers: &'a [ScaleTrigger],
+    as_metric_source: bool,
+}
+
+impl<'a> From<&'a ScaledObject> for WithTriggers<'a> {
+    fn from(object: &'a ScaledObject) -> Self {
+        Self {
+            metadata: &object.metadata,
+            triggers: &object.spec.triggers,
+            as_metric_source: object.modifiers().is_some(),
+        }
+    }
+}
+
+impl<'a> From<&'a ScaledJob> for WithTriggers<'a> {
+    fn from(job: &'a ScaledJob) -> Self {
+        Self {
+            metadata: &job.metadata,
+            triggers: &job.spec.triggers,
+            as_metric_source: false,
+        }
+    }
+}
+
 /// Scalers that have been built.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Built {
-    pub(super) scalers: Vec<Scaler>,
-    pub(super) formula: Option<Program>,
-    pub(super) generation: i64,
+pub(crate) struct Built {
+    pub(crate) scalers: Vec<Scaler>,
+    pub(crate) generation: i64,
 }
 
 impl Built {
-    /// Builds every scaler, then compiles the formula.
-    pub(super) fn new(
-        object: &ScaledObject,
+    /// Builds every scaler.
+    pub(crate) fn new(
+        object: WithTriggers,
         sources: &dyn Sources,
         events: &mut Vec<Event>,
     ) -> Result<Self, String> {
         let mut built = Vec::new();
-        for index in 0..object.spec.triggers.len() {
+        for (index, trigger) in object.triggers.iter().enumerate() {
             match build(object, index, sources) {
                 Ok(scaler) => {
-                    let kind = &object.spec.triggers[index].kind;
-                    let message = format!("Scaler {kind} is built");
+                    let message = format!("Scaler {} is built", trigger.kind);
                     events.push(Event::normal(SCALERS_STARTED, message));
                     built.push(scaler);
                 }
@@ -66,21 +91,29 @@ impl Built {
         }
         Ok(Self {
             scalers: built,
-            formula: modifiers::compile(object)?,
             generation: object.metadata.generation,
         })
     }
 
     /// The metrics of all scalers, in the triggers' order.
-    pub(super) fn metric_specs(&self, sources: &mut dyn Sources) -> Vec<MetricSpec> {
+    pub(crate) fn metric_specs(&self, sources: &mut dyn Sources) -> Vec<MetricSpec> {
         let specs = |scaler| specs_of(scaler, sources);
         self.scalers.iter().flat_map(specs).collect()
     }
 
+    /// The metrics of one scaler.
+    pub(crate) fn metric_specs_at(
+        &self,
+        index: usize,
+        sources: &mut dyn Sources,
+    ) -> Vec<MetricSpec> {
+        specs_of(&self.scalers[index], sources)
+    }
+
     /// The metrics of one scaler. One that has none is built anew and asked again.
-    pub(super) fn metric_specs_of(
+    pub(crate) fn metric_specs_of(
         &mut self,
-        object: &ScaledObject,
+        object: WithTriggers,
         index: usize,
         sources: &mut dyn Sources,
     ) -> Result<Vec<MetricSpec>, String> {
@@ -96,9 +129,9 @@ impl Built {
     }
 
     /// `GetMetricsAndActivityForScaler`: a failing fetch is tried once more, with a new scaler.
-    pub(super) fn fetch(
+    pub(crate) fn fetch(
         &mut self,
-        object: &ScaledObject,
+        object: WithTriggers,
         index: usize,
         metric: &str,
         sources: &mut dyn Sources,
@@ -112,13 +145,13 @@ impl Built {
     }
 }
 
-fn build(object: &ScaledObject, index: usize, sources: &dyn Sources) -> Result<Scaler, String> {
-    let trigger = &object.spec.triggers[index];
+fn build(object: WithTriggers, index: usize, sources: &dyn Sources) -> Result<Scaler, String> {
+    let trigger = &object.triggers[index];
     scalers::build(ScalerConfig {
         namespace: object.metadata.namespace(),
         trigger,
         index,
-        as_metric_source: object.modifiers().is_some(),
+        as_metric_source: object.as_metric_source,
         environment: sources.environment(),
         auth: &sources.auth(trigger),
     })

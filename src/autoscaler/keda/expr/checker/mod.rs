@@ -1,6 +1,10 @@
 //! The static types of an expression, as expr's checker finds them before anything runs.
 
+mod functions;
+
 use std::collections::BTreeSet;
+
+use functions::function;
 
 use super::ast::{Fault, Kind, Node};
 use super::builtins;
@@ -360,81 +364,4 @@ fn binary(at: usize, operator: &str, left: &Type, right: &Type) -> Checked {
         },
         Ok,
     )
-}
-
-/// The type of a plain function's result, or why it cannot be called so.
-fn function(name: &str, types: &[Type]) -> Result<Type, String> {
-    let one = || match types {
-        [one] => Ok(one),
-        _ => Err(format!(
-            "invalid number of arguments (expected 1, got {})",
-            types.len()
-        )),
-    };
-    let invalid = |of: &Type| Err(format!("invalid argument for {name} (type {})", of.name()));
-    let is_array = |of: &Type| matches!(of, Type::Array(_) | Type::Unknown);
-    match name {
-        "abs" | "ceil" | "floor" | "round" => match one()? {
-            of if !of.is_number() && *of != Type::Unknown => invalid(of),
-            of if name == "abs" => Ok(of.clone()),
-            _ => Ok(Type::Float),
-        },
-        "int" | "float" => match one()? {
-            of @ (Type::Nil | Type::Bool | Type::Array(_)) => invalid(of),
-            _ if name == "int" => Ok(Type::Int),
-            _ => Ok(Type::Float),
-        },
-        "len" => match one()? {
-            Type::Array(_) | Type::Text | Type::Unknown => Ok(Type::Int),
-            of => invalid(of),
-        },
-        "max" | "min" | "mean" | "median" => {
-            let Some(first) = types.first() else {
-                return Err(format!("not enough arguments to call {name}"));
-            };
-            for of in types {
-                match of {
-                    Type::Unknown | Type::Array(_) => return Ok(Type::Unknown),
-                    of if of.is_number() => {}
-                    of => return invalid(of),
-                }
-            }
-            Ok(first.clone())
-        }
-        "first" | "last" => match one()? {
-            of if is_array(of) => Ok(Type::Unknown),
-            of => Err(format!("cannot get {name} element from {}", of.name())),
-        },
-        "take" => match types {
-            [array, _] if !is_array(array) => Err(format!("cannot take from {}", array.name())),
-            [array, Type::Int | Type::Unknown] => Ok(array.clone()),
-            [_, count] => Err(format!("cannot take {} elements", count.name())),
-            _ => Err(format!(
-                "invalid number of arguments (expected 2, got {})",
-                types.len()
-            )),
-        },
-        "concat" if types.is_empty() => {
-            Err("invalid number of arguments (expected at least 1, got 0)".to_owned())
-        }
-        "concat" => match types.iter().find(|of| !is_array(of)) {
-            Some(of) => Err(format!("cannot concat {}", of.name())),
-            None => Ok(Type::Unknown.array()),
-        },
-        "sort" => match types {
-            [array] | [array, Type::Text | Type::Unknown] if is_array(array) => {
-                Ok(Type::Unknown.array())
-            }
-            [] => Err("not enough arguments to call sort".to_owned()),
-            [_, _, _, ..] => Err("too many arguments to call sort".to_owned()),
-            [of, ..] => Err(format!(
-                "cannot use {} as argument (type []interface {{}}) to call sort ",
-                of.name()
-            )),
-        },
-        _ => match one()? {
-            of if is_array(of) => Ok(Type::Unknown.array()),
-            of => Err(format!("cannot {name} {}", of.name())),
-        },
-    }
 }

@@ -1,7 +1,11 @@
 //! From tokens to a tree: expr's precedence climbing.
 
+mod calls;
+mod literals;
+
+use literals::number;
+
 use super::ast::{Fault, Kind, Node};
-use super::builtins::{self, Builtin};
 use super::lexer::{Token, TokenKind, tokens};
 
 type Parsed = Result<Node, Fault>;
@@ -315,89 +319,6 @@ impl Parser {
         self.postfix(Node::new(token.at, kind))
     }
 
-    /// Expressions with commas between and perhaps one behind, to the closing bracket.
-    fn list(&mut self, close: &str, mut nodes: Vec<Node>) -> Result<Vec<Node>, Fault> {
-        let mut first = true;
-        while !self.is_bracket(close) {
-            if !first {
-                self.expect(TokenKind::Operator, ",")?;
-                if self.is_bracket(close) {
-                    break;
-                }
-            }
-            first = false;
-            nodes.push(self.expression(0)?);
-        }
-        self.expect(TokenKind::Bracket, close)?;
-        Ok(nodes)
-    }
-
-    fn call(&mut self, name: Token, piped: Vec<Node>) -> Parsed {
-        let arguments = match builtins::find(&name.text) {
-            Some(Builtin::Function) => {
-                self.expect(TokenKind::Bracket, "(")?;
-                self.list(")", piped)?
-            }
-            Some(Builtin::Predicate { required, most }) => {
-                self.predicate_arguments(piped, required, most)?
-            }
-            None if builtins::is_elsewhere(&name.text) => {
-                return Fault::new(name.at, outside(&name.text));
-            }
-            None => return Fault::new(name.at, format!("unknown name {}", name.text)),
-        };
-        Ok(Node::new(name.at, Kind::Call(name.text, arguments)))
-    }
-
-    /// The array, the predicate and what may follow.
-    fn predicate_arguments(
-        &mut self,
-        mut arguments: Vec<Node>,
-        required: usize,
-        most: usize,
-    ) -> Result<Vec<Node>, Fault> {
-        self.expect(TokenKind::Bracket, "(")?;
-        let piped = arguments.len();
-        for position in piped..most {
-            if self.is_bracket(")") {
-                if position >= required {
-                    break;
-                }
-                let at = self.current().at;
-                return Fault::new(at, format!("expected at least {} arguments", most - piped));
-            }
-            if position > piped {
-                self.expect(TokenKind::Operator, ",")?;
-            }
-            arguments.push(if position == 1 {
-                self.predicate()?
-            } else {
-                self.expression(0)?
-            });
-        }
-        if self.is_operator(",") {
-            self.advance();
-        }
-        self.expect(TokenKind::Bracket, ")")?;
-        Ok(arguments)
-    }
-
-    fn predicate(&mut self) -> Parsed {
-        self.predicates += 1;
-        let node = if self.is_bracket("{") {
-            self.block()?
-        } else {
-            let node = self.expression(0)?;
-            if self.is_operator(";") {
-                let at = self.current().at;
-                return Fault::new(at, "wrap predicate with brackets { and }");
-            }
-            node
-        };
-        self.predicates -= 1;
-        Ok(node)
-    }
-
     fn postfix(&mut self, mut node: Node) -> Parsed {
         loop {
             let token = self.current().clone();
@@ -448,32 +369,4 @@ fn conditional(at: usize, condition: Node, then: Node, otherwise: Node) -> Node 
         at,
         Kind::Conditional(Box::new(condition), Box::new(then), Box::new(otherwise)),
     )
-}
-
-/// A literal: decimal, hexadecimal, octal or binary integer, or a float.
-fn number(token: &Token) -> Result<Kind, Fault> {
-    let text = token.text.replace('_', "").to_lowercase();
-    let radix = |digits: &str, radix, name: &str| {
-        i64::from_str_radix(digits, radix).map_or_else(
-            |error| Fault::new(token.at, format!("invalid {name} literal: {error}")),
-            |int| Ok(Kind::Int(int)),
-        )
-    };
-    if let Some(digits) = text.strip_prefix("0x") {
-        radix(digits, 16, "hex")
-    } else if text.contains(['.', 'e']) {
-        text.parse::<f64>()
-            .ok()
-            .filter(|float| float.is_finite())
-            .map_or_else(
-                || Fault::new(token.at, format!("invalid float literal: {text}")),
-                |float| Ok(Kind::Float(float)),
-            )
-    } else if let Some(digits) = text.strip_prefix("0b") {
-        radix(digits, 2, "binary")
-    } else if let Some(digits) = text.strip_prefix("0o") {
-        radix(digits, 8, "octal")
-    } else {
-        radix(&text, 10, "integer")
-    }
 }
