@@ -21,6 +21,11 @@ impl Servers {
         if wanted == before && (node.contended || grant == alone) {
             return;
         }
+        let all = node.demand - before + wanted;
+        if node.bound > 0 && all.saturating_add(node.bound) > node.capacity {
+            self.scatter(index);
+            return self.update_demand(now, slot);
+        }
         server.demand = wanted;
         node.demand = node.demand - before + wanted;
         let was_contended = node.contended;
@@ -36,6 +41,16 @@ impl Servers {
         self.regrant(now, index);
     }
 
+    /// Servers on a node have left their cohorts: they may want more than it has.
+    pub(super) fn contend(&mut self, now: SimTime, index: u32) {
+        let node = &mut self.nodes[index as usize];
+        let was_contended = node.contended;
+        node.contended = node.demand > node.capacity;
+        if node.contended || was_contended {
+            self.regrant(now, index);
+        }
+    }
+
     /// Grants CPU to every server of a node.
     pub(super) fn regrant(&mut self, now: SimTime, index: u32) {
         let Self {
@@ -45,6 +60,7 @@ impl Servers {
             touched,
             ..
         } = self;
+        let mut cut = Vec::new();
         let node = &nodes[index as usize];
         shares.clear();
         shares.extend(node.servers.iter().filter_map(|&slot| {
@@ -64,6 +80,10 @@ impl Servers {
                 continue;
             };
             if server.cpu.grant() != share.grant {
+                // What is cut depends on when accounts are brought up to date.
+                if server.cpu.background() > share.grant {
+                    cut.push(share.server);
+                }
                 server.cpu.advance(now);
                 server.cpu.set_grant(share.grant);
                 if !server.touched {
@@ -71,6 +91,9 @@ impl Servers {
                     touched.push(share.server);
                 }
             }
+        }
+        for slot in cut {
+            self.rouse(slot);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! CPU and memory that servers use without requests: background work and declared curves.
 
 use super::engine::Servers;
-use super::processor_sharing::CORE;
 use super::server::Server;
 use super::service::{self, Declared};
 use crate::sim::{Dist, Key, SimTime};
@@ -10,7 +9,7 @@ use crate::units::Millicores;
 impl Servers {
     /// CPU that the server burns besides requests and what its service declares.
     pub fn set_background(&mut self, now: SimTime, key: Key<Server>, cpu: Millicores) {
-        if let Some(server) = self.arena.get_mut(key) {
+        if let Some(server) = self.alone_mut(key) {
             server.extra = cpu.0.max(0) as u64 * 1000;
             self.apply_usage(now, key.slot() as u32);
         }
@@ -23,13 +22,35 @@ impl Servers {
 
     /// Brings the servers of a service to the usage declared for now.
     pub fn change_usage(&mut self, now: SimTime, service: usize) {
-        let declared = self.services[service].declared(now);
-        for index in 0..self.services[service].servers.len() {
-            let slot = self.services[service].servers[index];
-            if service::is_noise_step(now) {
-                self.draw_noise(slot);
+        let usage = self.services[service].spec.usage.as_ref();
+        let is_noisy = usage.is_some_and(|usage| usage.cpu_noise_cv > 0.0);
+        if is_noisy && service::is_noise_step(now) {
+            for index in 0..self.services[service].servers.len() {
+                self.draw_noise(self.services[service].servers[index]);
             }
+        }
+        self.apply_to_all(now, service);
+    }
+
+    /// Brings the servers of a service to what it declares for now, its cohort at once.
+    fn apply_to_all(&mut self, now: SimTime, service: usize) {
+        let declared = self.services[service].declared(now);
+        let rate = declared.background + service::micros(declared.of_endpoint);
+        self.turn_cohort(now, service, rate, declared.memory);
+        self.rouse_all(service, declared.of_others, declared.memory);
+        let mut apart = std::mem::take(&mut self.services[service].apart);
+        apart.retain(|&slot| {
             self.apply(now, slot, declared);
+            !self.join(now, slot) && !self.rest(slot)
+        });
+        // Others may have been set apart meanwhile.
+        let scattered = std::mem::replace(&mut self.services[service].apart, apart);
+        if !scattered.is_empty() {
+            let arena = &self.arena;
+            let of = |slot: &u32| arena.at(*slot as usize).map_or(0, |server| server.serial);
+            let all = &mut self.services[service].apart;
+            all.extend(scattered);
+            all.sort_by_key(of);
         }
     }
 
@@ -42,23 +63,24 @@ impl Servers {
         }
     }
 
+    /// Whether the number of endpoints has changed somewhere since totals were shared.
+    pub fn has_totals_to_share(&self) -> bool {
+        !self.shared_anew.is_empty()
+    }
+
     /// Shares declared totals anew where the number of endpoints has changed: once per instant,
     /// however many have come and gone. Returns false if there is none.
     pub fn share_totals(&mut self, now: SimTime) -> bool {
-        let services = std::mem::take(&mut self.shared_anew);
-        for &service in &services {
-            let entry = &mut self.services[service as usize];
-            entry.shares_anew = false;
-            let declared = entry.declared(now);
-            for index in 0..entry.servers.len() {
-                self.apply(
-                    now,
-                    self.services[service as usize].servers[index],
-                    declared,
-                );
-            }
+        if self.shared_anew.is_empty() {
+            return false;
         }
-        !services.is_empty()
+        let mut services = std::mem::take(&mut self.shared_anew);
+        for service in services.drain(..) {
+            self.services[service as usize].shares_anew = false;
+            self.apply_to_all(now, service as usize);
+        }
+        self.shared_anew = services;
+        true
     }
 
     pub(super) fn draw_noise(&mut self, slot: u32) {
@@ -82,6 +104,7 @@ impl Servers {
 
     /// Brings a server to what its service declares for now.
     fn apply(&mut self, now: SimTime, slot: u32, declared: Declared) {
+        let may_go_on = !self.stays_apart;
         let Some(server) = self.arena.at_mut(slot as usize) else {
             return;
         };
@@ -91,11 +114,13 @@ impl Servers {
         } else {
             declared.of_others
         };
-        let cpu = (cores * factor * CORE as f64).round() as u64;
+        let cpu = service::micros(cores * factor);
+        let background = declared.background + server.extra + cpu;
+        if may_go_on && server.goes_on(background, declared.memory) {
+            return;
+        }
         server.cpu.advance(now);
-        server
-            .cpu
-            .set_background(declared.background + server.extra + cpu);
+        server.cpu.set_background(background);
         server.memory.set_declared(now, declared.memory);
         self.settle(now, slot);
     }

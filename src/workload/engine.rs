@@ -4,8 +4,10 @@
 //! [`Servers::take_touched`] names, calls [`Servers::work_off`] then, and fetches what ended
 //! ([`Servers::finished`]) and what happened ([`Servers::notes`]).
 
+use super::cohort::Home;
 use super::figures::{Counters, CpuLedger, Usage};
 use super::node::{Node, Share};
+use super::processor_sharing::{CORE, nanos};
 use super::request::{ActiveRequests, Finished, RequestKey, Work};
 use super::server::Server;
 use super::service::Service;
@@ -28,6 +30,10 @@ pub struct Servers {
     pub(super) services: Vec<Service>,
     pub(super) nodes: Vec<Node>,
     pub(super) arena: Arena<Server>,
+    /// By slot: in which cohort each server is.
+    pub(super) homes: Vec<Home>,
+    /// Each server is by itself, and none rests.
+    pub(super) stays_apart: bool,
     pub(super) requests: ActiveRequests,
     pub(super) streams: Streams,
     pub(super) touched: Vec<u32>,
@@ -53,6 +59,8 @@ impl Servers {
             services: services.iter().map(Service::new).collect(),
             nodes: Vec::new(),
             arena: Arena::default(),
+            homes: Vec::new(),
+            stays_apart: false,
             requests: ActiveRequests::default(),
             streams: *streams,
             touched: Vec::new(),
@@ -209,10 +217,11 @@ impl Servers {
 
     /// What the server has used and holds; zero if it is gone.
     pub fn usage(&self, now: SimTime, key: Key<Server>) -> Usage {
+        let shared = self.used_in_cohort(key.slot() as u32, now);
         self.arena
             .get(key)
             .map_or_else(Usage::default, |server| Usage {
-                cpu: CpuTime(server.cpu.used(now)),
+                cpu: CpuTime(shared.map_or_else(|| server.cpu.used(now), nanos)),
                 memory: Bytes(server.memory.level(now)),
                 active: server.in_service,
                 queued: server.queued,
@@ -231,6 +240,9 @@ impl Servers {
     /// What the live server in a slot has used by a time, and what it held then; zero if there is
     /// none. The time may have passed if the past is kept; times ascend.
     pub fn usage_until(&mut self, time: SimTime, slot: u32) -> (CpuTime, Bytes) {
+        if let Some(shared) = self.usage_in_cohort(slot, time) {
+            return shared;
+        }
         let server = self.arena.at_mut(slot as usize);
         server.map_or_else(Default::default, |server| {
             let cpu = server.cpu.used_until(time);
@@ -257,7 +269,8 @@ impl Servers {
             queued: service.queue_len() as u32,
             answered: service.answered,
         };
-        for &slot in &service.servers {
+        // Nothing is in the members of a cohort.
+        for &slot in service.apart.iter().chain(&service.resting) {
             if let Some(server) = self.arena.at(slot as usize) {
                 total.active += server.in_service;
                 total.queued += server.queued;
@@ -283,8 +296,12 @@ impl Servers {
     /// Where CPU time went until `now`.
     pub fn ledger(&self, now: SimTime) -> CpuLedger {
         let mut total = self.gone;
-        for (_, server) in self.arena.iter() {
-            total += server.cpu.account(now, &self.requests);
+        for (key, server) in self.arena.iter() {
+            let mut one = server.cpu.account(now, &self.requests);
+            if let Some(used) = self.used_in_cohort(key.slot() as u32, now) {
+                one.background = used / u128::from(CORE);
+            }
+            total += one;
         }
         total
     }
@@ -295,7 +312,7 @@ impl Servers {
         let Some(server) = self.arena.at_mut(slot as usize) else {
             return;
         };
-        if !server.touched {
+        if !server.touched && !server.is_still() {
             server.touched = true;
             self.touched.push(slot);
         }

@@ -60,7 +60,8 @@ impl Servers {
                 }
                 room.servers[slot as usize] = (index, memory);
                 let (threads, slots) = server.threads();
-                let background = server.cpu.background();
+                let shared = self.rate_in_cohort(slot);
+                let background = shared.unwrap_or_else(|| server.cpu.background());
                 least += threads * CORE + background;
                 most = most.saturating_add(slots.saturating_mul(CORE) + background);
             }

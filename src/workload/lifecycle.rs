@@ -42,6 +42,7 @@ impl Servers {
         let key = self.arena.insert(server);
         let slot = key.slot() as u32;
         self.services[service].servers.push(slot);
+        self.settle_home(service, slot);
         self.nodes[node as usize].servers.push(slot);
         let contended = self.nodes[node as usize].contended;
         let server = self.arena.at_mut(key.slot()).expect("it was just inserted");
@@ -54,6 +55,9 @@ impl Servers {
 
     /// kube-proxy sends connections to the server from now on.
     pub fn add_endpoint(&mut self, now: SimTime, key: Key<Server>) {
+        if self.alone_mut(key).is_none() {
+            return;
+        }
         let Self {
             services,
             arena,
@@ -93,12 +97,16 @@ impl Servers {
         if !server.is_endpoint {
             return;
         }
+        let slot = key.slot() as u32;
+        self.leave(slot);
+        let Some(server) = self.arena.get_mut(key) else {
+            return;
+        };
         server.is_endpoint = false;
         let index = server.service as usize;
         let service = &mut self.services[index];
         service.passed_by += u64::from(server.is_passed_by(service));
         server.kept_before = None;
-        let slot = key.slot() as u32;
         if let Some(place) = service.endpoints.iter().position(|other| *other == slot) {
             service.endpoints.remove(place);
         }
@@ -108,13 +116,14 @@ impl Servers {
 
     /// The server's application begins to start: it takes no connections until it has.
     pub fn start_up(&mut self, key: Key<Server>) {
-        if let Some(server) = self.arena.get_mut(key) {
+        if let Some(server) = self.alone_mut(key) {
             server.starting = true;
         }
     }
 
     /// The server's application has started.
     pub fn started(&mut self, now: SimTime, key: Key<Server>) {
+        self.alone_mut(key);
         let Self {
             services,
             arena,
@@ -134,12 +143,19 @@ impl Servers {
 
     /// The server gets SIGTERM: it refuses connections and finishes its requests.
     pub fn terminate(&mut self, now: SimTime, key: Key<Server>) {
-        let Some(server) = self.arena.get_mut(key) else {
+        let Some(server) = self.alone_mut(key) else {
             return;
         };
         server.cpu.advance(now);
         server.terminating = true;
         self.settle(now, key.slot() as u32);
+    }
+
+    /// The server, by itself.
+    pub(super) fn alone_mut(&mut self, key: Key<Server>) -> Option<&mut Server> {
+        self.arena.get(key)?;
+        self.leave(key.slot() as u32);
+        self.arena.get_mut(key)
     }
 
     /// Whether kube-proxy sends connections to the server.
@@ -160,6 +176,7 @@ impl Servers {
     /// The server ends now, with everything in it. Returns false if it is already gone.
     pub fn kill(&mut self, now: SimTime, key: Key<Server>) -> bool {
         self.remove_endpoint(now, key);
+        self.alone_mut(key);
         let Self {
             arena,
             requests,
@@ -185,12 +202,16 @@ impl Servers {
         };
         take_out(&mut self.nodes[server.node as usize].servers);
         take_out(&mut self.services[server.service as usize].servers);
+        take_out(&mut self.services[server.service as usize].apart);
         self.gone += server.cpu.account(now, &self.requests);
         self.arena.remove(key).is_some()
     }
 
     /// The container's limits change in place.
     pub fn resize(&mut self, now: SimTime, key: Key<Server>, limits: ServerLimits) {
+        if let Some(node) = self.arena.get(key).map(|server| server.node) {
+            self.scatter(node);
+        }
         let Some(server) = self.arena.get_mut(key) else {
             return;
         };

@@ -40,6 +40,16 @@ impl Memory {
         self.past.get_or_insert_default();
     }
 
+    /// What is declared, in bytes.
+    pub(super) fn declared(&self) -> f64 {
+        self.declared
+    }
+
+    /// Whether time or finished requests leave anything behind.
+    pub(super) fn grows(&self) -> bool {
+        self.grows
+    }
+
     pub(super) fn set_limit(&mut self, limit: Option<Bytes>) {
         self.limit = limit.map(|bytes| bytes.0);
     }

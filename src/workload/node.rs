@@ -52,15 +52,23 @@ pub(super) struct Node {
     pub(super) demand: u64,
     /// Whether they want more than there is.
     pub(super) contended: bool,
+    /// What it has room for on behalf of members of cohorts, which is no part of the demand.
+    pub(super) bound: u64,
     pub(super) servers: Vec<u32>,
 }
 
 impl Node {
+    /// Whether it might not have what everybody on it wants.
+    pub(super) fn is_short(&self) -> bool {
+        self.demand.saturating_add(self.bound) > self.capacity
+    }
+
     pub(super) fn new(capacity: u64) -> Self {
         Self {
             capacity,
             demand: 0,
             contended: false,
+            bound: 0,
             servers: Vec::new(),
         }
     }

@@ -83,19 +83,41 @@ pub(super) struct ProcessorSharing {
 
 /// Background work up to the next change.
 #[derive(Debug, Clone, Copy)]
-struct Background {
-    updated: SimTime,
-    rate: u64,
-    grant: u64,
-    used: u128,
+pub(super) struct Background {
+    pub(super) updated: SimTime,
+    /// Millionths of a core.
+    pub(super) rate: u64,
+    pub(super) grant: u64,
+    /// Used up to the update, in 1/1024 ns of one millionth of a core.
+    pub(super) used: u128,
 }
 
 impl Background {
-    /// CPU time used until `now`, in nanoseconds.
-    fn used(&self, now: SimTime) -> i64 {
+    /// No work yet, under a grant.
+    pub(super) fn new(updated: SimTime, grant: u64) -> Self {
+        Self {
+            updated,
+            rate: 0,
+            grant,
+            used: 0,
+        }
+    }
+
+    /// CPU time used until `now`, in 1/1024 ns of one millionth of a core.
+    pub(super) fn used_at(&self, now: SimTime) -> u128 {
         let given = given(now.0 - self.updated.0, self.rate, self.grant);
-        let used = self.used + u128::from(self.rate) * u128::from(given);
-        ((used / u128::from(CORE)) >> FINE) as i64
+        // Modulo 2^128: what counts may be a difference.
+        self.used
+            .wrapping_add(u128::from(self.rate) * u128::from(given))
+    }
+}
+
+/// Nanoseconds of a core in so many 1/1024 ns of one millionth of a core, cut.
+pub(super) fn nanos(used: u128) -> i64 {
+    let whole = used >> FINE;
+    match u64::try_from(whole) {
+        Ok(whole) => (whole / CORE) as i64,
+        Err(_) => (whole / u128::from(CORE)) as i64,
     }
 }
 
@@ -136,6 +158,32 @@ impl ProcessorSharing {
     /// Keeps what held until each change from now on.
     pub(super) fn keep_past(&mut self) {
         self.past.get_or_insert_default();
+    }
+
+    /// Whether it keeps its past, and so gets no requests.
+    pub(super) fn keeps_past(&self) -> bool {
+        self.past.is_some()
+    }
+
+    /// What background work has used by now, if that was brought to now, is of this rate and is all
+    /// there is.
+    pub(super) fn used_by_background(&self, now: SimTime, rate: u64) -> Option<u128> {
+        let is_all = self.active == 0 && self.served == 0 && self.updated == now;
+        (is_all && self.background == rate).then_some(self.background_used)
+    }
+
+    /// Goes on with background work that was kept elsewhere, and what held before each change of it.
+    pub(super) fn go_on(
+        &mut self,
+        work: Background,
+        past: impl Iterator<Item = (SimTime, Background)>,
+    ) {
+        if let Some(kept) = &mut self.past {
+            past.for_each(|(until, held)| kept.push(until, held));
+        }
+        self.updated = work.updated;
+        self.background_used = work.used;
+        self.set_background(work.rate);
     }
 
     pub(super) fn grant(&self) -> u64 {
@@ -365,13 +413,16 @@ impl ProcessorSharing {
         let step = u128::from(self.step(now));
         let served = self.served + u128::from(self.active) * step;
         let background = self.background_used + u128::from(self.background) * step;
+        if served == 0 {
+            return nanos(background);
+        }
         ((served + background / u128::from(CORE)) >> FINE) as i64
     }
 
     /// CPU time used until a time that may have passed. Times ascend.
     pub(super) fn used_until(&mut self, time: SimTime) -> i64 {
         match self.past.as_mut().and_then(|past| past.at(time)) {
-            Some(held) => held.used(time),
+            Some(held) => nanos(held.used_at(time)),
             None => self.used(time),
         }
     }

@@ -120,6 +120,33 @@ impl Server {
         came >= PASSED_BY && self.answered == 0 && self.inside() == 0
     }
 
+    /// Whether nothing is ever due in it by itself: it gets no requests, and its memory does not grow.
+    pub(super) fn is_still(&self) -> bool {
+        self.cpu.keeps_past() && !self.memory.grows()
+    }
+
+    /// Whether it is an endpoint of which nothing else is to be said.
+    pub(super) fn is_plain_endpoint(&self) -> bool {
+        self.is_endpoint
+            && (!self.terminating || self.drained)
+            && !self.starting
+            && !self.out_of_memory
+            && self.extra == 0
+            && self.noise.is_none()
+            && self.inside() == 0
+            && self.is_still()
+    }
+
+    /// Whether it is nothing new to it that it uses and holds so much, and it is no endpoint, which
+    /// might join others. Below its grant it does not matter when its accounts are brought up to date.
+    pub(super) fn goes_on(&self, background: u64, memory: f64) -> bool {
+        self.is_still()
+            && !self.is_endpoint
+            && self.cpu.background() == background
+            && background <= self.cpu.grant()
+            && self.memory.declared() == memory
+    }
+
     /// Requests in it.
     pub(super) fn inside(&self) -> u32 {
         self.in_service + self.queued

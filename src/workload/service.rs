@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use super::cohort::Cohort;
+use super::processor_sharing::CORE;
 use super::request::{ActiveRequests, RequestKey};
 use super::server::Server;
 use super::spec::{Balancing, ServerSpec, UsageSplit};
@@ -17,6 +19,14 @@ pub(super) struct Service {
     pub(super) spec: ServerSpec,
     /// Every server of the service, in order of creation.
     pub(super) servers: Vec<u32>,
+    /// Those that are in no cohort, in the same order.
+    pub(super) apart: Vec<u32>,
+    /// More of those, which use no part of a declared total.
+    pub(super) resting: Vec<u32>,
+    /// What is declared for those, in cores and in bytes.
+    pub(super) rest: (f64, f64),
+    /// Endpoints that use the same.
+    pub(super) cohort: Cohort,
     /// Servers that receive traffic, in the order in which they became endpoints.
     pub(super) endpoints: Vec<u32>,
     /// Servers that are gone while kube-proxy still sends connections to their addresses.
@@ -52,6 +62,10 @@ impl Service {
         Self {
             spec: spec.clone(),
             servers: Vec::new(),
+            apart: Vec::new(),
+            resting: Vec::new(),
+            rest: (0.0, 0.0),
+            cohort: Cohort::default(),
             endpoints: Vec::new(),
             gone: Vec::new(),
             shares_anew: false,
@@ -162,6 +176,11 @@ impl Service {
             .then(|| SimTime((now.0.div_euclid(NOISE_STEP.0) + 1) * NOISE_STEP.0));
         [usage.next_change(now), minute].into_iter().flatten().min()
     }
+}
+
+/// Millionths of a core.
+pub(super) fn micros(cores: f64) -> u64 {
+    (cores * CORE as f64).round() as u64
 }
 
 /// Whether `now` is a time at which noise is drawn anew.

@@ -96,16 +96,9 @@ impl Simulation<'_> {
             let Standing {
                 others, requested, ..
             } = self.usage.standing[service];
-            let (mut cpu, mut memory) = (0i64, others.1);
-            let workload = self.store.workload(id);
-            for pod in &workload.pods {
-                if let Some(server) = self.pods[pod.slot()].server {
-                    let usage = self.traffic.usage(server, now);
-                    cpu += usage.cpu.0;
-                    memory += usage.memory.0;
-                }
-            }
-            let ready = f64::from(workload.counts.ready);
+            let (CpuTime(cpu), held) = self.traffic.service_usage(service, now);
+            let memory = others.1 + held.0;
+            let ready = f64::from(self.store.workload(id).counts.ready);
             let counters = self.traffic.service_counters(service);
             let issued = self.recorder.take_issued(service) as f64;
             let declared = declared_cpu(spec, now, ready);

@@ -40,6 +40,9 @@ impl Simulation<'_> {
             traffic: &mut self.traffic,
         };
         self.metrics.handle(event, now, &mut self.queue, &mut view);
+        if matches!(event, MetricsEvent::Publish) {
+            self.traffic.forget_past(now);
+        }
     }
 
     /// Where the usage of a container is read that runs since `since`.

@@ -23,7 +23,7 @@ pub use ledger::{Imbalance, Ledger};
 use crate::load::report::LoadReport;
 use crate::load::spec::LoadSpec;
 use crate::record::RequestSink;
-use crate::sim::{EventQueue, SimTime, Streams};
+use crate::sim::{EventQueue, Place, SimTime, Streams};
 use crate::workload::spec::ServerSpec;
 use crate::workload::{Note, Servers};
 use agenda::{Agenda, Turn};
@@ -93,7 +93,12 @@ impl Traffic {
 
     /// Whether something of the engine's own comes before all that the queue holds.
     pub fn is_next<E: Copy>(&self, queue: &EventQueue<E>) -> bool {
-        self.agenda.first() < queue.first()
+        self.comes_before(queue.first())
+    }
+
+    /// Whether something of the engine's own comes before an event's place.
+    pub fn comes_before(&self, place: Place) -> bool {
+        self.agenda.first() < place
     }
 
     /// Handles up to `most` things of the engine's own that come before all that the queue holds,

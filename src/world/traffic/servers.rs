@@ -66,6 +66,11 @@ impl Traffic {
         self.settle(queue, sink);
     }
 
+    /// Whether nothing has happened that is to be passed on, and no total is to be shared anew.
+    pub fn is_calm(&self) -> bool {
+        self.effects.is_empty() && !self.servers.has_totals_to_share()
+    }
+
     /// Shares declared totals among the endpoints that there are by now. Returns false if none
     /// has changed. To be called before time goes on.
     pub fn share_totals<E: From<TrafficEvent> + Copy>(
@@ -201,6 +206,16 @@ impl Traffic {
     /// if the past is kept; times ascend.
     pub fn usage_until(&mut self, slot: u32, time: SimTime) -> (CpuTime, Bytes) {
         self.servers.usage_until(time, slot)
+    }
+
+    /// What the servers of a service that are there have used, and what they hold.
+    pub fn service_usage(&self, service: usize, now: SimTime) -> (CpuTime, Bytes) {
+        self.servers.service_usage(now, service)
+    }
+
+    /// Nobody asks any more what servers used before a time.
+    pub fn forget_past(&mut self, time: SimTime) {
+        self.servers.forget_past(time);
     }
 
     /// Counters of a server; zero if it is gone.
