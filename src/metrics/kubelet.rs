@@ -46,10 +46,10 @@ impl Samples {
     }
 
     /// The newest sample taken at or before `time`.
-    pub(super) fn at(&self, time: SimTime) -> Option<Point> {
-        self.latest
-            .filter(|point| point.timestamp <= time)
-            .or(self.before.filter(|point| point.timestamp <= time))
+    pub(super) fn at(&self, time: SimTime) -> Option<&Point> {
+        let samples = [&self.latest, &self.before].into_iter().flatten();
+        let mut known = samples.filter(|point| point.timestamp <= time);
+        known.next()
     }
 }
 
@@ -94,8 +94,8 @@ mod tests {
         samples.take(sample(10, 1), &config, &mut stream);
         samples.take(sample(22, 2), &config, &mut stream);
         assert_eq!(samples.at(SimTime::from_secs(9)), None);
-        assert_eq!(samples.at(SimTime::from_secs(21)), Some(sample(10, 1)));
-        assert_eq!(samples.at(SimTime::from_secs(22)), Some(sample(22, 2)));
+        assert_eq!(samples.at(SimTime::from_secs(21)), Some(&sample(10, 1)));
+        assert_eq!(samples.at(SimTime::from_secs(22)), Some(&sample(22, 2)));
     }
 
     #[test]

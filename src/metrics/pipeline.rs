@@ -102,6 +102,14 @@ pub struct Container {
 }
 
 impl Container {
+    /// Takes the measurements that are due by now.
+    fn catch_up(&mut self, now: SimTime, config: &PipelineConfig, usage: &mut impl UsageSource) {
+        while self.due <= now {
+            let at = self.due;
+            self.due = at + self.measure(at, config, usage);
+        }
+    }
+
     /// Takes a measurement of a time; returns the gap until the next.
     fn measure(
         &mut self,
@@ -128,8 +136,43 @@ pub struct TrackedPod {
     streams: Streams,
     /// Containers tracked so far.
     tracked: u32,
-    containers: Vec<ContainerId>,
+    /// The container that was tracked first of those that are, and the others.
+    first: Option<ContainerId>,
+    others: Vec<ContainerId>,
     store: PodStore,
+}
+
+impl TrackedPod {
+    fn containers(&self) -> impl Iterator<Item = ContainerId> + '_ {
+        self.first.into_iter().chain(self.others.iter().copied())
+    }
+
+    fn add(&mut self, id: ContainerId) {
+        if self.first.is_none() {
+            self.first = Some(id);
+        } else {
+            self.others.push(id);
+        }
+    }
+
+    fn remove(&mut self, id: ContainerId) {
+        if self.first == Some(id) {
+            self.first = (!self.others.is_empty()).then(|| self.others.remove(0));
+        } else {
+            self.others.retain(|other| *other != id);
+        }
+    }
+}
+
+/// What the API returns for a pod of which one container is measured.
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    pod: MetricsPodId,
+    /// End of the window.
+    end: SimTime,
+    window: SimDuration,
+    /// CPU and memory in thousandths, as the HPA's client reads them.
+    values: [i64; 2],
 }
 
 /// The state of all kubelets and of metrics-server.
@@ -143,6 +186,8 @@ pub struct Pipeline {
     streams: Streams,
     containers: Arena<Container>,
     pods: Arena<TrackedPod>,
+    /// By slot of the pod, if one container of it is measured: read much more often than written.
+    rates: Vec<Option<Rate>>,
     /// When the scrape that is under way, or was last, began. A scrape ends before the next
     /// begins: the stagger stays below the shortest resolution that metrics-server accepts.
     scrape_began: SimTime,
@@ -173,6 +218,7 @@ impl Pipeline {
             streams: *streams,
             containers: Arena::default(),
             pods: Arena::default(),
+            rates: Vec::new(),
             scrape_began: SimTime::ZERO,
             scrapes: 0,
             node_delays: Vec::new(),
@@ -194,6 +240,7 @@ impl Pipeline {
             for pod in self.pods.values_mut() {
                 pod.store = PodStore::default();
             }
+            self.rates.fill(None);
         }
         (self.silent, self.is_down) = (silent, is_down);
     }
@@ -209,7 +256,8 @@ impl Pipeline {
             node,
             streams: self.streams.of("metrics").numbered(uid),
             tracked: 0,
-            containers: Vec::new(),
+            first: None,
+            others: Vec::new(),
             store: PodStore::default(),
         };
         self.pods.insert(pod)
@@ -289,7 +337,7 @@ impl Pipeline {
         let pod = container.pod;
         let id = self.containers.insert(container);
         if let Some(pod) = self.pods.get_mut(pod) {
-            pod.containers.push(id);
+            pod.add(id);
         }
         id
     }
@@ -299,14 +347,14 @@ impl Pipeline {
         if let Some(container) = self.containers.remove(id)
             && let Some(pod) = self.pods.get_mut(container.pod)
         {
-            pod.containers.retain(|other| *other != id);
+            pod.remove(id);
         }
     }
 
     /// Forgets a pod and its containers.
     pub fn untrack_pod(&mut self, id: MetricsPodId) {
         if let Some(pod) = self.pods.remove(id) {
-            for container in pod.containers {
+            for container in pod.containers() {
                 self.containers.remove(container);
             }
         }
@@ -384,20 +432,44 @@ impl Pipeline {
     fn publish(&mut self, now: SimTime, usage: &mut impl UsageSource) {
         let (began, rule) = (self.scrape_began, self.fresh_rule());
         let mut points = std::mem::take(&mut self.points);
-        for pod in self.pods.values_mut() {
+        self.rates.resize(self.pods.slots(), None);
+        for slot in 0..self.pods.slots() {
+            let key = self.pods.key_at(slot);
+            let (Some(key), Some(pod)) = (key, self.pods.at_mut(slot)) else {
+                continue;
+            };
             let asked = began + self.node_delays.get(pod.node).copied().unwrap_or_default();
             // A container without any CPU or memory drops the whole pod from the scrape.
             let mut answers = !self.silent.contains(&pod.node);
+            if let Some(id) = pod.first
+                && pod.others.is_empty()
+                && !self.is_down
+                && let Some(container) = self.containers.get_mut(id)
+            {
+                container.catch_up(now, &self.config, usage);
+                let point = container
+                    .samples
+                    .at(asked)
+                    .filter(|point| answers && point.cpu.0 > 0 && point.memory.0 > 0);
+                pod.store
+                    .store_one(container.tracked.container, point, rule);
+                let rate = pod.store.read_one();
+                self.rates[slot] = rate.map(|(end, window, usage)| Rate {
+                    pod: key,
+                    end,
+                    window,
+                    values: usage.milli_values(),
+                });
+                continue;
+            }
+            self.rates[slot] = None;
             points.clear();
-            for id in &pod.containers {
-                let Some(container) = self.containers.get_mut(*id) else {
+            for id in pod.containers() {
+                let Some(container) = self.containers.get_mut(id) else {
                     continue;
                 };
-                while container.due <= now {
-                    let at = container.due;
-                    container.due = at + container.measure(at, &self.config, usage);
-                }
-                if let Some(point) = container.samples.at(asked) {
+                container.catch_up(now, &self.config, usage);
+                if let Some(&point) = container.samples.at(asked) {
                     answers &= point.cpu.0 > 0 && point.memory.0 > 0;
                     points.push((container.tracked.container, point));
                 }
@@ -411,6 +483,15 @@ impl Pipeline {
             pod.store.store(points.iter().copied(), rule);
         }
         self.points = points;
+    }
+
+    /// What the resource metrics API returns for a pod of which one container is measured: end and
+    /// length of the window, and its CPU and memory in thousandths; none if that has to be told by
+    /// [`pod_metrics`](Self::pod_metrics).
+    pub fn usage_of_one(&self, pod: MetricsPodId) -> Option<(SimTime, SimDuration, [i64; 2])> {
+        let rate = self.rates.get(pod.slot())?.as_ref();
+        let rate = rate.filter(|rate| rate.pod == pod)?;
+        Some((rate.end, rate.window, rate.values))
     }
 
     /// What the resource metrics API returns for a pod, written into `metrics`; false if it

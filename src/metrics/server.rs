@@ -124,6 +124,27 @@ impl PodStore {
         }
     }
 
+    /// As [`PodStore::store`], for a pod of which one container is measured.
+    pub fn store_one(&mut self, container: u16, point: Option<&Point>, rule: FreshRule) {
+        if let (Some(entry), Some(point)) = (&mut self.first, point)
+            && self.others.is_empty()
+            && entry.container == container
+        {
+            let has_previous = entry.previous.is_some();
+            entry.previous = previous_point(Some(entry), has_previous, point, rule);
+            entry.last = *point;
+            return;
+        }
+        self.store(point.map(|point| (container, *point)).into_iter(), rule);
+    }
+
+    /// What the API returns for a pod of which one container is measured: end and length of the
+    /// window, and its usage; none if that has to be [`read`](PodStore::read).
+    pub fn read_one(&self) -> Option<(SimTime, SimDuration, ContainerMetrics)> {
+        let entry = self.first.as_ref().filter(|_| self.others.is_empty())?;
+        entry.rate()
+    }
+
     /// Adds another store's containers, of the same pod.
     pub fn adopt(&mut self, other: Self) {
         for entry in other.first.into_iter().chain(other.others) {
@@ -158,24 +179,34 @@ impl PodStore {
 impl Entry {
     /// Adds the container's usage; false if it has no rate.
     fn read(&self, metrics: &mut PodMetrics) -> bool {
-        let (last, Some(previous)) = (&self.last, &self.previous) else {
+        if self.previous.is_none() {
             return false;
-        };
-        // A counter or a start time that went backwards leaves the container out.
-        if last.cpu < previous.cpu || last.start < previous.start {
+        }
+        let Some((end, window, usage)) = self.rate() else {
             return true;
+        };
+        if metrics.containers.is_empty() || end < metrics.timestamp {
+            (metrics.timestamp, metrics.window) = (end, window);
+        }
+        metrics.containers.push(usage);
+        true
+    }
+
+    /// End and length of the window, and the usage over it; none without a point before, and if a
+    /// counter or a start time went backwards, which leaves the container out.
+    fn rate(&self) -> Option<(SimTime, SimDuration, ContainerMetrics)> {
+        let (last, previous) = (&self.last, self.previous.as_ref()?);
+        if last.cpu < previous.cpu || last.start < previous.start {
+            return None;
         }
         let window = SimDuration(last.timestamp.0.saturating_sub(previous.timestamp.0));
         let consumed = (last.cpu.0 - previous.cpu.0) as f64;
-        if metrics.containers.is_empty() || last.timestamp < metrics.timestamp {
-            (metrics.timestamp, metrics.window) = (last.timestamp, window);
-        }
-        metrics.containers.push(ContainerMetrics {
+        let usage = ContainerMetrics {
             container: self.container,
             cpu: Nanocores((consumed / go_seconds(window)) as i64),
             memory: last.memory,
-        });
-        true
+        };
+        Some((last.timestamp, window, usage))
     }
 }
 

@@ -74,9 +74,9 @@ impl Pipeline {
     }
 
     /// Runs the scrapes before the start over a container's past samples.
-    fn replay_scrapes(&mut self, pod: MetricsPodId, container: u16, past: &[Point]) {
+    fn replay_scrapes(&mut self, id: MetricsPodId, container: u16, past: &[Point]) {
         let (resolution, rule) = (self.config.metric_resolution, self.fresh_rule());
-        let Some(pod) = self.pods.get_mut(pod) else {
+        let Some(pod) = self.pods.get_mut(id) else {
             return;
         };
         let mut store = PodStore::default();
@@ -86,5 +86,8 @@ impl Pipeline {
             store.store(newest.map(|point| (container, *point)).into_iter(), rule);
         }
         pod.store.adopt(store);
+        if let Some(rate) = self.rates.get_mut(id.slot()) {
+            *rate = None;
+        }
     }
 }

@@ -7,7 +7,8 @@ use crate::api::{SelectionId, WorkloadId};
 use crate::autoscaler::hpa::{
     Adder, Decision, MetricSpec, Observation, Sample, Scale, Standing, request_of,
 };
-use crate::metrics::MetricsPodId;
+use crate::metrics::server::PodMetrics;
+use crate::metrics::{MetricsPodId, Pipeline};
 use crate::sim::SimTime;
 use crate::world::Simulation;
 
@@ -163,6 +164,20 @@ impl Simulation<'_> {
         let hpas = &mut self.hpas;
         let (controller, known) = (&hpas.controllers[index], &hpas.states[index].known);
         let specs = &controller.spec().metrics;
+        if let [metric @ MetricSpec::Resource { resource, .. }] = &specs[..] {
+            let mut adder = Adder::new(metric, controller.config(), now)?;
+            let mut listed = false;
+            for (fact, request) in known.pods.iter().zip(&known.requests) {
+                let sample = fact.metrics.and_then(|pod| {
+                    let entry = &mut hpas.metrics;
+                    read_sample(&self.metrics, pod, *resource as usize, entry, &mut listed)
+                });
+                adder.add(&fact.standing, sample.as_ref(), *request);
+            }
+            hpas.tallies.clear();
+            hpas.tallies.push(adder.finish());
+            return listed.then_some(());
+        }
         let adder = |metric: usize| Adder::new(specs.get(metric)?, controller.config(), now);
         let mut adders: [Option<Adder<'_>>; MOST_METRICS] = std::array::from_fn(adder);
         let (mut listed, mut requests) = (false, known.requests.iter());
@@ -205,4 +220,34 @@ impl Simulation<'_> {
         hpas.tallies.extend(added_up);
         listed.then_some(())
     }
+}
+
+/// What a pod uses of a resource by the resource metrics API, in thousandths; notes in `listed`
+/// if that lists it.
+fn read_sample(
+    pipeline: &Pipeline,
+    pod: MetricsPodId,
+    slot: usize,
+    entry: &mut PodMetrics,
+    listed: &mut bool,
+) -> Option<Sample> {
+    if let Some((end, window, values)) = pipeline.usage_of_one(pod) {
+        *listed = true;
+        return Some(Sample {
+            value: values[slot],
+            timestamp: end.truncate_to_second(),
+            window,
+        });
+    }
+    if !pipeline.pod_metrics(pod, entry) {
+        return None;
+    }
+    *listed = true;
+    let values = entry.containers.iter();
+    let values = values.map(|one| one.milli_values()[slot]);
+    Some(Sample {
+        value: values.reduce(i64::wrapping_add)?,
+        timestamp: entry.api_timestamp(),
+        window: entry.window,
+    })
 }
