@@ -352,6 +352,7 @@ impl<'s> Simulation<'s> {
             stream: streams.stream("hpa/phase"),
             vpa_stream: streams.stream("vpa/phase"),
             records_of: (0..scenario.workloads.len()).collect(),
+            counts_told: Vec::new(),
             watched: None,
             clock: SimTime::ZERO,
             handled: 0,

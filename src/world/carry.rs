@@ -10,7 +10,15 @@ use crate::sim::SimTime;
 
 impl Simulation<'_> {
     /// Carries changes and effects on until there are none left.
+    #[inline]
     pub(super) fn settle(&mut self, now: SimTime) {
+        let is_calm = self.traffic.is_calm() && self.store.is_calm() && self.events.is_empty();
+        if !is_calm {
+            self.carry_all(now);
+        }
+    }
+
+    fn carry_all(&mut self, now: SimTime) {
         loop {
             let effects = self.traffic.take_effects();
             let mut idle = effects.is_empty();
@@ -216,6 +224,11 @@ impl Simulation<'_> {
             ready: counts.ready,
             terminating: counts.terminating,
         };
-        self.recorder.counts(place, now, counts);
+        if self.counts_told.len() <= place {
+            self.counts_told.resize(place + 1, None);
+        }
+        if self.counts_told[place].replace(counts) != Some(counts) {
+            self.recorder.counts(place, now, counts);
+        }
     }
 }

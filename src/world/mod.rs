@@ -35,7 +35,7 @@ use crate::controller::{
 use crate::kubelet::Kubelet;
 use crate::load::report::LoadReport;
 use crate::metrics::{ContainerId, CustomMetrics, MetricsPodId, Pipeline};
-use crate::record::{Detail, LoadRecord, Recorder, Recording};
+use crate::record::{Counts, Detail, LoadRecord, Recorder, Recording};
 use crate::scenario::Scenario;
 use crate::scheduler::Scheduler;
 use crate::sim::{EventQueue, MOST_PENDING, SimTime, Stream};
@@ -141,6 +141,8 @@ pub struct Simulation<'s> {
     recorder: Recorder,
     /// The recording's place of each workload.
     records_of: Vec<usize>,
+    /// By place: the counts of pods that the recorder was told last.
+    counts_told: Vec<Option<Counts>>,
     usage: sample::UsageTotals,
     /// The random stream of the HPAs' phases.
     stream: Stream,

@@ -6,7 +6,7 @@ use crate::api::{Change, ObjectId, PodId, Resources, Store, TerminationReason, W
 use crate::controller::disruption::{self, EvictionError};
 use crate::kubelet::ResizeError;
 use crate::record::Recording;
-use crate::sim::SimTime;
+use crate::sim::{Place, SimTime};
 
 /// What the request engine does at a time at most, so that the caller can stop a run.
 const TURNS: u64 = 1 << 12;
@@ -37,10 +37,11 @@ impl Simulation<'_> {
     /// Handles the next event, or all that the request engine does before it, as far as it is due
     /// up to and including `end`; returns the time reached.
     pub fn step(&mut self, end: SimTime) -> Result<Option<SimTime>, RunError> {
-        if self.traffic.is_next(&self.queue) {
+        let first = self.queue.first();
+        if self.traffic.comes_before(first) {
             return self.step_requests(end);
         }
-        if self.queue.peek_time().is_none_or(|time| time > end) {
+        if first == Place::NEVER || first.time() > end {
             return Ok(None);
         }
         let Some((now, event)) = self.queue.pop() else {

@@ -106,6 +106,11 @@ impl Store {
         self.tell(object, what);
     }
 
+    /// Whether nobody has to hear of anything, and nothing is to be forgotten.
+    pub fn is_calm(&self) -> bool {
+        self.changes.is_empty() && self.removed.is_empty()
+    }
+
     /// The next change that nobody has taken yet.
     pub fn next_change(&mut self) -> Option<Change> {
         self.changes.pop_front()

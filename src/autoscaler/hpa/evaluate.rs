@@ -60,6 +60,7 @@ impl Controller {
         };
         let total = self.spec.metrics.len();
         let mut metrics = Vec::with_capacity(total);
+        decision.metrics.reserve_exact(total);
         let (mut best, mut best_name) = (0, Cow::Borrowed(""));
         let (mut failed, mut first_failure) = (0, None::<Failure>);
         for (index, spec) in self.spec.metrics.iter().enumerate() {

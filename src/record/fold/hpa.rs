@@ -80,6 +80,8 @@ pub(super) struct HpaFold {
     ready: f64,
     ratio: f64,
     need: Option<Need>,
+    /// The replicas that the need was worked out from, by the spec in force.
+    needed_of: Option<f64>,
     /// Begin and demand of the last step of the series, and of the one before.
     windows: [Option<(SimTime, f64)>; 2],
     /// The demand over time, where it is wanted.
@@ -117,6 +119,7 @@ impl HpaFold {
         self.targets.clone_from(&spec.metric_targets);
         self.values.resize(self.targets.len(), None);
         self.demand.respec(spec);
+        self.needed_of = None;
     }
 
     pub(super) fn new(recording: &Recording, hpa: &HpaRecord, keep_steps: bool) -> Self {
@@ -156,6 +159,7 @@ impl HpaFold {
             ready: 0.0,
             ratio: 0.0,
             need: None,
+            needed_of: None,
             windows: [None; 2],
             needed: keep_steps.then(Vec::new),
             follow: Follow::new(from, to, recording.step.as_secs_f64(), most),
@@ -250,9 +254,22 @@ impl HpaFold {
         }
         if let Some(demand) = self.demand.offered(&asked.sample, asked.offered, ready) {
             let start = SimTime(asked.sample.time.0 - self.step.0);
+            if self.goes_on(demand, asked.sample.time) {
+                let needed = self.need.map_or(f64::NAN, |need| need.needed);
+                self.windows = [Some((start, needed)), self.windows[0]];
+                return;
+            }
             self.demands.push_back((start, demand));
             self.advance(asked.sample.time);
         }
+    }
+
+    /// Whether up to `until` nothing happens but that the demand stays what it is.
+    fn goes_on(&self, demand: f64, until: SimTime) -> bool {
+        self.needed_of == Some(demand)
+            && self.demands.is_empty()
+            && self.queue.front().is_none_or(|one| one.0 >= until)
+            && self.steps.rest(until)
     }
 
     /// Works off what comes before `until`.
@@ -321,6 +338,7 @@ impl HpaFold {
         };
         if let Some(replicas) = replicas {
             self.demand_is(time, self.demand.need(replicas, self.tolerance));
+            self.needed_of = Some(replicas);
         }
         let need = self.need.unwrap_or(Need::UNKNOWN);
         self.follow.set(now, self.ready, need);

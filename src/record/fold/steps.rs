@@ -81,6 +81,11 @@ impl Steps {
         self.known.front().map(|step| step.0)
     }
 
+    /// Whether no step is looked into, and none begins before `until`.
+    pub(super) fn rest(&self, until: SimTime) -> bool {
+        self.pending.is_none() && self.next().is_none_or(|step| step >= until)
+    }
+
     /// Something happens.
     pub(super) fn moment(&mut self, moment: &Moment) {
         if let Some(open) = &mut self.open {
