@@ -8,7 +8,9 @@ use super::autoscaling::{HpaId, VpaId};
 use super::node::NodeId;
 use super::pod::PodId;
 use super::policy::PdbId;
-use super::workload::{DaemonSetId, DeploymentId, JobId, ReplicaSetId, StatefulSetId};
+use super::workload::{
+    CronJobId, DaemonSetId, DeploymentId, JobId, ReplicaSetId, StatefulSetId,
+};
 use crate::sim::SimTime;
 
 /// Label keys and values in key order.
@@ -54,6 +56,8 @@ pub enum Kind {
     DaemonSet,
     /// `batch/v1` Job.
     Job,
+    /// `batch/v1` CronJob.
+    CronJob,
     /// `policy/v1` PodDisruptionBudget.
     PodDisruptionBudget,
     /// `autoscaling/v2` HorizontalPodAutoscaler.
@@ -73,6 +77,7 @@ impl Kind {
             Self::StatefulSet => "StatefulSet",
             Self::DaemonSet => "DaemonSet",
             Self::Job => "Job",
+            Self::CronJob => "CronJob",
             Self::PodDisruptionBudget => "PodDisruptionBudget",
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
             Self::VerticalPodAutoscaler => "VerticalPodAutoscaler",
@@ -103,6 +108,8 @@ pub enum ObjectId {
     DaemonSet(DaemonSetId),
     /// A Job.
     Job(JobId),
+    /// A CronJob.
+    CronJob(CronJobId),
     /// A PodDisruptionBudget.
     PodDisruptionBudget(PdbId),
     /// A HorizontalPodAutoscaler.
@@ -122,6 +129,7 @@ impl ObjectId {
             Self::StatefulSet(_) => Kind::StatefulSet,
             Self::DaemonSet(_) => Kind::DaemonSet,
             Self::Job(_) => Kind::Job,
+            Self::CronJob(_) => Kind::CronJob,
             Self::PodDisruptionBudget(_) => Kind::PodDisruptionBudget,
             Self::HorizontalPodAutoscaler(_) => Kind::HorizontalPodAutoscaler,
             Self::VerticalPodAutoscaler(_) => Kind::VerticalPodAutoscaler,

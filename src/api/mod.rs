@@ -43,7 +43,8 @@ pub use store::{Ledger, Store};
 pub use template::{ContainerSpec, PodTemplate, ProbeSpec};
 pub use view::{Clock, resize_error};
 pub use workload::{
-    DaemonSet, DaemonSetId, Deployment, DeploymentId, Job, JobId, JobSpec, JobStatus, ReplicaSet,
-    ReplicaSetId, RolloutAnnotations, StatefulSet, StatefulSetId,
+    ActiveJob, CronJob, CronJobId, CronJobStatus, DaemonSet, DaemonSetId, Deployment, DeploymentId,
+    Job, JobEnd, JobId, JobSpec, JobStatus, ReplicaSet, ReplicaSetId, RolloutAnnotations,
+    StatefulSet, StatefulSetId,
 };
 pub use write::{Change, PodWrite, What, Write};

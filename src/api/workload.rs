@@ -1,11 +1,12 @@
-//! What owns pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs.
+//! What owns pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs and CronJobs.
 
 use std::sync::Arc;
 
 use super::index::WorkloadId;
-use super::meta::{Labels, ObjectMeta};
+use super::meta::{Labels, ObjectMeta, Uid};
 use super::pod::Pod;
 use super::template::PodTemplate;
+use crate::controller::cronjob::CronJobSpec;
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::sim::{Key, SimDuration, SimTime};
@@ -20,6 +21,8 @@ pub type StatefulSetId = Key<StatefulSet>;
 pub type DaemonSetId = Key<DaemonSet>;
 /// A Job's key.
 pub type JobId = Key<Job>;
+/// A CronJob's key.
+pub type CronJobId = Key<CronJob>;
 
 /// A Deployment.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,14 +162,25 @@ pub struct JobStatus {
     pub last_failure: SimTime,
     /// Whether it has failed: it does nothing more.
     pub given_up: bool,
+    /// The condition Complete or Failed.
+    pub end: Option<JobEnd>,
+}
+
+/// How a Job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobEnd {
+    /// Failed instead of Complete.
+    pub failed: bool,
+    /// When.
+    pub at: SimTime,
 }
 
 /// A Job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
-    /// Its metadata.
+    /// Its metadata; the owner is its CronJob, if it has one.
     pub meta: ObjectMeta,
-    /// Its entry among the workloads.
+    /// The entry of the workload at the top of its owners.
     pub workload: WorkloadId,
     /// `spec`.
     pub spec: JobSpec,
@@ -176,4 +190,71 @@ pub struct Job {
     pub pod_labels: Arc<Labels>,
     /// `status`.
     pub status: JobStatus,
+}
+
+impl Job {
+    /// The labels of the pods of a Job of this name: the template's and those that the controller
+    /// adds.
+    pub fn labels_of_pods(name: &str, template: &Labels) -> Labels {
+        let mut labels = template.clone();
+        for key in ["batch.kubernetes.io/job-name", "job-name"] {
+            labels.insert(key.to_owned(), name.to_owned());
+        }
+        labels
+    }
+
+    /// Reason and message of its failure. The controller looks at the limit of failures first.
+    pub fn failure(&self) -> (&'static str, &'static str) {
+        let beyond_limit = self.status.failed > self.spec.backoff_limit;
+        if self.spec.active_deadline.is_some() && !beyond_limit {
+            (
+                "DeadlineExceeded",
+                "Job was active longer than specified deadline",
+            )
+        } else {
+            (
+                "BackoffLimitExceeded",
+                "Job has reached the specified backoff limit",
+            )
+        }
+    }
+}
+
+/// A CronJob.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CronJob {
+    /// Its metadata.
+    pub meta: ObjectMeta,
+    /// Its entry among the workloads.
+    pub workload: WorkloadId,
+    /// `spec`, without the pod template.
+    pub spec: Arc<CronJobSpec>,
+    /// `spec.jobTemplate.spec.template`.
+    pub template: Arc<PodTemplate>,
+    /// The labels of the pod template: by them a VPA finds its pods.
+    pub selector: Arc<Labels>,
+    /// `status`.
+    pub status: Arc<CronJobStatus>,
+}
+
+/// `status` of a CronJob; times are seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CronJobStatus {
+    /// `active`: its Jobs that have not finished, as far as it has seen.
+    pub active: Vec<ActiveJob>,
+    /// `lastScheduleTime`.
+    pub last_schedule_time: Option<i64>,
+    /// `lastSuccessfulTime`.
+    pub last_successful_time: Option<i64>,
+}
+
+/// A reference to a Job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveJob {
+    /// Its key.
+    pub id: JobId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its UID.
+    pub uid: Uid,
 }

@@ -13,11 +13,12 @@ use super::policy::PodDisruptionBudget;
 use super::resources::Resources;
 use super::template::PodTemplate;
 use super::workload::{
-    DaemonSet, DaemonSetId, Deployment, DeploymentId, Job, JobId, JobStatus, ReplicaSet,
-    ReplicaSetId, RolloutAnnotations, StatefulSet,
+    CronJob, CronJobId, CronJobStatus, DaemonSet, DaemonSetId, Deployment, DeploymentId, Job,
+    JobId, JobStatus, ReplicaSet, ReplicaSetId, RolloutAnnotations, StatefulSet,
 };
 use crate::autoscaler::hpa::{HpaSpec, Status};
 use crate::autoscaler::vpa::VpaSpec;
+use crate::controller::cronjob::CronJobSpec;
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::sim::SimTime;
@@ -41,6 +42,8 @@ pub enum Write {
     CreateDaemonSet(Box<DaemonSet>),
     /// Creates a Job.
     CreateJob(Box<Job>),
+    /// Creates a CronJob.
+    CreateCronJob(Box<CronJob>),
     /// Creates a PodDisruptionBudget.
     CreatePodDisruptionBudget(Box<PodDisruptionBudget>),
     /// Creates a HorizontalPodAutoscaler.
@@ -67,6 +70,10 @@ pub enum Write {
     Rollout(ReplicaSetId, Arc<RolloutAnnotations>),
     /// Replaces the status of a Job.
     JobStatus(JobId, JobStatus),
+    /// Replaces `spec` of a CronJob but for its pod template.
+    CronJobSpec(CronJobId, Arc<CronJobSpec>),
+    /// Replaces the status of a CronJob.
+    CronJobStatus(CronJobId, Arc<CronJobStatus>),
     /// Replaces `spec` of a HorizontalPodAutoscaler.
     HpaSpec(HpaId, Arc<HpaSpec>),
     /// Replaces `status` of a HorizontalPodAutoscaler.

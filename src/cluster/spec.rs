@@ -1,5 +1,8 @@
 //! What the cluster consists of: parameters only, as manifests and scenario state them.
 
+use std::sync::Arc;
+
+use crate::controller::cronjob::CronJobSpec;
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::DeploymentSpec;
 use crate::sim::{Dist, SimDuration, SimTime};
@@ -66,7 +69,7 @@ pub struct WorkloadSpec {
 }
 
 /// The kinds of workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkloadKind {
     /// `apps/v1` Deployment.
     Deployment,
@@ -92,18 +95,34 @@ pub enum WorkloadKind {
         /// `restartPolicy: OnFailure`: the kubelet restarts a failed container in its pod.
         restarts_in_place: bool,
     },
+    /// `batch/v1` CronJob.
+    CronJob(Arc<CronJobSpec>),
 }
 
 impl WorkloadKind {
     /// The kind's name as in manifests.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Deployment => "Deployment",
             Self::ReplicaSet => "ReplicaSet",
             Self::StatefulSet { .. } => "StatefulSet",
             Self::DaemonSet(_) => "DaemonSet",
             Self::Job { .. } => "Job",
+            Self::CronJob(_) => "CronJob",
         }
+    }
+}
+
+impl WorkloadSpec {
+    /// How long the pods of a CronJob run if nothing tells it, in seconds.
+    pub const RUN_TIME: f64 = 60.0;
+
+    /// Whether nothing tells when the pods of a CronJob end.
+    pub fn lacks_run_time(&self) -> bool {
+        let mut containers = self.template.containers.iter();
+        matches!(self.kind, WorkloadKind::CronJob(_))
+            && self.startup.run_time.is_none()
+            && containers.any(|one| one.sleeps.is_none())
     }
 }
 
@@ -120,6 +139,8 @@ pub struct StartupSpec {
     pub shutdown: Dist,
     /// CPU that the serving container burns until the application answers.
     pub startup_cpu: Millicores,
+    /// From the containers of a Job's pod running to their end, if nothing in the pod tells it.
+    pub run_time: Option<Dist>,
 }
 
 /// A PodDisruptionBudget.

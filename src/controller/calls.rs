@@ -141,7 +141,7 @@ impl Caller {
     }
 
     /// Reserves a call: when it may be made.
-    fn reserve(&mut self, now: SimTime) -> SimTime {
+    pub(super) fn reserve(&mut self, now: SimTime) -> SimTime {
         let events = &mut self.events;
         while events.waiting > 0 && events.free_at <= now {
             events.free_at = self.client.reserve(events.free_at) + self.api_latency;

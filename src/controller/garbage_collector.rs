@@ -47,6 +47,17 @@ impl Controller {
             }
             return;
         }
+        if let ObjectId::CronJob(_) = owner {
+            let jobs = context.store.jobs();
+            let owned: Vec<ObjectId> = jobs
+                .filter(|(_, job)| job.meta.owner == Some(owner))
+                .map(|(id, _)| ObjectId::Job(id))
+                .collect();
+            for job in owned {
+                context.commit(Write::Delete(job));
+            }
+            return;
+        }
         let is_owned = |id: &&PodId| {
             let pod = context.store.pod(**id);
             pod.is_some_and(|pod| pod.meta.owner == Some(owner) && !pod.is_deleting())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::calls::Caller;
 use super::pod_control::{PodControl, active_pods, delete_pod};
 use crate::api::{
-    Change, Context, JobId, JobStatus, ObjectId, Pod, PodId, PodPhase, Store, What, Write,
+    Change, Context, JobEnd, JobId, JobStatus, ObjectId, Pod, PodId, PodPhase, Store, What, Write,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::sim::{SimDuration, SimTime, Stream};
@@ -70,6 +70,8 @@ impl Controller {
         };
         let (phase, deleting) = (pod.phase, pod.is_deleting());
         match what {
+            // `active` and `ready` of the status change.
+            What::Created | What::Ready => context.store.notify(ObjectId::Job(job), What::Status),
             What::Deleting => {
                 self.calls.of(job.slot()).deleted(id);
                 // Unless it has ended by itself, that is a failure of now.
@@ -121,6 +123,9 @@ impl Controller {
             return;
         };
         let (spec, status) = (job.spec, job.status);
+        if status.end.is_some() {
+            return;
+        }
         let past_deadline = spec
             .active_deadline
             .is_some_and(|limit| context.now >= job.meta.created + limit);
@@ -143,7 +148,15 @@ impl Controller {
             for pod in active {
                 self.delete(id, pod, context);
             }
+            end(id, true, context);
             return;
+        }
+        let enough = match spec.completions {
+            Some(completions) => status.succeeded >= completions,
+            None => status.succeeded > 0 && active.is_empty(),
+        };
+        if enough {
+            end(id, false, context);
         }
         let wanted = match spec.completions {
             Some(completions) => spec.parallelism.min(completions - status.succeeded),
@@ -228,14 +241,39 @@ fn count_success(id: JobId, context: &mut Context<'_, Event>) {
             failures_in_a_row: 0,
             ..job.status
         };
-        if job.spec.completions == Some(status.succeeded) {
-            let message = || "Job completed".to_owned();
-            context
-                .events
-                .normal(ObjectId::Job(id), "Completed", message);
-        }
         context.commit(Write::JobStatus(id, status));
     }
+}
+
+/// A Job has ended, once all its pods have.
+fn end(id: JobId, failed: bool, context: &mut Context<'_, Event>) {
+    let object = ObjectId::Job(id);
+    let Some(job) = context.store.job(id) else {
+        return;
+    };
+    let goes_on = |pod: &PodId| {
+        let pod = context.store.pod(*pod);
+        pod.is_some_and(|pod| pod.meta.owner == Some(object) && !pod.removed && !pod.has_ended())
+    };
+    let entry = context.store.workload(job.workload);
+    if entry.pods.iter().any(goes_on) {
+        return;
+    }
+    if failed {
+        let (reason, message) = job.failure();
+        context.events.warning(object, reason, || message.to_owned());
+    } else {
+        let message = || "Job completed".to_owned();
+        context.events.normal(object, "Completed", message);
+    }
+    let status = JobStatus {
+        end: Some(JobEnd {
+            failed,
+            at: context.now,
+        }),
+        ..job.status
+    };
+    context.commit(Write::JobStatus(id, status));
 }
 
 /// How long a Job still waits after its failures.

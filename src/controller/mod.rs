@@ -7,6 +7,7 @@
 
 mod calls;
 pub mod client;
+pub mod cronjob;
 pub mod daemonset;
 pub mod deployment;
 pub mod disruption;

@@ -101,7 +101,9 @@ impl Kubelet {
         if let Some(ObjectId::Job(_)) = pod.meta.owner {
             let sleeps = pod.template.containers.iter().map(|one| one.sleeps);
             let longest: Option<SimDuration> = sleeps.reduce(|a, b| Some(a?.max(b?))).flatten();
-            if let Some(length) = longest {
+            let stated = self.startup(pod.workload).run_time.as_ref();
+            let stated = stated.map(|dist| context.draws.delay(id, dist));
+            if let Some(length) = stated.or(longest) {
                 context.after(length, Event::Completed(id, run));
             }
         }

@@ -85,7 +85,7 @@ impl Scheduler {
         look_again(class, store, scores_change);
         // The default constraints do not concern pods that no ReplicaSet or StatefulSet owns.
         let workload = store.workload(pod.workload);
-        let matching = (workload.kind != Kind::Job).then_some(&workload.nodes[..]);
+        let matching = (!matches!(workload.kind, Kind::Job | Kind::CronJob)).then_some(&workload.nodes[..]);
         let tie_breaker = context.draws.tie_breaker(id);
         let slot = class.best(matching, tie_breaker, &mut self.scratch)?;
         store.node_at(slot)

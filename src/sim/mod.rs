@@ -17,6 +17,7 @@ mod queue;
 mod random;
 mod time;
 pub mod work;
+mod zone;
 
 pub use arena::{Arena, Key};
 pub use counts::{Counts, LONGEST, histogram};
@@ -24,3 +25,4 @@ pub use dist::{Dist, DistError};
 pub use queue::{EventId, EventQueue, MOST_PENDING, Place};
 pub use random::{Stream, Streams, fingerprint};
 pub use time::{DurationError, SimDuration, SimTime};
+pub use zone::Zone;

@@ -13,7 +13,7 @@ use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarg
 use crate::autoscaler::vpa::WallClock;
 use crate::cluster::spec::WorkloadSpec;
 use crate::controller::{
-    PodControl, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
+    PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
     replicaset, statefulset,
 };
 use crate::kubelet::Kubelet;
@@ -307,6 +307,11 @@ impl<'s> Simulation<'s> {
                 streams.stream("controller/daemonset"),
             ),
             jobs: job::Controller::new(config, streams.stream("controller/job")),
+            cron_jobs: cronjob::adapter::Controller::new(
+                config,
+                streams.stream("controller/cronjob"),
+                scenario.controllers.vpa.clock.unix_start,
+            ),
             autoscalers: podautoscaler::Controller::new(
                 config,
                 sync_period,

@@ -50,6 +50,9 @@ impl Simulation<'_> {
             Event::Job(event) => with_context!(self, now, Event::Job, |all, cx| {
                 all.jobs.handle(event, &mut all.pod_control, cx);
             }),
+            Event::CronJob(event) => with_context!(self, now, Event::CronJob, |all, cx| {
+                all.cron_jobs.handle(event, &mut all.pod_control, cx);
+            }),
             Event::Disruption(event) => with_context!(self, now, Event::Disruption, |_all, cx| {
                 disruption::handle(event, cx);
             }),
@@ -101,9 +104,13 @@ impl Simulation<'_> {
             ObjectId::DaemonSet(_) => with_context!(self, now, Event::DaemonSet, |all, cx| {
                 all.daemon_sets.observe(change, cx);
             }),
-            ObjectId::Job(_) => with_context!(self, now, Event::Job, |all, cx| {
-                all.jobs.observe(change, cx);
-            }),
+            ObjectId::Job(_) => {
+                with_context!(self, now, Event::Job, |all, cx| {
+                    all.jobs.observe(change, cx);
+                });
+                self.tell_cron_jobs(change, now);
+            }
+            ObjectId::CronJob(_) => self.tell_cron_jobs(change, now),
             ObjectId::Node(_) => {
                 with_context!(self, now, Event::DaemonSet, |all, cx| {
                     all.daemon_sets.observe(change, cx);
@@ -121,6 +128,12 @@ impl Simulation<'_> {
                 all.garbage_collector.observe(change, cx);
             });
         }
+    }
+
+    fn tell_cron_jobs(&mut self, change: Change, now: SimTime) {
+        with_context!(self, now, Event::CronJob, |all, cx| {
+            all.cron_jobs.observe(change, cx);
+        });
     }
 
     fn tell_deployments(&mut self, change: Change, now: SimTime) {

@@ -2,7 +2,7 @@
 
 use super::traffic::TrafficEvent;
 use crate::controller::{
-    daemonset, deployment, disruption, endpoints, garbage_collector, job, podautoscaler,
+    cronjob, daemonset, deployment, disruption, endpoints, garbage_collector, job, podautoscaler,
     replicaset, statefulset,
 };
 use crate::metrics::MetricsEvent;
@@ -25,6 +25,8 @@ pub enum Event {
     DaemonSet(daemonset::adapter::Event),
     /// For the Job controller.
     Job(job::Event),
+    /// For the CronJob controller.
+    CronJob(cronjob::adapter::Event),
     /// For the eviction API.
     Disruption(disruption::Event),
     /// For the EndpointSlice controller and kube-proxy.

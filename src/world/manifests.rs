@@ -19,7 +19,7 @@ use crate::cluster::spec::{PdbSpec, WorkloadKind, WorkloadSpec};
 use crate::controller::pod_control::delete_pod;
 use crate::scenario::model::{HpaObject, VpaObject};
 use crate::scenario::{Admission, Object, Scenario, read_object};
-use crate::sim::{SimDuration, SimTime};
+use crate::sim::{Dist, SimDuration, SimTime};
 
 /// All manifests, by kind, namespace and name.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +83,7 @@ pub(super) fn kind_in_store(kind: &str) -> Option<Kind> {
         "StatefulSet" => Kind::StatefulSet,
         "DaemonSet" => Kind::DaemonSet,
         "Job" => Kind::Job,
+        "CronJob" => Kind::CronJob,
         "PodDisruptionBudget" => Kind::PodDisruptionBudget,
         "HorizontalPodAutoscaler" => Kind::HorizontalPodAutoscaler,
         "VerticalPodAutoscaler" => Kind::VerticalPodAutoscaler,
@@ -142,14 +143,17 @@ impl Simulation<'_> {
             self.add_workload(spec, now);
             return Ok(());
         };
-        if spec.selector != before.selector {
+        if spec.selector != before.selector && kind != Kind::CronJob {
             let (kind, name) = (kind.name(), &spec.name);
             return Err(format!(
                 "The {kind} \"{name}\" is invalid: spec.selector: Invalid value: field is immutable"
             ));
         }
         let template_changes = spec.template != before.template;
-        if template_changes && !matches!(id, ObjectId::Deployment(_) | ObjectId::DaemonSet(_)) {
+        if template_changes && !matches!(
+            id,
+            ObjectId::Deployment(_) | ObjectId::DaemonSet(_) | ObjectId::CronJob(_)
+        ) {
             let kind = kind.name();
             return Err(format!(
                 "error: changing the pod template of a {kind} is not simulated yet"
@@ -166,6 +170,12 @@ impl Simulation<'_> {
             && spec.kind != before.kind
         {
             self.store.commit(now, Write::DaemonSetUpdate(key, update));
+        }
+        if let ObjectId::CronJob(key) = id
+            && let WorkloadKind::CronJob(spec) = &spec.kind
+            && before.kind != WorkloadKind::CronJob(Arc::clone(spec))
+        {
+            self.store.commit(now, Write::CronJobSpec(key, Arc::clone(spec)));
         }
         if template_changes {
             let current = self.store.template(id).cloned();
@@ -187,7 +197,10 @@ impl Simulation<'_> {
         let entry = Write::Workload(kind, namespace.into(), name.into());
         self.store.commit(now, entry);
         if let Some(workload) = self.store.find_workload(kind, namespace, name) {
-            let startup = spec.startup.clone();
+            let mut startup = spec.startup.clone();
+            if spec.lacks_run_time() {
+                startup.run_time = Some(Dist::Constant(WorkloadSpec::RUN_TIME));
+            }
             self.components.kubelet.set_startup(workload, startup);
             self.create_object(spec, workload, now);
         }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use crate::api::{Change, EventSink, PodDraws, PodId, Store};
 use crate::autoscaler::hpa::PodRequests;
 use crate::controller::{
-    PodControl, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
+    PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
     replicaset, statefulset,
 };
 use crate::kubelet::Kubelet;
@@ -106,6 +106,7 @@ struct Components {
     stateful_sets: statefulset::adapter::Controller,
     daemon_sets: daemonset::adapter::Controller,
     jobs: job::Controller,
+    cron_jobs: cronjob::adapter::Controller,
     autoscalers: podautoscaler::Controller,
     endpoints: endpoints::Controller,
     garbage_collector: garbage_collector::Controller,

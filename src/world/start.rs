@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::components::with_context;
 use super::{Event, Simulation};
 use crate::api::{
-    Amounts, Context, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, JobSpec, JobStatus,
-    Kind, Labels, Node, NodeId, ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodWrite,
+    Amounts, Context, CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, JobSpec,
+    JobStatus, Kind, Node, NodeId, ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodWrite,
     ReplicaSet, SelectionId, StatefulSet, VerticalPodAutoscaler, What, WorkloadId, Write,
 };
 use crate::autoscaler::hpa::Status;
@@ -31,6 +31,7 @@ pub(super) fn kind_of(spec: &WorkloadSpec) -> Kind {
         WorkloadKind::StatefulSet { .. } => Kind::StatefulSet,
         WorkloadKind::DaemonSet(_) => Kind::DaemonSet,
         WorkloadKind::Job { .. } => Kind::Job,
+        WorkloadKind::CronJob(_) => Kind::CronJob,
     }
 }
 
@@ -140,7 +141,7 @@ impl Simulation<'_> {
         let selector = Arc::new(spec.selector.clone());
         let template = Arc::new(spec.template.clone());
         let replicas = spec.replicas;
-        let write = match spec.kind {
+        let write = match spec.kind.clone() {
             WorkloadKind::Deployment => Write::CreateDeployment(Box::new(Deployment {
                 meta,
                 workload,
@@ -187,7 +188,7 @@ impl Simulation<'_> {
                 active_deadline,
                 restarts_in_place,
             } => Write::CreateJob(Box::new(Job {
-                pod_labels: Arc::new(job_labels(&spec.name, &template.labels)),
+                pod_labels: Arc::new(Job::labels_of_pods(&spec.name, &template.labels)),
                 meta,
                 workload,
                 spec: JobSpec {
@@ -199,6 +200,14 @@ impl Simulation<'_> {
                 },
                 template,
                 status: JobStatus::default(),
+            })),
+            WorkloadKind::CronJob(spec) => Write::CreateCronJob(Box::new(CronJob {
+                meta,
+                workload,
+                spec,
+                template,
+                selector,
+                status: Arc::default(),
             })),
         };
         self.store.commit(now, write);
@@ -338,13 +347,4 @@ fn settle_pod<E>(
             .map_or("", |c| c.image.as_str());
         all.kubelet.settle_image(node, image, since);
     }
-}
-
-/// The labels of a Job's pods: the template's and those that the controller adds.
-fn job_labels(name: &str, template: &Labels) -> Labels {
-    let mut labels = template.clone();
-    for key in ["batch.kubernetes.io/job-name", "job-name"] {
-        labels.insert(key.to_owned(), name.to_owned());
-    }
-    labels
 }

@@ -15,7 +15,7 @@ use crate::api::meta::{Kind, ObjectId};
 use crate::api::node::{Node, NodeInfo};
 use crate::api::pod::{Pod, PodId};
 use crate::api::policy::PodDisruptionBudget;
-use crate::api::workload::{DaemonSet, Deployment, Job, ReplicaSet, StatefulSet};
+use crate::api::workload::{CronJob, DaemonSet, Deployment, Job, ReplicaSet, StatefulSet};
 use crate::api::write::{Change, What, Write};
 use crate::sim::{Arena, SimTime};
 
@@ -42,6 +42,7 @@ pub struct Store {
     stateful_sets: Arena<StatefulSet>,
     daemon_sets: Arena<DaemonSet>,
     jobs: Arena<Job>,
+    cron_jobs: Arena<CronJob>,
     pdbs: Arena<PodDisruptionBudget>,
     hpas: Arena<HorizontalPodAutoscaler>,
     vpas: Arena<VerticalPodAutoscaler>,

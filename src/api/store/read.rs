@@ -11,8 +11,8 @@ use crate::api::pod::Pod;
 use crate::api::policy::{PdbId, PodDisruptionBudget};
 use crate::api::template::PodTemplate;
 use crate::api::workload::{
-    DaemonSet, DaemonSetId, Deployment, DeploymentId, Job, JobId, ReplicaSet, ReplicaSetId,
-    StatefulSet, StatefulSetId,
+    CronJob, CronJobId, DaemonSet, DaemonSetId, Deployment, DeploymentId, Job, JobId, ReplicaSet,
+    ReplicaSetId, StatefulSet, StatefulSetId,
 };
 impl Store {
     /// The entry of a workload by kind, namespace and name.
@@ -48,6 +48,7 @@ impl Store {
             ObjectId::StatefulSet(key) => self.stateful_sets.get(key).map(|object| &object.meta),
             ObjectId::DaemonSet(key) => self.daemon_sets.get(key).map(|object| &object.meta),
             ObjectId::Job(key) => self.jobs.get(key).map(|object| &object.meta),
+            ObjectId::CronJob(key) => self.cron_jobs.get(key).map(|object| &object.meta),
             ObjectId::PodDisruptionBudget(key) => self.pdbs.get(key).map(|object| &object.meta),
             ObjectId::HorizontalPodAutoscaler(key) => self.hpas.get(key).map(|object| &object.meta),
             ObjectId::VerticalPodAutoscaler(key) => self.vpas.get(key).map(|object| &object.meta),
@@ -72,6 +73,7 @@ impl Store {
             ObjectId::StatefulSet(key) => self.stateful_sets.get(key).map(|o| &o.template),
             ObjectId::DaemonSet(key) => self.daemon_sets.get(key).map(|object| &object.template),
             ObjectId::Job(key) => self.jobs.get(key).map(|object| &object.template),
+            ObjectId::CronJob(key) => self.cron_jobs.get(key).map(|object| &object.template),
             _ => None,
         }
     }
@@ -83,6 +85,7 @@ impl Store {
             ObjectId::ReplicaSet(key) => self.replica_sets.get(key).map(|object| &object.selector),
             ObjectId::StatefulSet(key) => self.stateful_sets.get(key).map(|o| &o.selector),
             ObjectId::DaemonSet(key) => self.daemon_sets.get(key).map(|object| &object.selector),
+            ObjectId::CronJob(key) => self.cron_jobs.get(key).map(|object| &object.selector),
             _ => None,
         }
     }
@@ -157,6 +160,16 @@ impl Store {
     /// A Job, if it exists.
     pub fn job(&self, id: JobId) -> Option<&Job> {
         self.jobs.get(id)
+    }
+
+    /// All Jobs with their keys.
+    pub fn jobs(&self) -> impl Iterator<Item = (JobId, &Job)> {
+        self.jobs.iter()
+    }
+
+    /// A CronJob, if it exists.
+    pub fn cron_job(&self, id: CronJobId) -> Option<&CronJob> {
+        self.cron_jobs.get(id)
     }
 
     /// A PodDisruptionBudget, if it exists.

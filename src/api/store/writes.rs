@@ -61,8 +61,16 @@ impl Store {
             }
             Write::CreateJob(mut object) => {
                 object.meta.resource_version = self.version;
-                object.workload = self.entry_of(Kind::Job, &object.meta);
+                if object.meta.owner.is_none() {
+                    object.workload = self.entry_of(Kind::Job, &object.meta);
+                }
                 let id = ObjectId::Job(self.jobs.insert(*object));
+                self.created(id)
+            }
+            Write::CreateCronJob(mut object) => {
+                object.meta.resource_version = self.version;
+                object.workload = self.entry_of(Kind::CronJob, &object.meta);
+                let id = ObjectId::CronJob(self.cron_jobs.insert(*object));
                 self.created(id)
             }
             Write::CreatePodDisruptionBudget(mut object) => {
@@ -94,10 +102,18 @@ impl Store {
         if let Some(of) = self.template_mut(id) {
             *of = template;
         }
-        if let ObjectId::DaemonSet(key) = id
-            && let Some(set) = self.daemon_sets.get_mut(key)
-        {
-            set.template_generation += 1;
+        match id {
+            ObjectId::DaemonSet(key) => {
+                if let Some(set) = self.daemon_sets.get_mut(key) {
+                    set.template_generation += 1;
+                }
+            }
+            ObjectId::CronJob(key) => {
+                if let Some(object) = self.cron_jobs.get_mut(key) {
+                    object.selector = Arc::new(object.template.labels.clone());
+                }
+            }
+            _ => {}
         }
     }
 
@@ -149,6 +165,18 @@ impl Store {
                     job.status = status;
                 }
                 self.wrote(ObjectId::Job(key), false, What::Status)
+            }
+            Write::CronJobSpec(key, spec) => {
+                if let Some(object) = self.cron_jobs.get_mut(key) {
+                    object.spec = spec;
+                }
+                self.wrote(ObjectId::CronJob(key), true, What::Spec)
+            }
+            Write::CronJobStatus(key, status) => {
+                if let Some(object) = self.cron_jobs.get_mut(key) {
+                    object.status = status;
+                }
+                self.wrote(ObjectId::CronJob(key), false, What::Status)
             }
             Write::VpaSpec(key, spec) => {
                 if let Some(vpa) = self.vpas.get_mut(key) {
@@ -260,13 +288,15 @@ impl Store {
             ObjectId::StatefulSet(key) => drop(self.stateful_sets.remove(key)),
             ObjectId::DaemonSet(key) => drop(self.daemon_sets.remove(key)),
             ObjectId::Job(key) => drop(self.jobs.remove(key)),
+            ObjectId::CronJob(key) => drop(self.cron_jobs.remove(key)),
             ObjectId::PodDisruptionBudget(key) => drop(self.pdbs.remove(key)),
             ObjectId::HorizontalPodAutoscaler(key) => drop(self.hpas.remove(key)),
             ObjectId::VerticalPodAutoscaler(key) => drop(self.vpas.remove(key)),
         }
     }
 
-    /// The workload entry whose own object this is: not a ReplicaSet below a Deployment.
+    /// The workload entry whose own object this is: not a ReplicaSet below a Deployment, nor a
+    /// Job below a CronJob.
     fn entry_of_object(&self, id: ObjectId) -> Option<WorkloadId> {
         match id {
             ObjectId::Deployment(key) => Some(self.deployments.get(key)?.workload),
@@ -276,7 +306,11 @@ impl Store {
             }
             ObjectId::StatefulSet(key) => Some(self.stateful_sets.get(key)?.workload),
             ObjectId::DaemonSet(key) => Some(self.daemon_sets.get(key)?.workload),
-            ObjectId::Job(key) => Some(self.jobs.get(key)?.workload),
+            ObjectId::Job(key) => {
+                let object = self.jobs.get(key)?;
+                object.meta.owner.is_none().then_some(object.workload)
+            }
+            ObjectId::CronJob(key) => Some(self.cron_jobs.get(key)?.workload),
             _ => None,
         }
     }
@@ -316,6 +350,7 @@ impl Store {
             ObjectId::StatefulSet(key) => &mut self.stateful_sets.get_mut(key)?.meta,
             ObjectId::DaemonSet(key) => &mut self.daemon_sets.get_mut(key)?.meta,
             ObjectId::Job(key) => &mut self.jobs.get_mut(key)?.meta,
+            ObjectId::CronJob(key) => &mut self.cron_jobs.get_mut(key)?.meta,
             ObjectId::PodDisruptionBudget(key) => &mut self.pdbs.get_mut(key)?.meta,
             ObjectId::HorizontalPodAutoscaler(key) => &mut self.hpas.get_mut(key)?.meta,
             ObjectId::VerticalPodAutoscaler(key) => &mut self.vpas.get_mut(key)?.meta,
@@ -338,6 +373,7 @@ impl Store {
             ObjectId::StatefulSet(key) => &mut self.stateful_sets.get_mut(key)?.template,
             ObjectId::DaemonSet(key) => &mut self.daemon_sets.get_mut(key)?.template,
             ObjectId::Job(key) => &mut self.jobs.get_mut(key)?.template,
+            ObjectId::CronJob(key) => &mut self.cron_jobs.get_mut(key)?.template,
             _ => return None,
         })
     }

@@ -20,7 +20,7 @@ pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
     let terminating = number(&|pod| pod.is_deleting() && !pod.has_ended());
     let end = End::of(job, active, &pods);
     let completed = end.as_ref().filter(|end| !end.failed).map(|end| end.at);
-    let gone = active + terminating == 0;
+    let gone = status.end.is_some();
     let uid = job.meta.uid.to_string();
     let policy = if spec.restarts_in_place {
         "OnFailure"
@@ -69,22 +69,14 @@ impl End {
     fn of(job: &Job, active: i32, pods: &[&Pod]) -> Option<Self> {
         let (spec, status) = (&job.spec, &job.status);
         if status.given_up {
-            // The controller looks at the limit of failures first.
+            let (reason, message) = job.failure();
             let deadline = spec.active_deadline.map(|limit| job.meta.created + limit);
-            let beyond_limit = status.failed > spec.backoff_limit;
-            return Some(match deadline.filter(|_| !beyond_limit) {
-                Some(at) => Self {
-                    failed: true,
-                    reason: "DeadlineExceeded",
-                    message: "Job was active longer than specified deadline",
-                    at,
-                },
-                None => Self {
-                    failed: true,
-                    reason: "BackoffLimitExceeded",
-                    message: "Job has reached the specified backoff limit",
-                    at: status.last_failure,
-                },
+            let deadline = deadline.filter(|_| reason == "DeadlineExceeded");
+            return Some(Self {
+                failed: true,
+                reason,
+                message,
+                at: deadline.unwrap_or(status.last_failure),
             });
         }
         let enough = match spec.completions {

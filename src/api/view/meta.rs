@@ -11,7 +11,7 @@ pub(super) fn api_version(kind: Kind) -> &'static str {
     match kind {
         Kind::Node | Kind::Pod => "v1",
         Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet => "apps/v1",
-        Kind::Job => "batch/v1",
+        Kind::Job | Kind::CronJob => "batch/v1",
         Kind::PodDisruptionBudget => "policy/v1",
         Kind::HorizontalPodAutoscaler => "autoscaling/v2",
         Kind::VerticalPodAutoscaler => "autoscaling.k8s.io/v1",

@@ -7,6 +7,7 @@
 //!
 //! Upstream: the types of `k8s.io/api`, with the defaults that the API server fills in.
 
+mod cron_job;
 mod daemon_set;
 mod deployment;
 mod horizontal_pod_autoscaler;
@@ -71,6 +72,7 @@ impl Store {
             ObjectId::StatefulSet(key) => stateful_set::view(key, self, clock)?,
             ObjectId::DaemonSet(key) => daemon_set::view(key, self, clock)?,
             ObjectId::Job(key) => job::view(key, self, clock)?,
+            ObjectId::CronJob(key) => cron_job::view(self.cron_job(key)?, self, clock),
             ObjectId::PodDisruptionBudget(key) => pod_disruption_budget::view(key, self, clock)?,
             ObjectId::HorizontalPodAutoscaler(key) => {
                 horizontal_pod_autoscaler::view(self.hpa(key)?, self, clock)

@@ -31,7 +31,7 @@ pub(super) enum Objects {
 }
 
 /// The kinds that are simulated, and the names to suggest for them.
-const KINDS: [(&str, &str, Objects); 11] = [
+const KINDS: [(&str, &str, Objects); 12] = [
     (
         "Deployment",
         "deploy",
@@ -45,6 +45,11 @@ const KINDS: [(&str, &str, Objects); 11] = [
     ),
     ("DaemonSet", "ds", Objects::Stored(api::Kind::DaemonSet)),
     ("Job", "jobs", Objects::Stored(api::Kind::Job)),
+    (
+        "CronJob",
+        "cronjobs",
+        Objects::Stored(api::Kind::CronJob),
+    ),
     ("Pod", "pods", Objects::Stored(api::Kind::Pod)),
     ("Node", "nodes", Objects::Stored(api::Kind::Node)),
     (

@@ -58,7 +58,9 @@ impl Survey {
         if diagnostics.has_errors() {
             return Err(diagnostics);
         }
-        let is_load = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::Job { .. });
+        let is_load = |spec: &WorkloadSpec| {
+            matches!(spec.kind, WorkloadKind::Job { .. } | WorkloadKind::CronJob(_))
+        };
         let is_daemon = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::DaemonSet(_));
         if specs.iter().all(|spec| is_load(spec) || is_daemon(spec)) {
             let mut kinds: Vec<&str> = (documents.iter())

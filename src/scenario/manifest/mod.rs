@@ -6,6 +6,7 @@
 
 mod container;
 mod context;
+mod cron_job;
 mod hpa;
 mod hpa_metric;
 mod hpa_versions;
@@ -37,12 +38,13 @@ pub(super) use versions::upgrade;
 pub(super) use vpa_gated::check as check_vpa;
 
 /// The simulated kinds with the version that is read.
-const KINDS: [(&str, &str); 11] = [
+const KINDS: [(&str, &str); 12] = [
     ("Deployment", "apps/v1"),
     ("ReplicaSet", "apps/v1"),
     ("StatefulSet", "apps/v1"),
     ("DaemonSet", "apps/v1"),
     ("Job", "batch/v1"),
+    ("CronJob", "batch/v1"),
     ("HorizontalPodAutoscaler", "autoscaling/v2"),
     ("Service", "v1"),
     ("PodDisruptionBudget", "policy/v1"),
@@ -52,12 +54,13 @@ const KINDS: [(&str, &str); 11] = [
 ];
 
 /// The kinds that commands can be about.
-pub(super) const SIMULATED: [&str; 13] = [
+pub(super) const SIMULATED: [&str; 14] = [
     "Deployment",
     "ReplicaSet",
     "StatefulSet",
     "DaemonSet",
     "Job",
+    "CronJob",
     "HorizontalPodAutoscaler",
     "VerticalPodAutoscaler",
     "PodDisruptionBudget",
@@ -72,7 +75,7 @@ pub(super) const SIMULATED: [&str; 13] = [
 pub(super) fn is_workload(kind: &str) -> bool {
     matches!(
         kind,
-        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job"
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob"
     )
 }
 
@@ -235,6 +238,7 @@ pub(super) fn read_document(context: &mut Context<'_>) -> Result<Option<Written>
         ("StatefulSet", "apps/v1") => workload::stateful_set(context).map(Written::Workload),
         ("DaemonSet", "apps/v1") => workload::daemon_set(context).map(Written::Workload),
         ("Job", "batch/v1") => workload::job(context).map(Written::Workload),
+        ("CronJob", "batch/v1") => cron_job::cron_job(context).map(Written::Workload),
         ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::v2(context).map(Written::Hpa),
         ("HorizontalPodAutoscaler", "autoscaling/v1") => hpa::v1(context).map(Written::Hpa),
         ("VerticalPodAutoscaler", "autoscaling.k8s.io/v1" | "autoscaling.k8s.io/v1beta2") => {

@@ -1,4 +1,4 @@
-//! Deployment, ReplicaSet, StatefulSet, DaemonSet and Job.
+//! Deployment, ReplicaSet, StatefulSet, DaemonSet and Job; what a CronJob makes is a Job.
 
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::batch::v1 as batch;
@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use super::container::{seconds, template};
 use super::{Context, WorkloadObject, typed};
+use crate::api::JobSpec;
 use crate::cluster::spec::{IntOrPercent, Labels, StartupSpec, WorkloadKind, WorkloadSpec};
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentSpecInput, StrategyType};
@@ -31,6 +32,7 @@ fn default_startup() -> StartupSpec {
         ready: Dist::Constant(2.0),
         shutdown: Dist::Constant(0.5),
         startup_cpu: Millicores(100),
+        run_time: None,
     }
 }
 
@@ -97,7 +99,7 @@ pub(super) fn check_restarts(pods: &PodTemplateSpec, kind: &str, context: &mut C
     }
 }
 
-fn workload(
+pub(super) fn workload(
     kind: WorkloadKind,
     metadata: &ObjectMeta,
     replicas: i32,
@@ -106,7 +108,7 @@ fn workload(
     context: &mut Context<'_>,
 ) -> WorkloadObject {
     let (name, namespace) = context.identity(metadata.clone());
-    if !matches!(kind, WorkloadKind::Job { .. }) {
+    if !matches!(kind, WorkloadKind::Job { .. } | WorkloadKind::CronJob(_)) {
         check_restarts(pods, kind.name(), context);
     }
     let (template, priority_class) = template(pods, context);
@@ -310,6 +312,32 @@ fn daemon_set_update(spec: &apps::DaemonSetSpec, context: &mut Context<'_>) -> D
 pub(super) fn job(context: &mut Context<'_>) -> Read {
     let object: batch::Job = typed::read(context)?;
     let spec = need_spec(object.spec, context)?;
+    let JobSpec {
+        parallelism,
+        completions,
+        backoff_limit,
+        active_deadline,
+        restarts_in_place,
+    } = job_spec(&spec, context);
+    let kind = WorkloadKind::Job {
+        parallelism,
+        completions,
+        backoff_limit,
+        active_deadline,
+        restarts_in_place,
+    };
+    Some(workload(
+        kind,
+        &object.metadata,
+        0,
+        None,
+        &spec.template,
+        context,
+    ))
+}
+
+/// `spec` of a Job, completed as the API server does.
+pub(super) fn job_spec(spec: &batch::JobSpec, context: &mut Context<'_>) -> JobSpec {
     let mut at_least = |value: Option<i32>, default: i32, least: i32, field: &str| {
         let value = value.unwrap_or(default);
         if value < least {
@@ -335,20 +363,13 @@ pub(super) fn job(context: &mut Context<'_>) -> Read {
         (given, _) => Some(at_least(given, 1, 0, "completions")),
     };
     check_pods(parallelism, "parallelism", context);
-    let pod = spec.template.spec.as_ref();
-    let policy = pod.and_then(|pod| pod.restart_policy.as_deref());
-    let kind = WorkloadKind::Job {
-        parallelism,
-        completions,
-        backoff_limit,
-        active_deadline: spec.active_deadline_seconds.map(seconds),
-        restarts_in_place: policy == Some("OnFailure"),
-    };
     let deadline = spec.active_deadline_seconds;
     if deadline.is_some_and(|seconds| seconds < 1) {
         let message = "activeDeadlineSeconds must be at least 1";
         context.error("spec.activeDeadlineSeconds", message, None);
     }
+    let pod = spec.template.spec.as_ref();
+    let policy = pod.and_then(|pod| pod.restart_policy.as_deref());
     if !matches!(policy, Some("Never" | "OnFailure")) {
         let help = "write `restartPolicy: Never` in the pod template";
         context.error(
@@ -357,12 +378,11 @@ pub(super) fn job(context: &mut Context<'_>) -> Read {
             Some(help),
         );
     }
-    Some(workload(
-        kind,
-        &object.metadata,
-        0,
-        None,
-        &spec.template,
-        context,
-    ))
+    JobSpec {
+        parallelism,
+        completions,
+        backoff_limit,
+        active_deadline: deadline.map(seconds),
+        restarts_in_place: policy == Some("OnFailure"),
+    }
 }

@@ -190,9 +190,13 @@ fn is_added((kind, name): (&str, &str), key: &str, value: &str) -> bool {
             .and_then(|rest| rest.strip_prefix('-'))
             .is_some_and(ordinal),
         ("StatefulSet", "apps.kubernetes.io/pod-index") => ordinal(value),
+        ("CronJob", "job-name" | "batch.kubernetes.io/job-name") => value
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix('-'))
+            .is_some_and(ordinal),
         ("Job", "job-name" | "batch.kubernetes.io/job-name") => value == name,
         // Drawn when the object is created.
-        ("Job", "controller-uid" | "batch.kubernetes.io/controller-uid")
+        ("Job" | "CronJob", "controller-uid" | "batch.kubernetes.io/controller-uid")
         | ("Deployment", "pod-template-hash")
         | ("StatefulSet" | "DaemonSet", "controller-revision-hash")
         | ("DaemonSet", "pod-template-generation") => true,

@@ -118,6 +118,7 @@ fn service(
     let container_node = table.get("container");
     let startup_node = table.get("startup");
     let containers_node = table.get("containers");
+    let run_time = dist::seconds(table, "run_time", diagnostics);
     let request = request(table, diagnostics);
     let mut memory = memory(table, diagnostics);
     let slots = table.count("slots", diagnostics);
@@ -152,6 +153,15 @@ fn service(
     }
     if let Some(node) = startup_node {
         startup(node, startup_spec, diagnostics);
+    }
+    if run_time.is_some() {
+        startup_spec.run_time = run_time;
+        let kind = known.workloads[workload].kind.name();
+        if !matches!(kind, "Job" | "CronJob") {
+            let title = format!("the pods of a {kind} run until they are deleted");
+            let label = "pods of a Job or a CronJob end";
+            diagnostics.error(table.key_span("run_time"), title, label);
+        }
     }
     let spec = &known.workloads[workload];
     let container = container(container_node, &spec.template.containers, diagnostics);

@@ -24,9 +24,9 @@ pub(super) struct Seeker<'a> {
 }
 
 /// The group of a simulated kind, and whether it has a scale.
-fn served(kind: WorkloadKind) -> (&'static str, bool) {
+fn served(kind: &WorkloadKind) -> (&'static str, bool) {
     match kind {
-        WorkloadKind::Job { .. } => ("batch", false),
+        WorkloadKind::Job { .. } | WorkloadKind::CronJob(_) => ("batch", false),
         WorkloadKind::DaemonSet(_) => ("apps", false),
         _ => ("apps", true),
     }
@@ -93,7 +93,7 @@ impl Seeker<'_> {
         workload: usize,
         context: &mut Context<'_>,
     ) -> Option<usize> {
-        let (group, has_scale) = served(known.workloads[workload].kind);
+        let (group, has_scale) = served(&known.workloads[workload].kind);
         let CrossVersionObjectReference {
             api_version, kind, ..
         } = self.target;

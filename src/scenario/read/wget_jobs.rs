@@ -1,9 +1,9 @@
-//! Jobs of `wget` loops as loads.
+//! Jobs and CronJobs of `wget` loops as loads.
 
 use super::destination::{named_service, service_of};
 use super::known::Known;
 use super::loads::{Common, Loads};
-use crate::cluster::spec::WorkloadKind;
+use crate::cluster::spec::{WorkloadKind, WorkloadSpec};
 use crate::load::WGET_PROCESS_COST;
 use crate::load::command_line;
 use crate::load::spec::{Generator, LoadSpec, WgetJobSpec};
@@ -26,7 +26,7 @@ pub(super) fn jobs_from_the_start(
     for workload in 0..known.workloads.len() {
         let document = &known.parsed.documents[known.manifests.workloads[workload].document];
         let spec = &known.workloads[workload];
-        if !matches!(spec.kind, WorkloadKind::Job { .. }) || document.load.is_some() {
+        if !is_job(spec) || document.load.is_some() {
             continue;
         }
         let span = document
@@ -43,10 +43,21 @@ pub(super) fn jobs_from_the_start(
             {
                 continue; // it ends by itself
             }
-            let title = format!("the Job {} sends no requests", spec.name);
-            diagnostics
-                .warning(span, title, "its pods run until the end")
-                .help = Some(WGET_ADVICE.to_owned());
+            let name = &spec.name;
+            if spec.lacks_run_time() {
+                let title = format!("the pods of CronJob {name} run for 1m by default");
+                let label = "nothing tells how long they run";
+                diagnostics.warning(span, title, label).help = Some(format!(
+                    "write `run_time = \"5m\"` into a [[service]] with `workload = \"CronJob/{name}\"`"
+                ));
+                let default = Dist::Constant(WorkloadSpec::RUN_TIME);
+                known.workloads[workload].startup.run_time = Some(default);
+            } else if spec.startup.run_time.is_none() {
+                let title = format!("the Job {name} sends no requests");
+                diagnostics
+                    .warning(span, title, "its pods run until the end")
+                    .help = Some(WGET_ADVICE.to_owned());
+            }
             continue;
         }
         let times = (SimTime::ZERO, None);
@@ -82,13 +93,16 @@ pub(super) fn manifest_load(
     let documents = &known.parsed.documents;
     let workload = known.manifests.workloads.iter().position(|object| {
         documents[object.document].load == Some(common.index)
-            && matches!(object.value.spec.kind, WorkloadKind::Job { .. })
+            && is_job(&object.value.spec)
     });
     let Some(workload) = workload else {
-        let is_job = |node: &Node| node.get("kind").and_then(Node::text) == Some("Job");
+        let is_kind = |node: &Node| {
+            let kind = node.get("kind").and_then(Node::text);
+            matches!(kind, Some("Job" | "CronJob"))
+        };
         let broken = documents
             .iter()
-            .any(|one| one.load == Some(common.index) && is_job(&one.node));
+            .any(|one| one.load == Some(common.index) && is_kind(&one.node));
         if known.parsed.complete && !broken {
             let label = "a load's manifest is a Job";
             diagnostics.error(node.span, "the manifest holds no Job", label);
@@ -117,6 +131,11 @@ pub(super) fn manifest_load(
         .name
         .unwrap_or_else(|| known.workloads[workload].name.clone());
     Some(LoadSpec { name, ..load })
+}
+
+/// Whether its pods come to an end.
+fn is_job(spec: &WorkloadSpec) -> bool {
+    matches!(spec.kind, WorkloadKind::Job { .. } | WorkloadKind::CronJob(_))
 }
 
 fn script(known: &Known<'_>, workload: usize) -> String {

@@ -2,6 +2,7 @@
 //! carried to the store.
 
 mod changes;
+mod jobs;
 mod targets;
 
 use serde_json::Value;
@@ -146,7 +147,8 @@ impl Simulation<'_> {
                 self.drain(names, command, printed, now);
             }
             Command::Get(_) | Command::Describe(_) | Command::Top(_) | Command::Wait(_) => {}
-            Command::CreateJob(_) | Command::Taint(_) => {
+            Command::CreateJob(command) => self.create_job(command, line, printed, now),
+            Command::Taint(_) => {
                 printed.error("error: this command is not simulated yet");
             }
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::api::{Kind as StoreKind, Labels, ObjectId, Pod, PodId};
+use crate::api::{Clock, Kind as StoreKind, Labels, ObjectId, Pod, PodId};
 use crate::kubectl::command::{CommandLine, Targets};
 use crate::kubectl::kind::Kind;
 use crate::world::Simulation;
@@ -94,6 +94,15 @@ impl Simulation<'_> {
                 .map(|(_, node)| (String::new(), node.name().to_owned()))
                 .collect();
         }
+        if kind.kind == "Job" {
+            let jobs = self.store.jobs().map(|(_, job)| &job.meta);
+            let mut names: Vec<(String, String)> = jobs
+                .map(|meta| (meta.namespace.to_string(), meta.name.to_string()))
+                .filter(|(of, _)| fits(of))
+                .collect();
+            names.sort();
+            return names;
+        }
         self.manifests
             .names(kind.kind)
             .filter(|(of, _)| fits(of))
@@ -125,14 +134,26 @@ impl Simulation<'_> {
                 }))
             }
             _ => {
-                let mut value = self.manifests.get(kind, namespace, name)?.clone();
                 let object = kind_in_store(kind);
                 let object = object.and_then(|kind| self.store.find(kind, namespace, name));
+                let mut value = match (self.manifests.get(kind, namespace, name), object) {
+                    (Some(value), _) => value.clone(),
+                    // A CronJob's.
+                    (None, Some(job @ ObjectId::Job(_))) => self.store.view(job, self.clock())?,
+                    _ => return None,
+                };
                 if let Some(replicas) = object.and_then(|object| self.store.replicas(object)) {
                     value["spec"]["replicas"] = replicas.into();
                 }
                 Some(value)
             }
+        }
+    }
+
+    fn clock(&self) -> Clock {
+        Clock {
+            calendar: self.scenario.controllers.vpa.clock,
+            now: self.now(),
         }
     }
 
