@@ -21,6 +21,7 @@ mod pod;
 mod policy;
 mod resources;
 mod store;
+mod taint;
 mod template;
 mod view;
 mod workload;
@@ -40,6 +41,7 @@ pub use pod::{ContainerStatus, Pod, PodId, PodPhase, ResizeState, TerminationRea
 pub use policy::{IntOrPercent, PdbId, PodDisruptionBudget};
 pub use resources::{Amounts, PodAmounts, Resources};
 pub use store::{Ledger, Store};
+pub use taint::{Taint, TaintEffect, Toleration, untolerated};
 pub use template::{ContainerSpec, PodTemplate, ProbeSpec};
 pub use view::{Clock, resize_error};
 pub use workload::{

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::meta::{Labels, ObjectMeta};
 use super::resources::Amounts;
+use super::taint::Taint;
 use crate::sim::Key;
 
 /// A node's key.
@@ -28,6 +29,8 @@ pub struct Node {
     pub daemons: Amounts,
     /// `spec.unschedulable`: cordoned.
     pub unschedulable: bool,
+    /// `spec.taints`, but for those of cordoned and silent nodes.
+    pub taints: Vec<Taint>,
     /// The condition Ready.
     pub ready: bool,
 }

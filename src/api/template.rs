@@ -2,6 +2,7 @@
 
 use super::meta::Labels;
 use super::resources::{Amounts, Resources, lasting, requested};
+use super::taint::Toleration;
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores};
 
@@ -28,6 +29,8 @@ pub struct PodTemplate {
     pub deletion_cost: i32,
     /// `spec.nodeSelector`.
     pub node_selector: Labels,
+    /// `spec.tolerations`.
+    pub tolerations: Vec<Toleration>,
 }
 
 impl PodTemplate {

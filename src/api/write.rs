@@ -11,6 +11,7 @@ use super::node::{Node, NodeId};
 use super::pod::{Pod, PodId, PodPhase, ResizeState, TerminationReason};
 use super::policy::PodDisruptionBudget;
 use super::resources::Resources;
+use super::taint::Taint;
 use super::template::PodTemplate;
 use super::workload::{
     CronJob, CronJobId, CronJobStatus, DaemonSet, DaemonSetId, Deployment, DeploymentId, Job,
@@ -86,6 +87,8 @@ pub enum Write {
     VpaStatus(VpaId, Arc<VpaStatus>),
     /// Sets `spec.unschedulable` of a node: cordon or uncordon.
     Cordon(NodeId, bool),
+    /// Replaces `spec.taints` of a node.
+    Taints(NodeId, Vec<Taint>),
     /// Sets the condition Ready of a node.
     NodeReady(NodeId, bool),
     /// Replaces the labels of any object but a pod.

@@ -17,9 +17,11 @@ pub mod garbage_collector;
 pub mod job;
 pub mod pod_control;
 pub mod podautoscaler;
+pub mod podgc;
 pub mod replicaset;
 pub mod rollout_status;
 pub mod statefulset;
+pub mod taint_eviction;
 
 pub use event::{Event, EventType};
 pub use pod_control::PodControl;

@@ -1,7 +1,7 @@
 //! The nodes as pods of one class see them: whether they fit and with what score, kept from one
 //! placement to the next.
 //!
-//! Pods with the same requests and node selector make up a class. A placement changes one node,
+//! Pods with the same requests, node selector and tolerations make up a class. A placement changes one node,
 //! so a class looks only at those that have changed since its last pod, and holds the others in
 //! buckets of equal scores. What spreading adds differs on the few nodes that have pods of the
 //! same workload; all others of a zone are alike. The choice is the one that a pass over all
@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::score::{Spread, WEIGHT_SPREAD};
-use crate::api::{Labels, PodAmounts};
+use crate::api::{Labels, PodAmounts, Toleration};
 
 /// Classes that are remembered at most.
 pub(super) const MOST_CLASSES: usize = 64;
@@ -41,6 +41,8 @@ pub(super) struct Class {
     pub wanted: PodAmounts,
     /// Their node selector.
     pub selector: Labels,
+    /// Their tolerations.
+    pub tolerations: Vec<Toleration>,
     /// The store's count of changes of nodes that this has seen.
     pub seen: u64,
     /// By slot.
@@ -88,10 +90,15 @@ struct SpreadZone {
 
 impl Class {
     /// A class that has not seen any node.
-    pub(super) fn new(wanted: PodAmounts, selector: Labels) -> Self {
+    pub(super) fn new(
+        wanted: PodAmounts,
+        selector: Labels,
+        tolerations: Vec<Toleration>,
+    ) -> Self {
         Self {
             wanted,
             selector,
+            tolerations,
             seen: 0,
             nodes: Vec::new(),
             zones: Vec::new(),

@@ -5,13 +5,15 @@ use super::classes::{Class, MOST_CLASSES, View};
 use super::fit::{Insufficient, Room, insufficient_resources};
 use super::score::{balanced_allocation, balanced_change, least_allocated};
 use crate::api::{
-    Context, Kind, Labels, Node, NodeId, NodeInfo, Pod, PodAmounts, PodId, Store, matches,
+    Context, Kind, Labels, Node, NodeId, NodeInfo, Pod, PodAmounts, PodId, PodTemplate, Store,
+    TaintEffect, Toleration, matches, untolerated,
 };
 
 /// Why nodes were refused, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Unfit {
     unschedulable: u32,
+    taints: u32,
     selector: u32,
     pods: u32,
     cpu: u32,
@@ -23,6 +25,7 @@ impl Unfit {
     pub(super) fn message(self, nodes: usize) -> String {
         let reasons = [
             (self.unschedulable, "node(s) were unschedulable"),
+            (self.taints, "node(s) had untolerated taint(s)"),
             (self.cpu, "Insufficient cpu"),
             (self.memory, "Insufficient memory"),
             (self.pods, "Too many pods"),
@@ -38,7 +41,7 @@ impl Unfit {
             .collect();
         texts.sort();
         // Room could be made on the others, if only they had pods of lower priority.
-        let hopeless = self.unschedulable + self.selector;
+        let hopeless = self.unschedulable + self.taints + self.selector;
         let preemption = [
             (
                 nodes as u32 - hopeless,
@@ -79,7 +82,7 @@ impl Scheduler {
             let fits = fits_pinned(node, store.node_info(own), pod, &mut Unfit::default());
             return fits.then_some(own);
         }
-        let place = self.class(&pod.amounts(), &pod.template.node_selector);
+        let place = self.class(&pod.amounts(), &pod.template);
         let scores_change = self.scores_change;
         let class = &mut self.classes[place];
         look_again(class, store, scores_change);
@@ -95,7 +98,8 @@ impl Scheduler {
     pub fn unfit(id: PodId, store: &Store) -> Unfit {
         let mut unfit = Unfit::default();
         if let Some(pod) = store.pod(id) {
-            let (wanted, selector) = (pod.amounts(), &pod.template.node_selector);
+            let wanted = pod.amounts();
+            let ask = Ask::of(&wanted, &pod.template);
             for (id, node) in store.nodes() {
                 match pod.pinned {
                     Some(own) if own == id => {
@@ -108,22 +112,28 @@ impl Scheduler {
                     }
                     None => {}
                 }
-                fits(node, store.node_info(id), selector, &wanted, &mut unfit);
+                fits(node, store.node_info(id), ask, &mut unfit);
             }
         }
         unfit
     }
 
-    /// The class of pods with these requests and this selector.
-    fn class(&mut self, wanted: &PodAmounts, selector: &Labels) -> usize {
-        let same = |class: &Class| class.wanted == *wanted && class.selector == *selector;
+    /// The class of pods of a template with these requests.
+    fn class(&mut self, wanted: &PodAmounts, template: &PodTemplate) -> usize {
+        let (selector, tolerations) = (&template.node_selector, &template.tolerations);
+        let same = |class: &Class| {
+            class.wanted == *wanted
+                && class.selector == *selector
+                && class.tolerations == *tolerations
+        };
         if let Some(place) = self.classes.iter().position(same) {
             return place;
         }
         if self.classes.len() == MOST_CLASSES {
             self.classes.clear();
         }
-        self.classes.push(Class::new(*wanted, selector.clone()));
+        let class = Class::new(*wanted, selector.clone(), tolerations.clone());
+        self.classes.push(class);
         self.classes.len() - 1
     }
 }
@@ -134,7 +144,7 @@ fn look_again(class: &mut Class, store: &Store, scores_change: bool) {
     let mut look = |slot: usize| {
         let view = store.node_at(slot).map_or_else(View::default, |id| {
             let (node, info) = (store.node(id), store.node_info(id));
-            view(node, info, &class.selector, &class.wanted, scores_change)
+            view(node, info, Ask::of_class(class), scores_change)
         });
         class.look(slot, view);
     };
@@ -145,20 +155,52 @@ fn look_again(class: &mut Class, store: &Store, scores_change: bool) {
     class.seen = store.node_changes();
 }
 
-/// What a node is to pods with this selector and these requests.
-fn view(
-    node: &Node,
-    info: &NodeInfo,
-    selector: &Labels,
-    wanted: &PodAmounts,
-    scores_change: bool,
-) -> View {
-    let fits = fits(node, info, selector, wanted, &mut Unfit::default());
+/// What pods ask of a node.
+#[derive(Debug, Clone, Copy)]
+struct Ask<'a> {
+    wanted: &'a PodAmounts,
+    selector: &'a Labels,
+    tolerations: &'a [Toleration],
+}
+
+impl<'a> Ask<'a> {
+    fn of(wanted: &'a PodAmounts, template: &'a PodTemplate) -> Self {
+        Self {
+            wanted,
+            selector: &template.node_selector,
+            tolerations: &template.tolerations,
+        }
+    }
+
+    fn of_class(class: &'a Class) -> Self {
+        Self {
+            wanted: &class.wanted,
+            selector: &class.selector,
+            tolerations: &class.tolerations,
+        }
+    }
+}
+
+/// What a node is to pods that ask for this.
+fn view(node: &Node, info: &NodeInfo, ask: Ask<'_>, scores_change: bool) -> View {
+    let fits = fits(node, info, ask, &mut Unfit::default());
+    let score = || {
+        resource_score(node, info, ask.wanted, scores_change) - repulsion(node, ask.tolerations)
+    };
     View {
-        selected: matches(selector, node.labels()),
-        score: fits.then(|| resource_score(node, info, wanted, scores_change) as i32),
+        selected: matches(ask.selector, node.labels()),
+        score: fits.then(|| score() as i32),
         zone: node.zone.map_or(0, |number| number as u32 + 1),
     }
+}
+
+/// What TaintToleration's weighted score is less on a node with a taint that prefers other pods.
+/// Exact as long as no node has two such taints.
+fn repulsion(node: &Node, tolerations: &[Toleration]) -> i64 {
+    const WEIGHTED: i64 = 3 * 100;
+    let prefers = |effect| effect == TaintEffect::PreferNoSchedule;
+    let repels = untolerated(&node.taints, tolerations, prefers).next().is_some();
+    if repels { WEIGHTED } else { 0 }
 }
 
 /// NodeResourcesFit's and NodeResourcesBalancedAllocation's scores of a node.
@@ -178,35 +220,32 @@ fn resource_score(node: &Node, info: &NodeInfo, wanted: &PodAmounts, scores_chan
     least_allocated(allocatable, nonzero + wanted.nonzero) + balanced
 }
 
-/// Whether a node fits (NodeUnschedulable, node selector, NodeResourcesFit); counts the
-/// reasons if not.
-fn fits(
-    node: &Node,
-    info: &NodeInfo,
-    selector: &Labels,
-    wanted: &PodAmounts,
-    unfit: &mut Unfit,
-) -> bool {
+/// Whether a node fits (NodeUnschedulable, TaintToleration, node selector, NodeResourcesFit);
+/// counts the reasons if not.
+fn fits(node: &Node, info: &NodeInfo, ask: Ask<'_>, unfit: &mut Unfit) -> bool {
     if node.unschedulable || !node.ready {
         unfit.unschedulable += 1;
         return false;
     }
-    has_room(node, info, selector, wanted, unfit)
+    has_room(node, info, ask, unfit)
 }
 
 /// The same for a pod of a DaemonSet on its own node, which may be cordoned or silent.
 fn fits_pinned(node: &Node, info: &NodeInfo, pod: &Pod, unfit: &mut Unfit) -> bool {
-    let selector = &pod.template.node_selector;
-    has_room(node, info, selector, &pod.amounts(), unfit)
+    has_room(node, info, Ask::of(&pod.amounts(), &pod.template), unfit)
 }
 
-fn has_room(
-    node: &Node,
-    info: &NodeInfo,
-    selector: &Labels,
-    wanted: &PodAmounts,
-    unfit: &mut Unfit,
-) -> bool {
+fn has_room(node: &Node, info: &NodeInfo, ask: Ask<'_>, unfit: &mut Unfit) -> bool {
+    let Ask {
+        wanted,
+        selector,
+        tolerations,
+    } = ask;
+    let binds = |effect| effect != TaintEffect::PreferNoSchedule;
+    if untolerated(&node.taints, tolerations, binds).next().is_some() {
+        unfit.taints += 1;
+        return false;
+    }
     if !matches(selector, node.labels()) {
         unfit.selector += 1;
         return false;

@@ -14,7 +14,7 @@ use crate::autoscaler::vpa::WallClock;
 use crate::cluster::spec::WorkloadSpec;
 use crate::controller::{
     PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
-    replicaset, statefulset,
+    podgc, replicaset, statefulset, taint_eviction,
 };
 use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
@@ -319,6 +319,8 @@ impl<'s> Simulation<'s> {
             ),
             endpoints: endpoints::Controller::new(config),
             garbage_collector: garbage_collector::Controller::new(config),
+            pod_gc: podgc::Controller::default(),
+            taint_eviction: taint_eviction::Controller::new(config),
             scheduler: Scheduler::new(config),
             kubelet: Kubelet::new(config, startups.collect()),
         };

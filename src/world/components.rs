@@ -3,7 +3,7 @@
 use super::usage::memory_stats;
 use super::{Event, Simulation};
 use crate::api::{Change, ObjectId, PodId, TerminationReason, What};
-use crate::controller::disruption;
+use crate::controller::{disruption, podgc};
 use crate::sim::SimTime;
 
 /// Calls a component with its context: the store, the clock, and timers that become events of
@@ -64,6 +64,12 @@ impl Simulation<'_> {
                     all.garbage_collector.handle(event, cx);
                 });
             }
+            Event::PodGc(podgc::Event::Collect(node)) => self.collect_pods_of(node, now),
+            Event::TaintEviction(event) => {
+                with_context!(self, now, Event::TaintEviction, |all, cx| {
+                    all.taint_eviction.handle(event, cx);
+                });
+            }
             Event::Scheduler(event) => with_context!(self, now, Event::Scheduler, |all, cx| {
                 all.scheduler.handle(event, cx);
             }),
@@ -117,6 +123,12 @@ impl Simulation<'_> {
                 });
                 with_context!(self, now, Event::Scheduler, |all, cx| {
                     all.scheduler.observe(change, cx);
+                });
+                with_context!(self, now, Event::TaintEviction, |all, cx| {
+                    all.taint_eviction.observe(change, cx);
+                });
+                with_context!(self, now, Event::PodGc, |all, cx| {
+                    all.pod_gc.observe(change, cx);
                 });
             }
             ObjectId::PodDisruptionBudget(_)
@@ -180,6 +192,11 @@ impl Simulation<'_> {
             let stats = memory_stats(&self.traffic, &self.pods, now);
             with_context!(self, now, Event::Kubelet, |all, cx| {
                 all.kubelet.observe(change, &stats, cx);
+            });
+        }
+        if matches!(what, What::Scheduled | What::Deleted) {
+            with_context!(self, now, Event::TaintEviction, |all, cx| {
+                all.taint_eviction.observe(change, cx);
             });
         }
         if matches!(what, What::Created | What::Ended | What::ResizeAllocated) {

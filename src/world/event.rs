@@ -3,7 +3,7 @@
 use super::traffic::TrafficEvent;
 use crate::controller::{
     cronjob, daemonset, deployment, disruption, endpoints, garbage_collector, job, podautoscaler,
-    replicaset, statefulset,
+    podgc, replicaset, statefulset, taint_eviction,
 };
 use crate::metrics::MetricsEvent;
 use crate::{kubelet, scheduler};
@@ -33,6 +33,10 @@ pub enum Event {
     Endpoints(endpoints::Event),
     /// For the garbage collector.
     GarbageCollector(garbage_collector::Event),
+    /// For the pod garbage collector.
+    PodGc(podgc::Event),
+    /// For the taint eviction controller.
+    TaintEviction(taint_eviction::Event),
     /// For the scheduler.
     Scheduler(scheduler::Event),
     /// For a kubelet.

@@ -1,7 +1,9 @@
 //! What breaks from outside, and for how long.
 
+use super::components::with_context;
 use super::{Event, Simulation};
-use crate::api::{Node, NodeId, Pod, PodId, PodPhase, PodWrite, Write};
+use crate::api::{Node, NodeId, ObjectId, Pod, PodId, PodPhase, PodWrite, Write};
+use crate::controller::podgc;
 use crate::metrics::spec::MetricOf;
 use crate::record::FaultRecord;
 use crate::scenario::model::{Component, Fault, FaultKind, ImagePull, MetricType, NodeName};
@@ -99,7 +101,8 @@ impl Simulation<'_> {
             FaultKind::Kubelet(node) | FaultKind::Node(node) => self.node_of(node),
             _ => None,
         });
-        let silent = silent.map(NodeId::slot).collect();
+        let gone = self.components.pod_gc.gone();
+        let silent = silent.chain(gone).map(NodeId::slot).collect();
         let is_down = self.is_down(Component::MetricsServer, now);
         self.metrics.set_outage(silent, is_down);
         for (place, fault) in self.scenario.faults.iter().enumerate() {
@@ -186,6 +189,30 @@ impl Simulation<'_> {
                     .commit(now, Write::Pod(pod, PodWrite::Ready(true)));
             }
         }
+    }
+
+    /// A node's object is deleted: nobody asks its kubelet any more, and nobody pays for it.
+    pub(super) fn delete_node(&mut self, node: NodeId, now: SimTime) {
+        let name = self.store.node(node).name().to_owned();
+        self.store.commit(now, Write::Delete(ObjectId::Node(node)));
+        self.settle(now);
+        self.heed_faults(now);
+        let nodes = &mut self.recorder.recording.nodes;
+        if let Some(record) = nodes.iter_mut().find(|record| record.name == name) {
+            record.ended = Some(now);
+        }
+    }
+
+    /// The pods of a node that is gone go.
+    pub(super) fn collect_pods_of(&mut self, node: NodeId, now: SimTime) {
+        let pods = with_context!(self, now, Event::PodGc, |_all, cx| podgc::pods_of(node, cx));
+        for pod in pods {
+            let containers = self.store.pod(pod).map_or(0, |pod| pod.containers.len());
+            for container in 0..containers {
+                self.container_stopped(pod, container as u16, now);
+            }
+        }
+        with_context!(self, now, Event::PodGc, |_all, cx| podgc::collect(node, cx));
     }
 
     /// Schedules when the faults have to be looked at.

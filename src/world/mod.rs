@@ -30,7 +30,7 @@ use crate::api::{Change, EventSink, PodDraws, PodId, Store};
 use crate::autoscaler::hpa::PodRequests;
 use crate::controller::{
     PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
-    replicaset, statefulset,
+    podgc, replicaset, statefulset, taint_eviction,
 };
 use crate::kubelet::Kubelet;
 use crate::load::report::LoadReport;
@@ -110,6 +110,8 @@ struct Components {
     autoscalers: podautoscaler::Controller,
     endpoints: endpoints::Controller,
     garbage_collector: garbage_collector::Controller,
+    pod_gc: podgc::Controller,
+    taint_eviction: taint_eviction::Controller,
     scheduler: Scheduler,
     kubelet: Kubelet,
 }

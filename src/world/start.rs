@@ -94,6 +94,7 @@ impl Simulation<'_> {
                 memory: group.daemonset_memory,
             },
             unschedulable: false,
+            taints: Vec::new(),
             ready: true,
         }
     }

@@ -92,6 +92,7 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
             termination_grace: secs(30),
             deletion_cost: 0,
             node_selector: Labels::new(),
+            tolerations: Vec::new(),
         },
         rollout: DeploymentSpec::default(),
         startup: StartupSpec {
@@ -100,6 +101,7 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
             ready: Dist::Constant(2.0),
             shutdown: Dist::Constant(0.5),
             startup_cpu: Millicores::ZERO,
+            run_time: None,
         },
         created_at: SimTime::ZERO,
         deleted_at: None,

@@ -214,6 +214,12 @@ impl Store {
                 }
                 self.wrote(ObjectId::Node(key), false, What::Spec)
             }
+            Write::Taints(key, taints) => {
+                if let Some(node) = self.nodes.get_mut(key) {
+                    node.taints = taints;
+                }
+                self.wrote(ObjectId::Node(key), false, What::Spec)
+            }
             Write::NodeReady(key, ready) => {
                 if let Some(node) = self.nodes.get_mut(key) {
                     node.ready = ready;

@@ -86,7 +86,11 @@ fn conditions(node: &Node, clock: Clock) -> Vec<Value> {
 
 fn taints(node: &Node) -> Value {
     let taint = |key: &str, effect: &str| json!({"effect": effect, "key": key});
-    let mut taints = Vec::new();
+    let own = node.taints.iter().map(|one| {
+        let value = Some(&one.value).filter(|value| !value.is_empty());
+        json!({"effect": one.effect.name(), "key": one.key, "value": value})
+    });
+    let mut taints: Vec<Value> = own.collect();
     if !node.ready {
         taints.push(taint("node.kubernetes.io/unreachable", "NoSchedule"));
         taints.push(taint("node.kubernetes.io/unreachable", "NoExecute"));

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{count, labels, list};
 use crate::api::meta::Labels;
 use crate::api::resources::Resources;
+use crate::api::taint::{TaintEffect, Toleration};
 use crate::api::template::{ContainerSpec, PodTemplate, ProbeSpec};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores, Quantity};
@@ -49,6 +50,17 @@ pub(super) fn pod_spec(
         "schedulerName": "default-scheduler",
         "securityContext": {},
         "terminationGracePeriodSeconds": seconds(template.termination_grace),
+        "tolerations": list(template.tolerations.iter().map(toleration).collect()),
+    })
+}
+
+fn toleration(one: &Toleration) -> Value {
+    json!({
+        "effect": one.effect.map(TaintEffect::name),
+        "key": Some(&one.key).filter(|key| !key.is_empty()),
+        "operator": if one.value.is_some() { "Equal" } else { "Exists" },
+        "tolerationSeconds": one.seconds,
+        "value": one.value,
     })
 }
 

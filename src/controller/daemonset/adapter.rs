@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::{DaemonPod, OnNode, Steps, manage, rolling_update};
 use crate::api::{
-    Change, Context, DaemonSet, DaemonSetId, Node, NodeId, ObjectId, Pod, PodId, Store, What,
-    matches,
+    Change, Context, DaemonSet, DaemonSetId, Node, NodeId, ObjectId, Pod, PodId, Store,
+    TaintEffect, What, matches, untolerated,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::calls::Caller;
@@ -162,10 +162,22 @@ impl Controller {
     }
 }
 
-/// Whether a pod of this DaemonSet belongs on a node: its pods tolerate nodes that are cordoned
-/// or silent.
+/// Whether a pod of this DaemonSet belongs on a node, and whether one that is there may stay
+/// (`NodeShouldRunDaemonPod`). Its pods tolerate nodes that are cordoned or silent.
+fn belongs(set: &DaemonSet, node: &Node) -> (bool, bool) {
+    let fits = matches(&set.template.node_selector, node.labels());
+    let repelled = |has_effect: fn(TaintEffect) -> bool| {
+        let taints = untolerated(&node.taints, &set.template.tolerations, has_effect);
+        taints.count() > 0
+    };
+    let evicts = repelled(|effect| effect == TaintEffect::NoExecute);
+    let repels = repelled(|effect| effect != TaintEffect::PreferNoSchedule);
+    (fits && !repels, fits && !evicts)
+}
+
+/// Whether a pod of this DaemonSet belongs on a node.
 pub fn should_run(set: &DaemonSet, node: &Node) -> bool {
-    matches(&set.template.node_selector, node.labels())
+    belongs(set, node).0
 }
 
 /// The nodes with the DaemonSet's pods.
@@ -194,10 +206,14 @@ pub fn on_nodes(
             by_node.entry(node).or_default().push(view(*key, pod));
         }
     }
-    let nodes = store.nodes().map(|(key, node)| OnNode {
-        key,
-        should_run: should_run(set, node),
-        pods: by_node.remove(&key).unwrap_or_default(),
+    let nodes = store.nodes().map(|(key, node)| {
+        let (should_run, may_stay) = belongs(set, node);
+        OnNode {
+            key,
+            should_run,
+            may_stay,
+            pods: by_node.remove(&key).unwrap_or_default(),
+        }
     });
     nodes.collect()
 }

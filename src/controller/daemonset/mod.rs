@@ -81,8 +81,10 @@ pub struct DaemonPod<P> {
 pub struct OnNode<N, P> {
     /// The node.
     pub key: N,
-    /// Whether a pod belongs there (`nodeShouldRunDaemonPod`).
+    /// Whether a pod belongs there (`shouldRun`).
     pub should_run: bool,
+    /// Whether one that is there may stay (`shouldContinueRunning`).
+    pub may_stay: bool,
     /// Pods that are bound to it, or are to be, but none that is gone.
     pub pods: Vec<DaemonPod<P>>,
 }
@@ -116,14 +118,14 @@ impl<N, P> Steps<N, P> {
 pub fn manage<N: Copy, P: Copy>(nodes: &[OnNode<N, P>], update: &DaemonSetUpdate) -> Steps<N, P> {
     let mut steps = Steps::default();
     for node in nodes {
-        if !node.should_run {
+        if !node.may_stay {
             let there = node.pods.iter().filter(|pod| !pod.is_deleting);
             steps.delete.extend(there.map(|pod| pod.key));
             continue;
         }
         // One that ends is waited for, unless there may be two.
         if node.pods.is_empty() {
-            steps.create.push(node.key);
+            steps.create.extend(node.should_run.then_some(node.key));
             continue;
         }
         let there = node.pods.iter().filter(|pod| !pod.is_deleting);

@@ -19,6 +19,7 @@ fn node(key: u8, pods: &[DaemonPod<u8>]) -> Node {
     OnNode {
         key,
         should_run: true,
+        may_stay: true,
         pods: pods.to_vec(),
     }
 }
@@ -56,6 +57,7 @@ fn each_node_has_one_pod_and_the_oldest_stays() {
     };
     let elsewhere = OnNode {
         should_run: false,
+        may_stay: false,
         ..node(5, &[pod(5, true, true), ending])
     };
     let nodes = [

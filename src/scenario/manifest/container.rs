@@ -133,6 +133,7 @@ pub(super) fn template(
         termination_grace: seconds(grace),
         deletion_cost,
         node_selector: labels(spec.node_selector.as_ref()),
+        tolerations: placement::tolerations(&spec, context),
     };
     (made, spec.priority_class_name)
 }

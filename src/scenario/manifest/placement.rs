@@ -1,8 +1,10 @@
-//! What a pod template says about where or whether its pods run, and is not simulated.
+//! What a pod template says about where or whether its pods run: tolerations, and what is not
+//! simulated.
 
 use k8s_openapi::api::core::v1 as core;
 
 use super::Context;
+use crate::api::{TaintEffect, Toleration};
 
 /// Warns once per object of all such fields, at the place of the first.
 pub(super) fn warn(spec: &core::PodSpec, context: &mut Context<'_>) {
@@ -152,4 +154,55 @@ fn of_containers(spec: &core::PodSpec) -> Vec<Found> {
         }
     }
     list
+}
+
+/// `spec.tolerations`.
+pub(super) fn tolerations(spec: &core::PodSpec, context: &mut Context<'_>) -> Vec<Toleration> {
+    let all = spec.tolerations.as_deref().unwrap_or_default();
+    let mut made = Vec::new();
+    for (index, one) in all.iter().enumerate() {
+        let path = |field: &str| format!("spec.template.spec.tolerations[{index}].{field}");
+        let (key, value) = (one.key.clone().unwrap_or_default(), one.value.clone());
+        let named = one.effect.as_deref().filter(|effect| !effect.is_empty());
+        let effect = TaintEffect::ALL
+            .into_iter()
+            .find(|effect| named == Some(effect.name()));
+        if let (Some(name), None) = (named, effect) {
+            let words = format!(
+                "Unsupported value: \"{name}\": supported values: \"NoExecute\", \"NoSchedule\", \"PreferNoSchedule\""
+            );
+            context.refuse(&path("effect"), words, None);
+        }
+        let operator = one.operator.as_deref().filter(|operator| !operator.is_empty());
+        match operator.unwrap_or("Equal") {
+            "Equal" if key.is_empty() => {
+                let words = "Invalid value: \"Equal\": operator must be Exists when `key` is empty, \
+                     which means \"match all values and all keys\"";
+                context.refuse(&path("operator"), words, None);
+            }
+            "Exists" if value.as_ref().is_some_and(|value| !value.is_empty()) => {
+                let words = "Invalid value: value must be empty when `operator` is 'Exists'";
+                context.refuse(&path("operator"), words, None);
+            }
+            "Equal" | "Exists" => {}
+            other => {
+                let words = format!(
+                    "Unsupported value: \"{other}\": supported values: \"Equal\", \"Exists\""
+                );
+                context.refuse(&path("operator"), words, None);
+            }
+        }
+        if one.toleration_seconds.is_some() && effect != Some(TaintEffect::NoExecute) {
+            let words = "Invalid value: effect must be 'NoExecute' when `tolerationSeconds` is set";
+            context.refuse(&path("effect"), words, None);
+        }
+        let exists = operator == Some("Exists");
+        made.push(Toleration {
+            key,
+            value: (!exists).then(|| value.unwrap_or_default()),
+            effect,
+            seconds: one.toleration_seconds,
+        });
+    }
+    made
 }

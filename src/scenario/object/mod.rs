@@ -23,7 +23,7 @@ pub(super) use value::{to_json, to_node};
 /// An object of a simulated kind, completed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Object {
-    /// A Deployment, ReplicaSet, StatefulSet, DaemonSet or Job. Its start-up times are the defaults, since
+    /// A Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or CronJob. Its start-up times are the defaults, since
     /// no manifest has them, and it is created at time zero: who changes a workload keeps both.
     Workload(Box<WorkloadSpec>),
     /// A HorizontalPodAutoscaler; its target is not looked for.

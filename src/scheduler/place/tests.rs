@@ -80,6 +80,7 @@ fn node(number: usize, cpu: i64, zone: Option<usize>, max_pods: u32) -> Node {
             memory: Bytes(1 << 26),
         },
         unschedulable: false,
+        taints: Vec::new(),
         ready: true,
     }
 }

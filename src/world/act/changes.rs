@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Printed;
 use super::targets::{Target, target_of};
-use crate::api::{Kind as StoreKind, Labels, ObjectId, PodWrite, Write};
+use crate::api::{Kind as StoreKind, Labels, ObjectId, PodWrite, Taint, TaintEffect, Write};
 use crate::controller::deployment::{Undo, rollout_undo};
 use crate::kubectl::command::{Autoscale, Command, CommandLine, Delete, DryRun, Targets};
 use crate::kubectl::patch;
@@ -187,7 +187,9 @@ impl Simulation<'_> {
             return;
         }
         if kind == "Node" {
-            printed.error("error: deleting nodes is not simulated yet");
+            if let Some(ObjectId::Node(node)) = self.store.find(StoreKind::Node, "", name) {
+                self.delete_node(node, now);
+            }
             return;
         }
         self.manifests.remove(kind, namespace, name);
@@ -296,6 +298,12 @@ impl Simulation<'_> {
             let kind = kind_in_store(kind);
             kind.and_then(|kind| self.store.find(kind, text("namespace"), text("name")))
         };
+        if let Some(ObjectId::Node(node)) = object {
+            let taints = taints_of(value);
+            if self.store.node(node).taints != taints {
+                self.store.commit(now, Write::Taints(node, taints));
+            }
+        }
         let Some((id, meta)) = object.and_then(|id| Some((id, self.store.meta(id)?))) else {
             return;
         };
@@ -307,4 +315,21 @@ impl Simulation<'_> {
             self.store.commit(now, write);
         }
     }
+}
+
+/// `spec.taints` of a node.
+fn taints_of(node: &Value) -> Vec<Taint> {
+    let taints = node["spec"]["taints"].as_array().into_iter().flatten();
+    let read = |taint: &Value| {
+        let text = |key: &str| taint[key].as_str().unwrap_or_default().to_owned();
+        let effect = TaintEffect::ALL
+            .into_iter()
+            .find(|effect| taint["effect"] == *effect.name())?;
+        Some(Taint {
+            key: text("key"),
+            value: text("value"),
+            effect,
+        })
+    };
+    taints.filter_map(read).collect()
 }

@@ -148,8 +148,8 @@ impl Simulation<'_> {
             }
             Command::Get(_) | Command::Describe(_) | Command::Top(_) | Command::Wait(_) => {}
             Command::CreateJob(command) => self.create_job(command, line, printed, now),
-            Command::Taint(_) => {
-                printed.error("error: this command is not simulated yet");
+            Command::Taint(command) => {
+                self.change_all(&command.nodes, line, documents, printed, now);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::api::{Clock, Kind as StoreKind, Labels, ObjectId, Pod, PodId};
+use crate::api::{Clock, Kind as StoreKind, Labels, ObjectId, Pod, PodId, Taint};
 use crate::kubectl::command::{CommandLine, Targets};
 use crate::kubectl::kind::Kind;
 use crate::world::Simulation;
@@ -127,11 +127,23 @@ impl Simulation<'_> {
                     return None;
                 };
                 let node = self.store.node(id);
-                Some(serde_json::json!({
+                let mut value = serde_json::json!({
                     "apiVersion": "v1", "kind": "Node",
                     "metadata": { "name": name, "labels": labels(node.labels()) },
                     "spec": { "unschedulable": node.unschedulable },
-                }))
+                });
+                let taint = |one: &Taint| {
+                    let mut taint =
+                        serde_json::json!({ "effect": one.effect.name(), "key": one.key });
+                    if !one.value.is_empty() {
+                        taint["value"] = one.value.as_str().into();
+                    }
+                    taint
+                };
+                if !node.taints.is_empty() {
+                    value["spec"]["taints"] = node.taints.iter().map(taint).collect();
+                }
+                Some(value)
             }
             _ => {
                 let object = kind_in_store(kind);

@@ -1,0 +1,146 @@
+//! The taint eviction controller: pods that do not tolerate a NoExecute taint of their node go
+//! (`pkg/controller/tainteviction`).
+
+use std::collections::BTreeMap;
+
+use super::pod_control::delete_pod;
+use crate::api::{
+    Change, Context, NodeId, ObjectId, Pod, PodId, Store, Taint, TaintEffect, What, untolerated,
+};
+use crate::cluster::spec::ClusterConfig;
+use crate::sim::{SimDuration, SimTime};
+
+/// What the controller waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum Event {
+    /// A pod's time on its node is over.
+    Evict(PodId),
+    /// A delete call arrives.
+    Delete(PodId),
+}
+
+/// The taint eviction controller.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    api_latency: SimDuration,
+    /// Since when pods are to go, and when.
+    pending: BTreeMap<PodId, (SimTime, SimTime)>,
+}
+
+impl Controller {
+    /// A controller with these settings.
+    pub fn new(config: &ClusterConfig) -> Self {
+        Self {
+            api_latency: config.api_latency,
+            pending: BTreeMap::new(),
+        }
+    }
+
+    /// Wakes up for a change of a node's taints, and for a pod that gets onto a node.
+    pub fn observe(&mut self, change: Change, context: &mut Context<'_, Event>) {
+        match (change.object, change.what) {
+            (ObjectId::Node(node), What::Spec) => {
+                if no_execute(node, context.store).next().is_none() && self.pending.is_empty() {
+                    return;
+                }
+                let pods = context.store.pods();
+                let on_it = pods.filter(|(_, pod)| pod.node == Some(node));
+                let on_it: Vec<PodId> = on_it.map(|(id, _)| id).collect();
+                for pod in on_it {
+                    self.look(pod, node, context);
+                }
+            }
+            (ObjectId::Pod(pod), What::Scheduled) => {
+                if let Some(node) = context.store.pod(pod).and_then(|pod| pod.node)
+                    && no_execute(node, context.store).next().is_some()
+                {
+                    self.look(pod, node, context);
+                }
+            }
+            (ObjectId::Pod(pod), What::Deleted) => {
+                self.pending.remove(&pod);
+            }
+            _ => {}
+        }
+    }
+
+    /// Decides when a pod has to leave its node (`processPodOnNode`).
+    fn look(&mut self, id: PodId, node: NodeId, context: &mut Context<'_, Event>) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        if pod.is_deleting() || pod.has_ended() {
+            return;
+        }
+        let now = context.now;
+        let stays = match stay(pod, no_execute(node, context.store)) {
+            Stay::ForEver => {
+                if self.pending.remove(&id).is_some() {
+                    tell(id, "Cancelling deletion of Pod", context);
+                }
+                return;
+            }
+            Stay::For(length) => length,
+        };
+        let (since, known) = self.pending.get(&id).copied().unwrap_or((now, SimTime::MAX));
+        let at = since + stays;
+        if at < known {
+            self.pending.insert(id, (since, at));
+            context.at(at.max(now), Event::Evict(id));
+        }
+    }
+
+    /// Carries out an event.
+    pub fn handle(&mut self, event: Event, context: &mut Context<'_, Event>) {
+        match event {
+            Event::Evict(id) => {
+                if self.pending.get(&id).is_some_and(|(_, at)| *at <= context.now) {
+                    self.pending.remove(&id);
+                    tell(id, "Marking for deletion Pod", context);
+                    context.after(self.api_latency, Event::Delete(id));
+                }
+            }
+            Event::Delete(id) => delete_pod(id, context),
+        }
+    }
+}
+
+/// How long a pod may stay.
+enum Stay {
+    ForEver,
+    For(SimDuration),
+}
+
+/// How long a pod may stay on a node with these taints: not at all if it does not tolerate one,
+/// else as long as the shortest toleration lasts (`getMinTolerationTime`).
+fn stay<'a>(pod: &Pod, taints: impl Iterator<Item = &'a Taint>) -> Stay {
+    let tolerations = &pod.template.tolerations;
+    let mut shortest: Option<i64> = None;
+    for taint in taints {
+        let Some(used) = tolerations.iter().find(|one| one.tolerates(taint)) else {
+            return Stay::For(SimDuration::ZERO);
+        };
+        if let Some(seconds) = used.seconds {
+            shortest = Some(shortest.map_or(seconds, |known| known.min(seconds)));
+        }
+    }
+    match shortest {
+        Some(seconds) => Stay::For(SimDuration::from_secs(seconds.max(0))),
+        None => Stay::ForEver,
+    }
+}
+
+/// The NoExecute taints of a node.
+fn no_execute(node: NodeId, store: &Store) -> impl Iterator<Item = &Taint> {
+    let taints = store.find_node(node).map_or(&[][..], |node| &node.taints);
+    untolerated(taints, &[], |effect| effect == TaintEffect::NoExecute)
+}
+
+fn tell(id: PodId, what: &str, context: &mut Context<'_, Event>) {
+    if let Some(pod) = context.store.pod(id) {
+        let meta = &pod.meta;
+        let message = || format!("{what} {}/{}", meta.namespace, meta.name);
+        let object = ObjectId::Pod(id);
+        context.events.normal(object, "TaintManagerEviction", message);
+    }
+}
