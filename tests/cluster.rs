@@ -6,6 +6,7 @@ use cluster_rig::{Rig, budget, deployment, job, nodes, resources, secs, workload
 use nlsim::api::{Change, PodId, PodPhase, ResizeState, TerminationReason, What};
 use nlsim::cluster::spec::WorkloadKind;
 use nlsim::controller::disruption::{EvictionError, budget_status};
+use nlsim::controller::statefulset::StatefulSetSpec;
 use nlsim::sim::{Dist, SimTime};
 use nlsim::units::Millicores;
 use proptest::prelude::*;
@@ -78,7 +79,14 @@ fn a_burst_of_creations_is_held_to_the_clients_rate() {
 
 #[test]
 fn a_stateful_set_goes_one_by_one_and_back() {
-    let ordered = workload(WorkloadKind::StatefulSet { parallel: false }, "db", 1);
+    let ordered = workload(
+        WorkloadKind::StatefulSet(StatefulSetSpec {
+            is_parallel: false,
+            ..StatefulSetSpec::default()
+        }),
+        "db",
+        1,
+    );
     let mut rig = Rig::new(&nodes(1, 8000), &[ordered], &[], 1);
     rig.scale(0, 4, 10);
     rig.run_until(120);
@@ -277,7 +285,14 @@ fn step() -> impl Strategy<Value = Step> {
 fn history(steps: &[(Step, i64)], seed: u64) -> Vec<(SimTime, Change)> {
     let two = [
         deployment(3),
-        workload(WorkloadKind::StatefulSet { parallel: true }, "db", 2),
+        workload(
+            WorkloadKind::StatefulSet(StatefulSetSpec {
+                is_parallel: true,
+                ..StatefulSetSpec::default()
+            }),
+            "db",
+            2,
+        ),
     ];
     let mut rig = Rig::new(&nodes(3, 4000), &two, &[budget(2)], seed);
     let (mut at, mut evicted) = (0, Vec::new());

@@ -5,12 +5,16 @@ mod cluster_rig;
 use cluster_rig::{Rig, deployment, job, nodes, secs, workload};
 use nlsim::api::{Pod, PodId, ResizeState, TerminationReason, What};
 use nlsim::cluster::spec::{WorkloadKind, WorkloadSpec};
+use nlsim::controller::statefulset::StatefulSetSpec;
 use nlsim::sim::{Dist, SimTime};
 use nlsim::units::Millicores;
 
 fn stateful_set(replicas: i32) -> WorkloadSpec {
     workload(
-        WorkloadKind::StatefulSet { parallel: false },
+        WorkloadKind::StatefulSet(StatefulSetSpec {
+            is_parallel: false,
+            ..StatefulSetSpec::default()
+        }),
         "db",
         replicas,
     )
@@ -32,7 +36,14 @@ fn a_scale_down_waits_for_the_creations_under_way() {
 
 #[test]
 fn controllers_have_clients_of_their_own() {
-    let parallel = workload(WorkloadKind::StatefulSet { parallel: true }, "db", 0);
+    let parallel = workload(
+        WorkloadKind::StatefulSet(StatefulSetSpec {
+            is_parallel: true,
+            ..StatefulSetSpec::default()
+        }),
+        "db",
+        0,
+    );
     let other = workload(WorkloadKind::ReplicaSet, "other", 0);
     let all = [deployment(0), parallel, other];
     let mut rig = Rig::new(&nodes(4, 64_000), &all, &[], 1);

@@ -52,8 +52,8 @@ start = "{start}"
         services.concat()
     );
     let files = InMemory::new([("s.toml", toml.as_str()), ("cron.yaml", manifests)]);
-    let loaded = Loaded::load("s.toml", &files).map_err(|all| all.to_string())?;
-    let built = loaded.build(&[]).map_err(|all| all.to_string())?;
+    let loaded = Loaded::load("s.toml", &files).map_err(|all| all.render(false))?;
+    let built = loaded.build(&[]).map_err(|all| all.render(false))?;
     Ok(built.scenario)
 }
 
@@ -112,7 +112,11 @@ const ACTIVE: &str = "JobAlreadyActive: Not starting job because prior execution
 #[test]
 fn forbidden_starts_wait_for_the_end_of_the_one_before_as_recorded() {
     let spec = format!("{EVERY_MINUTE}\n  concurrencyPolicy: Forbid");
-    let scenario = scenario(RECORDED, &cron_job("cron-forbid", &spec, 80), &["cron-forbid"]);
+    let scenario = scenario(
+        RECORDED,
+        &cron_job("cron-forbid", &spec, 80),
+        &["cron-forbid"],
+    );
     let mut cluster = Simulation::new(&scenario, 1);
     run_until(&mut cluster, 345);
     let completed = |minute: &str| {
@@ -127,25 +131,49 @@ fn forbidden_starts_wait_for_the_end_of_the_one_before_as_recorded() {
     compare(
         &events(&cluster, "cron-forbid"),
         &[
-            (10.0, "SuccessfulCreate: Created job cron-forbid-29928286", 1),
+            (
+                10.0,
+                "SuccessfulCreate: Created job cron-forbid-29928286",
+                1,
+            ),
             (69.8, ACTIVE, 1),
             (92.1, ACTIVE, 2),
             (92.2, &first, 1),
-            (92.3, "SuccessfulCreate: Created job cron-forbid-29928287", 1),
+            (
+                92.3,
+                "SuccessfulCreate: Created job cron-forbid-29928287",
+                1,
+            ),
             (129.8, ACTIVE, 3),
             (174.4, ACTIVE, 4),
             (174.4, &second, 1),
-            (174.4, "SuccessfulCreate: Created job cron-forbid-29928288", 1),
+            (
+                174.4,
+                "SuccessfulCreate: Created job cron-forbid-29928288",
+                1,
+            ),
             (189.8, ACTIVE, 5),
             (249.8, ACTIVE, 6),
             (256.4, ACTIVE, 7),
             (256.4, &third, 1),
-            (256.4, "SuccessfulCreate: Created job cron-forbid-29928290", 1),
+            (
+                256.4,
+                "SuccessfulCreate: Created job cron-forbid-29928290",
+                1,
+            ),
             (309.8, ACTIVE, 8),
             (338.6, ACTIVE, 9),
-            (338.6, "SuccessfulDelete: Deleted job cron-forbid-29928286", 1),
+            (
+                338.6,
+                "SuccessfulDelete: Deleted job cron-forbid-29928286",
+                1,
+            ),
             (338.6, &fourth, 1),
-            (338.6, "SuccessfulCreate: Created job cron-forbid-29928291", 1),
+            (
+                338.6,
+                "SuccessfulCreate: Created job cron-forbid-29928291",
+                1,
+            ),
         ],
     );
 }
@@ -181,7 +209,10 @@ fn history_limits_a_job_by_hand_and_a_pause_as_recorded() {
     let mut type_in = |cluster: &mut Simulation<'_>, text: &str| {
         cluster.kubectl(text).expect("a command line").join("\n")
     };
-    assert_eq!(type_in(&mut cluster, create), "job.batch/cron-manual created");
+    assert_eq!(
+        type_in(&mut cluster, create),
+        "job.batch/cron-manual created"
+    );
     assert_eq!(
         type_in(&mut cluster, create),
         "error: failed to create job: jobs.batch \"cron-manual\" already exists"
@@ -194,9 +225,15 @@ fn history_limits_a_job_by_hand_and_a_pause_as_recorded() {
     let patch = |suspend: bool| {
         format!("kubectl patch cronjob cron -p '{{\"spec\":{{\"suspend\":{suspend}}}}}'")
     };
-    assert_eq!(type_in(&mut cluster, &patch(true)), "cronjob.batch/cron patched");
+    assert_eq!(
+        type_in(&mut cluster, &patch(true)),
+        "cronjob.batch/cron patched"
+    );
     run_until(&mut cluster, 540);
-    assert_eq!(type_in(&mut cluster, &patch(false)), "cronjob.batch/cron patched");
+    assert_eq!(
+        type_in(&mut cluster, &patch(false)),
+        "cronjob.batch/cron patched"
+    );
     run_until(&mut cluster, 545);
     let made = |minute: u32| format!("SuccessfulCreate: Created job cron-{minute}");
     let gone = |name: &str| format!("SuccessfulDelete: Deleted job cron-{name}");
@@ -243,7 +280,11 @@ fn history_limits_a_job_by_hand_and_a_pause_as_recorded() {
 fn schedules_go_by_the_clocks_of_their_zone() {
     // Clocks go from 02:00 to 03:00 that night.
     let spec = "schedule: '30 1-4 * * *'\n  timeZone: Europe/Berlin";
-    let scenario = scenario("2026-03-28T22:00:00Z", &cron_job("night", spec, 10), &["night"]);
+    let scenario = scenario(
+        "2026-03-28T22:00:00Z",
+        &cron_job("night", spec, 10),
+        &["night"],
+    );
     let mut cluster = Simulation::new(&scenario, 1);
     run_until(&mut cluster, 8 * 3600);
     let created: Vec<f64> = events(&cluster, "night")
@@ -299,8 +340,14 @@ fn what_is_deleted_takes_its_jobs_and_pods_along() {
     run_until(&mut cluster, 120);
     assert_eq!(live_pods(&cluster), 1);
     let missing = "MissingJob: Active job went missing: cron-29928286";
-    assert!(events(&cluster, "cron").iter().any(|(_, text, _)| text == missing));
-    cluster.kubectl("kubectl delete cronjob cron").expect("a command line");
+    assert!(
+        events(&cluster, "cron")
+            .iter()
+            .any(|(_, text, _)| text == missing)
+    );
+    cluster
+        .kubectl("kubectl delete cronjob cron")
+        .expect("a command line");
     run_until(&mut cluster, 300);
     assert_eq!(live_pods(&cluster), 0);
     assert_eq!(names(&cluster, Kind::Job), Vec::<String>::new());
@@ -308,7 +355,11 @@ fn what_is_deleted_takes_its_jobs_and_pods_along() {
 
 #[test]
 fn a_new_schedule_counts_from_now() {
-    let scenario = scenario(RECORDED, &cron_job("cron", "schedule: '@daily'", 10), &["cron"]);
+    let scenario = scenario(
+        RECORDED,
+        &cron_job("cron", "schedule: '@daily'", 10),
+        &["cron"],
+    );
     let mut cluster = Simulation::new(&scenario, 1);
     run_until(&mut cluster, 30);
     let patch = "kubectl patch cronjob cron -p '{\"spec\":{\"schedule\":\"* * * * *\"}}'";
@@ -332,8 +383,14 @@ fn pods_run_as_long_as_the_scenario_says() {
         let seen = "SawCompletedJob: Saw completed job: cron-29928286, condition: Complete";
         run_until(&mut cluster, ends + 2);
         let found = events(&cluster, "cron");
-        let at = found.iter().find(|(_, text, _)| text == seen).map(|found| found.0);
-        assert!(at.is_some_and(|at| (at - ends as f64).abs() < 1.5), "{more}: {found:?}");
+        let at = found
+            .iter()
+            .find(|(_, text, _)| text == seen)
+            .map(|found| found.0);
+        assert!(
+            at.is_some_and(|at| (at - ends as f64).abs() < 1.5),
+            "{more}: {found:?}"
+        );
     }
 }
 
@@ -359,7 +416,9 @@ fn a_vpa_recommends_for_its_pods_and_sizes_new_ones() {
         calendar: scenario.controllers.vpa.clock,
         now: SimTime::from_secs(6 * 3600),
     };
-    let vpas = cluster.store().list(Kind::VerticalPodAutoscaler, None, clock);
+    let vpas = cluster
+        .store()
+        .list(Kind::VerticalPodAutoscaler, None, clock);
     let target = &vpas[0]["status"]["recommendation"]["containerRecommendations"][0]["target"];
     assert!(target["cpu"].is_string(), "{}", vpas[0]);
     let pods = cluster.store().list(Kind::Pod, None, clock);
@@ -388,7 +447,10 @@ spec: {selector: {app: web}, ports: [{port: 80}]}
     let shell = "[sh, -c, \"while true; do wget -q -O- http://web/; sleep 0.5; done\"]";
     let spec = "schedule: '*/5 * * * *'";
     let cron = cron_job("cron", spec, 1).replace("[sleep, \"1\"]", shell);
-    let cron = cron.replace("      template:", "      activeDeadlineSeconds: 60\n      template:");
+    let cron = cron.replace(
+        "      template:",
+        "      activeDeadlineSeconds: 60\n      template:",
+    );
     let service = "[[service]]\nworkload = \"Deployment/web\"\n";
     let scenario = loaded(RECORDED, &(web.to_owned() + &cron), &[], service);
     let scenario = scenario.unwrap_or_else(|problems| panic!("{problems}"));

@@ -213,3 +213,186 @@ fn a_vpa_recommends_and_evicts() {
         .collect();
     assert_eq!(pods, [true; 3]);
 }
+
+/// Eight nodes; objects are applied at time zero, as in the recording.
+fn eight_nodes(strategy: &str) -> Scenario {
+    let manifest = LOGS.replace("STRATEGY", strategy);
+    let toml = r#"
+name = "daemons"
+manifests = "logs.yaml"
+[simulation]
+duration = "1h"
+from = "apply"
+[[node_group]]
+name = "general"
+count = 8
+cpu = 4
+memory = "16Gi"
+labels = { pool = "general" }
+[[service]]
+workload = "DaemonSet/logs"
+startup = { image_pull = "0s", container_start = { uniform = ["2s", "4s"] }, shutdown = "0s" }
+"#;
+    let files = InMemory::new([("s.toml", toml), ("logs.yaml", &manifest)]);
+    let loaded =
+        Loaded::load("s.toml", &files).unwrap_or_else(|all| panic!("{}", all.render(false)));
+    let built = loaded.build(&[]);
+    built
+        .unwrap_or_else(|all| panic!("{}", all.render(false)))
+        .scenario
+}
+
+/// The DaemonSet's events from a time on: reason, message without the pod's name, count.
+fn told(cluster: &Simulation<'_>, from: i64) -> Vec<(String, String, u64)> {
+    let events = cluster.recording().events.iter();
+    let own = events
+        .filter(|event| event.object == "DaemonSet/logs" && event.time >= SimTime::from_secs(from));
+    own.map(|event| {
+        let message = event.message.rsplit_once(' ').map_or("", |(text, _)| text);
+        (event.reason.to_owned(), message.to_owned(), event.count)
+    })
+    .collect()
+}
+
+/// Creations and deletions in their order: `+` and `-`.
+fn order(cluster: &Simulation<'_>, from: i64) -> String {
+    let sign = |reason: &str| {
+        if reason == "SuccessfulCreate" {
+            '+'
+        } else {
+            '-'
+        }
+    };
+    told(cluster, from)
+        .iter()
+        .map(|(reason, ..)| sign(reason))
+        .collect()
+}
+
+const NEW_IMAGE: &str = "kubectl set image daemonset/logs logs=logs:2";
+
+#[test]
+fn one_node_after_the_other_with_events_as_recorded() {
+    let scenario = eight_nodes(ROLLING);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 110);
+    assert_eq!(order(&cluster, 0), "++++++++");
+    cluster.kubectl(NEW_IMAGE).expect("a command line");
+    run_until(&mut cluster, 195);
+    assert_eq!(order(&cluster, 110), "-+-+-+-+-+-+-+-+");
+    let created = told(&cluster, 110);
+    let created: Vec<(&str, u64)> = (created.iter())
+        .filter(|(reason, ..)| reason == "SuccessfulCreate")
+        .map(|(_, message, count)| (message.as_str(), *count))
+        .collect();
+    let combined = "(combined from similar events): Created pod:";
+    // The ninth of ten minutes stands alone, those after it are one.
+    assert_eq!(
+        created,
+        [
+            ("Created pod:", 1),
+            (combined, 1),
+            (combined, 2),
+            (combined, 3),
+            (combined, 4),
+            (combined, 5),
+            (combined, 6),
+            (combined, 7),
+        ]
+    );
+    let deleted = told(&cluster, 110);
+    let mut deleted = deleted
+        .iter()
+        .filter(|(reason, ..)| reason == "SuccessfulDelete");
+    assert!(deleted.all(|(_, message, count)| message == "Deleted pod:" && *count == 1));
+}
+
+#[test]
+fn two_fifths_of_eight_nodes_are_four_at_once_as_recorded() {
+    let scenario = eight_nodes("{rollingUpdate: {maxUnavailable: 40%}}");
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 112);
+    cluster.kubectl(NEW_IMAGE).expect("a command line");
+    run_until(&mut cluster, 150);
+    let all = order(&cluster, 112);
+    assert!(all.starts_with("----++++"), "{all}");
+    assert_eq!((all.matches('-').count(), all.matches('+').count()), (8, 8));
+}
+
+#[test]
+fn a_surge_creates_first_as_recorded() {
+    let scenario = eight_nodes("{rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}");
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 114);
+    cluster.kubectl(NEW_IMAGE).expect("a command line");
+    run_until(&mut cluster, 200);
+    assert_eq!(order(&cluster, 114), "+-+-+-+-+-+-+-+-");
+}
+
+#[test]
+fn on_delete_renews_the_pod_that_is_deleted_as_recorded() {
+    let scenario = eight_nodes("{type: OnDelete}");
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 116);
+    cluster.kubectl(NEW_IMAGE).expect("a command line");
+    let status = cluster.kubectl("kubectl rollout status daemonset/logs");
+    assert_eq!(
+        status.expect("a command line"),
+        ["error: rollout status is only available for RollingUpdate strategy type"]
+    );
+    run_until(&mut cluster, 150);
+    assert_eq!(order(&cluster, 116), "");
+    let (_, pod) = cluster.store().pods().next().expect("a pod");
+    let delete = format!("kubectl delete pod {}", pod.name());
+    cluster.kubectl(&delete).expect("a command line");
+    run_until(&mut cluster, 200);
+    assert_eq!(order(&cluster, 116), "+");
+    let new = images(&cluster)
+        .into_values()
+        .flatten()
+        .filter(|image| image == "logs:2");
+    assert_eq!(new.count(), 1);
+}
+
+#[test]
+fn a_rollout_is_watched_and_undone() {
+    let scenario = eight_nodes(ROLLING);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 110);
+    let typed = |cluster: &mut Simulation<'_>, text: &str| {
+        cluster.kubectl(text).expect("a command line").join("\n")
+    };
+    assert_eq!(
+        typed(&mut cluster, "kubectl rollout undo daemonset/logs"),
+        "error: no last revision to roll back to"
+    );
+    typed(&mut cluster, NEW_IMAGE);
+    run_until(&mut cluster, 111);
+    let status = "kubectl rollout status daemonset/logs";
+    assert_eq!(
+        typed(&mut cluster, status),
+        "Waiting for daemon set \"logs\" rollout to finish: 1 out of 8 new pods have been updated..."
+    );
+    run_until(&mut cluster, 195);
+    assert_eq!(
+        typed(&mut cluster, status),
+        "daemon set \"logs\" successfully rolled out"
+    );
+    assert_eq!(
+        typed(&mut cluster, "kubectl rollout undo daemonset/logs"),
+        "daemonset.apps/logs rolled back"
+    );
+    run_until(&mut cluster, 290);
+    assert_eq!(order(&cluster, 195), "-+-+-+-+-+-+-+-+");
+    assert!(
+        images(&cluster)
+            .into_values()
+            .flatten()
+            .all(|image| image == "logs:1")
+    );
+    // Back to the hash of the first template; its revision is the newest.
+    assert_eq!(
+        typed(&mut cluster, "kubectl rollout history daemonset/logs"),
+        "daemonset.apps/logs \nREVISION  CHANGE-CAUSE\n2         <none>\n3         <none>\n"
+    );
+}

@@ -11,6 +11,7 @@ use nlsim::autoscaler::hpa::{
     SelectPolicy, ValueTarget,
 };
 use nlsim::cluster::spec::{IntOrPercent, ProbeSpec, StartupSpec, WorkloadKind};
+use nlsim::controller::statefulset::StatefulSetSpec;
 use nlsim::load::spec::{Generator, Url};
 use nlsim::scenario::{Built, Loaded, Scenario};
 use nlsim::sim::{Dist, SimDuration, SimTime};
@@ -592,7 +593,13 @@ fn stateful_sets_replica_sets_budgets_and_priorities_are_read() {
     let [rs, db] = scenario.workloads.as_slice() else {
         panic!("two workloads")
     };
-    assert_eq!(db.kind, WorkloadKind::StatefulSet { parallel: true });
+    assert_eq!(
+        db.kind,
+        WorkloadKind::StatefulSet(StatefulSetSpec {
+            is_parallel: true,
+            ..StatefulSetSpec::default()
+        })
+    );
     assert_eq!((db.replicas, db.template.priority), (1, 1000));
     assert_eq!(db.selector.get("app").map(String::as_str), Some("a"));
     assert_eq!(

@@ -11,6 +11,7 @@ use cluster_rig::{Rig, budget, deployment, job, nodes, resources, workload};
 use nlsim::api::{Clock, Kind, Ledger, NodeId, ObjectId, PodId, Store, TerminationReason, Write};
 use nlsim::autoscaler::vpa::WallClock;
 use nlsim::cluster::spec::WorkloadKind;
+use nlsim::controller::statefulset::StatefulSetSpec;
 use nlsim::kubectl;
 use nlsim::kubectl::print::{TableOptions, Timestamp, as_yaml, table};
 use nlsim::sim::{SimTime, Stream, Streams};
@@ -172,7 +173,14 @@ fn the_log_gives_the_store_of_any_time() {
     for seed in 0..12 {
         let workloads = [
             deployment(3),
-            workload(WorkloadKind::StatefulSet { parallel: true }, "db", 2),
+            workload(
+                WorkloadKind::StatefulSet(StatefulSetSpec {
+                    is_parallel: true,
+                    ..StatefulSetSpec::default()
+                }),
+                "db",
+                2,
+            ),
             job(3, 4, Some(400)),
         ];
         let mut cluster = Rig::new(&nodes(3, 4000), &workloads, &[budget(2)], seed).cluster;

@@ -8,9 +8,7 @@ use super::autoscaling::{HpaId, VpaId};
 use super::node::NodeId;
 use super::pod::PodId;
 use super::policy::PdbId;
-use super::workload::{
-    CronJobId, DaemonSetId, DeploymentId, JobId, ReplicaSetId, StatefulSetId,
-};
+use super::workload::{CronJobId, DaemonSetId, DeploymentId, JobId, ReplicaSetId, StatefulSetId};
 use crate::sim::SimTime;
 
 /// Label keys and values in key order.

@@ -54,7 +54,10 @@ impl Toleration {
     pub fn tolerates(&self, taint: &Taint) -> bool {
         self.effect.is_none_or(|effect| effect == taint.effect)
             && (self.key.is_empty() || self.key == taint.key)
-            && self.value.as_ref().is_none_or(|value| *value == taint.value)
+            && self
+                .value
+                .as_ref()
+                .is_none_or(|value| *value == taint.value)
     }
 }
 
@@ -94,7 +97,10 @@ mod tests {
             (toleration("dedicated", Some("batch"), None), true),
             (toleration("dedicated", Some("web"), None), false),
             (toleration("dedicated", None, None), true),
-            (toleration("dedicated", None, Some(TaintEffect::NoSchedule)), true),
+            (
+                toleration("dedicated", None, Some(TaintEffect::NoSchedule)),
+                true,
+            ),
             (toleration("dedicated", None, no_execute), false),
             (toleration("other", None, None), false),
             (toleration("", None, None), true),

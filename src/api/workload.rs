@@ -9,6 +9,8 @@ use super::template::PodTemplate;
 use crate::controller::cronjob::CronJobSpec;
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
+use crate::controller::pod_control::revision_hash;
+use crate::controller::statefulset::{RevisionKey, StatefulSetSpec, StatefulSetStatus};
 use crate::sim::{Key, SimDuration, SimTime};
 
 /// A Deployment's key.
@@ -96,14 +98,52 @@ pub struct StatefulSet {
     pub meta: ObjectMeta,
     /// Its entry among the workloads.
     pub workload: WorkloadId,
-    /// `spec.replicas`.
-    pub replicas: i32,
+    /// `spec`, without selector and template.
+    pub spec: StatefulSetSpec,
     /// `spec.selector.matchLabels`.
     pub selector: Arc<Labels>,
     /// `spec.template`.
     pub template: Arc<PodTemplate>,
-    /// `spec.podManagementPolicy: Parallel` instead of OrderedReady.
-    pub parallel: bool,
+    /// Its ControllerRevisions.
+    pub revisions: Arc<Vec<Revision>>,
+    /// `status`.
+    pub status: StatefulSetStatus,
+}
+
+impl StatefulSet {
+    /// The key of its template's revision, whether that is there yet or not.
+    pub fn template_key(&self) -> RevisionKey {
+        key_of(&self.template, &self.revisions)
+    }
+
+    /// The name of a ControllerRevision, which its pods have as a label.
+    pub fn revision_name(&self, key: RevisionKey) -> String {
+        let name = &self.meta.name;
+        format!("{name}-{}", revision_hash(&format!("{name}/{}", key.0)))
+    }
+}
+
+/// A ControllerRevision: a template that a StatefulSet or a DaemonSet has or has had.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revision {
+    /// Its key: equal templates have equal keys.
+    pub key: RevisionKey,
+    /// `revision`: higher is newer.
+    pub revision: i64,
+    /// `metadata.creationTimestamp`.
+    pub created: SimTime,
+    /// The template.
+    pub template: Arc<PodTemplate>,
+}
+
+/// The key of a template among revisions; the next one if it is new.
+fn key_of(template: &Arc<PodTemplate>, revisions: &[Revision]) -> RevisionKey {
+    let same = |one: &&Revision| Arc::ptr_eq(&one.template, template) || one.template == *template;
+    let next = || revisions.iter().map(|one| one.key.0).max().unwrap_or(0) + 1;
+    revisions
+        .iter()
+        .find(same)
+        .map_or_else(|| RevisionKey(next()), |found| found.key)
 }
 
 /// A DaemonSet.
@@ -121,16 +161,60 @@ pub struct DaemonSet {
     pub update: DaemonSetUpdate,
     /// How many templates it has had: `deprecated.daemonset.template.generation`.
     pub template_generation: i64,
+    /// Its ControllerRevisions.
+    pub revisions: Arc<Vec<Revision>>,
 }
 
 impl DaemonSet {
     /// The label of its pods that tells their template.
     pub const GENERATION: &str = "pod-template-generation";
 
-    /// Whether a pod was made from its present template.
+    /// The label of its pods that tells their revision.
+    pub const HASH: &str = "controller-revision-hash";
+    /// `spec.revisionHistoryLimit`, which is the API server's default.
+    const HISTORY: usize = 10;
+
+    /// Whether a pod was made from its present template (`IsPodUpdated`).
     pub fn made(&self, pod: &Pod) -> bool {
         let generation = pod.meta.labels.get(Self::GENERATION);
         generation.is_some_and(|text| *text == self.template_generation.to_string())
+            || pod.meta.labels.get(Self::HASH) == Some(&self.hash(self.template_key()))
+    }
+
+    /// The key of its template's revision.
+    pub fn template_key(&self) -> RevisionKey {
+        key_of(&self.template, &self.revisions)
+    }
+
+    /// `controller-revision-hash` of a revision's pods.
+    pub fn hash(&self, key: RevisionKey) -> String {
+        revision_hash(&format!("{}/{}", self.meta.name, key.0))
+    }
+
+    /// Its template is the newest revision: a new one, or one that was there
+    /// (`constructHistory`); what is old and has no pod goes (`cleanupHistory`).
+    pub fn keep_revision(&mut self, has_pods: impl Fn(&str) -> bool) {
+        let (key, mut revisions) = (self.template_key(), (*self.revisions).clone());
+        let next = revisions.iter().map(|one| one.revision).max().unwrap_or(0) + 1;
+        match revisions.iter_mut().find(|one| one.key == key) {
+            Some(known) => known.revision = next,
+            None => revisions.push(Revision {
+                key,
+                revision: next,
+                created: SimTime::ZERO,
+                template: Arc::clone(&self.template),
+            }),
+        }
+        revisions.sort_by_key(|one| one.revision);
+        let is_past = |one: &Revision| one.key != key && !has_pods(&self.hash(one.key));
+        let past = revisions.iter().filter(|one| is_past(one)).count();
+        let mut excess = past.saturating_sub(Self::HISTORY);
+        revisions.retain(|one| {
+            let goes = excess > 0 && is_past(one);
+            excess -= usize::from(goes);
+            !goes
+        });
+        self.revisions = Arc::new(revisions);
     }
 }
 

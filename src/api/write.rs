@@ -15,13 +15,15 @@ use super::taint::Taint;
 use super::template::PodTemplate;
 use super::workload::{
     CronJob, CronJobId, CronJobStatus, DaemonSet, DaemonSetId, Deployment, DeploymentId, Job,
-    JobId, JobStatus, ReplicaSet, ReplicaSetId, RolloutAnnotations, StatefulSet,
+    JobId, JobStatus, ReplicaSet, ReplicaSetId, Revision, RolloutAnnotations, StatefulSet,
+    StatefulSetId,
 };
 use crate::autoscaler::hpa::{HpaSpec, Status};
 use crate::autoscaler::vpa::VpaSpec;
 use crate::controller::cronjob::CronJobSpec;
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
+use crate::controller::statefulset::{StatefulSetSpec, StatefulSetStatus};
 use crate::sim::SimTime;
 
 /// A write of one object.
@@ -65,6 +67,12 @@ pub enum Write {
     DeploymentSpec(DeploymentId, DeploymentSpec),
     /// Replaces how a DaemonSet replaces its pods.
     DaemonSetUpdate(DaemonSetId, DaemonSetUpdate),
+    /// Replaces `spec` of a StatefulSet but for its template, selector and `replicas`.
+    StatefulSetSpec(StatefulSetId, StatefulSetSpec),
+    /// Replaces the status of a StatefulSet.
+    StatefulSetStatus(StatefulSetId, StatefulSetStatus),
+    /// Replaces the ControllerRevisions of a StatefulSet.
+    Revisions(StatefulSetId, Arc<Vec<Revision>>),
     /// Replaces the status of a Deployment, and its `deployment.kubernetes.io/revision`.
     DeploymentStatus(DeploymentId, Arc<DeploymentStatus>, Option<i64>),
     /// Replaces what a Deployment has noted at a ReplicaSet.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::controller::cronjob::CronJobSpec;
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::DeploymentSpec;
+use crate::controller::statefulset::StatefulSetSpec;
 use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, Millicores, Usd};
 
@@ -76,10 +77,7 @@ pub enum WorkloadKind {
     /// `apps/v1` ReplicaSet without an owner.
     ReplicaSet,
     /// `apps/v1` StatefulSet.
-    StatefulSet {
-        /// `podManagementPolicy: Parallel` instead of OrderedReady.
-        parallel: bool,
-    },
+    StatefulSet(StatefulSetSpec),
     /// `apps/v1` DaemonSet.
     DaemonSet(DaemonSetUpdate),
     /// `batch/v1` Job.
@@ -105,7 +103,7 @@ impl WorkloadKind {
         match self {
             Self::Deployment => "Deployment",
             Self::ReplicaSet => "ReplicaSet",
-            Self::StatefulSet { .. } => "StatefulSet",
+            Self::StatefulSet(_) => "StatefulSet",
             Self::DaemonSet(_) => "DaemonSet",
             Self::Job { .. } => "Job",
             Self::CronJob(_) => "CronJob",

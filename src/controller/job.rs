@@ -261,7 +261,9 @@ fn end(id: JobId, failed: bool, context: &mut Context<'_, Event>) {
     }
     if failed {
         let (reason, message) = job.failure();
-        context.events.warning(object, reason, || message.to_owned());
+        context
+            .events
+            .warning(object, reason, || message.to_owned());
     } else {
         let message = || "Job completed".to_owned();
         context.events.normal(object, "Completed", message);

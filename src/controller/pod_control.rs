@@ -7,6 +7,7 @@ use crate::api::{
     Context, DaemonSet, Labels, NodeId, ObjectId, ObjectMeta, Pod, PodId, PodPhase, PodTemplate,
     PodWrite, Store, Uid, WorkloadEntry, WorkloadId, Write,
 };
+use crate::controller::statefulset::RevisionKey;
 use crate::sim::{SimTime, Stream, Streams, fingerprint};
 
 /// Kubernetes' alphabet for generated names.
@@ -37,8 +38,8 @@ fn generate_name(owner: &str, suffix: [char; SUFFIX]) -> Arc<str> {
     name.into()
 }
 
-/// `controller-revision-hash` of a DaemonSet's template.
-fn revision_hash(of: &str) -> String {
+/// The hash in the name of a ControllerRevision.
+pub fn revision_hash(of: &str) -> String {
     let mut rest = fingerprint(of.as_bytes());
     let sign = |_| {
         let place = rest as usize % ALPHABET.len();
@@ -74,7 +75,7 @@ struct NewPod {
 }
 
 impl NewPod {
-    fn of(owner: ObjectId, ordinal: u32, store: &Store) -> Option<Self> {
+    fn of(owner: ObjectId, place: Place, store: &Store) -> Option<Self> {
         Some(match owner {
             ObjectId::ReplicaSet(id) => {
                 let set = store.replica_set(id)?;
@@ -88,14 +89,21 @@ impl NewPod {
             }
             ObjectId::StatefulSet(id) => {
                 let set = store.stateful_set(id)?;
-                let mut labels = set.template.labels.clone();
+                let Place {
+                    ordinal, revision, ..
+                } = place;
+                let key = revision.unwrap_or_else(|| set.template_key());
+                let known = set.revisions.iter().find(|one| one.key == key);
+                let template = known.map_or(&set.template, |known| &known.template);
+                let mut labels = template.labels.clone();
+                labels.insert(DaemonSet::HASH.to_owned(), set.revision_name(key));
                 let name = format!("{}-{ordinal}", set.meta.name);
                 labels.insert("statefulset.kubernetes.io/pod-name".to_owned(), name);
                 let index = ordinal.to_string();
                 labels.insert("apps.kubernetes.io/pod-index".to_owned(), index);
                 Self {
                     workload: set.workload,
-                    template: Arc::clone(&set.template),
+                    template: Arc::clone(template),
                     labels: Arc::new(labels),
                     base: Arc::clone(&set.meta.name),
                     by_ordinal: true,
@@ -105,8 +113,7 @@ impl NewPod {
                 let set = store.daemon_set(id)?;
                 let mut labels = set.template.labels.clone();
                 let generation = set.template_generation.to_string();
-                let hash = revision_hash(&format!("{}/{generation}", set.meta.name));
-                labels.insert("controller-revision-hash".to_owned(), hash);
+                labels.insert(DaemonSet::HASH.to_owned(), set.hash(set.template_key()));
                 labels.insert(DaemonSet::GENERATION.to_owned(), generation);
                 Self {
                     workload: set.workload,
@@ -129,6 +136,17 @@ impl NewPod {
             _ => return None,
         })
     }
+}
+
+/// What tells a new pod from others of its owner.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// Of a StatefulSet's pod.
+    ordinal: u32,
+    /// Of a StatefulSet's pod; that of the template for `None`.
+    revision: Option<RevisionKey>,
+    /// Of a DaemonSet's pod.
+    pinned: Option<NodeId>,
 }
 
 /// Makes pods, their names and their draws.
@@ -194,7 +212,27 @@ impl PodControl {
         created: SimTime,
         context: &mut Context<'_, E>,
     ) -> Option<PodId> {
-        self.make(owner, (ordinal, None), created, context)
+        let place = Place {
+            ordinal,
+            ..Place::default()
+        };
+        self.make(owner, place, created, context)
+    }
+
+    /// Creates a pod object of a StatefulSet's revision.
+    pub fn create_of<E>(
+        &mut self,
+        owner: ObjectId,
+        (ordinal, revision): (u32, RevisionKey),
+        context: &mut Context<'_, E>,
+    ) -> Option<PodId> {
+        let place = Place {
+            ordinal,
+            revision: Some(revision),
+            pinned: None,
+        };
+        let created = context.now;
+        self.make(owner, place, created, context)
     }
 
     /// Creates a pod object that belongs on a node.
@@ -205,17 +243,24 @@ impl PodControl {
         created: SimTime,
         context: &mut Context<'_, E>,
     ) -> Option<PodId> {
-        self.make(owner, (0, Some(node)), created, context)
+        let place = Place {
+            pinned: Some(node),
+            ..Place::default()
+        };
+        self.make(owner, place, created, context)
     }
 
     fn make<E>(
         &mut self,
         owner: ObjectId,
-        (ordinal, pinned): (u32, Option<NodeId>),
+        place: Place,
         created: SimTime,
         context: &mut Context<'_, E>,
     ) -> Option<PodId> {
-        let new = NewPod::of(owner, ordinal, context.store)?;
+        let Place {
+            ordinal, pinned, ..
+        } = place;
+        let new = NewPod::of(owner, place, context.store)?;
         let entry = context.store.workload(new.workload);
         let namespace = Arc::clone(&entry.namespace);
         let draws = self.draws(new.workload, entry);

@@ -27,7 +27,7 @@ pub enum RolloutStatusError {
         /// The Deployment's.
         running: i64,
     },
-    /// Nobody rolls out a StatefulSet whose strategy is OnDelete.
+    /// Nobody rolls out a StatefulSet or a DaemonSet whose strategy is OnDelete.
     #[error("rollout status is only available for RollingUpdate strategy type")]
     OnDelete,
 }
@@ -83,6 +83,29 @@ pub fn deployment(
     };
     Ok(waiting(format!(
         "Waiting for deployment \"{name}\" rollout to finish: {left}"
+    )))
+}
+
+/// The roll-out of a DaemonSet: pods that are desired, of the present template, and available.
+pub fn daemon_set(
+    name: &str,
+    on_delete: bool,
+    [desired, updated, available]: [usize; 3],
+) -> Result<RolloutStatus, RolloutStatusError> {
+    if on_delete {
+        return Err(RolloutStatusError::OnDelete);
+    }
+    let left = if updated < desired {
+        format!("{updated} out of {desired} new pods have been updated...")
+    } else if available < desired {
+        format!("{available} of {desired} updated pods are available...")
+    } else {
+        return Ok(done(format!(
+            "daemon set \"{name}\" successfully rolled out"
+        )));
+    };
+    Ok(waiting(format!(
+        "Waiting for daemon set \"{name}\" rollout to finish: {left}"
     )))
 }
 

@@ -82,7 +82,11 @@ impl Controller {
             }
             Stay::For(length) => length,
         };
-        let (since, known) = self.pending.get(&id).copied().unwrap_or((now, SimTime::MAX));
+        let (since, known) = self
+            .pending
+            .get(&id)
+            .copied()
+            .unwrap_or((now, SimTime::MAX));
         let at = since + stays;
         if at < known {
             self.pending.insert(id, (since, at));
@@ -94,7 +98,11 @@ impl Controller {
     pub fn handle(&mut self, event: Event, context: &mut Context<'_, Event>) {
         match event {
             Event::Evict(id) => {
-                if self.pending.get(&id).is_some_and(|(_, at)| *at <= context.now) {
+                if self
+                    .pending
+                    .get(&id)
+                    .is_some_and(|(_, at)| *at <= context.now)
+                {
                     self.pending.remove(&id);
                     tell(id, "Marking for deletion Pod", context);
                     context.after(self.api_latency, Event::Delete(id));
@@ -141,6 +149,8 @@ fn tell(id: PodId, what: &str, context: &mut Context<'_, Event>) {
         let meta = &pod.meta;
         let message = || format!("{what} {}/{}", meta.namespace, meta.name);
         let object = ObjectId::Pod(id);
-        context.events.normal(object, "TaintManagerEviction", message);
+        context
+            .events
+            .normal(object, "TaintManagerEviction", message);
     }
 }

@@ -90,11 +90,7 @@ struct SpreadZone {
 
 impl Class {
     /// A class that has not seen any node.
-    pub(super) fn new(
-        wanted: PodAmounts,
-        selector: Labels,
-        tolerations: Vec<Toleration>,
-    ) -> Self {
+    pub(super) fn new(wanted: PodAmounts, selector: Labels, tolerations: Vec<Toleration>) -> Self {
         Self {
             wanted,
             selector,

@@ -88,7 +88,8 @@ impl Scheduler {
         look_again(class, store, scores_change);
         // The default constraints do not concern pods that no ReplicaSet or StatefulSet owns.
         let workload = store.workload(pod.workload);
-        let matching = (!matches!(workload.kind, Kind::Job | Kind::CronJob)).then_some(&workload.nodes[..]);
+        let matching =
+            (!matches!(workload.kind, Kind::Job | Kind::CronJob)).then_some(&workload.nodes[..]);
         let tie_breaker = context.draws.tie_breaker(id);
         let slot = class.best(matching, tie_breaker, &mut self.scratch)?;
         store.node_at(slot)
@@ -184,9 +185,8 @@ impl<'a> Ask<'a> {
 /// What a node is to pods that ask for this.
 fn view(node: &Node, info: &NodeInfo, ask: Ask<'_>, scores_change: bool) -> View {
     let fits = fits(node, info, ask, &mut Unfit::default());
-    let score = || {
-        resource_score(node, info, ask.wanted, scores_change) - repulsion(node, ask.tolerations)
-    };
+    let score =
+        || resource_score(node, info, ask.wanted, scores_change) - repulsion(node, ask.tolerations);
     View {
         selected: matches(ask.selector, node.labels()),
         score: fits.then(|| score() as i32),
@@ -199,7 +199,9 @@ fn view(node: &Node, info: &NodeInfo, ask: Ask<'_>, scores_change: bool) -> View
 fn repulsion(node: &Node, tolerations: &[Toleration]) -> i64 {
     const WEIGHTED: i64 = 3 * 100;
     let prefers = |effect| effect == TaintEffect::PreferNoSchedule;
-    let repels = untolerated(&node.taints, tolerations, prefers).next().is_some();
+    let repels = untolerated(&node.taints, tolerations, prefers)
+        .next()
+        .is_some();
     if repels { WEIGHTED } else { 0 }
 }
 
@@ -242,7 +244,10 @@ fn has_room(node: &Node, info: &NodeInfo, ask: Ask<'_>, unfit: &mut Unfit) -> bo
         tolerations,
     } = ask;
     let binds = |effect| effect != TaintEffect::PreferNoSchedule;
-    if untolerated(&node.taints, tolerations, binds).next().is_some() {
+    if untolerated(&node.taints, tolerations, binds)
+        .next()
+        .is_some()
+    {
         unfit.taints += 1;
         return false;
     }

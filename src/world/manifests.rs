@@ -25,6 +25,8 @@ use crate::sim::{Dist, SimDuration, SimTime};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Manifests {
     values: BTreeMap<(String, String, String), Arc<Value>>,
+    /// Templates that workloads have had, as read and as written.
+    past: BTreeMap<(String, String, String), Vec<(PodTemplate, Value)>>,
     admission: Admission,
 }
 
@@ -38,6 +40,7 @@ impl Manifests {
         });
         Self {
             values: values.collect(),
+            past: BTreeMap::new(),
             admission: scenario.admission.clone(),
         }
     }
@@ -65,6 +68,36 @@ impl Manifests {
         let keys = self.values.keys();
         keys.filter(move |(of, ..)| of == kind)
             .map(|(_, namespace, name)| (namespace.as_str(), name.as_str()))
+    }
+
+    /// Keeps a workload's template as it is, for an undo.
+    fn keep_template(&mut self, spec: &WorkloadSpec) {
+        let key = (
+            spec.kind.name().to_owned(),
+            spec.namespace.clone(),
+            spec.name.clone(),
+        );
+        if let Some(value) = self.values.get(&key) {
+            let written = value["spec"]["template"].clone();
+            let past = self.past.entry(key).or_default();
+            if past.iter().all(|(known, _)| *known != spec.template) {
+                past.push((spec.template.clone(), written));
+            }
+        }
+    }
+
+    /// A workload has an earlier template again.
+    pub(super) fn restore_template(
+        &mut self,
+        (kind, namespace, name): (&str, &str, &str),
+        template: &PodTemplate,
+    ) {
+        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        let past = self.past.get(&key).into_iter().flatten();
+        let mut found = past.filter(|(known, _)| with_idle_usage(known, template) == *template);
+        if let (Some((_, written)), Some(value)) = (found.next(), self.values.get_mut(&key)) {
+            Arc::make_mut(value)["spec"]["template"] = written.clone();
+        }
     }
 
     fn put(&mut self, object: &Object, value: Value) {
@@ -109,9 +142,9 @@ impl Simulation<'_> {
             .manifests
             .get(object.kind(), object.namespace(), object.name());
         let before = before.and_then(|before| read_object(before, admission).ok());
-        match (&object, before) {
+        match (&object, &before) {
             (Object::Workload(spec), Some(Object::Workload(before))) => {
-                self.change_workload(spec, &before, now)?;
+                self.change_workload(spec, before, now)?;
             }
             (Object::Workload(spec), _) => self.add_workload(spec, now),
             (Object::Hpa(hpa), _) => self.put_hpa(hpa, now),
@@ -120,7 +153,13 @@ impl Simulation<'_> {
             (Object::Service(_) | Object::PriorityClass(_) | Object::LimitRange(_), _) => {}
         }
         self.store_metadata(kind, value, now);
+        if let Some(Object::Workload(before)) = &before {
+            self.manifests.keep_template(before);
+        }
         self.manifests.put(&object, value.clone());
+        if let Object::Workload(spec) = &object {
+            self.manifests.keep_template(spec);
+        }
         Ok(())
     }
 
@@ -150,10 +189,15 @@ impl Simulation<'_> {
             ));
         }
         let template_changes = spec.template != before.template;
-        if template_changes && !matches!(
-            id,
-            ObjectId::Deployment(_) | ObjectId::DaemonSet(_) | ObjectId::CronJob(_)
-        ) {
+        if template_changes
+            && !matches!(
+                id,
+                ObjectId::Deployment(_)
+                    | ObjectId::StatefulSet(_)
+                    | ObjectId::DaemonSet(_)
+                    | ObjectId::CronJob(_)
+            )
+        {
             let kind = kind.name();
             return Err(format!(
                 "error: changing the pod template of a {kind} is not simulated yet"
@@ -171,11 +215,18 @@ impl Simulation<'_> {
         {
             self.store.commit(now, Write::DaemonSetUpdate(key, update));
         }
+        if let ObjectId::StatefulSet(key) = id
+            && let WorkloadKind::StatefulSet(update) = spec.kind
+            && spec.kind != before.kind
+        {
+            self.store.commit(now, Write::StatefulSetSpec(key, update));
+        }
         if let ObjectId::CronJob(key) = id
             && let WorkloadKind::CronJob(spec) = &spec.kind
             && before.kind != WorkloadKind::CronJob(Arc::clone(spec))
         {
-            self.store.commit(now, Write::CronJobSpec(key, Arc::clone(spec)));
+            self.store
+                .commit(now, Write::CronJobSpec(key, Arc::clone(spec)));
         }
         if template_changes {
             let current = self.store.template(id).cloned();

@@ -14,6 +14,7 @@ use crate::cluster::spec::{NodeGroupSpec, WorkloadKind, WorkloadSpec};
 use crate::controller::daemonset::adapter::should_run;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::controller::statefulset::adapter::free_ordinal;
+use crate::controller::statefulset::{StatefulSetSpec, StatefulSetStatus};
 use crate::scenario::model::{From, VpaObject};
 use crate::scheduler::score::zone_numbers;
 use crate::sim::{SimDuration, SimTime};
@@ -28,7 +29,7 @@ pub(super) fn kind_of(spec: &WorkloadSpec) -> Kind {
     match spec.kind {
         WorkloadKind::Deployment => Kind::Deployment,
         WorkloadKind::ReplicaSet => Kind::ReplicaSet,
-        WorkloadKind::StatefulSet { .. } => Kind::StatefulSet,
+        WorkloadKind::StatefulSet(_) => Kind::StatefulSet,
         WorkloadKind::DaemonSet(_) => Kind::DaemonSet,
         WorkloadKind::Job { .. } => Kind::Job,
         WorkloadKind::CronJob(_) => Kind::CronJob,
@@ -164,24 +165,28 @@ impl Simulation<'_> {
                 template,
                 rollout: Arc::default(),
             })),
-            WorkloadKind::StatefulSet { parallel } => {
-                Write::CreateStatefulSet(Box::new(StatefulSet {
-                    meta,
-                    workload,
-                    replicas,
-                    selector,
-                    template,
-                    parallel,
-                }))
-            }
-            WorkloadKind::DaemonSet(update) => Write::CreateDaemonSet(Box::new(DaemonSet {
+            WorkloadKind::StatefulSet(spec) => Write::CreateStatefulSet(Box::new(StatefulSet {
                 meta,
                 workload,
+                spec: StatefulSetSpec { replicas, ..spec },
                 selector,
                 template,
-                update,
-                template_generation: 1,
+                revisions: Arc::default(),
+                status: StatefulSetStatus::default(),
             })),
+            WorkloadKind::DaemonSet(update) => {
+                let mut set = DaemonSet {
+                    meta,
+                    workload,
+                    selector,
+                    template,
+                    update,
+                    template_generation: 1,
+                    revisions: Arc::default(),
+                };
+                set.keep_revision(|_| false);
+                Write::CreateDaemonSet(Box::new(set))
+            }
             WorkloadKind::Job {
                 parallelism,
                 completions,

@@ -60,7 +60,7 @@ impl Store {
         match id {
             ObjectId::Deployment(key) => self.deployments.get(key).map(|o| o.spec.replicas),
             ObjectId::ReplicaSet(key) => self.replica_sets.get(key).map(|object| object.replicas),
-            ObjectId::StatefulSet(key) => self.stateful_sets.get(key).map(|object| object.replicas),
+            ObjectId::StatefulSet(key) => self.stateful_sets.get(key).map(|o| o.spec.replicas),
             _ => None,
         }
     }

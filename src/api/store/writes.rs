@@ -6,11 +6,13 @@ use super::Store;
 use crate::api::index::{Counts, WorkloadEntry, WorkloadId};
 use crate::api::meta::{Kind, ObjectId, ObjectMeta};
 use crate::api::node::NodeInfo;
+use crate::api::pod::Pod;
 use crate::api::template::PodTemplate;
-use crate::api::workload::DaemonSetId;
+use crate::api::workload::{DaemonSet, DaemonSetId};
 use crate::api::write::{What, Write};
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::DeploymentSpec;
+use crate::controller::statefulset::StatefulSetSpec;
 impl Store {
     pub(super) fn write_other(&mut self, write: Write) -> ObjectId {
         match write {
@@ -106,6 +108,15 @@ impl Store {
             ObjectId::DaemonSet(key) => {
                 if let Some(set) = self.daemon_sets.get_mut(key) {
                     set.template_generation += 1;
+                    let pods = &self.workloads[set.workload.index()].pods;
+                    let pods: Vec<&Pod> = pods.iter().filter_map(|id| self.pods.get(*id)).collect();
+                    set.keep_revision(|hash| {
+                        let own = |pod: &&Pod| {
+                            let own = pod.meta.labels.get(DaemonSet::HASH);
+                            own.is_some_and(|own| own == hash)
+                        };
+                        pods.iter().any(own)
+                    });
                 }
             }
             ObjectId::CronJob(key) => {
@@ -147,6 +158,25 @@ impl Store {
                 self.wrote(ObjectId::Deployment(key), true, What::Spec)
             }
             Write::DaemonSetUpdate(key, update) => self.put_update(key, update),
+            Write::StatefulSetSpec(key, spec) => {
+                if let Some(set) = self.stateful_sets.get_mut(key) {
+                    let replicas = set.spec.replicas;
+                    set.spec = StatefulSetSpec { replicas, ..spec };
+                }
+                self.wrote(ObjectId::StatefulSet(key), true, What::Spec)
+            }
+            Write::StatefulSetStatus(key, status) => {
+                if let Some(set) = self.stateful_sets.get_mut(key) {
+                    set.status = status;
+                }
+                self.wrote(ObjectId::StatefulSet(key), false, What::Status)
+            }
+            Write::Revisions(key, revisions) => {
+                if let Some(set) = self.stateful_sets.get_mut(key) {
+                    set.revisions = revisions;
+                }
+                ObjectId::StatefulSet(key)
+            }
             Write::DeploymentStatus(key, status, revision) => {
                 if let Some(object) = self.deployments.get_mut(key) {
                     object.status = status;
@@ -367,7 +397,7 @@ impl Store {
         Some(match id {
             ObjectId::Deployment(key) => &mut self.deployments.get_mut(key)?.spec.replicas,
             ObjectId::ReplicaSet(key) => &mut self.replica_sets.get_mut(key)?.replicas,
-            ObjectId::StatefulSet(key) => &mut self.stateful_sets.get_mut(key)?.replicas,
+            ObjectId::StatefulSet(key) => &mut self.stateful_sets.get_mut(key)?.spec.replicas,
             _ => return None,
         })
     }

@@ -10,6 +10,7 @@ use super::{Clock, count, labels, meta};
 use crate::api::meta::ObjectId;
 use crate::api::store::Store;
 use crate::api::workload::StatefulSetId;
+use crate::controller::statefulset::{RevisionKey, UpdateStrategy};
 
 pub(super) fn view(id: StatefulSetId, store: &Store, clock: Clock) -> Option<Value> {
     let set = store.stateful_set(id)?;
@@ -26,11 +27,13 @@ pub(super) fn view(id: StatefulSetId, store: &Store, clock: Clock) -> Option<Val
     }
     // The current revision is the one that a roll-out replaces, if one is under way.
     let current = if older > 0 { older } else { updated };
-    let policy = if set.parallel {
+    let spec = &set.spec;
+    let policy = if spec.is_parallel {
         "Parallel"
     } else {
         "OrderedReady"
     };
+    let revision = |key: Option<RevisionKey>| key.map(|key| set.revision_name(key));
     Some(json!({
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
@@ -40,21 +43,35 @@ pub(super) fn view(id: StatefulSetId, store: &Store, clock: Clock) -> Option<Val
                 "whenDeleted": "Retain",
                 "whenScaled": "Retain",
             },
+            "minReadySeconds": count(spec.min_ready_seconds),
+            "ordinals": (spec.start_ordinal > 0).then(|| json!({"start": spec.start_ordinal})),
             "podManagementPolicy": policy,
-            "replicas": set.replicas,
-            "revisionHistoryLimit": 10,
+            "replicas": spec.replicas,
+            "revisionHistoryLimit": spec.revision_history_limit,
             "selector": {"matchLabels": labels(&set.selector)},
             "template": template(&set.template, &set.template.labels, "Always"),
-            "updateStrategy": {"rollingUpdate": {"partition": 0}, "type": "RollingUpdate"},
+            "updateStrategy": strategy(spec.update_strategy),
         },
         "status": {
             "availableReplicas": ready,
             "collisionCount": 0,
             "currentReplicas": count(current),
+            "currentRevision": revision(set.status.current_revision),
             "observedGeneration": set.meta.generation,
             "readyReplicas": count(ready),
             "replicas": replicas,
+            "updateRevision": revision(set.status.update_revision),
             "updatedReplicas": count(updated),
         },
     }))
+}
+
+fn strategy(of: UpdateStrategy) -> Value {
+    match of {
+        UpdateStrategy::OnDelete => json!({"type": "OnDelete"}),
+        UpdateStrategy::RollingUpdate { partition } => json!({
+            "rollingUpdate": partition.map(|partition| json!({"partition": partition})),
+            "type": "RollingUpdate",
+        }),
+    }
 }

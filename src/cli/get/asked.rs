@@ -45,11 +45,7 @@ const KINDS: [(&str, &str, Objects); 12] = [
     ),
     ("DaemonSet", "ds", Objects::Stored(api::Kind::DaemonSet)),
     ("Job", "jobs", Objects::Stored(api::Kind::Job)),
-    (
-        "CronJob",
-        "cronjobs",
-        Objects::Stored(api::Kind::CronJob),
-    ),
+    ("CronJob", "cronjobs", Objects::Stored(api::Kind::CronJob)),
     ("Pod", "pods", Objects::Stored(api::Kind::Pod)),
     ("Node", "nodes", Objects::Stored(api::Kind::Node)),
     (

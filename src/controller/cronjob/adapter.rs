@@ -183,7 +183,10 @@ impl Controller {
     ) -> Option<T> {
         let cron_job = context.store.cron_job(id)?;
         let owner = Some(ObjectId::CronJob(id));
-        let jobs = context.store.jobs().filter(|(_, job)| job.meta.owner == owner);
+        let jobs = context
+            .store
+            .jobs()
+            .filter(|(_, job)| job.meta.owner == owner);
         let mut children: Vec<Child> = jobs
             .map(|(id, job)| Child {
                 id,
@@ -268,7 +271,12 @@ impl Controller {
                 if context.store.job(job).is_some() {
                     context.commit(Write::Delete(ObjectId::Job(job)));
                 }
-                self.report(id, "SuccessfulDelete", format!("Deleted job {name}"), context);
+                self.report(
+                    id,
+                    "SuccessfulDelete",
+                    format!("Deleted job {name}"),
+                    context,
+                );
             }
             Some(Step::Create(due)) => self.create(id, due, &mut under_way, pods, context),
             _ => {
@@ -333,10 +341,17 @@ impl Controller {
             };
             let write = Write::CreateJob(Box::new(job));
             let made = context.store.commit(context.now, write);
-            self.report(id, "SuccessfulCreate", format!("Created job {name}"), context);
+            self.report(
+                id,
+                "SuccessfulCreate",
+                format!("Created job {name}"),
+                context,
+            );
             made
         };
-        let Some(ObjectId::Job(job)) = job else { return };
+        let Some(ObjectId::Job(job)) = job else {
+            return;
+        };
         if let Some(meta) = context.store.meta(ObjectId::Job(job)) {
             let status = &mut under_way.status;
             status.last_schedule_time = Some(due);

@@ -110,18 +110,46 @@ fn the_most_recent_start_that_is_due() {
     for (schedule, status, after, due, missed) in [
         ("0 * * * *", &none, 1800.0, None, Missed::None),
         ("0 * * * *", &none, 3600.0, Some(HOUR), Missed::None),
-        ("0 * * * *", &none, 3.5 * 3600.0, Some(3 * HOUR), Missed::Few),
+        (
+            "0 * * * *",
+            &none,
+            3.5 * 3600.0,
+            Some(3 * HOUR),
+            Missed::Few,
+        ),
         ("0 * * * *", &started(HOUR), 5000.0, None, Missed::None),
-        ("* * * * *", &none, 101.0 * 60.0, Some(101 * MINUTE), Missed::Many),
-        ("* * * * *", &none, 100.0 * 60.0, Some(100 * MINUTE), Missed::Few),
+        (
+            "* * * * *",
+            &none,
+            101.0 * 60.0,
+            Some(101 * MINUTE),
+            Missed::Many,
+        ),
+        (
+            "* * * * *",
+            &none,
+            100.0 * 60.0,
+            Some(100 * MINUTE),
+            Missed::Few,
+        ),
         // Unevenly far apart: 06:30, 10:30, 14:30, then 16 hours.
-        ("30 6-16/4 * * *", &none, 86_400.0 + 7.0 * 3600.0, Some(86_400 + 6 * HOUR + 1800), Missed::Few),
+        (
+            "30 6-16/4 * * *",
+            &none,
+            86_400.0 + 7.0 * 3600.0,
+            Some(86_400 + 6 * HOUR + 1800),
+            Missed::Few,
+        ),
         ("@every 90s", &started(7), 200.0, Some(187), Missed::Few),
     ] {
         let spec = spec(schedule);
         let found = most_recent(&view(&spec, status, after), true).expect("a schedule");
         let due = due.map(|due: i64| NEW_YEAR + due);
-        assert_eq!((found.due, found.missed), (due, missed), "{schedule} {after}");
+        assert_eq!(
+            (found.due, found.missed),
+            (due, missed),
+            "{schedule} {after}"
+        );
     }
     let never = spec("59 23 31 2 *");
     assert_eq!(most_recent(&view(&never, &none, 60.0), true), Err(NEVER));
@@ -132,7 +160,10 @@ fn a_deadline_forgets_what_was_missed_before_it() {
     let (mut spec, none) = (spec("* * * * *"), CronJobStatus::default());
     spec.starting_deadline = Some(30);
     let found = most_recent(&view(&spec, &none, 615.0), true).expect("a schedule");
-    assert_eq!((found.due, found.missed), (Some(NEW_YEAR + 600), Missed::None));
+    assert_eq!(
+        (found.due, found.missed),
+        (Some(NEW_YEAR + 600), Missed::None)
+    );
     let outcome = sync(&view(&spec, &none, 640.0), &[]);
     assert_eq!(told(&outcome), Vec::<String>::new());
 }
@@ -209,7 +240,8 @@ fn policies_where_a_job_still_runs() {
         ..started(60)
     };
     let mut spec = spec("* * * * *");
-    let now = |spec: &CronJobSpec| sync(&view(spec, &status, 120.1), std::slice::from_ref(&running));
+    let now =
+        |spec: &CronJobSpec| sync(&view(spec, &status, 120.1), std::slice::from_ref(&running));
     assert_eq!(told(&now(&spec)), ["create 120"]);
     spec.concurrency_policy = ConcurrencyPolicy::Forbid;
     let outcome = now(&spec);
@@ -256,13 +288,21 @@ fn the_oldest_finished_jobs_beyond_the_limits_go() {
     let jobs: Vec<Child> = (0..6i64)
         .map(|n| {
             let failed = n % 2 == 1;
-            child(keys[n as usize], &format!("cron-{n}"), 600 - n, Some(failed))
+            child(
+                keys[n as usize],
+                &format!("cron-{n}"),
+                600 - n,
+                Some(failed),
+            )
         })
         .collect();
     let mut spec = spec("* * * * *");
     spec.successful_jobs_history_limit = 2;
     let status = started(660);
     let outcome = sync(&view(&spec, &status, 670.0), &jobs);
-    assert_eq!(told(&outcome), ["delete cron-4", "delete cron-5", "delete cron-3"]);
+    assert_eq!(
+        told(&outcome),
+        ["delete cron-4", "delete cron-5", "delete cron-3"]
+    );
     assert!(outcome.writes_status);
 }

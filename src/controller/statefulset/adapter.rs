@@ -1,12 +1,17 @@
-//! The StatefulSet controller: ordinals in order, one at a time (or all at once with
-//! `podManagementPolicy: Parallel`); follows `pkg/controller/statefulset`.
+//! The StatefulSet controller's place in the cluster: what it reads, its calls, its events;
+//! follows `pkg/controller/statefulset`.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::api::{Change, Context, ObjectId, Pod, PodId, StatefulSetId, Store, What};
+use crate::api::{
+    Change, Context, DaemonSet, ObjectId, Pod, PodId, PodPhase, Revision, StatefulSet,
+    StatefulSetId, Store, What, Write,
+};
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::calls::Caller;
 use crate::controller::pod_control::{PodControl, delete_pod};
+use crate::controller::statefulset::{self as core, RevisionKey};
 use crate::sim::{SimDuration, Stream};
 
 /// What a StatefulSet controller waits for.
@@ -24,6 +29,8 @@ pub enum Event {
 #[derive(Debug, Clone)]
 pub struct Controller {
     calls: Caller,
+    /// Ordinals and revisions of pods that are about to be created, by slot.
+    creating: BTreeMap<usize, VecDeque<(u32, RevisionKey)>>,
 }
 
 impl Controller {
@@ -31,6 +38,7 @@ impl Controller {
     pub fn new(config: &ClusterConfig, stream: Stream) -> Self {
         Self {
             calls: Caller::new(config, stream),
+            creating: BTreeMap::new(),
         }
     }
 
@@ -39,19 +47,19 @@ impl Controller {
         match (change.object, change.what) {
             (ObjectId::StatefulSet(id), What::Created) => {
                 self.calls.of(id.slot()).clear();
+                self.creating.remove(&id.slot());
                 self.schedule(id, SimDuration::ZERO, context);
             }
             (ObjectId::StatefulSet(id), What::Scaled { .. }) => {
                 let delay = self.calls.sync_delay();
                 self.schedule(id, delay, context);
             }
-            (ObjectId::Pod(pod), What::Deleting | What::Deleted | What::Ready) => {
-                let Some(of) = context.store.pod(pod) else {
-                    return;
-                };
-                // The next ordinal waits for readiness, not for its loss.
-                let concerns = change.what != What::Ready || of.is_ready();
-                if let (Some(ObjectId::StatefulSet(id)), true) = (of.meta.owner, concerns) {
+            (ObjectId::StatefulSet(id), What::Spec) => {
+                self.schedule(id, self.calls.api_latency, context);
+            }
+            (ObjectId::Pod(pod), What::Deleting | What::Deleted | What::Ready | What::Ended) => {
+                let owner = context.store.pod(pod).and_then(|pod| pod.meta.owner);
+                if let Some(ObjectId::StatefulSet(id)) = owner {
                     self.calls.of(id.slot()).deleted(pod);
                     self.schedule(id, self.calls.api_latency, context);
                 }
@@ -89,53 +97,52 @@ impl Controller {
         let Some(set) = context.store.stateful_set(id).filter(|_| may_go_ahead) else {
             return;
         };
-        let (wanted, parallel) = (set.replicas.max(0) as u32, set.parallel);
-        let pods = by_ordinal(id, context.store);
-        let is_healthy = |pod: PodId| context.store.pod(pod).is_some_and(Pod::is_ready);
-        let of_ordinal = |ordinal: u32| {
-            let place = pods.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal);
-            place.ok().map(|place| pods[place].1)
-        };
-        let condemned: Vec<PodId> = pods
-            .iter()
-            .rev()
-            .take_while(|(ordinal, _)| *ordinal >= wanted)
-            .map(|(_, id)| *id)
+        let found = by_ordinal(id, context.store);
+        let pods: Vec<core::Pod> = (found.iter().enumerate())
+            .filter_map(|(key, (_, id))| Some(view(key, context.store.pod(*id)?, set)))
             .collect();
-        if parallel {
-            let missing = (0..wanted)
-                .filter(|ordinal| of_ordinal(*ordinal).is_none())
-                .count();
-            if missing > 0 {
-                let slot = id.slot();
-                self.calls
-                    .create_many(slot, missing, Event::Create(id), context);
-            }
-            for pod in condemned {
-                self.delete(id, pod, context);
-            }
-            return;
-        }
-        // The first that is not there or not healthy is all there is to do, or to wait for.
-        let unsettled = (0..wanted)
-            .map(of_ordinal)
-            .find(|pod| !pod.is_some_and(is_healthy));
-        match unsettled {
-            Some(None) => {
-                let slot = id.slot();
-                self.calls.create_many(slot, 1, Event::Create(id), context);
-            }
-            Some(Some(_)) => {}
-            None => {
-                let Some(last) = condemned.first().copied() else {
-                    return;
-                };
-                // An unhealthy pod blocks those above it, not its own deletion.
-                let first = condemned.iter().rev().find(|pod| !is_healthy(**pod));
-                if is_healthy(last) || first == Some(&last) {
-                    self.delete(id, last, context);
+        let result = with_view(set, |set, revisions| {
+            core::sync(set, revisions, &pods, context.now)
+        });
+        let mut revisions = (*set.revisions).clone();
+        let template = Arc::clone(&set.template);
+        let mut create = VecDeque::new();
+        for step in result.steps {
+            match step {
+                core::Step::CreateRevision { key, revision } => revisions.push(Revision {
+                    key,
+                    revision,
+                    created: context.now,
+                    template: Arc::clone(&template),
+                }),
+                core::Step::RenumberRevision { key, revision } => {
+                    let known = revisions.iter_mut().filter(|one| one.key == key);
+                    known.for_each(|one| one.revision = revision);
                 }
+                core::Step::DeleteRevision { key } => revisions.retain(|one| one.key != key),
+                core::Step::CreatePod { ordinal, revision } => {
+                    create.push_back((ordinal.max(0) as u32, revision));
+                }
+                core::Step::DeletePod { key } => self.delete(id, found[key].1, context),
+                core::Step::UpdateStatus(status) => {
+                    context.commit(Write::StatefulSetStatus(id, status));
+                }
+                // Told when the call is made, or arrives.
+                core::Step::Event(_) => {}
             }
+        }
+        let kept = context.store.stateful_set(id).map(|set| &set.revisions);
+        if kept.is_some_and(|kept| **kept != revisions) {
+            context.commit(Write::Revisions(id, Arc::new(revisions)));
+        }
+        if let Some(wait) = result.requeue_after {
+            context.after(wait, Event::Sync(id));
+        }
+        if !create.is_empty() {
+            let count = create.len();
+            self.creating.insert(id.slot(), create);
+            self.calls
+                .create_many(id.slot(), count, Event::Create(id), context);
         }
     }
 
@@ -170,8 +177,9 @@ impl Controller {
         }
         self.calls.report(id.slot(), context.now);
         self.calls.issue(batch, Event::Create(id), context);
-        let (ordinal, now) = (free_ordinal(id, context.store), context.now);
-        if let Some(pod) = pods.create(ObjectId::StatefulSet(id), ordinal, now, context)
+        let waiting = self.creating.get_mut(&id.slot());
+        if let Some(next) = waiting.and_then(VecDeque::pop_front)
+            && let Some(pod) = pods.create_of(ObjectId::StatefulSet(id), next, context)
             && let Some(pod) = context.store.pod(pod)
         {
             let (name, set) = (Arc::clone(&pod.meta.name), set_name(id, context.store));
@@ -204,10 +212,59 @@ fn by_ordinal(id: StatefulSetId, store: &Store) -> Vec<(u32, PodId)> {
     pods
 }
 
+/// A StatefulSet and its revisions as the core sees them.
+pub fn with_view<T>(
+    set: &StatefulSet,
+    read: impl FnOnce(&core::StatefulSet<'_>, &[core::ControllerRevision]) -> T,
+) -> T {
+    let revisions: Vec<core::ControllerRevision> = (set.revisions.iter())
+        .map(|one| core::ControllerRevision {
+            key: one.key,
+            revision: one.revision,
+            created: one.created,
+        })
+        .collect();
+    let view = core::StatefulSet {
+        name: &set.meta.name,
+        generation: set.meta.generation,
+        deleting: false,
+        template: set.template_key(),
+        spec: set.spec,
+        status: &set.status,
+    };
+    read(&view, &revisions)
+}
+
+/// A pod as the core sees it.
+fn view(key: usize, pod: &Pod, set: &StatefulSet) -> core::Pod {
+    let hash = pod.meta.labels.get(DaemonSet::HASH);
+    let known = set.revisions.iter().map(|one| one.key);
+    let mut known = known.chain([set.template_key()]);
+    let revision = known.find(|key| hash.is_some_and(|hash| *hash == set.revision_name(*key)));
+    core::Pod {
+        key,
+        ordinal: pod.ordinal as i32,
+        revision: revision.unwrap_or_default(),
+        phase: match pod.phase {
+            PodPhase::Pending => core::PodPhase::Pending,
+            PodPhase::Running => core::PodPhase::Running,
+            PodPhase::Succeeded => core::PodPhase::Succeeded,
+            PodPhase::Failed => core::PodPhase::Failed,
+        },
+        ready_since: pod.ready.then_some(pod.ready_transition),
+        terminating: pod.is_deleting(),
+    }
+}
+
 /// The lowest ordinal that no pod of a StatefulSet has.
 pub fn free_ordinal(id: StatefulSetId, store: &Store) -> u32 {
     let taken = by_ordinal(id, store);
-    let gap = taken.iter().enumerate();
-    gap.take_while(|(place, (ordinal, _))| *place as u32 == *ordinal)
-        .count() as u32
+    let set = store.stateful_set(id);
+    let start = set.map_or(0, |set| set.spec.start_ordinal.max(0) as u32);
+    let above = taken.iter().filter(|(ordinal, _)| *ordinal >= start);
+    let gap = above.enumerate();
+    start
+        + gap
+            .take_while(|(place, (ordinal, _))| *place as u32 + start == *ordinal)
+            .count() as u32
 }

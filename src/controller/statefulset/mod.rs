@@ -27,5 +27,5 @@ pub use outcome::{Step, SyncResult};
 pub use spec::{StatefulSetSpec, StatefulSetSpecInput, UpdateStrategy, UpdateStrategyType};
 pub use status::StatefulSetStatus;
 pub use sync::sync;
-pub use undo::{Undo, UndoError, rollout_undo};
+pub use undo::{Undo, UndoError, rollout_undo, undo_to};
 pub use view::{ControllerRevision, Pod, PodPhase, RevisionKey, StatefulSet};

@@ -33,6 +33,15 @@ pub fn rollout_undo(
     revisions: &[ControllerRevision],
     to_revision: i64,
 ) -> Result<Undo, UndoError> {
+    undo_to(set.template, revisions, to_revision)
+}
+
+/// The same for any object with ControllerRevisions, by the key of its template.
+pub fn undo_to(
+    template: RevisionKey,
+    revisions: &[ControllerRevision],
+    to_revision: i64,
+) -> Result<Undo, UndoError> {
     let history = sorted(revisions);
     let target = if to_revision == 0 {
         history.iter().nth_back(1).ok_or(UndoError::NoHistory)?
@@ -42,7 +51,7 @@ pub fn rollout_undo(
             .find(|found| to_revision > 0 && found.revision == to_revision)
             .ok_or(UndoError::RevisionNotFound(to_revision))?
     };
-    if target.key == set.template {
+    if target.key == template {
         return Ok(Undo::Skipped(format!(
             "skipped rollback (current template already matches revision {to_revision})"
         )));

@@ -59,7 +59,10 @@ impl Survey {
             return Err(diagnostics);
         }
         let is_load = |spec: &WorkloadSpec| {
-            matches!(spec.kind, WorkloadKind::Job { .. } | WorkloadKind::CronJob(_))
+            matches!(
+                spec.kind,
+                WorkloadKind::Job { .. } | WorkloadKind::CronJob(_)
+            )
         };
         let is_daemon = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::DaemonSet(_));
         if specs.iter().all(|spec| is_load(spec) || is_daemon(spec)) {

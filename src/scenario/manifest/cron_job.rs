@@ -49,7 +49,9 @@ pub(super) fn cron_job(context: &mut Context<'_>) -> Option<WorkloadObject> {
     let job = need_spec(spec.job_template.spec, context)?;
     // The places of the template are within `spec.jobTemplate`.
     let document = context.document;
-    let template = document.get("spec").and_then(|spec| spec.get("jobTemplate"));
+    let template = document
+        .get("spec")
+        .and_then(|spec| spec.get("jobTemplate"));
     let inner = &mut Context {
         document: template.unwrap_or(document),
         diagnostics: &mut *context.diagnostics,
@@ -122,7 +124,9 @@ fn policy(name: Option<&str>, context: &mut Context<'_>) -> Option<ConcurrencyPo
     let Some(name) = name.filter(|name| !name.is_empty()) else {
         return Some(ConcurrencyPolicy::default());
     };
-    let found = ConcurrencyPolicy::ALL.into_iter().find(|one| one.name() == name);
+    let found = ConcurrencyPolicy::ALL
+        .into_iter()
+        .find(|one| one.name() == name);
     if found.is_none() {
         let words = format!(
             "Unsupported value: \"{name}\": supported values: \"Allow\", \"Forbid\", \"Replace\""

@@ -173,7 +173,10 @@ pub(super) fn tolerations(spec: &core::PodSpec, context: &mut Context<'_>) -> Ve
             );
             context.refuse(&path("effect"), words, None);
         }
-        let operator = one.operator.as_deref().filter(|operator| !operator.is_empty());
+        let operator = one
+            .operator
+            .as_deref()
+            .filter(|operator| !operator.is_empty());
         match operator.unwrap_or("Equal") {
             "Equal" if key.is_empty() => {
                 let words = "Invalid value: \"Equal\": operator must be Exists when `key` is empty, \

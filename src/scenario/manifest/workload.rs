@@ -11,6 +11,7 @@ use crate::api::JobSpec;
 use crate::cluster::spec::{IntOrPercent, Labels, StartupSpec, WorkloadKind, WorkloadSpec};
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentSpecInput, StrategyType};
+use crate::controller::statefulset::{StatefulSetSpecInput, UpdateStrategyType};
 use crate::sim::{Dist, SimTime};
 use crate::units::Millicores;
 
@@ -241,8 +242,9 @@ pub(super) fn stateful_set(context: &mut Context<'_>) -> Read {
         let help = Some("the policies are OrderedReady and Parallel");
         context.error("spec.podManagementPolicy", message, help);
     }
-    let parallel = policy == "Parallel";
-    let kind = WorkloadKind::StatefulSet { parallel };
+    let mut made = stateful_set_spec(&spec, context);
+    made.is_parallel = policy == "Parallel";
+    let kind = WorkloadKind::StatefulSet(made.into());
     Some(workload(
         kind,
         &object.metadata,
@@ -251,6 +253,54 @@ pub(super) fn stateful_set(context: &mut Context<'_>) -> Read {
         &spec.template,
         context,
     ))
+}
+
+/// How a StatefulSet replaces its pods.
+fn stateful_set_spec(
+    spec: &apps::StatefulSetSpec,
+    context: &mut Context<'_>,
+) -> StatefulSetSpecInput {
+    let strategy = spec.update_strategy.as_ref();
+    let kind = strategy.and_then(|strategy| strategy.type_.as_deref());
+    let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
+    let update_strategy = match kind.filter(|kind| !kind.is_empty()) {
+        None => None,
+        Some("RollingUpdate") => Some(UpdateStrategyType::RollingUpdate),
+        Some("OnDelete") => Some(UpdateStrategyType::OnDelete),
+        Some(other) => {
+            let message = format!("unknown update strategy \"{other}\"");
+            let help = Some("the types are RollingUpdate and OnDelete");
+            context.error("spec.updateStrategy.type", message, help);
+            None
+        }
+    };
+    let partition = rolling.and_then(|rolling| rolling.partition);
+    let start = spec.ordinals.as_ref().and_then(|ordinals| ordinals.start);
+    for (path, value) in [
+        ("spec.updateStrategy.rollingUpdate.partition", partition),
+        ("spec.minReadySeconds", spec.min_ready_seconds),
+        ("spec.revisionHistoryLimit", spec.revision_history_limit),
+        ("spec.ordinals.start", start),
+    ] {
+        if let Some(value) = value.filter(|value| *value < 0) {
+            let words = format!("Invalid value: {value}: must be greater than or equal to 0");
+            context.refuse(path, words, None);
+        }
+    }
+    if update_strategy == Some(UpdateStrategyType::OnDelete) && rolling.is_some() {
+        let words = "Invalid value: only allowed for updateStrategy 'RollingUpdate'";
+        context.refuse("spec.updateStrategy.rollingUpdate", words, None);
+    }
+    StatefulSetSpecInput {
+        replicas: None,
+        start_ordinal: start.unwrap_or(0),
+        is_parallel: false,
+        update_strategy,
+        has_rolling_update: rolling.is_some(),
+        partition,
+        min_ready_seconds: spec.min_ready_seconds.unwrap_or_default(),
+        revision_history_limit: spec.revision_history_limit,
+    }
 }
 
 pub(super) fn daemon_set(context: &mut Context<'_>) -> Read {

@@ -92,8 +92,7 @@ pub(super) fn manifest_load(
         .map(|node| named_service(node, known, services, diagnostics));
     let documents = &known.parsed.documents;
     let workload = known.manifests.workloads.iter().position(|object| {
-        documents[object.document].load == Some(common.index)
-            && is_job(&object.value.spec)
+        documents[object.document].load == Some(common.index) && is_job(&object.value.spec)
     });
     let Some(workload) = workload else {
         let is_kind = |node: &Node| {
@@ -135,7 +134,10 @@ pub(super) fn manifest_load(
 
 /// Whether its pods come to an end.
 fn is_job(spec: &WorkloadSpec) -> bool {
-    matches!(spec.kind, WorkloadKind::Job { .. } | WorkloadKind::CronJob(_))
+    matches!(
+        spec.kind,
+        WorkloadKind::Job { .. } | WorkloadKind::CronJob(_)
+    )
 }
 
 fn script(known: &Known<'_>, workload: usize) -> String {

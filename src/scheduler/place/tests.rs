@@ -23,7 +23,10 @@ fn by_a_pass(id: PodId, store: &Store, scores_change: bool, tie: f64) -> Result<
     let (wanted, selector) = (pod.amounts(), &pod.template.node_selector);
     let feasible: Vec<NodeId> = store
         .nodes()
-        .filter(|(id, node)| fits(node, store.node_info(*id), selector, &wanted, &mut unfit))
+        .filter(|(id, node)| {
+            let ask = Ask::of(&wanted, &pod.template);
+            fits(node, store.node_info(*id), ask, &mut unfit)
+        })
         .map(|(id, _)| id)
         .collect();
     if feasible.is_empty() {

@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::Printed;
 use super::targets::{Target, target_of};
 use crate::api::{Kind as StoreKind, Labels, ObjectId, PodWrite, Taint, TaintEffect, Write};
-use crate::controller::deployment::{Undo, rollout_undo};
 use crate::kubectl::command::{Autoscale, Command, CommandLine, Delete, DryRun, Targets};
 use crate::kubectl::patch;
 use crate::sim::SimTime;
@@ -167,18 +166,12 @@ impl Simulation<'_> {
                 line.dry_run,
             ));
             if line.dry_run == DryRun::None {
-                self.delete_object(&target, command, printed, now);
+                self.delete_object(&target, command, now);
             }
         }
     }
 
-    fn delete_object(
-        &mut self,
-        target: &Target,
-        command: &Delete,
-        printed: &mut Printed,
-        now: SimTime,
-    ) {
+    fn delete_object(&mut self, target: &Target, command: &Delete, now: SimTime) {
         let (kind, namespace, name) = target.key();
         if kind == "Pod" {
             if let Some((id, _)) = self.find_pod(namespace, name) {
@@ -224,48 +217,6 @@ impl Simulation<'_> {
             } else {
                 self.store.commit(now, Write::Cordon(node, unschedulable));
                 printed.out(format!("node/{name} {done}"));
-            }
-        }
-    }
-
-    /// `rollout undo`: the template of an earlier ReplicaSet.
-    pub(super) fn undo(
-        &mut self,
-        target: &Target,
-        to_revision: i64,
-        printed: &mut Printed,
-        now: SimTime,
-    ) {
-        if target.kind.kind != "Deployment" {
-            printed.error("error: undoing roll-outs is simulated for Deployments only so far");
-            return;
-        }
-        let (_, namespace, name) = target.key();
-        let found = self.store.find(StoreKind::Deployment, namespace, name);
-        let Some(ObjectId::Deployment(id)) = found else {
-            printed.error(target.not_found());
-            return;
-        };
-        let components = &mut self.components;
-        let undone = components.deployments.with_views(
-            id,
-            &self.store,
-            &mut components.pod_control,
-            now,
-            |deployment, sets| rollout_undo(deployment, sets, to_revision),
-        );
-        let qualified = target.kind.qualified();
-        match undone {
-            None => printed.error(target.not_found()),
-            Some((.., Err(error))) => printed.error(format!("error: {error}")),
-            Some((.., Ok(Undo::Skipped(text)))) => printed.out(text),
-            Some((keys, _, Ok(Undo::RolledBack { key }))) => {
-                if let Some(set) = self.store.replica_set(keys[key]) {
-                    let template = Arc::clone(&set.template);
-                    self.store
-                        .commit(now, Write::Template(ObjectId::Deployment(id), template));
-                }
-                printed.out(format!("{qualified}/{name} rolled back"));
             }
         }
     }

@@ -3,6 +3,7 @@
 
 mod changes;
 mod jobs;
+mod rollout;
 mod targets;
 
 use serde_json::Value;
@@ -117,7 +118,16 @@ impl Simulation<'_> {
                 RolloutAction::Restart | RolloutAction::Pause | RolloutAction::Resume => {
                     self.change_all(&command.targets, line, documents, printed, now);
                 }
-                RolloutAction::Status { .. } | RolloutAction::History { .. } => {}
+                RolloutAction::Status { revision, .. } => {
+                    for target in self.targets(&command.targets, line, documents) {
+                        self.rollout_status(&target, revision.unwrap_or(0), printed, now);
+                    }
+                }
+                RolloutAction::History { .. } => {
+                    for target in self.targets(&command.targets, line, documents) {
+                        self.rollout_history(&target, printed);
+                    }
+                }
             },
             Command::Patch(command) => {
                 self.change_all(&command.targets, line, documents, printed, now);

@@ -1,0 +1,198 @@
+//! `rollout status`, `history`, `undo`.
+//!
+//! Upstream: kubectl's `pkg/polymorphichelpers` (`rollout_status.go`, `history.go`, `rollback.go`).
+
+use std::sync::Arc;
+
+use super::Printed;
+use super::targets::Target;
+use crate::api::{ObjectId, PodTemplate, Revision, Write};
+use crate::controller::daemonset::adapter::on_nodes;
+use crate::controller::deployment::{self, rollout_undo};
+use crate::controller::rollout_status::{self, RolloutStatus};
+use crate::controller::statefulset::adapter::with_view;
+use crate::controller::statefulset::{ControllerRevision, RevisionKey, Undo, UndoError, undo_to};
+use crate::sim::SimTime;
+use crate::world::Simulation;
+use crate::world::manifests::kind_in_store;
+
+/// What an undo comes to: the template to go back to, or what kubectl prints.
+type Undone = Result<Result<Arc<PodTemplate>, String>, String>;
+
+impl Simulation<'_> {
+    fn target_object(&self, target: &Target) -> Option<ObjectId> {
+        let (kind, namespace, name) = target.key();
+        self.store.find(kind_in_store(kind)?, namespace, name)
+    }
+
+    /// `rollout undo`: the template of an earlier revision.
+    pub(super) fn undo(
+        &mut self,
+        target: &Target,
+        to_revision: i64,
+        printed: &mut Printed,
+        now: SimTime,
+    ) {
+        let Some(object) = self.target_object(target) else {
+            printed.error(target.not_found());
+            return;
+        };
+        match self.undone(object, to_revision, now) {
+            Err(error) => printed.error(format!("error: {error}")),
+            Ok(Err(skipped)) => printed.out(skipped),
+            Ok(Ok(template)) => {
+                let (kind, namespace, name) = target.key();
+                self.manifests
+                    .restore_template((kind, namespace, name), &template);
+                self.store.commit(now, Write::Template(object, template));
+                let qualified = target.kind.qualified();
+                printed.out(format!("{qualified}/{name} rolled back"));
+            }
+        }
+    }
+
+    fn undone(&mut self, object: ObjectId, to_revision: i64, now: SimTime) -> Undone {
+        match object {
+            ObjectId::Deployment(id) => {
+                let components = &mut self.components;
+                let undone = components.deployments.with_views(
+                    id,
+                    &self.store,
+                    &mut components.pod_control,
+                    now,
+                    |deployment, sets| rollout_undo(deployment, sets, to_revision),
+                );
+                let Some((keys, _, undone)) = undone else {
+                    return Err("the deployment is gone".to_owned());
+                };
+                match undone {
+                    Err(error) => Err(error.to_string()),
+                    Ok(deployment::Undo::Skipped(text)) => Ok(Err(text)),
+                    Ok(deployment::Undo::RolledBack { key }) => {
+                        let set = self.store.replica_set(keys[key]);
+                        let template = set.map(|set| Arc::clone(&set.template));
+                        template.map(Ok).ok_or_else(String::new)
+                    }
+                }
+            }
+            ObjectId::StatefulSet(id) => {
+                let set = self.store.stateful_set(id).ok_or_else(String::new)?;
+                let undone = with_view(set, |set, revisions| {
+                    undo_to(set.template, revisions, to_revision)
+                });
+                template_of(undone, &set.revisions)
+            }
+            ObjectId::DaemonSet(id) => {
+                let set = self.store.daemon_set(id).ok_or_else(String::new)?;
+                let revisions = views(&set.revisions);
+                let undone = undo_to(set.template_key(), &revisions, to_revision);
+                template_of(undone, &set.revisions)
+            }
+            _ => Err("no rollbacker has been implemented for it".to_owned()),
+        }
+    }
+
+    /// `rollout status`: what its first look prints.
+    pub(super) fn rollout_status(
+        &mut self,
+        target: &Target,
+        revision: i64,
+        printed: &mut Printed,
+        now: SimTime,
+    ) {
+        let looked = match self.target_object(target) {
+            None => {
+                printed.error(target.not_found());
+                return;
+            }
+            Some(ObjectId::Deployment(id)) => {
+                let components = &mut self.components;
+                let looked = components.deployments.with_views(
+                    id,
+                    &self.store,
+                    &mut components.pod_control,
+                    now,
+                    |deployment, _| rollout_status::deployment(deployment, revision),
+                );
+                looked.map(|(.., looked)| looked)
+            }
+            Some(ObjectId::StatefulSet(id)) => self.store.stateful_set(id).map(|set| {
+                let name = |key: RevisionKey| set.revision_name(key);
+                with_view(set, |view, _| rollout_status::stateful_set(view, name))
+            }),
+            Some(ObjectId::DaemonSet(id)) => self.store.daemon_set(id).map(|set| {
+                let nodes = on_nodes(id, set, &self.store, now);
+                let desired = nodes.iter().filter(|node| node.should_run);
+                let oldest = || desired.clone().filter_map(|node| node.pods.first());
+                let updated = oldest().filter(|pod| pod.is_new).count();
+                let available = oldest().filter(|pod| pod.is_available).count();
+                let counts = [desired.clone().count(), updated, available];
+                rollout_status::daemon_set(&set.meta.name, set.update.on_delete, counts)
+            }),
+            Some(_) => None,
+        };
+        match looked {
+            Some(Ok(RolloutStatus { line, .. })) => printed.out(line),
+            Some(Err(error)) => printed.error(format!("error: {error}")),
+            None => printed.error("error: no status viewer has been implemented for it"),
+        }
+    }
+
+    /// `rollout history`.
+    pub(super) fn rollout_history(&self, target: &Target, printed: &mut Printed) {
+        let of = |all: &[Revision]| all.iter().map(|one| one.revision).collect();
+        let mut revisions: Vec<i64> = match self.target_object(target) {
+            None => {
+                printed.error(target.not_found());
+                return;
+            }
+            Some(object @ ObjectId::Deployment(_)) => {
+                let sets = self.store.replica_sets();
+                let own = sets.filter(|(_, set)| set.meta.owner == Some(object));
+                own.filter_map(|(_, set)| set.rollout.revision).collect()
+            }
+            Some(ObjectId::StatefulSet(id)) => {
+                let set = self.store.stateful_set(id);
+                set.map_or_else(Vec::new, |set| of(&set.revisions))
+            }
+            Some(ObjectId::DaemonSet(id)) => {
+                let set = self.store.daemon_set(id);
+                set.map_or_else(Vec::new, |set| of(&set.revisions))
+            }
+            Some(_) => Vec::new(),
+        };
+        revisions.sort_unstable();
+        printed.out(format!("{}/{} ", target.kind.qualified(), target.name));
+        if revisions.is_empty() {
+            printed.out("No rollout history found.");
+            return;
+        }
+        printed.out("REVISION  CHANGE-CAUSE");
+        for revision in revisions {
+            printed.out(format!("{revision:<10}<none>"));
+        }
+        printed.out("");
+    }
+}
+
+fn views(revisions: &[Revision]) -> Vec<ControllerRevision> {
+    let view = |one: &Revision| ControllerRevision {
+        key: one.key,
+        revision: one.revision,
+        created: one.created,
+    };
+    revisions.iter().map(view).collect()
+}
+
+/// The template that an undo goes back to.
+fn template_of(undone: Result<Undo, UndoError>, revisions: &[Revision]) -> Undone {
+    match undone {
+        Err(error) => Err(error.to_string()),
+        Ok(Undo::Skipped(text)) => Ok(Err(text)),
+        Ok(Undo::RolledBack { key }) => {
+            let found = revisions.iter().find(|one| one.key == key);
+            let template = found.map(|found| Arc::clone(&found.template));
+            template.map(Ok).ok_or_else(String::new)
+        }
+    }
+}

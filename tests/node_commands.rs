@@ -1,0 +1,274 @@
+//! `kubectl taint` and `kubectl delete node` in a run.
+
+use nlsim::api::{Kind, ObjectId, Pod};
+use nlsim::scenario::{InMemory, Loaded, Scenario};
+use nlsim::sim::SimTime;
+use nlsim::world::Simulation;
+
+/// Deployments and a DaemonSet; the batch one tolerates for 30 s.
+const MANIFESTS: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "web:1", resources: {requests: {cpu: 100m}}}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: batch}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: batch}}
+  template:
+    metadata: {labels: {app: batch}}
+    spec:
+      tolerations: [{key: drained, operator: Exists, effect: NoExecute, tolerationSeconds: 30}]
+      containers: [{name: batch, image: "batch:1", resources: {requests: {cpu: 100m}}}]
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: logs}
+spec:
+  selector: {matchLabels: {app: logs}}
+  template:
+    metadata: {labels: {app: logs}}
+    spec: {containers: [{name: logs, image: "logs:1", resources: {requests: {cpu: 50m}}}]}
+"#;
+
+fn scenario(manifests: &str) -> Scenario {
+    let toml = r#"
+name = "nodes"
+manifests = "all.yaml"
+[simulation]
+duration = "1h"
+[[node_group]]
+name = "n"
+count = 2
+cpu = 4
+memory = "8Gi"
+price = 0.1
+"#;
+    let files = InMemory::new([("s.toml", toml), ("all.yaml", manifests)]);
+    let loaded = Loaded::load("s.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
+    let built = loaded.build(&[]).unwrap_or_else(|all| panic!("{all:?}"));
+    built.scenario
+}
+
+fn run_until(cluster: &mut Simulation<'_>, seconds: i64) {
+    let time = SimTime::from_secs(seconds);
+    cluster.step_until(time).expect("no endless loop");
+    cluster.store().audit().expect("the books balance");
+}
+
+fn typed(cluster: &mut Simulation<'_>, text: &str) -> String {
+    cluster.kubectl(text).expect("a command line").join("\n")
+}
+
+/// Live pods of a workload on a node; an empty name is no node.
+fn on(cluster: &Simulation<'_>, app: &str, node: &str) -> usize {
+    let store = cluster.store();
+    let pods = store.pods().filter(|(_, pod)| {
+        let place = pod.node.and_then(|id| store.find_node(id));
+        let name = place.map_or("", |place| place.name());
+        Pod::is_active(pod)
+            && pod.meta.labels.get("app").is_some_and(|own| own == app)
+            && name == node
+    });
+    pods.count()
+}
+
+fn messages(cluster: &Simulation<'_>, reason: &str) -> Vec<String> {
+    let events = cluster.recording().events.iter();
+    let such = events.filter(|event| event.reason == reason);
+    such.map(|event| event.message.to_owned()).collect()
+}
+
+#[test]
+fn no_schedule_keeps_new_pods_away() {
+    let scenario = scenario(MANIFESTS);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 10);
+    let before = on(&cluster, "web", "n-1");
+    assert!(before > 0);
+    let taint = "kubectl taint nodes n-1 dedicated=x:NoSchedule";
+    assert_eq!(typed(&mut cluster, taint), "node/n-1 tainted");
+    assert_eq!(
+        typed(&mut cluster, taint),
+        "error: node n-1 already has dedicated taint(s) with same effect(s) and --overwrite is false"
+    );
+    typed(&mut cluster, "kubectl scale deployment web --replicas=10");
+    run_until(&mut cluster, 60);
+    assert_eq!(on(&cluster, "web", "n-1"), before);
+    assert_eq!(on(&cluster, "web", "n-2"), 10 - before);
+    // Pods of DaemonSets that are there stay, others do not come.
+    assert_eq!(on(&cluster, "logs", "n-1"), 1);
+    let logs = cluster.store().pods().find(|(_, pod)| {
+        pod.name().starts_with("logs")
+            && pod
+                .node
+                .is_some_and(|id| cluster.store().node(id).name() == "n-1")
+    });
+    let name = logs.map(|(_, pod)| pod.name().to_owned()).expect("its pod");
+    typed(&mut cluster, &format!("kubectl delete pod {name}"));
+    run_until(&mut cluster, 120);
+    assert_eq!(
+        (on(&cluster, "logs", "n-1"), on(&cluster, "logs", "n-2")),
+        (0, 1)
+    );
+    typed(
+        &mut cluster,
+        "kubectl taint nodes n-2 dedicated=x:NoSchedule",
+    );
+    typed(&mut cluster, "kubectl scale deployment web --replicas=12");
+    run_until(&mut cluster, 180);
+    assert_eq!(on(&cluster, "web", ""), 2);
+    assert_eq!(
+        messages(&cluster, "FailedScheduling")[0],
+        "0/2 nodes are available: 2 node(s) had untolerated taint(s). no new claims to deallocate, \
+         preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+    );
+    assert_eq!(
+        typed(&mut cluster, "kubectl taint nodes --all dedicated-"),
+        "node/n-1 untainted\nnode/n-2 untainted"
+    );
+    run_until(&mut cluster, 240);
+    assert_eq!(on(&cluster, "web", ""), 0);
+    assert_eq!(on(&cluster, "logs", "n-1"), 1);
+}
+
+#[test]
+fn a_taint_that_prefers_others_is_the_last_resort() {
+    let scenario = scenario(MANIFESTS);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 10);
+    let before = on(&cluster, "web", "n-1");
+    typed(
+        &mut cluster,
+        "kubectl taint nodes n-1 slow:PreferNoSchedule",
+    );
+    typed(&mut cluster, "kubectl scale deployment web --replicas=10");
+    run_until(&mut cluster, 60);
+    assert_eq!(on(&cluster, "web", "n-1"), before);
+    typed(&mut cluster, "kubectl cordon n-2");
+    typed(&mut cluster, "kubectl scale deployment web --replicas=12");
+    run_until(&mut cluster, 120);
+    assert_eq!(on(&cluster, "web", "n-1"), before + 2);
+}
+
+#[test]
+fn no_execute_evicts_at_once_or_after_the_toleration() {
+    let scenario = scenario(MANIFESTS);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 80);
+    let batch = on(&cluster, "batch", "n-1");
+    assert!(batch > 0 && on(&cluster, "web", "n-1") > 0);
+    typed(&mut cluster, "kubectl taint nodes n-1 drained:NoExecute");
+    run_until(&mut cluster, 81);
+    assert_eq!(
+        (on(&cluster, "web", "n-1"), on(&cluster, "logs", "n-1")),
+        (0, 0)
+    );
+    assert_eq!(on(&cluster, "batch", "n-1"), batch);
+    run_until(&mut cluster, 109);
+    assert_eq!(on(&cluster, "batch", "n-1"), batch);
+    run_until(&mut cluster, 112);
+    let marked = messages(&cluster, "TaintManagerEviction");
+    let of_batch = |start: &str| {
+        let start = format!("{start} default/batch");
+        marked
+            .iter()
+            .filter(|text| text.starts_with(&start))
+            .count()
+    };
+    assert_eq!(of_batch("Marking for deletion Pod"), batch);
+    assert!(
+        marked
+            .iter()
+            .any(|text| text.starts_with("Marking for deletion Pod default/web"))
+    );
+    // What has come meanwhile stays once the taint has gone.
+    run_until(&mut cluster, 125);
+    let there = on(&cluster, "batch", "n-1");
+    typed(&mut cluster, "kubectl taint nodes n-1 drained-");
+    run_until(&mut cluster, 300);
+    assert!(on(&cluster, "batch", "n-1") >= there);
+    let cancelled = messages(&cluster, "TaintManagerEviction");
+    let cancelled = cancelled
+        .iter()
+        .filter(|text| text.starts_with("Cancelling deletion of Pod"));
+    assert_eq!(cancelled.count(), there);
+    assert_eq!(on(&cluster, "logs", "n-1"), 1);
+}
+
+#[test]
+fn pods_of_a_deleted_node_are_collected_a_minute_later() {
+    let scenario = scenario(MANIFESTS);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 105);
+    let there = on(&cluster, "web", "n-1");
+    assert!(there > 0);
+    assert_eq!(
+        typed(&mut cluster, "kubectl delete node n-1"),
+        "node \"n-1\" deleted"
+    );
+    assert_eq!(
+        typed(&mut cluster, "kubectl delete node n-1"),
+        "Error from server (NotFound): nodes \"n-1\" not found"
+    );
+    let left = |cluster: &Simulation<'_>| {
+        let pods = cluster.store().pods();
+        pods.filter(|(_, pod)| Pod::is_active(pod) && pod.name().starts_with("web"))
+            .count()
+    };
+    // It is missed at 120 s, and for good 40 s later.
+    run_until(&mut cluster, 159);
+    assert_eq!((left(&cluster), on(&cluster, "web", "n-2")), (4, 4 - there));
+    run_until(&mut cluster, 200);
+    assert_eq!((left(&cluster), on(&cluster, "web", "n-2")), (4, 4));
+    assert_eq!(cluster.store().find(Kind::Node, "", "n-1"), None);
+    assert_eq!(on(&cluster, "logs", "n-2"), 1);
+    let names = cluster.store().ids(Kind::Pod, None);
+    assert!(names.iter().all(|id| matches!(id, ObjectId::Pod(_))));
+    let finished = cluster.finish().expect("the books balance");
+    let node = &finished.recording.nodes[0];
+    assert_eq!(node.ended, Some(SimTime::from_secs(105)));
+}
+
+#[test]
+fn wrong_tolerations_are_refused() {
+    for (wrong, words) in [
+        (
+            "operator: Equal",
+            "operator must be Exists when `key` is empty",
+        ),
+        (
+            "key: a, operator: Exists, value: b",
+            "value must be empty when `operator` is 'Exists'",
+        ),
+        (
+            "key: a, effect: Sometimes",
+            "Unsupported value: \"Sometimes\"",
+        ),
+        (
+            "key: a, operator: Exists, effect: NoSchedule, tolerationSeconds: 3",
+            "effect must be 'NoExecute' when `tolerationSeconds` is set",
+        ),
+    ] {
+        let right = "key: drained, operator: Exists, effect: NoExecute, tolerationSeconds: 30";
+        let manifests = MANIFESTS.replace(right, wrong);
+        let files = InMemory::new([
+            (
+                "s.toml",
+                "name = \"n\"\nmanifests = \"all.yaml\"\nsimulation.duration = \"1h\"\n",
+            ),
+            ("all.yaml", manifests.as_str()),
+        ]);
+        let loaded = Loaded::load("s.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
+        let problems = loaded.build(&[]).err().expect("refused").render(false);
+        assert!(problems.contains(words), "{words}: {problems}");
+    }
+}
