@@ -231,7 +231,7 @@ memory = "16Gi"
 labels = { pool = "general" }
 [[service]]
 workload = "DaemonSet/logs"
-startup = { image_pull = "0s", container_start = { uniform = ["2s", "4s"] }, shutdown = "0s" }
+startup = { image_pull = "0s", container_start = { dist = "uniform", low = "2s", high = "4s" }, shutdown = "0s" }
 "#;
     let files = InMemory::new([("s.toml", toml), ("logs.yaml", &manifest)]);
     let loaded =

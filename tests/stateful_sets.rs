@@ -128,7 +128,7 @@ fn a_partition_keeps_the_pods_below_it() {
     run_until(&mut cluster, 75);
     assert_eq!(
         typed(&mut cluster, "kubectl rollout status statefulset/db"),
-        "Waiting for partitioned roll out to finish: 1 out of 2 new pods have been updated..."
+        "Waiting for 1 pods to be ready..."
     );
     run_until(&mut cluster, 200);
     assert_eq!(images(&cluster), ["db:1", "db:1", "db:2", "db:2"]);

@@ -211,6 +211,8 @@ pub struct Simulation {
     pub step: SimDuration,
     /// What there is at the start.
     pub from: From,
+    /// Whether the calendar time of the start is stated, by `start` or by a trace.
+    pub has_calendar: bool,
 }
 
 /// What there is at the start of a run.

@@ -10,7 +10,6 @@ use super::vpa::{self, Vpas};
 use super::{Components, Event, Simulation};
 use crate::api::{EventSink, Node, PodDraws, Store, WorkloadId};
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
-use crate::autoscaler::vpa::WallClock;
 use crate::cluster::spec::WorkloadSpec;
 use crate::controller::{
     PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
@@ -263,7 +262,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
     let clock = scenario.controllers.vpa.clock;
     Recording {
         duration: scenario.simulation.duration,
-        start: (clock != WallClock::default()).then_some(clock.unix_start),
+        start: (scenario.simulation.has_calendar).then_some(clock.unix_start),
         warm_up: scenario.simulation.warm_up,
         step: scenario.simulation.step,
         prices: Prices {

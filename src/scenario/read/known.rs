@@ -1,5 +1,7 @@
 //! What the scenario's tables refer to: the workloads of the manifests.
 
+use std::cell::Cell;
+
 use super::selects_pods;
 use crate::autoscaler::vpa::WallClock;
 use crate::cluster::spec::{Labels, WorkloadSpec};
@@ -20,8 +22,8 @@ pub(super) struct Known<'a> {
     pub(super) parsed: &'a Parsed,
     /// Whether every `[[service]]` could be read; if not, what is not found may be among them.
     pub(super) all_services: bool,
-    /// The calendar time of the start.
-    pub(super) clock: WallClock,
+    /// The calendar time of the start, once anything states it.
+    pub(super) clock: Cell<Option<WallClock>>,
     /// The end of the run, if it is known.
     pub(super) end: Option<SimTime>,
 }
@@ -93,7 +95,7 @@ impl<'a> Known<'a> {
             manifests,
             parsed,
             all_services: true,
-            clock: WallClock::default(),
+            clock: Cell::new(None),
             end: None,
         }
     }

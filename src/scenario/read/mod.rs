@@ -62,9 +62,8 @@ pub(super) fn scenario(
     let simulation = settings::simulation(&mut reader, diagnostics);
     let start = settings::start(&mut reader, diagnostics);
     let mut controllers = controllers::controllers(&mut reader, diagnostics);
-    controllers.vpa.clock = start;
     let mut known = Known::new(parsed, manifests, diagnostics);
-    known.clock = start;
+    known.clock.set(start);
     known.end = simulation.map(|simulation| simulation.end());
     let node_groups = nodes::node_groups(&mut reader, diagnostics);
     known.warn_of_services(diagnostics);
@@ -73,6 +72,7 @@ pub(super) fn scenario(
     let stated = services::services(&mut reader, &mut known, slo, diagnostics);
     let loads = loads::loads(&mut reader, &mut known, &stated.specs, diagnostics);
     stated.warn_of_defaults(&loads, diagnostics);
+    controllers.vpa.clock = known.clock.get().unwrap_or_default();
     let (services, slos) = (stated.specs, stated.slos);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, diagnostics);
     let mut hpas = hpas::hpas(&known, &controllers.hpa, &custom_metrics, diagnostics);
@@ -98,7 +98,8 @@ pub(super) fn scenario(
     let faults = faults::faults(&mut reader, &node_groups, &custom_metrics, end, diagnostics);
     let namespace = namespace(&mut reader, diagnostics);
     reader.finish("the scenario", diagnostics);
-    let simulation = simulation?;
+    let mut simulation = simulation?;
+    simulation.has_calendar = known.clock.get().is_some();
     let documents = documents::documents(parsed, manifests, &hpas, &vpas);
     Some(Scenario {
         name: name?,

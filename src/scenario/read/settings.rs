@@ -89,23 +89,22 @@ pub(super) fn simulation(
         warm_up,
         step,
         from,
+        has_calendar: false,
     })
 }
 
 /// `simulation.start`: the calendar time at which the run begins.
-pub(super) fn start(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> WallClock {
-    let Some(node) = root.get("simulation").and_then(|table| table.get("start")) else {
-        return WallClock::default();
-    };
+pub(super) fn start(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<WallClock> {
+    let node = root.get("simulation")?.get("start")?;
     let unix = WallClock { unix_start: 0 };
     let Some(time) = node.text().and_then(|text| unix.parse(text)) else {
         let label = "expected a time such as \"2026-01-31T12:00:00Z\"".to_owned();
         wrong("start", node, label, diagnostics);
-        return WallClock::default();
+        return None;
     };
-    WallClock {
+    Some(WallClock {
         unix_start: time.since(SimTime::ZERO).0.div_euclid(1_000_000_000),
-    }
+    })
 }
 
 /// `[slo]`: the objective of services without their own.

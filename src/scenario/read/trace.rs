@@ -5,6 +5,7 @@ use csv::StringRecord;
 use super::known::Known;
 use super::shapes::at_most;
 use super::trace_time::{Stamp, Stamps};
+use crate::autoscaler::vpa::WallClock;
 use crate::load::spec::Shape;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span};
@@ -328,11 +329,18 @@ fn place(
     let (first, last) = (rows.first()?, rows.last()?);
     let base = match (first.time, last.time) {
         (Stamp::Calendar(from), Stamp::Calendar(to)) => {
-            let start = i128::from(known.clock.unix_start) * 1_000_000_000;
-            let inside = i128::from(from) <= start && start <= i128::from(to);
-            let clock = known.clock.print(SimTime::ZERO);
+            let stated = known.clock.get();
+            let clock = stated.unwrap_or_else(|| WallClock {
+                unix_start: from.saturating_sub(at.0).div_euclid(1_000_000_000),
+            });
+            known.clock.set(Some(clock));
+            let start = i128::from(clock.unix_start) * 1_000_000_000;
+            let inside = stated.is_none() || i128::from(from) <= start && start <= i128::from(to);
+            let clock = clock.print(SimTime::ZERO);
             let name = node.text().unwrap_or_default();
-            let title = if inside {
+            let title = if stated.is_none() {
+                format!("the run starts at {clock}, by the first row of {name}")
+            } else if inside {
                 format!("{name} is read by calendar time, as simulation.start ({clock}) lies in it")
             } else {
                 format!(
