@@ -136,7 +136,7 @@ fn the_neurolake_deployment_has_the_values_of_its_manifest() {
         active_deadline: None,
         restarts_in_place: false,
     };
-    assert_eq!((job.kind, job.name.as_str()), (kind, "load-generator"));
+    assert_eq!((&job.kind, job.name.as_str()), (&kind, "load-generator"));
     assert_eq!(job.created_at, SimTime::from_secs(45 * 60));
     assert_eq!(job.deleted_at, Some(SimTime::from_secs(65 * 60)));
 }
@@ -546,7 +546,7 @@ fn job_with(pod: &str, spec: &str) -> WorkloadKind {
     files.put("job.yaml", text);
     let built = Loaded::load("s.toml", &files).and_then(|loaded| loaded.build(&[]));
     let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-    built.scenario.workloads[1].kind
+    built.scenario.workloads[1].kind.clone()
 }
 
 #[test]
@@ -603,8 +603,8 @@ fn stateful_sets_replica_sets_budgets_and_priorities_are_read() {
     assert_eq!((db.replicas, db.template.priority), (1, 1000));
     assert_eq!(db.selector.get("app").map(String::as_str), Some("a"));
     assert_eq!(
-        (rs.kind, rs.replicas, rs.template.priority),
-        (WorkloadKind::ReplicaSet, 0, 10)
+        (&rs.kind, rs.replicas, rs.template.priority),
+        (&WorkloadKind::ReplicaSet, 0, 10)
     );
     let [budget] = scenario.pdbs.as_slice() else {
         panic!("one budget")

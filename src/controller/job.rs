@@ -1,9 +1,8 @@
 //! The Job controller: so many pods at once until enough have succeeded, with a back-off
 //! after failures; follows `pkg/controller/job`.
 
-use std::sync::Arc;
-
 use super::calls::Caller;
+use super::owner;
 use super::pod_control::{PodControl, active_pods, delete_pod};
 use crate::api::{
     Change, Context, JobEnd, JobId, JobStatus, ObjectId, Pod, PodId, PodPhase, Store, What, Write,
@@ -17,15 +16,7 @@ const LONGEST_BACKOFF: SimDuration = SimDuration::from_secs(600);
 const SYNC_BATCH: SimDuration = SimDuration::from_secs(1);
 
 /// What a Job controller waits for.
-#[derive(Debug, Clone, Copy)]
-pub enum Event {
-    /// It compares what is with what should be.
-    Sync(JobId),
-    /// A create call arrives.
-    Create(JobId),
-    /// A delete call arrives.
-    Delete(PodId),
-}
+pub type Event = owner::Event<JobId>;
 
 /// The controller of all Jobs.
 #[derive(Debug, Clone)]
@@ -107,14 +98,17 @@ impl Controller {
     ) {
         match event {
             Event::Sync(id) => self.sync(id, context),
-            Event::Create(id) => self.create(id, pods, context),
+            Event::Create(id) => {
+                let object = ObjectId::Job(id);
+                let make = |cx: &mut Context<'_, Event>| pods.create(object, 0, cx.now, cx);
+                self.calls.create_arrives(id, make, owner::created, context);
+            }
             Event::Delete(id) => delete_pod(id, context),
         }
     }
 
     fn schedule(&mut self, id: JobId, delay: SimDuration, context: &mut Context<'_, Event>) {
-        self.calls
-            .schedule(id.slot(), delay, Event::Sync(id), context);
+        self.calls.sync_in(id, delay, context);
     }
 
     fn sync(&mut self, id: JobId, context: &mut Context<'_, Event>) {
@@ -146,7 +140,7 @@ impl Controller {
                 context.commit(Write::JobStatus(id, given_up));
             }
             for pod in active {
-                self.delete(id, pod, context);
+                self.calls.delete_pod(id, pod, owner::deleted, context);
             }
             end(id, true, context);
             return;
@@ -169,45 +163,7 @@ impl Controller {
         if missing > 0 && wait > SimDuration::ZERO {
             self.schedule(id, wait, context);
         } else if missing > 0 {
-            let (slot, count) = (id.slot(), missing as usize);
-            self.calls
-                .create_many(slot, count, Event::Create(id), context);
-        }
-    }
-
-    fn delete(&mut self, id: JobId, pod: PodId, context: &mut Context<'_, Event>) {
-        if !self
-            .calls
-            .delete(id.slot(), pod, Event::Delete(pod), context)
-        {
-            return;
-        }
-        if let Some(pod) = context.store.pod(pod) {
-            let name = Arc::clone(&pod.meta.name);
-            let message = || format!("Deleted pod: {name}");
-            let object = ObjectId::Job(id);
-            context.events.normal(object, "SuccessfulDelete", message);
-        }
-    }
-
-    fn create(&mut self, id: JobId, pods: &mut PodControl, context: &mut Context<'_, Event>) {
-        let batch = self.calls.of(id.slot()).created();
-        if context.store.job(id).is_none() {
-            return;
-        }
-        self.calls.report(id.slot(), context.now);
-        self.calls.issue(batch, Event::Create(id), context);
-        let now = context.now;
-        if let Some(pod) = pods.create(ObjectId::Job(id), 0, now, context)
-            && let Some(pod) = context.store.pod(pod)
-        {
-            let name = Arc::clone(&pod.meta.name);
-            let message = || format!("Created pod: {name}");
-            let object = ObjectId::Job(id);
-            context.events.normal(object, "SuccessfulCreate", message);
-        }
-        if self.calls.of(id.slot()).has_created() {
-            self.schedule(id, self.calls.api_latency, context);
+            self.calls.create_pods(id, missing as usize, context);
         }
     }
 }

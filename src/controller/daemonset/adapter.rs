@@ -2,7 +2,6 @@
 //! follows `pkg/controller/daemon`.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use super::{DaemonPod, OnNode, Steps, manage, rolling_update};
 use crate::api::{
@@ -11,19 +10,12 @@ use crate::api::{
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::calls::Caller;
+use crate::controller::owner;
 use crate::controller::pod_control::{PodControl, delete_pod};
 use crate::sim::{SimDuration, SimTime, Stream};
 
 /// What a DaemonSet controller waits for.
-#[derive(Debug, Clone, Copy)]
-pub enum Event {
-    /// It compares what is with what should be.
-    Sync(DaemonSetId),
-    /// A create call arrives.
-    Create(DaemonSetId),
-    /// A delete call arrives.
-    Delete(PodId),
-}
+pub type Event = owner::Event<DaemonSetId>;
 
 /// The controller of all DaemonSets.
 #[derive(Debug, Clone)]
@@ -98,8 +90,7 @@ impl Controller {
     }
 
     fn schedule(&mut self, id: DaemonSetId, delay: SimDuration, context: &mut Context<'_, Event>) {
-        self.calls
-            .schedule(id.slot(), delay, Event::Sync(id), context);
+        self.calls.sync_in(id, delay, context);
     }
 
     fn sync(&mut self, id: DaemonSetId, context: &mut Context<'_, Event>) {
@@ -116,49 +107,21 @@ impl Controller {
         if !create.is_empty() {
             let count = create.len();
             self.creating.insert(id.slot(), create.into());
-            self.calls
-                .create_many(id.slot(), count, Event::Create(id), context);
+            self.calls.create_pods(id, count, context);
         }
         for pod in delete {
-            self.delete(id, pod, context);
-        }
-    }
-
-    fn delete(&mut self, id: DaemonSetId, pod: PodId, context: &mut Context<'_, Event>) {
-        let event = Event::Delete(pod);
-        if !self.calls.delete(id.slot(), pod, event, context) {
-            return;
-        }
-        if let Some(pod) = context.store.pod(pod) {
-            let name = Arc::clone(&pod.meta.name);
-            let message = || format!("Deleted pod: {name}");
-            let object = ObjectId::DaemonSet(id);
-            context.events.normal(object, "SuccessfulDelete", message);
+            self.calls.delete_pod(id, pod, owner::deleted, context);
         }
     }
 
     fn create(&mut self, id: DaemonSetId, pods: &mut PodControl, context: &mut Context<'_, Event>) {
-        let batch = self.calls.of(id.slot()).created();
         let waiting = self.creating.get_mut(&id.slot());
         let node = waiting.and_then(VecDeque::pop_front);
-        if context.store.daemon_set(id).is_none() {
-            return;
-        }
-        self.calls.report(id.slot(), context.now);
-        self.calls.issue(batch, Event::Create(id), context);
-        let now = context.now;
-        if let Some(node) = node.filter(|node| context.store.find_node(*node).is_some())
-            && let Some(pod) = pods.create_on(ObjectId::DaemonSet(id), node, now, context)
-            && let Some(pod) = context.store.pod(pod)
-        {
-            let name = Arc::clone(&pod.meta.name);
-            let message = || format!("Created pod: {name}");
-            let object = ObjectId::DaemonSet(id);
-            context.events.normal(object, "SuccessfulCreate", message);
-        }
-        if self.calls.of(id.slot()).has_created() {
-            self.schedule(id, self.calls.api_latency, context);
-        }
+        let make = |cx: &mut Context<'_, Event>| {
+            let node = node.filter(|node| cx.store.find_node(*node).is_some())?;
+            pods.create_on(ObjectId::DaemonSet(id), node, cx.now, cx)
+        };
+        self.calls.create_arrives(id, make, owner::created, context);
     }
 }
 

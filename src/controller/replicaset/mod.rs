@@ -4,9 +4,8 @@
 pub mod ranking;
 pub mod slow_start;
 
-use std::sync::Arc;
-
 use super::calls::{BURST_REPLICAS, Caller};
+use super::owner;
 use super::pod_control::{PodControl, active_pods, delete_pod};
 use crate::api::{Change, Context, ObjectId, PodId, PodPhase, ReplicaSetId, What};
 use crate::cluster::spec::ClusterConfig;
@@ -14,15 +13,7 @@ use crate::sim::{SimDuration, Stream};
 use ranking::{RankedPod, deletion_order};
 
 /// What a ReplicaSet controller waits for.
-#[derive(Debug, Clone, Copy)]
-pub enum Event {
-    /// It compares what is with what should be.
-    Sync(ReplicaSetId),
-    /// A create call arrives.
-    Create(ReplicaSetId),
-    /// A delete call arrives.
-    Delete(PodId),
-}
+pub type Event = owner::Event<ReplicaSetId>;
 
 /// The controller of all ReplicaSets.
 #[derive(Debug, Clone)]
@@ -76,14 +67,17 @@ impl Controller {
     ) {
         match event {
             Event::Sync(id) => self.sync(id, context),
-            Event::Create(id) => self.create(id, pods, context),
+            Event::Create(id) => {
+                let object = ObjectId::ReplicaSet(id);
+                let make = |cx: &mut Context<'_, Event>| pods.create(object, 0, cx.now, cx);
+                self.calls.create_arrives(id, make, owner::created, context);
+            }
             Event::Delete(id) => delete_pod(id, context),
         }
     }
 
     fn schedule(&mut self, id: ReplicaSetId, delay: SimDuration, context: &mut Context<'_, Event>) {
-        self.calls
-            .schedule(id.slot(), delay, Event::Sync(id), context);
+        self.calls.sync_in(id, delay, context);
     }
 
     fn sync(&mut self, id: ReplicaSetId, context: &mut Context<'_, Event>) {
@@ -95,61 +89,14 @@ impl Controller {
         let active = active_pods(ObjectId::ReplicaSet(id), workload, context);
         let missing = wanted - active.len() as i32;
         if missing > 0 {
-            let (slot, count) = (id.slot(), missing as usize);
-            self.calls
-                .create_many(slot, count, Event::Create(id), context);
+            self.calls.create_pods(id, missing as usize, context);
         } else if missing < 0 {
             let surplus = (missing.unsigned_abs() as usize)
                 .min(active.len())
                 .min(BURST_REPLICAS);
             for pod in first_to_go(&active, surplus, context) {
-                self.delete(id, pod, context);
+                self.calls.delete_pod(id, pod, owner::deleted, context);
             }
-        }
-    }
-
-    fn delete(&mut self, id: ReplicaSetId, pod: PodId, context: &mut Context<'_, Event>) {
-        if !self
-            .calls
-            .delete(id.slot(), pod, Event::Delete(pod), context)
-        {
-            return;
-        }
-        if let Some(pod) = context.store.pod(pod) {
-            let name = Arc::clone(&pod.meta.name);
-            let message = || format!("Deleted pod: {name}");
-            context
-                .events
-                .normal(ObjectId::ReplicaSet(id), "SuccessfulDelete", message);
-        }
-    }
-
-    /// A create call arrives: the pod object exists and waits for the scheduler.
-    fn create(
-        &mut self,
-        id: ReplicaSetId,
-        pods: &mut PodControl,
-        context: &mut Context<'_, Event>,
-    ) {
-        let batch = self.calls.of(id.slot()).created();
-        if context.store.replica_set(id).is_none() {
-            return;
-        }
-        self.calls.report(id.slot(), context.now);
-        self.calls.issue(batch, Event::Create(id), context);
-        let now = context.now;
-        if let Some(pod) = pods.create(ObjectId::ReplicaSet(id), 0, now, context)
-            && let Some(pod) = context.store.pod(pod)
-        {
-            let name = Arc::clone(&pod.meta.name);
-            let message = || format!("Created pod: {name}");
-            context
-                .events
-                .normal(ObjectId::ReplicaSet(id), "SuccessfulCreate", message);
-        }
-        // What was asked for may have changed while the call was under way.
-        if self.calls.of(id.slot()).has_created() {
-            self.schedule(id, self.calls.api_latency, context);
         }
     }
 }

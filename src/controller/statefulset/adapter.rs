@@ -10,20 +10,13 @@ use crate::api::{
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::calls::Caller;
+use crate::controller::owner;
 use crate::controller::pod_control::{PodControl, delete_pod};
 use crate::controller::statefulset::{self as core, RevisionKey};
 use crate::sim::{SimDuration, Stream};
 
 /// What a StatefulSet controller waits for.
-#[derive(Debug, Clone, Copy)]
-pub enum Event {
-    /// It compares what is with what should be.
-    Sync(StatefulSetId),
-    /// A create call arrives.
-    Create(StatefulSetId),
-    /// A delete call arrives.
-    Delete(PodId),
-}
+pub type Event = owner::Event<StatefulSetId>;
 
 /// The controller of all StatefulSets.
 #[derive(Debug, Clone)]
@@ -88,8 +81,7 @@ impl Controller {
         delay: SimDuration,
         context: &mut Context<'_, Event>,
     ) {
-        self.calls
-            .schedule(id.slot(), delay, Event::Sync(id), context);
+        self.calls.sync_in(id, delay, context);
     }
 
     fn sync(&mut self, id: StatefulSetId, context: &mut Context<'_, Event>) {
@@ -141,28 +133,17 @@ impl Controller {
         if !create.is_empty() {
             let count = create.len();
             self.creating.insert(id.slot(), create);
-            self.calls
-                .create_many(id.slot(), count, Event::Create(id), context);
+            self.calls.create_pods(id, count, context);
         }
     }
 
     fn delete(&mut self, id: StatefulSetId, pod: PodId, context: &mut Context<'_, Event>) {
-        let Some(name) = context.store.pod(pod).map(|pod| Arc::clone(&pod.meta.name)) else {
-            return;
-        };
-        let deleting = context.store.pod(pod).is_some_and(Pod::is_deleting);
-        if deleting
-            || !self
-                .calls
-                .delete(id.slot(), pod, Event::Delete(pod), context)
-        {
+        if context.store.pod(pod).is_some_and(Pod::is_deleting) {
             return;
         }
         let set = set_name(id, context.store);
-        let message = || format!("Delete Pod {name} in StatefulSet {set} successful");
-        context
-            .events
-            .normal(ObjectId::StatefulSet(id), "SuccessfulDelete", message);
+        let tell = |name: &str| format!("Delete Pod {name} in StatefulSet {set} successful");
+        self.calls.delete_pod(id, pod, tell, context);
     }
 
     fn create(
@@ -171,26 +152,13 @@ impl Controller {
         pods: &mut PodControl,
         context: &mut Context<'_, Event>,
     ) {
-        let batch = self.calls.of(id.slot()).created();
-        if context.store.stateful_set(id).is_none() {
-            return;
-        }
-        self.calls.report(id.slot(), context.now);
-        self.calls.issue(batch, Event::Create(id), context);
         let waiting = self.creating.get_mut(&id.slot());
-        if let Some(next) = waiting.and_then(VecDeque::pop_front)
-            && let Some(pod) = pods.create_of(ObjectId::StatefulSet(id), next, context)
-            && let Some(pod) = context.store.pod(pod)
-        {
-            let (name, set) = (Arc::clone(&pod.meta.name), set_name(id, context.store));
-            let message = || format!("Create Pod {name} in StatefulSet {set} successful");
-            context
-                .events
-                .normal(ObjectId::StatefulSet(id), "SuccessfulCreate", message);
-        }
-        if self.calls.of(id.slot()).has_created() {
-            self.schedule(id, self.calls.api_latency, context);
-        }
+        let next = waiting.and_then(VecDeque::pop_front);
+        let make =
+            |cx: &mut Context<'_, Event>| pods.create_of(ObjectId::StatefulSet(id), next?, cx);
+        let set = set_name(id, context.store);
+        let tell = |name: &str| format!("Create Pod {name} in StatefulSet {set} successful");
+        self.calls.create_arrives(id, make, tell, context);
     }
 }
 

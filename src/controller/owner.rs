@@ -1,0 +1,126 @@
+//! What the controllers of objects that own pods have in common: they compare, they make create
+//! and delete calls, and they tell of both.
+
+use std::sync::Arc;
+
+use super::calls::Caller;
+use crate::api::{Context, DaemonSetId, JobId, ObjectId, PodId, ReplicaSetId, StatefulSetId};
+use crate::sim::SimDuration;
+
+/// What a controller of owners of pods waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<K> {
+    /// It compares what is with what should be.
+    Sync(K),
+    /// A create call arrives.
+    Create(K),
+    /// A delete call arrives.
+    Delete(PodId),
+}
+
+/// The key of an object that owns pods.
+pub(super) trait Owner: Copy {
+    /// The object.
+    fn object(self) -> ObjectId;
+    /// Its slot.
+    fn place(self) -> usize;
+}
+
+macro_rules! owner {
+    ($key:ty, $variant:ident) => {
+        impl Owner for $key {
+            fn object(self) -> ObjectId {
+                ObjectId::$variant(self)
+            }
+
+            fn place(self) -> usize {
+                self.slot()
+            }
+        }
+    };
+}
+
+owner!(ReplicaSetId, ReplicaSet);
+owner!(StatefulSetId, StatefulSet);
+owner!(DaemonSetId, DaemonSet);
+owner!(JobId, Job);
+
+impl Caller {
+    /// Schedules a sync after a delay, unless an earlier one is.
+    pub(super) fn sync_in<K: Owner>(
+        &mut self,
+        id: K,
+        delay: SimDuration,
+        context: &mut Context<'_, Event<K>>,
+    ) {
+        self.schedule(id.place(), delay, Event::Sync(id), context);
+    }
+
+    /// Begins to create so many pods of an owner.
+    pub(super) fn create_pods<K: Owner>(
+        &mut self,
+        id: K,
+        count: usize,
+        context: &mut Context<'_, Event<K>>,
+    ) {
+        self.create_many(id.place(), count, Event::Create(id), context);
+    }
+
+    /// A create call of an owner arrives: the pod object that `make` creates waits for the
+    /// scheduler. `tell` makes the event's sentence of its name.
+    pub(super) fn create_arrives<K: Owner>(
+        &mut self,
+        id: K,
+        make: impl FnOnce(&mut Context<'_, Event<K>>) -> Option<PodId>,
+        tell: impl FnOnce(&str) -> String,
+        context: &mut Context<'_, Event<K>>,
+    ) {
+        let batch = self.of(id.place()).created();
+        if context.store.meta(id.object()).is_none() {
+            return;
+        }
+        self.report(id.place(), context.now);
+        self.issue(batch, Event::Create(id), context);
+        if let Some(pod) = make(context)
+            && let Some(pod) = context.store.pod(pod)
+        {
+            let name = Arc::clone(&pod.meta.name);
+            context
+                .events
+                .normal(id.object(), "SuccessfulCreate", || tell(&name));
+        }
+        // What was asked for may have changed while the call was under way.
+        if self.of(id.place()).has_created() {
+            self.sync_in(id, self.api_latency, context);
+        }
+    }
+
+    /// Makes a delete call for a pod of an owner, unless one is under way.
+    pub(super) fn delete_pod<K: Owner>(
+        &mut self,
+        id: K,
+        pod: PodId,
+        tell: impl FnOnce(&str) -> String,
+        context: &mut Context<'_, Event<K>>,
+    ) {
+        if !self.delete(id.place(), pod, Event::Delete(pod), context) {
+            return;
+        }
+        if let Some(pod) = context.store.pod(pod) {
+            let name = Arc::clone(&pod.meta.name);
+            context
+                .events
+                .normal(id.object(), "SuccessfulDelete", || tell(&name));
+        }
+    }
+}
+
+/// The sentence of most controllers for a new pod.
+pub(super) fn created(name: &str) -> String {
+    format!("Created pod: {name}")
+}
+
+/// The sentence of most controllers for a pod that they delete.
+pub(super) fn deleted(name: &str) -> String {
+    format!("Deleted pod: {name}")
+}
