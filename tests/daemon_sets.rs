@@ -383,7 +383,8 @@ fn a_rollout_is_watched_and_undone() {
         "daemonset.apps/logs rolled back"
     );
     run_until(&mut cluster, 290);
-    assert_eq!(order(&cluster, 195), "-+-+-+-+-+-+-+-+");
+    // The 25th event; the spam filter holds the others back, as recorded.
+    assert_eq!(order(&cluster, 195), "-");
     assert!(
         images(&cluster)
             .into_values()

@@ -208,6 +208,25 @@ impl Store {
                 }
                 self.wrote(ObjectId::CronJob(key), false, What::Status)
             }
+            Write::Labels(id, labels) => {
+                if let Some(meta) = self.meta_mut(id) {
+                    meta.labels = labels;
+                }
+                self.wrote(id, false, What::Spec)
+            }
+            Write::Annotations(id, annotations) => {
+                if let Some(meta) = self.meta_mut(id) {
+                    meta.annotations = annotations;
+                }
+                self.wrote(id, false, What::Spec)
+            }
+            write => self.change_other(write),
+        }
+    }
+
+    /// Writes of autoscalers and nodes.
+    fn change_other(&mut self, write: Write) -> ObjectId {
+        match write {
             Write::VpaSpec(key, spec) => {
                 if let Some(vpa) = self.vpas.get_mut(key) {
                     vpa.spec = spec;
@@ -255,18 +274,6 @@ impl Store {
                     node.ready = ready;
                 }
                 self.wrote(ObjectId::Node(key), false, What::Status)
-            }
-            Write::Labels(id, labels) => {
-                if let Some(meta) = self.meta_mut(id) {
-                    meta.labels = labels;
-                }
-                self.wrote(id, false, What::Spec)
-            }
-            Write::Annotations(id, annotations) => {
-                if let Some(meta) = self.meta_mut(id) {
-                    meta.annotations = annotations;
-                }
-                self.wrote(id, false, What::Spec)
             }
             _ => unreachable!("carried out before"),
         }

@@ -232,13 +232,14 @@ pub(super) struct NotSimulated;
 /// Reads a document through the types of its kind; what cannot be read is told.
 pub(super) fn read_document(context: &mut Context<'_>) -> Result<Option<Written>, NotSimulated> {
     let (version, kind) = version_and_kind(context.document);
+    let boxed = |object| Written::Workload(Box::new(object));
     Ok(match (kind, version) {
-        ("Deployment", "apps/v1") => workload::deployment(context).map(Written::Workload),
-        ("ReplicaSet", "apps/v1") => workload::replica_set(context).map(Written::Workload),
-        ("StatefulSet", "apps/v1") => workload::stateful_set(context).map(Written::Workload),
-        ("DaemonSet", "apps/v1") => workload::daemon_set(context).map(Written::Workload),
-        ("Job", "batch/v1") => workload::job(context).map(Written::Workload),
-        ("CronJob", "batch/v1") => cron_job::cron_job(context).map(Written::Workload),
+        ("Deployment", "apps/v1") => workload::deployment(context).map(boxed),
+        ("ReplicaSet", "apps/v1") => workload::replica_set(context).map(boxed),
+        ("StatefulSet", "apps/v1") => workload::stateful_set(context).map(boxed),
+        ("DaemonSet", "apps/v1") => workload::daemon_set(context).map(boxed),
+        ("Job", "batch/v1") => workload::job(context).map(boxed),
+        ("CronJob", "batch/v1") => cron_job::cron_job(context).map(boxed),
         ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::v2(context).map(Written::Hpa),
         ("HorizontalPodAutoscaler", "autoscaling/v1") => hpa::v1(context).map(Written::Hpa),
         ("VerticalPodAutoscaler", "autoscaling.k8s.io/v1" | "autoscaling.k8s.io/v1beta2") => {

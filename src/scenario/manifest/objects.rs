@@ -76,7 +76,7 @@ pub(in crate::scenario) struct WorkloadObject {
 /// An object as written.
 #[derive(Debug, Clone)]
 pub(in crate::scenario) enum Written {
-    Workload(WorkloadObject),
+    Workload(Box<WorkloadObject>),
     Hpa(HpaManifest),
     Vpa(VpaManifest),
     Pdb(PdbSpec),
@@ -103,7 +103,7 @@ impl Manifests {
             list.push(Placed { value, document });
         }
         match written {
-            Written::Workload(value) => put(&mut self.workloads, document, value),
+            Written::Workload(value) => put(&mut self.workloads, document, *value),
             Written::Hpa(value) => put(&mut self.hpas, document, value),
             Written::Vpa(value) => put(&mut self.vpas, document, value),
             Written::Pdb(value) => put(&mut self.pdbs, document, value),

@@ -22,16 +22,12 @@ impl Simulation<'_> {
         let namespace = namespace.unwrap_or(&self.scenario.namespace).to_owned();
         let from = &command.cron_job;
         let found = self.store.find(StoreKind::CronJob, &namespace, &from.name);
-        let id = match found {
-            Some(ObjectId::CronJob(id)) => id,
-            _ => {
-                let resource = from.kind.resource();
-                let name = &from.name;
-                printed.error(format!(
-                    "Error from server (NotFound): {resource} \"{name}\" not found"
-                ));
-                return;
-            }
+        let Some(ObjectId::CronJob(id)) = found else {
+            let (resource, name) = (from.kind.resource(), &from.name);
+            printed.error(format!(
+                "Error from server (NotFound): {resource} \"{name}\" not found"
+            ));
+            return;
         };
         let name = command.name.as_str();
         if self.store.find(StoreKind::Job, &namespace, name).is_some() {
