@@ -268,7 +268,7 @@ fn wrong_tolerations_are_refused() {
             ("all.yaml", manifests.as_str()),
         ]);
         let loaded = Loaded::load("s.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
-        let problems = loaded.build(&[]).err().expect("refused").render(false);
+        let problems = loaded.build(&[]).expect_err("refused").render(false);
         assert!(problems.contains(words), "{words}: {problems}");
     }
 }

@@ -218,7 +218,7 @@ fn wrong_strategies_are_refused() {
         let toml = "name = \"n\"\nmanifests = \"set.yaml\"\nsimulation.duration = \"1h\"\n";
         let files = InMemory::new([("s.toml", toml), ("set.yaml", &manifest)]);
         let loaded = Loaded::load("s.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
-        let problems = loaded.build(&[]).err().expect("refused").render(false);
+        let problems = loaded.build(&[]).expect_err("refused").render(false);
         assert!(problems.contains(words), "{words}: {problems}");
     }
 }
