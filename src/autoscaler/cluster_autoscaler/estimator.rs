@@ -3,6 +3,8 @@
 //! Source: `estimator/`. First fit by decreasing size: pods of the largest groups first, on nodes
 //! already added, then on the last one, then on a new one.
 
+mod fastpath;
+
 use super::model::{ClassId, GroupId, NodeGroup, PodClass};
 use super::simulator::snapshot::{Placed, SimNode, Snapshot};
 use super::simulator::templates::Template;
@@ -86,6 +88,8 @@ struct State {
     last: Option<(usize, bool)>,
     with_pods: Vec<bool>,
     scheduled: Vec<u32>,
+    /// Nodes that are only counted.
+    counted: i64,
 }
 
 impl State {
@@ -104,12 +108,14 @@ impl State {
     }
 }
 
-/// Packs the groups on nodes like the template. The snapshot is left as it was.
+/// Packs the groups on nodes like the template. The snapshot is left as it was. With `fastpath`,
+/// one group is packed on one node only, and the rest of it is arithmetic.
 pub fn estimate(
     snapshot: &mut Snapshot<'_>,
     groups: &[PodEquivalenceGroup],
     template: &Template,
     mut limiter: Limiter,
+    fastpath: bool,
 ) -> Estimate {
     let classes = snapshot.classes();
     let mut ordered: Vec<(f64, &PodEquivalenceGroup)> = groups
@@ -118,17 +124,22 @@ pub fn estimate(
         .collect();
     // Upstream's sort leaves the order of equals open.
     ordered.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    let fast = fastpath && fastpath::best_last(&mut ordered, classes, template);
     snapshot.fork();
     let mut state = State {
         first: snapshot.slots(),
         last: None,
         with_pods: Vec::new(),
         scheduled: Vec::new(),
+        counted: 0,
     };
     let mut new_nodes_available = true;
-    for (_, group) in ordered {
+    let last = ordered.len().saturating_sub(1);
+    for (index, (_, group)) in ordered.into_iter().enumerate() {
         let left = on_existing_nodes(snapshot, &mut state, group);
-        if new_nodes_available {
+        if new_nodes_available && fast && index == last {
+            fastpath::on_new_nodes(snapshot, &mut state, template, group, left, &mut limiter);
+        } else if new_nodes_available {
             let left = &group.pods[left..];
             new_nodes_available = on_new_nodes(
                 snapshot,
@@ -142,7 +153,7 @@ pub fn estimate(
     }
     snapshot.revert();
     Estimate {
-        nodes: state.with_pods.iter().filter(|used| **used).count() as i64,
+        nodes: state.with_pods.iter().filter(|used| **used).count() as i64 + state.counted,
         pods: state.scheduled,
     }
 }

@@ -13,6 +13,7 @@ pub mod drain;
 pub mod estimator;
 pub mod events;
 pub mod expander;
+pub mod loop_trigger;
 pub mod model;
 pub mod options;
 pub mod outside;
@@ -24,6 +25,8 @@ pub mod scale_up;
 pub mod simulator;
 pub mod static_autoscaler;
 pub mod taints;
+#[cfg(test)]
+mod tests;
 
 pub use events::{Event, EventKind, Involved};
 pub use model::{

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::options::NodeGroupOptions;
 use super::resources::Resources;
 use super::taints::{DELETION_CANDIDATE, TO_BE_DELETED, Taint};
@@ -325,6 +327,11 @@ impl<'a> Observation<'a> {
     /// A group by id.
     pub fn group(&self, id: GroupId) -> &'a NodeGroup {
         &self.groups[id.index()]
+    }
+
+    /// The nodes by id.
+    pub fn nodes_by_id(&self) -> FxHashMap<NodeId, &'a Node> {
+        self.nodes.iter().map(|node| (node.id, node)).collect()
     }
 
     /// The ids of all groups, in the provider's order.

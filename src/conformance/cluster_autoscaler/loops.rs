@@ -5,13 +5,15 @@
 //! windows, targets do not fall below existing instances, budgets refuse evictions, taints that
 //! the recording says failed fail.
 
+mod cast;
 mod input;
 mod output;
 mod outside;
 
 use std::sync::Arc;
 
-use input::{Case, Cast, LoopJson};
+use cast::Cast;
+use input::{Case, LoopJson};
 use output::Said;
 use outside::Recorded;
 use serde_json::Value;

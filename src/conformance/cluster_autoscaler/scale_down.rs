@@ -184,7 +184,7 @@ fn replay_unneeded(row: &UnneededRow, report: &mut Report) {
                 on_completion_pods: false,
             });
         unneeded.update(removals.collect(), seen.now, |node| {
-            removal_threshold(&seen, &options, node)
+            removal_threshold(&seen, &options, &nodes[node.0 as usize])
         });
         let mut sizes = GroupSizes {
             targets: vec![row.group_target_size],

@@ -105,7 +105,7 @@ fn pack(row: &BinpackingRow) -> BinpackingOutput {
     let template = Template::new(Arc::new(shape), daemon_sets);
     let mut snapshot = Snapshot::new(&classes, 0);
     let limiter = Limiter::new([row.max_nodes_limit]);
-    let Estimate { nodes, pods } = estimate(&mut snapshot, &groups, &template, limiter);
+    let Estimate { nodes, pods } = estimate(&mut snapshot, &groups, &template, limiter, false);
     let mut per_group = BTreeMap::new();
     for (group, name) in groups.iter().zip(&row.pod_groups) {
         let placed = group.pods.iter().filter(|pod| pods.contains(pod)).count();

@@ -2,12 +2,14 @@
 //!
 //! Source: `clusterstate/clusterstate.go`.
 
+mod config_map;
 mod creation_errors;
 mod instances;
 mod readiness;
 mod requests;
 mod status;
 
+pub use config_map::StatusConfigMap;
 pub use readiness::Readiness;
 pub use status::{GroupStatus, ScaleUpState};
 
@@ -59,8 +61,9 @@ pub struct ClusterStateRegistry {
     requests: BTreeMap<GroupId, ScaleUpRequest>,
     ranges: Vec<AcceptableRange>,
     readiness: Vec<Option<Readiness>>,
-    total_unready: i64,
-    registered_nodes: i64,
+    total: Readiness,
+    probed: Option<SimTime>,
+    scale_down_probed: Option<SimTime>,
     incorrect_sizes: BTreeMap<GroupId, IncorrectSize>,
     unregistered: BTreeMap<NodeId, Unregistered>,
     deleted: BTreeSet<NodeId>,
@@ -82,8 +85,9 @@ impl ClusterStateRegistry {
             requests: BTreeMap::new(),
             ranges: Vec::new(),
             readiness: Vec::new(),
-            total_unready: 0,
-            registered_nodes: 0,
+            total: Readiness::default(),
+            probed: None,
+            scale_down_probed: None,
             incorrect_sizes: BTreeMap::new(),
             unregistered: BTreeMap::new(),
             deleted: BTreeSet::new(),
@@ -221,7 +225,7 @@ impl ClusterStateRegistry {
 
     /// Whether not too many nodes are unready.
     pub fn is_cluster_healthy(&self, options: &Options) -> bool {
-        tolerable(options, self.total_unready, self.registered_nodes)
+        tolerable(options, self.total.unready, self.total.registered)
     }
 
     /// Whether not too many of a group's nodes are missing.
@@ -291,7 +295,8 @@ impl ClusterStateRegistry {
     }
 
     /// The unneeded nodes by group, for the status.
-    pub fn update_candidates(&mut self, groups: impl Iterator<Item = GroupId>) {
+    pub fn update_candidates(&mut self, groups: impl Iterator<Item = GroupId>, now: SimTime) {
+        self.scale_down_probed = Some(now);
         self.candidates.clear();
         for group in groups {
             *self.candidates.entry(group).or_default() += 1;

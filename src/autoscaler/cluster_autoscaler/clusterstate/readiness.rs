@@ -60,12 +60,14 @@ impl ClusterStateRegistry {
                 .provision_time(options);
             if unregistered.since + provision_time < seen.now {
                 readiness.long_unregistered += 1;
+                total.long_unregistered += 1;
             } else {
                 readiness.unregistered += 1;
+                total.unregistered += 1;
             }
         }
         self.readiness = groups;
-        self.total_unready = total.unready;
-        self.registered_nodes = seen.nodes.len() as i64;
+        self.total = total;
+        self.probed = Some(seen.now);
     }
 }

@@ -4,14 +4,13 @@
 //! `delete_in_batch.go`. Upstream's goroutines are states here; [`Actuator::next`] says when one
 //! has to go on.
 
-use std::collections::BTreeMap;
-
 use super::budgets::{GroupView, crop_nodes};
 use super::candidates::LocalDelays;
 use super::deletion_tracker::{DeletionResult, NodeDeletionTracker};
 use super::eligibility::node_utilization;
 use super::evictor::{Drain, Progress, pods_to_evict};
 use super::planner::NodesToDelete;
+use super::status::{ScaleDownNode, ScaleDownResult};
 use crate::autoscaler::cluster_autoscaler::drain::{self, DrainContext};
 use crate::autoscaler::cluster_autoscaler::events::{Events, Involved};
 use crate::autoscaler::cluster_autoscaler::model::{GroupId, Node, NodeId, Observation};
@@ -21,48 +20,6 @@ use crate::autoscaler::cluster_autoscaler::pdb::RemainingPdbTracker;
 use crate::autoscaler::cluster_autoscaler::simulator::snapshot::Snapshot;
 use crate::autoscaler::cluster_autoscaler::simulator::utilization::Utilization;
 use crate::sim::SimTime;
-
-/// A node whose deletion started.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ScaleDownNode {
-    /// The node.
-    pub node: NodeId,
-    /// The pods to evict, by their place in the observation.
-    pub evicted_pods: Vec<u32>,
-    /// Its utilization.
-    pub utilization: Utilization,
-}
-
-/// How a scale-down ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScaleDownResult {
-    /// Something went wrong.
-    Error,
-    /// No node to delete.
-    NoNodeDeleted,
-    /// Deletions started.
-    NodeDeleteStarted,
-    /// Too soon after another action.
-    InCooldown,
-    /// No node to look at.
-    NoCandidates,
-    /// The loop ended before.
-    NotTried,
-}
-
-impl ScaleDownResult {
-    /// Upstream's name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "ScaleDownError",
-            Self::NoNodeDeleted => "ScaleDownNoNodeDeleted",
-            Self::NodeDeleteStarted => "ScaleDownNodeDeleteStarted",
-            Self::InCooldown => "ScaleDownInCooldown",
-            Self::NoCandidates => "ScaleDownNoCandidates",
-            Self::NotTried => "ScaleDownNotTried",
-        }
-    }
-}
 
 #[derive(Debug)]
 enum Stage {
@@ -113,8 +70,7 @@ impl Actuator {
         (empty, drain): NodesToDelete,
     ) -> (ScaleDownResult, Vec<ScaleDownNode>, Option<String>) {
         let seen = context.seen;
-        let nodes: BTreeMap<NodeId, &Node> =
-            seen.nodes.iter().map(|node| (node.id, node)).collect();
+        let nodes = seen.nodes_by_id();
         let grouped = |ids: Vec<NodeId>| -> Vec<(NodeId, GroupId)> {
             ids.into_iter()
                 .filter_map(|id| Some((id, nodes.get(&id)?.group?)))

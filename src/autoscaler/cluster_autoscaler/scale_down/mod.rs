@@ -10,7 +10,9 @@ mod eligibility;
 mod evictor;
 pub mod planner;
 mod soft_taints;
+mod status;
 pub mod unneeded;
 mod unremovable;
 
 pub use soft_taints::update_soft_deletion_taints;
+pub use status::{ScaleDownNode, ScaleDownResult};

@@ -138,8 +138,11 @@ impl Planner {
                 Err(reason) => self.unremovable.add_timeout(node, reason, recheck),
             }
         }
+        let by_id = seen.nodes_by_id();
         self.unneeded.update(removable, seen.now, |node| {
-            removal_threshold(seen, options, node)
+            by_id.get(&node).map_or(SimDuration::ZERO, |node| {
+                removal_threshold(seen, options, node)
+            })
         });
     }
 

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::autoscaler::cluster_autoscaler::model::{GroupId, NodeId, Observation};
+use rustc_hash::FxHashMap;
+
+use crate::autoscaler::cluster_autoscaler::model::{GroupId, Node, NodeId, Observation};
 use crate::autoscaler::cluster_autoscaler::options::Options;
 use crate::autoscaler::cluster_autoscaler::scale_up::quotas::Tracker;
 use crate::autoscaler::cluster_autoscaler::simulator::removal::{
@@ -101,6 +103,7 @@ impl UnneededNodes {
         sizes: &mut GroupSizes,
         tracker: &mut Tracker,
     ) -> Removable {
+        let by_id = seen.nodes_by_id();
         let mut found = Removable::default();
         let (drain, empty): (Vec<_>, Vec<_>) = self
             .nodes
@@ -108,7 +111,7 @@ impl UnneededNodes {
             .partition(|node| node.removal.pods_to_reschedule > 0);
         for (nodes, list) in [(empty, &mut found.empty), (drain, &mut found.need_drain)] {
             for node in nodes {
-                match unremovable_reason(seen, node, sizes, tracker) {
+                match unremovable_reason(seen, &by_id, node, sizes, tracker) {
                     Some(reason) => found.unremovable.push((node.removal.node, reason)),
                     None => list.push(node.removal.clone()),
                 }
@@ -120,12 +123,12 @@ impl UnneededNodes {
 
 fn unremovable_reason(
     seen: &Observation<'_>,
+    by_id: &FxHashMap<NodeId, &Node>,
     unneeded: &UnneededNode,
     sizes: &mut GroupSizes,
     tracker: &mut Tracker,
 ) -> Option<UnremovableReason> {
-    let id = unneeded.removal.node;
-    let Some(node) = seen.nodes.iter().find(|node| node.id == id) else {
+    let Some(node) = by_id.get(&unneeded.removal.node) else {
         return Some(UnremovableReason::UnexpectedError);
     };
     if node.scale_down_disabled {
@@ -154,9 +157,8 @@ fn unremovable_reason(
 }
 
 /// How long a node must be unneeded, by its group and readiness.
-pub fn removal_threshold(seen: &Observation<'_>, options: &Options, id: NodeId) -> SimDuration {
-    let node = seen.nodes.iter().find(|node| node.id == id);
-    let Some((node, group)) = node.and_then(|node| Some((node, node.group?))) else {
+pub fn removal_threshold(seen: &Observation<'_>, options: &Options, node: &Node) -> SimDuration {
+    let Some(group) = node.group else {
         return SimDuration::ZERO;
     };
     let group = &seen.group(group).options;

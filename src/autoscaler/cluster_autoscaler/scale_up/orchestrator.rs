@@ -269,7 +269,8 @@ impl ScaleUp<'_, '_> {
             similar_groups_capacity(sizes),
             cluster_capacity(self.options.max_nodes_total, self.nodes),
         ]);
-        let estimate = estimator::estimate(self.snapshot, &pods, template, limiter);
+        let fastpath = self.options.fastpath_binpacking;
+        let estimate = estimator::estimate(self.snapshot, &pods, template, limiter, fastpath);
         option.nodes = estimate.nodes;
         option.pods = estimate.pods;
         for pod in &option.pods {

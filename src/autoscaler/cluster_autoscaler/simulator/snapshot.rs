@@ -90,7 +90,7 @@ enum Change {
 pub struct Snapshot<'a> {
     classes: &'a [PodClass],
     slots: Vec<NodeInfo>,
-    by_id: FxHashMap<NodeId, usize>,
+    by_node: FxHashMap<SimNode, usize>,
     changes: Vec<Change>,
     marks: Vec<usize>,
     /// Where the last search succeeded; the next starts behind it.
@@ -103,7 +103,7 @@ impl<'a> Snapshot<'a> {
         Self {
             classes,
             slots: Vec::new(),
-            by_id: FxHashMap::default(),
+            by_node: FxHashMap::default(),
             changes: Vec::new(),
             marks: Vec::new(),
             last_index,
@@ -117,18 +117,13 @@ impl<'a> Snapshot<'a> {
 
     /// The slot of a registered node, if it is there.
     pub fn slot(&self, id: NodeId) -> Option<usize> {
-        let slot = *self.by_id.get(&id)?;
-        self.slots[slot].alive.then_some(slot)
+        self.slot_of(SimNode::Real(id))
     }
 
-    /// The slot of any node, if it is there.
+    /// The slot of a node, if it is there.
     pub fn slot_of(&self, node: SimNode) -> Option<usize> {
-        if let SimNode::Real(id) = node {
-            return self.slot(id);
-        }
-        self.slots
-            .iter()
-            .position(|info| info.alive && info.node == node)
+        let slot = *self.by_node.get(&node)?;
+        self.slots[slot].alive.then_some(slot)
     }
 
     /// A node.
@@ -148,8 +143,8 @@ impl<'a> Snapshot<'a> {
 
     /// Adds a node; answers its slot.
     pub fn add_node(&mut self, info: NodeInfo) -> usize {
-        if let SimNode::Real(id) = info.node {
-            self.by_id.insert(id, self.slots.len());
+        if info.node != SimNode::New {
+            self.by_node.insert(info.node, self.slots.len());
         }
         self.slots.push(info);
         self.record(Change::NodeAdded);
@@ -216,10 +211,8 @@ impl<'a> Snapshot<'a> {
                     self.slots[slot].pods.insert(place, placed);
                 }
                 Some(Change::NodeAdded) => {
-                    if let Some(info) = self.slots.pop()
-                        && let SimNode::Real(id) = info.node
-                    {
-                        self.by_id.remove(&id);
+                    if let Some(info) = self.slots.pop() {
+                        self.by_node.remove(&info.node);
                     }
                 }
                 Some(Change::NodeRemoved(slot)) => self.slots[slot].alive = true,

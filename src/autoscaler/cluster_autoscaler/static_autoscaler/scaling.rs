@@ -4,10 +4,12 @@ use super::{Loop, StaticAutoscaler, ready_nodes};
 use crate::autoscaler::cluster_autoscaler::events::Involved;
 use crate::autoscaler::cluster_autoscaler::model::Node;
 use crate::autoscaler::cluster_autoscaler::pod_list;
-use crate::autoscaler::cluster_autoscaler::scale_down::actuator::{Context, ScaleDownResult};
+use crate::autoscaler::cluster_autoscaler::scale_down::actuator::Context;
 use crate::autoscaler::cluster_autoscaler::scale_down::candidates::scale_down_candidates;
 use crate::autoscaler::cluster_autoscaler::scale_down::deletion_tracker::InProgress;
-use crate::autoscaler::cluster_autoscaler::scale_down::update_soft_deletion_taints;
+use crate::autoscaler::cluster_autoscaler::scale_down::{
+    ScaleDownResult, update_soft_deletion_taints,
+};
 use crate::autoscaler::cluster_autoscaler::scale_up::orchestrator::ScaleUp;
 use crate::autoscaler::cluster_autoscaler::scale_up::{
     NoScaleUpInfo, ScaleUpResult, ScaleUpStatus,
@@ -144,7 +146,7 @@ impl StaticAutoscaler {
             .iter()
             .filter(|node| unneeded.contains(node.id))
             .filter_map(|node| node.group);
-        self.registry.update_candidates(groups);
+        self.registry.update_candidates(groups, seen.now);
         let mut error = None;
         this.report.scale_down = if self.is_in_cooldown(seen.now) || this.report.all_pending_too_new
         {

@@ -1,61 +1,45 @@
-//! The recorded inputs, and what they are to the autoscaler.
+//! The recorded inputs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use indexmap::IndexSet;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-
-use super::{Scene, Shape, seconds};
-use crate::autoscaler::cluster_autoscaler::drain::blocking_local_storage;
-use crate::autoscaler::cluster_autoscaler::{
-    ClassId, Controller, ControllerId, ControllerKind, DaemonSet, Effect, GroupId, Node, NodeGroup,
-    NodeGroupOptions, NodeId, NodeShape, Observation, Options, Pdb, Pod, PodClass, PodId,
-    PodPrices, Resources, Taint, Toleration, taints,
-};
-use crate::conformance::cluster_autoscaler::drain::{kind_of, safe_to_evict_of, volume_of};
-use crate::conformance::cluster_autoscaler::mib;
-use crate::sim::{SimDuration, SimTime};
-use crate::units::Millicores;
-
-const ANNOTATION: &str = "cluster-autoscaler.kubernetes.io/";
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Case {
     pub(super) id: String,
-    options: BTreeMap<String, Value>,
-    limits: LimitsJson,
+    pub(super) options: BTreeMap<String, Value>,
+    pub(super) limits: LimitsJson,
     pub(super) groups: Vec<GroupJson>,
     pub(super) shapes: Vec<ShapeJson>,
     pub(super) loops: Vec<LoopJson>,
 }
 
 #[derive(Debug, Deserialize)]
-struct LimitsJson {
-    cores_min: i64,
-    cores_max: i64,
-    memory_gib_min: i64,
-    memory_gib_max: i64,
+pub(super) struct LimitsJson {
+    pub(super) cores_min: i64,
+    pub(super) cores_max: i64,
+    pub(super) memory_gib_min: i64,
+    pub(super) memory_gib_max: i64,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct GroupJson {
     pub(super) id: String,
-    min: i64,
-    max: i64,
-    cpu_m: i64,
-    mem_mib: i64,
-    alloc_cpu_m: i64,
-    alloc_mem_mib: i64,
-    pods: i64,
-    labels: BTreeMap<String, String>,
+    pub(super) min: i64,
+    pub(super) max: i64,
+    pub(super) cpu_m: i64,
+    pub(super) mem_mib: i64,
+    pub(super) alloc_cpu_m: i64,
+    pub(super) alloc_mem_mib: i64,
+    pub(super) pods: i64,
+    pub(super) labels: BTreeMap<String, String>,
     #[serde(default)]
-    taint_keys_noschedule: Vec<String>,
+    pub(super) taint_keys_noschedule: Vec<String>,
     #[serde(default)]
-    options: BTreeMap<String, f64>,
-    price_per_hour: f64,
-    expander_priority: i64,
+    pub(super) options: BTreeMap<String, f64>,
+    pub(super) price_per_hour: f64,
+    pub(super) expander_priority: i64,
     #[serde(default)]
     pub(super) cloud_failures: Vec<FailureJson>,
 }
@@ -70,24 +54,24 @@ pub(super) struct FailureJson {
 #[derive(Debug, Deserialize)]
 pub(super) struct ShapeJson {
     pub(super) name: String,
-    cpu_m: i64,
-    mem_mib: i64,
-    kind: String,
-    namespace: String,
-    priority: i32,
-    grace_s: i64,
+    pub(super) cpu_m: i64,
+    pub(super) mem_mib: i64,
+    pub(super) kind: String,
+    pub(super) namespace: String,
+    pub(super) priority: i32,
+    pub(super) grace_s: i64,
     pub(super) terminates_after_eviction_s: f64,
-    pdb_min_available: i64,
+    pub(super) pdb_min_available: i64,
     #[serde(default)]
-    annotations: BTreeMap<String, String>,
+    pub(super) annotations: BTreeMap<String, String>,
     #[serde(default)]
-    node_selector: BTreeMap<String, String>,
+    pub(super) node_selector: BTreeMap<String, String>,
     #[serde(default)]
-    tolerates_taint_keys: Vec<String>,
-    volume: Option<String>,
+    pub(super) tolerates_taint_keys: Vec<String>,
+    pub(super) volume: Option<String>,
     #[serde(default)]
-    self_anti_affinity_per_host: bool,
-    host_port: Option<u16>,
+    pub(super) self_anti_affinity_per_host: bool,
+    pub(super) host_port: Option<u16>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,10 +87,10 @@ pub(super) struct LoopJson {
 #[derive(Debug, Deserialize)]
 pub(super) struct InputJson {
     pub(super) t: f64,
-    nodes: Vec<NodeJson>,
-    pods: Vec<PodJson>,
+    pub(super) nodes: Vec<NodeJson>,
+    pub(super) pods: Vec<PodJson>,
     pub(super) pdb_allowed: BTreeMap<String, i32>,
-    controllers: BTreeMap<String, (i32, i32)>,
+    pub(super) controllers: BTreeMap<String, (i32, i32)>,
     pub(super) cloud: BTreeMap<String, CloudJson>,
     /// The text as it stands, for reports.
     #[serde(skip)]
@@ -120,23 +104,23 @@ fn with_raw<'de, D: Deserializer<'de>>(from: D) -> Result<InputJson, D::Error> {
 }
 
 #[derive(Debug, Deserialize)]
-struct NodeJson {
-    n: String,
-    c: f64,
-    ready: bool,
-    rt: f64,
+pub(super) struct NodeJson {
+    pub(super) n: String,
+    pub(super) c: f64,
+    pub(super) ready: bool,
+    pub(super) rt: f64,
     #[serde(default)]
-    taints: Vec<String>,
+    pub(super) taints: Vec<String>,
     #[serde(default)]
-    cordoned: bool,
+    pub(super) cordoned: bool,
     #[serde(default)]
-    annotations: BTreeMap<String, String>,
+    pub(super) annotations: BTreeMap<String, String>,
 }
 
 /// Name, workload, node or none, creation, deletion timestamp if there is one.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum PodJson {
+pub(super) enum PodJson {
     Deleted(String, String, Option<String>, f64, f64),
     Living(String, String, Option<String>, f64),
 }
@@ -153,355 +137,4 @@ pub(super) struct CloudJson {
 pub(super) enum InstanceJson {
     Failed(String, String, String),
     Fine(String, String),
-}
-
-/// What a case is about, in the autoscaler's terms.
-pub(super) struct Cast {
-    pub(super) options: Options,
-    pub(super) groups: Vec<NodeGroup>,
-    pub(super) classes: Vec<PodClass>,
-    pub(super) shapes: Vec<String>,
-    pdb_shapes: Vec<ClassId>,
-    daemon_sets: Vec<DaemonSet>,
-    priorities: Vec<(i64, Vec<regex_lite::Regex>)>,
-    nodes: IndexSet<String>,
-    pods: IndexSet<String>,
-    /// When each node was first seen tainted for deletion.
-    tainted: BTreeMap<NodeId, SimTime>,
-}
-
-impl Cast {
-    pub(super) fn new(case: &Case) -> Result<Self, serde_json::Error> {
-        let mut classes: Vec<PodClass> = case.shapes.iter().map(class).collect();
-        let mut daemon_sets = Vec::new();
-        for (index, shape) in case.shapes.iter().enumerate() {
-            let class = ClassId(index as u32);
-            if shape.self_anti_affinity_per_host {
-                classes[index].host_anti_affinity.push(class);
-            }
-            if classes[index].kind == ControllerKind::DaemonSet {
-                let controller = ControllerId(index as u32);
-                daemon_sets.push(DaemonSet { controller, class });
-            }
-        }
-        let with_pdb = case.shapes.iter().zip(0..);
-        Ok(Self {
-            options: options(case)?,
-            groups: case.groups.iter().map(group).collect(),
-            classes,
-            shapes: case.shapes.iter().map(|shape| shape.name.clone()).collect(),
-            pdb_shapes: with_pdb
-                .filter(|(shape, _)| shape.pdb_min_available >= 0)
-                .map(|(_, index)| ClassId(index))
-                .collect(),
-            daemon_sets,
-            priorities: priorities(case),
-            nodes: IndexSet::new(),
-            pods: IndexSet::new(),
-            tainted: BTreeMap::new(),
-        })
-    }
-
-    pub(super) const fn names(&self) -> &IndexSet<String> {
-        &self.nodes
-    }
-
-    pub(super) fn node_id(&mut self, name: &str) -> NodeId {
-        NodeId(self.nodes.insert_full(name.to_owned()).0 as u32)
-    }
-
-    pub(super) fn node_name(&self, id: NodeId) -> &str {
-        self.nodes
-            .get_index(id.0 as usize)
-            .map_or("?", String::as_str)
-    }
-
-    pub(super) fn pod_name(&self, id: PodId) -> &str {
-        self.pods
-            .get_index(id.0 as usize)
-            .map_or("?", String::as_str)
-    }
-
-    pub(super) fn group_id(&self, name: &str) -> Option<GroupId> {
-        let index = self.groups.iter().position(|group| group.name == name)?;
-        Some(GroupId(index as u32))
-    }
-
-    fn shape_index(&self, name: &str) -> usize {
-        let found = self.shapes.iter().position(|shape| shape == name);
-        found.unwrap_or(0)
-    }
-
-    /// The budgets of a loop, and the workloads that they select.
-    pub(super) fn budgets(&self, recorded: &LoopJson) -> Vec<(ClassId, i32)> {
-        let allowed = |class: &ClassId| {
-            let allowed = recorded.input.pdb_allowed.get(&self.shapes[class.index()]);
-            allowed.map(|allowed| (*class, *allowed))
-        };
-        self.pdb_shapes.iter().filter_map(allowed).collect()
-    }
-
-    pub(super) fn observation<'a>(&'a self, scene: &'a Scene, now: SimTime) -> Observation<'a> {
-        Observation {
-            now,
-            nodes: &scene.nodes,
-            pods: &scene.pods,
-            classes: &self.classes,
-            pdbs: &scene.pdbs,
-            controllers: &scene.controllers,
-            daemon_sets: &self.daemon_sets,
-            groups: &self.groups,
-            pod_prices: Some(PodPrices {
-                core_hour: 0.03,
-                gib_hour: 0.004,
-            }),
-            priorities: Some(&self.priorities),
-        }
-    }
-
-    /// The objects of a loop, in the order (creation, name).
-    pub(super) fn scene(&mut self, case: &Case, recorded: &LoopJson) -> Scene {
-        let input = &recorded.input;
-        let mut listed: Vec<&NodeJson> = input.nodes.iter().collect();
-        listed.sort_by(|one, other| one.c.total_cmp(&other.c).then(one.n.cmp(&other.n)));
-        let nodes: Vec<Node> = listed
-            .into_iter()
-            .map(|node| self.node(case, node, seconds(input.t)))
-            .collect();
-        for cloud in input.cloud.values() {
-            for instance in &cloud.instances {
-                let (InstanceJson::Failed(name, ..) | InstanceJson::Fine(name, _)) = instance;
-                self.node_id(name);
-            }
-        }
-        let mut pods: Vec<(f64, &str, &PodJson)> = input
-            .pods
-            .iter()
-            .map(|pod| match pod {
-                PodJson::Deleted(name, _, _, created, _) | PodJson::Living(name, _, _, created) => {
-                    (*created, name.as_str(), pod)
-                }
-            })
-            .collect();
-        pods.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(other.1)));
-        let pods = pods.into_iter().map(|(_, _, pod)| self.pod(pod)).collect();
-        let controller = |shape: &String| {
-            let replicas = input.controllers.get(shape).map_or(0, |counts| counts.0);
-            Some(Controller { replicas })
-        };
-        Scene {
-            nodes,
-            pods,
-            pdbs: self
-                .budgets(recorded)
-                .into_iter()
-                .map(|(class, allowed)| Pdb {
-                    disruptions_allowed: allowed,
-                    classes: vec![class],
-                })
-                .collect(),
-            controllers: self.shapes.iter().map(controller).collect(),
-        }
-    }
-
-    fn node(&mut self, _case: &Case, node: &NodeJson, now: SimTime) -> Node {
-        let id = self.node_id(&node.n);
-        let group = node
-            .n
-            .rsplit_once('-')
-            .and_then(|(name, _)| self.group_id(name));
-        let template = group.and_then(|group| self.groups[group.index()].template.clone());
-        let shape = template.map_or_else(
-            || Arc::new(super::super::plain_node(0, 0, 0)),
-            |shape| tainted(&shape, &node.taints),
-        );
-        let marked = node
-            .taints
-            .iter()
-            .any(|taint| taint.starts_with(taints::TO_BE_DELETED));
-        if !marked {
-            self.tainted.remove(&id);
-        }
-        Node {
-            id,
-            group,
-            created: seconds(node.c),
-            ready: node.ready,
-            last_transition: seconds(node.rt),
-            unschedulable: node.cordoned,
-            scale_down_disabled: node
-                .annotations
-                .get(&format!("{ANNOTATION}scale-down-disabled"))
-                .is_some_and(|value| value == "true"),
-            to_be_deleted: marked.then(|| *self.tainted.entry(id).or_insert(now)),
-            shape,
-        }
-    }
-
-    fn pod(&mut self, pod: &PodJson) -> Pod {
-        let (name, shape, node, created, deletion) = match pod {
-            PodJson::Deleted(name, shape, node, created, deletion) => {
-                (name, shape, node, created, Some(*deletion))
-            }
-            PodJson::Living(name, shape, node, created) => (name, shape, node, created, None),
-        };
-        let index = self.shape_index(shape);
-        let owned = self.classes[index].kind != ControllerKind::None;
-        Pod {
-            id: PodId(self.pods.insert_full(name.clone()).0 as u32),
-            class: ClassId(index as u32),
-            controller: owned.then_some(ControllerId(index as u32)),
-            node: node.as_ref().map(|node| self.node_id(node)),
-            created: seconds(*created),
-            deletion: deletion.map(seconds),
-            finished: false,
-        }
-    }
-}
-
-/// A shape with a node's own taints.
-fn tainted(shape: &Shape, taints: &[String]) -> Shape {
-    if taints.is_empty() {
-        return Arc::clone(shape);
-    }
-    let mut own = NodeShape::clone(shape);
-    for taint in taints {
-        let (key, effect) = taint.split_once(':').unwrap_or((taint, ""));
-        if own.taints.iter().all(|known| known.key != key) {
-            own.taints.push(Taint {
-                key: key.to_owned(),
-                value: String::new(),
-                effect: match effect {
-                    "PreferNoSchedule" => Effect::PreferNoSchedule,
-                    "NoExecute" => Effect::NoExecute,
-                    _ => Effect::NoSchedule,
-                },
-            });
-        }
-    }
-    Arc::new(own)
-}
-
-fn options(case: &Case) -> Result<Options, serde_json::Error> {
-    let mut options = Options::default();
-    let LimitsJson {
-        cores_min,
-        cores_max,
-        memory_gib_min,
-        memory_gib_max,
-    } = case.limits;
-    let mut set = |flag: &str, value: &str| {
-        // Durations stand as seconds.
-        options
-            .set(flag, value)
-            .or_else(|_| options.set(flag, &format!("{value}s")))
-            .map_err(serde::de::Error::custom)
-    };
-    set("cores-total", &format!("{cores_min}:{cores_max}"))?;
-    set(
-        "memory-total",
-        &format!("{memory_gib_min}:{memory_gib_max}"),
-    )?;
-    for (flag, value) in &case.options {
-        match value {
-            Value::String(text) => set(flag, text)?,
-            other => set(flag, &other.to_string())?,
-        }
-    }
-    Ok(options)
-}
-
-fn group(group: &GroupJson) -> NodeGroup {
-    let resources = |cpu_m, mem_mib| Resources {
-        pods: group.pods,
-        ..Resources::new(Millicores(cpu_m), mib(mem_mib))
-    };
-    let labels = group.labels.iter();
-    let taints = group.taint_keys_noschedule.iter();
-    let span = |key: &str| {
-        let value = group.options.get(key).copied();
-        value.map(SimDuration::from_secs_f64)
-    };
-    NodeGroup {
-        name: group.id.clone(),
-        min: group.min,
-        max: group.max,
-        options: NodeGroupOptions {
-            scale_down_utilization_threshold: group
-                .options
-                .get("scale_down_utilization_threshold")
-                .copied(),
-            scale_down_unneeded_time: span("scale_down_unneeded_time_s"),
-            scale_down_unready_time: span("scale_down_unready_time_s"),
-            max_node_provision_time: span("max_node_provision_time_s"),
-            max_node_startup_time: span("max_node_startup_time_s"),
-            ignore_daemonsets_utilization: None,
-        },
-        template: Some(Arc::new(NodeShape {
-            labels: labels
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect(),
-            taints: taints
-                .map(|key| Taint {
-                    key: key.clone(),
-                    value: "x".to_owned(),
-                    effect: Effect::NoSchedule,
-                })
-                .collect(),
-            capacity: resources(group.cpu_m, group.mem_mib),
-            allocatable: resources(group.alloc_cpu_m, group.alloc_mem_mib),
-        })),
-        price: Some(group.price_per_hour),
-    }
-}
-
-fn priorities(case: &Case) -> Vec<(i64, Vec<regex_lite::Regex>)> {
-    let mut by_priority: BTreeMap<i64, Vec<regex_lite::Regex>> = BTreeMap::new();
-    for group in case
-        .groups
-        .iter()
-        .filter(|group| group.expander_priority != 0)
-    {
-        if let Ok(pattern) = regex_lite::Regex::new(&group.id) {
-            by_priority
-                .entry(group.expander_priority)
-                .or_default()
-                .push(pattern);
-        }
-    }
-    by_priority.into_iter().collect()
-}
-
-fn class(shape: &ShapeJson) -> PodClass {
-    let annotation = |name: &str| {
-        let value = shape.annotations.get(&format!("{ANNOTATION}{name}"));
-        value.map_or("", String::as_str)
-    };
-    let toleration = |key: &String| Toleration {
-        key: Some(key.clone()),
-        value: None,
-        effect: None,
-    };
-    let volume = shape.volume.iter();
-    PodClass {
-        kind: kind_of(&shape.kind),
-        kube_system: shape.namespace == "kube-system",
-        priority: shape.priority,
-        safe_to_evict: safe_to_evict_of(annotation("safe-to-evict")),
-        local_storage: blocking_local_storage(
-            volume.map(|kind| ("v", volume_of(kind))),
-            annotation("safe-to-evict-local-volumes"),
-        ),
-        counts_as_daemon_set: annotation("daemonset-pod") == "true",
-        daemon_set_eviction: match annotation("enable-ds-eviction") {
-            "" => None,
-            value => Some(value == "true"),
-        },
-        scale_up_delay: annotation("pod-scale-up-delay").parse().ok(),
-        grace_period: SimDuration::from_secs(shape.grace_s),
-        node_selector: shape.node_selector.clone().into_iter().collect(),
-        tolerations: shape.tolerates_taint_keys.iter().map(toleration).collect(),
-        host_ports: shape.host_port.into_iter().collect(),
-        ..PodClass::new(Resources::new(Millicores(shape.cpu_m), mib(shape.mem_mib)))
-    }
 }

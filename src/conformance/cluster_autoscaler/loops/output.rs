@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::input::Cast;
+use super::cast::Cast;
 use crate::autoscaler::cluster_autoscaler::scale_up::{
     Choice, NoScaleUpInfo, ScaleUpResult, ScaleUpStatus,
 };

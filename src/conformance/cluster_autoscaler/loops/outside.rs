@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::input::{Case, Cast, FailureJson, InstanceJson, LoopJson};
+use super::cast::Cast;
+use super::input::{Case, FailureJson, InstanceJson, LoopJson};
 use super::seconds;
 use crate::autoscaler::cluster_autoscaler::{
     ClassId, EvictError, GroupId, Instance, InstanceError, NodeId, Outside, Pdb, Pod, PodId,

@@ -1,0 +1,111 @@
+//! What must hold in any cluster.
+
+use proptest::prelude::*;
+
+use super::rig::{Rig, amount, group, secs, shape};
+use crate::autoscaler::cluster_autoscaler::{
+    ClassId, ControllerId, NodeId, Options, Pdb, PodClass,
+};
+use crate::sim::SimDuration;
+
+/// What happens to the workloads before a loop: each gets so many pods.
+type Step = [usize; 2];
+
+fn options(parallelism: i64, drains: i64, balance: bool, enforce: bool) -> Options {
+    Options {
+        scale_down_unneeded_time: SimDuration::from_secs(20),
+        scale_down_delay_after_add: SimDuration::from_secs(10),
+        unremovable_node_recheck_timeout: SimDuration::from_secs(20),
+        max_scale_down_parallelism: parallelism,
+        max_drain_parallelism: drains,
+        balance_similar_node_groups: balance,
+        enforce_node_group_min_size: enforce,
+        scale_down_utilization_threshold: 0.7,
+        ..Options::default()
+    }
+}
+
+/// Gives each workload its pods: the youngest go first; those that wait are bound first fit.
+fn settle(rig: &mut Rig, wanted: Step) {
+    let evicted: Vec<_> = rig.cloud.evicted.drain(..).map(|(pod, _)| pod).collect();
+    rig.pods.retain(|pod| !evicted.contains(&pod.id));
+    for (workload, wanted) in wanted.into_iter().enumerate() {
+        let class = ClassId(workload as u32);
+        let has = rig.pods.iter().filter(|pod| pod.class == class).count();
+        for _ in has..wanted {
+            rig.pod((class, ControllerId(workload as u32)), None);
+        }
+        for _ in wanted..has {
+            let last = rig.pods.iter().rposition(|pod| pod.class == class);
+            rig.pods.remove(last.expect("there are more than wanted"));
+        }
+    }
+    for index in 0..rig.pods.len() {
+        if rig.pods[index].node.is_some() {
+            continue;
+        }
+        let asked = rig.classes[rig.pods[index].class.index()].requests.cpu.0;
+        let free = |node: NodeId| {
+            let on_node = rig.pods.iter().filter(|pod| pod.node == Some(node));
+            let used: i64 = on_node
+                .map(|pod| rig.classes[pod.class.index()].requests.cpu.0)
+                .sum();
+            2000 - used
+        };
+        let found = rig
+            .nodes
+            .iter()
+            .find(|node| !node.unschedulable && free(node.id) >= asked);
+        rig.pods[index].node = found.map(|node| node.id);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Sizes stay between min and max, budgets hold, only the empty are deleted, and no workload
+    /// that a budget protects is evicted.
+    #[test]
+    fn sizes_and_budgets_hold(
+        steps in prop::collection::vec([0usize..12, 0usize..6], 5..30),
+        mins in [0i64..3, 0i64..3],
+        extra in [0i64..6, 0i64..6],
+        parallelism in 1i64..6,
+        drains in 1i64..4,
+        balance: bool,
+        enforce: bool,
+    ) {
+        let node = shape(2000, 8);
+        let groups = vec![
+            (group("a", mins[0], mins[0] + extra[0], &node), mins[0]),
+            (group("b", mins[1], mins[1] + extra[1], &node), mins[1]),
+        ];
+        let bounds = groups.iter().map(|(group, _)| (group.min, group.max)).collect::<Vec<_>>();
+        let mut rig = Rig::new(options(parallelism, drains, balance, enforce), groups);
+        rig.cloud.registers_after = SimDuration::from_secs(25);
+        rig.workload(PodClass::new(amount(300, 1)));
+        let protected = rig.workload(PodClass::new(amount(700, 1)));
+        rig.pdbs.push(Pdb { disruptions_allowed: 0, classes: vec![protected.0] });
+        for (number, step) in steps.into_iter().enumerate() {
+            settle(&mut rig, step);
+            let occupied: Vec<NodeId> = rig.pods.iter().filter_map(|pod| pod.node).collect();
+            let report = rig.run(10 + 10 * number as i64);
+            for (target, (min, max)) in rig.cloud.targets.iter().zip(&bounds) {
+                prop_assert!((min..=max).contains(&target), "{target} not in {min}..={max}");
+            }
+            let under_way = rig.autoscaler.deletions();
+            let draining = under_way.nodes(true).count() as i64;
+            prop_assert!(draining <= drains);
+            prop_assert!(draining + under_way.nodes(false).count() as i64 <= parallelism);
+            for started in &report.deletion_started {
+                let empty = started.evicted_pods.is_empty();
+                prop_assert!(empty || occupied.contains(&started.node));
+            }
+            for (pod, _) in &rig.cloud.evicted {
+                let found = rig.pods.iter().find(|one| one.id == *pod);
+                prop_assert!(found.is_none_or(|pod| pod.class != protected.0));
+            }
+            prop_assert!(rig.autoscaler.last_scale_up() <= secs(10 + 10 * number as i64));
+        }
+    }
+}

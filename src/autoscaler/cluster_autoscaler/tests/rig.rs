@@ -1,0 +1,270 @@
+//! A small cluster: a cloud whose instances register after a while, a first-fit scheduler.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::autoscaler::cluster_autoscaler::{
+    ClassId, Controller, ControllerId, EvictError, GroupId, Instance, LoopReport, Node, NodeGroup,
+    NodeGroupOptions, NodeId, NodeShape, Observation, Options, Outside, Pdb, Pod, PodClass, PodId,
+    Resources, StaticAutoscaler,
+};
+use crate::sim::{SimDuration, SimTime};
+use crate::units::{Bytes, Millicores};
+
+pub(super) fn secs(seconds: i64) -> SimTime {
+    SimTime::from_secs(seconds)
+}
+
+pub(super) fn amount(cpu: i64, gib: i64) -> Resources {
+    Resources::new(Millicores(cpu), Bytes(gib * Bytes::GIB.0))
+}
+
+pub(super) fn shape(cpu: i64, gib: i64) -> Arc<NodeShape> {
+    let resources = Resources {
+        pods: 110,
+        ..amount(cpu, gib)
+    };
+    Arc::new(NodeShape {
+        labels: vec![("pool".to_owned(), "a".to_owned())],
+        taints: Vec::new(),
+        capacity: resources.clone(),
+        allocatable: resources,
+    })
+}
+
+pub(super) fn group(name: &str, min: i64, max: i64, shape: &Arc<NodeShape>) -> NodeGroup {
+    NodeGroup {
+        name: name.to_owned(),
+        min,
+        max,
+        options: NodeGroupOptions::default(),
+        template: Some(Arc::clone(shape)),
+        price: None,
+    }
+}
+
+/// The cluster and its cloud. Everything may be changed between loops.
+pub(super) struct Rig {
+    pub(super) now: SimTime,
+    pub(super) groups: Vec<NodeGroup>,
+    pub(super) classes: Vec<PodClass>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) pods: Vec<Pod>,
+    pub(super) pdbs: Vec<Pdb>,
+    pub(super) controllers: Vec<Option<Controller>>,
+    pub(super) cloud: Cloud,
+    pub(super) autoscaler: StaticAutoscaler,
+}
+
+#[derive(Default)]
+pub(super) struct Cloud {
+    pub(super) targets: Vec<i64>,
+    /// Group, instance and when it registers.
+    pub(super) instances: Vec<(GroupId, NodeId, SimTime)>,
+    pub(super) registers_after: SimDuration,
+    pub(super) refuses: bool,
+    pub(super) refuses_taints: bool,
+    pub(super) refuses_evictions: bool,
+    pub(super) next_id: u32,
+    pub(super) deleted: Vec<NodeId>,
+    pub(super) tainted: Vec<NodeId>,
+    pub(super) soft: Vec<(NodeId, bool)>,
+    pub(super) evicted: Vec<(PodId, SimDuration)>,
+    pub(super) tried: RefCell<Vec<PodId>>,
+}
+
+impl Outside for Cloud {
+    fn target_size(&self, group: GroupId) -> i64 {
+        self.targets[group.index()]
+    }
+    fn instances(&self, group: GroupId) -> Vec<Instance> {
+        let of_group = self.instances.iter().filter(|(of, ..)| *of == group);
+        of_group
+            .map(|(_, id, _)| Instance {
+                id: *id,
+                creating: false,
+                deleting: false,
+                error: None,
+            })
+            .collect()
+    }
+    fn has_instance(&self, node: NodeId) -> bool {
+        self.instances.iter().any(|(_, id, _)| *id == node)
+    }
+    fn increase_size(&mut self, now: SimTime, group: GroupId, delta: i64) -> Result<(), String> {
+        if self.refuses {
+            return Err("no".to_owned());
+        }
+        self.targets[group.index()] += delta;
+        for _ in 0..delta {
+            let id = NodeId(self.next_id);
+            self.next_id += 1;
+            self.instances.push((group, id, now + self.registers_after));
+        }
+        Ok(())
+    }
+    fn decrease_target_size(&mut self, _: SimTime, group: GroupId, by: i64) -> Result<(), String> {
+        if self.targets[group.index()] + by < self.instances(group).len() as i64 {
+            return Err("would delete existing instances".to_owned());
+        }
+        self.targets[group.index()] += by;
+        Ok(())
+    }
+    fn delete_nodes(&mut self, _: SimTime, group: GroupId, ids: &[NodeId]) -> Result<(), String> {
+        self.targets[group.index()] -= ids.len() as i64;
+        self.instances.retain(|(_, id, _)| !ids.contains(id));
+        self.deleted.extend(ids);
+        Ok(())
+    }
+    fn mark_to_be_deleted(&mut self, _: SimTime, node: NodeId, _: bool) -> Result<(), String> {
+        if self.refuses_taints {
+            return Err("no".to_owned());
+        }
+        self.tainted.push(node);
+        Ok(())
+    }
+    fn clean_to_be_deleted(&mut self, node: NodeId, _: bool) {
+        self.tainted.retain(|tainted| *tainted != node);
+    }
+    fn mark_deletion_candidate(&mut self, node: NodeId) {
+        self.soft.push((node, true));
+    }
+    fn clean_deletion_candidate(&mut self, node: NodeId) {
+        self.soft.push((node, false));
+    }
+    fn evict(&mut self, _: SimTime, pod: PodId, grace: SimDuration) -> Result<(), EvictError> {
+        self.tried.borrow_mut().push(pod);
+        if self.refuses_evictions {
+            return Err(EvictError::Refused("budget".to_owned()));
+        }
+        self.evicted.push((pod, grace));
+        Ok(())
+    }
+    fn node_name(&self, node: NodeId) -> String {
+        format!("node-{}", node.0)
+    }
+    fn pod_name(&self, pod: PodId) -> String {
+        format!("pod-{}", pod.0)
+    }
+    fn pod_on_node(&self, _: SimTime, pod: PodId, node: NodeId) -> bool {
+        !self.deleted.contains(&node) && self.evicted.iter().all(|(evicted, _)| *evicted != pod)
+    }
+}
+
+impl Rig {
+    /// Groups with as many ready nodes each, registered long ago.
+    pub(super) fn new(options: Options, groups: Vec<(NodeGroup, i64)>) -> Self {
+        let mut rig = Self {
+            now: SimTime::ZERO,
+            groups: Vec::new(),
+            classes: Vec::new(),
+            nodes: Vec::new(),
+            pods: Vec::new(),
+            pdbs: Vec::new(),
+            controllers: Vec::new(),
+            cloud: Cloud::default(),
+            autoscaler: StaticAutoscaler::new(options, SimTime::ZERO),
+        };
+        for (group, size) in groups {
+            let id = GroupId(rig.groups.len() as u32);
+            rig.groups.push(group);
+            rig.cloud.targets.push(0);
+            rig.cloud
+                .increase_size(secs(-3600), id, size)
+                .expect("the cloud agrees");
+        }
+        rig.register();
+        rig
+    }
+
+    /// A workload; answers its class and controller.
+    pub(super) fn workload(&mut self, class: PodClass) -> (ClassId, ControllerId) {
+        self.classes.push(class);
+        self.controllers.push(Some(Controller { replicas: 1 }));
+        let index = self.classes.len() as u32 - 1;
+        (ClassId(index), ControllerId(index))
+    }
+
+    /// Adds a pod of a workload.
+    pub(super) fn pod(&mut self, workload: (ClassId, ControllerId), node: Option<u32>) -> PodId {
+        let id = PodId(self.pods.iter().map(|pod| pod.id.0 + 1).max().unwrap_or(0));
+        self.pods.push(Pod {
+            id,
+            class: workload.0,
+            controller: Some(workload.1),
+            node: node.map(NodeId),
+            created: self.now - SimDuration::from_secs(5),
+            deletion: None,
+            finished: false,
+        });
+        id
+    }
+
+    /// Instances whose time has come are ready nodes; nodes without an instance go, with their
+    /// pods.
+    pub(super) fn register(&mut self) {
+        let cloud = &self.cloud;
+        self.nodes.retain(|node| cloud.has_instance(node.id));
+        let nodes: Vec<NodeId> = self.nodes.iter().map(|node| node.id).collect();
+        for (group, id, at) in &self.cloud.instances {
+            if *at <= self.now && !nodes.contains(id) {
+                let template = self.groups[group.index()].template.as_ref();
+                self.nodes.push(Node {
+                    id: *id,
+                    group: Some(*group),
+                    created: *at,
+                    ready: true,
+                    last_transition: *at,
+                    unschedulable: false,
+                    scale_down_disabled: false,
+                    to_be_deleted: None,
+                    shape: Arc::clone(template.expect("the rig's groups have templates")),
+                });
+            }
+        }
+        let nodes: Vec<NodeId> = self.nodes.iter().map(|node| node.id).collect();
+        self.pods
+            .retain(|pod| pod.node.is_none_or(|node| nodes.contains(&node)));
+        for node in &mut self.nodes {
+            let marked = self.cloud.tainted.contains(&node.id);
+            node.unschedulable = marked;
+            node.to_be_deleted = marked.then_some(node.to_be_deleted.unwrap_or(self.now));
+        }
+    }
+
+    /// One loop at `now`, with what is due before it.
+    pub(super) fn run(&mut self, at: i64) -> LoopReport {
+        while self.autoscaler.next_wakeup() <= secs(at) {
+            let now = self.autoscaler.next_wakeup();
+            self.at(now, |autoscaler, seen, cloud| {
+                autoscaler.advance(seen, cloud);
+            });
+            self.register();
+        }
+        self.now = secs(at);
+        self.register();
+        self.at(secs(at), |autoscaler, seen, cloud| {
+            autoscaler.run_once(seen, cloud, &mut |_| 0)
+        })
+    }
+
+    pub(super) fn at<T>(
+        &mut self,
+        now: SimTime,
+        act: impl FnOnce(&mut StaticAutoscaler, &Observation<'_>, &mut Cloud) -> T,
+    ) -> T {
+        let seen = Observation {
+            now,
+            nodes: &self.nodes,
+            pods: &self.pods,
+            classes: &self.classes,
+            pdbs: &self.pdbs,
+            controllers: &self.controllers,
+            daemon_sets: &[],
+            groups: &self.groups,
+            pod_prices: None,
+            priorities: None,
+        };
+        act(&mut self.autoscaler, &seen, &mut self.cloud)
+    }
+}
