@@ -4,12 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::autoscaler::cluster_autoscaler::drain::DrainContext;
+use crate::autoscaler::cluster_autoscaler::drain::{DrainContext, Drainability, drainability};
 use crate::autoscaler::cluster_autoscaler::model::{GroupId, Node, NodeId, Observation};
 use crate::autoscaler::cluster_autoscaler::options::Options;
 use crate::autoscaler::cluster_autoscaler::outside::Outside;
 use crate::autoscaler::cluster_autoscaler::pdb::RemainingPdbTracker;
-use crate::autoscaler::cluster_autoscaler::simulator::removal::pods_to_move;
 use crate::autoscaler::cluster_autoscaler::simulator::snapshot::Snapshot;
 use crate::autoscaler::go_sort;
 use crate::sim::{SimDuration, SimTime};
@@ -111,6 +110,7 @@ fn earlier(one: &Candidate<'_>, other: &Candidate<'_>) -> bool {
     one.1 && !other.1
 }
 
+/// Empty is a node none of whose pods has to move or blocks: the first such pod tells.
 fn empty_info(
     context: &DrainContext<'_>,
     seen: &Observation<'_>,
@@ -120,11 +120,21 @@ fn empty_info(
     let Some(slot) = snapshot.slot(node) else {
         return EmptyInfo::default();
     };
-    match pods_to_move(context, seen, snapshot, slot) {
-        Ok(info) if info.pods.is_empty() => EmptyInfo {
-            empty: true,
-            on_completion: !info.on_completion_pods.is_empty(),
-        },
-        _ => EmptyInfo::default(),
+    let mut info = EmptyInfo {
+        empty: true,
+        on_completion: false,
+    };
+    for placed in &snapshot.node(slot).pods {
+        let Some(index) = placed.pod else {
+            continue;
+        };
+        let class = seen.class(placed.class);
+        match drainability(context, &seen.pods[index as usize], class) {
+            Drainability::Skip => {}
+            Drainability::Ok if class.is_daemon_set() => {}
+            Drainability::WaitForCompletion => info.on_completion = true,
+            Drainability::Ok | Drainability::Block(_) => return EmptyInfo::default(),
+        }
     }
+    info
 }
