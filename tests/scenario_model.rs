@@ -779,3 +779,39 @@ fn several_values_are_set_at_once_and_nothing_else_changes() {
         "the files are as they were"
     );
 }
+
+#[test]
+fn a_scenarios_own_instance_types_count_before_those_built_in() {
+    let mut files = Memory::default();
+    let own = |name: &str| {
+        format!(
+            "[[instance_type]]\nname = \"{name}\"\ncpu = \"1500m\"\nmemory = \"3Gi\"\nprice = 0.5\n"
+        )
+    };
+    let group = |kind: &str, spot: bool| {
+        format!("[[node_group]]\ninstance_type = \"{kind}\"\nspot = {spot}\n")
+    };
+    let scenario = [
+        "name = \"s\"\nmanifests = [\"m.yaml\"]\nsimulation.duration = \"1h\"\n".to_owned(),
+        own("mine"),
+        own("m5.large") + "spot_price = 0.2\n",
+        group("mine", true),
+        group("m5.large", true),
+        group("m6i.large", false),
+    ];
+    files.put("s.toml", scenario.concat());
+    files.put(
+        "m.yaml",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n",
+    );
+    let built = Loaded::load("s.toml", &files).and_then(|loaded| loaded.build(&[]));
+    let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    let groups = built.scenario.node_groups;
+    let prices: Vec<Usd> = groups.iter().map(|group| group.price_per_hour).collect();
+    assert_eq!(prices, [Usd(0.5), Usd(0.2), Usd(0.096)]);
+    assert_eq!(
+        (groups[0].cpu, groups[0].memory),
+        (Millicores(1500), Bytes(3 << 30))
+    );
+    assert_eq!(groups[1].cpu, Millicores(1500));
+}

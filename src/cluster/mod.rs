@@ -1,4 +1,5 @@
 //! What a cluster consists of before there are objects: parameters only.
 
 pub mod allocatable;
+pub mod prices;
 pub mod spec;

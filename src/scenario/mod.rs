@@ -13,7 +13,6 @@ pub mod model;
 mod node;
 mod object;
 mod overrides;
-mod prices;
 mod quoted;
 mod read;
 mod reader;

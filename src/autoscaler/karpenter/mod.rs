@@ -10,6 +10,7 @@
 mod budget;
 pub mod disruption;
 pub mod instance_type;
+mod node_class;
 mod node_pool;
 mod pod;
 mod requirement;
@@ -19,6 +20,7 @@ pub mod schedule;
 mod taints;
 
 pub use budget::{Budget, BudgetError, Nodes, PoolNodes, Reason, UNLIMITED, Window, allowed};
+pub use node_class::{Machine, NodeClass, NodeClassError};
 pub use node_pool::{ConsolidationPolicy, NodePool, NodePoolError, order_by_weight};
 pub use pod::Pod;
 pub use requirement::{Operator, Requirement};

@@ -251,34 +251,34 @@ fn nillable(field: &'static str, text: &str) -> Result<Option<SimDuration>, Node
 
 /// The template in a canonical form without what is not hashed upstream.
 fn template_key(template: &Value) -> String {
-    fn sorted(value: &Value) -> Value {
-        match value {
-            Value::Object(map) => {
-                let sorted: BTreeMap<&String, Value> = map
-                    .iter()
-                    .filter(|(_, value)| !value.is_null())
-                    .map(|(name, value)| (name, sorted(value)))
-                    .collect();
-                sorted
-                    .into_iter()
-                    .map(|(name, value)| (name.clone(), value))
-                    .collect::<serde_json::Map<_, _>>()
-                    .into()
-            }
-            // The order of lists does not count.
-            Value::Array(items) => {
-                let mut items: Vec<Value> = items.iter().map(sorted).collect();
-                items.sort_by_key(Value::to_string);
-                items.into()
-            }
-            other => other.clone(),
-        }
-    }
     let mut template = template.clone();
     if let Some(spec) = template.get_mut("spec").and_then(Value::as_object_mut) {
         spec.remove("requirements");
     }
-    sorted(&template).to_string()
+    canonical(&template).to_string()
+}
+
+/// A value with its fields sorted and its lists too, since their order does not count; what is
+/// null is left out.
+pub(super) fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let fields = map.iter().filter(|(_, value)| !value.is_null());
+            let sorted: BTreeMap<&String, Value> = fields
+                .map(|(name, value)| (name, canonical(value)))
+                .collect();
+            let fields = sorted
+                .into_iter()
+                .map(|(name, value)| (name.clone(), value));
+            fields.collect::<serde_json::Map<_, _>>().into()
+        }
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(canonical).collect();
+            items.sort_by_key(Value::to_string);
+            items.into()
+        }
+        other => other.clone(),
+    }
 }
 
 /// The order in which pools are tried: larger weights first, then later names.

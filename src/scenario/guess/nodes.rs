@@ -2,8 +2,8 @@
 
 use super::survey::{Seen, Survey};
 use super::{NodeGuess, NodeShape};
+use crate::cluster::prices::PriceTable;
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate};
-use crate::scenario::prices::INSTANCE_TYPES;
 
 /// Types that are tried, the smallest first.
 const TYPES: [&str; 2] = ["m5.xlarge", "m5.2xlarge"];
@@ -111,12 +111,12 @@ fn group(name: String, labels: &Labels, pods: &[Pods], daemons: Room) -> NodeGue
         .find(|(key, _)| key.ends_with("/instance-type"))
         .map(|(_, value)| value.as_str());
     let types = wanted.iter().chain(&TYPES).filter_map(|name| {
-        let known = INSTANCE_TYPES.iter().find(|one| one.name == *name)?;
+        let known = PriceTable::built_in().instance_type(name)?;
         let room = Room {
-            cpu: known.cores * 1000 - daemons.cpu,
-            memory: (known.memory_gib << 30) - daemons.memory,
+            cpu: known.cpu.0 - daemons.cpu,
+            memory: known.memory.0 - daemons.memory,
         };
-        Some((NodeShape::Instance(known.name), room))
+        Some((NodeShape::Instance(&known.name), room))
     });
     let mut roomy = types.filter(|(_, room)| per_node(*room, largest) > 0);
     let (shape, room) = roomy.next().unwrap_or_else(|| {

@@ -11,6 +11,7 @@ mod documents;
 mod faults;
 mod history;
 mod hpas;
+mod instance_types;
 mod known;
 mod loads;
 mod metrics;

@@ -1,10 +1,11 @@
 //! `[[node_group]]`.
 
+use super::instance_types::InstanceTypes;
 use super::label_table;
 use crate::cluster::allocatable::{Reserved, allocatable};
+use crate::cluster::prices::InstanceType;
 use crate::cluster::spec::{Labels, NodeGroupSpec};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::prices::{INSTANCE_TYPES, InstanceType};
 use crate::scenario::reader::{Reader, expected};
 use crate::scenario::suggest::advice;
 use crate::units::{Bytes, Millicores, Usd};
@@ -19,13 +20,14 @@ pub(super) fn node_groups(
     root: &mut Reader<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<NodeGroupSpec> {
+    let types = InstanceTypes::read(root, diagnostics);
     let items = root.list("node_group", diagnostics);
     let mut groups: Vec<NodeGroupSpec> = Vec::new();
     for item in items {
         let Some(mut table) = Reader::new(item, "`node_group`", diagnostics) else {
             continue;
         };
-        let group = node_group(&mut table, groups.len(), diagnostics);
+        let group = node_group(&mut table, groups.len(), &types, diagnostics);
         table.finish("`node_group`", diagnostics);
         if let Some(group) = group {
             if groups.iter().any(|other| other.name == group.name) {
@@ -44,9 +46,7 @@ pub(super) fn node_groups(
         diagnostics.error(item.span.first(), title, label);
     }
     if items.is_empty() {
-        let default = INSTANCE_TYPES
-            .iter()
-            .find(|instance| instance.name == "m5.xlarge");
+        let default = types.get("m5.xlarge");
         let mut group = default.map(|instance| shape("default", 3, instance, false));
         if let Some(group) = &mut group {
             add_well_known_labels(group);
@@ -83,10 +83,7 @@ fn add_well_known_labels(group: &mut NodeGroupSpec) {
 
 /// A group of an instance type, all of it for pods.
 fn shape(name: &str, count: u32, instance: &InstanceType, spot: bool) -> NodeGroupSpec {
-    let (cpu, memory) = (
-        Millicores(instance.cores * 1000),
-        Bytes(instance.memory_gib << 30),
-    );
+    let (cpu, memory) = (instance.cpu, instance.memory);
     NodeGroupSpec {
         name: name.to_owned(),
         count,
@@ -99,12 +96,12 @@ fn shape(name: &str, count: u32, instance: &InstanceType, spot: bool) -> NodeGro
         daemonset_memory: Bytes::ZERO,
         zone: String::new(),
         labels: Labels::new(),
-        instance_type: Some(instance.name.to_owned()),
-        price_per_hour: Usd(if spot {
+        instance_type: Some(instance.name.clone()),
+        price_per_hour: if spot {
             instance.spot
         } else {
             instance.on_demand
-        }),
+        },
         spot,
     }
 }
@@ -112,6 +109,7 @@ fn shape(name: &str, count: u32, instance: &InstanceType, spot: bool) -> NodeGro
 fn node_group(
     table: &mut Reader<'_>,
     number: usize,
+    types: &InstanceTypes,
     diagnostics: &mut Diagnostics,
 ) -> Option<NodeGroupSpec> {
     let named = table.read("name", diagnostics, |node| match node.text() {
@@ -123,19 +121,12 @@ fn node_group(
     let spot = table.boolean("spot", diagnostics).unwrap_or(false);
     let instance = table.read("instance_type", diagnostics, |node| {
         let wanted = node.text().ok_or_else(|| expected("a string", node))?;
-        let names: Vec<&str> = INSTANCE_TYPES
-            .iter()
-            .map(|instance| instance.name)
-            .collect();
-        INSTANCE_TYPES
-            .iter()
-            .find(|instance| instance.name == wanted)
-            .ok_or_else(|| {
-                {
-                let near = advice(wanted, &names);
-                format!("unknown instance type: {near} Or leave it out and state `cpu`, `memory` and `price`")
-            }
-            })
+        types.get(wanted).ok_or_else(|| {
+            let near = advice(wanted, &types.names());
+            format!(
+                "unknown instance type: {near} Or leave it out and state `cpu`, `memory` and `price`"
+            )
+        })
     });
     let min = table.count("min", diagnostics);
     let max = table.count("max", diagnostics);
@@ -174,13 +165,19 @@ fn node_group(
     let base = match (instance, has_type) {
         (Some(instance), _) => shape(&name, count, instance, spot),
         (None, true) => return None,
-        (None, false) => NodeGroupSpec {
-            instance_type: None,
-            cpu: cpu?,
-            memory: memory?,
-            price_per_hour: Usd(0.0),
-            ..shape(&name, count, &INSTANCE_TYPES[0], spot)
-        },
+        (None, false) => {
+            let own = InstanceType {
+                name: String::new(),
+                cpu: cpu?,
+                memory: memory?,
+                on_demand: Usd(0.0),
+                spot: Usd(0.0),
+            };
+            NodeGroupSpec {
+                instance_type: None,
+                ..shape(&name, count, &own, spot)
+            }
+        }
     };
     let cpu = cpu.unwrap_or(base.cpu);
     let memory = memory.unwrap_or(base.memory);
@@ -261,11 +258,12 @@ fn daemonsets(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::prices::PriceTable;
 
     #[test]
     fn nodes_carry_the_labels_that_selectors_ask_for_most() {
         let instance = |name: &str| {
-            let found = INSTANCE_TYPES.iter().find(|one| one.name == name);
+            let found = PriceTable::built_in().instance_type(name);
             found.expect("a known type")
         };
         let labels = |name: &str| {

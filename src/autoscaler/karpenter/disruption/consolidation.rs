@@ -230,7 +230,12 @@ fn without_same_types<'a>(
     let most = same
         .map(|price| price.unwrap_or_default())
         .fold(f64::MAX, f64::min);
-    (claim.keep_cheaper_than(most) && !claim.types.is_empty()).then_some(command)
+    if !claim.keep_cheaper_than(most) || claim.types.is_empty() {
+        return None;
+    }
+    let (price, _) = price_of(cluster, candidates);
+    command.savings = price - price_at_least(claim);
+    Some(command)
 }
 
 /// The first node that can go, or be replaced by a cheaper one; pools take turns.

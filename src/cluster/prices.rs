@@ -1,0 +1,132 @@
+//! Instance types and prices: a dated table that is built in, and others of its form.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::units::{Bytes, Millicores, Usd};
+
+const BUILT_IN: &str = include_str!("prices.toml");
+
+/// An instance type.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(from = "InstanceTypeToml")]
+pub struct InstanceType {
+    /// Name.
+    pub name: String,
+    /// CPU.
+    pub cpu: Millicores,
+    /// Memory.
+    pub memory: Bytes,
+    /// Per hour.
+    pub on_demand: Usd,
+    /// Per hour, of preemptible nodes.
+    pub spot: Usd,
+}
+
+#[derive(Deserialize)]
+struct InstanceTypeToml {
+    name: String,
+    vcpu: f64,
+    memory_gib: f64,
+    on_demand: f64,
+    spot: Option<f64>,
+}
+
+impl From<InstanceTypeToml> for InstanceType {
+    fn from(row: InstanceTypeToml) -> Self {
+        Self {
+            name: row.name,
+            cpu: Millicores((row.vcpu * 1000.0).round() as i64),
+            memory: Bytes((row.memory_gib * (1u64 << 30) as f64).round() as i64),
+            on_demand: Usd(row.on_demand),
+            spot: Usd(row.spot.unwrap_or(row.on_demand)),
+        }
+    }
+}
+
+/// What resources cost where pods are paid by what they request.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ResourceRate {
+    /// Name.
+    pub name: String,
+    /// US dollars per core and hour.
+    pub vcpu: f64,
+    /// US dollars per GiB and hour.
+    pub gib: f64,
+    /// The same of preemptible capacity, where it has a price of its own.
+    pub spot_vcpu: Option<f64>,
+    /// The same of preemptible capacity, where it has a price of its own.
+    pub spot_gib: Option<f64>,
+    /// Share of the price that preemptible capacity costs, where it has none of its own.
+    pub spot_share: Option<f64>,
+    /// Seconds that are billed at least.
+    #[serde(default)]
+    pub min_billed_s: f64,
+}
+
+/// A table of prices in US dollars.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+pub struct PriceTable {
+    /// The day that the prices are of.
+    #[serde(default)]
+    pub as_of: String,
+    /// Instance types.
+    #[serde(default, rename = "instance_type")]
+    pub instance_types: Vec<InstanceType>,
+    /// Rates of resources.
+    #[serde(default, rename = "resource_rate")]
+    pub resource_rates: Vec<ResourceRate>,
+}
+
+impl PriceTable {
+    /// The table that is built in: examples, dated and sourced in its file.
+    pub fn built_in() -> &'static Self {
+        static TABLE: LazyLock<PriceTable> =
+            LazyLock::new(|| PriceTable::read(BUILT_IN).unwrap_or_default());
+        &TABLE
+    }
+
+    /// Reads a table of the same form.
+    pub fn read(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// An instance type by its name.
+    pub fn instance_type(&self, name: &str) -> Option<&InstanceType> {
+        self.instance_types.iter().find(|kind| kind.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_that_is_built_in_reads() {
+        let table = PriceTable::read(BUILT_IN).expect("a table");
+        assert_eq!(PriceTable::built_in(), &table);
+        assert_eq!(table.as_of, "2026-01-19");
+        assert_eq!(
+            (table.instance_types.len(), table.resource_rates.len()),
+            (33, 4)
+        );
+        let large = table.instance_type("m5.large").expect("known");
+        assert_eq!(
+            (large.cpu, large.memory),
+            (Millicores(2000), Bytes(8 << 30))
+        );
+        assert_eq!((large.on_demand, large.spot), (Usd(0.096), Usd(0.0336)));
+        let odd = table.instance_type("n1-standard-1").expect("known");
+        assert_eq!(odd.memory, Bytes(15 << 28));
+        assert!(table.instance_type("m5").is_none());
+    }
+
+    #[test]
+    fn a_type_without_a_spot_price_costs_the_same() {
+        let row = "[[instance_type]]\nname = \"own\"\nvcpu = 1.5\nmemory_gib = 2\non_demand = 0.5";
+        let table = PriceTable::read(row).expect("a table");
+        let own = &table.instance_types[0];
+        assert_eq!((own.cpu, own.spot), (Millicores(1500), Usd(0.5)));
+    }
+}
