@@ -90,7 +90,7 @@ pub(super) fn function(name: &str, arguments: Vec<Value>) -> Evaluated {
 /// The sum of an array; an empty one is the integer 0.
 pub(super) fn sum(items: &[Value]) -> Evaluated {
     items.iter().try_fold(Value::Int(0), |sum, item| {
-        value::arithmetic("+", &sum, item)
+        value::arithmetic("+", item, &sum)
     })
 }
 
@@ -123,6 +123,7 @@ fn int(value: &Value) -> Evaluated {
             Ok(int) => Ok(Value::Int(int)),
             Err(_) => Err(format!("invalid operation: int({text})")),
         },
+        Value::Nil => Err("reflect: call of reflect.Value.Type on zero Value".to_owned()),
         other => Err(format!("invalid operation: int({})", other.type_name())),
     }
 }

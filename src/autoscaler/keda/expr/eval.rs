@@ -242,7 +242,7 @@ impl<'a> Machine<'a> {
             "count" => Value::Int(matching.len() as i64),
             "filter" => Value::Array(matching.into_iter().map(|(_, item)| item).collect()),
             "find" | "findLast" => first.map_or(Value::Nil, |(_, item)| item.clone()),
-            _ => first.map_or(Value::Int(-1), |(index, _)| Value::Int(*index as i64)),
+            _ => first.map_or(Value::Nil, |(index, _)| Value::Int(*index as i64)),
         })
     }
 }

@@ -81,7 +81,8 @@ mod tests {
         assert_eq!(float("float('1.5')"), 1.5);
         assert_eq!(run("1 == 1.0"), Ok(Value::Bool(true)));
         assert_eq!(run("round(2.5)"), Ok(Value::Float(3.0)));
-        assert!(run("1 % 0").is_err());
+        assert!(run("1 % 0").is_err_and(|error| error == "integer divide by zero (1:3)"));
+        assert!(run("1 % (int(b) - 2)").is_err());
         assert_eq!(float("a / 0"), f64::INFINITY);
     }
 
@@ -122,6 +123,7 @@ mod tests {
         assert_eq!(run("find([1, 2, 3], # > 1)"), Ok(Value::Int(2)));
         assert_eq!(run("find([1], # > 1)"), Ok(Value::Nil));
         assert_eq!(run("findIndex([1, 2, 3], # > 1)"), Ok(Value::Int(1)));
+        assert_eq!(run("findIndex([1, 2, 3], # > 3)"), Ok(Value::Nil));
         assert_eq!(
             run("all([a, b], # > 1) && none([a], # < 1) && one([a, b], # > 4)"),
             Ok(Value::Bool(true))

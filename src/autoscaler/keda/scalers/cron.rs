@@ -8,7 +8,8 @@ use super::super::typed_config::{Param, Params, ScalerConfig};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cron {
     name: String,
-    timezone: String,
+    /// The time zone, or why there is none: it is looked for at each fetch.
+    zone: Result<Zone, String>,
     start: Schedule,
     end: Schedule,
     desired_replicas: i64,
@@ -26,10 +27,10 @@ impl Cron {
     /// Active if the next end comes no later than the next start. A schedule that never occurs
     /// again counts as long past.
     pub(super) fn measure(&self, unix_time: i64) -> Result<(f64, bool), String> {
-        let zone = Zone::load(&self.timezone)
-            .map_err(|error| format!("unable to load timezone: {error}"))?;
-        let start = self.start.next(unix_time, &zone);
-        let end = self.end.next(unix_time, &zone);
+        let unable = |error: &String| format!("unable to load timezone: {error}");
+        let zone = self.zone.as_ref().map_err(unable)?;
+        let start = self.start.next(unix_time, zone);
+        let end = self.end.next(unix_time, zone);
         let active = if start < end {
             start.is_none()
         } else {
@@ -62,7 +63,7 @@ fn parse(config: ScalerConfig) -> Result<Cron, String> {
             shorten(&start),
             shorten(&end)
         )),
-        timezone,
+        zone: Zone::load(&timezone),
         start: start_schedule,
         end: end_schedule,
         desired_replicas,

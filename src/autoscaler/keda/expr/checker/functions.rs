@@ -11,7 +11,14 @@ pub(super) fn function(name: &str, types: &[Type]) -> Result<Type, String> {
             types.len()
         )),
     };
-    let invalid = |of: &Type| Err(format!("invalid argument for {name} (type {})", of.name()));
+    let invalid = |of: &Type| {
+        let given = if *of == Type::Nil {
+            "%!s(<nil>)"
+        } else {
+            of.name()
+        };
+        Err(format!("invalid argument for {name} (type {given})"))
+    };
     let is_array = |of: &Type| matches!(of, Type::Array(_) | Type::Unknown);
     match name {
         "abs" | "ceil" | "floor" | "round" => match one()? {
@@ -47,7 +54,7 @@ pub(super) fn function(name: &str, types: &[Type]) -> Result<Type, String> {
         },
         "take" => match types {
             [array, _] if !is_array(array) => Err(format!("cannot take from {}", array.name())),
-            [array, Type::Int | Type::Unknown] => Ok(array.clone()),
+            [_, Type::Int | Type::Unknown] => Ok(Type::Unknown.array()),
             [_, count] => Err(format!("cannot take {} elements", count.name())),
             _ => Err(format!(
                 "invalid number of arguments (expected 2, got {})",

@@ -99,9 +99,13 @@ impl Checker<'_> {
             Kind::Name(name) => return self.name(node, name),
             Kind::Unary(operator, inner) => return self.unary(node, operator, inner),
             Kind::Binary(operator, left, right) => {
-                let left = self.visit(left)?;
-                let right = self.visit(right)?;
-                return binary(node.at, operator, &left, &right);
+                let (left_type, right_type) = (self.visit(left)?, self.visit(right)?);
+                let found = binary(node.at, operator, &left_type, &right_type)?;
+                // Arithmetic of integer literals is done at once.
+                if operator == "%" && right.kind == Kind::Int(0) && is_constant(left) {
+                    return Fault::new(node.at, "integer divide by zero");
+                }
+                return Ok(found);
             }
             Kind::Conditional(condition, then, otherwise) => {
                 return self.conditional(condition, then, otherwise);
@@ -294,6 +298,20 @@ impl Checker<'_> {
             "count" | "findIndex" | "findLastIndex" => Type::Int,
             _ => Type::Bool,
         })
+    }
+}
+
+/// Whether a node consists of integer literals.
+fn is_constant(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Int(_) => true,
+        Kind::Unary(operator, inner) => operator != "!" && operator != "not" && is_constant(inner),
+        Kind::Binary(operator, left, right) => {
+            matches!(operator.as_str(), "+" | "-" | "*" | "%")
+                && is_constant(left)
+                && is_constant(right)
+        }
+        _ => false,
     }
 }
 
