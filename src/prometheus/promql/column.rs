@@ -85,6 +85,24 @@ pub(super) fn of_word(text: &str, word: &str) -> usize {
     column(text, place_of_word(text, word).unwrap_or(0))
 }
 
+/// The column of a number of seconds too large for a duration, at which the parser would give up.
+pub(super) fn of_endless_duration(text: &str) -> Option<usize> {
+    let places = tokens(text);
+    let word = |index: usize| places.get(index).map_or("", |at| &text[at.start..at.end]);
+    (1..places.len())
+        .find(|&index| {
+            let before = match word(index - 1) {
+                "-" | "+" if index > 1 => word(index - 2),
+                before => before,
+            };
+            let takes_duration = before.eq_ignore_ascii_case("offset") || "[:".contains(before);
+            let seconds = word(index).parse::<f64>();
+            // The largest duration of Go, some 292 years.
+            takes_duration && seconds.is_ok_and(|seconds| seconds.is_nan() || seconds >= 9.2e9)
+        })
+        .map(|index| column(text, places[index].start))
+}
+
 /// What may follow the beginning of a query; one of them does if it is right so far.
 const CONTINUATIONS: [&str; 12] = [
     "", "x", " x", "(x)", "(x[5m])", "5m]", "=\"x\"}", "\"x\"}", "}", "()", " (x) x", "5m:1m]",

@@ -13,6 +13,10 @@ use super::{Edition, LOOKBACK, Sample, Value, aggregation, binary};
 use crate::prometheus::labels::Labels;
 use crate::prometheus::storage::{Point, Series, Storage, is_stale};
 
+/// Steps of a subquery at most: Prometheus' limit of samples, of which each step is likely to have
+/// one.
+const MOST_STEPS: i64 = 50_000_000;
+
 /// Why a query has no answer, in Prometheus' words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -196,6 +200,12 @@ impl<'a> Evaluator<'a> {
         let mut step = after.div_euclid(subquery.step) * subquery.step;
         while step <= after {
             step += subquery.step;
+        }
+        if (end - after) / subquery.step > MOST_STEPS {
+            return Err(EvalError(
+                "query processing would load too many samples into memory in query execution"
+                    .to_owned(),
+            ));
         }
         let mut rows: IndexMap<Labels, Vec<Point>> = IndexMap::new();
         while step <= end {

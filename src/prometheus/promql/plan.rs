@@ -27,6 +27,10 @@ pub struct ParseError {
 
 /// Reads a query.
 pub(super) fn plan(text: &str) -> Result<Expr, ParseError> {
+    if let Some(column) = column::of_endless_duration(text) {
+        let message = "duration out of range".to_owned();
+        return Err(ParseError { column, message });
+    }
     let tree = upstream::parse(text).map_err(|message| column::of_failure(text, message))?;
     Planner { text }.expression(tree)
 }
@@ -52,12 +56,15 @@ impl Planner<'_> {
             Tree::StringLiteral(text) => Expr::Text(text.val),
             Tree::VectorSelector(selector) => Expr::Vector(self.selector(selector)?),
             Tree::MatrixSelector(matrix) => {
-                Expr::Matrix(self.selector(matrix.vs)?, millis(matrix.range))
+                Expr::Matrix(self.selector(matrix.vs)?, self.stretch(matrix.range)?)
             }
             Tree::Subquery(subquery) => Expr::Subquery(Subquery {
                 when: when(subquery.at.as_ref(), subquery.offset.as_ref()),
-                range: millis(subquery.range),
-                step: subquery.step.map_or(EVALUATION_INTERVAL, millis),
+                range: self.stretch(subquery.range)?,
+                step: match subquery.step {
+                    Some(step) => self.stretch(step)?,
+                    None => EVALUATION_INTERVAL,
+                },
                 inner: Box::new(self.expression(*subquery.expr)?),
             }),
             Tree::Unary(unary) => match self.expression(*unary.expr)? {
@@ -81,6 +88,14 @@ impl Planner<'_> {
             Tree::Binary(binary) => self.binary(binary)?,
             Tree::Extension(_) => return Err(self.outside("", "extensions are not supported")),
         })
+    }
+
+    /// A range or a step in milliseconds, at least one.
+    fn stretch(&self, duration: Duration) -> Result<i64, ParseError> {
+        match millis(duration) {
+            0 => Err(self.outside("[", "duration must be greater than 0")),
+            millis => Ok(millis),
+        }
     }
 
     fn selector(&self, selector: upstream::VectorSelector) -> Result<Selector, ParseError> {
@@ -189,8 +204,9 @@ fn matching(modifier: BinModifier) -> Matching {
     }
 }
 
+/// Milliseconds, so few that sums of them are still numbers.
 fn millis(duration: Duration) -> i64 {
-    duration.as_millis() as i64
+    duration.as_millis().min(1 << 61) as i64
 }
 
 fn when(at: Option<&AtModifier>, offset: Option<&Offset>) -> When {
