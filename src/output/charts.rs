@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::chart::{
     Chart, ChartError, ContactSheet, CostChart, CostSeries, LatencyChart, LatencySlo,
     LatencyWindow, LoadSpan, Mark, MarkKind, MetricPanel, PodStates, PodStatesChart, Points,
-    ReplicasChart, Scene, SheetCell, Theme, Unit, png_of,
+    ReplicasChart, Scene, SheetCell, Theme, Unit,
 };
 use super::file_names::FileNames;
 use super::folder::{FolderError, OutputFolder};
@@ -162,24 +162,18 @@ pub(super) fn draw(
         .map(|(called, drawing)| (names.give(called), drawing))
         .collect();
     named.par_iter().try_for_each(|(name, drawing)| {
-        let mut png = None;
-        let svg_file = format!("charts/{name}.svg");
-        let mut drawn = |out: &mut dyn std::io::Write| {
-            let svg = drawing().svg().map_err(refused)?;
-            if wanted != Charts::Svg {
-                png = Some(png_of(&svg).map_err(refused)?);
-            }
-            out.write_all(svg.as_bytes())
-        };
-        if wanted == Charts::Png {
-            drawn(&mut std::io::sink()).map_err(|error| folder.refused(&svg_file, error))?;
-        } else {
-            folder.write(&svg_file, drawn)?;
+        let scene = drawing();
+        if wanted != Charts::Png {
+            folder.write(&format!("charts/{name}.svg"), |out| {
+                out.write_all(scene.svg().map_err(refused)?.as_bytes())
+            })?;
         }
-        match png {
-            Some(png) => folder.write(&format!("charts/{name}.png"), |out| out.write_all(&png)),
-            None => Ok(()),
+        if wanted != Charts::Svg {
+            folder.write(&format!("charts/{name}.png"), |out| {
+                out.write_all(&scene.png().map_err(refused)?)
+            })?;
         }
+        Ok(())
     })
 }
 

@@ -143,12 +143,6 @@ impl OutputFolder {
         }
     }
 
-    /// That a file could not be written.
-    #[cfg(feature = "charts")]
-    pub(super) fn refused(&self, name: &str, error: io::Error) -> FolderError {
-        at(&self.target.join(name))(error)
-    }
-
     /// Writes a file; its name may contain folders. Several may be written at a time.
     pub fn write(
         &self,

@@ -1,16 +1,14 @@
-//! The two fonts of the charts, compiled in, and the widths of texts in them.
+//! The two fonts of the charts, compiled in: the widths of texts in them, and their outlines.
 //!
 //! Both are subsets of DejaVu Sans (`assets/fonts/`). Sizes are the font's em in pixels.
 
+use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-use ab_glyph::{Font, FontRef, PxScale, ScaleFont};
+use ab_glyph::{Font, FontRef, GlyphId, OutlineCurve, PxScale, ScaleFont};
 
 static REGULAR: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-subset.ttf");
 static BOLD: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-Bold-subset.ttf");
-
-/// The files of both fonts.
-pub(super) static FILES: [&[u8]; 2] = [REGULAR, BOLD];
 
 /// What an SVG asks its viewer for; the first is the font that texts are measured with, the
 /// second is as wide.
@@ -35,8 +33,8 @@ fn scale(font: &FontRef<'static>, em: f64) -> PxScale {
     PxScale::from(em as f32 * height)
 }
 
-/// Width of a text.
-pub(super) fn width(text: &str, em: f64, weight: Weight) -> f64 {
+/// Sets a text from `x = 0` on, hands out each glyph with its place, and says how wide all are.
+fn set(text: &str, em: f64, weight: Weight, mut glyph_at: impl FnMut(GlyphId, f32)) -> f64 {
     let font = font(weight);
     let scaled = font.as_scaled(scale(font, em));
     let (mut x, mut last) = (0.0, None);
@@ -45,10 +43,66 @@ pub(super) fn width(text: &str, em: f64, weight: Weight) -> f64 {
         if let Some(last) = last {
             x += scaled.kern(last, glyph);
         }
+        glyph_at(glyph, x);
         x += scaled.h_advance(glyph);
         last = Some(glyph);
     }
     f64::from(x)
+}
+
+/// Width of a text.
+pub(super) fn width(text: &str, em: f64, weight: Weight) -> f64 {
+    set(text, em, weight, |_, _| ())
+}
+
+/// The outlines of a text as SVG path data, its baseline starting at `(x, y)`.
+pub(super) fn outlines(text: &str, em: f64, weight: Weight, (x, y): (f64, f64)) -> String {
+    let font = font(weight);
+    let unit = em as f32 / font.units_per_em().unwrap_or(1.0);
+    let mut path = String::new();
+    set(text, em, weight, |glyph, offset| {
+        let Some(outline) = font.outline(glyph) else {
+            return;
+        };
+        let place = |point: ab_glyph::Point| {
+            let (x, y) = (x as f32 + offset, y as f32);
+            (x + point.x * unit, y - point.y * unit)
+        };
+        append(&mut path, &outline.curves, place);
+    });
+    path
+}
+
+/// Appends curves, each of which names where it starts; a contour goes on while they join.
+fn append(
+    path: &mut String,
+    curves: &[OutlineCurve],
+    place: impl Fn(ab_glyph::Point) -> (f32, f32),
+) {
+    let mut at = None;
+    for curve in curves {
+        let (start, through, end) = match curve {
+            OutlineCurve::Line(start, end) => (start, &[][..], end),
+            OutlineCurve::Quad(start, a, end) => (start, &[*a][..], end),
+            OutlineCurve::Cubic(start, a, b, end) => (start, &[*a, *b][..], end),
+        };
+        let mut write = |command: char, points: &[ab_glyph::Point]| {
+            path.push(command);
+            for point in points {
+                let (x, y) = place(*point);
+                write!(path, "{x:.2} {y:.2} ").expect("strings take every text");
+            }
+        };
+        if at != Some(*start) {
+            write('M', &[*start]);
+        }
+        match through {
+            [] => write('L', &[*end]),
+            [a] => write('Q', &[*a, *end]),
+            [a, b, ..] => write('C', &[*a, *b, *end]),
+        }
+        at = Some(*end);
+    }
 }
 
 /// The text, cut with an ellipsis where it is wider than the room.
@@ -68,8 +122,6 @@ pub(super) fn fit(text: &str, em: f64, weight: Weight, room: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ab_glyph::GlyphId;
-
     use super::*;
 
     #[test]
@@ -80,6 +132,27 @@ mod tests {
                 assert_ne!(font(weight).glyph_id(sign), GlyphId(0), "{sign}");
             }
         }
+    }
+
+    #[test]
+    fn outlines_stand_where_the_text_does() {
+        // An l is one upright bar, from the baseline to the height of the ascenders.
+        let path = outlines("l", 100.0, Weight::Regular, (1000.0, 500.0));
+        let numbers: Vec<f64> = path
+            .split(|c: char| !c.is_ascii_digit() && c != '.')
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        let of = |axis: usize| numbers.iter().copied().skip(axis).step_by(2);
+        let within = |mut values: Box<dyn Iterator<Item = f64>>, from, to| {
+            values.all(|value| (from..=to).contains(&value))
+        };
+        assert_eq!(path.matches('M').count(), 1, "{path}");
+        assert!(within(Box::new(of(0)), 1000.0, 1028.0), "{path}");
+        assert!(within(Box::new(of(1)), 420.0, 500.0), "{path}");
+        assert_eq!(outlines(" ", 100.0, Weight::Bold, (0.0, 0.0)), "");
+        // An o is two contours, and a second one stands a width further on.
+        let two = outlines("oo", 10.0, Weight::Bold, (0.0, 0.0));
+        assert_eq!(two.matches('M').count(), 4, "{two}");
     }
 
     #[test]

@@ -67,9 +67,3 @@ pub trait Chart {
         self.scene(&Theme::LIGHT).svg()
     }
 }
-
-/// An SVG document that a [`Scene`] was written as, as a PNG with two pixels per unit in each
-/// direction, or one if it is very high.
-pub fn png_of(svg: &str) -> Result<Vec<u8>, ChartError> {
-    picture::png(svg)
-}

@@ -1,14 +1,11 @@
 //! A chart's SVG document as a PNG, by resvg.
 //!
-//! Texts are set in the two fonts that are compiled in; fonts of the machine are not looked at.
-
-use std::sync::{Arc, OnceLock};
+//! Texts come as outlines (`svg::Texts`), so that no engine for text is needed.
 
 use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::{self, fontdb};
+use resvg::usvg;
 
 use super::ChartError;
-use super::font;
 
 /// Pixels per unit in each direction.
 const SCALE: f32 = 2.0;
@@ -19,7 +16,7 @@ const HIGH: f32 = 4000.0;
 /// Draws a document, whose paper has to be opaque.
 pub(super) fn png(svg: &str) -> Result<Vec<u8>, ChartError> {
     let drawing = |error: &dyn std::fmt::Display| ChartError::Drawing(error.to_string());
-    let tree = usvg::Tree::from_str(svg, options()).map_err(|error| drawing(&error))?;
+    let tree = usvg::Tree::from_str(svg, &usvg::Options::default()).map_err(|error| drawing(&error))?;
     let scale = if tree.size().height() > HIGH {
         1.0
     } else {
@@ -35,21 +32,6 @@ pub(super) fn png(svg: &str) -> Result<Vec<u8>, ChartError> {
         &mut pixmap.as_mut(),
     );
     encode(&pixmap).map_err(|error| ChartError::Encoding(error.to_string()))
-}
-
-/// How documents are read: with our fonts only.
-fn options() -> &'static usvg::Options<'static> {
-    static OPTIONS: OnceLock<usvg::Options<'static>> = OnceLock::new();
-    OPTIONS.get_or_init(|| {
-        let mut fonts = fontdb::Database::new();
-        for file in font::FILES {
-            fonts.load_font_data(file.to_vec());
-        }
-        usvg::Options {
-            fontdb: Arc::new(fonts),
-            ..usvg::Options::default()
-        }
-    })
 }
 
 /// Quick rather than small: encoding would take longer than drawing. Rows of a chart differ little

@@ -3,9 +3,10 @@
 //! Coordinates are pixels from the upper left corner, as real numbers. A scene knows nothing
 //! of data; it is written as SVG (`svg`), of which pictures are made, and tests read it to find texts that overlap or leave the canvas.
 
-use super::ChartError;
 use super::font::{self, Weight};
+use super::svg::{self, Texts};
 use super::theme::{Color, Theme};
+use super::{ChartError, picture};
 
 /// A point in pixels.
 pub(super) type Point = (f64, f64);
@@ -82,19 +83,24 @@ impl Label {
         font::width(&self.text, self.size, self.weight)
     }
 
+    /// Where the first letter starts.
+    pub(super) fn left(&self) -> f64 {
+        let before = match self.anchor {
+            Anchor::Start => 0.0,
+            Anchor::Middle => self.width() / 2.0,
+            Anchor::End => self.width(),
+        };
+        self.at.0 - before
+    }
+
     /// Left, top, right and bottom of the letters.
     #[cfg(test)]
     pub(super) fn bounds(&self) -> [f64; 4] {
-        let (x, y, width) = (self.at.0, self.at.1, self.width());
-        let left = match self.anchor {
-            Anchor::Start => x,
-            Anchor::Middle => x - width / 2.0,
-            Anchor::End => x - width,
-        };
+        let (left, y) = (self.left(), self.at.1);
         [
             left,
             y - 0.76 * self.size,
-            left + width,
+            left + self.width(),
             y + 0.24 * self.size,
         ]
     }
@@ -135,7 +141,12 @@ impl Scene {
 
     /// The scene as an SVG document.
     pub fn svg(&self) -> Result<String, ChartError> {
-        super::svg::write(self)
+        svg::write(self, Texts::Written)
+    }
+
+    /// The scene as a PNG with two pixels per unit in each direction, or one if it is very high.
+    pub fn png(&self) -> Result<Vec<u8>, ChartError> {
+        picture::png(&svg::write(self, Texts::Outlined)?)
     }
 
     pub(super) fn add(&mut self, shape: Shape) {

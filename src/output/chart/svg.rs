@@ -10,9 +10,18 @@ use plotters::drawing::IntoDrawingArea;
 use plotters::prelude::SVGBackend;
 
 use super::ChartError;
-use super::font::FAMILY;
-use super::paint::{self, units};
-use super::scene::{Point, Scene, Shape};
+use super::font::{self, FAMILY};
+use super::paint::{self, UNITS, units};
+use super::scene::{Label, Point, Scene, Shape};
+
+/// How texts stand in a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Texts {
+    /// As texts, set in the fonts that its viewer has.
+    Written,
+    /// As the outlines of their letters in the fonts that are compiled in.
+    Outlined,
+}
 
 /// What the backend cannot say of a shape.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -67,7 +76,7 @@ fn is_square(points: &[Point]) -> bool {
 }
 
 /// Writes the document.
-pub(super) fn write(scene: &Scene) -> Result<String, ChartError> {
+pub(super) fn write(scene: &Scene, texts: Texts) -> Result<String, ChartError> {
     let size @ (width, height) = (units(scene.width) as u32, units(scene.height) as u32);
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" \
@@ -85,13 +94,46 @@ pub(super) fn write(scene: &Scene) -> Result<String, ChartError> {
     for alike in looks.chunk_by(|a, b| a.1 == b.1 && a.1.tooltip.is_none()) {
         let opening = alike[0].1.opening();
         text += &opening;
-        append(&mut text, size, alike.iter().map(|(shape, _)| *shape))?;
+        for run in alike.chunk_by(|a, b| is_text(a.0) == is_text(b.0)) {
+            if texts == Texts::Outlined && is_text(run[0].0) {
+                run.iter()
+                    .for_each(|(shape, _)| append_outlines(&mut text, shape));
+            } else {
+                append(&mut text, size, run.iter().map(|(shape, _)| *shape))?;
+            }
+        }
         if !opening.is_empty() {
             text += "</g>\n";
         }
     }
     text += "</svg>\n";
     Ok(text)
+}
+
+fn is_text(shape: &Shape) -> bool {
+    matches!(shape, Shape::Text(_))
+}
+
+/// Appends a text as the outlines of its letters.
+fn append_outlines(text: &mut String, shape: &Shape) {
+    let Shape::Text(label) = shape else { return };
+    let (x, y) = (label.left() * UNITS, label.at.1 * UNITS);
+    let Label {
+        text: words,
+        size,
+        weight,
+        color,
+        ..
+    } = label;
+    let [r, g, b] = color.rgb;
+    let opacity = color.alpha;
+    let path = font::outlines(words, size * UNITS, *weight, (x, y));
+    writeln!(
+        text,
+        "<path fill=\"#{r:02X}{g:02X}{b:02X}\" fill-opacity=\"{opacity}\" \
+         shape-rendering=\"auto\" d=\"{path}\"/>"
+    )
+    .expect("strings take every text");
 }
 
 /// Appends what the backend writes for these shapes, without its frame.

@@ -304,7 +304,7 @@ fn the_charts_of_sweeps_keep_their_texts_apart() {
 fn the_same_chart_gives_the_same_bytes() {
     let chart = latency();
     assert_eq!(chart.svg(), chart.svg());
-    let draw = || chart.svg().and_then(|svg| png_of(&svg));
+    let draw = || chart.scene(&Theme::LIGHT).png();
     let picture = draw().expect("it can be drawn");
     assert_eq!(Ok(&picture), draw().as_ref());
     let mut decoder = png::Decoder::new(Cursor::new(&picture))
@@ -457,6 +457,6 @@ proptest! {
         let chart = ReplicasChart {
             title: name, duration, desired: a, ready: b, load_spans: spans(), ..ReplicasChart::default()
         };
-        prop_assert!(chart.svg().and_then(|svg| png_of(&svg)).is_ok());
+        prop_assert!(chart.scene(&Theme::LIGHT).png().is_ok());
     }
 }
