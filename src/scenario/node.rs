@@ -14,7 +14,7 @@ pub struct Span {
 
 impl Span {
     /// The empty range before a byte.
-    pub(crate) fn at(file: usize, byte: usize) -> Self {
+    pub fn at(file: usize, byte: usize) -> Self {
         Self {
             file,
             start: byte,
