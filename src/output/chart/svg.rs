@@ -96,8 +96,9 @@ pub(super) fn write(scene: &Scene, texts: Texts) -> Result<String, ChartError> {
         text += &opening;
         for run in alike.chunk_by(|a, b| is_text(a.0) == is_text(b.0)) {
             if texts == Texts::Outlined && is_text(run[0].0) {
-                run.iter()
-                    .for_each(|(shape, _)| append_outlines(&mut text, shape));
+                for (shape, _) in run {
+                    append_outlines(&mut text, shape);
+                }
             } else {
                 append(&mut text, size, run.iter().map(|(shape, _)| *shape))?;
             }
@@ -117,7 +118,7 @@ fn is_text(shape: &Shape) -> bool {
 /// Appends a text as the outlines of its letters.
 fn append_outlines(text: &mut String, shape: &Shape) {
     let Shape::Text(label) = shape else { return };
-    let (x, y) = (label.left() * UNITS, label.at.1 * UNITS);
+    let start = (label.left() * UNITS, label.at.1 * UNITS);
     let Label {
         text: words,
         size,
@@ -127,7 +128,7 @@ fn append_outlines(text: &mut String, shape: &Shape) {
     } = label;
     let [r, g, b] = color.rgb;
     let opacity = color.alpha;
-    let path = font::outlines(words, size * UNITS, *weight, (x, y));
+    let path = font::outlines(words, size * UNITS, *weight, start);
     writeln!(
         text,
         "<path fill=\"#{r:02X}{g:02X}{b:02X}\" fill-opacity=\"{opacity}\" \
