@@ -101,26 +101,27 @@
 //! `ARCHITECTURE.md` has the table of which module may use which; a test holds the
 //! imports to it.
 
-pub mod units;
+#[doc(inline)]
+pub use nlsim_autoscaler::autoscaler;
+#[doc(inline)]
+pub use nlsim_cluster::{api, cluster, controller, kubelet, metrics, scheduler};
+#[doc(inline)]
+pub use nlsim_core::{sim, units};
+#[doc(inline)]
+pub use nlsim_kubectl::kubectl;
+#[doc(inline)]
+pub use nlsim_output::output;
+#[doc(inline)]
+pub use nlsim_prometheus::prometheus;
+#[doc(inline)]
+pub use nlsim_record::{analysis, record};
+#[doc(inline)]
+pub use nlsim_scenario::scenario;
+#[doc(inline)]
+pub use nlsim_workload::{load, workload};
 
-pub mod analysis;
-pub mod api;
-pub mod autoscaler;
 #[cfg(feature = "cli")]
 pub mod cli;
-pub mod cluster;
 pub mod conformance;
-pub mod controller;
-pub mod kubectl;
-pub mod kubelet;
-pub mod load;
-pub mod metrics;
-pub mod output;
-pub mod prometheus;
-pub mod record;
-pub mod scenario;
-pub mod scheduler;
-pub mod sim;
 pub mod sweep;
-pub mod workload;
 pub mod world;

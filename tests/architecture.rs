@@ -41,6 +41,25 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Every source file of all crates, with the module that it belongs to.
+fn files_by_module() -> Vec<(String, PathBuf)> {
+    let parts = fs::read_dir("crates").expect("the crates stand at the root");
+    let parts = parts.map(|part| part.expect("a crate").path().join("src"));
+    let mut all = Vec::new();
+    for source in parts.chain([PathBuf::from("src")]) {
+        let mut files = Vec::new();
+        rust_files(&source, &mut files);
+        all.extend(files.into_iter().map(|path| {
+            let relative = path.strip_prefix(&source).expect("it was found there");
+            let module = relative.iter().next().expect("a file has a name");
+            let module = module.to_string_lossy().trim_end_matches(".rs").to_owned();
+            (module, path)
+        }));
+    }
+    all.sort();
+    all
+}
+
 /// Modules named in `crate::…` paths, grouped imports (`crate::{a, b::c}`) included.
 fn used_modules(code: &str) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
@@ -89,20 +108,8 @@ fn without_comments_and_tests(text: &str) -> String {
 #[test]
 fn imports_follow_the_table() {
     let table = allowed();
-    let mut files = Vec::new();
-    rust_files(Path::new("src"), &mut files);
-    files.sort();
     let mut wrong = Vec::new();
-    for path in files {
-        let relative = path
-            .strip_prefix("src")
-            .expect("files were found below src");
-        let module = relative
-            .iter()
-            .next()
-            .expect("a file has a name")
-            .to_string_lossy();
-        let module = module.trim_end_matches(".rs").to_owned();
+    for (module, path) in files_by_module() {
         if module == "lib" || module == "main" {
             continue;
         }

@@ -128,7 +128,7 @@ fn every_key_of_the_scenario_is_in_the_reference() {
     let reference = text("docs/scenario.md");
     let mut keys = 0;
     let mut readers = Vec::new();
-    let mut folders = vec![PathBuf::from("src/scenario/read")];
+    let mut folders = vec![PathBuf::from("crates/scenario/src/scenario/read")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("the readers") {
             let path = entry.expect("an entry").path();

@@ -16,7 +16,8 @@ const HIGH: f32 = 4000.0;
 /// Draws a document, whose paper has to be opaque.
 pub(super) fn png(svg: &str) -> Result<Vec<u8>, ChartError> {
     let drawing = |error: &dyn std::fmt::Display| ChartError::Drawing(error.to_string());
-    let tree = usvg::Tree::from_str(svg, &usvg::Options::default()).map_err(|error| drawing(&error))?;
+    let tree =
+        usvg::Tree::from_str(svg, &usvg::Options::default()).map_err(|error| drawing(&error))?;
     let scale = if tree.size().height() > HIGH {
         1.0
     } else {

@@ -35,7 +35,7 @@ const TEST_SCALE_UP_FACTOR: i32 = 8;
 
 /// Runs `check` on every row of a table; does nothing without the tables.
 fn each_row(table: &str, check: impl Fn(&Value)) {
-    let path = format!("../shared/golden/hpa/upstream/{table}.jsonl");
+    let path = format!("../../../shared/golden/hpa/upstream/{table}.jsonl");
     if !Path::new(&path).exists() {
         return;
     }
