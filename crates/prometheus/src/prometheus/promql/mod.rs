@@ -1,7 +1,7 @@
 //! PromQL: text to query to answer.
 //!
-//! `promql-parser` reads the text, [`plan`] makes of it what is evaluated here and says at which
-//! column something lies outside, [`eval`] answers for one instant. Of Prometheus' language this
+//! `promql-parser` reads the text, `plan` makes of it what is evaluated here and says at which
+//! column something lies outside, `eval` answers for one instant. Of Prometheus' language this
 //! leaves out native histograms and what is behind feature flags.
 
 mod aggregation;
