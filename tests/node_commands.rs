@@ -1,6 +1,6 @@
 //! `kubectl taint` and `kubectl delete node` in a run.
 
-use nlsim::api::{Kind, ObjectId, Pod};
+use nlsim::api::{Kind, Pod};
 use nlsim::scenario::{InMemory, Loaded, Scenario};
 use nlsim::sim::SimTime;
 use nlsim::world::Simulation;
@@ -231,11 +231,44 @@ fn pods_of_a_deleted_node_are_collected_a_minute_later() {
     assert_eq!((left(&cluster), on(&cluster, "web", "n-2")), (4, 4));
     assert_eq!(cluster.store().find(Kind::Node, "", "n-1"), None);
     assert_eq!(on(&cluster, "logs", "n-2"), 1);
-    let names = cluster.store().ids(Kind::Pod, None);
-    assert!(names.iter().all(|id| matches!(id, ObjectId::Pod(_))));
+    let store = cluster.store();
+    let homeless = |pod: &Pod| pod.node.is_some_and(|node| store.find_node(node).is_none());
+    assert_eq!(store.pods().filter(|(_, pod)| homeless(pod)).count(), 0);
     let finished = cluster.finish().expect("the books balance");
     let node = &finished.recording.nodes[0];
     assert_eq!(node.ended, Some(SimTime::from_secs(105)));
+}
+
+/// Of two taints that a pod tolerates for a while the first one counts; one that it does not
+/// tolerate first cancels what is scheduled.
+#[test]
+fn a_second_taint_cancels_only_where_it_is_not_tolerated() {
+    let twice = "tolerations: [{key: drained, operator: Exists, effect: NoExecute, tolerationSeconds: 30}, \
+                 {key: slow, operator: Exists, effect: NoExecute, tolerationSeconds: 5}]";
+    let once =
+        "tolerations: [{key: drained, operator: Exists, effect: NoExecute, tolerationSeconds: 30}]";
+    assert!(MANIFESTS.contains(once));
+    let scenario = scenario(&MANIFESTS.replace(once, twice));
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 80);
+    let batch = on(&cluster, "batch", "n-1");
+    assert!(batch > 0);
+    typed(&mut cluster, "kubectl taint nodes n-1 drained:NoExecute");
+    run_until(&mut cluster, 85);
+    typed(&mut cluster, "kubectl taint nodes n-1 slow:NoExecute");
+    run_until(&mut cluster, 100);
+    assert_eq!(on(&cluster, "batch", "n-1"), batch);
+    typed(&mut cluster, "kubectl taint nodes n-1 other:NoExecute");
+    run_until(&mut cluster, 102);
+    assert_eq!(on(&cluster, "batch", "n-1"), 0);
+    let told = messages(&cluster, "TaintManagerEviction");
+    let of_batch = |start: &str| {
+        let start = format!("{start} default/batch");
+        told.iter().position(|text| text.starts_with(&start))
+    };
+    let cancelled = of_batch("Cancelling deletion of Pod").expect("they were scheduled");
+    let marked = of_batch("Marking for deletion Pod").expect("they went");
+    assert!(cancelled < marked);
 }
 
 #[test]

@@ -112,7 +112,8 @@ impl Simulation<'_> {
             Command::Rollout(command) => match command.action {
                 RolloutAction::Undo { to_revision } => {
                     for target in self.targets(&command.targets, line, documents) {
-                        self.undo(&target, to_revision.unwrap_or(0), printed, now);
+                        let to = (to_revision.unwrap_or(0), line.dry_run);
+                        self.undo(&target, to, printed, now);
                     }
                 }
                 RolloutAction::Restart | RolloutAction::Pause | RolloutAction::Resume => {
@@ -123,9 +124,9 @@ impl Simulation<'_> {
                         self.rollout_status(&target, revision.unwrap_or(0), printed, now);
                     }
                 }
-                RolloutAction::History { .. } => {
+                RolloutAction::History { revision } => {
                     for target in self.targets(&command.targets, line, documents) {
-                        self.rollout_history(&target, printed);
+                        self.rollout_history(&target, revision.unwrap_or(0), printed);
                     }
                 }
             },

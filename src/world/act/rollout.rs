@@ -12,6 +12,8 @@ use crate::controller::deployment::{self, rollout_undo};
 use crate::controller::rollout_status::{self, RolloutStatus};
 use crate::controller::statefulset::adapter::with_view;
 use crate::controller::statefulset::{ControllerRevision, RevisionKey, Undo, UndoError, undo_to};
+use crate::kubectl::command::DryRun;
+use crate::kubectl::patch::line;
 use crate::sim::SimTime;
 use crate::world::Simulation;
 use crate::world::manifests::kind_in_store;
@@ -29,29 +31,43 @@ impl Simulation<'_> {
     pub(super) fn undo(
         &mut self,
         target: &Target,
-        to_revision: i64,
+        (to_revision, dry_run): (i64, DryRun),
         printed: &mut Printed,
         now: SimTime,
     ) {
+        if dry_run == DryRun::Client {
+            let instead = "--dry-run=server says whether it would go";
+            printed.error(format!(
+                "error: the pod template that --dry-run=client prints is not simulated; {instead}"
+            ));
+            return;
+        }
         let Some(object) = self.target_object(target) else {
             printed.error(target.not_found());
             return;
         };
         match self.undone(object, to_revision, now) {
-            Err(error) => printed.error(format!("error: {error}")),
-            Ok(Err(skipped)) => printed.out(skipped),
-            Ok(Ok(template)) => {
-                let (kind, namespace, name) = target.key();
-                self.manifests
-                    .restore_template((kind, namespace, name), &template);
-                self.store.commit(now, Write::Template(object, template));
-                let qualified = target.kind.qualified();
-                printed.out(format!("{qualified}/{name} rolled back"));
+            None => {
+                let kind = target.kind.group_kind();
+                printed.error(format!(
+                    "error: no rollbacker has been implemented for {kind:?}"
+                ));
+            }
+            Some(Err(error)) => printed.error(format!("error: {error}")),
+            Some(Ok(Err(skipped))) => printed.out(skipped),
+            Some(Ok(Ok(template))) => {
+                let (_, _, name) = target.key();
+                if dry_run == DryRun::None {
+                    self.manifests.restore_template(target.key(), &template);
+                    self.store.commit(now, Write::Template(object, template));
+                }
+                printed.out(line(target.kind, name, "rolled back", dry_run));
             }
         }
     }
 
-    fn undone(&mut self, object: ObjectId, to_revision: i64, now: SimTime) -> Undone {
+    /// `None` for kinds without revisions.
+    fn undone(&mut self, object: ObjectId, to_revision: i64, now: SimTime) -> Option<Undone> {
         match object {
             ObjectId::Deployment(id) => {
                 let components = &mut self.components;
@@ -62,33 +78,30 @@ impl Simulation<'_> {
                     now,
                     |deployment, sets| rollout_undo(deployment, sets, to_revision),
                 );
-                let Some((keys, _, undone)) = undone else {
-                    return Err("the deployment is gone".to_owned());
-                };
-                match undone {
+                let (keys, _, undone) = undone?;
+                Some(match undone {
                     Err(error) => Err(error.to_string()),
                     Ok(deployment::Undo::Skipped(text)) => Ok(Err(text)),
                     Ok(deployment::Undo::RolledBack { key }) => {
-                        let set = self.store.replica_set(keys[key]);
-                        let template = set.map(|set| Arc::clone(&set.template));
-                        template.map(Ok).ok_or_else(String::new)
+                        let set = self.store.replica_set(keys[key])?;
+                        Ok(Ok(Arc::clone(&set.template)))
                     }
-                }
+                })
             }
             ObjectId::StatefulSet(id) => {
-                let set = self.store.stateful_set(id).ok_or_else(String::new)?;
+                let set = self.store.stateful_set(id)?;
                 let undone = with_view(set, |set, revisions| {
                     undo_to(set.template, revisions, to_revision)
                 });
                 template_of(undone, &set.revisions)
             }
             ObjectId::DaemonSet(id) => {
-                let set = self.store.daemon_set(id).ok_or_else(String::new)?;
+                let set = self.store.daemon_set(id)?;
                 let revisions = views(&set.revisions);
                 let undone = undo_to(set.template_key(), &revisions, to_revision);
                 template_of(undone, &set.revisions)
             }
-            _ => Err("no rollbacker has been implemented for it".to_owned()),
+            _ => None,
         }
     }
 
@@ -134,12 +147,17 @@ impl Simulation<'_> {
         match looked {
             Some(Ok(RolloutStatus { line, .. })) => printed.out(line),
             Some(Err(error)) => printed.error(format!("error: {error}")),
-            None => printed.error("error: no status viewer has been implemented for it"),
+            None => {
+                let kind = target.kind.group_kind();
+                printed.error(format!(
+                    "error: no status viewer has been implemented for {kind}"
+                ));
+            }
         }
     }
 
-    /// `rollout history`.
-    pub(super) fn rollout_history(&self, target: &Target, printed: &mut Printed) {
+    /// `rollout history`: all revisions; of a single one only whether it is there.
+    pub(super) fn rollout_history(&self, target: &Target, revision: i64, printed: &mut Printed) {
         let of = |all: &[Revision]| all.iter().map(|one| one.revision).collect();
         let mut revisions: Vec<i64> = match self.target_object(target) {
             None => {
@@ -162,6 +180,14 @@ impl Simulation<'_> {
             Some(_) => Vec::new(),
         };
         revisions.sort_unstable();
+        if revision > 0 {
+            printed.error(if revisions.contains(&revision) {
+                "error: the pod template that --revision prints is not simulated"
+            } else {
+                "error: unable to find the specified revision"
+            });
+            return;
+        }
         printed.out(format!("{}/{} ", target.kind.qualified(), target.name));
         if revisions.is_empty() {
             printed.out("No rollout history found.");
@@ -185,14 +211,13 @@ fn views(revisions: &[Revision]) -> Vec<ControllerRevision> {
 }
 
 /// The template that an undo goes back to.
-fn template_of(undone: Result<Undo, UndoError>, revisions: &[Revision]) -> Undone {
-    match undone {
+fn template_of(undone: Result<Undo, UndoError>, revisions: &[Revision]) -> Option<Undone> {
+    Some(match undone {
         Err(error) => Err(error.to_string()),
         Ok(Undo::Skipped(text)) => Ok(Err(text)),
         Ok(Undo::RolledBack { key }) => {
-            let found = revisions.iter().find(|one| one.key == key);
-            let template = found.map(|found| Arc::clone(&found.template));
-            template.map(Ok).ok_or_else(String::new)
+            let found = revisions.iter().find(|one| one.key == key)?;
+            Ok(Ok(Arc::clone(&found.template)))
         }
-    }
+    })
 }

@@ -244,10 +244,35 @@ pub struct JobStatus {
     pub failures_in_a_row: u32,
     /// When the last failure was.
     pub last_failure: SimTime,
-    /// Whether it has failed: it does nothing more.
-    pub given_up: bool,
+    /// Why it has failed: it does nothing more.
+    pub given_up: Option<GaveUp>,
     /// The condition Complete or Failed.
     pub end: Option<JobEnd>,
+}
+
+/// Why a Job does nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GaveUp {
+    /// More failures, or restarts in place, than `backoffLimit` allows.
+    BackoffLimit,
+    /// `activeDeadlineSeconds` is over.
+    Deadline,
+}
+
+impl GaveUp {
+    /// Reason and message of the condition and of the event.
+    pub fn reason(self) -> (&'static str, &'static str) {
+        match self {
+            Self::BackoffLimit => (
+                "BackoffLimitExceeded",
+                "Job has reached the specified backoff limit",
+            ),
+            Self::Deadline => (
+                "DeadlineExceeded",
+                "Job was active longer than specified deadline",
+            ),
+        }
+    }
 }
 
 /// How a Job ended.
@@ -285,22 +310,6 @@ impl Job {
             labels.insert(key.to_owned(), name.to_owned());
         }
         labels
-    }
-
-    /// Reason and message of its failure. The controller looks at the limit of failures first.
-    pub fn failure(&self) -> (&'static str, &'static str) {
-        let beyond_limit = self.status.failed > self.spec.backoff_limit;
-        if self.spec.active_deadline.is_some() && !beyond_limit {
-            (
-                "DeadlineExceeded",
-                "Job was active longer than specified deadline",
-            )
-        } else {
-            (
-                "BackoffLimitExceeded",
-                "Job has reached the specified backoff limit",
-            )
-        }
     }
 }
 

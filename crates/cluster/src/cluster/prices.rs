@@ -45,26 +45,6 @@ impl From<InstanceTypeToml> for InstanceType {
     }
 }
 
-/// What resources cost where pods are paid by what they request.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct ResourceRate {
-    /// Name.
-    pub name: String,
-    /// US dollars per core and hour.
-    pub vcpu: f64,
-    /// US dollars per GiB and hour.
-    pub gib: f64,
-    /// The same of preemptible capacity, where it has a price of its own.
-    pub spot_vcpu: Option<f64>,
-    /// The same of preemptible capacity, where it has a price of its own.
-    pub spot_gib: Option<f64>,
-    /// Share of the price that preemptible capacity costs, where it has none of its own.
-    pub spot_share: Option<f64>,
-    /// Seconds that are billed at least.
-    #[serde(default)]
-    pub min_billed_s: f64,
-}
-
 /// A table of prices in US dollars.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 pub struct PriceTable {
@@ -74,9 +54,6 @@ pub struct PriceTable {
     /// Instance types.
     #[serde(default, rename = "instance_type")]
     pub instance_types: Vec<InstanceType>,
-    /// Rates of resources.
-    #[serde(default, rename = "resource_rate")]
-    pub resource_rates: Vec<ResourceRate>,
 }
 
 impl PriceTable {
@@ -107,10 +84,7 @@ mod tests {
         let table = PriceTable::read(BUILT_IN).expect("a table");
         assert_eq!(PriceTable::built_in(), &table);
         assert_eq!(table.as_of, "2026-01-19");
-        assert_eq!(
-            (table.instance_types.len(), table.resource_rates.len()),
-            (33, 4)
-        );
+        assert_eq!(table.instance_types.len(), 33);
         let large = table.instance_type("m5.large").expect("known");
         assert_eq!(
             (large.cpu, large.memory),

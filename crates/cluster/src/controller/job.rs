@@ -5,7 +5,8 @@ use super::calls::Caller;
 use super::owner;
 use super::pod_control::{PodControl, active_pods, delete_pod};
 use crate::api::{
-    Change, Context, JobEnd, JobId, JobStatus, ObjectId, Pod, PodId, PodPhase, Store, What, Write,
+    Change, Context, GaveUp, JobEnd, JobId, JobStatus, ObjectId, Pod, PodId, PodPhase, Store, What,
+    Write,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::sim::{SimDuration, SimTime, Stream};
@@ -56,7 +57,7 @@ impl Controller {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        let Some(ObjectId::Job(job)) = pod.meta.owner else {
+        let Some(ObjectId::Job(job)) = owner::owner_of(id, context.store) else {
             return;
         };
         let (phase, deleting) = (pod.phase, pod.is_deleting());
@@ -131,9 +132,11 @@ impl Controller {
         };
         let beyond_limit =
             status.failed > spec.backoff_limit || restarts >= spec.backoff_limit.max(1) as u32;
-        if status.given_up || past_deadline || beyond_limit {
+        let gives_up = (beyond_limit.then_some(GaveUp::BackoffLimit))
+            .or_else(|| past_deadline.then_some(GaveUp::Deadline));
+        if let Some(reason) = status.given_up.or(gives_up) {
             let given_up = JobStatus {
-                given_up: true,
+                given_up: Some(reason),
                 ..status
             };
             if given_up != status {
@@ -142,7 +145,7 @@ impl Controller {
             for pod in active {
                 self.calls.delete_pod(id, pod, owner::deleted, context);
             }
-            end(id, true, context);
+            end(id, Some(reason), context);
             return;
         }
         let enough = match spec.completions {
@@ -150,7 +153,7 @@ impl Controller {
             None => status.succeeded > 0 && active.is_empty(),
         };
         if enough {
-            end(id, false, context);
+            end(id, None, context);
         }
         let wanted = match spec.completions {
             Some(completions) => spec.parallelism.min(completions - status.succeeded),
@@ -202,7 +205,7 @@ fn count_success(id: JobId, context: &mut Context<'_, Event>) {
 }
 
 /// A Job has ended, once all its pods have.
-fn end(id: JobId, failed: bool, context: &mut Context<'_, Event>) {
+fn end(id: JobId, gave_up: Option<GaveUp>, context: &mut Context<'_, Event>) {
     let object = ObjectId::Job(id);
     let Some(job) = context.store.job(id) else {
         return;
@@ -215,8 +218,8 @@ fn end(id: JobId, failed: bool, context: &mut Context<'_, Event>) {
     if entry.pods.iter().any(goes_on) {
         return;
     }
-    if failed {
-        let (reason, message) = job.failure();
+    if let Some(gave_up) = gave_up {
+        let (reason, message) = gave_up.reason();
         context
             .events
             .warning(object, reason, || message.to_owned());
@@ -226,7 +229,7 @@ fn end(id: JobId, failed: bool, context: &mut Context<'_, Event>) {
     }
     let status = JobStatus {
         end: Some(JobEnd {
-            failed,
+            failed: gave_up.is_some(),
             at: context.now,
         }),
         ..job.status

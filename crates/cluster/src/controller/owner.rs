@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use super::calls::Caller;
-use crate::api::{Context, DaemonSetId, JobId, ObjectId, PodId, ReplicaSetId, StatefulSetId};
+use crate::api::{
+    Context, DaemonSetId, JobId, ObjectId, PodId, ReplicaSetId, StatefulSetId, Store,
+};
 use crate::sim::SimDuration;
 
 /// What a controller of owners of pods waits for.
@@ -45,6 +47,12 @@ owner!(StatefulSetId, StatefulSet);
 owner!(DaemonSetId, DaemonSet);
 owner!(JobId, Job);
 
+/// What owns a pod, unless that is gone: its slot may be another object's by now.
+pub(super) fn owner_of(pod: PodId, store: &Store) -> Option<ObjectId> {
+    let owner = store.pod(pod)?.meta.owner?;
+    store.meta(owner).map(|_| owner)
+}
+
 impl Caller {
     /// Schedules a sync after a delay, unless an earlier one is.
     pub(super) fn sync_in<K: Owner>(
@@ -75,10 +83,11 @@ impl Caller {
         tell: impl FnOnce(&str) -> String,
         context: &mut Context<'_, Event<K>>,
     ) {
-        let batch = self.of(id.place()).created();
+        // The slot of an object that is gone may be another one's.
         if context.store.meta(id.object()).is_none() {
             return;
         }
+        let batch = self.of(id.place()).created();
         self.report(id.place(), context.now);
         self.issue(batch, Event::Create(id), context);
         if let Some(pod) = make(context)

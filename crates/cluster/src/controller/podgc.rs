@@ -1,7 +1,7 @@
 //! The pod garbage collector: pods of nodes that are gone (`pkg/controller/podgc`,
 //! `gcOrphaned`).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::api::{Change, Context, NodeId, ObjectId, PodId, PodPhase, PodWrite, What, Write};
 use crate::sim::{SimDuration, SimTime};
@@ -21,15 +21,15 @@ pub enum Event {
 /// The pod garbage collector.
 #[derive(Debug, Clone, Default)]
 pub struct Controller {
-    /// Nodes that are gone, and since when.
-    gone: BTreeMap<NodeId, SimTime>,
+    /// Nodes that are gone.
+    gone: BTreeSet<NodeId>,
 }
 
 impl Controller {
     /// Wakes up for a node that is gone.
     pub fn observe(&mut self, change: Change, context: &mut Context<'_, Event>) {
         if let (ObjectId::Node(node), What::Deleted) = (change.object, change.what) {
-            self.gone.insert(node, context.now);
+            self.gone.insert(node);
             let looks = context.now.0.div_euclid(PERIOD.0) + 1;
             let next = SimTime(looks * PERIOD.0);
             context.at(next + QUARANTINE, Event::Collect(node));
@@ -38,7 +38,7 @@ impl Controller {
 
     /// The nodes that are gone.
     pub fn gone(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.gone.keys().copied()
+        self.gone.iter().copied()
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::pod_control::delete_pod;
+use super::podgc::pods_of;
 use crate::api::{
     Change, Context, NodeId, ObjectId, Pod, PodId, Store, Taint, TaintEffect, What, untolerated,
 };
@@ -43,9 +44,15 @@ impl Controller {
                 if no_execute(node, context.store).next().is_none() && self.pending.is_empty() {
                     return;
                 }
-                let pods = context.store.pods();
-                let on_it = pods.filter(|(_, pod)| pod.node == Some(node));
-                let on_it: Vec<PodId> = on_it.map(|(id, _)| id).collect();
+                let on_it: Vec<PodId> = if no_execute(node, context.store).next().is_some() {
+                    pods_of(node, context)
+                } else {
+                    let of_node = |id: &PodId| {
+                        let pod = context.store.pod(*id);
+                        pod.is_some_and(|pod| pod.node == Some(node))
+                    };
+                    self.pending.keys().copied().filter(of_node).collect()
+                };
                 for pod in on_it {
                     self.look(pod, node, context);
                 }
@@ -57,9 +64,7 @@ impl Controller {
                     self.look(pod, node, context);
                 }
             }
-            (ObjectId::Pod(pod), What::Deleted) => {
-                self.pending.remove(&pod);
-            }
+            (ObjectId::Pod(pod), What::Deleted) => self.cancel(pod, context),
             _ => {}
         }
     }
@@ -73,24 +78,27 @@ impl Controller {
             return;
         }
         let now = context.now;
-        let stays = match stay(pod, no_execute(node, context.store)) {
+        let at = match stay(pod, no_execute(node, context.store)) {
             Stay::ForEver => {
-                if self.pending.remove(&id).is_some() {
-                    tell(id, "Cancelling deletion of Pod", context);
-                }
+                self.cancel(id, context);
                 return;
             }
-            Stay::For(length) => length,
+            Stay::NotAtAll => now,
+            // What is scheduled already stays as it is, even where this would be sooner.
+            Stay::For(_) if self.pending.get(&id).is_some_and(|(since, _)| *since < now) => return,
+            Stay::For(length) => now + length,
         };
-        let (since, known) = self
-            .pending
-            .get(&id)
-            .copied()
-            .unwrap_or((now, SimTime::MAX));
-        let at = since + stays;
-        if at < known {
-            self.pending.insert(id, (since, at));
-            context.at(at.max(now), Event::Evict(id));
+        self.cancel(id, context);
+        self.pending.insert(id, (now, at));
+        context.at(at, Event::Evict(id));
+    }
+
+    /// Forgets what is scheduled for a pod (`cancelWorkWithEvent`).
+    fn cancel(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        if let Some((_, at)) = self.pending.remove(&id)
+            && at > context.now
+        {
+            tell(id, "Cancelling deletion of Pod", context);
         }
     }
 
@@ -115,18 +123,22 @@ impl Controller {
 
 /// How long a pod may stay.
 enum Stay {
+    /// It tolerates all taints.
     ForEver,
+    /// It tolerates all taints, for so long.
     For(SimDuration),
+    /// It does not tolerate one.
+    NotAtAll,
 }
 
-/// How long a pod may stay on a node with these taints: not at all if it does not tolerate one,
-/// else as long as the shortest toleration lasts (`getMinTolerationTime`).
+/// How long a pod may stay on a node with these taints: while the shortest toleration lasts
+/// (`getMinTolerationTime`).
 fn stay<'a>(pod: &Pod, taints: impl Iterator<Item = &'a Taint>) -> Stay {
     let tolerations = &pod.template.tolerations;
     let mut shortest: Option<i64> = None;
     for taint in taints {
         let Some(used) = tolerations.iter().find(|one| one.tolerates(taint)) else {
-            return Stay::For(SimDuration::ZERO);
+            return Stay::NotAtAll;
         };
         if let Some(seconds) = used.seconds {
             shortest = Some(shortest.map_or(seconds, |known| known.min(seconds)));

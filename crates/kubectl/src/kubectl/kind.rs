@@ -288,6 +288,11 @@ impl Kind {
         with_group(self.singular, self.group)
     }
 
+    /// `Deployment.apps`, or `Pod`: how kubectl names a kind that it can do nothing with.
+    pub fn group_kind(&self) -> String {
+        with_group(self.kind, self.group)
+    }
+
     /// `deployments.apps`, or `pods`: how the API server names the kind in its messages.
     pub fn resource(&self) -> String {
         with_group(self.plural, self.group)

@@ -32,7 +32,7 @@ mod typed_config;
 
 pub use admission::{ExistingHpa, TargetContainer, admit};
 pub use conditions::{Condition, ConditionStatus, ConditionType, Conditions};
-pub use cron::{Schedule, Zone};
+pub use cron::{Schedule, load_location};
 pub use events::Event;
 pub use executor::{
     Activity, FinishedJob, HpaHealth, JobObservation, JobScaleResult, ScaleResult, Target,

@@ -8,7 +8,7 @@ use super::{Clock, count, list, meta, truth};
 use crate::api::meta::ObjectId;
 use crate::api::pod::{Pod, PodPhase};
 use crate::api::store::Store;
-use crate::api::workload::{Job, JobId};
+use crate::api::workload::{GaveUp, Job, JobId};
 use crate::sim::SimTime;
 
 pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
@@ -68,10 +68,10 @@ struct End {
 impl End {
     fn of(job: &Job, active: i32, pods: &[&Pod]) -> Option<Self> {
         let (spec, status) = (&job.spec, &job.status);
-        if status.given_up {
-            let (reason, message) = job.failure();
+        if let Some(gave_up) = status.given_up {
+            let (reason, message) = gave_up.reason();
             let deadline = spec.active_deadline.map(|limit| job.meta.created + limit);
-            let deadline = deadline.filter(|_| reason == "DeadlineExceeded");
+            let deadline = deadline.filter(|_| gave_up == GaveUp::Deadline);
             return Some(Self {
                 failed: true,
                 reason,

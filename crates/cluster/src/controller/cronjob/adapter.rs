@@ -149,6 +149,8 @@ impl Controller {
                     self.sync(id, context);
                 }
             }
+            // Without its object nothing is left to be done.
+            Event::Call(id) if context.store.cron_job(id).is_none() => {}
             Event::Call(id) => {
                 self.call(id, pods, context);
                 self.proceed(id, context);
@@ -260,9 +262,6 @@ impl Controller {
     /// A call arrives at the API server.
     fn call(&mut self, id: CronJobId, pods: &mut PodControl, context: &mut Context<'_, Event>) {
         let slot = id.slot();
-        if context.store.cron_job(id).is_none() {
-            return;
-        }
         let Some(mut under_way) = self.known[slot].under_way.take() else {
             return;
         };

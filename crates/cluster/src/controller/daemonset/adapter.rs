@@ -62,8 +62,7 @@ impl Controller {
     }
 
     fn observe_pod(&mut self, pod: PodId, context: &mut Context<'_, Event>) {
-        let owner = context.store.pod(pod).and_then(|pod| pod.meta.owner);
-        let Some(ObjectId::DaemonSet(id)) = owner else {
+        let Some(ObjectId::DaemonSet(id)) = owner::owner_of(pod, context.store) else {
             return;
         };
         self.calls.of(id.slot()).deleted(pod);

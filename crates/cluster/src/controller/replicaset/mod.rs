@@ -44,8 +44,7 @@ impl Controller {
                 ObjectId::Pod(pod),
                 What::Created | What::Ready | What::Ended | What::Deleting | What::Deleted,
             ) => {
-                let owner = context.store.pod(pod).and_then(|pod| pod.meta.owner);
-                let Some(ObjectId::ReplicaSet(id)) = owner else {
+                let Some(ObjectId::ReplicaSet(id)) = owner::owner_of(pod, context.store) else {
                     return;
                 };
                 if matches!(change.what, What::Deleting | What::Deleted) {

@@ -51,8 +51,7 @@ impl Controller {
                 self.schedule(id, self.calls.api_latency, context);
             }
             (ObjectId::Pod(pod), What::Deleting | What::Deleted | What::Ready | What::Ended) => {
-                let owner = context.store.pod(pod).and_then(|pod| pod.meta.owner);
-                if let Some(ObjectId::StatefulSet(id)) = owner {
+                if let Some(ObjectId::StatefulSet(id)) = owner::owner_of(pod, context.store) {
                     self.calls.of(id.slot()).deleted(pod);
                     self.schedule(id, self.calls.api_latency, context);
                 }

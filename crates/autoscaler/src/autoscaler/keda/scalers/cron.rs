@@ -1,8 +1,9 @@
 //! `cron`: so many replicas between two schedules.
 
-use super::super::cron::{Schedule, Zone};
+use super::super::cron::{Schedule, load_location};
 use super::super::metric::{MetricSpec, MetricTarget, normalize};
 use super::super::typed_config::{Param, Params, ScalerConfig};
+use crate::sim::Zone;
 
 /// A window in time.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +64,7 @@ fn parse(config: ScalerConfig) -> Result<Cron, String> {
             shorten(&start),
             shorten(&end)
         )),
-        zone: Zone::load(&timezone),
+        zone: load_location(&timezone),
         start: start_schedule,
         end: end_schedule,
         desired_replicas,
