@@ -208,6 +208,18 @@ fn a_new_image_rolls_out_and_is_undone() {
         .map(|(_, pod)| pod.template.containers[0].image.as_str())
         .collect();
     assert_eq!(images, ["web:2"; 4]);
+    let lines = typed(
+        &mut cluster,
+        "kubectl rollout undo deploy/web --dry-run=server",
+    );
+    assert_eq!(lines, ["deployment.apps/web rolled back (server dry run)"]);
+    run_until(&mut cluster, 665);
+    assert_eq!(sizes(cluster.store()), [0, 4]);
+    let lines = typed(
+        &mut cluster,
+        "kubectl rollout history deploy/web --revision=7",
+    );
+    assert_eq!(lines, ["error: unable to find the specified revision"]);
     let lines = typed(&mut cluster, "kubectl rollout undo deploy/web");
     assert_eq!(lines, ["deployment.apps/web rolled back"]);
     run_until(&mut cluster, 720);

@@ -123,7 +123,7 @@ fn a_job_waits_twice_as_long_after_each_failure_in_a_row() {
 #[test]
 fn a_job_restarts_failed_containers_in_place_until_they_are_too_many() {
     for (limit, last) in [(0, 1), (3, 3)] {
-        let mut spec = job(2, limit, None);
+        let mut spec = job(2, limit, Some(3600));
         if let WorkloadKind::Job {
             restarts_in_place,
             parallelism,
@@ -151,6 +151,8 @@ fn a_job_restarts_failed_containers_in_place_until_they_are_too_many() {
         rig.run_until(900);
         assert!(rig.find(pod).is_none(), "limit {limit}");
         assert_eq!(rig.creations(0).len(), 1);
+        // Restarts count towards the limit: its deadline is not why.
+        assert!(rig.has_event("BackoffLimitExceeded") && !rig.has_event("DeadlineExceeded"));
     }
 }
 

@@ -355,6 +355,35 @@ fn what_is_deleted_takes_its_jobs_and_pods_along() {
     assert_eq!(names(&cluster, Kind::Job), Vec::<String>::new());
 }
 
+/// The status that it was about to write has nowhere to go; nobody goes on trying.
+#[test]
+fn one_that_is_deleted_between_its_calls_calls_no_more() {
+    let scenario = scenario(
+        "2026-03-02T10:00:50Z",
+        &cron_job("tick", EVERY_MINUTE, 5),
+        &["tick"],
+    );
+    let mut cluster = Simulation::new(&scenario, 1);
+    let end = SimTime::from_secs(60);
+    while names(&cluster, Kind::Job).is_empty() {
+        let stepped = cluster.step(end).expect("no endless loop");
+        assert!(stepped.is_some(), "a Job is due at 10 s");
+    }
+    cluster
+        .kubectl("kubectl delete cronjob tick")
+        .expect("a command line");
+    run_until(&mut cluster, 120);
+    let mut events = 0;
+    while cluster
+        .step(SimTime::from_secs(3600))
+        .expect("no endless loop")
+        .is_some()
+    {
+        events += 1;
+    }
+    assert!(events < 5000, "{events}");
+}
+
 #[test]
 fn a_new_schedule_counts_from_now() {
     let scenario = scenario(
