@@ -6,9 +6,11 @@
 //! the recording says failed fail.
 
 mod cast;
+mod flags;
 mod input;
 mod output;
 mod outside;
+mod own_taints;
 
 use std::sync::Arc;
 
@@ -26,7 +28,10 @@ use crate::sim::{SimDuration, SimTime};
 
 /// Replays every loop of every case.
 pub(in crate::conformance) fn replay(text: &str) -> Result<Report, ReplayError> {
-    super::super::lines::replay(text, replay_case)
+    super::super::lines::replay(text, |case, report| {
+        replay_case(case, report);
+        Ok(())
+    })
 }
 
 /// What a loop sees, but for what changes between loops.
@@ -37,14 +42,23 @@ struct Scene {
     controllers: Vec<Option<Controller>>,
 }
 
-fn replay_case(case: &Case, report: &mut Report) -> Result<(), serde_json::Error> {
-    let mut cast = Cast::new(case)?;
+fn replay_case(case: &Case, report: &mut Report) {
+    let (mut cast, errors) = Cast::new(case);
+    for error in errors {
+        report.step(Some(Difference {
+            place: format!("{} options", case.id),
+            expected: "flags that the autoscaler knows".to_owned(),
+            got: error.to_string(),
+            input: format!("{:?}", case.options),
+        }));
+    }
     let options = cast.options.clone();
     let mut autoscaler = StaticAutoscaler::new(options, SimTime::ZERO);
     let mut outside = Recorded::new(case);
     for (index, recorded) in case.loops.iter().enumerate() {
         let now = seconds(recorded.input.t);
-        let scene = cast.scene(case, recorded);
+        outside.taints.begin(&mut cast, recorded);
+        let scene = cast.scene(recorded, &outside.taints);
         outside.begin(&mut cast, recorded, &scene.pods);
         if index == 0 {
             // The instances were read once when the autoscaler was created.
@@ -68,9 +82,9 @@ fn replay_case(case: &Case, report: &mut Report) -> Result<(), serde_json::Error
         let calls = outside.take_calls();
         let evictions = outside.take_evictions(&cast);
         let after = output::after(&cast, &scene.pods, &events, &calls, &evictions);
-        report.step(compare(case, recorded, &out, &after));
+        let taints = next.and_then(|next| outside.taints.difference(&cast, recorded, next));
+        report.step(compare(case, recorded, (&out, &after), taints));
     }
-    Ok(())
 }
 
 /// What the autoscaler does in the background, up to and at `until`.
@@ -105,11 +119,19 @@ fn between(
     events
 }
 
-fn compare(case: &Case, recorded: &LoopJson, out: &Value, after: &Value) -> Option<Difference> {
-    let found = output::first_difference(&recorded.out, out, "out").or_else(|| {
-        let expected = recorded.after.as_ref()?;
-        output::first_difference(expected, after, "after")
-    });
+/// The first difference of a loop; one in the taints comes last.
+fn compare(
+    case: &Case,
+    recorded: &LoopJson,
+    (out, after): (&Value, &Value),
+    taints: Option<(String, String, String)>,
+) -> Option<Difference> {
+    let found = output::first_difference(&recorded.out, out, "out")
+        .or_else(|| {
+            let expected = recorded.after.as_ref()?;
+            output::first_difference(expected, after, "after")
+        })
+        .or(taints);
     found.map(|(field, expected, got)| Difference {
         place: format!(
             "{} loop {} (t={} s) {field}",

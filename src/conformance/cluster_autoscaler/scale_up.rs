@@ -21,7 +21,7 @@ use crate::autoscaler::cluster_autoscaler::{
     ClassId, GroupId, NodeGroup, NodeGroupOptions, NodeShape, PodClass, PodPrices, Resources,
 };
 use crate::conformance::table::{difference, rows};
-use crate::conformance::{ReplayError, Report};
+use crate::conformance::{Difference, ReplayError, Report};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Millicores;
 
@@ -303,6 +303,7 @@ pub(in crate::conformance) fn backoff(text: &str) -> Result<Report, ReplayError>
         for event in &row.events {
             let now = SimTime::from_secs(event.t_s);
             backoff.remove_stale(now);
+            let place = format!("{} t={} s", row.id, event.t_s);
             let mut got = BackoffOutput::default();
             match event.event.as_str() {
                 "scale_up_failed" => {
@@ -314,11 +315,38 @@ pub(in crate::conformance) fn backoff(text: &str) -> Result<Report, ReplayError>
                     got.backoff_until_s = Some(until.as_secs_f64() as i64);
                 }
                 "query" => got.backed_off = Some(backoff.status(group, now).is_some()),
-                _ => backoff.remove(group),
+                "scale_up_succeeded_remove_backoff" => backoff.remove(group),
+                unknown => {
+                    report.step(Some(Difference {
+                        place,
+                        expected: "a failure, a success or a query".to_owned(),
+                        got: unknown.to_owned(),
+                        input: row.id.clone(),
+                    }));
+                    continue;
+                }
             }
-            let place = format!("{} t={} s", row.id, event.t_s);
             report.step(difference(place, &event.expected, &got, &event.event));
         }
     }
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_nobody_knows_is_a_difference() {
+        let text = r#"[{"id": "x", "initial_s": 10, "max_s": 20, "reset_timeout_s": 99, "events": [
+            {"t_s": 0, "event": "scale_up_failed", "expected": {"backoff_until_s": 10}},
+            {"t_s": 1, "event": "node_ready", "expected": {}},
+            {"t_s": 2, "event": "query", "expected": {"backed_off": true}},
+            {"t_s": 3, "event": "scale_up_succeeded_remove_backoff", "expected": {}},
+            {"t_s": 4, "event": "query", "expected": {"backed_off": false}}
+        ]}]"#;
+        let report = backoff(text).expect("a table");
+        assert_eq!((report.steps, report.equal), (5, 4));
+        assert_eq!(report.differences[0].got, "node_ready");
+    }
 }

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexSet;
-use serde_json::Value;
 
-use super::input::{
-    Case, GroupJson, InstanceJson, LimitsJson, LoopJson, NodeJson, PodJson, ShapeJson,
-};
+use super::flags::options;
+use super::input::{Case, GroupJson, InstanceJson, LoopJson, NodeJson, PodJson, ShapeJson};
+use super::own_taints::OwnTaints;
 use super::{Scene, Shape, seconds};
 use crate::autoscaler::cluster_autoscaler::drain::blocking_local_storage;
 use crate::autoscaler::cluster_autoscaler::{
     ClassId, Controller, ControllerId, ControllerKind, DaemonSet, Effect, GroupId, Node, NodeGroup,
-    NodeGroupOptions, NodeId, NodeShape, Observation, Options, Pdb, Pod, PodClass, PodId,
-    PodPrices, Resources, Taint, Toleration, taints,
+    NodeGroupOptions, NodeId, NodeShape, Observation, OptionError, Options, Pdb, Pod, PodClass,
+    PodId, PodPrices, Resources, Taint, Toleration,
 };
 use crate::conformance::cluster_autoscaler::drain::{kind_of, safe_to_evict_of, volume_of};
 use crate::conformance::cluster_autoscaler::mib;
@@ -34,12 +33,12 @@ pub(super) struct Cast {
     priorities: Vec<(i64, Vec<regex_lite::Regex>)>,
     nodes: IndexSet<String>,
     pods: IndexSet<String>,
-    /// When each node was first seen tainted for deletion.
-    tainted: BTreeMap<NodeId, SimTime>,
 }
 
 impl Cast {
-    pub(super) fn new(case: &Case) -> Result<Self, serde_json::Error> {
+    /// The cast, and what is wrong with the case's flags.
+    pub(super) fn new(case: &Case) -> (Self, Vec<OptionError>) {
+        let (options, errors) = options(&case.limits, &case.options);
         let mut classes: Vec<PodClass> = case.shapes.iter().map(class).collect();
         let mut daemon_sets = Vec::new();
         for (index, shape) in case.shapes.iter().enumerate() {
@@ -53,8 +52,8 @@ impl Cast {
             }
         }
         let with_pdb = case.shapes.iter().zip(0..);
-        Ok(Self {
-            options: options(case)?,
+        let cast = Self {
+            options,
             groups: case.groups.iter().map(group).collect(),
             classes,
             shapes: case.shapes.iter().map(|shape| shape.name.clone()).collect(),
@@ -66,8 +65,8 @@ impl Cast {
             priorities: priorities(case),
             nodes: IndexSet::new(),
             pods: IndexSet::new(),
-            tainted: BTreeMap::new(),
-        })
+        };
+        (cast, errors)
     }
 
     pub(super) const fn names(&self) -> &IndexSet<String> {
@@ -128,13 +127,13 @@ impl Cast {
     }
 
     /// The objects of a loop, in the order (creation, name).
-    pub(super) fn scene(&mut self, case: &Case, recorded: &LoopJson) -> Scene {
+    pub(super) fn scene(&mut self, recorded: &LoopJson, taints: &OwnTaints) -> Scene {
         let input = &recorded.input;
         let mut listed: Vec<&NodeJson> = input.nodes.iter().collect();
         listed.sort_by(|one, other| one.c.total_cmp(&other.c).then(one.n.cmp(&other.n)));
         let nodes: Vec<Node> = listed
             .into_iter()
-            .map(|node| self.node(case, node, seconds(input.t)))
+            .map(|node| self.node(node, taints))
             .collect();
         for cloud in input.cloud.values() {
             for instance in &cloud.instances {
@@ -172,7 +171,7 @@ impl Cast {
         }
     }
 
-    fn node(&mut self, _case: &Case, node: &NodeJson, now: SimTime) -> Node {
+    fn node(&mut self, node: &NodeJson, taints: &OwnTaints) -> Node {
         let id = self.node_id(&node.n);
         let group = node
             .n
@@ -183,13 +182,6 @@ impl Cast {
             || Arc::new(super::super::plain_node(0, 0, 0)),
             |shape| tainted(&shape, &node.taints),
         );
-        let marked = node
-            .taints
-            .iter()
-            .any(|taint| taint.starts_with(taints::TO_BE_DELETED));
-        if !marked {
-            self.tainted.remove(&id);
-        }
         Node {
             id,
             group,
@@ -201,7 +193,7 @@ impl Cast {
                 .annotations
                 .get(&format!("{ANNOTATION}scale-down-disabled"))
                 .is_some_and(|value| value == "true"),
-            to_be_deleted: marked.then(|| *self.tainted.entry(id).or_insert(now)),
+            to_be_deleted: taints.to_be_deleted(id),
             shape,
         }
     }
@@ -248,35 +240,6 @@ fn tainted(shape: &Shape, taints: &[String]) -> Shape {
         }
     }
     Arc::new(own)
-}
-
-fn options(case: &Case) -> Result<Options, serde_json::Error> {
-    let mut options = Options::default();
-    let LimitsJson {
-        cores_min,
-        cores_max,
-        memory_gib_min,
-        memory_gib_max,
-    } = case.limits;
-    let mut set = |flag: &str, value: &str| {
-        // Durations stand as seconds.
-        options
-            .set(flag, value)
-            .or_else(|_| options.set(flag, &format!("{value}s")))
-            .map_err(serde::de::Error::custom)
-    };
-    set("cores-total", &format!("{cores_min}:{cores_max}"))?;
-    set(
-        "memory-total",
-        &format!("{memory_gib_min}:{memory_gib_max}"),
-    )?;
-    for (flag, value) in &case.options {
-        match value {
-            Value::String(text) => set(flag, text)?,
-            other => set(flag, &other.to_string())?,
-        }
-    }
-    Ok(options)
 }
 
 fn group(group: &GroupJson) -> NodeGroup {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::cast::Cast;
 use super::input::{Case, FailureJson, InstanceJson, LoopJson};
+use super::own_taints::OwnTaints;
 use super::seconds;
 use crate::autoscaler::cluster_autoscaler::{
     ClassId, EvictError, GroupId, Instance, InstanceError, NodeId, Outside, Pdb, Pod, PodId,
@@ -36,6 +37,7 @@ pub(super) struct Recorded<'c> {
     budgets: Vec<(ClassId, i32)>,
     calls: Vec<Value>,
     evictions: Vec<(SimTime, PodId, bool)>,
+    pub(super) taints: OwnTaints,
 }
 
 impl<'c> Recorded<'c> {
@@ -55,6 +57,7 @@ impl<'c> Recorded<'c> {
             budgets: Vec::new(),
             calls: Vec::new(),
             evictions: Vec::new(),
+            taints: OwnTaints::default(),
         }
     }
 
@@ -274,18 +277,25 @@ impl Outside for Recorded<'_> {
         Ok(())
     }
 
-    fn mark_to_be_deleted(&mut self, _: SimTime, node: NodeId, _: bool) -> Result<(), String> {
+    fn mark_to_be_deleted(&mut self, now: SimTime, node: NodeId, _: bool) -> Result<(), String> {
         if self.refuses_taint.contains(&self.node_name(node)) {
             return Err("injected".to_owned());
         }
+        self.taints.mark_to_be_deleted(now, node);
         Ok(())
     }
 
-    fn clean_to_be_deleted(&mut self, _: NodeId, _: bool) {}
+    fn clean_to_be_deleted(&mut self, node: NodeId, _: bool) {
+        self.taints.clean_to_be_deleted(node);
+    }
 
-    fn mark_deletion_candidate(&mut self, _: NodeId) {}
+    fn mark_deletion_candidate(&mut self, node: NodeId) {
+        self.taints.mark_candidate(node);
+    }
 
-    fn clean_deletion_candidate(&mut self, _: NodeId) {}
+    fn clean_deletion_candidate(&mut self, node: NodeId) {
+        self.taints.clean_candidate(node);
+    }
 
     fn evict(&mut self, now: SimTime, pod: PodId, _: SimDuration) -> Result<(), EvictError> {
         let Some(found) = self.pods.get(&pod).copied() else {

@@ -73,7 +73,8 @@ impl ExponentialBackoff {
             .map(|info| &info.reason)
     }
 
-    /// Forgets a group; nothing in the autoscaler itself does so.
+    /// Forgets a group: upstream's `RemoveBackoff`, which its loops do not call either. Recordings
+    /// of the back-off alone do.
     pub fn remove(&mut self, group: GroupId) {
         self.groups.remove(&group);
     }

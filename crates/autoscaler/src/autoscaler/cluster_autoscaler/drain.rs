@@ -166,6 +166,16 @@ fn replica_count(
     class: &PodClass,
 ) -> Option<BlockingReason> {
     let controllers = context.controllers?;
+    // A pod that is only annotated as a DaemonSet's: upstream has no lister for its owner, and
+    // comes to the other kinds only for pods that are not taken for a DaemonSet's.
+    if class.counts_as_daemon_set
+        && !matches!(
+            class.kind,
+            ControllerKind::ReplicationController | ControllerKind::DaemonSet
+        )
+    {
+        return None;
+    }
     let controller = controllers
         .get(pod.controller?.0 as usize)
         .copied()

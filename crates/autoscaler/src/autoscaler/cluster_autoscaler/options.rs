@@ -204,6 +204,8 @@ options! {
     "scale-down-unready-enabled" scale_down_unready_enabled: bool = true;
     /// Utilization up to which a node may go.
     "scale-down-utilization-threshold" scale_down_utilization_threshold: f64 = 0.5;
+    /// The same for nodes with GPUs, of which this core has none.
+    "scale-down-gpu-utilization-threshold" scale_down_gpu_utilization_threshold: f64 = 0.5;
     /// How long a node must be unneeded.
     "scale-down-unneeded-time" scale_down_unneeded_time: SimDuration = minutes(10);
     /// How long an unready node must be unneeded.

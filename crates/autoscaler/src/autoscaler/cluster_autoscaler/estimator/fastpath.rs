@@ -1,7 +1,9 @@
 //! The last group of pods on one node, the rest by arithmetic.
 //!
 //! Source: `tryFastPath`, `determineBestPEGToFastpath` in `estimator/binpacking_estimator.go`
-//! (`fastpath-binpacking-enabled`).
+//! (`fastpath-binpacking-enabled`). Upstream keeps groups with topology spread constraints or with
+//! anti-affinity over more than a host off this path (`shouldUseFastPath`); a [`PodClass`] has
+//! neither, so that every group may take it.
 
 use super::{Limiter, PodEquivalenceGroup, State};
 use crate::autoscaler::cluster_autoscaler::model::PodClass;

@@ -16,8 +16,8 @@ pub(super) fn best(
         let Some(shape) = (context.shape)(option.group) else {
             continue;
         };
-        let cpu = shape.capacity.cpu.0 * option.nodes;
-        let memory = shape.capacity.memory.0 * option.nodes;
+        let cpu = shape.capacity.cpu.0.saturating_mul(option.nodes);
+        let memory = shape.capacity.memory.0.saturating_mul(option.nodes);
         let wasted_cpu = (cpu - option.requested.cpu.0) as f64 / cpu as f64;
         let wasted_memory = (memory - option.requested.memory.0) as f64 / memory as f64;
         let score = wasted_cpu + wasted_memory;

@@ -157,8 +157,9 @@ impl Drain {
     ) -> Option<Progress> {
         if !self.tried || now < self.retry_until {
             self.tried = true;
-            // A goroutine each: Go runs the one that was started last first, then the others in
-            // turn. It matters where a budget allows some of them only.
+            // A goroutine each, so upstream has no rule for their order within an instant. What
+            // Go's scheduler does on one processor is taken: the one that was started last goes
+            // first, then the others in turn. It matters where a budget allows some of them only.
             let before_last = self.targets.len() - 1;
             let (others, last) = self.targets.split_at_mut(before_last);
             let targets = last.iter_mut().chain(others);

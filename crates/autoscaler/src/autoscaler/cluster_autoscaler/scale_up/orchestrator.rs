@@ -100,7 +100,7 @@ impl ScaleUp<'_, '_> {
         let new_nodes = tracker
             .check(best.group, &template.shape, new_nodes)
             .allowed;
-        let plan = self.balance(best.group, new_nodes, &schedulable, &groups, &mut tracker);
+        let plan = self.balance(best.group, new_nodes, &schedulable, &mut tracker);
         if let Err((group, error)) = self.execute(&plan) {
             mark_failed(&mut groups, group, &plan);
             return ScaleUpStatus {

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use super::balancing::{Sized, balance};
-use super::equivalence::PodGroup;
 use super::orchestrator::ScaleUp;
 use super::quotas::Tracker;
 use super::similar::similar;
@@ -50,7 +49,6 @@ impl ScaleUp<'_, '_> {
         group: GroupId,
         new_nodes: i64,
         schedulable: &BTreeMap<GroupId, Vec<usize>>,
-        _groups: &[PodGroup],
         tracker: &mut Tracker,
     ) -> Vec<ScaleUpInfo> {
         let mut targets = vec![group];

@@ -47,7 +47,9 @@ impl Tracker {
         nodes: impl Iterator<Item = (Option<GroupId>, &'s NodeShape)>,
     ) -> Self {
         let limits = [options.cores_total.max, options.memory_limits().1.0];
-        Self::new(nodes, |resource, used| limits[resource] - used)
+        Self::new(nodes, |resource, used| {
+            limits[resource].saturating_sub(used)
+        })
     }
 
     /// What may be removed from these nodes.
@@ -67,10 +69,10 @@ impl Tracker {
             left: [0; 2],
             by_group: Vec::new(),
         };
-        let mut used = [0; 2];
+        let mut used = [0_i64; 2];
         for (group, shape) in nodes {
             for (used, more) in used.iter_mut().zip(tracker.amounts(group, shape)) {
-                *used += more;
+                *used = used.saturating_add(more);
             }
         }
         tracker.left = [0, 1].map(|resource| left(resource, used[resource]).max(0));
@@ -95,7 +97,7 @@ impl Tracker {
             exceeded: Vec::new(),
         };
         for (resource, each) in amounts.into_iter().enumerate() {
-            if each > 0 && self.left[resource] < each * delta {
+            if each > 0 && self.left[resource] < each.saturating_mul(delta) {
                 result.allowed = result.allowed.min(self.left[resource] / each);
                 result.exceeded.push(NAMES[resource]);
             }
@@ -109,7 +111,7 @@ impl Tracker {
         if result.allowed == delta {
             let amounts = self.amounts(Some(group), shape);
             for (left, each) in self.left.iter_mut().zip(amounts) {
-                *left = (*left - each * delta).max(0);
+                *left = left.saturating_sub(each.saturating_mul(delta)).max(0);
             }
         }
         result

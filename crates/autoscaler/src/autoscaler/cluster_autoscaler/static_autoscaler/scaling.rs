@@ -46,7 +46,12 @@ impl StaticAutoscaler {
         let untried = self.why_not_scale_up(this, &pods);
         match &untried {
             Some(_) => {}
-            None => self.scale_up(this, snapshot, snapshot_nodes, Some(&pods)),
+            None => {
+                if self.scale_up(this, snapshot, snapshot_nodes, Some(&pods)) {
+                    // It stands if scale-down is switched off, else the scale-down decides.
+                    this.report.scale_down = ScaleDownResult::InCooldown;
+                }
+            }
         }
         let scaled_down = if self.options.scale_down_enabled {
             self.scale_down(this, snapshot, nodes, deletions)
@@ -89,14 +94,14 @@ impl StaticAutoscaler {
         None
     }
 
-    /// For pods, or to the groups' min sizes.
+    /// For pods, or to the groups' min sizes; answers whether any group grew.
     fn scale_up<'a>(
         &mut self,
         this: &mut Loop<'a, '_>,
         snapshot: &mut Snapshot<'a>,
         nodes: i64,
         pods: Option<&[u32]>,
-    ) {
+    ) -> bool {
         let mut scale_up = ScaleUp {
             seen: this.seen,
             options: &self.options,
@@ -114,10 +119,12 @@ impl StaticAutoscaler {
             Some(pods) => scale_up.scale_up(pods),
             None => scale_up.scale_up_to_min_size(),
         };
-        if status.result == ScaleUpResult::Successful {
+        let successful = status.result == ScaleUpResult::Successful;
+        if successful {
             self.last_scale_up = this.seen.now;
         }
         this.finish_scale_up(status);
+        successful
     }
 
     fn scale_down(

@@ -1,6 +1,7 @@
 //! Whole loops on the rig.
 
 use super::rig::{Rig, amount, group, secs, shape};
+use crate::autoscaler::cluster_autoscaler::loop_trigger::next_loop;
 use crate::autoscaler::cluster_autoscaler::scale_down::ScaleDownResult;
 use crate::autoscaler::cluster_autoscaler::scale_up::ScaleUpResult;
 use crate::autoscaler::cluster_autoscaler::{NodeId, Options, Pdb, PodClass, PodId, SafeToEvict};
@@ -30,6 +31,26 @@ fn a_pod_that_fits_nowhere_gets_a_node() {
     assert_eq!(report.scale_up[0].result, ScaleUpResult::Successful);
     assert_eq!(rig.cloud.targets, [2]);
     assert_eq!(rig.autoscaler.last_scale_up(), secs(10));
+}
+
+#[test]
+fn a_scale_up_is_reported_as_a_cooldown_where_nodes_are_never_removed() {
+    let node = shape(2000, 8);
+    let options = Options {
+        scale_down_enabled: false,
+        enforce_node_group_min_size: true,
+        ..Options::default()
+    };
+    let mut rig = Rig::new(options, vec![(group("a", 2, 5, &node), 1)]);
+    // Growing to the min size says nothing about scale-down.
+    assert_eq!(rig.run(10).scale_down, ScaleDownResult::NotTried);
+    assert_eq!(rig.cloud.targets, [2]);
+    let web = rig.workload(pod(1500));
+    for node in [Some(0), Some(1), None] {
+        rig.pod(web, node);
+    }
+    assert_eq!(rig.run(20).scale_down, ScaleDownResult::InCooldown);
+    assert_eq!(rig.cloud.targets, [3]);
 }
 
 #[test]
@@ -280,6 +301,42 @@ fn local_delays_take_a_group_out_of_the_candidates() {
         .map(|node| node.since)
         .collect();
     assert_eq!(since, [secs(120), secs(120)]);
+}
+
+#[test]
+fn a_loop_that_did_something_is_followed_at_once() {
+    let node = shape(2000, 8);
+    let rig = |frequent_loops| {
+        let options = Options {
+            frequent_loops,
+            ..eager()
+        };
+        let mut rig = Rig::new(options, vec![(group("a", 0, 5, &node), 1)]);
+        let web = rig.workload(pod(1500));
+        rig.pod(web, None);
+        rig.pod(web, None);
+        rig
+    };
+    let next = |rig: &Rig, began, ended| next_loop(&rig.autoscaler, secs(began), secs(ended));
+    let mut grows = rig(true);
+    grows.run(10);
+    assert_eq!(grows.autoscaler.last_scale_up(), secs(10));
+    assert_eq!(next(&grows, 10, 13), secs(13));
+    // The next one finds its node on the way and does nothing.
+    grows.run(13);
+    assert_eq!(next(&grows, 13, 14), secs(24));
+    let mut without = rig(false);
+    without.run(10);
+    assert_eq!(without.autoscaler.last_scale_up(), secs(10));
+    assert_eq!(next(&without, 10, 13), secs(23));
+    let mut shrinks = Rig::new(eager(), vec![(group("a", 0, 5, &node), 1)]);
+    for at in [10, 20, 30, 40] {
+        shrinks.run(at);
+        assert_eq!(next(&shrinks, at, at + 1), secs(at + 11));
+    }
+    shrinks.run(50);
+    assert_eq!(shrinks.autoscaler.last_delete(), secs(50));
+    assert_eq!(next(&shrinks, 50, 51), secs(51));
 }
 
 #[test]

@@ -79,6 +79,33 @@ fn a_missing_or_small_controller_blocks() {
         ..class.clone()
     };
     assert_eq!(ask(&options, &job, Some(1)), Drainability::Ok);
+    // An owner that is no DaemonSet is not looked up for a pod that is annotated as a DaemonSet's,
+    // but for a ReplicationController, which is asked first.
+    let annotated = |kind| PodClass {
+        kind,
+        counts_as_daemon_set: true,
+        ..class.clone()
+    };
+    for kind in [
+        ControllerKind::ReplicaSet,
+        ControllerKind::Job,
+        ControllerKind::StatefulSet,
+    ] {
+        assert_eq!(ask(&options, &annotated(kind), Some(1)), Drainability::Ok);
+        assert_eq!(ask(&options, &annotated(kind), None), Drainability::Ok);
+    }
+    assert_eq!(
+        ask(&options, &annotated(ControllerKind::DaemonSet), None),
+        blocked(BlockingReason::ControllerNotFound)
+    );
+    assert_eq!(
+        ask(
+            &options,
+            &annotated(ControllerKind::ReplicationController),
+            Some(1)
+        ),
+        blocked(BlockingReason::MinReplicasReached)
+    );
     // Safe to evict comes after the count.
     let safe = PodClass {
         safe_to_evict: SafeToEvict::True,
@@ -119,6 +146,13 @@ fn a_system_pod_blocks_for_an_hour_unless_it_has_a_budget() {
     let blocked = Drainability::Block(BlockingReason::UnmovableKubeSystemPod);
     assert_eq!(ask(3600), blocked);
     assert_eq!(ask(3601), Drainability::Ok);
+    // Then no later rule is asked.
+    let unsafe_to_evict = PodClass {
+        safe_to_evict: SafeToEvict::False,
+        ..class.clone()
+    };
+    let late = ruled(&Options::default(), &pod(), &unsafe_to_evict, Some(1), 3601);
+    assert_eq!(late, Drainability::Ok);
     let pdbs = RemainingPdbTracker::new(&[Pdb {
         disruptions_allowed: 1,
         classes: vec![ClassId(0)],
@@ -219,6 +253,35 @@ fn cluster_limits_allow_what_is_left_in_whole_cores() {
     let mut least = Tracker::min(&options, nodes());
     assert!(least.consume(GroupId(0), &node, 1).exceeded.is_empty());
     assert_eq!(least.consume(GroupId(0), &node, 1).exceeded, ["cpu"]);
+}
+
+#[test]
+fn more_nodes_than_any_cluster_has_are_beyond_the_limits() {
+    let node = shape(1500, 4);
+    let mut most = Tracker::max(&Options::default(), std::iter::empty());
+    let check = most.consume(GroupId(0), &node, i64::MAX);
+    assert_eq!(check.allowed, 5000 * 64 / 2);
+    assert_eq!(check.exceeded, ["cpu", "memory"]);
+    let groups = [group("a", 0, 9, &node)];
+    let option = ExpansionOption {
+        group: GroupId(0),
+        similar: Vec::new(),
+        nodes: i64::MAX,
+        pods: vec![0],
+        requested: Resources::default(),
+    };
+    let context = ExpanderContext {
+        groups: &groups,
+        shape: &|_| Some(&*node),
+        cluster_nodes: 3,
+        pod_prices: None,
+        pod_requests: &|_| &node.capacity,
+        priorities: None,
+        now: SimTime::ZERO,
+    };
+    let chain = [ExpanderKind::LeastWaste];
+    let best = survivors(&chain, &[option], &context, &mut Events::default());
+    assert_eq!(best, [0]);
 }
 
 #[test]
