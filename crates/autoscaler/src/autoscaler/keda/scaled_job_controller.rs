@@ -232,7 +232,7 @@ impl ScaledJobState {
     ) -> Result<&mut Built, String> {
         let generation = self.job.metadata.generation;
         let built = match self.cache.take() {
-            Some(built) if built.generation == generation => built,
+            Some(built) if built.generation() == generation => built,
             _ => Built::new((&self.job).into(), sources, events)?,
         };
         Ok(self.cache.insert(built))
@@ -278,7 +278,7 @@ impl ScaledJobState {
         events: &mut Vec<Event>,
     ) -> (Vec<ScalerMetrics>, bool) {
         let unix_time = self.epoch + now.0.div_euclid(1_000_000_000);
-        let job = self.job.clone();
+        let max_replicas = self.job.max_replicas();
         let Ok(built) = self.scalers(sources, events) else {
             return (Vec::new(), true);
         };
@@ -290,7 +290,7 @@ impl ScaledJobState {
             let mut active = false;
             for name in specs.iter().filter_map(|spec| spec.external_name()) {
                 names.push(name.to_owned());
-                match built.fetch((&job).into(), index, name, sources, unix_time) {
+                match built.fetch(index, name, sources, unix_time) {
                     Err(why) => {
                         error = true;
                         events.push(Event::warning(SCALER_FAILED, why));
@@ -301,7 +301,7 @@ impl ScaledJobState {
                             active_triggers.push(name.to_owned());
                         }
                         let (queue_length, max_value) =
-                            queue_and_max_value(&values, &specs, job.max_replicas());
+                            queue_and_max_value(&values, &specs, max_replicas);
                         metrics.push(ScalerMetrics {
                             queue_length,
                             max_value,
