@@ -3,7 +3,7 @@
 //! Upstream: PHPA's `internal/controllers/controller.go`, `processModels`.
 
 use super::model::{Model, replicas};
-use super::{DecisionType, Forecaster, ModelError};
+use super::{DecisionType, ModelError};
 use crate::sim::{SimDuration, SimTime};
 
 /// Nanoseconds from Go's zero time, the beginning of the year 1, to 1970.
@@ -189,7 +189,7 @@ fn next_multiple(now: SimTime, interval: SimDuration, epoch: i64) -> SimTime {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Damping, Form, HoltWinters, Initialization, Linear};
+    use super::super::{Damping, Forecaster, Form, HoltWinters, Initialization, Linear};
     use super::*;
 
     fn linear(name: &str) -> Model {
