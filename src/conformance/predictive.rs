@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Difference, ReplayError, Report, table};
 use crate::autoscaler::predictive::{
-    DecisionType, Form, HoltWinters, Initialization, States, extrapolate, replicas,
+    Damping, DecisionType, Form, HoltWinters, Initialization, States, extrapolate, replicas,
 };
 use crate::sim::{SimDuration, SimTime};
 
@@ -47,7 +47,10 @@ impl SeasonCase {
             beta: self.beta.unwrap_or_default(),
             gamma: self.gamma.unwrap_or_default(),
             trend: self.trend,
-            damping: self.damping_phi.filter(|_| self.damped_trend),
+            damping: self
+                .damping_phi
+                .filter(|_| self.damped_trend)
+                .map_or(Damping::None, Damping::Factor),
             seasonal: self.seasonal.zip(self.seasonal_periods),
             initialization,
         }

@@ -61,6 +61,16 @@ impl FromMetadata for i64 {
     }
 }
 
+/// Go's `int`, of which only matters whether it reads.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Int;
+
+impl FromMetadata for Int {
+    fn from_metadata(text: &str) -> Result<Self, String> {
+        json_number(text, "int", |text| text.parse::<i64>().ok()).map(|_| Self)
+    }
+}
+
 impl FromMetadata for f64 {
     fn from_metadata(text: &str) -> Result<Self, String> {
         json_number(text, "float64", |text| parse_float(text).ok())
@@ -88,20 +98,23 @@ impl FromMetadata for BTreeMap<String, String> {
 
 impl FromMetadata for SimDuration {
     fn from_metadata(text: &str) -> Result<Self, String> {
-        let negative = || format!("duration cannot be negative: {text:?}");
-        let millis = || {
-            text.parse().map(Self::from_millis).map_err(|_| {
-                format!(
-                    "unable to parse duration value {text:?}: must be either a duration string \
-                     (e.g. '30s', '5m') or a number of milliseconds"
-                )
-            })
-        };
-        let duration = text.parse::<Self>().or_else(|_| millis())?;
-        if duration < Self::ZERO {
-            return Err(negative());
+        if let Ok(duration) = Self::parse_go(text) {
+            return if duration < Self::ZERO {
+                Err(format!("duration cannot be negative: {text:?}"))
+            } else {
+                Ok(duration)
+            };
         }
-        Ok(duration)
+        match text.parse::<i64>() {
+            Ok(millis @ ..0) => Err(format!(
+                "duration cannot be negative: {millis} milliseconds"
+            )),
+            Ok(millis) => Ok(Self::from_millis(millis)),
+            Err(_) => Err(format!(
+                "unable to parse duration value {text:?}: must be either a duration string (e.g. \
+                 '30s', '5m') or a number of milliseconds"
+            )),
+        }
     }
 }
 
@@ -178,7 +191,13 @@ mod tests {
             SimDuration::from_metadata("2s"),
             Ok(SimDuration::from_secs(2))
         );
-        assert!(SimDuration::from_metadata("-5").is_err());
+        let negative = |text, message: &str| {
+            let fault = format!("duration cannot be negative: {message}");
+            assert_eq!(SimDuration::from_metadata(text), Err(fault));
+        };
+        negative("-5", "-5 milliseconds");
+        negative("-5s", "\"-5s\"");
+        assert!(SimDuration::from_metadata("1d").is_err(), "Go has no days");
         assert!(SimDuration::from_metadata("soon").is_err());
     }
 

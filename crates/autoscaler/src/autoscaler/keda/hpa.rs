@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::fallback::COMPOSITE_METRIC;
 use super::go;
 use super::metric::{
     AVERAGE_VALUE, Amount, MetricSource, MetricSpec, MetricTarget, UTILIZATION, VALUE,
 };
-use super::scaled_object::{EXCLUDED_LABELS, ScaledObject};
+use super::scaled_object::{EXCLUDED_LABELS, Metadata, ScaledObject};
 
 /// The version that KEDA's labels name.
 const VERSION: &str = "2.20.2";
@@ -192,10 +192,10 @@ pub fn new_hpa(object: &ScaledObject, specs: &[MetricSpec]) -> Hpa {
         "metrics": metrics,
     });
     if let Some(behavior) = behavior {
-        spec["behavior"] = behavior;
+        spec["behavior"] = Value::Object(behavior);
     }
     Hpa {
-        labels: labels(object, &name),
+        labels: labels(&object.metadata, &name, EXCLUDED_LABELS),
         name,
         namespace: object.metadata.namespace().to_owned(),
         annotations: object.metadata.annotations.clone(),
@@ -205,17 +205,22 @@ pub fn new_hpa(object: &ScaledObject, specs: &[MetricSpec]) -> Hpa {
 }
 
 /// Sets `selectPolicy: Disabled` for one direction, over what is written.
-fn disable(behavior: &mut Option<Value>, direction: &str) {
-    let behavior = behavior.get_or_insert_with(|| json!({}));
-    if !behavior[direction].is_object() {
-        behavior[direction] = json!({});
+fn disable(behavior: &mut Option<Map<String, Value>>, direction: &str) {
+    let behavior = behavior.get_or_insert_default();
+    let rules = behavior.entry(direction).or_insert_with(|| json!({}));
+    if !rules.is_object() {
+        *rules = json!({});
     }
-    behavior[direction]["selectPolicy"] = "Disabled".into();
+    rules["selectPolicy"] = "Disabled".into();
 }
 
-/// KEDA's own labels and, over them, the ScaledObject's without the excluded ones.
-fn labels(object: &ScaledObject, hpa_name: &str) -> BTreeMap<String, String> {
-    let mut name = hpa_name;
+/// KEDA's own labels for what it makes and, over them, the object's without those that its
+/// annotation `excluded` lists.
+pub(super) fn labels(
+    metadata: &Metadata,
+    mut name: &str,
+    excluded: &str,
+) -> BTreeMap<String, String> {
     if name.len() > LABEL_LENGTH {
         let end = (0..=LABEL_LENGTH)
             .rev()
@@ -225,15 +230,15 @@ fn labels(object: &ScaledObject, hpa_name: &str) -> BTreeMap<String, String> {
     let mut labels: BTreeMap<String, String> = [
         ("app.kubernetes.io/name", name),
         ("app.kubernetes.io/version", VERSION),
-        ("app.kubernetes.io/part-of", &object.metadata.name),
+        ("app.kubernetes.io/part-of", &metadata.name),
         ("app.kubernetes.io/managed-by", "keda-operator"),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .into();
-    let excluded = object.metadata.annotation(EXCLUDED_LABELS);
+    let excluded = metadata.annotation(excluded);
     let is_excluded =
         |key: &str| excluded.is_some_and(|keys| keys.split(',').any(|excluded| excluded == key));
-    for (key, value) in &object.metadata.labels {
+    for (key, value) in &metadata.labels {
         if !is_excluded(key) {
             labels.insert(key.clone(), value.clone());
         }

@@ -11,6 +11,7 @@ use super::events::{
 };
 use super::executor::{JobObservation, request_job_scale, superseded};
 use super::handler::{Built, Sources};
+use super::hpa::labels;
 use super::scaled_job::{
     EXCLUDED_JOB_LABELS, ScaledJob, ScalerMetrics, demand, queue_and_max_value,
 };
@@ -20,7 +21,6 @@ use crate::sim::{SimDuration, SimTime};
 
 const JOB_LABEL: &str = "scaledjob.keda.sh/name";
 const GENERATION: &str = "scaledjob.keda.sh/generation";
-const VERSION: &str = "2.20.2";
 
 /// What a ScaledJob wants done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -163,7 +163,10 @@ impl ScaledJobState {
             let why = "metricType is set in one of the ScaledJob scaler".to_owned();
             return Err(("Cannot set metricType in ScaledJob triggers", why));
         }
-        if !self.polling {
+        if self.polling {
+            // The loop before clears what was cached when it ends.
+            self.cache = None;
+        } else {
             let message = "Started scalers watch";
             decision
                 .events
@@ -232,7 +235,7 @@ impl ScaledJobState {
     ) -> Result<&mut Built, String> {
         let generation = self.job.metadata.generation;
         let built = match self.cache.take() {
-            Some(built) if built.generation == generation => built,
+            Some(built) if built.generation() == generation => built,
             _ => Built::new((&self.job).into(), sources, events)?,
         };
         Ok(self.cache.insert(built))
@@ -278,7 +281,7 @@ impl ScaledJobState {
         events: &mut Vec<Event>,
     ) -> (Vec<ScalerMetrics>, bool) {
         let unix_time = self.epoch + now.0.div_euclid(1_000_000_000);
-        let job = self.job.clone();
+        let max_replicas = self.job.max_replicas();
         let Ok(built) = self.scalers(sources, events) else {
             return (Vec::new(), true);
         };
@@ -290,7 +293,7 @@ impl ScaledJobState {
             let mut active = false;
             for name in specs.iter().filter_map(|spec| spec.external_name()) {
                 names.push(name.to_owned());
-                match built.fetch((&job).into(), index, name, sources, unix_time) {
+                match built.fetch(index, name, sources, unix_time) {
                     Err(why) => {
                         error = true;
                         events.push(Event::warning(SCALER_FAILED, why));
@@ -301,7 +304,7 @@ impl ScaledJobState {
                             active_triggers.push(name.to_owned());
                         }
                         let (queue_length, max_value) =
-                            queue_and_max_value(&values, &specs, job.max_replicas());
+                            queue_and_max_value(&values, &specs, max_replicas);
                         metrics.push(ScalerMetrics {
                             queue_length,
                             max_value,
@@ -319,19 +322,10 @@ impl ScaledJobState {
     pub fn new_job(&self) -> Value {
         let metadata = &self.job.metadata;
         let name = metadata.name.as_str();
-        let excluded = metadata.annotation(EXCLUDED_JOB_LABELS).unwrap_or_default();
-        let mut labels = json!({
-            "app.kubernetes.io/name": name,
-            "app.kubernetes.io/version": VERSION,
-            "app.kubernetes.io/part-of": name,
-            "app.kubernetes.io/managed-by": "keda-operator",
-            JOB_LABEL: name,
-        });
-        for (key, value) in &metadata.labels {
-            if !excluded.split(',').any(|excluded| excluded == key) {
-                labels[key] = value.as_str().into();
-            }
-        }
+        let mut labels = labels(metadata, name, EXCLUDED_JOB_LABELS);
+        labels
+            .entry(JOB_LABEL.to_owned())
+            .or_insert_with(|| name.to_owned());
         let mut annotations = json!({ GENERATION: metadata.generation.to_string() });
         for (key, value) in metadata.annotations.iter().flatten() {
             annotations[key] = value.as_str().into();

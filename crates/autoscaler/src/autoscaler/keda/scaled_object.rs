@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::go;
 use super::triggers::ScaleTrigger;
@@ -189,7 +189,7 @@ pub struct AdvancedConfig {
 #[serde(rename_all = "camelCase", default)]
 pub struct HpaConfig {
     /// The HPA's behavior, copied as written.
-    pub behavior: Option<Value>,
+    pub behavior: Option<Map<String, Value>>,
     /// The HPA's name; `keda-hpa-` and the ScaledObject's if empty.
     pub name: String,
 }

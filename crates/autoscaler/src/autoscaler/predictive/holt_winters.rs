@@ -32,12 +32,24 @@ pub struct HoltWinters {
     pub gamma: f64,
     /// The trend, if the model has one.
     pub trend: Option<Form>,
-    /// The trend's damping per step, if it is damped.
-    pub damping: Option<f64>,
+    /// How the trend is damped.
+    pub damping: Damping,
     /// The season with its length in samples, if the model has one.
     pub seasonal: Option<(Form, usize)>,
     /// Where level, trend and season begin.
     pub initialization: Initialization,
+}
+
+/// How a trend is damped.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Damping {
+    /// Not at all.
+    #[default]
+    None,
+    /// By this factor per step.
+    Factor(f64),
+    /// `dampedTrend` of a PHPA: it hands no factor on, with which statsmodels fails.
+    Missing,
 }
 
 /// Level, trend and season at one moment.
@@ -82,7 +94,10 @@ impl HoltWinters {
         if matches!(self.seasonal, Some((_, ..=1))) {
             return Err(ModelError::ShortSeason);
         }
-        if self.damping.is_some() && self.trend.is_none() {
+        if self.damping == Damping::Missing {
+            return Err(ModelError::NoDamping);
+        }
+        if self.damping != Damping::None && self.trend.is_none() {
             return Err(ModelError::DampedWithoutTrend);
         }
         let multiplies = self.trend == Some(Form::Multiplicative)
@@ -93,8 +108,11 @@ impl HoltWinters {
         Ok(())
     }
 
-    fn damping(&self) -> f64 {
-        self.damping.unwrap_or(1.0)
+    const fn damping(&self) -> f64 {
+        match self.damping {
+            Damping::Factor(factor) => factor,
+            Damping::None | Damping::Missing => 1.0,
+        }
     }
 
     /// The trend, damped to a power.
@@ -145,8 +163,8 @@ impl HoltWinters {
         let step = step.max(1);
         let power = match self.damping {
             // The sum of a geometric series, added up as upstream does.
-            Some(damping) => (1..=step).map(|n| damping.powi(n as i32)).sum(),
-            None => step as f64,
+            Damping::Factor(damping) => (1..=step).map(|n| damping.powi(n as i32)).sum(),
+            Damping::None | Damping::Missing => step as f64,
         };
         let level = self.trended(states.level, self.damped(states.trend, power));
         let season = |length: usize| states.season[(step - 1) % length];
@@ -168,7 +186,7 @@ mod tests {
             beta: 0.5,
             gamma: 0.5,
             trend: Some(Form::Additive),
-            damping: None,
+            damping: Damping::None,
             seasonal: None,
             initialization: Initialization::LegacyHeuristic,
         }
@@ -207,7 +225,7 @@ mod tests {
         let states = model.fit(&series).unwrap();
         let expected = 1.5f64.powi(22);
         assert!((model.forecast(&states, 3) / expected - 1.0).abs() < 1e-9);
-        model.damping = Some(0.5);
+        model.damping = Damping::Factor(0.5);
         // Steps of 1.5^0.5 · 1.5^0.25 · 1.5^0.125.
         let expected = 1.5f64.powi(19) * 1.5f64.powf(0.875);
         assert!((model.forecast(&states, 3) / expected - 1.0).abs() < 1e-9);
@@ -242,7 +260,7 @@ mod tests {
         model.seasonal = Some((Form::Multiplicative, 4));
         assert_eq!(model.fit(&[0.0; 20]), Err(ModelError::NotPositive));
         assert!(model.fit(&series).is_ok());
-        model.damping = Some(0.9);
+        model.damping = Damping::Factor(0.9);
         model.trend = None;
         assert_eq!(model.fit(&series), Err(ModelError::DampedWithoutTrend));
     }

@@ -190,6 +190,7 @@ fn line(model: &HoltWinters, values: Series<'_>, season: Vec<f64>) -> States {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Damping;
     use super::*;
 
     fn model(trend: Form, seasonal: Option<(Form, usize)>) -> HoltWinters {
@@ -198,7 +199,7 @@ mod tests {
             beta: 0.5,
             gamma: 0.5,
             trend: Some(trend),
-            damping: None,
+            damping: Damping::None,
             seasonal,
             initialization: Initialization::Estimated,
         }

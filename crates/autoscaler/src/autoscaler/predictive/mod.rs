@@ -18,7 +18,7 @@ mod spec;
 
 pub use accuracy::{Accuracy, accuracy};
 pub use decision::DecisionType;
-pub use holt_winters::{Form, HoltWinters, States};
+pub use holt_winters::{Damping, Form, HoltWinters, States};
 pub use initial::Initialization;
 pub use linear::{Linear, extrapolate};
 pub use model::{Forecaster, Model, replicas};
@@ -43,6 +43,9 @@ pub enum ModelError {
     /// The season has no length, or its states are not as many as its samples.
     #[error("the season is too short")]
     ShortSeason,
+    /// A trend is to be damped, by nothing.
+    #[error("the trend is to be damped, but no damping is given")]
+    NoDamping,
     /// Only a trend can be damped.
     #[error("there is no trend to be damped")]
     DampedWithoutTrend,

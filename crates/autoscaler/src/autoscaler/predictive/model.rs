@@ -13,7 +13,7 @@ const NOISE: f64 = 1e-9;
 pub struct Model {
     /// `name`.
     pub name: String,
-    /// `perSyncPeriod`: it predicts in every so-manieth sync.
+    /// `perSyncPeriod`: it predicts in every n-th sync.
     pub per_sync_period: u32,
     /// `startInterval`: it starts at the next multiple of it by the wall clock.
     pub start_interval: Option<SimDuration>,
@@ -109,7 +109,7 @@ pub fn replicas(value: f64) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Estimator, Form, Initialization};
+    use super::super::{Damping, Estimator, Form, Initialization};
     use super::*;
 
     fn history(samples: i32) -> Vec<(SimTime, i32)> {
@@ -124,7 +124,7 @@ mod tests {
                 beta: 0.5,
                 gamma: 0.5,
                 trend: Some(Form::Additive),
-                damping: None,
+                damping: Damping::None,
                 seasonal: Some((Form::Additive, season)),
                 initialization: Initialization::Estimated,
             },

@@ -3,7 +3,7 @@
 //! Upstream: PHPA's `internal/controllers/controller.go`, `processModels`.
 
 use super::model::{Model, replicas};
-use super::{DecisionType, Forecaster, ModelError};
+use super::{DecisionType, ModelError};
 use crate::sim::{SimDuration, SimTime};
 
 /// Nanoseconds from Go's zero time, the beginning of the year 1, to 1970.
@@ -125,9 +125,12 @@ fn process(
     epoch: i64,
 ) -> Candidate {
     if let Some(interval) = model.start_interval {
-        let start = *history
-            .start
-            .get_or_insert_with(|| next_multiple(now, interval, epoch));
+        let Some(start) = history.start else {
+            // The sync that finds the start waits, even if it is now.
+            let start = next_multiple(now, interval, epoch);
+            history.start = Some(start);
+            return Candidate::Waiting(start);
+        };
         if now < start {
             return Candidate::Waiting(start);
         }
@@ -169,12 +172,8 @@ fn process(
         history.passed += 1;
         Candidate::NotDue
     };
-    prune(&model.forecaster, history);
+    model.forecaster.prune(&mut history.samples);
     candidate
-}
-
-fn prune(forecaster: &Forecaster, history: &mut History) {
-    forecaster.prune(&mut history.samples);
 }
 
 /// The next multiple of an interval by the wall clock, now if this is one.
@@ -190,7 +189,7 @@ fn next_multiple(now: SimTime, interval: SimDuration, epoch: i64) -> SimTime {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Form, HoltWinters, Initialization, Linear};
+    use super::super::{Damping, Forecaster, Form, HoltWinters, Initialization, Linear};
     use super::*;
 
     fn linear(name: &str) -> Model {
@@ -270,6 +269,19 @@ mod tests {
     }
 
     #[test]
+    fn a_start_that_is_now_still_waits_for_the_next_sync() {
+        let mut predictor = of(Model {
+            start_interval: Some(SimDuration::from_secs(60)),
+            ..linear("line")
+        });
+        let waiting = [Candidate::Waiting(at(60))];
+        assert_eq!(predictor.sync(at(60), 3).candidates, waiting);
+        assert_eq!(predictor.history("line").map(<[_]>::len), Some(0));
+        predictor.sync(at(61), 3);
+        assert_eq!(predictor.history("line").map(<[_]>::len), Some(1));
+    }
+
+    #[test]
     fn a_model_that_fails_leaves_the_others_and_keeps_nothing() {
         let multiplicative = Model {
             forecaster: Forecaster::HoltWinters {
@@ -278,7 +290,7 @@ mod tests {
                     beta: 0.5,
                     gamma: 0.5,
                     trend: Some(Form::Multiplicative),
-                    damping: None,
+                    damping: Damping::None,
                     seasonal: None,
                     initialization: Initialization::Estimated,
                 },

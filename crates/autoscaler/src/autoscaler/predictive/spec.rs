@@ -7,12 +7,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    DecisionType, Forecaster, Form, HoltWinters, Initialization, Linear, Model, ModelError, States,
+    Damping, DecisionType, Forecaster, Form, HoltWinters, Initialization, Linear, Model,
+    ModelError, States,
 };
 use crate::sim::SimDuration;
 
-/// PHPA hands no damping on, with which statsmodels fails; this is its usual starting value.
-const DAMPING: f64 = 0.98;
+/// Samples of the longest season: more than a month of seconds.
+const LONGEST_SEASON: usize = 1 << 22;
 
 /// Why models cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,14 @@ pub enum SpecError {
         name: String,
         /// Which one.
         coefficient: &'static str,
+    },
+    /// A season is longer than any history.
+    #[error("model '{name}': a season of {samples} samples is too long, at most {LONGEST_SEASON}")]
+    LongSeason {
+        /// The model.
+        name: String,
+        /// Its samples.
+        samples: usize,
     },
     /// A duration does not read.
     #[error("model '{name}': {source}")]
@@ -176,6 +185,17 @@ fn holt_winters(name: &str, json: &HoltWintersJson) -> Result<Forecaster, SpecEr
             coefficient,
         })
     };
+    if json.seasonal_periods > LONGEST_SEASON {
+        return Err(SpecError::LongSeason {
+            name: name.to_owned(),
+            samples: json.seasonal_periods,
+        });
+    }
+    let damping = if json.damped_trend == Some(true) {
+        Damping::Missing
+    } else {
+        Damping::None
+    };
     let initialization = match json.initialization_method.unwrap_or(Method::Estimated) {
         Method::Estimated => Initialization::Estimated,
         Method::Heuristic => Initialization::Heuristic,
@@ -205,7 +225,7 @@ fn holt_winters(name: &str, json: &HoltWintersJson) -> Result<Forecaster, SpecEr
             beta: coefficient(json.beta, "beta")?,
             gamma: coefficient(json.gamma, "gamma")?,
             trend: Some(json.trend),
-            damping: (json.damped_trend == Some(true)).then_some(DAMPING),
+            damping,
             seasonal: Some((json.seasonal, json.seasonal_periods)),
             initialization,
         },
@@ -250,7 +270,11 @@ mod tests {
         };
         assert_eq!(model.trend, Some(Form::Additive));
         assert_eq!(model.seasonal, Some((Form::Multiplicative, 6)));
-        assert_eq!(model.damping, Some(0.98));
+        let seen: Vec<_> = (0..20)
+            .map(|n| (crate::sim::SimTime::from_secs(n), 3))
+            .collect();
+        let forecast = models[1].forecaster.forecast(&seen, seen[19].0);
+        assert_eq!(forecast, Err(ModelError::NoDamping));
         assert_eq!(model.initialization, Initialization::Estimated);
     }
 
@@ -274,6 +298,12 @@ mod tests {
             error(json!({"type": "HoltWinters", "name": "season", "holtWinters": without_alpha})),
             "no alpha tuning value provided for Holt-Winters prediction of model 'season'"
         );
+        let long = json!({"alpha": 0.9, "beta": 0.8, "gamma": 0.7, "trend": "add",
+            "seasonal": "add", "seasonalPeriods": u64::MAX, "storedSeasons": 4,
+            "initializationMethod": "known", "initialLevel": 1.0, "initialTrend": 1.0,
+            "initialSeasonal": 1.0});
+        let long = error(json!({"type": "HoltWinters", "name": "season", "holtWinters": long}));
+        assert!(long.contains("samples is too long"), "{long}");
         assert!(error(json!({"type": "Prophet", "name": "p"})).contains("unknown variant"));
     }
 }

@@ -96,7 +96,7 @@ fn descriptor(text: &str) -> Result<Schedule, CronError> {
                 return Err(CronError(format!("unrecognized descriptor: {text}")));
             };
             let second = SimDuration::from_secs(1);
-            let parsed = duration(delay)
+            let parsed = SimDuration::parse_go(delay)
                 .map_err(|why| CronError(format!("failed to parse duration {text}: {why}")))?
                 .max(second);
             return Ok(Schedule::Every(parsed - parsed % second));
@@ -105,16 +105,22 @@ fn descriptor(text: &str) -> Result<Schedule, CronError> {
     fields.parse()
 }
 
-/// A duration with Go's units and Go's words for what is wrong.
-fn duration(text: &str) -> Result<SimDuration, String> {
-    let unknown = |unit: &str| format!("time: unknown unit \"{unit}\" in duration \"{text}\"");
-    match text.parse() {
-        // Go has no days.
-        Ok(_) if text.contains('d') => Err(unknown("d")),
-        Ok(duration) => Ok(duration),
-        Err(DurationError::UnknownUnit(unit)) if !text.starts_with(&unit) => Err(unknown(&unit)),
-        Err(DurationError::NoUnit(_)) => Err(format!("time: missing unit in duration \"{text}\"")),
-        Err(_) => Err(format!("time: invalid duration \"{text}\"")),
+impl SimDuration {
+    /// `time.ParseDuration`: a duration with Go's units and Go's words for what is wrong.
+    pub fn parse_go(text: &str) -> Result<Self, String> {
+        let unknown = |unit: &str| format!("time: unknown unit \"{unit}\" in duration \"{text}\"");
+        match text.parse() {
+            // Go has no days.
+            Ok(_) if text.contains('d') => Err(unknown("d")),
+            Ok(duration) => Ok(duration),
+            Err(DurationError::UnknownUnit(unit)) if !text.starts_with(&unit) => {
+                Err(unknown(&unit))
+            }
+            Err(DurationError::NoUnit(_)) => {
+                Err(format!("time: missing unit in duration \"{text}\""))
+            }
+            Err(_) => Err(format!("time: invalid duration \"{text}\"")),
+        }
     }
 }
 

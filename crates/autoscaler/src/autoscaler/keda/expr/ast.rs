@@ -4,6 +4,10 @@
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     pub(super) at: usize,
+    /// Nodes on the longest way down, with this one.
+    pub(super) height: usize,
+    /// Nodes below it, with this one.
+    pub(super) size: usize,
     pub(super) kind: Kind,
 }
 
@@ -31,9 +35,52 @@ pub(super) enum Kind {
     Sequence(Vec<Node>),
 }
 
+impl Kind {
+    fn children(&self) -> Vec<&Node> {
+        match self {
+            Self::Unary(_, inner) => vec![inner.as_ref()],
+            Self::Binary(_, left, right) => vec![left.as_ref(), right.as_ref()],
+            Self::Index(array, index) => vec![array.as_ref(), index.as_ref()],
+            Self::Let(_, value, body) => vec![value.as_ref(), body.as_ref()],
+            Self::Conditional(condition, then, otherwise) => {
+                vec![condition.as_ref(), then.as_ref(), otherwise.as_ref()]
+            }
+            Self::Slice(array, from, to) => {
+                let bounds = [from, to].into_iter().flatten();
+                std::iter::once(array)
+                    .chain(bounds)
+                    .map(Box::as_ref)
+                    .collect()
+            }
+            Self::Array(nodes) | Self::Call(_, nodes) | Self::Sequence(nodes) => {
+                nodes.iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether it is written out, so that nothing remains to be calculated.
+    pub(super) const fn is_literal(&self) -> bool {
+        matches!(
+            self,
+            Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Text(_)
+        )
+    }
+}
+
 impl Node {
-    pub(super) const fn new(at: usize, kind: Kind) -> Self {
-        Self { at, kind }
+    pub(super) fn new(at: usize, kind: Kind) -> Self {
+        let (mut height, mut size) = (0, 0);
+        for child in kind.children() {
+            height = child.height.max(height);
+            size += child.size;
+        }
+        Self {
+            at,
+            height: height + 1,
+            size: size + 1,
+            kind,
+        }
     }
 }
 

@@ -238,12 +238,17 @@ fn sort(mut items: Vec<Value>, order: Option<Value>) -> Evaluated {
             value::compare("<", &pair[0], &pair[1])?;
         }
     }
-    items.sort_by(|left, right| {
-        let less = |a, b| value::compare("<", a, b).unwrap_or(false);
-        match (less(left, right), less(right, left)) {
-            (true, _) => std::cmp::Ordering::Less,
-            (_, true) => std::cmp::Ordering::Greater,
-            _ => std::cmp::Ordering::Equal,
+    // One order for all of them, or sorting may panic: integers among floats count as floats,
+    // and what is not a number stands at an end.
+    let whole = items.iter().all(|item| matches!(item, Value::Int(_)));
+    items.sort_by(|left, right| match (left, right) {
+        (Value::Int(left), Value::Int(right)) if whole => left.cmp(right),
+        (Value::Text(left), Value::Text(right)) => left.cmp(right),
+        _ => {
+            let (left, right) = (left.number(), right.number());
+            let (left, right) = (left.unwrap_or(f64::NAN), right.unwrap_or(f64::NAN));
+            let order = left.partial_cmp(&right);
+            order.unwrap_or_else(|| left.total_cmp(&right))
         }
     });
     if descending {

@@ -6,8 +6,8 @@ use super::ast::{Kind, Node};
 use super::calls;
 use super::value::{self, Value};
 
-/// An expression over this many elements and results is refused, as upstream's memory budget.
-const BUDGET: i64 = 1_000_000;
+/// Upstream's memory budget: the elements of all arrays that a run makes must stay below it.
+const BUDGET: u64 = 1_000_000;
 
 type Evaluated = Result<Value, String>;
 
@@ -23,6 +23,8 @@ pub(super) struct Machine<'a> {
     values: &'a BTreeMap<String, Value>,
     variables: Vec<(String, Value)>,
     scopes: Vec<Scope>,
+    /// Elements of the arrays made so far.
+    memory: u64,
 }
 
 impl<'a> Machine<'a> {
@@ -31,7 +33,17 @@ impl<'a> Machine<'a> {
             values,
             variables: Vec::new(),
             scopes: Vec::new(),
+            memory: 0,
         }
+    }
+
+    /// `memGrow`.
+    fn grow(&mut self, elements: u64) -> Result<(), String> {
+        self.memory = self.memory.saturating_add(elements);
+        if self.memory >= BUDGET {
+            return Err("memory budget exceeded".to_owned());
+        }
+        Ok(())
     }
 
     pub(super) fn run(&mut self, node: &Node) -> Evaluated {
@@ -53,7 +65,12 @@ impl<'a> Machine<'a> {
             }
             Kind::Array(nodes) => {
                 let values: Result<Vec<_>, _> = nodes.iter().map(|node| self.run(node)).collect();
-                Value::Array(values?)
+                let values = values?;
+                // One of literals alone is made when the expression is compiled.
+                if !nodes.iter().all(|node| node.kind.is_literal()) {
+                    self.grow(values.len() as u64)?;
+                }
+                Value::Array(values)
             }
             Kind::Index(array, index) => {
                 let array = self.run(array)?;
@@ -132,9 +149,8 @@ impl<'a> Machine<'a> {
             },
             ".." => {
                 let (from, to) = (left.to_int()?, right.to_int()?);
-                if to.saturating_sub(from) >= BUDGET {
-                    return Err("memory budget exceeded".to_owned());
-                }
+                let size = i128::from(to) - i128::from(from) + 1;
+                self.grow(u64::try_from(size.max(0)).unwrap_or(u64::MAX))?;
                 Ok(Value::Array((from..=to).map(Value::Int).collect()))
             }
             _ => value::arithmetic(operator, &left, &right),
@@ -150,7 +166,12 @@ impl<'a> Machine<'a> {
         };
         let Some((array, predicate, initial)) = predicate else {
             let values: Result<Vec<_>, _> = arguments.iter().map(|node| self.run(node)).collect();
-            return calls::function(name, values?);
+            let value = calls::function(name, values?)?;
+            if let ("reverse" | "concat" | "flatten" | "sort", Value::Array(items)) = (name, &value)
+            {
+                self.grow(items.len() as u64)?;
+            }
+            return Ok(value);
         };
         let items = match self.run(array)? {
             Value::Array(items) => items,
@@ -166,6 +187,7 @@ impl<'a> Machine<'a> {
             "sum" | "map" => {
                 let mapped = self.map(items, predicate)?;
                 if name == "map" {
+                    self.grow(mapped.len() as u64)?;
                     Ok(Value::Array(mapped))
                 } else {
                     calls::sum(&mapped)
@@ -240,7 +262,10 @@ impl<'a> Machine<'a> {
             "none" => Value::Bool(first.is_none()),
             "one" => Value::Bool(matching.len() == 1),
             "count" => Value::Int(matching.len() as i64),
-            "filter" => Value::Array(matching.into_iter().map(|(_, item)| item).collect()),
+            "filter" => {
+                self.grow(matching.len() as u64)?;
+                Value::Array(matching.into_iter().map(|(_, item)| item).collect())
+            }
             "find" | "findLast" => first.map_or(Value::Nil, |(_, item)| item.clone()),
             _ => first.map_or(Value::Nil, |(index, _)| Value::Int(*index as i64)),
         })

@@ -139,6 +139,52 @@ mod tests {
     }
 
     #[test]
+    fn long_and_deep_expressions_are_refused() {
+        let message = |source: &str| run(source).expect_err("too much");
+        let nested = |depth: usize| format!("{}1{}", "(".repeat(depth), ")".repeat(depth));
+        assert_eq!(run(&nested(200)), Ok(Value::Int(1)));
+        let too_deep = "the expression is nested too deep";
+        for source in [
+            nested(100_000),
+            format!("{}1", "-".repeat(100_000)),
+            format!("1{}", "+1".repeat(2000)),
+            format!("a{}", "[0]".repeat(2000)),
+            format!("{}1", "if true {1} else ".repeat(2000)),
+            format!("{}a > 1{}", "(".repeat(60), " ?: true)".repeat(60)),
+        ] {
+            assert!(message(&source).starts_with(too_deep), "{source:.20}");
+        }
+        assert_eq!(run(&format!("1{}", "+1".repeat(900))), Ok(Value::Int(901)));
+        let long = |length: usize| format!("len([{}])", vec!["1"; length].join(","));
+        assert_eq!(run(&long(9_998)), Ok(Value::Int(9_998)));
+        assert!(
+            message(&long(10_001)).starts_with(
+                "compilation failed: expression exceeds maximum allowed nodes (1:20007)"
+            )
+        );
+    }
+
+    #[test]
+    fn the_memory_of_a_run_adds_up() {
+        let exceeded = Err("memory budget exceeded".to_owned());
+        assert_eq!(run("len(1..999999)"), Ok(Value::Int(999_999)));
+        assert_eq!(run("len(1..1000000)"), exceeded);
+        assert_eq!(run("len(1..600000) + len(1..600000)"), exceeded);
+        assert_eq!(run("sum(1..900000, sum(1..900000, #))"), exceeded);
+        assert_eq!(run("len(map(1..600000, 1))"), exceeded);
+        assert_eq!(run("len(reverse(1..600000))"), exceeded);
+        assert_eq!(run("count(1..900000, # > 5)"), Ok(Value::Int(899_995)));
+        assert_eq!(run("len(5..1)"), Ok(Value::Int(0)));
+    }
+
+    #[test]
+    fn what_is_not_a_number_can_be_sorted() {
+        let items = "map(1..60, # % 7 == 0 ? 0.0 / 0 : # % 5 == 0 ? -0.0 / 0 : # % 11 * 1.5)";
+        assert_eq!(run(&format!("len(sort({items}))")), Ok(Value::Int(60)));
+        assert_eq!(float("sort([b, 1, a])[2]"), 4.5);
+    }
+
+    #[test]
     fn errors_of_compiling_name_the_place() {
         let message = |source: &str| run(source).expect_err(source);
         assert_eq!(message("a + nosuch"), "unknown name nosuch (1:5)");

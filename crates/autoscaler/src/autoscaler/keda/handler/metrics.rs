@@ -63,8 +63,8 @@ impl ScaledObjectState {
         let mut all = FetchedAll::default();
         let wanted = self.wanted(name, copy);
         for index in 0..built.scalers.len() {
-            let trigger = copy.object.spec.triggers[index].clone();
-            let specs = match built.metric_specs_of((&copy.object).into(), index, around.sources) {
+            let trigger = built.trigger(index).clone();
+            let specs = match built.metric_specs_of(index, around.sources) {
                 Ok(specs) => specs,
                 Err(error) => {
                     all.error = true;
@@ -92,13 +92,7 @@ impl ScaledObjectState {
                 } else {
                     let unix_time = self.unix_time(around.now);
                     built
-                        .fetch(
-                            (&copy.object).into(),
-                            index,
-                            metric,
-                            around.sources,
-                            unix_time,
-                        )
+                        .fetch(index, metric, around.sources, unix_time)
                         .map(|(metrics, _)| metrics)
                 };
                 let before = copy.status.clone();

@@ -30,9 +30,9 @@ const DEFAULT_POLLING_INTERVAL_S: i64 = 30;
 
 /// The object and its status, as one place knows them.
 #[derive(Debug, Clone, PartialEq, Default)]
-struct Copy {
+pub(super) struct Copy {
     object: ScaledObject,
-    status: Status,
+    pub(super) status: Status,
 }
 
 /// Which copy stands beside the cached scalers.
@@ -187,7 +187,7 @@ impl ScaledObjectState {
         self.epoch + now.0.div_euclid(1_000_000_000)
     }
 
-    fn copy(&self) -> Copy {
+    pub(super) fn copy(&self) -> Copy {
         Copy {
             object: self.object.clone(),
             status: self.status.clone(),
@@ -237,19 +237,24 @@ impl ScaledObjectState {
         let generation = self.object.metadata.generation;
         self.cache
             .as_ref()
-            .is_some_and(|cache| cache.built.generation == generation)
+            .is_some_and(|cache| cache.built.generation() == generation)
     }
 
-    /// Writes a copy's health and, if they changed, its conditions to the API server, and reads
-    /// the object back into the copy.
-    fn patch_status(&mut self, copy: &mut Copy, metric: &str, before: &Status) {
+    /// `updateStatus`: a merge patch with those fields of a copy's health and conditions that
+    /// have changed, if any have. It reads the object back into the copy.
+    pub(super) fn patch_status(&mut self, copy: &mut Copy, metric: &str, before: &Status) {
+        if copy.status == *before {
+            return;
+        }
         if let Some(health) = copy.status.health.get(metric) {
-            if before.health.get(metric) == Some(health)
-                && before.conditions == copy.status.conditions
-            {
-                return;
+            let before = before.health.get(metric);
+            let at_server = self.status.health.entry(metric.to_owned()).or_default();
+            if before.is_none_or(|before| before.failures != health.failures) {
+                at_server.failures = health.failures;
             }
-            self.status.health.insert(metric.to_owned(), *health);
+            if before.is_none_or(|before| before.failing != health.failing) {
+                at_server.failing = health.failing;
+            }
         }
         if before.conditions != copy.status.conditions {
             self.status.conditions.clone_from(&copy.status.conditions);

@@ -182,8 +182,8 @@ impl ScaledObjectState {
         totals: &mut Totals,
         events: &mut Vec<Event>,
     ) {
-        let trigger = copy.object.spec.triggers[index].clone();
-        let specs = match built.metric_specs_of((&copy.object).into(), index, around.sources) {
+        let trigger = built.trigger(index).clone();
+        let specs = match built.metric_specs_of(index, around.sources) {
             Ok(specs) => specs,
             Err(error) => {
                 totals.error = true;
@@ -203,13 +203,7 @@ impl ScaledObjectState {
                 continue;
             };
             let unix_time = self.unix_time(around.now);
-            let raw = built.fetch(
-                (&copy.object).into(),
-                index,
-                name,
-                around.sources,
-                unix_time,
-            );
+            let raw = built.fetch(index, name, around.sources, unix_time);
             let is_active = raw.as_ref().is_ok_and(|(_, active)| *active);
             let raw = raw.map(|(metrics, _)| metrics);
             let before = copy.status.clone();

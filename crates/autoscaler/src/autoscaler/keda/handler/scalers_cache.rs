@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::super::events::{Event, SCALER_FAILED, SCALERS_STARTED};
 use super::super::metric::{MetricSpec, MetricValue};
 use super::super::scaled_job::ScaledJob;
-use super::super::scaled_object::{Metadata, ScaledObject};
+use super::super::scaled_object::ScaledObject;
 use super::super::scalers::{self, ExternalMetric, Reading, Scaler};
 use super::super::triggers::ScaleTrigger;
 use super::super::typed_config::{AuthParams, ScalerConfig};
@@ -34,38 +34,42 @@ pub trait Sources {
 }
 
 /// The part of a ScaledObject or ScaledJob that scalers are built of: upstream's `WithTriggers`.
-#[derive(Clone, Copy)]
-pub(crate) struct WithTriggers<'a> {
-    metadata: &'a Metadata,
-    triggers: &'a [ScaleTrigger],
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WithTriggers {
+    generation: i64,
+    namespace: String,
+    triggers: Vec<ScaleTrigger>,
     as_metric_source: bool,
 }
 
-impl<'a> From<&'a ScaledObject> for WithTriggers<'a> {
-    fn from(object: &'a ScaledObject) -> Self {
+impl From<&ScaledObject> for WithTriggers {
+    fn from(object: &ScaledObject) -> Self {
         Self {
-            metadata: &object.metadata,
-            triggers: &object.spec.triggers,
+            generation: object.metadata.generation,
+            namespace: object.metadata.namespace().to_owned(),
+            triggers: object.spec.triggers.clone(),
             as_metric_source: object.modifiers().is_some(),
         }
     }
 }
 
-impl<'a> From<&'a ScaledJob> for WithTriggers<'a> {
-    fn from(job: &'a ScaledJob) -> Self {
+impl From<&ScaledJob> for WithTriggers {
+    fn from(job: &ScaledJob) -> Self {
         Self {
-            metadata: &job.metadata,
-            triggers: &job.spec.triggers,
+            generation: job.metadata.generation,
+            namespace: job.metadata.namespace().to_owned(),
+            triggers: job.spec.triggers.clone(),
             as_metric_source: false,
         }
     }
 }
 
-/// Scalers that have been built.
+/// Scalers that have been built, with what they were built of: the object may have changed since,
+/// and a scaler that is built anew is built of the same trigger.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Built {
     pub(crate) scalers: Vec<Scaler>,
-    pub(crate) generation: i64,
+    object: WithTriggers,
 }
 
 impl Built {
@@ -77,7 +81,7 @@ impl Built {
     ) -> Result<Self, String> {
         let mut built = Vec::new();
         for (index, trigger) in object.triggers.iter().enumerate() {
-            match build(object, index, sources) {
+            match build(&object, index, sources) {
                 Ok(scaler) => {
                     let message = format!("Scaler {} is built", trigger.kind);
                     events.push(Event::normal(SCALERS_STARTED, message));
@@ -91,8 +95,18 @@ impl Built {
         }
         Ok(Self {
             scalers: built,
-            generation: object.metadata.generation,
+            object,
         })
+    }
+
+    /// The generation of the object when they were built.
+    pub(crate) const fn generation(&self) -> i64 {
+        self.object.generation
+    }
+
+    /// The trigger that a scaler was built of.
+    pub(crate) fn trigger(&self, index: usize) -> &ScaleTrigger {
+        &self.object.triggers[index]
     }
 
     /// The metrics of all scalers, in the triggers' order.
@@ -113,13 +127,12 @@ impl Built {
     /// The metrics of one scaler. One that has none is built anew and asked again.
     pub(crate) fn metric_specs_of(
         &mut self,
-        object: WithTriggers,
         index: usize,
         sources: &mut dyn Sources,
     ) -> Result<Vec<MetricSpec>, String> {
         let mut specs = specs_of(&self.scalers[index], sources);
         if specs.is_empty() {
-            self.scalers[index] = build(object, index, sources)?;
+            self.scalers[index] = build(&self.object, index, sources)?;
             specs = specs_of(&self.scalers[index], sources);
             if specs.is_empty() {
                 return Err("got empty metric spec".to_owned());
@@ -131,7 +144,6 @@ impl Built {
     /// `GetMetricsAndActivityForScaler`: a failing fetch is tried once more, with a new scaler.
     pub(crate) fn fetch(
         &mut self,
-        object: WithTriggers,
         index: usize,
         metric: &str,
         sources: &mut dyn Sources,
@@ -140,15 +152,15 @@ impl Built {
         if let Ok(measured) = once(&mut self.scalers[index], metric, sources, unix_time) {
             return Ok(measured);
         }
-        self.scalers[index] = build(object, index, sources)?;
+        self.scalers[index] = build(&self.object, index, sources)?;
         once(&mut self.scalers[index], metric, sources, unix_time)
     }
 }
 
-fn build(object: WithTriggers, index: usize, sources: &dyn Sources) -> Result<Scaler, String> {
+fn build(object: &WithTriggers, index: usize, sources: &dyn Sources) -> Result<Scaler, String> {
     let trigger = &object.triggers[index];
     scalers::build(ScalerConfig {
-        namespace: object.metadata.namespace(),
+        namespace: &object.namespace,
         trigger,
         index,
         as_metric_source: object.as_metric_source,

@@ -1,10 +1,14 @@
 //! `kafka`: how far a consumer group is behind.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use super::super::metric::{MetricSpec, MetricTarget, normalize};
 use super::super::typed_config::{Param, Params, ScalerConfig, Source};
 use super::kafka_lag::{KafkaTopic, LagRules, total_lag};
+
+/// Partitions in ranges, as they are written.
+type Partitions = Vec<RangeInclusive<i32>>;
 
 /// A consumer group, its topic and the rules of counting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +16,7 @@ pub(super) struct Kafka {
     topic: String,
     consumer_group: String,
     activation_lag_threshold: i64,
-    partitions: Option<Vec<i32>>,
+    partitions: Option<Partitions>,
     rules: LagRules,
     /// Committed offsets of the last call, by topic and partition.
     previous: BTreeMap<(String, i32), i64>,
@@ -43,7 +47,7 @@ impl Kafka {
             if let Some(wanted) = &self.partitions {
                 topic
                     .partitions
-                    .retain(|partition| wanted.contains(&partition.id));
+                    .retain(|partition| wanted.iter().any(|range| range.contains(&partition.id)));
             }
             if topic.partitions.is_empty() {
                 return Err(format!(
@@ -104,8 +108,18 @@ fn parse(config: ScalerConfig) -> Result<Kafka, String> {
         .optional()
         .one_of(mechanisms);
     let sasl: String = params.read(sasl);
+    let providers: &[&str] = &["bearer", "aws_msk_iam"];
+    let provider = Param::new(&["saslTokenProvider"])
+        .from(both)
+        .optional()
+        .one_of(providers);
+    let provider: String = params.read(provider);
+    let no_fast = Param::new(&["kerberosDisableFAST"])
+        .from(&[Source::AuthParams])
+        .or("false");
+    let _: bool = params.read(no_fast);
     let partitions = validate(&rules, activation_lag_threshold, &limitation, &topic)
-        .and_then(|partitions| secrets(&params, &tls, &sasl).map(|()| partitions));
+        .and_then(|partitions| secrets(&params, &tls, &sasl, &provider).map(|()| partitions));
     let partitions = match partitions {
         Ok(partitions) => params.finish(Ok(())).map(|()| partitions),
         Err(error) => Err(params.finish(Err(error)).err().unwrap_or_default()),
@@ -131,7 +145,7 @@ fn validate(
     activation_lag_threshold: i64,
     limitation: &str,
     topic: &str,
-) -> Result<Option<Vec<i32>>, String> {
+) -> Result<Option<Partitions>, String> {
     if rules.lag_threshold <= 0 {
         return Err("\"lagThreshold\" must be positive number".to_owned());
     }
@@ -161,35 +175,93 @@ fn validate(
 }
 
 /// What TLS and SASL need from the TriggerAuthentication.
-fn secrets(params: &Params, tls: &str, sasl: &str) -> Result<(), String> {
+fn secrets(params: &Params, tls: &str, sasl: &str, provider: &str) -> Result<(), String> {
     let given = |name: &str| {
         let names = [name];
         let param = Param::new(&names).from(&[Source::AuthParams]);
         params.may_be_secret(param) || params.find(param).is_some()
     };
-    let fault = if tls == "enable" && given("cert") && !given("key") {
-        "key must be provided with cert"
-    } else if tls == "enable" && given("key") && !given("cert") {
-        "cert must be provided with key"
-    } else if !matches!(sasl, "" | "none") && !given("username") {
+    if tls == "enable" && given("cert") && !given("key") {
+        return Err("key must be provided with cert".to_owned());
+    }
+    if tls == "enable" && given("key") && !given("cert") {
+        return Err("cert must be provided with key".to_owned());
+    }
+    let user = || {
+        if !given("username") {
+            Err("no username given")
+        } else if !given("password") {
+            Err("no password given")
+        } else {
+            Ok(())
+        }
+    };
+    match sasl {
+        "plaintext" | "scram_sha256" | "scram_sha512" => user().map_err(str::to_owned),
+        "oauthbearer" => {
+            let checked = if provider == "aws_msk_iam" {
+                if tls != "enable" {
+                    Err("TLS is required for AWS MSK authentication")
+                } else if params.find(Param::new(&["awsRegion"])).is_none() {
+                    Err("no awsRegion given")
+                } else {
+                    Ok(())
+                }
+            } else {
+                user().and_then(|()| bearer(params, given("oauthTokenEndpointUri")))
+            };
+            checked.map_err(|fault| {
+                format!("error parsing OAuth token provider configuration: {fault}")
+            })
+        }
+        "gssapi" => kerberos(params, given).map_err(str::to_owned),
+        _ => Ok(()),
+    }
+}
+
+fn bearer(params: &Params, has_endpoint: bool) -> Result<(), &'static str> {
+    if !has_endpoint {
+        return Err("no oauth token endpoint uri given");
+    }
+    let extensions = Param::new(&["oauthExtensions"]).from(&[Source::AuthParams]);
+    let mut extensions = params
+        .find(extensions)
+        .into_iter()
+        .flat_map(|e| e.split(','));
+    if extensions.any(|extension| extension.split('=').count() != 2) {
+        return Err("invalid OAuthBearer extension, must be of format key=value");
+    }
+    Ok(())
+}
+
+fn kerberos(params: &Params, given: impl Fn(&str) -> bool) -> Result<(), &'static str> {
+    // Of secrets that cannot be read nobody knows whether it is one of the two.
+    let unknown = params.may_be_secret(Param::new(&[]).from(&[Source::AuthParams]));
+    Err(if !given("username") {
         "no username given"
-    } else if matches!(sasl, "plaintext" | "scram_sha256" | "scram_sha512") && !given("password") {
-        "no password given"
+    } else if !unknown && given("password") == given("keytab") {
+        "exactly one of 'password' or 'keytab' must be provided for GSSAPI authentication"
+    } else if !given("realm") {
+        "no realm given"
+    } else if !given("kerberosConfig") {
+        "no Kerberos configuration file (kerberosConfig) given"
     } else {
         return Ok(());
-    };
-    Err(fault.to_owned())
+    })
 }
 
 /// `1,2,4-7`.
-fn limited_partitions(text: &str) -> Result<Vec<i32>, String> {
+fn limited_partitions(text: &str) -> Result<Partitions, String> {
     let mut partitions = Vec::new();
     for part in text.split(',').map(str::trim) {
         let invalid = || format!("invalid partition limitation: {part}");
         let number = |text: &str| text.trim().parse::<i32>().map_err(|_| invalid());
         match part.split('-').collect::<Vec<_>>().as_slice() {
-            [one] => partitions.push(number(one)?),
-            [from, to] => partitions.extend(number(from)?..=number(to)?),
+            [one] => {
+                let one = number(one)?;
+                partitions.push(one..=one);
+            }
+            [from, to] => partitions.push(number(from)?..=number(to)?),
             _ => return Err(format!("invalid partition limitation range: {part}")),
         }
     }

@@ -205,7 +205,8 @@ fn parse(config: ScalerConfig) -> Result<RabbitMq, String> {
         exclude_unacknowledged,
         tls,
     };
-    match validate(&raw) {
+    let validated = validate(&raw, &params);
+    match validated {
         Ok((over_http, mode, value)) => {
             params.finish(Ok(()))?;
             Ok(RabbitMq {
@@ -224,7 +225,7 @@ fn parse(config: ScalerConfig) -> Result<RabbitMq, String> {
 }
 
 /// Whether the protocol is HTTP, the mode and its target.
-fn validate(raw: &Raw) -> Result<(bool, Mode, f64), String> {
+fn validate(raw: &Raw, params: &Params) -> Result<(bool, Mode, f64), String> {
     let protocol = raw.protocol.as_str();
     if !matches!(protocol, "amqp" | "http" | "auto") {
         return Err(format!(
@@ -234,8 +235,20 @@ fn validate(raw: &Raw) -> Result<(bool, Mode, f64), String> {
     if !matches!(raw.tls.as_str(), "enable" | "disable") {
         return Err(format!("incorrect value for TLS given: {}", raw.tls));
     }
+    let secret: &[Source] = &[Source::AuthParams];
+    let user: &[Source] = &[Source::AuthParams, Source::ResolvedEnv];
+    let found = |name: &str, order| params.find(Param::new(&[name]).from(order)).is_some();
+    let given = |name: &str, order| {
+        params.may_be_secret(Param::new(&[name]).from(order)) || found(name, order)
+    };
+    if given("cert", secret) != given("key", secret) {
+        return Err("both key and certificate must be provided".to_owned());
+    }
     if raw.page_size < 1 {
         return Err("pageSize should be 1 or greater".to_owned());
+    }
+    if given("username", user) != given("password", user) {
+        return Err("username and password must be given together".to_owned());
     }
     let protocol = match protocol {
         // A host in a secret that cannot be read: the protocol that allows everything.
@@ -252,6 +265,29 @@ fn validate(raw: &Raw) -> Result<(bool, Mode, f64), String> {
         given => given,
     };
     let over_http = protocol == "http";
+    let workload_identity = found("workloadIdentityResource", secret);
+    if !over_http && workload_identity {
+        return Err(
+            "workload identity is not supported for the AMQP protocol at the moment".to_owned(),
+        );
+    }
+    let oauth = ["oauthTokenURI", "clientID", "clientSecret"];
+    if oauth.iter().any(|name| found(name, secret)) {
+        let fault = if !oauth.iter().all(|name| given(name, secret)) {
+            "OAuth2 requires tokenUrl clientId and clientSecret to be configured in \
+             TriggerAuthentication"
+        } else if !over_http {
+            "OAuth2 authentication is only supported with HTTP protocol, not AMQP"
+        } else if found("username", user) || workload_identity {
+            "OAuth2 authentication cannot be combined with username/password authentication or \
+             Azure Workload Identity"
+        } else {
+            ""
+        };
+        if !fault.is_empty() {
+            return Err(fault.to_owned());
+        }
+    }
     if raw.use_regex && !over_http {
         return Err("configure useRegex=true only with HTTP protocol".to_owned());
     }

@@ -1,5 +1,6 @@
 //! `redis`, `redis-cluster` and `redis-sentinel`: the length of a list, set or hash.
 
+use super::super::go::Int;
 use super::super::metric::{MetricSpec, MetricTarget, normalize};
 use super::super::typed_config::{Param, Params, ScalerConfig, Source};
 
@@ -44,7 +45,7 @@ pub(super) fn connection(params: &mut Params) -> Result<(), String> {
         Source::AuthParams,
         Source::ResolvedEnv,
     ];
-    let _: i64 = params.read(Param::new(&["databaseIndex"]).optional());
+    let _: Int = params.read(Param::new(&["databaseIndex"]).optional());
     let metadata_tls: String = params.read(Param::new(&["enableTLS"]).optional());
     let auth_tls: String = params.read(Param::new(&["tls"]).from(&[Source::AuthParams]).optional());
     let _: bool = params.read(Param::new(&["unsafeSsl"]).or("false"));

@@ -149,3 +149,13 @@ fn a_direction_is_disabled_over_what_is_written() {
         json!({ "scaleDown": { "stabilizationWindowSeconds": 7, "selectPolicy": "Disabled" } });
     assert_eq!(generated(&scaled).spec["behavior"], behavior);
 }
+
+#[test]
+fn a_behavior_that_is_no_object_is_not_read() {
+    let config = json!({ "horizontalPodAutoscalerConfig": { "behavior": "fast" } });
+    let object = json!({
+        "metadata": { "name": "so" },
+        "spec": { "scaleTargetRef": { "name": "web" }, "triggers": [], "advanced": config },
+    });
+    assert!(ScaledObject::from_value(&object).is_err());
+}

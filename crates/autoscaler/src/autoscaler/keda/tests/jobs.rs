@@ -119,6 +119,21 @@ fn a_changed_spec_deletes_older_jobs_unless_the_rollout_is_gradual() {
 }
 
 #[test]
+fn a_loop_that_starts_again_builds_its_scalers_anew() {
+    let mut state = ScaledJobState::new(job(json!({})), 0);
+    let built = |decision: JobDecision| {
+        let is_built = |(_, message): &(_, String)| message.ends_with(" is built");
+        told(&decision).iter().filter(|told| is_built(told)).count()
+    };
+    let mut sources = Fake::with([Some(1.0)]);
+    assert_eq!(built(state.reconcile(&[], &sources)), 1);
+    let mut poll = |state: &mut ScaledJobState| state.poll(&[], &mut sources, SimTime::ZERO);
+    assert_eq!(built(poll(&mut state)), 0);
+    state.reconcile(&[], &Fake::default());
+    assert_eq!(built(poll(&mut state)), 1);
+}
+
+#[test]
 fn refusals_of_a_scaled_job() {
     let mut bare = job(json!({}));
     bare.spec.job_target_ref = None;

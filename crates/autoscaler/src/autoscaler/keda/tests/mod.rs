@@ -12,6 +12,7 @@ mod jobs;
 mod polls;
 mod reconciles;
 mod refusals;
+mod secrets;
 mod values;
 
 use std::collections::BTreeMap;

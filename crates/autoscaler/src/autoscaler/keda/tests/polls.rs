@@ -1,5 +1,7 @@
 //! Polls: activity, fallback, caches and what is told of them.
 
+use super::handler::Copy;
+use super::status::HealthStatus;
 use super::*;
 
 fn with_fallback_of(threshold: i32, more: Value) -> ScaledObject {
@@ -129,6 +131,60 @@ fn only_a_second_failure_counts_and_the_scalers_are_built_anew() {
         "ScaledObjectFallbackDeactivated",
         "ScaledObject fallback is no longer active".to_owned()
     )));
+}
+
+#[test]
+fn cached_scalers_keep_the_triggers_they_were_built_of() {
+    let spec = |triggers: Vec<Value>, more: Value| {
+        let mut spec = json!({ "triggers": triggers });
+        merge(&mut spec, &more);
+        object(spec)
+    };
+    let second = json!({ "metadata": { "query": "r", "threshold": "20" } });
+    let two = vec![prometheus(json!({})), prometheus(second)];
+    let fallback = json!({ "fallback": { "failureThreshold": 3, "replicas": 4 } });
+    let mut rig = started(spec(two, fallback), 1, Fake::with([Some(5.0), Some(6.0)]));
+    let impossible = json!({ "minReplicaCount": 9, "maxReplicaCount": 2 });
+    let mut changed = spec(vec![prometheus(json!({}))], impossible);
+    changed.metadata.generation = 2;
+    rig.state.set_object(changed);
+    let decision = rig.reconcile();
+    assert!(decision.error.is_some(), "the scalers stay as they are");
+    assert_eq!(rig.fetch("s0-prometheus"), Ok(vec![5.0]));
+    assert_eq!(rig.fetch("s1-prometheus"), Ok(vec![6.0]));
+    // A retry builds the second scaler of its own trigger, which the object has no more.
+    rig.sources.values.insert(1, None);
+    assert!(rig.fetch("s1-prometheus").is_err());
+    assert_eq!(rig.sources.reads[&1], 3);
+}
+
+#[test]
+fn a_patch_of_the_health_holds_what_has_changed() {
+    let mut rig = started(with_fallback_of(5, json!({})), 1, Fake::with([None]));
+    rig.poll_at(0);
+    rig.poll_at(30);
+    assert_eq!(rig.state.status().health["s0-prometheus"].failures, 2);
+    let mut copy = rig.state.copy();
+    let before = copy.status.clone();
+    // Somebody else counts on; this copy has seen no change and writes none.
+    let at_server = rig.state.status.health.get_mut("s0-prometheus");
+    at_server.expect("it fails").failures = 7;
+    rig.state.patch_status(&mut copy, "s0-prometheus", &before);
+    assert_eq!(copy.status, before, "nothing was sent, nothing read back");
+    // Only the number changes, then only the word.
+    let health = |failures, failing| HealthStatus { failures, failing };
+    let mut patch = |copy: &mut Copy, from: HealthStatus, to: HealthStatus| {
+        let name = "s0-prometheus";
+        copy.status.health.insert(name.to_owned(), from);
+        let before = copy.status.clone();
+        copy.status.health.insert(name.to_owned(), to);
+        rig.state.patch_status(copy, name, &before);
+        rig.state.status().health[name]
+    };
+    let got = patch(&mut copy, health(2, false), health(3, false));
+    assert_eq!(got, health(3, true));
+    let got = patch(&mut copy, health(9, true), health(9, false));
+    assert_eq!(got, health(3, false));
 }
 
 #[test]

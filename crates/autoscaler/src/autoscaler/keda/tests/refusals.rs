@@ -216,6 +216,12 @@ fn redis_and_its_streams() {
     );
     refuses(
         "redis",
+        json!({ "listName": "l", "address": "a:1", "databaseIndex": "1.5" }),
+        "unable to unmarshal to field type int: json: cannot unmarshal number 1.5 into Go value \
+         of type int",
+    );
+    refuses(
+        "redis",
         json!({ "listName": "l", "address": "a:1", "enableTLS": "maybe" }),
         "EnableTLS parsing error strconv.ParseBool: parsing \"maybe\": invalid syntax",
     );
@@ -301,6 +307,9 @@ fn kafka() {
         "topic must be specified when using ensureEvenDistributionOfPartitions",
     );
     refuses(json!({ "sasl": "plaintext" }), "no username given");
+    let all = json!({ "type": "kafka", "metadata": kafka(json!({
+        "topic": "t", "partitionLimitation": "0-2147483647" })) });
+    built(&all).expect("a range takes no room");
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Parser {
             }
             None => return Fault::new(name.at, format!("unknown name {}", name.text)),
         };
-        Ok(Node::new(name.at, Kind::Call(name.text, arguments)))
+        self.node(name.at, Kind::Call(name.text, arguments))
     }
 
     /// The array, the predicate and what may follow.
@@ -86,6 +86,8 @@ impl Parser {
             node
         };
         self.predicates -= 1;
+        // Upstream has a node for the predicate, too.
+        self.count()?;
         Ok(node)
     }
 }

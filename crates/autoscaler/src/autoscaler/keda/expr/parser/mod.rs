@@ -10,12 +10,24 @@ use super::lexer::{Token, TokenKind, tokens};
 
 type Parsed = Result<Node, Fault>;
 
+/// Upstream's `DefaultMaxNodes`.
+const MOST_NODES: usize = 10_000;
+
+/// Upstream has no limit of its own here; Go's stack grows, this one does not.
+const DEEPEST: usize = 250;
+
+/// A tree this high, a long sum for one, can still be walked.
+const HIGHEST: usize = 1000;
+
 /// Parses a whole expression.
 pub(super) fn parse(source: &str) -> Parsed {
     let mut parser = Parser {
         tokens: tokens(source)?,
         next: 0,
         predicates: 0,
+        depth: 0,
+        nodes: 0,
+        copied: 0,
     };
     let node = parser.sequence()?;
     match parser.current().kind {
@@ -58,6 +70,12 @@ struct Parser {
     next: usize,
     /// How many predicates enclose the current place.
     predicates: usize,
+    /// How many expressions enclose the current place.
+    depth: usize,
+    /// Nodes made, as upstream counts them.
+    nodes: usize,
+    /// Nodes that stand twice in the tree; upstream refers to the same one again.
+    copied: usize,
 }
 
 impl Parser {
@@ -104,6 +122,53 @@ impl Parser {
         }
     }
 
+    /// Counts a node: upstream's `checkNodeLimit`.
+    fn count(&mut self) -> Result<(), Fault> {
+        self.nodes += 1;
+        if self.nodes > MOST_NODES {
+            let at = self.current().at;
+            let message = "compilation failed: expression exceeds maximum allowed nodes";
+            return Fault::new(at, message);
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, at: usize, kind: Kind) -> Parsed {
+        self.count()?;
+        self.uncounted(at, kind)
+    }
+
+    fn uncounted(&self, at: usize, kind: Kind) -> Parsed {
+        let node = Node::new(at, kind);
+        if node.height > HIGHEST {
+            return self.too_deep();
+        }
+        Ok(node)
+    }
+
+    fn copy(&mut self, node: &Node) -> Parsed {
+        self.copied += node.size;
+        if self.copied > MOST_NODES {
+            return self.too_deep();
+        }
+        Ok(node.clone())
+    }
+
+    fn too_deep<T>(&self) -> Result<T, Fault> {
+        Fault::new(self.current().at, "the expression is nested too deep")
+    }
+
+    /// Parses what may hold another one of its kind.
+    fn nested(&mut self, parse: impl FnOnce(&mut Self) -> Parsed) -> Parsed {
+        if self.depth >= DEEPEST {
+            return self.too_deep();
+        }
+        self.depth += 1;
+        let node = parse(self);
+        self.depth -= 1;
+        node
+    }
+
     fn sequence(&mut self) -> Parsed {
         let first = self.expression(0)?;
         if !self.is_operator(";") {
@@ -118,10 +183,14 @@ impl Parser {
             }
             nodes.push(self.expression(0)?);
         }
-        Ok(Node::new(at, Kind::Sequence(nodes)))
+        self.node(at, Kind::Sequence(nodes))
     }
 
     fn expression(&mut self, precedence: u32) -> Parsed {
+        self.nested(|parser| parser.operators(precedence))
+    }
+
+    fn operators(&mut self, precedence: u32) -> Parsed {
         if precedence == 0 && self.is_operator("let") {
             return self.declaration();
         }
@@ -167,9 +236,9 @@ impl Parser {
                 left = self.comparison(left, operator.clone(), strength)?;
             } else {
                 let right = self.expression(strength + u32::from(!right_leaning))?;
-                left = join(&operator, left, right);
+                left = self.join(&operator, left, right)?;
                 if let Some(at) = not {
-                    left = Node::new(at, Kind::Unary("not".to_owned(), Box::new(left)));
+                    left = self.node(at, Kind::Unary("not".to_owned(), Box::new(left)))?;
                 }
             }
             previous = operator.text;
@@ -180,18 +249,24 @@ impl Parser {
         Ok(left)
     }
 
+    fn join(&mut self, operator: &Token, left: Node, right: Node) -> Parsed {
+        let kind = Kind::Binary(operator.text.clone(), Box::new(left), Box::new(right));
+        self.node(operator.at, kind)
+    }
+
     /// `a < b < c` is `a < b && b < c`.
     fn comparison(&mut self, mut left: Node, mut operator: Token, strength: u32) -> Parsed {
         let mut whole: Option<Node> = None;
         loop {
             let right = self.expression(strength + 1)?;
-            let node = join(&operator, left, right.clone());
+            let copy = self.copy(&right)?;
+            let node = self.join(&operator, left, copy)?;
             whole = Some(match whole {
                 None => node,
-                Some(before) => Node::new(
-                    operator.at,
-                    Kind::Binary("&&".to_owned(), Box::new(before), Box::new(node)),
-                ),
+                Some(before) => {
+                    let both = Kind::Binary("&&".to_owned(), Box::new(before), Box::new(node));
+                    self.node(operator.at, both)?
+                }
             });
             left = right;
             let next = self.current();
@@ -210,10 +285,8 @@ impl Parser {
         let value = self.expression(0)?;
         self.expect(TokenKind::Operator, ";")?;
         let body = self.sequence()?;
-        Ok(Node::new(
-            name.at,
-            Kind::Let(name.text, Box::new(value), Box::new(body)),
-        ))
+        let kind = Kind::Let(name.text, Box::new(value), Box::new(body));
+        self.node(name.at, kind)
     }
 
     fn if_else(&mut self) -> Parsed {
@@ -222,11 +295,12 @@ impl Parser {
         let then = self.block()?;
         self.expect(TokenKind::Operator, "else")?;
         let otherwise = if self.is_operator("if") {
-            self.if_else()?
+            self.nested(Self::if_else)?
         } else {
             self.block()?
         };
-        Ok(conditional(at, condition, then, otherwise))
+        // Upstream does not count this one.
+        self.uncounted(at, conditional(condition, then, otherwise))
     }
 
     fn block(&mut self) -> Parsed {
@@ -240,13 +314,13 @@ impl Parser {
         while self.is_operator("?") {
             self.advance();
             let then = if self.is_operator(":") {
-                node.clone()
+                self.copy(&node)?
             } else {
                 self.expression(0)?
             };
             self.expect(TokenKind::Operator, ":")?;
             let otherwise = self.expression(0)?;
-            node = conditional(node.at, node, then, otherwise);
+            node = self.node(node.at, conditional(node, then, otherwise))?;
         }
         Ok(node)
     }
@@ -257,7 +331,8 @@ impl Parser {
             if let Some(strength) = unary(&token.text) {
                 self.advance();
                 let inner = Box::new(self.expression(strength)?);
-                return self.postfix(Node::new(token.at, Kind::Unary(token.text, inner)));
+                let node = self.node(token.at, Kind::Unary(token.text, inner))?;
+                return self.postfix(node);
             }
             if self.predicates > 0 && token.text == "#" {
                 self.advance();
@@ -266,7 +341,8 @@ impl Parser {
                 {
                     name = self.advance().text;
                 }
-                return self.postfix(Node::new(token.at, Kind::Pointer(name)));
+                let node = self.node(token.at, Kind::Pointer(name))?;
+                return self.postfix(node);
             }
             if token.text == "::" {
                 self.advance();
@@ -289,9 +365,9 @@ impl Parser {
             TokenKind::Identifier => {
                 self.advance();
                 match token.text.as_str() {
-                    "true" => return Ok(Node::new(token.at, Kind::Bool(true))),
-                    "false" => return Ok(Node::new(token.at, Kind::Bool(false))),
-                    "nil" => return Ok(Node::new(token.at, Kind::Nil)),
+                    "true" => return self.node(token.at, Kind::Bool(true)),
+                    "false" => return self.node(token.at, Kind::Bool(false)),
+                    "nil" => return self.node(token.at, Kind::Nil),
                     _ if self.is_bracket("(") => {
                         let call = self.call(token, Vec::new())?;
                         return self.postfix(call);
@@ -301,7 +377,7 @@ impl Parser {
             }
             TokenKind::Number => {
                 self.advance();
-                return Ok(Node::new(token.at, number(&token)?));
+                return self.node(token.at, number(&token)?);
             }
             TokenKind::Text => {
                 self.advance();
@@ -316,7 +392,8 @@ impl Parser {
             }
             _ => return self.unexpected(),
         };
-        self.postfix(Node::new(token.at, kind))
+        let node = self.node(token.at, kind)?;
+        self.postfix(node)
     }
 
     fn postfix(&mut self, mut node: Node) -> Parsed {
@@ -347,7 +424,7 @@ impl Parser {
                 }
             };
             self.expect(TokenKind::Bracket, "]")?;
-            node = Node::new(token.at, kind);
+            node = self.node(token.at, kind)?;
         }
     }
 }
@@ -357,16 +434,6 @@ fn outside(what: &str) -> String {
     format!("{what} is outside the numeric part of the expression language")
 }
 
-fn join(operator: &Token, left: Node, right: Node) -> Node {
-    Node::new(
-        operator.at,
-        Kind::Binary(operator.text.clone(), Box::new(left), Box::new(right)),
-    )
-}
-
-fn conditional(at: usize, condition: Node, then: Node, otherwise: Node) -> Node {
-    Node::new(
-        at,
-        Kind::Conditional(Box::new(condition), Box::new(then), Box::new(otherwise)),
-    )
+fn conditional(condition: Node, then: Node, otherwise: Node) -> Kind {
+    Kind::Conditional(Box::new(condition), Box::new(then), Box::new(otherwise))
 }
