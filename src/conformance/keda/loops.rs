@@ -154,6 +154,7 @@ impl<'a> Replayed<'a> {
                 changed.or(compared)
             }
             Step::Poll { t, state } => {
+                // States are recorded 1 ms after the poll was due.
                 if self.state.is_polling() {
                     self.act(milliseconds(*t) - 1, ScaledObjectState::poll);
                 }
