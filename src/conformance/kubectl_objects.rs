@@ -69,6 +69,7 @@ impl HpaCase {
             .flatten()
             .map(MetricJson::spec_and_status);
         let (specs, statuses): (Vec<Value>, Vec<Value>) = metrics.unzip();
+        // The table says neither the HPA's name nor its target's but in the cells.
         let cell = |at: usize| self.cells_without_age.get(at).map(String::as_str);
         let target = cell(1).and_then(|reference| reference.split_once('/'));
         json!({
@@ -87,7 +88,8 @@ impl HpaCase {
     }
 }
 
-/// A pod by a description in words; how often it restarted stands in the cells only.
+/// A pod by a description in one line. The pod is our reading of it: of the cells only those are
+/// taken that no description decides, the name and how often containers restarted.
 #[derive(Deserialize)]
 pub(super) struct PodCase {
     pub(super) id: String,
@@ -95,67 +97,253 @@ pub(super) struct PodCase {
     pub(super) cells_name_ready_status_restarts: Vec<String>,
 }
 
+/// What a container does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting(&'static str),
+    Ended(&'static str, i64),
+    Running { ready: bool },
+}
+
+impl State {
+    fn json(self) -> Value {
+        match self {
+            Self::Waiting(reason) => json!({"waiting": {"reason": reason}}),
+            Self::Ended(reason, code) => {
+                json!({"terminated": {"reason": reason, "exitCode": code}})
+            }
+            Self::Running { .. } => json!({"running": {}}),
+        }
+    }
+
+    /// Whether containers in this state may have ended before.
+    fn may_follow_a_restart(self) -> bool {
+        matches!(
+            self,
+            Self::Waiting("CrashLoopBackOff" | "RunContainerError")
+                | Self::Ended(..)
+                | Self::Running { .. }
+        )
+    }
+}
+
+/// States by the words that tell them, the special before the general: for each state a list of
+/// alternatives, of each of which one word has to be there. A reason in kubectl's own word comes
+/// before what words around it may say.
+const STATES: &[(State, &[&[&str]])] = &[
+    (State::Waiting("CrashLoopBackOff"), &[&["crashloopbackoff"]]),
+    (State::Waiting("ImagePullBackOff"), &[&["imagepullbackoff"]]),
+    (
+        State::Waiting("ErrImageNeverPull"),
+        &[&["errimageneverpull"]],
+    ),
+    (State::Waiting("ErrImagePull"), &[&["errimagepull"]]),
+    (State::Waiting("InvalidImageName"), &[&["invalidimagename"]]),
+    (
+        State::Waiting("CreateContainerConfigError"),
+        &[&["createcontainerconfigerror"]],
+    ),
+    (
+        State::Waiting("CreateContainerError"),
+        &[&["createcontainererror"]],
+    ),
+    (
+        State::Waiting("RunContainerError"),
+        &[&["runcontainererror"]],
+    ),
+    (
+        State::Waiting("ContainerCreating"),
+        &[&["containercreating"]],
+    ),
+    (State::Waiting("PodInitializing"), &[&["podinitializing"]]),
+    (
+        State::Waiting("ImagePullBackOff"),
+        &[&["image"], &["back-off", "backoff", "back off"]],
+    ),
+    (
+        State::Waiting("ErrImagePull"),
+        &[&["image"], &["fail", "err"]],
+    ),
+    (
+        State::Waiting("CreateContainerConfigError"),
+        &[&["creat"], &["config"], &["fail", "err"]],
+    ),
+    (
+        State::Waiting("CreateContainerError"),
+        &[&["creat"], &["fail", "err"]],
+    ),
+    (
+        State::Waiting("ContainerCreating"),
+        &[&["pulling image", "creating"]],
+    ),
+    (
+        State::Waiting("CrashLoopBackOff"),
+        &[&["crash", "back-off", "backoff", "back off"]],
+    ),
+    (State::Ended("OOMKilled", 137), &[&["oom"]]),
+    (State::Ended("Error", 1), &[&["error", "fail"]]),
+    (
+        State::Ended("Completed", 0),
+        &[&["complete", "succeeded", "finished"]],
+    ),
+    (
+        State::Running { ready: false },
+        &[&["not ready", "unready", "notready"]],
+    ),
+    (State::Running { ready: true }, &[&["running", "ready"]]),
+];
+
 impl PodCase {
-    /// One container, in the state that the description tells. A description that is not known
-    /// makes a pod without a status, which is printed otherwise than any.
+    fn says(&self, words: &[&str]) -> bool {
+        let said = self.desc.to_lowercase();
+        words.iter().any(|words| said.contains(words))
+    }
+
+    fn state(&self) -> Option<State> {
+        let told = |(_, all): &&(State, &[&[&str]])| all.iter().all(|words| self.says(words));
+        STATES.iter().find(told).map(|(state, _)| *state)
+    }
+
+    fn restarts(&self, state: State) -> i64 {
+        if !state.may_follow_a_restart() {
+            return 0;
+        }
+        let cell = self.cells_name_ready_status_restarts.get(3);
+        let restarts = cell.and_then(|cell| cell.split(' ').next());
+        restarts.and_then(|n| n.parse().ok()).unwrap_or_default()
+    }
+
+    /// One container, and an init container if the description speaks of one, which then has the
+    /// state. A description that is not known makes a pod without a status, which is printed
+    /// otherwise than any.
     pub(super) fn pod(&self) -> Value {
-        let cells = &self.cells_name_ready_status_restarts;
-        let restarts = cells.get(3).and_then(|cell| cell.split(' ').next());
-        let restarts: i64 = restarts.and_then(|n| n.parse().ok()).unwrap_or_default();
-        let says = |words: &str| self.desc.to_lowercase().contains(words);
-        let waiting = |reason: &str| json!({"waiting": {"reason": reason}});
-        let ended =
-            |reason: &str, code: i64| json!({"terminated": {"reason": reason, "exitCode": code}});
-        let running = json!({"running": {}});
-        let [mut reason, mut deleted, mut waits] = [const { Value::Null }; 3];
-        let image = |words: &[&str]| says("image") && words.iter().any(|word| says(word));
-        let (phase, state, ready) = if says("not scheduled") {
-            ("Pending", None, false)
-        } else if says("evicted") {
-            reason = json!("Evicted");
-            ("Failed", None, false)
-        } else if says("deleting") {
-            deleted = json!("1970-01-01T00:00:30Z");
-            ("Running", Some(running), true)
-        } else if says("init") {
-            waits = json!({"name": "init", "state": running});
-            ("Pending", Some(waiting("PodInitializing")), false)
-        } else if image(&["back-off", "backoff", "back off"]) {
-            ("Pending", Some(waiting("ImagePullBackOff")), false)
-        } else if image(&["fail", "err"]) {
-            ("Pending", Some(waiting("ErrImagePull")), false)
-        } else if says("pulling image") || says("creating") {
-            ("Pending", Some(waiting("ContainerCreating")), false)
-        } else if says("crash") || says("back-off") {
-            ("Running", Some(waiting("CrashLoopBackOff")), false)
-        } else if says("oom") {
-            ("Running", Some(ended("OOMKilled", 137)), false)
-        } else if says("error") {
-            ("Running", Some(ended("Error", 1)), false)
-        } else if says("complete") || says("succeeded") || says("finished") {
-            ("Succeeded", Some(ended("Completed", 0)), false)
-        } else if says("not ready") {
-            ("Running", Some(running), false)
-        } else if says("running") {
-            ("Running", Some(running), true)
-        } else {
-            ("", None, false)
+        let name = self.cells_name_ready_status_restarts.first();
+        let deleted = self.says(&["deleting", "deletion", "being deleted", "terminating"]);
+        // A pod of which nothing else is told runs until it is gone.
+        let state = match self.state() {
+            None if deleted => Some(State::Running { ready: true }),
+            state => state,
         };
-        let inits = [waits].into_iter().filter(|init| !init.is_null());
-        let inits: Vec<Value> = inits.collect();
-        let name = cells.first();
-        let status = state.map(
-            |state| json!({"name": name, "state": state, "ready": ready, "restartCount": restarts}),
-        );
+        let status = |name: &str, state: State| {
+            json!({
+                "name": name,
+                "state": state.json(),
+                "ready": state == State::Running { ready: true },
+                "restartCount": self.restarts(state),
+            })
+        };
+        let has_init = self.says(&["init"]) && state != Some(State::Waiting("PodInitializing"));
+        let [mut inits, mut containers] = [const { Vec::new() }; 2];
+        let mut reason = Value::Null;
+        let phase = if self.says(&["not scheduled", "unschedulable"]) {
+            "Pending"
+        } else if self.says(&["evicted"]) {
+            reason = json!("Evicted");
+            "Failed"
+        } else if has_init {
+            // While it is created, an init container waits for the same as the others.
+            let state = match state {
+                None | Some(State::Waiting("ContainerCreating")) => {
+                    State::Waiting("PodInitializing")
+                }
+                Some(state) => state,
+            };
+            inits.push(status("init", state));
+            containers.push(status("app", State::Waiting("PodInitializing")));
+            "Pending"
+        } else if let Some(state) = state {
+            containers.push(status("app", state));
+            match state {
+                State::Waiting("CrashLoopBackOff" | "RunContainerError") => "Running",
+                State::Waiting(_) => "Pending",
+                State::Ended("Completed", _) => "Succeeded",
+                State::Ended(..) | State::Running { .. } => "Running",
+            }
+        } else {
+            ""
+        };
+        let init_specs = inits.iter().map(|init| json!({"name": init["name"]}));
         json!({
-            "metadata": {"name": name, "deletionTimestamp": deleted},
-            "spec": {"containers": [{"name": name}], "initContainers": inits},
+            "metadata": {
+                "name": name,
+                "deletionTimestamp": deleted.then_some("1970-01-01T00:00:30Z"),
+            },
+            "spec": {
+                "containers": [{"name": "app"}],
+                "initContainers": init_specs.collect::<Vec<_>>(),
+            },
             "status": {
                 "phase": phase,
                 "reason": reason,
                 "initContainerStatuses": inits,
-                "containerStatuses": status.into_iter().collect::<Vec<_>>(),
+                "containerStatuses": containers,
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::kubectl::pod_status;
+
+    #[test]
+    fn a_description_is_read_as_kubectl_prints_such_a_pod() {
+        for (desc, ready, status, restarts) in [
+            ("not scheduled", "0/1", "Pending", 0),
+            ("pulling image / creating", "0/1", "ContainerCreating", 0),
+            ("image pull back-off", "0/1", "ImagePullBackOff", 0),
+            ("image pull failed", "0/1", "ErrImagePull", 0),
+            ("error creating container", "0/1", "CreateContainerError", 0),
+            (
+                "CreateContainerConfigError",
+                "0/1",
+                "CreateContainerConfigError",
+                0,
+            ),
+            ("crash loop", "0/1", "CrashLoopBackOff", 3),
+            ("terminated by OOM", "0/1", "OOMKilled", 1),
+            ("completed", "0/1", "Completed", 0),
+            ("running not ready", "0/1", "Running", 2),
+            ("running and ready", "1/1", "Running", 0),
+            ("init container running", "0/1", "Init:0/1", 0),
+            ("waiting for init container", "0/1", "Init:0/1", 0),
+            ("creating init container", "0/1", "Init:0/1", 0),
+            (
+                "init container crash loop",
+                "0/1",
+                "Init:CrashLoopBackOff",
+                4,
+            ),
+            (
+                "init container image back-off",
+                "0/1",
+                "Init:ImagePullBackOff",
+                0,
+            ),
+            ("init container error", "0/1", "Init:Error", 1),
+            ("init container completed", "0/1", "PodInitializing", 0),
+            ("deleting", "1/1", "Terminating", 0),
+            ("terminating, not ready", "0/1", "Terminating", 0),
+            ("terminating in a crash loop", "0/1", "Terminating", 5),
+            ("evicted by kubelet", "0/1", "Evicted", 0),
+            ("evicted, being deleted", "0/1", "Evicted", 0),
+        ] {
+            let cells = ["p", ready, status, &restarts.to_string()];
+            let rows =
+                json!([{"id": desc, "desc": desc, "cells_name_ready_status_restarts": cells}]);
+            let report = pod_status(&rows.to_string()).unwrap();
+            assert_eq!(report.differences, []);
+        }
+    }
+
+    #[test]
+    fn restarts_that_a_description_rules_out_are_not_taken_from_the_cells() {
+        let cells = ["p", "0/1", "ContainerCreating", "7"];
+        let rows = json!([
+            {"id": "", "desc": "creating", "cells_name_ready_status_restarts": cells},
+            {"id": "", "desc": "no such words", "cells_name_ready_status_restarts": cells},
+        ]);
+        assert_eq!(pod_status(&rows.to_string()).unwrap().equal, 0);
     }
 }

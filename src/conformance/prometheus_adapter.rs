@@ -44,10 +44,11 @@ struct RequirementJson {
 }
 
 impl RequirementJson {
-    fn read(&self) -> Requirement {
-        Requirement {
+    fn read(&self) -> Result<Requirement, serde_json::Error> {
+        Ok(Requirement {
             key: self.key.clone(),
             operator: match self.operator.as_str() {
+                "=" | "==" => Operator::Equals,
                 "!=" => Operator::NotEquals,
                 "in" => Operator::In,
                 "notin" => Operator::NotIn,
@@ -55,10 +56,13 @@ impl RequirementJson {
                 "!" => Operator::DoesNotExist,
                 "gt" => Operator::GreaterThan,
                 "lt" => Operator::LessThan,
-                _ => Operator::Equals,
+                other => {
+                    let message = format!("unknown operator \"{other}\"");
+                    return Err(serde::de::Error::custom(message));
+                }
             },
             values: self.values.clone(),
-        }
+        })
     }
 }
 
@@ -74,13 +78,19 @@ pub(super) fn replay(text: &str) -> Result<Report, ReplayError> {
         let case: Case = serde_json::from_str(line).map_err(malformed)?;
         let config: Config = serde_json::from_str(&case.config).map_err(malformed)?;
         report.cases += 1;
-        case.replay(&config, number + 1, &mut report);
+        case.replay(&config, number + 1, &mut report)
+            .map_err(malformed)?;
     }
     Ok(report)
 }
 
 impl Case {
-    fn replay(&self, config: &Config, number: usize, report: &mut Report) {
+    fn replay(
+        &self,
+        config: &Config,
+        number: usize,
+        report: &mut Report,
+    ) -> Result<(), serde_json::Error> {
         let mut step = |place: &str, expected: String, got: String| {
             report.step((expected != got).then(|| Difference {
                 place: format!("line {number} {place}"),
@@ -93,19 +103,23 @@ impl Case {
         for series in &self.series {
             let labels = series.iter().map(|(n, v)| (n.as_str(), v.as_str()));
             let id = storage.series(&Labels::new(labels));
-            // A first sample is in order.
-            let _ = storage.append(id, 0, 1.0);
+            storage
+                .append(id, 0, 1.0)
+                .map_err(serde::de::Error::custom)?;
         }
-        let mut adapter = match Adapter::new(config, Kinds::default()) {
-            Ok(adapter) => adapter,
-            Err(error) => {
-                let expected = self.error.clone().unwrap_or_default();
-                let start = "unable to construct naming scheme from metrics rules: ";
-                return step("start", format!("{start}{expected}"), error);
+        let start = "unable to construct naming scheme from metrics rules: ";
+        let refused = self.error.as_ref().map(|error| format!("{start}{error}"));
+        let mut adapter = match (Adapter::new(config, Kinds::default()), refused) {
+            (Ok(adapter), None) => adapter,
+            (made, refused) => {
+                let told = |error: Option<String>| error.unwrap_or_else(|| "starts".to_owned());
+                step("start", told(refused), told(made.err()));
+                return Ok(());
             }
         };
         if let Err(error) = adapter.relist(&storage, 0) {
-            return step("relist", String::new(), error);
+            step("relist", String::new(), error);
+            return Ok(());
         }
         let mut metrics: Vec<String> = adapter
             .metrics()
@@ -124,26 +138,31 @@ impl Case {
             external.join(" "),
         );
         for request in &self.requests {
-            let expected = request.error.as_ref().or(request.query.as_ref());
             step(
                 &format!("{request:?}"),
-                expected.cloned().unwrap_or_default(),
-                request.ask(&adapter),
+                format!("{:?}", request.recorded()),
+                format!("{:?}", request.ask(&adapter)?),
             );
         }
+        Ok(())
     }
 }
 
+/// The query or the reason why there is none; nothing where the metric is not known.
+type Asked = Option<Result<String, String>>;
+
 impl Request {
-    /// The query, the reason why there is none, or nothing.
-    fn ask(&self, adapter: &Adapter) -> String {
+    fn recorded(&self) -> Asked {
+        let error = self.error.clone().map(Err);
+        error.or_else(|| self.query.clone().map(Ok))
+    }
+
+    fn ask(&self, adapter: &Adapter) -> Result<Asked, serde_json::Error> {
         let requirements = self.requirements.as_deref().unwrap_or_default();
-        let selector: Vec<Requirement> = requirements.iter().map(RequirementJson::read).collect();
+        let selector: Result<Vec<_>, _> = requirements.iter().map(RequirementJson::read).collect();
+        let selector = selector?;
         if self.external {
-            return match adapter.external_query(&self.metric, &self.namespace, &selector) {
-                Some(Ok(text) | Err(text)) => text,
-                None => String::new(),
-            };
+            return Ok(adapter.external_query(&self.metric, &self.namespace, &selector));
         }
         let kind = GroupResource {
             group: self.group.clone(),
@@ -154,8 +173,63 @@ impl Request {
             namespace: &self.namespace,
             names: &self.names,
         };
-        adapter
-            .object_query(&self.metric, objects, &selector)
-            .map_or_else(String::new, |(query, _)| query)
+        let found = adapter.object_query(&self.metric, objects, &selector);
+        Ok(found.map(|(query, _)| Ok(query)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// A case of one external metric that is asked for by its label `a`.
+    fn case(operator: &str, query: Value, error: Value) -> Value {
+        let config = json!({"externalRules": [{
+            "seriesQuery": "x",
+            "resources": {"template": "<<.Resource>>"},
+            "metricsQuery": "<<.Series>>{<<.LabelMatchers>>}",
+        }]});
+        json!({
+            "config": config.to_string(),
+            "series": [{"__name__": "x", "a": "b"}],
+            "external_metrics": ["x"],
+            "requests": [{
+                "external": true, "group": "", "resource": "", "namespace": "", "metric": "x",
+                "names": [], "query": query, "error": error,
+                "requirements": [{"key": "a", "operator": operator, "values": ["b"]}],
+            }],
+        })
+    }
+
+    fn differences(case: &Value) -> usize {
+        replay(&case.to_string()).unwrap().differences.len()
+    }
+
+    #[test]
+    fn a_query_is_no_reason_for_there_being_none() {
+        let query = json!("x{a=\"b\"}");
+        assert_eq!(differences(&case("=", query.clone(), Value::Null)), 0);
+        assert_eq!(differences(&case("==", query.clone(), Value::Null)), 0);
+        assert_eq!(differences(&case("=", Value::Null, query)), 1);
+        assert_eq!(differences(&case("=", Value::Null, Value::Null)), 1);
+    }
+
+    #[test]
+    fn a_configuration_that_is_refused_must_not_start() {
+        let mut accepted = case("=", json!("x{a=\"b\"}"), Value::Null);
+        accepted["error"] = json!("some reason");
+        assert_eq!(differences(&accepted), 1);
+        let mut refused = accepted;
+        refused["config"] = json!(r#"{"rules": [{"metricsQuery": "<<"}]}"#);
+        refused["error"] = Value::Null;
+        assert_eq!(differences(&refused), 1);
+    }
+
+    #[test]
+    fn an_unknown_operator_is_malformed() {
+        let case = case("~", Value::Null, Value::Null);
+        let error = replay(&case.to_string()).unwrap_err().to_string();
+        assert_eq!(error, "line 1: unknown operator \"~\"");
     }
 }

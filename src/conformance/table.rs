@@ -50,7 +50,41 @@ pub(super) fn difference<T: Debug + PartialEq>(
     })
 }
 
-/// Whether two numbers agree as far as recorded floats can be trusted.
+/// Whether two numbers agree as far as recorded floats can be trusted: to 1 part in 10⁹, below 1 to
+/// 1e-9. An infinity agrees with itself alone.
 pub(super) fn close(expected: f64, got: f64) -> bool {
-    expected == got || (expected - got).abs() <= 1e-9 * expected.abs().max(1.0)
+    within(1e-9 * expected.abs().max(1.0), expected, got)
+}
+
+/// Whether two numbers agree to 1 part in 10⁹, however small they are: zero agrees with zero alone.
+pub(super) fn relatively_close(expected: f64, got: f64) -> bool {
+    within(1e-9 * expected.abs(), expected, got)
+}
+
+/// The tolerance of an infinity would be infinite, so it has none.
+fn within(tolerance: f64, expected: f64, got: f64) -> bool {
+    expected == got || expected.is_finite() && (expected - got).abs() <= tolerance
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_infinity_is_close_to_itself_alone() {
+        const INF: f64 = f64::INFINITY;
+        for close in [close, relatively_close] {
+            assert!(close(INF, INF) && close(-INF, -INF));
+            assert!(!close(INF, 5.0) && !close(INF, -INF) && !close(5.0, INF));
+            assert!(!close(f64::NAN, 5.0) && !close(5.0, f64::NAN));
+        }
+    }
+
+    #[test]
+    fn small_numbers_are_close_absolutely_or_relatively() {
+        assert!(close(1e9, 1e9 + 0.5) && !close(1e9, 1e9 + 2.0));
+        assert!(close(1e-12, 2e-12) && close(0.0, 1e-10));
+        assert!(!relatively_close(1e-12, 2e-12) && !relatively_close(0.0, 1e-300));
+        assert!(relatively_close(1e-12, 1e-12 + 1e-22));
+    }
 }

@@ -57,6 +57,8 @@ pub struct Series {
     points: Vec<Point>,
     /// Points before this one are forgotten.
     first: usize,
+    /// The latest time of the storage when the series was made.
+    made: i64,
 }
 
 impl Series {
@@ -93,7 +95,8 @@ pub struct Storage {
     /// How long samples are kept, milliseconds.
     retention: i64,
     latest: i64,
-    swept: i64,
+    /// When series were last swept; unknown before the first sample.
+    swept: Option<i64>,
 }
 
 impl Storage {
@@ -107,7 +110,7 @@ impl Storage {
             next: 0,
             retention: retention_ms,
             latest: i64::MIN,
-            swept: i64::MIN,
+            swept: None,
         }
     }
 
@@ -127,6 +130,7 @@ impl Storage {
                 labels: labels.clone(),
                 points: Vec::new(),
                 first: 0,
+                made: self.latest,
             },
         );
         id
@@ -151,22 +155,25 @@ impl Storage {
         series.points.push(Point { t, v });
         self.latest = self.latest.max(t);
         series.forget(self.latest.saturating_sub(self.retention));
-        if self.latest.saturating_sub(self.swept) >= self.retention {
+        // Before the first sample there was nothing to sweep, and no time to measure it by.
+        let swept = *self.swept.get_or_insert(t);
+        if self.latest.saturating_sub(swept) >= self.retention {
             self.sweep();
         }
         Ok(())
     }
 
-    /// Forgets series without a sample that is still kept.
+    /// Forgets series without a sample that is still kept. One that was made within the retention
+    /// may be waiting for its first.
     fn sweep(&mut self) {
         let oldest = self.latest.saturating_sub(self.retention);
-        self.swept = self.latest;
+        self.swept = Some(self.latest);
         let gone: Vec<SeriesId> = self
             .series
             .iter_mut()
             .filter_map(|(&id, series)| {
                 series.forget(oldest);
-                series.points().is_empty().then_some(id)
+                (series.points().is_empty() && series.made < oldest).then_some(id)
             })
             .collect();
         for id in gone {
@@ -270,6 +277,22 @@ mod tests {
             Err(AppendError::UnknownSeries)
         );
         assert_eq!(storage.series(&labels("gone")), SeriesId(2));
+    }
+
+    #[test]
+    fn a_series_may_wait_for_its_first_sample() {
+        let mut storage = Storage::new(1_000);
+        let [a, b] = ["a", "b"].map(|pod| storage.series(&labels(pod)));
+        assert_eq!(storage.append(a, 5_000, 1.0), Ok(()));
+        assert_eq!(storage.append(b, 5_000, 1.0), Ok(()));
+        storage.append(a, 5_900, 1.0).unwrap();
+        let c = storage.series(&labels("c"));
+        // This sweeps.
+        storage.append(a, 6_100, 1.0).unwrap();
+        assert_eq!(storage.append(c, 6_100, 1.0), Ok(()));
+        storage.series(&labels("never"));
+        storage.append(a, 8_000, 1.0).unwrap();
+        assert_eq!(storage.len(), 1);
     }
 
     #[test]

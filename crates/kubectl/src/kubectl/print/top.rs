@@ -48,12 +48,14 @@ struct Usage {
     memory: Quantity,
 }
 
+/// An amount of a resource list, if it has one.
+fn amount(resources: &Value, resource: &str) -> Option<Quantity> {
+    resources[resource].as_str()?.parse().ok()
+}
+
 impl Usage {
     fn of(usage: &Value) -> Self {
-        let amount = |resource: &str| {
-            let written = usage[resource].as_str().map(str::parse);
-            written.and_then(Result::ok).unwrap_or(Quantity::ZERO)
-        };
+        let amount = |resource| amount(usage, resource).unwrap_or(Quantity::ZERO);
         Self {
             cpu: amount("cpu"),
             memory: amount("memory"),
@@ -178,9 +180,13 @@ pub fn top_nodes(metrics: &[Value], nodes: &[Value], options: &TopOptions) -> St
     if metrics.is_empty() {
         return String::new();
     }
-    let allocatable: BTreeMap<String, Usage> = nodes
+    // A resource that a node does not have has no percentage, not even an empty cell.
+    let allocatable: BTreeMap<String, [Option<Quantity>; 2]> = nodes
         .iter()
-        .map(|node| (name(node), Usage::of(&node["status"]["allocatable"])))
+        .map(|node| {
+            let has = &node["status"]["allocatable"];
+            (name(node), ["cpu", "memory"].map(|one| amount(has, one)))
+        })
         .collect();
     let mut lines = String::new();
     if !options.no_headers {
@@ -197,11 +203,11 @@ pub fn top_nodes(metrics: &[Value], nodes: &[Value], options: &TopOptions) -> St
     }
     for (usage, name) in &sorted {
         let mut cells = vec![name.clone()];
-        let amounts = [|usage: Usage| usage.cpu, |usage: Usage| usage.memory];
-        for (cell, amount) in usage.cells().into_iter().zip(amounts) {
+        let allocatable = allocatable.get(name).copied().unwrap_or_default();
+        let used = [usage.cpu, usage.memory].into_iter().zip(allocatable);
+        for (cell, (used, available)) in usage.cells().into_iter().zip(used) {
             cells.push(cell);
-            let available = allocatable.get(name).copied().map(amount);
-            cells.extend(available.map(|available| percent(amount(*usage), available)));
+            cells.extend(available.map(|available| percent(used, available)));
         }
         line(&mut lines, cells);
     }
@@ -277,6 +283,20 @@ mod tests {
              \x20                  1101m        3093Mi          \n"
         );
         assert_eq!(top_pods(&[], &options), "");
+    }
+
+    #[test]
+    fn a_resource_that_a_node_lacks_has_no_cell_of_its_share() {
+        let used = json!({"metadata": {"name": "b"}, "usage": {"cpu": "1", "memory": "1Gi"}});
+        let node = json!({"metadata": {"name": "b"}, "status": {"allocatable": {"memory": "8Gi"}}});
+        let options = TopOptions {
+            no_headers: true,
+            ..TopOptions::default()
+        };
+        assert_eq!(
+            top_nodes(&[used], &[node], &options),
+            "b     1000m   1024Mi   12%   \n"
+        );
     }
 
     #[test]

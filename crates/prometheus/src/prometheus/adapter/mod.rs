@@ -13,8 +13,8 @@ mod template;
 
 use std::collections::BTreeMap;
 
-use super::labels::{Labels, METRIC_NAME};
-use super::promql::{self, Query, Value};
+use super::labels::{Labels, METRIC_NAME, quoted};
+use super::promql::{self, Edition, Query, Value};
 use super::storage::Storage;
 use config::{Config, GroupResource};
 use naming::Namer;
@@ -97,6 +97,7 @@ struct Origin {
 #[derive(Debug, Clone)]
 pub struct Adapter {
     kinds: Kinds,
+    edition: Edition,
     rules: Vec<Namer>,
     external_rules: Vec<Namer>,
     metrics: BTreeMap<MetricId, Origin>,
@@ -118,9 +119,16 @@ impl Adapter {
             rules: namers(&config.rules, "naming")?,
             external_rules: namers(&config.external_rules, "naming")?,
             kinds,
+            edition: Edition::default(),
             metrics: BTreeMap::new(),
             external: BTreeMap::new(),
         })
+    }
+
+    /// The adapter in front of a Prometheus of this edition; without, of 3.
+    #[must_use]
+    pub fn of_edition(self, edition: Edition) -> Self {
+        Self { edition, ..self }
     }
 
     /// Lists the series that have a sample since `oldest` (milliseconds) and names their metrics;
@@ -226,7 +234,7 @@ impl Adapter {
             return Err(ApiError::no_metric(&GroupResource::core(kind), metric));
         };
         let query = query.map_err(|_| ApiError::unable())?;
-        match ask(&query, storage, at) {
+        match ask(self.edition, &query, storage, at) {
             Some(Value::Scalar(value)) => Ok(vec![ExternalMetric {
                 labels: Labels::default(),
                 milli: milli(value),
@@ -297,7 +305,7 @@ impl Adapter {
         let (query, label) = self
             .object_query(metric, objects, selector)
             .ok_or_else(|| ApiError::no_metric(objects.kind, metric))?;
-        let Some(Value::Vector(vector)) = ask(&query, storage, at) else {
+        let Some(Value::Vector(vector)) = ask(self.edition, &query, storage, at) else {
             return Err(ApiError::unable());
         };
         let value = |sample: promql::Sample| (sample.labels.get(&label).to_owned(), sample.value);
@@ -318,9 +326,9 @@ fn list(rules: &[Namer], storage: &Storage, oldest: i64) -> Result<Vec<(usize, L
     for (rule, namer) in rules.iter().enumerate() {
         let matchers = promql::selector(&namer.series_query).map_err(|error| {
             format!(
-                "unable to update list of all metrics: unable to fetch metrics for query {:?}: \
+                "unable to update list of all metrics: unable to fetch metrics for query {}: \
                  bad_data: invalid parameter \"match[]\": {error}",
-                namer.series_query
+                quoted(&namer.series_query)
             )
         })?;
         let mut series: Vec<&Labels> = storage
@@ -337,8 +345,9 @@ fn list(rules: &[Namer], storage: &Storage, oldest: i64) -> Result<Vec<(usize, L
 }
 
 /// A query's answer, or none where Prometheus answers with an error.
-fn ask(query: &str, storage: &Storage, at: i64) -> Option<Value> {
-    Query::parse(query).ok()?.instant(storage, at).ok()
+fn ask(edition: Edition, query: &str, storage: &Storage, at: i64) -> Option<Value> {
+    let query = Query::parse(query).ok()?;
+    query.instant_of(edition, storage, at).ok()
 }
 
 /// Thousandths, the rest cut off, as a conversion of Go has it on amd64.

@@ -7,7 +7,7 @@ use super::config::{Filter, GroupResource, ResourceMapping, Rule};
 use super::resources::{Converter, Kinds};
 use super::selector::{Requirement, matcher, matchers};
 use super::template::{Data, Template, Value};
-use crate::prometheus::labels::{Labels, METRIC_NAME};
+use crate::prometheus::labels::{Labels, METRIC_NAME, quoted};
 use crate::prometheus::re2::Pattern;
 
 /// A query template with the labels that it may ask for.
@@ -24,8 +24,10 @@ impl MetricsQuery {
         mapping: &ResourceMapping,
         converter: Converter,
     ) -> Result<Self, String> {
-        let template = Template::parse("metrics-query", text)
-            .map_err(|error| format!("unable to parse metrics query template {text:?}: {error}"))?;
+        let template = Template::parse("metrics-query", text).map_err(|error| {
+            let text = quoted(text);
+            format!("unable to parse metrics query template {text}: {error}")
+        })?;
         Ok(Self {
             template,
             converter,
@@ -130,8 +132,9 @@ impl NameFilter {
         let Filter { is, is_not } = filter;
         let (text, wanted) = match (is.is_empty(), is_not.is_empty()) {
             (false, false) => {
+                let (is, is_not) = (quoted(is), quoted(is_not));
                 return Err(format!(
-                    "cannot have both an `is` ({is:?}) and `isNot` ({is_not:?}) expression in a \
+                    "cannot have both an `is` ({is}) and `isNot` ({is_not}) expression in a \
                      single filter"
                 ));
             }
@@ -141,8 +144,10 @@ impl NameFilter {
             (false, true) => (is, true),
             (true, false) => (is_not, false),
         };
-        let pattern = Pattern::anywhere(text)
-            .map_err(|error| format!("unable to compile series filter {text:?}: {error}"))?;
+        let pattern = Pattern::anywhere(text).map_err(|error| {
+            let text = quoted(text);
+            format!("unable to compile series filter {text}: {error}")
+        })?;
         Ok(Self { pattern, wanted })
     }
 }
@@ -160,12 +165,12 @@ pub(super) struct Namer {
 
 impl Namer {
     pub(super) fn new(rule: &Rule, kinds: &Kinds) -> Result<Self, String> {
-        let series = &rule.series_query;
+        let series = quoted(&rule.series_query);
         let converter = Converter::new(&rule.resources, kinds)?;
         let query = MetricsQuery::new(&rule.metrics_query, &rule.resources, converter).map_err(
             |error| {
                 format!(
-                    "unable to construct metrics query associated with series query {series:?}: \
+                    "unable to construct metrics query associated with series query {series}: \
                      {error}"
                 )
             },
@@ -175,7 +180,7 @@ impl Namer {
             filters.push(NameFilter::new(filter).map_err(|error| {
                 format!(
                     "unable to generate series name filter associated with series query \
-                     {series:?}: {error}"
+                     {series}: {error}"
                 )
             })?);
         }
@@ -188,15 +193,16 @@ impl Namer {
             filters.push(NameFilter::new(&filter).map_err(|error| {
                 format!(
                     "unable to generate series name filter from name rules associated with series \
-                     query {series:?}: {error}"
+                     query {series}: {error}"
                 )
             })?);
         }
         let text = if pattern.is_empty() { ".*" } else { pattern };
+        let pattern = quoted(pattern);
         let matches = Pattern::anywhere(text).map_err(|error| {
             format!(
-                "unable to compile series name match expression {pattern:?} associated with series \
-                 query {series:?}: {error}"
+                "unable to compile series name match expression {pattern} associated with series \
+                 query {series}: {error}"
             )
         })?;
         let name = match (rule.name.name.as_str(), matches.group_names().len()) {
@@ -204,14 +210,14 @@ impl Namer {
             ("", 2) => "$1",
             ("", _) => {
                 return Err(format!(
-                    "must specify an 'as' value for name matcher {pattern:?} associated with \
-                     series query {series:?}"
+                    "must specify an 'as' value for name matcher {pattern} associated with \
+                     series query {series}"
                 ));
             }
             (name, _) => name,
         };
         Ok(Self {
-            series_query: series.clone(),
+            series_query: rule.series_query.clone(),
             filters,
             name: name.to_owned(),
             matches,
@@ -323,6 +329,11 @@ mod tests {
             error(r#"{"seriesQuery": "a", "metricsQuery": "<<.Series"}"#),
             "unable to construct metrics query associated with series query \"a\": unable to parse \
              metrics query template \"<<.Series\": template: metrics-query:1: unclosed action"
+        );
+        // Texts are quoted as Go quotes them.
+        assert_eq!(
+            error(r#"{"seriesQuery": "a\u0001", "name": {"matches": "(a)(b)"}}"#),
+            r#"must specify an 'as' value for name matcher "(a)(b)" associated with series query "a\x01""#
         );
         assert!(serde_json::from_str::<Rule>(r#"{"seriesquery": "a"}"#).is_err());
     }

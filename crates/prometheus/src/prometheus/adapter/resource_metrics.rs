@@ -7,7 +7,7 @@ use super::config::{GroupResource, ResourceRule, ResourceRules};
 use super::naming::{MetricsQuery, Objects};
 use super::resources::{Converter, Kinds};
 use super::{ask, milli};
-use crate::prometheus::promql::Value;
+use crate::prometheus::promql::{Edition, Value};
 use crate::prometheus::storage::Storage;
 
 /// What a container or a node uses.
@@ -30,6 +30,7 @@ struct ResourceQuery {
 #[derive(Debug, Clone)]
 pub struct ResourceMetrics {
     kinds: Kinds,
+    edition: Edition,
     cpu: ResourceQuery,
     memory: ResourceQuery,
 }
@@ -61,7 +62,14 @@ impl ResourceMetrics {
             cpu: of(&rules.cpu, "CPU")?,
             memory: of(&rules.memory, "memory")?,
             kinds,
+            edition: Edition::default(),
         })
+    }
+
+    /// The API in front of a Prometheus of this edition; without, of 3.
+    #[must_use]
+    pub fn of_edition(self, edition: Edition) -> Self {
+        Self { edition, ..self }
     }
 
     /// The containers of pods of one namespace: pod, container and usage. A pod without CPU or
@@ -147,7 +155,7 @@ impl ResourceMetrics {
         let text = metrics_query
             .of_objects(&self.kinds, "", objects, &[], group_by)
             .map_err(|error| unable(format!("unable to construct query: {error}")))?;
-        let vector = match ask(&text, storage, at) {
+        let vector = match ask(self.edition, &text, storage, at) {
             Some(Value::Vector(vector)) => vector,
             Some(_) => {
                 let message = "invalid or empty value of non-vector type returned";

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::config::{GroupResource, ResourceMapping};
 use super::template::{Data, Template, Value};
-use crate::prometheus::labels::Labels;
+use crate::prometheus::labels::{Labels, quoted};
 use crate::prometheus::re2::Pattern;
 
 impl GroupResource {
@@ -216,10 +216,11 @@ impl Converter {
 impl LabelTemplate {
     fn new(text: &str) -> Result<Self, String> {
         let template = Template::parse("resource-label", text)
-            .map_err(|error| format!("unable to parse label template {text:?}: {error}"))?;
+            .map_err(|error| format!("unable to parse label template {}: {error}", quoted(text)))?;
+        let text = quoted(text);
         let unable = |error: String| {
             format!(
-                "unable to generate label format from template {text:?}: unable to convert label \
+                "unable to generate label format from template {text}: unable to convert label \
                  template to matcher: {error}"
             )
         };
@@ -233,7 +234,7 @@ impl LabelTemplate {
             .map_err(|error| unable(error.to_string()))?;
         if !pattern.group_names().contains(&Some("resource")) {
             return Err(format!(
-                "unable to generate label format from template {text:?}: must include at least \
+                "unable to generate label format from template {text}: must include at least \
                  `{{{{.Resource}}}}` in the label template"
             ));
         }

@@ -138,6 +138,30 @@ fn pods_have_their_rate_and_those_without_two_samples_are_left_out() {
 }
 
 #[test]
+fn the_edition_of_prometheus_decides_about_the_edges_of_windows() {
+    let storage = storage();
+    let mut adapter = adapter().of_edition(promql::Edition::Two);
+    adapter.relist(&storage, 0).unwrap();
+    let kind = GroupResource::core("pods");
+    let pods = names(&["api-1"]);
+    let objects = Objects {
+        kind: &kind,
+        namespace: "neurolake",
+        names: &pods,
+    };
+    let young = |adapter: &Adapter| {
+        // One sample of a window of two minutes lies on its left edge.
+        let found = adapter.of_objects(&storage, 435_000, "http_requests_per_second", objects, &[]);
+        found.unwrap()[0].milli
+    };
+    assert_eq!(young(&adapter), 10_000);
+    assert_eq!(
+        young(&adapter.clone().of_edition(promql::Edition::Three)),
+        9_999
+    );
+}
+
+#[test]
 fn a_metric_is_unknown_until_a_relist_sees_it() {
     let (mut adapter, storage) = (adapter(), storage());
     let kind = GroupResource::core("pods");

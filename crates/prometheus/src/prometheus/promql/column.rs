@@ -132,10 +132,7 @@ pub(super) fn of_failure(text: &str, message: String) -> ParseError {
     } else {
         message
     };
-    ParseError {
-        column: column(text, at),
-        message,
-    }
+    ParseError::new(column(text, at), message)
 }
 
 /// A word that the message names in quotes.

@@ -1,4 +1,4 @@
-//! `histogram_quantile` over classic buckets (`promql/quantile.go`).
+//! `histogram_quantile` and `histogram_fraction` over classic buckets (`promql/quantile.go`).
 
 use indexmap::IndexMap;
 
@@ -15,8 +15,18 @@ struct Bucket {
     count: f64,
 }
 
-/// A quantile per histogram; series without a bound are left out.
+/// A quantile per histogram.
 pub(super) fn quantiles(q: f64, vector: &[Sample]) -> Vec<Sample> {
+    of_each(vector, |buckets| quantile(q, buckets))
+}
+
+/// Per histogram, the share of observations between two values.
+pub(super) fn fractions(lower: f64, upper: f64, vector: &[Sample]) -> Vec<Sample> {
+    of_each(vector, |buckets| fraction(lower, upper, buckets))
+}
+
+/// A number per histogram; series without a bound are left out.
+fn of_each(vector: &[Sample], number: impl Fn(Vec<Bucket>) -> f64) -> Vec<Sample> {
     let mut histograms: IndexMap<Labels, Vec<Bucket>> = IndexMap::new();
     for sample in vector {
         let Ok(bound) = sample.labels.get(BUCKET).parse() else {
@@ -32,12 +42,12 @@ pub(super) fn quantiles(q: f64, vector: &[Sample]) -> Vec<Sample> {
         .into_iter()
         .map(|(labels, buckets)| Sample {
             labels: labels.drop(&[METRIC_NAME]).drop_metadata(),
-            value: quantile(q, buckets),
+            value: number(buckets),
         })
         .collect()
 }
 
-fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
+fn quantile(q: f64, buckets: Vec<Bucket>) -> f64 {
     if q.is_nan() {
         return f64::NAN;
     }
@@ -47,14 +57,9 @@ fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    buckets.sort_by(|a, b| a.bound.total_cmp(&b.bound));
-    if buckets
-        .last()
-        .is_none_or(|last| last.bound != f64::INFINITY)
-    {
+    let Some(mut buckets) = in_order(buckets) else {
         return f64::NAN;
-    }
-    let mut buckets = coalesce(buckets);
+    };
     make_monotonic(&mut buckets);
     let last = buckets.len() - 1;
     let observations = buckets[last].count;
@@ -76,6 +81,52 @@ fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
     let before = buckets[found - 1];
     let share = (rank - before.count) / (bucket.count - before.count);
     before.bound + (bucket.bound - before.bound) * share
+}
+
+/// `BucketFraction`: counts are interpolated within buckets, the lowest of which begins at zero or,
+/// if its bound is not above zero, has no beginning. Unlike for quantiles, counts may fall.
+fn fraction(lower: f64, upper: f64, buckets: Vec<Bucket>) -> f64 {
+    let Some(buckets) = in_order(buckets) else {
+        return f64::NAN;
+    };
+    let count = buckets[buckets.len() - 1].count;
+    if count == 0.0 || lower.is_nan() || upper.is_nan() {
+        return f64::NAN;
+    }
+    if lower >= upper {
+        return 0.0;
+    }
+    let first = if buckets[0].bound <= 0.0 {
+        f64::NEG_INFINITY
+    } else {
+        0.0
+    };
+    let rank_of = |value: f64| {
+        let (mut start, mut rank) = (first, 0.0);
+        for bucket in &buckets {
+            if start >= value {
+                return rank;
+            }
+            if bucket.bound > value {
+                // Of a bucket without a beginning all is counted, of one without an end nothing.
+                return if start == f64::NEG_INFINITY {
+                    bucket.count
+                } else {
+                    rank + (bucket.count - rank) * (value - start) / (bucket.bound - start)
+                };
+            }
+            (start, rank) = (bucket.bound, bucket.count);
+        }
+        count
+    };
+    let most = |rank: f64| if rank > count { count } else { rank };
+    (most(rank_of(upper)) - most(rank_of(lower))) / count
+}
+
+/// Buckets by their bounds, the last of which has to be infinite.
+fn in_order(mut buckets: Vec<Bucket>) -> Option<Vec<Bucket>> {
+    buckets.sort_by(|a, b| a.bound.total_cmp(&b.bound));
+    (buckets.last()?.bound == f64::INFINITY).then(|| coalesce(buckets))
 }
 
 /// Not `count >= rank`, which for NaN is not `count < rank`.
@@ -149,6 +200,30 @@ mod tests {
         assert!(of(f64::NAN, &[(1.0, 1.0), (f64::INFINITY, 1.0)]).is_nan());
         assert_eq!(of(-1.0, &[(1.0, 1.0)]), f64::NEG_INFINITY);
         assert_eq!(of(2.0, &[(1.0, 1.0)]), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_fraction_interpolates_at_both_ends() {
+        const INF: f64 = f64::INFINITY;
+        let of = |lower, upper, pairs: &[(f64, f64)]| {
+            let buckets = pairs.iter().map(|&(bound, count)| Bucket { bound, count });
+            fraction(lower, upper, buckets.collect())
+        };
+        let positive = [(INF, 10.0), (1.0, 4.0), (2.0, 8.0)];
+        assert_eq!(of(0.5, 1.5, &positive), 0.4);
+        assert_eq!(of(-INF, INF, &positive), 1.0);
+        assert_eq!(of(-5.0, 1.0, &positive), 0.4);
+        // Nothing of the last bucket lies below a finite value.
+        assert_eq!(of(1.0, 1e9, &positive), 0.4);
+        assert_eq!(of(2.0, INF, &positive), 0.2);
+        assert_eq!(of(2.0, 1.0, &positive), 0.0);
+        let negative = [(-1.0, 4.0), (1.0, 8.0), (INF, 8.0)];
+        // All of the first bucket lies below any value in it.
+        assert_eq!(of(-2.0, 0.0, &negative), 0.25);
+        assert_eq!(of(-INF, 0.0, &negative), 0.75);
+        assert!(of(f64::NAN, 1.0, &positive).is_nan());
+        assert!(of(0.0, 1.0, &[(1.0, 4.0)]).is_nan());
+        assert!(of(0.0, 1.0, &[(1.0, 0.0), (INF, 0.0)]).is_nan());
     }
 
     #[test]

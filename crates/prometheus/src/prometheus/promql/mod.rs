@@ -41,10 +41,10 @@ pub enum Edition {
 pub fn selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
     match plan::plan(text)? {
         ast::Expr::Vector(selector) => Ok(selector.matchers),
-        _ => Err(ParseError {
-            column: 1,
-            message: "unexpected expression, expected a series selector".to_owned(),
-        }),
+        _ => Err(ParseError::new(
+            1,
+            "unexpected expression, expected a series selector",
+        )),
     }
 }
 
@@ -196,6 +196,35 @@ mod tests {
             let got = ask(query, 0);
             assert!(got.starts_with(expected), "{query}: {got}");
         }
+    }
+
+    #[test]
+    fn what_is_not_evaluated_here_is_no_mistake_of_the_query() {
+        let unsupported = |query| Query::parse(query).unwrap_err().is_unsupported;
+        assert!(unsupported("1 + info(x)") && unsupported("sum(limitk(2, x))"));
+        assert!(!unsupported("foo(x)") && !unsupported("sum(x") && !unsupported("x[0s]"));
+    }
+
+    #[test]
+    fn fractions_of_classic_histograms_are_of_edition_3() {
+        let mut storage = Storage::new(3_600_000);
+        for (bound, count) in [("1", 4.0), ("2", 8.0), ("+Inf", 10.0)] {
+            let labels = [
+                (METRIC_NAME, "seconds_bucket"),
+                ("job", "api"),
+                ("le", bound),
+            ];
+            let id = storage.series(&Labels::new(labels));
+            storage.append(id, 0, count).unwrap();
+        }
+        let query = Query::parse("histogram_fraction(0, 1.5, seconds_bucket)").unwrap();
+        let of = |edition| query.instant_of(edition, &storage, 0);
+        let share = Sample {
+            labels: Labels::new([("job", "api")]),
+            value: 0.6,
+        };
+        assert_eq!(of(Edition::Three), Ok(Value::Vector(vec![share])));
+        assert_eq!(of(Edition::Two), Ok(Value::Vector(Vec::new())));
     }
 
     #[test]

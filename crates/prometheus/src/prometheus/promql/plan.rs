@@ -23,13 +23,25 @@ pub struct ParseError {
     pub column: usize,
     /// What is wrong.
     pub message: String,
+    /// Whether Prometheus would read it: what is not evaluated here is no mistake of the query.
+    pub is_unsupported: bool,
+}
+
+impl ParseError {
+    /// A mistake in the query.
+    pub(super) fn new(column: usize, message: impl Into<String>) -> Self {
+        Self {
+            column,
+            message: message.into(),
+            is_unsupported: false,
+        }
+    }
 }
 
 /// Reads a query.
 pub(super) fn plan(text: &str) -> Result<Expr, ParseError> {
     if let Some(column) = column::of_endless_duration(text) {
-        let message = "duration out of range".to_owned();
-        return Err(ParseError { column, message });
+        return Err(ParseError::new(column, "duration out of range"));
     }
     let tree = upstream::parse(text).map_err(|message| column::of_failure(text, message))?;
     Planner { text }.expression(tree)
@@ -40,11 +52,16 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// What lies outside, at the first place where the word stands.
-    fn outside(&self, word: &str, message: impl Into<String>) -> ParseError {
+    /// What is wrong, at the first place where the word stands.
+    fn wrong(&self, word: &str, message: impl Into<String>) -> ParseError {
+        ParseError::new(column::of_word(self.text, word), message)
+    }
+
+    /// What lies outside of what is evaluated here, at the first place where the word stands.
+    fn outside(&self, word: &str, what: &str) -> ParseError {
         ParseError {
-            column: column::of_word(self.text, word),
-            message: message.into(),
+            is_unsupported: true,
+            ..self.wrong(word, format!("{what} is not supported"))
         }
     }
 
@@ -74,7 +91,7 @@ impl Planner<'_> {
             Tree::Call(call) => {
                 let name = call.func.name;
                 let Some(function) = Function::named(name) else {
-                    return Err(self.outside(name, format!("function {name}() is not supported")));
+                    return Err(self.outside(name, &format!("function {name}()")));
                 };
                 let arguments: Result<_, _> = call
                     .args
@@ -86,14 +103,14 @@ impl Planner<'_> {
             }
             Tree::Aggregate(aggregate) => self.aggregate(aggregate)?,
             Tree::Binary(binary) => self.binary(binary)?,
-            Tree::Extension(_) => return Err(self.outside("", "extensions are not supported")),
+            Tree::Extension(_) => return Err(self.outside("", "an extension")),
         })
     }
 
     /// A range or a step in milliseconds, at least one.
     fn stretch(&self, duration: Duration) -> Result<i64, ParseError> {
         match millis(duration) {
-            0 => Err(self.outside("[", "duration must be greater than 0")),
+            0 => Err(self.wrong("[", "duration must be greater than 0")),
             millis => Ok(millis),
         }
     }
@@ -111,7 +128,7 @@ impl Planner<'_> {
 
     fn matchers(&self, matchers: &Matchers) -> Result<Vec<Matcher>, ParseError> {
         if !matchers.or_matchers.is_empty() {
-            return Err(self.outside("or", "unexpected \"or\" in label matching"));
+            return Err(self.wrong("or", "unexpected \"or\" in label matching"));
         }
         matchers
             .matchers
@@ -124,7 +141,7 @@ impl Planner<'_> {
                     MatchOp::Re(_) => Matcher::matching(name, value),
                     MatchOp::NotRe(_) => Matcher::matching_not(name, value),
                 };
-                made.map_err(|bad| self.outside(&matcher.name, bad.to_string()))
+                made.map_err(|bad| self.wrong(&matcher.name, bad.to_string()))
             })
             .collect()
     }
@@ -132,7 +149,7 @@ impl Planner<'_> {
     fn aggregate(&self, aggregate: upstream::AggregateExpr) -> Result<Expr, ParseError> {
         let Some(aggregator) = aggregator(aggregate.op) else {
             let word = aggregate.op.to_string();
-            return Err(self.outside(&word, format!("{word}() is not supported")));
+            return Err(self.outside(&word, &format!("{word}()")));
         };
         let (without, labels) = match aggregate.modifier {
             None => (false, Vec::new()),
@@ -154,7 +171,7 @@ impl Planner<'_> {
     fn binary(&self, binary: upstream::BinaryExpr) -> Result<Expr, ParseError> {
         let Some(operator) = operator(binary.op) else {
             let word = binary.op.to_string();
-            return Err(self.outside(&word, format!("operator {word} is not supported")));
+            return Err(self.outside(&word, &format!("operator {word}")));
         };
         let modifier = binary.modifier.unwrap_or_default();
         if modifier.fill_values.lhs.is_some() || modifier.fill_values.rhs.is_some() {
@@ -162,7 +179,7 @@ impl Planner<'_> {
                 .into_iter()
                 .find(|word| column::has_word(self.text, word))
                 .unwrap_or("fill");
-            return Err(self.outside(
+            return Err(self.wrong(
                 word,
                 "binop fill modifiers are experimental and not enabled",
             ));
@@ -171,7 +188,7 @@ impl Planner<'_> {
         if operator.is_set() && (left.kind() != Kind::Vector || right.kind() != Kind::Vector) {
             let word = binary.op.to_string();
             let message = format!("set operator {word:?} not allowed in binary scalar expression");
-            return Err(self.outside(&word, message));
+            return Err(self.wrong(&word, message));
         }
         Ok(Expr::Binary(Box::new(Binary {
             operator,

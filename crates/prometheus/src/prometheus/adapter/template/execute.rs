@@ -216,7 +216,9 @@ impl Executor<'_> {
                 map.get(field)
                     .map_or(Value::Missing, |item| Value::Text(item.clone())),
             )),
-            Dot::Value(Value::Missing) => Err(format!("nil data; no entry for key {field:?}")),
+            Dot::Value(Value::Missing) => {
+                Err(format!("nil data; no entry for key {}", quoted(field)))
+            }
             Dot::Value(other) => Err(of_type(type_of(&other))),
         }
     }

@@ -4,12 +4,12 @@ mod calendar;
 mod over_time;
 mod relabel;
 
-use super::Sample;
 use super::ast::Expr;
 use super::eval::{EvalError, Evaluator, Range};
 use super::float::{self, sort_short};
 use super::histogram;
 use super::rate;
+use super::{Edition, Sample};
 use crate::prometheus::labels::{Labels, METRIC_NAME, Matcher};
 use calendar::Field;
 
@@ -27,6 +27,7 @@ pub(super) enum Function {
     Clamp,
     ClampMax,
     ClampMin,
+    HistogramFraction,
     HistogramQuantile,
     LabelJoin,
     LabelReplace,
@@ -141,6 +142,7 @@ impl Function {
             "day_of_week" => Self::Date(Field::DayOfWeek),
             "day_of_year" => Self::Date(Field::DayOfYear),
             "days_in_month" => Self::Date(Field::DaysInMonth),
+            "histogram_fraction" => Self::HistogramFraction,
             "histogram_quantile" => Self::HistogramQuantile,
             "hour" => Self::Date(Field::Hour),
             "label_join" => Self::LabelJoin,
@@ -207,6 +209,9 @@ pub(super) fn vector(
         Function::Clamp => clamp(vector(0)?, scalar(1)?, scalar(2)?),
         Function::ClampMax => clamp(vector(0)?, f64::NEG_INFINITY, scalar(1)?),
         Function::ClampMin => clamp(vector(0)?, scalar(1)?, f64::INFINITY),
+        // Prometheus 2 has fractions of native histograms only.
+        Function::HistogramFraction if evaluator.edition == Edition::Two => Vec::new(),
+        Function::HistogramFraction => histogram::fractions(scalar(0)?, scalar(1)?, &vector(2)?),
         Function::HistogramQuantile => histogram::quantiles(scalar(0)?, &vector(1)?),
         Function::LabelJoin => relabel::join(evaluator, arguments, at)?,
         Function::LabelReplace => relabel::replace(evaluator, arguments, at)?,
