@@ -269,7 +269,7 @@ mod tests {
     use serde_json::json;
 
     /// How many of one row's steps are equal, over one series of the samples 5 and infinity.
-    fn equal(row: Json) -> u64 {
+    fn equal(row: &Json) -> u64 {
         let recording = json!({
             "series": [{"labels": {"__name__": "x"}, "samples": [[0, 5], [60_000, "+Inf"]]}],
             "rows": [row],
@@ -277,48 +277,49 @@ mod tests {
         queries(&recording.to_string()).unwrap().equal
     }
 
-    fn answered(query: &str, kind: &str, result: Json) -> u64 {
-        equal(json!({"query": query, "time_ms": 60_000, "type": kind, "result": result}))
+    fn answered(query: &str, kind: &str, result: &Json) -> u64 {
+        equal(&json!({"query": query, "time_ms": 60_000, "type": kind, "result": result}))
     }
 
     #[test]
     fn an_answer_has_a_kind_a_time_and_numbers() {
         assert_eq!(
-            answered("vector(1)", "vector", json!([[{}, "1", 60_000]])),
+            answered("vector(1)", "vector", &json!([[{}, "1", 60_000]])),
             1
         );
         assert_eq!(
-            answered("vector(1)", "vector", json!([[{}, "1", 59_000]])),
+            answered("vector(1)", "vector", &json!([[{}, "1", 59_000]])),
             0
         );
         assert_eq!(
-            answered("vector(1)", "vector", json!([[{}, "one", 60_000]])),
+            answered("vector(1)", "vector", &json!([[{}, "one", 60_000]])),
             0
         );
         assert_eq!(
-            answered("vector(1)", "matrix", json!([[{}, "1", 60_000]])),
+            answered("vector(1)", "matrix", &json!([[{}, "1", 60_000]])),
             0
         );
-        assert_eq!(answered("y", "vector", json!([])), 1);
-        assert_eq!(answered("y", "scalar", json!("1")), 0);
-        assert_eq!(answered("y", "vector", json!("1")), 0);
-        assert_eq!(answered("1", "scalar", json!("1")), 1);
-        assert_eq!(answered("1", "string", json!("1")), 0);
-        assert_eq!(answered("NaN", "scalar", json!("NaN")), 1);
-        assert_eq!(answered("NaN", "scalar", Json::Null), 0);
+        assert_eq!(answered("y", "vector", &json!([])), 1);
+        assert_eq!(answered("y", "scalar", &json!("1")), 0);
+        assert_eq!(answered("y", "vector", &json!("1")), 0);
+        assert_eq!(answered("1", "scalar", &json!("1")), 1);
+        assert_eq!(answered("1", "string", &json!("1")), 0);
+        assert_eq!(answered("NaN", "scalar", &json!("NaN")), 1);
+        assert_eq!(answered("NaN", "scalar", &Json::Null), 0);
         let name = json!({"__name__": "x"});
-        assert_eq!(answered("x", "vector", json!([[name, "+Inf", 60_000]])), 1);
-        assert_eq!(answered("x", "vector", json!([[name, "5", 60_000]])), 0);
+        assert_eq!(answered("x", "vector", &json!([[name, "+Inf", 60_000]])), 1);
+        assert_eq!(answered("x", "vector", &json!([[name, "5", 60_000]])), 0);
         assert_eq!(
-            answered("x @ 0", "vector", json!([[name, "+Inf", 60_000]])),
+            answered("x @ 0", "vector", &json!([[name, "+Inf", 60_000]])),
             0
         );
     }
 
     #[test]
     fn only_a_mistake_of_the_query_agrees_with_an_error_of_the_parser() {
-        let refused =
-            |query: &str, error: &str| equal(json!({"query": query, "time_ms": 0, "error": error}));
+        let refused = |query: &str, error: &str| {
+            equal(&json!({"query": query, "time_ms": 0, "error": error}))
+        };
         let parser = "1:5: parse error: unexpected end of input";
         assert_eq!(refused("sum(", parser), 1);
         assert_eq!(refused("info(x)", parser), 0);

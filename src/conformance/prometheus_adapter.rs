@@ -184,7 +184,7 @@ mod tests {
     use serde_json::{Value, json};
 
     /// A case of one external metric that is asked for by its label `a`.
-    fn case(operator: &str, query: Value, error: Value) -> Value {
+    fn case(operator: &str, query: &Value, error: &Value) -> Value {
         let config = json!({"externalRules": [{
             "seriesQuery": "x",
             "resources": {"template": "<<.Resource>>"},
@@ -209,15 +209,15 @@ mod tests {
     #[test]
     fn a_query_is_no_reason_for_there_being_none() {
         let query = json!("x{a=\"b\"}");
-        assert_eq!(differences(&case("=", query.clone(), Value::Null)), 0);
-        assert_eq!(differences(&case("==", query.clone(), Value::Null)), 0);
-        assert_eq!(differences(&case("=", Value::Null, query)), 1);
-        assert_eq!(differences(&case("=", Value::Null, Value::Null)), 1);
+        assert_eq!(differences(&case("=", &query, &Value::Null)), 0);
+        assert_eq!(differences(&case("==", &query, &Value::Null)), 0);
+        assert_eq!(differences(&case("=", &Value::Null, &query)), 1);
+        assert_eq!(differences(&case("=", &Value::Null, &Value::Null)), 1);
     }
 
     #[test]
     fn a_configuration_that_is_refused_must_not_start() {
-        let mut accepted = case("=", json!("x{a=\"b\"}"), Value::Null);
+        let mut accepted = case("=", &json!("x{a=\"b\"}"), &Value::Null);
         accepted["error"] = json!("some reason");
         assert_eq!(differences(&accepted), 1);
         let mut refused = accepted;
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn an_unknown_operator_is_malformed() {
-        let case = case("~", Value::Null, Value::Null);
+        let case = case("~", &Value::Null, &Value::Null);
         let error = replay(&case.to_string()).unwrap_err().to_string();
         assert_eq!(error, "line 1: unknown operator \"~\"");
     }
