@@ -1,6 +1,7 @@
 //! The HPA's sync: cluster and metrics → observation → decision → cluster and recording.
 
 mod added_up;
+mod apis;
 mod lives;
 mod told;
 
@@ -17,7 +18,6 @@ use crate::autoscaler::hpa::{
 use crate::controller::podautoscaler::{self, MetricsApi, Written};
 use crate::metrics::Pipeline;
 use crate::metrics::server::PodMetrics;
-use crate::metrics::spec::MetricOf;
 use crate::record::Detail;
 use crate::sim::{SimDuration, SimTime};
 use added_up::Known;
@@ -161,6 +161,7 @@ impl Simulation<'_> {
     fn reconcile(&mut self, index: usize, now: SimTime) -> Decision {
         let target = self.hpas.states[index].target.clone();
         let rivals = self.rivals(index);
+        let answers = self.metric_answers(index, now);
         let members: &[PodId] = match &target {
             Ok(target) => &self.store.selection(target.selection).members,
             Err(_) => &[],
@@ -182,12 +183,9 @@ impl Simulation<'_> {
                 containers: &listed.containers[entry.containers.clone()],
             })
             .collect();
-        let custom = self.custom_values(index, &pods, now);
-        let absent = self.absent_metrics(index, &custom);
-        let custom: Vec<Result<&[PodValue], &str>> = custom
+        let answers: Vec<Result<&[PodValue], &str>> = answers
             .iter()
-            .zip(&absent)
-            .map(|(values, absent)| values.as_deref().ok_or(absent.as_str()))
+            .map(|answer| answer.as_deref().map_err(String::as_str))
             .collect();
         let rivals: Vec<&str> = rivals.iter().map(String::as_str).collect();
         let observation = Observation {
@@ -208,116 +206,10 @@ impl Simulation<'_> {
                 Ok(&usage)
             },
             tallies: None,
-            custom_metrics: &custom,
+            custom_metrics: &answers,
         };
         let controller = &mut self.hpas.controllers[index];
         controller.reconcile(&observation, now, |_| Ok(()))
-    }
-
-    /// What the API servers answer for each metric that has no values. An API that serves no
-    /// metric at all is not registered.
-    fn absent_metrics(&self, index: usize, values: &[Option<Vec<PodValue>>]) -> Vec<String> {
-        let metrics = self.hpas.controllers[index].spec().metrics.iter();
-        let served = |external: bool| {
-            let mut all = self.scenario.custom_metrics.iter();
-            all.any(|metric| (metric.of == MetricOf::External) == external)
-        };
-        let answer = |(metric, values): (&MetricSpec, &Option<Vec<PodValue>>)| match metric {
-            _ if values.is_some() => String::new(),
-            MetricSpec::External { name, .. } if !served(true) => format!(
-                "the server could not find the requested resource (get {name}.external.metrics.k8s.io)"
-            ),
-            MetricSpec::Pods { .. } | MetricSpec::Object { .. } if !served(false) => {
-                "no custom metrics API (custom.metrics.k8s.io) registered".to_owned()
-            }
-            _ => "metric not found".to_owned(),
-        };
-        metrics.zip(values).map(answer).collect()
-    }
-
-    /// The custom metrics APIs' answers per metric of the spec; empty for resource metrics.
-    fn custom_values(
-        &self,
-        index: usize,
-        pods: &[Pod<'_>],
-        now: SimTime,
-    ) -> Vec<Option<Vec<PodValue>>> {
-        let hpa = &self.hpas.states[index];
-        let target = hpa.target.as_ref().ok();
-        let workload = target.map(|target| target.workload.index());
-        let single = |values: Vec<i64>| {
-            values
-                .into_iter()
-                .map(|value| PodValue { pod: None, value })
-                .collect()
-        };
-        let answer = |metric: &MetricSpec| match metric {
-            MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => Some(Vec::new()),
-            MetricSpec::Pods { name, selector, .. } => {
-                let of = MetricOf::Pods(workload?);
-                if self.is_metric_down(name, &of, now) {
-                    return None;
-                }
-                let values = self.custom.value(name, &of, selector.as_ref(), now)?;
-                let value = values.first().copied()?;
-                let running =
-                    |pod: &&(usize, &Pod<'_>)| pod.1.phase == Phase::Running && !pod.1.deleting;
-                let running: Vec<usize> = pods
-                    .iter()
-                    .enumerate()
-                    .collect::<Vec<_>>()
-                    .iter()
-                    .filter(running)
-                    .map(|(place, _)| *place)
-                    .collect();
-                let share = if self.custom.is_total(name) {
-                    value / running.len().max(1) as i64
-                } else {
-                    value
-                };
-                Some(
-                    running
-                        .into_iter()
-                        .map(|place| PodValue {
-                            pod: Some(place),
-                            value: share,
-                        })
-                        .collect(),
-                )
-            }
-            MetricSpec::Object {
-                name,
-                selector,
-                object,
-                ..
-            } => {
-                let of = MetricOf::Object {
-                    kind: object.kind.clone(),
-                    name: object.name.clone(),
-                };
-                if self.is_metric_down(name, &of, now) {
-                    return None;
-                }
-                self.custom
-                    .value(name, &of, selector.as_ref(), now)
-                    .map(single)
-            }
-            MetricSpec::External { name, .. }
-                if self.is_metric_down(name, &MetricOf::External, now) =>
-            {
-                None
-            }
-            MetricSpec::External { name, selector, .. } => self
-                .custom
-                .value(name, &MetricOf::External, selector.as_ref(), now)
-                .map(single),
-        };
-        self.hpas.controllers[index]
-            .spec()
-            .metrics
-            .iter()
-            .map(answer)
-            .collect()
     }
 }
 

@@ -112,6 +112,13 @@ impl CustomMetrics {
         }
     }
 
+    /// Whether there is a metric of this name that describes `of`.
+    pub fn serves(&self, name: &str, of: &MetricOf) -> bool {
+        self.specs
+            .iter()
+            .any(|spec| spec.name == name && spec.of == *of)
+    }
+
     /// Whether the metric of this name is measured on a whole service, not per pod.
     pub fn is_total(&self, name: &str) -> bool {
         let total = |spec: &CustomMetricSpec| matches!(spec.source, MetricSource::Service { .. });

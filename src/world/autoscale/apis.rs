@@ -1,0 +1,147 @@
+//! The custom and external metrics APIs: who answers for a metric of an HPA, and what.
+//!
+//! In a cluster one server is registered for each of the two APIs. What the scenario declares by
+//! `[[metric]]` stands for whatever serves it there, and comes first: [`Simulation::server_of`]
+//! alone decides.
+
+use crate::api::PodPhase;
+use crate::autoscaler::hpa::{MetricSpec, PodValue};
+use crate::metrics::spec::MetricOf;
+use crate::sim::SimTime;
+use crate::world::Simulation;
+
+/// A metric's values, or the error of the API.
+pub(super) type Answer = Result<Vec<PodValue>, String>;
+
+/// Who answers for a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Server {
+    /// The resource metrics API.
+    MetricsServer,
+    /// A `[[metric]]`.
+    Declared,
+    /// Nobody: the API is not registered, or its server knows nothing of the metric.
+    Nobody,
+}
+
+/// What a metric describes, if there is something to ask for.
+fn described(metric: &MetricSpec, workload: Option<usize>) -> Option<MetricOf> {
+    match metric {
+        MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => None,
+        MetricSpec::Pods { .. } => workload.map(MetricOf::Pods),
+        MetricSpec::Object { object, .. } => Some(MetricOf::Object {
+            kind: object.kind.clone(),
+            name: object.name.clone(),
+        }),
+        MetricSpec::External { .. } => Some(MetricOf::External),
+    }
+}
+
+/// The name of a metric of these two APIs, and what selects its series.
+fn asked(metric: &MetricSpec) -> (&str, Option<&std::collections::BTreeMap<String, String>>) {
+    match metric {
+        MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => ("", None),
+        MetricSpec::Pods { name, selector, .. }
+        | MetricSpec::Object { name, selector, .. }
+        | MetricSpec::External { name, selector, .. } => (name, selector.as_ref()),
+    }
+}
+
+impl Simulation<'_> {
+    /// What the APIs answer for each metric of an HPA's spec; nothing for resource metrics.
+    pub(super) fn metric_answers(&mut self, index: usize, now: SimTime) -> Vec<Answer> {
+        let count = self.hpas.controllers[index].spec().metrics.len();
+        (0..count)
+            .map(|place| match self.server_of(index, place) {
+                Server::MetricsServer => Ok(Vec::new()),
+                Server::Declared => self.declared(index, place, now),
+                Server::Nobody => Err(self.nobody(index, place)),
+            })
+            .collect()
+    }
+
+    fn metric(&self, index: usize, place: usize) -> &MetricSpec {
+        &self.hpas.controllers[index].spec().metrics[place]
+    }
+
+    /// The workload that an HPA scales.
+    fn scaled(&self, index: usize) -> Option<usize> {
+        let target = self.hpas.states[index].target.as_ref().ok();
+        target.map(|target| target.workload.index())
+    }
+
+    /// Who answers for the metric at a place of an HPA's spec.
+    fn server_of(&self, index: usize, place: usize) -> Server {
+        let metric = self.metric(index, place);
+        if matches!(
+            metric,
+            MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. }
+        ) {
+            return Server::MetricsServer;
+        }
+        let of = described(metric, self.scaled(index));
+        if of.is_some_and(|of| self.custom.serves(asked(metric).0, &of)) {
+            return Server::Declared;
+        }
+        Server::Nobody
+    }
+
+    /// The answer of an API that does not know the metric. One that serves no metric at all is not
+    /// registered.
+    fn nobody(&self, index: usize, place: usize) -> String {
+        let served = |external: bool| {
+            let mut all = self.scenario.custom_metrics.iter();
+            all.any(|metric| (metric.of == MetricOf::External) == external)
+        };
+        match self.metric(index, place) {
+            MetricSpec::External { name, .. } if !served(true) => format!(
+                "the server could not find the requested resource (get {name}.external.metrics.k8s.io)"
+            ),
+            MetricSpec::Pods { .. } | MetricSpec::Object { .. } if !served(false) => {
+                "no custom metrics API (custom.metrics.k8s.io) registered".to_owned()
+            }
+            _ => "metric not found".to_owned(),
+        }
+    }
+
+    /// What a `[[metric]]` answers.
+    fn declared(&self, index: usize, place: usize, now: SimTime) -> Answer {
+        let metric = self.metric(index, place);
+        let (name, selector) = asked(metric);
+        let found = described(metric, self.scaled(index))
+            .filter(|of| !self.is_metric_down(name, of, now))
+            .and_then(|of| self.custom.value(name, &of, selector, now));
+        let pods = |value: i64| {
+            let running = self.running_pods(index);
+            let share = if self.custom.is_total(name) {
+                value / running.len().max(1) as i64
+            } else {
+                value
+            };
+            let of_pod = |place| PodValue {
+                pod: Some(place),
+                value: share,
+            };
+            running.into_iter().map(of_pod).collect()
+        };
+        let single = |value| PodValue { pod: None, value };
+        let answer = found.and_then(|values| match metric {
+            MetricSpec::Pods { .. } => values.first().copied().map(pods),
+            _ => Some(values.into_iter().map(single).collect()),
+        });
+        answer.ok_or_else(|| "metric not found".to_owned())
+    }
+
+    /// The places of running pods among those that an HPA selects.
+    fn running_pods(&self, index: usize) -> Vec<usize> {
+        let Ok(target) = &self.hpas.states[index].target else {
+            return Vec::new();
+        };
+        let members = &self.store.selection(target.selection).members;
+        let pods = members.iter().filter_map(|id| self.store.pod(*id));
+        pods.enumerate()
+            .filter(|(_, pod)| pod.phase == PodPhase::Running && !pod.is_deleting())
+            .map(|(place, _)| place)
+            .collect()
+    }
+}
