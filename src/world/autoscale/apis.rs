@@ -17,7 +17,7 @@ pub(super) type Answer = Result<Vec<PodValue>, String>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Server {
     /// The resource metrics API.
-    MetricsServer,
+    Resources,
     /// A `[[metric]]`.
     Declared,
     /// Nobody: the API is not registered, or its server knows nothing of the metric.
@@ -53,7 +53,7 @@ impl Simulation<'_> {
         let count = self.hpas.controllers[index].spec().metrics.len();
         (0..count)
             .map(|place| match self.server_of(index, place) {
-                Server::MetricsServer => Ok(Vec::new()),
+                Server::Resources => Ok(Vec::new()),
                 Server::Declared => self.declared(index, place, now),
                 Server::Nobody => Err(self.nobody(index, place)),
             })
@@ -77,7 +77,7 @@ impl Simulation<'_> {
             metric,
             MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. }
         ) {
-            return Server::MetricsServer;
+            return Server::Resources;
         }
         let of = described(metric, self.scaled(index));
         if of.is_some_and(|of| self.custom.serves(asked(metric).0, &of)) {
