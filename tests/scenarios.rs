@@ -45,6 +45,31 @@ fn two_patches_end_the_flapping() {
 }
 
 #[test]
+fn neurolakes_api_scales_on_requests_per_second_through_the_adapters_rule() {
+    let run = run("neurolake-api-rps");
+    run.keeps_bounds();
+    // 5,400 requests a second and 1,000 for each pod: six, which the rate over two minutes asks
+    // for step by step.
+    let desired = run.desired(0);
+    let ups: Vec<_> = desired
+        .iter()
+        .filter(|(time, _)| (300.0..780.0).contains(time))
+        .collect();
+    let (first, last) = (ups[0], ups[ups.len() - 1]);
+    assert!((300.0..=420.0).contains(&first.0), "{desired:?}");
+    assert!((6..=7).contains(&last.1), "{desired:?}");
+    assert!(ups.len() >= 2 && last.0 > first.0 + 30.0, "{desired:?}");
+    assert_eq!(desired.last().map(|last| last.1), Some(3));
+    let findings = &run.summary.findings;
+    let late = findings
+        .iter()
+        .find(|finding| finding.text.contains("is a rate over 2m0s"));
+    let late = &late.expect("the lag is explained").text;
+    assert!(late.contains("all of it after 2m0s to 2m30s"), "{late}");
+    assert!(late.contains("the first decision came"), "{late}");
+}
+
+#[test]
 fn neurolakes_api_scales_under_ab_hey_and_the_job() {
     let run = run("neurolake-api");
     run.keeps_bounds();

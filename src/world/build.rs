@@ -3,6 +3,7 @@
 use super::autoscale::Hpas;
 use super::load_steps::load_steps;
 use super::manifests::Manifests;
+use super::prometheus::Prometheus;
 use super::requests::TemplateRequests;
 use super::sample::UsageTotals;
 use super::traffic::Traffic;
@@ -343,6 +344,8 @@ impl<'s> Simulation<'s> {
                 &streams,
             ),
             custom: CustomMetrics::new(&scenario.custom_metrics),
+            prometheus: (scenario.prometheus.as_ref())
+                .map(|spec| Box::new(Prometheus::new(spec, scenario, seed))),
             hpas: Hpas::default(),
             vpas: Vpas::new(scenario),
             links: Links::new(scenario),
@@ -393,5 +396,6 @@ impl<'s> Simulation<'s> {
         if !self.custom.services().is_empty() {
             self.queue.schedule_in(SAMPLE_PERIOD, Event::Counters);
         }
+        self.start_prometheus();
     }
 }

@@ -68,6 +68,9 @@ impl Simulation<'_> {
         if let ObjectId::Pod(id) = change.object {
             self.carry_pod(id, change.what, now);
         }
+        if let ObjectId::Node(id) = change.object {
+            self.node_changed(id, change.what, now);
+        }
         self.tell_controllers(change, now);
     }
 
@@ -152,6 +155,7 @@ impl Simulation<'_> {
             },
             What::ContainerStopped(container) => self.container_stopped(id, container, now),
             What::Deleted => {
+                self.pod_exports_no_more(id, now);
                 let link = std::mem::take(&mut self.pods[id.slot()]);
                 if let Some(metrics) = link.metrics {
                     self.metrics.untrack_pod(metrics);

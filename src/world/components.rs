@@ -89,6 +89,7 @@ impl Simulation<'_> {
             Event::VpaUpdater => self.update_vpas(now),
             Event::Sample => self.sample(now),
             Event::Counters => self.read_counters(now),
+            Event::Prometheus(event) => self.handle_prometheus(event, now),
         }
         self.settle(now);
     }

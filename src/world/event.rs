@@ -1,5 +1,6 @@
 //! The enum of enums: every event names the component that handles it.
 
+use super::prometheus::PrometheusEvent;
 use super::traffic::TrafficEvent;
 use crate::controller::{
     cronjob, daemonset, deployment, disruption, endpoints, garbage_collector, job, podautoscaler,
@@ -61,6 +62,8 @@ pub enum Event {
     Sample,
     /// Service counters are read for custom metrics.
     Counters,
+    /// For Prometheus and its adapter.
+    Prometheus(PrometheusEvent),
 }
 
 const _: () = assert!(size_of::<Event>() <= 16);

@@ -16,6 +16,7 @@ mod faults;
 mod load_steps;
 mod manifests;
 mod pods;
+mod prometheus;
 mod requests;
 mod sample;
 mod start;
@@ -42,6 +43,7 @@ use crate::sim::{EventQueue, MOST_PENDING, SimTime, Stream};
 use traffic::{NodeCpuId, ServerId, Traffic};
 
 pub use event::Event;
+pub use prometheus::{PrometheusEvent, QueryFailure};
 
 /// What a run leaves behind.
 pub struct Finished {
@@ -128,6 +130,7 @@ pub struct Simulation<'s> {
     traffic: Traffic,
     metrics: Pipeline,
     custom: CustomMetrics,
+    prometheus: Option<Box<prometheus::Prometheus>>,
     hpas: autoscale::Hpas,
     vpas: vpa::Vpas,
     links: build::Links,
@@ -220,6 +223,7 @@ impl<'s> Simulation<'s> {
         if full {
             self.write_checkpoints(end);
         }
+        self.tell_windows();
         let events = self.handled;
         let mut recording = self.recorder.finish();
         for (service, record) in recording.services.iter_mut().enumerate() {

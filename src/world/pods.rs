@@ -99,6 +99,9 @@ impl Simulation<'_> {
             self.traffic.start_client(load, client, &mut self.queue);
         }
         self.track(id, container, serving, node, at, now);
+        if let Some(service) = serving {
+            self.pod_exports(id, service, at);
+        }
         self.track_sidecars(id, node, at, now);
     }
 

@@ -9,8 +9,8 @@ use crate::sim::SimTime;
 use crate::units::{Bytes, CpuTime};
 
 /// Usage of servers, by their slots.
-struct View<'a> {
-    traffic: &'a mut Traffic,
+pub(super) struct View<'a> {
+    pub(super) traffic: &'a mut Traffic,
 }
 
 impl UsageSource for View<'_> {

@@ -8,4 +8,5 @@ use nlsim_autoscaler::autoscaler;
 use nlsim_cluster::{api, cluster, controller, metrics};
 use nlsim_core::{sim, units};
 use nlsim_kubectl::kubectl;
+use nlsim_prometheus::prometheus;
 use nlsim_workload::{load, workload};

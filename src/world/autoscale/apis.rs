@@ -4,11 +4,12 @@
 //! `[[metric]]` stands for whatever serves it there, and comes first: [`Simulation::server_of`]
 //! alone decides.
 
-use crate::api::PodPhase;
+use crate::api::{Pod, PodPhase};
 use crate::autoscaler::hpa::{MetricSpec, PodValue};
 use crate::metrics::spec::MetricOf;
 use crate::sim::SimTime;
 use crate::world::Simulation;
+use crate::world::prometheus::Asked;
 
 /// A metric's values, or the error of the API.
 pub(super) type Answer = Result<Vec<PodValue>, String>;
@@ -20,6 +21,8 @@ enum Server {
     Resources,
     /// A `[[metric]]`.
     Declared,
+    /// The Prometheus adapter.
+    Adapter,
     /// Nobody: the API is not registered, or its server knows nothing of the metric.
     Nobody,
 }
@@ -55,6 +58,7 @@ impl Simulation<'_> {
             .map(|place| match self.server_of(index, place) {
                 Server::Resources => Ok(Vec::new()),
                 Server::Declared => self.declared(index, place, now),
+                Server::Adapter => self.adapter_answer(index, place, now),
                 Server::Nobody => Err(self.nobody(index, place)),
             })
             .collect()
@@ -83,6 +87,9 @@ impl Simulation<'_> {
         if of.is_some_and(|of| self.custom.serves(asked(metric).0, &of)) {
             return Server::Declared;
         }
+        if self.adapter_serves(matches!(metric, MetricSpec::External { .. })) {
+            return Server::Adapter;
+        }
         Server::Nobody
     }
 
@@ -101,6 +108,63 @@ impl Simulation<'_> {
                 "no custom metrics API (custom.metrics.k8s.io) registered".to_owned()
             }
             _ => "metric not found".to_owned(),
+        }
+    }
+
+    /// The metrics of an HPA that the adapter answers for.
+    pub(in crate::world) fn metrics_of_adapter(
+        &self,
+        index: usize,
+    ) -> Vec<(Asked<'_>, &MetricSpec)> {
+        let controller = self.hpas.controllers.get(index);
+        let count = controller.map_or(0, |one| one.spec().metrics.len());
+        (0..count)
+            .filter(|place| self.server_of(index, *place) == Server::Adapter)
+            .map(|place| {
+                (
+                    self.asked_of_adapter(index, place),
+                    self.metric(index, place),
+                )
+            })
+            .collect()
+    }
+
+    fn asked_of_adapter(&self, index: usize, place: usize) -> Asked<'_> {
+        let (metric, selector) = asked(self.metric(index, place));
+        let hpa = self.store.hpa(self.hpas.states[index].id);
+        Asked {
+            metric,
+            namespace: hpa.map_or("", |hpa| &hpa.meta.namespace),
+            selector,
+        }
+    }
+
+    /// What the adapter answers. Pods without a value are not in it.
+    fn adapter_answer(&self, index: usize, place: usize, now: SimTime) -> Answer {
+        let metric = self.metric(index, place);
+        let asked = self.asked_of_adapter(index, place);
+        let single = |value| PodValue { pod: None, value };
+        match metric {
+            MetricSpec::Pods { .. } => {
+                let names: Vec<String> = self
+                    .selected_pods(index)
+                    .map(|pod| pod.name().to_owned())
+                    .collect();
+                let values = self.adapter_of_pods(asked, &names, now)?;
+                let of_pod = |(name, value): (String, i64)| PodValue {
+                    pod: names.iter().position(|other| *other == name),
+                    value,
+                };
+                Ok(values.into_iter().map(of_pod).collect())
+            }
+            MetricSpec::Object { object, .. } => {
+                let value = self.adapter_of_object(asked, object, now)?;
+                Ok(vec![single(value)])
+            }
+            _ => {
+                let values = self.adapter_of_nothing(asked, now)?;
+                Ok(values.into_iter().map(single).collect())
+            }
         }
     }
 
@@ -134,14 +198,18 @@ impl Simulation<'_> {
 
     /// The places of running pods among those that an HPA selects.
     fn running_pods(&self, index: usize) -> Vec<usize> {
-        let Ok(target) = &self.hpas.states[index].target else {
-            return Vec::new();
-        };
-        let members = &self.store.selection(target.selection).members;
-        let pods = members.iter().filter_map(|id| self.store.pod(*id));
-        pods.enumerate()
+        self.selected_pods(index)
+            .enumerate()
             .filter(|(_, pod)| pod.phase == PodPhase::Running && !pod.is_deleting())
             .map(|(place, _)| place)
             .collect()
+    }
+
+    /// The pods that an HPA selects, by name.
+    fn selected_pods(&self, index: usize) -> impl Iterator<Item = &Pod> {
+        let target = self.hpas.states[index].target.as_ref().ok();
+        let members = target.map(|target| &self.store.selection(target.selection).members);
+        let members = members.into_iter().flatten();
+        members.filter_map(|id| self.store.pod(*id))
     }
 }

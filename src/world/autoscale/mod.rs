@@ -13,7 +13,7 @@ use super::{Event, PodLink, Simulation};
 use crate::api::{self, HpaId, ObjectId, PodId, PodPhase, SelectionId, Store, WorkloadId, Write};
 use crate::autoscaler::hpa::{
     ContainerUsage, Controller, Decision, HpaSpec, MetricSpec, Observation, Phase, Pod, PodUsage,
-    PodValue, ReadyCondition, ReadyStatus, Scale, Tally,
+    PodValue, ReadyCondition, ReadyStatus, Scale, Status, Tally,
 };
 use crate::controller::podautoscaler::{self, MetricsApi, Written};
 use crate::metrics::Pipeline;
@@ -41,6 +41,12 @@ pub(super) struct Hpas {
 }
 
 impl Hpas {
+    /// The HPAs that were ever there, with their status.
+    pub(super) fn statuses(&self) -> impl Iterator<Item = (HpaId, &Status)> {
+        let states = self.states.iter().zip(&self.controllers);
+        states.map(|(hpa, controller)| (hpa.id, controller.status()))
+    }
+
     /// An HPA uses a selection from now on.
     fn select(&mut self, index: usize, selection: SelectionId) {
         let place = selection.0 as usize;

@@ -5,7 +5,7 @@ use super::{NodeCpuId, ServerId, Traffic, TrafficEvent};
 use crate::record::RequestSink;
 use crate::sim::{EventQueue, SimTime};
 use crate::units::{Bytes, CpuTime, Millicores};
-use crate::workload::{Counters, ServerLimits, Usage};
+use crate::workload::{Counters, Instruments, ServerLimits, Usage};
 
 impl Traffic {
     /// A node with this much CPU for pods.
@@ -221,6 +221,11 @@ impl Traffic {
     /// Counters of a server; zero if it is gone.
     pub fn server_counters(&self, server: ServerId) -> Counters {
         self.servers.server_counters(server)
+    }
+
+    /// What a server's own instrumentation shows; none if it is gone or nobody listens.
+    pub fn instruments(&self, server: ServerId) -> Option<Instruments<'_>> {
+        self.servers.instruments(server)
     }
 
     /// Pods of a service that were ready and got no request, so far, as connections are kept.

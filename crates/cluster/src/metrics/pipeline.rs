@@ -388,6 +388,23 @@ impl Pipeline {
         }
     }
 
+    /// cAdvisor's newest measurement of a container by now, as its kubelet exposes it.
+    pub fn newest(
+        &mut self,
+        id: ContainerId,
+        now: SimTime,
+        usage: &mut impl UsageSource,
+    ) -> Option<Point> {
+        let container = self.containers.get_mut(id)?;
+        container.catch_up(now, &self.config, usage);
+        container.samples.at(now).copied()
+    }
+
+    /// Whether the kubelet of a node does not answer.
+    pub fn is_silent(&self, node: usize) -> bool {
+        self.silent.contains(&node)
+    }
+
     fn measure<E: Copy + From<MetricsEvent>>(
         &mut self,
         id: ContainerId,

@@ -9,4 +9,5 @@ pub mod adapter;
 pub mod labels;
 pub mod promql;
 pub mod re2;
+pub mod scrape;
 pub mod storage;

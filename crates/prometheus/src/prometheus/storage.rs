@@ -114,6 +114,16 @@ impl Storage {
         }
     }
 
+    /// Keeps samples at least this long from now on, milliseconds.
+    pub fn keep_for(&mut self, retention_ms: i64) {
+        self.retention = self.retention.max(retention_ms);
+    }
+
+    /// How long samples are kept, milliseconds.
+    pub fn retention(&self) -> i64 {
+        self.retention
+    }
+
     /// The series of these labels, made if there is none.
     pub fn series(&mut self, labels: &Labels) -> SeriesId {
         if let Some(&id) = self.by_labels.get(labels) {

@@ -84,8 +84,9 @@ pub fn findings(
     found.extend(hpas.iter().filter_map(flaps));
     let length = (recording.duration - recording.warm_up).as_secs_f64();
     let of_hpas = || recording.hpas.iter().zip(&folded.hpas).zip(&labels.hpas);
-    for ((hpa, fold), label) in of_hpas() {
+    for (place, ((hpa, fold), label)) in of_hpas().enumerate() {
         found.extend(hpa::failing(hpa, label));
+        found.extend(hpa::late(hpa, hpas.get(place), label));
         let is_saturated = saturated(hpa, fold, length, label);
         if is_saturated.is_none() {
             found.extend(hpa::not_following(hpa, fold, label));

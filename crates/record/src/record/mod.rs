@@ -28,8 +28,9 @@ pub use per_load::LoadCounts;
 pub use provenance::{Provenance, SCHEMA, SourceText};
 pub use recorder::{Detail, Recorder};
 pub use recording::{
-    ActionRecord, Counts, FaultRecord, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective,
-    PodRecord, Prices, Recording, Sample, ServiceRecord, SyncFailure, WorkloadRecord,
+    ActionRecord, Counts, FaultRecord, HpaRecord, HpaSpecRecord, LoadRecord, MetricWindow,
+    NodeRecord, Objective, PodRecord, Prices, Recording, Sample, ServiceRecord, SyncFailure,
+    WorkloadRecord,
 };
 pub use request::{NoRequests, Outcome, RequestSink};
 pub use vpa::{

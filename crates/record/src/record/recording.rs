@@ -74,6 +74,19 @@ pub struct HpaRecord {
     pub failures: Vec<SyncFailure>,
     /// The specs that it has had, oldest first; what stands above is the last one's.
     pub specs: Vec<HpaSpecRecord>,
+    /// Those of its metrics that are made of samples over a window.
+    pub windows: Vec<MetricWindow>,
+}
+
+/// A metric that is made of samples over a window.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MetricWindow {
+    /// Label of the metric.
+    pub metric: String,
+    /// Length of the window.
+    pub window: SimDuration,
+    /// From one sample of a series to the next.
+    pub interval: SimDuration,
 }
 
 /// Why syncs of an HPA failed.

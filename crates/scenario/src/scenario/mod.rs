@@ -10,6 +10,7 @@ mod guess;
 mod loaded;
 mod manifest;
 pub mod model;
+mod monitoring;
 mod node;
 mod object;
 mod overrides;

@@ -14,6 +14,7 @@ use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
 use crate::workload::spec::ServerSpec;
 
+pub use super::monitoring::{AdapterSpec, ExportSpec, PrometheusSpec};
 pub use crate::api::CrossVersionObjectReference;
 
 /// What one run simulates.
@@ -39,6 +40,10 @@ pub struct Scenario {
     pub pdbs: Vec<PdbSpec>,
     /// Metrics of the custom and external APIs.
     pub custom_metrics: Vec<CustomMetricSpec>,
+    /// Prometheus, if there is one.
+    pub prometheus: Option<PrometheusSpec>,
+    /// What services export, one entry per service.
+    pub exports: Vec<ExportSpec>,
     /// Loads.
     pub loads: Vec<LoadSpec>,
     /// Service level objectives, one per service.
@@ -121,6 +126,10 @@ pub enum Component {
     VpaUpdater,
     /// vpa-admission-controller.
     VpaAdmissionController,
+    /// Prometheus.
+    Prometheus,
+    /// prometheus-adapter.
+    PrometheusAdapter,
 }
 
 impl Component {
@@ -131,6 +140,8 @@ impl Component {
             Self::VpaRecommender => "vpa-recommender",
             Self::VpaUpdater => "vpa-updater",
             Self::VpaAdmissionController => "vpa-admission-controller",
+            Self::Prometheus => "prometheus",
+            Self::PrometheusAdapter => "prometheus-adapter",
         }
     }
 }

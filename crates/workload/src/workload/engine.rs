@@ -5,7 +5,7 @@
 //! ([`Servers::finished`]) and what happened ([`Servers::notes`]).
 
 use super::cohort::Home;
-use super::figures::{Counters, CpuLedger, Usage};
+use super::figures::{Counters, CpuLedger, Instruments, Usage};
 use super::node::{Node, Share};
 use super::processor_sharing::{CORE, nanos};
 use super::request::{ActiveRequests, Finished, RequestKey, Work};
@@ -117,7 +117,7 @@ impl Servers {
             ..
         } = self;
         let server = arena.get_mut(key)?;
-        if !server.has_room() {
+        if !server.lets_in() {
             return None;
         }
         server.cpu.advance(now);
@@ -259,6 +259,13 @@ impl Servers {
                 queued: server.queued,
                 answered: server.answered,
             })
+    }
+
+    /// What a server's own instrumentation shows; none if it is gone or its application has not
+    /// started.
+    pub fn instruments(&self, key: Key<Server>) -> Option<Instruments<'_>> {
+        let server = self.arena.get(key).filter(|server| !server.starting)?;
+        Some(server.instruments())
     }
 
     /// Counters of a service.

@@ -1,5 +1,6 @@
 //! What is set and seen of one server from outside.
 
+use super::latency::LatencyHistogram;
 use crate::units::{Bytes, CpuTime, Millicores};
 
 /// The limits under which a server runs.
@@ -42,6 +43,23 @@ impl Counters {
     pub fn in_flight(&self) -> u32 {
         self.active + self.queued
     }
+}
+
+/// What a server's own instrumentation counts since its application started.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Instruments<'a> {
+    /// Requests in service.
+    pub active: u32,
+    /// Requests waiting for a slot.
+    pub queued: u32,
+    /// Requests served.
+    pub answered: u64,
+    /// Requests that its time limit ended.
+    pub timed_out: u64,
+    /// Requests turned away by a full backlog.
+    pub rejected: u64,
+    /// How long those took that were served, if the service keeps it.
+    pub latency: Option<&'a LatencyHistogram>,
 }
 
 /// Where CPU time went since the start, in 1/1024 ns of one core, over all servers that are

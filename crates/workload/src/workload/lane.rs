@@ -112,7 +112,7 @@ impl Lane<'_> {
     /// A request comes; `None` if it is turned away, which changes nothing.
     #[inline]
     pub fn admit(&mut self, work: Work, out: &mut Vec<Finished>) -> Option<RequestKey> {
-        if !self.server.has_room() {
+        if !self.server.lets_in() {
             return None;
         }
         let now = work.arrival;

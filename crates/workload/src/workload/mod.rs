@@ -8,6 +8,7 @@ mod declared;
 mod engine;
 mod figures;
 mod lane;
+mod latency;
 mod lifecycle;
 mod memory;
 mod node;
@@ -19,7 +20,8 @@ mod service;
 pub mod spec;
 
 pub use engine::{Note, Servers};
-pub use figures::{Counters, CpuLedger, ServerLimits, Usage};
+pub use figures::{Counters, CpuLedger, Instruments, ServerLimits, Usage};
 pub use lane::{Lane, Room};
+pub use latency::LatencyHistogram;
 pub use request::{Ending, Finished, Origin, RequestKey, Work};
 pub use server::Server;

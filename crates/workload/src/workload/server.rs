@@ -6,7 +6,8 @@
 
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::figures::ServerLimits;
+use super::figures::{Instruments, ServerLimits};
+use super::latency::LatencyHistogram;
 use super::memory::Memory;
 use super::processor_sharing::{Entry, ProcessorSharing};
 use super::request::{ActiveRequests, Ending, Finished, Phase, RequestKey, Work};
@@ -47,6 +48,9 @@ pub struct Server {
     pub(super) in_service: u32,
     pub(super) queued: u32,
     pub(super) answered: u64,
+    timed_out: u64,
+    rejected: u64,
+    latency: Option<Box<LatencyHistogram>>,
     /// The service's requests over kept connections when it became an endpoint, while it is one.
     pub(super) kept_before: Option<u64>,
     slots: u32,
@@ -85,6 +89,12 @@ impl Server {
             in_service: 0,
             queued: 0,
             answered: 0,
+            timed_out: 0,
+            rejected: 0,
+            latency: match service.spec.latency_buckets.as_slice() {
+                [] => None,
+                bounds => Some(Box::new(LatencyHistogram::new(bounds))),
+            },
             kept_before: None,
             slots: service.spec.slots.unwrap_or(u32::MAX),
             backlog_limit: if service.is_shared() {
@@ -179,9 +189,25 @@ impl Server {
         self.in_service < self.slots
     }
 
-    /// Whether one more request finds a slot or a place in the backlog.
-    pub(super) fn has_room(&self) -> bool {
-        self.has_free_slot() || self.queued < self.backlog_limit
+    /// Whether one more request finds a slot or a place in the backlog; one that does not is turned
+    /// away.
+    #[inline]
+    pub(super) fn lets_in(&mut self) -> bool {
+        let has_room = self.has_free_slot() || self.queued < self.backlog_limit;
+        self.rejected += u64::from(!has_room);
+        has_room
+    }
+
+    /// What its own instrumentation counts.
+    pub(super) fn instruments(&self) -> Instruments<'_> {
+        Instruments {
+            active: self.in_service,
+            queued: self.queued,
+            answered: self.answered,
+            timed_out: self.timed_out,
+            rejected: self.rejected,
+            latency: self.latency.as_deref(),
+        }
     }
 
     /// Takes in a request for which there is room; the CPU has been advanced to now.
@@ -250,7 +276,7 @@ impl Server {
             self.waits.push(Entry { key, order, slot });
         } else {
             self.in_service -= 1;
-            self.finish(slot, Ending::Done, service, requests, out);
+            self.finish(now, slot, Ending::Done, service, requests, out);
         }
     }
 
@@ -258,6 +284,7 @@ impl Server {
     #[inline]
     fn finish(
         &mut self,
+        now: SimTime,
         slot: u32,
         ending: Ending,
         service: &mut Service,
@@ -268,6 +295,11 @@ impl Server {
         if ending == Ending::Done {
             self.answered += 1;
             service.answered += 1;
+            if let Some(latency) = &mut self.latency {
+                latency.count((now - requests.at(slot).work.arrival).0);
+            }
+        } else {
+            self.timed_out += 1;
         }
         out.extend(requests.remove(slot, ending));
     }
@@ -292,7 +324,7 @@ impl Server {
             self.waits.pop();
             if self.is_waiting(&first, requests) {
                 self.in_service -= 1;
-                self.finish(first.slot, Ending::Done, service, requests, out);
+                self.finish(now, first.slot, Ending::Done, service, requests, out);
             } else {
                 self.stale_waits -= 1;
             }
@@ -326,7 +358,7 @@ impl Server {
                     break;
                 }
                 self.take_out(slot, requests);
-                self.finish(slot, Ending::TimedOut, service, requests, out);
+                self.finish(now, slot, Ending::TimedOut, service, requests, out);
             }
             self.deadlines.pop_front();
         }

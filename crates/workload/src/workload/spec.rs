@@ -29,6 +29,8 @@ pub struct ServerSpec {
     pub background_cpu: Millicores,
     /// Declared usage on top of what requests cause.
     pub usage: Option<UsageSpec>,
+    /// Upper bounds of the latency histogram that it keeps, in seconds; none if it keeps none.
+    pub latency_buckets: Vec<f64>,
 }
 
 /// Which pod serves.

@@ -14,12 +14,14 @@ mod functions;
 mod histogram;
 mod plan;
 mod rate;
+mod reads;
 
 use super::labels::{Labels, Matcher};
 use super::storage::{Point, Storage};
 
 pub use eval::EvalError;
 pub use plan::ParseError;
+pub use reads::Reads;
 
 /// How long a sample without a successor stands for its series, milliseconds.
 pub const LOOKBACK: i64 = 300_000;

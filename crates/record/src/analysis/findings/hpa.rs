@@ -1,9 +1,10 @@
 //! What is found of HorizontalPodAutoscalers that cannot do their work.
 
 use super::{Finding, Severity};
-use crate::analysis::figures::percent;
-use crate::record::HpaRecord;
+use crate::analysis::figures::{HpaFigures, percent};
 use crate::record::fold::HpaFolded;
+use crate::record::{HpaRecord, MetricWindow};
+use crate::sim::SimDuration;
 
 /// From this part of its syncs on, in percent, an HPA fails.
 const FAILING: f64 = 50.0;
@@ -13,6 +14,42 @@ const VARIES: f64 = 0.3;
 const FOLLOWS: f64 = 0.2;
 /// Samples that a correlation needs.
 const SAMPLES: f64 = 20.0;
+
+/// From this length on a window makes an HPA late.
+const LONG: SimDuration = SimDuration::from_secs(60);
+
+/// How late a metric over a window shows a step of the load, if there is one.
+pub(super) fn late(hpa: &HpaRecord, figures: Option<&HpaFigures>, label: &str) -> Option<Finding> {
+    let MetricWindow {
+        metric,
+        window,
+        interval,
+    } = hpa.windows.iter().max_by_key(|one| one.window)?;
+    if *window < LONG || hpa.load_steps.is_empty() {
+        return None;
+    }
+    let [first, full, ..] = figures
+        .map(|figures| figures.latencies.means)
+        .unwrap_or_default();
+    let decided = if first.count == 0 || full.count == 0 {
+        String::new()
+    } else {
+        format!(
+            " Here the first decision came {:.0} s after a step, the last one {:.0} s after it.",
+            first.value(),
+            full.value()
+        )
+    };
+    Some(Finding {
+        severity: Severity::Info,
+        subject: format!("HorizontalPodAutoscaler/{label}"),
+        text: format!(
+            "{metric} is a rate over {window} of samples every {interval}: a step of the load begins to show after up to {interval}, half of it after {half}, all of it after {window} to {all}.{decided} A shorter window over samples that are closer to one another reacts sooner",
+            half = SimDuration(window.0 / 2 + interval.0 / 2),
+            all = *window + *interval,
+        ),
+    })
+}
 
 fn warning(label: &str, text: String) -> Finding {
     Finding {

@@ -121,11 +121,24 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
             Ok(written) => written
                 .into_iter()
                 .for_each(|written| manifests.add(index, written)),
+            Err(NotSimulated) if adapter_config(document).is_some() => {}
             Err(NotSimulated) => others.add(document, diagnostics),
         }
     }
     others.warn(diagnostics);
     manifests
+}
+
+/// The configuration of a Prometheus adapter in a ConfigMap: the text of its file.
+pub(super) fn adapter_config(document: &Node) -> Option<&Node> {
+    let is_config_map = version_and_kind(document) == ("v1", "ConfigMap");
+    let file = document
+        .get("data")
+        .filter(|_| is_config_map)?
+        .get("config.yaml")?;
+    file.text()
+        .is_some_and(|text| text.contains("seriesQuery"))
+        .then_some(file)
 }
 
 pub(super) fn version_and_kind(document: &Node) -> (&str, &str) {

@@ -20,7 +20,7 @@ const SORTS: [(&str, &str); 5] = [
     ("image_pull", "image_pull = \"60s\""),
 ];
 
-const COMPONENTS: [(&str, Component); 4] = [
+const COMPONENTS: [(&str, Component); 6] = [
     ("metrics-server", Component::MetricsServer),
     ("vpa-recommender", Component::VpaRecommender),
     ("vpa-updater", Component::VpaUpdater),
@@ -28,6 +28,8 @@ const COMPONENTS: [(&str, Component); 4] = [
         "vpa-admission-controller",
         Component::VpaAdmissionController,
     ),
+    ("prometheus", Component::Prometheus),
+    ("prometheus-adapter", Component::PrometheusAdapter),
 ];
 
 pub(super) fn faults(

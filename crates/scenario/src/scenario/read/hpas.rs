@@ -10,12 +10,12 @@ use crate::cluster::spec::{ContainerSpec, WorkloadSpec};
 use crate::metrics::spec::{CustomMetricSpec, MetricOf};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::manifest::{Context, HpaManifest, check_hpa};
-use crate::scenario::model::HpaObject;
+use crate::scenario::model::{AdapterSpec, HpaObject, PrometheusSpec};
 
 pub(super) fn hpas(
     known: &Known<'_>,
     config: &Config,
-    metrics: &[CustomMetricSpec],
+    (metrics, prometheus): (&[CustomMetricSpec], Option<&PrometheusSpec>),
     diagnostics: &mut Diagnostics,
 ) -> Vec<HpaObject> {
     let mut made: Vec<HpaObject> = Vec::new();
@@ -48,7 +48,8 @@ pub(super) fn hpas(
                 config.version,
                 context,
             );
-            warn_of_metrics(manifest, &spec, workload, metrics, context);
+            let adapter = prometheus.and_then(|one| one.adapter.as_ref());
+            warn_of_metrics(manifest, &spec, workload, (metrics, adapter), context);
         }
         made.push(HpaObject {
             name: manifest.name.clone(),
@@ -230,12 +231,13 @@ fn warn_of_requests(
     }
 }
 
-/// Metrics of the custom and external APIs come from `[[metric]]`.
+/// Metrics of the custom and external APIs come from `[[metric]]`, or from the adapter's rules: of
+/// what those make is known in the run.
 fn warn_of_metrics(
     manifest: &HpaManifest,
     spec: &HpaSpec,
     workload: usize,
-    metrics: &[CustomMetricSpec],
+    (metrics, adapter): (&[CustomMetricSpec], Option<&AdapterSpec>),
     context: &mut Context<'_>,
 ) {
     for (index, metric) in spec.metrics.iter().enumerate() {
@@ -245,7 +247,11 @@ fn warn_of_metrics(
             MetricSpec::External { name, .. } => ("external", name),
             _ => continue,
         };
-        if name.is_empty() {
+        let is_of_adapter = adapter.is_some_and(|adapter| match metric {
+            MetricSpec::External { .. } => !adapter.config.external_rules.is_empty(),
+            _ => !adapter.config.rules.is_empty(),
+        });
+        if name.is_empty() || is_of_adapter {
             continue;
         }
         let fits = |one: &&CustomMetricSpec| {

@@ -8,6 +8,7 @@ mod controllers;
 mod destination;
 mod dist;
 mod documents;
+mod exports;
 mod faults;
 mod history;
 mod hpas;
@@ -18,6 +19,7 @@ mod metrics;
 mod node_names;
 mod nodes;
 mod phases;
+mod prometheus;
 mod range;
 mod services;
 mod settings;
@@ -70,13 +72,20 @@ pub(super) fn scenario(
     known.warn_of_services(diagnostics);
     let end = known.end;
     let slo = settings::slo(&mut reader, diagnostics);
-    let stated = services::services(&mut reader, &mut known, slo, diagnostics);
+    let mut stated = services::services(&mut reader, &mut known, slo, diagnostics);
     let loads = loads::loads(&mut reader, &mut known, &stated.specs, diagnostics);
     stated.warn_of_defaults(&loads, diagnostics);
     controllers.vpa.clock = known.clock.get().unwrap_or_default();
-    let (services, slos) = (stated.specs, stated.slos);
+    let prometheus = prometheus::prometheus(&mut reader, &parsed.documents, false, diagnostics);
+    stated.export(prometheus.is_some(), diagnostics);
+    let (services, slos, exports) = (stated.specs, stated.slos, stated.exports);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, diagnostics);
-    let mut hpas = hpas::hpas(&known, &controllers.hpa, &custom_metrics, diagnostics);
+    let mut hpas = hpas::hpas(
+        &known,
+        &controllers.hpa,
+        (&custom_metrics, prometheus.as_ref()),
+        diagnostics,
+    );
     phases::first_syncs(&mut reader, &mut hpas, diagnostics);
     let histories = history::histories(&mut reader, &known, &controllers.vpa, diagnostics);
     let vpas = vpas::vpas(&known, &controllers.vpa, &hpas, histories, diagnostics);
@@ -117,6 +126,8 @@ pub(super) fn scenario(
             .map(|object| object.value.clone())
             .collect(),
         custom_metrics,
+        prometheus,
+        exports,
         loads,
         slos,
         pricing,

@@ -2,13 +2,14 @@
 
 use super::containers::containers;
 use super::dist;
+use super::exports::exports;
 use super::known::Known;
 use super::selects;
 use super::settings::slo_table;
 use crate::cluster::spec::StartupSpec;
 use crate::load::spec::LoadSpec;
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::model::Slo;
+use crate::scenario::model::{ExportSpec, Slo};
 use crate::scenario::node::{Node, Span, Value};
 use crate::scenario::reader::{self, Reader, duration, expected, number, wrong};
 use crate::sim::{Dist, SimDuration, SimTime};
@@ -33,11 +34,31 @@ const DEFAULT_MEMORY: Bytes = Bytes(64 << 20);
 pub(super) struct Services {
     pub(super) specs: Vec<ServerSpec>,
     pub(super) slos: Vec<Slo>,
+    /// What each exports.
+    pub(super) exports: Vec<ExportSpec>,
+    /// Where `metrics` stands, for those that have it.
+    metrics: Vec<Span>,
     /// Those without `request.cpu`: their indices, and where they are stated.
     defaulted: Vec<(usize, Span)>,
 }
 
 impl Services {
+    /// Lets services keep what they export, if there is a Prometheus.
+    pub(super) fn export(&mut self, is_scraped: bool, diagnostics: &mut Diagnostics) {
+        if is_scraped {
+            for (spec, export) in self.specs.iter_mut().zip(&self.exports) {
+                spec.latency_buckets.clone_from(&export.buckets);
+            }
+            return;
+        }
+        for span in &self.metrics {
+            let title = "nobody scrapes the metrics of this service";
+            diagnostics
+                .warning(*span, title, "there is no Prometheus")
+                .help = Some("add a table `[prometheus]` to the scenario".to_owned());
+        }
+    }
+
     /// Warns of services that get a load and whose requests cost what nobody stated.
     pub(super) fn warn_of_defaults(&self, loads: &[LoadSpec], diagnostics: &mut Diagnostics) {
         for (index, span) in &self.defaulted {
@@ -68,6 +89,7 @@ pub(super) fn services(
             continue;
         };
         let service = service(&mut table, known, diagnostics);
+        let (export, place) = exports(&mut table, diagnostics);
         let has_cost = item.get("request").and_then(|node| node.get("cpu"));
         let span = table.key_span("workload");
         let own = table.get("slo");
@@ -103,6 +125,8 @@ pub(super) fn services(
             services.defaulted.push((made.len(), span));
         }
         services.specs.push(service);
+        services.exports.push(export);
+        services.metrics.extend(place);
         services.slos.push(slo);
     }
     services
@@ -208,6 +232,7 @@ fn service(
             IDLE_CPU
         }),
         usage,
+        latency_buckets: Vec::new(),
     })
 }
 

@@ -1,0 +1,99 @@
+//! What a query reads: which series, and how far back.
+
+use super::ast::{At, Expr, Selector, When};
+use super::{LOOKBACK, Query};
+use crate::prometheus::labels::Matcher;
+
+/// All of the past.
+const EVER: i64 = i64::MAX / 4;
+
+/// What a query reads of a storage.
+#[derive(Debug, Clone, Default)]
+pub struct Reads {
+    /// Its selectors.
+    pub selectors: Vec<Vec<Matcher>>,
+    /// How far back it looks, milliseconds, the lookback included.
+    pub back: i64,
+    /// Its longest window of samples, milliseconds; 0 if it looks at single ones.
+    pub window: i64,
+}
+
+impl Query {
+    /// What it reads.
+    pub fn reads(&self) -> Reads {
+        let mut reads = Reads::default();
+        reads.walk(&self.expression, 0);
+        reads
+    }
+}
+
+/// How far back something lies that is looked at from this far back.
+fn moved(outer: i64, when: When) -> i64 {
+    match when.at {
+        Some(At::Time(_)) => EVER,
+        Some(At::Query) | None => outer.saturating_add(when.offset.max(0)),
+    }
+}
+
+impl Reads {
+    fn select(&mut self, selector: &Selector, outer: i64, range: i64) {
+        self.selectors.push(selector.matchers.clone());
+        let back = moved(outer, selector.when).saturating_add(range);
+        self.back = self.back.max(back.saturating_add(LOOKBACK)).min(EVER);
+        self.window = self.window.max(range);
+    }
+
+    fn walk(&mut self, expression: &Expr, outer: i64) {
+        match expression {
+            Expr::Number(_) | Expr::Text(_) => {}
+            Expr::Vector(selector) => self.select(selector, outer, 0),
+            Expr::Matrix(selector, range) => self.select(selector, outer, *range),
+            Expr::Subquery(one) => {
+                let back = moved(outer, one.when).saturating_add(one.range);
+                self.walk(&one.inner, back.saturating_add(one.step));
+                self.window = self.window.max(one.range);
+            }
+            Expr::Call(_, arguments) => {
+                for argument in arguments {
+                    self.walk(argument, outer);
+                }
+            }
+            Expr::Aggregate {
+                parameter, inner, ..
+            } => {
+                if let Some(parameter) = parameter {
+                    self.walk(parameter, outer);
+                }
+                self.walk(inner, outer);
+            }
+            Expr::Binary(binary) => {
+                self.walk(&binary.left, outer);
+                self.walk(&binary.right, outer);
+            }
+            Expr::Negate(inner) => self.walk(inner, outer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reads(query: &str) -> Reads {
+        Query::parse(query).unwrap().reads()
+    }
+
+    #[test]
+    fn a_query_reads_its_selectors_as_far_back_as_windows_and_offsets_go() {
+        let plain = reads("a");
+        assert_eq!((plain.selectors.len(), plain.back), (1, LOOKBACK));
+        let rate = reads("sum(rate(a{b=\"c\"}[2m])) / topk(1, d offset 1h)");
+        assert_eq!(rate.selectors.len(), 2);
+        assert_eq!((rate.back, rate.window), (3_600_000 + LOOKBACK, 120_000));
+        let nested = reads("max_over_time(rate(a[5m] offset 1m)[1h:30s])");
+        assert_eq!(nested.back, 3_990_000 + LOOKBACK);
+        assert_eq!(reads("a offset -5m").back, LOOKBACK);
+        assert_eq!(reads("a @ 0").back, EVER);
+        assert_eq!(reads("1 + vector(time())").selectors.len(), 0);
+    }
+}

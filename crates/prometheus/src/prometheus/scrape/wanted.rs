@@ -1,0 +1,147 @@
+//! Which series some query can read, and how far back.
+
+use std::collections::BTreeSet;
+
+use crate::prometheus::adapter::config::Config;
+use crate::prometheus::labels::{Labels, METRIC_NAME, Matcher};
+use crate::prometheus::promql::{self, LOOKBACK, Query};
+
+/// Selectors of all that is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    selectors: Vec<Vec<Matcher>>,
+    /// Names that templates of queries mention.
+    names: BTreeSet<String>,
+    back: i64,
+    changes: u64,
+}
+
+impl Wanted {
+    /// Adds what a query reads.
+    pub fn add_query(&mut self, query: &Query) {
+        let reads = query.reads();
+        self.selectors.extend(reads.selectors);
+        self.keep_for(reads.back);
+        self.changes += 1;
+    }
+
+    /// Adds what an adapter's rules read: the series that they are for, and others that their
+    /// templates name.
+    pub fn add_rules(&mut self, config: &Config) {
+        for rule in config.rules.iter().chain(&config.external_rules) {
+            self.selectors
+                .extend(promql::selector(&rule.series_query).ok());
+            self.names.extend(words(&rule.metrics_query));
+            self.keep_for(durations(&rule.metrics_query).saturating_add(LOOKBACK));
+        }
+        self.changes += 1;
+    }
+
+    /// Keeps samples at least this long, milliseconds.
+    pub fn keep_for(&mut self, back: i64) {
+        self.back = self.back.max(back);
+    }
+
+    /// How far back samples are asked for, milliseconds.
+    pub fn back(&self) -> i64 {
+        self.back
+    }
+
+    /// How often it has changed.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Whether a series is asked for.
+    pub fn takes(&self, labels: &Labels) -> bool {
+        self.names.contains(labels.get(METRIC_NAME))
+            || self
+                .selectors
+                .iter()
+                .any(|selector| selector.iter().all(|matcher| matcher.selects(labels)))
+    }
+
+    /// Whether some series of this name may be asked for.
+    pub fn may_take(&self, name: &str) -> bool {
+        let fits = |matcher: &Matcher| matcher.name != METRIC_NAME || matcher.accepts(name);
+        self.names.contains(name)
+            || self
+                .selectors
+                .iter()
+                .any(|selector| selector.iter().all(fits))
+    }
+}
+
+/// What may be a name in the template of a query.
+fn words(template: &str) -> impl Iterator<Item = String> + '_ {
+    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+    template
+        .split(move |c: char| !part(c))
+        .filter(|word| word.contains(['_', ':']) || *word == "up")
+        .map(str::to_owned)
+}
+
+/// The sum of all durations in the template of a query, milliseconds: no window with its offset
+/// and what lies around it reaches further.
+fn durations(template: &str) -> i64 {
+    let mut sum = 0i64;
+    let bytes = template.as_bytes();
+    let mut place = 0;
+    while place < bytes.len() {
+        let begin = place;
+        while place < bytes.len() && bytes[place].is_ascii_digit() {
+            place += 1;
+        }
+        if begin == place {
+            place += 1;
+            continue;
+        }
+        let number: i64 = template[begin..place].parse().unwrap_or(0);
+        let rest = &template[place..];
+        let unit = [
+            ("ms", 1),
+            ("s", 1_000),
+            ("m", 60_000),
+            ("h", 3_600_000),
+            ("d", 86_400_000),
+            ("w", 604_800_000),
+            ("y", 31_536_000_000),
+        ];
+        let unit = unit.iter().find(|(unit, _)| rest.starts_with(unit));
+        sum = sum.saturating_add(number.saturating_mul(unit.map_or(0, |(_, millis)| *millis)));
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_name_series_and_how_long_they_are_needed() {
+        assert_eq!(
+            durations("rate(<<.Series>>{le=\"0.5\"}[2m] offset 1m30s)"),
+            210_000
+        );
+        assert_eq!(durations("increase(a[1h:500ms])"), 3_600_500);
+        let found: Vec<String> = words("sum(rate(<<.Series>>[2m])) / up + http_errors").collect();
+        assert_eq!(found, ["up", "http_errors"]);
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_taken() {
+        let mut wanted = Wanted::default();
+        let query = Query::parse("rate(http_requests_total{code=~\"5..\"}[2m])").unwrap();
+        wanted.add_query(&query);
+        let of = |name: &str, code: &str| Labels::new([(METRIC_NAME, name), ("code", code)]);
+        assert!(wanted.takes(&of("http_requests_total", "503")));
+        assert!(!wanted.takes(&of("http_requests_total", "200")));
+        assert!(wanted.may_take("http_requests_total") && !wanted.may_take("up"));
+        assert_eq!(wanted.back(), 120_000 + LOOKBACK);
+        let rules = r#"{"rules": [{"seriesQuery": "{__name__=~\"^a_.*\"}",
+            "metricsQuery": "sum(<<.Series>>) / b_total"}]}"#;
+        wanted.add_rules(&serde_json::from_str(rules).unwrap());
+        assert!(wanted.takes(&of("a_x", "")) && wanted.may_take("b_total"));
+        assert!(!wanted.may_take("c_total"));
+    }
+}

@@ -1,0 +1,167 @@
+//! `[prometheus]` and the adapter's ConfigMap.
+
+use super::dist;
+use crate::kubectl::yaml;
+use crate::prometheus::adapter::config::{Config, Rule};
+use crate::prometheus::adapter::{Adapter, Kinds};
+use crate::prometheus::promql::{self, Edition};
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::loaded::Document;
+use crate::scenario::manifest::adapter_config;
+use crate::scenario::monitoring::{AdapterSpec, PrometheusSpec};
+use crate::scenario::node::{Node, Span};
+use crate::scenario::object::to_json;
+use crate::scenario::reader::{self, Reader, expected, wrong};
+use crate::sim::SimDuration;
+
+/// The shortest interval between scrapes.
+const SHORTEST: SimDuration = SimDuration::from_secs(1);
+
+/// Prometheus, if the scenario has it or rules of its adapter, or if `is_asked` says that something
+/// else asks it.
+pub(super) fn prometheus(
+    root: &mut Reader<'_>,
+    documents: &[Document],
+    is_asked: bool,
+    diagnostics: &mut Diagnostics,
+) -> Option<PrometheusSpec> {
+    let mut made = PrometheusSpec::default();
+    let node = root.get("prometheus");
+    if let Some(node) = node
+        && let Some(mut table) = Reader::new(node, "`prometheus`", diagnostics)
+    {
+        let interval = table.read("scrape_interval", diagnostics, interval);
+        made.scrape_interval = interval.unwrap_or(made.scrape_interval);
+        if let Some(delay) = dist::seconds(&mut table, "discovery_delay", diagnostics) {
+            made.discovery_delay = delay;
+        }
+        if let Some("2") = table.one_of("version", &["2", "3"], diagnostics) {
+            made.edition = Edition::Two;
+        }
+        for item in table.list("queries", diagnostics) {
+            match query(item) {
+                Ok(query) => made.queries.push(query),
+                Err(problem) => wrong("queries", item, problem, diagnostics),
+            }
+        }
+        if let Some(node) = table.get("adapter") {
+            made.adapter = adapter(node, diagnostics);
+        }
+        table.finish("`prometheus`", diagnostics);
+    }
+    let mut configs = documents
+        .iter()
+        .filter_map(|document| adapter_config(&document.node));
+    if let Some(found) = configs.next() {
+        let stated = made.adapter.as_ref();
+        if stated.is_some_and(|adapter| adapter.config != Config::default()) {
+            let title = "the adapter has two configurations";
+            let label = "the other is in `[prometheus.adapter]`";
+            diagnostics.error(found.span, title, label);
+        }
+        if let Some(second) = configs.next() {
+            let title = "a second configuration of the Prometheus adapter";
+            diagnostics.error(second.span, title, "one adapter reads one of them");
+        }
+        let config = of_config_map(found, diagnostics).unwrap_or_default();
+        made.adapter = Some(AdapterSpec {
+            config,
+            ..made.adapter.unwrap_or_default()
+        });
+    }
+    (node.is_some() || made.adapter.is_some() || is_asked).then_some(made)
+}
+
+/// A query that can be evaluated.
+fn query(node: &Node) -> Result<String, String> {
+    let text = node.text().ok_or_else(|| expected("a query", node))?;
+    promql::Query::parse(text).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
+}
+
+fn interval(node: &Node) -> Result<SimDuration, String> {
+    match reader::duration(node)? {
+        length if length < SHORTEST => Err("at least 1s".to_owned()),
+        length => Ok(length),
+    }
+}
+
+/// `[prometheus.adapter]`.
+fn adapter(node: &Node, diagnostics: &mut Diagnostics) -> Option<AdapterSpec> {
+    let mut table = Reader::new(node, "`adapter`", diagnostics)?;
+    let mut made = AdapterSpec::default();
+    let relist = table.read("relist_interval", diagnostics, interval);
+    made.relist_interval = relist.unwrap_or(made.relist_interval);
+    made.max_age = made.relist_interval;
+    if let Some(max_age) = table.duration("max_age", diagnostics) {
+        if max_age < made.relist_interval {
+            let span = table.key_span("max_age");
+            let title = "the max-age must not be less than the relist interval";
+            let label = format!("at least {}", made.relist_interval);
+            diagnostics.error(span, title, label);
+        }
+        made.max_age = max_age;
+    }
+    for (key, rules) in [
+        ("rules", &mut made.config.rules),
+        ("external_rules", &mut made.config.external_rules),
+    ] {
+        for item in table.list(key, diagnostics) {
+            match serde_json::from_value::<Rule>(to_json(item)) {
+                Ok(rule) => {
+                    check_series(&rule, item.span, diagnostics);
+                    rules.push(rule);
+                }
+                Err(error) => wrong(key, item, error.to_string(), diagnostics),
+            }
+        }
+    }
+    check(&made.config, node.span, diagnostics);
+    table.finish("`adapter`", diagnostics);
+    Some(made)
+}
+
+/// The adapter's file in a ConfigMap.
+fn of_config_map(node: &Node, diagnostics: &mut Diagnostics) -> Option<Config> {
+    let title = "the adapter does not start with this configuration";
+    let text = node.text().ok_or_else(|| expected("a text", node));
+    let config = text
+        .and_then(yaml::read)
+        .and_then(|json| serde_json::from_value(json).map_err(|error| error.to_string()));
+    match config {
+        Ok(config) => {
+            let config: Config = config;
+            for rule in config.rules.iter().chain(&config.external_rules) {
+                check_series(rule, node.span, diagnostics);
+            }
+            check(&config, node.span, diagnostics);
+            if config.resource_rules.is_some() {
+                let title = "the adapter's `resourceRules` are left out";
+                let label = "metrics-server serves CPU and memory here";
+                diagnostics.warning(node.span.first(), title, label);
+            }
+            Some(config)
+        }
+        Err(error) => {
+            diagnostics.error(node.span, title, error);
+            None
+        }
+    }
+}
+
+/// What the adapter refuses to start with.
+fn check(config: &Config, span: Span, diagnostics: &mut Diagnostics) {
+    if let Err(error) = Adapter::new(config, Kinds::default()) {
+        let title = "the adapter does not start with these rules";
+        diagnostics.error(span, title, error);
+    }
+}
+
+/// A rule that lists nothing, as its selector cannot be read.
+fn check_series(rule: &Rule, span: Span, diagnostics: &mut Diagnostics) {
+    if let Err(error) = promql::selector(&rule.series_query) {
+        let title = format!("`seriesQuery` is no selector: {}", rule.series_query);
+        diagnostics.error(span, title, error.to_string()).help =
+            Some("write for example `http_requests_total{namespace!=\"\",pod!=\"\"}`".to_owned());
+    }
+}

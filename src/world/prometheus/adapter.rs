@@ -1,0 +1,250 @@
+//! The Prometheus adapter in front of the custom and external metrics APIs.
+
+use std::collections::BTreeMap;
+
+use super::{PrometheusEvent, millis};
+use crate::autoscaler::hpa::{MetricSpec, ObjectReference};
+use crate::prometheus::adapter::config::GroupResource;
+use crate::prometheus::adapter::{Adapter as Rules, ApiError, Kinds, Objects, Requirement};
+use crate::prometheus::promql::{Edition, Query};
+use crate::prometheus::storage::Storage;
+use crate::record::MetricWindow;
+use crate::scenario::model::{AdapterSpec, Component};
+use crate::sim::{SimDuration, SimTime};
+use crate::world::{Event, Simulation};
+
+/// What the adapter answers while Prometheus does not.
+const NO_PROMETHEUS: &str = "Internal error occurred: unable to fetch metrics";
+
+/// The adapter with its flags.
+#[derive(Debug, Clone)]
+pub(in crate::world) struct Adapter {
+    rules: Rules,
+    kinds: Kinds,
+    relist_interval: SimDuration,
+    max_age: SimDuration,
+    /// Whether it serves the custom metrics API and the external one.
+    serves: [bool; 2],
+}
+
+/// A metric as an HPA asks for it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::world) struct Asked<'a> {
+    pub(in crate::world) metric: &'a str,
+    pub(in crate::world) namespace: &'a str,
+    pub(in crate::world) selector: Option<&'a BTreeMap<String, String>>,
+}
+
+impl Asked<'_> {
+    fn requirements(&self) -> Vec<Requirement> {
+        let labels = self.selector.into_iter().flatten();
+        labels
+            .map(|(key, value)| Requirement::equals(key, value))
+            .collect()
+    }
+}
+
+impl Adapter {
+    /// The adapter, which has listed nothing yet; none if it does not start with its rules.
+    pub(super) fn new(spec: &AdapterSpec, edition: Edition) -> Option<Self> {
+        let kinds = Kinds::default();
+        let rules = Rules::new(&spec.config, kinds.clone()).ok()?;
+        let config = &spec.config;
+        Some(Self {
+            rules: rules.of_edition(edition),
+            kinds,
+            relist_interval: spec.relist_interval,
+            max_age: spec.max_age,
+            serves: [&config.rules, &config.external_rules].map(|rules| !rules.is_empty()),
+        })
+    }
+}
+
+impl Simulation<'_> {
+    fn adapter(&self) -> Option<&Adapter> {
+        self.prometheus.as_ref()?.adapter.as_ref()
+    }
+
+    /// Whether the adapter is registered for the custom or the external metrics API.
+    pub(in crate::world) fn adapter_serves(&self, external: bool) -> bool {
+        self.adapter()
+            .is_some_and(|adapter| adapter.serves[usize::from(external)])
+    }
+
+    /// Lists for the first time; afterwards once an interval.
+    pub(super) fn start_adapter(&mut self) {
+        let Some(interval) = self.adapter().map(|adapter| adapter.relist_interval) else {
+            return;
+        };
+        self.relist();
+        let streams = self
+            .prometheus
+            .as_ref()
+            .map(|prometheus| prometheus.streams);
+        let phase = streams.map_or(0.0, |streams| streams.stream("adapter").unit());
+        let first = SimDuration((interval.0 as f64 * phase) as i64);
+        self.queue
+            .schedule_in(first, Event::Prometheus(PrometheusEvent::Relist));
+    }
+
+    pub(super) fn relist_adapter(&mut self, now: SimTime) {
+        let outages = [Component::Prometheus, Component::PrometheusAdapter];
+        if !outages.iter().any(|one| self.is_down(*one, now)) {
+            self.relist();
+        }
+        if let Some(interval) = self.adapter().map(|adapter| adapter.relist_interval) {
+            self.queue
+                .schedule_in(interval, Event::Prometheus(PrometheusEvent::Relist));
+        }
+    }
+
+    fn relist(&mut self) {
+        let now = self.queue.now();
+        if let Some(prometheus) = &mut self.prometheus
+            && let Some(adapter) = &mut prometheus.adapter
+        {
+            let oldest = millis(now - adapter.max_age);
+            // Selectors were read before; what was known would stay.
+            let _ = adapter.rules.relist(prometheus.head.storage(), oldest);
+        }
+    }
+
+    /// What stands before an answer: an API server without its extension, or Prometheus.
+    fn ask_adapter<T>(
+        &self,
+        resource: &str,
+        now: SimTime,
+        ask: impl FnOnce(&Adapter, &Storage) -> Result<T, ApiError>,
+    ) -> Result<T, String> {
+        let (Some(prometheus), Some(adapter)) = (&self.prometheus, self.adapter()) else {
+            return Err("metric not found".to_owned());
+        };
+        if self.is_down(Component::PrometheusAdapter, now) {
+            return Err(format!(
+                "the server is currently unable to handle the request (get {resource})"
+            ));
+        }
+        let answer = ask(adapter, prometheus.head.storage()).map_err(|error| error.to_string())?;
+        if self.is_down(Component::Prometheus, now) {
+            return Err(NO_PROMETHEUS.to_owned());
+        }
+        Ok(answer)
+    }
+
+    /// Says of the HPAs which of their metrics the adapter makes of samples over a window.
+    pub(in crate::world) fn tell_windows(&mut self) {
+        for index in 0..self.recorder.recording.hpas.len() {
+            let windows = self.windows_of(index);
+            self.recorder.recording.hpas[index].windows = windows;
+        }
+    }
+
+    fn windows_of(&self, index: usize) -> Vec<MetricWindow> {
+        let (Some(prometheus), Some(adapter)) = (&self.prometheus, self.adapter()) else {
+            return Vec::new();
+        };
+        let asked = self.metrics_of_adapter(index);
+        let query = |(asked, metric): &(Asked<'_>, &MetricSpec)| {
+            let names = ["x".to_owned()];
+            let kind = match metric {
+                MetricSpec::Object { object, .. } => object.kind.to_lowercase(),
+                _ => "pods".to_owned(),
+            };
+            let kind = GroupResource::core(&kind);
+            let objects = Objects {
+                kind: &kind,
+                namespace: asked.namespace,
+                names: &names,
+            };
+            let (rules, selector) = (&adapter.rules, asked.requirements());
+            match metric {
+                MetricSpec::External { .. } => rules
+                    .external_query(asked.metric, asked.namespace, &selector)
+                    .and_then(Result::ok),
+                _ => rules
+                    .object_query(asked.metric, objects, &selector)
+                    .map(|(query, _)| query),
+            }
+        };
+        let window = |one: &(Asked<'_>, &MetricSpec)| {
+            let reads = Query::parse(&query(one)?).ok()?.reads();
+            (reads.window > 0).then(|| MetricWindow {
+                metric: one.0.metric.to_owned(),
+                window: SimDuration::from_millis(reads.window),
+                interval: prometheus.interval,
+            })
+        };
+        asked.iter().filter_map(window).collect()
+    }
+
+    /// A metric of pods by their names, in thousandths.
+    pub(in crate::world) fn adapter_of_pods(
+        &self,
+        asked: Asked<'_>,
+        names: &[String],
+        now: SimTime,
+    ) -> Result<Vec<(String, i64)>, String> {
+        let values =
+            self.ask_adapter("pods.custom.metrics.k8s.io *", now, |adapter, storage| {
+                let kind = GroupResource::core("pods");
+                let objects = Objects {
+                    kind: &kind,
+                    namespace: asked.namespace,
+                    names,
+                };
+                let selector = asked.requirements();
+                let rules = &adapter.rules;
+                rules.of_objects(storage, millis(now), asked.metric, objects, &selector)
+            })?;
+        Ok(values
+            .into_iter()
+            .map(|one| (one.name, one.milli))
+            .collect())
+    }
+
+    /// A metric of one object, in thousandths.
+    pub(in crate::world) fn adapter_of_object(
+        &self,
+        asked: Asked<'_>,
+        object: &ObjectReference,
+        now: SimTime,
+    ) -> Result<i64, String> {
+        let kind = GroupResource::core(&object.kind.to_lowercase());
+        let kind = self
+            .adapter()
+            .and_then(|adapter| adapter.kinds.normalized(&kind).ok());
+        let Some(kind) = kind else {
+            let kind = &object.kind;
+            return Err(format!("no matches for kind \"{kind}\""));
+        };
+        let resource = format!("{kind}.custom.metrics.k8s.io {}", object.name);
+        let value = self.ask_adapter(&resource, now, |adapter, storage| {
+            let names = [object.name.clone()];
+            let objects = Objects {
+                kind: &kind,
+                namespace: if kind.is_root() { "" } else { asked.namespace },
+                names: &names,
+            };
+            let selector = asked.requirements();
+            let rules = &adapter.rules;
+            rules.of_object(storage, millis(now), asked.metric, objects, &selector)
+        })?;
+        Ok(value.milli)
+    }
+
+    /// An external metric's values, in thousandths.
+    pub(in crate::world) fn adapter_of_nothing(
+        &self,
+        asked: Asked<'_>,
+        now: SimTime,
+    ) -> Result<Vec<i64>, String> {
+        let resource = format!("{}.external.metrics.k8s.io", asked.metric);
+        let values = self.ask_adapter(&resource, now, |adapter, storage| {
+            let selector = asked.requirements();
+            let (metric, namespace) = (asked.metric, asked.namespace);
+            let rules = &adapter.rules;
+            rules.of_nothing(storage, millis(now), metric, namespace, &selector)
+        })?;
+        Ok(values.into_iter().map(|one| one.milli).collect())
+    }
+}

@@ -1,0 +1,233 @@
+//! Prometheus in the cluster: when which target is scraped, and what there is to see.
+//!
+//! Each target has its own place in the scrape interval; a new one is scraped once it was
+//! discovered, one that is gone until that was noticed. `prometheus::scrape` keeps the samples.
+
+mod adapter;
+mod cadvisor;
+mod kube_state_metrics;
+mod lives;
+mod pods;
+
+pub(super) use adapter::Asked;
+
+use adapter::Adapter;
+use kube_state_metrics::Families;
+
+use super::{Event, Simulation};
+use crate::api::{NodeId, PodId};
+use crate::prometheus::promql::{ParseError, Query, Value};
+use crate::prometheus::scrape::{Exposed, Head, QueryError, Target};
+use crate::scenario::Scenario;
+use crate::scenario::model::{Component, PrometheusSpec};
+use crate::sim::{Dist, SimDuration, SimTime, Streams};
+use pods::Names;
+
+/// Something of Prometheus is due.
+#[derive(Debug, Clone, Copy)]
+pub enum PrometheusEvent {
+    /// The target in this slot is scraped.
+    Scrape(u32),
+    /// The series of the target in this slot, which is gone, end.
+    Retire(u32),
+    /// The adapter lists the series that there are.
+    Relist,
+}
+
+/// Why a query got no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryFailure {
+    /// Nobody answers: there is no Prometheus, or it is down.
+    #[error("connection refused")]
+    Down,
+    /// Prometheus answers with an error.
+    #[error("{0}")]
+    Refused(#[from] QueryError),
+}
+
+/// What a target is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// A pod of the service of this index.
+    Pod(PodId, usize),
+    /// cAdvisor in a node's kubelet.
+    Node(NodeId),
+    /// kube-state-metrics.
+    Objects,
+    /// The shared queue of the service of this index, through an exporter.
+    Queue(usize),
+}
+
+/// A target and its loop.
+#[derive(Debug, Clone)]
+struct Job {
+    source: Source,
+    target: Target,
+    /// Since when its loop is stopped, or from when on it will be.
+    gone: Option<SimTime>,
+    /// When it is scraped first.
+    first: SimTime,
+}
+
+/// A Prometheus with its targets, and the adapter in front of it.
+#[derive(Debug, Clone)]
+pub(super) struct Prometheus {
+    head: Head,
+    interval: SimDuration,
+    discovery_delay: Dist,
+    streams: Streams,
+    seed: u64,
+    jobs: Vec<Option<Job>>,
+    /// The jobs of pods, by their slots.
+    of_pods: Vec<Option<(PodId, u32)>>,
+    /// The jobs of nodes.
+    of_nodes: Vec<(NodeId, u32)>,
+    sees_objects: bool,
+    /// What is asked of kube-state-metrics.
+    families: Families,
+    /// What each service exports.
+    names: Vec<Names>,
+    adapter: Option<Adapter>,
+}
+
+/// A time as Prometheus has it, milliseconds.
+fn millis(time: SimTime) -> i64 {
+    time.0.div_euclid(1_000_000)
+}
+
+impl Prometheus {
+    /// A Prometheus that has no targets yet.
+    pub(super) fn new(spec: &PrometheusSpec, scenario: &Scenario, seed: u64) -> Self {
+        let mut head = Head::new(spec.edition);
+        for query in &spec.queries {
+            if let Ok(query) = Query::parse(query) {
+                head.want(|wanted| wanted.add_query(&query));
+            }
+        }
+        if let Some(adapter) = &spec.adapter {
+            head.want(|wanted| {
+                wanted.add_rules(&adapter.config);
+                wanted.keep_for(adapter.max_age.0 / 1_000_000);
+            });
+        }
+        let services = scenario.exports.iter();
+        Self {
+            head,
+            interval: spec.scrape_interval,
+            discovery_delay: spec.discovery_delay.clone(),
+            streams: Streams::new(seed).of("prometheus"),
+            seed,
+            jobs: Vec::new(),
+            of_pods: Vec::new(),
+            of_nodes: Vec::new(),
+            sees_objects: false,
+            families: Families::default(),
+            names: services.map(|one| Names::new(one, spec.edition)).collect(),
+            adapter: spec
+                .adapter
+                .as_ref()
+                .and_then(|one| Adapter::new(one, spec.edition)),
+        }
+    }
+
+    /// Whether series of one of these names may be asked for.
+    fn may_take(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.head.wanted().may_take(name))
+    }
+}
+
+impl Simulation<'_> {
+    /// What Prometheus answers to a query of now.
+    pub fn query(&mut self, promql: &str) -> Result<Value, QueryFailure> {
+        let now = self.now();
+        if self.is_down(Component::Prometheus, now) {
+            return Err(QueryFailure::Down);
+        }
+        let prometheus = self.prometheus.as_mut().ok_or(QueryFailure::Down)?;
+        Ok(prometheus.head.query(promql, millis(now))?)
+    }
+
+    /// Lets Prometheus keep from now on what a query reads. It keeps nothing that nobody asks.
+    pub fn keep_for_query(&mut self, promql: &str) -> Result<(), ParseError> {
+        let query = Query::parse(promql)?;
+        if let Some(prometheus) = &mut self.prometheus {
+            prometheus.head.want(|wanted| wanted.add_query(&query));
+        }
+        let now = self.now();
+        self.discover_cluster(now);
+        Ok(())
+    }
+
+    pub(super) fn handle_prometheus(&mut self, event: PrometheusEvent, now: SimTime) {
+        match event {
+            PrometheusEvent::Scrape(slot) => self.scrape(slot, now),
+            PrometheusEvent::Retire(slot) => self.retire_target(slot),
+            PrometheusEvent::Relist => self.relist_adapter(now),
+        }
+    }
+
+    /// A target's turn: it is scraped, or it is noticed that it is gone.
+    fn scrape(&mut self, slot: u32, now: SimTime) {
+        let is_down = self.is_down(Component::Prometheus, now);
+        let Some(mut prometheus) = self.prometheus.take() else {
+            return;
+        };
+        let interval = prometheus.interval;
+        if let Some(job) = &mut prometheus.jobs[slot as usize] {
+            if job.gone.is_some_and(|gone| gone <= now) {
+                // The end of its series, written when another scrape would have been by then.
+                job.gone = Some(now);
+                let written = now + interval + SimDuration(interval.0 / 10);
+                let event = PrometheusEvent::Retire(slot);
+                self.queue.schedule(written, Event::Prometheus(event));
+            } else {
+                if !is_down {
+                    let (head, target) = (&mut prometheus.head, &mut job.target);
+                    target.begin(head, millis(now));
+                    let known = (prometheus.names.as_slice(), prometheus.families);
+                    let is_up = self.expose(job.source, known, now, None, &mut |sample| {
+                        target.expose(head, sample);
+                    });
+                    target.end(head, is_up);
+                }
+                let event = PrometheusEvent::Scrape(slot);
+                self.queue
+                    .schedule(now + interval, Event::Prometheus(event));
+            }
+        }
+        self.prometheus = Some(prometheus);
+    }
+
+    /// What a target exposes now, or exposed at a time before the start; false if nobody listens.
+    fn expose(
+        &mut self,
+        source: Source,
+        (names, families): (&[Names], Families),
+        now: SimTime,
+        past: Option<SimTime>,
+        out: &mut dyn FnMut(&Exposed),
+    ) -> bool {
+        match source {
+            Source::Pod(pod, service) => self.expose_pod(pod, &names[service], out),
+            Source::Node(node) => self.expose_node(node, now, past, out),
+            Source::Objects => {
+                self.expose_objects(families, out);
+                true
+            }
+            Source::Queue(service) => {
+                let depth = self.traffic.service_counters(service).queued;
+                names[service].queue(depth, out);
+                true
+            }
+        }
+    }
+
+    fn retire_target(&mut self, slot: u32) {
+        if let Some(prometheus) = &mut self.prometheus
+            && let Some(mut job) = prometheus.jobs[slot as usize].take()
+            && let Some(gone) = job.gone
+        {
+            job.target.retire(&mut prometheus.head, millis(gone));
+        }
+    }
+}
