@@ -107,8 +107,7 @@ impl Simulation<'_> {
             prometheus.of_pods.resize(id.slot() + 1, None);
         }
         prometheus.of_pods[id.slot()] = Some((id, slot));
-        let event = PrometheusEvent::Scrape(slot);
-        self.queue.schedule(first, Event::Prometheus(event));
+        self.schedule_scrape(slot, first);
     }
 
     /// A pod is gone: its target too, once that is noticed.
@@ -129,63 +128,73 @@ impl Simulation<'_> {
 
     /// A node came or went.
     pub(in crate::world) fn node_changed(&mut self, node: NodeId, what: What, now: SimTime) {
-        if self.prometheus.is_none() {
-            return;
-        }
         match what {
-            What::Created => self.discover_cluster(now),
+            What::Created => self.discover_node(node, now),
             What::Deleted => {
-                if let Some(prometheus) = &mut self.prometheus {
-                    for &(_, slot) in prometheus.of_nodes.iter().filter(|one| one.0 == node) {
-                        if let Some(job) = &mut prometheus.jobs[slot as usize] {
-                            job.gone = Some(now);
-                        }
-                    }
+                if let Some(prometheus) = &mut self.prometheus
+                    && let Some(Some((_, slot))) = prometheus.of_nodes.get(node.slot())
+                    && let Some(job) = &mut prometheus.jobs[*slot as usize]
+                {
+                    job.gone = Some(now);
                 }
             }
             _ => {}
         }
     }
 
+    /// The kubelet of a node, if anybody asks for what it exports.
+    fn discover_node(&mut self, id: NodeId, now: SimTime) {
+        let Some(prometheus) = &mut self.prometheus else {
+            return;
+        };
+        let known = prometheus.of_nodes.get(id.slot()).copied().flatten();
+        let is_asked = prometheus.may_take(&["up"]) || prometheus.may_take(&cadvisor::NAMES);
+        if !is_asked || known.is_some_and(|(node, _)| node == id) {
+            return;
+        }
+        let name = self.store.node(id).name();
+        let instance = format!("{name}:10250");
+        let labels = [
+            ("instance", instance.as_str()),
+            ("job", "kubelet"),
+            ("metrics_path", "/metrics/cadvisor"),
+            ("node", name),
+        ];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let (slot, first) = prometheus.add(Source::Node(id), labels.to_vec(), &instance, now);
+        if prometheus.of_nodes.len() <= id.slot() {
+            prometheus.of_nodes.resize(id.slot() + 1, None);
+        }
+        prometheus.of_nodes[id.slot()] = Some((id, slot));
+        self.schedule_scrape(slot, first);
+    }
+
+    fn schedule_scrape(&mut self, slot: u32, at: SimTime) {
+        let event = PrometheusEvent::Scrape(slot);
+        self.queue.schedule(at, Event::Prometheus(event));
+    }
+
     /// Kubelets and kube-state-metrics, as far as anybody asks for what they export.
     pub(super) fn discover_cluster(&mut self, now: SimTime) {
+        let nodes: Vec<NodeId> = self.store.nodes().map(|(id, _)| id).collect();
+        for node in nodes {
+            self.discover_node(node, now);
+        }
         let Some(prometheus) = &mut self.prometheus else {
             return;
         };
         prometheus.families = Families::asked(&prometheus.head);
-        let asks_up = prometheus.may_take(&["up"]);
-        let mut begun = Vec::new();
-        if asks_up || prometheus.may_take(&cadvisor::NAMES) {
-            for (id, node) in self.store.nodes() {
-                if prometheus.of_nodes.iter().any(|(known, _)| *known == id) {
-                    continue;
-                }
-                let instance = format!("{}:10250", node.name());
-                let labels = [
-                    ("instance", instance.as_str()),
-                    ("job", "kubelet"),
-                    ("metrics_path", "/metrics/cadvisor"),
-                    ("node", node.name()),
-                ];
-                let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
-                let source = Source::Node(id);
-                let added = prometheus.add(source, labels.to_vec(), &instance, now);
-                prometheus.of_nodes.push((id, added.0));
-                begun.push(added);
-            }
+        let is_asked =
+            prometheus.may_take(&["up"]) || prometheus.may_take(&kube_state_metrics::NAMES);
+        if !is_asked || prometheus.sees_objects {
+            return;
         }
-        let asks_objects = asks_up || prometheus.may_take(&kube_state_metrics::NAMES);
-        if asks_objects && !prometheus.sees_objects {
-            prometheus.sees_objects = true;
-            let instance = "kube-state-metrics:8080";
-            let labels = [("instance", instance), ("job", "kube-state-metrics")];
-            let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            begun.push(prometheus.add(Source::Objects, labels.to_vec(), instance, now));
-        }
-        for (slot, first) in begun {
-            let event = PrometheusEvent::Scrape(slot);
-            self.queue.schedule(first, Event::Prometheus(event));
-        }
+        prometheus.sees_objects = true;
+        let instance = "kube-state-metrics:8080";
+        let labels = [("instance", instance), ("job", "kube-state-metrics")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let (slot, first) = prometheus.add(Source::Objects, labels.to_vec(), instance, now);
+        self.schedule_scrape(slot, first);
     }
 
     /// The exporters of shared queues.
@@ -194,6 +203,7 @@ impl Simulation<'_> {
         let Some(prometheus) = &mut self.prometheus else {
             return;
         };
+        let mut begun = Vec::new();
         for (service, spec) in scenario.services.iter().enumerate() {
             if spec.balancing != Balancing::SharedQueue || !scenario.exports[service].scraped {
                 continue;
@@ -202,8 +212,10 @@ impl Simulation<'_> {
             let labels = labels_of(scenario, service, &[("instance", instance.as_str())]);
             let source = Source::Queue(service);
             let (slot, first) = prometheus.add(source, labels, &instance, SimTime::ZERO);
-            let event = PrometheusEvent::Scrape(slot);
-            self.queue.schedule(first, Event::Prometheus(event));
+            begun.push((slot, first));
+        }
+        for (slot, first) in begun {
+            self.schedule_scrape(slot, first);
         }
     }
 

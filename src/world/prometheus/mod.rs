@@ -80,8 +80,8 @@ pub(super) struct Prometheus {
     jobs: Vec<Option<Job>>,
     /// The jobs of pods, by their slots.
     of_pods: Vec<Option<(PodId, u32)>>,
-    /// The jobs of nodes.
-    of_nodes: Vec<(NodeId, u32)>,
+    /// The jobs of nodes, by their slots.
+    of_nodes: Vec<Option<(NodeId, u32)>>,
     sees_objects: bool,
     /// What is asked of kube-state-metrics.
     families: Families,

@@ -24,6 +24,11 @@ pub(super) fn guess(survey: &Survey, services: &[ServiceGuess]) -> Vec<MetricGue
             let is_known = |other: &MetricGuess| {
                 (&other.name, &other.of, &other.labels) == (&one.name, &one.of, &one.labels)
             };
+            let is_requests = matches!(one.source, SourceGuess::Requests(_));
+            if is_requests && survey.has_request_rule {
+                // The adapter's rule makes it of what the pods export.
+                continue;
+            }
             if !made.iter().any(is_known) {
                 made.push(one);
             }

@@ -6,7 +6,7 @@ use crate::cluster::spec::{Labels, WorkloadKind, WorkloadSpec};
 use crate::load::command_line::{WgetLoop, parse_wget_loop};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::Loaded;
-use crate::scenario::manifest::version_and_kind;
+use crate::scenario::manifest::{adapter_config, version_and_kind};
 use crate::scenario::node::Node;
 
 /// A workload with the objects that concern it.
@@ -36,6 +36,8 @@ pub(super) struct Survey {
     pub(super) workloads: Vec<Seen>,
     /// DaemonSets, whose pods take room on every node.
     pub(super) daemons: Vec<WorkloadSpec>,
+    /// A Prometheus adapter has a rule about requests.
+    pub(super) has_request_rule: bool,
 }
 
 /// A Kubernetes Service.
@@ -129,7 +131,13 @@ impl Survey {
             });
         }
         let daemons = specs.into_iter().filter(is_daemon).collect();
-        Ok(Self { workloads, daemons })
+        let configs = documents.iter();
+        let mut configs = configs.filter_map(|one| adapter_config(&one.node)?.text());
+        Ok(Self {
+            workloads,
+            daemons,
+            has_request_rule: configs.any(|text| text.contains("http_requests_total")),
+        })
     }
 }
 

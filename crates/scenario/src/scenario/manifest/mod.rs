@@ -15,6 +15,7 @@ mod objects;
 mod others;
 mod placement;
 mod pod_level;
+mod prometheus;
 mod selector;
 mod typed;
 mod versions;
@@ -33,6 +34,7 @@ pub(super) use hpa::check as check_hpa;
 pub use limit_range::LimitRangeObject;
 pub(super) use objects::{HpaManifest, Manifests, VpaGate, VpaManifest, WorkloadObject, Written};
 pub use objects::{PriorityClassObject, ServiceObject};
+pub(super) use prometheus::{adapter_config, trigger_queries};
 pub(super) use typed::{UNKNOWN_FIELD, WRONG_VALUE};
 pub(super) use versions::upgrade;
 pub(super) use vpa_gated::check as check_vpa;
@@ -127,18 +129,6 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
     }
     others.warn(diagnostics);
     manifests
-}
-
-/// The configuration of a Prometheus adapter in a ConfigMap: the text of its file.
-pub(super) fn adapter_config(document: &Node) -> Option<&Node> {
-    let is_config_map = version_and_kind(document) == ("v1", "ConfigMap");
-    let file = document
-        .get("data")
-        .filter(|_| is_config_map)?
-        .get("config.yaml")?;
-    file.text()
-        .is_some_and(|text| text.contains("seriesQuery"))
-        .then_some(file)
 }
 
 pub(super) fn version_and_kind(document: &Node) -> (&str, &str) {

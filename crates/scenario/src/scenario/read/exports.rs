@@ -35,7 +35,8 @@ pub(super) fn exports(
         made.labels = label_table("labels", &mut inner, diagnostics);
         for (name, _) in made.labels.iter().filter(|(name, _)| !is_label(name)) {
             let problem = format!("`{name}` is no label of Prometheus: letters, digits and `_`");
-            wrong("labels", node, problem, diagnostics);
+            let place = node.get("labels").unwrap_or(node);
+            wrong("labels", place, problem, diagnostics);
         }
         inner.finish("`metrics`", diagnostics);
     }

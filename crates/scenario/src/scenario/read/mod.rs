@@ -76,7 +76,7 @@ pub(super) fn scenario(
     let loads = loads::loads(&mut reader, &mut known, &stated.specs, diagnostics);
     stated.warn_of_defaults(&loads, diagnostics);
     controllers.vpa.clock = known.clock.get().unwrap_or_default();
-    let prometheus = prometheus::prometheus(&mut reader, &parsed.documents, false, diagnostics);
+    let prometheus = prometheus::prometheus(&mut reader, &parsed.documents, diagnostics);
     stated.export(prometheus.is_some(), diagnostics);
     let (services, slos, exports) = (stated.specs, stated.slos, stated.exports);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, diagnostics);

@@ -7,7 +7,7 @@ use crate::prometheus::adapter::{Adapter, Kinds};
 use crate::prometheus::promql::{self, Edition};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::Document;
-use crate::scenario::manifest::adapter_config;
+use crate::scenario::manifest::{adapter_config, trigger_queries};
 use crate::scenario::monitoring::{AdapterSpec, PrometheusSpec};
 use crate::scenario::node::{Node, Span};
 use crate::scenario::object::to_json;
@@ -17,12 +17,10 @@ use crate::sim::SimDuration;
 /// The shortest interval between scrapes.
 const SHORTEST: SimDuration = SimDuration::from_secs(1);
 
-/// Prometheus, if the scenario has it or rules of its adapter, or if `is_asked` says that something
-/// else asks it.
+/// Prometheus, if the scenario has it or rules of its adapter, or if a trigger of KEDA asks it.
 pub(super) fn prometheus(
     root: &mut Reader<'_>,
     documents: &[Document],
-    is_asked: bool,
     diagnostics: &mut Diagnostics,
 ) -> Option<PrometheusSpec> {
     let mut made = PrometheusSpec::default();
@@ -69,7 +67,11 @@ pub(super) fn prometheus(
             ..made.adapter.unwrap_or_default()
         });
     }
-    (node.is_some() || made.adapter.is_some() || is_asked).then_some(made)
+    let queries = documents.iter().flat_map(|one| trigger_queries(&one.node));
+    let queries: Vec<String> = queries.map(str::to_owned).collect();
+    let is_asked = node.is_some() || made.adapter.is_some() || !queries.is_empty();
+    made.queries.extend(queries);
+    is_asked.then_some(made)
 }
 
 /// A query that can be evaluated.
