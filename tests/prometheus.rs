@@ -26,7 +26,7 @@ fn scenario(hpa: &str, more: &str) -> Scenario {
          {more}"
     );
     files.put("test.toml", &text);
-    files.put("m.yaml", &format!("{API}---\n{hpa}---\n{ADAPTER}"));
+    files.put("m.yaml", format!("{API}---\n{hpa}---\n{ADAPTER}"));
     let built = Loaded::load("test.toml", &files).and_then(|loaded| loaded.build(&[]));
     built
         .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
