@@ -156,11 +156,13 @@ impl Simulation<'_> {
             self.store
                 .commit(now, Write::Replicas(target.object, replicas));
         }
-        Some(Written {
+        let written = Written {
             scale: decision.write.is_some(),
             status: decision.status_changed,
             events: decision.events.len(),
-        })
+        };
+        self.hpas.controllers[index].keep(decision);
+        Some(written)
     }
 
     /// What an HPA decides that looks at its pods and metrics one by one.

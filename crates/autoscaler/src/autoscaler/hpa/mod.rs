@@ -21,6 +21,7 @@ mod pods;
 mod reconcile;
 mod replica_calculator;
 mod selector;
+mod settled;
 mod spec;
 mod stabilization;
 mod tally;

@@ -2,7 +2,7 @@
 //! (`normalizeDesiredReplicas`, `normalizeDesiredReplicasWithBehaviors`).
 
 use super::behavior::{Rates, limit_by_rules, store};
-use super::conditions::Finding;
+use super::conditions::{Finding, Limit};
 use super::decision::Decision;
 use super::reconcile::Controller;
 use crate::sim::{SimDuration, SimTime};
@@ -16,22 +16,9 @@ impl Controller {
         raw: i32,
         decision: &mut Decision,
     ) -> i32 {
-        let stabilized = self.stabilize(now, current, raw);
-        let (min, max) = (self.spec.min_replicas, self.spec.max_replicas);
-        let (limited, limit) = match &self.spec.behavior {
-            None => limit_by_rules(current, stabilized, min, max),
-            Some(behavior) => {
-                let rates = Rates {
-                    now,
-                    current,
-                    min,
-                    max,
-                    up_events: &self.scale_up_events,
-                    down_events: &self.scale_down_events,
-                };
-                rates.limit(stabilized, &behavior.scale_up, &behavior.scale_down)
-            }
-        };
+        let (stabilized, old_slot) = self.stabilize(now, current, raw);
+        self.recommendations.put(old_slot, now, raw);
+        let (limited, limit) = self.limit(now, current, stabilized);
         decision.steps.stabilized = Some(stabilized);
         decision.steps.limited = Some(limited);
         decision.steps.limit = limit;
@@ -48,9 +35,10 @@ impl Controller {
         limited
     }
 
-    fn stabilize(&mut self, now: SimTime, current: i32, raw: i32) -> i32 {
+    /// The number by past recommendations, and the slot of one that is old.
+    pub(super) fn stabilize(&self, now: SimTime, current: i32, raw: i32) -> (i32, Option<usize>) {
         let downscale_window = self.config.downscale_stabilization;
-        let past = &mut self.recommendations;
+        let past = &self.recommendations;
         match &self.spec.behavior {
             None => past.stabilize(now, downscale_window, raw),
             Some(behavior) => {
@@ -60,6 +48,30 @@ impl Controller {
                 let whole_seconds = SimDuration::from_secs(downscale_window.0 / 1_000_000_000);
                 let down_window = down.stabilization_window.unwrap_or(whole_seconds);
                 past.stabilize_both(now, up_window, down_window, current, raw)
+            }
+        }
+    }
+
+    /// The number within rates and bounds, and what held it back.
+    pub(super) fn limit(
+        &self,
+        now: SimTime,
+        current: i32,
+        stabilized: i32,
+    ) -> (i32, Option<Limit>) {
+        let (min, max) = (self.spec.min_replicas, self.spec.max_replicas);
+        match &self.spec.behavior {
+            None => limit_by_rules(current, stabilized, min, max),
+            Some(behavior) => {
+                let rates = Rates {
+                    now,
+                    current,
+                    min,
+                    max,
+                    up_events: &self.scale_up_events,
+                    down_events: &self.scale_down_events,
+                };
+                rates.limit(stabilized, &behavior.scale_up, &behavior.scale_down)
             }
         }
     }
@@ -104,7 +116,7 @@ mod tests {
             };
             let mut controller = Controller::new(spec.defaulted(), config);
             controller.recommendations.record(SimTime::ZERO, 9);
-            controller.stabilize(SimTime::from_millis(300_500), 9, 3)
+            controller.stabilize(SimTime::from_millis(300_500), 9, 3).0
         };
         assert_eq!(highest_at(None), 9);
         assert_eq!(highest_at(Some(BehaviorInput::default())), 3);

@@ -10,6 +10,7 @@ use super::config::Config;
 use super::decision::{CurrentMetric, Decision};
 use super::observation::{Observation, Scale};
 use super::replica_calculator::Scratch;
+use super::settled::Settled;
 use super::spec::HpaSpec;
 use super::stabilization::Recommendations;
 use crate::sim::SimTime;
@@ -74,6 +75,8 @@ pub struct Controller {
     pub(super) good_selector: String,
     /// The status before a reconcile; kept to be written over.
     before: Status,
+    /// The last reconcile, if it changed nothing.
+    pub(super) settled: Settled,
 }
 
 /// The number a branch arrives at, and the metric entries that go into the status.
@@ -95,6 +98,7 @@ impl Controller {
             scratch: Scratch::default(),
             good_selector: String::new(),
             before: Status::default(),
+            settled: Settled::default(),
         }
     }
 
@@ -106,6 +110,7 @@ impl Controller {
     /// Replaces the spec; status and memory stay, as upstream's do.
     pub fn set_spec(&mut self, spec: HpaSpec) {
         self.spec = spec;
+        self.settled.forget();
     }
 
     /// The controller's settings.
@@ -140,6 +145,9 @@ impl Controller {
         now: SimTime,
         write: impl FnOnce(i32) -> Result<(), String>,
     ) -> Decision {
+        if let Some(decision) = self.decide_again(observation, now) {
+            return decision;
+        }
         let mut before = std::mem::take(&mut self.before);
         before.clone_from(&self.status);
         let mut decision = Decision::default();
@@ -158,6 +166,7 @@ impl Controller {
         decision.status_changed = self.status != before;
         self.before = before;
         self.status.cut_to_seconds();
+        self.settled.note(observation, &decision);
         decision
     }
 

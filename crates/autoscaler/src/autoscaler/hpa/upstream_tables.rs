@@ -333,7 +333,8 @@ fn normalize_desired_replicas() {
     each_row("normalize_desired_replicas", |case| {
         let mut past = recommendations(case);
         let raw = int(&case["prenormalizedDesiredReplicas"]);
-        let got = past.stabilize(NOW, SimDuration::from_secs(300), raw);
+        let (got, old_slot) = past.stabilize(NOW, SimDuration::from_secs(300), raw);
+        past.put(old_slot, NOW, raw);
         assert_eq!(got, int(&case["expectedStabilizedReplicas"]), "{case}");
         assert_eq!(
             past.slots().len() as i32,
@@ -347,13 +348,15 @@ fn normalize_desired_replicas() {
 fn normalize_with_behavior() {
     each_row("normalize_with_behavior", |case| {
         let mut past = recommendations(case);
-        let got = past.stabilize_both(
+        let raw = int(&case["prenormalizedDesiredReplicas"]);
+        let (got, old_slot) = past.stabilize_both(
             NOW,
             seconds(&case["scaleUpStabilizationWindowSeconds"]),
             seconds(&case["scaleDownStabilizationWindowSeconds"]),
             int(&case["currentReplicas"]),
-            int(&case["prenormalizedDesiredReplicas"]),
+            raw,
         );
+        past.put(old_slot, NOW, raw);
         assert_eq!(got, int(&case["expectedStabilizedReplicas"]), "{case}");
         if let Some(expected) = case["expectedRecommendations"].as_array() {
             let expected: Vec<i32> = expected
