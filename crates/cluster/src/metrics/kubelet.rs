@@ -12,9 +12,9 @@ use crate::sim::{SimDuration, SimTime, Stream};
 /// One container's samples: the newest two, since a scrape may still need the older.
 #[derive(Debug, Clone)]
 pub(super) struct Samples {
-    latest: Option<Point>,
-    before: Option<Point>,
-    interval: SimDuration,
+    pub(super) latest: Option<Point>,
+    pub(super) before: Option<Point>,
+    pub(super) interval: SimDuration,
 }
 
 impl Samples {
@@ -36,13 +36,23 @@ impl Samples {
         let idle = self
             .latest
             .is_some_and(|old| (old.cpu, old.memory) == (point.cpu, point.memory));
-        self.interval = if idle && self.interval < config.housekeeping_max {
-            (self.interval * 2).min(config.housekeeping_max)
-        } else {
-            config.housekeeping_interval
-        };
+        self.interval = Self::next_interval(idle, self.interval, config);
         self.before = self.latest.replace(point);
         jittered(self.interval, config.housekeeping_jitter, stream)
+    }
+
+    /// The interval that follows one, by whether the last two samples were identical.
+    #[inline]
+    pub(super) fn next_interval(
+        idle: bool,
+        interval: SimDuration,
+        config: &PipelineConfig,
+    ) -> SimDuration {
+        if idle && interval < config.housekeeping_max {
+            (interval * 2).min(config.housekeeping_max)
+        } else {
+            config.housekeeping_interval
+        }
     }
 
     /// The newest sample taken at or before `time`.
@@ -53,6 +63,7 @@ impl Samples {
     }
 }
 
+#[inline]
 pub(super) fn jittered(interval: SimDuration, jitter: f64, stream: &mut Stream) -> SimDuration {
     interval + SimDuration((interval.0 as f64 * jitter * stream.unit()) as i64)
 }

@@ -1,5 +1,6 @@
 //! The way of a measurement: container → kubelet → metrics-server → API.
 
+mod lone;
 mod settled;
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ use super::server::{FreshRule, PodMetrics, PodStore, Point};
 use super::spec::PipelineConfig;
 use crate::sim::{Arena, EventQueue, Key, SimDuration, SimTime, Stream, Streams};
 use crate::units::{Bytes, CpuTime};
+use lone::Lone;
 
 /// CPU that is charged to a container before its process runs: the runtime sets it up in its
 /// cgroup. So no container that runs has used exactly nothing, which metrics-server would take for
@@ -186,7 +188,9 @@ pub struct Pipeline {
     streams: Streams,
     containers: Arena<Container>,
     pods: Arena<TrackedPod>,
-    /// By slot of the pod, if one container of it is measured: read much more often than written.
+    /// By slot: the pods of which one container is measured, as scrapes read it.
+    lone: Vec<Option<Lone>>,
+    /// By slot of the pod, if one container of another is measured: read much more often than written.
     rates: Vec<Option<Rate>>,
     /// When the scrape that is under way, or was last, began. A scrape ends before the next
     /// begins: the stagger stays below the shortest resolution that metrics-server accepts.
@@ -218,6 +222,7 @@ impl Pipeline {
             streams: *streams,
             containers: Arena::default(),
             pods: Arena::default(),
+            lone: Vec::new(),
             rates: Vec::new(),
             scrape_began: SimTime::ZERO,
             scrapes: 0,
@@ -237,6 +242,9 @@ impl Pipeline {
     /// down. What it had scraped is lost with it.
     pub fn set_outage(&mut self, silent: Vec<usize>, is_down: bool) {
         if is_down && !self.is_down {
+            for slot in 0..self.lone.len() {
+                self.part(slot);
+            }
             for pod in self.pods.values_mut() {
                 pod.store = PodStore::default();
             }
@@ -335,6 +343,7 @@ impl Pipeline {
 
     fn insert(&mut self, container: Container) -> ContainerId {
         let pod = container.pod;
+        self.part(pod.slot());
         let id = self.containers.insert(container);
         if let Some(pod) = self.pods.get_mut(pod) {
             pod.add(id);
@@ -344,6 +353,9 @@ impl Pipeline {
 
     /// Stops measuring a container; its pod stays.
     pub fn untrack(&mut self, id: ContainerId) {
+        if let Some(container) = self.containers.get(id) {
+            self.part(container.pod.slot());
+        }
         if let Some(container) = self.containers.remove(id)
             && let Some(pod) = self.pods.get_mut(container.pod)
         {
@@ -354,10 +366,35 @@ impl Pipeline {
     /// Forgets a pod and its containers.
     pub fn untrack_pod(&mut self, id: MetricsPodId) {
         if let Some(pod) = self.pods.remove(id) {
+            if let Some(lone) = self.lone.get_mut(id.slot()) {
+                *lone = None;
+            }
             for container in pod.containers() {
                 self.containers.remove(container);
             }
         }
+    }
+
+    /// A pod is no longer one of which one container is measured as scrapes read it, or begins anew.
+    fn part(&mut self, slot: usize) {
+        let Some(lone) = self.lone.get_mut(slot).and_then(Option::take) else {
+            return;
+        };
+        let Some(pod) = self.pods.get_mut(lone.pod) else {
+            return;
+        };
+        let container = pod.first.and_then(|id| self.containers.get_mut(id));
+        let Some(container) = container else { return };
+        if let Some(rate) = self.rates.get_mut(slot) {
+            let pod = lone.pod;
+            *rate = lone.usage().map(|(end, window, values)| Rate {
+                pod,
+                end,
+                window,
+                values,
+            });
+        }
+        lone.give_back(pod, container);
     }
 
     /// Carries out an event.
@@ -450,7 +487,15 @@ impl Pipeline {
         let (began, rule) = (self.scrape_began, self.fresh_rule());
         let mut points = std::mem::take(&mut self.points);
         self.rates.resize(self.pods.slots(), None);
+        self.lone.resize(self.pods.slots(), None);
         for slot in 0..self.pods.slots() {
+            if let Some(lone) = &mut self.lone[slot] {
+                let node = lone.node as usize;
+                let asked = began + self.node_delays.get(node).copied().unwrap_or_default();
+                lone.catch_up(now, &self.config, usage);
+                lone.scrape(asked, !self.silent.contains(&node), rule);
+                continue;
+            }
             let key = self.pods.key_at(slot);
             let (Some(key), Some(pod)) = (key, self.pods.at_mut(slot)) else {
                 continue;
@@ -470,6 +515,7 @@ impl Pipeline {
                     .filter(|point| answers && point.cpu.0 > 0 && point.memory.0 > 0);
                 pod.store
                     .store_one(container.tracked.container, point, rule);
+                self.lone[slot] = Lone::of(key, pod, container);
                 let rate = pod.store.read_one();
                 self.rates[slot] = rate.map(|(end, window, usage)| Rate {
                     pod: key,
@@ -506,6 +552,11 @@ impl Pipeline {
     /// length of the window, and its CPU and memory in thousandths; none if that has to be told by
     /// [`pod_metrics`](Self::pod_metrics).
     pub fn usage_of_one(&self, pod: MetricsPodId) -> Option<(SimTime, SimDuration, [i64; 2])> {
+        if let Some(lone) = self.lone.get(pod.slot())?
+            && lone.pod == pod
+        {
+            return lone.usage();
+        }
         let rate = self.rates.get(pod.slot())?.as_ref();
         let rate = rate.filter(|rate| rate.pod == pod)?;
         Some((rate.end, rate.window, rate.values))
@@ -514,6 +565,10 @@ impl Pipeline {
     /// What the resource metrics API returns for a pod, written into `metrics`; false if it
     /// lists none.
     pub fn pod_metrics(&self, pod: MetricsPodId, metrics: &mut PodMetrics) -> bool {
+        let lone = self.lone.get(pod.slot()).and_then(Option::as_ref);
+        if let Some(lone) = lone.filter(|lone| lone.pod == pod) {
+            return lone.store().read(metrics);
+        }
         self.pods
             .get(pod)
             .is_some_and(|pod| pod.store.read(metrics))

@@ -145,6 +145,37 @@ impl PodStore {
         entry.rate()
     }
 
+    /// The store of a pod of which one container is measured, with its last point and the one before.
+    pub(super) fn of_one(container: u16, last: Point, previous: Option<Point>) -> Self {
+        let first = Entry {
+            container,
+            last,
+            previous,
+        };
+        Self {
+            first: Some(first),
+            others: Vec::new(),
+        }
+    }
+
+    /// The last point and the one before, as far as they are there; none if some are of another
+    /// container or of another start of it.
+    pub(super) fn of_start(
+        &self,
+        container: u16,
+        start: SimTime,
+    ) -> Option<(Option<Point>, Option<Point>)> {
+        let Some(entry) = &self.first else {
+            return Some((None, None));
+        };
+        let previous = entry.previous;
+        let same = self.others.is_empty()
+            && entry.container == container
+            && entry.last.start == start
+            && previous.is_none_or(|point| point.start == start);
+        same.then_some((Some(entry.last), previous))
+    }
+
     /// Adds another store's containers, of the same pod.
     pub fn adopt(&mut self, other: Self) {
         for entry in other.first.into_iter().chain(other.others) {
@@ -200,14 +231,19 @@ impl Entry {
             return None;
         }
         let window = SimDuration(last.timestamp.0.saturating_sub(previous.timestamp.0));
-        let consumed = (last.cpu.0 - previous.cpu.0) as f64;
         let usage = ContainerMetrics {
             container: self.container,
-            cpu: Nanocores((consumed / go_seconds(window)) as i64),
+            cpu: nanocores(last.cpu.0 - previous.cpu.0, window),
             memory: last.memory,
         };
         Some((last.timestamp, window, usage))
     }
+}
+
+/// So much CPU time over a window.
+#[inline]
+pub(super) fn nanocores(consumed: i64, window: SimDuration) -> Nanocores {
+    Nanocores((consumed as f64 / go_seconds(window)) as i64)
 }
 
 /// Go's `Duration.Seconds`: whole and fractional part apart, which rounds otherwise than one
