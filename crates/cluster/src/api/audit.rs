@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::index::Counts;
+use super::meta::{Kind, ObjectId};
 use super::node::NodeInfo;
 use super::store::{Ledger, Store};
 
 impl Store {
     /// Whether everything that is counted along the way is what counting it now gives: pods
-    /// created, deleted and there; what nodes have promised; pods by stage; selections.
+    /// created, deleted and there; what nodes have promised; pods by stage; those of ReplicaSets.
     pub fn audit(&self) -> Result<(), String> {
         let ledger = self.ledger();
         let Ledger {
@@ -31,6 +32,28 @@ impl Store {
                 let (name, kept) = (&entry.name, entry.counts);
                 return Err(format!(
                     "pods of {name} are counted as {kept:?}, but are {counts:?}"
+                ));
+            }
+        }
+        self.audit_replica_sets()
+    }
+
+    fn audit_replica_sets(&self) -> Result<(), String> {
+        let mut active = BTreeMap::new();
+        for (_, pod) in self
+            .pods()
+            .filter(|(_, pod)| pod.is_active() && !pod.removed)
+        {
+            *active.entry(pod.meta.owner).or_insert(0) += 1;
+        }
+        for id in self.all(Kind::ReplicaSet) {
+            let (ObjectId::ReplicaSet(key), counted) = (id, active.get(&Some(id))) else {
+                continue;
+            };
+            let (kept, counted) = (self.active_of(key), counted.copied().unwrap_or(0));
+            if kept != counted {
+                return Err(format!(
+                    "{id:?} counts {kept} active pods, but owns {counted}"
                 ));
             }
         }

@@ -1,6 +1,7 @@
 //! Indexes over pods: by workload, by label selector.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -98,6 +99,41 @@ pub(super) struct Selections {
     /// The selections that match a set of labels, by the set's address. The set is kept alive
     /// here, so that the address stays its own.
     of_labels: FxHashMap<usize, (Arc<Labels>, Arc<[SelectionId]>)>,
+    /// The place of each, by namespace and selector.
+    places: BTreeMap<(Arc<str>, Arc<Labels>), SelectionId>,
+    /// All pods, those with the same labels together; none if they have changed since.
+    alike: Option<Vec<Alike>>,
+}
+
+/// Pods that share their namespace and their labels.
+#[derive(Debug, Clone)]
+struct Alike {
+    namespace: Arc<str>,
+    labels: Arc<Labels>,
+    pods: Vec<PodId>,
+}
+
+/// Puts pods that share their labels together.
+fn alike(pods: &Arena<Pod>) -> Vec<Alike> {
+    let mut all: Vec<Alike> = Vec::new();
+    let mut places = FxHashMap::default();
+    for (id, pod) in pods.iter() {
+        let (namespace, labels) = (&pod.meta.namespace, &pod.meta.labels);
+        let key = (
+            Arc::as_ptr(labels) as usize,
+            Arc::as_ptr(namespace).cast::<u8>() as usize,
+        );
+        let place = *places.entry(key).or_insert_with(|| {
+            all.push(Alike {
+                namespace: Arc::clone(namespace),
+                labels: Arc::clone(labels),
+                pods: Vec::new(),
+            });
+            all.len() - 1
+        });
+        all[place].pods.push(id);
+    }
+    all
 }
 
 impl Selections {
@@ -112,26 +148,33 @@ impl Selections {
         selector: &Arc<Labels>,
         pods: &Arena<Pod>,
     ) -> SelectionId {
-        let same = |one: &Selection| {
-            (Arc::ptr_eq(&one.selector, selector) || one.selector == *selector)
-                && *one.namespace == *namespace
-        };
-        if let Some(place) = self.all.iter().position(same) {
-            return SelectionId(place as u32);
+        let key = (Arc::from(namespace), Arc::clone(selector));
+        if let Some(known) = self.places.get(&key) {
+            return *known;
         }
-        let selected = |pod: &&(PodId, &Pod)| {
-            *pod.1.meta.namespace == *namespace && matches(selector, &pod.1.meta.labels)
-        };
-        let mut members: Vec<(PodId, &Pod)> = pods.iter().collect();
-        members.retain(|pod| selected(&pod));
-        members.sort_by(|a, b| a.1.name().cmp(b.1.name()));
+        let groups = self.alike.get_or_insert_with(|| alike(pods));
+        let selected = groups
+            .iter()
+            .filter(|one| *one.namespace == *namespace && matches(selector, &one.labels));
+        let selected = selected.flat_map(|one| one.pods.iter().copied());
+        let mut members: Vec<(PodId, &Pod)> = selected
+            .filter_map(|id| Some((id, pods.get(id)?)))
+            .collect();
+        members.sort_by(|a, b| a.1.name().cmp(b.1.name()).then(a.0.cmp(&b.0)));
         self.all.push(Selection {
             namespace: namespace.into(),
             selector: Arc::clone(selector),
             members: members.into_iter().map(|(id, _)| id).collect(),
         });
         self.of_labels.clear();
-        SelectionId(self.all.len() as u32 - 1)
+        let id = SelectionId(self.all.len() as u32 - 1);
+        self.places.insert(key, id);
+        id
+    }
+
+    /// Pods, or the labels of some, are others from now on.
+    pub(super) fn pods_changed(&mut self) {
+        self.alike = None;
     }
 
     /// The selections that match a pod. Labels that many pods share are remembered.

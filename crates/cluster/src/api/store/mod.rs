@@ -15,7 +15,9 @@ use crate::api::meta::{Kind, ObjectId};
 use crate::api::node::{Node, NodeInfo};
 use crate::api::pod::{Pod, PodId};
 use crate::api::policy::PodDisruptionBudget;
-use crate::api::workload::{CronJob, DaemonSet, Deployment, Job, ReplicaSet, StatefulSet};
+use crate::api::workload::{
+    CronJob, DaemonSet, Deployment, Job, ReplicaSet, ReplicaSetId, StatefulSet,
+};
 use crate::api::write::{Change, What, Write};
 use crate::sim::{Arena, SimTime};
 
@@ -39,6 +41,8 @@ pub struct Store {
     pods: Arena<Pod>,
     deployments: Arena<Deployment>,
     replica_sets: Arena<ReplicaSet>,
+    /// By slot: a ReplicaSet and how many active pods it owns.
+    active: Vec<(ReplicaSetId, u32)>,
     stateful_sets: Arena<StatefulSet>,
     daemon_sets: Arena<DaemonSet>,
     jobs: Arena<Job>,

@@ -5,6 +5,7 @@ use crate::api::meta::ObjectId;
 use crate::api::node::NodeId;
 use crate::api::pod::{Pod, PodId};
 use crate::api::resources::PodAmounts;
+use crate::api::workload::ReplicaSetId;
 use crate::api::write::{PodWrite, What};
 use crate::sim::SimTime;
 impl Store {
@@ -21,9 +22,12 @@ impl Store {
         if let Some(count) = entry.counts.of(&pod) {
             *count += 1;
         }
+        let (owner, is_active) = (pod.meta.owner, pod.is_active());
         let id = self.pods.insert(pod);
         entry.pods.push(id);
+        self.selections.pods_changed();
         self.selections.add(id, &selections, &self.pods);
+        self.count_active(owner, false, is_active);
         if let Some(node) = self.promise(id, true) {
             self.node_changed(node);
         }
@@ -60,12 +64,15 @@ impl Store {
             matches!(write, PodWrite::End(_)) && status.running_since.is_some()
         });
         let ran = running.fold(0u64, |ran, (place, _)| ran | 1 << place);
+        let was_active = pod.is_active() && !pod.removed;
         pod.apply(write, now);
         pod.meta.resource_version = self.version;
         if let Some(count) = counts.of(pod) {
             *count += 1;
         }
         let containers = pod.containers.len() as u16;
+        let (owner, is_active) = (pod.meta.owner, pod.is_active() && !pod.removed);
+        self.count_active(owner, was_active, is_active);
         if promises && let Some(node) = self.promise(id, true).or(before) {
             self.node_changed(node);
         }
@@ -123,11 +130,13 @@ impl Store {
             *count -= 1;
         }
         pod.removed = true;
+        let (owner, was_active) = (pod.meta.owner, pod.is_active());
         let serial = pod.serial;
         let of = |id: &PodId| self.pods.get(*id).map_or(0, |pod| pod.serial);
         if let Ok(place) = entry.pods.binary_search_by_key(&serial, of) {
             entry.pods.remove(place);
         }
+        self.count_active(owner, was_active, false);
         self.reselect(id, false);
         self.deleted += 1;
         self.removed.push(id);
@@ -144,12 +153,42 @@ impl Store {
             self.removed.swap_remove(place);
         }
         self.pods.remove(id);
+        self.selections.pods_changed();
         ObjectId::Pod(id)
+    }
+
+    /// A new ReplicaSet owns no pods yet.
+    pub(super) fn begin_active(&mut self, id: ReplicaSetId) {
+        if self.active.len() <= id.slot() {
+            self.active.resize(id.slot() + 1, (id, 0));
+        }
+        self.active[id.slot()] = (id, 0);
+    }
+
+    /// Counts a pod that its ReplicaSet, if it has one, counts from now on, or no longer.
+    fn count_active(&mut self, owner: Option<ObjectId>, before: bool, now: bool) {
+        if before == now {
+            return;
+        }
+        let Some(ObjectId::ReplicaSet(id)) = owner else {
+            return;
+        };
+        // The slot of one that is gone may be another's.
+        if let Some((_, count)) = self.active.get_mut(id.slot()).filter(|one| one.0 == id) {
+            *count = if now { *count + 1 } else { *count - 1 };
+        }
+    }
+
+    /// Pods that a ReplicaSet owns and counts (`IsPodActive`).
+    pub fn active_of(&self, id: ReplicaSetId) -> usize {
+        let known = self.active.get(id.slot()).filter(|one| one.0 == id);
+        known.map_or(0, |(_, count)| *count as usize)
     }
 
     /// Takes a pod into the selections that match it, or out of them.
     fn reselect(&mut self, id: PodId, into: bool) {
         let Some(pod) = self.pods.get(id) else { return };
+        self.selections.pods_changed();
         let selections = self.selections.of(pod, false);
         if into {
             self.selections.add(id, &selections, &self.pods);

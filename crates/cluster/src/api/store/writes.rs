@@ -46,8 +46,9 @@ impl Store {
                 if object.meta.owner.is_none() {
                     object.workload = self.entry_of(Kind::ReplicaSet, &object.meta);
                 }
-                let id = ObjectId::ReplicaSet(self.replica_sets.insert(*object));
-                self.created(id)
+                let key = self.replica_sets.insert(*object);
+                self.begin_active(key);
+                self.created(ObjectId::ReplicaSet(key))
             }
             Write::CreateStatefulSet(mut object) => {
                 object.meta.resource_version = self.version;

@@ -81,6 +81,11 @@ impl Controller {
         &mut self.known[id.slot()]
     }
 
+    /// The ReplicaSets of a Deployment, oldest first.
+    pub(super) fn sets(&mut self, id: DeploymentId) -> &[ReplicaSetId] {
+        &self.known(id).sets
+    }
+
     /// Wakes up for a change.
     pub fn observe(
         &mut self,
@@ -89,6 +94,8 @@ impl Controller {
         context: &mut Context<'_, Event>,
     ) {
         match (change.object, change.what) {
+            (ObjectId::Deployment(id), What::Scaled { .. })
+                if !self.keeps_status && self.scale_only_set(id, context) => {}
             (ObjectId::Deployment(id), What::Created | What::Scaled { .. } | What::Spec) => {
                 self.sync(id, pods, context);
             }

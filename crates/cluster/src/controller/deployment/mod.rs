@@ -16,6 +16,7 @@ pub mod adapter;
 mod condition;
 mod fenceposts;
 mod history;
+mod only_set;
 mod outcome;
 mod progress;
 mod recreate;

@@ -85,11 +85,11 @@ impl Controller {
             return;
         };
         let (wanted, workload) = (set.replicas, set.workload);
-        let active = active_pods(ObjectId::ReplicaSet(id), workload, context);
-        let missing = wanted - active.len() as i32;
+        let missing = wanted - context.store.active_of(id) as i32;
         if missing > 0 {
             self.calls.create_pods(id, missing as usize, context);
         } else if missing < 0 {
+            let active = active_pods(ObjectId::ReplicaSet(id), workload, context);
             let surplus = (missing.unsigned_abs() as usize)
                 .min(active.len())
                 .min(BURST_REPLICAS);
