@@ -100,11 +100,25 @@ impl Decimal {
             mantissa *= 10;
             decimals += 1;
         }
-        let unit = 10u64.pow(decimals.unsigned_abs());
-        let sign = if negative { "-" } else { "" };
-        let (whole, part) = (mantissa / unit, mantissa % unit);
-        let width = decimals.unsigned_abs() as usize;
-        let _ = write!(text, "{sign}{whole}.{part:0width$}");
+        // From behind, the point before the decimals and at least one digit before that.
+        let mut signs = [0u8; 40];
+        let mut from = signs.len();
+        let mut put = |sign: u8| {
+            from -= 1;
+            signs[from] = sign;
+        };
+        while mantissa > 0 || decimals >= 0 {
+            if decimals == 0 {
+                put(b'.');
+            }
+            put(b'0' + (mantissa % 10) as u8);
+            mantissa /= 10;
+            decimals -= 1;
+        }
+        if negative {
+            put(b'-');
+        }
+        text.extend(signs[from..].iter().map(|sign| char::from(*sign)));
     }
 }
 

@@ -41,8 +41,11 @@ impl Live {
 pub(super) struct LivePods {
     pods: Vec<Option<Live>>,
     free: Vec<usize>,
-    /// The places of the pods created last, and when that was.
-    newest: (SimTime, Vec<usize>),
+    /// When pods were created last.
+    newest_at: SimTime,
+    /// Those pods: workload and place, in order once somebody asks.
+    newest: Vec<(usize, usize)>,
+    in_order: bool,
 }
 
 impl LivePods {
@@ -54,25 +57,33 @@ impl LivePods {
             resized: false,
             record,
         };
-        let created = live.since;
+        let (created, workload) = (live.since, live.record.workload);
         let place = self.free.pop().unwrap_or(self.pods.len());
         if place == self.pods.len() {
             self.pods.push(None);
         }
         self.pods[place] = Some(live);
-        let (at, newest) = &mut self.newest;
-        if *at != created {
-            *at = created;
-            newest.clear();
+        if self.newest_at != created {
+            self.newest_at = created;
+            self.newest.clear();
         }
-        newest.push(place);
+        self.newest.push((workload, place));
+        self.in_order = self.newest.len() == 1;
         place
     }
 
     /// A number was written for a workload: it is what pods created at this very time come from.
     pub(super) fn written(&mut self, workload: usize, now: SimTime) {
-        let (at, newest) = &self.newest;
-        for place in newest.iter().filter(|_| *at == now) {
+        if self.newest_at != now {
+            return;
+        }
+        if !self.in_order {
+            self.newest.sort_unstable();
+            self.in_order = true;
+        }
+        let first = self.newest.partition_point(|one| one.0 < workload);
+        let own = self.newest[first..].iter();
+        for (_, place) in own.take_while(|one| one.0 == workload) {
             if let Some(live) = &mut self.pods[*place]
                 && live.record.workload == workload
                 && live.record.created == now

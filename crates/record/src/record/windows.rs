@@ -81,17 +81,25 @@ pub(super) fn stats(histogram: &Histogram<u32>, percentile: f64) -> LatencyStats
 
 /// The same of counts.
 pub(super) fn stats_of(counts: &Counts, percentile: f64) -> LatencyStats {
+    if counts.total() == 0 {
+        return LatencyStats::default();
+    }
     let mut filled: Histogram<u32> = histogram();
     counts.fill(&mut filled);
     stats(&filled, percentile)
 }
 
-/// The same of few latencies, to the three digits that `ruler` would keep of them.
-fn stats_of_few(values: &mut [u32], ruler: &Histogram<u32>, percentile: f64) -> LatencyStats {
+/// The same of few latencies, to the three digits that `ruler` keeps of them; it is made if need be.
+fn stats_of_few(
+    values: &mut [u32],
+    ruler: &mut Option<Histogram<u32>>,
+    percentile: f64,
+) -> LatencyStats {
     values.sort_unstable();
     let (Some(last), count) = (values.last(), values.len() as f64) else {
         return LatencyStats::default();
     };
+    let ruler = ruler.get_or_insert_with(histogram);
     let at = |percent: f64| {
         let quantile = (percent / 100.0).min(1.0);
         let rank = ((quantile * count).ceil() as usize).max(1);
@@ -138,8 +146,9 @@ pub(super) struct Windows {
     closed: Vec<Window>,
     spare_few: Vec<Vec<u32>>,
     spare_many: Vec<Counts>,
-    /// Empty: it says which latencies are equal to three digits.
-    ruler: Histogram<u32>,
+    /// Empty: it says which latencies are equal to three digits. Only services with requests have it:
+    /// clearing its places takes as long as a short run.
+    ruler: Option<Histogram<u32>>,
     overall: Counts,
     /// The window of the last request: its number and bounds.
     last: (i64, SimTime, SimTime),
@@ -162,7 +171,7 @@ impl Windows {
             closed: Vec::new(),
             spare_few: Vec::new(),
             spare_many: Vec::new(),
-            ruler: histogram(),
+            ruler: None,
             overall: Counts::default(),
             last: (0, SimTime::ZERO, SimTime::ZERO),
         }
@@ -254,7 +263,7 @@ impl Windows {
             many.clear();
             self.spare_many.push(many);
         } else {
-            open.window.latency = stats_of_few(&mut open.few, &self.ruler, self.percentile);
+            open.window.latency = stats_of_few(&mut open.few, &mut self.ruler, self.percentile);
         }
         self.closed.push(open.window);
         open.few.clear();
@@ -290,7 +299,7 @@ mod tests {
                 all.saturating_record(u64::from(*value));
             }
             let expected = stats(&all, percentile);
-            prop_assert_eq!(stats_of_few(&mut values, &histogram(), percentile), expected);
+            prop_assert_eq!(stats_of_few(&mut values, &mut None, percentile), expected);
         }
     }
 
