@@ -38,11 +38,11 @@ impl Tournament {
         if player as usize >= self.leaves {
             self.grow(player as usize + 1);
         }
-        let known = &mut self.times[player as usize];
-        if *known == at && at != SimTime::MAX {
+        let player_is_out = || self.place(player as usize) == Place::NEVER;
+        if self.times[player as usize] == at && (at != SimTime::MAX || player_is_out()) {
             return;
         }
-        *known = at;
+        self.times[player as usize] = at;
         let place = if at == SimTime::MAX {
             Place::NEVER
         } else {

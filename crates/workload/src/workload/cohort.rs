@@ -88,6 +88,7 @@ impl Cohort {
 
     /// What the curve comes to at a time that may have passed, in 1/1024 ns of one millionth of a
     /// core.
+    #[inline]
     fn used_at(&self, time: SimTime) -> u128 {
         if time >= self.curve.updated {
             return self.curve.used_at(time);
@@ -136,10 +137,15 @@ impl Servers {
 
     /// What a member of a cohort has used by a time, in nanoseconds, and what it held then; none if
     /// the server was by itself then.
+    #[inline]
     pub(super) fn usage_in_cohort(&self, slot: u32, time: SimTime) -> Option<(CpuTime, Bytes)> {
-        let cpu = nanos(self.used_in_cohort(slot, time)?);
-        let held = self.services[self.home(slot)?.service as usize].cohort.held;
-        Some((CpuTime(cpu), Bytes(held)))
+        let home = self.home(slot)?;
+        let cohort = &self.services[home.service as usize].cohort;
+        let member = &cohort.members[home.place as usize];
+        (time >= member.since).then(|| {
+            let used = member.used(cohort.used_at(time));
+            (CpuTime(used), Bytes(cohort.held))
+        })
     }
 
     /// What each member of a server's cohort uses, in millionths of a core; none if it is in none.
