@@ -36,7 +36,10 @@ fn waves(groups: u32, nodes: u32, hours: u32) -> Run {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a bench measures the time that passes")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a bench measures the time that passes"
+)]
 fn print(curve: &str, runs: impl IntoIterator<Item = Run>) {
     println!("{curve}");
     for run in runs {
