@@ -705,3 +705,33 @@ fn a_summary_tells_what_it_was_made_of() {
     );
     assert_eq!(written(Path::new("small.toml"), "b"), summary);
 }
+
+#[test]
+fn what_prometheus_scrapes_is_written_for_a_backfill() {
+    let folder = place();
+    let scenario = small(folder.path(), "");
+    let file = folder.path().join("samples");
+    let arguments = [
+        "export",
+        "openmetrics",
+        scenario.to_str().expect("UTF-8"),
+        "-o",
+        file.to_str().expect("UTF-8"),
+    ];
+    let output = run(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let written = fs::read_to_string(&file).expect("a file");
+    assert!(written.ends_with("\n# EOF\n"));
+    // Eight minutes of samples a minute apart, of the pod and of its kubelet.
+    let of = |name: &str| {
+        written
+            .lines()
+            .filter(|line| line.starts_with(name))
+            .count()
+    };
+    assert_eq!(of("# TYPE http_requests_total unknown"), 1);
+    assert_eq!(of("http_requests_total{code=\"200\""), 8);
+    assert_eq!(of("http_request_duration_seconds_bucket{"), 8 * 12);
+    assert!(of("container_cpu_usage_seconds_total{") >= 16);
+    assert!(of("kube_deployment_status_replicas{") == 8);
+}

@@ -7,6 +7,7 @@ mod charts;
 mod check;
 mod conformance;
 mod exit;
+mod export;
 mod files;
 mod get;
 mod init;
@@ -40,6 +41,7 @@ enum Command {
     Sweep(sweep::Args),
     Check(check::Args),
     Get(get::Args),
+    Export(export::Args),
     Conformance(conformance::Args),
 }
 
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Sweep(args) => sweep::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Get(args) => get::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Conformance(args) => conformance::run(&args),
     };
     exit::report(result)

@@ -9,19 +9,21 @@ mod kube_state_metrics;
 mod lives;
 mod pods;
 
-pub(super) use adapter::Asked;
-
-use adapter::Adapter;
-use kube_state_metrics::Families;
+use std::collections::BTreeSet;
 
 use super::{Event, Simulation};
 use crate::api::{NodeId, PodId};
-use crate::prometheus::promql::{ParseError, Query, Value};
+use crate::prometheus::promql::{Query, Value};
 use crate::prometheus::scrape::{Exposed, Head, QueryError, Target};
+use crate::prometheus::storage::Storage;
 use crate::scenario::Scenario;
 use crate::scenario::model::{Component, PrometheusSpec};
 use crate::sim::{Dist, SimDuration, SimTime, Streams};
+use adapter::Adapter;
+use kube_state_metrics::Families;
 use pods::Names;
+
+pub(super) use adapter::Asked;
 
 /// Something of Prometheus is due.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +87,10 @@ pub(super) struct Prometheus {
     sees_objects: bool,
     /// What is asked of kube-state-metrics.
     families: Families,
+    /// Queries that were asked.
+    asked: BTreeSet<String>,
+    /// One of them may ask for targets that nobody asked for before.
+    is_new: bool,
     /// What each service exports.
     names: Vec<Names>,
     adapter: Option<Adapter>,
@@ -122,12 +128,26 @@ impl Prometheus {
             of_nodes: Vec::new(),
             sees_objects: false,
             families: Families::default(),
+            asked: spec.queries.iter().cloned().collect(),
+            is_new: false,
             names: services.map(|one| Names::new(one, spec.edition)).collect(),
             adapter: spec
                 .adapter
                 .as_ref()
                 .and_then(|one| Adapter::new(one, spec.edition)),
         }
+    }
+
+    /// A query's answer; what it reads is kept from now on.
+    pub(super) fn ask(&mut self, promql: &str, now: SimTime) -> Result<Value, QueryError> {
+        if !self.asked.contains(promql)
+            && let Ok(query) = Query::parse(promql)
+        {
+            self.head.want(|wanted| wanted.add_query(&query));
+            self.asked.insert(promql.to_owned());
+            self.is_new = true;
+        }
+        self.head.query(promql, millis(now))
     }
 
     /// Whether series of one of these names may be asked for.
@@ -137,25 +157,20 @@ impl Prometheus {
 }
 
 impl Simulation<'_> {
-    /// What Prometheus answers to a query of now.
+    /// The samples that Prometheus keeps, if there is one.
+    pub fn samples(&self) -> Option<&Storage> {
+        self.prometheus.as_ref().map(|one| one.head.storage())
+    }
+
+    /// What Prometheus answers to a query of now. It keeps nothing that nobody asks: series of a query
+    /// that was not asked before, and is not in `[prometheus]`, begin with it.
     pub fn query(&mut self, promql: &str) -> Result<Value, QueryFailure> {
         let now = self.now();
         if self.is_down(Component::Prometheus, now) {
             return Err(QueryFailure::Down);
         }
         let prometheus = self.prometheus.as_mut().ok_or(QueryFailure::Down)?;
-        Ok(prometheus.head.query(promql, millis(now))?)
-    }
-
-    /// Lets Prometheus keep from now on what a query reads. It keeps nothing that nobody asks.
-    pub fn keep_for_query(&mut self, promql: &str) -> Result<(), ParseError> {
-        let query = Query::parse(promql)?;
-        if let Some(prometheus) = &mut self.prometheus {
-            prometheus.head.want(|wanted| wanted.add_query(&query));
-        }
-        let now = self.now();
-        self.discover_cluster(now);
-        Ok(())
+        Ok(prometheus.ask(promql, now)?)
     }
 
     pub(super) fn handle_prometheus(&mut self, event: PrometheusEvent, now: SimTime) {
@@ -195,7 +210,11 @@ impl Simulation<'_> {
                     .schedule(now + interval, Event::Prometheus(event));
             }
         }
+        let is_new = std::mem::take(&mut prometheus.is_new);
         self.prometheus = Some(prometheus);
+        if is_new {
+            self.discover_cluster(now);
+        }
     }
 
     /// What a target exposes now, or exposed at a time before the start; false if nobody listens.

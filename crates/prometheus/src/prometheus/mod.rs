@@ -7,6 +7,7 @@
 
 pub mod adapter;
 pub mod labels;
+pub mod openmetrics;
 pub mod promql;
 pub mod re2;
 pub mod scrape;
