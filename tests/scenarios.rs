@@ -18,6 +18,7 @@ fn every_scenario_is_covered_here() {
     let tests = [
         include_str!("scenarios.rs"),
         include_str!("scenarios_vpa.rs"),
+        include_str!("queues.rs"),
     ]
     .concat();
     for name in names {

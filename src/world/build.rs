@@ -20,13 +20,14 @@ use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
 use crate::record::{
-    Detail, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective, Prices, Recorder,
+    Detail, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective, Prices, QueueRecord, Recorder,
     Recording, ServiceRecord, WorkloadRecord,
 };
 use crate::scenario::Scenario;
 use crate::scheduler::Scheduler;
 use crate::sim::{EventQueue, SimTime, Streams};
 use crate::units::Millicores;
+use crate::workload::queue::spec::Acknowledge;
 
 /// Look-ups between the scenario's lists, made once.
 #[derive(Debug, Clone)]
@@ -249,6 +250,14 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         },
         ..ServiceRecord::default()
     });
+    let queues = scenario.queues.iter().map(|queue| QueueRecord {
+        name: queue.name.clone(),
+        kind: queue.kind.name(),
+        service: queue.service,
+        partitions: queue.kind.partitions(),
+        early: queue.worker.acknowledge == Acknowledge::Early,
+        ..QueueRecord::default()
+    });
     let nodes = store.nodes().map(|(_, node)| node_record(node, scenario));
     let loads = scenario.loads.iter().map(|load| LoadRecord {
         namespace: match &load.generator {
@@ -276,6 +285,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         hpas,
         workloads: workloads.chain(absent).collect(),
         services: services.collect(),
+        queues: queues.collect(),
         nodes: nodes.collect(),
         loads: loads.collect(),
         faults: scenario.faults.iter().map(super::faults::record).collect(),
@@ -333,7 +343,12 @@ impl<'s> Simulation<'s> {
             draws: PodDraws::default(),
             events: EventSink::new(full),
             components,
-            traffic: Traffic::new(&scenario.services, &scenario.loads, &streams),
+            traffic: Traffic::with_queues(
+                &scenario.services,
+                &scenario.loads,
+                &scenario.queues,
+                &streams,
+            ),
             metrics: Pipeline::new(
                 &scenario.controllers.metrics,
                 scenario
@@ -393,7 +408,7 @@ impl<'s> Simulation<'s> {
         self.queue
             .schedule_in(self.scenario.simulation.step, Event::Sample);
         self.custom.settle();
-        if !self.custom.services().is_empty() {
+        if !self.custom.services().is_empty() || self.custom.of_queues().next().is_some() {
             self.queue.schedule_in(SAMPLE_PERIOD, Event::Counters);
         }
         self.start_prometheus();

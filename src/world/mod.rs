@@ -210,6 +210,7 @@ impl<'s> Simulation<'s> {
             .ledger(end)
             .check()
             .map_err(|imbalance| imbalance.to_string())?;
+        self.traffic.audit_queues()?;
         self.store.audit()
     }
 

@@ -81,7 +81,9 @@ impl Simulation<'_> {
                 self.traffic
                     .add_server(service, self.nodes[node], limits, &mut self.queue);
             let startup = self.links.startup_cpu(workload);
-            if !settled {
+            if settled {
+                self.traffic.consume(server, &mut self.queue);
+            } else {
                 self.traffic.start_up(server, startup, &mut self.queue);
             }
             if self.server_pods.len() <= server.slot() {

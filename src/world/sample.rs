@@ -2,10 +2,12 @@
 
 use super::{Event, Simulation};
 use crate::api::{Amounts, Pod, PodPhase, WorkloadId};
+use crate::metrics::spec::QueueCounter;
 use crate::metrics::{CounterSample, SAMPLE_PERIOD};
-use crate::record::Sample;
-use crate::sim::SimTime;
+use crate::record::{QueueSample, QueueTotals, Sample};
+use crate::sim::{SimDuration, SimTime};
 use crate::units::CpuTime;
+use crate::workload::queue::Readings;
 use crate::workload::spec::{ServerSpec, UsageSplit};
 
 /// CPU consumed per service, by servers that are gone and up to the last sample.
@@ -80,6 +82,42 @@ fn others_usage(pod: &Pod, serving: usize) -> Amounts {
     })
 }
 
+/// A queue's readings as a row.
+fn queue_sample(time: SimTime, readings: &Readings) -> QueueSample {
+    let counts = readings.counts;
+    QueueSample {
+        time,
+        ready: readings.ready,
+        unacked: readings.unacked,
+        delayed: readings.delayed,
+        running: readings.running,
+        consumers: readings.consumers,
+        lag: (!readings.partitions.is_empty()).then(|| readings.lag()),
+        oldest: readings.oldest.map(SimDuration::as_secs_f64),
+        totals: QueueTotals {
+            produced: counts.produced,
+            delivered: counts.delivered,
+            done: counts.done,
+            dead_lettered: counts.dead_lettered,
+            lost: counts.lost,
+            redelivered: counts.redelivered,
+            retried: counts.retried,
+            duplicates: counts.duplicates,
+        },
+    }
+}
+
+/// A figure of a queue's readings, as an exporter shows it.
+fn figure(readings: &Readings, counter: QueueCounter) -> f64 {
+    match counter {
+        QueueCounter::Ready => readings.ready as f64,
+        QueueCounter::Unacked => readings.unacked as f64,
+        QueueCounter::Messages => readings.messages() as f64,
+        QueueCounter::Lag => readings.lag() as f64,
+        QueueCounter::OldestSeconds => readings.oldest.map_or(0.0, SimDuration::as_secs_f64),
+    }
+}
+
 impl Simulation<'_> {
     /// One row per service.
     pub(super) fn sample(&mut self, now: SimTime) {
@@ -114,7 +152,17 @@ impl Simulation<'_> {
             };
             self.recorder.sample(service, sample);
         }
+        self.sample_queues(now);
         self.queue.schedule_in(step, Event::Sample);
+    }
+
+    /// One row per queue.
+    fn sample_queues(&mut self, now: SimTime) {
+        for queue in 0..self.scenario.queues.len() {
+            if let Some(readings) = self.traffic.queue(queue, now) {
+                self.recorder.queue_sample(queue, queue_sample(now, &readings));
+            }
+        }
     }
 
     /// What the pods of a workload use and request besides its servers.
@@ -141,8 +189,16 @@ impl Simulation<'_> {
                 answered: counters.answered,
                 in_flight: u64::from(counters.active),
                 queued: u64::from(counters.queued),
+                ..CounterSample::default()
             };
             self.custom.observe(service, now, sample);
+        }
+        let of_queues: Vec<_> = self.custom.of_queues().collect();
+        for (metric, queue, counter) in of_queues {
+            if let Some(readings) = self.traffic.queue(queue, now) {
+                self.custom
+                    .observe_queue(metric, now, figure(&readings, counter));
+            }
         }
         self.queue.schedule_in(SAMPLE_PERIOD, Event::Counters);
     }

@@ -7,6 +7,7 @@ use crate::controller::disruption::{self, EvictionError};
 use crate::kubelet::ResizeError;
 use crate::record::Recording;
 use crate::sim::{Place, SimTime};
+use crate::workload::queue::Readings;
 
 /// What the request engine does at a time at most, so that the caller can stop a run.
 const TURNS: u64 = 1 << 12;
@@ -25,6 +26,12 @@ impl Simulation<'_> {
     /// What has been recorded so far. Figures that need the end of the run are not in it yet.
     pub fn recording(&self) -> &Recording {
         &self.recorder.recording
+    }
+
+    /// The readings of a queue now, as its broker's interface shows them; none if there is none of
+    /// this name.
+    pub fn queue(&self, name: &str) -> Option<Readings> {
+        self.traffic.queue_named(name, self.now())
     }
 
     /// Handles everything that is due up to and including `time`.

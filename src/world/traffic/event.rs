@@ -20,6 +20,8 @@ pub enum TrafficEvent {
     Stop(u32),
     /// The declared usage of a service changes. By service.
     Usage(u32),
+    /// Something happens in a queue by itself, or workers have come or gone. By queue.
+    Queue(u32),
 }
 
 const _: () = assert!(size_of::<TrafficEvent>() <= 8);

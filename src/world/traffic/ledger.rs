@@ -27,7 +27,8 @@ pub struct Ledger {
     pub issued: u64,
     /// Requests that ended, in the order of [`Outcome::ALL`].
     pub ended: [u64; Outcome::ALL.len()],
-    /// Requests whose clients wait, counted in the engine itself.
+    /// Requests whose clients wait, counted in the engine itself, and messages of queues that are
+    /// not settled.
     pub in_flight: u64,
     /// CPU time.
     pub cpu: CpuLedger,
@@ -124,7 +125,7 @@ impl Traffic {
         Ledger {
             issued: self.outcomes.issued,
             ended: self.outcomes.by_kind,
-            in_flight: self.servers.awaited(),
+            in_flight: (self.servers.awaited() as i64 + self.queues.outstanding()) as u64,
             cpu: self.servers.ledger(now),
         }
     }

@@ -14,6 +14,7 @@ mod alone;
 mod event;
 mod ledger;
 mod loads;
+mod queues;
 mod requests;
 mod servers;
 
@@ -24,12 +25,14 @@ use crate::load::report::LoadReport;
 use crate::load::spec::LoadSpec;
 use crate::record::RequestSink;
 use crate::sim::{EventQueue, Place, SimTime, Streams};
+use crate::workload::queue::spec::QueueSpec;
 use crate::workload::spec::ServerSpec;
 use crate::workload::{Note, Servers};
 use agenda::{Agenda, Turn};
 use alone::Stretch;
 use ledger::Outcomes;
 use loads::Load;
+use queues::Queues;
 
 /// Turns that are taken by themselves rather than prepared for.
 const FEW: u64 = 64;
@@ -39,6 +42,7 @@ const FEW: u64 = 64;
 pub struct Traffic {
     servers: Servers,
     loads: Vec<Load>,
+    queues: Queues,
     /// When servers change and loads act next.
     agenda: Agenda,
     services: usize,
@@ -52,12 +56,23 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// The engine for these services and loads; no nodes and servers yet.
+    /// The engine for these services and loads, without queues; no nodes and servers yet.
     pub fn new(services: &[ServerSpec], loads: &[LoadSpec], streams: &Streams) -> Self {
+        Self::with_queues(services, loads, &[], streams)
+    }
+
+    /// The engine for these services, loads and queues; no nodes and servers yet.
+    pub fn with_queues(
+        services: &[ServerSpec],
+        loads: &[LoadSpec],
+        queues: &[QueueSpec],
+        streams: &Streams,
+    ) -> Self {
         let load = |spec: &LoadSpec| Load::new(spec, &services[spec.service], *streams);
         Self {
             servers: Servers::new(services, streams),
             loads: loads.iter().map(load).collect(),
+            queues: Queues::new(queues, loads.len(), streams),
             agenda: Agenda::default(),
             services: services.len(),
             outcomes: Outcomes::default(),
@@ -112,7 +127,8 @@ impl Traffic {
         sink: &mut impl RequestSink,
     ) -> u64 {
         let mut handled = 0;
-        while self.one_by_one && handled + FEW < most && self.effects.is_empty() {
+        let alone = self.one_by_one && self.queues.is_empty();
+        while alone && handled + FEW < most && self.effects.is_empty() {
             match self.run_alone(end, queue, sink) {
                 0 => break,
                 turns => handled += turns,
@@ -186,6 +202,7 @@ impl Traffic {
                 self.servers.change_usage(now, service as usize);
                 self.schedule_usage(service as usize, queue);
             }
+            TrafficEvent::Queue(index) => self.queue_due(index, now),
         }
         self.settle(queue, sink);
     }
@@ -218,6 +235,9 @@ impl Traffic {
         let now = queue.now();
         loop {
             self.deliver_finished(now, sink);
+            if !self.queues.is_empty() && self.carry_queues(queue, sink) {
+                continue;
+            }
             let Some(index) = self.awake.pop() else {
                 break;
             };

@@ -72,6 +72,10 @@ impl Traffic {
         let work = load.draw(now, origin);
         self.outcomes.issued += 1;
         sink.issue(load.service, index as usize, now);
+        if let Some(queue) = self.queues.of_load(index) {
+            self.queues.produce(queue, now, work);
+            return;
+        }
         match self.hand(now, work) {
             Handed::In(job) => self.watch(index, job, queue),
             Handed::Full => self.answer(origin, now, now, Outcome::Rejected503, sink),
@@ -210,7 +214,9 @@ impl Traffic {
         }
         let mut finished = std::mem::take(&mut self.servers.finished);
         for ended in finished.drain(..) {
-            self.answer_one(&ended, now, sink);
+            if !self.queues.ended(now, &ended) {
+                self.answer_one(&ended, now, sink);
+            }
         }
         // No request has ended meanwhile: clients react later. Keep the buffer.
         debug_assert!(

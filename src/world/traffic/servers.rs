@@ -52,6 +52,7 @@ impl Traffic {
         let now = queue.now();
         self.servers.set_background(now, server, Millicores::ZERO);
         self.servers.started(now, server);
+        self.consume(server, queue);
         self.settle(queue, sink);
     }
 
@@ -101,6 +102,7 @@ impl Traffic {
         server: ServerId,
         queue: &mut EventQueue<E>,
     ) {
+        self.stop_consuming(server, queue);
         self.servers.terminate(queue.now(), server);
         self.sync(queue);
     }
@@ -114,6 +116,7 @@ impl Traffic {
         sink: &mut impl RequestSink,
     ) -> bool {
         let is_endpoint = self.servers.is_endpoint(server);
+        self.lose_worker(server, queue.now());
         let was_there = self.servers.stop(queue.now(), server);
         self.forget(server, was_there, queue, sink);
         is_endpoint
@@ -126,6 +129,7 @@ impl Traffic {
         queue: &mut EventQueue<E>,
         sink: &mut impl RequestSink,
     ) {
+        self.lose_worker(server, queue.now());
         let was_there = self.servers.kill(queue.now(), server);
         self.forget(server, was_there, queue, sink);
     }
@@ -198,7 +202,8 @@ impl Traffic {
 
     /// Keeps what a server uses until each change from now on. None if its service gets requests.
     pub fn keep_past(&mut self, server: ServerId, service: usize) -> Option<()> {
-        let has_load = self.loads.iter().any(|load| load.service == service);
+        let has_load = self.loads.iter().any(|load| load.service == service)
+            || self.queues.consumes(service);
         (!has_load).then(|| self.servers.keep_past(server))
     }
 
@@ -233,8 +238,11 @@ impl Traffic {
         self.servers.passed_by(service)
     }
 
-    /// Counters of a service, by its index.
+    /// Counters of a service, by its index; messages that wait for its workers are queued.
     pub fn service_counters(&self, service: usize) -> Counters {
-        self.servers.service_counters(service)
+        let mut counters = self.servers.service_counters(service);
+        let waiting = self.queues.waiting(service);
+        counters.queued = counters.queued.saturating_add(waiting as u32);
+        counters
     }
 }

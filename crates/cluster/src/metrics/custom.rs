@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::spec::{CustomMetricSpec, MetricOf, MetricSource, ServiceCounter};
+use super::spec::{CustomMetricSpec, MetricOf, MetricSource, QueueCounter, ServiceCounter};
 use crate::sim::{SimDuration, SimTime};
 
 /// How often a service's counters are read.
@@ -21,6 +21,8 @@ pub struct CounterSample {
     pub in_flight: u64,
     /// Requests waiting.
     pub queued: u64,
+    /// The value itself, of what is no counter of a service.
+    pub value: f64,
 }
 
 /// The metrics that the scenario declares, and the counters read so far.
@@ -64,6 +66,7 @@ impl CustomMetrics {
     pub fn settle(&mut self) {
         let longest = self.specs.iter().filter_map(|spec| match spec.source {
             MetricSource::Service { window, .. } => Some(window + spec.delay),
+            MetricSource::Queue { .. } => Some(spec.delay),
             MetricSource::Series(_) => None,
         });
         let longest = longest.max();
@@ -119,6 +122,29 @@ impl CustomMetrics {
             .any(|spec| spec.name == name && spec.of == *of)
     }
 
+    /// The metrics that are read of queues: their indices, the queues and which figures.
+    pub fn of_queues(&self) -> impl Iterator<Item = (usize, usize, QueueCounter)> {
+        let all = self.specs.iter().enumerate();
+        all.filter_map(|(index, spec)| match spec.source {
+            MetricSource::Queue { queue, counter } => Some((index, queue, counter)),
+            _ => None,
+        })
+    }
+
+    /// Takes a reading of a metric that is read of a queue, by its index.
+    pub fn observe_queue(&mut self, metric: usize, now: SimTime, value: f64) {
+        let (delay, history) = (self.specs[metric].delay, &mut self.history[metric]);
+        let sample = CounterSample {
+            value,
+            ..CounterSample::default()
+        };
+        history.push_back((now, sample));
+        let oldest = now - delay - SAMPLE_PERIOD * 2;
+        while history.front().is_some_and(|(time, _)| *time < oldest) {
+            history.pop_front();
+        }
+    }
+
     /// Whether the metric of this name is measured on a whole service, not per pod.
     pub fn is_total(&self, name: &str) -> bool {
         let total = |spec: &CustomMetricSpec| matches!(spec.source, MetricSource::Service { .. });
@@ -165,6 +191,7 @@ impl CustomMetrics {
                 .rev()
                 .find(|(from, _)| *from <= time.max(SimTime::ZERO))
                 .map(|(_, value)| *value),
+            MetricSource::Queue { .. } => Some(self.newest(index, time)?.1.value),
             MetricSource::Service {
                 counter, window, ..
             } => {

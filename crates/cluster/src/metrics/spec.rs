@@ -99,6 +99,50 @@ pub enum MetricSource {
         /// Window of the rate, for rates.
         window: SimDuration,
     },
+    /// Read of a queue.
+    Queue {
+        /// The queue: its index in the scenario's queues.
+        queue: usize,
+        /// Which figure.
+        counter: QueueCounter,
+    },
+}
+
+/// Figures that exporters show of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueCounter {
+    /// Messages that wait for a worker.
+    Ready,
+    /// Messages that workers hold unacknowledged.
+    Unacked,
+    /// Both.
+    Messages,
+    /// The lag of a topic's group.
+    Lag,
+    /// How long ago the message at the head was produced, in seconds.
+    OldestSeconds,
+}
+
+impl QueueCounter {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::Ready,
+        Self::Unacked,
+        Self::Messages,
+        Self::Lag,
+        Self::OldestSeconds,
+    ];
+
+    /// Its name in scenarios.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Unacked => "unacked",
+            Self::Messages => "messages",
+            Self::Lag => "lag",
+            Self::OldestSeconds => "oldest_seconds",
+        }
+    }
 }
 
 /// Figures that a service's own instrumentation would export.

@@ -13,7 +13,7 @@ use super::run::Charts;
 use super::vpa_charts::usage_charts;
 use super::worst::{self, Marked};
 use crate::analysis::{HpaFigures, ServiceFigures, Summary, steps};
-use crate::record::{HpaRecord, Labels, LoadRecord, Recording};
+use crate::record::{HpaRecord, Labels, LoadRecord, QueueRecord, Recording};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
 
@@ -281,6 +281,14 @@ fn metric_panels(
                 .collect(),
             ..MetricPanel::default()
         });
+        let consumed = recording.queues.iter().filter(|one| one.service == service);
+        panels.extend(consumed.map(|queue| MetricPanel {
+            name: format!("{} of {}", queue_depth(queue), queue.name),
+            points: (queue.samples.iter())
+                .map(|s| (start(s.time), s.depth() as f64))
+                .collect(),
+            ..MetricPanel::default()
+        }));
     }
     for ((metric, values), target) in
         (hpa.metric_names.iter().zip(&hpa.metric_values)).zip(&hpa.metric_targets)
@@ -298,6 +306,14 @@ fn metric_panels(
         });
     }
     panels
+}
+
+/// What the depth of a queue is called.
+fn queue_depth(queue: &QueueRecord) -> &'static str {
+    match queue.partitions {
+        Some(_) => "lag",
+        None => "messages ready",
+    }
 }
 
 /// What the HPA and people did, by time.

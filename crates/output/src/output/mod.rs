@@ -16,6 +16,7 @@ pub mod folder;
 mod loads;
 mod machines;
 mod number;
+mod queues;
 mod rows;
 mod run;
 pub mod schema;
@@ -37,6 +38,7 @@ pub use decisions::write_decisions;
 pub use events::write_events;
 pub use loads::write_loads;
 pub use machines::{write_nodes, write_pods};
+pub use queues::write_queues;
 pub use run::{Charts, OnRequest, write_run};
 pub use summary::{write_scaling_steps, write_summary_csv, write_summary_json};
 #[cfg(feature = "charts")]

@@ -8,7 +8,8 @@ use super::folder::{FolderError, OutputFolder};
 #[cfg(feature = "charts")]
 use super::write_charts;
 use super::{
-    write_decisions, write_events, write_loads, write_nodes, write_pods, write_scaling_steps,
+    write_decisions, write_events, write_loads, write_nodes, write_pods, write_queues,
+    write_scaling_steps,
     write_summary_csv, write_summary_json, write_timeseries, write_vpa_checkpoints, write_vpas,
 };
 use crate::analysis::Summary;
@@ -93,6 +94,9 @@ fn tables<'a>(
         add("nodes.csv", Box::new(|out| write_nodes(recording, out)));
     }
     add("load.csv", Box::new(|out| write_loads(recording, out)));
+    if !recording.queues.is_empty() {
+        add("queues.csv", Box::new(|out| write_queues(recording, out)));
+    }
     if !recording.vpas.is_empty() {
         add("vpa.csv", Box::new(|out| write_vpas(recording, out)));
         add(

@@ -442,6 +442,53 @@ pub const VPAS: Schema = table(
     ],
 );
 
+/// `queues.csv`.
+pub const QUEUES: Schema = table(
+    "queues.csv",
+    "a queue and a step",
+    &[
+        column("time_s", "s", Float, "end of the step"),
+        column("queue", "", Text, "name of the queue"),
+        column("kind", "", Text, "kind of broker"),
+        column("service", "", Text, "the service that consumes it"),
+        column("ready", "messages", Int, "wait for a worker"),
+        column(
+            "unacked",
+            "messages",
+            Int,
+            "held by workers that have not acknowledged them",
+        ),
+        column(
+            "delayed",
+            "messages",
+            Int,
+            "held back: new ones with a delay, and retries",
+        ),
+        column("running", "tasks", Int, "tasks that run"),
+        column("consumers", "workers", Int, "workers that consume"),
+        column("lag", "messages", Int, "lag of a topic's group; else empty"),
+        column(
+            "oldest_s",
+            "s",
+            Float,
+            "age of the message at the head; empty if none waits",
+        ),
+        column("produced", "messages", Int, "since the start of the run"),
+        column("delivered", "messages", Int, "likewise, each time anew"),
+        column("done", "messages", Int, "likewise"),
+        column("dead_lettered", "messages", Int, "likewise: given up"),
+        column("lost", "messages", Int, "likewise: with killed workers"),
+        column(
+            "redelivered",
+            "messages",
+            Int,
+            "likewise: delivered before, without a failure of their task",
+        ),
+        column("retried", "tasks", Int, "likewise: failed, tried again"),
+        column("duplicates", "tasks", Int, "likewise: done once more"),
+    ],
+);
+
 /// `pods.csv`.
 pub const PODS: Schema = table(
     "pods.csv",
@@ -509,13 +556,14 @@ pub const NODES: Schema = table(
 );
 
 /// Every table with fixed columns.
-pub const TABLES: [Schema; 8] = [
+pub const TABLES: [Schema; 9] = [
     TIMESERIES,
     DECISIONS,
     EVENTS,
     LOADS,
     SCALING_STEPS,
     VPAS,
+    QUEUES,
     PODS,
     NODES,
 ];

@@ -4,6 +4,7 @@
 mod hpa;
 mod load;
 mod pods;
+mod queues;
 #[cfg(test)]
 mod tests;
 mod vpa;
@@ -80,6 +81,9 @@ pub fn findings(
             .iter()
             .filter_map(|one| load::silent(recording, one)),
     );
+    for queue in &recording.queues {
+        found.extend(queues::findings(queue, recording, hpas));
+    }
     found.extend(recording.faults.iter().filter_map(fault));
     found.extend(hpas.iter().filter_map(flaps));
     let length = (recording.duration - recording.warm_up).as_secs_f64();

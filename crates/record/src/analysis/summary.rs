@@ -6,7 +6,7 @@ use super::figures::{HpaFigures, ServiceFigures, hpa_figures, percent, service_f
 use super::findings::{Finding, findings};
 use super::vpa::{Disruptions, VpaFigures, vpa_figures};
 use crate::record::fold::{Elasticity, Flapping, Folded, Folds, Latencies, Mean, Slack};
-use crate::record::{Labels, LatencyStats, LoadRecord, Recording};
+use crate::record::{Labels, LatencyStats, LoadRecord, QueueRecord, Recording, ServiceRecord};
 
 /// All figures of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -237,6 +237,12 @@ fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut
             put(format!("vpa.{}.{key}", vpa.label), value);
         }
     }
+    for queue in &recording.queues {
+        let service = &recording.services[queue.service];
+        for (key, value) in queue_values(queue, service, recording) {
+            put(format!("queue.{}.{key}", queue.name), value);
+        }
+    }
     for load in &recording.loads {
         for (key, value) in load_values(load) {
             put(format!("load.{}.{key}", load.name), value);
@@ -322,5 +328,34 @@ fn load_values(load: &LoadRecord) -> [(&'static str, f64); 8] {
         ("p50_ms", latency(counts.latency.p50_ms)),
         ("p95_ms", latency(counts.latency.p95_ms)),
         ("p99_ms", latency(counts.latency.p99_ms)),
+    ]
+}
+
+/// Figures of a queue after the warm-up; the latencies are from production to the end of the task.
+fn queue_values(
+    queue: &QueueRecord,
+    service: &ServiceRecord,
+    recording: &Recording,
+) -> [(&'static str, f64); 16] {
+    let (fold, totals) = (&queue.fold, queue.fold.totals());
+    let seconds = fold.samples as f64 * recording.step.as_secs_f64();
+    let latency = &service.latency;
+    [
+        ("produced", totals.produced as f64),
+        ("done", totals.done as f64),
+        ("dead_lettered", totals.dead_lettered as f64),
+        ("lost", totals.lost as f64),
+        ("redelivered", totals.redelivered as f64),
+        ("retried", totals.retried as f64),
+        ("duplicates", totals.duplicates as f64),
+        ("done_per_second", totals.done as f64 / seconds),
+        ("mean_depth", fold.depth as f64 / fold.samples as f64),
+        ("max_depth", fold.max_depth as f64),
+        ("end_depth", fold.last.depth() as f64),
+        ("max_oldest_s", fold.max_oldest),
+        ("max_consumers", f64::from(fold.max_consumers)),
+        ("completion_p50_s", latency.p50_ms / 1000.0),
+        ("completion_p95_s", latency.p95_ms / 1000.0),
+        ("completion_p99_s", latency.p99_ms / 1000.0),
     ]
 }

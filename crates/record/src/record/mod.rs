@@ -13,6 +13,7 @@ mod labels;
 mod per_load;
 mod pods;
 mod provenance;
+mod queues;
 mod recorder;
 mod recording;
 mod request;
@@ -26,6 +27,7 @@ pub use events::{Event, EventLog, EventRecord};
 pub use labels::{Labels, long_forms};
 pub use per_load::LoadCounts;
 pub use provenance::{Provenance, SCHEMA, SourceText};
+pub use queues::{QueueFold, QueueRecord, QueueSample, QueueTotals};
 pub use recorder::{Detail, Recorder};
 pub use recording::{
     ActionRecord, Counts, FaultRecord, HpaRecord, HpaSpecRecord, LoadRecord, MetricWindow,

@@ -5,6 +5,7 @@ use super::events::EventRecord;
 use super::fold::Folds;
 use super::per_load::PerLoad;
 use super::pods::LivePods;
+use super::queues::QueueSample;
 use super::recording::{
     Counts, HpaRecord, Objective, PodRecord, Recording, Sample, ServiceRecord, SyncFailure,
     WorkloadRecord,
@@ -278,6 +279,16 @@ impl Recorder {
                 folds.sample(service, &sample);
             }
             None => self.recording.services[service].samples.push(sample),
+        }
+    }
+
+    /// Keeps a sample of a queue.
+    pub fn queue_sample(&mut self, queue: usize, sample: QueueSample) {
+        let start = SimTime::ZERO + self.recording.warm_up;
+        let record = &mut self.recording.queues[queue];
+        record.add(&sample, start);
+        if self.folded.is_none() {
+            record.samples.push(sample);
         }
     }
 

@@ -8,6 +8,7 @@ use super::decisions::DecisionLog;
 use super::events::EventLog;
 use super::fold::Folded;
 use super::per_load::LoadCounts;
+use super::queues::QueueRecord;
 use super::vpa::{DisruptionRecord, VpaRecord};
 use super::windows::{LatencyStats, Window};
 use crate::sim::{SimDuration, SimTime};
@@ -376,6 +377,8 @@ pub struct Recording {
     pub workloads: Vec<WorkloadRecord>,
     /// Services.
     pub services: Vec<ServiceRecord>,
+    /// Queues.
+    pub queues: Vec<QueueRecord>,
     /// Commands typed during the run, in order.
     pub actions: Vec<ActionRecord>,
     /// Faults, in order of their beginnings.

@@ -12,6 +12,7 @@ use crate::load::spec::LoadSpec;
 use crate::metrics::spec::{CustomMetricSpec, PipelineConfig};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
+use crate::workload::queue::spec::QueueSpec;
 use crate::workload::spec::ServerSpec;
 
 pub use super::monitoring::{AdapterSpec, ExportSpec, PrometheusSpec};
@@ -32,6 +33,8 @@ pub struct Scenario {
     pub workloads: Vec<WorkloadSpec>,
     /// Services.
     pub services: Vec<ServerSpec>,
+    /// Queues of messages.
+    pub queues: Vec<QueueSpec>,
     /// HorizontalPodAutoscalers.
     pub hpas: Vec<HpaObject>,
     /// VerticalPodAutoscalers.

@@ -89,6 +89,11 @@ impl Servers {
         self.arena.get(key).is_some_and(Server::accepts)
     }
 
+    /// The service of a server that is there.
+    pub fn service_of(&self, key: Key<Server>) -> Option<usize> {
+        self.arena.get(key).map(|server| server.service as usize)
+    }
+
     /// Whether the server's application has yet to start.
     pub fn is_starting(&self, key: Key<Server>) -> bool {
         self.arena.get(key).is_some_and(|server| server.starting)

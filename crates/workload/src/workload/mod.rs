@@ -14,6 +14,7 @@ mod memory;
 mod node;
 mod past;
 mod processor_sharing;
+pub mod queue;
 mod request;
 mod server;
 mod service;

@@ -6,6 +6,7 @@ use super::command::command;
 use super::destination::{named_service, service_of};
 use super::dist;
 use super::known::Known;
+use super::queues::Queues;
 use super::shapes::shape;
 use super::wget_jobs::{jobs_from_the_start, manifest_load};
 use crate::load::spec::{Arrivals, Generator, LoadSpec, ProfileSpec};
@@ -31,6 +32,8 @@ pub(super) struct Common<'a> {
     pub(super) at: SimTime,
     pub(super) until: Option<SimTime>,
     pub(super) service: Option<&'a Node>,
+    /// It names a queue: the service that consumes that, if there is one.
+    queue: Option<Option<usize>>,
     pub(super) arrivals: Option<&'static str>,
     pub(super) timeout: Option<SimDuration>,
     /// What a request, or a cycle of a wget loop, costs the client.
@@ -41,6 +44,7 @@ pub(super) fn loads(
     root: &mut Reader<'_>,
     known: &mut Known<'_>,
     services: &[ServerSpec],
+    queues: &mut Queues,
     diagnostics: &mut Diagnostics,
 ) -> Vec<LoadSpec> {
     let mut made = Loads::default();
@@ -49,9 +53,15 @@ pub(super) fn loads(
             continue;
         };
         let at = table.key_span("at");
-        let load = load(&mut table, index, known, services, diagnostics);
+        let named = table.get("queue");
+        let queue = named.map(|node| queues.find("queue", node, diagnostics));
+        let consumer = queue.map(|queue| queue.and_then(|queue| queues.consumer(queue)));
+        let load = load(&mut table, (index, consumer), known, services, diagnostics);
         table.finish("`load`", diagnostics);
         if let Some(load) = load {
+            if let Some(queue) = queue.flatten() {
+                queues.produced_by(queue, made.made.len());
+            }
             if let Some(end) = known.end.filter(|end| load.at >= *end) {
                 let title = format!("the load `{}` never begins", load.name);
                 diagnostics.warning(at, title, format!("the simulation ends at {end}"));
@@ -87,7 +97,7 @@ impl Loads {
 
 fn load(
     table: &mut Reader<'_>,
-    index: usize,
+    (index, queue): (usize, Option<Option<usize>>),
     known: &mut Known<'_>,
     services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
@@ -98,6 +108,7 @@ fn load(
         at: table.time("at", diagnostics).unwrap_or(SimTime::ZERO),
         until: table.time("until", diagnostics),
         service: table.get("service"),
+        queue,
         arrivals: table.one_of("arrivals", &["poisson", "even"], diagnostics),
         timeout: table.duration("timeout", diagnostics),
         overhead: dist::seconds(table, "overhead", diagnostics),
@@ -123,7 +134,11 @@ fn load(
         return None;
     };
     let (misplaced, label): (&[&str], &str) = match *kind {
-        "command" | "manifest" => (&["arrivals", "timeout"], "only a profile has it"),
+        "command" | "manifest" => (&["arrivals", "timeout", "queue"], "only a profile has it"),
+        _ if queue.is_some() => (
+            &["overhead", "timeout", "service"],
+            "a message waits until it is consumed, by the service that does",
+        ),
         _ => (&["overhead"], "only a `command` and a `manifest` have it"),
     };
     for key in misplaced {
@@ -181,6 +196,7 @@ fn profile_load(
 ) -> Option<LoadSpec> {
     let shape = shape(profile, node, common.at, known, diagnostics);
     let service = match (common.service, services) {
+        _ if common.queue.is_some() => common.queue.flatten(),
         (Some(node), _) => named_service(node, known, services, diagnostics),
         (None, [_]) => Some(0),
         (None, _) => {
@@ -201,7 +217,8 @@ fn profile_load(
         _ => Arrivals::Poisson,
     };
     let service = service?;
-    let is_queue = services[service].balancing == Balancing::SharedQueue;
+    let is_queue =
+        common.queue.is_some() || services[service].balancing == Balancing::SharedQueue;
     let by_default = (!is_queue).then_some(PROFILE_TIMEOUT);
     let generator = Generator::Profile(ProfileSpec {
         shape: shape?,

@@ -1,10 +1,12 @@
 //! `[[metric]]`: what the custom and external metrics APIs serve.
 
 use super::known::Known;
+use super::queues::Queues;
 use super::services::number_curve;
 use super::{label_table, position};
-use crate::metrics::spec::{CustomMetricSpec, MetricOf, MetricSource, ServiceCounter};
+use crate::metrics::spec::{CustomMetricSpec, MetricOf, MetricSource, QueueCounter, ServiceCounter};
 use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::node::Node;
 use crate::scenario::reader::Reader;
 use crate::sim::SimDuration;
 use crate::workload::spec::ServerSpec;
@@ -13,12 +15,13 @@ pub(super) fn metrics(
     root: &mut Reader<'_>,
     known: &Known<'_>,
     services: &[ServerSpec],
+    queues: &Queues,
     diagnostics: &mut Diagnostics,
 ) -> Vec<CustomMetricSpec> {
     let mut made = Vec::new();
     for item in root.list("metric", diagnostics) {
         if let Some(mut table) = Reader::new(item, "`metric`", diagnostics) {
-            made.extend(metric(&mut table, known, services, diagnostics));
+            made.extend(metric(&mut table, known, services, queues, diagnostics));
             table.finish("`metric`", diagnostics);
         }
     }
@@ -29,6 +32,7 @@ fn metric(
     table: &mut Reader<'_>,
     known: &Known<'_>,
     services: &[ServerSpec],
+    queues: &Queues,
     diagnostics: &mut Diagnostics,
 ) -> Option<CustomMetricSpec> {
     if table.get("name").is_none() {
@@ -39,7 +43,7 @@ fn metric(
     let of = of(table, known, diagnostics);
     let labels = label_table("labels", table, diagnostics);
     let delay = table.duration("delay", diagnostics).unwrap_or_default();
-    let source = source(table, known, services, diagnostics);
+    let source = source(table, known, services, queues, diagnostics);
     Some(CustomMetricSpec {
         name: name?,
         of: of?,
@@ -100,9 +104,13 @@ fn source(
     table: &mut Reader<'_>,
     known: &Known<'_>,
     services: &[ServerSpec],
+    queues: &Queues,
     diagnostics: &mut Diagnostics,
 ) -> Option<MetricSource> {
     const COUNTERS: &[&str] = &["requests_per_second", "in_flight", "queue_depth"];
+    if let Some(node) = table.get("queue") {
+        return queue_source(table, node, queues, diagnostics);
+    }
     let before = diagnostics.list.len();
     let window = table
         .duration("window", diagnostics)
@@ -136,10 +144,46 @@ fn source(
         }),
         _ if diagnostics.list.len() > before => None,
         _ => {
-            let label = "give either `series`, or `service` and `counter`";
+            let label = "give `series`, or `queue`, or `service` and `counter`";
             let span = table.key_span("name");
             diagnostics.error(span, "a metric has exactly one source", label);
             None
         }
     }
+}
+
+/// A metric that is read of a queue.
+fn queue_source(
+    table: &mut Reader<'_>,
+    node: &Node,
+    queues: &Queues,
+    diagnostics: &mut Diagnostics,
+) -> Option<MetricSource> {
+    let queue = queues.find("queue", node, diagnostics);
+    let names: Vec<&'static str> = QueueCounter::ALL.map(QueueCounter::name).into();
+    let is_topic = queue.is_some_and(|queue| queues.is_topic(queue));
+    let counter = match table.one_of("counter", &names, diagnostics) {
+        Some(name) => QueueCounter::ALL.into_iter().find(|one| one.name() == name),
+        None if table.get("counter").is_some() => None,
+        None if is_topic => Some(QueueCounter::Lag),
+        None => Some(QueueCounter::Ready),
+    };
+    let mut fits = true;
+    for key in ["series", "service", "window"] {
+        if table.get(key).is_some() {
+            let title = format!("`{key}` does not go with `queue`");
+            let label = "a metric has exactly one source";
+            diagnostics.error(table.key_span(key), title, label);
+            fits = false;
+        }
+    }
+    if counter == Some(QueueCounter::Lag) && queue.is_some() && !is_topic {
+        let title = "only a topic of `kafka` has a lag";
+        diagnostics.error(table.key_span("counter"), title, "of another kind");
+        fits = false;
+    }
+    fits.then_some(MetricSource::Queue {
+        queue: queue?,
+        counter: counter?,
+    })
 }

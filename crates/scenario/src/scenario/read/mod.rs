@@ -20,6 +20,7 @@ mod node_names;
 mod nodes;
 mod phases;
 mod prometheus;
+mod queues;
 mod range;
 mod services;
 mod settings;
@@ -72,14 +73,22 @@ pub(super) fn scenario(
     known.warn_of_services(diagnostics);
     let end = known.end;
     let slo = settings::slo(&mut reader, diagnostics);
-    let mut stated = services::services(&mut reader, &mut known, slo, diagnostics);
-    let loads = loads::loads(&mut reader, &mut known, &stated.specs, diagnostics);
+    let mut queues = queues::queues(&mut reader, diagnostics);
+    let mut stated = services::services(&mut reader, &mut known, &mut queues, slo, diagnostics);
+    let loads = loads::loads(
+        &mut reader,
+        &mut known,
+        &stated.specs,
+        &mut queues,
+        diagnostics,
+    );
     stated.warn_of_defaults(&loads, diagnostics);
     controllers.vpa.clock = known.clock.get().unwrap_or_default();
     let prometheus = prometheus::prometheus(&mut reader, &parsed.documents, diagnostics);
     stated.export(prometheus.is_some(), diagnostics);
     let (services, slos, exports) = (stated.specs, stated.slos, stated.exports);
-    let custom_metrics = metrics::metrics(&mut reader, &known, &services, diagnostics);
+    let custom_metrics = metrics::metrics(&mut reader, &known, &services, &queues, diagnostics);
+    let queues = queues.finish(known.all_services, diagnostics);
     let mut hpas = hpas::hpas(
         &known,
         &controllers.hpa,
@@ -118,6 +127,7 @@ pub(super) fn scenario(
         node_groups,
         workloads: known.workloads,
         services,
+        queues,
         hpas,
         vpas,
         pdbs: manifests

@@ -4,6 +4,7 @@ use super::containers::containers;
 use super::dist;
 use super::exports::exports;
 use super::known::Known;
+use super::queues::Queues;
 use super::selects;
 use super::settings::slo_table;
 use crate::cluster::spec::StartupSpec;
@@ -79,6 +80,7 @@ impl Services {
 pub(super) fn services(
     root: &mut Reader<'_>,
     known: &mut Known<'_>,
+    queues: &mut Queues,
     slo: Slo,
     diagnostics: &mut Diagnostics,
 ) -> Services {
@@ -92,13 +94,22 @@ pub(super) fn services(
         let (export, place) = exports(&mut table, diagnostics);
         let has_cost = item.get("request").and_then(|node| node.get("cpu"));
         let span = table.key_span("workload");
+        let consumes = table.get("consumes");
         let own = table.get("slo");
         let slo = own.map_or(slo, |node| slo_table(node, slo, diagnostics));
         table.finish("`service`", diagnostics);
-        let Some(service) = service else {
+        let Some(mut service) = service else {
             known.all_services = false;
             continue;
         };
+        if let Some(node) = consumes {
+            let slots = service.slots.take();
+            queues.consume(node, services.specs.len(), slots, diagnostics);
+            if service.balancing == Balancing::SharedQueue {
+                let title = "`balancing = \"shared-queue\"` does not go with `consumes`";
+                diagnostics.error(node.span, title, "the queue is stated twice");
+            }
+        }
         let made = &services.specs;
         if made.iter().any(|other| other.workload == service.workload) {
             let title = "a second service over the same workload";

@@ -1,0 +1,277 @@
+//! `[[queue]]`, and what a service that consumes one states.
+
+use super::position;
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::node::{Node, Span, Value};
+use crate::scenario::reader::{Reader, number, wrong};
+use crate::sim::SimDuration;
+use crate::workload::queue::spec::{Acknowledge, QueueKind, QueueSpec, WorkerSpec};
+
+/// `visibility_timeout` of Celery's Redis transport.
+const REDIS_VISIBILITY: SimDuration = SimDuration::from_secs(3600);
+/// `VisibilityTimeout` of a new queue of SQS.
+const SQS_VISIBILITY: SimDuration = SimDuration::from_secs(30);
+/// Partitions of a topic at most.
+const MOST_PARTITIONS: u32 = 10_000;
+
+/// The queues as stated, and who consumes each.
+#[derive(Default)]
+pub(super) struct Queues {
+    specs: Vec<QueueSpec>,
+    spans: Vec<Span>,
+    consumers: Vec<Option<usize>>,
+    /// Whether every `[[queue]]` could be read.
+    complete: bool,
+}
+
+/// Reads the queues.
+pub(super) fn queues(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Queues {
+    let mut made = Queues {
+        complete: true,
+        ..Queues::default()
+    };
+    for item in root.list("queue", diagnostics) {
+        let Some(mut table) = Reader::new(item, "`queue`", diagnostics) else {
+            made.complete = false;
+            continue;
+        };
+        let spec = queue(&mut table, diagnostics);
+        let span = table.key_span("name");
+        table.finish("`queue`", diagnostics);
+        let Some(spec) = spec else {
+            made.complete = false;
+            continue;
+        };
+        if made.specs.iter().any(|other| other.name == spec.name) {
+            let title = format!("a second queue called `{}`", spec.name);
+            diagnostics.error(span, title, "names of queues differ");
+            continue;
+        }
+        made.specs.push(spec);
+        made.spans.push(span);
+        made.consumers.push(None);
+    }
+    made
+}
+
+fn queue(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<QueueSpec> {
+    const KINDS: &[&str] = &["rabbitmq", "redis", "sqs", "kafka"];
+    if table.get("name").is_none() {
+        table.missing("name", "`queue`", "name = \"default\"", diagnostics);
+    }
+    let name = table.text("name", diagnostics).map(str::to_owned);
+    let stated = table.get("kind").is_some();
+    let kind = table.one_of("kind", KINDS, diagnostics);
+    let visibility = table.duration("visibility_timeout", diagnostics);
+    let partitions = table.count("partitions", diagnostics);
+    let delay = table.duration("delay", diagnostics).unwrap_or_default();
+    let max_deliveries = table.count("max_deliveries", diagnostics);
+    if stated && kind.is_none() {
+        return None;
+    }
+    let kind = kind.unwrap_or("rabbitmq");
+    let mut misplaced = |key: &'static str, label: &str| {
+        if table.get(key).is_some() {
+            let title = format!("`{key}` does not go with `kind = \"{kind}\"`");
+            diagnostics.error(table.key_span(key), title, label);
+        }
+    };
+    if !matches!(kind, "redis" | "sqs") {
+        misplaced("visibility_timeout", "only `redis` and `sqs` have it");
+    }
+    if kind == "kafka" {
+        misplaced("delay", "a topic holds nothing back");
+        misplaced("max_deliveries", "a topic delivers until the offset is committed");
+    } else {
+        misplaced("partitions", "only `kafka` has them");
+    }
+    let too_few = max_deliveries == Some(0);
+    if too_few {
+        let title = "a message that is never delivered is never done";
+        let span = table.key_span("max_deliveries");
+        diagnostics.error(span, title, "must be at least 1");
+    }
+    if visibility.is_some_and(|visibility| visibility <= SimDuration::ZERO) {
+        let title = "what is visible at once is delivered again and again";
+        let span = table.key_span("visibility_timeout");
+        diagnostics.error(span, title, "must be more than 0s");
+    }
+    let kind = match kind {
+        "redis" => QueueKind::Redis {
+            visibility: visibility.unwrap_or(REDIS_VISIBILITY),
+        },
+        "sqs" => QueueKind::Sqs {
+            visibility: visibility.unwrap_or(SQS_VISIBILITY),
+        },
+        "kafka" => {
+            let partitions = partitions.unwrap_or(1);
+            if !(1..=MOST_PARTITIONS).contains(&partitions) {
+                let title = format!("a topic of {partitions} partitions");
+                let label = format!("must be from 1 to {MOST_PARTITIONS}");
+                diagnostics.error(table.key_span("partitions"), title, label);
+            }
+            QueueKind::Kafka { partitions }
+        }
+        _ => QueueKind::RabbitMq,
+    };
+    Some(QueueSpec {
+        name: name?,
+        kind,
+        delay,
+        max_deliveries,
+        service: 0,
+        worker: WorkerSpec::default(),
+        producers: Vec::new(),
+    })
+}
+
+impl Queues {
+    /// The names, to look things up in.
+    fn names(&self) -> Vec<&str> {
+        self.specs.iter().map(|one| one.name.as_str()).collect()
+    }
+
+    /// The queue that a value names.
+    pub(super) fn find(
+        &self,
+        key: &str,
+        node: &Node,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<usize> {
+        match position(node, &self.names(), "queue") {
+            Ok(place) => Some(place),
+            Err(_) if !self.complete && node.text().is_some() => None,
+            Err(problem) => {
+                wrong(key, node, problem, diagnostics);
+                None
+            }
+        }
+    }
+
+    /// The service that consumes a queue.
+    pub(super) fn consumer(&self, queue: usize) -> Option<usize> {
+        self.consumers[queue]
+    }
+
+    /// Whether the queue is a topic with partitions.
+    pub(super) fn is_topic(&self, queue: usize) -> bool {
+        self.specs[queue].kind.partitions().is_some()
+    }
+
+    /// A load produces into a queue.
+    pub(super) fn produced_by(&mut self, queue: usize, load: usize) {
+        self.specs[queue].producers.push(load);
+    }
+
+    /// Reads what a service says that `consumes`: a queue's name, or a table.
+    pub(super) fn consume(
+        &mut self,
+        node: &Node,
+        service: usize,
+        slots: Option<u32>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let mut worker = WorkerSpec {
+            concurrency: slots.unwrap_or(1),
+            ..WorkerSpec::default()
+        };
+        let queue = if matches!(node.value, Value::Table(_)) {
+            let Some(mut table) = Reader::new(node, "`consumes`", diagnostics) else {
+                return;
+            };
+            if table.get("queue").is_none() {
+                table.missing("queue", "`consumes`", "queue = \"default\"", diagnostics);
+            }
+            let named = table.get("queue");
+            let queue = named.and_then(|node| self.find("queue", node, diagnostics));
+            let is_topic = queue.map(|queue| self.is_topic(queue));
+            read_worker(&mut table, &mut worker, is_topic, diagnostics);
+            table.finish("`consumes`", diagnostics);
+            queue
+        } else {
+            self.find("consumes", node, diagnostics)
+        };
+        let Some(queue) = queue else {
+            return;
+        };
+        // Members of a group commit what they have processed, unless told otherwise.
+        if self.is_topic(queue) && node.get("acknowledge").is_none() {
+            worker.acknowledge = Acknowledge::Late;
+        }
+        if self.consumers[queue].is_some() {
+            let title = format!("a second service consumes `{}`", self.specs[queue].name);
+            diagnostics.error(node.span, title, "one service consumes a queue").help =
+                Some("give it a queue of its own".to_owned());
+            return;
+        }
+        self.consumers[queue] = Some(service);
+        self.specs[queue].service = service;
+        self.specs[queue].worker = worker;
+    }
+
+    /// The queues, each with a consumer; `all_services` is whether every service could be read.
+    pub(super) fn finish(self, all_services: bool, diagnostics: &mut Diagnostics) -> Vec<QueueSpec> {
+        if all_services {
+            for ((spec, span), consumer) in self.specs.iter().zip(self.spans).zip(&self.consumers) {
+                if consumer.is_none() {
+                    let title = format!("nobody consumes the queue `{}`", spec.name);
+                    diagnostics.error(span, title, "needs a consumer").help = Some(format!(
+                        "write `consumes = \"{}\"` in the `[[service]]` of its workers",
+                        spec.name
+                    ));
+                }
+            }
+        }
+        self.specs
+    }
+}
+
+/// How the workers work, key by key.
+fn read_worker(
+    table: &mut Reader<'_>,
+    worker: &mut WorkerSpec,
+    is_topic: Option<bool>,
+    diagnostics: &mut Diagnostics,
+) {
+    const TASKS: &[&str] = &["prefetch_multiplier"];
+    const TOPICS: &[&str] = &["commit_interval", "session_timeout", "rebalance"];
+    if let Some(multiplier) = table.count("prefetch_multiplier", diagnostics) {
+        worker.prefetch_multiplier = multiplier;
+    }
+    match table.one_of("acknowledge", &["early", "late"], diagnostics) {
+        Some("late") => worker.acknowledge = Acknowledge::Late,
+        Some("early") => worker.acknowledge = Acknowledge::Early,
+        _ => {}
+    }
+    let share = |node: &Node| match number(node)? {
+        share if (0.0..=1.0).contains(&share) => Ok(share),
+        share => Err(format!("{share} is no share: must be from 0 to 1")),
+    };
+    if let Some(share) = table.read("failure_rate", diagnostics, share) {
+        worker.failure_rate = share;
+    }
+    if let Some(retries) = table.count("max_retries", diagnostics) {
+        worker.max_retries = retries;
+    }
+    for (key, target) in [
+        ("retry_delay", &mut worker.retry_delay),
+        ("commit_interval", &mut worker.commit_interval),
+        ("session_timeout", &mut worker.session_timeout),
+        ("rebalance", &mut worker.rebalance),
+    ] {
+        if let Some(duration) = table.duration(key, diagnostics) {
+            *target = duration;
+        }
+    }
+    let (misplaced, label): (&[&'static str], &str) = match is_topic {
+        Some(true) => (TASKS, "a member takes the next record of each partition"),
+        Some(false) => (TOPICS, "only consumers of a topic have it"),
+        None => return,
+    };
+    for key in misplaced {
+        if table.get(key).is_some() {
+            let title = format!("`{key}` does not go with this kind of queue");
+            diagnostics.error(table.key_span(key), title, label);
+        }
+    }
+}

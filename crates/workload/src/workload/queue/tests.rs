@@ -1,0 +1,517 @@
+//! Queues with workers whose tasks all take the same time.
+
+use std::collections::BinaryHeap;
+
+use proptest::prelude::*;
+
+use super::spec::{Acknowledge, QueueKind, QueueSpec, WorkerSpec};
+use super::*;
+use crate::sim::SimDuration;
+use crate::workload::spec::ServerSpec;
+use crate::workload::{ServerLimits, Servers};
+
+const TASK: i64 = 10;
+
+fn at(second: i64) -> SimTime {
+    SimTime::from_secs(second)
+}
+
+fn seconds(seconds: i64) -> SimDuration {
+    SimDuration::from_secs(seconds)
+}
+
+fn spec(kind: QueueKind, worker: WorkerSpec) -> QueueSpec {
+    QueueSpec {
+        name: "default".to_owned(),
+        kind,
+        delay: SimDuration::ZERO,
+        max_deliveries: None,
+        service: 0,
+        worker,
+        producers: Vec::new(),
+    }
+}
+
+fn late() -> WorkerSpec {
+    WorkerSpec {
+        acknowledge: Acknowledge::Late,
+        ..WorkerSpec::default()
+    }
+}
+
+/// Keys of servers that exist nowhere else.
+fn keys(count: usize) -> Vec<Key<Server>> {
+    let service = ServerSpec::default();
+    let mut servers = Servers::new(&[service], &Streams::new(1));
+    let node = servers.add_node(crate::units::Millicores(1000));
+    let limits = ServerLimits {
+        cpu_limit: None,
+        cpu_weight: 1,
+        memory_limit: None,
+    };
+    (0..count)
+        .map(|_| servers.add_server(SimTime::ZERO, 0, node, limits))
+        .collect()
+}
+
+/// A queue whose tasks take [`TASK`] seconds each.
+struct Rig {
+    queue: Queue,
+    keys: Vec<Key<Server>>,
+    /// When tasks end, the earliest first.
+    tasks: BinaryHeap<std::cmp::Reverse<(SimTime, u32, usize)>>,
+    now: SimTime,
+    settled: Vec<(SimTime, Fate)>,
+    begun: Vec<(SimTime, usize)>,
+}
+
+impl Rig {
+    fn new(spec: &QueueSpec, servers: usize) -> Self {
+        Self {
+            queue: Queue::new(spec, &Streams::new(7)),
+            keys: keys(servers),
+            tasks: BinaryHeap::new(),
+            now: SimTime::ZERO,
+            settled: Vec::new(),
+            begun: Vec::new(),
+        }
+    }
+
+    fn produce(&mut self, count: usize) {
+        for _ in 0..count {
+            let work = Work {
+                arrival: self.now,
+                ..Work::default()
+            };
+            self.queue.produce(self.now, work);
+        }
+        self.carry();
+    }
+
+    fn connect(&mut self, server: usize, slots: u32) {
+        self.queue.connect(self.now, self.keys[server], slots);
+        self.carry();
+    }
+
+    fn disconnect(&mut self, server: usize) {
+        self.queue.disconnect(self.now, self.keys[server]);
+        self.carry();
+    }
+
+    fn kill(&mut self, server: usize) {
+        self.queue.lose(self.now, self.keys[server]);
+        let mut tasks = std::mem::take(&mut self.tasks).into_sorted_vec();
+        tasks.reverse();
+        for std::cmp::Reverse((at, delivery, place)) in tasks {
+            if place == server {
+                self.queue.ended(self.now, delivery, Ending::Killed);
+            } else {
+                self.tasks.push(std::cmp::Reverse((at, delivery, place)));
+            }
+        }
+        self.carry();
+    }
+
+    fn carry(&mut self) {
+        while let Some(start) = self.queue.next_start(self.now) {
+            let place = self.keys.iter().position(|key| *key == start.server);
+            let place = place.unwrap();
+            let end = self.now + seconds(TASK);
+            self.tasks.push(std::cmp::Reverse((end, start.delivery, place)));
+            self.begun.push((self.now, place));
+        }
+        let settled = self.queue.take_settled();
+        self.settled
+            .extend(settled.into_iter().map(|one| (self.now, one.fate)));
+        self.queue.audit().unwrap();
+    }
+
+    fn run_until(&mut self, end: SimTime) {
+        let mut steps = 0;
+        loop {
+            steps += 1;
+            assert!(steps < 200_000, "time stands still at {}", self.now);
+            let task = self.tasks.peek().map(|std::cmp::Reverse((at, ..))| *at);
+            let timer = self.queue.next_timer();
+            let Some(next) = [task, timer].into_iter().flatten().min() else {
+                break;
+            };
+            if next > end {
+                break;
+            }
+            self.now = self.now.max(next);
+            if task == Some(next) {
+                let std::cmp::Reverse((_, delivery, _)) = self.tasks.pop().unwrap();
+                self.queue.ended(self.now, delivery, Ending::Done);
+            } else {
+                self.queue.fire(self.now);
+            }
+            self.carry();
+        }
+        self.now = end;
+    }
+
+    fn read(&self) -> Readings {
+        self.queue.readings(self.now)
+    }
+}
+
+#[test]
+fn a_worker_prefetches_its_multiple_beside_what_it_has_acknowledged() {
+    let mut rig = Rig::new(&spec(QueueKind::RabbitMq, WorkerSpec::default()), 1);
+    rig.connect(0, 2);
+    rig.produce(20);
+    let read = rig.read();
+    // Two run and are acknowledged; 4 × 2 are reserved.
+    assert_eq!((read.running, read.unacked, read.ready), (2, 8, 10));
+    let mut rig = Rig::new(&spec(QueueKind::RabbitMq, late()), 1);
+    rig.connect(0, 2);
+    rig.produce(20);
+    let read = rig.read();
+    assert_eq!((read.running, read.unacked, read.ready), (2, 8, 12));
+    rig.run_until(at(100));
+    assert_eq!(rig.read().counts.done, 20);
+}
+
+#[test]
+fn messages_go_to_workers_in_turn() {
+    let worker = WorkerSpec {
+        prefetch_multiplier: 1,
+        ..WorkerSpec::default()
+    };
+    let mut rig = Rig::new(&spec(QueueKind::RabbitMq, worker), 3);
+    for server in 0..3 {
+        rig.connect(server, 1);
+    }
+    rig.produce(6);
+    let began: Vec<usize> = rig.begun.iter().map(|one| one.1).collect();
+    assert_eq!(began, [0, 1, 2]);
+    rig.run_until(at(2 * TASK));
+    assert_eq!(rig.read().counts.done, 6);
+}
+
+#[test]
+fn a_warm_shutdown_gives_back_what_is_reserved_and_ends_what_runs() {
+    let mut rig = Rig::new(&spec(QueueKind::RabbitMq, WorkerSpec::default()), 2);
+    rig.connect(0, 1);
+    rig.produce(5);
+    assert_eq!(rig.read().unacked, 4);
+    rig.run_until(at(3));
+    rig.disconnect(0);
+    let read = rig.read();
+    assert_eq!((read.running, read.unacked, read.ready), (1, 0, 4));
+    rig.connect(1, 1);
+    rig.run_until(at(100));
+    let counts = rig.read().counts;
+    assert_eq!((counts.done, counts.lost, counts.redelivered), (5, 0, 4));
+}
+
+#[test]
+fn a_killed_worker_loses_what_it_acknowledged_early() {
+    let mut rig = Rig::new(&spec(QueueKind::RabbitMq, WorkerSpec::default()), 2);
+    rig.connect(0, 2);
+    rig.produce(6);
+    rig.run_until(at(3));
+    rig.kill(0);
+    let read = rig.read();
+    assert_eq!((read.ready, read.counts.lost), (4, 2));
+    rig.connect(1, 2);
+    rig.run_until(at(100));
+    assert_eq!(rig.read().counts.done, 4);
+}
+
+#[test]
+fn a_killed_worker_s_late_acknowledged_messages_come_back() {
+    let mut rig = Rig::new(&spec(QueueKind::RabbitMq, late()), 2);
+    rig.connect(0, 2);
+    rig.produce(6);
+    rig.run_until(at(3));
+    rig.kill(0);
+    assert_eq!((rig.read().ready, rig.read().counts.lost), (6, 0));
+    rig.connect(1, 2);
+    rig.run_until(at(100));
+    let counts = rig.read().counts;
+    assert_eq!((counts.done, counts.redelivered), (6, 6));
+    // On SQS they come back only when they are visible again.
+    let visibility = seconds(30);
+    let mut rig = Rig::new(&spec(QueueKind::Sqs { visibility }, late()), 2);
+    rig.connect(0, 2);
+    rig.produce(2);
+    rig.run_until(at(3));
+    rig.kill(0);
+    rig.connect(1, 2);
+    assert_eq!((rig.read().ready, rig.read().unacked), (0, 2));
+    rig.run_until(at(29));
+    assert_eq!(rig.read().running, 0);
+    rig.run_until(at(30));
+    assert_eq!(rig.read().running, 2);
+    rig.run_until(at(40));
+    assert_eq!(rig.read().counts.done, 2);
+}
+
+#[test]
+fn a_visibility_timeout_shorter_than_the_task_has_it_done_twice() {
+    let visibility = seconds(4);
+    let mut rig = Rig::new(&spec(QueueKind::Sqs { visibility }, late()), 2);
+    rig.connect(0, 1);
+    rig.connect(1, 1);
+    rig.produce(1);
+    rig.run_until(at(4));
+    assert_eq!((rig.read().running, rig.read().unacked), (2, 1));
+    rig.run_until(at(50));
+    let counts = rig.read().counts;
+    assert_eq!((counts.done, counts.duplicates), (1, counts.delivered - 1));
+    assert!(counts.duplicates >= 1);
+}
+
+#[test]
+fn a_message_that_comes_back_too_often_is_dead_lettered() {
+    let mut spec = spec(QueueKind::RabbitMq, late());
+    spec.max_deliveries = Some(2);
+    let mut rig = Rig::new(&spec, 3);
+    rig.produce(1);
+    for server in 0..2 {
+        rig.connect(server, 1);
+        rig.kill(server);
+    }
+    let read = rig.read();
+    assert_eq!((read.counts.dead_lettered, read.messages()), (1, 0));
+    assert_eq!(rig.settled, [(at(0), Fate::DeadLettered)]);
+}
+
+#[test]
+fn a_failed_task_is_tried_again_later_and_given_up_in_the_end() {
+    let worker = WorkerSpec {
+        failure_rate: 1.0,
+        max_retries: 2,
+        retry_delay: seconds(60),
+        ..WorkerSpec::default()
+    };
+    let mut rig = Rig::new(&spec(QueueKind::RabbitMq, worker.clone()), 1);
+    rig.connect(0, 1);
+    rig.produce(1);
+    rig.run_until(at(TASK));
+    assert_eq!((rig.read().delayed, rig.read().counts.retried), (1, 1));
+    rig.run_until(at(1000));
+    assert_eq!(
+        rig.settled,
+        [(at(3 * TASK + 2 * 60), Fate::DeadLettered)],
+        "three attempts, a minute between them"
+    );
+    let partitions = QueueKind::Kafka { partitions: 1 };
+    let worker = WorkerSpec {
+        acknowledge: Acknowledge::Late,
+        ..worker
+    };
+    let mut rig = Rig::new(&spec(partitions, worker), 1);
+    rig.connect(0, 1);
+    rig.produce(1);
+    rig.run_until(at(1000));
+    assert_eq!(rig.settled, [(at(150), Fate::DeadLettered)]);
+    assert_eq!(rig.read().counts.redelivered, 0);
+}
+
+#[test]
+fn a_delayed_message_is_ready_when_its_delay_is_over() {
+    let visibility = seconds(30);
+    let mut spec = spec(QueueKind::Sqs { visibility }, WorkerSpec::default());
+    spec.delay = seconds(15);
+    let mut rig = Rig::new(&spec, 1);
+    rig.connect(0, 1);
+    rig.produce(1);
+    assert_eq!((rig.read().delayed, rig.read().running), (1, 0));
+    rig.run_until(at(15));
+    assert_eq!((rig.read().delayed, rig.read().running), (0, 1));
+}
+
+#[test]
+fn the_oldest_is_the_message_at_the_head() {
+    let mut rig = Rig::new(&spec(QueueKind::RabbitMq, late()), 1);
+    rig.produce(1);
+    rig.run_until(at(5));
+    rig.produce(1);
+    rig.run_until(at(8));
+    assert_eq!(rig.read().oldest, Some(seconds(8)));
+}
+
+fn kafka(partitions: u32, worker: WorkerSpec) -> QueueSpec {
+    spec(QueueKind::Kafka { partitions }, worker)
+}
+
+#[test]
+fn members_beyond_the_partitions_are_idle() {
+    let mut rig = Rig::new(&kafka(3, late()), 5);
+    for server in 0..5 {
+        rig.connect(server, 4);
+    }
+    rig.produce(300);
+    let assigned: Vec<bool> = (rig.read().partitions.iter())
+        .map(|one| one.assigned)
+        .collect();
+    assert_eq!(assigned, [true; 3]);
+    // One record of a partition at a time, whatever the concurrency.
+    assert_eq!((rig.read().running, rig.read().consumers), (3, 5));
+    let mut servers: Vec<usize> = rig.begun.iter().map(|one| one.1).collect();
+    servers.sort_unstable();
+    assert_eq!(servers, [0, 1, 2]);
+}
+
+#[test]
+fn the_lag_counts_what_is_not_committed() {
+    let mut rig = Rig::new(&kafka(1, late()), 1);
+    rig.connect(0, 1);
+    rig.produce(5);
+    assert_eq!(rig.read().partitions[0].committed, None);
+    assert_eq!(rig.read().lag(), 5);
+    // The first is done after 10 s and committed 5 s later.
+    rig.run_until(at(14));
+    assert_eq!((rig.read().counts.done, rig.read().lag()), (1, 5));
+    rig.run_until(at(15));
+    assert_eq!(rig.read().lag(), 4);
+}
+
+#[test]
+fn what_a_killed_member_had_not_committed_is_done_again() {
+    let worker = WorkerSpec {
+        commit_interval: seconds(100),
+        ..late()
+    };
+    let mut rig = Rig::new(&kafka(1, worker), 2);
+    rig.connect(0, 1);
+    rig.produce(4);
+    rig.run_until(at(25));
+    assert_eq!(rig.read().counts.done, 2);
+    rig.kill(0);
+    // A member that comes waits until the silent one's session is over.
+    rig.connect(1, 1);
+    rig.run_until(at(25 + 44));
+    assert_eq!(rig.read().running, 0);
+    rig.run_until(at(25 + 45 + 3));
+    assert_eq!(rig.read().running, 1);
+    rig.run_until(at(500));
+    let counts = rig.read().counts;
+    assert_eq!((counts.done, counts.duplicates, counts.lost), (4, 2, 0));
+    assert_eq!(counts.redelivered, 3, "two done ones, and the one under way");
+    assert_eq!(rig.read().lag(), 0);
+}
+
+#[test]
+fn a_member_that_leaves_commits_and_the_others_take_over_after_the_rebalance() {
+    let mut rig = Rig::new(&kafka(2, late()), 2);
+    rig.connect(0, 2);
+    rig.connect(1, 2);
+    rig.produce(40);
+    rig.run_until(at(12));
+    assert_eq!(rig.read().running, 2);
+    rig.disconnect(1);
+    // What it is at is done at 20 s; nobody begins anything until then.
+    rig.run_until(at(19));
+    assert_eq!(rig.read().running, 2);
+    let before = rig.begun.len();
+    rig.run_until(at(20));
+    assert_eq!(rig.begun.len(), before + 2);
+    assert!(rig.begun[before..].iter().all(|one| one.1 == 0));
+    rig.run_until(at(1000));
+    let counts = rig.read().counts;
+    assert_eq!((counts.done, counts.redelivered), (40, 0));
+}
+
+#[test]
+fn early_committed_records_of_a_killed_member_are_lost() {
+    let worker = WorkerSpec {
+        acknowledge: Acknowledge::Early,
+        ..WorkerSpec::default()
+    };
+    let mut rig = Rig::new(&kafka(2, worker), 2);
+    rig.connect(0, 2);
+    rig.produce(20);
+    rig.run_until(at(5));
+    rig.kill(0);
+    assert_eq!(rig.read().counts.lost, 2);
+    rig.connect(1, 2);
+    rig.run_until(at(1000));
+    assert_eq!(rig.read().counts.done, 18);
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Produce(usize),
+    Connect(usize),
+    Disconnect(usize),
+    Kill(usize),
+    Wait(i64),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        (1usize..8).prop_map(Act::Produce),
+        (0usize..6).prop_map(Act::Connect),
+        (0usize..6).prop_map(Act::Disconnect),
+        (0usize..6).prop_map(Act::Kill),
+        (1i64..40).prop_map(Act::Wait),
+    ]
+}
+
+fn any_spec() -> impl Strategy<Value = QueueSpec> {
+    let kind = prop_oneof![
+        Just(QueueKind::RabbitMq),
+        (5i64..60).prop_map(|timeout| QueueKind::Sqs {
+            visibility: seconds(timeout)
+        }),
+        (1u32..5).prop_map(|partitions| QueueKind::Kafka { partitions }),
+    ];
+    let rest = (any::<bool>(), 1u32..4, 0.0..0.6f64, prop::option::of(1u32..4));
+    (kind, rest).prop_map(|(kind, (is_late, prefetch, failure_rate, max_deliveries))| {
+        let worker = WorkerSpec {
+            acknowledge: if is_late {
+                Acknowledge::Late
+            } else {
+                Acknowledge::Early
+            },
+            prefetch_multiplier: prefetch,
+            failure_rate,
+            max_retries: 2,
+            retry_delay: seconds(20),
+            ..WorkerSpec::default()
+        };
+        QueueSpec {
+            max_deliveries,
+            ..spec(kind, worker)
+        }
+    })
+}
+
+proptest! {
+    /// Whatever comes and goes, no message is lost from sight (each step is audited), and with a
+    /// worker that stays all are settled in the end.
+    #[test]
+    fn messages_are_conserved(spec in any_spec(), acts in prop::collection::vec(act(), 1..60)) {
+        let mut rig = Rig::new(&spec, 7);
+        // A worker that has gone never comes back under its key.
+        let mut fresh = [true; 6];
+        for act in acts {
+            match act {
+                Act::Produce(count) => rig.produce(count),
+                Act::Connect(server) => {
+                    if std::mem::take(&mut fresh[server]) {
+                        rig.connect(server, 1 + server as u32 % 3);
+                    }
+                }
+                Act::Disconnect(server) => rig.disconnect(server),
+                Act::Kill(server) => rig.kill(server),
+                Act::Wait(span) => rig.run_until(rig.now + seconds(span)),
+            }
+        }
+        rig.connect(6, 3);
+        rig.run_until(rig.now + seconds(30_000));
+        for server in 0..6 {
+            rig.kill(server);
+        }
+        rig.run_until(rig.now + seconds(30_000));
+        let counts = rig.read().counts;
+        let settled = counts.done + counts.dead_lettered + counts.lost;
+        prop_assert_eq!(settled, counts.produced);
+        prop_assert_eq!(rig.settled.len() as u64, settled);
+        prop_assert_eq!(rig.read().running, 0);
+    }
+}

@@ -1,0 +1,274 @@
+//! Queues between producers and the servers of their workers.
+//!
+//! A task runs in its worker's server as a request does and shares its CPU; what is behind it, the
+//! message, is the queue's ([`Queue`]). Its producer is answered when the message is settled.
+
+use super::{ServerId, Traffic, TrafficEvent};
+use crate::record::{Outcome, RequestSink};
+use crate::sim::{EventQueue, SimTime, Streams};
+use crate::workload::queue::spec::QueueSpec;
+use crate::workload::queue::{Fate, Queue, Readings};
+use crate::workload::{Finished, Origin, Work};
+
+/// Origins from here on are tasks of queues, not requests of loads.
+const FIRST: u32 = 1 << 31;
+
+/// A queue, and what the engine knows of it.
+#[derive(Debug, Clone)]
+struct Attached {
+    queue: Queue,
+    name: String,
+    service: usize,
+    slots: u32,
+    /// Something of it may have to be carried on at this instant.
+    stirred: bool,
+    /// When its next event is scheduled.
+    armed: Option<SimTime>,
+}
+
+/// All queues.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Queues {
+    all: Vec<Attached>,
+    /// By load: the queue that it produces into.
+    of_load: Vec<Option<u32>>,
+    /// Queues of which something may have to be carried on at this instant.
+    stirred: Vec<u32>,
+}
+
+impl Queues {
+    pub(super) fn new(specs: &[QueueSpec], loads: usize, streams: &Streams) -> Self {
+        let mut of_load = vec![None; if specs.is_empty() { 0 } else { loads }];
+        for (index, spec) in (0..).zip(specs) {
+            for &load in &spec.producers {
+                of_load[load] = Some(index);
+            }
+        }
+        let attached = specs.iter().map(|spec| Attached {
+            queue: Queue::new(spec, streams),
+            name: spec.name.clone(),
+            service: spec.service,
+            slots: spec.worker.concurrency,
+            stirred: false,
+            armed: None,
+        });
+        Self {
+            all: attached.collect(),
+            of_load,
+            stirred: Vec::new(),
+        }
+    }
+
+    /// Whether there is none: requests need not look here.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The queue that a load produces into.
+    #[inline]
+    pub(super) fn of_load(&self, load: u32) -> Option<u32> {
+        self.of_load.get(load as usize).copied().flatten()
+    }
+
+    fn of_service(&self, service: usize) -> impl Iterator<Item = u32> {
+        let all = (0..).zip(&self.all);
+        let own = all.filter(move |(_, one)| one.service == service);
+        let own: Vec<u32> = own.map(|(index, _)| index).collect();
+        own.into_iter()
+    }
+
+    fn stir(&mut self, index: u32) {
+        let one = &mut self.all[index as usize];
+        if !one.stirred {
+            one.stirred = true;
+            self.stirred.push(index);
+        }
+    }
+
+    /// A message comes.
+    pub(super) fn produce(&mut self, index: u32, now: SimTime, work: Work) {
+        self.all[index as usize].queue.produce(now, work);
+        self.stir(index);
+    }
+
+    /// A task has ended, if that is one. Returns false if it is a request.
+    #[inline]
+    pub(super) fn ended(&mut self, now: SimTime, ended: &Finished) -> bool {
+        if ended.origin.load < FIRST {
+            return false;
+        }
+        let index = ended.origin.load - FIRST;
+        let queue = &mut self.all[index as usize].queue;
+        queue.ended(now, ended.origin.client, ended.ending);
+        self.stir(index);
+        true
+    }
+
+    /// Messages that are not settled, less tasks that run in servers: what is in flight besides the
+    /// requests in servers. Both may be more than the other.
+    pub(super) fn outstanding(&self) -> i64 {
+        let of = |one: &Attached| one.queue.outstanding();
+        let all = self.all.iter().map(of);
+        all.map(|(inside, running)| inside as i64 - running as i64)
+            .sum()
+    }
+
+    /// Checks the messages of all queues.
+    pub(super) fn audit(&self) -> Result<(), String> {
+        let check = |one: &Attached| {
+            let audited = one.queue.audit();
+            audited.map_err(|broken| format!("queue {}: {broken}", one.name))
+        };
+        self.all.iter().try_for_each(check)
+    }
+
+    /// Whether a service consumes a queue.
+    pub(super) fn consumes(&self, service: usize) -> bool {
+        self.all.iter().any(|one| one.service == service)
+    }
+
+    /// Messages whose tasks are to be done by a service and have not begun.
+    pub(super) fn waiting(&self, service: usize) -> u64 {
+        let own = self.all.iter().filter(|one| one.service == service);
+        let outstanding = own.map(|one| one.queue.outstanding());
+        outstanding
+            .map(|(inside, running)| inside.saturating_sub(running))
+            .sum()
+    }
+}
+
+impl Traffic {
+    /// The readings of a queue, by its index in the scenario.
+    pub fn queue(&self, index: usize, now: SimTime) -> Option<Readings> {
+        let one = self.queues.all.get(index)?;
+        Some(one.queue.readings(now))
+    }
+
+    /// The readings of a queue, by its name.
+    pub fn queue_named(&self, name: &str, now: SimTime) -> Option<Readings> {
+        let mut all = self.queues.all.iter();
+        let one = all.find(|one| one.name == name)?;
+        Some(one.queue.readings(now))
+    }
+
+    /// The messages of all queues add up.
+    pub fn audit_queues(&self) -> Result<(), String> {
+        self.queues.audit()
+    }
+
+    /// A server whose application runs consumes its service's queues.
+    pub fn consume<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        server: ServerId,
+        queue: &mut EventQueue<E>,
+    ) {
+        let Some(service) = self.consumer(server) else {
+            return;
+        };
+        for index in self.queues.of_service(service) {
+            let one = &mut self.queues.all[index as usize];
+            one.queue.connect(queue.now(), server, one.slots);
+            self.call_soon(index, queue);
+        }
+    }
+
+    /// The service of a server, if there are queues.
+    fn consumer(&self, server: ServerId) -> Option<usize> {
+        if self.queues.is_empty() {
+            return None;
+        }
+        self.servers.service_of(server)
+    }
+
+    /// A server shuts down: its worker takes nothing more.
+    pub(super) fn stop_consuming<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        server: ServerId,
+        queue: &mut EventQueue<E>,
+    ) {
+        let Some(service) = self.consumer(server) else {
+            return;
+        };
+        for index in self.queues.of_service(service) {
+            let one = &mut self.queues.all[index as usize];
+            one.queue.disconnect(queue.now(), server);
+            self.call_soon(index, queue);
+        }
+    }
+
+    /// A server's process is about to be gone.
+    pub(super) fn lose_worker(&mut self, server: ServerId, now: SimTime) {
+        let Some(service) = self.consumer(server) else {
+            return;
+        };
+        for index in self.queues.of_service(service) {
+            self.queues.all[index as usize].queue.lose(now, server);
+            self.queues.stir(index);
+        }
+    }
+
+    /// Carries a queue on at this instant, from where no sink is at hand.
+    fn call_soon<E: From<TrafficEvent> + Copy>(&mut self, index: u32, queue: &mut EventQueue<E>) {
+        queue.schedule(queue.now(), TrafficEvent::Queue(index));
+    }
+
+    /// A queue's time has come.
+    pub(super) fn queue_due(&mut self, index: u32, now: SimTime) {
+        let one = &mut self.queues.all[index as usize];
+        if one.armed.is_some_and(|at| at <= now) {
+            one.armed = None;
+        }
+        one.queue.fire(now);
+        self.queues.stir(index);
+    }
+
+    /// Begins the tasks that workers take, answers producers, and schedules what comes next.
+    /// Returns whether anything was begun or answered.
+    pub(super) fn carry_queues<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        queue: &mut EventQueue<E>,
+        sink: &mut impl RequestSink,
+    ) -> bool {
+        let now = queue.now();
+        let mut did = false;
+        while let Some(index) = self.queues.stirred.pop() {
+            self.queues.all[index as usize].stirred = false;
+            while let Some(start) = self.queues.all[index as usize].queue.next_start(now) {
+                did = true;
+                let origin = Origin {
+                    load: FIRST + index,
+                    client: start.delivery,
+                };
+                let work = Work {
+                    origin,
+                    ..start.work
+                };
+                if self.servers.admit(now, start.server, work).is_none() {
+                    // Its server is gone, and it will hear of that.
+                    let queue = &mut self.queues.all[index as usize].queue;
+                    queue.ended(now, start.delivery, crate::workload::Ending::Killed);
+                }
+            }
+            let one = &mut self.queues.all[index as usize];
+            let next = one.queue.next_timer().map(|at| at.max(now));
+            if let Some(at) = next
+                && one.armed.is_none_or(|armed| at < armed)
+            {
+                one.armed = Some(at);
+                queue.schedule(at, TrafficEvent::Queue(index));
+            }
+            for settled in self.queues.all[index as usize].queue.take_settled() {
+                did = true;
+                let outcome = match settled.fate {
+                    Fate::Done => Outcome::Ok,
+                    Fate::DeadLettered => Outcome::Rejected503,
+                    Fate::TimedOut => Outcome::ServerTimeout504,
+                    Fate::Lost => Outcome::Killed,
+                };
+                self.answer(settled.origin, settled.arrival, now, outcome, sink);
+            }
+        }
+        did
+    }
+}
