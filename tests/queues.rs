@@ -12,12 +12,15 @@ use shipped::{load, run, run_with};
 fn celery_workers_scale_on_the_depth_of_their_queue() {
     let run = run("queue-celery");
     run.keeps_bounds();
-    // The HPA sees the depth and goes to 20 workers: 80 slots.
-    assert_eq!(run.get("hpa.neurolake-worker-hpa.max_ready"), 20.0);
+    // Twelve jobs a second of 5.2 s each need 62 slots, the backlog some more: 16 to 20 workers.
+    let most = run.get("hpa.neurolake-worker-hpa.max_ready");
+    assert!((16.0..=20.0).contains(&most), "{most}");
     assert_eq!(run.desired(0).last().map(|last| last.1), Some(2));
-    assert!(run.get("queue.default.max_depth") > 1000.0);
+    // The HPA saw more than 50 jobs a pod on two of them.
+    assert!(run.get("queue.default.max_depth") > 500.0);
+    assert!(run.peak(0, 1) > 100.0, "{}", run.peak(0, 1));
     assert_eq!(run.get("queue.default.end_depth"), 0.0);
-    assert_eq!(run.get("queue.default.max_consumers"), 20.0);
+    assert_eq!(run.get("queue.default.max_consumers"), most);
     // Tasks of some seconds end within the grace period of 60 s.
     assert_eq!(run.get("queue.default.lost"), 0.0);
     // One in a hundred fails and is tried again; the fourth failure in a row is rare.
@@ -64,16 +67,21 @@ fn the_readings_of_a_queue_are_there_at_any_time() {
 
 #[test]
 fn long_tasks_are_lost_or_done_again_when_workers_go() {
-    let long = ("service[celery].request.wait", "10m");
-    let short = ("simulation.duration", "3h");
-    let totals = |set: &[(&str, &str)]| {
-        let run = run_with("queue-celery", set);
+    // Three minutes each, and a grace period of one.
+    let long = [
+        ("service[celery].request.wait", "3m"),
+        ("load[jobs].poisson.rate", "0.02"),
+        ("load[nightly-import].spike.peak", "1"),
+        ("simulation.duration", "3h"),
+    ];
+    let totals = |acknowledge: &str| {
+        let path = "service[celery].consumes.acknowledge";
+        let run = run_with("queue-celery", &[&long[..], &[(path, acknowledge)]].concat());
         run.recording.queues[0].fold.totals()
     };
-    let early = totals(&[long, short]);
-    assert!(early.lost > 0, "{early:?}");
-    let late = ("service[celery].consumes.acknowledge", "late");
-    let late = totals(&[long, short, late]);
+    let early = totals("early");
+    assert!(early.lost > 10, "{early:?}");
+    let late = totals("late");
     assert_eq!(late.lost, 0);
     assert!(late.redelivered > early.redelivered, "{late:?}");
 }

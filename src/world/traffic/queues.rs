@@ -71,11 +71,10 @@ impl Queues {
         self.of_load.get(load as usize).copied().flatten()
     }
 
-    fn of_service(&self, service: usize) -> impl Iterator<Item = u32> {
+    fn of_service(&self, service: usize) -> Vec<u32> {
         let all = (0..).zip(&self.all);
-        let own = all.filter(move |(_, one)| one.service == service);
-        let own: Vec<u32> = own.map(|(index, _)| index).collect();
-        own.into_iter()
+        let own = all.filter(|(_, one)| one.service == service);
+        own.map(|(index, _)| index).collect()
     }
 
     fn stir(&mut self, index: u32) {

@@ -32,13 +32,17 @@ pub(super) struct Common<'a> {
     pub(super) at: SimTime,
     pub(super) until: Option<SimTime>,
     pub(super) service: Option<&'a Node>,
-    /// It names a queue: the service that consumes that, if there is one.
-    queue: Option<Option<usize>>,
+    /// It names a queue.
+    queue: Option<Consumer>,
     pub(super) arrivals: Option<&'static str>,
     pub(super) timeout: Option<SimDuration>,
     /// What a request, or a cycle of a wget loop, costs the client.
     pub(super) overhead: Option<Dist>,
 }
+
+/// The service that consumes the queue that a load names, if there is one.
+#[derive(Clone, Copy)]
+struct Consumer(Option<usize>);
 
 pub(super) fn loads(
     root: &mut Reader<'_>,
@@ -55,7 +59,7 @@ pub(super) fn loads(
         let at = table.key_span("at");
         let named = table.get("queue");
         let queue = named.map(|node| queues.find("queue", node, diagnostics));
-        let consumer = queue.map(|queue| queue.and_then(|queue| queues.consumer(queue)));
+        let consumer = queue.map(|queue| Consumer(queue.and_then(|queue| queues.consumer(queue))));
         let load = load(&mut table, (index, consumer), known, services, diagnostics);
         table.finish("`load`", diagnostics);
         if let Some(load) = load {
@@ -97,7 +101,7 @@ impl Loads {
 
 fn load(
     table: &mut Reader<'_>,
-    (index, queue): (usize, Option<Option<usize>>),
+    (index, queue): (usize, Option<Consumer>),
     known: &mut Known<'_>,
     services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
@@ -196,7 +200,7 @@ fn profile_load(
 ) -> Option<LoadSpec> {
     let shape = shape(profile, node, common.at, known, diagnostics);
     let service = match (common.service, services) {
-        _ if common.queue.is_some() => common.queue.flatten(),
+        _ if common.queue.is_some() => common.queue.and_then(|consumer| consumer.0),
         (Some(node), _) => named_service(node, known, services, diagnostics),
         (None, [_]) => Some(0),
         (None, _) => {

@@ -159,10 +159,10 @@ fn queue_source(
     queues: &Queues,
     diagnostics: &mut Diagnostics,
 ) -> Option<MetricSource> {
+    const COUNTERS: &[&str] = &["ready", "unacked", "messages", "lag", "oldest_seconds"];
     let queue = queues.find("queue", node, diagnostics);
-    let names: Vec<&'static str> = QueueCounter::ALL.map(QueueCounter::name).into();
     let is_topic = queue.is_some_and(|queue| queues.is_topic(queue));
-    let counter = match table.one_of("counter", &names, diagnostics) {
+    let counter = match table.one_of("counter", COUNTERS, diagnostics) {
         Some(name) => QueueCounter::ALL.into_iter().find(|one| one.name() == name),
         None if table.get("counter").is_some() => None,
         None if is_topic => Some(QueueCounter::Lag),

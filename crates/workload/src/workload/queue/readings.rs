@@ -39,7 +39,7 @@ impl Readings {
 
     /// The lag of a topic's group over all partitions.
     pub fn lag(&self) -> u64 {
-        self.partitions.iter().map(|one| one.lag()).sum()
+        self.partitions.iter().map(PartitionReading::lag).sum()
     }
 }
 
