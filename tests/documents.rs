@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use nlsim::analysis::Summary;
 use nlsim::autoscaler::vpa::{AdmissionFlags, UpdaterFlags};
 use nlsim::record::{
-    HpaRecord, LoadRecord, QueueRecord, Recording, ServiceRecord, VpaContainerRecord, VpaRecord, WorkloadRecord,
+    HpaRecord, LoadRecord, QueueRecord, Recording, ServiceRecord, VpaContainerRecord, VpaRecord,
+    WorkloadRecord,
 };
 use nlsim::scenario::{Guess, Loaded};
 use nlsim::sim::SimDuration;

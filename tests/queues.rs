@@ -40,7 +40,12 @@ fn members_of_a_group_beyond_its_partitions_do_nothing() {
     assert_eq!(run.get("hpa.consumer.max_ready"), 12.0);
     let queue = &run.recording.queues[0];
     assert!(queue.samples.iter().all(|one| one.running <= 6));
-    assert!(queue.samples.iter().any(|one| one.running == 6 && one.consumers == 12));
+    assert!(
+        queue
+            .samples
+            .iter()
+            .any(|one| one.running == 6 && one.consumers == 12)
+    );
     let subject = "queue/orders";
     let found = run.summary.findings.iter();
     let idle = found
@@ -76,7 +81,10 @@ fn long_tasks_are_lost_or_done_again_when_workers_go() {
     ];
     let totals = |acknowledge: &str| {
         let path = "service[celery].consumes.acknowledge";
-        let run = run_with("queue-celery", &[&long[..], &[(path, acknowledge)]].concat());
+        let run = run_with(
+            "queue-celery",
+            &[&long[..], &[(path, acknowledge)]].concat(),
+        );
         run.recording.queues[0].fold.totals()
     };
     let early = totals("early");

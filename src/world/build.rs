@@ -20,8 +20,8 @@ use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
 use crate::record::{
-    Detail, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective, Prices, QueueRecord, Recorder,
-    Recording, ServiceRecord, WorkloadRecord,
+    Detail, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective, Prices, QueueRecord,
+    Recorder, Recording, ServiceRecord, WorkloadRecord,
 };
 use crate::scenario::Scenario;
 use crate::scheduler::Scheduler;

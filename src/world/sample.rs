@@ -160,7 +160,8 @@ impl Simulation<'_> {
     fn sample_queues(&mut self, now: SimTime) {
         for queue in 0..self.scenario.queues.len() {
             if let Some(readings) = self.traffic.queue(queue, now) {
-                self.recorder.queue_sample(queue, queue_sample(now, &readings));
+                self.recorder
+                    .queue_sample(queue, queue_sample(now, &readings));
             }
         }
     }

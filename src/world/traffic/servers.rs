@@ -202,8 +202,8 @@ impl Traffic {
 
     /// Keeps what a server uses until each change from now on. None if its service gets requests.
     pub fn keep_past(&mut self, server: ServerId, service: usize) -> Option<()> {
-        let has_load = self.loads.iter().any(|load| load.service == service)
-            || self.queues.consumes(service);
+        let has_load =
+            self.loads.iter().any(|load| load.service == service) || self.queues.consumes(service);
         (!has_load).then(|| self.servers.keep_past(server))
     }
 

@@ -282,12 +282,14 @@ fn metric_panels(
             ..MetricPanel::default()
         });
         let consumed = recording.queues.iter().filter(|one| one.service == service);
-        panels.extend(consumed.map(|queue| MetricPanel {
-            name: format!("{} of {}", queue_depth(queue), queue.name),
-            points: (queue.samples.iter())
-                .map(|s| (start(s.time), s.depth() as f64))
-                .collect(),
-            ..MetricPanel::default()
+        panels.extend(consumed.map(|queue| {
+            MetricPanel {
+                name: format!("{} of {}", queue_depth(queue), queue.name),
+                points: (queue.samples.iter())
+                    .map(|s| (start(s.time), s.depth() as f64))
+                    .collect(),
+                ..MetricPanel::default()
+            }
         }));
     }
     for ((metric, values), target) in

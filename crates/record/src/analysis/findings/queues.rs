@@ -41,7 +41,8 @@ fn backlog(queue: &QueueRecord, recording: &Recording, hpas: &[HpaFigures]) -> F
     }
     let workload = recording.services[queue.service].workload;
     let mut all = recording.hpas.iter().zip(hpas);
-    let at_most = all.find(|(hpa, figures)| hpa.workload == workload && figures.saturated_pct > 0.0);
+    let at_most =
+        all.find(|(hpa, figures)| hpa.workload == workload && figures.saturated_pct > 0.0);
     let why = at_most.map_or(String::new(), |(hpa, figures)| {
         format!(
             "; {} stood at its maxReplicas of {} for {:.0}% of the time",

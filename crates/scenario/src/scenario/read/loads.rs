@@ -221,8 +221,7 @@ fn profile_load(
         _ => Arrivals::Poisson,
     };
     let service = service?;
-    let is_queue =
-        common.queue.is_some() || services[service].balancing == Balancing::SharedQueue;
+    let is_queue = common.queue.is_some() || services[service].balancing == Balancing::SharedQueue;
     let by_default = (!is_queue).then_some(PROFILE_TIMEOUT);
     let generator = Generator::Profile(ProfileSpec {
         shape: shape?,

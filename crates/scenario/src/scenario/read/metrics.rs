@@ -4,7 +4,9 @@ use super::known::Known;
 use super::queues::Queues;
 use super::services::number_curve;
 use super::{label_table, position};
-use crate::metrics::spec::{CustomMetricSpec, MetricOf, MetricSource, QueueCounter, ServiceCounter};
+use crate::metrics::spec::{
+    CustomMetricSpec, MetricOf, MetricSource, QueueCounter, ServiceCounter,
+};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::Node;
 use crate::scenario::reader::Reader;

@@ -81,7 +81,10 @@ fn queue(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<QueueS
     }
     if kind == "kafka" {
         misplaced("delay", "a topic holds nothing back");
-        misplaced("max_deliveries", "a topic delivers until the offset is committed");
+        misplaced(
+            "max_deliveries",
+            "a topic delivers until the offset is committed",
+        );
     } else {
         misplaced("partitions", "only `kafka` has them");
     }
@@ -200,8 +203,9 @@ impl Queues {
         }
         if self.consumers[queue].is_some() {
             let title = format!("a second service consumes `{}`", self.specs[queue].name);
-            diagnostics.error(node.span, title, "one service consumes a queue").help =
-                Some("give it a queue of its own".to_owned());
+            diagnostics
+                .error(node.span, title, "one service consumes a queue")
+                .help = Some("give it a queue of its own".to_owned());
             return;
         }
         self.consumers[queue] = Some(service);
@@ -210,7 +214,11 @@ impl Queues {
     }
 
     /// The queues, each with a consumer; `all_services` is whether every service could be read.
-    pub(super) fn finish(self, all_services: bool, diagnostics: &mut Diagnostics) -> Vec<QueueSpec> {
+    pub(super) fn finish(
+        self,
+        all_services: bool,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<QueueSpec> {
         if all_services {
             for ((spec, span), consumer) in self.specs.iter().zip(self.spans).zip(&self.consumers) {
                 if consumer.is_none() {

@@ -173,7 +173,8 @@ impl TaskQueue {
         if delay > SimDuration::ZERO {
             self.set(handle, State::Delayed);
             self.order += 1;
-            self.delayed.push(Reverse((now + delay, self.order, handle)));
+            self.delayed
+                .push(Reverse((now + delay, self.order, handle)));
         } else {
             self.set(handle, State::Ready);
             self.ready.push_back(handle);
@@ -260,7 +261,9 @@ impl TaskQueue {
         }
         // The broker of a list or of SQS sees no connection: all comes back by the timeout.
         if self.visibility.is_some() {
-            let reserved = self.worker(server).map(|one| std::mem::take(&mut one.reserved));
+            let reserved = self
+                .worker(server)
+                .map(|one| std::mem::take(&mut one.reserved));
             for number in reserved.into_iter().flatten() {
                 self.take_delivery(number);
             }
@@ -283,7 +286,10 @@ impl TaskQueue {
         if state != State::Held {
             return;
         }
-        if self.max_deliveries.is_some_and(|most| message.deliveries >= most) {
+        if self
+            .max_deliveries
+            .is_some_and(|most| message.deliveries >= most)
+        {
             self.remove(handle);
             self.settle(&message, Fate::DeadLettered);
         } else {
@@ -337,7 +343,10 @@ impl TaskQueue {
     /// The message at the head.
     fn head(&mut self) -> Option<Handle> {
         while let Some(&handle) = self.ready.front() {
-            if self.find(handle).is_some_and(|one| one.state == State::Ready) {
+            if self
+                .find(handle)
+                .is_some_and(|one| one.state == State::Ready)
+            {
                 return Some(handle);
             }
             self.ready.pop_front();
@@ -555,7 +564,13 @@ impl TaskQueue {
         let inside = self.entries.iter().filter(|one| one.state != State::Free);
         let acked = self.deliveries.iter().flatten().filter(|one| one.acked);
         debug_assert!(
-            self.running == self.deliveries.iter().flatten().filter(|one| one.running).count() as u64,
+            self.running
+                == self
+                    .deliveries
+                    .iter()
+                    .flatten()
+                    .filter(|one| one.running)
+                    .count() as u64,
             "each running task has a delivery"
         );
         (inside.count() + acked.count()) as u64

@@ -117,7 +117,8 @@ impl Rig {
             let place = self.keys.iter().position(|key| *key == start.server);
             let place = place.unwrap();
             let end = self.now + seconds(TASK);
-            self.tasks.push(std::cmp::Reverse((end, start.delivery, place)));
+            self.tasks
+                .push(std::cmp::Reverse((end, start.delivery, place)));
             self.begun.push((self.now, place));
         }
         let settled = self.queue.take_settled();
@@ -391,7 +392,10 @@ fn what_a_killed_member_had_not_committed_is_done_again() {
     rig.run_until(at(500));
     let counts = rig.read().counts;
     assert_eq!((counts.done, counts.duplicates, counts.lost), (4, 2, 0));
-    assert_eq!(counts.redelivered, 3, "two done ones, and the one under way");
+    assert_eq!(
+        counts.redelivered, 3,
+        "two done ones, and the one under way"
+    );
     assert_eq!(rig.read().lag(), 0);
 }
 
@@ -460,25 +464,32 @@ fn any_spec() -> impl Strategy<Value = QueueSpec> {
         }),
         (1u32..5).prop_map(|partitions| QueueKind::Kafka { partitions }),
     ];
-    let rest = (any::<bool>(), 1u32..4, 0.0..0.6f64, prop::option::of(1u32..4));
-    (kind, rest).prop_map(|(kind, (is_late, prefetch, failure_rate, max_deliveries))| {
-        let worker = WorkerSpec {
-            acknowledge: if is_late {
-                Acknowledge::Late
-            } else {
-                Acknowledge::Early
-            },
-            prefetch_multiplier: prefetch,
-            failure_rate,
-            max_retries: 2,
-            retry_delay: seconds(20),
-            ..WorkerSpec::default()
-        };
-        QueueSpec {
-            max_deliveries,
-            ..spec(kind, worker)
-        }
-    })
+    let rest = (
+        any::<bool>(),
+        1u32..4,
+        0.0..0.6f64,
+        prop::option::of(1u32..4),
+    );
+    (kind, rest).prop_map(
+        |(kind, (is_late, prefetch, failure_rate, max_deliveries))| {
+            let worker = WorkerSpec {
+                acknowledge: if is_late {
+                    Acknowledge::Late
+                } else {
+                    Acknowledge::Early
+                },
+                prefetch_multiplier: prefetch,
+                failure_rate,
+                max_retries: 2,
+                retry_delay: seconds(20),
+                ..WorkerSpec::default()
+            };
+            QueueSpec {
+                max_deliveries,
+                ..spec(kind, worker)
+            }
+        },
+    )
 }
 
 proptest! {

@@ -239,7 +239,10 @@ impl Topic {
         let members = self.members.len();
         let (each, more) = match members {
             0 => (0, 0),
-            _ => (self.partitions.len() / members, self.partitions.len() % members),
+            _ => (
+                self.partitions.len() / members,
+                self.partitions.len() % members,
+            ),
         };
         let mut place = 0;
         for partition in &mut self.partitions {
