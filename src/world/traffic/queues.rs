@@ -168,7 +168,7 @@ impl Traffic {
         for index in self.queues.of_service(service) {
             let one = &mut self.queues.all[index as usize];
             one.queue.connect(queue.now(), server, one.slots);
-            self.call_soon(index, queue);
+            call_soon(index, queue);
         }
     }
 
@@ -192,7 +192,7 @@ impl Traffic {
         for index in self.queues.of_service(service) {
             let one = &mut self.queues.all[index as usize];
             one.queue.disconnect(queue.now(), server);
-            self.call_soon(index, queue);
+            call_soon(index, queue);
         }
     }
 
@@ -205,11 +205,6 @@ impl Traffic {
             self.queues.all[index as usize].queue.lose(now, server);
             self.queues.stir(index);
         }
-    }
-
-    /// Carries a queue on at this instant, from where no sink is at hand.
-    fn call_soon<E: From<TrafficEvent> + Copy>(&mut self, index: u32, queue: &mut EventQueue<E>) {
-        queue.schedule(queue.now(), TrafficEvent::Queue(index));
     }
 
     /// A queue's time has come.
@@ -270,4 +265,9 @@ impl Traffic {
         }
         did
     }
+}
+
+/// Carries a queue on at this instant, from where no sink is at hand.
+fn call_soon<E: From<TrafficEvent> + Copy>(index: u32, queue: &mut EventQueue<E>) {
+    queue.schedule(queue.now(), TrafficEvent::Queue(index));
 }
