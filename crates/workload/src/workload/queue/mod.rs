@@ -4,11 +4,11 @@
 //! A [`Queue`] is a state machine without an event queue and without CPU: its owner tells it of
 //! messages, of workers that come and go and of tasks that end, runs the tasks that
 //! [`Queue::next_start`] hands out in the workers' servers, and calls [`Queue::fire`] when
-//! [`Queue::next_timer`] has come. What has become of messages is in [`Queue::settled`].
+//! [`Queue::next_timer`] has come. What has become of messages is in [`Queue::take_settled`].
 //!
-//! Lists and broker queues ([`tasks`]) follow RabbitMQ (acknowledgements, redelivery when the
+//! Lists and broker queues (`tasks`) follow RabbitMQ (acknowledgements, redelivery when the
 //! channel closes), kombu's Redis transport and SQS (visibility timeout); workers follow Celery
-//! (`worker_prefetch_multiplier`, `task_acks_late`, warm shutdown). Topics ([`topic`]) follow
+//! (`worker_prefetch_multiplier`, `task_acks_late`, warm shutdown). Topics (`topic`) follow
 //! Kafka's consumer groups with eager rebalancing and the range assignor.
 
 mod readings;
