@@ -722,16 +722,15 @@ fn what_prometheus_scrapes_is_written_for_a_backfill() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let written = fs::read_to_string(&file).expect("a file");
     assert!(written.ends_with("\n# EOF\n"));
-    // Eight minutes of samples a minute apart, of the pod and of its kubelet.
+    // Eight minutes of samples a minute apart, of each pod and of its kubelet.
     let of = |name: &str| {
-        written
-            .lines()
-            .filter(|line| line.starts_with(name))
-            .count()
+        let lines = written.lines();
+        lines.filter(|line| line.starts_with(name)).count()
     };
     assert_eq!(of("# TYPE http_requests_total unknown"), 1);
-    assert_eq!(of("http_requests_total{code=\"200\""), 8);
-    assert_eq!(of("http_request_duration_seconds_bucket{"), 8 * 12);
+    let samples = of("http_requests_total{code=\"200\"");
+    assert!(samples >= 8, "{samples}");
+    assert_eq!(of("http_request_duration_seconds_bucket{"), samples * 12);
     assert!(of("container_cpu_usage_seconds_total{") >= 16);
     assert!(of("kube_deployment_status_replicas{") == 8);
 }

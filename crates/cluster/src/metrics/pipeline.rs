@@ -433,6 +433,13 @@ impl Pipeline {
         usage: &mut impl UsageSource,
     ) -> Option<Point> {
         let container = self.containers.get_mut(id)?;
+        let lone = self.lone.get_mut(container.pod.slot());
+        if let Some(Some(lone)) = lone
+            && lone.pod == container.pod
+        {
+            lone.catch_up(now, &self.config, usage);
+            return lone.newest();
+        }
         container.catch_up(now, &self.config, usage);
         container.samples.at(now).copied()
     }

@@ -202,6 +202,11 @@ impl Lone {
         }
     }
 
+    /// The newest measurement.
+    pub(super) fn newest(&self) -> Option<Point> {
+        self.latest.point(self.started)
+    }
+
     /// Takes over what its node answered when it was asked, if it did.
     #[inline]
     pub(super) fn scrape(&mut self, asked: SimTime, answers: bool, rule: FreshRule) {

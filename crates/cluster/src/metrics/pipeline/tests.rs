@@ -112,3 +112,37 @@ fn what_is_untracked_disappears() {
     rig.run_until(60);
     assert_eq!(rig.queue.len(), 1, "only the next scrape is pending");
 }
+
+#[test]
+fn a_kubelet_exposes_the_newest_measurement_whoever_else_reads_it() {
+    let mut rig = Rig::new(1);
+    let [alone, asked] = [1, 1].map(|uid| {
+        let pod = rig.pipeline.track_pod(0, uid);
+        (pod, rig.settled(pod, 0, -3600))
+    });
+    let mut seen = None;
+    for second in 0..300 {
+        rig.run_until(second);
+        let now = SimTime::from_secs(second);
+        let newest = rig.pipeline.newest(asked.1, now, &mut Halves);
+        let newest = newest.expect("a measurement");
+        let age = now - newest.timestamp;
+        assert!(
+            (0..20).contains(&(age.0 / 1_000_000_000)),
+            "{age} at {second} s"
+        );
+        if let Some((time, cpu)) = seen
+            && newest.timestamp > time
+        {
+            let cores = (newest.cpu.0 - cpu) as f64 / (newest.timestamp - time).0 as f64;
+            assert!((0.49..0.51).contains(&cores), "{cores} cores");
+        }
+        seen = Some((newest.timestamp, newest.cpu.0));
+    }
+    // To metrics-server it makes no difference.
+    let [one, other] = [alone.0, asked.0].map(|pod| {
+        assert!(rig.listed(pod));
+        rig.metrics.clone()
+    });
+    assert_eq!(one, other);
+}
