@@ -1,5 +1,6 @@
 //! The decisions of a run, compactly: most syncs of an HPA come to what an earlier one came to.
 
+use super::chunks::Chunks;
 use super::texts::{Recent, Text, Texts};
 use crate::sim::SimTime;
 
@@ -87,7 +88,7 @@ struct Sync {
 /// Decisions in the order in which they were made.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DecisionLog {
-    syncs: Vec<Sync>,
+    syncs: Chunks<Sync>,
     outcomes: Vec<Outcome>,
     metrics: Vec<Metric>,
     texts: Texts,
@@ -154,7 +155,7 @@ impl DecisionLog {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.syncs.is_empty()
+        self.syncs.len() == 0
     }
 
     /// All of them, in order.
@@ -171,7 +172,7 @@ impl DecisionLog {
             impl Iterator<Item = MetricRecord<'_>> + Clone,
         ),
     > {
-        self.syncs.iter().map(|sync| {
+        self.syncs.since(0).map(|sync| {
             let outcome = &self.outcomes[sync.outcome as usize];
             let (from, count) = outcome.metrics;
             let metrics = &self.metrics[from as usize..(from + count) as usize];

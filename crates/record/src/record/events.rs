@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::chunks::Chunks;
 use super::texts::{Text, Texts};
 use crate::sim::SimTime;
 
@@ -79,8 +80,8 @@ struct Kept {
 /// Events in the order in which they were recorded.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EventLog {
-    events: Vec<Kept>,
-    objects: Vec<Object>,
+    events: Chunks<Kept>,
+    objects: Chunks<Object>,
     /// The objects that may be met again, by name, with namespace and UID.
     places: FxHashMap<String, Vec<ObjectPlace>>,
     texts: Texts,
@@ -112,8 +113,8 @@ impl EventLog {
     pub(super) fn object(&mut self, namespace: &Arc<str>, name: &str, uid: u64) -> ObjectPlace {
         let mut known = self.places.get(name).into_iter().flatten().copied();
         let is_it = |place: &ObjectPlace| {
-            let object = &self.objects[place.0 as usize];
-            object.uid == uid && object.namespace == *namespace
+            let object = self.objects.at(place.0 as usize);
+            object.is_some_and(|one| one.uid == uid && one.namespace == *namespace)
         };
         if let Some(place) = known.find(is_it) {
             return place;
@@ -132,15 +133,18 @@ impl EventLog {
     pub(super) fn with_uid(&self, namespace: &Arc<str>, name: &str) -> Vec<ObjectPlace> {
         let known = self.places.get(name).into_iter().flatten().copied();
         let is_one = |place: &ObjectPlace| {
-            let object = &self.objects[place.0 as usize];
-            object.uid != 0 && object.namespace == *namespace
+            let object = self.objects.at(place.0 as usize);
+            object.is_some_and(|one| one.uid != 0 && one.namespace == *namespace)
         };
         known.filter(is_one).collect()
     }
 
     /// An object is gone for good: none of its events comes again.
     pub(super) fn forget(&mut self, object: ObjectPlace) {
-        let name = self.texts.get(self.objects[object.0 as usize].name);
+        let Some(known) = self.objects.at(object.0 as usize) else {
+            return;
+        };
+        let name = self.texts.get(known.name);
         if let Some(places) = self.places.get_mut(name) {
             places.retain(|place| *place != object);
             if places.is_empty() {
@@ -156,7 +160,7 @@ impl EventLog {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.events.len() == 0
     }
 
     /// All of them, in order.
@@ -166,13 +170,13 @@ impl EventLog {
 
     /// Those from this place on.
     pub fn since(&self, place: usize) -> impl Iterator<Item = Event<'_>> {
-        let events = self.events.get(place..).unwrap_or_default();
-        events.iter().map(|event| self.shown(event))
+        let events = self.events.since(place);
+        events.filter_map(|event| self.shown(event))
     }
 
-    fn shown(&self, event: &Kept) -> Event<'_> {
-        let object = &self.objects[event.object.0 as usize];
-        Event {
+    fn shown(&self, event: &Kept) -> Option<Event<'_>> {
+        let object = self.objects.at(event.object.0 as usize)?;
+        Some(Event {
             time: event.time,
             kind: KINDS[usize::from(event.is_warning)],
             reason: self.texts.get(event.reason),
@@ -182,7 +186,7 @@ impl EventLog {
             message: self.texts.get(event.message),
             count: u64::from(event.count),
             series: u64::from(event.series),
-        }
+        })
     }
 }
 

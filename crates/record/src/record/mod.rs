@@ -4,6 +4,7 @@
 //! ([`fold`]), so that memory does not grow with simulated time. Latency percentiles are kept as
 //! histograms, so that it does not grow with requests either.
 
+mod chunks;
 mod correlator;
 mod curve;
 mod decisions;

@@ -1,9 +1,11 @@
-//! Texts of a recording, one behind the other in one string: a name or a sentence that was seen
+//! Texts of a recording, one behind the other in long strings: a name or a sentence that was seen
 //! lately is not kept again.
 
 use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
+
+use super::chunks::Chunks;
 
 /// Texts that are remembered for being met again.
 const REMEMBERED: usize = 4096;
@@ -41,39 +43,58 @@ impl Recent {
     }
 }
 
+/// Bytes of a string that holds texts; the first one, and those with a text beyond that, differ.
+const PAGE: usize = 1 << 18;
+
 /// Many texts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Texts {
-    all: String,
-    /// Where each one ends.
-    ends: Vec<usize>,
+    pages: Vec<String>,
+    /// The page of each one, and where it begins and ends there.
+    spans: Chunks<[u32; 3]>,
     recent: Recent,
 }
 
 impl Texts {
     /// Keeps a text, unless it was kept lately.
     pub(super) fn keep(&mut self, text: &str) -> Text {
-        let Self { all, ends, recent } = self;
-        let is_it = |place: u32| found(all, ends, place) == text;
-        let known = ends.len() as u32;
+        let Self {
+            pages,
+            spans,
+            recent,
+        } = self;
+        let is_it = |place: u32| found(pages, spans, place) == text;
+        let known = spans.len() as u32;
         let place = recent.place(text, is_it, || known);
         if place == known {
-            all.push_str(text);
-            ends.push(all.len());
+            let has_room = |page: &String| page.len() + text.len() <= PAGE;
+            if !pages.last().is_some_and(has_room) {
+                let is_first = pages.is_empty();
+                let size = if is_first { 0 } else { PAGE.max(text.len()) };
+                pages.push(String::with_capacity(size));
+            }
+            let number = pages.len() - 1;
+            let page = &mut pages[number];
+            let from = page.len();
+            page.push_str(text);
+            spans.push([number, from, page.len()].map(|value| value as u32));
         }
         Text(place)
     }
 
     /// The text.
     pub(super) fn get(&self, text: Text) -> &str {
-        found(&self.all, &self.ends, text.0)
+        found(&self.pages, &self.spans, text.0)
     }
 }
 
-fn found<'a>(all: &'a str, ends: &[usize], place: u32) -> &'a str {
-    let place = place as usize;
-    let from = place.checked_sub(1).map_or(0, |before| ends[before]);
-    ends.get(place).map_or("", |end| &all[from..*end])
+fn found<'a>(pages: &'a [String], spans: &Chunks<[u32; 3]>, place: u32) -> &'a str {
+    let span = spans.at(place as usize);
+    let text = span.and_then(|&[page, from, to]| {
+        let page = pages.get(page as usize)?;
+        page.get(from as usize..to as usize)
+    });
+    text.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -92,6 +113,6 @@ mod tests {
         let again = texts.keep("Started");
         assert_eq!(texts.get(again), "Started");
         assert_eq!(texts.keep(""), texts.keep(""));
-        assert_eq!(texts.ends.len(), 10_000 + 4);
+        assert_eq!(texts.spans.len(), 10_000 + 4);
     }
 }
