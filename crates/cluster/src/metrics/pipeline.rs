@@ -254,6 +254,7 @@ impl Pipeline {
     }
 
     /// Whether the resource metrics API is unavailable.
+    #[inline]
     pub fn is_down(&self) -> bool {
         self.is_down
     }
@@ -558,6 +559,7 @@ impl Pipeline {
     /// What the resource metrics API returns for a pod of which one container is measured: end and
     /// length of the window, and its CPU and memory in thousandths; none if that has to be told by
     /// [`pod_metrics`](Self::pod_metrics).
+    #[inline]
     pub fn usage_of_one(&self, pod: MetricsPodId) -> Option<(SimTime, SimDuration, [i64; 2])> {
         if let Some(lone) = self.lone.get(pod.slot())?
             && lone.pod == pod

@@ -44,6 +44,7 @@ pub struct PodMetrics {
 impl ContainerMetrics {
     /// CPU in millicores and memory in bytes × 1000, as the HPA's client reads them: a
     /// quantity finer than a thousandth is rounded up.
+    #[inline]
     pub fn milli_values(&self) -> [i64; 2] {
         [
             self.cpu.to_millicores_ceil().0,
@@ -248,6 +249,7 @@ pub(super) fn nanocores(consumed: i64, window: SimDuration) -> Nanocores {
 
 /// Go's `Duration.Seconds`: whole and fractional part apart, which rounds otherwise than one
 /// division and decides about the last nanocore.
+#[inline]
 fn go_seconds(span: SimDuration) -> f64 {
     (span.0 / 1_000_000_000) as f64 + (span.0 % 1_000_000_000) as f64 / 1e9
 }

@@ -15,6 +15,7 @@ pub struct Key<T> {
 
 impl<T> Key<T> {
     /// The slot number. Slots are reused; use it to index side tables of live values only.
+    #[inline]
     pub fn slot(self) -> usize {
         self.slot as usize
     }
@@ -119,6 +120,7 @@ impl<T> Arena<T> {
     }
 
     /// The value; `None` if the key is stale.
+    #[inline]
     pub fn get(&self, key: Key<T>) -> Option<&T> {
         work::count(1);
         let entry = self.slots.get(key.slot())?;
@@ -130,6 +132,7 @@ impl<T> Arena<T> {
     }
 
     /// The value, to change; `None` if the key is stale.
+    #[inline]
     pub fn get_mut(&mut self, key: Key<T>) -> Option<&mut T> {
         work::count(1);
         let entry = self.slots.get_mut(key.slot())?;
@@ -141,18 +144,21 @@ impl<T> Arena<T> {
     }
 
     /// The live value in a slot, whatever its generation.
+    #[inline]
     pub fn at(&self, slot: usize) -> Option<&T> {
         work::count(1);
         self.slots.get(slot)?.value.as_ref()
     }
 
     /// The live value in a slot, to change.
+    #[inline]
     pub fn at_mut(&mut self, slot: usize) -> Option<&mut T> {
         work::count(1);
         self.slots.get_mut(slot)?.value.as_mut()
     }
 
     /// The key of the live value in a slot.
+    #[inline]
     pub fn key_at(&self, slot: usize) -> Option<Key<T>> {
         let entry = self.slots.get(slot)?;
         entry.value.as_ref().map(|_| Key {

@@ -95,6 +95,7 @@ pub struct Stream(Pcg64Dxsm);
 
 impl Stream {
     /// A number uniform on [0, 1) with 53 random bits.
+    #[inline]
     pub fn unit(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
@@ -102,6 +103,7 @@ impl Stream {
     /// A number uniform on 0..bound. `bound` must not be 0.
     ///
     /// Lemire's multiply-shift without rejection: the bias is below bound / 2^64.
+    #[inline]
     pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.0.next_u64()) * bound as u128) >> 64) as usize
     }

@@ -34,12 +34,14 @@ impl SimTime {
     }
 
     /// Seconds since the start.
+    #[inline]
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e9
     }
 
     /// The instant cut to whole seconds, as the API server stores times (`metav1.Time`).
     #[must_use]
+    #[inline]
     pub fn truncate_to_second(self) -> Self {
         Self(
             self.0
@@ -71,11 +73,13 @@ impl SimDuration {
     }
 
     /// The nearest span to a number of seconds; out-of-range values saturate.
+    #[inline]
     pub fn from_secs_f64(seconds: f64) -> Self {
         Self((seconds * 1e9).round() as i64)
     }
 
     /// The span in seconds.
+    #[inline]
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e9
     }
@@ -88,12 +92,14 @@ impl SimDuration {
 
 impl Add<SimDuration> for SimTime {
     type Output = Self;
+    #[inline]
     fn add(self, span: SimDuration) -> Self {
         Self(self.0.saturating_add(span.0))
     }
 }
 
 impl AddAssign<SimDuration> for SimTime {
+    #[inline]
     fn add_assign(&mut self, span: SimDuration) {
         *self = *self + span;
     }
@@ -101,6 +107,7 @@ impl AddAssign<SimDuration> for SimTime {
 
 impl Sub<SimDuration> for SimTime {
     type Output = Self;
+    #[inline]
     fn sub(self, span: SimDuration) -> Self {
         Self(self.0.saturating_sub(span.0))
     }
@@ -108,6 +115,7 @@ impl Sub<SimDuration> for SimTime {
 
 impl Sub for SimTime {
     type Output = SimDuration;
+    #[inline]
     fn sub(self, earlier: Self) -> SimDuration {
         self.since(earlier)
     }
@@ -115,12 +123,14 @@ impl Sub for SimTime {
 
 impl Add for SimDuration {
     type Output = Self;
+    #[inline]
     fn add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 }
 
 impl AddAssign for SimDuration {
+    #[inline]
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
     }
@@ -128,12 +138,14 @@ impl AddAssign for SimDuration {
 
 impl Sub for SimDuration {
     type Output = Self;
+    #[inline]
     fn sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 }
 
 impl SubAssign for SimDuration {
+    #[inline]
     fn sub_assign(&mut self, other: Self) {
         *self = *self - other;
     }
@@ -141,6 +153,7 @@ impl SubAssign for SimDuration {
 
 impl Mul<i64> for SimDuration {
     type Output = Self;
+    #[inline]
     fn mul(self, factor: i64) -> Self {
         Self(self.0.saturating_mul(factor))
     }

@@ -63,6 +63,7 @@ pub struct Nanocores(pub i64);
 
 impl Nanocores {
     /// Millicores rounded up, as `Quantity.MilliValue` reads a value finer than milli.
+    #[inline]
     pub fn to_millicores_ceil(self) -> Millicores {
         Millicores(self.0.div_euclid(1_000_000) + i64::from(self.0.rem_euclid(1_000_000) != 0))
     }

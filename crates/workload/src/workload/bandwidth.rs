@@ -41,10 +41,12 @@ impl Bandwidth {
         }
     }
 
+    #[inline]
     pub(super) fn limit(&self) -> u64 {
         self.limit
     }
 
+    #[inline]
     pub(super) fn is_throttled(&self) -> bool {
         self.throttled
     }

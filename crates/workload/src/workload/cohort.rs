@@ -101,6 +101,7 @@ impl Cohort {
 
 impl Member {
     /// What it has used when the curve comes to this, in nanoseconds.
+    #[inline]
     fn used(&self, curve: u128) -> i64 {
         nanos(self.base.wrapping_add(curve))
     }
@@ -121,6 +122,7 @@ impl Servers {
     }
 
     /// The cohort's home of a server that is in one.
+    #[inline]
     fn home(&self, slot: u32) -> Option<Home> {
         let home = self.homes.get(slot as usize)?;
         (home.place < RESTING).then_some(*home)

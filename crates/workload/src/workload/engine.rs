@@ -244,6 +244,7 @@ impl Servers {
 
     /// What the live server in a slot has used by a time, and what it held then; zero if there is
     /// none. The time may have passed if the past is kept; times ascend.
+    #[inline]
     pub fn usage_until(&mut self, time: SimTime, slot: u32) -> (CpuTime, Bytes) {
         if let Some(shared) = self.usage_in_cohort(slot, time) {
             return shared;

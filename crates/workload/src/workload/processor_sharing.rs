@@ -104,6 +104,7 @@ impl Background {
     }
 
     /// CPU time used until `now`, in 1/1024 ns of one millionth of a core.
+    #[inline]
     pub(super) fn used_at(&self, now: SimTime) -> u128 {
         let given = given(now.0 - self.updated.0, self.rate, self.grant);
         // Modulo 2^128: what counts may be a difference.
@@ -113,6 +114,7 @@ impl Background {
 }
 
 /// Nanoseconds of a core in so many 1/1024 ns of one millionth of a core, cut.
+#[inline]
 pub(super) fn nanos(used: u128) -> i64 {
     let whole = used >> FINE;
     match u64::try_from(whole) {
@@ -122,6 +124,7 @@ pub(super) fn nanos(used: u128) -> i64 {
 }
 
 /// Service that each of these threads gets in so many nanoseconds, in 1/1024 ns.
+#[inline]
 fn given(elapsed: i64, threads: u64, grant: u64) -> u64 {
     let elapsed = elapsed as u64;
     if threads <= grant {

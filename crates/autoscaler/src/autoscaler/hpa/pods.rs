@@ -31,6 +31,7 @@ pub struct Sample {
 }
 
 /// `groupPods` for one pod. `resource` is absent for metrics that are no resource.
+#[inline]
 pub(super) fn group(
     pod: &Standing,
     sample: Option<&Sample>,
@@ -53,6 +54,7 @@ pub(super) fn group(
     Group::Ready
 }
 
+#[inline]
 fn is_unready_for_cpu(pod: &Standing, sample: &Sample, config: &Config, now: SimTime) -> bool {
     let (Some(ready), Some(start)) = (pod.ready, pod.start_time) else {
         return true;

@@ -62,6 +62,7 @@ pub struct Tally {
 
 impl Tally {
     /// Adds a pod of the list up, with what it requests if that counts.
+    #[inline]
     pub(super) fn add(
         &mut self,
         group: Group,
@@ -186,6 +187,7 @@ pub struct Adder<'a> {
 
 impl<'a> Adder<'a> {
     /// No pod yet; none if the metric is not one of resources.
+    #[inline]
     pub fn new(metric: &'a MetricSpec, config: &'a Config, now: SimTime) -> Option<Self> {
         let (target, resource) = resource_target(metric)?;
         Some(Self {
@@ -198,12 +200,14 @@ impl<'a> Adder<'a> {
     }
 
     /// Adds a pod, with its value if it has one and what [`request_of`] says.
+    #[inline]
     pub fn add(&mut self, pod: &Standing, sample: Option<&Sample>, request: i64) {
         let group = group(pod, sample, Some(self.resource), self.config, self.now);
         self.tally.add(group, sample, request, self.target);
     }
 
     /// What it came to.
+    #[inline]
     pub fn finish(self) -> Tally {
         self.tally
     }

@@ -101,6 +101,7 @@ impl Store {
         })
     }
 
+    #[inline]
     fn tell(&mut self, object: ObjectId, what: What) -> ObjectId {
         self.changes.push_back(Change { object, what });
         object
@@ -112,11 +113,13 @@ impl Store {
     }
 
     /// Whether nobody has to hear of anything, and nothing is to be forgotten.
+    #[inline]
     pub fn is_calm(&self) -> bool {
         self.changes.is_empty() && self.removed.is_empty()
     }
 
     /// The next change that nobody has taken yet.
+    #[inline]
     pub fn next_change(&mut self) -> Option<Change> {
         self.changes.pop_front()
     }

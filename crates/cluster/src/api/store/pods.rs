@@ -225,6 +225,7 @@ impl Store {
     }
 
     /// A pod, if it exists.
+    #[inline]
     pub fn pod(&self, id: PodId) -> Option<&Pod> {
         self.pods.get(id)
     }

@@ -123,11 +123,13 @@ impl Store {
     }
 
     /// A Deployment, if it exists.
+    #[inline]
     pub fn deployment(&self, id: DeploymentId) -> Option<&Deployment> {
         self.deployments.get(id)
     }
 
     /// A ReplicaSet, if it exists.
+    #[inline]
     pub fn replica_set(&self, id: ReplicaSetId) -> Option<&ReplicaSet> {
         self.replica_sets.get(id)
     }
@@ -183,6 +185,7 @@ impl Store {
     }
 
     /// A HorizontalPodAutoscaler, if it exists.
+    #[inline]
     pub fn hpa(&self, id: HpaId) -> Option<&HorizontalPodAutoscaler> {
         self.hpas.get(id)
     }
@@ -208,6 +211,7 @@ impl Store {
     }
 
     /// A workload's entry.
+    #[inline]
     pub fn workload(&self, id: WorkloadId) -> &WorkloadEntry {
         &self.workloads[id.index()]
     }

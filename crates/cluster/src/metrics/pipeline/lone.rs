@@ -173,6 +173,7 @@ impl Lone {
         })
     }
 
+    #[inline]
     fn window(&self) -> SimDuration {
         SimDuration(self.last.timestamp.0.saturating_sub(self.previous.0.0))
     }
@@ -244,6 +245,7 @@ impl Lone {
     }
 
     /// Works out the rate since the point before.
+    #[inline]
     fn compare_with(&mut self, previous: Option<(SimTime, CpuTime)>) {
         let Some(previous) = previous else { return };
         self.previous = previous;
