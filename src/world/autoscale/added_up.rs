@@ -2,8 +2,10 @@
 //!
 //! What is known of the pods is kept from sync to sync, as long as none of them changes.
 
+use std::borrow::Cow;
+
 use super::{Hpas, NO_RESOURCE_METRICS, observed};
-use crate::api::{SelectionId, WorkloadId};
+use crate::api::{PodId, SelectionId, WorkloadId};
 use crate::autoscaler::hpa::{
     Adder, Decision, MetricSpec, Observation, Sample, Scale, Standing, request_of,
 };
@@ -48,6 +50,8 @@ struct Fact {
 
 /// HPAs with more metrics are synced pod by pod.
 const MOST_METRICS: usize = 4;
+/// So many pods are looked at as their metrics lie in memory: sums do not hang on their order.
+const MANY: usize = 64;
 /// All containers count.
 const ALL: u16 = u16::MAX;
 /// No container has that name.
@@ -132,7 +136,12 @@ impl Simulation<'_> {
         if metrics.len() > MOST_METRICS {
             return None;
         }
-        for id in &self.store.selection(version.selection).members {
+        let mut members = Cow::Borrowed(&self.store.selection(version.selection).members[..]);
+        if members.len() > MANY {
+            let place = |id: &PodId| self.pods[id.slot()].metrics.map(MetricsPodId::slot);
+            members.to_mut().sort_unstable_by_key(place);
+        }
+        for id in &*members {
             let pod = self
                 .store
                 .pod(*id)

@@ -30,6 +30,8 @@ struct Known {
     sets: Vec<ReplicaSetId>,
     /// How many it ever had.
     created: i64,
+    /// `pod-template-hash` of the next one, once drawn, and which one that is.
+    hash: Option<(i64, String)>,
     /// When the next sync is scheduled.
     sync_at: Option<SimTime>,
 }
@@ -191,7 +193,21 @@ impl Controller {
     ) -> Option<(Vec<ReplicaSetId>, Option<SimTime>, R)> {
         let deployment = store.deployment(id)?;
         let known = self.known(id);
-        let created = known.created;
+        let next = known.created + 1;
+        let drawn = known.hash.as_ref().filter(|(of, _)| *of == next);
+        let hash = drawn.map_or_else(
+            || {
+                pods.template_hash(
+                    deployment.workload,
+                    store.workload(deployment.workload),
+                    next,
+                )
+            },
+            |(_, hash)| hash.clone(),
+        );
+        if drawn.is_none() {
+            known.hash = Some((next, hash.clone()));
+        }
         let sets: Vec<(ReplicaSetId, &ReplicaSet)> = known
             .sets
             .iter()
@@ -201,8 +217,6 @@ impl Controller {
             .iter()
             .map(|(set, _)| count(*set, store, now))
             .collect();
-        let entry = store.workload(deployment.workload);
-        let hash = pods.template_hash(deployment.workload, entry, created + 1);
         let views: Vec<view::ReplicaSet<'_>> = sets
             .iter()
             .zip(&counted)
