@@ -2,6 +2,8 @@
 
 mod cluster_rig;
 
+use std::sync::Arc;
+
 use cluster_rig::{Rig, deployment, job, nodes, secs, workload};
 use nlsim::api::{Pod, PodId, ResizeState, TerminationReason, What};
 use nlsim::cluster::spec::{WorkloadKind, WorkloadSpec};
@@ -124,13 +126,9 @@ fn a_job_waits_twice_as_long_after_each_failure_in_a_row() {
 fn a_job_restarts_failed_containers_in_place_until_they_are_too_many() {
     for (limit, last) in [(0, 1), (3, 3)] {
         let mut spec = job(2, limit, Some(3600));
-        if let WorkloadKind::Job {
-            restarts_in_place,
-            parallelism,
-            ..
-        } = &mut spec.kind
-        {
-            (*restarts_in_place, *parallelism) = (true, 1);
+        if let WorkloadKind::Job(job) = &mut spec.kind {
+            let job = Arc::make_mut(job);
+            (job.restarts_in_place, job.parallelism) = (true, 1);
         }
         let mut rig = Rig::new(&nodes(1, 8000), &[spec], &[], 1);
         rig.run_until(20);
@@ -182,8 +180,8 @@ fn an_evicted_pod_of_a_job_has_failed() {
 #[test]
 fn a_job_without_completions_ends_with_its_first_success() {
     let mut spec = job(1, 6, None);
-    if let WorkloadKind::Job { completions, .. } = &mut spec.kind {
-        *completions = None;
+    if let WorkloadKind::Job(job) = &mut spec.kind {
+        Arc::make_mut(job).completions = None;
     }
     let mut rig = Rig::new(&nodes(1, 8000), &[spec], &[], 1);
     rig.run_until(20);

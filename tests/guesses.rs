@@ -45,7 +45,7 @@ fn a_queue_and_an_api_with_custom_metrics() {
 }
 
 #[test]
-fn manifests_without_workloads_are_told() {
+fn manifests_without_anything_simulated_are_told() {
     let mut files = Memory::default();
     files.put(
         "m.yaml",
@@ -53,10 +53,62 @@ fn manifests_without_workloads_are_told() {
     );
     let told = Guess::of("first", &["m.yaml".to_owned()], &files).expect_err("no workload");
     insta::assert_snapshot!(told.render(false), @r"
-    error: the manifests hold no workload, only ConfigMap
+    error: the manifests hold nothing that is simulated, only ConfigMap
      |
-     = help: a first scenario needs a Deployment, a ReplicaSet or a StatefulSet
+     = help: a first scenario needs a workload, for example a Deployment
     ");
+}
+
+#[test]
+fn the_last_of_equal_keys_counts_as_with_kubectl() {
+    let (_, built) = guessed(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: web}]}
+",
+    );
+    assert_eq!(built.scenario.workloads[0].replicas, 3);
+    let told = built.warnings.render(false);
+    let begin = "warning: the key `replicas` stands twice: the last one counts";
+    assert!(told.contains(begin), "{told}");
+}
+
+#[test]
+fn manifests_without_a_workload_that_serves_run() {
+    let (_, built) = guessed(
+        "apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  maxReplicas: 5
+",
+    );
+    let told = built.warnings.render(false);
+    assert!(told.contains("Deployment") && told.contains("web"), "{told}");
+    let (guess, built) = guessed(
+        "apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: '0 3 * * *'
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{name: c, image: c, command: [sleep, '30'], resources: {requests: {cpu: '2'}}}]
+",
+    );
+    assert_eq!((guess.nodes[0].pods, guess.services.len()), (1, 0));
+    assert_eq!(built.scenario.workloads.len(), 1);
 }
 
 /// A Deployment with an HPA. Amounts of 0 are left out.

@@ -4,6 +4,7 @@
 mod files;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use files::{Folder, Memory};
 use nlsim::autoscaler::hpa::{
@@ -11,6 +12,7 @@ use nlsim::autoscaler::hpa::{
     SelectPolicy, ValueTarget,
 };
 use nlsim::cluster::spec::{IntOrPercent, ProbeSpec, StartupSpec, WorkloadKind};
+use nlsim::controller::job::JobSpec;
 use nlsim::controller::statefulset::StatefulSetSpec;
 use nlsim::load::spec::{Generator, Url};
 use nlsim::scenario::{Built, Loaded, Scenario};
@@ -129,13 +131,11 @@ fn the_neurolake_deployment_has_the_values_of_its_manifest() {
     } = &api.startup;
     assert_eq!(image_pull, &Dist::Constant(8.0));
     assert_eq!(Ok(ready), Dist::lognormal(6.0, 0.3).as_ref());
-    let kind = WorkloadKind::Job {
+    let kind = WorkloadKind::Job(Arc::new(JobSpec {
         parallelism: 10,
         completions: Some(10),
-        backoff_limit: 6,
-        active_deadline: None,
-        restarts_in_place: false,
-    };
+        ..JobSpec::default()
+    }));
     assert_eq!((&job.kind, job.name.as_str()), (&kind, "load-generator"));
     assert_eq!(job.created_at, SimTime::from_secs(45 * 60));
     assert_eq!(job.deleted_at, Some(SimTime::from_secs(65 * 60)));
@@ -551,25 +551,26 @@ fn job_with(pod: &str, spec: &str) -> WorkloadKind {
 
 #[test]
 fn a_job_gets_one_pod_and_six_retries_unless_it_says_otherwise() {
-    let of = |parallelism, completions| WorkloadKind::Job {
+    let spec = |parallelism, completions| JobSpec {
         parallelism,
         completions,
-        backoff_limit: 6,
-        active_deadline: None,
-        restarts_in_place: false,
+        ..JobSpec::default()
     };
+    let of = |parallelism, completions| WorkloadKind::Job(spec(parallelism, completions).into());
     assert_eq!(job(""), of(1, Some(1)));
     let on_failure = POD.replace("Never", "OnFailure");
-    let WorkloadKind::Job {
-        restarts_in_place, ..
-    } = job_with(&on_failure, "")
-    else {
+    let WorkloadKind::Job(made) = job_with(&on_failure, "") else {
         panic!("a Job")
     };
-    assert!(restarts_in_place);
+    assert!(made.restarts_in_place);
     assert_eq!(job("  parallelism: 4\n"), of(4, None), "a work queue");
     assert_eq!(job("  completions: 4\n"), of(1, Some(4)));
-    assert_eq!(job("  parallelism: 4\n  suspend: true\n"), of(0, None));
+    let suspended = JobSpec {
+        suspend: true,
+        ..spec(4, None)
+    };
+    let suspended = WorkloadKind::Job(suspended.into());
+    assert_eq!(job("  parallelism: 4\n  suspend: true\n"), suspended);
 }
 
 #[test]

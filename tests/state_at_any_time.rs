@@ -323,7 +323,7 @@ fn a_job_is_complete_or_has_failed_once_its_pods_have_ended() {
         rig.exit(pod, TerminationReason::Completed, 30);
     }
     rig.run_until(60);
-    assert_eq!(rows(&rig, Kind::Job)[0][1..4], ["Complete", "2/2", "30s"]);
+    assert_eq!(rows(&rig, Kind::Job)[0][1..4], ["Complete", "2/2", "31s"]);
     assert_eq!(newest(&rig), "0/1 Completed 0");
     let mut rig = Rig::new(&nodes(1, 8000), &[job(2, 0, None)], &[], 1);
     rig.run_until(20);

@@ -368,6 +368,8 @@ impl<'s> Simulation<'s> {
             pods: Vec::new(),
             manifests: Manifests::new(scenario),
             drains: Vec::new(),
+            rollouts: Vec::new(),
+            rollouts_waiting: 0,
             server_pods: Vec::new(),
             stopped: Vec::new(),
             nodes: Vec::new(),

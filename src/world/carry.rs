@@ -72,6 +72,9 @@ impl Simulation<'_> {
             self.node_changed(id, change.what, now);
         }
         self.tell_controllers(change, now);
+        if self.rollouts_waiting > 0 {
+            self.look_at_rollouts(change, now);
+        }
     }
 
     fn apply_traffic(&mut self, effect: Effect, now: SimTime) {

@@ -83,6 +83,7 @@ impl Simulation<'_> {
             Event::DeleteWorkload(index) => self.delete_workload(index as usize, now),
             Event::Action(index) => self.act_planned(index as usize, now),
             Event::Drain(index) => self.retry_drain(index as usize, now),
+            Event::RolloutTimeout(index) => self.rollout_timed_out(index as usize, now),
             Event::Faults => self.heed_faults(now),
             Event::Hpa(event) => self.sync_hpas(event, now),
             Event::VpaRecommender => self.recommend_vpas(now),

@@ -50,6 +50,8 @@ pub enum Event {
     Action(u32),
     /// The drain of this index asks again.
     Drain(u32),
+    /// The time of the `rollout status` of this index is over.
+    RolloutTimeout(u32),
     /// A fault begins, goes on or ends.
     Faults,
     /// For the HPA controller.

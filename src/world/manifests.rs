@@ -221,6 +221,13 @@ impl Simulation<'_> {
         {
             self.store.commit(now, Write::StatefulSetSpec(key, update));
         }
+        if let ObjectId::Job(key) = id
+            && let WorkloadKind::Job(spec) = &spec.kind
+            && before.kind != WorkloadKind::Job(Arc::clone(spec))
+        {
+            self.store
+                .commit(now, Write::JobSpec(key, Arc::clone(spec)));
+        }
         if let ObjectId::CronJob(key) = id
             && let WorkloadKind::CronJob(spec) = &spec.kind
             && before.kind != WorkloadKind::CronJob(Arc::clone(spec))

@@ -18,6 +18,7 @@ mod manifests;
 mod pods;
 mod prometheus;
 mod requests;
+mod rollout_watch;
 mod sample;
 mod start;
 mod step;
@@ -138,6 +139,9 @@ pub struct Simulation<'s> {
     pods: Vec<PodLink>,
     manifests: manifests::Manifests,
     drains: Vec<drain::Draining>,
+    /// Commands that wait for roll-outs; none where they have ended.
+    rollouts: Vec<Option<rollout_watch::Waiting>>,
+    rollouts_waiting: usize,
     /// The pod of each server, by slot.
     server_pods: Vec<Option<PodId>>,
     /// Servers that are gone and that kube-proxy may not have forgotten yet, with their pods.

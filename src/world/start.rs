@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::components::with_context;
 use super::{Event, Simulation};
 use crate::api::{
-    Amounts, Context, CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, JobSpec,
-    JobStatus, Kind, Node, NodeId, ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodWrite,
+    Amounts, Context, CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, Kind, Node, NodeId, ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodWrite,
     ReplicaSet, SelectionId, StatefulSet, VerticalPodAutoscaler, What, WorkloadId, Write,
 };
 use crate::autoscaler::hpa::Status;
@@ -31,7 +30,7 @@ pub(super) fn kind_of(spec: &WorkloadSpec) -> Kind {
         WorkloadKind::ReplicaSet => Kind::ReplicaSet,
         WorkloadKind::StatefulSet(_) => Kind::StatefulSet,
         WorkloadKind::DaemonSet(_) => Kind::DaemonSet,
-        WorkloadKind::Job { .. } => Kind::Job,
+        WorkloadKind::Job(_) => Kind::Job,
         WorkloadKind::CronJob(_) => Kind::CronJob,
     }
 }
@@ -187,25 +186,13 @@ impl Simulation<'_> {
                 set.keep_revision(|_| false);
                 Write::CreateDaemonSet(Box::new(set))
             }
-            WorkloadKind::Job {
-                parallelism,
-                completions,
-                backoff_limit,
-                active_deadline,
-                restarts_in_place,
-            } => Write::CreateJob(Box::new(Job {
+            WorkloadKind::Job(job) => Write::CreateJob(Box::new(Job {
                 pod_labels: Arc::new(Job::labels_of_pods(&spec.name, &template.labels)),
                 meta,
                 workload,
-                spec: JobSpec {
-                    parallelism,
-                    completions,
-                    backoff_limit,
-                    active_deadline,
-                    restarts_in_place,
-                },
+                spec: job,
                 template,
-                status: JobStatus::default(),
+                status: Arc::default(),
             })),
             WorkloadKind::CronJob(spec) => Write::CreateCronJob(Box::new(CronJob {
                 meta,

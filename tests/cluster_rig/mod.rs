@@ -19,6 +19,7 @@ use nlsim::cluster::spec::{
 };
 use nlsim::controller::deployment::DeploymentSpec;
 use nlsim::controller::disruption::EvictionError;
+use nlsim::controller::job::JobSpec;
 use nlsim::scenario::{FileProvider, Loaded, Scenario};
 use nlsim::sim::{Dist, SimDuration, SimTime};
 use nlsim::units::{Bytes, Millicores, Usd};
@@ -72,6 +73,7 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
         pre_stop: secs(0),
         command: String::new(),
         sleeps: None,
+        exit_code: 0,
         idle_cpu: Millicores(1),
         idle_memory: Bytes(1),
     };
@@ -102,6 +104,7 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
             shutdown: Dist::Constant(0.5),
             startup_cpu: Millicores::ZERO,
             run_time: None,
+            exit_codes: Vec::new(),
         },
         created_at: SimTime::ZERO,
         deleted_at: None,
@@ -285,14 +288,18 @@ pub fn deployment(replicas: i32) -> WorkloadSpec {
 }
 
 pub fn job(completions: i32, backoff_limit: i32, deadline: Option<i64>) -> WorkloadSpec {
-    let kind = WorkloadKind::Job {
+    let spec = JobSpec {
         parallelism: 2,
         completions: Some(completions),
         backoff_limit,
         active_deadline: deadline.map(secs),
-        restarts_in_place: false,
+        ..JobSpec::default()
     };
-    workload(kind, "job", 0)
+    job_of(spec)
+}
+
+pub fn job_of(spec: JobSpec) -> WorkloadSpec {
+    workload(WorkloadKind::Job(spec.into()), "job", 0)
 }
 
 pub fn budget(min_available: i32) -> PdbSpec {

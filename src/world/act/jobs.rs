@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Printed;
-use crate::api::{Job, JobStatus, Kind as StoreKind, Labels, ObjectId, ObjectMeta, Write};
+use crate::api::{Job, Kind as StoreKind, Labels, ObjectId, ObjectMeta, Write};
 use crate::kubectl::command::{CommandLine, CreateJob, DryRun};
 use crate::kubectl::kind::Kind;
 use crate::kubectl::patch;
@@ -59,10 +59,10 @@ impl Simulation<'_> {
                 ..ObjectMeta::new(&namespace, name, uid, now)
             },
             workload: cron_job.workload,
-            spec: cron_job.spec.job,
+            spec: Arc::clone(&cron_job.spec.job),
             pod_labels: Arc::new(Job::labels_of_pods(name, &template.labels)),
             template,
-            status: JobStatus::default(),
+            status: Arc::default(),
         };
         self.store.commit(now, Write::CreateJob(Box::new(job)));
     }

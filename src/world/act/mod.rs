@@ -8,6 +8,7 @@ mod targets;
 
 use serde_json::Value;
 
+use super::rollout_watch::Asked;
 use super::{Event, Simulation};
 use crate::kubectl::command::{Command, CommandLine, Metadata, ParseError, RolloutAction, parse};
 use crate::kubectl::patch::Message;
@@ -24,7 +25,7 @@ pub(in crate::world) struct Printed {
 }
 
 impl Printed {
-    fn out(&mut self, line: impl Into<String>) {
+    pub(in crate::world) fn out(&mut self, line: impl Into<String>) {
         self.lines.push(line.into());
     }
 
@@ -119,9 +120,18 @@ impl Simulation<'_> {
                 RolloutAction::Restart | RolloutAction::Pause | RolloutAction::Resume => {
                     self.change_all(&command.targets, line, documents, printed, now);
                 }
-                RolloutAction::Status { revision, .. } => {
+                RolloutAction::Status {
+                    watch,
+                    timeout,
+                    revision,
+                } => {
+                    let asked = Asked {
+                        revision: revision.unwrap_or(0),
+                        watch,
+                        timeout,
+                    };
                     for target in self.targets(&command.targets, line, documents) {
-                        self.rollout_status(&target, revision.unwrap_or(0), printed, now);
+                        self.rollout_status(&target, asked, printed, now);
                     }
                 }
                 RolloutAction::History { revision } => {

@@ -9,7 +9,7 @@ use super::targets::Target;
 use crate::api::{ObjectId, PodTemplate, Revision, Write};
 use crate::controller::daemonset::adapter::on_nodes;
 use crate::controller::deployment::{self, rollout_undo};
-use crate::controller::rollout_status::{self, RolloutStatus};
+use crate::controller::rollout_status::{self, RolloutStatus, RolloutStatusError};
 use crate::controller::statefulset::adapter::with_view;
 use crate::controller::statefulset::{ControllerRevision, RevisionKey, Undo, UndoError, undo_to};
 use crate::kubectl::command::DryRun;
@@ -17,6 +17,7 @@ use crate::kubectl::patch::line;
 use crate::sim::SimTime;
 use crate::world::Simulation;
 use crate::world::manifests::kind_in_store;
+use crate::world::rollout_watch::Asked;
 
 /// What an undo comes to: the template to go back to, or what kubectl prints.
 type Undone = Result<Result<Arc<PodTemplate>, String>, String>;
@@ -105,20 +106,32 @@ impl Simulation<'_> {
         }
     }
 
-    /// `rollout status`: what its first look prints.
+    /// `rollout status`: what it prints, and that it waits if it does.
     pub(super) fn rollout_status(
         &mut self,
         target: &Target,
-        revision: i64,
+        asked: Asked,
         printed: &mut Printed,
         now: SimTime,
     ) {
-        let looked = match self.target_object(target) {
-            None => {
-                printed.error(target.not_found());
-                return;
+        match self.target_object(target) {
+            None => printed.error(target.not_found()),
+            Some(object) => {
+                let kind = target.kind.group_kind();
+                self.watch_rollout((object, &kind), asked, printed, now);
             }
-            Some(ObjectId::Deployment(id)) => {
+        }
+    }
+
+    /// How far a roll-out is; none for what has no roll-outs.
+    pub(in crate::world) fn look_at_rollout(
+        &mut self,
+        object: ObjectId,
+        revision: i64,
+        now: SimTime,
+    ) -> Option<Result<RolloutStatus, RolloutStatusError>> {
+        match object {
+            ObjectId::Deployment(id) => {
                 let components = &mut self.components;
                 let looked = components.deployments.with_views(
                     id,
@@ -129,11 +142,11 @@ impl Simulation<'_> {
                 );
                 looked.map(|(.., looked)| looked)
             }
-            Some(ObjectId::StatefulSet(id)) => self.store.stateful_set(id).map(|set| {
+            ObjectId::StatefulSet(id) => self.store.stateful_set(id).map(|set| {
                 let name = |key: RevisionKey| set.revision_name(key);
                 with_view(set, |view, _| rollout_status::stateful_set(view, name))
             }),
-            Some(ObjectId::DaemonSet(id)) => self.store.daemon_set(id).map(|set| {
+            ObjectId::DaemonSet(id) => self.store.daemon_set(id).map(|set| {
                 let nodes = on_nodes(id, set, &self.store, now);
                 let desired = nodes.iter().filter(|node| node.should_run);
                 let oldest = || desired.clone().filter_map(|node| node.pods.first());
@@ -142,17 +155,7 @@ impl Simulation<'_> {
                 let counts = [desired.clone().count(), updated, available];
                 rollout_status::daemon_set(&set.meta.name, set.update.on_delete, counts)
             }),
-            Some(_) => None,
-        };
-        match looked {
-            Some(Ok(RolloutStatus { line, .. })) => printed.out(line),
-            Some(Err(error)) => printed.error(format!("error: {error}")),
-            None => {
-                let kind = target.kind.group_kind();
-                printed.error(format!(
-                    "error: no status viewer has been implemented for {kind}"
-                ));
-            }
+            _ => None,
         }
     }
 

@@ -43,10 +43,42 @@ impl PodPhase {
 pub enum TerminationReason {
     /// It exited with 0.
     Completed,
-    /// It exited otherwise.
+    /// It exited with 1.
     Error,
+    /// It exited with this code, which is neither 0 nor 1.
+    ExitCode(u8),
     /// It went over its memory limit.
     OomKilled,
+}
+
+impl TerminationReason {
+    /// Of a process that exited with a code.
+    pub fn of_exit(code: u8) -> Self {
+        match code {
+            0 => Self::Completed,
+            1 => Self::Error,
+            code => Self::ExitCode(code),
+        }
+    }
+
+    /// `exitCode`.
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Self::Completed => 0,
+            Self::Error => 1,
+            Self::ExitCode(code) => i32::from(code),
+            Self::OomKilled => 137,
+        }
+    }
+
+    /// `reason`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "Completed",
+            Self::Error | Self::ExitCode(_) => "Error",
+            Self::OomKilled => "OOMKilled",
+        }
+    }
 }
 
 /// How a resize stands, from the conditions `PodResizePending` and `PodResizeInProgress`.
@@ -134,6 +166,15 @@ pub struct Pod {
 }
 
 impl Pod {
+    /// The annotation and the label with the completion index of an Indexed Job's pod.
+    pub const COMPLETION_INDEX: &str = "batch.kubernetes.io/job-completion-index";
+
+    /// The completion index of an Indexed Job's pod.
+    pub fn completion_index(&self) -> Option<i32> {
+        let index = self.meta.annotations.get(Self::COMPLETION_INDEX)?;
+        index.parse().ok()
+    }
+
     /// A pod of this template that waits for the scheduler.
     pub fn new(meta: ObjectMeta, workload: WorkloadId, template: Arc<PodTemplate>) -> Self {
         let created = meta.created;

@@ -87,8 +87,10 @@ pub struct ContainerSpec {
     pub pre_stop: SimDuration,
     /// `command` and `args` joined by spaces; load Jobs are read from it.
     pub command: String,
-    /// After which time it exits with 0, if its command is a `sleep`.
+    /// After which time it exits, if its command is a `sleep`, an `exit` or both.
     pub sleeps: Option<SimDuration>,
+    /// The code with which it exits then.
+    pub exit_code: u8,
     /// CPU that a container uses which serves nothing (sidecars).
     pub idle_cpu: Millicores,
     /// Memory that a container holds which serves nothing (sidecars).

@@ -7,11 +7,12 @@ use super::meta::{Labels, ObjectMeta, Uid};
 use super::pod::Pod;
 use super::template::PodTemplate;
 use crate::controller::cronjob::CronJobSpec;
+use crate::controller::job::{JobSpec, JobStatus};
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::controller::pod_control::revision_hash;
 use crate::controller::statefulset::{RevisionKey, StatefulSetSpec, StatefulSetStatus};
-use crate::sim::{Key, SimDuration, SimTime};
+use crate::sim::{Key, SimTime};
 
 /// A Deployment's key.
 pub type DeploymentId = Key<Deployment>;
@@ -218,72 +219,6 @@ impl DaemonSet {
     }
 }
 
-/// `spec` of a Job besides its template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JobSpec {
-    /// `parallelism`.
-    pub parallelism: i32,
-    /// `completions`.
-    pub completions: Option<i32>,
-    /// `backoffLimit`.
-    pub backoff_limit: i32,
-    /// `activeDeadlineSeconds`.
-    pub active_deadline: Option<SimDuration>,
-    /// `restartPolicy: OnFailure`: the kubelet restarts a failed container in its pod.
-    pub restarts_in_place: bool,
-}
-
-/// `status` of a Job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct JobStatus {
-    /// `succeeded`.
-    pub succeeded: i32,
-    /// `failed`.
-    pub failed: i32,
-    /// Failures since the last success.
-    pub failures_in_a_row: u32,
-    /// When the last failure was.
-    pub last_failure: SimTime,
-    /// Why it has failed: it does nothing more.
-    pub given_up: Option<GaveUp>,
-    /// The condition Complete or Failed.
-    pub end: Option<JobEnd>,
-}
-
-/// Why a Job does nothing more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GaveUp {
-    /// More failures, or restarts in place, than `backoffLimit` allows.
-    BackoffLimit,
-    /// `activeDeadlineSeconds` is over.
-    Deadline,
-}
-
-impl GaveUp {
-    /// Reason and message of the condition and of the event.
-    pub fn reason(self) -> (&'static str, &'static str) {
-        match self {
-            Self::BackoffLimit => (
-                "BackoffLimitExceeded",
-                "Job has reached the specified backoff limit",
-            ),
-            Self::Deadline => (
-                "DeadlineExceeded",
-                "Job was active longer than specified deadline",
-            ),
-        }
-    }
-}
-
-/// How a Job ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JobEnd {
-    /// Failed instead of Complete.
-    pub failed: bool,
-    /// When.
-    pub at: SimTime,
-}
-
 /// A Job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
@@ -292,13 +227,13 @@ pub struct Job {
     /// The entry of the workload at the top of its owners.
     pub workload: WorkloadId,
     /// `spec`.
-    pub spec: JobSpec,
+    pub spec: Arc<JobSpec>,
     /// `spec.template`.
     pub template: Arc<PodTemplate>,
     /// The labels of its pods: the template's and those that the controller adds.
     pub pod_labels: Arc<Labels>,
     /// `status`.
-    pub status: JobStatus,
+    pub status: Arc<JobStatus>,
 }
 
 impl Job {

@@ -15,13 +15,14 @@ use super::taint::Taint;
 use super::template::PodTemplate;
 use super::workload::{
     CronJob, CronJobId, CronJobStatus, DaemonSet, DaemonSetId, Deployment, DeploymentId, Job,
-    JobId, JobStatus, ReplicaSet, ReplicaSetId, Revision, RolloutAnnotations, StatefulSet,
+    JobId, ReplicaSet, ReplicaSetId, Revision, RolloutAnnotations, StatefulSet,
     StatefulSetId,
 };
 use crate::autoscaler::hpa::{HpaSpec, Status};
 use crate::autoscaler::vpa::VpaSpec;
 use crate::controller::cronjob::CronJobSpec;
 use crate::controller::daemonset::DaemonSetUpdate;
+use crate::controller::job::{JobSpec, JobStatus};
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::controller::statefulset::{StatefulSetSpec, StatefulSetStatus};
 use crate::sim::SimTime;
@@ -78,7 +79,9 @@ pub enum Write {
     /// Replaces what a Deployment has noted at a ReplicaSet.
     Rollout(ReplicaSetId, Arc<RolloutAnnotations>),
     /// Replaces the status of a Job.
-    JobStatus(JobId, JobStatus),
+    JobStatus(JobId, Arc<JobStatus>),
+    /// Replaces `spec` of a Job but for its pod template.
+    JobSpec(JobId, Arc<JobSpec>),
     /// Replaces `spec` of a CronJob but for its pod template.
     CronJobSpec(CronJobId, Arc<CronJobSpec>),
     /// Replaces the status of a CronJob.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::controller::cronjob::CronJobSpec;
+use crate::controller::job::JobSpec;
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::DeploymentSpec;
 use crate::controller::statefulset::StatefulSetSpec;
@@ -81,18 +82,7 @@ pub enum WorkloadKind {
     /// `apps/v1` DaemonSet.
     DaemonSet(DaemonSetUpdate),
     /// `batch/v1` Job.
-    Job {
-        /// `spec.parallelism`.
-        parallelism: i32,
-        /// `spec.completions`.
-        completions: Option<i32>,
-        /// `spec.backoffLimit`.
-        backoff_limit: i32,
-        /// `spec.activeDeadlineSeconds`.
-        active_deadline: Option<SimDuration>,
-        /// `restartPolicy: OnFailure`: the kubelet restarts a failed container in its pod.
-        restarts_in_place: bool,
-    },
+    Job(Arc<JobSpec>),
     /// `batch/v1` CronJob.
     CronJob(Arc<CronJobSpec>),
 }
@@ -105,7 +95,7 @@ impl WorkloadKind {
             Self::ReplicaSet => "ReplicaSet",
             Self::StatefulSet(_) => "StatefulSet",
             Self::DaemonSet(_) => "DaemonSet",
-            Self::Job { .. } => "Job",
+            Self::Job(_) => "Job",
             Self::CronJob(_) => "CronJob",
         }
     }
@@ -139,6 +129,9 @@ pub struct StartupSpec {
     pub startup_cpu: Millicores,
     /// From the containers of a Job's pod running to their end, if nothing in the pod tells it.
     pub run_time: Option<Dist>,
+    /// The codes with which they exit then: of one run after the other, the last for all
+    /// others; in an Indexed Job by completion index. Empty: what the command tells, else 0.
+    pub exit_codes: Vec<u8>,
 }
 
 /// A PodDisruptionBudget.

@@ -7,6 +7,7 @@ use crate::api::{
     Context, DaemonSet, Labels, NodeId, ObjectId, ObjectMeta, Pod, PodId, PodPhase, PodTemplate,
     PodWrite, Store, Uid, WorkloadEntry, WorkloadId, Write,
 };
+use crate::controller::job::PodIndex;
 use crate::controller::statefulset::RevisionKey;
 use crate::sim::{SimTime, Stream, Streams, fingerprint};
 
@@ -125,11 +126,18 @@ impl NewPod {
             }
             ObjectId::Job(id) => {
                 let job = store.job(id)?;
+                let mut labels = Arc::clone(&job.pod_labels);
+                let mut base = Arc::clone(&job.meta.name);
+                if let Some(place) = place.index {
+                    let index = place.index.to_string();
+                    Arc::make_mut(&mut labels).insert(Pod::COMPLETION_INDEX.to_owned(), index);
+                    base = place.base(&base).into();
+                }
                 Self {
                     workload: job.workload,
                     template: Arc::clone(&job.template),
-                    labels: Arc::clone(&job.pod_labels),
-                    base: Arc::clone(&job.meta.name),
+                    labels,
+                    base,
                     by_ordinal: false,
                 }
             }
@@ -147,6 +155,8 @@ struct Place {
     revision: Option<RevisionKey>,
     /// Of a DaemonSet's pod.
     pinned: Option<NodeId>,
+    /// Of an Indexed Job's pod.
+    index: Option<PodIndex>,
 }
 
 /// Makes pods, their names and their draws.
@@ -229,7 +239,7 @@ impl PodControl {
         let place = Place {
             ordinal,
             revision: Some(revision),
-            pinned: None,
+            ..Place::default()
         };
         let created = context.now;
         self.make(owner, place, created, context)
@@ -250,6 +260,21 @@ impl PodControl {
         self.make(owner, place, created, context)
     }
 
+    /// Creates a pod object of a Job, with an index if that is an Indexed one.
+    pub(super) fn create_indexed<E>(
+        &mut self,
+        owner: ObjectId,
+        index: Option<PodIndex>,
+        context: &mut Context<'_, E>,
+    ) -> Option<PodId> {
+        let place = Place {
+            index,
+            ..Place::default()
+        };
+        let created = context.now;
+        self.make(owner, place, created, context)
+    }
+
     fn make<E>(
         &mut self,
         owner: ObjectId,
@@ -258,7 +283,10 @@ impl PodControl {
         context: &mut Context<'_, E>,
     ) -> Option<PodId> {
         let Place {
-            ordinal, pinned, ..
+            ordinal,
+            pinned,
+            index,
+            ..
         } = place;
         let new = NewPod::of(owner, place, context.store)?;
         let entry = context.store.workload(new.workload);
@@ -274,11 +302,14 @@ impl PodControl {
         let uid = draw_uid(&mut draws.stream);
         let stream = draws.own.of("pod").nth(draws.created);
         draws.created += 1;
-        let meta = ObjectMeta {
+        let mut meta = ObjectMeta {
             labels: new.labels,
             owner: Some(owner),
             ..ObjectMeta::named(namespace, name, uid, created)
         };
+        if let Some(index) = index {
+            meta.annotations = Arc::new(index.annotations());
+        }
         let pod = Pod {
             ordinal,
             pinned,

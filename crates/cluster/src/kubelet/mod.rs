@@ -13,6 +13,8 @@ mod restart;
 mod start;
 mod stop;
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
@@ -95,6 +97,8 @@ pub struct Kubelet {
     resizing: Vec<PodId>,
     /// Slows image pulls by a factor, or sets their length.
     slowness: (f64, Option<SimDuration>),
+    /// Ended runs of Jobs' containers by workload, where their exit codes depend on it.
+    runs: BTreeMap<usize, usize>,
 }
 
 impl Kubelet {
@@ -109,6 +113,7 @@ impl Kubelet {
             on_nodes: Vec::new(),
             resizing: Vec::new(),
             slowness: (1.0, None),
+            runs: BTreeMap::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::events::Pull;
 use super::probe::{Attempts, first_success};
 use super::{Event, Kubelet};
-use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason};
+use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason, WorkloadId};
 use crate::sim::SimDuration;
 
 /// From a start to the first attempt of its probe where the kubelet lists the pod at once.
@@ -137,11 +137,34 @@ impl Kubelet {
         }
     }
 
+    /// How many runs of a workload's containers have ended before.
+    fn next_run(&mut self, workload: WorkloadId) -> usize {
+        if self.startup(workload).exit_codes.is_empty() {
+            return 0;
+        }
+        let runs = self.runs.entry(workload.index()).or_default();
+        *runs += 1;
+        *runs - 1
+    }
+
     /// A Job's pod whose commands are over.
     pub(super) fn completed(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
-        if self.runs(id, run, context) {
-            self.container_exited(id, 0, TerminationReason::Completed, context);
+        if !self.runs(id, run, context) {
+            return;
         }
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let (workload, place) = (pod.workload, pod.completion_index());
+        let failing = pod.template.containers.iter().position(|one| one.exit_code != 0);
+        let told = failing.map_or(0, |place| pod.template.containers[place].exit_code);
+        let index = place.and_then(|index| usize::try_from(index).ok());
+        let place = index.unwrap_or_else(|| self.next_run(workload));
+        let codes = &self.startup(workload).exit_codes;
+        let stated = codes.get(place).or(codes.last()).copied();
+        let container = failing.filter(|_| stated.is_none()).unwrap_or(0) as u16;
+        let reason = TerminationReason::of_exit(stated.unwrap_or(told));
+        self.container_exited(id, container, reason, context);
     }
 
     pub(super) fn became_ready(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {

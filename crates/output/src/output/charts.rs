@@ -186,7 +186,7 @@ pub(super) fn load_spans(recording: &Recording, service: Option<usize>) -> Vec<L
     let from = |load: &LoadRecord| load.started.as_secs_f64();
     let to = |load: &LoadRecord| load.ended.map_or(end, SimTime::as_secs_f64);
     if of.clone().nth(MOST_SPANS).is_some() {
-        return merged(of.map(|load| (from(load), to(load))).collect());
+        return merged(of.map(|load| (from(load), to(load), &*load.name)).collect());
     }
     of.map(|load| LoadSpan {
         from: from(load),
@@ -196,23 +196,26 @@ pub(super) fn load_spans(recording: &Recording, service: Option<usize>) -> Vec<L
     .collect()
 }
 
-/// Spans that overlap as one, which says how many they are.
-fn merged(mut spans: Vec<(f64, f64)>) -> Vec<LoadSpan> {
+/// Spans that overlap as one, which says how many they are; one by itself keeps its name.
+fn merged(mut spans: Vec<(f64, f64, &str)>) -> Vec<LoadSpan> {
     spans.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let mut together: Vec<(f64, f64, usize)> = Vec::new();
-    for (from, to) in spans {
+    let mut together: Vec<(f64, f64, usize, &str)> = Vec::new();
+    for (from, to, name) in spans {
         match together.last_mut() {
-            Some((_, end, count)) if from <= *end => {
+            Some((_, end, count, _)) if from <= *end => {
                 *end = end.max(to);
                 *count += 1;
             }
-            _ => together.push((from, to, 1)),
+            _ => together.push((from, to, 1, name)),
         }
     }
-    let span = |(from, to, count)| LoadSpan {
+    let span = |(from, to, count, name): (f64, f64, usize, &str)| LoadSpan {
         from,
         to,
-        label: format!("{count} loads"),
+        label: match count {
+            1 => name.to_owned(),
+            count => format!("{count} loads"),
+        },
     };
     together.into_iter().map(span).collect()
 }
@@ -514,4 +517,24 @@ fn sum(lives: impl Iterator<Item = (f64, Option<f64>, f64)>) -> Points {
         }
     }
     points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_loads_become_spans_with_a_number_or_a_name() {
+        let spans = vec![(5.0, 9.0, "b"), (0.0, 2.0, "a"), (7.0, 12.0, "c")];
+        let made = merged(spans).into_iter();
+        let made: Vec<(f64, f64, String)> =
+            made.map(|span| (span.from, span.to, span.label)).collect();
+        assert_eq!(
+            made,
+            [
+                (0.0, 2.0, "a".to_owned()),
+                (5.0, 12.0, "2 loads".to_owned())
+            ]
+        );
+    }
 }

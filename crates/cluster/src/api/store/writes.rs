@@ -197,6 +197,12 @@ impl Store {
                 }
                 self.wrote(ObjectId::Job(key), false, What::Status)
             }
+            Write::JobSpec(key, spec) => {
+                if let Some(job) = self.jobs.get_mut(key) {
+                    job.spec = spec;
+                }
+                self.wrote(ObjectId::Job(key), true, What::Spec)
+            }
             Write::CronJobSpec(key, spec) => {
                 if let Some(object) = self.cron_jobs.get_mut(key) {
                     object.spec = spec;

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::template::{seconds, template};
+use super::template::template;
 use super::{Clock, labels, list, meta};
 use crate::api::store::Store;
-use crate::api::workload::{CronJob, JobSpec};
+use crate::api::workload::CronJob;
+use crate::controller::job::JobSpec;
 use crate::sim::SimTime;
 
 pub(super) fn view(object: &CronJob, store: &Store, clock: Clock) -> Value {
@@ -53,24 +54,18 @@ pub(super) fn view(object: &CronJob, store: &Store, clock: Clock) -> Value {
 
 /// `spec.jobTemplate.spec`: the defaults of Jobs come with the Jobs.
 fn job_spec(object: &CronJob) -> Value {
-    let JobSpec {
-        parallelism,
-        completions,
-        backoff_limit,
-        active_deadline,
-        restarts_in_place,
-    } = object.spec.job;
-    let one = parallelism == 1 && completions == Some(1);
-    let policy = if restarts_in_place {
-        "OnFailure"
-    } else {
-        "Never"
-    };
-    json!({
-        "activeDeadlineSeconds": active_deadline.map(seconds),
-        "backoffLimit": (backoff_limit != 6).then_some(backoff_limit),
-        "completions": completions.filter(|_| !one),
-        "parallelism": (!one).then_some(parallelism),
-        "template": template(&object.template, &object.template.labels, policy),
-    })
+    let spec = &object.spec.job;
+    let default = JobSpec::default();
+    let one = spec.parallelism == 1 && spec.completions == Some(1);
+    let limit = spec.backoff_limit;
+    let is_default = |limit| limit == default.backoff_limit || limit == i32::MAX;
+    let mut made = super::job::stated(spec);
+    made["backoffLimit"] = json!((!is_default(limit)).then_some(limit));
+    made["completionMode"] = json!(spec.indexed.then_some("Indexed"));
+    made["completions"] = json!(spec.completions.filter(|_| !one));
+    made["parallelism"] = json!((!one).then_some(spec.parallelism));
+    made["suspend"] = json!(spec.suspend.then_some(true));
+    let policy = spec.restart_policy();
+    made["template"] = template(&object.template, &object.template.labels, policy);
+    made
 }

@@ -6,10 +6,10 @@ use super::replica_set::owned;
 use super::template::{seconds, template};
 use super::{Clock, count, list, meta, truth};
 use crate::api::meta::ObjectId;
-use crate::api::pod::{Pod, PodPhase};
+use crate::api::pod::Pod;
 use crate::api::store::Store;
-use crate::api::workload::{GaveUp, Job, JobId};
-use crate::sim::SimTime;
+use crate::api::workload::JobId;
+use crate::controller::job::{FailureAsks, FailureRule, JobCondition, JobSpec, SuccessRule};
 
 pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
     let job = store.job(id)?;
@@ -18,38 +18,37 @@ pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
     let number = |is: &dyn Fn(&Pod) -> bool| pods.iter().filter(|pod| is(pod)).count() as i32;
     let active = number(&Pod::is_active);
     let terminating = number(&|pod| pod.is_deleting() && !pod.has_ended());
-    let end = End::of(job, active, &pods);
-    let completed = end.as_ref().filter(|end| !end.failed).map(|end| end.at);
-    let gone = status.end.is_some();
     let uid = job.meta.uid.to_string();
-    let policy = if spec.restarts_in_place {
-        "OnFailure"
+    let completed = Some(status.completed_indexes.to_string());
+    let conditions = status.conditions.iter().map(|one| condition(one, clock));
+    let mut made = stated(spec);
+    made["completionMode"] = json!(if spec.indexed { "Indexed" } else { "NonIndexed" });
+    made["manualSelector"] = json!(false);
+    made["backoffLimit"] = json!(spec.backoff_limit);
+    made["completions"] = json!(spec.completions);
+    made["parallelism"] = json!(spec.parallelism);
+    made["podReplacementPolicy"] = json!(if spec.replaces_failed_only {
+        "Failed"
     } else {
-        "Never"
-    };
+        "TerminatingOrFailed"
+    });
+    made["selector"] = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
+    made["suspend"] = json!(spec.suspend);
+    made["template"] = template(&job.template, &job.pod_labels, spec.restart_policy());
     Some(json!({
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": meta::plain(&job.meta, store, clock),
-        "spec": {
-            "activeDeadlineSeconds": spec.active_deadline.map(seconds),
-            "backoffLimit": spec.backoff_limit,
-            "completionMode": "NonIndexed",
-            "completions": spec.completions,
-            "manualSelector": false,
-            "parallelism": spec.parallelism,
-            "podReplacementPolicy": "TerminatingOrFailed",
-            "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}},
-            "suspend": false,
-            "template": template(&job.template, &job.pod_labels, policy),
-        },
+        "spec": made,
         "status": {
             "active": count(active),
-            "completionTime": clock.maybe(completed.filter(|_| gone)),
-            "conditions": list(end.map_or_else(Vec::new, |end| end.conditions(gone, clock))),
+            "completedIndexes": completed.filter(|text| !text.is_empty()),
+            "completionTime": clock.maybe(status.completion_time),
+            "conditions": list(conditions.collect()),
             "failed": count(status.failed),
+            "failedIndexes": status.failed_indexes.as_ref().map(ToString::to_string),
             "ready": number(&Pod::is_ready),
-            "startTime": clock.time(job.meta.created),
+            "startTime": clock.maybe(status.start_time),
             "succeeded": count(status.succeeded),
             "terminating": terminating,
             "uncountedTerminatedPods": {},
@@ -57,62 +56,58 @@ pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
     }))
 }
 
-/// How a Job has ended.
-struct End {
-    failed: bool,
-    reason: &'static str,
-    message: &'static str,
-    at: SimTime,
+fn condition(one: &JobCondition, clock: Clock) -> Value {
+    json!({
+        "lastProbeTime": clock.time(one.at),
+        "lastTransitionTime": clock.time(one.at),
+        "message": one.message,
+        "reason": one.reason,
+        "status": truth(one.status),
+        "type": one.kind.name(),
+    })
 }
 
-impl End {
-    fn of(job: &Job, active: i32, pods: &[&Pod]) -> Option<Self> {
-        let (spec, status) = (&job.spec, &job.status);
-        if let Some(gave_up) = status.given_up {
-            let (reason, message) = gave_up.reason();
-            let deadline = spec.active_deadline.map(|limit| job.meta.created + limit);
-            let deadline = deadline.filter(|_| gave_up == GaveUp::Deadline);
-            return Some(Self {
-                failed: true,
-                reason,
-                message,
-                at: deadline.unwrap_or(status.last_failure),
-            });
-        }
-        let enough = match spec.completions {
-            Some(completions) => status.succeeded >= completions,
-            None => status.succeeded > 0 && active == 0,
-        };
-        let succeeded = pods.iter().filter(|pod| pod.phase == PodPhase::Succeeded);
-        let ends = succeeded.flat_map(|pod| &pod.containers);
-        let ends = ends.filter_map(|status| status.last_termination.map(|(.., at)| at));
-        enough.then(|| Self {
-            failed: false,
-            reason: "CompletionsReached",
-            message: "Reached expected number of succeeded pods",
-            at: ends.max().unwrap_or(job.meta.created),
-        })
-    }
+/// What has no default.
+pub(super) fn stated(spec: &JobSpec) -> Value {
+    let failure = spec.failure_rules.as_ref();
+    let success = spec.success_rules.as_ref();
+    json!({
+        "activeDeadlineSeconds": spec.active_deadline.map(seconds),
+        "backoffLimitPerIndex": spec.backoff_limit_per_index,
+        "maxFailedIndexes": spec.max_failed_indexes,
+        "podFailurePolicy": failure.map(|rules| json!({
+            "rules": rules.iter().map(failure_rule).collect::<Vec<_>>(),
+        })),
+        "successPolicy": success.map(|rules| json!({
+            "rules": rules.iter().map(success_rule).collect::<Vec<_>>(),
+        })),
+        "ttlSecondsAfterFinished": spec.ttl.map(seconds),
+    })
+}
 
-    /// What is decided, and, once all pods are gone, what came of it.
-    fn conditions(&self, gone: bool, clock: Clock) -> Vec<Value> {
-        let kinds = if self.failed {
-            ["FailureTarget", "Failed"]
-        } else {
-            ["SuccessCriteriaMet", "Complete"]
-        };
-        let kinds = kinds.iter().take(1 + usize::from(gone));
-        kinds
-            .map(|kind| {
-                json!({
-                    "lastProbeTime": clock.time(self.at),
-                    "lastTransitionTime": clock.time(self.at),
-                    "message": self.message,
-                    "reason": self.reason,
-                    "status": truth(true),
-                    "type": kind,
-                })
-            })
-            .collect()
+fn failure_rule(rule: &FailureRule) -> Value {
+    let action = rule.action.name();
+    match &rule.asks {
+        FailureAsks::ExitCodes {
+            container,
+            not_in,
+            values,
+        } => json!({"action": action, "onExitCodes": {
+            "containerName": container,
+            "operator": if *not_in { "NotIn" } else { "In" },
+            "values": values,
+        }}),
+        FailureAsks::Conditions(asked) => {
+            let asked = asked.iter();
+            let asked = asked.map(|(kind, status)| json!({"type": kind, "status": status}));
+            json!({"action": action, "onPodConditions": asked.collect::<Vec<_>>()})
+        }
     }
+}
+
+fn success_rule(rule: &SuccessRule) -> Value {
+    json!({
+        "succeededCount": rule.count,
+        "succeededIndexes": rule.indexes.as_ref().map(ToString::to_string),
+    })
 }

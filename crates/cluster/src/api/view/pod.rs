@@ -145,15 +145,10 @@ pub(super) fn is_ready(status: &ContainerStatus, spec: &ContainerSpec, pod: &Pod
 
 fn terminated(last: (TerminationReason, SimTime, SimTime), clock: Clock) -> Value {
     let (reason, started, finished) = last;
-    let (reason, code) = match reason {
-        TerminationReason::Completed => ("Completed", 0),
-        TerminationReason::Error => ("Error", 1),
-        TerminationReason::OomKilled => ("OOMKilled", 137),
-    };
     json!({"terminated": {
-        "exitCode": code,
+        "exitCode": reason.exit_code(),
         "finishedAt": clock.time(finished),
-        "reason": reason,
+        "reason": reason.name(),
         "startedAt": clock.time(started),
     }})
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::spec::CronJobSpec;
 use super::sync::{Child, Step, View, job_name, next_wake, sync};
 use crate::api::{
-    ActiveJob, Change, Context, CronJobId, CronJobStatus, Job, JobStatus, Kind, ObjectId,
+    ActiveJob, Change, Context, CronJobId, CronJobStatus, Job, Kind, ObjectId,
     ObjectMeta, What, Write,
 };
 use crate::cluster::spec::ClusterConfig;
@@ -195,10 +195,10 @@ impl Controller {
                 name: Arc::clone(&job.meta.name),
                 uid: job.meta.uid,
                 started: job.meta.created.0,
-                end: job.status.end,
+                end: job.status.end(),
                 completed: job
                     .status
-                    .end
+                    .end()
                     .filter(|end| !end.failed)
                     .map(|end| self.unix(end.at).div_euclid(NANOS)),
             })
@@ -333,10 +333,10 @@ impl Controller {
             let job = Job {
                 meta,
                 workload: cron_job.workload,
-                spec: cron_job.spec.job,
+                spec: Arc::clone(&cron_job.spec.job),
                 pod_labels: Arc::new(Job::labels_of_pods(&name, &template.labels)),
                 template,
-                status: JobStatus::default(),
+                status: Arc::default(),
             };
             let write = Write::CreateJob(Box::new(job));
             let made = context.store.commit(context.now, write);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::api::{JobSpec, Labels};
+use crate::api::Labels;
+use crate::controller::job::JobSpec;
 use crate::sim::Zone;
 use crate::sim::cron::Schedule;
 
@@ -54,7 +55,7 @@ pub struct CronJobSpec {
     /// `failedJobsHistoryLimit`.
     pub failed_jobs_history_limit: i32,
     /// `jobTemplate.spec`.
-    pub job: JobSpec,
+    pub job: Arc<JobSpec>,
     /// `jobTemplate.metadata.labels`.
     pub job_labels: Arc<Labels>,
     /// `jobTemplate.metadata.annotations`.

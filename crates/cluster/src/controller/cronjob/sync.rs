@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::missed::{Missed, most_recent, until_next};
 use super::spec::{ConcurrencyPolicy, CronJobSpec};
-use crate::api::{ActiveJob, CronJobStatus, EventKind, JobEnd, JobId, Uid};
+use crate::api::{ActiveJob, CronJobStatus, EventKind, JobId, Uid};
+use crate::controller::job::JobEnd;
 use crate::sim::Zone;
 
 const NANOS: i64 = 1_000_000_000;

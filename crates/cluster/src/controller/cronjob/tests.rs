@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::missed::{Missed, NEVER, most_recent, until_next};
 use super::{Child, ConcurrencyPolicy, CronJobSpec, Outcome, Step, View, sync};
-use crate::api::{ActiveJob, CronJobStatus, JobEnd, JobId, JobSpec, Uid};
+use crate::api::{ActiveJob, CronJobStatus, JobId, Uid};
+use crate::controller::job::JobEnd;
 use crate::sim::{Arena, SimTime, Zone};
 
 const NANOS: i64 = 1_000_000_000;
@@ -24,13 +25,7 @@ fn spec(schedule: &str) -> CronJobSpec {
         suspend: false,
         successful_jobs_history_limit: 3,
         failed_jobs_history_limit: 1,
-        job: JobSpec {
-            parallelism: 1,
-            completions: Some(1),
-            backoff_limit: 6,
-            active_deadline: None,
-            restarts_in_place: false,
-        },
+        job: Arc::default(),
         job_labels: Arc::default(),
         job_annotations: Arc::default(),
     }
@@ -68,7 +63,7 @@ fn job() -> crate::api::Job {
         spec: spec("* * * * *").job,
         template: Arc::default(),
         pod_labels: Arc::default(),
-        status: crate::api::JobStatus::default(),
+        status: Arc::default(),
     }
 }
 

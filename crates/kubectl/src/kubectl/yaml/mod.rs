@@ -24,12 +24,6 @@ pub fn read(text: &str) -> Result<Json, String> {
         return Err(json.to_string());
     }
     let document = parse(text).map_err(|problem| problem.label)?;
-    if let Some(key) = document.doubles.first() {
-        return Err(format!(
-            "the key \"{}\" is already set in its map",
-            key.name
-        ));
-    }
     if document.rest.is_some() {
         return Err("more than one YAML document".to_owned());
     }

@@ -63,6 +63,10 @@ pub(super) fn unanswered(
 
 /// Why pods cannot keep up, if their requests ask for more CPU than they used.
 fn overload(fold: &ServiceFold) -> Option<String> {
+    // A pod that runs uses some CPU.
+    if fold.samples > 0 && fold.cpu_used <= 0.0 {
+        return Some("it had no running pod".to_owned());
+    }
     let samples = fold.samples.max(1) as f64;
     let (offered, used) = (fold.cpu_offered / samples, fold.cpu_used / samples);
     (offered > MORE * used).then(|| {
@@ -136,4 +140,23 @@ pub(super) fn silent(recording: &Recording, load: &LoadRecord) -> Option<Finding
         subject: format!("load/{}", load.name),
         text: format!("sent no request: {why}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_without_pods_is_not_called_overloaded() {
+        let fold = |cpu_used| ServiceFold {
+            samples: 10,
+            cpu_offered: 1.0,
+            cpu_used,
+            ..ServiceFold::default()
+        };
+        assert_eq!(overload(&fold(0.0)).as_deref(), Some("it had no running pod"));
+        let told = overload(&fold(0.5)).unwrap_or_default();
+        assert!(told.starts_with("it is overloaded"), "{told}");
+        assert_eq!(overload(&fold(1.0)), None);
+    }
 }

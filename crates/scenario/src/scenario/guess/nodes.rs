@@ -3,7 +3,7 @@
 use super::survey::{Seen, Survey};
 use super::{NodeGuess, NodeShape};
 use crate::cluster::prices::PriceTable;
-use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate};
+use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, WorkloadKind, WorkloadSpec};
 
 /// Types that are tried, the smallest first.
 const TYPES: [&str; 2] = ["m5.xlarge", "m5.2xlarge"];
@@ -27,14 +27,18 @@ struct Pods {
 
 pub(super) fn guess(survey: &Survey) -> Vec<NodeGuess> {
     let mut groups: Vec<(Labels, Vec<Pods>)> = Vec::new();
-    for seen in &survey.workloads {
-        let mut selector = seen.spec.template.node_selector.clone();
+    let workloads = survey.workloads.iter().map(|seen| (&seen.spec, pods(seen)));
+    let jobs = survey.jobs.iter().map(|spec| (spec, pods_of_job(spec)));
+    for (spec, own) in workloads.chain(jobs) {
+        let mut selector = spec.template.node_selector.clone();
         selector.retain(|key, value| !is_everywhere(key, value));
-        let own = pods(seen);
         match groups.iter_mut().find(|group| group.0 == selector) {
             Some(group) => group.1.push(own),
             None => groups.push((selector, vec![own])),
         }
+    }
+    if groups.is_empty() {
+        groups.push((Labels::new(), Vec::new()));
     }
     let number = groups.len();
     let name = |place: usize| match number {
@@ -80,6 +84,19 @@ fn pods(seen: &Seen) -> Pods {
     Pods {
         number: i64::from(largest.max(seen.spec.replicas)),
         each: room_of(&seen.spec.template),
+    }
+}
+
+/// The pods of a Job, or of one Job of a CronJob.
+fn pods_of_job(spec: &WorkloadSpec) -> Pods {
+    let number = match &spec.kind {
+        WorkloadKind::Job(spec) => spec.parallelism,
+        WorkloadKind::CronJob(spec) => spec.job.parallelism,
+        _ => 0,
+    };
+    Pods {
+        number: i64::from(number),
+        each: room_of(&spec.template),
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Survey {
     pub(super) daemons: Vec<WorkloadSpec>,
     /// A Prometheus adapter has a rule about requests.
     pub(super) has_request_rule: bool,
+    /// Jobs and CronJobs.
+    pub(super) jobs: Vec<WorkloadSpec>,
 }
 
 /// A Kubernetes Service.
@@ -63,11 +65,12 @@ impl Survey {
         let is_load = |spec: &WorkloadSpec| {
             matches!(
                 spec.kind,
-                WorkloadKind::Job { .. } | WorkloadKind::CronJob(_)
+                WorkloadKind::Job(_) | WorkloadKind::CronJob(_)
             )
         };
         let is_daemon = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::DaemonSet(_));
-        if specs.iter().all(|spec| is_load(spec) || is_daemon(spec)) {
+        let manifests = &read.manifests;
+        if specs.is_empty() && manifests.hpas.is_empty() && manifests.vpas.is_empty() {
             let mut kinds: Vec<&str> = (documents.iter())
                 .map(|document| version_and_kind(&document.node).1)
                 .collect();
@@ -75,12 +78,14 @@ impl Survey {
             kinds.dedup();
             let title = match kinds.as_slice() {
                 [] => "the manifests hold no Kubernetes object".to_owned(),
-                kinds => format!("the manifests hold no workload, only {}", kinds.join(", ")),
+                kinds => format!(
+                    "the manifests hold nothing that is simulated, only {}",
+                    kinds.join(", ")
+                ),
             };
             diagnostics.list.clear();
-            diagnostics.general(title).help = Some(
-                "a first scenario needs a Deployment, a ReplicaSet or a StatefulSet".to_owned(),
-            );
+            diagnostics.general(title).help =
+                Some("a first scenario needs a workload, for example a Deployment".to_owned());
             return Err(diagnostics);
         }
         let services: Vec<Service<'_>> = (read.manifests.services.iter())
@@ -130,13 +135,16 @@ impl Survey {
                 spec: spec.clone(),
             });
         }
-        let daemons = specs.into_iter().filter(is_daemon).collect();
         let configs = documents.iter();
         let mut configs = configs.filter_map(|one| adapter_config(&one.node)?.text());
+        let has_request_rule = configs.any(|text| text.contains("http_requests_total"));
+        let (jobs, others): (Vec<_>, Vec<_>) = specs.into_iter().partition(is_load);
+        let daemons = others.into_iter().filter(is_daemon).collect();
         Ok(Self {
             workloads,
             daemons,
-            has_request_rule: configs.any(|text| text.contains("http_requests_total")),
+            has_request_rule,
+            jobs,
         })
     }
 }

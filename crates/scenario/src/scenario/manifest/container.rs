@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 
+use super::command::end_of;
 use super::selector::check_labels;
 use super::{Context, placement, pod_level};
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, ProbeSpec};
@@ -77,9 +78,9 @@ pub(super) fn template(
     let metadata = template.metadata.clone().unwrap_or_default();
     let spec = template.spec.clone().unwrap_or_default();
     if spec.containers.is_empty() {
-        context.error(
+        context.refuse(
             &format!("{path}.containers"),
-            "a pod template needs at least one container",
+            "Required value",
             Some("add `containers:` with a `name` and an `image`"),
         );
     }
@@ -151,14 +152,16 @@ fn check_names(spec: &core::PodSpec, context: &mut Context<'_>) {
         for (index, one) in containers.iter().enumerate() {
             let path = format!("spec.template.spec.{list}[{index}]");
             if one.name.is_empty() {
-                context.error(&path, "a container needs a name", Some("add `name: …`"));
+                let help = Some("add `name: …`");
+                context.refuse(&format!("{path}.name"), "Required value", help);
             } else if seen.contains(&one.name.as_str()) {
-                let message = format!("a second container {}", one.name);
+                let words = format!("Duplicate value: \"{}\"", one.name);
                 let help = Some("names of a pod's containers are different");
-                context.error(&format!("{path}.name"), message, help);
+                context.refuse(&format!("{path}.name"), words, help);
             }
             if one.image.as_ref().is_none_or(String::is_empty) {
-                context.error(&path, "a container needs an image", Some("add `image: …`"));
+                let help = Some("add `image: …`");
+                context.refuse(&format!("{path}.image"), "Required value", help);
             }
             seen.push(&one.name);
         }
@@ -184,10 +187,13 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
         if let (Some(request), Some(limit)) = (request, limit)
             && request.nanos() > limit.nanos()
         {
-            let message = format!("the {name} request {request} is above the limit {limit}");
-            context.error(
+            let words = format!(
+                "Invalid value: \"{request}\": must be less than or equal to {name} limit of {limit}"
+            );
+            context.refuse_at(
                 &format!("{request_path}.{name}"),
-                message,
+                &request_path,
+                words,
                 Some("lower the request or raise the limit"),
             );
         }
@@ -198,6 +204,7 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
     ]
     .concat()
     .join(" ");
+    let end = end_of(&command);
     ContainerSpec {
         name: one.name.clone(),
         image: one.image.clone().unwrap_or_default(),
@@ -209,37 +216,12 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
         restart_on_resize: restart_on_resize(one),
         restartable: one.restart_policy.as_deref() == Some("Always"),
         pre_stop: pre_stop(one),
-        sleeps: sleep_of(&command),
+        sleeps: end.map(|(after, _)| after),
+        exit_code: end.map_or(0, |(_, code)| code),
         command,
         idle_cpu: Millicores(1),
         idle_memory: Bytes(16 << 20),
     }
-}
-
-/// How long a command sleeps that does nothing else: `sleep 20`, in a shell or without.
-fn sleep_of(command: &str) -> Option<SimDuration> {
-    let mut words = command.split_whitespace();
-    let mut word = words.next()?;
-    if ["sh", "/bin/sh", "bash", "/bin/bash"].contains(&word) {
-        (words.next() == Some("-c")).then_some(())?;
-        word = words.next()?;
-    }
-    let length = words
-        .next()
-        .filter(|_| word == "sleep" || word == "/bin/sleep")?;
-    let (number, unit) = match length.strip_suffix(['s', 'm', 'h', 'd']) {
-        Some(number) => (number, &length[number.len()..]),
-        None => (length, "s"),
-    };
-    let factor = match unit {
-        "m" => 60.0,
-        "h" => 3600.0,
-        "d" => 86400.0,
-        _ => 1.0,
-    };
-    let seconds = number.parse::<f64>().ok()? * factor;
-    let is_one = words.next().is_none() && (0.0..1e9).contains(&seconds);
-    is_one.then(|| SimDuration::from_secs_f64(seconds))
 }
 
 /// `resizePolicy`: CPU, memory.
@@ -324,26 +306,4 @@ fn pre_stop(container: &core::Container) -> SimDuration {
             .ok()
     });
     seconds(length.unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_that_only_sleeps_ends_by_itself() {
-        let seconds = |command: &str| sleep_of(command).map(SimDuration::as_secs_f64);
-        assert_eq!(seconds("sleep 20"), Some(20.0));
-        assert_eq!(seconds("/bin/sh -c sleep 1.5m"), Some(90.0));
-        for other in [
-            "",
-            "sleep infinity",
-            "sleep 3; curl x",
-            "sh -c",
-            "nginx -g x",
-            "sleep -1",
-        ] {
-            assert_eq!(seconds(other), None, "{other}");
-        }
-    }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use k8s_openapi::api::batch::v1 as batch;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::workload::{job_spec, need_spec, workload};
+use super::job::job_spec;
+use super::workload::{need_spec, workload};
 use super::{Context, WorkloadObject, typed};
 use crate::cluster::spec::WorkloadKind;
 use crate::controller::cronjob::{ConcurrencyPolicy, CronJobSpec};
@@ -66,7 +67,7 @@ pub(super) fn cron_job(context: &mut Context<'_>) -> Option<WorkloadObject> {
         suspend: spec.suspend.unwrap_or_default(),
         successful_jobs_history_limit: spec.successful_jobs_history_limit.unwrap_or(3),
         failed_jobs_history_limit: spec.failed_jobs_history_limit.unwrap_or(1),
-        job: job_spec(&job, inner),
+        job: Arc::new(job_spec(&job, inner)),
         job_labels: Arc::new(metadata.labels.unwrap_or_default()),
         job_annotations: Arc::new(metadata.annotations.unwrap_or_default()),
     };

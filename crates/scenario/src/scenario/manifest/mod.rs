@@ -6,10 +6,12 @@
 
 mod container;
 mod context;
+mod command;
 mod cron_job;
 mod hpa;
 mod hpa_metric;
 mod hpa_versions;
+mod job;
 mod limit_range;
 mod objects;
 mod others;
@@ -241,7 +243,7 @@ pub(super) fn read_document(context: &mut Context<'_>) -> Result<Option<Written>
         ("ReplicaSet", "apps/v1") => workload::replica_set(context).map(boxed),
         ("StatefulSet", "apps/v1") => workload::stateful_set(context).map(boxed),
         ("DaemonSet", "apps/v1") => workload::daemon_set(context).map(boxed),
-        ("Job", "batch/v1") => workload::job(context).map(boxed),
+        ("Job", "batch/v1") => job::job(context).map(boxed),
         ("CronJob", "batch/v1") => cron_job::cron_job(context).map(boxed),
         ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::v2(context).map(Written::Hpa),
         ("HorizontalPodAutoscaler", "autoscaling/v1") => hpa::v1(context).map(Written::Hpa),

@@ -26,14 +26,15 @@ pub(super) fn selector(
         }
     }
     if let Some(carried) = carried {
-        for (key, value) in &labels {
-            if carried.get(key) != Some(value) {
-                let message = format!(
-                    "the selector asks for {key}={value}, which the pod template does not carry"
-                );
-                let help = Some("give `spec.template.metadata.labels` the same labels");
-                context.error(&format!("{path}.matchLabels[{key}]"), message, help);
-            }
+        let missing = |(key, value): &(&String, &String)| carried.get(*key) != Some(*value);
+        if let Some((key, value)) = labels.iter().find(missing) {
+            let json = serde_json::to_string(carried).unwrap_or_default();
+            let words =
+                format!("Invalid value: {json}: `selector` does not match template `labels`");
+            let help = format!("the selector asks for {key}={value}: label the pods so");
+            let place = format!("{path}.matchLabels[{key}]");
+            let of_pods = "spec.template.metadata.labels";
+            context.refuse_at(&place, of_pods, words, Some(&help));
         }
     }
     labels

@@ -1,13 +1,11 @@
-//! Deployment, ReplicaSet, StatefulSet, DaemonSet and Job; what a CronJob makes is a Job.
+//! Deployment, ReplicaSet, StatefulSet and DaemonSet.
 
 use k8s_openapi::api::apps::v1 as apps;
-use k8s_openapi::api::batch::v1 as batch;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
-use super::container::{seconds, template};
+use super::container::template;
 use super::{Context, WorkloadObject, typed};
-use crate::api::JobSpec;
 use crate::cluster::spec::{IntOrPercent, Labels, StartupSpec, WorkloadKind, WorkloadSpec};
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentSpecInput, StrategyType};
@@ -34,6 +32,7 @@ fn default_startup() -> StartupSpec {
         shutdown: Dist::Constant(0.5),
         startup_cpu: Millicores(100),
         run_time: None,
+        exit_codes: Vec::new(),
     }
 }
 
@@ -41,7 +40,7 @@ fn default_startup() -> StartupSpec {
 const MOST_PODS: i32 = 1_000_000;
 
 /// Reports more pods than can be simulated.
-fn check_pods(number: i32, field: &str, context: &mut Context<'_>) {
+pub(super) fn check_pods(number: i32, field: &str, context: &mut Context<'_>) {
     if number > MOST_PODS {
         let message = format!("{field} is {number}; at most {MOST_PODS} pods are simulated");
         context.error(&format!("spec.{field}"), message, None);
@@ -64,6 +63,7 @@ fn check_replicas(replicas: Option<i32>, context: &mut Context<'_>) -> i32 {
 pub(super) fn check_selector(
     selector: &LabelSelector,
     pod_labels: &Labels,
+    kind: &str,
     context: &mut Context<'_>,
 ) -> Labels {
     let empty = selector.match_labels.as_ref().is_none_or(Labels::is_empty)
@@ -72,12 +72,16 @@ pub(super) fn check_selector(
             .as_ref()
             .is_none_or(Vec::is_empty);
     if empty {
-        let help = "add `selector: {matchLabels: {…}}` with the labels of the pod template";
-        context.error(
-            "spec.selector",
-            "the selector is missing or empty",
-            Some(help),
-        );
+        let help = Some("add `selector: {matchLabels: {…}}` with the labels of the pod template");
+        let spec = context.document.get("spec");
+        let is_there = spec.and_then(|spec| spec.get("selector")).is_some();
+        if is_there {
+            let kind = kind.to_lowercase();
+            let words = format!("Invalid value: {{}}: empty selector is invalid for {kind}");
+            context.refuse("spec.selector", words, help);
+        } else {
+            context.refuse("spec.selector", "Required value", help);
+        }
     }
     let labels = super::selector::selector(selector, "spec.selector", Some(pod_labels), context);
     if labels.is_empty() {
@@ -88,15 +92,15 @@ pub(super) fn check_selector(
 }
 
 /// What keeps its pods running restarts their containers.
-pub(super) fn check_restarts(pods: &PodTemplateSpec, kind: &str, context: &mut Context<'_>) {
+pub(super) fn check_restarts(pods: &PodTemplateSpec, context: &mut Context<'_>) {
     let policy = pods
         .spec
         .as_ref()
         .and_then(|pod| pod.restart_policy.as_deref());
-    if policy.is_some_and(|policy| policy != "Always") {
-        let message = format!("a {kind} needs restartPolicy Always");
+    if let Some(policy) = policy.filter(|policy| *policy != "Always") {
+        let words = format!("Unsupported value: \"{policy}\": supported values: \"Always\"");
         let help = Some("leave `restartPolicy` out");
-        context.error("spec.template.spec.restartPolicy", message, help);
+        context.refuse("spec.template.spec.restartPolicy", words, help);
     }
 }
 
@@ -109,12 +113,13 @@ pub(super) fn workload(
     context: &mut Context<'_>,
 ) -> WorkloadObject {
     let (name, namespace) = context.identity(metadata.clone());
-    if !matches!(kind, WorkloadKind::Job { .. } | WorkloadKind::CronJob(_)) {
-        check_restarts(pods, kind.name(), context);
+    let kind_name = kind.name();
+    if !matches!(kind, WorkloadKind::Job(_) | WorkloadKind::CronJob(_)) {
+        check_restarts(pods, context);
     }
     let (template, priority_class) = template(pods, context);
     let selector = match selector {
-        Some(selector) => check_selector(selector, &template.labels, context),
+        Some(selector) => check_selector(selector, &template.labels, kind_name, context),
         None => template.labels.clone(),
     };
     let spec = WorkloadSpec {
@@ -182,24 +187,25 @@ fn rollout(
         None | Some("RollingUpdate") => Some(StrategyType::RollingUpdate),
         Some("Recreate") => Some(StrategyType::Recreate),
         Some(other) => {
-            let message = format!("unknown strategy type \"{other}\"");
-            let help = Some("the types are RollingUpdate and Recreate");
-            context.error("spec.strategy.type", message, help);
+            let words = format!(
+                "Unsupported value: \"{other}\": supported values: \"Recreate\", \"RollingUpdate\""
+            );
+            context.refuse("spec.strategy.type", words, None);
             None
         }
     };
     if strategy == Some(StrategyType::Recreate) && rolling.is_some() {
-        let message = "may not be specified when strategy `type` is 'Recreate'";
+        let words = "Forbidden: may not be specified when strategy `type` is 'Recreate'";
         let help = Some("leave `rollingUpdate` out");
-        context.error("spec.strategy.rollingUpdate", message, help);
+        context.refuse("spec.strategy.rollingUpdate", words, help);
     }
     let is_zero = |value: Option<IntOrPercent>| {
         matches!(value, Some(IntOrPercent::Int(0) | IntOrPercent::Percent(0)))
     };
     if is_zero(surge) && is_zero(unavailable) {
-        let message = "may not be 0 when `maxSurge` is 0";
+        let words = "Invalid value: 0: may not be 0 when `maxSurge` is 0";
         let help = Some("let one of them be at least 1");
-        context.error(&path("maxUnavailable"), message, help);
+        context.refuse(&path("maxUnavailable"), words, help);
     }
     DeploymentSpecInput {
         replicas: Some(replicas),
@@ -238,9 +244,9 @@ pub(super) fn stateful_set(context: &mut Context<'_>) -> Read {
         .as_deref()
         .unwrap_or("OrderedReady");
     if !matches!(policy, "OrderedReady" | "Parallel") {
-        let message = format!("unknown podManagementPolicy \"{policy}\"");
-        let help = Some("the policies are OrderedReady and Parallel");
-        context.error("spec.podManagementPolicy", message, help);
+        let words =
+            format!("Invalid value: \"{policy}\": must be 'OrderedReady' or 'Parallel'");
+        context.refuse("spec.podManagementPolicy", words, None);
     }
     let mut made = stateful_set_spec(&spec, context);
     made.is_parallel = policy == "Parallel";
@@ -268,9 +274,9 @@ fn stateful_set_spec(
         Some("RollingUpdate") => Some(UpdateStrategyType::RollingUpdate),
         Some("OnDelete") => Some(UpdateStrategyType::OnDelete),
         Some(other) => {
-            let message = format!("unknown update strategy \"{other}\"");
-            let help = Some("the types are RollingUpdate and OnDelete");
-            context.error("spec.updateStrategy.type", message, help);
+            let words =
+                format!("Invalid value: \"{other}\": must be 'RollingUpdate' or 'OnDelete'");
+            context.refuse("spec.updateStrategy.type", words, None);
             None
         }
     };
@@ -322,9 +328,11 @@ fn daemon_set_update(spec: &apps::DaemonSetSpec, context: &mut Context<'_>) -> D
     let strategy = spec.update_strategy.as_ref();
     let kind = strategy.and_then(|strategy| strategy.type_.as_deref());
     if !matches!(kind, None | Some("RollingUpdate" | "OnDelete")) {
-        let message = format!("unknown update strategy \"{}\"", kind.unwrap_or_default());
-        let help = Some("the types are RollingUpdate and OnDelete");
-        context.error("spec.updateStrategy.type", message, help);
+        let words = format!(
+            "Unsupported value: \"{}\": supported values: \"OnDelete\", \"RollingUpdate\"",
+            kind.unwrap_or_default()
+        );
+        context.refuse("spec.updateStrategy.type", words, None);
     }
     let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
     let path = |field: &str| format!("spec.updateStrategy.rollingUpdate.{field}");
@@ -356,83 +364,5 @@ fn daemon_set_update(spec: &apps::DaemonSetSpec, context: &mut Context<'_>) -> D
         max_unavailable: unavailable,
         max_surge: surge,
         min_ready_seconds: spec.min_ready_seconds.unwrap_or_default(),
-    }
-}
-
-pub(super) fn job(context: &mut Context<'_>) -> Read {
-    let object: batch::Job = typed::read(context)?;
-    let spec = need_spec(object.spec, context)?;
-    let JobSpec {
-        parallelism,
-        completions,
-        backoff_limit,
-        active_deadline,
-        restarts_in_place,
-    } = job_spec(&spec, context);
-    let kind = WorkloadKind::Job {
-        parallelism,
-        completions,
-        backoff_limit,
-        active_deadline,
-        restarts_in_place,
-    };
-    Some(workload(
-        kind,
-        &object.metadata,
-        0,
-        None,
-        &spec.template,
-        context,
-    ))
-}
-
-/// `spec` of a Job, completed as the API server does.
-pub(super) fn job_spec(spec: &batch::JobSpec, context: &mut Context<'_>) -> JobSpec {
-    let mut at_least = |value: Option<i32>, default: i32, least: i32, field: &str| {
-        let value = value.unwrap_or(default);
-        if value < least {
-            context.error(
-                &format!("spec.{field}"),
-                format!("{field} is {value}; it must be at least {least}"),
-                None,
-            );
-        }
-        value
-    };
-    let parallelism = at_least(spec.parallelism, 1, 0, "parallelism");
-    let parallelism = if spec.suspend == Some(true) {
-        0
-    } else {
-        parallelism
-    };
-    let backoff_limit = at_least(spec.backoff_limit, 6, 0, "backoffLimit");
-    // Neither parallelism nor completions: one pod.
-    let completions = match (spec.completions, spec.parallelism) {
-        (None, None) => Some(1),
-        (None, Some(_)) => None,
-        (given, _) => Some(at_least(given, 1, 0, "completions")),
-    };
-    check_pods(parallelism, "parallelism", context);
-    let deadline = spec.active_deadline_seconds;
-    if deadline.is_some_and(|seconds| seconds < 1) {
-        let message = "activeDeadlineSeconds must be at least 1";
-        context.error("spec.activeDeadlineSeconds", message, None);
-    }
-    let pod = spec.template.spec.as_ref();
-    let policy = pod.and_then(|pod| pod.restart_policy.as_deref());
-    if !matches!(policy, Some("Never" | "OnFailure")) {
-        let help = "write `restartPolicy: Never` in the pod template";
-        context.error(
-            "spec.template.spec.restartPolicy",
-            "a Job needs restartPolicy Never or OnFailure",
-            Some(help),
-        );
-    }
-    JobSpec {
-        parallelism,
-        completions,
-        backoff_limit,
-        active_deadline: deadline.map(seconds),
-        restarts_in_place: policy == Some("OnFailure"),
     }
 }

@@ -154,6 +154,7 @@ fn service(
     let startup_node = table.get("startup");
     let containers_node = table.get("containers");
     let run_time = dist::seconds(table, "run_time", diagnostics);
+    let exit_codes = exit_codes(table, diagnostics);
     let request = request(table, diagnostics);
     let mut memory = memory(table, diagnostics);
     let slots = table.count("slots", diagnostics);
@@ -189,15 +190,20 @@ fn service(
     if let Some(node) = startup_node {
         startup(node, startup_spec, diagnostics);
     }
-    if run_time.is_some() {
-        startup_spec.run_time = run_time;
+    for (key, is_there) in [
+        ("run_time", run_time.is_some()),
+        ("exit_codes", !exit_codes.is_empty()),
+    ] {
         let kind = known.workloads[workload].kind.name();
-        if !matches!(kind, "Job" | "CronJob") {
+        if is_there && !matches!(kind, "Job" | "CronJob") {
             let title = format!("the pods of a {kind} run until they are deleted");
             let label = "pods of a Job or a CronJob end";
-            diagnostics.error(table.key_span("run_time"), title, label);
+            diagnostics.error(table.key_span(key), title, label);
         }
     }
+    let startup_spec = &mut known.workloads[workload].startup;
+    startup_spec.run_time = run_time.or(startup_spec.run_time.take());
+    startup_spec.exit_codes = exit_codes;
     let spec = &known.workloads[workload];
     let container = container(container_node, &spec.template.containers, diagnostics);
     let limit = (spec.template.containers.get(container)).and_then(|one| one.memory_limit);
@@ -245,6 +251,21 @@ fn service(
         usage,
         latency_buckets: Vec::new(),
     })
+}
+
+/// `exit_codes`: numbers from 0 to 255.
+fn exit_codes(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Vec<u8> {
+    let mut made = Vec::new();
+    for node in table.list("exit_codes", diagnostics) {
+        match node.value {
+            Value::Int(code) if u8::try_from(code).is_ok() => made.extend(u8::try_from(code)),
+            _ => {
+                let expected = "expected a number from 0 to 255".to_owned();
+                wrong("exit_codes", node, expected, diagnostics);
+            }
+        }
+    }
+    made
 }
 
 fn container(

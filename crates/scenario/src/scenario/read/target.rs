@@ -26,7 +26,7 @@ pub(super) struct Seeker<'a> {
 /// The group of a simulated kind, and whether it has a scale.
 fn served(kind: &WorkloadKind) -> (&'static str, bool) {
     match kind {
-        WorkloadKind::Job { .. } | WorkloadKind::CronJob(_) => ("batch", false),
+        WorkloadKind::Job(_) | WorkloadKind::CronJob(_) => ("batch", false),
         WorkloadKind::DaemonSet(_) => ("apps", false),
         _ => ("apps", true),
     }

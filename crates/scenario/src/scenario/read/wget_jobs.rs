@@ -136,7 +136,7 @@ pub(super) fn manifest_load(
 fn is_job(spec: &WorkloadSpec) -> bool {
     matches!(
         spec.kind,
-        WorkloadKind::Job { .. } | WorkloadKind::CronJob(_)
+        WorkloadKind::Job(_) | WorkloadKind::CronJob(_)
     )
 }
 

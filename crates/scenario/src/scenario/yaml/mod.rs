@@ -122,11 +122,10 @@ impl Reader<'_> {
             }
         };
         for key in &document.doubles {
-            let title = format!("the key `{}` stands twice", key.name);
+            let title = format!("the key `{}` stands twice: the last one counts", key.name);
             let span = self.span(part.start + key.start, part.start + key.end);
-            self.complete = false;
             self.diagnostics
-                .error(span, title, "it is there already, further up")
+                .warning(span, title, "it is there already, further up; kubectl says nothing")
                 .help = Some("keep one of them".to_owned());
         }
         if let Some(rest) = document.rest {

@@ -28,7 +28,11 @@ impl Builder<'_, '_> {
         written: &Written<'_>,
         resources: &mut Vec<Resource>,
     ) {
-        for entry in written.items("patchesStrategicMerge") {
+        let listed = written.items("patchesStrategicMerge").iter();
+        // A list of texts under `patches` is the old form (`FixKustomizationPreUnmarshalling`).
+        let old = written.items("patches").iter();
+        let old = old.filter(|entry| entry.text().is_some());
+        for entry in listed.chain(old) {
             let Some(text) = entry.text() else { continue };
             let patches = if text.contains('\n') {
                 inline::documents(entry, text, self.diagnostics)
@@ -44,6 +48,9 @@ impl Builder<'_, '_> {
     /// `patches`: of either sort.
     pub(super) fn patch(&mut self, written: &Written<'_>, resources: &mut Vec<Resource>) {
         for entry in written.items("patches") {
+            if entry.text().is_some() {
+                continue;
+            }
             let options = |key: &str| {
                 let option = entry.get("options").and_then(|options| options.get(key));
                 option.map(|node| &node.value) == Some(&Value::Bool(true))

@@ -347,3 +347,20 @@ fn what_is_not_applied_says_what_to_do() {
         4
     );
 }
+
+#[test]
+fn patches_that_are_texts_are_files_as_in_old_kustomizations() {
+    let made = made([
+        (
+            "k/kustomization.yaml",
+            "resources: [web.yaml]\npatches:\n- more.yaml\n",
+        ),
+        (
+            "k/more.yaml",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 7}\n",
+        ),
+    ]);
+    assert!(!made.diagnostics.has_errors());
+    let json = to_json(&made.nodes[0]);
+    assert_eq!(json["spec"]["replicas"], 7);
+}

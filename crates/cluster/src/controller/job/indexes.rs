@@ -1,0 +1,106 @@
+//! Sets of completion indexes, written as `0,3-5`.
+//!
+//! Upstream: `orderedIntervals` of `pkg/controller/job/indexed_job_utils.go`.
+
+use std::fmt;
+
+/// Completion indexes, as intervals in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Indexes(Vec<(i32, i32)>);
+
+impl Indexes {
+    /// Reads what [`fmt::Display`] writes; indexes from `completions` on are left out.
+    pub fn parse(text: &str, completions: i32) -> Self {
+        let mut made: Vec<(i32, i32)> = Vec::new();
+        for part in text.split(',') {
+            let mut limits = part.split('-').map(str::parse::<i32>);
+            let Some(Ok(first)) = limits.next() else {
+                continue;
+            };
+            if first >= completions {
+                break;
+            }
+            let last = match limits.next() {
+                None => first,
+                Some(Ok(last)) => last.min(completions - 1),
+                Some(Err(_)) => continue,
+            };
+            match made.last_mut() {
+                Some(before) if before.1 == first - 1 => before.1 = last,
+                _ => made.push((first, last)),
+            }
+        }
+        Self(made)
+    }
+
+    /// These and some more, in any order.
+    pub fn with(&self, more: impl IntoIterator<Item = i32>) -> Self {
+        let mut more: Vec<(i32, i32)> = more.into_iter().map(|index| (index, index)).collect();
+        more.sort_unstable();
+        self.merge(&Self(more))
+    }
+
+    /// These and those.
+    pub fn merge(&self, other: &Self) -> Self {
+        let mut all: Vec<(i32, i32)> = self.0.iter().chain(&other.0).copied().collect();
+        all.sort_unstable();
+        let mut made: Vec<(i32, i32)> = Vec::new();
+        for (first, last) in all {
+            match made.last_mut() {
+                Some(before) if first <= before.1 + 1 => before.1 = before.1.max(last),
+                _ => made.push((first, last)),
+            }
+        }
+        Self(made)
+    }
+
+    /// How many there are.
+    pub fn total(&self) -> i32 {
+        self.0.iter().map(|(first, last)| last - first + 1).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this one is among them.
+    pub fn has(&self, index: i32) -> bool {
+        let place = self.0.partition_point(|(_, last)| *last < index);
+        self.0.get(place).is_some_and(|(first, _)| *first <= index)
+    }
+
+    /// How many of them are among others, too.
+    pub fn shared(&self, other: &Self) -> i32 {
+        let overlap = |a: &(i32, i32), b: &(i32, i32)| (a.1.min(b.1) - a.0.max(b.0) + 1).max(0);
+        let with_all = |a| other.0.iter().map(move |b| overlap(a, b)).sum::<i32>();
+        self.0.iter().map(with_all).sum()
+    }
+
+    /// The first ones below `completions` that are not among them, at most so many.
+    pub fn missing(&self, count: usize, completions: i32) -> Vec<i32> {
+        let mut made = Vec::new();
+        let mut candidate = 0;
+        for (first, last) in &self.0 {
+            let gap = candidate..(*first).min(completions);
+            made.extend(gap.take(count - made.len()));
+            candidate = candidate.max(last + 1);
+        }
+        made.extend((candidate..completions).take(count - made.len()));
+        made
+    }
+}
+
+impl fmt::Display for Indexes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (first, last)) in self.0.iter().enumerate() {
+            let comma = if place > 0 { "," } else { "" };
+            match last - first {
+                0 => write!(f, "{comma}{first}")?,
+                1 => write!(f, "{comma}{first},{last}")?,
+                _ => write!(f, "{comma}{first}-{last}")?,
+            }
+        }
+        Ok(())
+    }
+}
