@@ -92,7 +92,10 @@ spec:
 ",
     );
     let told = built.warnings.render(false);
-    assert!(told.contains("Deployment") && told.contains("web"), "{told}");
+    assert!(
+        told.contains("Deployment") && told.contains("web"),
+        "{told}"
+    );
     let (guess, built) = guessed(
         "apiVersion: batch/v1
 kind: CronJob

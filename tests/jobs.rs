@@ -282,9 +282,18 @@ fn a_job_that_is_suspended_and_widened() {
         run: 30,
         exits: "[]",
         typed: &[
-            (19.6, "kubectl patch job job-susp -p '{\"spec\":{\"suspend\":true}}'"),
-            (59.7, "kubectl patch job job-susp -p '{\"spec\":{\"suspend\":false}}'"),
-            (69.6, "kubectl patch job job-susp -p '{\"spec\":{\"parallelism\":4}}'"),
+            (
+                19.6,
+                "kubectl patch job job-susp -p '{\"spec\":{\"suspend\":true}}'",
+            ),
+            (
+                59.7,
+                "kubectl patch job job-susp -p '{\"spec\":{\"suspend\":false}}'",
+            ),
+            (
+                69.6,
+                "kubectl patch job job-susp -p '{\"spec\":{\"parallelism\":4}}'",
+            ),
         ],
         events: &[
             (1.9, "SuccessfulCreate: Created pod: job-susp-*"),

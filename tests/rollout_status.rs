@@ -62,7 +62,10 @@ fn it_waits_for_a_deployment() {
     ]);
     let lines = distinct(&actions[1]);
     let waiting = "Waiting for deployment \"web\" rollout to finish:";
-    assert!(lines.len() > 2 && lines[0].starts_with(waiting), "{lines:#?}");
+    assert!(
+        lines.len() > 2 && lines[0].starts_with(waiting),
+        "{lines:#?}"
+    );
     let done = "deployment \"web\" successfully rolled out";
     assert_eq!(lines.last(), Some(&done));
     assert!(!actions[1].failed);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::components::with_context;
 use super::{Event, Simulation};
 use crate::api::{
-    Amounts, Context, CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, Kind, Node, NodeId, ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodWrite,
-    ReplicaSet, SelectionId, StatefulSet, VerticalPodAutoscaler, What, WorkloadId, Write,
+    Amounts, Context, CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, Kind, Node,
+    NodeId, ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodWrite, ReplicaSet, SelectionId,
+    StatefulSet, VerticalPodAutoscaler, What, WorkloadId, Write,
 };
 use crate::autoscaler::hpa::Status;
 use crate::cluster::spec::{NodeGroupSpec, WorkloadKind, WorkloadSpec};

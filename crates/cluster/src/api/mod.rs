@@ -46,7 +46,6 @@ pub use template::{ContainerSpec, PodTemplate, ProbeSpec};
 pub use view::{Clock, resize_error};
 pub use workload::{
     ActiveJob, CronJob, CronJobId, CronJobStatus, DaemonSet, DaemonSetId, Deployment, DeploymentId,
-    Job, JobId, ReplicaSet, ReplicaSetId, Revision,
-    RolloutAnnotations, StatefulSet, StatefulSetId,
+    Job, JobId, ReplicaSet, ReplicaSetId, Revision, RolloutAnnotations, StatefulSet, StatefulSetId,
 };
 pub use write::{Change, PodWrite, What, Write};

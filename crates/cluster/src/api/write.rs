@@ -15,15 +15,14 @@ use super::taint::Taint;
 use super::template::PodTemplate;
 use super::workload::{
     CronJob, CronJobId, CronJobStatus, DaemonSet, DaemonSetId, Deployment, DeploymentId, Job,
-    JobId, ReplicaSet, ReplicaSetId, Revision, RolloutAnnotations, StatefulSet,
-    StatefulSetId,
+    JobId, ReplicaSet, ReplicaSetId, Revision, RolloutAnnotations, StatefulSet, StatefulSetId,
 };
 use crate::autoscaler::hpa::{HpaSpec, Status};
 use crate::autoscaler::vpa::VpaSpec;
 use crate::controller::cronjob::CronJobSpec;
 use crate::controller::daemonset::DaemonSetUpdate;
-use crate::controller::job::{JobSpec, JobStatus};
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
+use crate::controller::job::{JobSpec, JobStatus};
 use crate::controller::statefulset::{StatefulSetSpec, StatefulSetStatus};
 use crate::sim::SimTime;
 

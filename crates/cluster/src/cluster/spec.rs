@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::controller::cronjob::CronJobSpec;
-use crate::controller::job::JobSpec;
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::DeploymentSpec;
+use crate::controller::job::JobSpec;
 use crate::controller::statefulset::StatefulSetSpec;
 use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, Millicores, Usd};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::events::Pull;
 use super::probe::{Attempts, first_success};
 use super::{Event, Kubelet};
-use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason, WorkloadId};
+use crate::api::{
+    Context, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason, WorkloadId,
+};
 use crate::sim::SimDuration;
 
 /// From a start to the first attempt of its probe where the kubelet lists the pod at once.
@@ -156,7 +158,11 @@ impl Kubelet {
             return;
         };
         let (workload, place) = (pod.workload, pod.completion_index());
-        let failing = pod.template.containers.iter().position(|one| one.exit_code != 0);
+        let failing = pod
+            .template
+            .containers
+            .iter()
+            .position(|one| one.exit_code != 0);
         let told = failing.map_or(0, |place| pod.template.containers[place].exit_code);
         let index = place.and_then(|index| usize::try_from(index).ok());
         let place = index.unwrap_or_else(|| self.next_run(workload));

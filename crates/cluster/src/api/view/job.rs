@@ -22,7 +22,11 @@ pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
     let completed = Some(status.completed_indexes.to_string());
     let conditions = status.conditions.iter().map(|one| condition(one, clock));
     let mut made = stated(spec);
-    made["completionMode"] = json!(if spec.indexed { "Indexed" } else { "NonIndexed" });
+    made["completionMode"] = json!(if spec.indexed {
+        "Indexed"
+    } else {
+        "NonIndexed"
+    });
     made["manualSelector"] = json!(false);
     made["backoffLimit"] = json!(spec.backoff_limit);
     made["completions"] = json!(spec.completions);

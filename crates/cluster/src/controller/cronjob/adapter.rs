@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::spec::CronJobSpec;
 use super::sync::{Child, Step, View, job_name, next_wake, sync};
 use crate::api::{
-    ActiveJob, Change, Context, CronJobId, CronJobStatus, Job, Kind, ObjectId,
-    ObjectMeta, What, Write,
+    ActiveJob, Change, Context, CronJobId, CronJobStatus, Job, Kind, ObjectId, ObjectMeta, What,
+    Write,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::calls::Caller;

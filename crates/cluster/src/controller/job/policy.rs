@@ -79,11 +79,7 @@ pub(super) struct Judgement {
 }
 
 /// What the policy makes of a failed pod (`matchPodFailurePolicy`).
-pub(super) fn judge(
-    rules: Option<&[FailureRule]>,
-    namespace: &str,
-    pod: &PodView,
-) -> Judgement {
+pub(super) fn judge(rules: Option<&[FailureRule]>, namespace: &str, pod: &PodView) -> Judgement {
     let rules = rules.unwrap_or_default().iter().enumerate();
     let mut found =
         rules.filter_map(|(place, rule)| Some((place, rule.action, matched(rule, pod)?)));

@@ -343,9 +343,8 @@ impl<'a> Sync<'a> {
         count: usize,
         per_index: bool,
     ) -> (Vec<Option<PodIndex>>, SimDuration) {
-        let going = |pod: &&PodView| {
-            self.spec.replaces_failed_only && pod.deleting && !pod.has_ended()
-        };
+        let going =
+            |pod: &&PodView| self.spec.replaces_failed_only && pod.deleting && !pod.has_ended();
         let active = self.active.iter().filter_map(|pod| pod.index);
         let going = self.view.pods.iter().filter(going);
         let mut taken = self.known.succeeded.with(active);
@@ -456,7 +455,11 @@ impl<'a> Sync<'a> {
             let extra = self.spec.completions.unwrap_or(i32::MAX);
             if self.outcome.status.succeeded > extra {
                 let message = "Too many succeeded pods running after completion count reached";
-                let told = (EventKind::Warning, "TooManySucceededPods", message.to_owned());
+                let told = (
+                    EventKind::Warning,
+                    "TooManySucceededPods",
+                    message.to_owned(),
+                );
                 self.outcome.events.push(told);
             }
             (EventKind::Normal, "Completed", "Job completed".to_owned())

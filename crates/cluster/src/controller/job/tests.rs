@@ -104,7 +104,11 @@ impl Rig {
 }
 
 fn events(outcome: &Outcome) -> Vec<&'static str> {
-    outcome.events.iter().map(|(_, reason, _)| *reason).collect()
+    outcome
+        .events
+        .iter()
+        .map(|(_, reason, _)| *reason)
+        .collect()
 }
 
 fn indexed(completions: i32, parallelism: i32) -> JobSpec {
@@ -192,7 +196,10 @@ fn each_index_has_its_own_limit() {
     rig.exit(1, 0, 30);
     let last = rig.sync(31);
     assert_eq!(events(&last), ["FailedIndexes"]);
-    let done = [("FailureTarget", "FailedIndexes"), ("Failed", "FailedIndexes")];
+    let done = [
+        ("FailureTarget", "FailedIndexes"),
+        ("Failed", "FailedIndexes"),
+    ];
     assert_eq!(rig.conditions(), done);
     assert_eq!(last.events[0].2, "Job has failed indexes");
     assert_eq!((rig.status.succeeded, rig.status.failed), (1, 2));
@@ -211,7 +218,10 @@ fn too_many_failed_indexes_end_a_job() {
     rig.exit(0, 1, 5);
     rig.exit(1, 1, 5);
     let told = rig.sync(6);
-    assert_eq!(rig.conditions(), [("FailureTarget", "MaxFailedIndexesExceeded")]);
+    assert_eq!(
+        rig.conditions(),
+        [("FailureTarget", "MaxFailedIndexesExceeded")]
+    );
     assert_eq!(told.deletes, [rig.pods[2].id]);
     // It has failed once the last pod is gone.
     assert!(events(&told).is_empty());

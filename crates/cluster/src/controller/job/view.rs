@@ -16,7 +16,10 @@ const KILLED: i32 = 137;
 
 /// What the controller sees of a pod.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "they are what a status tells")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are what a status tells"
+)]
 pub(super) struct PodView {
     pub(super) id: PodId,
     pub(super) name: Arc<str>,

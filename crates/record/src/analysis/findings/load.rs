@@ -154,7 +154,10 @@ mod tests {
             cpu_used,
             ..ServiceFold::default()
         };
-        assert_eq!(overload(&fold(0.0)).as_deref(), Some("it had no running pod"));
+        assert_eq!(
+            overload(&fold(0.0)).as_deref(),
+            Some("it had no running pod")
+        );
         let told = overload(&fold(0.5)).unwrap_or_default();
         assert!(told.starts_with("it is overloaded"), "{told}");
         assert_eq!(overload(&fold(1.0)), None);

@@ -31,7 +31,9 @@ pub(super) fn end_of(command: &str) -> Option<(SimDuration, u8)> {
 /// What stands behind a shell's `-c`, without quotes around it.
 fn script(rest: &str) -> Option<&str> {
     let script = rest.strip_prefix(char::is_whitespace)?.trim_start();
-    let script = script.strip_prefix("-c")?.strip_prefix(char::is_whitespace)?;
+    let script = script
+        .strip_prefix("-c")?
+        .strip_prefix(char::is_whitespace)?;
     let script = script.trim();
     let quoted = |quote| script.strip_prefix(quote)?.strip_suffix(quote);
     Some(quoted('"').or(quoted('\'')).unwrap_or(script))
@@ -60,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_command_of_sleeps_and_exits_ends_by_itself() {
-        let end = |command: &str| end_of(command).map(|(length, code)| (length.as_secs_f64(), code));
+        let end =
+            |command: &str| end_of(command).map(|(length, code)| (length.as_secs_f64(), code));
         assert_eq!(end("sleep 20"), Some((20.0, 0)));
         assert_eq!(end("/bin/sh -c sleep 1.5m"), Some((90.0, 0)));
         assert_eq!(end("sh -c sleep 5; exit 3"), Some((5.0, 3)));

@@ -11,7 +11,9 @@ use super::container::seconds;
 use super::workload::{check_pods, need_spec, workload};
 use super::{Context, WorkloadObject, typed};
 use crate::cluster::spec::WorkloadKind;
-use crate::controller::job::{FailureAction, FailureAsks, FailureRule, Indexes, JobSpec, SuccessRule};
+use crate::controller::job::{
+    FailureAction, FailureAsks, FailureRule, Indexes, JobSpec, SuccessRule,
+};
 
 /// `parallelism` of an Indexed Job at most (`maxParallelismForIndexedJob`).
 const MOST_INDEXED: i32 = 100_000;
@@ -65,7 +67,10 @@ fn check_numbers(spec: &batch::JobSpec, context: &mut Context<'_>) {
         (wide(spec.completions), "completions"),
         (spec.active_deadline_seconds, "activeDeadlineSeconds"),
         (wide(spec.backoff_limit), "backoffLimit"),
-        (wide(spec.ttl_seconds_after_finished), "ttlSecondsAfterFinished"),
+        (
+            wide(spec.ttl_seconds_after_finished),
+            "ttlSecondsAfterFinished",
+        ),
         (wide(spec.backoff_limit_per_index), "backoffLimitPerIndex"),
         (wide(spec.max_failed_indexes), "maxFailedIndexes"),
     ] {
@@ -81,9 +86,8 @@ fn check_mode(spec: &batch::JobSpec, context: &mut Context<'_>) -> bool {
     let mode = spec.completion_mode.as_deref().unwrap_or("NonIndexed");
     let indexed = mode == "Indexed";
     if !indexed && mode != "NonIndexed" {
-        let words = format!(
-            "Unsupported value: \"{mode}\": supported values: \"Indexed\", \"NonIndexed\""
-        );
+        let words =
+            format!("Unsupported value: \"{mode}\": supported values: \"Indexed\", \"NonIndexed\"");
         context.refuse("spec.completionMode", words, None);
     }
     let most = spec.max_failed_indexes;
@@ -154,7 +158,11 @@ fn check_restarts(spec: &batch::JobSpec, context: &mut Context<'_>) -> bool {
 /// Whether `podReplacementPolicy` is Failed, as it is beside a `podFailurePolicy`.
 fn replaces_failed_only(spec: &batch::JobSpec, context: &mut Context<'_>) -> bool {
     let by_policy = spec.pod_failure_policy.is_some();
-    let default = if by_policy { "Failed" } else { "TerminatingOrFailed" };
+    let default = if by_policy {
+        "Failed"
+    } else {
+        "TerminatingOrFailed"
+    };
     let policy = spec.pod_replacement_policy.as_deref().unwrap_or(default);
     let supported: &[&str] = if by_policy {
         &["Failed"]
@@ -183,8 +191,7 @@ fn failure_rules(spec: &batch::JobSpec, context: &mut Context<'_>) -> Option<Arc
         let conditions = rule.on_pod_conditions.as_deref().unwrap_or_default();
         let asks = match (&rule.on_exit_codes, conditions) {
             (Some(_), [_, ..]) => {
-                let words =
-                    "Invalid value: specifying both OnExitCodes and OnPodConditions is not supported";
+                let words = "Invalid value: specifying both OnExitCodes and OnPodConditions is not supported";
                 context.refuse(&path, words, None);
                 None
             }
@@ -226,8 +233,7 @@ fn action(
         context.refuse(&path, words, None);
     }
     if found == Some(FailureAction::FailIndex) && spec.backoff_limit_per_index.is_none() {
-        let words =
-            "Invalid value: \"FailIndex\": requires the backoffLimitPerIndex to be set";
+        let words = "Invalid value: \"FailIndex\": requires the backoffLimitPerIndex to be set";
         context.refuse(&path, words, None);
     }
     found
@@ -258,9 +264,17 @@ fn exit_codes(
     let values = &codes.values;
     let place = format!("{path}.values");
     if values.is_empty() {
-        context.refuse(&place, "Invalid value: []: at least one value is required", None);
+        context.refuse(
+            &place,
+            "Invalid value: []: at least one value is required",
+            None,
+        );
     } else if operator == "In" && values.contains(&0) {
-        context.refuse(&place, "Invalid value: 0: must not be 0 for the In operator", None);
+        context.refuse(
+            &place,
+            "Invalid value: 0: must not be 0 for the In operator",
+            None,
+        );
     } else if !values.is_sorted() {
         let words = format!("Invalid value: {values:?}: must be ordered");
         context.refuse(&place, words.replace(", ", ","), None);
@@ -286,8 +300,7 @@ fn success_rules(
         return None;
     }
     if policy.rules.is_empty() {
-        let words =
-            "Required value: at least one rules must be specified when the successPolicy is specified";
+        let words = "Required value: at least one rules must be specified when the successPolicy is specified";
         context.refuse("spec.successPolicy.rules", words, None);
     }
     let mut made = Vec::new();
@@ -296,8 +309,7 @@ fn success_rules(
         let text = rule.succeeded_indexes.as_deref();
         let indexes = text.map(|text| Indexes::parse(text, completions));
         if text.is_none() && rule.succeeded_count.is_none() {
-            let words =
-                "Required value: at least one of succeededCount or succeededIndexes must be specified";
+            let words = "Required value: at least one of succeededCount or succeededIndexes must be specified";
             context.refuse(&path, words, None);
         }
         if let Some(count) = rule.succeeded_count {

@@ -4,9 +4,9 @@
 //! types and unknown fields; then by our own checks, which mirror the API server's where the
 //! types are more lenient than it.
 
+mod command;
 mod container;
 mod context;
-mod command;
 mod cron_job;
 mod hpa;
 mod hpa_metric;

@@ -244,8 +244,7 @@ pub(super) fn stateful_set(context: &mut Context<'_>) -> Read {
         .as_deref()
         .unwrap_or("OrderedReady");
     if !matches!(policy, "OrderedReady" | "Parallel") {
-        let words =
-            format!("Invalid value: \"{policy}\": must be 'OrderedReady' or 'Parallel'");
+        let words = format!("Invalid value: \"{policy}\": must be 'OrderedReady' or 'Parallel'");
         context.refuse("spec.podManagementPolicy", words, None);
     }
     let mut made = stateful_set_spec(&spec, context);

@@ -134,10 +134,7 @@ pub(super) fn manifest_load(
 
 /// Whether its pods come to an end.
 fn is_job(spec: &WorkloadSpec) -> bool {
-    matches!(
-        spec.kind,
-        WorkloadKind::Job(_) | WorkloadKind::CronJob(_)
-    )
+    matches!(spec.kind, WorkloadKind::Job(_) | WorkloadKind::CronJob(_))
 }
 
 fn script(known: &Known<'_>, workload: usize) -> String {

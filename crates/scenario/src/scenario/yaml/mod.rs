@@ -125,7 +125,11 @@ impl Reader<'_> {
             let title = format!("the key `{}` stands twice: the last one counts", key.name);
             let span = self.span(part.start + key.start, part.start + key.end);
             self.diagnostics
-                .warning(span, title, "it is there already, further up; kubectl says nothing")
+                .warning(
+                    span,
+                    title,
+                    "it is there already, further up; kubectl says nothing",
+                )
                 .help = Some("keep one of them".to_owned());
         }
         if let Some(rest) = document.rest {
