@@ -34,6 +34,7 @@ impl Indexes {
     }
 
     /// These and some more, in any order.
+    #[must_use]
     pub fn with(&self, more: impl IntoIterator<Item = i32>) -> Self {
         let mut more: Vec<(i32, i32)> = more.into_iter().map(|index| (index, index)).collect();
         more.sort_unstable();
@@ -41,6 +42,7 @@ impl Indexes {
     }
 
     /// These and those.
+    #[must_use]
     pub fn merge(&self, other: &Self) -> Self {
         let mut all: Vec<(i32, i32)> = self.0.iter().chain(&other.0).copied().collect();
         all.sort_unstable();
