@@ -17,7 +17,7 @@ pub(super) fn end_of(command: &str) -> Option<(SimDuration, u8)> {
         let Some(word) = words.next() else { continue };
         steps += 1;
         match (word, words.next(), words.next()) {
-            ("sleep" | "/bin/sleep", Some(time), None) => length = length + duration(time)?,
+            ("sleep" | "/bin/sleep", Some(time), None) => length += duration(time)?,
             ("exit", code, None) => return Some((length, code.unwrap_or("0").parse().ok()?)),
             ("false" | "/bin/false", None, None) => return Some((length, 1)),
             ("true" | "/bin/true", None, None) => {}

@@ -201,7 +201,10 @@ fn failure_rules(spec: &batch::JobSpec, context: &mut Context<'_>) -> Option<Arc
                 context.refuse(&path, words, None);
                 None
             }
-            (Some(codes), []) => exit_codes(codes, spec, &format!("{path}.onExitCodes"), context),
+            (Some(codes), []) => {
+                let path = format!("{path}.onExitCodes");
+                Some(exit_codes(codes, spec, &path, context))
+            }
             (None, conditions) => {
                 let all = conditions.iter();
                 let status = |one: &batch::PodFailurePolicyOnPodConditionsPattern| {
@@ -244,7 +247,7 @@ fn exit_codes(
     spec: &batch::JobSpec,
     path: &str,
     context: &mut Context<'_>,
-) -> Option<FailureAsks> {
+) -> FailureAsks {
     let operator = codes.operator.as_str();
     if !matches!(operator, "In" | "NotIn") {
         let words = unsupported(operator, &["In", "NotIn"]);
@@ -279,11 +282,11 @@ fn exit_codes(
         let words = format!("Invalid value: {values:?}: must be ordered");
         context.refuse(&place, words.replace(", ", ","), None);
     }
-    Some(FailureAsks::ExitCodes {
+    FailureAsks::ExitCodes {
         container: codes.container_name.clone(),
         not_in: operator == "NotIn",
         values: values.clone(),
-    })
+    }
 }
 
 fn success_rules(

@@ -190,17 +190,16 @@ fn service(
     if let Some(node) = startup_node {
         startup(node, startup_spec, diagnostics);
     }
-    for (key, is_there) in [
+    let keys = [
         ("run_time", run_time.is_some()),
         ("exit_codes", !exit_codes.is_empty()),
-    ] {
-        let kind = known.workloads[workload].kind.name();
-        if is_there && !matches!(kind, "Job" | "CronJob") {
-            let title = format!("the pods of a {kind} run until they are deleted");
-            let label = "pods of a Job or a CronJob end";
-            diagnostics.error(table.key_span(key), title, label);
-        }
-    }
+    ];
+    check_ends(
+        table,
+        keys,
+        known.workloads[workload].kind.name(),
+        diagnostics,
+    );
     let startup_spec = &mut known.workloads[workload].startup;
     startup_spec.run_time = run_time.or(startup_spec.run_time.take());
     startup_spec.exit_codes = exit_codes;
@@ -251,6 +250,22 @@ fn service(
         usage,
         latency_buckets: Vec::new(),
     })
+}
+
+/// Only pods of Jobs and CronJobs end by themselves.
+fn check_ends(
+    table: &Reader<'_>,
+    keys: [(&str, bool); 2],
+    kind: &str,
+    diagnostics: &mut Diagnostics,
+) {
+    for (key, is_there) in keys {
+        if is_there && !matches!(kind, "Job" | "CronJob") {
+            let title = format!("the pods of a {kind} run until they are deleted");
+            let label = "pods of a Job or a CronJob end";
+            diagnostics.error(table.key_span(key), title, label);
+        }
+    }
 }
 
 /// `exit_codes`: numbers from 0 to 255.
