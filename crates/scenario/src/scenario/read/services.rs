@@ -7,7 +7,7 @@ use super::known::Known;
 use super::queues::Queues;
 use super::selects;
 use super::settings::slo_table;
-use crate::cluster::spec::StartupSpec;
+use crate::cluster::spec::{StartupSpec, WorkloadSpec};
 use crate::load::spec::LoadSpec;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{ExportSpec, Slo};
@@ -190,19 +190,8 @@ fn service(
     if let Some(node) = startup_node {
         startup(node, startup_spec, diagnostics);
     }
-    let keys = [
-        ("run_time", run_time.is_some()),
-        ("exit_codes", !exit_codes.is_empty()),
-    ];
-    check_ends(
-        table,
-        keys,
-        known.workloads[workload].kind.name(),
-        diagnostics,
-    );
-    let startup_spec = &mut known.workloads[workload].startup;
-    startup_spec.run_time = run_time.or(startup_spec.run_time.take());
-    startup_spec.exit_codes = exit_codes;
+    let spec = &mut known.workloads[workload];
+    set_ends(table, spec, run_time, exit_codes, diagnostics);
     let spec = &known.workloads[workload];
     let container = container(container_node, &spec.template.containers, diagnostics);
     let limit = (spec.template.containers.get(container)).and_then(|one| one.memory_limit);
@@ -252,20 +241,27 @@ fn service(
     })
 }
 
-/// Only pods of Jobs and CronJobs end by themselves.
-fn check_ends(
+/// `run_time` and `exit_codes`: only pods of Jobs and CronJobs end by themselves.
+fn set_ends(
     table: &Reader<'_>,
-    keys: [(&str, bool); 2],
-    kind: &str,
+    spec: &mut WorkloadSpec,
+    run_time: Option<Dist>,
+    exit_codes: Vec<u8>,
     diagnostics: &mut Diagnostics,
 ) {
-    for (key, is_there) in keys {
+    let kind = spec.kind.name();
+    for (key, is_there) in [
+        ("run_time", run_time.is_some()),
+        ("exit_codes", !exit_codes.is_empty()),
+    ] {
         if is_there && !matches!(kind, "Job" | "CronJob") {
             let title = format!("the pods of a {kind} run until they are deleted");
             let label = "pods of a Job or a CronJob end";
             diagnostics.error(table.key_span(key), title, label);
         }
     }
+    spec.startup.run_time = run_time.or(spec.startup.run_time.take());
+    spec.startup.exit_codes = exit_codes;
 }
 
 /// `exit_codes`: numbers from 0 to 255.
