@@ -83,7 +83,7 @@ exit_codes = {exits}
         let events = events.filter(|event| event.object == object);
         let found: Vec<(f64, String)> = events
             .map(|event| {
-                let text = format!("{}: {}", event.reason, without_suffix(&event.message));
+                let text = format!("{}: {}", event.reason, without_suffix(event.message));
                 (event.time.as_secs_f64(), text)
             })
             .collect();
