@@ -203,7 +203,7 @@ fn wrong_strategies_are_refused() {
     for (more, words) in [
         (
             "updateStrategy: {type: Sometimes}",
-            "unknown update strategy \"Sometimes\"",
+            "spec.updateStrategy.type: Invalid value: \"Sometimes\": must be 'RollingUpdate' or 'OnDelete'",
         ),
         (
             "updateStrategy: {rollingUpdate: {partition: -1}}",

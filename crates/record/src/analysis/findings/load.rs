@@ -63,12 +63,17 @@ pub(super) fn unanswered(
 
 /// Why pods cannot keep up, if their requests ask for more CPU than they used.
 fn overload(fold: &ServiceFold) -> Option<String> {
+    overload_of(fold.samples, fold.cpu_offered, fold.cpu_used)
+}
+
+/// As [`overload`], of sums over samples, in cores.
+fn overload_of(samples: u64, offered: f64, used: f64) -> Option<String> {
     // A pod that runs uses some CPU.
-    if fold.samples > 0 && fold.cpu_used <= 0.0 {
+    if samples > 0 && used <= 0.0 {
         return Some("it had no running pod".to_owned());
     }
-    let samples = fold.samples.max(1) as f64;
-    let (offered, used) = (fold.cpu_offered / samples, fold.cpu_used / samples);
+    let samples = samples.max(1) as f64;
+    let (offered, used) = (offered / samples, used / samples);
     (offered > MORE * used).then(|| {
         format!(
             "it is overloaded, its requests ask for {offered:.2} cores of CPU and its pods used {used:.2}"
@@ -148,18 +153,10 @@ mod tests {
 
     #[test]
     fn a_service_without_pods_is_not_called_overloaded() {
-        let fold = |cpu_used| ServiceFold {
-            samples: 10,
-            cpu_offered: 1.0,
-            cpu_used,
-            ..ServiceFold::default()
-        };
-        assert_eq!(
-            overload(&fold(0.0)).as_deref(),
-            Some("it had no running pod")
-        );
-        let told = overload(&fold(0.5)).unwrap_or_default();
-        assert!(told.starts_with("it is overloaded"), "{told}");
-        assert_eq!(overload(&fold(1.0)), None);
+        let told = |used| overload_of(10, 1.0, used);
+        assert_eq!(told(0.0).as_deref(), Some("it had no running pod"));
+        let more = told(0.5).unwrap_or_default();
+        assert!(more.starts_with("it is overloaded"), "{more}");
+        assert_eq!(told(1.0), None);
     }
 }
