@@ -219,9 +219,10 @@ fn restarts_in_place() {
         typed: &[],
         events: &[
             (1.7, "SuccessfulCreate: Created pod: job-onflim-*"),
-            (8.9, "SuccessfulDelete: Deleted pod: job-onflim-*"),
+            // These tell a restart a second later than here.
+            (8.0, "SuccessfulDelete: Deleted pod: job-onflim-*"),
             (
-                10.9,
+                9.0,
                 "BackoffLimitExceeded: Job has reached the specified backoff limit",
             ),
         ],

@@ -21,6 +21,8 @@ struct Known {
     backoff: Backoff,
     /// Pods without a finalizer: the status counts them.
     counted: BTreeSet<PodId>,
+    /// Pods that were deleted while they ran: they have failed, however their processes exit.
+    deleted: BTreeSet<PodId>,
     /// Pods that are gone before they were counted; a real one waits for its finalizer.
     gone: Vec<PodView>,
     /// Pods whose create calls are under way.
@@ -78,14 +80,17 @@ impl Controller {
             What::Created | What::Ready => context.store.notify(ObjectId::Job(job), What::Status),
             What::Deleting => {
                 self.calls.of(job.slot()).deleted(id);
+                if !pod.has_ended() {
+                    self.of(job).deleted.insert(id);
+                }
                 self.schedule(job, SYNC_BATCH, context);
             }
             What::Deleted => {
                 let mut view = PodView::of(id, pod, false);
-                if view.phase != PodPhase::Succeeded {
+                let known = self.of(job);
+                if known.deleted.remove(&id) || view.phase != PodPhase::Succeeded {
                     view.phase = PodPhase::Failed;
                 }
-                let known = self.of(job);
                 if !known.counted.remove(&id) {
                     known.gone.push(view);
                 }
@@ -200,7 +205,13 @@ impl Controller {
                 let pod = context.store.pod(*key);
                 let own = pod.filter(|pod| pod.meta.owner == owner && !pod.removed);
                 let counted = known.counted.contains(key);
-                made.extend(own.map(|pod| PodView::of(*key, pod, counted)));
+                made.extend(own.map(|pod| {
+                    let mut view = PodView::of(*key, pod, counted);
+                    if view.phase == PodPhase::Succeeded && known.deleted.contains(key) {
+                        view.phase = PodPhase::Failed;
+                    }
+                    view
+                }));
             }
         }
         made

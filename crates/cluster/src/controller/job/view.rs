@@ -138,7 +138,7 @@ fn exits(pod: &Pod) -> Vec<(String, i32)> {
     let names = pod.template.containers.iter().map(|one| &one.name);
     let containers = pod.containers.iter().zip(names);
     let stopped = containers.filter(|(status, _)| status.running_since.is_none());
-    let killed = pod.is_deleting() && pod.phase == PodPhase::Failed;
+    let killed = pod.is_deleting() && pod.has_ended();
     stopped
         .filter_map(|(status, name)| {
             let ended = status.last_termination;
