@@ -104,7 +104,7 @@
 #[doc(inline)]
 pub use nlsim_autoscaler::autoscaler;
 #[doc(inline)]
-pub use nlsim_cluster::{api, cluster, controller, kubelet, metrics, scheduler};
+pub use nlsim_cluster::{api, cloud, cluster, controller, kubelet, metrics, scheduler};
 #[doc(inline)]
 pub use nlsim_core::{sim, units};
 #[doc(inline)]

@@ -12,7 +12,7 @@ use nlsim::autoscaler::hpa::{
 };
 use nlsim::metrics::server::PodMetrics;
 use nlsim::metrics::spec::PipelineConfig;
-use nlsim::metrics::{MetricsEvent, Pipeline, Source, Tracked, UsageSource};
+use nlsim::metrics::{MetricsEvent, MetricsNodeId, Pipeline, Source, Tracked, UsageSource};
 use nlsim::sim::{EventQueue, SimDuration, SimTime, Streams};
 use nlsim::units::{Bytes, CpuTime};
 
@@ -58,6 +58,7 @@ struct Look<'a> {
 /// A container in its pipeline, and an HPA that syncs.
 struct Rig {
     pipeline: Pipeline,
+    node: MetricsNodeId,
     queue: EventQueue<Event>,
     usage: Step,
 }
@@ -66,7 +67,8 @@ impl Rig {
     fn new(trial: u64, config: &PipelineConfig) -> Self {
         let streams = Streams::new(trial);
         let mut queue = EventQueue::default();
-        let mut pipeline = Pipeline::new(config, 1, &streams);
+        let mut pipeline = Pipeline::new(config, &streams);
+        let node = pipeline.add_node();
         pipeline.start(&mut queue);
         let phase = SYNC_PERIOD.as_secs_f64() * streams.stream("sync").unit();
         queue.schedule(
@@ -79,6 +81,7 @@ impl Rig {
         };
         Self {
             pipeline,
+            node,
             queue,
             usage,
         }
@@ -88,7 +91,7 @@ impl Rig {
     /// not called.
     fn settled(&mut self, at: SimTime, look: impl FnMut(&Look<'_>) -> Option<SimTime>) -> SimTime {
         self.usage.at = at;
-        let pod = self.pipeline.track_pod(0, 1);
+        let pod = self.pipeline.track_pod(self.node, 1);
         let started = SimTime::from_secs(-4000);
         let tracked = Tracked {
             source: Source::Kept(0),
@@ -110,7 +113,7 @@ impl Rig {
             self.advance();
         }
         self.usage.from = started;
-        let pod = self.pipeline.track_pod(0, 1);
+        let pod = self.pipeline.track_pod(self.node, 1);
         let tracked = Tracked {
             source: Source::Kept(0),
             container: 0,

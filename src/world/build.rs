@@ -1,6 +1,7 @@
 //! From a scenario to a world at time zero.
 
 use super::autoscale::Hpas;
+use super::cluster_autoscaler::ClusterAutoscaler;
 use super::load_steps::load_steps;
 use super::manifests::Manifests;
 use super::prometheus::Prometheus;
@@ -9,12 +10,13 @@ use super::sample::UsageTotals;
 use super::traffic::Traffic;
 use super::vpa::{self, Vpas};
 use super::{Components, Event, Simulation};
-use crate::api::{EventSink, Node, PodDraws, Store, WorkloadId};
+use crate::api::{EventSink, PodDraws, Store, WorkloadId};
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
-use crate::cluster::spec::WorkloadSpec;
+use crate::cloud::Cloud;
+use crate::cluster::spec::{NodeGroupSpec, WorkloadSpec};
 use crate::controller::{
     PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
-    podgc, replicaset, statefulset, taint_eviction,
+    replicaset, statefulset, taint_eviction,
 };
 use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
@@ -178,13 +180,12 @@ pub(super) fn tell_spec(record: &mut HpaRecord, spec: &HpaSpec, config: &Config,
     record.metric_targets = targets;
 }
 
-/// A node's record.
-fn node_record(node: &Node, scenario: &Scenario) -> NodeRecord {
-    let group = &scenario.node_groups[node.group];
+/// The record of a node that is launched.
+pub(super) fn node_record(name: &str, group: &NodeGroupSpec, started: SimTime) -> NodeRecord {
     NodeRecord {
-        name: node.name().to_owned(),
+        name: name.to_owned(),
         group: group.name.clone(),
-        started: SimTime::ZERO,
+        started,
         ended: None,
         price_per_hour: group.price_per_hour.0,
         spot: group.spot,
@@ -258,7 +259,10 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         early: queue.worker.acknowledge == Acknowledge::Early,
         ..QueueRecord::default()
     });
-    let nodes = store.nodes().map(|(_, node)| node_record(node, scenario));
+    let nodes = store.nodes().map(|(_, node)| {
+        let group = &scenario.node_groups[node.group];
+        node_record(node.name(), group, SimTime::ZERO)
+    });
     let loads = scenario.loads.iter().map(|load| LoadRecord {
         namespace: match &load.generator {
             Generator::WgetJob(job) => scenario.workloads[job.workload].namespace.as_str().into(),
@@ -329,7 +333,6 @@ impl<'s> Simulation<'s> {
             ),
             endpoints: endpoints::Controller::new(config),
             garbage_collector: garbage_collector::Controller::new(config),
-            pod_gc: podgc::Controller::default(),
             taint_eviction: taint_eviction::Controller::new(config),
             scheduler: Scheduler::new(config),
             kubelet: Kubelet::new(config, startups.collect()),
@@ -349,15 +352,7 @@ impl<'s> Simulation<'s> {
                 &scenario.queues,
                 &streams,
             ),
-            metrics: Pipeline::new(
-                &scenario.controllers.metrics,
-                scenario
-                    .node_groups
-                    .iter()
-                    .map(|group| group.count as usize)
-                    .sum(),
-                &streams,
-            ),
+            metrics: Pipeline::new(&scenario.controllers.metrics, &streams),
             custom: CustomMetrics::new(&scenario.custom_metrics),
             prometheus: (scenario.prometheus.as_ref())
                 .map(|spec| Box::new(Prometheus::new(spec, scenario, seed))),
@@ -372,7 +367,9 @@ impl<'s> Simulation<'s> {
             rollouts_waiting: 0,
             server_pods: Vec::new(),
             stopped: Vec::new(),
-            nodes: Vec::new(),
+            cloud: Cloud::new(&scenario.node_groups, streams),
+            cluster_autoscaler: ClusterAutoscaler::new(scenario, &streams),
+            machines: Vec::new(),
             recorder: Recorder::new(detail, Recording::default()),
             usage: UsageTotals::new(scenario.services.len()),
             stream: streams.stream("hpa/phase"),
@@ -385,10 +382,6 @@ impl<'s> Simulation<'s> {
             instant: (SimTime::ZERO, 0),
         };
         simulation.create_world();
-        for (_, node) in simulation.store.nodes() {
-            let cpu = node.allocatable.cpu;
-            simulation.nodes.push(simulation.traffic.add_node(cpu));
-        }
         simulation.recorder = Recorder::new(detail, frame(scenario, &simulation.store));
         simulation
     }
@@ -407,6 +400,7 @@ impl<'s> Simulation<'s> {
         self.start_vpas();
         self.plan_actions();
         self.plan_faults();
+        self.start_cluster_autoscaler();
         self.queue
             .schedule_in(self.scenario.simulation.step, Event::Sample);
         self.custom.settle();

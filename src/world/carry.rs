@@ -67,6 +67,7 @@ impl Simulation<'_> {
         }
         if let ObjectId::Pod(id) = change.object {
             self.carry_pod(id, change.what, now);
+            self.tell_cluster_autoscaler(id, change.what, now);
         }
         if let ObjectId::Node(id) = change.object {
             self.node_changed(id, change.what, now);

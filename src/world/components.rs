@@ -84,6 +84,8 @@ impl Simulation<'_> {
             Event::Action(index) => self.act_planned(index as usize, now),
             Event::Drain(index) => self.retry_drain(index as usize, now),
             Event::RolloutTimeout(index) => self.rollout_timed_out(index as usize, now),
+            Event::Cloud(event) => self.handle_cloud(event, now),
+            Event::ClusterAutoscaler(event) => self.handle_cluster_autoscaler(event, now),
             Event::Faults => self.heed_faults(now),
             Event::Hpa(event) => self.sync_hpas(event, now),
             Event::VpaRecommender => self.recommend_vpas(now),
@@ -129,8 +131,12 @@ impl Simulation<'_> {
                 with_context!(self, now, Event::TaintEviction, |all, cx| {
                     all.taint_eviction.observe(change, cx);
                 });
-                with_context!(self, now, Event::PodGc, |all, cx| {
-                    all.pod_gc.observe(change, cx);
+                with_context!(self, now, Event::PodGc, |_all, cx| {
+                    podgc::observe(change, cx);
+                });
+                let stats = memory_stats(&self.traffic, &self.pods, now);
+                with_context!(self, now, Event::Kubelet, |all, cx| {
+                    all.kubelet.observe(change, &stats, cx);
                 });
             }
             ObjectId::PodDisruptionBudget(_)

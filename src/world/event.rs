@@ -1,5 +1,6 @@
 //! The enum of enums: every event names the component that handles it.
 
+use super::cluster_autoscaler;
 use super::prometheus::PrometheusEvent;
 use super::traffic::TrafficEvent;
 use crate::controller::{
@@ -7,7 +8,7 @@ use crate::controller::{
     podgc, replicaset, statefulset, taint_eviction,
 };
 use crate::metrics::MetricsEvent;
-use crate::{kubelet, scheduler};
+use crate::{cloud, kubelet, scheduler};
 
 /// Something is due.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +53,10 @@ pub enum Event {
     Drain(u32),
     /// The time of the `rollout status` of this index is over.
     RolloutTimeout(u32),
+    /// In the cloud that the nodes come from.
+    Cloud(cloud::Event),
+    /// For the Cluster Autoscaler.
+    ClusterAutoscaler(cluster_autoscaler::Event),
     /// A fault begins, goes on or ends.
     Faults,
     /// For the HPA controller.

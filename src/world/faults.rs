@@ -2,7 +2,7 @@
 
 use super::components::with_context;
 use super::{Event, Simulation};
-use crate::api::{Node, NodeId, ObjectId, Pod, PodId, PodPhase, PodWrite, Write};
+use crate::api::{Node, NodeId, Pod, PodId, PodPhase, PodWrite, Write};
 use crate::controller::podgc;
 use crate::metrics::spec::MetricOf;
 use crate::record::FaultRecord;
@@ -101,10 +101,12 @@ impl Simulation<'_> {
             FaultKind::Kubelet(node) | FaultKind::Node(node) => self.node_of(node),
             _ => None,
         });
-        let gone = self.components.pod_gc.gone();
-        let silent = silent.chain(gone).map(NodeId::slot).collect();
+        let silent: Vec<_> = silent
+            .filter_map(|node| self.machine(node))
+            .map(|machine| machine.metrics)
+            .collect();
         let is_down = self.is_down(Component::MetricsServer, now);
-        self.metrics.set_outage(silent, is_down);
+        self.metrics.set_outage(&silent, is_down);
         for (place, fault) in self.scenario.faults.iter().enumerate() {
             if let FaultKind::Node(name) | FaultKind::Kubelet(name) = &fault.kind
                 && let Some(node) = self.node_of(name)
@@ -121,7 +123,7 @@ impl Simulation<'_> {
         }
     }
 
-    fn pods_on(&self, node: NodeId) -> Vec<PodId> {
+    pub(super) fn pods_on(&self, node: NodeId) -> Vec<PodId> {
         let on_it = |pod: &Pod| pod.node == Some(node) && pod.occupies_node() && !pod.removed;
         let pods = self.store.pods().filter(|(_, pod)| on_it(pod));
         pods.map(|(id, _)| id).collect()
@@ -138,12 +140,7 @@ impl Simulation<'_> {
     ) -> u64 {
         let mut lost = 0;
         if is_lost && length == SimDuration::ZERO {
-            for pod in self.pods_on(node) {
-                let containers = self.store.pod(pod).map_or(0, |pod| pod.containers.len());
-                for container in 0..containers {
-                    self.container_stopped(pod, container as u16, now);
-                }
-            }
+            self.stop_containers_of(node, now);
         }
         if length >= MONITOR_GRACE && self.store.node(node).ready {
             self.store.commit(now, Write::NodeReady(node, false));
@@ -188,18 +185,6 @@ impl Simulation<'_> {
                 self.store
                     .commit(now, Write::Pod(pod, PodWrite::Ready(true)));
             }
-        }
-    }
-
-    /// A node's object is deleted: nobody asks its kubelet any more, and nobody pays for it.
-    pub(super) fn delete_node(&mut self, node: NodeId, now: SimTime) {
-        let name = self.store.node(node).name().to_owned();
-        self.store.commit(now, Write::Delete(ObjectId::Node(node)));
-        self.settle(now);
-        self.heed_faults(now);
-        let nodes = &mut self.recorder.recording.nodes;
-        if let Some(record) = nodes.iter_mut().find(|record| record.name == name) {
-            record.ended = Some(now);
         }
     }
 

@@ -9,11 +9,13 @@ mod act;
 mod autoscale;
 mod build;
 mod carry;
+mod cluster_autoscaler;
 mod components;
 mod drain;
 mod event;
 mod faults;
 mod load_steps;
+mod machines;
 mod manifests;
 mod pods;
 mod prometheus;
@@ -30,9 +32,10 @@ use std::sync::Arc;
 
 use crate::api::{Change, EventSink, PodDraws, PodId, Store};
 use crate::autoscaler::hpa::PodRequests;
+use crate::cloud::Cloud;
 use crate::controller::{
     PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
-    podgc, replicaset, statefulset, taint_eviction,
+    replicaset, statefulset, taint_eviction,
 };
 use crate::kubelet::Kubelet;
 use crate::load::report::LoadReport;
@@ -41,7 +44,7 @@ use crate::record::{Counts, Detail, LoadRecord, Recorder, Recording};
 use crate::scenario::Scenario;
 use crate::scheduler::Scheduler;
 use crate::sim::{EventQueue, MOST_PENDING, SimTime, Stream};
-use traffic::{NodeCpuId, ServerId, Traffic};
+use traffic::{ServerId, Traffic};
 
 pub use event::Event;
 pub use prometheus::{PrometheusEvent, QueryFailure};
@@ -113,7 +116,6 @@ struct Components {
     autoscalers: podautoscaler::Controller,
     endpoints: endpoints::Controller,
     garbage_collector: garbage_collector::Controller,
-    pod_gc: podgc::Controller,
     taint_eviction: taint_eviction::Controller,
     scheduler: Scheduler,
     kubelet: Kubelet,
@@ -146,8 +148,12 @@ pub struct Simulation<'s> {
     server_pods: Vec<Option<PodId>>,
     /// Servers that are gone and that kube-proxy may not have forgotten yet, with their pods.
     stopped: Vec<(PodId, ServerId)>,
-    /// The CPU of each node, by slot.
-    nodes: Vec<NodeCpuId>,
+    /// The cloud that the nodes come from.
+    cloud: Cloud,
+    /// What makes nodes come and go, if something does.
+    cluster_autoscaler: Option<cluster_autoscaler::ClusterAutoscaler>,
+    /// The machine of each node, by slot.
+    machines: Vec<machines::Machine>,
     recorder: Recorder,
     /// The recording's place of each workload.
     records_of: Vec<usize>,
@@ -224,6 +230,7 @@ impl<'s> Simulation<'s> {
         self.step_until(end)?;
         self.check(end)
             .map_err(|broken| RunError::Broken(end, self.seed, broken))?;
+        self.finish_waits(end);
         let full = self.recorder.detail == Detail::Full;
         if full {
             self.write_checkpoints(end);

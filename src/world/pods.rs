@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::requests::changed_requests;
 use super::sample::declared_cpu;
 use super::{PodLink, Simulation};
-use crate::api::{NodeId, PodId, Resources, WorkloadId};
+use crate::api::{PodId, Resources, WorkloadId};
 use crate::kubelet::cpu_weight;
-use crate::metrics::Tracked;
+use crate::metrics::{MetricsNodeId, Tracked};
 use crate::record::{Detail, PodRecord};
 use crate::sim::SimTime;
 use crate::units::Bytes;
@@ -68,7 +68,11 @@ impl Simulation<'_> {
         let Some(pod) = self.store.pod(id) else {
             return;
         };
-        let (workload, node) = (pod.workload, pod.node.map_or(0, NodeId::slot));
+        let workload = pod.workload;
+        // Nothing starts on a machine whose place another has taken.
+        let Some(machine) = pod.node.and_then(|node| self.machine(node)) else {
+            return;
+        };
         let status = &pod.containers[usize::from(container)];
         let (resources, at) = (status.resources, status.running_since.unwrap_or(now));
         let service = self.links.service_of(workload);
@@ -77,9 +81,9 @@ impl Simulation<'_> {
         let settled = at < SimTime::ZERO;
         if let Some(service) = serving {
             let limits = self.server_limits(resources);
-            let server =
-                self.traffic
-                    .add_server(service, self.nodes[node], limits, &mut self.queue);
+            let server = self
+                .traffic
+                .add_server(service, machine.cpu, limits, &mut self.queue);
             let startup = self.links.startup_cpu(workload);
             if settled {
                 self.traffic.consume(server, &mut self.queue);
@@ -100,16 +104,16 @@ impl Simulation<'_> {
             self.pods[id.slot()].client = Some((load, client));
             self.traffic.start_client(load, client, &mut self.queue);
         }
-        self.track(id, container, serving, node, at, now);
+        self.track(id, container, serving, machine.metrics, at, now);
         if let Some(service) = serving {
             self.pod_exports(id, service, at);
         }
-        self.track_sidecars(id, node, at, now);
+        self.track_sidecars(id, machine.metrics, at, now);
     }
 
     /// Begins to measure the sidecars of a pod whose first container has started: they have run
     /// before it, and go on when a container starts anew.
-    fn track_sidecars(&mut self, id: PodId, node: usize, at: SimTime, now: SimTime) {
+    fn track_sidecars(&mut self, id: PodId, node: MetricsNodeId, at: SimTime, now: SimTime) {
         let first = self.store.pod(id).map_or(0, |pod| pod.containers.len());
         for place in first..self.pods[id.slot()].containers.len() {
             if self.pods[id.slot()].containers[place].is_none() {
@@ -162,7 +166,7 @@ impl Simulation<'_> {
         id: PodId,
         container: u16,
         serving: Option<usize>,
-        node: usize,
+        node: MetricsNodeId,
         at: SimTime,
         now: SimTime,
     ) {

@@ -5,18 +5,17 @@ use std::sync::Arc;
 use super::components::with_context;
 use super::{Event, Simulation};
 use crate::api::{
-    Amounts, Context, CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, Kind, Node,
-    NodeId, ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodWrite, ReplicaSet, SelectionId,
+    Context, CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, Kind, Node, NodeId,
+    ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodWrite, ReplicaSet, SelectionId,
     StatefulSet, VerticalPodAutoscaler, What, WorkloadId, Write,
 };
 use crate::autoscaler::hpa::Status;
-use crate::cluster::spec::{NodeGroupSpec, WorkloadKind, WorkloadSpec};
+use crate::cluster::spec::{WorkloadKind, WorkloadSpec};
 use crate::controller::daemonset::adapter::should_run;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::controller::statefulset::adapter::free_ordinal;
 use crate::controller::statefulset::{StatefulSetSpec, StatefulSetStatus};
 use crate::scenario::model::{From, VpaObject};
-use crate::scheduler::score::zone_numbers;
 use crate::sim::{SimDuration, SimTime};
 
 /// Pods that are there at the start have run for this long.
@@ -45,15 +44,7 @@ impl Simulation<'_> {
             let write = Write::Workload(kind_of(workload), namespace.into(), name.into());
             self.store.commit(SimTime::ZERO, write);
         }
-        let zones = zone_numbers(scenario.node_groups.iter().map(|group| group.zone.as_str()));
-        for (index, (group, zone)) in scenario.node_groups.iter().zip(zones).enumerate() {
-            for number in 1..=group.count {
-                let name = format!("{}-{number}", group.name);
-                let node = self.node(&name, index, group, zone);
-                self.store
-                    .commit(SimTime::ZERO, Write::CreateNode(Box::new(node)));
-            }
-        }
+        self.start_machines();
         for pdb in &scenario.pdbs {
             let uid = format!("PodDisruptionBudget/{}/{}", pdb.namespace, pdb.name);
             let uid = self.components.pod_control.uid(&uid);
@@ -67,36 +58,6 @@ impl Simulation<'_> {
             };
             let write = Write::CreatePodDisruptionBudget(Box::new(object));
             self.store.commit(SimTime::ZERO, write);
-        }
-    }
-
-    fn node(&self, name: &str, index: usize, group: &NodeGroupSpec, zone: Option<usize>) -> Node {
-        let uid = self.components.pod_control.uid(&format!("Node/{name}"));
-        let mut labels = group.labels.clone();
-        labels.insert("kubernetes.io/hostname".to_owned(), name.to_owned());
-        Node {
-            meta: ObjectMeta {
-                labels: Arc::new(labels),
-                ..ObjectMeta::new("", name, uid, SimTime::ZERO)
-            },
-            group: index,
-            zone,
-            capacity: Amounts {
-                cpu: group.cpu,
-                memory: group.memory,
-            },
-            allocatable: Amounts {
-                cpu: group.allocatable_cpu,
-                memory: group.allocatable_memory,
-            },
-            max_pods: group.max_pods,
-            daemons: Amounts {
-                cpu: group.daemonset_cpu,
-                memory: group.daemonset_memory,
-            },
-            unschedulable: false,
-            taints: Vec::new(),
-            ready: true,
         }
     }
 

@@ -116,7 +116,7 @@ impl Simulation<'_> {
         answer
     }
 
-    fn call_eviction(&mut self, pod: PodId, now: SimTime) -> Result<(), EvictionError> {
+    pub(super) fn call_eviction(&mut self, pod: PodId, now: SimTime) -> Result<(), EvictionError> {
         let latency = self.scenario.controllers.cluster.api_latency;
         with_context!(self, now, Event::Disruption, |_all, cx| {
             disruption::evict(pod, now, latency, cx)

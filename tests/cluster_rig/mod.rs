@@ -15,7 +15,7 @@ use nlsim::api::{
 };
 use nlsim::cluster::spec::{
     ClusterConfig, ContainerSpec, IntOrPercent, Labels, NodeGroupSpec, PdbSpec, PodTemplate,
-    ProbeSpec, StartupSpec, WorkloadKind, WorkloadSpec,
+    ProbeSpec, ScalingSpec, StartupSpec, WorkloadKind, WorkloadSpec,
 };
 use nlsim::controller::deployment::DeploymentSpec;
 use nlsim::controller::disruption::EvictionError;
@@ -51,6 +51,8 @@ pub fn nodes(count: u32, millicores: i64) -> NodeGroupSpec {
         instance_type: None,
         price_per_hour: Usd(0.0),
         spot: false,
+        taints: Vec::new(),
+        scaling: ScalingSpec::default(),
     }
 }
 
@@ -155,6 +157,8 @@ impl Rig {
         let mut scenario = empty();
         scenario.controllers.cluster = ClusterConfig::default();
         scenario.node_groups = groups.to_vec();
+        let bounds = |group: &NodeGroupSpec| group.scaling.bounds.is_some();
+        scenario.controllers.cluster_autoscaler.enabled = groups.iter().any(bounds);
         scenario.workloads = workloads.to_vec();
         scenario.pdbs = pdbs.to_vec();
         // The rig lives as long as its test.

@@ -3,6 +3,7 @@
 //! A part of `nlsim`, whose front page says how the parts fit together.
 
 pub mod api;
+pub mod cloud;
 pub mod cluster;
 pub mod controller;
 pub mod kubelet;

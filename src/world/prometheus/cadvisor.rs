@@ -61,7 +61,9 @@ impl Simulation<'_> {
         past: Option<SimTime>,
         out: &mut dyn FnMut(&Exposed),
     ) -> bool {
-        if self.store.find_node(node).is_none() || self.metrics.is_silent(node.slot()) {
+        let machine = self.machine(node);
+        let is_silent = machine.is_none_or(|machine| self.metrics.is_silent(machine.metrics));
+        if self.store.find_node(node).is_none() || is_silent {
             return false;
         }
         let on_it = self.store.pods().filter(|(_, pod)| pod.node == Some(node));

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use super::meta::{Labels, ObjectMeta};
 use super::resources::Amounts;
-use super::taint::Taint;
-use crate::sim::Key;
+use super::taint::{Taint, TaintEffect};
+use crate::sim::{Key, SimTime};
+
+/// The taint of nodes that are not Ready.
+const NOT_READY: &str = "node.kubernetes.io/not-ready";
 
 /// A node's key.
 pub type NodeId = Key<Node>;
@@ -33,12 +36,34 @@ pub struct Node {
     pub taints: Vec<Taint>,
     /// The condition Ready.
     pub ready: bool,
+    /// The last change of the condition Ready.
+    pub ready_transition: SimTime,
+    /// It has registered and has not been Ready yet.
+    pub starting: bool,
 }
 
 impl Node {
     /// `metadata.name`.
     pub fn name(&self) -> &str {
         &self.meta.name
+    }
+
+    /// The taints of a node that has registered and is not Ready yet.
+    pub fn not_ready_taints() -> impl Iterator<Item = Taint> {
+        let taint = |effect| Taint {
+            key: NOT_READY.to_owned(),
+            value: String::new(),
+            effect,
+        };
+        [TaintEffect::NoSchedule, TaintEffect::NoExecute]
+            .into_iter()
+            .map(taint)
+    }
+
+    /// `spec.taints` once it is Ready.
+    pub fn taints_when_ready(&self) -> Vec<Taint> {
+        let lasting = self.taints.iter().filter(|taint| taint.key != NOT_READY);
+        lasting.cloned().collect()
     }
 
     /// `metadata.labels`.

@@ -10,6 +10,7 @@ use crate::controller::statefulset::StatefulSetSpec;
 use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, Millicores, Usd};
 
+use crate::api::Taint;
 pub use crate::api::{ContainerSpec, IntOrPercent, Labels, PodTemplate, ProbeSpec};
 
 /// A group of equal nodes.
@@ -43,6 +44,108 @@ pub struct NodeGroupSpec {
     pub price_per_hour: Usd,
     /// Whether the nodes are spot nodes.
     pub spot: bool,
+    /// Taints that its nodes have from the start.
+    pub taints: Vec<Taint>,
+    /// How it grows and shrinks.
+    pub scaling: ScalingSpec,
+}
+
+/// How a node group grows and shrinks while the cluster runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScalingSpec {
+    /// The least and the most nodes that a node autoscaler may make of it; without them it leaves
+    /// the group alone.
+    pub bounds: Option<(u32, u32)>,
+    /// From a request for a node to its being Ready, in seconds.
+    pub provisioning: Dist,
+    /// Requests that come to nothing.
+    pub failure: Option<NodeFailure>,
+}
+
+impl Default for ScalingSpec {
+    fn default() -> Self {
+        Self {
+            bounds: None,
+            // Managed node groups: a median of 150 s, 270 s at the 95th percentile.
+            provisioning: Dist::lognormal(160.0, 0.37).unwrap_or(Dist::Constant(160.0)),
+            failure: None,
+        }
+    }
+}
+
+/// Requests for nodes that come to nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeFailure {
+    /// The share of the requests, from 0 to 1.
+    pub share: f64,
+    /// Why.
+    pub reason: FailureReason,
+    /// From when on.
+    pub from: SimTime,
+    /// Until when, if it ends.
+    pub until: Option<SimTime>,
+}
+
+impl NodeFailure {
+    /// Whether it is in force.
+    pub fn holds(&self, now: SimTime) -> bool {
+        self.from <= now && self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// Why a request for nodes comes to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureReason {
+    /// The provider has no such machine left.
+    Stockout,
+    /// The account may not have more.
+    Quota,
+    /// The provider's API refuses the call.
+    Throttled,
+    /// The machine runs, but never registers as a node.
+    NeverRegisters,
+}
+
+impl FailureReason {
+    /// The names in scenarios, in the order of the variants.
+    pub const NAMES: [&str; 4] = ["stockout", "quota", "throttled", "never-registers"];
+
+    /// By its name in scenarios.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [
+            Self::Stockout,
+            Self::Quota,
+            Self::Throttled,
+            Self::NeverRegisters,
+        ];
+        let place = Self::NAMES.iter().position(|one| *one == name)?;
+        Some(all[place])
+    }
+
+    /// Whether the provider is out of resources, as the Cluster Autoscaler classes it.
+    pub fn is_out_of_resources(self) -> bool {
+        matches!(self, Self::Stockout | Self::Quota)
+    }
+
+    /// The provider's code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Stockout => "RESOURCE_POOL_EXHAUSTED",
+            Self::Quota => "QUOTA_EXCEEDED",
+            Self::Throttled => "RATE_LIMIT_EXCEEDED",
+            Self::NeverRegisters => "",
+        }
+    }
+
+    /// The provider's message.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Stockout => "Instance could not be created because the zone has no capacity left",
+            Self::Quota => "Instance could not be created because the quota of CPUs is used up",
+            Self::Throttled => "rate of requests exceeded",
+            Self::NeverRegisters => "",
+        }
+    }
 }
 
 /// A workload: something that owns pods.

@@ -1,8 +1,6 @@
 //! The pod garbage collector: pods of nodes that are gone (`pkg/controller/podgc`,
 //! `gcOrphaned`).
 
-use std::collections::BTreeSet;
-
 use crate::api::{Change, Context, NodeId, ObjectId, PodId, PodPhase, PodWrite, What, Write};
 use crate::sim::{SimDuration, SimTime};
 
@@ -18,27 +16,12 @@ pub enum Event {
     Collect(NodeId),
 }
 
-/// The pod garbage collector.
-#[derive(Debug, Clone, Default)]
-pub struct Controller {
-    /// Nodes that are gone.
-    gone: BTreeSet<NodeId>,
-}
-
-impl Controller {
-    /// Wakes up for a node that is gone.
-    pub fn observe(&mut self, change: Change, context: &mut Context<'_, Event>) {
-        if let (ObjectId::Node(node), What::Deleted) = (change.object, change.what) {
-            self.gone.insert(node);
-            let looks = context.now.0.div_euclid(PERIOD.0) + 1;
-            let next = SimTime(looks * PERIOD.0);
-            context.at(next + QUARANTINE, Event::Collect(node));
-        }
-    }
-
-    /// The nodes that are gone.
-    pub fn gone(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.gone.iter().copied()
+/// Wakes up for a node that is gone.
+pub fn observe(change: Change, context: &mut Context<'_, Event>) {
+    if let (ObjectId::Node(node), What::Deleted) = (change.object, change.what) {
+        let looks = context.now.0.div_euclid(PERIOD.0) + 1;
+        let next = SimTime(looks * PERIOD.0);
+        context.at(next + QUARANTINE, Event::Collect(node));
     }
 }
 

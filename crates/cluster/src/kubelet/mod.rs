@@ -124,8 +124,14 @@ impl Kubelet {
         stats: MemoryStats<'_>,
         context: &mut Context<'_, Event>,
     ) {
-        let ObjectId::Pod(id) = change.object else {
-            return;
+        let id = match change.object {
+            ObjectId::Pod(id) => id,
+            // The next machine in its place has no image yet.
+            ObjectId::Node(node) if change.what == What::Deleted => {
+                *self.images_of(node) = Images::default();
+                return;
+            }
+            _ => return,
         };
         match change.what {
             What::Created => self.begin(id, context),

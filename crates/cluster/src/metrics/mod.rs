@@ -13,5 +13,5 @@ pub mod spec;
 
 pub use custom::{CounterSample, CustomMetrics, SAMPLE_PERIOD};
 pub use pipeline::{
-    ContainerId, MetricsEvent, MetricsPodId, Pipeline, Source, Tracked, UsageSource,
+    ContainerId, MetricsEvent, MetricsNodeId, MetricsPodId, Pipeline, Source, Tracked, UsageSource,
 };

@@ -21,6 +21,9 @@ const CONTAINER_INIT: CpuTime = CpuTime(10_000_000);
 pub type ContainerId = Key<Container>;
 /// A pod that metrics-server scrapes.
 pub type MetricsPodId = Key<TrackedPod>;
+/// A node whose kubelet metrics-server asks: its number, which no other node gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricsNodeId(u32);
 
 /// Usage that the pipeline's owner knows.
 pub trait UsageSource {
@@ -130,10 +133,19 @@ impl Container {
     }
 }
 
+/// A node that metrics-server knows.
+#[derive(Debug, Clone, Copy, Default)]
+struct ScrapedNode {
+    /// How long after the begin of the latest scrape it is asked.
+    delay: SimDuration,
+    /// Its kubelet does not answer.
+    is_silent: bool,
+}
+
 /// A scraped pod.
 #[derive(Debug, Clone)]
 pub struct TrackedPod {
-    node: usize,
+    node: MetricsNodeId,
     /// The random streams of its containers.
     streams: Streams,
     /// Containers tracked so far.
@@ -181,7 +193,8 @@ struct Rate {
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     config: PipelineConfig,
-    nodes: usize,
+    /// By number; none are gone.
+    nodes: Vec<Option<ScrapedNode>>,
     phase: SimDuration,
     /// The random stream of metrics-server's delays.
     stream: Stream,
@@ -197,10 +210,6 @@ pub struct Pipeline {
     scrape_began: SimTime,
     /// Scrapes that have begun.
     scrapes: usize,
-    /// Per node, how long after a scrape's begin it is asked.
-    node_delays: Vec<SimDuration>,
-    /// Nodes whose kubelet does not answer.
-    silent: Vec<usize>,
     /// Whether metrics-server is down.
     is_down: bool,
     /// The points of one pod in a scrape: memory that is used again.
@@ -208,15 +217,15 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline over this many nodes, its phase drawn.
-    pub fn new(config: &PipelineConfig, nodes: usize, streams: &Streams) -> Self {
+    /// A pipeline without nodes, its phase drawn.
+    pub fn new(config: &PipelineConfig, streams: &Streams) -> Self {
         let mut stream = streams.stream("metrics");
         let phase = SimDuration((config.metric_resolution.0 as f64 * stream.unit()) as i64);
         let first = config.first_scrapes.first();
         let phase = first.map_or(phase, |first| *first - SimTime::ZERO);
         Self {
             config: config.clone(),
-            nodes,
+            nodes: Vec::new(),
             phase,
             stream,
             streams: *streams,
@@ -226,8 +235,6 @@ impl Pipeline {
             rates: Vec::new(),
             scrape_began: SimTime::ZERO,
             scrapes: 0,
-            node_delays: Vec::new(),
-            silent: Vec::new(),
             is_down: false,
             points: Vec::new(),
         }
@@ -238,9 +245,20 @@ impl Pipeline {
         queue.schedule(SimTime::ZERO + self.phase, MetricsEvent::Scrape);
     }
 
+    /// A node has joined: the next scrape asks its kubelet.
+    pub fn add_node(&mut self) -> MetricsNodeId {
+        self.nodes.push(Some(ScrapedNode::default()));
+        MetricsNodeId(self.nodes.len() as u32 - 1)
+    }
+
+    /// A node is gone: its kubelet is asked no more, and its pods have no new measurements.
+    pub fn remove_node(&mut self, node: MetricsNodeId) {
+        self.nodes[node.0 as usize] = None;
+    }
+
     /// Says which nodes' kubelets do not answer from now on, and whether metrics-server is
     /// down. What it had scraped is lost with it.
-    pub fn set_outage(&mut self, silent: Vec<usize>, is_down: bool) {
+    pub fn set_outage(&mut self, silent: &[MetricsNodeId], is_down: bool) {
         if is_down && !self.is_down {
             for slot in 0..self.lone.len() {
                 self.part(slot);
@@ -250,7 +268,15 @@ impl Pipeline {
             }
             self.rates.fill(None);
         }
-        (self.silent, self.is_down) = (silent, is_down);
+        for node in self.nodes.iter_mut().flatten() {
+            node.is_silent = false;
+        }
+        for node in silent {
+            if let Some(node) = &mut self.nodes[node.0 as usize] {
+                node.is_silent = true;
+            }
+        }
+        self.is_down = is_down;
     }
 
     /// Whether the resource metrics API is unavailable.
@@ -260,7 +286,7 @@ impl Pipeline {
     }
 
     /// Begins to scrape a pod on a node; the UID tells its random streams from others'.
-    pub fn track_pod(&mut self, node: usize, uid: u64) -> MetricsPodId {
+    pub fn track_pod(&mut self, node: MetricsNodeId, uid: u64) -> MetricsPodId {
         let pod = TrackedPod {
             node,
             streams: self.streams.of("metrics").numbered(uid),
@@ -446,8 +472,12 @@ impl Pipeline {
     }
 
     /// Whether the kubelet of a node does not answer.
-    pub fn is_silent(&self, node: usize) -> bool {
-        self.silent.contains(&node)
+    pub fn is_silent(&self, node: MetricsNodeId) -> bool {
+        self.node(node).is_none_or(|node| node.is_silent)
+    }
+
+    fn node(&self, node: MetricsNodeId) -> Option<ScrapedNode> {
+        self.nodes.get(node.0 as usize).copied().flatten()
     }
 
     fn measure<E: Copy + From<MetricsEvent>>(
@@ -472,13 +502,12 @@ impl Pipeline {
     }
 
     fn draw_node_delays(&mut self) -> SimDuration {
-        let span = (self.config.node_stagger * self.nodes as i64).min(self.config.node_stagger_max);
-        self.node_delays.clear();
+        let count = self.nodes.iter().flatten().count() as i64;
+        let span = (self.config.node_stagger * count).min(self.config.node_stagger_max);
         let mut slowest = SimDuration::ZERO;
-        for _ in 0..self.nodes {
-            let delay = SimDuration((span.0 as f64 * self.stream.unit()) as i64);
-            slowest = slowest.max(delay);
-            self.node_delays.push(delay);
+        for node in self.nodes.iter_mut().flatten() {
+            node.delay = SimDuration((span.0 as f64 * self.stream.unit()) as i64);
+            slowest = slowest.max(node.delay);
         }
         slowest
     }
@@ -498,19 +527,20 @@ impl Pipeline {
         self.lone.resize(self.pods.slots(), None);
         for slot in 0..self.pods.slots() {
             if let Some(lone) = &mut self.lone[slot] {
-                let node = lone.node as usize;
-                let asked = began + self.node_delays.get(node).copied().unwrap_or_default();
+                let node = self.nodes[lone.node.0 as usize];
+                let asked = began + node.map_or(SimDuration::ZERO, |node| node.delay);
                 lone.catch_up(now, &self.config, usage);
-                lone.scrape(asked, !self.silent.contains(&node), rule);
+                lone.scrape(asked, node.is_some_and(|node| !node.is_silent), rule);
                 continue;
             }
             let key = self.pods.key_at(slot);
             let (Some(key), Some(pod)) = (key, self.pods.at_mut(slot)) else {
                 continue;
             };
-            let asked = began + self.node_delays.get(pod.node).copied().unwrap_or_default();
+            let node = self.nodes[pod.node.0 as usize];
+            let asked = began + node.map_or(SimDuration::ZERO, |node| node.delay);
             // A container without any CPU or memory drops the whole pod from the scrape.
-            let mut answers = !self.silent.contains(&pod.node);
+            let mut answers = node.is_some_and(|node| !node.is_silent);
             if let Some(id) = pod.first
                 && pod.others.is_empty()
                 && !self.is_down

@@ -225,7 +225,8 @@ fn resource_score(node: &Node, info: &NodeInfo, wanted: &PodAmounts, scores_chan
 /// Whether a node fits (NodeUnschedulable, TaintToleration, node selector, NodeResourcesFit);
 /// counts the reasons if not.
 fn fits(node: &Node, info: &NodeInfo, ask: Ask<'_>, unfit: &mut Unfit) -> bool {
-    if node.unschedulable || !node.ready {
+    // The taint of a node that starts says the rest.
+    if node.unschedulable || !(node.ready || node.starting) {
         unfit.unschedulable += 1;
         return false;
     }

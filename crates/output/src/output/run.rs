@@ -8,8 +8,8 @@ use super::folder::{FolderError, OutputFolder};
 #[cfg(feature = "charts")]
 use super::write_charts;
 use super::{
-    write_decisions, write_events, write_loads, write_nodes, write_pods, write_queues,
-    write_scaling_steps, write_summary_csv, write_summary_json, write_timeseries,
+    write_decisions, write_events, write_loads, write_node_autoscaler, write_nodes, write_pods,
+    write_queues, write_scaling_steps, write_summary_csv, write_summary_json, write_timeseries,
     write_vpa_checkpoints, write_vpas,
 };
 use crate::analysis::Summary;
@@ -92,6 +92,12 @@ fn tables<'a>(
     }
     if wanted.nodes {
         add("nodes.csv", Box::new(|out| write_nodes(recording, out)));
+    }
+    if recording.node_autoscaler.is_some() {
+        add(
+            "node-autoscaler.csv",
+            Box::new(|out| write_node_autoscaler(recording, out)),
+        );
     }
     add("load.csv", Box::new(|out| write_loads(recording, out)));
     if !recording.queues.is_empty() {

@@ -555,8 +555,39 @@ pub const NODES: Schema = table(
     ],
 );
 
+/// `node-autoscaler.csv`.
+pub const NODE_AUTOSCALER: Schema = table(
+    "node-autoscaler.csv",
+    "a decision of the node autoscaler",
+    &[
+        column("time_s", "s", Float, "when"),
+        column(
+            "action",
+            "",
+            Text,
+            "`scale-up`, `scale-up-failed`, `no-scale-up`, `scale-down`, `scale-down-failed` or `unremovable`",
+        ),
+        column("group", "", Text, "the node group, if it is about one"),
+        column("node", "", Text, "the node, if it is about one"),
+        column("from", "nodes", Int, "the group's size before"),
+        column("to", "nodes", Int, "the group's size after"),
+        column(
+            "pods",
+            "pods",
+            Int,
+            "the pods that waited, or that have to move",
+        ),
+        column(
+            "reason",
+            "",
+            Text,
+            "why; told again only when it has changed",
+        ),
+    ],
+);
+
 /// Every table with fixed columns.
-pub const TABLES: [Schema; 9] = [
+pub const TABLES: [Schema; 10] = [
     TIMESERIES,
     DECISIONS,
     EVENTS,
@@ -566,6 +597,7 @@ pub const TABLES: [Schema; 9] = [
     QUEUES,
     PODS,
     NODES,
+    NODE_AUTOSCALER,
 ];
 
 impl Schema {

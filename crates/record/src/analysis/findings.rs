@@ -3,6 +3,7 @@
 
 mod hpa;
 mod load;
+mod nodes;
 mod pods;
 mod queues;
 #[cfg(test)]
@@ -122,6 +123,7 @@ pub fn findings(
     }
     found.extend(of_services().filter_map(|((service, _), _)| too_early(service, labels)));
     found.extend(of_services().filter_map(|((service, _), _)| pods::passed_by(service, labels)));
+    found.extend(nodes::node_autoscaler(recording));
     found.sort_by_key(|finding| finding.severity == Severity::Info);
     found
 }

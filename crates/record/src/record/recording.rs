@@ -7,6 +7,7 @@ use super::curve::Curve;
 use super::decisions::DecisionLog;
 use super::events::EventLog;
 use super::fold::Folded;
+use super::node_autoscaler::NodeAutoscalerRecord;
 use super::per_load::LoadCounts;
 use super::queues::QueueRecord;
 use super::vpa::{DisruptionRecord, VpaRecord};
@@ -391,6 +392,8 @@ pub struct Recording {
     pub pods: Vec<PodRecord>,
     /// Nodes.
     pub nodes: Vec<NodeRecord>,
+    /// The node autoscaler, if there is one.
+    pub node_autoscaler: Option<NodeAutoscalerRecord>,
     /// Loads.
     pub loads: Vec<LoadRecord>,
     /// VPAs.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::admission::Admission;
 use super::node::Span;
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
-use crate::autoscaler::{hpa, vpa};
+use crate::autoscaler::{cluster_autoscaler, hpa, vpa};
 use crate::cluster::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadSpec};
 use crate::kubectl::command::CommandLine;
 use crate::load::spec::LoadSpec;
@@ -250,6 +250,21 @@ pub struct Controllers {
     pub cluster: ClusterConfig,
     /// cAdvisor and metrics-server.
     pub metrics: PipelineConfig,
+    /// The Cluster Autoscaler.
+    pub cluster_autoscaler: ClusterAutoscalerConfig,
+}
+
+/// The Cluster Autoscaler's settings.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ClusterAutoscalerConfig {
+    /// Whether it runs.
+    pub enabled: bool,
+    /// Whether the scenario says that it runs, or that it does not.
+    pub stated: Option<bool>,
+    /// Its flags.
+    pub options: cluster_autoscaler::Options,
+    /// For the expander `priority`: regular expressions on a group's name, by priority.
+    pub priorities: Option<Vec<(i64, Vec<String>)>>,
 }
 
 /// A HorizontalPodAutoscaler.

@@ -97,6 +97,7 @@ impl Store {
             Write::CreatePod(pod) => self.create_pod(*pod),
             Write::RemovePod(id) => self.remove_pod(id),
             Write::Forget(id) => self.forget(id),
+            Write::NodeReady(id, ready) => self.write_readiness(now, id, ready),
             write => self.write_other(write),
         })
     }

@@ -2,7 +2,10 @@
 
 use super::Store;
 use crate::api::index::WorkloadId;
+use crate::api::meta::ObjectId;
 use crate::api::node::NodeId;
+use crate::api::write::What;
+use crate::sim::SimTime;
 
 /// The nodes that have changed, in order; only the latest are kept.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +26,17 @@ impl Store {
     pub fn nodes_changed_since(&self, seen: u64) -> Option<&[u32]> {
         let NodeChanges { forgotten, slots } = &self.node_changes;
         slots.get(seen.checked_sub(*forgotten)? as usize..)
+    }
+
+    pub(super) fn write_readiness(&mut self, now: SimTime, id: NodeId, ready: bool) -> ObjectId {
+        if let Some(node) = self.nodes.get_mut(id) {
+            if node.ready != ready {
+                node.ready_transition = now;
+            }
+            node.ready = ready;
+            node.starting &= !ready;
+        }
+        self.wrote(ObjectId::Node(id), false, What::Status)
     }
 
     pub(super) fn node_changed(&mut self, node: NodeId) {

@@ -276,17 +276,11 @@ impl Store {
                 }
                 self.wrote(ObjectId::Node(key), false, What::Spec)
             }
-            Write::NodeReady(key, ready) => {
-                if let Some(node) = self.nodes.get_mut(key) {
-                    node.ready = ready;
-                }
-                self.wrote(ObjectId::Node(key), false, What::Status)
-            }
             _ => unreachable!("carried out before"),
         }
     }
 
-    fn wrote(&mut self, id: ObjectId, spec: bool, what: What) -> ObjectId {
+    pub(super) fn wrote(&mut self, id: ObjectId, spec: bool, what: What) -> ObjectId {
         if let ObjectId::Node(node) = id {
             self.node_changed(node);
         }

@@ -67,10 +67,20 @@ fn conditions(node: &Node, clock: Clock) -> Vec<Value> {
     });
     let ready = if node.ready {
         json!({
-            "lastTransitionTime": since,
+            "lastTransitionTime": clock.time(node.ready_transition),
             "message": "kubelet is posting ready status",
             "reason": "KubeletReady",
             "status": truth(true),
+            "type": "Ready",
+        })
+    } else if node.starting {
+        json!({
+            "lastTransitionTime": clock.time(node.ready_transition),
+            "message": "container runtime network not ready: NetworkReady=false \
+                        reason:NetworkPluginNotReady message:Network plugin returns error: cni \
+                        plugin not initialized",
+            "reason": "KubeletNotReady",
+            "status": truth(false),
             "type": "Ready",
         })
     } else {
@@ -91,7 +101,7 @@ fn taints(node: &Node) -> Value {
         json!({"effect": one.effect.name(), "key": one.key, "value": value})
     });
     let mut taints: Vec<Value> = own.collect();
-    if !node.ready {
+    if !(node.ready || node.starting) {
         taints.push(taint("node.kubernetes.io/unreachable", "NoSchedule"));
         taints.push(taint("node.kubernetes.io/unreachable", "NoExecute"));
     }

@@ -4,7 +4,7 @@
 //! for all points of a container. What comes of it is what the container's samples and the pod's
 //! points in metrics-server's store would come to, into which it can be turned back.
 
-use super::{Container, MetricsPodId, Source, TrackedPod, UsageSource};
+use super::{Container, MetricsNodeId, MetricsPodId, Source, TrackedPod, UsageSource};
 use crate::metrics::kubelet::{Samples, jittered};
 use crate::metrics::server::{ContainerMetrics, FreshRule, PodStore, Point, nanocores};
 use crate::metrics::spec::PipelineConfig;
@@ -55,7 +55,7 @@ pub(super) struct Lone {
     previous: (SimTime, CpuTime),
     /// The rate, in millicores.
     millicores: i64,
-    pub(super) node: u32,
+    pub(super) node: MetricsNodeId,
     container: u16,
     stored: Stored,
     /// The newest measurement, and the one before.
@@ -111,7 +111,7 @@ impl Lone {
             last: Sample::of(last.as_ref()),
             previous: (SimTime::MAX, CpuTime(0)),
             millicores: 0,
-            node: pod.node as u32,
+            node: pod.node,
             container: index,
             stored: if last.is_some() {
                 Stored::Point
@@ -296,7 +296,7 @@ mod tests {
             let started = SimTime::from_millis(300);
             let mut pods = Arena::default();
             let id = pods.insert(TrackedPod {
-                node: 0,
+                node: MetricsNodeId(0),
                 streams: Streams::new(1),
                 tracked: 1,
                 first: None,

@@ -17,6 +17,7 @@ impl UsageSource for Halves {
 
 struct Rig {
     pipeline: Pipeline,
+    nodes: Vec<MetricsNodeId>,
     queue: EventQueue<MetricsEvent>,
     metrics: PodMetrics,
 }
@@ -25,13 +26,19 @@ impl Rig {
     fn new(nodes: usize) -> Self {
         let mut queue = EventQueue::default();
         let config = PipelineConfig::default();
-        let mut pipeline = Pipeline::new(&config, nodes, &Streams::new(9));
+        let mut pipeline = Pipeline::new(&config, &Streams::new(9));
+        let nodes = (0..nodes).map(|_| pipeline.add_node()).collect();
         pipeline.start(&mut queue);
         Self {
             pipeline,
+            nodes,
             queue,
             metrics: PodMetrics::default(),
         }
+    }
+
+    fn track_pod(&mut self, node: usize, uid: u64) -> MetricsPodId {
+        self.pipeline.track_pod(self.nodes[node], uid)
     }
 
     fn run_until(&mut self, second: i64) {
@@ -60,7 +67,7 @@ impl Rig {
 #[test]
 fn a_settled_pod_has_its_steady_usage_from_the_start_and_without_a_seam() {
     let mut rig = Rig::new(3);
-    let pod = rig.pipeline.track_pod(2, 1);
+    let pod = rig.track_pod(2, 1);
     rig.settled(pod, 0, -3600);
     for second in 0..90 {
         rig.run_until(second);
@@ -72,7 +79,7 @@ fn a_settled_pod_has_its_steady_usage_from_the_start_and_without_a_seam() {
 #[test]
 fn a_container_that_started_just_before_the_run_has_no_metrics_yet() {
     let mut rig = Rig::new(1);
-    let pod = rig.pipeline.track_pod(0, 1);
+    let pod = rig.track_pod(0, 1);
     rig.settled(pod, 0, -2);
     assert!(!rig.listed(pod));
     rig.run_until(60);
@@ -83,7 +90,7 @@ fn a_container_that_started_just_before_the_run_has_no_metrics_yet() {
 #[test]
 fn a_container_without_any_memory_hides_its_pod() {
     let mut rig = Rig::new(1);
-    let (busy, mixed) = (rig.pipeline.track_pod(0, 2), rig.pipeline.track_pod(0, 3));
+    let (busy, mixed) = (rig.track_pod(0, 2), rig.track_pod(0, 3));
     for (pod, container) in [(busy, 0), (mixed, 0), (mixed, 1)] {
         let source = Source::Kept(u64::from(container));
         let tracked = Tracked { source, container };
@@ -98,7 +105,7 @@ fn a_container_without_any_memory_hides_its_pod() {
 #[test]
 fn what_is_untracked_disappears() {
     let mut rig = Rig::new(1);
-    let pod = rig.pipeline.track_pod(0, 1);
+    let pod = rig.track_pod(0, 1);
     let container = rig.settled(pod, 0, -3600);
     rig.pipeline.untrack(container);
     assert!(
@@ -117,7 +124,7 @@ fn what_is_untracked_disappears() {
 fn a_kubelet_exposes_the_newest_measurement_whoever_else_reads_it() {
     let mut rig = Rig::new(1);
     let [alone, asked] = [1, 1].map(|uid| {
-        let pod = rig.pipeline.track_pod(0, uid);
+        let pod = rig.track_pod(0, uid);
         (pod, rig.settled(pod, 0, -3600))
     });
     let mut seen = None;
@@ -145,4 +152,27 @@ fn a_kubelet_exposes_the_newest_measurement_whoever_else_reads_it() {
         rig.metrics.clone()
     });
     assert_eq!(one, other);
+}
+
+#[test]
+fn a_node_that_joins_is_scraped_and_one_that_goes_is_not() {
+    let mut rig = Rig::new(1);
+    let old = rig.track_pod(0, 1);
+    rig.settled(old, 0, -3600);
+    rig.run_until(60);
+    rig.nodes.push(rig.pipeline.add_node());
+    let new = rig.track_pod(1, 2);
+    let tracked = Tracked {
+        source: Source::Kept(0),
+        container: 0,
+    };
+    let now = SimTime::from_secs(60);
+    rig.pipeline.track(new, tracked, now, &mut rig.queue);
+    rig.run_until(120);
+    assert!(rig.listed(new));
+    rig.pipeline.remove_node(rig.nodes[0]);
+    assert!(!rig.nodes.contains(&rig.pipeline.add_node()));
+    rig.run_until(140);
+    assert!(!rig.listed(old), "a pod of a node that is gone");
+    assert!(rig.listed(new));
 }

@@ -85,6 +85,8 @@ fn node(number: usize, cpu: i64, zone: Option<usize>, max_pods: u32) -> Node {
         unschedulable: false,
         taints: Vec::new(),
         ready: true,
+        ready_transition: SimTime::ZERO,
+        starting: false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `kubernetes` and `[controllers]`: the flags of the real components, by their own names.
 
+use super::cluster_autoscaler::cluster_autoscaler;
 use super::dist;
 use super::phases;
 use super::vpa_flags;
@@ -7,7 +8,7 @@ use crate::autoscaler::hpa::{Config, KubernetesVersion};
 use crate::cluster::spec::{ClusterConfig, InPlaceResize};
 use crate::metrics::spec::PipelineConfig;
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::model::{Controllers, VpaConfig};
+use crate::scenario::model::{ClusterAutoscalerConfig, Controllers, VpaConfig};
 use crate::scenario::reader::{Reader, expected};
 use crate::sim::SimDuration;
 
@@ -32,6 +33,7 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
             ..ClusterConfig::default()
         },
         metrics: PipelineConfig::default(),
+        cluster_autoscaler: ClusterAutoscalerConfig::default(),
     };
     let Some(node) = root.get("controllers") else {
         return made;
@@ -96,6 +98,7 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
         },
     );
     vpa_flags::vpa(&mut table, &mut made.vpa, diagnostics);
+    made.cluster_autoscaler = cluster_autoscaler(&mut table, diagnostics);
     table.finish("`controllers`", diagnostics);
     made
 }

@@ -2,6 +2,7 @@
 //! against the manifests.
 
 mod actions;
+mod cluster_autoscaler;
 mod command;
 mod containers;
 mod controllers;
@@ -70,6 +71,11 @@ pub(super) fn scenario(
     known.clock.set(start);
     known.end = simulation.map(|simulation| simulation.end());
     let node_groups = nodes::node_groups(&mut reader, diagnostics);
+    cluster_autoscaler::decide(
+        &mut controllers.cluster_autoscaler,
+        &node_groups,
+        diagnostics,
+    );
     known.warn_of_services(diagnostics);
     let end = known.end;
     let slo = settings::slo(&mut reader, diagnostics);

@@ -12,7 +12,9 @@ pub(super) fn find(name: &str, groups: &[NodeGroupSpec]) -> Option<NodeName> {
     let (of, number) = name.rsplit_once('-')?;
     let group = groups.iter().position(|group| group.name == of)?;
     let number: u32 = number.parse().ok().filter(|number| *number > 0)?;
-    let exists = number <= groups[group].count && name == format!("{of}-{number}");
+    // A group that is scaled goes on counting.
+    let counts = number <= groups[group].count || groups[group].scaling.bounds.is_some();
+    let exists = counts && name == format!("{of}-{number}");
     exists.then(|| NodeName {
         name: name.to_owned(),
         group,

@@ -1,13 +1,16 @@
 //! `[[node_group]]`.
 
+use super::controllers::assign;
 use super::instance_types::InstanceTypes;
-use super::label_table;
+use super::{dist, label_table};
+use crate::api::{Taint, TaintEffect};
 use crate::cluster::allocatable::{Reserved, allocatable};
 use crate::cluster::prices::InstanceType;
-use crate::cluster::spec::{Labels, NodeGroupSpec};
+use crate::cluster::spec::{FailureReason, Labels, NodeFailure, NodeGroupSpec, ScalingSpec};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::reader::{Reader, expected};
+use crate::scenario::reader::{Reader, expected, number, wrong};
 use crate::scenario::suggest::advice;
+use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores, Usd};
 
 /// Pods on a node at most (`maxPods` of the kubelet).
@@ -37,7 +40,8 @@ pub(super) fn node_groups(
             groups.push(group);
         }
     }
-    let nodes: u64 = groups.iter().map(|group| u64::from(group.count)).sum();
+    let most = |group: &NodeGroupSpec| group.scaling.bounds.map_or(group.count, |(_, max)| max);
+    let nodes: u64 = groups.iter().map(|group| u64::from(most(group))).sum();
     if nodes > MOST_NODES
         && let Some(item) = items.last()
     {
@@ -103,6 +107,8 @@ fn shape(name: &str, count: u32, instance: &InstanceType, spot: bool) -> NodeGro
             instance.on_demand
         },
         spot,
+        taints: Vec::new(),
+        scaling: ScalingSpec::default(),
     }
 }
 
@@ -132,16 +138,6 @@ fn node_group(
     let max = table.count("max", diagnostics);
     let count = table.count("count", diagnostics).or(min).unwrap_or(1);
     check_count(table, (min, max), count, diagnostics);
-    if max.is_some_and(|max| max > count) {
-        let span = table.key_span("max");
-        let nodes = if count == 1 { "node" } else { "nodes" };
-        let label = format!("the group stays at {count} {nodes}");
-        diagnostics.warning(
-            span,
-            "nodes are not added: no node autoscaler is simulated",
-            label,
-        );
-    }
     let (has_cpu, has_memory) = (table.get("cpu").is_some(), table.get("memory").is_some());
     let (cpu, memory) = (
         table.millicores("cpu", diagnostics),
@@ -153,6 +149,8 @@ fn node_group(
     let reserved = table.one_of("reserved", &["none", "gke", "eks"], diagnostics);
     let stated = daemonsets(table, diagnostics);
     let labels = label_table("labels", table, diagnostics);
+    let taints = taints(table, diagnostics);
+    let scaling = scaling(table, (min, max), count, diagnostics);
     let has_type = table.get("instance_type").is_some();
     if !(has_type || has_cpu && has_memory) {
         let (key, example) = match (has_cpu, has_memory) {
@@ -195,6 +193,8 @@ fn node_group(
         max_pods,
         zone: zone.to_owned(),
         labels,
+        taints,
+        scaling,
         price_per_hour: price.map_or(base.price_per_hour, Usd),
         ..base
     };
@@ -204,6 +204,91 @@ fn node_group(
     }
     check_room(&group, table, diagnostics);
     Some(group)
+}
+
+/// How the group grows and shrinks.
+fn scaling(
+    table: &mut Reader<'_>,
+    (min, max): (Option<u32>, Option<u32>),
+    count: u32,
+    diagnostics: &mut Diagnostics,
+) -> ScalingSpec {
+    let has_bounds = min.is_some() || max.is_some();
+    let mut made = ScalingSpec {
+        bounds: has_bounds.then(|| (min.unwrap_or(0), max.unwrap_or(count))),
+        ..ScalingSpec::default()
+    };
+    let provisioning = dist::seconds(table, "provisioning", diagnostics);
+    assign(&mut made.provisioning, provisioning);
+    if let Some(node) = table.get("failure")
+        && let Some(mut inner) = Reader::new(node, "`failure`", diagnostics)
+    {
+        made.failure = failure(&mut inner, diagnostics);
+        inner.finish("`failure`", diagnostics);
+    }
+    made
+}
+
+/// Requests for nodes that come to nothing.
+fn failure(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<NodeFailure> {
+    let share = table.read("share", diagnostics, |node| {
+        let share = number(node)?;
+        if share > 1.0 {
+            return Err(format!("{share} is not a share: expected 0 to 1"));
+        }
+        Ok(share)
+    });
+    let reason = table.one_of("reason", &FailureReason::NAMES, diagnostics);
+    let from = table.time("from", diagnostics).unwrap_or(SimTime::ZERO);
+    let until = table.time("until", diagnostics);
+    if until.is_some_and(|until| until <= from) {
+        let title = "the failure ends before it begins";
+        diagnostics.error(table.key_span("until"), title, "must be after `from`");
+    }
+    if table.get("reason").is_none() {
+        let example = "reason = \"stockout\"";
+        table.missing("reason", "`failure`", example, diagnostics);
+    }
+    Some(NodeFailure {
+        share: share.unwrap_or(1.0),
+        reason: FailureReason::from_name(reason?)?,
+        from,
+        until,
+    })
+}
+
+/// Taints as `kubectl taint` writes them.
+fn taints(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Vec<Taint> {
+    let mut taints = Vec::new();
+    for item in table.list("taints", diagnostics) {
+        let read = item
+            .text()
+            .ok_or_else(|| expected("a string", item))
+            .and_then(taint);
+        match read {
+            Ok(taint) => taints.push(taint),
+            Err(problem) => wrong("taints", item, problem, diagnostics),
+        }
+    }
+    taints
+}
+
+fn taint(text: &str) -> Result<Taint, String> {
+    let form = || format!("\"{text}\" is not a taint such as \"dedicated=batch:NoSchedule\"");
+    let (pair, effect) = text.rsplit_once(':').ok_or_else(form)?;
+    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+    if key.is_empty() {
+        return Err(form());
+    }
+    let names = TaintEffect::ALL.map(TaintEffect::name);
+    let effect = TaintEffect::ALL
+        .into_iter()
+        .find(|one| one.name() == effect);
+    Ok(Taint {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        effect: effect.ok_or_else(|| format!("the effect is one of {}", names.join(", ")))?,
+    })
 }
 
 /// Holds the number of nodes to the bounds of the group.

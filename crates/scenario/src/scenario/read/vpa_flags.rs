@@ -136,7 +136,7 @@ fn without_effect(
 }
 
 /// A flag as it would stand on the command line.
-fn text(node: &Node) -> Result<String, String> {
+pub(super) fn text(node: &Node) -> Result<String, String> {
     match &node.value {
         Value::Text(text) => Ok(text.clone()),
         Value::Bool(value) => Ok(value.to_string()),

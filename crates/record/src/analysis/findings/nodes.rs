@@ -1,0 +1,226 @@
+//! Findings about the node autoscaler.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, Severity};
+use crate::record::{NodeAction, NodeAutoscalerRecord, NodeDecision, NodeWait, Recording};
+use crate::sim::SimDuration;
+
+/// Pods that wait for so long wait for a node that does not come by itself.
+const LONG: SimDuration = SimDuration::from_secs(60);
+
+/// What is to be said about the node autoscaler.
+pub(super) fn node_autoscaler(recording: &Recording) -> Vec<Finding> {
+    let Some(record) = &recording.node_autoscaler else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    found.extend(too_small(record));
+    found.extend(refused(record));
+    found.extend(held(record));
+    found.extend(provisioning(record));
+    found
+}
+
+fn of_action(
+    record: &NodeAutoscalerRecord,
+    action: NodeAction,
+) -> impl Iterator<Item = &NodeDecision> {
+    let decisions = record.decisions.iter();
+    decisions.filter(move |decision| decision.action == action)
+}
+
+/// Pods that no group could help, with the reasons of the longest time.
+fn too_small(record: &NodeAutoscalerRecord) -> Option<Finding> {
+    // The refusal in force the longest while pods waited.
+    let refusals: Vec<&NodeDecision> = of_action(record, NodeAction::NoScaleUp)
+        .filter(|decision| !decision.reason.is_empty())
+        .collect();
+    let (mut worst, mut most): (Option<(&NodeDecision, SimDuration)>, usize) = (None, 0);
+    for decision in refusals {
+        let lasts = |wait: &&NodeWait| wait.from <= decision.time && decision.time < wait.until;
+        let waits = record.waits.iter().filter(lasts);
+        let longest = waits.map(|wait| wait.until - wait.from).max();
+        let longest = longest.unwrap_or(SimDuration::ZERO);
+        most = most.max(decision.pods);
+        if worst.is_none_or(|(_, length)| longest > length) {
+            worst = Some((decision, longest));
+        }
+    }
+    let (decision, longest) = worst.filter(|(_, longest)| *longest >= LONG)?;
+    let full: Vec<String> = record
+        .groups
+        .iter()
+        .filter(|(name, _)| {
+            decision
+                .reason
+                .contains(&format!("{name}: max node group size reached"))
+        })
+        .map(|(name, (_, max))| format!("node group {name} stood at its max of {max}"))
+        .collect();
+    let why = if full.is_empty() {
+        decision.reason.clone()
+    } else {
+        full.join(", ")
+    };
+    let pods = if most == 1 { "pod" } else { "pods" };
+    Some(Finding {
+        severity: Severity::Warning,
+        subject: "ClusterAutoscaler".to_owned(),
+        text: format!(
+            "up to {most} {pods} waited for a node, the longest for {longest}, that no node group could give (first at {}): {why}",
+            decision.time
+        ),
+    })
+}
+
+/// Requests for nodes that came to nothing.
+fn refused(record: &NodeAutoscalerRecord) -> Vec<Finding> {
+    let mut failures: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for decision in of_action(record, NodeAction::ScaleUpFailed) {
+        let key = (decision.group.as_str(), decision.reason.as_str());
+        *failures.entry(key).or_default() += 1;
+    }
+    let finding = |((group, reason), count): ((&str, &str), u64)| Finding {
+        severity: Severity::Warning,
+        subject: format!("NodeGroup/{group}"),
+        text: format!(
+            "{count} {} for nodes came to nothing: {reason}",
+            if count == 1 { "request" } else { "requests" }
+        ),
+    };
+    failures.into_iter().map(finding).collect()
+}
+
+/// Nodes that could be spared, but that something holds.
+fn held(record: &NodeAutoscalerRecord) -> Vec<Finding> {
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for decision in of_action(record, NodeAction::Unremovable) {
+        let nodes = reasons.entry(&decision.reason).or_default();
+        if !nodes.contains(&decision.node.as_str()) {
+            nodes.push(&decision.node);
+        }
+    }
+    for decision in of_action(record, NodeAction::ScaleDownFailed) {
+        let nodes = reasons.entry(&decision.reason).or_default();
+        if !nodes.contains(&decision.node.as_str()) {
+            nodes.push(&decision.node);
+        }
+    }
+    let held = reasons
+        .into_iter()
+        .filter(|(reason, _)| *reason != "NoPlaceToMovePods");
+    let finding = |(reason, nodes): (&str, Vec<&str>)| Finding {
+        severity: Severity::Info,
+        subject: "ClusterAutoscaler".to_owned(),
+        text: match nodes.as_slice() {
+            [node] => format!("node {node} was not needed, but stayed: {reason}"),
+            [node, ..] => {
+                let others = nodes.len() - 1;
+                format!("node {node} and {others} more were not needed, but stayed: {reason}")
+            }
+            [] => reason.to_owned(),
+        },
+    };
+    held.map(finding).collect()
+}
+
+/// How long pods waited for nodes that came.
+fn provisioning(record: &NodeAutoscalerRecord) -> Option<Finding> {
+    let first = of_action(record, NodeAction::ScaleUp).next()?.time;
+    let came = record.waits.iter();
+    let came = came.filter(|wait| wait.got_one && wait.until >= first);
+    let mut waits: Vec<SimDuration> = came.map(|wait| wait.until - wait.from).collect();
+    let longest = waits.iter().max().copied()?;
+    waits.sort_unstable();
+    let median = waits[waits.len() / 2];
+    let pods = if waits.len() == 1 { "pod" } else { "pods" };
+    Some(Finding {
+        severity: Severity::Info,
+        subject: "ClusterAutoscaler".to_owned(),
+        text: format!(
+            "{} {pods} waited for a new node to come up, {median} at the median and {longest} at most, before they could start",
+            waits.len()
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::SimTime;
+
+    fn decision(second: i64, action: NodeAction, node: &str, reason: &str) -> NodeDecision {
+        NodeDecision {
+            time: SimTime::from_secs(second),
+            action,
+            group: "general".to_owned(),
+            node: node.to_owned(),
+            size: None,
+            pods: 6,
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn wait(from: i64, until: i64) -> NodeWait {
+        NodeWait {
+            from: SimTime::from_secs(from),
+            until: SimTime::from_secs(until),
+            got_one: true,
+        }
+    }
+
+    fn texts(decisions: Vec<NodeDecision>, waits: Vec<NodeWait>) -> Vec<String> {
+        let recording = Recording {
+            duration: SimDuration::from_secs(1000),
+            node_autoscaler: Some(NodeAutoscalerRecord {
+                groups: vec![("general".to_owned(), (1, 10))],
+                decisions,
+                waits,
+                loops: 100,
+            }),
+            ..Recording::default()
+        };
+        let found = node_autoscaler(&recording);
+        found.into_iter().map(|finding| finding.text).collect()
+    }
+
+    #[test]
+    fn a_group_at_its_max_is_named_with_the_pods_that_waited() {
+        let refused = "general: max node group size reached";
+        let found = texts(
+            vec![decision(110, NodeAction::NoScaleUp, "", refused)],
+            vec![wait(100, 300), wait(100, 170)],
+        );
+        assert_eq!(
+            found,
+            [
+                "up to 6 pods waited for a node, the longest for 3m20s, that no node group could give (first at 1m50s): node group general stood at its max of 10"
+            ]
+        );
+    }
+
+    #[test]
+    fn nodes_that_are_held_and_nodes_that_come_late_are_told() {
+        let budget = "default/web-1 holds it: NotEnoughPdb";
+        let found = texts(
+            vec![
+                decision(20, NodeAction::ScaleUp, "", "pods waited"),
+                decision(700, NodeAction::Unremovable, "general-2", budget),
+                decision(710, NodeAction::Unremovable, "general-3", budget),
+                decision(
+                    710,
+                    NodeAction::Unremovable,
+                    "general-3",
+                    "NoPlaceToMovePods",
+                ),
+            ],
+            vec![wait(10, 160)],
+        );
+        let expected = [
+            "node general-2 and 1 more were not needed, but stayed: default/web-1 holds it: NotEnoughPdb",
+            "1 pod waited for a new node to come up, 2m30s at the median and 2m30s at most, before they could start",
+        ];
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,99 @@
+//! `[controllers.cluster-autoscaler]`: upstream's flags by their own names, and whether it runs.
+
+use super::controllers::section;
+use super::vpa_flags::text;
+use crate::autoscaler::cluster_autoscaler::{OptionError, Options};
+use crate::cluster::spec::NodeGroupSpec;
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::model::ClusterAutoscalerConfig;
+use crate::scenario::node::Value;
+use crate::scenario::reader::{Reader, expected};
+use crate::sim::SimDuration;
+
+const SECTION: &str = "cluster-autoscaler";
+
+/// Reads the flags; whether it runs may still depend on the node groups.
+pub(super) fn cluster_autoscaler(
+    table: &mut Reader<'_>,
+    diagnostics: &mut Diagnostics,
+) -> ClusterAutoscalerConfig {
+    let mut made = ClusterAutoscalerConfig::default();
+    section(table, SECTION, diagnostics, |flags, diagnostics| {
+        made.stated = flags.boolean("enabled", diagnostics);
+        for flag in Options::FLAGS {
+            let options = &mut made.options;
+            flags.read(flag, diagnostics, |node| {
+                options
+                    .set(flag, &text(node)?)
+                    .map_err(|error| match error {
+                        OptionError::Value {
+                            value, expected, ..
+                        } => format!("\"{value}\" is not {expected}"),
+                        unknown @ OptionError::Unknown(_) => unknown.to_string(),
+                    })
+            });
+        }
+        if made.options.scan_interval < SimDuration::from_secs(1) {
+            let title = "the scan-interval is too short";
+            let span = flags.key_span("scan-interval");
+            diagnostics.error(span, title, "must be at least 1s");
+        }
+        made.priorities = priorities(flags, diagnostics);
+    });
+    made
+}
+
+/// It runs if it is told to, or else if there is a group that it could grow.
+pub(super) fn decide(
+    config: &mut ClusterAutoscalerConfig,
+    groups: &[NodeGroupSpec],
+    diagnostics: &mut Diagnostics,
+) {
+    let bounds = || groups.iter().filter_map(|group| group.scaling.bounds);
+    let has_room = bounds().any(|(min, max)| min < max);
+    config.enabled = config.stated.unwrap_or(has_room);
+    if config.enabled && bounds().next().is_none() {
+        let title = "the Cluster Autoscaler has no node group to scale";
+        let label = "give a `[[node_group]]` its `min` and `max`";
+        diagnostics.warning(crate::scenario::node::Span::default(), title, label);
+    }
+}
+
+/// What the ConfigMap of the expander `priority` holds.
+fn priorities(
+    table: &mut Reader<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<(i64, Vec<String>)>> {
+    table.get("priorities")?;
+    let mut all = Vec::new();
+    for item in table.list("priorities", diagnostics) {
+        let what = "`priorities`";
+        let Some(mut entry) = Reader::new(item, what, diagnostics) else {
+            continue;
+        };
+        let priority = entry.count("priority", diagnostics);
+        let groups = entry.read("groups", diagnostics, |node| {
+            let Value::List(items) = &node.value else {
+                return Err(expected("a list of regular expressions", node));
+            };
+            let mut patterns = Vec::new();
+            for item in items {
+                let pattern = item.text().ok_or_else(|| expected("a string", item))?;
+                regex_lite::Regex::new(pattern).map_err(|error| error.to_string())?;
+                patterns.push(pattern.to_owned());
+            }
+            Ok(patterns)
+        });
+        for (key, example) in [
+            ("priority", "priority = 10"),
+            ("groups", "groups = [\"spot-.*\"]"),
+        ] {
+            if entry.get(key).is_none() {
+                entry.missing(key, what, example, diagnostics);
+            }
+        }
+        entry.finish(what, diagnostics);
+        all.extend(priority.map(i64::from).zip(groups));
+    }
+    Some(all)
+}

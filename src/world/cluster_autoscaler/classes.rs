@@ -1,0 +1,160 @@
+//! Pods by what decides where they may run: the classes of the Cluster Autoscaler's core.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::api::{Labels, ObjectId, Pod, PodTemplate, TaintEffect};
+use crate::autoscaler::cluster_autoscaler::{
+    ClassId, ControllerKind, Effect, PodClass, Resources, SafeToEvict, Toleration,
+};
+use crate::sim::SimDuration;
+use crate::units::{Bytes, Millicores};
+
+const SAFE_TO_EVICT: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict";
+const DAEMON_SET_POD: &str = "cluster-autoscaler.kubernetes.io/daemonset-pod";
+const DAEMON_SET_EVICTION: &str = "cluster-autoscaler.kubernetes.io/enable-ds-eviction";
+const SCALE_UP_DELAY: &str = "cluster-autoscaler.kubernetes.io/pod-scale-up-delay";
+
+/// What pods of a class have in common, beside their template.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Likeness {
+    namespace: Arc<str>,
+    labels: Arc<Labels>,
+    annotations: Arc<Labels>,
+    cpu: i64,
+    memory: i64,
+    kind: u8,
+}
+
+/// The parts of a class that are not the core's.
+#[derive(Debug, Clone)]
+struct Known {
+    likeness: Likeness,
+    template: Arc<PodTemplate>,
+}
+
+/// All classes that there have been.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Classes {
+    list: Vec<PodClass>,
+    known: Vec<Option<Known>>,
+    by_likeness: FxHashMap<Likeness, Vec<u32>>,
+}
+
+impl Classes {
+    /// The core's list.
+    pub(super) fn list(&self) -> &[PodClass] {
+        &self.list
+    }
+
+    /// The class of a pod.
+    pub(super) fn of(&mut self, pod: &Pod) -> ClassId {
+        let requests = pod.amounts().raw;
+        let (kind, number) = kind_of(pod.meta.owner);
+        let likeness = Likeness {
+            namespace: Arc::clone(&pod.meta.namespace),
+            labels: Arc::clone(&pod.meta.labels),
+            annotations: Arc::clone(&pod.meta.annotations),
+            cpu: requests.cpu.0,
+            memory: requests.memory.0,
+            kind: number,
+        };
+        let same = |place: &&u32| {
+            let known = self.known[**place as usize].as_ref();
+            known.is_some_and(|known| {
+                Arc::ptr_eq(&known.template, &pod.template) || known.template == pod.template
+            })
+        };
+        let places = self.by_likeness.get(&likeness);
+        if let Some(place) = places.and_then(|places| places.iter().find(same)) {
+            return ClassId(*place);
+        }
+        let class = class_of(pod, kind, Resources::new(requests.cpu, requests.memory));
+        let place = self.list.len() as u32;
+        self.list.push(class);
+        let places = self.by_likeness.entry(likeness.clone()).or_default();
+        places.push(place);
+        self.known.push(Some(Known {
+            likeness,
+            template: Arc::clone(&pod.template),
+        }));
+        ClassId(place)
+    }
+
+    /// The class of the pods of DaemonSets that are not simulated, on the nodes of a group.
+    pub(super) fn of_daemons(&mut self, cpu: Millicores, memory: Bytes, host: &str) -> ClassId {
+        self.list.push(PodClass {
+            kind: ControllerKind::DaemonSet,
+            node_selector: vec![("kubernetes.io/hostname".to_owned(), host.to_owned())],
+            ..PodClass::new(Resources::new(cpu, memory))
+        });
+        self.known.push(None);
+        ClassId(self.list.len() as u32 - 1)
+    }
+
+    /// The classes whose pods a selector matches in a namespace.
+    pub(super) fn selected(&self, namespace: &str, selector: &Labels) -> Vec<ClassId> {
+        let known = (0..).map(ClassId).zip(&self.known);
+        let matching = known.filter(|(_, known)| {
+            known.as_ref().is_some_and(|known| {
+                *known.likeness.namespace == *namespace
+                    && crate::api::matches(selector, &known.likeness.labels)
+            })
+        });
+        matching.map(|(id, _)| id).collect()
+    }
+}
+
+fn kind_of(owner: Option<ObjectId>) -> (ControllerKind, u8) {
+    match owner {
+        None => (ControllerKind::None, 0),
+        Some(ObjectId::ReplicaSet(_)) => (ControllerKind::ReplicaSet, 1),
+        Some(ObjectId::Job(_)) => (ControllerKind::Job, 2),
+        Some(ObjectId::StatefulSet(_)) => (ControllerKind::StatefulSet, 3),
+        Some(ObjectId::DaemonSet(_)) => (ControllerKind::DaemonSet, 4),
+        Some(_) => (ControllerKind::Custom, 5),
+    }
+}
+
+fn class_of(pod: &Pod, kind: ControllerKind, requests: Resources) -> PodClass {
+    let annotation = |key: &str| pod.meta.annotations.get(key).map(String::as_str);
+    let template = &pod.template;
+    let tolerations = template.tolerations.iter().map(|one| Toleration {
+        key: (!one.key.is_empty()).then(|| one.key.clone()),
+        value: one.value.clone(),
+        effect: one.effect.map(effect),
+    });
+    PodClass {
+        kind,
+        kube_system: *pod.meta.namespace == *"kube-system",
+        priority: template.priority,
+        safe_to_evict: match annotation(SAFE_TO_EVICT) {
+            Some("true") => SafeToEvict::True,
+            Some("false") => SafeToEvict::False,
+            Some("on-completion") => SafeToEvict::OnCompletion,
+            _ => SafeToEvict::Unset,
+        },
+        counts_as_daemon_set: annotation(DAEMON_SET_POD) == Some("true"),
+        daemon_set_eviction: match annotation(DAEMON_SET_EVICTION) {
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            _ => None,
+        },
+        scale_up_delay: annotation(SCALE_UP_DELAY)
+            .and_then(|text| text.parse::<SimDuration>().ok()),
+        grace_period: template.termination_grace,
+        node_selector: template.node_selector.clone().into_iter().collect(),
+        tolerations: tolerations.collect(),
+        ..PodClass::new(requests)
+    }
+}
+
+/// A taint's effect, as the core calls it.
+pub(super) fn effect(effect: TaintEffect) -> Effect {
+    match effect {
+        TaintEffect::NoSchedule => Effect::NoSchedule,
+        TaintEffect::PreferNoSchedule => Effect::PreferNoSchedule,
+        TaintEffect::NoExecute => Effect::NoExecute,
+    }
+}

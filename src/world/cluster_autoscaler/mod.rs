@@ -1,0 +1,237 @@
+//! The Cluster Autoscaler in the cluster: its loops at their times, what it sees, what it changes,
+//! its events.
+//!
+//! The core is [`StaticAutoscaler`]; when a loop begins follows `loop/trigger.go`. A real loop
+//! takes time: here it acts at its begin, and the next begins [`LOOP_TIME`] later at the earliest.
+
+mod classes;
+mod outside;
+mod report;
+mod view;
+
+use super::{Event as WorldEvent, Simulation};
+use crate::api::{Pod, PodId, What};
+use crate::autoscaler::cluster_autoscaler::{PodPrices, StaticAutoscaler, loop_trigger};
+use crate::record::{NodeAutoscalerRecord, NodeWait};
+use crate::scenario::Scenario;
+use crate::sim::{SimDuration, SimTime, Stream, Streams};
+use outside::World;
+use view::View;
+
+/// How long a loop takes.
+const LOOP_TIME: SimDuration = SimDuration::from_millis(200);
+
+/// Pods that wait for a node for so long are remembered.
+const LONG_WAIT: SimDuration = SimDuration::from_secs(60);
+
+/// What the Cluster Autoscaler waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum Event {
+    /// A loop begins, if this is still the next.
+    Loop(u32),
+    /// Something that goes on between loops is due, if this is still when.
+    Advance(u32),
+}
+
+/// The Cluster Autoscaler.
+#[derive(Debug)]
+pub(super) struct ClusterAutoscaler {
+    core: StaticAutoscaler,
+    view: View,
+    /// Ties that only chance decides.
+    draws: Stream,
+    /// When the next loop begins, and its number.
+    next: (SimTime, u32),
+    /// When the last loop ended.
+    ended: SimTime,
+    /// The same for what goes on between loops.
+    wakeup: (SimTime, u32),
+    told: report::Told,
+}
+
+impl ClusterAutoscaler {
+    /// The autoscaler of a scenario, if it has one.
+    pub(super) fn new(scenario: &Scenario, streams: &Streams) -> Option<Self> {
+        let config = &scenario.controllers.cluster_autoscaler;
+        if !config.enabled {
+            return None;
+        }
+        let pricing = &scenario.pricing;
+        let has_prices = pricing.cpu_hour.0 > 0.0 || pricing.gib_hour.0 > 0.0;
+        let prices = has_prices.then_some(PodPrices {
+            core_hour: pricing.cpu_hour.0,
+            gib_hour: pricing.gib_hour.0,
+        });
+        let priorities = config.priorities.as_ref().map(|all| {
+            let compiled = |patterns: &Vec<String>| {
+                let read = patterns.iter();
+                read.filter_map(|one| regex_lite::Regex::new(one).ok())
+                    .collect()
+            };
+            all.iter()
+                .map(|(priority, patterns)| (*priority, compiled(patterns)))
+                .collect()
+        });
+        let unix_start = scenario.controllers.vpa.clock.unix_start;
+        Some(Self {
+            core: StaticAutoscaler::new(config.options.clone(), SimTime::ZERO),
+            view: View::new(&scenario.node_groups, prices, priorities, unix_start),
+            draws: streams.stream("cluster-autoscaler"),
+            next: (SimTime::ZERO, 0),
+            ended: SimTime::ZERO,
+            wakeup: (SimTime::MAX, 0),
+            told: report::Told::default(),
+        })
+    }
+}
+
+impl Simulation<'_> {
+    /// Its first loop begins a scan interval after the start.
+    pub(super) fn start_cluster_autoscaler(&mut self) {
+        if let Some(autoscaler) = &mut self.cluster_autoscaler {
+            for (id, pod) in self.store.pods() {
+                autoscaler.view.touch(id, pod);
+            }
+            let first = SimTime::ZERO + autoscaler.core.options().scan_interval;
+            self.recorder.recording.node_autoscaler = Some(NodeAutoscalerRecord {
+                groups: self
+                    .scenario
+                    .node_groups
+                    .iter()
+                    .filter_map(|group| Some((group.name.clone(), group.scaling.bounds?)))
+                    .collect(),
+                ..NodeAutoscalerRecord::default()
+            });
+            self.plan_loop(first);
+        }
+    }
+
+    fn plan_loop(&mut self, at: SimTime) {
+        if let Some(autoscaler) = &mut self.cluster_autoscaler {
+            autoscaler.next = (at, autoscaler.next.1.wrapping_add(1));
+            let event = Event::Loop(autoscaler.next.1);
+            self.queue
+                .schedule(at, WorldEvent::ClusterAutoscaler(event));
+        }
+    }
+
+    /// A pod has changed.
+    pub(super) fn tell_cluster_autoscaler(&mut self, id: PodId, what: What, now: SimTime) {
+        let Some(autoscaler) = &mut self.cluster_autoscaler else {
+            return;
+        };
+        let Some(pod) = self.store.pod(id) else {
+            return;
+        };
+        autoscaler.view.touch(id, pod);
+        let never_had_one = pod.scheduled.is_none() && pod.unschedulable.is_some();
+        if what == What::Scheduled || what == What::Deleted && never_had_one {
+            let (from, got_one) = (pod.meta.created, what == What::Scheduled);
+            self.waited_for_node(from, now, got_one);
+            return;
+        }
+        let became_unschedulable =
+            |pod: &Pod| pod.unschedulable == Some(now) && pod.node.is_none() && !pod.is_deleting();
+        if became_unschedulable(pod)
+            && loop_trigger::starts_loop(autoscaler.core.options(), now, now)
+        {
+            let at = now.max(autoscaler.ended);
+            if autoscaler.next.0 > at {
+                self.plan_loop(at);
+            }
+        }
+    }
+
+    fn waited_for_node(&mut self, from: SimTime, until: SimTime, got_one: bool) {
+        if until - from >= LONG_WAIT
+            && let Some(record) = &mut self.recorder.recording.node_autoscaler
+        {
+            record.waits.push(NodeWait {
+                from,
+                until,
+                got_one,
+            });
+        }
+    }
+
+    /// The pods that still wait at the end.
+    pub(super) fn finish_waits(&mut self, end: SimTime) {
+        if self.cluster_autoscaler.is_some() {
+            let waiting = |pod: &&Pod| pod.scheduled.is_none() && pod.unschedulable.is_some();
+            let pods = self.store.pods().map(|(_, pod)| pod).filter(waiting);
+            let created: Vec<SimTime> = pods.map(|pod| pod.meta.created).collect();
+            for from in created {
+                self.waited_for_node(from, end, false);
+            }
+        }
+    }
+
+    pub(super) fn handle_cluster_autoscaler(&mut self, event: Event, now: SimTime) {
+        let Some(mut autoscaler) = self.cluster_autoscaler.take() else {
+            return;
+        };
+        let is_due = match event {
+            Event::Loop(number) => autoscaler.next.1 == number,
+            Event::Advance(number) => autoscaler.wakeup.1 == number,
+        };
+        if is_due {
+            autoscaler.view.update(&self.store, &self.machines);
+            self.advance_cluster_autoscaler(&mut autoscaler, now);
+            if let Event::Loop(_) = event {
+                self.run_cluster_autoscaler(&mut autoscaler, now);
+            }
+            let wakeup = autoscaler.core.next_wakeup();
+            autoscaler.wakeup = (wakeup, autoscaler.wakeup.1.wrapping_add(1));
+            if wakeup < SimTime::MAX {
+                let event = Event::Advance(autoscaler.wakeup.1);
+                self.queue
+                    .schedule(wakeup.max(now), WorldEvent::ClusterAutoscaler(event));
+            }
+        }
+        self.cluster_autoscaler = Some(autoscaler);
+        if is_due && let Event::Loop(_) = event {
+            let next = self.cluster_autoscaler.as_ref();
+            let next = next.map(|one| loop_trigger::next_loop(&one.core, now, one.ended));
+            self.plan_loop(next.unwrap_or(SimTime::MAX));
+        }
+    }
+
+    /// Does what is due between loops.
+    fn advance_cluster_autoscaler(&mut self, autoscaler: &mut ClusterAutoscaler, now: SimTime) {
+        let ClusterAutoscaler { core, view, .. } = autoscaler;
+        if core.next_wakeup() > now {
+            return;
+        }
+        let controllers = view.controllers(&self.store);
+        let mut world = World {
+            simulation: self,
+            view,
+            now,
+        };
+        let events = core.advance(&view.observation(&controllers, now), &mut world);
+        self.tell_of_cluster_autoscaler(&events, view);
+    }
+
+    fn run_cluster_autoscaler(&mut self, autoscaler: &mut ClusterAutoscaler, now: SimTime) {
+        let ClusterAutoscaler {
+            core,
+            view,
+            draws,
+            told,
+            ..
+        } = autoscaler;
+        view.update(&self.store, &self.machines);
+        let controllers = view.controllers(&self.store);
+        let seen = view.observation(&controllers, now);
+        let mut world = World {
+            simulation: self,
+            view,
+            now,
+        };
+        let mut draw = |among: usize| (draws.unit() * among as f64) as usize;
+        let report = core.run_once(&seen, &mut world, &mut draw);
+        self.record_loop(&report, core, &seen, (view, told));
+        self.tell_of_cluster_autoscaler(&report.events, view);
+        autoscaler.ended = now + LOOP_TIME;
+    }
+}
