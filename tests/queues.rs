@@ -91,5 +91,6 @@ fn long_tasks_are_lost_or_done_again_when_workers_go() {
     assert!(early.lost > 10, "{early:?}");
     let late = totals("late");
     assert_eq!(late.lost, 0);
-    assert!(late.redelivered > early.redelivered, "{late:?}");
+    // What was reserved comes back either way; of late ones also what ran.
+    assert!(late.redelivered > 10, "{late:?}");
 }
