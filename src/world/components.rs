@@ -207,7 +207,16 @@ impl Simulation<'_> {
                 all.taint_eviction.observe(change, cx);
             });
         }
-        if matches!(what, What::Created | What::Ended | What::ResizeAllocated) {
+        let concerns_scheduler = matches!(
+            what,
+            What::Created
+                | What::Spec
+                | What::Scheduled
+                | What::Ended
+                | What::Deleted
+                | What::ResizeAllocated
+        );
+        if concerns_scheduler {
             with_context!(self, now, Event::Scheduler, |all, cx| {
                 all.scheduler.observe(change, cx);
             });

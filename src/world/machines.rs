@@ -171,6 +171,7 @@ impl Simulation<'_> {
                 cpu: group.daemonset_cpu,
                 memory: group.daemonset_memory,
             },
+            extended: Arc::clone(&group.extended),
             unschedulable: false,
             taints: group.taints.clone(),
             ready: true,

@@ -48,6 +48,7 @@ pub fn nodes(count: u32, millicores: i64) -> NodeGroupSpec {
         daemonset_memory: Bytes(GIB),
         zone: String::new(),
         labels: Labels::new(),
+        extended: std::sync::Arc::default(),
         instance_type: None,
         price_per_hour: Usd(0.0),
         spot: false,
@@ -97,6 +98,8 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
             deletion_cost: 0,
             node_selector: Labels::new(),
             tolerations: Vec::new(),
+            never_preempts: false,
+            placement: None,
         },
         rollout: DeploymentSpec::default(),
         startup: StartupSpec {

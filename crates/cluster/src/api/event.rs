@@ -88,6 +88,11 @@ impl EventSink {
         }
     }
 
+    /// Whether events are kept.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()

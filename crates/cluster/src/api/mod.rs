@@ -17,9 +17,11 @@ mod index;
 mod log;
 mod meta;
 mod node;
+mod placement;
 mod pod;
 mod policy;
 mod resources;
+mod selector;
 mod store;
 mod taint;
 mod template;
@@ -37,10 +39,15 @@ pub use index::{Counts, Selection, SelectionId, WorkloadEntry, WorkloadId};
 pub use log::ChangeLog;
 pub use meta::{Kind, Labels, ObjectId, ObjectMeta, Uid, matches};
 pub use node::{Node, NodeId, NodeInfo};
+pub use placement::{
+    Extended, HOSTNAME, HostPort, Labelled, NodeSelectorTerm, Placement, PodAffinity,
+    PodAffinityTerm, SpreadConstraint, allows_node,
+};
 pub use pod::{ContainerStatus, Pod, PodId, PodPhase, ResizeState, TerminationReason};
 pub use policy::{IntOrPercent, PdbId, PodDisruptionBudget};
 pub use resources::{Amounts, PodAmounts, Resources};
-pub use store::{Ledger, Store};
+pub use selector::{LabelSelector, Operator, Requirement};
+pub use store::{Ledger, Opinion, Store};
 pub use taint::{Taint, TaintEffect, Toleration, untolerated};
 pub use template::{ContainerSpec, PodTemplate, ProbeSpec};
 pub use view::{Clock, resize_error};

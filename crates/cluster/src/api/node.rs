@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::meta::{Labels, ObjectMeta};
+use super::placement::Extended;
 use super::resources::Amounts;
 use super::taint::{Taint, TaintEffect};
 use crate::sim::{Key, SimTime};
@@ -30,6 +31,8 @@ pub struct Node {
     pub max_pods: u32,
     /// Requests of the DaemonSet pods that it runs besides the simulated pods.
     pub daemons: Amounts,
+    /// `status.allocatable` of resources besides CPU and memory.
+    pub extended: Arc<Extended>,
     /// `spec.unschedulable`: cordoned.
     pub unschedulable: bool,
     /// `spec.taints`, but for those of cordoned and silent nodes.

@@ -143,6 +143,12 @@ pub struct Pod {
     pub scheduled: Option<SimTime>,
     /// Since when the scheduler finds no node for it, unless it has one.
     pub unschedulable: Option<SimTime>,
+    /// Why: the message of the condition PodScheduled.
+    pub unschedulable_message: Option<Arc<str>>,
+    /// `status.nominatedNodeName`: the node that others leave for it.
+    pub nominated: Option<NodeId>,
+    /// It has to make room: the condition DisruptionTarget.
+    pub preempted: bool,
     /// `status.phase`.
     pub phase: PodPhase,
     /// `status.startTime`: when the kubelet saw it first.
@@ -188,6 +194,9 @@ impl Pod {
             node: None,
             scheduled: None,
             unschedulable: None,
+            unschedulable_message: None,
+            nominated: None,
+            preempted: false,
             phase: PodPhase::Pending,
             start_time: None,
             ready: false,
@@ -291,11 +300,15 @@ impl Pod {
             PodWrite::Assume(node) => {
                 self.node = Some(*node);
                 self.unschedulable = None;
+                self.unschedulable_message = None;
             }
-            PodWrite::Bind => self.scheduled = Some(now),
-            PodWrite::Unschedulable => {
+            PodWrite::Bind => (self.scheduled, self.nominated) = (Some(now), None),
+            PodWrite::Unschedulable(message) => {
                 self.unschedulable.get_or_insert(now);
+                self.unschedulable_message.clone_from(message);
             }
+            PodWrite::Nominate(node) => self.nominated = *node,
+            PodWrite::Preempt => self.preempted = true,
             PodWrite::Acknowledge => {
                 self.start_time = Some(now.truncate_to_second());
                 self.ready_transition = now.truncate_to_second();

@@ -1,6 +1,7 @@
 //! Pod templates: what a workload's pods are made from.
 
 use super::meta::Labels;
+use super::placement::Placement;
 use super::resources::{Amounts, Resources, lasting, requested};
 use super::taint::Toleration;
 use crate::sim::SimDuration;
@@ -31,6 +32,10 @@ pub struct PodTemplate {
     pub node_selector: Labels,
     /// `spec.tolerations`.
     pub tolerations: Vec<Toleration>,
+    /// `preemptionPolicy: Never`: its pods make no room for themselves.
+    pub never_preempts: bool,
+    /// What else it says about where its pods run, if anything.
+    pub placement: Option<Box<Placement>>,
 }
 
 impl PodTemplate {

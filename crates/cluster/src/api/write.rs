@@ -118,8 +118,12 @@ pub enum PodWrite {
     Assume(NodeId),
     /// It is bound to that node.
     Bind,
-    /// The scheduler finds no node for it.
-    Unschedulable,
+    /// The scheduler finds no node for it, and says why where events are kept.
+    Unschedulable(Option<Arc<str>>),
+    /// Others leave this node for it; no longer for `None`.
+    Nominate(Option<NodeId>),
+    /// It has to make room for a pod of higher priority.
+    Preempt,
     /// The kubelet's first status: it has seen the pod, which is not ready yet.
     Acknowledge,
     /// All its containers run.

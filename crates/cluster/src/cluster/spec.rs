@@ -11,7 +11,7 @@ use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, Millicores, Usd};
 
 use crate::api::Taint;
-pub use crate::api::{ContainerSpec, IntOrPercent, Labels, PodTemplate, ProbeSpec};
+pub use crate::api::{ContainerSpec, Extended, IntOrPercent, Labels, PodTemplate, ProbeSpec};
 
 /// A group of equal nodes.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,8 @@ pub struct NodeGroupSpec {
     pub zone: String,
     /// Further node labels.
     pub labels: Labels,
+    /// What a node has for pods besides CPU and memory, such as GPUs.
+    pub extended: Arc<Extended>,
     /// Instance type as billed, if from a price table.
     pub instance_type: Option<String>,
     /// Price of a node per hour.
@@ -275,6 +277,9 @@ pub struct ClusterConfig {
     pub scheduler_qps: f64,
     /// The scheduler client's burst.
     pub scheduler_burst: u32,
+    /// `percentageOfNodesToScore` of the scheduler, where there are 100 nodes or more: it looks
+    /// no further once so many fit. 0 is what upstream takes by itself, by the number of nodes.
+    pub percentage_of_nodes_to_score: u32,
     /// NodeResourcesBalancedAllocation scores as since 1.36; as before it if false.
     pub balanced_allocation_v136: bool,
     /// From Ready (or deleted) to the change reaching kube-proxy, in seconds.
@@ -312,6 +317,7 @@ impl Default for ClusterConfig {
             scheduler_time_per_pod: SimDuration::from_millis(10),
             scheduler_qps: 50.0,
             scheduler_burst: 100,
+            percentage_of_nodes_to_score: 100,
             balanced_allocation_v136: true,
             endpoints_delay: Dist::Uniform {
                 low: 0.1,

@@ -8,7 +8,9 @@
 //! nodes makes, to the last tie.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::diagnosis::Diagnosis;
 use super::score::{Spread, WEIGHT_SPREAD};
 use crate::api::{Labels, PodAmounts, Toleration};
 
@@ -24,6 +26,8 @@ pub(super) struct View {
     pub score: Option<i32>,
     /// The number of its zone plus 1; 0 without a zone.
     pub zone: u32,
+    /// It fits, but has several taints that prefer other pods.
+    pub several_taints: bool,
 }
 
 /// The nodes of a zone that fit.
@@ -45,10 +49,14 @@ pub(super) struct Class {
     pub tolerations: Vec<Toleration>,
     /// The store's count of changes of nodes that this has seen.
     pub seen: u64,
+    /// Why none fits, once that was asked for since then.
+    pub unfit: Option<Arc<Diagnosis>>,
     /// By slot.
     nodes: Vec<View>,
     zones: Vec<Zone>,
     candidates: u32,
+    /// Candidates with several taints that prefer other pods.
+    several_taints: u32,
 }
 
 /// Buffers of [`Class::best`].
@@ -96,10 +104,18 @@ impl Class {
             selector,
             tolerations,
             seen: 0,
+            unfit: None,
             nodes: Vec::new(),
             zones: Vec::new(),
             candidates: 0,
+            several_taints: 0,
         }
+    }
+
+    /// Whether a candidate has several taints that prefer other pods: scores are then no longer
+    /// what each node is by itself.
+    pub(super) fn has_several_taints(&self) -> bool {
+        self.several_taints > 0
     }
 
     /// A node may have changed.
@@ -111,6 +127,8 @@ impl Class {
         if before == view {
             return;
         }
+        self.several_taints += u32::from(view.several_taints);
+        self.several_taints -= u32::from(before.several_taints);
         if let Some(score) = before.score {
             let zone = &mut self.zones[before.zone as usize];
             if let Some(bucket) = zone.by_score.get_mut(&score) {

@@ -1,22 +1,37 @@
-//! The scheduler: one pod at a time by priority, then age; nodes filtered by requests and
-//! scored by the default plugins; ties drawn.
+//! The scheduler: one pod at a time by priority, then age; nodes filtered and scored as the default
+//! profile's plugins do; ties drawn; room made by preemption.
 //!
-//! A pod that fits nowhere waits until capacity is freed (queueing hints), which with
-//! SchedulerPopFromBackoffQ is at once in an idle scheduler.
+//! A pod that fits nowhere waits until something happens that may change that (queueing hints),
+//! which with SchedulerPopFromBackoffQ is at once in an idle scheduler.
 
 mod classes;
+pub mod diagnosis;
+mod domains;
 pub mod fit;
+mod hints;
+mod load;
 mod place;
+mod preempt;
+mod queue;
 pub mod score;
+mod search;
+mod terms;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::sync::Arc;
 
-use crate::api::{Change, Context, ObjectId, PodId, PodWrite, What};
+use crate::api::{Change, Context, Labels, NodeId, ObjectId, Pod, PodId, PodWrite, Store, What};
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::client::TokenBucket;
-use crate::sim::SimDuration;
+use crate::controller::pod_control::delete_pod;
+use crate::sim::{SimDuration, SimTime};
 use classes::{Class, Scratch};
+use diagnosis::{Diagnosis, Preemption};
+use hints::Happening;
+use preempt::Candidate;
+use queue::Queue;
+
+/// Pods that have waited for long are looked for so often.
+const FLUSH_EVERY: SimDuration = SimDuration::from_secs(30);
 
 /// Timers of the scheduler.
 #[derive(Debug, Clone, Copy)]
@@ -25,54 +40,76 @@ pub enum Event {
     Next,
     /// A binding arrives.
     Bind(PodId),
+    /// The victims of a pod are deleted.
+    Preempt(PodId),
+    /// Pods that have waited for long are tried again.
+    Flush,
 }
 
 /// The scheduler and its queues.
 #[derive(Debug, Clone)]
 pub struct Scheduler {
-    active: BinaryHeap<(i32, Reverse<u64>, PodId)>,
-    /// With their place in the order, given by their last attempt.
-    unschedulable: Vec<(u64, PodId)>,
+    queue: Queue,
     busy: bool,
-    arrivals: u64,
+    flushes: bool,
     client: TokenBucket,
     time_per_pod: SimDuration,
     api_latency: SimDuration,
     /// NodeResourcesBalancedAllocation as since 1.36.
     scores_change: bool,
+    /// `percentageOfNodesToScore`: of 100 nodes or more; 0 for what upstream takes.
+    percentage: u32,
+    /// The node with which the next search begins.
+    next_start: usize,
     classes: Vec<Class>,
     scratch: Scratch,
+    /// Pods that wait for a node to become free for them.
+    nominated: Vec<(PodId, NodeId)>,
+    /// Pods whose victims are about to be deleted.
+    preempting: Vec<(PodId, Candidate)>,
+    /// The labels that nodes had when they were seen last, by slot.
+    labels: Vec<Option<Arc<Labels>>>,
 }
 
 impl Scheduler {
     /// A scheduler with these settings.
     pub fn new(config: &ClusterConfig) -> Self {
         Self {
-            active: BinaryHeap::new(),
-            unschedulable: Vec::new(),
+            queue: Queue::default(),
             busy: false,
-            arrivals: 0,
+            flushes: false,
             client: TokenBucket::new(config.scheduler_qps, config.scheduler_burst),
             time_per_pod: config.scheduler_time_per_pod,
             api_latency: config.api_latency,
             scores_change: config.balanced_allocation_v136,
+            percentage: config.percentage_of_nodes_to_score,
+            next_start: 0,
             classes: Vec::new(),
             scratch: Scratch::default(),
+            nominated: Vec::new(),
+            preempting: Vec::new(),
+            labels: Vec::new(),
         }
     }
 
     /// Wakes up for a change.
     pub fn observe(&mut self, change: Change, context: &mut Context<'_, Event>) {
         match (change.object, change.what) {
-            (ObjectId::Pod(id), What::Created)
-                if context.store.pod(id).is_some_and(|pod| pod.node.is_none()) =>
-            {
-                self.arrivals += 1;
-                self.enqueue(self.arrivals, id, context);
+            (ObjectId::Pod(id), What::Created | What::Spec) => self.enqueue(id, context),
+            (ObjectId::Pod(id), What::Ended | What::Deleted) => self.pod_gone(id, change, context),
+            (ObjectId::Pod(id), What::Scheduled) if self.queue.has_waiting() => {
+                let now = context.now;
+                if let Some(pod) = context.store.pod(id) {
+                    self.wake_waiting(Happening::PodCame(pod), now, context.store);
+                }
+                self.wake(context);
             }
-            (ObjectId::Pod(_), What::Ended | What::ResizeAllocated)
-            | (ObjectId::Node(_), What::Created | What::Spec | What::Status) => {
-                self.retry_unschedulable(context);
+            (ObjectId::Pod(_), What::ResizeAllocated) => {
+                self.wake_waiting(Happening::PodResized, context.now, context.store);
+                self.wake(context);
+            }
+            (ObjectId::Node(id), What::Created | What::Spec | What::Status) => {
+                self.node_changed(id, change.what, context);
             }
             _ => {}
         }
@@ -83,63 +120,185 @@ impl Scheduler {
         match event {
             Event::Next => self.schedule_next(context),
             Event::Bind(id) => bind(id, context),
+            Event::Preempt(id) => self.delete_victims(id, context),
+            Event::Flush => {
+                self.flushes = false;
+                self.queue.flush(context.now);
+                self.keep_flushing(context);
+                self.wake(context);
+            }
         }
     }
 
-    fn enqueue(&mut self, turn: u64, id: PodId, context: &mut Context<'_, Event>) {
-        let Some(pod) = context.store.pod(id) else {
+    /// A pod is new, or has changed while it waits.
+    fn enqueue(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        let waits = |pod: &&Pod| pod.node.is_none() && pod.is_active() && !is_gated(pod);
+        let Some(pod) = context.store.pod(id).filter(waits) else {
             return;
         };
-        let priority = pod.template.priority;
-        self.active.push((priority, Reverse(turn), id));
-        self.wake(context);
+        if !self.queue.contains(id) {
+            self.queue.add(id, pod.template.priority);
+            self.wake(context);
+        }
     }
 
     fn wake(&mut self, context: &mut Context<'_, Event>) {
-        if !self.busy && !self.active.is_empty() {
+        if !self.busy && !self.queue.is_idle() {
             self.busy = true;
             context.after(self.time_per_pod, Event::Next);
         }
     }
 
-    /// Capacity was freed: pods that fitted nowhere are tried again.
-    fn retry_unschedulable(&mut self, context: &mut Context<'_, Event>) {
-        for (turn, id) in std::mem::take(&mut self.unschedulable) {
-            self.enqueue(turn, id, context);
+    fn wake_waiting(&mut self, happening: Happening<'_>, now: SimTime, store: &Store) {
+        self.queue.wake(now, |id, plugins| {
+            let pod = store.pod(id);
+            pod.is_some_and(|pod| happening.may_help(pod, plugins))
+        });
+    }
+
+    /// A pod uses its node no more, or its object is gone.
+    fn pod_gone(&mut self, id: PodId, change: Change, context: &mut Context<'_, Event>) {
+        let waited = self.queue.contains(id);
+        let expected = self.nominated.iter().any(|(pod, _)| *pod == id);
+        self.queue.forget(id);
+        self.nominated.retain(|(pod, _)| *pod != id);
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let freed = pod.node.is_some() && change.what == What::Ended;
+        if freed || expected && waited {
+            self.wake_waiting(Happening::PodGone(pod), context.now, context.store);
+            self.wake(context);
+        }
+    }
+
+    fn node_changed(&mut self, id: NodeId, what: What, context: &mut Context<'_, Event>) {
+        let Some(node) = context.store.find_node(id) else {
+            return;
+        };
+        if self.labels.len() <= id.slot() {
+            self.labels.resize(id.slot() + 1, None);
+        }
+        let before = self.labels[id.slot()].replace(Arc::clone(node.labels()));
+        let happening = match before {
+            _ if what == What::Created => Happening::NodeCame(node),
+            Some(ref before) if before != node.labels() => Happening::NodeLabels(before, node),
+            _ => Happening::NodeTaints(node),
+        };
+        self.wake_waiting(happening, context.now, context.store);
+        self.wake(context);
+    }
+
+    fn keep_flushing(&mut self, context: &mut Context<'_, Event>) {
+        if !self.flushes && self.queue.has_waiting() {
+            self.flushes = true;
+            let past = context.now.0.rem_euclid(FLUSH_EVERY.0);
+            context.after(SimDuration(FLUSH_EVERY.0 - past), Event::Flush);
         }
     }
 
     fn schedule_next(&mut self, context: &mut Context<'_, Event>) {
         self.busy = false;
-        if let Some((_, _, id)) = self.active.pop()
-            && let Some(pod) = context.store.pod(id)
-            && !pod.is_deleting()
-            && pod.node.is_none()
-        {
-            match self.find_node(id, context) {
-                Some(node) => {
-                    context.write_pod(id, PodWrite::Assume(node));
-                    let binds = self.client.reserve(context.now) + self.api_latency;
-                    context.at(binds, Event::Bind(id));
+        if let Some(id) = self.queue.pop(context.now) {
+            let waits = |pod: &Pod| pod.node.is_none() && pod.is_active() && !is_gated(pod);
+            if context.store.pod(id).is_some_and(waits) {
+                match self.attempt(id, context) {
+                    Ok(node) => self.assume(id, node, context),
+                    Err(diagnosis) => self.refuse(id, &diagnosis, context),
                 }
-                None => self.refuse(id, context),
+            } else {
+                self.queue.forget(id);
             }
         }
         self.wake(context);
     }
 
-    fn refuse(&mut self, id: PodId, context: &mut Context<'_, Event>) {
-        self.arrivals += 1;
-        self.unschedulable.push((self.arrivals, id));
-        let known = |pod: &crate::api::Pod| pod.unschedulable.is_some();
-        if !context.store.pod(id).is_some_and(known) {
-            let store = &*context.store;
-            let message = || Self::unfit(id, store).message(store.node_count());
+    fn assume(&mut self, id: PodId, node: NodeId, context: &mut Context<'_, Event>) {
+        self.queue.forget(id);
+        self.nominated.retain(|(pod, _)| *pod != id);
+        context.write_pod(id, PodWrite::Assume(node));
+        let binds = self.client.reserve(context.now) + self.api_latency;
+        context.at(binds, Event::Bind(id));
+    }
+
+    /// A pod fits nowhere: others may have to go; it waits.
+    fn refuse(&mut self, id: PodId, diagnosis: &Diagnosis, context: &mut Context<'_, Event>) {
+        let outcome = self.make_room(id, diagnosis, context.store);
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let preemption = match &outcome {
+            Ok(_) => &Preemption::Started,
+            Err(preemption) => preemption,
+        };
+        let wanted = context.events.is_wanted();
+        let message: Option<Arc<str>> = wanted.then(|| diagnosis.message(pod, preemption).into());
+        let is_news = pod.unschedulable.is_none() || pod.unschedulable_message != message;
+        self.queue.failed(id, diagnosis.plugins(), context.now);
+        if let Some(message) = &message {
             let object = ObjectId::Pod(id);
-            context.events.warning(object, "FailedScheduling", message);
-            context.write_pod(id, PodWrite::Unschedulable);
+            let text = || message.to_string();
+            context.events.warning(object, "FailedScheduling", text);
+        }
+        if is_news {
+            context.write_pod(id, PodWrite::Unschedulable(message));
+        }
+        if let Ok(candidate) = outcome {
+            self.nominate(id, candidate, context);
+        }
+        self.keep_flushing(context);
+    }
+
+    /// A pod will get this node once its victims have gone.
+    fn nominate(&mut self, id: PodId, candidate: Candidate, context: &mut Context<'_, Event>) {
+        let node = candidate.node;
+        let priority = |id: PodId| context.store.pod(id).map(|pod| pod.template.priority);
+        let own = priority(id);
+        let displaced: Vec<PodId> = (self.nominated)
+            .extract_if(.., |(other, on)| *on == node && priority(*other) < own)
+            .map(|(other, _)| other)
+            .collect();
+        for other in displaced {
+            context.write_pod(other, PodWrite::Nominate(None));
+        }
+        self.nominated.retain(|(pod, _)| *pod != id);
+        self.nominated.push((id, node));
+        context.write_pod(id, PodWrite::Nominate(Some(node)));
+        let takes = self.api_latency + self.api_latency;
+        self.queue.hold(id, context.now + takes);
+        context.after(takes, Event::Preempt(id));
+        self.preempting.push((id, candidate));
+    }
+
+    /// The API server has heard that a pod's victims go.
+    fn delete_victims(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        let Some(place) = self.preempting.iter().position(|(pod, _)| *pod == id) else {
+            return;
+        };
+        let (_, candidate) = self.preempting.remove(place);
+        let uid = context.store.pod(id).map(|pod| pod.meta.uid);
+        let node = context.store.find_node(candidate.node);
+        let node = node.map(|node| Arc::clone(&node.meta.name));
+        let (Some(uid), Some(node)) = (uid, node) else {
+            return;
+        };
+        for victim in candidate.victims {
+            let goes = |pod: &Pod| !pod.is_deleting() && !pod.has_ended();
+            if context.store.pod(victim).is_some_and(goes) {
+                context.write_pod(victim, PodWrite::Preempt);
+                delete_pod(victim, context);
+                let message = || format!("Preempted by pod {uid} on node {node}");
+                let object = ObjectId::Pod(victim);
+                context.events.normal(object, "Preempted", message);
+            }
         }
     }
+}
+
+/// Whether the scheduler leaves a pod alone.
+fn is_gated(pod: &Pod) -> bool {
+    let placement = pod.template.placement.as_ref();
+    placement.is_some_and(|one| !one.gates.is_empty())
 }
 
 /// A binding arrives at the API server.

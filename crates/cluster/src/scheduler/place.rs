@@ -1,69 +1,28 @@
-//! The choice of a node: filters, scores, the tie-breaker.
+//! The choice of a node: by the classes where nothing but requests, node selectors and tolerations
+//! tells pods apart, else by a search over all nodes.
+
+use std::sync::Arc;
 
 use super::Scheduler;
 use super::classes::{Class, MOST_CLASSES, View};
-use super::fit::{Insufficient, Room, insufficient_resources};
+use super::diagnosis::{Diagnosis, Lack, Preemption, Refusal};
+use super::fit::{Room, insufficient_resources};
+use super::load::is_hopeless;
+use super::preempt::{Candidate, preempt};
 use super::score::{balanced_allocation, balanced_change, least_allocated};
+use super::search::{Search, node_refusal};
+use super::terms;
 use crate::api::{
     Context, Kind, Labels, Node, NodeId, NodeInfo, Pod, PodAmounts, PodId, PodTemplate, Store,
     TaintEffect, Toleration, matches, untolerated,
 };
 
-/// Why nodes were refused, by reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Unfit {
-    unschedulable: u32,
-    taints: u32,
-    selector: u32,
-    pods: u32,
-    cpu: u32,
-    memory: u32,
-}
-
-impl Unfit {
-    /// The message of the FailedScheduling event.
-    pub(super) fn message(self, nodes: usize) -> String {
-        let reasons = [
-            (self.unschedulable, "node(s) were unschedulable"),
-            (self.taints, "node(s) had untolerated taint(s)"),
-            (self.cpu, "Insufficient cpu"),
-            (self.memory, "Insufficient memory"),
-            (self.pods, "Too many pods"),
-            (
-                self.selector,
-                "node(s) didn't match Pod's node affinity/selector",
-            ),
-        ];
-        let mut texts: Vec<String> = reasons
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, reason)| format!("{count} {reason}"))
-            .collect();
-        texts.sort();
-        // Room could be made on the others, if only they had pods of lower priority.
-        let hopeless = self.unschedulable + self.taints + self.selector;
-        let preemption = [
-            (
-                nodes as u32 - hopeless,
-                "No preemption victims found for incoming pod",
-            ),
-            (hopeless, "Preemption is not helpful for scheduling"),
-        ];
-        let preemption: Vec<String> = preemption
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, reason)| format!("{count} {reason}"))
-            .collect();
-        format!(
-            "0/{nodes} nodes are available: {}. no new claims to deallocate, preemption: 0/{nodes} nodes are available: {}.",
-            texts.join(", "),
-            preemption.join(", ")
-        )
-    }
-}
+/// Below this number of nodes all are looked at, and so many that fit are looked for at least
+/// (`minFeasibleNodesToFind`).
+const FEWEST_NODES: usize = 100;
 
 /// What a node offers and has promised, as the scheduler sees it.
-fn room(node: &Node, info: &NodeInfo) -> Room {
+pub(super) fn room(node: &Node, info: &NodeInfo) -> Room {
     Room {
         allocatable: node.allocatable,
         requested: info.requested + info.deferred,
@@ -75,48 +34,117 @@ fn room(node: &Node, info: &NodeInfo) -> Room {
 impl Scheduler {
     /// The best node for a pod, if one fits.
     pub fn find_node<E>(&mut self, id: PodId, context: &Context<'_, E>) -> Option<NodeId> {
+        self.attempt(id, context).ok()
+    }
+
+    /// The best node for a pod, or why none fits.
+    pub(super) fn attempt<E>(
+        &mut self,
+        id: PodId,
+        context: &Context<'_, E>,
+    ) -> Result<NodeId, Arc<Diagnosis>> {
         let store = &*context.store;
-        let pod = store.pod(id)?;
-        if let Some(own) = pod.pinned {
-            let node = store.find_node(own)?;
-            let fits = fits_pinned(node, store.node_info(own), pod, &mut Unfit::default());
-            return fits.then_some(own);
+        let Some(pod) = store.pod(id) else {
+            return Err(Arc::default());
+        };
+        let tie_breaker = context.draws.tie_breaker(id);
+        if self.is_searched(pod, store) {
+            return self.searched(id, pod, tie_breaker, store);
         }
         let place = self.class(&pod.amounts(), &pod.template);
         let scores_change = self.scores_change;
         let class = &mut self.classes[place];
         look_again(class, store, scores_change);
+        if class.has_several_taints() {
+            return self.searched(id, pod, tie_breaker, store);
+        }
         // The default constraints do not concern pods that no ReplicaSet or StatefulSet owns.
         let workload = store.workload(pod.workload);
         let matching =
             (!matches!(workload.kind, Kind::Job | Kind::CronJob)).then_some(&workload.nodes[..]);
-        let tie_breaker = context.draws.tie_breaker(id);
-        let slot = class.best(matching, tie_breaker, &mut self.scratch)?;
-        store.node_at(slot)
+        let best = class.best(matching, tie_breaker, &mut self.scratch);
+        if let Some(node) = best.and_then(|slot| store.node_at(slot)) {
+            return Ok(node);
+        }
+        if class.unfit.is_none() {
+            let search = Search::new(id, pod, store, &[]);
+            let unfit = search.feasible((0, usize::MAX)).0.err();
+            class.unfit = Some(Arc::new(unfit.unwrap_or_default()));
+        }
+        Err(class.unfit.clone().unwrap_or_default())
     }
 
-    /// Why a pod fits nowhere.
-    pub fn unfit(id: PodId, store: &Store) -> Unfit {
-        let mut unfit = Unfit::default();
-        if let Some(pod) = store.pod(id) {
-            let wanted = pod.amounts();
-            let ask = Ask::of(&wanted, &pod.template);
-            for (id, node) in store.nodes() {
-                match pod.pinned {
-                    Some(own) if own == id => {
-                        fits_pinned(node, store.node_info(id), pod, &mut unfit);
-                        continue;
-                    }
-                    Some(_) => {
-                        unfit.selector += 1;
-                        continue;
-                    }
-                    None => {}
-                }
-                fits(node, store.node_info(id), ask, &mut unfit);
-            }
+    /// Whether only a search over all nodes finds a pod's node.
+    fn is_searched(&self, pod: &Pod, store: &Store) -> bool {
+        let priority = pod.template.priority;
+        let before = |(id, _): &(PodId, NodeId)| {
+            let other = store.pod(*id);
+            other.is_some_and(|other| other.template.priority >= priority)
+        };
+        pod.template.placement.is_some()
+            || pod.pinned.is_some()
+            || pod.nominated.is_some()
+            || self.is_sampled(store)
+            || !store.opinions().is_empty() && terms::concerned(pod, store)
+            || self.nominated.iter().any(before)
+    }
+
+    fn is_sampled(&self, store: &Store) -> bool {
+        self.percentage < 100 && store.node_count() >= FEWEST_NODES
+    }
+
+    /// How many nodes that fit are enough (`numFeasibleNodesToFind`).
+    fn enough(&self, store: &Store) -> usize {
+        let nodes = store.node_count();
+        if !self.is_sampled(store) {
+            return nodes;
         }
-        unfit
+        let percentage = match self.percentage {
+            0 => 50usize.saturating_sub(nodes / 125).max(5),
+            stated => stated as usize,
+        };
+        (nodes * percentage / 100).max(FEWEST_NODES)
+    }
+
+    fn searched(
+        &mut self,
+        id: PodId,
+        pod: &Pod,
+        tie_breaker: f64,
+        store: &Store,
+    ) -> Result<NodeId, Arc<Diagnosis>> {
+        let search = Search::new(id, pod, store, &self.nominated);
+        // The node of a DaemonSet's pod, or the one that others leave for it.
+        if let Some(own) = pod.pinned.or(pod.nominated)
+            && let Some(node) = store.find_node(own)
+            && search.refusal(own, node).is_none()
+        {
+            return Ok(own);
+        }
+        let (found, looked) = search.feasible((self.next_start, self.enough(store)));
+        let best = found.map(|found| search.best(&found, self.scores_change, tie_breaker));
+        let nodes = store.node_count().max(1);
+        self.next_start = (self.next_start + looked) % nodes;
+        best.map_err(Arc::new)?.ok_or_else(Arc::default)
+    }
+
+    /// Victims that make a pod fit, or why there are none.
+    pub(super) fn make_room(
+        &self,
+        id: PodId,
+        diagnosis: &Diagnosis,
+        store: &Store,
+    ) -> Result<Candidate, Preemption> {
+        let useless = || Preemption::Useless(diagnosis.resolvable().map(|_| None).collect());
+        let Some(pod) = store.pod(id) else {
+            return Err(useless());
+        };
+        let lowest = store.lowest_priority();
+        let is_lowest = lowest.is_none_or(|lowest| lowest >= pod.template.priority);
+        if is_lowest && !pod.template.never_preempts {
+            return Err(useless());
+        }
+        preempt(&Search::new(id, pod, store, &self.nominated), diagnosis)
     }
 
     /// The class of pods of a template with these requests.
@@ -149,11 +177,15 @@ fn look_again(class: &mut Class, store: &Store, scores_change: bool) {
         });
         class.look(slot, view);
     };
+    let is_news = changed.is_none_or(|slots| !slots.is_empty());
     match changed {
         Some(slots) => slots.iter().for_each(|slot| look(*slot as usize)),
         None => (0..store.node_slots()).for_each(look),
     }
     class.seen = store.node_changes();
+    if is_news {
+        class.unfit = None;
+    }
 }
 
 /// What pods ask of a node.
@@ -165,14 +197,6 @@ struct Ask<'a> {
 }
 
 impl<'a> Ask<'a> {
-    fn of(wanted: &'a PodAmounts, template: &'a PodTemplate) -> Self {
-        Self {
-            wanted,
-            selector: &template.node_selector,
-            tolerations: &template.tolerations,
-        }
-    }
-
     fn of_class(class: &'a Class) -> Self {
         Self {
             wanted: &class.wanted,
@@ -184,29 +208,32 @@ impl<'a> Ask<'a> {
 
 /// What a node is to pods that ask for this.
 fn view(node: &Node, info: &NodeInfo, ask: Ask<'_>, scores_change: bool) -> View {
-    let fits = fits(node, info, ask, &mut Unfit::default());
-    let score =
-        || resource_score(node, info, ask.wanted, scores_change) - repulsion(node, ask.tolerations);
+    let fits = refusal(node, info, ask).is_none();
+    let prefers = |effect| effect == TaintEffect::PreferNoSchedule;
+    let repelling = untolerated(&node.taints, ask.tolerations, prefers).count();
+    let score = || resource_score(node, info, ask.wanted, scores_change) - repulsion(repelling);
     View {
         selected: matches(ask.selector, node.labels()),
         score: fits.then(|| score() as i32),
         zone: node.zone.map_or(0, |number| number as u32 + 1),
+        several_taints: fits && repelling > 1,
     }
 }
 
 /// What TaintToleration's weighted score is less on a node with a taint that prefers other pods.
 /// Exact as long as no node has two such taints.
-fn repulsion(node: &Node, tolerations: &[Toleration]) -> i64 {
+fn repulsion(taints: usize) -> i64 {
     const WEIGHTED: i64 = 3 * 100;
-    let prefers = |effect| effect == TaintEffect::PreferNoSchedule;
-    let repels = untolerated(&node.taints, tolerations, prefers)
-        .next()
-        .is_some();
-    if repels { WEIGHTED } else { 0 }
+    if taints > 0 { WEIGHTED } else { 0 }
 }
 
 /// NodeResourcesFit's and NodeResourcesBalancedAllocation's scores of a node.
-fn resource_score(node: &Node, info: &NodeInfo, wanted: &PodAmounts, scores_change: bool) -> i64 {
+pub(super) fn resource_score(
+    node: &Node,
+    info: &NodeInfo,
+    wanted: &PodAmounts,
+    scores_change: bool,
+) -> i64 {
     let Room {
         allocatable,
         requested: before,
@@ -222,45 +249,24 @@ fn resource_score(node: &Node, info: &NodeInfo, wanted: &PodAmounts, scores_chan
     least_allocated(allocatable, nonzero + wanted.nonzero) + balanced
 }
 
-/// Whether a node fits (NodeUnschedulable, TaintToleration, node selector, NodeResourcesFit);
-/// counts the reasons if not.
-fn fits(node: &Node, info: &NodeInfo, ask: Ask<'_>, unfit: &mut Unfit) -> bool {
-    // The taint of a node that starts says the rest.
-    if node.unschedulable || !(node.ready || node.starting) {
-        unfit.unschedulable += 1;
-        return false;
-    }
-    has_room(node, info, ask, unfit)
-}
-
-/// The same for a pod of a DaemonSet on its own node, which may be cordoned or silent.
-fn fits_pinned(node: &Node, info: &NodeInfo, pod: &Pod, unfit: &mut Unfit) -> bool {
-    has_room(node, info, Ask::of(&pod.amounts(), &pod.template), unfit)
-}
-
-fn has_room(node: &Node, info: &NodeInfo, ask: Ask<'_>, unfit: &mut Unfit) -> bool {
+/// Why a node does not fit, if it does not (NodeUnschedulable, TaintToleration, node selector,
+/// NodeResourcesFit).
+fn refusal(node: &Node, info: &NodeInfo, ask: Ask<'_>) -> Option<Refusal> {
     let Ask {
         wanted,
         selector,
         tolerations,
     } = ask;
-    let binds = |effect| effect != TaintEffect::PreferNoSchedule;
-    if untolerated(&node.taints, tolerations, binds)
-        .next()
-        .is_some()
-    {
-        unfit.taints += 1;
-        return false;
-    }
-    if !matches(selector, node.labels()) {
-        unfit.selector += 1;
-        return false;
-    }
-    let Insufficient { pods, cpu, memory } = insufficient_resources(room(node, info), wanted);
-    unfit.pods += u32::from(pods);
-    unfit.cpu += u32::from(cpu);
-    unfit.memory += u32::from(memory);
-    !(pods || cpu || memory)
+    node_refusal(node, selector, tolerations).or_else(|| {
+        let common = insufficient_resources(room(node, info), wanted);
+        (common.pods || common.cpu || common.memory).then(|| {
+            Refusal::Fit(Lack {
+                common,
+                extended: 0,
+                hopeless: is_hopeless(node, wanted),
+            })
+        })
+    })
 }
 
 #[cfg(test)]

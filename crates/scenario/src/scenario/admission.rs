@@ -74,10 +74,14 @@ impl Admission {
                 let mut classes = self.priority_classes.iter();
                 if let Some(class) = classes.find(|class| class.global_default) {
                     spec.template.priority = class.value;
+                    spec.template.never_preempts |= class.never_preempts;
                 }
             }
             Some(name) => match self.priority(name) {
-                Some(priority) => spec.template.priority = priority,
+                Some((priority, never)) => {
+                    spec.template.priority = priority;
+                    spec.template.never_preempts |= never;
+                }
                 None if complete => {
                     context.warning(
                         "spec.template.spec.priorityClassName",
@@ -93,15 +97,16 @@ impl Admission {
         spec
     }
 
-    fn priority(&self, name: &str) -> Option<i32> {
+    /// The value of a class, and whether its pods make no room for themselves.
+    fn priority(&self, name: &str) -> Option<(i32, bool)> {
         let class = self
             .priority_classes
             .iter()
             .find(|class| class.name == name);
         match (class, name) {
-            (Some(class), _) => Some(class.value),
-            (None, "system-cluster-critical") => Some(2_000_000_000),
-            (None, "system-node-critical") => Some(2_000_001_000),
+            (Some(class), _) => Some((class.value, class.never_preempts)),
+            (None, "system-cluster-critical") => Some((2_000_000_000, false)),
+            (None, "system-node-critical") => Some((2_000_001_000, false)),
             (None, _) => None,
         }
     }

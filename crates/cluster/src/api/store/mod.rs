@@ -1,6 +1,7 @@
 //! The store: every object, the indexes over them, and the one way to write them.
 
 mod nodes;
+mod placed;
 mod pods;
 mod read;
 mod writes;
@@ -21,6 +22,8 @@ use crate::api::workload::{
 use crate::api::write::{Change, What, Write};
 use crate::sim::{Arena, SimTime};
 
+pub use placed::Opinion;
+
 /// Pods created, deleted and there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ledger {
@@ -38,6 +41,7 @@ pub struct Store {
     nodes: Arena<Node>,
     infos: Vec<NodeInfo>,
     node_changes: nodes::NodeChanges,
+    placed: placed::Placed,
     pods: Arena<Pod>,
     deployments: Arena<Deployment>,
     replica_sets: Arena<ReplicaSet>,

@@ -65,7 +65,14 @@ impl Store {
         });
         let ran = running.fold(0u64, |ran, (place, _)| ran | 1 << place);
         let was_active = pod.is_active() && !pod.removed;
+        let used = pod.occupies_node();
+        if used && matches!(write, PodWrite::End(_)) {
+            self.placed.remove(id, pod);
+        }
         pod.apply(write, now);
+        if !used && matches!(write, PodWrite::Assume(_)) {
+            self.placed.add(id, pod);
+        }
         pod.meta.resource_version = self.version;
         if let Some(count) = counts.of(pod) {
             *count += 1;
@@ -86,7 +93,9 @@ impl Store {
             | PodWrite::Labels(_)
             | PodWrite::Annotations(_) => self.tell(object, What::Spec),
             PodWrite::Assume(_)
-            | PodWrite::Unschedulable
+            | PodWrite::Unschedulable(_)
+            | PodWrite::Nominate(_)
+            | PodWrite::Preempt
             | PodWrite::Acknowledge
             | PodWrite::Evict
             | PodWrite::ResizeError(_)
@@ -131,6 +140,9 @@ impl Store {
         }
         pod.removed = true;
         let (owner, was_active) = (pod.meta.owner, pod.is_active());
+        if pod.occupies_node() {
+            self.placed.remove(id, pod);
+        }
         let serial = pod.serial;
         let of = |id: &PodId| self.pods.get(*id).map_or(0, |pod| pod.serial);
         if let Ok(place) = entry.pods.binary_search_by_key(&serial, of) {

@@ -324,6 +324,7 @@ impl Store {
         match id {
             ObjectId::Node(key) => {
                 self.node_changed(key);
+                self.placed.forget_node(key);
                 drop(self.nodes.remove(key));
             }
             ObjectId::Pod(_) => unreachable!("pods are removed by RemovePod"),

@@ -31,7 +31,14 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
     let node = node.and_then(|node| store.find_node(node));
     spec["nodeName"] = node.map_or(Value::Null, |node| node.name().into());
     spec["priority"] = template.priority.into();
-    spec["preemptionPolicy"] = "PreemptLowerPriority".into();
+    let policy = if template.never_preempts {
+        "Never"
+    } else {
+        "PreemptLowerPriority"
+    };
+    spec["preemptionPolicy"] = policy.into();
+    let nominated = pod.nominated.and_then(|node| store.find_node(node));
+    let nominated = nominated.map(|node| node.name());
     let acknowledged = pod.start_time.is_some();
     let statuses = pod.containers.iter().zip(&template.containers);
     let statuses = statuses.map(|(status, spec)| container_status(status, spec, pod, clock));
@@ -44,6 +51,7 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
         "status": {
             "conditions": list(conditions(pod, clock)),
             "containerStatuses": acknowledged.then_some(statuses),
+            "nominatedNodeName": nominated,
             "observedGeneration": acknowledged.then_some(pod.meta.generation),
             "phase": pod.phase.name(),
             "qosClass": qos_class(pod),

@@ -43,10 +43,23 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
     match (pod.scheduled, pod.unschedulable) {
         (Some(at), _) => all.push(condition("PodScheduled", true, Some(at), NONE)),
         (None, Some(since)) => {
-            let why = (Some("Unschedulable"), None);
+            let message = pod.unschedulable_message.as_deref().map(str::to_owned);
+            let why = (Some("Unschedulable"), message);
             all.push(condition("PodScheduled", false, Some(since), why));
         }
-        (None, None) => {}
+        (None, None) => {
+            let placement = pod.template.placement.as_ref();
+            if placement.is_some_and(|one| !one.gates.is_empty()) {
+                let message = "Scheduling is blocked due to non-empty scheduling gates";
+                let why = (Some("SchedulingGated"), Some(message.to_owned()));
+                all.push(condition("PodScheduled", false, None, why));
+            }
+        }
+    }
+    if pod.preempted {
+        let message = "default-scheduler: preempting to accommodate a higher priority pod";
+        let why = (Some("PreemptionByScheduler"), Some(message.to_owned()));
+        all.push(condition("DisruptionTarget", true, None, why));
     }
     if pod.evicted {
         let message = "Eviction API: evicting".to_owned();

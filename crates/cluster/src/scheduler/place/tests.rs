@@ -10,55 +10,18 @@ use crate::api::{
     WorkloadId, Write,
 };
 use crate::cluster::spec::{ClusterConfig, ContainerSpec};
-use crate::scheduler::score::{SpreadNode, WEIGHT_SPREAD, spread_normalized, spread_raw};
 use crate::sim::{SimTime, Streams};
 use crate::units::{Bytes, Millicores};
 
 /// The best node as upstream finds it: all nodes filtered, all candidates scored.
-fn by_a_pass(id: PodId, store: &Store, scores_change: bool, tie: f64) -> Result<NodeId, Unfit> {
-    let mut unfit = Unfit::default();
+fn by_a_pass(id: PodId, store: &Store, scores_change: bool, tie: f64) -> Result<NodeId, Diagnosis> {
     let Some(pod) = store.pod(id) else {
-        return Err(unfit);
+        return Err(Diagnosis::default());
     };
-    let (wanted, selector) = (pod.amounts(), &pod.template.node_selector);
-    let feasible: Vec<NodeId> = store
-        .nodes()
-        .filter(|(id, node)| {
-            let ask = Ask::of(&wanted, &pod.template);
-            fits(node, store.node_info(*id), ask, &mut unfit)
-        })
-        .map(|(id, _)| id)
-        .collect();
-    if feasible.is_empty() {
-        return Err(unfit);
-    }
-    let nodes: Vec<SpreadNode> = store
-        .nodes()
-        .filter(|(_, node)| matches(selector, node.labels()))
-        .map(|(id, node)| SpreadNode {
-            matching: store.pods_on(id, pod.workload),
-            zone: node.zone,
-            is_candidate: feasible.contains(&id),
-        })
-        .collect();
-    let mut spread = spread_normalized(&spread_raw(&nodes));
-    if store.workload(pod.workload).kind == Kind::Job {
-        spread.fill(0);
-    }
-    let score = |place: usize| {
-        let id = feasible[place];
-        let (node, info) = (store.node(id), store.node_info(id));
-        resource_score(node, info, &wanted, scores_change) + WEIGHT_SPREAD * spread[place]
-    };
-    let scores: Vec<i64> = (0..feasible.len()).map(score).collect();
-    let best = scores.iter().max().copied().unwrap_or_default();
-    let equals: Vec<NodeId> = feasible
-        .into_iter()
-        .zip(scores)
-        .filter(|(_, score)| *score == best)
-        .map(|(id, _)| id)
-        .collect();
-    Ok(equals[(tie * equals.len() as f64) as usize])
+    let search = Search::new(id, pod, store, &[]);
+    let feasible = search.feasible((0, usize::MAX)).0?;
+    let best = search.best(&feasible, scores_change, tie);
+    best.ok_or_else(Diagnosis::default)
 }
 
 fn node(number: usize, cpu: i64, zone: Option<usize>, max_pods: u32) -> Node {
@@ -82,6 +45,7 @@ fn node(number: usize, cpu: i64, zone: Option<usize>, max_pods: u32) -> Node {
             cpu: Millicores(100),
             memory: Bytes(1 << 26),
         },
+        extended: Arc::default(),
         unschedulable: false,
         taints: Vec::new(),
         ready: true,
@@ -174,10 +138,10 @@ proptest! {
                     let expected = by_a_pass(id, &store, scores_change, draws.tie_breaker(id));
                     let mut timers = |_, ()| {};
                     let context = Context { now, store: &mut store, draws: &mut draws, events: &mut events, timers: &mut timers };
-                    let found = scheduler.find_node(id, &context);
-                    let found = found.ok_or_else(|| Scheduler::unfit(id, &store));
+                    let found = scheduler.attempt(id, &context).map_err(|unfit| (*unfit).clone());
+                    let node = found.clone().ok();
                     prop_assert_eq!(found, expected);
-                    if let Ok(node) = found {
+                    if let Some(node) = node {
                         store.commit(now, Write::Pod(id, PodWrite::Assume(node)));
                         pods.push(id);
                     }

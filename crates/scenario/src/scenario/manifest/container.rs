@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 
 use super::command::end_of;
 use super::selector::check_labels;
-use super::{Context, placement, pod_level};
+use super::{Context, affinity, placement, pod_level};
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, ProbeSpec};
 use crate::scenario::reader::{MOST_BYTES, MOST_CORES};
 use crate::sim::SimDuration;
@@ -135,6 +135,8 @@ pub(super) fn template(
         deletion_cost,
         node_selector: labels(spec.node_selector.as_ref()),
         tolerations: placement::tolerations(&spec, context),
+        never_preempts: spec.preemption_policy.as_deref() == Some("Never"),
+        placement: affinity::placement(&spec, context),
     };
     (made, spec.priority_class_name)
 }

@@ -4,6 +4,7 @@
 //! types and unknown fields; then by our own checks, which mirror the API server's where the
 //! types are more lenient than it.
 
+mod affinity;
 mod command;
 mod container;
 mod context;

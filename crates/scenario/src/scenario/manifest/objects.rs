@@ -34,6 +34,8 @@ pub struct PriorityClassObject {
     pub value: i32,
     /// `globalDefault`: the class of pods that name none.
     pub global_default: bool,
+    /// `preemptionPolicy: Never`.
+    pub never_preempts: bool,
 }
 
 /// A HorizontalPodAutoscaler as written.

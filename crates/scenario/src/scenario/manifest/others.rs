@@ -106,5 +106,6 @@ pub(super) fn priority_class(context: &mut Context<'_>) -> Option<PriorityClassO
         name,
         value: object.value.unwrap_or(0),
         global_default: object.global_default.unwrap_or(false),
+        never_preempts: object.preemption_policy.as_deref() == Some("Never"),
     })
 }

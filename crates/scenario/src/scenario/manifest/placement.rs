@@ -8,9 +8,7 @@ use crate::api::{TaintEffect, Toleration};
 
 /// Warns once per object of all such fields, at the place of the first.
 pub(super) fn warn(spec: &core::PodSpec, context: &mut Context<'_>) {
-    let mut found = affinity(spec);
-    found.extend(others(spec));
-    found.extend(of_containers(spec));
+    let found = others(spec);
     let Some((first, _)) = found.first() else {
         return;
     };
@@ -25,7 +23,7 @@ pub(super) fn warn(spec: &core::PodSpec, context: &mut Context<'_>) {
         "not simulated: {}; in a cluster pods may run elsewhere or not at all",
         names.join(", ")
     );
-    let help = "nodes are chosen by CPU, memory, number of pods, `nodeSelector` and even spreading; use `nodeSelector` where it says the same";
+    let help = "leave it out, or say the same by node selectors, affinities and requests";
     context.warning(&path, message, help);
 }
 
@@ -40,61 +38,10 @@ fn some<T>(list: Option<&Vec<T>>) -> bool {
     list.is_some_and(|list| !list.is_empty())
 }
 
-/// What is required; preferences only rank the nodes.
-fn affinity(spec: &core::PodSpec) -> Vec<Found> {
-    let Some(affinity) = &spec.affinity else {
-        return Vec::new();
-    };
-    let node = affinity.node_affinity.as_ref();
-    let near = affinity.pod_affinity.as_ref();
-    let apart = affinity.pod_anti_affinity.as_ref();
-    let required = [
-        (
-            node.is_some_and(|one| {
-                one.required_during_scheduling_ignored_during_execution
-                    .is_some()
-            }),
-            "nodeAffinity",
-        ),
-        (
-            near.is_some_and(|one| {
-                some(
-                    one.required_during_scheduling_ignored_during_execution
-                        .as_ref(),
-                )
-            }),
-            "podAffinity",
-        ),
-        (
-            apart.is_some_and(|one| {
-                some(
-                    one.required_during_scheduling_ignored_during_execution
-                        .as_ref(),
-                )
-            }),
-            "podAntiAffinity",
-        ),
-    ];
-    required
-        .into_iter()
-        .filter_map(|(given, name)| {
-            let path = format!("affinity.{name}.requiredDuringSchedulingIgnoredDuringExecution");
-            found(given, &path, &format!("required {name}"))
-        })
-        .collect()
-}
-
 fn others(spec: &core::PodSpec) -> Vec<Found> {
-    let spread = spec.topology_spread_constraints.as_deref();
-    let spread = spread
-        .unwrap_or_default()
-        .iter()
-        .any(|one| one.when_unsatisfiable != "ScheduleAnyway");
     let scheduler = spec.scheduler_name.as_deref();
     let overhead = spec.overhead.as_ref();
     [
-        (spread, "topologySpreadConstraints"),
-        (some(spec.scheduling_gates.as_ref()), "schedulingGates"),
         (spec.node_name.is_some(), "nodeName"),
         (
             scheduler.is_some_and(|name| name != "default-scheduler"),
@@ -113,47 +60,6 @@ fn others(spec: &core::PodSpec) -> Vec<Found> {
     .into_iter()
     .filter_map(|(given, name)| found(given, name, name))
     .collect()
-}
-
-/// Resources that are requested besides CPU and memory. Nodes have enough of local storage as
-/// a rule.
-fn of_containers(spec: &core::PodSpec) -> Vec<Found> {
-    let on_host = spec.host_network == Some(true);
-    let init = spec.init_containers.as_deref().unwrap_or_default();
-    let mut list = Vec::new();
-    for (field, containers) in [
-        ("containers", spec.containers.as_slice()),
-        ("initContainers", init),
-    ] {
-        for (index, one) in containers.iter().enumerate() {
-            for (port, ports) in one.ports.iter().flatten().enumerate() {
-                // On the host's network every port is the host's.
-                if on_host || ports.host_port.is_some_and(|port| port > 0) {
-                    let name = if on_host {
-                        "hostNetwork with ports"
-                    } else {
-                        "hostPort"
-                    };
-                    let path = format!("{field}[{index}].ports[{port}].hostPort");
-                    list.push((path, name.to_owned()));
-                }
-            }
-            let resources = one.resources.as_ref();
-            let amounts = |key| match key {
-                "requests" => resources.and_then(|all| all.requests.as_ref()),
-                _ => resources.and_then(|all| all.limits.as_ref()),
-            };
-            for key in ["requests", "limits"] {
-                for name in amounts(key).into_iter().flatten().map(|(name, _)| name) {
-                    if !matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage") {
-                        let path = format!("{field}[{index}].resources.{key}");
-                        list.push((path, format!("requests of {name}")));
-                    }
-                }
-            }
-        }
-    }
-    list
 }
 
 /// `spec.tolerations`.

@@ -10,6 +10,7 @@ mod destination;
 mod dist;
 mod documents;
 mod exports;
+mod extended;
 mod faults;
 mod history;
 mod hpas;

@@ -1,6 +1,9 @@
 //! `[[node_group]]`.
 
+use std::sync::Arc;
+
 use super::controllers::assign;
+use super::extended::extended_resources;
 use super::instance_types::InstanceTypes;
 use super::{dist, label_table};
 use crate::api::{Taint, TaintEffect};
@@ -100,6 +103,7 @@ fn shape(name: &str, count: u32, instance: &InstanceType, spot: bool) -> NodeGro
         daemonset_memory: Bytes::ZERO,
         zone: String::new(),
         labels: Labels::new(),
+        extended: Arc::default(),
         instance_type: Some(instance.name.clone()),
         price_per_hour: if spot {
             instance.spot
@@ -149,6 +153,7 @@ fn node_group(
     let reserved = table.one_of("reserved", &["none", "gke", "eks"], diagnostics);
     let stated = daemonsets(table, diagnostics);
     let labels = label_table("labels", table, diagnostics);
+    let extended = Arc::new(extended_resources(table, diagnostics));
     let taints = taints(table, diagnostics);
     let scaling = scaling(table, (min, max), count, diagnostics);
     let has_type = table.get("instance_type").is_some();
@@ -193,6 +198,7 @@ fn node_group(
         max_pods,
         zone: zone.to_owned(),
         labels,
+        extended,
         taints,
         scaling,
         price_per_hour: price.map_or(base.price_per_hour, Usd),

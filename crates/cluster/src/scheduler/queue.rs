@@ -1,0 +1,300 @@
+//! The scheduling queue: pods to be tried, pods in back-off, pods that fit nowhere
+//! (`pkg/scheduler/backend/queue`).
+//!
+//! With SchedulerPopFromBackoffQ an idle scheduler does not wait for the end of a back-off: only
+//! pods that compete feel it.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use super::diagnosis::Plugins;
+use crate::api::PodId;
+use crate::sim::{SimDuration, SimTime};
+
+/// The first back-off, and the longest (`podInitialBackoffSeconds`, `podMaxBackoffSeconds`).
+const FIRST_BACKOFF: SimDuration = SimDuration::from_secs(1);
+const LONGEST_BACKOFF: SimDuration = SimDuration::from_secs(10);
+/// Pods that fit nowhere are tried again after this long, whatever happens
+/// (`podMaxInUnschedulablePodsDuration`).
+const LONGEST_WAIT: SimDuration = SimDuration::from_secs(300);
+
+/// Where a pod is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Active,
+    Backoff,
+    Waiting,
+}
+
+/// A pod in the queue.
+#[derive(Debug, Clone, Copy)]
+struct Queued {
+    id: PodId,
+    place: Place,
+    priority: i32,
+    /// Its place in the order of adding.
+    turn: u64,
+    /// When its last attempt failed.
+    failed: SimTime,
+    failures: u32,
+    /// The whole second in which its back-off ends.
+    expires: SimTime,
+    /// What refused nodes at the last attempt.
+    plugins: Plugins,
+    /// Not to be moved before then: its victims are being deleted.
+    held_until: SimTime,
+}
+
+/// All queues.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Queue {
+    /// By slot of the pod.
+    pods: Vec<Option<Queued>>,
+    active: BinaryHeap<(i32, Reverse<u64>, PodId)>,
+    backoff: BTreeMap<(SimTime, Reverse<i32>, u64), PodId>,
+    waiting: BTreeMap<u64, PodId>,
+    turns: u64,
+}
+
+fn backoff(failures: u32) -> SimDuration {
+    let doublings = failures.saturating_sub(1).min(10);
+    LONGEST_BACKOFF.min(SimDuration(FIRST_BACKOFF.0 << doublings))
+}
+
+impl Queue {
+    fn get(&mut self, id: PodId) -> Option<&mut Queued> {
+        let queued = self.pods.get_mut(id.slot())?.as_mut()?;
+        (queued.id == id).then_some(queued)
+    }
+
+    /// A new pod, or one whose last gate is gone.
+    pub(super) fn add(&mut self, id: PodId, priority: i32) {
+        self.turns += 1;
+        if self.pods.len() <= id.slot() {
+            self.pods.resize(id.slot() + 1, None);
+        }
+        let turn = self.turns;
+        self.pods[id.slot()] = Some(Queued {
+            id,
+            place: Place::Active,
+            priority,
+            turn,
+            failed: SimTime::ZERO,
+            failures: 0,
+            expires: SimTime::ZERO,
+            plugins: Plugins::default(),
+            held_until: SimTime::ZERO,
+        });
+        self.active.push((priority, Reverse(turn), id));
+    }
+
+    /// Whether a pod is in one of the queues.
+    pub(super) fn contains(&mut self, id: PodId) -> bool {
+        self.get(id).is_some()
+    }
+
+    /// A pod is gone, or on a node.
+    pub(super) fn forget(&mut self, id: PodId) {
+        let Some(&mut queued) = self.get(id) else {
+            return;
+        };
+        self.take_out(queued);
+        self.pods[id.slot()] = None;
+    }
+
+    fn take_out(&mut self, queued: Queued) {
+        match queued.place {
+            // Its entry is recognised as stale.
+            Place::Active => {}
+            Place::Backoff => {
+                let key = (queued.expires, Reverse(queued.priority), queued.turn);
+                self.backoff.remove(&key);
+            }
+            Place::Waiting => {
+                self.waiting.remove(&queued.turn);
+            }
+        }
+    }
+
+    /// Whether nothing is to be tried.
+    pub(super) fn is_idle(&self) -> bool {
+        self.active.is_empty() && self.backoff.is_empty()
+    }
+
+    /// Whether pods wait for something to happen.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// The next pod to be tried: by priority, then by turn; without any, the one whose back-off
+    /// ends first.
+    pub(super) fn pop(&mut self, now: SimTime) -> Option<PodId> {
+        let second = now.truncate_to_second();
+        while let Some((&(expires, ..), &id)) = self.backoff.first_key_value()
+            && expires < second
+        {
+            self.activate(id);
+        }
+        while let Some((_, Reverse(turn), id)) = self.active.pop() {
+            let current = |one: &mut Queued| one.place == Place::Active && one.turn == turn;
+            if self.get(id).is_some_and(current) {
+                return Some(id);
+            }
+        }
+        let (_, id) = self.backoff.pop_first()?;
+        if let Some(queued) = self.get(id) {
+            queued.place = Place::Active;
+        }
+        Some(id)
+    }
+
+    fn activate(&mut self, id: PodId) {
+        let Some(&mut queued) = self.get(id) else {
+            return;
+        };
+        self.take_out(queued);
+        let (priority, turn) = (queued.priority, queued.turn);
+        if let Some(queued) = self.get(id) {
+            queued.place = Place::Active;
+        }
+        self.active.push((priority, Reverse(turn), id));
+    }
+
+    /// A pod that was popped fits nowhere.
+    pub(super) fn failed(&mut self, id: PodId, plugins: Plugins, now: SimTime) {
+        self.turns += 1;
+        let turn = self.turns;
+        let Some(queued) = self.get(id) else { return };
+        queued.failures += 1;
+        queued.turn = turn;
+        queued.failed = now;
+        queued.expires = (now + backoff(queued.failures)).truncate_to_second();
+        queued.plugins = plugins;
+        queued.place = Place::Waiting;
+        self.waiting.insert(turn, id);
+    }
+
+    /// A pod is not to be moved before then.
+    pub(super) fn hold(&mut self, id: PodId, until: SimTime) {
+        if let Some(queued) = self.get(id) {
+            queued.held_until = until;
+        }
+    }
+
+    /// Something has happened: pods for which it may make a difference are tried again, after
+    /// their back-off.
+    pub(super) fn wake(&mut self, now: SimTime, mut may_fit: impl FnMut(PodId, Plugins) -> bool) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let waiting: Vec<PodId> = self.waiting.values().copied().collect();
+        for id in waiting {
+            let Some(&mut queued) = self.get(id) else {
+                continue;
+            };
+            if queued.held_until <= now && may_fit(id, queued.plugins) {
+                self.requeue(queued, now);
+            }
+        }
+    }
+
+    /// Pods that have waited for long are tried again.
+    pub(super) fn flush(&mut self, now: SimTime) {
+        let waiting: Vec<PodId> = self.waiting.values().copied().collect();
+        for id in waiting {
+            let Some(&mut queued) = self.get(id) else {
+                continue;
+            };
+            if now.since(queued.failed) > LONGEST_WAIT {
+                self.requeue(queued, now);
+            }
+        }
+    }
+
+    fn requeue(&mut self, queued: Queued, now: SimTime) {
+        if queued.expires < now.truncate_to_second() {
+            self.activate(queued.id);
+            return;
+        }
+        self.take_out(queued);
+        let key = (queued.expires, Reverse(queued.priority), queued.turn);
+        self.backoff.insert(key, queued.id);
+        if let Some(queued) = self.get(queued.id) {
+            queued.place = Place::Backoff;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::Arena;
+
+    fn at(seconds: f64) -> SimTime {
+        SimTime::ZERO + SimDuration::from_secs_f64(seconds)
+    }
+
+    fn pods<const N: usize>() -> [PodId; N] {
+        // Keys are all that the queue knows of pods.
+        let mut arena: Arena<crate::api::Pod> = Arena::default();
+        let meta = crate::api::ObjectMeta::new("a", "p", crate::api::Uid(0), SimTime::ZERO);
+        let pod = crate::api::Pod::new(meta, crate::api::WorkloadId(0), Default::default());
+        std::array::from_fn(|_| arena.insert(pod.clone()))
+    }
+
+    #[test]
+    fn higher_priorities_go_first_then_older_ones() {
+        let [a, b, c] = pods();
+        let mut queue = Queue::default();
+        queue.add(a, 0);
+        queue.add(b, 5);
+        queue.add(c, 5);
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop(at(0.0))).collect();
+        assert_eq!(order, [b, c, a]);
+    }
+
+    #[test]
+    fn a_pod_that_failed_once_passes_one_in_a_longer_back_off() {
+        let [often, once] = pods();
+        let mut queue = Queue::default();
+        queue.add(often, 0);
+        for second in 0..6 {
+            assert_eq!(queue.pop(at(f64::from(second))), Some(often));
+            queue.failed(often, Plugins::FIT, at(f64::from(second)));
+            queue.wake(at(f64::from(second)), |_, _| true);
+        }
+        queue.add(once, 0);
+        assert_eq!(queue.pop(at(6.0)), Some(once));
+        queue.failed(once, Plugins::FIT, at(6.0));
+        queue.wake(at(6.1), |_, _| true);
+        assert_eq!(queue.pop(at(6.1)), Some(once), "its back-off ends first");
+        assert_eq!(
+            queue.pop(at(6.1)),
+            Some(often),
+            "an idle scheduler does not wait"
+        );
+    }
+
+    #[test]
+    fn pods_wait_for_what_concerns_them_or_for_five_minutes() {
+        let [one] = pods();
+        let mut queue = Queue::default();
+        queue.add(one, 0);
+        queue.pop(at(0.0));
+        queue.failed(one, Plugins::NODE_AFFINITY, at(0.0));
+        queue.wake(at(5.0), |_, plugins| plugins.has(Plugins::FIT));
+        assert!(queue.is_idle() && queue.has_waiting());
+        queue.flush(at(300.0));
+        assert!(queue.is_idle());
+        queue.flush(at(330.0));
+        assert_eq!(queue.pop(at(330.0)), Some(one));
+        queue.forget(one);
+        assert_eq!(queue.pop(at(331.0)), None);
+    }
+
+    #[test]
+    fn back_offs_double_up_to_ten_seconds() {
+        let seconds = [1, 2, 3, 4, 5, 6].map(|failures| backoff(failures).as_secs_f64());
+        assert_eq!(seconds, [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]);
+    }
+}

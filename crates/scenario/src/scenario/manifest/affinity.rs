@@ -1,0 +1,381 @@
+//! Where pods may run: affinity, spread constraints, host ports, extended resources, gates.
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+
+use super::Context;
+use super::container::Amounts;
+use crate::api::{
+    Extended, HostPort, LabelSelector, NodeSelectorTerm, Operator, Placement, PodAffinity,
+    PodAffinityTerm, Requirement, SpreadConstraint,
+};
+
+const SPEC: &str = "spec.template.spec";
+
+/// What a template says about where its pods run, if anything.
+pub(super) fn placement(spec: &core::PodSpec, context: &mut Context<'_>) -> Option<Box<Placement>> {
+    let affinity = spec.affinity.as_ref();
+    let node = affinity.and_then(|one| one.node_affinity.as_ref());
+    let (nodes, preferred_nodes) = node.map_or((None, Vec::new()), |one| nodes(one, context));
+    let spread = spec.topology_spread_constraints.as_deref();
+    let gates = spec.scheduling_gates.as_deref().unwrap_or_default();
+    let made = Placement {
+        nodes,
+        preferred_nodes,
+        affinity: affinity
+            .and_then(|one| one.pod_affinity.as_ref())
+            .map_or_else(PodAffinity::default, |one| {
+                let required = &one.required_during_scheduling_ignored_during_execution;
+                let preferred = &one.preferred_during_scheduling_ignored_during_execution;
+                pods(
+                    "podAffinity",
+                    required.as_deref(),
+                    preferred.as_deref(),
+                    context,
+                )
+            }),
+        anti_affinity: affinity
+            .and_then(|one| one.pod_anti_affinity.as_ref())
+            .map_or_else(PodAffinity::default, |one| {
+                let required = &one.required_during_scheduling_ignored_during_execution;
+                let preferred = &one.preferred_during_scheduling_ignored_during_execution;
+                pods(
+                    "podAntiAffinity",
+                    required.as_deref(),
+                    preferred.as_deref(),
+                    context,
+                )
+            }),
+        spread: spread
+            .unwrap_or_default()
+            .iter()
+            .enumerate()
+            .map(|(place, one)| constraint(one, place, context))
+            .collect(),
+        host_ports: host_ports(spec),
+        extended: extended(spec, context),
+        gates: gates.iter().map(|gate| gate.name.clone()).collect(),
+    };
+    (!made.is_empty()).then(|| Box::new(made))
+}
+
+fn nodes(
+    affinity: &core::NodeAffinity,
+    context: &mut Context<'_>,
+) -> (Option<Vec<NodeSelectorTerm>>, Vec<(i64, NodeSelectorTerm)>) {
+    let path = format!("{SPEC}.affinity.nodeAffinity");
+    let required = affinity
+        .required_during_scheduling_ignored_during_execution
+        .as_ref();
+    let required = required.map(|required| {
+        let path =
+            format!("{path}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
+        if required.node_selector_terms.is_empty() {
+            context.refuse(
+                &path,
+                "Required value: must have at least one node selector term",
+                None,
+            );
+        }
+        let terms = required.node_selector_terms.iter().enumerate();
+        terms
+            .map(|(place, term)| node_term(term, &format!("{path}[{place}]"), context))
+            .collect()
+    });
+    let preferred = affinity
+        .preferred_during_scheduling_ignored_during_execution
+        .as_deref()
+        .unwrap_or_default();
+    let preferred = preferred.iter().enumerate().map(|(place, one)| {
+        let path = format!("{path}.preferredDuringSchedulingIgnoredDuringExecution[{place}]");
+        check_weight(one.weight, &path, context);
+        let term = node_term(&one.preference, &format!("{path}.preference"), context);
+        (i64::from(one.weight), term)
+    });
+    (required, preferred.collect())
+}
+
+fn check_weight(weight: i32, path: &str, context: &mut Context<'_>) {
+    if !(1..=100).contains(&weight) {
+        let words = format!("Invalid value: {weight}: must be in the range 1-100");
+        context.refuse(&format!("{path}.weight"), words, None);
+    }
+}
+
+fn node_term(
+    term: &core::NodeSelectorTerm,
+    path: &str,
+    context: &mut Context<'_>,
+) -> NodeSelectorTerm {
+    let mut read = |list: Option<&Vec<core::NodeSelectorRequirement>>, field: &str| {
+        let list = list
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+            .iter()
+            .enumerate();
+        list.filter_map(|(place, one)| {
+            let path = format!("{path}.{field}[{place}]");
+            if field == "matchFields" && one.key != "metadata.name" {
+                let words = format!(
+                    "Invalid value: \"{}\": not a valid field selector key",
+                    one.key
+                );
+                context.refuse(&format!("{path}.key"), words, None);
+            }
+            let values = one.values.clone().unwrap_or_default();
+            requirement(&one.key, &one.operator, values, true, &path, context)
+        })
+        .collect()
+    };
+    NodeSelectorTerm {
+        expressions: read(term.match_expressions.as_ref(), "matchExpressions"),
+        fields: read(term.match_fields.as_ref(), "matchFields"),
+    }
+}
+
+/// An expression, with what the API server asks of its values.
+fn requirement(
+    key: &str,
+    operator: &str,
+    values: Vec<String>,
+    of_nodes: bool,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<Requirement> {
+    let known = &Operator::ALL[..if of_nodes { 6 } else { 4 }];
+    let Some(found) = known.iter().find(|one| one.name() == operator) else {
+        let words = format!("Invalid value: \"{operator}\": not a valid selector operator");
+        context.refuse(&format!("{path}.operator"), words, None);
+        return None;
+    };
+    let words = match found {
+        Operator::In | Operator::NotIn if values.is_empty() => {
+            Some("Required value: must be specified when `operator` is 'In' or 'NotIn'")
+        }
+        Operator::Exists | Operator::DoesNotExist if !values.is_empty() => {
+            Some("Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+        }
+        Operator::Gt | Operator::Lt if values.len() != 1 => {
+            Some("Required value: must be specified single value when `operator` is 'Lt' or 'Gt'")
+        }
+        _ => None,
+    };
+    if let Some(words) = words {
+        context.refuse(&format!("{path}.values"), words, None);
+    }
+    Some(Requirement {
+        key: key.to_owned(),
+        operator: *found,
+        values,
+    })
+}
+
+fn selector(
+    selector: Option<&meta::LabelSelector>,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<LabelSelector> {
+    let selector = selector?;
+    let expressions = selector.match_expressions.as_deref().unwrap_or_default();
+    let expressions = expressions.iter().enumerate();
+    Some(LabelSelector {
+        labels: selector.match_labels.clone().unwrap_or_default(),
+        expressions: expressions
+            .filter_map(|(place, one)| {
+                let path = format!("{path}.matchExpressions[{place}]");
+                let values = one.values.clone().unwrap_or_default();
+                requirement(&one.key, &one.operator, values, false, &path, context)
+            })
+            .collect(),
+    })
+}
+
+fn pods(
+    name: &str,
+    required: Option<&[core::PodAffinityTerm]>,
+    preferred: Option<&[core::WeightedPodAffinityTerm]>,
+    context: &mut Context<'_>,
+) -> PodAffinity {
+    let path = |list: &str, place: usize| {
+        format!("{SPEC}.affinity.{name}.{list}DuringSchedulingIgnoredDuringExecution[{place}]")
+    };
+    let required = required.unwrap_or_default().iter().enumerate();
+    let preferred = preferred.unwrap_or_default().iter().enumerate();
+    PodAffinity {
+        required: required
+            .map(|(place, term)| pod_term(term, &path("required", place), context))
+            .collect(),
+        preferred: preferred
+            .map(|(place, one)| {
+                let path = path("preferred", place);
+                check_weight(one.weight, &path, context);
+                let path = format!("{path}.podAffinityTerm");
+                let term = pod_term(&one.pod_affinity_term, &path, context);
+                (i64::from(one.weight), term)
+            })
+            .collect(),
+    }
+}
+
+fn pod_term(
+    term: &core::PodAffinityTerm,
+    path: &str,
+    context: &mut Context<'_>,
+) -> PodAffinityTerm {
+    if term.topology_key.is_empty() {
+        let words = "Required value: can not be empty";
+        context.refuse(&format!("{path}.topologyKey"), words, None);
+    }
+    let namespaces = format!("{path}.namespaceSelector");
+    PodAffinityTerm {
+        selector: selector(
+            term.label_selector.as_ref(),
+            &format!("{path}.labelSelector"),
+            context,
+        ),
+        same: term.match_label_keys.clone().unwrap_or_default(),
+        different: term.mismatch_label_keys.clone().unwrap_or_default(),
+        namespaces: term.namespaces.clone().unwrap_or_default(),
+        namespace_selector: selector(term.namespace_selector.as_ref(), &namespaces, context),
+        topology_key: term.topology_key.clone(),
+    }
+}
+
+fn constraint(
+    one: &core::TopologySpreadConstraint,
+    place: usize,
+    context: &mut Context<'_>,
+) -> SpreadConstraint {
+    let path = |field: &str| format!("{SPEC}.topologySpreadConstraints[{place}].{field}");
+    let required = one.when_unsatisfiable == "DoNotSchedule";
+    if !required && one.when_unsatisfiable != "ScheduleAnyway" {
+        let words = format!(
+            "Unsupported value: \"{}\": supported values: \"DoNotSchedule\", \"ScheduleAnyway\"",
+            one.when_unsatisfiable
+        );
+        context.refuse(&path("whenUnsatisfiable"), words, None);
+    }
+    if one.max_skew < 1 {
+        let words = format!("Invalid value: {}: must be greater than zero", one.max_skew);
+        context.refuse(&path("maxSkew"), words, None);
+    }
+    if one.topology_key.is_empty() {
+        context.refuse(
+            &path("topologyKey"),
+            "Required value: can not be empty",
+            None,
+        );
+    }
+    if let Some(domains) = one.min_domains {
+        if domains < 1 {
+            let words = format!("Invalid value: {domains}: must be greater than zero");
+            context.refuse(&path("minDomains"), words, None);
+        } else if !required {
+            let words = format!(
+                "Invalid value: {domains}: can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway"
+            );
+            context.refuse(&path("minDomains"), words, None);
+        }
+    }
+    let mut honors = |policy: Option<&String>, field: &str, default: bool| match policy
+        .map(String::as_str)
+    {
+        None => default,
+        Some("Honor") => true,
+        Some("Ignore") => false,
+        Some(other) => {
+            let words =
+                format!("Unsupported value: \"{other}\": supported values: \"Honor\", \"Ignore\"");
+            context.refuse(&path(field), words, None);
+            default
+        }
+    };
+    let honors_affinity = honors(
+        one.node_affinity_policy.as_ref(),
+        "nodeAffinityPolicy",
+        true,
+    );
+    let honors_taints = honors(one.node_taints_policy.as_ref(), "nodeTaintsPolicy", false);
+    SpreadConstraint {
+        max_skew: i64::from(one.max_skew),
+        topology_key: one.topology_key.clone(),
+        required,
+        selector: selector(one.label_selector.as_ref(), &path("labelSelector"), context),
+        same: one.match_label_keys.clone().unwrap_or_default(),
+        min_domains: one.min_domains.map_or(1, |domains| domains.max(1) as usize),
+        honors_affinity,
+        honors_taints,
+    }
+}
+
+/// Ports of the node; on the host's network every port is one.
+fn host_ports(spec: &core::PodSpec) -> Vec<HostPort> {
+    let on_host = spec.host_network == Some(true);
+    let ports = spec
+        .containers
+        .iter()
+        .flat_map(|one| one.ports.iter().flatten());
+    ports
+        .filter_map(|port| {
+            let own = port.host_port.filter(|port| *port > 0);
+            Some(HostPort {
+                protocol: port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()),
+                address: port.host_ip.clone().unwrap_or_default(),
+                port: own.or(on_host.then_some(port.container_port))?,
+            })
+        })
+        .collect()
+}
+
+/// Whether the name is that of a resource of its own kind, which the scheduler counts besides CPU
+/// and memory. Nodes have enough of local storage as a rule.
+fn is_extended(name: &str) -> bool {
+    !matches!(name, "cpu" | "memory" | "ephemeral-storage")
+}
+
+/// Requests of extended resources: the sum of the containers, or of an init container if that is
+/// more. A limit is a request.
+fn extended(spec: &core::PodSpec, context: &mut Context<'_>) -> Extended {
+    let mut sums = Extended::new();
+    for (place, one) in spec.containers.iter().enumerate() {
+        let path = format!("{SPEC}.containers[{place}].resources");
+        for (name, amount) in amounts(one, &path, context) {
+            *sums.entry(name).or_default() += amount;
+        }
+    }
+    let init = spec.init_containers.as_deref().unwrap_or_default();
+    for (place, one) in init.iter().enumerate() {
+        let path = format!("{SPEC}.initContainers[{place}].resources");
+        for (name, amount) in amounts(one, &path, context) {
+            let sum = sums.entry(name).or_default();
+            *sum = (*sum).max(amount);
+        }
+    }
+    sums.retain(|_, amount| *amount > 0);
+    sums
+}
+
+fn amounts(one: &core::Container, path: &str, context: &mut Context<'_>) -> Vec<(String, i64)> {
+    let resources = one.resources.as_ref();
+    let requests: Option<&Amounts> = resources.and_then(|all| all.requests.as_ref());
+    let limits: Option<&Amounts> = resources.and_then(|all| all.limits.as_ref());
+    let of = |all: Option<&Amounts>| -> Vec<String> {
+        let names = all.into_iter().flatten().map(|(name, _)| name.clone());
+        names.filter(|name| is_extended(name)).collect()
+    };
+    let mut names = of(requests);
+    let more = of(limits).into_iter().filter(|name| !names.contains(name));
+    let more: Vec<String> = more.collect();
+    names.extend(more);
+    names
+        .into_iter()
+        .filter_map(|name| {
+            let (list, field) = match requests {
+                Some(own) if own.contains_key(&name) => (requests, "requests"),
+                _ => (limits, "limits"),
+            };
+            let amount = context.amount(list, &name, &format!("{path}.{field}"))?;
+            Some((name, amount.value()))
+        })
+        .collect()
+}
