@@ -59,12 +59,16 @@ pub(super) struct Correlator {
     series: u64,
 }
 
-/// The component that reports an event, if its recorder correlates events. The scheduler's, of
-/// `events.k8s.io`, does not, and loads and commands are no objects.
+/// The scheduler, whose recorder, of `events.k8s.io`, counts the same event and does no more.
+const SCHEDULER: &str = "scheduler";
+
+/// The component that reports an event, if its recorder correlates events. Loads and commands are
+/// no objects.
 fn source(object: &str, reason: &str) -> Option<&'static str> {
     let (kind, _) = object.split_once('/')?;
     match (kind, reason) {
-        ("Load", _) | ("Pod", "Scheduled" | "FailedScheduling") => None,
+        ("Load", _) | ("Pod", "Scheduled" | "Preempted") => None,
+        ("Pod", "FailedScheduling") => Some(SCHEDULER),
         ("Pod", "EvictedByVPA" | "InPlaceResizedByVPA" | "InPlaceResizeSkipped") => {
             Some("vpa-updater")
         }
@@ -107,7 +111,7 @@ impl Correlator {
             all.len() - 1
         });
         let reported = &mut all[place];
-        let combined = reported.is_combined(event);
+        let combined = source != SCHEDULER && reported.is_combined(event);
         let mut hasher = FxHasher::default();
         (&event.reason, (!combined).then_some(&event.message)).hash(&mut hasher);
         let log = reported.logs.entry(hasher.finish()).or_insert_with(|| {
@@ -123,7 +127,7 @@ impl Correlator {
             let combined = "(combined from similar events): ";
             event.message.insert_str(0, combined);
         }
-        reported.is_allowed(event.time)
+        source == SCHEDULER || reported.is_allowed(event.time)
     }
 }
 

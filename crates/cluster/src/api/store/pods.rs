@@ -66,11 +66,12 @@ impl Store {
         let ran = running.fold(0u64, |ran, (place, _)| ran | 1 << place);
         let was_active = pod.is_active() && !pod.removed;
         let used = pod.occupies_node();
-        if used && matches!(write, PodWrite::End(_)) {
+        let is_rewritten = used && matches!(write, PodWrite::Template(_));
+        if is_rewritten || used && matches!(write, PodWrite::End(_)) {
             self.placed.remove(id, pod);
         }
         pod.apply(write, now);
-        if !used && matches!(write, PodWrite::Assume(_)) {
+        if is_rewritten || !used && matches!(write, PodWrite::Assume(_)) {
             self.placed.add(id, pod);
         }
         pod.meta.resource_version = self.version;

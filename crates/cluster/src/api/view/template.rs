@@ -40,6 +40,8 @@ pub(super) fn pod_spec(
         memory_request: template.pod_memory_request,
         ..Resources::default()
     };
+    let gates = template.placement.iter().flat_map(|one| &one.gates);
+    let gates = gates.map(|name| json!({"name": name}));
     json!({
         "containers": containers,
         "dnsPolicy": "ClusterFirst",
@@ -48,6 +50,7 @@ pub(super) fn pod_spec(
         "resources": (shared != Resources::default()).then(|| resources_of(&shared)),
         "restartPolicy": restart_policy,
         "schedulerName": "default-scheduler",
+        "schedulingGates": list(gates.collect()),
         "securityContext": {},
         "terminationGracePeriodSeconds": seconds(template.termination_grace),
         "tolerations": list(template.tolerations.iter().map(toleration).collect()),
