@@ -238,7 +238,7 @@ mod tests {
         // Keys are all that the queue knows of pods.
         let mut arena: Arena<crate::api::Pod> = Arena::default();
         let meta = crate::api::ObjectMeta::new("a", "p", crate::api::Uid(0), SimTime::ZERO);
-        let pod = crate::api::Pod::new(meta, crate::api::WorkloadId(0), Default::default());
+        let pod = crate::api::Pod::new(meta, crate::api::WorkloadId(0), std::sync::Arc::default());
         std::array::from_fn(|_| arena.insert(pod.clone()))
     }
 
