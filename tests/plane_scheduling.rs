@@ -100,7 +100,10 @@ impl Plane<'_> {
     /// What the condition PodScheduled of a pending pod says.
     fn why(&self, app: &str) -> String {
         let pods = self.pods(app);
-        let pod = pods.iter().find(|pod| pod.node.is_none()).expect("a pending pod");
+        let pod = pods
+            .iter()
+            .find(|pod| pod.node.is_none())
+            .expect("a pending pod");
         let message = pod.unschedulable_message.as_deref();
         message.unwrap_or_default().to_owned()
     }
@@ -114,9 +117,13 @@ fn nodes(pairs: &[(&str, usize)]) -> BTreeMap<String, usize> {
 /// The text of FailedScheduling without preemption in play: reasons, nodes where it is of no help,
 /// nodes without victims.
 fn text(reasons: &str, useless: usize, without: usize) -> String {
-    let mut preemption = vec![format!("{useless} Preemption is not helpful for scheduling")];
+    let mut preemption = vec![format!(
+        "{useless} Preemption is not helpful for scheduling"
+    )];
     if without > 0 {
-        preemption.push(format!("{without} No preemption victims found for incoming pod"));
+        preemption.push(format!(
+            "{without} No preemption victims found for incoming pod"
+        ));
     }
     preemption.sort();
     let preemption = preemption.join(", ");
@@ -168,7 +175,12 @@ fn affinities_ports_and_gates() {
     for (app, reasons, useless, without) in [
         ("af-none", format!("15 {selector}"), 15, 0),
         ("too-pool", format!("15 {selector}"), 15, 0),
-        ("too-cpu", format!("1 Insufficient cpu, 14 {selector}"), 15, 0),
+        (
+            "too-cpu",
+            format!("1 Insufficient cpu, 14 {selector}"),
+            15,
+            0,
+        ),
         (
             "af-podnone",
             format!("12 {selector}, 3 node(s) didn't match pod affinity rules"),
@@ -202,19 +214,35 @@ fn affinities_ports_and_gates() {
     assert_eq!(plane.pending("gate-dep"), 1, "the other is still gated");
     // A roll-out of one pod per node with all nodes taken: the old pending pod goes first, the
     // new one finds no place either.
-    plane.typed(90.0, "kubectl set image deployment/af-anti app=neurolake/app:2.0 -n neurolake");
+    plane.typed(
+        90.0,
+        "kubectl set image deployment/af-anti app=neurolake/app:2.0 -n neurolake",
+    );
     plane.typed(120.0, "kubectl label node zc-1 disk-");
     plane.run_to(121.0);
-    assert_eq!(plane.on("af-none"), nodes(&[("zc-1", 2)]), "what runs stays");
+    assert_eq!(
+        plane.on("af-none"),
+        nodes(&[("zc-1", 2)]),
+        "what runs stays"
+    );
     assert!(plane.pending("af-anti") > 0);
-    plane.typed(130.0, "kubectl scale deployment hp --replicas=3 -n neurolake");
+    plane.typed(
+        130.0,
+        "kubectl scale deployment hp --replicas=3 -n neurolake",
+    );
     plane.run_to(131.0);
     assert_eq!(plane.pending("hp"), 0, "the pending pod is removed");
-    plane.typed(150.0, "kubectl scale deployment af-anti --replicas=3 -n neurolake");
+    plane.typed(
+        150.0,
+        "kubectl scale deployment af-anti --replicas=3 -n neurolake",
+    );
     plane.run_to(170.0);
     assert_eq!(plane.pods("af-anti").len() - plane.pending("af-anti"), 3);
     // One more pod than ports: the roll-out waits for ever.
-    plane.typed(180.0, "kubectl set image deployment/hp app=neurolake/app:2.0 -n neurolake");
+    plane.typed(
+        180.0,
+        "kubectl set image deployment/hp app=neurolake/app:2.0 -n neurolake",
+    );
     plane.run_to(211.0);
     assert_eq!((plane.pods("hp").len(), plane.pending("hp")), (4, 1));
 }
@@ -244,11 +272,20 @@ fn spread_constraints() {
     assert_eq!(soft["za-1"] + soft["zb-1"], 12 - before["zc-1"]);
     plane.typed(160.0, "kubectl uncordon zc-1");
     plane.run_to(161.0);
-    assert_eq!(plane.on("ts-hard"), nodes(&[("za-1", 4), ("zb-1", 4), ("zc-1", 4)]));
-    plane.typed(200.0, "kubectl scale deployment ts-hard --replicas=5 -n neurolake");
+    assert_eq!(
+        plane.on("ts-hard"),
+        nodes(&[("za-1", 4), ("zb-1", 4), ("zc-1", 4)])
+    );
+    plane.typed(
+        200.0,
+        "kubectl scale deployment ts-hard --replicas=5 -n neurolake",
+    );
     plane.run_to(210.0);
     assert_eq!(plane.sizes("ts-hard"), [1, 2, 2]);
-    plane.typed(220.0, "kubectl scale deployment ts-hard --replicas=6 -n neurolake");
+    plane.typed(
+        220.0,
+        "kubectl scale deployment ts-hard --replicas=6 -n neurolake",
+    );
     plane.run_to(230.0);
     assert_eq!(plane.sizes("ts-hard"), [2, 2, 2]);
 }
@@ -263,28 +300,46 @@ fn preemption() {
     plane.applied(60.2, deployment("pr-high", 2, "1500m", "pre", Some("high")));
     plane.run_to(61.0);
     let nominated = plane.pods("pr-high");
-    assert!(nominated.iter().all(|pod| pod.node.is_none() && pod.nominated.is_some()));
+    assert!(
+        nominated
+            .iter()
+            .all(|pod| pod.node.is_none() && pod.nominated.is_some())
+    );
     assert_ne!(nominated[0].nominated, nominated[1].nominated);
     let victims = |plane: &Plane<'_>, app: &str| {
         let pods = plane.0.store().pods();
-        let of_app = |pod: &&Pod| pod.preempted && pod.meta.labels["app"] == app;
+        let of_app = |pod: &&Pod| pod.preempted.is_some() && pod.meta.labels["app"] == app;
         pods.map(|(_, pod)| pod).filter(of_app).count()
     };
-    assert_eq!((victims(&plane, "pr-low"), victims(&plane, "pr-mid")), (4, 0));
+    assert_eq!(
+        (victims(&plane, "pr-low"), victims(&plane, "pr-mid")),
+        (4, 0)
+    );
     plane.run_to(69.0);
     assert_eq!(plane.pending("pr-high"), 2, "the victims have 10 s");
-    assert_eq!(plane.pending("pr-low"), 4, "their successors wait behind the nomination");
+    assert_eq!(
+        plane.pending("pr-low"),
+        4,
+        "their successors wait behind the nomination"
+    );
     plane.run_to(72.0);
     assert_eq!(plane.on("pr-high"), nodes(&[("p-1", 1), ("p-2", 1)]));
 
-    plane.applied(120.1, deployment("pr-never", 1, "1", "pre", Some("impatient-never")));
+    plane.applied(
+        120.1,
+        deployment("pr-never", 1, "1", "pre", Some("impatient-never")),
+    );
     plane.run_to(149.0);
     let why = plane.why("pr-never");
     let never = "2 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.";
     assert!(why.ends_with(never), "{why}");
     plane.typed(150.0, "kubectl delete deployment pr-high -n neurolake");
     plane.run_to(153.0);
-    assert_eq!(plane.pending("pr-never"), 0, "the highest priority takes the first free place");
+    assert_eq!(
+        plane.pending("pr-never"),
+        0,
+        "the highest priority takes the first free place"
+    );
     assert_eq!(plane.pending("pr-low"), 1);
 
     plane.applied(
@@ -324,17 +379,28 @@ fn places_on_a_full_node() {
     plane.run_to(19.0);
     assert_eq!(plane.on("q-fill"), nodes(&[("f1-1", 8)]));
     plane.applied(20.1, deployment("q-wait", 3, "450m", "full", None));
-    plane.applied(30.1, deployment("q-prio", 2, "450m", "full", Some("queue-never")));
+    plane.applied(
+        30.1,
+        deployment("q-prio", 2, "450m", "full", Some("queue-never")),
+    );
     plane.applied(35.0, deployment("q-small", 1, "300m", "full", None));
     plane.run_to(36.0);
-    assert_eq!(plane.pending("q-small"), 0, "a small pod passes those that wait");
+    assert_eq!(
+        plane.pending("q-small"),
+        0,
+        "a small pod passes those that wait"
+    );
     let scale = |plane: &mut Plane<'_>, seconds, replicas| {
         let text = format!("kubectl scale deployment q-fill --replicas={replicas} -n neurolake");
         plane.typed(seconds, &text);
         plane.run_to(seconds + 5.0);
         (plane.pending("q-prio"), plane.pending("q-wait"))
     };
-    assert_eq!(scale(&mut plane, 80.0, 7), (1, 3), "the higher priority, though younger");
+    assert_eq!(
+        scale(&mut plane, 80.0, 7),
+        (1, 3),
+        "the higher priority, though younger"
+    );
     assert_eq!(scale(&mut plane, 110.0, 6), (0, 3));
     assert_eq!(scale(&mut plane, 140.0, 4), (0, 1));
     // Whatever happens to any node's taints, waiting pods are tried again, and back off longer.
@@ -344,5 +410,9 @@ fn places_on_a_full_node() {
     let name = plane.pods("q-fill")[0].name().to_owned();
     plane.typed(170.0, &format!("kubectl delete pod {name} -n neurolake"));
     plane.run_to(175.0);
-    assert_eq!((plane.pending("q-fill"), plane.pending("q-wait")), (0, 1), "one failure passes many");
+    assert_eq!(
+        (plane.pending("q-fill"), plane.pending("q-wait")),
+        (0, 1),
+        "one failure passes many"
+    );
 }

@@ -279,7 +279,9 @@ impl Simulation<'_> {
             let mut gates = kept.into_iter().flatten();
             gates.any(|gate| gate["name"] == **name)
         };
-        let Some(pod) = self.store.pod(id) else { return };
+        let Some(pod) = self.store.pod(id) else {
+            return;
+        };
         let Some(placement) = &pod.template.placement else {
             return;
         };

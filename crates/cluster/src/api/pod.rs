@@ -147,8 +147,8 @@ pub struct Pod {
     pub unschedulable_message: Option<Arc<str>>,
     /// `status.nominatedNodeName`: the node that others leave for it.
     pub nominated: Option<NodeId>,
-    /// It has to make room: the condition DisruptionTarget.
-    pub preempted: bool,
+    /// Since when it has to make room, if it has: the condition DisruptionTarget.
+    pub preempted: Option<SimTime>,
     /// `status.phase`.
     pub phase: PodPhase,
     /// `status.startTime`: when the kubelet saw it first.
@@ -196,7 +196,7 @@ impl Pod {
             unschedulable: None,
             unschedulable_message: None,
             nominated: None,
-            preempted: false,
+            preempted: None,
             phase: PodPhase::Pending,
             start_time: None,
             ready: false,
@@ -308,7 +308,7 @@ impl Pod {
                 self.unschedulable_message.clone_from(message);
             }
             PodWrite::Nominate(node) => self.nominated = *node,
-            PodWrite::Preempt => self.preempted = true,
+            PodWrite::Preempt => self.preempted = Some(now),
             PodWrite::Acknowledge => {
                 self.start_time = Some(now.truncate_to_second());
                 self.ready_transition = now.truncate_to_second();

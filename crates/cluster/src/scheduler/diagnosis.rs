@@ -194,7 +194,9 @@ impl Diagnosis {
                         None => vec!["No preemption victims found for incoming pod".to_owned()],
                         Some(refusal) => refusal.texts(pod),
                     };
-                    texts.into_iter().for_each(|one| counts.add(one, 1));
+                    for one in texts {
+                        counts.add(one, 1);
+                    }
                 }
                 let absent = "Preemption is not helpful for scheduling";
                 counts.add(absent.to_owned(), nodes - tried.len());

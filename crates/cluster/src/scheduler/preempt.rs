@@ -34,9 +34,9 @@ pub(super) fn preempt(search: &Search<'_>, diagnosis: &Diagnosis) -> Result<Cand
     }
     if let Some(node) = pod.nominated {
         let hopeless = |(id, refusal): &(NodeId, Refusal)| *id == node && !refusal.is_resolvable();
-        let waits = store
-            .pods_of_node(node)
-            .any(|(_, other)| other.preempted && other.is_deleting() && is_lower(other, pod));
+        let waits = store.pods_of_node(node).any(|(_, other)| {
+            other.preempted.is_some() && other.is_deleting() && is_lower(other, pod)
+        });
         if waits && !diagnosis.refused.iter().any(hopeless) {
             let why = "a terminating pod on the nominated node.";
             return Err(Preemption::NotEligible(why));
@@ -108,7 +108,9 @@ fn victims(search: &Search<'_>, id: NodeId, node: &Node) -> Result<Candidate, Op
         return Err(None);
     }
     let mut on = search.on_node(id, node);
-    lower.iter().for_each(|(_, other)| on.remove(pod, other));
+    for (_, other) in &lower {
+        on.remove(pod, other);
+    }
     if let Some(refusal) = search.refusal_with(&on) {
         return Err(Some(refusal));
     }

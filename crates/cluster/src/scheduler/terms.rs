@@ -125,7 +125,8 @@ impl<'a> Terms<'a> {
             };
             all_near &= count(&self.near, &term.topology_key, value) > 0;
         }
-        if !all_near && !(self.near.is_empty() && self.matches_itself) {
+        let is_first = self.near.is_empty() && self.matches_itself;
+        if !(all_near || is_first) {
             return Some(Refusal::Affinity);
         }
         let too_near = |term: &PodAffinityTerm| {

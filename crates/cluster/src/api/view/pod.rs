@@ -6,6 +6,7 @@ use super::pod_conditions::conditions;
 use super::template::{amounts, pod_spec, resources_of, seconds};
 use super::{Clock, list, meta};
 use crate::api::meta::ObjectId;
+use crate::api::node::Node;
 use crate::api::pod::{ContainerStatus, Pod, PodPhase, TerminationReason};
 use crate::api::resources::Resources;
 use crate::api::store::Store;
@@ -38,7 +39,7 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
     };
     spec["preemptionPolicy"] = policy.into();
     let nominated = pod.nominated.and_then(|node| store.find_node(node));
-    let nominated = nominated.map(|node| node.name());
+    let nominated = nominated.map(Node::name);
     let acknowledged = pod.start_time.is_some();
     let statuses = pod.containers.iter().zip(&template.containers);
     let statuses = statuses.map(|(status, spec)| container_status(status, spec, pod, clock));

@@ -56,10 +56,10 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
             }
         }
     }
-    if pod.preempted {
+    if pod.preempted.is_some() {
         let message = "default-scheduler: preempting to accommodate a higher priority pod";
         let why = (Some("PreemptionByScheduler"), Some(message.to_owned()));
-        all.push(condition("DisruptionTarget", true, None, why));
+        all.push(condition("DisruptionTarget", true, pod.preempted, why));
     }
     if pod.evicted {
         let message = "Eviction API: evicting".to_owned();
