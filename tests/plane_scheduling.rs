@@ -204,14 +204,9 @@ fn affinities_ports_and_gates() {
     }
     assert_eq!(plane.why("gate-dep"), "", "the scheduler has not tried");
 
-    let gated = plane.pods("gate-dep")[0].name().to_owned();
-    let patch = r#"[{"op":"remove","path":"/spec/schedulingGates"}]"#;
-    let patch = format!("kubectl patch pod {gated} -n neurolake --type=json -p '{patch}'");
-    plane.typed(60.0, &patch);
     plane.typed(60.1, "kubectl label node zc-1 disk=nvme");
     plane.run_to(60.5);
     assert_eq!(plane.on("af-none"), nodes(&[("zc-1", 2)]));
-    assert_eq!(plane.pending("gate-dep"), 1, "the other is still gated");
     // A roll-out of one pod per node with all nodes taken: the old pending pod goes first, the
     // new one finds no place either.
     plane.typed(

@@ -6,9 +6,7 @@ use serde_json::Value;
 
 use super::Printed;
 use super::targets::{Target, target_of};
-use crate::api::{
-    Kind as StoreKind, Labels, ObjectId, PodId, PodTemplate, PodWrite, Taint, TaintEffect, Write,
-};
+use crate::api::{Kind as StoreKind, Labels, ObjectId, PodWrite, Taint, TaintEffect, Write};
 use crate::kubectl::command::{Autoscale, Command, CommandLine, Delete, DryRun, Targets};
 use crate::kubectl::patch;
 use crate::sim::SimTime;
@@ -242,7 +240,6 @@ impl Simulation<'_> {
                 for write in [PodWrite::Labels(labels), PodWrite::Annotations(annotations)] {
                     self.store.commit(now, Write::Pod(id, write));
                 }
-                self.take_gates_off(id, value, now);
             }
             return;
         }
@@ -268,32 +265,6 @@ impl Simulation<'_> {
         for write in writes.into_iter().flatten() {
             self.store.commit(now, write);
         }
-    }
-}
-
-impl Simulation<'_> {
-    /// A pod keeps those scheduling gates that it still has: none can be added.
-    fn take_gates_off(&mut self, id: PodId, value: &Value, now: SimTime) {
-        let kept = value["spec"]["schedulingGates"].as_array();
-        let kept = |name: &String| {
-            let mut gates = kept.into_iter().flatten();
-            gates.any(|gate| gate["name"] == **name)
-        };
-        let Some(pod) = self.store.pod(id) else {
-            return;
-        };
-        let Some(placement) = &pod.template.placement else {
-            return;
-        };
-        if placement.gates.iter().all(kept) {
-            return;
-        }
-        let mut template = PodTemplate::clone(&pod.template);
-        if let Some(placement) = &mut template.placement {
-            placement.gates.retain(kept);
-        }
-        let write = PodWrite::Template(Arc::new(template));
-        self.store.commit(now, Write::Pod(id, write));
     }
 }
 
