@@ -79,7 +79,7 @@ impl Happening<'_> {
 fn tolerates(pod: &Pod, node: &Node) -> bool {
     let binds = |effect| effect != TaintEffect::PreferNoSchedule;
     let mut taints = untolerated(&node.taints, &pod.template.tolerations, binds);
-    node.ready && taints.next().is_none()
+    (node.ready || node.starting) && taints.next().is_none()
 }
 
 fn spread(pod: &Pod) -> impl Iterator<Item = &SpreadConstraint> {

@@ -38,7 +38,9 @@ pub(super) fn node_refusal(
         return Some(Refusal::Unschedulable);
     }
     let binds = |effect| effect != TaintEffect::PreferNoSchedule;
-    if !node.ready && !tolerates(&TAINTS[1])
+    // The taint of a node that starts is among its own.
+    let is_silent = !(node.ready || node.starting);
+    if is_silent && !tolerates(&TAINTS[1])
         || untolerated(&node.taints, tolerations, binds)
             .next()
             .is_some()
