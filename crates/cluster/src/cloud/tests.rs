@@ -24,6 +24,7 @@ fn spec(count: u32, failure: Option<FailureReason>) -> NodeGroupSpec {
         daemonset_memory: Bytes(0),
         zone: String::new(),
         labels: Labels::new(),
+        extended: std::sync::Arc::default(),
         instance_type: None,
         price_per_hour: Usd(0.2),
         spot: false,
