@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Finding, Severity};
 use crate::record::{NodeAction, NodeAutoscalerRecord, NodeDecision, NodeWait, Recording};
-use crate::sim::SimDuration;
+use crate::sim::{SimDuration, SimTime};
 
 /// Pods that wait for so long wait for a node that does not come by itself.
 const LONG: SimDuration = SimDuration::from_secs(60);
@@ -20,6 +20,11 @@ pub(super) fn node_autoscaler(recording: &Recording) -> Vec<Finding> {
     found.extend(held(record));
     found.extend(provisioning(record));
     found
+}
+
+/// In whole seconds.
+fn seconds(span: SimDuration) -> SimDuration {
+    SimDuration::from_secs(span.as_secs_f64().round() as i64)
 }
 
 fn of_action(
@@ -48,6 +53,7 @@ fn too_small(record: &NodeAutoscalerRecord) -> Option<Finding> {
         }
     }
     let (decision, longest) = worst.filter(|(_, longest)| *longest >= LONG)?;
+    let longest = seconds(longest);
     let full: Vec<String> = record
         .groups
         .iter()
@@ -69,7 +75,7 @@ fn too_small(record: &NodeAutoscalerRecord) -> Option<Finding> {
         subject: "ClusterAutoscaler".to_owned(),
         text: format!(
             "up to {most} {pods} waited for a node, the longest for {longest}, that no node group could give (first at {}): {why}",
-            decision.time
+            seconds(decision.time - SimTime::ZERO)
         ),
     })
 }
@@ -133,7 +139,7 @@ fn provisioning(record: &NodeAutoscalerRecord) -> Option<Finding> {
     let mut waits: Vec<SimDuration> = came.map(|wait| wait.until - wait.from).collect();
     let longest = waits.iter().max().copied()?;
     waits.sort_unstable();
-    let median = waits[waits.len() / 2];
+    let (median, longest) = (seconds(waits[waits.len() / 2]), seconds(longest));
     let pods = if waits.len() == 1 { "pod" } else { "pods" };
     Some(Finding {
         severity: Severity::Info,
@@ -148,7 +154,6 @@ fn provisioning(record: &NodeAutoscalerRecord) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::SimTime;
 
     fn decision(second: i64, action: NodeAction, node: &str, reason: &str) -> NodeDecision {
         NodeDecision {
