@@ -219,3 +219,25 @@ fn the_same_run_gives_the_same_with_less_detail() {
     assert_eq!(windows.len(), 1);
     assert_eq!((full, windows), figures(Detail::Summary));
 }
+
+#[test]
+fn what_is_not_there_cannot_be_down_and_scrapes_nothing() {
+    let mut files = Memory::default();
+    let text = "name = \"test\"\nmanifests = [\"m.yaml\"]\nsimulation = { duration = \"5m\" }\n\
+                [[service]]\nworkload = \"Deployment/neurolake-api\"\nrequest = { cpu = \"1ms\" }\n\
+                metrics = { requests = \"requests_total\" }\n\
+                [[fault]]\nat = \"1m\"\ndown = \"prometheus\"\n\
+                [[fault]]\nat = \"2m\"\ndown = \"prometheus-adapter\"\n";
+    files.put("test.toml", text);
+    files.put("m.yaml", API);
+    let built = Loaded::load("test.toml", &files).and_then(|loaded| loaded.build(&[]));
+    let warnings = built.expect("a scenario").warnings.list;
+    for title in [
+        "nobody scrapes the metrics of this service",
+        "there is no Prometheus that could be down",
+        "there is no Prometheus adapter that could be down",
+    ] {
+        let told = warnings.iter().any(|warning| warning.title == title);
+        assert!(told, "{title}: {warnings:?}");
+    }
+}

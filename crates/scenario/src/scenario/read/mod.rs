@@ -122,6 +122,7 @@ pub(super) fn scenario(
         diagnostics,
     );
     let faults = faults::faults(&mut reader, &node_groups, &custom_metrics, end, diagnostics);
+    prometheus::warn_of_faults(&faults, prometheus.as_ref(), diagnostics);
     let namespace = namespace(&mut reader, diagnostics);
     reader.finish("the scenario", diagnostics);
     let mut simulation = simulation?;

@@ -8,6 +8,7 @@ use crate::prometheus::promql::{self, Edition};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::Document;
 use crate::scenario::manifest::{adapter_config, trigger_queries};
+use crate::scenario::model::{Component, Fault, FaultKind};
 use crate::scenario::monitoring::{AdapterSpec, PrometheusSpec};
 use crate::scenario::node::{Node, Span};
 use crate::scenario::object::to_json;
@@ -79,6 +80,33 @@ fn query(node: &Node) -> Result<String, String> {
     let text = node.text().ok_or_else(|| expected("a query", node))?;
     promql::Query::parse(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
+}
+
+/// Warns of faults that take away what is not there.
+pub(super) fn warn_of_faults(
+    faults: &[Fault],
+    spec: Option<&PrometheusSpec>,
+    diagnostics: &mut Diagnostics,
+) {
+    for fault in faults {
+        let (absent, help) = match fault.kind {
+            FaultKind::Down(Component::Prometheus) if spec.is_none() => {
+                ("Prometheus", "add a table `[prometheus]`")
+            }
+            FaultKind::Down(Component::PrometheusAdapter)
+                if spec.is_none_or(|spec| spec.adapter.is_none()) =>
+            {
+                (
+                    "Prometheus adapter",
+                    "add the adapter's ConfigMap, or `[prometheus.adapter]`",
+                )
+            }
+            _ => continue,
+        };
+        let title = format!("there is no {absent} that could be down");
+        let warning = diagnostics.warning(fault.place, title, "this fault does nothing");
+        warning.help = Some(help.to_owned());
+    }
 }
 
 fn interval(node: &Node) -> Result<SimDuration, String> {
