@@ -62,11 +62,12 @@ pub(super) fn prometheus(
             let title = "a second configuration of the Prometheus adapter";
             diagnostics.error(second.span, title, "one adapter reads one of them");
         }
-        let config = of_config_map(found, diagnostics).unwrap_or_default();
-        made.adapter = Some(AdapterSpec {
-            config,
-            ..made.adapter.unwrap_or_default()
-        });
+        if let Some(config) = of_config_map(found, diagnostics) {
+            made.adapter = Some(AdapterSpec {
+                config,
+                ..made.adapter.unwrap_or_default()
+            });
+        }
     }
     let queries = documents.iter().flat_map(|one| trigger_queries(&one.node));
     let queries: Vec<String> = queries.map(str::to_owned).collect();
@@ -151,20 +152,17 @@ fn adapter(node: &Node, diagnostics: &mut Diagnostics) -> Option<AdapterSpec> {
     Some(made)
 }
 
-/// The adapter's file in a ConfigMap.
+/// The adapter's file in a ConfigMap. The API server takes any text; with one that the adapter
+/// refuses there is no adapter.
 fn of_config_map(node: &Node, diagnostics: &mut Diagnostics) -> Option<Config> {
-    let title = "the adapter does not start with this configuration";
     let text = node.text().ok_or_else(|| expected("a text", node));
     let config = text
         .and_then(yaml::read)
-        .and_then(|json| serde_json::from_value(json).map_err(|error| error.to_string()));
+        .and_then(|json| serde_json::from_value(json).map_err(|error| error.to_string()))
+        .and_then(|config| startable(&config).map(|()| config));
     match config {
         Ok(config) => {
             let config: Config = config;
-            for rule in config.rules.iter().chain(&config.external_rules) {
-                check_series(rule, node.span, diagnostics);
-            }
-            check(&config, node.span, diagnostics);
             if config.resource_rules.is_some() {
                 let title = "the adapter's `resourceRules` are left out";
                 let label = "metrics-server serves CPU and memory here";
@@ -173,10 +171,23 @@ fn of_config_map(node: &Node, diagnostics: &mut Diagnostics) -> Option<Config> {
             Some(config)
         }
         Err(error) => {
-            diagnostics.error(node.span, title, error);
+            let title = "the adapter does not start with this configuration";
+            diagnostics.warning(node.span, title, error).help =
+                Some("HPAs get none of the adapter's metrics".to_owned());
             None
         }
     }
+}
+
+/// Whether the adapter starts and can list series.
+fn startable(config: &Config) -> Result<(), String> {
+    Adapter::new(config, Kinds::default()).map_err(|error| error.to_string())?;
+    let rules = config.rules.iter().chain(&config.external_rules);
+    for rule in rules {
+        promql::selector(&rule.series_query)
+            .map_err(|error| format!("`seriesQuery` {:?}: {error}", rule.series_query))?;
+    }
+    Ok(())
 }
 
 /// What the adapter refuses to start with.
