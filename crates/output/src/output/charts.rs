@@ -118,10 +118,8 @@ fn sheet(
         if missed > 0.0 {
             notes.push(format!("missed {missed:.1} %"));
         }
-        match flaps {
-            0 => {}
-            1 => notes.push("1 flap".to_owned()),
-            flaps => notes.push(format!("{flaps} flaps")),
+        if flaps > 0 {
+            notes.push(counted(flaps, "flap"));
         }
         let counts = &recording.workloads[*place].counts;
         SheetCell {
@@ -235,14 +233,17 @@ fn replicas(
 ) -> ReplicasChart {
     let workload = &recording.workloads[hpa.workload];
     let service = service_of(recording, hpa.workload);
+    let counts = [
+        counted(figures.flapping.ups, "scale-up"),
+        counted(figures.flapping.downs, "scale-down"),
+        counted(figures.flapping.flaps, "flap"),
+    ];
     let subtitle = format!(
-        "{}, {} to {} replicas · {} scale-ups, {} scale-downs, {} flaps · short of demand {:.1} % of the time",
+        "{}, {} to {} replicas · {} · short of demand {:.1} % of the time",
         labels.workloads[hpa.workload],
         hpa.bounds.0,
         hpa.bounds.1,
-        figures.flapping.ups,
-        figures.flapping.downs,
-        figures.flapping.flaps,
+        counts.join(", "),
         figures.elasticity.tau_u_pct,
     );
     ReplicasChart {
@@ -517,6 +518,12 @@ fn sum(lives: impl Iterator<Item = (f64, Option<f64>, f64)>) -> Points {
         }
     }
     points
+}
+
+/// How many there are of something.
+fn counted(count: usize, name: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {name}{plural}")
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(super) struct Marked {
     /// Windows that missed the objective of one of its services, in percent.
     pub(super) missed: f64,
     /// Flaps of its HPAs.
-    pub(super) flaps: u64,
+    pub(super) flaps: usize,
     /// What its pods request over their lives, in dollars.
     pub(super) cost: f64,
 }
@@ -29,7 +29,7 @@ pub(super) fn marked(recording: &Recording, summary: &Summary) -> Vec<Marked> {
     }
     for (hpa, figures) in recording.hpas.iter().zip(&summary.hpas) {
         if let Some(one) = all.get_mut(hpa.workload) {
-            one.flaps += figures.flapping.flaps as u64;
+            one.flaps += figures.flapping.flaps;
         }
     }
     // Prices of requests may be zero; how a node's is shared tells cores from memory.

@@ -120,6 +120,9 @@ fn thousands(largest: f64) -> (f64, &'static str) {
 impl Form {
     /// A tick's value, already divided, on an axis with this distance of ticks.
     pub(super) fn tick(&self, scaled: f64, step: f64) -> String {
+        if scaled == 0.0 && self.before.is_empty() && self.after.len() == 1 {
+            return "0".to_owned(); // of thousands or of thousandths alike
+        }
         let digits = (-(step.abs().log10() + 1e-9).floor()).clamp(0.0, 9.0) as usize;
         // Ten cents are $0.10.
         let digits = if digits == 1 && self.before == "$" {
@@ -189,6 +192,13 @@ mod tests {
         assert_eq!(Unit::Dollars.text(-0.1234), "−$0.12");
         assert_eq!(Unit::Number.text(f64::NAN), "–");
         assert_eq!(Unit::Number.text(3e18), "3e18");
+    }
+
+    #[test]
+    fn zero_on_an_axis_has_no_thousands() {
+        assert_eq!(Unit::Count.form(27_000.0).tick(0.0, 10.0), "0");
+        assert_eq!(Unit::Count.form(27_000.0).tick(10.0, 10.0), "10k");
+        assert_eq!(Unit::Percent.form(100.0).tick(0.0, 50.0), "0 %");
     }
 
     #[test]
