@@ -249,8 +249,8 @@ impl TaskQueue {
         worker.taking = false;
         // The newest first, so that the oldest is at the head of the queue again.
         while let Some(number) = self.worker(server).and_then(|one| one.reserved.pop_back()) {
-            if let Some(delivery) = self.take_delivery(number) {
-                self.give_back(delivery.handle);
+            if let Some(Delivery { handle, message, .. }) = self.take_delivery(number) {
+                self.give_back(handle, message.deliveries);
             }
         }
     }
@@ -269,7 +269,10 @@ impl TaskQueue {
             }
         }
         self.disconnect(now, server);
-        self.workers[server.slot()] = None;
+        let place = server.slot();
+        self.workers[place] = None;
+        // Another worker may have this place one day, and a turn of its own.
+        self.takers.retain(|&taker| taker as usize != place);
     }
 
     fn take_delivery(&mut self, number: u32) -> Option<Delivery> {
@@ -278,14 +281,13 @@ impl TaskQueue {
         Some(delivery)
     }
 
-    /// A held message comes back to the head of the queue, unless it has come back too often.
-    fn give_back(&mut self, handle: Handle) {
-        let Some(&Entry { message, state, .. }) = self.find(handle) else {
-            return;
-        };
-        if state != State::Held {
+    /// The message of a delivery comes back to the head of the queue, unless it has come back too
+    /// often. One that has come back before is in other hands: nothing happens.
+    fn give_back(&mut self, handle: Handle, deliveries: u32) {
+        if !self.is_held(handle, deliveries) {
             return;
         }
+        let message = self.entries[handle.slot as usize].message;
         if self
             .max_deliveries
             .is_some_and(|most| message.deliveries >= most)
@@ -489,11 +491,11 @@ impl TaskQueue {
             self.inside[ACKED] -= 1;
             self.settle(&delivery.message, Fate::Lost);
         } else if self.visibility.is_none() {
-            self.give_back(delivery.handle);
+            self.give_back(delivery.handle, delivery.message.deliveries);
         }
     }
 
-    /// Whether the expiry's message is still held by the delivery that it was set for.
+    /// Whether a message is still held by the delivery of this number.
     fn is_held(&self, handle: Handle, deliveries: u32) -> bool {
         self.find(handle).is_some_and(|entry| {
             entry.state == State::Held && entry.message.deliveries == deliveries
@@ -527,9 +529,7 @@ impl TaskQueue {
             && at <= now
         {
             self.expiries.pop_front();
-            if self.is_held(handle, deliveries) {
-                self.give_back(handle);
-            }
+            self.give_back(handle, deliveries);
         }
     }
 

@@ -39,8 +39,8 @@ fn late() -> WorkerSpec {
     }
 }
 
-/// Keys of servers that exist nowhere else.
-fn keys(count: usize) -> Vec<Key<Server>> {
+/// Servers that exist nowhere else, and what adds one more.
+fn servers() -> (Servers, impl Fn(&mut Servers) -> Key<Server>) {
     let service = ServerSpec::default();
     let mut servers = Servers::new(&[service], &Streams::new(1));
     let node = servers.add_node(crate::units::Millicores(1000));
@@ -49,9 +49,26 @@ fn keys(count: usize) -> Vec<Key<Server>> {
         cpu_weight: 1,
         memory_limit: None,
     };
-    (0..count)
-        .map(|_| servers.add_server(SimTime::ZERO, 0, node, limits))
-        .collect()
+    (servers, move |servers| {
+        servers.add_server(SimTime::ZERO, 0, node, limits)
+    })
+}
+
+/// Keys of servers that all live at the same time.
+fn keys(count: usize) -> Vec<Key<Server>> {
+    let (mut servers, add) = servers();
+    (0..count).map(|_| add(&mut servers)).collect()
+}
+
+/// Keys of servers of which each has the place of the one before, which is gone.
+fn successors(count: usize) -> Vec<Key<Server>> {
+    let (mut servers, add) = servers();
+    let mut next = |_| {
+        let key = add(&mut servers);
+        servers.kill(SimTime::ZERO, key);
+        key
+    };
+    (0..count).map(&mut next).collect()
 }
 
 /// A queue whose tasks take [`TASK`] seconds each.
@@ -192,6 +209,23 @@ fn messages_go_to_workers_in_turn() {
 }
 
 #[test]
+fn a_worker_in_the_place_of_one_that_is_gone_takes_one_turn_like_the_others() {
+    let mut rig = Rig::new(&spec(QueueKind::RabbitMq, late()), 2);
+    let places = successors(4);
+    rig.keys = [&places[..], &rig.keys[1..]].concat();
+    assert_eq!(rig.keys[0].slot(), rig.keys[3].slot());
+    for server in 0..3 {
+        rig.connect(server, 3);
+        rig.kill(server);
+    }
+    rig.connect(4, 3);
+    rig.connect(3, 3);
+    rig.produce(6);
+    let began: Vec<usize> = rig.begun.iter().map(|one| one.1).collect();
+    assert_eq!(began, [4, 3, 4, 3, 4, 3]);
+}
+
+#[test]
 fn a_warm_shutdown_gives_back_what_is_reserved_and_ends_what_runs() {
     let mut rig = Rig::new(&spec(QueueKind::RabbitMq, WorkerSpec::default()), 2);
     rig.connect(0, 1);
@@ -263,6 +297,32 @@ fn a_visibility_timeout_shorter_than_the_task_has_it_done_twice() {
     let counts = rig.read().counts;
     assert_eq!((counts.done, counts.duplicates), (1, counts.delivered - 1));
     assert!(counts.duplicates >= 1);
+}
+
+#[test]
+fn a_worker_gives_back_only_what_is_still_in_its_hands() {
+    let visibility = seconds(15);
+    let worker = WorkerSpec {
+        prefetch_multiplier: 3,
+        ..late()
+    };
+    let mut spec = spec(QueueKind::Sqs { visibility }, worker);
+    spec.max_deliveries = Some(2);
+    let mut rig = Rig::new(&spec, 2);
+    rig.connect(0, 1);
+    rig.produce(4);
+    rig.run_until(at(14));
+    rig.connect(1, 4);
+    // The second has what the first works on and the next, which the first has reserved too.
+    rig.run_until(at(16));
+    assert_eq!((rig.read().unacked, rig.read().counts.redelivered), (3, 2));
+    rig.disconnect(0);
+    let read = rig.read();
+    assert_eq!((read.unacked, read.counts.redelivered), (3, 3));
+    rig.run_until(at(100));
+    let counts = rig.read().counts;
+    assert_eq!((counts.done, counts.dead_lettered), (4, 0));
+    assert_eq!((counts.redelivered, counts.duplicates), (3, 1));
 }
 
 #[test]
