@@ -249,7 +249,10 @@ impl TaskQueue {
         worker.taking = false;
         // The newest first, so that the oldest is at the head of the queue again.
         while let Some(number) = self.worker(server).and_then(|one| one.reserved.pop_back()) {
-            if let Some(Delivery { handle, message, .. }) = self.take_delivery(number) {
+            if let Some(Delivery {
+                handle, message, ..
+            }) = self.take_delivery(number)
+            {
                 self.give_back(handle, message.deliveries);
             }
         }

@@ -80,6 +80,10 @@ struct Rig {
     now: SimTime,
     settled: Vec<(SimTime, Fate)>,
     begun: Vec<(SimTime, usize)>,
+    /// Every so many tasks one comes to the server's time limit; none if 0.
+    slow: usize,
+    /// Tasks that have come to their end.
+    ended: usize,
 }
 
 impl Rig {
@@ -91,6 +95,8 @@ impl Rig {
             now: SimTime::ZERO,
             settled: Vec::new(),
             begun: Vec::new(),
+            slow: 0,
+            ended: 0,
         }
     }
 
@@ -160,7 +166,14 @@ impl Rig {
             self.now = self.now.max(next);
             if task == Some(next) {
                 let std::cmp::Reverse((_, delivery, _)) = self.tasks.pop().unwrap();
-                self.queue.ended(self.now, delivery, Ending::Done);
+                self.ended += 1;
+                let is_slow = self.slow > 0 && self.ended.is_multiple_of(self.slow);
+                let ending = if is_slow {
+                    Ending::TimedOut
+                } else {
+                    Ending::Done
+                };
+                self.queue.ended(self.now, delivery, ending);
             } else {
                 self.queue.fire(self.now);
             }
@@ -460,6 +473,43 @@ fn what_a_killed_member_had_not_committed_is_done_again() {
 }
 
 #[test]
+fn the_oldest_of_a_topic_is_behind_what_is_done_and_not_committed() {
+    let worker = WorkerSpec {
+        commit_interval: seconds(100),
+        ..late()
+    };
+    let mut rig = Rig::new(&kafka(1, worker), 2);
+    rig.connect(0, 1);
+    rig.produce(4);
+    rig.run_until(at(25));
+    rig.kill(0);
+    rig.run_until(at(25 + 45));
+    assert_eq!(rig.read().ready, 2);
+    assert_eq!(rig.read().oldest, Some(seconds(70)));
+    rig.connect(1, 1);
+    rig.run_until(at(25 + 45 + 5));
+    // The first is done again.
+    assert_eq!((rig.read().running, rig.read().ready), (1, 2));
+    assert_eq!(rig.read().oldest, Some(seconds(75)));
+}
+
+#[test]
+fn a_task_that_takes_too_long_is_not_tried_again() {
+    let worker = WorkerSpec {
+        failure_rate: 1.0,
+        ..late()
+    };
+    for kind in [QueueKind::RabbitMq, QueueKind::Kafka { partitions: 1 }] {
+        let mut rig = Rig::new(&spec(kind, worker.clone()), 1);
+        rig.slow = 1;
+        rig.connect(0, 1);
+        rig.produce(1);
+        rig.run_until(at(1000));
+        assert_eq!(rig.settled, [(at(TASK), Fate::TimedOut)], "{kind:?}");
+    }
+}
+
+#[test]
 fn a_member_that_leaves_commits_and_the_others_take_over_after_the_rebalance() {
     let mut rig = Rig::new(&kafka(2, late()), 2);
     rig.connect(0, 2);
@@ -522,16 +572,20 @@ fn any_spec() -> impl Strategy<Value = QueueSpec> {
         (5i64..60).prop_map(|timeout| QueueKind::Sqs {
             visibility: seconds(timeout)
         }),
+        (5i64..60).prop_map(|timeout| QueueKind::Redis {
+            visibility: seconds(timeout)
+        }),
         (1u32..5).prop_map(|partitions| QueueKind::Kafka { partitions }),
     ];
     let rest = (
         any::<bool>(),
-        1u32..4,
+        0u32..4,
         0.0..0.6f64,
         prop::option::of(1u32..4),
+        prop_oneof![Just(0i64), 1i64..30],
     );
     (kind, rest).prop_map(
-        |(kind, (is_late, prefetch, failure_rate, max_deliveries))| {
+        |(kind, (is_late, prefetch, failure_rate, max_deliveries, delay))| {
             let worker = WorkerSpec {
                 acknowledge: if is_late {
                     Acknowledge::Late
@@ -546,6 +600,7 @@ fn any_spec() -> impl Strategy<Value = QueueSpec> {
             };
             QueueSpec {
                 max_deliveries,
+                delay: seconds(delay),
                 ..spec(kind, worker)
             }
         },
@@ -556,8 +611,13 @@ proptest! {
     /// Whatever comes and goes, no message is lost from sight (each step is audited), and with a
     /// worker that stays all are settled in the end.
     #[test]
-    fn messages_are_conserved(spec in any_spec(), acts in prop::collection::vec(act(), 1..60)) {
+    fn messages_are_conserved(
+        spec in any_spec(),
+        slow in 0usize..6,
+        acts in prop::collection::vec(act(), 1..60),
+    ) {
         let mut rig = Rig::new(&spec, 7);
+        rig.slow = slow;
         // A worker that has gone never comes back under its key.
         let mut fresh = [true; 6];
         for act in acts {

@@ -337,7 +337,8 @@ impl Topic {
             if early {
                 self.settle(&delivery, Fate::Lost);
             }
-        } else if self.luck.fails(&delivery.message)
+        } else if ending == Ending::Done
+            && self.luck.fails(&delivery.message)
             && delivery.message.failures < self.worker.max_retries
             && !early
         {
@@ -448,9 +449,11 @@ impl Topic {
 impl Topic {
     pub(super) fn readings(&self, now: SimTime) -> Readings {
         let waiting = |one: &Partition| {
-            let begun = u64::from(one.under_way.is_some());
-            let place = one.next + if self.is_early() { 0 } else { begun };
-            one.record(place).filter(|record| !record.settled).copied()
+            let begun = one.under_way.is_some() && !self.is_early();
+            let place = one.next - one.committed + u64::from(begun);
+            // After a member was put out, records come first that are done and not committed.
+            let mut records = one.records.iter().skip(place as usize);
+            records.find(|record| !record.settled).copied()
         };
         let arrivals = self.partitions.iter().filter_map(waiting);
         let arrivals = arrivals.map(|record| record.message.work.arrival);
