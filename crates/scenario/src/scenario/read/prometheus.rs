@@ -181,7 +181,7 @@ fn of_config_map(node: &Node, diagnostics: &mut Diagnostics) -> Option<Config> {
 
 /// Whether the adapter starts and can list series.
 fn startable(config: &Config) -> Result<(), String> {
-    Adapter::new(config, Kinds::default()).map_err(|error| error.to_string())?;
+    Adapter::new(config, Kinds::default())?;
     let rules = config.rules.iter().chain(&config.external_rules);
     for rule in rules {
         promql::selector(&rule.series_query)
