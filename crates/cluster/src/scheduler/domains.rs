@@ -1,6 +1,7 @@
 //! PodTopologySpread with constraints of the pod's own (`plugins/podtopologyspread`).
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::diagnosis::Refusal;
 use super::score::spread_normalized;
@@ -14,14 +15,36 @@ struct Hard<'a> {
     constraint: &'a SpreadConstraint,
     /// Pods that count, by value of the topology key.
     domains: BTreeMap<&'a str, i64>,
+    /// The fewest in a domain; 0 if there are too few domains.
+    least: i64,
     /// 1 if the pod itself counts.
     own: i64,
+}
+
+impl<'a> Hard<'a> {
+    /// So many pods more count in a domain.
+    fn add(&mut self, value: &'a str, by: i64) {
+        let count = self.domains.entry(value).or_default();
+        let before = *count;
+        *count += by;
+        let is_least = before <= self.least || *count < self.least;
+        if is_least {
+            self.find_least();
+        }
+    }
+
+    fn find_least(&mut self) {
+        let least = self.domains.values().min().copied();
+        let enough = self.domains.len() >= self.constraint.min_domains;
+        self.least = least.filter(|_| enough).unwrap_or_default();
+    }
 }
 
 /// What the filter sees (`preFilterState`).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Domains<'a> {
-    hard: Vec<Hard<'a>>,
+    /// Copied only for a node whose pods come and go.
+    hard: Rc<Vec<Hard<'a>>>,
 }
 
 fn constraints(pod: &Pod, required: bool) -> impl Iterator<Item = &SpreadConstraint> {
@@ -68,6 +91,7 @@ impl<'a> Domains<'a> {
             .map(|constraint| Hard {
                 constraint,
                 domains: BTreeMap::new(),
+                least: 0,
                 own: i64::from(constraint.counts(&pod.meta.labels, &pod.meta.labels)),
             })
             .collect();
@@ -86,44 +110,39 @@ impl<'a> Domains<'a> {
                 }
             }
         }
-        Self { hard }
+        hard.iter_mut().for_each(Hard::find_least);
+        Self {
+            hard: Rc::new(hard),
+        }
     }
 
     /// A pod comes to a node, or leaves it.
     pub(super) fn update(&mut self, pod: &Pod, other: &Pod, node: &'a Node, by: i64) {
-        let keys: Vec<&str> = self
-            .hard
-            .iter()
-            .map(|one| one.constraint.topology_key.as_str())
-            .collect();
-        if !has_all(node, &keys) || other.meta.namespace != pod.meta.namespace {
+        let labels = node.labels();
+        let has = |one: &Hard<'_>| labels.contains_key(&one.constraint.topology_key);
+        if !self.hard.iter().all(has) || other.meta.namespace != pod.meta.namespace {
             return;
         }
-        for one in &mut self.hard {
-            let matches = one.constraint.counts(&pod.meta.labels, &other.meta.labels);
-            if matches && includes(one.constraint, pod, node) {
-                let value = node.labels()[&one.constraint.topology_key].as_str();
-                *one.domains.entry(value).or_default() += by;
+        let matches = |one: &Hard<'_>| {
+            one.constraint.counts(&pod.meta.labels, &other.meta.labels)
+                && includes(one.constraint, pod, node)
+        };
+        if self.hard.iter().any(matches) {
+            let hard = Rc::make_mut(&mut self.hard).iter_mut();
+            for one in hard.filter(|one| matches(one)) {
+                one.add(labels[&one.constraint.topology_key].as_str(), by);
             }
         }
     }
 
     /// Whether the node is refused.
     pub(super) fn refusal(&self, node: &Node) -> Option<Refusal> {
-        for one in &self.hard {
+        for one in self.hard.iter() {
             let Some(value) = node.labels().get(&one.constraint.topology_key) else {
                 return Some(Refusal::NoDomain);
             };
-            let enough = one.domains.len() >= one.constraint.min_domains;
-            let least = one.domains.values().min().copied();
-            // Without a domain nothing is too many.
-            let least = if enough {
-                least.unwrap_or(i64::from(i32::MAX))
-            } else {
-                0
-            };
             let there = one.domains.get(value.as_str()).copied().unwrap_or_default();
-            if there + one.own - least > one.constraint.max_skew {
+            if there + one.own - one.least > one.constraint.max_skew {
                 return Some(Refusal::Spread);
             }
         }

@@ -2,12 +2,16 @@
 //! (`plugins/interpodaffinity`).
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::diagnosis::Refusal;
 use crate::api::{Labelled, Node, Opinion, Placement, Pod, PodAffinityTerm, PodTemplate, Store};
 
 /// Counts by topology key and value.
 type Pairs<'a> = BTreeMap<(&'a str, &'a str), i64>;
+
+/// Copied only for a node whose pods come and go.
+type Counts<'a> = Rc<Pairs<'a>>;
 
 /// The weight that a required affinity of a pod on a node has for pods that match it
 /// (`hardPodAffinityWeight`).
@@ -17,11 +21,11 @@ const HARD_WEIGHT: i64 = 1;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Terms<'a> {
     /// Pods whose anti-affinity keeps the pod away.
-    existing: Pairs<'a>,
+    existing: Counts<'a>,
     /// Pods that match all terms of its affinity.
-    near: Pairs<'a>,
+    near: Counts<'a>,
     /// Pods that match a term of its anti-affinity.
-    apart: Pairs<'a>,
+    apart: Counts<'a>,
     required: &'a [PodAffinityTerm],
     forbidden: &'a [PodAffinityTerm],
     /// Whether the pod matches its own affinity: the first of a group may go anywhere.
@@ -136,15 +140,17 @@ impl<'a> Terms<'a> {
         if self.forbidden.iter().any(too_near) {
             return Some(Refusal::AntiAffinity);
         }
-        let mut existing = self.existing.keys();
-        let kept_away = existing.any(|(key, domain)| value(key) == Some(domain));
+        let mut labels = node.labels().iter();
+        let kept_away = !self.existing.is_empty()
+            && labels.any(|(key, value)| count(&self.existing, key, value) > 0);
         kept_away.then_some(Refusal::ExistingAntiAffinity)
     }
 }
 
-fn add<'a>(pairs: &mut Pairs<'a>, node: &'a Node, key: &str, by: i64) {
+fn add<'a>(counts: &mut Counts<'a>, node: &'a Node, key: &str, by: i64) {
     if let Some((key, value)) = node.labels().get_key_value(key) {
         let pair = (key.as_str(), value.as_str());
+        let pairs = Rc::make_mut(counts);
         let count = pairs.entry(pair).or_default();
         *count += by;
         if *count == 0 {
@@ -197,10 +203,10 @@ pub(super) fn scores(pod: &Pod, store: &Store, candidates: &[&Node]) -> Vec<i64>
         }
     }
     let score = |node: &&Node| -> i64 {
-        let own = sums
-            .iter()
-            .filter(|((key, value), _)| node.labels().get(*key).is_some_and(|own| own == value));
-        own.map(|(_, sum)| sum).sum()
+        let labels = node.labels().iter();
+        labels
+            .filter_map(|(key, value)| sums.get(&(key.as_str(), value.as_str())))
+            .sum()
     };
     let raw: Vec<i64> = candidates.iter().map(score).collect();
     let least = raw.iter().min().copied().unwrap_or_default();
