@@ -41,7 +41,7 @@ pub use meta::{Kind, Labels, ObjectId, ObjectMeta, Uid, matches};
 pub use node::{Node, NodeId, NodeInfo};
 pub use placement::{
     Extended, HOSTNAME, HostPort, Labelled, NodeSelectorTerm, Placement, PodAffinity,
-    PodAffinityTerm, SpreadConstraint, allows_node,
+    PodAffinityTerm, SpreadConstraint, allows_labels, allows_node,
 };
 pub use pod::{ContainerStatus, Pod, PodId, PodPhase, ResizeState, TerminationReason};
 pub use policy::{IntOrPercent, PdbId, PodDisruptionBudget};

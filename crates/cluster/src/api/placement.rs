@@ -60,14 +60,14 @@ pub struct NodeSelectorTerm {
 impl NodeSelectorTerm {
     /// Whether it selects a node; an empty one selects none.
     pub fn matches(&self, node: &Node) -> bool {
+        self.selects(node.name(), node.labels())
+    }
+
+    fn selects(&self, name: &str, labels: &Labels) -> bool {
         let asks = !self.expressions.is_empty() || !self.fields.is_empty();
-        let labels = || {
-            self.expressions
-                .iter()
-                .all(|one| one.matches(node.labels()))
-        };
-        let fields = || self.fields.iter().all(|one| one.admits(Some(node.name())));
-        asks && labels() && fields()
+        let by_labels = || self.expressions.iter().all(|one| one.matches(labels));
+        let by_fields = || self.fields.iter().all(|one| one.admits(Some(name)));
+        asks && by_labels() && by_fields()
     }
 }
 
@@ -211,12 +211,17 @@ impl HostPort {
 
 /// Whether node selector and required node affinity allow a node (`GetRequiredNodeAffinity`).
 pub fn allows_node(template: &PodTemplate, node: &Node) -> bool {
+    allows_labels(template, node.name(), node.labels())
+}
+
+/// The same of a node of this name that has, or had, these labels.
+pub fn allows_labels(template: &PodTemplate, name: &str, labels: &Labels) -> bool {
     let required = template
         .placement
         .as_ref()
         .and_then(|one| one.nodes.as_ref());
-    matches(&template.node_selector, node.labels())
-        && required.is_none_or(|terms| terms.iter().any(|term| term.matches(node)))
+    matches(&template.node_selector, labels)
+        && required.is_none_or(|terms| terms.iter().any(|term| term.selects(name, labels)))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 use super::diagnosis::Plugins;
 use super::load::is_hopeless;
 use crate::api::{
-    Labelled, Labels, Node, Pod, PodAffinityTerm, SpreadConstraint, TaintEffect, allows_node,
-    untolerated,
+    Labelled, Labels, Node, Pod, PodAffinityTerm, SpreadConstraint, TaintEffect, allows_labels,
+    allows_node, untolerated,
 };
 
 /// What has happened.
@@ -15,6 +15,8 @@ pub(super) enum Happening<'a> {
     NodeCame(&'a Node),
     /// Labels of a node are no longer these.
     NodeLabels(&'a Labels, &'a Node),
+    /// A node that had these labels is gone.
+    NodeGone(&'a Labels),
     /// Anything else of a node has changed: taints, cordon, readiness.
     NodeTaints(&'a Node),
     /// A pod uses its node no more, or waits for it no longer.
@@ -28,9 +30,13 @@ pub(super) enum Happening<'a> {
 impl Happening<'_> {
     /// Whether it is worth while to try a pod again that these plugins refused.
     pub(super) fn may_help(self, pod: &Pod, plugins: Plugins) -> bool {
+        // Without any node no plugin had a say: whatever happens may help.
+        if plugins == Plugins::default() {
+            return true;
+        }
         match self {
             Self::NodeCame(node) => {
-                let room = !is_hopeless(node, &pod.amounts());
+                let room = !is_hopeless(node, &pod.amounts()) && has_extended(pod, node);
                 plugins.has(Plugins::UNSCHEDULABLE) && !node.unschedulable
                     || plugins.has(Plugins::TAINTS) && tolerates(pod, node)
                     || plugins.has(Plugins::NODE_AFFINITY) && allows_node(&pod.template, node)
@@ -41,15 +47,12 @@ impl Happening<'_> {
             }
             Self::NodeLabels(before, node) => {
                 let now = node.labels();
-                let moved = || {
-                    let mut keys = affinity(pod).chain(anti_affinity(pod));
-                    keys.any(|term| before.get(&term.topology_key) != now.get(&term.topology_key))
-                };
-                plugins.has(Plugins::NODE_AFFINITY) && allows_node(&pod.template, node)
-                    || plugins.has(Plugins::SPREAD)
-                        && (in_domains(pod, now) || in_domains(pod, before))
-                    || plugins.has(Plugins::POD_AFFINITY) && moved()
+                let allows = |labels| allows_labels(&pod.template, node.name(), labels);
+                plugins.has(Plugins::NODE_AFFINITY) && allows(now) && !allows(before)
+                    || plugins.has(Plugins::SPREAD) && domains_differ(pod, before, now)
+                    || plugins.has(Plugins::POD_AFFINITY) && is_moved(pod, before, now)
             }
+            Self::NodeGone(labels) => plugins.has(Plugins::SPREAD) && in_domains(pod, labels),
             // Plugins that hear of new nodes hear of every change of taints.
             Self::NodeTaints(node) => {
                 let all =
@@ -91,6 +94,17 @@ fn in_domains(pod: &Pod, labels: &Labels) -> bool {
     spread(pod).all(|one| labels.contains_key(&one.topology_key))
 }
 
+/// Whether a node is in other domains than before: its labels are those of a topology or not, or
+/// have other values under its keys.
+fn domains_differ(pod: &Pod, before: &Labels, now: &Labels) -> bool {
+    let differ =
+        |one: &SpreadConstraint| before.get(&one.topology_key) != now.get(&one.topology_key);
+    match (in_domains(pod, before), in_domains(pod, now)) {
+        (true, true) => spread(pod).any(differ),
+        (was, is) => was != is,
+    }
+}
+
 fn is_counted(pod: &Pod, other: &Pod) -> bool {
     let counts = |one: &SpreadConstraint| one.counts(&pod.meta.labels, &other.meta.labels);
     pod.meta.namespace == other.meta.namespace && spread(pod).any(counts)
@@ -109,6 +123,21 @@ fn anti_affinity(pod: &Pod) -> impl Iterator<Item = &PodAffinityTerm> {
 fn new_domain(pod: &Pod, labels: &Labels) -> bool {
     anti_affinity(pod).next().is_some()
         || affinity(pod).any(|term| labels.contains_key(&term.topology_key))
+}
+
+/// Whether a node comes into a domain of the pod's affinity, or leaves one of its anti-affinity.
+fn is_moved(pod: &Pod, before: &Labels, now: &Labels) -> bool {
+    let differ =
+        |term: &PodAffinityTerm| before.get(&term.topology_key) != now.get(&term.topology_key);
+    affinity(pod).any(|term| now.contains_key(&term.topology_key) && differ(term))
+        || anti_affinity(pod).any(|term| before.contains_key(&term.topology_key) && differ(term))
+}
+
+/// Whether an empty node has what the pod asks of extended resources.
+fn has_extended(pod: &Pod, node: &Node) -> bool {
+    let mut wanted = pod.template.placement.iter().flat_map(|one| &one.extended);
+    let has = |name| node.extended.get(name).copied().unwrap_or_default();
+    wanted.all(|(name, amount)| *amount <= has(name))
 }
 
 fn match_all<'a>(

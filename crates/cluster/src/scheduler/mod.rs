@@ -111,6 +111,13 @@ impl Scheduler {
             (ObjectId::Node(id), What::Created | What::Spec | What::Status) => {
                 self.node_changed(id, change.what, context);
             }
+            (ObjectId::Node(id), What::Deleted) => {
+                let labels = self.labels.get_mut(id.slot()).and_then(Option::take);
+                if let Some(labels) = labels {
+                    self.wake_waiting(Happening::NodeGone(&labels), context.now, context.store);
+                    self.wake(context);
+                }
+            }
             _ => {}
         }
     }
@@ -153,6 +160,16 @@ impl Scheduler {
         self.queue.wake(now, |id, plugins| {
             let pod = store.pod(id);
             pod.is_some_and(|pod| happening.may_help(pod, plugins))
+        });
+    }
+
+    /// A pod waits for its node no longer: those that had to leave it room are no more important.
+    fn wake_lower(&mut self, gone: &Pod, now: SimTime, store: &Store) {
+        let happening = Happening::PodGone(gone);
+        self.queue.wake(now, |id, plugins| {
+            let pod = store.pod(id);
+            let lower = pod.filter(|pod| pod.template.priority <= gone.template.priority);
+            lower.is_some_and(|pod| happening.may_help(pod, plugins))
         });
     }
 
@@ -234,6 +251,14 @@ impl Scheduler {
         let wanted = context.events.is_wanted();
         let message: Option<Arc<str>> = wanted.then(|| diagnosis.message(pod, preemption).into());
         let is_news = pod.unschedulable.is_none() || pod.unschedulable_message != message;
+        // A node that others left in vain is given up.
+        let in_vain =
+            matches!(outcome, Err(Preemption::Useless(_))) || diagnosis.refused.is_empty();
+        let gives_up = in_vain && pod.nominated.is_some();
+        if gives_up {
+            self.nominated.retain(|(other, _)| *other != id);
+            self.wake_lower(pod, context.now, context.store);
+        }
         self.queue.failed(id, diagnosis.plugins(), context.now);
         if let Some(message) = &message {
             let object = ObjectId::Pod(id);
@@ -242,6 +267,9 @@ impl Scheduler {
         }
         if is_news {
             context.write_pod(id, PodWrite::Unschedulable(message));
+        }
+        if gives_up {
+            context.write_pod(id, PodWrite::Nominate(None));
         }
         if let Ok(candidate) = outcome {
             self.nominate(id, candidate, context);
@@ -318,3 +346,6 @@ fn bind(id: PodId, context: &mut Context<'_, Event>) {
     context.events.normal(object, "Scheduled", message);
     context.write_pod(id, PodWrite::Bind);
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,9 +82,7 @@ impl<'a> OnNode<'a> {
 
     pub(super) fn remove(&mut self, pod: &Pod, other: &'a Pod) {
         self.load.remove(other);
-        if !other.is_deleting() {
-            self.domains.update(pod, other, self.node, -1);
-        }
+        self.domains.update(pod, other, self.node, -1);
         self.terms.update(pod, other, self.node, -1);
     }
 }

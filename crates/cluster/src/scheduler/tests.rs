@@ -1,0 +1,348 @@
+//! The scheduler by itself: what wakes pods that wait, and what becomes of nominations.
+
+use super::diagnosis::Plugins;
+use super::search::Search;
+use super::*;
+use crate::api::{
+    Amounts, EventSink, Kind, LabelSelector, Node, ObjectMeta, Operator, Placement, PodAffinity,
+    PodAffinityTerm, PodDraws, PodPhase, PodTemplate, Requirement, SpreadConstraint, Uid,
+    WorkloadId, Write,
+};
+use crate::cluster::spec::ContainerSpec;
+use crate::sim::Streams;
+use crate::units::{Bytes, Millicores};
+
+/// A scheduler with a store and its timers.
+struct Rig {
+    now: SimTime,
+    store: Store,
+    draws: PodDraws,
+    events: EventSink,
+    timers: Vec<(SimTime, Event)>,
+    scheduler: Scheduler,
+    made: u64,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let mut store = Store::default();
+        let workload = Write::Workload(Kind::Deployment, "default".into(), "web".into());
+        store.commit(SimTime::ZERO, workload);
+        Self {
+            now: SimTime::ZERO,
+            store,
+            draws: PodDraws::default(),
+            events: EventSink::new(false),
+            timers: Vec::new(),
+            scheduler: Scheduler::new(&ClusterConfig::default()),
+            made: 0,
+        }
+    }
+
+    fn write(&mut self, write: Write) -> Option<ObjectId> {
+        let made = self.store.commit(self.now, write);
+        self.with(|scheduler, context| {
+            while let Some(change) = context.store.next_change() {
+                scheduler.observe(change, context);
+            }
+        });
+        made
+    }
+
+    fn with(&mut self, act: impl FnOnce(&mut Scheduler, &mut Context<'_, Event>)) {
+        let timers = &mut self.timers;
+        let mut timer = |at, event| timers.push((at, event));
+        let mut context = Context {
+            now: self.now,
+            store: &mut self.store,
+            draws: &mut self.draws,
+            events: &mut self.events,
+            timers: &mut timer,
+        };
+        act(&mut self.scheduler, &mut context);
+    }
+
+    fn run_to(&mut self, seconds: i64) {
+        let until = SimTime::from_secs(seconds);
+        loop {
+            let due = (0..self.timers.len()).min_by_key(|place| self.timers[*place].0);
+            let Some(due) = due.filter(|place| self.timers[*place].0 <= until) else {
+                break;
+            };
+            let (at, event) = self.timers.remove(due);
+            self.now = at;
+            self.with(|scheduler, context| {
+                scheduler.handle(event, context);
+                while let Some(change) = context.store.next_change() {
+                    scheduler.observe(change, context);
+                }
+            });
+        }
+        self.now = until;
+    }
+
+    fn node(&mut self, node: Node) -> NodeId {
+        match self.write(Write::CreateNode(Box::new(node))) {
+            Some(ObjectId::Node(id)) => id,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    fn pod(&mut self, template: PodTemplate) -> PodId {
+        self.made += 1;
+        let number = self.made;
+        let meta = ObjectMeta::new("default", &format!("p{number}"), Uid(number), self.now);
+        let pod = Pod::new(meta, WorkloadId(0), Arc::new(template));
+        let streams = Streams::new(3);
+        // Its stream is there before the scheduler hears of it.
+        let Some(ObjectId::Pod(id)) = self.store.commit(self.now, Write::CreatePod(Box::new(pod)))
+        else {
+            unreachable!()
+        };
+        self.draws.add(id, streams.nth(number));
+        self.with(|scheduler, context| {
+            while let Some(change) = context.store.next_change() {
+                scheduler.observe(change, context);
+            }
+        });
+        id
+    }
+
+    fn write_pod(&mut self, id: PodId, write: PodWrite) {
+        self.write(Write::Pod(id, write));
+    }
+
+    fn label(&mut self, id: NodeId, all: Labels) {
+        self.write(Write::Labels(ObjectId::Node(id), Arc::new(all)));
+    }
+
+    fn is_placed(&self, id: PodId) -> bool {
+        self.store.pod(id).is_some_and(|pod| pod.node.is_some())
+    }
+}
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    pairs.iter().map(owned).collect()
+}
+
+fn node(name: &str, all: &[(&str, &str)]) -> Node {
+    let size = Amounts {
+        cpu: Millicores(4000),
+        memory: Bytes(16 << 30),
+    };
+    Node {
+        meta: ObjectMeta {
+            labels: Arc::new(labels(all)),
+            ..ObjectMeta::new("", name, Uid(0), SimTime::ZERO)
+        },
+        group: 0,
+        zone: None,
+        capacity: size,
+        allocatable: size,
+        max_pods: 110,
+        daemons: Amounts::default(),
+        extended: Arc::default(),
+        unschedulable: false,
+        taints: Vec::new(),
+        ready: true,
+        ready_transition: SimTime::ZERO,
+        starting: false,
+    }
+}
+
+/// Pods of three of a node's four cores.
+fn large(priority: i32) -> PodTemplate {
+    let container = ContainerSpec {
+        cpu_request: Some(Millicores(3000)),
+        ..ContainerSpec::default()
+    };
+    PodTemplate {
+        containers: vec![container],
+        priority,
+        ..PodTemplate::default()
+    }
+}
+
+fn placed(placement: Placement) -> PodTemplate {
+    PodTemplate {
+        containers: vec![ContainerSpec::default()],
+        placement: Some(Box::new(placement)),
+        ..PodTemplate::default()
+    }
+}
+
+/// Pods that are spread by this key, all pods counted.
+fn spread_by(key: &str) -> PodTemplate {
+    let selector = LabelSelector {
+        expressions: vec![Requirement {
+            key: "absent".to_owned(),
+            operator: Operator::DoesNotExist,
+            values: Vec::new(),
+        }],
+        ..LabelSelector::default()
+    };
+    let constraint = SpreadConstraint {
+        max_skew: 1,
+        topology_key: key.to_owned(),
+        required: true,
+        selector: Some(selector),
+        same: Vec::new(),
+        min_domains: 1,
+        honors_affinity: true,
+        honors_taints: false,
+    };
+    placed(Placement {
+        spread: vec![constraint],
+        ..Placement::default()
+    })
+}
+
+#[test]
+fn the_first_node_is_for_pods_that_were_tried_without_any() {
+    let mut rig = Rig::new();
+    let pod = rig.pod(large(0));
+    rig.run_to(60);
+    assert!(!rig.is_placed(pod));
+    rig.node(node("first", &[]));
+    rig.run_to(61);
+    assert!(rig.is_placed(pod));
+}
+
+#[test]
+fn a_nomination_that_helps_no_more_is_given_up() {
+    let mut rig = Rig::new();
+    let only = rig.node(node("only", &[("disk", "ssd")]));
+    let victim = rig.pod(large(0));
+    rig.run_to(1);
+    let choosy = PodTemplate {
+        node_selector: labels(&[("disk", "ssd")]),
+        ..large(10)
+    };
+    let choosy = rig.pod(choosy);
+    rig.run_to(2);
+    let nominated = |rig: &Rig| rig.store.pod(choosy).and_then(|pod| pod.nominated);
+    assert_eq!(nominated(&rig), Some(only));
+    let modest = rig.pod(large(0));
+    rig.run_to(3);
+    rig.label(only, labels(&[("disk", "hdd")]));
+    rig.write_pod(victim, PodWrite::End(PodPhase::Failed));
+    rig.run_to(30);
+    assert_eq!(nominated(&rig), None);
+    assert!(rig.is_placed(modest), "nothing is kept free any more");
+}
+
+#[test]
+fn a_domain_that_goes_with_its_node_holds_nobody_up() {
+    let mut rig = Rig::new();
+    rig.node(node("a", &[("zone", "a")]));
+    let first = rig.pod(spread_by("zone"));
+    rig.run_to(1);
+    let closed = rig.node(Node {
+        unschedulable: true,
+        ..node("b", &[("zone", "b")])
+    });
+    let second = rig.pod(spread_by("zone"));
+    rig.run_to(60);
+    assert_eq!((rig.is_placed(first), rig.is_placed(second)), (true, false));
+    rig.write(Write::Delete(ObjectId::Node(closed)));
+    rig.run_to(61);
+    assert!(rig.is_placed(second));
+}
+
+#[test]
+fn a_victim_that_terminates_is_put_back_as_it_was_taken_off() {
+    let mut rig = Rig::new();
+    let own = rig.node(node("a", &[("zone", "a")]));
+    rig.node(node("b", &[("zone", "b")]));
+    let going = rig.pod(spread_by("zone"));
+    rig.run_to(1);
+    let on = rig.store.pod(going).and_then(|pod| pod.node).unwrap_or(own);
+    let deadline = SimTime::from_secs(30);
+    rig.write_pod(going, PodWrite::Delete { deadline });
+    let pod = Pod {
+        node: None,
+        ..rig.store.pod(going).expect("it terminates").clone()
+    };
+    let other = rig.store.pod(going).expect("it terminates");
+    let search = Search::new(going, &pod, &rig.store, &[]);
+    let mut there = search.on_node(on, rig.store.node(on));
+    assert_eq!(search.refusal_with(&there), None);
+    there.remove(&pod, other);
+    there.add(&pod, other);
+    assert_eq!(search.refusal_with(&there), None);
+}
+
+fn waiting(template: PodTemplate) -> Pod {
+    let meta = ObjectMeta::new("default", "p", Uid(0), SimTime::ZERO);
+    Pod::new(meta, WorkloadId(0), Arc::new(template))
+}
+
+#[test]
+fn labels_wake_pods_to_which_they_make_a_difference() {
+    let (a, b, none) = (
+        labels(&[("zone", "a")]),
+        labels(&[("zone", "b")]),
+        labels(&[]),
+    );
+    let other = |all: &Labels| {
+        let mut all = all.clone();
+        all.insert("other".to_owned(), "x".to_owned());
+        all
+    };
+    let helps = |pod: &Pod, plugins, before: &Labels, now: &Labels| {
+        let mut node = node("n", &[]);
+        node.meta.labels = Arc::new(now.clone());
+        Happening::NodeLabels(before, &node).may_help(pod, plugins)
+    };
+    let term = PodAffinityTerm {
+        topology_key: "zone".to_owned(),
+        ..PodAffinityTerm::default()
+    };
+    let both = PodAffinity {
+        required: vec![term],
+        ..PodAffinity::default()
+    };
+    let near = waiting(placed(Placement {
+        affinity: both.clone(),
+        ..Placement::default()
+    }));
+    let apart = waiting(placed(Placement {
+        anti_affinity: both,
+        ..Placement::default()
+    }));
+    let spread = waiting(spread_by("zone"));
+    let selects = waiting(PodTemplate {
+        node_selector: a.clone(),
+        ..large(0)
+    });
+    for (pod, plugins, [same, changed, came, went]) in [
+        (
+            &selects,
+            Plugins::NODE_AFFINITY,
+            [false, false, true, false],
+        ),
+        (&spread, Plugins::SPREAD, [false, true, true, true]),
+        (&near, Plugins::POD_AFFINITY, [false, true, true, false]),
+        (&apart, Plugins::POD_AFFINITY, [false, true, false, true]),
+    ] {
+        assert_eq!(helps(pod, plugins, &a, &other(&a)), same, "{plugins:?}");
+        assert_eq!(helps(pod, plugins, &a, &b), changed, "{plugins:?}");
+        assert_eq!(helps(pod, plugins, &none, &a), came, "{plugins:?}");
+        assert_eq!(helps(pod, plugins, &a, &none), went, "{plugins:?}");
+    }
+}
+
+#[test]
+fn a_node_without_an_extended_resource_wakes_nobody_who_asks_for_it() {
+    let asks = waiting(placed(Placement {
+        extended: [("example.com/gpu".to_owned(), 1)].into(),
+        ..Placement::default()
+    }));
+    let with = |amount| Node {
+        extended: Arc::new([("example.com/gpu".to_owned(), amount)].into()),
+        ..node("n", &[])
+    };
+    let helps = |node: &Node| Happening::NodeCame(node).may_help(&asks, Plugins::FIT);
+    assert_eq!([helps(&with(0)), helps(&with(1))], [false, true]);
+}
