@@ -1,5 +1,9 @@
 //! A target: when it is scraped, and the series of its last scrape.
 
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::{FxHashMap, FxHasher};
+
 use super::Head;
 use crate::prometheus::labels::{Labels, METRIC_NAME};
 use crate::prometheus::storage::{AppendError, SeriesId, stale_marker};
@@ -46,6 +50,17 @@ struct Entry {
     id: Option<SeriesId>,
     /// The scrape that had it last.
     seen: u64,
+    /// Whether its last sample stated its own time. Such a series ends by the lookback alone.
+    states_time: bool,
+    /// Of its name and its own labels.
+    hash: u64,
+}
+
+/// The hash of a sample's name and labels.
+fn hash_of(sample: &Exposed) -> u64 {
+    let mut hasher = FxHasher::default();
+    (sample.name, sample.labels).hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Entry {
@@ -65,6 +80,8 @@ impl Entry {
 pub struct Target {
     labels: Vec<(String, String)>,
     entries: Vec<Entry>,
+    /// The entries' places by their hashes.
+    places: FxHashMap<u64, Vec<usize>>,
     up: Entry,
     /// Where the next sample is expected.
     cursor: usize,
@@ -84,10 +101,13 @@ impl Target {
             labels: full("up", &[], &labels),
             id: None,
             seen: 0,
+            states_time: false,
+            hash: 0,
         };
         Self {
             labels,
             entries: Vec::new(),
+            places: FxHashMap::default(),
             up,
             cursor: 0,
             scrapes: 0,
@@ -114,18 +134,24 @@ impl Target {
     /// The scrape has this sample.
     pub fn expose(&mut self, head: &mut Head, sample: &Exposed) {
         let place = self.place_of(head, sample);
-        self.cursor = place + 1;
         let entry = &mut self.entries[place];
         entry.seen = self.scrapes;
+        entry.states_time = sample.at.is_some();
         append(head, entry, sample.at.unwrap_or(self.at), sample.value);
     }
 
+    /// The place of a sample's series, made at the end if there is none; what is expected next is
+    /// what follows a known one.
     fn place_of(&mut self, head: &mut Head, sample: &Exposed) -> usize {
         let expected = self.entries.get(self.cursor);
         if expected.is_some_and(|entry| entry.is(sample)) {
-            return self.cursor;
+            self.cursor += 1;
+            return self.cursor - 1;
         }
-        if let Some(place) = self.entries.iter().position(|entry| entry.is(sample)) {
+        let hash = hash_of(sample);
+        let mut known = self.places.get(&hash).into_iter().flatten();
+        if let Some(&place) = known.find(|place| self.entries[**place].is(sample)) {
+            self.cursor = place + 1;
             return place;
         }
         let labels = full(sample.name, sample.labels, &self.labels);
@@ -134,7 +160,7 @@ impl Target {
             .takes(&labels)
             .then(|| head.storage.series(&labels));
         let own = sample.labels.iter();
-        let entry = Entry {
+        self.entries.push(Entry {
             name: sample.name.to_owned(),
             own: own
                 .map(|&(name, value)| (name.to_owned(), value.to_owned()))
@@ -142,28 +168,41 @@ impl Target {
             labels,
             id,
             seen: 0,
-        };
-        let place = self.cursor.min(self.entries.len());
-        self.entries.insert(place, entry);
+            states_time: false,
+            hash,
+        });
+        let place = self.entries.len() - 1;
+        self.places.entry(hash).or_default().push(place);
         place
     }
 
     /// The scrape ends: series that it did not have end too. A failed one has none.
     pub fn end(&mut self, head: &mut Head, is_up: bool) {
         let (at, scrape) = (self.at, self.scrapes);
-        for entry in self.entries.iter_mut().filter(|one| one.seen != scrape) {
+        let lacking = self.entries.iter_mut().filter(|one| one.seen != scrape);
+        for entry in lacking.filter(|one| !one.states_time) {
             append(head, entry, at, stale_marker());
         }
+        let before = self.entries.len();
         self.entries.retain(|entry| entry.seen == scrape);
+        if self.entries.len() != before {
+            self.places.clear();
+            for (place, entry) in self.entries.iter().enumerate() {
+                self.places.entry(entry.hash).or_default().push(place);
+            }
+        }
         append(head, &mut self.up, at, f64::from(u8::from(is_up)));
     }
 
-    /// The target is gone since this time, milliseconds: all its series end.
+    /// The target is gone since this time, milliseconds: its series end, as with a scrape that
+    /// lacks them all, and `up` too.
     pub fn retire(&mut self, head: &mut Head, at: i64) {
-        for entry in self.entries.iter_mut().chain([&mut self.up]) {
+        let all = self.entries.iter_mut().chain([&mut self.up]);
+        for entry in all.filter(|one| !one.states_time) {
             append(head, entry, at, stale_marker());
         }
         self.entries.clear();
+        self.places.clear();
     }
 }
 

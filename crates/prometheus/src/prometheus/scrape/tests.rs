@@ -99,6 +99,62 @@ fn a_series_ends_with_the_first_scrape_that_lacks_it() {
 }
 
 #[test]
+fn a_series_that_states_its_times_ends_by_the_lookback_alone() {
+    let mut head = head("usage or up");
+    let mut a = target("a");
+    let usage = |at| Exposed {
+        name: "usage",
+        labels: &[],
+        value: 1.0,
+        at: Some(at),
+    };
+    scrape(&mut head, &mut a, 10, &[usage(5)]);
+    scrape(&mut head, &mut a, 15_000, &[]);
+    assert_eq!(values(&mut head, "usage", 15_000), [1.0]);
+    scrape(&mut head, &mut a, 30_000, &[usage(20_000)]);
+    a.retire(&mut head, 45_000);
+    assert_eq!(values(&mut head, "up", 45_000), [0.0; 0]);
+    assert_eq!(values(&mut head, "usage", 45_000), [1.0]);
+    assert_eq!(values(&mut head, "usage", 20_000 + LOOKBACK), [0.0; 0]);
+}
+
+#[test]
+fn series_are_found_again_in_whatever_order_they_come() {
+    let mut head = head("n");
+    let mut a = target("a");
+    let names = ["0", "1", "2", "3", "4", "5", "6", "7"];
+    let orders: [&[usize]; 5] = [
+        &[0, 1, 2, 3],
+        &[4, 0, 5, 1, 2, 3],
+        &[3, 5, 4, 6],
+        &[0, 6, 3, 7, 4],
+        &[7, 4, 0, 6, 3],
+    ];
+    for (at, order) in (0..).zip(orders) {
+        a.begin(&mut head, at * 1_000);
+        for place in order {
+            let sample = Exposed {
+                name: "n",
+                labels: &[("of", names[*place])],
+                value: *place as f64,
+                at: None,
+            };
+            a.expose(&mut head, &sample);
+        }
+        a.end(&mut head, true);
+        let mut expected: Vec<f64> = order.iter().map(|place| *place as f64).collect();
+        expected.sort_unstable_by(f64::total_cmp);
+        assert_eq!(values(&mut head, "sort(n)", at * 1_000), expected);
+        for place in order {
+            let one = format!("n{{of=\"{place}\"}}");
+            assert_eq!(values(&mut head, &one, at * 1_000), [*place as f64]);
+        }
+    }
+    // Each began once; that one ended in between makes no second.
+    assert_eq!(head.storage().len(), names.len());
+}
+
+#[test]
 fn labels_of_the_target_win_and_the_others_are_kept() {
     let mut head = head("{job=\"api\"}");
     let mut a = target("a");
