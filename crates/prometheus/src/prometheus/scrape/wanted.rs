@@ -72,45 +72,54 @@ impl Wanted {
     }
 }
 
-/// What may be a name in the template of a query.
+/// What may be a name in the template of a query; functions and labels are among it, which does
+/// no harm.
 fn words(template: &str) -> impl Iterator<Item = String> + '_ {
     let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
     template
         .split(move |c: char| !part(c))
-        .filter(|word| word.contains(['_', ':']) || *word == "up")
+        .filter(|word| word.starts_with(|c: char| !c.is_ascii_digit()))
         .map(str::to_owned)
 }
 
 /// The sum of all durations in the template of a query, milliseconds: no window with its offset
 /// and what lies around it reaches further.
 fn durations(template: &str) -> i64 {
+    let is_digit = |c: char| c.is_ascii_digit() || c == '.';
     let mut sum = 0i64;
-    let bytes = template.as_bytes();
     let mut place = 0;
-    while place < bytes.len() {
-        let begin = place;
-        while place < bytes.len() && bytes[place].is_ascii_digit() {
-            place += 1;
-        }
-        if begin == place {
-            place += 1;
-            continue;
-        }
-        let number: i64 = template[begin..place].parse().unwrap_or(0);
+    while let Some(found) = template[place..].find(|c: char| c.is_ascii_digit()) {
+        let begin = place + found;
+        let rest = &template[begin..];
+        place = begin + rest.find(|c| !is_digit(c)).unwrap_or(rest.len());
+        let number: f64 = template[begin..place].parse().unwrap_or(0.0);
         let rest = &template[place..];
         let unit = [
-            ("ms", 1),
-            ("s", 1_000),
-            ("m", 60_000),
-            ("h", 3_600_000),
-            ("d", 86_400_000),
-            ("w", 604_800_000),
-            ("y", 31_536_000_000),
+            ("ms", 1.0),
+            ("s", 1_000.0),
+            ("m", 60_000.0),
+            ("h", 3_600_000.0),
+            ("d", 86_400_000.0),
+            ("w", 604_800_000.0),
+            ("y", 31_536_000_000.0),
         ];
         let unit = unit.iter().find(|(unit, _)| rest.starts_with(unit));
-        sum = sum.saturating_add(number.saturating_mul(unit.map_or(0, |(_, millis)| *millis)));
+        let millis = match unit {
+            Some((_, millis)) => *millis,
+            // Seconds, where a duration stands.
+            None if is_duration_due(&template[..begin]) => 1_000.0,
+            None => 0.0,
+        };
+        sum = sum.saturating_add((number * millis).ceil() as i64);
     }
     sum
+}
+
+/// Whether what follows in the template of a query is a duration, whether or not it has a unit.
+fn is_duration_due(before: &str) -> bool {
+    let before = before.trim_end_matches(|c: char| c.is_whitespace() || c == '-');
+    let word = before.rsplit(|c: char| !c.is_ascii_alphabetic()).next();
+    before.ends_with(['[', ':']) || word.is_some_and(|word| word.eq_ignore_ascii_case("offset"))
 }
 
 #[cfg(test)]
@@ -124,8 +133,15 @@ mod tests {
             210_000
         );
         assert_eq!(durations("increase(a[1h:500ms])"), 3_600_500);
-        let found: Vec<String> = words("sum(rate(<<.Series>>[2m])) / up + http_errors").collect();
-        assert_eq!(found, ["up", "http_errors"]);
+        let found: Vec<String> = words("sum(<<.Series>>[2m]) / up + hits + a:b").collect();
+        assert_eq!(found, ["sum", "Series", "up", "hits", "a:b"]);
+    }
+
+    #[test]
+    fn a_duration_without_a_unit_is_in_seconds() {
+        assert_eq!(durations("rate(a[300]) > 5 + b{le=\"10\"}"), 300_000);
+        assert_eq!(durations("rate(a[ 600 : 30 ] OFFSET -1.5)"), 631_500);
+        assert_eq!(durations("a offset 60 * 7"), 60_000);
     }
 
     #[test]
@@ -143,5 +159,8 @@ mod tests {
         wanted.add_rules(&serde_json::from_str(rules).unwrap());
         assert!(wanted.takes(&of("a_x", "")) && wanted.may_take("b_total"));
         assert!(!wanted.may_take("c_total"));
+        let rules = r#"{"rules": [{"seriesQuery": "x", "metricsQuery": "rate(hits[1m])"}]}"#;
+        wanted.add_rules(&serde_json::from_str(rules).unwrap());
+        assert!(wanted.takes(&of("hits", "")));
     }
 }
