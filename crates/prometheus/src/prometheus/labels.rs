@@ -1,6 +1,7 @@
 //! Label sets and matchers, as `model/labels` has them.
 
 use std::fmt::{self, Write as _};
+use std::mem;
 use std::sync::Arc;
 
 use super::re2::{self, Pattern};
@@ -183,6 +184,13 @@ pub struct Matcher {
     /// The value or the pattern as written.
     pub value: String,
     comparison: Comparison,
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        let kind = |one: &Self| mem::discriminant(&one.comparison);
+        self.name == other.name && self.value == other.value && kind(self) == kind(other)
+    }
 }
 
 impl Matcher {

@@ -20,17 +20,27 @@ impl Wanted {
     /// Adds what a query reads.
     pub fn add_query(&mut self, query: &Query) {
         let reads = query.reads();
-        self.selectors.extend(reads.selectors);
         self.keep_for(reads.back);
-        self.changes += 1;
+        for selector in reads.selectors {
+            self.add(selector);
+        }
+    }
+
+    /// Adds a selector, unless it is there.
+    fn add(&mut self, selector: Vec<Matcher>) {
+        if !self.selectors.contains(&selector) {
+            self.selectors.push(selector);
+            self.changes += 1;
+        }
     }
 
     /// Adds what an adapter's rules read: the series that they are for, and others that their
     /// templates name.
     pub fn add_rules(&mut self, config: &Config) {
         for rule in config.rules.iter().chain(&config.external_rules) {
-            self.selectors
-                .extend(promql::selector(&rule.series_query).ok());
+            if let Ok(selector) = promql::selector(&rule.series_query) {
+                self.add(selector);
+            }
             self.names.extend(words(&rule.metrics_query));
             self.keep_for(durations(&rule.metrics_query).saturating_add(LOOKBACK));
         }
@@ -154,6 +164,14 @@ mod tests {
         assert!(!wanted.takes(&of("http_requests_total", "200")));
         assert!(wanted.may_take("http_requests_total") && !wanted.may_take("up"));
         assert_eq!(wanted.back(), 120_000 + LOOKBACK);
+        // Another query that reads the same asks for nothing new.
+        let changes = wanted.changes();
+        let again = "sum(http_requests_total{code=~\"5..\"})";
+        wanted.add_query(&Query::parse(again).unwrap());
+        assert_eq!((wanted.changes(), wanted.selectors.len()), (changes, 1));
+        let other = "http_requests_total{code=\"5..\"}";
+        wanted.add_query(&Query::parse(other).unwrap());
+        assert_eq!(wanted.selectors.len(), 2);
         let rules = r#"{"rules": [{"seriesQuery": "{__name__=~\"^a_.*\"}",
             "metricsQuery": "sum(<<.Series>>) / b_total"}]}"#;
         wanted.add_rules(&serde_json::from_str(rules).unwrap());
