@@ -20,9 +20,9 @@ pub fn write(storage: &Storage, from: i64, shift: i64, out: &mut impl Write) -> 
             for point in series.points().iter().filter(|point| point.t >= from) {
                 // The text has no word for the end of a series.
                 if !is_stale(point.v) {
-                    let (seconds, millis) = seconds(point.t.saturating_add(shift));
+                    let seconds = seconds(point.t.saturating_add(shift));
                     let value = number(point.v);
-                    writeln!(out, "{name}{labels} {value} {seconds}.{millis:03}")?;
+                    writeln!(out, "{name}{labels} {value} {seconds}")?;
                 }
             }
         }
@@ -30,9 +30,12 @@ pub fn write(storage: &Storage, from: i64, shift: i64, out: &mut impl Write) -> 
     writeln!(out, "# EOF")
 }
 
-/// Whole seconds towards zero, and the milliseconds behind the point.
-fn seconds(millis: i64) -> (i64, i64) {
-    (millis.div_euclid(1000), millis.rem_euclid(1000))
+/// A time in seconds, a bit further from zero than the millisecond: the reader makes milliseconds
+/// of the nearest float, and cuts off.
+fn seconds(millis: i64) -> String {
+    let sign = if millis < 0 { "-" } else { "" };
+    let millis = millis.unsigned_abs();
+    format!("{sign}{}.{:03}2", millis / 1000, millis % 1000)
 }
 
 fn number(value: f64) -> String {
@@ -83,8 +86,16 @@ mod tests {
         let text = String::from_utf8(text).unwrap();
         assert_eq!(
             text,
-            "# TYPE a unknown\na 1.5 11.500\n# TYPE b unknown\nb{pod=\"x\\\"\\n\"} 0.5 11.500\n\
-             b{pod=\"y\"} 2.5 11.500\n# EOF\n"
+            "# TYPE a unknown\na 1.5 11.5002\n# TYPE b unknown\nb{pod=\"x\\\"\\n\"} 0.5 11.5002\n\
+             b{pod=\"y\"} 2.5 11.5002\n# EOF\n"
         );
+    }
+
+    #[test]
+    fn a_reader_that_cuts_off_finds_the_millisecond() {
+        for millis in [0, 1, 999, 1_700_000_000_001, 1_700_000_000_999, -1, -1_500] {
+            let read: f64 = seconds(millis).parse().unwrap();
+            assert_eq!((read * 1000.0) as i64, millis);
+        }
     }
 }
