@@ -119,12 +119,27 @@ mod tests {
 
     /// A reconcile with so many pods that all use this, in millicores.
     fn reconcile(controller: &mut Controller, now: SimTime, pods: i32, usage: i64) -> Decision {
-        let standing = Standing {
+        reconcile_some(controller, now, pods, 0, usage)
+    }
+
+    /// As [`reconcile`], where some pods have never been ready.
+    fn reconcile_some(
+        controller: &mut Controller,
+        now: SimTime,
+        pods: i32,
+        unready: i32,
+        usage: i64,
+    ) -> Decision {
+        let standing = |is_ready| Standing {
             phase: Phase::Running,
             deleting: false,
             start_time: Some(SimTime::ZERO),
             ready: Some(ReadyCondition {
-                status: ReadyStatus::True,
+                status: if is_ready {
+                    ReadyStatus::True
+                } else {
+                    ReadyStatus::False
+                },
                 last_transition: SimTime::ZERO,
             }),
         };
@@ -135,8 +150,8 @@ mod tests {
             timestamp: now,
             window: SimDuration::from_secs(15),
         };
-        for _ in 0..pods {
-            adder.add(&standing, Some(&sample), 100);
+        for place in 0..pods {
+            adder.add(&standing(place >= unready), Some(&sample), 100);
         }
         let tallies = [adder.finish()];
         let observation = Observation {
@@ -175,18 +190,24 @@ mod tests {
         #[test]
         fn what_is_decided_again_is_what_would_be_decided(
             window in prop::option::of(0i32..120),
-            steps in prop::collection::vec((0usize..3, 0u8..8), 1..120),
+            steps in prop::collection::vec((0usize..3, 0u8..16), 1..120),
         ) {
-            let spec = spec(window);
+            let mut spec = spec(window);
             let mut both = [0, 1].map(|_| Controller::new(spec.clone(), Config::default()));
-            let (mut replicas, mut usage) = (3, 60);
+            let (mut replicas, mut unready, mut usage) = (3, 0, 60);
             for (turn, (which, change)) in (0..).zip(steps) {
-                if change == 0 {
-                    usage = [60, 200, 10][which];
+                match change {
+                    0 | 1 => usage = [60, 200, 10][which],
+                    2 | 3 => unready = [0, 1, 2][which],
+                    4 => {
+                        spec.max_replicas = [12, 5, 2][which];
+                        both.each_mut().map(|one| one.set_spec(spec.clone()));
+                    }
+                    _ => {}
                 }
                 let now = SimTime::from_secs(1000 + 15 * turn);
                 let [expected, decided] =
-                    both.each_mut().map(|one| reconcile(one, now, replicas, usage));
+                    both.each_mut().map(|one| reconcile_some(one, now, replicas, unready, usage));
                 prop_assert_eq!(&decided, &expected);
                 prop_assert_eq!(both[1].status(), both[0].status());
                 prop_assert_eq!(both[1].recommendations(), both[0].recommendations());
