@@ -201,7 +201,9 @@ mod tests {
                     2 | 3 => unready = [0, 1, 2][which],
                     4 => {
                         spec.max_replicas = [12, 5, 2][which];
-                        both.each_mut().map(|one| one.set_spec(spec.clone()));
+                        for one in &mut both {
+                            one.set_spec(spec.clone());
+                        }
                     }
                     _ => {}
                 }
