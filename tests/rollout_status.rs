@@ -30,7 +30,7 @@ spec:
 /// What the commands printed, each with the second in which it was typed.
 fn typed(commands: &[(u32, &str)]) -> Vec<ActionRecord> {
     let actions = commands.iter().map(|(at, command)| {
-        format!("[[action]]\nat = \"{at}s\"\nkubectl = \"kubectl {command}\"\n")
+        format!("[[action]]\nat = \"{at}s\"\nkubectl = '''kubectl {command}'''\n")
     });
     let toml = format!(
         "name = \"r\"\nmanifests = \"web.yaml\"\n[simulation]\nduration = \"1h\"\n[[node_group]]\nname = \"n\"\ninstance_type = \"m5.large\"\ncount = 3\n{}",
@@ -112,4 +112,60 @@ fn it_ends_with_its_object() {
     ]);
     let error = "error: object has been deleted";
     assert_eq!(actions[1].printed.last().map(String::as_str), Some(error));
+}
+
+#[test]
+fn it_waits_until_the_last_pod_of_a_daemon_set_is_available() {
+    let actions = typed(&[
+        (
+            60,
+            "patch daemonset logs -p '{\"spec\":{\"minReadySeconds\":30}}'",
+        ),
+        (60, "set image daemonset/logs logs=logs:2"),
+        (61, "rollout status daemonset/logs"),
+    ]);
+    let lines = &actions[2].printed;
+    let done = "daemon set \"logs\" successfully rolled out";
+    assert_eq!(lines.last().map(String::as_str), Some(done), "{lines:#?}");
+    assert_eq!(distinct(&actions[2]).len(), lines.len(), "{lines:#?}");
+    // Nothing else is heard of when more time is asked for.
+    let actions = typed(&[
+        (
+            60,
+            "patch daemonset logs -p '{\"spec\":{\"minReadySeconds\":300}}'",
+        ),
+        (61, "rollout status daemonset/logs"),
+    ]);
+    assert_eq!(actions[1].printed.last().map(String::as_str), Some(done));
+}
+
+#[test]
+fn it_waits_for_one_object_after_the_other() {
+    let set = |seconds, timeout| {
+        typed(&[
+            (60, "set image deployment/web web=web:2"),
+            (60, "set image daemonset/logs logs=logs:2"),
+            (seconds, timeout),
+        ])
+    };
+    let actions = set(61, "rollout status deployment/web daemonset/logs");
+    let lines = &actions[2].printed;
+    let of_deployment = lines.iter().filter(|line| line.contains("deployment"));
+    let of_deployment = of_deployment.count();
+    let (first, second) = lines.split_at(of_deployment);
+    assert!(first.iter().all(|line| line.contains("deployment \"web\"")));
+    assert!(
+        !second.is_empty()
+            && second
+                .iter()
+                .all(|line| line.contains("daemon set \"logs\""))
+    );
+    // Its time counts anew for each.
+    let actions = set(
+        61,
+        "rollout status deployment/web daemonset/logs --timeout=1s",
+    );
+    let error = "error: timed out waiting for the condition";
+    let over = actions[2].printed.iter().filter(|line| *line == error);
+    assert_eq!((over.count(), actions[2].failed), (2, true));
 }

@@ -3,7 +3,9 @@
 //!
 //! Upstream: kubectl's `pkg/cmd/rollout/rollout_status.go`.
 
-use super::act::Printed;
+use std::collections::VecDeque;
+
+use super::act::{Printed, Target};
 use super::{Event, Simulation};
 use crate::api::{Change, ObjectId, What};
 use crate::controller::rollout_status::RolloutStatus;
@@ -25,54 +27,66 @@ pub(in crate::world) struct Asked {
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
     object: ObjectId,
-    /// That of `--revision`, 0 for any.
-    revision: i64,
+    asked: Asked,
     /// Its place in the recording.
     action: usize,
     /// The line that was printed last.
     last: String,
+    /// Other objects of the command: their turn comes when this one's is over.
+    rest: VecDeque<Target>,
 }
 
 impl Simulation<'_> {
-    /// Looks at a roll-out for the first time, and waits for its end if that is wanted.
-    pub(super) fn watch_rollout(
+    /// Looks at one object after the other for the first time, until one is to be waited for.
+    pub(in crate::world) fn watch_rollouts(
         &mut self,
-        (object, kind): (ObjectId, &str),
+        mut targets: VecDeque<Target>,
         asked: Asked,
+        action: usize,
         printed: &mut Printed,
         now: SimTime,
     ) {
-        let revision = asked.revision;
-        match self.look_at_rollout(object, revision, now) {
-            Some(Ok(RolloutStatus { line, is_done })) => {
-                printed.out(line.as_str());
-                if is_done || !asked.watch {
+        while let Some(target) = targets.pop_front() {
+            let Some(object) = self.target_object(&target) else {
+                printed.error(target.not_found());
+                continue;
+            };
+            match self.look_at_rollout(object, asked.revision, now) {
+                Some(Ok(RolloutStatus { line, is_done })) => {
+                    printed.out(line.as_str());
+                    if is_done || !asked.watch {
+                        continue;
+                    }
+                    let index = self.rollouts.len() as u32;
+                    self.rollouts.push(Some(Waiting {
+                        object,
+                        asked,
+                        action,
+                        last: line,
+                        rest: targets,
+                    }));
+                    self.rollouts_waiting += 1;
+                    if let Some(timeout) = asked.timeout.filter(|timeout| timeout.0 > 0) {
+                        let until = now + timeout;
+                        self.queue.schedule(until, Event::RolloutTimeout(index));
+                    }
                     return;
                 }
-                let index = self.rollouts.len() as u32;
-                self.rollouts.push(Some(Waiting {
-                    object,
-                    revision,
-                    action: self.recorder.recording.actions.len(),
-                    last: line,
-                }));
-                self.rollouts_waiting += 1;
-                if let Some(timeout) = asked.timeout.filter(|timeout| timeout.0 > 0) {
-                    let until = now + timeout;
-                    self.queue.schedule(until, Event::RolloutTimeout(index));
-                }
+                Some(Err(error)) => printed.error(format!("error: {error}")),
+                None => printed.error(format!(
+                    "error: no status viewer has been implemented for {}",
+                    target.kind.group_kind()
+                )),
             }
-            Some(Err(error)) => printed.error(format!("error: {error}")),
-            None => printed.error(format!(
-                "error: no status viewer has been implemented for {kind}"
-            )),
         }
     }
 
     /// Looks again at the roll-outs that a change concerns.
     pub(super) fn look_at_rollouts(&mut self, change: Change, now: SimTime) {
         let owner = match change.object {
-            ObjectId::Pod(id) => self.store.pod(id).and_then(|pod| pod.meta.owner),
+            ObjectId::Pod(id) if is_counted(change.what) => {
+                self.store.pod(id).and_then(|pod| pod.meta.owner)
+            }
             _ => None,
         };
         let of_set = |object| matches!(object, ObjectId::DaemonSet(_)) && owner == Some(object);
@@ -80,7 +94,7 @@ impl Simulation<'_> {
             let Some(waiting) = &self.rollouts[index] else {
                 continue;
             };
-            let (object, revision) = (waiting.object, waiting.revision);
+            let (object, revision) = (waiting.object, waiting.asked.revision);
             if change.object != object && !of_set(object) {
                 continue;
             }
@@ -93,8 +107,9 @@ impl Simulation<'_> {
                     let is_news = self.rollouts[index]
                         .as_ref()
                         .is_some_and(|waiting| waiting.last != line);
-                    // The status of a DaemonSet is not written: its pods are counted.
-                    if is_news || change.object == object {
+                    // The status of a DaemonSet is not written: its pods are counted, and that
+                    // of others has changed.
+                    if is_news || !matches!(object, ObjectId::DaemonSet(_)) {
                         self.print_rollout(index, line);
                     }
                     if is_done {
@@ -135,15 +150,27 @@ impl Simulation<'_> {
             return;
         };
         self.rollouts_waiting -= 1;
+        let mut printed = Printed {
+            lines: vec![waiting.last],
+            failed: error.is_some(),
+        };
+        self.watch_rollouts(
+            waiting.rest,
+            waiting.asked,
+            waiting.action,
+            &mut printed,
+            now,
+        );
         let actions = &mut self.recorder.recording.actions;
         let Some(action) = actions.get_mut(waiting.action) else {
             return;
         };
-        action.failed |= error.is_some();
-        let message = format!("{} → {}", action.command, waiting.last);
+        action.failed |= printed.failed;
+        action.printed.extend_from_slice(&printed.lines[1..]);
+        let message = format!("{} → {}", action.command, printed.lines.join("; "));
         self.recorder.event(|| EventRecord {
             time: now,
-            kind: if error.is_some() { "Warning" } else { "Normal" },
+            kind: if printed.failed { "Warning" } else { "Normal" },
             reason: "Command".to_owned(),
             namespace: "".into(),
             object: "kubectl".to_owned(),
@@ -151,4 +178,12 @@ impl Simulation<'_> {
             ..EventRecord::default()
         });
     }
+}
+
+/// Whether the status of a DaemonSet may count its pods otherwise after such a change of one.
+fn is_counted(what: What) -> bool {
+    matches!(
+        what,
+        What::Created | What::Ready | What::Deleting | What::Ended | What::Deleted
+    )
 }

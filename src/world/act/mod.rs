@@ -17,6 +17,8 @@ use crate::scenario::Span;
 use crate::scenario::model::Action;
 use crate::sim::SimTime;
 
+pub(in crate::world) use targets::Target;
+
 /// What kubectl printed, line by line, and whether it ended well.
 #[derive(Debug, Default)]
 pub(in crate::world) struct Printed {
@@ -130,9 +132,9 @@ impl Simulation<'_> {
                         watch,
                         timeout,
                     };
-                    for target in self.targets(&command.targets, line, documents) {
-                        self.rollout_status(&target, asked, printed, now);
-                    }
+                    let targets = self.targets(&command.targets, line, documents).into();
+                    let action = self.recorder.recording.actions.len();
+                    self.watch_rollouts(targets, asked, action, printed, now);
                 }
                 RolloutAction::History { revision } => {
                     for target in self.targets(&command.targets, line, documents) {

@@ -17,13 +17,12 @@ use crate::kubectl::patch::line;
 use crate::sim::SimTime;
 use crate::world::Simulation;
 use crate::world::manifests::kind_in_store;
-use crate::world::rollout_watch::Asked;
 
 /// What an undo comes to: the template to go back to, or what kubectl prints.
 type Undone = Result<Result<Arc<PodTemplate>, String>, String>;
 
 impl Simulation<'_> {
-    fn target_object(&self, target: &Target) -> Option<ObjectId> {
+    pub(in crate::world) fn target_object(&self, target: &Target) -> Option<ObjectId> {
         let (kind, namespace, name) = target.key();
         self.store.find(kind_in_store(kind)?, namespace, name)
     }
@@ -103,23 +102,6 @@ impl Simulation<'_> {
                 template_of(undone, &set.revisions)
             }
             _ => None,
-        }
-    }
-
-    /// `rollout status`: what it prints, and that it waits if it does.
-    pub(super) fn rollout_status(
-        &mut self,
-        target: &Target,
-        asked: Asked,
-        printed: &mut Printed,
-        now: SimTime,
-    ) {
-        match self.target_object(target) {
-            None => printed.error(target.not_found()),
-            Some(object) => {
-                let kind = target.kind.group_kind();
-                self.watch_rollout((object, &kind), asked, printed, now);
-            }
         }
     }
 

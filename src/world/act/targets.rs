@@ -10,8 +10,8 @@ use crate::world::manifests::{Manifests, kind_in_store};
 
 /// An object that a command is about.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
-    pub(super) kind: &'static Kind,
+pub(in crate::world) struct Target {
+    pub(in crate::world) kind: &'static Kind,
     pub(super) namespace: String,
     pub(super) name: String,
 }
@@ -21,7 +21,7 @@ impl Target {
         (self.kind.kind, &self.namespace, &self.name)
     }
 
-    pub(super) fn not_found(&self) -> String {
+    pub(in crate::world) fn not_found(&self) -> String {
         let resource = self.kind.resource();
         format!(
             "Error from server (NotFound): {resource} \"{}\" not found",

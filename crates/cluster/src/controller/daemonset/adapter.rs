@@ -102,6 +102,10 @@ impl Controller {
         if steps.is_nothing() && !set.update.on_delete {
             steps = rolling_update(&nodes, &set.update);
         }
+        let is_waiting = |pod: &DaemonPod<PodId>| pod.is_ready && !pod.is_available;
+        let mut pods = nodes.iter().flat_map(|node| &node.pods);
+        let wait = SimDuration::from_secs(set.update.min_ready_seconds.into());
+        let waits = pods.any(is_waiting).then_some(wait);
         let Steps { create, delete } = steps;
         if !create.is_empty() {
             let count = create.len();
@@ -111,9 +115,18 @@ impl Controller {
         for pod in delete {
             self.calls.delete_pod(id, pod, owner::deleted, context);
         }
+        // Its status, counted where it is shown, changes with time, too.
+        context.store.notify(ObjectId::DaemonSet(id), What::Status);
+        if let Some(wait) = waits {
+            self.schedule(id, wait, context);
+        }
     }
 
     fn create(&mut self, id: DaemonSetId, pods: &mut PodControl, context: &mut Context<'_, Event>) {
+        // What waits in the slot of a DaemonSet that is gone may be another one's.
+        if context.store.daemon_set(id).is_none() {
+            return;
+        }
         let waiting = self.creating.get_mut(&id.slot());
         let node = waiting.and_then(VecDeque::pop_front);
         let make = |cx: &mut Context<'_, Event>| {
