@@ -364,3 +364,105 @@ fn a_job_goes_after_its_time_to_live() {
     assert!(!is_there(44).0);
     assert_eq!(is_there(50), (false, 0));
 }
+
+const JOB: &str = "
+apiVersion: batch/v1
+kind: Job
+metadata: {name: one}
+spec:
+  completions: 1
+  completionMode: Indexed
+  backoffLimitPerIndex: 2
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: app, image: 'app:1', command: [sh, -c, 'sleep 5; exit 1']}]
+";
+const CRON_JOB: &str = "
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: of}
+spec:
+  schedule: '0 0 * * *'
+  suspend: true
+  jobTemplate:
+    spec:
+      completions: 1
+      completionMode: Indexed
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{name: app, image: 'app:1', command: [sleep, '300']}]
+";
+
+fn loaded(manifest: &str, toml: &str) -> Scenario {
+    let toml = format!(
+        "name = \"jobs\"\nmanifests = \"job.yaml\"\n[simulation]\nduration = \"1h\"\n[[node_group]]\nname = \"n\"\ncpu = 4\nmemory = \"8Gi\"\n{toml}"
+    );
+    let files = InMemory::new([("s.toml", toml.as_str()), ("job.yaml", manifest)]);
+    let built = Loaded::load("s.toml", &files).and_then(|loaded| loaded.build(&[]));
+    let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    built.scenario
+}
+
+/// How many pods of the only Job have failed, and its failed indexes.
+fn failures(cluster: &Simulation<'_>) -> (i32, String) {
+    let Some(ObjectId::Job(id)) = cluster.store().find(Kind::Job, "default", "one") else {
+        panic!("the Job is there")
+    };
+    let job = cluster.store().job(id).expect("the Job");
+    let failed = job.status.failed_indexes.as_ref();
+    (
+        job.status.failed,
+        failed.map(ToString::to_string).unwrap_or_default(),
+    )
+}
+
+#[test]
+fn a_failed_pod_that_is_deleted_during_the_back_off_of_its_index_counts() {
+    let scenario = loaded(JOB, "");
+    let mut cluster = Simulation::new(&scenario, 1);
+    let mut second = 0;
+    let mut ended = |cluster: &mut Simulation<'_>| {
+        for _ in 0..300 {
+            second += 1;
+            let time = SimTime::from_secs(second);
+            cluster.step_until(time).expect("no endless loop");
+            let mut pods = cluster.store().pods();
+            let over = pods.find(|(_, pod)| pod.has_ended() && !pod.is_deleting());
+            if let Some((_, pod)) = over {
+                return Some(pod.name().to_owned());
+            }
+        }
+        None
+    };
+    let name = ended(&mut cluster).expect("a failed pod");
+    let delete = format!("kubectl delete pod {name}");
+    cluster.kubectl(&delete).expect("a command line");
+    let _ = ended(&mut cluster);
+    let time = SimTime::from_secs(600);
+    cluster.step_until(time).expect("no endless loop");
+    assert_eq!(failures(&cluster), (3, "0".to_owned()));
+}
+
+#[test]
+fn a_late_call_of_a_job_that_is_gone_takes_nothing_from_its_successor() {
+    let latency = "[controllers.kube-apiserver]\nlatency = \"2s\"\n";
+    let scenario = loaded(CRON_JOB, latency);
+    let mut cluster = Simulation::new(&scenario, 1);
+    for (at, command) in [
+        (10_000, "create job first --from=cronjob/of"),
+        (10_500, "delete job first"),
+        (11_000, "create job second --from=cronjob/of"),
+    ] {
+        let time = SimTime::from_millis(at);
+        cluster.step_until(time).expect("no endless loop");
+        let command = format!("kubectl {command}");
+        cluster.kubectl(&command).expect("a command line");
+    }
+    let time = SimTime::from_secs(60);
+    cluster.step_until(time).expect("no endless loop");
+    let pods = cluster.store().pods();
+    let indexes: Vec<Option<i32>> = pods.map(|(_, pod)| pod.completion_index()).collect();
+    assert_eq!(indexes, [Some(0)]);
+}

@@ -116,6 +116,8 @@ impl Controller {
     ) {
         match event {
             Event::Sync(id) => self.sync(id, context),
+            // What waits in the slot of a Job that is gone may be another one's.
+            Event::Create(id) if context.store.job(id).is_none() => {}
             Event::Create(id) => {
                 let object = ObjectId::Job(id);
                 let index = self.of(id).creates.pop_front().flatten();
@@ -157,10 +159,8 @@ impl Controller {
         let known = self.of(id);
         known.backoff = outcome.backoff;
         known.counted.extend(outcome.counted);
-        let gone = std::mem::take(&mut known.gone);
-        for pod in &gone {
-            known.counted.remove(&pod.id);
-        }
+        // A failed one may wait until another pod has taken its place.
+        (known.gone).retain(|pod| !known.counted.remove(&pod.id));
         for pod in outcome.deletes {
             self.calls.delete_pod(id, pod, owner::deleted, context);
         }
@@ -201,10 +201,13 @@ impl Controller {
         let mut made = known.gone.clone();
         if let Some(job) = context.store.job(id) {
             let entry = context.store.workload(job.workload);
+            // Only a policy asks for pods that have ended and are counted.
+            let all = job.spec.failure_rules.is_some();
             for key in &entry.pods {
                 let pod = context.store.pod(*key);
                 let own = pod.filter(|pod| pod.meta.owner == owner && !pod.removed);
                 let counted = known.counted.contains(key);
+                let own = own.filter(|pod| all || !counted || !pod.has_ended());
                 made.extend(own.map(|pod| {
                     let mut view = PodView::of(*key, pod, counted);
                     if view.phase == PodPhase::Succeeded && known.deleted.contains(key) {

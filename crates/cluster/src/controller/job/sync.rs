@@ -399,8 +399,9 @@ impl<'a> Sync<'a> {
             .as_ref()
             .is_some_and(|one| one.kind == JobConditionType::SuccessCriteriaMet);
         let mut new_indexes = Vec::new();
+        let removed = self.outcome.counted.len();
         for pod in self.view.pods {
-            if pod.counted || self.outcome.counted.contains(&pod.id) {
+            if pod.counted || self.outcome.counted[..removed].contains(&pod.id) {
                 continue;
             }
             let failed = self.is_failed(pod);
