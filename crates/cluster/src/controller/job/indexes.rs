@@ -9,28 +9,38 @@ use std::fmt;
 pub struct Indexes(Vec<(i32, i32)>);
 
 impl Indexes {
-    /// Reads what [`fmt::Display`] writes; indexes from `completions` on are left out.
-    pub fn parse(text: &str, completions: i32) -> Self {
+    /// Reads what [`fmt::Display`] writes, of indexes below `completions`; else why not
+    /// (`validateIndexesFormat` of `pkg/apis/batch/validation`).
+    pub fn read(text: &str, completions: i32) -> Result<Self, String> {
         let mut made: Vec<(i32, i32)> = Vec::new();
+        if text.is_empty() {
+            return Ok(Self(made));
+        }
+        let order = |last: i32, first: i32| {
+            format!("non-increasing order, previous: {last}, current: {first}")
+        };
         for part in text.split(',') {
-            let mut limits = part.split('-').map(str::parse::<i32>);
-            let Some(Ok(first)) = limits.next() else {
-                continue;
-            };
-            if first >= completions {
-                break;
+            let limits: Vec<&str> = part.split('-').collect();
+            if limits.len() > 2 {
+                return Err(format!(
+                    "the fragment {part:?} violates the requirement that an index interval can have at most two parts separated by '-'"
+                ));
             }
-            let last = match limits.next() {
-                None => first,
-                Some(Ok(last)) => last.min(completions - 1),
-                Some(Err(_)) => continue,
+            let limits: Vec<i32> = (limits.into_iter())
+                .map(|limit| one_index(limit, completions))
+                .collect::<Result<_, String>>()?;
+            let (first, last) = match limits[..] {
+                [first, last] if first >= last => return Err(order(first, last)),
+                [first, last] => (first, last),
+                _ => (limits[0], limits[0]),
             };
             match made.last_mut() {
+                Some(before) if before.1 >= first => return Err(order(before.1, first)),
                 Some(before) if before.1 == first - 1 => before.1 = last,
                 _ => made.push((first, last)),
             }
         }
-        Self(made)
+        Ok(Self(made))
     }
 
     /// These and some more, in any order.
@@ -91,6 +101,16 @@ impl Indexes {
         made.extend((candidate..completions).take(count - made.len()));
         made
     }
+}
+
+fn one_index(text: &str, completions: i32) -> Result<i32, String> {
+    let Ok(index) = text.parse::<i64>() else {
+        return Err(format!(
+            "cannot convert string to integer for index: {text:?}"
+        ));
+    };
+    let fits = i32::try_from(index).ok().filter(|one| *one < completions);
+    fits.ok_or_else(|| format!("too large index: {text:?}"))
 }
 
 impl fmt::Display for Indexes {

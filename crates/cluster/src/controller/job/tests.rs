@@ -111,6 +111,10 @@ fn events(outcome: &Outcome) -> Vec<&'static str> {
         .collect()
 }
 
+fn read(text: &str, completions: i32) -> Indexes {
+    Indexes::read(text, completions).expect("indexes in order")
+}
+
 fn indexed(completions: i32, parallelism: i32) -> JobSpec {
     JobSpec {
         indexed: true,
@@ -127,10 +131,22 @@ fn indexes_are_written_as_upstream_writes_them() {
     assert_eq!(of(&[4, 0, 1, 3, 7]).to_string(), "0,1,3,4,7");
     assert_eq!(of(&[2, 0, 1, 5]).to_string(), "0-2,5");
     assert_eq!(of(&[0, 1]).merge(&of(&[1, 2, 9])).to_string(), "0-2,9");
-    let read = |text| Indexes::parse(text, 8);
-    assert_eq!(read("0,2-4,6-12"), of(&[0, 2, 3, 4, 6, 7]));
-    assert_eq!(read("0,1,2"), of(&[0, 1, 2]));
-    assert_eq!(read("9"), of(&[]));
+    assert_eq!(read("0,2-4,6-7", 8), of(&[0, 2, 3, 4, 6, 7]));
+    assert_eq!(read("0,1,2", 8), of(&[0, 1, 2]));
+    assert_eq!(read("", 8), of(&[]));
+    for (text, error) in [
+        ("9", "too large index: \"9\""),
+        ("2-8", "too large index: \"8\""),
+        ("-1", "cannot convert string to integer for index: \"\""),
+        (
+            "1-2-3",
+            "the fragment \"1-2-3\" violates the requirement that an index interval can have at most two parts separated by '-'",
+        ),
+        ("3-3", "non-increasing order, previous: 3, current: 3"),
+        ("0-4,4", "non-increasing order, previous: 4, current: 4"),
+    ] {
+        assert_eq!(Indexes::read(text, 8), Err(error.to_owned()));
+    }
     let some = of(&[1, 2, 5]);
     assert!(some.has(2) && !some.has(3) && !some.has(0));
     assert_eq!((some.total(), some.shared(&of(&[2, 3, 4, 5]))), (3, 2));
@@ -191,7 +207,7 @@ fn each_index_has_its_own_limit() {
     assert_eq!(rig.status.failed, 1);
     rig.exit(2, 1, 20);
     rig.sync(21);
-    assert_eq!(rig.status.failed_indexes, Some(Indexes::parse("0", 2)));
+    assert_eq!(rig.status.failed_indexes, Some(read("0", 2)));
     assert!(rig.conditions().is_empty(), "the other index goes on");
     rig.exit(1, 0, 30);
     let last = rig.sync(31);
@@ -300,7 +316,7 @@ fn a_deleted_pod_is_replaced_at_once_or_once_it_has_ended() {
 fn a_success_policy_ends_a_job_before_all_indexes_have_succeeded() {
     let rules = [
         SuccessRule {
-            indexes: Some(Indexes::parse("0-2", 5)),
+            indexes: Some(read("0-2", 5)),
             count: Some(2),
         },
         SuccessRule {

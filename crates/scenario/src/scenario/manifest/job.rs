@@ -8,12 +8,11 @@ use std::sync::Arc;
 use k8s_openapi::api::batch::v1 as batch;
 
 use super::container::seconds;
+use super::job_policy::{failure_rules, success_rules};
 use super::workload::{check_pods, need_spec, workload};
 use super::{Context, WorkloadObject, typed};
 use crate::cluster::spec::WorkloadKind;
-use crate::controller::job::{
-    FailureAction, FailureAsks, FailureRule, Indexes, JobSpec, SuccessRule,
-};
+use crate::controller::job::JobSpec;
 
 /// `parallelism` of an Indexed Job at most (`maxParallelismForIndexedJob`).
 const MOST_INDEXED: i32 = 100_000;
@@ -176,162 +175,8 @@ fn replaces_failed_only(spec: &batch::JobSpec, context: &mut Context<'_>) -> boo
     policy == "Failed"
 }
 
-fn unsupported(value: &str, supported: &[&str]) -> String {
+pub(super) fn unsupported(value: &str, supported: &[&str]) -> String {
     let quoted: Vec<String> = supported.iter().map(|one| format!("\"{one}\"")).collect();
     let quoted = quoted.join(", ");
     format!("Unsupported value: \"{value}\": supported values: {quoted}")
-}
-
-fn failure_rules(spec: &batch::JobSpec, context: &mut Context<'_>) -> Option<Arc<[FailureRule]>> {
-    let policy = spec.pod_failure_policy.as_ref()?;
-    let mut made = Vec::new();
-    for (place, rule) in policy.rules.iter().enumerate() {
-        let path = format!("spec.podFailurePolicy.rules[{place}]");
-        let action = action(rule, spec, &path, context);
-        let conditions = rule.on_pod_conditions.as_deref().unwrap_or_default();
-        let asks = match (&rule.on_exit_codes, conditions) {
-            (Some(_), [_, ..]) => {
-                let words = "Invalid value: specifying both OnExitCodes and OnPodConditions is not supported";
-                context.refuse(&path, words, None);
-                None
-            }
-            (None, []) => {
-                let words =
-                    "Invalid value: specifying one of OnExitCodes and OnPodConditions is required";
-                context.refuse(&path, words, None);
-                None
-            }
-            (Some(codes), []) => {
-                let path = format!("{path}.onExitCodes");
-                Some(exit_codes(codes, spec, &path, context))
-            }
-            (None, conditions) => {
-                let all = conditions.iter();
-                let status = |one: &batch::PodFailurePolicyOnPodConditionsPattern| {
-                    let status = one.status.as_deref().unwrap_or_default();
-                    // The API server fills in True.
-                    if status.is_empty() { "True" } else { status }.to_owned()
-                };
-                let all = all.map(|one| (one.type_.clone(), status(one)));
-                Some(FailureAsks::Conditions(all.collect()))
-            }
-        };
-        made.extend((action.zip(asks)).map(|(action, asks)| FailureRule { action, asks }));
-    }
-    Some(made.into())
-}
-
-fn action(
-    rule: &batch::PodFailurePolicyRule,
-    spec: &batch::JobSpec,
-    path: &str,
-    context: &mut Context<'_>,
-) -> Option<FailureAction> {
-    let path = format!("{path}.action");
-    let mut all = FailureAction::ALL.into_iter();
-    let found = all.find(|one| one.name() == rule.action);
-    if found.is_none() {
-        let names = FailureAction::ALL.map(FailureAction::name);
-        let words = unsupported(&rule.action, &names);
-        context.refuse(&path, words, None);
-    }
-    if found == Some(FailureAction::FailIndex) && spec.backoff_limit_per_index.is_none() {
-        let words = "Invalid value: \"FailIndex\": requires the backoffLimitPerIndex to be set";
-        context.refuse(&path, words, None);
-    }
-    found
-}
-
-fn exit_codes(
-    codes: &batch::PodFailurePolicyOnExitCodesRequirement,
-    spec: &batch::JobSpec,
-    path: &str,
-    context: &mut Context<'_>,
-) -> FailureAsks {
-    let operator = codes.operator.as_str();
-    if !matches!(operator, "In" | "NotIn") {
-        let words = unsupported(operator, &["In", "NotIn"]);
-        context.refuse(&format!("{path}.operator"), words, None);
-    }
-    let pod = spec.template.spec.clone().unwrap_or_default();
-    let init = pod.init_containers.unwrap_or_default();
-    let mut names = pod.containers.iter().chain(&init).map(|one| &one.name);
-    if let Some(name) = &codes.container_name
-        && !names.any(|one| one == name)
-    {
-        let words = format!(
-            "Invalid value: \"{name}\": must be one of the container or initContainer names in the pod template"
-        );
-        context.refuse(&format!("{path}.containerName"), words, None);
-    }
-    let values = &codes.values;
-    let place = format!("{path}.values");
-    if values.is_empty() {
-        context.refuse(
-            &place,
-            "Invalid value: []: at least one value is required",
-            None,
-        );
-    } else if operator == "In" && values.contains(&0) {
-        context.refuse(
-            &place,
-            "Invalid value: 0: must not be 0 for the In operator",
-            None,
-        );
-    } else if !values.is_sorted() {
-        let words = format!("Invalid value: {values:?}: must be ordered");
-        context.refuse(&place, words.replace(", ", ","), None);
-    }
-    FailureAsks::ExitCodes {
-        container: codes.container_name.clone(),
-        not_in: operator == "NotIn",
-        values: values.clone(),
-    }
-}
-
-fn success_rules(
-    spec: &batch::JobSpec,
-    indexed: bool,
-    completions: i32,
-    context: &mut Context<'_>,
-) -> Option<Arc<[SuccessRule]>> {
-    let policy = spec.success_policy.as_ref()?;
-    if !indexed {
-        let words = "Invalid value: requires indexed completion mode";
-        let help = Some("add `completionMode: Indexed`");
-        context.refuse("spec.successPolicy", words, help);
-        return None;
-    }
-    if policy.rules.is_empty() {
-        let words = "Required value: at least one rules must be specified when the successPolicy is specified";
-        context.refuse("spec.successPolicy.rules", words, None);
-    }
-    let mut made = Vec::new();
-    for (place, rule) in policy.rules.iter().enumerate() {
-        let path = format!("spec.successPolicy.rules[{place}]");
-        let text = rule.succeeded_indexes.as_deref();
-        let indexes = text.map(|text| Indexes::parse(text, completions));
-        if text.is_none() && rule.succeeded_count.is_none() {
-            let words = "Required value: at least one of succeededCount or succeededIndexes must be specified";
-            context.refuse(&path, words, None);
-        }
-        if let Some(count) = rule.succeeded_count {
-            let most = indexes.as_ref().map_or(completions, Indexes::total);
-            let what = match &indexes {
-                None => "specified completions",
-                Some(_) => "indexes in the specified succeededIndexes field",
-            };
-            if count > most {
-                let words = format!(
-                    "Invalid value: {count}: must be less than or equal to {most} (the number of {what})"
-                );
-                context.refuse(&format!("{path}.succeededCount"), words, None);
-            }
-        }
-        made.push(SuccessRule {
-            indexes,
-            count: rule.succeeded_count,
-        });
-    }
-    Some(made.into())
 }

@@ -5,6 +5,7 @@
 //! types are more lenient than it.
 
 mod affinity;
+mod claims;
 mod command;
 mod container;
 mod context;
@@ -13,6 +14,7 @@ mod hpa;
 mod hpa_metric;
 mod hpa_versions;
 mod job;
+mod job_policy;
 mod limit_range;
 mod objects;
 mod others;
