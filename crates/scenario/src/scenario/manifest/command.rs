@@ -2,6 +2,9 @@
 
 use crate::sim::SimDuration;
 
+/// No command takes longer.
+const LONGEST: SimDuration = SimDuration::from_secs(1_000_000_000);
+
 /// After which time a command exits, and with which code; `None` if that cannot be told.
 pub(super) fn end_of(command: &str) -> Option<(SimDuration, u8)> {
     let mut rest = command.trim();
@@ -11,21 +14,46 @@ pub(super) fn end_of(command: &str) -> Option<(SimDuration, u8)> {
             break;
         }
     }
-    let (mut length, mut steps) = (SimDuration::ZERO, 0);
-    for step in rest.replace("&&", ";").replace('\n', ";").split(';') {
-        let mut words = step.split_whitespace();
-        let Some(word) = words.next() else { continue };
-        steps += 1;
-        match (word, words.next(), words.next()) {
-            ("sleep" | "/bin/sleep", Some(time), None) => length += duration(time)?,
-            ("exit", code, None) => return Some((length, code.unwrap_or("0").parse().ok()?)),
-            ("false" | "/bin/false", None, None) => return Some((length, 1)),
-            ("true" | "/bin/true", None, None) => {}
-            ("echo", ..) if !step.contains(['$', '`', '|', '>']) => {}
-            _ => return None,
+    // Behind `&&` a script goes on in the next line.
+    let steps: Vec<&str> = rest.split("&&").map(str::trim_start).collect();
+    // Pipes, `||` and what runs in the background.
+    if steps.iter().any(|step| step.contains(['&', '|'])) {
+        return None;
+    }
+    let (mut length, mut code) = (SimDuration::ZERO, None::<u8>);
+    for list in steps.join("&&").split([';', '\n']) {
+        if list.trim().is_empty() {
+            continue;
+        }
+        for step in list.split("&&") {
+            let words: Vec<&str> = step.split_whitespace().collect();
+            let last = code.replace(0);
+            match words[..] {
+                ["sleep" | "/bin/sleep", time] => length += duration(time)?,
+                ["exit", given] => return Some((length, given.parse().ok()?)),
+                ["exit"] => return Some((length, last.unwrap_or(0))),
+                ["false" | "/bin/false"] => code = Some(1),
+                ["true" | "/bin/true"] => {}
+                ["echo", ..] if prints(step) => {}
+                _ => return None,
+            }
+            if length > LONGEST {
+                return None;
+            }
+            // What follows is skipped.
+            if code == Some(1) {
+                break;
+            }
         }
     }
-    (steps > 0).then_some((length, 0))
+    Some((length, code?))
+}
+
+/// Whether `echo` does nothing but print its words. A quote that does not end stands around what
+/// was taken for the end of the step.
+fn prints(step: &str) -> bool {
+    let is_odd = |quote: char| step.matches(quote).count() % 2 == 1;
+    !step.contains(['$', '`', '<', '>', '(', '\\']) && !is_odd('"') && !is_odd('\'')
 }
 
 /// What stands behind a shell's `-c`, without quotes around it.
@@ -70,6 +98,12 @@ mod tests {
         assert_eq!(end("sh -c echo hi && sleep 5 && false"), Some((5.0, 1)));
         assert_eq!(end("bash -c 'exit 42'"), Some((0.0, 42)));
         assert_eq!(end("true"), Some((0.0, 0)));
+        // `;` goes on after a failure, `&&` does not.
+        assert_eq!(end("sh -c sleep 5; false; sleep 6"), Some((11.0, 0)));
+        assert_eq!(end("sh -c false && sleep 5; sleep 6"), Some((6.0, 0)));
+        assert_eq!(end("sh -c false &&\nsleep 5"), Some((0.0, 1)));
+        assert_eq!(end("sh -c false; exit"), Some((0.0, 1)));
+        assert_eq!(end("sh -c echo 'a b'\nsleep 5\n"), Some((5.0, 0)));
         for other in [
             "",
             "sleep infinity",
@@ -78,6 +112,12 @@ mod tests {
             "sh -c",
             "nginx -g x",
             "sleep -1",
+            "sh -c echo a & sleep 5",
+            "sh -c sleep 5 && echo a | sleep 9",
+            "sh -c false && true || sleep 5",
+            "sh -c echo 'a; exit 3'",
+            "sh -c sleep 5 && && exit 3",
+            "sh -c sleep 900000000; sleep 900000000",
             "exit 256",
         ] {
             assert_eq!(end(other), None, "{other}");
