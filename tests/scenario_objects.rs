@@ -276,3 +276,37 @@ fn zero_replicas_need_the_gate_and_a_metric_from_outside() {
         "metric": {"name": "depth"}, "target": {"type": "AverageValue", "averageValue": "30"}}}]);
     assert!(read_object(&value, &gate).is_ok());
 }
+
+#[test]
+fn sidecars_take_ports_and_resources_beside_the_containers() {
+    let manifest = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: gpu}
+spec:
+  selector: {matchLabels: {app: gpu}}
+  template:
+    metadata: {labels: {app: gpu}}
+    spec:
+      initContainers:
+        - {name: first, image: a, resources: {limits: {example.com/a: 4}}, ports: [{containerPort: 1, hostPort: 1}]}
+        - {name: one, image: a, restartPolicy: Always, resources: {limits: {example.com/a: 1, example.com/b: 2}}, ports: [{containerPort: 2, hostPort: 2}]}
+        - {name: next, image: a, resources: {limits: {example.com/a: 4, example.com/b: 1}}}
+        - {name: two, image: a, restartPolicy: Always, resources: {limits: {example.com/b: 3}}}
+      containers:
+        - {name: c, image: a, resources: {limits: {example.com/a: 2, example.com/b: 1}}, ports: [{containerPort: 3, hostPort: 3}]}
+";
+    let built = of(manifest);
+    let mut workloads = built.scenario.workloads.iter();
+    let found = workloads.find(|one| one.name == "gpu");
+    let placement = found.and_then(|one| one.template.placement.clone());
+    let placement = placement.expect("it says where pods may run");
+    let ports: Vec<i32> = placement.host_ports.iter().map(|one| one.port).collect();
+    assert_eq!(ports, [3, 2]);
+    let of = |name: &str| placement.extended.get(name).copied();
+    // The third one beside the sidecar before it: 5; all that go on together: 1 + 2 + 3.
+    assert_eq!(
+        (of("example.com/a"), of("example.com/b")),
+        (Some(5), Some(6))
+    );
+}

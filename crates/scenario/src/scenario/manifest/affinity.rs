@@ -1,16 +1,16 @@
-//! Where pods may run: affinity, spread constraints, host ports, extended resources, gates.
+//! Where pods may run: affinity, spread constraints, gates.
 
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use super::Context;
-use super::container::Amounts;
+use super::claims::{extended, host_ports};
 use crate::api::{
-    Extended, HostPort, LabelSelector, NodeSelectorTerm, Operator, Placement, PodAffinity,
-    PodAffinityTerm, Requirement, SpreadConstraint,
+    LabelSelector, NodeSelectorTerm, Operator, Placement, PodAffinity, PodAffinityTerm,
+    Requirement, SpreadConstraint,
 };
 
-const SPEC: &str = "spec.template.spec";
+pub(super) const SPEC: &str = "spec.template.spec";
 
 /// What a template says about where its pods run, if anything.
 pub(super) fn placement(spec: &core::PodSpec, context: &mut Context<'_>) -> Option<Box<Placement>> {
@@ -115,14 +115,10 @@ fn node_term(
             .enumerate();
         list.filter_map(|(place, one)| {
             let path = format!("{path}.{field}[{place}]");
-            if field == "matchFields" && one.key != "metadata.name" {
-                let words = format!(
-                    "Invalid value: \"{}\": not a valid field selector key",
-                    one.key
-                );
-                context.refuse(&format!("{path}.key"), words, None);
-            }
             let values = one.values.clone().unwrap_or_default();
+            if field == "matchFields" {
+                return field_requirement(one, values, &path, context);
+            }
             requirement(&one.key, &one.operator, values, true, &path, context)
         })
         .collect()
@@ -131,6 +127,39 @@ fn node_term(
         expressions: read(term.match_expressions.as_ref(), "matchExpressions"),
         fields: read(term.match_fields.as_ref(), "matchFields"),
     }
+}
+
+/// A requirement of a node's name, the only field (`ValidateNodeFieldSelectorRequirement`).
+fn field_requirement(
+    one: &core::NodeSelectorRequirement,
+    values: Vec<String>,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Option<Requirement> {
+    let mut known = [Operator::In, Operator::NotIn].into_iter();
+    let found = known.find(|known| known.name() == one.operator);
+    if found.is_none() {
+        let words = format!(
+            "Invalid value: \"{}\": not a valid selector operator",
+            one.operator
+        );
+        context.refuse(&format!("{path}.operator"), words, None);
+    } else if values.len() != 1 {
+        let words = "Required value: must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
+        context.refuse(&format!("{path}.values"), words, None);
+    }
+    if one.key != "metadata.name" {
+        let words = format!(
+            "Invalid value: \"{}\": not a valid field selector key",
+            one.key
+        );
+        context.refuse(&format!("{path}.key"), words, None);
+    }
+    Some(Requirement {
+        key: one.key.clone(),
+        operator: found?,
+        values,
+    })
 }
 
 /// An expression, with what the API server asks of its values.
@@ -306,76 +335,4 @@ fn constraint(
         honors_affinity,
         honors_taints,
     }
-}
-
-/// Ports of the node; on the host's network every port is one.
-fn host_ports(spec: &core::PodSpec) -> Vec<HostPort> {
-    let on_host = spec.host_network == Some(true);
-    let ports = spec
-        .containers
-        .iter()
-        .flat_map(|one| one.ports.iter().flatten());
-    ports
-        .filter_map(|port| {
-            let own = port.host_port.filter(|port| *port > 0);
-            Some(HostPort {
-                protocol: port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()),
-                address: port.host_ip.clone().unwrap_or_default(),
-                port: own.or(on_host.then_some(port.container_port))?,
-            })
-        })
-        .collect()
-}
-
-/// Whether the name is that of a resource of its own kind, which the scheduler counts besides CPU
-/// and memory. Nodes have enough of local storage as a rule.
-fn is_extended(name: &str) -> bool {
-    !matches!(name, "cpu" | "memory" | "ephemeral-storage")
-}
-
-/// Requests of extended resources: the sum of the containers, or of an init container if that is
-/// more. A limit is a request.
-fn extended(spec: &core::PodSpec, context: &mut Context<'_>) -> Extended {
-    let mut sums = Extended::new();
-    for (place, one) in spec.containers.iter().enumerate() {
-        let path = format!("{SPEC}.containers[{place}].resources");
-        for (name, amount) in amounts(one, &path, context) {
-            *sums.entry(name).or_default() += amount;
-        }
-    }
-    let init = spec.init_containers.as_deref().unwrap_or_default();
-    for (place, one) in init.iter().enumerate() {
-        let path = format!("{SPEC}.initContainers[{place}].resources");
-        for (name, amount) in amounts(one, &path, context) {
-            let sum = sums.entry(name).or_default();
-            *sum = (*sum).max(amount);
-        }
-    }
-    sums.retain(|_, amount| *amount > 0);
-    sums
-}
-
-fn amounts(one: &core::Container, path: &str, context: &mut Context<'_>) -> Vec<(String, i64)> {
-    let resources = one.resources.as_ref();
-    let requests: Option<&Amounts> = resources.and_then(|all| all.requests.as_ref());
-    let limits: Option<&Amounts> = resources.and_then(|all| all.limits.as_ref());
-    let of = |all: Option<&Amounts>| -> Vec<String> {
-        let names = all.into_iter().flatten().map(|(name, _)| name.clone());
-        names.filter(|name| is_extended(name)).collect()
-    };
-    let mut names = of(requests);
-    let more = of(limits).into_iter().filter(|name| !names.contains(name));
-    let more: Vec<String> = more.collect();
-    names.extend(more);
-    names
-        .into_iter()
-        .filter_map(|name| {
-            let (list, field) = match requests {
-                Some(own) if own.contains_key(&name) => (requests, "requests"),
-                _ => (limits, "limits"),
-            };
-            let amount = context.amount(list, &name, &format!("{path}.{field}"))?;
-            Some((name, amount.value()))
-        })
-        .collect()
 }
