@@ -126,8 +126,17 @@ impl Simulation<'_> {
         autoscaler.view.touch(id, pod);
         let never_had_one = pod.scheduled.is_none() && pod.unschedulable.is_some();
         if what == What::Scheduled || what == What::Deleted && never_had_one {
-            let (from, got_one) = (pod.meta.created, what == What::Scheduled);
-            self.waited_for_node(from, now, got_one);
+            // What was before the run is not known.
+            let from = pod.meta.created.max(SimTime::ZERO);
+            let got_one = what == What::Scheduled;
+            let node = pod.node.filter(|_| got_one);
+            let node = node.and_then(|node| self.store.find_node(node));
+            self.waited_for_node(NodeWait {
+                from,
+                until: now,
+                got_one,
+                new_node: node.is_some_and(|node| node.meta.created > from),
+            });
             return;
         }
         let became_unschedulable =
@@ -142,15 +151,11 @@ impl Simulation<'_> {
         }
     }
 
-    fn waited_for_node(&mut self, from: SimTime, until: SimTime, got_one: bool) {
-        if until - from >= LONG_WAIT
+    fn waited_for_node(&mut self, wait: NodeWait) {
+        if wait.until - wait.from >= LONG_WAIT
             && let Some(record) = &mut self.recorder.recording.node_autoscaler
         {
-            record.waits.push(NodeWait {
-                from,
-                until,
-                got_one,
-            });
+            record.waits.push(wait);
         }
     }
 
@@ -161,7 +166,12 @@ impl Simulation<'_> {
             let pods = self.store.pods().map(|(_, pod)| pod).filter(waiting);
             let created: Vec<SimTime> = pods.map(|pod| pod.meta.created).collect();
             for from in created {
-                self.waited_for_node(from, end, false);
+                self.waited_for_node(NodeWait {
+                    from: from.max(SimTime::ZERO),
+                    until: end,
+                    got_one: false,
+                    new_node: false,
+                });
             }
         }
     }

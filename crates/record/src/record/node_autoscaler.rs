@@ -7,7 +7,7 @@ use crate::sim::SimTime;
 pub enum NodeAction {
     /// A group grows.
     ScaleUp,
-    /// A group could not be grown: the provider refused.
+    /// A group could not be grown: the provider refused, or its nodes did not come.
     ScaleUpFailed,
     /// Pods wait, and no group helps them.
     NoScaleUp,
@@ -61,6 +61,8 @@ pub struct NodeWait {
     pub until: SimTime,
     /// Whether it got a node.
     pub got_one: bool,
+    /// Whether that node is younger than the wait.
+    pub new_node: bool,
 }
 
 /// What is known of the node autoscaler.

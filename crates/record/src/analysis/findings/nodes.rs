@@ -43,7 +43,10 @@ fn too_small(record: &NodeAutoscalerRecord) -> Option<Finding> {
         .collect();
     let (mut worst, mut most): (Option<(&NodeDecision, SimDuration)>, usize) = (None, 0);
     for decision in refusals {
-        let lasts = |wait: &&NodeWait| wait.from <= decision.time && decision.time < wait.until;
+        // Who got a new node was helped in the end.
+        let lasts = |wait: &&NodeWait| {
+            !wait.new_node && wait.from <= decision.time && decision.time < wait.until
+        };
         let waits = record.waits.iter().filter(lasts);
         let longest = waits.map(|wait| wait.until - wait.from).max();
         let longest = longest.unwrap_or(SimDuration::ZERO);
@@ -100,22 +103,22 @@ fn refused(record: &NodeAutoscalerRecord) -> Vec<Finding> {
 
 /// Nodes that could be spared, but that something holds.
 fn held(record: &NodeAutoscalerRecord) -> Vec<Finding> {
-    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for decision in of_action(record, NodeAction::Unremovable) {
-        let nodes = reasons.entry(&decision.reason).or_default();
+    // Many pods may hold nodes for one reason: the first stands for all of them.
+    let mut reasons: BTreeMap<&str, (&str, Vec<&str>)> = BTreeMap::new();
+    let unremovable = of_action(record, NodeAction::Unremovable);
+    for decision in unremovable.chain(of_action(record, NodeAction::ScaleDownFailed)) {
+        let reason = decision.reason.as_str();
+        let kind = reason
+            .split_once(" holds it: ")
+            .map_or(reason, |(_, kind)| kind);
+        let (_, nodes) = reasons.entry(kind).or_insert((reason, Vec::new()));
         if !nodes.contains(&decision.node.as_str()) {
             nodes.push(&decision.node);
         }
     }
-    for decision in of_action(record, NodeAction::ScaleDownFailed) {
-        let nodes = reasons.entry(&decision.reason).or_default();
-        if !nodes.contains(&decision.node.as_str()) {
-            nodes.push(&decision.node);
-        }
-    }
-    let held = reasons
-        .into_iter()
-        .filter(|(reason, _)| *reason != "NoPlaceToMovePods");
+    let mut held: Vec<(&str, Vec<&str>)> = reasons.into_values().collect();
+    held.retain(|(reason, _)| *reason != "NoPlaceToMovePods");
+    held.sort_unstable();
     let finding = |(reason, nodes): (&str, Vec<&str>)| Finding {
         severity: Severity::Info,
         subject: "ClusterAutoscaler".to_owned(),
@@ -128,14 +131,14 @@ fn held(record: &NodeAutoscalerRecord) -> Vec<Finding> {
             [] => reason.to_owned(),
         },
     };
-    held.map(finding).collect()
+    held.into_iter().map(finding).collect()
 }
 
 /// How long pods waited for nodes that came.
 fn provisioning(record: &NodeAutoscalerRecord) -> Option<Finding> {
     let first = of_action(record, NodeAction::ScaleUp).next()?.time;
     let came = record.waits.iter();
-    let came = came.filter(|wait| wait.got_one && wait.until >= first);
+    let came = came.filter(|wait| wait.new_node && wait.until >= first);
     let mut waits: Vec<SimDuration> = came.map(|wait| wait.until - wait.from).collect();
     let longest = waits.iter().max().copied()?;
     waits.sort_unstable();
@@ -172,6 +175,14 @@ mod tests {
             from: SimTime::from_secs(from),
             until: SimTime::from_secs(until),
             got_one: true,
+            new_node: false,
+        }
+    }
+
+    fn wait_for_new(from: i64, until: i64) -> NodeWait {
+        NodeWait {
+            new_node: true,
+            ..wait(from, until)
         }
     }
 
@@ -195,7 +206,7 @@ mod tests {
         let refused = "general: max node group size reached";
         let found = texts(
             vec![decision(110, NodeAction::NoScaleUp, "", refused)],
-            vec![wait(100, 300), wait(100, 170)],
+            vec![wait(100, 300), wait(100, 170), wait_for_new(100, 500)],
         );
         assert_eq!(
             found,
@@ -208,11 +219,12 @@ mod tests {
     #[test]
     fn nodes_that_are_held_and_nodes_that_come_late_are_told() {
         let budget = "default/web-1 holds it: NotEnoughPdb";
+        let other = "default/api-1 holds it: NotEnoughPdb";
         let found = texts(
             vec![
                 decision(20, NodeAction::ScaleUp, "", "pods waited"),
                 decision(700, NodeAction::Unremovable, "general-2", budget),
-                decision(710, NodeAction::Unremovable, "general-3", budget),
+                decision(710, NodeAction::Unremovable, "general-3", other),
                 decision(
                     710,
                     NodeAction::Unremovable,
@@ -220,7 +232,7 @@ mod tests {
                     "NoPlaceToMovePods",
                 ),
             ],
-            vec![wait(10, 160)],
+            vec![wait_for_new(10, 160), wait(10, 400)],
         );
         let expected = [
             "node general-2 and 1 more were not needed, but stayed: default/web-1 holds it: NotEnoughPdb",
