@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexSet;
 use rustc_hash::FxHashMap;
 
-use crate::api::{Labels, ObjectId, Pod, PodTemplate, TaintEffect};
+use crate::api::{Extended, Labels, ObjectId, Pod, PodTemplate, TaintEffect};
 use crate::autoscaler::cluster_autoscaler::{
     ClassId, ControllerKind, Effect, PodClass, Resources, SafeToEvict, Toleration,
 };
@@ -40,6 +41,8 @@ pub(super) struct Classes {
     list: Vec<PodClass>,
     known: Vec<Option<Known>>,
     by_likeness: FxHashMap<Likeness, Vec<u32>>,
+    /// The names of extended resources: the core knows their places in here only.
+    extended: IndexSet<String>,
 }
 
 impl Classes {
@@ -70,7 +73,17 @@ impl Classes {
         if let Some(place) = places.and_then(|places| places.iter().find(same)) {
             return ClassId(*place);
         }
-        let class = class_of(pod, kind, Resources::new(requests.cpu, requests.memory));
+        let placement = pod.template.placement.as_ref();
+        let extended = placement.map(|placement| self.extended(&placement.extended));
+        let requests = Resources {
+            extended: extended.unwrap_or_default(),
+            ..Resources::new(requests.cpu, requests.memory)
+        };
+        let names = self.extended.iter().take(requests.extended.len());
+        let class = PodClass {
+            extended_names: names.cloned().collect(),
+            ..class_of(pod, kind, requests)
+        };
         let place = self.list.len() as u32;
         self.list.push(class);
         let places = self.by_likeness.entry(likeness.clone()).or_default();
@@ -80,6 +93,17 @@ impl Classes {
             template: Arc::clone(&pod.template),
         }));
         ClassId(place)
+    }
+
+    /// Amounts of extended resources as the core has them.
+    pub(super) fn extended(&mut self, amounts: &Extended) -> Vec<i64> {
+        let mut list = Vec::new();
+        for (name, amount) in amounts {
+            let (place, _) = self.extended.insert_full(name.clone());
+            list.resize(list.len().max(place + 1), 0);
+            list[place] = *amount;
+        }
+        list
     }
 
     /// The class of the pods of DaemonSets that are not simulated, on the nodes of a group.
@@ -93,16 +117,21 @@ impl Classes {
         ClassId(self.list.len() as u32 - 1)
     }
 
-    /// The classes whose pods a selector matches in a namespace.
-    pub(super) fn selected(&self, namespace: &str, selector: &Labels) -> Vec<ClassId> {
-        let known = (0..).map(ClassId).zip(&self.known);
-        let matching = known.filter(|(_, known)| {
+    /// The classes from a place of the list on whose pods a selector matches in a namespace.
+    pub(super) fn selected(
+        &self,
+        from: usize,
+        namespace: &str,
+        selector: &Labels,
+    ) -> impl Iterator<Item = ClassId> {
+        let known = (from as u32..).map(ClassId).zip(&self.known[from..]);
+        let matching = known.filter(move |(_, known)| {
             known.as_ref().is_some_and(|known| {
                 *known.likeness.namespace == *namespace
                     && crate::api::matches(selector, &known.likeness.labels)
             })
         });
-        matching.map(|(id, _)| id).collect()
+        matching.map(|(id, _)| id)
     }
 }
 

@@ -185,7 +185,6 @@ impl Simulation<'_> {
             Event::Advance(number) => autoscaler.wakeup.1 == number,
         };
         if is_due {
-            autoscaler.view.update(&self.store, &self.machines);
             self.advance_cluster_autoscaler(&mut autoscaler, now);
             if let Event::Loop(_) = event {
                 self.run_cluster_autoscaler(&mut autoscaler, now);
@@ -212,13 +211,13 @@ impl Simulation<'_> {
         if core.next_wakeup() > now {
             return;
         }
-        let controllers = view.controllers(&self.store);
+        view.update(&self.store, &self.machines);
         let mut world = World {
             simulation: self,
             view,
             now,
         };
-        let events = core.advance(&view.observation(&controllers, now), &mut world);
+        let events = core.advance(&view.observation(now), &mut world);
         self.tell_of_cluster_autoscaler(&events, view);
     }
 
@@ -231,8 +230,7 @@ impl Simulation<'_> {
             ..
         } = autoscaler;
         view.update(&self.store, &self.machines);
-        let controllers = view.controllers(&self.store);
-        let seen = view.observation(&controllers, now);
+        let seen = view.observation(now);
         let mut world = World {
             simulation: self,
             view,

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use rustc_hash::FxHashMap;
 
 use super::super::machines::Machine;
 use super::classes::{Classes, effect};
 use crate::api::{
-    Node as ApiNode, NodeId as ApiNodeId, ObjectId, Pod as ApiPod, PodId as ApiPodId, Store,
+    Amounts, Labels, Node as ApiNode, NodeId as ApiNodeId, ObjectId, PdbId, Pod as ApiPod,
+    PodId as ApiPodId, Store,
 };
 use crate::autoscaler::cluster_autoscaler::{
     ClassId, Controller, ControllerId, DaemonSet, GroupId, Node, NodeGroup, NodeGroupOptions,
@@ -18,7 +19,7 @@ use crate::cloud::InstanceId;
 use crate::cluster::spec::NodeGroupSpec;
 use crate::controller::disruption::budget_status;
 use crate::sim::{SimDuration, SimTime};
-use crate::units::Millicores;
+use crate::units::{Bytes, Millicores};
 
 /// The taint of a node that is being deleted.
 pub(super) const TO_BE_DELETED: &str = "ToBeDeletedByClusterAutoscaler";
@@ -36,7 +37,13 @@ pub(super) struct View {
     pub(super) nodes: Vec<Node>,
     pub(super) pods: Vec<Pod>,
     pdbs: Vec<Pdb>,
-    controllers: IndexMap<Option<ObjectId>, Option<Controller>>,
+    /// The budgets' own: the selector, and how many classes have been searched with it.
+    searched: Vec<(PdbId, Arc<Labels>, usize)>,
+    controllers: Vec<Option<Controller>>,
+    /// Their numbers; the one without an object owns the DaemonSet pods that are not simulated.
+    controller_ids: FxHashMap<Option<ObjectId>, ControllerId>,
+    /// Those that were there at the last look.
+    alive: Vec<(ObjectId, ControllerId)>,
     daemon_sets: Vec<DaemonSet>,
     pub(super) groups: Vec<NodeGroup>,
     prices: Option<PodPrices>,
@@ -67,7 +74,10 @@ impl View {
             nodes: Vec::new(),
             pods: Vec::new(),
             pdbs: Vec::new(),
-            controllers: IndexMap::new(),
+            searched: Vec::new(),
+            controllers: Vec::new(),
+            controller_ids: FxHashMap::default(),
+            alive: Vec::new(),
             daemon_sets: Vec::new(),
             groups: Vec::new(),
             prices,
@@ -91,11 +101,8 @@ impl View {
         let daemons = has_daemons.then(|| {
             let (cpu, memory) = (spec.daemonset_cpu, spec.daemonset_memory);
             let class = self.classes.of_daemons(cpu, memory, &host);
-            let controller = ControllerId(self.controllers.len() as u32);
             // One for all of them; it is never gone.
-            self.controllers
-                .entry(None)
-                .or_insert(Some(Controller { replicas: 1 }));
+            let controller = self.controller(None);
             self.daemon_sets.push(DaemonSet { controller, class });
             (class, controller)
         });
@@ -107,11 +114,13 @@ impl View {
         self.group_ids.push(Some(GroupId(self.groups.len() as u32)));
         let mut labels = spec.labels.clone();
         labels.insert("kubernetes.io/hostname".to_owned(), host);
+        let extended = self.classes.extended(&spec.extended);
+        let of = |cpu, memory| of_node(cpu, memory, spec.max_pods, &extended);
         let shape = NodeShape {
             labels: labels.into_iter().collect(),
             taints: spec.taints.iter().map(taint).collect(),
-            capacity: with_pods(spec.cpu, spec.memory, spec.max_pods),
-            allocatable: with_pods(spec.allocatable_cpu, spec.allocatable_memory, spec.max_pods),
+            capacity: of(spec.cpu, spec.memory),
+            allocatable: of(spec.allocatable_cpu, spec.allocatable_memory),
         };
         self.groups.push(NodeGroup {
             name: spec.name.clone(),
@@ -143,33 +152,19 @@ impl View {
     }
 
     /// The observation as of the last [`View::update`].
-    pub(super) fn observation<'v>(
-        &'v self,
-        controllers: &'v [Option<Controller>],
-        now: SimTime,
-    ) -> Observation<'v> {
+    pub(super) fn observation(&self, now: SimTime) -> Observation<'_> {
         Observation {
             now,
             nodes: &self.nodes,
             pods: &self.pods,
             classes: self.classes.list(),
             pdbs: &self.pdbs,
-            controllers,
+            controllers: &self.controllers,
             daemon_sets: &self.daemon_sets,
             groups: &self.groups,
             pod_prices: self.prices,
             priorities: self.priorities.as_deref(),
         }
-    }
-
-    /// The controllers as they are now.
-    pub(super) fn controllers(&mut self, store: &Store) -> Vec<Option<Controller>> {
-        for (object, controller) in &mut self.controllers {
-            if let Some(object) = object {
-                *controller = controller_of(*object, store);
-            }
-        }
-        self.controllers.values().copied().collect()
     }
 
     /// Takes in what has changed.
@@ -182,20 +177,53 @@ impl View {
             .map(|(id, _)| ObjectId::DaemonSet(id))
             .collect();
         for set in sets {
-            self.controller(set);
+            self.controller(Some(set));
         }
-        let pdbs = store.pdbs().map(|(id, pdb)| Pdb {
-            disruptions_allowed: budget_status(id, store).disruptions_allowed,
-            classes: self.classes.selected(&pdb.meta.namespace, &pdb.selector),
-        });
-        self.pdbs = pdbs.collect();
+        self.update_controllers(store);
+        self.update_pdbs(store);
     }
 
-    fn controller(&mut self, owner: ObjectId) -> ControllerId {
-        let entry = self.controllers.entry(Some(owner));
-        let place = entry.index();
-        entry.or_default();
-        ControllerId(place as u32)
+    fn controller(&mut self, owner: Option<ObjectId>) -> ControllerId {
+        let next = ControllerId(self.controllers.len() as u32);
+        let id = *self.controller_ids.entry(owner).or_insert(next);
+        if id == next {
+            self.controllers.push(Some(Controller { replicas: 1 }));
+            self.alive.extend(owner.map(|owner| (owner, id)));
+        }
+        id
+    }
+
+    /// What is gone never comes back: only the others are looked at.
+    fn update_controllers(&mut self, store: &Store) {
+        let controllers = &mut self.controllers;
+        self.alive.retain(|(object, id)| {
+            let seen = controller_of(*object, store);
+            controllers[id.0 as usize] = seen;
+            seen.is_some()
+        });
+    }
+
+    /// Classes never change: only new ones are matched.
+    fn update_pdbs(&mut self, store: &Store) {
+        let searched = std::mem::take(&mut self.searched).into_iter();
+        let mut known: FxHashMap<PdbId, (Arc<Labels>, usize, Vec<ClassId>)> = searched
+            .zip(std::mem::take(&mut self.pdbs))
+            .map(|((id, selector, searched), pdb)| (id, (selector, searched, pdb.classes)))
+            .collect();
+        for (id, pdb) in store.pdbs() {
+            let known = known.remove(&id);
+            let same = known.filter(|(selector, ..)| *selector == pdb.selector);
+            let (selector, from, mut classes) =
+                same.unwrap_or_else(|| (Arc::clone(&pdb.selector), 0, Vec::new()));
+            let namespace = &pdb.meta.namespace;
+            classes.extend(self.classes.selected(from, namespace, &selector));
+            let searched = self.classes.list().len();
+            self.searched.push((id, selector, searched));
+            self.pdbs.push(Pdb {
+                disruptions_allowed: budget_status(id, store).disruptions_allowed,
+                classes,
+            });
+        }
     }
 
     fn update_pods(&mut self, store: &Store, machines: &[Machine]) {
@@ -263,7 +291,7 @@ impl View {
         Some(Pod {
             id: PodId(pod.serial as u32),
             class: self.classes.of(pod),
-            controller: pod.meta.owner.map(|owner| self.controller(owner)),
+            controller: pod.meta.owner.map(|owner| self.controller(Some(owner))),
             node,
             created: pod.meta.created.truncate_to_second(),
             deletion: pod.meta.deletion,
@@ -322,13 +350,17 @@ impl View {
             return Arc::clone(shape);
         }
         let labels = node.labels().iter();
+        let extended = self.classes.extended(&node.extended);
+        let of = |amounts: Amounts| {
+            of_node(amounts.cpu, amounts.memory, node.max_pods, &extended)
+        };
         let shape = Arc::new(NodeShape {
             labels: labels
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
             taints: node.taints.iter().map(taint).collect(),
-            capacity: with_pods(node.capacity.cpu, node.capacity.memory, node.max_pods),
-            allocatable: with_pods(node.allocatable.cpu, node.allocatable.memory, node.max_pods),
+            capacity: of(node.capacity),
+            allocatable: of(node.allocatable),
         });
         self.shapes[id.slot()] = Some((id, version, Arc::clone(&shape)));
         shape
@@ -365,9 +397,10 @@ fn taint(taint: &crate::api::Taint) -> Taint {
     }
 }
 
-fn with_pods(cpu: Millicores, memory: crate::units::Bytes, pods: u32) -> Resources {
+fn of_node(cpu: Millicores, memory: Bytes, pods: u32, extended: &[i64]) -> Resources {
     Resources {
         pods: pods.into(),
+        extended: extended.to_vec(),
         ..Resources::new(cpu, memory)
     }
 }

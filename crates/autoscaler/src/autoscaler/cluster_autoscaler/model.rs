@@ -112,6 +112,8 @@ impl Toleration {
 pub struct PodClass {
     /// What a pod requests.
     pub requests: Resources,
+    /// Names of the extended resources among them, in their order; for messages only.
+    pub extended_names: Vec<String>,
     /// Who owns it.
     pub kind: ControllerKind,
     /// Whether it lives in `kube-system`.
@@ -147,6 +149,7 @@ impl PodClass {
     pub fn new(requests: Resources) -> Self {
         Self {
             requests,
+            extended_names: Vec::new(),
             kind: ControllerKind::ReplicaSet,
             kube_system: false,
             priority: 0,

@@ -101,7 +101,9 @@ fn missing(pod: &PodClass, info: &NodeInfo) -> Reasons {
     }
     for (index, asked) in asked.extended.iter().enumerate() {
         if *asked > 0 && *asked > has.extended(index) - used.extended(index) {
-            reasons.push("Insufficient extended resource".to_owned());
+            let name = pod.extended_names.get(index);
+            let name = name.map_or("extended resource", String::as_str);
+            reasons.push(format!("Insufficient {name}"));
         }
     }
     reasons
