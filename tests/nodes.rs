@@ -2,8 +2,10 @@
 
 mod cluster_rig;
 
+use std::sync::Arc;
+
 use cluster_rig::{Rig, labels, nodes, workload};
-use nlsim::api::{Node, ObjectId, What};
+use nlsim::api::{Extended, Node, ObjectId, Placement, What};
 use nlsim::cloud::Stage;
 use nlsim::cluster::spec::{
     FailureReason, IntOrPercent, NodeFailure, NodeGroupSpec, PdbSpec, WorkloadKind,
@@ -227,6 +229,32 @@ fn pods_beyond_the_greatest_size_are_told_why_they_wait() {
     );
 }
 
+/// Groups and reasons of the requests for nodes that came to nothing.
+fn failures(rig: &Rig) -> Vec<(&str, &str)> {
+    let record = rig.cluster.recording().node_autoscaler.as_ref();
+    let decisions = record.expect("there is one").decisions.iter();
+    decisions
+        .filter(|one| one.action == NodeAction::ScaleUpFailed)
+        .map(|one| (one.group.as_str(), one.reason.as_str()))
+        .collect()
+}
+
+#[test]
+fn nodes_that_never_register_are_told_of_once() {
+    let web = workload(WorkloadKind::Deployment, "web", 6);
+    let mut group = scaled(2);
+    group.scaling.failure = Some(NodeFailure {
+        share: 1.0,
+        reason: FailureReason::NeverRegisters,
+        from: SimTime::ZERO,
+        until: Some(SimTime::from_secs(200)),
+    });
+    let mut rig = Rig::new(&group, &[web], &[], 6);
+    rig.run_until(1100);
+    let expected = [("general", "nodes did not register in time")];
+    assert_eq!(failures(&rig), expected);
+}
+
 #[test]
 fn a_stockout_backs_the_group_off_and_is_got_over() {
     let web = workload(WorkloadKind::Deployment, "web", 6);
@@ -245,6 +273,7 @@ fn a_stockout_backs_the_group_off_and_is_got_over() {
         1,
         "what failed is taken back"
     );
+    assert_eq!(failures(&rig).len(), 1, "{:?}", failures(&rig));
     // The first back-off lasts five minutes.
     rig.run_until(600);
     assert_eq!((rig.ready(0), names(&rig).len()), (6, 2));
@@ -277,6 +306,46 @@ fn a_budget_holds_a_node_that_nobody_needs() {
         "{}",
         held.reason
     );
+}
+
+#[test]
+fn a_group_grows_for_an_extended_resource() {
+    let mut gpu = nodes(1, 4000);
+    gpu.name = "gpu".to_owned();
+    gpu.extended = Arc::new(Extended::from([("nvidia.com/gpu".to_owned(), 1)]));
+    gpu.scaling.bounds = Some((1, 3));
+    let mut plain = scaled(5);
+    plain.count = 0;
+    plain.scaling.bounds = Some((0, 5));
+    let mut train = workload(WorkloadKind::Deployment, "train", 4);
+    train.template.placement = Some(Box::new(Placement {
+        extended: Extended::from([("nvidia.com/gpu".to_owned(), 1)]),
+        ..Placement::default()
+    }));
+    let mut rig = Rig::on(&[plain, gpu], &[train], &[], 8);
+    rig.run_until(600);
+    assert_eq!((rig.ready(0), rig.counts(0).pending), (3, 1));
+    assert_eq!(names(&rig).len(), 3);
+    let refused = messages(&rig, "NotTriggerScaleUp");
+    let text =
+        "pod didn't trigger scale-up: 1 Insufficient nvidia.com/gpu, 1 max node group size reached";
+    assert!(
+        refused.iter().any(|(.., message)| message == text),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn daemons_of_one_group_do_not_hold_the_nodes_of_another() {
+    let mut web = workload(WorkloadKind::Deployment, "web", 4);
+    web.deleted_at = Some(SimTime::from_secs(300));
+    let mut second = scaled(3);
+    second.name = "second".to_owned();
+    second.count = 2;
+    second.scaling.bounds = Some((0, 3));
+    let mut rig = Rig::on(&[scaled(3), second], &[web], &[], 9);
+    rig.run_until(3000);
+    assert_eq!(names(&rig), ["general-1"]);
 }
 
 proptest! {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Simulation;
 use super::view::{View, instance_id};
+use crate::autoscaler::cluster_autoscaler::clusterstate::TIMEOUT;
 use crate::autoscaler::cluster_autoscaler::scale_down::deletion_tracker::DeletionResult;
 use crate::autoscaler::cluster_autoscaler::scale_up::{ScaleUpResult, ScaleUpStatus};
 use crate::autoscaler::cluster_autoscaler::simulator::removal::UnremovableReason;
@@ -111,6 +112,21 @@ impl Simulation<'_> {
                     ..decision(NodeAction::ScaleUpFailed, error.clone())
                 });
             }
+        }
+        for (group, failure) in &report.failures {
+            let mut statuses = report.scale_up.iter();
+            if statuses.any(|status| status.failed_resize.contains(group)) {
+                continue;
+            }
+            let reason = if failure.code == TIMEOUT {
+                "nodes did not register in time".to_owned()
+            } else {
+                failure.message.clone()
+            };
+            made.push(NodeDecision {
+                group: seen.group(*group).name.clone(),
+                ..decision(NodeAction::ScaleUpFailed, reason)
+            });
         }
         let refused = refusals(&report.scale_up, seen);
         if refused != told.refused {

@@ -351,9 +351,7 @@ impl View {
         }
         let labels = node.labels().iter();
         let extended = self.classes.extended(&node.extended);
-        let of = |amounts: Amounts| {
-            of_node(amounts.cpu, amounts.memory, node.max_pods, &extended)
-        };
+        let of = |amounts: Amounts| of_node(amounts.cpu, amounts.memory, node.max_pods, &extended);
         let shape = Arc::new(NodeShape {
             labels: labels
                 .map(|(key, value)| (key.clone(), value.clone()))

@@ -8,6 +8,7 @@ mod scaling;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::backoff::BackoffReason;
 use super::clusterstate::ClusterStateRegistry;
 use super::events::{Event, Events, Involved};
 use super::model::{GroupId, Node, NodeId, Observation};
@@ -33,6 +34,9 @@ const INITIAL_AGE: SimDuration = SimDuration::from_secs(3600);
 pub struct LoopReport {
     /// Each scale-up, in order.
     pub scale_up: Vec<ScaleUpStatus>,
+    /// Requests for nodes that came to nothing, with how: refused at once, not created, or not
+    /// registered in time.
+    pub failures: Vec<(GroupId, BackoffReason)>,
     /// What the expanders chose.
     pub choices: Vec<Choice>,
     /// How the scale-down ended.
@@ -177,6 +181,7 @@ impl StaticAutoscaler {
             events: Events::default(),
             report: LoopReport {
                 scale_up: Vec::new(),
+                failures: Vec::new(),
                 choices: Vec::new(),
                 scale_down: ScaleDownResult::NotTried,
                 deletion_started: Vec::new(),
@@ -205,6 +210,7 @@ impl StaticAutoscaler {
         if this.report.scale_up.is_empty() {
             this.scale_up_not_run();
         }
+        this.report.failures.extend(self.registry.take_failures());
         this.report.error = result.err();
         this.report.deletion_results = self.actuator.tracker.take_results();
         this.report.cluster_healthy = self.registry.is_cluster_healthy(&self.options);

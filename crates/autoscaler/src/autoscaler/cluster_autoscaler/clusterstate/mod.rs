@@ -11,6 +11,7 @@ mod status;
 
 pub use config_map::StatusConfigMap;
 pub use readiness::Readiness;
+pub use requests::TIMEOUT;
 pub use status::{GroupStatus, ScaleUpState};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,6 +72,7 @@ pub struct ClusterStateRegistry {
     previous_instances: Vec<Vec<Instance>>,
     cache: InstancesCache,
     candidates: BTreeMap<GroupId, i64>,
+    failures: Vec<(GroupId, BackoffReason)>,
 }
 
 impl ClusterStateRegistry {
@@ -95,6 +97,7 @@ impl ClusterStateRegistry {
             previous_instances: Vec::new(),
             cache: InstancesCache::new(now),
             candidates: BTreeMap::new(),
+            failures: Vec::new(),
         }
     }
 
@@ -327,7 +330,13 @@ impl ClusterStateRegistry {
             code: code.to_owned(),
             message: message.to_owned(),
         };
+        self.failures.push((group, reason.clone()));
         self.backoff.backoff(group, reason, now);
+    }
+
+    /// The scale-ups that have failed since this was last asked.
+    pub fn take_failures(&mut self) -> Vec<(GroupId, BackoffReason)> {
+        std::mem::take(&mut self.failures)
     }
 
     /// Instances that could not be created, by group.

@@ -6,6 +6,9 @@ use crate::autoscaler::cluster_autoscaler::model::{GroupId, Observation};
 use crate::autoscaler::cluster_autoscaler::outside::Outside;
 use crate::sim::{SimDuration, SimTime};
 
+/// The code of a request whose nodes have not registered in time.
+pub const TIMEOUT: &str = "timeout";
+
 /// A group was grown, and its nodes are awaited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ScaleUpRequest {
@@ -75,7 +78,7 @@ impl ClusterStateRegistry {
             let message = format!("Nodes added to group {name} failed to register within {took}");
             warn(events, seen, "ScaleUpTimedOut", message);
             let message = format!("Scale-up timed out for node group {name} after {took}");
-            self.register_failed_scale_up(group, "timeout", &message, seen.now);
+            self.register_failed_scale_up(group, TIMEOUT, &message, seen.now);
             if let Err(error) = outside.decrease_target_size(seen.now, group, -request.increase) {
                 let message = format!(
                     "Failed to decrease target size for group {name} after scale-up timeout: {error}"

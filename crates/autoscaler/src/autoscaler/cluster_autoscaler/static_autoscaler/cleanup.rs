@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Loop, StaticAutoscaler};
+use crate::autoscaler::cluster_autoscaler::backoff::BackoffReason;
+use crate::autoscaler::cluster_autoscaler::clusterstate::TIMEOUT;
 use crate::autoscaler::cluster_autoscaler::events::Involved;
 use crate::autoscaler::cluster_autoscaler::model::{GroupId, NodeId};
 
@@ -46,6 +48,16 @@ impl StaticAutoscaler {
             }
             if deleted.is_err() {
                 return;
+            }
+            // Those of a request that took too long have been told of.
+            let told = self.registry.backed_off(group, seen.now);
+            if told.is_none_or(|reason| reason.code != TIMEOUT) {
+                let message = format!("{} nodes never registered", nodes.len());
+                let reason = BackoffReason {
+                    code: TIMEOUT.to_owned(),
+                    message,
+                };
+                this.report.failures.push((group, reason));
             }
         }
     }
