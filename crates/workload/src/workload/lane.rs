@@ -109,7 +109,7 @@ pub struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    /// A request comes; `None` if it is turned away, which changes nothing.
+    /// A request comes; `None` if it is turned away, which is counted and changes nothing else.
     #[inline]
     pub fn admit(&mut self, work: Work, out: &mut Vec<Finished>) -> Option<RequestKey> {
         if !self.server.lets_in() {

@@ -46,7 +46,7 @@ fn backlog(queue: &QueueRecord, recording: &Recording, hpas: &[HpaFigures]) -> F
     let why = at_most.map_or(String::new(), |(hpa, figures)| {
         format!(
             "; {} stood at its maxReplicas of {} for {:.0}% of the time",
-            hpa.name, hpa.bounds.1, figures.saturated_pct
+            figures.label, hpa.bounds.1, figures.saturated_pct
         )
     });
     let oldest = last.oldest.unwrap_or(0.0) / 60.0;
