@@ -48,7 +48,7 @@ pub struct QueueSample {
     pub ready: u64,
     /// Messages that workers hold unacknowledged.
     pub unacked: u64,
-    /// Messages held back, new ones and retries.
+    /// Messages that the broker holds back.
     pub delayed: u64,
     /// Tasks that run.
     pub running: u64,

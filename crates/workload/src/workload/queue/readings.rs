@@ -8,10 +8,11 @@ pub struct Readings {
     /// Messages that wait for a worker: `messages_ready` of RabbitMQ, the length of the list,
     /// `ApproximateNumberOfMessagesVisible`; of a topic those that nobody has begun.
     pub ready: u64,
-    /// Messages that workers hold unacknowledged: `messages_unacknowledged`,
-    /// `ApproximateNumberOfMessagesNotVisible`; of a topic those that are being processed.
+    /// Messages that workers hold unacknowledged: `messages_unacknowledged`, retries that wait for
+    /// their time included; `ApproximateNumberOfMessagesNotVisible`; of a topic those that are being
+    /// processed.
     pub unacked: u64,
-    /// Messages held back, new ones and retries: `ApproximateNumberOfMessagesDelayed`.
+    /// Messages that the broker holds back: `ApproximateNumberOfMessagesDelayed`, retries included.
     pub delayed: u64,
     /// Tasks that run, those acknowledged early included.
     pub running: u64,

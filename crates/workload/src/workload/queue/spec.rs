@@ -63,6 +63,11 @@ impl QueueKind {
         }
     }
 
+    /// Whether it is Celery's worker that holds a message until it is to be tried again.
+    pub fn workers_hold_retries(self) -> bool {
+        matches!(self, Self::RabbitMq | Self::Redis { .. })
+    }
+
     /// Its partitions, if it has some.
     pub fn partitions(self) -> Option<u32> {
         match self {

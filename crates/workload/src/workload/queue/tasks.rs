@@ -7,7 +7,8 @@
 //! timeout also brings back what a worker still has: its task is then done twice.
 //!
 //! As Celery does: a worker with `prefetch_multiplier` m and c slots holds up to m × c
-//! unacknowledged messages; a retry is a new message that comes after `retry_delay`.
+//! unacknowledged messages; a retry is a new message that comes after `retry_delay`. Until then it
+//! counts as a worker's, but is nobody's: it goes to whoever is free then.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -25,6 +26,9 @@ enum State {
     Free,
     Ready,
     Delayed,
+    /// To be tried again later: Celery publishes it anew, with the time at which it is to begin, and
+    /// a worker takes it at once, beside what it prefetches, and holds it until then.
+    Retried,
     Held,
 }
 
@@ -74,6 +78,8 @@ pub(super) struct TaskQueue {
     prefetch_multiplier: u32,
     max_retries: u32,
     retry_delay: SimDuration,
+    /// Whether messages to be tried again are in workers' hands until then; else the broker's.
+    workers_hold_retries: bool,
     delay: SimDuration,
     visibility: Option<SimDuration>,
     max_deliveries: Option<u32>,
@@ -82,7 +88,7 @@ pub(super) struct TaskQueue {
     free: Vec<u32>,
     ready: VecDeque<Handle>,
     /// Messages in each state, by `State`; at `Free` tasks acknowledged early that run.
-    inside: [u64; 4],
+    inside: [u64; 5],
     /// Messages held back and when they are ready; (time, order) is unique.
     delayed: BinaryHeap<Reverse<(SimTime, u64, Handle)>>,
     order: u64,
@@ -114,6 +120,7 @@ impl TaskQueue {
             prefetch_multiplier: worker.prefetch_multiplier,
             max_retries: worker.max_retries,
             retry_delay: worker.retry_delay,
+            workers_hold_retries: spec.kind.workers_hold_retries(),
             delay: spec.delay,
             visibility: spec.kind.visibility(),
             max_deliveries: spec.max_deliveries,
@@ -124,7 +131,7 @@ impl TaskQueue {
             entries: Vec::new(),
             free: Vec::new(),
             ready: VecDeque::new(),
-            inside: [0; 4],
+            inside: [0; 5],
             delayed: BinaryHeap::new(),
             order: 0,
             expiries: VecDeque::new(),
@@ -171,7 +178,13 @@ impl TaskQueue {
             generation: place.generation,
         };
         if delay > SimDuration::ZERO {
-            self.set(handle, State::Delayed);
+            let is_held = message.failures > 0 && self.workers_hold_retries;
+            let state = if is_held {
+                State::Retried
+            } else {
+                State::Delayed
+            };
+            self.set(handle, state);
             self.order += 1;
             self.delayed
                 .push(Reverse((now + delay, self.order, handle)));
@@ -544,12 +557,19 @@ impl TaskQueue {
         let head = self.ready.iter().find(is_ready);
         let head = head.and_then(|handle| self.find(*handle));
         let consuming = |one: &&Option<Worker>| one.as_ref().is_some_and(|one| one.taking);
+        let consumers = self.workers.iter().filter(consuming).count() as u32;
+        let retried = self.inside[State::Retried as usize];
+        // Nobody there to take them: they are as ready as others.
+        let (waiting, held) = match consumers {
+            0 => (retried, 0),
+            _ => (0, retried),
+        };
         Readings {
-            ready: self.inside[State::Ready as usize],
-            unacked: self.inside[State::Held as usize],
+            ready: self.inside[State::Ready as usize] + waiting,
+            unacked: self.inside[State::Held as usize] + held,
             delayed: self.inside[State::Delayed as usize],
             running: self.running,
-            consumers: self.workers.iter().filter(consuming).count() as u32,
+            consumers,
             oldest: head.map(|entry| now - entry.message.work.arrival),
             counts: self.counts,
             publish_rate: self.published.per_second(now),
