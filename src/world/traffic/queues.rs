@@ -234,8 +234,10 @@ impl Traffic {
                     load: FIRST + index,
                     client: start.delivery,
                 };
+                // The server counts from when the task is with it; the message keeps its own time.
                 let work = Work {
                     origin,
+                    arrival: now,
                     ..start.work
                 };
                 if self.servers.admit(now, start.server, work).is_none() {
