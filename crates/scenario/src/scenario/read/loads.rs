@@ -65,6 +65,11 @@ pub(super) fn loads(
         if let Some(load) = load {
             if let Some(queue) = queue.flatten() {
                 queues.produced_by(queue, made.made.len());
+            } else if queue.is_none() {
+                let mut keys = ["service"].iter().chain(GENERATORS);
+                let node = keys.find_map(|key| item.get(key)).unwrap_or(item);
+                let name = &services[load.service].name;
+                queues.refuse_requests((load.service, name), node.span, diagnostics);
             }
             if let Some(end) = known.end.filter(|end| load.at >= *end) {
                 let title = format!("the load `{}` never begins", load.name);
@@ -73,7 +78,7 @@ pub(super) fn loads(
             made.push(load);
         }
     }
-    jobs_from_the_start(&mut made, known, services, diagnostics);
+    jobs_from_the_start(&mut made, known, services, queues, diagnostics);
     made.made
 }
 
@@ -137,17 +142,26 @@ fn load(
             .help = Some(format!("one of {}", GENERATORS.join(", ")));
         return None;
     };
-    let (misplaced, label): (&[&str], &str) = match *kind {
-        "command" | "manifest" => (&["arrivals", "timeout", "queue"], "only a profile has it"),
+    let (misplaced, partner, label): (&[&str], &str, &str) = match *kind {
+        "command" | "manifest" => (
+            &["arrivals", "timeout", "queue"],
+            kind,
+            "only a profile has it",
+        ),
         _ if queue.is_some() => (
             &["overhead", "timeout", "service"],
+            "queue",
             "a message waits until it is consumed, by the service that does",
         ),
-        _ => (&["overhead"], "only a `command` and a `manifest` have it"),
+        _ => (
+            &["overhead"],
+            kind,
+            "only a `command` and a `manifest` have it",
+        ),
     };
     for key in misplaced {
         if table.get(key).is_some() {
-            let title = format!("`{key}` does not go with `{kind}`");
+            let title = format!("`{key}` does not go with `{partner}`");
             diagnostics.error(table.key_span(key), title, label);
         }
     }

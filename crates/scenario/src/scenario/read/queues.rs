@@ -156,6 +156,25 @@ impl Queues {
         self.consumers[queue]
     }
 
+    /// Says that a load sends requests to a service whose pods take messages only.
+    pub(super) fn refuse_requests(
+        &self,
+        (service, name): (usize, &str),
+        span: Span,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let consumed = self.consumers.iter().position(|one| *one == Some(service));
+        if let Some(queue) = consumed {
+            let title = format!("the service `{name}` consumes a queue");
+            diagnostics
+                .error(span, title, "its pods answer no requests")
+                .help = Some(format!(
+                "name the queue: `queue = \"{}\"`",
+                self.specs[queue].name
+            ));
+        }
+    }
+
     /// Whether the queue is a topic with partitions.
     pub(super) fn is_topic(&self, queue: usize) -> bool {
         self.specs[queue].kind.partitions().is_some()
@@ -243,6 +262,11 @@ fn read_worker(
 ) {
     const TASKS: &[&str] = &["prefetch_multiplier"];
     const TOPICS: &[&str] = &["commit_interval", "session_timeout", "rebalance"];
+    const LATE: &[&str] = &["max_retries", "retry_delay", "commit_interval"];
+    const KIND: &str = "this kind of queue";
+    const EARLY: &str = "`acknowledge = \"early\"` on a topic";
+    const MEMBER: &str = "a member takes the next record of each partition";
+    const GONE: &str = "a record is committed before its task, and does not come again";
     if let Some(multiplier) = table.count("prefetch_multiplier", diagnostics) {
         worker.prefetch_multiplier = multiplier;
     }
@@ -271,15 +295,20 @@ fn read_worker(
             *target = duration;
         }
     }
-    let (misplaced, label): (&[&'static str], &str) = match is_topic {
-        Some(true) => (TASKS, "a member takes the next record of each partition"),
-        Some(false) => (TOPICS, "only consumers of a topic have it"),
-        None => return,
+    let is_early = worker.acknowledge == Acknowledge::Early;
+    let early = is_early && table.get("acknowledge").is_some();
+    let misplaced: &[(&[&'static str], &str, &str)] = match is_topic {
+        Some(true) if early => &[(TASKS, KIND, MEMBER), (LATE, EARLY, GONE)],
+        Some(true) => &[(TASKS, KIND, MEMBER)],
+        Some(false) => &[(TOPICS, KIND, "only consumers of a topic have it")],
+        None => &[],
     };
-    for key in misplaced {
-        if table.get(key).is_some() {
-            let title = format!("`{key}` does not go with this kind of queue");
-            diagnostics.error(table.key_span(key), title, label);
+    for (keys, partner, label) in misplaced {
+        for key in *keys {
+            if table.get(key).is_some() {
+                let title = format!("`{key}` does not go with {partner}");
+                diagnostics.error(table.key_span(key), title, *label);
+            }
         }
     }
 }

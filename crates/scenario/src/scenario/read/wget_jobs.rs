@@ -3,6 +3,7 @@
 use super::destination::{named_service, service_of};
 use super::known::Known;
 use super::loads::{Common, Loads};
+use super::queues::Queues;
 use crate::cluster::spec::{WorkloadKind, WorkloadSpec};
 use crate::load::WGET_PROCESS_COST;
 use crate::load::command_line;
@@ -21,6 +22,7 @@ pub(super) fn jobs_from_the_start(
     made: &mut Loads,
     known: &mut Known<'_>,
     services: &[ServerSpec],
+    queues: &Queues,
     diagnostics: &mut Diagnostics,
 ) {
     for workload in 0..known.workloads.len() {
@@ -62,6 +64,8 @@ pub(super) fn jobs_from_the_start(
         }
         let times = (SimTime::ZERO, None);
         if let Some(mut load) = wget_job(workload, span, times, known, services, diagnostics) {
+            let name = &services[load.service].name;
+            queues.refuse_requests((load.service, name), span, diagnostics);
             load.name.clone_from(&known.workloads[workload].name);
             made.push(load);
         }
