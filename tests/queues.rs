@@ -27,10 +27,10 @@ fn celery_workers_scale_on_the_depth_of_their_queue() {
     let retried = run.get("queue.default.retried") / run.get("queue.default.done");
     assert!((0.005..0.015).contains(&retried), "{retried}");
     assert!(run.get("queue.default.dead_lettered") <= 1.0);
-    assert_eq!(
-        run.get("queue.default.completion_p95_s"),
-        run.get("service.celery.p95_ms") / 1000.0
-    );
+    // A task takes 5 s, behind a backlog that is longer; nobody waits beyond the oldest message seen
+    // and a few retries.
+    let p95 = run.get("queue.default.completion_p95_s");
+    assert!(p95 > 10.0 && p95 < run.get("queue.default.max_oldest_s") + 30.0, "{p95}");
 }
 
 #[test]
