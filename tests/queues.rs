@@ -3,7 +3,10 @@
 mod files;
 mod shipped;
 
+use files::Memory;
+use nlsim::prometheus::promql::Value;
 use nlsim::record::Detail;
+use nlsim::scenario::Loaded;
 use nlsim::sim::SimTime;
 use nlsim::world::Simulation;
 use shipped::{load, run, run_with};
@@ -30,7 +33,10 @@ fn celery_workers_scale_on_the_depth_of_their_queue() {
     // A task takes 5 s, behind a backlog that is longer; nobody waits beyond the oldest message seen
     // and a few retries.
     let p95 = run.get("queue.default.completion_p95_s");
-    assert!(p95 > 10.0 && p95 < run.get("queue.default.max_oldest_s") + 30.0, "{p95}");
+    assert!(
+        p95 > 10.0 && p95 < run.get("queue.default.max_oldest_s") + 30.0,
+        "{p95}"
+    );
 }
 
 #[test]
@@ -93,4 +99,45 @@ fn long_tasks_are_lost_or_done_again_when_workers_go() {
     assert_eq!(late.lost, 0);
     // What was reserved comes back either way; of late ones also what ran.
     assert!(late.redelivered > 10, "{late:?}");
+}
+
+#[test]
+fn a_worker_measures_its_tasks_without_their_time_in_the_queue() {
+    let mut files = Memory::default();
+    files.put(
+        "m.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: worker }\nspec:\n  \
+         selector: { matchLabels: { app: worker } }\n  template:\n    \
+         metadata: { labels: { app: worker } }\n    \
+         spec: { containers: [{ name: worker, image: worker:1 }] }\n",
+    );
+    // Two tasks of a second each come in a second, and one is done.
+    let mean = "http_request_duration_seconds_sum / http_request_duration_seconds_count";
+    files.put(
+        "test.toml",
+        format!(
+            "name = \"test\"\nmanifests = [\"m.yaml\"]\nsimulation = {{ duration = \"20m\" }}\n\
+             [prometheus]\nqueries = [\"{mean}\"]\n\
+             [[queue]]\nname = \"default\"\n\
+             [[service]]\nworkload = \"Deployment/worker\"\nconsumes = \"default\"\n\
+             request = {{ cpu = \"1ms\", wait = \"999ms\" }}\n\
+             [[load]]\nqueue = \"default\"\nconstant = {{ rate = 2 }}\n"
+        ),
+    );
+    let built = Loaded::load("test.toml", &files).and_then(|loaded| loaded.build(&[]));
+    let scenario = match built {
+        Ok(built) => built.scenario,
+        Err(problems) => panic!("{}", problems.render(false)),
+    };
+    let mut simulation = Simulation::with_detail(&scenario, 1, Detail::Summary);
+    simulation.step_until(SimTime::from_secs(900)).unwrap();
+    let oldest = simulation.queue("default").unwrap().oldest;
+    assert!(oldest.is_some_and(|oldest| oldest.as_secs_f64() > 300.0));
+    match simulation.query(mean) {
+        Ok(Value::Vector(found)) => {
+            assert_eq!(found.len(), 1);
+            assert!((0.95..1.1).contains(&found[0].value), "{}", found[0].value);
+        }
+        other => panic!("{other:?}"),
+    }
 }
