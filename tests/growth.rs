@@ -25,6 +25,8 @@ struct Size {
     /// Seconds from one change of the usage, and of the replicas with it, to the next; 0 if it
     /// stays.
     wave: usize,
+    /// Whether Prometheus scrapes the kubelets.
+    scraped: bool,
 }
 
 const SMALL: Size = Size {
@@ -33,6 +35,7 @@ const SMALL: Size = Size {
     nodes: 20,
     minutes: 15,
     wave: 200,
+    scraped: false,
 };
 
 fn manifests(size: Size) -> String {
@@ -81,6 +84,10 @@ fn scenario(size: Size) -> String {
          [[node_group]]\ncount = {}\ncpu = \"64\"\nmemory = \"256Gi\"\nmax_pods = 250\n",
         size.minutes, size.nodes
     );
+    if size.scraped {
+        text += "[prometheus]\nscrape_interval = \"5s\"\n\
+                 queries = [\"container_memory_working_set_bytes\"]\n";
+    }
     for group in 0..size.groups {
         let percent = if size.wave > 0 { [90, 30] } else { [60, 60] };
         let [high, low] = percent.map(|percent| size.pods * percent);
@@ -177,6 +184,18 @@ fn cost_grows_with_the_time() {
 fn cost_hardly_grows_with_the_nodes() {
     let growth = growth(Detail::Summary, |times| Size {
         nodes: 50 * times,
+        ..SMALL
+    });
+    assert!(growth < 1.5, "{growth}");
+}
+
+/// A kubelet is asked for its own pods.
+#[test]
+fn cost_of_scrapes_grows_with_the_pods_and_not_with_the_nodes_too() {
+    let growth = growth(Detail::Summary, |times| Size {
+        nodes: 20 * times,
+        wave: 0,
+        scraped: true,
         ..SMALL
     });
     assert!(growth < 1.5, "{growth}");

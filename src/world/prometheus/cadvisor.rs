@@ -66,8 +66,10 @@ impl Simulation<'_> {
         if self.store.find_node(node).is_none() || is_silent {
             return false;
         }
-        let on_it = self.store.pods().filter(|(_, pod)| pod.node == Some(node));
-        let pods: Vec<PodId> = on_it.map(|(id, _)| id).collect();
+        let on_it = self.store.pods_of_node(node);
+        let mut pods: Vec<PodId> = on_it.map(|(id, _)| id).collect();
+        // New series are made in the order in which the store has the pods.
+        pods.sort_unstable_by_key(|id| id.slot());
         for id in pods {
             self.expose_containers(id, now, past, out);
         }
