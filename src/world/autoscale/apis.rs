@@ -151,8 +151,9 @@ impl Simulation<'_> {
                     .map(|pod| pod.name().to_owned())
                     .collect();
                 let values = self.adapter_of_pods(asked, &names, now)?;
+                // An HPA's pods are by name.
                 let of_pod = |(name, value): (String, i64)| PodValue {
-                    pod: names.iter().position(|other| *other == name),
+                    pod: names.binary_search(&name).ok(),
                     value,
                 };
                 Ok(values.into_iter().map(of_pod).collect())
