@@ -231,7 +231,8 @@ fn what_is_not_there_cannot_be_down_and_scrapes_nothing() {
     files.put("test.toml", text);
     files.put("m.yaml", API);
     let built = Loaded::load("test.toml", &files).and_then(|loaded| loaded.build(&[]));
-    let warnings = built.expect("a scenario").warnings.list;
+    let built = built.expect("a scenario");
+    let warnings = built.warnings.list;
     for title in [
         "nobody scrapes the metrics of this service",
         "there is no Prometheus that could be down",
@@ -240,4 +241,37 @@ fn what_is_not_there_cannot_be_down_and_scrapes_nothing() {
         let told = warnings.iter().any(|warning| warning.title == title);
         assert!(told, "{title}: {warnings:?}");
     }
+    let mut simulation = Simulation::with_detail(&built.scenario, 1, Detail::Summary);
+    simulation.step_until(at(300)).expect("a run");
+    assert!(simulation.samples().is_none());
+    assert_eq!(simulation.query("up"), Err(QueryFailure::Down));
+}
+
+#[test]
+fn what_is_asked_for_later_is_kept_from_then_on() {
+    let more = "[prometheus]\nscrape_interval = \"15s\"\nqueries = [\"up\"]";
+    let scenario = scenario(HPA, more);
+    let mut simulation = Simulation::with_detail(&scenario, 1, Detail::Summary);
+    simulation.step_until(at(300)).expect("a run");
+    let query = "http_request_duration_seconds_count";
+    assert_eq!(values(&mut simulation, query), [0.0; 0]);
+    simulation.step_until(at(315)).expect("a run");
+    assert_eq!(values(&mut simulation, query).len(), 3);
+}
+
+#[test]
+fn a_later_target_takes_the_place_of_one_that_is_gone() {
+    let restart = |minute: i64| {
+        format!(
+            "[[action]]\nat = \"{minute}m\"\n\
+             kubectl = \"kubectl rollout restart deployment/neurolake-api -n neurolake\"\n"
+        )
+    };
+    let restarts: String = [3, 6, 9, 12, 15].into_iter().map(restart).collect();
+    let more = format!("[prometheus]\nscrape_interval = \"15s\"\nqueries = [\"up\"]\n{restarts}");
+    let scenario = scenario(HPA, &more);
+    let mut simulation = Simulation::with_detail(&scenario, 1, Detail::Summary);
+    simulation.step_until(at(1200)).expect("a run");
+    let up = "up{job=\"neurolake-api\"}";
+    assert_eq!(values(&mut simulation, up), [1.0; 3]);
 }

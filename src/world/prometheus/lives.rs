@@ -52,13 +52,18 @@ impl Prometheus {
     ) -> (u32, SimTime) {
         let interval = self.interval.0 / 1_000_000;
         let first = offset(identity, self.seed, interval, millis(from) + 1);
-        let slot = self.jobs.len() as u32;
-        self.jobs.push(Some(Job {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.jobs.push(None);
+            self.jobs.len() as u32 - 1
+        });
+        self.jobs[slot as usize] = Some(Job {
+            number: self.begun,
             source,
             target: Target::new(labels),
             gone: None,
             first: SimTime(first * 1_000_000),
-        }));
+        });
+        self.begun += 1;
         (slot, SimTime(first * 1_000_000))
     }
 
@@ -115,14 +120,15 @@ impl Simulation<'_> {
         let Some(prometheus) = &mut self.prometheus else {
             return;
         };
-        let Some(entry) = prometheus.of_pods.get_mut(id.slot()) else {
-            return;
-        };
-        if let Some((_, slot)) = entry.take_if(|(pod, _)| *pod == id) {
-            let noticed = now + prometheus.notice(u64::from(slot) | 1 << 63);
-            if let Some(job) = &mut prometheus.jobs[slot as usize] {
-                job.gone = Some(noticed);
-            }
+        let entry = prometheus.of_pods.get_mut(id.slot());
+        let known = entry.and_then(|entry| entry.take_if(|(pod, _)| *pod == id));
+        let Some((_, slot)) = known else { return };
+        let number = prometheus.jobs[slot as usize]
+            .as_ref()
+            .map(|job| job.number);
+        let noticed = number.map(|number| now + prometheus.notice(number | 1 << 63));
+        if let Some(job) = &mut prometheus.jobs[slot as usize] {
+            job.gone = noticed;
         }
     }
 
@@ -132,8 +138,9 @@ impl Simulation<'_> {
             What::Created => self.discover_node(node, now),
             What::Deleted => {
                 if let Some(prometheus) = &mut self.prometheus
-                    && let Some(Some((_, slot))) = prometheus.of_nodes.get(node.slot())
-                    && let Some(job) = &mut prometheus.jobs[*slot as usize]
+                    && let Some(entry) = prometheus.of_nodes.get_mut(node.slot())
+                    && let Some((_, slot)) = entry.take_if(|(known, _)| *known == node)
+                    && let Some(job) = &mut prometheus.jobs[slot as usize]
                 {
                     job.gone = Some(now);
                 }

@@ -63,6 +63,8 @@ enum Source {
 /// A target and its loop.
 #[derive(Debug, Clone)]
 struct Job {
+    /// How many there were before it.
+    number: u64,
     source: Source,
     target: Target,
     /// Since when its loop is stopped, or from when on it will be.
@@ -80,6 +82,10 @@ pub(super) struct Prometheus {
     streams: Streams,
     seed: u64,
     jobs: Vec<Option<Job>>,
+    /// Slots of jobs that are over.
+    free: Vec<u32>,
+    /// How many jobs there have been.
+    begun: u64,
     /// The jobs of pods, by their slots.
     of_pods: Vec<Option<(PodId, u32)>>,
     /// The jobs of nodes, by their slots.
@@ -116,7 +122,11 @@ impl Prometheus {
                 wanted.keep_for(adapter.max_age.0 / 1_000_000);
             });
         }
-        let services = scenario.exports.iter();
+        let exports = scenario.exports.iter();
+        let mut names: Vec<Names> = exports.map(|one| Names::new(one, spec.edition)).collect();
+        for one in &mut names {
+            one.ask(head.wanted());
+        }
         Self {
             head,
             interval: spec.scrape_interval,
@@ -124,13 +134,15 @@ impl Prometheus {
             streams: Streams::new(seed).of("prometheus"),
             seed,
             jobs: Vec::new(),
+            free: Vec::new(),
+            begun: 0,
             of_pods: Vec::new(),
             of_nodes: Vec::new(),
             sees_objects: false,
             families: Families::default(),
             asked: spec.queries.iter().cloned().collect(),
             is_new: false,
-            names: services.map(|one| Names::new(one, spec.edition)).collect(),
+            names,
             adapter: spec
                 .adapter
                 .as_ref()
@@ -144,6 +156,9 @@ impl Prometheus {
             && let Ok(query) = Query::parse(promql)
         {
             self.head.want(|wanted| wanted.add_query(&query));
+            for names in &mut self.names {
+                names.ask(self.head.wanted());
+            }
             self.asked.insert(promql.to_owned());
             self.is_new = true;
         }
@@ -247,6 +262,7 @@ impl Simulation<'_> {
             && let Some(gone) = job.gone
         {
             job.target.retire(&mut prometheus.head, millis(gone));
+            prometheus.free.push(slot);
         }
     }
 }

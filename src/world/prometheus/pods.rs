@@ -3,7 +3,7 @@
 use crate::api::PodId;
 use crate::prometheus::labels::BUCKET;
 use crate::prometheus::promql::Edition;
-use crate::prometheus::scrape::Exposed;
+use crate::prometheus::scrape::{Exposed, Wanted, bound};
 use crate::scenario::model::ExportSpec;
 use crate::world::Simulation;
 
@@ -17,15 +17,12 @@ pub(super) struct Names {
     queue_depth: String,
     /// The buckets' bounds as labels have them.
     bounds: Vec<String>,
+    /// Whether anybody asks for the histogram, by far the most of it.
+    duration_is_asked: bool,
 }
 
 impl Names {
     pub(super) fn new(spec: &ExportSpec, edition: Edition) -> Self {
-        // Edition 3 writes all bounds as floats.
-        let bound = |bound: &f64| match edition {
-            Edition::Two => bound.to_string(),
-            Edition::Three => format!("{bound:?}"),
-        };
         let of_duration = |part: &str| format!("{}_{part}", spec.duration);
         Self {
             requests: spec.requests.clone(),
@@ -35,10 +32,17 @@ impl Names {
             bounds: spec
                 .buckets
                 .iter()
-                .map(bound)
-                .chain(["+Inf".to_owned()])
+                .chain(&[f64::INFINITY])
+                .map(|value| bound(*value, edition))
                 .collect(),
+            duration_is_asked: false,
         }
+    }
+
+    /// What is asked for has changed.
+    pub(super) fn ask(&mut self, wanted: &Wanted) {
+        let mut names = self.duration.iter();
+        self.duration_is_asked = names.any(|name| wanted.may_take(name));
     }
 
     /// The depth of a queue.
@@ -88,7 +92,9 @@ impl Simulation<'_> {
             at: None,
         };
         out(&plain(&names.in_flight, f64::from(seen.active)));
-        if let Some(latency) = seen.latency {
+        if names.duration_is_asked
+            && let Some(latency) = seen.latency
+        {
             let [bucket, sum, count] = &names.duration;
             for (bound, (_, up_to)) in names.bounds.iter().zip(latency.buckets()) {
                 out(&Exposed {

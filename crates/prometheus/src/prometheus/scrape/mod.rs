@@ -3,9 +3,11 @@
 //!
 //! Only series that some query can read are kept; to whoever asks it is as if all were.
 
+mod bound;
 mod target;
 mod wanted;
 
+pub use bound::bound;
 pub use target::{Exposed, Target, offset};
 pub use wanted::Wanted;
 
