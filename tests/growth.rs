@@ -193,7 +193,7 @@ fn cost_hardly_grows_with_the_nodes() {
 #[test]
 fn cost_of_scrapes_grows_with_the_pods_and_not_with_the_nodes_too() {
     let growth = growth(Detail::Summary, |times| Size {
-        nodes: 20 * times,
+        nodes: 5 * times,
         wave: 0,
         scraped: true,
         ..SMALL
