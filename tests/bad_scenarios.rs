@@ -9,8 +9,9 @@ use files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 13] = [
+const WARNED: [&str; 14] = [
     "action-warnings",
+    "cluster-autoscaler-warnings",
     "duplicate-objects",
     "hpa-foreign-kind",
     "hpa-other-pods",

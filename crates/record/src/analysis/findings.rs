@@ -119,7 +119,8 @@ pub fn findings(
         let label = &labels.workloads[place];
         let under_vpa = recording.vpas.iter().any(|vpa| vpa.workload == place);
         found.extend(oom_loop(fold, under_vpa, recording.duration, label));
-        found.extend(without_room(record, fold, label));
+        let nodes_come = recording.node_autoscaler.is_some();
+        found.extend(without_room((record, fold), nodes_come, label));
     }
     found.extend(of_services().filter_map(|((service, _), _)| too_early(service, labels)));
     found.extend(of_services().filter_map(|((service, _), _)| pods::passed_by(service, labels)));
@@ -190,11 +191,16 @@ fn saturated(hpa: &HpaRecord, fold: &HpaFolded, length: f64, label: &str) -> Opt
 }
 
 /// Pods that no node had room for.
-fn without_room(record: &WorkloadRecord, fold: &WorkloadFold, label: &str) -> Option<Finding> {
+fn without_room(
+    (record, fold): (&WorkloadRecord, &WorkloadFold),
+    nodes_come: bool,
+    label: &str,
+) -> Option<Finding> {
     let waited = fold.waited.finish();
     let most = fold.most_waiting;
     let reason = match &record.unmet_selector {
         Some(selector) => format!("no node group has the labels of their nodeSelector, {selector}"),
+        None if nodes_come => "the nodes that there were had no room".to_owned(),
         None => "the nodes cannot hold what is asked for".to_owned(),
     };
     (waited >= NO_ROOM).then(|| Finding {

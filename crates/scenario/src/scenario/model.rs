@@ -259,8 +259,8 @@ pub struct Controllers {
 pub struct ClusterAutoscalerConfig {
     /// Whether it runs.
     pub enabled: bool,
-    /// Whether the scenario says that it runs, or that it does not.
-    pub stated: Option<bool>,
+    /// Whether the scenario says that it runs, or that it does not, and where.
+    pub stated: Option<(bool, Span)>,
     /// Its flags.
     pub options: cluster_autoscaler::Options,
     /// For the expander `priority`: regular expressions on a group's name, by priority.

@@ -19,7 +19,8 @@ pub(super) fn cluster_autoscaler(
 ) -> ClusterAutoscalerConfig {
     let mut made = ClusterAutoscalerConfig::default();
     section(table, SECTION, diagnostics, |flags, diagnostics| {
-        made.stated = flags.boolean("enabled", diagnostics);
+        let stated = flags.boolean("enabled", diagnostics);
+        made.stated = stated.map(|runs| (runs, flags.key_span("enabled")));
         for flag in Options::FLAGS {
             let options = &mut made.options;
             flags.read(flag, diagnostics, |node| {
@@ -51,11 +52,13 @@ pub(super) fn decide(
 ) {
     let bounds = || groups.iter().filter_map(|group| group.scaling.bounds);
     let has_room = bounds().any(|(min, max)| min < max);
-    config.enabled = config.stated.unwrap_or(has_room);
-    if config.enabled && bounds().next().is_none() {
+    config.enabled = config.stated.map_or(has_room, |(runs, _)| runs);
+    if let Some((true, span)) = config.stated
+        && bounds().next().is_none()
+    {
         let title = "the Cluster Autoscaler has no node group to scale";
         let label = "give a `[[node_group]]` its `min` and `max`";
-        diagnostics.warning(crate::scenario::node::Span::default(), title, label);
+        diagnostics.warning(span, title, label);
     }
 }
 
