@@ -9,7 +9,7 @@ use files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 14] = [
+const WARNED: [&str; 15] = [
     "action-warnings",
     "cluster-autoscaler-warnings",
     "duplicate-objects",
@@ -20,6 +20,7 @@ const WARNED: [&str; 14] = [
     "hpa-two-on-one",
     "hpa-v1-annotations",
     "hpa-without-target",
+    "keda-warnings",
     "placement",
     "service-selectors",
     "vpa-warnings",

@@ -124,6 +124,75 @@ fn neurolakes_frontend_follows_its_visitors() {
 }
 
 #[test]
+fn workers_under_keda_come_from_nothing_and_go_to_nothing() {
+    let run = run("keda-scale-from-zero");
+    let counts = &run.recording.workloads[0].counts;
+    let ready = |seconds: i64| {
+        let time = nlsim::sim::SimTime::from_secs(seconds);
+        counts.at(time).map_or(0, |counts| counts.ready)
+    };
+    // The pod of the start goes at the first poll; then nobody works until the first burst.
+    assert_eq!(ready(20 * 60 - 1), 0);
+    // A poll, an image, a start: jobs wait for half a minute and more before anybody takes one.
+    assert_eq!(ready(20 * 60 + 20), 0);
+    assert!(ready(20 * 60 + 60) >= 1);
+    let most = (20 * 60..40 * 60).map(ready).max().expect("a time");
+    assert!((3..=20).contains(&most), "{most}");
+    assert_eq!(ready(65 * 60), 0, "between the bursts");
+    assert!((70 * 60..80 * 60).map(ready).any(|ready| ready > 0));
+    assert_eq!(ready(7199), 0);
+    let service = &run.recording.services[0];
+    assert_eq!(service.samples.last().map(|last| last.queued), Some(0));
+    assert_eq!(run.get("error_rate_pct"), 0.0, "jobs wait, none is lost");
+}
+
+#[test]
+fn kedas_prometheus_trigger_asks_for_a_pod_per_thousand_requests() {
+    let run = run("keda-prometheus");
+    run.keeps_bounds();
+    assert_eq!(
+        run.recording.hpas[0].name,
+        "keda-hpa-neurolake-api-scaledobject"
+    );
+    let desired = |second: i64| {
+        let time = nlsim::sim::SimTime::from_secs(second);
+        run.recording.hpas[0].desired.at(time)
+    };
+    assert_eq!(desired(299), Some(3));
+    // The sum of a rate over two minutes sees the whole step two minutes and a scrape later.
+    let ups = run.desired(0);
+    let first = ups
+        .iter()
+        .find(|(time, _)| *time > 300.0)
+        .expect("a step up");
+    assert!((300.0..=400.0).contains(&first.0), "{ups:?}");
+    // The rate grows past 5 pods' worth; 5400 is within a tenth of that.
+    assert_eq!(desired(590), Some(5));
+    assert_eq!(desired(1199), Some(3));
+    assert!(run.recording.hpas[0].failures.is_empty());
+}
+
+#[test]
+fn kedas_fallback_stands_in_for_prometheus() {
+    let run = run("keda-fallback");
+    let desired = |second: i64| {
+        let time = nlsim::sim::SimTime::from_secs(second);
+        run.recording.hpas[0].desired.at(time)
+    };
+    assert_eq!(desired(300), Some(3));
+    assert_eq!(desired(419), Some(8), "before the load has grown");
+    assert_eq!(desired(899), Some(8));
+    // Nobody scrapes a Prometheus that is down: the rate comes back with two scrapes.
+    assert_eq!(desired(1799), Some(3));
+    let failed: u64 = run.recording.hpas[0]
+        .failures
+        .iter()
+        .map(|one| one.count)
+        .sum();
+    assert!((1..=3).contains(&failed), "{failed}");
+}
+
+#[test]
 fn neurolakes_workers_drain_their_queue() {
     let run = run("neurolake-worker");
     run.keeps_bounds();

@@ -2,6 +2,7 @@
 
 use super::autoscale::Hpas;
 use super::cluster_autoscaler::ClusterAutoscaler;
+use super::keda::Keda;
 use super::load_steps::load_steps;
 use super::manifests::Manifests;
 use super::prometheus::Prometheus;
@@ -20,12 +21,14 @@ use crate::controller::{
 };
 use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
+use crate::metrics::spec::CustomMetricSpec;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
 use crate::record::{
     Detail, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective, Prices, QueueRecord,
     Recorder, Recording, ServiceRecord, WorkloadRecord,
 };
 use crate::scenario::Scenario;
+use crate::scenario::model::TriggerSource;
 use crate::scheduler::Scheduler;
 use crate::sim::{EventQueue, SimTime, Streams};
 use crate::units::Millicores;
@@ -194,6 +197,13 @@ pub(super) fn node_record(name: &str, group: &NodeGroupSpec, started: SimTime) -
     }
 }
 
+/// The metrics that the scenario declares, then the sources of triggers.
+fn served(scenario: &Scenario) -> Vec<CustomMetricSpec> {
+    let sources = scenario.trigger_sources.iter().map(TriggerSource::metric);
+    let metrics = scenario.custom_metrics.iter().cloned();
+    metrics.chain(sources).collect()
+}
+
 /// The frame of the recording: names and everything that does not change.
 fn frame(scenario: &Scenario, store: &Store) -> Recording {
     let mut absent = Vec::new();
@@ -353,11 +363,12 @@ impl<'s> Simulation<'s> {
                 &streams,
             ),
             metrics: Pipeline::new(&scenario.controllers.metrics, &streams),
-            custom: CustomMetrics::new(&scenario.custom_metrics),
+            custom: CustomMetrics::new(&served(scenario)),
             prometheus: (scenario.prometheus.as_ref())
                 .map(|spec| Box::new(Prometheus::new(spec, scenario, seed))),
             hpas: Hpas::default(),
             vpas: Vpas::new(scenario),
+            keda: Keda::new(scenario, &streams),
             links: Links::new(scenario),
             requests: TemplateRequests::default(),
             pods: Vec::new(),
@@ -394,6 +405,8 @@ impl<'s> Simulation<'s> {
         self.settle(SimTime::ZERO);
         self.create_hpas();
         self.create_vpas();
+        self.create_scaled_objects();
+        self.create_scaled_jobs();
         self.start_hpas();
         self.put_metadata();
         self.settle(SimTime::ZERO);

@@ -41,7 +41,7 @@ impl Simulation<'_> {
         }
     }
 
-    fn record_object_events(&mut self, now: SimTime) {
+    pub(super) fn record_object_events(&mut self, now: SimTime) {
         for event in self.events.drain() {
             let meta = self.store.meta(event.object);
             let name = meta.map_or("", |meta| &meta.name);

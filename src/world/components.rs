@@ -88,6 +88,7 @@ impl Simulation<'_> {
             Event::ClusterAutoscaler(event) => self.handle_cluster_autoscaler(event, now),
             Event::Faults => self.heed_faults(now),
             Event::Hpa(event) => self.sync_hpas(event, now),
+            Event::Keda(event) => self.handle_keda(event, now),
             Event::VpaRecommender => self.recommend_vpas(now),
             Event::VpaUpdater => self.update_vpas(now),
             Event::Sample => self.sample(now),
@@ -139,9 +140,11 @@ impl Simulation<'_> {
                     all.kubelet.observe(change, &stats, cx);
                 });
             }
+            ObjectId::HorizontalPodAutoscaler(_) => self.tell_keda_of_hpa(change, now),
             ObjectId::PodDisruptionBudget(_)
-            | ObjectId::HorizontalPodAutoscaler(_)
-            | ObjectId::VerticalPodAutoscaler(_) => {}
+            | ObjectId::VerticalPodAutoscaler(_)
+            | ObjectId::ScaledObject(_)
+            | ObjectId::ScaledJob(_) => {}
         }
         if change.what == What::Deleted {
             with_context!(self, now, Event::GarbageCollector, |all, cx| {

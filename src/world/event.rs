@@ -1,6 +1,7 @@
 //! The enum of enums: every event names the component that handles it.
 
 use super::cluster_autoscaler;
+use super::keda;
 use super::prometheus::PrometheusEvent;
 use super::traffic::TrafficEvent;
 use crate::controller::{
@@ -61,6 +62,8 @@ pub enum Event {
     Faults,
     /// For the HPA controller.
     Hpa(podautoscaler::Event),
+    /// For KEDA's operator.
+    Keda(keda::Event),
     /// The VPA recommender makes a pass.
     VpaRecommender,
     /// The VPA updater makes a pass.

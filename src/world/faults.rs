@@ -22,6 +22,13 @@ pub(super) fn record(fault: &Fault) -> FaultRecord {
         FaultKind::Down(component) => format!("{} was down", component.name()),
         FaultKind::Kubelet(node) => format!("the kubelet of {} was silent", node.name),
         FaultKind::Node(node) => format!("node {} was lost", node.name),
+        FaultKind::Trigger(of) => {
+            let trigger = of.trigger.map_or_else(String::new, |at| format!(" [{at}]"));
+            format!(
+                "triggers{trigger} of {} {} got no answers",
+                of.kind, of.name
+            )
+        }
         FaultKind::Metric { name, .. } => format!("the metric {name} was not available"),
         FaultKind::ImagePull(_) => "images were pulled slowly".to_owned(),
     };
@@ -107,6 +114,7 @@ impl Simulation<'_> {
             .collect();
         let is_down = self.is_down(Component::MetricsServer, now);
         self.metrics.set_outage(&silent, is_down);
+        self.heed_keda_faults(now);
         for (place, fault) in self.scenario.faults.iter().enumerate() {
             if let FaultKind::Node(name) | FaultKind::Kubelet(name) = &fault.kind
                 && let Some(node) = self.node_of(name)

@@ -120,6 +120,8 @@ pub(super) fn kind_in_store(kind: &str) -> Option<Kind> {
         "PodDisruptionBudget" => Kind::PodDisruptionBudget,
         "HorizontalPodAutoscaler" => Kind::HorizontalPodAutoscaler,
         "VerticalPodAutoscaler" => Kind::VerticalPodAutoscaler,
+        "ScaledObject" => Kind::ScaledObject,
+        "ScaledJob" => Kind::ScaledJob,
         _ => return None,
     })
 }
@@ -150,7 +152,15 @@ impl Simulation<'_> {
             (Object::Hpa(hpa), _) => self.put_hpa(hpa, now),
             (Object::Pdb(pdb), _) => self.put_pdb(pdb, now),
             (Object::Vpa(vpa), _) => self.put_vpa(vpa, now),
-            (Object::Service(_) | Object::PriorityClass(_) | Object::LimitRange(_), _) => {}
+            (Object::ScaledObject(object), _) => self.put_scaled_object(object, value, now)?,
+            (Object::ScaledJob(job, spec), _) => self.put_scaled_job(job, spec, value, now),
+            (
+                Object::Service(_)
+                | Object::PriorityClass(_)
+                | Object::LimitRange(_)
+                | Object::TriggerAuthentication(_),
+                _,
+            ) => {}
         }
         self.store_metadata(kind, value, now);
         if let Some(Object::Workload(before)) = &before {
@@ -270,6 +280,10 @@ impl Simulation<'_> {
         let kind = Kind::HorizontalPodAutoscaler;
         let found = self.store.find(kind, &hpa.namespace, &hpa.name);
         if let Some(ObjectId::HorizontalPodAutoscaler(id)) = found {
+            if self.store.hpa(id).is_some_and(|of| of.target != hpa.target) {
+                let target = Arc::new(hpa.target.clone());
+                self.store.commit(now, Write::HpaTarget(id, target));
+            }
             self.store
                 .commit(now, Write::HpaSpec(id, Arc::new(hpa.spec.clone())));
             self.change_hpa(id, now);

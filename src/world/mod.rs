@@ -14,6 +14,7 @@ mod components;
 mod drain;
 mod event;
 mod faults;
+mod keda;
 mod load_steps;
 mod machines;
 mod manifests;
@@ -136,6 +137,7 @@ pub struct Simulation<'s> {
     prometheus: Option<Box<prometheus::Prometheus>>,
     hpas: autoscale::Hpas,
     vpas: vpa::Vpas,
+    keda: keda::Keda,
     links: build::Links,
     requests: requests::TemplateRequests,
     pods: Vec<PodLink>,

@@ -32,6 +32,7 @@ pub(super) fn kind_of(spec: &WorkloadSpec) -> Kind {
         WorkloadKind::DaemonSet(_) => Kind::DaemonSet,
         WorkloadKind::Job(_) => Kind::Job,
         WorkloadKind::CronJob(_) => Kind::CronJob,
+        WorkloadKind::ScaledJob(_) => Kind::ScaledJob,
     }
 }
 
@@ -156,6 +157,8 @@ impl Simulation<'_> {
                 template,
                 status: Arc::default(),
             })),
+            // KEDA's operator makes its object and its Jobs.
+            WorkloadKind::ScaledJob(_) => return,
             WorkloadKind::CronJob(spec) => Write::CreateCronJob(Box::new(CronJob {
                 meta,
                 workload,

@@ -31,7 +31,7 @@ pub(super) enum Objects {
 }
 
 /// The kinds that are simulated, and the names to suggest for them.
-const KINDS: [(&str, &str, Objects); 12] = [
+const KINDS: [(&str, &str, Objects); 14] = [
     (
         "Deployment",
         "deploy",
@@ -62,6 +62,16 @@ const KINDS: [(&str, &str, Objects); 12] = [
         "PodDisruptionBudget",
         "pdb",
         Objects::Stored(api::Kind::PodDisruptionBudget),
+    ),
+    (
+        "ScaledObject",
+        "scaledobjects",
+        Objects::Stored(api::Kind::ScaledObject),
+    ),
+    (
+        "ScaledJob",
+        "scaledjobs",
+        Objects::Stored(api::Kind::ScaledJob),
     ),
     ("Event", "events", Objects::Events),
 ];

@@ -26,7 +26,8 @@ use printer::Printer;
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "nlsim get [OPTIONS] <KIND> [NAME] <SCENARIO>",
-    after_help = "Kinds: deploy, rs, sts, ds, jobs, cronjobs, pods, nodes, hpa, vpa, pdb, events.
+    after_help = "Kinds: deploy, rs, sts, ds, jobs, cronjobs, pods, nodes, hpa, vpa, pdb, scaledobjects,
+scaledjobs, events.
 
 Examples:
   nlsim get hpa scenario.toml

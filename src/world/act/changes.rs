@@ -187,8 +187,13 @@ impl Simulation<'_> {
         }
         self.manifests.remove(kind, namespace, name);
         let object = kind_in_store(kind);
-        if let Some(object) = object.and_then(|kind| self.store.find(kind, namespace, name)) {
-            self.store.commit(now, Write::Delete(object));
+        match object.and_then(|kind| self.store.find(kind, namespace, name)) {
+            Some(ObjectId::ScaledObject(id)) => self.delete_scaled_object(id, now),
+            Some(ObjectId::ScaledJob(id)) => self.delete_scaled_job(id, now),
+            Some(object) => {
+                self.store.commit(now, Write::Delete(object));
+            }
+            None => {}
         }
     }
 

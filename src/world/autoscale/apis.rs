@@ -6,6 +6,7 @@
 
 use crate::api::{Pod, PodPhase};
 use crate::autoscaler::hpa::{MetricSpec, PodValue};
+use crate::autoscaler::keda::OWNER_LABEL;
 use crate::metrics::spec::MetricOf;
 use crate::sim::SimTime;
 use crate::world::Simulation;
@@ -23,6 +24,8 @@ enum Server {
     Declared,
     /// The Prometheus adapter.
     Adapter,
+    /// KEDA's metrics server.
+    Keda,
     /// Nobody: the API is not registered, or its server knows nothing of the metric.
     Nobody,
 }
@@ -59,6 +62,7 @@ impl Simulation<'_> {
                 Server::Resources => Ok(Vec::new()),
                 Server::Declared => self.declared(index, place, now),
                 Server::Adapter => self.adapter_answer(index, place, now),
+                Server::Keda => self.keda_metric(index, place, now),
                 Server::Nobody => Err(self.nobody(index, place)),
             })
             .collect()
@@ -86,6 +90,14 @@ impl Simulation<'_> {
         let of = described(metric, self.scaled(index));
         if of.is_some_and(|of| self.custom.serves(asked(metric).0, &of)) {
             return Server::Declared;
+        }
+        if let MetricSpec::External { selector, .. } = metric
+            && self.has_scaled_objects()
+            && selector
+                .as_ref()
+                .is_some_and(|of| of.contains_key(OWNER_LABEL))
+        {
+            return Server::Keda;
         }
         if self.adapter_serves(matches!(metric, MetricSpec::External { .. })) {
             return Server::Adapter;
@@ -195,6 +207,23 @@ impl Simulation<'_> {
             _ => Some(values.into_iter().map(single).collect()),
         });
         answer.ok_or_else(|| "metric not found".to_owned())
+    }
+
+    /// What KEDA's metrics server answers. Whoever asks it makes triggers be measured: so it is
+    /// not asked where the HPA would not ask.
+    fn keda_metric(&mut self, index: usize, place: usize, now: SimTime) -> Answer {
+        let MetricSpec::External { name, selector, .. } = self.metric(index, place) else {
+            return Err(String::new());
+        };
+        let object = selector.as_ref().and_then(|of| of.get(OWNER_LABEL));
+        let (name, object) = (name.clone(), object.cloned().unwrap_or_default());
+        if !self.asks_for_metrics(index) {
+            return Err(String::new());
+        }
+        let namespace = self.hpa_namespace(index);
+        let values = self.keda_answer(&namespace, &object, &name, now)?;
+        let single = |value| PodValue { pod: None, value };
+        Ok(values.into_iter().map(single).collect())
     }
 
     /// The places of running pods among those that an HPA selects.

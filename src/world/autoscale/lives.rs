@@ -30,6 +30,9 @@ impl Simulation<'_> {
             let Some(index) = self.know_hpa(id) else {
                 continue;
             };
+            if index >= self.recorder.recording.hpas.len() {
+                self.record_hpa(index, now);
+            }
             let stated = self.scenario.hpas.get(place).map(|hpa| &hpa.first_syncs);
             let stated = stated.filter(|syncs| !syncs.is_empty());
             let syncs = stated.cloned().unwrap_or_else(|| vec![now + phase]);
@@ -41,6 +44,7 @@ impl Simulation<'_> {
             let replicas = replicas.unwrap_or_default();
             self.recorder.sync(index, now, replicas, &[]);
         }
+        self.hpas.begun = true;
         let phase = SimDuration((period.0 as f64 * self.stream.unit()) as i64);
         self.queue
             .schedule(now + phase, Event::Hpa(podautoscaler::Event::Resync));
@@ -58,6 +62,7 @@ impl Simulation<'_> {
             reference,
             target: Err(String::new()),
             known: Known::default(),
+            gone: false,
         };
         find_target(&mut made, &mut self.store);
         let index = self.hpas.states.len();
@@ -71,10 +76,43 @@ impl Simulation<'_> {
 
     /// An HPA was created during the run: its first sync comes a period later.
     pub(in crate::world) fn add_hpa(&mut self, id: HpaId, now: SimTime) {
-        let Some(index) = self.know_hpa(id) else {
+        // Those of the start are all taken up together.
+        if !self.hpas.begun || self.know_again(id, now) {
             return;
+        }
+        if let Some(index) = self.know_hpa(id) {
+            self.record_hpa(index, now);
+            self.queue_hpa(index, now);
+        }
+    }
+
+    /// Whether an HPA of this namespace and name was there before: the controller knows HPAs by
+    /// these, and forgets one when a sync does not find it any more.
+    fn know_again(&mut self, id: HpaId, now: SimTime) -> bool {
+        let Some(hpa) = self.store.hpa(id) else {
+            return false;
         };
-        let (Some(hpa), target) = (self.store.hpa(id), &self.hpas.states[index].target) else {
+        let (namespace, name) = (Arc::clone(&hpa.meta.namespace), Arc::clone(&hpa.meta.name));
+        let spec = (*hpa.spec).clone();
+        let mut records = self.recorder.recording.hpas.iter();
+        let same = |record: &HpaRecord| *record.name == *name && record.namespace == namespace;
+        let Some(index) = records.position(same) else {
+            return false;
+        };
+        let state = &mut self.hpas.states[index];
+        state.id = id;
+        if std::mem::take(&mut state.gone) {
+            let config = self.scenario.controllers.hpa.clone();
+            self.hpas.controllers[index] = Controller::new(spec, config);
+        }
+        self.change_hpa(id, now);
+        true
+    }
+
+    /// Adds the record of an HPA.
+    fn record_hpa(&mut self, index: usize, now: SimTime) {
+        let state = &self.hpas.states[index];
+        let (Some(hpa), target) = (self.store.hpa(state.id), &state.target) else {
             return;
         };
         let (spec, meta) = (Arc::clone(&hpa.spec), &hpa.meta);
@@ -98,7 +136,6 @@ impl Simulation<'_> {
         record.load_steps = load_steps(self.scenario, workload, &spec);
         record.load_steps.retain(|step| step.0 >= now);
         self.recorder.add_hpa(record);
-        self.queue_hpa(index, now);
     }
 
     /// The spec of an HPA was changed during the run: that brings no sync forward.
@@ -112,6 +149,13 @@ impl Simulation<'_> {
         tell_spec(record, &hpa.spec, config, now);
         self.recorder.hpa_changed(index);
         let spec = (*hpa.spec).clone();
+        let state = &mut self.hpas.states[index];
+        let (namespace, target) = (&hpa.meta.namespace, &hpa.target);
+        let reference = format!("{}/{namespace}/{}", target.kind, target.name);
+        if state.reference != reference {
+            state.reference = reference;
+            state.target = Err(String::new());
+        }
         let autoscalers = &mut self.components.autoscalers;
         autoscalers.set_metrics(index as u32, apis(&spec));
         self.hpas.controllers[index].set_spec(spec);

@@ -12,8 +12,8 @@ use super::components::with_context;
 use super::{Event, PodLink, Simulation};
 use crate::api::{self, HpaId, ObjectId, PodId, PodPhase, SelectionId, Store, WorkloadId, Write};
 use crate::autoscaler::hpa::{
-    ContainerUsage, Controller, Decision, HpaSpec, MetricSpec, Observation, Phase, Pod, PodUsage,
-    PodValue, ReadyCondition, ReadyStatus, Scale, Status, Tally,
+    ConditionStatus, ConditionType, ContainerUsage, Controller, Decision, HpaSpec, MetricSpec,
+    Observation, Phase, Pod, PodUsage, PodValue, ReadyCondition, ReadyStatus, Scale, Status, Tally,
 };
 use crate::controller::podautoscaler::{self, MetricsApi, Written};
 use crate::metrics::Pipeline;
@@ -38,6 +38,8 @@ pub(super) struct Hpas {
     metrics: PodMetrics,
     tallies: Vec<Tally>,
     values: Vec<Option<f64>>,
+    /// Whether the HPAs of the start have been taken up.
+    begun: bool,
 }
 
 impl Hpas {
@@ -60,6 +62,15 @@ impl Hpas {
         }
     }
 
+    /// Whether the condition `ScalingActive` of an HPA holds, its reason and its message.
+    pub(super) fn scaling_active(&self, id: HpaId) -> Option<(bool, String, String)> {
+        let index = self.states.iter().position(|hpa| hpa.id == id)?;
+        let mut conditions = self.controllers[index].status().conditions.iter();
+        let found = conditions.find(|one| one.kind == ConditionType::ScalingActive)?;
+        let holds = found.status == ConditionStatus::True;
+        Some((holds, found.reason.to_owned(), found.message.to_string()))
+    }
+
     /// An HPA uses no selection any more.
     fn forget(&mut self, index: usize) {
         self.selected += 1;
@@ -79,6 +90,8 @@ struct Hpa {
     target: Result<Target, String>,
     /// What is known of the pods that it selects.
     known: Known,
+    /// Whether a sync has found that it is gone: what the controller knew of it is forgotten.
+    gone: bool,
 }
 
 /// The object that an HPA scales.
@@ -129,6 +142,7 @@ impl Simulation<'_> {
     fn sync_hpa(&mut self, index: usize, now: SimTime) -> Option<Written> {
         let hpa = &mut self.hpas.states[index];
         if self.store.hpa(hpa.id).is_none() {
+            hpa.gone = true;
             self.hpas.forget(index);
             self.components.autoscalers.forget(index as u32);
             return None;
@@ -218,6 +232,26 @@ impl Simulation<'_> {
         };
         let controller = &mut self.hpas.controllers[index];
         controller.reconcile(&observation, now, |_| Ok(()))
+    }
+
+    /// Whether a sync of an HPA comes to its metrics: not if it cannot read the scale, or the
+    /// target is at 0 or outside of the bounds, or others scale the same pods.
+    pub(super) fn asks_for_metrics(&self, index: usize) -> bool {
+        let Ok(target) = &self.hpas.states[index].target else {
+            return false;
+        };
+        let spec = self.hpas.controllers[index].spec();
+        let current = self.store.replicas(target.object).unwrap_or_default();
+        let is_off = current == 0 && spec.min_replicas != 0;
+        !is_off
+            && (spec.min_replicas..=spec.max_replicas).contains(&current)
+            && self.rivals(index).len() <= 1
+    }
+
+    /// The namespace of an HPA.
+    pub(super) fn hpa_namespace(&self, index: usize) -> Arc<str> {
+        let hpa = self.store.hpa(self.hpas.states[index].id);
+        hpa.map_or_else(|| "".into(), |hpa| Arc::clone(&hpa.meta.namespace))
     }
 }
 

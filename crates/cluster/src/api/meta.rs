@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use super::autoscaling::{HpaId, VpaId};
+use super::keda::{ScaledJobId, ScaledObjectId};
 use super::node::NodeId;
 use super::pod::PodId;
 use super::policy::PdbId;
@@ -62,6 +63,10 @@ pub enum Kind {
     HorizontalPodAutoscaler,
     /// `autoscaling.k8s.io/v1` VerticalPodAutoscaler.
     VerticalPodAutoscaler,
+    /// `keda.sh/v1alpha1` ScaledObject.
+    ScaledObject,
+    /// `keda.sh/v1alpha1` ScaledJob.
+    ScaledJob,
 }
 
 impl Kind {
@@ -79,6 +84,8 @@ impl Kind {
             Self::PodDisruptionBudget => "PodDisruptionBudget",
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
             Self::VerticalPodAutoscaler => "VerticalPodAutoscaler",
+            Self::ScaledObject => "ScaledObject",
+            Self::ScaledJob => "ScaledJob",
         }
     }
 }
@@ -114,6 +121,10 @@ pub enum ObjectId {
     HorizontalPodAutoscaler(HpaId),
     /// A VerticalPodAutoscaler.
     VerticalPodAutoscaler(VpaId),
+    /// A ScaledObject.
+    ScaledObject(ScaledObjectId),
+    /// A ScaledJob.
+    ScaledJob(ScaledJobId),
 }
 
 impl ObjectId {
@@ -131,6 +142,8 @@ impl ObjectId {
             Self::PodDisruptionBudget(_) => Kind::PodDisruptionBudget,
             Self::HorizontalPodAutoscaler(_) => Kind::HorizontalPodAutoscaler,
             Self::VerticalPodAutoscaler(_) => Kind::VerticalPodAutoscaler,
+            Self::ScaledObject(_) => Kind::ScaledObject,
+            Self::ScaledJob(_) => Kind::ScaledJob,
         }
     }
 }

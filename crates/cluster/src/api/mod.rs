@@ -14,6 +14,7 @@ mod autoscaling;
 mod context;
 mod event;
 mod index;
+mod keda;
 mod log;
 mod meta;
 mod node;
@@ -36,6 +37,7 @@ pub use autoscaling::{
 pub use context::{Context, PodDraws};
 pub use event::{EventKind, EventSink, ObjectEvent};
 pub use index::{Counts, Selection, SelectionId, WorkloadEntry, WorkloadId};
+pub use keda::{KedaStatus, ScaledJob, ScaledJobId, ScaledObject, ScaledObjectId};
 pub use log::ChangeLog;
 pub use meta::{Kind, Labels, ObjectId, ObjectMeta, Uid, matches};
 pub use node::{Node, NodeId, NodeInfo};

@@ -6,6 +6,7 @@ use super::autoscaling::{
     CrossVersionObjectReference, HorizontalPodAutoscaler, HpaId, VerticalPodAutoscaler, VpaId,
     VpaStatus,
 };
+use super::keda::{KedaStatus, ScaledJob, ScaledJobId, ScaledObject, ScaledObjectId};
 use super::meta::{Kind, Labels, ObjectId};
 use super::node::{Node, NodeId};
 use super::pod::{Pod, PodId, PodPhase, ResizeState, TerminationReason};
@@ -53,6 +54,10 @@ pub enum Write {
     CreateHorizontalPodAutoscaler(Box<HorizontalPodAutoscaler>),
     /// Creates a VerticalPodAutoscaler.
     CreateVerticalPodAutoscaler(Box<VerticalPodAutoscaler>),
+    /// Creates a ScaledObject.
+    CreateScaledObject(Box<ScaledObject>),
+    /// Creates a ScaledJob.
+    CreateScaledJob(Box<ScaledJob>),
     /// Changes a pod.
     Pod(PodId, PodWrite),
     /// Removes a pod's object. It can be read until [`Write::Forget`].
@@ -87,6 +92,8 @@ pub enum Write {
     CronJobStatus(CronJobId, Arc<CronJobStatus>),
     /// Replaces `spec` of a HorizontalPodAutoscaler.
     HpaSpec(HpaId, Arc<HpaSpec>),
+    /// The target of a HorizontalPodAutoscaler is this from now on.
+    HpaTarget(HpaId, Arc<CrossVersionObjectReference>),
     /// Replaces `status` of a HorizontalPodAutoscaler.
     HpaStatus(HpaId, Arc<Status>),
     /// Replaces `spec` of a VerticalPodAutoscaler.
@@ -95,6 +102,16 @@ pub enum Write {
     VpaTarget(VpaId, Arc<CrossVersionObjectReference>),
     /// Replaces `status` of a VerticalPodAutoscaler.
     VpaStatus(VpaId, Arc<VpaStatus>),
+    /// Replaces `spec` of a ScaledObject, as written.
+    ScaledObjectSpec(ScaledObjectId, Arc<serde_json::Value>),
+    /// Replaces `status` of a ScaledObject.
+    ScaledObjectStatus(ScaledObjectId, Arc<KedaStatus>),
+    /// Replaces `spec` of a ScaledJob, as written.
+    ScaledJobSpec(ScaledJobId, Arc<serde_json::Value>),
+    /// Replaces `status` of a ScaledJob.
+    ScaledJobStatus(ScaledJobId, Arc<KedaStatus>),
+    /// Replaces the owner of an object but a pod.
+    Owner(ObjectId, Option<ObjectId>),
     /// Sets `spec.unschedulable` of a node: cordon or uncordon.
     Cordon(NodeId, bool),
     /// Replaces `spec.taints` of a node.

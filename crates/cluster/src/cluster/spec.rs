@@ -190,6 +190,8 @@ pub enum WorkloadKind {
     Job(Arc<JobSpec>),
     /// `batch/v1` CronJob.
     CronJob(Arc<CronJobSpec>),
+    /// `keda.sh/v1alpha1` ScaledJob: what each of its Jobs is.
+    ScaledJob(Arc<JobSpec>),
 }
 
 impl WorkloadKind {
@@ -202,19 +204,22 @@ impl WorkloadKind {
             Self::DaemonSet(_) => "DaemonSet",
             Self::Job(_) => "Job",
             Self::CronJob(_) => "CronJob",
+            Self::ScaledJob(_) => "ScaledJob",
         }
     }
 }
 
 impl WorkloadSpec {
-    /// How long the pods of a CronJob run if nothing tells it, in seconds.
+    /// How long the pods of a CronJob or a ScaledJob run if nothing tells it, in seconds.
     pub const RUN_TIME: f64 = 60.0;
 
-    /// Whether nothing tells when the pods of a CronJob end.
+    /// Whether nothing tells when the pods of a CronJob or a ScaledJob end.
     pub fn lacks_run_time(&self) -> bool {
         let mut containers = self.template.containers.iter();
-        matches!(self.kind, WorkloadKind::CronJob(_))
-            && self.startup.run_time.is_none()
+        matches!(
+            self.kind,
+            WorkloadKind::CronJob(_) | WorkloadKind::ScaledJob(_)
+        ) && self.startup.run_time.is_none()
             && containers.any(|one| one.sleeps.is_none())
     }
 }

@@ -47,7 +47,18 @@ impl Controller {
             }
             return;
         }
-        if let ObjectId::CronJob(_) = owner {
+        if let ObjectId::ScaledObject(_) = owner {
+            let hpas = context.store.hpas();
+            let owned: Vec<ObjectId> = hpas
+                .filter(|(_, hpa)| hpa.meta.owner == Some(owner))
+                .map(|(id, _)| ObjectId::HorizontalPodAutoscaler(id))
+                .collect();
+            for hpa in owned {
+                context.commit(Write::Delete(hpa));
+            }
+            return;
+        }
+        if let ObjectId::CronJob(_) | ObjectId::ScaledJob(_) = owner {
             let jobs = context.store.jobs();
             let owned: Vec<ObjectId> = jobs
                 .filter(|(_, job)| job.meta.owner == Some(owner))

@@ -39,6 +39,11 @@ fn generate_name(owner: &str, suffix: [char; SUFFIX]) -> Arc<str> {
     name.into()
 }
 
+/// A name that the API server generates: what it begins with and five signs.
+pub fn generated_name(begins: &str, stream: &mut Stream) -> String {
+    format!("{begins}{}", random_suffix(stream, SUFFIX))
+}
+
 /// The hash in the name of a ControllerRevision.
 pub fn revision_hash(of: &str) -> String {
     let mut rest = fingerprint(of.as_bytes());

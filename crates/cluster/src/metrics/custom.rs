@@ -183,6 +183,12 @@ impl CustomMetrics {
         found.then_some(values)
     }
 
+    /// The value of the metric at a place of the list.
+    pub fn read_at(&self, index: usize, now: SimTime) -> Option<f64> {
+        let spec = self.specs.get(index)?;
+        self.read(index, spec, now - spec.delay)
+    }
+
     fn read(&self, index: usize, spec: &CustomMetricSpec, time: SimTime) -> Option<f64> {
         match &spec.source {
             // Before the start every value is that of the start.

@@ -60,8 +60,8 @@ impl Scheduler {
         }
         // The default constraints do not concern pods that no ReplicaSet or StatefulSet owns.
         let workload = store.workload(pod.workload);
-        let matching =
-            (!matches!(workload.kind, Kind::Job | Kind::CronJob)).then_some(&workload.nodes[..]);
+        let matching = (!matches!(workload.kind, Kind::Job | Kind::CronJob | Kind::ScaledJob))
+            .then_some(&workload.nodes[..]);
         let best = class.best(matching, tie_breaker, &mut self.scratch);
         if let Some(node) = best.and_then(|slot| store.node_at(slot)) {
             return Ok(node);

@@ -224,6 +224,15 @@ pub static KINDS: &[Kind] = &[
         &["ta", "triggerauth"],
     )),
     of_the_cluster(custom(built_in(
+        "ClusterTriggerAuthentication",
+        ("keda.sh", "v1alpha1"),
+        (
+            "clustertriggerauthentications",
+            "clustertriggerauthentication",
+        ),
+        &["cta", "clustertriggerauth"],
+    ))),
+    of_the_cluster(custom(built_in(
         "NodePool",
         ("karpenter.sh", "v1"),
         ("nodepools", "nodepool"),

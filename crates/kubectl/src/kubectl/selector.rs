@@ -44,7 +44,15 @@ impl LabelSelector {
 
     /// Whether an object carries labels that meet it.
     pub fn matches(&self, object: &Value) -> bool {
-        let label = |key: &str| object["metadata"]["labels"][key].as_str();
+        self.is_met(|key| object["metadata"]["labels"][key].as_str())
+    }
+
+    /// Whether labels meet it.
+    pub fn matches_labels(&self, labels: &std::collections::BTreeMap<String, String>) -> bool {
+        self.is_met(|key| labels.get(key).map(String::as_str))
+    }
+
+    fn is_met<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
         self.0.iter().all(|requirement| match requirement {
             Requirement::In(key, values) => {
                 label(key).is_some_and(|has| values.iter().any(|value| value == has))

@@ -19,13 +19,16 @@ mod read;
 mod reader;
 mod source;
 mod suggest;
+mod trigger_source;
 mod yaml;
 
 pub use admission::Admission;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 pub use guess::{GUESSED, Guess};
 pub use loaded::{Built, KustomizationParts, Loaded};
-pub use manifest::{LimitRangeObject, PriorityClassObject, ServiceObject};
+pub use manifest::{
+    LimitRangeObject, PriorityClassObject, ServiceObject, TriggerAuthenticationObject,
+};
 pub use model::Scenario;
 pub use node::Span;
 pub use object::{Object, Refusal, RefusalReason, read_object};

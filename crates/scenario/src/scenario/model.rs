@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::admission::Admission;
 use super::node::Span;
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
-use crate::autoscaler::{cluster_autoscaler, hpa, vpa};
+use crate::autoscaler::{cluster_autoscaler, hpa, keda, vpa};
 use crate::cluster::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadSpec};
 use crate::kubectl::command::CommandLine;
 use crate::load::spec::LoadSpec;
@@ -16,6 +16,7 @@ use crate::workload::queue::spec::QueueSpec;
 use crate::workload::spec::ServerSpec;
 
 pub use super::monitoring::{AdapterSpec, ExportSpec, PrometheusSpec};
+pub use super::trigger_source::{ExternalScaler, TriggerRef, TriggerSource};
 pub use crate::api::CrossVersionObjectReference;
 
 /// What one run simulates.
@@ -39,6 +40,12 @@ pub struct Scenario {
     pub hpas: Vec<HpaObject>,
     /// VerticalPodAutoscalers.
     pub vpas: Vec<VpaObject>,
+    /// ScaledObjects, each of generation 1.
+    pub scaled_objects: Vec<keda::ScaledObject>,
+    /// ScaledJobs, each of generation 1.
+    pub scaled_jobs: Vec<keda::ScaledJob>,
+    /// What their triggers look at.
+    pub trigger_sources: Vec<TriggerSource>,
     /// PodDisruptionBudgets.
     pub pdbs: Vec<PdbSpec>,
     /// Metrics of the custom and external APIs.
@@ -114,8 +121,23 @@ pub enum FaultKind {
         /// Of which type; none means every type.
         metric_type: Option<MetricType>,
     },
+    /// What triggers look at does not answer.
+    Trigger(TriggerOutage),
     /// Images are pulled slowly.
     ImagePull(ImagePull),
+}
+
+/// Triggers whose sources do not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TriggerOutage {
+    /// `ScaledObject` or `ScaledJob`.
+    pub kind: &'static str,
+    /// The object's namespace.
+    pub namespace: String,
+    /// The object's name.
+    pub name: String,
+    /// The trigger's place; all of them if there is none.
+    pub trigger: Option<usize>,
 }
 
 /// Components that can be down.
@@ -133,6 +155,10 @@ pub enum Component {
     Prometheus,
     /// prometheus-adapter.
     PrometheusAdapter,
+    /// keda-operator.
+    KedaOperator,
+    /// keda-operator-metrics-apiserver.
+    KedaMetricsApiserver,
 }
 
 impl Component {
@@ -145,6 +171,8 @@ impl Component {
             Self::VpaAdmissionController => "vpa-admission-controller",
             Self::Prometheus => "prometheus",
             Self::PrometheusAdapter => "prometheus-adapter",
+            Self::KedaOperator => "keda-operator",
+            Self::KedaMetricsApiserver => "keda-operator-metrics-apiserver",
         }
     }
 }

@@ -74,6 +74,12 @@ impl ScaledJobState {
         &self.status
     }
 
+    /// The operator has started anew: what it had only in memory is gone.
+    pub fn restart(&mut self) {
+        self.polling = false;
+        self.cache = None;
+    }
+
     /// Whether a loop runs.
     pub const fn is_polling(&self) -> bool {
         self.polling

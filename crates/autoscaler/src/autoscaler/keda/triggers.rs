@@ -34,6 +34,14 @@ pub struct AuthenticationRef {
 }
 
 impl ScaleTrigger {
+    /// Whether some of its parameters come from where nobody can read them: an authentication, or
+    /// a variable of the environment that `is_hidden`.
+    pub fn is_secret(&self, is_hidden: impl Fn(&str) -> bool) -> bool {
+        let from_environment =
+            |(key, name): (&String, &String)| key.ends_with("FromEnv") && is_hidden(name);
+        self.authentication_ref.is_some() || self.metadata.iter().any(from_environment)
+    }
+
     /// Whether the HPA reads the pods' usage for it.
     pub fn is_cpu_or_memory(&self) -> bool {
         matches!(self.kind.as_str(), "cpu" | "memory")

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::api::autoscaling::{HorizontalPodAutoscaler, VerticalPodAutoscaler};
 use crate::api::index::{Selections, WorkloadEntry};
+use crate::api::keda::{ScaledJob, ScaledObject};
 use crate::api::log::ChangeLog;
 use crate::api::meta::{Kind, ObjectId};
 use crate::api::node::{Node, NodeInfo};
@@ -54,6 +55,8 @@ pub struct Store {
     pdbs: Arena<PodDisruptionBudget>,
     hpas: Arena<HorizontalPodAutoscaler>,
     vpas: Arena<VerticalPodAutoscaler>,
+    scaled_objects: Arena<ScaledObject>,
+    scaled_jobs: Arena<ScaledJob>,
     /// Everything but pods, by kind, namespace and name.
     names: BTreeMap<(Kind, Arc<str>, Arc<str>), ObjectId>,
     workloads: Vec<WorkloadEntry>,

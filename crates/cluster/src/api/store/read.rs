@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Store;
 use crate::api::autoscaling::{HorizontalPodAutoscaler, HpaId, VerticalPodAutoscaler, VpaId};
 use crate::api::index::{Selection, SelectionId, WorkloadEntry, WorkloadId};
+use crate::api::keda::{ScaledJob, ScaledJobId, ScaledObject, ScaledObjectId};
 use crate::api::meta::{Kind, Labels, ObjectId, ObjectMeta};
 use crate::api::node::{Node, NodeId, NodeInfo};
 use crate::api::pod::Pod;
@@ -52,6 +53,8 @@ impl Store {
             ObjectId::PodDisruptionBudget(key) => self.pdbs.get(key).map(|object| &object.meta),
             ObjectId::HorizontalPodAutoscaler(key) => self.hpas.get(key).map(|object| &object.meta),
             ObjectId::VerticalPodAutoscaler(key) => self.vpas.get(key).map(|object| &object.meta),
+            ObjectId::ScaledObject(key) => self.scaled_objects.get(key).map(|object| &object.meta),
+            ObjectId::ScaledJob(key) => self.scaled_jobs.get(key).map(|object| &object.meta),
         }
     }
 
@@ -203,6 +206,16 @@ impl Store {
     /// All VerticalPodAutoscalers with their keys.
     pub fn vpas(&self) -> impl Iterator<Item = (VpaId, &VerticalPodAutoscaler)> {
         self.vpas.iter()
+    }
+
+    /// A ScaledObject, if it exists.
+    pub fn scaled_object(&self, id: ScaledObjectId) -> Option<&ScaledObject> {
+        self.scaled_objects.get(id)
+    }
+
+    /// A ScaledJob, if it exists.
+    pub fn scaled_job(&self, id: ScaledJobId) -> Option<&ScaledJob> {
+        self.scaled_jobs.get(id)
     }
 
     /// All workload entries, in the order of appearance.

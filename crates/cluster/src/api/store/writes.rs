@@ -93,6 +93,16 @@ impl Store {
                 let id = ObjectId::HorizontalPodAutoscaler(self.hpas.insert(*object));
                 self.created(id)
             }
+            Write::CreateScaledObject(mut object) => {
+                object.meta.resource_version = self.version;
+                let id = ObjectId::ScaledObject(self.scaled_objects.insert(*object));
+                self.created(id)
+            }
+            Write::CreateScaledJob(mut object) => {
+                object.meta.resource_version = self.version;
+                let id = ObjectId::ScaledJob(self.scaled_jobs.insert(*object));
+                self.created(id)
+            }
             Write::Delete(id) => {
                 self.delete(id);
                 self.tell(id, What::Deleted)
@@ -258,11 +268,47 @@ impl Store {
                 }
                 self.wrote(ObjectId::HorizontalPodAutoscaler(key), true, What::Spec)
             }
+            Write::HpaTarget(key, target) => {
+                if let Some(hpa) = self.hpas.get_mut(key) {
+                    hpa.target = (*target).clone();
+                }
+                self.wrote(ObjectId::HorizontalPodAutoscaler(key), false, What::Spec)
+            }
             Write::HpaStatus(key, status) => {
                 if let Some(hpa) = self.hpas.get_mut(key) {
                     hpa.status = status;
                 }
                 self.wrote(ObjectId::HorizontalPodAutoscaler(key), false, What::Status)
+            }
+            Write::ScaledObjectSpec(key, spec) => {
+                if let Some(object) = self.scaled_objects.get_mut(key) {
+                    object.spec = spec;
+                }
+                self.wrote(ObjectId::ScaledObject(key), true, What::Spec)
+            }
+            Write::ScaledObjectStatus(key, status) => {
+                if let Some(object) = self.scaled_objects.get_mut(key) {
+                    object.status = status;
+                }
+                self.wrote(ObjectId::ScaledObject(key), false, What::Status)
+            }
+            Write::ScaledJobSpec(key, spec) => {
+                if let Some(object) = self.scaled_jobs.get_mut(key) {
+                    object.spec = spec;
+                }
+                self.wrote(ObjectId::ScaledJob(key), true, What::Spec)
+            }
+            Write::ScaledJobStatus(key, status) => {
+                if let Some(object) = self.scaled_jobs.get_mut(key) {
+                    object.status = status;
+                }
+                self.wrote(ObjectId::ScaledJob(key), false, What::Status)
+            }
+            Write::Owner(id, owner) => {
+                if let Some(meta) = self.meta_mut(id) {
+                    meta.owner = owner;
+                }
+                self.wrote(id, false, What::Spec)
             }
             Write::Cordon(key, unschedulable) => {
                 if let Some(node) = self.nodes.get_mut(key) {
@@ -337,6 +383,8 @@ impl Store {
             ObjectId::PodDisruptionBudget(key) => drop(self.pdbs.remove(key)),
             ObjectId::HorizontalPodAutoscaler(key) => drop(self.hpas.remove(key)),
             ObjectId::VerticalPodAutoscaler(key) => drop(self.vpas.remove(key)),
+            ObjectId::ScaledObject(key) => drop(self.scaled_objects.remove(key)),
+            ObjectId::ScaledJob(key) => drop(self.scaled_jobs.remove(key)),
         }
     }
 
@@ -399,6 +447,8 @@ impl Store {
             ObjectId::PodDisruptionBudget(key) => &mut self.pdbs.get_mut(key)?.meta,
             ObjectId::HorizontalPodAutoscaler(key) => &mut self.hpas.get_mut(key)?.meta,
             ObjectId::VerticalPodAutoscaler(key) => &mut self.vpas.get_mut(key)?.meta,
+            ObjectId::ScaledObject(key) => &mut self.scaled_objects.get_mut(key)?.meta,
+            ObjectId::ScaledJob(key) => &mut self.scaled_jobs.get_mut(key)?.meta,
         })
     }
 

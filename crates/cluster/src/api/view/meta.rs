@@ -15,6 +15,7 @@ pub(super) fn api_version(kind: Kind) -> &'static str {
         Kind::PodDisruptionBudget => "policy/v1",
         Kind::HorizontalPodAutoscaler => "autoscaling/v2",
         Kind::VerticalPodAutoscaler => "autoscaling.k8s.io/v1",
+        Kind::ScaledObject | Kind::ScaledJob => "keda.sh/v1alpha1",
     }
 }
 
@@ -67,9 +68,10 @@ fn owner_references(owner: ObjectId, store: &Store) -> Option<Value> {
 /// What a drawn name begins with.
 fn generate_name(meta: &ObjectMeta, store: &Store) -> Option<String> {
     match meta.owner? {
-        owner @ (ObjectId::ReplicaSet(_) | ObjectId::DaemonSet(_) | ObjectId::Job(_)) => {
-            Some(format!("{}-", store.meta(owner)?.name))
-        }
+        owner @ (ObjectId::ReplicaSet(_)
+        | ObjectId::DaemonSet(_)
+        | ObjectId::Job(_)
+        | ObjectId::ScaledJob(_)) => Some(format!("{}-", store.meta(owner)?.name)),
         _ => None,
     }
 }

@@ -13,6 +13,7 @@ mod deployment;
 mod horizontal_pod_autoscaler;
 mod hpa_metric;
 mod job;
+mod keda;
 mod meta;
 mod node;
 mod pod;
@@ -80,6 +81,10 @@ impl Store {
             ObjectId::VerticalPodAutoscaler(key) => {
                 vertical_pod_autoscaler::view(self.vpa(key)?, self, clock)
             }
+            ObjectId::ScaledObject(key) => {
+                keda::scaled_object(self.scaled_object(key)?, self, clock)
+            }
+            ObjectId::ScaledJob(key) => keda::scaled_job(self.scaled_job(key)?, self, clock),
         };
         Some(tidied(object))
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::age::Timestamp;
 use super::cells::{created, labels, name, text};
 use super::table::Table;
-use super::{autoscaling, cluster, jobs, pods, workloads};
+use super::{autoscaling, cluster, jobs, keda, pods, workloads};
 use crate::kubectl::kind::Kind;
 
 /// What `kubectl get` was asked for.
@@ -43,6 +43,8 @@ fn printer(kind: &Kind) -> Printer {
         "CronJob" => jobs::CRON_JOB,
         "HorizontalPodAutoscaler" => autoscaling::HORIZONTAL,
         "VerticalPodAutoscaler" => autoscaling::VERTICAL,
+        "ScaledObject" => keda::SCALED_OBJECT,
+        "ScaledJob" => keda::SCALED_JOB,
         "PodDisruptionBudget" => cluster::DISRUPTION_BUDGET,
         "Node" => cluster::NODE,
         "Namespace" => cluster::NAMESPACE,

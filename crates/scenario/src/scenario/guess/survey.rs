@@ -63,7 +63,10 @@ impl Survey {
             return Err(diagnostics);
         }
         let is_load = |spec: &WorkloadSpec| {
-            matches!(spec.kind, WorkloadKind::Job(_) | WorkloadKind::CronJob(_))
+            matches!(
+                spec.kind,
+                WorkloadKind::Job(_) | WorkloadKind::CronJob(_) | WorkloadKind::ScaledJob(_)
+            )
         };
         let is_daemon = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::DaemonSet(_));
         let manifests = &read.manifests;

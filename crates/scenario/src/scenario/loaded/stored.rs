@@ -131,7 +131,13 @@ fn owner(document: &Node) -> Option<(&str, &str)> {
 fn leave_out_owned(documents: &mut Vec<Document>, diagnostics: &mut Diagnostics) {
     let owned = |document: &Document| {
         let (_, kind) = version_and_kind(&document.node);
-        matches!(kind, "ReplicaSet" | "Job" | "Pod") && owner(&document.node).is_some()
+        match owner(&document.node) {
+            Some((of, _)) => {
+                matches!(kind, "ReplicaSet" | "Job" | "Pod")
+                    || (kind, of) == ("HorizontalPodAutoscaler", "ScaledObject")
+            }
+            None => false,
+        }
     };
     let held: Vec<(String, String)> = documents
         .iter()

@@ -15,6 +15,7 @@ mod hpa_metric;
 mod hpa_versions;
 mod job;
 mod job_policy;
+pub(super) mod keda;
 mod limit_range;
 mod objects;
 mod others;
@@ -37,15 +38,17 @@ use super::suggest::nearest;
 pub(super) use context::{Context, REFUSED};
 pub(super) use hpa::check as check_hpa;
 pub use limit_range::LimitRangeObject;
-pub(super) use objects::{HpaManifest, Manifests, VpaGate, VpaManifest, WorkloadObject, Written};
-pub use objects::{PriorityClassObject, ServiceObject};
+pub(super) use objects::{
+    HpaManifest, Manifests, Placed, VpaGate, VpaManifest, WorkloadObject, Written,
+};
+pub use objects::{PriorityClassObject, ServiceObject, TriggerAuthenticationObject};
 pub(super) use prometheus::{adapter_config, trigger_queries};
 pub(super) use typed::{UNKNOWN_FIELD, WRONG_VALUE};
 pub(super) use versions::upgrade;
 pub(super) use vpa_gated::check as check_vpa;
 
 /// The simulated kinds with the version that is read.
-const KINDS: [(&str, &str); 12] = [
+const KINDS: [(&str, &str); 16] = [
     ("Deployment", "apps/v1"),
     ("ReplicaSet", "apps/v1"),
     ("StatefulSet", "apps/v1"),
@@ -58,10 +61,14 @@ const KINDS: [(&str, &str); 12] = [
     ("PriorityClass", "scheduling.k8s.io/v1"),
     ("VerticalPodAutoscaler", "autoscaling.k8s.io/v1"),
     ("LimitRange", "v1"),
+    ("ScaledObject", "keda.sh/v1alpha1"),
+    ("ScaledJob", "keda.sh/v1alpha1"),
+    ("TriggerAuthentication", "keda.sh/v1alpha1"),
+    ("ClusterTriggerAuthentication", "keda.sh/v1alpha1"),
 ];
 
 /// The kinds that commands can be about.
-pub(super) const SIMULATED: [&str; 14] = [
+pub(super) const SIMULATED: [&str; 17] = [
     "Deployment",
     "ReplicaSet",
     "StatefulSet",
@@ -74,6 +81,9 @@ pub(super) const SIMULATED: [&str; 14] = [
     "Service",
     "PriorityClass",
     "LimitRange",
+    "ScaledObject",
+    "ScaledJob",
+    "TriggerAuthentication",
     "Pod",
     "Node",
 ];
@@ -82,7 +92,7 @@ pub(super) const SIMULATED: [&str; 14] = [
 pub(super) fn is_workload(kind: &str) -> bool {
     matches!(
         kind,
-        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob"
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "ScaledJob"
     )
 }
 
@@ -252,6 +262,19 @@ pub(super) fn read_document(context: &mut Context<'_>) -> Result<Option<Written>
         ("HorizontalPodAutoscaler", "autoscaling/v1") => hpa::v1(context).map(Written::Hpa),
         ("VerticalPodAutoscaler", "autoscaling.k8s.io/v1" | "autoscaling.k8s.io/v1beta2") => {
             vpa::vpa(context).map(Written::Vpa)
+        }
+        ("ScaledObject", "keda.sh/v1alpha1") => {
+            let boxed = |object| Written::ScaledObject(Box::new(object));
+            keda::scaled_object(context).map(boxed)
+        }
+        ("ScaledJob", "keda.sh/v1alpha1") => {
+            let boxed = |(job, workload)| Written::ScaledJob(Box::new(job), Box::new(workload));
+            keda::scaled_job(context).map(boxed)
+        }
+        ("TriggerAuthentication" | "ClusterTriggerAuthentication", "keda.sh/v1alpha1") => {
+            let of_the_cluster = kind == "ClusterTriggerAuthentication";
+            keda::trigger_authentication(context, of_the_cluster)
+                .map(Written::TriggerAuthentication)
         }
         ("LimitRange", "v1") => limit_range::limit_range(context).map(Written::LimitRange),
         ("Service", "v1") => others::service(context).map(Written::Service),

@@ -2,6 +2,7 @@
 
 use super::limit_range::LimitRangeObject;
 use crate::autoscaler::hpa::HpaSpecInput;
+use crate::autoscaler::keda::{ScaledJob, ScaledObject};
 use crate::autoscaler::vpa::VpaSpec;
 use crate::cluster::spec::{Labels, PdbSpec, WorkloadSpec};
 use crate::scenario::admission::Admission;
@@ -36,6 +37,16 @@ pub struct PriorityClassObject {
     pub global_default: bool,
     /// `preemptionPolicy: Never`.
     pub never_preempts: bool,
+}
+
+/// A TriggerAuthentication or, without a namespace, a ClusterTriggerAuthentication. Its secrets
+/// are not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TriggerAuthenticationObject {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`; empty for a ClusterTriggerAuthentication.
+    pub namespace: String,
 }
 
 /// A HorizontalPodAutoscaler as written.
@@ -85,6 +96,10 @@ pub(in crate::scenario) enum Written {
     Service(ServiceObject),
     PriorityClass(PriorityClassObject),
     LimitRange(LimitRangeObject),
+    ScaledObject(Box<ScaledObject>),
+    /// With its Jobs as a workload.
+    ScaledJob(Box<ScaledJob>, Box<WorkloadObject>),
+    TriggerAuthentication(TriggerAuthenticationObject),
 }
 
 /// Everything that the manifests hold.
@@ -95,6 +110,9 @@ pub(in crate::scenario) struct Manifests {
     pub(in crate::scenario) hpas: Vec<Placed<HpaManifest>>,
     pub(in crate::scenario) vpas: Vec<Placed<VpaManifest>>,
     pub(in crate::scenario) pdbs: Vec<Placed<PdbSpec>>,
+    pub(in crate::scenario) scaled_objects: Vec<Placed<ScaledObject>>,
+    pub(in crate::scenario) scaled_jobs: Vec<Placed<ScaledJob>>,
+    pub(in crate::scenario) trigger_authentications: Vec<TriggerAuthenticationObject>,
     /// What completes the others.
     pub(in crate::scenario) admission: Admission,
 }
@@ -109,6 +127,12 @@ impl Manifests {
             Written::Hpa(value) => put(&mut self.hpas, document, value),
             Written::Vpa(value) => put(&mut self.vpas, document, value),
             Written::Pdb(value) => put(&mut self.pdbs, document, value),
+            Written::ScaledObject(value) => put(&mut self.scaled_objects, document, *value),
+            Written::ScaledJob(value, workload) => {
+                put(&mut self.scaled_jobs, document, *value);
+                put(&mut self.workloads, document, *workload);
+            }
+            Written::TriggerAuthentication(value) => self.trigger_authentications.push(value),
             Written::Service(value) => put(&mut self.services, document, value),
             Written::PriorityClass(value) => self.admission.priority_classes.push(value),
             Written::LimitRange(value) => self.admission.limit_ranges.push(value),

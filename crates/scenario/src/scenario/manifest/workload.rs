@@ -114,7 +114,10 @@ pub(super) fn workload(
 ) -> WorkloadObject {
     let (name, namespace) = context.identity(metadata.clone());
     let kind_name = kind.name();
-    if !matches!(kind, WorkloadKind::Job(_) | WorkloadKind::CronJob(_)) {
+    if !matches!(
+        kind,
+        WorkloadKind::Job(_) | WorkloadKind::CronJob(_) | WorkloadKind::ScaledJob(_)
+    ) {
         check_restarts(pods, context);
     }
     let (template, priority_class) = template(pods, context);

@@ -9,11 +9,12 @@ use serde_json::Value;
 use super::admission::Admission;
 use super::diagnostic::Diagnostics;
 use super::manifest::{
-    Context, LimitRangeObject, PriorityClassObject, ServiceObject, Written, check_hpa, check_vpa,
-    read_document, version_and_kind,
+    Context, LimitRangeObject, PriorityClassObject, ServiceObject, TriggerAuthenticationObject,
+    Written, check_hpa, check_vpa, read_document, version_and_kind,
 };
 use super::model::{HpaObject, VpaObject};
 use super::node::Node;
+use crate::autoscaler::keda::{ScaledJob, ScaledObject};
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
 use crate::cluster::spec::{PdbSpec, WorkloadSpec};
 
@@ -38,6 +39,12 @@ pub enum Object {
     PriorityClass(PriorityClassObject),
     /// A LimitRange.
     LimitRange(Box<LimitRangeObject>),
+    /// A ScaledObject; its generation is 1.
+    ScaledObject(Box<ScaledObject>),
+    /// A ScaledJob, whose generation is 1, and its Jobs as a workload.
+    ScaledJob(Box<ScaledJob>, Box<WorkloadSpec>),
+    /// A TriggerAuthentication or a ClusterTriggerAuthentication.
+    TriggerAuthentication(TriggerAuthenticationObject),
 }
 
 impl Object {
@@ -51,6 +58,12 @@ impl Object {
             Self::Service(_) => "Service",
             Self::PriorityClass(_) => "PriorityClass",
             Self::LimitRange(_) => "LimitRange",
+            Self::ScaledObject(_) => "ScaledObject",
+            Self::ScaledJob(..) => "ScaledJob",
+            Self::TriggerAuthentication(of) if of.namespace.is_empty() => {
+                "ClusterTriggerAuthentication"
+            }
+            Self::TriggerAuthentication(_) => "TriggerAuthentication",
         }
     }
 
@@ -64,6 +77,9 @@ impl Object {
             Self::Service(service) => &service.namespace,
             Self::PriorityClass(_) => "",
             Self::LimitRange(range) => &range.namespace,
+            Self::ScaledObject(object) => &object.metadata.namespace,
+            Self::ScaledJob(job, _) => &job.metadata.namespace,
+            Self::TriggerAuthentication(of) => &of.namespace,
         }
     }
 
@@ -77,6 +93,9 @@ impl Object {
             Self::Service(service) => &service.name,
             Self::PriorityClass(class) => &class.name,
             Self::LimitRange(range) => &range.name,
+            Self::ScaledObject(object) => &object.metadata.name,
+            Self::ScaledJob(job, _) => &job.metadata.name,
+            Self::TriggerAuthentication(of) => &of.name,
         }
     }
 }
@@ -153,5 +172,11 @@ pub(super) fn complete(
         Written::Service(service) => Object::Service(service),
         Written::PriorityClass(class) => Object::PriorityClass(class),
         Written::LimitRange(range) => Object::LimitRange(Box::new(range)),
+        Written::ScaledObject(object) => Object::ScaledObject(object),
+        Written::ScaledJob(job, workload) => {
+            let workload = admission.workload(&workload, true, context);
+            Object::ScaledJob(job, Box::new(workload))
+        }
+        Written::TriggerAuthentication(of) => Object::TriggerAuthentication(of),
     }
 }

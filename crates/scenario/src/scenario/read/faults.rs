@@ -1,26 +1,30 @@
 //! `[[fault]]`: what goes wrong from outside, and for how long.
 
 use super::actions::begin;
-use super::node_names;
+use super::known::Known;
+use super::{node_names, trigger_sources};
 use crate::cluster::spec::NodeGroupSpec;
 use crate::metrics::spec::{CustomMetricSpec, MetricOf};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::model::{Component, Fault, FaultKind, ImagePull, MetricType, NodeName};
+use crate::scenario::model::{
+    Component, Fault, FaultKind, ImagePull, MetricType, NodeName, TriggerOutage,
+};
 use crate::scenario::node::{Node, Value};
 use crate::scenario::reader::{self, Reader, expected, number};
 use crate::scenario::suggest::advice;
 use crate::sim::{SimDuration, SimTime};
 
 /// What a fault can be, each with an example.
-const SORTS: [(&str, &str); 5] = [
+const SORTS: [(&str, &str); 6] = [
     ("down", "down = \"metrics-server\""),
     ("kubelet", "kubelet = \"general-1\""),
     ("node", "node = \"general-1\""),
     ("metric", "metric = \"queue_depth\""),
+    ("trigger", "trigger = \"ScaledObject/worker\""),
     ("image_pull", "image_pull = \"60s\""),
 ];
 
-const COMPONENTS: [(&str, Component); 6] = [
+const COMPONENTS: [(&str, Component); 8] = [
     ("metrics-server", Component::MetricsServer),
     ("vpa-recommender", Component::VpaRecommender),
     ("vpa-updater", Component::VpaUpdater),
@@ -30,19 +34,26 @@ const COMPONENTS: [(&str, Component); 6] = [
     ),
     ("prometheus", Component::Prometheus),
     ("prometheus-adapter", Component::PrometheusAdapter),
+    ("keda-operator", Component::KedaOperator),
+    (
+        "keda-operator-metrics-apiserver",
+        Component::KedaMetricsApiserver,
+    ),
 ];
+
+/// What faults can be about.
+type Targets<'a> = (&'a [NodeGroupSpec], &'a [CustomMetricSpec], &'a Known<'a>);
 
 pub(super) fn faults(
     root: &mut Reader<'_>,
-    node_groups: &[NodeGroupSpec],
-    metrics: &[CustomMetricSpec],
+    targets: Targets<'_>,
     end: Option<SimTime>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Fault> {
     let mut made = Vec::new();
     for item in root.list("fault", diagnostics) {
         if let Some(mut table) = Reader::new(item, "`fault`", diagnostics) {
-            made.extend(fault(&mut table, (node_groups, metrics), end, diagnostics));
+            made.extend(fault(&mut table, targets, end, diagnostics));
             table.finish("`fault`", diagnostics);
         }
     }
@@ -52,7 +63,7 @@ pub(super) fn faults(
 
 fn fault(
     table: &mut Reader<'_>,
-    (node_groups, metrics): (&[NodeGroupSpec], &[CustomMetricSpec]),
+    (node_groups, metrics, known): Targets<'_>,
     end: Option<SimTime>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Fault> {
@@ -73,6 +84,7 @@ fn fault(
     let metric = table.read("metric", diagnostics, |node| {
         metric(node, metric_type, metrics)
     });
+    let trigger = table.read("trigger", diagnostics, |node| trigger(node, known));
     let pull = table.read("image_pull", diagnostics, image_pull);
     let place = table.span().first();
     if metric_type.is_some() && table.get("metric").is_none() {
@@ -88,6 +100,7 @@ fn fault(
         kubelet.map(FaultKind::Kubelet),
         node.map(FaultKind::Node),
         metric,
+        trigger.map(FaultKind::Trigger),
         pull.map(FaultKind::ImagePull),
     ];
     let kind = kinds.into_iter().flatten().next()?;
@@ -188,6 +201,42 @@ fn metric(
         "no `[[metric]]` serves `{text}`; {}",
         advice(text, &names)
     ))
+}
+
+/// `ScaledObject/worker`, `ScaledJob/shop/worker`, or one trigger: `ScaledObject/worker[0]`.
+fn trigger(node: &Node, known: &Known<'_>) -> Result<TriggerOutage, String> {
+    let text = node.text().ok_or_else(|| expected("a string", node))?;
+    let (object, place) = match text.strip_suffix(']').and_then(|text| text.split_once('[')) {
+        Some((object, place)) => (object, Some(place)),
+        None => (text, None),
+    };
+    let (kind, name) = match object.split_once('/') {
+        Some(("ScaledObject", name)) => ("ScaledObject", name),
+        Some(("ScaledJob", name)) => ("ScaledJob", name),
+        _ => {
+            return Err(format!(
+                "`{object}` is no ScaledObject and no ScaledJob: write `ScaledObject/NAME`"
+            ));
+        }
+    };
+    let with = |value: Value| Node {
+        span: node.span,
+        value,
+    };
+    let (metadata, triggers) =
+        trigger_sources::object(kind, &with(Value::Text(name.to_owned())), known)?;
+    let place = place.map(|place| {
+        let value = place
+            .parse()
+            .map_or_else(|_| Value::Text(place.to_owned()), Value::Int);
+        trigger_sources::place(&with(value), triggers)
+    });
+    Ok(TriggerOutage {
+        kind,
+        namespace: metadata.namespace.clone(),
+        name: metadata.name.clone(),
+        trigger: place.transpose()?,
+    })
 }
 
 /// A duration, or a factor.

@@ -102,7 +102,7 @@ fn of(
 }
 
 /// Where the metric's values come from.
-fn source(
+pub(super) fn source(
     table: &mut Reader<'_>,
     known: &Known<'_>,
     services: &[ServerSpec],

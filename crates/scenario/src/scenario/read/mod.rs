@@ -24,6 +24,7 @@ mod phases;
 mod prometheus;
 mod queues;
 mod range;
+mod scaled_objects;
 mod services;
 mod settings;
 mod shapes;
@@ -31,6 +32,7 @@ mod sweep;
 mod target;
 mod trace;
 mod trace_time;
+mod trigger_sources;
 mod vpa_flags;
 mod vpas;
 mod wget_jobs;
@@ -38,7 +40,7 @@ mod wget_jobs;
 use super::admission::Admission;
 use super::diagnostic::Diagnostics;
 use super::loaded::{DEFAULT_NAMESPACE, Parsed};
-use super::manifest::Manifests;
+use super::manifest::{Manifests, Placed};
 use super::model::Scenario;
 use super::node::{Node, Value};
 use super::reader::{Reader, expected, wrong};
@@ -54,17 +56,7 @@ pub(super) fn scenario(
 ) -> Option<Scenario> {
     let mut reader = Reader::new(&parsed.scenario, "the scenario", diagnostics)?;
     let name = name(&mut reader, diagnostics);
-    let manifest_files = reader.get("manifests");
-    if let Some(node) = manifest_files.filter(|node| node.text().is_some()) {
-        parsed.check_read(node, diagnostics);
-    } else if manifest_files.is_some() {
-        for item in reader.list("manifests", diagnostics) {
-            parsed.check_read(item, diagnostics);
-        }
-    } else if parsed.documents.is_empty() {
-        let example = "manifests = [\"manifests/*.yaml\"]";
-        reader.missing("manifests", "the scenario", example, diagnostics);
-    }
+    manifest_files(&mut reader, parsed, diagnostics);
     let simulation = settings::simulation(&mut reader, diagnostics);
     let start = settings::start(&mut reader, diagnostics);
     let mut controllers = controllers::controllers(&mut reader, diagnostics);
@@ -95,6 +87,8 @@ pub(super) fn scenario(
     stated.export(prometheus.is_some(), diagnostics);
     let (services, slos, exports) = (stated.specs, stated.slos, stated.exports);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, &queues, diagnostics);
+    let trigger_sources =
+        trigger_sources::trigger_sources(&mut reader, &known, (&services, &queues), diagnostics);
     let queues = queues.finish(known.all_services, diagnostics);
     let mut hpas = hpas::hpas(
         &known,
@@ -113,6 +107,7 @@ pub(super) fn scenario(
         vpa_gates: controllers.vpa.gates.admission,
         ..manifests.admission.clone()
     };
+    scaled_objects::check(&known, &trigger_sources, &admission, diagnostics);
     let actions = actions::actions(
         &mut reader,
         &known,
@@ -121,7 +116,8 @@ pub(super) fn scenario(
         end,
         diagnostics,
     );
-    let faults = faults::faults(&mut reader, &node_groups, &custom_metrics, end, diagnostics);
+    let targets = (node_groups.as_slice(), custom_metrics.as_slice(), &known);
+    let faults = faults::faults(&mut reader, targets, end, diagnostics);
     prometheus::warn_of_faults(&faults, prometheus.as_ref(), diagnostics);
     let namespace = namespace(&mut reader, diagnostics);
     reader.finish("the scenario", diagnostics);
@@ -138,11 +134,10 @@ pub(super) fn scenario(
         queues,
         hpas,
         vpas,
-        pdbs: manifests
-            .pdbs
-            .iter()
-            .map(|object| object.value.clone())
-            .collect(),
+        pdbs: values(&manifests.pdbs),
+        scaled_objects: values(&manifests.scaled_objects),
+        scaled_jobs: values(&manifests.scaled_jobs),
+        trigger_sources,
         custom_metrics,
         prometheus,
         exports,
@@ -157,6 +152,26 @@ pub(super) fn scenario(
         actions,
         faults,
     })
+}
+
+/// Objects as written, without their places.
+fn values<T: Clone>(objects: &[Placed<T>]) -> Vec<T> {
+    objects.iter().map(|object| object.value.clone()).collect()
+}
+
+/// The manifests, which were read before.
+fn manifest_files(reader: &mut Reader<'_>, parsed: &Parsed, diagnostics: &mut Diagnostics) {
+    let files = reader.get("manifests");
+    if let Some(node) = files.filter(|node| node.text().is_some()) {
+        parsed.check_read(node, diagnostics);
+    } else if files.is_some() {
+        for item in reader.list("manifests", diagnostics) {
+            parsed.check_read(item, diagnostics);
+        }
+    } else if parsed.documents.is_empty() {
+        let example = "manifests = [\"manifests/*.yaml\"]";
+        reader.missing("manifests", "the scenario", example, diagnostics);
+    }
 }
 
 /// The name, which is a folder's name too.

@@ -254,7 +254,7 @@ fn set_ends(
         ("run_time", run_time.is_some()),
         ("exit_codes", !exit_codes.is_empty()),
     ] {
-        if is_there && !matches!(kind, "Job" | "CronJob") {
+        if is_there && !matches!(kind, "Job" | "CronJob" | "ScaledJob") {
             let title = format!("the pods of a {kind} run until they are deleted");
             let label = "pods of a Job or a CronJob end";
             diagnostics.error(table.key_span(key), title, label);

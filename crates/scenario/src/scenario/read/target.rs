@@ -27,6 +27,7 @@ pub(super) struct Seeker<'a> {
 fn served(kind: &WorkloadKind) -> (&'static str, bool) {
     match kind {
         WorkloadKind::Job(_) | WorkloadKind::CronJob(_) => ("batch", false),
+        WorkloadKind::ScaledJob(_) => ("keda.sh", false),
         WorkloadKind::DaemonSet(_) => ("apps", false),
         _ => ("apps", true),
     }

@@ -45,12 +45,12 @@ pub(super) fn jobs_from_the_start(
             {
                 continue; // it ends by itself
             }
-            let name = &spec.name;
+            let (kind, name) = (spec.kind.name(), &spec.name);
             if spec.lacks_run_time() {
-                let title = format!("the pods of CronJob {name} run for 1m by default");
+                let title = format!("the pods of {kind} {name} run for 1m by default");
                 let label = "nothing tells how long they run";
                 diagnostics.warning(span, title, label).help = Some(format!(
-                    "write `run_time = \"5m\"` into a [[service]] with `workload = \"CronJob/{name}\"`"
+                    "write `run_time = \"5m\"` into a [[service]] with `workload = \"{kind}/{name}\"`"
                 ));
                 let default = Dist::Constant(WorkloadSpec::RUN_TIME);
                 known.workloads[workload].startup.run_time = Some(default);
@@ -138,7 +138,10 @@ pub(super) fn manifest_load(
 
 /// Whether its pods come to an end.
 fn is_job(spec: &WorkloadSpec) -> bool {
-    matches!(spec.kind, WorkloadKind::Job(_) | WorkloadKind::CronJob(_))
+    matches!(
+        spec.kind,
+        WorkloadKind::Job(_) | WorkloadKind::CronJob(_) | WorkloadKind::ScaledJob(_)
+    )
 }
 
 fn script(known: &Known<'_>, workload: usize) -> String {

@@ -172,6 +172,14 @@ impl ScaledObjectState {
         self.object = object;
     }
 
+    /// The operator has started anew: what it had only in memory is gone.
+    pub fn restart(&mut self) {
+        self.polling = None;
+        self.loop_generation = None;
+        self.cache = None;
+        self.records.clear();
+    }
+
     /// Whether a scale loop runs.
     pub const fn is_polling(&self) -> bool {
         self.polling.is_some()

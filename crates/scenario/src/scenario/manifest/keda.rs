@@ -1,0 +1,242 @@
+//! ScaledObject, ScaledJob, TriggerAuthentication and ClusterTriggerAuthentication
+//! (keda.sh/v1alpha1).
+//!
+//! The types are those of KEDA's core; the checks here are those of the CRDs' schemas
+//! (`config/crd/bases`). What the admission webhook and the operator refuse depends on other
+//! objects and comes later.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::batch::v1::JobSpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::job::job_spec;
+use super::workload::workload;
+use super::{Context, TriggerAuthenticationObject, WorkloadObject, typed};
+use crate::autoscaler::keda::{Metadata, ScaledJob, ScaledJobSpec, ScaledObject, ScaledObjectSpec};
+use crate::cluster::spec::WorkloadKind;
+use crate::scenario::node::{KeyNode, Node, Value};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KedaObject<S> {
+    #[serde(rename = "apiVersion")]
+    _api_version: Option<IgnoredAny>,
+    #[serde(rename = "kind")]
+    _kind: Option<IgnoredAny>,
+    #[serde(default)]
+    metadata: ObjectMeta,
+    spec: Option<S>,
+    #[serde(rename = "status")]
+    _status: Option<IgnoredAny>,
+}
+
+/// `metadata` as KEDA reads it.
+fn metadata(from: ObjectMeta, context: &mut Context<'_>) -> Metadata {
+    let labels = from.labels.clone().unwrap_or_default();
+    let annotations = from.annotations.clone();
+    let (name, namespace) = context.identity(from);
+    Metadata {
+        name,
+        namespace,
+        labels,
+        annotations,
+        generation: 1,
+    }
+}
+
+/// A number has a least value by the schema.
+fn at_least(field: &str, least: i32, value: Option<i32>, context: &mut Context<'_>) {
+    if let Some(value) = value.filter(|value| *value < least) {
+        let path = format!("spec.{field}");
+        let words = format!(
+            "Invalid value: {value}: {path} in body should be greater than or equal to {least}"
+        );
+        context.refuse(&path, words, None);
+    }
+}
+
+/// `triggers` has to be there, with at least one.
+fn need_triggers(count: usize, context: &mut Context<'_>) {
+    let written = context
+        .document
+        .get("spec")
+        .and_then(|spec| spec.get("triggers"));
+    if written.is_none() {
+        context.refuse("spec.triggers", "Required value", None);
+    } else if count == 0 {
+        let words = "Invalid value: 0: spec.triggers in body should have at least 1 items";
+        context.refuse("spec.triggers", words, None);
+    }
+}
+
+pub(super) fn scaled_object(context: &mut Context<'_>) -> Option<ScaledObject> {
+    let object: KedaObject<ScaledObjectSpec> = typed::read(context)?;
+    let metadata = metadata(object.metadata, context);
+    let Some(spec) = object.spec else {
+        context.error("spec", "a ScaledObject needs a `spec`", None);
+        return None;
+    };
+    for (field, least, value) in [
+        ("pollingInterval", 1, spec.polling_interval),
+        ("initialCooldownPeriod", 0, spec.initial_cooldown_period),
+        ("cooldownPeriod", 0, spec.cooldown_period),
+        ("idleReplicaCount", 0, spec.idle_replica_count),
+        ("minReplicaCount", 0, spec.min_replica_count),
+        ("maxReplicaCount", 1, spec.max_replica_count),
+    ] {
+        at_least(field, least, value, context);
+    }
+    if let Some(fallback) = &spec.fallback {
+        let failures = Some(fallback.failure_threshold);
+        at_least("fallback.failureThreshold", 0, failures, context);
+        at_least("fallback.replicas", 0, Some(fallback.replicas), context);
+        for field in ["failureThreshold", "replicas"] {
+            let spec = context.document.get("spec");
+            let written = spec.and_then(|spec| spec.get("fallback")?.get(field));
+            if written.is_none() {
+                context.refuse(&format!("spec.fallback.{field}"), "Required value", None);
+            }
+        }
+    }
+    if spec.scale_target_ref.name.is_empty() {
+        let example = Some("for example `name: worker`");
+        context.refuse("spec.scaleTargetRef.name", "Required value", example);
+    }
+    need_triggers(spec.triggers.len(), context);
+    Some(ScaledObject { metadata, spec })
+}
+
+/// A ScaledJob, and what its Jobs are.
+pub(super) fn scaled_job(context: &mut Context<'_>) -> Option<(ScaledJob, WorkloadObject)> {
+    let object: KedaObject<ScaledJobSpec> = typed::read(context)?;
+    let metadata = metadata(object.metadata, context);
+    let Some(spec) = object.spec else {
+        context.error("spec", "a ScaledJob needs a `spec`", None);
+        return None;
+    };
+    if spec.job_target_ref.is_none() {
+        context.refuse("spec.jobTargetRef", "Required value", None);
+    }
+    for (field, least, value) in [
+        ("pollingInterval", 1, spec.polling_interval),
+        ("minReplicaCount", 0, spec.min_replica_count),
+        ("maxReplicaCount", 0, spec.max_replica_count),
+    ] {
+        at_least(field, least, value, context);
+    }
+    need_triggers(spec.triggers.len(), context);
+    let workload = jobs(&metadata, context)?;
+    Some((ScaledJob { metadata, spec }, workload))
+}
+
+#[derive(Deserialize)]
+struct JobTemplate {
+    spec: JobSpec,
+}
+
+/// What the Jobs of a ScaledJob are; KEDA gives their pods a label and a policy of restarts.
+fn jobs(metadata: &Metadata, context: &mut Context<'_>) -> Option<WorkloadObject> {
+    let reference = context.document.get("spec")?.get("jobTargetRef")?;
+    // The places of a Job's fields begin with `spec`.
+    let key = KeyNode {
+        span: reference.span,
+        name: "spec".to_owned(),
+    };
+    let job = Node {
+        span: reference.span,
+        value: Value::Table(vec![(key, reference.clone())]),
+    };
+    let inner = &mut Context {
+        document: &job,
+        diagnostics: &mut *context.diagnostics,
+    };
+    let mut template: JobTemplate = typed::read(inner)?;
+    if let Some(pod) = &mut template.spec.template.spec
+        && pod.restart_policy.as_deref().unwrap_or_default().is_empty()
+    {
+        pod.restart_policy = Some("OnFailure".to_owned());
+    }
+    let spec = job_spec(&template.spec, inner);
+    let identity = ObjectMeta {
+        name: Some(metadata.name.clone()),
+        namespace: Some(metadata.namespace.clone()),
+        ..ObjectMeta::default()
+    };
+    let kind = WorkloadKind::ScaledJob(Arc::new(spec));
+    let mut made = workload(kind, &identity, 0, None, &template.spec.template, inner);
+    let label = ("scaledjob.keda.sh/name".to_owned(), metadata.name.clone());
+    made.spec.template.labels.extend([label]);
+    made.spec.selector = made.spec.template.labels.clone();
+    Some(made)
+}
+
+/// Secrets are not simulated: whatever could come from one counts as given.
+pub(super) fn trigger_authentication(
+    context: &mut Context<'_>,
+    of_the_cluster: bool,
+) -> Option<TriggerAuthenticationObject> {
+    let object: KedaObject<IgnoredAny> = typed::read(context)?;
+    let (name, namespace) = context.identity(object.metadata);
+    Some(TriggerAuthenticationObject {
+        name,
+        namespace: if of_the_cluster {
+            String::new()
+        } else {
+            namespace
+        },
+    })
+}
+
+/// The pod spec of a ScaledJob's Jobs.
+pub(in crate::scenario) fn pods_of_job(document: &Node) -> Option<&Node> {
+    let job = document.get("spec")?.get("jobTargetRef")?;
+    job.get("template")?.get("spec")
+}
+
+/// The pod spec of a document, if it is of this kind, namespace and name.
+pub(in crate::scenario) fn pods_of<'a>(
+    document: &'a Node,
+    (kind, namespace, name): (&str, &str, &str),
+) -> Option<&'a Node> {
+    let metadata = |key: &str| document.get("metadata")?.get(key)?.text();
+    let fits = document.get("kind").and_then(Node::text) == Some(kind)
+        && metadata("name") == Some(name)
+        && metadata("namespace").unwrap_or("default") == namespace;
+    let template = document.get("spec").filter(|_| fits)?.get("template")?;
+    template.get("spec")
+}
+
+/// Whether an HPA's annotation says that KEDA shall not look whose it is.
+pub(in crate::scenario) fn is_unchecked(hpa: &Node) -> bool {
+    let annotations = hpa.get("metadata").and_then(|m| m.get("annotations"));
+    let ownership = annotations.and_then(|of| of.get("validations.keda.sh/hpa-ownership"));
+    ownership.and_then(Node::text) == Some("false")
+}
+
+/// The plain variables of a container's environment; the first one's if none is named. A variable
+/// from a Secret or a ConfigMap has no value here.
+pub(in crate::scenario) fn environment(
+    pods: Option<&Node>,
+    container: &str,
+) -> BTreeMap<String, Option<String>> {
+    let containers = pods.and_then(|pods| pods.get("containers"));
+    let containers = containers.map_or(&[][..], Node::items);
+    let is_named = |one: &&Node| {
+        container.is_empty() || one.get("name").and_then(Node::text) == Some(container)
+    };
+    let variables = containers
+        .iter()
+        .find(is_named)
+        .and_then(|one| one.get("env"));
+    let variables = variables.map_or(&[][..], Node::items).iter();
+    let read = |variable: &Node| {
+        let name = variable.get("name")?.text()?.to_owned();
+        let value = variable.get("value").and_then(Node::scalar_text);
+        Some((name, value))
+    };
+    variables.filter_map(read).collect()
+}

@@ -1,0 +1,399 @@
+//! ScaledJobs: their loops, and the Jobs that they make.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::sources::{Environment, WorldSources};
+use super::{Event, FIRST_BACKOFF, LONGEST_BACKOFF};
+use crate::api::{
+    Job, JobId, KedaStatus, Kind, Labels, ObjectId, ObjectMeta, Pod, PodPhase, PodTemplate,
+    ScaledJob, ScaledJobId, WorkloadId, Write,
+};
+use crate::autoscaler::keda::{
+    self, FinishedJob, JobDecision, JobObservation, PAUSED, ScaledJobState,
+};
+use crate::cluster::spec::{WorkloadKind, WorkloadSpec};
+use crate::controller::job::JobSpec;
+use crate::controller::pod_control::generated_name;
+use crate::record::Detail;
+use crate::scenario::model::{Component, From};
+use crate::sim::{Dist, SimDuration, SimTime};
+use crate::world::{self, Simulation};
+
+/// The annotation by which KEDA knows which spec a Job was made from.
+const GENERATION: &str = "scaledjob.keda.sh/generation";
+
+/// A ScaledJob under the operator's care.
+#[derive(Debug, Clone)]
+pub(super) struct ScaledJobs {
+    id: ScaledJobId,
+    namespace: Arc<str>,
+    name: Arc<str>,
+    state: ScaledJobState,
+    workload: WorkloadId,
+    spec: Arc<JobSpec>,
+    template: Arc<PodTemplate>,
+    /// How many loops it has had: the last one runs.
+    loops: u32,
+    queued: bool,
+    failures: u32,
+    deleted: bool,
+}
+
+impl Simulation<'_> {
+    /// Creates the ScaledJobs of the scenario.
+    pub(in crate::world) fn create_scaled_jobs(&mut self) {
+        let scenario = self.scenario;
+        let now = SimTime::ZERO;
+        for job in &scenario.scaled_jobs {
+            let (namespace, name) = (&job.metadata.namespace, &job.metadata.name);
+            let is_own = |one: &&WorkloadSpec| {
+                matches!(one.kind, WorkloadKind::ScaledJob(_))
+                    && one.namespace == *namespace
+                    && one.name == *name
+            };
+            let Some(workload) = scenario.workloads.iter().find(is_own) else {
+                continue;
+            };
+            let value = self.manifests.get("ScaledJob", namespace, name);
+            let spec = value.map_or(Value::Null, |value| value["spec"].clone());
+            self.create_scaled_job(job, workload, spec, now);
+        }
+        if scenario.simulation.from == From::Steady {
+            for index in 0..self.keda.jobs.len() {
+                self.reconcile_scaled_job(index, now);
+            }
+            self.events.drain();
+        }
+    }
+
+    fn create_scaled_job(
+        &mut self,
+        job: &keda::ScaledJob,
+        workload: &WorkloadSpec,
+        spec: Value,
+        now: SimTime,
+    ) {
+        let WorkloadKind::ScaledJob(of_jobs) = &workload.kind else {
+            return;
+        };
+        let (namespace, name) = (job.metadata.namespace.as_str(), job.metadata.name.as_str());
+        let uid = format!("ScaledJob/{namespace}/{name}");
+        let uid = self.components.pod_control.uid(&uid);
+        let made = ScaledJob {
+            meta: ObjectMeta::new(namespace, name, uid, now),
+            spec: Arc::new(spec),
+            status: Arc::new(KedaStatus::default()),
+        };
+        let kind = Kind::ScaledJob;
+        let entry = Write::Workload(kind, namespace.into(), name.into());
+        self.store.commit(now, entry);
+        let write = Write::CreateScaledJob(Box::new(made));
+        let found = self.store.find_workload(kind, namespace, name);
+        let (Some(ObjectId::ScaledJob(id)), Some(entry)) = (self.store.commit(now, write), found)
+        else {
+            return;
+        };
+        let epoch = self.scenario.controllers.vpa.clock.unix_start;
+        let index = self.keda.jobs.len();
+        self.keda.jobs.push(ScaledJobs {
+            id,
+            namespace: namespace.into(),
+            name: name.into(),
+            state: ScaledJobState::new(job.clone(), epoch),
+            workload: entry,
+            spec: Arc::clone(of_jobs),
+            template: Arc::new(workload.template.clone()),
+            loops: 0,
+            queued: false,
+            failures: 0,
+            deleted: false,
+        });
+        if now > SimTime::ZERO || self.scenario.simulation.from == From::Apply {
+            self.queue_job_reconcile(index, now);
+        }
+    }
+
+    /// Creates or changes a ScaledJob.
+    pub(in crate::world) fn put_scaled_job(
+        &mut self,
+        job: &keda::ScaledJob,
+        workload: &WorkloadSpec,
+        value: &Value,
+        now: SimTime,
+    ) {
+        let metadata = &job.metadata;
+        let found = self
+            .store
+            .find(Kind::ScaledJob, &metadata.namespace, &metadata.name);
+        let Some(ObjectId::ScaledJob(id)) = found else {
+            self.create_scaled_job(job, workload, value["spec"].clone(), now);
+            if let Some(made) = self.keda.jobs.last() {
+                let mut startup = workload.startup.clone();
+                if workload.lacks_run_time() {
+                    startup.run_time = Some(Dist::Constant(WorkloadSpec::RUN_TIME));
+                }
+                let entry = made.workload;
+                self.components.kubelet.set_startup(entry, startup);
+            }
+            return;
+        };
+        let Some(index) = self.keda.jobs.iter().position(|one| one.id == id) else {
+            return;
+        };
+        let before = self.store.scaled_job(id);
+        let spec_changes = before.is_some_and(|before| *before.spec != value["spec"]);
+        if spec_changes {
+            let spec = Arc::new(value["spec"].clone());
+            self.store.commit(now, Write::ScaledJobSpec(id, spec));
+        }
+        let meta = self.store.meta(ObjectId::ScaledJob(id));
+        let mut job = job.clone();
+        job.metadata.generation = meta.map_or(1, |meta| meta.generation);
+        let own = &mut self.keda.jobs[index];
+        if let WorkloadKind::ScaledJob(spec) = &workload.kind {
+            own.spec = Arc::clone(spec);
+        }
+        let mut template = workload.template.clone();
+        for (container, known) in template.containers.iter_mut().zip(&own.template.containers) {
+            if container.name == known.name {
+                container.idle_cpu = known.idle_cpu;
+                container.idle_memory = known.idle_memory;
+            }
+        }
+        own.template = Arc::new(template);
+        let old = &own.state.job().metadata;
+        let pauses = old.annotation(PAUSED) != job.metadata.annotation(PAUSED);
+        own.state.set_job(job);
+        if spec_changes || pauses {
+            self.queue_job_reconcile(index, now);
+        }
+    }
+
+    /// A ScaledJob is to be deleted: the operator's finalizer comes first.
+    pub(in crate::world) fn delete_scaled_job(&mut self, id: ScaledJobId, now: SimTime) {
+        if let Some(index) = self.keda.jobs.iter().position(|one| one.id == id) {
+            self.keda.jobs[index].deleted = true;
+            self.queue_job_reconcile(index, now);
+        }
+    }
+
+    fn queue_job_reconcile(&mut self, index: usize, now: SimTime) {
+        let latency = self.scenario.controllers.cluster.api_latency;
+        if !std::mem::replace(&mut self.keda.jobs[index].queued, true) {
+            let event = Event::ReconcileJob(index as u32);
+            self.queue
+                .schedule(now + latency, world::Event::Keda(event));
+        }
+    }
+
+    /// One reconcile; one that succeeds starts a loop anew, which polls at once.
+    pub(super) fn reconcile_scaled_job(&mut self, index: usize, now: SimTime) {
+        let own = &mut self.keda.jobs[index];
+        own.queued = false;
+        let object = ObjectId::ScaledJob(own.id);
+        if self.keda.is_down || self.store.meta(object).is_none() {
+            return;
+        }
+        if own.deleted {
+            let decision = own.state.finalize();
+            self.tell_keda_events(object, &decision.events);
+            self.record_object_events(now);
+            self.store.commit(now, Write::Delete(object));
+            return;
+        }
+        let decision = self.decide_jobs(index, now, |state, jobs, sources| {
+            state.reconcile(jobs, sources)
+        });
+        let own = &mut self.keda.jobs[index];
+        if decision.error.is_some() {
+            let wait = FIRST_BACKOFF * 2i64.pow(own.failures.min(20));
+            own.failures += 1;
+            own.queued = true;
+            let at = now + wait.min(LONGEST_BACKOFF);
+            let event = Event::ReconcileJob(index as u32);
+            self.queue.schedule(at, world::Event::Keda(event));
+        } else {
+            own.failures = 0;
+        }
+        let own = &mut self.keda.jobs[index];
+        if decision.stop_loop || decision.start_loop {
+            own.loops += 1;
+        }
+        if decision.start_loop {
+            let number = own.loops;
+            let is_settled = now == SimTime::ZERO && self.scenario.simulation.from == From::Steady;
+            if is_settled {
+                let interval = own.state.polling_interval().0 as f64;
+                let phase = SimDuration((interval * self.keda.stream.unit()) as i64);
+                let event = Event::PollJob(index as u32, number);
+                self.queue.schedule(now + phase, world::Event::Keda(event));
+            } else {
+                self.poll_scaled_job(index, number, now);
+            }
+        }
+    }
+
+    /// One poll of a loop, if it is the one that runs.
+    pub(super) fn poll_scaled_job(&mut self, index: usize, number: u32, now: SimTime) {
+        let own = &self.keda.jobs[index];
+        if own.loops != number || !own.state.is_polling() || self.keda.is_down || own.deleted {
+            return;
+        }
+        let next = now + own.state.polling_interval();
+        let event = Event::PollJob(index as u32, number);
+        self.queue.schedule(next, world::Event::Keda(event));
+        self.decide_jobs(index, now, |state, jobs, sources| {
+            state.poll(jobs, sources, now)
+        });
+    }
+
+    /// The operator goes or comes back.
+    pub(super) fn restart_scaled_jobs(&mut self, is_down: bool, now: SimTime) {
+        for index in 0..self.keda.jobs.len() {
+            let own = &mut self.keda.jobs[index];
+            own.loops += 1;
+            if !is_down {
+                own.state.restart();
+                own.failures = 0;
+                self.queue_job_reconcile(index, now);
+            }
+        }
+    }
+
+    /// Lets a ScaledJob decide something, and carries it out.
+    fn decide_jobs(
+        &mut self,
+        index: usize,
+        now: SimTime,
+        decide: impl FnOnce(
+            &mut ScaledJobState,
+            &[JobObservation],
+            &mut WorldSources<'_>,
+        ) -> JobDecision,
+    ) -> JobDecision {
+        let is_down = self.is_down(Component::Prometheus, now);
+        let jobs = self.jobs_of(index);
+        let environment = self.environment_of_jobs(index);
+        let own = &mut self.keda.jobs[index];
+        let mut sources = WorldSources {
+            scenario: self.scenario,
+            store: &self.store,
+            custom: &self.custom,
+            prometheus: self.prometheus.as_deref_mut().filter(|_| !is_down),
+            first_source: self.keda.first_source,
+            kind: "ScaledJob",
+            namespace: Arc::clone(&own.namespace),
+            name: Arc::clone(&own.name),
+            triggers: own.state.job().spec.triggers.clone(),
+            environment,
+            now,
+        };
+        let decision = decide(&mut own.state, &jobs, &mut sources);
+        let id = ObjectId::ScaledJob(own.id);
+        for name in &decision.delete {
+            let namespace = Arc::clone(&self.keda.jobs[index].namespace);
+            if let Some(job) = self.store.find(Kind::Job, &namespace, name) {
+                self.store.commit(now, Write::Delete(job));
+            }
+        }
+        for _ in 0..decision.create {
+            self.create_job_of(index, now);
+        }
+        self.tell_keda_events(id, &decision.events);
+        self.write_job_status(index, now);
+        decision
+    }
+
+    fn write_job_status(&mut self, index: usize, now: SimTime) {
+        let own = &self.keda.jobs[index];
+        let (id, status) = (own.id, own.state.status());
+        let stored = self.store.scaled_job(id);
+        let differs = stored.is_some_and(|stored| *stored.status != *status);
+        if differs && self.recorder.detail == Detail::Full {
+            let status = Arc::new(status.clone());
+            self.store.commit(now, Write::ScaledJobStatus(id, status));
+        }
+    }
+
+    /// The Jobs of a ScaledJob in the order of their creation.
+    fn jobs_of(&self, index: usize) -> Vec<JobObservation> {
+        let own = &self.keda.jobs[index];
+        let owner = Some(ObjectId::ScaledJob(own.id));
+        let jobs = self.store.jobs().filter(|(_, job)| job.meta.owner == owner);
+        let mut jobs: Vec<(JobId, &Job)> = jobs.collect();
+        jobs.sort_by(|(_, a), (_, b)| {
+            let key = |job: &Job| (job.meta.created, Arc::clone(&job.meta.name));
+            key(a).cmp(&key(b))
+        });
+        let pods = &self.store.workload(own.workload).pods;
+        let observe = |(id, job): (JobId, &Job)| {
+            let object = Some(ObjectId::Job(id));
+            let pods = pods.iter().filter_map(|id| self.store.pod(*id));
+            let pods = pods.filter(|pod| pod.meta.owner == object && !pod.removed);
+            JobObservation {
+                name: job.meta.name.to_string(),
+                generation: job.meta.annotations.get(GENERATION).cloned(),
+                finished: job.status.end().map(|end| FinishedJob {
+                    failed: end.failed,
+                    completion_time: (!end.failed).then_some(end.at),
+                }),
+                pods: pods.map(standing).collect(),
+            }
+        };
+        jobs.into_iter().map(observe).collect()
+    }
+
+    /// The environment of the container that triggers may read.
+    fn environment_of_jobs(&self, index: usize) -> Environment {
+        let spec = &self.keda.jobs[index].state.job().spec;
+        let pods = spec
+            .job_target_ref
+            .as_ref()
+            .map(|job| &job["template"]["spec"]);
+        Environment::read(pods, &spec.env_source_container_name)
+    }
+
+    /// Creates a Job.
+    fn create_job_of(&mut self, index: usize, now: SimTime) {
+        let own = &self.keda.jobs[index];
+        let manifest = own.state.new_job();
+        let name = generated_name(&format!("{}-", own.name), &mut self.keda.names);
+        let uid = format!("Job/{}/{name}", own.namespace);
+        let uid = self.components.pod_control.uid(&uid);
+        let table = |key: &str| {
+            let entries = manifest["metadata"][key].as_object().into_iter().flatten();
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let pairs = entries.map(|(key, value)| (key.clone(), text(value)));
+            Arc::new(pairs.collect::<Labels>())
+        };
+        let job = Job {
+            meta: ObjectMeta {
+                labels: table("labels"),
+                annotations: table("annotations"),
+                owner: Some(ObjectId::ScaledJob(own.id)),
+                ..ObjectMeta::new(&own.namespace, &name, uid, now)
+            },
+            workload: own.workload,
+            spec: Arc::clone(&own.spec),
+            pod_labels: Arc::new(Job::labels_of_pods(&name, &own.template.labels)),
+            template: Arc::clone(&own.template),
+            status: Arc::default(),
+        };
+        self.store.commit(now, Write::CreateJob(Box::new(job)));
+    }
+}
+
+/// Whether a pod is running or has succeeded, and its conditions that are true.
+fn standing(pod: &Pod) -> (bool, Vec<String>) {
+    let started = matches!(pod.phase, PodPhase::Running | PodPhase::Succeeded);
+    let conditions = [
+        ("PodScheduled", pod.node.is_some()),
+        ("Initialized", started),
+        ("ContainersReady", pod.is_ready()),
+        ("Ready", pod.is_ready()),
+    ];
+    let held = conditions.iter().filter(|(_, holds)| *holds);
+    (started, held.map(|(name, _)| (*name).to_owned()).collect())
+}

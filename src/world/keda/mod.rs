@@ -1,0 +1,89 @@
+//! KEDA's operator in the world: what its reconciles, polls and metrics server observe is gathered
+//! here, what they decide is carried out here. The decisions themselves are `autoscaler::keda`'s.
+//!
+//! A changed ScaledObject is reconciled a call's time later; a failing reconcile is tried again
+//! with the controller runtime's back-off. The HPA that comes of it is an object like any other
+//! and is synced by the HPA controller. Each scale loop polls at once and then at every polling
+//! interval, from its own start on. While the operator is down nobody reconciles or polls; when
+//! it is back it begins anew with what the objects say.
+
+mod hpas;
+mod jobs;
+mod metrics;
+mod objects;
+mod operator;
+mod sources;
+
+use std::sync::Arc;
+
+use crate::api::ScaledObjectId;
+use crate::autoscaler::keda::ScaledObjectState;
+use crate::scenario::Scenario;
+use crate::sim::{SimDuration, Stream, Streams};
+
+/// The first wait of a failed reconcile, which doubles from failure to failure
+/// (`workqueue.DefaultTypedControllerRateLimiter`).
+const FIRST_BACKOFF: SimDuration = SimDuration::from_millis(5);
+/// The longest wait.
+const LONGEST_BACKOFF: SimDuration = SimDuration::from_secs(1000);
+
+/// What the operator waits for. The first number is the place of an object.
+#[derive(Debug, Clone, Copy)]
+pub enum Event {
+    /// A ScaledObject is reconciled.
+    Reconcile(u32),
+    /// A scale loop polls; the second number tells which of the object's loops it is.
+    Poll(u32, u32),
+    /// A push scaler tells that a trigger is active; the second number is the trigger's place.
+    Pushed(u32, u32),
+    /// A ScaledJob is reconciled.
+    ReconcileJob(u32),
+    /// The loop of a ScaledJob polls; the second number tells which of its loops it is.
+    PollJob(u32, u32),
+}
+
+/// The state of the operator.
+#[derive(Debug, Clone)]
+pub(super) struct Keda {
+    /// All ScaledObjects in the order of their creation; deleted ones keep their place.
+    objects: Vec<Object>,
+    /// All ScaledJobs, likewise.
+    jobs: Vec<jobs::ScaledJobs>,
+    /// Where the declared sources begin among the custom metrics.
+    first_source: usize,
+    is_down: bool,
+    /// Draws of the loops' phases.
+    stream: Stream,
+    /// Draws of the names of Jobs.
+    names: Stream,
+}
+
+/// A ScaledObject under the operator's care.
+#[derive(Debug, Clone)]
+struct Object {
+    id: ScaledObjectId,
+    namespace: Arc<str>,
+    name: Arc<str>,
+    state: ScaledObjectState,
+    /// How many loops it has had: the last one runs.
+    loops: u32,
+    /// Whether a reconcile is due.
+    queued: bool,
+    /// Reconciles that failed in a row.
+    failures: u32,
+    /// Whether it is to be deleted, or is.
+    deleted: bool,
+}
+
+impl Keda {
+    pub(super) fn new(scenario: &Scenario, streams: &Streams) -> Self {
+        Self {
+            objects: Vec::new(),
+            jobs: Vec::new(),
+            first_source: scenario.custom_metrics.len(),
+            is_down: false,
+            stream: streams.stream("keda/phase"),
+            names: streams.stream("keda/jobs"),
+        }
+    }
+}
