@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use crate::kubectl::patch::check_json;
 use crate::kubectl::yaml;
 
 use super::flags::{Flag, invalid};
@@ -76,9 +77,8 @@ fn value(word: &Word, patch_type: PatchType) -> Result<Value, ParseError> {
             .with_help(quoting)
     })?;
     match (patch_type, &value) {
-        (PatchType::Json, Value::Array(operations)) => {
-            let operations = operations.clone();
-            serde_json::from_value::<json_patch::Patch>(Value::Array(operations))
+        (PatchType::Json, Value::Array(_)) => {
+            check_json(&value)
                 .map_err(|error| word.wrong(format!("this is not a JSON patch: {error}")))?;
             Ok(value)
         }

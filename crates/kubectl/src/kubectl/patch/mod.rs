@@ -12,6 +12,7 @@ mod diff;
 mod merge;
 mod metadata;
 mod node;
+mod operations;
 mod order;
 mod rollout;
 mod schema;
@@ -28,7 +29,8 @@ use super::kind::Kind;
 
 pub use apply::{LAST_APPLIED, applied};
 pub use create::{autoscaled, job_from};
-pub use merge::{json, merge};
+pub use merge::merge;
+pub use operations::{check_json, json};
 
 /// What kubectl prints instead of changing an object, on stderr and with exit code 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

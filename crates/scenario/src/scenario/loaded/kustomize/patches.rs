@@ -11,7 +11,7 @@ use super::select::Target;
 use super::{Builder, REMOTE, Written, inline, is_remote, join};
 use crate::kubectl::kind::Kind;
 use crate::kubectl::patch::{self, first_as_patched};
-use crate::scenario::node::{Node, Span, Value};
+use crate::scenario::node::{KeyNode, Node, Span, Value};
 use crate::scenario::object::to_json;
 
 /// What a patch may change besides.
@@ -214,9 +214,11 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// Applies a list of operations, one after the other.
+    /// Applies a list of operations, one after the other. There are annotations meanwhile:
+    /// kustomize keeps its own there.
     fn operate(&mut self, operations: &[Node], resource: &mut Resource) {
         resource.remember();
+        put_annotations(&mut resource.node);
         for operation in operations {
             let before = to_json(&resource.node);
             match patch::json(&before, &json!([to_json(operation)])) {
@@ -229,10 +231,11 @@ impl Builder<'_, '_> {
                     let title = format!("this operation does not fit {} {}", id.kind, id.name);
                     let because = refusal.because.unwrap_or(refusal.text);
                     self.wrong(operation.span.first(), title, &because);
-                    return;
+                    break;
                 }
             }
         }
+        drop_empty_annotations(&mut resource.node);
     }
 
     /// Merges a patch into the resource at a place, or deletes it.
@@ -260,6 +263,30 @@ impl Builder<'_, '_> {
                 self.wrong(patch.span.first(), title, &problem);
             }
         }
+    }
+}
+
+/// Gives an object `metadata.annotations` if it has none.
+fn put_annotations(object: &mut Node) {
+    let Some(metadata) = object.get_mut("metadata") else {
+        return;
+    };
+    let span = metadata.span.first();
+    if metadata.get("annotations").is_none()
+        && let Value::Table(fields) = &mut metadata.value
+    {
+        let name = "annotations".to_owned();
+        let value = Value::Table(Vec::new());
+        fields.push((KeyNode { span, name }, Node { span, value }));
+    }
+}
+
+/// Takes `metadata.annotations` away if there are none in them.
+fn drop_empty_annotations(object: &mut Node) {
+    let metadata = object.get_mut("metadata").map(|node| &mut node.value);
+    if let Some(Value::Table(fields)) = metadata {
+        let is_empty = |value: &Value| matches!(value, Value::Table(entries) if entries.is_empty());
+        fields.retain(|(key, node)| key.name != "annotations" || !is_empty(&node.value));
     }
 }
 

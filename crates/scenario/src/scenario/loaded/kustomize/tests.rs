@@ -284,6 +284,31 @@ fn json_patches_come_after_names_and_namespaces() {
 }
 
 #[test]
+fn json_patches_set_what_is_not_there() {
+    let patch = |operations: &str| {
+        kustomized(&format!(
+            "resources: [web.yaml]\npatches:\n- target: {{kind: Deployment}}\n  patch: '[{operations}]'\n"
+        ))
+    };
+    let made = patch(
+        "{op: replace, path: /spec/minReadySeconds, value: 5}, \
+         {op: add, path: /spec/template/spec/containers/-1, value: {name: c}}",
+    );
+    let spec = made.at("Deployment", "spec");
+    assert_eq!(spec["minReadySeconds"], 5);
+    assert_eq!(spec["template"]["spec"]["containers"][2]["name"], "c");
+    let metadata = made.at("Deployment", "metadata");
+    assert_eq!(metadata, json!({"name": "web"}), "no annotations remain");
+    // kustomize's own annotations are there while operations apply.
+    let made = patch("{op: add, path: /metadata/annotations/x, value: z}");
+    let metadata = made.at("Deployment", "metadata");
+    assert_eq!(metadata["annotations"], json!({"x": "z"}));
+    // Labels have to be there.
+    let made = patch("{op: add, path: /metadata/labels/x, value: y}");
+    assert_eq!(made.error().0, "this operation does not fit Deployment web");
+}
+
+#[test]
 fn what_kustomize_refuses_is_an_error_where_it_stands() {
     let error = |text: &str, title: &str, place: &str| {
         let made = kustomized(&format!("resources: [web.yaml]\n{text}"));
