@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use nlsim::analysis::Summary;
 use nlsim::autoscaler::vpa::{AdmissionFlags, UpdaterFlags};
 use nlsim::record::{
-    HpaRecord, LoadRecord, QueueRecord, Recording, ServiceRecord, VpaContainerRecord, VpaRecord,
-    WorkloadRecord,
+    CallRecord, Called, HpaRecord, LoadRecord, QueueRecord, Recording, ServiceRecord,
+    VpaContainerRecord, VpaRecord, WorkloadRecord,
 };
 use nlsim::scenario::{Guess, Loaded};
 use nlsim::sim::SimDuration;
@@ -104,6 +104,7 @@ fn every_figure_is_explained() {
         services: vec![ServiceRecord::default()],
         loads: vec![LoadRecord::default()],
         queues: vec![QueueRecord::default()],
+        calls: vec![CallRecord::new(0, Called::Service(0))],
         vpas: vec![VpaRecord {
             containers: vec![VpaContainerRecord::default()],
             ..VpaRecord::default()
@@ -116,7 +117,14 @@ fn every_figure_is_explained() {
     assert!(summary.values.len() > 80, "{}", summary.values.len());
     for (name, _) in &summary.values {
         // Those of an object carry its name, which is empty here.
-        let own = ["hpa..", "service..", "queue..", "load..", "vpa..."];
+        let own = [
+            "hpa..",
+            "service..",
+            "queue..",
+            "call...",
+            "load..",
+            "vpa...",
+        ];
         let own = own.iter().find_map(|before| name.strip_prefix(before));
         let own = own.or(name.strip_prefix("vpa.."));
         let figure = own.unwrap_or(name);

@@ -24,8 +24,8 @@ use crate::load::spec::Generator;
 use crate::metrics::spec::CustomMetricSpec;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
 use crate::record::{
-    Detail, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective, Prices, QueueRecord,
-    Recorder, Recording, ServiceRecord, WorkloadRecord,
+    CallRecord, Detail, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective, Prices,
+    QueueRecord, Recorder, Recording, ServiceRecord, WorkloadRecord,
 };
 use crate::scenario::Scenario;
 use crate::scenario::model::TriggerSource;
@@ -269,6 +269,8 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         early: queue.worker.acknowledge == Acknowledge::Early,
         ..QueueRecord::default()
     });
+    let ways = Traffic::ways(&scenario.services);
+    let calls = ways.map(|(caller, called)| CallRecord::new(caller, called));
     let nodes = store.nodes().map(|(_, node)| {
         let group = &scenario.node_groups[node.group];
         node_record(node.name(), group, SimTime::ZERO)
@@ -300,6 +302,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         workloads: workloads.chain(absent).collect(),
         services: services.collect(),
         queues: queues.collect(),
+        calls: calls.collect(),
         nodes: nodes.collect(),
         loads: loads.collect(),
         faults: scenario.faults.iter().map(super::faults::record).collect(),

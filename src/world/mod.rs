@@ -223,6 +223,7 @@ impl<'s> Simulation<'s> {
             .check()
             .map_err(|imbalance| imbalance.to_string())?;
         self.traffic.audit_queues()?;
+        self.traffic.audit_calls()?;
         self.store.audit()
     }
 

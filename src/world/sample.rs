@@ -153,6 +153,10 @@ impl Simulation<'_> {
             self.recorder.sample(service, sample);
         }
         self.sample_queues(now);
+        for way in 0..self.recorder.recording.calls.len() {
+            let sample = self.traffic.calls(way, now);
+            self.recorder.call_sample(way, sample);
+        }
         self.queue.schedule_in(step, Event::Sample);
     }
 

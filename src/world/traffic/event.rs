@@ -22,6 +22,8 @@ pub enum TrafficEvent {
     Usage(u32),
     /// Something happens in a queue by itself, or workers have come or gone. By queue.
     Queue(u32),
+    /// A call has waited long enough, for its answer or for its next attempt.
+    Calls,
 }
 
 const _: () = assert!(size_of::<TrafficEvent>() <= 8);

@@ -18,7 +18,7 @@ const MOST_MEMORY: i64 = 1 << 40;
 
 /// Where the demands of requests come from.
 #[derive(Debug, Clone)]
-struct Demand {
+pub(super) struct Demand {
     request: RequestSpec,
     cpu: Stream,
     wait: Stream,
@@ -26,7 +26,17 @@ struct Demand {
 }
 
 impl Demand {
-    fn draw(&mut self, arrival: SimTime, origin: Origin) -> Work {
+    /// Of requests of this kind, each quantity from a stream of its own.
+    pub(super) fn new(request: &RequestSpec, own: Streams) -> Self {
+        Self {
+            request: request.clone(),
+            cpu: own.stream("cpu"),
+            wait: own.stream("wait"),
+            memory: own.stream("memory"),
+        }
+    }
+
+    pub(super) fn draw(&mut self, arrival: SimTime, origin: Origin) -> Work {
         let nanos = |seconds: f64| (seconds * 1e9 + 0.5) as i64;
         Work {
             // Heavy tails have no end; the clock of a server's CPU has one.
@@ -78,12 +88,7 @@ impl Load {
             finished: false,
             balancing: own.stream("balancing"),
             connections: vec![None; kept as usize],
-            demand: Demand {
-                request: service.request.clone(),
-                cpu: own.of("demand").stream("cpu"),
-                wait: own.of("demand").stream("wait"),
-                memory: own.of("demand").stream("memory"),
-            },
+            demand: Demand::new(&service.request, own.of("demand")),
             timeout: spec.generator.request_timeout(),
             waiting: VecDeque::new(),
             timeout_scheduled: false,

@@ -11,6 +11,7 @@
 
 mod agenda;
 mod alone;
+mod calls;
 mod event;
 mod ledger;
 mod loads;
@@ -30,6 +31,7 @@ use crate::workload::spec::ServerSpec;
 use crate::workload::{Note, Servers};
 use agenda::{Agenda, Turn};
 use alone::Stretch;
+use calls::Calls;
 use ledger::Outcomes;
 use loads::Load;
 use queues::Queues;
@@ -43,6 +45,7 @@ pub struct Traffic {
     servers: Servers,
     loads: Vec<Load>,
     queues: Queues,
+    calls: Calls,
     /// When servers change and loads act next.
     agenda: Agenda,
     services: usize,
@@ -73,6 +76,7 @@ impl Traffic {
             servers: Servers::new(services, streams),
             loads: loads.iter().map(load).collect(),
             queues: Queues::new(queues, loads.len(), streams),
+            calls: Calls::new(services, queues, streams),
             agenda: Agenda::default(),
             services: services.len(),
             outcomes: Outcomes::default(),
@@ -127,7 +131,7 @@ impl Traffic {
         sink: &mut impl RequestSink,
     ) -> u64 {
         let mut handled = 0;
-        let alone = self.one_by_one && self.queues.is_empty();
+        let alone = self.one_by_one && self.queues.is_empty() && self.calls.is_empty();
         while alone && handled + FEW < most && self.effects.is_empty() {
             match self.run_alone(end, queue, sink) {
                 0 => break,
@@ -203,6 +207,7 @@ impl Traffic {
                 self.schedule_usage(service as usize, queue);
             }
             TrafficEvent::Queue(index) => self.queue_due(index, now),
+            TrafficEvent::Calls => self.calls_due(now, sink),
         }
         self.settle(queue, sink);
     }
@@ -235,6 +240,9 @@ impl Traffic {
         let now = queue.now();
         loop {
             self.deliver_finished(now, sink);
+            if !self.calls.is_empty() && self.carry_calls(queue, sink) {
+                continue;
+            }
             if !self.queues.is_empty() && self.carry_queues(queue, sink) {
                 continue;
             }

@@ -3,11 +3,12 @@
 //! A task runs in its worker's server as a request does and shares its CPU; what is behind it, the
 //! message, is the queue's ([`Queue`]). Its producer is answered when the message is settled.
 
+use super::calls::{MESSAGES, NO_LOAD};
 use super::{ServerId, Traffic, TrafficEvent};
 use crate::record::{Outcome, RequestSink};
 use crate::sim::{EventQueue, SimTime, Streams};
 use crate::workload::queue::spec::QueueSpec;
-use crate::workload::queue::{Fate, Queue, Readings};
+use crate::workload::queue::{Fate, Queue, Readings, Settled};
 use crate::workload::{Finished, Origin, Work};
 
 /// Origins from here on are tasks of queues, not requests of loads.
@@ -207,6 +208,23 @@ impl Traffic {
         }
     }
 
+    /// A message is settled: a load hears of it, a request that produced it does not.
+    fn answer_producer(
+        &mut self,
+        service: usize,
+        settled: &Settled,
+        now: SimTime,
+        outcome: Outcome,
+        sink: &mut impl RequestSink,
+    ) {
+        if settled.origin.load < MESSAGES {
+            self.answer(settled.origin, settled.arrival, now, outcome, sink);
+        } else {
+            self.outcomes.count(outcome);
+            sink.answer(service, NO_LOAD, settled.arrival, now, outcome);
+        }
+    }
+
     /// A queue's time has come.
     pub(super) fn queue_due(&mut self, index: u32, now: SimTime) {
         let one = &mut self.queues.all[index as usize];
@@ -262,7 +280,8 @@ impl Traffic {
                     Fate::TimedOut => Outcome::ServerTimeout504,
                     Fate::Lost => Outcome::Killed,
                 };
-                self.answer(settled.origin, settled.arrival, now, outcome, sink);
+                let service = self.queues.all[index as usize].service;
+                self.answer_producer(service, &settled, now, outcome, sink);
             }
         }
         did

@@ -1,15 +1,16 @@
 //! The life of a request: issued by a client, handed to a server, answered or given up.
 
 use super::agenda::Turn;
+use super::calls::CALLS;
 use super::{Effect, ServerId, Traffic, TrafficEvent};
 use crate::load::{Answer, Due};
 use crate::record::{Outcome, RequestSink};
-use crate::sim::{EventQueue, SimTime};
+use crate::sim::{EventQueue, SimTime, Stream};
 use crate::workload::spec::Balancing;
-use crate::workload::{Ending, Finished, Origin, RequestKey, Work};
+use crate::workload::{Ending, Finished, Origin, RequestKey, Servers, Work};
 
 /// What happened to a request on its way to a server.
-enum Handed {
+pub(super) enum Handed {
     In(RequestKey),
     Full,
     Refused,
@@ -27,6 +28,45 @@ fn seen(outcome: Outcome) -> Answer {
         Outcome::Killed => Answer::Reset,
         Outcome::ServerTimeout504 => Answer::Status504,
     }
+}
+
+/// The outcome of a request that has left its server.
+fn outcome(ending: Ending) -> Outcome {
+    match ending {
+        Ending::Done => Outcome::Ok,
+        Ending::TimedOut => Outcome::ServerTimeout504,
+        Ending::Killed => Outcome::Killed,
+        Ending::CallFailed => Outcome::Rejected503,
+    }
+}
+
+/// Hands a request to a server of a service, over a connection that is open or a new one; says where
+/// the connection leads.
+#[inline]
+pub(super) fn hand(
+    servers: &mut Servers,
+    (now, service): (SimTime, usize),
+    kept: Option<ServerId>,
+    work: Work,
+    balancing: &mut Stream,
+) -> (Handed, Option<ServerId>) {
+    if servers.spec(service).balancing == Balancing::SharedQueue {
+        let job = servers.submit(now, service, work);
+        return (job.map_or(Handed::Full, Handed::In), None);
+    }
+    let server = match kept.filter(|&server| servers.accepts(server)) {
+        Some(server) => {
+            servers.keep(service);
+            server
+        }
+        None => match servers.choose(service, balancing) {
+            Some(server) if servers.accepts(server) => server,
+            Some(server) if servers.is_starting(server) => return (Handed::TooEarly, None),
+            _ => return (Handed::Refused, None),
+        },
+    };
+    let job = servers.admit(now, server, work);
+    (job.map_or(Handed::Full, Handed::In), Some(server))
 }
 
 impl Traffic {
@@ -91,30 +131,15 @@ impl Traffic {
     fn hand(&mut self, now: SimTime, work: Work) -> Handed {
         let Origin { load, client } = work.origin;
         let load = &mut self.loads[load as usize];
-        if self.servers.spec(load.service).balancing == Balancing::SharedQueue {
-            let job = self.servers.submit(now, load.service, work);
-            return job.map_or(Handed::Full, Handed::In);
-        }
         let kept = load.connections.get(client as usize).copied().flatten();
-        let server = match kept.filter(|&server| self.servers.accepts(server)) {
-            Some(server) => {
-                self.servers.keep(load.service);
-                server
-            }
-            None => match self.servers.choose(load.service, &mut load.balancing) {
-                Some(server) if self.servers.accepts(server) => {
-                    if let Some(connection) = load.connections.get_mut(client as usize) {
-                        *connection = Some(server);
-                    }
-                    server
-                }
-                Some(server) if self.servers.is_starting(server) => return Handed::TooEarly,
-                _ => return Handed::Refused,
-            },
-        };
-        self.servers
-            .admit(now, server, work)
-            .map_or(Handed::Full, Handed::In)
+        let to = (now, load.service);
+        let (handed, server) = hand(&mut self.servers, to, kept, work, &mut load.balancing);
+        if let Some(connection) = load.connections.get_mut(client as usize)
+            && server.is_some()
+        {
+            *connection = server;
+        }
+        handed
     }
 
     /// Registers a waiting client that has a timeout.
@@ -209,21 +234,21 @@ impl Traffic {
 
     /// Answers the clients of all requests that have left their servers.
     pub(super) fn deliver_finished(&mut self, now: SimTime, sink: &mut impl RequestSink) {
-        if self.servers.finished.is_empty() {
-            return;
-        }
-        let mut finished = std::mem::take(&mut self.servers.finished);
-        for ended in finished.drain(..) {
-            if !self.queues.ended(now, &ended) {
-                self.answer_one(&ended, now, sink);
+        while !self.servers.finished.is_empty() {
+            let mut finished = std::mem::take(&mut self.servers.finished);
+            for ended in finished.drain(..) {
+                if ended.origin.load < CALLS {
+                    self.answer_one(&ended, now, sink);
+                } else if !self.queues.ended(now, &ended) {
+                    self.attempt_answered(ended.origin.client, outcome(ended.ending), now, sink);
+                }
+            }
+            // Clients react later, callers may end at once. Keep the buffer.
+            if self.servers.finished.is_empty() {
+                self.servers.finished = finished;
+                return;
             }
         }
-        // No request has ended meanwhile: clients react later. Keep the buffer.
-        debug_assert!(
-            self.servers.finished.is_empty(),
-            "answers do not end requests"
-        );
-        self.servers.finished = finished;
     }
 
     /// Answers the client of a request that ended now.
@@ -234,11 +259,7 @@ impl Traffic {
         now: SimTime,
         sink: &mut impl RequestSink,
     ) {
-        let outcome = match ended.ending {
-            Ending::Done => Outcome::Ok,
-            Ending::TimedOut => Outcome::ServerTimeout504,
-            Ending::Killed => Outcome::Killed,
-        };
+        let outcome = outcome(ended.ending);
         self.answer(ended.origin, ended.arrival, now, outcome, sink);
     }
 

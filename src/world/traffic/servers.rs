@@ -145,6 +145,9 @@ impl Traffic {
             self.agenda
                 .set(Turn::Server(server.slot() as u32), None, queue);
         }
+        if !self.calls.is_empty() {
+            self.lose_caller(server, queue.now(), sink);
+        }
         self.settle(queue, sink);
     }
 
@@ -202,8 +205,9 @@ impl Traffic {
 
     /// Keeps what a server uses until each change from now on. None if its service gets requests.
     pub fn keep_past(&mut self, server: ServerId, service: usize) -> Option<()> {
-        let has_load =
-            self.loads.iter().any(|load| load.service == service) || self.queues.consumes(service);
+        let has_load = self.loads.iter().any(|load| load.service == service)
+            || self.queues.consumes(service)
+            || self.calls.reach(service);
         (!has_load).then(|| self.servers.keep_past(server))
     }
 

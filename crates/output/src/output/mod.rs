@@ -4,6 +4,7 @@
 //! [`folder`] touches the file system: everything goes to a temporary folder, which takes
 //! its place when it is whole. Charts are a feature of the crate; everything else is always there.
 
+mod calls;
 #[cfg(feature = "charts")]
 pub mod chart;
 #[cfg(feature = "charts")]
@@ -33,6 +34,7 @@ mod vpa_charts;
 #[cfg(feature = "charts")]
 mod worst;
 
+pub use calls::write_calls;
 #[cfg(feature = "charts")]
 pub use charts::write_charts;
 pub use decisions::write_decisions;

@@ -8,9 +8,9 @@ use super::folder::{FolderError, OutputFolder};
 #[cfg(feature = "charts")]
 use super::write_charts;
 use super::{
-    write_decisions, write_events, write_loads, write_node_autoscaler, write_nodes, write_pods,
-    write_queues, write_scaling_steps, write_summary_csv, write_summary_json, write_timeseries,
-    write_vpa_checkpoints, write_vpas,
+    write_calls, write_decisions, write_events, write_loads, write_node_autoscaler, write_nodes,
+    write_pods, write_queues, write_scaling_steps, write_summary_csv, write_summary_json,
+    write_timeseries, write_vpa_checkpoints, write_vpas,
 };
 use crate::analysis::Summary;
 use crate::record::{Provenance, Recording};
@@ -102,6 +102,9 @@ fn tables<'a>(
     add("load.csv", Box::new(|out| write_loads(recording, out)));
     if !recording.queues.is_empty() {
         add("queues.csv", Box::new(|out| write_queues(recording, out)));
+    }
+    if !recording.calls.is_empty() {
+        add("calls.csv", Box::new(|out| write_calls(recording, out)));
     }
     if !recording.vpas.is_empty() {
         add("vpa.csv", Box::new(|out| write_vpas(recording, out)));

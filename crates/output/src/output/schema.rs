@@ -489,6 +489,91 @@ pub const QUEUES: Schema = table(
     ],
 );
 
+/// `calls.csv`.
+pub const CALLS: Schema = table(
+    "calls.csv",
+    "a way of calls and a step",
+    &[
+        column("time_s", "s", Float, "end of the step"),
+        column("caller", "", Text, "the service that calls"),
+        column(
+            "called",
+            "",
+            Text,
+            "the service or the queue that is called",
+        ),
+        column("calls", "calls", Int, "since the start of the run"),
+        column(
+            "first",
+            "calls",
+            Int,
+            "likewise: those that would have been made without any retry, here or before",
+        ),
+        column("attempts", "requests", Int, "likewise: what was sent"),
+        column("answered", "calls", Int, "likewise"),
+        column(
+            "rejected_503",
+            "calls",
+            Int,
+            "likewise: failed, as the last attempt found a full backlog or failed with a call of its own",
+        ),
+        column(
+            "timeout",
+            "calls",
+            Int,
+            "likewise: was not answered in time",
+        ),
+        column("refused", "calls", Int, "likewise: no pod took it"),
+        column("killed", "calls", Int, "likewise: the called pod ended"),
+        column(
+            "server_timeout_504",
+            "calls",
+            Int,
+            "likewise: the called server's own limit ended it",
+        ),
+        column(
+            "circuit_open",
+            "calls",
+            Int,
+            "likewise: the circuit breaker was open",
+        ),
+        column(
+            "no_connection",
+            "calls",
+            Int,
+            "likewise: no connection became free in time",
+        ),
+        column(
+            "caller_gone",
+            "calls",
+            Int,
+            "likewise: the calling request or its pod ended first",
+        ),
+        column("retries", "attempts", Int, "likewise: after a failed one"),
+        column(
+            "unbudgeted",
+            "calls",
+            Int,
+            "likewise: not tried again, as the budget was used up",
+        ),
+        column("opened", "times", Int, "likewise: circuit breakers opened"),
+        column(
+            "spent_s",
+            "s",
+            Float,
+            "likewise: time from calls to their ends, added up",
+        ),
+        column("under_way", "calls", Int, "at that time"),
+        column("waiting", "calls", Int, "of them: for a connection"),
+        column(
+            "connections",
+            "connections",
+            Int,
+            "of pools, open at that time",
+        ),
+    ],
+);
+
 /// `pods.csv`.
 pub const PODS: Schema = table(
     "pods.csv",
@@ -587,7 +672,7 @@ pub const NODE_AUTOSCALER: Schema = table(
 );
 
 /// Every table with fixed columns.
-pub const TABLES: [Schema; 10] = [
+pub const TABLES: [Schema; 11] = [
     TIMESERIES,
     DECISIONS,
     EVENTS,
@@ -595,6 +680,7 @@ pub const TABLES: [Schema; 10] = [
     SCALING_STEPS,
     VPAS,
     QUEUES,
+    CALLS,
     PODS,
     NODES,
     NODE_AUTOSCALER,

@@ -1,6 +1,7 @@
 //! Findings: sentences with figures, from the recording alone. Each rule says only what the data
 //! shows.
 
+mod calls;
 mod hpa;
 mod load;
 mod nodes;
@@ -85,6 +86,7 @@ pub fn findings(
     for queue in &recording.queues {
         found.extend(queues::findings(queue, recording, hpas));
     }
+    found.extend(calls::findings(recording, folded, labels));
     found.extend(recording.faults.iter().filter_map(fault));
     found.extend(hpas.iter().filter_map(flaps));
     let length = (recording.duration - recording.warm_up).as_secs_f64();

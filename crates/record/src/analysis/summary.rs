@@ -6,7 +6,9 @@ use super::figures::{HpaFigures, ServiceFigures, hpa_figures, percent, service_f
 use super::findings::{Finding, findings};
 use super::vpa::{Disruptions, VpaFigures, vpa_figures};
 use crate::record::fold::{Elasticity, Flapping, Folded, Folds, Latencies, Mean, Slack};
-use crate::record::{Labels, LatencyStats, LoadRecord, QueueRecord, Recording, ServiceRecord};
+use crate::record::{
+    CallRecord, Labels, LatencyStats, LoadRecord, QueueRecord, Recording, ServiceRecord,
+};
 
 /// All figures of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -243,6 +245,13 @@ fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut
             put(format!("queue.{}.{key}", queue.name), value);
         }
     }
+    for call in &recording.calls {
+        let called = call.called(recording, &summary.labels);
+        let caller = &summary.labels.services[call.caller];
+        for (key, value) in call_values(call) {
+            put(format!("call.{caller}.{called}.{key}"), value);
+        }
+    }
     for load in &recording.loads {
         for (key, value) in load_values(load) {
             put(format!("load.{}.{key}", load.name), value);
@@ -357,5 +366,25 @@ fn queue_values(
         ("completion_p50_s", latency.p50_ms / 1000.0),
         ("completion_p95_s", latency.p95_ms / 1000.0),
         ("completion_p99_s", latency.p99_ms / 1000.0),
+    ]
+}
+
+/// Figures of the calls on a way after the warm-up.
+fn call_values(call: &CallRecord) -> [(&'static str, f64); 13] {
+    let (totals, latency) = (call.totals(), &call.latency);
+    [
+        ("calls", totals.calls as f64),
+        ("attempts", totals.attempts as f64),
+        ("answered", totals.answered as f64),
+        ("calls_failed", totals.failures() as f64),
+        ("retries", totals.retries as f64),
+        ("amplification", totals.amplification()),
+        ("circuit_opened", totals.opened as f64),
+        ("max_waiting", call.max_waiting as f64),
+        ("max_connections", call.max_connections as f64),
+        ("mean_ms", latency.mean_ms),
+        ("p50_ms", latency.p50_ms),
+        ("p95_ms", latency.p95_ms),
+        ("p99_ms", latency.p99_ms),
     ]
 }

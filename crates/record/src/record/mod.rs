@@ -4,6 +4,7 @@
 //! ([`fold`]), so that memory does not grow with simulated time. Latency percentiles are kept as
 //! histograms, so that it does not grow with requests either.
 
+mod calls;
 mod chunks;
 mod correlator;
 mod curve;
@@ -23,6 +24,7 @@ mod texts;
 mod vpa;
 mod windows;
 
+pub use calls::{CallFailure, CallRecord, CallSample, CallTotals, Called};
 pub use curve::Curve;
 pub use decisions::{DecisionLog, DecisionRecord, MetricRecord};
 pub use events::{Event, EventLog, EventRecord};

@@ -1,5 +1,6 @@
 //! The recorder: keeps series of a run, or only what the summary needs.
 
+use super::calls::CallSample;
 use super::correlator::Correlator;
 use super::events::EventRecord;
 use super::fold::Folds;
@@ -12,8 +13,8 @@ use super::recording::{
 };
 use super::request::{Outcome, RequestSink};
 use super::vpa::{DisruptionRecord, VpaContainerRecord, VpaRecord, VpaRow};
-use super::windows::Windows;
-use crate::sim::SimTime;
+use super::windows::{Windows, microseconds, stats_of};
+use crate::sim::{Counts as LatencyCounts, SimTime};
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Recorder {
     correlator: Correlator,
     windows: Vec<Windows>,
     loads: Vec<PerLoad>,
+    /// Latencies of calls that count, per way.
+    calls: Vec<LatencyCounts>,
     /// Requests issued in the current step, per service.
     issued: Vec<u64>,
     /// Sums instead of series, and the pods that are there.
@@ -56,6 +59,7 @@ impl Recorder {
         let windows = recording.services.iter().map(windows).collect();
         let loads = recording.loads.iter().map(|_| PerLoad::new(warm_up));
         let loads = loads.collect();
+        let calls = vec![LatencyCounts::default(); recording.calls.len()];
         let issued = vec![0; recording.services.len()];
         let folded = match detail {
             Detail::Full => None,
@@ -67,6 +71,7 @@ impl Recorder {
             correlator: Correlator::default(),
             windows,
             loads,
+            calls,
             issued,
             folded,
         }
@@ -292,6 +297,16 @@ impl Recorder {
         }
     }
 
+    /// Keeps a sample of calls.
+    pub fn call_sample(&mut self, way: usize, sample: CallSample) {
+        let start = SimTime::ZERO + self.recording.warm_up;
+        let record = &mut self.recording.calls[way];
+        record.add(&sample, start);
+        if self.folded.is_none() {
+            record.samples.push(sample);
+        }
+    }
+
     /// Ends the recording.
     pub fn finish(self) -> Recording {
         let Self {
@@ -307,6 +322,9 @@ impl Recorder {
                 Some((folds, _)) => closed.iter().for_each(|window| folds.window(place, window)),
                 None => service.windows = closed,
             }
+        }
+        for (call, counts) in recording.calls.iter_mut().zip(&self.calls) {
+            call.latency = stats_of(counts, 95.0);
         }
         for (place, load) in self.loads.into_iter().enumerate() {
             let record = &mut recording.loads[place];
@@ -332,7 +350,10 @@ impl RequestSink for Recorder {
     fn issue(&mut self, service: usize, load: usize, now: SimTime) {
         self.issued[service] += 1;
         self.windows[service].issue(now);
-        self.loads[load].issue(now);
+        // A call comes from no load.
+        if let Some(load) = self.loads.get_mut(load) {
+            load.issue(now);
+        }
     }
 
     fn answer(
@@ -344,12 +365,20 @@ impl RequestSink for Recorder {
         outcome: Outcome,
     ) {
         self.windows[service].answer(arrival, now, outcome);
-        self.loads[load].answer(arrival, now, outcome);
+        if let Some(load) = self.loads.get_mut(load) {
+            load.answer(arrival, now, outcome);
+        }
     }
 
     fn too_early(&mut self, service: usize, now: SimTime) {
         if now >= SimTime::ZERO + self.recording.warm_up {
             self.recording.services[service].too_early += 1;
+        }
+    }
+
+    fn call_answered(&mut self, way: usize, began: SimTime, now: SimTime) {
+        if began >= SimTime::ZERO + self.recording.warm_up {
+            self.calls[way].add(microseconds(began, now));
         }
     }
 }

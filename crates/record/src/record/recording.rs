@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::calls::CallRecord;
 use super::curve::Curve;
 use super::decisions::DecisionLog;
 use super::events::EventLog;
@@ -378,6 +379,8 @@ pub struct Recording {
     pub workloads: Vec<WorkloadRecord>,
     /// Services.
     pub services: Vec<ServiceRecord>,
+    /// Calls from services to services and queues: the services in order, of each its calls in order.
+    pub calls: Vec<CallRecord>,
     /// Queues.
     pub queues: Vec<QueueRecord>,
     /// Commands typed during the run, in order.

@@ -64,6 +64,9 @@ pub trait RequestSink {
 
     /// A request, whose answer follows, is refused now as the pod's application has not started.
     fn too_early(&mut self, _service: usize, _now: SimTime) {}
+
+    /// A call that began then was answered now. `way` is its place in the recording.
+    fn call_answered(&mut self, _way: usize, _began: SimTime, _now: SimTime) {}
 }
 
 /// A sink that drops everything.

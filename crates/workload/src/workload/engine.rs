@@ -8,7 +8,7 @@ use super::cohort::Home;
 use super::figures::{Counters, CpuLedger, Instruments, Usage};
 use super::node::{Node, Share};
 use super::processor_sharing::{CORE, nanos};
-use super::request::{ActiveRequests, Finished, RequestKey, Work};
+use super::request::{ActiveRequests, Finished, Origin, RequestKey, Work};
 use super::server::Server;
 use super::service::Service;
 use super::spec::ServerSpec;
@@ -46,6 +46,10 @@ pub struct Servers {
     /// Servers that are gone while kube-proxy still sends connections to their addresses, with
     /// their services.
     pub(super) gone_endpoints: Vec<(Key<Server>, u32)>,
+    /// Whether requests of any service make calls.
+    has_calls: bool,
+    /// Requests that are to make their calls now.
+    callers: Vec<(Key<Server>, RequestKey)>,
     /// Requests that ended and whose client waits; the owner drains it.
     pub finished: Vec<Finished>,
     /// What happened to servers; the owner drains it.
@@ -69,6 +73,8 @@ impl Servers {
             added: 0,
             shared_anew: Vec::new(),
             gone_endpoints: Vec::new(),
+            has_calls: services.iter().any(|service| !service.calls.is_empty()),
+            callers: Vec::new(),
             finished: Vec::new(),
             notes: Vec::new(),
         }
@@ -182,6 +188,44 @@ impl Servers {
         self.settle(now, slot);
     }
 
+    /// Takes out the requests that are to make their calls now.
+    pub fn take_callers(&mut self) -> Vec<(Key<Server>, RequestKey)> {
+        std::mem::take(&mut self.callers)
+    }
+
+    /// The calls of a request are over; nothing happens if it is gone.
+    pub fn resume(&mut self, now: SimTime, key: Key<Server>, request: RequestKey, ok: bool) {
+        let Self {
+            services,
+            arena,
+            requests,
+            finished,
+            ..
+        } = self;
+        let Some(slot) = requests.find(request) else {
+            return;
+        };
+        let Some(server) = arena.get_mut(key) else {
+            return;
+        };
+        server.cpu.advance(now);
+        let service = &mut services[server.service as usize];
+        server.resume(now, (slot, ok), service, requests, finished);
+        self.settle(now, key.slot() as u32);
+    }
+
+    /// Keeps which requests of a server are to make their calls.
+    fn collect_callers(&mut self, slot: u32) {
+        let (server, key) = (
+            self.arena.at(slot as usize),
+            self.arena.key_at(slot as usize),
+        );
+        if let (Some(server), Some(key)) = (server, key) {
+            let callers = self.services[server.service as usize].callers.drain(..);
+            self.callers.extend(callers.map(|request| (key, request)));
+        }
+    }
+
     /// When something is due next in a server.
     #[inline]
     pub fn next_due(&mut self, now: SimTime, slot: u32) -> Option<SimTime> {
@@ -201,6 +245,12 @@ impl Servers {
     /// server does not notice and works on.
     pub fn abandon(&mut self, request: RequestKey) -> Option<Work> {
         self.requests.abandon(request)
+    }
+
+    /// Where a request came from, as long as it is in a server.
+    pub fn origin(&self, request: RequestKey) -> Option<Origin> {
+        let slot = self.requests.find(request)?;
+        Some(self.requests.at(slot).work.origin)
     }
 
     /// Whether the client of a request still waits.
@@ -322,6 +372,9 @@ impl Servers {
     /// After a change in a server: memory, the end of draining, CPU, its next event.
     #[inline]
     pub(super) fn settle(&mut self, now: SimTime, slot: u32) {
+        if self.has_calls {
+            self.collect_callers(slot);
+        }
         let Some(server) = self.arena.at_mut(slot as usize) else {
             return;
         };

@@ -56,7 +56,7 @@ pub struct Instruments<'a> {
     pub answered: u64,
     /// Requests that its time limit ended.
     pub timed_out: u64,
-    /// Requests turned away by a full backlog.
+    /// Requests answered with 503: turned away by a full backlog, or failed with a call of theirs.
     pub rejected: u64,
     /// How long those took that were served, if the service keeps it.
     pub latency: Option<&'a LatencyHistogram>,

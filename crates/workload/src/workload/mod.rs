@@ -2,6 +2,7 @@
 //! slots, a bounded backlog, waits, time limits, memory; and which pod of a service gets a request.
 
 mod bandwidth;
+pub mod call;
 mod cohort;
 mod contention;
 mod declared;

@@ -35,6 +35,8 @@ pub enum Ending {
     TimedOut,
     /// Its server was killed.
     Killed,
+    /// A call that it made failed.
+    CallFailed,
 }
 
 /// A request that has left the engine and whose client still waits.
@@ -64,6 +66,8 @@ pub(super) enum Phase {
     Queued,
     /// On the CPU.
     Running,
+    /// Its calls are under way.
+    Calling,
     /// In its wait.
     Waiting,
 }

@@ -4,7 +4,7 @@
 //! then its wait, then it is answered. A full backlog turns it away. The server's own time
 //! limit takes it out wherever it is.
 
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
 use super::figures::{Instruments, ServerLimits};
 use super::latency::LatencyHistogram;
@@ -60,6 +60,8 @@ pub struct Server {
     /// Entries of requests that were taken out of their wait.
     stale_waits: u32,
     deadlines: VecDeque<(SimTime, RequestKey)>,
+    /// Requests whose calls are under way.
+    calling: BTreeSet<u32>,
 }
 
 impl Server {
@@ -106,6 +108,7 @@ impl Server {
             waits: BinaryHeap::new(),
             stale_waits: 0,
             deadlines: VecDeque::new(),
+            calling: BTreeSet::new(),
         }
     }
 
@@ -267,6 +270,43 @@ impl Server {
         requests: &mut ActiveRequests,
         out: &mut Vec<Finished>,
     ) {
+        if service.has_calls {
+            requests.at_mut(slot).phase = Phase::Calling;
+            self.calling.insert(slot);
+            service.callers.push(requests.key(slot));
+        } else {
+            self.after_calls(now, slot, service, requests, out);
+        }
+    }
+
+    /// The calls of a request are over: well, or it fails with them.
+    pub(super) fn resume(
+        &mut self,
+        now: SimTime,
+        (slot, ok): (u32, bool),
+        service: &mut Service,
+        requests: &mut ActiveRequests,
+        out: &mut Vec<Finished>,
+    ) {
+        self.calling.remove(&slot);
+        if ok {
+            self.after_calls(now, slot, service, requests, out);
+        } else {
+            self.in_service -= 1;
+            self.finish(now, slot, Ending::CallFailed, service, requests, out);
+        }
+        self.fill_slots(now, service, requests, out);
+    }
+
+    #[inline]
+    fn after_calls(
+        &mut self,
+        now: SimTime,
+        slot: u32,
+        service: &mut Service,
+        requests: &mut ActiveRequests,
+        out: &mut Vec<Finished>,
+    ) {
         let order = requests.next_order();
         let request = requests.at_mut(slot);
         if request.work.wait > 0 {
@@ -298,8 +338,10 @@ impl Server {
             if let Some(latency) = &mut self.latency {
                 latency.count((now - requests.at(slot).work.arrival).0);
             }
-        } else {
+        } else if ending == Ending::TimedOut {
             self.timed_out += 1;
+        } else {
+            self.rejected += 1;
         }
         out.extend(requests.remove(slot, ending));
     }
@@ -379,6 +421,10 @@ impl Server {
                 self.cpu.abort(slot, requests);
                 self.in_service -= 1;
             }
+            Phase::Calling => {
+                self.calling.remove(&slot);
+                self.in_service -= 1;
+            }
             Phase::Waiting => {
                 self.stale_waits += 1;
                 self.in_service -= 1;
@@ -429,6 +475,7 @@ impl Server {
             .running(requests)
             .chain(waiting.map(|entry| entry.slot))
             .chain(queued)
+            .chain(self.calling.iter().copied())
             .collect();
         slots.sort_by_key(|&slot| {
             let Work {

@@ -40,6 +40,10 @@ pub(super) struct Service {
     pub(super) over_kept: u64,
     /// Endpoints that are none any more and got no request while such ones came.
     pub(super) passed_by: u64,
+    /// Whether its requests make calls.
+    pub(super) has_calls: bool,
+    /// Requests that are to make their calls now.
+    pub(super) callers: Vec<RequestKey>,
     cursor: usize,
     queue: VecDeque<RequestKey>,
 }
@@ -73,6 +77,8 @@ impl Service {
             answered: 0,
             over_kept: 0,
             passed_by: 0,
+            has_calls: !spec.calls.is_empty(),
+            callers: Vec::new(),
             cursor: 0,
             queue: VecDeque::new(),
         }

@@ -31,6 +31,51 @@ pub struct ServerSpec {
     pub usage: Option<UsageSpec>,
     /// Upper bounds of the latency histogram that it keeps, in seconds; none if it keeps none.
     pub latency_buckets: Vec<f64>,
+    /// What its requests ask of others between their CPU work and their wait, in order.
+    pub calls: Vec<CallSpec>,
+}
+
+/// A call that requests make.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallSpec {
+    /// What is called.
+    pub to: CallTarget,
+    /// The share of requests that make it, from 0 to 1.
+    pub probability: f64,
+    /// It begins together with the call before it, not after that.
+    pub parallel: bool,
+    /// The longest wait for an attempt's answer, and for a connection.
+    pub timeout: Option<SimDuration>,
+    /// How often a failed attempt is made again.
+    pub retries: u32,
+    /// How long after a failure that happens the first time; doubled each time.
+    pub backoff: SimDuration,
+    /// Retries as a share of the calls, with some in reserve; as many as there are if absent.
+    pub retry_budget: Option<f64>,
+    /// When it is given up for a while.
+    pub breaker: Option<BreakerSpec>,
+    /// Calls at a time of a pod; more wait.
+    pub connections: Option<u32>,
+    /// The request goes on if it fails.
+    pub optional: bool,
+}
+
+/// What a call is made to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallTarget {
+    /// A service, by its index in the scenario: the answer is waited for.
+    Service(usize),
+    /// A queue, by its index in the scenario: a message is produced.
+    Queue(usize),
+}
+
+/// A circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerSpec {
+    /// It opens after so many failures one after the other.
+    pub failures: u32,
+    /// How long nothing is sent then, before one attempt is.
+    pub open_for: SimDuration,
 }
 
 /// Which pod serves.

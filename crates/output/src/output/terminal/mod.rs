@@ -64,10 +64,33 @@ pub fn write_tables(
     writeln!(out, "{BOLD}{}{BOLD:#}", ending(title, width))?;
     hpas(summary).write(out, width)?;
     services(recording, summary).write(out, width)?;
+    calls(recording, summary).write(out, width)?;
     vpas(summary).write(out, width)?;
     loads(recording).write(out, width)?;
     cost(out, summary)?;
     findings(out, width, summary)
+}
+
+fn calls(recording: &Recording, summary: &Summary) -> Table {
+    let mut table = Table::new([
+        "calls", "made", "failed", "sent", "p50 ms", "p95 ms", "p99 ms",
+    ])
+    .without(&["p50 ms"]);
+    for call in &recording.calls {
+        let (totals, latency) = (call.totals(), &call.latency);
+        let caller = &summary.labels.services[call.caller];
+        let cells = [
+            format!("{caller} → {}", call.called(recording, &summary.labels)),
+            grouped(totals.calls),
+            percent(100.0 * totals.failures() as f64 / totals.calls as f64, 2),
+            format!("×{}", number(totals.amplification(), 2)),
+            ms(latency.p50_ms),
+            ms(latency.p95_ms),
+            ms(latency.p99_ms),
+        ];
+        table.row(cells.map(Cell::from).into());
+    }
+    table
 }
 
 fn vpas(summary: &Summary) -> Table {

@@ -14,7 +14,7 @@ const MISSED_OFTEN: f64 = 5.0;
 const MORE: f64 = 1.05;
 
 /// A count with commas between groups of three digits.
-fn count(value: u64) -> String {
+pub(super) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

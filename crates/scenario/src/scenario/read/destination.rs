@@ -95,7 +95,7 @@ fn the_only(
         let names: Vec<String> = (found.iter())
             .map(|&place| format!("`service = \"{}\"`", services[place].name))
             .collect();
-        let help = format!("name one in the load: {}", names.join(" or "));
+        let help = format!("name one: {}", names.join(" or "));
         ("not clear which", help)
     };
     diagnostics.error(span, title, label).help = Some(help);
@@ -113,8 +113,10 @@ fn is_selected(known: &Known<'_>, workload: usize, name: &str) -> bool {
     })
 }
 
+/// The service of a name, for who is in a namespace if they are in one.
 pub(super) fn named_service(
     node: &Node,
+    inside: Option<&str>,
     known: &Known<'_>,
     services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
@@ -122,7 +124,7 @@ pub(super) fn named_service(
     let name = node.text().unwrap_or_default();
     let plain = name.rsplit('/').next().unwrap_or(name);
     let fits = |one: &ServerSpec| one.name == name || one.hosts.iter().any(|host| host == plain);
-    let found = the_only(name, fits, None, node.span, known, services, diagnostics).ok()?;
+    let found = the_only(name, fits, inside, node.span, known, services, diagnostics).ok()?;
     if found.is_some() {
         return found;
     }

@@ -182,7 +182,7 @@ fn command_load(
     let parsed = command(node, diagnostics);
     let named = common
         .service
-        .map(|node| named_service(node, known, services, diagnostics));
+        .map(|node| named_service(node, None, known, services, diagnostics));
     let (mut generator, url) = parsed?;
     let service = match named {
         Some(found) => found?,
@@ -215,7 +215,7 @@ fn profile_load(
     let shape = shape(profile, node, common.at, known, diagnostics);
     let service = match (common.service, services) {
         _ if common.queue.is_some() => common.queue.and_then(|consumer| consumer.0),
-        (Some(node), _) => named_service(node, known, services, diagnostics),
+        (Some(node), _) => named_service(node, None, known, services, diagnostics),
         (None, [_]) => Some(0),
         (None, _) => {
             if known.all_services {

@@ -2,6 +2,7 @@
 //! against the manifests.
 
 mod actions;
+mod calls;
 mod cluster_autoscaler;
 mod command;
 mod containers;

@@ -1,5 +1,6 @@
 //! `[[service]]`: how the pods of a workload behave.
 
+use super::calls;
 use super::containers::containers;
 use super::dist;
 use super::exports::exports;
@@ -16,7 +17,7 @@ use crate::scenario::reader::{self, Reader, duration, expected, number, wrong};
 use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, Millicores};
 use crate::workload::spec::{
-    Balancing, MemorySpec, RequestSpec, ServerSpec, UsageSpec, UsageSplit,
+    Balancing, CallTarget, MemorySpec, RequestSpec, ServerSpec, UsageSpec, UsageSplit,
 };
 
 /// What a server burns that nobody asks anything of: HTTP servers of nginx, Node.js, Python and
@@ -60,10 +61,12 @@ impl Services {
         }
     }
 
-    /// Warns of services that get a load and whose requests cost what nobody stated.
+    /// Warns of services that get requests and whose requests cost what nobody stated.
     pub(super) fn warn_of_defaults(&self, loads: &[LoadSpec], diagnostics: &mut Diagnostics) {
         for (index, span) in &self.defaulted {
-            if loads.iter().any(|load| load.service == *index) {
+            let to = CallTarget::Service(*index);
+            let mut calls = self.specs.iter().flat_map(|one| &one.calls);
+            if loads.iter().any(|load| load.service == *index) || calls.any(|call| call.to == to) {
                 let name = &self.specs[*index].name;
                 let title = format!("a request to `{name}` takes 10ms of CPU by default");
                 let label = "`request.cpu` is not stated";
@@ -85,6 +88,7 @@ pub(super) fn services(
     diagnostics: &mut Diagnostics,
 ) -> Services {
     let mut services = Services::default();
+    let mut calling: Vec<(usize, &[Node])> = Vec::new();
     for item in root.list("service", diagnostics) {
         let Some(mut table) = Reader::new(item, "`service`", diagnostics) else {
             known.all_services = false;
@@ -95,6 +99,7 @@ pub(super) fn services(
         let has_cost = item.get("request").and_then(|node| node.get("cpu"));
         let span = table.key_span("workload");
         let consumes = table.get("consumes");
+        let calls = table.list("calls", diagnostics);
         let own = table.get("slo");
         let slo = own.map_or(slo, |node| slo_table(node, slo, diagnostics));
         table.finish("`service`", diagnostics);
@@ -135,11 +140,16 @@ pub(super) fn services(
         if has_cost.is_none() {
             services.defaulted.push((made.len(), span));
         }
+        if !calls.is_empty() {
+            calling.push((services.specs.len(), calls));
+        }
         services.specs.push(service);
         services.exports.push(export);
         services.metrics.extend(place);
         services.slos.push(slo);
     }
+    let specs = &mut services.specs;
+    calls::calls(&calling, specs, known, queues, diagnostics);
     services
 }
 
@@ -238,6 +248,7 @@ fn service(
         }),
         usage,
         latency_buckets: Vec::new(),
+        calls: Vec::new(),
     })
 }
 

@@ -93,7 +93,7 @@ pub(super) fn manifest_load(
     }
     let named = common
         .service
-        .map(|node| named_service(node, known, services, diagnostics));
+        .map(|node| named_service(node, None, known, services, diagnostics));
     let documents = &known.parsed.documents;
     let workload = known.manifests.workloads.iter().position(|object| {
         documents[object.document].load == Some(common.index) && is_job(&object.value.spec)

@@ -486,7 +486,7 @@ impl TaskQueue {
     fn conclude(&mut self, now: SimTime, message: Message, ending: Ending) {
         if ending == Ending::TimedOut {
             self.settle(&message, Fate::TimedOut);
-        } else if !self.luck.fails(&message) {
+        } else if ending == Ending::Done && !self.luck.fails(&message) {
             self.settle(&message, Fate::Done);
         } else if message.failures < self.max_retries {
             self.counts.retried += 1;

@@ -333,15 +333,13 @@ impl Topic {
             let own = turn.filter(|place| partitions[*place as usize].owner == Some(server));
             self.eager.extend(own);
         }
+        let fails = ending == Ending::CallFailed
+            || (ending == Ending::Done && self.luck.fails(&delivery.message));
         if ending == Ending::Killed {
             if early {
                 self.settle(&delivery, Fate::Lost);
             }
-        } else if ending == Ending::Done
-            && self.luck.fails(&delivery.message)
-            && delivery.message.failures < self.worker.max_retries
-            && !early
-        {
+        } else if fails && delivery.message.failures < self.worker.max_retries && !early {
             let again = Message {
                 failures: delivery.message.failures + 1,
                 ..delivery.message
@@ -355,7 +353,7 @@ impl Topic {
         } else {
             let fate = match ending {
                 Ending::TimedOut => Fate::TimedOut,
-                _ if self.luck.fails(&delivery.message) => Fate::DeadLettered,
+                _ if fails => Fate::DeadLettered,
                 _ => Fate::Done,
             };
             self.settle(&delivery, fate);

@@ -1,0 +1,183 @@
+//! `calls` of a `[[service]]`: what its requests ask of other services and of queues.
+
+use super::destination::named_service;
+use super::known::Known;
+use super::queues::Queues;
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::node::Node;
+use crate::scenario::reader::{Reader, count, duration, number};
+use crate::sim::SimDuration;
+use crate::workload::spec::{BreakerSpec, CallSpec, CallTarget, ServerSpec};
+
+/// The wait before the first retry.
+const BACKOFF: SimDuration = SimDuration::from_millis(25);
+/// Retries of a call at most.
+const MOST_RETRIES: u32 = 100;
+
+/// Keys of calls that are answered.
+const ONLY_OF_SERVICES: [&str; 7] = [
+    "timeout",
+    "retries",
+    "backoff",
+    "retry_budget",
+    "breaker",
+    "connections",
+    "optional",
+];
+
+/// Reads the calls of services: the index and the list of each that states some.
+pub(super) fn calls(
+    stated: &[(usize, &[Node])],
+    services: &mut [ServerSpec],
+    known: &Known<'_>,
+    queues: &Queues,
+    diagnostics: &mut Diagnostics,
+) {
+    for (service, items) in stated {
+        let inside = &known.workloads[services[*service].workload].namespace;
+        let mut made: Vec<CallSpec> = Vec::new();
+        for item in *items {
+            let Some(mut table) = Reader::new(item, "a call", diagnostics) else {
+                continue;
+            };
+            let to = target(&mut table, inside, services, known, queues, diagnostics);
+            let call = call(&mut table, to, diagnostics);
+            table.finish("a call", diagnostics);
+            let Some(call) = call else {
+                continue;
+            };
+            if made.iter().any(|other| other.to == call.to) {
+                let title = "two calls of a request to the same";
+                diagnostics.error(item.span.first(), title, "is called already");
+                continue;
+            }
+            made.push(call);
+        }
+        services[*service].calls = made;
+    }
+    for (service, items) in stated {
+        let mut seen = vec![false; services.len()];
+        if reaches(services, queues, *service, *service, &mut seen) {
+            let title = format!("calls of `{}` come back to it", services[*service].name);
+            let label = "calls in a circle never end";
+            diagnostics.error(items[0].span.first(), title, label);
+            return;
+        }
+    }
+}
+
+/// Whether calls lead from a service to another.
+fn reaches(
+    services: &[ServerSpec],
+    queues: &Queues,
+    from: usize,
+    to: usize,
+    seen: &mut Vec<bool>,
+) -> bool {
+    services[from].calls.iter().any(|call| {
+        let next = match call.to {
+            CallTarget::Service(next) => Some(next),
+            CallTarget::Queue(queue) => queues.consumer(queue),
+        };
+        next.is_some_and(|next| {
+            let is_new = !std::mem::replace(&mut seen[next], true);
+            next == to || (is_new && reaches(services, queues, next, to, seen))
+        })
+    })
+}
+
+/// What is called.
+fn target(
+    table: &mut Reader<'_>,
+    inside: &str,
+    services: &[ServerSpec],
+    known: &Known<'_>,
+    queues: &Queues,
+    diagnostics: &mut Diagnostics,
+) -> Option<CallTarget> {
+    match (table.get("service"), table.get("queue")) {
+        (Some(node), None) => {
+            let service = named_service(node, Some(inside), known, services, diagnostics)?;
+            let name = &services[service].name;
+            queues.refuse_requests((service, name), node.span, diagnostics);
+            Some(CallTarget::Service(service))
+        }
+        (None, Some(node)) => {
+            for key in ONLY_OF_SERVICES {
+                if table.get(key).is_some() {
+                    let title = format!("`{key}` does not go with `queue`");
+                    let label = "a message is produced at once";
+                    diagnostics.error(table.key_span(key), title, label);
+                }
+            }
+            let queue = queues.find("queue", node, diagnostics)?;
+            Some(CallTarget::Queue(queue))
+        }
+        _ => {
+            let title = "a call is made to one service or one queue";
+            let span = table.span().first();
+            diagnostics
+                .error(span, title, "give either `service` or `queue`")
+                .help = Some("for example `{ service = \"api\", timeout = \"1s\" }`".to_owned());
+            None
+        }
+    }
+}
+
+fn call(
+    table: &mut Reader<'_>,
+    to: Option<CallTarget>,
+    diagnostics: &mut Diagnostics,
+) -> Option<CallSpec> {
+    let share = |node: &Node| match number(node)? {
+        share if (0.0..=1.0).contains(&share) => Ok(share),
+        share => Err(format!("{share} is no share: must be from 0 to 1")),
+    };
+    let positive = |node: &Node| match count(node)? {
+        0 => Err("must be at least 1".to_owned()),
+        count => Ok(count),
+    };
+    let probability = table.read("probability", diagnostics, share).unwrap_or(1.0);
+    let mode = table.one_of("mode", &["sequence", "parallel"], diagnostics);
+    let timeout = table.read("timeout", diagnostics, |node| match duration(node)? {
+        SimDuration::ZERO => Err("nothing is answered in no time: leave it out".to_owned()),
+        timeout => Ok(timeout),
+    });
+    let retries = table.read("retries", diagnostics, |node| match count(node)? {
+        retries if retries > MOST_RETRIES => Err(format!("must be at most {MOST_RETRIES}")),
+        retries => Ok(retries),
+    });
+    let backoff = table.duration("backoff", diagnostics).unwrap_or(BACKOFF);
+    let retry_budget = table.read("retry_budget", diagnostics, share);
+    let breaker = table.get("breaker");
+    let breaker = breaker.and_then(|node| {
+        let mut table = Reader::new(node, "`breaker`", diagnostics)?;
+        let failures = table.read("failures", diagnostics, positive);
+        let open_for = table.duration("open_for", diagnostics);
+        table.finish("`breaker`", diagnostics);
+        Some(BreakerSpec {
+            failures: failures.unwrap_or(5),
+            open_for: open_for.unwrap_or(SimDuration::from_secs(30)),
+        })
+    });
+    let connections = table.read("connections", diagnostics, positive);
+    let optional = table.boolean("optional", diagnostics).unwrap_or(false);
+    for key in ["backoff", "retry_budget"] {
+        if table.get(key).is_some() && table.get("retries").is_none() {
+            let title = format!("`{key}` without `retries`");
+            diagnostics.error(table.key_span(key), title, "nothing is tried again");
+        }
+    }
+    Some(CallSpec {
+        to: to?,
+        probability,
+        parallel: mode == Some("parallel"),
+        timeout,
+        retries: retries.unwrap_or(0),
+        backoff,
+        retry_budget,
+        breaker,
+        connections,
+        optional,
+    })
+}
