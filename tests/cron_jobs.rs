@@ -180,6 +180,47 @@ fn forbidden_starts_wait_for_the_end_of_the_one_before_as_recorded() {
 }
 
 #[test]
+fn failures_are_kept_to_their_limit_as_recorded() {
+    let spec = format!("{EVERY_MINUTE}\n  failedJobsHistoryLimit: 1");
+    let manifest = cron_job("cron-fail", &spec, 5)
+        .replace("      template:", "      backoffLimit: 0\n      template:");
+    let more = "[[service]]\nworkload = \"CronJob/cron-fail\"\nrun_time = \"5s\"\nexit_codes = [1]\n\
+                startup = { image_pull = \"0s\", container_start = \"1s\", ready = \"0s\" }";
+    let scenario = loaded(RECORDED, &manifest, &[], more).unwrap_or_else(|text| panic!("{text}"));
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 430);
+    let mut expected: Vec<(f64, String, u64)> = Vec::new();
+    for minute in 0..7_u32 {
+        let (job, at) = (29_928_286 + minute, 10.2 + 60.0 * f64::from(minute));
+        expected.push((
+            at,
+            format!("SuccessfulCreate: Created job cron-fail-{job}"),
+            1,
+        ));
+        if minute > 0 {
+            let before = format!("SuccessfulDelete: Deleted job cron-fail-{}", job - 1);
+            expected.push((at + 7.0, before, 1));
+        }
+        let ended =
+            format!("SawCompletedJob: Saw completed job: cron-fail-{job}, condition: Failed");
+        expected.push((at + 7.0, ended, 1));
+    }
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(at, text, count)| (*at, text.as_str(), *count))
+        .collect();
+    compare(&events(&cluster, "cron-fail"), &expected);
+    assert_eq!(names(&cluster, Kind::Job), ["cron-fail-29928292"]);
+    // The spam filter of the API's events lets 25 through, then one in five minutes.
+    run_until(&mut cluster, 740);
+    let later = events(&cluster, "cron-fail").split_off(expected.len());
+    assert_eq!(later.len(), 7, "{later:#?}");
+    let combined =
+        "SuccessfulDelete: (combined from similar events): Deleted job cron-fail-29928295";
+    compare(&later[6..], &[(617.2, combined, 1)]);
+}
+
+#[test]
 fn a_start_takes_the_place_of_the_one_before_as_recorded() {
     let spec = format!("{EVERY_MINUTE}\n  concurrencyPolicy: Replace");
     let scenario = scenario(RECORDED, &cron_job("cron-repl", &spec, 80), &["cron-repl"]);
