@@ -39,9 +39,14 @@ spec:
 "#;
 
 fn scenario(more: &str, manifests: &str) -> Scenario {
+    scenario_of("1.36", more, manifests)
+}
+
+fn scenario_of(release: &str, more: &str, manifests: &str) -> Scenario {
     let toml = format!(
         r#"
 name = "actions"
+kubernetes = "{release}"
 manifests = ["web.yaml"]
 [simulation]
 duration = "1h"
@@ -173,6 +178,62 @@ fn what_the_api_server_refuses_is_refused_in_its_words() {
     let wrong = "kubectl scale deploy/web --replicas=3 --current-replicas=9";
     let text = "error: Expected replicas to be 9, was 2";
     assert_eq!(typed(&mut cluster, wrong), [text]);
+}
+
+/// Resources are changed through the subresource; a release without it, and what it forbids,
+/// refuse in their words.
+#[test]
+fn pods_are_resized_by_hand() {
+    let limited = WEB.replace(
+        "memory: 128Mi}}}",
+        "memory: 128Mi}, limits: {memory: 256Mi}}}",
+    );
+    let patch = |resources: &str| {
+        format!(
+            "kubectl patch pod POD --subresource resize -p \
+             '{{\"spec\":{{\"containers\":[{{\"name\":\"web\",\"resources\":{resources}}}]}}}}'"
+        )
+    };
+    let up = patch(r#"{"requests":{"cpu":"600m"}}"#);
+    let lower = patch(r#"{"limits":{"memory":"200Mi"}}"#);
+    let shrink = patch(r#"{"limits":{"memory":"128Mi","cpu":"500m"}}"#);
+    let tried = |release: &str, command: &str| {
+        let scenario = scenario_of(release, "", &limited);
+        let mut cluster = Simulation::new(&scenario, 1);
+        run_until(&mut cluster, 60);
+        let name = |cluster: &Simulation<'_>| {
+            let (_, pod) = cluster.store().pods().next().expect("a pod");
+            pod.name().to_owned()
+        };
+        let pod = name(&cluster);
+        let printed = typed(&mut cluster, &command.replace("POD", &pod)).concat();
+        run_until(&mut cluster, 120);
+        let (_, pod) = cluster.store().pods().next().expect("a pod");
+        let cpu = pod.containers[0].resources.cpu_request.expect("a request");
+        (printed.replace(pod.name(), "POD"), cpu.0)
+    };
+    let patched = ("pod/POD patched".to_owned(), 600);
+    assert_eq!(tried("1.36", &up), patched);
+    assert_eq!(tried("1.33", &up), patched);
+    let (said, cpu) = tried("1.33", &lower);
+    assert_eq!(
+        said,
+        "The Pod \"POD\" is invalid: spec.containers[0].resources.limits[memory]: Forbidden: \
+         memory limits cannot be decreased unless resizePolicy is RestartContainer"
+    );
+    assert_eq!(cpu, 500);
+    assert_eq!(tried("1.36", &lower).0, "pod/POD patched");
+    assert_eq!(
+        tried("1.36", &shrink).0,
+        "The Pod \"POD\" is invalid: spec: Invalid value: \"Burstable\": Pod QOS Class may not \
+         change as a result of resizing"
+    );
+    let (said, cpu) = tried("1.36", &up.replace("--subresource resize ", ""));
+    assert!(
+        said.starts_with("The Pod \"POD\" is invalid: spec: Forbidden: pod updates may not change"),
+        "{said}"
+    );
+    assert_eq!(cpu, 500);
 }
 
 #[test]
@@ -408,7 +469,7 @@ fn what_a_fault_cost_is_a_finding() {
         .collect();
     let text = format!(
         "metrics-server was down from 20m0s to 30m0s: {} syncs of HPAs failed and left the size \
-         as it was.",
+         as it was",
         fault.failed_syncs
     );
     assert_eq!(found, [text]);

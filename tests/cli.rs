@@ -13,8 +13,11 @@ fn nlsim() -> Command {
     command
 }
 
+/// Runs it in a terminal of 80 columns.
 fn run(arguments: &[&str]) -> Output {
-    nlsim().args(arguments).output().expect("the binary runs")
+    let mut nlsim = nlsim();
+    nlsim.env("COLUMNS", "80").args(arguments);
+    nlsim.output().expect("the binary runs")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -191,6 +194,27 @@ fn a_run_writes_everything_and_fits_a_terminal() {
         );
     }
     assert_eq!(names(place.path()), ["results"], "nothing else is left");
+}
+
+#[test]
+fn a_log_has_room_for_every_column() {
+    let place = place();
+    let scenario = "scenarios/vpa-off-beside-hpa.toml";
+    let mut logged = nlsim();
+    logged.args(["run", scenario, "--charts", "none", "--out"]);
+    let out = place.path().join("results");
+    let logged = logged.arg(out).output().expect("the binary runs");
+    let table = text(&logged.stdout);
+    assert!(
+        table.contains("p50 ms") && table.contains("CPU used"),
+        "{table}"
+    );
+    let tables = table
+        .split_once("vpa-off-beside-hpa ·")
+        .expect("the title")
+        .1;
+    let widest = tables.lines().map(|line| line.chars().count()).max();
+    assert!(widest > Some(80) && widest <= Some(120), "{table}");
 }
 
 #[test]

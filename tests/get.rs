@@ -142,3 +142,19 @@ fn where_there_is_nothing_kubectls_words_say_so() {
         "No resources found in shop namespace.\nThere are some in: default\n"
     );
 }
+
+#[test]
+fn sidecars_are_ready_with_their_pods() {
+    let case = "tests/cases/inputs/sidecar-requests/scenario.toml";
+    let pods = printed(&format!("pods --at 10m {case}"));
+    let ready: Vec<&str> = (pods.lines().skip(1))
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .collect();
+    assert!(!ready.is_empty());
+    assert!(ready.iter().all(|one| *one == "2/2"), "{pods}");
+    // Until the containers run, the sidecar is waited for.
+    let starting = printed(&format!(
+        "pods --at 100ms {case} --set simulation.from=apply"
+    ));
+    assert!(starting.contains("Init:0/1"), "{starting}");
+}

@@ -310,3 +310,35 @@ spec:
         (Some(5), Some(6))
     );
 }
+
+/// Of what others own, only what its owner makes again here is left out without a word.
+#[test]
+fn what_owners_of_other_kinds_hold_is_told() {
+    let owned = |kind: &str, name: &str, owner: (&str, &str)| {
+        let (of, by) = owner;
+        format!(
+            "apiVersion: {}\nkind: {kind}\nmetadata:\n  name: {name}\n  ownerReferences: [{{apiVersion: x/v1, kind: {of}, name: {by}, uid: u, controller: true}}]\nspec: {{}}\n---\n",
+            if kind == "Pod" { "v1" } else { "apps/v1" }
+        )
+    };
+    let rollout = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: ro}\n---\n";
+    let text = [
+        rollout.to_owned(),
+        owned("ReplicaSet", "ro-77", ("Rollout", "ro")),
+        owned("ReplicaSet", "gone-1", ("Deployment", "gone")),
+        owned("Pod", "gone-1-a", ("ReplicaSet", "absent")),
+        owned("ReplicaSet", "api-1", ("Deployment", "api")),
+        owned("Pod", "api-1-a", ("ReplicaSet", "api-1")),
+    ];
+    let built = of(&text.concat());
+    assert_eq!(
+        warned(&built),
+        [
+            "left out, since their owners are not among the manifests: ReplicaSet gone-1 of \
+             Deployment gone, Pod gone-1-a of ReplicaSet absent",
+            "left out, since their owners are of a kind that is not simulated: ReplicaSet ro-77 of \
+             Rollout ro",
+            "not simulated and left out: Rollout",
+        ]
+    );
+}

@@ -261,6 +261,23 @@ fn histories_come_from_csv_prometheus_and_checkpoints() {
 }
 
 #[test]
+fn a_history_that_recommenders_forget_at_once_is_told() {
+    let mut files = files("[[vpa_history]]\nvpa = \"api-vpa\"\ncsv = \"usage.csv\"\n");
+    let mut told = |days: u32| {
+        let row = format!("time,container,cpu,memory\n-{}d,api,120m,200Mi\n", days);
+        files.put("usage.csv", row);
+        built(&files, &[]).warnings.render(false)
+    };
+    assert!(!told(8).contains("too old"));
+    let old = told(9);
+    assert!(
+        old.contains("warning: this history is too old to count"),
+        "{old}"
+    );
+    assert!(old.contains("forget usage after 192h"), "{old}");
+}
+
+#[test]
 fn prometheus_is_read_as_the_recommenders_flags_say() {
     let mut files = files(
         "start = \"2026-03-01T00:00:00Z\"\n[controllers.vpa-recommender]\nhistory-length = \"1h\"\n\

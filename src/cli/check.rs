@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use rayon::prelude::*;
 
 use super::exit::{CliError, Exit};
-use super::scenario::{ScenarioArgs, bad, lacks, load};
+use super::scenario::{ScenarioArgs, bad, load, needs};
 use super::{progress, signal};
 use crate::scenario::Diagnostics;
 use crate::sweep::{Metrics, UnknownMetric, Verdict, evaluate, metrics, write_verdicts};
@@ -19,7 +19,7 @@ use crate::sweep::{Metrics, UnknownMetric, Verdict, evaluate, metrics, write_ver
 pub(super) struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
-    /// Seeds whose mean is held to the bounds
+    /// Number of seeds; the bounds apply to the mean
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
     seeds: u16,
     /// Show no progress
@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let built = load(&args.scenario, args.quiet)?;
     let scenario = &built.scenario;
     if scenario.asserts.is_empty() {
-        return Err(lacks(
+        return Err(needs(
             &built,
             "the scenario has nothing to check",
             "add [[assert]] with metric and min, max or equals",

@@ -14,7 +14,7 @@ const SHOWN: usize = 10;
 
 /// Replay recorded decisions of the real systems and count the steps that differ
 ///
-/// KIND is a controller (hpa, vpa-recommender, vpa-updater, vpa-admission) or, for tables, the stem of the file's name. Recordings may
+/// KIND is a controller (hpa, vpa-recommender, vpa-updater, vpa-admission) or, for tables, the file's name without its endings; a wrong KIND lists them all. Recordings may
 /// be gzip-compressed (.gz). Exit code 1 if any step differs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  nlsim conformance hpa recordings/*.jsonl")]
@@ -82,8 +82,10 @@ fn print(out: &mut impl Write, difference: &Difference) -> std::io::Result<()> {
 }
 
 fn read(path: &Path) -> Result<String, CliError> {
-    let wrong =
-        |error| CliError::BadInput(format!("error: cannot read {}: {error}", path.display()));
+    let wrong = |error: std::io::Error| {
+        let why = super::files::describe(&error);
+        CliError::BadInput(format!("error: cannot read {}: {why}", path.display()))
+    };
     let bytes = fs::read(path).map_err(wrong)?;
     let mut text = String::new();
     if path.extension().is_some_and(|extension| extension == "gz") {

@@ -43,7 +43,7 @@ fn text(path: &Path) -> Result<String, String> {
 }
 
 /// Without the operating system's error number.
-fn describe(error: &std::io::Error) -> String {
+pub(super) fn describe(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),

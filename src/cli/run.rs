@@ -36,9 +36,8 @@ pub(super) struct Args {
     /// Write nodes.csv: every node with its times, sizes and price
     #[arg(long)]
     nodes: bool,
-    /// Charts to write: none, one format, or of every workload in both [default: both formats, of at
-    /// most a dozen workloads; of more, the worst by missed objectives, flaps and cost, and one
-    /// contact sheet of all]
+    /// Charts to write [default: SVG and PNG for up to 12 workloads; beyond that for the 12 worst,
+    /// with a contact sheet of all]
     #[cfg(feature = "charts")]
     #[arg(long, value_name = "WHICH", value_enum)]
     charts: Option<ChartsArg>,
@@ -105,7 +104,7 @@ fn print(scenario: &Scenario, finished: &Finished, summary: &Summary) -> Result<
     terminal::write_tool_reports(&mut out, width, &finished.recording)?;
     let simulation = &scenario.simulation;
     let counted = if simulation.warm_up.0 > 0 {
-        format!(" · figures after {}", simulation.warm_up)
+        format!(" · first {} excluded (warm-up)", simulation.warm_up)
     } else {
         String::new()
     };

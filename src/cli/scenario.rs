@@ -113,7 +113,7 @@ impl ScenarioArgs {
 }
 
 /// What a subcommand needs and the scenario does not have.
-pub(super) fn lacks(built: &Built, title: &str, help: &str) -> CliError {
+pub(super) fn needs(built: &Built, title: &str, help: &str) -> CliError {
     let mut problems = Diagnostics {
         files: built.warnings.files.clone(),
         ..Diagnostics::default()

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::charts::{self, ChartsArg};
 use super::exit::{CliError, Exit, tell, unless_closed};
 use super::progress;
-use super::scenario::{ScenarioArgs, build, lacks, read};
+use super::scenario::{ScenarioArgs, build, needs, read};
 use super::{signal, width};
 use crate::output::folder::{FolderError, OutputFolder};
 #[cfg(feature = "charts")]
@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let built = build(&args.scenario, &loaded, args.quiet)?;
     let scenario = &built.scenario;
     let Some(spec) = &scenario.sweep else {
-        return Err(lacks(
+        return Err(needs(
             &built,
             "the scenario has no [sweep]",
             "add one with design, replicates and [[sweep.parameter]]",

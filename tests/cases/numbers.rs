@@ -48,7 +48,7 @@ fn overload_never_looks_like_success() {
 fn an_hpa_that_fails_at_every_sync_says_why() {
     let ran = run("every-metric-fails", &[]).ok();
     let found = findings(&ran, "HorizontalPodAutoscaler/web");
-    assert!(found[0].contains("every one of its 80 syncs"), "{found:?}");
+    assert!(found[0].contains("at all 80 syncs"), "{found:?}");
     assert!(found[0].contains("FailedGetResourceMetric"), "{found:?}");
 }
 

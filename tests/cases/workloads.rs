@@ -99,6 +99,31 @@ fn pods_of_a_job_that_the_selector_matches_count_at_every_sync() {
     assert!(after > 50, "{after}");
 }
 
+/// An HPA scales up by the metrics that it has; only the ways down are blocked.
+#[test]
+fn an_hpa_with_one_metric_that_fails_is_not_told_as_failing() {
+    let ran = run("one-metric-fails", &[]).ok();
+    let decisions = ran.rows("decisions.csv");
+    let desired: Vec<f64> = decisions.iter().map(|row| number(row, "desired")).collect();
+    // None was ever written at first; what has been written stays.
+    assert!(desired.is_sorted(), "{desired:?}");
+    let most = desired.iter().copied().fold(0.0, f64::max);
+    assert!(most > 10.0, "{most}");
+    // Scaled up and then stuck: syncs that would scale down fail.
+    assert!(desired.ends_with(&[most, most]), "{desired:?}");
+    let findings = ran.summary()["findings"].to_string();
+    let blocked = decisions
+        .iter()
+        .filter(|row| row["scaling_active"] != "ValidMetricFound")
+        .count();
+    let all = decisions.len();
+    assert!(0 < blocked && blocked < all, "{blocked} of {all}");
+    assert!(
+        !findings.contains(&format!("all {all} syncs")),
+        "{findings}"
+    );
+}
+
 #[test]
 fn the_step_of_the_outputs_changes_no_event() {
     let of = |step: &str| {

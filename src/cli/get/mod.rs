@@ -37,7 +37,7 @@ Examples:
 )]
 #[expect(clippy::struct_excessive_bools, reason = "they are kubectl's flags")]
 pub(super) struct Args {
-    /// The kind, the object's name if it is one, and the scenario file (TOML)
+    /// The kind, an object's name (optional) and the scenario file (TOML)
     #[arg(value_name = "KIND [NAME] SCENARIO", required = true)]
     words: Vec<String>,
     #[command(flatten)]

@@ -34,10 +34,10 @@ impl Simulation<'_> {
                 Ok(change) => {
                     let differs = change.object != live;
                     let text = change.line(target.kind, differs, line.dry_run);
-                    let done = if differs && line.dry_run == DryRun::None {
-                        self.store_value(target.kind.kind, &change.object, now)
-                    } else {
-                        Ok(())
+                    let done = match target.kind.kind {
+                        _ if !differs || line.dry_run != DryRun::None => Ok(()),
+                        "Pod" => self.change_pod(&line.command, &live, &change.object, now),
+                        kind => self.store_value(kind, &change.object, now),
                     };
                     printed.messages(change.messages);
                     match done {

@@ -3,6 +3,7 @@
 
 mod changes;
 mod jobs;
+mod pods;
 mod rollout;
 mod targets;
 

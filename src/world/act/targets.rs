@@ -114,13 +114,14 @@ impl Simulation<'_> {
         let labels = |labels: &Labels| serde_json::json!(labels);
         match kind {
             "Pod" => {
-                let (_, pod) = self.find_pod(namespace, name)?;
-                Some(serde_json::json!({
-                    "apiVersion": "v1", "kind": "Pod",
-                    "metadata": { "name": name, "namespace": namespace,
-                        "labels": labels(&pod.meta.labels),
-                        "annotations": labels(&pod.meta.annotations) },
-                }))
+                let (id, pod) = self.find_pod(namespace, name)?;
+                let mut value = self.store.view(ObjectId::Pod(id), self.clock())?;
+                value["metadata"] = serde_json::json!({
+                    "name": name, "namespace": namespace,
+                    "labels": labels(&pod.meta.labels),
+                    "annotations": labels(&pod.meta.annotations),
+                });
+                Some(value)
             }
             "Node" => {
                 let ObjectId::Node(id) = self.store.find(StoreKind::Node, "", name)? else {

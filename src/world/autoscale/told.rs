@@ -38,7 +38,7 @@ impl Simulation<'_> {
         self.recorder.sync(index, now, replicas, &values);
         values.clear();
         self.hpas.values = values;
-        let failure = decision.error.as_ref().map(|_| failure(status));
+        let failure = decision.error.as_ref().and_then(|_| failure(status));
         self.recorder.sync_ended(index, now, failure);
         if self.recorder.detail == Detail::Full {
             let recording = &mut self.recorder.recording;
@@ -54,16 +54,15 @@ impl Simulation<'_> {
     }
 }
 
-/// Why the controller cannot act: reason and message of the condition that does not hold.
-fn failure(status: &Status) -> (&'static str, &str) {
+/// Why the controller cannot act: reason and message of the condition that does not hold. A sync
+/// with an error may act all the same, by its other metrics.
+fn failure(status: &Status) -> Option<(&'static str, &str)> {
     let mut conditions = status.conditions.iter();
     let broken = conditions.find(|condition| {
         let counts = [ConditionType::AbleToScale, ConditionType::ScalingActive];
         counts.contains(&condition.kind) && condition.status == ConditionStatus::False
     });
-    broken.map_or(("", ""), |condition| {
-        (condition.reason, &*condition.message)
-    })
+    broken.map(|condition| (condition.reason, &*condition.message))
 }
 
 /// Keeps a decision with its parts.
@@ -103,7 +102,11 @@ fn keep(
         raw: steps.raw,
         stabilized: steps.stabilized,
         limited: steps.limited,
-        desired: steps.desired,
+        desired: if decision.error.is_some() {
+            status.desired_replicas
+        } else {
+            steps.desired
+        },
         written: decision.write.is_some(),
         reason: &decision.reason,
         conditions: [

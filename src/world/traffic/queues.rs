@@ -22,7 +22,7 @@ struct Attached {
     service: usize,
     slots: u32,
     /// Something of it may have to be carried on at this instant.
-    stirred: bool,
+    changed: bool,
     /// When its next event is scheduled.
     armed: Option<SimTime>,
 }
@@ -34,7 +34,7 @@ pub(super) struct Queues {
     /// By load: the queue that it produces into.
     of_load: Vec<Option<u32>>,
     /// Queues of which something may have to be carried on at this instant.
-    stirred: Vec<u32>,
+    changed: Vec<u32>,
 }
 
 impl Queues {
@@ -50,13 +50,13 @@ impl Queues {
             name: spec.name.clone(),
             service: spec.service,
             slots: spec.worker.concurrency,
-            stirred: false,
+            changed: false,
             armed: None,
         });
         Self {
             all: attached.collect(),
             of_load,
-            stirred: Vec::new(),
+            changed: Vec::new(),
         }
     }
 
@@ -78,18 +78,18 @@ impl Queues {
         own.map(|(index, _)| index).collect()
     }
 
-    fn stir(&mut self, index: u32) {
+    fn mark_changed(&mut self, index: u32) {
         let one = &mut self.all[index as usize];
-        if !one.stirred {
-            one.stirred = true;
-            self.stirred.push(index);
+        if !one.changed {
+            one.changed = true;
+            self.changed.push(index);
         }
     }
 
     /// A message comes.
     pub(super) fn produce(&mut self, index: u32, now: SimTime, work: Work) {
         self.all[index as usize].queue.produce(now, work);
-        self.stir(index);
+        self.mark_changed(index);
     }
 
     /// A task has ended, if that is one. Returns false if it is a request.
@@ -101,7 +101,7 @@ impl Queues {
         let index = ended.origin.load - FIRST;
         let queue = &mut self.all[index as usize].queue;
         queue.ended(now, ended.origin.client, ended.ending);
-        self.stir(index);
+        self.mark_changed(index);
         true
     }
 
@@ -204,7 +204,7 @@ impl Traffic {
         };
         for index in self.queues.of_service(service) {
             self.queues.all[index as usize].queue.lose(now, server);
-            self.queues.stir(index);
+            self.queues.mark_changed(index);
         }
     }
 
@@ -232,7 +232,7 @@ impl Traffic {
             one.armed = None;
         }
         one.queue.fire(now);
-        self.queues.stir(index);
+        self.queues.mark_changed(index);
     }
 
     /// Begins the tasks that workers take, answers producers, and schedules what comes next.
@@ -244,8 +244,8 @@ impl Traffic {
     ) -> bool {
         let now = queue.now();
         let mut did = false;
-        while let Some(index) = self.queues.stirred.pop() {
-            self.queues.all[index as usize].stirred = false;
+        while let Some(index) = self.queues.changed.pop() {
+            self.queues.all[index as usize].changed = false;
             while let Some(start) = self.queues.all[index as usize].queue.next_start(now) {
                 did = true;
                 let origin = Origin {

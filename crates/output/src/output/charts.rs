@@ -239,7 +239,7 @@ fn replicas(
         counted(figures.flapping.flaps, "flap"),
     ];
     let subtitle = format!(
-        "{}, {} to {} replicas · {} · short of demand {:.1} % of the time",
+        "{}, {} to {} replicas · {} · short by more than the tolerance {:.1} % of the time",
         labels.workloads[hpa.workload],
         hpa.bounds.0,
         hpa.bounds.1,
@@ -406,13 +406,19 @@ fn latency(
     figures: &ServiceFigures,
 ) -> LatencyChart {
     let service = &recording.services[index];
+    let grouped = super::number::grouped;
+    let unanswered = match figures.unanswered {
+        0 => String::new(),
+        count => format!(", {} without an answer", grouped(count)),
+    };
+    let ms = |value: f64| Unit::Milliseconds.text(value);
     let subtitle = format!(
-        "{} requests, {:.2} % failed · p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms",
-        super::number::grouped(figures.requests),
+        "{} requests, {:.2} % failed{unanswered} · p50 {}, p95 {}, p99 {}",
+        grouped(figures.requests),
         figures.error_rate_pct(),
-        figures.latency.p50_ms,
-        figures.latency.p95_ms,
-        figures.latency.p99_ms,
+        ms(figures.latency.p50_ms),
+        ms(figures.latency.p95_ms),
+        ms(figures.latency.p99_ms),
     );
     LatencyChart {
         title: format!("{name}: requests to {}", figures.label),
@@ -460,7 +466,12 @@ fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
     CostChart {
         title: format!("{name}: cost"),
         subtitle: format!(
-            "After the warm-up: nodes {}, {:.0} % idle · pods by what they request {}",
+            "{}nodes {}, {:.0} % idle · pods by what they request {}",
+            if recording.warm_up > SimDuration::ZERO {
+                "After the warm-up: "
+            } else {
+                ""
+            },
             Usd(summary.bill.node),
             summary.bill.idle_share_pct,
             Usd(summary.bill.request),

@@ -136,7 +136,7 @@ pub const TIMESERIES: Schema = table(
             Float,
             "CPU that its ready pods request, sidecars and `spec.resources` included",
         ),
-        column("utilization_pct", "%", Float, "the one over the other"),
+        column("utilization_pct", "%", Float, "used over requested"),
         column("memory_bytes", "bytes", Int, "held by all containers"),
         column(
             "in_service",
@@ -185,14 +185,14 @@ pub const DECISIONS: Schema = Schema {
     per_metric: &[
         column("value", "", Float, "as the HPA shows it"),
         column("target", "", Float, "as the HPA shows it"),
-        column("ratio", "", Float, "the one over the other"),
+        column("ratio", "", Float, "value over target"),
         column(
             "adjusted_ratio",
             "",
             Float,
             "after unready and missing pods are counted in",
         ),
-        column("ready_pods", "pods", Int, "that count"),
+        column("ready_pods", "pods", Int, "counted as ready"),
         column("unready_pods", "pods", Int, "not ready"),
         column("missing_pods", "pods", Int, "without a value"),
         column("ignored_pods", "pods", Int, "ignored"),

@@ -152,7 +152,7 @@ fn fault(fault: &FaultRecord) -> Option<Finding> {
         severity: Severity::Warning,
         subject: "Fault".to_owned(),
         text: format!(
-            "{} from {} to {until}: {}.",
+            "{} from {} to {until}: {}",
             fault.what,
             fault.from,
             costs.join(", ")
@@ -171,7 +171,7 @@ fn flaps(figures: &HpaFigures) -> Option<Finding> {
         severity: Severity::Warning,
         subject: format!("HorizontalPodAutoscaler/{}", figures.label),
         text: format!(
-            "reversed its direction {times} within ten minutes of the step before ({:.1} an hour); replicas started in vain: {}. Lengthen the stabilization window of scaling down, or allow a wider distance between load and target",
+            "reversed its direction {times} within ten minutes of the last change ({:.1} an hour); {} replicas were started for nothing. Lengthen the stabilization window of scaling down, or leave more room between load and target",
             flapping.flaps_per_hour, flapping.wasted_replicas
         ),
     })
@@ -202,7 +202,7 @@ fn without_room(
     let most = fold.most_waiting;
     let reason = match &record.unmet_selector {
         Some(selector) => format!("no node group has the labels of their nodeSelector, {selector}"),
-        None if nodes_come => "the nodes that there were had no room".to_owned(),
+        None if nodes_come => "the existing nodes had no room".to_owned(),
         None => "the nodes cannot hold what is asked for".to_owned(),
     };
     (waited >= NO_ROOM).then(|| Finding {

@@ -65,7 +65,7 @@ struct Metric {
 
 /// What a sync came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Outcome {
+struct Steps {
     current: i32,
     raw: Option<i32>,
     stabilized: Option<i32>,
@@ -89,7 +89,7 @@ struct Sync {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DecisionLog {
     syncs: Chunks<Sync>,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<Steps>,
     metrics: Vec<Metric>,
     texts: Texts,
     recent: (Recent, Recent),
@@ -124,7 +124,7 @@ impl DecisionLog {
         if from == known {
             self.metrics.extend(&metrics);
         }
-        let outcome = Outcome {
+        let outcome = Steps {
             current: decision.current,
             raw: decision.raw,
             stabilized: decision.stabilized,

@@ -52,6 +52,7 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
         "status": {
             "conditions": list(conditions(pod, clock)),
             "containerStatuses": acknowledged.then_some(statuses),
+            "initContainerStatuses": acknowledged.then(|| init_statuses(pod, clock)),
             "nominatedNodeName": nominated,
             "observedGeneration": acknowledged.then_some(pod.meta.generation),
             "phase": pod.phase.name(),
@@ -132,6 +133,40 @@ fn container_status(
         "started": running,
         "state": state,
     })
+}
+
+/// The statuses of the init containers. They have run once a container beside them has; sidecars
+/// then run until the pod has ended.
+fn init_statuses(pod: &Pod, clock: Clock) -> Option<Vec<Value>> {
+    let specs = &pod.template.init_containers;
+    let first_start = |status: &ContainerStatus| {
+        let before = status.last_termination.map(|(_, started, _)| started);
+        before.or(status.running_since)
+    };
+    let since = pod.containers.iter().filter_map(first_start).min();
+    let state = |spec: &ContainerSpec| match since {
+        None => json!({"waiting": {"reason": "PodInitializing"}}),
+        Some(since) if spec.restartable && !pod.has_ended() => {
+            json!({"running": {"startedAt": clock.time(since)}})
+        }
+        Some(_) => json!({"terminated": {"exitCode": 0, "reason": "Completed"}}),
+    };
+    let status = |spec: &ContainerSpec| {
+        let resources = spec.resources();
+        let runs = since.is_some() && spec.restartable && !pod.has_ended();
+        json!({
+            "allocatedResources": amounts(resources.cpu_request, resources.memory_request),
+            "image": spec.image,
+            "lastState": {},
+            "name": spec.name,
+            "ready": since.is_some() && (runs || !spec.restartable),
+            "resources": resources_of(&resources),
+            "restartCount": 0,
+            "started": runs,
+            "state": state(spec),
+        })
+    };
+    (!specs.is_empty()).then(|| specs.iter().map(status).collect())
 }
 
 /// The state of a container whose pod was deleted: it went in time, or by SIGKILL.

@@ -12,4 +12,4 @@ mod sync;
 mod tests;
 
 pub use spec::{ConcurrencyPolicy, CronJobSpec};
-pub use sync::{Child, Outcome, Step, View, job_name, next_wake, sync};
+pub use sync::{Child, Decision, Step, View, job_name, next_wake, sync};

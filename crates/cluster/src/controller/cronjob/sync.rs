@@ -55,7 +55,7 @@ pub enum Step {
 
 /// The outcome of a look.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct Decision {
     /// What to do.
     pub steps: Vec<Step>,
     /// The status after it, without the Job that is created.
@@ -66,7 +66,7 @@ pub struct Outcome {
     pub again: Option<i64>,
 }
 
-impl Outcome {
+impl Decision {
     fn event(&mut self, kind: EventKind, reason: &'static str, message: String) {
         self.steps.push(Step::Event(kind, reason, message));
     }
@@ -89,8 +89,8 @@ pub fn next_wake(of: &View<'_>) -> i64 {
 }
 
 /// Looks at a CronJob and its Jobs, which come by name.
-pub fn sync(of: &View<'_>, jobs: &[Child]) -> Outcome {
-    let mut outcome = Outcome {
+pub fn sync(of: &View<'_>, jobs: &[Child]) -> Decision {
+    let mut outcome = Decision {
         steps: Vec::new(),
         status: of.status.clone(),
         writes_status: false,
@@ -107,7 +107,7 @@ pub fn sync(of: &View<'_>, jobs: &[Child]) -> Outcome {
 }
 
 /// Deletes the oldest finished Jobs beyond the limits.
-fn clean_up(spec: &CronJobSpec, jobs: &[Child], outcome: &mut Outcome) {
+fn clean_up(spec: &CronJobSpec, jobs: &[Child], outcome: &mut Decision) {
     for (failed, limit) in [
         (false, spec.successful_jobs_history_limit),
         (true, spec.failed_jobs_history_limit),
@@ -123,7 +123,7 @@ fn clean_up(spec: &CronJobSpec, jobs: &[Child], outcome: &mut Outcome) {
 }
 
 /// Brings the list of active Jobs up to date.
-fn see_jobs(jobs: &[Child], outcome: &mut Outcome) {
+fn see_jobs(jobs: &[Child], outcome: &mut Decision) {
     for job in jobs {
         let found = outcome.status.active.iter().any(|one| one.id == job.id);
         let Some(end) = job.end else {
@@ -160,7 +160,7 @@ fn see_jobs(jobs: &[Child], outcome: &mut Outcome) {
 }
 
 /// Starts the Job that is due.
-fn start(of: &View<'_>, outcome: &mut Outcome) {
+fn start(of: &View<'_>, outcome: &mut Decision) {
     let spec = of.spec;
     if spec.suspend {
         return;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::missed::{Missed, NEVER, most_recent, until_next};
-use super::{Child, ConcurrencyPolicy, CronJobSpec, Outcome, Step, View, sync};
+use super::{Child, ConcurrencyPolicy, CronJobSpec, Decision, Step, View, sync};
 use crate::api::{ActiveJob, CronJobStatus, JobId, Uid};
 use crate::controller::job::JobEnd;
 use crate::sim::{Arena, SimTime, Zone};
@@ -90,7 +90,7 @@ fn active(job: &Child) -> ActiveJob {
 }
 
 /// The steps in short.
-fn told(outcome: &Outcome) -> Vec<String> {
+fn told(outcome: &Decision) -> Vec<String> {
     let tell = |step: &Step| match step {
         Step::Event(_, reason, message) => format!("{reason}: {message}"),
         Step::Delete(_, name) => format!("delete {name}"),

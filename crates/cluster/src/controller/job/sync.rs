@@ -31,7 +31,7 @@ pub(super) struct View<'a> {
 
 /// What a sync does.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub(super) struct Decision {
     pub(super) status: JobStatus,
     /// Pods that lose their finalizers: nothing counts them again.
     pub(super) counted: Vec<PodId>,
@@ -60,14 +60,14 @@ struct Sync<'a> {
     terminating: i32,
     succeeded: i32,
     known: Known<'a>,
-    outcome: Outcome,
+    outcome: Decision,
 }
 
 /// Looks at a Job that has not finished.
-pub(super) fn sync(view: &View<'_>) -> Outcome {
-    let outcome = Outcome {
+pub(super) fn sync(view: &View<'_>) -> Decision {
+    let outcome = Decision {
         status: view.status.clone(),
-        ..Outcome::default()
+        ..Decision::default()
     };
     let going = |pod: &&PodView| pod.deleting && !pod.has_ended();
     let mut sync = Sync {

@@ -6,7 +6,7 @@ use super::backoff::Backoff;
 use super::indexes::Indexes;
 use super::policy::{FailureAction, FailureAsks, FailureRule, SuccessRule};
 use super::spec::{JobSpec, JobStatus};
-use super::sync::{Outcome, View, sync};
+use super::sync::{Decision, View, sync};
 use super::view::{PodIndex, PodView};
 use crate::api::{Labels, ObjectMeta, Pod, PodId, PodPhase, PodTemplate, Uid, WorkloadId};
 use crate::sim::{Arena, SimDuration, SimTime};
@@ -34,7 +34,7 @@ impl Rig {
     }
 
     /// Looks at the Job at so many seconds; deleted pods go on, created ones run at once.
-    fn sync(&mut self, at: i64) -> Outcome {
+    fn sync(&mut self, at: i64) -> Decision {
         self.now = SimTime::from_secs(at);
         let view = View {
             namespace: "default",
@@ -103,7 +103,7 @@ impl Rig {
     }
 }
 
-fn events(outcome: &Outcome) -> Vec<&'static str> {
+fn events(outcome: &Decision) -> Vec<&'static str> {
     outcome
         .events
         .iter()

@@ -288,7 +288,7 @@ impl<'a> Timeline<'a> {
         if self.has_bands {
             let breadth = columns::breadth(self.end, self.scene.width - RIGHT - LEFT);
             let text = format!(
-                "Curves that swing too often are shown as their mean over {}; bands reach from the least to the largest value in it.",
+                "Averaged over {}; bands show least and largest values.",
                 unit::duration(rounded(breadth))
             );
             let text = font::fit(

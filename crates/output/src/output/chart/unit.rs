@@ -84,8 +84,23 @@ impl Unit {
         }
     }
 
+    /// A value among others, with as many digits as tell a twentieth of their range apart.
+    pub(super) fn text_among(self, value: f64, (least, largest): (f64, f64)) -> String {
+        let form = self.form(largest.abs().max(least.abs()));
+        let twentieth = (largest - least) / form.divisor / 20.0;
+        let digits = -twentieth.log10().floor();
+        let by_itself = self.text(value);
+        let decimals = by_itself.split_once('.').map_or(0, |(_, after)| {
+            after.bytes().take_while(u8::is_ascii_digit).count()
+        });
+        if !value.is_finite() || !digits.is_finite() || digits <= decimals as f64 {
+            return by_itself;
+        }
+        form.tick(value / form.divisor, 10_f64.powf(-digits))
+    }
+
     /// A value by itself, with three significant digits.
-    pub(super) fn text(self, value: f64) -> String {
+    pub(in crate::output) fn text(self, value: f64) -> String {
         if !value.is_finite() {
             return "–".to_owned();
         }

@@ -12,8 +12,6 @@ use crate::record::{LatencyStats, Recording};
 use crate::units::Usd;
 use table::{BOLD, CAUTION, Cell, DIM, Table, ending, wrapped};
 
-/// Width where the terminal's is not known.
-pub const WIDTH: usize = 80;
 /// From this part of the requests without an answer on, in percent, the number stands out.
 const UNANSWERED: f64 = 1.0;
 /// From this part of the windows that miss their objective on, in percent, the number stands out.
@@ -186,7 +184,7 @@ fn hpas(summary: &Summary) -> Table {
         let (min, mean, max) = hpa.ready;
         let cells = [
             hpa.label.clone(),
-            format!("{min:.0}..{max:.0} ø{}", rounded(mean, 1)),
+            format!("{min:.0}–{max:.0} ({})", rounded(mean, 1)),
             hpa.flapping.ups.to_string(),
             hpa.flapping.downs.to_string(),
             hpa.flapping.flaps.to_string(),
@@ -239,11 +237,15 @@ fn services(recording: &Recording, summary: &Summary) -> Table {
     if !slo.is_empty() {
         header.push(&slo);
     }
-    header.push("CPU/req.");
-    let mut table = Table::new(header).without(&["p50 ms", "CPU/req."]);
+    header.push("CPU used");
+    let mut table = Table::new(header).without(&["p50 ms", "CPU used"]);
     let objectives = recording.services.iter().map(|service| service.objective);
     for (service, objective) in summary.services.iter().zip(objectives) {
         let latency = latency_of(&service.latency);
+        let of_requests = |share: f64, decimals: usize| match service.requests {
+            0 => "-".to_owned(),
+            _ => percent(share, decimals),
+        };
         let failed = service.error_rate_pct();
         let mut row: Vec<Cell> = vec![
             service.label.clone().into(),
@@ -253,14 +255,17 @@ fn services(recording: &Recording, summary: &Summary) -> Table {
             row.push(no_answer(service.unanswered, service.requests));
         }
         row.extend([
-            Cell::bad_if(percent(failed, 2), failed > 100.0 * objective.error_rate),
+            Cell::bad_if(
+                of_requests(failed, 2),
+                failed > 100.0 * objective.error_rate,
+            ),
             latency(service.latency.p50_ms),
             latency(service.latency.p95_ms),
             latency(service.latency.p99_ms),
         ]);
         if !slo.is_empty() {
             let missed = service.slo_violation_pct;
-            row.push(Cell::bad_if(percent(missed, 1), missed >= MISSED));
+            row.push(Cell::bad_if(of_requests(missed, 1), missed >= MISSED));
         }
         row.push(percent(service.cpu_utilization_pct, 0).into());
         table.row(row);

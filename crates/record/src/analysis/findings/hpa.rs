@@ -67,14 +67,14 @@ pub(super) fn failing(hpa: &HpaRecord, label: &str) -> Option<Finding> {
         return None;
     }
     let which = if failed == hpa.syncs {
-        format!("failed at every one of its {failed} syncs")
+        format!("failed at all {failed} syncs, so it never scaled")
     } else {
-        format!("failed at {failed} of its {} syncs", hpa.syncs)
+        format!(
+            "failed at {failed} of its {} syncs, and did not scale then",
+            hpa.syncs
+        )
     };
-    let text = format!(
-        "{which} and scaled nothing then: {} ({})",
-        main.reason, main.message
-    );
+    let text = format!("{which}: {} ({})", main.reason, main.message);
     Some(warning(label, text))
 }
 

@@ -95,7 +95,9 @@ pub(super) fn failures(
     let text = || {
         let why = overload(fold).map_or(String::new(), |why| format!(": {why}"));
         format!(
-            "{rate:.2}% of its requests failed ({failed} of {all}), the objective allows {allowed}%{why}"
+            "{rate:.2}% of its requests failed ({} of {}), the objective allows {allowed}%{why}",
+            count(failed),
+            count(all),
         )
     };
     (rate > allowed).then(|| warning(label, text()))
@@ -118,7 +120,8 @@ pub(super) fn objective_missed(
         String::new()
     } else {
         let ms = service.latency.slo_ms;
-        format!("; over the whole run it is {ms:.0} ms for requests that succeeded")
+        let ms = count(ms.round() as u64);
+        format!("; over the whole run it is {ms} ms for requests that succeeded")
     };
     let text = format!(
         "p{percentile} of the latency was above the objective of {limit} in {} of {} windows of {step} ({share:.1}%){overall}",
@@ -136,6 +139,8 @@ pub(super) fn silent(recording: &Recording, load: &LoadRecord) -> Option<Finding
     let end = SimTime::ZERO + recording.duration;
     let why = if load.started >= end {
         format!("it starts at {}, and the run ends at {end}", load.started)
+    } else if load.ended == Some(load.started) {
+        "its rate is 0 all the time".to_owned()
     } else {
         let until = load.ended.unwrap_or(end);
         format!("from {} to {until}", load.started)

@@ -139,12 +139,16 @@ fn leave_out_owned(documents: &mut Vec<Document>, diagnostics: &mut Diagnostics)
             None => false,
         }
     };
-    let held: Vec<(String, String)> = documents
-        .iter()
-        .filter_map(|document| identity(&document.node))
-        .map(|(kind, _, name)| (kind.to_owned(), name.to_owned()))
-        .collect();
-    let mut orphans = Vec::new();
+    let of_kinds = |simulated: bool| -> Vec<(String, String)> {
+        let documents = documents.iter().map(|document| &document.node);
+        let documents = documents.filter(|node| is_simulated_object(node) == simulated);
+        documents
+            .filter_map(|node| identity(node))
+            .map(|(kind, _, name)| (kind.to_owned(), name.to_owned()))
+            .collect()
+    };
+    let (made_here, not_simulated) = (of_kinds(true), of_kinds(false));
+    let (mut orphans, mut of_others) = (Vec::new(), Vec::new());
     documents.retain(|document| {
         if !owned(document) {
             return true;
@@ -152,14 +156,19 @@ fn leave_out_owned(documents: &mut Vec<Document>, diagnostics: &mut Diagnostics)
         let node = &document.node;
         let (_, kind) = version_and_kind(node);
         if let Some((of_kind, of_name)) = owner(node)
-            && kind != "Pod"
-            && !held
-                .iter()
-                .any(|(kind, name)| (kind.as_str(), name.as_str()) == (of_kind, of_name))
             && let Some((_, _, name)) = identity(node)
         {
+            let holds = |all: &[(String, String)]| {
+                all.iter()
+                    .any(|(kind, name)| (kind.as_str(), name.as_str()) == (of_kind, of_name))
+            };
             let span = metadata(node, "name").map_or(node.span, |name| name.span);
-            orphans.push((format!("{kind} {name} of {of_kind} {of_name}"), span));
+            let told = (format!("{kind} {name} of {of_kind} {of_name}"), span);
+            if holds(&not_simulated) {
+                of_others.push(told);
+            } else if !holds(&made_here) {
+                orphans.push(told);
+            }
         }
         false
     });
@@ -167,6 +176,12 @@ fn leave_out_owned(documents: &mut Vec<Document>, diagnostics: &mut Diagnostics)
         &orphans,
         "left out, since their owners are not among the manifests",
         "the garbage collector would delete them",
+        diagnostics,
+    );
+    warn(
+        &of_others,
+        "left out, since their owners are of a kind that is not simulated",
+        "a cluster with the owner's controller would run it",
         diagnostics,
     );
 }

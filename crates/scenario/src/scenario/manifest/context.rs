@@ -11,6 +11,9 @@ use crate::scenario::yaml::unfilled;
 /// The label of a place whose problem is in the API server's words.
 pub(in crate::scenario) const REFUSED: &str = "the API server refuses this";
 
+/// Longest name of an object (`DNS1123SubdomainMaxLength`).
+const LONGEST_NAME: usize = 253;
+
 /// The context of a document's reader.
 pub(in crate::scenario) struct Context<'a> {
     pub(in crate::scenario) document: &'a Node,
@@ -107,11 +110,11 @@ impl Context<'_> {
         if name.is_empty() {
             let help = Some("add `name: …` under `metadata:`");
             self.error("metadata.name", "the object has no name", help);
-        } else if name.len() > 253
-            || !name.chars().all(fits)
-            || !name.starts_with(edge)
-            || !name.ends_with(edge)
-        {
+        } else if name.len() > LONGEST_NAME {
+            let message = format!("a name of {} characters is too long", name.len());
+            let help = Some("must be no more than 253 characters");
+            self.error("metadata.name", message, help);
+        } else if !name.chars().all(fits) || !name.starts_with(edge) || !name.ends_with(edge) {
             let message = format!("\"{name}\" is not a valid name");
             let help =
                 Some("lower-case letters, digits, `-` and `.`, a letter or digit at both ends");

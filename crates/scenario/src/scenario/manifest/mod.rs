@@ -227,7 +227,14 @@ impl Others {
             1 => "this object".to_owned(),
             number => format!("the first of {number} objects"),
         };
-        diagnostics.warning(*first, title, label);
+        let warning = diagnostics.warning(*first, title, label);
+        if names.iter().any(|name| name.starts_with("Pod ")) {
+            warning.help = Some(
+                "in a cluster, an HPA measures such a pod, too, if the selector of its target \
+                 matches it"
+                    .to_owned(),
+            );
+        }
     }
 }
 

@@ -48,7 +48,7 @@ impl Past {
         for (span, containers) in &self.sources {
             let Some(workload) = workload else {
                 let title = "this history is not used: its VPA has no target here";
-                diagnostics.warning(*span, title, "no recommendation comes of it");
+                diagnostics.warning(*span, title, "it is ignored");
                 continue;
             };
             let spec = &known.workloads[workload];
@@ -60,7 +60,7 @@ impl Past {
                 .filter(|name| !own.contains(&name.as_str()))
             {
                 let title = format!("{} has no container {container}", spec.name);
-                let label = "its history raises no recommendation of the pods that run";
+                let label = "no pod has this container: its history is ignored";
                 let warning = diagnostics.warning(*span, title, label);
                 warning.help = Some(advice(container, &own));
             }
@@ -220,6 +220,16 @@ impl Entry<'_, '_> {
             let label = format!("its last sample is {after} after the start");
             diagnostics.error(node.span, title, label).help = Some(START.to_owned());
         }
+        let flags = &self.config.recommender;
+        let window = flags.memory_aggregation_interval * flags.memory_aggregation_interval_count;
+        let old = usage.latest().map(|latest| SimTime::ZERO - latest);
+        if let Some(old) = old.filter(|old| *old > window) {
+            let title = "this history is too old to count";
+            let label = format!(
+                "its last sample is {old} before the start; recommenders forget usage after {window}"
+            );
+            diagnostics.warning(node.span, title, label).help = Some(START.to_owned());
+        }
         let containers = usage.containers();
         self.past.sources.push((node.span, containers));
         self.past.usage.merge(usage);
@@ -249,7 +259,8 @@ impl Entry<'_, '_> {
             Err(error) => {
                 let (line, problem) = match &error {
                     HistoryError::Csv { line, problem } => (*line as usize, problem.clone()),
-                    HistoryError::Json(json) => (json.line(), json.to_string()),
+                    HistoryError::Json(json) if json.is_data() => (json.line(), json.to_string()),
+                    HistoryError::Json(json) => (json.line(), format!("not JSON: {json}")),
                     HistoryError::Content { .. } => (1, error.to_string()),
                 };
                 let span = line_span(file, &text, line);

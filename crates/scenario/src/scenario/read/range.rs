@@ -26,8 +26,13 @@ pub(super) fn range(
         diagnostics.error(node.span, title, label);
     }
     let keys: &[&'static str] = if has_steps { &steps } else { &ends };
-    let nodes: Option<Vec<&Node>> = keys.iter().map(|key| table.get(key)).collect();
+    let found: Vec<Option<&Node>> = keys.iter().map(|key| table.get(key)).collect();
     table.finish("`values`", diagnostics);
+    let missing = keys.iter().zip(&found).find(|(_, node)| node.is_none());
+    if let Some((key, _)) = missing.filter(|_| has_ends || has_steps) {
+        return no_range(node, &format!("`{key}` is missing"), diagnostics);
+    }
+    let nodes: Option<Vec<&Node>> = found.into_iter().collect();
     let nodes = nodes.or_else(|| no_range(node, "", diagnostics))?;
     let amounts = Amounts::read(keys, &nodes, diagnostics)?;
     match *amounts.numbers.as_slice() {

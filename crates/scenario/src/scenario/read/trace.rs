@@ -335,16 +335,18 @@ fn place(
             });
             known.clock.set(Some(clock));
             let start = i128::from(clock.unix_start) * 1_000_000_000;
-            let inside = stated.is_none() || i128::from(from) <= start && start <= i128::from(to);
+            let length = known.end.map_or(0, |end| i128::from(end.0.max(0)));
+            let inside =
+                stated.is_none() || i128::from(from) <= start + length && start <= i128::from(to);
             let clock = clock.print(SimTime::ZERO);
             let name = node.text().unwrap_or_default();
             let title = if stated.is_none() {
                 format!("the run starts at {clock}, by the first row of {name}")
             } else if inside {
-                format!("{name} is read by calendar time, as simulation.start ({clock}) lies in it")
+                format!("{name} is read by calendar time: the run, from {clock} on, meets it")
             } else {
                 format!(
-                    "{name} is read from its first row on, as simulation.start ({clock}) does not lie in it"
+                    "{name} is read from its first row on, as no row lies in the run, from {clock} on"
                 )
             };
             diagnostics.note(node.span, title);

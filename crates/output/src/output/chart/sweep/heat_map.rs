@@ -126,11 +126,13 @@ impl HeatMap {
                 let corner = (to.0 - gap, to.1 - gap);
                 let cell = Shape::Rect(from, corner, color);
                 if small {
-                    scene.add_with_tooltip(cell, &self.tooltip(row, column, *value));
+                    let text = self.text(*value, found);
+                    scene.add_with_tooltip(cell, &self.tooltip(row, column, &text));
                 } else {
                     scene.add(cell);
                 }
-                self.print(scene, (from, corner), *value, color);
+                let text = self.text(*value, found);
+                self.print(scene, (from, corner), text, color);
             }
         }
         let best = self.best();
@@ -146,9 +148,8 @@ impl HeatMap {
     }
 
     /// Writes the figure into its cell if there is room.
-    fn print(&self, scene: &mut Scene, cell: ((f64, f64), (f64, f64)), value: f64, color: Color) {
+    fn print(&self, scene: &mut Scene, cell: ((f64, f64), (f64, f64)), text: String, color: Color) {
         let ((left, top), (right, bottom)) = cell;
-        let text = self.unit.text(value);
         let ink = if color.lightness() > 0.5 {
             Theme::LIGHT.ink
         } else {
@@ -164,7 +165,15 @@ impl HeatMap {
         }
     }
 
-    fn tooltip(&self, row: usize, column: usize, value: f64) -> String {
+    /// A figure with the digits that tell it from the others.
+    fn text(&self, value: f64, found: Option<(f64, f64)>) -> String {
+        match found {
+            Some(found) => self.unit.text_among(value, found),
+            None => self.unit.text(value),
+        }
+    }
+
+    fn tooltip(&self, row: usize, column: usize, text: &str) -> String {
         let name = |names: &[String], place: usize| names.get(place).cloned().unwrap_or_default();
         format!(
             "{} {}, {} {}: {}",
@@ -172,7 +181,7 @@ impl HeatMap {
             name(&self.x_values, column),
             self.y_label,
             name(&self.y_values, row),
-            self.unit.text(value),
+            text,
         )
     }
 
@@ -219,7 +228,7 @@ impl HeatMap {
         };
         for (value, place) in ends {
             let y = frame.top + height * place + SMALL * (0.76 - 0.76 * place);
-            let text = self.unit.text(*value);
+            let text = self.unit.text_among(*value, found);
             scene.text(Label::new((left + 20.0, y), text, SMALL, theme.muted));
         }
     }
@@ -258,7 +267,7 @@ impl HeatMap {
         };
         let text = format!(
             "best: {}{others}",
-            self.tooltip(row, column, self.values[row][column])
+            self.tooltip(row, column, &self.unit.text(self.values[row][column]))
         );
         let text = font::fit(&text, SMALL, Weight::Regular, scene.width - left - 24.0);
         scene.text(Label::new((left, top + 12.0), text, SMALL, theme.red()));

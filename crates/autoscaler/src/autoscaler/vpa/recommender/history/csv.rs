@@ -34,7 +34,9 @@ impl Columns {
         };
         let missing = |name: &str| HistoryError::Csv {
             line: 1,
-            problem: format!("there is no column \"{name}\""),
+            problem: format!(
+                "there is no column \"{name}\"; the columns are time (or timestamp), container, cpu, memory and pod"
+            ),
         };
         let (relative, absolute) = (column("time"), column("timestamp"));
         let columns = Self {
@@ -155,9 +157,12 @@ mod tests {
         for (text, error) in [
             (
                 "container,cpu\n",
-                "line 1: there is no column \"timestamp\"",
+                "line 1: there is no column \"timestamp\"; the columns are time (or timestamp), container, cpu, memory and pod",
             ),
-            ("time,container\n", "line 1: there is no column \"cpu\""),
+            (
+                "time,container\n",
+                "line 1: there is no column \"cpu\"; the columns are time (or timestamp), container, cpu, memory and pod",
+            ),
             (
                 "time,container,cpu\n0,api,1\nnoon,api,1\n",
                 "line 3: \"noon\" is not a time",

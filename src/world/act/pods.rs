@@ -1,0 +1,102 @@
+//! What commands change of pods: labels and annotations, and resources through their subresource
+//! `resize`.
+//!
+//! Upstream: `ValidatePodUpdate`, `ValidatePodResize` in `pkg/apis/core/validation`.
+
+use serde_json::Value;
+
+use crate::api::{PodId, Resources};
+use crate::cluster::spec::InPlaceResize;
+use crate::kubectl::command::{Command, Subresource};
+use crate::kubelet::ResizeError;
+use crate::sim::SimTime;
+use crate::units::Quantity;
+use crate::world::components::with_context;
+use crate::world::{Event, Simulation};
+
+/// What an update may change; of these, images and deadlines are not simulated.
+const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].image`,\
+    `spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),\
+    `spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+
+impl Simulation<'_> {
+    /// Stores a pod that a command has changed; the error is what kubectl prints.
+    pub(super) fn change_pod(
+        &mut self,
+        command: &Command,
+        live: &Value,
+        changed: &Value,
+        now: SimTime,
+    ) -> Result<(), String> {
+        let name = changed["metadata"]["name"].as_str().unwrap_or_default();
+        let resizes = matches!(command, Command::Patch(patch)
+            if patch.subresource == Some(Subresource::Resize));
+        if resizes {
+            let namespace = changed["metadata"]["namespace"].as_str();
+            let found = self.find_pod(namespace.unwrap_or_default(), name);
+            if let Some(id) = found.map(|(id, _)| id) {
+                self.resize_pod(id, changed, now)
+                    .map_err(|why| said(&why, name, live))?;
+            }
+        } else if live["spec"] != changed["spec"] {
+            return Err(format!(
+                "The Pod \"{name}\" is invalid: spec: Forbidden: pod updates may not change \
+                 fields other than {UPDATABLE}\n(nlsim changes labels, annotations and, with \
+                 --subresource=resize, resources of pods)"
+            ));
+        }
+        self.store_metadata("Pod", changed, now);
+        Ok(())
+    }
+
+    fn resize_pod(&mut self, id: PodId, changed: &Value, now: SimTime) -> Result<(), ResizeError> {
+        if self.scenario.controllers.cluster.in_place_resize == InPlaceResize::Off {
+            return Err(ResizeError::Off);
+        }
+        let containers = changed["spec"]["containers"].as_array();
+        let containers = containers.into_iter().flatten();
+        let asked: Vec<Resources> = containers.map(|one| resources(&one["resources"])).collect();
+        with_context!(self, now, Event::Kubelet, |all, cx| {
+            all.kubelet.resize(id, &asked, now, cx)
+        })
+    }
+}
+
+/// `resources` of a container.
+fn resources(value: &Value) -> Resources {
+    let amount = |list: &str, name: &str| -> Option<Quantity> {
+        match &value[list][name] {
+            Value::String(text) => text.parse().ok(),
+            Value::Number(number) => number.to_string().parse().ok(),
+            _ => None,
+        }
+    };
+    let (cpu, memory) = (
+        |list| amount(list, "cpu").map(Quantity::to_millicores),
+        |list| amount(list, "memory").map(Quantity::to_bytes),
+    );
+    Resources {
+        cpu_request: cpu("requests"),
+        cpu_limit: cpu("limits"),
+        memory_request: memory("requests"),
+        memory_limit: memory("limits"),
+    }
+}
+
+/// A refused resize as kubectl prints it.
+fn said(why: &ResizeError, name: &str, live: &Value) -> String {
+    let invalid = |text: String| format!("The Pod \"{name}\" is invalid: {text}");
+    match why {
+        ResizeError::NotFound => {
+            format!("Error from server (NotFound): pods \"{name}\" not found")
+        }
+        ResizeError::Off => format!("Error from server (NotFound): {why}"),
+        ResizeError::QosClass => invalid(format!(
+            "spec: Invalid value: {}: {why}",
+            live["status"]["qosClass"]
+        )),
+        ResizeError::LowerMemoryLimit => invalid(format!(
+            "spec.containers[0].resources.limits[memory]: Forbidden: {why}"
+        )),
+    }
+}
