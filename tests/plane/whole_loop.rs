@@ -46,19 +46,23 @@ fn eleven_hpas_scale_as_in_a_real_cluster() {
 #[test]
 fn other_rules_scale_otherwise_than_the_real_cluster() {
     let plane = Plane::read();
-    let flags = "downscale-stabilization = \"60s\"";
-    for fault in [
-        "cpu-initialization-period = \"0s\"",
-        "sync-period = \"16s\"",
-        "downscale-stabilization = \"75s\"",
+    let window = "downscale-stabilization = \"60s\"";
+    let stats = "stats = \"on-request\"";
+    for (rule, fault) in [
+        (
+            window,
+            "downscale-stabilization = \"60s\"\ncpu-initialization-period = \"0s\"",
+        ),
+        (
+            window,
+            "downscale-stabilization = \"60s\"\nsync-period = \"16s\"",
+        ),
+        (window, "downscale-stabilization = \"75s\""),
+        (stats, "housekeeping-interval = \"1s\""),
     ] {
         let toml = plane.scenario(Told::FirstSync, 1);
-        let flags_now = if fault.starts_with("downscale") {
-            fault.to_owned()
-        } else {
-            format!("{flags}\n{fault}")
-        };
-        let recording = run(&toml.replace(flags, &flags_now), &plane.manifest, 1);
+        assert!(toml.contains(rule));
+        let recording = run(&toml.replace(rule, fault), &plane.manifest, 1);
         let is_as_recorded = |one: &RecordedHpa| {
             let ours = Plane::scales(&recording, &one.hpa);
             ours.len() == one.scales.len()
