@@ -173,6 +173,7 @@ fn a_run_writes_everything_and_fits_a_terminal() {
     let files = [
         ".nlsim",
         "charts",
+        "cost.csv",
         "decisions.csv",
         "events.csv",
         "load.csv",

@@ -21,6 +21,7 @@ fn every_scenario_is_covered_here() {
         include_str!("queues.rs"),
         include_str!("calls.rs"),
         include_str!("scenarios_nodes.rs"),
+        include_str!("scenarios_disruption.rs"),
     ]
     .concat();
     for name in names {

@@ -14,6 +14,7 @@ use super::{Components, Event, Simulation};
 use crate::api::{EventSink, PodDraws, Store, WorkloadId};
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
 use crate::cloud::Cloud;
+use crate::cluster::prices::{CommitmentSpec, CommitmentTerms};
 use crate::cluster::spec::{NodeGroupSpec, WorkloadSpec};
 use crate::controller::{
     PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
@@ -23,6 +24,7 @@ use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
 use crate::metrics::spec::CustomMetricSpec;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
+use crate::record::cost::{Commitment, Covers, Terms};
 use crate::record::{
     CallRecord, Detail, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective, Prices,
     QueueRecord, Recorder, Recording, ServiceRecord, WorkloadRecord,
@@ -190,10 +192,37 @@ pub(super) fn node_record(name: &str, group: &NodeGroupSpec, started: SimTime) -
         group: group.name.clone(),
         started,
         ended: None,
+        instance_type: group.instance_type.clone(),
         price_per_hour: group.price_per_hour.0,
+        prices: group.prices.as_slice().into(),
+        list_price: group.list_price.0,
         spot: group.spot,
         cpu: group.allocatable_cpu.cores(),
         memory: group.allocatable_memory.gib(),
+        system: (group.daemonset_cpu.cores(), group.daemonset_memory.gib()),
+    }
+}
+
+/// A commitment's record.
+fn commitment(spec: &CommitmentSpec) -> Commitment {
+    Commitment {
+        name: spec.name.clone(),
+        terms: match &spec.terms {
+            CommitmentTerms::Group { name, count, price } => Terms::Instances {
+                covers: Covers::Group(name.as_str().into()),
+                count: *count,
+                price: price.0,
+            },
+            CommitmentTerms::InstanceType { name, count, price } => Terms::Instances {
+                covers: Covers::InstanceType(name.as_str().into()),
+                count: *count,
+                price: price.0,
+            },
+            CommitmentTerms::Spend { rate, discount } => Terms::Spend {
+                rate: rate.0,
+                discount: *discount,
+            },
+        },
     }
 }
 
@@ -271,10 +300,6 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
     });
     let ways = Traffic::ways(&scenario.services);
     let calls = ways.map(|(caller, called)| CallRecord::new(caller, called));
-    let nodes = store.nodes().map(|(_, node)| {
-        let group = &scenario.node_groups[node.group];
-        node_record(node.name(), group, SimTime::ZERO)
-    });
     let loads = scenario.loads.iter().map(|load| LoadRecord {
         namespace: match &load.generator {
             Generator::WgetJob(job) => scenario.workloads[job.workload].namespace.as_str().into(),
@@ -303,7 +328,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         services: services.collect(),
         queues: queues.collect(),
         calls: calls.collect(),
-        nodes: nodes.collect(),
+        commitments: scenario.commitments.iter().map(commitment).collect(),
         loads: loads.collect(),
         faults: scenario.faults.iter().map(super::faults::record).collect(),
         vpas: vpa::records(scenario),
@@ -396,7 +421,12 @@ impl<'s> Simulation<'s> {
             instant: (SimTime::ZERO, 0),
         };
         simulation.create_world();
-        simulation.recorder = Recorder::new(detail, frame(scenario, &simulation.store));
+        let mut recorder = Recorder::new(detail, frame(scenario, &simulation.store));
+        for instance in simulation.cloud.all() {
+            let group = &scenario.node_groups[instance.group];
+            recorder.node_launched(node_record(&instance.name, group, SimTime::ZERO));
+        }
+        simulation.recorder = recorder;
         simulation
     }
 
@@ -417,6 +447,7 @@ impl<'s> Simulation<'s> {
         self.plan_actions();
         self.plan_faults();
         self.start_cluster_autoscaler();
+        self.plan_interruptions();
         self.queue
             .schedule_in(self.scenario.simulation.step, Event::Sample);
         self.custom.settle();

@@ -72,6 +72,9 @@ impl Simulation<'_> {
         if let ObjectId::Node(id) = change.object {
             self.node_changed(id, change.what, now);
         }
+        if let ObjectId::Deployment(id) = change.object {
+            self.note_progress(change, id, now);
+        }
         self.tell_controllers(change, now);
         if self.rollouts_waiting > 0 {
             self.look_at_rollouts(change, now);
@@ -168,19 +171,25 @@ impl Simulation<'_> {
                 self.recorder.pod_deleted(link.record, now);
             }
             What::Resized => self.pod_resized(id, now),
-            What::Ended => self.sidecars_stopped(id),
+            What::Ended => {
+                self.sidecars_stopped(id);
+                self.recorder.pod_ended(self.pods[id.slot()].record, now);
+            }
             What::Scheduled => {
-                self.recorder
-                    .pod_scheduled(self.pods[id.slot()].record, now);
+                let node = self.store.pod(id).and_then(|pod| pod.node);
+                let machine = node.and_then(|node| self.machine(node));
+                let node = machine.and_then(|one| self.cloud.instance(one.instance).record);
+                let record = self.pods[id.slot()].record;
+                self.recorder.pod_scheduled(record, node, now);
             }
             What::Ready => {
                 if self.store.pod(id).is_some_and(Pod::is_ready) {
                     self.recorder.pod_ready(self.pods[id.slot()].record, now);
                 }
             }
+            What::Status => self.note_waiting(id, workload, now),
             What::Scaled { .. }
             | What::Spec
-            | What::Status
             | What::Deleting
             | What::ResizeRequested
             | What::ResizeAllocated

@@ -71,6 +71,7 @@ impl Simulation<'_> {
                 } else if self.evict_now(id, now) {
                     printed.lines.push(format!("pod/{pod} evicted"));
                 } else {
+                    self.note_refusal(id, now);
                     let text = "Cannot evict pod as it would violate the pod's disruption budget.";
                     printed.lines.push(format!(
                         "error when evicting pods/\"{pod}\" (will retry after 5s): {text}"
@@ -101,6 +102,7 @@ impl Simulation<'_> {
         for id in pods {
             let is_active = self.store.pod(id).is_some_and(Pod::is_active);
             if is_active && !self.evict_now(id, now) {
+                self.note_refusal(id, now);
                 waiting.push(id);
             }
         }

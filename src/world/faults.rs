@@ -2,7 +2,7 @@
 
 use super::components::with_context;
 use super::{Event, Simulation};
-use crate::api::{Node, NodeId, Pod, PodId, PodPhase, PodWrite, Write};
+use crate::api::{Node, NodeId, Pod, PodId, PodPhase, PodWrite, TerminationReason, Write};
 use crate::controller::podgc;
 use crate::metrics::spec::MetricOf;
 use crate::record::FaultRecord;
@@ -29,6 +29,7 @@ pub(super) fn record(fault: &Fault) -> FaultRecord {
                 of.kind, of.name
             )
         }
+        FaultKind::Zone(zone) => format!("zone {zone} was lost"),
         FaultKind::Metric { name, .. } => format!("the metric {name} was not available"),
         FaultKind::ImagePull(_) => "images were pulled slowly".to_owned(),
     };
@@ -93,6 +94,22 @@ impl Simulation<'_> {
         nodes.find(same).map(|(id, _)| id)
     }
 
+    /// The nodes that are silent while a fault lasts.
+    fn hit(&self, kind: &FaultKind) -> Vec<NodeId> {
+        match kind {
+            FaultKind::Kubelet(node) | FaultKind::Node(node) => {
+                self.node_of(node).into_iter().collect()
+            }
+            FaultKind::Zone(zone) => {
+                let groups = &self.scenario.node_groups;
+                let nodes = self.store.nodes();
+                let in_it = nodes.filter(|(_, node)| groups[node.group].zone == *zone);
+                in_it.map(|(id, _)| id).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// A fault begins, goes on or ends: passes it to the components that depend on it.
     pub(super) fn heed_faults(&mut self, now: SimTime) {
         let pull = self.lasting(now).find_map(|fault| match fault.kind {
@@ -104,10 +121,7 @@ impl Simulation<'_> {
             Some(ImagePull::Times(factor)) => (factor, None),
             Some(ImagePull::Takes(length)) => (1.0, Some(length)),
         });
-        let silent = self.lasting(now).filter_map(|fault| match &fault.kind {
-            FaultKind::Kubelet(node) | FaultKind::Node(node) => self.node_of(node),
-            _ => None,
-        });
+        let silent = self.lasting(now).flat_map(|fault| self.hit(&fault.kind));
         let silent: Vec<_> = silent
             .filter_map(|node| self.machine(node))
             .map(|machine| machine.metrics)
@@ -116,13 +130,13 @@ impl Simulation<'_> {
         self.metrics.set_outage(&silent, is_down);
         self.heed_keda_faults(now);
         for (place, fault) in self.scenario.faults.iter().enumerate() {
-            if let FaultKind::Node(name) | FaultKind::Kubelet(name) = &fault.kind
-                && let Some(node) = self.node_of(name)
-                && fault.at <= now
-            {
-                let is_lost = matches!(fault.kind, FaultKind::Node(_));
+            if fault.at > now {
+                continue;
+            }
+            let is_lost = !matches!(fault.kind, FaultKind::Kubelet(_));
+            for node in self.hit(&fault.kind) {
                 if fault.until.is_some_and(|until| until <= now) {
-                    self.node_is_back(node, now);
+                    self.node_is_back(node, fault.until == Some(now), now);
                 } else {
                     let lost = self.node_is_silent(node, is_lost, now - fault.at, now);
                     self.recorder.recording.faults[place].lost_pods += lost;
@@ -181,17 +195,25 @@ impl Simulation<'_> {
     }
 
     /// A kubelet answers again: what still runs on its node is ready.
-    fn node_is_back(&mut self, node: NodeId, now: SimTime) {
-        if self.store.node(node).ready {
+    fn node_is_back(&mut self, node: NodeId, just_now: bool, now: SimTime) {
+        if !self.store.node(node).ready {
+            self.store.commit(now, Write::NodeReady(node, true));
+        } else if !just_now {
             return;
         }
-        self.store.commit(now, Write::NodeReady(node, true));
         for pod in self.pods_on(node) {
             let runs = |pod: &Pod| pod.phase == PodPhase::Running && pod.is_active();
             let is_there = self.pods[pod.slot()].containers.iter().any(Option::is_some);
             if is_there && self.store.pod(pod).is_some_and(runs) {
                 self.store
                     .commit(now, Write::Pod(pod, PodWrite::Ready(true)));
+            } else if !is_there && self.store.pod(pod).is_some_and(runs) {
+                // Its processes went with the machine: the kubelet starts them anew.
+                let containers = self.store.pod(pod).map_or(0, |pod| pod.containers.len());
+                for container in 0..containers {
+                    let reason = TerminationReason::Error;
+                    self.container_exited(pod, container as u16, reason, now);
+                }
             }
         }
     }

@@ -67,7 +67,7 @@ impl Simulation<'_> {
         self.plan_cloud(agenda);
     }
 
-    fn plan_cloud(&mut self, agenda: cloud::Agenda) {
+    pub(super) fn plan_cloud(&mut self, agenda: cloud::Agenda) {
         for (time, event) in agenda {
             self.queue.schedule(time, Event::Cloud(event));
         }
@@ -78,6 +78,7 @@ impl Simulation<'_> {
             cloud::Event::Launched(id) => {
                 if self.cloud.launch(id) {
                     self.pay_for(id, now);
+                    self.plan_end_of_life(id, now);
                 }
             }
             cloud::Event::Registers(id) => {
@@ -88,6 +89,14 @@ impl Simulation<'_> {
             cloud::Event::Ready(id) => self.node_gets_ready(id, now),
             cloud::Event::Refused(id) => self.cloud.refuse(id),
             cloud::Event::Terminated(id) => self.machine_ends(id, now),
+            cloud::Event::Interruption(group) => self.group_is_struck(group, now),
+            cloud::Event::RandomInterruption(group) => {
+                self.group_is_struck(group, now);
+                let agenda = self.cloud.strikes_again(group, now);
+                self.plan_cloud(agenda);
+            }
+            cloud::Event::Notice(id) => self.spot_notice(id, now),
+            cloud::Event::Reclaimed(id) => self.spot_reclaimed(id, now),
             cloud::Event::NodeGoes(id) => {
                 let node = self.cloud.instance(id).node;
                 if let Some(node) = node.filter(|node| self.store.find_node(*node).is_some()) {
@@ -108,9 +117,8 @@ impl Simulation<'_> {
     fn pay_for(&mut self, id: InstanceId, now: SimTime) {
         let instance = self.cloud.instance(id);
         let record = node_record(&instance.name, self.cloud.spec(instance.group), now);
-        let nodes = &mut self.recorder.recording.nodes;
-        nodes.push(record);
-        self.cloud.instance_mut(id).record = Some(nodes.len() - 1);
+        let record = self.recorder.node_launched(record);
+        self.cloud.instance_mut(id).record = Some(record);
     }
 
     /// The kubelet of a machine registers its node.
@@ -227,12 +235,11 @@ impl Simulation<'_> {
     }
 
     /// A machine is gone: what ran on it has ended, and its node goes when that is noticed.
-    fn machine_ends(&mut self, id: InstanceId, now: SimTime) {
+    pub(super) fn machine_ends(&mut self, id: InstanceId, now: SimTime) {
         self.cloud.terminate(id);
         let instance = self.cloud.instance(id);
         if let Some(record) = instance.record {
-            let record = &mut self.recorder.recording.nodes[record];
-            record.ended = record.ended.or(Some(now));
+            self.recorder.node_terminated(record, now);
         }
         let Some(node) = instance.node else { return };
         if self.store.find_node(node).is_none() {
@@ -283,8 +290,7 @@ impl Simulation<'_> {
             self.cloud.terminate(machine.instance);
         }
         if let Some(record) = record {
-            let record = &mut self.recorder.recording.nodes[record];
-            record.ended = record.ended.or(Some(now));
+            self.recorder.node_terminated(record, now);
         }
         self.recorder.event(|| EventRecord {
             time: now,

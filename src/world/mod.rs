@@ -23,11 +23,13 @@ mod prometheus;
 mod requests;
 mod rollout_watch;
 mod sample;
+mod spot;
 mod start;
 mod step;
 pub mod traffic;
 mod usage;
 mod vpa;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -41,6 +43,7 @@ use crate::controller::{
 use crate::kubelet::Kubelet;
 use crate::load::report::LoadReport;
 use crate::metrics::{ContainerId, CustomMetrics, MetricsPodId, Pipeline};
+use crate::record::cost;
 use crate::record::{Counts, Detail, LoadRecord, Recorder, Recording};
 use crate::scenario::Scenario;
 use crate::scheduler::Scheduler;
@@ -241,6 +244,7 @@ impl<'s> Simulation<'s> {
         self.tell_windows();
         let events = self.handled;
         let mut recording = self.recorder.finish();
+        cost::check(&recording).map_err(|broken| RunError::Broken(end, self.seed, broken))?;
         for (service, record) in recording.services.iter_mut().enumerate() {
             record.passed_by = self.traffic.passed_by(service);
         }

@@ -51,9 +51,12 @@ pub fn nodes(count: u32, millicores: i64) -> NodeGroupSpec {
         extended: std::sync::Arc::default(),
         instance_type: None,
         price_per_hour: Usd(0.0),
+        prices: Vec::new(),
         spot: false,
         taints: Vec::new(),
         scaling: ScalingSpec::default(),
+        list_price: Usd(0.0),
+        interruption: None,
     }
 }
 

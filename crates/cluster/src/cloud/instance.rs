@@ -43,6 +43,8 @@ pub struct Instance {
     pub stage: Stage,
     /// Why it cannot be had.
     pub error: Option<FailureReason>,
+    /// The provider has said that it will take it back.
+    pub noticed: bool,
     /// The node that it is.
     pub node: Option<NodeId>,
     /// Its place in the recording's nodes, once it is paid for.
@@ -58,6 +60,7 @@ impl Instance {
             asked,
             stage: Stage::Creating,
             error: None,
+            noticed: false,
             node: None,
             record: None,
         }

@@ -8,6 +8,7 @@
 //! whoever knows a number asks for the rest.
 
 mod instance;
+mod spot;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +41,14 @@ pub enum Event {
     Terminated(InstanceId),
     /// The node's object goes after it.
     NodeGoes(InstanceId),
+    /// Spot instances of a group are taken back, at a time that is stated.
+    Interruption(u32),
+    /// The same at a time that is drawn.
+    RandomInterruption(u32),
+    /// The provider will take an instance back, and says so.
+    Notice(InstanceId),
+    /// The provider takes it.
+    Reclaimed(InstanceId),
 }
 
 /// Events of a request, with their times.
@@ -58,6 +67,8 @@ struct Group {
     streams: Streams,
     /// Which requests fail.
     failures: Stream,
+    /// When spot nodes are taken back, and which.
+    interruptions: Stream,
 }
 
 /// All groups and instances.
@@ -80,6 +91,7 @@ impl Cloud {
                 next: 1,
                 streams: own,
                 failures: own.stream("failures"),
+                interruptions: own.stream("interruptions"),
             });
             let group = cloud.groups.len() - 1;
             for _ in 0..spec.count {

@@ -27,6 +27,9 @@ fn spec(count: u32, failure: Option<FailureReason>) -> NodeGroupSpec {
         extended: std::sync::Arc::default(),
         instance_type: None,
         price_per_hour: Usd(0.2),
+        prices: Vec::new(),
+        list_price: Usd(0.0),
+        interruption: None,
         spot: false,
         taints: Vec::new(),
         scaling: ScalingSpec {

@@ -75,6 +75,45 @@ impl PriceTable {
     }
 }
 
+/// What is paid for in advance, for the whole run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommitmentSpec {
+    /// Its name.
+    pub name: String,
+    /// What it covers and costs.
+    pub terms: CommitmentTerms,
+}
+
+/// What a commitment covers and costs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CommitmentTerms {
+    /// Nodes of a group.
+    Group {
+        /// The group.
+        name: String,
+        /// How many nodes.
+        count: u32,
+        /// Per hour and node.
+        price: Usd,
+    },
+    /// Nodes of an instance type.
+    InstanceType {
+        /// The type.
+        name: String,
+        /// How many nodes.
+        count: u32,
+        /// Per hour and node.
+        price: Usd,
+    },
+    /// Nodes on demand at lower prices.
+    Spend {
+        /// Per hour.
+        rate: Usd,
+        /// What prices are lower by, from 0 to 1.
+        discount: f64,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,12 +44,33 @@ pub struct NodeGroupSpec {
     pub instance_type: Option<String>,
     /// Price of a node per hour.
     pub price_per_hour: Usd,
+    /// Prices per hour in dollars from each time on, where they change; times ascend.
+    pub prices: Vec<(SimTime, f64)>,
     /// Whether the nodes are spot nodes.
     pub spot: bool,
     /// Taints that its nodes have from the start.
     pub taints: Vec<Taint>,
     /// How it grows and shrinks.
     pub scaling: ScalingSpec,
+    /// What a node would cost an hour on demand.
+    pub list_price: Usd,
+    /// How the provider takes its spot nodes back, if it does.
+    pub interruption: Option<InterruptionSpec>,
+}
+
+/// How a provider takes spot nodes back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InterruptionSpec {
+    /// Chance an hour (λ of an exponential): of each node, or of the group if nodes go together.
+    pub hazard: f64,
+    /// Times at which it happens besides.
+    pub times: Vec<SimTime>,
+    /// Nodes go together: the chance that one that happens takes a node. None takes one node.
+    pub correlated: Option<f64>,
+    /// From the notice to the end of the machine.
+    pub notice: SimDuration,
+    /// The group whose nodes replace those that go; its own if absent.
+    pub fallback: Option<usize>,
 }
 
 /// How a node group grows and shrinks while the cluster runs.

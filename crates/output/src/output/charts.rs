@@ -479,9 +479,10 @@ fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
         duration: recording.duration.as_secs_f64(),
         start: recording.start,
         costs: vec![
-            series("nodes", nodes(recording, |node| node.price_per_hour)),
+            series("nodes", super::cost_stack::rate(recording)),
             series("pods by requests", requested),
         ],
+        owners: super::cost_stack::owners(recording, summary),
         idle_share: times.into_iter().map(idle).collect(),
         load_spans: load_spans(recording, None),
     }

@@ -9,6 +9,9 @@ mod calls;
 pub mod chart;
 #[cfg(feature = "charts")]
 mod charts;
+#[cfg(feature = "charts")]
+mod cost_stack;
+mod costs;
 mod decisions;
 mod events;
 #[cfg(feature = "charts")]
@@ -37,6 +40,7 @@ mod worst;
 pub use calls::write_calls;
 #[cfg(feature = "charts")]
 pub use charts::write_charts;
+pub use costs::write_costs;
 pub use decisions::write_decisions;
 pub use events::write_events;
 pub use loads::write_loads;

@@ -8,7 +8,8 @@ use super::folder::{FolderError, OutputFolder};
 #[cfg(feature = "charts")]
 use super::write_charts;
 use super::{
-    write_calls, write_decisions, write_events, write_loads, write_node_autoscaler, write_nodes,
+    write_calls, write_costs, write_decisions, write_events, write_loads, write_node_autoscaler,
+    write_nodes,
     write_pods, write_queues, write_scaling_steps, write_summary_csv, write_summary_json,
     write_timeseries, write_vpa_checkpoints, write_vpas,
 };
@@ -106,6 +107,7 @@ fn tables<'a>(
     if !recording.calls.is_empty() {
         add("calls.csv", Box::new(|out| write_calls(recording, out)));
     }
+    add("cost.csv", Box::new(|out| write_costs(recording, out)));
     if !recording.vpas.is_empty() {
         add("vpa.csv", Box::new(|out| write_vpas(recording, out)));
         add(

@@ -671,6 +671,49 @@ pub const NODE_AUTOSCALER: Schema = table(
     ],
 );
 
+/// `cost.csv`.
+pub const COSTS: Schema = table(
+    "cost.csv",
+    "an hour, a node group, a way of paying and an owner",
+    &[
+        column("time_s", "s", Float, "begin of the hour"),
+        column(
+            "node_group",
+            "",
+            Text,
+            "the group; empty of what belongs to no nodes",
+        ),
+        column(
+            "purchase",
+            "",
+            Text,
+            "`on-demand`, `spot` or `commitment`; empty of the cluster's fee",
+        ),
+        column("namespace", "", Text, "of the workload"),
+        column(
+            "owner",
+            "",
+            Text,
+            "`Kind/name` of the workload that pays; `daemonsets`, `idle`, `unused commitment`, `cluster fee`",
+        ),
+        column(
+            "core_hours",
+            "cores × h",
+            Float,
+            "the larger of what its pods request and use",
+        ),
+        column("gib_hours", "GiB × h", Float, "likewise"),
+        column(
+            "cpu_cost",
+            "$",
+            Float,
+            "its part of the nodes' price for CPU",
+        ),
+        column("memory_cost", "$", Float, "for memory"),
+        column("cost", "$", Float, "both, a fee, or an unused commitment"),
+    ],
+);
+
 /// Every table with fixed columns.
 pub const TABLES: [Schema; 11] = [
     TIMESERIES,
@@ -684,6 +727,7 @@ pub const TABLES: [Schema; 11] = [
     PODS,
     NODES,
     NODE_AUTOSCALER,
+    COSTS,
 ];
 
 impl Schema {

@@ -2,6 +2,7 @@
 //! shows.
 
 mod calls;
+mod cluster;
 mod hpa;
 mod load;
 mod nodes;
@@ -116,14 +117,16 @@ pub fn findings(
         let vpa = vpa::View::new(recording, folded, labels, place);
         found.extend(vpa.without_recommendation());
     }
-    let workloads = recording.workloads.iter().zip(&folded.workloads);
-    for (place, (record, fold)) in workloads.enumerate() {
+    for (place, fold) in folded.workloads.iter().enumerate() {
         let label = &labels.workloads[place];
         let under_vpa = recording.vpas.iter().any(|vpa| vpa.workload == place);
         found.extend(oom_loop(fold, under_vpa, recording.duration, label));
-        let nodes_come = recording.node_autoscaler.is_some();
-        found.extend(without_room((record, fold), nodes_come, label));
+        found.extend(without_room(recording, place, fold, label));
     }
+    found.extend(cluster::rollouts(recording, labels));
+    found.extend(cluster::blocked(recording));
+    found.extend(cluster::interruptions(recording));
+    found.extend(cluster::empty(recording));
     found.extend(of_services().filter_map(|((service, _), _)| too_early(service, labels)));
     found.extend(of_services().filter_map(|((service, _), _)| pods::passed_by(service, labels)));
     found.extend(nodes::node_autoscaler(recording));
@@ -194,12 +197,15 @@ fn saturated(hpa: &HpaRecord, fold: &HpaFolded, length: f64, label: &str) -> Opt
 
 /// Pods that no node had room for.
 fn without_room(
-    (record, fold): (&WorkloadRecord, &WorkloadFold),
-    nodes_come: bool,
+    recording: &Recording,
+    place: usize,
+    fold: &WorkloadFold,
     label: &str,
 ) -> Option<Finding> {
     let waited = fold.waited.finish();
     let most = fold.most_waiting;
+    let record = &recording.workloads[place];
+    let nodes_come = recording.node_autoscaler.is_some();
     let reason = match &record.unmet_selector {
         Some(selector) => format!("no node group has the labels of their nodeSelector, {selector}"),
         None if nodes_come => "the existing nodes had no room".to_owned(),
@@ -208,10 +214,14 @@ fn without_room(
     (waited >= NO_ROOM).then(|| Finding {
         severity: Severity::Warning,
         subject: label.to_owned(),
-        text: format!(
-            "up to {most} pods waited for a node, for {:.0} min in all: {reason}",
-            waited / 60.0
-        ),
+        text: match cluster::waited(recording, place) {
+            // With a reason of its own there is nothing to be told of the nodes.
+            Some(text) if record.unmet_selector.is_none() => text,
+            _ => format!(
+                "up to {most} pods waited for a node, for {:.0} min in all: {reason}",
+                waited / 60.0
+            ),
+        },
     })
 }
 

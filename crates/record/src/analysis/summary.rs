@@ -128,7 +128,7 @@ fn worst(values: impl Iterator<Item = f64>) -> f64 {
 /// The columns: first those of the whole run, then those of each object.
 fn flat(recording: &Recording, folded: &Folded, summary: &Summary) -> Vec<(String, f64)> {
     let mut values: Vec<(String, f64)> = Vec::new();
-    of_the_run(folded, summary, &mut |name, value| {
+    of_the_run(recording, folded, summary, &mut |name, value| {
         values.push((name.to_owned(), value));
     });
     of_each_object(recording, summary, &mut |name, value| {
@@ -139,7 +139,12 @@ fn flat(recording: &Recording, folded: &Folded, summary: &Summary) -> Vec<(Strin
 
 /// Figures of the whole run: of several HPAs or services, counts are added up, times are means
 /// over all load steps, everything else is the worst one's.
-fn of_the_run(folded: &Folded, summary: &Summary, put: &mut impl FnMut(&str, f64)) {
+fn of_the_run(
+    recording: &Recording,
+    folded: &Folded,
+    summary: &Summary,
+    put: &mut impl FnMut(&str, f64),
+) {
     let (hpas, services, bill) = (&summary.hpas, &summary.services, &summary.bill);
     for place in 0..6 {
         let of = |hpa: &HpaFigures| elasticity_values(&hpa.elasticity)[place].1;
@@ -172,13 +177,19 @@ fn of_the_run(folded: &Folded, summary: &Summary, put: &mut impl FnMut(&str, f64
         ("idle_share_pct", bill.idle_share_pct),
         ("replica_hours", bill.replica_hours),
         ("node_hours", bill.node_hours),
+        ("cost.on_demand", bill.on_demand),
         ("cost.spot", bill.spot),
+        ("cost.commitment", bill.commitment),
+        ("cost.unused_commitment", bill.unused),
+        ("cost.cluster_fee", bill.fee),
         ("cost.idle", bill.idle),
         (
             "cost.per_1000_good_requests",
             1000.0 * bill.node / good as f64,
         ),
         ("cost.ratio_to_clairvoyant", bill.ratio_to_clairvoyant),
+        ("cost.ratio_to_static_peak", bill.ratio_to_static_peak),
+        ("spot_interruptions", recording.interruptions.len() as f64),
         ("requests", requests as f64),
         ("failed", failed as f64),
         (

@@ -7,8 +7,10 @@
 mod calls;
 mod chunks;
 mod correlator;
+pub mod cost;
 mod curve;
 mod decisions;
+mod episodes;
 mod events;
 pub mod fold;
 mod labels;
@@ -27,6 +29,7 @@ mod windows;
 pub use calls::{CallFailure, CallRecord, CallSample, CallTotals, Called};
 pub use curve::Curve;
 pub use decisions::{DecisionLog, DecisionRecord, MetricRecord};
+pub use episodes::{BlockedRecord, Episodes, Progress, RolloutRecord, WaitRecord};
 pub use events::{Event, EventLog, EventRecord};
 pub use labels::{Labels, long_forms};
 pub use node_autoscaler::{NodeAction, NodeAutoscalerRecord, NodeDecision, NodeWait};
@@ -35,9 +38,9 @@ pub use provenance::{Provenance, SCHEMA, SourceText};
 pub use queues::{QueueFold, QueueRecord, QueueSample, QueueTotals};
 pub use recorder::{Detail, Recorder};
 pub use recording::{
-    ActionRecord, Counts, FaultRecord, HpaRecord, HpaSpecRecord, LoadRecord, MetricWindow,
-    NodeRecord, Objective, PodRecord, Prices, Recording, Sample, ServiceRecord, SyncFailure,
-    WorkloadRecord,
+    ActionRecord, Counts, FaultRecord, HpaRecord, HpaSpecRecord, InterruptionRecord, LoadRecord,
+    MetricWindow, NodeRecord, Objective, PodRecord, Prices, Recording, Sample, ServiceRecord,
+    SyncFailure, WorkloadRecord,
 };
 pub use request::{NoRequests, Outcome, RequestSink};
 pub use vpa::{

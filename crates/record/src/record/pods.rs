@@ -20,14 +20,8 @@ struct Live {
 
 impl Live {
     fn phase(&self, to: Option<SimTime>, whole: bool) -> Phase {
-        let scheduled = self.record.scheduled;
         Phase {
             from: self.since,
-            placed: if self.resized {
-                scheduled.map(|_| self.since)
-            } else {
-                scheduled
-            },
             to,
             cores: self.record.cpu_request,
             gib: self.record.memory_request,

@@ -2,14 +2,16 @@
 
 use super::calls::CallSample;
 use super::correlator::Correlator;
+use super::cost::Meter;
+use super::episodes::{BlockedRecord, Progress};
 use super::events::EventRecord;
 use super::fold::Folds;
 use super::per_load::PerLoad;
 use super::pods::LivePods;
 use super::queues::QueueSample;
 use super::recording::{
-    Counts, HpaRecord, Objective, PodRecord, Recording, Sample, ServiceRecord, SyncFailure,
-    WorkloadRecord,
+    Counts, HpaRecord, NodeRecord, Objective, PodRecord, Recording, Sample, ServiceRecord,
+    SyncFailure, WorkloadRecord,
 };
 use super::request::{Outcome, RequestSink};
 use super::vpa::{DisruptionRecord, VpaContainerRecord, VpaRecord, VpaRow};
@@ -41,6 +43,8 @@ pub struct Recorder {
     issued: Vec<u64>,
     /// Sums instead of series, and the pods that are there.
     folded: Option<(Folds, LivePods)>,
+    /// What nodes cost and who pays.
+    meter: Meter,
 }
 
 impl Recorder {
@@ -65,8 +69,10 @@ impl Recorder {
             Detail::Full => None,
             Detail::Summary => Some((Folds::new(&recording, false), LivePods::default())),
         };
+        let meter = Meter::new(&recording, detail == Detail::Full);
         Self {
             detail,
+            meter,
             recording,
             correlator: Correlator::default(),
             windows,
@@ -122,9 +128,10 @@ impl Recorder {
     /// What a sync of an HPA leaves, or the start: the number of replicas, and the values of its
     /// metrics that it knows, in the unit of their targets.
     pub fn sync(&mut self, hpa: usize, now: SimTime, desired: i32, values: &[Option<f64>]) {
+        let workload = self.recording.hpas[hpa].workload;
+        self.recording.episodes.scaled(workload, now, desired);
         if let Some((folds, pods)) = &mut self.folded {
             folds.sync(hpa, now, desired, values);
-            let workload = self.recording.hpas[hpa].workload;
             if folds.last_write(workload) == Some(now) {
                 pods.written(workload, now);
             }
@@ -165,10 +172,43 @@ impl Recorder {
 
     /// Pods of a workload by stage, from now on.
     pub fn counts(&mut self, workload: usize, now: SimTime, counts: Counts) {
+        self.recording.episodes.counts(workload, now, &counts);
         match &mut self.folded {
             Some((folds, _)) => folds.counts(workload, now, counts),
             None => self.recording.workloads[workload].counts.set(now, counts),
         }
+    }
+
+    /// A pod of a workload finds no node. Why is asked only of the first that waits.
+    pub fn waits(
+        &mut self,
+        workload: usize,
+        now: SimTime,
+        counts: &Counts,
+        why: impl FnOnce() -> String,
+    ) {
+        let episodes = &mut self.recording.episodes;
+        if !episodes.is_waiting(workload) {
+            episodes.waits(workload, now, counts, why());
+        }
+    }
+
+    /// The condition Progressing of a Deployment is this, with its message; it has so many
+    /// replicas and pods.
+    pub fn progress(
+        &mut self,
+        workload: usize,
+        now: SimTime,
+        condition: (Progress, &str),
+        sizes: (i32, u32),
+    ) {
+        let episodes = &mut self.recording.episodes;
+        episodes.progress(workload, now, condition, sizes);
+    }
+
+    /// A budget refuses an eviction of a drain.
+    pub fn refused(&mut self, one: BlockedRecord) {
+        self.recording.episodes.refused(one);
     }
 
     /// A pod is created; it is known by the number that is returned until it is deleted.
@@ -187,11 +227,36 @@ impl Recorder {
         }
     }
 
-    /// A pod got a node.
-    pub fn pod_scheduled(&mut self, pod: usize, now: SimTime) {
+    /// A node is launched; returns its place in the recording.
+    pub fn node_launched(&mut self, node: NodeRecord) -> usize {
+        let place = self.recording.nodes.len();
+        self.meter.node_up(place, &node);
+        self.recording.nodes.push(node);
+        place
+    }
+
+    /// A node is terminated: nobody pays for it any more.
+    pub fn node_terminated(&mut self, node: usize, now: SimTime) {
+        self.meter.node_down(node, now);
+        let record = &mut self.recording.nodes[node];
+        record.ended = record.ended.or(Some(now));
+    }
+
+    /// A pod got a node, which is named by its place in the recording.
+    pub fn pod_scheduled(&mut self, pod: usize, node: Option<usize>, now: SimTime) {
         if let Some(record) = self.pod(pod) {
             record.scheduled = Some(now);
+            let (workload, asked) = (record.workload, record.requested());
+            if let Some(node) = node {
+                let daemon = self.recording.workloads[workload].kind == "DaemonSet";
+                self.meter.placed(pod, node, workload, asked, daemon, now);
+            }
         }
+    }
+
+    /// The containers of a pod have ended: it takes nothing of its node any more.
+    pub fn pod_ended(&mut self, pod: usize, now: SimTime) {
+        self.meter.left(pod, now);
     }
 
     /// A container of a pod started; the first one counts.
@@ -212,6 +277,7 @@ impl Recorder {
 
     /// A pod requests so many cores and GiB from now on.
     pub fn pod_resized(&mut self, pod: usize, now: SimTime, cores: f64, gib: f64) {
+        self.meter.resized(pod, (cores, gib), now);
         if let Some((folds, pods)) = &mut self.folded {
             pods.resized(pod, now, (cores, gib), folds);
         } else if let Some(record) = self.pod(pod) {
@@ -221,6 +287,7 @@ impl Recorder {
 
     /// A pod's object goes away.
     pub fn pod_deleted(&mut self, pod: usize, now: SimTime) {
+        self.meter.left(pod, now);
         if let Some((folds, pods)) = &mut self.folded {
             pods.deleted(pod, now, folds);
         } else if let Some(record) = self.recording.pods.get_mut(pod) {
@@ -275,6 +342,10 @@ impl Recorder {
 
     /// Keeps a sample of a service and closes its windows.
     pub fn sample(&mut self, service: usize, sample: Sample) {
+        let used = (sample.cpu_used, sample.memory_used / f64::from(1 << 30));
+        let workload = self.recording.services[service].workload;
+        self.meter
+            .used(workload, sample.time, self.recording.step, used);
         self.windows[service].close(sample.time);
         match &mut self.folded {
             Some((folds, _)) => {
@@ -312,8 +383,13 @@ impl Recorder {
         let Self {
             mut recording,
             mut folded,
+            meter,
             ..
         } = self;
+        recording.costs = meter.finish();
+        recording
+            .episodes
+            .finish(SimTime::ZERO + recording.duration);
         for (place, windows) in self.windows.into_iter().enumerate() {
             let (closed, latency) = windows.finish();
             let service = &mut recording.services[place];

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::calls::CallRecord;
+use super::cost::{Commitment, Costs};
 use super::curve::Curve;
 use super::decisions::DecisionLog;
+use super::episodes::Episodes;
 use super::events::EventLog;
 use super::fold::Folded;
 use super::node_autoscaler::NodeAutoscalerRecord;
@@ -201,6 +203,21 @@ pub struct FaultRecord {
     pub lost_pods: u64,
 }
 
+/// A spot node that the provider took back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterruptionRecord {
+    /// When it gave notice.
+    pub time: SimTime,
+    /// The node's group.
+    pub group: String,
+    /// Its name.
+    pub node: String,
+    /// Pods that had to leave.
+    pub evicted: u64,
+    /// Pods that had not ended when it went.
+    pub killed: u64,
+}
+
 /// The life of a pod.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PodRecord {
@@ -229,6 +246,14 @@ pub struct PodRecord {
 }
 
 impl PodRecord {
+    /// Cores and GiB that it requests as far as is known.
+    pub fn requested(&self) -> (f64, f64) {
+        let last = self.resized.last();
+        last.map_or((self.cpu_request, self.memory_request), |last| {
+            (last.1, last.2)
+        })
+    }
+
     /// What it requested from `since` on: from when to when (its deletion, if it was deleted),
     /// cores, GiB; one entry more than it was resized.
     pub fn requests(
@@ -255,14 +280,22 @@ pub struct NodeRecord {
     pub started: SimTime,
     /// When it was terminated.
     pub ended: Option<SimTime>,
-    /// Price per hour, in dollars.
+    /// Its instance type, if it has one.
+    pub instance_type: Option<String>,
+    /// Price per hour, in dollars; where it changes, before the first change.
     pub price_per_hour: f64,
+    /// What it would cost an hour on demand, in dollars.
+    pub list_price: f64,
+    /// Prices per hour from each time on, where it changes.
+    pub prices: Arc<[(SimTime, f64)]>,
     /// Whether it is a spot node.
     pub spot: bool,
     /// CPU for pods, in cores.
     pub cpu: f64,
     /// Memory for pods, in GiB.
     pub memory: f64,
+    /// Cores and GiB of these that DaemonSets request which are not simulated.
+    pub system: (f64, f64),
 }
 
 /// A load: when it ran and what its tool has to tell.
@@ -373,6 +406,10 @@ pub struct Recording {
     pub step: SimDuration,
     /// What pods cost by their requests.
     pub prices: Prices,
+    /// What is paid for in advance.
+    pub commitments: Vec<Commitment>,
+    /// What it all cost, and who pays.
+    pub costs: Costs,
     /// HPAs.
     pub hpas: Vec<HpaRecord>,
     /// Workloads.
@@ -387,6 +424,10 @@ pub struct Recording {
     pub actions: Vec<ActionRecord>,
     /// Faults, in order of their beginnings.
     pub faults: Vec<FaultRecord>,
+    /// What went on for a while.
+    pub episodes: Episodes,
+    /// Spot nodes that were taken back, in order.
+    pub interruptions: Vec<InterruptionRecord>,
     /// Events in order.
     pub events: EventLog,
     /// Decisions in order.

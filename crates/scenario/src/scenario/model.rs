@@ -6,6 +6,7 @@ use super::admission::Admission;
 use super::node::Span;
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
 use crate::autoscaler::{cluster_autoscaler, hpa, keda, vpa};
+use crate::cluster::prices::CommitmentSpec;
 use crate::cluster::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadSpec};
 use crate::kubectl::command::CommandLine;
 use crate::load::spec::LoadSpec;
@@ -75,6 +76,8 @@ pub struct Scenario {
     pub actions: Vec<Action>,
     /// What goes wrong during the run, by time.
     pub faults: Vec<Fault>,
+    /// What is paid for in advance.
+    pub commitments: Vec<CommitmentSpec>,
 }
 
 /// A kubectl command that is typed during the run.
@@ -114,6 +117,8 @@ pub enum FaultKind {
     Kubelet(NodeName),
     /// A node is lost, with its pods.
     Node(NodeName),
+    /// All nodes of a zone are lost, with their pods.
+    Zone(String),
     /// The custom or external metrics API does not answer for a metric.
     Metric {
         /// The metric's name.

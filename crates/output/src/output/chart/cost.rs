@@ -21,6 +21,8 @@ pub struct CostChart {
     pub start: Option<i64>,
     /// What is paid for, such as nodes, or what pods request.
     pub costs: Vec<CostSeries>,
+    /// What each owner pays an hour, from the base of the stack to its top; steps.
+    pub owners: Vec<(String, Points)>,
     /// Share of what is paid for that nobody uses, in percent; steps.
     pub idle_share: Points,
     /// When loads ran.
@@ -71,6 +73,9 @@ impl Chart for CostChart {
             Timeline::new(theme, names, (self.duration, self.start), &self.load_spans);
         self.cumulative(&mut timeline);
         self.rate(&mut timeline);
+        if !self.owners.is_empty() {
+            self.stack(&mut timeline);
+        }
         if !self.idle_share.is_empty() {
             self.idle(&mut timeline);
         }
@@ -124,6 +129,43 @@ impl CostChart {
         timeline.panel(&heading, &vertical, |panel| {
             for (place, cost) in self.costs.iter().enumerate() {
                 panel.steps(&cost.rate, end, Stroke::solid(color(theme, place), 1.6));
+            }
+        });
+    }
+
+    /// The owners' costs, one upon the other.
+    fn stack(&self, timeline: &mut Timeline) {
+        let (theme, end) = (timeline.theme, timeline.end);
+        let color = |place: usize, name: &str| match name {
+            "idle" => theme.soft(theme.grey(), 0.3),
+            _ => theme.soft(theme.series[place % 7], 0.75),
+        };
+        let mut sums: Vec<Points> = Vec::new();
+        for (_, rates) in &self.owners {
+            let mut sum = rates.clone();
+            if let Some(below) = sums.last() {
+                for (point, below) in sum.iter_mut().zip(below) {
+                    point.1 += below.1;
+                }
+            }
+            sums.push(sum);
+        }
+        let owners = self.owners.iter().enumerate();
+        let legend: Vec<Entry> = owners
+            .map(|(place, (name, _))| Entry(Swatch::Fill(color(place, name)), name.clone()))
+            .collect();
+        let heading = Heading {
+            title: "Who pays for the nodes",
+            unit: "an hour",
+            legend: &legend,
+            height: 180.0,
+        };
+        let values = sums.last().into_iter().flatten().map(|point| point.1);
+        let vertical = Vertical::Linear(Unit::Dollars, extent(values));
+        timeline.panel(&heading, &vertical, |panel| {
+            // From the top of the stack down, so that no seam shows between owners.
+            for (place, sum) in sums.iter().enumerate().rev() {
+                panel.step_area(sum, end, color(place, &self.owners[place].0));
             }
         });
     }

@@ -16,6 +16,8 @@ use table::{BOLD, CAUTION, Cell, DIM, Table, ending, wrapped};
 const UNANSWERED: f64 = 1.0;
 /// From this part of the windows that miss their objective on, in percent, the number stands out.
 const MISSED: f64 = 5.0;
+/// Payers that are named.
+const MOST_OWNERS: usize = 3;
 
 /// A duration in seconds, or a dash.
 fn time(seconds: Option<f64>) -> String {
@@ -65,7 +67,7 @@ pub fn write_tables(
     calls(recording, summary).write(out, width)?;
     vpas(summary).write(out, width)?;
     loads(recording).write(out, width)?;
-    cost(out, summary)?;
+    cost(out, recording, summary)?;
     findings(out, width, summary)
 }
 
@@ -309,7 +311,7 @@ fn loads(recording: &Recording) -> Table {
     table
 }
 
-fn cost(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+fn cost(out: &mut impl Write, recording: &Recording, summary: &Summary) -> io::Result<()> {
     let bill = &summary.bill;
     writeln!(
         out,
@@ -331,7 +333,49 @@ fn cost(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
             number(bill.ratio_to_clairvoyant, 2)
         )?;
     }
-    writeln!(out)
+    writeln!(out)?;
+    paid(out, recording, summary)
+}
+
+/// How the nodes are paid for and who pays most, where there is more than one way or some payer.
+fn paid(out: &mut impl Write, recording: &Recording, summary: &Summary) -> io::Result<()> {
+    let bill = &summary.bill;
+    let parts = [
+        ("on demand", bill.on_demand),
+        ("spot", bill.spot),
+        ("commitments", bill.commitment),
+        ("cluster fee", bill.fee),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|part| part.1 > 0.0)
+        .map(|(name, cost)| format!("{name} {}", Usd(cost)))
+        .collect();
+    if parts.len() > 1 {
+        writeln!(out, "      {}", parts.join(", "))?;
+    }
+    if bill.unused > 0.0 {
+        writeln!(
+            out,
+            "      of the commitments {} were not used",
+            Usd(bill.unused)
+        )?;
+    }
+    let costs = recording.costs.workloads.iter().enumerate();
+    let mut owners: Vec<(usize, f64)> = costs
+        .map(|(place, cost)| (place, cost.value()))
+        .filter(|owner| owner.1 > 0.0)
+        .collect();
+    if owners.len() > 1 {
+        owners.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let shown: Vec<String> = owners
+            .iter()
+            .take(MOST_OWNERS)
+            .map(|(place, cost)| format!("{} {}", summary.labels.workloads[*place], Usd(*cost)))
+            .collect();
+        writeln!(out, "      of the nodes {}", shown.join(", "))?;
+    }
+    Ok(())
 }
 
 /// Writes what the loads' tools print, each under its name.

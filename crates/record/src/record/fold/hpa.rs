@@ -88,6 +88,8 @@ pub(super) struct HpaFold {
     needed: Option<Vec<(f64, f64)>>,
     follow: Follow,
     least: Integral,
+    /// Most replicas needed.
+    highest: f64,
     steps: Steps,
 }
 
@@ -111,6 +113,8 @@ pub struct HpaFolded {
     pub follows: Vec<Correlation>,
     /// Demanded replicas × seconds.
     pub demanded: f64,
+    /// Most replicas demanded after the warm-up.
+    pub most_demanded: f64,
 }
 
 impl HpaFold {
@@ -164,6 +168,7 @@ impl HpaFold {
             needed: keep_steps.then(Vec::new),
             follow: Follow::new(from, to, recording.step.as_secs_f64(), most),
             least: Integral::new(from, to),
+            highest: 0.0,
             steps: Steps::new(&hpa.load_steps, hpa.tolerance, keep_steps),
         }
     }
@@ -369,6 +374,9 @@ impl HpaFold {
         let measured = self.demand.is_measured();
         self.steps.demand(time, need.needed, measured);
         let before = self.need.replace(need).map(|before| before.needed);
+        if now >= self.from {
+            self.highest = self.highest.max(need.needed);
+        }
         if before != Some(need.needed) {
             self.least.set(now, need.needed);
             if let Some(needed) = &mut self.needed {
@@ -390,6 +398,7 @@ impl HpaFold {
             beyond: self.beyond.into_iter().map(Integral::finish).collect(),
             follows: self.follows.into_iter().map(closer).collect(),
             demanded: self.least.finish(),
+            most_demanded: self.highest,
         }
     }
 }

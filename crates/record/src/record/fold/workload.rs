@@ -15,8 +15,6 @@ use crate::sim::SimTime;
 pub(in crate::record) struct Phase {
     /// From when on it existed with them.
     pub(in crate::record) from: SimTime,
-    /// From when on it had a node, too.
-    pub(in crate::record) placed: Option<SimTime>,
     /// Until when; the end of the run if absent.
     pub(in crate::record) to: Option<SimTime>,
     /// CPU, in cores.
@@ -30,13 +28,9 @@ pub(in crate::record) struct Phase {
 impl Phase {
     /// The phases of a whole life.
     pub(in crate::record) fn of(pod: &PodRecord) -> impl Iterator<Item = Self> {
-        let phases = pod.requests(pod.created).enumerate();
-        phases.map(|(place, (from, to, cores, gib))| Self {
+        let phases = pod.requests(pod.created);
+        phases.map(|(from, to, cores, gib)| Self {
             from,
-            placed: match place {
-                0 => pod.scheduled,
-                _ => pod.scheduled.map(|_| from),
-            },
             to,
             cores,
             gib,
@@ -60,10 +54,6 @@ pub struct WorkloadFold {
     pub cpu_hours: ExactSum,
     /// Requested GiB × hours.
     pub gib_hours: ExactSum,
-    /// Requested cores of pods with a node × part of the time after the warm-up.
-    pub placed_cores: ExactSum,
-    /// The same of GiB.
-    pub placed_gib: ExactSum,
     /// Seconds after the warm-up with a pod without a node.
     pub waited: Integral,
     /// Most pods without a node at a time.
@@ -96,8 +86,6 @@ impl WorkloadFold {
             pod_hours: ExactSum::default(),
             cpu_hours: ExactSum::default(),
             gib_hours: ExactSum::default(),
-            placed_cores: ExactSum::default(),
-            placed_gib: ExactSum::default(),
             waited: Integral::new(start.as_secs_f64(), end.as_secs_f64()),
             most_waiting: 0,
             disruptions: [0; 4],
@@ -142,15 +130,6 @@ impl WorkloadFold {
             self.pod_hours.add(length / 3600.0);
             self.cpu_hours.add(cores * length / 3600.0);
             self.gib_hours.add(gib * length / 3600.0);
-        }
-        // A pod that waits for a node takes nothing from one.
-        if let Some(placed) = phase.placed {
-            let hours = (self.end - self.start).as_secs_f64() / 3600.0;
-            let share = self.billed(placed, phase.to) / 3600.0 / hours;
-            if share.is_finite() {
-                self.placed_cores.add(cores * share);
-                self.placed_gib.add(gib * share);
-            }
         }
     }
 

@@ -72,7 +72,7 @@ fn fault(
         SimDuration::ZERO => Err("a fault lasts longer than 0s".to_owned()),
         lasts => Ok(lasts),
     });
-    let down = table.read("down", diagnostics, component);
+    let down = table.read("down", diagnostics, |node| down(node, node_groups));
     let kubelet = table.read("kubelet", diagnostics, |node| node_of(node, node_groups));
     let node = table.read("node", diagnostics, |node| node_of(node, node_groups));
     let metric_type = table.one_of("type", &["pods", "object", "external"], diagnostics);
@@ -96,7 +96,7 @@ fn fault(
     }
     let metric = metric.map(|name| FaultKind::Metric { name, metric_type });
     let kinds = [
-        down.map(FaultKind::Down),
+        down,
         kubelet.map(FaultKind::Kubelet),
         node.map(FaultKind::Node),
         metric,
@@ -145,6 +145,27 @@ fn is_one(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> bool {
             false
         }
     }
+}
+
+/// A component, or a zone.
+fn down(node: &Node, groups: &[NodeGroupSpec]) -> Result<FaultKind, String> {
+    let Some(zone) = node.text().and_then(|text| text.strip_prefix("zone/")) else {
+        return component(node).map(FaultKind::Down);
+    };
+    let zones: Vec<&str> = (groups.iter())
+        .map(|group| group.zone.as_str())
+        .filter(|zone| !zone.is_empty())
+        .collect();
+    if zones.contains(&zone) {
+        return Ok(FaultKind::Zone(zone.to_owned()));
+    }
+    if zones.is_empty() {
+        return Err("no `[[node_group]]` has a `zone`".to_owned());
+    }
+    Err(format!(
+        "no node group is in zone `{zone}`; {}",
+        advice(zone, &zones)
+    ))
 }
 
 fn component(node: &Node) -> Result<Component, String> {

@@ -5,6 +5,7 @@ mod actions;
 mod calls;
 mod cluster_autoscaler;
 mod command;
+mod commitments;
 mod containers;
 mod controllers;
 mod destination;
@@ -29,6 +30,7 @@ mod scaled_objects;
 mod services;
 mod settings;
 mod shapes;
+mod spot;
 mod sweep;
 mod target;
 mod trace;
@@ -100,6 +102,7 @@ pub(super) fn scenario(
     phases::first_syncs(&mut reader, &mut hpas, diagnostics);
     let histories = history::histories(&mut reader, &known, &controllers.vpa, diagnostics);
     let vpas = vpas::vpas(&known, &controllers.vpa, &hpas, histories, diagnostics);
+    let commitments = commitments::commitments(&mut reader, &node_groups, diagnostics);
     let pricing = settings::pricing(&mut reader, diagnostics);
     let sweep = sweep::sweep(&mut reader, diagnostics);
     let asserts = sweep::asserts(&mut reader, diagnostics);
@@ -152,6 +155,7 @@ pub(super) fn scenario(
         namespace,
         actions,
         faults,
+        commitments,
     })
 }
 

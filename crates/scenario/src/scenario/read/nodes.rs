@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::controllers::assign;
 use super::extended::extended_resources;
 use super::instance_types::InstanceTypes;
+use super::services::number_curve;
 use super::{dist, label_table};
 use crate::api::{Taint, TaintEffect};
 use crate::cluster::allocatable::{Reserved, allocatable};
@@ -29,13 +30,19 @@ pub(super) fn node_groups(
     let types = InstanceTypes::read(root, diagnostics);
     let items = root.list("node_group", diagnostics);
     let mut groups: Vec<NodeGroupSpec> = Vec::new();
+    let names = super::spot::names(items);
     for item in items {
         let Some(mut table) = Reader::new(item, "`node_group`", diagnostics) else {
             continue;
         };
         let group = node_group(&mut table, groups.len(), &types, diagnostics);
+        let interruption = super::spot::interruption(&mut table, &names, diagnostics);
         table.finish("`node_group`", diagnostics);
         if let Some(group) = group {
+            let group = NodeGroupSpec {
+                interruption,
+                ..group
+            };
             if groups.iter().any(|other| other.name == group.name) {
                 let title = format!("a second node group `{}`", group.name);
                 diagnostics.error(item.span, title, "this name is taken already");
@@ -110,9 +117,12 @@ fn shape(name: &str, count: u32, instance: &InstanceType, spot: bool) -> NodeGro
         } else {
             instance.on_demand
         },
+        prices: Vec::new(),
         spot,
         taints: Vec::new(),
         scaling: ScalingSpec::default(),
+        list_price: instance.on_demand,
+        interruption: None,
     }
 }
 
@@ -147,7 +157,7 @@ fn node_group(
         table.millicores("cpu", diagnostics),
         table.bytes("memory", diagnostics),
     );
-    let price = table.number("price", diagnostics);
+    let prices = prices(table, diagnostics);
     let max_pods = table.count("max_pods", diagnostics).unwrap_or(MAX_PODS);
     let zone = table.text("zone", diagnostics).unwrap_or_default();
     let reserved = table.one_of("reserved", &["none", "gke", "eks"], diagnostics);
@@ -201,7 +211,10 @@ fn node_group(
         extended,
         taints,
         scaling,
-        price_per_hour: price.map_or(base.price_per_hour, Usd),
+        price_per_hour: prices
+            .first()
+            .map_or(base.price_per_hour, |first| Usd(first.1)),
+        prices: if prices.len() > 1 { prices } else { Vec::new() },
         ..base
     };
     add_well_known_labels(&mut group);
@@ -295,6 +308,19 @@ fn taint(text: &str) -> Result<Taint, String> {
         value: value.to_owned(),
         effect: effect.ok_or_else(|| format!("the effect is one of {}", names.join(", ")))?,
     })
+}
+
+/// The price of a node per hour: one, or from each time on.
+fn prices(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Vec<(SimTime, f64)> {
+    let Some(node) = table.get("price") else {
+        return Vec::new();
+    };
+    let mut prices = number_curve("price", node, diagnostics);
+    if let Some(first) = prices.first_mut() {
+        // What holds first holds from the start.
+        first.0 = SimTime::ZERO;
+    }
+    prices
 }
 
 /// Holds the number of nodes to the bounds of the group.

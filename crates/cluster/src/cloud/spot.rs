@@ -1,0 +1,88 @@
+//! Spot nodes that the provider takes back: when, and which.
+//!
+//! A node's life until then is exponential, so that nothing is lost by drawing it at the launch. Nodes
+//! of a correlated group go together: its interruptions come at a rate of the group, and each takes every node
+//! with some chance.
+
+use super::{Agenda, Cloud, Event, InstanceId, Stage};
+use crate::sim::{SimDuration, SimTime, Stream};
+
+/// An exponential time with this many events an hour; none without any.
+fn time_to_next(hazard: f64, stream: &mut Stream) -> Option<SimDuration> {
+    let hours = -(1.0 - stream.unit()).ln() / hazard;
+    // Longer than any run is never.
+    (hazard > 0.0 && hours < 1e6).then(|| SimDuration::from_secs_f64(hours * 3600.0))
+}
+
+impl Cloud {
+    /// The interruptions that are known at the start.
+    pub fn interruptions(&mut self) -> Agenda {
+        let mut agenda = Agenda::new();
+        for place in 0..self.groups.len() {
+            let number = place as u32;
+            let Some(spec) = self.groups[place].spec.interruption.clone() else {
+                continue;
+            };
+            for time in &spec.times {
+                agenda.push((*time, Event::Interruption(number)));
+            }
+            if spec.correlated.is_some() {
+                agenda.extend(self.next_of_group(number, SimTime::ZERO));
+            }
+            for id in self.groups[place].instances.clone() {
+                agenda.extend(self.end_of_life(id, SimTime::ZERO));
+            }
+        }
+        agenda
+    }
+
+    /// When a group whose nodes go together is struck next.
+    fn next_of_group(&mut self, place: u32, now: SimTime) -> Option<(SimTime, Event)> {
+        let group = &mut self.groups[place as usize];
+        let hazard = group.spec.interruption.as_ref()?.hazard;
+        let after = time_to_next(hazard, &mut group.interruptions)?;
+        Some((now + after, Event::RandomInterruption(place)))
+    }
+
+    /// When an instance that is launched is taken back, if nodes of its group go one by one.
+    pub fn end_of_life(&self, id: InstanceId, now: SimTime) -> Option<(SimTime, Event)> {
+        let instance = self.instance(id);
+        let group = &self.groups[instance.group];
+        let spec = group.spec.interruption.as_ref()?;
+        if spec.correlated.is_some() {
+            return None;
+        }
+        let own = group.streams.of("interruption");
+        let mut stream = own.nth(u64::from(instance.number));
+        let after = time_to_next(spec.hazard, &mut stream)?;
+        Some((now + after, Event::Notice(id)))
+    }
+
+    /// A group is struck: the instances that are taken back.
+    pub fn struck(&mut self, place: u32) -> Vec<InstanceId> {
+        let instances = &self.instances;
+        let group = &mut self.groups[place as usize];
+        let Some(spec) = &group.spec.interruption else {
+            return Vec::new();
+        };
+        let runs = |id: &InstanceId| {
+            let one = &instances[id.index()];
+            one.stage == Stage::Running && !one.noticed
+        };
+        let running: Vec<InstanceId> = group.instances.iter().copied().filter(runs).collect();
+        let draws = &mut group.interruptions;
+        match spec.correlated {
+            Some(chance) => {
+                let mut is_hit = |_: &InstanceId| draws.unit() < chance;
+                running.into_iter().filter(|id| is_hit(id)).collect()
+            }
+            None if running.is_empty() => Vec::new(),
+            None => vec![running[draws.below(running.len())]],
+        }
+    }
+
+    /// A group was struck at random: when it is next.
+    pub fn strikes_again(&mut self, place: u32, now: SimTime) -> Agenda {
+        self.next_of_group(place, now).into_iter().collect()
+    }
+}

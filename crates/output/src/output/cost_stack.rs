@@ -1,0 +1,76 @@
+//! What each owner pays for nodes an hour, as the cost chart stacks it.
+
+use super::chart::Points;
+use crate::analysis::Summary;
+use crate::record::Recording;
+use crate::record::cost::{CostRow, Owner};
+use crate::sim::SimTime;
+
+/// Owners that have a colour of their own.
+const MOST: usize = 6;
+
+/// Begins of the rows' buckets with their lengths in hours.
+fn buckets(recording: &Recording) -> Vec<(SimTime, f64)> {
+    let mut begins: Vec<SimTime> = recording.costs.rows.iter().map(|row| row.from).collect();
+    begins.dedup();
+    let end = SimTime::ZERO + recording.duration;
+    let nexts = begins.iter().skip(1).copied().chain([end]);
+    begins
+        .iter()
+        .zip(nexts)
+        .map(|(from, to)| (*from, (to - *from).as_secs_f64() / 3600.0))
+        .collect()
+}
+
+/// The sums of rows by bucket, in dollars an hour, as steps.
+fn rates<'a>(buckets: &[(SimTime, f64)], rows: impl Iterator<Item = &'a CostRow>) -> Points {
+    let mut points: Points = (buckets.iter())
+        .map(|(from, _)| (from.as_secs_f64(), 0.0))
+        .collect();
+    for row in rows {
+        if let Ok(place) = buckets.binary_search_by_key(&row.from, |bucket| bucket.0) {
+            points[place].1 += row.cost() / buckets[place].1;
+        }
+    }
+    points
+}
+
+/// What nodes and all else cost an hour.
+pub(super) fn rate(recording: &Recording) -> Points {
+    rates(&buckets(recording), recording.costs.rows.iter())
+}
+
+/// The owners that pay most, the others, and what is idle, with what they pay an hour.
+pub(super) fn owners(recording: &Recording, summary: &Summary) -> Vec<(String, Points)> {
+    let costs = &recording.costs;
+    let mut places: Vec<usize> = (0..costs.workloads.len()).collect();
+    places.retain(|place| costs.workloads[*place].value() > 0.0);
+    places.sort_by(|a, b| {
+        let cost = |place: &usize| costs.workloads[*place].value();
+        cost(b).total_cmp(&cost(a))
+    });
+    let own: Vec<usize> = places.iter().copied().take(MOST).collect();
+    let buckets = buckets(recording);
+    let of = |pays: &dyn Fn(Owner) -> bool| {
+        rates(&buckets, costs.rows.iter().filter(|row| pays(row.owner)))
+    };
+    let mut stack: Vec<(String, Points)> = own
+        .iter()
+        .map(|place| {
+            let label = summary.labels.workloads[*place].clone();
+            (label, of(&|owner| owner == Owner::Workload(*place)))
+        })
+        .collect();
+    let is_other = |owner: Owner| match owner {
+        Owner::Workload(place) => !own.contains(&place),
+        Owner::System | Owner::Unused | Owner::Fee => true,
+        Owner::Idle => false,
+    };
+    if costs.rows.iter().any(|row| is_other(row.owner)) {
+        stack.push(("others".to_owned(), of(&is_other)));
+    }
+    if costs.idle.value() > 0.0 {
+        stack.push(("idle".to_owned(), of(&|owner| owner == Owner::Idle)));
+    }
+    stack
+}

@@ -1,0 +1,88 @@
+//! The law: money adds up, to the cent.
+
+use super::super::fold::billed_seconds;
+use super::super::recording::{NodeRecord, Recording};
+use super::{Owner, price_at};
+use crate::sim::SimTime;
+
+/// A cent's half: what rounding may leave.
+const HALF_A_CENT: f64 = 0.005;
+
+/// What a node cost by its life alone, from the warm-up on, without commitments.
+pub fn by_its_life(node: &NodeRecord, recording: &Recording) -> f64 {
+    let start = SimTime::ZERO + recording.warm_up;
+    let end = SimTime::ZERO + recording.duration;
+    let from = node.started.max(start);
+    let to = node.ended.unwrap_or(end).min(end);
+    if to <= from {
+        return 0.0;
+    }
+    let seconds = (to - from).as_secs_f64();
+    let more = billed_seconds(seconds, recording.prices.node_minimum_seconds) - seconds;
+    let price = |time| price_at(&node.prices, node.price_per_hour, time);
+    let mut sum = price(to) * more;
+    let inner = node.prices.iter().map(|step| step.0);
+    let mut at = from;
+    for next in inner.filter(|time| *time > from && *time < to).chain([to]) {
+        sum += price(at) * (next - at).as_secs_f64();
+        at = next;
+    }
+    sum / 3600.0
+}
+
+/// Whether the costs of a run add up: by purchase, by owner, by rows, and by the lives of the nodes.
+pub fn check(recording: &Recording) -> Result<(), String> {
+    let costs = &recording.costs;
+    let hours = (recording.duration - recording.warm_up).as_secs_f64() / 3600.0;
+    let same = |what: &str, a: f64, b: f64| {
+        if (a - b).abs() < HALF_A_CENT {
+            Ok(())
+        } else {
+            Err(format!("{what}: ${a:.4} is not ${b:.4}"))
+        }
+    };
+    let owners: f64 = costs.workloads.iter().map(|one| one.value()).sum();
+    let owners = owners + costs.system.value() + costs.idle.value();
+    let paid: f64 = costs.paid.iter().sum();
+    same("what nodes cost and what their owners pay", paid, owners)?;
+    if !costs.rows.is_empty() {
+        let rows: f64 = costs.rows.iter().map(super::CostRow::cost).sum();
+        same("the cost of the run and of its hours", costs.total(), rows)?;
+        for (place, one) in costs.workloads.iter().enumerate() {
+            let own = costs
+                .rows
+                .iter()
+                .filter(|row| row.owner == Owner::Workload(place));
+            same(
+                "the cost of a workload and of its hours",
+                one.value(),
+                own.map(super::CostRow::cost).sum(),
+            )?;
+        }
+    }
+    let listed: f64 = recording
+        .nodes
+        .iter()
+        .map(|node| by_its_life(node, recording))
+        .sum();
+    if recording.commitments.is_empty() {
+        return same("what nodes cost by time and by their lives", paid, listed);
+    }
+    let committed: f64 = recording
+        .commitments
+        .iter()
+        .map(super::Commitment::rate)
+        .sum();
+    same(
+        "what is committed to and what is paid for it",
+        committed * hours,
+        costs.paid[2] + costs.unused,
+    )?;
+    if costs.paid[0] + costs.paid[1] > listed + HALF_A_CENT {
+        return Err(format!(
+            "${:.4} for nodes that cost ${listed:.4}",
+            costs.paid[0] + costs.paid[1]
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,362 @@
+//! The meter: nodes come and go, pods take of them, usage is sampled.
+
+use std::sync::Arc;
+
+use super::pool::Pool;
+use super::tariff::rates;
+use super::{CostRow, Costs, Owner, Purchase};
+use crate::record::fold::billed_seconds;
+use crate::record::recording::{NodeRecord, Recording};
+use crate::sim::{SimDuration, SimTime};
+
+/// A run of this length and more has a bucket an hour; shorter ones have shorter ones.
+const LENGTHS: [(i64, i64); 3] = [(2 * 3600, 60), (12 * 3600, 300), (48 * 3600, 900)];
+
+/// A node that is up.
+#[derive(Debug, Clone, Copy)]
+struct Up {
+    pool: usize,
+    since: SimTime,
+    pods: u32,
+    /// Pods that are no DaemonSet's, and since when there are none.
+    busy: u32,
+    empty: SimTime,
+}
+
+/// A pod on a node.
+#[derive(Debug, Clone, Copy)]
+struct Placed {
+    node: usize,
+    workload: usize,
+    cpu: i64,
+    memory: i64,
+    /// It belongs to a DaemonSet.
+    daemon: bool,
+}
+
+/// Adds up what nodes cost and who pays.
+#[derive(Debug, Clone)]
+pub(in crate::record) struct Meter {
+    start: SimTime,
+    end: SimTime,
+    bucket: SimDuration,
+    keep: bool,
+    reference: (f64, f64),
+    minimum: f64,
+    fee: f64,
+    commitments: Vec<super::Commitment>,
+    pools: Vec<Pool>,
+    nodes: Vec<Option<Up>>,
+    pods: Vec<Option<Placed>>,
+    /// Up to when nodes are paid.
+    paid: SimTime,
+    /// Begin of the open bucket.
+    from: SimTime,
+    /// What is committed to and not used in the open bucket.
+    unused: f64,
+    costs: Costs,
+}
+
+fn milli(cores: f64) -> i64 {
+    (cores * 1000.0).round() as i64
+}
+
+fn bytes(gib: f64) -> i64 {
+    (gib * f64::from(1 << 30)).round() as i64
+}
+
+impl Meter {
+    /// Nothing has been paid yet in a run with this frame; who paid when is kept if wanted.
+    pub(in crate::record) fn new(frame: &Recording, keep: bool) -> Self {
+        let start = SimTime::ZERO + frame.warm_up.min(frame.duration);
+        let length = frame.duration.as_secs_f64();
+        let fits = LENGTHS.iter().find(|(most, _)| length <= *most as f64);
+        Self {
+            start,
+            end: SimTime::ZERO + frame.duration,
+            bucket: SimDuration::from_secs(fits.map_or(3600, |(_, bucket)| *bucket)),
+            keep,
+            reference: frame.prices.reference,
+            minimum: frame.prices.node_minimum_seconds,
+            fee: frame.prices.cluster_hour,
+            commitments: frame.commitments.clone(),
+            pools: Vec::new(),
+            nodes: Vec::new(),
+            pods: Vec::new(),
+            paid: start,
+            from: start,
+            unused: 0.0,
+            costs: Costs::default(),
+        }
+    }
+
+    /// Ends the buckets that lie before a time; returns the time within the run.
+    fn advance(&mut self, now: SimTime) -> SimTime {
+        let now = now.clamp(self.start, self.end);
+        while now > self.edge() {
+            self.close();
+        }
+        now
+    }
+
+    /// The end of the open bucket.
+    fn edge(&self) -> SimTime {
+        let number = self.from.0.div_euclid(self.bucket.0) + 1;
+        SimTime(number * self.bucket.0).min(self.end)
+    }
+
+    fn close(&mut self) {
+        let (from, to) = (self.from, self.edge());
+        self.pay(to);
+        for pool in &mut self.pools {
+            pool.close(from, to, self.reference, &mut self.costs, self.keep);
+        }
+        let fee = self.fee * (to - from).as_secs_f64() / 3600.0;
+        let unused = std::mem::take(&mut self.unused);
+        self.costs.fee += fee;
+        self.costs.unused += unused;
+        if self.keep {
+            let rest = [
+                (Owner::Unused, Some(Purchase::Commitment), unused),
+                (Owner::Fee, None, fee),
+            ];
+            let rest = rest.into_iter().filter(|one| one.2 > 0.0);
+            let row = |(owner, purchase, other)| CostRow {
+                from,
+                group: None,
+                purchase,
+                owner,
+                core_hours: 0.0,
+                gib_hours: 0.0,
+                cpu: 0.0,
+                memory: 0.0,
+                other,
+            };
+            self.costs.rows.extend(rest.map(row));
+        }
+        self.from = to;
+    }
+
+    /// Pays the nodes up to a time.
+    fn pay(&mut self, to: SimTime) {
+        while self.paid < to {
+            let from = self.paid;
+            let changes = self.pools.iter().flat_map(|pool| pool.steps.iter());
+            let changes = changes.map(|step| step.0).filter(|time| *time > from);
+            let until = changes.min().map_or(to, |next| next.min(to));
+            let seconds = (until - from).as_secs_f64();
+            let (rates, unused) = rates(&self.pools, &self.commitments, from);
+            let mut hourly = unused;
+            for (pool, rate) in self.pools.iter_mut().zip(rates) {
+                pool.seconds += f64::from(pool.nodes) * seconds;
+                for (paid, rate) in pool.paid.iter_mut().zip(rate) {
+                    *paid += rate * seconds / 3600.0;
+                }
+                hourly += rate.iter().sum::<f64>();
+            }
+            self.unused += unused * seconds / 3600.0;
+            let nodes = self.pools.iter().map(|pool| pool.nodes).sum();
+            if nodes > self.costs.peak.0 {
+                self.costs.peak = (nodes, hourly);
+            }
+            self.paid = until;
+        }
+    }
+
+    /// A node is paid for from now on.
+    pub(in crate::record) fn node_up(&mut self, slot: usize, node: &NodeRecord) {
+        let now = self.advance(node.started);
+        self.pay(now);
+        let known = self.pools.iter().position(|pool| pool.has(node));
+        let pool = known.unwrap_or_else(|| {
+            self.pools.push(Pool::of(node));
+            self.pools.len() - 1
+        });
+        self.pools[pool].nodes += 1;
+        if self.nodes.len() <= slot {
+            self.nodes.resize(slot + 1, None);
+        }
+        self.nodes[slot] = Some(Up {
+            pool,
+            since: now,
+            pods: 0,
+            busy: 0,
+            empty: now,
+        });
+    }
+
+    /// A node is paid for no longer. Its pods take nothing from it any more.
+    pub(in crate::record) fn node_down(&mut self, slot: usize, now: SimTime) {
+        let now = self.advance(now);
+        let Some(up) = self.nodes.get_mut(slot).and_then(Option::take) else {
+            return;
+        };
+        if up.pods > 0 {
+            for place in 0..self.pods.len() {
+                if let Some(placed) = self.pods[place].filter(|placed| placed.node == slot) {
+                    self.pods[place] = None;
+                    let share = self.pools[up.pool].share(placed.workload, now);
+                    share.change(now, -1, -placed.cpu, -placed.memory);
+                }
+            }
+        }
+        self.pay(now);
+        self.round(up, now);
+        self.count_empty(up, now);
+        self.pools[up.pool].nodes -= 1;
+    }
+
+    /// A node is gone, or gets its first pod, after a time without any.
+    fn count_empty(&mut self, up: Up, now: SimTime) {
+        if up.busy == 0 {
+            self.pools[up.pool].empty += (now - up.empty).as_secs_f64();
+        }
+    }
+
+    /// A node is billed by whole seconds, and a minimum; commitments are paid by time.
+    fn round(&mut self, up: Up, now: SimTime) {
+        let seconds = (now - up.since).as_secs_f64();
+        if seconds <= 0.0 {
+            return;
+        }
+        let more = billed_seconds(seconds, self.minimum) - seconds;
+        // What is paid now for the pool's nodes, by the node.
+        let (rates, _) = rates(&self.pools, &self.commitments, now);
+        let pool = &mut self.pools[up.pool];
+        for place in 0..2 {
+            let rate = rates[up.pool][place] / f64::from(pool.nodes);
+            pool.paid[place] += rate * more / 3600.0;
+        }
+    }
+
+    /// A pod takes of a node from now on.
+    pub(in crate::record) fn placed(
+        &mut self,
+        pod: usize,
+        node: usize,
+        workload: usize,
+        (cores, gib): (f64, f64),
+        daemon: bool,
+        now: SimTime,
+    ) {
+        let now = self.advance(now);
+        let Some(Some(up)) = self.nodes.get_mut(node) else {
+            return;
+        };
+        let placed = Placed {
+            node,
+            workload,
+            cpu: milli(cores),
+            memory: bytes(gib),
+            daemon,
+        };
+        let before = *up;
+        up.pods += 1;
+        up.busy += u32::from(!daemon);
+        if !daemon {
+            self.count_empty(before, now);
+        }
+        let up = before;
+        let share = self.pools[up.pool].share(workload, now);
+        share.change(now, 1, placed.cpu, placed.memory);
+        if self.pods.len() <= pod {
+            self.pods.resize(pod + 1, None);
+        }
+        self.pods[pod] = Some(placed);
+    }
+
+    /// A pod requests something else from now on.
+    pub(in crate::record) fn resized(
+        &mut self,
+        pod: usize,
+        (cores, gib): (f64, f64),
+        now: SimTime,
+    ) {
+        if let Some(before) = self.left(pod, now) {
+            let (node, workload, daemon) = before;
+            self.placed(pod, node, workload, (cores, gib), daemon, now);
+        }
+    }
+
+    /// A pod takes nothing of its node any more; returns node, workload, and whether it is a
+    /// DaemonSet's.
+    pub(in crate::record) fn left(
+        &mut self,
+        pod: usize,
+        now: SimTime,
+    ) -> Option<(usize, usize, bool)> {
+        let placed = self.pods.get_mut(pod)?.take()?;
+        let now = self.advance(now);
+        let up = self.nodes[placed.node].as_mut()?;
+        up.pods -= 1;
+        up.busy -= u32::from(!placed.daemon);
+        if up.busy == 0 && !placed.daemon {
+            up.empty = now;
+        }
+        let share = self.pools[up.pool].share(placed.workload, now);
+        share.change(now, -1, -placed.cpu, -placed.memory);
+        Some((placed.node, placed.workload, placed.daemon))
+    }
+
+    /// What the pods of a workload used in a step of the series: cores, and GiB at its end.
+    pub(in crate::record) fn used(
+        &mut self,
+        workload: usize,
+        now: SimTime,
+        step: SimDuration,
+        (cores, gib): (f64, f64),
+    ) {
+        if now < self.start {
+            return;
+        }
+        let is_whole = now - step >= self.start;
+        let now = self.advance(now);
+        let mut asked = [0.0; 3];
+        for pool in &mut self.pools {
+            if let Some(share) = pool.shares.get_mut(workload) {
+                share.settle(now);
+                for (sum, one) in asked.iter_mut().zip(share.step) {
+                    *sum += one;
+                }
+            }
+        }
+        let seconds = step.as_secs_f64();
+        let more = [cores * seconds - asked[0], gib * seconds - asked[1]];
+        for pool in &mut self.pools {
+            let Some(share) = pool.shares.get_mut(workload) else {
+                continue;
+            };
+            let own = std::mem::take(&mut share.step);
+            for resource in 0..2 {
+                if !is_whole || more[resource] <= 0.0 {
+                    continue;
+                }
+                // By what is requested where; by pods if nothing is.
+                let by = if asked[resource] > 0.0 { resource } else { 2 };
+                if asked[by] > 0.0 {
+                    share.uses_more(resource, more[resource] * own[by] / asked[by]);
+                }
+            }
+        }
+    }
+
+    /// The run is over.
+    pub(in crate::record) fn finish(mut self) -> Costs {
+        self.advance(self.end);
+        self.pay(self.end);
+        for up in std::mem::take(&mut self.nodes).into_iter().flatten() {
+            self.round(up, self.end);
+            self.count_empty(up, self.end);
+        }
+        for pool in &self.pools {
+            let group = Arc::clone(&pool.group);
+            self.costs
+                .empty
+                .push((group, pool.empty, pool.price(self.end)));
+        }
+        if self.from < self.end {
+            self.close();
+        }
+        self.costs
+    }
+}

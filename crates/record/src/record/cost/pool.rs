@@ -1,0 +1,211 @@
+//! Nodes of one group, price and size, and what workloads take of them.
+
+use std::sync::Arc;
+
+use super::{CostRow, Costs, Owner, Purchase, price_at};
+use crate::record::recording::NodeRecord;
+use crate::sim::SimTime;
+
+/// What a workload takes of a pool.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Share {
+    /// Millicores and bytes that its pods request now.
+    requested: (i64, i64),
+    pods: u32,
+    since: SimTime,
+    /// Cores × seconds and GiB × seconds of the open bucket.
+    taken: [f64; 2],
+    /// What is requested since the last step of the series ended, likewise, and pods × seconds.
+    pub(super) step: [f64; 3],
+}
+
+impl Share {
+    /// Counts what is requested up to a time.
+    pub(super) fn settle(&mut self, to: SimTime) {
+        let seconds = (to - self.since).as_secs_f64();
+        self.since = to;
+        if self.pods == 0 || seconds <= 0.0 {
+            return;
+        }
+        let (cpu, memory) = self.requested;
+        let amounts = [
+            cpu as f64 / 1000.0 * seconds,
+            memory as f64 / f64::from(1 << 30) * seconds,
+        ];
+        for (place, amount) in amounts.into_iter().enumerate() {
+            self.taken[place] += amount;
+            self.step[place] += amount;
+        }
+        self.step[2] += f64::from(self.pods) * seconds;
+    }
+
+    /// Pods that request this come, or go.
+    pub(super) fn change(&mut self, now: SimTime, pods: i32, cpu: i64, memory: i64) {
+        self.settle(now);
+        self.pods = self.pods.saturating_add_signed(pods);
+        self.requested.0 += cpu;
+        self.requested.1 += memory;
+    }
+
+    /// It uses more than it requests.
+    pub(super) fn uses_more(&mut self, resource: usize, amount: f64) {
+        self.taken[resource] += amount;
+    }
+}
+
+/// Nodes of one group, price and size.
+#[derive(Debug, Clone)]
+pub(super) struct Pool {
+    pub(super) group: Arc<str>,
+    pub(super) instance_type: Option<Arc<str>>,
+    pub(super) spot: bool,
+    plain: f64,
+    pub(super) steps: Arc<[(SimTime, f64)]>,
+    /// Cores and GiB of a node, and of these what is not for simulated pods.
+    size: [f64; 2],
+    system: [f64; 2],
+    pub(super) nodes: u32,
+    /// Dollars of the open bucket by purchase, and node-seconds.
+    pub(super) paid: [f64; 3],
+    pub(super) seconds: f64,
+    /// Seconds of nodes without pods, those of DaemonSets left out.
+    pub(super) empty: f64,
+    pub(super) shares: Vec<Share>,
+}
+
+impl Pool {
+    pub(super) fn of(node: &NodeRecord) -> Self {
+        Self {
+            group: node.group.as_str().into(),
+            instance_type: node.instance_type.as_deref().map(Into::into),
+            spot: node.spot,
+            plain: node.price_per_hour,
+            steps: Arc::clone(&node.prices),
+            size: [node.cpu, node.memory],
+            system: [node.system.0, node.system.1],
+            nodes: 0,
+            paid: [0.0; 3],
+            seconds: 0.0,
+            empty: 0.0,
+            shares: Vec::new(),
+        }
+    }
+
+    /// Whether a node is of this pool.
+    pub(super) fn has(&self, node: &NodeRecord) -> bool {
+        *self.group == *node.group
+            && self.instance_type.as_deref() == node.instance_type.as_deref()
+            && self.spot == node.spot
+            && self.plain.to_bits() == node.price_per_hour.to_bits()
+            && self.size == [node.cpu, node.memory]
+            && self.system == [node.system.0, node.system.1]
+    }
+
+    /// Dollars an hour of a node.
+    pub(super) fn price(&self, time: SimTime) -> f64 {
+        price_at(&self.steps, self.plain, time)
+    }
+
+    pub(super) fn share(&mut self, workload: usize, now: SimTime) -> &mut Share {
+        while self.shares.len() <= workload {
+            self.shares.push(Share {
+                since: now,
+                ..Share::default()
+            });
+        }
+        &mut self.shares[workload]
+    }
+
+    /// Ends a bucket: divides what the nodes cost among those who take of them.
+    pub(super) fn close(
+        &mut self,
+        from: SimTime,
+        to: SimTime,
+        reference: (f64, f64),
+        costs: &mut Costs,
+        keep: bool,
+    ) {
+        for share in &mut self.shares {
+            share.settle(to);
+        }
+        let paid = std::mem::take(&mut self.paid);
+        let seconds = std::mem::take(&mut self.seconds);
+        let cost: f64 = paid.iter().sum();
+        costs.node_hours += seconds / 3600.0;
+        for (total, one) in costs.paid.iter_mut().zip(paid) {
+            *total += one;
+        }
+        let mut takers: Vec<(Owner, [f64; 2])> = Vec::new();
+        for (workload, share) in self.shares.iter_mut().enumerate() {
+            let taken = std::mem::take(&mut share.taken);
+            if taken != [0.0; 2] {
+                takers.push((Owner::Workload(workload), taken));
+            }
+        }
+        if cost == 0.0 {
+            return;
+        }
+        if self.system != [0.0; 2] {
+            takers.push((Owner::System, self.system.map(|amount| amount * seconds)));
+        }
+        let there = self.size.map(|amount| amount * seconds);
+        let ratio = reference.0 / reference.1;
+        let weight = self.size[0] * ratio + self.size[1];
+        let of_cpu = cost
+            * if weight > 0.0 {
+                self.size[0] * ratio / weight
+            } else {
+                1.0
+            };
+        let of = [of_cpu, cost - of_cpu];
+        // Usage can be more than there is: then it is divided, and nothing is idle.
+        let mut rest = (of, there);
+        let mut price = [0.0; 2];
+        for resource in 0..2 {
+            let all: f64 = takers.iter().map(|one| one.1[resource]).sum();
+            let base = all.max(there[resource]);
+            price[resource] = if base > 0.0 { of[resource] / base } else { 0.0 };
+        }
+        let mut tell = |owner: Owner, taken: [f64; 2], dollars: [f64; 2]| {
+            let sum = dollars[0] + dollars[1];
+            match owner {
+                Owner::Workload(place) => {
+                    if costs.workloads.len() <= place {
+                        costs.workloads.resize(place + 1, Default::default());
+                    }
+                    costs.workloads[place].add(sum);
+                }
+                Owner::System => costs.system.add(sum),
+                _ => costs.idle.add(sum),
+            }
+            if !keep || sum == 0.0 {
+                return;
+            }
+            for (purchase, paid) in Purchase::ALL.into_iter().zip(paid) {
+                let part = paid / cost;
+                if part > 0.0 {
+                    costs.rows.push(CostRow {
+                        from,
+                        group: Some(Arc::clone(&self.group)),
+                        purchase: Some(purchase),
+                        owner,
+                        core_hours: taken[0] / 3600.0 * part,
+                        gib_hours: taken[1] / 3600.0 * part,
+                        cpu: dollars[0] * part,
+                        memory: dollars[1] * part,
+                        other: 0.0,
+                    });
+                }
+            }
+        };
+        for (owner, taken) in takers {
+            let dollars = [taken[0] * price[0], taken[1] * price[1]];
+            for resource in 0..2 {
+                rest.0[resource] -= dollars[resource];
+                rest.1[resource] -= taken[resource];
+            }
+            tell(owner, taken, dollars);
+        }
+        tell(Owner::Idle, rest.1.map(|left| left.max(0.0)), rest.0);
+    }
+}

@@ -1,0 +1,249 @@
+//! Small clusters whose bills are known.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::recording::{NodeRecord, Recording};
+use crate::sim::SimDuration;
+
+fn at(second: i64) -> SimTime {
+    SimTime::from_secs(second)
+}
+
+/// Four cores, 16 GiB, 0.2 dollars an hour.
+fn node(group: &str, from: i64, to: Option<i64>) -> NodeRecord {
+    NodeRecord {
+        name: format!("{group}-{from}"),
+        group: group.to_owned(),
+        started: at(from),
+        ended: to.map(at),
+        instance_type: Some("m".to_owned()),
+        price_per_hour: 0.2,
+        prices: Arc::default(),
+        list_price: 0.2,
+        spot: group == "spot",
+        cpu: 4.0,
+        memory: 16.0,
+        system: (0.0, 0.0),
+    }
+}
+
+fn hours(count: i64) -> Recording {
+    Recording {
+        duration: SimDuration::from_secs(count * 3600),
+        step: SimDuration::from_secs(60),
+        ..Recording::default()
+    }
+}
+
+/// The costs of a run whose nodes are these, in the order of their slots.
+fn run(
+    mut recording: Recording,
+    nodes: Vec<NodeRecord>,
+    feed: impl FnOnce(&mut Meter),
+) -> Recording {
+    let mut meter = Meter::new(&recording, true);
+    for (slot, node) in nodes.iter().enumerate() {
+        if node.started == SimTime::ZERO {
+            meter.node_up(slot, node);
+        }
+    }
+    feed(&mut meter);
+    recording.nodes = nodes;
+    recording.costs = meter.finish();
+    recording
+}
+
+fn balanced(recording: &Recording) -> &Costs {
+    check(recording).unwrap_or_else(|broken| panic!("{broken}"));
+    &recording.costs
+}
+
+fn near(a: f64, b: f64) {
+    assert!((a - b).abs() < 1e-9, "{a} is not {b}");
+}
+
+#[test]
+fn requests_pay_their_part_and_the_rest_is_idle() {
+    let done = run(hours(2), vec![node("general", 0, None)], |meter| {
+        meter.placed(0, 0, 0, (1.0, 4.0), false, at(0));
+        meter.left(0, at(3600));
+    });
+    let costs = balanced(&done);
+    near(costs.paid[0], 0.4);
+    // A quarter of both for one of two hours.
+    near(costs.workloads[0].value(), 0.05);
+    near(costs.idle.value(), 0.35);
+    near(costs.empty[0].1, 3600.0);
+    assert_eq!(costs.peak, (1, 0.2));
+}
+
+#[test]
+fn usage_above_the_requests_is_paid_for() {
+    let done = run(hours(1), vec![node("general", 0, None)], |meter| {
+        meter.placed(0, 0, 0, (1.0, 0.0), false, at(0));
+        for minute in 1..=60 {
+            let cores = if minute <= 30 { 2.0 } else { 0.5 };
+            meter.used(0, at(60 * minute), SimDuration::from_secs(60), (cores, 0.0));
+        }
+    });
+    let costs = balanced(&done);
+    let core_hours: f64 = costs
+        .rows
+        .iter()
+        .filter(|row| row.owner == Owner::Workload(0))
+        .map(|row| row.core_hours)
+        .sum();
+    // Two cores for half an hour, then the one that is requested.
+    near(core_hours, 1.5);
+}
+
+#[test]
+fn what_is_used_beyond_the_node_is_shared_and_nothing_is_idle() {
+    let done = run(hours(1), vec![node("general", 0, None)], |meter| {
+        meter.placed(0, 0, 0, (3.0, 12.0), false, at(0));
+        meter.placed(1, 0, 1, (3.0, 12.0), false, at(0));
+    });
+    let costs = balanced(&done);
+    near(costs.workloads[0].value(), 0.1);
+    near(costs.workloads[1].value(), 0.1);
+    near(costs.idle.value(), 0.0);
+}
+
+#[test]
+fn a_node_is_billed_from_its_launch_for_a_minute_at_least() {
+    let done = run(hours(1), vec![node("general", 0, Some(10))], |meter| {
+        meter.placed(0, 0, 0, (1.0, 1.0), false, at(0));
+        meter.node_down(0, at(10));
+        // Its pods take nothing of a node that is gone.
+        meter.left(0, at(600));
+    });
+    let costs = balanced(&done);
+    near(costs.paid[0], 0.2 / 60.0);
+    near(costs.node_hours, 10.0 / 3600.0);
+}
+
+#[test]
+fn instances_that_are_committed_to_are_used_first() {
+    let mut recording = hours(1);
+    recording.commitments = vec![Commitment {
+        name: "three".to_owned(),
+        terms: Terms::Instances {
+            covers: Covers::InstanceType("m".into()),
+            count: 3,
+            price: 0.12,
+        },
+    }];
+    let nodes = vec![
+        node("general", 0, None),
+        node("spot", 0, None),
+        node("other", 0, None),
+    ];
+    let done = run(recording, nodes, |_| {});
+    let costs = balanced(&done);
+    // Both nodes on demand are covered, the spot node is not.
+    near(costs.paid[0], 0.0);
+    near(costs.paid[1], 0.2);
+    near(costs.paid[2], 0.24);
+    near(costs.unused, 0.12);
+}
+
+#[test]
+fn dollars_an_hour_cover_the_rest_at_lower_prices() {
+    let mut recording = hours(1);
+    recording.commitments = vec![Commitment {
+        name: "plan".to_owned(),
+        terms: Terms::Spend {
+            rate: 0.15,
+            discount: 0.25,
+        },
+    }];
+    let nodes = vec![node("general", 0, None), node("other", 0, None)];
+    let done = run(recording.clone(), nodes, |_| {});
+    let costs = balanced(&done);
+    // 0.15 dollars pay for one of the two nodes.
+    near(costs.paid[2], 0.15);
+    near(costs.paid[0], 0.2);
+    near(costs.unused, 0.0);
+    let done = run(recording, Vec::new(), |_| {});
+    near(balanced(&done).unused, 0.15);
+}
+
+#[test]
+fn prices_change_with_time() {
+    let mut spot = node("spot", 0, None);
+    spot.prices = [(at(0), 0.1), (at(1800), 0.3)].into();
+    let done = run(hours(1), vec![spot], |_| {});
+    near(balanced(&done).paid[1], 0.2);
+}
+
+#[test]
+fn costs_that_do_not_add_up_are_told() {
+    let mut done = run(hours(1), vec![node("general", 0, None)], |_| {});
+    done.nodes[0].ended = Some(at(1800));
+    assert!(check(&done).is_err());
+    done.nodes[0].ended = None;
+    done.costs.idle.add(0.01);
+    assert!(check(&done).is_err());
+}
+
+proptest! {
+    /// Whatever comes and goes, and whatever is committed to.
+    #[test]
+    fn money_adds_up(
+        warm_up in 0i64..4000,
+        committed in prop::collection::vec((0u32..3, 0.0..0.3f64, prop::bool::ANY), 0..3),
+        lives in prop::collection::vec((0usize..3, 0i64..7000, 0i64..7000, 0.0..0.5f64), 1..6),
+        pods in prop::collection::vec((0usize..6, 0usize..3, 0i64..7200, 0i64..7200, 0.0..3.0f64, 0.0..9.0f64), 0..12),
+        usage in prop::collection::vec((0usize..3, 0.0..9.0f64, 0.0..40.0f64), 120),
+    ) {
+        let mut recording = hours(2);
+        recording.warm_up = SimDuration::from_secs(warm_up);
+        recording.prices.cluster_hour = 0.1;
+        recording.commitments = committed.iter().map(|(count, price, spend)| Commitment {
+            name: String::new(),
+            terms: if *spend {
+                Terms::Spend { rate: *price, discount: 0.3 }
+            } else {
+                Terms::Instances { covers: Covers::Group("a".into()), count: *count, price: *price }
+            },
+        }).collect();
+        let nodes: Vec<NodeRecord> = lives.iter().map(|(group, from, length, price)| {
+            let mut one = node(["a", "b", "spot"][*group], *from, Some(from + length));
+            one.price_per_hour = *price;
+            one
+        }).collect();
+        // What happens, by time.
+        let mut events: Vec<(SimTime, u8, usize)> = Vec::new();
+        for (slot, one) in nodes.iter().enumerate() {
+            events.push((one.started, 0, slot));
+            events.extend(one.ended.map(|ended| (ended, 4, slot)));
+        }
+        for (pod, one) in pods.iter().enumerate() {
+            events.push((at(one.2.min(one.3)), 1, pod));
+            events.push((at(one.2.max(one.3)), 3, pod));
+        }
+        for minute in 0..120 {
+            events.push((at(60 * (minute as i64 + 1)), 2, minute));
+        }
+        events.sort_unstable();
+        let mut meter = Meter::new(&recording, true);
+        for (time, what, place) in events {
+            match what {
+                0 => meter.node_up(place, &nodes[place]),
+                1 => meter.placed(place, pods[place].0, pods[place].1, (pods[place].4, pods[place].5), false, time),
+                2 => {
+                    let (workload, cores, gib) = usage[place];
+                    meter.used(workload, time, SimDuration::from_secs(60), (cores, gib));
+                }
+                3 => { meter.left(place, time); }
+                _ => meter.node_down(place, time),
+            }
+        }
+        recording.nodes = nodes;
+        recording.costs = meter.finish();
+        prop_assert_eq!(check(&recording), Ok(()));
+    }
+}

@@ -1,0 +1,322 @@
+//! Costs, spot nodes, zones and what is told of the cluster, in small scenarios that plant the cause.
+
+use nlsim::analysis::Summary;
+use nlsim::output::write_costs;
+use nlsim::record::cost::{Owner, check};
+use nlsim::record::{Detail, Recording};
+use nlsim::scenario::{InMemory, Loaded, Scenario};
+use nlsim::sim::SimTime;
+use nlsim::world::{self, Simulation};
+
+const DEPLOYMENT: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api}}
+    spec:
+      terminationGracePeriodSeconds: 60
+      containers: [{name: api, image: "api:1", resources: {requests: {cpu: 500m, memory: 1Gi}}}]
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: api}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: api}
+  minReplicas: 4
+  maxReplicas: 10
+  metrics:
+  - type: Resource
+    resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}
+"#;
+
+fn scenario(rest: &str) -> Scenario {
+    let toml = format!(
+        "name = \"money\"\nmanifests = \"all.yaml\"\n[simulation]\nduration = \"1h\"\n{rest}"
+    );
+    let files = InMemory::new([("s.toml", &*toml), ("all.yaml", DEPLOYMENT)]);
+    let loaded =
+        Loaded::load("s.toml", &files).unwrap_or_else(|all| panic!("{}", all.render(false)));
+    let built = loaded
+        .build(&[])
+        .unwrap_or_else(|all| panic!("{}", all.render(false)));
+    built.scenario
+}
+
+/// Runs with and without series: both tell the same.
+fn run(rest: &str) -> (Recording, Summary) {
+    let scenario = scenario(rest);
+    let [full, folded] = [Detail::Full, Detail::Summary].map(|detail| {
+        let done = world::run(&scenario, 7, detail, |_| true);
+        done.unwrap_or_else(|error| panic!("{error}")).recording
+    });
+    let summary = Summary::of(&full);
+    let other = Summary::of(&folded);
+    for ((name, one), (_, two)) in summary.values.iter().zip(&other.values) {
+        assert!(
+            one.to_bits() == two.to_bits() || one.is_nan() && two.is_nan(),
+            "{name}"
+        );
+    }
+    assert_eq!(summary.findings, other.findings);
+    check(&full).unwrap_or_else(|broken| panic!("{broken}"));
+    (full, summary)
+}
+
+fn told(summary: &Summary, subject: &str, words: &str) -> String {
+    let mut found = summary.findings.iter();
+    let found = found.find(|one| one.subject == subject && one.text.contains(words));
+    found.map_or_else(|| panic!("{:#?}", summary.findings), |one| one.text.clone())
+}
+
+fn get(summary: &Summary, name: &str) -> f64 {
+    summary
+        .get(name)
+        .unwrap_or_else(|| panic!("no figure {name}"))
+}
+
+/// Two nodes of four cores.
+const NODES: &str =
+    "[[node_group]]\nname = \"n\"\ncount = 2\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.2\n";
+
+#[test]
+fn the_table_of_costs_adds_up_to_the_cost_of_the_nodes() {
+    let rest = format!(
+        "{NODES}[pricing]\ncluster_hour = 0.1\n[[load]]\nservice = \"api\"\npoisson = {{ rate = 20 }}\n[[service]]\nworkload = \"Deployment/api\"\nrequest = {{ cpu = \"10ms\" }}\n"
+    );
+    let (recording, summary) = run(&rest);
+    assert!((get(&summary, "node_cost") - 0.5).abs() < 1e-9);
+    assert!((get(&summary, "cost.on_demand") - 0.4).abs() < 1e-9);
+    let mut table = Vec::new();
+    write_costs(&recording, &mut table).expect("a table");
+    let mut rows = csv::Reader::from_reader(&table[..]);
+    let costs = rows
+        .records()
+        .map(|row| row.expect("a row")[9].parse::<f64>().expect("a number"));
+    assert!((costs.sum::<f64>() - 0.5).abs() < 0.005);
+    // Four of sixteen half cores of the whole, at least.
+    let own = recording.costs.workloads[0].value();
+    assert!(own > 0.0 && own < 0.4, "{own}");
+    assert!(
+        recording
+            .costs
+            .rows
+            .iter()
+            .any(|row| row.owner == Owner::Fee)
+    );
+}
+
+#[test]
+fn pods_that_wait_are_told_of_with_the_reason_and_what_the_nodes_hold() {
+    let rest = "[[node_group]]\nname = \"n\"\ncount = 1\ncpu = 3\nmemory = \"16Gi\"\nprice = 0.2\n[[action]]\nat = \"10m\"\nkubectl = \"kubectl scale deployment api --replicas=10\"\n[[action]]\nat = \"22m\"\nkubectl = \"kubectl scale deployment api --replicas=4\"\n[[service]]\nworkload = \"Deployment/api\"\nusage = { cpu = \"1\", memory = \"1Gi\" }\n";
+    let (_, summary) = run(rest);
+    let text = told(&summary, "Deployment/api", "stayed Pending");
+    assert!(
+        text.starts_with("4 of 10 pods stayed Pending, for "),
+        "{text}"
+    );
+    assert!(
+        text.contains("no node has 500m CPU free; the nodes hold 6 of its maxReplicas of 10"),
+        "{text}"
+    );
+}
+
+#[test]
+fn several_reasons_are_told_with_their_nodes() {
+    let rest = "[[node_group]]\nname = \"n\"\ncount = 2\ncpu = 3\nmemory = \"16Gi\"\nprice = 0.2\n[[action]]\nat = \"5m\"\nkubectl = \"kubectl cordon n-2\"\n[[action]]\nat = \"10m\"\nkubectl = \"kubectl scale deployment api --replicas=10\"\n[[service]]\nworkload = \"Deployment/api\"\nusage = { cpu = \"1\", memory = \"1Gi\" }\n";
+    let (_, summary) = run(rest);
+    let text = told(&summary, "Deployment/api", "stayed Pending");
+    let reasons = "of 2 nodes 1 node is cordoned or not ready, 1 node has less than 500m CPU free";
+    assert!(text.contains(reasons), "{text}");
+}
+
+#[test]
+fn a_roll_out_that_is_stuck_is_told_of() {
+    let rest = format!(
+        "{NODES}[[action]]\nat = \"10m\"\nkubectl = '''kubectl patch deployment api -p '{{\"spec\": {{\"progressDeadlineSeconds\": 60, \"template\": {{\"spec\": {{\"containers\": [{{\"name\": \"api\", \"resources\": {{\"requests\": {{\"cpu\": \"6\"}}}}}}]}}}}}}}}' '''\n[[service]]\nworkload = \"Deployment/api\"\nusage = {{ cpu = \"1\", memory = \"1Gi\" }}\n"
+    );
+    let (recording, summary) = run(&rest);
+    let [rollout] = &recording.episodes.rollouts[..] else {
+        panic!("{:?}", recording.episodes.rollouts);
+    };
+    let stuck = rollout.stuck.as_ref().expect("it is stuck").0.as_secs_f64();
+    assert!((660.0..665.0).contains(&stuck), "{stuck}");
+    told(&summary, "Deployment/api", "ProgressDeadlineExceeded");
+    told(
+        &summary,
+        "Deployment/api",
+        "a pod asks for 6 CPU, and no node has more than 4 CPU",
+    );
+}
+
+#[test]
+fn a_surge_beyond_the_bounds_is_told_of() {
+    let rest = "[[node_group]]\nname = \"n\"\ncount = 4\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.2\n[[action]]\nat = \"30m\"\nkubectl = \"kubectl set image deployment/api api=api:2\"\n[[service]]\nworkload = \"Deployment/api\"\nusage = { cpu = \"2600m\", memory = \"1Gi\" }\n";
+    let (recording, summary) = run(rest);
+    let most = recording.episodes.rollouts[0].most_pods.0;
+    // A quarter of ten, rounded up.
+    assert_eq!(most, 13);
+    let text = told(&summary, "Deployment/api", "together reached");
+    assert!(
+        text.starts_with("roll-out and HPA together reached 13 of 10 pods at 30m"),
+        "{text}"
+    );
+}
+
+#[test]
+fn nodes_without_pods_are_told_of() {
+    let rest = "[[node_group]]\nname = \"n\"\ncount = 1\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.2\n[[node_group]]\nname = \"other\"\ncount = 2\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.3\n[[action]]\nat = \"15m\"\nkubectl = \"kubectl drain other-1 other-2 --ignore-daemonsets\"\n[[service]]\nworkload = \"Deployment/api\"\nusage = { cpu = \"200m\", memory = \"1Gi\" }\n";
+    let (_, summary) = run(rest);
+    let text = told(&summary, "node group other", "node-hours");
+    // From a quarter of the hour on, two nodes at 0.3 dollars.
+    assert!(text.starts_with("7") && text.contains("$0.4"), "{text}");
+    assert!(
+        !summary
+            .findings
+            .iter()
+            .any(|one| one.subject == "node group n")
+    );
+}
+
+#[test]
+fn a_spot_node_goes_after_its_notice_and_another_one_comes() {
+    let rest = "[[node_group]]\nname = \"n\"\ncount = 2\nspot = true\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.1\ninterruption = { at = \"10m\", notice = \"30s\" }\n";
+    let scenario = scenario(rest);
+    let mut cluster = Simulation::new(&scenario, 3);
+    let at = |seconds| SimTime::from_secs(seconds);
+    cluster.step_until(at(601)).expect("no endless loop");
+    let gone: Vec<String> = (cluster.store().nodes())
+        .filter(|(_, node)| node.unschedulable)
+        .map(|(_, node)| node.name().to_owned())
+        .collect();
+    assert_eq!(gone.len(), 1, "one node has its notice");
+    // Its pods have the notice at most, although they would have 60 s.
+    let store = cluster.store();
+    let leaving = store.pods().filter(|(_, pod)| pod.is_deleting());
+    for (_, pod) in leaving {
+        assert!(pod.template.termination_grace.as_secs_f64() <= 30.0);
+    }
+    cluster.step_until(at(640)).expect("no endless loop");
+    assert_eq!(cluster.store().node_count(), 1, "it is gone");
+    cluster.step_until(at(1800)).expect("no endless loop");
+    assert_eq!(cluster.store().node_count(), 2, "another one has come");
+    let ready = cluster
+        .store()
+        .pods()
+        .filter(|(_, pod)| pod.is_ready() && pod.is_active());
+    assert_eq!(ready.count(), 4);
+    let recording = cluster.finish().expect("the books balance").recording;
+    let node = recording.nodes.iter().find(|node| node.name == gone[0]);
+    assert_eq!(node.expect("a record").ended, Some(at(630)));
+    assert_eq!(recording.nodes.len(), 3);
+    assert_eq!(recording.interruptions.len(), 1);
+}
+
+#[test]
+fn budgets_do_not_stop_the_provider() {
+    let pdb = "\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: api}\nspec: {maxUnavailable: 0, selector: {matchLabels: {app: api}}}\n";
+    let toml = "name = \"money\"\nmanifests = \"all.yaml\"\n[simulation]\nduration = \"30m\"\n[[node_group]]\nname = \"n\"\ncount = 2\nspot = true\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.1\ninterruption = { at = \"10m\" }\n";
+    let manifests = format!("{DEPLOYMENT}{pdb}");
+    let files = InMemory::new([("s.toml", toml), ("all.yaml", &*manifests)]);
+    let loaded = Loaded::load("s.toml", &files).expect("a scenario");
+    let built = loaded.build(&[]).expect("a scenario");
+    let done = world::run(&built.scenario, 3, Detail::Full, |_| true).expect("a run");
+    let gone = &done.recording.interruptions;
+    assert_eq!(gone.len(), 1);
+    assert!(gone[0].evicted > 0, "{gone:?}");
+}
+
+#[test]
+fn nodes_of_a_correlated_group_go_together_and_a_fallback_replaces_them() {
+    let rest = "[[node_group]]\nname = \"base\"\ncount = 1\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.2\n[[node_group]]\nname = \"n\"\ncount = 3\nspot = true\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.1\ninterruption = { at = [\"10m\"], correlated = 1.0, fallback = \"base\" }\n";
+    let (recording, summary) = run(rest);
+    assert_eq!(recording.interruptions.len(), 3);
+    let of = |group: &str| {
+        recording
+            .nodes
+            .iter()
+            .filter(|node| node.group == group)
+            .count()
+    };
+    assert_eq!((of("base"), of("n")), (1 + 3, 3));
+    assert_eq!(get(&summary, "spot_interruptions"), 3.0);
+    let text = told(&summary, "node group n", "taken back");
+    assert!(
+        text.starts_with("3 spot nodes were taken back (10m0s, 10m0s, 10m0s): "),
+        "{text}"
+    );
+}
+
+#[test]
+fn interruptions_come_at_their_rate() {
+    // Two an hour and node, of a node that comes back after minutes: about 2 × 10 × 24.
+    let toml = "[[node_group]]\nname = \"n\"\ncount = 10\nspot = true\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.1\ninterruption = { rate = 2 }\n";
+    let scenario = scenario(&toml.replace("1h", "24h"));
+    let mut count = 0;
+    for seed in 0..4 {
+        let done = world::run(&scenario, seed, Detail::Summary, |_| true).expect("a run");
+        count += done.recording.interruptions.len();
+    }
+    // Forty node-hours less what provisioning takes: some 70 of 80.
+    assert!((45..100).contains(&count), "{count}");
+}
+
+#[test]
+fn a_zone_is_lost_and_comes_back_whole() {
+    let rest = "[[node_group]]\nname = \"a\"\nzone = \"z-a\"\ncount = 2\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.2\n[[node_group]]\nname = \"b\"\nzone = \"z-b\"\ncount = 2\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.2\n[[fault]]\nat = \"10m\"\nfor = \"20m\"\ndown = \"zone/z-a\"\n";
+    let scenario = scenario(rest);
+    let mut cluster = Simulation::new(&scenario, 3);
+    let ready = |cluster: &Simulation<'_>| -> Vec<String> {
+        let nodes = cluster.store().nodes();
+        nodes
+            .filter(|(_, node)| node.ready)
+            .map(|(_, node)| node.name().to_owned())
+            .collect()
+    };
+    let serving = |cluster: &Simulation<'_>| {
+        let pods = cluster.store().pods();
+        pods.filter(|(_, pod)| pod.is_ready() && pod.is_active())
+            .count()
+    };
+    let at = |seconds| SimTime::from_secs(seconds);
+    cluster.step_until(at(660)).expect("no endless loop");
+    assert_eq!(ready(&cluster), ["b-1", "b-2"]);
+    assert_eq!(serving(&cluster), 2, "they were spread over the zones");
+    cluster.step_until(at(1000)).expect("no endless loop");
+    assert_eq!(serving(&cluster), 4, "all are in the zone that is left");
+    cluster.step_until(at(1860)).expect("no endless loop");
+    assert_eq!(ready(&cluster), ["a-1", "a-2", "b-1", "b-2"]);
+    let recording = cluster.finish().expect("the books balance").recording;
+    let told = Summary::of(&recording).findings;
+    assert!(
+        told.iter()
+            .any(|one| one.text.starts_with("zone z-a was lost")),
+        "{told:#?}"
+    );
+}
+
+#[test]
+fn what_ran_on_a_node_that_comes_back_soon_starts_anew() {
+    let rest = "[[node_group]]\nname = \"n\"\nzone = \"z\"\ncount = 1\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.2\n[[fault]]\nat = \"10m\"\nfor = \"2m\"\ndown = \"zone/z\"\n";
+    let scenario = scenario(rest);
+    let mut cluster = Simulation::new(&scenario, 3);
+    cluster
+        .step_until(SimTime::from_secs(700))
+        .expect("no endless loop");
+    let serving = |cluster: &Simulation<'_>| {
+        let pods = cluster.store().pods();
+        pods.filter(|(_, pod)| pod.is_ready()).count()
+    };
+    assert_eq!(serving(&cluster), 0);
+    cluster
+        .step_until(SimTime::from_secs(780))
+        .expect("no endless loop");
+    assert_eq!(serving(&cluster), 4);
+    let restarts: u32 = (cluster.store().pods())
+        .map(|(_, pod)| pod.containers[0].restarts)
+        .sum();
+    assert_eq!(restarts, 4);
+}
