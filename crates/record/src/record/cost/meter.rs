@@ -223,9 +223,10 @@ impl Meter {
         // What is paid now for the pool's nodes, by the node.
         let (rates, _) = rates(&self.pools, &self.commitments, now);
         let pool = &mut self.pools[up.pool];
-        for place in 0..2 {
-            let rate = rates[up.pool][place] / f64::from(pool.nodes);
-            pool.paid[place] += rate * more / 3600.0;
+        let nodes = f64::from(pool.nodes);
+        let hourly = rates[up.pool].iter().take(2);
+        for (paid, rate) in pool.paid.iter_mut().zip(hourly) {
+            *paid += rate / nodes * more / 3600.0;
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{CostRow, Costs, Owner, Purchase, price_at};
+use crate::record::fold::ExactSum;
 use crate::record::recording::NodeRecord;
 use crate::sim::SimTime;
 
@@ -171,7 +172,8 @@ impl Pool {
             match owner {
                 Owner::Workload(place) => {
                     if costs.workloads.len() <= place {
-                        costs.workloads.resize(place + 1, Default::default());
+                        let places = place + 1;
+                        costs.workloads.resize(places, ExactSum::default());
                     }
                     costs.workloads[place].add(sum);
                 }
