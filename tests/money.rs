@@ -172,7 +172,7 @@ fn nodes_without_pods_are_told_of() {
     let (_, summary) = run(rest);
     let text = told(&summary, "node group other", "node-hours");
     // From a quarter of the hour on, two nodes at 0.3 dollars.
-    assert!(text.starts_with("7") && text.contains("$0.4"), "{text}");
+    assert!(text.starts_with('7') && text.contains("$0.4"), "{text}");
     assert!(
         !summary
             .findings

@@ -15,7 +15,7 @@ mod vpa;
 use super::figures::HpaFigures;
 use super::vpa::Disruptions;
 use crate::record::fold::{Folded, HpaFolded, WorkloadFold};
-use crate::record::{FaultRecord, HpaRecord, Labels, Recording, ServiceRecord, WorkloadRecord};
+use crate::record::{FaultRecord, HpaRecord, Labels, Recording, ServiceRecord};
 use crate::sim::{SimDuration, SimTime};
 
 /// How much a finding matters.
