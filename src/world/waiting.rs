@@ -128,7 +128,6 @@ fn why(pod: &Pod, store: &Store) -> String {
         return format!("a pod asks for {asked}, and no node has more than {most}");
     }
     let text = |(lacks, count): (Lacks, usize), alone: bool| {
-        let nodes = if count == 1 { "node" } else { "nodes" };
         let (whole, part) = match lacks {
             Lacks::Cpu => ("no node has ", format!("{} free", cpu(asked.cpu))),
             Lacks::Memory => ("no node has ", format!("{} free", memory(asked.memory))),
@@ -151,23 +150,29 @@ fn why(pod: &Pod, store: &Store) -> String {
             1 => ("has", "lacks"),
             _ => ("have", "lack"),
         };
-        let what = match lacks {
+        match lacks {
             Lacks::Cpu | Lacks::Memory => format!("{have} less than {part}"),
             Lacks::Pods => format!("{have} the most pods"),
             Lacks::Labels => format!("{lack} the labels of their nodeSelector"),
             Lacks::Tainted => format!("{have} a taint that they do not tolerate"),
             Lacks::Cordoned if count == 1 => "is cordoned or not ready".to_owned(),
             Lacks::Cordoned => "are cordoned or not ready".to_owned(),
-            Lacks::Other => "against other constraints".to_owned(),
-        };
-        format!("{count} {nodes} {what}")
+            Lacks::Other if count == 1 => "does not suit their other constraints".to_owned(),
+            Lacks::Other => "do not suit their other constraints".to_owned(),
+        }
     };
     match found[..] {
         [] => "there is no node".to_owned(),
         [one] => text(one, true),
         _ => {
-            let parts: Vec<String> = found.iter().map(|one| text(*one, false)).collect();
-            format!("of {} nodes {}", store.node_count(), parts.join(", "))
+            let nodes = format!(" of {} nodes", store.node_count());
+            let mut of = nodes.as_str();
+            let mut parts = Vec::new();
+            for one in &found {
+                parts.push(format!("{}{of} {}", one.1, text(*one, false)));
+                of = "";
+            }
+            parts.join(", ")
         }
     }
 }

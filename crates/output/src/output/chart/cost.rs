@@ -137,7 +137,7 @@ impl CostChart {
     fn stack(&self, timeline: &mut Timeline) {
         let (theme, end) = (timeline.theme, timeline.end);
         let color = |place: usize, name: &str| match name {
-            "idle" => theme.soft(theme.grey(), 0.3),
+            "idle" => theme.soft(theme.grey(), 0.5),
             _ => theme.soft(theme.series[place % 7], 0.75),
         };
         let mut sums: Vec<Points> = Vec::new();
