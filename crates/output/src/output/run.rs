@@ -9,9 +9,8 @@ use super::folder::{FolderError, OutputFolder};
 use super::write_charts;
 use super::{
     write_calls, write_costs, write_decisions, write_events, write_loads, write_node_autoscaler,
-    write_nodes,
-    write_pods, write_queues, write_scaling_steps, write_summary_csv, write_summary_json,
-    write_timeseries, write_vpa_checkpoints, write_vpas,
+    write_nodes, write_pods, write_queues, write_scaling_steps, write_summary_csv,
+    write_summary_json, write_timeseries, write_vpa_checkpoints, write_vpas,
 };
 use crate::analysis::Summary;
 use crate::record::{Provenance, Recording};
