@@ -264,7 +264,7 @@ fn histories_come_from_csv_prometheus_and_checkpoints() {
 fn a_history_that_recommenders_forget_at_once_is_told() {
     let mut files = files("[[vpa_history]]\nvpa = \"api-vpa\"\ncsv = \"usage.csv\"\n");
     let mut told = |days: u32| {
-        let row = format!("time,container,cpu,memory\n-{}d,api,120m,200Mi\n", days);
+        let row = format!("time,container,cpu,memory\n-{days}d,api,120m,200Mi\n");
         files.put("usage.csv", row);
         built(&files, &[]).warnings.render(false)
     };

@@ -36,7 +36,7 @@ impl Simulation<'_> {
             let found = self.find_pod(namespace.unwrap_or_default(), name);
             if let Some(id) = found.map(|(id, _)| id) {
                 self.resize_pod(id, changed, now)
-                    .map_err(|why| said(&why, name, live))?;
+                    .map_err(|why| said(why, name, live))?;
             }
         } else if live["spec"] != changed["spec"] {
             return Err(format!(
@@ -84,7 +84,7 @@ fn resources(value: &Value) -> Resources {
 }
 
 /// A refused resize as kubectl prints it.
-fn said(why: &ResizeError, name: &str, live: &Value) -> String {
+fn said(why: ResizeError, name: &str, live: &Value) -> String {
     let invalid = |text: String| format!("The Pod \"{name}\" is invalid: {text}");
     match why {
         ResizeError::NotFound => {

@@ -90,6 +90,7 @@ enum Todo {
 
 /// All ways and calls.
 #[derive(Debug, Clone, Default)]
+#[allow(clippy::struct_field_names, reason = "it has calls, and ways")]
 pub(super) struct Calls {
     ways: Vec<Way>,
     /// By service: its ways in order.

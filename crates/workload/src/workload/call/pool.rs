@@ -40,6 +40,10 @@ impl<W: PartialEq, C> Pool<W, C> {
         None
     }
 
+    #[allow(
+        clippy::option_option,
+        reason = "whether there is one, and whether it is kept already"
+    )]
     fn take(&mut self) -> Option<Option<C>> {
         let idle = self.idle.pop();
         let may = idle.is_some() || self.most.is_none_or(|most| self.used < most);

@@ -132,7 +132,7 @@ impl HeatMap {
                     scene.add(cell);
                 }
                 let text = self.text(*value, found);
-                self.print(scene, (from, corner), text, color);
+                print(scene, (from, corner), text, color);
             }
         }
         let best = self.best();
@@ -144,24 +144,6 @@ impl HeatMap {
             let path: Vec<_> = corners.into_iter().chain(corners).take(6).collect();
             scene.add(Shape::Path(path.clone(), Stroke::solid(theme.paper, 5.5)));
             scene.add(Shape::Path(path, Stroke::solid(theme.red(), 3.0)));
-        }
-    }
-
-    /// Writes the figure into its cell if there is room.
-    fn print(&self, scene: &mut Scene, cell: ((f64, f64), (f64, f64)), text: String, color: Color) {
-        let ((left, top), (right, bottom)) = cell;
-        let ink = if color.lightness() > 0.5 {
-            Theme::LIGHT.ink
-        } else {
-            Theme::LIGHT.paper
-        };
-        let at = (
-            f64::midpoint(left, right),
-            f64::midpoint(top, bottom) + SMALL * 0.36,
-        );
-        let label = Label::new(at, text, SMALL, ink).anchored(Anchor::Middle);
-        if label.width() + 6.0 <= right - left && bottom - top >= SMALL + 4.0 {
-            scene.text(label);
         }
     }
 
@@ -272,6 +254,24 @@ impl HeatMap {
         let text = font::fit(&text, SMALL, Weight::Regular, scene.width - left - 24.0);
         scene.text(Label::new((left, top + 12.0), text, SMALL, theme.red()));
         28.0
+    }
+}
+
+/// Writes the figure into its cell if there is room.
+fn print(scene: &mut Scene, cell: ((f64, f64), (f64, f64)), text: String, color: Color) {
+    let ((left, top), (right, bottom)) = cell;
+    let ink = if color.lightness() > 0.5 {
+        Theme::LIGHT.ink
+    } else {
+        Theme::LIGHT.paper
+    };
+    let at = (
+        f64::midpoint(left, right),
+        f64::midpoint(top, bottom) + SMALL * 0.36,
+    );
+    let label = Label::new(at, text, SMALL, ink).anchored(Anchor::Middle);
+    if label.width() + 6.0 <= right - left && bottom - top >= SMALL + 4.0 {
+        scene.text(label);
     }
 }
 
