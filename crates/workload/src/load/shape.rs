@@ -131,28 +131,29 @@ impl Shape {
         }
     }
 
-    /// Jumps and quick rises of the rate: from when to when, since the start of the load.
+    /// Jumps and quick rises of the rate: from when to when, since the start of the load. Those of
+    /// a trace are told from its noise.
     pub fn rises(&self) -> Vec<(SimDuration, SimDuration)> {
-        /// A trace jumps where its rate grows by at least this factor.
-        const JUMP: f64 = 1.25;
         let zero = SimDuration::ZERO;
         let start = (self.rate_at(zero) > 0.0).then_some((zero, zero));
-        let jumps = |given: &[(SimDuration, f64)], factor: f64| {
-            let pairs = given.windows(2);
-            let ups = pairs.filter(|pair| pair[1].1 > factor * pair[0].1);
+        let jumps = |given: &[(SimDuration, f64)], is_jump: &dyn Fn(usize) -> bool| {
+            let ups = (1..given.len()).filter(|place| is_jump(*place));
             let first = given
                 .first()
                 .filter(|first| first.0 > zero && first.1 > 0.0);
             let all = first.map(|first| first.0).into_iter();
-            let all = all.chain(ups.map(|pair| pair[1].0));
+            let all = all.chain(ups.map(|place| given[place].0));
             all.map(|at| (at, at)).collect::<Vec<_>>()
         };
         let later = match self {
-            Self::Steps(steps) => jumps(steps, 1.0),
+            Self::Steps(steps) => jumps(steps, &|place| steps[place].1 > steps[place - 1].1),
             Self::Trace {
                 points,
                 linear: false,
-            } => jumps(points, JUMP),
+            } => {
+                let range = range(points);
+                jumps(points, &|place| stands_out(points, place, range))
+            }
             Self::Spike {
                 base,
                 peak,
@@ -191,6 +192,45 @@ impl Shape {
         }
         0.0
     }
+}
+
+/// From the least rate of a trace to its largest.
+fn range(points: &[(SimDuration, f64)]) -> f64 {
+    let rates = points.iter().map(|point| point.1);
+    let most = rates.clone().fold(0.0, f64::max);
+    most - rates.fold(most, f64::min)
+}
+
+/// Whether a trace jumps at a point: from the one before and also from some minutes to the next its
+/// rate grows by a quarter, and by a tenth of all that it ever differs by.
+fn stands_out(points: &[(SimDuration, f64)], place: usize, range: f64) -> bool {
+    const FACTOR: f64 = 1.25;
+    const PART: f64 = 0.1;
+    const MINUTES: SimDuration = SimDuration::from_secs(300);
+    let grows = |before: f64, after: f64| after > FACTOR * before && after - before >= PART * range;
+    let at = points[place].0;
+    grows(points[place - 1].1, points[place].1)
+        && grows(
+            mean(points, at - MINUTES, at),
+            mean(points, at, at + MINUTES),
+        )
+}
+
+/// The mean rate of points that hold until the next, over the part of a stretch of time in which
+/// there are some.
+fn mean(points: &[(SimDuration, f64)], from: SimDuration, to: SimDuration) -> f64 {
+    let first = points.partition_point(|point| point.0 <= from);
+    let (mut sum, mut length) = (0.0, 0.0);
+    for (place, &(start, rate)) in points.iter().enumerate().skip(first.saturating_sub(1)) {
+        if start >= to {
+            break;
+        }
+        let end = points.get(place + 1).map_or(to, |next| next.0.min(to));
+        let seconds = (end - start.max(from)).as_secs_f64();
+        sum += rate * seconds;
+        length += seconds;
+    }
+    sum / length
 }
 
 /// Points as pieces: held until the next, or linear to it; the last is held for good.
@@ -289,6 +329,34 @@ mod tests {
         let at = s(10 * 3600 + 17);
         let exact = 100.0 + 60.0 * (TAU * (at.as_secs_f64() / 86_400.0 - 14.0 / 24.0)).cos();
         assert!((shape.rate_at(at) - exact).abs() < 60.0 * 2.4e-6);
+    }
+
+    #[test]
+    fn a_trace_steps_up_where_more_than_its_noise_does() {
+        let rises = |rates: &[f64]| {
+            let points = rates.iter().enumerate();
+            let points = points.map(|(minute, rate)| (s(60 * minute as i64), *rate));
+            let shape = Shape::Trace {
+                points: points.collect(),
+                linear: false,
+            };
+            let rises = shape.rises().into_iter();
+            rises.map(|(from, _)| from.0 / s(60).0).collect::<Vec<_>>()
+        };
+        let quiet = [5.0, 6.5, 4.0, 5.5, 4.2, 6.0, 3.8, 5.2, 6.3, 4.4];
+        let busy = [35.0, 33.0, 36.0, 34.0, 35.5];
+        assert_eq!(rises(&[quiet, quiet].concat()), [0]);
+        let day = [&quiet[..], &busy, &quiet].concat();
+        assert_eq!(rises(&day), [0, 10]);
+        // One that is over before the minutes are counts as well, if it is high.
+        let burst = [&quiet[..], &[60.0, 60.0], &quiet].concat();
+        assert_eq!(rises(&burst), [0, 10]);
+        // Rows that lie further apart than these minutes.
+        let sparse = Shape::Trace {
+            points: vec![(s(0), 10.0), (s(1000), 50.0)],
+            linear: false,
+        };
+        assert_eq!(sparse.rises().len(), 2);
     }
 
     proptest! {
