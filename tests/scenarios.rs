@@ -64,6 +64,21 @@ fn neurolakes_api_scales_on_requests_per_second_through_the_adapters_rule() {
     assert!((6..=7).contains(&last.1), "{desired:?}");
     assert!(ups.len() >= 2 && last.0 > first.0 + 30.0, "{desired:?}");
     assert_eq!(desired.last().map(|last| last.1), Some(3));
+    // They are needed at once, whatever the rate shows.
+    let figures = &run.summary.hpas[0];
+    assert!(
+        figures.needed.contains(&(300.0, 6.0)),
+        "{:?}",
+        figures.needed
+    );
+    let step = &figures.steps[0];
+    assert_eq!((step.time, step.demand), (300.0, 6.0));
+    let full = step.latency.full_decision.map(|after| 300.0 + after);
+    assert_eq!(full, Some(last.0));
+    assert!(
+        step.latency.recover >= step.latency.full_decision,
+        "{step:?}"
+    );
     let findings = &run.summary.findings;
     let late = findings
         .iter()

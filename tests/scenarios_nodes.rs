@@ -75,6 +75,15 @@ fn nodes_follow_the_day() {
     let first = first.expect("a scale-up").time;
     let node = run.recording.nodes.iter().find(|node| node.started > first);
     assert!(node.is_some(), "it is paid for after it was asked for");
+    // The load jumps at eight, not in the step of the series before.
+    let needed = &run.summary.hpas[0].needed;
+    assert!(needed.iter().any(|one| one.0 == 28_800.0), "{needed:?}");
+    assert!(
+        run.summary.hpas[0]
+            .steps
+            .iter()
+            .any(|step| step.time == 28_800.0)
+    );
 }
 
 #[test]

@@ -181,6 +181,7 @@ pub(super) fn tell_spec(record: &mut HpaRecord, spec: &HpaSpec, config: &Config,
         bounds: record.bounds,
         cpu_target: record.cpu_target,
         metric_targets: targets.clone(),
+        ..HpaSpecRecord::default()
     });
     record.metric_targets = targets;
 }

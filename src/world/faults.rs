@@ -39,6 +39,7 @@ pub(super) fn record(fault: &Fault) -> FaultRecord {
         what,
         failed_syncs: 0,
         lost_pods: 0,
+        missed_passes: 0,
     }
 }
 
@@ -50,6 +51,20 @@ impl Simulation<'_> {
             .iter_mut()
             .filter(|fault| fault.from <= now && fault.until.is_none_or(|until| now < until));
         lasting.for_each(|fault| fault.failed_syncs += 1);
+    }
+
+    /// A pass over VPAs was missed because this component is down.
+    pub(super) fn blame_fault_of(&mut self, component: Component, now: SimTime) {
+        let lasts = |fault: &Fault| {
+            fault.kind == FaultKind::Down(component)
+                && fault.at <= now
+                && fault.until.is_none_or(|until| now < until)
+        };
+        let faults = self.scenario.faults.iter();
+        let records = &mut self.recorder.recording.faults;
+        for (fault, record) in faults.zip(records) {
+            record.missed_passes += u64::from(lasts(fault));
+        }
     }
 
     /// The faults in force at an instant.

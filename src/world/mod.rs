@@ -216,6 +216,7 @@ impl<'s> Simulation<'s> {
     fn started(scenario: &'s Scenario, seed: u64, detail: Detail, store: Store) -> Self {
         let mut simulation = Self::build(scenario, seed, detail, store);
         simulation.start();
+        simulation.tell_all_shown();
         simulation
     }
 
@@ -237,6 +238,7 @@ impl<'s> Simulation<'s> {
         self.check(end)
             .map_err(|broken| RunError::Broken(end, self.seed, broken))?;
         self.finish_waits(end);
+        self.record_requests_at_end();
         let full = self.recorder.detail == Detail::Full;
         if full {
             self.write_checkpoints(end);

@@ -194,7 +194,8 @@ impl Simulation<'_> {
             let memory = self.traffic.usage(server, SimTime::ZERO).memory;
             let spec = &self.scenario.services[service];
             let pods = self.scenario.workloads[spec.workload].replicas.max(1);
-            let declared = declared_cpu(spec, SimTime::ZERO, f64::from(pods)) / f64::from(pods);
+            let declared = declared_cpu(spec, (SimTime::ZERO, SimTime::ZERO), f64::from(pods))
+                / f64::from(pods);
             return (spec.background_cpu.cores() + declared, memory);
         }
         let pod = self.store.pod(id);

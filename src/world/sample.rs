@@ -50,12 +50,13 @@ impl UsageTotals {
     }
 }
 
-/// CPU of a service's declared usage with this many pods, in cores.
-pub(super) fn declared_cpu(spec: &ServerSpec, now: SimTime, pods: f64) -> f64 {
+/// CPU of a service's declared usage with this many pods, in cores: its mean from `from` to `to`,
+/// as what the requests of that time ask for is one.
+pub(super) fn declared_cpu(spec: &ServerSpec, (from, to): (SimTime, SimTime), pods: f64) -> f64 {
     let Some(usage) = &spec.usage else {
         return 0.0;
     };
-    let level = usage.cpu_at(now);
+    let level = usage.mean_cpu(from, to);
     match usage.split {
         UsageSplit::Total => level,
         UsageSplit::PerPod => level * pods,
@@ -139,12 +140,13 @@ impl Simulation<'_> {
             let ready = f64::from(self.store.workload(id).counts.ready);
             let counters = self.traffic.service_counters(service);
             let issued = self.recorder.take_issued(service) as f64;
-            let declared = declared_cpu(spec, now, ready);
+            let declared = declared_cpu(spec, (now - step, now), ready);
             let sample = Sample {
                 time: now,
                 cpu_used: self.usage.take(service, cpu) as f64 / step.0 as f64 + others.0,
                 cpu_requested: requested.cpu.cores(),
                 cpu_offered: issued * spec.request.cpu.mean() / step.as_secs_f64() + declared,
+                issued: issued / step.as_secs_f64(),
                 memory_used: memory as f64,
                 memory_requested: requested.memory.0 as f64,
                 in_service: counters.active,

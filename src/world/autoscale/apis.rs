@@ -17,7 +17,7 @@ pub(super) type Answer = Result<Vec<PodValue>, String>;
 
 /// Who answers for a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Server {
+pub(super) enum Server {
     /// The resource metrics API.
     Resources,
     /// A `[[metric]]`.
@@ -31,7 +31,7 @@ enum Server {
 }
 
 /// What a metric describes, if there is something to ask for.
-fn described(metric: &MetricSpec, workload: Option<usize>) -> Option<MetricOf> {
+pub(super) fn described(metric: &MetricSpec, workload: Option<usize>) -> Option<MetricOf> {
     match metric {
         MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => None,
         MetricSpec::Pods { .. } => workload.map(MetricOf::Pods),
@@ -44,7 +44,9 @@ fn described(metric: &MetricSpec, workload: Option<usize>) -> Option<MetricOf> {
 }
 
 /// The name of a metric of these two APIs, and what selects its series.
-fn asked(metric: &MetricSpec) -> (&str, Option<&std::collections::BTreeMap<String, String>>) {
+pub(super) fn asked(
+    metric: &MetricSpec,
+) -> (&str, Option<&std::collections::BTreeMap<String, String>>) {
     match metric {
         MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => ("", None),
         MetricSpec::Pods { name, selector, .. }
@@ -68,18 +70,18 @@ impl Simulation<'_> {
             .collect()
     }
 
-    fn metric(&self, index: usize, place: usize) -> &MetricSpec {
+    pub(in crate::world) fn metric(&self, index: usize, place: usize) -> &MetricSpec {
         &self.hpas.controllers[index].spec().metrics[place]
     }
 
     /// The workload that an HPA scales.
-    fn scaled(&self, index: usize) -> Option<usize> {
+    pub(super) fn scaled(&self, index: usize) -> Option<usize> {
         let target = self.hpas.states[index].target.as_ref().ok();
         target.map(|target| target.workload.index())
     }
 
     /// Who answers for the metric at a place of an HPA's spec.
-    fn server_of(&self, index: usize, place: usize) -> Server {
+    pub(super) fn server_of(&self, index: usize, place: usize) -> Server {
         let metric = self.metric(index, place);
         if matches!(
             metric,
@@ -141,7 +143,7 @@ impl Simulation<'_> {
             .collect()
     }
 
-    fn asked_of_adapter(&self, index: usize, place: usize) -> Asked<'_> {
+    pub(in crate::world) fn asked_of_adapter(&self, index: usize, place: usize) -> Asked<'_> {
         let (metric, selector) = asked(self.metric(index, place));
         let hpa = self.store.hpa(self.hpas.states[index].id);
         Asked {

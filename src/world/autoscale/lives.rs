@@ -42,7 +42,7 @@ impl Simulation<'_> {
             let target = self.hpas.states[index].target.as_ref().ok();
             let replicas = target.and_then(|target| self.store.replicas(target.object));
             let replicas = replicas.unwrap_or_default();
-            self.recorder.sync(index, now, replicas, &[]);
+            self.recorder.sync(index, now, replicas, &[], None);
         }
         self.hpas.begun = true;
         let phase = SimDuration((period.0 as f64 * self.stream.unit()) as i64);
@@ -136,6 +136,7 @@ impl Simulation<'_> {
         record.load_steps = load_steps(self.scenario, workload, &spec);
         record.load_steps.retain(|step| step.0 >= now);
         self.recorder.add_hpa(record);
+        self.tell_shown(index);
     }
 
     /// The spec of an HPA was changed during the run: that brings no sync forward.
@@ -147,7 +148,6 @@ impl Simulation<'_> {
         let config = &self.scenario.controllers.hpa;
         let record = &mut self.recorder.recording.hpas[index];
         tell_spec(record, &hpa.spec, config, now);
-        self.recorder.hpa_changed(index);
         let spec = (*hpa.spec).clone();
         let state = &mut self.hpas.states[index];
         let (namespace, target) = (&hpa.meta.namespace, &hpa.target);
@@ -159,6 +159,7 @@ impl Simulation<'_> {
         let autoscalers = &mut self.components.autoscalers;
         autoscalers.set_metrics(index as u32, apis(&spec));
         self.hpas.controllers[index].set_spec(spec);
+        self.tell_shown(index);
         self.hpas.respecified(index);
         self.queue_hpa(index, now);
     }

@@ -3,6 +3,7 @@
 mod added_up;
 mod apis;
 mod lives;
+mod shown;
 mod told;
 
 use std::ops::Range;

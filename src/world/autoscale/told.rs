@@ -35,7 +35,15 @@ impl Simulation<'_> {
         let replicas = decision.write.unwrap_or(decision.steps.current);
         let mut values = std::mem::take(&mut self.hpas.values);
         values.extend(status.current_metrics.iter().map(value_of));
-        self.recorder.sync(index, now, replicas, &values);
+        let record = &self.recorder.recording.hpas[index];
+        let is_known = record.cpu_target.is_some() && self.serves_requests(index);
+        let is_known = is_known || record.specs.last().is_some_and(|s| s.rate_target.is_some());
+        let asked = if is_known {
+            None
+        } else {
+            self.asked_for(index, decision)
+        };
+        self.recorder.sync(index, now, replicas, &values, asked);
         values.clear();
         self.hpas.values = values;
         let failure = decision.error.as_ref().and_then(|_| failure(status));

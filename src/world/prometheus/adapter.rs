@@ -58,11 +58,48 @@ impl Adapter {
             serves: [&config.rules, &config.external_rules].map(|rules| !rules.is_empty()),
         })
     }
+
+    /// The query that its rules make of a metric.
+    fn query(&self, asked: Asked<'_>, metric: &MetricSpec) -> Option<Query> {
+        let names = ["x".to_owned()];
+        let kind = match metric {
+            MetricSpec::Object { object, .. } => object.kind.to_lowercase(),
+            _ => "pods".to_owned(),
+        };
+        let kind = GroupResource::core(&kind);
+        let objects = Objects {
+            kind: &kind,
+            namespace: asked.namespace,
+            names: &names,
+        };
+        let (rules, selector) = (&self.rules, asked.requirements());
+        let query = match metric {
+            MetricSpec::External { .. } => rules
+                .external_query(asked.metric, asked.namespace, &selector)?
+                .ok()?,
+            _ => rules.object_query(asked.metric, objects, &selector)?.0,
+        };
+        Query::parse(&query).ok()
+    }
 }
 
 impl Simulation<'_> {
     fn adapter(&self) -> Option<&Adapter> {
         self.prometheus.as_ref()?.adapter.as_ref()
+    }
+
+    /// The query behind the metric at a place of an HPA's spec, and from one scrape to the next.
+    pub(in crate::world) fn query_of_adapter(
+        &self,
+        index: usize,
+        place: usize,
+    ) -> Option<(Query, SimDuration)> {
+        let (asked, metric) = (
+            self.asked_of_adapter(index, place),
+            self.metric(index, place),
+        );
+        let query = self.adapter()?.query(asked, metric)?;
+        Some((query, self.prometheus.as_ref()?.interval))
     }
 
     /// Whether the adapter is registered for the custom or the external metrics API.
@@ -144,30 +181,8 @@ impl Simulation<'_> {
             return Vec::new();
         };
         let asked = self.metrics_of_adapter(index);
-        let query = |(asked, metric): &(Asked<'_>, &MetricSpec)| {
-            let names = ["x".to_owned()];
-            let kind = match metric {
-                MetricSpec::Object { object, .. } => object.kind.to_lowercase(),
-                _ => "pods".to_owned(),
-            };
-            let kind = GroupResource::core(&kind);
-            let objects = Objects {
-                kind: &kind,
-                namespace: asked.namespace,
-                names: &names,
-            };
-            let (rules, selector) = (&adapter.rules, asked.requirements());
-            match metric {
-                MetricSpec::External { .. } => rules
-                    .external_query(asked.metric, asked.namespace, &selector)
-                    .and_then(Result::ok),
-                _ => rules
-                    .object_query(asked.metric, objects, &selector)
-                    .map(|(query, _)| query),
-            }
-        };
         let window = |one: &(Asked<'_>, &MetricSpec)| {
-            let reads = Query::parse(&query(one)?).ok()?.reads();
+            let reads = adapter.query(one.0, one.1)?.reads();
             (reads.window > 0).then(|| MetricWindow {
                 metric: one.0.metric.to_owned(),
                 window: SimDuration::from_millis(reads.window),

@@ -2,7 +2,7 @@
 
 use super::Simulation;
 use crate::autoscaler::vpa::updater::Held;
-use crate::autoscaler::vpa::{UpdaterFlags, VpaSpec};
+use crate::autoscaler::vpa::{Container, Recommendation, UpdaterFlags, VpaSpec};
 use crate::record::HeldBy;
 
 /// The reason with the setting that was in force.
@@ -27,19 +27,39 @@ fn with_setting(held: Held, spec: &VpaSpec, flags: &UpdaterFlags) -> HeldBy {
     }
 }
 
+/// Whether a pod requests other than what is recommended.
+pub(super) fn differs(containers: &[Container<'_>], recommendations: &[Recommendation]) -> bool {
+    let mut containers = containers.iter();
+    containers.any(|container| {
+        let mut own = recommendations.iter();
+        let own = own.find(|one| one.container_name == container.name);
+        own.is_some_and(|own| {
+            let mut target = own.target.iter();
+            target.any(|(resource, amount)| container.requests.get(resource) != Some(amount))
+        })
+    })
+}
+
 impl Simulation<'_> {
-    /// Counts why the updater has left pods of a VPA as they are.
+    /// Counts why the updater has left pods of a VPA as they are, and whether they request other
+    /// than what is recommended: that is then what they may have of it.
     pub(super) fn hold(
         &mut self,
         index: usize,
         spec: &VpaSpec,
-        reasons: impl Iterator<Item = Held>,
+        reasons: impl Iterator<Item = (Held, bool)>,
     ) {
         let flags = &self.scenario.controllers.vpa.updater;
         if let Some(record) = self.vpas.all[index].record {
-            let record = &mut self.recorder.recording.vpas[record];
-            for held in reasons {
-                record.hold(with_setting(held, spec, flags), 1);
+            let recording = &mut self.recorder.recording;
+            let at_last = recording.is_last_quarter(self.queue.now());
+            let record = &mut recording.vpas[record];
+            for (held, capped) in reasons {
+                let held = match with_setting(held, spec, flags) {
+                    HeldBy::AtTarget if capped => HeldBy::LimitRange,
+                    held => held,
+                };
+                record.hold(held, 1, at_last);
             }
         }
     }
@@ -49,7 +69,9 @@ impl Simulation<'_> {
         let vpa = &self.vpas.all[index];
         if let (Ok(target), Some(record)) = (&vpa.target, vpa.record) {
             let pods = self.store.workload(target.workload).counts.replicas();
-            self.recorder.recording.vpas[record].hold(reason, u64::from(pods));
+            let recording = &mut self.recorder.recording;
+            let at_last = recording.is_last_quarter(self.queue.now());
+            recording.vpas[record].hold(reason, u64::from(pods), at_last);
         }
     }
 }

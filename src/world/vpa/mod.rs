@@ -139,7 +139,7 @@ fn record(vpa: &VpaObject, workload: usize, containers: Vec<String>) -> VpaRecor
         containers: (containers.into_iter())
             .map(|name| VpaContainerRecord {
                 name,
-                rows: Vec::new(),
+                ..VpaContainerRecord::default()
             })
             .collect(),
         ..VpaRecord::default()

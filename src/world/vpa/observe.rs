@@ -108,7 +108,7 @@ impl Simulation<'_> {
                     place,
                     VpaContainerRecord {
                         name: container.name.clone(),
-                        rows: Vec::new(),
+                        ..VpaContainerRecord::default()
                     },
                 );
             }
@@ -148,6 +148,23 @@ impl Simulation<'_> {
                 [row.usage_p50, row.usage_p95, row.usage_max] = percentiles(usage);
             }
             self.recorder.vpa_row(place, container, row);
+        }
+    }
+
+    /// Records what the containers under VPAs request when the run ends.
+    pub(in crate::world) fn record_requests_at_end(&mut self) {
+        for vpa in &self.vpas.all {
+            let (Ok(target), Some(place)) = (&vpa.target, vpa.record) else {
+                continue;
+            };
+            for container in 0..self.recorder.recording.vpas[place].containers.len() {
+                let name = &self.recorder.recording.vpas[place].containers[container].name;
+                let mut row = VpaRow::default();
+                self.sum_up(target.workload, name, &mut row);
+                if row.running > 0 {
+                    self.recorder.vpa_at_end(place, container, row.request);
+                }
+            }
         }
     }
 

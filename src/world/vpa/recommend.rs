@@ -20,6 +20,9 @@ impl Simulation<'_> {
         if self.is_down(Component::VpaRecommender, now) {
             // Nobody watches.
             self.vpas.ooms.clear();
+            if !self.vpas.all.is_empty() {
+                self.blame_fault_of(Component::VpaRecommender, now);
+            }
         } else {
             self.load_vpas(now);
             self.load_pods(now);

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::Simulation;
 use super::admit::updated;
+use super::held::differs;
 use super::live_pods::{FoundPod, LivePod, is_live};
 use crate::api::{Context, EventSink, ObjectId, PodDraws, PodId, Resources, Store, WorkloadId};
 use crate::autoscaler::vpa::admission::ContainerUpdate;
 use crate::autoscaler::vpa::updater::{
-    Action, ActionKind, Api, Controller, EvictionRefused, Pass, Pod, ResizeRefused, View,
+    Action, ActionKind, Api, Controller, EvictionRefused, Held, Pass, Pod, ResizeRefused, View,
 };
 use crate::autoscaler::vpa::{UpdateMode, VpaSpec};
 use crate::controller::disruption;
@@ -105,6 +106,7 @@ impl Simulation<'_> {
             self.refresh_vpa_target(index);
         }
         let controlled = self.controlled_pods();
+        let mut is_missed = false;
         for (index, ids) in controlled.into_iter().enumerate() {
             let Some(object) = self.store.vpa(self.vpas.all[index].id) else {
                 continue;
@@ -112,8 +114,21 @@ impl Simulation<'_> {
             let spec = Arc::clone(&object.spec);
             match (blocked, ids) {
                 (None, Ok(ids)) => self.update_vpa(index, &spec, &ids, &mut pass),
-                (Some(reason), _) | (None, Err(reason)) => self.hold_all(index, reason),
+                (_, Err(reason)) => self.hold_all(index, reason),
+                (Some(reason), Ok(ids)) => {
+                    self.hold_all(index, reason);
+                    is_missed |= !ids.is_empty();
+                }
             }
+        }
+        match blocked {
+            Some(HeldBy::UpdaterDown) if is_missed => {
+                self.blame_fault_of(Component::VpaUpdater, now);
+            }
+            Some(HeldBy::AdmissionControllerDown) if is_missed => {
+                self.blame_fault_of(Component::VpaAdmissionController, now);
+            }
+            _ => {}
         }
         let alive = |uid| {
             let pods = self.store.workloads().iter().flat_map(|w| &w.pods);
@@ -248,7 +263,11 @@ impl Simulation<'_> {
         for action in outcome.actions {
             self.record_action(index, target.workload, &found[action.pod], action);
         }
-        self.hold(index, spec, outcome.held.into_iter().map(|(_, held)| held));
+        let capped = |pod: usize| differs(&pods[pod].containers, self.vpas.recommendations(index));
+        let held = outcome.held.into_iter();
+        let held = held.map(|(pod, held)| (held, held == Held::AtTarget && capped(pod)));
+        let held: Vec<(Held, bool)> = held.collect();
+        self.hold(index, spec, held.into_iter());
     }
 
     /// The controllers of these pods, and what the updater knows of each.

@@ -122,7 +122,7 @@ pub const TIMESERIES: Schema = table(
             "offered_cores",
             "cores",
             Float,
-            "requests that arrived × mean CPU per request, per second, plus declared usage",
+            "requests that arrived × mean CPU per request, per second, plus declared usage, mean over the step",
         ),
         column(
             "used_cores",
@@ -356,14 +356,19 @@ pub const SCALING_STEPS: Schema = table(
             "t_full_decision_s",
             "s",
             Float,
-            "to a number of at least the demand",
+            "to a number that the tolerance lets stand for the demand",
         ),
-        column("t_ready_s", "s", Float, "to as many ready pods"),
+        column(
+            "t_ready_s",
+            "s",
+            Float,
+            "to as many ready pods: enough for the HPA to rest",
+        ),
         column(
             "t_recover_s",
             "s",
             Float,
-            "to utilization within the tolerance for a minute",
+            "to utilization within the tolerance for a minute, once the HPA has seen the step",
         ),
         column("overshoot", "pods", Int, "most ready pods above the demand"),
         column(
@@ -715,7 +720,7 @@ pub const COSTS: Schema = table(
 );
 
 /// Every table with fixed columns.
-pub const TABLES: [Schema; 11] = [
+pub const TABLES: [Schema; 12] = [
     TIMESERIES,
     DECISIONS,
     EVENTS,

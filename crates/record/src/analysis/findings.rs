@@ -145,6 +145,7 @@ fn fault(fault: &FaultRecord) -> Option<Finding> {
             "syncs of HPAs failed and left the size as it was",
         ),
         (fault.lost_pods, "pods ended with it"),
+        (fault.missed_passes, "passes over VPAs were missed"),
     ];
     let costs: Vec<String> = costs
         .iter()

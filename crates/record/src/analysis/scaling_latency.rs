@@ -33,6 +33,7 @@ pub fn scaling_latency(
     let mut answer = Answer::new(AtStep {
         time: step.time,
         demand: step.demand,
+        enough: step.demand,
         before: before.checked_sub(1).map_or(0.0, |last| desired[last].1),
         desired: at(desired, step.time),
         ready: at(ready, step.time),

@@ -164,6 +164,7 @@ mod tests {
             containers: vec![VpaContainerRecord {
                 name: "api".to_owned(),
                 rows,
+                at_end: None,
             }],
             ..VpaRecord::default()
         };

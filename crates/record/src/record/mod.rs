@@ -13,6 +13,7 @@ mod decisions;
 mod episodes;
 mod events;
 pub mod fold;
+mod hpas;
 mod labels;
 mod node_autoscaler;
 mod per_load;
@@ -31,6 +32,7 @@ pub use curve::Curve;
 pub use decisions::{DecisionLog, DecisionRecord, MetricRecord};
 pub use episodes::{BlockedRecord, Episodes, Progress, RolloutRecord, WaitRecord};
 pub use events::{Event, EventLog, EventRecord};
+pub use hpas::{HpaRecord, HpaSpecRecord, MetricWindow, Shown, SyncFailure};
 pub use labels::{Labels, long_forms};
 pub use node_autoscaler::{NodeAction, NodeAutoscalerRecord, NodeDecision, NodeWait};
 pub use per_load::LoadCounts;
@@ -38,9 +40,8 @@ pub use provenance::{Provenance, SCHEMA, SourceText};
 pub use queues::{QueueFold, QueueRecord, QueueSample, QueueTotals};
 pub use recorder::{Detail, Recorder};
 pub use recording::{
-    ActionRecord, Counts, FaultRecord, HpaRecord, HpaSpecRecord, InterruptionRecord, LoadRecord,
-    MetricWindow, NodeRecord, Objective, PodRecord, Prices, Recording, Sample, ServiceRecord,
-    SyncFailure, WorkloadRecord,
+    ActionRecord, Counts, FaultRecord, InterruptionRecord, LoadRecord, NodeRecord, Objective,
+    PodRecord, Prices, Recording, Sample, ServiceRecord, WorkloadRecord,
 };
 pub use request::{NoRequests, Outcome, RequestSink};
 pub use vpa::{

@@ -6,15 +6,15 @@ use super::cost::Meter;
 use super::episodes::{BlockedRecord, Progress};
 use super::events::EventRecord;
 use super::fold::Folds;
+use super::hpas::{HpaRecord, SyncFailure};
 use super::per_load::PerLoad;
 use super::pods::LivePods;
 use super::queues::QueueSample;
 use super::recording::{
-    Counts, HpaRecord, NodeRecord, Objective, PodRecord, Recording, Sample, ServiceRecord,
-    SyncFailure, WorkloadRecord,
+    Counts, NodeRecord, Objective, PodRecord, Recording, Sample, ServiceRecord, WorkloadRecord,
 };
 use super::request::{Outcome, RequestSink};
-use super::vpa::{DisruptionRecord, VpaContainerRecord, VpaRecord, VpaRow};
+use super::vpa::{Amounts, DisruptionRecord, VpaContainerRecord, VpaRecord, VpaRow};
 use super::windows::{Windows, microseconds, stats_of};
 use crate::sim::{Counts as LatencyCounts, SimTime};
 
@@ -125,13 +125,20 @@ impl Recorder {
         }
     }
 
-    /// What a sync of an HPA leaves, or the start: the number of replicas, and the values of its
-    /// metrics that it knows, in the unit of their targets.
-    pub fn sync(&mut self, hpa: usize, now: SimTime, desired: i32, values: &[Option<f64>]) {
+    /// What a sync of an HPA leaves, or the start: the number of replicas, the values of its
+    /// metrics that it knows, in the unit of their targets, and the replicas that these ask for.
+    pub fn sync(
+        &mut self,
+        hpa: usize,
+        now: SimTime,
+        desired: i32,
+        values: &[Option<f64>],
+        asked: Option<f64>,
+    ) {
         let workload = self.recording.hpas[hpa].workload;
         self.recording.episodes.scaled(workload, now, desired);
         if let Some((folds, pods)) = &mut self.folded {
-            folds.sync(hpa, now, desired, values);
+            folds.sync(hpa, now, desired, values, asked);
             if folds.last_write(workload) == Some(now) {
                 pods.written(workload, now);
             }
@@ -139,6 +146,9 @@ impl Recorder {
         }
         let record = &mut self.recording.hpas[hpa];
         record.desired.set(now, desired);
+        if let Some(asked) = asked {
+            record.asked.set(now, asked);
+        }
         for (curve, value) in record.metric_values.iter_mut().zip(values) {
             if let Some(value) = *value {
                 curve.set(now, value);
@@ -332,6 +342,14 @@ impl Recorder {
             None => self.recording.vpas[vpa].containers[container]
                 .rows
                 .push(row),
+        }
+    }
+
+    /// What a container of a VPA's target requests when the run ends.
+    pub fn vpa_at_end(&mut self, vpa: usize, container: usize, request: Amounts) {
+        self.recording.vpas[vpa].containers[container].at_end = Some(request);
+        if let Some((folds, _)) = &mut self.folded {
+            folds.vpa_at_end(vpa, container, request);
         }
     }
 

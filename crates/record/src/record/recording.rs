@@ -10,6 +10,7 @@ use super::decisions::DecisionLog;
 use super::episodes::Episodes;
 use super::events::EventLog;
 use super::fold::Folded;
+use super::hpas::HpaRecord;
 use super::node_autoscaler::NodeAutoscalerRecord;
 use super::per_load::LoadCounts;
 use super::queues::QueueRecord;
@@ -30,79 +31,6 @@ pub struct Counts {
     pub ready: u32,
     /// Deleted, still there.
     pub terminating: u32,
-}
-
-/// What the figures need of an HPA's spec.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct HpaSpecRecord {
-    /// From when on it holds.
-    pub since: SimTime,
-    /// Bounds of the replicas.
-    pub bounds: (i32, i32),
-    /// Target CPU utilization in percent, if it has one.
-    pub cpu_target: Option<f64>,
-    /// Targets of the metrics in their own unit.
-    pub metric_targets: Vec<f64>,
-}
-
-/// What is known of an HPA.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct HpaRecord {
-    /// Namespace.
-    pub namespace: Arc<str>,
-    /// Name.
-    pub name: String,
-    /// The scaled workload.
-    pub workload: usize,
-    /// Bounds of the replicas.
-    pub bounds: (i32, i32),
-    /// Target CPU utilization in percent, if it has one.
-    pub cpu_target: Option<f64>,
-    /// `spec.replicas` of the scale as the HPA leaves it.
-    pub desired: Curve<i32>,
-    /// Measured values per metric, from each sync on, in the unit of the target.
-    pub metric_values: Vec<Curve<f64>>,
-    /// Labels of the metrics.
-    pub metric_names: Vec<String>,
-    /// Targets of the metrics in their own unit.
-    pub metric_targets: Vec<f64>,
-    /// How far above its target a metric may be before it counts, as a share of the target.
-    pub tolerance: f64,
-    /// How far below its target a metric may be before it counts, as a share of the target.
-    pub tolerance_down: f64,
-    /// When the load that it scales by steps up, ascending: when that begins, and when the load has
-    /// come to its new height.
-    pub load_steps: Vec<(SimTime, SimTime)>,
-    /// Syncs after the warm-up.
-    pub syncs: u64,
-    /// Why syncs after the warm-up failed, in the order of their first occurrence.
-    pub failures: Vec<SyncFailure>,
-    /// The specs that it has had, oldest first; what stands above is the last one's.
-    pub specs: Vec<HpaSpecRecord>,
-    /// Those of its metrics that are made of samples over a window.
-    pub windows: Vec<MetricWindow>,
-}
-
-/// A metric that is made of samples over a window.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MetricWindow {
-    /// Label of the metric.
-    pub metric: String,
-    /// Length of the window.
-    pub window: SimDuration,
-    /// From one sample of a series to the next.
-    pub interval: SimDuration,
-}
-
-/// Why syncs of an HPA failed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SyncFailure {
-    /// The reason of the condition that does not hold.
-    pub reason: &'static str,
-    /// Its message, as of the last such sync.
-    pub message: String,
-    /// How many syncs failed so.
-    pub count: u64,
 }
 
 /// What is known of a workload.
@@ -142,6 +70,8 @@ pub struct Sample {
     pub cpu_requested: f64,
     /// CPU that the requests issued in the step ask for, per second, in cores.
     pub cpu_offered: f64,
+    /// Requests issued in the step, per second.
+    pub issued: f64,
     /// Memory that its pods hold, in bytes.
     pub memory_used: f64,
     /// Memory that its ready pods request, in bytes.
@@ -201,6 +131,8 @@ pub struct FaultRecord {
     pub failed_syncs: u64,
     /// Pods that ended with it.
     pub lost_pods: u64,
+    /// Passes over VPAs that were missed meanwhile.
+    pub missed_passes: u64,
 }
 
 /// A spot node that the provider took back.
@@ -390,6 +322,13 @@ impl Default for Prices {
             node_minimum_seconds: 60.0,
             reference: (0.031_611, 0.004_237),
         }
+    }
+}
+
+impl Recording {
+    /// Whether a time lies in the last quarter of the run.
+    pub fn is_last_quarter(&self, time: SimTime) -> bool {
+        time.0 >= self.duration.0 / 4 * 3
     }
 }
 

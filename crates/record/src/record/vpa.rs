@@ -23,6 +23,8 @@ pub struct VpaRecord {
     pub checkpoints: Vec<serde_json::Value>,
     /// Why the updater left pods as they were, and how often: once a pass and pod.
     pub held: Vec<(HeldBy, u64)>,
+    /// The same of the last quarter of the run.
+    pub held_at_last: Vec<(HeldBy, u64)>,
     /// Evicted pods whose replacements came with the same resources.
     pub evictions_in_vain: u64,
     /// The VPA that set the resources of the last such replacement, if another one did.
@@ -30,11 +32,18 @@ pub struct VpaRecord {
 }
 
 impl VpaRecord {
-    /// Counts pods that were left as they were.
-    pub fn hold(&mut self, reason: HeldBy, pods: u64) {
-        match self.held.iter_mut().find(|(known, _)| *known == reason) {
+    /// Counts pods that were left as they were; `at_last` in the last quarter of the run.
+    pub fn hold(&mut self, reason: HeldBy, pods: u64, at_last: bool) {
+        let add = |held: &mut Vec<(HeldBy, u64)>| match held
+            .iter_mut()
+            .find(|(known, _)| *known == reason)
+        {
             Some((_, count)) => *count += pods,
-            None => self.held.push((reason, pods)),
+            None => held.push((reason, pods)),
+        };
+        add(&mut self.held);
+        if at_last {
+            add(&mut self.held_at_last);
         }
     }
 }
@@ -72,6 +81,8 @@ pub enum HeldBy {
     Boosted,
     /// It had what is recommended.
     AtTarget,
+    /// It had as much of what is recommended as the LimitRange lets new pods have.
+    LimitRange,
     /// It was within the bounds and younger than this.
     Young(SimDuration),
     /// It was within the bounds, and this close to the target.
@@ -93,6 +104,8 @@ pub struct VpaContainerRecord {
     pub name: String,
     /// One row per pass of the recommender, in order of time.
     pub rows: Vec<VpaRow>,
+    /// Mean request in force when the run ended.
+    pub at_end: Option<Amounts>,
 }
 
 /// An amount of each resource: cores and bytes; `None` where there is none.

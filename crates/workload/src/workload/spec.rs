@@ -139,6 +139,24 @@ impl UsageSpec {
         self.value_at(&self.cpu, now)
     }
 
+    /// Mean CPU in cores over a stretch of time.
+    pub fn mean_cpu(&self, from: SimTime, to: SimTime) -> f64 {
+        let next = |now| {
+            self.next_change(now)
+                .map_or(to, |next: SimTime| next.min(to))
+        };
+        if next(from) >= to {
+            return self.cpu_at(from);
+        }
+        let (mut now, mut sum) = (from, 0.0);
+        while now < to {
+            let until = next(now);
+            sum += self.cpu_at(now) * (until - now).as_secs_f64();
+            now = until;
+        }
+        sum / (to - from).as_secs_f64()
+    }
+
     /// Memory in bytes at a time.
     pub fn memory_at(&self, now: SimTime) -> f64 {
         self.value_at(&self.memory, now)
@@ -233,5 +251,9 @@ mod tests {
             assert_eq!(short.memory_at(now), long.memory_at(now), "{second}");
             assert_eq!(short.next_change(now), long.next_change(now), "{second}");
         }
+        let means = [(0, 10), (10, 40), (30, 50), (50, 80), (0, 120)];
+        let means = means.map(|(from, to)| short.mean_cpu(at(from), at(to)));
+        // 60 to 70 belongs to the last point of the period before.
+        assert_eq!(means, [0.0, 1.0, 1.5, 5.0 / 3.0, 160.0 / 120.0]);
     }
 }

@@ -1,6 +1,7 @@
 //! What a query reads: which series, and how far back.
 
-use super::ast::{At, Expr, Selector, When};
+use super::ast::{Aggregator, At, Expr, Selector, When};
+use super::functions::{Function, RangeFunction};
 use super::{LOOKBACK, Query};
 use crate::prometheus::labels::Matcher;
 
@@ -24,6 +25,29 @@ impl Query {
         let mut reads = Reads::default();
         reads.walk(&self.expression, 0);
         reads
+    }
+}
+
+impl Query {
+    /// What it is the rate of, where it is a rate over a window or the sum of such.
+    pub fn rate_of(&self) -> Option<&[Matcher]> {
+        let rate = match &self.expression {
+            Expr::Aggregate {
+                aggregator: Aggregator::Sum,
+                inner,
+                ..
+            } => inner,
+            rate => rate,
+        };
+        match rate {
+            Expr::Call(Function::Range(RangeFunction::Rate | RangeFunction::Irate), of) => {
+                match &of[..] {
+                    [Expr::Matrix(selector, _)] => Some(&selector.matchers),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
     }
 }
 
@@ -81,6 +105,24 @@ mod tests {
 
     fn reads(query: &str) -> Reads {
         Query::parse(query).unwrap().reads()
+    }
+
+    #[test]
+    fn a_rate_is_told_from_what_is_none() {
+        let of = |query| {
+            let query = Query::parse(query).unwrap();
+            query.rate_of().map(<[Matcher]>::to_vec)
+        };
+        let requests = Some(vec![Matcher::equal("__name__", "a")]);
+        assert_eq!(of("sum(rate(a[2m])) by (pod)"), requests);
+        assert_eq!(of("irate(a[2m])"), requests);
+        let others = [
+            "avg(rate(a[2m]))",
+            "2 * rate(a[2m])",
+            "increase(a[2m])",
+            "a",
+        ];
+        assert!(others.map(of).iter().all(Option::is_none));
     }
 
     #[test]

@@ -48,6 +48,7 @@ fn recording(mode: &'static str, rows: Vec<VpaRow>) -> Recording {
             containers: vec![VpaContainerRecord {
                 name: "api".to_owned(),
                 rows,
+                at_end: None,
             }],
             ..VpaRecord::default()
         }],
@@ -126,7 +127,7 @@ fn a_vpa_without_recommendation_and_one_that_is_not_heeded_are_told() {
         "never had a recommendation: no usage of its pods was seen"
     );
     let mut off = recording("Off", vec![row(0.5, Some(0.2))]);
-    off.vpas[0].hold(HeldBy::Off, 3);
+    off.vpas[0].hold(HeldBy::Off, 3, true);
     let told = found(&off);
     assert_eq!(
         told[0].text,
@@ -135,16 +136,48 @@ fn a_vpa_without_recommendation_and_one_that_is_not_heeded_are_told() {
     assert_eq!(told[0].severity, Severity::Info);
     // The reason that held most, unless that is being where one should be.
     let mut acts = recording("Recreate", vec![row(0.5, Some(0.3))]);
-    acts.vpas[0].hold(HeldBy::AtTarget, 9);
-    acts.vpas[0].hold(HeldBy::Young(SimDuration::from_secs(43_200)), 2);
+    acts.vpas[0].hold(HeldBy::AtTarget, 9, true);
+    acts.vpas[0].hold(HeldBy::Young(SimDuration::from_secs(43_200)), 2, true);
     assert!(found(&acts)[0].text.ends_with(
         "(-40%): that is within its bounds of 100m to 3000m, and pods younger than 12h0m0s are then left alone"
     ));
-    acts.vpas[0].hold(HeldBy::EvictionRequirements, 3);
+    acts.vpas[0].hold(HeldBy::EvictionRequirements, 3, true);
     assert!(
         found(&acts)[0]
             .text
             .ends_with(": its evictionRequirements allow no such change")
+    );
+}
+
+#[test]
+fn what_held_at_last_is_told_though_pods_were_changed_before() {
+    let mut acted = recording("Recreate", vec![row(0.5, Some(0.6))]);
+    acted.duration = SimDuration::from_secs(4000);
+    happened(&mut acted, &[60], DisruptionKind::Eviction);
+    acted.vpas[0].hold(HeldBy::Young(SimDuration::from_secs(43_200)), 9, false);
+    acted.vpas[0].hold(HeldBy::UpdaterDown, 2, true);
+    assert!(
+        found(&acted)[0]
+            .text
+            .ends_with("(+20%): vpa-updater was down")
+    );
+    // A container that requests the rest at the end.
+    acted.vpas[0].containers[0].at_end = Some(Amounts {
+        cpu: Some(0.6),
+        memory: None,
+    });
+    assert_eq!(found(&acted), []);
+    acted.vpas[0].containers[0].at_end = None;
+    happened(&mut acted, &[3001], DisruptionKind::Eviction);
+    assert_eq!(found(&acted), []);
+    // It has all that it may have.
+    let mut capped = recording("Recreate", vec![row(0.5, Some(0.6))]);
+    capped.vpas[0].hold(HeldBy::LimitRange, 9, true);
+    let told = found(&capped);
+    assert!(
+        told[0]
+            .text
+            .ends_with("the LimitRange caps what new pods may request")
     );
 }
 
@@ -192,7 +225,7 @@ fn more_failures_than_the_objective_allows_are_told() {
     recording.services[0].windows[0].ended[1] = 25;
     assert_eq!(
         found(&recording)[0].text,
-        "2.50% of its requests failed (25 of 1000), the objective allows 1%"
+        "2.50% of its requests failed (25 of 1,000), the objective allows 1%"
     );
 }
 

@@ -16,6 +16,8 @@ pub(super) struct View<'a> {
     containers: &'a [ContainerFold],
     workload: &'a WorkloadFold,
     did: Disruptions,
+    /// Whether it disrupted pods in the last quarter of the run.
+    acts: bool,
     /// What the VPAs are called.
     labels: &'a [String],
     subject: String,
@@ -51,6 +53,8 @@ impl<'a> View<'a> {
             containers: &folded.vpas[place],
             workload,
             did: Disruptions::by(&folded.vpa_disruptions[place], Some(workload)),
+            acts: folded.last_disruptions[place]
+                .is_some_and(|last| recording.is_last_quarter(last)),
             labels: &labels.vpas,
             subject: format!("VerticalPodAutoscaler/{}", labels.vpas[place]),
         }
@@ -152,9 +156,9 @@ impl<'a> View<'a> {
         Some(self.finding(Severity::Warning, text))
     }
 
-    /// Nothing was changed in the whole run, and requests are far from the target.
+    /// Nothing was changed in the last quarter of the run, and requests are far from the target.
     pub(super) fn far_from_target(&self) -> Vec<Finding> {
-        if self.did.evictions + self.did.evictions_refused + self.did.resizes > 0 {
+        if self.acts {
             return Vec::new();
         }
         let Some(reason) = self.reason() else {
@@ -203,9 +207,9 @@ impl<'a> View<'a> {
         Some(self.finding(Severity::Info, text))
     }
 
-    /// What held the updater back most of the time.
+    /// What held the updater back most of the time at last.
     fn reason(&self) -> Option<HeldBy> {
-        let held = self.vpa.held.iter();
+        let held = self.vpa.held_at_last.iter();
         let most = held
             .filter(|(reason, _)| *reason != HeldBy::AtTarget)
             .max_by_key(|(_, count)| *count);
@@ -245,6 +249,7 @@ impl<'a> View<'a> {
             }
             HeldBy::Boosted => "its pods had their startup boost".to_owned(),
             HeldBy::AtTarget => "its pods had what is recommended".to_owned(),
+            HeldBy::LimitRange => "the LimitRange caps what new pods may request".to_owned(),
             HeldBy::Young(age) => format!(
                 "the requests are within the recommended bounds, and pods younger than {age} are then left alone"
             ),

@@ -5,9 +5,9 @@
 pub struct ScalingLatency {
     /// First write above the desired number just before the step.
     pub first_decision: Option<f64>,
-    /// Desired at least the demand.
+    /// Desired enough.
     pub full_decision: Option<f64>,
-    /// Ready at least the demand.
+    /// Ready enough.
     pub ready: Option<f64>,
     /// Utilization back within the target's tolerance, and staying so for the hold.
     pub recover: Option<f64>,
@@ -22,6 +22,8 @@ pub struct AtStep {
     pub time: f64,
     /// Replicas needed from then on.
     pub demand: f64,
+    /// Replicas that are enough: fewer than needed by what the tolerance lets stand.
+    pub enough: f64,
     /// Desired replicas just before.
     pub before: f64,
     /// Desired replicas at that time.
@@ -55,8 +57,8 @@ impl Answer {
             at,
             latency: ScalingLatency {
                 first_decision: now(at.desired > at.before),
-                full_decision: now(at.desired >= at.demand),
-                ready: now(at.ready >= at.demand),
+                full_decision: now(at.desired >= at.enough),
+                ready: now(at.ready >= at.enough),
                 ..ScalingLatency::default()
             },
             peak: at.ready,
@@ -70,15 +72,15 @@ impl Answer {
         if value > self.at.before {
             self.latency.first_decision = self.latency.first_decision.or(after);
         }
-        if value >= self.at.demand {
+        if value >= self.at.enough {
             self.latency.full_decision = self.latency.full_decision.or(after);
         }
     }
 
-    /// The ready number changes; true if it is the first that meets the demand.
+    /// The ready number changes; true if it is the first that is enough.
     pub fn ready(&mut self, time: f64, value: f64) -> bool {
         self.peak = self.peak.max(value);
-        let is_first = self.latency.ready.is_none() && value >= self.at.demand;
+        let is_first = self.latency.ready.is_none() && value >= self.at.enough;
         if is_first {
             self.latency.ready = Some(time - self.at.time);
         }

@@ -1,6 +1,7 @@
 //! Demand: the least number of replicas that would meet the target at the load of an instant.
 
-use super::super::recording::{HpaRecord, HpaSpecRecord, Recording, Sample};
+use super::super::hpas::{HpaRecord, HpaSpecRecord};
+use super::super::recording::{Recording, Sample};
 
 /// Rounding noise that does not make up a replica.
 const NOISE: f64 = 1e-9;
@@ -37,64 +38,71 @@ impl Need {
     }
 }
 
-/// How the demand on an HPA's workload is worked out.
+/// A CPU target and what a pod is at it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Demand {
-    /// d(t) = clamp(ceil(W / (u* × c)), min, max) with the offered work W in cores, the CPU target
-    /// u* and the CPU request c of a pod.
-    Offered {
-        bounds: (i32, i32),
-        /// u*, in percent.
-        target: f64,
-        /// c as the template has it, in cores.
-        request: f64,
-        /// Whether a VPA changes it.
-        under_vpa: bool,
-    },
-    /// What its metrics ask for: ceil(replicas × value / target), the largest of them; for HPAs
-    /// without a CPU target.
-    Metrics { bounds: (i32, i32) },
+pub(super) struct Cpu {
+    /// u*, in percent.
+    pub(super) target: f64,
+    /// c, the CPU request of a pod as the template has it, in cores.
+    pub(super) request: f64,
+    /// Whether a VPA changes it.
+    pub(super) under_vpa: bool,
+}
+
+/// How the demand on an HPA's workload is worked out.
+///
+/// d(t) = clamp(ceil(W / (u* × c)), min, max) with the offered work W in cores, where there is a
+/// CPU target; ceil(R / r*) with R requests per second and a target r* of a pod, where it scales on
+/// their rate; the larger of the two where there are both. Of others, what their metrics ask for
+/// at syncs.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Demand {
+    pub(super) bounds: (i32, i32),
+    pub(super) cpu: Option<Cpu>,
+    /// r*, in requests per second.
+    pub(super) rate: Option<f64>,
+    /// Whether a service is loaded.
+    pub(super) has_service: bool,
 }
 
 impl Demand {
     pub(super) fn of(recording: &Recording, hpa: &HpaRecord) -> Self {
-        let bounds = hpa.bounds;
         let workload = recording.workloads.get(hpa.workload);
         let request = workload.map_or(0.0, |workload| workload.cpu_request);
         let mut services = recording.services.iter();
         let has_service = services.any(|service| service.workload == hpa.workload);
-        match hpa.cpu_target {
-            Some(target) if request > 0.0 && has_service => Self::Offered {
-                bounds,
+        let cpu = hpa.cpu_target.filter(|_| request > 0.0 && has_service);
+        Self {
+            bounds: hpa.bounds,
+            cpu: cpu.map(|target| Cpu {
                 target,
                 request,
                 under_vpa: (recording.vpas.iter()).any(|vpa| vpa.workload == hpa.workload),
-            },
-            _ => Self::Metrics { bounds },
+            }),
+            rate: None,
+            has_service,
         }
     }
 
     /// The HPA's spec is this from now on.
     pub(super) fn respec(&mut self, spec: &HpaSpecRecord) {
-        match self {
-            Self::Offered { bounds, target, .. } => {
-                *bounds = spec.bounds;
-                *target = spec.cpu_target.unwrap_or(*target);
-            }
-            Self::Metrics { bounds } => *bounds = spec.bounds,
+        self.bounds = spec.bounds;
+        if let (Some(cpu), Some(target)) = (&mut self.cpu, spec.cpu_target) {
+            cpu.target = target;
         }
+        self.rate = spec.rate_target.filter(|_| self.has_service);
     }
 
     /// Whether it is read off metrics at syncs.
     pub(super) fn is_measured(self) -> bool {
-        matches!(self, Self::Metrics { .. })
+        self.cpu.is_none() && self.rate.is_none()
     }
 
     /// What so many replicas, right on the target, mean within the bounds. The HPA does nothing
     /// while its metric is at most `up` above the target and at most `down` below it, both as
     /// shares of the target.
     pub(super) fn need(self, replicas: f64, (up, down): (f64, f64)) -> Need {
-        let (Self::Offered { bounds, .. } | Self::Metrics { bounds }) = self;
+        let bounds = self.bounds;
         let needed = clamp(replicas, bounds);
         let most = (replicas / (1.0 - down.clamp(0.0, 0.99)) + NOISE).floor();
         Need {
@@ -104,33 +112,25 @@ impl Demand {
         }
     }
 
-    /// The replicas that a sample's step needs, with so many cores offered in all and so many ready
-    /// pods; a fraction is part of a pod.
-    pub(super) fn offered(self, sample: &Sample, offered: f64, ready: f64) -> Option<f64> {
-        let Self::Offered {
-            target,
-            request,
-            under_vpa,
-            ..
-        } = self
-        else {
-            return None;
-        };
-        let requested = if under_vpa && ready > 0.0 && sample.cpu_requested > 0.0 {
-            sample.cpu_requested / ready
-        } else {
-            request
-        };
-        let per_replica = target / 100.0 * requested;
-        Some(offered / per_replica)
-    }
-
-    /// The replicas needed from a sync on that saw this part of the target with so many replicas.
-    pub(super) fn measured(self, replicas: f64, ratio: f64) -> Option<f64> {
-        match self {
-            Self::Metrics { .. } => Some(replicas * ratio),
-            Self::Offered { .. } => None,
-        }
+    /// The replicas that a sample's step needs with so many ready pods; `offered` are the cores and
+    /// `issued` the requests per second of all services over the pods. A fraction is part of a pod.
+    pub(super) fn offered(
+        self,
+        sample: &Sample,
+        (offered, issued): (f64, f64),
+        ready: f64,
+    ) -> Option<f64> {
+        let by_cpu = self.cpu.map(|cpu| {
+            let requested = if cpu.under_vpa && ready > 0.0 && sample.cpu_requested > 0.0 {
+                sample.cpu_requested / ready
+            } else {
+                cpu.request
+            };
+            let per_replica = cpu.target / 100.0 * requested;
+            offered / per_replica
+        });
+        let by_rate = self.rate.map(|target| issued / target);
+        by_cpu.into_iter().chain(by_rate).reduce(f64::max)
     }
 }
 
@@ -146,14 +146,17 @@ mod tests {
 
     #[test]
     fn demand_is_offered_work_over_what_a_replica_takes_at_its_target() {
-        let demand = |under_vpa| Demand::Offered {
+        let demand = |under_vpa| Demand {
             bounds: (2, 8),
-            target: 50.0,
-            request: 0.5,
-            under_vpa,
+            cpu: Some(Cpu {
+                target: 50.0,
+                request: 0.5,
+                under_vpa,
+            }),
+            ..Demand::default()
         };
         let of = |cores| {
-            let replicas = demand(false).offered(&Sample::default(), cores, 1.0);
+            let replicas = demand(false).offered(&Sample::default(), (cores, 0.0), 1.0);
             replicas.map(|replicas| demand(false).need(replicas, (0.0, 0.0)).needed)
         };
         assert_eq!(
@@ -164,20 +167,44 @@ mod tests {
             cpu_requested: 3.0,
             ..Sample::default()
         };
-        assert_eq!(demand(true).offered(&changed, 3.0, 3.0), Some(6.0));
-        assert_eq!(demand(true).measured(2.0, 3.0), None);
+        assert_eq!(demand(true).offered(&changed, (3.0, 0.0), 3.0), Some(6.0));
+        // On a rate of requests as well, the larger of the two.
+        let both = Demand {
+            rate: Some(10.0),
+            ..demand(false)
+        };
+        let of = |load| both.offered(&Sample::default(), load, 1.0);
+        assert_eq!([(1.0, 30.0), (1.0, 75.0)].map(of), [4.0, 7.5].map(Some));
     }
 
     #[test]
-    fn without_a_cpu_target_the_metrics_decide() {
-        let demand = Demand::Metrics { bounds: (1, 20) };
-        assert_eq!(demand.measured(2.0, 30.0 / 10.0), Some(6.0));
+    fn without_a_target_of_what_is_offered_the_metrics_decide() {
+        let mut demand = Demand {
+            bounds: (1, 20),
+            has_service: true,
+            ..Demand::default()
+        };
+        assert!(demand.is_measured());
+        assert_eq!(demand.offered(&Sample::default(), (9.0, 9.0), 1.0), None);
         assert_eq!(demand.need(60.0, (0.1, 0.1)), Need::exact(20.0));
+        demand.respec(&HpaSpecRecord {
+            bounds: (1, 5),
+            rate_target: Some(10.0),
+            ..HpaSpecRecord::default()
+        });
+        assert!(!demand.is_measured());
+        assert_eq!(
+            demand.offered(&Sample::default(), (0.0, 60.0), 1.0),
+            Some(6.0)
+        );
     }
 
     #[test]
     fn the_tolerance_lets_more_and_fewer_replicas_stand() {
-        let demand = Demand::Metrics { bounds: (2, 30) };
+        let demand = Demand {
+            bounds: (2, 30),
+            ..Demand::default()
+        };
         let need = |replicas| {
             let Need {
                 least,

@@ -6,45 +6,34 @@
 
 use std::collections::VecDeque;
 
-use super::super::recording::{HpaRecord, HpaSpecRecord, Recording, Sample};
-use super::answer::{AtStep, Latencies, ScalingStep};
+use super::super::hpas::{HpaRecord, HpaSpecRecord, Shown};
+use super::super::recording::{Recording, Sample};
+use super::answer::AtStep;
 use super::demand::Need;
-use super::flaps::{Flapping, Flaps};
-use super::follow::{Follow, Followed};
+use super::flaps::Flaps;
+use super::follow::Follow;
+use super::hpa_folded::{HpaFolded, closer};
 use super::integral::Integral;
-use super::steps::{Moment, Steps};
+use super::steps::{Marks, Moment, Steps};
 use super::{Correlation, Demand, FLAP_WINDOW};
 use crate::sim::{SimDuration, SimTime};
-
-/// What is in force this long before a sync, in seconds, is what its values were measured on.
-const BEFORE: f64 = 1e-6;
 
 /// An input that waits for its turn.
 #[derive(Debug, Clone)]
 enum Told {
     Ready(u32),
-    /// The number written and the largest value over target, where they change.
-    Sync(Option<i32>, Option<f64>),
+    /// The number written, the largest value over target and the replicas that the metrics ask
+    /// for, where they change.
+    Sync(Option<i32>, [Option<f64>; 2]),
     Pod(Marks),
-}
-
-/// The way of a pod that is ready for the first time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Marks {
-    /// Its place in the order of creation.
-    pub(super) number: usize,
-    /// When the number was written that was in force when it was created.
-    pub(super) decided: Option<SimTime>,
-    pub(super) created: SimTime,
-    pub(super) scheduled: Option<SimTime>,
-    pub(super) started: Option<SimTime>,
 }
 
 /// What the demand of the last sample's step is worked out from.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     sample: Sample,
-    offered: f64,
+    /// Cores, and requests per second.
+    load: (f64, f64),
     /// Ready pods at the sample's time, once that has passed.
     ready: Option<u32>,
 }
@@ -56,6 +45,7 @@ pub(super) struct HpaFold {
     /// How far above and below its target its utilization may be.
     tolerance: (f64, f64),
     demand: Demand,
+    shown: Shown,
     from: f64,
     most: f64,
     step: SimDuration,
@@ -66,6 +56,8 @@ pub(super) struct HpaFold {
     asked: Option<Asked>,
     /// Ready pods as they were last told.
     ready_told: u32,
+    /// What the metrics ask for, as it was last told.
+    asked_told: Option<f64>,
     // What was told at syncs, up to now.
     written: Option<i32>,
     pub(super) last_write: Option<SimTime>,
@@ -76,9 +68,12 @@ pub(super) struct HpaFold {
     flaps: Flaps,
     // What was worked off, up to an instant before.
     desired: f64,
-    desired_steps: [(f64, f64); 2],
     ready: f64,
     ratio: f64,
+    /// Replicas that the metrics ask for.
+    measured: Option<f64>,
+    /// When late metrics will show the load that there is now.
+    settles: Option<SimTime>,
     need: Option<Need>,
     /// The replicas that the need was worked out from, by the spec in force.
     needed_of: Option<f64>,
@@ -93,37 +88,15 @@ pub(super) struct HpaFold {
     steps: Steps,
 }
 
-/// The figures of an HPA.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HpaFolded {
-    /// Supply and demand.
-    pub followed: Followed,
-    /// Of the numbers that it wrote.
-    pub flapping: Flapping,
-    /// Means over the steps of the load.
-    pub latencies: Latencies,
-    /// The steps, where they are kept.
-    pub steps: Vec<ScalingStep>,
-    /// The demand over time, where it is kept: from each second on.
-    pub needed: Vec<(f64, f64)>,
-    /// Seconds with each metric beyond its tolerance at `maxReplicas`.
-    pub beyond: Vec<f64>,
-    /// The load against each metric: of its value and of that times the replicas (an average of
-    /// pods falls as they become more) what correlates more.
-    pub follows: Vec<Correlation>,
-    /// Demanded replicas × seconds.
-    pub demanded: f64,
-    /// Most replicas demanded after the warm-up.
-    pub most_demanded: f64,
-}
-
 impl HpaFold {
     /// The spec is this from now on.
     pub(super) fn respec(&mut self, spec: &HpaSpecRecord) {
         self.targets.clone_from(&spec.metric_targets);
         self.values.resize(self.targets.len(), None);
         self.demand.respec(spec);
+        self.shown = spec.shown;
         self.needed_of = None;
+        self.settles = self.settles.filter(|_| self.demand.is_measured());
     }
 
     pub(super) fn new(recording: &Recording, hpa: &HpaRecord, keep_steps: bool) -> Self {
@@ -144,6 +117,7 @@ impl HpaFold {
             workload: hpa.workload,
             tolerance: (hpa.tolerance, hpa.tolerance_down),
             demand,
+            shown: first.map_or_else(Shown::default, |spec| spec.shown),
             from,
             most,
             step: recording.step,
@@ -152,6 +126,7 @@ impl HpaFold {
             demands: VecDeque::new(),
             asked: None,
             ready_told: 0,
+            asked_told: None,
             written: None,
             last_write: None,
             values: vec![None; metrics],
@@ -159,9 +134,10 @@ impl HpaFold {
             follows: vec![<[Correlation; 2]>::default(); metrics],
             flaps: Flaps::new(FLAP_WINDOW),
             desired: 0.0,
-            desired_steps: [(f64::NEG_INFINITY, 0.0); 2],
             ready: 0.0,
             ratio: 0.0,
+            measured: None,
+            settles: None,
             need: None,
             needed_of: None,
             windows: [None; 2],
@@ -187,8 +163,15 @@ impl HpaFold {
         self.queue.push_back((time, Told::Pod(marks)));
     }
 
-    /// A sync leaves this number and these values of the metrics; true if the number is another.
-    pub(super) fn sync(&mut self, time: SimTime, desired: i32, values: &[Option<f64>]) -> bool {
+    /// A sync leaves this number, these values of the metrics and the replicas that they ask for;
+    /// true if the number is another.
+    pub(super) fn sync(
+        &mut self,
+        time: SimTime,
+        desired: i32,
+        values: &[Option<f64>],
+        asked: Option<f64>,
+    ) -> bool {
         let now = time.as_secs_f64();
         let before = self.written.replace(desired);
         let changed = before != Some(desired);
@@ -218,11 +201,14 @@ impl HpaFold {
         let ratio = ratios
             .filter_map(|(value, target)| Some((*value)? / target))
             .fold(0.0, f64::max);
-        if changed || seen {
-            let told = Told::Sync(changed.then_some(desired), seen.then_some(ratio));
+        let asked = asked.filter(|asked| self.asked_told != Some(*asked));
+        self.asked_told = asked.or(self.asked_told);
+        if changed || seen || asked.is_some() {
+            let values = [seen.then_some(ratio), asked];
+            let told = Told::Sync(changed.then_some(desired), values);
             self.queue.push_back((time, told));
         }
-        if matches!(self.demand, Demand::Metrics { .. }) {
+        if self.demand.is_measured() {
             self.advance(time);
         }
         changed && before.is_some()
@@ -231,13 +217,14 @@ impl HpaFold {
     /// The workload's service has a sample; `is_first` of those of this time.
     pub(super) fn sample(&mut self, sample: &Sample, is_first: bool) {
         if !is_first && let Some(asked) = &mut self.asked {
-            asked.offered += sample.cpu_offered;
+            asked.load.0 += sample.cpu_offered;
+            asked.load.1 += sample.issued;
             return;
         }
         self.demand_of_last();
         self.asked = Some(Asked {
             sample: *sample,
-            offered: sample.cpu_offered,
+            load: (sample.cpu_offered, sample.issued),
             ready: None,
         });
     }
@@ -252,12 +239,12 @@ impl HpaFold {
             let replicas = f64::from(self.written.unwrap_or(0));
             for ([plain, total], value) in self.follows.iter_mut().zip(&self.values) {
                 if let Some(value) = *value {
-                    plain.add(asked.offered, value);
-                    total.add(asked.offered, value * replicas);
+                    plain.add(asked.load.0, value);
+                    total.add(asked.load.0, value * replicas);
                 }
             }
         }
-        if let Some(demand) = self.demand.offered(&asked.sample, asked.offered, ready) {
+        if let Some(demand) = self.demand.offered(&asked.sample, asked.load, ready) {
             let start = SimTime(asked.sample.time.0 - self.step.0);
             if self.goes_on(demand, asked.sample.time) {
                 let needed = self.need.map_or(f64::NAN, |need| need.needed);
@@ -284,6 +271,7 @@ impl HpaFold {
                 self.queue.front().map(|one| one.0),
                 self.demands.front().map(|one| one.0),
                 self.steps.next(),
+                self.settles,
             ];
             match fronts.into_iter().flatten().min() {
                 Some(time) if time < until => self.instant(time),
@@ -303,13 +291,13 @@ impl HpaFold {
         while let Some(told) = next_at(&mut self.queue, time) {
             match told {
                 Told::Ready(count) => ready = f64::from(count),
-                Told::Sync(desired, seen) => {
+                Told::Sync(desired, [seen, asked]) => {
                     if let Some(desired) = desired {
                         self.desired = f64::from(desired);
-                        self.desired_steps = [(now, self.desired), self.desired_steps[0]];
                         moment.desired = Some(self.desired);
                     }
                     moment.ratio = seen.or(moment.ratio);
+                    moment.asked = asked.or(moment.asked);
                 }
                 Told::Pod(marks) => {
                     let other = moment.pod.filter(|other| other.number < marks.number);
@@ -321,10 +309,19 @@ impl HpaFold {
         self.ready = ready;
         self.ratio = moment.ratio.unwrap_or(self.ratio);
         self.steps.moment(&moment);
+        let is_measured = self.demand.is_measured();
+        if self.shown.of_pods
+            && moment
+                .desired
+                .is_some_and(|desired| desired != desired_before)
+        {
+            self.settle_from(time);
+        }
         if self.steps.next().is_some_and(|step| step <= time) {
             let state = AtStep {
                 time: now,
                 demand: f64::NAN,
+                enough: f64::NAN,
                 before: desired_before,
                 desired: self.desired,
                 ready: self.ready,
@@ -333,15 +330,24 @@ impl HpaFold {
                 hold: f64::NAN,
             };
             let low = self.demand_before(time).filter(|_| now >= self.from);
-            self.steps.begin(time, low, state, &moment);
+            let after = is_measured.then_some(self.shown.after);
+            if let Some(full) = self.steps.begin(time, low, after, state, &moment) {
+                self.settle_from(full);
+            }
         }
+        let settled = self.settles.take_if(|settles| *settles <= time).is_some();
+        let news = moment.asked.is_some() || settled;
+        self.measured = moment.asked.or(self.measured);
         let replicas = match next_at(&mut self.demands, time) {
             Some(replicas) => Some(replicas),
-            None => moment
-                .ratio
-                .and_then(|ratio| self.demand.measured(self.replicas_before(now), ratio)),
+            None => self.measured.filter(|_| news && is_measured),
         };
-        if let Some(replicas) = replicas {
+        if self.settles.is_some() {
+            // Its metrics still show the load of before.
+            if self.need.is_some_and(|need| need.is_known()) {
+                self.demand_is(time, Need::UNKNOWN);
+            }
+        } else if let Some(replicas) = replicas {
             self.demand_is(time, self.demand.need(replicas, self.tolerance));
             self.needed_of = Some(replicas);
         }
@@ -349,11 +355,12 @@ impl HpaFold {
         self.follow.set(now, self.ready, need);
     }
 
-    /// The replicas that were desired just before.
-    fn replicas_before(&self, now: f64) -> f64 {
-        let steps = self.desired_steps.iter();
-        let mut before = steps.filter(|(time, _)| *time <= now - BEFORE);
-        before.next().map_or(0.0, |(_, replicas)| *replicas)
+    /// The load, or the pods over which late metrics are means, are others from `time` on.
+    fn settle_from(&mut self, time: SimTime) {
+        if self.demand.is_measured() && self.shown.after > SimDuration::ZERO {
+            let until = time + self.shown.after;
+            self.settles = self.settles.max(Some(until));
+        }
     }
 
     /// The demand of the last step of the series that ended before `time`, or the last one that was
@@ -370,23 +377,26 @@ impl HpaFold {
     /// The demand from `time` on.
     fn demand_is(&mut self, time: SimTime, need: Need) {
         let now = time.as_secs_f64();
-        self.windows = [Some((time, need.needed)), self.windows[0]];
-        let measured = self.demand.is_measured();
-        self.steps.demand(time, need.needed, measured);
+        self.steps.demand(time, need);
         let before = self.need.replace(need).map(|before| before.needed);
         if now >= self.from {
             self.highest = self.highest.max(need.needed);
         }
-        if before != Some(need.needed) {
-            self.least.set(now, need.needed);
-            if let Some(needed) = &mut self.needed {
-                needed.push((now, need.needed));
-            }
+        if before != Some(need.needed)
+            && let Some(needed) = &mut self.needed
+        {
+            needed.push((now, need.needed));
+        }
+        if need.is_known() {
+            self.windows = [Some((time, need.needed)), self.windows[0]];
+            // While it is not known, it counts as what it was.
+            self.least.set(now, need.least);
         }
     }
 
     pub(super) fn finish(mut self, end: f64) -> HpaFolded {
         self.demand_of_last();
+        self.settles = self.settles.filter(|settles| settles.as_secs_f64() < end);
         self.advance(SimTime(i64::MAX));
         let (latencies, steps) = self.steps.finish(end);
         HpaFolded {
@@ -400,15 +410,6 @@ impl HpaFold {
             demanded: self.least.finish(),
             most_demanded: self.highest,
         }
-    }
-}
-
-/// What correlates more.
-fn closer([a, b]: [Correlation; 2]) -> Correlation {
-    if b.coefficient() > a.coefficient() {
-        b
-    } else {
-        a
     }
 }
 

@@ -10,6 +10,7 @@ mod exact;
 mod flaps;
 mod follow;
 mod hpa;
+mod hpa_folded;
 mod integral;
 mod replay;
 mod service;
@@ -25,18 +26,20 @@ pub use demand::Need;
 pub use exact::ExactSum;
 pub use flaps::{Flapping, Flaps};
 pub use follow::{Elasticity, Follow, Followed};
-pub use hpa::HpaFolded;
+pub use hpa_folded::HpaFolded;
 pub use service::{PATIENCE, ServiceFold, Slack};
 pub use vpa::ContainerFold;
 pub(super) use workload::Phase;
 pub use workload::{WorkloadFold, billed_seconds};
 
-use super::recording::{Counts, HpaSpecRecord, PodRecord, Recording, Sample};
-use super::vpa::{DisruptionRecord, VpaRow};
+use super::hpas::HpaSpecRecord;
+use super::recording::{Counts, PodRecord, Recording, Sample};
+use super::vpa::{Amounts, DisruptionRecord, VpaRow};
 use super::windows::Window;
 use crate::sim::{SimDuration, SimTime};
 use demand::Demand;
-use hpa::{HpaFold, Marks};
+use hpa::HpaFold;
+use steps::Marks;
 
 /// Two reversals at most this far apart are a flap, in seconds.
 pub const FLAP_WINDOW: f64 = 600.0;
@@ -56,6 +59,8 @@ pub struct Folds {
     vpas: Vec<Vec<ContainerFold>>,
     /// Of each VPA: evictions, refused ones and resizes after the warm-up.
     disruptions: Vec<[u64; 4]>,
+    /// The last of them.
+    last_disruptions: Vec<Option<SimTime>>,
     start: SimTime,
     end: SimTime,
     /// Pods created.
@@ -78,6 +83,8 @@ pub struct Folded {
     /// Of each VPA: evictions, refused ones and resizes after the warm-up, in the order of
     /// [`WorkloadFold::disruptions`].
     pub vpa_disruptions: Vec<[u64; 4]>,
+    /// The last of these.
+    pub last_disruptions: Vec<Option<SimTime>>,
 }
 
 impl Folds {
@@ -113,6 +120,7 @@ impl Folds {
                 .map(|vpa| vec![ContainerFold::default(); vpa.containers.len()])
                 .collect(),
             disruptions: vec![[0; 4]; frame.vpas.len()],
+            last_disruptions: vec![None; frame.vpas.len()],
             start,
             end,
             pods: 0,
@@ -138,6 +146,7 @@ impl Folds {
     pub fn add_vpa(&mut self) {
         self.vpas.push(Vec::new());
         self.disruptions.push([0; 4]);
+        self.last_disruptions.push(None);
     }
 
     /// A container of a VPA's target has appeared.
@@ -167,13 +176,21 @@ impl Folds {
         }
     }
 
-    /// A sync of an HPA, or the start, leaves this number and these values of its metrics.
-    pub fn sync(&mut self, hpa: usize, now: SimTime, desired: i32, values: &[Option<f64>]) {
+    /// A sync of an HPA, or the start, leaves this number, these values of its metrics and the
+    /// replicas that they ask for.
+    pub fn sync(
+        &mut self,
+        hpa: usize,
+        now: SimTime,
+        desired: i32,
+        values: &[Option<f64>],
+        asked: Option<f64>,
+    ) {
         let workload = self.hpas[hpa].workload;
         if workload < self.workloads.len() {
             self.settle(workload, now);
         }
-        let is_rescale = self.hpas[hpa].sync(now, desired, values);
+        let is_rescale = self.hpas[hpa].sync(now, desired, values, asked);
         if is_rescale && let Some(fold) = self.workloads.get_mut(workload) {
             let (all, reactions) = &mut self.rescales[hpa];
             *all += 1;
@@ -245,6 +262,9 @@ impl Folds {
         if let Some(workload) = self.workloads.get_mut(one.workload) {
             workload.disruption(one);
         }
+        if let Some(last) = one.vpa.and_then(|vpa| self.last_disruptions.get_mut(vpa)) {
+            *last = (*last).max(Some(one.time));
+        }
         let of_vpa = one.vpa.and_then(|vpa| self.disruptions.get_mut(vpa));
         if let Some(counts) = of_vpa.filter(|_| one.time >= self.start) {
             counts[one.kind as usize] += 1;
@@ -254,6 +274,11 @@ impl Folds {
     /// A pass of the recommender over a container.
     pub fn row(&mut self, vpa: usize, container: usize, row: &VpaRow) {
         self.vpas[vpa][container].row(row, self.start);
+    }
+
+    /// What a container of a VPA's target requests when the run ends.
+    pub fn vpa_at_end(&mut self, vpa: usize, container: usize, request: Amounts) {
+        self.vpas[vpa][container].at_end(request);
     }
 
     /// The run is over.
@@ -269,6 +294,7 @@ impl Folds {
             services: self.services.into_iter().map(|(_, fold)| fold).collect(),
             vpas: self.vpas,
             vpa_disruptions: self.disruptions,
+            last_disruptions: self.last_disruptions,
         }
     }
 }

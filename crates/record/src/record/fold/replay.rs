@@ -50,6 +50,9 @@ impl Folds {
                 for row in &record.rows {
                     folds.row(place, container, row);
                 }
+                if let Some(request) = record.at_end {
+                    folds.vpa_at_end(place, container, request);
+                }
             }
         }
         folds.finish()
@@ -67,7 +70,7 @@ impl Folds {
                 let values: Vec<Option<f64>> = (record.metric_values.iter())
                     .map(|values| values.at(time))
                     .collect();
-                self.sync(hpa, time, desired, &values);
+                self.sync(hpa, time, desired, &values, record.asked.at(time));
             }
             What::Counts(workload, place) => {
                 let counts = recording.workloads[workload].counts.steps()[place].1;
@@ -138,7 +141,7 @@ fn happened(
         let written = hpa.desired.steps();
         let written = &written[within(written, slice, |step| step.0)];
         syncs.extend(written.iter().map(|step| step.0));
-        for seen in &hpa.metric_values {
+        for seen in hpa.metric_values.iter().chain([&hpa.asked]) {
             let seen = &seen.steps()[within(seen.steps(), slice, |step| step.0)];
             syncs.extend(seen.iter().map(|step| step.0));
         }

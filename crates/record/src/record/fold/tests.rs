@@ -1,7 +1,7 @@
 //! A small recording, folded: the answer to a step of the load, and where its time went.
 
 use super::*;
-use crate::record::{Counts, Curve, HpaRecord, ServiceRecord, WorkloadRecord};
+use crate::record::{Counts, Curve, HpaRecord, ServiceRecord, Shown, WorkloadRecord};
 
 fn at(second: i64) -> SimTime {
     SimTime::from_secs(second)
@@ -131,6 +131,113 @@ fn steps_are_those_of_the_load_and_last_until_it_falls() {
     assert_eq!((folded.latencies.steps, folded.latencies.answered), (1, 0));
     assert!(folded.latencies.means[0].value().is_nan());
     assert_eq!(folded.needed[..3], [(0.0, 1.0), (200.0, 3.0), (210.0, 1.0)]);
+}
+
+#[test]
+fn enough_is_what_the_tolerance_lets_stand() {
+    let ready = |ready| Counts {
+        ready,
+        ..Counts::default()
+    };
+    // 4.17 pods on the target: 5 are needed, with 4 the HPA rests.
+    let offered = (0..60).map(|place| if place < 30 { 1.0 } else { 2.085 });
+    let mut recording = recording(offered);
+    recording.hpas[0].load_steps = vec![(at(300), at(300))];
+    recording.hpas[0].desired = Curve::from_steps(vec![(at(0), 2), (at(340), 4), (at(500), 5)]);
+    recording.workloads[0].counts = Curve::from_steps(vec![
+        (at(0), ready(2)),
+        (at(350), ready(4)),
+        (at(510), ready(5)),
+    ]);
+    let folded = &Folds::of(&recording).hpas[0];
+    let step = &folded.steps[0];
+    assert_eq!((step.from, step.demand), (2.0, 5.0));
+    assert_eq!(step.latency.full_decision, Some(40.0));
+    assert_eq!(step.latency.ready, Some(50.0));
+    assert_eq!((folded.latencies.steps, folded.latencies.answered), (1, 1));
+    // As many as the tolerance lets stand: two, then four.
+    assert_eq!(folded.demanded, 300.0 * 2.0 + 300.0 * 4.0);
+}
+
+/// An HPA without a CPU target, and a step of its load at 300 s.
+fn on_metrics(shown: Shown, rate_target: Option<f64>) -> Recording {
+    let mut recording = recording((0..60).map(|_| 0.0));
+    recording.hpas[0].cpu_target = None;
+    recording.hpas[0].load_steps = vec![(at(300), at(300))];
+    recording.hpas[0].specs = vec![HpaSpecRecord {
+        bounds: (1, 9),
+        metric_targets: vec![50.0],
+        rate_target,
+        shown,
+        ..HpaSpecRecord::default()
+    }];
+    recording
+}
+
+#[test]
+fn what_a_value_asks_for_grows_with_the_pods_that_it_is_multiplied_by() {
+    let mut recording = on_metrics(Shown::default(), None);
+    let hpa = &mut recording.hpas[0];
+    // A value of 80 all along: the number goes up, and what is asked for a sync later.
+    hpa.metric_values = vec![Curve::from_steps(vec![(at(10), 80.0)])];
+    hpa.desired = Curve::from_steps(vec![(at(0), 2), (at(10), 4), (at(25), 7), (at(40), 9)]);
+    let asked = vec![(at(10), 3.2), (at(25), 6.4), (at(40), 11.2), (at(55), 14.4)];
+    hpa.asked = Curve::from_steps(asked);
+    let folded = &Folds::of(&recording).hpas[0];
+    assert_eq!(folded.needed, [(10.0, 4.0), (25.0, 7.0), (40.0, 9.0)]);
+}
+
+#[test]
+fn requests_tell_what_a_late_rate_of_them_will_ask_for() {
+    let mut recording = on_metrics(Shown::default(), Some(10.0));
+    for (place, sample) in recording.services[0].samples.iter_mut().enumerate() {
+        sample.issued = if place < 30 { 9.0 } else { 54.0 };
+    }
+    let hpa = &mut recording.hpas[0];
+    hpa.metric_values = vec![Curve::from_steps(vec![
+        (at(15), 9.0),
+        (at(315), 11.0),
+        (at(370), 62.0),
+        (at(400), 48.0),
+    ])];
+    hpa.asked = Curve::from_steps(vec![(at(315), 1.1), (at(370), 7.5), (at(400), 6.1)]);
+    hpa.desired = Curve::from_steps(vec![(at(0), 1), (at(370), 2), (at(400), 6)]);
+    let folded = &Folds::of(&recording).hpas[0];
+    assert_eq!(folded.needed, [(0.0, 1.0), (300.0, 6.0)]);
+    let step = &folded.steps[0];
+    assert_eq!(
+        (step.demand, step.latency.full_decision),
+        (6.0, Some(100.0))
+    );
+    // The metric is low for more than a minute after the step, but of the load before.
+    assert_eq!(step.latency.recover, Some(100.0));
+}
+
+#[test]
+fn what_is_needed_is_not_known_until_late_metrics_show_it() {
+    let shown = Shown {
+        after: SimDuration::from_secs(120),
+        of_pods: true,
+    };
+    let mut recording = on_metrics(shown, None);
+    let hpa = &mut recording.hpas[0];
+    hpa.metric_values = vec![Curve::from_steps(vec![(at(15), 50.0)])];
+    let asked = vec![
+        (at(15), 2.0),
+        (at(330), 4.5),
+        (at(360), 9.0),
+        (at(450), 5.7),
+    ];
+    hpa.asked = Curve::from_steps(asked);
+    hpa.desired = Curve::from_steps(vec![(at(0), 2), (at(330), 5), (at(345), 6)]);
+    let folded = &Folds::of(&recording).hpas[0];
+    // From 120 s after the last change of the pods on.
+    let known: Vec<_> = folded.needed.iter().filter(|one| !one.1.is_nan()).collect();
+    assert_eq!(known, [&(120.0, 2.0), &(465.0, 6.0)]);
+    let unknown = folded.needed.iter().filter(|one| one.1.is_nan());
+    assert_eq!(unknown.map(|one| one.0).collect::<Vec<_>>(), [300.0]);
+    let step = &folded.steps[0];
+    assert_eq!((step.demand, step.latency.full_decision), (6.0, Some(45.0)));
 }
 
 #[test]

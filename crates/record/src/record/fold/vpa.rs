@@ -17,7 +17,7 @@ pub struct ContainerFold {
     pub has_target: [bool; 2],
     /// Whether there ever was a recommendation.
     pub recommended: bool,
-    /// The last row.
+    /// The last row, with the requests at the end.
     pub last: Option<VpaRow>,
     /// The longest time after the warm-up for which the median container used more than was
     /// recommended, in seconds.
@@ -54,6 +54,18 @@ impl ContainerFold {
             self.has_target[1] |= band.target.memory.is_some();
         }
         self.last = Some(*row);
+    }
+}
+
+impl ContainerFold {
+    /// The requests in force when the run ends.
+    pub(super) fn at_end(&mut self, request: Amounts) {
+        let last = &mut self.last_request;
+        last.cpu = request.cpu.or(last.cpu);
+        last.memory = request.memory.or(last.memory);
+        if let Some(row) = &mut self.last {
+            row.request = request;
+        }
     }
 }
 
