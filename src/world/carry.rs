@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Simulation;
 use super::traffic::{Effect, ServerId};
+use super::{PodLink, Simulation};
 use crate::api::{Change, ObjectId, Pod, PodId, TerminationReason, What, WorkloadId, Write};
 use crate::record::{Counts, DisruptionKind, DisruptionRecord, EventRecord, WorkloadRecord};
 use crate::sim::SimTime;
@@ -163,7 +163,16 @@ impl Simulation<'_> {
             What::ContainerStopped(container) => self.container_stopped(id, container, now),
             What::Deleted => {
                 self.pod_exports_no_more(id, now);
-                let link = std::mem::take(&mut self.pods[id.slot()]);
+                let link = &mut self.pods[id.slot()];
+                let mut containers = std::mem::take(&mut link.containers);
+                containers.clear();
+                let link = std::mem::replace(
+                    link,
+                    PodLink {
+                        containers,
+                        ..PodLink::default()
+                    },
+                );
                 if let Some(metrics) = link.metrics {
                     self.metrics.untrack_pod(metrics);
                 }

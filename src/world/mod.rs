@@ -31,7 +31,7 @@ mod usage;
 mod vpa;
 mod waiting;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::api::{Change, EventSink, PodDraws, PodId, Store};
 use crate::autoscaler::hpa::PodRequests;
@@ -86,7 +86,7 @@ const STUCK_AFTER: u64 = 50_000_000;
 const PROGRESS_EVERY: u64 = 1 << 12;
 
 /// What the data plane knows of a pod besides its object.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct PodLink {
     pod: Option<PodId>,
     metrics: Option<MetricsPodId>,
@@ -105,6 +105,25 @@ struct PodLink {
     requests: Arc<PodRequests>,
     /// Its place in the recording's pods.
     record: usize,
+}
+
+impl Default for PodLink {
+    fn default() -> Self {
+        // Made and thrown away with each pod: one set of no requests serves them all.
+        static NONE: LazyLock<Arc<PodRequests>> = LazyLock::new(Arc::default);
+        Self {
+            pod: None,
+            metrics: None,
+            containers: Vec::new(),
+            server: None,
+            serving: 0,
+            client: None,
+            vpa: None,
+            boost: None,
+            requests: Arc::clone(&NONE),
+            record: 0,
+        }
+    }
 }
 
 /// The control plane's components, each under its own name.

@@ -54,9 +54,12 @@ impl Simulation<'_> {
             memory_request: asked.memory.gib(),
             resized: Vec::new(),
         };
+        // The list of a pod that had the slot before serves this one.
+        let mut containers = std::mem::take(&mut self.pods[slot].containers);
+        containers.resize(pod.template.lasting().count(), None);
         self.pods[slot] = PodLink {
             pod: Some(id),
-            containers: vec![None; pod.template.lasting().count()],
+            containers,
             requests,
             boost,
             record: self.recorder.pod_created(record),

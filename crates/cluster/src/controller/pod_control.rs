@@ -19,24 +19,26 @@ const SUFFIX: usize = 5;
 
 fn random_suffix(stream: &mut Stream, length: usize) -> String {
     let mut suffix = String::with_capacity(length);
-    suffix.extend((0..length).map(|_| random_letter(stream)));
+    suffix.extend((0..length).map(|_| char::from(random_letter(stream))));
     suffix
 }
 
-fn random_letter(stream: &mut Stream) -> char {
-    char::from(ALPHABET[stream.below(ALPHABET.len())])
+fn random_letter(stream: &mut Stream) -> u8 {
+    ALPHABET[stream.below(ALPHABET.len())]
 }
 
 /// A generated name: the owner's, cut so that the name is a label of a host, and a suffix
 /// (`pkg/controller`, `GetPodsPrefix`; `apiserver/pkg/storage/names/generate.go`).
-fn generate_name(owner: &str, suffix: [char; SUFFIX]) -> Arc<str> {
+fn generate_name(owner: &str, suffix: [u8; SUFFIX]) -> Arc<str> {
     const LONGEST: usize = 63 - SUFFIX;
-    let mut name = String::with_capacity(owner.len() + 1 + SUFFIX);
-    name.push_str(owner);
-    name.push('-');
-    name.truncate(LONGEST);
-    name.extend(suffix);
-    name.into()
+    // Put together in place: names are most of what pods allocate.
+    let mut name = [b'-'; LONGEST + SUFFIX];
+    let kept = owner.len().min(LONGEST);
+    name[..kept].copy_from_slice(&owner.as_bytes()[..kept]);
+    let base = (owner.len() + 1).min(LONGEST);
+    name[base..base + SUFFIX].copy_from_slice(&suffix);
+    let name = str::from_utf8(&name[..base + SUFFIX]);
+    name.unwrap_or(owner).into()
 }
 
 /// A name that the API server generates: what it begins with and five signs.

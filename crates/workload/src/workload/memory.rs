@@ -18,7 +18,7 @@ pub(super) struct Memory {
     /// Whether time or finished requests leave anything behind.
     grows: bool,
     /// What was declared lately, if that is kept.
-    past: Option<Box<Past<f64>>>,
+    past: Option<Past<f64>>,
 }
 
 impl Memory {

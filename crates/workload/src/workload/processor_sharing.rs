@@ -78,7 +78,7 @@ pub(super) struct ProcessorSharing {
     /// Given to background work, in 1/1024 ns of one millionth of a core.
     background_used: u128,
     /// What held lately, if that is kept: for servers without requests.
-    past: Option<Box<Past<Background>>>,
+    past: Option<Past<Background>>,
 }
 
 /// Background work up to the next change.

@@ -43,6 +43,8 @@ pub struct Controller {
     /// Whether statuses are looked at: sweeps need none.
     keeps_status: bool,
     known: Vec<Known>,
+    /// Whether a Deployment ever had several ReplicaSets.
+    had_several: bool,
     /// Of all Deployments that are queued anew at once.
     limiter: TokenBucket,
 }
@@ -72,6 +74,7 @@ impl Controller {
             api_latency: config.api_latency,
             keeps_status,
             known: Vec::new(),
+            had_several: false,
             limiter: TokenBucket::new(REQUEUES.0, REQUEUES.1),
         }
     }
@@ -110,7 +113,7 @@ impl Controller {
             (
                 ObjectId::Pod(pod),
                 What::Created | What::Ready | What::Deleting | What::Ended | What::Deleted,
-            ) => self.observe_pod(pod, context),
+            ) if self.keeps_status || self.had_several => self.observe_pod(pod, context),
             _ => {}
         }
     }
@@ -280,6 +283,7 @@ impl Controller {
                         let known = self.known(id);
                         known.sets.push(set);
                         known.created += 1;
+                        self.had_several |= self.known(id).sets.len() > 1;
                     }
                 }
                 Step::ScaleReplicaSet {
