@@ -14,7 +14,7 @@ use super::number::write_significant;
 use super::statistics::Statistics;
 use super::table::Goal;
 use super::{Metrics, Plan, RunResult, labels};
-use crate::output::{SweepPoint, SweepTable};
+use crate::output::{Rows, SweepPoint, SweepTable};
 
 /// Points that charts show at most; a larger sweep has none.
 pub const MOST_CHARTED: u64 = 20_000;
@@ -79,9 +79,9 @@ pub struct Collector<'p, R: Write, P: Write> {
     kept: &'p [&'p str],
     ranking: Ranking<'p>,
     /// `results.csv`.
-    rows: csv::Writer<R>,
+    rows: Rows<R>,
     /// `points.csv`.
-    points: csv::Writer<P>,
+    points: Rows<P>,
     results: Results,
     /// All metrics, once a run has succeeded.
     columns: Vec<String>,
@@ -128,8 +128,8 @@ impl<'p, R: Write, P: Write> Collector<'p, R, P> {
             plan,
             kept,
             ranking,
-            rows: csv::Writer::from_writer(rows),
-            points: csv::Writer::from_writer(points),
+            rows: Rows::headless(rows),
+            points: Rows::headless(points),
             results,
             columns: Vec::new(),
             places: Vec::new(),
@@ -205,19 +205,18 @@ impl<'p, R: Write, P: Write> Collector<'p, R, P> {
         let metrics = self.columns.iter().map(String::as_str);
         let fixed = ["point", "seed"].into_iter();
         let header = fixed.chain(paths()).chain(metrics).chain(["error"]);
-        self.rows.write_record(header)?;
-        for field in ["point"].into_iter().chain(paths()) {
-            self.points.write_field(field)?;
-        }
-        for field in ["runs", "failed"] {
-            self.points.write_field(field)?;
+        header.for_each(|name| self.rows.text(name));
+        self.rows.end()?;
+        let fixed = ["point"].into_iter().chain(paths());
+        for name in fixed.chain(["runs", "failed"]) {
+            self.points.text(name);
         }
         for metric in &self.columns {
             for name in Statistics::NAMES {
-                self.points.write_field(format!("{metric}.{name}"))?;
+                self.points.text(&format!("{metric}.{name}"));
             }
         }
-        self.points.write_record(None::<&[u8]>)?;
+        self.points.end()?;
         let nothing = vec![Statistics::of([]); self.columns.len()];
         for (point, values, failed) in std::mem::take(&mut self.early) {
             self.write_point(point, &values, (0, failed), &nothing)?;
@@ -232,12 +231,10 @@ impl<'p, R: Write, P: Write> Collector<'p, R, P> {
         (runs, failed): (u32, u32),
         statistics: &[Statistics],
     ) -> io::Result<()> {
-        self.points.write_field(point.to_string())?;
-        for value in values {
-            self.points.write_field(value)?;
-        }
-        self.points.write_field(runs.to_string())?;
-        self.points.write_field(failed.to_string())?;
+        self.points.count(point);
+        values.iter().for_each(|value| self.points.text(value));
+        self.points.int(runs);
+        self.points.int(failed);
         for statistics in statistics {
             let mut last = None;
             for field in statistics.fields() {
@@ -246,10 +243,10 @@ impl<'p, R: Write, P: Write> Collector<'p, R, P> {
                     write_cell(&mut self.cell, field);
                     last = Some(field.to_bits());
                 }
-                self.points.write_field(&self.cell)?;
+                self.points.plain(&self.cell);
             }
         }
-        Ok(self.points.write_record(None::<&[u8]>)?)
+        self.points.end()
     }
 
     fn finish_point(&mut self, point: u64) -> io::Result<()> {
@@ -312,21 +309,19 @@ impl<'p, R: Write, P: Write> Collector<'p, R, P> {
     fn write_rows(&mut self) -> io::Result<()> {
         let width = self.columns.len();
         for row in self.unwritten.drain(..) {
-            self.rows.write_field(row.point.to_string())?;
-            self.rows.write_field(row.seed.to_string())?;
-            for setting in &row.settings {
-                self.rows.write_field(setting)?;
-            }
+            self.rows.count(row.point);
+            self.rows.count(row.seed);
+            row.settings.iter().for_each(|value| self.rows.text(value));
             let (values, error) = match row.values {
                 Ok(values) => (values, String::new()),
                 Err(error) => (vec![f64::NAN; width], error),
             };
             for value in values {
                 write_cell(&mut self.cell, value);
-                self.rows.write_field(&self.cell)?;
+                self.rows.plain(&self.cell);
             }
-            self.rows.write_field(error)?;
-            self.rows.write_record(None::<&[u8]>)?;
+            self.rows.text(&error);
+            self.rows.end()?;
         }
         self.rows.flush()
     }

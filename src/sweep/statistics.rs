@@ -21,25 +21,33 @@ impl Statistics {
 
     /// The statistics of the finite ones of these values.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
-        let mut sorted: Vec<f64> = values
-            .into_iter()
-            .filter(|value| value.is_finite())
-            .collect();
+        let mut values = values.into_iter().filter(|value| value.is_finite());
+        let first = values.next();
+        let Some(second) = values.next() else {
+            return Self::of_one(first.unwrap_or(f64::NAN));
+        };
+        let mut sorted: Vec<f64> = first.into_iter().chain([second]).chain(values).collect();
         sorted.sort_by(f64::total_cmp);
         let n = sorted.len() as f64;
         let mean = sorted.iter().sum::<f64>() / n;
         let squares: f64 = sorted.iter().map(|value| (value - mean).powi(2)).sum();
-        let standard_error = if sorted.len() < 2 {
-            f64::NAN
-        } else {
-            (squares / (n - 1.0) / n).sqrt()
-        };
         Self {
             mean,
-            standard_error,
+            standard_error: (squares / (n - 1.0) / n).sqrt(),
             p5: percentile(&sorted, 0.05),
             p50: percentile(&sorted, 0.50),
             p95: percentile(&sorted, 0.95),
+        }
+    }
+
+    /// Of one value, or of none, which is not a number.
+    fn of_one(value: f64) -> Self {
+        Self {
+            mean: value,
+            standard_error: f64::NAN,
+            p5: value,
+            p50: value,
+            p95: value,
         }
     }
 

@@ -47,6 +47,7 @@ pub use loads::write_loads;
 pub use machines::{write_nodes, write_pods};
 pub use node_autoscaler::write_node_autoscaler;
 pub use queues::write_queues;
+pub use rows::Rows;
 pub use run::{Charts, OnRequest, write_run};
 pub use summary::{write_scaling_steps, write_summary_csv, write_summary_json};
 #[cfg(feature = "charts")]

@@ -10,7 +10,7 @@ use crate::sim::SimTime;
 const KEPT: usize = 1 << 16;
 
 /// A table that is being written.
-pub(super) struct Rows<W: Write> {
+pub struct Rows<W: Write> {
     out: W,
     line: Vec<u8>,
     is_begun: bool,
@@ -18,17 +18,22 @@ pub(super) struct Rows<W: Write> {
 
 impl<W: Write> Rows<W> {
     /// A table with this header.
-    pub(super) fn new(out: W, header: &[String]) -> io::Result<Self> {
-        let mut rows = Self {
-            out,
-            line: Vec::with_capacity(KEPT + 1024),
-            is_begun: false,
-        };
+    pub fn new(out: W, header: &[String]) -> io::Result<Self> {
+        let mut rows = Self::headless(out);
         for name in header {
             rows.text(name);
         }
         rows.end()?;
         Ok(rows)
+    }
+
+    /// A table whose header is written as a row.
+    pub fn headless(out: W) -> Self {
+        Self {
+            out,
+            line: Vec::with_capacity(KEPT + 1024),
+            is_begun: false,
+        }
     }
 
     /// Begins a cell.
@@ -40,7 +45,7 @@ impl<W: Write> Rows<W> {
     }
 
     /// A text.
-    pub(super) fn text(&mut self, text: &str) {
+    pub fn text(&mut self, text: &str) {
         let is_special = |byte: u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
         let cell = self.cell();
         if !text.bytes().any(is_special) {
@@ -57,18 +62,23 @@ impl<W: Write> Rows<W> {
         cell.push(b'"');
     }
 
+    /// A text in which nothing has to be quoted, as a number.
+    pub fn plain(&mut self, text: &str) {
+        self.cell().extend_from_slice(text.as_bytes());
+    }
+
     /// An empty cell.
-    pub(super) fn empty(&mut self) {
+    pub fn empty(&mut self) {
         self.cell();
     }
 
     /// `true` or `false`.
-    pub(super) fn bool(&mut self, value: bool) {
+    pub fn bool(&mut self, value: bool) {
         self.text(if value { "true" } else { "false" });
     }
 
     /// A whole number.
-    pub(super) fn int(&mut self, value: impl Into<i64>) {
+    pub fn int(&mut self, value: impl Into<i64>) {
         let value = value.into();
         let cell = self.cell();
         if value < 0 {
@@ -78,12 +88,12 @@ impl<W: Write> Rows<W> {
     }
 
     /// A count.
-    pub(super) fn count(&mut self, value: u64) {
+    pub fn count(&mut self, value: u64) {
         push_digits(self.cell(), value);
     }
 
     /// A whole number that may be absent.
-    pub(super) fn optional(&mut self, value: Option<impl Into<i64>>) {
+    pub fn optional(&mut self, value: Option<impl Into<i64>>) {
         match value {
             Some(value) => self.int(value),
             None => self.empty(),
@@ -92,22 +102,22 @@ impl<W: Write> Rows<W> {
 
     /// A number in a column of floating-point numbers: at most this many decimals, at least one;
     /// empty if it does not exist.
-    pub(super) fn float(&mut self, value: f64, decimals: usize) {
+    pub fn float(&mut self, value: f64, decimals: usize) {
         push_number(self.cell(), value, decimals, true);
     }
 
     /// The whole number that is nearest; empty if it does not exist.
-    pub(super) fn rounded(&mut self, value: f64) {
+    pub fn rounded(&mut self, value: f64) {
         push_number(self.cell(), value, 0, false);
     }
 
     /// An instant in seconds, exact to the millisecond.
-    pub(super) fn seconds(&mut self, time: SimTime) {
+    pub fn seconds(&mut self, time: SimTime) {
         self.float(time.as_secs_f64(), 3);
     }
 
     /// An instant that may not have come.
-    pub(super) fn instant(&mut self, time: Option<SimTime>) {
+    pub fn instant(&mut self, time: Option<SimTime>) {
         match time {
             Some(time) => self.seconds(time),
             None => self.empty(),
@@ -115,7 +125,7 @@ impl<W: Write> Rows<W> {
     }
 
     /// Ends the row.
-    pub(super) fn end(&mut self) -> io::Result<()> {
+    pub fn end(&mut self) -> io::Result<()> {
         self.line.push(b'\n');
         self.is_begun = false;
         if self.line.len() >= KEPT {
@@ -125,10 +135,16 @@ impl<W: Write> Rows<W> {
         Ok(())
     }
 
-    /// Hands on what is left.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    /// Hands on what was written so far.
+    pub fn flush(&mut self) -> io::Result<()> {
         self.out.write_all(&self.line)?;
+        self.line.clear();
         self.out.flush()
+    }
+
+    /// Hands on what is left.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.flush()
     }
 }
 

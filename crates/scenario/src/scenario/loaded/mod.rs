@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value as Json;
 
 use super::diagnostic::{Diagnostics, SourceFile};
-use super::manifest::{self, Manifests};
+use super::manifest::{self, Manifests, Written};
 use super::model::Scenario;
 use super::node::{Node, Span};
 use super::object::to_json;
@@ -39,6 +39,8 @@ pub(in crate::scenario) struct Document {
     /// The load that named its file, if one did.
     pub(in crate::scenario) load: Option<usize>,
     json: Arc<OnceLock<Arc<Json>>>,
+    /// What it was read as, if nothing was to be said of it.
+    written: Arc<OnceLock<Option<Written>>>,
 }
 
 impl Document {
@@ -47,13 +49,33 @@ impl Document {
             node: Arc::new(node),
             load,
             json: Arc::default(),
+            written: Arc::default(),
         }
     }
 
     /// The tree, to be changed.
     pub(in crate::scenario) fn node_mut(&mut self) -> &mut Node {
         self.json = Arc::default();
+        self.written = Arc::default();
         Arc::make_mut(&mut self.node)
+    }
+
+    /// What it is read as: once, if nothing is to be said of it.
+    pub(in crate::scenario) fn read<E>(
+        &self,
+        diagnostics: &mut Diagnostics,
+        read: impl FnOnce(&Node, &mut Diagnostics) -> Result<Option<Written>, E>,
+    ) -> Result<Option<Written>, E> {
+        if let Some(written) = self.written.get() {
+            return Ok(written.clone());
+        }
+        let said = diagnostics.list.len();
+        let written = read(&self.node, diagnostics)?;
+        if diagnostics.list.len() == said {
+            // Another thread may have read it meanwhile, as the same.
+            let _ = self.written.set(written.clone());
+        }
+        Ok(written)
     }
 
     /// The tree as JSON, made once.

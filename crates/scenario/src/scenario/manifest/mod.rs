@@ -125,16 +125,19 @@ pub(super) fn group_of(kind: &str) -> Option<&'static str> {
 pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Manifests {
     let mut manifests = Manifests::default();
     let mut others = Others::default();
-    for (index, document) in documents.iter().enumerate() {
-        let document = &document.node;
+    for (index, whole) in documents.iter().enumerate() {
+        let document = &whole.node;
         if !is_object(document, diagnostics) {
             continue;
         }
-        let context = &mut Context {
-            document,
-            diagnostics,
+        let read = |document: &Node, diagnostics: &mut Diagnostics| {
+            let context = &mut Context {
+                document,
+                diagnostics,
+            };
+            read_document(context)
         };
-        match read_document(context) {
+        match whole.read(diagnostics, read) {
             Ok(written) => written
                 .into_iter()
                 .for_each(|written| manifests.add(index, written)),
