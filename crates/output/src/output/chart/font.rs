@@ -2,7 +2,6 @@
 //!
 //! Both are subsets of DejaVu Sans (`assets/fonts/`). Sizes are the font's em in pixels.
 
-use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use ab_glyph::{Font, FontRef, GlyphId, OutlineCurve, PxScale, ScaleFont};
@@ -90,7 +89,10 @@ fn append(
             path.push(command);
             for point in points {
                 let (x, y) = place(*point);
-                write!(path, "{x:.2} {y:.2} ").expect("strings take every text");
+                for length in [x, y] {
+                    push(path, length);
+                    path.push(' ');
+                }
             }
         };
         if at != Some(*start) {
@@ -103,6 +105,40 @@ fn append(
         }
         at = Some(*end);
     }
+}
+
+/// Appends a length with two decimals, but for zeros at its end: thousands of them make up the
+/// texts of a chart.
+fn push(path: &mut String, length: f32) {
+    // The product is exact, so that ties are ties.
+    let hundredths = (f64::from(length) * 100.0).round_ties_even() as i64;
+    if hundredths < 0 {
+        path.push('-');
+    }
+    let mut rest = hundredths.unsigned_abs();
+    let mut digits = [0; 24];
+    let mut from = digits.len();
+    let mut put = |digit: u8| {
+        from -= 1;
+        digits[from] = digit;
+    };
+    let (tenths, last) = (rest / 10, rest % 10);
+    if last > 0 {
+        put(b'0' + last as u8);
+    }
+    if last > 0 || tenths % 10 > 0 {
+        put(b'0' + (tenths % 10) as u8);
+        put(b'.');
+    }
+    rest = tenths / 10;
+    loop {
+        put(b'0' + (rest % 10) as u8);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    path.extend(digits[from..].iter().map(|digit| char::from(*digit)));
 }
 
 /// The text, cut with an ellipsis where it is wider than the room.
@@ -153,6 +189,20 @@ mod tests {
         // An o is two contours, and a second one stands a width further on.
         let two = outlines("oo", 10.0, Weight::Bold, (0.0, 0.0));
         assert_eq!(two.matches('M').count(), 4, "{two}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn lengths_are_written_as_rust_formats_them(quarters in -4_000_000i32..4_000_000, other in -40_000.0..40_000.0f32) {
+            for length in [quarters as f32 / 8.0, other] {
+                let mut text = String::new();
+                push(&mut text, length);
+                let whole = format!("{length:.2}");
+                let whole = whole.trim_end_matches('0').trim_end_matches('.');
+                let whole = if whole == "-0" { "0" } else { whole };
+                proptest::prop_assert_eq!(text, whole);
+            }
+        }
     }
 
     #[test]
