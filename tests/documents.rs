@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use nlsim::analysis::Summary;
 use nlsim::autoscaler::vpa::{AdmissionFlags, UpdaterFlags};
 use nlsim::record::{
-    CallRecord, Called, HpaRecord, LoadRecord, QueueRecord, Recording, ServiceRecord,
-    VpaContainerRecord, VpaRecord, WorkloadRecord,
+    CallRecord, Called, ForecastRecord, HpaRecord, LoadRecord, QueueRecord, Recording,
+    ServiceRecord, VpaContainerRecord, VpaRecord, WorkloadRecord,
 };
 use nlsim::scenario::{Guess, Loaded};
 use nlsim::sim::SimDuration;
@@ -99,7 +99,10 @@ fn the_tables_of_columns_are_those_of_the_program() {
 fn every_figure_is_explained() {
     let mut recording = Recording {
         duration: SimDuration::from_secs(60),
-        hpas: vec![HpaRecord::default()],
+        hpas: vec![HpaRecord {
+            forecasts: vec![ForecastRecord::default()],
+            ..HpaRecord::default()
+        }],
         workloads: vec![WorkloadRecord::default()],
         services: vec![ServiceRecord::default()],
         loads: vec![LoadRecord::default()],
@@ -128,6 +131,11 @@ fn every_figure_is_explained() {
         let own = own.iter().find_map(|before| name.strip_prefix(before));
         let own = own.or(name.strip_prefix("vpa.."));
         let figure = own.unwrap_or(name);
+        // A model's begin with its name, which is empty too.
+        let figure = match figure.strip_prefix('.') {
+            Some(of_a_model) => format!("model.NAME.{of_a_model}"),
+            None => figure.to_owned(),
+        };
         assert!(outputs.contains(&format!("`{figure}`")), "{name}");
     }
 }

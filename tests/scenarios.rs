@@ -6,7 +6,7 @@ mod shipped;
 use std::collections::BTreeSet;
 use std::fs;
 
-use shipped::{load, run};
+use shipped::{Run, load, run};
 
 #[test]
 fn every_scenario_is_covered_here() {
@@ -207,6 +207,35 @@ fn kedas_fallback_stands_in_for_prometheus() {
         .map(|one| one.count)
         .sum();
     assert!((1..=3).contains(&failed), "{failed}");
+}
+
+/// One day three ways: CPU alone is late at eight; a clock and what was needed on the days before
+/// have the pods there, and pay for little more.
+#[test]
+fn pods_that_are_there_at_eight() {
+    let (cpu, cron, predictive) = (
+        run("office-cpu"),
+        run("office-cron"),
+        run("office-predictive"),
+    );
+    let ready_at_eight = |run: &Run| {
+        let time = nlsim::sim::SimTime::from_secs(8 * 3600 + 30);
+        let counts = run.recording.workloads[0].counts.at(time);
+        counts.map_or(0, |counts| counts.ready)
+    };
+    assert_eq!(ready_at_eight(&cpu), 2);
+    assert!(ready_at_eight(&cron) >= 11);
+    assert!(ready_at_eight(&predictive) >= 11);
+    let missed = |run: &Run| run.get("slo_violation_pct");
+    // What is felt are the two minutes after eight.
+    assert!(missed(&cpu) > 0.1, "{}", missed(&cpu));
+    assert_eq!((missed(&cron), missed(&predictive)), (0.0, 0.0));
+    let pods = |run: &Run| run.summary.hpas[0].ready.1;
+    assert!(pods(&cron) < 1.1 * pods(&cpu) && pods(&predictive) < 1.1 * pods(&cpu));
+    let decided = predictive.get("hpa.web.predicted_pct");
+    assert!((10.0..90.0).contains(&decided), "{decided}");
+    assert!(predictive.get("hpa.web.model.profile.coverage_pct") > 50.0);
+    assert!(predictive.get("hpa.web.model.profile.mae") < 2.0);
 }
 
 #[test]

@@ -263,11 +263,15 @@ impl<'s> Simulation<'s> {
             self.write_checkpoints(end);
         }
         self.tell_windows();
+        self.record_forecasts();
         let events = self.handled;
         let mut recording = self.recorder.finish();
         cost::check(&recording).map_err(|broken| RunError::Broken(end, self.seed, broken))?;
         for (service, record) in recording.services.iter_mut().enumerate() {
             record.passed_by = self.traffic.passed_by(service);
+        }
+        for (queue, record) in recording.queues.iter_mut().enumerate() {
+            record.cold_starts = self.traffic.cold_starts(queue);
         }
         for (load, record) in recording.loads.iter_mut().enumerate() {
             fill(record, &self.traffic.load_report(load, end), full);

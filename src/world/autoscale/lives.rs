@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::forecasts::Forecasts;
 use super::{Hpa, Known, Target, apis};
 use crate::api::{HpaId, Kind, SelectionId, Store};
-use crate::autoscaler::hpa::Controller;
+use crate::autoscaler::hpa::{Config, Controller};
 use crate::controller::podautoscaler;
 use crate::record::{HpaRecord, WorkloadRecord};
 use crate::scenario::model::From;
@@ -33,6 +34,9 @@ impl Simulation<'_> {
             if index >= self.recorder.recording.hpas.len() {
                 self.record_hpa(index, now);
             }
+            if let Some(forecasts) = &self.hpas.states[index].forecasts {
+                self.recorder.recording.hpas[index].forecasts = forecasts.records();
+            }
             let stated = self.scenario.hpas.get(place).map(|hpa| &hpa.first_syncs);
             let stated = stated.filter(|syncs| !syncs.is_empty());
             let syncs = stated.cloned().unwrap_or_else(|| vec![now + phase]);
@@ -52,7 +56,7 @@ impl Simulation<'_> {
 
     /// Begins to keep what the controller remembers of an HPA; returns its index.
     fn know_hpa(&mut self, id: HpaId) -> Option<usize> {
-        let config = self.scenario.controllers.hpa.clone();
+        let config = self.hpa_config(id);
         let hpa = self.store.hpa(id)?;
         let (namespace, target) = (&hpa.meta.namespace, &hpa.target);
         let reference = format!("{}/{namespace}/{}", target.kind, target.name);
@@ -62,6 +66,7 @@ impl Simulation<'_> {
             reference,
             target: Err(String::new()),
             known: Known::default(),
+            forecasts: None,
             gone: false,
         };
         find_target(&mut made, &mut self.store);
@@ -69,9 +74,41 @@ impl Simulation<'_> {
         self.components
             .autoscalers
             .set_metrics(index as u32, apis(&spec));
-        self.hpas.controllers.push(Controller::new(spec, config));
+        let mut controller = Controller::new(spec, config);
+        let name = hpa_name(&self.store, id);
+        made.forecasts = self.add_models(&name, &mut controller);
+        self.hpas.controllers.push(controller);
         self.hpas.states.push(made);
         Some(index)
+    }
+
+    /// The controller's settings for an HPA.
+    fn hpa_config(&self, id: HpaId) -> Config {
+        let mut config = self.scenario.controllers.hpa.clone();
+        if !self.scenario.predictive.is_empty() {
+            let (namespace, name) = hpa_name(&self.store, id);
+            let mut all = self.scenario.predictive.iter();
+            let own = all.find(|one| (&one.namespace, &one.name) == (&namespace, &name));
+            if let Some(own) = own {
+                own.tuning.apply(&mut config);
+            }
+        }
+        config
+    }
+
+    /// Puts the models of the scenario beside an HPA of this namespace and name.
+    fn add_models(
+        &self,
+        (namespace, name): &(String, String),
+        controller: &mut Controller,
+    ) -> Option<Box<Forecasts>> {
+        let mut all = self.scenario.predictive.iter();
+        let of = all.find(|one| (&one.namespace, &one.name) == (namespace, name))?;
+        let period = self.scenario.controllers.hpa.sync_period;
+        let epoch = self.scenario.controllers.vpa.clock.unix_start;
+        let epoch = epoch.saturating_mul(1_000_000_000);
+        controller.set_predictor(of.predictor(period, epoch));
+        Some(Box::new(Forecasts::new(of, period)))
     }
 
     /// An HPA was created during the run: its first sync comes a period later.
@@ -102,8 +139,11 @@ impl Simulation<'_> {
         let state = &mut self.hpas.states[index];
         state.id = id;
         if std::mem::take(&mut state.gone) {
-            let config = self.scenario.controllers.hpa.clone();
-            self.hpas.controllers[index] = Controller::new(spec, config);
+            let config = self.hpa_config(id);
+            let mut controller = Controller::new(spec, config);
+            let made = self.add_models(&hpa_name(&self.store, id), &mut controller);
+            self.hpas.controllers[index] = controller;
+            self.hpas.states[index].forecasts = made;
         }
         self.change_hpa(id, now);
         true
@@ -111,6 +151,7 @@ impl Simulation<'_> {
 
     /// Adds the record of an HPA.
     fn record_hpa(&mut self, index: usize, now: SimTime) {
+        let config = self.hpa_config(self.hpas.states[index].id);
         let state = &self.hpas.states[index];
         let (Some(hpa), target) = (self.store.hpa(state.id), &state.target) else {
             return;
@@ -131,8 +172,7 @@ impl Simulation<'_> {
             workload,
             ..HpaRecord::default()
         };
-        let config = &self.scenario.controllers.hpa;
-        tell_spec(&mut record, &spec, config, now);
+        tell_spec(&mut record, &spec, &config, now);
         record.load_steps = load_steps(self.scenario, workload, &spec);
         record.load_steps.retain(|step| step.0 >= now);
         self.recorder.add_hpa(record);
@@ -145,7 +185,7 @@ impl Simulation<'_> {
         let (Some(index), Some(hpa)) = (place, self.store.hpa(id)) else {
             return;
         };
-        let config = &self.scenario.controllers.hpa;
+        let config = &self.hpa_config(id);
         let record = &mut self.recorder.recording.hpas[index];
         tell_spec(record, &hpa.spec, config, now);
         let spec = (*hpa.spec).clone();
@@ -209,6 +249,14 @@ impl Simulation<'_> {
         names.dedup();
         names
     }
+}
+
+/// Namespace and name of an HPA.
+fn hpa_name(store: &Store, id: HpaId) -> (String, String) {
+    let meta = store.hpa(id).map(|hpa| &hpa.meta);
+    meta.map_or_else(Default::default, |meta| {
+        (meta.namespace.to_string(), meta.name.to_string())
+    })
 }
 
 /// Looks an HPA's target up, if it is not known or not there any more.

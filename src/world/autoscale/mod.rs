@@ -2,6 +2,7 @@
 
 mod added_up;
 mod apis;
+mod forecasts;
 mod lives;
 mod shown;
 mod told;
@@ -91,6 +92,8 @@ struct Hpa {
     target: Result<Target, String>,
     /// What is known of the pods that it selects.
     known: Known,
+    /// The forecasts of the models beside it, if there are any.
+    forecasts: Option<Box<forecasts::Forecasts>>,
     /// Whether a sync has found that it is gone: what the controller knew of it is forgotten.
     gone: bool,
 }

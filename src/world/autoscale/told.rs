@@ -9,7 +9,18 @@ use crate::record::{DecisionLog, DecisionRecord, Detail, EventRecord, HpaRecord,
 use crate::sim::SimTime;
 use crate::world::Simulation;
 
+use super::forecasts::Forecasts;
+
 impl Simulation<'_> {
+    /// Writes how good the models beside HPAs were into the recording.
+    pub(in crate::world) fn record_forecasts(&mut self) {
+        for (index, hpa) in self.hpas.states.iter().enumerate() {
+            if let Some(forecasts) = &hpa.forecasts {
+                forecasts.tell(&mut self.recorder.recording.hpas[index]);
+            }
+        }
+    }
+
     pub(super) fn record_decision(&mut self, index: usize, now: SimTime, decision: &Decision) {
         for event in &decision.events {
             let uid = self.store.hpa(self.hpas.states[index].id);
@@ -30,6 +41,10 @@ impl Simulation<'_> {
                 message: event.message.clone(),
                 ..EventRecord::default()
             });
+        }
+        let warm_up = SimTime::ZERO + self.scenario.simulation.warm_up;
+        if let Some(forecasts) = &mut self.hpas.states[index].forecasts {
+            forecasts.sync(now, warm_up, decision);
         }
         let status = self.hpas.controllers[index].status();
         let replicas = decision.write.unwrap_or(decision.steps.current);
@@ -55,7 +70,7 @@ impl Simulation<'_> {
                 index,
                 now,
                 &recording.hpas[index],
-                status,
+                (status, self.hpas.states[index].forecasts.as_deref()),
                 decision,
             );
         }
@@ -79,7 +94,7 @@ fn keep(
     hpa: usize,
     time: SimTime,
     record: &HpaRecord,
-    status: &Status,
+    (status, forecasts): (&Status, Option<&Forecasts>),
     decision: &Decision,
 ) {
     let reason = |kind| {
@@ -123,7 +138,25 @@ fn keep(
             reason(ConditionType::ScalingLimited),
         ],
     };
-    log.push(&kept, (0..record.metric_names.len()).map(metric));
+    let metrics = (0..record.metric_names.len()).map(metric);
+    let Some(forecasts) = forecasts else {
+        log.push(&kept, metrics);
+        return;
+    };
+    let said: Vec<_> = forecasts.said(decision).collect();
+    let models = said
+        .iter()
+        .map(|(name, value, replicas, error)| MetricRecord {
+            name,
+            value: *value,
+            target: f64::NAN,
+            proposal: *replicas,
+            error: error.as_deref(),
+            ratio: None,
+            adjusted_ratio: None,
+            pods: None,
+        });
+    log.push(&kept, metrics.chain(models));
 }
 
 /// A current metric in the unit of its target.

@@ -281,6 +281,7 @@ impl Simulation<'_> {
             scenario: self.scenario,
             store: &self.store,
             custom: &self.custom,
+            traffic: &self.traffic,
             prometheus: self.prometheus.as_deref_mut().filter(|_| !is_down),
             first_source: self.keda.first_source,
             kind: "ScaledJob",

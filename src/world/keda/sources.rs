@@ -7,17 +7,19 @@ use serde_json::Value as Json;
 
 use crate::api::{PodPhase, Store};
 use crate::autoscaler::keda::{
-    AuthParams, ExternalMetric, KafkaPartition, KafkaTopic, PrometheusAnswer, RabbitQueue, Reading,
-    ScaleTrigger, Scaler, Sources, WorkloadPod,
+    AuthParams, Broker, ExternalMetric, KafkaPartition, KafkaTopic, PrometheusAnswer, RabbitQueue,
+    Reading, ScaleTrigger, Scaler, Sources, WorkloadPod,
 };
 use crate::kubectl::selector::LabelSelector;
 use crate::metrics::CustomMetrics;
 use crate::prometheus::promql::Value;
 use crate::prometheus::scrape::QueryError;
 use crate::scenario::Scenario;
-use crate::scenario::model::{FaultKind, TriggerSource};
+use crate::scenario::model::{FaultKind, TriggerSource, queue_of};
 use crate::sim::SimTime;
+use crate::workload::queue::{PartitionReading, Readings};
 use crate::world::prometheus::Prometheus;
+use crate::world::traffic::Traffic;
 
 /// What a scaler says of a source that is not there.
 const NOBODY: &str = "dial tcp: connect: connection refused";
@@ -59,6 +61,7 @@ pub(super) struct WorldSources<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) store: &'a Store,
     pub(super) custom: &'a CustomMetrics,
+    pub(super) traffic: &'a Traffic,
     /// The Prometheus of the cluster, if there is one that answers.
     pub(super) prometheus: Option<&'a mut Prometheus>,
     /// Where the declared sources begin among the custom metrics.
@@ -102,6 +105,17 @@ impl WorldSources<'_> {
         })
     }
 
+    /// What the broker of a simulated queue answers.
+    fn queue(&self, scaler: &Scaler) -> Option<Reading> {
+        let (broker, name) = scaler.queue()?;
+        let index = queue_of(&self.scenario.queues, scaler)?;
+        Some(of_queue(
+            broker,
+            name,
+            &self.traffic.queue(index, self.now)?,
+        ))
+    }
+
     /// The pods that a selector selects in the object's namespace.
     fn pods(&self, selector: &str) -> Result<Vec<WorkloadPod>, String> {
         let selector = LabelSelector::parse(selector)?;
@@ -123,7 +137,7 @@ impl WorldSources<'_> {
 }
 
 impl Sources for WorldSources<'_> {
-    fn read(&mut self, trigger: usize, _: &Scaler, _: &str) -> Result<Reading, String> {
+    fn read(&mut self, trigger: usize, scaler: &Scaler, _: &str) -> Result<Reading, String> {
         let Some(of) = self.triggers.get(trigger) else {
             return Err(NOBODY.to_owned());
         };
@@ -142,7 +156,7 @@ impl Sources for WorldSources<'_> {
             )));
         }
         let Some((place, source)) = self.declared(trigger) else {
-            return Err(NOBODY.to_owned());
+            return self.queue(scaler).ok_or_else(|| NOBODY.to_owned());
         };
         let value = self.custom.read_at(self.first_source + place, self.now);
         reading(of, source, value)
@@ -185,6 +199,37 @@ fn answer(asked: Result<Value, QueryError>) -> PrometheusAnswer {
             _ => PrometheusAnswer::Several,
         },
         Ok(_) => PrometheusAnswer::Failed("the answer is no instant vector".to_owned()),
+    }
+}
+
+/// A queue's readings as its broker tells them.
+fn of_queue(broker: Broker, name: &str, queue: &Readings) -> Reading {
+    let (ready, held) = (queue.ready as i64, queue.unacked as i64);
+    match broker {
+        Broker::RabbitMq => Reading::RabbitMq(vec![RabbitQueue {
+            ready,
+            unacknowledged: held,
+            publish_rate: queue.publish_rate,
+            deliver_get_rate: queue.deliver_rate,
+        }]),
+        Broker::Redis => Reading::Redis(ready),
+        Broker::Sqs => Reading::Sqs {
+            visible: ready,
+            in_flight: held,
+            delayed: queue.delayed as i64,
+        },
+        Broker::Kafka => {
+            let partitions = (0..).zip(&queue.partitions);
+            let partition = |(id, one): (i32, &PartitionReading)| KafkaPartition {
+                id,
+                latest: one.latest as i64,
+                committed: one.committed.map_or(-1, |offset| offset as i64),
+            };
+            Reading::Kafka(vec![KafkaTopic {
+                name: name.to_owned(),
+                partitions: partitions.map(partition).collect(),
+            }])
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::calls::{MESSAGES, NO_LOAD};
 use super::{ServerId, Traffic, TrafficEvent};
-use crate::record::{Outcome, RequestSink};
+use crate::record::{ColdStarts, Outcome, RequestSink};
 use crate::sim::{EventQueue, SimTime, Streams};
 use crate::workload::queue::spec::QueueSpec;
 use crate::workload::queue::{Fate, Queue, Readings, Settled};
@@ -25,6 +25,11 @@ struct Attached {
     changed: bool,
     /// When its next event is scheduled.
     armed: Option<SimTime>,
+    /// Servers whose workers consume.
+    workers: Vec<ServerId>,
+    /// Since when a message waits that nobody was there to take.
+    cold: Option<SimTime>,
+    starts: ColdStarts,
 }
 
 /// All queues.
@@ -52,6 +57,9 @@ impl Queues {
             slots: spec.worker.concurrency,
             changed: false,
             armed: None,
+            workers: Vec::new(),
+            cold: None,
+            starts: ColdStarts::default(),
         });
         Self {
             all: attached.collect(),
@@ -88,7 +96,11 @@ impl Queues {
 
     /// A message comes.
     pub(super) fn produce(&mut self, index: u32, now: SimTime, work: Work) {
-        self.all[index as usize].queue.produce(now, work);
+        let one = &mut self.all[index as usize];
+        if one.workers.is_empty() && one.cold.is_none() {
+            one.cold = Some(now);
+        }
+        one.queue.produce(now, work);
         self.mark_changed(index);
     }
 
@@ -145,6 +157,12 @@ impl Traffic {
         Some(one.queue.readings(now))
     }
 
+    /// How long messages waited for a first worker, by the queue's index in the scenario.
+    pub fn cold_starts(&self, index: usize) -> ColdStarts {
+        let one = self.queues.all.get(index);
+        one.map_or_else(ColdStarts::default, |one| one.starts)
+    }
+
     /// The readings of a queue, by its name.
     pub fn queue_named(&self, name: &str, now: SimTime) -> Option<Readings> {
         let mut all = self.queues.all.iter();
@@ -169,6 +187,10 @@ impl Traffic {
         for index in self.queues.of_service(service) {
             let one = &mut self.queues.all[index as usize];
             one.queue.connect(queue.now(), server, one.slots);
+            one.workers.push(server);
+            if let Some(since) = one.cold.take() {
+                one.starts.add(queue.now().since(since));
+            }
             call_soon(index, queue);
         }
     }
@@ -193,6 +215,7 @@ impl Traffic {
         for index in self.queues.of_service(service) {
             let one = &mut self.queues.all[index as usize];
             one.queue.disconnect(queue.now(), server);
+            one.workers.retain(|other| *other != server);
             call_soon(index, queue);
         }
     }
@@ -203,7 +226,9 @@ impl Traffic {
             return;
         };
         for index in self.queues.of_service(service) {
-            self.queues.all[index as usize].queue.lose(now, server);
+            let one = &mut self.queues.all[index as usize];
+            one.queue.lose(now, server);
+            one.workers.retain(|other| *other != server);
             self.queues.mark_changed(index);
         }
     }

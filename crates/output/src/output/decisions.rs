@@ -7,11 +7,16 @@ use super::schema::DECISIONS;
 use crate::record::{MetricRecord, Recording};
 
 /// Writes a row per sync: the number before, each metric's part, the number after each
-/// correction, and why. A metric's columns begin with its name.
+/// correction, and why. A metric's columns begin with its name,
+/// those of a model that predicts with `model.` and its name.
 pub fn write_decisions(recording: &Recording, out: impl Write) -> io::Result<()> {
     let mut names: Vec<&str> = Vec::new();
-    for name in recording.hpas.iter().flat_map(|hpa| &hpa.metric_names) {
-        if !names.contains(&name.as_str()) {
+    let metrics = recording.hpas.iter().flat_map(|hpa| {
+        let models = hpa.forecasts.iter().map(|one| &one.model);
+        hpa.metric_names.iter().chain(models).map(String::as_str)
+    });
+    for name in metrics {
+        if !names.contains(&name) {
             names.push(name);
         }
     }

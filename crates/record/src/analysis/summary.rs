@@ -7,7 +7,7 @@ use super::findings::{Finding, findings};
 use super::vpa::{Disruptions, VpaFigures, vpa_figures};
 use crate::record::fold::{Elasticity, Flapping, Folded, Folds, Latencies, Mean, Slack};
 use crate::record::{
-    CallRecord, Labels, LatencyStats, LoadRecord, QueueRecord, Recording, ServiceRecord,
+    CallRecord, HpaRecord, Labels, LatencyStats, LoadRecord, QueueRecord, Recording, ServiceRecord,
 };
 
 /// All figures of a run.
@@ -218,7 +218,7 @@ fn of_the_run(
 
 fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut(String, f64)) {
     let (hpas, services) = (&summary.hpas, &summary.services);
-    for hpa in hpas {
+    for (hpa, record) in hpas.iter().zip(&recording.hpas) {
         let name = |key: &str| format!("hpa.{}.{key}", hpa.label);
         let elasticity = elasticity_values(&hpa.elasticity);
         let flapping = flapping_values(&hpa.flapping);
@@ -239,6 +239,9 @@ fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut
         ] {
             put(name(key), value);
         }
+        for (key, value) in forecast_values(record) {
+            put(name(&key), value);
+        }
     }
     for service in services {
         for (key, value) in service_values(service) {
@@ -255,6 +258,9 @@ fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut
         for (key, value) in queue_values(queue, service, recording) {
             put(format!("queue.{}.{key}", queue.name), value);
         }
+        for (key, value) in cold_starts(queue) {
+            put(format!("queue.{}.{key}", queue.name), value);
+        }
     }
     for call in &recording.calls {
         let called = call.called(recording, &summary.labels);
@@ -268,6 +274,32 @@ fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut
             put(format!("load.{}.{key}", load.name), value);
         }
     }
+}
+
+/// Figures of the models beside an HPA; nothing without models.
+fn forecast_values(record: &HpaRecord) -> Vec<(String, f64)> {
+    if record.forecasts.is_empty() {
+        return Vec::new();
+    }
+    let (syncs, decided) = record.predicted;
+    let share = percent(decided as f64, syncs as f64);
+    let mut values = vec![("predicted_pct".to_owned(), share)];
+    for forecast in &record.forecasts {
+        values.push((
+            format!("{}.forecasts", forecast.model),
+            forecast.count as f64,
+        ));
+        for (key, value) in [
+            ("mae", forecast.mae),
+            ("mape_pct", forecast.mape_pct),
+            ("smape_pct", forecast.smape_pct),
+            ("mase", forecast.mase),
+            ("coverage_pct", forecast.coverage_pct),
+        ] {
+            values.push((format!("{}.{key}", forecast.model), value));
+        }
+    }
+    values
 }
 
 fn vpa_values(vpa: &VpaFigures) -> Vec<(String, f64)> {
@@ -352,6 +384,20 @@ fn load_values(load: &LoadRecord) -> [(&'static str, f64); 8] {
 }
 
 /// Figures of a queue after the warm-up; the latencies are from production to the end of the task.
+/// Figures of a queue's cold starts, if there were any.
+fn cold_starts(queue: &QueueRecord) -> Vec<(&'static str, f64)> {
+    let starts = &queue.cold_starts;
+    if starts.count == 0 {
+        return Vec::new();
+    }
+    let count = starts.count as f64;
+    vec![
+        ("cold_starts", count),
+        ("cold_start_mean_s", starts.total.as_secs_f64() / count),
+        ("cold_start_max_s", starts.longest.as_secs_f64()),
+    ]
+}
+
 fn queue_values(
     queue: &QueueRecord,
     service: &ServiceRecord,

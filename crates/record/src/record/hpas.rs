@@ -71,6 +71,30 @@ pub struct HpaRecord {
     pub specs: Vec<HpaSpecRecord>,
     /// Those of its metrics that are made of samples over a window.
     pub windows: Vec<MetricWindow>,
+    /// How good the models beside it were, in their order.
+    pub forecasts: Vec<ForecastRecord>,
+    /// Syncs with models after the warm-up, and those in which they decided.
+    pub predicted: (u64, u64),
+}
+
+/// How good a model beside an HPA was, after the warm-up.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ForecastRecord {
+    /// What its columns and figures begin with: `model.` and its name.
+    pub model: String,
+    /// Forecasts that were compared with what the HPA then calculated.
+    pub count: usize,
+    /// Mean absolute error, in replicas.
+    pub mae: f64,
+    /// Mean absolute error in percent of what came, counted as at least 1.
+    pub mape_pct: f64,
+    /// Mean absolute error in percent of the mean of both.
+    pub smape_pct: f64,
+    /// Mean absolute error over that of the forecast that each value comes again a season later;
+    /// not a number if that one makes no error.
+    pub mase: f64,
+    /// Forecasts that were as high as what came, or higher, in percent.
+    pub coverage_pct: f64,
 }
 
 /// A metric that is made of samples over a window.

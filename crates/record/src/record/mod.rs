@@ -32,12 +32,12 @@ pub use curve::Curve;
 pub use decisions::{DecisionLog, DecisionRecord, MetricRecord};
 pub use episodes::{BlockedRecord, Episodes, Progress, RolloutRecord, WaitRecord};
 pub use events::{Event, EventLog, EventRecord};
-pub use hpas::{HpaRecord, HpaSpecRecord, MetricWindow, Shown, SyncFailure};
+pub use hpas::{ForecastRecord, HpaRecord, HpaSpecRecord, MetricWindow, Shown, SyncFailure};
 pub use labels::{Labels, long_forms};
 pub use node_autoscaler::{NodeAction, NodeAutoscalerRecord, NodeDecision, NodeWait};
 pub use per_load::LoadCounts;
 pub use provenance::{Provenance, SCHEMA, SourceText};
-pub use queues::{QueueFold, QueueRecord, QueueSample, QueueTotals};
+pub use queues::{ColdStarts, QueueFold, QueueRecord, QueueSample, QueueTotals};
 pub use recorder::{Detail, Recorder};
 pub use recording::{
     ActionRecord, Counts, FaultRecord, InterruptionRecord, LoadRecord, NodeRecord, Objective,

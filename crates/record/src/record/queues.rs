@@ -1,6 +1,26 @@
 //! What happened in a queue: a sample per step, and what the summary needs, added up as it comes.
 
-use crate::sim::SimTime;
+use crate::sim::{SimDuration, SimTime};
+
+/// Times from a message that nobody was there to take to the first worker that consumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ColdStarts {
+    /// How many.
+    pub count: u64,
+    /// Their sum.
+    pub total: SimDuration,
+    /// The longest.
+    pub longest: SimDuration,
+}
+
+impl ColdStarts {
+    /// One that took so long.
+    pub fn add(&mut self, took: SimDuration) {
+        self.count += 1;
+        self.total = self.total + took;
+        self.longest = self.longest.max(took);
+    }
+}
 
 /// Sums of a queue since the start of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -114,6 +134,8 @@ pub struct QueueRecord {
     pub samples: Vec<QueueSample>,
     /// What they come to.
     pub fold: QueueFold,
+    /// How long messages waited for a first worker, over the whole run.
+    pub cold_starts: ColdStarts,
 }
 
 impl QueueRecord {

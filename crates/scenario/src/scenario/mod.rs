@@ -14,6 +14,7 @@ mod monitoring;
 mod node;
 mod object;
 mod overrides;
+mod predictive;
 mod quoted;
 mod read;
 mod reader;

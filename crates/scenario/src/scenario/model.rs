@@ -17,7 +17,8 @@ use crate::workload::queue::spec::QueueSpec;
 use crate::workload::spec::ServerSpec;
 
 pub use super::monitoring::{AdapterSpec, ExportSpec, PrometheusSpec};
-pub use super::trigger_source::{ExternalScaler, TriggerRef, TriggerSource};
+pub use super::predictive::{Predictive, Tuning};
+pub use super::trigger_source::{ExternalScaler, TriggerRef, TriggerSource, queue_of};
 pub use crate::api::CrossVersionObjectReference;
 
 /// What one run simulates.
@@ -47,6 +48,8 @@ pub struct Scenario {
     pub scaled_jobs: Vec<keda::ScaledJob>,
     /// What their triggers look at.
     pub trigger_sources: Vec<TriggerSource>,
+    /// Models that predict beside HPAs.
+    pub predictive: Vec<Predictive>,
     /// PodDisruptionBudgets.
     pub pdbs: Vec<PdbSpec>,
     /// Metrics of the custom and external APIs.

@@ -1,7 +1,22 @@
 //! What the triggers of KEDA's objects look at, where the scenario declares it.
 
+use crate::autoscaler::keda::{Broker, Scaler};
 use crate::metrics::spec::{CustomMetricSpec, MetricOf, MetricSource};
 use crate::sim::SimDuration;
+use crate::workload::queue::spec::{QueueKind, QueueSpec};
+
+/// The simulated queue that a trigger looks at: the one of its name and kind.
+pub fn queue_of(queues: &[QueueSpec], scaler: &Scaler) -> Option<usize> {
+    let (broker, name) = scaler.queue()?;
+    let is_of = |kind: QueueKind| match broker {
+        Broker::RabbitMq => matches!(kind, QueueKind::RabbitMq),
+        Broker::Redis => matches!(kind, QueueKind::Redis { .. }),
+        Broker::Sqs => matches!(kind, QueueKind::Sqs { .. }),
+        Broker::Kafka => matches!(kind, QueueKind::Kafka { .. }),
+    };
+    let mut all = queues.iter();
+    all.position(|queue| queue.name == name && is_of(queue.kind))
+}
 
 /// `[[trigger_source]]`: what the source of a trigger answers.
 #[derive(Debug, Clone, PartialEq)]

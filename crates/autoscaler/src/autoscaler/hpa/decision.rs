@@ -1,5 +1,6 @@
 //! What a reconcile did, and how the number came about.
 
+use crate::autoscaler::predictive::Prediction;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -152,6 +153,8 @@ pub struct Decision {
     pub metrics: Vec<MetricDecision>,
     /// The winning metric's name.
     pub metric_name: Option<Cow<'static, str>>,
+    /// What the models said, if there are any.
+    pub prediction: Option<Prediction>,
     /// The number before and after each correction.
     pub steps: Steps,
     /// Why the number changed, as the event says it.

@@ -13,6 +13,7 @@ use super::replica_calculator::Scratch;
 use super::settled::Settled;
 use super::spec::HpaSpec;
 use super::stabilization::Recommendations;
+use crate::autoscaler::predictive::Predictor;
 use crate::sim::SimTime;
 
 const ABOVE_MAX: &str = "Current number of replicas above Spec.MaxReplicas";
@@ -77,6 +78,8 @@ pub struct Controller {
     before: Status,
     /// The last reconcile, if it changed nothing.
     pub(super) settled: Settled,
+    /// What predicts from the numbers that the metrics come to.
+    predictor: Option<Box<Predictor>>,
 }
 
 /// The number a branch arrives at, and the metric entries that go into the status.
@@ -99,7 +102,13 @@ impl Controller {
             good_selector: String::new(),
             before: Status::default(),
             settled: Settled::default(),
+            predictor: None,
         }
+    }
+
+    /// Lets models have a say: before stabilization and policies, beside what the metrics come to.
+    pub fn set_predictor(&mut self, predictor: Predictor) {
+        self.predictor = Some(Box::new(predictor));
     }
 
     /// The spec in force.
@@ -166,7 +175,10 @@ impl Controller {
         decision.status_changed = self.status != before;
         self.before = before;
         self.status.cut_to_seconds();
-        self.settled.note(observation, &decision);
+        // Models learn in every sync.
+        if self.predictor.is_none() {
+            self.settled.note(observation, &decision);
+        }
         decision
     }
 
@@ -254,8 +266,11 @@ impl Controller {
                 return None;
             }
         };
-        let raw = evaluated.raw.max(0);
-        if raw > current {
+        let calculated = evaluated.raw.max(0);
+        let raw = self.predict(now, calculated, decision);
+        if raw != calculated && raw != current {
+            decision.reason = format!("models predict {raw} replicas");
+        } else if raw > current {
             decision.reason = format!("{} above target", evaluated.name);
         } else if raw < current {
             ALL_BELOW_TARGET.clone_into(&mut decision.reason);
@@ -275,6 +290,17 @@ impl Controller {
             replicas,
             metrics: evaluated.metrics,
         })
+    }
+
+    /// What the models make of the number that the metrics come to.
+    fn predict(&mut self, now: SimTime, calculated: i32, decision: &mut Decision) -> i32 {
+        let Some(predictor) = &mut self.predictor else {
+            return calculated;
+        };
+        let prediction = predictor.sync(now, calculated);
+        let replicas = prediction.replicas.max(0);
+        decision.prediction = Some(prediction);
+        replicas
     }
 
     /// Reports the write's outcome and, if it went well, remembers the change.

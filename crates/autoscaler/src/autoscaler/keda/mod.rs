@@ -58,8 +58,8 @@ pub use scaled_object::{
     check_replica_bounds,
 };
 pub use scalers::{
-    ExternalMetric, KafkaPartition, KafkaTopic, Measured, PrometheusAnswer, RabbitQueue, Reading,
-    Scaler, WorkloadPod, build,
+    Broker, ExternalMetric, KafkaPartition, KafkaTopic, Measured, PrometheusAnswer, RabbitQueue,
+    Reading, Scaler, WorkloadPod, build,
 };
 pub use status::{HealthStatus, Status};
 pub use triggers::{AuthenticationRef, ScaleTrigger, combined_types, validate_triggers};

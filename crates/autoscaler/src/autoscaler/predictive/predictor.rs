@@ -85,6 +85,18 @@ impl Predictor {
         }
     }
 
+    /// Gives every model the same past: numbers at equal distances that end before the first sync.
+    pub fn remember(&mut self, past: &[(SimTime, i32)]) {
+        for (_, history) in &mut self.models {
+            history.samples = past.to_vec();
+        }
+    }
+
+    /// The names of the models.
+    pub fn models(&self) -> impl Iterator<Item = &str> {
+        self.models.iter().map(|(model, _)| model.name.as_str())
+    }
+
     /// What each model keeps, in the order of time.
     pub fn history(&self, model: &str) -> Option<&[(SimTime, i32)]> {
         let found = self.models.iter().find(|(known, _)| known.name == model);

@@ -43,14 +43,23 @@ pub(super) fn v1(context: &mut Context<'_>) -> Option<HpaManifest> {
         target,
         places: vec![0],
         input,
+        predictive: None,
     })
 }
 
 pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
     let object: v2::HorizontalPodAutoscaler = typed::read(context)?;
     need_spec(context)?;
-    let (name, namespace) = context.identity(object.metadata);
-    let spec = object.spec;
+    let identity = context.identity(object.metadata);
+    Some(of_spec(identity, object.spec, context))
+}
+
+/// What a spec of autoscaling/v2 says.
+pub(super) fn of_spec(
+    (name, namespace): (String, String),
+    spec: v2::HorizontalPodAutoscalerSpec,
+    context: &mut Context<'_>,
+) -> HpaManifest {
     let reference = spec.scale_target_ref;
     let target = CrossVersionObjectReference {
         api_version: reference.api_version.unwrap_or_default(),
@@ -80,17 +89,18 @@ pub(super) fn v2(context: &mut Context<'_>) -> Option<HpaManifest> {
         metrics,
         behavior,
     };
-    Some(HpaManifest {
+    HpaManifest {
         name,
         namespace,
         target,
         places,
         input,
-    })
+        predictive: None,
+    }
 }
 
 /// The API's types take a missing `spec` for an empty one.
-fn need_spec(context: &mut Context<'_>) -> Option<()> {
+pub(super) fn need_spec(context: &mut Context<'_>) -> Option<()> {
     if context.document.get("spec").is_none() {
         let help = "an HPA needs `spec:` with scaleTargetRef and maxReplicas";
         context.error("spec", "`spec` is missing", Some(help));

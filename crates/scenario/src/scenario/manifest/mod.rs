@@ -21,6 +21,7 @@ mod objects;
 mod others;
 mod placement;
 mod pod_level;
+mod predictive;
 mod prometheus;
 mod selector;
 mod typed;
@@ -48,7 +49,7 @@ pub(super) use versions::upgrade;
 pub(super) use vpa_gated::check as check_vpa;
 
 /// The simulated kinds with the version that is read.
-const KINDS: [(&str, &str); 16] = [
+const KINDS: [(&str, &str); 17] = [
     ("Deployment", "apps/v1"),
     ("ReplicaSet", "apps/v1"),
     ("StatefulSet", "apps/v1"),
@@ -65,6 +66,10 @@ const KINDS: [(&str, &str); 16] = [
     ("ScaledJob", "keda.sh/v1alpha1"),
     ("TriggerAuthentication", "keda.sh/v1alpha1"),
     ("ClusterTriggerAuthentication", "keda.sh/v1alpha1"),
+    (
+        "PredictiveHorizontalPodAutoscaler",
+        "jamiethompson.me/v1alpha1",
+    ),
 ];
 
 /// The kinds that commands can be about.
@@ -270,6 +275,9 @@ pub(super) fn read_document(context: &mut Context<'_>) -> Result<Option<Written>
         ("CronJob", "batch/v1") => cron_job::cron_job(context).map(boxed),
         ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::v2(context).map(Written::Hpa),
         ("HorizontalPodAutoscaler", "autoscaling/v1") => hpa::v1(context).map(Written::Hpa),
+        ("PredictiveHorizontalPodAutoscaler", "jamiethompson.me/v1alpha1") => {
+            predictive::autoscaler(context).map(Written::Hpa)
+        }
         ("VerticalPodAutoscaler", "autoscaling.k8s.io/v1" | "autoscaling.k8s.io/v1beta2") => {
             vpa::vpa(context).map(Written::Vpa)
         }

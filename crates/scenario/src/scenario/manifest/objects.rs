@@ -3,10 +3,12 @@
 use super::limit_range::LimitRangeObject;
 use crate::autoscaler::hpa::HpaSpecInput;
 use crate::autoscaler::keda::{ScaledJob, ScaledObject};
+use crate::autoscaler::predictive::{DecisionType, Model};
 use crate::autoscaler::vpa::VpaSpec;
 use crate::cluster::spec::{Labels, PdbSpec, WorkloadSpec};
 use crate::scenario::admission::Admission;
-use crate::scenario::model::CrossVersionObjectReference;
+use crate::scenario::model::{CrossVersionObjectReference, Tuning};
+use crate::sim::SimDuration;
 
 /// Anything read from a manifest, with the document it came from.
 #[derive(Debug, Clone)]
@@ -58,6 +60,17 @@ pub(in crate::scenario) struct HpaManifest {
     /// The metrics that could be read: their places in `spec.metrics`.
     pub(in crate::scenario) places: Vec<usize>,
     pub(in crate::scenario) input: HpaSpecInput,
+    /// What a PredictiveHorizontalPodAutoscaler says besides.
+    pub(in crate::scenario) predictive: Option<Box<PredictiveManifest>>,
+}
+
+/// What a PredictiveHorizontalPodAutoscaler says besides an HPA.
+#[derive(Debug, Clone)]
+pub(in crate::scenario) struct PredictiveManifest {
+    pub(in crate::scenario) models: Vec<Model>,
+    pub(in crate::scenario) decision: DecisionType,
+    pub(in crate::scenario) tuning: Tuning,
+    pub(in crate::scenario) sync_period: SimDuration,
 }
 
 /// A VerticalPodAutoscaler as written.

@@ -144,6 +144,11 @@ pub(super) fn complete(
             Object::Workload(Box::new(admission.workload(&workload, true, context)))
         }
         Written::Hpa(manifest) => {
+            if manifest.predictive.is_some() {
+                let title =
+                    "a PredictiveHorizontalPodAutoscaler is there from the start on or not at all";
+                context.error("kind", title, None);
+            }
             check_hpa(&manifest, admission.scale_to_zero, context);
             Object::Hpa(Box::new(HpaObject {
                 name: manifest.name,

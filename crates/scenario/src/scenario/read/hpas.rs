@@ -57,7 +57,8 @@ pub(super) fn hpas(
             target: manifest.target.clone(),
             workload,
             spec,
-            document: Some(object.document),
+            // What a PredictiveHorizontalPodAutoscaler is written as is no HPA.
+            document: manifest.predictive.is_none().then_some(object.document),
             first_syncs: Vec::new(),
         });
     }

@@ -23,6 +23,7 @@ mod metrics;
 mod node_names;
 mod nodes;
 mod phases;
+mod predictive;
 mod prometheus;
 mod queues;
 mod range;
@@ -99,6 +100,8 @@ pub(super) fn scenario(
         (&custom_metrics, prometheus.as_ref()),
         diagnostics,
     );
+    let period = controllers.hpa.sync_period;
+    let predictive = predictive::predictive(&mut reader, &known, period, diagnostics);
     phases::first_syncs(&mut reader, &mut hpas, diagnostics);
     let histories = history::histories(&mut reader, &known, &controllers.vpa, diagnostics);
     let vpas = vpas::vpas(&known, &controllers.vpa, &hpas, histories, diagnostics);
@@ -111,7 +114,7 @@ pub(super) fn scenario(
         vpa_gates: controllers.vpa.gates.admission,
         ..manifests.admission.clone()
     };
-    scaled_objects::check(&known, &trigger_sources, &admission, diagnostics);
+    scaled_objects::check(&known, (&trigger_sources, &queues), &admission, diagnostics);
     let actions = actions::actions(
         &mut reader,
         &known,
@@ -142,6 +145,7 @@ pub(super) fn scenario(
         scaled_objects: values(&manifests.scaled_objects),
         scaled_jobs: values(&manifests.scaled_jobs),
         trigger_sources,
+        predictive,
         custom_metrics,
         prometheus,
         exports,

@@ -14,8 +14,9 @@ use crate::cluster::spec::ContainerSpec;
 use crate::scenario::admission::Admission;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::manifest::{Context, keda};
-use crate::scenario::model::{CrossVersionObjectReference, TriggerRef, TriggerSource};
+use crate::scenario::model::{CrossVersionObjectReference, TriggerRef, TriggerSource, queue_of};
 use crate::scenario::object::read_object;
+use crate::workload::queue::spec::QueueSpec;
 
 /// Where the fields are that a refusal of the webhook is about, by how it begins.
 const PLACES: [(&str, &str); 9] = [
@@ -41,18 +42,20 @@ const PLACES: [(&str, &str); 9] = [
 struct Around<'a> {
     known: &'a Known<'a>,
     sources: &'a [TriggerSource],
+    queues: &'a [QueueSpec],
     admission: &'a Admission,
 }
 
 pub(super) fn check(
     known: &Known<'_>,
-    sources: &[TriggerSource],
+    (sources, queues): (&[TriggerSource], &[QueueSpec]),
     admission: &Admission,
     diagnostics: &mut Diagnostics,
 ) {
     let around = Around {
         known,
         sources,
+        queues,
         admission,
     };
     for placed in &known.manifests.scaled_objects {
@@ -277,7 +280,9 @@ fn check_triggers(
             }
             Ok(scaler) => {
                 // A trigger of this type brings a Prometheus.
-                let is_served = source.is_some() || trigger.kind == "prometheus";
+                let is_served = source.is_some()
+                    || trigger.kind == "prometheus"
+                    || queue_of(around.queues, &scaler).is_some();
                 if !is_served && needs_source(trigger) {
                     warn_of_source(of, trigger, index, &path, context);
                 }
@@ -315,9 +320,16 @@ fn warn_of_source(
     } else {
         "scaled_object"
     };
+    let has_queue =
+        ["rabbitmq", "redis", "aws-sqs-queue", "kafka"].contains(&trigger.kind.as_str());
+    let queue = if has_queue {
+        ", or the `[[queue]]` that it names"
+    } else {
+        ""
+    };
     let help = format!(
-        "add `[[trigger_source]]` with `{key} = \"{}\"`, `trigger = {index}` and a `series` to the scenario",
-        of.name
+        "add `[[trigger_source]]` with `{key} = \"{}\"`, `trigger = {index}` and a `series` to the scenario{}",
+        of.name, queue
     );
     context.warning(&format!("{path}.type"), title, &help);
 }

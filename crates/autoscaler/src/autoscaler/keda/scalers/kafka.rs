@@ -27,6 +27,10 @@ impl Kafka {
         parse(config).map_err(|error| format!("error parsing kafka metadata: {error}"))
     }
 
+    pub(super) fn topic(&self) -> &str {
+        &self.topic
+    }
+
     pub(super) fn metric_spec(&self, index: usize, kind: &str) -> MetricSpec {
         let name = if self.topic.is_empty() {
             format!("kafka-{}-topics", self.consumer_group)

@@ -64,6 +64,19 @@ pub enum Reading {
     None,
 }
 
+/// What holds a queue that a trigger looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broker {
+    /// A queue of RabbitMQ.
+    RabbitMq,
+    /// A list of Redis.
+    Redis,
+    /// A queue of SQS.
+    Sqs,
+    /// A topic of Kafka.
+    Kafka,
+}
+
 /// Value or values and whether the trigger is active.
 pub type Measured = (Vec<MetricValue>, bool);
 
@@ -240,6 +253,18 @@ impl Scaler {
     /// Whether its metrics are named by the source itself.
     pub const fn is_external(&self) -> bool {
         matches!(self.kind, Kind::External(_))
+    }
+
+    /// The one queue, list or topic that it looks at, by its name.
+    pub fn queue(&self) -> Option<(Broker, &str)> {
+        let (broker, name) = match &self.kind {
+            Kind::RabbitMq(scaler) => (Broker::RabbitMq, scaler.queue()?),
+            Kind::Redis(scaler) => (Broker::Redis, scaler.list()),
+            Kind::Sqs(scaler) => (Broker::Sqs, scaler.queue()),
+            Kind::Kafka(scaler) => (Broker::Kafka, scaler.topic()),
+            _ => return None,
+        };
+        Some((broker, name)).filter(|(_, name)| !name.is_empty())
     }
 
     /// Whether a source must be asked.

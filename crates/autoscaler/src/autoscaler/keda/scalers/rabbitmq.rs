@@ -57,6 +57,11 @@ impl RabbitMq {
         parse(config).map_err(|error| format!("{WHAT}: {WHAT}: {error}"))
     }
 
+    /// Its queue, unless its name is a pattern of several.
+    pub(super) fn queue(&self) -> Option<&str> {
+        (!self.use_regex).then_some(&*self.queue_name)
+    }
+
     pub(super) fn metric_spec(&self, index: usize, kind: &str) -> MetricSpec {
         let name = format!("rabbitmq-{}", url::query_escape(&self.queue_name));
         let target = MetricTarget::milli(kind, self.value);

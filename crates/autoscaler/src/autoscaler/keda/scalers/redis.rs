@@ -28,6 +28,10 @@ impl Redis {
         Ok(scaler)
     }
 
+    pub(super) fn list(&self) -> &str {
+        &self.list_name
+    }
+
     pub(super) fn metric_spec(&self, index: usize, kind: &str) -> MetricSpec {
         let name = normalize(&format!("redis-{}", self.list_name));
         MetricSpec::external(index, &name, MetricTarget::whole(kind, self.list_length))

@@ -19,6 +19,10 @@ impl Sqs {
         parse(config).map_err(|error| format!("error parsing SQS queue metadata: {error}"))
     }
 
+    pub(super) fn queue(&self) -> &str {
+        &self.queue_name
+    }
+
     pub(super) fn metric_spec(&self, index: usize, kind: &str) -> MetricSpec {
         let name = normalize(&format!("aws-sqs-{}", self.queue_name));
         MetricSpec::external(index, &name, MetricTarget::whole(kind, self.queue_length))

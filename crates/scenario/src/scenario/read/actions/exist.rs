@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Typed;
+use crate::autoscaler::keda::hpa_name;
 use crate::cluster::spec::NodeGroupSpec;
 use crate::kubectl::command::{Command, ObjectRef, Targets};
 use crate::kubectl::kind::Kind;
@@ -50,8 +51,15 @@ impl<'a> Existing<'a> {
             let [namespace, name] = ["namespace", "name"].map(|key| text(node, key).to_owned());
             (kind.to_owned(), namespace, name)
         });
+        // KEDA's operator makes these.
+        let objects = known.manifests.scaled_objects.iter();
+        let generated = objects.map(|object| {
+            let kind = "HorizontalPodAutoscaler".to_owned();
+            let namespace = object.value.metadata.namespace.clone();
+            (kind, namespace, hpa_name(&object.value))
+        });
         Self {
-            names: names.collect(),
+            names: names.chain(generated).collect(),
             node_groups,
             complete: known.parsed.complete,
         }

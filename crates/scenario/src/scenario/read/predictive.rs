@@ -1,0 +1,294 @@
+//! `[[predictive]]`: models that predict beside an HPA.
+
+use super::known::Known;
+use super::services::number_curve;
+use crate::autoscaler::keda::hpa_name;
+use crate::autoscaler::predictive::{
+    Damping, DecisionType, Estimator, Forecaster, Form, HoltWinters, Initialization, Linear, Model,
+    Profile, WarmUp,
+};
+use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::manifest::Context;
+use crate::scenario::model::{Predictive, Tuning};
+use crate::scenario::node::Node;
+use crate::scenario::reader::{Reader, expected};
+use crate::scenario::suggest::advice;
+use crate::sim::SimDuration;
+
+/// Samples of a season that a model can keep.
+const LONGEST_SEASON: i64 = 1 << 20;
+
+pub(super) fn predictive(
+    root: &mut Reader<'_>,
+    known: &Known<'_>,
+    period: SimDuration,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Predictive> {
+    let mut made = of_manifests(known, period, diagnostics);
+    for item in root.list("predictive", diagnostics) {
+        let Some(mut table) = Reader::new(item, "`predictive`", diagnostics) else {
+            continue;
+        };
+        if let Some(one) = model_of(&mut table, known, period, diagnostics) {
+            let same = |other: &&mut Predictive| {
+                (&other.namespace, &other.name) == (&one.namespace, &one.name)
+            };
+            match made.iter_mut().find(same) {
+                Some(other) => {
+                    let name = &one.models[0].name;
+                    if other.models.iter().any(|model| model.name == *name) {
+                        let title = format!("two models of {} are called {name}", one.name);
+                        diagnostics
+                            .error(item.span.first(), title, "the second of them")
+                            .help = Some("give it a `name`".to_owned());
+                    }
+                    other.models.extend(one.models);
+                    if other.past.is_empty() {
+                        (other.past, other.season) = (one.past, one.season);
+                    }
+                }
+                None => made.push(one),
+            }
+        }
+        table.finish("`predictive`", diagnostics);
+    }
+    made
+}
+
+/// Those that PredictiveHorizontalPodAutoscalers bring along.
+fn of_manifests(
+    known: &Known<'_>,
+    period: SimDuration,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Predictive> {
+    let mut made = Vec::new();
+    for placed in &known.manifests.hpas {
+        let hpa = &placed.value;
+        let Some(predictive) = &hpa.predictive else {
+            continue;
+        };
+        let context = &mut Context {
+            document: &known.parsed.documents[placed.document].node,
+            diagnostics,
+        };
+        if predictive.sync_period != period {
+            let title = format!(
+                "`syncPeriod` of {} is not simulated: it syncs every {period}, as HPAs do",
+                predictive.sync_period
+            );
+            let help = "set `controllers.hpa.sync-period` for all of them";
+            context.warning("spec.syncPeriod", title, help);
+        }
+        let called = (&hpa.namespace, &hpa.name);
+        let mut plain = known.manifests.hpas.iter().map(|one| &one.value);
+        if plain.any(|one| one.predictive.is_none() && (&one.namespace, &one.name) == called) {
+            let title = format!("an HPA is called {} too", hpa.name);
+            let help = "here both are HPAs: give one of them another name";
+            context.error("metadata.name", title, Some(help));
+        }
+        made.push(Predictive {
+            namespace: hpa.namespace.clone(),
+            name: hpa.name.clone(),
+            decision: predictive.decision,
+            // Upstream's Holt-Winters answers 0 until it has seen enough.
+            warm_up: WarmUp::Zero,
+            tuning: predictive.tuning,
+            models: predictive.models.clone(),
+            past: Vec::new(),
+            season: SimDuration::ZERO,
+        });
+    }
+    made
+}
+
+fn model_of(
+    table: &mut Reader<'_>,
+    known: &Known<'_>,
+    period: SimDuration,
+    diagnostics: &mut Diagnostics,
+) -> Option<Predictive> {
+    if table.get("hpa").is_none() {
+        table.missing("hpa", "`predictive`", "hpa = \"api\"", diagnostics);
+    }
+    let hpa = table.read("hpa", diagnostics, |node| hpa_of(node, known));
+    if table.get("model").is_none() {
+        table.missing("model", "`predictive`", "model = \"linear\"", diagnostics);
+    }
+    let kind = table.one_of("model", &["linear", "holt-winters", "profile"], diagnostics);
+    let name = table.text("name", diagnostics).or(kind).unwrap_or_default();
+    let every = table.count("every", diagnostics).unwrap_or(1).max(1);
+    let decision = table.one_of(
+        "decision",
+        &["maximum", "minimum", "mean", "median"],
+        diagnostics,
+    );
+    let decision = match decision {
+        Some("minimum") => DecisionType::Minimum,
+        Some("mean") => DecisionType::Mean,
+        Some("median") => DecisionType::Median,
+        _ => DecisionType::Maximum,
+    };
+    let look_ahead = table.duration("look_ahead", diagnostics);
+    let steps = look_ahead.map_or(1, |ahead| samples(ahead, period).max(1) as usize);
+    let season = table.read("season", diagnostics, |node| {
+        let season = crate::scenario::reader::duration(node)?;
+        match samples(season, period) {
+            2..=LONGEST_SEASON => Ok(season),
+            _ => Err(format!(
+                "a season is 2 to {LONGEST_SEASON} periods of {period}"
+            )),
+        }
+    });
+    let seasons = table.count("seasons", diagnostics).unwrap_or(4).max(1) as usize;
+    let past = table
+        .get("past")
+        .map(|node| number_curve("past", node, diagnostics));
+    let in_season = season.map(|season| samples(season, period) as usize);
+    let forecaster = match kind {
+        Some("linear") => Some(Forecaster::Linear(Linear {
+            history_size: table.count("history", diagnostics).unwrap_or(12).max(1) as usize,
+            look_ahead: look_ahead.unwrap_or(SimDuration::from_secs(60)),
+        })),
+        Some("holt-winters") => holt_winters(table, (in_season, seasons, steps), diagnostics),
+        Some("profile") => profile(table, (in_season, seasons, steps), diagnostics),
+        _ => None,
+    };
+    if past.is_some() && season.is_none() {
+        let label = "of how long a season?";
+        diagnostics
+            .error(table.key_span("past"), "`past` needs a `season`", label)
+            .help = Some("for example `season = \"24h\"`".to_owned());
+    }
+    let (namespace, hpa) = hpa?;
+    Some(Predictive {
+        namespace,
+        name: hpa,
+        decision,
+        warm_up: WarmUp::Silent,
+        tuning: Tuning::default(),
+        models: vec![Model {
+            name: name.to_owned(),
+            per_sync_period: every,
+            start_interval: None,
+            reset_duration: None,
+            forecaster: forecaster?,
+        }],
+        past: past.unwrap_or_default(),
+        season: season.unwrap_or_default(),
+    })
+}
+
+/// Periods in a time, rounded up.
+fn samples(time: SimDuration, period: SimDuration) -> i64 {
+    (time.0 + period.0 - 1) / period.0.max(1)
+}
+
+fn hpa_of(node: &Node, known: &Known<'_>) -> Result<(String, String), String> {
+    let text = node
+        .text()
+        .ok_or_else(|| expected("the name of an HPA", node))?;
+    let written = known.manifests.hpas.iter().map(|one| &one.value);
+    let written = written.map(|hpa| (hpa.namespace.clone(), hpa.name.clone()));
+    // KEDA's operator makes these.
+    let objects = known.manifests.scaled_objects.iter().map(|one| &one.value);
+    let generated = objects.map(|object| (object.metadata.namespace.clone(), hpa_name(object)));
+    let hpas: Vec<(String, String)> = written.chain(generated).collect();
+    let mut all = hpas.iter();
+    let is_named = |(namespace, name): &&(String, String)| {
+        *name == *text || format!("{namespace}/{name}") == text
+    };
+    match all.find(is_named) {
+        Some(hpa) => Ok(hpa.clone()),
+        None => {
+            let names: Vec<&str> = hpas.iter().map(|(_, name)| name.as_str()).collect();
+            Err(format!(
+                "no HPA `{text}` among the manifests; {}",
+                advice(text, &names)
+            ))
+        }
+    }
+}
+
+/// A share from 0 to 1.
+fn share(
+    table: &mut Reader<'_>,
+    key: &'static str,
+    default: f64,
+    diagnostics: &mut Diagnostics,
+) -> f64 {
+    let value = table.read(
+        key,
+        diagnostics,
+        |node| match crate::scenario::reader::number(node)? {
+            value @ 0.0..=1.0 => Ok(value),
+            value => Err(format!("{value} is not from 0 to 1")),
+        },
+    );
+    value.unwrap_or(default)
+}
+
+fn form(table: &mut Reader<'_>, key: &'static str, diagnostics: &mut Diagnostics) -> Option<Form> {
+    match table.one_of(key, &["additive", "multiplicative", "none"], diagnostics) {
+        Some("multiplicative") => Some(Form::Multiplicative),
+        Some("none") => None,
+        _ => Some(Form::Additive),
+    }
+}
+
+fn holt_winters(
+    table: &mut Reader<'_>,
+    (season, stored_seasons, steps): (Option<usize>, usize, usize),
+    diagnostics: &mut Diagnostics,
+) -> Option<Forecaster> {
+    let alpha = share(table, "alpha", 0.5, diagnostics);
+    let beta = share(table, "beta", 0.1, diagnostics);
+    let gamma = share(table, "gamma", 0.5, diagnostics);
+    let trend = form(table, "trend", diagnostics);
+    let seasonal = form(table, "seasonal", diagnostics);
+    let seasonal = match (seasonal, season) {
+        (None, _) => None,
+        (Some(form), Some(samples)) => Some((form, samples)),
+        (Some(_), None) => {
+            table.missing("season", "`predictive`", "season = \"24h\"", diagnostics);
+            return None;
+        }
+    };
+    Some(Forecaster::HoltWinters {
+        model: HoltWinters {
+            alpha,
+            beta,
+            gamma,
+            trend,
+            damping: Damping::None,
+            seasonal,
+            initialization: Initialization::Estimated,
+        },
+        stored_seasons,
+        steps,
+    })
+}
+
+fn profile(
+    table: &mut Reader<'_>,
+    (season, seasons, steps): (Option<usize>, usize, usize),
+    diagnostics: &mut Diagnostics,
+) -> Option<Forecaster> {
+    let estimator = match table.one_of("estimator", &["max", "mean"], diagnostics) {
+        Some("mean") => Estimator::Mean,
+        _ => Estimator::Max,
+    };
+    let margin = table.number("margin", diagnostics).unwrap_or(0.0);
+    let Some(season) = season else {
+        table.missing("season", "`predictive`", "season = \"24h\"", diagnostics);
+        return None;
+    };
+    Some(Forecaster::Profile {
+        profile: Profile {
+            season,
+            seasons,
+            estimator,
+            margin,
+        },
+        steps,
+    })
+}
