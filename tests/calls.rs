@@ -453,20 +453,11 @@ fn neurolakes_frontend_waits_for_its_api_which_feeds_the_workers() {
         (0.045..0.055).contains(&(jobs / calls)),
         "{jobs} of {calls}"
     );
-    // The budget and the breaker keep the rush from being multiplied.
+    // The budget keeps the rush from being multiplied.
     let more = run.get("call.neurolake-frontend.neurolake-api.amplification");
     assert!((0.95..1.05).contains(&more), "{more}");
-    let found = run.summary.findings.iter();
-    assert!(
-        found
-            .clone()
-            .any(|one| one.text.starts_with("circuit breakers opened"))
-    );
-    assert!(
-        found
-            .clone()
-            .any(|one| one.text.starts_with("the retry budget kept"))
-    );
+    let mut found = run.summary.findings.iter();
+    assert!(found.any(|one| one.text.starts_with("the retry budget kept")));
     // The rush scales all three.
     for hpa in [
         "neurolake-api-hpa",

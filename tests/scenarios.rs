@@ -20,6 +20,7 @@ fn every_scenario_is_covered_here() {
         include_str!("scenarios_vpa.rs"),
         include_str!("queues.rs"),
         include_str!("calls.rs"),
+        include_str!("concurrency.rs"),
         include_str!("scenarios_nodes.rs"),
         include_str!("scenarios_disruption.rs"),
     ]

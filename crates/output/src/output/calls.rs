@@ -28,7 +28,12 @@ pub fn write_calls(recording: &Recording, out: impl Write) -> io::Result<()> {
 fn counts(rows: &mut Rows<impl Write>, sample: &CallSample) {
     let totals = &sample.totals;
     let first = [totals.calls, totals.first, totals.attempts, totals.answered];
-    let behind = [totals.retries, totals.unbudgeted, totals.opened];
+    let behind = [
+        totals.retries,
+        totals.unbudgeted,
+        totals.turned_away,
+        totals.opened,
+    ];
     for count in first.into_iter().chain(totals.failed).chain(behind) {
         rows.count(count);
     }

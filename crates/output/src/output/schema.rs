@@ -561,6 +561,12 @@ pub const CALLS: Schema = table(
             Int,
             "likewise: not tried again, as the budget was used up",
         ),
+        column(
+            "turned_away",
+            "attempts",
+            Int,
+            "likewise: refused, as the called pod had its `max_connections`",
+        ),
         column("opened", "times", Int, "likewise: circuit breakers opened"),
         column(
             "spent_s",

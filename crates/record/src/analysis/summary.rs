@@ -427,7 +427,7 @@ fn queue_values(
 }
 
 /// Figures of the calls on a way after the warm-up.
-fn call_values(call: &CallRecord) -> [(&'static str, f64); 13] {
+fn call_values(call: &CallRecord) -> [(&'static str, f64); 14] {
     let (totals, latency) = (call.totals(), &call.latency);
     [
         ("calls", totals.calls as f64),
@@ -437,6 +437,7 @@ fn call_values(call: &CallRecord) -> [(&'static str, f64); 13] {
         ("retries", totals.retries as f64),
         ("amplification", totals.amplification()),
         ("circuit_opened", totals.opened as f64),
+        ("turned_away", totals.turned_away as f64),
         ("max_waiting", call.max_waiting as f64),
         ("max_connections", call.max_connections as f64),
         ("mean_ms", latency.mean_ms),

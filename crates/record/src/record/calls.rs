@@ -84,6 +84,8 @@ pub struct CallTotals {
     pub retries: u64,
     /// Calls that were not tried again because the retry budget was used up.
     pub unbudgeted: u64,
+    /// Attempts that were refused as the called pod had as many connections as it takes.
+    pub turned_away: u64,
     /// How often a circuit breaker opened.
     pub opened: u64,
     /// Time from the calls that ended to their ends, in nanoseconds.
@@ -120,6 +122,7 @@ impl CallTotals {
             failed,
             retries: self.retries - before.retries,
             unbudgeted: self.unbudgeted - before.unbudgeted,
+            turned_away: self.turned_away - before.turned_away,
             opened: self.opened - before.opened,
             time: self.time - before.time,
         }

@@ -128,7 +128,7 @@ impl Servers {
             ..
         } = self;
         let server = arena.get_mut(key)?;
-        if !server.lets_in() {
+        if !server.lets_in(now) {
             return None;
         }
         server.cpu.advance(now);
@@ -186,6 +186,26 @@ impl Servers {
             finished,
         );
         self.settle(now, slot);
+    }
+
+    /// Opens a caller's connection to a server, where those are counted; false if it has as many as it
+    /// takes.
+    pub fn connect(&mut self, key: Key<Server>) -> bool {
+        let Some(server) = self.arena.get_mut(key) else {
+            return false;
+        };
+        let spec = &self.services[server.service as usize].spec;
+        let most = spec.concurrency.max_connections.unwrap_or(u32::MAX);
+        let may = server.connections < most;
+        server.connections += u32::from(may);
+        may
+    }
+
+    /// Closes a caller's connection.
+    pub fn disconnect(&mut self, key: Key<Server>) {
+        if let Some(server) = self.arena.get_mut(key) {
+            server.connections -= 1;
+        }
     }
 
     /// Takes out the requests that are to make their calls now.

@@ -112,10 +112,10 @@ impl Lane<'_> {
     /// A request comes; `None` if it is turned away, which is counted and changes nothing else.
     #[inline]
     pub fn admit(&mut self, work: Work, out: &mut Vec<Finished>) -> Option<RequestKey> {
-        if !self.server.lets_in() {
+        let now = work.arrival;
+        if !self.server.lets_in(now) {
             return None;
         }
-        let now = work.arrival;
         self.server.cpu.advance(now);
         let slot = self.requests.insert(work);
         let (service, requests) = (&mut *self.service, &mut *self.requests);

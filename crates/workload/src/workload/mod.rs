@@ -2,6 +2,7 @@
 //! slots, a bounded backlog, waits, time limits, memory; and which pod of a service gets a request.
 
 mod bandwidth;
+mod bucket;
 pub mod call;
 mod cohort;
 mod contention;
@@ -13,6 +14,7 @@ mod latency;
 mod lifecycle;
 mod memory;
 mod node;
+mod pace;
 mod past;
 mod processor_sharing;
 pub mod queue;

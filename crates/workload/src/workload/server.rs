@@ -6,9 +6,11 @@
 
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
+use super::bucket::Bucket;
 use super::figures::{Instruments, ServerLimits};
 use super::latency::LatencyHistogram;
 use super::memory::Memory;
+use super::pace::Pace;
 use super::processor_sharing::{Entry, ProcessorSharing};
 use super::request::{ActiveRequests, Ending, Finished, Phase, RequestKey, Work};
 use super::service::Service;
@@ -60,6 +62,11 @@ pub struct Server {
     /// Entries of requests that were taken out of their wait.
     stale_waits: u32,
     deadlines: VecDeque<(SimTime, RequestKey)>,
+    /// The clock of waits, if it depends on how many there are.
+    pace: Option<Box<Pace>>,
+    bucket: Option<Box<Bucket>>,
+    /// Connections of callers, if they are counted.
+    pub(super) connections: u32,
     /// Requests whose calls are under way.
     calling: BTreeSet<u32>,
 }
@@ -108,6 +115,11 @@ impl Server {
             waits: BinaryHeap::new(),
             stale_waits: 0,
             deadlines: VecDeque::new(),
+            pace: (service.spec.concurrency.slowdown.as_ref())
+                .map(|curve| Box::new(Pace::new(now, curve))),
+            bucket: (service.spec.concurrency.rate_limit)
+                .map(|limit| Box::new(Bucket::new(now, limit))),
+            connections: 0,
             calling: BTreeSet::new(),
         }
     }
@@ -192,11 +204,14 @@ impl Server {
         self.in_service < self.slots
     }
 
-    /// Whether one more request finds a slot or a place in the backlog; one that does not is turned
-    /// away.
+    /// Whether one more request finds a slot or a place in the backlog, within the rate limit; one that
+    /// does not is turned away.
     #[inline]
-    pub(super) fn lets_in(&mut self) -> bool {
-        let has_room = self.has_free_slot() || self.queued < self.backlog_limit;
+    pub(super) fn lets_in(&mut self, now: SimTime) -> bool {
+        let mut has_room = self.has_free_slot() || self.queued < self.backlog_limit;
+        if let Some(bucket) = &mut self.bucket {
+            has_room = has_room && bucket.take(now);
+        }
         self.rejected += u64::from(!has_room);
         has_room
     }
@@ -312,8 +327,13 @@ impl Server {
         if request.work.wait > 0 {
             request.phase = Phase::Waiting;
             request.order = order;
-            let key = now.0.saturating_add(request.work.wait) as u64;
+            let wait = request.work.wait;
+            let key = match &mut self.pace {
+                None => now.0.saturating_add(wait) as u64,
+                Some(pace) => pace.advance(now).saturating_add(wait as u64),
+            };
             self.waits.push(Entry { key, order, slot });
+            self.set_pace();
         } else {
             self.in_service -= 1;
             self.finish(now, slot, Ending::Done, service, requests, out);
@@ -359,8 +379,12 @@ impl Server {
         while let Some(slot) = self.cpu.take_done(requests) {
             self.after_cpu(now, slot, service, requests, out);
         }
+        let clock = match &mut self.pace {
+            None => now.0 as u64,
+            Some(pace) => pace.advance(now),
+        };
         while let Some(first) = self.waits.peek().copied() {
-            if first.key > now.0 as u64 {
+            if first.key > clock {
                 break;
             }
             self.waits.pop();
@@ -371,6 +395,7 @@ impl Server {
                 self.stale_waits -= 1;
             }
         }
+        self.set_pace();
         if let Some(&(deadline, _)) = self.deadlines.front()
             && deadline <= now
         {
@@ -378,6 +403,14 @@ impl Server {
         }
         if !self.backlog.is_empty() || service.is_shared() {
             self.fill_slots(now, service, requests, out);
+        }
+    }
+
+    /// Lets the clock of waits go as fast as their number says; it has been advanced to now.
+    #[inline]
+    fn set_pace(&mut self) {
+        if let Some(pace) = &mut self.pace {
+            pace.set_waiting(self.waits.len() as u32 - self.stale_waits);
         }
     }
 
@@ -428,6 +461,7 @@ impl Server {
             Phase::Waiting => {
                 self.stale_waits += 1;
                 self.in_service -= 1;
+                self.set_pace();
             }
             Phase::Free => {}
         }
@@ -507,7 +541,14 @@ impl Server {
             due = due.min(tick.max(now));
         }
         if let Some(first) = self.waits.peek() {
-            due = due.min(SimTime(first.key as i64));
+            let at = match &mut self.pace {
+                None => SimTime(first.key as i64),
+                Some(pace) => {
+                    pace.advance(now);
+                    pace.when(first.key)
+                }
+            };
+            due = due.min(at);
         }
         while let Some(&(deadline, key)) = self.deadlines.front()
             && deadline < due

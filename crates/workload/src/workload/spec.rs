@@ -31,8 +31,53 @@ pub struct ServerSpec {
     pub usage: Option<UsageSpec>,
     /// Upper bounds of the latency histogram that it keeps, in seconds; none if it keeps none.
     pub latency_buckets: Vec<f64>,
+    /// How its speed depends on what is in it.
+    pub concurrency: ConcurrencySpec,
     /// What its requests ask of others between their CPU work and their wait, in order.
     pub calls: Vec<CallSpec>,
+}
+
+/// How the speed of a pod depends on what is in it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ConcurrencySpec {
+    /// How much longer waits take the more there are; no longer if absent.
+    pub slowdown: Option<Slowdown>,
+    /// Requests that it takes in a time; as many as come if absent.
+    pub rate_limit: Option<RateLimit>,
+    /// Connections of callers that it takes at a time; as many as are opened if absent.
+    pub max_connections: Option<u32>,
+}
+
+/// How much longer waits take with so many requests in them: points of count and factor, straight lines
+/// between them and beyond the last two.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Slowdown(pub Vec<(f64, f64)>);
+
+impl Slowdown {
+    /// The factor with so many.
+    pub fn at(&self, count: f64) -> f64 {
+        let points = &self.0;
+        let next = points.partition_point(|point| point.0 <= count);
+        let pair = match (next, points.len()) {
+            (_, 0) => return 1.0,
+            (0, _) | (_, 1) => return points[0].1,
+            (next, length) => [
+                points[next.min(length - 1) - 1],
+                points[next.min(length - 1)],
+            ],
+        };
+        let [(from, low), (to, high)] = pair;
+        low + (high - low) * (count - from) / (to - from)
+    }
+}
+
+/// A token bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLimit {
+    /// Requests a second.
+    pub rate: f64,
+    /// Requests at once, after a rest.
+    pub burst: u32,
 }
 
 /// A call that requests make.

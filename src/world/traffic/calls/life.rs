@@ -68,8 +68,14 @@ impl Traffic {
     ) {
         for place in 0..self.calls.ways.len() {
             if let Some(pod) = self.calls.ways[place].lose(server) {
-                for key in pod.pool.into_waiting() {
+                let (waiting, idle) = pod.pool.into_parts();
+                for key in waiting {
                     self.end_call(key, Some(CallFailure::CallerGone), now, sink);
+                }
+                if self.calls.ways[place].counted {
+                    for server in idle {
+                        self.servers.disconnect(server);
+                    }
                 }
             }
         }
@@ -225,13 +231,19 @@ impl Traffic {
         let service = way.service;
         self.outcomes.issued += 1;
         sink.issue(service, NO_LOAD, now);
-        let (handed, server) = hand(
-            &mut self.servers,
-            (now, service),
-            connection,
-            work,
-            &mut way.balancing,
-        );
+        let mut through = connection;
+        if way.counted && connection.is_none() {
+            through = self.servers.choose(service, &mut way.balancing);
+            if let Some(server) = through.filter(|server| self.servers.accepts(*server))
+                && !self.servers.connect(server)
+            {
+                way.totals.turned_away += 1;
+                self.attempt_ended(key, Outcome::Refused, now, sink);
+                return;
+            }
+        }
+        let (servers, to) = (&mut self.servers, (now, service));
+        let (handed, server) = hand(servers, to, through, work, &mut way.balancing);
         call.connection = server.filter(|_| way.stays);
         let outcome = match handed {
             Handed::In(request) => {
@@ -265,6 +277,7 @@ impl Traffic {
         call.stage = Stage::Idle;
         let connection = call.connection.take();
         let way = &mut self.calls.ways[call.way as usize];
+        let mut closed = connection.filter(|_| way.counted);
         self.outcomes.count(outcome);
         sink.answer(way.service, NO_LOAD, call.sent, now, outcome);
         let failure = CallFailure::of(outcome);
@@ -272,11 +285,15 @@ impl Traffic {
         if let Some(pod) = server.and_then(|server| way.known(server)) {
             let opened = pod.breaker.note(now, call.pass, failure.is_none());
             let keeps = pod.pool.keeps() && keeps_connection(outcome);
+            closed = closed.filter(|_| !keeps);
             let next = pod.pool.release(connection.filter(|_| keeps));
             if let Some((next, connection)) = next {
                 self.calls.todo.push_back(Todo::Send(next, connection));
             }
             way.totals.opened += u64::from(opened);
+        }
+        if let Some(server) = closed {
+            self.servers.disconnect(server);
         }
         match failure {
             None => self.end_call(key, None, now, sink),

@@ -17,8 +17,10 @@ pub(super) struct Way {
     pub(super) spec: CallSpec,
     /// The service that is called, or that consumes the queue.
     pub(super) service: usize,
-    /// Whether a connection that is kept stays with its pod.
+    /// Whether a connection stays with its pod.
     pub(super) stays: bool,
+    /// Whether the called pods count their connections.
+    pub(super) counted: bool,
     pub(super) chance: Stream,
     pub(super) balancing: Stream,
     pub(super) demand: Demand,
@@ -33,6 +35,7 @@ impl Way {
             spec: spec.clone(),
             service,
             stays: called.balancing == Balancing::RandomPerConnection,
+            counted: called.concurrency.max_connections.is_some(),
             chance: own.stream("chance"),
             balancing: own.stream("balancing"),
             demand: Demand::new(&called.request, own.of("demand")),

@@ -34,6 +34,7 @@ pub(super) fn findings(recording: &Recording, folded: &Folded, labels: &Labels) 
         let totals = call.totals();
         found.extend(opened(&totals).map(|text| info(subject.clone(), text)));
         found.extend(unbudgeted(&totals).map(|text| info(subject.clone(), text)));
+        found.extend(turned_away(call, &totals).map(|text| warning(subject.clone(), text)));
         found.extend(without_connection(call, &totals).map(|text| warning(subject, text)));
     }
     found
@@ -113,6 +114,17 @@ fn unbudgeted(totals: &CallTotals) -> Option<String> {
             "the retry budget kept {} failed calls from being tried again; {} were",
             count(totals.unbudgeted),
             count(totals.retries)
+        )
+    })
+}
+
+/// Pools that are too large together.
+fn turned_away(call: &CallRecord, totals: &CallTotals) -> Option<String> {
+    (totals.turned_away > 0).then(|| {
+        format!(
+            "{} attempts were refused for too many connections; the pools of its pods held up to {}. Each pod that is added brings a pool: lower `connections` or maxReplicas, or put a common pool before it",
+            count(totals.turned_away),
+            count(call.max_connections)
         )
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Value};
-use crate::scenario::reader::{Reader, duration, memory as amount_of_memory, wrong};
+use crate::scenario::reader::{Reader, duration, memory as amount_of_memory, number, wrong};
 use crate::sim::{Dist, DistError, SimDuration};
 
 const KINDS: &[&str] = &[
@@ -37,6 +37,16 @@ pub(super) fn memory(
     let node = table.get(key)?;
     let amount = |node: &Node| amount_of_memory(node).map(|q| q.value() as f64);
     dist(key, node, &amount, diagnostics)
+}
+
+/// A distribution of a plain number.
+pub(super) fn plain(
+    table: &mut Reader<'_>,
+    key: &'static str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Dist> {
+    let node = table.get(key)?;
+    dist(key, node, &number, diagnostics)
 }
 
 fn dist(key: &str, node: &Node, amount: Amount<'_>, diagnostics: &mut Diagnostics) -> Option<Dist> {

@@ -6,6 +6,7 @@ mod calls;
 mod cluster_autoscaler;
 mod command;
 mod commitments;
+mod concurrency;
 mod containers;
 mod controllers;
 mod destination;

@@ -1,6 +1,7 @@
 //! `[[service]]`: how the pods of a workload behave.
 
 use super::calls;
+use super::concurrency::{concurrency, tokens};
 use super::containers::containers;
 use super::dist;
 use super::exports::exports;
@@ -165,7 +166,8 @@ fn service(
     let containers_node = table.get("containers");
     let run_time = dist::seconds(table, "run_time", diagnostics);
     let exit_codes = exit_codes(table, diagnostics);
-    let request = request(table, diagnostics);
+    let (request, tokens) = request(table, diagnostics);
+    let (concurrency, generating) = concurrency(table, tokens, diagnostics);
     let mut memory = memory(table, diagnostics);
     let slots = table.count("slots", diagnostics);
     let backlog = table.count("backlog", diagnostics);
@@ -231,6 +233,7 @@ fn service(
     }
     let mut request = request;
     request.memory = memory.per_request;
+    request.wait = generating.unwrap_or(request.wait);
     Some(ServerSpec {
         name: name.unwrap_or(&spec.name).to_owned(),
         hosts: distinct,
@@ -248,6 +251,7 @@ fn service(
         }),
         usage,
         latency_buckets: Vec::new(),
+        concurrency,
         calls: Vec::new(),
     })
 }
@@ -306,7 +310,11 @@ fn container(
     })
 }
 
-fn request(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> RequestSpec {
+/// What a request costs, and its tokens if it has some.
+fn request<'a>(
+    table: &mut Reader<'a>,
+    diagnostics: &mut Diagnostics,
+) -> (RequestSpec, Option<(Dist, &'a Node)>) {
     let zero = || Dist::Constant(0.0);
     let mut made = RequestSpec {
         cpu: Dist::Constant(DEFAULT_REQUEST_CPU),
@@ -315,16 +323,22 @@ fn request(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> RequestSpec
         timeout: None,
     };
     let Some(node) = table.get("request") else {
-        return made;
+        return (made, None);
     };
     let Some(mut inner) = Reader::new(node, "`request`", diagnostics) else {
-        return made;
+        return (made, None);
     };
     made.cpu = dist::seconds(&mut inner, "cpu", diagnostics).unwrap_or(made.cpu);
     made.wait = dist::seconds(&mut inner, "wait", diagnostics).unwrap_or_else(zero);
     made.timeout = inner.duration("timeout", diagnostics);
+    let tokens = tokens(&mut inner, diagnostics);
+    if tokens.is_some() && inner.get("wait").is_some() {
+        let title = "`wait` does not go with `tokens`";
+        let label = "the wait is as long as its tokens take";
+        diagnostics.error(inner.key_span("wait"), title, label);
+    }
     inner.finish("`request`", diagnostics);
-    made
+    (made, tokens)
 }
 
 /// What `memory` states.

@@ -75,9 +75,9 @@ impl<W: PartialEq, C> Pool<W, C> {
         self.used + self.idle.len() as u32
     }
 
-    /// Those who wait, in order; the pool is gone.
-    pub fn into_waiting(self) -> VecDeque<W> {
-        self.waiting
+    /// Those who wait, in order, and the connections that are idle; the pool is gone.
+    pub fn into_parts(self) -> (VecDeque<W>, Vec<C>) {
+        (self.waiting, self.idle)
     }
 }
 
