@@ -17,7 +17,7 @@ impl ColdStarts {
     /// One that took so long.
     pub fn add(&mut self, took: SimDuration) {
         self.count += 1;
-        self.total = self.total + took;
+        self.total += took;
         self.longest = self.longest.max(took);
     }
 }

@@ -197,16 +197,14 @@ fn hpa_of(node: &Node, known: &Known<'_>) -> Result<(String, String), String> {
     let is_named = |(namespace, name): &&(String, String)| {
         *name == *text || format!("{namespace}/{name}") == text
     };
-    match all.find(is_named) {
-        Some(hpa) => Ok(hpa.clone()),
-        None => {
-            let names: Vec<&str> = hpas.iter().map(|(_, name)| name.as_str()).collect();
-            Err(format!(
-                "no HPA `{text}` among the manifests; {}",
-                advice(text, &names)
-            ))
-        }
+    if let Some(hpa) = all.find(is_named) {
+        return Ok(hpa.clone());
     }
+    let names: Vec<&str> = hpas.iter().map(|(_, name)| name.as_str()).collect();
+    Err(format!(
+        "no HPA `{text}` among the manifests; {}",
+        advice(text, &names)
+    ))
 }
 
 /// A share from 0 to 1.
