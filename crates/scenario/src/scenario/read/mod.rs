@@ -54,6 +54,7 @@ use crate::cluster::spec::{Labels, WorkloadSpec};
 use known::Known;
 
 /// Makes the model.
+#[expect(clippy::too_many_lines, reason = "a line for each table")]
 pub(super) fn scenario(
     parsed: &Parsed,
     manifests: &Manifests,
