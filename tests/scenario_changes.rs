@@ -277,3 +277,11 @@ fn objects_outside_namespaces_get_none() {
         .collect();
     assert_eq!(namespaces, ["", "", "shop"]);
 }
+
+#[test]
+fn what_is_wrong_with_a_replaced_value_is_told_where_it_is_replaced() {
+    let problems = load("", &[("simulation.duration", "400d")]).expect_err("too long");
+    let text = problems.render(false);
+    assert!(text.contains("--> (set):1:"), "{text}");
+    assert!(text.contains("400d") && text.contains("180 days"), "{text}");
+}

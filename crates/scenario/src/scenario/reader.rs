@@ -49,12 +49,17 @@ impl<'a> Reader<'a> {
         self.asked.extend(keys);
     }
 
-    /// Where a key stands, or the table if it is not there.
+    /// Where a key stands, or what has replaced its value; the table if it is not there.
     pub(super) fn key_span(&self, key: &str) -> Span {
-        self.entries
-            .iter()
-            .find(|(name, _)| name.name == key)
-            .map_or(self.span, |(name, _)| name.span)
+        let mut entries = self.entries.iter();
+        let found = entries.find(|(name, _)| name.name == key);
+        found.map_or(self.span, |(name, value)| {
+            if value.span.file == name.span.file {
+                name.span
+            } else {
+                value.span
+            }
+        })
     }
 
     /// Reports the keys that nobody asked for.
