@@ -234,6 +234,17 @@ fn served(scenario: &Scenario) -> Vec<CustomMetricSpec> {
     metrics.chain(sources).collect()
 }
 
+/// CPU that a pod of a workload uses without requests, in cores.
+fn background(scenario: &Scenario, workload: usize) -> f64 {
+    let mut services = scenario.services.iter();
+    let service = services.find(|service| service.workload == workload);
+    let serving = service.map(|service| service.container);
+    let lasting = scenario.workloads[workload].template.lasting().enumerate();
+    let others = lasting.filter(|(place, _)| Some(*place) != serving);
+    let others: f64 = others.map(|(_, one)| one.idle_cpu.cores()).sum();
+    others + service.map_or(0.0, |service| service.background_cpu.cores())
+}
+
 /// The frame of the recording: names and everything that does not change.
 fn frame(scenario: &Scenario, store: &Store) -> Recording {
     let mut absent = Vec::new();
@@ -269,6 +280,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
             namespace: workload.namespace.as_str().into(),
             name: workload.name.clone(),
             cpu_request: workload.template.lasting_requests().cpu.cores(),
+            cpu_background: background(scenario, index),
             unmet_selector: unmet_selector(workload, store),
             is_load: scenario.loads.iter().any(|load| match &load.generator {
                 Generator::WgetJob(job) => job.workload == index,

@@ -163,6 +163,14 @@ fn what_sidecars_request_and_use_counts_everywhere() {
         number(busy, "ready") > 1.6 * number(last, "ready"),
         "{busy:?}"
     );
+    // What the sidecars use is no work: on its target, the HPA has what is needed.
+    let needed = number(busy, "needed");
+    assert!(
+        (needed - number(busy, "ready")).abs() <= 0.2 * needed,
+        "{busy:?}"
+    );
+    let over = ran.figure("hpa.web.tau_o_pct");
+    assert!(over < 30.0, "{over}");
     let cores = number(busy, "used_cores");
     assert!(
         (cores - 1.0 - 0.051 * number(busy, "ready")).abs() < 0.2,

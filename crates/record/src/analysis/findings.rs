@@ -14,7 +14,7 @@ mod vpa;
 
 use super::figures::HpaFigures;
 use super::vpa::Disruptions;
-use crate::record::fold::{Folded, HpaFolded, WorkloadFold};
+use crate::record::fold::{ContainerFold, Folded, HpaFolded, WorkloadFold};
 use crate::record::{FaultRecord, HpaRecord, Labels, Recording, ServiceRecord};
 use crate::sim::{SimDuration, SimTime};
 
@@ -119,8 +119,10 @@ pub fn findings(
     }
     for (place, fold) in folded.workloads.iter().enumerate() {
         let label = &labels.workloads[place];
-        let under_vpa = recording.vpas.iter().any(|vpa| vpa.workload == place);
-        found.extend(oom_loop(fold, under_vpa, recording.duration, label));
+        let of_vpas = recording.vpas.iter().zip(&folded.vpas);
+        let containers = of_vpas.filter(|(vpa, _)| vpa.workload == place);
+        let containers: Vec<&[ContainerFold]> = containers.map(|(_, all)| &all[..]).collect();
+        found.extend(oom_loop(fold, &containers, recording.duration, label));
         found.extend(without_room(recording, place, fold, label));
     }
     found.extend(cluster::rollouts(recording, labels));
@@ -239,10 +241,10 @@ fn too_early(service: &ServiceRecord, labels: &Labels) -> Option<Finding> {
     })
 }
 
-/// A container that is killed again and again.
+/// A container that is killed again and again; `of_vpas` are those that each of its VPAs sees.
 fn oom_loop(
     fold: &WorkloadFold,
-    under_vpa: bool,
+    of_vpas: &[&[ContainerFold]],
     duration: SimDuration,
     label: &str,
 ) -> Option<Finding> {
@@ -252,12 +254,20 @@ fn oom_loop(
         let is_over = fold
             .last_kill
             .is_none_or(|last| (last - SimTime::ZERO) * 2 < duration);
-        let advice = if under_vpa && is_over {
-            "a VPA has raised its requests since"
-        } else if under_vpa {
-            "raised requests only put a leak off"
-        } else {
-            "raise its limit, or let a VPA find one"
+        let mut containers = of_vpas.iter().copied().flatten();
+        let lowered = containers.find_map(|one| {
+            let memory = one.first_request.memory.zip(one.last_request.memory);
+            memory.filter(|(first, last)| last < first)
+        });
+        let advice = match lowered {
+            Some((first, last)) => format!(
+                "a VPA lowered its memory from {} to {}; see maxAllowed and what it has seen of the usage",
+                vpa::amount("memory", first),
+                vpa::amount("memory", last)
+            ),
+            None if of_vpas.is_empty() => "raise its limit, or let a VPA find one".to_owned(),
+            None if is_over => "a VPA has raised its requests since".to_owned(),
+            None => "raised requests only put a leak off".to_owned(),
         };
         Finding {
             severity: Severity::Warning,

@@ -46,6 +46,8 @@ pub struct WorkloadRecord {
     pub counts: Curve<Counts>,
     /// CPU that a pod requests, in cores.
     pub cpu_request: f64,
+    /// CPU that a pod uses without requests, in cores: its background and its sidecars.
+    pub cpu_background: f64,
     /// Its node selector as `key=value, …`, if no node of the cluster satisfies it.
     pub unmet_selector: Option<String>,
     /// Whether it is a load's Job.

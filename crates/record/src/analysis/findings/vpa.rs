@@ -31,7 +31,7 @@ const RESOURCES: [(&str, Read); 2] = [
     ("memory", |amounts| amounts.memory),
 ];
 
-fn amount(resource: &str, value: f64) -> String {
+pub(super) fn amount(resource: &str, value: f64) -> String {
     if resource == "cpu" {
         format!("{:.0}m", value * 1000.0)
     } else {
@@ -89,9 +89,16 @@ impl<'a> View<'a> {
             if !is_measured || !is_set {
                 return None;
             }
-            let containers = || self.containers.iter();
-            let first = containers().find_map(|one| read(&one.first_request))?;
-            let last = containers().rev().find_map(|one| read(&one.last_request))?;
+            // An HPA divides by the sum over the containers.
+            let sum = |request: fn(&ContainerFold) -> &Amounts| {
+                let all = self.containers.iter();
+                all.filter_map(|one| read(request(one)))
+                    .reduce(|a, b| a + b)
+            };
+            let (first, last) = (
+                sum(|one| &one.first_request)?,
+                sum(|one| &one.last_request)?,
+            );
             let text = if changes == 0 {
                 format!(
                     "scales on {resource}, and so does HPA {hpa_label}; no pod was changed in this run, but the HPA's percentages will jump when one is. Leave {resource} to one of the two"

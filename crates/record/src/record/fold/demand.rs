@@ -45,14 +45,16 @@ pub(super) struct Cpu {
     pub(super) target: f64,
     /// c, the CPU request of a pod as the template has it, in cores.
     pub(super) request: f64,
-    /// Whether a VPA changes it.
+    /// b, the CPU of a pod that serves no request, in cores: background and sidecars.
+    pub(super) background: f64,
+    /// Whether a VPA changes the request.
     pub(super) under_vpa: bool,
 }
 
 /// How the demand on an HPA's workload is worked out.
 ///
-/// d(t) = clamp(ceil(W / (u* × c)), min, max) with the offered work W in cores, where there is a
-/// CPU target; ceil(R / r*) with R requests per second and a target r* of a pod, where it scales on
+/// d(t) = clamp(ceil(W / (u* × c - b)), min, max) with the offered work W in cores, where there is
+/// a CPU target; ceil(R / r*) with R requests per second and a target r* of a pod, where it scales on
 /// their rate; the larger of the two where there are both. Of others, what their metrics ask for
 /// at syncs.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -61,6 +63,8 @@ pub(super) struct Demand {
     pub(super) cpu: Option<Cpu>,
     /// r*, in requests per second.
     pub(super) rate: Option<f64>,
+    /// The part of its target that a pod uses without requests, b / (u* × c), at the last sample.
+    idle: f64,
     /// Whether a service is loaded.
     pub(super) has_service: bool,
 }
@@ -68,7 +72,9 @@ pub(super) struct Demand {
 impl Demand {
     pub(super) fn of(recording: &Recording, hpa: &HpaRecord) -> Self {
         let workload = recording.workloads.get(hpa.workload);
-        let request = workload.map_or(0.0, |workload| workload.cpu_request);
+        let (request, background) = workload.map_or((0.0, 0.0), |workload| {
+            (workload.cpu_request, workload.cpu_background)
+        });
         let mut services = recording.services.iter();
         let has_service = services.any(|service| service.workload == hpa.workload);
         let cpu = hpa.cpu_target.filter(|_| request > 0.0 && has_service);
@@ -77,9 +83,11 @@ impl Demand {
             cpu: cpu.map(|target| Cpu {
                 target,
                 request,
+                background,
                 under_vpa: (recording.vpas.iter()).any(|vpa| vpa.workload == hpa.workload),
             }),
             rate: None,
+            idle: 0.0,
             has_service,
         }
     }
@@ -104,9 +112,11 @@ impl Demand {
     pub(super) fn need(self, replicas: f64, (up, down): (f64, f64)) -> Need {
         let bounds = self.bounds;
         let needed = clamp(replicas, bounds);
-        let most = (replicas / (1.0 - down.clamp(0.0, 0.99)) + NOISE).floor();
+        // What requests use of all targets; the rest of each pod's use does not go with them.
+        let work = replicas * (1.0 - self.idle);
+        let most = (work / (1.0 - down.max(0.0) - self.idle).max(0.01) + NOISE).floor();
         Need {
-            least: clamp(replicas / (1.0 + up.max(0.0)), bounds),
+            least: clamp(work / (1.0 + up.max(0.0) - self.idle), bounds),
             needed,
             most: clamp(most, bounds).max(needed),
         }
@@ -114,23 +124,29 @@ impl Demand {
 
     /// The replicas that a sample's step needs with so many ready pods; `offered` are the cores and
     /// `issued` the requests per second of all services over the pods. A fraction is part of a pod.
+    /// Not known where pods without requests are on the target already.
     pub(super) fn offered(
-        self,
+        &mut self,
         sample: &Sample,
         (offered, issued): (f64, f64),
         ready: f64,
     ) -> Option<f64> {
-        let by_cpu = self.cpu.map(|cpu| {
+        self.idle = 0.0;
+        let by_cpu = self.cpu.and_then(|cpu| {
             let requested = if cpu.under_vpa && ready > 0.0 && sample.cpu_requested > 0.0 {
                 sample.cpu_requested / ready
             } else {
                 cpu.request
             };
-            let per_replica = cpu.target / 100.0 * requested;
-            offered / per_replica
+            let target = cpu.target / 100.0 * requested;
+            let per_replica = target - cpu.background;
+            (per_replica > 0.0).then(|| (offered / per_replica, cpu.background / target))
         });
-        let by_rate = self.rate.map(|target| issued / target);
-        by_cpu.into_iter().chain(by_rate).reduce(f64::max)
+        let by_rate = self.rate.map(|target| (issued / target, 0.0));
+        let by_both = by_cpu.into_iter().chain(by_rate);
+        let (replicas, idle) = by_both.reduce(|a, b| if b.0 > a.0 { b } else { a })?;
+        self.idle = idle;
+        Some(replicas)
     }
 }
 
@@ -151,6 +167,7 @@ mod tests {
             cpu: Some(Cpu {
                 target: 50.0,
                 request: 0.5,
+                background: 0.0,
                 under_vpa,
             }),
             ..Demand::default()
@@ -169,12 +186,38 @@ mod tests {
         };
         assert_eq!(demand(true).offered(&changed, (3.0, 0.0), 3.0), Some(6.0));
         // On a rate of requests as well, the larger of the two.
-        let both = Demand {
+        let mut both = Demand {
             rate: Some(10.0),
             ..demand(false)
         };
-        let of = |load| both.offered(&Sample::default(), load, 1.0);
-        assert_eq!([(1.0, 30.0), (1.0, 75.0)].map(of), [4.0, 7.5].map(Some));
+        let mut of = |load| both.offered(&Sample::default(), load, 1.0);
+        assert_eq!(of((1.0, 30.0)), Some(4.0));
+        assert_eq!(of((1.0, 75.0)), Some(7.5));
+    }
+
+    #[test]
+    fn what_pods_use_without_requests_is_part_of_their_target() {
+        // A target of 100m, of which 50m are used without requests.
+        let demand = |background| Demand {
+            bounds: (1, 100),
+            cpu: Some(Cpu {
+                target: 50.0,
+                request: 0.2,
+                background,
+                under_vpa: false,
+            }),
+            ..Demand::default()
+        };
+        let of = |background| {
+            let mut demand = demand(background);
+            let replicas = demand.offered(&Sample::default(), (1.0, 0.0), 1.0)?;
+            let need = demand.need(replicas, (0.1, 0.1));
+            Some([need.least, need.needed, need.most])
+        };
+        assert_eq!(of(0.0), Some([10.0, 10.0, 11.0]));
+        // 17 pods use 1 core and 17 × 50m, 109 % of their target; 25 use 90 % of it.
+        assert_eq!(of(0.05), Some([17.0, 20.0, 25.0]));
+        assert_eq!(of(0.1), None);
     }
 
     #[test]
