@@ -235,6 +235,10 @@ fn a_memory_limit_is_not_lowered_below_the_usage() {
     let error = rows.iter().find(of_kind).expect("it is told");
     assert!(error["message"].contains(words), "{error:?}");
 
+    let findings = ran.summary()["findings"].to_string();
+    let lowered = "a VPA lowered its memory from 400Mi to 200Mi";
+    assert!(findings.contains(lowered), "{findings}");
+
     // The mode InPlace waits, and asks the node no more than that.
     let flag = "usage = { cpu = \"50m\" }\n[controllers.vpa-updater]\nin-place = true";
     let changes = [
@@ -247,6 +251,8 @@ fn a_memory_limit_is_not_lowered_below_the_usage() {
         (ran.figure("oom_kills"), ran.figure("evictions")),
         (0.0, 0.0)
     );
+    let findings = ran.summary()["findings"].to_string();
+    assert!(findings.contains("200Mi is recommended"), "{findings}");
 
     // 1.33 refuses the patch, and the updater evicts.
     let changes = [("name = \"c13b\"", "name = \"c13b\"\nkubernetes = \"1.33\"")];

@@ -81,6 +81,8 @@ pub enum HeldBy {
     Boosted,
     /// It had what is recommended.
     AtTarget,
+    /// It was resized, and its node had not carried that out.
+    ResizeNotDone,
     /// It had as much of what is recommended as the LimitRange lets new pods have.
     LimitRange,
     /// It was within the bounds and younger than this.

@@ -168,7 +168,8 @@ impl<'a> View<'a> {
         if self.acts {
             return Vec::new();
         }
-        let Some(reason) = self.reason() else {
+        let unanswered = (self.did.resizes > 0).then_some(HeldBy::ResizeNotDone);
+        let Some(reason) = self.reason().or(unanswered) else {
             return Vec::new();
         };
 
@@ -256,6 +257,9 @@ impl<'a> View<'a> {
             }
             HeldBy::Boosted => "its pods had their startup boost".to_owned(),
             HeldBy::AtTarget => "its pods had what is recommended".to_owned(),
+            HeldBy::ResizeNotDone => {
+                "the nodes had not carried out the resizes (see events ResizeError)".to_owned()
+            }
             HeldBy::LimitRange => "the LimitRange caps what new pods may request".to_owned(),
             HeldBy::Young(age) => format!(
                 "the requests are within the recommended bounds, and pods younger than {age} are then left alone"

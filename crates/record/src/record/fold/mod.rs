@@ -34,7 +34,7 @@ pub use workload::{WorkloadFold, billed_seconds};
 
 use super::hpas::HpaSpecRecord;
 use super::recording::{Counts, PodRecord, Recording, Sample};
-use super::vpa::{Amounts, DisruptionRecord, VpaRow};
+use super::vpa::{Amounts, DisruptionKind, DisruptionRecord, VpaRow};
 use super::windows::Window;
 use crate::sim::{SimDuration, SimTime};
 use demand::Demand;
@@ -262,7 +262,9 @@ impl Folds {
         if let Some(workload) = self.workloads.get_mut(one.workload) {
             workload.disruption(one);
         }
-        if let Some(last) = one.vpa.and_then(|vpa| self.last_disruptions.get_mut(vpa)) {
+        // A resize shows in the requests if the node carries it out.
+        let of_vpa = one.vpa.filter(|_| one.kind != DisruptionKind::Resize);
+        if let Some(last) = of_vpa.and_then(|vpa| self.last_disruptions.get_mut(vpa)) {
             *last = (*last).max(Some(one.time));
         }
         let of_vpa = one.vpa.and_then(|vpa| self.disruptions.get_mut(vpa));
