@@ -285,7 +285,7 @@ fn a_budget_holds_a_node_that_nobody_needs() {
     let budget = PdbSpec {
         name: "web".to_owned(),
         namespace: "default".to_owned(),
-        selector: labels("web"),
+        selector: labels("web").into(),
         min_available: None,
         max_unavailable: Some(IntOrPercent::Int(0)),
         always_allow_unhealthy: false,
@@ -363,7 +363,7 @@ proptest! {
         let budget = PdbSpec {
             name: "other".to_owned(),
             namespace: "default".to_owned(),
-            selector: labels("web"),
+            selector: labels("web").into(),
             min_available: Some(IntOrPercent::Int(available)),
             max_unavailable: None,
             always_allow_unhealthy: false,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use files::{Folder, Memory};
+use nlsim::api::{Operator, Requirement};
 use nlsim::autoscaler::hpa::{
     Behavior, HpaSpec, MetricSpec, Policy, PolicyType, Resource, ResourceTarget, ScalingRules,
     SelectPolicy, ValueTarget,
@@ -105,8 +106,8 @@ fn the_neurolake_deployment_has_the_values_of_its_manifest() {
         (api.replicas, api.created_at, api.deleted_at),
         (3, SimTime::ZERO, None)
     );
-    assert_eq!(api.selector.len(), 2);
-    assert_eq!(api.selector, api.template.labels);
+    assert_eq!(api.selector.labels.len(), 2);
+    assert_eq!(api.selector.labels, api.template.labels);
     assert_eq!(api.template.termination_grace, secs(30));
     let [container] = api.template.containers.as_slice() else {
         panic!("one container")
@@ -524,7 +525,10 @@ fn metrics_of_all_types_are_read_in_thousandths() {
     };
     assert_eq!(*target, ValueTarget::Value(50_000));
     let labels = selector.as_ref().expect("a selector");
-    assert_eq!(labels.get("queue").map(String::as_str), Some("default"));
+    assert_eq!(
+        labels.labels.get("queue").map(String::as_str),
+        Some("default")
+    );
 }
 
 const POD: &str = "
@@ -602,7 +606,13 @@ fn stateful_sets_replica_sets_budgets_and_priorities_are_read() {
         })
     );
     assert_eq!((db.replicas, db.template.priority), (1, 1000));
-    assert_eq!(db.selector.get("app").map(String::as_str), Some("a"));
+    let is_a = Requirement {
+        key: "app".to_owned(),
+        operator: Operator::In,
+        values: vec!["a".to_owned()],
+    };
+    assert_eq!(db.selector.expressions, [is_a]);
+    assert!(db.selector.labels.is_empty());
     assert_eq!(
         (&rs.kind, rs.replicas, rs.template.priority),
         (&WorkloadKind::ReplicaSet, 0, 10)
@@ -614,6 +624,24 @@ fn stateful_sets_replica_sets_budgets_and_priorities_are_read() {
         (budget.min_available, budget.max_unavailable),
         (None, Some(IntOrPercent::Percent(25)))
     );
+}
+
+#[test]
+fn budgets_select_by_expressions_and_nothing_without_a_selector() {
+    let selects = |selector: &str, app: &str| {
+        let budget = format!(
+            "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{name: b}}\nspec: {{maxUnavailable: 1{selector}}}\n"
+        );
+        let scenario = of(&format!("{API}{budget}")).scenario;
+        let labels = [("app".to_owned(), app.to_owned())].into_iter().collect();
+        scenario.pdbs[0].selector.matches(&labels)
+    };
+    let several = ", selector: {matchExpressions: [{key: app, operator: In, values: [web, api]}]}";
+    assert!(selects(several, "api") && selects(several, "web") && !selects(several, "db"));
+    let labelled = ", selector: {matchExpressions: [{key: app, operator: Exists}]}";
+    assert!(selects(labelled, "db"));
+    assert!(selects(", selector: {}", "db"));
+    assert!(!selects("", "api"));
 }
 
 #[test]

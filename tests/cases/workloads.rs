@@ -125,6 +125,23 @@ fn an_hpa_with_one_metric_that_fails_is_not_told_as_failing() {
 }
 
 #[test]
+fn an_hpa_measures_what_the_expressions_of_its_target_select() {
+    let ran = run("selector-expressions", &[]).ok();
+    let warned = "pods of Deployment/other match the selector of Deployment/me";
+    assert!(ran.stderr.contains(warned), "{}", ran.stderr);
+    let decisions = ran.rows("decisions.csv");
+    let late = decisions.iter().filter(|row| number(row, "time_s") > 60.0);
+    let mut seen = 0;
+    for row in late {
+        let pod = "missing request for cpu in container other of Pod other-";
+        assert!(row["cpu.error"].contains(pod), "{row:?}");
+        assert_eq!(row["scaling_active"], "FailedGetResourceMetric", "{row:?}");
+        seen += 1;
+    }
+    assert!(seen > 30, "{seen}");
+}
+
+#[test]
 fn the_step_of_the_outputs_changes_no_event() {
     let of = |step: &str| {
         let ran = run("step-changes-kills", &["--set", step]).ok();

@@ -88,7 +88,7 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
         name: name.to_owned(),
         namespace: "default".to_owned(),
         replicas,
-        selector: labels(name),
+        selector: labels(name).into(),
         template: PodTemplate {
             labels: labels(name),
             annotations: Labels::new(),
@@ -316,7 +316,7 @@ pub fn budget(min_available: i32) -> PdbSpec {
     PdbSpec {
         name: "api".to_owned(),
         namespace: "default".to_owned(),
-        selector: labels("api"),
+        selector: labels("api").into(),
         min_available: Some(IntOrPercent::Int(min_available)),
         max_unavailable: None,
         always_allow_unhealthy: false,

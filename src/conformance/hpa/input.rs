@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::Error;
 use serde_json::Value;
 
+use crate::api::LabelSelector;
 use crate::autoscaler::hpa::{
     Behavior, BehaviorInput, Config, HpaSpec, HpaSpecInput, MetricSpec, ObjectReference, Policy,
     PolicyType, Resource, ResourceTarget, ScalingRulesInput, SelectPolicy, ValueTarget,
@@ -281,7 +282,8 @@ impl MetricJson {
             (None, Some(average)) => Ok(ValueTarget::AverageValue(average)),
             (None, None) => Err(missing("target")),
         };
-        let (name, selector) = (self.name.clone(), self.selector.clone());
+        let selector = self.selector.clone().map(LabelSelector::from);
+        let name = self.name.clone();
         Ok(match self.kind.as_str() {
             "Resource" => MetricSpec::Resource {
                 resource: resource(&name)?,

@@ -4,7 +4,7 @@
 //! `[[metric]]` stands for whatever serves it there, and comes first: [`Simulation::server_of`]
 //! alone decides.
 
-use crate::api::{Pod, PodPhase};
+use crate::api::{LabelSelector, Labels, Pod, PodPhase};
 use crate::autoscaler::hpa::{MetricSpec, PodValue};
 use crate::autoscaler::keda::OWNER_LABEL;
 use crate::metrics::spec::MetricOf;
@@ -44,9 +44,7 @@ pub(super) fn described(metric: &MetricSpec, workload: Option<usize>) -> Option<
 }
 
 /// The name of a metric of these two APIs, and what selects its series.
-pub(super) fn asked(
-    metric: &MetricSpec,
-) -> (&str, Option<&std::collections::BTreeMap<String, String>>) {
+pub(super) fn asked(metric: &MetricSpec) -> (&str, Option<&LabelSelector>) {
     match metric {
         MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => ("", None),
         MetricSpec::Pods { name, selector, .. }
@@ -97,7 +95,7 @@ impl Simulation<'_> {
             && self.has_scaled_objects()
             && selector
                 .as_ref()
-                .is_some_and(|of| of.contains_key(OWNER_LABEL))
+                .is_some_and(|of| of.labels.contains_key(OWNER_LABEL))
         {
             return Server::Keda;
         }
@@ -189,7 +187,10 @@ impl Simulation<'_> {
         let (name, selector) = asked(metric);
         let found = described(metric, self.scaled(index))
             .filter(|of| !self.is_metric_down(name, of, now))
-            .and_then(|of| self.custom.value(name, &of, selector, now));
+            .and_then(|of| {
+                let selects = |labels: &Labels| selector.is_none_or(|one| one.matches(labels));
+                self.custom.value(name, &of, selects, now)
+            });
         let pods = |value: i64| {
             let running = self.running_pods(index);
             let share = if self.custom.is_total(name) {
@@ -217,7 +218,7 @@ impl Simulation<'_> {
         let MetricSpec::External { name, selector, .. } = self.metric(index, place) else {
             return Err(String::new());
         };
-        let object = selector.as_ref().and_then(|of| of.get(OWNER_LABEL));
+        let object = selector.as_ref().and_then(|of| of.labels.get(OWNER_LABEL));
         let (name, object) = (name.clone(), object.cloned().unwrap_or_default());
         if !self.asks_for_metrics(index) {
             return Err(String::new());

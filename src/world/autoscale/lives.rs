@@ -296,14 +296,10 @@ pub(super) fn find_target(hpa: &mut Hpa, store: &mut Store) {
     let Some(selector) = store.selector(object).cloned() else {
         return;
     };
-    let text: Vec<String> = selector
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
     hpa.target = Ok(Target {
         object,
         workload,
         selection: store.select(&namespace, &selector),
-        selector: text.join(","),
+        selector: selector.to_string(),
     });
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexSet;
 use rustc_hash::FxHashMap;
 
-use crate::api::{Extended, Labels, ObjectId, Pod, PodTemplate, TaintEffect};
+use crate::api::{Extended, LabelSelector, Labels, ObjectId, Pod, PodTemplate, TaintEffect};
 use crate::autoscaler::cluster_autoscaler::{
     ClassId, ControllerKind, Effect, PodClass, Resources, SafeToEvict, Toleration,
 };
@@ -122,13 +122,12 @@ impl Classes {
         &self,
         from: usize,
         namespace: &str,
-        selector: &Labels,
+        selector: &LabelSelector,
     ) -> impl Iterator<Item = ClassId> {
         let known = (from as u32..).map(ClassId).zip(&self.known[from..]);
         let matching = known.filter(move |(_, known)| {
             known.as_ref().is_some_and(|known| {
-                *known.likeness.namespace == *namespace
-                    && crate::api::matches(selector, &known.likeness.labels)
+                *known.likeness.namespace == *namespace && selector.matches(&known.likeness.labels)
             })
         });
         matching.map(|(id, _)| id)

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::super::machines::Machine;
 use super::classes::{Classes, effect};
 use crate::api::{
-    Amounts, Labels, Node as ApiNode, NodeId as ApiNodeId, ObjectId, PdbId, Pod as ApiPod,
+    Amounts, LabelSelector, Node as ApiNode, NodeId as ApiNodeId, ObjectId, PdbId, Pod as ApiPod,
     PodId as ApiPodId, Store,
 };
 use crate::autoscaler::cluster_autoscaler::{
@@ -38,7 +38,7 @@ pub(super) struct View {
     pub(super) pods: Vec<Pod>,
     pdbs: Vec<Pdb>,
     /// The budgets' own: the selector, and how many classes have been searched with it.
-    searched: Vec<(PdbId, Arc<Labels>, usize)>,
+    searched: Vec<(PdbId, Arc<LabelSelector>, usize)>,
     controllers: Vec<Option<Controller>>,
     /// Their numbers; the one without an object owns the DaemonSet pods that are not simulated.
     controller_ids: FxHashMap<Option<ObjectId>, ControllerId>,
@@ -206,7 +206,7 @@ impl View {
     /// Classes never change: only new ones are matched.
     fn update_pdbs(&mut self, store: &Store) {
         let searched = std::mem::take(&mut self.searched).into_iter();
-        let mut known: FxHashMap<PdbId, (Arc<Labels>, usize, Vec<ClassId>)> = searched
+        let mut known: FxHashMap<PdbId, (Arc<LabelSelector>, usize, Vec<ClassId>)> = searched
             .zip(std::mem::take(&mut self.pdbs))
             .map(|((id, selector, searched), pdb)| (id, (selector, searched, pdb.classes)))
             .collect();

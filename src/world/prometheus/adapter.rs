@@ -1,11 +1,12 @@
 //! The Prometheus adapter in front of the custom and external metrics APIs.
 
-use std::collections::BTreeMap;
-
 use super::{PrometheusEvent, millis};
+use crate::api::{LabelSelector, Operator as LabelOperator, Requirement as LabelRequirement};
 use crate::autoscaler::hpa::{MetricSpec, ObjectReference};
 use crate::prometheus::adapter::config::GroupResource;
-use crate::prometheus::adapter::{Adapter as Rules, ApiError, Kinds, Objects, Requirement};
+use crate::prometheus::adapter::{
+    Adapter as Rules, ApiError, Kinds, Objects, Operator, Requirement,
+};
 use crate::prometheus::promql::{Edition, Query};
 use crate::prometheus::storage::Storage;
 use crate::record::MetricWindow;
@@ -32,15 +33,39 @@ pub(in crate::world) struct Adapter {
 pub(in crate::world) struct Asked<'a> {
     pub(in crate::world) metric: &'a str,
     pub(in crate::world) namespace: &'a str,
-    pub(in crate::world) selector: Option<&'a BTreeMap<String, String>>,
+    pub(in crate::world) selector: Option<&'a LabelSelector>,
 }
 
 impl Asked<'_> {
     fn requirements(&self) -> Vec<Requirement> {
-        let labels = self.selector.into_iter().flatten();
-        labels
-            .map(|(key, value)| Requirement::equals(key, value))
-            .collect()
+        let Some(selector) = self.selector else {
+            return Vec::new();
+        };
+        let labels = selector.labels.iter();
+        let labels = labels.map(|(key, value)| Requirement::equals(key, value));
+        let mut all: Vec<Requirement> = labels
+            .chain(selector.expressions.iter().map(requirement))
+            .collect();
+        all.sort_by(|a, b| a.key.cmp(&b.key));
+        all
+    }
+}
+
+/// An expression of a selector as the adapter knows it.
+fn requirement(of: &LabelRequirement) -> Requirement {
+    let mut values = of.values.clone();
+    values.sort();
+    Requirement {
+        key: of.key.clone(),
+        operator: match of.operator {
+            LabelOperator::In => Operator::In,
+            LabelOperator::NotIn => Operator::NotIn,
+            LabelOperator::Exists => Operator::Exists,
+            LabelOperator::DoesNotExist => Operator::DoesNotExist,
+            LabelOperator::Gt => Operator::GreaterThan,
+            LabelOperator::Lt => Operator::LessThan,
+        },
+        values,
     }
 }
 

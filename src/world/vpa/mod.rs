@@ -19,7 +19,7 @@ mod update;
 
 use std::sync::Arc;
 
-use crate::api::{Labels, PodId, Store, VerticalPodAutoscaler, VpaId, WorkloadId, matches};
+use crate::api::{LabelSelector, Labels, PodId, Store, VerticalPodAutoscaler, VpaId, WorkloadId};
 use crate::autoscaler::vpa::recommender::{ClusterState, PodKey, VpaKey};
 use crate::autoscaler::vpa::updater::Updater;
 use crate::autoscaler::vpa::{Recommendation, VpaSpec};
@@ -65,7 +65,7 @@ struct Vpa {
     /// The spec that the recommender knows of.
     spec: Arc<VpaSpec>,
     /// The selector that the recommender knows of; none selects nothing.
-    selector: Option<Arc<Labels>>,
+    selector: Option<Arc<LabelSelector>>,
     /// What it acts on; the error is why it acts on nothing.
     target: Result<Target, String>,
     /// Its place in the recording, once it has had a target.
@@ -121,7 +121,7 @@ impl Vpas {
             let selector = vpa.selector.as_ref();
             let object = store.vpa(vpa.id);
             object.is_some_and(|object| *object.meta.namespace == *namespace)
-                && selector.is_some_and(|selector| matches(selector, labels))
+                && selector.is_some_and(|selector| selector.matches(labels))
         };
         (self.all.iter().filter(selects))
             .filter_map(|vpa| vpa.key)
@@ -184,7 +184,7 @@ impl Simulation<'_> {
                 continue;
             };
             let targets = (vpa.target.as_ref())
-                .is_ok_and(|own| own.workload == workload && matches(&own.selector, labels));
+                .is_ok_and(|own| own.workload == workload && own.selector.matches(labels));
             if targets
                 && passes(&object.spec)
                 && strongest.is_none_or(|(_, other)| is_stronger(object, other))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::labels::KnownPod;
 use super::{OutOfMemory, Simulation};
-use crate::api::{PodId, PodPhase, TerminationReason, VpaStatus, Write, matches};
+use crate::api::{PodId, PodPhase, TerminationReason, VpaStatus, Write};
 use crate::autoscaler::vpa::VpaSpec;
 use crate::autoscaler::vpa::recommender::VpaKey;
 use crate::autoscaler::vpa::recommender::history::{StoredCheckpoint, UsageHistory};
@@ -91,7 +91,7 @@ impl Simulation<'_> {
             let (Some((namespace, labels)), Some(selector)) = (set, selector) else {
                 return false;
             };
-            of == Some(namespace) && matches(selector, labels)
+            of == Some(namespace) && selector.matches(labels)
         };
         let key = vpas.cluster.add_vpa((**spec).clone(), selects);
         vpa.key = Some(key);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Simulation;
-use crate::api::{Labels, ObjectId, Store, VerticalPodAutoscaler, WorkloadId};
+use crate::api::{LabelSelector, Labels, ObjectId, Store, VerticalPodAutoscaler, WorkloadId};
 use crate::world::manifests::kind_in_store;
 
 /// A workload, and the pods that its selector matches.
@@ -12,7 +12,7 @@ use crate::world::manifests::kind_in_store;
 pub(super) struct Target {
     pub(super) object: ObjectId,
     pub(super) workload: WorkloadId,
-    pub(super) selector: Arc<Labels>,
+    pub(super) selector: Arc<LabelSelector>,
 }
 
 /// Kinds whose selectors upstream reads from the objects; all others have to have a scale.
@@ -53,7 +53,7 @@ fn find(vpa: &VerticalPodAutoscaler, store: &Store) -> Result<Target, String> {
         // By its uid, which only its own pods carry.
         ObjectId::Job(_) => {
             let own = ("batch.kubernetes.io/job-name".to_owned(), name.to_owned());
-            Arc::new(Labels::from([own]))
+            Arc::new(Labels::from([own]).into())
         }
         _ => store.selector(object).cloned().ok_or_else(missing)?,
     };

@@ -7,7 +7,9 @@ use super::Simulation;
 use super::admit::updated;
 use super::held::differs;
 use super::live_pods::{FoundPod, LivePod, is_live};
-use crate::api::{Context, EventSink, ObjectId, PodDraws, PodId, Resources, Store, WorkloadId};
+use crate::api::{
+    Context, EventSink, Labels, ObjectId, PodDraws, PodId, Resources, Store, WorkloadId,
+};
 use crate::autoscaler::vpa::admission::ContainerUpdate;
 use crate::autoscaler::vpa::updater::{
     Action, ActionKind, Api, Controller, EvictionRefused, Held, Pass, Pod, ResizeRefused, View,
@@ -193,7 +195,10 @@ impl Simulation<'_> {
     /// Another VPA that controls the pods of this one's target.
     fn stronger_vpa(&self, index: usize, acts: impl Fn(&VpaSpec) -> bool) -> Option<HeldBy> {
         let target = self.vpas.all[index].target.as_ref().ok()?;
-        let other = self.controlling_vpa(target.workload, &target.selector, acts)?;
+        let template = self.store.template(target.object);
+        let mut labels = template.map_or_else(Labels::new, |template| template.labels.clone());
+        labels.extend(target.selector.labels.clone());
+        let other = self.controlling_vpa(target.workload, &labels, acts)?;
         let record = self.vpas.all[other].record?;
         (other != index).then_some(HeldBy::OtherVpa(record))
     }

@@ -8,5 +8,6 @@ mod go_sort;
 pub mod hpa;
 pub mod karpenter;
 pub mod keda;
+pub mod label_selector;
 pub mod predictive;
 pub mod vpa;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::meta::{Kind, Labels, ObjectId, matches};
+use super::LabelSelector;
+use super::meta::{Kind, Labels, ObjectId};
 use super::pod::{Pod, PodId, PodPhase};
 use crate::sim::Arena;
 
@@ -82,8 +83,8 @@ pub struct WorkloadEntry {
 pub struct Selection {
     /// The namespace.
     pub namespace: Arc<str>,
-    /// `matchLabels`; an empty selector matches all pods.
-    pub selector: Arc<Labels>,
+    /// The selector; an empty one matches all pods.
+    pub selector: Arc<LabelSelector>,
     /// The pods, by name.
     pub members: Vec<PodId>,
 }
@@ -100,7 +101,7 @@ pub(super) struct Selections {
     /// here, so that the address stays its own.
     of_labels: FxHashMap<usize, (Arc<Labels>, Arc<[SelectionId]>)>,
     /// The place of each, by namespace and selector.
-    places: BTreeMap<(Arc<str>, Arc<Labels>), SelectionId>,
+    places: BTreeMap<(Arc<str>, Arc<LabelSelector>), SelectionId>,
     /// All pods, those with the same labels together; none if they have changed since.
     alike: Option<Vec<Alike>>,
 }
@@ -145,7 +146,7 @@ impl Selections {
     pub(super) fn find_or_add(
         &mut self,
         namespace: &str,
-        selector: &Arc<Labels>,
+        selector: &Arc<LabelSelector>,
         pods: &Arena<Pod>,
     ) -> SelectionId {
         let key = (Arc::from(namespace), Arc::clone(selector));
@@ -155,7 +156,7 @@ impl Selections {
         let groups = self.alike.get_or_insert_with(|| alike(pods));
         let selected = groups
             .iter()
-            .filter(|one| *one.namespace == *namespace && matches(selector, &one.labels));
+            .filter(|one| *one.namespace == *namespace && selector.matches(&one.labels));
         let selected = selected.flat_map(|one| one.pods.iter().copied());
         let mut members: Vec<(PodId, &Pod)> = selected
             .filter_map(|id| Some((id, pods.get(id)?)))
@@ -195,9 +196,10 @@ impl Selections {
         if let Some((_, known)) = known {
             return Arc::clone(known);
         }
-        let matching = self.all.iter().enumerate().filter(|(_, one)| {
-            one.namespace == pod.meta.namespace && matches(&one.selector, labels)
-        });
+        let matching =
+            self.all.iter().enumerate().filter(|(_, one)| {
+                one.namespace == pod.meta.namespace && one.selector.matches(labels)
+            });
         matching
             .map(|(place, _)| SelectionId(place as u32))
             .collect()

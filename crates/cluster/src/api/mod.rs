@@ -22,7 +22,6 @@ mod placement;
 mod pod;
 mod policy;
 mod resources;
-mod selector;
 mod store;
 mod taint;
 mod template;
@@ -30,6 +29,7 @@ mod view;
 mod workload;
 mod write;
 
+pub use crate::autoscaler::label_selector::{LabelSelector, Operator, Requirement};
 pub use autoscaling::{
     CrossVersionObjectReference, HorizontalPodAutoscaler, HpaId, VerticalPodAutoscaler, VpaId,
     VpaStatus,
@@ -48,7 +48,6 @@ pub use placement::{
 pub use pod::{ContainerStatus, Pod, PodId, PodPhase, ResizeState, TerminationReason};
 pub use policy::{IntOrPercent, PdbId, PodDisruptionBudget};
 pub use resources::{Amounts, PodAmounts, Resources};
-pub use selector::{LabelSelector, Operator, Requirement};
 pub use store::{Ledger, Opinion, Store};
 pub use taint::{Taint, TaintEffect, Toleration, untolerated};
 pub use template::{ContainerSpec, PodTemplate, ProbeSpec};

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::meta::{Labels, matches};
 use super::node::Node;
 use super::pod::Pod;
-use super::selector::{LabelSelector, Requirement};
 use super::template::PodTemplate;
+use super::{LabelSelector, Requirement};
 
 /// Amounts of resources besides CPU and memory, by name (`nvidia.com/gpu`).
 pub type Extended = BTreeMap<String, i64>;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::LabelSelector;
 use super::index::SelectionId;
-use super::meta::{Labels, ObjectMeta};
+use super::meta::ObjectMeta;
 use crate::sim::Key;
 
 pub use crate::controller::deployment::IntOrPercent;
@@ -16,8 +17,8 @@ pub type PdbId = Key<PodDisruptionBudget>;
 pub struct PodDisruptionBudget {
     /// Its metadata.
     pub meta: ObjectMeta,
-    /// `spec.selector.matchLabels`; an empty one selects all pods of the namespace.
-    pub selector: Arc<Labels>,
+    /// `spec.selector`; an empty one selects all pods of the namespace.
+    pub selector: Arc<LabelSelector>,
     /// The pods that the selector matches; the store fills it in.
     pub selection: SelectionId,
     /// `spec.minAvailable`.

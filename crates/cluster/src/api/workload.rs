@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::LabelSelector;
 use super::index::WorkloadId;
 use super::meta::{Labels, ObjectMeta, Uid};
 use super::pod::Pod;
@@ -36,8 +37,8 @@ pub struct Deployment {
     pub workload: WorkloadId,
     /// `spec`, without selector and template.
     pub spec: DeploymentSpec,
-    /// `spec.selector.matchLabels`.
-    pub selector: Arc<Labels>,
+    /// `spec.selector`.
+    pub selector: Arc<LabelSelector>,
     /// `spec.template`.
     pub template: Arc<PodTemplate>,
     /// `status`.
@@ -82,8 +83,8 @@ pub struct ReplicaSet {
     pub workload: WorkloadId,
     /// `spec.replicas`.
     pub replicas: i32,
-    /// `spec.selector.matchLabels`.
-    pub selector: Arc<Labels>,
+    /// `spec.selector`.
+    pub selector: Arc<LabelSelector>,
     /// `spec.template`.
     pub template: Arc<PodTemplate>,
     /// The labels of its pods: the template's, with `pod-template-hash` below a Deployment.
@@ -101,8 +102,8 @@ pub struct StatefulSet {
     pub workload: WorkloadId,
     /// `spec`, without selector and template.
     pub spec: StatefulSetSpec,
-    /// `spec.selector.matchLabels`.
-    pub selector: Arc<Labels>,
+    /// `spec.selector`.
+    pub selector: Arc<LabelSelector>,
     /// `spec.template`.
     pub template: Arc<PodTemplate>,
     /// Its ControllerRevisions.
@@ -154,8 +155,8 @@ pub struct DaemonSet {
     pub meta: ObjectMeta,
     /// Its entry among the workloads.
     pub workload: WorkloadId,
-    /// `spec.selector.matchLabels`.
-    pub selector: Arc<Labels>,
+    /// `spec.selector`.
+    pub selector: Arc<LabelSelector>,
     /// `spec.template`.
     pub template: Arc<PodTemplate>,
     /// `spec.updateStrategy` and `spec.minReadySeconds`.
@@ -260,7 +261,7 @@ pub struct CronJob {
     /// `spec.jobTemplate.spec.template`.
     pub template: Arc<PodTemplate>,
     /// The labels of the pod template: by them a VPA finds its pods.
-    pub selector: Arc<Labels>,
+    pub selector: Arc<LabelSelector>,
     /// `status`.
     pub status: Arc<CronJobStatus>,
 }

@@ -11,7 +11,9 @@ use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, Millicores, Usd};
 
 use crate::api::Taint;
-pub use crate::api::{ContainerSpec, Extended, IntOrPercent, Labels, PodTemplate, ProbeSpec};
+pub use crate::api::{
+    ContainerSpec, Extended, IntOrPercent, LabelSelector, Labels, PodTemplate, ProbeSpec,
+};
 
 /// A group of equal nodes.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,8 +184,8 @@ pub struct WorkloadSpec {
     pub namespace: String,
     /// `spec.replicas` (a Job: unused).
     pub replicas: i32,
-    /// `spec.selector.matchLabels`.
-    pub selector: Labels,
+    /// `spec.selector`.
+    pub selector: LabelSelector,
     /// `spec.template`.
     pub template: PodTemplate,
     /// Of a Deployment: how it rolls out.
@@ -272,8 +274,8 @@ pub struct PdbSpec {
     pub name: String,
     /// `metadata.namespace`.
     pub namespace: String,
-    /// `spec.selector.matchLabels`.
-    pub selector: Labels,
+    /// `spec.selector`; a PodDisruptionBudget without one selects nothing.
+    pub selector: LabelSelector,
     /// `spec.minAvailable`.
     pub min_available: Option<IntOrPercent>,
     /// `spec.maxUnavailable`.

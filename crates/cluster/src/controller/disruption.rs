@@ -171,8 +171,7 @@ pub fn evict(
         terminating: pod.is_deleting() || pod.evicted,
     };
     let covers = |selection: &Selection| {
-        selection.namespace == pod.meta.namespace
-            && crate::api::matches(&selection.selector, &pod.meta.labels)
+        selection.namespace == pod.meta.namespace && selection.selector.matches(&pod.meta.labels)
     };
     let budgets: Vec<Budget> = store
         .pdbs()

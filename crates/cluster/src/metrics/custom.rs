@@ -153,21 +153,17 @@ impl CustomMetrics {
             .any(|spec| spec.name == name && total(spec))
     }
 
-    /// Values in thousandths of the metric of this name that describes `of` and carries all
-    /// the labels; `None` if there is no such metric.
+    /// Values in thousandths of the metric of this name that describes `of` and whose labels
+    /// are selected; `None` if there is no such metric.
     pub fn value(
         &self,
         name: &str,
         of: &MetricOf,
-        selector: Option<&BTreeMap<String, String>>,
+        selects: impl Fn(&BTreeMap<String, String>) -> bool,
         now: SimTime,
     ) -> Option<Vec<i64>> {
-        let matches = |spec: &CustomMetricSpec| {
-            let labels = |(key, value)| spec.labels.get(key) == Some(value);
-            spec.name == name
-                && spec.of == *of
-                && selector.is_none_or(|wanted| wanted.iter().all(labels))
-        };
+        let matches =
+            |spec: &CustomMetricSpec| spec.name == name && spec.of == *of && selects(&spec.labels);
         let mut found = false;
         let mut values = Vec::new();
         for (index, spec) in self
@@ -236,7 +232,7 @@ mod tests {
     }
 
     fn value(metrics: &CustomMetrics, name: &str, second: i64) -> Option<Vec<i64>> {
-        metrics.value(name, &MetricOf::External, None, SimTime::from_secs(second))
+        metrics.value(name, &MetricOf::External, |_| true, SimTime::from_secs(second))
     }
 
     fn rps(window: i64) -> MetricSource {
@@ -297,9 +293,11 @@ mod tests {
             spec("depth", &[("queue", "push")], constant(4.0)),
         ]);
         let read = |key: &str, wanted: &str| {
-            let selector = BTreeMap::from([(key.to_owned(), wanted.to_owned())]);
+            let selects = |labels: &BTreeMap<String, String>| {
+                labels.get(key).is_some_and(|value| value == wanted)
+            };
             let now = SimTime::from_secs(20);
-            metrics.value("depth", &MetricOf::External, Some(&selector), now)
+            metrics.value("depth", &MetricOf::External, selects, now)
         };
         assert_eq!(read("queue", "mail"), Some(vec![1000, 2000]));
         assert_eq!(read("zone", "b"), Some(vec![2000]));

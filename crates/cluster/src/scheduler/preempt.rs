@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use super::diagnosis::{Diagnosis, Preemption, Refusal};
 use super::search::Search;
-use crate::api::{Labels, Node, NodeId, Pod, PodId, PodPhase, Store};
+use crate::api::{LabelSelector, Node, NodeId, Pod, PodId, PodPhase, Store};
 use crate::controller::disruption::budget_status;
 use crate::sim::SimTime;
 
@@ -22,7 +22,7 @@ pub(super) struct Candidate {
 /// A budget and how many of its pods may still go.
 struct Budget<'a> {
     namespace: &'a str,
-    selector: &'a Labels,
+    selector: &'a LabelSelector,
     allowed: i32,
 }
 
@@ -155,7 +155,7 @@ fn by_budgets<'a>(pods: &[(PodId, &'a Pod)], store: &Store) -> (Pods<'a>, Pods<'
         for budget in &mut budgets {
             let covers = *budget.namespace == *pod.meta.namespace
                 && !budget.selector.is_empty()
-                && crate::api::matches(budget.selector, &pod.meta.labels);
+                && budget.selector.matches(&pod.meta.labels);
             // A pod whose eviction is granted has been paid for.
             if covers && !pod.evicted && pod.phase != PodPhase::Failed {
                 budget.allowed -= 1;

@@ -2,10 +2,10 @@
 
 use crate::autoscaler::predictive::Prediction;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use super::conditions::Limit;
 use super::spec::{ObjectReference, Resource};
+use crate::autoscaler::label_selector::LabelSelector;
 
 /// Severity of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub enum CurrentMetric {
         /// Name.
         name: String,
         /// Its selector, which the status repeats.
-        selector: Option<BTreeMap<String, String>>,
+        selector: Option<LabelSelector>,
         /// Average in thousandths.
         average: i64,
     },
@@ -66,7 +66,7 @@ pub enum CurrentMetric {
         /// Name.
         name: String,
         /// Its selector, which the status repeats.
-        selector: Option<BTreeMap<String, String>>,
+        selector: Option<LabelSelector>,
         /// The object, which the status repeats.
         object: ObjectReference,
         /// Value in thousandths, for value targets.
@@ -79,7 +79,7 @@ pub enum CurrentMetric {
         /// Name.
         name: String,
         /// Its selector, which the status repeats.
-        selector: Option<BTreeMap<String, String>>,
+        selector: Option<LabelSelector>,
         /// Value in thousandths, for value targets.
         value: Option<i64>,
         /// Average in thousandths, for average targets.

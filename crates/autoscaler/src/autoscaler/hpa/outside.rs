@@ -2,7 +2,6 @@
 //! from outside it (`computeStatusForObjectMetric`, `computeStatusForExternalMetric`).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::config::KubernetesVersion;
@@ -11,11 +10,12 @@ use super::metric::{Failure, Outcome, Proposal, custom};
 use super::observation::PodValue;
 use super::replica_calculator::{Context, by_average, by_value};
 use super::spec::{ObjectReference, ValueTarget};
+use crate::autoscaler::label_selector::LabelSelector;
 
 /// What Object and External metrics have in common.
 pub(super) struct Outside<'a> {
     pub(super) name: &'a str,
-    pub(super) selector: Option<&'a BTreeMap<String, String>>,
+    pub(super) selector: Option<&'a LabelSelector>,
     pub(super) target: ValueTarget,
     pub(super) status_replicas: i32,
 }
@@ -197,21 +197,32 @@ fn external_total_per_pod(values: &[PodValue], version: KubernetesVersion) -> i6
 }
 
 /// A label selector as Go prints it.
-fn selector_text(selector: Option<&BTreeMap<String, String>>) -> String {
-    let Some(labels) = selector else {
+fn selector_text(selector: Option<&LabelSelector>) -> String {
+    let Some(selector) = selector else {
         return "nil".to_owned();
     };
     let mut text = "&LabelSelector{MatchLabels:map[string]string{".to_owned();
-    for (key, value) in labels {
+    for (key, value) in &selector.labels {
         let _ = write!(text, "{key}: {value},");
     }
-    text.push_str("},MatchExpressions:[]LabelSelectorRequirement{},}");
+    text.push_str("},MatchExpressions:[]LabelSelectorRequirement{");
+    for one in &selector.expressions {
+        let (key, operator, values) = (&one.key, one.operator.name(), one.values.join(" "));
+        let _ = write!(
+            text,
+            "LabelSelectorRequirement{{Key:{key},Operator:{operator},Values:[{values}],}},"
+        );
+    }
+    text.push_str("},}");
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::autoscaler::label_selector::{Operator, Requirement};
 
     fn values(values: &[i64]) -> Vec<PodValue> {
         let value = |&value| PodValue { pod: None, value };
@@ -238,9 +249,20 @@ mod tests {
     fn selectors_print_as_go_prints_them() {
         let labels =
             BTreeMap::from([("b", "2"), ("a", "1")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+        let mut selector = LabelSelector::from(labels);
         assert_eq!(
-            selector_text(Some(&labels)),
+            selector_text(Some(&selector)),
             "&LabelSelector{MatchLabels:map[string]string{a: 1,b: 2,},MatchExpressions:[]LabelSelectorRequirement{},}"
+        );
+        selector.labels.clear();
+        selector.expressions.push(Requirement {
+            key: "app".to_owned(),
+            operator: Operator::In,
+            values: vec!["x".to_owned(), "w".to_owned()],
+        });
+        assert_eq!(
+            selector_text(Some(&selector)),
+            "&LabelSelector{MatchLabels:map[string]string{},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:app,Operator:In,Values:[x w],},},}"
         );
         assert_eq!(selector_text(None), "nil");
     }

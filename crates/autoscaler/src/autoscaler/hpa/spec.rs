@@ -1,9 +1,9 @@
 //! The HPA's spec: as users write it, and as the API server completes it. Follows
 //! `pkg/apis/autoscaling/v2/defaults.go`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::autoscaler::label_selector::LabelSelector;
 use crate::sim::SimDuration;
 
 /// The spec as written; absent fields are `None`.
@@ -148,8 +148,8 @@ pub enum MetricSpec {
     Pods {
         /// Name of the metric.
         name: String,
-        /// `metric.selector.matchLabels`.
-        selector: Option<BTreeMap<String, String>>,
+        /// `metric.selector`.
+        selector: Option<LabelSelector>,
         /// Target average per pod, in thousandths.
         average_value: i64,
     },
@@ -157,8 +157,8 @@ pub enum MetricSpec {
     Object {
         /// Name of the metric.
         name: String,
-        /// `metric.selector.matchLabels`.
-        selector: Option<BTreeMap<String, String>>,
+        /// `metric.selector`.
+        selector: Option<LabelSelector>,
         /// The object.
         object: ObjectReference,
         /// The target.
@@ -168,8 +168,8 @@ pub enum MetricSpec {
     External {
         /// Name of the metric.
         name: String,
-        /// `metric.selector.matchLabels`.
-        selector: Option<BTreeMap<String, String>>,
+        /// `metric.selector`.
+        selector: Option<LabelSelector>,
         /// The target.
         target: ValueTarget,
     },

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::Store;
+use crate::api::LabelSelector;
 use crate::api::autoscaling::{HorizontalPodAutoscaler, HpaId, VerticalPodAutoscaler, VpaId};
 use crate::api::index::{Selection, SelectionId, WorkloadEntry, WorkloadId};
 use crate::api::keda::{ScaledJob, ScaledJobId, ScaledObject, ScaledObjectId};
-use crate::api::meta::{Kind, Labels, ObjectId, ObjectMeta};
+use crate::api::meta::{Kind, ObjectId, ObjectMeta};
 use crate::api::node::{Node, NodeId, NodeInfo};
 use crate::api::pod::Pod;
 use crate::api::policy::{PdbId, PodDisruptionBudget};
@@ -82,7 +83,7 @@ impl Store {
     }
 
     /// `spec.selector` of a workload, as its scale subresource tells it.
-    pub fn selector(&self, id: ObjectId) -> Option<&Arc<Labels>> {
+    pub fn selector(&self, id: ObjectId) -> Option<&Arc<LabelSelector>> {
         match id {
             ObjectId::Deployment(key) => self.deployments.get(key).map(|object| &object.selector),
             ObjectId::ReplicaSet(key) => self.replica_sets.get(key).map(|object| &object.selector),
@@ -230,7 +231,7 @@ impl Store {
     }
 
     /// The selection of a namespace's pods by a selector; made if it is not there.
-    pub fn select(&mut self, namespace: &str, selector: &Arc<Labels>) -> SelectionId {
+    pub fn select(&mut self, namespace: &str, selector: &Arc<LabelSelector>) -> SelectionId {
         self.selections.find_or_add(namespace, selector, &self.pods)
     }
 

@@ -132,7 +132,7 @@ impl Store {
             }
             ObjectId::CronJob(key) => {
                 if let Some(object) = self.cron_jobs.get_mut(key) {
-                    object.selector = Arc::new(object.template.labels.clone());
+                    object.selector = Arc::new(object.template.labels.clone().into());
                 }
             }
             _ => {}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::template::template;
-use super::{Clock, count, labels, meta};
+use super::{Clock, count, meta, selector};
 use crate::api::policy::IntOrPercent;
 use crate::api::store::Store;
 use crate::api::workload::DaemonSetId;
@@ -53,7 +53,7 @@ pub(super) fn view(id: DaemonSetId, store: &Store, clock: Clock) -> Option<Value
         "spec": {
             "minReadySeconds": count(update.min_ready_seconds),
             "revisionHistoryLimit": 10,
-            "selector": {"matchLabels": labels(&set.selector)},
+            "selector": selector(&set.selector),
             "template": template(&set.template, &set.template.labels, "Always"),
             "updateStrategy": strategy,
         },

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::template::template;
-use super::{Clock, count, int_or_percent, labels, meta};
+use super::{Clock, count, int_or_percent, meta, selector};
 use crate::api::meta::Labels;
 use crate::api::store::Store;
 use crate::api::workload::Deployment;
@@ -29,7 +29,7 @@ pub(super) fn view(deployment: &Deployment, store: &Store, clock: Clock) -> Valu
             "progressDeadlineSeconds": spec.progress_deadline_seconds,
             "replicas": spec.replicas,
             "revisionHistoryLimit": spec.revision_history_limit,
-            "selector": {"matchLabels": labels(&deployment.selector)},
+            "selector": selector(&deployment.selector),
             "strategy": strategy(&spec.strategy),
             "template": template(&deployment.template, &deployment.template.labels, "Always"),
         },

@@ -1,10 +1,9 @@
 //! Metrics of an HPA: what its spec asks for, what its status shows.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
-use super::labels;
+use super::selector;
+use crate::api::LabelSelector;
 use crate::autoscaler::hpa::{
     CurrentMetric, MetricSpec, ObjectReference, Resource, ResourceTarget, ValueTarget,
 };
@@ -139,9 +138,8 @@ fn milli(value: i64) -> String {
     Quantity::from_millis(value, QuantityFormat::DecimalSi).to_string()
 }
 
-fn identifier(name: &str, selector: Option<&BTreeMap<String, String>>) -> Value {
-    let selector = selector.map(|selector| json!({"matchLabels": labels(selector)}));
-    json!({"name": name, "selector": selector})
+fn identifier(name: &str, of: Option<&LabelSelector>) -> Value {
+    json!({"name": name, "selector": of.map(selector)})
 }
 
 fn described(object: &ObjectReference) -> Value {

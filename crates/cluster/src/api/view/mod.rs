@@ -25,10 +25,11 @@ mod stateful_set;
 mod template;
 mod vertical_pod_autoscaler;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub use resize::resize_error;
 
+use super::LabelSelector;
 use super::meta::{Kind, Labels, ObjectId};
 use super::policy::IntOrPercent;
 use super::store::Store;
@@ -156,6 +157,19 @@ fn labels(of: &Labels) -> Value {
         .collect()
 }
 
+/// A label selector.
+fn selector(of: &LabelSelector) -> Value {
+    let expressions = of.expressions.iter().map(|one| {
+        json!({"key": one.key, "operator": one.operator.name(), "values": texts(&one.values)})
+    });
+    json!({"matchExpressions": list(expressions.collect()), "matchLabels": labels(&of.labels)})
+}
+
+/// Texts, left out where there are none.
+fn texts(of: &[String]) -> Value {
+    list(of.iter().map(|text| Value::from(text.as_str())).collect())
+}
+
 /// A list, left out where it is empty.
 fn list(items: Vec<Value>) -> Value {
     if items.is_empty() {
@@ -181,7 +195,6 @@ fn truth(holds: bool) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn empty_fields_go_and_keys_are_in_order() {

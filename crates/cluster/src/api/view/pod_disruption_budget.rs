@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Clock, int_or_percent, labels, meta, truth};
+use super::{Clock, int_or_percent, meta, selector, truth};
 use crate::api::policy::PdbId;
 use crate::api::store::Store;
 use crate::controller::disruption::budget_status;
@@ -11,10 +11,12 @@ pub(super) fn view(id: PdbId, store: &Store, clock: Clock) -> Option<Value> {
     let pdb = store.pdb(id)?;
     let status = budget_status(id, store);
     let allowed = status.disruptions_allowed > 0;
-    let selector = if pdb.selector.is_empty() {
+    let selected = if pdb.selector.is_empty() {
         json!({})
+    } else if pdb.selector.is_nothing() {
+        Value::Null
     } else {
-        json!({"matchLabels": labels(&pdb.selector)})
+        selector(&pdb.selector)
     };
     Some(json!({
         "apiVersion": "policy/v1",
@@ -23,7 +25,7 @@ pub(super) fn view(id: PdbId, store: &Store, clock: Clock) -> Option<Value> {
         "spec": {
             "maxUnavailable": pdb.max_unavailable.map(int_or_percent),
             "minAvailable": pdb.min_available.map(int_or_percent),
-            "selector": selector,
+            "selector": selected,
             "unhealthyPodEvictionPolicy": pdb.always_allow_unhealthy.then_some("AlwaysAllow"),
         },
         "status": {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::template::template;
-use super::{Clock, count, labels, meta};
+use super::{Clock, count, meta, selector};
 use crate::api::index::WorkloadId;
 use crate::api::meta::{Labels, ObjectId};
 use crate::api::pod::Pod;
@@ -31,7 +31,7 @@ pub(super) fn view(id: ReplicaSetId, store: &Store, clock: Clock) -> Option<Valu
         "spec": {
             "minReadySeconds": count(set.rollout.min_ready_seconds),
             "replicas": set.replicas,
-            "selector": {"matchLabels": labels(&set.selector)},
+            "selector": selector(&set.selector),
             "template": template(&set.template, &set.pod_labels, "Always"),
         },
         "status": {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::replica_set::owned;
 use super::template::template;
-use super::{Clock, count, labels, meta};
+use super::{Clock, count, meta, selector};
 use crate::api::meta::ObjectId;
 use crate::api::store::Store;
 use crate::api::workload::StatefulSetId;
@@ -48,7 +48,7 @@ pub(super) fn view(id: StatefulSetId, store: &Store, clock: Clock) -> Option<Val
             "podManagementPolicy": policy,
             "replicas": spec.replicas,
             "revisionHistoryLimit": spec.revision_history_limit,
-            "selector": {"matchLabels": labels(&set.selector)},
+            "selector": selector(&set.selector),
             "template": template(&set.template, &set.template.labels, "Always"),
             "updateStrategy": strategy(spec.update_strategy),
         },

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{DeploymentStatus, Requeue, Step, SyncResult, sync, view};
 use crate::api::{
-    Change, Context, DeploymentId, EventKind, Labels, ObjectId, ObjectMeta, Pod, PodId, ReplicaSet,
-    ReplicaSetId, RolloutAnnotations, Store, What, Write,
+    Change, Context, DeploymentId, EventKind, LabelSelector, Labels, ObjectId, ObjectMeta, Pod,
+    PodId, ReplicaSet, ReplicaSetId, RolloutAnnotations, Store, What, Write,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::client::TokenBucket;
@@ -415,21 +415,24 @@ fn new_replica_set(
     let with_hash = |labels: &Labels| {
         let mut labels = labels.clone();
         labels.insert(HASH_LABEL.to_owned(), hash.to_owned());
-        Arc::new(labels)
+        labels
     };
     let namespace = &deployment.meta.namespace;
     let uid = pods.uid(&format!("ReplicaSet/{namespace}/{}", new.name));
     let set = ReplicaSet {
         meta: ObjectMeta {
-            labels: with_hash(&deployment.template.labels),
+            labels: Arc::new(with_hash(&deployment.template.labels)),
             owner: Some(ObjectId::Deployment(id)),
             ..ObjectMeta::new(namespace, &new.name, uid, context.now)
         },
         workload: deployment.workload,
         replicas: new.replicas,
-        selector: with_hash(&deployment.selector),
+        selector: Arc::new(LabelSelector {
+            labels: with_hash(&deployment.selector.labels),
+            expressions: deployment.selector.expressions.clone(),
+        }),
         template: Arc::clone(&deployment.template),
-        pod_labels: with_hash(&deployment.template.labels),
+        pod_labels: Arc::new(with_hash(&deployment.template.labels)),
         rollout: Arc::new(RolloutAnnotations {
             revision: Some(new.revision),
             revision_history: Arc::from(""),

@@ -1,14 +1,11 @@
 //! `[[metric]]`s for what HPAs ask of the custom and external metrics APIs.
 
-use std::collections::BTreeMap;
-
 use super::demand::{by_requests, curve, of_hpa, round};
 use super::survey::{Seen, Survey};
 use super::{Demand, MetricGuess, MetricOf, ServiceGuess, SourceGuess};
+use crate::api::{LabelSelector, Operator};
 use crate::autoscaler::hpa::{HpaSpec, MetricSpec, ValueTarget};
 use crate::sim::SimDuration;
-
-type Selector = Option<BTreeMap<String, String>>;
 
 pub(super) fn guess(survey: &Survey, services: &[ServiceGuess]) -> Vec<MetricGuess> {
     let mut made: Vec<MetricGuess> = Vec::new();
@@ -75,13 +72,28 @@ fn one(
         name: name.clone(),
         hpa: hpa.to_owned(),
         of,
-        labels: labels(selector),
+        labels: labels(selector.as_ref()),
         source,
     })
 }
 
-fn labels(selector: &Selector) -> Vec<(String, String)> {
-    selector.clone().unwrap_or_default().into_iter().collect()
+/// Labels that a selector matches.
+fn labels(selector: Option<&LabelSelector>) -> Vec<(String, String)> {
+    let Some(selector) = selector else {
+        return Vec::new();
+    };
+    let mut labels = selector.labels.clone();
+    for one in &selector.expressions {
+        let value = match one.operator {
+            Operator::In => one.values.first().cloned(),
+            Operator::Exists => Some("true".to_owned()),
+            _ => None,
+        };
+        if let Some(value) = value {
+            labels.entry(one.key.clone()).or_insert(value);
+        }
+    }
+    labels.into_iter().collect()
 }
 
 /// A metric of each pod: its requests if it has any, or values around the target.

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use super::Context;
 use super::hpa::unsupported;
 use crate::autoscaler::hpa::{MetricSpec, ObjectReference, Resource, ResourceTarget, ValueTarget};
-use crate::cluster::spec::Labels;
+use crate::cluster::spec::LabelSelector;
 use crate::units::Quantity;
 
 /// `validMetricSourceTypes`, sorted.
@@ -188,7 +188,7 @@ fn identifier(
     metric: &v2::MetricIdentifier,
     path: &str,
     context: &mut Context<'_>,
-) -> (String, Option<Labels>) {
+) -> (String, Option<LabelSelector>) {
     let name = metric.name.as_str();
     let path_of_name = format!("{path}.name");
     if name.is_empty() {

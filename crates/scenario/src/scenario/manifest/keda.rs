@@ -170,7 +170,7 @@ fn jobs(metadata: &Metadata, context: &mut Context<'_>) -> Option<WorkloadObject
     let mut made = workload(kind, &identity, 0, None, &template.spec.template, inner);
     let label = ("scaledjob.keda.sh/name".to_owned(), metadata.name.clone());
     made.spec.template.labels.extend([label]);
-    made.spec.selector = made.spec.template.labels.clone();
+    made.spec.selector = made.spec.template.labels.clone().into();
     Some(made)
 }
 

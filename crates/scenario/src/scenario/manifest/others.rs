@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::container::labels;
 use super::{Context, PriorityClassObject, ServiceObject, typed};
-use crate::cluster::spec::{IntOrPercent, Labels, PdbSpec};
+use crate::cluster::spec::{IntOrPercent, LabelSelector, PdbSpec};
 
 pub(super) fn service(context: &mut Context<'_>) -> Option<ServiceObject> {
     let object: Service = typed::read(context)?;
@@ -45,7 +45,7 @@ pub(super) fn pdb(context: &mut Context<'_>) -> Option<PdbSpec> {
     }
     let selector = match &spec.selector {
         Some(one) => super::selector::selector(one, "spec.selector", None, context),
-        None => Labels::new(),
+        None => LabelSelector::nothing(),
     };
     let policy = spec.unhealthy_pod_eviction_policy.as_deref();
     if !matches!(policy, None | Some("AlwaysAllow" | "IfHealthyBudget")) {

@@ -1,30 +1,28 @@
 //! Label selectors: what the API server refuses, and what they select.
-//!
-//! The model knows labels that must be there. `In` with one value says the same and becomes
-//! one; other expressions are held against the labels of the workload's own pods, or refused
-//! where there are none to hold them against.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use super::Context;
+use crate::api::{LabelSelector, Operator, Requirement};
 use crate::cluster::spec::Labels;
 
 /// Reads a selector; with the labels that it has to fit, if it is a workload's.
 pub(super) fn selector(
-    selector: &LabelSelector,
+    selector: &meta::LabelSelector,
     path: &str,
     carried: Option<&Labels>,
     context: &mut Context<'_>,
-) -> Labels {
-    let mut labels: Labels = selector.match_labels.clone().unwrap_or_default();
+) -> LabelSelector {
+    let labels: Labels = selector.match_labels.clone().unwrap_or_default();
     check_labels(&labels, &format!("{path}.matchLabels"), context);
     let expressions = selector.match_expressions.as_deref().unwrap_or_default();
-    for (index, one) in expressions.iter().enumerate() {
-        let path = format!("{path}.matchExpressions[{index}]");
-        if let Some(value) = expression(one, &path, carried, context) {
-            labels.insert(one.key.clone(), value);
-        }
-    }
+    let expressions = expressions.iter().enumerate();
+    let expressions: Vec<Requirement> = expressions
+        .filter_map(|(index, one)| {
+            let path = format!("{path}.matchExpressions[{index}]");
+            expression(one, &path, carried, context)
+        })
+        .collect();
     if let Some(carried) = carried {
         let missing = |(key, value): &(&String, &String)| carried.get(*key) != Some(*value);
         if let Some((key, value)) = labels.iter().find(missing) {
@@ -37,16 +35,19 @@ pub(super) fn selector(
             context.refuse_at(&place, of_pods, words, Some(&help));
         }
     }
-    labels
+    LabelSelector {
+        labels,
+        expressions,
+    }
 }
 
-/// Checks an expression; gives the value of one that asks for exactly that.
+/// Checks an expression.
 fn expression(
-    one: &LabelSelectorRequirement,
+    one: &meta::LabelSelectorRequirement,
     path: &str,
     carried: Option<&Labels>,
     context: &mut Context<'_>,
-) -> Option<String> {
+) -> Option<Requirement> {
     let values = one.values.as_deref().unwrap_or_default();
     check_key(&one.key, &format!("{path}.key"), context);
     let operator = one.operator.as_str();
@@ -73,26 +74,13 @@ fn expression(
             return None;
         }
     }
-    if let ("In", [value]) = (operator, values) {
-        return Some(value.clone());
-    }
-    let Some(carried) = carried else {
-        let message = format!("{operator} is not simulated here");
-        context.error(
-            path,
-            message,
-            Some("use `matchLabels`, or In with one value"),
-        );
-        return None;
+    let found = Operator::ALL.into_iter().find(|one| one.name() == operator);
+    let requirement = Requirement {
+        key: one.key.clone(),
+        operator: found?,
+        values: values.to_vec(),
     };
-    let found = carried.get(&one.key);
-    let holds = match operator {
-        "In" => found.is_some_and(|value| values.contains(value)),
-        "NotIn" => found.is_none_or(|value| !values.contains(value)),
-        "Exists" => found.is_some(),
-        _ => found.is_none(),
-    };
-    if !holds {
+    if carried.is_some_and(|carried| !requirement.matches(carried)) {
         let message = format!(
             "the pod template's labels do not satisfy {} {operator}",
             one.key
@@ -100,7 +88,7 @@ fn expression(
         let help = Some("give `spec.template.metadata.labels` labels that do");
         context.error(path, message, help);
     }
-    None
+    Some(requirement)
 }
 
 /// Labels as the API server takes them.

@@ -2,11 +2,13 @@
 
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self as meta, ObjectMeta};
 
 use super::container::template;
 use super::{Context, WorkloadObject, typed};
-use crate::cluster::spec::{IntOrPercent, Labels, StartupSpec, WorkloadKind, WorkloadSpec};
+use crate::cluster::spec::{
+    IntOrPercent, LabelSelector, Labels, StartupSpec, WorkloadKind, WorkloadSpec,
+};
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentSpecInput, StrategyType};
 use crate::controller::statefulset::{StatefulSetSpecInput, UpdateStrategyType};
@@ -61,11 +63,11 @@ fn check_replicas(replicas: Option<i32>, context: &mut Context<'_>) -> i32 {
 }
 
 pub(super) fn check_selector(
-    selector: &LabelSelector,
+    selector: &meta::LabelSelector,
     pod_labels: &Labels,
     kind: &str,
     context: &mut Context<'_>,
-) -> Labels {
+) -> LabelSelector {
     let empty = selector.match_labels.as_ref().is_none_or(Labels::is_empty)
         && selector
             .match_expressions
@@ -83,12 +85,7 @@ pub(super) fn check_selector(
             context.refuse("spec.selector", "Required value", help);
         }
     }
-    let labels = super::selector::selector(selector, "spec.selector", Some(pod_labels), context);
-    if labels.is_empty() {
-        // Expressions only: they fit these pods.
-        return pod_labels.clone();
-    }
-    labels
+    super::selector::selector(selector, "spec.selector", Some(pod_labels), context)
 }
 
 /// What keeps its pods running restarts their containers.
@@ -108,7 +105,7 @@ pub(super) fn workload(
     kind: WorkloadKind,
     metadata: &ObjectMeta,
     replicas: i32,
-    selector: Option<&LabelSelector>,
+    selector: Option<&meta::LabelSelector>,
     pods: &PodTemplateSpec,
     context: &mut Context<'_>,
 ) -> WorkloadObject {
@@ -123,7 +120,7 @@ pub(super) fn workload(
     let (template, priority_class) = template(pods, context);
     let selector = match selector {
         Some(selector) => check_selector(selector, &template.labels, kind_name, context),
-        None => template.labels.clone(),
+        None => template.labels.clone().into(),
     };
     let spec = WorkloadSpec {
         kind,

@@ -1,7 +1,7 @@
 //! HorizontalPodAutoscalers against the workloads they scale and the metrics they read.
 
 use super::known::Known;
-use super::selects;
+use super::picks;
 use super::target::Seeker;
 use crate::autoscaler::hpa::{
     Config, HpaSpec, KubernetesVersion, MetricSpec, Resource, ResourceTarget,
@@ -96,7 +96,7 @@ fn warn_of_strangers(
 ) {
     let own = &known.workloads[workload];
     for (index, other) in known.workloads.iter().enumerate() {
-        if index == workload || other.namespace != own.namespace || !selects(&own.selector, other) {
+        if index == workload || other.namespace != own.namespace || !picks(&own.selector, other) {
             continue;
         }
         let containers = &other.template.containers;
@@ -137,7 +137,7 @@ fn warn_of_strangers(
 /// Whether the selectors of two workloads match the same pods.
 fn overlap(known: &Known<'_>, a: usize, b: usize) -> bool {
     let (a, b) = (&known.workloads[a], &known.workloads[b]);
-    a.namespace == b.namespace && (selects(&a.selector, b) || selects(&b.selector, a))
+    a.namespace == b.namespace && (picks(&a.selector, b) || picks(&b.selector, a))
 }
 
 /// What a container requests: millicores or bytes.
@@ -263,9 +263,8 @@ fn warn_of_metrics(
                         object.kind == *kind && object.name == *name
                     }
                     (MetricSpec::External { selector, .. }, MetricOf::External) => selector
-                        .iter()
-                        .flatten()
-                        .all(|(key, value)| one.labels.get(key) == Some(value)),
+                        .as_ref()
+                        .is_none_or(|selector| selector.matches(&one.labels)),
                     _ => false,
                 }
         };

@@ -49,6 +49,7 @@ use super::manifest::{Manifests, Placed};
 use super::model::Scenario;
 use super::node::{Node, Value};
 use super::reader::{Reader, expected, wrong};
+use crate::api::{LabelSelector, Operator, Requirement};
 use crate::cluster::spec::{Labels, WorkloadSpec};
 
 use known::Known;
@@ -223,7 +224,20 @@ fn namespace(reader: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> String {
     named.unwrap_or(DEFAULT_NAMESPACE).to_owned()
 }
 
-/// Whether a selector matches pods of a workload.
+/// Whether a workload's selector matches pods of another.
+fn picks(selector: &LabelSelector, workload: &WorkloadSpec) -> bool {
+    let (kind, name) = (workload.kind.name(), workload.name.as_str());
+    let fits = |one: &Requirement| {
+        let is_added = |value: &String| is_added((kind, name), &one.key, value);
+        one.matches(&workload.template.labels)
+            || one.operator == Operator::In && one.values.iter().any(is_added)
+    };
+    (selector.labels.is_empty() || selects(&selector.labels, workload))
+        && selector.expressions.iter().all(fits)
+        && !selector.is_empty()
+}
+
+/// Whether a Service's selector matches pods of a workload.
 fn selects(selector: &Labels, workload: &WorkloadSpec) -> bool {
     let (kind, name) = (workload.kind.name(), workload.name.as_str());
     selects_pods(selector, (kind, name), &workload.template.labels)
