@@ -9,10 +9,11 @@ use files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 15] = [
+const WARNED: [&str; 17] = [
     "action-warnings",
     "cluster-autoscaler-warnings",
     "duplicate-objects",
+    "hpa-core-group",
     "hpa-foreign-kind",
     "hpa-other-pods",
     "hpa-runtime-warnings",
@@ -25,6 +26,7 @@ const WARNED: [&str; 15] = [
     "service-selectors",
     "vpa-warnings",
     "yaml-kinds",
+    "yaml-not-utf8",
 ];
 
 fn told(folder: &Path) -> Diagnostics {

@@ -7,8 +7,11 @@ use std::path::Path;
 use super::exit::{CliError, tell};
 use super::files::Disk;
 use super::kustomizations::{self, Kustomizations};
+use super::passed_over::{CHART, NO_OBJECT, UNLISTED, chart_of, named, reason};
 use super::scenario::bad;
-use crate::scenario::{Diagnostics, FileProvider, GUESSED, Guess, LARGEST_FILE, Loaded, Overlay};
+use crate::scenario::{
+    Diagnostics, FileProvider, GUESSED, Guess, LARGEST_FILE, Loaded, Overlay, manifest_text,
+};
 
 /// How the names of manifests end.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
@@ -68,9 +71,10 @@ fn is_scenario(path: &str) -> bool {
     table.is_some_and(|table| table.contains_key("manifests") && table.contains_key("simulation"))
 }
 
-fn read(path: &str) -> Option<String> {
+/// A manifest's text.
+pub(super) fn read(path: &str) -> Option<String> {
     let bytes = Disk.read(path, LARGEST_FILE).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    Some(manifest_text(&bytes))
 }
 
 fn wrong(text: impl std::fmt::Display) -> CliError {
@@ -99,10 +103,10 @@ impl Found {
                 "{} holds no manifest: no file below it ends with .yaml, .yml or .json",
                 paths.join(", ")
             ))),
-            (true, Some((_, CHART))) => Err(wrong(format!(
+            (true, Some((first, CHART))) => Err(wrong(format!(
                 "{} is a Helm chart: render it first, for example with\n  helm template {} > manifests.yaml",
                 paths.join(", "),
-                paths[0]
+                named(&chart_of(first).unwrap_or_default())
             ))),
             (true, Some((first, why))) => Err(wrong(format!(
                 "{} holds no Kubernetes object: {first} is {why}",
@@ -230,27 +234,6 @@ fn holds_workload(path: &str) -> bool {
 
 /// Files of one kind that are named when they are passed over.
 const MOST_NAMED: usize = 3;
-const CHART: &str = "part of a Helm chart: `helm template` renders it";
-const UNLISTED: &str = "no resource of the kustomization beside it";
-const NO_OBJECT: &str = "no Kubernetes object: it has no `apiVersion`";
-
-/// Why a file of a folder is no manifest.
-fn reason(folder: &str, path: &str) -> Option<&'static str> {
-    let file = Path::new(path);
-    let is_chart = |folder: &&Path| folder.join("Chart.yaml").exists();
-    let above = file.ancestors().skip(1);
-    let within = above.take_while(|one| one.starts_with(folder));
-    if within.into_iter().find(is_chart).is_some() {
-        return Some(CHART);
-    }
-    // What cannot be read is told when it is read as a manifest.
-    let text = read(path)?;
-    let has_version = text.lines().any(|line| {
-        let line = line.trim_start_matches(|c: char| c.is_whitespace() || "-{[,\"'".contains(c));
-        line.starts_with("apiVersion")
-    });
-    (!has_version && !text.contains("\"apiVersion\"")).then_some(NO_OBJECT)
-}
 
 /// A guess, and the files that it is from.
 pub(super) struct Guessed {

@@ -13,6 +13,7 @@ mod get;
 mod init;
 mod kustomizations;
 mod manifests;
+mod passed_over;
 mod progress;
 mod run;
 mod scenario;

@@ -190,6 +190,47 @@ fn what_is_no_manifest_is_passed_over_and_nothing_is_an_error() {
 }
 
 #[test]
+fn templates_of_a_chart_above_are_passed_over() {
+    let place = folder_of(&["php-apache.yaml"]);
+    let write = |path: &str, text: &str| {
+        let path = place.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    write("chart/Chart.yaml", "apiVersion: v2\nname: c\n");
+    write(
+        "chart/templates/a.yaml",
+        "{{- if .Values.a }}\n{{- end }}\n",
+    );
+    let wrote = nlsim(&["init", "chart/templates"], place.path());
+    let told = text(&wrote.stderr);
+    assert_eq!(wrote.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("helm template chart > manifests.yaml"),
+        "{told}"
+    );
+    let wrote = nlsim(&["init", "."], &place.path().join("chart/templates"));
+    let told = text(&wrote.stderr);
+    assert!(told.contains(" is a Helm chart: render it first"), "{told}");
+    // A plain manifest beside them is read.
+    let web = place.path().join("k8s/php-apache.yaml");
+    fs::copy(web, place.path().join("chart/templates/web.yaml")).expect("a copy");
+    let wrote = nlsim(&["init", "chart/templates"], place.path());
+    let told = text(&wrote.stderr);
+    assert_eq!(wrote.status.code(), Some(0), "{told}");
+    let wanted = "passed over: chart/templates/a.yaml (part of a Helm chart";
+    assert!(told.contains(wanted), "{told}");
+    // What is in a chart's values is no object.
+    let values = "grafana:\n  datasources:\n    apiVersion: 1\n";
+    write("k8s/prometheus-values.yaml", values);
+    let wrote = nlsim(&["init", "k8s"], place.path());
+    let told = text(&wrote.stderr);
+    assert_eq!(wrote.status.code(), Some(0), "{told}");
+    let wanted = "passed over: k8s/prometheus-values.yaml (no Kubernetes object";
+    assert!(told.contains(wanted), "{told}");
+}
+
+#[test]
 fn a_kustomization_is_built_and_of_variants_one_has_to_be_named() {
     let place = folder_of(&["php-apache.yaml"]);
     let k8s = place.path().join("k8s");

@@ -54,6 +54,39 @@ fn requests(ran: &Ran) -> f64 {
 }
 
 #[test]
+fn before_1_34_an_hpa_without_the_group_of_its_target_finds_no_scale() {
+    let hpa = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec:\n  scaleTargetRef: {kind: Deployment, name: web}\n  maxReplicas: 3\n";
+    let web = format!("{WEB}{hpa}");
+    let files = [("web.yaml", web.as_str())];
+    let ran_with = |release: &str| ran("", &files, &["--set", &format!("kubernetes={release}")]);
+    let old = ran_with("\"1.33\"").ok();
+    let why = "no matches for kind \"\"Deployment\"\" in group \"\"\"\"";
+    let events = old.file("events.csv");
+    assert!(
+        events.contains("FailedGetScale") && events.contains(why),
+        "{events}"
+    );
+    let new = ran_with("\"1.34\"");
+    assert_eq!(new.code, Some(2));
+    assert!(
+        new.stderr.contains("apiVersion must specify API group"),
+        "{}",
+        new.stderr
+    );
+}
+
+#[test]
+fn a_pattern_that_ends_with_two_stars_means_all_files_below() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let below = folder.path().join("f/g");
+    fs::create_dir_all(&below).expect("folders");
+    fs::write(below.join("web.yaml"), WEB).expect("a file is written");
+    let scenario = folder.path().join("scenario.toml");
+    fs::write(&scenario, SCENARIO.replace("web.yaml", "f/**")).expect("a file is written");
+    run_scenario(&scenario, &[]).ok();
+}
+
+#[test]
 fn a_trace_with_epoch_seconds_is_read_from_the_simulations_start() {
     let ran = run("trace-epoch-seconds", &[]).ok();
     let note = "note: the run starts at 2026-01-01T00:00:00Z, by the first row of t_epoch.csv";

@@ -121,12 +121,15 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
 
 /// A scenario with nothing in it.
 fn empty() -> Scenario {
-    const TEXT: &str = "name = \"rig\"\nmanifests = []\nsimulation.duration = \"10h\"\n\
+    const TEXT: &str = "name = \"rig\"\nmanifests = [\"m.yaml\"]\nsimulation.duration = \"10h\"\n\
         [[node_group]]\nname = \"none\"\ncount = 1\ncpu = 1\nmemory = \"1Gi\"\n";
+    /// Of a kind that does nothing.
+    const NOTHING: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: none}\n";
     struct OneFile;
     impl FileProvider for OneFile {
-        fn read(&self, _: &str, _: u64) -> Result<Vec<u8>, String> {
-            Ok(TEXT.as_bytes().to_vec())
+        fn read(&self, path: &str, _: u64) -> Result<Vec<u8>, String> {
+            let text = if path == "m.yaml" { NOTHING } else { TEXT };
+            Ok(text.as_bytes().to_vec())
         }
 
         fn glob(&self, _: &str) -> Result<Vec<String>, String> {

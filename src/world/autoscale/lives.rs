@@ -269,7 +269,12 @@ pub(super) fn find_target(hpa: &mut Hpa, store: &mut Store) {
         return;
     };
     let (namespace, target) = (Arc::clone(&object.meta.namespace), &object.target);
-    let kind = match target.kind.as_str() {
+    let simulated = if target.group() == "apps" {
+        target.kind.as_str()
+    } else {
+        ""
+    };
+    let kind = match simulated {
         "Deployment" => Kind::Deployment,
         "ReplicaSet" => Kind::ReplicaSet,
         "StatefulSet" => Kind::StatefulSet,
@@ -278,9 +283,9 @@ pub(super) fn find_target(hpa: &mut Hpa, store: &mut Store) {
             hpa.target = Err("the server could not find the requested resource".to_owned());
             return;
         }
-        kind => {
+        _ => {
             // The RESTMapper knows no such kind.
-            let group = target.group();
+            let (kind, group) = (&target.kind, target.group());
             let text = format!("no matches for kind \"{kind}\" in group \"{group}\"");
             hpa.target = Err(text);
             return;

@@ -232,7 +232,12 @@ mod tests {
     }
 
     fn value(metrics: &CustomMetrics, name: &str, second: i64) -> Option<Vec<i64>> {
-        metrics.value(name, &MetricOf::External, |_| true, SimTime::from_secs(second))
+        metrics.value(
+            name,
+            &MetricOf::External,
+            |_| true,
+            SimTime::from_secs(second),
+        )
     }
 
     fn rps(window: i64) -> MetricSource {

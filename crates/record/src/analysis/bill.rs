@@ -65,7 +65,8 @@ pub fn bill(recording: &Recording, folded: &Folded) -> Bill {
             .filter(|one| !one.0.is_load)
     };
     let total = |sum: fn(&WorkloadFold) -> ExactSum| -> f64 {
-        serving().map(|(_, fold)| sum(fold).value()).sum()
+        // Nothing adds up to -0.
+        serving().map(|(_, fold)| sum(fold).value()).sum::<f64>() + 0.0
     };
     bill.request = total(|fold| fold.request_cost);
     bill.replica_hours = total(|fold| fold.pod_hours);

@@ -5,6 +5,7 @@
 
 use super::manifest::{Context, LimitRangeObject, PriorityClassObject, WorkloadObject};
 use super::object::Object;
+use crate::autoscaler::hpa::KubernetesVersion;
 use crate::autoscaler::vpa::FeatureGates;
 use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
 use crate::cluster::spec::WorkloadSpec;
@@ -16,6 +17,8 @@ pub struct Admission {
     pub priority_classes: Vec<PriorityClassObject>,
     /// LimitRanges; of several in a namespace the first one's defaults count.
     pub limit_ranges: Vec<LimitRangeObject>,
+    /// The release of the API server.
+    pub release: KubernetesVersion,
     /// Feature gate HPAScaleToZero.
     pub scale_to_zero: bool,
     /// Feature gates of the VPA's admission controller.

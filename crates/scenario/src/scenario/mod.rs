@@ -33,5 +33,5 @@ pub use manifest::{
 pub use model::Scenario;
 pub use node::Span;
 pub use object::{Object, Refusal, RefusalReason, read_object};
-pub use source::{FileProvider, InMemory, LARGEST_FILE, Overlay};
+pub use source::{FileProvider, InMemory, LARGEST_FILE, Overlay, manifest_text};
 pub use suggest::{advice, nearest};

@@ -80,13 +80,76 @@ pub(super) fn load(
     from: Option<Span>,
     diagnostics: &mut Diagnostics,
 ) -> Option<usize> {
+    let bytes = bytes(provider, path, from, diagnostics)?;
+    keep(path, &bytes, diagnostics)
+}
+
+/// The same for a manifest, which kubectl also reads as UTF-16 if it begins with a byte order
+/// mark. What is no UTF-8 becomes U+FFFD, as with kubectl (`FileVisitor.Visit`), and is warned of.
+pub(super) fn load_manifest(
+    provider: &dyn FileProvider,
+    path: &str,
+    from: Option<Span>,
+    diagnostics: &mut Diagnostics,
+) -> Option<usize> {
+    let bytes = bytes(provider, path, from, diagnostics)?;
+    let file = diagnostics.files.len();
+    let text = manifest_text(&bytes);
+    let start = text.find(char::REPLACEMENT_CHARACTER);
+    diagnostics.files.push(SourceFile {
+        path: path.to_owned(),
+        text: text.into(),
+    });
+    if let Some(start) = start.filter(|_| std::str::from_utf8(&bytes).is_err()) {
+        let span = Span {
+            file,
+            start,
+            end: start + char::REPLACEMENT_CHARACTER.len_utf8(),
+        };
+        let title = "the file is not UTF-8 text";
+        diagnostics
+            .warning(span, title, "read as U+FFFD, as kubectl does")
+            .help = Some("save it as UTF-8".to_owned());
+    }
+    Some(file)
+}
+
+/// A manifest's bytes as text.
+pub fn manifest_text(bytes: &[u8]) -> String {
+    let utf16 = |of: fn([u8; 2]) -> u16| {
+        let pairs = bytes[2..].chunks_exact(2);
+        let is_whole = pairs.remainder().is_empty();
+        let units = pairs.map(|pair| of([pair[0], pair[1]]));
+        let mut text: String = char::decode_utf16(units)
+            .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect();
+        if !is_whole {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+        text
+    };
+    match bytes {
+        [0xff, 0xfe, ..] => utf16(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => utf16(u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+/// A file's bytes, unless they are too many.
+fn bytes(
+    provider: &dyn FileProvider,
+    path: &str,
+    from: Option<Span>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<u8>> {
     let problem = match provider.read(path, LARGEST_FILE) {
         Err(reason) => format!("cannot read {path}: {reason}"),
         Ok(bytes) if bytes.len() as u64 > LARGEST_FILE => format!(
             "{path} is larger than {} MiB, which no scenario, manifest or trace is",
             LARGEST_FILE >> 20
         ),
-        Ok(bytes) => return keep(path, &bytes, diagnostics),
+        Ok(bytes) => return Some(bytes),
     };
     match from {
         Some(span) => diagnostics.error(span, problem, "named here"),
@@ -204,4 +267,60 @@ fn toml_value(value: &Spanned<DeValue<'_>>, file: usize, diagnostics: &mut Diagn
         DeValue::Table(table) => return toml_table(table, span, file, diagnostics),
     };
     Node { span, value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bytes(Vec<u8>);
+
+    impl FileProvider for Bytes {
+        fn read(&self, _: &str, _: u64) -> Result<Vec<u8>, String> {
+            Ok(self.0.clone())
+        }
+
+        fn glob(&self, _: &str) -> Result<Vec<String>, String> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// The text of a manifest, and what is told of it.
+    fn manifest(bytes: &[u8]) -> (String, Diagnostics) {
+        let mut diagnostics = Diagnostics::default();
+        let file = load_manifest(&Bytes(bytes.to_vec()), "m.yaml", None, &mut diagnostics);
+        let text = diagnostics.files[file.expect("a file")].text.to_string();
+        (text, diagnostics)
+    }
+
+    #[test]
+    fn manifests_may_be_utf_16() {
+        let text = "kind: A\n---\nname: \u{1F600}\n";
+        for (mark, of) in [
+            ([0xff, 0xfe], u16::to_le_bytes as fn(u16) -> [u8; 2]),
+            ([0xfe, 0xff], u16::to_be_bytes),
+        ] {
+            let units = text.encode_utf16().flat_map(of);
+            let bytes: Vec<u8> = mark.into_iter().chain(units).collect();
+            let (read, told) = manifest(&bytes);
+            assert_eq!((read.as_str(), told.list.len()), (text, 0));
+        }
+        let (read, told) = manifest(b"\xff\xfea");
+        assert_eq!((read.as_str(), told.list.len()), ("\u{fffd}", 1));
+        assert_eq!(manifest(b"\xef\xbb\xbfa: b").0, "a: b");
+    }
+
+    #[test]
+    fn what_is_no_utf_8_is_replaced_and_told() {
+        let (read, told) = manifest(b"# f\xfcr\nkind: A\n");
+        assert_eq!(read, "# f\u{fffd}r\nkind: A\n");
+        assert!(!told.has_errors());
+        let span = told.list[0].span.expect("a place");
+        assert_eq!(&read[span.start..span.end], "\u{fffd}");
+        // A scenario has to be UTF-8.
+        let mut diagnostics = Diagnostics::default();
+        let scenario = Bytes(b"# f\xfcr\n".to_vec());
+        assert_eq!(load(&scenario, "s.toml", None, &mut diagnostics), None);
+        assert!(diagnostics.has_errors());
+    }
 }

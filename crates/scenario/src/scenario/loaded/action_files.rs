@@ -7,7 +7,7 @@ use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::manifest::version_and_kind;
 use crate::scenario::node::{KeyNode, Node, Span, Value};
 use crate::scenario::quoted::Quoted;
-use crate::scenario::source::load;
+use crate::scenario::source::load_manifest;
 use crate::scenario::yaml;
 
 /// What kubectl takes of a folder.
@@ -106,7 +106,7 @@ impl Files<'_> {
         }
         let mut documents = Vec::new();
         for path in paths {
-            if let Some(file) = load(self.provider, &path, Some(named), diagnostics) {
+            if let Some(file) = load_manifest(self.provider, &path, Some(named), diagnostics) {
                 let parsed = yaml::parse(file, diagnostics).documents;
                 for one in parsed {
                     take_apart(one, &mut documents);

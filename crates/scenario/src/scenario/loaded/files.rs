@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::{Document, items};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span, Value};
-use crate::scenario::source::{FileProvider, load};
+use crate::scenario::source::{FileProvider, load, load_manifest};
 use crate::scenario::yaml;
 
 /// Reads what a scenario names.
@@ -51,7 +51,7 @@ impl Files<'_> {
             return;
         }
         let first = self.documents.len();
-        let parsed = load(self.provider, path, Some(named.span), diagnostics)
+        let parsed = load_manifest(self.provider, path, Some(named.span), diagnostics)
             .map(|file| yaml::parse(file, diagnostics));
         self.complete &= parsed.as_ref().is_some_and(|parsed| parsed.complete);
         for node in parsed.map(|parsed| parsed.documents).unwrap_or_default() {

@@ -7,7 +7,7 @@ use super::kustomize;
 use super::{Document, take_apart};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::manifest::version_and_kind;
-use crate::scenario::node::Node;
+use crate::scenario::node::{Node, Value};
 
 /// What kubectl takes of a folder.
 const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];
@@ -44,6 +44,18 @@ impl Files<'_> {
             }
         }
         self.warn_of_strangers(diagnostics);
+        // A cluster may be empty until an action fills it.
+        let names_one = |item: &Node| item.text().is_none_or(|text| !text.starts_with('!'));
+        if let Some(node) = scenario.get("manifests")
+            && scenario.get("action").is_none()
+            && matches!(node.value, Value::List(_))
+            && !entries(scenario).iter().any(names_one)
+        {
+            let title = "`manifests` names no manifest";
+            diagnostics
+                .error(node.span, title, "nothing to simulate")
+                .help = Some("for example `manifests = [\"k8s/*.yaml\"]`".to_owned());
+        }
     }
 
     /// The files that `!pattern` leaves out: of a pattern without `/` wherever they are.
@@ -86,7 +98,13 @@ impl Files<'_> {
             }
             return;
         }
-        match self.provider.glob(&full) {
+        // `**` alone matches folders.
+        let pattern = match full.strip_suffix("/**") {
+            Some(folder) => format!("{folder}/**/*"),
+            None if full == "**" => "**/*".to_owned(),
+            None => full.clone(),
+        };
+        match self.provider.glob(&pattern) {
             Ok(paths) if !paths.is_empty() => {
                 self.read_found(paths, item, left_out, diagnostics);
             }

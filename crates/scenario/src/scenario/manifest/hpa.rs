@@ -5,8 +5,8 @@ use k8s_openapi::api::autoscaling::{v1, v2};
 use super::hpa_metric::metric;
 use super::{Context, HpaManifest, typed};
 use crate::autoscaler::hpa::{
-    BehaviorInput, HpaSpecInput, MetricSpec, Policy, PolicyType, Resource, ResourceTarget,
-    ScalingRulesInput, SelectPolicy,
+    BehaviorInput, HpaSpecInput, KubernetesVersion, MetricSpec, Policy, PolicyType, Resource,
+    ResourceTarget, ScalingRulesInput, SelectPolicy,
 };
 use crate::scenario::model::CrossVersionObjectReference;
 use crate::scenario::node::Node;
@@ -113,7 +113,7 @@ pub(super) fn need_spec(context: &mut Context<'_>) -> Option<()> {
     Some(())
 }
 
-/// The API server wants a kind, a name and, of a kind outside the core group, that group.
+/// The API server wants a kind and a name.
 fn check_target(target: &CrossVersionObjectReference, context: &mut Context<'_>) {
     let path = "spec.scaleTargetRef";
     let (kind, name) = (target.kind.as_str(), target.name.as_str());
@@ -123,7 +123,20 @@ fn check_target(target: &CrossVersionObjectReference, context: &mut Context<'_>)
             context.refuse(&format!("{path}.{field}"), "Required value", Some(&help));
         }
     }
-    if target.group().is_empty() && !matches!(kind, "" | "ReplicationController") {
+}
+
+/// Since 1.34 it also wants the group of a kind outside the core group
+/// (`ValidateAPIVersion`).
+fn check_group(
+    target: &CrossVersionObjectReference,
+    release: KubernetesVersion,
+    context: &mut Context<'_>,
+) {
+    let kind = target.kind.as_str();
+    if release >= KubernetesVersion(34)
+        && target.group().is_empty()
+        && !matches!(kind, "" | "ReplicationController")
+    {
         let version = &target.api_version;
         let message = format!("Invalid value: \"{version}\": apiVersion must specify API group");
         let example = if matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet") {
@@ -131,7 +144,7 @@ fn check_target(target: &CrossVersionObjectReference, context: &mut Context<'_>)
         } else {
             "write the `apiVersion` of the target's own manifest"
         };
-        context.refuse(&format!("{path}.apiVersion"), message, Some(example));
+        context.refuse("spec.scaleTargetRef.apiVersion", message, Some(example));
     }
 }
 
@@ -139,8 +152,10 @@ fn check_target(target: &CrossVersionObjectReference, context: &mut Context<'_>)
 pub(in crate::scenario) fn check(
     manifest: &HpaManifest,
     scale_to_zero: bool,
+    release: KubernetesVersion,
     context: &mut Context<'_>,
 ) {
+    check_group(&manifest.target, release, context);
     let spec = context.document.get("spec");
     let has_max = spec.is_some_and(|spec| spec.get("maxReplicas").is_some());
     for problem in manifest.input.problems(scale_to_zero) {

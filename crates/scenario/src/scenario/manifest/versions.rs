@@ -54,8 +54,29 @@ pub(in crate::scenario) fn upgrade(document: &mut Node, diagnostics: &mut Diagno
         return;
     };
     warn(document, served, diagnostics);
+    if kind == "VerticalPodAutoscaler" {
+        refuse_selector(document, diagnostics);
+    }
     fill_in(document);
     name(document, served);
+}
+
+/// The VPA of v1beta1 had a selector, which no version after it has.
+fn refuse_selector(document: &mut Node, diagnostics: &mut Diagnostics) {
+    let spec = document.get_mut("spec").map(|spec| &mut spec.value);
+    let Some(Value::Table(fields)) = spec else {
+        return;
+    };
+    let place = fields.iter().position(|(key, _)| key.name == "selector");
+    let Some((key, _)) = place.map(|place| fields.remove(place)) else {
+        return;
+    };
+    let title = "the `selector` of autoscaling.k8s.io/v1beta1 is gone";
+    diagnostics
+        .error(key.span, title, "no version since has it")
+        .help = Some(
+        "write `targetRef: {apiVersion: apps/v1, kind: Deployment, name: …}` instead".to_owned(),
+    );
 }
 
 /// Warns that a version is not served.
@@ -221,6 +242,18 @@ mod tests {
         let selector = json!({"selector": {"matchLabels": {"a": "b"}}});
         let (made, _) = upgraded(&workload("apps/v1beta1", "Deployment", &selector));
         assert_eq!(made["spec"]["selector"], selector["selector"]);
+    }
+
+    #[test]
+    fn the_selector_of_old_vpas_is_told_what_it_became() {
+        let version = "autoscaling.k8s.io/v1beta1";
+        let selector = json!({"selector": {"matchLabels": {"app": "web"}}});
+        let old = workload(version, "VerticalPodAutoscaler", &selector);
+        let (made, told) = upgraded(&old);
+        assert_eq!(made["spec"].get("selector"), None);
+        let help = told.list[1].help.as_deref().unwrap_or_default();
+        assert!(help.starts_with("write `targetRef: "), "{help}");
+        assert_eq!(told.list.len(), 2);
     }
 
     #[test]

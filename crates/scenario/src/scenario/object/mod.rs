@@ -149,7 +149,12 @@ pub(super) fn complete(
                     "a PredictiveHorizontalPodAutoscaler is there from the start on or not at all";
                 context.error("kind", title, None);
             }
-            check_hpa(&manifest, admission.scale_to_zero, context);
+            check_hpa(
+                &manifest,
+                admission.scale_to_zero,
+                admission.release,
+                context,
+            );
             Object::Hpa(Box::new(HpaObject {
                 name: manifest.name,
                 namespace: manifest.namespace,

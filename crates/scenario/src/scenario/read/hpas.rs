@@ -25,7 +25,7 @@ pub(super) fn hpas(
             document: &known.parsed.documents[object.document].node,
             diagnostics,
         };
-        check_hpa(manifest, config.scale_to_zero, context);
+        check_hpa(manifest, config.scale_to_zero, config.version, context);
         let who = format!("HPA {}", manifest.name);
         let seeker = Seeker {
             who: &who,
@@ -35,6 +35,7 @@ pub(super) fn hpas(
             does: "scales",
             outcome: "it stops with FailedGetScale",
             by_scale: true,
+            release: config.version,
         };
         let workload = seeker.find(known, context);
         let spec = manifest.input.clone().defaulted();

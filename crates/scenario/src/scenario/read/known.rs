@@ -234,6 +234,18 @@ impl<'a> Known<'a> {
 
     /// "did you mean", for a workload that is not there.
     pub(super) fn advice(&self, text: &str) -> String {
+        // The namespace before the kind.
+        if let [namespace, kind, name] = text.split('/').collect::<Vec<_>>()[..] {
+            let (kind, namespace) = (Some(kind), Some(namespace));
+            let turned = Reference {
+                kind,
+                namespace,
+                name,
+            };
+            if let [place] = self.find(turned)[..] {
+                return format!("did you mean `{}`?", self.long_name(place));
+            }
+        }
         let names: Vec<String> = self
             .workloads
             .iter()

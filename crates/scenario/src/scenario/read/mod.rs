@@ -113,6 +113,7 @@ pub(super) fn scenario(
     let sweep = sweep::sweep(&mut reader, diagnostics);
     let asserts = sweep::asserts(&mut reader, diagnostics);
     let admission = Admission {
+        release: controllers.hpa.version,
         scale_to_zero: controllers.hpa.scale_to_zero,
         vpa_gates: controllers.vpa.gates.admission,
         ..manifests.admission.clone()

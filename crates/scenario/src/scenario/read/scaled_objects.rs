@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::known::Known;
 use super::target::Seeker;
 use super::trigger_sources::needs_source;
+use crate::autoscaler::hpa::KubernetesVersion;
 use crate::autoscaler::keda::{
     AuthParams, ExistingHpa, ExternalMetric, MetricSpec, ScaleTrigger, ScaledObject, Scaler,
     ScalerConfig, TargetContainer, admit, build, hpa_metrics, new_hpa,
@@ -108,6 +109,7 @@ fn check_object(object: &ScaledObject, around: Around<'_>, context: &mut Context
         does: "scales",
         outcome: "it is not ready and scales nothing",
         by_scale: true,
+        release: KubernetesVersion::default(),
     };
     let workload = seeker.find(known, context);
     let containers = workload.map(|workload| {

@@ -2,9 +2,11 @@
 //! server takes both; the controllers then say that they find no scale, or no pods.
 
 use super::known::{Known, Reference};
+use crate::autoscaler::hpa::KubernetesVersion;
 use crate::cluster::spec::WorkloadKind;
 use crate::scenario::manifest::{Context, group_of, is_workload};
 use crate::scenario::model::CrossVersionObjectReference;
+use crate::scenario::suggest::nearest;
 
 /// An autoscaler that looks for its target.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +23,12 @@ pub(super) struct Seeker<'a> {
     pub(super) outcome: &'a str,
     /// Whether it goes by the scale subresource, which it finds by group and kind.
     pub(super) by_scale: bool,
+    /// The release of the API server.
+    pub(super) release: KubernetesVersion,
 }
+
+/// Kinds that a name may be a slip of.
+const WITH_SCALE: [&str; 3] = ["Deployment", "ReplicaSet", "StatefulSet"];
 
 /// The group of a simulated kind, and whether it has a scale.
 fn served(kind: &WorkloadKind) -> (&'static str, bool) {
@@ -57,7 +64,11 @@ impl Seeker<'_> {
                 "{} {} {} of {}, a kind that is not simulated: {}",
                 self.who, self.does, self.target, self.target.api_version, self.outcome
             );
-            let help = format!("describe the {kind} as a Deployment with the same pod template");
+            let meant = nearest(kind, WITH_SCALE).filter(|meant| meant != kind);
+            let help = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("describe the {kind} as a Deployment with the same pod template"),
+            };
             context.warning(&format!("{}.kind", self.path), title, &help);
             return None;
         }
@@ -102,9 +113,13 @@ impl Seeker<'_> {
             return Some(workload);
         }
         if has_scale {
-            // Without any group the API server refuses it, which is told already.
-            if !self.target.group().is_empty() {
-                let title = format!("{api_version} has no {kind}: {}", self.outcome);
+            // Without any group the API server refuses it since 1.34, which is told already.
+            if !self.target.group().is_empty() || self.release < KubernetesVersion(34) {
+                let version = match api_version.as_str() {
+                    "" => "the core group",
+                    version => version,
+                };
+                let title = format!("{version} has no {kind}: {}", self.outcome);
                 let help = format!("write `apiVersion: {group}/v1`");
                 context.warning(&format!("{}.apiVersion", self.path), title, &help);
             }

@@ -4,7 +4,7 @@
 use super::history::Histories;
 use super::known::Known;
 use super::target::Seeker;
-use crate::autoscaler::hpa::{MetricSpec, Resource as HpaResource};
+use crate::autoscaler::hpa::{KubernetesVersion, MetricSpec, Resource as HpaResource};
 use crate::autoscaler::vpa::{
     ContainerPolicy, ContainerScalingMode, Resource, UpdateMode, VpaSpec,
 };
@@ -35,6 +35,7 @@ pub(super) fn vpas(
             does: "acts on",
             outcome: "it recommends nothing (ConfigUnsupported)",
             by_scale: false,
+            release: KubernetesVersion::default(),
         };
         let workload = seeker.find(known, context);
         if let Some(workload) = workload {

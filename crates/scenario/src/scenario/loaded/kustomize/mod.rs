@@ -20,7 +20,7 @@ use super::files::Files;
 use super::{namespace, take_apart};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span, Value};
-use crate::scenario::source::{FileProvider, load};
+use crate::scenario::source::{FileProvider, load_manifest};
 use crate::scenario::suggest::nearest;
 use crate::scenario::yaml;
 use resource::Resource;
@@ -104,7 +104,8 @@ impl KustomizationParts {
     /// Those of the kustomization at a path; `None` if it is at no path, or cannot be read.
     pub fn of(path: &str, provider: &dyn FileProvider) -> Option<Self> {
         let mut unheard = Diagnostics::default();
-        let file = load(provider, path, None, &mut unheard).filter(|_| is_kustomization(path))?;
+        let file = load_manifest(provider, path, None, &mut unheard);
+        let file = file.filter(|_| is_kustomization(path))?;
         let documents = yaml::parse(file, &mut unheard).documents;
         let node = documents.first()?;
         let folder = folder_of(path);
@@ -217,6 +218,20 @@ impl Builder<'_, '_> {
         self.diagnostics.error(span, title, label);
     }
 
+    /// Whether a path is not one from the root, which kustomize refuses.
+    fn is_relative(&mut self, name: &str, entry: &Node) -> bool {
+        let is_relative = !name.starts_with('/');
+        if !is_relative {
+            let title = format!("kustomize refuses {name}: it is not below the kustomization");
+            self.wrong(
+                entry.span,
+                title,
+                "begin the path in the kustomization's folder",
+            );
+        }
+        is_relative
+    }
+
     fn exists(&self, path: &str) -> bool {
         let found = self.files.provider.glob(path);
         found.is_ok_and(|found| !found.is_empty())
@@ -227,7 +242,8 @@ impl Builder<'_, '_> {
         if let Some((_, known)) = self.read.get(path) {
             return known.clone();
         }
-        let Some(file) = load(self.files.provider, path, Some(named), self.diagnostics) else {
+        let loaded = load_manifest(self.files.provider, path, Some(named), self.diagnostics);
+        let Some(file) = loaded else {
             self.files.complete = false;
             return Vec::new();
         };
@@ -261,7 +277,10 @@ impl Builder<'_, '_> {
         let written = Written { node, folder };
         let mut resources = self.resources(&written, resources, depth);
         for component in written.items("components") {
-            let Some(name) = component.text() else {
+            let Some(name) = component
+                .text()
+                .filter(|name| self.is_relative(name, component))
+            else {
                 continue;
             };
             let own = paths(&join(folder, name));
@@ -291,7 +310,7 @@ impl Builder<'_, '_> {
         let folder = written.folder;
         let (own, bases) = (written.items("resources"), written.items("bases"));
         for entry in own.iter().chain(bases) {
-            let Some(name) = entry.text() else {
+            let Some(name) = entry.text().filter(|name| self.is_relative(name, entry)) else {
                 continue;
             };
             if is_remote(name) {

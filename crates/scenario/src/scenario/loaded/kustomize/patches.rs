@@ -11,7 +11,7 @@ use super::select::Target;
 use super::{Builder, REMOTE, Written, inline, is_remote, join};
 use crate::kubectl::kind::Kind;
 use crate::kubectl::patch::{self, first_as_patched};
-use crate::scenario::node::{KeyNode, Node, Span, Value};
+use crate::scenario::node::{KeyNode, Node, Value};
 use crate::scenario::object::to_json;
 
 /// What a patch may change besides.
@@ -37,7 +37,7 @@ impl Builder<'_, '_> {
             let patches = if text.contains('\n') {
                 inline::documents(entry, text, self.diagnostics)
             } else {
-                self.patch_file(text, entry.span, written.folder)
+                self.patch_file(text, entry, written.folder)
             };
             for patch in patches {
                 self.by_id(&patch, Allowed::default(), resources);
@@ -134,7 +134,7 @@ impl Builder<'_, '_> {
         match (entry.get("path"), text) {
             (Some(path), None) => {
                 let name = path.text()?;
-                Some(self.patch_file(name, path.span, folder))
+                Some(self.patch_file(name, path, folder))
             }
             (None, Some(node)) => {
                 let text = node.text()?;
@@ -153,12 +153,15 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn patch_file(&mut self, name: &str, span: Span, folder: &str) -> Vec<Node> {
+    fn patch_file(&mut self, name: &str, entry: &Node, folder: &str) -> Vec<Node> {
         if is_remote(name) {
-            self.refuse(span, REMOTE, "named here", folder);
+            self.refuse(entry.span, REMOTE, "named here", folder);
             return Vec::new();
         }
-        self.documents(&join(folder, name), span)
+        if !self.is_relative(name, entry) {
+            return Vec::new();
+        }
+        self.documents(&join(folder, name), entry.span)
     }
 
     /// A patch for the resource that it names.

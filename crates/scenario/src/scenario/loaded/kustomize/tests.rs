@@ -340,6 +340,11 @@ fn what_kustomize_refuses_is_an_error_where_it_stands() {
         "web.yaml",
     );
     error(
+        "patches: [{path: /p.yaml}]",
+        "kustomize refuses /p.yaml: it is not below the kustomization",
+        "/p.yaml",
+    );
+    error(
         "bases: [./web.yaml]",
         "kustomize refuses a second Deployment web",
         "web",
