@@ -86,7 +86,7 @@ impl Simulation<'_> {
         let covers = self.store.pdbs().find(|(_, pdb)| {
             let selection = self.store.selection(pdb.selection);
             selection.namespace == pod.meta.namespace
-                && matches(&selection.selector, &pod.meta.labels)
+                && selection.selector.matches(&pod.meta.labels)
         });
         let node = pod.node.and_then(|node| self.store.find_node(node));
         let (Some((_, pdb)), Some(node)) = (covers, node) else {
