@@ -397,18 +397,22 @@ fn pods_of_a_lost_node_are_replaced_after_their_toleration() {
     let more = "[[fault]]\nat = \"20m\"\nnode = \"general-1\"\n";
     let scenario = scenario(more, WEB);
     let mut cluster = Simulation::new(&scenario, 1);
-    run_until(&mut cluster, 1200 + 49);
+    run_until(&mut cluster, 1200 + 39);
     let ready = |cluster: &Simulation<'_>| cluster.store().workloads()[0].counts.ready;
     assert_eq!(ready(&cluster), 4, "nobody knows yet");
-    run_until(&mut cluster, 1200 + 51);
+    run_until(&mut cluster, 1200 + 56);
     assert!(ready(&cluster) < 4);
+    run_until(&mut cluster, 1200 + 339);
+    assert!(ready(&cluster) < 4, "their tolerations are not over");
     run_until(&mut cluster, 1200 + 420);
     assert!(ready(&cluster) >= 4);
     let store = cluster.store();
     let Some(ObjectId::Node(node)) = store.find(Kind::Node, "", "general-1") else {
         panic!("the node is there")
     };
-    assert_eq!(store.node_info(node).pods, 0);
+    let mut there = store.pods_of_node(node).peekable();
+    assert!(there.peek().is_some(), "nobody ends them");
+    assert!(there.all(|(_, pod)| pod.is_deleting()));
 }
 
 #[test]

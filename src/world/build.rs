@@ -17,8 +17,8 @@ use crate::cloud::Cloud;
 use crate::cluster::prices::{CommitmentSpec, CommitmentTerms};
 use crate::cluster::spec::{NodeGroupSpec, WorkloadSpec};
 use crate::controller::{
-    PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
-    replicaset, statefulset, taint_eviction,
+    PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, node_lifecycle,
+    podautoscaler, replicaset, statefulset, taint_eviction,
 };
 use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
@@ -384,6 +384,7 @@ impl<'s> Simulation<'s> {
             ),
             endpoints: endpoints::Controller::new(config),
             garbage_collector: garbage_collector::Controller::new(config),
+            node_lifecycle: node_lifecycle::Controller::new(config, streams.of("lease")),
             taint_eviction: taint_eviction::Controller::new(config),
             scheduler: Scheduler::new(config),
             kubelet: Kubelet::new(config, startups.collect()),
@@ -449,6 +450,7 @@ impl<'s> Simulation<'s> {
         self.metrics.start(&mut self.queue);
         self.start_workloads();
         self.settle(SimTime::ZERO);
+        self.bound_memory(SimTime::ZERO);
         self.create_hpas();
         self.create_vpas();
         self.create_scaled_objects();

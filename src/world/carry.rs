@@ -121,6 +121,25 @@ impl Simulation<'_> {
         }
     }
 
+    /// A pod has ended: perhaps because its node ran out of memory, or has shut down.
+    fn record_end_by_node(&mut self, pod: PodId, now: SimTime) {
+        let Some(of) = self.store.pod(pod) else {
+            return;
+        };
+        let why = of.failure.as_ref().map(|why| why.0);
+        let workload = of.workload.index();
+        if why == Some("Terminated") {
+            self.blame_silence(pod, now);
+        } else if why == Some("Evicted") {
+            self.recorder.disruption(DisruptionRecord {
+                time: now,
+                workload: self.records_of[workload],
+                vpa: None,
+                kind: DisruptionKind::NodePressure,
+            });
+        }
+    }
+
     fn pod_of(&self, server: ServerId) -> Option<(PodId, u16)> {
         let id = (*self.server_pods.get(server.slot())?)?;
         let pod = self.store.pod(id)?;
@@ -183,6 +202,7 @@ impl Simulation<'_> {
             What::Ended => {
                 self.sidecars_stopped(id);
                 self.recorder.pod_ended(self.pods[id.slot()].record, now);
+                self.record_end_by_node(id, now);
             }
             What::Scheduled => {
                 let node = self.store.pod(id).and_then(|pod| pod.node);
@@ -197,9 +217,15 @@ impl Simulation<'_> {
                 }
             }
             What::Status => self.note_waiting(id, workload, now),
+            What::Deleting => {
+                let node = self.store.pod(id).and_then(|pod| pod.node);
+                let kubelet = &self.components.kubelet;
+                if node.is_some_and(|node| kubelet.silence(node).is_some()) {
+                    self.blame_silence(id, now);
+                }
+            }
             What::Scaled { .. }
             | What::Spec
-            | What::Deleting
             | What::ResizeRequested
             | What::ResizeAllocated
             | What::EndpointRemoved => {}

@@ -64,10 +64,15 @@ impl Simulation<'_> {
                     all.garbage_collector.handle(event, cx);
                 });
             }
-            Event::PodGc(podgc::Event::Collect(node)) => self.collect_pods_of(node, now),
+            Event::PodGc(event) => self.collect_pods(event, now),
             Event::TaintEviction(event) => {
                 with_context!(self, now, Event::TaintEviction, |all, cx| {
                     all.taint_eviction.handle(event, cx);
+                });
+            }
+            Event::NodeLifecycle(event) => {
+                with_context!(self, now, Event::NodeLifecycle, |all, cx| {
+                    all.node_lifecycle.handle(event, cx);
                 });
             }
             Event::Scheduler(event) => with_context!(self, now, Event::Scheduler, |all, cx| {
@@ -82,7 +87,7 @@ impl Simulation<'_> {
             Event::CreateWorkload(index) => self.create_workload(index as usize, now),
             Event::DeleteWorkload(index) => self.delete_workload(index as usize, now),
             Event::Action(index) => self.act_planned(index as usize, now),
-            Event::Drain(index) => self.retry_drain(index as usize, now),
+            Event::Drain(index) => self.continue_drain(index as usize, now),
             Event::RolloutTimeout(index) => self.rollout_timed_out(index as usize, now),
             Event::Cloud(event) => self.handle_cloud(event, now),
             Event::ClusterAutoscaler(event) => self.handle_cluster_autoscaler(event, now),
@@ -134,6 +139,9 @@ impl Simulation<'_> {
                 });
                 with_context!(self, now, Event::PodGc, |_all, cx| {
                     podgc::observe(change, cx);
+                });
+                with_context!(self, now, Event::NodeLifecycle, |all, cx| {
+                    all.node_lifecycle.observe(change, cx);
                 });
                 let stats = memory_stats(&self.traffic, &self.pods, now);
                 with_context!(self, now, Event::Kubelet, |all, cx| {

@@ -5,8 +5,8 @@ use super::keda;
 use super::prometheus::PrometheusEvent;
 use super::traffic::TrafficEvent;
 use crate::controller::{
-    cronjob, daemonset, deployment, disruption, endpoints, garbage_collector, job, podautoscaler,
-    podgc, replicaset, statefulset, taint_eviction,
+    cronjob, daemonset, deployment, disruption, endpoints, garbage_collector, job, node_lifecycle,
+    podautoscaler, podgc, replicaset, statefulset, taint_eviction,
 };
 use crate::metrics::MetricsEvent;
 use crate::{cloud, kubelet, scheduler};
@@ -38,6 +38,8 @@ pub enum Event {
     GarbageCollector(garbage_collector::Event),
     /// For the pod garbage collector.
     PodGc(podgc::Event),
+    /// For the node lifecycle controller.
+    NodeLifecycle(node_lifecycle::Event),
     /// For the taint eviction controller.
     TaintEviction(taint_eviction::Event),
     /// For the scheduler.

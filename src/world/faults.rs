@@ -2,19 +2,13 @@
 
 use super::components::with_context;
 use super::{Event, Simulation};
-use crate::api::{Node, NodeId, Pod, PodId, PodPhase, PodWrite, TerminationReason, Write};
+use crate::api::{Node, NodeId, Pod, PodId, Write};
 use crate::controller::podgc;
+use crate::kubelet::Silence;
 use crate::metrics::spec::MetricOf;
 use crate::record::FaultRecord;
 use crate::scenario::model::{Component, Fault, FaultKind, ImagePull, MetricType, NodeName};
-use crate::sim::{SimDuration, SimTime};
-
-/// From a node's last status to its Ready condition being Unknown
-/// (`--node-monitor-grace-period`).
-const MONITOR_GRACE: SimDuration = SimDuration::from_secs(50);
-/// From then to the eviction of its pods: the toleration that every pod gets for the taint
-/// `node.kubernetes.io/unreachable`.
-const TOLERATION: SimDuration = SimDuration::from_secs(300);
+use crate::sim::SimTime;
 
 /// A fault's record, before it has cost anything.
 pub(super) fn record(fault: &Fault) -> FaultRecord {
@@ -30,6 +24,7 @@ pub(super) fn record(fault: &Fault) -> FaultRecord {
             )
         }
         FaultKind::Zone(zone) => format!("zone {zone} was lost"),
+        FaultKind::Shutdown(node) => format!("node {} was shut down", node.name),
         FaultKind::Metric { name, .. } => format!("the metric {name} was not available"),
         FaultKind::ImagePull(_) => "images were pulled slowly".to_owned(),
     };
@@ -109,10 +104,10 @@ impl Simulation<'_> {
         nodes.find(same).map(|(id, _)| id)
     }
 
-    /// The nodes that are silent while a fault lasts.
+    /// The nodes that a fault befalls.
     fn hit(&self, kind: &FaultKind) -> Vec<NodeId> {
         match kind {
-            FaultKind::Kubelet(node) | FaultKind::Node(node) => {
+            FaultKind::Kubelet(node) | FaultKind::Node(node) | FaultKind::Shutdown(node) => {
                 self.node_of(node).into_iter().collect()
             }
             FaultKind::Zone(zone) => {
@@ -136,7 +131,10 @@ impl Simulation<'_> {
             Some(ImagePull::Times(factor)) => (factor, None),
             Some(ImagePull::Takes(length)) => (1.0, Some(length)),
         });
-        let silent = self.lasting(now).flat_map(|fault| self.hit(&fault.kind));
+        let silent = self.lasting(now).flat_map(|fault| {
+            let hit = self.silence_of(fault, now).map(|_| self.hit(&fault.kind));
+            hit.unwrap_or_default()
+        });
         let silent: Vec<_> = silent
             .filter_map(|node| self.machine(node))
             .map(|machine| machine.metrics)
@@ -144,20 +142,60 @@ impl Simulation<'_> {
         let is_down = self.is_down(Component::MetricsServer, now);
         self.metrics.set_outage(&silent, is_down);
         self.heed_keda_faults(now);
-        for (place, fault) in self.scenario.faults.iter().enumerate() {
-            if fault.at > now {
-                continue;
+        self.heed_silent_nodes(now);
+    }
+
+    /// How silent a fault makes its node, if it does so yet.
+    fn silence_of(&self, fault: &Fault, now: SimTime) -> Option<Silence> {
+        match &fault.kind {
+            FaultKind::Kubelet(_) => Some(Silence::Kubelet),
+            FaultKind::Node(_) | FaultKind::Zone(_) => Some(Silence::Machine),
+            FaultKind::Shutdown(_) => {
+                let is_off = fault.at + self.components.kubelet.shutdown_period() <= now;
+                is_off.then_some(Silence::Machine)
             }
-            let is_lost = !matches!(fault.kind, FaultKind::Kubelet(_));
-            for node in self.hit(&fault.kind) {
-                if fault.until.is_some_and(|until| until <= now) {
-                    self.node_is_back(node, fault.until == Some(now), now);
-                } else {
-                    let lost = self.node_is_silent(node, is_lost, now - fault.at, now);
-                    self.recorder.recording.faults[place].lost_pods += lost;
+            FaultKind::Down(_)
+            | FaultKind::Trigger(_)
+            | FaultKind::Metric { .. }
+            | FaultKind::ImagePull(_) => None,
+        }
+    }
+
+    /// Nodes fall silent, shut down, are lost, or are back.
+    fn heed_silent_nodes(&mut self, now: SimTime) {
+        let faults = self.scenario.faults.iter();
+        let hit = faults.flat_map(|fault| self.hit(&fault.kind));
+        let mut nodes: Vec<NodeId> = hit.collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        for node in nodes {
+            let its = |fault: &&Fault| self.hit(&fault.kind).contains(&node);
+            let of_it = || self.lasting(now).filter(its);
+            let wanted = of_it()
+                .filter_map(|fault| self.silence_of(fault, now))
+                .max();
+            let stops = of_it().any(|fault| matches!(fault.kind, FaultKind::Shutdown(_)));
+            let is = self.components.kubelet.silence(node);
+            match (is, wanted) {
+                (None, Some(silence)) => self.node_falls_silent(node, silence, now),
+                (Some(Silence::Kubelet), Some(Silence::Machine)) => {
+                    self.node_falls_silent(node, Silence::Machine, now);
                 }
+                (Some(_), None) => self.node_is_back(node, now),
+                (None, None) if stops => self.node_shuts_down(node, now),
+                _ => {}
             }
         }
+    }
+
+    /// A node's kubelet is told that the machine shuts down.
+    fn node_shuts_down(&mut self, node: NodeId, now: SimTime) {
+        let taints = Node::not_ready_taints().chain(self.store.node(node).taints_when_ready());
+        self.store
+            .commit(now, Write::Taints(node, taints.collect()));
+        with_context!(self, now, Event::Kubelet, |all, cx| {
+            all.kubelet.shut_down(node, cx);
+        });
     }
 
     pub(super) fn pods_on(&self, node: NodeId) -> Vec<PodId> {
@@ -166,91 +204,67 @@ impl Simulation<'_> {
         pods.map(|(id, _)| id).collect()
     }
 
-    /// A node has been silent for this long. The processes of a lost node are gone at once; the
-    /// control plane notices later. Returns the pods that end now.
-    fn node_is_silent(
-        &mut self,
-        node: NodeId,
-        is_lost: bool,
-        length: SimDuration,
-        now: SimTime,
-    ) -> u64 {
-        let mut lost = 0;
-        if is_lost && length == SimDuration::ZERO {
+    /// The control plane hears of a node no more, and notices later. The processes of a lost
+    /// machine are gone at once.
+    fn node_falls_silent(&mut self, node: NodeId, silence: Silence, now: SimTime) {
+        if silence == Silence::Machine {
             self.stop_containers_of(node, now);
         }
-        if length >= MONITOR_GRACE && self.store.node(node).ready {
-            self.store.commit(now, Write::NodeReady(node, false));
-            for pod in self.pods_on(node) {
-                if self.store.pod(pod).is_some_and(Pod::is_ready) {
-                    self.store
-                        .commit(now, Write::Pod(pod, PodWrite::Ready(false)));
-                }
-            }
+        let kubelet = &mut self.components.kubelet;
+        if kubelet.silence(node).is_none() {
+            with_context!(self, now, Event::NodeLifecycle, |all, cx| {
+                all.node_lifecycle.falls_silent(node, cx);
+            });
         }
-        if is_lost && length >= MONITOR_GRACE + TOLERATION {
-            // Their objects go with the node's.
-            for pod in self.pods_on(node) {
-                // A DaemonSet's pods tolerate the taint for ever.
-                if self.store.pod(pod).is_some_and(|pod| pod.pinned.is_some()) {
-                    continue;
-                }
-                lost += 1;
-                let delete = PodWrite::Delete { deadline: now };
-                for write in [
-                    Write::Pod(pod, delete),
-                    Write::Pod(pod, PodWrite::End(PodPhase::Failed)),
-                    Write::RemovePod(pod),
-                ] {
-                    self.store.commit(now, write);
-                }
-            }
-        }
-        lost
+        let kubelet = &mut self.components.kubelet;
+        kubelet.fall_silent(node, silence, &self.store);
     }
 
-    /// A kubelet answers again: what still runs on its node is ready.
-    fn node_is_back(&mut self, node: NodeId, just_now: bool, now: SimTime) {
-        if !self.store.node(node).ready {
-            self.store.commit(now, Write::NodeReady(node, true));
-        } else if !just_now {
+    /// A node is heard of again.
+    fn node_is_back(&mut self, node: NodeId, now: SimTime) {
+        self.components.node_lifecycle.is_heard(node);
+        with_context!(self, now, Event::Kubelet, |all, cx| {
+            all.kubelet.come_back(node, cx);
+        });
+    }
+
+    /// A pod is to go while its node is silent, or with its node: a fault in force is why.
+    pub(super) fn blame_silence(&mut self, pod: PodId, now: SimTime) {
+        let Some(node) = self.store.pod(pod).and_then(|pod| pod.node) else {
             return;
-        }
-        for pod in self.pods_on(node) {
-            let runs = |pod: &Pod| pod.phase == PodPhase::Running && pod.is_active();
-            let is_there = self.pods[pod.slot()].containers.iter().any(Option::is_some);
-            if is_there && self.store.pod(pod).is_some_and(runs) {
-                self.store
-                    .commit(now, Write::Pod(pod, PodWrite::Ready(true)));
-            } else if !is_there && self.store.pod(pod).is_some_and(runs) {
-                // Its processes went with the machine: the kubelet starts them anew.
-                let containers = self.store.pod(pod).map_or(0, |pod| pod.containers.len());
-                for container in 0..containers {
-                    let reason = TerminationReason::Error;
-                    self.container_exited(pod, container as u16, reason, now);
-                }
+        };
+        for place in 0..self.scenario.faults.len() {
+            let fault = &self.scenario.faults[place];
+            let lasts = fault.at <= now && fault.until.is_none_or(|until| now < until);
+            if lasts && self.hit(&fault.kind).contains(&node) {
+                self.recorder.recording.faults[place].lost_pods += 1;
             }
         }
     }
 
-    /// The pods of a node that is gone go.
-    pub(super) fn collect_pods_of(&mut self, node: NodeId, now: SimTime) {
-        let pods = with_context!(self, now, Event::PodGc, |_all, cx| podgc::pods_of(node, cx));
-        for pod in pods {
-            let containers = self.store.pod(pod).map_or(0, |pod| pod.containers.len());
+    /// The pod garbage collector looks: what nobody else will end is gone.
+    pub(super) fn collect_pods(&mut self, event: podgc::Event, now: SimTime) {
+        let pods = with_context!(self, now, Event::PodGc, |_all, cx| podgc::ended_by(
+            event, cx
+        ));
+        for pod in &pods {
+            let containers = self.store.pod(*pod).map_or(0, |pod| pod.containers.len());
             for container in 0..containers {
-                self.container_stopped(pod, container as u16, now);
+                self.container_stopped(*pod, container as u16, now);
             }
         }
-        with_context!(self, now, Event::PodGc, |_all, cx| podgc::collect(node, cx));
+        with_context!(self, now, Event::PodGc, |_all, cx| podgc::collect(
+            event, pods, cx
+        ));
     }
 
     /// Schedules when the faults have to be looked at.
     pub(super) fn plan_faults(&mut self) {
         for fault in &self.scenario.faults {
-            let steps = [SimDuration::ZERO, MONITOR_GRACE, MONITOR_GRACE + TOLERATION];
-            for step in steps {
-                self.queue.schedule(fault.at + step, Event::Faults);
+            self.queue.schedule(fault.at, Event::Faults);
+            if let FaultKind::Shutdown(_) = fault.kind {
+                let off = fault.at + self.components.kubelet.shutdown_period();
+                self.queue.schedule(off, Event::Faults);
             }
             if let Some(until) = fault.until {
                 self.queue.schedule(until, Event::Faults);

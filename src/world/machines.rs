@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::build::node_record;
 use super::traffic::NodeCpuId;
 use super::{Event, Simulation};
-use crate::api::{Amounts, Node, NodeId, ObjectId, ObjectMeta, Pod, PodWrite, Write};
+use crate::api::{Amounts, Node, NodeId, ObjectId, ObjectMeta, Pod, PodWrite, Readiness, Write};
 use crate::cloud::{self, Cloud, InstanceId};
 use crate::cluster::spec::NodeGroupSpec;
 use crate::metrics::MetricsNodeId;
@@ -132,7 +132,7 @@ impl Simulation<'_> {
         node.zone = zones[group];
         if !ready {
             node.taints.extend(Node::not_ready_taints());
-            (node.ready, node.starting) = (false, true);
+            node.readiness = Readiness::Starting;
         }
         let cpu = node.allocatable.cpu;
         let made = self.store.commit(now, Write::CreateNode(Box::new(node)));
@@ -182,9 +182,9 @@ impl Simulation<'_> {
             extended: Arc::clone(&group.extended),
             unschedulable: false,
             taints: group.taints.clone(),
-            ready: true,
+            readiness: Readiness::Ready,
             ready_transition: now,
-            starting: false,
+            memory_pressure: None,
         }
     }
 
@@ -227,7 +227,8 @@ impl Simulation<'_> {
             return;
         };
         let taints = self.store.node(node).taints_when_ready();
-        self.store.commit(now, Write::NodeReady(node, true));
+        self.store
+            .commit(now, Write::Readiness(node, Readiness::Ready));
         self.store.commit(now, Write::Taints(node, taints));
         self.node_event(node, "NodeReady", |name| {
             format!("Node {name} status is now: NodeReady")
@@ -249,7 +250,8 @@ impl Simulation<'_> {
         self.node_event(node, "NodeNotReady", |name| {
             format!("Node {name} status is now: NodeNotReady")
         });
-        self.store.commit(now, Write::NodeReady(node, false));
+        self.store
+            .commit(now, Write::Readiness(node, Readiness::Stopping));
         for pod in self.pods_on(node) {
             if self.store.pod(pod).is_some_and(Pod::is_ready) {
                 self.store

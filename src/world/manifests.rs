@@ -10,8 +10,8 @@ use super::components::with_context;
 use super::start::kind_of;
 use super::{Event, Simulation};
 use crate::api::{
-    HorizontalPodAutoscaler, Kind, ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodTemplate,
-    PodWrite, SelectionId, Write,
+    HorizontalPodAutoscaler, Kind, ObjectId, ObjectMeta, Placement, PodDisruptionBudget, PodId,
+    PodTemplate, PodWrite, SelectionId, Write,
 };
 use crate::autoscaler::hpa::Status;
 use crate::autoscaler::vpa::admission::LimitRange;
@@ -134,6 +134,9 @@ impl Simulation<'_> {
         value: &Value,
         now: SimTime,
     ) -> Result<(), String> {
+        if kind == "Pod" {
+            self.put_gates(value, now)?;
+        }
         if matches!(kind, "Pod" | "Node") {
             self.store_metadata(kind, value, now);
             return Ok(());
@@ -170,6 +173,42 @@ impl Simulation<'_> {
         if let Object::Workload(spec) = &object {
             self.manifests.keep_template(spec);
         }
+        Ok(())
+    }
+
+    /// `spec.schedulingGates` of a pod, which only ever lose gates.
+    fn put_gates(&mut self, value: &Value, now: SimTime) -> Result<(), String> {
+        let text = |key: &str| value["metadata"][key].as_str().unwrap_or_default();
+        let name = text("name");
+        let Some((id, pod)) = self.find_pod(text("namespace"), name) else {
+            return Ok(());
+        };
+        let known = pod.template.placement.as_ref();
+        let known = known.map_or(&[][..], |one| one.gates.as_slice());
+        let wanted = value["spec"]["schedulingGates"].as_array();
+        let wanted = wanted.into_iter().flatten();
+        let wanted: Vec<String> = wanted
+            .map(|gate| gate["name"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        if wanted == known {
+            return Ok(());
+        }
+        if let Some(place) = wanted.iter().position(|gate| !known.contains(gate)) {
+            return Err(format!(
+                "The Pod {name:?} is invalid: spec.schedulingGates[{place}].name: Forbidden: only \
+                 deletion is allowed, but found new scheduling gate '{}'",
+                wanted[place]
+            ));
+        }
+        let mut template = (*pod.template).clone();
+        if let Some(placement) = &mut template.placement {
+            placement.gates = wanted;
+        }
+        if template.placement.as_deref() == Some(&Placement::default()) {
+            template.placement = None;
+        }
+        let write = PodWrite::Template(Arc::new(template));
+        self.store.commit(now, Write::Pod(id, write));
         Ok(())
     }
 
@@ -344,6 +383,14 @@ impl Simulation<'_> {
 
     /// A delete call for a pod; a grace period in seconds may take the place of its own.
     pub(super) fn delete_pod(&mut self, id: PodId, grace: Option<i64>, now: SimTime) {
+        self.shorten_grace(id, grace, now);
+        with_context!(self, now, Event::GarbageCollector, |_all, cx| {
+            delete_pod(id, cx);
+        });
+    }
+
+    /// A grace period in seconds takes the place of a pod's own.
+    pub(super) fn shorten_grace(&mut self, id: PodId, grace: Option<i64>, now: SimTime) {
         if let Some(seconds) = grace
             && let Some(pod) = self.store.pod(id)
         {
@@ -354,9 +401,6 @@ impl Simulation<'_> {
             let write = PodWrite::Template(Arc::new(template));
             self.store.commit(now, Write::Pod(id, write));
         }
-        with_context!(self, now, Event::GarbageCollector, |_all, cx| {
-            delete_pod(id, cx);
-        });
     }
 }
 

@@ -37,8 +37,8 @@ use crate::api::{Change, EventSink, PodDraws, PodId, Store};
 use crate::autoscaler::hpa::PodRequests;
 use crate::cloud::Cloud;
 use crate::controller::{
-    PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, podautoscaler,
-    replicaset, statefulset, taint_eviction,
+    PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, node_lifecycle,
+    podautoscaler, replicaset, statefulset, taint_eviction,
 };
 use crate::kubelet::Kubelet;
 use crate::load::report::LoadReport;
@@ -139,6 +139,7 @@ struct Components {
     autoscalers: podautoscaler::Controller,
     endpoints: endpoints::Controller,
     garbage_collector: garbage_collector::Controller,
+    node_lifecycle: node_lifecycle::Controller,
     taint_eviction: taint_eviction::Controller,
     scheduler: Scheduler,
     kubelet: Kubelet,
@@ -164,7 +165,8 @@ pub struct Simulation<'s> {
     requests: requests::TemplateRequests,
     pods: Vec<PodLink>,
     manifests: manifests::Manifests,
-    drains: Vec<drain::Draining>,
+    /// `kubectl drain`s that wait for pods; none where they have ended.
+    drains: Vec<Option<drain::Draining>>,
     /// Commands that wait for roll-outs; none where they have ended.
     rollouts: Vec<Option<rollout_watch::Waiting>>,
     rollouts_waiting: usize,

@@ -123,11 +123,6 @@ impl Simulation<'_> {
         })
     }
 
-    /// Whether an eviction is granted now.
-    pub(super) fn evict_now(&mut self, pod: PodId, now: SimTime) -> bool {
-        self.call_eviction(pod, now).is_ok()
-    }
-
     /// Patches a pod's subresource `resize`: what each container shall have.
     pub fn resize(&mut self, pod: PodId, resources: &[Resources]) -> Result<(), ResizeError> {
         let now = self.now();

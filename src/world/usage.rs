@@ -1,12 +1,14 @@
 //! What the metrics pipeline reads: usage of serving containers from the request engine, of
 //! all others from their template.
 
+use super::components::with_context;
 use super::traffic::Traffic;
-use super::{PodLink, Simulation};
+use super::{Event, PodLink, Simulation};
 use crate::api::PodId;
 use crate::metrics::{MetricsEvent, Source, UsageSource};
-use crate::sim::SimTime;
+use crate::sim::{Dist, SimTime};
 use crate::units::{Bytes, CpuTime};
+use crate::workload::spec::ServerSpec;
 
 /// Usage of servers, by their slots.
 pub(super) struct View<'a> {
@@ -34,7 +36,34 @@ pub(super) fn memory_stats<'a>(
     }
 }
 
+/// What the serving container of a service's pods holds at most, if that is bounded.
+fn most_memory(service: &ServerSpec) -> Option<Bytes> {
+    let memory = &service.memory;
+    let grows = memory.growth_per_second > 0.0
+        || memory.retained_per_request > 0.0
+        || service.request.memory != Dist::default();
+    let declared = service.usage.iter().flat_map(|usage| &usage.memory);
+    let declared = declared.map(|(_, bytes)| *bytes).fold(0.0, f64::max);
+    (!grows).then(|| Bytes(memory.base.0 + declared.ceil() as i64))
+}
+
 impl Simulation<'_> {
+    /// Tells the kubelets how much memory serving containers can hold, and lets them look at the
+    /// pods that are there.
+    pub(super) fn bound_memory(&mut self, now: SimTime) {
+        for service in &self.scenario.services {
+            let most = most_memory(service);
+            let kubelet = &mut self.components.kubelet;
+            kubelet.set_most_memory(service.workload, service.container, most);
+        }
+        let pods: Vec<PodId> = self.store.pods().map(|(id, _)| id).collect();
+        for pod in pods {
+            with_context!(self, now, Event::Kubelet, |all, cx| {
+                all.kubelet.watch_memory(pod, cx);
+            });
+        }
+    }
+
     pub(super) fn handle_metrics(&mut self, event: MetricsEvent, now: SimTime) {
         let mut view = View {
             traffic: &mut self.traffic,

@@ -180,7 +180,7 @@ fn why(pod: &Pod, store: &Store) -> String {
 /// What of a node keeps a pod away.
 fn lacks(pod: &Pod, id: NodeId, node: &Node, store: &Store) -> Lacks {
     let keeps = |effect| matches!(effect, TaintEffect::NoSchedule | TaintEffect::NoExecute);
-    if node.unschedulable || !node.ready {
+    if node.unschedulable || !node.is_ready() {
         return Lacks::Cordoned;
     }
     let tolerations = &pod.template.tolerations;

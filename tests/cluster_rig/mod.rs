@@ -90,6 +90,7 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
         replicas,
         selector: labels(name).into(),
         template: PodTemplate {
+            volumes: Vec::new(),
             labels: labels(name),
             annotations: Labels::new(),
             containers: vec![container],

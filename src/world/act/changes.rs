@@ -219,10 +219,17 @@ impl Simulation<'_> {
             let name = &target.name;
             if self.store.node(node).unschedulable == unschedulable {
                 printed.out(format!("node/{name} already {done}"));
-            } else {
-                self.store.commit(now, Write::Cordon(node, unschedulable));
-                printed.out(format!("node/{name} {done}"));
+                continue;
             }
+            let suffix = match line.dry_run {
+                DryRun::None => "",
+                DryRun::Client => " (dry run)",
+                DryRun::Server => " (server dry run)",
+            };
+            if line.dry_run == DryRun::None {
+                self.store.commit(now, Write::Cordon(node, unschedulable));
+            }
+            printed.out(format!("node/{name} {done}{suffix}"));
         }
     }
 

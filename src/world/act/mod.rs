@@ -168,7 +168,7 @@ impl Simulation<'_> {
                 self.cordon(&command.nodes, true, line, printed, now);
                 let nodes = self.targets(&command.nodes, line, &[]);
                 let names = nodes.into_iter().map(|node| node.name).collect();
-                self.drain(names, command, printed, now);
+                self.drain(names, command, line.dry_run, printed, now);
             }
             Command::Get(_) | Command::Describe(_) | Command::Top(_) | Command::Wait(_) => {}
             Command::CreateJob(command) => self.create_job(command, line, printed, now),

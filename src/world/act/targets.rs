@@ -170,7 +170,7 @@ impl Simulation<'_> {
         }
     }
 
-    pub(super) fn find_pod(&self, namespace: &str, name: &str) -> Option<(PodId, &Pod)> {
+    pub(in crate::world) fn find_pod(&self, namespace: &str, name: &str) -> Option<(PodId, &Pod)> {
         let mut pods = self.store.pods();
         pods.find(|(_, pod)| {
             !pod.removed && pod.name() == name && *pod.meta.namespace == *namespace

@@ -5,7 +5,14 @@ use std::sync::Arc;
 use indexmap::IndexSet;
 use rustc_hash::FxHashMap;
 
-use crate::api::{Extended, LabelSelector, Labels, ObjectId, Pod, PodTemplate, TaintEffect};
+use crate::api::{
+    Extended, HOSTNAME, LabelSelector, Labelled, Labels, LocalVolume, ObjectId, Operator, Placement, Pod,
+    PodTemplate, Requirement, TaintEffect,
+};
+use crate::autoscaler::cluster_autoscaler::drain::{Volume, blocking_local_storage};
+use crate::autoscaler::cluster_autoscaler::node_affinity::{
+    NodeOperator, NodeRequirement, NodeTerm,
+};
 use crate::autoscaler::cluster_autoscaler::{
     ClassId, ControllerKind, Effect, PodClass, Resources, SafeToEvict, Toleration,
 };
@@ -15,6 +22,7 @@ use crate::units::{Bytes, Millicores};
 const SAFE_TO_EVICT: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict";
 const DAEMON_SET_POD: &str = "cluster-autoscaler.kubernetes.io/daemonset-pod";
 const DAEMON_SET_EVICTION: &str = "cluster-autoscaler.kubernetes.io/enable-ds-eviction";
+const SAFE_LOCAL_VOLUMES: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
 const SCALE_UP_DELAY: &str = "cluster-autoscaler.kubernetes.io/pod-scale-up-delay";
 
 /// What pods of a class have in common, beside their template.
@@ -33,6 +41,28 @@ struct Likeness {
 struct Known {
     likeness: Likeness,
     template: Arc<PodTemplate>,
+}
+
+impl Known {
+    /// Whether pods of the other class may not be on the host of one of these (required
+    /// anti-affinity by host name).
+    fn repels(&self, other: &Self) -> bool {
+        let terms = self.template.placement.iter();
+        let mut terms = terms.flat_map(|one| &one.anti_affinity.required);
+        terms.any(|term| {
+            term.topology_key == HOSTNAME
+                && term.matches(
+                    Labelled {
+                        namespace: &self.likeness.namespace,
+                        labels: &self.likeness.labels,
+                    },
+                    Labelled {
+                        namespace: &other.likeness.namespace,
+                        labels: &other.likeness.labels,
+                    },
+                )
+        })
+    }
 }
 
 /// All classes that there have been.
@@ -92,7 +122,27 @@ impl Classes {
             likeness,
             template: Arc::clone(&pod.template),
         }));
+        self.keep_apart(place);
         ClassId(place)
+    }
+
+    /// The classes that a new one may not share a host with, and those that may not share one
+    /// with it.
+    fn keep_apart(&mut self, new: u32) {
+        for other in 0..=new {
+            let pairs = [(new, other), (other, new)];
+            for (one, other) in &pairs[..if new == other { 1 } else { 2 }] {
+                let (one, other) = (*one as usize, *other as usize);
+                let repels = (self.known[one].as_ref())
+                    .zip(self.known[other].as_ref())
+                    .is_some_and(|(one, other)| one.repels(other));
+                if repels {
+                    self.list[one]
+                        .host_anti_affinity
+                        .push(ClassId(other as u32));
+                }
+            }
+        }
     }
 
     /// Amounts of extended resources as the core has them.
@@ -148,6 +198,7 @@ fn kind_of(owner: Option<ObjectId>) -> (ControllerKind, u8) {
 fn class_of(pod: &Pod, kind: ControllerKind, requests: Resources) -> PodClass {
     let annotation = |key: &str| pod.meta.annotations.get(key).map(String::as_str);
     let template = &pod.template;
+    let placement = template.placement.as_deref();
     let tolerations = template.tolerations.iter().map(|one| Toleration {
         key: (!one.key.is_empty()).then(|| one.key.clone()),
         value: one.value.clone(),
@@ -171,11 +222,49 @@ fn class_of(pod: &Pod, kind: ControllerKind, requests: Resources) -> PodClass {
         },
         scale_up_delay: annotation(SCALE_UP_DELAY)
             .and_then(|text| text.parse::<SimDuration>().ok()),
+        local_storage: blocking_local_storage(
+            template.volumes.iter().map(|(name, volume)| {
+                let volume = match volume {
+                    LocalVolume::HostPath => Volume::HostPath,
+                    LocalVolume::EmptyDir => Volume::EmptyDir,
+                    LocalVolume::Memory => Volume::Other,
+                };
+                (name.as_str(), volume)
+            }),
+            annotation(SAFE_LOCAL_VOLUMES).unwrap_or_default(),
+        ),
         grace_period: template.termination_grace,
         node_selector: template.node_selector.clone().into_iter().collect(),
+        node_terms: placement.and_then(node_terms),
+        host_ports: (placement.iter())
+            .flat_map(|one| &one.host_ports)
+            .filter_map(|port| u16::try_from(port.port).ok())
+            .collect(),
         tolerations: tolerations.collect(),
         ..PodClass::new(requests)
     }
+}
+
+/// The terms of a required node affinity; `metadata.name` is the host name.
+fn node_terms(placement: &Placement) -> Option<Vec<NodeTerm>> {
+    let requirement = |one: &Requirement, is_field: bool| NodeRequirement {
+        key: if is_field { HOSTNAME } else { &one.key }.to_owned(),
+        operator: match one.operator {
+            Operator::In => NodeOperator::In,
+            Operator::NotIn => NodeOperator::NotIn,
+            Operator::Exists => NodeOperator::Exists,
+            Operator::DoesNotExist => NodeOperator::DoesNotExist,
+            Operator::Gt => NodeOperator::Gt,
+            Operator::Lt => NodeOperator::Lt,
+        },
+        values: one.values.clone(),
+    };
+    let terms = placement.nodes.as_ref()?.iter().map(|term| {
+        let labels = term.expressions.iter().map(|one| requirement(one, false));
+        let fields = term.fields.iter().map(|one| requirement(one, true));
+        labels.chain(fields).collect()
+    });
+    Some(terms.collect())
 }
 
 /// A taint's effect, as the core calls it.

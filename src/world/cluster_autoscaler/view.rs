@@ -324,7 +324,7 @@ impl View {
                 id: instance,
                 group: self.group_ids[node.group],
                 created: node.meta.created,
-                ready: node.ready,
+                ready: node.is_ready(),
                 last_transition: node.ready_transition,
                 unschedulable: node.unschedulable,
                 scale_down_disabled: disabled.is_some_and(|value| value == "true"),

@@ -40,17 +40,19 @@ pub use index::{Counts, Selection, SelectionId, WorkloadEntry, WorkloadId};
 pub use keda::{KedaStatus, ScaledJob, ScaledJobId, ScaledObject, ScaledObjectId};
 pub use log::ChangeLog;
 pub use meta::{Kind, Labels, ObjectId, ObjectMeta, Uid, matches};
-pub use node::{Node, NodeId, NodeInfo};
+pub use node::{
+    MEMORY_PRESSURE, NOT_READY, Node, NodeId, NodeInfo, OUT_OF_SERVICE, Readiness, UNREACHABLE,
+};
 pub use placement::{
     Extended, HOSTNAME, HostPort, Labelled, NodeSelectorTerm, Placement, PodAffinity,
     PodAffinityTerm, SpreadConstraint, allows_labels, allows_node,
 };
-pub use pod::{ContainerStatus, Pod, PodId, PodPhase, ResizeState, TerminationReason};
+pub use pod::{ContainerStatus, Disruption, Pod, PodId, PodPhase, ResizeState, TerminationReason};
 pub use policy::{IntOrPercent, PdbId, PodDisruptionBudget};
 pub use resources::{Amounts, PodAmounts, Resources};
 pub use store::{Ledger, Opinion, Store};
 pub use taint::{Taint, TaintEffect, Toleration, untolerated};
-pub use template::{ContainerSpec, PodTemplate, ProbeSpec};
+pub use template::{ContainerSpec, LocalVolume, PodTemplate, ProbeSpec};
 pub use view::{Clock, resize_error};
 pub use workload::{
     ActiveJob, CronJob, CronJobId, CronJobStatus, DaemonSet, DaemonSetId, Deployment, DeploymentId,

@@ -9,10 +9,29 @@ use super::taint::{Taint, TaintEffect};
 use crate::sim::{Key, SimTime};
 
 /// The taint of nodes that are not Ready.
-const NOT_READY: &str = "node.kubernetes.io/not-ready";
+pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
+/// The taint of nodes that the control plane does not hear of.
+pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+/// The taint of nodes with the condition MemoryPressure.
+pub const MEMORY_PRESSURE: &str = "node.kubernetes.io/memory-pressure";
+/// The taint that an operator sets on a node that will not come back as it was.
+pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
 /// A node's key.
 pub type NodeId = Key<Node>;
+
+/// What a node's condition Ready says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// True.
+    Ready,
+    /// False: it has registered and has not been Ready yet.
+    Starting,
+    /// False: it shuts down.
+    Stopping,
+    /// Unknown: its kubelet is not heard of.
+    Unknown,
+}
 
 /// A node.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,14 +54,14 @@ pub struct Node {
     pub extended: Arc<Extended>,
     /// `spec.unschedulable`: cordoned.
     pub unschedulable: bool,
-    /// `spec.taints`, but for those of cordoned and silent nodes.
+    /// `spec.taints`, but for those of cordoned nodes and of those that shut down.
     pub taints: Vec<Taint>,
     /// The condition Ready.
-    pub ready: bool,
+    pub readiness: Readiness,
     /// The last change of the condition Ready.
     pub ready_transition: SimTime,
-    /// It has registered and has not been Ready yet.
-    pub starting: bool,
+    /// The condition MemoryPressure and its last change, once it has changed.
+    pub memory_pressure: Option<(bool, SimTime)>,
 }
 
 impl Node {
@@ -51,16 +70,27 @@ impl Node {
         &self.meta.name
     }
 
+    /// Whether its condition Ready is True.
+    pub fn is_ready(&self) -> bool {
+        self.readiness == Readiness::Ready
+    }
+
+    /// Whether its condition MemoryPressure is True.
+    pub fn has_memory_pressure(&self) -> bool {
+        self.memory_pressure.is_some_and(|(is_on, _)| is_on)
+    }
+
+    /// Whether it has a taint with this key and effect.
+    pub fn has_taint(&self, key: &str, effect: TaintEffect) -> bool {
+        let mut taints = self.taints.iter();
+        taints.any(|taint| taint.key == key && taint.effect == effect)
+    }
+
     /// The taints of a node that has registered and is not Ready yet.
     pub fn not_ready_taints() -> impl Iterator<Item = Taint> {
-        let taint = |effect| Taint {
-            key: NOT_READY.to_owned(),
-            value: String::new(),
-            effect,
-        };
         [TaintEffect::NoSchedule, TaintEffect::NoExecute]
             .into_iter()
-            .map(taint)
+            .map(|effect| Taint::of(NOT_READY, effect))
     }
 
     /// `spec.taints` once it is Ready.

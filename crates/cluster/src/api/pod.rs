@@ -81,6 +81,29 @@ impl TerminationReason {
     }
 }
 
+/// Why a pod is disrupted, besides evictions through the API and preemption: the condition
+/// DisruptionTarget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disruption {
+    /// It does not tolerate a NoExecute taint.
+    TaintManager,
+    /// Its node is gone.
+    PodGc,
+    /// The kubelet evicts it, or its node shuts down.
+    Kubelet,
+}
+
+impl Disruption {
+    /// The condition's reason.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::TaintManager => "DeletionByTaintManager",
+            Self::PodGc => "DeletionByPodGC",
+            Self::Kubelet => "TerminationByKubelet",
+        }
+    }
+}
+
 /// How a resize stands, from the conditions `PodResizePending` and `PodResizeInProgress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResizeState {
@@ -159,6 +182,10 @@ pub struct Pod {
     pub ready_transition: SimTime,
     /// An eviction was granted: the condition DisruptionTarget.
     pub evicted: bool,
+    /// Why and since when it is disrupted otherwise: the condition DisruptionTarget.
+    pub disrupted: Option<(Disruption, SimTime)>,
+    /// `status.reason` and `status.message`, of a pod that the kubelet has ended.
+    pub failure: Option<Arc<(&'static str, String)>>,
     /// How its last resize stands, until that is in force.
     pub resize: Option<ResizeState>,
     /// Why the kubelet cannot carry it out: the message of PodResizeInProgress.
@@ -202,6 +229,8 @@ impl Pod {
             ready: false,
             ready_transition: created,
             evicted: false,
+            disrupted: None,
+            failure: None,
             resize: None,
             resize_error: None,
             desired: Vec::new(),
@@ -354,6 +383,8 @@ impl Pod {
                 self.desired.clear();
             }
             PodWrite::Evict => self.evicted = true,
+            PodWrite::Disrupt(why) => self.disrupted = Some((*why, now)),
+            PodWrite::Failure(why) => self.failure = Some(Arc::clone(why)),
             PodWrite::Resize(resources) => {
                 self.resize = Some(ResizeState::InProgress);
                 self.resize_error = None;

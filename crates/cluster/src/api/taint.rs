@@ -36,6 +36,17 @@ pub struct Taint {
     pub effect: TaintEffect,
 }
 
+impl Taint {
+    /// A taint without a value.
+    pub fn of(key: &str, effect: TaintEffect) -> Self {
+        Self {
+            key: key.to_owned(),
+            value: String::new(),
+            effect,
+        }
+    }
+}
+
 /// An item of a pod's `spec.tolerations`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Toleration {

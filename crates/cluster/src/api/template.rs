@@ -34,8 +34,21 @@ pub struct PodTemplate {
     pub tolerations: Vec<Toleration>,
     /// `preemptionPolicy: Never`: its pods make no room for themselves.
     pub never_preempts: bool,
+    /// The volumes that are on the node, by their names.
+    pub volumes: Vec<(String, LocalVolume)>,
     /// What else it says about where its pods run, if anything.
     pub placement: Option<Box<Placement>>,
+}
+
+/// A volume on a pod's node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocalVolume {
+    /// `hostPath`.
+    HostPath,
+    /// `emptyDir` on disk.
+    EmptyDir,
+    /// `emptyDir` in memory.
+    Memory,
 }
 
 impl PodTemplate {

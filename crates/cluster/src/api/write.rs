@@ -8,8 +8,8 @@ use super::autoscaling::{
 };
 use super::keda::{KedaStatus, ScaledJob, ScaledJobId, ScaledObject, ScaledObjectId};
 use super::meta::{Kind, Labels, ObjectId};
-use super::node::{Node, NodeId};
-use super::pod::{Pod, PodId, PodPhase, ResizeState, TerminationReason};
+use super::node::{Node, NodeId, Readiness};
+use super::pod::{Disruption, Pod, PodId, PodPhase, ResizeState, TerminationReason};
 use super::policy::PodDisruptionBudget;
 use super::resources::Resources;
 use super::taint::Taint;
@@ -117,7 +117,9 @@ pub enum Write {
     /// Replaces `spec.taints` of a node.
     Taints(NodeId, Vec<Taint>),
     /// Sets the condition Ready of a node.
-    NodeReady(NodeId, bool),
+    Readiness(NodeId, Readiness),
+    /// Sets the condition MemoryPressure of a node.
+    MemoryPressure(NodeId, bool),
     /// Replaces the labels of any object but a pod.
     Labels(ObjectId, Arc<Labels>),
     /// Replaces the annotations of any object but a pod.
@@ -164,6 +166,10 @@ pub enum PodWrite {
     End(PodPhase),
     /// Its eviction is granted.
     Evict,
+    /// It is about to be ended from outside.
+    Disrupt(Disruption),
+    /// Reason and message of the status of a pod that the kubelet ends.
+    Failure(Arc<(&'static str, String)>),
     /// Its containers shall have these resources (the subresource `resize`).
     Resize(Box<[Resources]>),
     /// How its resize stands; `None` once it is in force.

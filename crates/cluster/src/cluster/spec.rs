@@ -328,6 +328,17 @@ pub struct ClusterConfig {
     pub crash_loop_initial: SimDuration,
     /// Longest delay of the crash-loop back-off.
     pub crash_loop_max: SimDuration,
+    /// `shutdownGracePeriod` and, of that, `shutdownGracePeriodCriticalPods`.
+    pub shutdown_grace: [SimDuration; 2],
+    /// `evictionHard`, its `memory.available`: with less the kubelet evicts pods.
+    pub eviction_hard: Bytes,
+    /// `evictionPressureTransitionPeriod`: how long the condition MemoryPressure lasts at least.
+    pub pressure_transition: SimDuration,
+    /// `--node-monitor-grace-period`: how long a node may be silent.
+    pub node_monitor_grace: SimDuration,
+    /// `--default-not-ready-toleration-seconds` and `--default-unreachable-toleration-seconds`:
+    /// how long pods stay on nodes with these taints, unless they say something else themselves.
+    pub default_tolerations: [SimDuration; 2],
 }
 
 impl Default for ClusterConfig {
@@ -365,6 +376,11 @@ impl Default for ClusterConfig {
             cpu_weight_model: CpuWeightModel::default(),
             crash_loop_initial: SimDuration::from_secs(10),
             crash_loop_max: SimDuration::from_secs(300),
+            shutdown_grace: [SimDuration::ZERO; 2],
+            eviction_hard: Bytes(100 << 20),
+            pressure_transition: SimDuration::from_secs(300),
+            node_monitor_grace: SimDuration::from_secs(50),
+            default_tolerations: [SimDuration::from_secs(300); 2],
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod endpoints;
 mod event;
 pub mod garbage_collector;
 pub mod job;
+pub mod node_lifecycle;
 pub mod owner;
 pub mod pod_control;
 pub mod podautoscaler;

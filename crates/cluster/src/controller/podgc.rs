@@ -1,7 +1,10 @@
-//! The pod garbage collector: pods of nodes that are gone (`pkg/controller/podgc`,
-//! `gcOrphaned`).
+//! The pod garbage collector: pods of nodes that are gone, and pods that are being deleted on nodes
+//! out of service (`pkg/controller/podgc`, `gcOrphaned` and `gcTerminating`).
 
-use crate::api::{Change, Context, NodeId, ObjectId, PodId, PodPhase, PodWrite, What, Write};
+use crate::api::{
+    Change, Context, Disruption, NodeId, OUT_OF_SERVICE, ObjectId, Pod, PodId, PodPhase, PodWrite,
+    TaintEffect, What, Write,
+};
 use crate::sim::{SimDuration, SimTime};
 
 /// From one look to the next (`gcCheckPeriod`).
@@ -14,14 +17,54 @@ const QUARANTINE: SimDuration = SimDuration::from_secs(40);
 pub enum Event {
     /// It looks at the pods of a node that was gone when it looked before.
     Collect(NodeId),
+    /// It looks at the pods of a node that is out of service.
+    OutOfService(NodeId),
 }
 
-/// Wakes up for a node that is gone.
+/// Its first look after a time.
+fn look_after(time: SimTime) -> SimTime {
+    SimTime((time.0.div_euclid(PERIOD.0) + 1) * PERIOD.0)
+}
+
+/// Wakes up for a node that is gone, or that is out of service from now on.
 pub fn observe(change: Change, context: &mut Context<'_, Event>) {
-    if let (ObjectId::Node(node), What::Deleted) = (change.object, change.what) {
-        let looks = context.now.0.div_euclid(PERIOD.0) + 1;
-        let next = SimTime(looks * PERIOD.0);
-        context.at(next + QUARANTINE, Event::Collect(node));
+    match (change.object, change.what) {
+        (ObjectId::Node(node), What::Deleted) => {
+            context.at(look_after(context.now) + QUARANTINE, Event::Collect(node));
+        }
+        (ObjectId::Node(node), What::Spec) if is_out_of_service(node, context) => {
+            context.at(look_after(context.now), Event::OutOfService(node));
+        }
+        _ => {}
+    }
+}
+
+/// Whether pods that are being deleted on a node are not waited for (`gcTerminating`).
+fn is_out_of_service<E>(node: NodeId, context: &Context<'_, E>) -> bool {
+    let node = context
+        .store
+        .find_node(node)
+        .filter(|node| !node.is_ready());
+    node.is_some_and(|node| {
+        let effects = TaintEffect::ALL.into_iter();
+        let mut effects = effects.filter(|effect| node.has_taint(OUT_OF_SERVICE, *effect));
+        effects.next().is_some()
+    })
+}
+
+/// The pods of a node that are ended when the collector looks; it looks again as long as the node
+/// is out of service.
+pub fn ended_by(event: Event, context: &mut Context<'_, Event>) -> Vec<PodId> {
+    match event {
+        Event::Collect(node) => pods_of(node, context),
+        Event::OutOfService(node) if is_out_of_service(node, context) => {
+            context.at(context.now + PERIOD, Event::OutOfService(node));
+            let terminates = |id: &PodId| context.store.pod(*id).is_some_and(Pod::is_deleting);
+            let mut pods = pods_of(node, context);
+            pods.retain(terminates);
+            pods
+        }
+        Event::OutOfService(_) => Vec::new(),
     }
 }
 
@@ -32,14 +75,17 @@ pub fn pods_of<E>(node: NodeId, context: &Context<'_, E>) -> Vec<PodId> {
     on_it.map(|(id, _)| id).collect()
 }
 
-/// Ends pods whose node is gone, and removes their objects at once.
-pub fn collect<E>(node: NodeId, context: &mut Context<'_, E>) {
-    for id in pods_of(node, context) {
+/// Ends pods that nobody else will end, and removes their objects at once.
+pub fn collect<E>(event: Event, pods: Vec<PodId>, context: &mut Context<'_, E>) {
+    for id in pods {
         let Some(pod) = context.store.pod(id) else {
             continue;
         };
         let (deleting, ended) = (pod.is_deleting(), pod.has_ended());
         let deadline = context.now;
+        if !ended && matches!(event, Event::Collect(_)) {
+            context.write_pod(id, PodWrite::Disrupt(Disruption::PodGc));
+        }
         if !deleting {
             context.write_pod(id, PodWrite::Delete { deadline });
         }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::pod_control::delete_pod;
 use super::podgc::pods_of;
 use crate::api::{
-    Change, Context, NodeId, ObjectId, Pod, PodId, Store, Taint, TaintEffect, What, untolerated,
+    Change, Context, Disruption, NOT_READY, NodeId, ObjectId, Pod, PodId, PodWrite, Store, Taint,
+    TaintEffect, Toleration, UNREACHABLE, What, untolerated,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::sim::{SimDuration, SimTime};
@@ -24,6 +25,10 @@ pub enum Event {
 #[derive(Debug, Clone)]
 pub struct Controller {
     api_latency: SimDuration,
+    /// What the API server gives to every pod (`DefaultTolerationSeconds`).
+    defaults: [Toleration; 2],
+    /// What the DaemonSet controller gives to its pods.
+    of_daemons: [Toleration; 2],
     /// Since when pods are to go, and when.
     pending: BTreeMap<PodId, (SimTime, SimTime)>,
 }
@@ -33,6 +38,11 @@ impl Controller {
     pub fn new(config: &ClusterConfig) -> Self {
         Self {
             api_latency: config.api_latency,
+            defaults: [0, 1].map(|place| {
+                let seconds = config.default_tolerations[place].as_secs_f64() as i64;
+                toleration([NOT_READY, UNREACHABLE][place], Some(seconds))
+            }),
+            of_daemons: [NOT_READY, UNREACHABLE].map(|key| toleration(key, None)),
             pending: BTreeMap::new(),
         }
     }
@@ -78,7 +88,7 @@ impl Controller {
             return;
         }
         let now = context.now;
-        let at = match stay(pod, no_execute(node, context.store)) {
+        let at = match self.stay(pod, no_execute(node, context.store)) {
             Stay::ForEver => {
                 self.cancel(id, context);
                 return;
@@ -91,6 +101,27 @@ impl Controller {
         self.cancel(id, context);
         self.pending.insert(id, (now, at));
         context.at(at, Event::Evict(id));
+    }
+
+    /// How long a pod may stay on a node with these taints: while the shortest toleration lasts
+    /// (`getMinTolerationTime`).
+    fn stay<'a>(&self, pod: &Pod, taints: impl Iterator<Item = &'a Taint>) -> Stay {
+        let of_daemons = self.of_daemons.iter().filter(|_| pod.pinned.is_some());
+        let own = pod.template.tolerations.iter();
+        let tolerations = || of_daemons.clone().chain(own.clone()).chain(&self.defaults);
+        let mut shortest: Option<i64> = None;
+        for taint in taints {
+            let Some(used) = tolerations().find(|one| one.tolerates(taint)) else {
+                return Stay::NotAtAll;
+            };
+            if let Some(seconds) = used.seconds {
+                shortest = Some(shortest.map_or(seconds, |known| known.min(seconds)));
+            }
+        }
+        match shortest {
+            Some(seconds) => Stay::For(SimDuration::from_secs(seconds.max(0))),
+            None => Stay::ForEver,
+        }
     }
 
     /// Forgets what is scheduled for a pod (`cancelWorkWithEvent`).
@@ -116,7 +147,13 @@ impl Controller {
                     context.after(self.api_latency, Event::Delete(id));
                 }
             }
-            Event::Delete(id) => delete_pod(id, context),
+            Event::Delete(id) => {
+                let stays = |pod: &Pod| !pod.is_deleting() && !pod.has_ended();
+                if context.store.pod(id).is_some_and(stays) {
+                    context.write_pod(id, PodWrite::Disrupt(Disruption::TaintManager));
+                    delete_pod(id, context);
+                }
+            }
         }
     }
 }
@@ -131,22 +168,13 @@ enum Stay {
     NotAtAll,
 }
 
-/// How long a pod may stay on a node with these taints: while the shortest toleration lasts
-/// (`getMinTolerationTime`).
-fn stay<'a>(pod: &Pod, taints: impl Iterator<Item = &'a Taint>) -> Stay {
-    let tolerations = &pod.template.tolerations;
-    let mut shortest: Option<i64> = None;
-    for taint in taints {
-        let Some(used) = tolerations.iter().find(|one| one.tolerates(taint)) else {
-            return Stay::NotAtAll;
-        };
-        if let Some(seconds) = used.seconds {
-            shortest = Some(shortest.map_or(seconds, |known| known.min(seconds)));
-        }
-    }
-    match shortest {
-        Some(seconds) => Stay::For(SimDuration::from_secs(seconds.max(0))),
-        None => Stay::ForEver,
+/// A toleration of a taint that evicts.
+fn toleration(key: &str, seconds: Option<i64>) -> Toleration {
+    Toleration {
+        key: key.to_owned(),
+        value: None,
+        effect: Some(TaintEffect::NoExecute),
+        seconds,
     }
 }
 

@@ -7,13 +7,17 @@ mod cpu_weight;
 pub mod crash_loop;
 mod events;
 pub mod eviction;
+mod pressure;
 mod probe;
 mod resize;
 mod restart;
+mod shutdown;
+mod silence;
 mod start;
 mod stop;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
@@ -23,9 +27,13 @@ use crate::cluster::spec::{ClusterConfig, StartupSpec};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Bytes;
 use crash_loop::CrashLoop;
+use pressure::Pressure;
+use shutdown::ShuttingDown;
+use silence::Missed;
 
 pub use cpu_weight::cpu_weight;
 pub use resize::ResizeError;
+pub use silence::Silence;
 
 /// The memory that a container holds, where that is not what its template says.
 pub type MemoryStats<'a> = &'a dyn Fn(PodId, usize) -> Option<Bytes>;
@@ -55,6 +63,14 @@ pub enum Event {
     Resize(PodId, u16),
     /// A resize is in force.
     Resized(PodId, u16),
+    /// The eviction manager of a node looks at its memory.
+    Monitor(NodeId),
+    /// A node goes on shutting down.
+    ShutDown(NodeId),
+    /// A kubelet that was silent posts its node's status.
+    PostNode(NodeId),
+    /// A kubelet that was silent posts what its pods' statuses are.
+    PostPods(NodeId),
 }
 
 /// What a kubelet knows of a pod besides its object (a pod worker).
@@ -70,6 +86,8 @@ struct Worker {
     terminating: bool,
     /// The back-off of each container.
     crash_loops: Vec<CrashLoop>,
+    /// Why the kubelet ends the pod by itself, if it does: reason and message.
+    ending: Option<Arc<(&'static str, String)>>,
     /// Whether a resize under way changes a container's CPU or its memory.
     changed: Vec<[bool; 2]>,
 }
@@ -99,6 +117,16 @@ pub struct Kubelet {
     slowness: (f64, Option<SimDuration>),
     /// Ended runs of Jobs' containers by workload, where their exit codes depend on it.
     runs: BTreeMap<usize, usize>,
+    /// By workload: which container serves, and how much memory it holds at most.
+    most_memory: Vec<Option<(usize, Option<Bytes>)>>,
+    /// The nodes whose memory is looked at.
+    pressures: BTreeMap<NodeId, Pressure>,
+    /// The nodes that shut down.
+    shutting_down: BTreeMap<NodeId, ShuttingDown>,
+    /// The nodes whose kubelets are silent, and what these have missed.
+    silent: BTreeMap<NodeId, Missed>,
+    /// Pods that kubelets which are back will post as Ready.
+    ready_again: BTreeMap<NodeId, Vec<PodId>>,
 }
 
 impl Kubelet {
@@ -114,6 +142,11 @@ impl Kubelet {
             resizing: Vec::new(),
             slowness: (1.0, None),
             runs: BTreeMap::new(),
+            most_memory: Vec::new(),
+            pressures: BTreeMap::new(),
+            shutting_down: BTreeMap::new(),
+            silent: BTreeMap::new(),
+            ready_again: BTreeMap::new(),
         }
     }
 
@@ -129,10 +162,16 @@ impl Kubelet {
             // The next machine in its place has no image yet.
             ObjectId::Node(node) if change.what == What::Deleted => {
                 *self.images_of(node) = Images::default();
+                self.silent.remove(&node);
+                self.pressures.remove(&node);
+                self.shutting_down.remove(&node);
                 return;
             }
             _ => return,
         };
+        if !self.silent.is_empty() && self.misses(id, change.what, context) {
+            return;
+        }
         match change.what {
             What::Created => self.begin(id, context),
             What::Scheduled => self.admit(id, context),
@@ -150,6 +189,9 @@ impl Kubelet {
         stats: MemoryStats<'_>,
         context: &mut Context<'_, Event>,
     ) {
+        if !self.silent.is_empty() && self.puts_off(event, context) {
+            return;
+        }
         match event {
             Event::Start(pod, run) => self.start_containers(pod, run, context),
             Event::Restart(pod, container) => self.restart(pod, container, context),
@@ -162,6 +204,10 @@ impl Kubelet {
             Event::Remove(pod) => Self::remove(pod, context),
             Event::Resize(pod, number) => self.allocate_resize(pod, number, stats, context),
             Event::Resized(pod, number) => self.resized(pod, number, context),
+            Event::Monitor(node) => self.monitor(node, stats, context),
+            Event::ShutDown(node) => self.go_on_shutting_down(node, context),
+            Event::PostNode(node) => self.post_node(node, context),
+            Event::PostPods(node) => self.post_pods(node, context),
         }
     }
 
@@ -202,6 +248,7 @@ impl Kubelet {
         worker.changed.resize(containers, [false; 2]);
         (worker.run, worker.resizes, worker.terminating) = (0, 0, false);
         worker.pull = None;
+        worker.ending = None;
     }
 
     fn image(&mut self, name: &str) -> usize {

@@ -72,6 +72,7 @@ impl Kubelet {
             let pull = self.worker(id).pull.filter(|_| container == 0);
             self.report_start(id, container, pull, context);
         }
+        self.watch_memory(id, context);
         self.begin_start_up(id, run, context);
     }
 

@@ -78,7 +78,19 @@ impl Kubelet {
         {
             return;
         }
-        context.write_pod(id, PodWrite::End(phase));
+        if let Some(why) = self.worker(id).ending.take() {
+            // Its object stays, unless somebody deletes it.
+            if context.store.pod(id).is_some_and(|pod| pod.ready) {
+                context.write_pod(id, PodWrite::Ready(false));
+            }
+            context.write_pod(id, PodWrite::Failure(why));
+            context.write_pod(id, PodWrite::End(PodPhase::Failed));
+            if !context.store.pod(id).is_some_and(Pod::is_deleting) {
+                return;
+            }
+        } else {
+            context.write_pod(id, PodWrite::End(phase));
+        }
         let removal = context.draws.delay(id, &self.config.pod_removal);
         context.after(removal, Event::Remove(id));
     }

@@ -49,6 +49,8 @@ pub struct Lack {
 pub struct Plugins(u8);
 
 impl Plugins {
+    /// All of them.
+    pub const ALL: Self = Self(u8::MAX);
     /// NodeUnschedulable.
     pub const UNSCHEDULABLE: Self = Self(1);
     /// TaintToleration.

@@ -4,8 +4,8 @@
 use super::diagnosis::Plugins;
 use super::load::is_hopeless;
 use crate::api::{
-    Labelled, Labels, Node, Pod, PodAffinityTerm, SpreadConstraint, TaintEffect, allows_labels,
-    allows_node, untolerated,
+    Labelled, Labels, Node, Pod, PodAffinityTerm, Readiness, SpreadConstraint, TaintEffect,
+    allows_labels, allows_node, untolerated,
 };
 
 /// What has happened.
@@ -82,7 +82,7 @@ impl Happening<'_> {
 fn tolerates(pod: &Pod, node: &Node) -> bool {
     let binds = |effect| effect != TaintEffect::PreferNoSchedule;
     let mut taints = untolerated(&node.taints, &pod.template.tolerations, binds);
-    (node.ready || node.starting) && taints.next().is_none()
+    node.readiness != Readiness::Stopping && taints.next().is_none()
 }
 
 fn spread(pod: &Pod) -> impl Iterator<Item = &SpreadConstraint> {

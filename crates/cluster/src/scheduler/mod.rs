@@ -25,7 +25,7 @@ use crate::controller::client::TokenBucket;
 use crate::controller::pod_control::delete_pod;
 use crate::sim::{SimDuration, SimTime};
 use classes::{Class, Scratch};
-use diagnosis::{Diagnosis, Preemption};
+use diagnosis::{Diagnosis, Plugins, Preemption};
 use hints::Happening;
 use preempt::Candidate;
 use queue::Queue;
@@ -69,6 +69,17 @@ pub struct Scheduler {
     preempting: Vec<(PodId, Candidate)>,
     /// The labels that nodes had when they were seen last, by slot.
     labels: Vec<Option<Arc<Labels>>>,
+    /// What the last pod without others to push out was told.
+    last: Option<Refused>,
+}
+
+/// What pods are told for which there is no node and nobody to push out; the same for all pods of
+/// a class as long as no node changes.
+#[derive(Debug, Clone)]
+struct Refused {
+    diagnosis: Arc<Diagnosis>,
+    plugins: Plugins,
+    message: Option<Arc<str>>,
 }
 
 impl Scheduler {
@@ -89,6 +100,7 @@ impl Scheduler {
             nominated: Vec::new(),
             preempting: Vec::new(),
             labels: Vec::new(),
+            last: None,
         }
     }
 
@@ -97,7 +109,10 @@ impl Scheduler {
         match (change.object, change.what) {
             (ObjectId::Pod(id), What::Created | What::Spec) => self.enqueue(id, context),
             (ObjectId::Pod(id), What::Ended | What::Deleted) => self.pod_gone(id, change, context),
-            (ObjectId::Pod(id), What::Scheduled) if self.queue.has_waiting() => {
+            // Room is what one more pod takes: most of those that wait need not be asked.
+            (ObjectId::Pod(id), What::Scheduled)
+                if (self.queue).has_refused(Plugins::SPREAD | Plugins::POD_AFFINITY) =>
+            {
                 let now = context.now;
                 if let Some(pod) = context.store.pod(id) {
                     self.wake_waiting(Happening::PodCame(pod), now, context.store);
@@ -239,17 +254,32 @@ impl Scheduler {
     }
 
     /// A pod fits nowhere: others may have to go; it waits.
-    fn refuse(&mut self, id: PodId, diagnosis: &Diagnosis, context: &mut Context<'_, Event>) {
-        let outcome = self.make_room(id, diagnosis, context.store);
+    fn refuse(&mut self, id: PodId, diagnosis: &Arc<Diagnosis>, context: &mut Context<'_, Event>) {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        let preemption = match &outcome {
-            Ok(_) => &Preemption::Started,
-            Err(preemption) => preemption,
-        };
         let wanted = context.events.is_wanted();
-        let message: Option<Arc<str>> = wanted.then(|| diagnosis.message(pod, preemption).into());
+        let (
+            outcome,
+            Refused {
+                plugins, message, ..
+            },
+        ) = if is_lowest(pod, context.store) {
+            let refused = self.refused(pod, diagnosis, wanted);
+            (Err(Preemption::Useless(Vec::new())), refused)
+        } else {
+            let outcome = self.make_room(id, diagnosis, context.store);
+            let preemption = match &outcome {
+                Ok(_) => &Preemption::Started,
+                Err(preemption) => preemption,
+            };
+            let refused = Refused {
+                diagnosis: Arc::clone(diagnosis),
+                plugins: diagnosis.plugins(),
+                message: wanted.then(|| diagnosis.message(pod, preemption).into()),
+            };
+            (outcome, refused)
+        };
         let is_news = pod.unschedulable.is_none() || pod.unschedulable_message != message;
         // A node that others left in vain is given up.
         let in_vain =
@@ -259,7 +289,7 @@ impl Scheduler {
             self.nominated.retain(|(other, _)| *other != id);
             self.wake_lower(pod, context.now, context.store);
         }
-        self.queue.failed(id, diagnosis.plugins(), context.now);
+        self.queue.failed(id, plugins, context.now);
         if let Some(message) = &message {
             let object = ObjectId::Pod(id);
             let text = || message.to_string();
@@ -275,6 +305,22 @@ impl Scheduler {
             self.nominate(id, candidate, context);
         }
         self.keep_flushing(context);
+    }
+
+    /// What a pod is told that has nobody to push out.
+    fn refused(&mut self, pod: &Pod, diagnosis: &Arc<Diagnosis>, wanted: bool) -> Refused {
+        let known = self.last.take();
+        let same = known.filter(|last| Arc::ptr_eq(&last.diagnosis, diagnosis));
+        let refused = same.unwrap_or_else(|| {
+            let useless = || Preemption::Useless(diagnosis.resolvable().map(|_| None).collect());
+            Refused {
+                diagnosis: Arc::clone(diagnosis),
+                plugins: diagnosis.plugins(),
+                message: wanted.then(|| diagnosis.message(pod, &useless()).into()),
+            }
+        });
+        self.last = Some(refused.clone());
+        refused
     }
 
     /// A pod will get this node once its victims have gone.
@@ -321,6 +367,12 @@ impl Scheduler {
             }
         }
     }
+}
+
+/// Whether no pod is less important than this one, which would push others out.
+fn is_lowest(pod: &Pod, store: &Store) -> bool {
+    let lowest = store.lowest_priority();
+    lowest.is_none_or(|lowest| lowest >= pod.template.priority) && !pod.template.never_preempts
 }
 
 /// Whether the scheduler leaves a pod alone.

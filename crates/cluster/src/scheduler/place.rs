@@ -93,17 +93,9 @@ impl Scheduler {
         self.percentage < 100 && store.node_count() >= FEWEST_NODES
     }
 
-    /// How many nodes that fit are enough (`numFeasibleNodesToFind`).
+    /// How many nodes that fit are enough.
     fn enough(&self, store: &Store) -> usize {
-        let nodes = store.node_count();
-        if !self.is_sampled(store) {
-            return nodes;
-        }
-        let percentage = match self.percentage {
-            0 => 50usize.saturating_sub(nodes / 125).max(5),
-            stated => stated as usize,
-        };
-        (nodes * percentage / 100).max(FEWEST_NODES)
+        feasible_nodes_to_find(store.node_count(), self.percentage)
     }
 
     fn searched(
@@ -135,15 +127,9 @@ impl Scheduler {
         diagnosis: &Diagnosis,
         store: &Store,
     ) -> Result<Candidate, Preemption> {
-        let useless = || Preemption::Useless(diagnosis.resolvable().map(|_| None).collect());
         let Some(pod) = store.pod(id) else {
-            return Err(useless());
+            return Err(Preemption::Useless(Vec::new()));
         };
-        let lowest = store.lowest_priority();
-        let is_lowest = lowest.is_none_or(|lowest| lowest >= pod.template.priority);
-        if is_lowest && !pod.template.never_preempts {
-            return Err(useless());
-        }
         preempt(&Search::new(id, pod, store, &self.nominated), diagnosis)
     }
 
@@ -165,6 +151,18 @@ impl Scheduler {
         self.classes.push(class);
         self.classes.len() - 1
     }
+}
+
+/// How many nodes that fit are enough, of so many (`numFeasibleNodesToFind`).
+fn feasible_nodes_to_find(nodes: usize, percentage: u32) -> usize {
+    if nodes < FEWEST_NODES || percentage >= 100 {
+        return nodes;
+    }
+    let percentage = match percentage {
+        0 => 50usize.saturating_sub(nodes / 125).max(5),
+        stated => stated as usize,
+    };
+    (nodes * percentage / 100).max(FEWEST_NODES)
 }
 
 /// Brings a class up to what has happened to nodes since its last pod.

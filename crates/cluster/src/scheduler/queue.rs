@@ -53,6 +53,8 @@ pub(super) struct Queue {
     active: BinaryHeap<(i32, Reverse<u64>, PodId)>,
     backoff: BTreeMap<(SimTime, Reverse<i32>, u64), PodId>,
     waiting: BTreeMap<u64, PodId>,
+    /// What refused pods that wait; of pods that wait no longer too, until none waits.
+    refusing: Plugins,
     turns: u64,
 }
 
@@ -126,6 +128,11 @@ impl Queue {
         !self.waiting.is_empty()
     }
 
+    /// Whether pods may wait that one of these plugins refused, or none did.
+    pub(super) fn has_refused(&self, plugins: Plugins) -> bool {
+        !self.waiting.is_empty() && self.refusing.has(plugins)
+    }
+
     /// The next pod to be tried: by priority, then by turn; without any, the one whose back-off
     /// ends first.
     pub(super) fn pop(&mut self, now: SimTime) -> Option<PodId> {
@@ -171,6 +178,15 @@ impl Queue {
         queued.expires = (now + backoff(queued.failures)).truncate_to_second();
         queued.plugins = plugins;
         queued.place = Place::Waiting;
+        if self.waiting.is_empty() {
+            self.refusing = Plugins::default();
+        }
+        let counted = if plugins == Plugins::default() {
+            Plugins::ALL
+        } else {
+            plugins
+        };
+        self.refusing = self.refusing | counted;
         self.waiting.insert(turn, id);
     }
 
@@ -290,6 +306,30 @@ mod tests {
         assert_eq!(queue.pop(at(330.0)), Some(one));
         queue.forget(one);
         assert_eq!(queue.pop(at(331.0)), None);
+    }
+
+    #[test]
+    fn what_refused_pods_is_known_as_long_as_one_waits() {
+        let [one, other] = pods();
+        let mut queue = Queue::default();
+        let refused = |queue: &Queue| {
+            [Plugins::FIT, Plugins::SPREAD].map(|plugins| queue.has_refused(plugins))
+        };
+        queue.add(one, 0);
+        queue.pop(at(0.0));
+        queue.failed(one, Plugins::FIT, at(0.0));
+        assert_eq!(refused(&queue), [true, false]);
+        queue.add(other, 0);
+        queue.pop(at(0.0));
+        queue.failed(other, Plugins::default(), at(0.0));
+        assert_eq!(refused(&queue), [true, true], "no plugin had a say");
+        queue.forget(one);
+        queue.forget(other);
+        assert_eq!(refused(&queue), [false, false]);
+        queue.add(one, 0);
+        queue.pop(at(1.0));
+        queue.failed(one, Plugins::SPREAD, at(1.0));
+        assert_eq!(refused(&queue), [false, true]);
     }
 
     #[test]

@@ -10,21 +10,18 @@ use super::place::resource_score;
 use super::score::{SpreadNode, WEIGHT_SPREAD, spread_normalized, spread_raw};
 use super::terms::{self, Terms};
 use crate::api::{
-    Kind, Labels, Node, NodeId, Placement, Pod, PodAmounts, PodId, Store, Taint, TaintEffect,
-    Toleration, allows_node, matches, untolerated,
+    Kind, Labels, NOT_READY, Node, NodeId, Placement, Pod, PodAmounts, PodId, Readiness, Store,
+    Taint, TaintEffect, Toleration, allows_node, matches, untolerated,
 };
 
 const WEIGHT_TAINTS: i64 = 3;
 const WEIGHT_NODE_AFFINITY: i64 = 2;
 const WEIGHT_POD_AFFINITY: i64 = 2;
 
-/// The taints of nodes that are cordoned, and of those whose kubelet is silent.
+/// The taints of nodes that are cordoned, and of those that shut down.
 static TAINTS: LazyLock<[Taint; 2]> = LazyLock::new(|| {
-    ["unschedulable", "unreachable"].map(|key| Taint {
-        key: format!("node.kubernetes.io/{key}"),
-        value: String::new(),
-        effect: TaintEffect::NoSchedule,
-    })
+    ["node.kubernetes.io/unschedulable", NOT_READY]
+        .map(|key| Taint::of(key, TaintEffect::NoSchedule))
 });
 
 /// Whether NodeUnschedulable, TaintToleration or NodeAffinity's node selector refuses a node.
@@ -38,9 +35,8 @@ pub(super) fn node_refusal(
         return Some(Refusal::Unschedulable);
     }
     let binds = |effect| effect != TaintEffect::PreferNoSchedule;
-    // The taint of a node that starts is among its own.
-    let is_silent = !(node.ready || node.starting);
-    if is_silent && !tolerates(&TAINTS[1])
+    // The taints of other nodes that are not Ready are among their own.
+    if node.readiness == Readiness::Stopping && !tolerates(&TAINTS[1])
         || untolerated(&node.taints, tolerations, binds)
             .next()
             .is_some()

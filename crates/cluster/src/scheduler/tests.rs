@@ -1,8 +1,8 @@
 //! The scheduler by itself: what wakes pods that wait, and what becomes of nominations.
 
-use super::diagnosis::Plugins;
 use super::search::Search;
 use super::*;
+use crate::api::Readiness;
 use crate::api::{
     Amounts, EventSink, Kind, LabelSelector, Node, ObjectMeta, Operator, Placement, PodAffinity,
     PodAffinityTerm, PodDraws, PodPhase, PodTemplate, Requirement, SpreadConstraint, Uid,
@@ -145,9 +145,9 @@ fn node(name: &str, all: &[(&str, &str)]) -> Node {
         extended: Arc::default(),
         unschedulable: false,
         taints: Vec::new(),
-        ready: true,
+        readiness: Readiness::Ready,
         ready_transition: SimTime::ZERO,
-        starting: false,
+        memory_pressure: None,
     }
 }
 

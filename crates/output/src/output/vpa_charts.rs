@@ -155,6 +155,7 @@ fn marks(recording: &Recording, workload: usize) -> Vec<Mark> {
             DisruptionKind::EvictionRefused => (MarkKind::EvictionRefused, "eviction refused"),
             DisruptionKind::Resize => (MarkKind::Resized, "resized in place"),
             DisruptionKind::OomKill => (MarkKind::OomKilled, "OOM killed"),
+            DisruptionKind::NodePressure => (MarkKind::Evicted, "evicted by its node"),
         };
         marks.push(Mark {
             time: one.time.as_secs_f64(),

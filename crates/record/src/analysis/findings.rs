@@ -15,7 +15,7 @@ mod vpa;
 use super::figures::HpaFigures;
 use super::vpa::Disruptions;
 use crate::record::fold::{ContainerFold, Folded, HpaFolded, WorkloadFold};
-use crate::record::{FaultRecord, HpaRecord, Labels, Recording, ServiceRecord};
+use crate::record::{DisruptionKind, FaultRecord, HpaRecord, Labels, Recording, ServiceRecord};
 use crate::sim::{SimDuration, SimTime};
 
 /// How much a finding matters.
@@ -123,6 +123,7 @@ pub fn findings(
         let containers = of_vpas.filter(|(vpa, _)| vpa.workload == place);
         let containers: Vec<&[ContainerFold]> = containers.map(|(_, all)| &all[..]).collect();
         found.extend(oom_loop(fold, &containers, recording.duration, label));
+        found.extend(node_pressure(fold, label));
         found.extend(without_room(recording, place, fold, label));
     }
     found.extend(cluster::rollouts(recording, labels));
@@ -237,6 +238,20 @@ fn too_early(service: &ServiceRecord, labels: &Labels) -> Option<Finding> {
         subject: labels.workloads[service.workload].clone(),
         text: format!(
             "its pods got requests before their application had started, and refused them ({refused} in all): without a readinessProbe a pod gets traffic as soon as its container runs. Add a readinessProbe"
+        ),
+    })
+}
+
+/// Pods that left nodes without memory.
+fn node_pressure(fold: &WorkloadFold, label: &str) -> Option<Finding> {
+    let evicted = fold.disruptions[DisruptionKind::NodePressure as usize];
+    let pods = if evicted == 1 { "pod was" } else { "pods were" };
+    (evicted > 0).then(|| Finding {
+        severity: Severity::Warning,
+        subject: label.to_owned(),
+        text: format!(
+            "{evicted} {pods} evicted by nodes that ran out of memory: pods there held more than \
+             they request. Request what they hold, or limit it"
         ),
     })
 }

@@ -57,7 +57,7 @@ impl Disruptions {
     pub fn of<'a>(workloads: impl IntoIterator<Item = &'a WorkloadFold>) -> Self {
         let mut made = Self::default();
         for workload in workloads {
-            let [evictions, refused, resizes, kills] = workload.disruptions;
+            let [evictions, refused, resizes, kills, _] = workload.disruptions;
             made.evictions += evictions;
             made.evictions_refused += refused;
             made.resizes += resizes;
@@ -67,8 +67,8 @@ impl Disruptions {
     }
 
     /// What a VPA did itself after the warm-up, and the kills of its workload.
-    pub fn by(vpa: &[u64; 4], workload: Option<&WorkloadFold>) -> Self {
-        let [evictions, evictions_refused, resizes, _] = *vpa;
+    pub fn by(vpa: &[u64; 5], workload: Option<&WorkloadFold>) -> Self {
+        let [evictions, evictions_refused, resizes, _, _] = *vpa;
         Self {
             evictions,
             evictions_refused,

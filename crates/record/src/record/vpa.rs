@@ -164,6 +164,8 @@ pub enum DisruptionKind {
     Resize,
     /// A container of it went over its memory limit.
     OomKill,
+    /// Its node ran out of memory, and the kubelet evicted it.
+    NodePressure,
 }
 
 /// One disruption.

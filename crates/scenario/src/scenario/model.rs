@@ -122,6 +122,8 @@ pub enum FaultKind {
     Node(NodeName),
     /// All nodes of a zone are lost, with their pods.
     Zone(String),
+    /// A node shuts down, as its kubelet's configuration says, and is off.
+    Shutdown(NodeName),
     /// The custom or external metrics API does not answer for a metric.
     Metric {
         /// The metric's name.

@@ -19,6 +19,7 @@ pub mod events;
 pub mod expander;
 pub mod loop_trigger;
 pub mod model;
+pub mod node_affinity;
 pub mod options;
 pub mod outside;
 pub mod pdb;

@@ -136,6 +136,8 @@ pub struct PodClass {
     pub grace_period: SimDuration,
     /// Labels that a node must have.
     pub node_selector: Vec<(String, String)>,
+    /// Its required node affinity, if it has any.
+    pub node_terms: Option<Vec<super::node_affinity::NodeTerm>>,
     /// What it tolerates.
     pub tolerations: Vec<Toleration>,
     /// Host ports that it takes.
@@ -161,6 +163,7 @@ impl PodClass {
             scale_up_delay: None,
             grace_period: SimDuration::from_secs(30),
             node_selector: Vec::new(),
+            node_terms: None,
             tolerations: Vec::new(),
             host_ports: Vec::new(),
             host_anti_affinity: Vec::new(),

@@ -104,7 +104,13 @@ impl Store {
             Write::CreatePod(pod) => self.create_pod(*pod),
             Write::RemovePod(id) => self.remove_pod(id),
             Write::Forget(id) => self.forget(id),
-            Write::NodeReady(id, ready) => self.write_readiness(now, id, ready),
+            Write::Readiness(id, readiness) => self.write_readiness(now, id, readiness),
+            Write::MemoryPressure(id, is_on) => {
+                if let Some(node) = self.nodes.get_mut(id) {
+                    node.memory_pressure = Some((is_on, now));
+                }
+                self.wrote(ObjectId::Node(id), false, What::Status)
+            }
             write => self.write_other(write),
         })
     }

@@ -3,7 +3,7 @@
 use super::Store;
 use crate::api::index::WorkloadId;
 use crate::api::meta::ObjectId;
-use crate::api::node::NodeId;
+use crate::api::node::{NodeId, Readiness};
 use crate::api::write::What;
 use crate::sim::SimTime;
 
@@ -28,13 +28,17 @@ impl Store {
         slots.get(seen.checked_sub(*forgotten)? as usize..)
     }
 
-    pub(super) fn write_readiness(&mut self, now: SimTime, id: NodeId, ready: bool) -> ObjectId {
+    pub(super) fn write_readiness(
+        &mut self,
+        now: SimTime,
+        id: NodeId,
+        readiness: Readiness,
+    ) -> ObjectId {
         if let Some(node) = self.nodes.get_mut(id) {
-            if node.ready != ready {
+            if node.readiness != readiness {
                 node.ready_transition = now;
             }
-            node.ready = ready;
-            node.starting &= !ready;
+            node.readiness = readiness;
         }
         self.wrote(ObjectId::Node(id), false, What::Status)
     }

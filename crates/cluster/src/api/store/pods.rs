@@ -99,6 +99,8 @@ impl Store {
             | PodWrite::Preempt
             | PodWrite::Acknowledge
             | PodWrite::Evict
+            | PodWrite::Disrupt(_)
+            | PodWrite::Failure(_)
             | PodWrite::ResizeError(_)
             | PodWrite::ResizeStatus(Some(_)) => self.tell(object, What::Status),
             PodWrite::Bind => self.tell(object, What::Scheduled),

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::template::amounts;
-use super::{Clock, list, meta, truth};
-use crate::api::node::Node;
+use super::{Clock, list, meta};
+use crate::api::node::{NOT_READY, Node, Readiness};
 use crate::api::resources::Amounts;
 use crate::api::store::Store;
 
@@ -55,42 +55,50 @@ pub(super) fn view(node: &Node, store: &Store, clock: Clock) -> Value {
 }
 
 fn conditions(node: &Node, clock: Clock) -> Vec<Value> {
-    let since = clock.time(node.meta.created);
-    let pressures = PRESSURES.iter().map(|(kind, reason, message)| {
+    let condition = |kind: &str, status: &str, since, reason: &str, message: &str| {
         json!({
-            "lastTransitionTime": since,
+            "lastTransitionTime": clock.time(since),
             "message": message,
             "reason": reason,
-            "status": truth(false),
+            "status": status,
             "type": kind,
         })
-    });
-    let ready = if node.ready {
-        json!({
-            "lastTransitionTime": clock.time(node.ready_transition),
-            "message": "kubelet is posting ready status",
-            "reason": "KubeletReady",
-            "status": truth(true),
-            "type": "Ready",
-        })
-    } else if node.starting {
-        json!({
-            "lastTransitionTime": clock.time(node.ready_transition),
-            "message": "container runtime network not ready: NetworkReady=false \
-                        reason:NetworkPluginNotReady message:Network plugin returns error: cni \
-                        plugin not initialized",
-            "reason": "KubeletNotReady",
-            "status": truth(false),
-            "type": "Ready",
-        })
-    } else {
-        json!({
-            "message": "Kubelet stopped posting node status.",
-            "reason": "NodeStatusUnknown",
-            "status": "Unknown",
-            "type": "Ready",
-        })
     };
+    let changed = node.ready_transition;
+    if node.readiness == Readiness::Unknown {
+        let kinds = PRESSURES.iter().map(|(kind, ..)| *kind).chain(["Ready"]);
+        let (reason, message) = ("NodeStatusUnknown", "Kubelet stopped posting node status.");
+        return kinds
+            .map(|kind| condition(kind, "Unknown", changed, reason, message))
+            .collect();
+    }
+    let pressures = PRESSURES.iter().map(|(kind, reason, message)| {
+        match node.memory_pressure.filter(|_| *kind == "MemoryPressure") {
+            Some((true, since)) => condition(
+                kind,
+                "True",
+                since,
+                "KubeletHasInsufficientMemory",
+                "kubelet has insufficient memory available",
+            ),
+            Some((false, since)) => condition(kind, "False", since, reason, message),
+            None => condition(kind, "False", node.meta.created, reason, message),
+        }
+    });
+    let (status, reason, message) = match node.readiness {
+        Readiness::Ready => ("True", "KubeletReady", "kubelet is posting ready status"),
+        Readiness::Starting => (
+            "False",
+            "KubeletNotReady",
+            "container runtime network not ready: NetworkReady=false \
+             reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not \
+             initialized",
+        ),
+        Readiness::Stopping | Readiness::Unknown => {
+            ("False", "KubeletNotReady", "node is shutting down")
+        }
+    };
+    let ready = condition("Ready", status, changed, reason, message);
     pressures.chain([ready]).collect()
 }
 
@@ -101,9 +109,9 @@ fn taints(node: &Node) -> Value {
         json!({"effect": one.effect.name(), "key": one.key, "value": value})
     });
     let mut taints: Vec<Value> = own.collect();
-    if !(node.ready || node.starting) {
-        taints.push(taint("node.kubernetes.io/unreachable", "NoSchedule"));
-        taints.push(taint("node.kubernetes.io/unreachable", "NoExecute"));
+    if node.readiness == Readiness::Stopping {
+        taints.push(taint(NOT_READY, "NoSchedule"));
+        taints.push(taint(NOT_READY, "NoExecute"));
     }
     if node.unschedulable {
         taints.push(taint("node.kubernetes.io/unschedulable", "NoSchedule"));

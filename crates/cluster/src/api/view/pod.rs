@@ -53,10 +53,12 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
             "conditions": list(conditions(pod, clock)),
             "containerStatuses": acknowledged.then_some(statuses),
             "initContainerStatuses": acknowledged.then(|| init_statuses(pod, clock)),
+            "message": pod.failure.as_ref().map(|why| &why.1),
             "nominatedNodeName": nominated,
             "observedGeneration": acknowledged.then_some(pod.meta.generation),
             "phase": pod.phase.name(),
             "qosClass": qos_class(pod),
+            "reason": pod.failure.as_ref().map(|why| why.0),
             "startTime": clock.maybe(pod.start_time),
         },
     })

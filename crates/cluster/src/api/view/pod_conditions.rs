@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::pod::is_ready;
 use super::{Clock, truth};
-use crate::api::pod::{Pod, PodPhase, ResizeState};
+use crate::api::pod::{Disruption, Pod, PodPhase, ResizeState};
 use crate::sim::SimTime;
 
 pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
@@ -65,6 +65,15 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
         let message = "Eviction API: evicting".to_owned();
         let why = (Some("EvictionByEvictionAPI"), Some(message));
         all.push(condition("DisruptionTarget", true, None, why));
+    }
+    if let Some((why, since)) = pod.disrupted {
+        let message = match (why, pod.failure.as_deref()) {
+            (Disruption::TaintManager, _) => "Taint manager: deleting due to NoExecute taint",
+            (Disruption::PodGc, _) => "PodGC: node no longer exists",
+            (Disruption::Kubelet, failure) => failure.map_or("", |(_, message)| message),
+        };
+        let why = (Some(why.reason()), Some(message.to_owned()));
+        all.push(condition("DisruptionTarget", true, Some(since), why));
     }
     match pod.resize {
         None => {}

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{DaemonPod, OnNode, Steps, manage, rolling_update};
 use crate::api::{
-    Change, Context, DaemonSet, DaemonSetId, Node, NodeId, ObjectId, Pod, PodId, Store,
-    TaintEffect, What, matches, untolerated,
+    Change, Context, DaemonSet, DaemonSetId, MEMORY_PRESSURE, NOT_READY, Node, NodeId, ObjectId,
+    Pod, PodId, Store, TaintEffect, UNREACHABLE, What, matches, untolerated,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::calls::Caller;
@@ -138,12 +138,16 @@ impl Controller {
 }
 
 /// Whether a pod of this DaemonSet belongs on a node, and whether one that is there may stay
-/// (`NodeShouldRunDaemonPod`). Its pods tolerate nodes that are cordoned or silent.
+/// (`NodeShouldRunDaemonPod`). Its pods tolerate nodes that are cordoned or short of memory, and
+/// stay on those that are not Ready.
 fn belongs(set: &DaemonSet, node: &Node) -> (bool, bool) {
     let fits = matches(&set.template.node_selector, node.labels());
     let repelled = |has_effect: fn(TaintEffect) -> bool| {
-        let taints = untolerated(&node.taints, &set.template.tolerations, has_effect);
-        taints.count() > 0
+        let mut taints = untolerated(&node.taints, &set.template.tolerations, has_effect);
+        taints.any(|taint| match taint.effect {
+            TaintEffect::NoExecute => taint.key != NOT_READY && taint.key != UNREACHABLE,
+            _ => taint.key != MEMORY_PRESSURE,
+        })
     };
     let evicts = repelled(|effect| effect == TaintEffect::NoExecute);
     let repels = repelled(|effect| effect != TaintEffect::PreferNoSchedule);

@@ -50,6 +50,11 @@ impl Controller {
                 if matches!(change.what, What::Deleting | What::Deleted) {
                     self.calls.of(id.slot()).deleted(pod);
                     self.schedule(id, self.calls.api_latency, context);
+                } else if change.what == What::Ended
+                    && context.store.pod(pod).is_some_and(|pod| !pod.is_deleting())
+                {
+                    // Its node has ended it: another takes its place.
+                    self.schedule(id, self.calls.api_latency, context);
                 }
                 self.calls.update_status(id.slot(), context.now);
             }

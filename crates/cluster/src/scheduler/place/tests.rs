@@ -1,5 +1,6 @@
 //! The choice by classes against a pass over all nodes.
 
+use crate::api::Readiness;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -48,9 +49,9 @@ fn node(number: usize, cpu: i64, zone: Option<usize>, max_pods: u32) -> Node {
         extended: Arc::default(),
         unschedulable: false,
         taints: Vec::new(),
-        ready: true,
+        readiness: Readiness::Ready,
         ready_transition: SimTime::ZERO,
-        starting: false,
+        memory_pressure: None,
     }
 }
 
@@ -159,7 +160,7 @@ proptest! {
                     store.commit(now, Write::Cordon(node, off));
                 },
                 Op::Ready(at, on) => if let Some(node) = some_node(at) {
-                    store.commit(now, Write::NodeReady(node, on));
+                    store.commit(now, Write::Readiness(node, if on { Readiness::Ready } else { Readiness::Stopping }));
                 },
                 Op::Relabel(at) => if let Some(node) = some_node(at) {
                     store.commit(now, Write::Labels(ObjectId::Node(node), Arc::default()));
@@ -179,5 +180,26 @@ proptest! {
             }
         }
         prop_assert_eq!(store.audit(), Ok(()));
+    }
+}
+
+#[test]
+fn large_clusters_are_not_looked_through() {
+    for (nodes, percentage, enough) in [
+        (99, 0, 99),
+        (100, 0, 100),
+        (250, 0, 120),
+        (1000, 0, 420),
+        (5000, 0, 500),
+        (6000, 0, 300),
+        (1000, 30, 300),
+        (200, 10, 100),
+        (5000, 100, 5000),
+    ] {
+        assert_eq!(
+            feasible_nodes_to_find(nodes, percentage),
+            enough,
+            "{nodes} {percentage}"
+        );
     }
 }

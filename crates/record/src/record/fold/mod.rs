@@ -58,7 +58,7 @@ pub struct Folds {
     services: Vec<(usize, ServiceFold)>,
     vpas: Vec<Vec<ContainerFold>>,
     /// Of each VPA: evictions, refused ones and resizes after the warm-up.
-    disruptions: Vec<[u64; 4]>,
+    disruptions: Vec<[u64; 5]>,
     /// The last of them.
     last_disruptions: Vec<Option<SimTime>>,
     start: SimTime,
@@ -82,7 +82,7 @@ pub struct Folded {
     pub vpas: Vec<Vec<ContainerFold>>,
     /// Of each VPA: evictions, refused ones and resizes after the warm-up, in the order of
     /// [`WorkloadFold::disruptions`].
-    pub vpa_disruptions: Vec<[u64; 4]>,
+    pub vpa_disruptions: Vec<[u64; 5]>,
     /// The last of these.
     pub last_disruptions: Vec<Option<SimTime>>,
 }
@@ -119,7 +119,7 @@ impl Folds {
             vpas: (frame.vpas.iter())
                 .map(|vpa| vec![ContainerFold::default(); vpa.containers.len()])
                 .collect(),
-            disruptions: vec![[0; 4]; frame.vpas.len()],
+            disruptions: vec![[0; 5]; frame.vpas.len()],
             last_disruptions: vec![None; frame.vpas.len()],
             start,
             end,
@@ -145,7 +145,7 @@ impl Folds {
     /// A VPA has appeared.
     pub fn add_vpa(&mut self) {
         self.vpas.push(Vec::new());
-        self.disruptions.push([0; 4]);
+        self.disruptions.push([0; 5]);
         self.last_disruptions.push(None);
     }
 

@@ -59,7 +59,7 @@ pub struct WorkloadFold {
     /// Most pods without a node at a time.
     pub most_waiting: u32,
     /// Evictions, refused ones, resizes and kills after the warm-up.
-    pub disruptions: [u64; 4],
+    pub disruptions: [u64; 5],
     /// When a container was killed at its memory limit last.
     pub last_kill: Option<SimTime>,
     /// Evictions and resizes in all.
@@ -88,7 +88,7 @@ impl WorkloadFold {
             gib_hours: ExactSum::default(),
             waited: Integral::new(start.as_secs_f64(), end.as_secs_f64()),
             most_waiting: 0,
-            disruptions: [0; 4],
+            disruptions: [0; 5],
             last_kill: None,
             changes: 0,
             recent: VecDeque::new(),

@@ -6,6 +6,7 @@ use super::Context;
 use super::affinity::SPEC;
 use super::container::Amounts;
 use crate::api::{Extended, HostPort};
+use crate::units::Quantity;
 
 /// Init containers that run beside the others: sidecars.
 fn is_sidecar(one: &core::Container) -> bool {
@@ -77,6 +78,36 @@ fn add(sums: &mut Extended, name: String, amount: i64) {
     *sum = sum.saturating_add(amount);
 }
 
+/// What cannot be promised twice is requested as it is limited (`IsOvercommitAllowed`).
+fn check(one: &core::Container, names: &[String], path: &str, context: &mut Context<'_>) {
+    let resources = one.resources.as_ref();
+    let of = |all: Option<&Amounts>, name: &String| {
+        all.and_then(|all| all.get(name)).map(|one| one.0.clone())
+    };
+    for name in names {
+        let request = of(resources.and_then(|all| all.requests.as_ref()), name);
+        let limit = of(resources.and_then(|all| all.limits.as_ref()), name);
+        let (Some(request), limit) = (request, limit) else {
+            continue;
+        };
+        let number = |text: &str| text.parse::<Quantity>().ok();
+        match limit {
+            None => context.refuse(
+                &format!("{path}.limits"),
+                "Required value: Limit must be set for non overcommitable resources",
+                Some("a limit alone is a request, too"),
+            ),
+            Some(limit) if number(&limit) != number(&request) => {
+                let words = format!(
+                    "Invalid value: \"{request}\": must be equal to {name} limit of {limit}"
+                );
+                context.refuse(&format!("{path}.requests"), words, None);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
 fn amounts(one: &core::Container, path: &str, context: &mut Context<'_>) -> Vec<(String, i64)> {
     let resources = one.resources.as_ref();
     let requests: Option<&Amounts> = resources.and_then(|all| all.requests.as_ref());
@@ -89,6 +120,7 @@ fn amounts(one: &core::Container, path: &str, context: &mut Context<'_>) -> Vec<
     let more = of(limits).into_iter().filter(|name| !names.contains(name));
     let more: Vec<String> = more.collect();
     names.extend(more);
+    check(one, &names, path, context);
     names
         .into_iter()
         .filter_map(|name| {

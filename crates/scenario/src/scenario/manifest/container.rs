@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use super::command::end_of;
 use super::selector::check_labels;
 use super::{Context, affinity, placement, pod_level};
+use crate::api::LocalVolume;
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, ProbeSpec};
 use crate::scenario::reader::{MOST_BYTES, MOST_CORES};
 use crate::sim::SimDuration;
@@ -136,9 +137,25 @@ pub(super) fn template(
         node_selector: labels(spec.node_selector.as_ref()),
         tolerations: placement::tolerations(&spec, context),
         never_preempts: spec.preemption_policy.as_deref() == Some("Never"),
+        volumes: volumes(&spec),
         placement: affinity::placement(&spec, context),
     };
     (made, spec.priority_class_name)
+}
+
+/// The volumes that are on the node.
+fn volumes(spec: &core::PodSpec) -> Vec<(String, LocalVolume)> {
+    let all = spec.volumes.iter().flatten();
+    let local = |one: &core::Volume| {
+        let volume = match (&one.empty_dir, &one.host_path) {
+            (Some(dir), _) if dir.medium.as_deref() == Some("Memory") => LocalVolume::Memory,
+            (Some(_), _) => LocalVolume::EmptyDir,
+            (None, Some(_)) => LocalVolume::HostPath,
+            (None, None) => return None,
+        };
+        Some((one.name.clone(), volume))
+    };
+    all.filter_map(local).collect()
 }
 
 /// Seconds as written, at most about 285 years, which is what fits.

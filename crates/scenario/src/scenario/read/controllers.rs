@@ -9,8 +9,10 @@ use crate::cluster::spec::{ClusterConfig, InPlaceResize};
 use crate::metrics::spec::PipelineConfig;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{ClusterAutoscalerConfig, Controllers, VpaConfig};
-use crate::scenario::reader::{Reader, expected};
+use crate::scenario::node::Node;
+use crate::scenario::reader::{MOST_BYTES, Reader, expected};
 use crate::sim::SimDuration;
+use crate::units::{Bytes, Quantity};
 
 pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Controllers {
     let version = root.read("kubernetes", diagnostics, |node| {
@@ -86,6 +88,15 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
             assign(&mut cluster.api_latency, latency);
             let latency = api.duration("read-latency", diagnostics);
             assign(&mut cluster.api_read_latency, latency);
+            let keys = [
+                "default-not-ready-toleration-seconds",
+                "default-unreachable-toleration-seconds",
+            ];
+            for (place, key) in keys.into_iter().enumerate() {
+                let seconds = api.count(key, diagnostics);
+                let lasts = seconds.map(|seconds| SimDuration::from_secs(seconds.into()));
+                assign(&mut cluster.default_tolerations[place], lasts);
+            }
         },
     );
     section(
@@ -155,6 +166,22 @@ fn kubelet_flags(table: &mut Reader<'_>, made: &mut Controllers, diagnostics: &m
         let span = table.key_span("max-container-restart-period");
         diagnostics.error(span, title, "must be from 1s to 300s");
     }
+    for (place, key) in ["shutdownGracePeriod", "shutdownGracePeriodCriticalPods"]
+        .into_iter()
+        .enumerate()
+    {
+        let lasts = table.duration(key, diagnostics);
+        assign(&mut cluster.shutdown_grace[place], lasts);
+    }
+    if cluster.shutdown_grace[1] > cluster.shutdown_grace[0] {
+        let span = table.key_span("shutdownGracePeriodCriticalPods");
+        let title = "critical pods get more than the whole time";
+        diagnostics.error(span, title, "must be at most `shutdownGracePeriod`");
+    }
+    let hard = table.read("eviction-hard", diagnostics, eviction_hard);
+    assign(&mut cluster.eviction_hard, hard);
+    let lasts = table.duration("eviction-pressure-transition-period", diagnostics);
+    assign(&mut cluster.pressure_transition, lasts);
     let removal = dist::seconds(table, "pod-removal-delay", diagnostics);
     assign(&mut cluster.pod_removal, removal);
     if metrics.housekeeping_interval < SimDuration::from_secs(1) {
@@ -162,6 +189,28 @@ fn kubelet_flags(table: &mut Reader<'_>, made: &mut Controllers, diagnostics: &m
         let span = table.key_span("housekeeping-interval");
         diagnostics.error(span, title, "must be at least 1s");
     }
+}
+
+/// `memory.available<100Mi`, as the kubelet's flag has it. Other signals are not there.
+fn eviction_hard(node: &Node) -> Result<Bytes, String> {
+    let wanted = "write `memory.available<` and a quantity of memory";
+    let text = node.text().ok_or_else(|| expected("a string", node))?;
+    let (signal, quantity) = text
+        .split_once('<')
+        .ok_or_else(|| format!("{text:?} is no eviction threshold; {wanted}"))?;
+    if signal.trim() != "memory.available" {
+        return Err(format!(
+            "`{signal}` is not modelled, only memory is; {wanted}"
+        ));
+    }
+    let quantity: Quantity = quantity
+        .trim()
+        .parse()
+        .map_err(|_| format!("{quantity:?} is no quantity; {wanted}"))?;
+    if quantity.nanos() < 0 || quantity.nanos() > MOST_BYTES * 1_000_000_000 {
+        return Err(format!("{quantity} of memory is not between 0 and 1Pi"));
+    }
+    Ok(Bytes(quantity.value()))
 }
 
 fn manager_flags(
@@ -185,6 +234,8 @@ fn manager_flags(
         diagnostics.error(span, "no worker syncs HPAs", "must be at least 1");
     }
     assign(&mut cluster.hpa_workers, workers);
+    let grace = table.duration("node-monitor-grace-period", diagnostics);
+    assign(&mut cluster.node_monitor_grace, grace);
 }
 
 fn scheduler_flags(
@@ -202,6 +253,12 @@ fn scheduler_flags(
     assign(&mut cluster.scheduler_burst, burst);
     let time = table.duration("time-per-pod", diagnostics);
     assign(&mut cluster.scheduler_time_per_pod, time);
+    let percentage = table.count("percentageOfNodesToScore", diagnostics);
+    if percentage.is_some_and(|percentage| percentage > 100) {
+        let span = table.key_span("percentageOfNodesToScore");
+        diagnostics.error(span, "more than all nodes", "must be from 0 to 100");
+    }
+    assign(&mut cluster.percentage_of_nodes_to_score, percentage);
 }
 
 pub(super) fn assign<T>(target: &mut T, value: Option<T>) {

@@ -15,10 +15,11 @@ use crate::scenario::suggest::advice;
 use crate::sim::{SimDuration, SimTime};
 
 /// What a fault can be, each with an example.
-const SORTS: [(&str, &str); 6] = [
+const SORTS: [(&str, &str); 7] = [
     ("down", "down = \"metrics-server\""),
     ("kubelet", "kubelet = \"general-1\""),
     ("node", "node = \"general-1\""),
+    ("shutdown", "shutdown = \"general-1\""),
     ("metric", "metric = \"queue_depth\""),
     ("trigger", "trigger = \"ScaledObject/worker\""),
     ("image_pull", "image_pull = \"60s\""),
@@ -75,6 +76,7 @@ fn fault(
     let down = table.read("down", diagnostics, |node| down(node, node_groups));
     let kubelet = table.read("kubelet", diagnostics, |node| node_of(node, node_groups));
     let node = table.read("node", diagnostics, |node| node_of(node, node_groups));
+    let shutdown = table.read("shutdown", diagnostics, |node| node_of(node, node_groups));
     let metric_type = table.one_of("type", &["pods", "object", "external"], diagnostics);
     let metric_type = metric_type.map(|name| match name {
         "pods" => MetricType::Pods,
@@ -99,6 +101,7 @@ fn fault(
         down,
         kubelet.map(FaultKind::Kubelet),
         node.map(FaultKind::Node),
+        shutdown.map(FaultKind::Shutdown),
         metric,
         trigger.map(FaultKind::Trigger),
         pull.map(FaultKind::ImagePull),

@@ -6,6 +6,7 @@
 
 use super::snapshot::NodeInfo;
 use crate::autoscaler::cluster_autoscaler::model::{ClassId, NodeShape, PodClass};
+use crate::autoscaler::cluster_autoscaler::node_affinity::allows;
 use crate::autoscaler::cluster_autoscaler::taints::Effect;
 
 /// Why a pod does not fit.
@@ -60,11 +61,12 @@ fn tolerates(pod: &PodClass, shape: &NodeShape) -> bool {
         .all(|taint| pod.tolerations.iter().any(|one| one.covers(taint)))
 }
 
-/// Whether the labels of a kind of node are those that a pod selects.
+/// Whether the labels of a kind of node are those that a pod selects, or requires by affinity.
 pub fn selects(pod: &PodClass, shape: &NodeShape) -> bool {
     pod.node_selector
         .iter()
         .all(|wanted| shape.labels.contains(wanted))
+        && allows(pod.node_terms.as_deref(), &shape.labels)
 }
 
 fn ports_free(classes: &[PodClass], pod: &PodClass, info: &NodeInfo) -> bool {

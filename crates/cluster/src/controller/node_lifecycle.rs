@@ -1,0 +1,270 @@
+//! The node lifecycle controller: nodes that are not heard of any more, and nodes that are back
+//! (`pkg/controller/nodelifecycle`).
+//!
+//! A kubelet renews its node's lease every 10 s, and the controller looks every 5 s: it takes note
+//! of a renewal when it sees it, and finds the node Unknown once the grace period has passed since
+//! then. NoExecute taints come at a limited rate, one node of a zone after the other, and not at
+//! all while no node is Ready.
+
+use std::collections::BTreeMap;
+
+use crate::api::{
+    Change, Context, MEMORY_PRESSURE, NOT_READY, Node, NodeId, ObjectId, PodId, PodWrite,
+    Readiness, Store, Taint, TaintEffect, UNREACHABLE, What, Write,
+};
+use crate::cluster::spec::ClusterConfig;
+use crate::sim::{SimDuration, SimTime, Streams};
+
+use super::podgc::pods_of;
+
+/// From one look to the next (`--node-monitor-period`).
+const PERIOD: SimDuration = SimDuration::from_secs(5);
+/// From one renewal of a lease to the next (a quarter of `nodeLeaseDurationSeconds`).
+const RENEWAL: SimDuration = SimDuration::from_secs(10);
+/// From one eviction of a node in a zone to the next (`--node-eviction-rate`).
+const BETWEEN: SimDuration = SimDuration::from_secs(10);
+/// The same in a large zone of which many nodes are away (`--secondary-node-eviction-rate`).
+const BETWEEN_MANY: SimDuration = SimDuration::from_secs(100);
+/// Nodes of a zone that is large (`--large-cluster-size-threshold`).
+const LARGE: usize = 50;
+
+/// What the controller waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum Event {
+    /// A node has not been heard of for the grace period.
+    Missed(NodeId),
+    /// A node's pods are to be evicted.
+    Evict(NodeId),
+    /// A node that is back loses its NoExecute taint.
+    Untaint(NodeId),
+}
+
+/// How many nodes of a zone are away (`ComputeZoneState`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ZoneState {
+    Normal,
+    Partial,
+    Full,
+}
+
+/// The node lifecycle controller.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    grace: SimDuration,
+    leases: Streams,
+    /// When nodes that are silent are found out.
+    silent: BTreeMap<NodeId, SimTime>,
+    /// By zone: when the next node may be evicted.
+    next: BTreeMap<Option<usize>, SimTime>,
+}
+
+/// The first look after a time.
+fn look_after(time: SimTime) -> SimTime {
+    SimTime((time.0.div_euclid(PERIOD.0) + 1) * PERIOD.0)
+}
+
+impl Controller {
+    /// A controller with these settings; the moments of renewals come from `leases`.
+    pub fn new(config: &ClusterConfig, leases: Streams) -> Self {
+        Self {
+            grace: config.node_monitor_grace,
+            leases,
+            silent: BTreeMap::new(),
+            next: BTreeMap::new(),
+        }
+    }
+
+    /// A node's kubelet renews its lease no more.
+    pub fn falls_silent(&mut self, id: NodeId, context: &mut Context<'_, Event>) {
+        let Some(node) = context.store.find_node(id) else {
+            return;
+        };
+        let phase = self.leases.stream(node.name()).unit() * RENEWAL.as_secs_f64();
+        let phase = SimDuration::from_secs_f64(phase);
+        let since = (context.now.0 - phase.0).rem_euclid(RENEWAL.0);
+        let renewed = SimTime(context.now.0 - since);
+        let seen = look_after(renewed);
+        // Looks are a little more than a period apart: the one at the end of the grace period
+        // finds that it is over.
+        let missed = look_after(SimTime((seen + self.grace).0 - 1));
+        self.silent.insert(id, missed);
+        context.at(missed, Event::Missed(id));
+    }
+
+    /// A node's kubelet renews its lease again.
+    pub fn is_heard(&mut self, id: NodeId) {
+        self.silent.remove(&id);
+    }
+
+    /// Wakes up for a node that is back, or gone.
+    pub fn observe(&mut self, change: Change, context: &mut Context<'_, Event>) {
+        match (change.object, change.what) {
+            (ObjectId::Node(id), What::Status) => {
+                sync_pressure(id, context);
+                let Some(node) = context.store.find_node(id).filter(|node| node.is_ready()) else {
+                    return;
+                };
+                if node.has_taint(NOT_READY, TaintEffect::NoSchedule) {
+                    let effects = [TaintEffect::NoSchedule, TaintEffect::NoExecute];
+                    retaint(id, &effects.map(|effect| (NOT_READY, effect)), &[], context);
+                } else if node.has_taint(UNREACHABLE, TaintEffect::NoSchedule) {
+                    retaint(id, &[(UNREACHABLE, TaintEffect::NoSchedule)], &[], context);
+                    context.at(look_after(context.now), Event::Untaint(id));
+                }
+            }
+            (ObjectId::Node(id), What::Deleted) => self.is_heard(id),
+            _ => {}
+        }
+    }
+
+    /// Carries out an event.
+    pub fn handle(&mut self, event: Event, context: &mut Context<'_, Event>) {
+        match event {
+            Event::Missed(id) => {
+                if self.silent.get(&id) == Some(&context.now) {
+                    miss(id, context);
+                    self.evict(id, context);
+                    halt_if_all_are_away(context);
+                }
+            }
+            Event::Evict(id) => self.evict(id, context),
+            Event::Untaint(id) => {
+                let node = context.store.find_node(id);
+                if node.is_some_and(Node::is_ready) {
+                    retaint(id, &[(UNREACHABLE, TaintEffect::NoExecute)], &[], context);
+                }
+            }
+        }
+    }
+
+    /// Taints a node so that its pods go, or tries again later.
+    fn evict(&mut self, id: NodeId, context: &mut Context<'_, Event>) {
+        let unknown = |node: &&Node| node.readiness == Readiness::Unknown;
+        let Some(node) = context.store.find_node(id).filter(unknown) else {
+            return;
+        };
+        if node.has_taint(UNREACHABLE, TaintEffect::NoExecute) {
+            return;
+        }
+        let zone = node.zone;
+        let between = match zone_state(zone, context.store) {
+            _ if all_are_away(context.store) => None,
+            (ZoneState::Partial, size) if size <= LARGE => None,
+            (ZoneState::Partial, _) => Some(BETWEEN_MANY),
+            (ZoneState::Normal | ZoneState::Full, _) => Some(BETWEEN),
+        };
+        let next = self.next.get(&zone).copied().unwrap_or(context.now);
+        match between {
+            None => context.at(look_after(context.now), Event::Evict(id)),
+            Some(_) if next > context.now => context.at(next, Event::Evict(id)),
+            Some(between) => {
+                self.next.insert(zone, context.now + between);
+                let comes = [(UNREACHABLE, TaintEffect::NoExecute)];
+                retaint(id, &[], &comes, context);
+            }
+        }
+    }
+}
+
+/// The taint of a node follows its condition MemoryPressure.
+fn sync_pressure(id: NodeId, context: &mut Context<'_, Event>) {
+    let Some(node) = context.store.find_node(id) else {
+        return;
+    };
+    let taint = [(MEMORY_PRESSURE, TaintEffect::NoSchedule)];
+    if node.memory_pressure.is_none() {
+        return;
+    }
+    if node.has_memory_pressure() {
+        retaint(id, &[], &taint, context);
+    } else {
+        retaint(id, &taint, &[], context);
+    }
+}
+
+/// A node is Unknown, and nobody relies on its pods any more.
+fn miss(id: NodeId, context: &mut Context<'_, Event>) {
+    let Some(node) = context.store.find_node(id) else {
+        return;
+    };
+    let text = || format!("Node {} status is now: NodeNotReady", node.name());
+    let object = ObjectId::Node(id);
+    context.events.normal(object, "NodeNotReady", text);
+    context.commit(Write::Readiness(id, Readiness::Unknown));
+    let goes = [TaintEffect::NoSchedule, TaintEffect::NoExecute].map(|effect| (NOT_READY, effect));
+    let comes = [(UNREACHABLE, TaintEffect::NoSchedule)];
+    retaint(id, &goes, &comes, context);
+    for pod in pods_of(id, context) {
+        let is_ready = |pod: PodId| context.store.pod(pod).is_some_and(|pod| pod.ready);
+        if is_ready(pod) {
+            context.write_pod(pod, PodWrite::Ready(false));
+            let text = || "Node is not ready".to_owned();
+            let object = ObjectId::Pod(pod);
+            context.events.warning(object, "NodeNotReady", text);
+        }
+    }
+}
+
+/// When no node is Ready it is the controller that may be cut off: nobody is evicted, and those
+/// that were to be stay (`handleDisruption`).
+fn halt_if_all_are_away(context: &mut Context<'_, Event>) {
+    if !all_are_away(context.store) {
+        return;
+    }
+    let evicted = |node: &Node| node.has_taint(UNREACHABLE, TaintEffect::NoExecute);
+    let nodes = context.store.nodes().filter(|(_, node)| evicted(node));
+    let nodes: Vec<NodeId> = nodes.map(|(id, _)| id).collect();
+    for id in nodes {
+        retaint(id, &[(UNREACHABLE, TaintEffect::NoExecute)], &[], context);
+        context.at(look_after(context.now), Event::Evict(id));
+    }
+}
+
+fn all_are_away(store: &Store) -> bool {
+    !store.nodes().any(|(_, node)| node.is_ready())
+}
+
+fn zone_state(zone: Option<usize>, store: &Store) -> (ZoneState, usize) {
+    let nodes = store.nodes().filter(|(_, node)| node.zone == zone);
+    let (mut ready, mut away) = (0, 0);
+    for (_, node) in nodes {
+        if node.is_ready() {
+            ready += 1;
+        } else {
+            away += 1;
+        }
+    }
+    let state = match (ready, away) {
+        (0, 1..) => ZoneState::Full,
+        // `--unhealthy-zone-threshold`: 0.55.
+        (_, 3..) if away * 100 >= (ready + away) * 55 => ZoneState::Partial,
+        _ => ZoneState::Normal,
+    };
+    (state, ready + away)
+}
+
+/// Takes taints off a node and puts others on.
+fn retaint(
+    id: NodeId,
+    goes: &[(&str, TaintEffect)],
+    comes: &[(&str, TaintEffect)],
+    context: &mut Context<'_, Event>,
+) {
+    let Some(node) = context.store.find_node(id) else {
+        return;
+    };
+    let among = |all: &[(&str, TaintEffect)], one: &Taint| {
+        let same = |(key, effect): &(&str, TaintEffect)| *key == one.key && *effect == one.effect;
+        all.iter().any(same)
+    };
+    let stay = node.taints.iter();
+    let stay = stay.filter(|one| !among(goes, one) && !among(comes, one));
+    let new = comes.iter().map(|(key, effect)| Taint::of(key, *effect));
+    let taints: Vec<Taint> = stay.cloned().chain(new).collect();
+    if taints != node.taints {
+        context.commit(Write::Taints(id, taints));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! When nodes are found out, whose pods are evicted, and what becomes of it when they are back.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::api::{Amounts, EventSink, ObjectMeta, PodDraws, Uid};
+
+struct Rig {
+    now: SimTime,
+    store: Store,
+    draws: PodDraws,
+    events: EventSink,
+    timers: Vec<(SimTime, Event)>,
+    controller: Controller,
+}
+
+impl Rig {
+    /// Nodes in these zones.
+    fn new(zones: &[usize]) -> (Self, Vec<NodeId>) {
+        let mut rig = Self {
+            now: SimTime::ZERO,
+            store: Store::default(),
+            draws: PodDraws::default(),
+            events: EventSink::new(false),
+            timers: Vec::new(),
+            controller: Controller::new(&ClusterConfig::default(), Streams::new(7)),
+        };
+        let nodes = zones.iter().enumerate().map(|(place, zone)| {
+            let node = node(&format!("n-{place}"), *zone);
+            match rig
+                .store
+                .commit(SimTime::ZERO, Write::CreateNode(Box::new(node)))
+            {
+                Some(ObjectId::Node(id)) => id,
+                other => unreachable!("{other:?}"),
+            }
+        });
+        let nodes = nodes.collect();
+        (rig, nodes)
+    }
+
+    fn with(&mut self, act: impl FnOnce(&mut Controller, &mut Context<'_, Event>)) {
+        let timers = &mut self.timers;
+        let mut timer = |at, event| timers.push((at, event));
+        let mut context = Context {
+            now: self.now,
+            store: &mut self.store,
+            draws: &mut self.draws,
+            events: &mut self.events,
+            timers: &mut timer,
+        };
+        act(&mut self.controller, &mut context);
+        while let Some(change) = context.store.next_change() {
+            self.controller.observe(change, &mut context);
+        }
+    }
+
+    fn run_to(&mut self, seconds: i64) {
+        let until = SimTime::from_secs(seconds);
+        loop {
+            let due = (0..self.timers.len()).min_by_key(|place| self.timers[*place].0);
+            let Some(due) = due.filter(|place| self.timers[*place].0 <= until) else {
+                break;
+            };
+            let (at, event) = self.timers.remove(due);
+            self.now = at;
+            self.with(|controller, context| controller.handle(event, context));
+        }
+        self.now = until;
+    }
+
+    fn falls_silent(&mut self, node: NodeId) {
+        self.with(|controller, context| controller.falls_silent(node, context));
+    }
+
+    fn is_back(&mut self, node: NodeId) {
+        self.with(|controller, context| {
+            controller.is_heard(node);
+            context.commit(Write::Readiness(node, Readiness::Ready));
+        });
+    }
+
+    /// Whether a node's pods are evicted.
+    fn evicts(&self, node: NodeId) -> bool {
+        self.store
+            .node(node)
+            .has_taint(UNREACHABLE, TaintEffect::NoExecute)
+    }
+
+    fn is_unknown(&self, node: NodeId) -> bool {
+        self.store.node(node).readiness == Readiness::Unknown
+    }
+}
+
+fn node(name: &str, zone: usize) -> Node {
+    Node {
+        meta: ObjectMeta::new("", name, Uid(0), SimTime::ZERO),
+        group: 0,
+        zone: Some(zone),
+        capacity: Amounts::default(),
+        allocatable: Amounts::default(),
+        max_pods: 110,
+        daemons: Amounts::default(),
+        extended: Arc::default(),
+        unschedulable: false,
+        taints: Vec::new(),
+        readiness: Readiness::Ready,
+        ready_transition: SimTime::ZERO,
+        memory_pressure: None,
+    }
+}
+
+#[test]
+fn a_node_is_found_out_50_s_after_its_last_renewal_was_seen() {
+    for seed in 0..20 {
+        let (mut rig, nodes) = Rig::new(&[0, 0, 0]);
+        rig.controller.leases = Streams::new(seed);
+        rig.run_to(120);
+        rig.falls_silent(nodes[0]);
+        // The last renewal is up to 10 s old, and is seen up to 5 s later.
+        rig.run_to(159);
+        assert!(!rig.is_unknown(nodes[0]));
+        rig.run_to(175);
+        assert!(rig.is_unknown(nodes[0]) && rig.evicts(nodes[0]));
+        let since = rig.store.node(nodes[0]).ready_transition;
+        assert_eq!(since.0 % PERIOD.0, 0, "{since}");
+    }
+}
+
+#[test]
+fn a_node_that_is_back_in_time_was_never_away() {
+    let (mut rig, nodes) = Rig::new(&[0, 0]);
+    rig.run_to(100);
+    rig.falls_silent(nodes[0]);
+    rig.run_to(130);
+    rig.is_back(nodes[0]);
+    rig.run_to(400);
+    assert!(!rig.is_unknown(nodes[0]) && !rig.evicts(nodes[0]));
+}
+
+#[test]
+fn nodes_of_a_zone_are_evicted_one_every_ten_seconds() {
+    let (mut rig, nodes) = Rig::new(&[0, 0, 0, 0, 0, 1, 1]);
+    rig.run_to(120);
+    for place in [0, 1, 5] {
+        rig.falls_silent(nodes[place]);
+    }
+    let mut evicted = [None; 7];
+    for second in 150..220 {
+        rig.run_to(second);
+        for (place, since) in evicted.iter_mut().enumerate() {
+            if rig.evicts(nodes[place]) {
+                since.get_or_insert(second);
+            }
+        }
+    }
+    let [Some(first), Some(second), None, None, None, Some(_), None] = evicted else {
+        panic!("{evicted:?}")
+    };
+    assert!(i32::abs(first - second) >= 10, "{evicted:?}");
+}
+
+#[test]
+fn of_a_small_zone_that_is_mostly_away_nobody_is_evicted() {
+    let (mut rig, nodes) = Rig::new(&[0, 0, 0, 0, 1]);
+    rig.run_to(120);
+    for node in &nodes[..3] {
+        rig.falls_silent(*node);
+    }
+    rig.run_to(300);
+    let evicted = nodes.iter().filter(|node| rig.evicts(**node)).count();
+    // The first two were found out before there were three.
+    assert!(evicted < 3, "{evicted}");
+    rig.is_back(nodes[0]);
+    rig.run_to(330);
+    assert!(!rig.evicts(nodes[0]) && rig.evicts(nodes[1]) && rig.evicts(nodes[2]));
+}
+
+#[test]
+fn when_all_are_away_nobody_is_evicted() {
+    let (mut rig, nodes) = Rig::new(&[0, 0, 1]);
+    rig.run_to(120);
+    for node in &nodes {
+        rig.falls_silent(*node);
+    }
+    rig.run_to(300);
+    assert!(
+        nodes
+            .iter()
+            .all(|node| rig.is_unknown(*node) && !rig.evicts(*node))
+    );
+    rig.is_back(nodes[2]);
+    rig.run_to(330);
+    assert_eq!(nodes.iter().filter(|node| rig.evicts(**node)).count(), 2);
+    // Its taints go within the next look.
+    rig.is_back(nodes[0]);
+    rig.run_to(340);
+    assert!(rig.store.node(nodes[0]).taints.is_empty());
+}

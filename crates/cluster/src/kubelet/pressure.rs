@@ -1,0 +1,307 @@
+//! The eviction manager: a node with too little memory left ends one pod after the other
+//! (`pkg/kubelet/eviction/eviction_manager.go`).
+//!
+//! What is free is what the node leaves to pods, and what is kept for evictions, less the working
+//! sets of its pods. Only nodes whose pods could take so much are looked at, every ten seconds.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::eviction::{MemoryUse, memory_eviction_order};
+use super::{Event, Kubelet, MemoryStats};
+use crate::api::{
+    Context, Disruption, Node, NodeId, ObjectId, Pod, PodId, PodPhase, PodWrite, Store, Write,
+};
+use crate::sim::{SimDuration, SimTime};
+use crate::units::Bytes;
+
+/// From one look to the next (`evictionMonitoringPeriod`).
+const PERIOD: SimDuration = SimDuration::from_secs(10);
+/// How often it looks whether an evicted pod is gone, and how long it waits for that
+/// (`podCleanupPollFreq`, `podCleanupTimeout`).
+const CLEANUP: (SimDuration, SimDuration) = (SimDuration::from_secs(1), SimDuration::from_secs(30));
+/// The grace period of an eviction (`immediateEvictionGracePeriodSeconds`).
+const IMMEDIATE: SimDuration = SimDuration::from_secs(1);
+/// SIGKILL comes so much after the deletion at least (`minimumGracePeriodInSeconds`).
+const GRACE: SimDuration = SimDuration::from_secs(2);
+/// Pods from this priority on are critical, and are not evicted (`IsCriticalPod`).
+pub(super) const CRITICAL: i32 = 2_000_000_000;
+/// Working sets are whole pages.
+const PAGE: i64 = 4096;
+
+/// What the eviction manager of a node remembers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pressure {
+    /// When there was too little memory last.
+    observed: Option<SimTime>,
+    /// The pod that is being evicted, and since when.
+    cleans_up: Option<(PodId, SimTime)>,
+}
+
+/// A pod on a node and what its containers hold.
+struct Load {
+    id: PodId,
+    held: Vec<Bytes>,
+}
+
+impl Kubelet {
+    /// How much memory the serving container of a workload's pods holds at most, if that is
+    /// bounded; the container is that of this place.
+    pub fn set_most_memory(&mut self, workload: usize, container: usize, most: Option<Bytes>) {
+        if self.most_memory.len() <= workload {
+            self.most_memory.resize(workload + 1, None);
+        }
+        self.most_memory[workload] = Some((container, most));
+    }
+
+    /// A pod has come, or may hold more: its node is looked at from now on, if its pods together
+    /// could take more than there is.
+    pub fn watch_memory(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        let store = &*context.store;
+        let Some(pod) = store.pod(id) else { return };
+        let within = self
+            .most_of(pod)
+            .is_some_and(|most| most <= pod.requested().memory);
+        let Some(node) = pod.node.filter(|node| !self.pressures.contains_key(node)) else {
+            return;
+        };
+        if within {
+            return;
+        }
+        let Some(there) = store.find_node(node) else {
+            return;
+        };
+        let most = store.pods_of_node(node).map(|(_, pod)| self.most_of(pod));
+        let most = most.sum::<Option<Bytes>>();
+        let free = self.for_pods(there) - there.daemons.memory;
+        if most.is_some_and(|most| free - most >= self.config.eviction_hard) {
+            return;
+        }
+        self.pressures.insert(node, Pressure::default());
+        let looks = context.now.0.div_euclid(PERIOD.0) + 1;
+        context.at(SimTime(looks * PERIOD.0), Event::Monitor(node));
+    }
+
+    /// What a pod's containers hold at most, if that is bounded.
+    fn most_of(&self, pod: &Pod) -> Option<Bytes> {
+        let serving = self.most_memory.get(pod.workload.index());
+        let serving = serving.copied().flatten();
+        let all = pod.template.lasting().enumerate().map(|(place, spec)| {
+            let most = match serving {
+                Some((container, most)) if container == place => most,
+                _ => Some(spec.idle_memory),
+            };
+            let limit = match pod.containers.get(place) {
+                Some(status) => status.resources.memory_limit,
+                None => spec.memory_limit,
+            };
+            match (most, limit) {
+                (Some(most), Some(limit)) => Some(most.min(limit)),
+                (most, limit) => most.or(limit),
+            }
+        });
+        all.sum()
+    }
+
+    /// What a node has for pods and for what is kept for evictions.
+    fn for_pods(&self, node: &Node) -> Bytes {
+        let kept = node.allocatable.memory + self.config.eviction_hard;
+        node.capacity.memory.min(kept)
+    }
+
+    /// The eviction manager looks (`synchronize`).
+    pub(super) fn monitor(
+        &mut self,
+        node: NodeId,
+        stats: MemoryStats<'_>,
+        context: &mut Context<'_, Event>,
+    ) {
+        let now = context.now;
+        let Some(&pressure) = self.pressures.get(&node) else {
+            return;
+        };
+        let Some(there) = context.store.find_node(node) else {
+            self.pressures.remove(&node);
+            return;
+        };
+        if self.silent.contains_key(&node) {
+            context.after(PERIOD, Event::Monitor(node));
+            return;
+        }
+        let (poll, timeout) = CLEANUP;
+        if let Some((pod, since)) = pressure.cleans_up
+            && now - since < timeout
+            && context.store.pod(pod).is_some_and(|pod| !pod.has_ended())
+        {
+            context.after(poll, Event::Monitor(node));
+            return;
+        }
+        let loads = loads(node, stats, context.store);
+        let used: Bytes = loads.iter().flat_map(|load| &load.held).copied().sum();
+        let available = self.for_pods(there) - there.daemons.memory - used;
+        let is_met = available < self.config.eviction_hard;
+        let observed = if is_met { Some(now) } else { pressure.observed };
+        let lasts = |since: SimTime| now - since < self.config.pressure_transition;
+        self.post_pressure(node, observed.is_some_and(lasts), context);
+        let evicted = if is_met {
+            self.relieve(node, &loads, available, context)
+        } else {
+            None
+        };
+        if loads.is_empty() && observed.is_none() {
+            self.pressures.remove(&node);
+            return;
+        }
+        let cleans_up = evicted.map(|pod| (pod, now));
+        self.pressures.insert(
+            node,
+            Pressure {
+                observed,
+                cleans_up,
+            },
+        );
+        let next = if evicted.is_some() { poll } else { PERIOD };
+        context.after(next, Event::Monitor(node));
+    }
+
+    /// The condition MemoryPressure.
+    fn post_pressure(&self, node: NodeId, is_on: bool, context: &mut Context<'_, Event>) {
+        let was = context.store.find_node(node);
+        if was.is_none_or(|node| node.has_memory_pressure() == is_on) {
+            return;
+        }
+        let state = if is_on {
+            "NodeHasInsufficientMemory"
+        } else {
+            "NodeHasSufficientMemory"
+        };
+        let name = was.map_or("", |node| node.name());
+        let message = || format!("Node {name} status is now: {state}");
+        let object = ObjectId::Node(node);
+        context.events.normal(object, state, message);
+        context.commit(Write::MemoryPressure(node, is_on));
+    }
+
+    /// Evicts the first pod in the ranking that is not critical.
+    fn relieve(
+        &mut self,
+        node: NodeId,
+        loads: &[Load],
+        available: Bytes,
+        context: &mut Context<'_, Event>,
+    ) -> Option<PodId> {
+        let object = ObjectId::Node(node);
+        let text = || "Attempting to reclaim memory".to_owned();
+        context.events.warning(object, "EvictionThresholdMet", text);
+        let of_pod = |load: &Load| {
+            let pod = context.store.pod(load.id);
+            MemoryUse {
+                priority: pod.map_or(0, |pod| pod.template.priority),
+                request: pod.map_or(Bytes::ZERO, |pod| pod.lasting_requests().memory),
+                working_set: Some(load.held.iter().copied().sum()),
+            }
+        };
+        let uses: Vec<MemoryUse> = loads.iter().map(of_pod).collect();
+        let order = memory_eviction_order(&uses);
+        let first = order
+            .into_iter()
+            .find(|place| uses[*place].priority < CRITICAL)?;
+        let load = &loads[first];
+        let pod = context.store.pod(load.id)?;
+        let message = self.message(pod, load, available);
+        let object = ObjectId::Pod(load.id);
+        context
+            .events
+            .warning(object, "Evicted", || message.clone());
+        self.end_early(load.id, ("Evicted", message), IMMEDIATE, context);
+        Some(load.id)
+    }
+
+    /// Why a pod is evicted (`evictionMessage`).
+    fn message(&self, pod: &Pod, load: &Load, available: Bytes) -> String {
+        let hard = self.config.eviction_hard;
+        let mut text = format!(
+            "The node was low on resource: memory. Threshold quantity: {hard}, available: {}. ",
+            pages(available)
+        );
+        for (place, spec) in pod.template.lasting().enumerate() {
+            let request = match pod.containers.get(place) {
+                Some(status) => status.resources.memory_request,
+                None => spec.memory_request,
+            };
+            let request = request.unwrap_or_default();
+            let held = load.held.get(place).copied().unwrap_or_default();
+            if held > request {
+                write!(
+                    text,
+                    "Container {} was using {}, request is {request}, has larger consumption of \
+                     memory. ",
+                    spec.name,
+                    pages(held)
+                )
+                .ok();
+            }
+        }
+        text
+    }
+
+    /// The kubelet ends a pod by itself: its object stays, as Failed.
+    pub(super) fn end_early(
+        &mut self,
+        id: PodId,
+        (reason, message): (&'static str, String),
+        grace: SimDuration,
+        context: &mut Context<'_, Event>,
+    ) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let runs = pod.phase == PodPhase::Running;
+        let worker = self.worker(id);
+        if worker.ending.is_some() {
+            return;
+        }
+        worker.ending = Some(Arc::new((reason, message)));
+        context.write_pod(id, PodWrite::Disrupt(Disruption::Kubelet));
+        if !runs {
+            self.end(id, PodPhase::Failed, context);
+            return;
+        }
+        let hooks = pod_hooks(id, context.store);
+        context.after(hooks.min(grace), Event::Terminate(id));
+        context.after(grace.max(GRACE), Event::Kill(id));
+    }
+}
+
+/// How long the longest preStop hook of a pod takes.
+fn pod_hooks(id: PodId, store: &Store) -> SimDuration {
+    let containers = store.pod(id).map(|pod| &pod.template.containers);
+    let hooks = containers.into_iter().flatten().map(|one| one.pre_stop);
+    hooks.max().unwrap_or_default()
+}
+
+/// As the kernel counts memory.
+fn pages(bytes: Bytes) -> Bytes {
+    Bytes(bytes.0.div_euclid(PAGE) * PAGE)
+}
+
+/// The pods of a node whose containers run, and what these hold.
+fn loads(node: NodeId, stats: MemoryStats<'_>, store: &Store) -> Vec<Load> {
+    let runs = |pod: &Pod| pod.phase == PodPhase::Running && !pod.removed;
+    let pods = store.pods_of_node(node).filter(|(_, pod)| runs(pod));
+    let load = |(id, pod): (PodId, &Pod)| {
+        let held = pod.template.lasting().enumerate();
+        let held = held.map(|(place, spec)| {
+            let status = pod.containers.get(place);
+            if status.is_some_and(|one| one.running_since.is_none()) {
+                return Bytes::ZERO;
+            }
+            stats(id, place).unwrap_or(spec.idle_memory)
+        });
+        Load {
+            id,
+            held: held.collect(),
+        }
+    };
+    pods.map(load).collect()
+}

@@ -1,0 +1,189 @@
+//! Nodes that run out of memory: whom the kubelet evicts, what the node says, and what a finding
+//! names.
+
+use nlsim::analysis::Summary;
+use nlsim::api::{Kind, ObjectId, Pod, PodPhase};
+use nlsim::scenario::{InMemory, Loaded, Scenario};
+use nlsim::sim::SimTime;
+use nlsim::world::Simulation;
+
+/// One that grows beyond what it requests, one that keeps to it, one that requests nothing.
+const MANIFESTS: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: leak}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: leak}}
+  template:
+    metadata: {labels: {app: leak}}
+    spec:
+      containers: [{name: main, image: "leak:1", resources: {requests: {cpu: 100m, memory: 128Mi}}}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: steady}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: steady}}
+  template:
+    metadata: {labels: {app: steady}}
+    spec:
+      containers: [{name: main, image: "steady:1", resources: {requests: {cpu: 100m, memory: 256Mi}}}]
+"#;
+
+fn scenario(controllers: &str, manifests: &str) -> Scenario {
+    let toml = format!(
+        r#"
+name = "pressure"
+manifests = "all.yaml"
+[simulation]
+duration = "1h"
+[[node_group]]
+name = "n"
+count = 1
+cpu = 4
+memory = "1Gi"
+[[service]]
+workload = "Deployment/leak"
+memory = {{ base = "64Mi", growth_per_hour = "1800Mi" }}
+[[service]]
+workload = "Deployment/steady"
+memory = {{ base = "200Mi" }}
+{controllers}
+"#
+    );
+    let files = InMemory::new([("s.toml", toml.as_str()), ("all.yaml", manifests)]);
+    let loaded = Loaded::load("s.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
+    let built = loaded.build(&[]).unwrap_or_else(|all| panic!("{all:?}"));
+    built.scenario
+}
+
+fn run_until(cluster: &mut Simulation<'_>, seconds: i64) {
+    let time = SimTime::from_secs(seconds);
+    cluster.step_until(time).expect("no endless loop");
+    cluster.store().audit().expect("the books balance");
+}
+
+fn pods<'a>(cluster: &'a Simulation<'_>, app: &str) -> Vec<&'a Pod> {
+    let all = cluster.store().pods().map(|(_, pod)| pod);
+    all.filter(|pod| pod.meta.labels["app"] == app).collect()
+}
+
+fn messages(cluster: &Simulation<'_>, reason: &str) -> Vec<(f64, String)> {
+    let events = cluster.recording().events.iter();
+    let such = events.filter(|event| event.reason == reason);
+    such.map(|event| (event.time.as_secs_f64(), event.message.to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_pod_that_holds_more_than_it_requests_goes_and_is_replaced() {
+    let scenario = scenario("", MANIFESTS);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 1300);
+    let failed: Vec<&Pod> = pods(&cluster, "leak")
+        .into_iter()
+        .filter(|pod| pod.phase == PodPhase::Failed)
+        .collect();
+    let [failed] = failed[..] else {
+        panic!("one pod has failed, and its object stays: {failed:?}")
+    };
+    // 1 GiB less 2 × 200 MiB leaves 624 MiB, 100 MiB of which are kept free: 524 MiB.
+    let (reason, message) = &**failed.failure.as_ref().expect("a reason");
+    assert_eq!(*reason, "Evicted");
+    let start = "The node was low on resource: memory. Threshold quantity: 100Mi, available: ";
+    assert!(message.starts_with(start), "{message}");
+    assert!(message.contains("Container main was using "), "{message}");
+    let end = ", request is 128Mi, has larger consumption of memory. ";
+    assert!(message.ends_with(end), "{message}");
+    let evicted = messages(&cluster, "Evicted");
+    assert_eq!(evicted.len(), 1);
+    assert_eq!(evicted[0].1, *message);
+    // (524 − 64) MiB at half a MiB a second, looked at every 10 s.
+    assert!((915.0..=945.0).contains(&evicted[0].0), "{evicted:?}");
+    let attempt = messages(&cluster, "EvictionThresholdMet");
+    assert_eq!(attempt[0].1, "Attempting to reclaim memory");
+    let live = pods(&cluster, "leak");
+    assert_eq!(live.iter().filter(|pod| pod.is_active()).count(), 1);
+    for pod in pods(&cluster, "steady") {
+        assert!(pod.is_active() && pod.is_ready(), "within its request");
+    }
+}
+
+#[test]
+fn the_node_says_so_for_five_minutes_and_takes_no_other_pods() {
+    let scenario = scenario("", MANIFESTS);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 900);
+    let node = |cluster: &Simulation<'_>| {
+        let store = cluster.store();
+        let Some(ObjectId::Node(id)) = store.find(Kind::Node, "", "n-1") else {
+            panic!("a node")
+        };
+        let node = store.node(id);
+        let taints: Vec<String> = node.taints.iter().map(|one| one.key.clone()).collect();
+        (node.has_memory_pressure(), taints)
+    };
+    assert_eq!(node(&cluster), (false, vec![]));
+    run_until(&mut cluster, 1000);
+    let pressure = "node.kubernetes.io/memory-pressure".to_owned();
+    assert_eq!(node(&cluster), (true, vec![pressure]));
+    let waits = |cluster: &Simulation<'_>| {
+        let all = pods(cluster, "leak");
+        all.iter()
+            .filter(|pod| pod.is_active() && pod.node.is_none())
+            .count()
+    };
+    assert_eq!(
+        waits(&cluster),
+        1,
+        "the replacement does not tolerate the taint"
+    );
+    run_until(&mut cluster, 1300);
+    assert_eq!(node(&cluster), (false, vec![]));
+    assert_eq!(waits(&cluster), 0);
+    let said = |reason| messages(&cluster, reason).len();
+    assert_eq!(
+        (
+            said("NodeHasInsufficientMemory"),
+            said("NodeHasSufficientMemory")
+        ),
+        (1, 1)
+    );
+}
+
+#[test]
+fn a_higher_threshold_evicts_earlier_and_a_limit_kills_first() {
+    let flags = "[controllers.kubelet]\neviction-hard = \"memory.available<300Mi\"\n";
+    let scenario_early = scenario(flags, MANIFESTS);
+    let mut cluster = Simulation::new(&scenario_early, 1);
+    run_until(&mut cluster, 700);
+    let evicted = messages(&cluster, "Evicted");
+    assert!((515.0..=545.0).contains(&evicted[0].0), "{evicted:?}");
+    // The kernel kills a container at its limit long before the node is short of memory.
+    let limited = MANIFESTS.replacen(
+        "memory: 128Mi}}",
+        "memory: 128Mi}, limits: {memory: 256Mi}}",
+        1,
+    );
+    let limited = scenario("", &limited);
+    let mut cluster = Simulation::new(&limited, 1);
+    run_until(&mut cluster, 1300);
+    assert_eq!(messages(&cluster, "Evicted"), []);
+    assert!(!messages(&cluster, "OOMKilling").is_empty());
+}
+
+#[test]
+fn a_finding_names_who_was_evicted() {
+    let scenario = scenario("", MANIFESTS);
+    let finished = Simulation::new(&scenario, 1).finish().expect("it ends");
+    let summary = Summary::of(&finished.recording);
+    let found: Vec<&str> = summary
+        .findings
+        .iter()
+        .filter(|one| one.text.contains("ran out of memory"))
+        .map(|one| one.subject.as_str())
+        .collect();
+    assert_eq!(found, ["Deployment/leak"]);
+}
