@@ -272,7 +272,7 @@ fn a_zone_is_lost_and_comes_back_whole() {
     let ready = |cluster: &Simulation<'_>| -> Vec<String> {
         let nodes = cluster.store().nodes();
         nodes
-            .filter(|(_, node)| node.ready)
+            .filter(|(_, node)| node.is_ready())
             .map(|(_, node)| node.name().to_owned())
             .collect()
     };

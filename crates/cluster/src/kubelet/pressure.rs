@@ -142,7 +142,7 @@ impl Kubelet {
         let is_met = available < self.config.eviction_hard;
         let observed = if is_met { Some(now) } else { pressure.observed };
         let lasts = |since: SimTime| now - since < self.config.pressure_transition;
-        self.post_pressure(node, observed.is_some_and(lasts), context);
+        Self::post_pressure(node, observed.is_some_and(lasts), context);
         let evicted = if is_met {
             self.relieve(node, &loads, available, context)
         } else {
@@ -165,7 +165,7 @@ impl Kubelet {
     }
 
     /// The condition MemoryPressure.
-    fn post_pressure(&self, node: NodeId, is_on: bool, context: &mut Context<'_, Event>) {
+    fn post_pressure(node: NodeId, is_on: bool, context: &mut Context<'_, Event>) {
         let was = context.store.find_node(node);
         if was.is_none_or(|node| node.has_memory_pressure() == is_on) {
             return;

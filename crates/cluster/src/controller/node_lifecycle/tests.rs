@@ -157,7 +157,7 @@ fn nodes_of_a_zone_are_evicted_one_every_ten_seconds() {
     let [Some(first), Some(second), None, None, None, Some(_), None] = evicted else {
         panic!("{evicted:?}")
     };
-    assert!(i32::abs(first - second) >= 10, "{evicted:?}");
+    assert!((first - second).abs() >= 10, "{evicted:?}");
 }
 
 #[test]
