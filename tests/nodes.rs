@@ -5,7 +5,7 @@ mod cluster_rig;
 use std::sync::Arc;
 
 use cluster_rig::{Rig, labels, nodes, workload};
-use nlsim::api::{Extended, Node, ObjectId, Placement, What};
+use nlsim::api::{Extended, Node, ObjectId, Placement, Readiness, What};
 use nlsim::cloud::Stage;
 use nlsim::cluster::spec::{
     FailureReason, IntOrPercent, NodeFailure, NodeGroupSpec, PdbSpec, WorkloadKind,
@@ -61,12 +61,12 @@ fn pods_that_wait_get_the_node_that_was_asked_for() {
     assert_eq!(rig.cluster.recording().nodes.len(), 2, "it is paid for");
     rig.run_until(1090);
     let new = node(&rig, "general-2");
-    assert!(!new.ready && new.starting);
+    assert_eq!(new.readiness, Readiness::Starting);
     assert_eq!(new.taints.len(), 2);
     assert_eq!(rig.counts(0).pending, 2, "its taint keeps pods off");
     assert_eq!(rig.ready(1), 1, "and those of DaemonSets");
     rig.run_until(1120);
-    assert!(node(&rig, "general-2").ready);
+    assert!(node(&rig, "general-2").is_ready());
     assert_eq!(node(&rig, "general-2").taints, []);
     assert_eq!((rig.ready(0), rig.ready(1)), (5, 2));
     let record = &rig.cluster.recording().nodes[1];
@@ -103,7 +103,7 @@ fn an_instance_that_is_deleted_takes_its_node_and_its_pods_with_it() {
     rig.run_until(1029);
     assert_eq!(names(&rig).len(), 2);
     rig.run_until(1034);
-    assert!(!node(&rig, "general-2").ready);
+    assert!(!node(&rig, "general-2").is_ready());
     let ended = rig.cluster.recording().nodes[1].ended;
     assert_eq!(ended, Some(SimTime::from_secs(1030)));
     rig.run_until(1036);

@@ -203,6 +203,10 @@ fn near(ours: f64, recorded: f64, tolerance: f64) {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one run after the other, as recorded"
+)]
 fn drains() {
     let scenario = scenario("");
     let mut plane = Plane(Simulation::new(&scenario, 1));
