@@ -134,9 +134,6 @@ impl Simulation<'_> {
         value: &Value,
         now: SimTime,
     ) -> Result<(), String> {
-        if kind == "Pod" {
-            self.put_gates(value, now)?;
-        }
         if matches!(kind, "Pod" | "Node") {
             self.store_metadata(kind, value, now);
             return Ok(());
@@ -177,7 +174,7 @@ impl Simulation<'_> {
     }
 
     /// `spec.schedulingGates` of a pod, which only ever lose gates.
-    fn put_gates(&mut self, value: &Value, now: SimTime) -> Result<(), String> {
+    pub(super) fn put_gates(&mut self, value: &Value, now: SimTime) -> Result<(), String> {
         let text = |key: &str| value["metadata"][key].as_str().unwrap_or_default();
         let name = text("name");
         let Some((id, pod)) = self.find_pod(text("namespace"), name) else {

@@ -38,13 +38,14 @@ impl Simulation<'_> {
                 self.resize_pod(id, changed, now)
                     .map_err(|why| said(why, name, live))?;
             }
-        } else if live["spec"] != changed["spec"] {
+        } else if without_gates(live) != without_gates(changed) {
             return Err(format!(
                 "The Pod \"{name}\" is invalid: spec: Forbidden: pod updates may not change \
-                 fields other than {UPDATABLE}\n(nlsim changes labels, annotations and, with \
-                 --subresource=resize, resources of pods)"
+                 fields other than {UPDATABLE}\n(nlsim changes labels, annotations, scheduling gates \
+                 and, with --subresource=resize, resources of pods)"
             ));
         }
+        self.put_gates(changed, now)?;
         self.store_metadata("Pod", changed, now);
         Ok(())
     }
@@ -60,6 +61,15 @@ impl Simulation<'_> {
             all.kubelet.resize(id, &asked, now, cx)
         })
     }
+}
+
+/// `spec`, but for its `schedulingGates`, which can be taken off.
+fn without_gates(pod: &Value) -> Value {
+    let mut spec = pod["spec"].clone();
+    if let Some(fields) = spec.as_object_mut() {
+        fields.remove("schedulingGates");
+    }
+    spec
 }
 
 /// `resources` of a container.
