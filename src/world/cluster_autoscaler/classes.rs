@@ -6,8 +6,8 @@ use indexmap::IndexSet;
 use rustc_hash::FxHashMap;
 
 use crate::api::{
-    Extended, HOSTNAME, LabelSelector, Labelled, Labels, LocalVolume, ObjectId, Operator, Placement, Pod,
-    PodTemplate, Requirement, TaintEffect,
+    Extended, HOSTNAME, LabelSelector, Labelled, Labels, LocalVolume, ObjectId, Operator,
+    Placement, Pod, PodTemplate, Requirement, TaintEffect,
 };
 use crate::autoscaler::cluster_autoscaler::drain::{Volume, blocking_local_storage};
 use crate::autoscaler::cluster_autoscaler::node_affinity::{
