@@ -30,7 +30,7 @@ fn to(service: usize) -> CallSpec {
 /// A service whose requests wait for so many seconds.
 fn waits(name: &str, seconds: f64, calls: Vec<CallSpec>) -> ServerSpec {
     let mut spec = service();
-    spec.name = name.to_owned();
+    name.clone_into(&mut spec.name);
     spec.request.wait = Dist::Constant(seconds);
     spec.calls = calls;
     spec

@@ -129,7 +129,7 @@ fn several_reasons_are_told_with_their_nodes() {
     let rest = "[[node_group]]\nname = \"n\"\ncount = 2\ncpu = 3\nmemory = \"16Gi\"\nprice = 0.2\n[[action]]\nat = \"5m\"\nkubectl = \"kubectl cordon n-2\"\n[[action]]\nat = \"10m\"\nkubectl = \"kubectl scale deployment api --replicas=10\"\n[[service]]\nworkload = \"Deployment/api\"\nusage = { cpu = \"1\", memory = \"1Gi\" }\n";
     let (_, summary) = run(rest);
     let text = told(&summary, "Deployment/api", "stayed Pending");
-    let reasons = "of 2 nodes 1 node is cordoned or not ready, 1 node has less than 500m CPU free";
+    let reasons = "1 of 2 nodes is cordoned or not ready, 1 has less than 500m CPU free";
     assert!(text.contains(reasons), "{text}");
 }
 

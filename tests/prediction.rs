@@ -107,8 +107,8 @@ fn a_known_season_has_pods_before_they_are_needed() {
     assert_eq!(desired(&beside, 280), Some(2));
     // The HPA's own rate is kept: 100% or 4 pods each 15 s, first to 4.
     assert_eq!(desired(&beside, 360), Some(9));
-    let rows = beside.decisions.with_metrics();
-    let first = rows.filter(|(row, _)| row.written).next();
+    let mut rows = beside.decisions.with_metrics();
+    let first = rows.find(|(row, _)| row.written);
     let (first, metrics) = first.expect("it scales");
     assert_eq!(first.raw, Some(2), "what the metrics come to");
     assert_eq!(first.reason, "models predict 9 replicas");

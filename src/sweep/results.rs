@@ -232,7 +232,9 @@ impl<'p, R: Write, P: Write> Collector<'p, R, P> {
         statistics: &[Statistics],
     ) -> io::Result<()> {
         self.points.count(point);
-        values.iter().for_each(|value| self.points.text(value));
+        for value in values {
+            self.points.text(value);
+        }
         self.points.int(runs);
         self.points.int(failed);
         for statistics in statistics {

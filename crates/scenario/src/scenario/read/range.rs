@@ -252,7 +252,7 @@ mod tests {
                 r#"{ from = "0s", to = "10h", step = "1ns" }"#,
                 "that many values",
             ),
-            (r#"{ from = "5s", to = "10s" }"#, "`step` > 0"),
+            (r#"{ from = "5s", to = "10s" }"#, "`step` is missing"),
         ] {
             let problem = read(text, Design::Grid).unwrap_err();
             assert!(problem.contains(told), "{text}: {problem}");
