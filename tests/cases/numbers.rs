@@ -81,7 +81,7 @@ fn cells_are_of_the_type_of_their_column() {
     let ran = run("two-namespaces", &["--pods", "--nodes"]).ok();
     let mut cells = 0;
     for schema in TABLES {
-        if ["vpa.csv", "queues.csv", "node-autoscaler.csv"].contains(&schema.file) {
+        if ["vpa.csv", "queues.csv", "calls.csv", "node-autoscaler.csv"].contains(&schema.file) {
             continue;
         }
         for row in ran.rows(schema.file) {
