@@ -2,6 +2,7 @@
 
 use nlsim::api::{Clock, Kind, ObjectId, Store};
 use nlsim::record::Recording;
+use nlsim::scenario::model::From;
 use nlsim::scenario::{InMemory, Loaded, Scenario};
 use nlsim::sim::SimTime;
 use nlsim::world::Simulation;
@@ -566,5 +567,29 @@ run_time = "30m"
         assert_eq!(printed, ["scaledjob.keda.sh/batch patched"]);
         run_until(&mut cluster, 310);
         assert_eq!(cluster.store().jobs().count(), kept, "{rollout}");
+    }
+}
+
+#[test]
+fn models_predict_beside_the_hpa_that_keda_makes() {
+    let toml = r#"
+[[trigger_source]]
+scaled_object = "worker"
+series = 20
+[[predictive]]
+hpa = "keda-hpa-worker"
+model = "linear"
+"#;
+    for from in [From::Steady, From::Apply] {
+        let mut scenario = scenario(toml, &queue("maxReplicaCount: 8"));
+        scenario.simulation.from = from;
+        let mut cluster = Simulation::new(&scenario, 42);
+        run_until(&mut cluster, 1200);
+        let recording = cluster.finish().expect("the end").recording;
+        let [forecasts] = recording.hpas[0].forecasts.as_slice() else {
+            panic!("{from:?}: {:?}", recording.hpas[0].forecasts);
+        };
+        assert_eq!(forecasts.model, "model.linear");
+        assert!(forecasts.count > 50, "{from:?}: {}", forecasts.count);
     }
 }

@@ -158,6 +158,8 @@ impl Simulation<'_> {
         };
         let (spec, meta) = (Arc::clone(&hpa.spec), &hpa.meta);
         let (namespace, name) = (Arc::clone(&meta.namespace), meta.name.to_string());
+        let forecasts = state.forecasts.as_deref();
+        let forecasts = forecasts.map_or_else(Vec::new, Forecasts::records);
         let workload = target.as_ref().ok().map(|target| target.workload);
         let workload = workload.map(|workload| self.record_of(workload));
         let workload = workload.unwrap_or_else(|| {
@@ -170,6 +172,7 @@ impl Simulation<'_> {
             namespace,
             name,
             workload,
+            forecasts,
             ..HpaRecord::default()
         };
         tell_spec(&mut record, &spec, &config, now);
