@@ -207,7 +207,15 @@ impl ScaledObjectState {
                 )
             })?;
             if *current != wanted {
-                if let Some(why) = &around.target.write_error {
+                // `ValidateScale` of the API server.
+                let invalid = (wanted < 0).then(|| {
+                    let name = &self.object.spec.scale_target_ref.name;
+                    format!(
+                        "Scale.autoscaling \"{name}\" is invalid: spec.replicas: Invalid value: \
+                         {wanted}: must be greater than or equal to 0"
+                    )
+                });
+                if let Some(why) = invalid.as_ref().or(around.target.write_error.as_ref()) {
                     return Err((scaling, format!("{scaling}: {why}")));
                 }
                 decision.set_replicas = Some(wanted);

@@ -81,6 +81,21 @@ fn pause_values() {
 }
 
 #[test]
+fn nobody_can_be_paused_below_zero_replicas() {
+    let mut rig = Rig::new(plain(json!({})), 1, Fake::with([Some(1.0)]));
+    rig.reconcile();
+    rig.annotate(PAUSED_REPLICAS, Some("-5"));
+    let refused = rig.reconcile();
+    assert_eq!(refused.set_replicas, None);
+    let why = "failed to scale target to paused replica count: failed to scale target to paused \
+               replica count: Scale.autoscaling \"web\" is invalid: spec.replicas: Invalid value: \
+               -5: must be greater than or equal to 0";
+    assert_eq!(refused.error.as_deref(), Some(why));
+    let ready = rig.condition(ConditionType::Ready);
+    assert_eq!((ready.0, ready.2.as_str()), ("False", why));
+}
+
+#[test]
 fn pausing_and_going_on() {
     let mut rig = Rig::new(plain(json!({})), 1, Fake::with([Some(1.0)]));
     rig.reconcile();
