@@ -149,24 +149,46 @@ fn a_manifest_and_a_table_of_the_same_model_decide_the_same() {
 }
 
 #[test]
-fn holt_winters_stands_for_nothing_until_it_has_seen_enough() {
-    let season = r"  decisionType: minimum
+fn holt_winters_that_has_seen_too_little_holds_a_minimum_down() {
+    let season = |samples: u32| {
+        let spec = format!(
+            r"  decisionType: minimum
   models:
     - type: HoltWinters
       name: season
       holtWinters:
-        {alpha: 0.5, beta: 0.1, gamma: 0.5, trend: add, seasonal: add, seasonalPeriods: 6, storedSeasons: 3}
-";
-    let (recording, _) = run("", &predictive(season));
-    let mut rows = recording.decisions.with_metrics();
-    let (first, mut metrics) = rows.next().expect("a sync");
-    // 0 is the least of all numbers; the bounds come after.
-    assert_eq!(first.desired, 2);
+        {{alpha: 0.5, beta: 0.1, gamma: 0.5, trend: add, seasonal: add, seasonalPeriods: {samples}, storedSeasons: 3}}
+"
+        );
+        run("", &predictive(&spec)).0
+    };
+    let at = |recording: &Recording, minute: i64| {
+        recording.hpas[0]
+            .desired
+            .at(SimTime::from_secs(60 * minute))
+    };
+    // A season of 15 minutes: 0 is the least of all numbers; the bounds come after.
+    let long = season(60);
+    assert_eq!(at(&run("", HPA).0, 25), Some(7));
+    assert_eq!(at(&long, 25), Some(2));
+    let mut rows = long.decisions.with_metrics();
+    let busy = rows.find(|(row, _)| row.raw > Some(2));
+    let (busy, metrics) = busy.expect("a sync that wants more");
+    assert_eq!(
+        (busy.desired, busy.reason),
+        (2, "models predict 0 replicas")
+    );
+    let model = metrics.last().expect("the model");
+    assert!(model.error.is_some() && model.proposal.is_none());
+
+    let short = season(6);
+    let (_, mut metrics) = short.decisions.with_metrics().next().expect("a sync");
     let error = metrics.nth(1).and_then(|model| model.error);
     assert_eq!(error, Some("16 samples are needed, there are 1"));
-    let (_, metrics) = recording.decisions.with_metrics().nth(15).expect("a sync");
+    let (_, metrics) = short.decisions.with_metrics().nth(15).expect("a sync");
     let model = metrics.last().expect("the model");
     assert_eq!((model.proposal, model.error), (Some(2), None));
+    assert!(at(&short, 25) > Some(2));
 }
 
 #[test]
@@ -191,4 +213,23 @@ fn what_it_does_not_do_is_told() {
     assert_eq!(scenario.predictive[0].decision, DecisionType::Maximum);
     let both = built("", &format!("{HPA}---{}", predictive(line)));
     assert!(both.expect_err("two").contains("an HPA is called web too"));
+}
+
+#[test]
+fn a_second_past_is_left_out_and_told() {
+    let second = SEASON.replace("half-hour", "other");
+    let (scenario, warnings) = built(&format!("{SEASON}{second}"), HPA).expect("it is read");
+    assert!(
+        warnings.contains("web has a `past` already: this one is left out"),
+        "{warnings}"
+    );
+    assert_eq!(scenario.predictive[0].models.len(), 2);
+}
+
+#[test]
+fn a_profile_looks_ahead_for_ever() {
+    let ever = SEASON.replace("\"5m\"", "\"2562047h\"");
+    let (recording, _) = run(&ever, HPA);
+    let end = SimTime::from_secs(60);
+    assert_eq!(recording.hpas[0].desired.at(end), Some(9));
 }

@@ -22,7 +22,8 @@ struct Followed {
     /// What columns and figures begin with.
     name: String,
     horizon: SimDuration,
-    season: usize,
+    /// Length of the season in forecasts.
+    season: Option<usize>,
     /// Forecasts whose time has not come, with that time.
     pending: VecDeque<(SimTime, f64)>,
     /// What came, and what had been expected.
@@ -86,7 +87,8 @@ impl Forecasts {
                 smape_pct,
                 mase,
                 coverage_pct,
-            } = accuracy(&model.actual, &model.expected, model.season);
+            } = accuracy(&model.actual, &model.expected, model.season.unwrap_or(1));
+            let mase = mase.filter(|_| model.season.is_some());
             record.forecasts[place] = ForecastRecord {
                 model: model.name.clone(),
                 count,

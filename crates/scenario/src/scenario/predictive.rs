@@ -86,16 +86,23 @@ impl Predictive {
         value.map_or(0, |(_, value)| value.round() as i32)
     }
 
-    /// How far ahead a model's number is for, and the length of its season in samples; 1 for none.
-    pub fn horizon(model: &Model, period: SimDuration) -> (SimDuration, usize) {
-        match &model.forecaster {
+    /// How far ahead a model's number is for, and the length of its season in its numbers: 1 if it
+    /// has none, nothing if a season is no whole number of them.
+    pub fn horizon(model: &Model, period: SimDuration) -> (SimDuration, Option<usize>) {
+        let (ahead, season) = match &model.forecaster {
             Forecaster::Linear(linear) => (linear.look_ahead, 1),
             Forecaster::HoltWinters { model, steps, .. } => {
                 let season = model.seasonal.map_or(1, |(_, samples)| samples);
                 (period * *steps as i64, season)
             }
             Forecaster::Profile { profile, steps } => (period * *steps as i64, profile.season),
-        }
+        };
+        let every = model.per_sync_period.max(1) as usize;
+        let season = match season {
+            ..=1 => Some(1),
+            season => (season % every == 0).then_some(season / every),
+        };
+        (ahead, season)
     }
 }
 
@@ -103,6 +110,33 @@ impl Predictive {
 mod tests {
     use super::*;
     use crate::autoscaler::predictive::{Estimator, Profile};
+
+    #[test]
+    fn a_season_is_counted_in_forecasts() {
+        let season = |samples: usize, every: u32| {
+            let profile = Profile {
+                season: samples,
+                seasons: 1,
+                estimator: Estimator::Max,
+                margin: 0.0,
+            };
+            let model = Model {
+                name: "day".to_owned(),
+                per_sync_period: every,
+                start_interval: None,
+                reset_duration: None,
+                forecaster: Forecaster::Profile { profile, steps: 2 },
+            };
+            Predictive::horizon(&model, SimDuration::from_secs(15))
+        };
+        let ahead = SimDuration::from_secs(30);
+        assert_eq!(season(24, 1), (ahead, Some(24)));
+        assert_eq!(season(24, 3), (ahead, Some(8)));
+        assert_eq!(season(24, 24), (ahead, Some(1)));
+        // No forecast is a season before another.
+        assert_eq!(season(24, 5).1, None);
+        assert_eq!(season(1, 5).1, Some(1));
+    }
 
     #[test]
     fn a_known_season_comes_before_the_start() {

@@ -59,9 +59,11 @@ impl Profile {
         Ok(value * (1.0 + self.margin))
     }
 
-    /// The largest value of the next `steps`: what a window that looks ahead shows.
+    /// The largest value of the next `steps`: what a window that looks ahead shows. After a season
+    /// all values come again.
     pub fn peak(&self, series: Series<'_>, steps: usize) -> Result<f64, ModelError> {
-        let mut values = (1..=steps.max(1)).map(|step| self.forecast(series, step));
+        let mut values =
+            (1..=steps.clamp(1, self.season.max(1))).map(|step| self.forecast(series, step));
         values.try_fold(f64::NEG_INFINITY, |peak, value| Ok(peak.max(value?)))
     }
 }
@@ -86,6 +88,7 @@ mod tests {
         // A step beyond a season looks at the same phase.
         assert_eq!(profile.forecast(&series, 5), Ok(3.0));
         assert_eq!(profile.peak(&series, 2), Ok(9.0));
+        assert_eq!(profile.peak(&series[..5], usize::MAX), Ok(5.0));
         profile.seasons = 1;
         assert_eq!(profile.forecast(&series, 2), Ok(2.0));
         profile.seasons = 2;

@@ -45,6 +45,13 @@ pub(super) fn predictive(
                     other.models.extend(one.models);
                     if other.past.is_empty() {
                         (other.past, other.season) = (one.past, one.season);
+                    } else if !one.past.is_empty() {
+                        let title =
+                            format!("{} has a `past` already: this one is left out", one.name);
+                        let label = "the second of them";
+                        diagnostics
+                            .warning(table.key_span("past"), title, label)
+                            .help = Some("all models of an HPA know the same past".to_owned());
                     }
                 }
                 None => made.push(one),
@@ -180,7 +187,7 @@ fn model_of(
 
 /// Periods in a time, rounded up.
 fn samples(time: SimDuration, period: SimDuration) -> i64 {
-    (time.0 + period.0 - 1) / period.0.max(1)
+    (time.0 - 1).div_euclid(period.0.max(1)) + 1
 }
 
 fn hpa_of(node: &Node, known: &Known<'_>) -> Result<(String, String), String> {
