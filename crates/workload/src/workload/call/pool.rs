@@ -60,9 +60,13 @@ impl<W: PartialEq, C> Pool<W, C> {
         Some((next, self.take().flatten()))
     }
 
-    /// Who waited does not any more.
+    /// Who waited does not any more: mostly the first, who has waited longest.
     pub fn give_up(&mut self, who: &W) {
-        self.waiting.retain(|other| other != who);
+        if self.waiting.front() == Some(who) {
+            self.waiting.pop_front();
+        } else {
+            self.waiting.retain(|other| other != who);
+        }
     }
 
     /// How many wait.
@@ -84,6 +88,30 @@ impl<W: PartialEq, C> Pool<W, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    /// Counts how often it is compared.
+    #[derive(Debug, Clone, Copy)]
+    struct Who<'a>(u32, &'a Cell<u32>);
+
+    impl PartialEq for Who<'_> {
+        fn eq(&self, other: &Self) -> bool {
+            self.1.set(self.1.get() + 1);
+            self.0 == other.0
+        }
+    }
+
+    #[test]
+    fn those_who_have_waited_longest_give_up_without_a_look_at_the_others() {
+        let compared = Cell::new(0);
+        let mut pool: Pool<Who<'_>, char> = Pool::new(Some(1));
+        let all = (0..1_000).map(|number| Who(number, &compared));
+        assert_eq!(all.filter(|who| pool.acquire(*who).is_some()).count(), 1);
+        for number in 1..1_000 {
+            pool.give_up(&Who(number, &compared));
+        }
+        assert_eq!((pool.waiting(), compared.get()), (0, 999));
+    }
 
     #[test]
     fn connections_are_opened_as_needed_kept_and_handed_on_in_order() {
