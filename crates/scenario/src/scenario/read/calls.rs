@@ -36,12 +36,18 @@ pub(super) fn calls(
     for (service, items) in stated {
         let inside = &known.workloads[services[*service].workload].namespace;
         let mut made: Vec<CallSpec> = Vec::new();
-        for item in *items {
+        for (place, item) in items.iter().enumerate() {
             let Some(mut table) = Reader::new(item, "a call", diagnostics) else {
                 continue;
             };
             let to = target(&mut table, inside, services, known, queues, diagnostics);
             let call = call(&mut table, to, diagnostics);
+            if place == 0 && call.as_ref().is_some_and(|call| call.parallel) {
+                let title = "`mode = \"parallel\"` on the first call";
+                let label = "there is no call before it that it could be made beside";
+                diagnostics.error(table.key_span("mode"), title, label).help =
+                    Some("state it on the calls after the first".to_owned());
+            }
             table.finish("a call", diagnostics);
             let Some(call) = call else {
                 continue;

@@ -64,6 +64,27 @@ pub(super) fn concurrency(
     (made, generating)
 }
 
+/// Refuses limits of a service whose pods take what they have free slots for, which `with` says: nothing
+/// is turned away there, and nobody opens a connection.
+pub(super) fn refuse_limits(
+    table: &Reader<'_>,
+    limits: &ConcurrencySpec,
+    with: &str,
+    diagnostics: &mut Diagnostics,
+) {
+    for (key, is_there) in [
+        ("rate_limit", limits.rate_limit.is_some()),
+        ("max_connections", limits.max_connections.is_some()),
+    ] {
+        if is_there {
+            let title = format!("`{key}` does not go with `{with}`");
+            let label = "its pods take as much as they have free slots for";
+            diagnostics.error(table.key_span(key), title, label).help =
+                Some("limit them by `slots`".to_owned());
+        }
+    }
+}
+
 fn positive(node: &Node) -> Result<u32, String> {
     match count(node)? {
         0 => Err("must be at least 1".to_owned()),
@@ -100,6 +121,10 @@ fn curve(node: &Node, diagnostics: &mut Diagnostics) -> Option<Slowdown> {
             Err(problem) => problem,
         };
         wrong("slowdown", item, problem, diagnostics);
+    }
+    if items.is_empty() {
+        let problem = "a curve has at least one point, for example [[1, 1.0], [20, 1.5]]";
+        wrong("slowdown", node, problem.to_owned(), diagnostics);
     }
     if let [.., (_, low), (_, high)] = points.as_slice()
         && high < low

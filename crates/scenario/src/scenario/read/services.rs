@@ -1,7 +1,7 @@
 //! `[[service]]`: how the pods of a workload behave.
 
 use super::calls;
-use super::concurrency::{concurrency, tokens};
+use super::concurrency::{concurrency, refuse_limits, tokens};
 use super::containers::containers;
 use super::dist;
 use super::exports::exports;
@@ -103,6 +103,16 @@ pub(super) fn services(
         let calls = table.list("calls", diagnostics);
         let own = table.get("slo");
         let slo = own.map_or(slo, |node| slo_table(node, slo, diagnostics));
+        if let Some(made) = &service {
+            let with = match made.balancing {
+                _ if consumes.is_some() => Some("consumes"),
+                Balancing::SharedQueue => Some("balancing = \"shared-queue\""),
+                _ => None,
+            };
+            if let Some(with) = with {
+                refuse_limits(&table, &made.concurrency, with, diagnostics);
+            }
+        }
         table.finish("`service`", diagnostics);
         let Some(mut service) = service else {
             known.all_services = false;
