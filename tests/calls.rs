@@ -368,13 +368,18 @@ fn any_service(place: usize, count: usize) -> impl Strategy<Value = ServerSpec> 
         Balancing::LeastRequest,
         Balancing::SharedQueue,
     ]);
-    let limits = (prop::option::of(1..8u32), prop::option::of(0..8u32));
+    let limits = (
+        prop::option::of(1..8u32),
+        prop::option::of(0..8u32),
+        prop::option::of(1..6u32),
+    );
     let timeout = prop::option::of((50..800i64).prop_map(SimDuration::from_millis));
     let costs = (0.0..0.05f64, 0.0..0.2f64, timeout);
     (calls, balancing, limits, costs).prop_map(move |(calls, balancing, limits, costs)| {
         let mut spec = waits(&format!("s{place}"), 0.0, calls);
         spec.balancing = balancing;
-        (spec.slots, spec.backlog) = limits;
+        (spec.slots, spec.backlog) = (limits.0, limits.1);
+        spec.concurrency.max_connections = limits.2;
         spec.request.cpu = Dist::Exponential { mean: costs.0 };
         spec.request.wait = Dist::Exponential { mean: costs.1 };
         spec.request.timeout = costs.2;

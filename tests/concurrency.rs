@@ -6,7 +6,7 @@ mod traffic_rig;
 
 use nlsim::load::spec::{Arrivals, Generator, LoadSpec, Shape};
 use nlsim::sim::{Dist, SimDuration, SimTime};
-use nlsim::workload::spec::{CallSpec, CallTarget, RateLimit, ServerSpec, Slowdown};
+use nlsim::workload::spec::{Balancing, CallSpec, CallTarget, RateLimit, ServerSpec, Slowdown};
 use shipped::{run, run_with};
 use traffic_rig::{Rig, hey, limits, load, poisson, profile, service};
 
@@ -107,8 +107,8 @@ fn a_rate_limit_turns_away_what_is_above_it() {
     assert_eq!((rig.tally.ok, rig.tally.failed), (20 + 99, 1000 - 119));
 }
 
-#[test]
-fn a_server_takes_so_many_connections_of_all_that_call_it() {
+/// A service that calls a database over pools of connections, and the database.
+fn with_database(connections: u32, most: u32, wait: f64) -> [ServerSpec; 2] {
     let call = CallSpec {
         to: CallTarget::Service(1),
         probability: 1.0,
@@ -118,14 +118,31 @@ fn a_server_takes_so_many_connections_of_all_that_call_it() {
         backoff: SimDuration::ZERO,
         retry_budget: None,
         breaker: None,
-        connections: Some(3),
+        connections: Some(connections),
         optional: false,
     };
     let mut services = [service(), service()];
     services[0].calls = vec![call];
     services[1].name = "db".to_owned();
-    services[1].request.wait = Dist::Constant(10.0);
-    services[1].concurrency.max_connections = Some(5);
+    services[1].request.wait = Dist::Constant(wait);
+    services[1].concurrency.max_connections = Some(most);
+    services
+}
+
+#[test]
+fn a_server_takes_so_many_connections_of_all_that_call_it() {
+    for balancing in [
+        Balancing::RandomPerConnection,
+        Balancing::RoundRobin,
+        Balancing::LeastRequest,
+    ] {
+        takes_so_many_connections(balancing);
+    }
+}
+
+fn takes_so_many_connections(balancing: Balancing) {
+    let mut services = with_database(3, 5, 10.0);
+    services[1].balancing = balancing;
     let shape = Shape::Constant { rate: 100.0 };
     let mut rig = Rig::new(&services, &[load(profile(shape, Arrivals::Even))], 2);
     let db = rig
@@ -148,6 +165,50 @@ fn a_server_takes_so_many_connections_of_all_that_call_it() {
     assert_eq!(rig.traffic.server_counters(db).active, 3);
     rig.traffic.audit_calls().unwrap();
     rig.check();
+}
+
+/// Servers of the database come and go, some before their applications have started, while pools keep
+/// connections to them.
+#[test]
+fn connections_are_counted_while_servers_roll() {
+    let services = with_database(20, 20, 0.2);
+    let shape = Shape::Constant { rate: 100.0 };
+    let mut rig = Rig::new(&services, &[load(profile(shape, Arrivals::Even))], 2);
+    let mut databases = Vec::new();
+    for second in 0..60 {
+        if second % 5 == 0 {
+            let (node, queue) = (rig.node, &mut rig.queue);
+            let server = rig.traffic.add_server(1, node, limits(None), queue);
+            let cpu = nlsim::units::Millicores(100);
+            rig.traffic.start_up(server, cpu, queue);
+            rig.traffic.add_endpoint(server, queue, &mut rig.tally);
+            databases.push(server);
+        }
+        if second == 0 {
+            rig.serve(limits(None));
+        }
+        match second % 5 {
+            1 => {
+                let server = *databases.last().unwrap();
+                rig.traffic.started(server, &mut rig.queue, &mut rig.tally);
+            }
+            2 if databases.len() > 2 => rig.traffic.terminate(databases[0], &mut rig.queue),
+            4 if databases.len() > 2 => {
+                let server = databases.remove(0);
+                rig.traffic.stop(server, &mut rig.queue, &mut rig.tally);
+                rig.traffic.remove_endpoint(server, &mut rig.queue);
+            }
+            _ => {}
+        }
+        for tenth in 1..=10 {
+            rig.pass_to(SimTime::from_millis(second * 1000 + tenth * 100));
+            rig.traffic.audit_calls().unwrap();
+        }
+        rig.traffic.take_effects();
+    }
+    rig.check();
+    let totals = rig.traffic.calls(0, rig.queue.now()).totals;
+    assert!(totals.answered > 3_000, "{totals:?}");
 }
 
 #[test]

@@ -40,33 +40,42 @@ fn outcome(ending: Ending) -> Outcome {
     }
 }
 
-/// Hands a request to a server of a service, over a connection that is open or a new one; says where
-/// the connection leads.
+/// Picks the server of a service that a request goes to, over a connection that is open or a new one;
+/// none where requests go to a shared queue.
+#[inline]
+pub(super) fn pick(
+    servers: &mut Servers,
+    service: usize,
+    kept: Option<ServerId>,
+    balancing: &mut Stream,
+) -> Result<Option<ServerId>, Handed> {
+    if servers.spec(service).balancing == Balancing::SharedQueue {
+        return Ok(None);
+    }
+    if let Some(server) = kept.filter(|&server| servers.accepts(server)) {
+        servers.keep(service);
+        return Ok(Some(server));
+    }
+    match servers.choose(service, balancing) {
+        Some(server) if servers.accepts(server) => Ok(Some(server)),
+        Some(server) if servers.is_starting(server) => Err(Handed::TooEarly),
+        _ => Err(Handed::Refused),
+    }
+}
+
+/// Hands a request to the server that was picked.
 #[inline]
 pub(super) fn hand(
     servers: &mut Servers,
     (now, service): (SimTime, usize),
-    kept: Option<ServerId>,
+    picked: Option<ServerId>,
     work: Work,
-    balancing: &mut Stream,
-) -> (Handed, Option<ServerId>) {
-    if servers.spec(service).balancing == Balancing::SharedQueue {
-        let job = servers.submit(now, service, work);
-        return (job.map_or(Handed::Full, Handed::In), None);
-    }
-    let server = match kept.filter(|&server| servers.accepts(server)) {
-        Some(server) => {
-            servers.keep(service);
-            server
-        }
-        None => match servers.choose(service, balancing) {
-            Some(server) if servers.accepts(server) => server,
-            Some(server) if servers.is_starting(server) => return (Handed::TooEarly, None),
-            _ => return (Handed::Refused, None),
-        },
+) -> Handed {
+    let job = match picked {
+        Some(server) => servers.admit(now, server, work),
+        None => servers.submit(now, service, work),
     };
-    let job = servers.admit(now, server, work);
-    (job.map_or(Handed::Full, Handed::In), Some(server))
+    job.map_or(Handed::Full, Handed::In)
 }
 
 impl Traffic {
@@ -133,13 +142,16 @@ impl Traffic {
         let load = &mut self.loads[load as usize];
         let kept = load.connections.get(client as usize).copied().flatten();
         let to = (now, load.service);
-        let (handed, server) = hand(&mut self.servers, to, kept, work, &mut load.balancing);
+        let picked = match pick(&mut self.servers, load.service, kept, &mut load.balancing) {
+            Ok(picked) => picked,
+            Err(handed) => return handed,
+        };
         if let Some(connection) = load.connections.get_mut(client as usize)
-            && server.is_some()
+            && picked.is_some()
         {
-            *connection = server;
+            *connection = picked;
         }
-        handed
+        hand(&mut self.servers, to, picked, work)
     }
 
     /// Registers a waiting client that has a timeout.

@@ -208,6 +208,15 @@ impl Servers {
         }
     }
 
+    /// The connections of callers to each server where those are counted.
+    pub fn connections(&self) -> impl Iterator<Item = (Key<Server>, u32)> {
+        let counted = self.arena.iter().filter(|(_, server)| {
+            let spec = &self.services[server.service as usize].spec;
+            spec.concurrency.max_connections.is_some()
+        });
+        counted.map(|(key, server)| (key, server.connections))
+    }
+
     /// Takes out the requests that are to make their calls now.
     pub fn take_callers(&mut self) -> Vec<(Key<Server>, RequestKey)> {
         std::mem::take(&mut self.callers)

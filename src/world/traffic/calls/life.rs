@@ -1,6 +1,6 @@
 //! The life of a call: begun by a request, sent, answered or tried again, and over.
 
-use super::super::requests::{Handed, hand};
+use super::super::requests::{Handed, hand, pick};
 use super::timers::Due;
 use super::{Asker, CALLS, Call, MESSAGES, NO_LOAD, Stage, Todo, is_first};
 use crate::record::{CallFailure, Outcome, RequestSink};
@@ -214,12 +214,8 @@ impl Traffic {
         let Some(call) = self.calls.calls.get_mut(key) else {
             return;
         };
-        let is_first = call.attempt == 1
-            && self
-                .calls
-                .askers
-                .get(call.asker)
-                .is_some_and(|asker| asker.is_first);
+        let asker = self.calls.askers.get(call.asker).copied();
+        let is_first = call.attempt == 1 && asker.is_some_and(|asker| asker.is_first);
         let way = &mut self.calls.ways[call.way as usize];
         way.totals.attempts += 1;
         call.sent = now;
@@ -231,21 +227,22 @@ impl Traffic {
         let service = way.service;
         self.outcomes.issued += 1;
         sink.issue(service, NO_LOAD, now);
-        let mut through = connection;
-        if way.counted && connection.is_none() {
-            through = self.servers.choose(service, &mut way.balancing);
-            if let Some(server) = through.filter(|server| self.servers.accepts(*server))
-                && !self.servers.connect(server)
-            {
+        let servers = &mut self.servers;
+        let picked = pick(servers, service, connection, &mut way.balancing);
+        let server = picked.as_ref().ok().copied().flatten();
+        if way.counted && server != connection {
+            if let Some(closed) = connection {
+                servers.disconnect(closed);
+            }
+            if server.is_some_and(|server| !servers.connect(server)) {
                 way.totals.turned_away += 1;
                 self.attempt_ended(key, Outcome::Refused, now, sink);
                 return;
             }
         }
-        let (servers, to) = (&mut self.servers, (now, service));
-        let (handed, server) = hand(servers, to, through, work, &mut way.balancing);
-        call.connection = server.filter(|_| way.stays);
-        let outcome = match handed {
+        call.connection = server.filter(|_| way.stays || way.counted);
+        let handed = picked.map(|server| hand(servers, (now, service), server, work));
+        let outcome = match handed.unwrap_or_else(|refused| refused) {
             Handed::In(request) => {
                 call.stage = Stage::Sent(request);
                 if let Some(timeout) = way.spec.timeout {
@@ -282,9 +279,10 @@ impl Traffic {
         sink.answer(way.service, NO_LOAD, call.sent, now, outcome);
         let failure = CallFailure::of(outcome);
         let server = self.calls.askers.get(call.asker).map(|one| one.server);
+        let may_keep = way.stays && keeps_connection(outcome);
         if let Some(pod) = server.and_then(|server| way.known(server)) {
             let opened = pod.breaker.note(now, call.pass, failure.is_none());
-            let keeps = pod.pool.keeps() && keeps_connection(outcome);
+            let keeps = may_keep && pod.pool.keeps();
             closed = closed.filter(|_| !keeps);
             let next = pod.pool.release(connection.filter(|_| keeps));
             if let Some((next, connection)) = next {

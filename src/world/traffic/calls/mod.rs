@@ -11,7 +11,7 @@ mod life;
 mod timers;
 mod way;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{ServerId, Traffic};
 use crate::record::{CallSample, Called};
@@ -19,7 +19,7 @@ use crate::sim::{Arena, Key, SimTime, Streams};
 use crate::workload::call::Pass;
 use crate::workload::queue::spec::QueueSpec;
 use crate::workload::spec::{CallTarget, ServerSpec};
-use crate::workload::{Origin, RequestKey};
+use crate::workload::{Origin, RequestKey, Servers};
 use timers::Timers;
 use way::Way;
 
@@ -162,6 +162,31 @@ impl Calls {
         }
         Ok(())
     }
+
+    /// Checks that the connections that servers count are those that calls hold and pools keep.
+    fn audit_connections(&self, servers: &Servers) -> Result<(), String> {
+        if !self.ways.iter().any(|way| way.counted) {
+            return Ok(());
+        }
+        let calls = self.calls.iter().map(|(_, call)| call);
+        let calls = calls.filter(|call| self.ways[call.way as usize].counted);
+        let held = calls.filter_map(|call| call.connection);
+        let counted = self.ways.iter().filter(|way| way.counted);
+        let idle = counted.flat_map(Way::idle);
+        let mut open: BTreeMap<ServerId, u32> = BTreeMap::new();
+        for server in held.chain(idle) {
+            *open.entry(server).or_default() += 1;
+        }
+        for (server, connections) in servers.connections() {
+            let open = open.get(&server).copied().unwrap_or(0);
+            if connections != open {
+                return Err(format!(
+                    "a server counts {connections} connections, but callers have {open} to it"
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Traffic {
@@ -185,6 +210,7 @@ impl Traffic {
 
     /// Calls that were made and what became of them add up.
     pub fn audit_calls(&self) -> Result<(), String> {
-        self.calls.audit()
+        self.calls.audit()?;
+        self.calls.audit_connections(&self.servers)
     }
 }

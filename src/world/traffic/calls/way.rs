@@ -71,6 +71,12 @@ impl Way {
         self.pods[server.slot()].take().map(|(_, pod)| pod)
     }
 
+    /// Where the connections lead that its pods keep and nothing goes over.
+    pub(super) fn idle(&self) -> impl Iterator<Item = ServerId> {
+        let pods = self.pods.iter().flatten();
+        pods.flat_map(|(_, pod)| pod.pool.idle().iter().copied())
+    }
+
     pub(super) fn sample(&self, time: SimTime) -> CallSample {
         let pods = || self.pods.iter().flatten().map(|(_, pod)| &pod.pool);
         CallSample {

@@ -79,6 +79,11 @@ impl<W: PartialEq, C> Pool<W, C> {
         self.used + self.idle.len() as u32
     }
 
+    /// Connections that nothing goes over.
+    pub fn idle(&self) -> &[C] {
+        &self.idle
+    }
+
     /// Those who wait, in order, and the connections that are idle; the pool is gone.
     pub fn into_parts(self) -> (VecDeque<W>, Vec<C>) {
         (self.waiting, self.idle)
