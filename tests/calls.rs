@@ -296,6 +296,35 @@ fn a_request_that_has_timed_out_calls_no_more() {
     assert_eq!((way(&rig, 0).answered, way(&rig, 1).calls), (100, 0));
 }
 
+#[test]
+fn a_call_that_waited_for_a_connection_is_not_sent_for_a_request_that_has_ended() {
+    let call = CallSpec {
+        connections: Some(1),
+        ..to(1)
+    };
+    let mut services = pair(call.clone(), 1.0);
+    services[0].request.timeout = Some(SimDuration::from_millis(500));
+    let totals = way(&ran(&services, &[]), 0);
+    // One attempt in a second; the request of the next one has come half a second before at most.
+    let not_sent = failed(&totals, CallFailure::CallerGone);
+    assert!((10..=12).contains(&totals.attempts), "{totals:?}");
+    assert_eq!(totals.attempts + not_sent, 100);
+    // The attempt at 0.1 s holds the only connection until it times out at 0.4 s, and one that is sent
+    // then until 0.7 s: the trial at 0.5 s waits until its request has ended. The next one is the trial.
+    let wary = CallSpec {
+        timeout: Some(SimDuration::from_millis(300)),
+        breaker: Some(BreakerSpec {
+            failures: 1,
+            open_for: SimDuration::from_millis(100),
+        }),
+        ..call
+    };
+    services[0].calls = vec![wary];
+    services[0].request.timeout = Some(SimDuration::from_millis(150));
+    let totals = way(&ran(&services, &[]), 0);
+    assert!(totals.attempts > 15, "{totals:?}");
+}
+
 /// The probability that a call waits for one of so many connections (Erlang C).
 fn erlang_c(offered: f64, connections: u32) -> f64 {
     let mut blocked = 1.0;

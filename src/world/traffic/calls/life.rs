@@ -215,6 +215,10 @@ impl Traffic {
             return;
         };
         let asker = self.calls.askers.get(call.asker).copied();
+        if asker.is_none_or(|asker| self.servers.origin(asker.request).is_none()) {
+            self.leave_unsent(key, connection, now, sink);
+            return;
+        }
         let is_first = call.attempt == 1 && asker.is_some_and(|asker| asker.is_first);
         let way = &mut self.calls.ways[call.way as usize];
         way.totals.attempts += 1;
@@ -259,6 +263,28 @@ impl Traffic {
             }
         };
         self.attempt_ended(key, outcome, now, sink);
+    }
+
+    /// The request of a call that waited for a connection has ended: nothing is sent.
+    fn leave_unsent(
+        &mut self,
+        key: Key<Call>,
+        connection: Option<ServerId>,
+        now: SimTime,
+        sink: &mut impl RequestSink,
+    ) {
+        let Some(call) = self.calls.calls.get(key) else {
+            return;
+        };
+        let way = &mut self.calls.ways[call.way as usize];
+        let server = self.calls.askers.get(call.asker).map(|one| one.server);
+        if let Some(pod) = server.and_then(|server| way.known(server)) {
+            pod.breaker.give_back(now, call.pass);
+            if let Some((next, connection)) = pod.pool.release(connection) {
+                self.calls.todo.push_back(Todo::Send(next, connection));
+            }
+        }
+        self.end_call(key, Some(CallFailure::CallerGone), now, sink);
     }
 
     fn attempt_ended(

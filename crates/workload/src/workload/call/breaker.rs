@@ -67,6 +67,13 @@ impl Breaker {
         opens
     }
 
+    /// An attempt is not made after all: if it was the trial, the next one is.
+    pub fn give_back(&mut self, now: SimTime, pass: Pass) {
+        if self.state == State::HalfOpen && pass.0 == self.changes {
+            self.change_to(State::Open(now));
+        }
+    }
+
     fn change_to(&mut self, state: State) {
         self.state = state;
         self.failures = 0;
@@ -107,6 +114,24 @@ mod tests {
         let trial = one.admit(at(22)).unwrap();
         assert!(!one.note(at(22), trial, true));
         assert!(one.admit(at(22)).is_some());
+    }
+
+    #[test]
+    fn a_trial_that_is_not_made_leaves_room_for_the_next() {
+        let mut one = breaker();
+        let passes: Vec<Pass> = (0..4).map(|_| one.admit(at(0)).unwrap()).collect();
+        for pass in &passes[..3] {
+            one.note(at(1), *pass, false);
+        }
+        one.give_back(at(2), passes[3]);
+        assert_eq!(one.admit(at(2)), None);
+        let trial = one.admit(at(11)).unwrap();
+        one.give_back(at(12), passes[3]);
+        assert_eq!(one.admit(at(12)), None);
+        one.give_back(at(12), trial);
+        let trial = one.admit(at(12)).unwrap();
+        assert!(!one.note(at(13), trial, true));
+        assert!(one.admit(at(13)).is_some());
     }
 
     #[test]
