@@ -180,6 +180,7 @@ pub(super) fn tell_spec(record: &mut HpaRecord, spec: &HpaSpec, config: &Config,
         since,
         bounds: record.bounds,
         cpu_target: record.cpu_target,
+        tolerance: (record.tolerance, record.tolerance_down),
         metric_targets: targets.clone(),
         ..HpaSpecRecord::default()
     });

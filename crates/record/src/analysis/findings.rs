@@ -193,8 +193,8 @@ fn saturated(hpa: &HpaRecord, fold: &HpaFolded, length: f64, label: &str) -> Opt
         severity: Severity::Warning,
         subject: format!("HorizontalPodAutoscaler/{label}"),
         text: format!(
-            "stood at its maxReplicas of {} with {name} above the target for {share:.0}% of the time",
-            hpa.bounds.1
+            "stood at its maxReplicas {} with {name} above the target for {share:.0}% of the time",
+            hpa.max_replicas()
         ),
     })
 }

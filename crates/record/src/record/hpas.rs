@@ -14,6 +14,8 @@ pub struct HpaSpecRecord {
     pub bounds: (i32, i32),
     /// Target CPU utilization in percent, if it has one.
     pub cpu_target: Option<f64>,
+    /// How far above and below its target a metric may be before it counts, as shares of the target.
+    pub tolerance: (f64, f64),
     /// Targets of the metrics in their own unit.
     pub metric_targets: Vec<f64>,
     /// Requests per second and pod that it targets, if it scales on the rate of the requests to
@@ -75,6 +77,26 @@ pub struct HpaRecord {
     pub forecasts: Vec<ForecastRecord>,
     /// Syncs with models after the warm-up, and those in which they decided.
     pub predicted: (u64, u64),
+}
+
+impl HpaRecord {
+    /// `maxReplicas` at a time.
+    pub fn most_at(&self, time: SimTime) -> i32 {
+        let mut begun = self.specs.iter().rev();
+        let spec = begun.find(|spec| spec.since <= time);
+        spec.map_or(self.bounds.1, |spec| spec.bounds.1)
+    }
+
+    /// `maxReplicas` in words: "of 4", or "(4 at first, 20 at the end)".
+    pub fn max_replicas(&self) -> String {
+        let last = self.bounds.1;
+        let first = self.specs.first().map_or(last, |spec| spec.bounds.1);
+        if self.specs.iter().all(|spec| spec.bounds.1 == last) {
+            format!("of {last}")
+        } else {
+            format!("({first} at first, {last} at the end)")
+        }
+    }
 }
 
 /// How good a model beside an HPA was, after the warm-up.

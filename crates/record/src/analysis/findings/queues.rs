@@ -45,8 +45,10 @@ fn backlog(queue: &QueueRecord, recording: &Recording, hpas: &[HpaFigures]) -> F
         all.find(|(hpa, figures)| hpa.workload == workload && figures.saturated_pct > 0.0);
     let why = at_most.map_or(String::new(), |(hpa, figures)| {
         format!(
-            "; {} stood at its maxReplicas of {} for {:.0}% of the time",
-            figures.label, hpa.bounds.1, figures.saturated_pct
+            "; {} stood at its maxReplicas {} for {:.0}% of the time",
+            figures.label,
+            hpa.max_replicas(),
+            figures.saturated_pct
         )
     });
     let oldest = last.oldest.unwrap_or(0.0) / 60.0;

@@ -61,6 +61,8 @@ pub(super) struct Cpu {
 pub(super) struct Demand {
     pub(super) bounds: (i32, i32),
     pub(super) cpu: Option<Cpu>,
+    /// What a pod is at any CPU target, where a service with a CPU request is loaded.
+    pub(super) pod: Option<Cpu>,
     /// r*, in requests per second.
     pub(super) rate: Option<f64>,
     /// The part of its target that a pod uses without requests, b / (u* × c), at the last sample.
@@ -77,15 +79,16 @@ impl Demand {
         });
         let mut services = recording.services.iter();
         let has_service = services.any(|service| service.workload == hpa.workload);
-        let cpu = hpa.cpu_target.filter(|_| request > 0.0 && has_service);
+        let pod = (request > 0.0 && has_service).then(|| Cpu {
+            target: 0.0,
+            request,
+            background,
+            under_vpa: (recording.vpas.iter()).any(|vpa| vpa.workload == hpa.workload),
+        });
         Self {
             bounds: hpa.bounds,
-            cpu: cpu.map(|target| Cpu {
-                target,
-                request,
-                background,
-                under_vpa: (recording.vpas.iter()).any(|vpa| vpa.workload == hpa.workload),
-            }),
+            cpu: at_target(pod, hpa.cpu_target),
+            pod,
             rate: None,
             idle: 0.0,
             has_service,
@@ -95,9 +98,7 @@ impl Demand {
     /// The HPA's spec is this from now on.
     pub(super) fn respec(&mut self, spec: &HpaSpecRecord) {
         self.bounds = spec.bounds;
-        if let (Some(cpu), Some(target)) = (&mut self.cpu, spec.cpu_target) {
-            cpu.target = target;
-        }
+        self.cpu = at_target(self.pod, spec.cpu_target);
         self.rate = spec.rate_target.filter(|_| self.has_service);
     }
 
@@ -148,6 +149,11 @@ impl Demand {
         self.idle = idle;
         Some(replicas)
     }
+}
+
+/// A pod at a CPU target, if there are both.
+fn at_target(pod: Option<Cpu>, target: Option<f64>) -> Option<Cpu> {
+    target.and_then(|target| pod.map(|pod| Cpu { target, ..pod }))
 }
 
 fn clamp(replicas: f64, (min, max): (i32, i32)) -> f64 {
@@ -239,6 +245,32 @@ mod tests {
         assert_eq!(
             demand.offered(&Sample::default(), (0.0, 60.0), 1.0),
             Some(6.0)
+        );
+    }
+
+    #[test]
+    fn a_cpu_target_comes_and_goes_with_the_spec() {
+        let pod = Cpu {
+            target: 0.0,
+            request: 0.5,
+            background: 0.0,
+            under_vpa: false,
+        };
+        let mut demand = Demand {
+            pod: Some(pod),
+            ..Demand::default()
+        };
+        assert!(demand.is_measured());
+        let mut respec = |cpu_target| {
+            demand.respec(&HpaSpecRecord {
+                cpu_target,
+                ..HpaSpecRecord::default()
+            });
+            demand.offered(&Sample::default(), (1.0, 0.0), 1.0)
+        };
+        assert_eq!(
+            [Some(50.0), Some(25.0), None].map(&mut respec),
+            [Some(4.0), Some(8.0), None]
         );
     }
 

@@ -117,6 +117,14 @@ impl Follow {
         }
     }
 
+    /// The largest supply possible from `time` on.
+    pub(super) fn bound(&mut self, time: f64, most: f64) {
+        if most != self.most {
+            self.integrate(time);
+            self.most = most;
+        }
+    }
+
     /// Adds what holds up to `time`.
     fn integrate(&mut self, time: f64) {
         let until = time.min(self.to);

@@ -26,6 +26,8 @@ enum Told {
     /// for, where they change.
     Sync(Option<i32>, [Option<f64>; 2]),
     Pod(Marks),
+    /// `maxReplicas`, and how far above its target utilization may be.
+    Spec(f64, f64),
 }
 
 /// What the demand of the last sample's step is worked out from.
@@ -94,6 +96,10 @@ impl HpaFold {
         self.targets.clone_from(&spec.metric_targets);
         self.values.resize(self.targets.len(), None);
         self.demand.respec(spec);
+        self.tolerance = spec.tolerance;
+        self.most = f64::from(spec.bounds.1);
+        let told = Told::Spec(self.most, spec.tolerance.0);
+        self.queue.push_back((spec.since, told));
         self.shown = spec.shown;
         self.needed_of = None;
         self.settles = self.settles.filter(|_| self.demand.is_measured());
@@ -106,6 +112,7 @@ impl HpaFold {
         );
         let first = hpa.specs.first();
         let bounds = first.map_or(hpa.bounds, |spec| spec.bounds);
+        let tolerance = first.map_or((hpa.tolerance, hpa.tolerance_down), |spec| spec.tolerance);
         let targets = first.map_or(&hpa.metric_targets, |spec| &spec.metric_targets);
         let most = f64::from(bounds.1);
         let metrics = targets.len();
@@ -115,7 +122,7 @@ impl HpaFold {
         }
         Self {
             workload: hpa.workload,
-            tolerance: (hpa.tolerance, hpa.tolerance_down),
+            tolerance,
             demand,
             shown: first.map_or_else(Shown::default, |spec| spec.shown),
             from,
@@ -145,7 +152,7 @@ impl HpaFold {
             follow: Follow::new(from, to, recording.step.as_secs_f64(), most),
             least: Integral::new(from, to),
             highest: 0.0,
-            steps: Steps::new(&hpa.load_steps, hpa.tolerance, keep_steps),
+            steps: Steps::new(&hpa.load_steps, tolerance.0, keep_steps),
         }
     }
 
@@ -298,6 +305,10 @@ impl HpaFold {
                     }
                     moment.ratio = seen.or(moment.ratio);
                     moment.asked = asked.or(moment.asked);
+                }
+                Told::Spec(most, tolerance) => {
+                    self.follow.bound(now, most);
+                    self.steps.tolerate(tolerance);
                 }
                 Told::Pod(marks) => {
                     let other = moment.pod.filter(|other| other.number < marks.number);

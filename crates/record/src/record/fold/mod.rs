@@ -156,6 +156,10 @@ impl Folds {
 
     /// The spec of an HPA is this from now on.
     pub fn respec(&mut self, hpa: usize, spec: &HpaSpecRecord) {
+        let workload = self.hpas[hpa].workload;
+        if workload < self.workloads.len() {
+            self.settle(workload, spec.since);
+        }
         self.hpas[hpa].respec(spec);
     }
 

@@ -96,6 +96,11 @@ impl Steps {
         }
     }
 
+    /// The tolerance of the steps that begin from now on.
+    pub(super) fn tolerate(&mut self, tolerance: f64) {
+        self.limit = 1.0 + tolerance;
+    }
+
     /// When the next step begins.
     pub(super) fn next(&self) -> Option<SimTime> {
         self.known.front().map(|step| step.0)

@@ -167,6 +167,7 @@ fn on_metrics(shown: Shown, rate_target: Option<f64>) -> Recording {
     recording.hpas[0].specs = vec![HpaSpecRecord {
         bounds: (1, 9),
         metric_targets: vec![50.0],
+        tolerance: (0.1, 0.1),
         rate_target,
         shown,
         ..HpaSpecRecord::default()
@@ -238,6 +239,47 @@ fn what_is_needed_is_not_known_until_late_metrics_show_it() {
     assert_eq!(unknown.map(|one| one.0).collect::<Vec<_>>(), [300.0]);
     let step = &folded.steps[0];
     assert_eq!((step.demand, step.latency.full_decision), (6.0, Some(45.0)));
+}
+
+/// Four replicas all along, of at most four and from half of the run on of at most twenty; the
+/// metric that is scaled on stays twice its target.
+fn bound_changes() -> Recording {
+    let mut recording = on_metrics(Shown::default(), None);
+    let hpa = &mut recording.hpas[0];
+    hpa.bounds = (1, 20);
+    hpa.metric_values = vec![Curve::from_steps(vec![(at(0), 100.0), (at(315), 101.0)])];
+    hpa.desired = Curve::from_steps(vec![(at(0), 4)]);
+    hpa.asked = Curve::from_steps(vec![(at(0), 8.0), (at(315), 8.1)]);
+    let mut later = hpa.specs[0].clone();
+    hpa.specs[0].bounds.1 = 4;
+    (later.since, later.bounds.1) = (at(300), 20);
+    hpa.specs.push(later);
+    let ready = Counts {
+        ready: 4,
+        ..Counts::default()
+    };
+    recording.workloads[0].counts = Curve::from_steps(vec![(at(0), ready)]);
+    recording
+}
+
+#[test]
+fn an_hpa_stands_at_the_bound_in_force() {
+    let recording = bound_changes();
+    let folded = &Folds::of(&recording).hpas[0];
+    assert_eq!(folded.beyond, [315.0]);
+    assert_eq!(folded.followed.saturated_pct, 50.0);
+    let hpa = &recording.hpas[0];
+    assert_eq!(hpa.max_replicas(), "(4 at first, 20 at the end)");
+    assert_eq!([299, 300].map(|second| hpa.most_at(at(second))), [4, 20]);
+}
+
+#[test]
+fn the_spec_in_force_has_the_tolerance() {
+    let mut recording = bound_changes();
+    let hpa = &mut recording.hpas[0];
+    hpa.specs[1].bounds.1 = 4;
+    hpa.specs[1].tolerance.0 = 1.5;
+    assert_eq!(Folds::of(&recording).hpas[0].beyond, [315.0]);
 }
 
 #[test]
