@@ -9,10 +9,9 @@ use crate::sim::SimTime;
 /// Owners that have a colour of their own.
 const MOST: usize = 6;
 
-/// Begins of the rows' buckets with their lengths in hours.
+/// Begins of the buckets, those without rows included, with their lengths in hours.
 fn buckets(recording: &Recording) -> Vec<(SimTime, f64)> {
-    let mut begins: Vec<SimTime> = recording.costs.rows.iter().map(|row| row.from).collect();
-    begins.dedup();
+    let begins = &recording.costs.begins;
     let end = SimTime::ZERO + recording.duration;
     let nexts = begins.iter().skip(1).copied().chain([end]);
     begins
@@ -73,4 +72,33 @@ pub(super) fn owners(recording: &Recording, summary: &Summary) -> Vec<(String, P
         stack.push(("idle".to_owned(), of(&|owner| owner == Owner::Idle)));
     }
     stack
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_that_cost_nothing_do_not_stretch_those_before() {
+        let at = |hour: i64| SimTime::from_secs(3600 * hour);
+        let mut recording = Recording {
+            duration: at(4) - SimTime::ZERO,
+            ..Recording::default()
+        };
+        recording.costs.begins = (0..4).map(at).collect();
+        let row = |hour| CostRow {
+            from: at(hour),
+            group: None,
+            purchase: None,
+            owner: Owner::Idle,
+            core_hours: 0.0,
+            gib_hours: 0.0,
+            cpu: 2.0,
+            memory: 0.0,
+            other: 0.0,
+        };
+        recording.costs.rows = vec![row(0), row(3)];
+        let rates: Vec<f64> = rate(&recording).iter().map(|point| point.1).collect();
+        assert_eq!(rates, [2.0, 0.0, 0.0, 2.0]);
+    }
 }

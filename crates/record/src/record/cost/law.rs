@@ -2,11 +2,16 @@
 
 use super::super::fold::billed_seconds;
 use super::super::recording::{NodeRecord, Recording};
-use super::{Owner, price_at};
+use super::{Owner, price_at, price_over};
 use crate::sim::SimTime;
 
 /// A cent's half: what rounding may leave.
 const HALF_A_CENT: f64 = 0.005;
+
+/// What rounding may leave of a sum: of large ones more than half a cent.
+fn rounding(sum: f64) -> f64 {
+    HALF_A_CENT.max(1e-9 * sum.abs())
+}
 
 /// What a node cost by its life alone, from the warm-up on, without commitments.
 pub fn by_its_life(node: &NodeRecord, recording: &Recording) -> f64 {
@@ -19,15 +24,8 @@ pub fn by_its_life(node: &NodeRecord, recording: &Recording) -> f64 {
     }
     let seconds = (to - from).as_secs_f64();
     let more = billed_seconds(seconds, recording.prices.node_minimum_seconds) - seconds;
-    let price = |time| price_at(&node.prices, node.price_per_hour, time);
-    let mut sum = price(to) * more;
-    let inner = node.prices.iter().map(|step| step.0);
-    let mut at = from;
-    for next in inner.filter(|time| *time > from && *time < to).chain([to]) {
-        sum += price(at) * (next - at).as_secs_f64();
-        at = next;
-    }
-    sum / 3600.0
+    let (steps, plain) = (&node.prices, node.price_per_hour);
+    price_over(steps, plain, from, to) + price_at(steps, plain, to) * more / 3600.0
 }
 
 /// Whether the costs of a run add up: by purchase, by owner, by rows, and by the lives of the nodes.
@@ -35,7 +33,7 @@ pub fn check(recording: &Recording) -> Result<(), String> {
     let costs = &recording.costs;
     let hours = (recording.duration - recording.warm_up).as_secs_f64() / 3600.0;
     let same = |what: &str, a: f64, b: f64| {
-        if (a - b).abs() < HALF_A_CENT {
+        if (a - b).abs() < rounding(a) {
             Ok(())
         } else {
             Err(format!("{what}: ${a:.4} is not ${b:.4}"))
@@ -78,7 +76,7 @@ pub fn check(recording: &Recording) -> Result<(), String> {
         committed * hours,
         costs.paid[2] + costs.unused,
     )?;
-    if costs.paid[0] + costs.paid[1] > listed + HALF_A_CENT {
+    if costs.paid[0] + costs.paid[1] > listed + rounding(listed) {
         return Err(format!(
             "${:.4} for nodes that cost ${listed:.4}",
             costs.paid[0] + costs.paid[1]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::pool::Pool;
 use super::tariff::rates;
-use super::{CostRow, Costs, Owner, Purchase};
+use super::{CostRow, Costs, Owner, Purchase, price_over};
 use crate::record::fold::billed_seconds;
 use crate::record::recording::{NodeRecord, Recording};
 use crate::sim::{SimDuration, SimTime};
@@ -71,10 +71,13 @@ impl Meter {
         let start = SimTime::ZERO + frame.warm_up.min(frame.duration);
         let length = frame.duration.as_secs_f64();
         let fits = LENGTHS.iter().find(|(most, _)| length <= *most as f64);
+        let bucket = SimDuration::from_secs(fits.map_or(3600, |(_, bucket)| *bucket)).0;
+        // Usage is told at the end of a step: a bucket is whole steps.
+        let step = frame.step.0.max(1);
         Self {
             start,
             end: SimTime::ZERO + frame.duration,
-            bucket: SimDuration::from_secs(fits.map_or(3600, |(_, bucket)| *bucket)),
+            bucket: SimDuration((bucket + step - 1) / step * step),
             keep,
             reference: frame.prices.reference,
             minimum: frame.prices.node_minimum_seconds,
@@ -107,6 +110,9 @@ impl Meter {
 
     fn close(&mut self) {
         let (from, to) = (self.from, self.edge());
+        if self.keep {
+            self.costs.begins.push(from);
+        }
         self.pay(to);
         for pool in &mut self.pools {
             pool.close(from, to, self.reference, &mut self.costs, self.keep);
@@ -209,7 +215,9 @@ impl Meter {
     /// A node is gone, or gets its first pod, after a time without any.
     fn count_empty(&mut self, up: Up, now: SimTime) {
         if up.busy == 0 {
-            self.pools[up.pool].empty += (now - up.empty).as_secs_f64();
+            let pool = &mut self.pools[up.pool];
+            pool.empty += (now - up.empty).as_secs_f64();
+            pool.empty_cost += price_over(&pool.steps, pool.plain, up.empty, now);
         }
     }
 
@@ -351,9 +359,7 @@ impl Meter {
         }
         for pool in &self.pools {
             let group = Arc::clone(&pool.group);
-            self.costs
-                .empty
-                .push((group, pool.empty, pool.price(self.end)));
+            self.costs.empty.push((group, pool.empty, pool.empty_cost));
         }
         if self.from < self.end {
             self.close();

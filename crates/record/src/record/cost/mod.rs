@@ -111,11 +111,13 @@ pub struct Costs {
     pub node_hours: f64,
     /// Most nodes at a time, and what they cost by the hour then.
     pub peak: (u32, f64),
-    /// Of each group: seconds of nodes without pods, those of DaemonSets left out, and the price of
-    /// a node an hour.
+    /// Of each group: seconds of nodes without pods, those of DaemonSets left out, and what the nodes
+    /// cost meanwhile, in dollars.
     pub empty: Vec<(Arc<str>, f64, f64)>,
     /// Who paid when, where series are kept: ascending in time.
     pub rows: Vec<CostRow>,
+    /// When the times of the rows begin, those included that cost nothing.
+    pub begins: Vec<SimTime>,
 }
 
 impl Costs {
@@ -128,6 +130,18 @@ impl Costs {
     pub fn total(&self) -> f64 {
         self.nodes() + self.fee
     }
+}
+
+/// What a node costs from one time to another, in dollars.
+pub(super) fn price_over(steps: &[(SimTime, f64)], plain: f64, from: SimTime, to: SimTime) -> f64 {
+    let inner = steps.iter().map(|step| step.0);
+    let mut sum = 0.0;
+    let mut at = from;
+    for next in inner.filter(|time| *time > from && *time < to).chain([to]) {
+        sum += price_at(steps, plain, at) * (next - at).as_secs_f64();
+        at = next;
+    }
+    sum / 3600.0
 }
 
 /// The price of a node an hour, over time: the last step that has begun counts.

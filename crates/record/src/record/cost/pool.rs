@@ -60,7 +60,7 @@ pub(super) struct Pool {
     pub(super) group: Arc<str>,
     pub(super) instance_type: Option<Arc<str>>,
     pub(super) spot: bool,
-    plain: f64,
+    pub(super) plain: f64,
     pub(super) steps: Arc<[(SimTime, f64)]>,
     /// Cores and GiB of a node, and of these what is not for simulated pods.
     size: [f64; 2],
@@ -71,6 +71,8 @@ pub(super) struct Pool {
     pub(super) seconds: f64,
     /// Seconds of nodes without pods, those of DaemonSets left out.
     pub(super) empty: f64,
+    /// What they cost meanwhile, in dollars.
+    pub(super) empty_cost: f64,
     pub(super) shares: Vec<Share>,
 }
 
@@ -88,6 +90,7 @@ impl Pool {
             paid: [0.0; 3],
             seconds: 0.0,
             empty: 0.0,
+            empty_cost: 0.0,
             shares: Vec::new(),
         }
     }

@@ -180,6 +180,57 @@ fn prices_change_with_time() {
 }
 
 #[test]
+fn usage_of_steps_longer_than_a_bucket_is_paid_for_alike() {
+    let cost = |minutes: i64| {
+        let step = SimDuration::from_secs(60 * minutes);
+        let recording = Recording { step, ..hours(1) };
+        let done = run(recording, vec![node("general", 0, None)], |meter| {
+            meter.placed(0, 0, 0, (0.1, 1.0), false, at(0));
+            for place in 1..=60 / minutes {
+                meter.used(0, at(60 * minutes * place), step, (1.0, 1.0));
+            }
+        });
+        balanced(&done).workloads[0].value()
+    };
+    for minutes in [4, 10, 60] {
+        near(cost(minutes), cost(1));
+    }
+}
+
+#[test]
+fn nodes_without_pods_cost_what_they_did_at_the_time() {
+    let mut spot = node("spot", 0, None);
+    spot.prices = [(at(0), 0.1), (at(1800), 0.3)].into();
+    let done = run(hours(1), vec![spot], |meter| {
+        meter.placed(0, 0, 0, (1.0, 1.0), false, at(2700));
+    });
+    let (_, seconds, cost) = &balanced(&done).empty[0];
+    near(*seconds, 2700.0);
+    near(*cost, 0.05 + 0.075);
+}
+
+#[test]
+fn buckets_that_cost_nothing_begin_as_well() {
+    let done = run(hours(1), vec![node("general", 0, Some(600))], |meter| {
+        meter.node_down(0, at(600));
+    });
+    let costs = balanced(&done);
+    let last = costs.rows.last().expect("rows").from;
+    assert_eq!((costs.begins.len(), last), (60, at(540)));
+}
+
+#[test]
+fn large_sums_may_differ_by_their_rounding() {
+    let mut done = run(hours(1), vec![node("general", 0, None)], |_| {});
+    done.nodes[0].price_per_hour = 1e12;
+    done = run(hours(1), done.nodes, |_| {});
+    done.costs.idle.add(0.05);
+    balanced(&done);
+    done.costs.idle.add(5000.0);
+    assert!(check(&done).is_err());
+}
+
+#[test]
 fn costs_that_do_not_add_up_are_told() {
     let mut done = run(hours(1), vec![node("general", 0, None)], |_| {});
     done.nodes[0].ended = Some(at(1800));
