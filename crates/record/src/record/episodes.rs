@@ -42,6 +42,10 @@ pub struct RolloutRecord {
     pub until: Option<SimTime>,
     /// When it had made no progress for `progressDeadlineSeconds`, with the condition's message.
     pub stuck: Option<(SimTime, String)>,
+    /// When it moved again after that.
+    pub moved: Option<SimTime>,
+    /// Whether what was complete at its end is another ReplicaSet than the one that was stuck.
+    pub replaced: bool,
     /// `spec.replicas` when it began.
     pub replicas: i32,
     /// The largest `spec.replicas` up to two minutes after its end.
@@ -101,6 +105,11 @@ pub struct Episodes {
 /// Pods that are not being deleted.
 fn there(counts: &Counts) -> u32 {
     counts.pending + counts.starting + counts.running + counts.ready
+}
+
+/// The name that a message has in quotes: the ReplicaSet's.
+fn quoted(message: &str) -> Option<&str> {
+    message.split('"').nth(1)
 }
 
 fn at<T: Clone + Default>(list: &mut Vec<T>, place: usize) -> &mut T {
@@ -200,6 +209,8 @@ impl Episodes {
             from: now,
             until: None,
             stuck: None,
+            moved: None,
+            replaced: false,
             replicas,
             most_replicas: replicas,
             most_pods: (pods, now),
@@ -207,8 +218,18 @@ impl Episodes {
         let mut known = self.rollouts.iter_mut().rev();
         let open = known.find(|one| one.workload == workload && one.until.is_none());
         match (progress, open) {
-            (Progress::Complete, Some(open)) => open.until = Some(now),
-            (Progress::Stuck, Some(open)) => open.stuck = Some((now, message.to_owned())),
+            (Progress::Complete, Some(open)) => {
+                open.until = Some(now);
+                let stuck = open.stuck.as_ref().and_then(|stuck| quoted(&stuck.1));
+                open.replaced = stuck.is_some_and(|stuck| quoted(message) != Some(stuck));
+            }
+            (Progress::Stuck, Some(open)) => {
+                open.stuck = Some((now, message.to_owned()));
+                open.moved = None;
+            }
+            (Progress::UnderWay, Some(open)) if before == Progress::Stuck => {
+                open.moved = Some(now);
+            }
             (Progress::Stuck, None) => {
                 // It has never been there.
                 self.rollouts.push(RolloutRecord {
@@ -278,6 +299,23 @@ mod tests {
         let wait = all.waits[0].as_ref().expect("a wait");
         assert_eq!((wait.from, wait.until), (second(10), Some(second(70))));
         assert_eq!((wait.waiting, wait.of, &*wait.why), (4, 10, "first"));
+    }
+
+    #[test]
+    fn a_roll_out_that_was_stuck_moves_again_or_is_replaced() {
+        let ended = |message: &str| {
+            let mut all = Episodes::default();
+            all.progress(0, second(5), (Progress::Complete, "\"a\""), (4, 4));
+            all.progress(0, second(60), (Progress::UnderWay, "\"b\""), (4, 4));
+            all.progress(0, second(90), (Progress::Stuck, "\"b\""), (4, 4));
+            all.progress(0, second(95), (Progress::UnderWay, message), (4, 4));
+            all.progress(0, second(99), (Progress::Complete, message), (4, 4));
+            let one = all.rollouts.remove(0);
+            assert_eq!(one.moved, Some(second(95)));
+            one.replaced
+        };
+        assert!(!ended("\"b\""));
+        assert!(ended("\"c\""));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(super) fn waited(recording: &Recording, workload: usize) -> Option<String> {
         .map_or("the end".to_owned(), |until| clock(until).to_string());
     let held = wait.of.saturating_sub(wait.waiting);
     let hpa = (recording.hpas.iter()).find(|hpa| hpa.workload == workload);
-    let most = hpa.map(|hpa| hpa.bounds.1);
+    let most = hpa.map(|hpa| hpa.most_at(wait.from));
     let of = most.filter(|most| i64::from(*most) > i64::from(held));
     let of = of.map_or(String::new(), |most| {
         format!(" of its maxReplicas of {most}")
@@ -54,7 +54,7 @@ pub(super) fn waited(recording: &Recording, workload: usize) -> Option<String> {
         None => "the nodes hold",
     };
     let text = format!(
-        "{} of {} pods stayed Pending, for {} from {} to {until} at the longest: {}; {hold} {held}{of}",
+        "up to {} of {} pods were Pending at a time, some of them for {} from {} to {until} at the longest: {}; {hold} {held}{of}",
         wait.waiting,
         wait.of,
         SimDuration((wait.length(end).0 + SECOND / 2).div_euclid(SECOND) * SECOND),
@@ -81,15 +81,31 @@ pub(super) fn rollouts(recording: &Recording, labels: &Labels) -> Vec<Finding> {
 
 fn stuck(rollout: &RolloutRecord, label: &str) -> Option<Finding> {
     let (since, message) = rollout.stuck.as_ref()?;
-    let (since, from) = (clock(*since), clock(rollout.from));
+    // Of a first one that never was complete it is not known when it began.
+    let from = if rollout.from < *since {
+        format!(" of {}", clock(rollout.from))
+    } else {
+        String::new()
+    };
+    let since = clock(*since);
     let message = message.trim_end_matches('.');
     let text = match rollout.until {
-        Some(until) => format!(
-            "its roll-out of {from} was stuck from {since} on ({message}) and went on: it was complete at {}",
+        Some(until) if rollout.replaced => format!(
+            "its roll-out{from} was stuck from {since} on ({message}) and never completed: that of another ReplicaSet took its place, complete at {}",
             clock(until)
         ),
+        Some(until) => {
+            let moved = (rollout.moved).map_or(String::new(), |moved| {
+                format!(" until it moved again at {}", clock(moved))
+            });
+            format!(
+                "its roll-out{from} was stuck from {since}{} ({message}): it was complete at {}",
+                if moved.is_empty() { " on" } else { &moved },
+                clock(until)
+            )
+        }
         None => format!(
-            "its roll-out of {from} has been stuck since {since}: {message} (ProgressDeadlineExceeded). Nothing rolls it back by itself: kubectl rollout undo",
+            "its roll-out{from} has been stuck since {since}: {message} (ProgressDeadlineExceeded). Nothing rolls it back by itself: kubectl rollout undo",
         ),
     };
     Some(finding(Severity::Warning, label.to_owned(), text))
@@ -116,8 +132,8 @@ fn driven(rollout: &RolloutRecord, label: &str) -> Option<Finding> {
 /// Pods of old and new ReplicaSets above what the HPA allows.
 fn beyond(rollout: &RolloutRecord, hpa: &HpaRecord, label: &str) -> Option<Finding> {
     let (most, time) = rollout.most_pods;
+    let allowed = hpa.most_at(time);
     let time = clock(time);
-    let allowed = hpa.bounds.1;
     (i64::from(most) > i64::from(allowed)).then(|| {
         let text = format!(
             "roll-out and HPA together reached {most} of {allowed} pods at {time}: maxSurge comes on top of maxReplicas",
@@ -164,7 +180,7 @@ pub(super) fn interruptions(recording: &Recording) -> Vec<Finding> {
         let killed = if killed == 0 {
             String::new()
         } else {
-            format!(", {killed} of them were killed at the end of the notice")
+            format!(", {killed} pods were killed at the end of the notice")
         };
         let (paid, listed) = (recording.nodes.iter())
             .filter(|node| node.group == group)
@@ -203,10 +219,10 @@ pub(super) fn empty(recording: &Recording) -> Vec<Finding> {
     let end = SimTime::ZERO + recording.duration;
     let start = SimTime::ZERO + recording.warm_up;
     let mut groups: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
-    for (group, seconds, price) in &recording.costs.empty {
+    for (group, seconds, cost) in &recording.costs.empty {
         let sum = groups.entry(group).or_default();
         sum.0 += seconds;
-        sum.1 += seconds / 3600.0 * price;
+        sum.1 += cost;
     }
     let found = groups.into_iter().filter_map(|(group, (seconds, cost))| {
         let nodes = recording.nodes.iter().filter(|node| node.group == group);
