@@ -12,6 +12,8 @@ const MISSED: f64 = 1.0;
 const MISSED_OFTEN: f64 = 5.0;
 /// Work that comes is more than what is done from this factor on.
 const MORE: f64 = 1.05;
+/// From this part of what pods request on, CPU that they used may be what was too little.
+const BUSY: f64 = 0.5;
 
 /// A count with commas between groups of three digits.
 pub(super) fn count(value: u64) -> String {
@@ -61,24 +63,30 @@ pub(super) fn unanswered(
     Some(warning(label, text))
 }
 
-/// Why pods cannot keep up, if their requests ask for more CPU than they used.
+/// Why pods cannot keep up, if their requests ask for more CPU than they used: it is the CPU only
+/// where they used much of what they request.
 fn overload(fold: &ServiceFold) -> Option<String> {
-    overload_of(fold.samples, fold.cpu_offered, fold.cpu_used)
-}
-
-/// As [`overload`], of sums over samples, in cores.
-fn overload_of(samples: u64, offered: f64, used: f64) -> Option<String> {
     // A pod that runs uses some CPU.
-    if samples > 0 && used <= 0.0 {
+    if fold.samples > 0 && fold.cpu_used <= 0.0 {
         return Some("it had no running pod".to_owned());
     }
-    let samples = samples.max(1) as f64;
-    let (offered, used) = (offered / samples, used / samples);
-    (offered > MORE * used).then(|| {
-        format!(
+    let samples = fold.samples.max(1) as f64;
+    let [offered, used, requested] =
+        [fold.cpu_offered, fold.cpu_used, fold.cpu_requested].map(|sum| sum / samples);
+    if offered <= MORE * used {
+        None
+    } else if used >= BUSY * requested {
+        Some(format!(
             "it is overloaded, its requests ask for {offered:.2} cores of CPU and its pods used {used:.2}"
-        )
-    })
+        ))
+    } else {
+        (fold.most_queued > 0).then(|| {
+            format!(
+                "it is overloaded, up to {} requests waited for a slot while its pods used {used:.2} of the {requested:.2} cores that they request",
+                count(u64::from(fold.most_queued))
+            )
+        })
+    }
 }
 
 /// More failed requests than the objective allows.
@@ -158,10 +166,34 @@ mod tests {
 
     #[test]
     fn a_service_without_pods_is_not_called_overloaded() {
-        let told = |used| overload_of(10, 1.0, used);
+        let told = |cpu_used| overload(&service(cpu_used));
         assert_eq!(told(0.0).as_deref(), Some("it had no running pod"));
-        let more = told(0.5).unwrap_or_default();
+        let more = told(5.0).unwrap_or_default();
         assert!(more.starts_with("it is overloaded"), "{more}");
-        assert_eq!(told(1.0), None);
+        assert_eq!(told(10.0), None);
+    }
+
+    /// Ten samples of a core offered and half a core requested.
+    fn service(cpu_used: f64) -> ServiceFold {
+        let mut fold = ServiceFold::default();
+        (fold.samples, fold.cpu_offered, fold.cpu_requested) = (10, 10.0, 5.0);
+        fold.cpu_used = cpu_used;
+        fold
+    }
+
+    #[test]
+    fn cpu_is_not_blamed_where_pods_hardly_used_it() {
+        let told = |most_queued| {
+            let mut fold = service(2.0);
+            fold.most_queued = most_queued;
+            overload(&fold)
+        };
+        assert_eq!(
+            told(1200).as_deref(),
+            Some(
+                "it is overloaded, up to 1,200 requests waited for a slot while its pods used 0.20 of the 0.50 cores that they request"
+            )
+        );
+        assert_eq!(told(0), None);
     }
 }

@@ -52,6 +52,8 @@ pub struct ServiceFold {
     pub cpu_offered: f64,
     /// Requests in pods at the last sample: with a slot, and waiting for one.
     pub inside: (u32, u32),
+    /// Most requests that waited for a slot, at a sample.
+    pub most_queued: u32,
     /// Σ CPU used, in cores.
     pub cpu_used: f64,
     /// Σ CPU requested by ready pods, in cores.
@@ -133,6 +135,7 @@ impl ServiceFold {
         self.samples += 1;
         self.cpu_offered += sample.cpu_offered;
         self.inside = (sample.in_service, sample.queued);
+        self.most_queued = self.most_queued.max(sample.queued);
         self.cpu_used += sample.cpu_used;
         self.cpu_requested += sample.cpu_requested;
         self.memory_used += sample.memory_used;
