@@ -113,9 +113,9 @@ fn the_table_of_costs_adds_up_to_the_cost_of_the_nodes() {
 fn pods_that_wait_are_told_of_with_the_reason_and_what_the_nodes_hold() {
     let rest = "[[node_group]]\nname = \"n\"\ncount = 1\ncpu = 3\nmemory = \"16Gi\"\nprice = 0.2\n[[action]]\nat = \"10m\"\nkubectl = \"kubectl scale deployment api --replicas=10\"\n[[action]]\nat = \"22m\"\nkubectl = \"kubectl scale deployment api --replicas=4\"\n[[service]]\nworkload = \"Deployment/api\"\nusage = { cpu = \"1\", memory = \"1Gi\" }\n";
     let (_, summary) = run(rest);
-    let text = told(&summary, "Deployment/api", "stayed Pending");
+    let text = told(&summary, "Deployment/api", "were Pending");
     assert!(
-        text.starts_with("4 of 10 pods stayed Pending, for "),
+        text.starts_with("up to 4 of 10 pods were Pending at a time, some of them for "),
         "{text}"
     );
     assert!(
@@ -128,7 +128,7 @@ fn pods_that_wait_are_told_of_with_the_reason_and_what_the_nodes_hold() {
 fn several_reasons_are_told_with_their_nodes() {
     let rest = "[[node_group]]\nname = \"n\"\ncount = 2\ncpu = 3\nmemory = \"16Gi\"\nprice = 0.2\n[[action]]\nat = \"5m\"\nkubectl = \"kubectl cordon n-2\"\n[[action]]\nat = \"10m\"\nkubectl = \"kubectl scale deployment api --replicas=10\"\n[[service]]\nworkload = \"Deployment/api\"\nusage = { cpu = \"1\", memory = \"1Gi\" }\n";
     let (_, summary) = run(rest);
-    let text = told(&summary, "Deployment/api", "stayed Pending");
+    let text = told(&summary, "Deployment/api", "were Pending");
     let reasons = "1 of 2 nodes is cordoned or not ready, 1 has less than 500m CPU free";
     assert!(text.contains(reasons), "{text}");
 }
@@ -149,6 +149,36 @@ fn a_roll_out_that_is_stuck_is_told_of() {
         &summary,
         "Deployment/api",
         "a pod asks for 6 CPU, and no node has more than 4 CPU",
+    );
+}
+
+#[test]
+fn a_roll_out_that_was_undone_is_not_told_as_complete() {
+    let rest = format!(
+        "{NODES}[[action]]\nat = \"10m\"\nkubectl = '''kubectl patch deployment api -p '{{\"spec\": {{\"progressDeadlineSeconds\": 60, \"template\": {{\"spec\": {{\"containers\": [{{\"name\": \"api\", \"resources\": {{\"requests\": {{\"cpu\": \"6\"}}}}}}]}}}}}}}}' '''\n[[action]]\nat = \"30m\"\nkubectl = \"kubectl rollout undo deployment/api\"\n[[service]]\nworkload = \"Deployment/api\"\nusage = {{ cpu = \"1\", memory = \"1Gi\" }}\n"
+    );
+    let (_, summary) = run(&rest);
+    let text = told(&summary, "Deployment/api", "was stuck");
+    assert!(
+        text.starts_with("its roll-out of 10m0s was stuck from 11m"),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "and never completed: that of another ReplicaSet took its place, complete at 30m"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_first_roll_out_that_never_completes_is_told_without_its_beginning() {
+    let rest = "[[node_group]]\nname = \"n\"\ncount = 1\ncpu = 1\nmemory = \"16Gi\"\nprice = 0.2\n[[service]]\nworkload = \"Deployment/api\"\nusage = { cpu = \"1\", memory = \"1Gi\" }\n";
+    let (_, summary) = run(rest);
+    let text = told(&summary, "Deployment/api", "ProgressDeadlineExceeded");
+    assert!(
+        text.starts_with("its roll-out has been stuck since 10m"),
+        "{text}"
     );
 }
 
@@ -216,6 +246,28 @@ fn a_spot_node_goes_after_its_notice_and_another_one_comes() {
 }
 
 #[test]
+fn a_spot_node_that_has_its_notice_before_it_registers_takes_no_pods() {
+    let rest = "[[node_group]]\nname = \"base\"\ncount = 1\ncpu = 1\nmemory = \"16Gi\"\nprice = 0.2\n[[node_group]]\nname = \"n\"\ncount = 2\nspot = true\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.1\ninterruption = { at = [\"10m\", \"12m40s\"], correlated = 1.0, notice = \"2m\" }\n";
+    let scenario = scenario(rest);
+    let mut cluster = Simulation::new(&scenario, 42);
+    let mut seen = 0;
+    for second in (761..880).step_by(5) {
+        cluster
+            .step_until(SimTime::from_secs(second))
+            .expect("no endless loop");
+        let nodes = cluster.store().nodes();
+        for (_, node) in nodes.filter(|(_, node)| node.name().starts_with("n-")) {
+            assert!(node.unschedulable, "{} at {second} s", node.name());
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "they register");
+    let recording = cluster.finish().expect("the books balance").recording;
+    let killed: u64 = recording.interruptions.iter().map(|one| one.killed).sum();
+    assert_eq!((recording.interruptions.len(), killed), (4, 0));
+}
+
+#[test]
 fn budgets_do_not_stop_the_provider() {
     let pdb = "\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: api}\nspec: {maxUnavailable: 0, selector: {matchLabels: {app: api}}}\n";
     let toml = "name = \"money\"\nmanifests = \"all.yaml\"\n[simulation]\nduration = \"30m\"\n[[node_group]]\nname = \"n\"\ncount = 2\nspot = true\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.1\ninterruption = { at = \"10m\" }\n";
@@ -252,9 +304,9 @@ fn nodes_of_a_correlated_group_go_together_and_a_fallback_replaces_them() {
 
 #[test]
 fn interruptions_come_at_their_rate() {
-    // Two an hour and node, of a node that comes back after minutes: about 2 × 10 × 24.
+    // Two an hour and node, in four runs of an hour with ten nodes that come back after minutes.
     let toml = "[[node_group]]\nname = \"n\"\ncount = 10\nspot = true\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.1\ninterruption = { rate = 2 }\n";
-    let scenario = scenario(&toml.replace("1h", "24h"));
+    let scenario = scenario(toml);
     let mut count = 0;
     for seed in 0..4 {
         let done = world::run(&scenario, seed, Detail::Summary, |_| true).expect("a run");

@@ -127,9 +127,12 @@ impl Simulation<'_> {
         let groups = self.scenario.node_groups.iter();
         let zones = zone_numbers(groups.map(|group| group.zone.as_str()));
         let (name, group) = (instance.name.clone(), instance.group);
+        let noticed = instance.noticed;
         let spec = &self.scenario.node_groups[group];
         let mut node = self.node(&name, group, spec, now);
         node.zone = zones[group];
+        // The provider takes it back already.
+        node.unschedulable = noticed;
         if !ready {
             node.taints.extend(Node::not_ready_taints());
             node.readiness = Readiness::Starting;
