@@ -251,6 +251,10 @@ fn a_memory_limit_is_not_lowered_below_the_usage() {
     let of_kind = |row: &&BTreeMap<String, String>| row["reason"] == "ResizeError";
     let error = rows.iter().find(of_kind).expect("it is told");
     assert!(error["message"].contains(words), "{error:?}");
+    // No container runs at the end.
+    let findings = ran.summary()["findings"].to_string();
+    let lowered = "a VPA lowered its memory from 400Mi to 200Mi";
+    assert!(findings.contains(lowered), "{findings}");
 
     // The mode InPlace waits, and asks the node no more than that.
     let flag = "usage = { cpu = \"50m\" }\n[controllers.vpa-updater]\nin-place = true";

@@ -143,7 +143,7 @@ impl Simulation<'_> {
                 recommendation: own.next().map(band),
                 ..VpaRow::default()
             };
-            self.sum_up(workload, name, &mut row);
+            self.sum_up(workload, name, false, &mut row);
             if let Some(usage) = observed.of(workload, name) {
                 [row.usage_p50, row.usage_p95, row.usage_max] = percentiles(usage);
             }
@@ -151,7 +151,8 @@ impl Simulation<'_> {
         }
     }
 
-    /// Records what the containers under VPAs request when the run ends.
+    /// Records what the containers under VPAs request when the run ends: where none runs, what was
+    /// admitted for those that are to run.
     pub(in crate::world) fn record_requests_at_end(&mut self) {
         for vpa in &self.vpas.all {
             let (Ok(target), Some(place)) = (&vpa.target, vpa.record) else {
@@ -160,7 +161,10 @@ impl Simulation<'_> {
             for container in 0..self.recorder.recording.vpas[place].containers.len() {
                 let name = &self.recorder.recording.vpas[place].containers[container].name;
                 let mut row = VpaRow::default();
-                self.sum_up(target.workload, name, &mut row);
+                self.sum_up(target.workload, name, false, &mut row);
+                if row.running == 0 {
+                    self.sum_up(target.workload, name, true, &mut row);
+                }
                 if row.running > 0 {
                     self.recorder.vpa_at_end(place, container, row.request);
                 }
@@ -168,8 +172,8 @@ impl Simulation<'_> {
         }
     }
 
-    /// Adds what the running containers of a name request and may use.
-    fn sum_up(&self, workload: WorkloadId, container: &str, row: &mut VpaRow) {
+    /// Adds what the running containers of a name request and may use; or `all` those of active pods.
+    fn sum_up(&self, workload: WorkloadId, container: &str, all: bool, row: &mut VpaRow) {
         let (mut request, mut limit) = (Mean::default(), Mean::default());
         for id in &self.store.workload(workload).pods {
             let Some(pod) = self.store.pod(*id) else {
@@ -179,7 +183,7 @@ impl Simulation<'_> {
             let Some((_, status)) = containers.find(|(spec, _)| spec.name == container) else {
                 continue;
             };
-            if status.running_since.is_some() {
+            if status.running_since.is_some() || all && pod.is_active() {
                 let resources = status.resources;
                 row.running += 1;
                 request.add(resources.cpu_request, resources.memory_request);

@@ -106,7 +106,7 @@ pub struct VpaContainerRecord {
     pub name: String,
     /// One row per pass of the recommender, in order of time.
     pub rows: Vec<VpaRow>,
-    /// Mean request in force when the run ended.
+    /// Mean request in force when the run ended; where no container ran, of those that were to.
     pub at_end: Option<Amounts>,
 }
 

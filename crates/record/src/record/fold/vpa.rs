@@ -58,7 +58,7 @@ impl ContainerFold {
 }
 
 impl ContainerFold {
-    /// The requests in force when the run ends.
+    /// The requests in force when the run ends; where no container runs, of those that are to.
     pub(super) fn at_end(&mut self, request: Amounts) {
         let last = &mut self.last_request;
         last.cpu = request.cpu.or(last.cpu);
