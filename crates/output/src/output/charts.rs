@@ -445,7 +445,8 @@ fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
     let (cpu, memory) = recording.prices.reference;
     let weight = |cores: f64, gib: f64| cores * cpu + gib * memory;
     let serving = |workload: usize| !recording.workloads[workload].is_load;
-    let requested = pod_sum(recording, serving, price);
+    let start = recording.warm_up.as_secs_f64();
+    let requested = since(start, pod_sum(recording, serving, price));
     let used = pod_sum(recording, |_| true, weight);
     let there = nodes(recording, |node| weight(node.cpu, node.memory));
     let mut times: Vec<f64> = used.iter().chain(&there).map(|point| point.0).collect();
@@ -486,6 +487,16 @@ fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
         idle_share: times.into_iter().map(idle).collect(),
         load_spans: load_spans(recording, None),
     }
+}
+
+/// Steps that are zero before a time.
+fn since(start: f64, points: Points) -> Points {
+    let first = (start > 0.0).then(|| (start, steps::at(&points, start)));
+    let rest = points
+        .iter()
+        .copied()
+        .filter(|point| point.0 > start || start <= 0.0);
+    first.into_iter().chain(rest).collect()
 }
 
 /// The sum of a value over the nodes that are up, as steps.
@@ -541,6 +552,13 @@ fn counted(count: usize, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_pods_cost_before_the_warm_ups_end_is_not_drawn() {
+        let points = vec![(0.0, 1.0), (30.0, 2.0), (90.0, 3.0)];
+        assert_eq!(since(60.0, points.clone()), [(60.0, 2.0), (90.0, 3.0)]);
+        assert_eq!(since(0.0, points.clone()), points);
+    }
 
     #[test]
     fn many_loads_become_spans_with_a_number_or_a_name() {
