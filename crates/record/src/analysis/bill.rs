@@ -22,7 +22,8 @@ pub struct Bill {
     pub request: f64,
     /// Node cost that no request or usage accounts for.
     pub idle: f64,
-    /// The same in percent of the node cost without the fee.
+    /// The same in percent of what the nodes cost: without the fee, and without what was committed to
+    /// and not used.
     pub idle_share_pct: f64,
     /// Pod-hours of the services.
     pub replica_hours: f64,
