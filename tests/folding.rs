@@ -61,7 +61,7 @@ fn assert_same(name: &str, whole: &Summary, folded: &Summary) {
     assert_eq!(whole.findings, folded.findings, "{name}");
 }
 
-/// An HPA on memory, of at most four replicas, with an action at 30 minutes.
+/// An HPA on memory, of at most four replicas, patched at half an hour.
 fn patched(metrics: &str) -> Scenario {
     let toml = format!(
         r#"name = "patched"
@@ -74,7 +74,7 @@ count = 8
 cpu = 8
 memory = "32Gi"
 [[action]]
-at = "30m"
+at = "30m7s"
 kubectl = '''kubectl patch hpa api -p '{{"spec": {{"maxReplicas": 20, {metrics}}}}}' '''
 [[service]]
 workload = "Deployment/api"
