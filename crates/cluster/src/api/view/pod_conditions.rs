@@ -56,16 +56,7 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
             }
         }
     }
-    if pod.preempted.is_some() {
-        let message = "default-scheduler: preempting to accommodate a higher priority pod";
-        let why = (Some("PreemptionByScheduler"), Some(message.to_owned()));
-        all.push(condition("DisruptionTarget", true, pod.preempted, why));
-    }
-    if pod.evicted {
-        let message = "Eviction API: evicting".to_owned();
-        let why = (Some("EvictionByEvictionAPI"), Some(message));
-        all.push(condition("DisruptionTarget", true, None, why));
-    }
+    // One condition of a type: the last cause takes the place of those before.
     if let Some((why, since)) = pod.disrupted {
         let message = match (why, pod.failure.as_deref()) {
             (Disruption::TaintManager, _) => "Taint manager: deleting due to NoExecute taint",
@@ -74,6 +65,14 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
         };
         let why = (Some(why.reason()), Some(message.to_owned()));
         all.push(condition("DisruptionTarget", true, Some(since), why));
+    } else if pod.evicted {
+        let message = "Eviction API: evicting".to_owned();
+        let why = (Some("EvictionByEvictionAPI"), Some(message));
+        all.push(condition("DisruptionTarget", true, None, why));
+    } else if pod.preempted.is_some() {
+        let message = "default-scheduler: preempting to accommodate a higher priority pod";
+        let why = (Some("PreemptionByScheduler"), Some(message.to_owned()));
+        all.push(condition("DisruptionTarget", true, pod.preempted, why));
     }
     match pod.resize {
         None => {}
@@ -126,4 +125,38 @@ fn unready(pod: &Pod) -> Option<Why> {
     let names: Vec<&str> = names.map(|(_, spec)| spec.name.as_str()).collect();
     let message = format!("containers with unready status: [{}]", names.join(" "));
     Some((Some("ContainersNotReady"), Some(message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::api::{ObjectMeta, PodTemplate, Uid, WorkloadId};
+    use crate::autoscaler::vpa::WallClock;
+
+    #[test]
+    fn the_last_cause_of_a_disruption_is_the_one_that_is_shown() {
+        let meta = ObjectMeta::new("default", "web", Uid(1), SimTime::ZERO);
+        let template = Arc::new(PodTemplate::default());
+        let clock = Clock {
+            calendar: WallClock::default(),
+            now: SimTime::ZERO,
+        };
+        let mut pod = Pod::new(meta, WorkloadId(0), template);
+        let reasons = |pod: &Pod| -> Vec<Value> {
+            let all = conditions(pod, clock);
+            let disrupted = all
+                .into_iter()
+                .filter(|one| one["type"] == "DisruptionTarget");
+            disrupted.map(|one| one["reason"].clone()).collect()
+        };
+        assert!(reasons(&pod).is_empty());
+        pod.preempted = Some(SimTime::ZERO);
+        assert_eq!(reasons(&pod), ["PreemptionByScheduler"]);
+        pod.evicted = true;
+        assert_eq!(reasons(&pod), ["EvictionByEvictionAPI"]);
+        pod.disrupted = Some((Disruption::PodGc, SimTime::ZERO));
+        assert_eq!(reasons(&pod), ["DeletionByPodGC"]);
+    }
 }
