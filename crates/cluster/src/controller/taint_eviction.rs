@@ -7,7 +7,7 @@ use super::pod_control::delete_pod;
 use super::podgc::pods_of;
 use crate::api::{
     Change, Context, Disruption, NOT_READY, NodeId, ObjectId, Pod, PodId, PodWrite, Store, Taint,
-    TaintEffect, Toleration, UNREACHABLE, What, untolerated,
+    TaintEffect, Toleration, UNREACHABLE, What, Write, untolerated,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::sim::{SimDuration, SimTime};
@@ -84,7 +84,7 @@ impl Controller {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        if pod.is_deleting() || pod.has_ended() {
+        if pod.is_deleting() {
             return;
         }
         let now = context.now;
@@ -148,10 +148,16 @@ impl Controller {
                 }
             }
             Event::Delete(id) => {
-                let stays = |pod: &Pod| !pod.is_deleting() && !pod.has_ended();
-                if context.store.pod(id).is_some_and(stays) {
-                    context.write_pod(id, PodWrite::Disrupt(Disruption::TaintManager));
-                    delete_pod(id, context);
+                let stays = |pod: &&Pod| !pod.is_deleting() && !pod.removed;
+                let Some(pod) = context.store.pod(id).filter(stays) else {
+                    return;
+                };
+                let ended = pod.has_ended();
+                context.write_pod(id, PodWrite::Disrupt(Disruption::TaintManager));
+                delete_pod(id, context);
+                // It gets no time to end: its object goes at once (`CheckGracefulDelete`).
+                if ended {
+                    context.commit(Write::RemovePod(id));
                 }
             }
         }
