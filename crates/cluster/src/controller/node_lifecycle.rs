@@ -187,13 +187,24 @@ fn miss(id: NodeId, context: &mut Context<'_, Event>) {
     let Some(node) = context.store.find_node(id) else {
         return;
     };
-    let text = || format!("Node {} status is now: NodeNotReady", node.name());
-    let object = ObjectId::Node(id);
-    context.events.normal(object, "NodeNotReady", text);
+    let was = node.readiness;
+    if was == Readiness::Ready {
+        let text = || format!("Node {} status is now: NodeNotReady", node.name());
+        let object = ObjectId::Node(id);
+        context.events.normal(object, "NodeNotReady", text);
+    }
+    // A node whose pods are being evicted already goes on so, whatever the rate
+    // (`processTaintBaseEviction`).
+    let swaps = node.has_taint(NOT_READY, TaintEffect::NoExecute);
     context.commit(Write::Readiness(id, Readiness::Unknown));
-    let goes = [TaintEffect::NoSchedule, TaintEffect::NoExecute].map(|effect| (NOT_READY, effect));
-    let comes = [(UNREACHABLE, TaintEffect::NoSchedule)];
-    retaint(id, &goes, &comes, context);
+    let effects = [TaintEffect::NoSchedule, TaintEffect::NoExecute];
+    let goes = effects.map(|effect| (NOT_READY, effect));
+    let comes = effects.map(|effect| (UNREACHABLE, effect));
+    retaint(id, &goes, &comes[..=usize::from(swaps)], context);
+    // On a node that has not been Ready nobody relied on them.
+    if was == Readiness::Starting {
+        return;
+    }
     for pod in pods_of(id, context) {
         let is_ready = |pod: PodId| context.store.pod(pod).is_some_and(|pod| pod.ready);
         if is_ready(pod) {

@@ -21,7 +21,7 @@ impl Rig {
             now: SimTime::ZERO,
             store: Store::default(),
             draws: PodDraws::default(),
-            events: EventSink::new(false),
+            events: EventSink::new(true),
             timers: Vec::new(),
             controller: Controller::new(&ClusterConfig::default(), Streams::new(7)),
         };
@@ -158,6 +158,34 @@ fn nodes_of_a_zone_are_evicted_one_every_ten_seconds() {
         panic!("{evicted:?}")
     };
     assert!((first - second).abs() >= 10, "{evicted:?}");
+}
+
+#[test]
+fn pods_that_are_evicted_already_do_not_wait_for_their_node_s_turn() {
+    let (mut rig, nodes) = Rig::new(&[0, 0, 0, 1]);
+    for node in &nodes[..2] {
+        rig.with(|_, context| {
+            context.commit(Write::Readiness(*node, Readiness::Starting));
+            let taints = Node::not_ready_taints().collect();
+            context.commit(Write::Taints(*node, taints));
+        });
+    }
+    rig.run_to(120);
+    for node in &nodes[..3] {
+        rig.falls_silent(*node);
+    }
+    for second in 120..240 {
+        rig.run_to(second);
+        for node in &nodes[..2] {
+            assert_eq!(rig.is_unknown(*node), rig.evicts(*node), "{second}");
+        }
+    }
+    assert!(nodes[..3].iter().all(|node| rig.is_unknown(*node)));
+    let away = rig
+        .events
+        .drain()
+        .filter(|one| one.reason == "NodeNotReady");
+    assert_eq!(away.count(), 1, "of the one that was Ready");
 }
 
 #[test]
