@@ -253,6 +253,7 @@ impl Simulation<'_> {
         self.node_event(node, "NodeNotReady", |name| {
             format!("Node {name} status is now: NodeNotReady")
         });
+        self.components.kubelet.machine_ends(node, now);
         self.store
             .commit(now, Write::Readiness(node, Readiness::Stopping));
         for pod in self.pods_on(node) {

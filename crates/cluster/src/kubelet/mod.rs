@@ -273,3 +273,6 @@ impl Kubelet {
         present[image] = Some(since);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,9 +33,9 @@ const PAGE: i64 = 4096;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pressure {
     /// When there was too little memory last.
-    observed: Option<SimTime>,
+    pub(super) observed: Option<SimTime>,
     /// The pod that is being evicted, and since when.
-    cleans_up: Option<(PodId, SimTime)>,
+    pub(super) cleans_up: Option<(PodId, SimTime)>,
 }
 
 /// A pod on a node and what its containers hold.
@@ -140,9 +140,13 @@ impl Kubelet {
         let used: Bytes = loads.iter().flat_map(|load| &load.held).copied().sum();
         let available = self.for_pods(there) - there.daemons.memory - used;
         let is_met = available < self.config.eviction_hard;
-        let observed = if is_met { Some(now) } else { pressure.observed };
-        let lasts = |since: SimTime| now - since < self.config.pressure_transition;
-        Self::post_pressure(node, observed.is_some_and(lasts), context);
+        let lasts = |since: &SimTime| now - *since < self.config.pressure_transition;
+        let observed = if is_met {
+            Some(now)
+        } else {
+            pressure.observed.filter(lasts)
+        };
+        Self::post_pressure(node, observed.is_some(), context);
         let evicted = if is_met {
             self.relieve(node, &loads, available, context)
         } else {

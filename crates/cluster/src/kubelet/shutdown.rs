@@ -41,6 +41,13 @@ impl Kubelet {
         context.after(POLL.min(ordinary), Event::ShutDown(node));
     }
 
+    /// A node's machine ends without a look at its pods: it is not Ready any more.
+    pub fn machine_ends(&mut self, node: NodeId, now: SimTime) {
+        let ordinary_until = now;
+        let ends = ShuttingDown { ordinary_until };
+        self.shutting_down.insert(node, ends);
+    }
+
     /// Looks whether it is the critical pods' turn.
     pub(super) fn go_on_shutting_down(&mut self, node: NodeId, context: &mut Context<'_, Event>) {
         let Some(&ShuttingDown { ordinary_until }) = self.shutting_down.get(&node) else {
@@ -54,7 +61,6 @@ impl Kubelet {
             context.at(next, Event::ShutDown(node));
             return;
         }
-        self.shutting_down.remove(&node);
         self.end_group(node, true, self.config.shutdown_grace[1], context);
     }
 

@@ -76,6 +76,7 @@ impl Kubelet {
         });
         if silence == Silence::Machine {
             missed.silence = silence;
+            self.shutting_down.remove(&node);
         }
     }
 
@@ -168,7 +169,8 @@ impl Kubelet {
     pub(super) fn post_node(&mut self, node: NodeId, context: &mut Context<'_, Event>) {
         let away = [Readiness::Unknown, Readiness::Stopping];
         let was = context.store.find_node(node).map(|node| node.readiness);
-        if self.silent.contains_key(&node) || !was.is_some_and(|was| away.contains(&was)) {
+        let cannot = self.silent.contains_key(&node) || self.shutting_down.contains_key(&node);
+        if cannot || !was.is_some_and(|was| away.contains(&was)) {
             return;
         }
         let states = [
