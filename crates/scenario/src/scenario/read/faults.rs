@@ -45,16 +45,19 @@ const COMPONENTS: [(&str, Component); 8] = [
 /// What faults can be about.
 type Targets<'a> = (&'a [NodeGroupSpec], &'a [CustomMetricSpec], &'a Known<'a>);
 
+/// When the run ends, and how long nodes take to shut down.
+type Times = (Option<SimTime>, SimDuration);
+
 pub(super) fn faults(
     root: &mut Reader<'_>,
     targets: Targets<'_>,
-    end: Option<SimTime>,
+    times: Times,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Fault> {
     let mut made = Vec::new();
     for item in root.list("fault", diagnostics) {
         if let Some(mut table) = Reader::new(item, "`fault`", diagnostics) {
-            made.extend(fault(&mut table, targets, end, diagnostics));
+            made.extend(fault(&mut table, targets, times, diagnostics));
             table.finish("`fault`", diagnostics);
         }
     }
@@ -65,7 +68,7 @@ pub(super) fn faults(
 fn fault(
     table: &mut Reader<'_>,
     (node_groups, metrics, known): Targets<'_>,
-    end: Option<SimTime>,
+    (end, shuts_down): Times,
     diagnostics: &mut Diagnostics,
 ) -> Option<Fault> {
     let at = begin(table, "`fault`", end, diagnostics);
@@ -77,6 +80,11 @@ fn fault(
     let kubelet = table.read("kubelet", diagnostics, |node| node_of(node, node_groups));
     let node = table.read("node", diagnostics, |node| node_of(node, node_groups));
     let shutdown = table.read("shutdown", diagnostics, |node| node_of(node, node_groups));
+    if shutdown.is_some() && lasts.is_some_and(|lasts| lasts <= shuts_down) {
+        let reason = format!("must be longer than `shutdownGracePeriod` ({shuts_down})");
+        let title = "the node is back before it is off";
+        diagnostics.error(table.key_span("for"), title, reason);
+    }
     let metric_type = table.one_of("type", &["pods", "object", "external"], diagnostics);
     let metric_type = metric_type.map(|name| match name {
         "pods" => MetricType::Pods,

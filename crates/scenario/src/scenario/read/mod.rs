@@ -128,7 +128,8 @@ pub(super) fn scenario(
         diagnostics,
     );
     let targets = (node_groups.as_slice(), custom_metrics.as_slice(), &known);
-    let faults = faults::faults(&mut reader, targets, end, diagnostics);
+    let [shuts_down, _] = controllers.cluster.shutdown_grace;
+    let faults = faults::faults(&mut reader, targets, (end, shuts_down), diagnostics);
     prometheus::warn_of_faults(&faults, prometheus.as_ref(), diagnostics);
     let namespace = namespace(&mut reader, diagnostics);
     reader.finish("the scenario", diagnostics);
