@@ -305,3 +305,113 @@ fn wrong_tolerations_are_refused() {
         assert!(problems.contains(words), "{words}: {problems}");
     }
 }
+
+/// A pod of the first node that a budget keeps there.
+const KEPT: &str = r#"
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: kept}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: kept}}
+  template:
+    metadata: {labels: {app: kept}}
+    spec:
+      nodeSelector: {kubernetes.io/hostname: n-1}
+      containers: [{name: kept, image: "kept:1", resources: {requests: {cpu: 100m}}}]
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: kept}
+spec: {maxUnavailable: 0, selector: {matchLabels: {app: kept}}}
+"#;
+
+#[test]
+fn the_timeout_of_a_drain_is_that_of_each_node() {
+    let scenario = scenario(&format!("{MANIFESTS}{KEPT}"));
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 100);
+    let drain = "kubectl drain n-1 n-2 --ignore-daemonsets --timeout=60s";
+    typed(&mut cluster, drain);
+    run_until(&mut cluster, 155);
+    let drained = |cluster: &Simulation<'_>| {
+        let printed = &cluster.recording().actions[0].printed;
+        printed.iter().any(|line| line == "node/n-2 drained")
+    };
+    assert!(on(&cluster, "web", "n-2") > 0, "its turn has not come");
+    run_until(&mut cluster, 220);
+    assert!(drained(&cluster));
+    assert_eq!(on(&cluster, "web", "n-2"), 0);
+    assert_eq!(on(&cluster, "kept", "n-1"), 1);
+}
+
+#[test]
+fn a_drain_that_waits_too_long_says_so() {
+    let slow = MANIFESTS.replace(
+        "containers: [{name: web,",
+        "terminationGracePeriodSeconds: 100, \
+         containers: [{lifecycle: {preStop: {sleep: {seconds: 90}}}, name: web,",
+    );
+    let scenario = scenario(&slow);
+    let errors = |more: &str| {
+        let mut cluster = Simulation::new(&scenario, 1);
+        run_until(&mut cluster, 100);
+        let line = format!("kubectl drain n-1 --ignore-daemonsets --timeout=20s{more}");
+        typed(&mut cluster, &line);
+        run_until(&mut cluster, 130);
+        let printed = &cluster.recording().actions[0].printed;
+        let last = printed.last().expect("an error").to_owned();
+        (on(&cluster, "web", "n-1"), last)
+    };
+    let (_, evicted) = errors("");
+    assert!(
+        evicted.contains("error when waiting for pod \"web-")
+            && evicted
+                .contains("\" in namespace \"default\" to terminate: context deadline exceeded"),
+        "{evicted}"
+    );
+    let (_, deleted) = errors(" --disable-eviction");
+    assert_eq!(deleted, "context deadline exceeded");
+}
+
+#[test]
+fn ended_pods_go_at_once_when_their_node_is_tainted() {
+    let job = r#"
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once}
+spec:
+  completions: 4
+  parallelism: 4
+  template:
+    metadata: {labels: {app: once}}
+    spec:
+      restartPolicy: Never
+      containers: [{name: once, image: "once:1", resources: {requests: {cpu: 100m}}}]
+"#;
+    let scenario = scenario(&format!("{MANIFESTS}{job}"));
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 600);
+    let ended = |cluster: &Simulation<'_>, node: &str| {
+        let store = cluster.store();
+        let pods = store.pods().filter(|(_, pod)| {
+            let place = pod.node.and_then(|id| store.find_node(id));
+            pod.has_ended() && place.is_some_and(|place| place.name() == node)
+        });
+        pods.count()
+    };
+    let before = ["n-1", "n-2"].map(|node| ended(&cluster, node));
+    assert_eq!(before.iter().sum::<usize>(), 4);
+    assert!(before[0] > 0);
+    typed(&mut cluster, "kubectl taint nodes n-1 broken=x:NoExecute");
+    run_until(&mut cluster, 601);
+    assert_eq!(ended(&cluster, "n-1"), 0);
+    run_until(&mut cluster, 700);
+    assert_eq!(
+        ended(&cluster, "n-2"),
+        before[1],
+        "the Job has counted them"
+    );
+}

@@ -28,7 +28,7 @@ pub(super) struct Draining {
     /// Nodes whose turn has not come.
     rest: VecDeque<String>,
     pods: Vec<Leaving>,
-    /// When kubectl gives up.
+    /// When kubectl gives this node up.
     until: Option<SimTime>,
     /// What went wrong with pods of the node.
     errors: Vec<String>,
@@ -65,7 +65,7 @@ impl Simulation<'_> {
             node: String::new(),
             rest: nodes.into_iter().filter(exists).collect(),
             pods: Vec::new(),
-            until: command.timeout.map(|timeout| now + timeout),
+            until: None,
             errors: Vec::new(),
             failed: Vec::new(),
         };
@@ -136,6 +136,7 @@ impl Simulation<'_> {
         while let Some(name) = draining.rest.pop_front() {
             let (pods, warnings, errors) = self.to_leave(&name, &draining.command, now);
             draining.node.clone_from(&name);
+            draining.until = draining.command.timeout.map(|limit| now + limit);
             if !errors.is_empty() {
                 fail(draining, errors, printed);
                 continue;
@@ -268,6 +269,8 @@ impl Simulation<'_> {
             match self.look_at_pod(&mut pod, draining, printed, now) {
                 Ok(false) => draining.pods.push(pod),
                 Ok(true) => {}
+                // Without evictions all pods of a node are waited for together.
+                Err(error) if draining.errors.contains(&error) => {}
                 Err(error) => draining.errors.push(error),
             }
         }
@@ -328,10 +331,15 @@ impl Simulation<'_> {
             return Ok(true);
         }
         if is_late {
-            return Err(format!(
-                "error when waiting for pod {name:?} in namespace {namespace:?} to terminate: \
-                 global timeout reached: {limit}"
-            ));
+            let why = "context deadline exceeded";
+            return Err(if draining.command.disable_eviction {
+                why.to_owned()
+            } else {
+                format!(
+                    "error when waiting for pod {name:?} in namespace {namespace:?} to terminate: \
+                     {why}"
+                )
+            });
         }
         leaving.next = now + POLL;
         Ok(false)
