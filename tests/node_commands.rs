@@ -40,6 +40,10 @@ spec:
 "#;
 
 fn scenario(manifests: &str) -> Scenario {
+    scenario_with(manifests, "")
+}
+
+fn scenario_with(manifests: &str, more: &str) -> Scenario {
     let toml = r#"
 name = "nodes"
 manifests = "all.yaml"
@@ -52,7 +56,8 @@ cpu = 4
 memory = "8Gi"
 price = 0.1
 "#;
-    let files = InMemory::new([("s.toml", toml), ("all.yaml", manifests)]);
+    let toml = format!("{toml}{more}");
+    let files = InMemory::new([("s.toml", toml.as_str()), ("all.yaml", manifests)]);
     let loaded = Loaded::load("s.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
     let built = loaded.build(&[]).unwrap_or_else(|all| panic!("{all:?}"));
     built.scenario
@@ -391,7 +396,8 @@ spec:
       restartPolicy: Never
       containers: [{name: once, image: "once:1", resources: {requests: {cpu: 100m}}}]
 "#;
-    let scenario = scenario(&format!("{MANIFESTS}{job}"));
+    let takes = "[[service]]\nworkload = \"Job/once\"\nrun_time = \"5s\"\n";
+    let scenario = scenario_with(&format!("{MANIFESTS}{job}"), takes);
     let mut cluster = Simulation::new(&scenario, 1);
     run_until(&mut cluster, 600);
     let ended = |cluster: &Simulation<'_>, node: &str| {

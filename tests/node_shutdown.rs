@@ -162,3 +162,25 @@ fn without_a_grace_period_the_machine_is_off_at_once() {
         .count();
     assert_eq!(ready, 4);
 }
+
+#[test]
+fn a_hook_that_is_cut_off_leaves_time_to_exit() {
+    let flags = "[controllers.kubelet]\nshutdownGracePeriod = \"6s\"\nshutdownGracePeriodCriticalPods = \"2s\"\n";
+    let scenario = scenario(flags);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 599);
+    let (web, _) = on_it(&cluster, "web");
+    assert!(web > 0);
+    // The hook of 5 s gets 4 s; then SIGTERM, and 2 s until SIGKILL.
+    run_until(&mut cluster, 604);
+    assert_eq!(on_it(&cluster, "web"), (web, 0));
+    run_until(&mut cluster, 605);
+    assert_eq!(on_it(&cluster, "web"), (0, web));
+    let events = cluster.recording().events.iter();
+    let killing = events.filter(|event| {
+        event.reason == "Killing"
+            && event.time == SimTime::from_secs(600)
+            && event.message == "Stopping container web"
+    });
+    assert_eq!(killing.count(), web);
+}

@@ -2,7 +2,7 @@
 
 use super::components::with_context;
 use super::{Event, Simulation};
-use crate::api::{Node, NodeId, Pod, PodId, Write};
+use crate::api::{Node, NodeId, PodId, Write};
 use crate::controller::podgc;
 use crate::kubelet::Silence;
 use crate::metrics::spec::MetricOf;
@@ -199,9 +199,10 @@ impl Simulation<'_> {
     }
 
     pub(super) fn pods_on(&self, node: NodeId) -> Vec<PodId> {
-        let on_it = |pod: &Pod| pod.node == Some(node) && pod.occupies_node() && !pod.removed;
-        let pods = self.store.pods().filter(|(_, pod)| on_it(pod));
-        pods.map(|(id, _)| id).collect()
+        let pods = self.store.pods_of_node(node);
+        let mut pods: Vec<PodId> = pods.map(|(id, _)| id).collect();
+        pods.sort_unstable();
+        pods
     }
 
     /// The control plane hears of a node no more, and notices later. The processes of a lost

@@ -6,7 +6,7 @@
 //! then. NoExecute taints come at a limited rate, one node of a zone after the other, and not at
 //! all while no node is Ready.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::api::{
     Change, Context, MEMORY_PRESSURE, NOT_READY, Node, NodeId, ObjectId, PodId, PodWrite,
@@ -14,8 +14,6 @@ use crate::api::{
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::sim::{SimDuration, SimTime, Streams};
-
-use super::podgc::pods_of;
 
 /// From one look to the next (`--node-monitor-period`).
 const PERIOD: SimDuration = SimDuration::from_secs(5);
@@ -28,13 +26,16 @@ const BETWEEN_MANY: SimDuration = SimDuration::from_secs(100);
 /// Nodes of a zone that is large (`--large-cluster-size-threshold`).
 const LARGE: usize = 50;
 
+/// A zone's number, if it has one.
+type Zone = Option<u32>;
+
 /// What the controller waits for.
 #[derive(Debug, Clone, Copy)]
 pub enum Event {
     /// A node has not been heard of for the grace period.
     Missed(NodeId),
-    /// A node's pods are to be evicted.
-    Evict(NodeId),
+    /// The pods of a zone's next node are to be evicted.
+    Evict(Zone),
     /// A node that is back loses its NoExecute taint.
     Untaint(NodeId),
 }
@@ -54,8 +55,18 @@ pub struct Controller {
     leases: Streams,
     /// When nodes that are silent are found out.
     silent: BTreeMap<NodeId, SimTime>,
-    /// By zone: when the next node may be evicted.
-    next: BTreeMap<Option<usize>, SimTime>,
+    queues: BTreeMap<Zone, Queue>,
+}
+
+/// The nodes of a zone whose pods are to be evicted (`RateLimitedTimedQueue`).
+#[derive(Debug, Clone, Default)]
+struct Queue {
+    /// In the order in which they were found out.
+    nodes: VecDeque<NodeId>,
+    /// When the next of them may be.
+    next: Option<SimTime>,
+    /// When the controller looks at them.
+    due: Option<SimTime>,
 }
 
 /// The first look after a time.
@@ -70,7 +81,7 @@ impl Controller {
             grace: config.node_monitor_grace,
             leases,
             silent: BTreeMap::new(),
-            next: BTreeMap::new(),
+            queues: BTreeMap::new(),
         }
     }
 
@@ -123,11 +134,11 @@ impl Controller {
             Event::Missed(id) => {
                 if self.silent.get(&id) == Some(&context.now) {
                     miss(id, context);
-                    self.evict(id, context);
-                    halt_if_all_are_away(context);
+                    // Once all that are found out now are known to be away.
+                    self.add(id, context.now, context);
                 }
             }
-            Event::Evict(id) => self.evict(id, context),
+            Event::Evict(zone) => self.evict(zone, context),
             Event::Untaint(id) => {
                 let node = context.store.find_node(id);
                 if node.is_some_and(Node::is_ready) {
@@ -137,33 +148,83 @@ impl Controller {
         }
     }
 
-    /// Taints a node so that its pods go, or tries again later.
-    fn evict(&mut self, id: NodeId, context: &mut Context<'_, Event>) {
-        let unknown = |node: &&Node| node.readiness == Readiness::Unknown;
-        let Some(node) = context.store.find_node(id).filter(unknown) else {
-            return;
-        };
-        if node.has_taint(UNREACHABLE, TaintEffect::NoExecute) {
+    /// A node's pods are to be evicted when it is its turn, not before this time.
+    fn add(&mut self, id: NodeId, at: SimTime, context: &mut Context<'_, Event>) {
+        if let Some(node) = context.store.find_node(id) {
+            let zone = zone_of(node);
+            self.queues.entry(zone).or_default().nodes.push_back(id);
+            self.look_at(zone, at, context);
+        }
+    }
+
+    /// Looks at a zone's queue at this time, or before.
+    fn look_at(&mut self, zone: Zone, at: SimTime, context: &mut Context<'_, Event>) {
+        let due = &mut self.queues.entry(zone).or_default().due;
+        if due.is_none_or(|due| due > at) {
+            *due = Some(at);
+            context.at(at, Event::Evict(zone));
+        }
+    }
+
+    /// Taints a zone's next node so that its pods go, or tries again later.
+    fn evict(&mut self, zone: Zone, context: &mut Context<'_, Event>) {
+        let now = context.now;
+        let queue = self.queues.entry(zone).or_default();
+        if queue.due.take_if(|due| *due == now).is_none() {
             return;
         }
-        let zone = node.zone;
+        let stays = all_are_away(context.store);
+        if stays {
+            self.halt(context);
+        }
+        let waits = |id: &NodeId| {
+            let node = context.store.find_node(*id);
+            node.is_some_and(|node| {
+                node.readiness == Readiness::Unknown
+                    && !node.has_taint(UNREACHABLE, TaintEffect::NoExecute)
+            })
+        };
+        let queue = self.queues.entry(zone).or_default();
+        while queue.nodes.front().is_some_and(|id| !waits(id)) {
+            queue.nodes.pop_front();
+        }
+        let Some(&id) = queue.nodes.front() else {
+            return;
+        };
+        if let Some(next) = queue.next.filter(|next| *next > now && !stays) {
+            self.look_at(zone, next, context);
+            return;
+        }
         let between = match zone_state(zone, context.store) {
-            _ if all_are_away(context.store) => None,
+            _ if stays => None,
             (ZoneState::Partial, size) if size <= LARGE => None,
             (ZoneState::Partial, _) => Some(BETWEEN_MANY),
             (ZoneState::Normal | ZoneState::Full, _) => Some(BETWEEN),
         };
-        let next = self.next.get(&zone).copied().unwrap_or(context.now);
-        match between {
-            None => context.at(look_after(context.now), Event::Evict(id)),
-            Some(_) if next > context.now => context.at(next, Event::Evict(id)),
-            Some(between) => {
-                self.next.insert(zone, context.now + between);
-                let comes = [(UNREACHABLE, TaintEffect::NoExecute)];
-                retaint(id, &[], &comes, context);
-            }
+        if let Some(between) = between {
+            queue.nodes.pop_front();
+            queue.next = Some(now + between);
+            retaint(id, &[], &[(UNREACHABLE, TaintEffect::NoExecute)], context);
+        }
+        let next = between.map_or_else(|| look_after(now), |between| now + between);
+        self.look_at(zone, next, context);
+    }
+
+    /// When no node is Ready it is the controller that may be cut off: nobody is evicted, and
+    /// those that were to be stay (`handleDisruption`).
+    fn halt(&mut self, context: &mut Context<'_, Event>) {
+        let evicted = |node: &Node| node.has_taint(UNREACHABLE, TaintEffect::NoExecute);
+        let nodes = context.store.nodes().filter(|(_, node)| evicted(node));
+        let nodes: Vec<NodeId> = nodes.map(|(id, _)| id).collect();
+        for id in nodes {
+            retaint(id, &[(UNREACHABLE, TaintEffect::NoExecute)], &[], context);
+            self.add(id, look_after(context.now), context);
         }
     }
+}
+
+fn zone_of(node: &Node) -> Zone {
+    node.zone.map(|zone| zone as u32)
 }
 
 /// The taint of a node follows its condition MemoryPressure.
@@ -175,7 +236,8 @@ fn sync_pressure(id: NodeId, context: &mut Context<'_, Event>) {
     if node.memory_pressure.is_none() {
         return;
     }
-    if node.has_memory_pressure() {
+    // Of a node that is Unknown this condition is Unknown, too.
+    if node.has_memory_pressure() && node.readiness != Readiness::Unknown {
         retaint(id, &[], &taint, context);
     } else {
         retaint(id, &taint, &[], context);
@@ -205,29 +267,14 @@ fn miss(id: NodeId, context: &mut Context<'_, Event>) {
     if was == Readiness::Starting {
         return;
     }
-    for pod in pods_of(id, context) {
-        let is_ready = |pod: PodId| context.store.pod(pod).is_some_and(|pod| pod.ready);
-        if is_ready(pod) {
-            context.write_pod(pod, PodWrite::Ready(false));
-            let text = || "Node is not ready".to_owned();
-            let object = ObjectId::Pod(pod);
-            context.events.warning(object, "NodeNotReady", text);
-        }
-    }
-}
-
-/// When no node is Ready it is the controller that may be cut off: nobody is evicted, and those
-/// that were to be stay (`handleDisruption`).
-fn halt_if_all_are_away(context: &mut Context<'_, Event>) {
-    if !all_are_away(context.store) {
-        return;
-    }
-    let evicted = |node: &Node| node.has_taint(UNREACHABLE, TaintEffect::NoExecute);
-    let nodes = context.store.nodes().filter(|(_, node)| evicted(node));
-    let nodes: Vec<NodeId> = nodes.map(|(id, _)| id).collect();
-    for id in nodes {
-        retaint(id, &[(UNREACHABLE, TaintEffect::NoExecute)], &[], context);
-        context.at(look_after(context.now), Event::Evict(id));
+    let pods = context.store.pods_of_node(id).filter(|(_, pod)| pod.ready);
+    let mut pods: Vec<PodId> = pods.map(|(pod, _)| pod).collect();
+    pods.sort_unstable();
+    for pod in pods {
+        context.write_pod(pod, PodWrite::Ready(false));
+        let text = || "Node is not ready".to_owned();
+        let object = ObjectId::Pod(pod);
+        context.events.warning(object, "NodeNotReady", text);
     }
 }
 
@@ -235,8 +282,8 @@ fn all_are_away(store: &Store) -> bool {
     !store.nodes().any(|(_, node)| node.is_ready())
 }
 
-fn zone_state(zone: Option<usize>, store: &Store) -> (ZoneState, usize) {
-    let nodes = store.nodes().filter(|(_, node)| node.zone == zone);
+fn zone_state(zone: Zone, store: &Store) -> (ZoneState, usize) {
+    let nodes = store.nodes().filter(|(_, node)| zone_of(node) == zone);
     let (mut ready, mut away) = (0, 0);
     for (_, node) in nodes {
         if node.is_ready() {
@@ -268,9 +315,10 @@ fn retaint(
         let same = |(key, effect): &(&str, TaintEffect)| *key == one.key && *effect == one.effect;
         all.iter().any(same)
     };
-    let stay = node.taints.iter();
-    let stay = stay.filter(|one| !among(goes, one) && !among(comes, one));
-    let new = comes.iter().map(|(key, effect)| Taint::of(key, *effect));
+    let stay = node.taints.iter().filter(|one| !among(goes, one));
+    let new = comes.iter();
+    let new = new.filter(|(key, effect)| !node.has_taint(key, *effect));
+    let new = new.map(|(key, effect)| Taint::of(key, *effect));
     let taints: Vec<Taint> = stay.cloned().chain(new).collect();
     if taints != node.taints {
         context.commit(Write::Taints(id, taints));

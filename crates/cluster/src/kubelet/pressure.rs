@@ -22,8 +22,6 @@ const PERIOD: SimDuration = SimDuration::from_secs(10);
 const CLEANUP: (SimDuration, SimDuration) = (SimDuration::from_secs(1), SimDuration::from_secs(30));
 /// The grace period of an eviction (`immediateEvictionGracePeriodSeconds`).
 const IMMEDIATE: SimDuration = SimDuration::from_secs(1);
-/// SIGKILL comes so much after the deletion at least (`minimumGracePeriodInSeconds`).
-const GRACE: SimDuration = SimDuration::from_secs(2);
 /// Pods from this priority on are critical, and are not evicted (`IsCriticalPod`).
 pub(super) const CRITICAL: i32 = 2_000_000_000;
 /// Working sets are whole pages.
@@ -271,17 +269,9 @@ impl Kubelet {
             self.end(id, PodPhase::Failed, context);
             return;
         }
-        let hooks = pod_hooks(id, context.store);
-        context.after(hooks.min(grace), Event::Terminate(id));
-        context.after(grace.max(GRACE), Event::Kill(id));
+        // A pod worker makes a grace period a second at least.
+        Self::stop_containers(id, grace.max(IMMEDIATE), context);
     }
-}
-
-/// How long the longest preStop hook of a pod takes.
-fn pod_hooks(id: PodId, store: &Store) -> SimDuration {
-    let containers = store.pod(id).map(|pod| &pod.template.containers);
-    let hooks = containers.into_iter().flatten().map(|one| one.pre_stop);
-    hooks.max().unwrap_or_default()
 }
 
 /// As the kernel counts memory.

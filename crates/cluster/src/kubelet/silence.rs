@@ -65,11 +65,12 @@ impl Kubelet {
     /// A node's kubelet is heard of no more. A machine can be lost after its kubelet.
     pub fn fall_silent(&mut self, node: NodeId, silence: Silence, store: &Store) {
         let missed = self.silent.entry(node).or_insert_with(|| {
-            let ready = |pod: &Pod| pod.node == Some(node) && pod.is_ready();
-            let ready = store.pods().filter(|(_, pod)| ready(pod));
+            let pods = store.pods_of_node(node).filter(|(_, pod)| pod.is_ready());
+            let mut ready: Vec<PodId> = pods.map(|(id, _)| id).collect();
+            ready.sort_unstable();
             Missed {
                 silence,
-                ready: ready.map(|(id, _)| id).collect(),
+                ready,
                 events: Vec::new(),
                 changes: Vec::new(),
             }
@@ -90,9 +91,10 @@ impl Kubelet {
         let Some(missed) = self.silent.remove(&node) else {
             return;
         };
-        let on_it = |pod: &Pod| pod.node == Some(node) && pod.scheduled.is_some() && !pod.removed;
-        let pods = context.store.pods().filter(|(_, pod)| on_it(pod));
-        let pods: Vec<PodId> = pods.map(|(id, _)| id).collect();
+        let pods = context.store.pods_of_node(node);
+        let pods = pods.filter(|(_, pod)| pod.scheduled.is_some());
+        let mut pods: Vec<PodId> = pods.map(|(id, _)| id).collect();
+        pods.sort_unstable();
         if missed.silence == Silence::Machine {
             context.after(SimDuration::ZERO, Event::PostNode(node));
             for id in pods {

@@ -13,9 +13,25 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        let template = &pod.template;
-        let grace = template.termination_grace;
-        let hooks = template.containers.iter().map(|c| c.pre_stop);
+        match pod.phase {
+            PodPhase::Succeeded | PodPhase::Failed => {
+                context.after(SimDuration::ZERO, Event::Remove(id));
+            }
+            PodPhase::Pending => self.end(id, PodPhase::Failed, context),
+            PodPhase::Running => {
+                let grace = pod.template.termination_grace;
+                Self::stop_containers(id, grace, context);
+            }
+        }
+    }
+
+    /// A pod's containers are to stop within a grace period (`killContainer`).
+    pub(super) fn stop_containers(id: PodId, grace: SimDuration, context: &mut Context<'_, Event>) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let containers = &pod.template.containers;
+        let hooks = containers.iter().map(|one| one.pre_stop);
         let pre_stop = hooks.max().unwrap_or_default().min(grace);
         // However long the hook took, SIGKILL leaves SIGTERM some time.
         let kill = if grace > SimDuration::ZERO {
@@ -23,20 +39,12 @@ impl Kubelet {
         } else {
             grace
         };
-        match pod.phase {
-            PodPhase::Succeeded | PodPhase::Failed => {
-                context.after(SimDuration::ZERO, Event::Remove(id));
-            }
-            PodPhase::Pending => self.end(id, PodPhase::Failed, context),
-            PodPhase::Running => {
-                for container in &template.containers {
-                    let message = || format!("Stopping container {}", container.name);
-                    context.events.normal(ObjectId::Pod(id), "Killing", message);
-                }
-                context.after(pre_stop, Event::Terminate(id));
-                context.after(kill, Event::Kill(id));
-            }
+        for container in containers {
+            let message = || format!("Stopping container {}", container.name);
+            context.events.normal(ObjectId::Pod(id), "Killing", message);
         }
+        context.after(pre_stop, Event::Terminate(id));
+        context.after(kill, Event::Kill(id));
     }
 
     pub(super) fn terminate(&mut self, id: PodId, context: &mut Context<'_, Event>) {

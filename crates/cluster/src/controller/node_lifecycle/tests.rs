@@ -12,6 +12,7 @@ struct Rig {
     events: EventSink,
     timers: Vec<(SimTime, Event)>,
     controller: Controller,
+    handled: usize,
 }
 
 impl Rig {
@@ -24,6 +25,7 @@ impl Rig {
             events: EventSink::new(true),
             timers: Vec::new(),
             controller: Controller::new(&ClusterConfig::default(), Streams::new(7)),
+            handled: 0,
         };
         let nodes = zones.iter().enumerate().map(|(place, zone)| {
             let node = node(&format!("n-{place}"), *zone);
@@ -64,6 +66,7 @@ impl Rig {
             };
             let (at, event) = self.timers.remove(due);
             self.now = at;
+            self.handled += 1;
             self.with(|controller, context| controller.handle(event, context));
         }
         self.now = until;
@@ -224,4 +227,45 @@ fn when_all_are_away_nobody_is_evicted() {
     rig.is_back(nodes[0]);
     rig.run_to(340);
     assert!(rig.store.node(nodes[0]).taints.is_empty());
+}
+
+#[test]
+fn many_nodes_wait_for_their_turns_together() {
+    let zones: Vec<usize> = (0..100).map(|_| 0).collect();
+    let (mut rig, nodes) = Rig::new(&zones);
+    rig.run_to(120);
+    let away = &nodes[..40];
+    for node in away {
+        rig.falls_silent(*node);
+    }
+    rig.run_to(120 + 60 + 39 * 10);
+    assert!(away.iter().all(|node| rig.evicts(*node)));
+    // Each is found out and evicted; the queue is hardly looked at in vain.
+    assert!(rig.handled < 3 * away.len(), "{}", rig.handled);
+}
+
+#[test]
+fn the_taint_of_memory_pressure_is_that_of_the_condition() {
+    let (mut rig, nodes) = Rig::new(&[0, 0]);
+    let id = nodes[0];
+    let keys = |rig: &Rig| -> Vec<String> {
+        let taints = rig.store.node(id).taints.iter();
+        taints.map(|taint| taint.key.clone()).collect()
+    };
+    rig.with(|_, context| context.commit(Write::MemoryPressure(id, true)));
+    assert_eq!(keys(&rig), [MEMORY_PRESSURE]);
+    // It keeps its place.
+    let own = Taint::of("dedicated", TaintEffect::NoSchedule);
+    let pressure = Taint::of(MEMORY_PRESSURE, TaintEffect::NoSchedule);
+    rig.with(|_, context| context.commit(Write::Taints(id, vec![pressure, own])));
+    rig.with(|_, context| context.commit(Write::MemoryPressure(id, true)));
+    assert_eq!(keys(&rig), [MEMORY_PRESSURE, "dedicated"]);
+    // The condition of a node that nobody hears of is Unknown.
+    rig.run_to(120);
+    rig.falls_silent(id);
+    rig.run_to(200);
+    assert_eq!(keys(&rig), ["dedicated", UNREACHABLE, UNREACHABLE]);
+    rig.is_back(id);
+    rig.run_to(210);
+    assert_eq!(keys(&rig), ["dedicated", MEMORY_PRESSURE]);
 }
