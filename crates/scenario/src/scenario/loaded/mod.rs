@@ -347,3 +347,51 @@ fn assignment(path: &str, value: &str) -> String {
 fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
     node.get(key).map_or(&[], Node::items)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::source::InMemory;
+
+    const WEB: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: web, image: web, resources: {requests: {cpu: 500m}}}]
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 2
+  maxReplicas: 10
+";
+
+    #[test]
+    fn a_point_changes_its_own_documents_only() {
+        let scenario = "name = \"web\"\nmanifests = [\"web.yaml\"]\nsimulation.duration = \"30m\"\n\n\
+             [[service]]\nworkload = \"Deployment/web\"\nrequest = { cpu = \"20ms\" }\n";
+        let files = InMemory::new([("web.toml", scenario), ("web.yaml", WEB)]);
+        let loaded = Loaded::load("web.toml", &files).expect("files without a mistake");
+        let with = |path: &str, value: &str| {
+            let replaced = [(path.to_owned(), value.to_owned())];
+            loaded.build_point(&replaced).expect("a valid scenario")
+        };
+        let plain = || format!("{:?}", loaded.build_point(&[]).expect("a valid scenario"));
+        let first = plain();
+        let hpa = with("HorizontalPodAutoscaler/web:spec.maxReplicas", "7");
+        assert_eq!(hpa.scenario.hpas[0].spec.max_replicas, 7);
+        assert_eq!(hpa.scenario.workloads[0].replicas, 2);
+        let deployment = with("Deployment/web:spec.replicas", "5");
+        assert_eq!(deployment.scenario.hpas[0].spec.max_replicas, 10);
+        assert_eq!(deployment.scenario.workloads[0].replicas, 5);
+        assert_eq!(plain(), first);
+    }
+}
