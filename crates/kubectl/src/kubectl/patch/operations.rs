@@ -38,9 +38,11 @@ pub fn check_json(operations: &Value) -> Result<(), String> {
 /// words whatever did not fit (`apiserver/pkg/endpoints/handlers/patch.go`, `applyJSPatch`).
 pub fn json(live: &Value, operations: &Value) -> Result<Value, Refusal> {
     let malformed = |error: String| {
-        Refusal::new(format!(
+        let mut refusal = Refusal::new(format!(
             "Error from server (BadRequest): error decoding patch: {error}"
-        ))
+        ));
+        refusal.because = Some(error);
+        refusal
     };
     let operations = read(operations).map_err(malformed)?;
     let mut patched = live.clone();

@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use super::Context;
 use super::claims::{extended, host_ports};
+use super::selector::{check_key, check_values};
 use crate::api::{
     LabelSelector, NodeSelectorTerm, Operator, Placement, PodAffinity, PodAffinityTerm,
     Requirement, SpreadConstraint,
@@ -171,6 +172,7 @@ fn requirement(
     path: &str,
     context: &mut Context<'_>,
 ) -> Option<Requirement> {
+    check_key(key, &format!("{path}.key"), context);
     let known = &Operator::ALL[..if of_nodes { 6 } else { 4 }];
     let Some(found) = known.iter().find(|one| one.name() == operator) else {
         let words = format!("Invalid value: \"{operator}\": not a valid selector operator");
@@ -213,6 +215,7 @@ fn selector(
             .filter_map(|(place, one)| {
                 let path = format!("{path}.matchExpressions[{place}]");
                 let values = one.values.clone().unwrap_or_default();
+                check_values(&values, &path, context);
                 requirement(&one.key, &one.operator, values, false, &path, context)
             })
             .collect(),

@@ -53,7 +53,7 @@ pub(super) fn end_of(command: &str) -> Option<(SimDuration, u8)> {
 /// was taken for the end of the step.
 fn prints(step: &str) -> bool {
     let is_odd = |quote: char| step.matches(quote).count() % 2 == 1;
-    !step.contains(['$', '`', '<', '>', '(', '\\']) && !is_odd('"') && !is_odd('\'')
+    !step.contains(['$', '`', '<', '>', '(', '\\', '#']) && !is_odd('"') && !is_odd('\'')
 }
 
 /// What stands behind a shell's `-c`, without quotes around it.
@@ -112,6 +112,7 @@ mod tests {
             "sh -c",
             "nginx -g x",
             "sleep -1",
+            "sh -c echo hi # warm; sleep 5",
             "sh -c echo a & sleep 5",
             "sh -c sleep 5 && echo a | sleep 9",
             "sh -c false && true || sleep 5",

@@ -74,6 +74,7 @@ fn expression(
             return None;
         }
     }
+    check_values(values, path, context);
     let found = Operator::ALL.into_iter().find(|one| one.name() == operator);
     let requirement = Requirement {
         key: one.key.clone(),
@@ -103,9 +104,19 @@ pub(super) fn check_labels(labels: &Labels, path: &str, context: &mut Context<'_
     }
 }
 
+/// The values of a selector's requirement (`ValidateLabelSelectorRequirement`).
+pub(super) fn check_values(values: &[String], path: &str, context: &mut Context<'_>) {
+    for (place, value) in values.iter().enumerate() {
+        if !value.is_empty() && !is_word(value) {
+            let message = format!("\"{value}\" is not a valid label value");
+            context.error(&format!("{path}.values[{place}]"), message, Some(WORD));
+        }
+    }
+}
+
 const WORD: &str = "up to 63 letters, digits, `-`, `_` and `.`, a letter or digit at both ends";
 
-fn check_key(key: &str, path: &str, context: &mut Context<'_>) {
+pub(super) fn check_key(key: &str, path: &str, context: &mut Context<'_>) {
     let (prefix, name) = key
         .split_once('/')
         .map_or((None, key), |(prefix, name)| (Some(prefix), name));

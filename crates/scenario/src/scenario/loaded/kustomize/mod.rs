@@ -218,11 +218,12 @@ impl Builder<'_, '_> {
         self.diagnostics.error(span, title, label);
     }
 
-    /// Whether a path is not one from the root, which kustomize refuses.
+    /// Whether a path is not one from the root.
     fn is_relative(&mut self, name: &str, entry: &Node) -> bool {
         let is_relative = !name.starts_with('/');
         if !is_relative {
-            let title = format!("kustomize refuses {name}: it is not below the kustomization");
+            let title =
+                format!("{name} is a path from the root, which a kustomization does not read here");
             self.wrong(
                 entry.span,
                 title,

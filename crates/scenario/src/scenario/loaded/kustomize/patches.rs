@@ -95,7 +95,9 @@ impl Builder<'_, '_> {
                         self.by_id(patch, allowed, resources);
                     }
                 }
-                (Some(target), [patch]) => self.by_target(&target, patch, allowed, resources),
+                (Some(target), [patch]) => {
+                    self.by_target(&target, patch, Some(allowed), resources);
+                }
                 (Some(_), []) => {}
                 (Some(_), _) => {
                     let title = "several patches with one `target`";
@@ -113,7 +115,7 @@ impl Builder<'_, '_> {
             };
             match (entry.get("target").map(Target::read), patches.as_slice()) {
                 (Some(Ok(target)), [patch]) => {
-                    self.by_target(&target, patch, Allowed::default(), resources);
+                    self.by_target(&target, patch, None, resources);
                 }
                 (Some(Err((node, problem))), _) => {
                     self.wrong(
@@ -195,12 +197,12 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// A patch for all resources of a target.
+    /// A patch for all resources of a target; without `allowed` one of `patchesJson6902`.
     fn by_target(
         &mut self,
         target: &Target,
         patch: &Node,
-        allowed: Allowed,
+        allowed: Option<Allowed>,
         resources: &mut Vec<Resource>,
     ) {
         // From behind, since a patch may delete.
@@ -210,18 +212,23 @@ impl Builder<'_, '_> {
             }
             match &patch.value {
                 Value::List(operations) => {
-                    self.operate(operations, &mut resources[place]);
+                    let resource = &mut resources[place];
+                    if allowed.is_some() {
+                        resource.remember();
+                    }
+                    self.operate(operations, resource);
                 }
-                _ => self.merge_at(place, patch, allowed, resources),
+                _ => self.merge_at(place, patch, allowed.unwrap_or_default(), resources),
             }
         }
     }
 
-    /// Applies a list of operations, one after the other. There are annotations meanwhile:
-    /// kustomize keeps its own there.
+    /// Applies a list of operations, one after the other. There are annotations meanwhile if
+    /// kustomize keeps there what the resource was called.
     fn operate(&mut self, operations: &[Node], resource: &mut Resource) {
-        resource.remember();
-        put_annotations(&mut resource.node);
+        if !resource.earlier.is_empty() {
+            put_annotations(&mut resource.node);
+        }
         for operation in operations {
             let before = to_json(&resource.node);
             match patch::json(&before, &json!([to_json(operation)])) {
@@ -254,7 +261,9 @@ impl Builder<'_, '_> {
             return;
         }
         let resource = &mut resources[place];
-        resource.remember();
+        if allowed.name || allowed.kind {
+            resource.remember();
+        }
         let id = resource.id();
         match merged(&id, &to_json(&resource.node), &to_json(patch), allowed) {
             Ok(after) => {

@@ -303,6 +303,11 @@ fn json_patches_set_what_is_not_there() {
     let made = patch("{op: add, path: /metadata/annotations/x, value: z}");
     let metadata = made.at("Deployment", "metadata");
     assert_eq!(metadata["annotations"], json!({"x": "z"}));
+    // Of patchesJson6902 alone it keeps nothing there.
+    let made = kustomized(
+        "resources: [web.yaml]\npatchesJson6902:\n- target: {group: apps, version: v1, kind: Deployment, name: web}\n  patch: '[{op: add, path: /metadata/annotations/x, value: z}]'\n",
+    );
+    assert_eq!(made.error().0, "this operation does not fit Deployment web");
     // Labels have to be there.
     let made = patch("{op: add, path: /metadata/labels/x, value: y}");
     assert_eq!(made.error().0, "this operation does not fit Deployment web");
@@ -341,7 +346,7 @@ fn what_kustomize_refuses_is_an_error_where_it_stands() {
     );
     error(
         "patches: [{path: /p.yaml}]",
-        "kustomize refuses /p.yaml: it is not below the kustomization",
+        "/p.yaml is a path from the root, which a kustomization does not read here",
         "/p.yaml",
     );
     error(
