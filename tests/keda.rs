@@ -447,6 +447,14 @@ target = 2
     let hpa = view(&cluster, Kind::HorizontalPodAutoscaler, "keda-hpa-worker").expect("it");
     let name = &hpa["spec"]["metrics"][0]["external"]["metric"]["name"];
     assert_eq!(name, "s0-items");
+    // It says nothing while it is away.
+    let away = format!(
+        "{toml}[[fault]]\nat = \"1000s\"\nfor = \"10m\"\ntrigger = \"ScaledObject/worker\"\n"
+    );
+    let scenario = self::scenario(&away, manifests);
+    let mut cluster = Simulation::new(&scenario, 42);
+    run_until(&mut cluster, 1590);
+    assert_eq!(replicas(cluster.store()), 0);
 }
 
 #[test]
@@ -592,4 +600,34 @@ model = "linear"
         assert_eq!(forecasts.model, "model.linear");
         assert!(forecasts.count > 50, "{from:?}: {}", forecasts.count);
     }
+}
+
+#[test]
+fn what_fails_is_tried_at_once_when_something_changes() {
+    let scenario = scenario(BURST, &queue("minReplicaCount: 1\n  maxReplicaCount: 8"));
+    let annotate = |replicas: &str| {
+        format!(
+            "kubectl annotate so worker --overwrite autoscaling.keda.sh/paused-replicas={replicas}"
+        )
+    };
+    let mut cluster = Simulation::new(&scenario, 42);
+    run_until(&mut cluster, 60);
+    cluster.kubectl(&annotate("-5")).expect("a command");
+    // The back-off has come to more than five minutes.
+    run_until(&mut cluster, 400);
+    assert_eq!(condition(&cluster, "Ready").0, "False");
+    assert_eq!(replicas(cluster.store()), 1);
+    cluster.kubectl(&annotate("3")).expect("a command");
+    run_until(&mut cluster, 402);
+    assert_eq!(condition(&cluster, "Ready").0, "True");
+    assert_eq!(replicas(cluster.store()), 3);
+
+    let mut cluster = Simulation::new(&scenario, 42);
+    run_until(&mut cluster, 60);
+    cluster.kubectl(&annotate("-5")).expect("a command");
+    run_until(&mut cluster, 400);
+    let delete = "kubectl delete so worker";
+    cluster.kubectl(delete).expect("a command");
+    run_until(&mut cluster, 402);
+    assert!(view(&cluster, Kind::ScaledObject, "worker").is_none());
 }

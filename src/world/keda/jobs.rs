@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::sources::{Environment, WorldSources};
-use super::{Event, FIRST_BACKOFF, LONGEST_BACKOFF};
+use super::{Event, Turn};
 use crate::api::{
     Job, JobId, KedaStatus, Kind, Labels, ObjectId, ObjectMeta, Pod, PodPhase, PodTemplate,
     ScaledJob, ScaledJobId, WorkloadId, Write,
@@ -18,7 +18,7 @@ use crate::controller::job::JobSpec;
 use crate::controller::pod_control::generated_name;
 use crate::record::Detail;
 use crate::scenario::model::{Component, From};
-use crate::sim::{Dist, SimDuration, SimTime};
+use crate::sim::{Dist, SimTime};
 use crate::world::{self, Simulation};
 
 /// The annotation by which KEDA knows which spec a Job was made from.
@@ -36,8 +36,7 @@ pub(super) struct ScaledJobs {
     template: Arc<PodTemplate>,
     /// How many loops it has had: the last one runs.
     loops: u32,
-    queued: bool,
-    failures: u32,
+    turn: Turn,
     deleted: bool,
 }
 
@@ -106,8 +105,7 @@ impl Simulation<'_> {
             spec: Arc::clone(of_jobs),
             template: Arc::new(workload.template.clone()),
             loops: 0,
-            queued: false,
-            failures: 0,
+            turn: Turn::default(),
             deleted: false,
         });
         if now > SimTime::ZERO || self.scenario.simulation.from == From::Apply {
@@ -181,17 +179,15 @@ impl Simulation<'_> {
 
     fn queue_job_reconcile(&mut self, index: usize, now: SimTime) {
         let latency = self.scenario.controllers.cluster.api_latency;
-        if !std::mem::replace(&mut self.keda.jobs[index].queued, true) {
+        if let Some(at) = self.keda.jobs[index].turn.ask(now + latency) {
             let event = Event::ReconcileJob(index as u32);
-            self.queue
-                .schedule(now + latency, world::Event::Keda(event));
+            self.queue.schedule(at, world::Event::Keda(event));
         }
     }
 
     /// One reconcile; one that succeeds starts a loop anew, which polls at once.
     pub(super) fn reconcile_scaled_job(&mut self, index: usize, now: SimTime) {
         let own = &mut self.keda.jobs[index];
-        own.queued = false;
         let object = ObjectId::ScaledJob(own.id);
         if self.keda.is_down || self.store.meta(object).is_none() {
             return;
@@ -207,15 +203,9 @@ impl Simulation<'_> {
             state.reconcile(jobs, sources)
         });
         let own = &mut self.keda.jobs[index];
-        if decision.error.is_some() {
-            let wait = FIRST_BACKOFF * 2i64.pow(own.failures.min(20));
-            own.failures += 1;
-            own.queued = true;
-            let at = now + wait.min(LONGEST_BACKOFF);
+        if let Some(at) = own.turn.finish(decision.error.is_some(), now) {
             let event = Event::ReconcileJob(index as u32);
             self.queue.schedule(at, world::Event::Keda(event));
-        } else {
-            own.failures = 0;
         }
         let own = &mut self.keda.jobs[index];
         if decision.stop_loop || decision.start_loop {
@@ -223,13 +213,9 @@ impl Simulation<'_> {
         }
         if decision.start_loop {
             let number = own.loops;
-            let is_settled = now == SimTime::ZERO && self.scenario.simulation.from == From::Steady;
-            if is_settled {
-                let interval = own.state.polling_interval().0 as f64;
-                let phase = SimDuration((interval * self.keda.stream.unit()) as i64);
-                let event = Event::PollJob(index as u32, number);
-                self.queue.schedule(now + phase, world::Event::Keda(event));
-            } else {
+            let event = Event::PollJob(index as u32, number);
+            let interval = own.state.polling_interval();
+            if self.begin_loop(event, interval, now) {
                 self.poll_scaled_job(index, number, now);
             }
         }
@@ -256,7 +242,7 @@ impl Simulation<'_> {
             own.loops += 1;
             if !is_down {
                 own.state.restart();
-                own.failures = 0;
+                own.turn = Turn::default();
                 self.queue_job_reconcile(index, now);
             }
         }

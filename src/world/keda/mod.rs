@@ -19,7 +19,9 @@ use std::sync::Arc;
 use crate::api::ScaledObjectId;
 use crate::autoscaler::keda::ScaledObjectState;
 use crate::scenario::Scenario;
-use crate::sim::{SimDuration, Stream, Streams};
+use crate::scenario::model::From;
+use crate::sim::{SimDuration, SimTime, Stream, Streams};
+use crate::world::{self, Simulation};
 
 /// The first wait of a failed reconcile, which doubles from failure to failure
 /// (`workqueue.DefaultTypedControllerRateLimiter`).
@@ -58,6 +60,47 @@ pub(super) struct Keda {
     names: Stream,
 }
 
+/// An object's place in the queue of what is to be reconciled. One that waits out a back-off comes
+/// forward when something changes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Turn {
+    /// When the next reconcile is due.
+    due: Option<SimTime>,
+    /// Reconciles that failed in a row.
+    failures: u32,
+}
+
+impl Turn {
+    /// Asks for a reconcile; the time at which it has to be scheduled, if none as early is due.
+    fn ask(&mut self, at: SimTime) -> Option<SimTime> {
+        if self.due.is_some_and(|due| due <= at) {
+            return None;
+        }
+        self.due = Some(at);
+        self.due
+    }
+
+    /// Whether a scheduled reconcile is the one that counts, which it then was.
+    fn take(&mut self, now: SimTime) -> bool {
+        let counts = self.due == Some(now);
+        if counts {
+            self.due = None;
+        }
+        counts
+    }
+
+    /// A reconcile has failed or not; when it has to be scheduled again.
+    fn finish(&mut self, failed: bool, now: SimTime) -> Option<SimTime> {
+        if !failed {
+            self.failures = 0;
+            return None;
+        }
+        let wait = FIRST_BACKOFF * 2i64.pow(self.failures.min(20));
+        self.failures += 1;
+        self.ask(now + wait.min(LONGEST_BACKOFF))
+    }
+}
+
 /// A ScaledObject under the operator's care.
 #[derive(Debug, Clone)]
 struct Object {
@@ -67,10 +110,7 @@ struct Object {
     state: ScaledObjectState,
     /// How many loops it has had: the last one runs.
     loops: u32,
-    /// Whether a reconcile is due.
-    queued: bool,
-    /// Reconciles that failed in a row.
-    failures: u32,
+    turn: Turn,
     /// Whether it is to be deleted, or is.
     deleted: bool,
 }
@@ -85,5 +125,19 @@ impl Keda {
             stream: streams.stream("keda/phase"),
             names: streams.stream("keda/jobs"),
         }
+    }
+}
+
+impl Simulation<'_> {
+    /// Begins a loop; true if it polls at once. In a settled cluster the loops of the start are
+    /// anywhere within their polling intervals.
+    fn begin_loop(&mut self, event: Event, interval: SimDuration, now: SimTime) -> bool {
+        if now > SimTime::ZERO || self.scenario.simulation.from == From::Apply {
+            return true;
+        }
+        let phase = interval.0 as f64 * self.keda.stream.unit();
+        let at = now + SimDuration(phase as i64);
+        self.queue.schedule(at, world::Event::Keda(event));
+        false
     }
 }

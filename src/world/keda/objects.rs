@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Event, Object};
+use super::{Event, Object, Turn};
 use crate::api::{KedaStatus, Kind, ObjectId, ObjectMeta, ScaledObject, ScaledObjectId, Write};
 use crate::autoscaler::keda::{
     self, ExistingHpa, FORCE_ACTIVATION, PAUSED, PAUSED_REPLICAS, PAUSED_SCALE_IN,
@@ -69,8 +69,7 @@ impl Simulation<'_> {
             name: name.into(),
             state: ScaledObjectState::new(object.clone(), now, epoch),
             loops: 0,
-            queued: false,
-            failures: 0,
+            turn: Turn::default(),
             deleted: false,
         });
         self.plan_pushes(index, now);
@@ -177,14 +176,12 @@ impl Simulation<'_> {
         }
     }
 
-    /// Queues a reconcile, once.
+    /// Queues a reconcile, if none is due as soon.
     pub(super) fn queue_reconcile(&mut self, index: usize, now: SimTime) {
         let latency = self.scenario.controllers.cluster.api_latency;
-        let object = &mut self.keda.objects[index];
-        if !std::mem::replace(&mut object.queued, true) {
+        if let Some(at) = self.keda.objects[index].turn.ask(now + latency) {
             let event = Event::Reconcile(index as u32);
-            self.queue
-                .schedule(now + latency, world::Event::Keda(event));
+            self.queue.schedule(at, world::Event::Keda(event));
         }
     }
 
@@ -209,8 +206,10 @@ impl Simulation<'_> {
             let mut active = false;
             for (time, value) in points {
                 let is_active = *value > source.external.activation;
-                let told = (*time + source.delay).max(now + SimDuration(1));
-                if is_active && !active && told >= now {
+                let told = *time + source.delay;
+                // What was told before is what the first poll finds.
+                if is_active && !active && (told > now || now == SimTime::ZERO) {
+                    let told = told.max(now + SimDuration(1));
                     planned.push((told, source.of.trigger as u32));
                 }
                 active = is_active;

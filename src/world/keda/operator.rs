@@ -2,22 +2,26 @@
 
 use std::sync::Arc;
 
-use super::sources::WorldSources;
-use super::{Event, FIRST_BACKOFF, LONGEST_BACKOFF};
+use super::sources::{WorldSources, is_silent};
+use super::{Event, Turn};
 use crate::api::{EventKind, Kind, ObjectId, Store, Write};
 use crate::autoscaler::keda::{
     self, ConditionStatus, ConditionType, Decision, HpaChange, ScaleTarget, ScaledObjectState,
     Surroundings, Target,
 };
 use crate::record::Detail;
-use crate::scenario::model::{Component, From};
-use crate::sim::{SimDuration, SimTime};
+use crate::scenario::model::Component;
+use crate::sim::SimTime;
 use crate::world::{self, Simulation};
 
 impl Simulation<'_> {
     pub(in crate::world) fn handle_keda(&mut self, event: Event, now: SimTime) {
         match event {
-            Event::Reconcile(index) => self.reconcile_scaled_object(index as usize, now),
+            Event::Reconcile(index) => {
+                if self.keda.objects[index as usize].turn.take(now) {
+                    self.reconcile_scaled_object(index as usize, now);
+                }
+            }
             Event::Poll(index, number) => {
                 let object = &self.keda.objects[index as usize];
                 if object.loops == number && object.state.is_polling() && !self.keda.is_down {
@@ -25,22 +29,28 @@ impl Simulation<'_> {
                 }
             }
             Event::Pushed(index, trigger) => {
-                if !self.keda.is_down && !self.keda.objects[index as usize].deleted {
+                let object = &self.keda.objects[index as usize];
+                let of = ("ScaledObject", &*object.namespace, &*object.name);
+                let is_silent = is_silent(self.scenario, of, trigger as usize, now);
+                if !self.keda.is_down && !object.deleted && !is_silent {
                     let push = |state: &mut ScaledObjectState, around: &mut Surroundings<'_>| {
                         state.push_activated(trigger as usize, around)
                     };
                     self.decide(index as usize, now, push);
                 }
             }
-            Event::ReconcileJob(index) => self.reconcile_scaled_job(index as usize, now),
+            Event::ReconcileJob(index) => {
+                if self.keda.jobs[index as usize].turn.take(now) {
+                    self.reconcile_scaled_job(index as usize, now);
+                }
+            }
             Event::PollJob(index, number) => self.poll_scaled_job(index as usize, number, now),
         }
     }
 
     /// One reconcile; one that starts a loop polls at once.
     pub(super) fn reconcile_scaled_object(&mut self, index: usize, now: SimTime) {
-        let object = &mut self.keda.objects[index];
-        object.queued = false;
+        let object = &self.keda.objects[index];
         if self.keda.is_down || self.store.scaled_object(object.id).is_none() {
             return;
         }
@@ -51,15 +61,9 @@ impl Simulation<'_> {
         self.find_generated_hpa(index);
         let decision = self.decide(index, now, ScaledObjectState::reconcile);
         let object = &mut self.keda.objects[index];
-        if decision.error.is_some() {
-            let wait = FIRST_BACKOFF * 2i64.pow(object.failures.min(20));
-            object.failures += 1;
-            object.queued = true;
+        if let Some(at) = object.turn.finish(decision.error.is_some(), now) {
             let event = Event::Reconcile(index as u32);
-            let at = now + wait.min(LONGEST_BACKOFF);
             self.queue.schedule(at, world::Event::Keda(event));
-        } else {
-            object.failures = 0;
         }
         let object = &mut self.keda.objects[index];
         if decision.stop_loop {
@@ -67,14 +71,9 @@ impl Simulation<'_> {
         }
         if decision.start_loop {
             object.loops += 1;
-            let number = object.loops;
-            let is_settled = now == SimTime::ZERO && self.scenario.simulation.from == From::Steady;
-            if is_settled {
-                let interval = object.state.polling_interval().0 as f64;
-                let phase = SimDuration((interval * self.keda.stream.unit()) as i64);
-                let event = Event::Poll(index as u32, number);
-                self.queue.schedule(now + phase, world::Event::Keda(event));
-            } else {
+            let event = Event::Poll(index as u32, object.loops);
+            let interval = object.state.polling_interval();
+            if self.begin_loop(event, interval, now) {
                 self.poll_scaled_object(index, now);
             }
         }
@@ -279,7 +278,7 @@ impl Simulation<'_> {
             object.loops += 1;
             if !is_down {
                 object.state.restart();
-                object.failures = 0;
+                object.turn = Turn::default();
                 self.queue_reconcile(index, now);
             }
         }

@@ -89,20 +89,8 @@ impl WorldSources<'_> {
 
     /// Whether a fault keeps a trigger's source from answering.
     fn is_silent(&self, trigger: usize) -> bool {
-        let now = self.now;
-        self.scenario.faults.iter().any(|fault| {
-            let lasts = fault.at <= now && fault.until.is_none_or(|until| now < until);
-            match &fault.kind {
-                FaultKind::Trigger(of) => {
-                    lasts
-                        && of.kind == self.kind
-                        && *of.namespace == *self.namespace
-                        && *of.name == *self.name
-                        && of.trigger.is_none_or(|one| one == trigger)
-                }
-                _ => false,
-            }
-        })
+        let of = (self.kind, &*self.namespace, &*self.name);
+        is_silent(self.scenario, of, trigger, self.now)
     }
 
     /// What the broker of a simulated queue answers.
@@ -184,6 +172,33 @@ impl Sources for WorldSources<'_> {
             AuthParams::default()
         }
     }
+}
+
+/// The API server's words, which `kubectl` does not print as they are.
+fn invalid(name: &str, causes: &str) -> String {
+    format!("HorizontalPodAutoscaler.autoscaling \"{name}\" is invalid: {causes}")
+}
+
+/// Whether a fault keeps the source of a trigger of this kind, namespace and name from answering.
+pub(super) fn is_silent(
+    scenario: &Scenario,
+    (kind, namespace, name): (&str, &str, &str),
+    trigger: usize,
+    now: SimTime,
+) -> bool {
+    scenario.faults.iter().any(|fault| {
+        let lasts = fault.at <= now && fault.until.is_none_or(|until| now < until);
+        match &fault.kind {
+            FaultKind::Trigger(of) => {
+                lasts
+                    && of.kind == kind
+                    && *of.namespace == *namespace
+                    && *of.name == *name
+                    && of.trigger.is_none_or(|one| one == trigger)
+            }
+            _ => false,
+        }
+    })
 }
 
 /// What KEDA makes of Prometheus' answer to a query.
