@@ -631,3 +631,17 @@ fn what_fails_is_tried_at_once_when_something_changes() {
     run_until(&mut cluster, 402);
     assert!(view(&cluster, Kind::ScaledObject, "worker").is_none());
 }
+
+#[test]
+fn an_hpa_that_the_api_server_refuses_makes_its_scaled_object_fail() {
+    let window = "advanced: { horizontalPodAutoscalerConfig: { behavior: { scaleDown: { \
+                  stabilizationWindowSeconds: 4000 } } } }";
+    let spec = format!("minReplicaCount: 1\n  maxReplicaCount: 8\n  {window}");
+    let scenario = scenario(BURST, &queue(&spec));
+    let mut cluster = Simulation::new(&scenario, 42);
+    run_until(&mut cluster, 900);
+    assert!(view(&cluster, Kind::HorizontalPodAutoscaler, "keda-hpa-worker").is_none());
+    assert_eq!(replicas(cluster.store()), 1);
+    let (ready, reason) = condition(&cluster, "Ready");
+    assert_eq!((&*ready, &*reason), ("False", "ScaledObjectCheckFailed"));
+}

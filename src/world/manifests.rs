@@ -58,6 +58,11 @@ impl Manifests {
         self.admission.remove(kind, namespace, name);
     }
 
+    /// What the API server fills in and heeds.
+    pub(super) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
     /// All LimitRanges of a namespace together, as the VPA heeds them.
     pub(super) fn limit_range(&self, namespace: &str) -> LimitRange {
         self.admission.limit_range(namespace)

@@ -18,7 +18,7 @@ use crate::controller::job::JobSpec;
 use crate::controller::pod_control::generated_name;
 use crate::record::Detail;
 use crate::scenario::model::{Component, From};
-use crate::sim::{Dist, SimTime};
+use crate::sim::{Dist, SimTime, Stream};
 use crate::world::{self, Simulation};
 
 /// The annotation by which KEDA knows which spec a Job was made from.
@@ -36,7 +36,9 @@ pub(super) struct ScaledJobs {
     template: Arc<PodTemplate>,
     /// How many loops it has had: the last one runs.
     loops: u32,
-    turn: Turn,
+    pub(super) turn: Turn,
+    /// What its Jobs' names end with.
+    names: Stream,
     deleted: bool,
 }
 
@@ -106,6 +108,7 @@ impl Simulation<'_> {
             template: Arc::new(workload.template.clone()),
             loops: 0,
             turn: Turn::default(),
+            names: self.keda.streams.of("jobs").of(namespace).stream(name),
             deleted: false,
         });
         if now > SimTime::ZERO || self.scenario.simulation.from == From::Apply {
@@ -211,11 +214,13 @@ impl Simulation<'_> {
         if decision.stop_loop || decision.start_loop {
             own.loops += 1;
         }
+        let own = &self.keda.jobs[index];
         if decision.start_loop {
             let number = own.loops;
             let event = Event::PollJob(index as u32, number);
             let interval = own.state.polling_interval();
-            if self.begin_loop(event, interval, now) {
+            let phase = self.keda.phase("ScaledJob", &own.namespace, &own.name);
+            if self.begin_loop(event, interval, phase, now) {
                 self.poll_scaled_job(index, number, now);
             }
         }
@@ -275,6 +280,7 @@ impl Simulation<'_> {
             name: Arc::clone(&own.name),
             triggers: own.state.job().spec.triggers.clone(),
             environment,
+            admission: self.manifests.admission(),
             now,
         };
         let decision = decide(&mut own.state, &jobs, &mut sources);
@@ -344,9 +350,9 @@ impl Simulation<'_> {
 
     /// Creates a Job.
     fn create_job_of(&mut self, index: usize, now: SimTime) {
-        let own = &self.keda.jobs[index];
+        let own = &mut self.keda.jobs[index];
         let manifest = own.state.new_job();
-        let name = generated_name(&format!("{}-", own.name), &mut self.keda.names);
+        let name = generated_name(&format!("{}-", own.name), &mut own.names);
         let uid = format!("Job/{}/{name}", own.namespace);
         let uid = self.components.pod_control.uid(&uid);
         let table = |key: &str| {

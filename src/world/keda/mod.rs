@@ -54,10 +54,7 @@ pub(super) struct Keda {
     /// Where the declared sources begin among the custom metrics.
     first_source: usize,
     is_down: bool,
-    /// Draws of the loops' phases.
-    stream: Stream,
-    /// Draws of the names of Jobs.
-    names: Stream,
+    streams: Streams,
 }
 
 /// An object's place in the queue of what is to be reconciled. One that waits out a back-off comes
@@ -122,20 +119,30 @@ impl Keda {
             jobs: Vec::new(),
             first_source: scenario.custom_metrics.len(),
             is_down: false,
-            stream: streams.stream("keda/phase"),
-            names: streams.stream("keda/jobs"),
+            streams: streams.of("keda"),
         }
+    }
+
+    /// Where in its polling interval an object's loop begins.
+    fn phase(&self, kind: &str, namespace: &str, name: &str) -> Stream {
+        self.streams.of("phase").of(kind).of(namespace).stream(name)
     }
 }
 
 impl Simulation<'_> {
     /// Begins a loop; true if it polls at once. In a settled cluster the loops of the start are
     /// anywhere within their polling intervals.
-    fn begin_loop(&mut self, event: Event, interval: SimDuration, now: SimTime) -> bool {
+    fn begin_loop(
+        &mut self,
+        event: Event,
+        interval: SimDuration,
+        mut stream: Stream,
+        now: SimTime,
+    ) -> bool {
         if now > SimTime::ZERO || self.scenario.simulation.from == From::Apply {
             return true;
         }
-        let phase = interval.0 as f64 * self.keda.stream.unit();
+        let phase = interval.0 as f64 * stream.unit();
         let at = now + SimDuration(phase as i64);
         self.queue.schedule(at, world::Event::Keda(event));
         false

@@ -71,9 +71,12 @@ impl Simulation<'_> {
         }
         if decision.start_loop {
             object.loops += 1;
+            let object = &self.keda.objects[index];
             let event = Event::Poll(index as u32, object.loops);
             let interval = object.state.polling_interval();
-            if self.begin_loop(event, interval, now) {
+            let (namespace, name) = (&object.namespace, &object.name);
+            let phase = self.keda.phase("ScaledObject", namespace, name);
+            if self.begin_loop(event, interval, phase, now) {
                 self.poll_scaled_object(index, now);
             }
         }
@@ -144,6 +147,7 @@ impl Simulation<'_> {
             name: Arc::clone(&object.name),
             triggers: object.state.object().spec.triggers.clone(),
             environment,
+            admission: self.manifests.admission(),
             now,
         };
         let around = &mut Surroundings {

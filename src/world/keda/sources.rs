@@ -7,15 +7,15 @@ use serde_json::Value as Json;
 
 use crate::api::{PodPhase, Store};
 use crate::autoscaler::keda::{
-    AuthParams, Broker, ExternalMetric, KafkaPartition, KafkaTopic, PrometheusAnswer, RabbitQueue,
-    Reading, ScaleTrigger, Scaler, Sources, WorkloadPod,
+    AuthParams, Broker, ExternalMetric, Hpa, KafkaPartition, KafkaTopic, PrometheusAnswer,
+    RabbitQueue, Reading, ScaleTrigger, Scaler, Sources, WorkloadPod,
 };
 use crate::kubectl::selector::LabelSelector;
 use crate::metrics::CustomMetrics;
 use crate::prometheus::promql::Value;
 use crate::prometheus::scrape::QueryError;
-use crate::scenario::Scenario;
 use crate::scenario::model::{FaultKind, TriggerSource, queue_of};
+use crate::scenario::{Admission, Scenario, read_object};
 use crate::sim::SimTime;
 use crate::workload::queue::{PartitionReading, Readings};
 use crate::world::prometheus::Prometheus;
@@ -71,6 +71,7 @@ pub(super) struct WorldSources<'a> {
     pub(super) name: Arc<str>,
     pub(super) triggers: Vec<ScaleTrigger>,
     pub(super) environment: Environment,
+    pub(super) admission: &'a Admission,
     pub(super) now: SimTime,
 }
 
@@ -172,10 +173,20 @@ impl Sources for WorldSources<'_> {
             AuthParams::default()
         }
     }
+
+    fn admit_hpa(&self, hpa: &Hpa) -> Result<(), String> {
+        read_object(&hpa.manifest(), self.admission)
+            .map(|_| ())
+            .map_err(|refusal| invalid(&hpa.name, &refusal.causes))
+    }
 }
 
 /// The API server's words, which `kubectl` does not print as they are.
-fn invalid(name: &str, causes: &str) -> String {
+fn invalid(name: &str, causes: &[String]) -> String {
+    let causes = match causes {
+        [cause] => cause.clone(),
+        causes => format!("[{}]", causes.join(", ")),
+    };
     format!("HorizontalPodAutoscaler.autoscaling \"{name}\" is invalid: {causes}")
 }
 

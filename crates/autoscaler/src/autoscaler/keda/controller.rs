@@ -281,17 +281,18 @@ impl ScaledObjectState {
             COMPOSITE_METRIC.clone_into(&mut self.status.composite_scaler_name);
         }
         let hpa = new_hpa(&self.object, &metrics.specs);
-        self.status.hpa_name = name;
-        let created = self.hpa.is_none();
-        if created {
-            decision.hpa.push(HpaChange::Create(hpa.clone()));
-        } else if self
-            .hpa
-            .as_ref()
-            .is_some_and(|found| hpa.differs_from(found))
-        {
-            decision.hpa.push(HpaChange::Update(hpa.clone()));
+        let found = self.hpa.as_ref();
+        let created = found.is_none();
+        let change = match found {
+            None => Some(HpaChange::Create(hpa.clone())),
+            Some(found) if hpa.differs_from(found) => Some(HpaChange::Update(hpa.clone())),
+            Some(_) => None,
+        };
+        if change.is_some() {
+            around.sources.admit_hpa(&hpa)?;
         }
+        decision.hpa.extend(change);
+        self.status.hpa_name = name;
         self.hpa = Some(hpa);
         Ok(created)
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::Hpa;
 use super::super::events::{Event, SCALER_FAILED, SCALERS_STARTED};
 use super::super::metric::{MetricSpec, MetricValue};
 use super::super::scaled_job::ScaledJob;
@@ -30,6 +31,11 @@ pub trait Sources {
             Some(_) => AuthParams::Unknown,
             None => AuthParams::default(),
         }
+    }
+
+    /// Whether the API server takes an HPA; the error is its answer.
+    fn admit_hpa(&self, _: &Hpa) -> Result<(), String> {
+        Ok(())
     }
 }
 
