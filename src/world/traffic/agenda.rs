@@ -71,6 +71,16 @@ impl Tournament {
         pair.map_or(Place::NEVER, |pair| pair[node & 1])
     }
 
+    /// When the player behind the first comes.
+    fn second(&self) -> SimTime {
+        let (mut node, mut second) = (self.leaves + self.first.slot() as usize, Place::NEVER);
+        while let Some(pair) = self.matches.get(node >> 1).filter(|_| node > 1) {
+            second = second.min(pair[node & 1 ^ 1]);
+            node >>= 1;
+        }
+        second.time()
+    }
+
     /// What the first player waited for has come.
     fn take(&mut self) -> u32 {
         let player = self.first.slot();
@@ -134,6 +144,11 @@ impl Agenda {
     pub(super) fn next_load(&self) -> (Place, Option<u32>) {
         let (place, player) = (self.loads.first, self.loads.first.slot());
         (place, (player & 1 == 0).then_some(player / 2))
+    }
+
+    /// When the next turn of a load comes besides the first.
+    pub(super) fn second_load(&self) -> SimTime {
+        self.loads.second()
     }
 
     /// When a client may have waited too long next.

@@ -16,7 +16,7 @@ use super::{Traffic, TrafficEvent};
 use crate::load::Due;
 use crate::record::{Outcome, RequestSink};
 use crate::sim::{EventQueue, Place, SimTime};
-use crate::workload::{Finished, Origin, RequestKey, Room, Work};
+use crate::workload::{Finished, Origin, RequestKey, Room, Served, Work};
 
 /// Arrivals in one stretch at most: what is kept of them stays in the cache.
 const MOST_ARRIVALS: usize = 4096;
@@ -53,6 +53,7 @@ pub(super) struct Stretch {
     /// When requests ended, and how many have ended so far then.
     ends: Vec<(SimTime, usize)>,
     rejected: Vec<(Origin, SimTime)>,
+    served: Vec<Served>,
     /// What is set anew at the end: when it was set, loads before servers, whose it is, and to when.
     set: Vec<(SimTime, u64, Turn, SimTime)>,
     /// The arrival of each load that came last.
@@ -199,19 +200,25 @@ impl Traffic {
         while let (place, Some(index)) = self.agenda.next_load()
             && place.time() < until
         {
-            let at = place.time();
+            let mut at = place.time();
             if !more {
                 return (self.keep_set(at, stretch), None);
             }
-            let number = stretch.arrivals.len() as u32;
-            let set = match stretch.last[index as usize].replace(number) {
-                Some(by) => Set::By(by),
-                None => Set::Before(place),
+            // Up to there it is this load's turn, however often.
+            let others = self.agenda.second_load().min(until);
+            let next = loop {
+                let number = stretch.arrivals.len() as u32;
+                let set = match stretch.last[index as usize].replace(number) {
+                    Some(by) => Set::By(by),
+                    None => Set::Before(place),
+                };
+                more = self.draw_arrival(index, at, set, stretch, sink)
+                    && stretch.arrivals.len() < MOST_ARRIVALS;
+                match self.loads[index as usize].source.next_due() {
+                    Some(next) if more && next < others => at = next,
+                    next => break next,
+                }
             };
-            more = self.draw_arrival(index, at, set, stretch, sink)
-                && stretch.arrivals.len() < MOST_ARRIVALS;
-            let load = &self.loads[index as usize];
-            let next = load.source.next_due();
             self.agenda.set_load(index, next, queue);
             if next.is_none() {
                 return (self.keep_set(SimTime(at.0 + 1), stretch), Some(index));
@@ -293,6 +300,47 @@ impl Traffic {
             None => Vec::new(),
         };
         let mut left = inbox.as_slice();
+        if let Some(mut plain) = lane.plain(left, until, &mut stretch.served) {
+            let arrivals = &mut stretch.arrivals;
+            let late = loop {
+                let (now, by) = match plain.next() {
+                    Some(&(number, ref work))
+                        if work.arrival < due
+                            || (work.arrival == due
+                                && !comes_first(set, arrivals, number as usize)) =>
+                    {
+                        let now = work.arrival;
+                        if !plain.admit() {
+                            break None;
+                        }
+                        (now, Set::By(number))
+                    }
+                    _ if due < until => {
+                        last = due;
+                        turns += 1;
+                        plain.work_off(last);
+                        (last, Set::At(last))
+                    }
+                    _ => break None,
+                };
+                match plain.settle(now) {
+                    Some(then) if then == due && by == Set::At(now) => set = by,
+                    Some(then) if then == due => {}
+                    Some(then) => (due, set) = (then, by),
+                    None => break Some((now, by)),
+                }
+            };
+            let come = plain.end(|number, request| {
+                arrivals[number as usize].request = Some(request);
+            });
+            left = &left[come..];
+            if let Some((now, by)) = late {
+                let then = lane.settle(now);
+                if then != due || by == Set::At(now) {
+                    (due, set) = (then, by);
+                }
+            }
+        }
         loop {
             let arrives = left.split_first().filter(|((number, work), _)| {
                 work.arrival < due
@@ -341,6 +389,9 @@ impl Traffic {
 
     /// Answers the clients of all requests that ended.
     fn answer_ended(&mut self, stretch: &mut Stretch, sink: &mut impl RequestSink) {
+        for one in stretch.served.drain(..) {
+            self.answer(one.origin, one.arrival, one.at, Outcome::Ok, sink);
+        }
         let mut from = 0;
         for (now, to) in stretch.ends.drain(..) {
             for ended in &stretch.finished[from..to] {

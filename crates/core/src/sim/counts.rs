@@ -20,6 +20,19 @@ pub fn histogram<C: Counter>() -> Histogram<C> {
     Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are valid constants")
 }
 
+/// Durations that are equal to three digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Group {
+    /// The least of them, in microseconds.
+    pub least: u64,
+    /// The one in the middle.
+    pub middle: u64,
+    /// The greatest.
+    pub most: u64,
+    /// How often one of them came.
+    pub count: u32,
+}
+
 /// How often which duration came.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
@@ -71,6 +84,26 @@ impl Counts {
         for &micros in &self.beyond {
             histogram.saturating_record(micros);
         }
+    }
+
+    /// The durations that came, in ascending order; nothing if the histogram with the bounds of
+    /// [`histogram`] would hold some of them at less than they are.
+    pub fn groups(&self) -> Option<impl Iterator<Item = Group>> {
+        let beyond = self.places.get(place(LONGEST)..).unwrap_or_default();
+        if !self.beyond.is_empty() || beyond.iter().any(|&count| count > 0) {
+            return None;
+        }
+        let places = self.places.iter().enumerate();
+        let counted = places.filter(|&(_, &count)| count > 0);
+        Some(counted.map(|(place, &count)| {
+            let (least, size) = (value(place), 1 << (place >> (BITS - 1)).saturating_sub(1));
+            Group {
+                least,
+                middle: least + (size >> 1),
+                most: least + size - 1,
+                count,
+            }
+        }))
     }
 
     /// Forgets all.

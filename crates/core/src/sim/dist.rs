@@ -161,7 +161,15 @@ impl Dist {
     }
 
     /// One draw.
+    #[inline]
     pub fn sample(&self, stream: &mut Stream) -> f64 {
+        match self {
+            Self::Constant(value) => *value,
+            _ => self.draw(stream),
+        }
+    }
+
+    fn draw(&self, stream: &mut Stream) -> f64 {
         match self {
             Self::Constant(value) => *value,
             Self::Exponential { mean } => {

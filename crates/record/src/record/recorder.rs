@@ -441,6 +441,7 @@ fn counted_from(recording: &Recording) -> SimTime {
 }
 
 impl RequestSink for Recorder {
+    #[inline]
     fn issue(&mut self, service: usize, load: usize, now: SimTime) {
         self.issued[service] += 1;
         self.windows[service].issue(now);
@@ -450,6 +451,7 @@ impl RequestSink for Recorder {
         }
     }
 
+    #[inline]
     fn answer(
         &mut self,
         service: usize,

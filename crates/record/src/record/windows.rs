@@ -53,9 +53,9 @@ impl Window {
     }
 }
 
-/// Up to so many latencies a window keeps as they are: a histogram has 23,000 places, which must be
-/// looked through and cleared for each window.
-const FEW: usize = 8192;
+/// Up to so many latencies a window keeps as they are: to sort those is less than to look through the
+/// places of counts and to clear them.
+const FEW: usize = 1024;
 
 /// A latency in microseconds, at least one.
 pub(super) fn microseconds(arrival: SimTime, now: SimTime) -> u64 {
@@ -79,14 +79,43 @@ pub(super) fn stats(histogram: &Histogram<u32>, percentile: f64) -> LatencyStats
     }
 }
 
-/// The same of counts.
+/// The same of counts, by the rules of the histogram that they would fill.
 pub(super) fn stats_of(counts: &Counts, percentile: f64) -> LatencyStats {
     if counts.total() == 0 {
         return LatencyStats::default();
     }
-    let mut filled: Histogram<u32> = histogram();
-    counts.fill(&mut filled);
-    stats(&filled, percentile)
+    let Some(groups) = counts.groups() else {
+        let mut filled: Histogram<u32> = histogram();
+        counts.fill(&mut filled);
+        return stats(&filled, percentile);
+    };
+    let total = counts.total() as f64;
+    let quantiles = [50.0, 95.0, 99.0, percentile].map(|percent: f64| (percent / 100.0).min(1.0));
+    let ranks = quantiles.map(|quantile| ((quantile * total).ceil() as u64).max(1));
+    let (mut at, mut seen) = ([0; 4], 0);
+    let (mut mean, mut max) = (0.0, 0);
+    for group in groups {
+        let before = seen;
+        seen += u64::from(group.count);
+        for (place, rank) in ranks.iter().enumerate() {
+            if before < *rank && *rank <= seen {
+                let is_least = quantiles[place] == 0.0;
+                at[place] = if is_least { group.least } else { group.most };
+            }
+        }
+        mean += group.middle as f64 * f64::from(group.count) / total;
+        max = group.most;
+    }
+    let [p50_ms, p95_ms, p99_ms, slo_ms] = at.map(|micros| micros as f64 / 1000.0);
+    LatencyStats {
+        count: counts.total(),
+        mean_ms: mean / 1000.0,
+        p50_ms,
+        p95_ms,
+        p99_ms,
+        max_ms: max as f64 / 1000.0,
+        slo_ms,
+    }
 }
 
 /// The same of few latencies, to the three digits that `ruler` keeps of them; it is made if need be.
@@ -300,6 +329,21 @@ mod tests {
             }
             let expected = stats(&all, percentile);
             prop_assert_eq!(stats_of_few(&mut values, &mut None, percentile), expected);
+        }
+
+        #[test]
+        fn counts_have_the_figures_of_their_histogram(
+            values in prop::collection::vec((1..4_000_000u64, 0..12u32), 0..300),
+            longest in any::<bool>(),
+            percentile in prop_oneof![Just(0.0), Just(100.0), 0.0..=100.0f64],
+        ) {
+            let (mut all, mut counts): (Histogram<u32>, _) = (histogram(), Counts::default());
+            for (value, shift) in values.into_iter().chain(longest.then_some((LONGEST, 1))) {
+                let value = (value << shift >> 6).max(1);
+                all.saturating_record(value);
+                counts.add(value);
+            }
+            prop_assert_eq!(stats_of(&counts, percentile), stats(&all, percentile));
         }
     }
 

@@ -19,6 +19,7 @@ pub enum Answer {
 
 impl Answer {
     /// The HTTP status, if there was one.
+    #[inline]
     pub fn status(self) -> Option<u16> {
         match self {
             Self::Ok => Some(200),
@@ -48,6 +49,7 @@ pub struct AnswerCounts {
 
 impl AnswerCounts {
     /// Counts one more.
+    #[inline]
     pub fn add(&mut self, answer: Answer) {
         *match answer {
             Answer::Ok => &mut self.ok,

@@ -76,6 +76,7 @@ impl LatencyHistogram {
         }
     }
 
+    #[inline]
     pub(super) fn record(&mut self, latency: SimDuration) {
         let micros = (latency.0 / 1000) as u64;
         self.counts.add(micros);

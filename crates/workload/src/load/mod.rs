@@ -43,6 +43,7 @@ pub const HEY_CLIENT_OVERHEAD: f64 = 0.000_4;
 pub const WGET_PROCESS_COST: f64 = 0.004;
 
 /// A non-negative number of seconds as a span; what `f64::round` costs matters here.
+#[inline]
 fn span(seconds: f64) -> SimDuration {
     SimDuration((seconds * 1e9 + 0.5) as i64)
 }
@@ -104,6 +105,7 @@ impl Source {
     }
 
     /// When something of it is due.
+    #[inline]
     pub fn next_due(&self) -> Option<SimTime> {
         match self {
             Self::Ab(ab) => ab.next_due(),
@@ -129,6 +131,7 @@ impl Source {
     }
 
     /// Does one thing that is due.
+    #[inline]
     pub fn take_due(&mut self, now: SimTime) -> Due {
         match self {
             Self::Ab(ab) => ab.take_due(now),
@@ -140,6 +143,7 @@ impl Source {
 
     /// The request that a client sent at `sent` has ended. Returns whether what is due next
     /// may have changed.
+    #[inline]
     pub fn answered(&mut self, client: u32, sent: SimTime, now: SimTime, answer: Answer) -> bool {
         match self {
             Self::Ab(ab) => ab.answered(client, sent, now, answer),

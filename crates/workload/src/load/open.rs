@@ -62,11 +62,13 @@ impl Open {
         self.ended.get_or_insert(now);
     }
 
+    #[inline]
     pub(super) fn next_due(&self) -> Option<SimTime> {
         self.next
     }
 
     /// Takes the arrival that is due and works out the one after it.
+    #[inline]
     pub(super) fn take_due(&mut self, now: SimTime) -> Option<u32> {
         let due = self.next.filter(|&at| at <= now)?;
         if let Some(start) = self.started {
@@ -76,6 +78,7 @@ impl Open {
         Some(0)
     }
 
+    #[inline]
     fn advance(&mut self, start: SimTime, last: SimTime) {
         let step: f64 = match self.spec.arrivals {
             Arrivals::Poisson => Exp1.sample(self.stream.rng()),
@@ -98,6 +101,7 @@ impl Open {
         self.ended.get_or_insert(last);
     }
 
+    #[inline]
     pub(super) fn answered(&mut self, sent: SimTime, now: SimTime, answer: Answer) {
         self.in_flight -= 1;
         self.answers.add(answer);
@@ -106,6 +110,7 @@ impl Open {
         }
     }
 
+    #[inline]
     pub(super) fn is_finished(&self) -> bool {
         self.started.is_some() && self.next.is_none() && self.in_flight == 0
     }

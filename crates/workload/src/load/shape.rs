@@ -34,6 +34,7 @@ impl Piece {
     }
 
     /// Expected arrivals in the whole piece.
+    #[inline]
     pub(super) fn total(&self) -> f64 {
         self.length.map_or(
             if self.from > 0.0 { f64::INFINITY } else { 0.0 },
@@ -42,6 +43,7 @@ impl Piece {
     }
 
     /// Seconds from the beginning of the piece until `count` arrivals are expected.
+    #[inline]
     pub(super) fn invert(&self, count: f64) -> f64 {
         if self.from == self.to {
             return count / self.from;

@@ -91,6 +91,7 @@ impl Servers {
     }
 
     /// Whether the server takes connections and requests.
+    #[inline]
     pub fn accepts(&self, key: Key<Server>) -> bool {
         self.arena.get(key).is_some_and(Server::accepts)
     }
@@ -106,6 +107,7 @@ impl Servers {
     }
 
     /// The endpoint for a new connection or request to a service; `None` if it has none.
+    #[inline]
     pub fn choose(&mut self, service: usize, stream: &mut Stream) -> Option<Key<Server>> {
         let Self {
             services, arena, ..
@@ -283,6 +285,7 @@ impl Servers {
     }
 
     /// Whether the client of a request still waits.
+    #[inline]
     pub fn is_awaited(&self, request: RequestKey) -> bool {
         self.requests
             .find(request)

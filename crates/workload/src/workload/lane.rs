@@ -102,10 +102,10 @@ impl Servers {
 /// One server, run by itself.
 #[derive(Debug)]
 pub struct Lane<'a> {
-    server: &'a mut Server,
-    service: &'a mut Service,
-    node: &'a mut Node,
-    requests: &'a mut ActiveRequests,
+    pub(super) server: &'a mut Server,
+    pub(super) service: &'a mut Service,
+    pub(super) node: &'a mut Node,
+    pub(super) requests: &'a mut ActiveRequests,
 }
 
 impl Lane<'_> {

@@ -50,6 +50,11 @@ impl Memory {
         self.grows
     }
 
+    /// Whether it cannot reach its limit while no request comes.
+    pub(super) fn waits_for_requests(&self) -> bool {
+        self.limit.is_none() || self.spec.growth_per_second <= 0.0
+    }
+
     pub(super) fn set_limit(&mut self, limit: Option<Bytes>) {
         self.limit = limit.map(|bytes| bytes.0);
     }

@@ -290,47 +290,75 @@ impl ProcessorSharing {
     /// Puts a request on the CPU; the caller has advanced to now.
     #[inline]
     pub(super) fn enter(&mut self, slot: u32, requests: &mut ActiveRequests) {
+        let order = requests.next_order();
+        let finish = self.push(requests.at(slot).work.cpu, order, slot);
+        let request = requests.at_mut(slot);
+        request.phase = Phase::Running;
+        request.order = order;
+        request.finish = finish;
+    }
+
+    /// Puts work on the CPU under a slot of the caller's, who has advanced to now; returns the virtual
+    /// time at which it is done.
+    #[inline]
+    pub(super) fn push(&mut self, cpu: i64, order: u32, slot: u32) -> u64 {
         if self.active == 0 {
             self.virtual_now = 0;
             self.heap.clear();
             self.stale = 0;
         }
-        let order = requests.next_order();
-        let request = requests.at_mut(slot);
-        request.phase = Phase::Running;
-        request.order = order;
-        request.finish = self.virtual_now + ((request.work.cpu as u64) << FINE);
-        self.heap.push(Entry {
-            key: request.finish,
-            order,
-            slot,
-        });
+        let key = self.virtual_now + ((cpu as u64) << FINE);
+        self.heap.push(Entry { key, order, slot });
         self.active += 1;
         self.demand += CORE;
+        key
     }
 
     /// Takes off the next request that is done by now; the caller has advanced to now.
     #[inline]
     pub(super) fn take_done(&mut self, requests: &ActiveRequests) -> Option<u32> {
-        loop {
-            let first = *self.heap.peek()?;
-            if self.stale > 0 && !is_current(&first, requests) {
-                self.heap.pop();
-                self.stale -= 1;
-                continue;
-            }
-            if first.key > self.virtual_now {
-                return None;
-            }
+        while self.stale > 0
+            && let Some(first) = self.heap.peek()
+            && !is_current(first, requests)
+        {
             self.heap.pop();
-            self.active -= 1;
-            self.demand -= CORE;
-            // Events come on whole nanoseconds: take back what was given beyond its work.
-            self.served -= u128::from(self.virtual_now - first.key);
-            let work = requests.at(first.slot).work.cpu as u64;
-            self.completed += u128::from(work << FINE);
-            return Some(first.slot);
+            self.stale -= 1;
         }
+        let slot = self.pop_done()?;
+        self.count_done(requests.at(slot).work.cpu);
+        Some(slot)
+    }
+
+    /// Takes off the first entry if it is done by now; the caller has advanced to now, knows that it is
+    /// not stale and counts its work.
+    #[inline]
+    pub(super) fn pop_done(&mut self) -> Option<u32> {
+        let first = *self.heap.peek()?;
+        if first.key > self.virtual_now {
+            return None;
+        }
+        self.heap.pop();
+        self.active -= 1;
+        self.demand -= CORE;
+        // Events come on whole nanoseconds: take back what was given beyond its work.
+        self.served -= u128::from(self.virtual_now - first.key);
+        Some(first.slot)
+    }
+
+    /// Counts work as done.
+    #[inline]
+    pub(super) fn count_done(&mut self, cpu: i64) {
+        self.completed += u128::from((cpu as u64) << FINE);
+    }
+
+    /// Whether entries of requests that were taken off are left.
+    pub(super) fn has_stale(&self) -> bool {
+        self.stale > 0
+    }
+
+    /// The entries of its requests, to give them other slots.
+    pub(super) fn entries(&mut self) -> &mut BinaryHeap<Entry> {
+        &mut self.heap
     }
 
     /// Takes a request off before it is done; the caller has advanced to now and changes its

@@ -26,6 +26,17 @@ pub struct Work {
     pub origin: Origin,
 }
 
+/// A request that was served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Served {
+    /// Who waits.
+    pub origin: Origin,
+    /// When the client sent it.
+    pub arrival: SimTime,
+    /// When it was answered.
+    pub at: SimTime,
+}
+
 /// How a request left the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -114,6 +125,15 @@ impl ActiveRequests {
         }
         let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 requests at once");
         self.slots.push(request);
+        slot
+    }
+
+    /// A request that has been in a server for a while: where it is, and its heap entry there.
+    pub(super) fn insert_at(&mut self, work: Work, phase: Phase, entry: (u64, u32)) -> u32 {
+        let slot = self.insert(work);
+        let request = self.at_mut(slot);
+        request.phase = phase;
+        (request.finish, request.order) = entry;
         slot
     }
 

@@ -58,17 +58,17 @@ pub struct Server {
     slots: u32,
     backlog_limit: u32,
     backlog: VecDeque<RequestKey>,
-    waits: BinaryHeap<Entry>,
+    pub(super) waits: BinaryHeap<Entry>,
     /// Entries of requests that were taken out of their wait.
-    stale_waits: u32,
-    deadlines: VecDeque<(SimTime, RequestKey)>,
+    pub(super) stale_waits: u32,
+    pub(super) deadlines: VecDeque<(SimTime, RequestKey)>,
     /// The clock of waits, if it depends on how many there are.
-    pace: Option<Box<Pace>>,
-    bucket: Option<Box<Bucket>>,
+    pub(super) pace: Option<Box<Pace>>,
+    pub(super) bucket: Option<Box<Bucket>>,
     /// Connections of callers, if they are counted.
     pub(super) connections: u32,
     /// Requests whose calls are under way.
-    calling: BTreeSet<u32>,
+    pub(super) calling: BTreeSet<u32>,
 }
 
 impl Server {
@@ -340,6 +340,16 @@ impl Server {
         }
     }
 
+    /// Counts a request that is answered now.
+    #[inline]
+    pub(super) fn count_answered(&mut self, now: SimTime, arrival: SimTime, service: &mut Service) {
+        self.answered += 1;
+        service.answered += 1;
+        if let Some(latency) = &mut self.latency {
+            latency.count((now - arrival).0);
+        }
+    }
+
     /// Lets a request out; it holds no slot any more.
     #[inline]
     fn finish(
@@ -353,11 +363,7 @@ impl Server {
     ) {
         self.memory.release(requests.at(slot).work.memory);
         if ending == Ending::Done {
-            self.answered += 1;
-            service.answered += 1;
-            if let Some(latency) = &mut self.latency {
-                latency.count((now - requests.at(slot).work.arrival).0);
-            }
+            self.count_answered(now, requests.at(slot).work.arrival, service);
         } else if ending == Ending::TimedOut {
             self.timed_out += 1;
         } else {

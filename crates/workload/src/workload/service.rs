@@ -92,6 +92,7 @@ impl Service {
     /// server that takes more. `None` too if the draw picks the address of a server that is gone,
     /// and it may pick one that takes none; balancers that look at their endpoints try another one
     /// instead, as long as there is one.
+    #[inline]
     pub(super) fn choose(
         &mut self,
         stream: &mut Stream,
