@@ -9,7 +9,7 @@ use files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 17] = [
+const WARNED: [&str; 18] = [
     "action-warnings",
     "cluster-autoscaler-warnings",
     "duplicate-objects",
@@ -21,6 +21,7 @@ const WARNED: [&str; 17] = [
     "hpa-two-on-one",
     "hpa-v1-annotations",
     "hpa-without-target",
+    "karpenter-warnings",
     "keda-warnings",
     "placement",
     "service-selectors",

@@ -87,6 +87,29 @@ fn nodes_follow_the_day() {
 }
 
 #[test]
+fn karpenter_brings_what_fits_sooner_and_for_less() {
+    let (other, run) = (run("nodes-day"), run("karpenter-day"));
+    run.keeps_bounds();
+    // Machines that fit, and no longer than they are needed.
+    let (cost, others) = (run.get("node_cost"), other.get("node_cost"));
+    assert!(cost < others, "{cost} and {others}");
+    let longest = |run: &Run| {
+        let record = run.recording.node_autoscaler.as_ref();
+        let waits = record.map_or(&[][..], |record| &record.waits);
+        let waits = waits.iter().filter(|wait| wait.got_one);
+        waits.map(|wait| wait.until - wait.from).max()
+    };
+    assert!(longest(&run) < longest(&other), "pods get nodes sooner");
+    assert!(count(&run, NodeAction::ScaleUp) >= 2);
+    assert!(count(&run, NodeAction::ScaleDown) >= 2);
+    assert_eq!(
+        size_at(&run, 23.5 * 3600.0),
+        1,
+        "only the fixed node is left"
+    );
+}
+
+#[test]
 fn a_pool_that_is_too_small_is_named() {
     let run = run("nodes-too-small");
     assert_eq!(most(&run), 2);

@@ -2,6 +2,7 @@
 
 use super::autoscale::Hpas;
 use super::cluster_autoscaler::ClusterAutoscaler;
+use super::karpenter::Karpenter;
 use super::keda::Keda;
 use super::load_steps::load_steps;
 use super::manifests::Manifests;
@@ -423,6 +424,7 @@ impl<'s> Simulation<'s> {
             stopped: Vec::new(),
             cloud: Cloud::new(&scenario.node_groups, streams),
             cluster_autoscaler: ClusterAutoscaler::new(scenario, &streams),
+            karpenter: Karpenter::new(scenario),
             machines: Vec::new(),
             recorder: Recorder::new(detail, Recording::default()),
             usage: UsageTotals::new(scenario.services.len()),
@@ -463,6 +465,7 @@ impl<'s> Simulation<'s> {
         self.plan_actions();
         self.plan_faults();
         self.start_cluster_autoscaler();
+        self.start_karpenter();
         self.plan_interruptions();
         self.queue
             .schedule_in(self.scenario.simulation.step, Event::Sample);

@@ -67,7 +67,9 @@ impl Simulation<'_> {
         }
         if let ObjectId::Pod(id) = change.object {
             self.carry_pod(id, change.what, now);
+            self.note_node_wait(id, change.what, now);
             self.tell_cluster_autoscaler(id, change.what, now);
+            self.tell_karpenter(id, change.what, now);
         }
         if let ObjectId::Node(id) = change.object {
             self.node_changed(id, change.what, now);

@@ -91,6 +91,7 @@ impl Simulation<'_> {
             Event::RolloutTimeout(index) => self.rollout_timed_out(index as usize, now),
             Event::Cloud(event) => self.handle_cloud(event, now),
             Event::ClusterAutoscaler(event) => self.handle_cluster_autoscaler(event, now),
+            Event::Karpenter(event) => self.handle_karpenter(event, now),
             Event::Faults => self.heed_faults(now),
             Event::Hpa(event) => self.sync_hpas(event, now),
             Event::Keda(event) => self.handle_keda(event, now),

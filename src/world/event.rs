@@ -1,6 +1,7 @@
 //! The enum of enums: every event names the component that handles it.
 
 use super::cluster_autoscaler;
+use super::karpenter;
 use super::keda;
 use super::prometheus::PrometheusEvent;
 use super::traffic::TrafficEvent;
@@ -60,6 +61,8 @@ pub enum Event {
     Cloud(cloud::Event),
     /// For the Cluster Autoscaler.
     ClusterAutoscaler(cluster_autoscaler::Event),
+    /// For Karpenter.
+    Karpenter(karpenter::Event),
     /// A fault begins, goes on or ends.
     Faults,
     /// For the HPA controller.

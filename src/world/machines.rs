@@ -236,6 +236,7 @@ impl Simulation<'_> {
         self.node_event(node, "NodeReady", |name| {
             format!("Node {name} status is now: NodeReady")
         });
+        self.tell_karpenter_of_ready(id, now);
     }
 
     /// A machine is gone: what ran on it has ended, and its node goes when that is noticed.
@@ -298,6 +299,7 @@ impl Simulation<'_> {
         if let Some(record) = record {
             self.recorder.node_terminated(record, now);
         }
+        self.tell_karpenter_of_end(machine.instance);
         self.recorder.event(|| EventRecord {
             time: now,
             kind: "Normal",

@@ -14,10 +14,12 @@ mod components;
 mod drain;
 mod event;
 mod faults;
+mod karpenter;
 mod keda;
 mod load_steps;
 mod machines;
 mod manifests;
+mod node_waits;
 mod pods;
 mod prometheus;
 mod requests;
@@ -178,6 +180,7 @@ pub struct Simulation<'s> {
     cloud: Cloud,
     /// What makes nodes come and go, if something does.
     cluster_autoscaler: Option<cluster_autoscaler::ClusterAutoscaler>,
+    karpenter: Option<Box<karpenter::Karpenter>>,
     /// The machine of each node, by slot.
     machines: Vec<machines::Machine>,
     recorder: Recorder,

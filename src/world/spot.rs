@@ -55,7 +55,11 @@ impl Simulation<'_> {
             killed: 0,
         };
         let mut evicted = 0;
-        if let Some(node) = self.node_of_instance(id) {
+        let is_karpenters = self.karpenter_is_interrupted(id, now);
+        if is_karpenters {
+            evicted = self.pods_that_leave(id) as u64;
+        }
+        if let Some(node) = self.node_of_instance(id).filter(|_| !is_karpenters) {
             self.events
                 .warning(ObjectId::Node(node), "SpotInterruption", || {
                     format!("The provider takes the instance back in {}", spec.notice)
@@ -103,6 +107,10 @@ impl Simulation<'_> {
         // It goes at once, without the time that a shutdown takes.
         self.cloud.delete(now, id);
         self.machine_ends(id, now);
+        // Karpenter asks for what its pods need.
+        if self.is_karpenters(group) {
+            return;
+        }
         let spec = self.cloud.spec(group).interruption.as_ref();
         let from = spec.and_then(|spec| spec.fallback).unwrap_or(group);
         // A provider that refuses leaves the group without the node.

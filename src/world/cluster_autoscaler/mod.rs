@@ -12,7 +12,7 @@ mod view;
 use super::{Event as WorldEvent, Simulation};
 use crate::api::{Pod, PodId, What};
 use crate::autoscaler::cluster_autoscaler::{PodPrices, StaticAutoscaler, loop_trigger};
-use crate::record::{NodeAutoscalerRecord, NodeWait};
+use crate::record::NodeAutoscalerRecord;
 use crate::scenario::Scenario;
 use crate::sim::{SimDuration, SimTime, Stream, Streams};
 use outside::World;
@@ -20,9 +20,6 @@ use view::View;
 
 /// How long a loop takes.
 const LOOP_TIME: SimDuration = SimDuration::from_millis(200);
-
-/// Pods that wait for a node for so long are remembered.
-const LONG_WAIT: SimDuration = SimDuration::from_secs(60);
 
 /// What the Cluster Autoscaler waits for.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +91,7 @@ impl Simulation<'_> {
             }
             let first = SimTime::ZERO + autoscaler.core.options().scan_interval;
             self.recorder.recording.node_autoscaler = Some(NodeAutoscalerRecord {
+                name: "ClusterAutoscaler",
                 groups: self
                     .scenario
                     .node_groups
@@ -124,19 +122,7 @@ impl Simulation<'_> {
             return;
         };
         autoscaler.view.touch(id, pod);
-        let never_had_one = pod.scheduled.is_none() && pod.unschedulable.is_some();
-        if what == What::Scheduled || what == What::Deleted && never_had_one {
-            // What was before the run is not known.
-            let from = pod.meta.created.max(SimTime::ZERO);
-            let got_one = what == What::Scheduled;
-            let node = pod.node.filter(|_| got_one);
-            let node = node.and_then(|node| self.store.find_node(node));
-            self.waited_for_node(NodeWait {
-                from,
-                until: now,
-                got_one,
-                new_node: node.is_some_and(|node| node.meta.created > from),
-            });
+        if matches!(what, What::Scheduled | What::Deleted) {
             return;
         }
         let became_unschedulable =
@@ -147,31 +133,6 @@ impl Simulation<'_> {
             let at = now.max(autoscaler.ended);
             if autoscaler.next.0 > at {
                 self.plan_loop(at);
-            }
-        }
-    }
-
-    fn waited_for_node(&mut self, wait: NodeWait) {
-        if wait.until - wait.from >= LONG_WAIT
-            && let Some(record) = &mut self.recorder.recording.node_autoscaler
-        {
-            record.waits.push(wait);
-        }
-    }
-
-    /// The pods that still wait at the end.
-    pub(super) fn finish_waits(&mut self, end: SimTime) {
-        if self.cluster_autoscaler.is_some() {
-            let waiting = |pod: &&Pod| pod.scheduled.is_none() && pod.unschedulable.is_some();
-            let pods = self.store.pods().map(|(_, pod)| pod).filter(waiting);
-            let created: Vec<SimTime> = pods.map(|pod| pod.meta.created).collect();
-            for from in created {
-                self.waited_for_node(NodeWait {
-                    from: from.max(SimTime::ZERO),
-                    until: end,
-                    got_one: false,
-                    new_node: false,
-                });
             }
         }
     }

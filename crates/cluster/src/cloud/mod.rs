@@ -61,6 +61,8 @@ struct Group {
     target: i64,
     /// Instances that there are, in the order of their making.
     instances: Vec<InstanceId>,
+    /// The first group of its name: groups that share it number their nodes together.
+    family: usize,
     /// The number in the name of the next node.
     next: u32,
     /// Delays of each instance, by its number in the group.
@@ -84,10 +86,13 @@ impl Cloud {
         let mut cloud = Self::default();
         for spec in specs {
             let own = streams.of("cloud").of(&spec.name);
+            let mut others = cloud.groups.iter();
+            let family = others.position(|other| other.spec.name == spec.name);
             cloud.groups.push(Group {
                 spec: spec.clone(),
                 target: i64::from(spec.count),
                 instances: Vec::new(),
+                family: family.unwrap_or(cloud.groups.len()),
                 next: 1,
                 streams: own,
                 failures: own.stream("failures"),
@@ -134,11 +139,13 @@ impl Cloud {
 
     fn make(&mut self, group: usize, now: SimTime) -> InstanceId {
         let id = InstanceId(self.instances.len() as u32);
+        let family = self.groups[group].family;
+        let first = &mut self.groups[family];
+        let number = first.next;
+        first.next += 1;
         let own = &mut self.groups[group];
-        let name = format!("{}-{}", own.spec.name, own.next);
-        self.instances
-            .push(Instance::new(group, own.next, name, now));
-        own.next += 1;
+        let name = format!("{}-{number}", own.spec.name);
+        self.instances.push(Instance::new(group, number, name, now));
         own.instances.push(id);
         id
     }

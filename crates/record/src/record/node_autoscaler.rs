@@ -40,7 +40,7 @@ pub struct NodeDecision {
     pub time: SimTime,
     /// What it is.
     pub action: NodeAction,
-    /// The group; empty if it is about none.
+    /// The group or NodePool; empty if it is about none.
     pub group: String,
     /// The node; empty if it is about none.
     pub node: String,
@@ -68,6 +68,8 @@ pub struct NodeWait {
 /// What is known of the node autoscaler.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodeAutoscalerRecord {
+    /// Which it is: `ClusterAutoscaler` or `Karpenter`.
+    pub name: &'static str,
     /// The groups that it scales, with their least and greatest sizes.
     pub groups: Vec<(String, (u32, u32))>,
     /// What it decided, in order.

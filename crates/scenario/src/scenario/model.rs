@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::admission::Admission;
 use super::node::Span;
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
-use crate::autoscaler::{cluster_autoscaler, hpa, keda, vpa};
+use crate::autoscaler::{cluster_autoscaler, hpa, karpenter, keda, vpa};
 use crate::cluster::prices::CommitmentSpec;
 use crate::cluster::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadSpec};
 use crate::kubectl::command::CommandLine;
 use crate::load::spec::LoadSpec;
 use crate::metrics::spec::{CustomMetricSpec, PipelineConfig};
-use crate::sim::{SimDuration, SimTime};
+use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::Usd;
 use crate::workload::queue::spec::QueueSpec;
 use crate::workload::spec::ServerSpec;
@@ -81,6 +81,8 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// What is paid for in advance.
     pub commitments: Vec<CommitmentSpec>,
+    /// Karpenter, if there are NodePools.
+    pub karpenter: Option<KarpenterSpec>,
 }
 
 /// A kubectl command that is typed during the run.
@@ -303,6 +305,63 @@ pub struct ClusterAutoscalerConfig {
     pub options: cluster_autoscaler::Options,
     /// For the expander `priority`: regular expressions on a group's name, by priority.
     pub priorities: Option<Vec<(i64, Vec<String>)>>,
+}
+
+/// Karpenter's settings.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KarpenterConfig {
+    /// `BATCH_IDLE_DURATION`.
+    pub batch_idle: SimDuration,
+    /// `BATCH_MAX_DURATION`.
+    pub batch_most: SimDuration,
+    /// Feature gate SpotToSpotConsolidation.
+    pub spot_to_spot: bool,
+}
+
+impl Default for KarpenterConfig {
+    fn default() -> Self {
+        Self {
+            batch_idle: karpenter::schedule::BATCH_IDLE,
+            batch_most: karpenter::schedule::BATCH_MOST,
+            spot_to_spot: false,
+        }
+    }
+}
+
+impl KarpenterConfig {
+    /// From the launch of a machine to its being Ready, in seconds, if the scenario states nothing:
+    /// a median of 60 s, 120 s at the 95th percentile.
+    pub fn provisioning() -> Dist {
+        Dist::lognormal(65.6, 0.44).unwrap_or(Dist::Constant(65.6))
+    }
+}
+
+/// What Karpenter has to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KarpenterSpec {
+    /// Its settings.
+    pub config: KarpenterConfig,
+    /// The NodePools.
+    pub pools: Vec<karpenter::NodePool>,
+    /// The instance types of each pool.
+    pub types: Vec<Vec<karpenter::instance_type::InstanceType>>,
+    /// What it can launch.
+    pub launches: Vec<KarpenterLaunch>,
+}
+
+/// A machine that Karpenter can launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KarpenterLaunch {
+    /// Place of its NodePool.
+    pub pool: usize,
+    /// Its instance type.
+    pub instance_type: String,
+    /// Its zone.
+    pub zone: String,
+    /// Whether it is preemptible.
+    pub spot: bool,
+    /// The node group that such machines are of: an index of the scenario's.
+    pub group: usize,
 }
 
 /// A HorizontalPodAutoscaler.

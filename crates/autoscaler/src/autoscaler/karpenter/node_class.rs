@@ -45,7 +45,7 @@ pub struct Machine {
 }
 
 /// A NodeClass.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct NodeClass {
     /// Name.
     pub name: String,

@@ -289,7 +289,7 @@ impl ScaledObjectState {
             Some(_) => None,
         };
         if change.is_some() {
-            around.sources.admit_hpa(&hpa, created)?;
+            around.sources.admit_hpa(&hpa)?;
         }
         decision.hpa.extend(change);
         self.status.hpa_name = name;

@@ -22,6 +22,14 @@ pub(super) fn node_autoscaler(recording: &Recording) -> Vec<Finding> {
     found
 }
 
+/// What its nodes are made of.
+fn groups(record: &NodeAutoscalerRecord) -> &'static str {
+    match record.name {
+        "Karpenter" => "NodePool",
+        _ => "node group",
+    }
+}
+
 /// In whole seconds.
 fn seconds(span: SimDuration) -> SimDuration {
     SimDuration::from_secs(span.as_secs_f64().round() as i64)
@@ -75,9 +83,10 @@ fn too_small(record: &NodeAutoscalerRecord) -> Option<Finding> {
     let pods = if most == 1 { "pod" } else { "pods" };
     Some(Finding {
         severity: Severity::Warning,
-        subject: "ClusterAutoscaler".to_owned(),
+        subject: record.name.to_owned(),
         text: format!(
-            "up to {most} {pods} waited for a node, the longest for {longest}, that no node group could give (first at {}): {why}",
+            "up to {most} {pods} waited for a node, the longest for {longest}, that no {} could give (first at {}): {why}",
+            groups(record),
             seconds(decision.time - SimTime::ZERO)
         ),
     })
@@ -121,7 +130,7 @@ fn held(record: &NodeAutoscalerRecord) -> Vec<Finding> {
     held.sort_unstable();
     let finding = |(reason, nodes): (&str, Vec<&str>)| Finding {
         severity: Severity::Info,
-        subject: "ClusterAutoscaler".to_owned(),
+        subject: record.name.to_owned(),
         text: match nodes.as_slice() {
             [node] => format!("node {node} was not needed, but stayed: {reason}"),
             [node, ..] => {
@@ -146,7 +155,7 @@ fn provisioning(record: &NodeAutoscalerRecord) -> Option<Finding> {
     let pods = if waits.len() == 1 { "pod" } else { "pods" };
     Some(Finding {
         severity: Severity::Info,
-        subject: "ClusterAutoscaler".to_owned(),
+        subject: record.name.to_owned(),
         text: format!(
             "{} {pods} waited for a new node to come up, {median} at the median and {longest} at most, before they could start",
             waits.len()
@@ -190,6 +199,7 @@ mod tests {
         let recording = Recording {
             duration: SimDuration::from_secs(1000),
             node_autoscaler: Some(NodeAutoscalerRecord {
+                name: "ClusterAutoscaler",
                 groups: vec![("general".to_owned(), (1, 10))],
                 decisions,
                 waits,

@@ -10,18 +10,20 @@ use crate::scenario::node::{KeyNode, Node, Value};
 pub(in crate::scenario) const DEFAULT: &str = "default";
 
 /// Kinds outside namespaces that are not simulated and that manifests often hold.
-const OF_THE_CLUSTER: [&str; 17] = [
+const OF_THE_CLUSTER: [&str; 19] = [
     "APIService",
     "CSIDriver",
     "ClusterPolicy",
     "ClusterRole",
     "ClusterRoleBinding",
     "CustomResourceDefinition",
+    "EC2NodeClass",
     "FlowSchema",
     "IngressClass",
     "MutatingWebhookConfiguration",
     "Namespace",
     "Node",
+    "NodePool",
     "PersistentVolume",
     "PriorityClass",
     "PriorityLevelConfiguration",

@@ -15,6 +15,7 @@ mod hpa_metric;
 mod hpa_versions;
 mod job;
 mod job_policy;
+mod karpenter;
 pub(super) mod keda;
 mod limit_range;
 mod objects;
@@ -22,7 +23,6 @@ mod others;
 mod placement;
 mod pod_level;
 mod predictive;
-mod probe;
 mod prometheus;
 mod selector;
 mod typed;
@@ -143,6 +143,14 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
             };
             read_document(context)
         };
+        if karpenter::is_one(document) {
+            let context = &mut Context {
+                document,
+                diagnostics,
+            };
+            karpenter::read(index, context, &mut manifests);
+            continue;
+        }
         match whole.read(diagnostics, read) {
             Ok(written) => written
                 .into_iter()

@@ -2,6 +2,7 @@
 
 use super::limit_range::LimitRangeObject;
 use crate::autoscaler::hpa::HpaSpecInput;
+use crate::autoscaler::karpenter::{NodeClass, NodePool};
 use crate::autoscaler::keda::{ScaledJob, ScaledObject};
 use crate::autoscaler::predictive::{DecisionType, Model};
 use crate::autoscaler::vpa::VpaSpec;
@@ -123,6 +124,8 @@ pub(in crate::scenario) struct Manifests {
     pub(in crate::scenario) hpas: Vec<Placed<HpaManifest>>,
     pub(in crate::scenario) vpas: Vec<Placed<VpaManifest>>,
     pub(in crate::scenario) pdbs: Vec<Placed<PdbSpec>>,
+    pub(in crate::scenario) node_pools: Vec<Placed<NodePool>>,
+    pub(in crate::scenario) node_classes: Vec<Placed<NodeClass>>,
     pub(in crate::scenario) scaled_objects: Vec<Placed<ScaledObject>>,
     pub(in crate::scenario) scaled_jobs: Vec<Placed<ScaledJob>>,
     pub(in crate::scenario) trigger_authentications: Vec<TriggerAuthenticationObject>,

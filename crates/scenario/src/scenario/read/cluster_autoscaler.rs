@@ -5,6 +5,7 @@ use super::vpa_flags::text;
 use crate::autoscaler::cluster_autoscaler::{OptionError, Options};
 use crate::cluster::spec::NodeGroupSpec;
 use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::loaded::Parsed;
 use crate::scenario::model::ClusterAutoscalerConfig;
 use crate::scenario::node::Value;
 use crate::scenario::reader::{Reader, expected};
@@ -60,6 +61,26 @@ pub(super) fn decide(
         let label = "give a `[[node_group]]` its `min` and `max`";
         diagnostics.warning(span, title, label);
     }
+}
+
+/// One cluster has one of both.
+pub(super) fn refuse_both(
+    config: &ClusterAutoscalerConfig,
+    parsed: &Parsed,
+    diagnostics: &mut Diagnostics,
+) {
+    if !config.enabled {
+        return;
+    }
+    let span = config
+        .stated
+        .map_or(parsed.scenario.span.first(), |(_, span)| span);
+    let title = "the Cluster Autoscaler and Karpenter do not share a cluster here";
+    let label = "there are NodePools, and node groups between `min` and `max`";
+    diagnostics.error(span, title, label).help = Some(
+        "give the node groups a `count` alone, or leave the NodePools out of `manifests`"
+            .to_owned(),
+    );
 }
 
 /// What the ConfigMap of the expander `priority` holds.

@@ -2,6 +2,7 @@
 
 use super::cluster_autoscaler::cluster_autoscaler;
 use super::dist;
+use super::karpenter;
 use super::phases;
 use super::vpa_flags;
 use crate::autoscaler::hpa::{Config, KubernetesVersion};
@@ -14,7 +15,10 @@ use crate::scenario::reader::{MOST_BYTES, Reader, expected};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Quantity};
 
-pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Controllers {
+pub(super) fn controllers(
+    root: &mut Reader<'_>,
+    diagnostics: &mut Diagnostics,
+) -> (Controllers, karpenter::Stated) {
     let version = root.read("kubernetes", diagnostics, |node| {
         node.text()
             .ok_or_else(|| expected("a release such as \"1.36\"", node))?
@@ -38,10 +42,10 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
         cluster_autoscaler: ClusterAutoscalerConfig::default(),
     };
     let Some(node) = root.get("controllers") else {
-        return made;
+        return (made, karpenter::Stated::default());
     };
     let Some(mut table) = Reader::new(node, "`controllers`", diagnostics) else {
-        return made;
+        return (made, karpenter::Stated::default());
     };
     section(&mut table, "hpa", diagnostics, |hpa, diagnostics| {
         hpa_flags(hpa, &mut made.hpa, diagnostics);
@@ -110,8 +114,9 @@ pub(super) fn controllers(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) 
     );
     vpa_flags::vpa(&mut table, &mut made.vpa, diagnostics);
     made.cluster_autoscaler = cluster_autoscaler(&mut table, diagnostics);
+    let karpenter = karpenter::stated(&mut table, diagnostics);
     table.finish("`controllers`", diagnostics);
-    made
+    (made, karpenter)
 }
 
 /// Reads the flags of one component.
@@ -165,13 +170,6 @@ fn kubelet_flags(table: &mut Reader<'_>, made: &mut Controllers, diagnostics: &m
         let title = "the kubelet does not start with this restart period";
         let span = table.key_span("max-container-restart-period");
         diagnostics.error(span, title, "must be from 1s to 300s");
-    }
-    let jitter = table.number("restart-jitter", diagnostics);
-    assign(&mut cluster.restart_jitter, jitter);
-    if !(0.0..=1.0).contains(&cluster.restart_jitter) {
-        let title = "no such jitter";
-        let span = table.key_span("restart-jitter");
-        diagnostics.error(span, title, "must be from 0 to 1, a share of the wait");
     }
     for (place, key) in ["shutdownGracePeriod", "shutdownGracePeriodCriticalPods"]
         .into_iter()

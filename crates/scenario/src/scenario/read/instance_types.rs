@@ -6,7 +6,11 @@ use crate::scenario::reader::Reader;
 use crate::units::Usd;
 
 /// The scenario's own types, and then those that are built in.
-pub(super) struct InstanceTypes(Vec<InstanceType>);
+pub(super) struct InstanceTypes {
+    types: Vec<InstanceType>,
+    /// How many of them are the scenario's.
+    own: usize,
+}
 
 impl InstanceTypes {
     pub(super) fn read(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Self {
@@ -25,16 +29,27 @@ impl InstanceTypes {
                 types.push(own);
             }
         }
+        let own = types.len();
         types.extend(PriceTable::built_in().instance_types.iter().cloned());
-        Self(types)
+        Self { types, own }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&InstanceType> {
-        self.0.iter().find(|kind| kind.name == name)
+        self.types.iter().find(|kind| kind.name == name)
+    }
+
+    /// All types with whether they are the scenario's own, which count instead of others of their name.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&InstanceType, bool)> {
+        let own = &self.types[..self.own];
+        let is_replaced = move |kind: &&InstanceType| own.iter().all(|one| one.name != kind.name);
+        let others = self.types[self.own..].iter().filter(is_replaced);
+        own.iter()
+            .map(|kind| (kind, true))
+            .chain(others.map(|kind| (kind, false)))
     }
 
     pub(super) fn names(&self) -> Vec<&str> {
-        self.0.iter().map(|kind| kind.name.as_str()).collect()
+        self.types.iter().map(|kind| kind.name.as_str()).collect()
     }
 }
 

@@ -18,6 +18,7 @@ mod faults;
 mod history;
 mod hpas;
 mod instance_types;
+mod karpenter;
 mod known;
 mod loads;
 mod metrics;
@@ -52,6 +53,7 @@ use super::reader::{Reader, expected, wrong};
 use crate::api::{LabelSelector, Operator, Requirement};
 use crate::cluster::spec::{Labels, WorkloadSpec};
 
+use instance_types::InstanceTypes;
 use known::Known;
 
 /// Makes the model.
@@ -66,16 +68,28 @@ pub(super) fn scenario(
     manifest_files(&mut reader, parsed, diagnostics);
     let simulation = settings::simulation(&mut reader, diagnostics);
     let start = settings::start(&mut reader, diagnostics);
-    let mut controllers = controllers::controllers(&mut reader, diagnostics);
+    let (mut controllers, stated_karpenter) = controllers::controllers(&mut reader, diagnostics);
     let mut known = Known::new(parsed, manifests, diagnostics);
     known.clock.set(start);
     known.end = simulation.map(|simulation| simulation.end());
-    let node_groups = nodes::node_groups(&mut reader, diagnostics);
+    let types = InstanceTypes::read(&mut reader, diagnostics);
+    let has_node_pools = !manifests.node_pools.is_empty();
+    let mut node_groups = nodes::node_groups(&mut reader, &types, has_node_pools, diagnostics);
     cluster_autoscaler::decide(
         &mut controllers.cluster_autoscaler,
         &node_groups,
         diagnostics,
     );
+    let stated_groups = node_groups.len();
+    let karpenter = karpenter::karpenter(
+        &stated_karpenter,
+        (parsed, manifests, &types),
+        &mut node_groups,
+        diagnostics,
+    );
+    if karpenter.is_some() {
+        cluster_autoscaler::refuse_both(&controllers.cluster_autoscaler, parsed, diagnostics);
+    }
     known.warn_of_services(diagnostics);
     let end = known.end;
     let slo = settings::slo(&mut reader, diagnostics);
@@ -122,7 +136,7 @@ pub(super) fn scenario(
     let actions = actions::actions(
         &mut reader,
         &known,
-        &node_groups,
+        &node_groups[..stated_groups],
         &admission,
         end,
         diagnostics,
@@ -165,6 +179,7 @@ pub(super) fn scenario(
         actions,
         faults,
         commitments,
+        karpenter,
     })
 }
 

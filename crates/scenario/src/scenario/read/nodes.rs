@@ -25,9 +25,10 @@ const MOST_NODES: u64 = 100_000;
 /// The node groups.
 pub(super) fn node_groups(
     root: &mut Reader<'_>,
+    types: &InstanceTypes,
+    has_node_pools: bool,
     diagnostics: &mut Diagnostics,
 ) -> Vec<NodeGroupSpec> {
-    let types = InstanceTypes::read(root, diagnostics);
     let items = root.list("node_group", diagnostics);
     let mut groups: Vec<NodeGroupSpec> = Vec::new();
     let names = super::spot::names(items);
@@ -35,7 +36,7 @@ pub(super) fn node_groups(
         let Some(mut table) = Reader::new(item, "`node_group`", diagnostics) else {
             continue;
         };
-        let group = node_group(&mut table, groups.len(), &types, diagnostics);
+        let group = node_group(&mut table, groups.len(), types, diagnostics);
         let interruption = super::spot::interruption(&mut table, &names, diagnostics);
         table.finish("`node_group`", diagnostics);
         if let Some(group) = group {
@@ -59,7 +60,8 @@ pub(super) fn node_groups(
         let label = format!("at most {MOST_NODES} in all groups together");
         diagnostics.error(item.span.first(), title, label);
     }
-    if items.is_empty() {
+    // Karpenter makes what it needs.
+    if items.is_empty() && !has_node_pools {
         let default = types.get("m5.xlarge");
         let mut group = default.map(|instance| shape("default", 3, instance, false));
         if let Some(group) = &mut group {

@@ -40,13 +40,7 @@ pub(super) fn interruption(
             .help = Some("a `[[fault]]` with `node` loses any node".to_owned());
     }
     let mut table = Reader::new(node, "`interruption`", diagnostics)?;
-    let rate = table.number("rate", diagnostics);
-    let monthly = table.read("monthly", diagnostics, |node| match number(node)? {
-        part if part < 1.0 => Ok(-(1.0 - part).ln() / MONTH),
-        part => Err(format!(
-            "{part} is not a part of the nodes: write 0.05 for 5 %"
-        )),
-    });
+    let hazard = hazard(&mut table, diagnostics);
     let times = table.read("at", diagnostics, times);
     let correlated = table.read("correlated", diagnostics, |node| match number(node)? {
         0.0 => Err("then no node is taken".to_owned()),
@@ -63,11 +57,6 @@ pub(super) fn interruption(
         place.ok_or_else(|| format!("no node group `{text}`; {}", advice(text, &known)))
     });
     let given = ["rate", "monthly", "at"].map(|key| table.get(key).is_some());
-    if given[0] && given[1] {
-        let title = "an interruption has either a `rate` or a `monthly` frequency";
-        let span = table.key_span("monthly");
-        diagnostics.error(span, title, "the second of them");
-    }
     if given == [false; 3] {
         let span = table.span().first();
         let title = "it is not said when nodes are taken back";
@@ -76,12 +65,53 @@ pub(super) fn interruption(
     }
     table.finish("`interruption`", diagnostics);
     Some(InterruptionSpec {
-        hazard: rate.or(monthly).unwrap_or(0.0),
+        hazard: hazard.unwrap_or(0.0),
         times: times.unwrap_or_default(),
         correlated,
         notice,
         fallback,
     })
+}
+
+/// The same for single nodes, whatever group they are of.
+pub(super) fn of_nodes(node: &Node, diagnostics: &mut Diagnostics) -> Option<InterruptionSpec> {
+    let mut table = Reader::new(node, "`interruption`", diagnostics)?;
+    let hazard = hazard(&mut table, diagnostics);
+    let notice = table.duration("notice", diagnostics).unwrap_or(NOTICE);
+    if hazard.is_none() {
+        let span = table.span().first();
+        let title = "it is not said when nodes are taken back";
+        diagnostics.error(span, title, "this does nothing").help =
+            Some("write `rate = 0.05` (an hour) or `monthly = 0.05`".to_owned());
+    }
+    table.finish("`interruption`", diagnostics);
+    Some(InterruptionSpec {
+        hazard: hazard.unwrap_or(0.0),
+        times: Vec::new(),
+        correlated: None,
+        notice,
+        fallback: None,
+    })
+}
+
+/// Interruptions an hour.
+fn hazard(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<f64> {
+    let rate = table.number("rate", diagnostics);
+    let monthly = table.read("monthly", diagnostics, |node| match number(node)? {
+        part if part < 1.0 => Ok(-(1.0 - part).ln() / MONTH),
+        part => Err(format!(
+            "{part} is not a part of the nodes: write 0.05 for 5 %"
+        )),
+    });
+    if ["rate", "monthly"]
+        .iter()
+        .all(|key| table.get(key).is_some())
+    {
+        let title = "an interruption has either a `rate` or a `monthly` frequency";
+        let span = table.key_span("monthly");
+        diagnostics.error(span, title, "the second of them");
+    }
+    rate.or(monthly)
 }
 
 /// One time, or a list of them.

@@ -4,7 +4,7 @@
 //! `singlenodeconsolidation.go`, `helpers.go` (`SimulateScheduling`). Upstream's time limits, one
 //! minute for many nodes and three for one, are not kept: a search takes no simulated time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::instance_type::{order_by_price, types_for_min_values};
 use super::super::pod::Pod;
@@ -47,18 +47,27 @@ pub(super) fn empty<'a>(all: &[Candidate<'a>], budgets: Vec<i64>) -> Option<Comm
         method: Method::Emptiness,
         nodes: go.iter().map(|candidate| candidate.node).collect(),
         replacements: Vec::new(),
+        targets: Vec::new(),
         savings: go.iter().map(|candidate| candidate.price).sum(),
     })
 }
 
-/// The nodes to be made if these go: `None` if some pod that has a node now would have none, or
+/// Where pods go if some nodes do.
+pub(super) struct Simulated<'a> {
+    /// Nodes to be made.
+    pub(super) claims: Vec<NodeClaim<'a>>,
+    /// Places of nodes that are there and take some of them.
+    pub(super) targets: Vec<usize>,
+}
+
+/// Where pods go if these nodes do: `None` if some pod that has a node now would have none, or
 /// only one that is not ready yet.
 pub(super) fn simulate<'a>(
     cluster: Cluster<'a>,
     pass: &Pass<'_>,
     nodes: &[usize],
     consolidates: bool,
-) -> Option<Vec<NodeClaim<'a>>> {
+) -> Option<Simulated<'a>> {
     let mut pods: Vec<&Pod> = pass.pending.iter().collect();
     let moved = nodes.iter().flat_map(|node| &cluster.nodes[*node].pods);
     pods.extend(moved);
@@ -84,7 +93,11 @@ pub(super) fn simulate<'a>(
         let waits = cluster.nodes[*node].initialized.is_none();
         waits && has_node(*place) && *place < from_deleting
     });
-    (!is_stuck && !waits).then_some(results.claims)
+    let targets: BTreeSet<usize> = results.placed.into_values().collect();
+    (!is_stuck && !waits).then(|| Simulated {
+        claims: results.claims,
+        targets: targets.into_iter().collect(),
+    })
 }
 
 /// What nodes cost that are there, and whether all are preemptible.
@@ -104,13 +117,17 @@ fn compute<'a>(
     candidates: &[&Candidate<'a>],
 ) -> Option<Command<'a>> {
     let nodes: Vec<usize> = candidates.iter().map(|candidate| candidate.node).collect();
-    let mut replacements = simulate(cluster, pass, &nodes, true)?;
+    let Simulated {
+        claims: mut replacements,
+        targets,
+    } = simulate(cluster, pass, &nodes, true)?;
     let (price, all_spot) = price_of(cluster, candidates);
     let command = |replacements: Vec<NodeClaim<'a>>| Command {
         method,
         nodes,
         savings: price - replacements.iter().map(price_at_least).sum::<f64>(),
         replacements,
+        targets,
     };
     if replacements.is_empty() {
         return Some(command(replacements));

@@ -62,12 +62,14 @@ pub(super) fn replace<'a>(
         .filter(|candidate| budgets[candidate.pool] > 0);
     for candidate in may_go {
         let nodes = vec![candidate.node];
-        if let Some(replacements) = simulate(cluster, pass, &nodes, false) {
+        if let Some(simulated) = simulate(cluster, pass, &nodes, false) {
+            let (replacements, targets) = (simulated.claims, simulated.targets);
             let savings = candidate.price - replacements.iter().map(price_at_least).sum::<f64>();
             return Some(Command {
                 method: Method::Drift,
                 nodes,
                 replacements,
+                targets,
                 savings,
             });
         }

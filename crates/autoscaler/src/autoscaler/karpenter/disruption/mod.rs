@@ -3,7 +3,7 @@
 //! Upstream: `pkg/controllers/disruption`. Every [`LOOP`], and at once after something was done,
 //! the methods are tried one after the other until one acts: emptiness, drift, consolidation of
 //! many nodes, then of one. What emptiness and consolidation want is done only if it still holds
-//! [`VALIDATION_DELAY`] later: ask again then, and compare.
+//! [`VALIDATION_DELAY`] later: ask [`validate`] then.
 //!
 //! Static NodePools, whose nodes only drift, are left out.
 
@@ -11,11 +11,13 @@ mod candidate;
 mod consolidation;
 mod drift;
 mod score;
+mod validation;
 
 pub use candidate::{Candidate, candidates, expires_at, is_consolidatable, is_settling};
 pub use consolidation::MOST_NODES;
 pub use drift::{DriftReason, drift};
 pub use score::{PoolTotals, Score};
+pub use validation::validate;
 
 use super::budget::{PoolNodes, Reason, allowed};
 use super::pod::Pod;
@@ -73,6 +75,8 @@ pub struct Command<'a> {
     pub nodes: Vec<usize>,
     /// Nodes to be made first.
     pub replacements: Vec<NodeClaim<'a>>,
+    /// Places of nodes that are there and take pods.
+    pub targets: Vec<usize>,
     /// What is saved per hour, in US dollars.
     pub savings: f64,
 }

@@ -355,3 +355,40 @@ fn nodes_drift_from_templates_requirements_and_types() {
     let expiry = expires_at(&pool, &node);
     assert_eq!(expiry, Some(SimTime::from_secs(720 * 3600)));
 }
+
+#[test]
+fn what_does_not_hold_any_more_is_given_up() {
+    let kinds = types();
+    let [large, small, _] = &kinds[..] else {
+        panic!("three types");
+    };
+    let types = [kinds.clone()];
+    let check = |nodes: &[Node], budget: &str, method, places: &[usize], made: Option<&[&str]>| {
+        let pools = pools(&json!({"budgets": [{"nodes": budget}]}));
+        let cluster = Cluster {
+            pools: &pools,
+            types: &types,
+            nodes,
+            daemons: &[],
+        };
+        validate(cluster, &pass(), method, places, made)
+    };
+    let two = [node("a", small, &[]), node("b", small, &[500])];
+    // Of empty nodes those that still are go.
+    let empty = Method::Emptiness;
+    assert_eq!(check(&two, "100%", empty, &[0, 1], None), Some(vec![0]));
+    assert_eq!(check(&two, "0", empty, &[0], None), None);
+    // The pod still fits elsewhere; no node is to take its place.
+    let single = Method::SingleNode;
+    assert_eq!(check(&two, "100%", single, &[1], None), Some(vec![1]));
+    assert_eq!(check(&two, "100%", single, &[1], Some(&["small"])), None);
+    assert_eq!(check(&two, "100%", single, &[0], None), None);
+    assert_eq!(check(&two, "0", single, &[1], None), None);
+    // A node that is needed instead may still be one of those that were found.
+    let one = [node("a", large, &[500])];
+    let small = Some(&["small"][..]);
+    assert_eq!(check(&one, "100%", single, &[0], small), Some(vec![0]));
+    assert_eq!(check(&one, "100%", single, &[0], Some(&["other"])), None);
+    assert_eq!(check(&one, "100%", single, &[0], None), None);
+    assert_eq!(check(&one, "0", Method::Drift, &[0], None), Some(vec![0]));
+}

@@ -5,23 +5,27 @@
 use crate::sim::{SimDuration, SimTime};
 
 /// `BATCH_IDLE_DURATION`: without another pod for so long.
-const IDLE: SimDuration = SimDuration::from_secs(1);
+pub const BATCH_IDLE: SimDuration = SimDuration::from_secs(1);
 /// `BATCH_MAX_DURATION`: so long after the first pod.
-const MOST: SimDuration = SimDuration::from_secs(10);
+pub const BATCH_MOST: SimDuration = SimDuration::from_secs(10);
 
 /// Pods that came together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batch {
     first: SimTime,
     last: SimTime,
+    idle: SimDuration,
+    most: SimDuration,
 }
 
 impl Batch {
-    /// A batch that a pod begins.
-    pub fn begin(now: SimTime) -> Self {
+    /// A batch that a pod begins; it ends so long after its last pod, and so long after its first.
+    pub fn begin(now: SimTime, idle: SimDuration, most: SimDuration) -> Self {
         Self {
             first: now,
             last: now,
+            idle,
+            most,
         }
     }
 
@@ -32,7 +36,7 @@ impl Batch {
 
     /// When it is looked at, if no other pod comes.
     pub fn due(&self) -> SimTime {
-        (self.last + IDLE).min(self.first + MOST)
+        (self.last + self.idle).min(self.first + self.most)
     }
 }
 
@@ -43,7 +47,7 @@ mod tests {
     #[test]
     fn a_batch_waits_for_a_second_without_pods_and_ten_at_most() {
         let at = SimTime::from_millis;
-        let mut batch = Batch::begin(at(0));
+        let mut batch = Batch::begin(at(0), BATCH_IDLE, BATCH_MOST);
         assert_eq!(batch.due(), at(1000));
         for time in (900..9900).step_by(900) {
             batch.push(at(time));

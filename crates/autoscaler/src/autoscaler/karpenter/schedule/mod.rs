@@ -8,7 +8,7 @@ mod batch;
 mod claim;
 mod solve;
 
-pub use batch::Batch;
+pub use batch::{BATCH_IDLE, BATCH_MOST, Batch};
 pub use claim::NodeClaim;
 pub use solve::{Options, PodError, Results, schedule};
 

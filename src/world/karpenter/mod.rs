@@ -1,0 +1,250 @@
+//! Karpenter in the cluster: batches of pending pods, passes of disruption, the life of its nodes.
+//!
+//! The core decides ([`karpenter::schedule`], [`karpenter::disruption`]); here is when, and what
+//! becomes of it. Upstream: `pkg/controllers` of kubernetes-sigs/karpenter.
+
+mod claims;
+mod disrupt;
+mod launch;
+mod report;
+mod terminate;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Event as WorldEvent, Simulation};
+use crate::api::{NodeId, ObjectId, Pod, PodId, What};
+use crate::autoscaler::karpenter::disruption::LOOP;
+use crate::autoscaler::karpenter::schedule::Batch;
+use crate::cloud::InstanceId;
+use crate::record::NodeAutoscalerRecord;
+use crate::scenario::Scenario;
+use crate::sim::{SimDuration, SimTime};
+use claims::Claim;
+
+/// As long as pods wait or nodes go, they trigger another batch so often.
+const AGAIN: SimDuration = SimDuration::from_secs(10);
+/// Of the events of a pod of a node, one counts in this time.
+const POD_EVENTS: SimDuration = SimDuration::from_secs(10);
+
+/// What Karpenter waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum Event {
+    /// A pod may wait still.
+    Pod(PodId),
+    /// A node that goes may still be there.
+    Node(InstanceId),
+    /// A batch is over, if it has not been extended.
+    Batch(u32),
+    /// A pass of disruption begins, if this is still the next.
+    Pass(u32),
+    /// What a pass has proposed is looked at again.
+    Validate(u32),
+    /// A command waits for nodes that replace others.
+    Command(u32),
+    /// A node is drained.
+    Terminate(InstanceId),
+    /// An eviction is asked for again.
+    Evict(PodId),
+    /// A node has been there for long enough.
+    Expire(InstanceId),
+}
+
+/// What extends a batch: each counts once in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Trigger {
+    Pod(PodId),
+    Node(InstanceId),
+}
+
+/// Karpenter.
+#[derive(Debug, Default)]
+pub(super) struct Karpenter {
+    /// The machines that it asked for and that are not gone.
+    claims: BTreeMap<InstanceId, Claim>,
+    batch: Option<(Batch, BTreeSet<Trigger>)>,
+    /// The number of the last event about a batch.
+    batch_number: u32,
+    /// Pods that trigger batches from time to time.
+    waiting: BTreeSet<PodId>,
+    /// The number of the next pass.
+    pass: u32,
+    proposed: Option<disrupt::Proposed>,
+    commands: BTreeMap<u32, disrupt::Running>,
+    next_command: u32,
+    /// Something has changed since the last pass.
+    changed: bool,
+    /// Without a change no pass finds anything until then.
+    calm_until: SimTime,
+    /// Evictions under way, with how often they were refused.
+    evicting: BTreeMap<PodId, u32>,
+    told: report::Told,
+}
+
+impl Karpenter {
+    /// Karpenter, if the scenario has NodePools.
+    pub(super) fn new(scenario: &Scenario) -> Option<Box<Self>> {
+        scenario.karpenter.as_ref().map(|_| Box::default())
+    }
+}
+
+/// A pod that Karpenter makes nodes for (`IsProvisionable`).
+fn is_provisionable(pod: &Pod) -> bool {
+    pod.unschedulable.is_some()
+        && pod.node.is_none()
+        && pod.nominated.is_none()
+        && pod.is_active()
+        && !is_of_daemon_set(pod)
+}
+
+fn is_of_daemon_set(pod: &Pod) -> bool {
+    matches!(pod.meta.owner, Some(ObjectId::DaemonSet(_)))
+}
+
+impl Simulation<'_> {
+    pub(super) fn start_karpenter(&mut self) {
+        let Some(karpenter) = &mut self.karpenter else {
+            return;
+        };
+        karpenter.changed = true;
+        let number = karpenter.pass;
+        self.recorder.recording.node_autoscaler = Some(NodeAutoscalerRecord {
+            name: "Karpenter",
+            ..NodeAutoscalerRecord::default()
+        });
+        self.karpenter_at(SimTime::ZERO + LOOP, Event::Pass(number));
+    }
+
+    fn karpenter_at(&mut self, at: SimTime, event: Event) {
+        self.queue.schedule(at, WorldEvent::Karpenter(event));
+    }
+
+    pub(super) fn handle_karpenter(&mut self, event: Event, now: SimTime) {
+        let Some(mut karpenter) = self.karpenter.take() else {
+            return;
+        };
+        let own = &mut *karpenter;
+        match event {
+            Event::Pod(pod) => self.pod_waits(own, pod, now),
+            Event::Node(node) => self.node_waits(own, node, now),
+            Event::Batch(number) if own.batch_number == number => self.end_batch(own, now),
+            Event::Pass(number) if own.pass == number => self.disruption_pass(own, 0, now),
+            Event::Validate(number) if own.pass == number => self.validate_proposed(own, now),
+            Event::Batch(_) | Event::Pass(_) | Event::Validate(_) => {}
+            Event::Command(number) => self.advance_command(own, number, now),
+            Event::Terminate(node) => self.terminate_claim(own, node, now),
+            Event::Evict(pod) => self.evict_for_karpenter(own, pod, now),
+            Event::Expire(node) => self.expire_claim(own, node, now),
+        }
+        self.karpenter = Some(karpenter);
+    }
+
+    /// A pod has changed.
+    pub(super) fn tell_karpenter(&mut self, id: PodId, what: What, now: SimTime) {
+        let Some(karpenter) = &mut self.karpenter else {
+            return;
+        };
+        karpenter.changed = true;
+        let Some(pod) = self.store.pod(id) else {
+            return;
+        };
+        if is_provisionable(pod) && karpenter.waiting.insert(id) {
+            self.karpenter_at(now, Event::Pod(id));
+            return;
+        }
+        let moves = matches!(what, What::Scheduled | What::Deleting | What::Ended);
+        if !moves || is_of_daemon_set(pod) {
+            return;
+        }
+        let machine = pod.node.and_then(|node| self.machines.get(node.slot()));
+        let machine = machine.filter(|machine| Some(machine.node) == pod.node);
+        let claim = machine.and_then(|machine| karpenter.claims.get_mut(&machine.instance));
+        if let Some(claim) = claim
+            && claim
+                .last_pod_event
+                .is_none_or(|last| now - last >= POD_EVENTS)
+        {
+            claim.last_pod_event = Some(now);
+        }
+    }
+
+    /// A node is Ready for the first time: pods can be there.
+    pub(super) fn tell_karpenter_of_ready(&mut self, id: InstanceId, now: SimTime) {
+        if let Some(karpenter) = &mut self.karpenter {
+            karpenter.changed = true;
+            if let Some(claim) = karpenter.claims.get_mut(&id) {
+                claim.initialized.get_or_insert(now);
+            }
+        }
+    }
+
+    /// A node is gone.
+    pub(super) fn tell_karpenter_of_end(&mut self, id: InstanceId) {
+        if let Some(karpenter) = &mut self.karpenter {
+            karpenter.changed = true;
+            karpenter.claims.remove(&id);
+        }
+    }
+
+    /// Whether the nodes of a group are Karpenter's.
+    pub(super) fn is_karpenters(&self, group: usize) -> bool {
+        let spec = self.scenario.karpenter.as_ref();
+        spec.is_some_and(|spec| spec.launches.iter().any(|one| one.group == group))
+    }
+
+    /// Whether an instance is Karpenter's, which then lets it go because the provider takes it back.
+    pub(super) fn karpenter_is_interrupted(&mut self, id: InstanceId, now: SimTime) -> bool {
+        let Some(mut karpenter) = self.karpenter.take() else {
+            return false;
+        };
+        let is_own = karpenter.claims.contains_key(&id);
+        if is_own {
+            self.delete_claim(&mut karpenter, id, report::INTERRUPTED, now);
+        }
+        self.karpenter = Some(karpenter);
+        is_own
+    }
+
+    fn pod_waits(&mut self, karpenter: &mut Karpenter, id: PodId, now: SimTime) {
+        if self.store.pod(id).is_some_and(is_provisionable) {
+            self.trigger(karpenter, Trigger::Pod(id), now);
+            self.karpenter_at(now + AGAIN, Event::Pod(id));
+        } else {
+            karpenter.waiting.remove(&id);
+        }
+    }
+
+    fn node_waits(&mut self, karpenter: &mut Karpenter, id: InstanceId, now: SimTime) {
+        let claim = karpenter.claims.get(&id);
+        if claim.is_some_and(Claim::is_going) && self.node_of_claim(id).is_some() {
+            self.trigger(karpenter, Trigger::Node(id), now);
+            self.karpenter_at(now + AGAIN, Event::Node(id));
+        }
+    }
+
+    /// The node of an instance, as long as it is there.
+    fn node_of_claim(&self, id: InstanceId) -> Option<NodeId> {
+        let node = self.cloud.instance(id).node?;
+        self.store.find_node(node).map(|_| node)
+    }
+
+    /// Begins a batch, or extends it.
+    fn trigger(&mut self, karpenter: &mut Karpenter, trigger: Trigger, now: SimTime) {
+        let Some(spec) = &self.scenario.karpenter else {
+            return;
+        };
+        let batch = if let Some((batch, triggers)) = &mut karpenter.batch {
+            if !triggers.insert(trigger) {
+                return;
+            }
+            batch.push(now);
+            *batch
+        } else {
+            let batch = Batch::begin(now, spec.config.batch_idle, spec.config.batch_most);
+            karpenter.batch = Some((batch, BTreeSet::from([trigger])));
+            batch
+        };
+        karpenter.batch_number = karpenter.batch_number.wrapping_add(1);
+        self.karpenter_at(batch.due(), Event::Batch(karpenter.batch_number));
+    }
+}

@@ -1,0 +1,203 @@
+//! Nodes that go: they are drained, then their machines end.
+//!
+//! Upstream: `pkg/controllers/node/termination`, `pkg/controllers/nodeclaim/expiration`. Pods of DaemonSets
+//! go with their nodes here; upstream they are evicted after the others.
+
+use std::collections::btree_map::Entry;
+
+use super::disrupt::DISRUPTED;
+use super::report::EXPIRED;
+use super::view::is_protected;
+use super::{Event, Karpenter, is_of_daemon_set};
+use crate::api::{NodeId, Pod, PodId, Taint, TaintEffect, untolerated};
+use crate::cloud::InstanceId;
+use crate::controller::disruption::EvictionError;
+use crate::sim::{SimDuration, SimTime};
+use crate::world::Simulation;
+
+/// How often a node that is drained is looked at.
+const POLL: SimDuration = SimDuration::from_secs(1);
+/// A drain takes at least so long: the scheduler may not have seen the taint.
+const LEAST_DRAIN: SimDuration = SimDuration::from_secs(5);
+/// A pod that is still there so long after its grace period does not count.
+const STUCK: SimDuration = SimDuration::from_secs(60);
+/// Between refused evictions of a pod: first, and at most.
+const BACK_OFF: (SimDuration, SimDuration) =
+    (SimDuration::from_millis(100), SimDuration::from_secs(10));
+/// From this priority on pods are critical (`system-cluster-critical`): they go last.
+const CRITICAL: i32 = 2_000_000_000;
+
+/// Whether a drain waits for a pod.
+fn is_drained(pod: &Pod, now: SimTime) -> bool {
+    let taint = [Taint {
+        key: DISRUPTED.to_owned(),
+        value: String::new(),
+        effect: TaintEffect::NoSchedule,
+    }];
+    let all = |_: TaintEffect| true;
+    let tolerates = untolerated(&taint, &pod.template.tolerations, all)
+        .next()
+        .is_none();
+    let grace = pod.template.termination_grace;
+    let is_stuck = pod
+        .meta
+        .deletion
+        .is_some_and(|since| now - since > grace + STUCK);
+    !tolerates && !is_stuck && !is_of_daemon_set(pod)
+}
+
+impl Simulation<'_> {
+    /// Deletes a NodeClaim: its node is drained first.
+    pub(super) fn delete_claim(
+        &mut self,
+        karpenter: &mut Karpenter,
+        id: InstanceId,
+        reason: &'static str,
+        now: SimTime,
+    ) {
+        let Some(claim) = karpenter.claims.get_mut(&id) else {
+            return;
+        };
+        karpenter.changed = true;
+        if claim.deleting.is_some() {
+            return;
+        }
+        claim.deleting = Some((now, claim.marked.unwrap_or(reason)));
+        if self.node_of_claim(id).is_none() {
+            self.delete_instance(id);
+            karpenter.claims.remove(&id);
+            return;
+        }
+        self.karpenter_at(now, Event::Terminate(id));
+        self.karpenter_at(now, Event::Node(id));
+    }
+
+    pub(super) fn expire_claim(&mut self, karpenter: &mut Karpenter, id: InstanceId, now: SimTime) {
+        let goes = karpenter
+            .claims
+            .get(&id)
+            .is_some_and(|claim| claim.deleting.is_none());
+        if goes {
+            self.note_end(karpenter, id, EXPIRED, now);
+            self.delete_claim(karpenter, id, EXPIRED, now);
+        }
+    }
+
+    /// Drains a node; once that is done its machine ends.
+    pub(super) fn terminate_claim(
+        &mut self,
+        karpenter: &mut Karpenter,
+        id: InstanceId,
+        now: SimTime,
+    ) {
+        let Some(claim) = karpenter.claims.get(&id) else {
+            return;
+        };
+        let Some((since, _)) = claim.deleting else {
+            return;
+        };
+        let pools = self.scenario.karpenter.as_ref().map(|spec| &spec.pools);
+        let grace = pools.and_then(|pools| pools[claim.pool].termination_grace_period);
+        let deadline = grace.map(|grace| since + grace);
+        let Some(node) = self.node_of_claim(id) else {
+            return;
+        };
+        self.taint_disrupted(id, true, now);
+        let waits = self.drain_for_karpenter(karpenter, node, deadline, now);
+        if waits > 0 {
+            self.tell_of_drain(karpenter, node, waits, now);
+        }
+        if waits > 0 || now - since < LEAST_DRAIN {
+            self.karpenter_at(now + POLL, Event::Terminate(id));
+        } else {
+            self.delete_instance(id);
+        }
+    }
+
+    /// Evicts those pods of a node whose turn it is; answers how many it waits for.
+    fn drain_for_karpenter(
+        &mut self,
+        karpenter: &mut Karpenter,
+        node: NodeId,
+        deadline: Option<SimTime>,
+        now: SimTime,
+    ) -> usize {
+        let pods = self.pods_on(node).into_iter();
+        let pods: Vec<(PodId, &Pod)> = pods
+            .filter_map(|id| Some((id, self.store.pod(id)?)))
+            .filter(|(_, pod)| !pod.has_ended() && is_drained(pod, now))
+            .collect();
+        let waits = pods.len();
+        let is_due = |pod: &Pod| {
+            let ends = |end: SimTime| match pod.meta.deletion {
+                Some(since) => since + pod.template.termination_grace > end,
+                None => now > end - pod.template.termination_grace,
+            };
+            deadline.is_some_and(ends)
+        };
+        let forced: Vec<PodId> = pods
+            .iter()
+            .filter(|(_, pod)| pod.is_active() && is_due(pod))
+            .map(|(id, _)| *id)
+            .collect();
+        let is_critical = |pod: &Pod| pod.template.priority >= CRITICAL;
+        let graceful = pods.iter().filter(|(_, pod)| !is_due(pod));
+        let first = graceful.clone().any(|(_, pod)| !is_critical(pod));
+        let turn: Vec<PodId> = graceful
+            .filter(|(_, pod)| is_critical(pod) != first && pod.is_active())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in forced {
+            let left = deadline.map_or(0, |end| (end - now).0.div_euclid(1_000_000_000));
+            karpenter.evicting.remove(&id);
+            self.delete_pod(id, Some(left.max(1)), now);
+        }
+        for id in turn {
+            if let Entry::Vacant(entry) = karpenter.evicting.entry(id) {
+                entry.insert(0);
+                self.evict_for_karpenter(karpenter, id, now);
+            }
+        }
+        waits
+    }
+
+    /// Asks for an eviction, again and again.
+    pub(super) fn evict_for_karpenter(
+        &mut self,
+        karpenter: &mut Karpenter,
+        id: PodId,
+        now: SimTime,
+    ) {
+        let Some(refused) = karpenter.evicting.get(&id).copied() else {
+            return;
+        };
+        let Some(pod) = self.store.pod(id).filter(|pod| pod.is_active()) else {
+            karpenter.evicting.remove(&id);
+            return;
+        };
+        let granted = if is_protected(pod, now) {
+            false
+        } else {
+            match self.call_eviction(id, now) {
+                Ok(()) => true,
+                Err(EvictionError::NotFound) => {
+                    karpenter.evicting.remove(&id);
+                    return;
+                }
+                Err(_) => {
+                    self.note_refusal(id, now);
+                    self.tell_of_budget(karpenter, id, now);
+                    false
+                }
+            }
+        };
+        if granted {
+            karpenter.evicting.remove(&id);
+            self.tell_of_eviction(karpenter, id);
+            return;
+        }
+        karpenter.evicting.insert(id, refused.saturating_add(1));
+        let wait = BACK_OFF.0 * (1_i64 << refused.min(10));
+        self.karpenter_at(now + wait.min(BACK_OFF.1), Event::Evict(id));
+    }
+}
