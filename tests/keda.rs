@@ -1,121 +1,13 @@
 //! KEDA in a simulated cluster: scale loops, generated HPAs, pauses, fallback, outages.
 
-use nlsim::api::{Clock, Kind, ObjectId, Store};
-use nlsim::record::Recording;
+mod keda_rig;
+
+use keda_rig::{
+    BURST, condition, events, queue, replicas, run_until, scenario, scenario_and_warnings, view,
+};
+use nlsim::api::{Kind, ObjectId};
 use nlsim::scenario::model::From;
-use nlsim::scenario::{InMemory, Loaded, Scenario};
-use nlsim::sim::SimTime;
 use nlsim::world::Simulation;
-
-const WORKER: &str = r"
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: worker}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app: worker}}
-  template:
-    metadata: {labels: {app: worker}}
-    spec:
-      containers:
-        - {name: worker, image: 'worker:1', resources: {requests: {cpu: 100m, memory: 64Mi}}}
----
-";
-
-/// A ScaledObject on a declared queue of 10 messages a pod.
-fn queue(spec: &str) -> String {
-    format!(
-        r"
-apiVersion: keda.sh/v1alpha1
-kind: ScaledObject
-metadata: {{name: worker}}
-spec:
-  scaleTargetRef: {{name: worker}}
-  {spec}
-  triggers:
-    - type: redis
-      metadata: {{address: 'redis:6379', listName: jobs, listLength: '10'}}
-"
-    )
-}
-
-fn scenario(toml: &str, manifests: &str) -> Scenario {
-    let toml = format!(
-        r#"
-name = "keda"
-manifests = ["all.yaml"]
-[simulation]
-duration = "2h"
-[[node_group]]
-name = "general"
-count = 2
-cpu = 8
-memory = "32Gi"
-[[service]]
-workload = "Deployment/worker"
-startup = {{ image_pull = "1s", container_start = "1s", ready = "3s" }}
-{toml}
-"#
-    );
-    let all = format!("{WORKER}{manifests}");
-    let files = InMemory::new([("keda.toml", &toml), ("all.yaml", &all)]);
-    let loaded = Loaded::load("keda.toml", &files);
-    let built = loaded.and_then(|loaded| loaded.build(&[]));
-    let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-    let warnings = built.warnings.render(false);
-    assert!(built.warnings.list.is_empty(), "{warnings}");
-    built.scenario
-}
-
-fn run_until(cluster: &mut Simulation<'_>, seconds: i64) {
-    let time = SimTime::from_secs(seconds);
-    cluster.step_until(time).expect("no endless loop");
-    cluster.store().audit().expect("the books balance");
-}
-
-fn replicas(store: &Store) -> i32 {
-    let worker = store.find(Kind::Deployment, "default", "worker");
-    worker
-        .and_then(|worker| store.replicas(worker))
-        .expect("the worker exists")
-}
-
-fn view(cluster: &Simulation<'_>, kind: Kind, name: &str) -> Option<serde_json::Value> {
-    let clock = Clock {
-        calendar: nlsim::autoscaler::vpa::WallClock::default(),
-        now: cluster.now(),
-    };
-    let id = cluster.store().find(kind, "default", name)?;
-    cluster.store().view(id, clock)
-}
-
-fn condition(cluster: &Simulation<'_>, kind: &str) -> (String, String) {
-    let object = view(cluster, Kind::ScaledObject, "worker").expect("the ScaledObject");
-    let conditions = object["status"]["conditions"].as_array().cloned();
-    let found = conditions
-        .into_iter()
-        .flatten()
-        .find(|condition| condition["type"] == *kind)
-        .expect("the condition");
-    let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
-    (text("status"), text("reason"))
-}
-
-/// Reasons of the events of the ScaledObject, with their times in seconds.
-fn events(recording: &Recording, reason: &str) -> Vec<(f64, String)> {
-    let events = recording.events.iter();
-    let own = events.filter(|event| event.object == "ScaledObject/worker");
-    own.filter(|event| event.reason == reason)
-        .map(|event| (event.time.as_secs_f64(), event.message.to_owned()))
-        .collect()
-}
-
-/// 40 messages from 10 min to 20 min.
-const BURST: &str = r#"
-[[trigger_source]]
-scaled_object = "worker"
-series = [["0s", 0], ["10m", 40], ["20m", 0]]
-"#;
 
 #[test]
 fn an_idle_target_goes_to_zero_wakes_up_and_goes_to_zero_again() {
@@ -146,7 +38,7 @@ fn an_idle_target_goes_to_zero_wakes_up_and_goes_to_zero_again() {
     assert_eq!(condition(&cluster, "Active").0, "True");
     // The HPA holds back for 300 s, then takes three pods; KEDA takes the last one 300 s after it
     // last saw activity.
-    run_until(&mut cluster, 1200 + 290);
+    run_until(&mut cluster, 1200 + 265);
     assert_eq!(
         condition(&cluster, "Active"),
         ("False".into(), "ScalerCooldown".into())
@@ -637,7 +529,8 @@ fn an_hpa_that_the_api_server_refuses_makes_its_scaled_object_fail() {
     let window = "advanced: { horizontalPodAutoscalerConfig: { behavior: { scaleDown: { \
                   stabilizationWindowSeconds: 4000 } } } }";
     let spec = format!("minReplicaCount: 1\n  maxReplicaCount: 8\n  {window}");
-    let scenario = scenario(BURST, &queue(&spec));
+    let (scenario, warnings) = scenario_and_warnings(BURST, &queue(&spec));
+    assert!(warnings.contains("cannot make the HPA"), "{warnings}");
     let mut cluster = Simulation::new(&scenario, 42);
     run_until(&mut cluster, 900);
     assert!(view(&cluster, Kind::HorizontalPodAutoscaler, "keda-hpa-worker").is_none());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::api::{PodPhase, Store};
+use crate::api::{Kind, PodPhase, Store};
 use crate::autoscaler::keda::{
     AuthParams, Broker, ExternalMetric, Hpa, KafkaPartition, KafkaTopic, PrometheusAnswer,
     RabbitQueue, Reading, ScaleTrigger, Scaler, Sources, WorkloadPod,
@@ -174,7 +174,15 @@ impl Sources for WorldSources<'_> {
         }
     }
 
-    fn admit_hpa(&self, hpa: &Hpa) -> Result<(), String> {
+    fn admit_hpa(&self, hpa: &Hpa, creates: bool) -> Result<(), String> {
+        let kind = Kind::HorizontalPodAutoscaler;
+        let found = self.store.find(kind, &hpa.namespace, &hpa.name);
+        if creates && found.is_some() {
+            let name = &hpa.name;
+            return Err(format!(
+                "horizontalpodautoscalers.autoscaling \"{name}\" already exists"
+            ));
+        }
         read_object(&hpa.manifest(), self.admission)
             .map(|_| ())
             .map_err(|refusal| invalid(&hpa.name, &refusal.causes))

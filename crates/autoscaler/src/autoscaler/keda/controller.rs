@@ -289,7 +289,7 @@ impl ScaledObjectState {
             Some(_) => None,
         };
         if change.is_some() {
-            around.sources.admit_hpa(&hpa)?;
+            around.sources.admit_hpa(&hpa, created)?;
         }
         decision.hpa.extend(change);
         self.status.hpa_name = name;

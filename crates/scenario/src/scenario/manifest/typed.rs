@@ -167,6 +167,13 @@ impl serde::de::Error for Problem {
         Self(format!("expected {wanted}, found {}", describe(found)))
     }
 
+    fn unknown_variant(found: &str, known: &'static [&'static str]) -> Self {
+        let known = listed(known);
+        Self(format!(
+            "Unsupported value: \"{found}\": supported values: {known}"
+        ))
+    }
+
     fn invalid_value(found: Unexpected<'_>, expected: &dyn serde::de::Expected) -> Self {
         let wanted = match expected.to_string().as_str() {
             "i32" | "a 32-bit integer" => {
@@ -283,11 +290,37 @@ impl<'n> Deserializer<'n> for NodeReader<'n, '_> {
         self.any(Some(fields), visitor)
     }
 
+    fn deserialize_enum<V: Visitor<'n>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        let outcome = match &self.node.value {
+            // A name; where there is nothing, that of the empty text.
+            Value::Text(text) => visitor.visit_enum(text.as_str().into_deserializer()),
+            Value::Null => visitor.visit_enum("".into_deserializer()),
+            _ => Err(Problem(format!(
+                "expected one of {}, found {}",
+                listed(variants),
+                self.node.value.kind()
+            ))),
+        };
+        self.placed(outcome)
+    }
+
     forward_to_deserialize_any! {
         <W: Visitor<'n>>
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map enum identifier ignored_any
+        unit_struct seq tuple tuple_struct map identifier ignored_any
     }
+}
+
+/// Names in quotes.
+fn listed(names: &[&str]) -> String {
+    let names = names.iter().filter(|name| !name.is_empty());
+    let quoted: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
+    quoted.join(", ")
 }
 
 struct Items<'n, 'p> {

@@ -33,8 +33,9 @@ pub trait Sources {
         }
     }
 
-    /// Whether the API server takes an HPA; the error is its answer.
-    fn admit_hpa(&self, _: &Hpa) -> Result<(), String> {
+    /// Whether the API server takes an HPA that is created or, else, changed; the error is its
+    /// answer.
+    fn admit_hpa(&self, _: &Hpa, _: bool) -> Result<(), String> {
         Ok(())
     }
 }
