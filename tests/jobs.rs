@@ -57,6 +57,8 @@ manifests = "job.yaml"
 [simulation]
 duration = "1h"
 start = "2026-11-26T12:45:50Z"
+[controllers]
+kubelet.restart-jitter = 0
 [[service]]
 workload = "Job/{name}"
 startup = {{ image_pull = "0s", container_start = "1s", ready = "0s" }}

@@ -12,7 +12,7 @@ use nlsim::autoscaler::hpa::{
     Behavior, HpaSpec, MetricSpec, Policy, PolicyType, Resource, ResourceTarget, ScalingRules,
     SelectPolicy, ValueTarget,
 };
-use nlsim::cluster::spec::{IntOrPercent, ProbeSpec, StartupSpec, WorkloadKind};
+use nlsim::cluster::spec::{IntOrPercent, ProbeAction, ProbeSpec, StartupSpec, WorkloadKind};
 use nlsim::controller::job::JobSpec;
 use nlsim::controller::statefulset::StatefulSetSpec;
 use nlsim::load::spec::{Generator, Url};
@@ -121,10 +121,14 @@ fn the_neurolake_deployment_has_the_values_of_its_manifest() {
     assert_eq!(container.memory_request, Some(Bytes(512 << 20)));
     assert_eq!(container.memory_limit, Some(Bytes(1 << 30)));
     let probe = ProbeSpec {
-        initial_delay: SimDuration::ZERO,
         period: secs(5),
-        success_threshold: 1,
-        failure_threshold: 3,
+        action: ProbeAction::HttpGet {
+            scheme: "HTTP".to_owned(),
+            host: None,
+            port: 8000,
+            path: "/health".to_owned(),
+        },
+        ..ProbeSpec::default()
     };
     assert_eq!(container.readiness_probe, Some(probe));
     let StartupSpec {
@@ -422,7 +426,7 @@ fn a_deployment_gets_one_replica_30_seconds_of_grace_and_its_limits_as_requests(
     let container = &api.template.containers[0];
     assert_eq!(container.cpu_request, Some(Millicores(1000)));
     assert_eq!(container.memory_request, Some(Bytes(1_000_000_000)));
-    let probe = container.readiness_probe.expect("a probe");
+    let probe = container.readiness_probe.as_ref().expect("a probe");
     assert_eq!(
         (probe.period, probe.initial_delay),
         (secs(10), SimDuration::ZERO)
@@ -430,7 +434,9 @@ fn a_deployment_gets_one_replica_30_seconds_of_grace_and_its_limits_as_requests(
     assert_eq!((probe.success_threshold, probe.failure_threshold), (1, 3));
     let startup = API.replace("readinessProbe: {", "startupProbe: {periodSeconds: 3, ");
     let container = &of(&startup).scenario.workloads[0].template.containers[0];
-    assert_eq!(container.readiness_probe.expect("a probe").period, secs(3));
+    assert!(container.readiness_probe.is_none());
+    let startup = container.startup_probe.as_ref();
+    assert_eq!(startup.expect("a probe").period, secs(3));
     assert_eq!(scenario.node_groups.len(), 1, "a cluster to run in");
 }
 

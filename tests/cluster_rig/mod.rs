@@ -68,12 +68,12 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
         cpu_limit: Some(Millicores(1000)),
         memory_request: Some(Bytes(GIB / 2)),
         memory_limit: Some(Bytes(GIB)),
+        startup_probe: None,
         readiness_probe: Some(ProbeSpec {
-            initial_delay: secs(0),
             period: secs(5),
-            success_threshold: 1,
-            failure_threshold: 3,
+            ..ProbeSpec::default()
         }),
+        liveness_probe: None,
         restart_on_resize: [false, false],
         restartable: false,
         pre_stop: secs(0),
@@ -165,7 +165,10 @@ impl Rig {
         seed: u64,
     ) -> Self {
         let mut scenario = empty();
-        scenario.controllers.cluster = ClusterConfig::default();
+        scenario.controllers.cluster = ClusterConfig {
+            restart_jitter: 0.0,
+            ..ClusterConfig::default()
+        };
         scenario.node_groups = groups.to_vec();
         let bounds = |group: &NodeGroupSpec| group.scaling.bounds.is_some();
         scenario.controllers.cluster_autoscaler.enabled = groups.iter().any(bounds);

@@ -21,6 +21,7 @@ mod node;
 mod placement;
 mod pod;
 mod policy;
+mod probe;
 mod resources;
 mod store;
 mod taint;
@@ -49,10 +50,11 @@ pub use placement::{
 };
 pub use pod::{ContainerStatus, Disruption, Pod, PodId, PodPhase, ResizeState, TerminationReason};
 pub use policy::{IntOrPercent, PdbId, PodDisruptionBudget};
+pub use probe::{ProbeAction, ProbeSpec};
 pub use resources::{Amounts, PodAmounts, Resources};
 pub use store::{Ledger, Opinion, Store};
 pub use taint::{Taint, TaintEffect, Toleration, untolerated};
-pub use template::{ContainerSpec, LocalVolume, PodTemplate, ProbeSpec};
+pub use template::{ContainerSpec, LocalVolume, PodTemplate};
 pub use view::{Clock, resize_error};
 pub use workload::{
     ActiveJob, CronJob, CronJobId, CronJobStatus, DaemonSet, DaemonSetId, Deployment, DeploymentId,

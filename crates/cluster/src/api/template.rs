@@ -2,6 +2,7 @@
 
 use super::meta::Labels;
 use super::placement::Placement;
+use super::probe::ProbeSpec;
 use super::resources::{Amounts, Resources, lasting, requested};
 use super::taint::Toleration;
 use crate::sim::SimDuration;
@@ -95,8 +96,12 @@ pub struct ContainerSpec {
     pub memory_request: Option<Bytes>,
     /// `resources.limits.memory`.
     pub memory_limit: Option<Bytes>,
-    /// Readiness probe, if any.
+    /// `startupProbe`.
+    pub startup_probe: Option<ProbeSpec>,
+    /// `readinessProbe`.
     pub readiness_probe: Option<ProbeSpec>,
+    /// `livenessProbe`.
+    pub liveness_probe: Option<ProbeSpec>,
     /// Whether a resize of CPU or of memory restarts it (`resizePolicy`).
     pub restart_on_resize: [bool; 2],
     /// For init containers: `restartPolicy: Always`, a sidecar.
@@ -113,19 +118,6 @@ pub struct ContainerSpec {
     pub idle_cpu: Millicores,
     /// Memory that a container holds which serves nothing (sidecars).
     pub idle_memory: Bytes,
-}
-
-/// A probe's timing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProbeSpec {
-    /// `initialDelaySeconds`.
-    pub initial_delay: SimDuration,
-    /// `periodSeconds`.
-    pub period: SimDuration,
-    /// `successThreshold`.
-    pub success_threshold: u32,
-    /// `failureThreshold`.
-    pub failure_threshold: u32,
 }
 
 impl ContainerSpec {

@@ -12,7 +12,8 @@ use crate::units::{Bytes, Millicores, Usd};
 
 use crate::api::Taint;
 pub use crate::api::{
-    ContainerSpec, Extended, IntOrPercent, LabelSelector, Labels, PodTemplate, ProbeSpec,
+    ContainerSpec, Extended, IntOrPercent, LabelSelector, Labels, PodTemplate, ProbeAction,
+    ProbeSpec,
 };
 
 /// A group of equal nodes.
@@ -328,6 +329,8 @@ pub struct ClusterConfig {
     pub crash_loop_initial: SimDuration,
     /// Longest delay of the crash-loop back-off.
     pub crash_loop_max: SimDuration,
+    /// What is added to a wait for a restart at most, as a share of it (the pod workers' jitter).
+    pub restart_jitter: f64,
     /// `shutdownGracePeriod` and, of that, `shutdownGracePeriodCriticalPods`.
     pub shutdown_grace: [SimDuration; 2],
     /// `evictionHard`, its `memory.available`: with less the kubelet evicts pods.
@@ -376,6 +379,7 @@ impl Default for ClusterConfig {
             cpu_weight_model: CpuWeightModel::default(),
             crash_loop_initial: SimDuration::from_secs(10),
             crash_loop_max: SimDuration::from_secs(300),
+            restart_jitter: 0.5,
             shutdown_grace: [SimDuration::ZERO; 2],
             eviction_hard: Bytes(100 << 20),
             pressure_transition: SimDuration::from_secs(300),

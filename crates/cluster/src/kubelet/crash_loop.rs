@@ -1,5 +1,5 @@
 //! The kubelet's back-off between restarts of a container (`pkg/kubelet`, `client-go`'s
-//! `flowcontrol.Backoff`), without its retry jitter.
+//! `flowcontrol.Backoff`), without the jitter of the next look at the pod.
 
 use crate::sim::SimDuration;
 
@@ -24,9 +24,36 @@ impl CrashLoop {
         if ran > CRASH_FREE {
             self.crashes = 0;
         }
-        let earlier = self.crashes;
+        let delay = self.current(initial, longest);
         self.crashes += 1;
-        match earlier {
+        delay
+    }
+
+    /// As [`Self::next_delay`], of a container that the kubelet itself has ended after it `ran` so
+    /// long. The sync that ends it starts the next one, and knows of the run before it only, which
+    /// ended so long ago: the back-off counts from there (`doBackOff`).
+    pub fn after_kill(
+        &mut self,
+        ran: SimDuration,
+        since: Option<SimDuration>,
+        (initial, longest): (SimDuration, SimDuration),
+    ) -> SimDuration {
+        let Some(since) = since else {
+            return SimDuration::ZERO;
+        };
+        if ran > CRASH_FREE {
+            self.crashes = 0;
+        }
+        if since < self.current(initial, longest) {
+            return self.next_delay(ran, initial, longest);
+        }
+        self.crashes += 1;
+        SimDuration::ZERO
+    }
+
+    /// The back-off that holds now.
+    fn current(self, initial: SimDuration, longest: SimDuration) -> SimDuration {
+        match self.crashes {
             0 => SimDuration::ZERO,
             n => (initial * 2i64.pow((n - 1).min(20))).min(longest),
         }

@@ -7,8 +7,11 @@ mod cpu_weight;
 pub mod crash_loop;
 mod events;
 pub mod eviction;
+mod kill;
 mod pressure;
 mod probe;
+mod probe_text;
+mod prober;
 mod resize;
 mod restart;
 mod shutdown;
@@ -28,6 +31,7 @@ use crate::sim::{SimDuration, SimTime};
 use crate::units::Bytes;
 use crash_loop::CrashLoop;
 use pressure::Pressure;
+use prober::{Probed, Probing};
 use shutdown::ShuttingDown;
 use silence::Missed;
 
@@ -49,6 +53,14 @@ pub enum Event {
     AppStarted(PodId, u16),
     /// The readiness probe has succeeded often enough.
     Ready(PodId, u16),
+    /// A probe is sent.
+    Probe(PodId, u16, Probed),
+    /// A container whose probe has failed gets SIGTERM.
+    StopContainer(PodId, u16),
+    /// It has ended.
+    ContainerEnds(PodId, u16),
+    /// Its grace period is over: SIGKILL.
+    KillContainer(PodId, u16),
     /// A Job's containers have done their work.
     Completed(PodId, u16),
     /// The preStop hook is over: SIGTERM.
@@ -82,6 +94,14 @@ struct Worker {
     resizes: u16,
     /// The pull of the first container's image, if the node did not have it.
     pull: Option<events::Pull>,
+    /// When the kubelet saw the pod first: its probes' tickers count from there.
+    admitted: SimTime,
+    /// What the prober knows of each container, if it sends probes.
+    probing: Vec<Probing>,
+    /// When the pod is Ready as far as its started containers are concerned; None if never.
+    ready_at: Option<SimTime>,
+    /// The container that is being killed because of its probe.
+    killing: Option<u16>,
     /// Whether SIGTERM was sent.
     terminating: bool,
     /// The back-off of each container.
@@ -197,6 +217,10 @@ impl Kubelet {
             Event::Restart(pod, container) => self.restart(pod, container, context),
             Event::AppStarted(pod, run) => self.app_started(pod, run, context),
             Event::Ready(pod, run) => self.became_ready(pod, run, context),
+            Event::Probe(pod, run, probed) => self.probe(pod, run, probed, context),
+            Event::StopContainer(pod, run) => self.stop_container_in_place(pod, run, context),
+            Event::ContainerEnds(pod, run) => self.container_ends(pod, run, false, context),
+            Event::KillContainer(pod, run) => self.container_ends(pod, run, true, context),
             Event::Completed(pod, run) => self.completed(pod, run, context),
             Event::Terminate(pod) => self.terminate(pod, context),
             Event::Exit(pod) => self.exit(pod, context),
@@ -247,8 +271,8 @@ impl Kubelet {
         worker.changed.clear();
         worker.changed.resize(containers, [false; 2]);
         (worker.run, worker.resizes, worker.terminating) = (0, 0, false);
-        worker.pull = None;
-        worker.ending = None;
+        (worker.pull, worker.ending, worker.killing) = (None, None, None);
+        worker.probing.clear();
     }
 
     fn image(&mut self, name: &str) -> usize {

@@ -1,7 +1,7 @@
 //! Readiness probes: when the first success is noticed.
 
 use crate::api::ProbeSpec;
-use crate::sim::SimDuration;
+use crate::sim::{SimDuration, SimTime};
 
 /// When the kubelet sends a container's readiness probe, from its start.
 ///
@@ -20,7 +20,7 @@ pub(super) struct Attempts {
 /// When a readiness probe has succeeded often enough, from the container's start: of an
 /// application that answers from `earliest` on, its initial delay included.
 pub(super) fn first_success(
-    probe: ProbeSpec,
+    probe: &ProbeSpec,
     attempts: Attempts,
     earliest: SimDuration,
 ) -> SimDuration {
@@ -38,6 +38,15 @@ pub(super) fn first_success(
     attempts.second + probe.period * skipped.saturating_add(needed - 1)
 }
 
+/// The first tick of a probe's ticker from a time on: it ticks once a period from the pod's
+/// admission on.
+pub(super) fn tick(admitted: SimTime, period: SimDuration, from: SimTime) -> SimTime {
+    let period = period.0.max(1);
+    let since = (from - admitted).0.max(0);
+    let over = since % period;
+    from + SimDuration(if over == 0 { 0 } else { period - over })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,10 +57,9 @@ mod tests {
 
     fn probe(period: i64, success_threshold: u32) -> ProbeSpec {
         ProbeSpec {
-            initial_delay: millis(0),
             period: SimDuration::from_secs(period),
             success_threshold,
-            failure_threshold: 3,
+            ..ProbeSpec::default()
         }
     }
 
@@ -62,7 +70,7 @@ mod tests {
             second: millis(700),
         };
         let after = |application, threshold| {
-            first_success(probe(10, threshold), attempts, millis(application))
+            first_success(&probe(10, threshold), attempts, millis(application))
         };
         assert_eq!(after(0, 1), millis(20));
         assert_eq!(after(500, 1), millis(700));
@@ -71,7 +79,7 @@ mod tests {
         assert_eq!(after(0, 3), millis(10_700));
         assert_eq!(after(500, 3), millis(20_700));
         let never = SimDuration::MAX;
-        assert_eq!(first_success(probe(10, 1), attempts, never), never);
+        assert_eq!(first_success(&probe(10, 1), attempts, never), never);
     }
 
     /// Up to 1.35 the second attempt follows a relist after the first.
@@ -82,7 +90,7 @@ mod tests {
             second: millis(1600),
         };
         assert_eq!(
-            first_success(probe(10, 1), attempts, millis(800)),
+            first_success(&probe(10, 1), attempts, millis(800)),
             millis(1600)
         );
     }

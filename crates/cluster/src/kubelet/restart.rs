@@ -14,6 +14,20 @@ impl Kubelet {
         reason: TerminationReason,
         context: &mut Context<'_, Event>,
     ) {
+        self.ended(id, container, (reason, false), context);
+    }
+
+    /// A container has ended; `by_probe` tells whether the kubelet wanted it.
+    pub(super) fn ended(
+        &mut self,
+        id: PodId,
+        container: u16,
+        (reason, by_probe): (TerminationReason, bool),
+        context: &mut Context<'_, Event>,
+    ) {
+        let place = usize::from(container);
+        let pod = context.store.pod(id);
+        let before = pod.and_then(|pod| pod.containers[place].last_termination);
         let Some(started) = self.stop_container(id, container, reason, context) else {
             return;
         };
@@ -21,7 +35,6 @@ impl Kubelet {
             return;
         };
         let (owner, deleted) = (pod.meta.owner, pod.is_deleting());
-        let place = usize::from(container);
         if reason == TerminationReason::OomKilled {
             let name = &pod.template.containers[place].name;
             let message = || format!("Memory limit reached, killed container {name}");
@@ -37,7 +50,7 @@ impl Kubelet {
             let succeeded = reason == TerminationReason::Completed;
             let job = context.store.job(job);
             let restarts_in_place = job.is_some_and(|job| job.spec.restarts_in_place);
-            if succeeded || !restarts_in_place {
+            if succeeded && !by_probe || !restarts_in_place {
                 let phase = if succeeded {
                     PodPhase::Succeeded
                 } else {
@@ -51,14 +64,44 @@ impl Kubelet {
         let (initial, longest) = (self.config.crash_loop_initial, self.config.crash_loop_max);
         let ran = context.now - started;
         let crash_loop = &mut self.worker(id).crash_loops[place];
-        let delay = crash_loop.next_delay(ran, initial, longest);
-        if delay > SimDuration::ZERO {
-            let message = || "Back-off restarting failed container".to_owned();
-            context
-                .events
-                .warning(ObjectId::Pod(id), "BackOff", message);
-        }
+        let delay = if by_probe {
+            let since = before.map(|(_, _, ended)| context.now - ended);
+            crash_loop.after_kill(ran, since, (initial, longest))
+        } else {
+            crash_loop.next_delay(ran, initial, longest)
+        };
+        let delay = self.backs_off(id, place, delay, context);
         context.after(delay, Event::Restart(id, container));
+    }
+
+    /// Reports a restart that has to wait, if it has; returns how long it does, with the jitter
+    /// of the next look at the pod (`pod_workers.go`).
+    fn backs_off(
+        &self,
+        id: PodId,
+        place: usize,
+        delay: SimDuration,
+        context: &mut Context<'_, Event>,
+    ) -> SimDuration {
+        let Some(pod) = context.store.pod(id).filter(|_| delay > SimDuration::ZERO) else {
+            return delay;
+        };
+        let (name, meta) = (&pod.template.containers[place].name, &pod.meta);
+        let message = || {
+            format!(
+                "Back-off restarting failed container {name} in pod {}_{}({})",
+                meta.name, meta.namespace, meta.uid
+            )
+        };
+        context
+            .events
+            .warning(ObjectId::Pod(id), "BackOff", message);
+        let jitter = self.config.restart_jitter;
+        if jitter <= 0.0 {
+            return delay;
+        }
+        let drawn = context.draws.unit(id);
+        delay + SimDuration::from_secs_f64(delay.as_secs_f64() * jitter * drawn)
     }
 
     /// A container of a running pod is gone; returns when it had started.
@@ -78,6 +121,7 @@ impl Kubelet {
             return None;
         }
         worker.run = worker.run.wrapping_add(1);
+        worker.killing = None;
         context.write_pod(id, PodWrite::StopContainer(container, reason));
         if was_ready && !deleting {
             context.write_pod(id, PodWrite::Ready(false));

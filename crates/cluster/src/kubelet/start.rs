@@ -4,14 +4,23 @@ use std::sync::Arc;
 
 use super::events::Pull;
 use super::probe::{Attempts, first_success};
+use super::prober::Begun;
 use super::{Event, Kubelet};
 use crate::api::{
-    Context, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason, WorkloadId,
+    ContainerSpec, Context, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason, WorkloadId,
 };
 use crate::sim::SimDuration;
 
 /// From a start to the first attempt of its probe where the kubelet lists the pod at once.
 const FIRST_ATTEMPT: SimDuration = SimDuration::from_millis(20);
+
+/// Whether a container's probes have to be sent one by one.
+fn needs_prober(spec: &ContainerSpec) -> bool {
+    let readiness = spec.readiness_probe.as_ref();
+    spec.startup_probe.is_some()
+        || spec.liveness_probe.is_some()
+        || readiness.is_some_and(|probe| probe.action.must_fail())
+}
 
 impl Kubelet {
     /// The kubelet sees a pod: pull the image if need be, then start the containers.
@@ -25,6 +34,7 @@ impl Kubelet {
         };
         let (workload, template) = (pod.workload, Arc::clone(&pod.template));
         context.write_pod(id, PodWrite::Acknowledge);
+        self.worker(id).admitted = context.now;
         // Drawn even if not needed: what follows does not depend on the node.
         let startup = self.startup(workload);
         let pull = context.draws.delay(id, &startup.image_pull);
@@ -88,14 +98,17 @@ impl Kubelet {
         // The status tells the start in whole seconds, and the initial delay counts from there.
         let since_second = context.now - context.now.truncate_to_second();
         let status_write = self.config.api_latency;
-        let containers = pod.template.containers.iter();
-        let probe = containers
-            .filter_map(|c| c.readiness_probe)
-            .max_by_key(|probe| probe.period);
-        let noticed = match probe {
-            // Without a probe a container is ready as soon as it is seen to run.
-            None if self.config.pleg_on_demand_relist => SimDuration::ZERO,
-            None => relist,
+        // Without a probe a container is ready as soon as it is seen to run.
+        let seen = if self.config.pleg_on_demand_relist {
+            SimDuration::ZERO
+        } else {
+            relist
+        };
+        let containers = &pod.template.containers;
+        let is_probed = containers.iter().any(needs_prober);
+        let probes = containers.iter().filter_map(|c| c.readiness_probe.as_ref());
+        let noticed = match probes.max_by_key(|probe| probe.period) {
+            None => seen,
             Some(probe) => {
                 let earliest = app.max(probe.initial_delay - since_second);
                 first_success(probe, attempts, earliest)
@@ -111,7 +124,16 @@ impl Kubelet {
             }
         }
         context.after(app, Event::AppStarted(id, run));
-        context.after(noticed + status_write, Event::Ready(id, run));
+        if is_probed {
+            let begun = Begun {
+                app,
+                attempts,
+                seen,
+            };
+            self.begin_probes(id, run, begun, context);
+        } else {
+            context.after(noticed + status_write, Event::Ready(id, run));
+        }
     }
 
     /// When probes are sent after a start, with the next relist of all pods after so long.
@@ -129,7 +151,7 @@ impl Kubelet {
         }
     }
 
-    fn runs(&mut self, id: PodId, run: u16, context: &Context<'_, Event>) -> bool {
+    pub(super) fn runs(&mut self, id: PodId, run: u16, context: &Context<'_, Event>) -> bool {
         let running = |pod: &Pod| pod.phase == PodPhase::Running && !pod.removed;
         context.store.pod(id).is_some_and(running) && self.worker(id).run == run
     }

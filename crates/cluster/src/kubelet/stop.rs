@@ -5,7 +5,7 @@ use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite, Write};
 use crate::sim::SimDuration;
 
 /// What a container has between SIGTERM and SIGKILL at least (`minimumGracePeriodInSeconds`).
-const SHORTEST_GRACE: SimDuration = SimDuration::from_secs(2);
+pub(super) const SHORTEST_GRACE: SimDuration = SimDuration::from_secs(2);
 
 impl Kubelet {
     /// A pod has got its deletion timestamp: the grace period begins.
@@ -61,7 +61,11 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id).filter(runs) else {
             return;
         };
-        if !self.worker(id).terminating {
+        let worker = self.worker(id);
+        if !worker.terminating {
+            if worker.killing.is_some() {
+                self.ends_in_place(id, context);
+            }
             return;
         }
         let shutdown = &self.startups[pod.workload.index()].shutdown;

@@ -4,9 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::{count, labels, list};
 use crate::api::meta::Labels;
+use crate::api::probe::{ProbeAction, ProbeSpec};
 use crate::api::resources::Resources;
 use crate::api::taint::{TaintEffect, Toleration};
-use crate::api::template::{ContainerSpec, PodTemplate, ProbeSpec};
+use crate::api::template::{ContainerSpec, PodTemplate};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores, Quantity};
 
@@ -84,11 +85,13 @@ fn container(spec: &ContainerSpec, resources: &Resources, of_pod: bool) -> Value
         "image": spec.image,
         "imagePullPolicy": pull_policy(&spec.image),
         "lifecycle": pre_stop,
+        "livenessProbe": spec.liveness_probe.as_ref().map(probe),
         "name": spec.name,
         "readinessProbe": spec.readiness_probe.as_ref().map(probe),
         "resizePolicy": has_policy.then(|| [policy("cpu", restarts[0]), policy("memory", restarts[1])]),
         "resources": resources_of(resources),
         "restartPolicy": spec.restartable.then_some("Always"),
+        "startupProbe": spec.startup_probe.as_ref().map(probe),
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
     })
@@ -106,12 +109,30 @@ fn pull_policy(image: &str) -> &'static str {
 }
 
 fn probe(probe: &ProbeSpec) -> Value {
-    json!({
+    let mut value = json!({
         "failureThreshold": probe.failure_threshold,
         "initialDelaySeconds": count(seconds(probe.initial_delay) as i32),
         "periodSeconds": seconds(probe.period),
         "successThreshold": probe.success_threshold,
-    })
+        "terminationGracePeriodSeconds": probe.termination_grace.map(seconds),
+        "timeoutSeconds": seconds(probe.timeout),
+    });
+    let (name, action) = match &probe.action {
+        ProbeAction::Exec(command) => ("exec", json!({"command": command})),
+        ProbeAction::HttpGet {
+            scheme,
+            host,
+            port,
+            path,
+        } => (
+            "httpGet",
+            json!({"host": host, "path": path, "port": port, "scheme": scheme}),
+        ),
+        ProbeAction::TcpSocket { host, port } => ("tcpSocket", json!({"host": host, "port": port})),
+        ProbeAction::Grpc { port, service } => ("grpc", json!({"port": port, "service": service})),
+    };
+    value[name] = action;
+    value
 }
 
 /// Whole seconds of a length.

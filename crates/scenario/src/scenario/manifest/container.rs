@@ -4,10 +4,11 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 
 use super::command::end_of;
+use super::probe::probe;
 use super::selector::check_labels;
 use super::{Context, affinity, placement, pod_level};
 use crate::api::LocalVolume;
-use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate, ProbeSpec};
+use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate};
 use crate::scenario::reader::{MOST_BYTES, MOST_CORES};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores, Quantity};
@@ -231,7 +232,9 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
         cpu_limit: cpu_limit.map(|q| Millicores(q.milli_value())),
         memory_request: memory_request.map(|q| Bytes(q.value())),
         memory_limit: memory_limit.map(|q| Bytes(q.value())),
-        readiness_probe: readiness_probe(one, path, context),
+        startup_probe: probe("startupProbe", one, path, context),
+        readiness_probe: probe("readinessProbe", one, path, context),
+        liveness_probe: probe("livenessProbe", one, path, context),
         restart_on_resize: restart_on_resize(one),
         restartable: one.restart_policy.as_deref() == Some("Always"),
         pre_stop: pre_stop(one),
@@ -251,50 +254,6 @@ fn restart_on_resize(one: &core::Container) -> [bool; 2] {
             .iter()
             .any(|p| p.resource_name == resource && p.restart_policy == "RestartContainer")
     })
-}
-
-/// What decides on readiness: without a readiness probe a container is not ready either before
-/// its startup probe has succeeded.
-fn readiness_probe(
-    one: &core::Container,
-    path: &str,
-    context: &mut Context<'_>,
-) -> Option<ProbeSpec> {
-    let probes = [
-        ("readinessProbe", &one.readiness_probe),
-        ("startupProbe", &one.startup_probe),
-    ];
-    let (name, probe) = probes
-        .into_iter()
-        .find_map(|(name, probe)| probe.as_ref().map(|probe| (name, probe)))?;
-    Some(read_probe(probe, &format!("{path}.{name}"), context))
-}
-
-fn read_probe(probe: &core::Probe, path: &str, context: &mut Context<'_>) -> ProbeSpec {
-    // The API server takes 0 for what is not stated.
-    let mut positive = |value: Option<i32>, default: i32, field: &str| {
-        let value = value.unwrap_or(0);
-        if value < 0 {
-            context.error(
-                &format!("{path}.{field}"),
-                format!("{field} is {value}; it must be at least 0"),
-                None,
-            );
-        }
-        if value > 0 { value } else { default }
-    };
-    let _ = positive(probe.timeout_seconds, 1, "timeoutSeconds");
-    let initial_delay = positive(probe.initial_delay_seconds, 0, "initialDelaySeconds");
-    ProbeSpec {
-        period: SimDuration::from_secs(i64::from(positive(
-            probe.period_seconds,
-            10,
-            "periodSeconds",
-        ))),
-        success_threshold: positive(probe.success_threshold, 1, "successThreshold") as u32,
-        failure_threshold: positive(probe.failure_threshold, 3, "failureThreshold") as u32,
-        initial_delay: SimDuration::from_secs(i64::from(initial_delay)),
-    }
 }
 
 /// The length of a preStop hook that sleeps; other hooks count as immediate.

@@ -23,6 +23,7 @@ mod others;
 mod placement;
 mod pod_level;
 mod predictive;
+mod probe;
 mod prometheus;
 mod selector;
 mod typed;

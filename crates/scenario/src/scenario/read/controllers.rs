@@ -171,6 +171,13 @@ fn kubelet_flags(table: &mut Reader<'_>, made: &mut Controllers, diagnostics: &m
         let span = table.key_span("max-container-restart-period");
         diagnostics.error(span, title, "must be from 1s to 300s");
     }
+    let jitter = table.number("restart-jitter", diagnostics);
+    assign(&mut cluster.restart_jitter, jitter);
+    if !(0.0..=1.0).contains(&cluster.restart_jitter) {
+        let title = "no such jitter";
+        let span = table.key_span("restart-jitter");
+        diagnostics.error(span, title, "must be from 0 to 1, a share of the wait");
+    }
     for (place, key) in ["shutdownGracePeriod", "shutdownGracePeriodCriticalPods"]
         .into_iter()
         .enumerate()

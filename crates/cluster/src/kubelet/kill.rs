@@ -1,0 +1,107 @@
+//! Containers that are killed because their probes fail, and start again
+//! (`kuberuntime_container.go`, `kuberuntime_manager.go` of `pkg/kubelet`).
+
+use super::prober::ProbeType;
+use super::stop::SHORTEST_GRACE;
+use super::{Event, Kubelet};
+use crate::api::{Context, ObjectId, Pod, PodId, PodWrite, ProbeSpec, TerminationReason};
+
+/// With what a container ends that SIGKILL has ended.
+const KILLED: TerminationReason = TerminationReason::ExitCode(137);
+
+impl Kubelet {
+    /// A startup or liveness probe has failed often enough.
+    pub(super) fn kill_container(
+        &mut self,
+        id: PodId,
+        run: u16,
+        place: usize,
+        (kind, probe): (ProbeType, &ProbeSpec),
+        context: &mut Context<'_, Event>,
+    ) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let spec = &pod.template.containers[place];
+        let restarts = restarts_in_place(pod, context);
+        let message = || {
+            let kind = kind.name().to_lowercase();
+            let restarted = if restarts { ", will be restarted" } else { "" };
+            format!("Container {} failed {kind} probe{restarted}", spec.name)
+        };
+        context.events.normal(ObjectId::Pod(id), "Killing", message);
+        let grace = probe.termination_grace;
+        let grace = grace.unwrap_or(pod.template.termination_grace);
+        let pre_stop = spec.pre_stop.min(grace);
+        let container = place as u16;
+        self.worker(id).killing = Some(container);
+        context.after(pre_stop, Event::StopContainer(id, run));
+        let kill = grace.max(pre_stop + SHORTEST_GRACE);
+        context.after(kill, Event::KillContainer(id, run));
+    }
+
+    /// The container that is to go gets SIGTERM.
+    pub(super) fn stop_container_in_place(
+        &mut self,
+        id: PodId,
+        run: u16,
+        context: &mut Context<'_, Event>,
+    ) {
+        if !self.runs(id, run, context) {
+            return;
+        }
+        let worker = self.worker(id);
+        let Some(container) = worker.killing.filter(|_| !worker.terminating) else {
+            return;
+        };
+        let workload = context.store.pod(id).map(|pod| pod.workload);
+        let serves = workload.is_some_and(|one| self.serving(one) == usize::from(container));
+        if serves {
+            // It ends once its requests have.
+            context.write_pod(id, PodWrite::Terminate);
+        } else {
+            self.ends_in_place(id, context);
+        }
+    }
+
+    /// A container that was to go has nothing left to do: it exits after its shutdown.
+    pub(super) fn ends_in_place(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let shutdown = &self.startups[pod.workload.index()].shutdown;
+        let delay = context.draws.delay(id, shutdown);
+        let run = self.worker(id).run;
+        context.after(delay, Event::ContainerEnds(id, run));
+    }
+
+    /// The container that was to go has ended, by itself or by SIGKILL.
+    pub(super) fn container_ends(
+        &mut self,
+        id: PodId,
+        run: u16,
+        killed: bool,
+        context: &mut Context<'_, Event>,
+    ) {
+        if !self.runs(id, run, context) {
+            return;
+        }
+        if let Some(container) = self.worker(id).killing {
+            let reason = if killed {
+                KILLED
+            } else {
+                TerminationReason::Completed
+            };
+            self.ended(id, container, (reason, true), context);
+        }
+    }
+}
+
+/// Whether a pod's containers start again, whatever they end with.
+pub(super) fn restarts_in_place(pod: &Pod, context: &Context<'_, Event>) -> bool {
+    let Some(ObjectId::Job(job)) = pod.meta.owner else {
+        return true;
+    };
+    let job = context.store.job(job);
+    job.is_some_and(|job| job.spec.restarts_in_place)
+}

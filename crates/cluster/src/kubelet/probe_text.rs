@@ -1,0 +1,58 @@
+//! What the kubelet says of probes that fail (`pkg/probe`). Pods have no addresses here: their
+//! names stand in their place.
+
+use super::prober::ProbeType;
+use crate::api::{ProbeAction, ProbeSpec};
+
+/// Why a probe got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// Nobody listens.
+    Refused,
+}
+
+impl ProbeSpec {
+    /// The sentence of the event Unhealthy.
+    pub(super) fn failure(&self, kind: ProbeType, why: Unanswered, pod: &str) -> String {
+        let output = match why {
+            Unanswered::Refused => self.refused(pod),
+        };
+        format!("{} probe failed: {output}", kind.name())
+    }
+
+    fn refused(&self, pod: &str) -> String {
+        match &self.action {
+            // Whatever the command prints.
+            ProbeAction::Exec(_) => String::new(),
+            ProbeAction::HttpGet { host, port, .. } => {
+                let host = host.as_deref().unwrap_or(pod);
+                let url = self.url(pod);
+                format!("Get \"{url}\": dial tcp {host}:{port}: connect: connection refused")
+            }
+            ProbeAction::TcpSocket { host, port } => {
+                let host = host.as_deref().unwrap_or(pod);
+                format!("dial tcp {host}:{port}: connect: connection refused")
+            }
+            ProbeAction::Grpc { port, .. } => format!(
+                "timeout: failed to connect service \"{pod}:{port}\" within {}: context deadline exceeded",
+                self.timeout
+            ),
+        }
+    }
+
+    /// What `httpGet` asks for.
+    fn url(&self, pod: &str) -> String {
+        let ProbeAction::HttpGet {
+            scheme,
+            host,
+            port,
+            path,
+        } = &self.action
+        else {
+            return String::new();
+        };
+        let host = host.as_deref().unwrap_or(pod);
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        format!("{}://{host}:{port}{slash}{path}", scheme.to_lowercase())
+    }
+}

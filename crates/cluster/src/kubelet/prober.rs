@@ -1,0 +1,297 @@
+//! The probes that are sent one by one: those that decide whether a container goes on, and those
+//! whose answer depends on what its pod has to do (`prober/worker.go`, `prober_manager.go` of
+//! `pkg/kubelet`).
+//!
+//! A readiness probe of an application that answers at once when it has started needs none of
+//! this: [`super::probe`] tells when it succeeds.
+
+use std::sync::Arc;
+
+use super::probe::{Attempts, first_success, tick};
+use super::probe_text::Unanswered;
+use super::{Event, Kubelet};
+use crate::api::{
+    ContainerSpec, Context, ObjectId, Pod, PodId, PodTemplate, ProbeSpec, WorkloadId,
+};
+use crate::sim::{SimDuration, SimTime};
+
+/// From an update of the startup probe's result to the readiness probe that it triggers.
+const TRIGGERED: SimDuration = SimDuration::from_millis(20);
+
+/// The kinds of probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProbeType {
+    Startup,
+    Readiness,
+    Liveness,
+}
+
+impl ProbeType {
+    const ALL: [Self; 3] = [Self::Startup, Self::Readiness, Self::Liveness];
+
+    /// Its name at the head of a sentence.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Startup => "Startup",
+            Self::Readiness => "Readiness",
+            Self::Liveness => "Liveness",
+        }
+    }
+}
+
+/// Which probe of a pod: a container's place and the kind of probe, in a byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probed(u8);
+
+impl Probed {
+    /// Probes of containers beyond this place are not sent.
+    const CONTAINERS: usize = 80;
+
+    fn new(container: usize, kind: ProbeType) -> Self {
+        Self(container.min(Self::CONTAINERS) as u8 * 3 + kind as u8)
+    }
+
+    fn container(self) -> usize {
+        usize::from(self.0 / 3)
+    }
+
+    fn kind(self) -> ProbeType {
+        ProbeType::ALL[usize::from(self.0 % 3)]
+    }
+}
+
+/// What the prober knows of a container.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Probing {
+    /// From when on its application answers.
+    answers: SimTime,
+    /// Whether it counts as started: its startup probe has succeeded, or there is none.
+    pub started: bool,
+    /// Equal results in a row by kind of probe: how many, and whether they are failures.
+    runs: [(u32, bool); 3],
+}
+
+impl Probing {
+    /// Counts a result; tells whether there have been enough of them.
+    fn count(&mut self, kind: ProbeType, fails: bool, probe: &ProbeSpec) -> bool {
+        let (run, failing) = &mut self.runs[kind as usize];
+        if *failing != fails {
+            *run = 0;
+        }
+        (*run, *failing) = (run.saturating_add(1), fails);
+        let needed = if fails {
+            probe.failure_threshold
+        } else {
+            probe.success_threshold
+        };
+        *run >= needed
+    }
+}
+
+/// What a pod's start tells the prober.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    /// From the start to the application's first answer.
+    pub app: SimDuration,
+    /// When readiness probes are sent.
+    pub attempts: Attempts,
+    /// From the start until a container without a probe is seen to run.
+    pub seen: SimDuration,
+}
+
+fn spec(template: &PodTemplate, probed: Probed) -> Option<&ProbeSpec> {
+    let container = template.containers.get(probed.container())?;
+    match probed.kind() {
+        ProbeType::Startup => container.startup_probe.as_ref(),
+        ProbeType::Readiness => container.readiness_probe.as_ref(),
+        ProbeType::Liveness => container.liveness_probe.as_ref(),
+    }
+}
+
+/// When a probe's initial delay is over, of a container that runs since then: the status tells
+/// the start in whole seconds.
+fn delayed(probe: &ProbeSpec, since: SimTime) -> SimTime {
+    since.truncate_to_second() + probe.initial_delay
+}
+
+impl Kubelet {
+    /// Containers of a pod have started: their probes begin, those of containers that ran before
+    /// go on. Says when the pod is Ready unless a startup probe has yet to succeed.
+    pub(super) fn begin_probes(
+        &mut self,
+        id: PodId,
+        run: u16,
+        begun: Begun,
+        context: &mut Context<'_, Event>,
+    ) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let (now, template) = (context.now, Arc::clone(&pod.template));
+        let starts: Vec<_> = pod.containers.iter().map(|one| one.running_since).collect();
+        let serving = self.serving(pod.workload);
+        let mut ready_at = Some(now);
+        let worker = self.worker(id);
+        worker.probing.resize(starts.len(), Probing::default());
+        let admitted = worker.admitted;
+        for (place, spec) in template.containers.iter().enumerate() {
+            let Some(since) = starts[place] else { continue };
+            let probing = &mut worker.probing[place];
+            if since == now {
+                let answers = if place == serving {
+                    begun.app
+                } else {
+                    SimDuration::ZERO
+                };
+                *probing = Probing {
+                    answers: now + answers,
+                    started: spec.startup_probe.is_none(),
+                    ..Probing::default()
+                };
+            }
+            let seen = now + begun.attempts.first;
+            let first =
+                |probe: &ProbeSpec| tick(admitted, probe.period, seen.max(delayed(probe, since)));
+            if !probing.started {
+                if let Some(probe) = &spec.startup_probe {
+                    let probed = Probed::new(place, ProbeType::Startup);
+                    context.at(first(probe), Event::Probe(id, run, probed));
+                }
+                continue;
+            }
+            if let Some(probe) = &spec.liveness_probe {
+                let probed = Probed::new(place, ProbeType::Liveness);
+                context.at(first(probe), Event::Probe(id, run, probed));
+            }
+            let ready = match &spec.readiness_probe {
+                None => Some(begun.seen),
+                Some(probe) if probe.action.must_fail() => {
+                    let probed = Probed::new(place, ProbeType::Readiness);
+                    let at = seen.max(delayed(probe, since));
+                    context.at(at, Event::Probe(id, run, probed));
+                    None
+                }
+                Some(probe) => {
+                    let answers = probing.answers.max(delayed(probe, since));
+                    Some(first_success(probe, begun.attempts, answers - now))
+                }
+            };
+            ready_at = ready_at.and_then(|at| Some(at.max(now + ready?)));
+        }
+        worker.ready_at = ready_at;
+        self.ready_if_started(id, run, context);
+    }
+
+    /// The container of a workload's pods whose application `startup.ready` is about.
+    pub(super) fn serving(&self, workload: WorkloadId) -> usize {
+        let known = self.most_memory.get(workload.index()).copied().flatten();
+        known.map_or(0, |(container, _)| container)
+    }
+
+    /// A pod whose containers have all started gets Ready as soon as their readiness probes allow.
+    fn ready_if_started(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
+        let latency = self.config.api_latency;
+        let worker = self.worker(id);
+        let started = worker.probing.iter().all(|one| one.started);
+        if let Some(at) = worker.ready_at.filter(|_| started) {
+            context.at(at.max(context.now) + latency, Event::Ready(id, run));
+        }
+    }
+
+    /// A probe is sent.
+    pub(super) fn probe(
+        &mut self,
+        id: PodId,
+        run: u16,
+        probed: Probed,
+        context: &mut Context<'_, Event>,
+    ) {
+        let alive = context.store.pod(id).is_some_and(Pod::is_active);
+        if !alive || !self.runs(id, run, context) {
+            return;
+        }
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let (name, template) = (pod.name().to_owned(), Arc::clone(&pod.template));
+        let Some(probe) = spec(&template, probed) else {
+            return;
+        };
+        let (place, kind, now) = (probed.container(), probed.kind(), context.now);
+        let worker = self.worker(id);
+        let admitted = worker.admitted;
+        let next = tick(admitted, probe.period, now + SimDuration(1));
+        if let Some(other) = worker.killing {
+            // One container goes after the other.
+            if usize::from(other) != place {
+                context.at(next, Event::Probe(id, run, probed));
+            }
+            return;
+        }
+        let probing = &mut worker.probing[place];
+        let refused = now < probing.answers || probe.action.must_fail();
+        let enough = probing.count(kind, refused, probe);
+        if refused {
+            let object = ObjectId::Pod(id);
+            let message = || probe.failure(kind, Unanswered::Refused, &name);
+            context.events.warning(object, "Unhealthy", message);
+        }
+        match kind {
+            // It only tells that nobody answers.
+            ProbeType::Readiness => context.after(probe.period, Event::Probe(id, run, probed)),
+            _ if refused && enough => self.kill_container(id, run, place, (kind, probe), context),
+            _ if refused => context.at(next, Event::Probe(id, run, probed)),
+            ProbeType::Startup => {
+                self.worker(id).probing[place].started = true;
+                self.has_started(id, run, place, &template.containers[place], context);
+            }
+            // Once it answers it goes on answering.
+            ProbeType::Liveness => {}
+        }
+    }
+
+    /// A container's startup probe has succeeded: its other probes begin.
+    fn has_started(
+        &mut self,
+        id: PodId,
+        run: u16,
+        place: usize,
+        spec: &ContainerSpec,
+        context: &mut Context<'_, Event>,
+    ) {
+        let now = context.now;
+        let pod = context.store.pod(id);
+        let since = pod.and_then(|pod| pod.containers[place].running_since);
+        let since = since.unwrap_or(now);
+        if let Some(probe) = &spec.liveness_probe {
+            let probed = Probed::new(place, ProbeType::Liveness);
+            let admitted = self.worker(id).admitted;
+            let at = tick(
+                admitted,
+                probe.period,
+                (now + SimDuration(1)).max(delayed(probe, since)),
+            );
+            context.at(at, Event::Probe(id, run, probed));
+        }
+        // The update has the pod synced, and that sync sends the readiness probe.
+        let ready = match &spec.readiness_probe {
+            None => Some(SimDuration::ZERO),
+            Some(probe) if probe.action.must_fail() => {
+                let probed = Probed::new(place, ProbeType::Readiness);
+                let at = (now + TRIGGERED).max(delayed(probe, since));
+                context.at(at, Event::Probe(id, run, probed));
+                None
+            }
+            Some(probe) => {
+                let attempts = Attempts {
+                    first: TRIGGERED,
+                    second: TRIGGERED + probe.period,
+                };
+                Some(first_success(probe, attempts, delayed(probe, since) - now))
+            }
+        };
+        let worker = self.worker(id);
+        worker.ready_at = (worker.ready_at).and_then(|at| Some(at.max(now + ready?)));
+        self.ready_if_started(id, run, context);
+    }
+}
