@@ -275,6 +275,7 @@ impl Traffic {
         self.answer(ended.origin, ended.arrival, now, outcome, sink);
     }
 
+    #[inline]
     pub(super) fn answer(
         &mut self,
         origin: Origin,

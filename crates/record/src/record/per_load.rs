@@ -2,7 +2,7 @@
 //! service has, so that both can be compared.
 
 use super::request::Outcome;
-use super::windows::{LatencyStats, microseconds, stats_of};
+use super::windows::{LatencyStats, stats_of};
 use crate::sim::{Counts, SimTime};
 
 /// Requests of a load after the warm-up.
@@ -55,14 +55,14 @@ impl PerLoad {
     }
 
     #[inline]
-    pub(super) fn answer(&mut self, arrival: SimTime, now: SimTime, outcome: Outcome) {
+    pub(super) fn answer(&mut self, arrival: SimTime, micros: u64, outcome: Outcome) {
         self.ever.1 += 1;
         if arrival < self.from {
             return;
         }
         self.counts.ended[outcome as usize] += 1;
         if outcome == Outcome::Ok {
-            self.latencies.add(microseconds(arrival, now));
+            self.latencies.add(micros);
         }
     }
 

@@ -460,9 +460,10 @@ impl RequestSink for Recorder {
         now: SimTime,
         outcome: Outcome,
     ) {
-        self.windows[service].answer(arrival, now, outcome);
+        let micros = microseconds(arrival, now);
+        self.windows[service].answer(arrival, micros, outcome);
         if let Some(load) = self.loads.get_mut(load) {
-            load.answer(arrival, now, outcome);
+            load.answer(arrival, micros, outcome);
         }
     }
 

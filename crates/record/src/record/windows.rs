@@ -58,6 +58,7 @@ impl Window {
 const FEW: usize = 1024;
 
 /// A latency in microseconds, at least one.
+#[inline]
 pub(super) fn microseconds(arrival: SimTime, now: SimTime) -> u64 {
     ((now - arrival).0 / 1000).max(1) as u64
 }
@@ -241,13 +242,12 @@ impl Windows {
     }
 
     #[inline]
-    pub(super) fn answer(&mut self, arrival: SimTime, now: SimTime, outcome: Outcome) {
+    pub(super) fn answer(&mut self, arrival: SimTime, us: u64, outcome: Outcome) {
         let place = self.place(arrival);
         let good_us = self.good_us;
         let open = &mut self.open[place];
         open.window.ended[outcome as usize] += 1;
         if outcome == Outcome::Ok {
-            let us = microseconds(arrival, now);
             if let Some(many) = &mut open.many {
                 many.add(us);
             } else {
@@ -355,7 +355,7 @@ mod tests {
         for place in 1..=3 * FEW as i64 {
             let now = SimTime(place * 1_000_000);
             windows.issue(SimTime::ZERO);
-            windows.answer(SimTime::ZERO, now, Outcome::Ok);
+            windows.answer(SimTime::ZERO, microseconds(SimTime::ZERO, now), Outcome::Ok);
             all.saturating_record(place as u64 * 1000);
         }
         let (closed, overall) = windows.finish();

@@ -25,7 +25,8 @@ pub struct Open {
     started: Option<SimTime>,
     ended: Option<SimTime>,
     next: Option<SimTime>,
-    piece: Option<Piece>,
+    /// The current piece, with the arrivals expected in it.
+    piece: Option<(Piece, f64)>,
     index: usize,
     /// Expected arrivals in the current piece up to the last one.
     expected: f64,
@@ -53,8 +54,15 @@ impl Open {
 
     pub(super) fn start(&mut self, now: SimTime) {
         self.started = Some(now);
-        self.piece = self.spec.shape.piece(0);
+        self.begin_piece(0);
         self.advance(now, now);
+    }
+
+    fn begin_piece(&mut self, index: usize) {
+        self.index = index;
+        let piece = self.spec.shape.piece(index);
+        let piece = piece.filter(|piece| piece.start < HORIZON);
+        self.piece = piece.map(|piece| (piece, piece.total()));
     }
 
     pub(super) fn stop(&mut self, now: SimTime) {
@@ -85,8 +93,7 @@ impl Open {
             Arrivals::Even => 1.0,
         };
         let mut target = self.expected + step;
-        while let Some(piece) = self.piece.filter(|piece| piece.start < HORIZON) {
-            let total = piece.total();
+        while let Some((piece, total)) = self.piece {
             if target <= total {
                 let offset = piece.start + span(piece.invert(target));
                 self.expected = target;
@@ -94,8 +101,7 @@ impl Open {
                 return;
             }
             target -= total;
-            self.index += 1;
-            self.piece = self.spec.shape.piece(self.index);
+            self.begin_piece(self.index + 1);
         }
         self.next = None;
         self.ended.get_or_insert(last);
