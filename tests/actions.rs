@@ -67,10 +67,12 @@ constant = {{ rate = 60 }}
 "#
     );
     let again = WEB.split("---").next().expect("the Deployment");
+    let unsized_again = again.replace("  replicas: 2\n", "");
     let files = InMemory::new([
-        ("actions.toml", &toml),
+        ("actions.toml", &*toml),
         ("web.yaml", manifests),
         ("again.yaml", again),
+        ("unsized.yaml", &unsized_again),
     ]);
     let loaded = Loaded::load("actions.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
     let built = loaded.build(&[]).unwrap_or_else(|all| panic!("{all:?}"));
@@ -273,7 +275,14 @@ fn a_new_image_rolls_out_and_is_undone() {
         &mut cluster,
         "kubectl rollout undo deploy/web --dry-run=server",
     );
-    assert_eq!(lines, ["deployment.apps/web rolled back (server dry run)"]);
+    let done = lines.last().map(String::as_str);
+    assert_eq!(
+        done,
+        Some("deployment.apps/web rolled back (server dry run)")
+    );
+    let warning = "Warning: resource deployments/web was previously managed with 'kubectl apply'. \
+                   Rolling back will not update";
+    assert!(lines[0].starts_with(warning), "{lines:?}");
     run_until(&mut cluster, 665);
     assert_eq!(sizes(cluster.store()), [0, 4]);
     let lines = typed(
@@ -282,7 +291,8 @@ fn a_new_image_rolls_out_and_is_undone() {
     );
     assert_eq!(lines, ["error: unable to find the specified revision"]);
     let lines = typed(&mut cluster, "kubectl rollout undo deploy/web");
-    assert_eq!(lines, ["deployment.apps/web rolled back"]);
+    let done = lines.last().map(String::as_str);
+    assert_eq!(done, Some("deployment.apps/web rolled back"));
     run_until(&mut cluster, 720);
     let mut revisions: Vec<(Option<i64>, i32)> = cluster
         .store()
@@ -538,4 +548,97 @@ proptest::proptest! {
         run_until(&mut cluster, at + 900);
         cluster.finish().expect("the conservation laws hold");
     }
+}
+
+#[test]
+fn the_pod_whose_deletion_costs_least_goes_first() {
+    let scenario = scenario("", WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 599);
+    typed(&mut cluster, "kubectl delete hpa web");
+    let names = |cluster: &Simulation<'_>| -> Vec<String> {
+        let pods = cluster.store().pods();
+        let there = pods.filter(|(_, pod)| !pod.is_deleting());
+        there.map(|(_, pod)| pod.name().to_owned()).collect()
+    };
+    let all = names(&cluster);
+    assert_eq!(all.len(), 4);
+    // Neither the youngest nor the first.
+    for cheap in [&all[2], &all[1]] {
+        let cost = "controller.kubernetes.io/pod-deletion-cost=-100";
+        typed(
+            &mut cluster,
+            &format!("kubectl annotate pod {cheap} {cost}"),
+        );
+        let fewer = names(&cluster).len() - 1;
+        let scale = format!("kubectl scale deployment web --replicas={fewer}");
+        typed(&mut cluster, &scale);
+        run_until(&mut cluster, 600 + 10 * (4 - fewer as i64));
+        assert!(!names(&cluster).contains(cheap), "{cheap}");
+        assert_eq!(names(&cluster).len(), fewer);
+    }
+}
+
+#[test]
+fn a_manifest_applied_again_without_a_field_takes_the_field_away() {
+    let more = "[[action]]\nat = \"10m\"\nkubectl = \"kubectl apply -f unsized.yaml\"\n";
+    let scenario = scenario(more, WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 599);
+    assert_eq!(replicas(cluster.store()), 4);
+    run_until(&mut cluster, 600);
+    assert_eq!(replicas(cluster.store()), 1);
+    let printed = &cluster.recording().actions[0].printed;
+    assert_eq!(*printed, ["deployment.apps/web configured"]);
+}
+
+#[test]
+fn a_replica_set_that_is_deleted_comes_back() {
+    let scenario = scenario("", WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 599);
+    let set = |cluster: &Simulation<'_>| {
+        let set = cluster.store().replica_sets().next();
+        let set = set.map(|(_, set)| &set.meta);
+        set.map(|meta| (meta.name.to_string(), meta.created))
+    };
+    let (name, created) = set(&cluster).expect("one");
+    let printed = typed(&mut cluster, "kubectl delete rs -l app=web");
+    assert_eq!(
+        printed,
+        [format!(
+            "replicaset.apps \"{name}\" deleted from default namespace"
+        )]
+    );
+    run_until(&mut cluster, 700);
+    let (again, later) = set(&cluster).expect("one");
+    assert_eq!(again, name);
+    assert!(later > created);
+    assert_eq!(sizes(cluster.store()), [4]);
+    // Its owner decides how many there are.
+    let printed = typed(
+        &mut cluster,
+        &format!("kubectl scale rs {name} --replicas=9"),
+    );
+    assert_eq!(printed, [format!("replicaset.apps/{name} scaled")]);
+    run_until(&mut cluster, 760);
+    assert_eq!(sizes(cluster.store()), [4]);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let scenario = scenario("", WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60);
+    typed(&mut cluster, "kubectl delete hpa web");
+    let dry = "kubectl autoscale deployment web --max=5 --cpu=50% --dry-run=server";
+    let printed = typed(&mut cluster, dry);
+    assert_eq!(
+        printed,
+        ["horizontalpodautoscaler.autoscaling/web autoscaled (server dry run)"]
+    );
+    let hpa = cluster
+        .store()
+        .find(Kind::HorizontalPodAutoscaler, "default", "web");
+    assert_eq!(hpa, None);
 }

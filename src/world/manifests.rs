@@ -1,7 +1,7 @@
 //! The manifests, kept up to date: what `kubectl` reads and writes. A change passes the same
 //! defaulting and validation as at the start and becomes writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -27,6 +27,8 @@ pub(super) struct Manifests {
     values: BTreeMap<(String, String, String), Arc<Value>>,
     /// Templates that workloads have had, as read and as written.
     past: BTreeMap<(String, String, String), Vec<(PodTemplate, Value)>>,
+    /// What has been deleted at some time.
+    gone: BTreeSet<(String, String, String)>,
     admission: Admission,
 }
 
@@ -41,6 +43,7 @@ impl Manifests {
         Self {
             values: values.collect(),
             past: BTreeMap::new(),
+            gone: BTreeSet::new(),
             admission: scenario.admission.clone(),
         }
     }
@@ -55,7 +58,21 @@ impl Manifests {
     pub(super) fn remove(&mut self, kind: &str, namespace: &str, name: &str) {
         let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
         self.values.remove(&key);
+        self.gone.insert(key);
         self.admission.remove(kind, namespace, name);
+    }
+
+    /// The manifest of the start of an object that is there since.
+    pub(super) fn of_start<'a>(
+        &self,
+        (kind, namespace, name): (&str, &str, &str),
+        scenario: &'a Scenario,
+    ) -> Option<&'a Value> {
+        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        let mut documents = scenario.documents.iter();
+        let found = documents
+            .find(|one| (&*one.kind, &*one.namespace, &*one.name) == (kind, namespace, name))?;
+        (!self.gone.contains(&key)).then_some(&*found.value)
     }
 
     /// What the API server fills in and heeds.

@@ -8,6 +8,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use nlsim::api::{
     Change, Counts, Kind, NodeInfo, ObjectId, Pod, PodId, ResizeState, Resources,
@@ -92,14 +93,13 @@ pub fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
         template: PodTemplate {
             volumes: Vec::new(),
             labels: labels(name),
-            annotations: Labels::new(),
+            annotations: Arc::default(),
             containers: vec![container],
             init_containers: Vec::new(),
             pod_cpu_request: None,
             pod_memory_request: None,
             priority: 0,
             termination_grace: secs(30),
-            deletion_cost: 0,
             node_selector: Labels::new(),
             tolerations: Vec::new(),
             never_preempts: false,

@@ -10,8 +10,9 @@ use crate::api::{Kind as StoreKind, Labels, ObjectId, PodWrite, Taint, TaintEffe
 use crate::kubectl::command::{Autoscale, Command, CommandLine, Delete, DryRun, Targets};
 use crate::kubectl::patch;
 use crate::sim::SimTime;
-use crate::world::Simulation;
+use crate::world::components::with_context;
 use crate::world::manifests::kind_in_store;
+use crate::world::{Event, Simulation};
 
 impl Simulation<'_> {
     /// Commands that change objects that are there.
@@ -37,6 +38,9 @@ impl Simulation<'_> {
                     let done = match target.kind.kind {
                         _ if !differs || line.dry_run != DryRun::None => Ok(()),
                         "Pod" => self.change_pod(&line.command, &live, &change.object, now),
+                        kind @ ("ReplicaSet" | "Job") if !self.has_manifest(&target) => {
+                            self.change_owned(kind, &target, &live, &change.object, now)
+                        }
                         kind => self.store_value(kind, &change.object, now),
                     };
                     printed.messages(change.messages);
@@ -46,6 +50,36 @@ impl Simulation<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn has_manifest(&self, target: &Target) -> bool {
+        let (kind, namespace, name) = target.key();
+        self.manifests.get(kind, namespace, name).is_some()
+    }
+
+    /// Changes an object that a controller has made: its replicas.
+    fn change_owned(
+        &mut self,
+        kind: &str,
+        target: &Target,
+        live: &Value,
+        changed: &Value,
+        now: SimTime,
+    ) -> Result<(), String> {
+        let mut resized = live.clone();
+        resized["spec"]["replicas"] = changed["spec"]["replicas"].clone();
+        let replicas = changed["spec"]["replicas"].as_i64();
+        match (self.target_object(target), replicas) {
+            (Some(object), Some(replicas)) if resized == *changed => {
+                let write = Write::Replicas(object, replicas as i32);
+                self.commit_and_wake(write, object, now);
+                Ok(())
+            }
+            _ => Err(format!(
+                "error: of a {kind} that has an owner only the replicas can be changed in the \
+                 simulation: change its owner"
+            )),
         }
     }
 
@@ -84,7 +118,7 @@ impl Simulation<'_> {
                 let text = patch::line(target.kind, &target.name, done, dry_run);
                 (document.clone(), Some(text))
             }
-            _ => match patch::applied(target.kind, document, live.as_ref()) {
+            _ => match patch::applied(target.kind, document, self.as_applied(&target).as_ref()) {
                 Err(refusal) => {
                     printed.error(refusal.text);
                     return;
@@ -133,7 +167,11 @@ impl Simulation<'_> {
                 ));
                 continue;
             }
-            match self.store_value(hpa.kind.kind, &change.object, now) {
+            let done = match line.dry_run {
+                DryRun::None => self.store_value(hpa.kind.kind, &change.object, now),
+                DryRun::Client | DryRun::Server => Ok(()),
+            };
+            match done {
                 Ok(()) => printed
                     .lines
                     .extend(change.line(hpa.kind, true, line.dry_run)),
@@ -190,11 +228,21 @@ impl Simulation<'_> {
         match object.and_then(|kind| self.store.find(kind, namespace, name)) {
             Some(ObjectId::ScaledObject(id)) => self.delete_scaled_object(id, now),
             Some(ObjectId::ScaledJob(id)) => self.delete_scaled_job(id, now),
-            Some(object) => {
-                self.store.commit(now, Write::Delete(object));
-            }
+            Some(object) => self.commit_and_wake(Write::Delete(object), object, now),
             None => {}
         }
+    }
+
+    /// Writes what a Deployment may have to undo.
+    fn commit_and_wake(&mut self, write: Write, object: ObjectId, now: SimTime) {
+        let owner = self.store.meta(object).and_then(|meta| meta.owner);
+        if let (ObjectId::ReplicaSet(set), Some(ObjectId::Deployment(owner))) = (object, owner) {
+            let deleted = matches!(write, Write::Delete(_)).then_some(set);
+            with_context!(self, now, Event::Deployment, |all, cx| {
+                all.deployments.enqueue(owner, deleted, cx);
+            });
+        }
+        self.store.commit(now, write);
     }
 
     pub(super) fn cordon(

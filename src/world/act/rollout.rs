@@ -46,6 +46,17 @@ impl Simulation<'_> {
             printed.error(target.not_found());
             return;
         };
+        if self.was_applied(target) {
+            let (_, _, name) = target.key();
+            printed.out(format!(
+                "Warning: resource {}/{name} was previously managed with 'kubectl apply'. Rolling \
+                 back will not update the kubectl.kubernetes.io/last-applied-configuration \
+                 annotation, which may cause unexpected behavior on future 'kubectl apply' \
+                 operations. Consider using 'kubectl apply' with your previous configuration file \
+                 instead.",
+                target.kind.plural
+            ));
+        }
         match self.undone(object, to_revision, now) {
             None => {
                 let kind = target.kind.group_kind();

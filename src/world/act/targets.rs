@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::api::{Clock, Kind as StoreKind, Labels, ObjectId, Pod, PodId, Taint};
 use crate::kubectl::command::{CommandLine, Targets};
 use crate::kubectl::kind::Kind;
+use crate::kubectl::patch::{LAST_APPLIED, with_last_applied};
 use crate::world::Simulation;
 use crate::world::manifests::{Manifests, kind_in_store};
 
@@ -94,14 +95,14 @@ impl Simulation<'_> {
                 .map(|(_, node)| (String::new(), node.name().to_owned()))
                 .collect();
         }
-        if kind.kind == "Job" {
-            let jobs = self.store.jobs().map(|(_, job)| &job.meta);
-            let mut names: Vec<(String, String)> = jobs
+        // Some of these have owners, and no manifests.
+        if let Some(kind @ (StoreKind::Job | StoreKind::ReplicaSet)) = kind_in_store(kind.kind) {
+            let ids = self.store.ids(kind, None).into_iter();
+            let metas = ids.filter_map(|id| self.store.meta(id));
+            return metas
                 .map(|meta| (meta.namespace.to_string(), meta.name.to_string()))
                 .filter(|(of, _)| fits(of))
                 .collect();
-            names.sort();
-            return names;
         }
         self.manifests
             .names(kind.kind)
@@ -151,8 +152,10 @@ impl Simulation<'_> {
                 let object = object.and_then(|kind| self.store.find(kind, namespace, name));
                 let mut value = match (self.manifests.get(kind, namespace, name), object) {
                     (Some(value), _) => value.clone(),
-                    // A CronJob's.
-                    (None, Some(job @ ObjectId::Job(_))) => self.store.view(job, self.clock())?,
+                    // A CronJob's, a Deployment's.
+                    (None, Some(owned @ (ObjectId::Job(_) | ObjectId::ReplicaSet(_)))) => {
+                        self.store.view(owned, self.clock())?
+                    }
                     _ => return None,
                 };
                 if let Some(replicas) = object.and_then(|object| self.store.replicas(object)) {
@@ -161,6 +164,24 @@ impl Simulation<'_> {
                 Some(value)
             }
         }
+    }
+
+    /// An object with the annotation by which `kubectl apply` knows its last manifest: the
+    /// manifests of the start were applied, unless they are exports of what was not.
+    pub(super) fn as_applied(&self, target: &Target) -> Option<Value> {
+        let live = self.live(target.key())?;
+        let first = self.manifests.of_start(target.key(), self.scenario);
+        let was_applied = |first: &&Value| first["metadata"]["uid"].is_null();
+        Some(match first.filter(was_applied) {
+            Some(first) => with_last_applied(live, first),
+            None => live,
+        })
+    }
+
+    /// Whether `kubectl apply` knows an object's last manifest.
+    pub(super) fn was_applied(&self, target: &Target) -> bool {
+        let live = self.as_applied(target);
+        live.is_some_and(|live| live["metadata"]["annotations"][LAST_APPLIED].is_string())
     }
 
     fn clock(&self) -> Clock {

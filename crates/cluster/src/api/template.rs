@@ -1,5 +1,7 @@
 //! Pod templates: what a workload's pods are made from.
 
+use std::sync::Arc;
+
 use super::meta::Labels;
 use super::placement::Placement;
 use super::probe::ProbeSpec;
@@ -14,7 +16,7 @@ pub struct PodTemplate {
     /// `metadata.labels`.
     pub labels: Labels,
     /// `metadata.annotations`.
-    pub annotations: Labels,
+    pub annotations: Arc<Labels>,
     /// `spec.containers`.
     pub containers: Vec<ContainerSpec>,
     /// `spec.initContainers`, restartable ones (sidecars) included.
@@ -27,8 +29,6 @@ pub struct PodTemplate {
     pub priority: i32,
     /// `spec.terminationGracePeriodSeconds`.
     pub termination_grace: SimDuration,
-    /// `controller.kubernetes.io/pod-deletion-cost`.
-    pub deletion_cost: i32,
     /// `spec.nodeSelector`.
     pub node_selector: Labels,
     /// `spec.tolerations`.

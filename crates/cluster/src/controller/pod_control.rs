@@ -314,8 +314,9 @@ impl PodControl {
             owner: Some(owner),
             ..ObjectMeta::named(namespace, name, uid, created)
         };
+        meta.annotations = Arc::clone(&new.template.annotations);
         if let Some(index) = index {
-            meta.annotations = Arc::new(index.annotations());
+            Arc::make_mut(&mut meta.annotations).extend(index.annotations());
         }
         let pod = Pod {
             ordinal,

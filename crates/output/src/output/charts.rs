@@ -446,7 +446,7 @@ fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
     let weight = |cores: f64, gib: f64| cores * cpu + gib * memory;
     let serving = |workload: usize| !recording.workloads[workload].is_load;
     let start = recording.warm_up.as_secs_f64();
-    let requested = since(start, pod_sum(recording, serving, price));
+    let requested = since(start, &pod_sum(recording, serving, price));
     let used = pod_sum(recording, |_| true, weight);
     let there = nodes(recording, |node| weight(node.cpu, node.memory));
     let mut times: Vec<f64> = used.iter().chain(&there).map(|point| point.0).collect();
@@ -490,8 +490,8 @@ fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
 }
 
 /// Steps that are zero before a time.
-fn since(start: f64, points: Points) -> Points {
-    let first = (start > 0.0).then(|| (start, steps::at(&points, start)));
+fn since(start: f64, points: &Points) -> Points {
+    let first = (start > 0.0).then(|| (start, steps::at(points, start)));
     let rest = points
         .iter()
         .copied()
@@ -556,8 +556,8 @@ mod tests {
     #[test]
     fn what_pods_cost_before_the_warm_ups_end_is_not_drawn() {
         let points = vec![(0.0, 1.0), (30.0, 2.0), (90.0, 3.0)];
-        assert_eq!(since(60.0, points.clone()), [(60.0, 2.0), (90.0, 3.0)]);
-        assert_eq!(since(0.0, points.clone()), points);
+        assert_eq!(since(60.0, &points), [(60.0, 2.0), (90.0, 3.0)]);
+        assert_eq!(since(0.0, &points), points);
     }
 
     #[test]

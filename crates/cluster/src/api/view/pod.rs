@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::pod_conditions::conditions;
 use super::template::{amounts, pod_spec, resources_of, seconds};
 use super::{Clock, list, meta};
-use crate::api::meta::ObjectId;
+use crate::api::meta::{Labels, ObjectId};
 use crate::api::node::Node;
 use crate::api::pod::{ContainerStatus, Pod, PodPhase, TerminationReason};
 use crate::api::resources::Resources;
@@ -24,7 +24,7 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
     } else {
         0
     };
-    let metadata = meta::metadata(&pod.meta, &template.annotations, Some(grace), store, clock);
+    let metadata = meta::metadata(&pod.meta, &Labels::new(), Some(grace), store, clock);
     let resources = (0..pod.containers.len()).map(|place| pod.spec_resources(place));
     let mut spec = pod_spec(template, resources, restart_policy(pod, store), true);
     // The scheduler's choice can be seen once the pod is bound.

@@ -134,6 +134,27 @@ impl Controller {
         }
     }
 
+    /// Wakes up for a Deployment one of whose ReplicaSets somebody else changes, or is about to
+    /// delete: one of the same template has the same name again.
+    pub fn enqueue(
+        &mut self,
+        id: DeploymentId,
+        deleted: Option<ReplicaSetId>,
+        context: &mut Context<'_, Event>,
+    ) {
+        let store = &context.store;
+        let deleted = deleted.and_then(|set| store.replica_set(set));
+        if let (Some(deployment), Some(set)) = (store.deployment(id), deleted)
+            && deployment.template == set.template
+            && let Some(hash) = set.pod_labels.get(HASH_LABEL)
+        {
+            let hash = hash.clone();
+            let known = self.known(id);
+            known.hash = Some((known.created + 1, hash));
+        }
+        self.schedule(id, context.now + self.api_latency, context);
+    }
+
     fn schedule(&mut self, id: DeploymentId, at: SimTime, context: &mut Context<'_, Event>) {
         let known = self.known(id);
         if known.sync_at.is_none_or(|scheduled| at < scheduled) {

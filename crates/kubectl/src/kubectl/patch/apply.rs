@@ -68,6 +68,17 @@ fn annotated(manifest: &Value) -> Value {
     modified
 }
 
+/// An object with the annotation that its last manifest leaves; with the one that it has, if it
+/// has one.
+pub fn with_last_applied(mut live: Value, manifest: &Value) -> Value {
+    if live["metadata"]["annotations"][LAST_APPLIED].is_null() {
+        let annotation = annotated(manifest)["metadata"]["annotations"][LAST_APPLIED].take();
+        object_at(&mut live, &["metadata", "annotations"])
+            .insert(LAST_APPLIED.to_owned(), annotation);
+    }
+    live
+}
+
 fn prune_nulls(value: &mut Value) {
     match value {
         Value::Object(object) => {

@@ -87,10 +87,6 @@ pub(super) fn template(
         );
     }
     let annotations = labels(metadata.annotations.as_ref());
-    let deletion_cost = annotations
-        .get("controller.kubernetes.io/pod-deletion-cost")
-        .and_then(|cost| cost.parse().ok())
-        .unwrap_or(0);
     let containers: Vec<ContainerSpec> = spec
         .containers
         .iter()
@@ -127,14 +123,13 @@ pub(super) fn template(
     }
     let made = PodTemplate {
         labels: template_labels,
-        annotations,
+        annotations: annotations.into(),
         containers,
         init_containers,
         pod_cpu_request,
         pod_memory_request,
         priority: spec.priority.unwrap_or(0),
         termination_grace: seconds(grace),
-        deletion_cost,
         node_selector: labels(spec.node_selector.as_ref()),
         tolerations: placement::tolerations(&spec, context),
         never_preempts: spec.preemption_policy.as_deref() == Some("Never"),
