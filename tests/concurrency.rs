@@ -123,7 +123,7 @@ fn with_database(connections: u32, most: u32, wait: f64) -> [ServerSpec; 2] {
     };
     let mut services = [service(), service()];
     services[0].calls = vec![call];
-    services[1].name = "db".to_owned();
+    "db".clone_into(&mut services[1].name);
     services[1].request.wait = Dist::Constant(wait);
     services[1].concurrency.max_connections = Some(most);
     services

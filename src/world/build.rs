@@ -416,6 +416,7 @@ impl<'s> Simulation<'s> {
             links: Links::new(scenario),
             requests: TemplateRequests::default(),
             pods: Vec::new(),
+            former: std::collections::BTreeMap::new(),
             manifests: Manifests::new(scenario),
             drains: Vec::new(),
             rollouts: Vec::new(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::traffic::{Effect, ServerId};
 use super::{PodLink, Simulation};
 use crate::api::{Change, ObjectId, Pod, PodId, TerminationReason, What, WorkloadId, Write};
+use crate::metrics::MetricsPodId;
 use crate::record::{Counts, DisruptionKind, DisruptionRecord, EventRecord, WorkloadRecord};
 use crate::sim::SimTime;
 
@@ -149,6 +150,20 @@ impl Simulation<'_> {
         Some((id, self.scenario.services[service].container as u16))
     }
 
+    /// A pod is gone. The next of a StatefulSet's has its name, and metrics-server goes by names.
+    fn forget_metrics(&mut self, id: PodId, metrics: MetricsPodId) {
+        match self.store.pod(id) {
+            Some(pod) if matches!(pod.meta.owner, Some(ObjectId::StatefulSet(_))) => {
+                self.metrics.leave_behind(metrics);
+                let key = (pod.workload, pod.ordinal);
+                if let Some(older) = self.former.insert(key, metrics) {
+                    self.metrics.untrack_pod(older);
+                }
+            }
+            _ => self.metrics.untrack_pod(metrics),
+        }
+    }
+
     fn carry_pod(&mut self, id: PodId, what: What, now: SimTime) {
         if what == What::EndpointRemoved {
             self.endpoint_removed(id);
@@ -195,7 +210,7 @@ impl Simulation<'_> {
                     },
                 );
                 if let Some(metrics) = link.metrics {
-                    self.metrics.untrack_pod(metrics);
+                    self.forget_metrics(id, metrics);
                 }
                 self.vpas.pod_deleted(link.vpa.as_ref());
                 self.recorder.pod_deleted(link.record, now);

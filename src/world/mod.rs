@@ -33,9 +33,10 @@ mod usage;
 mod vpa;
 mod waiting;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use crate::api::{Change, EventSink, PodDraws, PodId, Store};
+use crate::api::{Change, EventSink, PodDraws, PodId, Store, WorkloadId};
 use crate::autoscaler::hpa::PodRequests;
 use crate::cloud::Cloud;
 use crate::controller::{
@@ -166,6 +167,8 @@ pub struct Simulation<'s> {
     links: build::Links,
     requests: requests::TemplateRequests,
     pods: Vec<PodLink>,
+    /// What metrics-server has of StatefulSets' pods that are gone, by ordinal.
+    former: BTreeMap<(WorkloadId, u32), MetricsPodId>,
     manifests: manifests::Manifests,
     /// `kubectl drain`s that wait for pods; none where they have ended.
     drains: Vec<Option<drain::Draining>>,

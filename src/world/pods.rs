@@ -35,6 +35,7 @@ impl Simulation<'_> {
             self.requests.of(&pod.template)
         };
         let asked = pod.requested();
+        let former = self.former.remove(&(workload, pod.ordinal));
         let record = PodRecord {
             namespace: self.recorder.recording.workloads[record_of]
                 .namespace
@@ -59,6 +60,7 @@ impl Simulation<'_> {
         containers.resize(pod.template.lasting().count(), None);
         self.pods[slot] = PodLink {
             pod: Some(id),
+            metrics: former,
             containers,
             requests,
             boost,
@@ -176,9 +178,14 @@ impl Simulation<'_> {
         let uid = self.store.pod(id).map_or(0, |pod| pod.meta.uid.0);
         let source = self.source_of(id, container, serving, at);
         let link = &mut self.pods[id.slot()];
-        let pod = *link
-            .metrics
-            .get_or_insert_with(|| self.metrics.track_pod(node, uid));
+        let pod = match link.metrics {
+            Some(pod) => {
+                self.metrics.move_pod(pod, node, uid);
+                pod
+            }
+            None => self.metrics.track_pod(node, uid),
+        };
+        link.metrics = Some(pod);
         let tracked = Tracked { source, container };
         let tracked = if at < SimTime::ZERO {
             let (cores, memory) = self.settled_usage(id, container, serving);

@@ -188,6 +188,13 @@ impl Simulation<'_> {
         printed: &mut Printed,
         now: SimTime,
     ) {
+        if command.force && command.grace_period == Some(0) {
+            printed.out(
+                "Warning: Immediate deletion does not wait for confirmation that the running \
+                 resource has been terminated. The resource may continue to run on the cluster \
+                 indefinitely.",
+            );
+        }
         for target in self.targets(&command.targets, line, documents) {
             if self.live(target.key()).is_none() {
                 if !command.ignore_not_found {

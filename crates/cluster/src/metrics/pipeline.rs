@@ -402,6 +402,29 @@ impl Pipeline {
         }
     }
 
+    /// Forgets a pod's containers. What metrics-server has of the pod it has until it publishes
+    /// the next scrape, for another pod of the same name, too.
+    pub fn leave_behind(&mut self, id: MetricsPodId) {
+        self.part(id.slot());
+        let Some(pod) = self.pods.get_mut(id) else {
+            return;
+        };
+        let containers: Vec<ContainerId> = pod.containers().collect();
+        for container in containers {
+            pod.remove(container);
+            self.containers.remove(container);
+        }
+        pod.tracked = 0;
+    }
+
+    /// A pod is on this node, and another than the one that left this behind.
+    pub fn move_pod(&mut self, id: MetricsPodId, node: MetricsNodeId, uid: u64) {
+        if let Some(pod) = self.pods.get_mut(id) {
+            pod.node = node;
+            pod.streams = self.streams.of("metrics").numbered(uid);
+        }
+    }
+
     /// A pod is no longer one of which one container is measured as scrapes read it, or begins anew.
     fn part(&mut self, slot: usize) {
         let Some(lone) = self.lone.get_mut(slot).and_then(Option::take) else {
