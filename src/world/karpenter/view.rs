@@ -342,7 +342,7 @@ fn effect(effect: TaintEffect) -> Effect {
 /// A pod as Karpenter sees it.
 fn of_pod(pod: &ApiPod, blocks_disruption: bool, now: SimTime) -> Pod {
     let asked = pod.amounts().raw;
-    let deletion_cost = pod.template.deletion_cost;
+    let deletion_cost = pod.deletion_cost();
     let none = Extended::new();
     let extended = pod
         .template

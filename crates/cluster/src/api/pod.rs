@@ -208,6 +208,18 @@ impl Pod {
         index.parse().ok()
     }
 
+    /// What its deletion costs by the annotation `controller.kubernetes.io/pod-deletion-cost`; 0
+    /// if that is not an i32 as upstream writes it (`GetDeletionCostFromPodAnnotations`).
+    pub fn deletion_cost(&self) -> i32 {
+        let annotations = &self.meta.annotations;
+        let written = annotations.get("controller.kubernetes.io/pod-deletion-cost");
+        let is_plain = |text: &&String| {
+            *text == "0" || text.starts_with(|first| matches!(first, '-' | '1'..='9'))
+        };
+        let plain = written.filter(is_plain);
+        plain.and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
     /// A pod of this template that waits for the scheduler.
     pub fn new(meta: ObjectMeta, workload: WorkloadId, template: Arc<PodTemplate>) -> Self {
         let created = meta.created;

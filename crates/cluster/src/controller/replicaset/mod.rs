@@ -7,7 +7,7 @@ pub mod slow_start;
 use super::calls::{BURST_REPLICAS, Caller};
 use super::owner;
 use super::pod_control::{PodControl, active_pods, delete_pod};
-use crate::api::{Change, Context, Labels, ObjectId, PodId, PodPhase, ReplicaSetId, What};
+use crate::api::{Change, Context, ObjectId, PodId, PodPhase, ReplicaSetId, What};
 use crate::cluster::spec::ClusterConfig;
 use crate::sim::{SimDuration, Stream};
 use ranking::{RankedPod, deletion_order};
@@ -105,20 +105,6 @@ impl Controller {
     }
 }
 
-/// What a pod's deletion costs by its annotation, as an i32; 0 if it says nothing valid
-/// (`GetDeletionCostFromPodAnnotations`).
-fn deletion_cost(annotations: &Labels) -> i32 {
-    let written = annotations.get("controller.kubernetes.io/pod-deletion-cost");
-    let is_plain = |text: &&String| {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        text.starts_with('-')
-            || *text == "0"
-            || digits.starts_with(|first| matches!(first, '1'..='9'))
-    };
-    let plain = written.filter(is_plain);
-    plain.and_then(|text| text.parse().ok()).unwrap_or(0)
-}
-
 /// The first `count` pods in the order of deletion.
 fn first_to_go(active: &[PodId], count: usize, context: &Context<'_, Event>) -> Vec<PodId> {
     if count >= active.len() {
@@ -132,7 +118,7 @@ fn first_to_go(active: &[PodId], count: usize, context: &Context<'_, Event>) -> 
             assigned: pod.node.is_some(),
             phase_rank: if pod.phase == PodPhase::Pending { 0 } else { 2 },
             ready_since: pod.ready.then_some(pod.ready_transition),
-            deletion_cost: deletion_cost(&pod.meta.annotations),
+            deletion_cost: pod.deletion_cost(),
             related_on_node: pod.node.map_or(0, |node| store.pods_on(node, pod.workload)),
             max_restarts: pod.containers.iter().map(|c| c.restarts).max().unwrap_or(0),
             created: pod.meta.created,
