@@ -6,6 +6,7 @@ mod files;
 use std::fs;
 
 use files::Memory;
+use nlsim::api::Kind;
 use nlsim::load::spec::Generator;
 use nlsim::scenario::{Built, Guess, Loaded};
 use nlsim::sim::{Dist, SimDuration};
@@ -42,6 +43,40 @@ fn a_shop_behind_an_ingress() {
 #[test]
 fn a_queue_and_an_api_with_custom_metrics() {
     insta::assert_snapshot!(shown("queue"));
+}
+
+/// Triggers of KEDA get what they look at: the scenario has no warning of a trigger without a source,
+/// and its workers come from nothing.
+#[test]
+fn queues_and_sources_for_the_triggers_of_keda() {
+    let text = shown("keda");
+    assert!(!text.contains("nothing answers this trigger"), "{text}");
+    for wanted in [
+        "[[queue]]\nname = \"celery\"\nkind = \"redis\"\n",
+        "consumes = \"celery\"\nrequest = { cpu = \"150ms\", wait = \"850ms\" }",
+        "name = \"orders\"\nkind = \"kafka\"\npartitions = 6",
+        "[[load]]\nname = \"celery\"\nqueue = \"celery\"\n",
+        "scaled_object = \"worker\"\ntrigger = 2\n",
+        "scaled_job = \"report\"\ntrigger = 0\n",
+        "queue    celery of redis, consumed by worker: 0 to 14 messages a second",
+    ] {
+        assert!(text.contains(wanted), "{wanted} in {text}");
+    }
+    // The cluster's Prometheus answers for the API.
+    assert!(!text.contains("scaled_object = \"api\""), "{text}");
+    let manifest = fs::read_to_string("tests/guesses/keda.yaml").expect("a file");
+    let (_, built) = guessed(&manifest);
+    let mut cluster = nlsim::world::Simulation::new(&built.scenario, 1);
+    let most = (1..=12).map(|part| {
+        let time = nlsim::sim::SimTime::from_secs(part * 600 - 1);
+        cluster.step_until(time).expect("no endless loop");
+        let worker = cluster.store().find(Kind::Deployment, "default", "worker");
+        worker.and_then(|worker| cluster.store().replicas(worker))
+    });
+    let most: Vec<i32> = most
+        .map(|replicas| replicas.expect("it is there"))
+        .collect();
+    assert!(most.iter().any(|replicas| *replicas >= 10), "{most:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How much load a workload gets: enough to take its autoscaler through most of its range.
 
 use super::survey::Seen;
-use super::{DURATION, LoadGuess};
+use super::{DURATION, LoadGuess, QueueGuess, QueueKindGuess};
 use crate::autoscaler::hpa::{HpaSpec, MetricSpec, Resource, ResourceTarget};
 use crate::cluster::spec::ContainerSpec;
 use crate::sim::SimDuration;
@@ -39,15 +39,15 @@ fn replicas(spec: &HpaSpec) -> (f64, f64) {
     (least, least.max(PEAK * f64::from(spec.max_replicas)))
 }
 
-/// The range of a quantity of which each replica takes `each` at its target.
-pub(super) fn of_hpa(name: &str, spec: &HpaSpec, each: f64) -> Range {
+/// The range of a quantity of which each replica takes `each` at its target. `who` scales it.
+pub(super) fn of_hpa(who: &str, spec: &HpaSpec, each: f64) -> Range {
     let (least, most) = replicas(spec);
     let high = each * most;
     Range {
         low: (0.8 * each * least).min(0.5 * high),
         high,
         why: format!(
-            "HPA {name}, {} to {} replicas",
+            "{who}, {} to {} replicas",
             spec.min_replicas, spec.max_replicas
         ),
     }
@@ -158,12 +158,46 @@ pub(super) fn load(seen: &Seen) -> LoadGuess {
 /// Requests a second, if the HPA asks for a metric of the pods which they may be.
 pub(super) fn by_requests(seen: &Seen) -> Option<Range> {
     let (name, spec) = seen.hpa.as_ref()?;
+    if let Some(scaled) = &seen.scaled {
+        let mut triggers = scaled.triggers.iter();
+        let each = triggers.find_map(|trigger| trigger.requests_each())?;
+        let range = scaled.range(each);
+        return (each > 0.0 && range.high <= 3.0 * MOST_REQUESTS).then_some(range);
+    }
     let target = spec.metrics.iter().find_map(|metric| match metric {
         MetricSpec::Pods { average_value, .. } => Some(*average_value as f64 / 1000.0),
         _ => None,
     })?;
     let range = of_hpa(name, spec, target);
     (target > 0.0 && range.high <= 3.0 * MOST_REQUESTS).then_some(range)
+}
+
+/// Messages that keep the workers of a queue busy, each for a second of a task.
+pub(super) fn messages(seen: &Seen, (kind, name): &(QueueKindGuess, String)) -> QueueGuess {
+    let cores = cores(seen);
+    let replicas = |spec: &HpaSpec| replicas(spec).1;
+    let most = seen.hpa.as_ref().map_or(1.0, |(_, spec)| replicas(spec));
+    let cpu = (1000.0 * cores.high / most).round().clamp(1.0, 1000.0) as i64;
+    let scaled = seen.scaled.as_ref();
+    let range = scaled.map(|scaled| scaled.range(1.0));
+    let (low, high) = range.map_or((0.0, most), |range| (range.low, range.high));
+    let (mean, amplitude) = wave(low, high);
+    let bounds = scaled.map_or((0, 1), |scaled| scaled.bounds);
+    QueueGuess {
+        kind: *kind,
+        name: name.clone(),
+        partitions: (*kind == QueueKindGuess::Kafka).then_some(bounds.1.max(1) as u32),
+        cpu: SimDuration::from_millis(cpu),
+        wait: SimDuration::from_millis(1000 - cpu),
+        mean,
+        amplitude,
+        why: format!(
+            "{}, {} to {} replicas",
+            scaled.map_or("", |scaled| scaled.who.as_str()),
+            bounds.0,
+            bounds.1
+        ),
+    }
 }
 
 /// Mean and amplitude of a wave between two values, in round numbers.
@@ -179,6 +213,12 @@ pub(super) fn round(value: f64) -> f64 {
     }
     let scale = 10_f64.powi(1 - value.log10().floor() as i32);
     (value * scale).round() / scale
+}
+
+/// The values of a curve in round numbers.
+pub(super) fn rounded(points: Vec<(SimDuration, f64)>) -> Vec<(SimDuration, f64)> {
+    let round = |(at, value)| (at, round(value));
+    points.into_iter().map(round).collect()
 }
 
 /// A curve from the low over the peak, in the middle, and back.

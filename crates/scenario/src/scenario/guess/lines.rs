@@ -19,7 +19,12 @@ pub(super) fn lines(guess: &Guess) -> Vec<String> {
         };
         format!("metric   {}{of}: {from}", metric.name)
     });
-    services.chain(idle).chain(metrics).chain(nodes).collect()
+    let triggers = guess.triggers.iter().map(|one| {
+        let (place, kind, who) = (one.trigger, &one.kind, &one.who);
+        format!("trigger  {place} of {who}, {kind}: a curve around the target")
+    });
+    let all = services.chain(idle).chain(metrics).chain(triggers);
+    all.chain(nodes).collect()
 }
 
 fn nodes(group: &NodeGuess) -> String {
@@ -58,6 +63,16 @@ fn service(one: &ServiceGuess) -> Option<String> {
                 "service  {called}: {} to {} requests a second ({why}), {cpu} of CPU each{held}",
                 round(low),
                 round(high)
+            )
+        }
+        Demand::Queue(queue) => {
+            let (low, high) = (queue.mean - queue.amplitude, queue.mean + queue.amplitude);
+            let (name, kind, why) = (&queue.name, queue.kind.name(), &queue.why);
+            format!(
+                "queue    {name} of {kind}, consumed by {called}: {} to {} messages a second ({why}), {} of CPU in a second each{held}",
+                round(low),
+                round(high),
+                queue.cpu
             )
         }
         Demand::Usage { cpu, why } => {

@@ -1,16 +1,15 @@
 //! `[[metric]]`s for what HPAs ask of the custom and external metrics APIs.
 
-use super::demand::{by_requests, curve, of_hpa, round};
+use super::demand::{by_requests, curve, of_hpa, rounded};
 use super::survey::{Seen, Survey};
 use super::{Demand, MetricGuess, MetricOf, ServiceGuess, SourceGuess};
 use crate::api::{LabelSelector, Operator};
 use crate::autoscaler::hpa::{HpaSpec, MetricSpec, ValueTarget};
-use crate::sim::SimDuration;
 
 pub(super) fn guess(survey: &Survey, services: &[ServiceGuess]) -> Vec<MetricGuess> {
     let mut made: Vec<MetricGuess> = Vec::new();
     for seen in &survey.workloads {
-        let Some((hpa, spec)) = &seen.hpa else {
+        let Some((hpa, spec)) = seen.hpa.as_ref().filter(|_| seen.scaled.is_none()) else {
             continue;
         };
         let service = services.iter().find(|one| one.workload == seen.reference);
@@ -121,9 +120,4 @@ fn whole(target: ValueTarget, hpa: &str, spec: &HpaSpec) -> SourceGuess {
         }
     };
     SourceGuess::Series(rounded(points))
-}
-
-fn rounded(points: Vec<(SimDuration, f64)>) -> Vec<(SimDuration, f64)> {
-    let round = |(at, value)| (at, round(value));
-    points.into_iter().map(round).collect()
 }

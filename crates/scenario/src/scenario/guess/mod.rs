@@ -3,6 +3,7 @@
 
 mod demand;
 mod entries;
+mod keda;
 mod lines;
 mod metrics;
 mod nodes;
@@ -35,6 +36,8 @@ pub struct Guess {
     pub services: Vec<ServiceGuess>,
     /// Metrics of the custom and external metrics APIs that HPAs ask for.
     pub metrics: Vec<MetricGuess>,
+    /// What triggers of KEDA look at that nothing else answers.
+    pub triggers: Vec<TriggerGuess>,
 }
 
 /// A group of nodes.
@@ -97,6 +100,8 @@ pub enum Demand {
     },
     /// Requests of clients.
     Load(LoadGuess),
+    /// Messages of a queue that a trigger of KEDA names.
+    Queue(QueueGuess),
     /// CPU usage without requests: cores of all pods together over the time.
     Usage {
         /// From each time on, in cores.
@@ -119,12 +124,75 @@ pub struct LoadGuess {
     pub why: String,
 }
 
+/// A queue and the messages that come into it over a compressed day.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueGuess {
+    /// What it is.
+    pub kind: QueueKindGuess,
+    /// Its name.
+    pub name: String,
+    /// Partitions of a topic: one for each replica.
+    pub partitions: Option<u32>,
+    /// CPU time of a task.
+    pub cpu: SimDuration,
+    /// What a task waits besides.
+    pub wait: SimDuration,
+    /// Mean of the rate.
+    pub mean: f64,
+    /// Peak minus mean.
+    pub amplitude: f64,
+    /// Why it is there, and between which numbers of pods.
+    pub why: String,
+}
+
+/// What a queue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueKindGuess {
+    /// RabbitMQ.
+    RabbitMq,
+    /// A list of Redis.
+    Redis,
+    /// SQS.
+    Sqs,
+    /// A topic of Kafka.
+    Kafka,
+}
+
+impl QueueKindGuess {
+    /// As a scenario writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RabbitMq => "rabbitmq",
+            Self::Redis => "redis",
+            Self::Sqs => "sqs",
+            Self::Kafka => "kafka",
+        }
+    }
+}
+
+/// What a trigger of KEDA looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TriggerGuess {
+    /// `scaled_object` or `scaled_job`.
+    pub key: &'static str,
+    /// The object's name, with its namespace where needed.
+    pub object: String,
+    /// How texts call it.
+    pub who: String,
+    /// The trigger's place.
+    pub trigger: usize,
+    /// Its type.
+    pub kind: String,
+    /// Its values.
+    pub source: SourceGuess,
+}
+
 /// A metric of the custom or external metrics API.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricGuess {
     /// Name.
     pub name: String,
-    /// The HPA that asks for it.
+    /// Who asks for it: `HPA web`.
     pub hpa: String,
     /// What it is of.
     pub of: MetricOf,
@@ -171,6 +239,7 @@ impl Guess {
             name: name.to_owned(),
             nodes: nodes::guess(&survey),
             metrics: metrics::guess(&survey, &services),
+            triggers: keda::sources(&survey),
             services,
         })
     }

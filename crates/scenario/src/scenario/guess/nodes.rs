@@ -1,5 +1,6 @@
 //! Node groups with room for every pod, with all HPAs at their largest.
 
+use super::keda::Scaled;
 use super::survey::{Seen, Survey};
 use super::{NodeGuess, NodeShape};
 use crate::cluster::prices::PriceTable;
@@ -28,7 +29,10 @@ struct Pods {
 pub(super) fn guess(survey: &Survey) -> Vec<NodeGuess> {
     let mut groups: Vec<(Labels, Vec<Pods>)> = Vec::new();
     let workloads = survey.workloads.iter().map(|seen| (&seen.spec, pods(seen)));
-    let jobs = survey.jobs.iter().map(|spec| (spec, pods_of_job(spec)));
+    let jobs = survey
+        .jobs
+        .iter()
+        .map(|spec| (spec, pods_of_job(spec, survey)));
     for (spec, own) in workloads.chain(jobs) {
         let mut selector = spec.template.node_selector.clone();
         selector.retain(|key, value| !is_everywhere(key, value));
@@ -87,9 +91,15 @@ fn pods(seen: &Seen) -> Pods {
     }
 }
 
-/// The pods of a Job, or of one Job of a CronJob.
-fn pods_of_job(spec: &WorkloadSpec) -> Pods {
+/// The pods of a Job, of one Job of a CronJob, or of all Jobs of a ScaledJob.
+fn pods_of_job(spec: &WorkloadSpec, survey: &Survey) -> Pods {
     let number = match &spec.kind {
+        WorkloadKind::ScaledJob(job) => {
+            let is_own = |one: &&Scaled| one.is_job(&spec.namespace, &spec.name);
+            let scaled = survey.scaled.iter().find(is_own);
+            let jobs = scaled.map_or(0, |scaled| scaled.bounds.1);
+            jobs.saturating_mul(job.parallelism)
+        }
         WorkloadKind::Job(spec) => spec.parallelism,
         WorkloadKind::CronJob(spec) => spec.job.parallelism,
         _ => 0,

@@ -12,6 +12,7 @@ const OF_TARGET: f64 = 0.8;
 
 pub(super) fn guess(survey: &Survey) -> Vec<ServiceGuess> {
     let all = || survey.workloads.iter();
+    let service = |seen: &Seen, is_any| service(seen, survey, is_any);
     // With neither an entry nor an autoscaler every Service gets a load, and without Services
     // every workload has something to do.
     let is_any = !all().any(is_moved);
@@ -27,7 +28,7 @@ fn is_moved(seen: &Seen) -> bool {
     seen.entry.is_some() || seen.hpa.is_some() || seen.vpa.is_some() || seen.job.is_some()
 }
 
-fn service(seen: &Seen, is_any: bool) -> ServiceGuess {
+fn service(seen: &Seen, survey: &Survey, is_any: bool) -> ServiceGuess {
     let containers = &seen.spec.template.containers;
     let container = seen.container.and_then(|place| containers.get(place));
     ServiceGuess {
@@ -37,14 +38,17 @@ fn service(seen: &Seen, is_any: bool) -> ServiceGuess {
         behind: seen.services.clone(),
         memory: memory(seen),
         demand: if is_moved(seen) || is_any {
-            demand_of(seen)
+            demand_of(seen, survey)
         } else {
             Demand::None
         },
     }
 }
 
-fn demand_of(seen: &Seen) -> Demand {
+fn demand_of(seen: &Seen, survey: &Survey) -> Demand {
+    if let Some(queue) = survey.queue_of(seen) {
+        return Demand::Queue(demand::messages(seen, queue));
+    }
     if let Some(job) = &seen.job {
         return Demand::Job {
             name: job.clone(),

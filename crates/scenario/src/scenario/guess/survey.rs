@@ -1,6 +1,8 @@
 //! What manifests hold that a guess is made from.
 
+use super::QueueKindGuess;
 use super::entries::{Entry, entries};
+use super::keda::{Scaled, Trigger, scaled};
 use crate::autoscaler::hpa::HpaSpec;
 use crate::cluster::spec::{Labels, WorkloadKind, WorkloadSpec};
 use crate::load::command_line::{WgetLoop, parse_wget_loop};
@@ -23,8 +25,10 @@ pub(super) struct Seen {
     pub(super) container: Option<usize>,
     /// How clients from outside reach it, if they do.
     pub(super) entry: Option<String>,
-    /// The HPA that scales it.
+    /// Who scales it, `HPA web` or `ScaledObject web`, and how its HPA does.
     pub(super) hpa: Option<(String, HpaSpec)>,
+    /// The ScaledObject that scales it.
+    pub(super) scaled: Option<Scaled>,
     /// The VPA that targets it.
     pub(super) vpa: Option<String>,
     /// A Job of the manifests that sends it requests.
@@ -40,6 +44,8 @@ pub(super) struct Survey {
     pub(super) has_request_rule: bool,
     /// Jobs and CronJobs.
     pub(super) jobs: Vec<WorkloadSpec>,
+    /// ScaledObjects and ScaledJobs.
+    pub(super) scaled: Vec<Scaled>,
 }
 
 /// A Kubernetes Service.
@@ -100,6 +106,7 @@ impl Survey {
         let loops: Vec<(&WorkloadSpec, WgetLoop)> = (specs.iter().filter(|spec| is_load(spec)))
             .filter_map(|spec| Some((spec, parse_wget_loop(&script(spec))?)))
             .collect();
+        let all_scaled = scaled(&read.manifests, documents);
         let mut workloads = Vec::new();
         for (object, spec) in read.manifests.workloads.iter().zip(&specs) {
             if is_load(spec) || is_daemon(spec) {
@@ -118,16 +125,25 @@ impl Survey {
             });
             let own: Vec<&Service<'_>> = services.iter().filter(|one| selects(one, spec)).collect();
             let document = &documents[object.document].node;
+            let (kind, namespace) = (spec.kind.name(), &spec.namespace);
+            let scaled = all_scaled.iter();
+            let scaled = (scaled.cloned()).find(|one| one.scales(kind, namespace, &spec.name));
+            let by_keda = scaled
+                .as_ref()
+                .map(|one| (one.who.clone(), one.hpa.clone()));
             workloads.push(Seen {
                 reference: reference(spec, &specs),
                 name: name(spec, &specs),
                 services: own.iter().map(|one| one.name.to_owned()).collect(),
                 container: own.iter().find_map(|one| serving(one.document, document)),
                 entry: own.iter().find_map(|one| entry(one, &entries)),
-                hpa: hpa.map(|hpa| {
-                    let spec = hpa.value.input.clone().defaulted();
-                    (hpa.value.name.clone(), spec)
-                }),
+                hpa: hpa
+                    .map(|hpa| {
+                        let spec = hpa.value.input.clone().defaulted();
+                        (format!("HPA {}", hpa.value.name), spec)
+                    })
+                    .or(by_keda),
+                scaled,
                 vpa: vpa.map(|vpa| vpa.value.name.clone()),
                 job: loops.iter().find_map(|(job, found)| {
                     is_asked(&found.url.host, &job.namespace, &own).then(|| job.name.clone())
@@ -145,7 +161,35 @@ impl Survey {
             daemons,
             has_request_rule,
             jobs,
+            scaled: all_scaled,
         })
+    }
+
+    /// The queue that a workload consumes: the first that a trigger of its ScaledObject names, unless
+    /// clients ask it or another workload consumes that.
+    pub(super) fn queue_of<'a>(&'a self, seen: &'a Seen) -> Option<&'a (QueueKindGuess, String)> {
+        let first = |seen: &'a Seen| {
+            let scaled = seen.scaled.as_ref();
+            let scaled = scaled.filter(|_| seen.entry.is_none() && seen.job.is_none())?;
+            scaled.triggers.iter().find_map(|one| one.queue.as_ref())
+        };
+        let own = first(seen)?;
+        let mut all = self
+            .workloads
+            .iter()
+            .filter(|one| first(one).is_some_and(|(_, name)| *name == own.1));
+        all.next()
+            .is_some_and(|one| one.reference == seen.reference)
+            .then_some(own)
+    }
+
+    /// Whether what a trigger looks at is a queue that some workload consumes.
+    pub(super) fn consumes(&self, trigger: &Trigger) -> bool {
+        let consumed = self.workloads.iter().filter_map(|seen| self.queue_of(seen));
+        trigger
+            .queue
+            .as_ref()
+            .is_some_and(|own| consumed.into_iter().any(|one| one == own))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    DURATION, Demand, Guess, LoadGuess, MetricGuess, MetricOf, NodeGuess, NodeShape, ServiceGuess,
-    SourceGuess,
+    DURATION, Demand, Guess, LoadGuess, MetricGuess, MetricOf, NodeGuess, NodeShape, QueueGuess,
+    ServiceGuess, SourceGuess, TriggerGuess,
 };
 use crate::sim::SimDuration;
 use crate::units::Bytes;
@@ -49,6 +49,9 @@ pub(super) fn whole(guess: &Guess, manifests: &[String]) -> String {
     for metric in &guess.metrics {
         of_metric(&mut text, metric);
     }
+    for trigger in &guess.triggers {
+        of_trigger(&mut text, trigger);
+    }
     text
 }
 
@@ -91,6 +94,9 @@ fn service(text: &mut String, one: &ServiceGuess) {
         Demand::None => "; with neither an entry nor an autoscaler it gets no load",
         _ => "",
     };
+    if let Demand::Queue(guess) = &one.demand {
+        queue(text, guess);
+    }
     line!(text, "\n# {}: {behind}{idle}.", one.workload);
     line!(text, "[[service]]");
     line!(text, "workload = {}", quoted(&one.workload));
@@ -105,6 +111,14 @@ fn service(text: &mut String, one: &ServiceGuess) {
     {
         line!(text, "request = {{ cpu = \"{request_cpu}\" }}   # guess");
     }
+    if let Demand::Queue(guess) = &one.demand {
+        let QueueGuess { cpu, wait, .. } = guess;
+        line!(text, "consumes = {}", quoted(&guess.name));
+        line!(
+            text,
+            "request = {{ cpu = \"{cpu}\", wait = \"{wait}\" }}   # guess: a task takes a second"
+        );
+    }
     if let Some((base, why)) = &one.memory {
         line!(
             text,
@@ -116,6 +130,12 @@ fn service(text: &mut String, one: &ServiceGuess) {
         Demand::None => {}
         Demand::Job { name, .. } => line!(text, "# The Job {name} sends it requests."),
         Demand::Load(guess) => load(text, one.called(), guess),
+        Demand::Queue(guess) => {
+            let name = quoted(&guess.name);
+            let to = format!("name = {name}\nqueue = {name}");
+            let wave = (guess.mean, guess.amplitude);
+            wave_of(text, &to, ("messages", &guess.why), wave);
+        }
         Demand::Usage { cpu, why } => {
             line!(text, "# guess: CPU of all pods together ({why}).");
             let cores = |cores: f64| format!("\"{}m\"", (cores * 1000.0).round());
@@ -125,10 +145,15 @@ fn service(text: &mut String, one: &ServiceGuess) {
 }
 
 fn load(text: &mut String, service: &str, guess: &LoadGuess) {
-    let (mean, amplitude) = (guess.mean, guess.amplitude);
-    line!(text, "\n[[load]]");
-    line!(text, "name = {0}\nservice = {0}", quoted(service));
-    line!(text, "# guess: requests a second ({}).", guess.why);
+    let name = quoted(service);
+    let to = format!("name = {name}\nservice = {name}");
+    let wave = (guess.mean, guess.amplitude);
+    wave_of(text, &to, ("requests", &guess.why), wave);
+}
+
+fn wave_of(text: &mut String, to: &str, (what, why): (&str, &str), (mean, amplitude): (f64, f64)) {
+    line!(text, "\n[[load]]\n{to}");
+    line!(text, "# guess: {what} a second ({why}).");
     let (period, peak) = (time(DURATION), time(SimDuration(DURATION.0 / 2)));
     line!(
         text,
@@ -136,8 +161,37 @@ fn load(text: &mut String, service: &str, guess: &LoadGuess) {
     );
 }
 
+fn queue(text: &mut String, guess: &QueueGuess) {
+    line!(text, "\n# What a trigger of KEDA looks at.\n[[queue]]");
+    line!(text, "name = {}", quoted(&guess.name));
+    line!(text, "kind = \"{}\"", guess.kind.name());
+    if let Some(partitions) = guess.partitions {
+        line!(
+            text,
+            "partitions = {partitions}   # guess: one for each replica"
+        );
+    }
+}
+
+fn of_trigger(text: &mut String, guess: &TriggerGuess) {
+    let (place, kind) = (guess.trigger, &guess.kind);
+    line!(
+        text,
+        "\n# What trigger {place} of {} looks at, of the type {kind}.",
+        guess.who
+    );
+    line!(text, "[[trigger_source]]");
+    line!(text, "{} = {}", guess.key, quoted(&guess.object));
+    line!(text, "trigger = {place}");
+    if let SourceGuess::Series(points) = &guess.source {
+        line!(text, "# guess: around the target.");
+        let values = curve(points, |value| value.to_string());
+        line!(text, "series = {values}");
+    }
+}
+
 fn of_metric(text: &mut String, metric: &MetricGuess) {
-    line!(text, "\n# What the HPA {} asks for.", metric.hpa);
+    line!(text, "\n# What the {} asks for.", metric.hpa);
     line!(text, "[[metric]]");
     line!(text, "name = {}", quoted(&metric.name));
     match &metric.of {
