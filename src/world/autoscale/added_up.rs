@@ -83,7 +83,7 @@ impl Simulation<'_> {
     pub(super) fn reconcile_added_up(&mut self, index: usize, now: SimTime) -> Option<Decision> {
         let target = self.hpas.states[index].target.as_ref().ok()?;
         let (selection, workload, object) = (target.selection, target.workload, target.object);
-        if self.metrics.is_down() {
+        if self.metrics.is_down() || self.adapter_serves_resources() {
             return None;
         }
         let version = Version {

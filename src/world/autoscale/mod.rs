@@ -4,26 +4,27 @@ mod added_up;
 mod apis;
 mod forecasts;
 mod lives;
+mod resources;
 mod shown;
 mod told;
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::components::with_context;
 use super::{Event, PodLink, Simulation};
-use crate::api::{self, HpaId, ObjectId, PodId, PodPhase, SelectionId, Store, WorkloadId, Write};
+use crate::api::{self, HpaId, ObjectId, PodId, PodPhase, SelectionId, WorkloadId, Write};
 use crate::autoscaler::hpa::{
-    ConditionStatus, ConditionType, ContainerUsage, Controller, Decision, HpaSpec, MetricSpec,
-    Observation, Phase, Pod, PodUsage, PodValue, ReadyCondition, ReadyStatus, Scale, Status, Tally,
+    ConditionStatus, ConditionType, Controller, Decision, HpaSpec, MetricSpec, Observation, Phase,
+    Pod, PodUsage, PodValue, ReadyCondition, ReadyStatus, Scale, Status, Tally,
 };
 use crate::controller::podautoscaler::{self, MetricsApi, Written};
-use crate::metrics::Pipeline;
 use crate::metrics::server::PodMetrics;
 use crate::record::Detail;
-use crate::sim::{SimDuration, SimTime};
+use crate::sim::SimTime;
 use added_up::Known;
 use lives::find_target;
+pub(super) use resources::entry_by_adapter;
+use resources::{Listed, NO_RESOURCE_METRICS, listed_by_adapter, resource_usage};
 
 /// All HPAs, each with its controller's memory, in the order of creation.
 #[derive(Debug, Clone, Default)]
@@ -108,24 +109,6 @@ struct Target {
     selector: String,
 }
 
-/// What a list of pod metrics answers while metrics-server is down.
-const NO_RESOURCE_METRICS: &str = "unable to fetch metrics from resource metrics API: the server is currently unable to handle the request (get pods.metrics.k8s.io)";
-
-/// What the resource metrics API lists, gathered without a vector per pod.
-#[derive(Default)]
-struct Listed<'a> {
-    entries: Vec<Entry>,
-    containers: Vec<ContainerUsage<'a>>,
-}
-
-/// A pod's entry: its place in the list of pods, and which containers are its.
-struct Entry {
-    place: usize,
-    timestamp: SimTime,
-    window: SimDuration,
-    containers: Range<usize>,
-}
-
 impl Simulation<'_> {
     /// Carries out an event of the HPA controller: evaluates the HPAs that it leads to.
     pub(super) fn sync_hpas(&mut self, event: podautoscaler::Event, now: SimTime) {
@@ -198,7 +181,14 @@ impl Simulation<'_> {
                 pods.push(observed(&self.pods[id.slot()], pod));
             }
         }
-        let listed = resource_usage(members, &self.store, &self.pods, &self.metrics);
+        let by_adapter = self
+            .adapter_serves_resources()
+            .then(|| self.adapted(members, now));
+        let listed = match &by_adapter {
+            None => resource_usage(members, &self.store, &self.pods, &self.metrics),
+            Some(Ok(usage)) => listed_by_adapter(members, &self.store, usage, now),
+            Some(Err(_)) => Listed::default(),
+        };
         let usage: Vec<PodUsage<'_>> = listed
             .entries
             .iter()
@@ -226,10 +216,10 @@ impl Simulation<'_> {
             },
             selected_by: &rivals,
             pods: &pods,
-            resource_metrics: if self.metrics.is_down() {
-                Err(NO_RESOURCE_METRICS)
-            } else {
-                Ok(&usage)
+            resource_metrics: match &by_adapter {
+                None if self.metrics.is_down() => Err(NO_RESOURCE_METRICS),
+                Some(Err(error)) => Err(error),
+                _ => Ok(&usage),
             },
             tallies: None,
             custom_metrics: &answers,
@@ -267,46 +257,6 @@ fn apis(spec: &HpaSpec) -> Vec<MetricsApi> {
         MetricSpec::External { .. } => MetricsApi::External,
     };
     spec.metrics.iter().map(api).collect()
-}
-
-/// What the resource metrics API lists of these pods.
-fn resource_usage<'a>(
-    members: &[PodId],
-    store: &'a Store,
-    links: &[PodLink],
-    pipeline: &Pipeline,
-) -> Listed<'a> {
-    let mut listed = Listed {
-        entries: Vec::with_capacity(members.len()),
-        containers: Vec::with_capacity(members.len()),
-    };
-    let mut metrics = PodMetrics::default();
-    for (place, id) in members.iter().enumerate() {
-        let link: &PodLink = &links[id.slot()];
-        let is_listed = |pod| pipeline.pod_metrics(pod, &mut metrics);
-        if !link.metrics.is_some_and(is_listed) {
-            continue;
-        }
-        let Some(pod) = store.pod(*id) else {
-            continue;
-        };
-        let from = listed.containers.len();
-        let usage = metrics.containers.iter().filter_map(|container| {
-            let place = usize::from(container.container);
-            Some(ContainerUsage {
-                name: &pod.template.lasting_at(place)?.name,
-                usage: container.milli_values().map(Some),
-            })
-        });
-        listed.containers.extend(usage);
-        listed.entries.push(Entry {
-            place,
-            timestamp: metrics.api_timestamp(),
-            window: metrics.window,
-            containers: from..listed.containers.len(),
-        });
-    }
-    listed
 }
 
 /// A pod as the controller's informer shows it.

@@ -1,11 +1,13 @@
 //! The Prometheus adapter in front of the custom and external metrics APIs.
 
+use std::collections::BTreeMap;
+
 use super::{PrometheusEvent, millis};
 use crate::api::{LabelSelector, Operator as LabelOperator, Requirement as LabelRequirement};
 use crate::autoscaler::hpa::{MetricSpec, ObjectReference};
 use crate::prometheus::adapter::config::GroupResource;
 use crate::prometheus::adapter::{
-    Adapter as Rules, ApiError, Kinds, Objects, Operator, Requirement,
+    Adapter as Rules, ApiError, Kinds, Objects, Operator, Requirement, ResourceMetrics, Usage,
 };
 use crate::prometheus::promql::{Edition, Query};
 use crate::prometheus::storage::Storage;
@@ -26,7 +28,12 @@ pub(in crate::world) struct Adapter {
     max_age: SimDuration,
     /// Whether it serves the custom metrics API and the external one.
     serves: [bool; 2],
+    /// What it serves the resource metrics API by, and the window that this names.
+    resources: Option<(ResourceMetrics, SimDuration)>,
 }
+
+/// Usage by pod and container.
+pub(in crate::world) type OfPods = BTreeMap<String, BTreeMap<String, Usage>>;
 
 /// A metric as an HPA asks for it.
 #[derive(Debug, Clone, Copy)]
@@ -75,12 +82,16 @@ impl Adapter {
         let kinds = Kinds::default();
         let rules = Rules::new(&spec.config, kinds.clone()).ok()?;
         let config = &spec.config;
+        let resources = config.resource_rules.as_ref();
+        let resources = resources.and_then(|one| ResourceMetrics::new(one, kinds.clone()).ok());
+        let resources = resources.map(|one| (one.of_edition(edition), spec.resource_window));
         Some(Self {
             rules: rules.of_edition(edition),
             kinds,
             relist_interval: spec.relist_interval,
             max_age: spec.max_age,
             serves: [&config.rules, &config.external_rules].map(|rules| !rules.is_empty()),
+            resources,
         })
     }
 
@@ -131,6 +142,40 @@ impl Simulation<'_> {
     pub(in crate::world) fn adapter_serves(&self, external: bool) -> bool {
         self.adapter()
             .is_some_and(|adapter| adapter.serves[usize::from(external)])
+    }
+
+    /// Whether the adapter stands in for metrics-server.
+    pub(in crate::world) fn adapter_serves_resources(&self) -> bool {
+        self.adapter().is_some_and(|one| one.resources.is_some())
+    }
+
+    /// What the resource metrics API lists of pods of a namespace when the adapter serves it: by pod and
+    /// container; and the window that it names. Nothing while nobody answers behind it, as there.
+    pub(in crate::world) fn adapter_of_resources(
+        &self,
+        namespace: &str,
+        names: &[String],
+        now: SimTime,
+    ) -> Result<(OfPods, SimDuration), String> {
+        let resource = "pods.metrics.k8s.io";
+        if self.is_down(Component::PrometheusAdapter, now) {
+            return Err(format!(
+                "the server is currently unable to handle the request (get {resource})"
+            ));
+        }
+        let adapter = self.adapter();
+        let resources = adapter.and_then(|adapter| adapter.resources.as_ref());
+        let (Some(prometheus), Some((resources, window))) = (&self.prometheus, resources) else {
+            return Err(format!(
+                "the server could not find the requested resource (get {resource})"
+            ));
+        };
+        if self.is_down(Component::Prometheus, now) {
+            return Ok((OfPods::new(), *window));
+        }
+        let storage = prometheus.head.storage();
+        let listed = resources.pods(storage, millis(now), namespace, names);
+        Ok((listed.unwrap_or_default(), *window))
     }
 
     /// Lists for the first time; afterwards once an interval.

@@ -83,6 +83,7 @@ impl Simulation<'_> {
         self.discover_cluster(SimTime::ZERO);
         self.discover_queues();
         self.scrape_past();
+        self.start_rules();
         self.start_adapter();
     }
 

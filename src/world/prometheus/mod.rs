@@ -8,13 +8,14 @@ mod cadvisor;
 mod kube_state_metrics;
 mod lives;
 mod pods;
+mod rules;
 
 use std::collections::BTreeSet;
 
 use super::{Event, Simulation};
 use crate::api::{NodeId, PodId};
 use crate::prometheus::promql::{Query, Value};
-use crate::prometheus::scrape::{Exposed, Head, QueryError, Target};
+use crate::prometheus::scrape::{Exposed, Head, QueryError, RecordingRules, Target};
 use crate::prometheus::storage::Storage;
 use crate::scenario::Scenario;
 use crate::scenario::model::{Component, PrometheusSpec};
@@ -23,7 +24,7 @@ use adapter::Adapter;
 use kube_state_metrics::Families;
 use pods::Names;
 
-pub(super) use adapter::Asked;
+pub(super) use adapter::{Asked, OfPods};
 
 /// Something of Prometheus is due.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,8 @@ pub enum PrometheusEvent {
     Retire(u32),
     /// The adapter lists the series that there are.
     Relist,
+    /// The group of rules of this place is evaluated.
+    Rules(u32),
 }
 
 /// Why a query got no answer.
@@ -100,6 +103,8 @@ pub(super) struct Prometheus {
     /// What each service exports.
     names: Vec<Names>,
     adapter: Option<Adapter>,
+    /// The groups of recording rules, each with its name and its interval.
+    rules: Vec<(RecordingRules, String, SimDuration)>,
 }
 
 /// A time as Prometheus has it, milliseconds.
@@ -116,10 +121,23 @@ impl Prometheus {
                 head.want(|wanted| wanted.add_query(&query));
             }
         }
+        let rules = spec
+            .rules
+            .iter()
+            .map(|(group, interval)| (RecordingRules::new(group), group.name.clone(), *interval));
+        let rules: Vec<_> = rules.filter(|(rules, ..)| !rules.is_empty()).collect();
         if let Some(adapter) = &spec.adapter {
             head.want(|wanted| {
                 wanted.add_rules(&adapter.config);
                 wanted.keep_for(adapter.max_age.0 / 1_000_000);
+            });
+        }
+        // What reads a recording rule's series reads as far back as there are some of before the start.
+        let back = head.wanted().back();
+        for query in rules.iter().flat_map(|(rules, ..)| rules.queries()) {
+            head.want(|wanted| {
+                wanted.add_query(&query);
+                wanted.keep_for(query.reads().back.saturating_add(back));
             });
         }
         let exports = scenario.exports.iter();
@@ -147,6 +165,7 @@ impl Prometheus {
                 .adapter
                 .as_ref()
                 .and_then(|one| Adapter::new(one, spec.edition)),
+            rules,
         }
     }
 
@@ -193,6 +212,7 @@ impl Simulation<'_> {
             PrometheusEvent::Scrape(slot) => self.scrape(slot, now),
             PrometheusEvent::Retire(slot) => self.retire_target(slot),
             PrometheusEvent::Relist => self.relist_adapter(now),
+            PrometheusEvent::Rules(group) => self.evaluate_rules(group, now),
         }
     }
 

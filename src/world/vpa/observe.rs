@@ -6,6 +6,7 @@ use crate::autoscaler::vpa::{self, Recommendation};
 use crate::record::{Amounts, VpaBand, VpaContainerRecord, VpaRecord, VpaRow};
 use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores, Quantity};
+use crate::world::autoscale::entry_by_adapter;
 
 /// What metrics-server shows of the containers of a workload under a VPA, by name.
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ impl Observed {
 
 impl Simulation<'_> {
     /// Feeds what metrics-server shows (`LoadRealTimeMetrics`).
-    pub(super) fn load_metrics(&mut self) -> Observed {
+    pub(super) fn load_metrics(&mut self, now: SimTime) -> Observed {
         let mut observed = Observed::default();
         for vpa in &self.vpas.all {
             if let (Ok(target), Some(_)) = (&vpa.target, vpa.key)
@@ -37,21 +38,33 @@ impl Simulation<'_> {
                 observed.0.push((target.workload, Vec::new()));
             }
         }
+        let adapted: Option<Vec<_>> = self.adapter_serves_resources().then(|| {
+            let workloads = self.store.workloads().iter();
+            workloads
+                .map(|entry| self.adapted(&entry.pods, now))
+                .collect()
+        });
         let vpas = &mut self.vpas;
         for (place, entry) in self.store.workloads().iter().enumerate() {
             let own = WorkloadId(place as u32);
+            let adapted = adapted.as_ref().map(|all| &all[place]);
             let mut seen = observed.0.iter_mut().find(|(of, _)| *of == own);
             for id in &entry.pods {
                 let link = &self.pods[id.slot()];
                 let (Some(known), Some(tracked)) = (&link.vpa, link.metrics) else {
                     continue;
                 };
-                if !self.metrics.pod_metrics(tracked, &mut vpas.metrics) {
-                    continue;
-                }
                 let Some(pod) = self.store.pod(*id) else {
                     continue;
                 };
+                let is_listed = match adapted {
+                    None => self.metrics.pod_metrics(tracked, &mut vpas.metrics),
+                    Some(Ok(usage)) => entry_by_adapter(pod, usage, now, &mut vpas.metrics),
+                    Some(Err(_)) => false,
+                };
+                if !is_listed {
+                    continue;
+                }
                 let time = vpas.metrics.api_timestamp();
                 for usage in &vpas.metrics.containers {
                     let place = usize::from(usage.container);

@@ -26,7 +26,7 @@ impl Simulation<'_> {
         } else {
             self.load_vpas(now);
             self.load_pods(now);
-            let observed = self.load_metrics();
+            let observed = self.load_metrics(now);
             self.load_ooms();
             for key in self.vpas.gone.drain(..) {
                 self.vpas.cluster.remove_pod(key);

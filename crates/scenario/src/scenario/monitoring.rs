@@ -3,6 +3,7 @@
 use crate::cluster::spec::Labels;
 use crate::prometheus::adapter::config::Config;
 use crate::prometheus::promql::Edition;
+use crate::prometheus::scrape::RuleGroup;
 use crate::sim::{Dist, SimDuration};
 
 /// Bounds of a client library's histogram where nobody states others (`DefBuckets`), in seconds.
@@ -22,6 +23,8 @@ pub struct PrometheusSpec {
     pub edition: Edition,
     /// Queries that something besides the adapter asks from the start.
     pub queries: Vec<String>,
+    /// Its recording rules, each group with its interval.
+    pub rules: Vec<(RuleGroup, SimDuration)>,
     /// The adapter, if one is installed.
     pub adapter: Option<AdapterSpec>,
 }
@@ -36,6 +39,7 @@ impl Default for PrometheusSpec {
             },
             edition: Edition::Three,
             queries: Vec::new(),
+            rules: Vec::new(),
             adapter: None,
         }
     }
@@ -50,6 +54,8 @@ pub struct AdapterSpec {
     pub relist_interval: SimDuration,
     /// `--metrics-max-age`.
     pub max_age: SimDuration,
+    /// The window that the resource metrics API names, with `resourceRules`.
+    pub resource_window: SimDuration,
 }
 
 impl Default for AdapterSpec {
@@ -60,6 +66,7 @@ impl Default for AdapterSpec {
             config: Config::default(),
             relist_interval: minute,
             max_age: minute,
+            resource_window: SimDuration::ZERO,
         }
     }
 }

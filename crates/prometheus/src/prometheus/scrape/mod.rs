@@ -4,10 +4,12 @@
 //! Only series that some query can read are kept; to whoever asks it is as if all were.
 
 mod bound;
+mod rules;
 mod target;
 mod wanted;
 
 pub use bound::bound;
+pub use rules::{RecordingRules, Rule, RuleFile, RuleGroup};
 pub use target::{Exposed, Target, offset};
 pub use wanted::Wanted;
 

@@ -44,6 +44,12 @@ impl Wanted {
             self.names.extend(words(&rule.metrics_query));
             self.keep_for(durations(&rule.metrics_query).saturating_add(LOOKBACK));
         }
+        if let Some(rules) = &config.resource_rules {
+            for rule in [&rules.cpu, &rules.memory] {
+                self.names.extend(words(&rule.container_query));
+                self.keep_for(durations(&rule.container_query).saturating_add(LOOKBACK));
+            }
+        }
         self.changes += 1;
     }
 

@@ -45,7 +45,7 @@ pub(super) use objects::{
     HpaManifest, Manifests, Placed, VpaGate, VpaManifest, WorkloadObject, Written,
 };
 pub use objects::{PriorityClassObject, ServiceObject, TriggerAuthenticationObject};
-pub(super) use prometheus::{adapter_config, trigger_queries};
+pub(super) use prometheus::{adapter_config, rule_files, trigger_queries};
 pub(super) use typed::{UNKNOWN_FIELD, WRONG_VALUE};
 pub(super) use versions::upgrade;
 pub(super) use vpa_gated::check as check_vpa;
@@ -157,6 +157,7 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
                 .into_iter()
                 .for_each(|written| manifests.add(index, written)),
             Err(NotSimulated) if adapter_config(document).is_some() => {}
+            Err(NotSimulated) if !rule_files(document).is_empty() => {}
             Err(NotSimulated) => others.add(document, diagnostics),
         }
     }

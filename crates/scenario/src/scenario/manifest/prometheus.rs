@@ -1,7 +1,7 @@
-//! What manifests say to Prometheus: the configuration of its adapter, and KEDA's queries.
+//! What manifests say to Prometheus: the configuration of its adapter, its rules, and KEDA's queries.
 
 use super::{group, version_and_kind};
-use crate::scenario::node::Node;
+use crate::scenario::node::{Node, Value};
 
 /// The configuration of a Prometheus adapter in a ConfigMap: the text of its file.
 pub(in crate::scenario) fn adapter_config(document: &Node) -> Option<&Node> {
@@ -9,7 +9,33 @@ pub(in crate::scenario) fn adapter_config(document: &Node) -> Option<&Node> {
     let data = document.get("data").filter(|_| is_config_map)?;
     let file = data.get("config.yaml")?;
     let text = file.text()?;
-    text.contains("seriesQuery").then_some(file)
+    let keys = ["seriesQuery", "containerQuery"];
+    keys.iter().any(|key| text.contains(key)).then_some(file)
+}
+
+/// What holds rules of Prometheus: the `spec` of a PrometheusRule of its operator, or files in a ConfigMap
+/// that have groups with a `record`.
+pub(in crate::scenario) fn rule_files(document: &Node) -> Vec<&Node> {
+    let (version, kind) = version_and_kind(document);
+    match (group(version), kind) {
+        ("monitoring.coreos.com", "PrometheusRule") => document.get("spec").into_iter().collect(),
+        ("", "ConfigMap") => {
+            let data = document.get("data").map(|data| &data.value);
+            let Some(Value::Table(files)) = data else {
+                return Vec::new();
+            };
+            let has_rules = |file: &&Node| {
+                file.text()
+                    .is_some_and(|text| text.contains("groups:") && text.contains("record:"))
+            };
+            files
+                .iter()
+                .map(|(_, file)| file)
+                .filter(has_rules)
+                .collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The queries of the Prometheus triggers of a ScaledObject or ScaledJob.

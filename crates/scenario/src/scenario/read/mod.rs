@@ -29,6 +29,7 @@ mod predictive;
 mod prometheus;
 mod queues;
 mod range;
+mod rules;
 mod scaled_objects;
 mod services;
 mod settings;

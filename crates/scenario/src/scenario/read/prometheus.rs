@@ -1,9 +1,9 @@
-//! `[prometheus]` and the adapter's ConfigMap.
+//! `[prometheus]` and the adapter's ConfigMap; recording rules are read in [`super::rules`].
 
-use super::dist;
+use super::{dist, rules};
 use crate::kubectl::yaml;
 use crate::prometheus::adapter::config::{Config, Rule};
-use crate::prometheus::adapter::{Adapter, Kinds};
+use crate::prometheus::adapter::{Adapter, Kinds, ResourceMetrics};
 use crate::prometheus::promql::{self, Edition};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::Document;
@@ -15,6 +15,8 @@ use crate::scenario::object::to_json;
 use crate::scenario::reader::{self, Reader, expected, wrong};
 use crate::sim::SimDuration;
 
+/// `global.evaluation_interval`.
+const EVALUATION_INTERVAL: SimDuration = SimDuration::from_secs(60);
 /// The shortest interval between scrapes.
 const SHORTEST: SimDuration = SimDuration::from_secs(1);
 
@@ -26,9 +28,11 @@ pub(super) fn prometheus(
 ) -> Option<PrometheusSpec> {
     let mut made = PrometheusSpec::default();
     let node = root.get("prometheus");
+    let mut interval_of_rules = None;
     if let Some(node) = node
         && let Some(mut table) = Reader::new(node, "`prometheus`", diagnostics)
     {
+        interval_of_rules = table.read("evaluation_interval", diagnostics, interval);
         let interval = table.read("scrape_interval", diagnostics, interval);
         made.scrape_interval = interval.unwrap_or(made.scrape_interval);
         if let Some(delay) = dist::seconds(&mut table, "discovery_delay", diagnostics) {
@@ -37,6 +41,8 @@ pub(super) fn prometheus(
         if let Some("2") = table.one_of("version", &["2", "3"], diagnostics) {
             made.edition = Edition::Two;
         }
+        let listed = table.list("rules", diagnostics);
+        made.rules.extend(rules::stated(listed, diagnostics));
         for item in table.list("queries", diagnostics) {
             match query(item) {
                 Ok(query) => made.queries.push(query),
@@ -63,11 +69,19 @@ pub(super) fn prometheus(
             diagnostics.error(second.span, title, "one adapter reads one of them");
         }
         if let Some(config) = of_config_map(found, diagnostics) {
+            let rules = config.resource_rules.as_ref();
             made.adapter = Some(AdapterSpec {
+                resource_window: rules.map_or(SimDuration::ZERO, |one| window(&one.window)),
                 config,
                 ..made.adapter.unwrap_or_default()
             });
         }
+    }
+    let interval_of_rules = interval_of_rules.unwrap_or(EVALUATION_INTERVAL);
+    made.rules
+        .extend(rules::of_manifests(documents, diagnostics));
+    for (group, interval) in &mut made.rules {
+        *interval = rules::interval(group, interval_of_rules);
     }
     let queries = documents.iter().flat_map(|one| trigger_queries(&one.node));
     let queries: Vec<String> = queries.map(str::to_owned).collect();
@@ -163,11 +177,6 @@ fn of_config_map(node: &Node, diagnostics: &mut Diagnostics) -> Option<Config> {
     match config {
         Ok(config) => {
             let config: Config = config;
-            if config.resource_rules.is_some() {
-                let title = "the adapter's `resourceRules` are left out";
-                let label = "metrics-server serves CPU and memory here";
-                diagnostics.warning(node.span.first(), title, label);
-            }
             Some(config)
         }
         Err(error) => {
@@ -182,12 +191,24 @@ fn of_config_map(node: &Node, diagnostics: &mut Diagnostics) -> Option<Config> {
 /// Whether the adapter starts and can list series.
 fn startable(config: &Config) -> Result<(), String> {
     Adapter::new(config, Kinds::default())?;
+    if let Some(rules) = &config.resource_rules {
+        ResourceMetrics::new(rules, Kinds::default())?;
+        let window = rules.window.as_str();
+        if !window.is_empty() && window.parse::<SimDuration>().is_err() {
+            return Err(format!("not a valid duration string: {window:?}"));
+        }
+    }
     let rules = config.rules.iter().chain(&config.external_rules);
     for rule in rules {
         promql::selector(&rule.series_query)
             .map_err(|error| format!("`seriesQuery` {:?}: {error}", rule.series_query))?;
     }
     Ok(())
+}
+
+/// A duration as Prometheus writes it; nothing is none.
+fn window(text: &str) -> SimDuration {
+    text.parse().unwrap_or_default()
 }
 
 /// What the adapter refuses to start with.

@@ -1,0 +1,233 @@
+//! Recording rules: queries that are asked once an interval, and whose answers are kept as series
+//! (`rules/group.go`, `rules/recording.go`).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Head, QueryError};
+use crate::prometheus::labels::{Labels, METRIC_NAME, is_name};
+use crate::prometheus::promql::{Query, Value};
+use crate::prometheus::storage::{SeriesId, stale_marker};
+
+/// A file of rules, and the `spec` of a PrometheusRule.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct RuleFile {
+    /// Its groups.
+    pub groups: Vec<RuleGroup>,
+}
+
+/// Rules that are evaluated one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct RuleGroup {
+    /// Its name.
+    pub name: String,
+    /// From one evaluation to the next, as written; the configuration's if absent.
+    pub interval: Option<String>,
+    /// The rules.
+    pub rules: Vec<Rule>,
+}
+
+/// A recording rule, or an alert, of which nothing is read.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Rule {
+    /// The name of the series that it makes; empty of an alert.
+    pub record: String,
+    /// The alert's name.
+    pub alert: String,
+    /// The query.
+    pub expr: String,
+    /// Labels that its series have besides the answer's, or instead of them.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Rule {
+    /// Whether Prometheus takes it; the error says why not.
+    pub fn check(&self) -> Result<(), String> {
+        if self.record.is_empty() == self.alert.is_empty() {
+            return Err("exactly one of `record` and `alert` must be set".to_owned());
+        }
+        Query::parse(&self.expr).map_err(|error| format!("could not parse expression: {error}"))?;
+        if self.record.is_empty() {
+            return Ok(());
+        }
+        let is_metric = |name: &str| is_name(&name.replace(':', "_"));
+        if !is_metric(&self.record) {
+            return Err(format!("invalid recording rule name: {}", self.record));
+        }
+        let wrong = self
+            .labels
+            .keys()
+            .find(|name| !is_name(name) || *name == METRIC_NAME);
+        wrong.map_or(Ok(()), |name| Err(format!("invalid label name: {name}")))
+    }
+}
+
+/// A group at work.
+#[derive(Debug, Clone)]
+pub struct RecordingRules {
+    rules: Vec<Rule>,
+    /// The series of each rule's last evaluation.
+    seen: Vec<BTreeMap<Labels, SeriesId>>,
+}
+
+impl RecordingRules {
+    /// A group that has recorded nothing; alerts are left out.
+    pub fn new(group: &RuleGroup) -> Self {
+        let rules = group.rules.iter().filter(|rule| !rule.record.is_empty());
+        let rules: Vec<Rule> = rules.cloned().collect();
+        Self {
+            seen: vec![BTreeMap::new(); rules.len()],
+            rules,
+        }
+    }
+
+    /// Whether it records anything.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// What its rules ask.
+    pub fn queries(&self) -> impl Iterator<Item = Query> + '_ {
+        self.rules
+            .iter()
+            .filter_map(|rule| Query::parse(&rule.expr).ok())
+    }
+
+    /// Evaluates all rules at a time, milliseconds, each with what those before it have recorded. A rule
+    /// that fails records nothing, and its series go on.
+    pub fn evaluate(&mut self, head: &mut Head, at: i64) {
+        for (rule, seen) in self.rules.iter().zip(&mut self.seen) {
+            let Ok(answer) = answer(rule, head, at) else {
+                continue;
+            };
+            let mut now = BTreeMap::new();
+            for (labels, value) in answer {
+                let id = head.storage.series(&labels);
+                // A sample that comes too late is left out, as there.
+                let _ = head.storage.append(id, at, value);
+                now.insert(labels, id);
+            }
+            for (labels, id) in std::mem::replace(seen, now) {
+                if !seen.contains_key(&labels) {
+                    let _ = head.storage.append(id, at, stale_marker());
+                }
+            }
+        }
+    }
+}
+
+/// What a rule records now.
+fn answer(rule: &Rule, head: &mut Head, at: i64) -> Result<Vec<(Labels, f64)>, QueryError> {
+    let of = |labels: &Labels| {
+        let mut labels = labels.with(METRIC_NAME, &rule.record);
+        for (name, value) in &rule.labels {
+            labels = labels.with(name, value);
+        }
+        labels
+    };
+    let samples: Vec<(Labels, f64)> = match head.query(&rule.expr, at)? {
+        Value::Scalar(value) => vec![(of(&Labels::default()), value)],
+        Value::Vector(samples) => {
+            let all = samples.iter();
+            all.map(|one| (of(&one.labels), one.value)).collect()
+        }
+        _ => {
+            let why = "rule result is not a vector or scalar".to_owned();
+            return Err(QueryError::Evaluate(why));
+        }
+    };
+    let mut known: Vec<&Labels> = samples.iter().map(|(one, _)| one).collect();
+    known.sort_unstable();
+    if known.windows(2).any(|pair| pair[0] == pair[1]) {
+        let why = "vector contains metrics with the same labelset after applying rule labels";
+        return Err(QueryError::Evaluate(why.to_owned()));
+    }
+    Ok(samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prometheus::promql::Edition;
+
+    fn group(text: &str) -> RuleGroup {
+        let file: RuleFile = serde_json::from_str(text).unwrap();
+        file.groups[0].clone()
+    }
+
+    fn value(head: &mut Head, query: &str, at: i64) -> Vec<(String, f64)> {
+        match head.query(query, at).unwrap() {
+            Value::Vector(all) => {
+                let all = all.iter();
+                all.map(|one| (one.labels.to_string(), one.value)).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn rules_record_one_after_the_other_and_end_what_is_gone() {
+        let mut rules = RecordingRules::new(&group(
+            r#"{"groups": [{"name": "g", "rules": [
+                {"record": "app:up:sum", "expr": "sum by (app) (up)", "labels": {"team": "a"}},
+                {"record": "twice", "expr": "2 * app:up:sum{app=\"x\"}"},
+                {"record": "one", "expr": "1"},
+                {"record": "same", "expr": "up", "labels": {"app": "all"}},
+                {"alert": "Down", "expr": "up == 0"}
+            ]}]}"#,
+        ));
+        let mut head = Head::new(Edition::Three);
+        head.want(|wanted| rules.queries().for_each(|query| wanted.add_query(&query)));
+        let series = |head: &mut Head, app: &str, at: i64, value: f64| {
+            let labels = Labels::new([(METRIC_NAME, "up"), ("app", app)]);
+            let id = head.storage.series(&labels);
+            head.storage.append(id, at, value).unwrap();
+        };
+        series(&mut head, "x", 0, 3.0);
+        series(&mut head, "y", 0, 4.0);
+        rules.evaluate(&mut head, 1_000);
+        let text = |app: &str| format!("{{__name__=\"app:up:sum\", app=\"{app}\", team=\"a\"}}");
+        let sums = value(&mut head, "app:up:sum", 1_000);
+        assert_eq!(sums, [(text("x"), 3.0), (text("y"), 4.0)]);
+        let twice = value(&mut head, "twice", 1_000);
+        assert_eq!(twice[0].1, 6.0);
+        assert_eq!(value(&mut head, "one", 1_000)[0].1, 1.0);
+        // Two series become one: that is an error.
+        assert_eq!(value(&mut head, "same", 1_000), []);
+        series(&mut head, "y", 60_000, stale_marker());
+        rules.evaluate(&mut head, 61_000);
+        let sums = value(&mut head, "app:up:sum", 61_000);
+        assert_eq!(sums, [(text("x"), 3.0)]);
+    }
+
+    #[test]
+    fn what_prometheus_refuses_is_refused() {
+        let of = |record: &str, alert: &str, expr: &str, label: &str| {
+            let rule = Rule {
+                record: record.to_owned(),
+                alert: alert.to_owned(),
+                expr: expr.to_owned(),
+                labels: BTreeMap::from([(label.to_owned(), "x".to_owned())]),
+            };
+            rule.check()
+        };
+        assert_eq!(of("job:a:sum", "", "sum(a)", "team"), Ok(()));
+        assert_eq!(of("", "Down", "up == 0", "team"), Ok(()));
+        for (record, alert, expr, label) in [
+            ("a", "b", "c", "d"),
+            ("", "", "c", "d"),
+            ("a b", "", "c", "d"),
+            ("a", "", "sum(", "d"),
+            ("a", "", "c", "d-e"),
+        ] {
+            assert!(
+                of(record, alert, expr, label).is_err(),
+                "{record} {expr} {label}"
+            );
+        }
+    }
+}
