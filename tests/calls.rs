@@ -5,9 +5,11 @@ mod shipped;
 mod traffic_rig;
 
 use nlsim::load::spec::{Arrivals, LoadSpec, Shape};
-use nlsim::record::{CallFailure, CallTotals};
+use nlsim::record::{CallFailure, CallTotals, Outcome};
 use nlsim::sim::{Dist, SimDuration, SimTime};
-use nlsim::workload::spec::{Balancing, BreakerSpec, CallSpec, CallTarget, ServerSpec};
+use nlsim::workload::spec::{
+    Balancing, BreakerSpec, CallSpec, CallTarget, Jitter, RateLimit, ServerSpec,
+};
 use proptest::prelude::*;
 use shipped::run;
 use traffic_rig::{Rig, limits, load, poisson, profile, service};
@@ -16,10 +18,12 @@ fn to(service: usize) -> CallSpec {
     CallSpec {
         to: CallTarget::Service(service),
         probability: 1.0,
+        times: 1.0,
         parallel: false,
         timeout: None,
         retries: 0,
         backoff: SimDuration::from_millis(100),
+        jitter: Jitter::None,
         retry_budget: None,
         breaker: None,
         connections: None,
@@ -135,6 +139,58 @@ fn a_call_is_made_with_its_probability() {
     let calls = way(&rig, 0).calls;
     assert!((15..45).contains(&calls), "{calls}");
     assert_eq!(rig.tally.ok, 100 + calls);
+}
+
+#[test]
+fn a_call_is_made_several_times_in_sequence() {
+    let calls = |times: f64, seconds: f64| {
+        let call = CallSpec { times, ..to(1) };
+        ran(&pair(call, seconds), &[])
+    };
+    let rig = calls(3.0, 0.1);
+    let totals = way(&rig, 0);
+    assert_eq!((totals.calls, totals.answered), (300, 300));
+    // Each takes its own time; the caller waits for all three.
+    assert!(is_near(mean(&totals), 100.0), "{}", mean(&totals));
+    let some = way(&calls(2.4, 0.1), 0).calls;
+    assert!((225..256).contains(&some), "{some}");
+    // What has failed is not gone on with, unless it is optional.
+    let failing = |optional: bool| CallSpec {
+        times: 3.0,
+        optional,
+        ..to(1)
+    };
+    let calls = |optional: bool| way(&ran(&pair(failing(optional), 0.1), &[1]), 0).calls;
+    assert_eq!((calls(false), calls(true)), (100, 300));
+}
+
+#[test]
+fn what_a_rate_limit_turns_away_is_not_tried_again_and_opens_no_breaker() {
+    let call = CallSpec {
+        retries: 3,
+        breaker: Some(BreakerSpec {
+            failures: 2,
+            open_for: SimDuration::from_secs(5),
+        }),
+        ..to(1)
+    };
+    let mut services = pair(call, 0.0);
+    services[1].concurrency.rate_limit = Some(RateLimit {
+        rate: 5.01,
+        burst: 1,
+    });
+    let rig = ran(&services, &[]);
+    let totals = way(&rig, 0);
+    assert_eq!(
+        (totals.attempts, totals.retries, totals.opened),
+        (100, 0, 0)
+    );
+    assert_eq!(failed(&totals, CallFailure::Limited429), 50);
+    assert_eq!(totals.answered, 50);
+    // The caller's own answer is a 503.
+    let ledger = rig.traffic.ledger(rig.queue.now());
+    assert_eq!(ledger.ended(Outcome::Limited429), 50);
+    assert_eq!(ledger.ended(Outcome::Rejected503), 50);
 }
 
 #[test]
@@ -361,11 +417,13 @@ fn any_call(service: usize) -> impl Strategy<Value = CallSpec> {
     let breaker = (1..6u32, millis(5_000))
         .prop_map(|(failures, open_for)| BreakerSpec { failures, open_for });
     let first = (
-        0.2..1.0f64,
+        (0.2..1.0f64, 1.0..2.5f64),
         any::<bool>(),
         prop::option::of(millis(400)),
         0..4u32,
     );
+    let jitters = vec![Jitter::None, Jitter::Envoy, Jitter::Grpc];
+    let jitters = prop::sample::select(jitters);
     let second = (
         millis(300),
         prop::option::of(0.0..0.5f64),
@@ -373,12 +431,14 @@ fn any_call(service: usize) -> impl Strategy<Value = CallSpec> {
         prop::option::of(1..6u32),
         any::<bool>(),
     );
-    (first, second).prop_map(move |(first, second)| CallSpec {
-        probability: first.0,
+    (first, second, jitters).prop_map(move |(first, second, jitter)| CallSpec {
+        probability: first.0.0,
+        times: first.0.1,
         parallel: first.1,
         timeout: first.2,
         retries: first.3,
         backoff: second.0,
+        jitter,
         retry_budget: second.1,
         breaker: second.2,
         connections: second.3,
@@ -401,6 +461,7 @@ fn any_service(place: usize, count: usize) -> impl Strategy<Value = ServerSpec> 
         prop::option::of(1..8u32),
         prop::option::of(0..8u32),
         prop::option::of(1..6u32),
+        prop::option::of((1.0..30.0f64, 1..5u32)),
     );
     let timeout = prop::option::of((50..800i64).prop_map(SimDuration::from_millis));
     let costs = (0.0..0.05f64, 0.0..0.2f64, timeout);
@@ -409,6 +470,10 @@ fn any_service(place: usize, count: usize) -> impl Strategy<Value = ServerSpec> 
         spec.balancing = balancing;
         (spec.slots, spec.backlog) = (limits.0, limits.1);
         spec.concurrency.max_connections = limits.2;
+        let rate_limit = limits
+            .3
+            .filter(|_| spec.balancing != Balancing::SharedQueue);
+        spec.concurrency.rate_limit = rate_limit.map(|(rate, burst)| RateLimit { rate, burst });
         spec.request.cpu = Dist::Exponential { mean: costs.0 };
         spec.request.wait = Dist::Exponential { mean: costs.1 };
         spec.request.timeout = costs.2;
@@ -504,4 +569,42 @@ fn neurolakes_frontend_waits_for_its_api_which_feeds_the_workers() {
         );
         assert!(most > least, "{hpa}: {least} to {most}");
     }
+}
+
+/// A page of the demonstration shop asks for ten answers: its load is that of all services, and those
+/// that most pages need several times grow more than the frontend.
+#[test]
+fn a_page_of_the_boutique_is_the_load_of_seven_services() {
+    let run = run("online-boutique");
+    run.keeps_bounds();
+    let pages = run.get("service.frontend.requests");
+    let per_page = [
+        ("currencyservice", 0.82 * 3.4),
+        ("productcatalogservice", 0.93 * 4.9),
+        ("cartservice", 0.89),
+        ("recommendationservice", 0.71),
+        ("shippingservice", 0.21),
+        ("checkoutservice", 0.036),
+        ("adservice", 0.57),
+    ];
+    for (service, wanted) in per_page {
+        let calls = run.get(&format!("call.frontend.{service}.calls")) / pages;
+        assert!((calls / wanted - 1.0).abs() < 0.05, "{service}: {calls}");
+    }
+    // Behind those are recommendations' look at the catalogue, orders, and the carts' Redis.
+    let catalogue = run.get("service.productcatalogservice.requests") / pages;
+    assert!((5.2..5.6).contains(&catalogue), "{catalogue}");
+    let most = |service: &str| run.get(&format!("hpa.{service}.max_ready"));
+    for service in ["frontend", "productcatalogservice", "recommendationservice"] {
+        assert!(most(service) >= 3.0, "{service}: {}", most(service));
+    }
+    // An advertisement that takes longer than 100 ms is left out of its page. Calls to pods that go when the
+    // users have gone fail, of which no manifest says anything.
+    let failed = run.get("service.frontend.error_rate_pct");
+    assert!(failed < 0.05, "{failed}");
+    let found = &run.summary.findings;
+    let waits = found.iter().any(|one| {
+        one.subject == "service/checkoutservice" && one.text.contains("are calls to paymentservice")
+    });
+    assert!(waits, "{found:?}");
 }

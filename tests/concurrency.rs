@@ -5,8 +5,11 @@ mod shipped;
 mod traffic_rig;
 
 use nlsim::load::spec::{Arrivals, Generator, LoadSpec, Shape};
+use nlsim::record::Outcome;
 use nlsim::sim::{Dist, SimDuration, SimTime};
-use nlsim::workload::spec::{Balancing, CallSpec, CallTarget, RateLimit, ServerSpec, Slowdown};
+use nlsim::workload::spec::{
+    Balancing, CallSpec, CallTarget, Jitter, RateLimit, ServerSpec, Slowdown,
+};
 use shipped::{run, run_with};
 use traffic_rig::{Rig, hey, limits, load, poisson, profile, service};
 
@@ -105,6 +108,8 @@ fn a_rate_limit_turns_away_what_is_above_it() {
     rig.check();
     // The burst, and ten a second from the first one, at 0.01 s, on.
     assert_eq!((rig.tally.ok, rig.tally.failed), (20 + 99, 1000 - 119));
+    let ledger = rig.traffic.ledger(rig.queue.now());
+    assert_eq!(ledger.ended(Outcome::Limited429), 1000 - 119);
 }
 
 /// A service that calls a database over pools of connections, and the database.
@@ -112,10 +117,12 @@ fn with_database(connections: u32, most: u32, wait: f64) -> [ServerSpec; 2] {
     let call = CallSpec {
         to: CallTarget::Service(1),
         probability: 1.0,
+        times: 1.0,
         parallel: false,
         timeout: None,
         retries: 0,
         backoff: SimDuration::ZERO,
+        jitter: Jitter::None,
         retry_budget: None,
         breaker: None,
         connections: Some(connections),
@@ -240,4 +247,14 @@ fn pods_that_are_added_before_a_database_make_it_worse() {
     assert!(failed(&few) < 4.0, "{}", failed(&few));
     let mut found = shipped.summary.findings.iter();
     assert!(found.any(|one| one.text.contains("Each pod that is added brings a pool")));
+    // A pool that all pods share takes that away: the pods are as many, the database as fast as ever.
+    let pooled = run("db-pooler");
+    assert!(pooled.get("hpa.orders.max_ready") > 4.0);
+    assert_eq!(pooled.get("call.pgbouncer.postgres.turned_away"), 0.0);
+    assert_eq!(pooled.get("call.pgbouncer.postgres.max_connections"), 16.0);
+    assert!(
+        2.0 * failed(&pooled) < failed(&shipped),
+        "{}",
+        failed(&pooled)
+    );
 }

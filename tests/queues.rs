@@ -39,6 +39,51 @@ fn celery_workers_scale_on_the_depth_of_their_queue() {
     );
 }
 
+/// Two Deployments of three pods with two slots each consume a queue of eight tasks a second that take
+/// one: neither could alone. When one is gone the other falls behind.
+#[test]
+fn workers_of_several_services_share_a_queue() {
+    let deployment = |name: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  replicas: 3\n  \
+             selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    \
+             spec: {{containers: [{{name: w, image: w, resources: {{requests: {{cpu: 100m}}}}}}]}}\n---\n"
+        )
+    };
+    let toml = "name = \"two\"\nmanifests = [\"m.yaml\"]\nsimulation = { duration = \"20m\" }\n\
+                [[queue]]\nname = \"jobs\"\n\
+                [[service]]\nworkload = \"Deployment/spot\"\nconsumes = { queue = \"jobs\", acknowledge = \"late\", prefetch_multiplier = 1 }\n\
+                slots = 2\nrequest = { cpu = \"10ms\", wait = \"990ms\" }\n\
+                [[service]]\nworkload = \"Deployment/base\"\nconsumes = \"jobs\"\nslots = 2\n\
+                [[load]]\nqueue = \"jobs\"\nconstant = { rate = 8 }\narrivals = \"even\"\n";
+    let mut files = Memory::default();
+    files.put("two.toml", toml);
+    files.put("m.yaml", deployment("spot") + &deployment("base"));
+    let built = Loaded::load("two.toml", &files).and_then(|loaded| loaded.build(&[]));
+    let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    let mut cluster = Simulation::with_detail(&built.scenario, 1, Detail::Full);
+    let ready = |cluster: &Simulation<'_>| {
+        let readings = cluster.queue("jobs").expect("the queue");
+        (readings.ready, readings.consumers)
+    };
+    cluster.step_until(SimTime::from_secs(599)).expect("a run");
+    let (waiting, consumers) = ready(&cluster);
+    assert!(waiting < 8 && consumers == 6, "{waiting} {consumers}");
+    cluster
+        .kubectl("kubectl scale deployment spot --replicas 0")
+        .expect("a command");
+    cluster.step_until(SimTime::from_secs(899)).expect("a run");
+    let (waiting, consumers) = ready(&cluster);
+    // Two a second too many for five minutes.
+    assert!(
+        (500..650).contains(&waiting) && consumers == 3,
+        "{waiting} {consumers}"
+    );
+    let recording = cluster.finish().expect("the end").recording;
+    let last = recording.queues[0].samples.last().expect("a sample");
+    assert_eq!(last.totals.lost, 0);
+}
+
 #[test]
 fn members_of_a_group_beyond_its_partitions_do_nothing() {
     let run = run("queue-kafka");

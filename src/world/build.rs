@@ -341,6 +341,10 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         hpas,
         workloads: workloads.chain(absent).collect(),
         services: services.collect(),
+        limits_rates: scenario
+            .services
+            .iter()
+            .any(|service| service.concurrency.rate_limit.is_some()),
         queues: queues.collect(),
         calls: calls.collect(),
         commitments: scenario.commitments.iter().map(commitment).collect(),

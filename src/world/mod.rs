@@ -299,6 +299,7 @@ fn fill(record: &mut LoadRecord, report: &LoadReport, printed: bool) {
         ("ok", answers.ok),
         ("status_503", answers.status_503),
         ("status_504", answers.status_504),
+        ("status_429", answers.status_429),
         ("timeout", answers.timeout),
         ("refused", answers.refused),
         ("reset", answers.reset),

@@ -71,6 +71,7 @@ impl Simulation<'_> {
         };
         let codes = [
             ("200", seen.answered),
+            ("429", seen.limited),
             ("503", seen.rejected),
             ("504", seen.timed_out),
         ];

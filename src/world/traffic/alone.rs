@@ -12,6 +12,7 @@
 //! in reach and servers that drain (`docs/decisions/010`).
 
 use super::agenda::Turn;
+use super::requests::turned_away;
 use super::{Traffic, TrafficEvent};
 use crate::load::Due;
 use crate::record::{Outcome, RequestSink};
@@ -52,7 +53,7 @@ pub(super) struct Stretch {
     finished: Vec<Finished>,
     /// When requests ended, and how many have ended so far then.
     ends: Vec<(SimTime, usize)>,
-    rejected: Vec<(Origin, SimTime)>,
+    rejected: Vec<(Origin, SimTime, Outcome)>,
     served: Vec<Served>,
     /// What is set anew at the end: when it was set, loads before servers, whose it is, and to when.
     set: Vec<(SimTime, u64, Turn, SimTime)>,
@@ -349,9 +350,13 @@ impl Traffic {
             });
             if let Some(((number, work), others)) = arrives {
                 left = others;
-                let Some(request) = lane.admit(*work, &mut stretch.finished) else {
-                    stretch.rejected.push((work.origin, work.arrival));
-                    continue;
+                let request = match lane.admit(*work, &mut stretch.finished) {
+                    Ok(request) => request,
+                    Err(why) => {
+                        let rejected = (work.origin, work.arrival, turned_away(why));
+                        stretch.rejected.push(rejected);
+                        continue;
+                    }
                 };
                 stretch.arrivals[*number as usize].request = Some(request);
                 stretch.note_ends(work.arrival);
@@ -400,8 +405,8 @@ impl Traffic {
             from = to;
         }
         stretch.finished.clear();
-        for (origin, at) in stretch.rejected.drain(..) {
-            self.answer(origin, at, at, Outcome::Rejected503, sink);
+        for (origin, at, outcome) in stretch.rejected.drain(..) {
+            self.answer(origin, at, at, outcome, sink);
         }
     }
 }

@@ -19,8 +19,10 @@ const FIRST: u32 = 1 << 31;
 struct Attached {
     queue: Queue,
     name: String,
+    /// The service that its tasks are counted for.
     service: usize,
-    slots: u32,
+    /// The services that consume it, with the tasks at a time of a pod.
+    consumers: Vec<(usize, u32)>,
     /// Something of it may have to be carried on at this instant.
     changed: bool,
     /// When its next event is scheduled.
@@ -30,6 +32,15 @@ struct Attached {
     /// Since when a message waits that nobody was there to take.
     cold: Option<SimTime>,
     starts: ColdStarts,
+}
+
+impl Attached {
+    /// The tasks at a time of a pod of a service, if that consumes it.
+    fn slots_of(&self, service: usize) -> Option<u32> {
+        let mut all = self.consumers.iter();
+        all.find(|(one, _)| *one == service)
+            .map(|(_, slots)| *slots)
+    }
 }
 
 /// All queues.
@@ -54,7 +65,9 @@ impl Queues {
             queue: Queue::new(spec, streams),
             name: spec.name.clone(),
             service: spec.service,
-            slots: spec.worker.concurrency,
+            consumers: std::iter::once((spec.service, spec.worker.concurrency))
+                .chain(spec.others.iter().copied())
+                .collect(),
             changed: false,
             armed: None,
             workers: Vec::new(),
@@ -82,7 +95,7 @@ impl Queues {
 
     fn of_service(&self, service: usize) -> Vec<u32> {
         let all = (0..).zip(&self.all);
-        let own = all.filter(|(_, one)| one.service == service);
+        let own = all.filter(|(_, one)| one.slots_of(service).is_some());
         own.map(|(index, _)| index).collect()
     }
 
@@ -137,12 +150,13 @@ impl Queues {
 
     /// Whether a service consumes a queue.
     pub(super) fn consumes(&self, service: usize) -> bool {
-        self.all.iter().any(|one| one.service == service)
+        self.all.iter().any(|one| one.slots_of(service).is_some())
     }
 
     /// Messages whose tasks are to be done by a service and have not begun.
     pub(super) fn waiting(&self, service: usize) -> u64 {
-        let own = self.all.iter().filter(|one| one.service == service);
+        let own = self.all.iter();
+        let own = own.filter(|one| one.slots_of(service).is_some());
         let outstanding = own.map(|one| one.queue.outstanding());
         outstanding
             .map(|(inside, running)| inside.saturating_sub(running))
@@ -186,7 +200,8 @@ impl Traffic {
         };
         for index in self.queues.of_service(service) {
             let one = &mut self.queues.all[index as usize];
-            one.queue.connect(queue.now(), server, one.slots);
+            let slots = one.slots_of(service).unwrap_or(1);
+            one.queue.connect(queue.now(), server, slots);
             one.workers.push(server);
             if let Some(since) = one.cold.take() {
                 one.starts.add(queue.now().since(since));
@@ -283,7 +298,7 @@ impl Traffic {
                     arrival: now,
                     ..start.work
                 };
-                if self.servers.admit(now, start.server, work).is_none() {
+                if self.servers.admit(now, start.server, work).is_err() {
                     // Its server is gone, and it will hear of that.
                     let queue = &mut self.queues.all[index as usize].queue;
                     queue.ended(now, start.delivery, crate::workload::Ending::Killed);

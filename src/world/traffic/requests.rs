@@ -7,12 +7,13 @@ use crate::load::{Answer, Due};
 use crate::record::{Outcome, RequestSink};
 use crate::sim::{EventQueue, SimTime, Stream};
 use crate::workload::spec::Balancing;
-use crate::workload::{Ending, Finished, Origin, RequestKey, Servers, Work};
+use crate::workload::{Ending, Finished, Origin, RequestKey, Servers, TurnedAway, Work};
 
 /// What happened to a request on its way to a server.
 pub(super) enum Handed {
     In(RequestKey),
-    Full,
+    /// Turned away by a server.
+    Away(TurnedAway),
     Refused,
     /// Refused by a server whose application has not started.
     TooEarly,
@@ -27,6 +28,15 @@ fn seen(outcome: Outcome) -> Answer {
         Outcome::Refused => Answer::Refused,
         Outcome::Killed => Answer::Reset,
         Outcome::ServerTimeout504 => Answer::Status504,
+        Outcome::Limited429 => Answer::Status429,
+    }
+}
+
+/// The outcome of a request that a server has turned away.
+pub(super) fn turned_away(why: TurnedAway) -> Outcome {
+    match why {
+        TurnedAway::Full => Outcome::Rejected503,
+        TurnedAway::Limited => Outcome::Limited429,
     }
 }
 
@@ -75,7 +85,7 @@ pub(super) fn hand(
         Some(server) => servers.admit(now, server, work),
         None => servers.submit(now, service, work),
     };
-    job.map_or(Handed::Full, Handed::In)
+    job.map_or_else(Handed::Away, Handed::In)
 }
 
 impl Traffic {
@@ -127,7 +137,7 @@ impl Traffic {
         }
         match self.hand(now, work) {
             Handed::In(job) => self.watch(index, job, queue),
-            Handed::Full => self.answer(origin, now, now, Outcome::Rejected503, sink),
+            Handed::Away(why) => self.answer(origin, now, now, turned_away(why), sink),
             Handed::Refused => self.answer(origin, now, now, Outcome::Refused, sink),
             Handed::TooEarly => {
                 sink.too_early(self.loads[index as usize].service, now);

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::calls_charts::calls_charts;
 use super::chart::{
     Chart, ChartError, ContactSheet, CostChart, CostSeries, LatencyChart, LatencySlo,
     LatencyWindow, LoadSpan, Mark, MarkKind, MetricPanel, PodStates, PodStatesChart, Points,
@@ -96,6 +97,7 @@ fn of_workloads<'a>(
             charts.push((format!("latency-{}", labels.services[index]), chart));
         }
     }
+    calls_charts(name, recording, summary, is_shown, &mut charts);
     usage_charts(name, recording, summary, is_shown, &mut charts);
     charts
 }

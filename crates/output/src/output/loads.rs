@@ -21,7 +21,7 @@ const OUTCOMES: [&str; 6] = [
 /// Writes a row per load; percentiles that its tool does not print are empty.
 pub fn write_loads(recording: &Recording, out: impl Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
-    rows.write_record(LOADS.header(&[]))?;
+    rows.write_record(LOADS.header_with(recording.limits_rates))?;
     for load in &recording.loads {
         let service = recording.services.get(load.service);
         let mut row = vec![
@@ -36,10 +36,11 @@ pub fn write_loads(recording: &Recording, out: impl Write) -> io::Result<()> {
             load.unanswered.to_string(),
             load.requests.to_string(),
         ];
-        for name in OUTCOMES {
+        let of = |name: &str| {
             let found = load.outcomes.iter().find(|(outcome, _)| *outcome == name);
-            row.push(found.map_or(0, |(_, count)| *count).to_string());
-        }
+            found.map_or(0, |(_, count)| *count).to_string()
+        };
+        row.extend(OUTCOMES.map(of));
         for value in [
             load.requests_per_second,
             load.min_ms,
@@ -51,6 +52,9 @@ pub fn write_loads(recording: &Recording, out: impl Write) -> io::Result<()> {
         for percent in PERCENTILES {
             let found = load.percentiles.iter().find(|(other, _)| *other == percent);
             row.push(found.map_or(String::new(), |(_, ms)| float(*ms, 3)));
+        }
+        if recording.limits_rates {
+            row.push(of("status_429"));
         }
         rows.write_record(row)?;
     }

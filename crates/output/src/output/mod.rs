@@ -6,6 +6,8 @@
 
 mod calls;
 #[cfg(feature = "charts")]
+mod calls_charts;
+#[cfg(feature = "charts")]
 pub mod chart;
 #[cfg(feature = "charts")]
 mod charts;

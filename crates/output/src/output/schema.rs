@@ -54,6 +54,8 @@ pub struct Schema {
     pub per_metric: &'static [Column],
     /// Columns behind those of metrics.
     pub rest: &'static [Column],
+    /// Columns at the end of a run in which some service limits its rate.
+    pub limited: &'static [Column],
 }
 
 const fn column(
@@ -77,6 +79,7 @@ const fn table(file: &'static str, row: &'static str, columns: &'static [Column]
         columns,
         per_metric: &[],
         rest: &[],
+        limited: &[],
     }
 }
 
@@ -225,6 +228,7 @@ pub const DECISIONS: Schema = Schema {
             "reason of the condition ScalingLimited",
         ),
     ],
+    limited: &[],
 };
 
 /// `events.csv`.
@@ -258,83 +262,91 @@ pub const EVENTS: Schema = table(
 );
 
 /// `load.csv`.
-pub const LOADS: Schema = table(
-    "load.csv",
-    "a load",
-    &[
-        column("load", "", Text, "its name"),
-        column("tool", "", Text, "`ab`, `hey`, `wget` or `profile`"),
-        column("namespace", "", Text, "of the service"),
-        column("service", "", Text, "where it goes"),
-        column("started_s", "s", Float, "its start"),
-        column(
-            "ended_s",
-            "s",
-            Float,
-            "its end; empty: still at work when the run ended",
-        ),
-        column(
-            "seconds",
-            "s",
-            Float,
-            "between the two, by the tool's clock",
-        ),
-        column("sent", "requests", Int, "sent in the whole run"),
-        column(
-            "unanswered",
-            "requests",
-            Int,
-            "of these, without an answer at the end of the run",
-        ),
-        column(
-            "requests",
-            "requests",
-            Int,
-            "those of which the tool knows the end",
-        ),
-        column("ok", "requests", Int, "answered with success"),
-        column("status_503", "requests", Int, "turned away"),
-        column(
-            "status_504",
-            "requests",
-            Int,
-            "ended by the server's time limit",
-        ),
-        column("timeout", "requests", Int, "given up by the client"),
-        column("refused", "requests", Int, "no pod took the connection"),
-        column("reset", "requests", Int, "the connection broke"),
-        column(
-            "requests_per_second",
-            "1/s",
-            Float,
-            "as the tool computes it",
-        ),
-        column(
-            "min_ms",
-            "ms",
-            Float,
-            "of requests with an answer, by the tool's clock",
-        ),
-        column("mean_ms", "ms", Float, "likewise"),
-        column("max_ms", "ms", Float, "likewise"),
-        column(
-            "p10_ms",
-            "ms",
-            Float,
-            "a percentile that the tool prints, by its rule; empty if it does not",
-        ),
-        column("p25_ms", "ms", Float, "likewise"),
-        column("p50_ms", "ms", Float, "likewise"),
-        column("p66_ms", "ms", Float, "likewise"),
-        column("p75_ms", "ms", Float, "likewise"),
-        column("p80_ms", "ms", Float, "likewise"),
-        column("p90_ms", "ms", Float, "likewise"),
-        column("p95_ms", "ms", Float, "likewise"),
-        column("p98_ms", "ms", Float, "likewise"),
-        column("p99_ms", "ms", Float, "likewise"),
-        column("p100_ms", "ms", Float, "likewise"),
-    ],
-);
+pub const LOADS: Schema = Schema {
+    limited: &[column(
+        "status_429",
+        "requests",
+        Int,
+        "turned away by a rate limit; only where some service has one",
+    )],
+    ..table(
+        "load.csv",
+        "a load",
+        &[
+            column("load", "", Text, "its name"),
+            column("tool", "", Text, "`ab`, `hey`, `wget` or `profile`"),
+            column("namespace", "", Text, "of the service"),
+            column("service", "", Text, "where it goes"),
+            column("started_s", "s", Float, "its start"),
+            column(
+                "ended_s",
+                "s",
+                Float,
+                "its end; empty: still at work when the run ended",
+            ),
+            column(
+                "seconds",
+                "s",
+                Float,
+                "between the two, by the tool's clock",
+            ),
+            column("sent", "requests", Int, "sent in the whole run"),
+            column(
+                "unanswered",
+                "requests",
+                Int,
+                "of these, without an answer at the end of the run",
+            ),
+            column(
+                "requests",
+                "requests",
+                Int,
+                "those of which the tool knows the end",
+            ),
+            column("ok", "requests", Int, "answered with success"),
+            column("status_503", "requests", Int, "turned away"),
+            column(
+                "status_504",
+                "requests",
+                Int,
+                "ended by the server's time limit",
+            ),
+            column("timeout", "requests", Int, "given up by the client"),
+            column("refused", "requests", Int, "no pod took the connection"),
+            column("reset", "requests", Int, "the connection broke"),
+            column(
+                "requests_per_second",
+                "1/s",
+                Float,
+                "as the tool computes it",
+            ),
+            column(
+                "min_ms",
+                "ms",
+                Float,
+                "of requests with an answer, by the tool's clock",
+            ),
+            column("mean_ms", "ms", Float, "likewise"),
+            column("max_ms", "ms", Float, "likewise"),
+            column(
+                "p10_ms",
+                "ms",
+                Float,
+                "a percentile that the tool prints, by its rule; empty if it does not",
+            ),
+            column("p25_ms", "ms", Float, "likewise"),
+            column("p50_ms", "ms", Float, "likewise"),
+            column("p66_ms", "ms", Float, "likewise"),
+            column("p75_ms", "ms", Float, "likewise"),
+            column("p80_ms", "ms", Float, "likewise"),
+            column("p90_ms", "ms", Float, "likewise"),
+            column("p95_ms", "ms", Float, "likewise"),
+            column("p98_ms", "ms", Float, "likewise"),
+            column("p99_ms", "ms", Float, "likewise"),
+            column("p100_ms", "ms", Float, "likewise"),
+        ],
+    )
+};
 
 /// `scaling_steps.csv`.
 pub const SCALING_STEPS: Schema = table(
@@ -495,95 +507,103 @@ pub const QUEUES: Schema = table(
 );
 
 /// `calls.csv`.
-pub const CALLS: Schema = table(
-    "calls.csv",
-    "a way of calls and a step",
-    &[
-        column("time_s", "s", Float, "end of the step"),
-        column("caller", "", Text, "the service that calls"),
-        column(
-            "called",
-            "",
-            Text,
-            "the service or the queue that is called",
-        ),
-        column("calls", "calls", Int, "since the start of the run"),
-        column(
-            "first",
-            "calls",
-            Int,
-            "likewise: those that would have been made without any retry, here or before",
-        ),
-        column("attempts", "requests", Int, "likewise: what was sent"),
-        column("answered", "calls", Int, "likewise"),
-        column(
-            "rejected_503",
-            "calls",
-            Int,
-            "likewise: failed, as the last attempt found a full backlog or failed with a call of its own",
-        ),
-        column(
-            "timeout",
-            "calls",
-            Int,
-            "likewise: was not answered in time",
-        ),
-        column("refused", "calls", Int, "likewise: no pod took it"),
-        column("killed", "calls", Int, "likewise: the called pod ended"),
-        column(
-            "server_timeout_504",
-            "calls",
-            Int,
-            "likewise: the called server's own limit ended it",
-        ),
-        column(
-            "circuit_open",
-            "calls",
-            Int,
-            "likewise: the circuit breaker was open",
-        ),
-        column(
-            "no_connection",
-            "calls",
-            Int,
-            "likewise: no connection became free in time",
-        ),
-        column(
-            "caller_gone",
-            "calls",
-            Int,
-            "likewise: the calling request or its pod ended first",
-        ),
-        column("retries", "attempts", Int, "likewise: after a failed one"),
-        column(
-            "unbudgeted",
-            "calls",
-            Int,
-            "likewise: not tried again, as the budget was used up",
-        ),
-        column(
-            "turned_away",
-            "attempts",
-            Int,
-            "likewise: refused, as the called pod had its `max_connections`",
-        ),
-        column("opened", "times", Int, "likewise: circuit breakers opened"),
-        column(
-            "spent_s",
-            "s",
-            Float,
-            "likewise: time from calls to their ends, added up",
-        ),
-        column("under_way", "calls", Int, "at that time"),
-        column("waiting", "calls", Int, "of them: for a connection"),
-        column(
-            "connections",
-            "connections",
-            Int,
-            "of pools, open at that time",
-        ),
-    ],
-);
+pub const CALLS: Schema = Schema {
+    limited: &[column(
+        "limited_429",
+        "calls",
+        Int,
+        "likewise: failed, as the last attempt came beyond the called pod's rate limit; only where some service has one",
+    )],
+    ..table(
+        "calls.csv",
+        "a way of calls and a step",
+        &[
+            column("time_s", "s", Float, "end of the step"),
+            column("caller", "", Text, "the service that calls"),
+            column(
+                "called",
+                "",
+                Text,
+                "the service or the queue that is called",
+            ),
+            column("calls", "calls", Int, "since the start of the run"),
+            column(
+                "first",
+                "calls",
+                Int,
+                "likewise: those that would have been made without any retry, here or before",
+            ),
+            column("attempts", "requests", Int, "likewise: what was sent"),
+            column("answered", "calls", Int, "likewise"),
+            column(
+                "rejected_503",
+                "calls",
+                Int,
+                "likewise: failed, as the last attempt found a full backlog or failed with a call of its own",
+            ),
+            column(
+                "timeout",
+                "calls",
+                Int,
+                "likewise: was not answered in time",
+            ),
+            column("refused", "calls", Int, "likewise: no pod took it"),
+            column("killed", "calls", Int, "likewise: the called pod ended"),
+            column(
+                "server_timeout_504",
+                "calls",
+                Int,
+                "likewise: the called server's own limit ended it",
+            ),
+            column(
+                "circuit_open",
+                "calls",
+                Int,
+                "likewise: the circuit breaker was open",
+            ),
+            column(
+                "no_connection",
+                "calls",
+                Int,
+                "likewise: no connection became free in time",
+            ),
+            column(
+                "caller_gone",
+                "calls",
+                Int,
+                "likewise: the calling request or its pod ended first",
+            ),
+            column("retries", "attempts", Int, "likewise: after a failed one"),
+            column(
+                "unbudgeted",
+                "calls",
+                Int,
+                "likewise: not tried again, as the budget was used up",
+            ),
+            column(
+                "turned_away",
+                "attempts",
+                Int,
+                "likewise: refused, as the called pod had its `max_connections`",
+            ),
+            column("opened", "times", Int, "likewise: circuit breakers opened"),
+            column(
+                "spent_s",
+                "s",
+                Float,
+                "likewise: time from calls to their ends, added up",
+            ),
+            column("under_way", "calls", Int, "at that time"),
+            column("waiting", "calls", Int, "of them: for a connection"),
+            column(
+                "connections",
+                "connections",
+                Int,
+                "of pools, open at that time",
+            ),
+        ],
+    )
+};
 
 /// `pods.csv`.
 pub const PODS: Schema = table(
@@ -759,10 +779,18 @@ impl Schema {
         header
     }
 
+    /// The names in the header of a table without metrics; with a rate limit it has a column more.
+    pub fn header_with(&self, limits_rates: bool) -> Vec<String> {
+        let mut header = self.header(&[]);
+        let limited = self.limited.iter().filter(|_| limits_rates);
+        header.extend(limited.map(|column| column.name.to_owned()));
+        header
+    }
+
     /// The column of this name in a header.
     pub fn column(&self, name: &str) -> Option<&'static Column> {
         let last = name.rsplit('.').next().unwrap_or(name);
-        let mut plain = self.columns.iter().chain(self.rest);
+        let mut plain = self.columns.iter().chain(self.rest).chain(self.limited);
         let of_metric = || self.per_metric.iter().find(|column| column.name == last);
         plain.find(|column| column.name == name).or_else(of_metric)
     }
@@ -773,7 +801,8 @@ impl Schema {
             String::from("| column | unit | type | meaning |\n| --- | --- | --- | --- |\n");
         let metric = self.per_metric.iter().map(|column| ("METRIC.", column));
         let plain = |columns: &'static [Column]| columns.iter().map(|column| ("", column));
-        for (before, column) in plain(self.columns).chain(metric).chain(plain(self.rest)) {
+        let last = plain(self.rest).chain(plain(self.limited));
+        for (before, column) in plain(self.columns).chain(metric).chain(last) {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,

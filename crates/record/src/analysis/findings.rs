@@ -76,6 +76,7 @@ pub fn findings(
     for ((service, fold), label) in of_services() {
         found.extend(load::unanswered(service, fold, label));
         found.extend(load::failures(service, fold, label));
+        found.extend(load::limited(fold, label));
         found.extend(load::objective_missed(service, fold, recording.step, label));
     }
     found.extend(

@@ -25,11 +25,13 @@ pub enum CallFailure {
     NoConnection,
     /// The calling pod ended, or the request that made it did.
     CallerGone,
+    /// The called pod takes no more requests a second (429): that is not tried again.
+    Limited429,
 }
 
 impl CallFailure {
     /// Every one, in the order of counts.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Rejected503,
         Self::Timeout,
         Self::Refused,
@@ -38,7 +40,14 @@ impl CallFailure {
         Self::CircuitOpen,
         Self::NoConnection,
         Self::CallerGone,
+        Self::Limited429,
     ];
+
+    /// Whether another attempt may do better, as gateways see it: they try again after answers from 500
+    /// on and broken connections, and count these against the called pod, not after a 429.
+    pub const fn is_retried(self) -> bool {
+        !matches!(self, Self::Limited429)
+    }
 
     /// Its name in outputs.
     pub const fn name(self) -> &'static str {
@@ -51,6 +60,7 @@ impl CallFailure {
             Self::CircuitOpen => "circuit_open",
             Self::NoConnection => "no_connection",
             Self::CallerGone => "caller_gone",
+            Self::Limited429 => "limited_429",
         }
     }
 
@@ -63,6 +73,7 @@ impl CallFailure {
             Outcome::Refused => Some(Self::Refused),
             Outcome::Killed => Some(Self::Killed),
             Outcome::ServerTimeout504 => Some(Self::ServerTimeout504),
+            Outcome::Limited429 => Some(Self::Limited429),
         }
     }
 }
@@ -225,7 +236,7 @@ mod tests {
                 calls,
                 first: calls,
                 attempts,
-                failed: [calls / 2, 0, 0, 0, 0, 0, 0, 0],
+                failed: [calls / 2, 0, 0, 0, 0, 0, 0, 0, 0],
                 ..CallTotals::default()
             },
             ..CallSample::default()

@@ -357,6 +357,8 @@ pub struct Recording {
     pub workloads: Vec<WorkloadRecord>,
     /// Services.
     pub services: Vec<ServiceRecord>,
+    /// Whether some service limits the rate of its requests: only then is anything answered with 429.
+    pub limits_rates: bool,
     /// Calls from services to services and queues: the services in order, of each its calls in order.
     pub calls: Vec<CallRecord>,
     /// Queues.

@@ -21,17 +21,20 @@ pub enum Outcome {
     Killed,
     /// The server's own time limit ended it (504).
     ServerTimeout504,
+    /// Turned away at once because the pod takes no more requests a second (429).
+    Limited429,
 }
 
 impl Outcome {
     /// Every outcome, in the order in which counts of them are kept.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Ok,
         Self::Rejected503,
         Self::Timeout,
         Self::Refused,
         Self::Killed,
         Self::ServerTimeout504,
+        Self::Limited429,
     ];
 
     /// Its name in outputs.
@@ -43,6 +46,7 @@ impl Outcome {
             Self::Refused => "refused",
             Self::Killed => "killed",
             Self::ServerTimeout504 => "server_timeout_504",
+            Self::Limited429 => "limited_429",
         }
     }
 }

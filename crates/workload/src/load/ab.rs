@@ -212,7 +212,7 @@ impl Ab {
         self.last_activity = at;
         let length = match answer {
             Answer::Ok => BODY_200,
-            Answer::Status503 | Answer::Status504 => {
+            Answer::Status429 | Answer::Status503 | Answer::Status504 => {
                 self.counters.non_2xx += 1;
                 0
             }

@@ -5,6 +5,8 @@
 pub enum Answer {
     /// Status 200.
     Ok,
+    /// Status 429: the server takes no more requests a second.
+    Status429,
     /// Status 503: the server was full.
     Status503,
     /// Status 504: the server's own time limit passed.
@@ -23,6 +25,7 @@ impl Answer {
     pub fn status(self) -> Option<u16> {
         match self {
             Self::Ok => Some(200),
+            Self::Status429 => Some(429),
             Self::Status503 => Some(503),
             Self::Status504 => Some(504),
             Self::Timeout | Self::Refused | Self::Reset => None,
@@ -35,6 +38,8 @@ impl Answer {
 pub struct AnswerCounts {
     /// Status 200.
     pub ok: u64,
+    /// Status 429.
+    pub status_429: u64,
     /// Status 503.
     pub status_503: u64,
     /// Status 504.
@@ -53,6 +58,7 @@ impl AnswerCounts {
     pub fn add(&mut self, answer: Answer) {
         *match answer {
             Answer::Ok => &mut self.ok,
+            Answer::Status429 => &mut self.status_429,
             Answer::Status503 => &mut self.status_503,
             Answer::Status504 => &mut self.status_504,
             Answer::Timeout => &mut self.timeout,
@@ -63,7 +69,7 @@ impl AnswerCounts {
 
     /// Requests that ended with a status.
     pub fn with_status(&self) -> u64 {
-        self.ok + self.status_503 + self.status_504
+        self.ok + self.status_429 + self.status_503 + self.status_504
     }
 
     /// Requests that ended without a status.

@@ -170,7 +170,7 @@ mod tests {
                         let origin = Origin::default();
                         let work =
                             Work { cpu: amount * 50_000, wait: 0, memory: 0, arrival: now, origin };
-                        servers.admit(now, key, work);
+                        let _ = servers.admit(now, key, work);
                     }
                 }
                 let granted: Vec<(u32, u64)> = servers.nodes[0]

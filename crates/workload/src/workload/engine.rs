@@ -8,7 +8,7 @@ use super::cohort::Home;
 use super::figures::{Counters, CpuLedger, Instruments, Usage};
 use super::node::{Node, Share};
 use super::processor_sharing::{CORE, nanos};
-use super::request::{ActiveRequests, Finished, Origin, RequestKey, Work};
+use super::request::{ActiveRequests, Finished, Origin, RequestKey, TurnedAway, Work};
 use super::server::Server;
 use super::service::Service;
 use super::spec::ServerSpec;
@@ -120,8 +120,13 @@ impl Servers {
         arena.key_at(slot as usize)
     }
 
-    /// Hands a request to a server; `None` if its backlog is full (or the server is gone).
-    pub fn admit(&mut self, now: SimTime, key: Key<Server>, work: Work) -> Option<RequestKey> {
+    /// Hands a request to a server, which may turn it away; one that is gone is full.
+    pub fn admit(
+        &mut self,
+        now: SimTime,
+        key: Key<Server>,
+        work: Work,
+    ) -> Result<RequestKey, TurnedAway> {
         let Self {
             services,
             arena,
@@ -129,21 +134,24 @@ impl Servers {
             finished,
             ..
         } = self;
-        let server = arena.get_mut(key)?;
-        if !server.lets_in(now) {
-            return None;
-        }
+        let server = arena.get_mut(key).ok_or(TurnedAway::Full)?;
+        server.lets_in(now)?;
         server.cpu.advance(now);
         let slot = requests.insert(work);
         let service = &mut services[server.service as usize];
         let request = server.take(now, slot, service, requests, finished);
         self.settle(now, key.slot() as u32);
-        Some(request)
+        Ok(request)
     }
 
     /// Puts a request into the shared queue of a service, or hands it to an endpoint with a
-    /// free slot; `None` if the queue is full.
-    pub fn submit(&mut self, now: SimTime, service: usize, work: Work) -> Option<RequestKey> {
+    /// free slot; the queue may be full.
+    pub fn submit(
+        &mut self,
+        now: SimTime,
+        service: usize,
+        work: Work,
+    ) -> Result<RequestKey, TurnedAway> {
         let Self {
             services,
             arena,
@@ -154,17 +162,17 @@ impl Servers {
         if entry.queue_len() == 0 {
             let pulls = |slot: u32| arena.at(slot as usize).is_some_and(Server::pulls);
             if let Some(slot) = entry.next_puller(pulls) {
-                let key = arena.key_at(slot as usize)?;
+                let key = arena.key_at(slot as usize).ok_or(TurnedAway::Full)?;
                 return self.admit(now, key, work);
             }
         }
         if !entry.queue_has_room() {
-            return None;
+            return Err(TurnedAway::Full);
         }
         let slot = requests.insert(work);
         let key = requests.key(slot);
         entry.queue(key);
-        Some(key)
+        Ok(key)
     }
 
     /// Does everything that is due in a server by now.

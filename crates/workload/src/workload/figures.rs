@@ -58,6 +58,8 @@ pub struct Instruments<'a> {
     pub timed_out: u64,
     /// Requests answered with 503: turned away by a full backlog, or failed with a call of theirs.
     pub rejected: u64,
+    /// Requests answered with 429: beyond its rate limit.
+    pub limited: u64,
     /// How long those took that were served, if the service keeps it.
     pub latency: Option<&'a LatencyHistogram>,
 }

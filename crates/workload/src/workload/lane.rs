@@ -7,7 +7,7 @@
 use super::engine::Servers;
 use super::node::Node;
 use super::processor_sharing::CORE;
-use super::request::{ActiveRequests, Finished, RequestKey, Work};
+use super::request::{ActiveRequests, Finished, RequestKey, TurnedAway, Work};
 use super::server::Server;
 use super::service::Service;
 use super::spec::Balancing;
@@ -109,17 +109,15 @@ pub struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    /// A request comes; `None` if it is turned away, which is counted and changes nothing else.
+    /// A request comes; that it is turned away is counted and changes nothing else.
     #[inline]
-    pub fn admit(&mut self, work: Work, out: &mut Vec<Finished>) -> Option<RequestKey> {
+    pub fn admit(&mut self, work: Work, out: &mut Vec<Finished>) -> Result<RequestKey, TurnedAway> {
         let now = work.arrival;
-        if !self.server.lets_in(now) {
-            return None;
-        }
+        self.server.lets_in(now)?;
         self.server.cpu.advance(now);
         let slot = self.requests.insert(work);
         let (service, requests) = (&mut *self.service, &mut *self.requests);
-        Some(self.server.take(now, slot, service, requests, out))
+        Ok(self.server.take(now, slot, service, requests, out))
     }
 
     /// Does everything that is due by now.

@@ -29,5 +29,5 @@ pub use figures::{Counters, CpuLedger, Instruments, ServerLimits, Usage};
 pub use lane::{Lane, Room};
 pub use latency::LatencyHistogram;
 pub use plain::Plain;
-pub use request::{Ending, Finished, Origin, RequestKey, Served, Work};
+pub use request::{Ending, Finished, Origin, RequestKey, Served, TurnedAway, Work};
 pub use server::Server;

@@ -50,6 +50,15 @@ pub enum Ending {
     CallFailed,
 }
 
+/// Why a server does not take a request in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// Its slots and its backlog are full.
+    Full,
+    /// It takes no more requests a second.
+    Limited,
+}
+
 /// A request that has left the engine and whose client still waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finished {

@@ -12,7 +12,7 @@ use super::latency::LatencyHistogram;
 use super::memory::Memory;
 use super::pace::Pace;
 use super::processor_sharing::{Entry, ProcessorSharing};
-use super::request::{ActiveRequests, Ending, Finished, Phase, RequestKey, Work};
+use super::request::{ActiveRequests, Ending, Finished, Phase, RequestKey, TurnedAway, Work};
 use super::service::Service;
 use crate::sim::{Dist, SimTime, Stream};
 
@@ -52,6 +52,7 @@ pub struct Server {
     pub(super) answered: u64,
     timed_out: u64,
     rejected: u64,
+    limited: u64,
     latency: Option<Box<LatencyHistogram>>,
     /// The service's requests over kept connections when it became an endpoint, while it is one.
     pub(super) kept_before: Option<u64>,
@@ -100,6 +101,7 @@ impl Server {
             answered: 0,
             timed_out: 0,
             rejected: 0,
+            limited: 0,
             latency: match service.spec.latency_buckets.as_slice() {
                 [] => None,
                 bounds => Some(Box::new(LatencyHistogram::new(bounds))),
@@ -207,13 +209,18 @@ impl Server {
     /// Whether one more request finds a slot or a place in the backlog, within the rate limit; one that
     /// does not is turned away.
     #[inline]
-    pub(super) fn lets_in(&mut self, now: SimTime) -> bool {
-        let mut has_room = self.has_free_slot() || self.queued < self.backlog_limit;
-        if let Some(bucket) = &mut self.bucket {
-            has_room = has_room && bucket.take(now);
+    pub(super) fn lets_in(&mut self, now: SimTime) -> Result<(), TurnedAway> {
+        if !self.has_free_slot() && self.queued >= self.backlog_limit {
+            self.rejected += 1;
+            return Err(TurnedAway::Full);
         }
-        self.rejected += u64::from(!has_room);
-        has_room
+        if let Some(bucket) = &mut self.bucket
+            && !bucket.take(now)
+        {
+            self.limited += 1;
+            return Err(TurnedAway::Limited);
+        }
+        Ok(())
     }
 
     /// What its own instrumentation counts.
@@ -224,6 +231,7 @@ impl Server {
             answered: self.answered,
             timed_out: self.timed_out,
             rejected: self.rejected,
+            limited: self.limited,
             latency: self.latency.as_deref(),
         }
     }

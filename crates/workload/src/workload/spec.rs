@@ -87,6 +87,8 @@ pub struct CallSpec {
     pub to: CallTarget,
     /// The share of requests that make it, from 0 to 1.
     pub probability: f64,
+    /// How often these make it, one after the other, on average; at least once.
+    pub times: f64,
     /// It begins together with the call before it, not after that.
     pub parallel: bool,
     /// The longest wait for an attempt's answer, and for a connection.
@@ -95,6 +97,8 @@ pub struct CallSpec {
     pub retries: u32,
     /// How long after a failure that happens the first time; doubled each time.
     pub backoff: SimDuration,
+    /// What chance does to that.
+    pub jitter: Jitter,
     /// Retries as a share of the calls, with some in reserve; as many as there are if absent.
     pub retry_budget: Option<f64>,
     /// When it is given up for a while.
@@ -112,6 +116,33 @@ pub enum CallTarget {
     Service(usize),
     /// A queue, by its index in the scenario: a message is produced.
     Queue(usize),
+}
+
+/// What chance does to the wait before a retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Jitter {
+    /// Nothing.
+    #[default]
+    None,
+    /// Anything up to it, which is ten times the first at most: `JitteredExponentialBackOffStrategy` of
+    /// Envoy.
+    Envoy,
+    /// A fifth less to a fifth more: gRPC's retry design, A6.
+    Grpc,
+}
+
+impl Jitter {
+    /// The wait before the retry of this number, from 1 on; `chance` is asked for a number from 0 to 1.
+    pub fn wait(self, first: SimDuration, retry: u32, chance: impl FnOnce() -> f64) -> SimDuration {
+        // 2^20 times the first back-off is longer than any run.
+        let factor = 1 << (retry - 1).min(20);
+        let scaled = |wait: SimDuration, by: f64| SimDuration((wait.0 as f64 * by) as i64);
+        match self {
+            Self::None => first * factor,
+            Self::Envoy => scaled(first * factor.min(10), chance()),
+            Self::Grpc => scaled(first * factor, 0.8 + 0.4 * chance()),
+        }
+    }
 }
 
 /// A circuit breaker.
@@ -259,6 +290,20 @@ pub enum UsageSplit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chance_is_in_back_offs_as_envoy_and_grpc_have_it() {
+        let waits = |jitter: Jitter, chance: f64| {
+            let first = SimDuration::from_millis(100);
+            let wait = |retry| jitter.wait(first, retry, || chance);
+            [1, 2, 4, 5, 6].map(|retry| wait(retry).0 / 1_000_000)
+        };
+        assert_eq!(waits(Jitter::None, 0.5), [100, 200, 800, 1600, 3200]);
+        assert_eq!(waits(Jitter::Envoy, 0.5), [50, 100, 400, 500, 500]);
+        assert_eq!(waits(Jitter::Envoy, 0.0), [0; 5]);
+        assert_eq!(waits(Jitter::Grpc, 0.5), [100, 200, 800, 1600, 3200]);
+        assert_eq!(waits(Jitter::Grpc, 0.0), [80, 160, 640, 1280, 2560]);
+    }
 
     #[test]
     fn a_curve_with_a_period_goes_on_as_if_it_were_written_out() {

@@ -1,6 +1,6 @@
 //! The life of a call: begun by a request, sent, answered or tried again, and over.
 
-use super::super::requests::{Handed, hand, pick};
+use super::super::requests::{Handed, hand, pick, turned_away};
 use super::timers::Due;
 use super::{Asker, CALLS, Call, MESSAGES, NO_LOAD, Stage, Todo, is_first};
 use crate::record::{CallFailure, Outcome, RequestSink};
@@ -14,7 +14,7 @@ use crate::world::traffic::{ServerId, Traffic, TrafficEvent};
 fn keeps_connection(outcome: Outcome) -> bool {
     matches!(
         outcome,
-        Outcome::Ok | Outcome::Rejected503 | Outcome::ServerTimeout504
+        Outcome::Ok | Outcome::Rejected503 | Outcome::ServerTimeout504 | Outcome::Limited429
     )
 }
 
@@ -130,7 +130,8 @@ impl Traffic {
                 let one = &mut self.calls.ways[way as usize];
                 let probability = one.spec.probability;
                 if probability >= 1.0 || one.chance.unit() < probability {
-                    self.begin_call(key, way, now, sink);
+                    let times = one.times();
+                    self.begin_call(key, (way, times), now, sink);
                 }
             }
             if let Some(asker) = self.calls.askers.get_mut(key) {
@@ -139,7 +140,14 @@ impl Traffic {
         }
     }
 
-    fn begin_call(&mut self, key: Key<Asker>, way: u32, now: SimTime, sink: &mut impl RequestSink) {
+    /// Begins a call that is made so often, one after the other.
+    fn begin_call(
+        &mut self,
+        key: Key<Asker>,
+        (way, times): (u32, u32),
+        now: SimTime,
+        sink: &mut impl RequestSink,
+    ) {
         let Some(asker) = self.calls.askers.get_mut(key) else {
             return;
         };
@@ -156,6 +164,9 @@ impl Traffic {
             sink.issue(one.service, NO_LOAD, now);
             sink.call_answered(way as usize, now, now);
             self.queues.produce(queue as u32, now, work);
+            if times > 1 {
+                self.begin_call(key, (way, times - 1), now, sink);
+            }
             return;
         }
         one.pod(asker.server).budget.pay_in();
@@ -163,6 +174,7 @@ impl Traffic {
         let call = self.calls.calls.insert(Call {
             asker: key,
             way,
+            left: times - 1,
             began: now,
             sent: now,
             attempt: 0,
@@ -255,7 +267,7 @@ impl Traffic {
                 }
                 return;
             }
-            Handed::Full => Outcome::Rejected503,
+            Handed::Away(why) => turned_away(why),
             Handed::Refused => Outcome::Refused,
             Handed::TooEarly => {
                 sink.too_early(service, now);
@@ -307,7 +319,8 @@ impl Traffic {
         let server = self.calls.askers.get(call.asker).map(|one| one.server);
         let may_keep = way.stays && keeps_connection(outcome);
         if let Some(pod) = server.and_then(|server| way.known(server)) {
-            let opened = pod.breaker.note(now, call.pass, failure.is_none());
+            let is_well = failure.is_none_or(|failure| !failure.is_retried());
+            let opened = pod.breaker.note(now, call.pass, is_well);
             let keeps = may_keep && pod.pool.keeps();
             closed = closed.filter(|_| !keeps);
             let next = pod.pool.release(connection.filter(|_| keeps));
@@ -338,13 +351,13 @@ impl Traffic {
         };
         let way = &mut self.calls.ways[call.way as usize];
         let server = self.calls.askers.get(call.asker).map(|one| one.server);
-        let may = call.attempt <= way.spec.retries;
+        let may = call.attempt <= way.spec.retries && failure.is_retried();
         let pod = server.filter(|_| may).and_then(|server| way.known(server));
         match pod.map(|pod| pod.budget.take()) {
             Some(true) => {
                 way.totals.retries += 1;
-                // 2^20 times the first back-off is longer than any run.
-                let backoff = way.spec.backoff * (1 << (call.attempt - 1).min(20));
+                let chance = || way.jitter.unit();
+                let backoff = way.spec.jitter.wait(way.spec.backoff, call.attempt, chance);
                 let timers = &mut self.calls.timers;
                 timers.set(now + backoff, key, call, Due::Retry);
                 return;
@@ -378,6 +391,9 @@ impl Traffic {
         if let Some(asker) = self.calls.askers.get_mut(call.asker) {
             asker.open -= 1;
             asker.failed |= failure.is_some() && !way.spec.optional;
+            if call.left > 0 && !asker.failed && self.servers.origin(asker.request).is_some() {
+                self.begin_call(call.asker, (call.way, call.left), now, sink);
+            }
         }
         self.calls.todo.push_back(Todo::Ask(call.asker));
     }

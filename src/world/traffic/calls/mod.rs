@@ -66,6 +66,8 @@ enum Stage {
 struct Call {
     asker: Key<Asker>,
     way: u32,
+    /// How often it is made again after this time.
+    left: u32,
     began: SimTime,
     /// When this attempt was sent.
     sent: SimTime,

@@ -23,6 +23,8 @@ pub(super) struct Way {
     pub(super) counted: bool,
     pub(super) chance: Stream,
     pub(super) balancing: Stream,
+    /// What is in back-offs by chance.
+    pub(super) jitter: Stream,
     pub(super) demand: Demand,
     pub(super) totals: CallTotals,
     /// The calling pods, by the slots of their servers.
@@ -38,10 +40,17 @@ impl Way {
             counted: called.concurrency.max_connections.is_some(),
             chance: own.stream("chance"),
             balancing: own.stream("balancing"),
+            jitter: own.stream("jitter"),
             demand: Demand::new(&called.request, own.of("demand")),
             totals: CallTotals::default(),
             pods: Vec::new(),
         }
+    }
+
+    /// How often a request makes the call that makes it at all.
+    pub(super) fn times(&mut self) -> u32 {
+        let (whole, more) = (self.spec.times.trunc() as u32, self.spec.times.fract());
+        whole + u32::from(more > 0.0 && self.chance.unit() < more)
     }
 
     /// A calling pod's side, which begins if there is none.

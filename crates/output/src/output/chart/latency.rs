@@ -223,8 +223,8 @@ impl LatencyChart {
     fn failures(&self, timeline: &mut Timeline) {
         const BARS: usize = 480;
         let theme = timeline.theme;
-        let [_, orange, _, purple, sky, red, yellow, grey] = theme.series;
-        let colors = [red, orange, purple, sky, yellow, grey];
+        let [blue, orange, _, purple, sky, red, yellow, grey] = theme.series;
+        let colors = [red, orange, purple, sky, yellow, blue, grey];
         let color = |kind: usize| -> Color { colors[kind % colors.len()] };
         let joined = self.windows.len().div_ceil(BARS).max(1);
         let bars: Vec<(f64, Vec<f64>)> = self.windows.chunks(joined).map(sum).collect();

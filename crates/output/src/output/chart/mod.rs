@@ -7,6 +7,7 @@
 
 mod axis;
 mod calendar;
+mod calls;
 mod columns;
 mod cost;
 mod font;
@@ -30,6 +31,7 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
+pub use calls::{CallsChart, CallsOfWay};
 pub use cost::{CostChart, CostSeries};
 pub use latency::{LatencyChart, LatencySlo, LatencyWindow};
 pub use mark::{Mark, MarkKind};

@@ -111,6 +111,19 @@ pub(super) fn failures(
     (rate > allowed).then(|| warning(label, text()))
 }
 
+/// Requests beyond the rate limits of pods.
+pub(super) fn limited(fold: &ServiceFold, label: &str) -> Option<Finding> {
+    let text = || {
+        format!(
+            "{} of its {} requests came beyond the rate limits of its pods and got 429 ({:.2}%): more pods let more through, and their CPU does not show it. Scale on what comes, not on what is let in",
+            count(fold.limited),
+            count(fold.requests),
+            percent(fold.limited as f64, fold.requests as f64),
+        )
+    };
+    (fold.limited > 0).then(|| warning(label, text()))
+}
+
 /// A latency objective that is not met.
 pub(super) fn objective_missed(
     service: &ServiceRecord,

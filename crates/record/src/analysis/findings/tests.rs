@@ -3,7 +3,7 @@
 use super::*;
 use crate::record::fold::Folds;
 use crate::record::{
-    Amounts, Counts, Curve, DisruptionKind, DisruptionRecord, HeldBy, Objective, VpaBand,
+    Amounts, Counts, Curve, DisruptionKind, DisruptionRecord, HeldBy, Objective, Outcome, VpaBand,
     VpaContainerRecord, VpaRecord, VpaRow, Window, WorkloadRecord,
 };
 use crate::sim::{SimDuration, SimTime};
@@ -227,6 +227,31 @@ fn more_failures_than_the_objective_allows_are_told() {
         found(&recording)[0].text,
         "2.50% of its requests failed (25 of 1,000), the objective allows 1%"
     );
+}
+
+#[test]
+fn requests_beyond_a_rate_limit_are_told() {
+    let mut window = Window {
+        issued: 1000,
+        ..Window::default()
+    };
+    window.ended[Outcome::Limited429 as usize] = 25;
+    let recording = Recording {
+        services: vec![ServiceRecord {
+            objective: Objective {
+                error_rate: 0.05,
+                ..Objective::default()
+            },
+            windows: vec![window],
+            ..ServiceRecord::default()
+        }],
+        ..Recording::default()
+    };
+    let told = found(&recording);
+    assert_eq!(told.len(), 1, "{told:?}");
+    let text =
+        "25 of its 1,000 requests came beyond the rate limits of its pods and got 429 (2.50%)";
+    assert!(told[0].text.starts_with(text), "{}", told[0].text);
 }
 
 #[test]

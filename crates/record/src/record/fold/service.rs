@@ -1,6 +1,7 @@
 //! A service: its requests by window, and what its pods used of what they requested.
 
 use super::super::recording::{Objective, Sample, ServiceRecord};
+use super::super::request::Outcome;
 use super::super::windows::Window;
 use crate::sim::{SimDuration, SimTime};
 
@@ -36,6 +37,8 @@ pub struct ServiceFold {
     pub requests: u64,
     /// Those that ended without success.
     pub failed: u64,
+    /// Those of them that came beyond a rate limit.
+    pub limited: u64,
     /// Those without an answer at the end of the run.
     pub unanswered: u64,
     /// Those of them that had waited for at least [`PATIENCE`].
@@ -93,6 +96,7 @@ impl ServiceFold {
         }
         self.requests += window.issued;
         self.failed += window.failed();
+        self.limited += window.ended[Outcome::Limited429 as usize];
         self.good += window.good;
         let unanswered = window.unanswered();
         let over = window.start + self.step;

@@ -7,18 +7,22 @@ use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::Node;
 use crate::scenario::reader::{Reader, count, duration, number};
 use crate::sim::SimDuration;
-use crate::workload::spec::{BreakerSpec, CallSpec, CallTarget, ServerSpec};
+use crate::workload::spec::{BreakerSpec, CallSpec, CallTarget, Jitter, ServerSpec};
 
 /// The wait before the first retry.
 const BACKOFF: SimDuration = SimDuration::from_millis(25);
 /// Retries of a call at most.
 const MOST_RETRIES: u32 = 100;
 
+/// How often a request makes a call at most.
+const MOST_TIMES: f64 = 1000.0;
+
 /// Keys of calls that are answered.
-const ONLY_OF_SERVICES: [&str; 7] = [
+const ONLY_OF_SERVICES: [&str; 8] = [
     "timeout",
     "retries",
     "backoff",
+    "jitter",
     "retry_budget",
     "breaker",
     "connections",
@@ -81,11 +85,11 @@ fn reaches(
     seen: &mut Vec<bool>,
 ) -> bool {
     services[from].calls.iter().any(|call| {
-        let next = match call.to {
-            CallTarget::Service(next) => Some(next),
-            CallTarget::Queue(queue) => queues.consumer(queue),
+        let next = match &call.to {
+            CallTarget::Service(next) => std::slice::from_ref(next),
+            CallTarget::Queue(queue) => queues.consumers(*queue),
         };
-        next.is_some_and(|next| {
+        next.iter().any(|&next| {
             let is_new = !std::mem::replace(&mut seen[next], true);
             next == to || (is_new && reaches(services, queues, next, to, seen))
         })
@@ -144,6 +148,12 @@ fn call(
         count => Ok(count),
     };
     let probability = table.read("probability", diagnostics, share).unwrap_or(1.0);
+    let times = table.read("times", diagnostics, |node| match number(node)? {
+        times if (1.0..=MOST_TIMES).contains(&times) => Ok(times),
+        times => Err(format!(
+            "{times} is not from 1 to {MOST_TIMES}: for fewer than one there is `probability`"
+        )),
+    });
     let mode = table.one_of("mode", &["sequence", "parallel"], diagnostics);
     let timeout = table.read("timeout", diagnostics, |node| match duration(node)? {
         SimDuration::ZERO => Err("nothing is answered in no time: leave it out".to_owned()),
@@ -154,6 +164,11 @@ fn call(
         retries => Ok(retries),
     });
     let backoff = table.duration("backoff", diagnostics).unwrap_or(BACKOFF);
+    let jitter = match table.one_of("jitter", &["none", "envoy", "grpc"], diagnostics) {
+        Some("envoy") => Jitter::Envoy,
+        Some("grpc") => Jitter::Grpc,
+        _ => Jitter::None,
+    };
     let retry_budget = table.read("retry_budget", diagnostics, share);
     let breaker = table.get("breaker");
     let breaker = breaker.and_then(|node| {
@@ -168,7 +183,7 @@ fn call(
     });
     let connections = table.read("connections", diagnostics, positive);
     let optional = table.boolean("optional", diagnostics).unwrap_or(false);
-    for key in ["backoff", "retry_budget"] {
+    for key in ["backoff", "jitter", "retry_budget"] {
         if table.get(key).is_some() && table.get("retries").is_none() {
             let title = format!("`{key}` without `retries`");
             diagnostics.error(table.key_span(key), title, "nothing is tried again");
@@ -177,10 +192,12 @@ fn call(
     Some(CallSpec {
         to: to?,
         probability,
+        times: times.unwrap_or(1.0),
         parallel: mode == Some("parallel"),
         timeout,
         retries: retries.unwrap_or(0),
         backoff,
+        jitter,
         retry_budget,
         breaker,
         connections,

@@ -59,7 +59,9 @@ pub(super) fn loads(
         let at = table.key_span("at");
         let named = table.get("queue");
         let queue = named.map(|node| queues.find("queue", node, diagnostics));
-        let consumer = queue.map(|queue| Consumer(queue.and_then(|queue| queues.consumer(queue))));
+        let consumer = queue.map(|queue| {
+            Consumer(queue.and_then(|queue| queues.consumers(queue).first().copied()))
+        });
         let load = load(&mut table, (index, consumer), known, services, diagnostics);
         table.finish("`load`", diagnostics);
         if let Some(load) = load {

@@ -19,7 +19,7 @@ const MOST_PARTITIONS: u32 = 10_000;
 pub(super) struct Queues {
     specs: Vec<QueueSpec>,
     spans: Vec<Span>,
-    consumers: Vec<Option<usize>>,
+    consumers: Vec<Vec<usize>>,
     /// Whether every `[[queue]]` could be read.
     complete: bool,
 }
@@ -49,7 +49,7 @@ pub(super) fn queues(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Qu
         }
         made.specs.push(spec);
         made.spans.push(span);
-        made.consumers.push(None);
+        made.consumers.push(Vec::new());
     }
     made
 }
@@ -124,6 +124,7 @@ fn queue(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<QueueS
         max_deliveries,
         service: 0,
         worker: WorkerSpec::default(),
+        others: Vec::new(),
         producers: Vec::new(),
     })
 }
@@ -151,9 +152,17 @@ impl Queues {
         }
     }
 
-    /// The service that consumes a queue.
-    pub(super) fn consumer(&self, queue: usize) -> Option<usize> {
-        self.consumers[queue]
+    /// The services that consume a queue.
+    pub(super) fn consumers(&self, queue: usize) -> &[usize] {
+        &self.consumers[queue]
+    }
+
+    /// Whether a service consumes a queue that another consumes, too, and was stated before it.
+    pub(super) fn is_further(&self, service: usize) -> bool {
+        self.consumers.iter().any(|all| {
+            let place = all.iter().position(|one| *one == service);
+            place.is_some_and(|place| place > 0)
+        })
     }
 
     /// Says that a load sends requests to a service whose pods take messages only.
@@ -163,7 +172,7 @@ impl Queues {
         span: Span,
         diagnostics: &mut Diagnostics,
     ) {
-        let consumed = self.consumers.iter().position(|one| *one == Some(service));
+        let consumed = self.consumers.iter().position(|all| all.contains(&service));
         if let Some(queue) = consumed {
             let title = format!("the service `{name}` consumes a queue");
             diagnostics
@@ -220,16 +229,21 @@ impl Queues {
         if self.is_topic(queue) && node.get("acknowledge").is_none() {
             worker.acknowledge = Acknowledge::Late;
         }
-        if self.consumers[queue].is_some() {
-            let title = format!("a second service consumes `{}`", self.specs[queue].name);
-            diagnostics
-                .error(node.span, title, "one service consumes a queue")
-                .help = Some("give it a queue of its own".to_owned());
-            return;
+        if !self.consumers[queue].is_empty() {
+            let concurrency = worker.concurrency;
+            let states_more = matches!(&node.value, Value::Table(entries) if entries.len() > 1);
+            if states_more {
+                let title = format!("a second service consumes `{}`", self.specs[queue].name);
+                let label = "how workers of a queue work is stated in the first service";
+                let help = format!("write `consumes = \"{}\"`", self.specs[queue].name);
+                diagnostics.error(node.span, title, label).help = Some(help);
+            }
+            self.specs[queue].others.push((service, concurrency));
+        } else {
+            self.specs[queue].service = service;
+            self.specs[queue].worker = worker;
         }
-        self.consumers[queue] = Some(service);
-        self.specs[queue].service = service;
-        self.specs[queue].worker = worker;
+        self.consumers[queue].push(service);
     }
 
     /// The queues, each with a consumer; `all_services` is whether every service could be read.
@@ -240,7 +254,7 @@ impl Queues {
     ) -> Vec<QueueSpec> {
         if all_services {
             for ((spec, span), consumer) in self.specs.iter().zip(self.spans).zip(&self.consumers) {
-                if consumer.is_none() {
+                if consumer.is_empty() {
                     let title = format!("nobody consumes the queue `{}`", spec.name);
                     diagnostics.error(span, title, "needs a consumer").help = Some(format!(
                         "write `consumes = \"{}\"` in the `[[service]]` of its workers",

@@ -121,6 +121,13 @@ pub(super) fn services(
         if let Some(node) = consumes {
             let slots = service.slots.take();
             queues.consume(node, services.specs.len(), slots, diagnostics);
+            let further = queues.is_further(services.specs.len());
+            if let Some(request) = item.get("request").filter(|_| further) {
+                let title = "a task costs what the first service that consumes the queue states";
+                let label = "nothing else is known of a message";
+                diagnostics.error(request.span.first(), title, label).help =
+                    Some("leave `request` out here".to_owned());
+            }
             if service.balancing == Balancing::SharedQueue {
                 let title = "`balancing = \"shared-queue\"` does not go with `consumes`";
                 diagnostics.error(node.span, title, "the queue is stated twice");

@@ -190,11 +190,18 @@ impl fmt::Display for HeyReport {
         write!(f, "\nStatus code distribution:")?;
         let AnswerCounts {
             ok,
+            status_429,
             status_503,
             status_504,
             ..
         } = self.answers;
-        for (code, count) in [(200, ok), (503, status_503), (504, status_504)] {
+        let codes = [
+            (200, ok),
+            (429, status_429),
+            (503, status_503),
+            (504, status_504),
+        ];
+        for (code, count) in codes {
             if count > 0 {
                 write!(f, "\n  [{code}]\t{count} responses")?;
             }

@@ -44,6 +44,7 @@ impl fmt::Display for PlainReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let AnswerCounts {
             ok,
+            status_429,
             status_503,
             status_504,
             timeout,
@@ -54,6 +55,7 @@ impl fmt::Display for PlainReport {
         writeln!(f, "Time taken:             {:.3} seconds", self.seconds)?;
         writeln!(f, "Answered with 200:      {ok}")?;
         for (name, count) in [
+            ("429 (rate limit):", status_429),
             ("503 (full):", status_503),
             ("504 (server time-out):", status_504),
             ("No answer in time:", timeout),

@@ -18,6 +18,8 @@ pub struct QueueSpec {
     pub service: usize,
     /// How those work.
     pub worker: WorkerSpec,
+    /// Other services whose pods consume it in the same way, with so many tasks at a time.
+    pub others: Vec<(usize, u32)>,
     /// The loads that produce into it, by their indices in the scenario.
     pub producers: Vec<usize>,
 }

@@ -28,6 +28,7 @@ fn spec(kind: QueueKind, worker: WorkerSpec) -> QueueSpec {
         max_deliveries: None,
         service: 0,
         worker,
+        others: Vec::new(),
         producers: Vec::new(),
     }
 }
