@@ -421,3 +421,53 @@ spec:
         "the Job has counted them"
     );
 }
+
+#[test]
+fn kubelets_tell_of_cordons_with_their_next_status() {
+    let scenario = scenario(MANIFESTS);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60);
+    typed(&mut cluster, "kubectl cordon n-1");
+    run_until(&mut cluster, 71);
+    let told = |cluster: &Simulation<'_>, reason| messages(cluster, reason);
+    let not = ["Node n-1 status is now: NodeNotSchedulable"];
+    assert_eq!(told(&cluster, "NodeNotSchedulable"), not);
+    typed(&mut cluster, "kubectl uncordon n-1");
+    run_until(&mut cluster, 82);
+    let again = ["Node n-1 status is now: NodeSchedulable"];
+    assert_eq!(told(&cluster, "NodeSchedulable"), again);
+    // Nobody has seen a cordon that was taken back at once.
+    for state in ["cordon", "uncordon"] {
+        typed(&mut cluster, &format!("kubectl {state} n-2"));
+    }
+    run_until(&mut cluster, 100);
+    assert_eq!(told(&cluster, "NodeNotSchedulable").len(), 1);
+}
+
+#[test]
+fn budgets_without_pods_and_pods_with_several_budgets_are_told() {
+    let budget = |name: &str, app: &str| {
+        format!(
+            "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{name: {name}}}\nspec: {{maxUnavailable: 1, selector: {{matchLabels: {{app: {app}}}}}}}\n"
+        )
+    };
+    let budgets = [("a", "web"), ("b", "web"), ("c", "nobody")];
+    let budgets: String = budgets
+        .iter()
+        .map(|(name, app)| budget(name, app))
+        .collect();
+    let scenario = scenario(&format!("{MANIFESTS}{budgets}"));
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 10);
+    assert_eq!(messages(&cluster, "NoPods").len(), 1, "of c alone");
+    let several = "MultiplePodDisruptionBudgets";
+    assert!(messages(&cluster, several).is_empty(), "that was long ago");
+    typed(&mut cluster, "kubectl scale deployment/web --replicas=5");
+    run_until(&mut cluster, 20);
+    let told = messages(&cluster, several);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].ends_with("matches multiple PodDisruptionBudgets.  Chose \"a\" arbitrarily."));
+    typed(&mut cluster, "kubectl scale deployment/web --replicas=0");
+    run_until(&mut cluster, 80);
+    assert_eq!(messages(&cluster, "NoPods").len(), 3);
+}

@@ -191,3 +191,92 @@ fn a_probe_that_must_fail_never_succeeds() {
         );
     }
 }
+
+/// Ready pods and restarts at the end of each minute under a load that three pods can bear.
+fn under_load(probes: &str, liveness: &str) -> Vec<(usize, u32)> {
+    let readiness = "          readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 5}";
+    let service = format!(
+        "request = {{ cpu = \"100ms\" }}\n{probes}\nstartup = {{ image_pull = \"0s\", container_start = \"1s\", ready = \"3s\" }}"
+    );
+    let load = "[[load]]\nservice = \"web\"\nat = \"1m\"\nuntil = \"5m\"\npoisson = { rate = 12 }";
+    let limits = "          resources: {requests: {cpu: \"1\"}, limits: {cpu: \"1\"}}";
+    let scenario = scenario(
+        &format!("{readiness}\n{liveness}\n{limits}"),
+        &service,
+        load,
+    );
+    let mut cluster = Simulation::new(&scenario, 1);
+    let minute = |minute: i64| {
+        cluster
+            .step_until(SimTime::from_secs(minute * 60))
+            .expect("no endless loop");
+        cluster.store().audit().expect("the books balance");
+        let pods = cluster.store().pods();
+        let ready = pods.filter(|(_, pod)| pod.is_ready()).count();
+        let restarts = (cluster.store().pods()).map(|(_, pod)| pod.containers[0].restarts);
+        (ready, restarts.sum())
+    };
+    (1..=8).map(minute).collect()
+}
+
+#[test]
+fn an_overloaded_pod_fails_its_probes_only_if_they_are_served() {
+    let liveness = "          livenessProbe: {httpGet: {path: /, port: http}}";
+    assert!(under_load("", liveness).iter().all(|one| *one == (1, 0)));
+    // It leaves the endpoints, works off what it has, and is back.
+    let served = under_load("probes = \"served\"", "");
+    assert!(
+        served[1..5].iter().any(|(ready, _)| *ready == 0),
+        "{served:?}"
+    );
+    assert_eq!((served[0], served[7]), ((1, 0), (1, 0)), "{served:?}");
+    let killed = under_load("probes = \"served\"", liveness);
+    assert!(killed[7].1 > 0, "{killed:?}");
+}
+
+#[test]
+fn a_new_image_that_never_starts_stops_its_roll_out() {
+    let readiness = "          readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 5}";
+    let service = r#"startup = { image_pull = "0s", ready = "2s", images = { "app:2" = { ready = "never" } } }"#;
+    let typed = "[[action]]\nat = \"1m\"\nkubectl = \"kubectl set image deployment/web app=app:2\"";
+    let scenario = scenario(readiness, service, typed);
+    let mut cluster = Simulation::new(&scenario, 1);
+    cluster
+        .step_until(SimTime::from_secs(1200))
+        .expect("no endless loop");
+    let pods = cluster.store().pods();
+    let mut pods: Vec<(String, bool)> = pods
+        .map(|(_, pod)| (pod.template.containers[0].image.clone(), pod.is_ready()))
+        .collect();
+    pods.sort();
+    assert_eq!(
+        pods,
+        [("app:1".to_owned(), true), ("app:2".to_owned(), false)]
+    );
+    let template = &cluster.store().pods().next().expect("a pod").1.template;
+    assert!(template.containers[0].readiness_probe.is_some());
+}
+
+#[test]
+fn an_image_that_the_registry_lacks_is_tried_again_and_again() {
+    let fault = "[[fault]]\nat = \"0s\"\nfor = \"100s\"\nno_image = \"app:1\"";
+    let scenario = scenario("", AT_ONCE, fault);
+    let events = told(&scenario, 300);
+    let failed = |message: &str| {
+        let of_it = events.iter().filter(|event| event.2 == message);
+        of_it.map(|event| event.0).collect::<Vec<f64>>()
+    };
+    let tried = failed("Error: ErrImagePull");
+    // Back-offs of 10, 20, 40 and 80 seconds, seen at syncs 10 to 15 s apart.
+    let waits: Vec<f64> = tried.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!(waits.len() >= 2, "{tried:?}");
+    for (wait, back_off) in waits.iter().zip([10.0, 20.0, 40.0, 80.0]) {
+        assert!((back_off..back_off + 17.0).contains(wait), "{waits:?}");
+    }
+    let backs_off = failed("Back-off pulling image \"app:1\"");
+    assert!(backs_off[0] - tried[0] <= 1.0, "at the next relist");
+    let words = "Failed to pull image \"app:1\": rpc error: code = NotFound desc = failed to pull and unpack image \"docker.io/library/app:1\": failed to resolve reference \"docker.io/library/app:1\": docker.io/library/app:1: not found";
+    assert_eq!(failed(words), tried);
+    let started = times(&events, "Started");
+    assert!(started.len() == 1 && started[0] > 100.0, "{started:?}");
+}

@@ -362,7 +362,7 @@ impl<'s> Simulation<'s> {
         let config = &scenario.controllers.cluster;
         let sync_period = scenario.controllers.hpa.sync_period;
         let startups = scenario.workloads.iter().map(|one| one.startup.clone());
-        let components = Components {
+        let mut components = Components {
             pod_control: PodControl::new(streams),
             deployments: deployment::adapter::Controller::new(config, detail == Detail::Full),
             replica_sets: replicaset::Controller::new(
@@ -395,6 +395,8 @@ impl<'s> Simulation<'s> {
             scheduler: Scheduler::new(config),
             kubelet: Kubelet::new(config, startups.collect()),
         };
+        let bandwidths = scenario.node_groups.iter().map(|one| one.image_bandwidth);
+        components.kubelet.set_bandwidths(bandwidths.collect());
         let full = detail == Detail::Full;
         let mut simulation = Self {
             scenario,

@@ -1,6 +1,6 @@
 //! The list of the components: who handles which event, and who sees changes.
 
-use super::usage::memory_stats;
+use super::usage::{answers, memory_stats};
 use super::{Event, Simulation};
 use crate::api::{Change, ObjectId, PodId, TerminationReason, What};
 use crate::controller::{disruption, podgc};
@@ -80,8 +80,9 @@ impl Simulation<'_> {
             }),
             Event::Kubelet(event) => {
                 let stats = memory_stats(&self.traffic, &self.pods, now);
+                let answers = answers(&self.traffic, &self.pods);
                 with_context!(self, now, Event::Kubelet, |all, cx| {
-                    all.kubelet.handle(event, &stats, cx);
+                    all.kubelet.handle(event, (&stats, &answers), cx);
                 });
             }
             Event::CreateWorkload(index) => self.create_workload(index as usize, now),
@@ -150,8 +151,12 @@ impl Simulation<'_> {
                 });
             }
             ObjectId::HorizontalPodAutoscaler(_) => self.tell_keda_of_hpa(change, now),
-            ObjectId::PodDisruptionBudget(_)
-            | ObjectId::VerticalPodAutoscaler(_)
+            ObjectId::PodDisruptionBudget(_) => {
+                with_context!(self, now, Event::Kubelet, |_all, cx| {
+                    disruption::observe(change, cx);
+                });
+            }
+            ObjectId::VerticalPodAutoscaler(_)
             | ObjectId::ScaledObject(_)
             | ObjectId::ScaledJob(_) => {}
         }
@@ -202,6 +207,11 @@ impl Simulation<'_> {
                 all.jobs.observe(change, cx);
             }),
             _ => {}
+        }
+        if matches!(what, What::Created | What::Deleted) {
+            with_context!(self, now, Event::Kubelet, |_all, cx| {
+                disruption::observe(change, cx);
+            });
         }
         if matches!(what, What::Ready | What::Deleting) {
             with_context!(self, now, Event::Endpoints, |all, cx| {

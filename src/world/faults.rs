@@ -27,6 +27,7 @@ pub(super) fn record(fault: &Fault) -> FaultRecord {
         FaultKind::Shutdown(node) => format!("node {} was shut down", node.name),
         FaultKind::Metric { name, .. } => format!("the metric {name} was not available"),
         FaultKind::ImagePull(_) => "images were pulled slowly".to_owned(),
+        FaultKind::NoImage(image) => format!("image {image} could not be pulled"),
     };
     FaultRecord {
         from: fault.at,
@@ -131,6 +132,12 @@ impl Simulation<'_> {
             Some(ImagePull::Times(factor)) => (factor, None),
             Some(ImagePull::Takes(length)) => (1.0, Some(length)),
         });
+        let missing = self.lasting(now).filter_map(|fault| match &fault.kind {
+            FaultKind::NoImage(image) => Some(image.clone()),
+            _ => None,
+        });
+        let missing = missing.collect();
+        self.components.kubelet.fail_pulls(missing);
         let silent = self.lasting(now).flat_map(|fault| {
             let hit = self.silence_of(fault, now).map(|_| self.hit(&fault.kind));
             hit.unwrap_or_default()
@@ -157,7 +164,8 @@ impl Simulation<'_> {
             FaultKind::Down(_)
             | FaultKind::Trigger(_)
             | FaultKind::Metric { .. }
-            | FaultKind::ImagePull(_) => None,
+            | FaultKind::ImagePull(_)
+            | FaultKind::NoImage(_) => None,
         }
     }
 

@@ -6,7 +6,7 @@ use super::traffic::Traffic;
 use super::{Event, PodLink, Simulation};
 use crate::api::PodId;
 use crate::metrics::{MetricsEvent, Source, UsageSource};
-use crate::sim::{Dist, SimTime};
+use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, CpuTime};
 use crate::workload::spec::ServerSpec;
 
@@ -36,6 +36,19 @@ pub(super) fn memory_stats<'a>(
     }
 }
 
+/// How long one more request would take in a pod; pods that serve nobody answer at once.
+pub(super) fn answers<'a>(
+    traffic: &'a Traffic,
+    pods: &'a [PodLink],
+) -> impl Fn(PodId) -> Option<SimDuration> + 'a {
+    move |pod| {
+        let server = pods.get(pod.slot()).and_then(|link| link.server);
+        server.map_or(Some(SimDuration::ZERO), |server| {
+            traffic.answer_time(server)
+        })
+    }
+}
+
 /// What the serving container of a service's pods holds at most, if that is bounded.
 fn most_memory(service: &ServerSpec) -> Option<Bytes> {
     let memory = &service.memory;
@@ -49,7 +62,7 @@ fn most_memory(service: &ServerSpec) -> Option<Bytes> {
 
 impl Simulation<'_> {
     /// Tells the kubelets how much memory serving containers can hold, and lets them look at the
-    /// pods that are there.
+    /// pods that are there and send their probes.
     pub(super) fn bound_memory(&mut self, now: SimTime) {
         for service in &self.scenario.services {
             let most = most_memory(service);
@@ -60,6 +73,7 @@ impl Simulation<'_> {
         for pod in pods {
             with_context!(self, now, Event::Kubelet, |all, cx| {
                 all.kubelet.watch_memory(pod, cx);
+                all.kubelet.begin_settled(pod, cx);
             });
         }
     }

@@ -3,7 +3,7 @@
 use super::agenda::Turn;
 use super::{NodeCpuId, ServerId, Traffic, TrafficEvent};
 use crate::record::RequestSink;
-use crate::sim::{EventQueue, SimTime};
+use crate::sim::{EventQueue, SimDuration, SimTime};
 use crate::units::{Bytes, CpuTime, Millicores};
 use crate::workload::{Counters, Instruments, ServerLimits, Usage};
 
@@ -196,6 +196,11 @@ impl Traffic {
         let ended = (!load.finished && load.source.is_finished()).then_some(queue.now());
         let at = load.source.next_due().or(ended);
         self.agenda.set(Turn::Load(index as u32), at, queue);
+    }
+
+    /// How long one more request would take in a server, about; none if it would be turned away.
+    pub fn answer_time(&self, server: ServerId) -> Option<SimDuration> {
+        self.servers.answer_time(server)
     }
 
     /// What a server has used since it was added, and what it holds; zero if it is gone.

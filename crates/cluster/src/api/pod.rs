@@ -176,6 +176,8 @@ pub struct Pod {
     pub phase: PodPhase,
     /// `status.startTime`: when the kubelet saw it first.
     pub start_time: Option<SimTime>,
+    /// Why its containers wait, if for more than their creation.
+    pub waiting: Option<&'static str>,
     /// The condition Ready.
     pub ready: bool,
     /// When the condition Ready changed last.
@@ -238,6 +240,7 @@ impl Pod {
             preempted: None,
             phase: PodPhase::Pending,
             start_time: None,
+            waiting: None,
             ready: false,
             ready_transition: created,
             evicted: false,
@@ -354,7 +357,9 @@ impl Pod {
                 self.start_time = Some(now.truncate_to_second());
                 self.ready_transition = now.truncate_to_second();
             }
+            PodWrite::Waiting(why) => self.waiting = Some(why),
             PodWrite::Run => {
+                self.waiting = None;
                 self.phase = PodPhase::Running;
                 for container in &mut self.containers {
                     container.running_since = Some(now);

@@ -145,6 +145,8 @@ pub enum PodWrite {
     Preempt,
     /// The kubelet's first status: it has seen the pod, which is not ready yet.
     Acknowledge,
+    /// Why its containers wait, after the kubelet has seen it.
+    Waiting(&'static str),
     /// All its containers run.
     Run,
     /// A container runs again.

@@ -22,6 +22,7 @@ fn spec(count: u32, failure: Option<FailureReason>) -> NodeGroupSpec {
         max_pods: 110,
         daemonset_cpu: Millicores(0),
         daemonset_memory: Bytes(0),
+        image_bandwidth: NodeGroupSpec::IMAGE_BANDWIDTH,
         zone: String::new(),
         labels: Labels::new(),
         extended: std::sync::Arc::default(),

@@ -37,6 +37,8 @@ pub struct NodeGroupSpec {
     pub daemonset_cpu: Millicores,
     /// Memory requests on each node of DaemonSet pods that are not simulated.
     pub daemonset_memory: Bytes,
+    /// What a node pulls of images in a second.
+    pub image_bandwidth: Bytes,
     /// Zone label; nodes of a group without one share the empty zone.
     pub zone: String,
     /// Further node labels.
@@ -59,6 +61,11 @@ pub struct NodeGroupSpec {
     pub list_price: Usd,
     /// How the provider takes its spot nodes back, if it does.
     pub interruption: Option<InterruptionSpec>,
+}
+
+impl NodeGroupSpec {
+    /// What a node pulls of images in a second where nothing is stated: unpacking bounds it.
+    pub const IMAGE_BANDWIDTH: Bytes = Bytes(50 << 20);
 }
 
 /// How a provider takes spot nodes back.
@@ -253,6 +260,8 @@ impl WorkloadSpec {
 pub struct StartupSpec {
     /// Pulling the image, on a node that does not have it yet.
     pub image_pull: Dist,
+    /// The image's size, if pulls take as long as that needs at the node's bandwidth.
+    pub image_size: Option<Bytes>,
     /// From scheduled (image present) to the container running.
     pub container_start: Dist,
     /// From the container running to the application answering its readiness probe.
@@ -263,6 +272,11 @@ pub struct StartupSpec {
     pub startup_cpu: Millicores,
     /// From the containers of a Job's pod running to their end, if nothing in the pod tells it.
     pub run_time: Option<Dist>,
+    /// Whether an HTTP or gRPC probe of the serving container fails while a request would take
+    /// longer than its timeout; it answers at once if false.
+    pub probes_are_served: bool,
+    /// What is different with these images of a container.
+    pub images: Vec<(String, StartupSpec)>,
     /// The codes with which they exit then: of one run after the other, the last for all
     /// others; in an Indexed Job by completion index. Empty: what the command tells, else 0.
     pub exit_codes: Vec<u8>,
@@ -309,6 +323,8 @@ pub struct ClusterConfig {
     /// `percentageOfNodesToScore` of the scheduler, where there are 100 nodes or more: it looks
     /// no further once so many fit. 0 is what upstream takes by itself, by the number of nodes.
     pub percentage_of_nodes_to_score: u32,
+    /// Feature gate SchedulerPopFromBackoffQ, on since 1.33: an idle scheduler waits for no back-off.
+    pub pop_from_backoff: bool,
     /// NodeResourcesBalancedAllocation scores as since 1.36; as before it if false.
     pub balanced_allocation_v136: bool,
     /// From Ready (or deleted) to the change reaching kube-proxy, in seconds.
@@ -325,6 +341,9 @@ pub struct ClusterConfig {
     pub resize_actuation: Dist,
     /// How requests become weights of the CPU scheduler.
     pub cpu_weight_model: CpuWeightModel,
+    /// Images that a node pulls at a time (`serializeImagePulls`, `maxParallelImagePulls`); none
+    /// for all that are wanted.
+    pub image_pulls: Option<u32>,
     /// First delay of the crash-loop back-off.
     pub crash_loop_initial: SimDuration,
     /// Longest delay of the crash-loop back-off.
@@ -360,6 +379,7 @@ impl Default for ClusterConfig {
             scheduler_qps: 50.0,
             scheduler_burst: 100,
             percentage_of_nodes_to_score: 100,
+            pop_from_backoff: true,
             balanced_allocation_v136: true,
             endpoints_delay: Dist::Uniform {
                 low: 0.1,
@@ -377,6 +397,7 @@ impl Default for ClusterConfig {
                 high: 3.0,
             },
             cpu_weight_model: CpuWeightModel::default(),
+            image_pulls: Some(1),
             crash_loop_initial: SimDuration::from_secs(10),
             crash_loop_max: SimDuration::from_secs(300),
             restart_jitter: 0.5,

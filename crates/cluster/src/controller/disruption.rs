@@ -5,11 +5,15 @@
 //! (`pkg/registry/core/pod/storage/eviction.go`). Roll-outs, scale-downs and the kubelet's own
 //! evictions do not ask.
 
+mod events;
+
 use super::pod_control::delete_pod;
 use crate::api::{
     Context, IntOrPercent, ObjectId, PdbId, PodId, PodPhase, PodWrite, Selection, Store, WorkloadId,
 };
 use crate::sim::{SimDuration, SimTime};
+
+pub use events::observe;
 
 /// The status of a PodDisruptionBudget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

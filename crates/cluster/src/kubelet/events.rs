@@ -4,10 +4,12 @@
 use super::{Event, Kubelet};
 use crate::api::{Context, ObjectId, PodId};
 use crate::sim::SimDuration;
+use crate::units::Bytes;
 
-/// How long an image's pull took, alone and with the wait for other pulls.
+/// An image's size, 0 if it is not known, and how long its pull took, alone and with the wait for other pulls.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pull {
+    pub size: Bytes,
     pub took: SimDuration,
     pub with_wait: SimDuration,
 }
@@ -29,11 +31,16 @@ impl Kubelet {
         let (name, image) = (&spec.name, &spec.image);
         let since_136 = self.config.pleg_on_demand_relist;
         let pulled = || match pull {
-            Some(Pull { took, with_wait }) => {
+            Some(Pull {
+                size,
+                took,
+                with_wait,
+            }) => {
                 let millis = |time: SimDuration| SimDuration(time.0 / 1_000_000 * 1_000_000);
                 let (took, with_wait) = (millis(took), millis(with_wait));
                 format!(
-                    "Successfully pulled image \"{image}\" in {took} ({with_wait} including waiting). Image size: 0 bytes."
+                    "Successfully pulled image \"{image}\" in {took} ({with_wait} including waiting). Image size: {} bytes.",
+                    size.0
                 )
             }
             None if since_136 => format!(

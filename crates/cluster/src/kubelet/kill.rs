@@ -69,7 +69,7 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        let shutdown = &self.startups[pod.workload.index()].shutdown;
+        let shutdown = &self.startup_of(pod).shutdown;
         let delay = context.draws.delay(id, shutdown);
         let run = self.worker(id).run;
         context.after(delay, Event::ContainerEnds(id, run));

@@ -12,26 +12,29 @@ mod pressure;
 mod probe;
 mod probe_text;
 mod prober;
+mod pull;
 mod resize;
 mod restart;
+mod schedulable;
 mod shutdown;
 mod silence;
 mod start;
 mod stop;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
-use crate::api::{Change, Context, NodeId, ObjectId, PodId, What, WorkloadId};
+use crate::api::{Change, Context, NodeId, ObjectId, Pod, PodId, What, WorkloadId};
 use crate::cluster::spec::{ClusterConfig, StartupSpec};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Bytes;
 use crash_loop::CrashLoop;
 use pressure::Pressure;
 use prober::{Probed, Probing};
+use pull::Pulling;
 use shutdown::ShuttingDown;
 use silence::Missed;
 
@@ -42,17 +45,26 @@ pub use silence::Silence;
 /// The memory that a container holds, where that is not what its template says.
 pub type MemoryStats<'a> = &'a dyn Fn(PodId, usize) -> Option<Bytes>;
 
+/// How long one more request would take in a pod; None if it would be turned away.
+pub type Answers<'a> = &'a dyn Fn(PodId) -> Option<SimDuration>;
+
 /// Timers of a kubelet.
 #[derive(Debug, Clone, Copy)]
 pub enum Event {
     /// A pod's containers start; the number tells starts apart.
     Start(PodId, u16),
+    /// The registry does not have a pod's image.
+    PullFailed(PodId, u16),
+    /// A pod whose image could not be pulled is looked at.
+    LookAtPull(PodId, u16),
     /// A container starts again after a crash.
     Restart(PodId, u16),
     /// The application has started up.
     AppStarted(PodId, u16),
     /// The readiness probe has succeeded often enough.
     Ready(PodId, u16),
+    /// The readiness probe has failed often enough.
+    NotReady(PodId, u16),
     /// A probe is sent.
     Probe(PodId, u16, Probed),
     /// A container whose probe has failed gets SIGTERM.
@@ -79,6 +91,8 @@ pub enum Event {
     Monitor(NodeId),
     /// A node goes on shutting down.
     ShutDown(NodeId),
+    /// A kubelet posts whether its node is cordoned.
+    PostSchedulable(NodeId),
     /// A kubelet that was silent posts its node's status.
     PostNode(NodeId),
     /// A kubelet that was silent posts what its pods' statuses are.
@@ -92,6 +106,8 @@ struct Worker {
     run: u16,
     /// Counts resizes, so that events of an earlier one are recognised.
     resizes: u16,
+    /// How its image is pulled.
+    pulling: Pulling,
     /// The pull of the first container's image, if the node did not have it.
     pull: Option<events::Pull>,
     /// When the kubelet saw the pod first: its probes' tickers count from there.
@@ -100,6 +116,8 @@ struct Worker {
     probing: Vec<Probing>,
     /// When the pod is Ready as far as its started containers are concerned; None if never.
     ready_at: Option<SimTime>,
+    /// Whether a readiness probe that is sent on and on has failed, or not succeeded yet.
+    unanswered: bool,
     /// The container that is being killed because of its probe.
     killing: Option<u16>,
     /// Whether SIGTERM was sent.
@@ -117,8 +135,8 @@ struct Worker {
 struct Images {
     /// When it has each image, if it was asked for.
     present_at: Vec<Option<SimTime>>,
-    /// When its last pull ends: one image is pulled at a time (`serializeImagePulls`).
-    pulls_until: SimTime,
+    /// When the last pull of each lane ends: there are as many as pulls at a time.
+    pulls_until: Vec<SimTime>,
 }
 
 /// The kubelets of all nodes.
@@ -133,6 +151,10 @@ pub struct Kubelet {
     on_nodes: Vec<Images>,
     /// Pods with a resize that is not in force yet, oldest first.
     resizing: Vec<PodId>,
+    /// What nodes pull in a second, by group.
+    bandwidths: Vec<Bytes>,
+    /// Images that cannot be pulled.
+    failing: Vec<String>,
     /// Slows image pulls by a factor, or sets their length.
     slowness: (f64, Option<SimDuration>),
     /// Ended runs of Jobs' containers by workload, where their exit codes depend on it.
@@ -141,6 +163,8 @@ pub struct Kubelet {
     most_memory: Vec<Option<(usize, Option<Bytes>)>>,
     /// The nodes whose memory is looked at.
     pressures: BTreeMap<NodeId, Pressure>,
+    /// The nodes that were last posted as cordoned.
+    unschedulable: BTreeSet<NodeId>,
     /// The nodes that shut down.
     shutting_down: BTreeMap<NodeId, ShuttingDown>,
     /// The nodes whose kubelets are silent, and what these have missed.
@@ -160,10 +184,13 @@ impl Kubelet {
             images: IndexSet::default(),
             on_nodes: Vec::new(),
             resizing: Vec::new(),
+            bandwidths: Vec::new(),
+            failing: Vec::new(),
             slowness: (1.0, None),
             runs: BTreeMap::new(),
             most_memory: Vec::new(),
             pressures: BTreeMap::new(),
+            unschedulable: BTreeSet::new(),
             shutting_down: BTreeMap::new(),
             silent: BTreeMap::new(),
             ready_again: BTreeMap::new(),
@@ -184,7 +211,12 @@ impl Kubelet {
                 *self.images_of(node) = Images::default();
                 self.silent.remove(&node);
                 self.pressures.remove(&node);
+                self.unschedulable.remove(&node);
                 self.shutting_down.remove(&node);
+                return;
+            }
+            ObjectId::Node(node) if change.what == What::Spec => {
+                self.note_cordon(node, context);
                 return;
             }
             _ => return,
@@ -206,7 +238,7 @@ impl Kubelet {
     pub fn handle(
         &mut self,
         event: Event,
-        stats: MemoryStats<'_>,
+        (stats, answers): (MemoryStats<'_>, Answers<'_>),
         context: &mut Context<'_, Event>,
     ) {
         if !self.silent.is_empty() && self.puts_off(event, context) {
@@ -214,10 +246,13 @@ impl Kubelet {
         }
         match event {
             Event::Start(pod, run) => self.start_containers(pod, run, context),
+            Event::PullFailed(pod, run) => self.pull_failed(pod, run, context),
+            Event::LookAtPull(pod, run) => self.look_at_pull(pod, run, context),
             Event::Restart(pod, container) => self.restart(pod, container, context),
             Event::AppStarted(pod, run) => self.app_started(pod, run, context),
             Event::Ready(pod, run) => self.became_ready(pod, run, context),
-            Event::Probe(pod, run, probed) => self.probe(pod, run, probed, context),
+            Event::Probe(pod, run, probed) => self.probe(pod, run, probed, (answers, context)),
+            Event::NotReady(pod, run) => self.became_unready(pod, run, context),
             Event::StopContainer(pod, run) => self.stop_container_in_place(pod, run, context),
             Event::ContainerEnds(pod, run) => self.container_ends(pod, run, false, context),
             Event::KillContainer(pod, run) => self.container_ends(pod, run, true, context),
@@ -230,9 +265,23 @@ impl Kubelet {
             Event::Resized(pod, number) => self.resized(pod, number, context),
             Event::Monitor(node) => self.monitor(node, stats, context),
             Event::ShutDown(node) => self.go_on_shutting_down(node, context),
-            Event::PostNode(node) => self.post_node(node, context),
+            Event::PostSchedulable(node) => self.post_schedulable(node, context),
+            Event::PostNode(node) => {
+                self.post_node(node, context);
+                self.note_cordon(node, context);
+            }
             Event::PostPods(node) => self.post_pods(node, context),
         }
+    }
+
+    /// How long a pod takes to come and go, with its images.
+    fn startup_of(&self, pod: &Pod) -> &StartupSpec {
+        let startup = self.startup(pod.workload);
+        let containers = || pod.template.containers.iter();
+        let has = |image: &str| containers().any(|one| one.image == image);
+        let mut images = startup.images.iter();
+        let own = images.find(|(image, _)| has(image));
+        own.map_or(startup, |(_, own)| own)
     }
 
     fn startup(&self, workload: WorkloadId) -> &StartupSpec {
@@ -273,6 +322,7 @@ impl Kubelet {
         (worker.run, worker.resizes, worker.terminating) = (0, 0, false);
         (worker.pull, worker.ending, worker.killing) = (None, None, None);
         worker.probing.clear();
+        worker.unanswered = false;
     }
 
     fn image(&mut self, name: &str) -> usize {

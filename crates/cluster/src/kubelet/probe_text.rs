@@ -9,6 +9,10 @@ use crate::api::{ProbeAction, ProbeSpec};
 pub(super) enum Unanswered {
     /// Nobody listens.
     Refused,
+    /// The answer would come too late.
+    TimedOut,
+    /// It gets 503.
+    TurnedAway,
 }
 
 impl ProbeSpec {
@@ -16,8 +20,25 @@ impl ProbeSpec {
     pub(super) fn failure(&self, kind: ProbeType, why: Unanswered, pod: &str) -> String {
         let output = match why {
             Unanswered::Refused => self.refused(pod),
+            Unanswered::TimedOut => self.timed_out(pod),
+            Unanswered::TurnedAway => "HTTP probe failed with statuscode: 503".to_owned(),
         };
         format!("{} probe failed: {output}", kind.name())
+    }
+
+    fn timed_out(&self, pod: &str) -> String {
+        match &self.action {
+            ProbeAction::Grpc { .. } => {
+                format!(
+                    "timeout: health rpc did not complete within {}",
+                    self.timeout
+                )
+            }
+            _ => format!(
+                "Get \"{}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+                self.url(pod)
+            ),
+        }
     }
 
     fn refused(&self, pod: &str) -> String {

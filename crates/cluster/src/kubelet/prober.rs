@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::probe::{Attempts, first_success, tick};
 use super::probe_text::Unanswered;
-use super::{Event, Kubelet};
+use super::{Answers, Event, Kubelet};
 use crate::api::{
     ContainerSpec, Context, ObjectId, Pod, PodId, PodTemplate, ProbeSpec, WorkloadId,
 };
@@ -72,6 +72,13 @@ pub(super) struct Probing {
 }
 
 impl Probing {
+    /// Of a container that has run for long.
+    const SETTLED: Self = Self {
+        answers: SimTime::ZERO,
+        started: true,
+        runs: [(0, false); 3],
+    };
+
     /// Counts a result; tells whether there have been enough of them.
     fn count(&mut self, kind: ProbeType, fails: bool, probe: &ProbeSpec) -> bool {
         let (run, failing) = &mut self.runs[kind as usize];
@@ -129,10 +136,12 @@ impl Kubelet {
         };
         let (now, template) = (context.now, Arc::clone(&pod.template));
         let starts: Vec<_> = pod.containers.iter().map(|one| one.running_since).collect();
+        let served = self.startup_of(pod).probes_are_served;
         let serving = self.serving(pod.workload);
         let mut ready_at = Some(now);
         let worker = self.worker(id);
-        worker.probing.resize(starts.len(), Probing::default());
+        // Of pods that were there at the start nothing is known yet: they have started.
+        worker.probing.resize(starts.len(), Probing::SETTLED);
         let admitted = worker.admitted;
         for (place, spec) in template.containers.iter().enumerate() {
             let Some(since) = starts[place] else { continue };
@@ -172,8 +181,21 @@ impl Kubelet {
                     None
                 }
                 Some(probe) => {
-                    let answers = probing.answers.max(delayed(probe, since));
-                    Some(first_success(probe, begun.attempts, answers - now))
+                    let served = served && place == serving && probe.action.is_request();
+                    let answers = probing.answers.max(delayed(probe, since)) - now;
+                    if served {
+                        let once = ProbeSpec {
+                            success_threshold: 1,
+                            ..probe.clone()
+                        };
+                        let probed = Probed::new(place, ProbeType::Readiness);
+                        let at = first_success(&once, begun.attempts, answers);
+                        context.after(at, Event::Probe(id, run, probed));
+                        worker.unanswered = true;
+                        Some(SimDuration::ZERO)
+                    } else {
+                        Some(first_success(probe, begun.attempts, answers))
+                    }
                 }
             };
             ready_at = ready_at.and_then(|at| Some(at.max(now + ready?)));
@@ -193,7 +215,8 @@ impl Kubelet {
         let latency = self.config.api_latency;
         let worker = self.worker(id);
         let started = worker.probing.iter().all(|one| one.started);
-        if let Some(at) = worker.ready_at.filter(|_| started) {
+        let goes = started && !worker.unanswered;
+        if let Some(at) = worker.ready_at.filter(|_| goes) {
             context.at(at.max(context.now) + latency, Event::Ready(id, run));
         }
     }
@@ -204,7 +227,7 @@ impl Kubelet {
         id: PodId,
         run: u16,
         probed: Probed,
-        context: &mut Context<'_, Event>,
+        (answers, context): (Answers<'_>, &mut Context<'_, Event>),
     ) {
         let alive = context.store.pod(id).is_some_and(Pod::is_active);
         if !alive || !self.runs(id, run, context) {
@@ -218,35 +241,106 @@ impl Kubelet {
             return;
         };
         let (place, kind, now) = (probed.container(), probed.kind(), context.now);
+        let served = self.startup_of(pod).probes_are_served
+            && place == self.serving(pod.workload)
+            && probe.action.is_request();
         let worker = self.worker(id);
-        let admitted = worker.admitted;
-        let next = tick(admitted, probe.period, now + SimDuration(1));
+        let again = match kind {
+            // A sync has reset its ticker.
+            ProbeType::Readiness => now + probe.period,
+            _ => tick(worker.admitted, probe.period, now + SimDuration(1)),
+        };
         if let Some(other) = worker.killing {
             // One container goes after the other.
             if usize::from(other) != place {
-                context.at(next, Event::Probe(id, run, probed));
+                context.at(again, Event::Probe(id, run, probed));
             }
             return;
         }
         let probing = &mut worker.probing[place];
-        let refused = now < probing.answers || probe.action.must_fail();
-        let enough = probing.count(kind, refused, probe);
-        if refused {
-            let object = ObjectId::Pod(id);
-            let message = || probe.failure(kind, Unanswered::Refused, &name);
-            context.events.warning(object, "Unhealthy", message);
+        let failure = if now < probing.answers || probe.action.must_fail() {
+            Some(Unanswered::Refused)
+        } else if served {
+            match answers(id) {
+                None => Some(Unanswered::TurnedAway),
+                Some(length) => (length > probe.timeout).then_some(Unanswered::TimedOut),
+            }
+        } else {
+            None
+        };
+        let enough = probing.count(kind, failure.is_some(), probe);
+        if let Some(why) = failure {
+            let message = || probe.failure(kind, why, &name);
+            context
+                .events
+                .warning(ObjectId::Pod(id), "Unhealthy", message);
         }
+        let failed = failure.is_some();
         match kind {
-            // It only tells that nobody answers.
-            ProbeType::Readiness => context.after(probe.period, Event::Probe(id, run, probed)),
-            _ if refused && enough => self.kill_container(id, run, place, (kind, probe), context),
-            _ if refused => context.at(next, Event::Probe(id, run, probed)),
+            ProbeType::Readiness => {
+                context.at(again, Event::Probe(id, run, probed));
+                if enough && served {
+                    self.answered(id, run, !failed, context);
+                }
+            }
+            _ if failed && enough => self.kill_container(id, run, place, (kind, probe), context),
+            _ if failed => context.at(again, Event::Probe(id, run, probed)),
             ProbeType::Startup => {
                 self.worker(id).probing[place].started = true;
                 self.has_started(id, run, place, &template.containers[place], context);
             }
+            ProbeType::Liveness if served => context.at(again, Event::Probe(id, run, probed)),
             // Once it answers it goes on answering.
             ProbeType::Liveness => {}
+        }
+    }
+
+    /// A readiness probe that is sent on and on has succeeded or failed often enough.
+    fn answered(&mut self, id: PodId, run: u16, ready: bool, context: &mut Context<'_, Event>) {
+        let latency = self.config.api_latency;
+        let worker = self.worker(id);
+        if worker.unanswered != ready {
+            return;
+        }
+        worker.unanswered = !ready;
+        if ready {
+            self.ready_if_started(id, run, context);
+        } else {
+            context.after(latency, Event::NotReady(id, run));
+        }
+    }
+
+    /// A pod that has run for long, whose probes depend on what it has to do.
+    pub fn begin_settled(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        let Some(pod) = context.store.pod(id).filter(|pod| pod.ready) else {
+            return;
+        };
+        if !self.startup_of(pod).probes_are_served {
+            return;
+        }
+        let place = self.serving(pod.workload);
+        let (now, template) = (context.now, Arc::clone(&pod.template));
+        let Some(spec) = template.containers.get(place) else {
+            return;
+        };
+        let phase = context.draws.unit(id);
+        let worker = self.worker(id);
+        (worker.admitted, worker.ready_at) = (now, Some(now));
+        worker
+            .probing
+            .resize(template.containers.len(), Probing::SETTLED);
+        let run = worker.run;
+        let probes = [
+            (ProbeType::Readiness, &spec.readiness_probe),
+            (ProbeType::Liveness, &spec.liveness_probe),
+        ];
+        for (kind, probe) in probes {
+            let probe = probe.as_ref();
+            if let Some(probe) = probe.filter(|probe| probe.action.is_request()) {
+                let first = SimDuration((probe.period.0 as f64 * phase) as i64);
+                let probed = Probed::new(place, kind);
+                context.after(first, Event::Probe(id, run, probed));
+            }
         }
     }
 
@@ -260,9 +354,11 @@ impl Kubelet {
         context: &mut Context<'_, Event>,
     ) {
         let now = context.now;
-        let pod = context.store.pod(id);
-        let since = pod.and_then(|pod| pod.containers[place].running_since);
-        let since = since.unwrap_or(now);
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let since = pod.containers[place].running_since.unwrap_or(now);
+        let served = self.startup_of(pod).probes_are_served && place == self.serving(pod.workload);
         if let Some(probe) = &spec.liveness_probe {
             let probed = Probed::new(place, ProbeType::Liveness);
             let admitted = self.worker(id).admitted;
@@ -283,11 +379,20 @@ impl Kubelet {
                 None
             }
             Some(probe) => {
-                let attempts = Attempts {
-                    first: TRIGGERED,
-                    second: TRIGGERED + probe.period,
-                };
-                Some(first_success(probe, attempts, delayed(probe, since) - now))
+                let from = delayed(probe, since);
+                if served && probe.action.is_request() {
+                    let probed = Probed::new(place, ProbeType::Readiness);
+                    let at = (now + TRIGGERED).max(from);
+                    context.at(at, Event::Probe(id, run, probed));
+                    self.worker(id).unanswered = true;
+                    Some(SimDuration::ZERO)
+                } else {
+                    let attempts = Attempts {
+                        first: TRIGGERED,
+                        second: TRIGGERED + probe.period,
+                    };
+                    Some(first_success(probe, attempts, from - now))
+                }
             }
         };
         let worker = self.worker(id);

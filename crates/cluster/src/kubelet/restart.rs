@@ -4,6 +4,11 @@ use super::{Event, Kubelet};
 use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason};
 use crate::sim::{SimDuration, SimTime};
 
+/// From one look at a pod to the next at most (`syncFrequency`), without its jitter.
+const RESYNC: SimDuration = SimDuration::from_secs(60);
+/// Looks come no closer together.
+const SHORTEST_STEP: SimDuration = SimDuration::from_millis(1);
+
 impl Kubelet {
     /// A container ended by itself or was killed by the kernel: it restarts after its
     /// back-off, or ends its Job's pod.
@@ -100,8 +105,13 @@ impl Kubelet {
         if jitter <= 0.0 {
             return delay;
         }
-        let drawn = context.draws.unit(id);
-        delay + SimDuration::from_secs_f64(delay.as_secs_f64() * jitter * drawn)
+        let mut waited = SimDuration::ZERO;
+        while waited < delay {
+            let step = (delay - waited).min(RESYNC).as_secs_f64();
+            let drawn = context.draws.unit(id);
+            waited += SimDuration::from_secs_f64(step * (1.0 + jitter * drawn)).max(SHORTEST_STEP);
+        }
+        waited
     }
 
     /// A container of a running pod is gone; returns when it had started.

@@ -46,9 +46,12 @@ impl Event {
     fn pod(self) -> Option<PodId> {
         match self {
             Self::Start(pod, _)
+            | Self::PullFailed(pod, _)
+            | Self::LookAtPull(pod, _)
             | Self::Restart(pod, _)
             | Self::AppStarted(pod, _)
             | Self::Ready(pod, _)
+            | Self::NotReady(pod, _)
             | Self::Probe(pod, ..)
             | Self::StopContainer(pod, _)
             | Self::ContainerEnds(pod, _)
@@ -60,7 +63,11 @@ impl Event {
             | Self::Remove(pod)
             | Self::Resize(pod, _)
             | Self::Resized(pod, _) => Some(pod),
-            Self::Monitor(_) | Self::ShutDown(_) | Self::PostNode(_) | Self::PostPods(_) => None,
+            Self::Monitor(_)
+            | Self::ShutDown(_)
+            | Self::PostSchedulable(_)
+            | Self::PostNode(_)
+            | Self::PostPods(_) => None,
         }
     }
 }
@@ -153,6 +160,7 @@ impl Kubelet {
             return;
         };
         let (phase, seen) = (pod.phase, pod.start_time.is_some());
+        let lacks_image = pod.waiting.is_some();
         if pod.is_deleting() {
             self.end(id, PodPhase::Failed, context);
         } else if phase == PodPhase::Running {
@@ -163,6 +171,9 @@ impl Kubelet {
             for container in running {
                 self.container_exited(id, container, LOST, context);
             }
+        } else if lacks_image {
+            let run = self.worker(id).run;
+            context.after(RESUMES, Event::LookAtPull(id, run));
         } else if seen {
             let run = self.worker(id).run;
             context.after(RESUMES, Event::Start(id, run));

@@ -1,8 +1,5 @@
 //! From bound to ready: pull, start, the application's start-up, the readiness probe.
 
-use std::sync::Arc;
-
-use super::events::Pull;
 use super::probe::{Attempts, first_success};
 use super::prober::Begun;
 use super::{Event, Kubelet};
@@ -15,11 +12,11 @@ use crate::sim::SimDuration;
 const FIRST_ATTEMPT: SimDuration = SimDuration::from_millis(20);
 
 /// Whether a container's probes have to be sent one by one.
-fn needs_prober(spec: &ContainerSpec) -> bool {
+fn needs_prober(spec: &ContainerSpec, served: bool) -> bool {
     let readiness = spec.readiness_probe.as_ref();
     spec.startup_probe.is_some()
         || spec.liveness_probe.is_some()
-        || readiness.is_some_and(|probe| probe.action.must_fail())
+        || readiness.is_some_and(|probe| served || probe.action.must_fail())
 }
 
 impl Kubelet {
@@ -32,37 +29,21 @@ impl Kubelet {
         let (Some(node), PodPhase::Pending, None) = (pod.node, pod.phase, pod.meta.deletion) else {
             return;
         };
-        let (workload, template) = (pod.workload, Arc::clone(&pod.template));
         context.write_pod(id, PodWrite::Acknowledge);
         self.worker(id).admitted = context.now;
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
         // Drawn even if not needed: what follows does not depend on the node.
-        let startup = self.startup(workload);
+        let startup = self.startup_of(pod);
+        let size = startup.image_size;
         let pull = context.draws.delay(id, &startup.image_pull);
         let start = context.draws.delay(id, &startup.container_start);
+        let pull = self.pull_of(size, node, context.store).unwrap_or(pull);
         let (factor, fixed) = self.slowness;
         let stretched = || SimDuration::from_secs_f64(pull.as_secs_f64() * factor);
         let pull = fixed.unwrap_or_else(stretched);
-        let name = template.containers.first().map_or("", |c| c.image.as_str());
-        let (image, run) = (self.image(name), self.worker(id).run);
-        let images = self.images_of(node);
-        if images.present_at.len() <= image {
-            images.present_at.resize(image + 1, None);
-        }
-        let pulled = if let Some(time) = images.present_at[image] {
-            time.max(context.now)
-        } else {
-            images.pulls_until = images.pulls_until.max(context.now) + pull;
-            images.present_at[image] = Some(images.pulls_until);
-            let pulled = images.pulls_until;
-            let message = || format!("Pulling image \"{name}\"");
-            context.events.normal(ObjectId::Pod(id), "Pulling", message);
-            self.worker(id).pull = Some(Pull {
-                took: pull,
-                with_wait: pulled - context.now,
-            });
-            pulled
-        };
-        context.at(pulled + start, Event::Start(id, run));
+        self.begin_pull(id, (pull, start, size), context);
     }
 
     /// All containers of a pod start.
@@ -91,7 +72,7 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        let app = context.draws.delay(id, &self.startup(pod.workload).ready);
+        let app = context.draws.delay(id, &self.startup_of(pod).ready);
         let relist = (self.config.pleg_relist.0 as f64 * context.draws.unit(id)) as i64;
         let relist = SimDuration(relist);
         let attempts = self.attempts(relist);
@@ -105,7 +86,8 @@ impl Kubelet {
             relist
         };
         let containers = &pod.template.containers;
-        let is_probed = containers.iter().any(needs_prober);
+        let served = self.startup_of(pod).probes_are_served;
+        let is_probed = containers.iter().any(|spec| needs_prober(spec, served));
         let probes = containers.iter().filter_map(|c| c.readiness_probe.as_ref());
         let noticed = match probes.max_by_key(|probe| probe.period) {
             None => seen,
@@ -198,8 +180,15 @@ impl Kubelet {
 
     pub(super) fn became_ready(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
         let alive = context.store.pod(id).is_some_and(Pod::is_active);
-        if alive && self.runs(id, run, context) {
+        if alive && self.runs(id, run, context) && !self.worker(id).unanswered {
             context.write_pod(id, PodWrite::Ready(true));
+        }
+    }
+
+    pub(super) fn became_unready(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
+        let ready = context.store.pod(id).is_some_and(Pod::is_ready);
+        if ready && self.runs(id, run, context) && self.worker(id).unanswered {
+            context.write_pod(id, PodWrite::Ready(false));
         }
     }
 }

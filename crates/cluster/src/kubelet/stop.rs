@@ -68,7 +68,7 @@ impl Kubelet {
             }
             return;
         }
-        let shutdown = &self.startups[pod.workload.index()].shutdown;
+        let shutdown = &self.startup_of(pod).shutdown;
         let delay = context.draws.delay(id, shutdown);
         context.after(delay, Event::Exit(id));
     }

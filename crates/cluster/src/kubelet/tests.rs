@@ -69,7 +69,7 @@ impl Rig {
             };
             let (at, event) = self.timers.remove(due);
             self.now = at;
-            self.with(|kubelet, context| kubelet.handle(event, &|_, _| None, context));
+            self.with(|kubelet, context| kubelet.handle(event, (&|_, _| None, &|_| None), context));
         }
         self.now = until;
     }

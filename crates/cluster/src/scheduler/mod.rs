@@ -44,6 +44,8 @@ pub enum Event {
     Preempt(PodId),
     /// Pods that have waited for long are tried again.
     Flush,
+    /// A back-off is over.
+    BackoffOver,
 }
 
 /// The scheduler and its queues.
@@ -52,6 +54,8 @@ pub struct Scheduler {
     queue: Queue,
     busy: bool,
     flushes: bool,
+    /// When it looks at the ends of back-offs next, if it waits for one.
+    waits_until: Option<SimTime>,
     client: TokenBucket,
     time_per_pod: SimDuration,
     api_latency: SimDuration,
@@ -86,9 +90,10 @@ impl Scheduler {
     /// A scheduler with these settings.
     pub fn new(config: &ClusterConfig) -> Self {
         Self {
-            queue: Queue::default(),
+            queue: Queue::new(config.pop_from_backoff),
             busy: false,
             flushes: false,
+            waits_until: None,
             client: TokenBucket::new(config.scheduler_qps, config.scheduler_burst),
             time_per_pod: config.scheduler_time_per_pod,
             api_latency: config.api_latency,
@@ -143,6 +148,10 @@ impl Scheduler {
             Event::Next => self.schedule_next(context),
             Event::Bind(id) => bind(id, context),
             Event::Preempt(id) => self.delete_victims(id, context),
+            Event::BackoffOver => {
+                self.waits_until = None;
+                self.wake(context);
+            }
             Event::Flush => {
                 self.flushes = false;
                 self.queue.flush(context.now);
@@ -165,9 +174,15 @@ impl Scheduler {
     }
 
     fn wake(&mut self, context: &mut Context<'_, Event>) {
-        if !self.busy && !self.queue.is_idle() {
+        let Some(due) = self.queue.due(context.now).filter(|_| !self.busy) else {
+            return;
+        };
+        if due <= context.now {
             self.busy = true;
             context.after(self.time_per_pod, Event::Next);
+        } else if self.waits_until.is_none_or(|at| due < at) {
+            self.waits_until = Some(due);
+            context.at(due, Event::BackoffOver);
         }
     }
 
@@ -268,7 +283,8 @@ impl Scheduler {
             let refused = self.refused(pod, diagnosis, wanted);
             (Err(Preemption::Useless(Vec::new())), refused)
         } else {
-            let outcome = self.make_room(id, diagnosis, context.store);
+            let offset = context.draws.tie_breaker(id);
+            let outcome = self.make_room(id, diagnosis, offset, context.store);
             let preemption = match &outcome {
                 Ok(_) => &Preemption::Started,
                 Err(preemption) => preemption,

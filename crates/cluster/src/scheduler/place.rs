@@ -125,12 +125,14 @@ impl Scheduler {
         &self,
         id: PodId,
         diagnosis: &Diagnosis,
+        offset: f64,
         store: &Store,
     ) -> Result<Candidate, Preemption> {
         let Some(pod) = store.pod(id) else {
             return Err(Preemption::Useless(Vec::new()));
         };
-        preempt(&Search::new(id, pod, store, &self.nominated), diagnosis)
+        let search = Search::new(id, pod, store, &self.nominated);
+        preempt(&search, diagnosis, offset)
     }
 
     /// The class of pods of a template with these requests.

@@ -26,8 +26,18 @@ struct Budget<'a> {
     allowed: i32,
 }
 
-/// Looks for victims: the best candidate, or why there is none.
-pub(super) fn preempt(search: &Search<'_>, diagnosis: &Diagnosis) -> Result<Candidate, Preemption> {
+/// Candidates to look for at least (`minCandidateNodesAbsolute`), and as a share of the nodes that
+/// come into question (`minCandidateNodesPercentage`).
+const ENOUGH: usize = 100;
+const ENOUGH_PERCENT: usize = 10;
+
+/// Looks for victims: the best candidate, or why there is none. Where there are more nodes than
+/// candidates needed the search begins where `offset`, from 0 to 1, says.
+pub(super) fn preempt(
+    search: &Search<'_>,
+    diagnosis: &Diagnosis,
+    offset: f64,
+) -> Result<Candidate, Preemption> {
     let (store, pod) = (search.store, search.pod);
     if pod.template.never_preempts {
         return Err(Preemption::NotEligible("preemptionPolicy=Never."));
@@ -50,13 +60,28 @@ pub(super) fn preempt(search: &Search<'_>, diagnosis: &Diagnosis) -> Result<Cand
     }
     let mut candidates = Vec::new();
     let mut tried = Vec::new();
-    for id in diagnosis.resolvable() {
+    let mut nodes: Vec<NodeId> = diagnosis.resolvable().collect();
+    let enough = ENOUGH.max(nodes.len() * ENOUGH_PERCENT / 100);
+    if nodes.len() > enough {
+        let first = (offset * nodes.len() as f64) as usize;
+        let first = first.min(nodes.len() - 1);
+        nodes.rotate_left(first);
+    }
+    let mut has_free = false;
+    for id in nodes {
         let Some(node) = store.find_node(id) else {
             continue;
         };
         match victims(search, id, node) {
-            Ok(candidate) => candidates.push(candidate),
+            Ok(candidate) => {
+                has_free |= candidate.violations == 0;
+                candidates.push(candidate);
+            }
             Err(refusal) => tried.push(refusal),
+        }
+        // One that breaks no budget has to be among them.
+        if has_free && candidates.len() >= enough {
+            break;
         }
     }
     let best = candidates.into_iter().min_by_key(|one| rank(one, store));

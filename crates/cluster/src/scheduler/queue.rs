@@ -56,6 +56,8 @@ pub(super) struct Queue {
     /// What refused pods that wait; of pods that wait no longer too, until none waits.
     refusing: Plugins,
     turns: u64,
+    /// Without SchedulerPopFromBackoffQ: nobody is tried before its back-off is over.
+    keeps_back_offs: bool,
 }
 
 fn backoff(failures: u32) -> SimDuration {
@@ -118,9 +120,27 @@ impl Queue {
         }
     }
 
-    /// Whether nothing is to be tried.
-    pub(super) fn is_idle(&self) -> bool {
-        self.active.is_empty() && self.backoff.is_empty()
+    /// An empty queue, with SchedulerPopFromBackoffQ or without.
+    pub(super) fn new(pops_from_backoff: bool) -> Self {
+        Self {
+            keeps_back_offs: !pops_from_backoff,
+            ..Self::default()
+        }
+    }
+
+    /// When the next pod can be tried, if there is one.
+    pub(super) fn due(&self, now: SimTime) -> Option<SimTime> {
+        if !self.active.is_empty() {
+            return Some(now);
+        }
+        let (&(expires, ..), _) = self.backoff.first_key_value()?;
+        // Back-offs end with their whole second.
+        let over = expires + SimDuration::from_secs(1);
+        Some(if self.keeps_back_offs {
+            over.max(now)
+        } else {
+            now
+        })
     }
 
     /// Whether pods wait for something to happen.
@@ -147,6 +167,9 @@ impl Queue {
             if self.get(id).is_some_and(current) {
                 return Some(id);
             }
+        }
+        if self.keeps_back_offs {
+            return None;
         }
         let (_, id) = self.backoff.pop_first()?;
         if let Some(queued) = self.get(id) {
@@ -299,9 +322,9 @@ mod tests {
         queue.pop(at(0.0));
         queue.failed(one, Plugins::NODE_AFFINITY, at(0.0));
         queue.wake(at(5.0), |_, plugins| plugins.has(Plugins::FIT));
-        assert!(queue.is_idle() && queue.has_waiting());
+        assert!(queue.due(at(9.0)).is_none() && queue.has_waiting());
         queue.flush(at(300.0));
-        assert!(queue.is_idle());
+        assert!(queue.due(at(9.0)).is_none());
         queue.flush(at(330.0));
         assert_eq!(queue.pop(at(330.0)), Some(one));
         queue.forget(one);
@@ -330,6 +353,22 @@ mod tests {
         queue.pop(at(1.0));
         queue.failed(one, Plugins::SPREAD, at(1.0));
         assert_eq!(refused(&queue), [false, true]);
+    }
+
+    #[test]
+    fn without_the_gate_nobody_passes_its_back_off() {
+        let [pod] = pods();
+        for pops in [true, false] {
+            let mut queue = Queue::new(pops);
+            queue.add(pod, 0);
+            assert_eq!(queue.pop(at(10.2)), Some(pod));
+            queue.failed(pod, Plugins::default(), at(10.2));
+            queue.wake(at(10.3), |_, _| true);
+            let due = if pops { at(10.3) } else { at(12.0) };
+            assert_eq!(queue.due(at(10.3)), Some(due));
+            assert_eq!(queue.pop(at(10.3)), pops.then_some(pod));
+            assert_eq!(queue.pop(at(12.0)), (!pops).then_some(pod));
+        }
     }
 
     #[test]

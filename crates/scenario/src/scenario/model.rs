@@ -137,6 +137,8 @@ pub enum FaultKind {
     Trigger(TriggerOutage),
     /// Images are pulled slowly.
     ImagePull(ImagePull),
+    /// The registry does not have an image.
+    NoImage(String),
 }
 
 /// Triggers whose sources do not answer.

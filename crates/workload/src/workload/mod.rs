@@ -1,6 +1,7 @@
 //! How a pod serves requests: processor sharing of CPU under its limit and on its node, worker
 //! slots, a bounded backlog, waits, time limits, memory; and which pod of a service gets a request.
 
+mod answer;
 mod bandwidth;
 mod bucket;
 pub mod call;

@@ -133,6 +133,21 @@ impl Server {
         self.memory.set_limit(limits.memory_limit);
     }
 
+    /// How many requests it serves at a time.
+    pub(super) fn slots(&self) -> u32 {
+        self.slots
+    }
+
+    /// How many may wait for a slot.
+    pub(super) fn backlog_limit(&self) -> u32 {
+        self.backlog_limit
+    }
+
+    /// Its CPU limit, in millionths of a core.
+    pub(super) fn cpu_limit(&self) -> Option<u64> {
+        micros(self.limits)
+    }
+
     /// Its weight on an oversubscribed node.
     pub(super) fn weight(&self) -> u64 {
         u64::from(self.limits.cpu_weight.max(1))

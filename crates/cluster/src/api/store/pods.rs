@@ -98,6 +98,7 @@ impl Store {
             | PodWrite::Nominate(_)
             | PodWrite::Preempt
             | PodWrite::Acknowledge
+            | PodWrite::Waiting(_)
             | PodWrite::Evict
             | PodWrite::Disrupt(_)
             | PodWrite::Failure(_)

@@ -115,7 +115,10 @@ fn container_status(
         (None, Some(ended)) if pod.has_ended() || pod.is_deleting() => (ended, json!({})),
         (None, Some(last)) => (json!({"waiting": {"reason": "CrashLoopBackOff"}}), last),
         (None, None) => {
-            let reason = if pod.template.init_containers.is_empty() {
+            let first = pod.template.containers.first().map(|one| &one.image);
+            let reason = if let Some(why) = pod.waiting.filter(|_| first == Some(&spec.image)) {
+                why
+            } else if pod.template.init_containers.is_empty() {
                 "ContainerCreating"
             } else {
                 "PodInitializing"

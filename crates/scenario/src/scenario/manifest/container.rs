@@ -220,6 +220,14 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
     .concat()
     .join(" ");
     let end = end_of(&command);
+    let hooks = one.lifecycle.as_ref();
+    if hooks.is_some_and(|hooks| hooks.post_start.is_some()) {
+        context.warning(
+            &format!("{path}.lifecycle.postStart"),
+            "postStart hooks are not simulated",
+            "add its length to `startup.container_start` of the workload's `[[service]]`",
+        );
+    }
     ContainerSpec {
         name: one.name.clone(),
         image: one.image.clone().unwrap_or_default(),

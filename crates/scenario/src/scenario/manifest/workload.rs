@@ -26,6 +26,7 @@ fn default_startup() -> StartupSpec {
     let sigma = (p99 / median).ln() / 2.326_347_9;
     StartupSpec {
         image_pull: Dist::Constant(5.0),
+        image_size: None,
         container_start: Dist::LogNormal {
             mu: median.ln(),
             sigma,
@@ -34,6 +35,8 @@ fn default_startup() -> StartupSpec {
         shutdown: Dist::Constant(0.5),
         startup_cpu: Millicores(100),
         run_time: None,
+        probes_are_served: false,
+        images: Vec::new(),
         exit_codes: Vec::new(),
     }
 }

@@ -171,6 +171,7 @@ fn kubelet_flags(table: &mut Reader<'_>, made: &mut Controllers, diagnostics: &m
         let span = table.key_span("max-container-restart-period");
         diagnostics.error(span, title, "must be from 1s to 300s");
     }
+    image_pulls(table, cluster, diagnostics);
     let jitter = table.number("restart-jitter", diagnostics);
     assign(&mut cluster.restart_jitter, jitter);
     if !(0.0..=1.0).contains(&cluster.restart_jitter) {
@@ -201,6 +202,27 @@ fn kubelet_flags(table: &mut Reader<'_>, made: &mut Controllers, diagnostics: &m
         let span = table.key_span("housekeeping-interval");
         diagnostics.error(span, title, "must be at least 1s");
     }
+}
+
+/// How many images a node pulls at a time, by the kubelet's defaults and validation.
+fn image_pulls(table: &mut Reader<'_>, cluster: &mut ClusterConfig, diagnostics: &mut Diagnostics) {
+    let serial = table.boolean("serializeImagePulls", diagnostics);
+    let most = table.count("maxParallelImagePulls", diagnostics);
+    if let Some(most) = most {
+        let span = table.key_span("maxParallelImagePulls");
+        let title = "the kubelet does not start with so many parallel pulls";
+        if most == 0 {
+            diagnostics.error(span, title, "must be at least 1");
+        } else if most > 1 && serial == Some(true) {
+            let label = "cannot be above 1 unless `serializeImagePulls` is `false`";
+            diagnostics.error(span, title, label);
+        }
+    }
+    cluster.image_pulls = match (serial, most) {
+        (Some(false), most) => most,
+        (_, Some(most)) => Some(most.max(1)),
+        _ => Some(1),
+    };
 }
 
 /// `memory.available<100Mi`, as the kubelet's flag has it. Other signals are not there.
@@ -271,6 +293,8 @@ fn scheduler_flags(
         diagnostics.error(span, "more than all nodes", "must be from 0 to 100");
     }
     assign(&mut cluster.percentage_of_nodes_to_score, percentage);
+    let pops = table.boolean("pop-from-backoff", diagnostics);
+    assign(&mut cluster.pop_from_backoff, pops);
 }
 
 pub(super) fn assign<T>(target: &mut T, value: Option<T>) {

@@ -15,7 +15,7 @@ use crate::scenario::suggest::advice;
 use crate::sim::{SimDuration, SimTime};
 
 /// What a fault can be, each with an example.
-const SORTS: [(&str, &str); 7] = [
+const SORTS: [(&str, &str); 8] = [
     ("down", "down = \"metrics-server\""),
     ("kubelet", "kubelet = \"general-1\""),
     ("node", "node = \"general-1\""),
@@ -23,6 +23,7 @@ const SORTS: [(&str, &str); 7] = [
     ("metric", "metric = \"queue_depth\""),
     ("trigger", "trigger = \"ScaledObject/worker\""),
     ("image_pull", "image_pull = \"60s\""),
+    ("no_image", "no_image = \"api:2\""),
 ];
 
 const COMPONENTS: [(&str, Component); 8] = [
@@ -96,6 +97,7 @@ fn fault(
     });
     let trigger = table.read("trigger", diagnostics, |node| trigger(node, known));
     let pull = table.read("image_pull", diagnostics, image_pull);
+    let no_image = table.text("no_image", diagnostics);
     let place = table.span().first();
     if metric_type.is_some() && table.get("metric").is_none() {
         let span = table.key_span("type");
@@ -113,6 +115,7 @@ fn fault(
         metric,
         trigger.map(FaultKind::Trigger),
         pull.map(FaultKind::ImagePull),
+        no_image.map(|image| FaultKind::NoImage(image.to_owned())),
     ];
     let kind = kinds.into_iter().flatten().next()?;
     let at = at?;

@@ -372,6 +372,7 @@ fn group(
         max_pods: whole(capacity, PODS, UNIT) as u32,
         daemonset_cpu: stated.daemons.0,
         daemonset_memory: stated.daemons.1,
+        image_bandwidth: NodeGroupSpec::IMAGE_BANDWIDTH,
         zone: offering.zone.clone(),
         labels,
         extended: std::sync::Arc::default(),

@@ -35,6 +35,7 @@ mod services;
 mod settings;
 mod shapes;
 mod spot;
+mod startup;
 mod sweep;
 mod target;
 mod trace;

@@ -12,7 +12,7 @@ use crate::cluster::allocatable::{Reserved, allocatable};
 use crate::cluster::prices::InstanceType;
 use crate::cluster::spec::{FailureReason, Labels, NodeFailure, NodeGroupSpec, ScalingSpec};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::reader::{Reader, expected, number, wrong};
+use crate::scenario::reader::{self, Reader, expected, number, wrong};
 use crate::scenario::suggest::advice;
 use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores, Usd};
@@ -110,6 +110,7 @@ fn shape(name: &str, count: u32, instance: &InstanceType, spot: bool) -> NodeGro
         max_pods: MAX_PODS,
         daemonset_cpu: Millicores::ZERO,
         daemonset_memory: Bytes::ZERO,
+        image_bandwidth: NodeGroupSpec::IMAGE_BANDWIDTH,
         zone: String::new(),
         labels: Labels::new(),
         extended: Arc::default(),
@@ -162,6 +163,14 @@ fn node_group(
     let prices = prices(table, diagnostics);
     let max_pods = table.count("max_pods", diagnostics).unwrap_or(MAX_PODS);
     let zone = table.text("zone", diagnostics).unwrap_or_default();
+    let bandwidth = table.read(
+        "image_bandwidth",
+        diagnostics,
+        |node| match reader::memory(node)?.value() {
+            ..=0 => Err("must be above 0".to_owned()),
+            bytes => Ok(Bytes(bytes)),
+        },
+    );
     let reserved = table.one_of("reserved", &["none", "gke", "eks"], diagnostics);
     let stated = daemonsets(table, diagnostics);
     let labels = label_table("labels", table, diagnostics);
@@ -208,6 +217,7 @@ fn node_group(
         allocatable_cpu,
         allocatable_memory,
         max_pods,
+        image_bandwidth: bandwidth.unwrap_or(base.image_bandwidth),
         zone: zone.to_owned(),
         labels,
         extended,

@@ -9,7 +9,8 @@ use super::known::Known;
 use super::queues::Queues;
 use super::selects;
 use super::settings::slo_table;
-use crate::cluster::spec::{StartupSpec, WorkloadSpec};
+use super::startup::startup;
+use crate::cluster::spec::WorkloadSpec;
 use crate::load::spec::LoadSpec;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{ExportSpec, Slo};
@@ -180,6 +181,7 @@ fn service(
     let reference = table.get("workload");
     let container_node = table.get("container");
     let startup_node = table.get("startup");
+    let served = table.one_of("probes", &["at-once", "served"], diagnostics);
     let containers_node = table.get("containers");
     let run_time = dist::seconds(table, "run_time", diagnostics);
     let exit_codes = exit_codes(table, diagnostics);
@@ -216,6 +218,7 @@ fn service(
     if declares_cpu {
         startup_spec.startup_cpu = Millicores::ZERO;
     }
+    startup_spec.probes_are_served = served == Some("served");
     if let Some(node) = startup_node {
         startup(node, startup_spec, diagnostics);
     }
@@ -417,26 +420,6 @@ fn balancing(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Balancing
         Some("shared-queue") => Balancing::SharedQueue,
         _ => Balancing::default(),
     }
-}
-
-fn startup(node: &Node, spec: &mut StartupSpec, diagnostics: &mut Diagnostics) {
-    let Some(mut table) = Reader::new(node, "`startup`", diagnostics) else {
-        return;
-    };
-    for (key, target) in [
-        ("image_pull", &mut spec.image_pull),
-        ("container_start", &mut spec.container_start),
-        ("ready", &mut spec.ready),
-        ("shutdown", &mut spec.shutdown),
-    ] {
-        if let Some(dist) = dist::seconds(&mut table, key, diagnostics) {
-            *target = dist;
-        }
-    }
-    if let Some(cpu) = table.millicores("cpu", diagnostics) {
-        spec.startup_cpu = cpu;
-    }
-    table.finish("`startup`", diagnostics);
 }
 
 fn usage(node: &Node, diagnostics: &mut Diagnostics) -> Option<UsageSpec> {

@@ -1,0 +1,65 @@
+//! What the disruption controller says of budgets without pods and of pods with several budgets
+//! (`trySync`, `getPdbForPod`).
+
+use crate::api::{Change, Context, ObjectId, PdbId, PodDisruptionBudget, PodId, Store, What};
+
+/// Heeds a change of a budget or a pod. Upstream repeats itself at each sync of a budget and each
+/// update of a pod; here each is said once, when it comes to be so.
+pub fn observe<E>(change: Change, context: &mut Context<'_, E>) {
+    match (change.object, change.what) {
+        (ObjectId::PodDisruptionBudget(id), What::Created | What::Spec) => {
+            report_empty(id, context);
+        }
+        (ObjectId::Pod(id), What::Created) => report_several(id, context),
+        (ObjectId::Pod(id), What::Deleted) => {
+            for budget in budgets_of(id, context.store) {
+                report_empty(budget, context);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The budgets that select a pod, by name.
+fn budgets_of(id: PodId, store: &Store) -> Vec<PdbId> {
+    let Some(pod) = store.pod(id).filter(|_| store.pdbs().next().is_some()) else {
+        return Vec::new();
+    };
+    let selections = store.selections_of(pod);
+    let its = |(_, pdb): &(PdbId, &PodDisruptionBudget)| selections.contains(&pdb.selection);
+    let mut budgets: Vec<(PdbId, &PodDisruptionBudget)> = store.pdbs().filter(its).collect();
+    budgets.sort_by(|a, b| a.1.meta.name.cmp(&b.1.meta.name));
+    budgets.into_iter().map(|(id, _)| id).collect()
+}
+
+fn report_empty<E>(id: PdbId, context: &mut Context<'_, E>) {
+    let store = &*context.store;
+    let empty = |pdb: &PodDisruptionBudget| store.selection(pdb.selection).members.is_empty();
+    if store.pdb(id).is_some_and(empty) {
+        let message = || "No matching pods found".to_owned();
+        let object = ObjectId::PodDisruptionBudget(id);
+        context.events.normal(object, "NoPods", message);
+    }
+}
+
+fn report_several<E>(id: PodId, context: &mut Context<'_, E>) {
+    let store = &*context.store;
+    let Some(pod) = store.pod(id).filter(|pod| pod.meta.created >= context.now) else {
+        return;
+    };
+    if let [first, _, ..] = budgets_of(id, store).as_slice()
+        && let Some(first) = store.pdb(*first)
+    {
+        let (namespace, name) = (&pod.meta.namespace, pod.name());
+        let message = || {
+            format!(
+                "Pod \"{namespace}\"/\"{name}\" matches multiple PodDisruptionBudgets.  Chose \"{}\" arbitrarily.",
+                first.meta.name
+            )
+        };
+        let object = ObjectId::Pod(id);
+        context
+            .events
+            .warning(object, "MultiplePodDisruptionBudgets", message);
+    }
+}
