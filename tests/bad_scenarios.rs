@@ -9,8 +9,9 @@ use files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 18] = [
+const WARNED: [&str; 19] = [
     "action-warnings",
+    "cluster-autoscaler-config-map",
     "cluster-autoscaler-warnings",
     "duplicate-objects",
     "hpa-core-group",

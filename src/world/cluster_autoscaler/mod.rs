@@ -65,14 +65,22 @@ impl ClusterAutoscaler {
                 read.filter_map(|one| regex_lite::Regex::new(one).ok())
                     .collect()
             };
-            all.iter()
-                .map(|(priority, patterns)| (*priority, compiled(patterns)))
-                .collect()
+            let compile = |all: &Vec<(i64, Vec<String>)>| {
+                all.iter()
+                    .map(|(priority, patterns)| (*priority, compiled(patterns)))
+                    .collect()
+            };
+            all.as_ref().map(compile).map_err(String::clone)
         });
         let unix_start = scenario.controllers.vpa.clock.unix_start;
         Some(Self {
             core: StaticAutoscaler::new(config.options.clone(), SimTime::ZERO),
-            view: View::new(&scenario.node_groups, prices, priorities, unix_start),
+            view: View::new(
+                (&scenario.node_groups, &config.group_options),
+                prices,
+                priorities,
+                unix_start,
+            ),
             draws: streams.stream("cluster-autoscaler"),
             next: (SimTime::ZERO, 0),
             ended: SimTime::ZERO,

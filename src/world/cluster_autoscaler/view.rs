@@ -47,7 +47,7 @@ pub(super) struct View {
     daemon_sets: Vec<DaemonSet>,
     pub(super) groups: Vec<NodeGroup>,
     prices: Option<PodPrices>,
-    priorities: Option<Priorities>,
+    priorities: Option<Result<Priorities, String>>,
     /// The objects of the pods, in the same order.
     keys: Vec<(u32, ApiPodId)>,
     /// Pods that may have changed, by their numbers.
@@ -64,9 +64,9 @@ pub(super) struct View {
 
 impl View {
     pub(super) fn new(
-        specs: &[NodeGroupSpec],
+        (specs, options): (&[NodeGroupSpec], &[NodeGroupOptions]),
         prices: Option<PodPrices>,
-        priorities: Option<Priorities>,
+        priorities: Option<Result<Priorities, String>>,
         unix_start: i64,
     ) -> Self {
         let mut view = Self {
@@ -89,13 +89,14 @@ impl View {
             daemons: Vec::new(),
             unix_start,
         };
-        for spec in specs {
-            view.add_group(spec);
+        for (place, spec) in specs.iter().enumerate() {
+            let options = options.get(place).cloned().unwrap_or_default();
+            view.add_group(spec, options);
         }
         view
     }
 
-    fn add_group(&mut self, spec: &NodeGroupSpec) {
+    fn add_group(&mut self, spec: &NodeGroupSpec, options: NodeGroupOptions) {
         let host = format!("template-node-for-{}", spec.name);
         let has_daemons = spec.daemonset_cpu.0 > 0 || spec.daemonset_memory.0 > 0;
         let daemons = has_daemons.then(|| {
@@ -126,7 +127,7 @@ impl View {
             name: spec.name.clone(),
             min: min.into(),
             max: max.into(),
-            options: NodeGroupOptions::default(),
+            options,
             template: Some(Arc::new(shape)),
             price: Some(spec.price_per_hour.0),
         });
@@ -163,7 +164,8 @@ impl View {
             daemon_sets: &self.daemon_sets,
             groups: &self.groups,
             pod_prices: self.prices,
-            priorities: self.priorities.as_deref(),
+            priorities: (self.priorities.as_ref())
+                .map(|read| read.as_deref().map_err(String::as_str)),
         }
     }
 

@@ -296,6 +296,9 @@ pub struct Controllers {
     pub cluster_autoscaler: ClusterAutoscalerConfig,
 }
 
+/// Regular expressions on names of node groups, by priority.
+pub type GroupPriorities = Vec<(i64, Vec<String>)>;
+
 /// The Cluster Autoscaler's settings.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ClusterAutoscalerConfig {
@@ -305,8 +308,11 @@ pub struct ClusterAutoscalerConfig {
     pub stated: Option<(bool, Span)>,
     /// Its flags.
     pub options: cluster_autoscaler::Options,
-    /// For the expander `priority`: regular expressions on a group's name, by priority.
-    pub priorities: Option<Vec<(i64, Vec<String>)>>,
+    /// For the expander `priority`: regular expressions on a group's name, by priority; or what is
+    /// wrong with its ConfigMap.
+    pub priorities: Option<Result<GroupPriorities, String>>,
+    /// What groups set for themselves, in the order of the node groups.
+    pub group_options: Vec<cluster_autoscaler::NodeGroupOptions>,
 }
 
 /// Karpenter's settings.

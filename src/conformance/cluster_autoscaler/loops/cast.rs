@@ -122,7 +122,7 @@ impl Cast {
                 core_hour: 0.03,
                 gib_hour: 0.004,
             }),
-            priorities: Some(&self.priorities),
+            priorities: Some(Ok(&self.priorities)),
         }
     }
 

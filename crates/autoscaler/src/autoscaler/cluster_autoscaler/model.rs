@@ -299,6 +299,10 @@ pub struct PodPrices {
     pub gib_hour: f64,
 }
 
+/// What the ConfigMap of the expander `priority` holds: regular expressions on a group's name, by
+/// priority; or what is wrong with it.
+pub type Priorities<'a> = Result<&'a [(i64, Vec<regex_lite::Regex>)], &'a str>;
+
 /// Everything that a loop may look at.
 #[derive(Debug, Clone, Copy)]
 pub struct Observation<'a> {
@@ -320,8 +324,8 @@ pub struct Observation<'a> {
     pub groups: &'a [NodeGroup],
     /// Prices of pods.
     pub pod_prices: Option<PodPrices>,
-    /// The ConfigMap of the expander `priority`: regular expressions on a group's name.
-    pub priorities: Option<&'a [(i64, Vec<regex_lite::Regex>)]>,
+    /// The ConfigMap of the expander `priority`, if there is one.
+    pub priorities: Option<Priorities<'a>>,
 }
 
 impl<'a> Observation<'a> {

@@ -284,6 +284,33 @@ pub struct NodeGroupOptions {
 }
 
 impl NodeGroupOptions {
+    /// What can be set, by the names that tags of node groups have (`config/const.go`).
+    pub const KEYS: [&str; 6] = [
+        "scaledownutilizationthreshold",
+        "scaledownunneededtime",
+        "scaledownunreadytime",
+        "maxnodeprovisiontime",
+        "maxnodestartuptime",
+        "ignoredaemonsetsutilization",
+    ];
+
+    /// Sets one of [`NodeGroupOptions::KEYS`]; an error says what would be right.
+    pub fn set(&mut self, key: &str, text: &str) -> Result<(), &'static str> {
+        fn read<T: FlagValue>(text: &str) -> Result<Option<T>, &'static str> {
+            T::read(text).map(Some).ok_or(T::EXPECTED)
+        }
+        match key {
+            "scaledownutilizationthreshold" => self.scale_down_utilization_threshold = read(text)?,
+            "scaledownunneededtime" => self.scale_down_unneeded_time = read(text)?,
+            "scaledownunreadytime" => self.scale_down_unready_time = read(text)?,
+            "maxnodeprovisiontime" => self.max_node_provision_time = read(text)?,
+            "maxnodestartuptime" => self.max_node_startup_time = read(text)?,
+            "ignoredaemonsetsutilization" => self.ignore_daemonsets_utilization = read(text)?,
+            _ => return Err("an option of node groups"),
+        }
+        Ok(())
+    }
+
     /// The threshold of the group.
     pub fn utilization_threshold(&self, defaults: &Options) -> f64 {
         self.scale_down_utilization_threshold

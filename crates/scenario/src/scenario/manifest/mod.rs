@@ -23,6 +23,7 @@ mod others;
 mod placement;
 mod pod_level;
 mod predictive;
+mod priority_expander;
 mod probe;
 mod prometheus;
 mod selector;
@@ -45,6 +46,7 @@ pub(super) use objects::{
     HpaManifest, Manifests, Placed, VpaGate, VpaManifest, WorkloadObject, Written,
 };
 pub use objects::{PriorityClassObject, ServiceObject, TriggerAuthenticationObject};
+pub(super) use priority_expander::{PRIORITY_EXPANDER, is_priority_expander};
 pub(super) use prometheus::{adapter_config, rule_files, trigger_queries};
 pub(super) use typed::{UNKNOWN_FIELD, WRONG_VALUE};
 pub(super) use versions::upgrade;
@@ -158,6 +160,7 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
                 .for_each(|written| manifests.add(index, written)),
             Err(NotSimulated) if adapter_config(document).is_some() => {}
             Err(NotSimulated) if !rule_files(document).is_empty() => {}
+            Err(NotSimulated) if is_priority_expander(document) => {}
             Err(NotSimulated) => others.add(document, diagnostics),
         }
     }

@@ -1,14 +1,14 @@
 //! `[controllers.cluster-autoscaler]`: upstream's flags by their own names, and whether it runs.
 
 use super::controllers::section;
+use super::priorities::priorities;
 use super::vpa_flags::text;
-use crate::autoscaler::cluster_autoscaler::{OptionError, Options};
+use crate::autoscaler::cluster_autoscaler::{NodeGroupOptions, OptionError, Options};
 use crate::cluster::spec::NodeGroupSpec;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::Parsed;
 use crate::scenario::model::ClusterAutoscalerConfig;
-use crate::scenario::node::Value;
-use crate::scenario::reader::{Reader, expected};
+use crate::scenario::reader::Reader;
 use crate::sim::SimDuration;
 
 const SECTION: &str = "cluster-autoscaler";
@@ -40,7 +40,7 @@ pub(super) fn cluster_autoscaler(
             let span = flags.key_span("scan-interval");
             diagnostics.error(span, title, "must be at least 1s");
         }
-        made.priorities = priorities(flags, diagnostics);
+        made.priorities = priorities(flags, diagnostics).map(Ok);
     });
     made
 }
@@ -83,41 +83,29 @@ pub(super) fn refuse_both(
     );
 }
 
-/// What the ConfigMap of the expander `priority` holds.
-fn priorities(
+/// What a node group sets for itself, as tags of the group do.
+pub(super) fn group_options(
     table: &mut Reader<'_>,
     diagnostics: &mut Diagnostics,
-) -> Option<Vec<(i64, Vec<String>)>> {
-    table.get("priorities")?;
-    let mut all = Vec::new();
-    for item in table.list("priorities", diagnostics) {
-        let what = "`priorities`";
-        let Some(mut entry) = Reader::new(item, what, diagnostics) else {
-            continue;
-        };
-        let priority = entry.count("priority", diagnostics);
-        let groups = entry.read("groups", diagnostics, |node| {
-            let Value::List(items) = &node.value else {
-                return Err(expected("a list of regular expressions", node));
-            };
-            let mut patterns = Vec::new();
-            for item in items {
-                let pattern = item.text().ok_or_else(|| expected("a string", item))?;
-                regex_lite::Regex::new(pattern).map_err(|error| error.to_string())?;
-                patterns.push(pattern.to_owned());
-            }
-            Ok(patterns)
-        });
-        for (key, example) in [
-            ("priority", "priority = 10"),
-            ("groups", "groups = [\"spot-.*\"]"),
-        ] {
-            if entry.get(key).is_none() {
-                entry.missing(key, what, example, diagnostics);
-            }
+) -> NodeGroupOptions {
+    const KEY: &str = "autoscaling_options";
+    let mut made = NodeGroupOptions::default();
+    if let Some(node) = table.get(KEY)
+        && let Some(mut options) = Reader::new(node, "`autoscaling_options`", diagnostics)
+    {
+        for key in NodeGroupOptions::KEYS {
+            options.read(key, diagnostics, |node| {
+                let value = text(node)?;
+                made.set(key, &value)
+                    .map_err(|right| format!("\"{value}\" is not {right}"))
+            });
         }
-        entry.finish(what, diagnostics);
-        all.extend(priority.map(i64::from).zip(groups));
+        options.finish("`autoscaling_options`", diagnostics);
+        if table.get("min").is_none() && table.get("max").is_none() {
+            let title = "the Cluster Autoscaler leaves this group alone";
+            let label = "give the group its `min` and `max`";
+            diagnostics.warning(table.key_span(KEY), title, label);
+        }
     }
-    Some(all)
+    made
 }

@@ -26,6 +26,7 @@ mod node_names;
 mod nodes;
 mod phases;
 mod predictive;
+mod priorities;
 mod prometheus;
 mod queues;
 mod range;
@@ -76,7 +77,14 @@ pub(super) fn scenario(
     known.end = simulation.map(|simulation| simulation.end());
     let types = InstanceTypes::read(&mut reader, diagnostics);
     let has_node_pools = !manifests.node_pools.is_empty();
-    let mut node_groups = nodes::node_groups(&mut reader, &types, has_node_pools, diagnostics);
+    let (mut node_groups, group_options) =
+        nodes::node_groups(&mut reader, &types, has_node_pools, diagnostics);
+    controllers.cluster_autoscaler.group_options = group_options;
+    priorities::of_manifests(
+        &mut controllers.cluster_autoscaler,
+        &parsed.documents,
+        diagnostics,
+    );
     cluster_autoscaler::decide(
         &mut controllers.cluster_autoscaler,
         &node_groups,

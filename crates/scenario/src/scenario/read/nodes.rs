@@ -8,6 +8,7 @@ use super::instance_types::InstanceTypes;
 use super::services::number_curve;
 use super::{dist, label_table};
 use crate::api::{Taint, TaintEffect};
+use crate::autoscaler::cluster_autoscaler::NodeGroupOptions;
 use crate::cluster::allocatable::{Reserved, allocatable};
 use crate::cluster::prices::InstanceType;
 use crate::cluster::spec::{FailureReason, Labels, NodeFailure, NodeGroupSpec, ScalingSpec};
@@ -22,15 +23,16 @@ const MAX_PODS: u32 = 110;
 /// Nodes of all groups together, at most.
 const MOST_NODES: u64 = 100_000;
 
-/// The node groups.
+/// The node groups, and what each sets for itself at the Cluster Autoscaler.
 pub(super) fn node_groups(
     root: &mut Reader<'_>,
     types: &InstanceTypes,
     has_node_pools: bool,
     diagnostics: &mut Diagnostics,
-) -> Vec<NodeGroupSpec> {
+) -> (Vec<NodeGroupSpec>, Vec<NodeGroupOptions>) {
     let items = root.list("node_group", diagnostics);
     let mut groups: Vec<NodeGroupSpec> = Vec::new();
+    let mut all_options = Vec::new();
     let names = super::spot::names(items);
     for item in items {
         let Some(mut table) = Reader::new(item, "`node_group`", diagnostics) else {
@@ -38,6 +40,7 @@ pub(super) fn node_groups(
         };
         let group = node_group(&mut table, groups.len(), types, diagnostics);
         let interruption = super::spot::interruption(&mut table, &names, diagnostics);
+        let options = super::cluster_autoscaler::group_options(&mut table, diagnostics);
         table.finish("`node_group`", diagnostics);
         if let Some(group) = group {
             let group = NodeGroupSpec {
@@ -49,6 +52,7 @@ pub(super) fn node_groups(
                 diagnostics.error(item.span, title, "this name is taken already");
             }
             groups.push(group);
+            all_options.push(options);
         }
     }
     let most = |group: &NodeGroupSpec| group.scaling.bounds.map_or(group.count, |(_, max)| max);
@@ -69,7 +73,7 @@ pub(super) fn node_groups(
         }
         groups.extend(group);
     }
-    groups
+    (groups, all_options)
 }
 
 /// The labels that the kubelet and the cloud provider give each node; stated ones count more.

@@ -12,7 +12,7 @@ mod priority;
 pub use price::{SimplePreferredNode, preferred_node};
 
 use super::events::Events;
-use super::model::{GroupId, NodeGroup, NodeShape, PodPrices};
+use super::model::{GroupId, NodeGroup, NodeShape, PodPrices, Priorities};
 use super::resources::Resources;
 use crate::sim::SimTime;
 
@@ -75,8 +75,8 @@ pub struct ExpanderContext<'a> {
     pub pod_prices: Option<PodPrices>,
     /// What the pods of an option cost: summed pod by pod, as upstream does.
     pub pod_requests: &'a dyn Fn(u32) -> &'a Resources,
-    /// The ConfigMap of `priority`.
-    pub priorities: Option<&'a [(i64, Vec<regex_lite::Regex>)]>,
+    /// The ConfigMap of `priority`, if there is one.
+    pub priorities: Option<Priorities<'a>>,
     /// The time.
     pub now: SimTime,
 }

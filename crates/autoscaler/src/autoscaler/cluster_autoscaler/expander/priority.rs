@@ -11,8 +11,15 @@ pub(super) fn best(
     context: &ExpanderContext<'_>,
     events: &mut Events,
 ) -> Vec<usize> {
-    let Some(priorities) = context.priorities else {
-        return among.to_vec();
+    let priorities = match context.priorities {
+        None => return among.to_vec(),
+        Some(Ok(priorities)) => priorities,
+        Some(Err(problem)) => {
+            let reason = "PriorityConfigMapInvalid";
+            let message = problem.to_owned();
+            events.warning(context.now, reason, Involved::Priorities, message);
+            return among.to_vec();
+        }
     };
     let mut highest = -1;
     let mut best = Vec::new();

@@ -317,15 +317,19 @@ fn a_chain_filters_and_the_last_ties_are_left() {
     };
     let mut events = Events::default();
     let chain = [ExpanderKind::Priority, ExpanderKind::LeastNodes];
-    assert_eq!(best(&chain, Some(&priorities[..]), &mut events), [1]);
+    assert_eq!(best(&chain, Some(Ok(&priorities[..])), &mut events), [1]);
     assert!(events.0.is_empty());
     let chain = [ExpanderKind::MostPods, ExpanderKind::Random];
     assert_eq!(best(&chain, None, &mut events), [0, 1, 2]);
     let chain = [ExpanderKind::Priority];
-    assert_eq!(best(&chain, Some(&other[..]), &mut events), [0, 1, 2]);
+    assert_eq!(best(&chain, Some(Ok(&other[..])), &mut events), [0, 1, 2]);
     let reasons: Vec<&str> = events.0.iter().map(|event| event.reason).collect();
     assert_eq!(reasons[2], "PriorityConfigMapNotMatchedGroup");
     assert_eq!(reasons[3], "PriorityConfigMapNoGroupMatched");
+    let refused = Some(Err("Wrong configuration"));
+    assert_eq!(best(&chain, refused, &mut events), [0, 1, 2]);
+    let last = events.0.last().expect("an event");
+    assert_eq!(last.reason, "PriorityConfigMapInvalid");
 }
 
 #[test]
