@@ -3,7 +3,8 @@
 mod keda_rig;
 
 use keda_rig::{
-    BURST, condition, events, queue, replicas, run_until, scenario, scenario_and_warnings, view,
+    BURST, condition, endpoint, events, queue, replicas, run_until, scenario,
+    scenario_and_warnings, triggers, view,
 };
 use nlsim::api::{Kind, ObjectId};
 use nlsim::scenario::model::From;
@@ -99,7 +100,7 @@ trigger = "ScaledObject/worker"
 "#;
     let spec = "minReplicaCount: 1\n  maxReplicaCount: 8\n  \
                 fallback: {failureThreshold: 3, replicas: 6}";
-    let scenario = scenario(toml, &queue(spec));
+    let scenario = scenario(toml, &endpoint(spec));
     let mut cluster = Simulation::new(&scenario, 42);
     run_until(&mut cluster, 1199);
     assert_eq!(replicas(cluster.store()), 2);
@@ -115,6 +116,77 @@ trigger = "ScaledObject/worker"
 }
 
 #[test]
+fn redis_connects_when_it_is_built_and_never_falls_back() {
+    let toml = r#"
+[[trigger_source]]
+scaled_object = "worker"
+series = 20
+[[fault]]
+at = "20m"
+for = "20m"
+trigger = "ScaledObject/worker"
+"#;
+    let spec = "minReplicaCount: 1\n  maxReplicaCount: 8\n  \
+                fallback: {failureThreshold: 3, replicas: 6}";
+    let scenario = scenario(toml, &queue(spec));
+    let mut cluster = Simulation::new(&scenario, 42);
+    run_until(&mut cluster, 2390);
+    assert_eq!(replicas(cluster.store()), 2);
+    assert_ne!(condition(&cluster, "Fallback").0, "True");
+    // An object that is made now gets no HPA.
+    cluster
+        .kubectl("kubectl annotate so worker autoscaling.keda.sh/paused=true")
+        .expect("a command");
+    run_until(&mut cluster, 2392);
+    cluster
+        .kubectl("kubectl annotate so worker autoscaling.keda.sh/paused-")
+        .expect("a command");
+    run_until(&mut cluster, 2398);
+    let kind = Kind::HorizontalPodAutoscaler;
+    assert!(view(&cluster, kind, "keda-hpa-worker").is_none());
+    assert_eq!(
+        condition(&cluster, "Ready"),
+        ("False".into(), "ScaledObjectCheckFailed".into())
+    );
+    run_until(&mut cluster, 2460);
+    assert!(view(&cluster, kind, "keda-hpa-worker").is_some());
+    assert_eq!(condition(&cluster, "Ready").0, "True");
+    let recording = cluster.finish().expect("the end").recording;
+    let words = "error getting scalers connection to redis failed";
+    let failures = &recording.hpas[0].failures;
+    assert!(
+        failures.iter().any(|one| one.message.contains(words)),
+        "{failures:?}"
+    );
+}
+
+#[test]
+fn only_series_are_an_answer_of_prometheus() {
+    for (query, ready) in [
+        ("vector(20)", "True"),
+        ("scalar(vector(20))", "False"),
+        ("20", "False"),
+        ("absent_metric[5m]", "True"),
+    ] {
+        let trigger = format!(
+            "- type: prometheus
+      metadata: {{serverAddress: 'http://p:9090', query: '{query}', threshold: '10'}}"
+        );
+        let object = triggers("minReplicaCount: 1", &trigger);
+        let scenario = scenario("", &object);
+        let mut cluster = Simulation::new(&scenario, 42);
+        run_until(&mut cluster, 120);
+        assert_eq!(condition(&cluster, "Ready").0, ready, "{query}");
+        let recording = cluster.finish().expect("the end").recording;
+        let told = events(&recording, "KEDAScalerFailed");
+        let words = "json: cannot unmarshal number into Go struct field .data.result of type \
+                     struct { Metric struct {} \"json:\\\"metric\\\"\"; Value []interface {} \
+                     \"json:\\\"value\\\"\" }";
+        assert_eq!(told.iter().any(|(_, one)| one == words), ready == "False");
+    }
+}
+
+#[test]
 fn without_a_fallback_the_hpa_keeps_what_there_is() {
     let toml = r#"
 [[trigger_source]]
@@ -125,7 +197,7 @@ at = "20m"
 for = "20m"
 trigger = "ScaledObject/worker[0]"
 "#;
-    let scenario = scenario(toml, &queue("minReplicaCount: 1\n  maxReplicaCount: 8"));
+    let scenario = scenario(toml, &endpoint("minReplicaCount: 1\n  maxReplicaCount: 8"));
     let mut cluster = Simulation::new(&scenario, 42);
     run_until(&mut cluster, 2399);
     assert_eq!(replicas(cluster.store()), 2);
@@ -140,7 +212,7 @@ trigger = "ScaledObject/worker[0]"
     let failure = &recording.hpas[0].failures[0];
     assert_eq!(failure.reason, "FailedGetExternalMetric");
     let words = "unable to fetch metrics from external metrics API: rpc error: code = Unknown \
-                 desc = error when getting metric values metric:s0-redis-jobs encountered error";
+                 desc = error when getting metric values metric:s0-metric-api-jobs encountered error";
     assert!(failure.message.contains(words), "{}", failure.message);
 }
 
@@ -444,7 +516,7 @@ series = [["0s", 0], ["10m", 3], ["601s", 3], ["12m", 0]]
 
 #[test]
 fn a_changed_scaled_job_deletes_what_runs_unless_the_rollout_is_gradual() {
-    for (rollout, kept) in [("default", 0), ("gradual", 3)] {
+    for (rollout, kept) in [("immediate", 0), ("gradual", 3)] {
         let toml = r#"
 [[trigger_source]]
 scaled_job = "batch"
@@ -537,4 +609,130 @@ fn an_hpa_that_the_api_server_refuses_makes_its_scaled_object_fail() {
     assert_eq!(replicas(cluster.store()), 1);
     let (ready, reason) = condition(&cluster, "Ready");
     assert_eq!((&*ready, &*reason), ("False", "ScaledObjectCheckFailed"));
+}
+
+#[test]
+fn the_webhooks_warnings_are_printed_and_told() {
+    let scenario = scenario(BURST, &queue("minReplicaCount: 1"));
+    let mut cluster = Simulation::new(&scenario, 42);
+    run_until(&mut cluster, 60);
+    let patch = r#"kubectl patch so worker --type merge -p '{"spec": {"pollingInterval": 10}}'"#;
+    let warning = "PollingInterval is configured but is not relevant. PollingInterval is only \
+                   relevant when minReplicaCount = 0 or idleReplicaCount = 0 or useCachedMetrics \
+                   is enabled";
+    assert_eq!(
+        cluster.kubectl(patch).expect("a command"),
+        [
+            format!("Warning: {warning}"),
+            "scaledobject.keda.sh/worker patched".to_owned()
+        ]
+    );
+    let recording = cluster.finish().expect("the end").recording;
+    assert_eq!(
+        events(&recording, "KEDAScalersInfo"),
+        [(60.0, warning.to_owned())]
+    );
+}
+
+#[test]
+fn the_webhooks_refuse_changes() {
+    let toml = r#"
+[[trigger_source]]
+scaled_job = "batch"
+series = 0
+"#;
+    let manifests = format!("{}---\n{BATCH}", queue("minReplicaCount: 1"));
+    let scenario = scenario(&format!("{BURST}{toml}"), &manifests);
+    let mut cluster = Simulation::new(&scenario, 42);
+    run_until(&mut cluster, 60);
+    let cached = r#"kubectl patch sj batch --type merge -p '{"spec": {"triggers": [{"type": "cron", "useCachedMetrics": true, "metadata": {}}]}}'"#;
+    assert_eq!(
+        cluster.kubectl(cached).expect("a command"),
+        [
+            "Error from server (Forbidden): admission webhook \"vscaledjob.kb.io\" denied the \
+             request: property \"useCachedMetrics\" is not supported for \"cron\" scaler"
+        ]
+    );
+    let elsewhere = r#"kubectl patch so worker --type merge -p '{"spec": {"scaleTargetRef": {"name": "gone"}, "triggers": [{"type": "cpu", "metricType": "Utilization", "metadata": {"value": "50"}}]}}'"#;
+    assert_eq!(
+        cluster.kubectl(elsewhere).expect("a command"),
+        [
+            "Error from server (NotFound): admission webhook \"vscaledobject.kb.io\" denied the \
+             request: Deployment.apps \"gone\" not found"
+        ]
+    );
+}
+
+#[test]
+fn an_initial_cooldown_keeps_what_was_never_active() {
+    let scenario = scenario(BURST, &queue("initialCooldownPeriod: 120"));
+    let mut cluster = Simulation::new(&scenario, 42);
+    run_until(&mut cluster, 119);
+    assert_eq!(replicas(cluster.store()), 1);
+    run_until(&mut cluster, 152);
+    assert_eq!(replicas(cluster.store()), 0);
+}
+
+#[test]
+fn an_annotation_activates_and_another_holds_at_zero() {
+    let scenario = scenario(BURST, &queue("maxReplicaCount: 8"));
+    let mut cluster = Simulation::new(&scenario, 42);
+    let annotate = |cluster: &mut Simulation<'_>, annotation: &str| {
+        let command = format!("kubectl annotate so worker autoscaling.keda.sh/{annotation}");
+        cluster.kubectl(&command).expect("a command");
+    };
+    run_until(&mut cluster, 60);
+    assert_eq!(replicas(cluster.store()), 0);
+    annotate(&mut cluster, "force-activation=true");
+    run_until(&mut cluster, 92);
+    assert_eq!(replicas(cluster.store()), 1);
+    annotate(&mut cluster, "force-activation-");
+    run_until(&mut cluster, 460);
+    assert_eq!(replicas(cluster.store()), 0);
+    annotate(&mut cluster, "paused-scale-out=true");
+    run_until(&mut cluster, 700);
+    assert_eq!(replicas(cluster.store()), 0);
+    assert_eq!(condition(&cluster, "Paused").0, "True");
+    annotate(&mut cluster, "paused-scale-out-");
+    run_until(&mut cluster, 735);
+    assert!(replicas(cluster.store()) > 0);
+}
+
+#[test]
+fn streams_external_scalers_and_authentications_are_triggers_too() {
+    const AUTHENTICATION: &str = r"---
+apiVersion: keda.sh/v1alpha1
+kind: TriggerAuthentication
+metadata: {name: redis}
+spec: {secretTargetRef: [{parameter: address, name: redis, key: address}]}
+";
+    for (more, trigger) in [
+        (
+            "",
+            "- type: redis-streams
+      metadata: {address: 'r:6379', stream: jobs, consumerGroup: g, pendingEntriesCount: '10'}",
+        ),
+        (
+            "target = 10",
+            "- type: external
+      metadata: {scalerAddress: 'ext:9090'}",
+        ),
+        (
+            "",
+            "- type: redis
+      authenticationRef: {name: redis}
+      metadata: {listName: jobs, listLength: '10'}",
+        ),
+    ] {
+        let object = triggers("maxReplicaCount: 8", trigger);
+        let scenario = scenario(
+            &format!("{BURST}{more}"),
+            &format!("{object}{AUTHENTICATION}"),
+        );
+        let mut cluster = Simulation::new(&scenario, 42);
+        run_until(&mut cluster, 599);
+        assert_eq!(replicas(cluster.store()), 0, "{trigger}");
+        run_until(&mut cluster, 700);
+        assert_eq!(replicas(cluster.store()), 4, "{trigger}");
+    }
 }

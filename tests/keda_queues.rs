@@ -139,3 +139,43 @@ fn kafka_tells_the_lag_of_each_partition() {
         "kafka\n      metadata: {bootstrapServers: 'kafka:9092', consumerGroup: workers, topic: jobs, lagThreshold: '10', offsetResetPolicy: earliest}",
     );
 }
+
+#[test]
+fn rabbitmq_over_amqp_tells_of_messages_ready() {
+    wakes_and_sleeps(
+        "kind = \"rabbitmq\"",
+        "rabbitmq\n      metadata: {host: 'amqp://guest:guest@mq:5672/', queueName: jobs, mode: QueueLength, value: '10'}",
+    );
+}
+
+#[test]
+fn rabbitmq_tells_the_rate_of_messages() {
+    wakes_and_sleeps(
+        "kind = \"rabbitmq\"",
+        "rabbitmq\n      metadata: {host: 'http://mq:15672/', queueName: jobs, mode: MessageRate, value: '1'}",
+    );
+}
+
+#[test]
+fn rabbitmq_leaves_out_messages_that_are_held() {
+    wakes_and_sleeps(
+        "kind = \"rabbitmq\"",
+        "rabbitmq\n      metadata: {host: 'http://mq:15672/', queueName: jobs, mode: QueueLength, value: '10', excludeUnacknowledged: 'true'}",
+    );
+}
+
+#[test]
+fn sqs_leaves_out_messages_in_flight() {
+    wakes_and_sleeps(
+        "kind = \"sqs\"",
+        "aws-sqs-queue\n      metadata: {queueURL: 'https://sqs.eu-west-1.amazonaws.com/1/jobs', queueLength: '10', awsRegion: eu-west-1, identityOwner: operator, scaleOnInFlight: 'false', scaleOnDelayed: 'true'}",
+    );
+}
+
+#[test]
+fn kafka_scales_to_the_partitions_with_lag() {
+    wakes_and_sleeps(
+        "kind = \"kafka\"\npartitions = 6",
+        "kafka\n      metadata: {bootstrapServers: 'kafka:9092', consumerGroup: workers, topic: jobs, lagThreshold: '10', offsetResetPolicy: earliest, limitToPartitionsWithLag: 'true'}",
+    );
+}

@@ -3,7 +3,9 @@
 
 mod keda_rig;
 
-use keda_rig::{BURST, condition, events, queue, replicas, run_until, scenario, triggers, view};
+use keda_rig::{
+    BURST, condition, endpoint, events, queue, replicas, run_until, scenario, triggers, view,
+};
 use nlsim::api::Kind;
 use nlsim::world::Simulation;
 
@@ -52,12 +54,12 @@ fn an_hpa_fights_idle_replicas_that_are_not_zero() {
 }
 
 /// Two named lists.
-const TWO: &str = "- type: redis
+const TWO: &str = "- type: metrics-api
       name: a
-      metadata: {address: 'redis:6379', listName: first, listLength: '10'}
-    - type: redis
+      metadata: {url: 'http://a/', valueLocation: first, targetValue: '10'}
+    - type: metrics-api
       name: b
-      metadata: {address: 'redis:6379', listName: second, listLength: '10'}";
+      metadata: {url: 'http://b/', valueLocation: second, targetValue: '10'}";
 
 fn modifiers(rest: &str, inner: &str) -> String {
     triggers(
@@ -184,9 +186,9 @@ fn each_behaviour_of_a_fallback_asks_for_its_own_replicas() {
                     ("Value", _) => at_eight,
                     _ => then,
                 };
-                let manifest = queue(&spec).replace(
-                    "- type: redis",
-                    &format!("- type: redis\n      metricType: {kind}"),
+                let manifest = endpoint(&spec).replace(
+                    "- type: metrics-api",
+                    &format!("- type: metrics-api\n      metricType: {kind}"),
                 );
                 let scenario = scenario(&toml, &manifest);
                 let mut cluster = Simulation::new(&scenario, 42);
@@ -231,8 +233,8 @@ fn a_cached_metric_is_as_old_as_the_last_poll() {
 fn a_cached_error_counts_at_each_sync() {
     let spec = "pollingInterval: 120\n  minReplicaCount: 1\n  maxReplicaCount: 8\n  \
                 fallback: {failureThreshold: 3, replicas: 6}";
-    let cache = "- type: redis\n      useCachedMetrics: true";
-    let manifest = queue(spec).replace("- type: redis", cache);
+    let cache = "- type: metrics-api\n      useCachedMetrics: true";
+    let manifest = endpoint(spec).replace("- type: metrics-api", cache);
     let toml = format!(
         "[[trigger_source]]\nscaled_object = \"worker\"\nseries = 20\n{}",
         silent("")

@@ -48,6 +48,7 @@ impl Simulation<'_> {
             let name = meta.map_or("", |meta| &meta.name);
             let namespace = meta.map_or_else(|| "".into(), |meta| meta.namespace.clone());
             let uid = meta.map_or(0, |meta| meta.uid.0);
+            let version = meta.map_or(0, |meta| meta.resource_version);
             let object = format!("{}/{name}", event.object.kind());
             self.recorder.event(|| EventRecord {
                 time: now,
@@ -56,6 +57,7 @@ impl Simulation<'_> {
                 namespace,
                 object,
                 uid,
+                version,
                 message: event.message,
                 ..EventRecord::default()
             });

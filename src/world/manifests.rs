@@ -175,7 +175,7 @@ impl Simulation<'_> {
             (Object::Pdb(pdb), _) => self.put_pdb(pdb, now),
             (Object::Vpa(vpa), _) => self.put_vpa(vpa, now),
             (Object::ScaledObject(object), _) => self.put_scaled_object(object, value, now)?,
-            (Object::ScaledJob(job, spec), _) => self.put_scaled_job(job, spec, value, now),
+            (Object::ScaledJob(job, spec), _) => self.put_scaled_job(job, spec, value, now)?,
             (
                 Object::Service(_)
                 | Object::PriorityClass(_)

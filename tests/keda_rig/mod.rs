@@ -32,6 +32,15 @@ pub fn queue(spec: &str) -> String {
     )
 }
 
+/// A ScaledObject on a declared number of an HTTP endpoint, 10 a pod.
+pub fn endpoint(spec: &str) -> String {
+    triggers(
+        spec,
+        "- type: metrics-api
+      metadata: {url: 'http://api/', valueLocation: jobs, targetValue: '10'}",
+    )
+}
+
 /// A ScaledObject with these triggers.
 pub fn triggers(spec: &str, triggers: &str) -> String {
     format!(

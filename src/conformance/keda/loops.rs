@@ -72,8 +72,8 @@ impl Sources for Scripted<'_> {
         Vec::new()
     }
 
-    fn environment(&self) -> &BTreeMap<String, String> {
-        &self.environment
+    fn environment(&self) -> Result<&BTreeMap<String, String>, String> {
+        Ok(&self.environment)
     }
 }
 

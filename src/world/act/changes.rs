@@ -44,6 +44,7 @@ impl Simulation<'_> {
                         kind => self.store_value(kind, &change.object, now),
                     };
                     printed.messages(change.messages);
+                    printed.lines.extend(self.take_webhook_warnings());
                     match done {
                         Ok(()) => printed.lines.extend(text),
                         Err(error) => printed.error(error),
@@ -136,6 +137,7 @@ impl Simulation<'_> {
         } else {
             Ok(())
         };
+        printed.lines.extend(self.take_webhook_warnings());
         match done {
             Ok(()) => printed.lines.extend(text),
             Err(error) => printed.error(error),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::{Change, Kind, ObjectId, What, Write};
-use crate::autoscaler::keda::{Hpa, HpaHealth, hpa_name};
+use crate::autoscaler::keda::{Environment, Hpa, HpaHealth, hpa_name};
 use crate::sim::SimTime;
 use crate::world::Simulation;
 
@@ -107,20 +107,20 @@ impl Simulation<'_> {
         })
     }
 
-    /// The environment of the container that triggers may read: the value of each variable, none
-    /// for one that comes from a Secret or a ConfigMap.
-    pub(super) fn environment_of(&self, index: usize) -> super::sources::Environment {
+    /// The environment of the container that triggers may read.
+    pub(super) fn environment_of(&self, index: usize) -> Result<Environment, String> {
         let object = &self.keda.objects[index];
         let reference = &object.state.object().spec.scale_target_ref;
         let reads = |key: &String| key.ends_with("FromEnv");
         let mut triggers = object.state.object().spec.triggers.iter();
-        if !triggers.any(|trigger| trigger.metadata.keys().any(reads)) {
-            return super::sources::Environment::default();
+        let container = &reference.env_source_container_name;
+        if container.is_empty() && !triggers.any(|one| one.metadata.keys().any(reads)) {
+            return Ok(Environment::default());
         }
         let namespace = Arc::clone(&object.namespace);
         let (_, kind) = reference.version_and_kind();
         let value = self.manifests.get(kind, &namespace, &reference.name);
         let pods = value.map(|value| &value["spec"]["template"]["spec"]);
-        super::sources::Environment::read(pods, &reference.env_source_container_name)
+        Environment::resolve(pods, container)
     }
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::sources::{Environment, WorldSources};
+use super::sources::WorldSources;
 use super::{Event, Turn};
 use crate::api::{
     Job, JobId, KedaStatus, Kind, Labels, ObjectId, ObjectMeta, Pod, PodPhase, PodTemplate,
     ScaledJob, ScaledJobId, WorkloadId, Write,
 };
 use crate::autoscaler::keda::{
-    self, FinishedJob, JobDecision, JobObservation, PAUSED, ScaledJobState,
+    self, Environment, FinishedJob, JobDecision, JobObservation, PAUSED, ScaledJobState,
 };
 use crate::cluster::spec::{WorkloadKind, WorkloadSpec};
 use crate::controller::job::JobSpec;
@@ -116,14 +116,19 @@ impl Simulation<'_> {
         }
     }
 
-    /// Creates or changes a ScaledJob.
+    /// Creates or changes a ScaledJob; the error is what kubectl prints.
     pub(in crate::world) fn put_scaled_job(
         &mut self,
         job: &keda::ScaledJob,
         workload: &WorkloadSpec,
         value: &Value,
         now: SimTime,
-    ) {
+    ) -> Result<(), String> {
+        keda::validate_triggers(&job.spec.triggers).map_err(|why| {
+            format!(
+                "Error from server (Forbidden): admission webhook \"vscaledjob.kb.io\" denied the request: {why}"
+            )
+        })?;
         let metadata = &job.metadata;
         let found = self
             .store
@@ -138,10 +143,10 @@ impl Simulation<'_> {
                 let entry = made.workload;
                 self.components.kubelet.set_startup(entry, startup);
             }
-            return;
+            return Ok(());
         };
         let Some(index) = self.keda.jobs.iter().position(|one| one.id == id) else {
-            return;
+            return Ok(());
         };
         let before = self.store.scaled_job(id);
         let spec_changes = before.is_some_and(|before| *before.spec != value["spec"]);
@@ -170,6 +175,7 @@ impl Simulation<'_> {
         if spec_changes || pauses {
             self.queue_job_reconcile(index, now);
         }
+        Ok(())
     }
 
     /// A ScaledJob is to be deleted: the operator's finalizer comes first.
@@ -279,6 +285,7 @@ impl Simulation<'_> {
             namespace: Arc::clone(&own.namespace),
             name: Arc::clone(&own.name),
             triggers: own.state.job().spec.triggers.clone(),
+            target: Ok(()),
             environment,
             admission: self.manifests.admission(),
             now,
@@ -339,13 +346,13 @@ impl Simulation<'_> {
     }
 
     /// The environment of the container that triggers may read.
-    fn environment_of_jobs(&self, index: usize) -> Environment {
+    fn environment_of_jobs(&self, index: usize) -> Result<Environment, String> {
         let spec = &self.keda.jobs[index].state.job().spec;
         let pods = spec
             .job_target_ref
             .as_ref()
             .map(|job| &job["template"]["spec"]);
-        Environment::read(pods, &spec.env_source_container_name)
+        Environment::resolve(pods, &spec.env_source_container_name)
     }
 
     /// Creates a Job.

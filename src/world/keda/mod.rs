@@ -54,6 +54,8 @@ pub(super) struct Keda {
     /// Where the declared sources begin among the custom metrics.
     first_source: usize,
     is_down: bool,
+    /// What the webhook warns of, until kubectl prints it.
+    warnings: Vec<String>,
     streams: Streams,
 }
 
@@ -119,6 +121,7 @@ impl Keda {
             jobs: Vec::new(),
             first_source: scenario.custom_metrics.len(),
             is_down: false,
+            warnings: Vec::new(),
             streams: streams.of("keda"),
         }
     }

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Event, Object, Turn};
-use crate::api::{KedaStatus, Kind, ObjectId, ObjectMeta, ScaledObject, ScaledObjectId, Write};
+use crate::api::{
+    EventKind, KedaStatus, Kind, ObjectId, ObjectMeta, ScaledObject, ScaledObjectId, Write,
+};
 use crate::autoscaler::keda::{
     self, ExistingHpa, FORCE_ACTIVATION, PAUSED, PAUSED_REPLICAS, PAUSED_SCALE_IN,
-    PAUSED_SCALE_OUT, ScaledObjectState, TargetContainer, admit,
+    PAUSED_SCALE_OUT, ScaledObjectState, TargetContainer, TargetPods, admit,
 };
 use crate::metrics::spec::MetricSource;
 use crate::scenario::model::{From, TriggerSource};
 use crate::sim::{SimDuration, SimTime};
+use crate::units::{Bytes, Millicores};
 use crate::world::{self, Simulation};
 
 /// The annotations whose change brings a reconcile about.
@@ -36,7 +39,14 @@ impl Simulation<'_> {
             let spec = self.manifests.get("ScaledObject", namespace, name);
             let spec = spec.map_or(Value::Null, |value| value["spec"].clone());
             self.create_scaled_object(object, spec, now);
+            if scenario.simulation.from == From::Apply {
+                // What it refuses was refused before the run.
+                let warnings = self.admit_scaled_object(object).unwrap_or_default();
+                self.tell_of_webhook(object, warnings);
+            }
         }
+        // Nobody reads what was printed then.
+        self.keda.warnings.clear();
         if scenario.simulation.from == From::Steady {
             for index in 0..self.keda.objects.len() {
                 self.reconcile_scaled_object(index, now);
@@ -85,18 +95,20 @@ impl Simulation<'_> {
         value: &Value,
         now: SimTime,
     ) -> Result<(), String> {
-        self.admit_scaled_object(object)?;
+        let warnings = self.admit_scaled_object(object)?;
         let metadata = &object.metadata;
         let found = self
             .store
             .find(Kind::ScaledObject, &metadata.namespace, &metadata.name);
         let Some(ObjectId::ScaledObject(id)) = found else {
             self.create_scaled_object(object, value["spec"].clone(), now);
+            self.tell_of_webhook(object, warnings);
             return Ok(());
         };
         let Some(index) = self.keda.objects.iter().position(|one| one.id == id) else {
             return Ok(());
         };
+        self.tell_of_webhook(object, warnings);
         let before = self.store.scaled_object(id);
         let spec_changes = before.is_some_and(|before| *before.spec != value["spec"]);
         if spec_changes {
@@ -117,8 +129,29 @@ impl Simulation<'_> {
         Ok(())
     }
 
+    /// The admission webhook's warnings: kubectl prints them, and events tell them.
+    fn tell_of_webhook(&mut self, object: &keda::ScaledObject, warnings: Vec<String>) {
+        let metadata = &object.metadata;
+        let found = self
+            .store
+            .find(Kind::ScaledObject, &metadata.namespace, &metadata.name);
+        for warning in warnings {
+            if let Some(id) = found {
+                self.events
+                    .add(id, EventKind::Normal, "KEDAScalersInfo", || warning.clone());
+            }
+            self.keda.warnings.push(warning);
+        }
+    }
+
+    /// What kubectl prints of the webhook's warnings.
+    pub(in crate::world) fn take_webhook_warnings(&mut self) -> Vec<String> {
+        let warnings = std::mem::take(&mut self.keda.warnings).into_iter();
+        warnings.map(|text| format!("Warning: {text}")).collect()
+    }
+
     /// The admission webhook's answer.
-    fn admit_scaled_object(&self, object: &keda::ScaledObject) -> Result<(), String> {
+    fn admit_scaled_object(&self, object: &keda::ScaledObject) -> Result<Vec<String>, String> {
         let namespace = object.metadata.namespace.as_str();
         let there = self.keda.objects.iter().filter(|one| !one.deleted);
         let others: Vec<keda::ScaledObject> = there
@@ -145,27 +178,40 @@ impl Simulation<'_> {
                 }
             })
             .collect();
-        let target = self
-            .scale_target(namespace, &object.spec.scale_target_ref)
-            .ok();
+        let reference = &object.spec.scale_target_ref;
+        let target = self.scale_target(namespace, reference);
         let containers = target
+            .clone()
+            .ok()
             .and_then(|target| self.store.template(target))
             .map(|template| {
                 let containers = template.containers.iter();
                 let read = |container: &crate::api::ContainerSpec| TargetContainer {
                     name: container.name.clone(),
-                    has_cpu: container.cpu_request.is_some() || container.cpu_limit.is_some(),
-                    has_memory: container.memory_request.is_some()
-                        || container.memory_limit.is_some(),
+                    has_cpu: container.cpu_request.max(container.cpu_limit) > Some(Millicores(0)),
+                    has_memory: container.memory_request.max(container.memory_limit)
+                        > Some(Bytes(0)),
                 };
                 containers.map(read).collect::<Vec<_>>()
             });
-        match admit(object, &others, &hpas, containers.as_deref()) {
-            Ok(_) => Ok(()),
-            Err(why) => Err(format!(
-                "Error from server (Forbidden): admission webhook \"vscaledobject.kb.io\" denied the request: {why}"
-            )),
-        }
+        let pods = match (reference.version_and_kind(), &containers) {
+            (("apps/v1", "Deployment" | "StatefulSet"), Some(containers)) => {
+                TargetPods::Of(containers)
+            }
+            (("apps/v1", kind @ ("Deployment" | "StatefulSet")), None) if target.is_err() => {
+                TargetPods::Missing(format!("{kind}.apps \"{}\" not found", reference.name))
+            }
+            _ => TargetPods::Unchecked,
+        };
+        admit(object, &others, &hpas, &pods).map_err(|why| {
+            let reason = match &pods {
+                TargetPods::Missing(missing) if *missing == why => "NotFound",
+                _ => "Forbidden",
+            };
+            format!(
+                "Error from server ({reason}): admission webhook \"vscaledobject.kb.io\" denied the request: {why}"
+            )
+        })
     }
 
     /// A ScaledObject is to be deleted: the operator's finalizer comes first.

@@ -6,8 +6,8 @@ use super::sources::{WorldSources, is_silent};
 use super::{Event, Turn};
 use crate::api::{EventKind, Kind, ObjectId, Store, Write};
 use crate::autoscaler::keda::{
-    self, ConditionStatus, ConditionType, Decision, HpaChange, ScaleTarget, ScaledObjectState,
-    Surroundings, Target,
+    self, ConditionStatus, ConditionType, Decision, HpaChange, NoTarget, ScaleTarget,
+    ScaledObjectState, Surroundings, Target,
 };
 use crate::record::Detail;
 use crate::scenario::model::Component;
@@ -146,6 +146,7 @@ impl Simulation<'_> {
             namespace: Arc::clone(&object.namespace),
             name: Arc::clone(&object.name),
             triggers: object.state.object().spec.triggers.clone(),
+            target: target.replicas.clone().map(|_| ()),
             environment,
             admission: self.manifests.admission(),
             now,
@@ -228,31 +229,43 @@ impl Simulation<'_> {
         }
     }
 
-    /// The object that a ScaledObject scales, or why it cannot be read.
+    /// The object that a ScaledObject scales, or why there is none.
     pub(super) fn scale_target(
         &self,
         namespace: &str,
         reference: &ScaleTarget,
-    ) -> Result<ObjectId, String> {
+    ) -> Result<ObjectId, NoTarget> {
         let (version, kind) = reference.version_and_kind();
-        let group = version.split_once('/').map_or("", |(group, _)| group);
-        let known = match kind {
-            "Deployment" => Kind::Deployment,
-            "ReplicaSet" => Kind::ReplicaSet,
-            "StatefulSet" => Kind::StatefulSet,
+        let name = &reference.name;
+        let (known, plural) = match (version, kind) {
+            ("apps/v1", "Deployment") => (Kind::Deployment, "deployments.apps"),
+            ("apps/v1", "ReplicaSet") => (Kind::ReplicaSet, "replicasets.apps"),
+            ("apps/v1", "StatefulSet") => (Kind::StatefulSet, "statefulsets.apps"),
+            _ => return Err(self.no_scale((version, kind), namespace, name)),
+        };
+        let found = self.store.find(known, namespace, name);
+        found.ok_or_else(|| NoTarget::NotFound(format!("{plural} \"{name}\" not found")))
+    }
+
+    /// What there is instead of an object that can be scaled.
+    fn no_scale(&self, (version, kind): (&str, &str), namespace: &str, name: &str) -> NoTarget {
+        let plural = match (version, kind) {
+            ("apps/v1", "DaemonSet") => "daemonsets.apps",
+            ("batch/v1", "CronJob") => "cronjobs.batch",
+            ("batch/v1", "Job") => "jobs.batch",
+            ("v1", "Pod") => "pods",
+            ("v1", "Service") => "services",
             _ => {
-                return Err(format!(
-                    "no matches for kind \"{kind}\" in group \"{group}\""
+                return NoTarget::UnknownKind(format!(
+                    "no matches for kind \"{kind}\" in version \"{version}\""
                 ));
             }
         };
-        if group != "apps" {
-            return Err(format!(
-                "no matches for kind \"{kind}\" in version \"{version}\""
-            ));
+        if self.manifests.get(kind, namespace, name).is_some() {
+            NoTarget::NoScale("the server could not find the requested resource".to_owned())
+        } else {
+            NoTarget::NotFound(format!("{plural} \"{name}\" not found"))
         }
-        let found = self.store.find(known, namespace, &reference.name);
-        found.ok_or_else(|| format!("{kind}.apps \"{}\" not found", reference.name))
     }
 
     /// The scale target as the operator finds it.
@@ -260,6 +273,15 @@ impl Simulation<'_> {
         let object = &self.keda.objects[index];
         let reference = &object.state.object().spec.scale_target_ref;
         let found = self.scale_target(&object.namespace, reference);
+        // Deployments and StatefulSets are read from a cache, whose words are others.
+        let words = |missing: NoTarget| match (reference.version_and_kind(), missing) {
+            (("apps/v1", kind @ ("Deployment" | "StatefulSet")), NoTarget::NotFound(_)) => {
+                format!("{kind}.apps \"{}\" not found", reference.name)
+            }
+            (_, missing) => missing.words().to_owned(),
+        };
+        let missing = found.as_ref().err().cloned();
+        let found = found.map_err(words);
         let replicas = found.clone().and_then(|target| {
             let replicas = self.store.replicas(target);
             replicas.ok_or_else(|| "the server could not find the requested resource".to_owned())
@@ -268,6 +290,7 @@ impl Simulation<'_> {
             ready_replicas: found.map(|target| ready_pods(&self.store, target)),
             replicas,
             write_error: None,
+            missing,
         }
     }
 

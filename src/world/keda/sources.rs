@@ -3,58 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
-
 use crate::api::{Kind, PodPhase, Store};
 use crate::autoscaler::keda::{
-    AuthParams, Broker, ExternalMetric, Hpa, KafkaPartition, KafkaTopic, PrometheusAnswer,
-    RabbitQueue, Reading, ScaleTrigger, Scaler, Sources, WorkloadPod,
+    AuthParams, Broker, Environment, ExternalMetric, Hpa, KafkaPartition, KafkaTopic,
+    PrometheusAnswer, RabbitQueue, Reading, ScaleTrigger, Scaler, Sources, WorkloadPod,
 };
 use crate::kubectl::selector::LabelSelector;
 use crate::metrics::CustomMetrics;
 use crate::prometheus::promql::Value;
 use crate::prometheus::scrape::QueryError;
-use crate::scenario::model::{FaultKind, TriggerSource, queue_of};
+use crate::scenario::model::{FaultKind, TriggerSource, check_selector, queue_of};
 use crate::scenario::{Admission, Scenario, read_object};
 use crate::sim::SimTime;
 use crate::workload::queue::{PartitionReading, Readings};
 use crate::world::prometheus::Prometheus;
 use crate::world::traffic::Traffic;
-
-/// What a scaler says of a source that is not there.
-const NOBODY: &str = "dial tcp: connect: connection refused";
-
-/// The environment of a container.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Environment {
-    known: BTreeMap<String, String>,
-    /// Variables from Secrets and ConfigMaps.
-    hidden: Vec<String>,
-}
-
-impl Environment {
-    /// That of a container of this name in a pod's spec; of the first if no name is given.
-    pub(super) fn read(pods: Option<&Json>, container: &str) -> Self {
-        let containers = pods.and_then(|pods| pods["containers"].as_array());
-        let is_named = |one: &&Json| container.is_empty() || one["name"] == *container;
-        let found = containers.and_then(|all| all.iter().find(is_named));
-        let variables = found.and_then(|one| one["env"].as_array());
-        let mut environment = Self::default();
-        for variable in variables.into_iter().flatten() {
-            let Some(name) = variable["name"].as_str() else {
-                continue;
-            };
-            match (&variable["value"], &variable["valueFrom"]) {
-                (Json::String(value), _) => {
-                    environment.known.insert(name.to_owned(), value.clone());
-                }
-                (_, Json::Object(_)) => environment.hidden.push(name.to_owned()),
-                _ => {}
-            }
-        }
-        environment
-    }
-}
 
 /// The sources of one object's triggers at an instant.
 pub(super) struct WorldSources<'a> {
@@ -70,7 +33,9 @@ pub(super) struct WorldSources<'a> {
     pub(super) namespace: Arc<str>,
     pub(super) name: Arc<str>,
     pub(super) triggers: Vec<ScaleTrigger>,
-    pub(super) environment: Environment,
+    /// Whether the target is there.
+    pub(super) target: Result<(), String>,
+    pub(super) environment: Result<Environment, String>,
     pub(super) admission: &'a Admission,
     pub(super) now: SimTime,
 }
@@ -94,6 +59,20 @@ impl WorldSources<'_> {
         is_silent(self.scenario, of, trigger, self.now)
     }
 
+    /// What a scaler says that gets no answer.
+    fn nobody(&self, scaler: &Scaler) -> String {
+        let clock = self.scenario.controllers.vpa.clock;
+        scaler.unanswered(&clock.print(self.now))
+    }
+
+    /// Whether a fault or the scenario leaves a scaler without a source.
+    fn is_served(&self, trigger: usize, scaler: &Scaler) -> bool {
+        let is_there = || {
+            self.declared(trigger).is_some() || queue_of(&self.scenario.queues, scaler).is_some()
+        };
+        !self.is_silent(trigger) && is_there()
+    }
+
     /// What the broker of a simulated queue answers.
     fn queue(&self, scaler: &Scaler) -> Option<Reading> {
         let (broker, name) = scaler.queue()?;
@@ -107,7 +86,8 @@ impl WorldSources<'_> {
 
     /// The pods that a selector selects in the object's namespace.
     fn pods(&self, selector: &str) -> Result<Vec<WorkloadPod>, String> {
-        let selector = LabelSelector::parse(selector)?;
+        let selector = LabelSelector::parse(selector)
+            .map_err(|why| format!("error inspecting kubernetes workload: {why}"))?;
         let mut found = Vec::new();
         for (_, pod) in self.store.pods() {
             if pod.removed || *pod.meta.namespace != *self.namespace {
@@ -128,27 +108,28 @@ impl WorldSources<'_> {
 impl Sources for WorldSources<'_> {
     fn read(&mut self, trigger: usize, scaler: &Scaler, _: &str) -> Result<Reading, String> {
         let Some(of) = self.triggers.get(trigger) else {
-            return Err(NOBODY.to_owned());
+            return Err(self.nobody(scaler));
         };
-        if of.kind == "kubernetes-workload" {
-            let selector = of.metadata.get("podSelector").map_or("", String::as_str);
+        if let Some(selector) = scaler.pod_selector() {
             return self.pods(selector).map(Reading::Workload);
         }
         if self.is_silent(trigger) {
-            return Err(NOBODY.to_owned());
+            return Err(self.nobody(scaler));
         }
         if of.kind == "prometheus" && self.declared(trigger).is_none() {
             let query = of.metadata.get("query").cloned().unwrap_or_default();
-            let prometheus = self.prometheus.as_mut().ok_or_else(|| NOBODY.to_owned())?;
-            return Ok(Reading::Prometheus(answer(
-                prometheus.ask(&query, self.now),
-            )));
+            let Some(prometheus) = &mut self.prometheus else {
+                return Err(self.nobody(scaler));
+            };
+            // The time in the query has no fraction of a second.
+            let asked = prometheus.ask(&query, self.now.truncate_to_second());
+            return Ok(Reading::Prometheus(answer(asked)));
         }
         let Some((place, source)) = self.declared(trigger) else {
-            return self.queue(scaler).ok_or_else(|| NOBODY.to_owned());
+            return self.queue(scaler).ok_or_else(|| self.nobody(scaler));
         };
         let value = self.custom.read_at(self.first_source + place, self.now);
-        reading(of, source, value)
+        reading(of, source, value).ok_or_else(|| self.nobody(scaler))
     }
 
     fn external_metrics(&mut self, trigger: usize) -> Vec<ExternalMetric> {
@@ -161,12 +142,28 @@ impl Sources for WorldSources<'_> {
         declared.map(metric).into_iter().collect()
     }
 
-    fn environment(&self) -> &BTreeMap<String, String> {
-        &self.environment.known
+    fn environment(&self) -> Result<&BTreeMap<String, String>, String> {
+        let environment = self.environment.as_ref();
+        environment.map(Environment::known).map_err(Clone::clone)
+    }
+
+    fn target(&self) -> Result<(), String> {
+        self.target.clone()
+    }
+
+    fn open(&self, trigger: usize, scaler: &Scaler) -> Result<(), String> {
+        if let Some(selector) = scaler.pod_selector() {
+            return check_selector(selector);
+        }
+        match scaler.unconnected() {
+            Some(why) if !self.is_served(trigger, scaler) => Err(why),
+            _ => Ok(()),
+        }
     }
 
     fn auth(&self, trigger: &ScaleTrigger) -> AuthParams {
-        let is_hidden = |name: &str| self.environment.hidden.iter().any(|one| one == name);
+        let environment = self.environment.as_ref();
+        let is_hidden = |name: &str| environment.is_ok_and(|known| known.is_hidden(name));
         if trigger.is_secret(is_hidden) {
             AuthParams::Unknown
         } else {
@@ -220,19 +217,30 @@ pub(super) fn is_silent(
     })
 }
 
+/// What Go's JSON decoder says of a scalar or a text.
+const NO_SERIES: &str = "json: cannot unmarshal number into Go struct field .data.result of type \
+     struct { Metric struct {} \"json:\\\"metric\\\"\"; Value []interface {} \
+     \"json:\\\"value\\\"\" }";
+
 /// What KEDA makes of Prometheus' answer to a query.
 fn answer(asked: Result<Value, QueryError>) -> PrometheusAnswer {
     match asked {
         // A query that cannot be read is answered with status 400, one that fails with 422.
         Err(QueryError::Parse(_)) => PrometheusAnswer::Status(400),
         Err(_) => PrometheusAnswer::Status(422),
-        Ok(Value::Scalar(value)) => PrometheusAnswer::Value(value),
+        // One series has `values`, but no `value`.
+        Ok(Value::Matrix(series)) => match series.len() {
+            0 => PrometheusAnswer::Empty,
+            1 => PrometheusAnswer::EmptyValue,
+            _ => PrometheusAnswer::Several,
+        },
+        // A time and a value in the place of series.
+        Ok(Value::Scalar(_) | Value::Text(_)) => PrometheusAnswer::Failed(NO_SERIES.to_owned()),
         Ok(Value::Vector(samples)) => match samples.as_slice() {
             [] => PrometheusAnswer::Empty,
             [one] => PrometheusAnswer::Value(one.value),
             _ => PrometheusAnswer::Several,
         },
-        Ok(_) => PrometheusAnswer::Failed("the answer is no instant vector".to_owned()),
     }
 }
 
@@ -267,20 +275,16 @@ fn of_queue(broker: Broker, name: &str, queue: &Readings) -> Reading {
     }
 }
 
-/// A declared number as the answer of a trigger's source.
-fn reading(
-    trigger: &ScaleTrigger,
-    source: &TriggerSource,
-    value: Option<f64>,
-) -> Result<Reading, String> {
+/// A declared number as the answer of a trigger's source; none if there is no number.
+fn reading(trigger: &ScaleTrigger, source: &TriggerSource, value: Option<f64>) -> Option<Reading> {
     let kind = trigger.kind.as_str();
     if kind == "prometheus" {
         let answer = value.map_or(PrometheusAnswer::Empty, PrometheusAnswer::Value);
-        return Ok(Reading::Prometheus(answer));
+        return Some(Reading::Prometheus(answer));
     }
-    let value = value.ok_or_else(|| NOBODY.to_owned())?;
+    let value = value?;
     let count = value.round() as i64;
-    Ok(match kind {
+    Some(match kind {
         "redis" | "redis-cluster" | "redis-sentinel" => Reading::Redis(count),
         "redis-streams" | "redis-cluster-streams" | "redis-sentinel-streams" => {
             Reading::RedisStream(count)
@@ -330,22 +334,5 @@ mod tests {
     fn a_lag_is_spread_over_the_partitions() {
         let lags: Vec<i64> = partitions(8, 3).iter().map(|one| one.latest).collect();
         assert_eq!(lags, [3, 3, 2]);
-    }
-
-    #[test]
-    fn variables_from_secrets_are_hidden() {
-        let pods = serde_json::json!({ "containers": [
-            { "name": "a", "env": [{ "name": "X", "value": "1" }] },
-            { "name": "b", "env": [
-                { "name": "X", "value": "2" },
-                { "name": "Y", "valueFrom": { "secretKeyRef": { "name": "s", "key": "k" } } },
-            ] },
-        ]});
-        assert_eq!(Environment::read(Some(&pods), "").known["X"], "1");
-        let named = Environment::read(Some(&pods), "b");
-        assert_eq!(
-            (named.known["X"].as_str(), named.hidden.as_slice()),
-            ("2", &["Y".to_owned()][..])
-        );
     }
 }

@@ -25,10 +25,14 @@ struct Similar {
 }
 
 /// An event that was reported before.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Log {
     series: u64,
     count: u64,
+    /// When it was last.
+    last: SimTime,
+    /// What KEDA said of it first.
+    note: String,
 }
 
 /// What is left of the events that may be written about an object.
@@ -61,12 +65,18 @@ pub(super) struct Correlator {
 
 /// The scheduler, whose recorder, of `events.k8s.io`, counts the same event and does no more.
 const SCHEDULER: &str = "scheduler";
+/// KEDA, whose recorder is of `events.k8s.io`, too: an event is the same that has the same action
+/// and is about the same version of the object, whatever it says (`getKey`).
+const KEDA: &str = "keda";
+/// A series of events ends when none has come for this long (`finishTime`).
+const SERIES: SimDuration = SimDuration::from_secs(360);
 
 /// The component that reports an event, if its recorder correlates events. Loads and commands are
 /// no objects.
 fn source(object: &str, reason: &str) -> Option<&'static str> {
     let (kind, _) = object.split_once('/')?;
     match (kind, reason) {
+        ("ScaledObject" | "ScaledJob", _) => Some(KEDA),
         ("Load", _) | ("Pod", "Scheduled" | "Preempted") => None,
         ("Pod", "FailedScheduling") => Some(SCHEDULER),
         ("Pod", "EvictedByVPA" | "InPlaceResizedByVPA" | "InPlaceResizeSkipped") => {
@@ -76,6 +86,17 @@ fn source(object: &str, reason: &str) -> Option<&'static str> {
         // One component reports about all objects of these kinds.
         _ => Some("controller"),
     }
+}
+
+/// Whether an event of KEDA's has its message for an action: what the controllers emit, and the
+/// start of a watch.
+fn says_its_action(event: &EventRecord) -> bool {
+    let by_recorder = event.reason.starts_with("KEDA")
+        || matches!(
+            event.reason.as_str(),
+            "ScaledJobActive" | "ScaledJobInactive"
+        );
+    !by_recorder || event.message == "Started scalers watch"
 }
 
 impl Correlator {
@@ -111,23 +132,42 @@ impl Correlator {
             all.len() - 1
         });
         let reported = &mut all[place];
-        let combined = source != SCHEDULER && reported.is_combined(event);
+        let is_new_kind = source == SCHEDULER || source == KEDA;
+        let combined = !is_new_kind && reported.is_combined(event);
         let mut hasher = FxHasher::default();
-        (&event.reason, (!combined).then_some(&event.message)).hash(&mut hasher);
+        let says = !combined && (source != KEDA || says_its_action(event));
+        (&event.reason, says.then_some(&event.message)).hash(&mut hasher);
+        if source == KEDA {
+            event.version.hash(&mut hasher);
+        }
         let log = reported.logs.entry(hasher.finish()).or_insert_with(|| {
             self.series += 1;
             Log {
                 series: self.series,
                 count: 0,
+                last: event.time,
+                note: String::new(),
             }
         });
+        if source == KEDA {
+            if log.count == 0 || event.time.since(log.last) > SERIES {
+                if log.count > 0 {
+                    self.series += 1;
+                    (log.series, log.count) = (self.series, 0);
+                }
+                log.note.clone_from(&event.message);
+            } else {
+                event.message.clone_from(&log.note);
+            }
+            log.last = event.time;
+        }
         log.count += 1;
         (event.series, event.count) = (log.series, log.count);
         if combined {
             let combined = "(combined from similar events): ";
             event.message.insert_str(0, combined);
         }
-        source == SCHEDULER || reported.is_allowed(event.time)
+        is_new_kind || reported.is_allowed(event.time)
     }
 }
 
@@ -209,6 +249,32 @@ mod tests {
             let written = report(&mut all, 15 * count, "Created pod: a");
             assert_eq!(written, Some((count as u64, "Created pod: a".to_owned())));
         }
+    }
+
+    #[test]
+    fn events_of_keda_are_the_same_about_a_version_of_the_object() {
+        let mut all = Correlator::default();
+        let object = EventLog::default().object(&"".into(), "ScaledObject/web", 1);
+        let mut told = |seconds: i64, version: u64, message: &str| {
+            let mut event = EventRecord {
+                time: SimTime::from_secs(seconds),
+                kind: "Warning",
+                reason: "KEDAScalerFailed".to_owned(),
+                object: "ScaledObject/web".to_owned(),
+                message: message.to_owned(),
+                version,
+                ..EventRecord::default()
+            };
+            assert!(all.correlate(object, &mut event), "none is left out");
+            (event.series, event.count, event.message)
+        };
+        for poll in 0..40 {
+            let first = (1, poll + 1, "at 0".to_owned());
+            let seconds = poll as i64 * 30;
+            assert_eq!(told(seconds, 7, &format!("at {seconds}")), first);
+        }
+        assert_eq!(told(1200, 8, "other"), (2, 1, "other".to_owned()));
+        assert_eq!(told(2000, 7, "later"), (3, 1, "later".to_owned()));
     }
 
     #[test]

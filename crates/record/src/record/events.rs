@@ -23,6 +23,8 @@ pub struct EventRecord {
     pub object: String,
     /// UID of the object; 0 if there is none.
     pub uid: u64,
+    /// Resource version of the object; 0 if there is none.
+    pub version: u64,
     /// The sentence.
     pub message: String,
     /// How often the event was reported so far.
@@ -204,6 +206,7 @@ mod tests {
             namespace: "web".into(),
             object: object.to_owned(),
             uid,
+            version: 0,
             message: message.to_owned(),
             count: 3,
             series: 7,

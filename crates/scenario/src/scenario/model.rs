@@ -18,7 +18,9 @@ use crate::workload::spec::ServerSpec;
 
 pub use super::monitoring::{AdapterSpec, ExportSpec, PrometheusSpec};
 pub use super::predictive::{Predictive, Tuning};
-pub use super::trigger_source::{ExternalScaler, TriggerRef, TriggerSource, queue_of};
+pub use super::trigger_source::{
+    ExternalScaler, TriggerRef, TriggerSource, check_selector, queue_of,
+};
 pub use crate::api::CrossVersionObjectReference;
 
 /// What one run simulates.

@@ -1,6 +1,7 @@
 //! What the triggers of KEDA's objects look at, where the scenario declares it.
 
 use crate::autoscaler::keda::{Broker, Scaler};
+use crate::kubectl::selector::LabelSelector;
 use crate::metrics::spec::{CustomMetricSpec, MetricOf, MetricSource};
 use crate::sim::SimDuration;
 use crate::workload::queue::spec::{QueueKind, QueueSpec};
@@ -16,6 +17,14 @@ pub fn queue_of(queues: &[QueueSpec], scaler: &Scaler) -> Option<usize> {
     };
     let mut all = queues.iter();
     all.position(|queue| queue.name == name && is_of(queue.kind))
+}
+
+/// What a trigger of type `kubernetes-workload` says of a selector that it cannot read when it is
+/// built.
+pub fn check_selector(selector: &str) -> Result<(), String> {
+    const WHAT: &str = "error parsing kubernetes workload metadata: error parsing pod selector";
+    let parsed = LabelSelector::parse(selector);
+    parsed.map(|_| ()).map_err(|why| format!("{WHAT}: {why}"))
 }
 
 /// `[[trigger_source]]`: what the source of a trigger answers.

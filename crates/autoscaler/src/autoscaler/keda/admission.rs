@@ -32,25 +32,34 @@ pub struct ExistingHpa {
 pub struct TargetContainer {
     /// Its name.
     pub name: String,
-    /// Whether it has a request or limit of cpu, or a default from a LimitRange.
+    /// Whether it has a request or limit of cpu above 0, or a default from a LimitRange.
     pub has_cpu: bool,
     /// The same of memory.
     pub has_memory: bool,
 }
 
+/// What the webhook finds of the pods whose resources cpu and memory triggers measure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetPods<'a> {
+    /// It does not look: the target is no Deployment and no StatefulSet, or nobody knows.
+    Unchecked,
+    /// There is no such target, in the API server's words.
+    Missing(String),
+    /// Their containers.
+    Of(&'a [TargetContainer]),
+}
+
 /// Admits an object, with warnings, or says why not. `others` are all ScaledObjects of the
-/// namespace; without `containers` the target is unknown and its resources are not checked.
+/// namespace.
 pub fn admit(
     object: &ScaledObject,
     others: &[ScaledObject],
     hpas: &[ExistingHpa],
-    containers: Option<&[TargetContainer]>,
+    pods: &TargetPods<'_>,
 ) -> Result<Vec<String>, String> {
     check_other_objects(object, others)?;
     check_modifiers(object)?;
-    if let Some(containers) = containers {
-        check_resources(object, containers)?;
-    }
+    check_resources(object, pods)?;
     for hpa in hpas {
         check_hpa(object, hpa)?;
     }
@@ -130,9 +139,14 @@ fn check_modifiers(object: &ScaledObject) -> Result<(), String> {
     Ok(())
 }
 
-fn check_resources(object: &ScaledObject, containers: &[TargetContainer]) -> Result<(), String> {
+fn check_resources(object: &ScaledObject, pods: &TargetPods<'_>) -> Result<(), String> {
     let triggers = &object.spec.triggers;
     for trigger in triggers.iter().filter(|trigger| trigger.is_cpu_or_memory()) {
+        let containers = match pods {
+            TargetPods::Unchecked => return Ok(()),
+            TargetPods::Missing(why) => return Err(why.clone()),
+            TargetPods::Of(containers) => *containers,
+        };
         let resource = trigger.kind.as_str();
         let only = trigger
             .metadata

@@ -3,8 +3,10 @@
 use super::conditions::{ConditionStatus, ConditionType, Conditions};
 use super::events::{
     Event, SCALED_OBJECT_CHECK_FAILED, SCALED_OBJECT_DELETED, SCALED_OBJECT_PAUSED,
-    SCALED_OBJECT_READY, SCALED_OBJECT_UNPAUSED, SCALERS_STARTED, SCALERS_STOPPED,
+    SCALED_OBJECT_READY, SCALED_OBJECT_UNPAUSED, SCALED_OBJECT_UPDATE_FAILED, SCALERS_STARTED,
+    SCALERS_STOPPED,
 };
+use super::executor::NoTarget;
 use super::fallback::{COMPOSITE_METRIC, has_valid_fallback};
 use super::handler::{Decision, HpaChange, ScaledObjectState, Surroundings};
 use super::hpa::{hpa_metrics, hpa_name, new_hpa};
@@ -147,7 +149,7 @@ impl ScaledObjectState {
                 .push(Event::normal(SCALED_OBJECT_UNPAUSED, message));
             self.status.paused_replica_count = None;
         }
-        self.find_target(around)?;
+        self.find_target(around, &mut decision.events)?;
         check_replica_bounds(&self.object).map_err(|why| {
             (
                 "ScaledObject doesn't have correct Idle/Min/Max Replica Counts specification",
@@ -200,12 +202,22 @@ impl ScaledObjectState {
         };
         let paused = self.object.paused_replicas().map_err(parsing)?;
         if let Some(wanted) = paused {
-            let current = around.target.replicas.as_ref().map_err(|why| {
+            let reading = |why: &str| {
                 (
                     scaling,
                     format!("failed to get scale for target resource: {why}"),
                 )
-            })?;
+            };
+            match &around.target.missing {
+                Some(NoTarget::UnknownKind(why)) => {
+                    let parsing = "failed to parse Group, Version, Kind, Resource";
+                    return Err((scaling, format!("{parsing}: {why}")));
+                }
+                Some(other) => return Err(reading(other.words())),
+                None => {}
+            }
+            let current = around.target.replicas.as_ref();
+            let current = current.map_err(|why| reading(why))?;
             if *current != wanted {
                 // `ValidateScale` of the API server.
                 let invalid = (wanted < 0).then(|| {
@@ -236,7 +248,11 @@ impl ScaledObjectState {
     }
 
     /// Checks that the target is there, and notes what it is and had.
-    fn find_target(&mut self, around: &Surroundings) -> Result<(), Failure> {
+    fn find_target(
+        &mut self,
+        around: &Surroundings,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Failure> {
         const WHAT: &str = "ScaledObject doesn't have correct scaleTargetRef specification";
         if self.object.spec.scale_target_ref.name.is_empty() {
             let why = "ScaledObject.spec.scaleTargetRef.name is missing".to_owned();
@@ -250,6 +266,20 @@ impl ScaledObjectState {
         let kind = self.object.spec.scale_target_ref.gvk();
         let known = self.status.scale_target_kind == kind;
         if !known || self.status.original_replica_count.is_none() {
+            if let Some(missing) = &around.target.missing {
+                let (reason, words) = match missing {
+                    NoTarget::UnknownKind(why) => (SCALED_OBJECT_UPDATE_FAILED, why.as_str()),
+                    NoTarget::NotFound(_) => {
+                        (SCALED_OBJECT_CHECK_FAILED, "Target resource doesn't exist")
+                    }
+                    NoTarget::NoScale(_) => (
+                        SCALED_OBJECT_CHECK_FAILED,
+                        "Target resource doesn't expose /scale subresource",
+                    ),
+                };
+                events.push(Event::warning(reason, words));
+                return Err((WHAT, missing.words().to_owned()));
+            }
             let replicas = around.target.replicas.clone().map_err(|why| (WHAT, why))?;
             self.status.scale_target_kind = kind;
             self.status.original_replica_count.get_or_insert(replicas);

@@ -38,6 +38,7 @@ impl Event {
 
 pub(crate) const SCALED_OBJECT_READY: &str = "ScaledObjectReady";
 pub(crate) const SCALED_OBJECT_CHECK_FAILED: &str = "ScaledObjectCheckFailed";
+pub(crate) const SCALED_OBJECT_UPDATE_FAILED: &str = "ScaledObjectUpdateFailed";
 pub(crate) const SCALED_OBJECT_DELETED: &str = "ScaledObjectDeleted";
 pub(crate) const SCALED_OBJECT_PAUSED: &str = "ScaledObjectPaused";
 pub(crate) const SCALED_OBJECT_UNPAUSED: &str = "ScaledObjectUnpaused";

@@ -11,6 +11,7 @@ mod admission;
 mod conditions;
 mod controller;
 mod cron;
+mod environment;
 mod events;
 mod executor;
 mod expr;
@@ -30,13 +31,14 @@ mod tests;
 mod triggers;
 mod typed_config;
 
-pub use admission::{ExistingHpa, TargetContainer, admit};
+pub use admission::{ExistingHpa, TargetContainer, TargetPods, admit};
 pub use conditions::{Condition, ConditionStatus, ConditionType, Conditions};
 pub use cron::{Schedule, load_location};
+pub use environment::Environment;
 pub use events::Event;
 pub use executor::{
-    Activity, FinishedJob, HpaHealth, JobObservation, JobScaleResult, ScaleResult, Target,
-    request_job_scale, request_scale, scaling_decision, superseded,
+    Activity, FinishedJob, HpaHealth, JobObservation, JobScaleResult, NoTarget, ScaleResult,
+    Target, request_job_scale, request_scale, scaling_decision, superseded,
 };
 pub use expr::{Program, Value, compile as compile_expression};
 pub use fallback::{COMPOSITE_METRIC, Fetched, has_valid_fallback, with_fallback};

@@ -1,8 +1,6 @@
 //! What ScaledObjects and ScaledJobs look at: queues that workloads consume, and a
 //! `[[trigger_source]]` for what else is outside of the cluster.
 
-use std::collections::BTreeMap;
-
 use super::demand::{Range, curve, of_hpa, rounded};
 use super::survey::Survey;
 use super::{QueueKindGuess, SourceGuess, TriggerGuess};
@@ -10,8 +8,8 @@ use crate::autoscaler::hpa::{
     HpaSpec, HpaSpecInput, MetricSpec, Resource, ResourceTarget, ValueTarget,
 };
 use crate::autoscaler::keda::{
-    AuthParams, Broker, ExternalMetric, MetricSource, MetricTarget, ScaleTrigger, ScaledJob,
-    ScaledObject, Scaler, ScalerConfig, VALUE, build,
+    AuthParams, Broker, Environment, ExternalMetric, MetricSource, MetricTarget, ScaleTrigger,
+    ScaledJob, ScaledObject, Scaler, ScalerConfig, VALUE, build,
 };
 use crate::scenario::loaded::Document;
 use crate::scenario::manifest::Manifests;
@@ -142,7 +140,7 @@ fn of_object(
         &object.spec.triggers,
         namespace,
         is_formula,
-        &environment(pods, container),
+        &environment(pods, container).unwrap_or_default(),
     );
     let reference_of = &object.spec.scale_target_ref;
     let (_, kind) = reference_of.version_and_kind();
@@ -170,7 +168,7 @@ fn of_object(
 
 fn of_job(job: &ScaledJob, reference: String, pods: Option<&Node>) -> Scaled {
     let namespace = job.metadata.namespace();
-    let environment = environment(pods, &job.spec.env_source_container_name);
+    let environment = environment(pods, &job.spec.env_source_container_name).unwrap_or_default();
     let (triggers, metrics) = triggers(&job.spec.triggers, namespace, false, &environment);
     let bounds = (
         job.spec.min_replica_count.unwrap_or(0),
@@ -201,15 +199,11 @@ fn triggers(
     all: &[ScaleTrigger],
     namespace: &str,
     as_metric_source: bool,
-    environment: &BTreeMap<String, Option<String>>,
+    environment: &Environment,
 ) -> (Vec<Trigger>, Vec<MetricSpec>) {
-    let known = environment.iter();
-    let known: BTreeMap<String, String> = known
-        .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
-        .collect();
     let (mut made, mut metrics) = (Vec::new(), Vec::new());
     for (index, trigger) in all.iter().enumerate() {
-        let secret = trigger.is_secret(|name| environment.get(name).is_some_and(Option::is_none));
+        let secret = trigger.is_secret(|name| environment.is_hidden(name));
         let auth = if secret {
             AuthParams::Unknown
         } else {
@@ -220,7 +214,7 @@ fn triggers(
             trigger,
             index,
             as_metric_source,
-            environment: &known,
+            environment: environment.known(),
             auth: &auth,
         });
         let Ok(scaler) = built else { continue };

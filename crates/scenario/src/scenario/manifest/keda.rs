@@ -5,7 +5,6 @@
 //! (`config/crd/bases`). What the admission webhook and the operator refuse depends on other
 //! objects and comes later.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::JobSpec;
@@ -14,11 +13,32 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::job::job_spec;
+use super::keda_schema::{at_least, need_triggers, one_of};
 use super::workload::workload;
 use super::{Context, TriggerAuthenticationObject, WorkloadObject, typed};
-use crate::autoscaler::keda::{Metadata, ScaledJob, ScaledJobSpec, ScaledObject, ScaledObjectSpec};
+use crate::autoscaler::keda::{
+    Environment, Metadata, ScaledJob, ScaledJobSpec, ScaledObject, ScaledObjectSpec,
+};
 use crate::cluster::spec::WorkloadKind;
 use crate::scenario::node::{KeyNode, Node, Value};
+use crate::scenario::object::to_json;
+
+const METRIC_TYPES: &[&str] = &["AverageValue", "Value"];
+const ROLLOUTS: &[&str] = &["gradual", "immediate"];
+/// What fields of a ScaledJob may say, by their paths in `spec`.
+const JOB_CHOICES: [(&str, &[&str]); 5] = [
+    ("rolloutStrategy", ROLLOUTS),
+    ("rollout.strategy", ROLLOUTS),
+    ("rollout.propagationPolicy", &["foreground", "background"]),
+    (
+        "scalingStrategy.strategy",
+        &["default", "custom", "accurate", "eager"],
+    ),
+    (
+        "scalingStrategy.multipleScalersCalculation",
+        &["min", "avg", "sum", "max"],
+    ),
+];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,31 +65,6 @@ fn metadata(from: ObjectMeta, context: &mut Context<'_>) -> Metadata {
         labels,
         annotations,
         generation: 1,
-    }
-}
-
-/// A number has a least value by the schema.
-fn at_least(field: &str, least: i32, value: Option<i32>, context: &mut Context<'_>) {
-    if let Some(value) = value.filter(|value| *value < least) {
-        let path = format!("spec.{field}");
-        let words = format!(
-            "Invalid value: {value}: {path} in body should be greater than or equal to {least}"
-        );
-        context.refuse(&path, words, None);
-    }
-}
-
-/// `triggers` has to be there, with at least one.
-fn need_triggers(count: usize, context: &mut Context<'_>) {
-    let written = context
-        .document
-        .get("spec")
-        .and_then(|spec| spec.get("triggers"));
-    if written.is_none() {
-        context.refuse("spec.triggers", "Required value", None);
-    } else if count == 0 {
-        let words = "Invalid value: 0: spec.triggers in body should have at least 1 items";
-        context.refuse("spec.triggers", words, None);
     }
 }
 
@@ -106,7 +101,18 @@ pub(super) fn scaled_object(context: &mut Context<'_>) -> Option<ScaledObject> {
         let example = Some("for example `name: worker`");
         context.refuse("spec.scaleTargetRef.name", "Required value", example);
     }
-    need_triggers(spec.triggers.len(), context);
+    one_of(
+        "advanced.scalingModifiers.metricType",
+        METRIC_TYPES,
+        context,
+    );
+    // The schema's own rule.
+    if spec.min_replica_count > Some(spec.max_replica_count.unwrap_or(100)) {
+        let words = "Invalid value: \"object\": minReplicaCount must be less than or equal to \
+                     maxReplicaCount";
+        context.refuse_at("spec.minReplicaCount", "spec", words, None);
+    }
+    need_triggers(context);
     Some(ScaledObject { metadata, spec })
 }
 
@@ -124,11 +130,20 @@ pub(super) fn scaled_job(context: &mut Context<'_>) -> Option<(ScaledJob, Worklo
     for (field, least, value) in [
         ("pollingInterval", 1, spec.polling_interval),
         ("minReplicaCount", 0, spec.min_replica_count),
-        ("maxReplicaCount", 0, spec.max_replica_count),
+        ("maxReplicaCount", 1, spec.max_replica_count),
+        (
+            "successfulJobsHistoryLimit",
+            0,
+            spec.successful_jobs_history_limit,
+        ),
+        ("failedJobsHistoryLimit", 0, spec.failed_jobs_history_limit),
     ] {
         at_least(field, least, value, context);
     }
-    need_triggers(spec.triggers.len(), context);
+    for (path, values) in JOB_CHOICES {
+        one_of(path, values, context);
+    }
+    need_triggers(context);
     let workload = jobs(&metadata, context)?;
     Some((ScaledJob { metadata, spec }, workload))
 }
@@ -217,26 +232,10 @@ pub(in crate::scenario) fn is_unchecked(hpa: &Node) -> bool {
     ownership.and_then(Node::text) == Some("false")
 }
 
-/// The plain variables of a container's environment; the first one's if none is named. A variable
-/// from a Secret or a ConfigMap has no value here.
+/// The environment of a container of a pod's spec.
 pub(in crate::scenario) fn environment(
     pods: Option<&Node>,
     container: &str,
-) -> BTreeMap<String, Option<String>> {
-    let containers = pods.and_then(|pods| pods.get("containers"));
-    let containers = containers.map_or(&[][..], Node::items);
-    let is_named = |one: &&Node| {
-        container.is_empty() || one.get("name").and_then(Node::text) == Some(container)
-    };
-    let variables = containers
-        .iter()
-        .find(is_named)
-        .and_then(|one| one.get("env"));
-    let variables = variables.map_or(&[][..], Node::items).iter();
-    let read = |variable: &Node| {
-        let name = variable.get("name")?.text()?.to_owned();
-        let value = variable.get("value").and_then(Node::scalar_text);
-        Some((name, value))
-    };
-    variables.filter_map(read).collect()
+) -> Result<Environment, String> {
+    Environment::resolve(pods.map(to_json).as_ref(), container)
 }

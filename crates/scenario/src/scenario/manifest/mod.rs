@@ -17,6 +17,7 @@ mod job;
 mod job_policy;
 mod karpenter;
 pub(super) mod keda;
+mod keda_schema;
 mod limit_range;
 mod objects;
 mod others;

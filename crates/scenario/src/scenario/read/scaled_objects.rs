@@ -1,22 +1,25 @@
 //! ScaledObjects and ScaledJobs against what they scale and look at: what KEDA's admission
 //! webhook refuses is an error, what its operator finds wrong later a warning.
 
-use std::collections::BTreeMap;
-
 use super::known::Known;
 use super::target::Seeker;
 use super::trigger_sources::needs_source;
 use crate::autoscaler::hpa::KubernetesVersion;
 use crate::autoscaler::keda::{
-    AuthParams, ExistingHpa, ExternalMetric, MetricSpec, ScaleTrigger, ScaledObject, Scaler,
-    ScalerConfig, TargetContainer, admit, build, hpa_metrics, new_hpa,
+    AuthParams, Environment, ExistingHpa, ExternalMetric, MetricSpec, ScaleTrigger, ScaledObject,
+    Scaler, ScalerConfig, TargetContainer, TargetPods, admit, build, hpa_metrics, new_hpa,
+    validate_triggers,
 };
 use crate::cluster::spec::ContainerSpec;
+use crate::prometheus::promql::Query;
 use crate::scenario::admission::Admission;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::manifest::{Context, keda};
-use crate::scenario::model::{CrossVersionObjectReference, TriggerRef, TriggerSource, queue_of};
+use crate::scenario::model::{
+    CrossVersionObjectReference, TriggerRef, TriggerSource, check_selector, queue_of,
+};
 use crate::scenario::object::read_object;
+use crate::units::{Bytes, Millicores};
 use crate::workload::queue::spec::QueueSpec;
 
 /// Where the fields are that a refusal of the webhook is about, by how it begins.
@@ -78,6 +81,14 @@ pub(super) fn check(
             name: job.metadata.name.clone(),
             trigger: 0,
         };
+        // The schema has refused a list without triggers.
+        if let Err(why) = validate_triggers(&job.spec.triggers)
+            && !job.spec.triggers.is_empty()
+        {
+            let webhook = "admission webhook \"vscaledjob.kb.io\" denied the request";
+            context.error("spec.triggers", format!("{webhook}: {why}"), None);
+            continue;
+        }
         let pods = keda::pods_of_job(context.document);
         let environment = keda::environment(pods, &job.spec.env_source_container_name);
         check_triggers(
@@ -116,13 +127,17 @@ fn check_object(object: &ScaledObject, around: Around<'_>, context: &mut Context
         let containers = known.workloads[workload].template.containers.iter();
         containers.map(target_container).collect::<Vec<_>>()
     });
-    let refused = admit(
-        object,
-        &others(object, known),
-        &hpas(object, known),
-        containers.as_deref(),
-    );
+    let pods = match (api_version, kind, &containers) {
+        ("apps/v1", "Deployment" | "StatefulSet", Some(containers)) => TargetPods::Of(containers),
+        ("apps/v1", "Deployment" | "StatefulSet", None) if known.parsed.complete => {
+            TargetPods::Missing(format!("{kind}.apps \"{}\" not found", reference.name))
+        }
+        _ => TargetPods::Unchecked,
+    };
+    let refused = admit(object, &others(object, known), &hpas(object, known), &pods);
     match refused {
+        // The schema has refused this.
+        Err(why) if why.starts_with("MinReplicaCount=") => return,
         Err(why) => {
             let place = PLACES.iter().find(|(begins, _)| why.starts_with(begins));
             let path = place.map_or("spec.triggers", |(_, path)| path);
@@ -233,8 +248,8 @@ fn hpas(object: &ScaledObject, known: &Known<'_>) -> Vec<ExistingHpa> {
 fn target_container(container: &ContainerSpec) -> TargetContainer {
     TargetContainer {
         name: container.name.clone(),
-        has_cpu: container.cpu_request.is_some() || container.cpu_limit.is_some(),
-        has_memory: container.memory_request.is_some() || container.memory_limit.is_some(),
+        has_cpu: container.cpu_request.max(container.cpu_limit) > Some(Millicores(0)),
+        has_memory: container.memory_request.max(container.memory_limit) > Some(Bytes(0)),
     }
 }
 
@@ -243,31 +258,39 @@ fn target_container(container: &ContainerSpec) -> TargetContainer {
 fn check_triggers(
     of: &TriggerRef,
     triggers: &[ScaleTrigger],
-    (environment, as_metric_source): (&BTreeMap<String, Option<String>>, bool),
+    (environment, as_metric_source): (&Result<Environment, String>, bool),
     around: Around<'_>,
     context: &mut Context<'_>,
 ) -> Option<Vec<MetricSpec>> {
-    let known_values = environment.iter();
-    let known_values: BTreeMap<String, String> = known_values
-        .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
-        .collect();
     let mut specs = Some(Vec::new());
     for (index, trigger) in triggers.iter().enumerate() {
         let path = format!("spec.triggers[{index}]");
         warn_of_authentication(trigger, &of.namespace, around.known, &path, context);
-        let secret = trigger.is_secret(|name| environment.get(name).is_some_and(Option::is_none));
+        let is_hidden = |name: &str| {
+            environment
+                .as_ref()
+                .is_ok_and(|known| known.is_hidden(name))
+        };
+        let secret = trigger.is_secret(is_hidden);
         let auth = if secret {
             AuthParams::Unknown
         } else {
             AuthParams::default()
         };
-        let built = build(ScalerConfig {
-            namespace: &of.namespace,
-            trigger,
-            index,
-            as_metric_source,
-            environment: &known_values,
-            auth: &auth,
+        let resolving = |why: &String| format!("error resolving secrets for ScaleTarget: {why}");
+        let built = environment.as_ref().map_err(resolving).and_then(|known| {
+            build(ScalerConfig {
+                namespace: &of.namespace,
+                trigger,
+                index,
+                as_metric_source,
+                environment: known.known(),
+                auth: &auth,
+            })
+        });
+        let built = built.and_then(|scaler| {
+            let selector = scaler.pod_selector().map_or(Ok(()), check_selector);
+            selector.map(|()| scaler)
         });
         let source = around.sources.iter().find(|one| {
             (one.of.kind, &one.of.namespace, &one.of.name, one.of.trigger)
@@ -286,7 +309,11 @@ fn check_triggers(
                     || trigger.kind == "prometheus"
                     || queue_of(around.queues, &scaler).is_some();
                 if !is_served && needs_source(trigger) {
-                    warn_of_source(of, trigger, index, &path, context);
+                    let connects = scaler.unconnected().is_some();
+                    warn_of_source(of, (trigger, connects), index, &path, context);
+                }
+                if trigger.kind == "prometheus" && source.is_none() {
+                    check_query(trigger, &path, context);
                 }
                 if let Some(specs) = &mut specs {
                     specs.extend(metrics(&scaler, source));
@@ -308,13 +335,18 @@ fn metrics(scaler: &Scaler, source: Option<&TriggerSource>) -> Vec<MetricSpec> {
 
 fn warn_of_source(
     of: &TriggerRef,
-    trigger: &ScaleTrigger,
+    (trigger, connects): (&ScaleTrigger, bool),
     index: usize,
     path: &str,
     context: &mut Context<'_>,
 ) {
+    let outcome = if connects {
+        "KEDA's operator cannot build it"
+    } else {
+        "it fails at every poll"
+    };
     let title = format!(
-        "nothing answers this trigger of type {}: it fails at every poll",
+        "nothing answers this trigger of type {}: {outcome}",
         trigger.kind
     );
     let key = if of.kind == "ScaledJob" {
@@ -334,6 +366,16 @@ fn warn_of_source(
         of.name, queue
     );
     context.warning(&format!("{path}.type"), title, &help);
+}
+
+/// A query that is answered with an error.
+fn check_query(trigger: &ScaleTrigger, path: &str, context: &mut Context<'_>) {
+    let query = trigger.metadata.get("query").map_or("", String::as_str);
+    if let Err(why) = Query::parse(query) {
+        let title = format!("this query cannot be evaluated: {why}");
+        let help = "the trigger fails at every poll";
+        context.warning(&format!("{path}.metadata.query"), title, help);
+    }
 }
 
 /// An authentication that is not there leaves its parameters out.

@@ -6,4 +6,4 @@ mod scaled_object;
 pub use jobs::{
     FinishedJob, JobObservation, JobScaleResult, request_job_scale, scaling_decision, superseded,
 };
-pub use scaled_object::{Activity, HpaHealth, ScaleResult, Target, request_scale};
+pub use scaled_object::{Activity, HpaHealth, NoTarget, ScaleResult, Target, request_scale};

@@ -19,6 +19,27 @@ pub struct Target {
     pub ready_replicas: Result<i32, String>,
     /// Why its scale could not be written, if so.
     pub write_error: Option<String>,
+    /// Why there is nothing to scale, if so.
+    pub missing: Option<NoTarget>,
+}
+
+/// Why a reference leads to nothing that can be scaled, in the API server's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoTarget {
+    /// Nobody knows the kind.
+    UnknownKind(String),
+    /// No such object.
+    NotFound(String),
+    /// An object without the subresource `scale`.
+    NoScale(String),
+}
+
+impl NoTarget {
+    /// The API server's words.
+    pub fn words(&self) -> &str {
+        let (Self::UnknownKind(words) | Self::NotFound(words) | Self::NoScale(words)) = self;
+        words
+    }
 }
 
 impl Target {
@@ -28,6 +49,7 @@ impl Target {
             replicas: Ok(replicas),
             ready_replicas: Ok(ready_replicas),
             write_error: None,
+            missing: None,
         }
     }
 }

@@ -59,6 +59,7 @@ impl ScalersCache {
         sources: &dyn Sources,
         events: &mut Vec<Event>,
     ) -> Result<Self, String> {
+        sources.target()?;
         Ok(Self {
             built: Built::new(object.into(), sources, events)?,
             formula: modifiers::compile(object)?,

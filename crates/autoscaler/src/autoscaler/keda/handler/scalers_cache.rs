@@ -21,8 +21,19 @@ pub trait Sources {
     /// The metrics that an external scaler names; none if it does not answer.
     fn external_metrics(&mut self, trigger: usize) -> Vec<ExternalMetric>;
 
-    /// The environment of the target's container.
-    fn environment(&self) -> &BTreeMap<String, String>;
+    /// The environment of the target's container, or why there is none.
+    fn environment(&self) -> Result<&BTreeMap<String, String>, String>;
+
+    /// Whether the target, whose pods the scalers are built for, is there.
+    fn target(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// What else happens when a scaler is built: some connect to their source. The error is the
+    /// scaler's.
+    fn open(&self, _trigger: usize, _scaler: &Scaler) -> Result<(), String> {
+        Ok(())
+    }
 
     /// What a trigger's authentication gives. Unless somebody knows better, nothing is known of
     /// a trigger that refers to one.
@@ -166,14 +177,19 @@ impl Built {
 
 fn build(object: &WithTriggers, index: usize, sources: &dyn Sources) -> Result<Scaler, String> {
     let trigger = &object.triggers[index];
-    scalers::build(ScalerConfig {
+    let environment = sources.environment();
+    let environment =
+        environment.map_err(|why| format!("error resolving secrets for ScaleTarget: {why}"))?;
+    let scaler = scalers::build(ScalerConfig {
         namespace: &object.namespace,
         trigger,
         index,
         as_metric_source: object.as_metric_source,
-        environment: sources.environment(),
+        environment,
         auth: &sources.auth(trigger),
-    })
+    })?;
+    sources.open(index, &scaler)?;
+    Ok(scaler)
 }
 
 fn specs_of(scaler: &Scaler, sources: &mut dyn Sources) -> Vec<MetricSpec> {

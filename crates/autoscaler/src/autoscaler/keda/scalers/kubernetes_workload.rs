@@ -18,6 +18,7 @@ pub struct WorkloadPod {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct KubernetesWorkload {
     namespace: String,
+    pod_selector: String,
     value: f64,
     activation_value: f64,
     group_by_node: bool,
@@ -27,9 +28,9 @@ impl KubernetesWorkload {
     pub(super) fn build(config: ScalerConfig) -> Result<Self, String> {
         const WHAT: &str = "error parsing kubernetes workload metadata";
         let mut params = Params::new(config);
-        let _: String = params.read(Param::new(&["podSelector"]));
         let scaler = Self {
             namespace: config.namespace.to_owned(),
+            pod_selector: params.read(Param::new(&["podSelector"])),
             value: params.read(Param::new(&["value"]).or("0")),
             activation_value: params.read(Param::new(&["activationValue"]).or("0")),
             group_by_node: params.read(Param::new(&["groupByNode"]).or("false")),
@@ -43,6 +44,10 @@ impl KubernetesWorkload {
             .finish(validation)
             .map_err(|error| format!("{WHAT}: {WHAT}: {error}"))?;
         Ok(scaler)
+    }
+
+    pub(super) fn pod_selector(&self) -> &str {
+        &self.pod_selector
     }
 
     pub(super) fn metric_spec(&self, index: usize, kind: &str) -> MetricSpec {

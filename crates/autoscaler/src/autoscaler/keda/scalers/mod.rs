@@ -11,6 +11,7 @@ mod kafka;
 mod kafka_lag;
 mod kubernetes_workload;
 mod metrics_api;
+mod outage;
 mod prometheus;
 mod rabbitmq;
 mod redis;
@@ -86,6 +87,7 @@ pub struct Scaler {
     index: usize,
     metric_type: String,
     kind: Kind,
+    remote: outage::Remote,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -185,10 +187,12 @@ pub fn build(config: ScalerConfig) -> Result<Scaler, String> {
         }
         other => simulated(other, config, metric_type.as_ref().map_err(Clone::clone))?,
     };
+    let over_http = matches!(&kind, Kind::RabbitMq(scaler) if scaler.is_over_http());
     Ok(Scaler {
         index: config.index,
         metric_type: metric_type?,
         kind,
+        remote: outage::Remote::of(config, over_http),
     })
 }
 
@@ -265,6 +269,25 @@ impl Scaler {
             _ => return None,
         };
         Some((broker, name)).filter(|(_, name)| !name.is_empty())
+    }
+
+    /// Which pods a `kubernetes-workload` counts.
+    pub fn pod_selector(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::KubernetesWorkload(scaler) => Some(scaler.pod_selector()),
+            _ => None,
+        }
+    }
+
+    /// Why it cannot be built while nobody answers at its source; none if it does not connect
+    /// before it fetches.
+    pub fn unconnected(&self) -> Option<String> {
+        self.remote.unconnected()
+    }
+
+    /// What a fetch fails with if nobody answers at its source; `time` is now, in RFC 3339.
+    pub fn unanswered(&self, time: &str) -> String {
+        self.remote.unanswered(time)
     }
 
     /// Whether a source must be asked.

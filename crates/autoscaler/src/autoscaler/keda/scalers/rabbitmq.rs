@@ -62,6 +62,10 @@ impl RabbitMq {
         (!self.use_regex).then_some(&*self.queue_name)
     }
 
+    pub(super) const fn is_over_http(&self) -> bool {
+        self.over_http
+    }
+
     pub(super) fn metric_spec(&self, index: usize, kind: &str) -> MetricSpec {
         let name = format!("rabbitmq-{}", url::query_escape(&self.queue_name));
         let target = MetricTarget::milli(kind, self.value);

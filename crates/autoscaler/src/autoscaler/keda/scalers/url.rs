@@ -18,6 +18,18 @@ pub(super) fn query_escape(text: &str) -> String {
     escaped
 }
 
+/// An address as `net/http` shows it: without its password.
+pub(super) fn hide_password(url: &str) -> String {
+    let hidden = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let authority = rest.find('/').unwrap_or(rest.len());
+        let at = rest[..authority].rfind('@')?;
+        let (user, _) = rest[..at].split_once(':')?;
+        Some(format!("{scheme}://{user}:***{}", &rest[at..]))
+    };
+    hidden().unwrap_or_else(|| url.to_owned())
+}
+
 /// The scheme and what follows its colon; an empty scheme if there is none.
 pub(super) fn scheme(url: &str) -> Result<(String, &str), String> {
     for (at, c) in url.char_indices() {

@@ -14,7 +14,7 @@ fn plain() -> ScaledObject {
 }
 
 fn refusal(object: &ScaledObject) -> String {
-    admit(object, &[], &[], None).expect_err("a refusal")
+    admit(object, &[], &[], &TargetPods::Unchecked).expect_err("a refusal")
 }
 
 #[test]
@@ -22,7 +22,12 @@ fn a_workload_has_one_scaled_object() {
     let mut other = plain();
     other.metadata.name = "other".to_owned();
     assert_eq!(
-        admit(&plain(), std::slice::from_ref(&other), &[], None),
+        admit(
+            &plain(),
+            std::slice::from_ref(&other),
+            &[],
+            &TargetPods::Unchecked
+        ),
         Err(
             "the workload 'web' of type 'apps/v1.Deployment' is already managed by the \
              ScaledObject 'other'"
@@ -33,7 +38,7 @@ fn a_workload_has_one_scaled_object() {
     let config = json!({ "horizontalPodAutoscalerConfig": { "name": "keda-hpa-so" } });
     other.spec.advanced = serde_json::from_value(config).expect("advanced");
     assert_eq!(
-        admit(&plain(), &[other, plain()], &[], None),
+        admit(&plain(), &[other, plain()], &[], &TargetPods::Unchecked),
         Err("the HPA 'keda-hpa-so' is already managed by the ScaledObject 'other'".to_owned())
     );
 }
@@ -47,7 +52,12 @@ fn an_existing_hpa_is_handed_over_by_name() {
         ..ExistingHpa::default()
     };
     let with = |object: &ScaledObject, hpa: &ExistingHpa| {
-        admit(object, &[], std::slice::from_ref(hpa), None)
+        admit(
+            object,
+            &[],
+            std::slice::from_ref(hpa),
+            &TargetPods::Unchecked,
+        )
     };
     let mut object = plain();
     assert_eq!(
@@ -85,8 +95,9 @@ fn resources_need_requests_and_cannot_go_to_zero() {
         has_cpu,
         has_memory: false,
     };
-    let with =
-        |object: &ScaledObject, has_cpu| admit(object, &[], &[], Some(&[container(has_cpu)]));
+    let with = |object: &ScaledObject, has_cpu| {
+        admit(object, &[], &[], &TargetPods::Of(&[container(has_cpu)]))
+    };
     assert_eq!(
         with(&cpu_only(json!({ "minReplicaCount": 1 })), false),
         Err(
@@ -151,7 +162,7 @@ fn periods_that_do_nothing_are_warned_of() {
     let warned = |more: Value| {
         let mut spec = json!({ "triggers": [prometheus(json!({}))], "minReplicaCount": 1 });
         merge(&mut spec, &more);
-        admit(&object(spec), &[], &[], None)
+        admit(&object(spec), &[], &[], &TargetPods::Unchecked)
             .expect("admitted")
             .len()
     };
@@ -168,5 +179,25 @@ fn periods_that_do_nothing_are_warned_of() {
     assert_eq!(
         warned(json!({ "pollingInterval": 5, "triggers": cached })),
         0
+    );
+}
+
+#[test]
+fn resources_of_a_target_that_is_not_there_cannot_be_checked() {
+    let missing = TargetPods::Missing("Deployment.apps \"web\" not found".to_owned());
+    assert_eq!(
+        admit(
+            &cpu_only(json!({ "minReplicaCount": 1 })),
+            &[],
+            &[],
+            &missing
+        ),
+        Err("Deployment.apps \"web\" not found".to_owned())
+    );
+    assert_eq!(admit(&plain(), &[], &[], &missing), Ok(Vec::new()));
+    let anything = cpu_only(json!({}));
+    assert_eq!(
+        admit(&anything, &[], &[], &TargetPods::Unchecked),
+        Ok(Vec::new())
     );
 }

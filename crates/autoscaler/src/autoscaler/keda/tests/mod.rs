@@ -9,6 +9,7 @@ mod admission;
 mod formulas;
 mod hpa;
 mod jobs;
+mod outages;
 mod polls;
 mod reconciles;
 mod refusals;
@@ -81,12 +82,24 @@ fn built_with(
 }
 
 /// Sources with one value a trigger; `None` fails. Counts what is read of each.
-#[derive(Default)]
 struct Fake {
     values: BTreeMap<usize, Option<f64>>,
     external: Vec<ExternalMetric>,
     environment: BTreeMap<String, String>,
     reads: BTreeMap<usize, usize>,
+    target: Result<(), String>,
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        Self {
+            values: BTreeMap::new(),
+            external: Vec::new(),
+            environment: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            target: Ok(()),
+        }
+    }
 }
 
 impl Fake {
@@ -103,7 +116,9 @@ impl Sources for Fake {
         *self.reads.entry(trigger).or_default() += 1;
         let value = self.values.get(&trigger).copied().flatten();
         let value = value.ok_or_else(|| "connection refused".to_owned())?;
-        Ok(if scaler.is_external() {
+        Ok(if scaler.type_name() == "redisScaler" {
+            Reading::Redis(value as i64)
+        } else if scaler.is_external() {
             Reading::External {
                 values: vec![value],
                 active: value > 0.0,
@@ -117,8 +132,20 @@ impl Sources for Fake {
         self.external.clone()
     }
 
-    fn environment(&self) -> &BTreeMap<String, String> {
-        &self.environment
+    fn environment(&self) -> Result<&BTreeMap<String, String>, String> {
+        Ok(&self.environment)
+    }
+
+    fn target(&self) -> Result<(), String> {
+        self.target.clone()
+    }
+
+    fn open(&self, trigger: usize, scaler: &Scaler) -> Result<(), String> {
+        let answers = self.values.get(&trigger).copied().flatten().is_some();
+        scaler
+            .unconnected()
+            .filter(|_| !answers)
+            .map_or(Ok(()), Err)
     }
 }
 

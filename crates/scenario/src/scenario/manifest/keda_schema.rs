@@ -1,0 +1,75 @@
+//! Rules of the schemas of KEDA's CRDs (`config/crd/bases`), in the API server's words.
+
+use super::Context;
+use crate::scenario::node::Node;
+
+/// A number has a least value.
+pub(super) fn at_least(field: &str, least: i32, value: Option<i32>, context: &mut Context<'_>) {
+    if let Some(value) = value.filter(|value| *value < least) {
+        let path = format!("spec.{field}");
+        let words = format!(
+            "Invalid value: {value}: {path} in body should be greater than or equal to {least}"
+        );
+        context.refuse(&path, words, None);
+    }
+}
+
+/// A text is one of these; the path begins in `spec`.
+pub(super) fn one_of(path: &str, values: &[&str], context: &mut Context<'_>) {
+    let path = format!("spec.{path}");
+    let found = path
+        .split('.')
+        .try_fold(context.document, |node, key| node.get(key));
+    refuse_others(found, &path, values, context);
+}
+
+fn refuse_others(written: Option<&Node>, path: &str, values: &[&str], context: &mut Context<'_>) {
+    let text = written.and_then(Node::text);
+    if let Some(text) = text.filter(|text| !values.contains(text)) {
+        let words = format!(
+            "Unsupported value: \"{text}\": supported values: \"{}\"",
+            values.join("\", \"")
+        );
+        context.refuse(path, words, None);
+    }
+}
+
+/// `triggers` has to be there, with at least one; each has a type and metadata.
+pub(super) fn need_triggers(context: &mut Context<'_>) {
+    const REQUIRED: &str = "Required value";
+    let document = context.document;
+    let written = document.get("spec").and_then(|spec| spec.get("triggers"));
+    let Some(written) = written else {
+        context.refuse("spec.triggers", REQUIRED, None);
+        return;
+    };
+    if written.items().is_empty() {
+        let words = "Invalid value: 0: spec.triggers in body should have at least 1 items";
+        context.refuse("spec.triggers", words, None);
+    }
+    for (index, trigger) in written.items().iter().enumerate() {
+        let path = format!("spec.triggers[{index}]");
+        match trigger.get("type") {
+            None => context.refuse(&format!("{path}.type"), REQUIRED, None),
+            Some(kind) if kind.text() == Some("") => {
+                let path = format!("{path}.type");
+                let words =
+                    format!("Invalid value: \"\": {path} in body should be at least 1 chars long");
+                context.refuse(&path, words, None);
+            }
+            Some(_) => {}
+        }
+        if trigger.get("metadata").is_none() {
+            context.refuse(&format!("{path}.metadata"), REQUIRED, None);
+        }
+        if let Some(reference) = trigger.get("authenticationRef") {
+            let path = format!("{path}.authenticationRef");
+            if reference.get("name").is_none() {
+                context.refuse(&format!("{path}.name"), REQUIRED, None);
+            }
+            let kinds = ["TriggerAuthentication", "ClusterTriggerAuthentication"];
+            let kind = reference.get("kind");
+            refuse_others(kind, &format!("{path}.kind"), &kinds, context);
+        }
+    }
+}
