@@ -247,6 +247,12 @@ fn background(scenario: &Scenario, workload: usize) -> f64 {
     others + service.map_or(0.0, |service| service.background_cpu.cores())
 }
 
+/// Whether some service limits the rate of its requests.
+fn limits_rates(scenario: &Scenario) -> bool {
+    let mut services = scenario.services.iter();
+    services.any(|service| service.concurrency.rate_limit.is_some())
+}
+
 /// The frame of the recording: names and everything that does not change.
 fn frame(scenario: &Scenario, store: &Store) -> Recording {
     let mut absent = Vec::new();
@@ -341,10 +347,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         hpas,
         workloads: workloads.chain(absent).collect(),
         services: services.collect(),
-        limits_rates: scenario
-            .services
-            .iter()
-            .any(|service| service.concurrency.rate_limit.is_some()),
+        limits_rates: limits_rates(scenario),
         queues: queues.collect(),
         calls: calls.collect(),
         commitments: scenario.commitments.iter().map(commitment).collect(),

@@ -1,5 +1,6 @@
 //! How much load a workload gets: enough to take its autoscaler through most of its range.
 
+use super::keda::Trigger;
 use super::survey::Seen;
 use super::{DURATION, LoadGuess, QueueGuess, QueueKindGuess};
 use crate::autoscaler::hpa::{HpaSpec, MetricSpec, Resource, ResourceTarget};
@@ -160,7 +161,7 @@ pub(super) fn by_requests(seen: &Seen) -> Option<Range> {
     let (name, spec) = seen.hpa.as_ref()?;
     if let Some(scaled) = &seen.scaled {
         let mut triggers = scaled.triggers.iter();
-        let each = triggers.find_map(|trigger| trigger.requests_each())?;
+        let each = triggers.find_map(Trigger::requests_each)?;
         let range = scaled.range(each);
         return (each > 0.0 && range.high <= 3.0 * MOST_REQUESTS).then_some(range);
     }

@@ -225,7 +225,7 @@ fn triggers(
         };
         let specs = scaler.metric_specs(&[external]);
         let Some(spec) = specs.first() else { continue };
-        metrics.extend(of_hpa_metric(&spec.source, &spec.target));
+        metrics.push(of_hpa_metric(&spec.source, &spec.target));
         if !WITHOUT_SOURCE.contains(&trigger.kind.as_str()) {
             made.push(one(trigger, index, &scaler, &spec.target));
         }
@@ -257,7 +257,7 @@ fn one(trigger: &ScaleTrigger, place: usize, scaler: &Scaler, target: &MetricTar
 }
 
 /// A metric as the guess of a load reads it.
-fn of_hpa_metric(source: &MetricSource, target: &MetricTarget) -> Option<MetricSpec> {
+fn of_hpa_metric(source: &MetricSource, target: &MetricTarget) -> MetricSpec {
     let milli = (target.approximate * 1000.0) as i64;
     let of_resource = |name: &str| match name {
         "cpu" => Resource::Cpu,
@@ -267,7 +267,7 @@ fn of_hpa_metric(source: &MetricSource, target: &MetricTarget) -> Option<MetricS
         Some(percent) => ResourceTarget::Utilization(percent),
         None => ResourceTarget::AverageValue(milli),
     };
-    Some(match source {
+    match source {
         MetricSource::Resource { resource } => MetricSpec::Resource {
             resource: of_resource(resource),
             target: amount(),
@@ -289,7 +289,7 @@ fn of_hpa_metric(source: &MetricSource, target: &MetricTarget) -> Option<MetricS
                 ValueTarget::AverageValue(milli)
             },
         },
-    })
+    }
 }
 
 /// Sources of the triggers that nothing simulated answers.

@@ -7,8 +7,10 @@ use crate::autoscaler::hpa::HpaSpec;
 use crate::cluster::spec::{Labels, WorkloadKind, WorkloadSpec};
 use crate::load::command_line::{WgetLoop, parse_wget_loop};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::loaded::Loaded;
-use crate::scenario::manifest::{adapter_config, version_and_kind};
+use crate::scenario::loaded::{Document, Loaded};
+use crate::scenario::manifest::{
+    Manifests, Placed, ServiceObject, adapter_config, version_and_kind,
+};
 use crate::scenario::node::Node;
 
 /// A workload with the objects that concern it.
@@ -94,14 +96,7 @@ impl Survey {
                 Some("a first scenario needs a workload, for example a Deployment".to_owned());
             return Err(diagnostics);
         }
-        let services: Vec<Service<'_>> = (read.manifests.services.iter())
-            .map(|object| Service {
-                name: &object.value.name,
-                namespace: &object.value.namespace,
-                selector: &object.value.selector,
-                document: &documents[object.document].node,
-            })
-            .collect();
+        let services = kubernetes_services(&read.manifests, documents);
         let entries = entries(documents.iter().map(|document| &*document.node));
         let loops: Vec<(&WorkloadSpec, WgetLoop)> = (specs.iter().filter(|spec| is_load(spec)))
             .filter_map(|spec| Some((spec, parse_wget_loop(&script(spec))?)))
@@ -126,8 +121,10 @@ impl Survey {
             let own: Vec<&Service<'_>> = services.iter().filter(|one| selects(one, spec)).collect();
             let document = &documents[object.document].node;
             let (kind, namespace) = (spec.kind.name(), &spec.namespace);
-            let scaled = all_scaled.iter();
-            let scaled = (scaled.cloned()).find(|one| one.scales(kind, namespace, &spec.name));
+            let mut scaled = all_scaled.iter();
+            let scaled = scaled
+                .find(|one| one.scales(kind, namespace, &spec.name))
+                .cloned();
             let by_keda = scaled
                 .as_ref()
                 .map(|one| (one.who.clone(), one.hpa.clone()));
@@ -191,6 +188,20 @@ impl Survey {
             .as_ref()
             .is_some_and(|own| consumed.into_iter().any(|one| one == own))
     }
+}
+
+/// The Kubernetes Services among the manifests.
+fn kubernetes_services<'a>(
+    manifests: &'a Manifests,
+    documents: &'a [Document],
+) -> Vec<Service<'a>> {
+    let service = |object: &'a Placed<ServiceObject>| Service {
+        name: &object.value.name,
+        namespace: &object.value.namespace,
+        selector: &object.value.selector,
+        document: &documents[object.document].node,
+    };
+    manifests.services.iter().map(service).collect()
 }
 
 fn script(spec: &WorkloadSpec) -> String {

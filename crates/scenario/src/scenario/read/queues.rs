@@ -229,7 +229,10 @@ impl Queues {
         if self.is_topic(queue) && node.get("acknowledge").is_none() {
             worker.acknowledge = Acknowledge::Late;
         }
-        if !self.consumers[queue].is_empty() {
+        if self.consumers[queue].is_empty() {
+            self.specs[queue].service = service;
+            self.specs[queue].worker = worker;
+        } else {
             let concurrency = worker.concurrency;
             let states_more = matches!(&node.value, Value::Table(entries) if entries.len() > 1);
             if states_more {
@@ -239,9 +242,6 @@ impl Queues {
                 diagnostics.error(node.span, title, label).help = Some(help);
             }
             self.specs[queue].others.push((service, concurrency));
-        } else {
-            self.specs[queue].service = service;
-            self.specs[queue].worker = worker;
         }
         self.consumers[queue].push(service);
     }
