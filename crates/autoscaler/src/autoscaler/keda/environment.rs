@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    fn of(container: Value) -> Environment {
+    fn of(container: &Value) -> Environment {
         let pods = json!({ "containers": [container] });
         Environment::resolve(Some(&pods), "").expect("a container")
     }
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn whole_secrets_and_config_maps_may_hold_anything_that_has_their_prefix() {
-        let environment = of(json!({
+        let environment = of(&json!({
             "name": "a",
             "envFrom": [
                 { "secretRef": { "name": "s" }, "prefix": "MQ_" },
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn values_refer_to_variables_before_them() {
-        let environment = of(json!({ "name": "a", "env": [
+        let environment = of(&json!({ "name": "a", "env": [
             { "name": "HOST", "value": "mq" },
             { "name": "KEY", "valueFrom": { "secretKeyRef": { "name": "s", "key": "k" } } },
             { "name": "URL", "value": "amqp://$(HOST):5672/$(LATER)" },
