@@ -5,7 +5,7 @@ mod shipped;
 
 use nlsim::record::NodeAction;
 use nlsim::sim::SimTime;
-use shipped::{Run, run};
+use shipped::{Run, run, run_with};
 
 /// Nodes that are paid for at each second of a change, with the time in seconds.
 fn sizes(run: &Run) -> Vec<(f64, i64)> {
@@ -84,6 +84,32 @@ fn nodes_follow_the_day() {
             .iter()
             .any(|step| step.time == 28_800.0)
     );
+}
+
+#[test]
+fn quick_scale_downs_save_little_in_a_week() {
+    let hour = 3600.0;
+    let quick = run("nodes-week");
+    // At night and on Saturday one node is enough, on working days it never is.
+    for night in [27.0, 51.0, 75.0, 99.0, 140.0] {
+        assert_eq!(size_at(&quick, night * hour), 1, "hour {night}");
+    }
+    for day in [15.0, 39.0, 63.0, 87.0, 111.0] {
+        assert!(size_at(&quick, day * hour) >= 3, "hour {day}");
+    }
+    let flag = |name: &str| format!("controllers.cluster-autoscaler.{name}");
+    let defaults = [
+        (flag("scale-down-unneeded-time"), "10m"),
+        (flag("scale-down-delay-after-add"), "10m"),
+        (flag("scale-down-utilization-threshold"), "0.5"),
+    ];
+    let set: Vec<(&str, &str)> = defaults
+        .iter()
+        .map(|(path, value)| (&**path, *value))
+        .collect();
+    let slow = run_with("nodes-week", &set);
+    let (quick, slow) = (quick.get("node_cost"), slow.get("node_cost"));
+    assert!(quick < slow && slow < 1.05 * quick, "{quick} {slow}");
 }
 
 #[test]
