@@ -404,7 +404,8 @@ spec:
         let store = cluster.store();
         let pods = store.pods().filter(|(_, pod)| {
             let place = pod.node.and_then(|id| store.find_node(id));
-            pod.has_ended() && place.is_some_and(|place| place.name() == node)
+            let is_own = pod.meta.labels.get("app").is_some_and(|app| app == "once");
+            is_own && pod.has_ended() && place.is_some_and(|place| place.name() == node)
         });
         pods.count()
     };

@@ -55,7 +55,7 @@ fn told(scenario: &Scenario, seconds: i64) -> Vec<(f64, String, String)> {
     let events = cluster.recording().events.iter();
     let of_pod = events.filter(|event| event.object.starts_with("Pod/"));
     of_pod
-        .filter(|event| !["Pulled", "Pulling", "Created", "Scheduled"].contains(&&*event.reason))
+        .filter(|event| !["Pulled", "Pulling", "Created", "Scheduled"].contains(&event.reason))
         .map(|event| {
             let name = event.object.trim_start_matches("Pod/");
             let message = event.message.replace(name, "POD");

@@ -124,7 +124,8 @@ fn an_adapter_reads_what_a_rule_has_recorded() {
     let (direct, recorded) = (reaction(&direct), reaction(&recorded));
     assert_eq!((direct.1, recorded.1), (8, 8));
     let later = recorded.0 - direct.0;
-    assert!((0.0..=45.0).contains(&later), "{direct:?} {recorded:?}");
+    // Two runs' calls to the API server differ by milliseconds.
+    assert!((-0.1..=45.0).contains(&later), "{direct:?} {recorded:?}");
 }
 
 #[test]
@@ -213,8 +214,9 @@ fn without_prometheus_or_its_adapter_there_is_no_cpu() {
                   [[fault]]\nat = \"7m\"\nfor = \"2m\"\ndown = \"prometheus-adapter\"";
     let manifests = format!("{}{}", hpa(CPU), adapter(RESOURCES));
     let recording = recording(&built(&manifests, faults));
-    let failures = &recording.hpas[0].failures;
-    let texts: Vec<&str> = failures.iter().map(|one| &*one.message).collect();
+    let events = recording.events.iter();
+    let failures = events.filter(|event| event.reason == "FailedGetResourceMetric");
+    let texts: Vec<&str> = failures.map(|event| &*event.message).collect();
     let nothing = "no metrics returned from resource metrics API";
     let nobody = "the server is currently unable to handle the request (get pods.metrics.k8s.io)";
     for text in [nothing, nobody] {

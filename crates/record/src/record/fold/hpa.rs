@@ -93,6 +93,11 @@ pub(super) struct HpaFold {
 impl HpaFold {
     /// The spec is this from now on.
     pub(super) fn respec(&mut self, spec: &HpaSpecRecord) {
+        // What came before is worked off by the spec of before. Syncs without news are no reason
+        // to do so: a run's series do not have them.
+        if self.demand.is_measured() {
+            self.advance(spec.since);
+        }
         self.targets.clone_from(&spec.metric_targets);
         self.values.resize(self.targets.len(), None);
         self.demand.respec(spec);
