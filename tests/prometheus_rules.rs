@@ -216,7 +216,7 @@ fn without_prometheus_or_its_adapter_there_is_no_cpu() {
     let recording = recording(&built(&manifests, faults));
     let events = recording.events.iter();
     let failures = events.filter(|event| event.reason == "FailedGetResourceMetric");
-    let texts: Vec<&str> = failures.map(|event| &*event.message).collect();
+    let texts: Vec<&str> = failures.map(|event| event.message).collect();
     let nothing = "no metrics returned from resource metrics API";
     let nobody = "the server is currently unable to handle the request (get pods.metrics.k8s.io)";
     for text in [nothing, nobody] {

@@ -1,7 +1,8 @@
 //! Karpenter in the cluster: batches of pending pods, passes of disruption, the life of its nodes.
 //!
-//! The core decides ([`karpenter::schedule`], [`karpenter::disruption`]); here is when, and what
-//! becomes of it. Upstream: `pkg/controllers` of kubernetes-sigs/karpenter.
+//! The core decides ([`schedule`](crate::autoscaler::karpenter::schedule),
+//! [`disruption`](crate::autoscaler::karpenter::disruption)); here is when, and what becomes of it.
+//! Upstream: `pkg/controllers` of kubernetes-sigs/karpenter.
 
 mod claims;
 mod disrupt;
