@@ -623,6 +623,15 @@ fn a_replica_set_that_is_deleted_comes_back() {
     assert_eq!(printed, [format!("replicaset.apps/{name} scaled")]);
     run_until(&mut cluster, 760);
     assert_eq!(sizes(cluster.store()), [4]);
+    for wrong in ["-1", "4294967296"] {
+        let patch = format!(r#"kubectl patch rs {name} -p '{{"spec":{{"replicas":{wrong}}}}}'"#);
+        let printed = typed(&mut cluster, &patch);
+        assert!(
+            printed[0].contains("spec.replicas: Invalid value"),
+            "{printed:?}"
+        );
+        assert_eq!(sizes(cluster.store()), [4]);
+    }
 }
 
 #[test]

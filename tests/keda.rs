@@ -629,7 +629,7 @@ fn the_webhooks_warnings_are_printed_and_told() {
     );
     let recording = cluster.finish().expect("the end").recording;
     assert_eq!(
-        events(&recording, "KEDAScalersInfo"),
+        events(&recording, "KEDAScalerInfo"),
         [(60.0, warning.to_owned())]
     );
 }

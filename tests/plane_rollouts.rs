@@ -1,8 +1,5 @@
 //! What a real control plane (1.36.2, 8 hollow nodes) did with roll-outs of every kind, HPAs in the
 //! middle of them, and commands: the same manifests and commands at the same times.
-//!
-//! Three roll-outs get a readiness probe that never succeeds; here they ask for more CPU than a
-//! node has instead, so that their pods are pending where the recorded ones are unready.
 
 mod common;
 
@@ -90,7 +87,7 @@ labels = { pool = "general" }
     for (name, at) in RECORDED["first_syncs"].as_object().expect("a table") {
         writeln!(toml, "{name} = \"{}s\"", number(at)).expect("a String takes everything");
     }
-    for document in serde_yaml_documents(&manifests) {
+    for document in documents(&manifests) {
         let (kind, name) = document;
         if !matches!(&*kind, "Deployment" | "StatefulSet" | "DaemonSet") {
             continue;
@@ -117,7 +114,7 @@ labels = { pool = "general" }
 }
 
 /// Kind and name of each document.
-fn serde_yaml_documents(manifests: &str) -> Vec<(String, String)> {
+fn documents(manifests: &str) -> Vec<(String, String)> {
     let field = |document: &str, key: &str| {
         let line = document.lines().find_map(|line| line.strip_prefix(key));
         line.expect("every document has it").trim().to_owned()
@@ -128,8 +125,7 @@ fn serde_yaml_documents(manifests: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A command as it is typed here: without the shell's part, and with a pod that cannot be placed
-/// where the recorded one can never be ready.
+/// A command as it is typed here: without the shell's part.
 fn command(recorded: &str, cluster: &Simulation<'_>) -> String {
     let mut command = recorded.replacen("kubectl ", "kubectl -n neurolake ", 1);
     command = command.replace("-f -", "-f object.yaml");
@@ -149,13 +145,6 @@ fn command(recorded: &str, cluster: &Simulation<'_>) -> String {
         let names = pods.filter(|(_, pod)| !pod.removed && pod.meta.labels["app"] == "delpods");
         let first = names.map(|(_, pod)| pod.name()).min().expect("a pod");
         command.replace_range(start..end, first);
-    }
-    if command.contains("readinessProbe") {
-        let end = command.find(" --type").expect("a patch");
-        command.truncate(end);
-        command.push_str(
-            r#" -p '{"spec":{"template":{"spec":{"containers":[{"name":"app","resources":{"requests":{"cpu":"6"}}}]}}}}'"#,
-        );
     }
     command
 }

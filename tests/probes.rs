@@ -280,3 +280,55 @@ fn an_image_that_the_registry_lacks_is_tried_again_and_again() {
     let started = times(&events, "Started");
     assert!(started.len() == 1 && started[0] > 100.0, "{started:?}");
 }
+
+#[test]
+fn what_is_being_killed_does_not_become_ready() {
+    let probes = "          livenessProbe: {tcpSocket: {port: 8080}}\n          readinessProbe: {tcpSocket: {port: 8080}}";
+    // The application would be up while it still has its grace period of 30 s.
+    let slow = r#"startup = { image_pull = "0s", container_start = "1s", ready = "50s", shutdown = "40s" }"#;
+    let scenario = scenario(probes, slow, "");
+    assert!(times(&told(&scenario, 600), "Killing").len() > 3);
+    assert_eq!(ready_at(&scenario), None);
+}
+
+const NODE: &str = "[[node_group]]\nname = \"n\"\ncount = 1\ncpu = 4\nmemory = \"8Gi\"\n";
+
+#[test]
+fn back_offs_end_with_their_machine() {
+    let startup = "          startupProbe: {httpGet: {path: /up, port: http}, periodSeconds: 5, failureThreshold: 2}";
+    let slow = r#"startup = { image_pull = "0s", container_start = "1s", ready = "100s", shutdown = "1s" }"#;
+    let lost = format!("{NODE}[[fault]]\nat = \"100s\"\nfor = \"100s\"\nnode = \"n-1\"");
+    let scenario = scenario(startup, slow, &lost);
+    let mut cluster = Simulation::new(&scenario, 1);
+    let mut restarts = |second: i64| -> u32 {
+        let time = SimTime::from_secs(second);
+        cluster.step_until(time).expect("no endless loop");
+        let pods = cluster.store().pods();
+        pods.map(|(_, pod)| pod.containers[0].restarts).sum()
+    };
+    // The one that is due at 102 s falls into the outage.
+    let (before, back, later) = (restarts(99), restarts(205), restarts(300));
+    assert_eq!((before, back), (4, 5));
+    assert!(later >= 7, "{later}");
+}
+
+#[test]
+fn a_pull_is_tried_once_a_back_off_whatever_became_of_its_machine() {
+    let lost = format!(
+        "{NODE}[[fault]]\nat = \"0s\"\nfor = \"10m\"\nno_image = \"app:1\"\n\
+         [[fault]]\nat = \"60s\"\nfor = \"5s\"\nnode = \"n-1\"\n\
+         [[fault]]\nat = \"90s\"\nfor = \"5s\"\nnode = \"n-1\""
+    );
+    let events = told(&scenario("", AT_ONCE, &lost), 600);
+    let tried = events
+        .iter()
+        .filter(|event| event.2 == "Error: ErrImagePull");
+    let tried: Vec<f64> = tried.map(|event| event.0).collect();
+    let waits: Vec<f64> = tried.windows(2).map(|two| two[1] - two[0]).collect();
+    // The spam filter keeps later ones back.
+    assert!(waits.len() >= 4, "{tried:?}");
+    assert!(
+        waits.windows(2).all(|two| two[1] > 1.3 * two[0]),
+        "{waits:?}"
+    );
+}

@@ -71,6 +71,14 @@ impl Simulation<'_> {
         let mut resized = live.clone();
         resized["spec"]["replicas"] = changed["spec"]["replicas"].clone();
         let replicas = changed["spec"]["replicas"].as_i64();
+        let is_wrong = |replicas: &i64| i32::try_from(*replicas).map_or(true, |one| one < 0);
+        if let Some(wrong) = replicas.filter(is_wrong) {
+            return Err(format!(
+                "The {kind} \"{}\" is invalid: spec.replicas: Invalid value: {wrong}: must be \
+                 greater than or equal to 0",
+                target.name
+            ));
+        }
         match (self.target_object(target), replicas) {
             (Some(object), Some(replicas)) if resized == *changed => {
                 let write = Write::Replicas(object, replicas as i32);

@@ -21,6 +21,8 @@ pub(super) struct Claim {
     pub(super) marked: Option<&'static str>,
     /// Since when it is being deleted, and why.
     pub(super) deleting: Option<(SimTime, &'static str)>,
+    /// When its pods are looked at again while it is about to go.
+    pub(super) next_look: SimTime,
 }
 
 impl Claim {

@@ -81,7 +81,10 @@ impl Simulation<'_> {
             self.plan_pass(karpenter, now + LOOP);
             return;
         }
-        karpenter.changed = false;
+        // A pass that goes on after a second look has not shown the methods before what came since.
+        if from == 0 {
+            karpenter.changed = false;
+        }
         let view = self.karpenter_view(karpenter, now);
         let (cluster, pass) = (view.cluster(spec), self.pass(spec, &view, now));
         for (place, method) in Method::ALL.into_iter().enumerate().skip(from) {

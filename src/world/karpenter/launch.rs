@@ -156,6 +156,7 @@ impl Simulation<'_> {
             nominated_until: SimTime::ZERO,
             marked: None,
             deleting: None,
+            next_look: SimTime::ZERO,
         };
         karpenter.claims.insert(id, claim);
         karpenter.changed = true;

@@ -216,11 +216,17 @@ impl Simulation<'_> {
     }
 
     fn node_waits(&mut self, karpenter: &mut Karpenter, id: InstanceId, now: SimTime) {
-        let claim = karpenter.claims.get(&id);
-        if claim.is_some_and(Claim::is_going) && self.node_of_claim(id).is_some() {
-            self.trigger(karpenter, Trigger::Node(id), now);
+        let is_there = self.node_of_claim(id).is_some();
+        let claim = karpenter.claims.get_mut(&id);
+        let Some(claim) = claim.filter(|claim| claim.is_going() && is_there) else {
+            return;
+        };
+        // What marks it once more adds no second turn.
+        if claim.next_look <= now {
+            claim.next_look = now + AGAIN;
             self.karpenter_at(now + AGAIN, Event::Node(id));
         }
+        self.trigger(karpenter, Trigger::Node(id), now);
     }
 
     /// The node of an instance, as long as it is there.

@@ -33,6 +33,8 @@ const MOST_KEPT: usize = 10_000;
 pub(super) struct Told {
     /// By reason and object: when it may be told again.
     again: BTreeMap<(&'static str, u64), SimTime>,
+    /// From so many entries on those that are over are forgotten the next time.
+    sweep_at: usize,
     /// Events about nominations that may be told, and since when.
     tokens: Option<(f64, SimTime)>,
     /// Pods that no NodePool could help, by the reasons.
@@ -42,8 +44,9 @@ pub(super) struct Told {
 impl Told {
     /// Whether an event is to be told now.
     fn is_new(&mut self, reason: &'static str, uid: u64, after: SimDuration, now: SimTime) -> bool {
-        if self.again.len() > MOST_KEPT {
+        if self.again.len() >= self.sweep_at.max(MOST_KEPT) {
             self.again.retain(|_, again| *again > now);
+            self.sweep_at = 2 * self.again.len();
         }
         let again = self.again.entry((reason, uid)).or_insert(SimTime::ZERO);
         let is_new = *again <= now;

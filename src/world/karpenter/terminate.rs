@@ -122,10 +122,13 @@ impl Simulation<'_> {
         deadline: Option<SimTime>,
         now: SimTime,
     ) -> usize {
+        // Whose grace is longer than the node has goes with it.
+        let is_over = deadline.is_some_and(|end| now >= end);
         let pods = self.pods_on(node).into_iter();
         let pods: Vec<(PodId, &Pod)> = pods
             .filter_map(|id| Some((id, self.store.pod(id)?)))
             .filter(|(_, pod)| !pod.has_ended() && is_drained(pod, now))
+            .filter(|(_, pod)| !(is_over && pod.is_deleting()))
             .collect();
         let waits = pods.len();
         let is_due = |pod: &Pod| {

@@ -98,6 +98,10 @@ impl Simulation<'_> {
         };
         let epoch = self.scenario.controllers.vpa.clock.unix_start;
         let index = self.keda.jobs.len();
+        // One that is made again makes Jobs of other names.
+        let is_same = |one: &&ScaledJobs| *one.namespace == *namespace && *one.name == *name;
+        let before = self.keda.jobs.iter().filter(is_same).count() as u64;
+        let names = self.keda.streams.of("jobs").of(namespace).of(name);
         self.keda.jobs.push(ScaledJobs {
             id,
             namespace: namespace.into(),
@@ -108,7 +112,7 @@ impl Simulation<'_> {
             template: Arc::new(workload.template.clone()),
             loops: 0,
             turn: Turn::default(),
-            names: self.keda.streams.of("jobs").of(namespace).stream(name),
+            names: names.nth(before),
             deleted: false,
         });
         if now > SimTime::ZERO || self.scenario.simulation.from == From::Apply {

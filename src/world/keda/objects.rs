@@ -138,7 +138,9 @@ impl Simulation<'_> {
         for warning in warnings {
             if let Some(id) = found {
                 self.events
-                    .add(id, EventKind::Normal, "KEDAScalersInfo", || warning.clone());
+                    .add(id, EventKind::Normal, keda::SCALERS_INFO, || {
+                        warning.clone()
+                    });
             }
             self.keda.warnings.push(warning);
         }

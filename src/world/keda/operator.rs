@@ -176,8 +176,8 @@ impl Simulation<'_> {
                 }
             };
             if let Err(why) = done {
-                // The next reconcile finds none, and tries again.
                 self.keda.objects[index].state.set_found_hpa(None);
+                self.queue_reconcile(index, now);
                 let message =
                     format!("failed to ensure HPA is correctly created for ScaledObject: {why}");
                 self.events

@@ -10,7 +10,7 @@ use crate::workload::spec::{Balancing, ServerSpec};
 use crate::world::{Event, Simulation};
 
 /// What is scraped before the start reaches this far back: pods that are there then are as old.
-const PAST: SimDuration = SimDuration::from_secs(3600);
+pub(super) const PAST: SimDuration = SimDuration::from_secs(3600);
 
 /// The Kubernetes Service in front of a service's pods, or else the service's own name.
 fn kubernetes_service<'s>(spec: &'s ServerSpec, namespace: &str) -> &'s str {

@@ -132,8 +132,11 @@ impl Prometheus {
                 wanted.keep_for(adapter.max_age.0 / 1_000_000);
             });
         }
-        // What reads a recording rule's series reads as far back as there are some of before the start.
-        let back = head.wanted().back();
+        // What reads a recording rule's series reads as far back as there are some of before the
+        // start, also through rules on rules.
+        let own = rules.iter().flat_map(|(rules, ..)| rules.queries());
+        let back = own.map(|query| query.reads().back);
+        let back = back.fold(head.wanted().back(), i64::saturating_add);
         for query in rules.iter().flat_map(|(rules, ..)| rules.queries()) {
             head.want(|wanted| {
                 wanted.add_query(&query);

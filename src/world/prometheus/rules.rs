@@ -1,5 +1,6 @@
 //! When recording rules are evaluated: each group at its own place in its interval.
 
+use super::lives::PAST;
 use super::{Prometheus, PrometheusEvent, millis};
 use crate::prometheus::scrape::offset;
 use crate::scenario::model::Component;
@@ -7,16 +8,22 @@ use crate::sim::SimTime;
 use crate::world::{Event, Simulation};
 
 impl Prometheus {
-    /// Records what rules would have recorded before the start, as far back as samples are kept.
+    /// Records what rules would have recorded before the start, as far back as there are samples:
+    /// groups take turns, as they may read each other's series.
     fn record_past(&mut self) {
-        let from = -self.head.retention();
-        for place in 0..self.rules.len() {
-            let mut time = self.first_evaluation(place, from);
+        let from = -self.head.retention().min(PAST.0 / 1_000_000);
+        let groups = 0..self.rules.len();
+        let mut next: Vec<i64> = groups
+            .map(|place| self.first_evaluation(place, from))
+            .collect();
+        let first = |next: &[i64]| {
+            let times = next.iter().copied().enumerate();
+            times.min_by_key(|(_, time)| *time)
+        };
+        while let Some((place, time)) = first(&next).filter(|(_, time)| *time < 0) {
             let (rules, _, interval) = &mut self.rules[place];
-            while time < 0 {
-                rules.evaluate(&mut self.head, time);
-                time += interval.0 / 1_000_000;
-            }
+            rules.evaluate(&mut self.head, time);
+            next[place] += interval.0 / 1_000_000;
         }
     }
 

@@ -39,16 +39,13 @@ impl ProbeType {
     }
 }
 
-/// Which probe of a pod: a container's place and the kind of probe, in a byte.
+/// Which probe of a pod: a container's place and the kind of probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Probed(u8);
+pub struct Probed(u16);
 
 impl Probed {
-    /// Probes of containers beyond this place are not sent.
-    const CONTAINERS: usize = 80;
-
     fn new(container: usize, kind: ProbeType) -> Self {
-        Self(container.min(Self::CONTAINERS) as u8 * 3 + kind as u8)
+        Self(container as u16 * 3 + kind as u16)
     }
 
     fn container(self) -> usize {

@@ -46,7 +46,7 @@ impl Images {
     }
 }
 
-fn first_image(pod: &Pod) -> &str {
+pub(super) fn first_image(pod: &Pod) -> &str {
     let first = pod.template.containers.first();
     first.map_or("", |one| one.image.as_str())
 }

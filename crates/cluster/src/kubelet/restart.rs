@@ -156,8 +156,13 @@ impl Kubelet {
     }
 
     pub(super) fn restart(&mut self, id: PodId, container: u16, context: &mut Context<'_, Event>) {
-        let runs = |pod: &Pod| pod.phase == PodPhase::Running && pod.is_active();
-        if context.store.pod(id).is_some_and(runs) {
+        let waits = |pod: &Pod| {
+            let stopped = pod.containers[usize::from(container)]
+                .running_since
+                .is_none();
+            pod.phase == PodPhase::Running && pod.is_active() && stopped
+        };
+        if context.store.pod(id).is_some_and(waits) {
             let run = self.worker(id).run;
             context.write_pod(id, PodWrite::StartContainer(container));
             self.report_start(id, usize::from(container), None, context);

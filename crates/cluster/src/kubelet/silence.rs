@@ -5,6 +5,7 @@
 //! was lost all containers have ended.
 
 use super::crash_loop::CrashLoop;
+use super::pull::first_image;
 use super::{Event, Kubelet};
 use crate::api::{
     Context, NodeId, ObjectId, Pod, PodId, PodPhase, PodWrite, Readiness, Store, TerminationReason,
@@ -160,19 +161,28 @@ impl Kubelet {
             return;
         };
         let (phase, seen) = (pod.phase, pod.start_time.is_some());
-        let lacks_image = pod.waiting.is_some();
+        let is_first = |name: &String| name == first_image(pod);
+        let lacks_image = phase == PodPhase::Pending
+            && (pod.waiting.is_some() || self.failing.iter().any(is_first));
         if pod.is_deleting() {
             self.end(id, PodPhase::Failed, context);
         } else if phase == PodPhase::Running {
-            let running = pod.containers.iter().enumerate();
-            let running = running.filter(|(_, one)| one.running_since.is_some());
-            let running: Vec<u16> = running.map(|(place, _)| place as u16).collect();
+            let runs = |place: &u16| pod.containers[usize::from(*place)].running_since.is_some();
+            let all = 0..pod.containers.len() as u16;
+            let (running, stopped): (Vec<u16>, Vec<u16>) = all.partition(runs);
             self.worker(id).crash_loops.fill(CrashLoop::default());
             for container in running {
                 self.container_exited(id, container, LOST, context);
             }
+            // Their back-off is over with the kubelet that knew it.
+            for container in stopped {
+                context.after(RESUMES, Event::Restart(id, container));
+            }
         } else if lacks_image {
-            let run = self.worker(id).run;
+            // What was due before is over.
+            let worker = self.worker(id);
+            worker.run = worker.run.wrapping_add(1);
+            let run = worker.run;
             context.after(RESUMES, Event::LookAtPull(id, run));
         } else if seen {
             let run = self.worker(id).run;

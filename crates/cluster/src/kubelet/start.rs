@@ -139,7 +139,9 @@ impl Kubelet {
     }
 
     pub(super) fn app_started(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
-        if self.runs(id, run, context) && !self.worker(id).terminating {
+        let worker = self.worker(id);
+        let goes = worker.terminating || worker.killing.is_some();
+        if !goes && self.runs(id, run, context) {
             context.write_pod(id, PodWrite::AppStarted);
         }
     }
@@ -180,7 +182,9 @@ impl Kubelet {
 
     pub(super) fn became_ready(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
         let alive = context.store.pod(id).is_some_and(Pod::is_active);
-        if alive && self.runs(id, run, context) && !self.worker(id).unanswered {
+        let worker = self.worker(id);
+        let waits = worker.unanswered || worker.killing.is_some();
+        if alive && !waits && self.runs(id, run, context) {
             context.write_pod(id, PodWrite::Ready(true));
         }
     }

@@ -36,8 +36,11 @@ fn chart(name: &str, recording: &Recording, summary: &Summary, index: usize) -> 
     let service = &recording.services[index];
     let step = recording.step.as_secs_f64();
     let answered = |time: f64| {
-        let mut windows = service.windows.iter();
-        let window = windows.find(|one| (one.start.as_secs_f64() - time).abs() < step / 2.0);
+        let windows = &service.windows;
+        let from = time - step / 2.0;
+        let place = windows.partition_point(|one| one.start.as_secs_f64() <= from);
+        let window = windows.get(place);
+        let window = window.filter(|one| (one.start.as_secs_f64() - time).abs() < step / 2.0);
         window.map_or((0.0, f64::NAN), |window| {
             (window.latency.count as f64, window.latency.mean_ms)
         })

@@ -36,6 +36,8 @@ impl Event {
     }
 }
 
+/// `eventreason.KEDAScalersInfo`, whose text has no second `s`.
+pub const SCALERS_INFO: &str = "KEDAScalerInfo";
 pub(crate) const SCALED_OBJECT_READY: &str = "ScaledObjectReady";
 pub(crate) const SCALED_OBJECT_CHECK_FAILED: &str = "ScaledObjectCheckFailed";
 pub(crate) const SCALED_OBJECT_UPDATE_FAILED: &str = "ScaledObjectUpdateFailed";

@@ -35,7 +35,7 @@ pub use admission::{ExistingHpa, TargetContainer, TargetPods, admit};
 pub use conditions::{Condition, ConditionStatus, ConditionType, Conditions};
 pub use cron::{Schedule, load_location};
 pub use environment::Environment;
-pub use events::Event;
+pub use events::{Event, SCALERS_INFO};
 pub use executor::{
     Activity, FinishedJob, HpaHealth, JobObservation, JobScaleResult, NoTarget, ScaleResult,
     Target, request_job_scale, request_scale, scaling_decision, superseded,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use promql_parser::util::parse_duration;
 use serde::Deserialize;
 
 use super::{Head, QueryError};
@@ -26,8 +27,29 @@ pub struct RuleGroup {
     pub name: String,
     /// From one evaluation to the next, as written; the configuration's if absent.
     pub interval: Option<String>,
+    /// Labels of the series of all its rules that do not set them themselves.
+    pub labels: BTreeMap<String, String>,
     /// The rules.
     pub rules: Vec<Rule>,
+}
+
+impl RuleGroup {
+    /// From one evaluation to the next in milliseconds; none for the configuration's
+    /// (`model.ParseDuration`, which 0 is as good as nothing to). The error says what is wrong.
+    pub fn interval(&self) -> Result<Option<i64>, String> {
+        let text = self.interval.as_deref().unwrap_or_default();
+        if matches!(text, "" | "0" | "0s") {
+            return Ok(None);
+        }
+        let is_plain = |text: &str| text.chars().all(|one| one.is_ascii_alphanumeric());
+        let has_unit = text.ends_with(['s', 'm', 'h', 'd', 'w', 'y']);
+        let length =
+            (is_plain(text) && has_unit && text.starts_with(|one: char| one.is_ascii_digit()))
+                .then(|| parse_duration(text).ok())
+                .flatten();
+        let length = length.ok_or_else(|| format!("not a valid duration string: {text:?}"))?;
+        Ok(Some(i64::try_from(length.as_millis()).unwrap_or(i64::MAX)))
+    }
 }
 
 /// A recording rule, or an alert, of which nothing is read.
@@ -78,7 +100,15 @@ impl RecordingRules {
     /// A group that has recorded nothing; alerts are left out.
     pub fn new(group: &RuleGroup) -> Self {
         let rules = group.rules.iter().filter(|rule| !rule.record.is_empty());
-        let rules: Vec<Rule> = rules.cloned().collect();
+        let rules = rules.map(|rule| {
+            let mut rule = rule.clone();
+            for (name, value) in &group.labels {
+                let own = rule.labels.entry(name.clone());
+                own.or_insert_with(|| value.clone());
+            }
+            rule
+        });
+        let rules: Vec<Rule> = rules.collect();
         Self {
             seen: vec![BTreeMap::new(); rules.len()],
             rules,
@@ -202,6 +232,40 @@ mod tests {
         rules.evaluate(&mut head, 61_000);
         let sums = value(&mut head, "app:up:sum", 61_000);
         assert_eq!(sums, [(text("x"), 3.0)]);
+    }
+
+    #[test]
+    fn intervals_are_prometheus_durations() {
+        let of = |text: &str| {
+            let group = RuleGroup {
+                interval: Some(text.to_owned()),
+                ..RuleGroup::default()
+            };
+            group.interval()
+        };
+        assert_eq!(RuleGroup::default().interval(), Ok(None));
+        assert_eq!(of("0s"), Ok(None));
+        assert_eq!(of("30s"), Ok(Some(30_000)));
+        assert_eq!(of("1h30m"), Ok(Some(5_400_000)));
+        assert_eq!(of("1w"), Ok(Some(604_800_000)));
+        for wrong in ["abc", "30", "1.5h", "-1s", "nan"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_groups_labels_are_those_of_its_rules() {
+        let mut rules = RecordingRules::new(&group(
+            r#"{"groups": [{"name": "g", "labels": {"team": "a", "tier": "1"}, "rules": [
+                {"record": "one", "expr": "1"},
+                {"record": "two", "expr": "2", "labels": {"team": "b"}}
+            ]}]}"#,
+        ));
+        let mut head = Head::new(Edition::Three);
+        rules.evaluate(&mut head, 1_000);
+        let found = |head: &mut Head, query: &str| value(head, query, 1_000).len();
+        assert_eq!(found(&mut head, r#"one{team="a", tier="1"}"#), 1);
+        assert_eq!(found(&mut head, r#"two{team="b", tier="1"}"#), 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::survey::Seen;
 use super::{DURATION, LoadGuess, QueueGuess, QueueKindGuess};
 use crate::autoscaler::hpa::{HpaSpec, MetricSpec, Resource, ResourceTarget};
 use crate::cluster::spec::ContainerSpec;
+use crate::scenario::read::queues::MOST_PARTITIONS;
 use crate::sim::SimDuration;
 use crate::units::Millicores;
 
@@ -187,7 +188,8 @@ pub(super) fn messages(seen: &Seen, (kind, name): &(QueueKindGuess, String)) -> 
     QueueGuess {
         kind: *kind,
         name: name.clone(),
-        partitions: (*kind == QueueKindGuess::Kafka).then_some(bounds.1.max(1) as u32),
+        partitions: (*kind == QueueKindGuess::Kafka)
+            .then(|| (bounds.1.max(1) as u32).min(MOST_PARTITIONS)),
         cpu: SimDuration::from_millis(cpu),
         wait: SimDuration::from_millis(1000 - cpu),
         mean,

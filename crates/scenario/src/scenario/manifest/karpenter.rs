@@ -175,8 +175,8 @@ read_over!(ClassSpec {
 
 read_over!(Kubelet {
     "clusterDNS" _a: IgnoredAny,
-    "maxPods" _b: i64,
-    "podsPerCore" _c: i64,
+    "maxPods" _b: u32,
+    "podsPerCore" _c: u32,
     "systemReserved" _d: IgnoredAny,
     "kubeReserved" _e: IgnoredAny,
     "evictionHard" _f: BTreeMap<String, String>,

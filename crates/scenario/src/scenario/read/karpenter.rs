@@ -322,6 +322,10 @@ fn instance_type(
         ]
     });
     let mut made = class.instance_type(&machine, offerings.collect());
+    // Machines of AWS have whole cores; those of a scenario may not.
+    let rest = Resources::of(Millicores(kind.cpu.0 % 1000), Bytes(0));
+    made.capacity.add(&rest);
+    made.allocatable.add(&rest);
     made.allocatable
         .subtract(&Resources::of(daemons.0, daemons.1));
     made

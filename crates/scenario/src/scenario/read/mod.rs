@@ -28,7 +28,7 @@ mod phases;
 mod predictive;
 mod priorities;
 mod prometheus;
-mod queues;
+pub(super) mod queues;
 mod range;
 mod rules;
 mod scaled_objects;

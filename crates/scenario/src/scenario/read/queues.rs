@@ -12,7 +12,7 @@ const REDIS_VISIBILITY: SimDuration = SimDuration::from_secs(3600);
 /// `VisibilityTimeout` of a new queue of SQS.
 const SQS_VISIBILITY: SimDuration = SimDuration::from_secs(30);
 /// Partitions of a topic at most.
-const MOST_PARTITIONS: u32 = 10_000;
+pub(in crate::scenario) const MOST_PARTITIONS: u32 = 10_000;
 
 /// The queues as stated, and who consumes each.
 #[derive(Default)]

@@ -67,21 +67,15 @@ fn file(node: &Node) -> Result<RuleFile, String> {
             let told = |error| format!("group {:?}, rule {}, {error}", group.name, place + 1);
             rule.check().map_err(told)?;
         }
-        if let Some(interval) = &group.interval
-            && interval
-                .parse::<SimDuration>()
-                .is_ok_and(|length| length <= SimDuration::ZERO)
-        {
-            return Err(format!("group {:?}: an interval of {interval}", group.name));
-        }
+        let told = |error| format!("group {:?}: {error}", group.name);
+        group.interval().map_err(told)?;
     }
     Ok(file)
 }
 
 /// From one evaluation of a group to the next: at least a second.
 pub(super) fn interval(group: &RuleGroup, default: SimDuration) -> SimDuration {
-    let own = group.interval.as_deref().unwrap_or_default();
-    let own = own.parse::<SimDuration>().ok();
-    let own = own.filter(|length| *length > SimDuration::ZERO);
+    let own = group.interval().ok().flatten();
+    let own = own.map(|millis| SimDuration(millis.saturating_mul(1_000_000)));
     own.unwrap_or(default).max(SimDuration::from_secs(1))
 }
