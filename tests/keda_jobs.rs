@@ -3,6 +3,9 @@
 mod keda_rig;
 
 use keda_rig::{run_until, scenario};
+use nlsim::kubectl::command::parse;
+use nlsim::scenario::Span;
+use nlsim::scenario::model::Action;
 use nlsim::world::Simulation;
 
 /// A ScaledJob of five Jobs at most that outlive the test.
@@ -161,4 +164,36 @@ fn a_paused_scaled_job_makes_none() {
     // Its loop begins anew with a poll.
     run_until(&mut cluster, 61);
     assert_eq!(cluster.store().jobs().count(), 3);
+}
+
+#[test]
+fn a_scaled_job_that_is_made_again_makes_jobs_of_other_names() {
+    let manifest = batch("maxReplicaCount: 5", "100m", ONE);
+    let scenario = scenario(&queue_of(3), &manifest);
+    let mut cluster = Simulation::new(&scenario, 42);
+    let names = |cluster: &Simulation<'_>| -> Vec<String> {
+        let jobs = cluster.store().jobs();
+        jobs.map(|(_, job)| job.meta.name.to_string()).collect()
+    };
+    run_until(&mut cluster, 15);
+    let before = names(&cluster);
+    assert_eq!(before.len(), 3);
+    cluster
+        .kubectl("kubectl delete sj batch")
+        .expect("a command");
+    run_until(&mut cluster, 30);
+    assert_eq!(names(&cluster), [""; 0]);
+    let mut documents = scenario.documents.iter();
+    let own = documents.find(|one| one.kind == "ScaledJob");
+    cluster.apply(&Action {
+        at: cluster.now(),
+        command: parse("kubectl apply -f batch.yaml").expect("a command"),
+        documents: vec![(*own.expect("its manifest").value).clone()],
+        text: String::new(),
+        place: Span::default(),
+    });
+    run_until(&mut cluster, 60);
+    let after = names(&cluster);
+    assert_eq!(after.len(), 3);
+    assert!(after.iter().all(|name| !before.contains(name)), "{after:?}");
 }
