@@ -9,7 +9,7 @@ use files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 19] = [
+const WARNED: [&str; 20] = [
     "action-warnings",
     "cluster-autoscaler-config-map",
     "cluster-autoscaler-warnings",
@@ -25,6 +25,7 @@ const WARNED: [&str; 19] = [
     "karpenter-warnings",
     "keda-warnings",
     "placement",
+    "prometheus-warnings",
     "service-selectors",
     "vpa-warnings",
     "yaml-kinds",

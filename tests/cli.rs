@@ -759,3 +759,34 @@ fn what_prometheus_scrapes_is_written_for_a_backfill() {
     assert!(of("container_cpu_usage_seconds_total{") >= 16);
     assert!(of("kube_deployment_status_replicas{") == 8);
 }
+
+#[test]
+fn scenarios_are_compared_side_by_side() {
+    let days = ["office-cpu", "office-cron", "office-predictive"]
+        .map(|name| format!("scenarios/{name}.toml"));
+    let metrics = ["--metric", "slo_violation_pct", "--metric", "replica_hours"];
+    let days = days.each_ref().map(String::as_str);
+    let output = run(&[&["compare", "-q"][..], &days, &metrics].concat());
+    let text = text(&output.stdout);
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        lines[0],
+        ["office-cpu", "office-cron", "office-predictive"],
+        "{text}"
+    );
+    let numbers = |line: &[&str]| -> Vec<f64> {
+        line[1..]
+            .iter()
+            .map(|cell| cell.parse().expect("a number"))
+            .collect()
+    };
+    let (missed, hours) = (numbers(&lines[1]), numbers(&lines[2]));
+    assert!(missed[0] > 0.1 && missed[1..] == [0.0, 0.0], "{text}");
+    assert!(hours[1..].iter().all(|one| *one < 1.1 * hours[0]), "{text}");
+    let output = run(&["compare", "-q", days[0], days[1], "--metric", "p101_ms"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(self::text(&output.stderr).contains("unknown metric `p101_ms`"));
+}

@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 
 fn write(simulation: &Simulation<'_>, start: i64, mut out: impl Write) -> io::Result<()> {
     if let Some(storage) = simulation.samples() {
-        openmetrics::write(storage, 0, start, &mut out)?;
+        openmetrics::write(storage, start, &mut out)?;
     }
     out.flush()
 }

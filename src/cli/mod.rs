@@ -5,6 +5,7 @@
 #[cfg(feature = "charts")]
 mod charts;
 mod check;
+mod compare;
 mod conformance;
 mod exit;
 mod export;
@@ -41,6 +42,7 @@ enum Command {
     Run(run::Args),
     Sweep(sweep::Args),
     Check(check::Args),
+    Compare(compare::Args),
     Get(get::Args),
     Export(export::Args),
     Conformance(conformance::Args),
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Conformance(args) => conformance::run(&args),

@@ -365,9 +365,16 @@ impl<'s> Simulation<'s> {
         let config = &scenario.controllers.cluster;
         let sync_period = scenario.controllers.hpa.sync_period;
         let startups = scenario.workloads.iter().map(|one| one.startup.clone());
+        let prometheus = scenario.prometheus.as_ref();
+        let prometheus = prometheus.map(|spec| Box::new(Prometheus::new(spec, scenario, seed)));
+        // What nobody sees is not kept.
+        let is_asked = prometheus
+            .as_ref()
+            .is_some_and(|one| one.asks_for_deployments());
+        let keeps_status = detail == Detail::Full || is_asked;
         let mut components = Components {
             pod_control: PodControl::new(streams),
-            deployments: deployment::adapter::Controller::new(config, detail == Detail::Full),
+            deployments: deployment::adapter::Controller::new(config, keeps_status),
             replica_sets: replicaset::Controller::new(
                 config,
                 streams.stream("controller/replicaset"),
@@ -417,8 +424,7 @@ impl<'s> Simulation<'s> {
             ),
             metrics: Pipeline::new(&scenario.controllers.metrics, &streams),
             custom: CustomMetrics::new(&served(scenario)),
-            prometheus: (scenario.prometheus.as_ref())
-                .map(|spec| Box::new(Prometheus::new(spec, scenario, seed))),
+            prometheus,
             hpas: Hpas::default(),
             vpas: Vpas::new(scenario),
             keda: Keda::new(scenario, &streams),

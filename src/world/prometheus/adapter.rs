@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{PrometheusEvent, millis};
+use super::PrometheusEvent;
 use crate::api::{LabelSelector, Operator as LabelOperator, Requirement as LabelRequirement};
 use crate::autoscaler::hpa::{MetricSpec, ObjectReference};
 use crate::prometheus::adapter::config::GroupResource;
@@ -174,7 +174,7 @@ impl Simulation<'_> {
             return Ok((OfPods::new(), *window));
         }
         let storage = prometheus.head.storage();
-        let listed = resources.pods(storage, millis(now), namespace, names);
+        let listed = resources.pods(storage, prometheus.known.epoch.unix(now), namespace, names);
         Ok((listed.unwrap_or_default(), *window))
     }
 
@@ -210,7 +210,7 @@ impl Simulation<'_> {
         if let Some(prometheus) = &mut self.prometheus
             && let Some(adapter) = &mut prometheus.adapter
         {
-            let oldest = millis(now - adapter.max_age);
+            let oldest = prometheus.known.epoch.unix(now - adapter.max_age);
             // Selectors were read before; what was known would stay.
             let _ = adapter.rules.relist(prometheus.head.storage(), oldest);
         }
@@ -221,7 +221,7 @@ impl Simulation<'_> {
         &self,
         resource: &str,
         now: SimTime,
-        ask: impl FnOnce(&Adapter, &Storage) -> Result<T, ApiError>,
+        ask: impl FnOnce(&Adapter, &Storage, i64) -> Result<T, ApiError>,
     ) -> Result<T, String> {
         let (Some(prometheus), Some(adapter)) = (&self.prometheus, self.adapter()) else {
             return Err("metric not found".to_owned());
@@ -231,7 +231,8 @@ impl Simulation<'_> {
                 "the server is currently unable to handle the request (get {resource})"
             ));
         }
-        let answer = ask(adapter, prometheus.head.storage()).map_err(|error| error.to_string())?;
+        let (storage, at) = (prometheus.head.storage(), prometheus.known.epoch.unix(now));
+        let answer = ask(adapter, storage, at).map_err(|error| error.to_string())?;
         if self.is_down(Component::Prometheus, now) {
             return Err(NO_PROMETHEUS.to_owned());
         }
@@ -269,8 +270,10 @@ impl Simulation<'_> {
         names: &[String],
         now: SimTime,
     ) -> Result<Vec<(String, i64)>, String> {
-        let values =
-            self.ask_adapter("pods.custom.metrics.k8s.io *", now, |adapter, storage| {
+        let values = self.ask_adapter(
+            "pods.custom.metrics.k8s.io *",
+            now,
+            |adapter, storage, at| {
                 let kind = GroupResource::core("pods");
                 let objects = Objects {
                     kind: &kind,
@@ -279,8 +282,9 @@ impl Simulation<'_> {
                 };
                 let selector = asked.requirements();
                 let rules = &adapter.rules;
-                rules.of_objects(storage, millis(now), asked.metric, objects, &selector)
-            })?;
+                rules.of_objects(storage, at, asked.metric, objects, &selector)
+            },
+        )?;
         Ok(values
             .into_iter()
             .map(|one| (one.name, one.milli))
@@ -303,7 +307,7 @@ impl Simulation<'_> {
             return Err(format!("no matches for kind \"{kind}\""));
         };
         let resource = format!("{kind}.custom.metrics.k8s.io {}", object.name);
-        let value = self.ask_adapter(&resource, now, |adapter, storage| {
+        let value = self.ask_adapter(&resource, now, |adapter, storage, at| {
             let names = [object.name.clone()];
             let objects = Objects {
                 kind: &kind,
@@ -312,7 +316,7 @@ impl Simulation<'_> {
             };
             let selector = asked.requirements();
             let rules = &adapter.rules;
-            rules.of_object(storage, millis(now), asked.metric, objects, &selector)
+            rules.of_object(storage, at, asked.metric, objects, &selector)
         })?;
         Ok(value.milli)
     }
@@ -324,11 +328,11 @@ impl Simulation<'_> {
         now: SimTime,
     ) -> Result<Vec<i64>, String> {
         let resource = format!("{}.external.metrics.k8s.io", asked.metric);
-        let values = self.ask_adapter(&resource, now, |adapter, storage| {
+        let values = self.ask_adapter(&resource, now, |adapter, storage, at| {
             let selector = asked.requirements();
             let (metric, namespace) = (asked.metric, asked.namespace);
             let rules = &adapter.rules;
-            rules.of_nothing(storage, millis(now), metric, namespace, &selector)
+            rules.of_nothing(storage, at, metric, namespace, &selector)
         })?;
         Ok(values.into_iter().map(|one| one.milli).collect())
     }

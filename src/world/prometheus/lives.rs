@@ -1,6 +1,7 @@
 //! Targets that come and go, and their past before the start.
 
-use super::kube_state_metrics::{self, Families};
+use super::kube_state_metrics::Families;
+use super::queues::EXPORTERS;
 use super::{Job, Prometheus, PrometheusEvent, Source, cadvisor, millis};
 use crate::api::{NodeId, PodId, What};
 use crate::prometheus::scrape::{Target, offset};
@@ -156,7 +157,7 @@ impl Simulation<'_> {
             return;
         };
         let known = prometheus.of_nodes.get(id.slot()).copied().flatten();
-        let is_asked = prometheus.may_take(&["up"]) || prometheus.may_take(&cadvisor::NAMES);
+        let is_asked = prometheus.may_take(&["up"]) || !prometheus.known.cadvisor.is_empty();
         if !is_asked || known.is_some_and(|(node, _)| node == id) {
             return;
         }
@@ -184,16 +185,25 @@ impl Simulation<'_> {
 
     /// Kubelets and kube-state-metrics, as far as anybody asks for what they export.
     pub(super) fn discover_cluster(&mut self, now: SimTime) {
+        let Some(prometheus) = &mut self.prometheus else {
+            return;
+        };
+        let wanted = prometheus.head.wanted();
+        prometheus.known.families = Families::asked(wanted, &prometheus.allowed);
+        prometheus.known.cadvisor = cadvisor::Asked::of(wanted);
         let nodes: Vec<NodeId> = self.store.nodes().map(|(id, _)| id).collect();
         for node in nodes {
             self.discover_node(node, now);
         }
+        self.discover_objects(now);
+        self.discover_brokers(now);
+    }
+
+    fn discover_objects(&mut self, now: SimTime) {
         let Some(prometheus) = &mut self.prometheus else {
             return;
         };
-        prometheus.families = Families::asked(&prometheus.head);
-        let is_asked =
-            prometheus.may_take(&["up"]) || prometheus.may_take(&kube_state_metrics::NAMES);
+        let is_asked = prometheus.may_take(&["up"]) || !prometheus.known.families.is_empty();
         if !is_asked || prometheus.sees_objects {
             return;
         }
@@ -203,6 +213,30 @@ impl Simulation<'_> {
         let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let (slot, first) = prometheus.add(Source::Objects, labels.to_vec(), instance, now);
         self.schedule_scrape(slot, first);
+    }
+
+    /// The exporters of brokers, as far as anybody asks for what they export.
+    fn discover_brokers(&mut self, now: SimTime) {
+        let queues = &self.scenario.queues;
+        let Some(prometheus) = &mut self.prometheus else {
+            return;
+        };
+        let mut begun = Vec::new();
+        for (place, exporter) in EXPORTERS.iter().enumerate() {
+            let is_known = std::mem::replace(&mut prometheus.sees_brokers[place], true);
+            if is_known || !exporter.is_asked(queues, prometheus.head.wanted()) {
+                prometheus.sees_brokers[place] = is_known;
+                continue;
+            }
+            let instance = format!("{}:{}", exporter.job, exporter.port);
+            let labels = [("instance", instance.as_str()), ("job", exporter.job)];
+            let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let source = Source::Brokers(place);
+            begun.push(prometheus.add(source, labels.to_vec(), &instance, now));
+        }
+        for (slot, first) in begun {
+            self.schedule_scrape(slot, first);
+        }
     }
 
     /// The exporters of shared queues.
@@ -244,13 +278,12 @@ impl Simulation<'_> {
             let mut time = job.first - interval * ((job.first.0 + past) / interval.0);
             let since = match source {
                 Source::Pod(id, _) => self.store.pod(id).map(|pod| pod.meta.created),
-                Source::Node(_) | Source::Objects | Source::Queue(_) => None,
+                Source::Node(_) | Source::Objects | Source::Queue(_) | Source::Brokers(_) => None,
             };
             while time < SimTime::ZERO {
                 if since.is_none_or(|since| since < time) {
-                    let head = &mut prometheus.head;
-                    target.begin(head, millis(time));
-                    let known = (prometheus.names.as_slice(), prometheus.families);
+                    let (head, known) = (&mut prometheus.head, &prometheus.known);
+                    target.begin(head, known.epoch.unix(time));
                     let (now, past) = (SimTime::ZERO, Some(time));
                     let is_up = self.expose(source, known, now, past, &mut |sample| {
                         target.expose(head, sample);

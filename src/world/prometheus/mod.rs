@@ -8,7 +8,9 @@ mod cadvisor;
 mod kube_state_metrics;
 mod lives;
 mod pods;
+mod queues;
 mod rules;
+mod samples;
 
 use std::collections::BTreeSet;
 
@@ -21,7 +23,7 @@ use crate::scenario::Scenario;
 use crate::scenario::model::{Component, PrometheusSpec};
 use crate::sim::{Dist, SimDuration, SimTime, Streams};
 use adapter::Adapter;
-use kube_state_metrics::Families;
+use kube_state_metrics::{Allowlists, Families};
 use pods::Names;
 
 pub(super) use adapter::{Asked, OfPods};
@@ -61,6 +63,8 @@ enum Source {
     Objects,
     /// The shared queue of the service of this index, through an exporter.
     Queue(usize),
+    /// Queues of brokers, through the exporter of this index.
+    Brokers(usize),
 }
 
 /// A target and its loop.
@@ -94,20 +98,44 @@ pub(super) struct Prometheus {
     /// The jobs of nodes, by their slots.
     of_nodes: Vec<Option<(NodeId, u32)>>,
     sees_objects: bool,
-    /// What is asked of kube-state-metrics.
-    families: Families,
+    /// Which exporters of brokers are targets.
+    sees_brokers: [bool; queues::EXPORTERS.len()],
+    known: Known,
     /// Queries that were asked.
     asked: BTreeSet<String>,
     /// One of them may ask for targets that nobody asked for before.
     is_new: bool,
-    /// What each service exports.
-    names: Vec<Names>,
+    /// Labels and annotations that kube-state-metrics may export.
+    allowed: Allowlists,
     adapter: Option<Adapter>,
     /// The groups of recording rules, each with its name and its interval.
     rules: Vec<(RecordingRules, String, SimDuration)>,
 }
 
-/// A time as Prometheus has it, milliseconds.
+/// What targets have to know to expose something.
+#[derive(Debug, Clone)]
+struct Known {
+    /// What each service exports.
+    names: Vec<Names>,
+    /// What is asked of kube-state-metrics.
+    families: Families,
+    /// What is asked of cAdvisor.
+    cadvisor: cadvisor::Asked,
+    epoch: Epoch,
+}
+
+/// The start in milliseconds since 1970: samples have the time of the calendar.
+#[derive(Debug, Clone, Copy)]
+struct Epoch(i64);
+
+impl Epoch {
+    /// A time as Prometheus has it.
+    fn unix(self, time: SimTime) -> i64 {
+        self.0 + millis(time)
+    }
+}
+
+/// Milliseconds since the start.
 fn millis(time: SimTime) -> i64 {
     time.0.div_euclid(1_000_000)
 }
@@ -148,6 +176,13 @@ impl Prometheus {
         for one in &mut names {
             one.ask(head.wanted());
         }
+        let allowed = Allowlists::new(&spec.allowed_labels, &spec.allowed_annotations);
+        let known = Known {
+            names,
+            families: Families::asked(head.wanted(), &allowed),
+            cadvisor: cadvisor::Asked::of(head.wanted()),
+            epoch: Epoch(scenario.controllers.vpa.clock.unix_start * 1000),
+        };
         Self {
             head,
             interval: spec.scrape_interval,
@@ -160,10 +195,11 @@ impl Prometheus {
             of_pods: Vec::new(),
             of_nodes: Vec::new(),
             sees_objects: false,
-            families: Families::default(),
+            sees_brokers: [false; queues::EXPORTERS.len()],
+            known,
             asked: spec.queries.iter().cloned().collect(),
             is_new: false,
-            names,
+            allowed,
             adapter: spec
                 .adapter
                 .as_ref()
@@ -178,13 +214,23 @@ impl Prometheus {
             && let Ok(query) = Query::parse(promql)
         {
             self.head.want(|wanted| wanted.add_query(&query));
-            for names in &mut self.names {
+            for names in &mut self.known.names {
                 names.ask(self.head.wanted());
             }
             self.asked.insert(promql.to_owned());
             self.is_new = true;
         }
-        self.head.query(promql, millis(now))
+        self.head.query(promql, self.known.epoch.unix(now))
+    }
+
+    /// Whether anybody asks for what kube-state-metrics shows of Deployments.
+    pub(super) fn asks_for_deployments(&self) -> bool {
+        self.known.families.shows_deployments()
+    }
+
+    /// Whether anybody asks for what kube-state-metrics shows of VPAs.
+    pub(super) fn asks_for_vpas(&self) -> bool {
+        self.known.families.shows_vpas()
     }
 
     /// Whether series of one of these names may be asked for.
@@ -213,7 +259,7 @@ impl Simulation<'_> {
     pub(super) fn handle_prometheus(&mut self, event: PrometheusEvent, now: SimTime) {
         match event {
             PrometheusEvent::Scrape(slot) => self.scrape(slot, now),
-            PrometheusEvent::Retire(slot) => self.retire_target(slot),
+            PrometheusEvent::Retire(slot) => self.retire_target(slot, now),
             PrometheusEvent::Relist => self.relist_adapter(now),
             PrometheusEvent::Rules(group) => self.evaluate_rules(group, now),
         }
@@ -228,16 +274,21 @@ impl Simulation<'_> {
         let interval = prometheus.interval;
         if let Some(job) = &mut prometheus.jobs[slot as usize] {
             if job.gone.is_some_and(|gone| gone <= now) {
+                if is_down {
+                    job.target.forget();
+                }
                 // The end of its series, written when another scrape would have been by then.
                 job.gone = Some(now);
                 let written = now + interval + SimDuration(interval.0 / 10);
                 let event = PrometheusEvent::Retire(slot);
                 self.queue.schedule(written, Event::Prometheus(event));
             } else {
-                if !is_down {
-                    let (head, target) = (&mut prometheus.head, &mut job.target);
-                    target.begin(head, millis(now));
-                    let known = (prometheus.names.as_slice(), prometheus.families);
+                let (head, target) = (&mut prometheus.head, &mut job.target);
+                if is_down {
+                    target.forget();
+                } else {
+                    let known = &prometheus.known;
+                    target.begin(head, known.epoch.unix(now));
                     let is_up = self.expose(job.source, known, now, None, &mut |sample| {
                         target.expose(head, sample);
                     });
@@ -259,33 +310,59 @@ impl Simulation<'_> {
     fn expose(
         &mut self,
         source: Source,
-        (names, families): (&[Names], Families),
+        known: &Known,
         now: SimTime,
         past: Option<SimTime>,
         out: &mut dyn FnMut(&Exposed),
     ) -> bool {
         match source {
-            Source::Pod(pod, service) => self.expose_pod(pod, &names[service], out),
-            Source::Node(node) => self.expose_node(node, now, past, out),
+            Source::Pod(pod, service) => self.expose_pod(pod, &known.names[service], out),
+            Source::Node(node) => self.expose_node(node, known, now, past, out),
             Source::Objects => {
-                self.expose_objects(families, out);
+                self.expose_objects(&known.families, out);
                 true
             }
             Source::Queue(service) => {
                 let depth = self.traffic.service_counters(service).queued;
-                names[service].queue(depth, out);
+                known.names[service].queue(depth, out);
+                true
+            }
+            Source::Brokers(exporter) => {
+                self.expose_brokers(&queues::EXPORTERS[exporter], now, out);
                 true
             }
         }
     }
 
-    fn retire_target(&mut self, slot: u32) {
+    fn retire_target(&mut self, slot: u32, now: SimTime) {
+        let is_down = self.is_down(Component::Prometheus, now);
         if let Some(prometheus) = &mut self.prometheus
             && let Some(mut job) = prometheus.jobs[slot as usize].take()
             && let Some(gone) = job.gone
         {
-            job.target.retire(&mut prometheus.head, millis(gone));
+            // One that does not run writes nothing, and knows nothing of it afterwards.
+            if !is_down {
+                let gone = prometheus.known.epoch.unix(gone);
+                job.target.retire(&mut prometheus.head, gone);
+            }
             prometheus.free.push(slot);
+        }
+    }
+
+    /// What an exporter shows of the queues that it sees.
+    fn expose_brokers(
+        &self,
+        exporter: &queues::Exporter,
+        now: SimTime,
+        out: &mut dyn FnMut(&Exposed),
+    ) {
+        for (index, spec) in self.scenario.queues.iter().enumerate() {
+            if exporter.sees(spec)
+                && let Some(read) = self.traffic.queue(index, now)
+            {
+                let group = &self.scenario.services[spec.service].name;
+                exporter.expose(spec, group, read, out);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! When recording rules are evaluated: each group at its own place in its interval.
 
 use super::lives::PAST;
-use super::{Prometheus, PrometheusEvent, millis};
+use super::{Prometheus, PrometheusEvent};
 use crate::prometheus::scrape::offset;
 use crate::scenario::model::Component;
 use crate::sim::SimTime;
@@ -22,7 +22,7 @@ impl Prometheus {
         };
         while let Some((place, time)) = first(&next).filter(|(_, time)| *time < 0) {
             let (rules, _, interval) = &mut self.rules[place];
-            rules.evaluate(&mut self.head, time);
+            rules.evaluate(&mut self.head, self.known.epoch.0 + time);
             next[place] += interval.0 / 1_000_000;
         }
     }
@@ -58,7 +58,7 @@ impl Simulation<'_> {
         };
         let (rules, _, interval) = &mut prometheus.rules[group as usize];
         if !is_down {
-            rules.evaluate(&mut prometheus.head, millis(now));
+            rules.evaluate(&mut prometheus.head, prometheus.known.epoch.unix(now));
         }
         let event = PrometheusEvent::Rules(group);
         self.queue

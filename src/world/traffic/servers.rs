@@ -5,7 +5,7 @@ use super::{NodeCpuId, ServerId, Traffic, TrafficEvent};
 use crate::record::RequestSink;
 use crate::sim::{EventQueue, SimDuration, SimTime};
 use crate::units::{Bytes, CpuTime, Millicores};
-use crate::workload::{Counters, Instruments, ServerLimits, Usage};
+use crate::workload::{Counters, Instruments, ServerLimits, Throttling, Usage};
 
 impl Traffic {
     /// A node with this much CPU for pods.
@@ -220,6 +220,11 @@ impl Traffic {
     /// if the past is kept; times ascend.
     pub fn usage_until(&mut self, slot: u32, time: SimTime) -> (CpuTime, Bytes) {
         self.servers.usage_until(time, slot)
+    }
+
+    /// What its CPU limit has done to the server in a slot; none if it has no limit.
+    pub fn throttling(&self, slot: u32, now: SimTime) -> Option<Throttling> {
+        self.servers.throttling(now, slot)
     }
 
     /// What the servers of a service that are there have used, and what they hold.

@@ -37,7 +37,9 @@ impl Simulation<'_> {
                 };
                 self.vpas.cluster.recommend(key, now);
                 self.record_recommendations(index, &observed, now);
-                if self.recorder.detail == Detail::Full {
+                let prometheus = self.prometheus.as_ref();
+                let is_asked = prometheus.is_some_and(|one| one.asks_for_vpas());
+                if self.recorder.detail == Detail::Full || is_asked {
                     self.write_status(index, key, now);
                 }
             }

@@ -55,7 +55,12 @@ pub use resources::{Amounts, PodAmounts, Resources};
 pub use store::{Ledger, Opinion, Store};
 pub use taint::{Taint, TaintEffect, Toleration, untolerated};
 pub use template::{ContainerSpec, LocalVolume, PodTemplate};
-pub use view::{Clock, resize_error};
+pub use view::{
+    Clock, ContainerState, DaemonSetCounts, JobCounts, ReplicaSetCounts, StatefulSetCounts,
+    container_is_ready, container_state, daemon_set_counts, disruption_reason,
+    init_container_state, job_counts, pod_restart_policy, qos_class, replica_set_counts,
+    resize_error, stateful_set_counts, taints_of,
+};
 pub use workload::{
     ActiveJob, CronJob, CronJobId, CronJobStatus, DaemonSet, DaemonSetId, Deployment, DeploymentId,
     Job, JobId, ReplicaSet, ReplicaSetId, Revision, RolloutAnnotations, StatefulSet, StatefulSetId,

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use super::labels::METRIC_NAME;
 use super::storage::{Series, Storage, is_stale};
 
-/// Writes all samples from a time on, milliseconds; `shift` is added to their times.
-pub fn write(storage: &Storage, from: i64, shift: i64, out: &mut impl Write) -> io::Result<()> {
+/// Writes all samples from a time on, milliseconds.
+pub fn write(storage: &Storage, from: i64, out: &mut impl Write) -> io::Result<()> {
     let mut named: BTreeMap<&str, Vec<&Series>> = BTreeMap::new();
     for series in storage.select(&[]) {
         let name = series.labels.get(METRIC_NAME);
@@ -20,7 +20,7 @@ pub fn write(storage: &Storage, from: i64, shift: i64, out: &mut impl Write) -> 
             for point in series.points().iter().filter(|point| point.t >= from) {
                 // The text has no word for the end of a series.
                 if !is_stale(point.v) {
-                    let seconds = seconds(point.t.saturating_add(shift));
+                    let seconds = seconds(point.t);
                     let value = number(point.v);
                     writeln!(out, "{name}{labels} {value} {seconds}")?;
                 }
@@ -82,12 +82,12 @@ mod tests {
             storage.append(id, 2_000, stale_marker()).unwrap();
         }
         let mut text = Vec::new();
-        write(&storage, 0, 10_000, &mut text).unwrap();
+        write(&storage, 0, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert_eq!(
             text,
-            "# TYPE a unknown\na 1.5 11.5002\n# TYPE b unknown\nb{pod=\"x\\\"\\n\"} 0.5 11.5002\n\
-             b{pod=\"y\"} 2.5 11.5002\n# EOF\n"
+            "# TYPE a unknown\na 1.5 1.5002\n# TYPE b unknown\nb{pod=\"x\\\"\\n\"} 0.5 1.5002\n\
+             b{pod=\"y\"} 2.5 1.5002\n# EOF\n"
         );
     }
 

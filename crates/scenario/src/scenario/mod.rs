@@ -6,6 +6,7 @@
 
 mod admission;
 mod diagnostic;
+mod embedded;
 mod guess;
 mod loaded;
 mod manifest;

@@ -16,7 +16,7 @@ use crate::units::Usd;
 use crate::workload::queue::spec::QueueSpec;
 use crate::workload::spec::ServerSpec;
 
-pub use super::monitoring::{AdapterSpec, ExportSpec, PrometheusSpec};
+pub use super::monitoring::{AdapterSpec, ExportSpec, LabelAllowlist, PrometheusSpec};
 pub use super::predictive::{Predictive, Tuning};
 pub use super::trigger_source::{
     ExternalScaler, TriggerRef, TriggerSource, check_selector, queue_of,

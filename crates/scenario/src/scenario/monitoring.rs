@@ -1,5 +1,7 @@
 //! Prometheus, its adapter and what services export: parameters only.
 
+use std::collections::BTreeMap;
+
 use crate::cluster::spec::Labels;
 use crate::prometheus::adapter::config::Config;
 use crate::prometheus::promql::Edition;
@@ -10,6 +12,10 @@ use crate::sim::{Dist, SimDuration};
 const BUCKETS: [f64; 11] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
+
+/// Labels or annotations that kube-state-metrics may export, by resource (`pods`); `*` stands for
+/// all resources, and among labels for any text.
+pub type LabelAllowlist = BTreeMap<String, Vec<String>>;
 
 /// A Prometheus that scrapes the cluster.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +33,10 @@ pub struct PrometheusSpec {
     pub rules: Vec<(RuleGroup, SimDuration)>,
     /// The adapter, if one is installed.
     pub adapter: Option<AdapterSpec>,
+    /// `--metric-labels-allowlist` of kube-state-metrics.
+    pub allowed_labels: LabelAllowlist,
+    /// `--metric-annotations-allowlist` of kube-state-metrics.
+    pub allowed_annotations: LabelAllowlist,
 }
 
 impl Default for PrometheusSpec {
@@ -41,6 +51,8 @@ impl Default for PrometheusSpec {
             queries: Vec::new(),
             rules: Vec::new(),
             adapter: None,
+            allowed_labels: LabelAllowlist::new(),
+            allowed_annotations: LabelAllowlist::new(),
         }
     }
 }

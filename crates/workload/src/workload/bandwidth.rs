@@ -16,6 +16,17 @@ const PERIOD: SimDuration = SimDuration::from_millis(100);
 /// The least limit in millionths of a core: a quota of 1 ms (`minQuotaPeriod` of the kubelet).
 const LEAST: u64 = 10_000;
 
+/// What a container's quota has done to it (`cpu.stat`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Throttling {
+    /// Periods in which it ran (`nr_periods`).
+    pub periods: u64,
+    /// Those of them in which the quota was used up (`nr_throttled`).
+    pub throttled: u64,
+    /// How long it stood still, once and not for each of its threads (`throttled_usec`).
+    pub stood: SimDuration,
+}
+
 /// The quota of one container.
 #[derive(Debug, Clone)]
 pub(super) struct Bandwidth {
@@ -25,8 +36,10 @@ pub(super) struct Bandwidth {
     period_end: SimTime,
     /// Quota left in it, in ns of a millionth of a core.
     left: u64,
-    /// Whether the container stands still until the period ends.
-    throttled: bool,
+    /// Since when the container stands still, if it does, until the period ends.
+    throttled: Option<SimTime>,
+    /// What has been, up to the period of now.
+    past: Throttling,
 }
 
 impl Bandwidth {
@@ -37,8 +50,30 @@ impl Bandwidth {
             limit,
             period_end: now + PERIOD,
             left: quota(limit),
-            throttled: false,
+            throttled: None,
+            past: Throttling::default(),
         }
+    }
+
+    /// The same container under another limit, whose first period begins now.
+    pub(super) fn changed(&self, now: SimTime, limit: u64) -> Self {
+        Self {
+            past: self.throttling(now),
+            ..Self::new(now, limit)
+        }
+    }
+
+    /// What the quota has done by now; the container was brought to it, or has only been idle since.
+    pub(super) fn throttling(&self, now: SimTime) -> Throttling {
+        let mut all = self.past;
+        if self.left < quota(self.limit) {
+            all.periods += 1;
+        }
+        if let Some(since) = self.throttled {
+            all.throttled += 1;
+            all.stood += now.min(self.period_end) - since;
+        }
+        all
     }
 
     #[inline]
@@ -48,18 +83,24 @@ impl Bandwidth {
 
     #[inline]
     pub(super) fn is_throttled(&self) -> bool {
-        self.throttled
+        self.throttled.is_some()
     }
 
     /// The container ran at `rate`, in millionths of a core, from `from` to `to`.
     #[inline]
     pub(super) fn consume(&mut self, rate: u64, from: SimTime, to: SimTime) {
-        if self.throttled {
+        if self.throttled.is_some() {
             return;
         }
         let mut from = from;
         if to >= self.period_end {
             let past = (to - self.period_end).0 / PERIOD.0;
+            let ran = if rate > 0 {
+                past as u64 + 1
+            } else {
+                u64::from(self.left < quota(self.limit))
+            };
+            self.past.periods += ran;
             from = self.period_end + PERIOD * past;
             self.period_end = from + PERIOD;
             self.left = quota(self.limit);
@@ -71,20 +112,25 @@ impl Bandwidth {
     /// Stops the container if its quota is used up, lets it run if its period is over.
     #[inline]
     pub(super) fn tick(&mut self, now: SimTime) {
-        if self.throttled && now >= self.period_end {
-            let past = (now - self.period_end).0 / PERIOD.0;
-            self.period_end += PERIOD * (past + 1);
-            self.left = quota(self.limit);
-            self.throttled = false;
-        } else if self.left == 0 {
-            self.throttled = true;
+        match self.throttled {
+            Some(since) if now >= self.period_end => {
+                self.past.periods += 1;
+                self.past.throttled += 1;
+                self.past.stood += self.period_end - since;
+                let past = (now - self.period_end).0 / PERIOD.0;
+                self.period_end += PERIOD * (past + 1);
+                self.left = quota(self.limit);
+                self.throttled = None;
+            }
+            None if self.left == 0 => self.throttled = Some(now),
+            _ => {}
         }
     }
 
     /// When [`Self::tick`] is due next if the container runs on at `rate`.
     #[inline]
     pub(super) fn next_tick(&self, now: SimTime, rate: u64) -> Option<SimTime> {
-        if self.throttled {
+        if self.throttled.is_some() {
             return Some(self.period_end);
         }
         if rate == 0 {
@@ -150,6 +196,27 @@ mod tests {
             bandwidth.next_tick(ms(100), 4 * CORE),
             Some(SimTime(112_500_000))
         );
+    }
+
+    #[test]
+    fn periods_and_standstills_are_counted() {
+        let mut bandwidth = Bandwidth::new(ms(0), CORE / 2);
+        // Half a period at full speed, and the quota is gone.
+        bandwidth.consume(CORE, ms(0), ms(50));
+        bandwidth.tick(ms(50));
+        let seen = bandwidth.throttling(ms(80));
+        assert_eq!((seen.periods, seen.throttled), (1, 1));
+        assert_eq!(seen.stood, SimDuration::from_millis(30));
+        bandwidth.tick(ms(100));
+        // Two periods within the limit, one of them begun, then idle for ten.
+        bandwidth.consume(CORE / 4, ms(100), ms(250));
+        bandwidth.consume(0, ms(250), ms(1250));
+        let seen = bandwidth.throttling(ms(1250));
+        assert_eq!((seen.periods, seen.throttled), (3, 1));
+        assert_eq!(seen.stood, SimDuration::from_millis(50));
+        // Another limit is a new period and not a new container.
+        let other = bandwidth.changed(ms(1250), CORE);
+        assert_eq!(other.throttling(ms(1250)), seen);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! [`Servers::take_touched`] names, calls [`Servers::work_off`] then, and fetches what ended
 //! ([`Servers::finished`]) and what happened ([`Servers::notes`]).
 
+use super::bandwidth::Throttling;
 use super::cohort::Home;
 use super::figures::{Counters, CpuLedger, Instruments, Usage};
 use super::node::{Node, Share};
@@ -321,6 +322,12 @@ impl Servers {
                 active: server.in_service,
                 queued: server.queued,
             })
+    }
+
+    /// What its CPU limit has done to a server by now; none if it has no limit.
+    pub fn throttling(&self, now: SimTime, slot: u32) -> Option<Throttling> {
+        let server = self.arena.at(slot as usize)?;
+        server.cpu.throttling(now)
     }
 
     /// Keeps what a server uses until each change from now on: [`Servers::usage_until`] answers for

@@ -25,6 +25,7 @@ mod server;
 mod service;
 pub mod spec;
 
+pub use bandwidth::Throttling;
 pub use engine::{Note, Servers};
 pub use figures::{Counters, CpuLedger, Instruments, ServerLimits, Usage};
 pub use lane::{Lane, Room};

@@ -14,7 +14,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::bandwidth::Bandwidth;
+use super::bandwidth::{Bandwidth, Throttling};
 use super::figures::CpuLedger;
 use super::past::Past;
 use super::request::{ActiveRequests, Phase};
@@ -223,7 +223,22 @@ impl ProcessorSharing {
 
     /// Changes the CPU limit: the quota is whole again. The caller has advanced to now.
     pub(super) fn set_limit(&mut self, now: SimTime, limit: Option<u64>) {
-        self.bandwidth = limit.map(|limit| Bandwidth::new(now, limit));
+        self.bandwidth = match (limit, &self.bandwidth) {
+            (Some(limit), Some(before)) => Some(before.changed(now, limit)),
+            (Some(limit), None) => Some(Bandwidth::new(now, limit)),
+            (None, _) => None,
+        };
+    }
+
+    /// What the CPU limit has done to it by now, if there is one.
+    pub(super) fn throttling(&self, now: SimTime) -> Option<Throttling> {
+        let bandwidth = self.bandwidth.as_ref()?;
+        if bandwidth.is_throttled() {
+            return Some(bandwidth.throttling(now));
+        }
+        let mut bandwidth = bandwidth.clone();
+        bandwidth.consume(self.rate(), self.updated, now);
+        Some(bandwidth.throttling(now))
     }
 
     /// Notices that the quota is used up or whole again; the caller has advanced to now.

@@ -3,31 +3,14 @@
 use serde_json::{Value, json};
 
 use super::template::template;
-use super::{Clock, count, meta, selector};
+use super::{Clock, count, daemon_set_counts, meta, selector};
 use crate::api::policy::IntOrPercent;
 use crate::api::store::Store;
 use crate::api::workload::DaemonSetId;
-use crate::controller::daemonset::adapter::on_nodes;
 
 pub(super) fn view(id: DaemonSetId, store: &Store, clock: Clock) -> Option<Value> {
     let set = store.daemon_set(id)?;
-    let nodes = on_nodes(id, set, store, clock.now);
-    let (mut desired, mut current, mut misplaced) = (0, 0, 0);
-    let (mut ready, mut available, mut updated) = (0, 0, 0);
-    for node in &nodes {
-        let oldest = node.pods.first();
-        if !node.should_run {
-            misplaced += i32::from(oldest.is_some());
-            continue;
-        }
-        desired += 1;
-        if let Some(oldest) = oldest {
-            current += 1;
-            ready += i32::from(oldest.is_ready);
-            available += i32::from(oldest.is_available);
-            updated += i32::from(oldest.is_new);
-        }
-    }
+    let counts = daemon_set_counts(id, set, store, clock.now);
     let update = &set.update;
     let strategy = if update.on_delete {
         json!({"type": "OnDelete"})
@@ -58,14 +41,14 @@ pub(super) fn view(id: DaemonSetId, store: &Store, clock: Clock) -> Option<Value
             "updateStrategy": strategy,
         },
         "status": {
-            "currentNumberScheduled": current,
-            "desiredNumberScheduled": desired,
-            "numberAvailable": count(available),
-            "numberMisscheduled": misplaced,
-            "numberReady": ready,
-            "numberUnavailable": count(desired - available),
+            "currentNumberScheduled": counts.current,
+            "desiredNumberScheduled": counts.desired,
+            "numberAvailable": count(counts.available),
+            "numberMisscheduled": counts.misscheduled,
+            "numberReady": counts.ready,
+            "numberUnavailable": count(counts.desired - counts.available),
             "observedGeneration": set.meta.generation,
-            "updatedNumberScheduled": count(updated),
+            "updatedNumberScheduled": count(counts.updated),
         },
     }))
 }

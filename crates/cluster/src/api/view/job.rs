@@ -2,11 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::replica_set::owned;
 use super::template::{seconds, template};
-use super::{Clock, count, list, meta, truth};
-use crate::api::meta::ObjectId;
-use crate::api::pod::Pod;
+use super::{Clock, count, job_counts, list, meta, truth};
 use crate::api::store::Store;
 use crate::api::workload::JobId;
 use crate::controller::job::{FailureAsks, FailureRule, JobCondition, JobSpec, SuccessRule};
@@ -14,10 +11,7 @@ use crate::controller::job::{FailureAsks, FailureRule, JobCondition, JobSpec, Su
 pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
     let job = store.job(id)?;
     let (spec, status) = (&job.spec, &job.status);
-    let pods: Vec<&Pod> = owned(ObjectId::Job(id), job.workload, store).collect();
-    let number = |is: &dyn Fn(&Pod) -> bool| pods.iter().filter(|pod| is(pod)).count() as i32;
-    let active = number(&Pod::is_active);
-    let terminating = number(&|pod| pod.is_deleting() && !pod.has_ended());
+    let counts = job_counts(id, job, store);
     let uid = job.meta.uid.to_string();
     let completed = Some(status.completed_indexes.to_string());
     let conditions = status.conditions.iter().map(|one| condition(one, clock));
@@ -45,16 +39,16 @@ pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
         "metadata": meta::plain(&job.meta, store, clock),
         "spec": made,
         "status": {
-            "active": count(active),
+            "active": count(counts.active),
             "completedIndexes": completed.filter(|text| !text.is_empty()),
             "completionTime": clock.maybe(status.completion_time),
             "conditions": list(conditions.collect()),
             "failed": count(status.failed),
             "failedIndexes": status.failed_indexes.as_ref().map(ToString::to_string),
-            "ready": number(&Pod::is_ready),
+            "ready": counts.ready,
             "startTime": clock.maybe(status.start_time),
             "succeeded": count(status.succeeded),
-            "terminating": terminating,
+            "terminating": counts.terminating,
             "uncountedTerminatedPods": {},
         },
     }))

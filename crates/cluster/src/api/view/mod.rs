@@ -7,6 +7,7 @@
 //!
 //! Upstream: the types of `k8s.io/api`, with the defaults that the API server fills in.
 
+mod counts;
 mod cron_job;
 mod daemon_set;
 mod deployment;
@@ -27,6 +28,16 @@ mod vertical_pod_autoscaler;
 
 use serde_json::{Map, Value, json};
 
+pub use counts::{
+    DaemonSetCounts, JobCounts, ReplicaSetCounts, StatefulSetCounts, daemon_set_counts, job_counts,
+    replica_set_counts, stateful_set_counts,
+};
+pub use node::taints_of;
+pub use pod::{
+    ContainerState, container_is_ready, container_state, init_container_state, pod_restart_policy,
+    qos_class,
+};
+pub use pod_conditions::disruption_reason;
 pub use resize::resize_error;
 
 use super::LabelSelector;

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::template::amounts;
 use super::{Clock, list, meta};
-use crate::api::node::{NOT_READY, Node, Readiness};
+use crate::api::node::{Node, Readiness};
 use crate::api::resources::Amounts;
 use crate::api::store::Store;
+use crate::api::taint::{Taint, TaintEffect};
 
 /// The kubelet's conditions that hold only when something is wrong: type, reason and message of
 /// a node without trouble.
@@ -103,18 +104,22 @@ fn conditions(node: &Node, clock: Clock) -> Vec<Value> {
 }
 
 fn taints(node: &Node) -> Value {
-    let taint = |key: &str, effect: &str| json!({"effect": effect, "key": key});
-    let own = node.taints.iter().map(|one| {
+    let taint = |one: &Taint| {
         let value = Some(&one.value).filter(|value| !value.is_empty());
         json!({"effect": one.effect.name(), "key": one.key, "value": value})
-    });
-    let mut taints: Vec<Value> = own.collect();
+    };
+    list(taints_of(node).iter().map(taint).collect())
+}
+
+/// `spec.taints`, those of cordoned nodes and of those that shut down included.
+pub fn taints_of(node: &Node) -> Vec<Taint> {
+    let mut taints = node.taints.clone();
     if node.readiness == Readiness::Stopping {
-        taints.push(taint(NOT_READY, "NoSchedule"));
-        taints.push(taint(NOT_READY, "NoExecute"));
+        taints.extend(Node::not_ready_taints());
     }
     if node.unschedulable {
-        taints.push(taint("node.kubernetes.io/unschedulable", "NoSchedule"));
+        let effect = TaintEffect::NoSchedule;
+        taints.push(Taint::of("node.kubernetes.io/unschedulable", effect));
     }
-    list(taints)
+    taints
 }

@@ -26,7 +26,7 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
     };
     let metadata = meta::metadata(&pod.meta, &Labels::new(), Some(grace), store, clock);
     let resources = (0..pod.containers.len()).map(|place| pod.spec_resources(place));
-    let mut spec = pod_spec(template, resources, restart_policy(pod, store), true);
+    let mut spec = pod_spec(template, resources, pod_restart_policy(pod, store), true);
     // The scheduler's choice can be seen once the pod is bound.
     let node = pod.scheduled.and(pod.node);
     let node = node.and_then(|node| store.find_node(node));
@@ -64,7 +64,8 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
     })
 }
 
-fn restart_policy(pod: &Pod, store: &Store) -> &'static str {
+/// `spec.restartPolicy`.
+pub fn pod_restart_policy(pod: &Pod, store: &Store) -> &'static str {
     let Some(ObjectId::Job(job)) = pod.meta.owner else {
         return "Always";
     };
@@ -75,7 +76,7 @@ fn restart_policy(pod: &Pod, store: &Store) -> &'static str {
 }
 
 /// `GetPodQOS`, by what the node has promised.
-fn qos_class(pod: &Pod) -> &'static str {
+pub fn qos_class(pod: &Pod) -> &'static str {
     let init = pod.template.init_containers.iter();
     let init = init.map(ContainerSpec::resources);
     let all = pod.containers.iter().map(|status| status.resources);
@@ -104,16 +105,66 @@ fn container_status(
     clock: Clock,
 ) -> Value {
     let running = status.running_since.is_some();
-    let last = status.last_termination;
-    let terminated = last.map(|last| terminated(last, clock));
-    let (state, last_state) = match (status.running_since, terminated) {
-        _ if pod.has_ended() && pod.is_deleting() => (ended_by_deletion(pod), json!({})),
-        (Some(since), last) => (
-            json!({"running": {"startedAt": clock.time(since)}}),
-            last.unwrap_or_else(|| json!({})),
-        ),
-        (None, Some(ended)) if pod.has_ended() || pod.is_deleting() => (ended, json!({})),
-        (None, Some(last)) => (json!({"waiting": {"reason": "CrashLoopBackOff"}}), last),
+    let (state, last) = container_state(status, spec, pod);
+    let last = last.map(|last| ContainerState::terminated(last).view(clock));
+    let promised = &status.resources;
+    json!({
+        "allocatedResources": amounts(promised.cpu_request, promised.memory_request),
+        "image": spec.image,
+        "lastState": last.unwrap_or_else(|| json!({})),
+        "name": spec.name,
+        "ready": container_is_ready(status, spec, pod),
+        "resources": resources_of(promised),
+        "restartCount": status.restarts,
+        "started": running,
+        "state": state.view(clock),
+    })
+}
+
+/// The statuses of the init containers. They have run once a container beside them has; sidecars
+/// then run until the pod has ended.
+fn init_statuses(pod: &Pod, clock: Clock) -> Option<Vec<Value>> {
+    let specs = &pod.template.init_containers;
+    let status = |spec: &ContainerSpec| {
+        let resources = spec.resources();
+        let state = init_container_state(spec, pod);
+        let runs = matches!(state, ContainerState::Running(_));
+        let waits = matches!(state, ContainerState::Waiting(_));
+        json!({
+            "allocatedResources": amounts(resources.cpu_request, resources.memory_request),
+            "image": spec.image,
+            "lastState": {},
+            "name": spec.name,
+            "ready": runs || !waits && !spec.restartable,
+            "resources": resources_of(&resources),
+            "restartCount": 0,
+            "started": runs,
+            "state": state.view(clock),
+        })
+    };
+    (!specs.is_empty()).then(|| specs.iter().map(status).collect())
+}
+
+/// How a container stands, and how it ended before that.
+pub fn container_state(
+    status: &ContainerStatus,
+    spec: &ContainerSpec,
+    pod: &Pod,
+) -> (ContainerState, Option<Termination>) {
+    match (status.running_since, status.last_termination) {
+        // Its pod was deleted: it went in time, or by SIGKILL.
+        _ if pod.has_ended() && pod.is_deleting() => {
+            let (exit_code, reason) = match pod.phase {
+                PodPhase::Succeeded => (0, "Completed"),
+                _ => (137, "Error"),
+            };
+            (ContainerState::ended(exit_code, reason), None)
+        }
+        (Some(since), last) => (ContainerState::Running(since), last),
+        (None, Some(ended)) if pod.has_ended() || pod.is_deleting() => {
+            (ContainerState::terminated(ended), None)
+        }
+        (None, last @ Some(_)) => (ContainerState::Waiting("CrashLoopBackOff"), last),
         (None, None) => {
             let first = pod.template.containers.first().map(|one| &one.image);
             let reason = if let Some(why) = pod.waiting.filter(|_| first == Some(&spec.image)) {
@@ -123,81 +174,88 @@ fn container_status(
             } else {
                 "PodInitializing"
             };
-            (json!({"waiting": {"reason": reason}}), json!({}))
+            (ContainerState::Waiting(reason), None)
         }
-    };
-    let promised = &status.resources;
-    json!({
-        "allocatedResources": amounts(promised.cpu_request, promised.memory_request),
-        "image": spec.image,
-        "lastState": last_state,
-        "name": spec.name,
-        "ready": is_ready(status, spec, pod),
-        "resources": resources_of(promised),
-        "restartCount": status.restarts,
-        "started": running,
-        "state": state,
-    })
+    }
 }
 
-/// The statuses of the init containers. They have run once a container beside them has; sidecars
-/// then run until the pod has ended.
-fn init_statuses(pod: &Pod, clock: Clock) -> Option<Vec<Value>> {
-    let specs = &pod.template.init_containers;
+/// How an init container stands. They have run once a container beside them has; sidecars then
+/// run until the pod has ended.
+pub fn init_container_state(spec: &ContainerSpec, pod: &Pod) -> ContainerState {
     let first_start = |status: &ContainerStatus| {
         let before = status.last_termination.map(|(_, started, _)| started);
         before.or(status.running_since)
     };
     let since = pod.containers.iter().filter_map(first_start).min();
-    let state = |spec: &ContainerSpec| match since {
-        None => json!({"waiting": {"reason": "PodInitializing"}}),
-        Some(since) if spec.restartable && !pod.has_ended() => {
-            json!({"running": {"startedAt": clock.time(since)}})
-        }
-        Some(_) => json!({"terminated": {"exitCode": 0, "reason": "Completed"}}),
-    };
-    let status = |spec: &ContainerSpec| {
-        let resources = spec.resources();
-        let runs = since.is_some() && spec.restartable && !pod.has_ended();
-        json!({
-            "allocatedResources": amounts(resources.cpu_request, resources.memory_request),
-            "image": spec.image,
-            "lastState": {},
-            "name": spec.name,
-            "ready": since.is_some() && (runs || !spec.restartable),
-            "resources": resources_of(&resources),
-            "restartCount": 0,
-            "started": runs,
-            "state": state(spec),
-        })
-    };
-    (!specs.is_empty()).then(|| specs.iter().map(status).collect())
+    match since {
+        None => ContainerState::Waiting("PodInitializing"),
+        Some(since) if spec.restartable && !pod.has_ended() => ContainerState::Running(since),
+        Some(_) => ContainerState::ended(0, "Completed"),
+    }
 }
 
-/// The state of a container whose pod was deleted: it went in time, or by SIGKILL.
-fn ended_by_deletion(pod: &Pod) -> Value {
-    let (code, reason) = match pod.phase {
-        PodPhase::Succeeded => (0, "Completed"),
-        _ => (137, "Error"),
-    };
-    json!({"terminated": {"exitCode": code, "reason": reason}})
+/// Why a container ended, when that run had started, and when it ended.
+type Termination = (TerminationReason, SimTime, SimTime);
+
+/// How a container stands: `state` of its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContainerState {
+    /// It waits, for this reason.
+    Waiting(&'static str),
+    /// It runs since then.
+    Running(SimTime),
+    /// It has ended.
+    Terminated {
+        /// `exitCode`.
+        exit_code: i32,
+        /// `reason`.
+        reason: &'static str,
+        /// `startedAt` and `finishedAt`, where that is known.
+        times: Option<(SimTime, SimTime)>,
+    },
+}
+
+impl ContainerState {
+    fn ended(exit_code: i32, reason: &'static str) -> Self {
+        let times = None;
+        Self::Terminated {
+            exit_code,
+            reason,
+            times,
+        }
+    }
+
+    fn terminated((reason, started, finished): Termination) -> Self {
+        Self::Terminated {
+            exit_code: reason.exit_code(),
+            reason: reason.name(),
+            times: Some((started, finished)),
+        }
+    }
+
+    fn view(self, clock: Clock) -> Value {
+        match self {
+            Self::Waiting(reason) => json!({"waiting": {"reason": reason}}),
+            Self::Running(since) => json!({"running": {"startedAt": clock.time(since)}}),
+            Self::Terminated {
+                exit_code,
+                reason,
+                times,
+            } => json!({"terminated": {
+                "exitCode": exit_code,
+                "finishedAt": clock.maybe(times.map(|(_, finished)| finished)),
+                "reason": reason,
+                "startedAt": clock.maybe(times.map(|(started, _)| started)),
+            }}),
+        }
+    }
 }
 
 /// Whether a container is ready: all are if their pod is; beside one that does not run, those
 /// without a probe are.
-pub(super) fn is_ready(status: &ContainerStatus, spec: &ContainerSpec, pod: &Pod) -> bool {
+pub fn container_is_ready(status: &ContainerStatus, spec: &ContainerSpec, pod: &Pod) -> bool {
     let down = |one: &ContainerStatus| one.running_since.is_none();
     let beside = pod.containers.iter().any(down);
     let by_itself = beside && status.started && spec.readiness_probe.is_none();
     status.running_since.is_some() && pod.phase == PodPhase::Running && (pod.ready || by_itself)
-}
-
-fn terminated(last: (TerminationReason, SimTime, SimTime), clock: Clock) -> Value {
-    let (reason, started, finished) = last;
-    json!({"terminated": {
-        "exitCode": reason.exit_code(),
-        "finishedAt": clock.time(finished),
-        "reason": reason.name(),
-        "startedAt": clock.time(started),
-    }})
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::pod::is_ready;
+use super::pod::container_is_ready;
 use super::{Clock, truth};
 use crate::api::pod::{Disruption, Pod, PodPhase, ResizeState};
 use crate::sim::SimTime;
@@ -63,15 +63,15 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
             (Disruption::PodGc, _) => "PodGC: node no longer exists",
             (Disruption::Kubelet, failure) => failure.map_or("", |(_, message)| message),
         };
-        let why = (Some(why.reason()), Some(message.to_owned()));
+        let why = (disruption_reason(pod), Some(message.to_owned()));
         all.push(condition("DisruptionTarget", true, Some(since), why));
     } else if pod.evicted {
         let message = "Eviction API: evicting".to_owned();
-        let why = (Some("EvictionByEvictionAPI"), Some(message));
+        let why = (disruption_reason(pod), Some(message));
         all.push(condition("DisruptionTarget", true, None, why));
     } else if pod.preempted.is_some() {
         let message = "default-scheduler: preempting to accommodate a higher priority pod";
-        let why = (Some("PreemptionByScheduler"), Some(message.to_owned()));
+        let why = (disruption_reason(pod), Some(message.to_owned()));
         all.push(condition("DisruptionTarget", true, pod.preempted, why));
     }
     match pod.resize {
@@ -94,6 +94,15 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
         }
     }
     all
+}
+
+/// The reason of the condition DisruptionTarget, if it has that.
+pub fn disruption_reason(pod: &Pod) -> Option<&'static str> {
+    match pod.disrupted {
+        Some((why, _)) => Some(why.reason()),
+        None if pod.evicted => Some("EvictionByEvictionAPI"),
+        None => pod.preempted.map(|_| "PreemptionByScheduler"),
+    }
 }
 
 /// Reason and message of a condition.
@@ -121,7 +130,7 @@ fn unready(pod: &Pod) -> Option<Why> {
         PodPhase::Pending | PodPhase::Running => {}
     }
     let both = pod.containers.iter().zip(&pod.template.containers);
-    let names = both.filter(|(status, spec)| !is_ready(status, spec, pod));
+    let names = both.filter(|(status, spec)| !container_is_ready(status, spec, pod));
     let names: Vec<&str> = names.map(|(_, spec)| spec.name.as_str()).collect();
     let message = format!("containers with unready status: [{}]", names.join(" "));
     Some((Some("ContainersNotReady"), Some(message)))

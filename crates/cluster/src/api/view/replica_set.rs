@@ -3,26 +3,16 @@
 use serde_json::{Value, json};
 
 use super::template::template;
-use super::{Clock, count, meta, selector};
+use super::{Clock, count, meta, replica_set_counts, selector};
 use crate::api::index::WorkloadId;
 use crate::api::meta::{Labels, ObjectId};
 use crate::api::pod::Pod;
 use crate::api::store::Store;
 use crate::api::workload::{ReplicaSetId, RolloutAnnotations};
-use crate::sim::SimDuration;
 
 pub(super) fn view(id: ReplicaSetId, store: &Store, clock: Clock) -> Option<Value> {
     let set = store.replica_set(id)?;
-    let wait = SimDuration::from_secs(i64::from(set.rollout.min_ready_seconds));
-    let (mut replicas, mut ready, mut available, mut terminating) = (0, 0, 0, 0);
-    for pod in owned(ObjectId::ReplicaSet(id), set.workload, store) {
-        terminating += i32::from(pod.is_deleting() && !pod.has_ended());
-        replicas += i32::from(pod.is_active());
-        let is_ready = pod.is_ready();
-        ready += i32::from(is_ready);
-        let is_available = wait == SimDuration::ZERO || pod.ready_transition + wait <= clock.now;
-        available += i32::from(is_ready && is_available);
-    }
+    let counts = replica_set_counts(id, set, store, clock.now);
     let metadata = meta::metadata(&set.meta, &annotations(&set.rollout), None, store, clock);
     Some(json!({
         "apiVersion": "apps/v1",
@@ -35,12 +25,12 @@ pub(super) fn view(id: ReplicaSetId, store: &Store, clock: Clock) -> Option<Valu
             "template": template(&set.template, &set.pod_labels, "Always"),
         },
         "status": {
-            "availableReplicas": count(available),
-            "fullyLabeledReplicas": count(replicas),
+            "availableReplicas": count(counts.available),
+            "fullyLabeledReplicas": count(counts.replicas),
             "observedGeneration": set.meta.generation,
-            "readyReplicas": count(ready),
-            "replicas": replicas,
-            "terminatingReplicas": terminating,
+            "readyReplicas": count(counts.ready),
+            "replicas": counts.replicas,
+            "terminatingReplicas": counts.terminating,
         },
     }))
 }

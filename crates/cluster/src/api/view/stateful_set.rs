@@ -1,32 +1,16 @@
 //! StatefulSets.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
-use super::replica_set::owned;
 use super::template::template;
-use super::{Clock, count, meta, selector};
-use crate::api::meta::ObjectId;
+use super::{Clock, count, meta, selector, stateful_set_counts};
 use crate::api::store::Store;
 use crate::api::workload::StatefulSetId;
 use crate::controller::statefulset::{RevisionKey, UpdateStrategy};
 
 pub(super) fn view(id: StatefulSetId, store: &Store, clock: Clock) -> Option<Value> {
     let set = store.stateful_set(id)?;
-    let (mut replicas, mut ready, mut updated, mut older) = (0, 0, 0, 0);
-    for pod in owned(ObjectId::StatefulSet(id), set.workload, store) {
-        replicas += 1;
-        ready += i32::from(pod.ready && !pod.has_ended());
-        if !pod.is_deleting() {
-            let is_updated =
-                Arc::ptr_eq(&pod.template, &set.template) || pod.template == set.template;
-            updated += i32::from(is_updated);
-            older += i32::from(!is_updated);
-        }
-    }
-    // The current revision is the one that a roll-out replaces, if one is under way.
-    let current = if older > 0 { older } else { updated };
+    let counts = stateful_set_counts(id, set, store);
     let spec = &set.spec;
     let policy = if spec.is_parallel {
         "Parallel"
@@ -53,15 +37,15 @@ pub(super) fn view(id: StatefulSetId, store: &Store, clock: Clock) -> Option<Val
             "updateStrategy": strategy(spec.update_strategy),
         },
         "status": {
-            "availableReplicas": ready,
+            "availableReplicas": counts.ready,
             "collisionCount": 0,
-            "currentReplicas": count(current),
+            "currentReplicas": count(counts.current),
             "currentRevision": revision(set.status.current_revision),
             "observedGeneration": set.meta.generation,
-            "readyReplicas": count(ready),
-            "replicas": replicas,
+            "readyReplicas": count(counts.ready),
+            "replicas": counts.replicas,
             "updateRevision": revision(set.status.update_revision),
-            "updatedReplicas": count(updated),
+            "updatedReplicas": count(counts.updated),
         },
     }))
 }

@@ -64,7 +64,7 @@ pub struct CronJobSpec {
 
 impl CronJobSpec {
     /// The first time after `after` at which a Job is due.
-    pub(super) fn next(&self, after: i64) -> Option<i64> {
+    pub fn next(&self, after: i64) -> Option<i64> {
         self.timing.next(after, &|time| self.zone.offset(time))
     }
 }

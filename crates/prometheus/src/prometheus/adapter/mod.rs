@@ -4,6 +4,7 @@
 //! A metric has to be seen by a relist before it can be asked for; each question is then a query
 //! at its time, without a cache. Pods without a series are simply not in the answer.
 
+mod check;
 pub mod config;
 mod naming;
 mod resource_metrics;
@@ -19,6 +20,7 @@ use super::storage::Storage;
 use config::{Config, GroupResource};
 use naming::Namer;
 
+pub use check::{RuleProblem, check_rule};
 pub use naming::Objects;
 pub use resource_metrics::{ResourceMetrics, Usage};
 pub use resources::Kinds;

@@ -9,7 +9,7 @@ mod target;
 mod wanted;
 
 pub use bound::bound;
-pub use rules::{RecordingRules, Rule, RuleFile, RuleGroup};
+pub use rules::{RecordingRules, Rule, RuleError, RuleFile, RuleGroup};
 pub use target::{Exposed, Target, offset};
 pub use wanted::Wanted;
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Head, QueryError};
 use crate::prometheus::labels::{Labels, METRIC_NAME, is_name};
-use crate::prometheus::promql::{Query, Value};
+use crate::prometheus::promql::{Edition, Query, Value};
 use crate::prometheus::storage::{SeriesId, stale_marker};
 
 /// A file of rules, and the `spec` of a PrometheusRule.
@@ -31,6 +31,49 @@ pub struct RuleGroup {
     pub labels: BTreeMap<String, String>,
     /// The rules.
     pub rules: Vec<Rule>,
+}
+
+/// What Prometheus refuses in a file of rules, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleError {
+    /// The place of the group.
+    pub group: usize,
+    /// The place of the rule, if it is one that is wrong.
+    pub rule: Option<usize>,
+    /// The key that is wrong; empty if that is no single one.
+    pub key: &'static str,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl RuleFile {
+    /// What is wrong with it, if anything is (`RuleGroups.Validate`).
+    pub fn check(&self, edition: Edition) -> Result<(), RuleError> {
+        for (place, group) in self.groups.iter().enumerate() {
+            let wrong = |rule, (key, message)| RuleError {
+                group: place,
+                rule,
+                key,
+                message,
+            };
+            let name = &group.name;
+            if name.is_empty() {
+                let message = "Groupname must not be empty".to_owned();
+                return Err(wrong(None, ("name", message)));
+            }
+            if self.groups[..place].iter().any(|one| one.name == *name) {
+                let message = format!("groupname: {name:?} is repeated in the same file");
+                return Err(wrong(None, ("name", message)));
+            }
+            let interval = group.interval().map(|_| ());
+            interval.map_err(|error| wrong(None, ("interval", error)))?;
+            for (number, rule) in group.rules.iter().enumerate() {
+                let checked = rule.check(edition);
+                checked.map_err(|problem| wrong(Some(number), problem))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl RuleGroup {
@@ -67,24 +110,40 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whether Prometheus takes it; the error says why not.
-    pub fn check(&self) -> Result<(), String> {
+    /// Whether Prometheus takes it; the error has the key that is wrong and says why. Since edition 3
+    /// names are any UTF-8.
+    pub fn check(&self, edition: Edition) -> Result<(), (&'static str, String)> {
         if self.record.is_empty() == self.alert.is_empty() {
-            return Err("exactly one of `record` and `alert` must be set".to_owned());
+            let message = "exactly one of `record` and `alert` must be set".to_owned();
+            return Err(("", message));
         }
-        Query::parse(&self.expr).map_err(|error| format!("could not parse expression: {error}"))?;
+        Query::parse(&self.expr)
+            .map_err(|error| ("expr", format!("could not parse expression: {error}")))?;
         if self.record.is_empty() {
             return Ok(());
         }
-        let is_metric = |name: &str| is_name(&name.replace(':', "_"));
-        if !is_metric(&self.record) {
-            return Err(format!("invalid recording rule name: {}", self.record));
+        let is_utf8 = edition == Edition::Three;
+        let record = &self.record;
+        if is_utf8 && record.contains(['{', '}']) {
+            let message = format!(
+                "braces present in the recording rule name; should it be in expr?: {record}"
+            );
+            return Err(("record", message));
         }
-        let wrong = self
-            .labels
-            .keys()
-            .find(|name| !is_name(name) || *name == METRIC_NAME);
-        wrong.map_or(Ok(()), |name| Err(format!("invalid label name: {name}")))
+        if !is_utf8 && !is_name(&record.replace(':', "_")) {
+            return Err(("record", format!("invalid recording rule name: {record}")));
+        }
+        let is_label = |name: &str| {
+            (if is_utf8 {
+                !name.is_empty()
+            } else {
+                is_name(name)
+            }) && name != METRIC_NAME
+        };
+        let wrong = self.labels.keys().find(|name| !is_label(name));
+        wrong.map_or(Ok(()), |name| {
+            Err(("labels", format!("invalid label name: {name}")))
+        })
     }
 }
 
@@ -277,7 +336,7 @@ mod tests {
                 expr: expr.to_owned(),
                 labels: BTreeMap::from([(label.to_owned(), "x".to_owned())]),
             };
-            rule.check()
+            rule.check(Edition::Two)
         };
         assert_eq!(of("job:a:sum", "", "sum(a)", "team"), Ok(()));
         assert_eq!(of("", "Down", "up == 0", "team"), Ok(()));
@@ -292,6 +351,58 @@ mod tests {
                 of(record, alert, expr, label).is_err(),
                 "{record} {expr} {label}"
             );
+        }
+    }
+
+    #[test]
+    fn edition_three_takes_any_utf_8_for_a_name() {
+        let of = |edition, record: &str, label: &str| {
+            let rule = Rule {
+                record: record.to_owned(),
+                expr: "up".to_owned(),
+                labels: BTreeMap::from([(label.to_owned(), "x".to_owned())]),
+                ..Rule::default()
+            };
+            rule.check(edition).map_err(|(key, _)| key)
+        };
+        for name in ["http.server.duration", "größe"] {
+            assert_eq!(of(Edition::Three, name, "team"), Ok(()));
+            assert_eq!(of(Edition::Two, name, "team"), Err("record"));
+            assert_eq!(of(Edition::Three, "a", name), Ok(()));
+            assert_eq!(of(Edition::Two, "a", name), Err("labels"));
+        }
+        assert_eq!(of(Edition::Three, "sum(a{b=\"c\"})", "team"), Err("record"));
+        assert_eq!(of(Edition::Three, "a", METRIC_NAME), Err("labels"));
+    }
+
+    #[test]
+    fn names_of_groups_are_there_and_their_own() {
+        let told = |json: &str| {
+            let file: RuleFile = serde_json::from_str(json).unwrap();
+            let checked = file.check(Edition::Three);
+            checked.map_err(|wrong| (wrong.group, wrong.rule, wrong.key))
+        };
+        let rows = [
+            (r#"{"groups": [{"name": "a"}, {"name": "b"}]}"#, Ok(())),
+            (
+                r#"{"groups": [{"name": "a"}, {"name": ""}]}"#,
+                Err((1, None, "name")),
+            ),
+            (
+                r#"{"groups": [{"name": "a"}, {"name": "a"}]}"#,
+                Err((1, None, "name")),
+            ),
+            (
+                r#"{"groups": [{"name": "a", "interval": "x"}]}"#,
+                Err((0, None, "interval")),
+            ),
+            (
+                r#"{"groups": [{"name": "a", "rules": [{"record": "b", "expr": "c"}, {"record": "b", "expr": "("}]}]}"#,
+                Err((0, Some(1), "expr")),
+            ),
+        ];
+        for (json, wanted) in rows {
+            assert_eq!(told(json), wanted, "{json}");
         }
     }
 }

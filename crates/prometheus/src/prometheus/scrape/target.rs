@@ -191,13 +191,23 @@ impl Target {
                 self.places.entry(entry.hash).or_default().push(place);
             }
         }
+        self.up.seen = scrape;
         append(head, &mut self.up, at, f64::from(u8::from(is_up)));
+    }
+
+    /// The process that scraped is gone, and with it what it knew of the last scrape: nothing is
+    /// left to be marked as ended.
+    pub fn forget(&mut self) {
+        self.entries.clear();
+        self.places.clear();
+        self.up.seen = 0;
     }
 
     /// The target is gone since this time, milliseconds: its series end, as with a scrape that
     /// lacks them all, and `up` too.
     pub fn retire(&mut self, head: &mut Head, at: i64) {
-        let all = self.entries.iter_mut().chain([&mut self.up]);
+        let up = (self.up.seen > 0).then_some(&mut self.up);
+        let all = self.entries.iter_mut().chain(up);
         for entry in all.filter(|one| !one.states_time) {
             append(head, entry, at, stale_marker());
         }

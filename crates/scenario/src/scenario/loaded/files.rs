@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::{Document, items};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span, Value};
+use crate::scenario::reader::{expected, wrong};
 use crate::scenario::source::{FileProvider, load, load_manifest};
 use crate::scenario::yaml;
 
@@ -21,6 +22,7 @@ pub(super) struct Files<'a> {
     pub(super) histories: BTreeMap<String, usize>,
     /// The documents of manifests that commands name, by the path as typed.
     pub(super) actions: BTreeMap<String, Vec<Node>>,
+    pub(super) rules: Vec<Node>,
     pub(super) named: BTreeSet<String>,
     /// Files of folders and patterns that hold something else than objects, and where.
     pub(super) strangers: Vec<(String, Span)>,
@@ -109,6 +111,51 @@ impl Files<'_> {
                 )
             {
                 self.traces.insert(name.to_owned(), file);
+            }
+        }
+    }
+
+    /// Reads `rule_files` of `[prometheus]`: files and patterns, as Prometheus takes them.
+    pub(super) fn read_rules(&mut self, scenario: &Node, diagnostics: &mut Diagnostics) {
+        let listed = scenario.get("prometheus").and_then(|p| p.get("rule_files"));
+        let Some(listed) = listed else { return };
+        if !matches!(listed.value, Value::List(_)) {
+            wrong(
+                "rule_files",
+                listed,
+                expected("a list of paths", listed),
+                diagnostics,
+            );
+        }
+        for item in listed.items() {
+            let Some(name) = item.text() else {
+                wrong(
+                    "rule_files",
+                    item,
+                    expected("a file's path", item),
+                    diagnostics,
+                );
+                continue;
+            };
+            self.named.insert(name.to_owned());
+            let full = self.full(name);
+            let paths = match self.provider.glob(&full) {
+                Ok(paths) if name.contains(['*', '?', '[']) => paths,
+                _ => vec![full],
+            };
+            if paths.is_empty() {
+                let title = format!("no file matches {name}");
+                diagnostics.warning(
+                    item.span,
+                    title,
+                    "Prometheus loads no rules by this pattern",
+                );
+            }
+            for path in paths {
+                let parsed = load_manifest(self.provider, &path, Some(item.span), diagnostics)
+                    .map(|file| yaml::parse(file, diagnostics));
+                self.rules
+                    .extend(parsed.into_iter().flat_map(|parsed| parsed.documents));
             }
         }
     }

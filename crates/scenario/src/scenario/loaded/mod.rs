@@ -95,6 +95,8 @@ pub(in crate::scenario) struct Parsed {
     pub(in crate::scenario) histories: BTreeMap<String, usize>,
     /// The documents of manifests that the commands of `[[action]]` name, by the path as typed.
     pub(in crate::scenario) actions: BTreeMap<String, Vec<Node>>,
+    /// The rules files of `[prometheus]`.
+    pub(in crate::scenario) rules: Vec<Node>,
     /// Everything that the scenario named as a file when it was read.
     pub(in crate::scenario) named: BTreeSet<String>,
     /// Whether no manifest is missing or broken; if one is, what it would hold is unknown.
@@ -187,6 +189,7 @@ impl Loaded {
             traces: BTreeMap::new(),
             histories: BTreeMap::new(),
             actions: BTreeMap::new(),
+            rules: Vec::new(),
             named: BTreeSet::new(),
             strangers: Vec::new(),
             complete: true,
@@ -195,6 +198,7 @@ impl Loaded {
         files.read_loads(&scenario, &mut diagnostics);
         files.read_histories(&scenario, &mut diagnostics);
         files.read_actions(&scenario, &mut diagnostics);
+        files.read_rules(&scenario, &mut diagnostics);
         let manifests = files.read.into_keys().collect();
         let parsed = Parsed {
             scenario,
@@ -202,6 +206,7 @@ impl Loaded {
             traces: files.traces,
             histories: files.histories,
             actions: files.actions,
+            rules: files.rules,
             named: files.named,
             complete: files.complete,
         };

@@ -2,6 +2,7 @@
 //! against the manifests.
 
 mod actions;
+mod allowlist;
 mod calls;
 mod cluster_autoscaler;
 mod command;
@@ -114,7 +115,8 @@ pub(super) fn scenario(
     );
     stated.warn_of_defaults(&loads, diagnostics);
     controllers.vpa.clock = known.clock.get().unwrap_or_default();
-    let prometheus = prometheus::prometheus(&mut reader, &parsed.documents, diagnostics);
+    let (documents, rules) = (&parsed.documents, &parsed.rules);
+    let prometheus = prometheus::prometheus(&mut reader, documents, rules, diagnostics);
     stated.export(prometheus.is_some(), diagnostics);
     let (services, slos, exports) = (stated.specs, stated.slos, stated.exports);
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, &queues, diagnostics);

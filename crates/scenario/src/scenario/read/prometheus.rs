@@ -1,11 +1,15 @@
 //! `[prometheus]` and the adapter's ConfigMap; recording rules are read in [`super::rules`].
 
+use serde::Deserialize as _;
+
+use super::allowlist::allowlist;
 use super::{dist, rules};
 use crate::kubectl::yaml;
 use crate::prometheus::adapter::config::{Config, Rule};
-use crate::prometheus::adapter::{Adapter, Kinds, ResourceMetrics};
+use crate::prometheus::adapter::{Adapter, Kinds, ResourceMetrics, RuleProblem, check_rule};
 use crate::prometheus::promql::{self, Edition};
 use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::embedded;
 use crate::scenario::loaded::Document;
 use crate::scenario::manifest::{adapter_config, trigger_queries};
 use crate::scenario::model::{Component, Fault, FaultKind};
@@ -24,6 +28,7 @@ const SHORTEST: SimDuration = SimDuration::from_secs(1);
 pub(super) fn prometheus(
     root: &mut Reader<'_>,
     documents: &[Document],
+    rule_files: &[Node],
     diagnostics: &mut Diagnostics,
 ) -> Option<PrometheusSpec> {
     let mut made = PrometheusSpec::default();
@@ -42,7 +47,9 @@ pub(super) fn prometheus(
             made.edition = Edition::Two;
         }
         let listed = table.list("rules", diagnostics);
-        made.rules.extend(rules::stated(listed, diagnostics));
+        made.rules
+            .extend(rules::stated(listed, made.edition, diagnostics));
+        table.ask(&["rule_files"]);
         for item in table.list("queries", diagnostics) {
             match query(item) {
                 Ok(query) => made.queries.push(query),
@@ -52,6 +59,9 @@ pub(super) fn prometheus(
         if let Some(node) = table.get("adapter") {
             made.adapter = adapter(node, diagnostics);
         }
+        made.allowed_labels = allowlist("metric_labels_allowlist", &mut table, diagnostics);
+        made.allowed_annotations =
+            allowlist("metric_annotations_allowlist", &mut table, diagnostics);
         table.finish("`prometheus`", diagnostics);
     }
     let mut configs = documents
@@ -78,8 +88,12 @@ pub(super) fn prometheus(
         }
     }
     let interval_of_rules = interval_of_rules.unwrap_or(EVALUATION_INTERVAL);
-    made.rules
-        .extend(rules::of_manifests(documents, diagnostics));
+    made.rules.extend(rules::of_files(
+        rule_files,
+        documents,
+        made.edition,
+        diagnostics,
+    ));
     for (group, interval) in &mut made.rules {
         *interval = rules::interval(group, interval_of_rules);
     }
@@ -154,14 +168,13 @@ fn adapter(node: &Node, diagnostics: &mut Diagnostics) -> Option<AdapterSpec> {
         for item in table.list(key, diagnostics) {
             match serde_json::from_value::<Rule>(to_json(item)) {
                 Ok(rule) => {
-                    check_series(&rule, item.span, diagnostics);
+                    check(&rule, key == "external_rules", item, diagnostics);
                     rules.push(rule);
                 }
                 Err(error) => wrong(key, item, error.to_string(), diagnostics),
             }
         }
     }
-    check(&made.config, node.span, diagnostics);
     table.finish("`adapter`", diagnostics);
     Some(made)
 }
@@ -170,25 +183,63 @@ fn adapter(node: &Node, diagnostics: &mut Diagnostics) -> Option<AdapterSpec> {
 /// refuses there is no adapter.
 fn of_config_map(node: &Node, diagnostics: &mut Diagnostics) -> Option<Config> {
     let text = node.text().ok_or_else(|| expected("a text", node));
-    let config = text
-        .and_then(yaml::read)
-        .and_then(|json| serde_json::from_value(json).map_err(|error| error.to_string()))
-        .and_then(|config| startable(&config).map(|()| config));
-    match config {
-        Ok(config) => {
-            let config: Config = config;
-            Some(config)
+    let json = match text.and_then(yaml::read) {
+        Ok(json) => json,
+        Err(error) => return refused(node.span.first(), error, diagnostics),
+    };
+    let mut is_refused = false;
+    for (key, external) in [("rules", false), ("externalRules", true)] {
+        let rules = json.get(key).and_then(serde_json::Value::as_array);
+        for (place, rule) in rules.into_iter().flatten().enumerate() {
+            let (place, found) = (place.to_string(), Rule::deserialize(rule));
+            let (path, problem) = match found {
+                Ok(rule) => match check_rule(&rule, external) {
+                    Ok(()) => continue,
+                    Err(problem) => ([key, &place, problem.key], problem),
+                },
+                Err(error) => {
+                    let message = error.to_string();
+                    let (key_of, is_fatal) = ("", true);
+                    let problem = RuleProblem {
+                        key: key_of,
+                        message,
+                        is_fatal,
+                    };
+                    ([key, &place, ""], problem)
+                }
+            };
+            let span = embedded::find(&diagnostics.files, node, &path);
+            if problem.is_fatal {
+                is_refused = true;
+                let _ = refused(span, problem.message, diagnostics);
+            } else {
+                let title = "a rule of the adapter makes metrics without values";
+                let warning = diagnostics.warning(span, title, problem.message);
+                warning.help = Some(ASKED_IN_VAIN.to_owned());
+            }
         }
-        Err(error) => {
-            let title = "the adapter does not start with this configuration";
-            diagnostics.warning(node.span, title, error).help =
-                Some("HPAs get none of the adapter's metrics".to_owned());
-            None
-        }
+    }
+    if is_refused {
+        return None;
+    }
+    let config = serde_json::from_value(json).map_err(|error| error.to_string());
+    match config.and_then(|config| startable(&config).map(|()| config)) {
+        Ok(config) => Some(config),
+        Err(error) => refused(node.span.first(), error, diagnostics),
     }
 }
 
-/// Whether the adapter starts and can list series.
+const ASKED_IN_VAIN: &str = "an HPA that asks for one is told `unable to fetch metrics`";
+
+/// There is no adapter, for this reason.
+fn refused(span: Span, error: String, diagnostics: &mut Diagnostics) -> Option<Config> {
+    let title = "the adapter does not start with this configuration";
+    diagnostics.warning(span, title, error).help =
+        Some("HPAs get none of the adapter's metrics".to_owned());
+    None
+}
+
+/// Whether the adapter starts with what is not in single rules.
 fn startable(config: &Config) -> Result<(), String> {
     Adapter::new(config, Kinds::default())?;
     if let Some(rules) = &config.resource_rules {
@@ -198,11 +249,6 @@ fn startable(config: &Config) -> Result<(), String> {
             return Err(format!("not a valid duration string: {window:?}"));
         }
     }
-    let rules = config.rules.iter().chain(&config.external_rules);
-    for rule in rules {
-        promql::selector(&rule.series_query)
-            .map_err(|error| format!("`seriesQuery` {:?}: {error}", rule.series_query))?;
-    }
     Ok(())
 }
 
@@ -211,19 +257,23 @@ fn window(text: &str) -> SimDuration {
     text.parse().unwrap_or_default()
 }
 
-/// What the adapter refuses to start with.
-fn check(config: &Config, span: Span, diagnostics: &mut Diagnostics) {
-    if let Err(error) = Adapter::new(config, Kinds::default()) {
-        let title = "the adapter does not start with these rules";
-        diagnostics.error(span, title, error);
-    }
-}
-
-/// A rule that lists nothing, as its selector cannot be read.
-fn check_series(rule: &Rule, span: Span, diagnostics: &mut Diagnostics) {
-    if let Err(error) = promql::selector(&rule.series_query) {
-        let title = format!("`seriesQuery` is no selector: {}", rule.series_query);
-        diagnostics.error(span, title, error.to_string()).help =
-            Some("write for example `http_requests_total{namespace!=\"\",pod!=\"\"}`".to_owned());
-    }
+/// What is wrong with a rule of `[prometheus.adapter]`.
+fn check(rule: &Rule, external: bool, item: &Node, diagnostics: &mut Diagnostics) {
+    let Err(problem) = check_rule(rule, external) else {
+        return;
+    };
+    let key = item.get(problem.key).unwrap_or(item);
+    let (title, help) = match problem.key {
+        "seriesQuery" => (
+            format!("`seriesQuery` is no selector: {}", rule.series_query),
+            "write for example `http_requests_total{namespace!=\"\",pod!=\"\"}`",
+        ),
+        _ if problem.is_fatal => (
+            "the adapter does not start with this rule".to_owned(),
+            "rules are those of the adapter's `config.yaml`",
+        ),
+        _ => ("`metricsQuery` makes no query".to_owned(), ASKED_IN_VAIN),
+    };
+    let error = diagnostics.error(key.span, title, problem.message);
+    error.help = Some(help.to_owned());
 }

@@ -195,7 +195,7 @@ pub(super) fn vector(
         Function::Date(field) if arguments.is_empty() => {
             vec![nameless(field.of(at.div_euclid(1000)))]
         }
-        Function::Date(field) => mapped(vector(0)?, |v| field.of(v as i64)),
+        Function::Date(field) => mapped(vector(0)?, |v| field.of_value(v)),
         Function::Absent if vector(0)?.is_empty() => vec![absent(&arguments[0])],
         Function::Absent => Vec::new(),
         Function::AbsentOverTime => {
