@@ -3,9 +3,11 @@
 mod files;
 
 use files::Memory;
+use nlsim::prometheus::promql::Value;
 use nlsim::record::{Detail, Recording};
 use nlsim::scenario::{Built, Loaded};
-use nlsim::world::run;
+use nlsim::sim::SimTime;
+use nlsim::world::{Simulation, run};
 
 const WEB: &str = "
 apiVersion: apps/v1
@@ -228,5 +230,37 @@ fn without_prometheus_or_its_adapter_there_is_no_cpu() {
             texts.iter().any(|one| one.contains(text)),
             "{text}: {texts:?}"
         );
+    }
+}
+
+#[test]
+fn rules_come_from_files_too() {
+    let rule = |name: &str| {
+        format!(
+            "groups:\n- name: {name}\n  interval: 15s\n  rules:\n  - {{record: 'copy.of {name}', expr: up}}\n"
+        )
+    };
+    let mut files = Memory::default();
+    let text = "name = \"test\"\nmanifests = [\"m.yaml\"]\nsimulation = { duration = \"5m\" }\n\
+                [prometheus]\nscrape_interval = \"15s\"\nrule_files = [\"one.yml\", \"rules/*.yml\"]\n\
+                queries = ['{\"copy.of a\"}', '{\"copy.of b\"}']\n";
+    files.put("test.toml", text);
+    files.put("m.yaml", WEB);
+    files.put("one.yml", rule("a"));
+    files.put("rules/two.yml", rule("b"));
+    let built = Loaded::load("test.toml", &files).and_then(|loaded| loaded.build(&[]));
+    let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    let mut simulation = Simulation::with_detail(&built.scenario, 1, Detail::Summary);
+    simulation
+        .step_until(SimTime::from_secs(240))
+        .expect("a run");
+    for name in ["a", "b"] {
+        let query = format!("count({{\"copy.of {name}\"}})");
+        let Ok(Value::Vector(found)) = simulation.query(&query) else {
+            panic!("{name}");
+        };
+        // Kubelets and kube-state-metrics.
+        assert_eq!(found.len(), 1, "{name}");
+        assert!(found[0].value >= 2.0, "{name}");
     }
 }

@@ -11,7 +11,7 @@ use crate::prometheus::promql::{self, Edition};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::embedded;
 use crate::scenario::loaded::Document;
-use crate::scenario::manifest::{adapter_config, trigger_queries};
+use crate::scenario::manifest::{adapter_config, trigger_queries, version_and_kind};
 use crate::scenario::model::{Component, Fault, FaultKind};
 use crate::scenario::monitoring::{AdapterSpec, PrometheusSpec};
 use crate::scenario::node::{Node, Span};
@@ -87,6 +87,7 @@ pub(super) fn prometheus(
             });
         }
     }
+    warn_of_two_servers(made.adapter.as_ref(), documents, diagnostics);
     let interval_of_rules = interval_of_rules.unwrap_or(EVALUATION_INTERVAL);
     made.rules.extend(rules::of_files(
         rule_files,
@@ -102,6 +103,31 @@ pub(super) fn prometheus(
     let is_asked = node.is_some() || made.adapter.is_some() || !queries.is_empty();
     made.queries.extend(queries);
     is_asked.then_some(made)
+}
+
+/// Warns of KEDA beside an adapter with external rules: one APIService names one of them.
+fn warn_of_two_servers(
+    adapter: Option<&AdapterSpec>,
+    documents: &[Document],
+    diagnostics: &mut Diagnostics,
+) {
+    if adapter.is_none_or(|adapter| adapter.config.external_rules.is_empty()) {
+        return;
+    }
+    let is_scaled = |one: &&Document| {
+        let (version, kind) = version_and_kind(&one.node);
+        version.starts_with("keda.sh/") && kind == "ScaledObject"
+    };
+    if let Some(scaled) = documents.iter().find(is_scaled) {
+        let title = "KEDA and the Prometheus adapter both serve external.metrics.k8s.io";
+        let label = "a cluster has one APIService for it, which names one of them";
+        let warning = diagnostics.warning(scaled.node.span.first(), title, label);
+        warning.help = Some(
+            "here each answers for its own metrics; in a cluster move the adapter's externalRules to \
+             triggers of KEDA of the type `prometheus`"
+                .to_owned(),
+        );
+    }
 }
 
 /// A query that can be evaluated.
