@@ -161,6 +161,8 @@ pub struct Kubelet {
     runs: BTreeMap<usize, usize>,
     /// By workload: which container serves, and how much memory it holds at most.
     most_memory: Vec<Option<(usize, Option<Bytes>)>>,
+    /// By slot: a node, and no less than what its pods hold at most.
+    most_on: Vec<Option<(NodeId, Bytes)>>,
     /// The nodes whose memory is looked at.
     pressures: BTreeMap<NodeId, Pressure>,
     /// The nodes that were last posted as cordoned.
@@ -189,6 +191,7 @@ impl Kubelet {
             slowness: (1.0, None),
             runs: BTreeMap::new(),
             most_memory: Vec::new(),
+            most_on: Vec::new(),
             pressures: BTreeMap::new(),
             unschedulable: BTreeSet::new(),
             shutting_down: BTreeMap::new(),

@@ -50,6 +50,7 @@ impl Kubelet {
             self.most_memory.resize(workload + 1, None);
         }
         self.most_memory[workload] = Some((container, most));
+        self.most_on.clear();
     }
 
     /// A pod has come, or may hold more: its node is looked at from now on, if its pods together
@@ -57,27 +58,51 @@ impl Kubelet {
     pub fn watch_memory(&mut self, id: PodId, context: &mut Context<'_, Event>) {
         let store = &*context.store;
         let Some(pod) = store.pod(id) else { return };
-        let within = self
-            .most_of(pod)
-            .is_some_and(|most| most <= pod.requested().memory);
         let Some(node) = pod.node.filter(|node| !self.pressures.contains_key(node)) else {
             return;
         };
-        if within {
-            return;
-        }
         let Some(there) = store.find_node(node) else {
             return;
         };
-        let most = store.pods_of_node(node).map(|(_, pod)| self.most_of(pod));
-        let most = most.sum::<Option<Bytes>>();
-        let free = self.for_pods(there) - there.daemons.memory;
-        if most.is_some_and(|most| free - most >= self.config.eviction_hard) {
+        let own = self.most_of(pod);
+        let most_on = self.most_on.get(node.slot()).copied().flatten();
+        let known = most_on.filter(|(of, _)| *of == node);
+        let room = self.for_pods(there) - there.daemons.memory - self.config.eviction_hard;
+        // Pods that have left still count here, until that is more than there is.
+        let mut most = own.zip(known).map(|(own, (_, others))| others + own);
+        if most.is_none_or(|most| most > room) {
+            if own.is_some_and(|own| own <= pod.requested().memory) {
+                self.forget_most(node);
+                return;
+            }
+            let all = store.pods_of_node(node).map(|(_, pod)| self.most_of(pod));
+            most = all.sum();
+        }
+        if self.most_on.len() <= node.slot() {
+            self.most_on.resize(node.slot() + 1, None);
+        }
+        self.most_on[node.slot()] = most.map(|most| (node, most));
+        if most.is_some_and(|most| most <= room) {
             return;
         }
         self.pressures.insert(node, Pressure::default());
         let looks = context.now.0.div_euclid(PERIOD.0) + 1;
         context.at(SimTime(looks * PERIOD.0), Event::Monitor(node));
+    }
+
+    /// What the pods of a node hold at most has to be counted through again.
+    fn forget_most(&mut self, node: NodeId) {
+        if let Some(most) = self.most_on.get_mut(node.slot()) {
+            *most = None;
+        }
+    }
+
+    /// A resize of a pod is in force: it may hold more.
+    pub(super) fn watch_resized(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        if let Some(node) = context.store.pod(id).and_then(|pod| pod.node) {
+            self.forget_most(node);
+            self.watch_memory(id, context);
+        }
     }
 
     /// What a pod's containers hold at most, if that is bounded.

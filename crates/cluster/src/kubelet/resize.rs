@@ -227,6 +227,7 @@ impl Kubelet {
         }
         self.resizing.retain(|other| *other != id);
         context.write_pod(id, PodWrite::ResizeStatus(None));
+        self.watch_resized(id, context);
         for container in restarts {
             self.restart_for_resize(id, container, context);
         }

@@ -1,7 +1,12 @@
 //! Nodes without memory, and nodes that shut down.
 
+use proptest::prelude::*;
+
 use super::*;
-use crate::api::{Amounts, EventSink, Node, ObjectMeta, PodDraws, Readiness, Store, Uid, Write};
+use crate::api::{
+    Amounts, ContainerSpec, EventSink, Kind, Node, ObjectMeta, PodDraws, PodPhase, PodTemplate,
+    PodWrite, Readiness, Store, Uid, Write,
+};
 
 struct Rig {
     now: SimTime,
@@ -141,4 +146,62 @@ fn a_node_whose_machine_ends_is_not_posted_as_ready() {
     });
     rig.run_to(10);
     assert_eq!(rig.readiness(), Readiness::Stopping);
+}
+
+/// A pod whose container may hold so much, and requests so much, in MiB.
+fn pod_of(place: usize, most: i64, request: i64) -> Pod {
+    let container = ContainerSpec {
+        memory_request: Some(Bytes(request << 20)),
+        idle_memory: Bytes(most << 20),
+        ..ContainerSpec::default()
+    };
+    let template = PodTemplate {
+        containers: vec![container],
+        ..PodTemplate::default()
+    };
+    let meta = ObjectMeta::new("a", &format!("p-{place}"), Uid(place as u64), SimTime::ZERO);
+    Pod::new(meta, WorkloadId(0), Arc::new(template))
+}
+
+proptest! {
+    /// Pods that come and go: their node is looked at as soon as those on it could take more than
+    /// there is.
+    #[test]
+    fn a_node_is_looked_at_once_its_pods_could_take_more_than_there_is(
+        turns in prop::collection::vec((1i64..200, 1i64..200, 0u8..3), 1..60),
+    ) {
+        let config = ClusterConfig::default();
+        let mut rig = Rig::new(&config);
+        let (node, room) = (rig.node, Bytes(600 << 20));
+        let memory = Amounts { memory: room + config.eviction_hard, ..Amounts::default() };
+        let object = Node { capacity: memory, allocatable: memory, ..rig.store.node(node).clone() };
+        rig.with(|_, context| {
+            context.commit(Write::Workload(Kind::Deployment, "a".into(), "w".into()));
+            context.commit(Write::Delete(ObjectId::Node(node)));
+        });
+        let made = rig.store.commit(SimTime::ZERO, Write::CreateNode(Box::new(object)));
+        let Some(ObjectId::Node(node)) = made else { unreachable!("{made:?}") };
+        let mut there: Vec<(PodId, i64)> = Vec::new();
+        for (place, (most, request, leaves)) in turns.into_iter().enumerate() {
+            if leaves == 0 && !there.is_empty() {
+                let (id, _) = there.remove(most as usize % there.len());
+                let end = Write::Pod(id, PodWrite::End(PodPhase::Succeeded));
+                rig.store.commit(SimTime::ZERO, end);
+                continue;
+            }
+            let pod = pod_of(place, most, request);
+            let made = rig.store.commit(SimTime::ZERO, Write::CreatePod(Box::new(pod)));
+            let Some(ObjectId::Pod(id)) = made else { unreachable!("{made:?}") };
+            rig.store.commit(SimTime::ZERO, Write::Pod(id, PodWrite::Assume(node)));
+            there.push((id, most));
+            rig.with(|kubelet, context| kubelet.watch_memory(id, context));
+            let could = there.iter().map(|one| one.1).sum::<i64>() > 600;
+            let looks = rig.kubelet.pressures.contains_key(&node);
+            if looks {
+                prop_assert!(could, "{:?} do not take all", there);
+                break;
+            }
+            prop_assert!(!could || most <= request, "{:?} can take more", there);
+        }
+    }
 }
