@@ -61,6 +61,11 @@ pub struct Toleration {
 }
 
 impl Toleration {
+    /// Whether it is about the same as another, for however long (`MatchToleration`).
+    pub fn matches(&self, other: &Self) -> bool {
+        (&self.key, &self.value, self.effect) == (&other.key, &other.value, other.effect)
+    }
+
     /// Whether it tolerates a taint (`ToleratesTaint`).
     pub fn tolerates(&self, taint: &Taint) -> bool {
         self.effect.is_none_or(|effect| effect == taint.effect)

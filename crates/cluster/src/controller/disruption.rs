@@ -6,14 +6,14 @@
 //! evictions do not ask.
 
 mod events;
+mod scale;
 
 use super::pod_control::delete_pod;
-use crate::api::{
-    Context, IntOrPercent, ObjectId, PdbId, PodId, PodPhase, PodWrite, Selection, Store, WorkloadId,
-};
+use crate::api::{Context, IntOrPercent, PdbId, PodId, PodPhase, PodWrite, Selection, Store};
 use crate::sim::{SimDuration, SimTime};
 
 pub use events::observe;
+use scale::{Unscaled, scale, selected};
 
 /// The status of a PodDisruptionBudget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,7 +40,7 @@ pub struct SelectedPods {
 }
 
 /// What a budget allows (`getExpectedPodCount`, `updatePdbStatus`). An owner without a scale
-/// fails the calculation, and nothing is allowed.
+/// fails the calculation, and nothing is allowed: it says what it said before, at first nothing.
 pub fn budget(
     min_available: Option<IntOrPercent>,
     max_unavailable: Option<IntOrPercent>,
@@ -217,23 +217,27 @@ pub fn budget_status(id: PdbId, store: &Store) -> BudgetStatus {
         healthy: 0,
         scale: Some(0),
     };
-    let mut owners: Vec<WorkloadId> = Vec::new();
-    for pod in &store.selection(pdb.selection).members {
-        let Some(pod) = store.pod(*pod) else { continue };
+    for pod in selected(pdb, store) {
         pods.matched += 1;
         pods.healthy += i32::from(pod.is_ready() && !pod.evicted);
-        if !owners.contains(&pod.workload) {
-            owners.push(pod.workload);
-        }
     }
-    for owner in owners {
-        let scale = store.workload(owner).object.map(|object| match object {
-            ObjectId::Job(_) => None,
-            other => store.replicas(other),
-        });
-        // An owner that is gone asks for no pods.
-        let scale = scale.unwrap_or(Some(0));
-        pods.scale = pods.scale.zip(scale).map(|(sum, one)| sum + one);
+    match scale(pdb, store) {
+        Ok(scale) => pods.scale = Some(scale),
+        // Where owners had a scale while they were there, it says what it said then.
+        Err(Unscaled::Gone(_)) => {
+            pods.scale = Some(pods.matched);
+            return BudgetStatus {
+                disruptions_allowed: 0,
+                ..budget(pdb.min_available, pdb.max_unavailable, pods)
+            };
+        }
+        Err(Unscaled::Never(_)) => return BudgetStatus::default(),
     }
     budget(pdb.min_available, pdb.max_unavailable, pods)
+}
+
+/// Why a budget cannot say what it allows (`SyncFailed`), if it cannot.
+pub fn budget_error(id: PdbId, store: &Store) -> Option<String> {
+    let failed = scale(store.pdb(id)?, store).err()?;
+    Some(failed.to_string())
 }

@@ -107,8 +107,12 @@ impl Controller {
     /// (`getMinTolerationTime`).
     fn stay<'a>(&self, pod: &Pod, taints: impl Iterator<Item = &'a Taint>) -> Stay {
         let of_daemons = self.of_daemons.iter().filter(|_| pod.pinned.is_some());
-        let own = pod.template.tolerations.iter();
-        let tolerations = || of_daemons.clone().chain(own.clone()).chain(&self.defaults);
+        // One of its own that matches takes the place of its own (`AddOrUpdateToleration`).
+        let own = pod.template.tolerations.iter().map(|own| {
+            let mut of_daemons = of_daemons.clone();
+            of_daemons.find(|one| one.matches(own)).unwrap_or(own)
+        });
+        let tolerations = || own.clone().chain(of_daemons.clone()).chain(&self.defaults);
         let mut shortest: Option<i64> = None;
         for taint in taints {
             let Some(used) = tolerations().find(|one| one.tolerates(taint)) else {

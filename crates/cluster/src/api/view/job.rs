@@ -72,6 +72,7 @@ pub(super) fn stated(spec: &JobSpec) -> Value {
     json!({
         "activeDeadlineSeconds": spec.active_deadline.map(seconds),
         "backoffLimitPerIndex": spec.backoff_limit_per_index,
+        "managedBy": spec.managed_by.as_deref(),
         "maxFailedIndexes": spec.max_failed_indexes,
         "podFailurePolicy": failure.map(|rules| json!({
             "rules": rules.iter().map(failure_rule).collect::<Vec<_>>(),

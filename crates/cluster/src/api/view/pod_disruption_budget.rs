@@ -5,12 +5,18 @@ use serde_json::{Value, json};
 use super::{Clock, int_or_percent, meta, selector, truth};
 use crate::api::policy::PdbId;
 use crate::api::store::Store;
-use crate::controller::disruption::budget_status;
+use crate::controller::disruption::{budget_error, budget_status};
 
 pub(super) fn view(id: PdbId, store: &Store, clock: Clock) -> Option<Value> {
     let pdb = store.pdb(id)?;
     let status = budget_status(id, store);
     let allowed = status.disruptions_allowed > 0;
+    let error = budget_error(id, store);
+    let reason = match &error {
+        Some(_) => "SyncFailed",
+        None if allowed => "SufficientPods",
+        None => "InsufficientPods",
+    };
     let selected = if pdb.selector.is_empty() {
         json!({})
     } else if pdb.selector.is_nothing() {
@@ -30,9 +36,9 @@ pub(super) fn view(id: PdbId, store: &Store, clock: Clock) -> Option<Value> {
         },
         "status": {
             "conditions": [{
-                "message": "",
+                "message": error.unwrap_or_default(),
                 "observedGeneration": pdb.meta.generation,
-                "reason": if allowed { "SufficientPods" } else { "InsufficientPods" },
+                "reason": reason,
                 "status": truth(allowed),
                 "type": "DisruptionAllowed",
             }],

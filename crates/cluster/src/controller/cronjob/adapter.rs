@@ -194,7 +194,7 @@ impl Controller {
                 id,
                 name: Arc::clone(&job.meta.name),
                 uid: job.meta.uid,
-                started: job.meta.created.0,
+                started: (job.status.start_time).map(|start| start.0.div_euclid(NANOS)),
                 end: job.status.end(),
                 completed: job
                     .status
@@ -318,6 +318,9 @@ impl Controller {
         let job = if let Some(there) = found {
             let owner = context.store.meta(there).and_then(|meta| meta.owner);
             if owner != Some(ObjectId::CronJob(id)) {
+                // It leaves the rest to whoever made that one.
+                under_way.again = None;
+                under_way.writes_status = *cron_job.status != under_way.status;
                 return;
             }
             Some(there)

@@ -34,8 +34,8 @@ pub struct Child {
     pub name: Arc<str>,
     /// `metadata.uid`.
     pub uid: Uid,
-    /// `status.startTime`, in nanoseconds.
-    pub started: i64,
+    /// `status.startTime`, in whole seconds of the run.
+    pub started: Option<i64>,
     /// How it has ended.
     pub end: Option<JobEnd>,
     /// `status.completionTime`, in seconds since 1970.
@@ -115,7 +115,9 @@ fn clean_up(spec: &CronJobSpec, jobs: &[Child], outcome: &mut Decision) {
         let is_such = |job: &&Child| job.end.is_some_and(|end| end.failed == failed);
         let mut finished: Vec<&Child> = jobs.iter().filter(is_such).collect();
         let excess = finished.len().saturating_sub(limit.max(0) as usize);
-        finished.sort_by(|a, b| (a.started, &a.name).cmp(&(b.started, &b.name)));
+        // One that never started counts as the youngest (`byJobStartTime`).
+        let age = |job: &Child| (job.started.is_none(), job.started);
+        finished.sort_by(|a, b| (age(a), &a.name).cmp(&(age(b), &b.name)));
         for job in finished.into_iter().take(excess) {
             outcome.delete(job.id, &job.name);
         }

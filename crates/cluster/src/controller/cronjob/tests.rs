@@ -72,7 +72,7 @@ fn child(id: JobId, name: &str, started: i64, end: Option<bool>) -> Child {
         id,
         name: name.into(),
         uid: Uid(0),
-        started: started * NANOS,
+        started: Some(started),
         end: end.map(|failed| JobEnd {
             failed,
             at: SimTime::from_secs(started + 10),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{DaemonPod, OnNode, Steps, manage, rolling_update};
 use crate::api::{
     Change, Context, DaemonSet, DaemonSetId, MEMORY_PRESSURE, NOT_READY, Node, NodeId, ObjectId,
-    Pod, PodId, Store, TaintEffect, UNREACHABLE, What, matches, untolerated,
+    Pod, PodId, PodPhase, Store, TaintEffect, UNREACHABLE, What, allows_node, untolerated,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::calls::Caller;
@@ -106,7 +106,14 @@ impl Controller {
         let mut pods = nodes.iter().flat_map(|node| &node.pods);
         let wait = SimDuration::from_secs(set.update.min_ready_seconds.into());
         let waits = pods.any(is_waiting).then_some(wait);
-        let Steps { create, delete } = steps;
+        let Steps {
+            create,
+            delete,
+            ended,
+        } = steps;
+        for (node, pod) in ended {
+            tell_of_ended(id, node, pod, context);
+        }
         if !create.is_empty() {
             let count = create.len();
             self.creating.insert(id.slot(), create.into());
@@ -137,11 +144,36 @@ impl Controller {
     }
 }
 
+/// The event of a pod that has ended and is deleted for that.
+fn tell_of_ended(id: DaemonSetId, node: NodeId, pod: PodId, context: &mut Context<'_, Event>) {
+    let store = &*context.store;
+    let (Some(pod), Some(node)) = (store.pod(pod), store.find_node(node)) else {
+        return;
+    };
+    let (namespace, name, node) = (&pod.meta.namespace, pod.name(), node.name());
+    let object = ObjectId::DaemonSet(id);
+    if pod.phase == PodPhase::Failed {
+        let message = || {
+            format!(
+                "Found failed daemon pod {namespace}/{name} on node {node}, will try to kill it"
+            )
+        };
+        context.events.warning(object, "FailedDaemonPod", message);
+    } else {
+        let message = || {
+            format!(
+                "Found succeeded daemon pod {namespace}/{name} on node {node}, will try to delete it"
+            )
+        };
+        context.events.normal(object, "SucceededDaemonPod", message);
+    }
+}
+
 /// Whether a pod of this DaemonSet belongs on a node, and whether one that is there may stay
 /// (`NodeShouldRunDaemonPod`). Its pods tolerate nodes that are cordoned or short of memory, and
 /// stay on those that are not Ready.
 fn belongs(set: &DaemonSet, node: &Node) -> (bool, bool) {
-    let fits = matches(&set.template.node_selector, node.labels());
+    let fits = allows_node(&set.template, node);
     let repelled = |has_effect: fn(TaintEffect) -> bool| {
         let mut taints = untolerated(&node.taints, &set.template.tolerations, has_effect);
         taints.any(|taint| match taint.effect {

@@ -96,6 +96,8 @@ pub struct Steps<N, P> {
     pub create: Vec<N>,
     /// Pods that are deleted.
     pub delete: Vec<P>,
+    /// Those of them that are deleted because they have ended, with their nodes.
+    pub ended: Vec<(N, P)>,
 }
 
 impl<N, P> Default for Steps<N, P> {
@@ -103,6 +105,7 @@ impl<N, P> Default for Steps<N, P> {
         Self {
             create: Vec::new(),
             delete: Vec::new(),
+            ended: Vec::new(),
         }
     }
 }
@@ -131,6 +134,9 @@ pub fn manage<N: Copy, P: Copy>(nodes: &[OnNode<N, P>], update: &DaemonSetUpdate
         let there = node.pods.iter().filter(|pod| !pod.is_deleting);
         let (ended, running): (Vec<&DaemonPod<P>>, Vec<_>) = there.partition(|pod| pod.has_ended);
         steps.delete.extend(ended.iter().map(|pod| pod.key));
+        steps
+            .ended
+            .extend(ended.iter().map(|pod| (node.key, pod.key)));
         if !update.surges() {
             steps
                 .delete
@@ -138,7 +144,7 @@ pub fn manage<N: Copy, P: Copy>(nodes: &[OnNode<N, P>], update: &DaemonSetUpdate
             continue;
         }
         if running.is_empty() {
-            steps.create.push(node.key);
+            steps.create.extend(node.should_run.then_some(node.key));
             continue;
         }
         let oldest = |new: bool| running.iter().position(|pod| pod.is_new == new);
@@ -217,8 +223,8 @@ fn replace<'a, N: Copy + 'a, P: Copy + 'a>(
     let rest = (max_unavailable - unavailable).max(0) as usize;
     allowed.extend(candidates.into_iter().take(rest));
     Steps {
-        create: Vec::new(),
         delete: allowed,
+        ..Steps::default()
     }
 }
 
@@ -255,5 +261,6 @@ fn surge_beside<'a, N: Copy + 'a, P: Copy + 'a>(
     Steps {
         create: allowed,
         delete,
+        ended: Vec::new(),
     }
 }

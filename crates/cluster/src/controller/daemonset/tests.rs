@@ -28,6 +28,7 @@ fn steps(create: &[u8], delete: &[u8]) -> Steps<u8, u8> {
     Steps {
         create: create.to_vec(),
         delete: delete.to_vec(),
+        ended: Vec::new(),
     }
 }
 
@@ -67,9 +68,18 @@ fn each_node_has_one_pod_and_the_oldest_stays() {
         node(4, &[failed]),
         elsewhere,
     ];
-    assert_eq!(manage(&nodes, &ROLLING), steps(&[1], &[2, 4, 5]));
-    // A surging one does not wait for the end.
+    let expected = Steps {
+        ended: vec![(4, 4)],
+        ..steps(&[1], &[2, 4, 5])
+    };
+    assert_eq!(manage(&nodes, &ROLLING), expected);
+    // A surging one does not wait for the end, where a pod belongs.
     assert_eq!(manage(&nodes[2..3], &SURGING), steps(&[3], &[]));
+    let repelled = OnNode {
+        should_run: false,
+        ..node(3, &[ending])
+    };
+    assert_eq!(manage(&[repelled], &SURGING), steps(&[], &[]));
 }
 
 #[test]

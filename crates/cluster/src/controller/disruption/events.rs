@@ -1,6 +1,7 @@
-//! What the disruption controller says of budgets without pods and of pods with several budgets
-//! (`trySync`, `getPdbForPod`).
+//! What the disruption controller says of budgets without pods or without a scale, and of pods with
+//! several budgets (`trySync`, `getPdbForPod`).
 
+use super::budget_error;
 use crate::api::{Change, Context, ObjectId, PdbId, PodDisruptionBudget, PodId, Store, What};
 
 /// Heeds a change of a budget or a pod. Upstream repeats itself at each sync of a budget and each
@@ -9,8 +10,18 @@ pub fn observe<E>(change: Change, context: &mut Context<'_, E>) {
     match (change.object, change.what) {
         (ObjectId::PodDisruptionBudget(id), What::Created | What::Spec) => {
             report_empty(id, context);
+            report_failed(id, context);
         }
-        (ObjectId::Pod(id), What::Created) => report_several(id, context),
+        (ObjectId::Pod(id), What::Created) => {
+            report_several(id, context);
+            for budget in budgets_of(id, context.store) {
+                let selected = context.store.pdb(budget).map(|pdb| pdb.selection);
+                let members = selected.map(|one| context.store.selection(one).members.len());
+                if members == Some(1) {
+                    report_failed(budget, context);
+                }
+            }
+        }
         (ObjectId::Pod(id), What::Deleted) => {
             for budget in budgets_of(id, context.store) {
                 report_empty(budget, context);
@@ -39,6 +50,16 @@ fn report_empty<E>(id: PdbId, context: &mut Context<'_, E>) {
         let message = || "No matching pods found".to_owned();
         let object = ObjectId::PodDisruptionBudget(id);
         context.events.normal(object, "NoPods", message);
+    }
+}
+
+/// What a budget selects has no scale (`CalculateExpectedPodCountFailed`).
+fn report_failed<E>(id: PdbId, context: &mut Context<'_, E>) {
+    if let Some(error) = budget_error(id, context.store) {
+        let message = || format!("Failed to calculate the number of expected pods: {error}");
+        let object = ObjectId::PodDisruptionBudget(id);
+        let reason = "CalculateExpectedPodCountFailed";
+        context.events.warning(object, reason, message);
     }
 }
 

@@ -144,6 +144,9 @@ impl Controller {
             self.expire(id, context);
             return;
         }
+        if job.spec.is_managed_elsewhere() {
+            return;
+        }
         let pods = self.pods(id, context);
         let known = &self.known[id.slot()];
         let view = View {

@@ -66,6 +66,15 @@ impl Indexes {
         Self(made)
     }
 
+    /// Those of them below `completions`: what a Job that asks for fewer indexes now still counts
+    /// (`parseIndexesFromString`).
+    #[must_use]
+    pub fn below(&self, completions: i32) -> Self {
+        let intervals = self.0.iter().filter(|(first, _)| *first < completions);
+        let cut = intervals.map(|(first, last)| (*first, (*last).min(completions - 1)));
+        Self(cut.collect())
+    }
+
     /// How many there are.
     pub fn total(&self) -> i32 {
         self.0.iter().map(|(first, last)| last - first + 1).sum()
@@ -124,5 +133,20 @@ impl fmt::Display for Indexes {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beyond_the_completions_is_cut_off() {
+        let all = Indexes::read("0,2-4,6,7", 9).expect("it is one");
+        let below = |completions| all.below(completions).to_string();
+        assert_eq!(
+            [0, 1, 2, 4, 9].map(below),
+            ["", "0", "0", "0,2,3", "0,2-4,6,7"]
+        );
     }
 }

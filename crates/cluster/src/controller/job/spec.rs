@@ -37,6 +37,8 @@ pub struct JobSpec {
     pub failure_rules: Option<Arc<[FailureRule]>>,
     /// `successPolicy.rules`.
     pub success_rules: Option<Arc<[SuccessRule]>>,
+    /// `managedBy`.
+    pub managed_by: Option<Arc<str>>,
 }
 
 impl Default for JobSpec {
@@ -55,6 +57,7 @@ impl Default for JobSpec {
             replaces_failed_only: false,
             failure_rules: None,
             success_rules: None,
+            managed_by: None,
         }
     }
 }
@@ -62,6 +65,12 @@ impl Default for JobSpec {
 impl JobSpec {
     /// `backoffLimit` where it is not given.
     pub const BACKOFF_LIMIT: i32 = 6;
+
+    /// Whether another controller than the built-in one looks after it (`controllerName`).
+    pub fn is_managed_elsewhere(&self) -> bool {
+        let managed_by = self.managed_by.as_deref();
+        managed_by.is_some_and(|name| name != "kubernetes.io/job-controller")
+    }
 
     /// `restartPolicy` of its pods.
     pub fn restart_policy(&self) -> &'static str {

@@ -197,7 +197,8 @@ impl<'a> Sync<'a> {
         let status = self.view.status;
         let ended_well = valid.iter().filter(|pod| pod.phase == PodPhase::Succeeded);
         let new = ended_well.filter_map(|pod| pod.index);
-        self.known.succeeded = status.completed_indexes.with(new);
+        let completions = self.completions();
+        self.known.succeeded = status.completed_indexes.below(completions).with(new);
         let done = self.known.succeeded.total();
         self.succeeded = done;
         if let Some(limit) = self.spec.backoff_limit_per_index {
@@ -205,14 +206,17 @@ impl<'a> Sync<'a> {
                 let judgement = self.judge(pod);
                 judgement.fails_index || judgement.counts && pod.failures.0 >= limit
             });
-            let before = status.failed_indexes.clone().unwrap_or_default();
-            let lost = before.with(lost.filter_map(|pod| pod.index));
+            let before = status.failed_indexes.as_ref();
+            let before = before.map(|before| before.below(completions));
+            let lost = before
+                .unwrap_or_default()
+                .with(lost.filter_map(|pod| pod.index));
             let number = lost.total();
             if finished.is_none() {
                 *finished = if (self.spec.max_failed_indexes).is_some_and(|most| number > most) {
                     let message = "Job has exceeded the specified maximal number of failed indexes";
                     Some(self.fails("MaxFailedIndexesExceeded", message))
-                } else if number > 0 && number + done >= self.completions() {
+                } else if number > 0 && number + done >= completions {
                     Some(self.fails("FailedIndexes", "Job has failed indexes"))
                 } else {
                     None
@@ -426,7 +430,8 @@ impl<'a> Sync<'a> {
             }
         }
         if self.spec.indexed {
-            let indexes = self.view.status.completed_indexes.with(new_indexes);
+            let before = &self.view.status.completed_indexes;
+            let indexes = before.below(self.completions()).with(new_indexes);
             self.outcome.status.succeeded = indexes.total();
             self.outcome.status.completed_indexes = indexes;
             self.outcome.status.failed_indexes = self.known.failed.take();

@@ -56,6 +56,7 @@ pub(super) fn job_spec(spec: &batch::JobSpec, context: &mut Context<'_>) -> JobS
         replaces_failed_only: replaces_failed_only(spec, context),
         failure_rules,
         success_rules: success_rules(spec, indexed, completions.unwrap_or(0), context),
+        managed_by: spec.managed_by.as_deref().map(Arc::from),
     }
 }
 
