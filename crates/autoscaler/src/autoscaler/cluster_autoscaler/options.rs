@@ -2,7 +2,11 @@
 //!
 //! Source: `config/flags/flags.go`, `config/autoscaling_options.go`.
 
+mod inert;
+
 use std::str::FromStr;
+
+pub use inert::Inert;
 
 use super::expander::ExpanderKind;
 use crate::sim::SimDuration;
@@ -62,6 +66,18 @@ macro_rules! parsed {
 }
 
 parsed!(i64: "a whole number", i32: "a whole number", usize: "a whole number, 0 or more", f64: "a number");
+
+/// How nodes are counted that pods need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binpacking;
+
+/// Upstream has one estimator.
+impl FlagValue for Binpacking {
+    const EXPECTED: &'static str = "binpacking, the only estimator";
+    fn read(text: &str) -> Option<Self> {
+        (text == "binpacking").then_some(Self)
+    }
+}
 
 /// Expanders in the order in which they filter.
 impl FlagValue for Vec<ExpanderKind> {
@@ -152,6 +168,8 @@ options! {
     "frequent-loops-enabled" frequent_loops: bool = true;
     /// How to choose among groups.
     "expander" expanders: Vec<ExpanderKind> = vec![ExpanderKind::LeastWaste];
+    /// How to count the nodes that pods need.
+    "estimator" estimator: Binpacking = Binpacking;
     /// Nodes in the whole cluster at most; 0 is no limit.
     "max-nodes-total" max_nodes_total: i64 = 0;
     /// Cores in the whole cluster.

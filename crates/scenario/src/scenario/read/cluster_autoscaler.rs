@@ -35,6 +35,12 @@ pub(super) fn cluster_autoscaler(
                     })
             });
         }
+        for (flag, inert) in Options::inert() {
+            if flags.get(flag).is_some() {
+                let title = format!("`{flag}` changes nothing here");
+                diagnostics.warning(flags.key_span(flag), title, inert.why());
+            }
+        }
         if made.options.scan_interval < SimDuration::from_secs(1) {
             let title = "the scan-interval is too short";
             let span = flags.key_span("scan-interval");

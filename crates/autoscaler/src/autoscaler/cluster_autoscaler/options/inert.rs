@@ -1,0 +1,128 @@
+//! Upstream's flags that change nothing here.
+
+use super::Options;
+
+/// Why a flag of upstream's changes nothing here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inert {
+    /// It bounds or speeds up work that takes no time here.
+    Time,
+    /// Upstream 1.36.1 reads it and does nothing with it.
+    Unused,
+    /// It says how the process runs or whom it talks to.
+    Process,
+    /// What it turns on or tunes is not simulated.
+    Missing,
+}
+
+impl Inert {
+    /// The same in words.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Time => "it limits how long the autoscaler works, which takes no time here",
+            Self::Unused => "the Cluster Autoscaler 1.36 reads it and does nothing with it",
+            Self::Process => "it is about the process, not about what it decides",
+            Self::Missing => "what it is for is not simulated",
+        }
+    }
+}
+
+/// Upstream's flags that change nothing here.
+const INERT: &[(Inert, &[&str])] = &[
+    (
+        Inert::Time,
+        &[
+            "max-binpacking-time",
+            "max-bulk-soft-taint-time",
+            "max-nodegroup-binpacking-duration",
+            "scale-down-simulation-timeout",
+            "cluster-snapshot-parallelism",
+            "predicate-parallelism",
+            "parallel-scale-up",
+            "kube-client-burst",
+            "kube-client-qps",
+            "max-failing-time",
+            "max-inactivity",
+            "max-startup-time",
+            "node-deletion-delay-timeout",
+        ],
+    ),
+    (
+        Inert::Unused,
+        &[
+            "scale-down-candidates-pool-min-count",
+            "scale-down-candidates-pool-ratio",
+            "scale-down-non-empty-candidates-count",
+        ],
+    ),
+    (
+        Inert::Process,
+        &[
+            "address",
+            "cloud-config",
+            "cloud-provider",
+            "cluster-name",
+            "debugging-snapshot-enabled",
+            "emit-per-nodegroup-metrics",
+            "grpc-expander-cert",
+            "grpc-expander-url",
+            "kube-api-content-type",
+            "kubeconfig",
+            "kubernetes",
+            "leader-elect",
+            "logtostderr",
+            "max-node-skip-eval-time-tracker-enabled",
+            "namespace",
+            "node-group-auto-discovery",
+            "node-removal-latency-tracking-enabled",
+            "nodes",
+            "profiling",
+            "regional",
+            "status-config-map-name",
+            "stderrthreshold",
+            "user-agent",
+            "v",
+        ],
+    ),
+    (
+        Inert::Missing,
+        &[
+            "allowed-scheduler-names",
+            "async-node-groups",
+            "bypassed-scheduler-names",
+            "capacity-buffer-controller-enabled",
+            "capacity-buffer-pod-injection-enabled",
+            "capacity-quotas-enabled",
+            "drain-priority-config",
+            "dynamic-node-delete-delay-after-taint-enabled",
+            "enable-csi-node-aware-scheduling",
+            "enable-dynamic-resource-allocation",
+            "enable-proactive-scaleup",
+            "enable-provisioning-requests",
+            "force-delete-failed-nodes",
+            "gpu-total",
+            "ignore-taint",
+            "node-deletion-candidate-ttl",
+            "node-info-cache-expire-time",
+            "record-duplicated-events",
+            "salvo-scale-up",
+            "salvo-scale-up-budget",
+            "scale-from-unschedulable",
+            "scaleup-simulation-for-skipped-node-groups-enabled",
+            "startup-taint",
+            "status-taint",
+            "write-status-configmap",
+        ],
+    ),
+];
+
+impl Options {
+    /// Upstream's flags that change nothing here, and why.
+    pub fn inert() -> impl Iterator<Item = (&'static str, Inert)> {
+        let of_kind = |(why, flags): &(Inert, &'static [&'static str])| {
+            let why = *why;
+            flags.iter().map(move |flag| (*flag, why))
+        };
+        INERT.iter().flat_map(of_kind)
+    }
+}
