@@ -9,7 +9,7 @@ use std::time::Instant;
 use nlsim::record::Detail;
 use nlsim::scenario::Scenario;
 use nlsim::world;
-use shape::{WAVE, hpa, scenario};
+use shape::{WAVE, hpa, on_nodes, scenario};
 
 /// A run: its size as the curve tells it, and what is run.
 struct Run {
@@ -25,6 +25,37 @@ type Curve = fn() -> Vec<Run>;
 fn steady(groups: u32, pods: u32, nodes: u32, seconds: u32) -> Scenario {
     let usage = format!("usage = {{ cpu = \"{}m\", memory = \"50Mi\" }}", pods * 60);
     scenario(groups, pods, nodes, seconds, &usage, &hpa(None))
+}
+
+/// Services of 150 pods whose usage is higher by day, 30 pods a node, and the Cluster Autoscaler
+/// over nodes that may become more or fewer.
+fn autoscaled(groups: u32, nodes: u32, hours: u32, on: bool) -> Run {
+    let pods = nodes * 30 / groups;
+    let usage = format!(
+        "usage = {{ cpu = [[\"0h\", \"{}m\"], [\"8h\", \"{}m\"], [\"20h\", \"{}m\"]], \
+         memory = \"50Mi\", period = \"24h\" }}",
+        pods * 50,
+        pods * 60,
+        pods * 50
+    );
+    let (with, bounds) = if on {
+        ("with it", format!("min = 1\nmax = {}\n", nodes * 2))
+    } else {
+        ("without", String::new())
+    };
+    let node_group =
+        format!("count = {nodes}\ncpu = \"4\"\nmemory = \"16Gi\"\nmax_pods = 110\n{bounds}");
+    Run {
+        size: format!("{nodes} nodes, {} pods, {with}", groups * pods),
+        scenario: on_nodes(
+            groups,
+            pods,
+            hours * 3600,
+            &node_group,
+            (&usage, &hpa(None)),
+        ),
+        hours: f64::from(hours),
+    }
 }
 
 /// Groups of 5 to 14 pods that come and go every 700 seconds.
@@ -68,7 +99,7 @@ fn main() {
         .collect();
     let is_wanted =
         |curve: &str| wanted.is_empty() || wanted.iter().any(|one| curve.starts_with(one.as_str()));
-    let curves: [(&str, Curve); 4] = [
+    let curves: [(&str, Curve); 6] = [
         ("waves: pods that come and go", || {
             vec![
                 waves(1, 1, 24),
@@ -94,6 +125,15 @@ fn main() {
                     hours: 1.0,
                 })
                 .into()
+        }),
+        ("loops: of the Cluster Autoscaler, for an hour", || {
+            [100u32, 1000, 5000]
+                .into_iter()
+                .flat_map(|nodes| [false, true].map(|on| autoscaled(nodes / 5, nodes, 1, on)))
+                .collect()
+        }),
+        ("day: of the Cluster Autoscaler", || {
+            vec![autoscaled(1000, 5000, 24, true)]
         }),
         ("hours: of 100 pods", || {
             [24u32, 168, 720]

@@ -158,3 +158,34 @@ fn sidecars_are_ready_with_their_pods() {
     ));
     assert!(starting.contains("Init:0/1"), "{starting}");
 }
+
+#[test]
+fn the_cluster_autoscaler_writes_its_status() {
+    let nodes = "scenarios/nodes-day.toml -n kube-system";
+    let (code, told) = told(&format!("cm {nodes} --at 5s"));
+    assert_eq!(code, Some(0));
+    assert_eq!(told, "No resources found in kube-system namespace.\n");
+    let table = printed(&format!("cm {nodes} --at 2m"));
+    let rows: Vec<&str> = table.lines().map(str::trim_end).collect();
+    assert_eq!(
+        rows,
+        [
+            "NAME                        DATA   AGE",
+            "cluster-autoscaler-status   1      110s"
+        ]
+    );
+    let yaml = |at: &str| {
+        printed(&format!(
+            "cm cluster-autoscaler-status {nodes} --at {at} -o yaml"
+        ))
+    };
+    insta::assert_snapshot!("status", yaml("13h"));
+    // The last two nodes to go are told of, and when the state changed.
+    let evening = yaml("19h20m");
+    assert!(
+        evening.contains("      status: CandidatesPresent\n"),
+        "{evening}"
+    );
+    let watched = printed(&format!("cm {nodes} -w --no-headers -o name"));
+    assert!(watched.lines().count() > 8000, "a line for each loop");
+}

@@ -30,10 +30,22 @@ pub(crate) fn scenario(
     service: &str,
     hpa: &str,
 ) -> Scenario {
+    let node_group = format!("count = {nodes}\ncpu = \"64\"\nmemory = \"256Gi\"\nmax_pods = 250\n");
+    on_nodes(groups, pods, seconds, &node_group, (service, hpa))
+}
+
+/// The same on nodes as a `[[node_group]]` describes them.
+pub(crate) fn on_nodes(
+    groups: u32,
+    pods: u32,
+    seconds: u32,
+    node_group: &str,
+    (service, hpa): (&str, &str),
+) -> Scenario {
     let mut manifest = String::new();
     let mut text = format!(
         "name = \"pods\"\nmanifests = [\"m.yaml\"]\nsimulation.duration = \"{seconds}s\"\n\
-         [[node_group]]\ncount = {nodes}\ncpu = \"64\"\nmemory = \"256Gi\"\nmax_pods = 250\n"
+         [[node_group]]\n{node_group}"
     );
     for group in 0..groups {
         let name = format!("g{group}");

@@ -75,7 +75,11 @@ impl Simulation<'_> {
             self.tell_karpenter(id, change.what, now);
         }
         if let ObjectId::Node(id) = change.object {
+            self.tell_cluster_autoscaler_of_node(id);
             self.node_changed(id, change.what, now);
+        }
+        if change.what != What::Status {
+            self.tell_cluster_autoscaler_of_scale(change.object);
         }
         if let ObjectId::Deployment(id) = change.object {
             self.note_progress(change, id, now);

@@ -28,10 +28,12 @@ pub(super) enum Objects {
     Stored(api::Kind),
     /// Among the recorded events.
     Events,
+    /// What the control plane writes into ConfigMaps.
+    ConfigMaps,
 }
 
 /// The kinds that are simulated, and the names to suggest for them.
-const KINDS: [(&str, &str, Objects); 14] = [
+const KINDS: [(&str, &str, Objects); 15] = [
     (
         "Deployment",
         "deploy",
@@ -73,6 +75,7 @@ const KINDS: [(&str, &str, Objects); 14] = [
         "scaledjobs",
         Objects::Stored(api::Kind::ScaledJob),
     ),
+    ("ConfigMap", "cm", Objects::ConfigMaps),
     ("Event", "events", Objects::Events),
 ];
 

@@ -27,7 +27,7 @@ use printer::Printer;
 #[command(
     override_usage = "nlsim get [OPTIONS] <KIND> [NAME] <SCENARIO>",
     after_help = "Kinds: deploy, rs, sts, ds, jobs, cronjobs, pods, nodes, hpa, vpa, pdb, scaledobjects,
-scaledjobs, events.
+scaledjobs, cm, events.
 
 Examples:
   nlsim get hpa scenario.toml
@@ -87,6 +87,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let time = time(args, scenario)?;
     let stop = signal::interrupted()?;
     let mut simulation = Simulation::new(scenario, scenario.simulation.seed);
+    if matches!(asked.of, Objects::ConfigMaps) {
+        simulation.keep_config_maps();
+    }
     advance(&mut simulation, time, stop)?;
     let clock = clock(scenario, time);
     let objects = asked.objects(&simulation, clock);
@@ -200,6 +203,7 @@ impl Asked {
                 events.take(simulation.recording().events.iter());
                 events.list(clock)
             }
+            Objects::ConfigMaps => simulation.config_maps(clock),
             Objects::Stored(kind) => simulation.store().list(kind, None, clock),
         };
         objects.retain(|object| self.includes(object));

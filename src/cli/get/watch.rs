@@ -31,6 +31,9 @@ pub(super) fn watch(
             events.take(simulation.recording().events.iter());
             Watched::Events(events, simulation.recording().events.len())
         }
+        Objects::ConfigMaps => {
+            Watched::ConfigMaps(simulation.config_maps(clock(scenario, simulation.now())))
+        }
         Objects::Stored(kind) => {
             let store = simulation.store();
             let clock = clock(scenario, simulation.now());
@@ -56,6 +59,12 @@ pub(super) fn watch(
                     .map(|place| events.view(place, clock))
                     .collect()
             }
+            Watched::ConfigMaps(seen) => {
+                let now = simulation.config_maps(clock);
+                let changed = *seen != now;
+                seen.clone_from(&now);
+                if changed { now } else { Vec::new() }
+            }
             Watched::Stored(kind, seen) => {
                 let store = simulation.store();
                 let touched = touched(*kind, changes.iter().map(|(_, change)| change), store);
@@ -74,6 +83,8 @@ pub(super) fn watch(
 enum Watched {
     /// The events, and how many of the recorded ones are among them.
     Events(Events, usize),
+    /// ConfigMaps.
+    ConfigMaps(Vec<Value>),
     /// Objects of the store.
     Stored(Kind, BTreeMap<ObjectId, Value>),
 }

@@ -38,6 +38,7 @@ pub(in crate::conformance) fn replay(text: &str) -> Result<Report, ReplayError> 
 struct Scene {
     nodes: Vec<Node>,
     pods: Vec<Pod>,
+    pending: Vec<u32>,
     pdbs: Vec<Pdb>,
     controllers: Vec<Option<Controller>>,
 }
@@ -110,6 +111,7 @@ fn between(
         let pdbs = outside.pdbs();
         let seen = Observation {
             pods: &pods,
+            pending: &Observation::pending_among(&pods),
             pdbs: &pdbs,
             ..cast.observation(scene, now)
         };

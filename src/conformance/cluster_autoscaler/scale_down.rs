@@ -165,6 +165,8 @@ fn replay_unneeded(row: &UnneededRow, report: &mut Report) {
             now: SimTime::from_secs(tick.t_s),
             nodes: &nodes,
             pods: &[],
+            pending: &[],
+            changed: None,
             classes: &[],
             pdbs: &[],
             controllers: &[],
@@ -191,7 +193,12 @@ fn replay_unneeded(row: &UnneededRow, report: &mut Report) {
             deletions: BTreeMap::from([(GroupId(0), tick.deletions_in_progress)]),
         };
         let mut tracker = Tracker::min(&options, nodes.iter().map(|node| (node.group, &*shape)));
-        let found = unneeded.removable_at(&seen, &mut sizes, &mut tracker);
+        let found = unneeded.removable_at(
+            &seen,
+            &|node| nodes.get(node.0 as usize),
+            &mut sizes,
+            &mut tracker,
+        );
         let names = |found: &[NodeToBeRemoved], expected: &Option<Vec<String>>| {
             // Where the group's min decides, any will do.
             let name = |removal: &NodeToBeRemoved| row.nodes[removal.node.0 as usize].node.clone();

@@ -7,14 +7,15 @@ use rustc_hash::FxHashMap;
 
 use crate::api::{
     Extended, HOSTNAME, LabelSelector, Labelled, Labels, LocalVolume, ObjectId, Operator,
-    Placement, Pod, PodTemplate, Requirement, TaintEffect,
+    Placement, Pod, PodAffinityTerm, PodTemplate, Requirement, SpreadConstraint, TaintEffect,
 };
 use crate::autoscaler::cluster_autoscaler::drain::{Volume, blocking_local_storage};
 use crate::autoscaler::cluster_autoscaler::node_affinity::{
     NodeOperator, NodeRequirement, NodeTerm,
 };
 use crate::autoscaler::cluster_autoscaler::{
-    ClassId, ControllerKind, Effect, PodClass, Resources, SafeToEvict, Toleration,
+    ClassId, ControllerKind, Effect, PodAffinity, PodClass, PodTerm, Resources, SafeToEvict,
+    Spread, Toleration,
 };
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores};
@@ -50,19 +51,48 @@ impl Known {
         let terms = self.template.placement.iter();
         let mut terms = terms.flat_map(|one| &one.anti_affinity.required);
         terms.any(|term| {
-            term.topology_key == HOSTNAME
-                && term.matches(
-                    Labelled {
-                        namespace: &self.likeness.namespace,
-                        labels: &self.likeness.labels,
-                    },
-                    Labelled {
-                        namespace: &other.likeness.namespace,
-                        labels: &other.likeness.labels,
-                    },
-                )
+            term.topology_key == HOSTNAME && term.matches(self.labelled(), other.labelled())
         })
     }
+
+    fn labelled(&self) -> Labelled<'_> {
+        Labelled {
+            namespace: &self.likeness.namespace,
+            labels: &self.likeness.labels,
+        }
+    }
+
+    fn placement(&self) -> Option<&Placement> {
+        self.template.placement.as_deref()
+    }
+
+    /// Whether one of its topology spread constraints counts pods of the other class.
+    fn counts(&self, constraint: &SpreadConstraint, other: &Self) -> bool {
+        let selector = constraint.selector.as_ref();
+        let is_empty = selector.is_none_or(LabelSelector::is_empty) && constraint.same.is_empty();
+        let (own, others) = (&self.likeness, &other.likeness);
+        !is_empty
+            && own.namespace == others.namespace
+            && constraint.counts(&own.labels, &others.labels)
+    }
+
+    /// Whether pods of the other class match all terms of its affinity.
+    fn is_near(&self, other: &Self) -> bool {
+        let terms = self.placement().map(|one| one.affinity.required.as_slice());
+        let terms = terms.unwrap_or_default();
+        let matches = |term: &PodAffinityTerm| term.matches(self.labelled(), other.labelled());
+        !terms.is_empty() && terms.iter().all(matches)
+    }
+}
+
+fn required_spread(placement: &Placement) -> impl Iterator<Item = &SpreadConstraint> {
+    placement.spread.iter().filter(|one| one.required)
+}
+
+/// Terms by other keys than the host name: those are in `host_anti_affinity`.
+fn anti_affinity(placement: &Placement) -> impl Iterator<Item = &PodAffinityTerm> {
+    let terms = placement.anti_affinity.required.iter();
+    terms.filter(|term| term.topology_key != HOSTNAME)
 }
 
 /// All classes that there have been.
@@ -123,6 +153,7 @@ impl Classes {
             template: Arc::clone(&pod.template),
         }));
         self.keep_apart(place);
+        self.relate(place);
         ClassId(place)
     }
 
@@ -141,6 +172,55 @@ impl Classes {
                         .host_anti_affinity
                         .push(ClassId(other as u32));
                 }
+            }
+        }
+    }
+
+    /// What a new class means for the others' topology domains, and they for its.
+    fn relate(&mut self, new: u32) {
+        for other in 0..=new {
+            let pairs = [(new, other), (other, new)];
+            for (one, other) in &pairs[..if new == other { 1 } else { 2 }] {
+                self.relate_one(*one as usize, *other as usize);
+            }
+        }
+    }
+
+    /// What pods of one class want to know of those of another.
+    fn relate_one(&mut self, one: usize, other: usize) {
+        let (Some(known), Some(them)) = (&self.known[one], &self.known[other]) else {
+            return;
+        };
+        let Some(placement) = known.placement() else {
+            return;
+        };
+        let id = ClassId(other as u32);
+        let class = &mut self.list[one];
+        for (constraint, spread) in required_spread(placement).zip(&mut class.spread) {
+            if known.counts(constraint, them) {
+                spread.counted.push(id);
+            }
+        }
+        if known.is_near(them) {
+            class.affinity.matched.push(id);
+            class.affinity.matches_itself |= one == other;
+        }
+        let mut keeps_away = Vec::new();
+        for (term, apart) in anti_affinity(placement).zip(&mut class.anti_affinity) {
+            if term.matches(known.labelled(), them.labelled()) {
+                apart.matched.push(id);
+                keeps_away.push(&term.topology_key);
+            }
+        }
+        let theirs = &mut self.list[other].kept_away_by;
+        for key in keeps_away {
+            let owner = ClassId(one as u32);
+            match theirs.iter_mut().find(|term| term.topology_key == *key) {
+                Some(term) => term.matched.push(owner),
+                None => theirs.push(PodTerm {
+                    topology_key: key.clone(),
+                    matched: vec![owner],
+                }),
             }
         }
     }
@@ -241,7 +321,42 @@ fn class_of(pod: &Pod, kind: ControllerKind, requests: Resources) -> PodClass {
             .filter_map(|port| u16::try_from(port.port).ok())
             .collect(),
         tolerations: tolerations.collect(),
-        ..PodClass::new(requests)
+        ..domains_of(pod, PodClass::new(requests))
+    }
+}
+
+/// What the class asks of topology domains; which pods count is found out later.
+fn domains_of(pod: &Pod, class: PodClass) -> PodClass {
+    let Some(placement) = pod.template.placement.as_deref() else {
+        return class;
+    };
+    let spread = required_spread(placement).map(|one| Spread {
+        topology_key: one.topology_key.clone(),
+        max_skew: one.max_skew,
+        min_domains: one.min_domains,
+        honors_affinity: one.honors_affinity,
+        honors_taints: one.honors_taints,
+        counted: Vec::new(),
+        counts_itself: one.counts(&pod.meta.labels, &pod.meta.labels),
+    });
+    let apart = anti_affinity(placement).map(|term| PodTerm {
+        topology_key: term.topology_key.clone(),
+        matched: Vec::new(),
+    });
+    let near = placement.affinity.required.iter();
+    PodClass {
+        has_spread: !placement.spread.is_empty(),
+        spreads_by_host: placement
+            .spread
+            .iter()
+            .any(|one| one.topology_key == HOSTNAME),
+        spread: spread.collect(),
+        affinity: PodAffinity {
+            keys: near.map(|term| term.topology_key.clone()).collect(),
+            ..PodAffinity::default()
+        },
+        anti_affinity: apart.collect(),
+        ..class
     }
 }
 

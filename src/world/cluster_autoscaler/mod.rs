@@ -4,18 +4,23 @@
 //! The core is [`StaticAutoscaler`]; when a loop begins follows `loop/trigger.go`. A real loop
 //! takes time: here it acts at its begin, and the next begins [`LOOP_TIME`] later at the earliest.
 
+mod budgets;
 mod classes;
 mod outside;
+mod pods;
 mod report;
+mod status;
 mod view;
 
 use super::{Event as WorldEvent, Simulation};
-use crate::api::{Pod, PodId, What};
+use crate::api::{Clock, NodeId, ObjectId, Pod, PodId, What};
 use crate::autoscaler::cluster_autoscaler::{PodPrices, StaticAutoscaler, loop_trigger};
+use crate::autoscaler::vpa::WallClock;
 use crate::record::NodeAutoscalerRecord;
 use crate::scenario::Scenario;
 use crate::sim::{SimDuration, SimTime, Stream, Streams};
 use outside::World;
+use status::Status;
 use view::View;
 
 /// How long a loop takes.
@@ -44,6 +49,9 @@ pub(super) struct ClusterAutoscaler {
     /// The same for what goes on between loops.
     wakeup: (SimTime, u32),
     told: report::Told,
+    /// The status ConfigMap, if anybody wants it.
+    status: Option<Status>,
+    calendar: WallClock,
 }
 
 impl ClusterAutoscaler {
@@ -86,6 +94,8 @@ impl ClusterAutoscaler {
             ended: SimTime::ZERO,
             wakeup: (SimTime::MAX, 0),
             told: report::Told::default(),
+            status: None,
+            calendar: scenario.controllers.vpa.clock,
         })
     }
 }
@@ -96,6 +106,12 @@ impl Simulation<'_> {
         if let Some(autoscaler) = &mut self.cluster_autoscaler {
             for (id, pod) in self.store.pods() {
                 autoscaler.view.touch(id, pod);
+            }
+            for (id, _) in self.store.nodes() {
+                autoscaler.view.touch_node(id);
+            }
+            for (id, _) in self.store.daemon_sets() {
+                autoscaler.view.touch_object(ObjectId::DaemonSet(id));
             }
             let first = SimTime::ZERO + autoscaler.core.options().scan_interval;
             self.recorder.recording.node_autoscaler = Some(NodeAutoscalerRecord {
@@ -118,6 +134,20 @@ impl Simulation<'_> {
             let event = Event::Loop(autoscaler.next.1);
             self.queue
                 .schedule(at, WorldEvent::ClusterAutoscaler(event));
+        }
+    }
+
+    /// A node has changed, or has come or gone.
+    pub(super) fn tell_cluster_autoscaler_of_node(&mut self, id: NodeId) {
+        if let Some(autoscaler) = &mut self.cluster_autoscaler {
+            autoscaler.view.touch_node(id);
+        }
+    }
+
+    /// What an object is to be has changed.
+    pub(super) fn tell_cluster_autoscaler_of_scale(&mut self, id: ObjectId) {
+        if let Some(autoscaler) = &mut self.cluster_autoscaler {
+            autoscaler.view.touch_object(id);
         }
     }
 
@@ -196,6 +226,7 @@ impl Simulation<'_> {
             view,
             draws,
             told,
+            status,
             ..
         } = autoscaler;
         view.update(&self.store, &self.machines);
@@ -207,6 +238,10 @@ impl Simulation<'_> {
         };
         let mut draw = |among: usize| (draws.unit() * among as f64) as usize;
         let report = core.run_once(&seen, &mut world, &mut draw);
+        if let Some(status) = status {
+            let calendar = autoscaler.calendar;
+            status.write(&seen, core, Clock { calendar, now });
+        }
         self.record_loop(&report, core, &seen, (view, told));
         self.tell_of_cluster_autoscaler(&report.events, view);
         autoscaler.ended = now + LOOP_TIME;

@@ -154,17 +154,15 @@ impl Simulation<'_> {
                 made.push(self.about(*node, failed));
             }
         }
-        for (node, reason) in core.planner().unremovable() {
-            let Some(reason) = self.blocking(*reason, seen, view) else {
+        for (node, reason) in core.planner().found_at(now) {
+            let Some(reason) = self.blocking(reason, seen, view) else {
                 continue;
             };
-            if told.unremovable.get(node) != Some(&reason) {
-                told.unremovable.insert(*node, reason.clone());
-                made.push(self.about(*node, decision(NodeAction::Unremovable, reason)));
+            if told.unremovable.get(&node) != Some(&reason) {
+                told.unremovable.insert(node, reason.clone());
+                made.push(self.about(node, decision(NodeAction::Unremovable, reason)));
             }
         }
-        told.unremovable
-            .retain(|node, _| self.cloud.instance(instance_id(*node)).node.is_some());
         if let Some(record) = &mut self.recorder.recording.node_autoscaler {
             record.loops += 1;
             record.decisions.extend(made);

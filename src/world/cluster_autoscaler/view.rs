@@ -6,19 +6,20 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::super::machines::Machine;
+use super::budgets::Budgets;
 use super::classes::{Classes, effect};
+use super::pods::Pods;
 use crate::api::{
-    Amounts, LabelSelector, Node as ApiNode, NodeId as ApiNodeId, ObjectId, PdbId, Pod as ApiPod,
-    PodId as ApiPodId, Store,
+    Amounts, Node as ApiNode, NodeId as ApiNodeId, ObjectId, Pod as ApiPod, PodId as ApiPodId,
+    Store,
 };
 use crate::autoscaler::cluster_autoscaler::{
-    ClassId, Controller, ControllerId, DaemonSet, GroupId, Node, NodeGroup, NodeGroupOptions,
-    NodeId, NodeShape, Observation, Pdb, Pod, PodId, PodPrices, Resources, Taint,
+    Changed, ClassId, Controller, ControllerId, DaemonSet, GroupId, Node, NodeGroup,
+    NodeGroupOptions, NodeId, NodeShape, Observation, Pod, PodId, PodPrices, Resources, Taint,
 };
 use crate::cloud::InstanceId;
 use crate::cluster::spec::NodeGroupSpec;
-use crate::controller::disruption::budget_status;
-use crate::sim::{SimDuration, SimTime};
+use crate::sim::{SimDuration, SimTime, work};
 use crate::units::{Bytes, Millicores};
 
 /// The taint of a node that is being deleted.
@@ -30,30 +31,41 @@ const DAEMONS: u32 = 1 << 31;
 /// Priorities of the expander `priority`: regular expressions on a group's name.
 pub(super) type Priorities = Vec<(i64, Vec<regex_lite::Regex>)>;
 
+/// A node, as far as it is remembered by the place of its object.
+#[derive(Debug, Clone)]
+struct Known {
+    node: ApiNodeId,
+    /// Which version of it.
+    version: u64,
+    instance: NodeId,
+    shape: Arc<NodeShape>,
+}
+
 /// Everything that a loop may look at.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) classes: Classes,
+    /// By id.
     pub(super) nodes: Vec<Node>,
-    pub(super) pods: Vec<Pod>,
-    pdbs: Vec<Pdb>,
-    /// The budgets' own: the selector, and how many classes have been searched with it.
-    searched: Vec<(PdbId, Arc<LabelSelector>, usize)>,
+    pub(super) pods: Pods,
+    budgets: Budgets,
     controllers: Vec<Option<Controller>>,
     /// Their numbers; the one without an object owns the DaemonSet pods that are not simulated.
     controller_ids: FxHashMap<Option<ObjectId>, ControllerId>,
-    /// Those that were there at the last look.
-    alive: Vec<(ObjectId, ControllerId)>,
+    /// Owners that may have changed.
+    touched_owners: Vec<ObjectId>,
     daemon_sets: Vec<DaemonSet>,
     pub(super) groups: Vec<NodeGroup>,
     prices: Option<PodPrices>,
     priorities: Option<Result<Priorities, String>>,
-    /// The objects of the pods, in the same order.
-    keys: Vec<(u32, ApiPodId)>,
     /// Pods that may have changed, by their numbers.
     touched: Vec<(u32, ApiPodId)>,
-    /// The last shape of each node, by slot, and of which version of it.
-    shapes: Vec<Option<(ApiNodeId, u64, Arc<NodeShape>)>>,
+    /// Nodes that may have changed.
+    touched_nodes: Vec<ApiNodeId>,
+    /// What is remembered of each node, by slot.
+    known: Vec<Option<Known>>,
+    /// Nodes that have changed since the last observation.
+    changed: Vec<NodeId>,
     /// By group of the scenario: its number here.
     group_ids: Vec<Option<GroupId>>,
     /// By group of the scenario: the class of the DaemonSet pods that are not simulated.
@@ -72,19 +84,19 @@ impl View {
         let mut view = Self {
             classes: Classes::default(),
             nodes: Vec::new(),
-            pods: Vec::new(),
-            pdbs: Vec::new(),
-            searched: Vec::new(),
+            pods: Pods::default(),
+            budgets: Budgets::default(),
             controllers: Vec::new(),
             controller_ids: FxHashMap::default(),
-            alive: Vec::new(),
+            touched_owners: Vec::new(),
             daemon_sets: Vec::new(),
             groups: Vec::new(),
             prices,
             priorities,
-            keys: Vec::new(),
             touched: Vec::new(),
-            shapes: Vec::new(),
+            touched_nodes: Vec::new(),
+            known: Vec::new(),
+            changed: Vec::new(),
             group_ids: Vec::new(),
             daemons: Vec::new(),
             unix_start,
@@ -144,12 +156,30 @@ impl View {
         self.touched.push((pod.serial as u32, id));
     }
 
+    /// A node may have changed.
+    pub(super) fn touch_node(&mut self, id: ApiNodeId) {
+        self.touched_nodes.push(id);
+    }
+
+    /// Another object may have changed: owners of pods and budgets matter.
+    pub(super) fn touch_object(&mut self, id: ObjectId) {
+        match id {
+            ObjectId::DaemonSet(_) => {
+                self.controller(Some(id));
+                self.touched_owners.push(id);
+            }
+            ObjectId::Deployment(_)
+            | ObjectId::ReplicaSet(_)
+            | ObjectId::StatefulSet(_)
+            | ObjectId::Job(_)
+            | ObjectId::PodDisruptionBudget(_) => self.touched_owners.push(id),
+            _ => {}
+        }
+    }
+
     /// The object of a pod that is listed.
     pub(super) fn key_of(&self, pod: PodId) -> Option<ApiPodId> {
-        let place = self
-            .keys
-            .binary_search_by_key(&pod.0, |(serial, _)| *serial);
-        Some(self.keys[place.ok()?].1)
+        self.pods.key_of(pod)
     }
 
     /// The observation as of the last [`View::update`].
@@ -157,9 +187,14 @@ impl View {
         Observation {
             now,
             nodes: &self.nodes,
-            pods: &self.pods,
+            pods: self.pods.list(),
+            pending: self.pods.pending(),
+            changed: Some(Changed {
+                nodes: &self.changed,
+                pods: self.pods.changed(),
+            }),
             classes: self.classes.list(),
-            pdbs: &self.pdbs,
+            pdbs: self.budgets.list(),
             controllers: &self.controllers,
             daemon_sets: &self.daemon_sets,
             groups: &self.groups,
@@ -169,20 +204,24 @@ impl View {
         }
     }
 
-    /// Takes in what has changed.
+    /// Takes in what has changed. Each time, the core has to see the result.
     pub(super) fn update(&mut self, store: &Store, machines: &[Machine]) {
-        self.pods.truncate(self.keys.len());
-        self.update_pods(store, machines);
-        self.update_nodes(store, machines);
-        let sets: Vec<ObjectId> = store
-            .daemon_sets()
-            .map(|(id, _)| ObjectId::DaemonSet(id))
-            .collect();
-        for set in sets {
-            self.controller(Some(set));
+        self.changed.clear();
+        self.pods.begin();
+        let mut nodes = std::mem::take(&mut self.touched_nodes);
+        nodes.sort_unstable();
+        nodes.dedup();
+        for id in &nodes {
+            self.update_node(*id, store, machines);
         }
-        self.update_controllers(store);
-        self.update_pdbs(store);
+        self.touched_nodes = nodes;
+        self.touched_nodes.clear();
+        let unlisted = self.update_pods(store, machines);
+        self.pods.end();
+        let scaled = self.update_controllers(store);
+        let changed = self.pods.changed_classes();
+        let all = scaled || unlisted;
+        self.budgets.update(store, &self.classes, all, changed);
     }
 
     fn controller(&mut self, owner: Option<ObjectId>) -> ControllerId {
@@ -190,91 +229,39 @@ impl View {
         let id = *self.controller_ids.entry(owner).or_insert(next);
         if id == next {
             self.controllers.push(Some(Controller { replicas: 1 }));
-            self.alive.extend(owner.map(|owner| (owner, id)));
+            self.touched_owners.extend(owner);
         }
         id
     }
 
-    /// What is gone never comes back: only the others are looked at.
-    fn update_controllers(&mut self, store: &Store) {
-        let controllers = &mut self.controllers;
-        self.alive.retain(|(object, id)| {
-            let seen = controller_of(*object, store);
-            controllers[id.0 as usize] = seen;
-            seen.is_some()
-        });
-    }
-
-    /// Classes never change: only new ones are matched.
-    fn update_pdbs(&mut self, store: &Store) {
-        let searched = std::mem::take(&mut self.searched).into_iter();
-        let mut known: FxHashMap<PdbId, (Arc<LabelSelector>, usize, Vec<ClassId>)> = searched
-            .zip(std::mem::take(&mut self.pdbs))
-            .map(|((id, selector, searched), pdb)| (id, (selector, searched, pdb.classes)))
-            .collect();
-        for (id, pdb) in store.pdbs() {
-            let known = known.remove(&id);
-            let same = known.filter(|(selector, ..)| *selector == pdb.selector);
-            let (selector, from, mut classes) =
-                same.unwrap_or_else(|| (Arc::clone(&pdb.selector), 0, Vec::new()));
-            let namespace = &pdb.meta.namespace;
-            classes.extend(self.classes.selected(from, namespace, &selector));
-            let searched = self.classes.list().len();
-            self.searched.push((id, selector, searched));
-            self.pdbs.push(Pdb {
-                disruptions_allowed: budget_status(id, store).disruptions_allowed,
-                classes,
-            });
+    /// Answers whether any object has changed that a budget may count by.
+    fn update_controllers(&mut self, store: &Store) -> bool {
+        let changed = !self.touched_owners.is_empty();
+        for object in self.touched_owners.drain(..) {
+            if let Some(id) = self.controller_ids.get(&Some(object)) {
+                self.controllers[id.0 as usize] = controller_of(object, store);
+            }
         }
+        changed
     }
 
-    fn update_pods(&mut self, store: &Store, machines: &[Machine]) {
+    /// Answers whether there are pods among them that were not listed: a budget may count them.
+    fn update_pods(&mut self, store: &Store, machines: &[Machine]) -> bool {
+        let mut unlisted = false;
         let mut touched = std::mem::take(&mut self.touched);
         touched.sort_unstable();
         touched.dedup();
-        let mut fresh: Vec<(u32, ApiPodId, Option<Pod>)> = Vec::with_capacity(touched.len());
+        work::count(touched.len());
         for (serial, key) in touched.drain(..) {
             let pod = store.pod(key).filter(|pod| pod.serial as u32 == serial);
-            let seen = pod.and_then(|pod| self.see_pod(pod, store, machines));
-            fresh.push((serial, key, seen));
+            if let Some(seen) = pod.and_then(|pod| self.see_pod(pod, store, machines)) {
+                self.pods.put(seen, Some(key));
+            } else {
+                unlisted |= !self.pods.remove(PodId(serial));
+            }
         }
         self.touched = touched;
-        let place = |keys: &[(u32, ApiPodId)], serial: u32| {
-            keys.binary_search_by_key(&serial, |(other, _)| *other)
-        };
-        // Those that stay are replaced where they are; only else the list is made anew.
-        let mut moves = false;
-        for (serial, _, seen) in &fresh {
-            match (place(&self.keys, *serial), seen) {
-                (Ok(place), Some(pod)) => self.pods[place] = *pod,
-                (Err(_), None) => {}
-                _ => moves = true,
-            }
-        }
-        if !moves {
-            return;
-        }
-        let (old_keys, old_pods) = (
-            std::mem::take(&mut self.keys),
-            std::mem::take(&mut self.pods),
-        );
-        let mut old = old_keys.into_iter().zip(old_pods).peekable();
-        let mut put = |key: (u32, ApiPodId), pod: Pod| {
-            self.keys.push(key);
-            self.pods.push(pod);
-        };
-        for (serial, key, seen) in fresh {
-            while let Some((key, pod)) = old.next_if(|((other, _), _)| *other < serial) {
-                put(key, pod);
-            }
-            old.next_if(|((other, _), _)| *other == serial);
-            if let Some(pod) = seen {
-                put((serial, key), pod);
-            }
-        }
-        for (key, pod) in old {
-            put(key, pod);
-        }
+        unlisted
     }
 
     /// A pod that is bound, or that the scheduler has found no node for.
@@ -301,55 +288,65 @@ impl View {
         })
     }
 
-    fn update_nodes(&mut self, store: &Store, machines: &[Machine]) {
-        self.nodes.clear();
-        let mut daemons = Vec::new();
-        for (id, node) in store.nodes() {
-            let Some(instance) = instance_of(id, machines) else {
-                continue;
-            };
-            let shape = self.shape(id, node);
-            let seconds = node.taints.iter().find(|taint| taint.key == TO_BE_DELETED);
-            let since = seconds.and_then(|taint| taint.value.parse::<i64>().ok());
-            // The pods of DaemonSets that are not simulated.
-            daemons.extend(self.daemons[node.group].map(|(class, controller)| Pod {
-                id: PodId(DAEMONS + instance.0),
-                class,
-                controller: Some(controller),
-                node: Some(instance),
-                created: node.meta.created,
-                deletion: None,
-                finished: false,
-            }));
-            let disabled = node.meta.annotations.get(SCALE_DOWN_DISABLED);
-            self.nodes.push(Node {
-                id: instance,
-                group: self.group_ids[node.group],
-                created: node.meta.created,
-                ready: node.is_ready(),
-                last_transition: node.ready_transition,
-                unschedulable: node.unschedulable,
-                scale_down_disabled: disabled.is_some_and(|value| value == "true"),
-                to_be_deleted: since
-                    .map(|since| SimTime::ZERO + SimDuration::from_secs(since - self.unix_start)),
-                shape,
-            });
+    /// Takes in a node that may have changed, or come, or gone.
+    fn update_node(&mut self, id: ApiNodeId, store: &Store, machines: &[Machine]) {
+        work::count(1);
+        let slot = id.slot();
+        if self.known.len() <= slot {
+            self.known.resize(slot + 1, None);
         }
-        self.nodes.sort_by_key(|node| node.id);
-        daemons.sort_by_key(|pod| pod.id);
-        self.pods.extend(daemons);
+        let now = store.find_node(id).zip(instance_of(id, machines));
+        let known = self.known[slot].take_if(|known| now.is_none() && known.node == id);
+        if let Some(known) = known {
+            self.lose_node(&known);
+            return;
+        }
+        let Some((node, instance)) = now else { return };
+        // Another node may have had the slot, and its end has not been told.
+        if let Some(former) = self.known[slot].take_if(|known| known.node != id) {
+            self.lose_node(&former);
+        }
+        let known = self.remember(id, node, instance);
+        let seconds = node.taints.iter().find(|taint| taint.key == TO_BE_DELETED);
+        let since = seconds.and_then(|taint| taint.value.parse::<i64>().ok());
+        let disabled = node.meta.annotations.get(SCALE_DOWN_DISABLED);
+        let seen = Node {
+            id: instance,
+            group: self.group_ids[node.group],
+            created: node.meta.created,
+            ready: node.is_ready(),
+            last_transition: node.ready_transition,
+            unschedulable: node.unschedulable,
+            scale_down_disabled: disabled.is_some_and(|value| value == "true"),
+            to_be_deleted: since
+                .map(|since| SimTime::ZERO + SimDuration::from_secs(since - self.unix_start)),
+            shape: known,
+        };
+        match self.nodes.binary_search_by_key(&instance, |node| node.id) {
+            Ok(place) => self.nodes[place] = seen,
+            Err(place) => self.nodes.insert(place, seen),
+        }
+        self.changed.push(instance);
     }
 
-    /// Labels, taints and capacity of a node.
-    fn shape(&mut self, id: ApiNodeId, node: &ApiNode) -> Arc<NodeShape> {
-        if self.shapes.len() <= id.slot() {
-            self.shapes.resize(id.slot() + 1, None);
+    fn lose_node(&mut self, known: &Known) {
+        let instance = known.instance;
+        if let Ok(place) = self.nodes.binary_search_by_key(&instance, |node| node.id) {
+            self.nodes.remove(place);
         }
+        // The pod that stands for DaemonSets that are not simulated.
+        self.pods.remove(PodId(DAEMONS + instance.0));
+        self.changed.push(instance);
+    }
+
+    /// Labels, taints and capacity of a node; a new one comes with its DaemonSets' pods.
+    fn remember(&mut self, id: ApiNodeId, node: &ApiNode, instance: NodeId) -> Arc<NodeShape> {
         let version = node.meta.resource_version;
-        if let Some((of, at, shape)) = &self.shapes[id.slot()]
-            && (*of, *at) == (id, version)
+        let slot = id.slot();
+        if let Some(known) = &self.known[slot]
+            && known.version == version
         {
-            return Arc::clone(shape);
+            return Arc::clone(&known.shape);
         }
         let labels = node.labels().iter();
         let extended = self.classes.extended(&node.extended);
@@ -362,7 +359,30 @@ impl View {
             capacity: of(node.capacity),
             allocatable: of(node.allocatable),
         });
-        self.shapes[id.slot()] = Some((id, version, Arc::clone(&shape)));
+        if let Some(known) = &mut self.known[slot] {
+            known.version = version;
+            known.shape = Arc::clone(&shape);
+            return shape;
+        }
+        // The pods of DaemonSets that are not simulated.
+        if let Some((class, controller)) = self.daemons[node.group] {
+            let pod = Pod {
+                id: PodId(DAEMONS + instance.0),
+                class,
+                controller: Some(controller),
+                node: Some(instance),
+                created: node.meta.created,
+                deletion: None,
+                finished: false,
+            };
+            self.pods.put(pod, None);
+        }
+        self.known[slot] = Some(Known {
+            node: id,
+            version,
+            instance,
+            shape: Arc::clone(&shape),
+        });
         shape
     }
 }

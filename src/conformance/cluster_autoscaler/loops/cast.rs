@@ -113,6 +113,8 @@ impl Cast {
             now,
             nodes: &scene.nodes,
             pods: &scene.pods,
+            pending: &scene.pending,
+            changed: None,
             classes: &self.classes,
             pdbs: &scene.pdbs,
             controllers: &scene.controllers,
@@ -151,13 +153,14 @@ impl Cast {
             })
             .collect();
         pods.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(other.1)));
-        let pods = pods.into_iter().map(|(_, _, pod)| self.pod(pod)).collect();
+        let pods: Vec<Pod> = pods.into_iter().map(|(_, _, pod)| self.pod(pod)).collect();
         let controller = |shape: &String| {
             let replicas = input.controllers.get(shape).map_or(0, |counts| counts.0);
             Some(Controller { replicas })
         };
         Scene {
             nodes,
+            pending: Observation::pending_among(&pods),
             pods,
             pdbs: self
                 .budgets(recorded)

@@ -5,7 +5,10 @@
 
 mod fastpath;
 
+use std::collections::BTreeSet;
+
 use super::model::{ClassId, GroupId, NodeGroup, PodClass};
+use super::simulator::TOO_SKEWED;
 use super::simulator::snapshot::{Placed, SimNode, Snapshot};
 use super::simulator::templates::Template;
 
@@ -86,7 +89,7 @@ struct State {
     first: usize,
     /// The last node added, and whether it has one of the pods.
     last: Option<(usize, bool)>,
-    with_pods: Vec<bool>,
+    with_pods: BTreeSet<usize>,
     scheduled: Vec<u32>,
     /// Nodes that are only counted.
     counted: i64,
@@ -94,11 +97,7 @@ struct State {
 
 impl State {
     fn track(&mut self, pod: u32, slot: usize) {
-        let index = slot - self.first;
-        if self.with_pods.len() <= index {
-            self.with_pods.resize(index + 1, false);
-        }
-        self.with_pods[index] = true;
+        self.with_pods.insert(slot);
         if let Some((last, used)) = &mut self.last
             && *last == slot
         {
@@ -129,7 +128,7 @@ pub fn estimate(
     let mut state = State {
         first: snapshot.slots(),
         last: None,
-        with_pods: Vec::new(),
+        with_pods: BTreeSet::new(),
         scheduled: Vec::new(),
         counted: 0,
     };
@@ -153,7 +152,7 @@ pub fn estimate(
     }
     snapshot.revert();
     Estimate {
-        nodes: state.with_pods.iter().filter(|used| **used).count() as i64 + state.counted,
+        nodes: state.with_pods.len() as i64 + state.counted,
         pods: state.scheduled,
     }
 }
@@ -206,9 +205,19 @@ fn on_new_nodes(
             class,
         };
         if let Some((last, used)) = state.last {
-            if snapshot.schedule_on(placed, last).is_ok() {
+            let Err(reasons) = snapshot.schedule_on(placed, last) else {
                 state.track(*pod, last);
                 continue;
+            };
+            // A pod that spreads over hosts may fit on another node by now. As upstream: a node
+            // that was there before counts as if it were new.
+            let spreads = snapshot.classes()[class.index()].spreads_by_host;
+            if spreads && reasons == [TOO_SKEWED] {
+                let all = 0..snapshot.slots();
+                if let Some(slot) = snapshot.schedule_on_any_but(placed, all, last) {
+                    state.track(*pod, slot);
+                    continue;
+                }
             }
             // An empty node that does not do: another one would not either.
             if !used {

@@ -35,8 +35,9 @@ mod tests;
 
 pub use events::{Event, EventKind, Involved};
 pub use model::{
-    ClassId, Controller, ControllerId, ControllerKind, DaemonSet, GroupId, Node, NodeGroup, NodeId,
-    NodeShape, Observation, Pdb, Pod, PodClass, PodId, PodPrices, SafeToEvict, Toleration,
+    Changed, ClassId, Controller, ControllerId, ControllerKind, DaemonSet, GroupId, Node,
+    NodeGroup, NodeId, NodeShape, Observation, Pdb, Pod, PodAffinity, PodClass, PodId, PodPrices,
+    PodTerm, SafeToEvict, Spread, Toleration,
 };
 pub use options::{NodeGroupOptions, OptionError, Options};
 pub use outside::{EvictError, Instance, InstanceError, Outside};

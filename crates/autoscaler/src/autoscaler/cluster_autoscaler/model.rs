@@ -6,8 +6,6 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use super::options::NodeGroupOptions;
 use super::resources::Resources;
 use super::taints::{DELETION_CANDIDATE, TO_BE_DELETED, Taint};
@@ -103,6 +101,45 @@ impl Toleration {
     }
 }
 
+/// A topology spread constraint that has to be met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spread {
+    /// `topologyKey`.
+    pub topology_key: String,
+    /// `maxSkew`.
+    pub max_skew: i64,
+    /// `minDomains`.
+    pub min_domains: usize,
+    /// `nodeAffinityPolicy: Honor`.
+    pub honors_affinity: bool,
+    /// `nodeTaintsPolicy: Honor`.
+    pub honors_taints: bool,
+    /// The classes whose pods it counts.
+    pub counted: Vec<ClassId>,
+    /// Whether it counts the pod that has it.
+    pub counts_itself: bool,
+}
+
+/// A required term of a pod affinity, by what it means for others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodTerm {
+    /// `topologyKey`.
+    pub topology_key: String,
+    /// The classes whose pods it is about.
+    pub matched: Vec<ClassId>,
+}
+
+/// The required terms of a pod affinity.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PodAffinity {
+    /// The terms' keys.
+    pub keys: Vec<String>,
+    /// The classes whose pods match all terms.
+    pub matched: Vec<ClassId>,
+    /// Whether the pod itself does.
+    pub matches_itself: bool,
+}
+
 /// Pods with the same labels and a semantically equal spec: what decides where they may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(
@@ -144,6 +181,18 @@ pub struct PodClass {
     pub host_ports: Vec<u16>,
     /// Classes with which it may not share a host (required anti-affinity per hostname).
     pub host_anti_affinity: Vec<ClassId>,
+    /// Whether it has any topology spread constraints, those that only rank nodes too.
+    pub has_spread: bool,
+    /// Whether any of them is by host name.
+    pub spreads_by_host: bool,
+    /// Its topology spread constraints that have to be met.
+    pub spread: Vec<Spread>,
+    /// Near which pods it has to be.
+    pub affinity: PodAffinity,
+    /// Away from which pods it has to be, by other keys than the host name.
+    pub anti_affinity: Vec<PodTerm>,
+    /// Which pods have to be away from it, by other keys than the host name.
+    pub kept_away_by: Vec<PodTerm>,
 }
 
 impl PodClass {
@@ -167,6 +216,12 @@ impl PodClass {
             tolerations: Vec::new(),
             host_ports: Vec::new(),
             host_anti_affinity: Vec::new(),
+            has_spread: false,
+            spreads_by_host: false,
+            spread: Vec::new(),
+            affinity: PodAffinity::default(),
+            anti_affinity: Vec::new(),
+            kept_away_by: Vec::new(),
         }
     }
 
@@ -303,6 +358,17 @@ pub struct PodPrices {
 /// priority; or what is wrong with it.
 pub type Priorities<'a> = Result<&'a [(i64, Vec<regex_lite::Regex>)], &'a str>;
 
+/// What is not as the last observation showed it. Who names changes keeps nodes in the order of
+/// their ids, and a pod in its place as long as it is there: a place without a pod holds one
+/// that is neither bound nor pending.
+#[derive(Debug, Clone, Copy)]
+pub struct Changed<'a> {
+    /// Nodes that are new, changed or gone, or whose instance is.
+    pub nodes: &'a [NodeId],
+    /// Places of pods that are new, changed or gone.
+    pub pods: &'a [u32],
+}
+
 /// Everything that a loop may look at.
 #[derive(Debug, Clone, Copy)]
 pub struct Observation<'a> {
@@ -312,6 +378,10 @@ pub struct Observation<'a> {
     pub nodes: &'a [Node],
     /// All pods that are bound or unschedulable.
     pub pods: &'a [Pod],
+    /// The places of those without a node, in order.
+    pub pending: &'a [u32],
+    /// What has changed since the last observation; `None` if anything may have.
+    pub changed: Option<Changed<'a>>,
     /// All classes of pods.
     pub classes: &'a [PodClass],
     /// All budgets.
@@ -339,9 +409,11 @@ impl<'a> Observation<'a> {
         &self.groups[id.index()]
     }
 
-    /// The nodes by id.
-    pub fn nodes_by_id(&self) -> FxHashMap<NodeId, &'a Node> {
-        self.nodes.iter().map(|node| (node.id, node)).collect()
+    /// The places of the pods of a list that have no node.
+    pub fn pending_among(pods: &[Pod]) -> Vec<u32> {
+        let places = pods.iter().zip(0..);
+        let pending = places.filter(|(pod, _)| pod.node.is_none());
+        pending.map(|(_, place)| place).collect()
     }
 
     /// The ids of all groups, in the provider's order.

@@ -30,12 +30,11 @@ pub fn process(
     deletions: &InProgress,
 ) -> Vec<u32> {
     let class = |index: u32| seen.class(seen.pods[index as usize].class);
-    let mut pods: Vec<u32> = (0..seen.pods.len() as u32)
-        .filter(|index| {
-            let pod = &seen.pods[*index as usize];
-            pod.node.is_none() && pod.deletion.is_none() && !is_expendable(class(*index), options)
-        })
-        .collect();
+    let waits = |index: &u32| {
+        let pod = &seen.pods[*index as usize];
+        pod.deletion.is_none() && !is_expendable(class(*index), options)
+    };
+    let mut pods: Vec<u32> = seen.pending.iter().copied().filter(waits).collect();
     for node in deletions.nodes(true) {
         let Some(slot) = snapshot.slot(node) else {
             continue;

@@ -6,23 +6,22 @@ mod cleanup;
 mod scaling;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::backoff::BackoffReason;
 use super::clusterstate::ClusterStateRegistry;
 use super::events::{Event, Events, Involved};
-use super::model::{GroupId, Node, NodeId, Observation};
+use super::model::{GroupId, NodeId, Observation};
 use super::options::Options;
 use super::outside::Outside;
-use super::pod_list;
 use super::scale_down::actuator::{Actuator, Context};
 use super::scale_down::candidates::LocalDelays;
 use super::scale_down::deletion_tracker::{DeletionResult, InProgress};
 use super::scale_down::planner::Planner;
 use super::scale_down::{ScaleDownNode, ScaleDownResult};
 use super::scale_up::{Choice, ScaleUpStatus};
+use super::simulator::cluster::Cluster;
 use super::simulator::hinting::HintingSimulator;
-use super::simulator::snapshot::{NodeInfo, Placed, SimNode, Snapshot};
+use super::simulator::snapshot::Snapshot;
 use super::simulator::templates::Templates;
 use crate::sim::{SimDuration, SimTime};
 
@@ -62,9 +61,9 @@ pub struct StaticAutoscaler {
     registry: ClusterStateRegistry,
     templates: Templates,
     pod_list_hints: HintingSimulator,
+    cluster: Cluster,
     planner: Planner,
     actuator: Actuator,
-    previous_candidates: BTreeSet<NodeId>,
     local_delays: LocalDelays,
     last_index: usize,
     last_scale_up: SimTime,
@@ -91,8 +90,8 @@ impl StaticAutoscaler {
             options,
             templates: Templates::default(),
             pod_list_hints: HintingSimulator::default(),
+            cluster: Cluster::default(),
             actuator: Actuator::default(),
-            previous_candidates: BTreeSet::new(),
             local_delays: LocalDelays::default(),
             last_index: 0,
             last_scale_up: initial,
@@ -156,10 +155,12 @@ impl StaticAutoscaler {
     /// Does what is due by `seen.now` between loops; answers the events.
     pub fn advance(&mut self, seen: &Observation<'_>, outside: &mut dyn Outside) -> Vec<Event> {
         let mut events = Events::default();
+        self.cluster.take_in(seen, &self.options);
         self.registry.refresh_instances(seen, outside, seen.now);
         self.actuator.advance(&mut Context {
             seen,
             options: &self.options,
+            cluster: &self.cluster,
             outside,
             events: &mut events,
             local_delays: &mut self.local_delays,
@@ -192,6 +193,7 @@ impl StaticAutoscaler {
                 error: None,
             },
         };
+        self.cluster.take_in(seen, &self.options);
         if let Some(message) = self.should_abort(seen) {
             self.planner.clean_up_unneeded();
             this.events
@@ -200,13 +202,20 @@ impl StaticAutoscaler {
             return this.report;
         }
         let deletions = self.deletions().clone();
-        let mut snapshot = self.snapshot(seen);
+        let mut snapshot = self.cluster.lend(seen, self.last_index);
         let force = self.options.force_daemon_sets;
-        self.templates.recompute(seen, &snapshot, force);
-        self.registry
-            .update_nodes(seen, &self.options, this.outside, &mut this.events);
+        self.templates
+            .recompute(seen, (&self.cluster, &snapshot), force);
+        self.registry.update_nodes(
+            seen,
+            &self.options,
+            this.outside,
+            &mut this.events,
+            (&mut self.cluster, &snapshot),
+        );
         let result = self.loop_body(&mut this, &mut snapshot, &deletions);
         self.last_index = snapshot.last_index;
+        self.cluster.give_back(snapshot);
         if this.report.scale_up.is_empty() {
             this.scale_up_not_run();
         }
@@ -227,29 +236,6 @@ impl StaticAutoscaler {
             return Some("Cluster has no nodes.");
         }
         (ready_nodes(seen) == 0).then_some("Cluster has no ready nodes.")
-    }
-
-    /// The nodes with the pods that count.
-    fn snapshot<'a>(&self, seen: &Observation<'a>) -> Snapshot<'a> {
-        let mut snapshot = Snapshot::new(seen.classes, self.last_index);
-        for node in seen.nodes {
-            let id = SimNode::Real(node.id);
-            let shape = Arc::clone(&node.shape);
-            snapshot.add_node(NodeInfo::new(id, node.group, shape, node.unschedulable));
-        }
-        for (index, pod) in seen.pods.iter().enumerate() {
-            let bound = pod.node.and_then(|node| snapshot.slot(node));
-            if let Some(slot) = bound
-                && !pod_list::is_expendable(seen.class(pod.class), &self.options)
-            {
-                let placed = Placed {
-                    pod: Some(index as u32),
-                    class: pod.class,
-                };
-                snapshot.add_pod(slot, placed);
-            }
-        }
-        snapshot
     }
 
     fn loop_body<'a>(
@@ -274,17 +260,17 @@ impl StaticAutoscaler {
         if self.fix_node_group_size(this)? {
             return Ok(());
         }
-        let nodes = self.replace_upcoming(this.seen, snapshot);
-        self.scale(this, snapshot, &nodes, deletions)
+        let left_out = self.replace_upcoming(this.seen, snapshot);
+        self.scale(this, snapshot, &left_out, deletions)
     }
 
-    /// Puts ready nodes into the snapshot for all that are on their way; answers the nodes that
-    /// are left.
-    fn replace_upcoming<'n>(
+    /// Puts ready nodes into the snapshot for all that are on their way; answers those of them
+    /// that are registered, which the snapshot does not have any more.
+    fn replace_upcoming(
         &self,
-        seen: &'n Observation<'_>,
+        seen: &Observation<'_>,
         snapshot: &mut Snapshot<'_>,
-    ) -> Vec<&'n Node> {
+    ) -> BTreeSet<NodeId> {
         let mut registered = BTreeSet::new();
         for group in seen.group_ids() {
             let (count, not_started) = self.registry.upcoming(group, seen.now);
@@ -302,10 +288,7 @@ impl StaticAutoscaler {
                 snapshot.remove_node(slot);
             }
         }
-        seen.nodes
-            .iter()
-            .filter(|node| !registered.contains(&node.id))
-            .collect()
+        registered
     }
 
     /// Upcoming nodes of a group, and those of them that are registered.

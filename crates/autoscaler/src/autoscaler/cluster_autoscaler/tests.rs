@@ -1,6 +1,7 @@
 //! Rules that no recording exercises, and what must hold whatever happens.
 
 mod cluster_state;
+mod domains;
 mod loops;
 mod parts;
 mod properties;

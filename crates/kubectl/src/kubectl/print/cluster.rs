@@ -1,4 +1,4 @@
-//! Rows of nodes, namespaces, Services, PodDisruptionBudgets and events.
+//! Rows of nodes, namespaces, Services, ConfigMaps, PodDisruptionBudgets and events.
 //!
 //! Upstream: `printers.go`, `printNode` and its neighbours.
 
@@ -28,6 +28,12 @@ pub(super) const NODE: Printer = (
 pub(super) const NAMESPACE: Printer = (&["Status", "Age"], |object, now| {
     let phase = text(object, &["status", "phase"]).unwrap_or_default();
     vec![phase.to_owned(), created(object, now)]
+});
+
+pub(super) const CONFIG_MAP: Printer = (&["Data", "Age"], |object, now| {
+    let count = |field: &str| object[field].as_object().map_or(0, serde_json::Map::len);
+    let data = count("data") + count("binaryData");
+    vec![data.to_string(), created(object, now)]
 });
 
 pub(super) const SERVICE: Printer = (

@@ -50,6 +50,7 @@ fn printer(kind: &Kind) -> Printer {
         "Namespace" => cluster::NAMESPACE,
         "Service" => cluster::SERVICE,
         "Event" => cluster::EVENT,
+        "ConfigMap" => cluster::CONFIG_MAP,
         _ => (&["Age"], |object, now| vec![created(object, now)]),
     }
 }

@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::instances::Instances;
 use super::{ClusterStateRegistry, warn};
 use crate::autoscaler::cluster_autoscaler::events::Events;
 use crate::autoscaler::cluster_autoscaler::model::{NodeId, Observation};
 use crate::autoscaler::cluster_autoscaler::options::Options;
-use crate::autoscaler::cluster_autoscaler::outside::Instance;
 
 /// The failed instances of a group by class and code of their error.
 type ByCode<'i> = BTreeMap<(bool, &'i str), (Vec<NodeId>, BTreeSet<&'i str>)>;
 
-fn by_code(instances: &[Instance]) -> ByCode<'_> {
+fn by_code(instances: &Instances) -> ByCode<'_> {
     let mut found = ByCode::new();
-    for instance in instances.iter().filter(|instance| instance.creating) {
+    for instance in instances.failed() {
         if let Some(error) = &instance.error {
             let entry = found
                 .entry((error.out_of_resources, error.code.as_str()))
@@ -40,8 +40,7 @@ impl ClusterStateRegistry {
                 .previous_instances
                 .get(group.index())
                 .into_iter()
-                .flatten()
-                .filter(|instance| instance.creating && instance.error.is_some())
+                .flat_map(Instances::failed)
                 .map(|instance| instance.id)
                 .collect();
             for ((out_of_resources, code), (failed, messages)) in by_code(&instances) {

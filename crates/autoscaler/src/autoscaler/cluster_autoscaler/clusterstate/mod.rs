@@ -14,17 +14,20 @@ pub use readiness::Readiness;
 pub use requests::TIMEOUT;
 pub use status::{GroupStatus, ScaleUpState};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use instances::InstancesCache;
+use instances::{Instances, InstancesCache};
+use readiness::NodeStates;
 use requests::ScaleUpRequest;
 
 use super::backoff::{BackoffReason, ExponentialBackoff};
 use super::events::{Events, Involved};
 use super::model::{GroupId, NodeId, Observation};
 use super::options::Options;
-use super::outside::{Instance, Outside};
-use crate::sim::SimTime;
+use super::outside::Outside;
+use super::simulator::cluster::Cluster;
+use super::simulator::snapshot::Snapshot;
+use crate::sim::{SimTime, work};
 
 /// How many nodes a group should have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,9 +70,11 @@ pub struct ClusterStateRegistry {
     scale_down_probed: Option<SimTime>,
     incorrect_sizes: BTreeMap<GroupId, IncorrectSize>,
     unregistered: BTreeMap<NodeId, Unregistered>,
-    deleted: BTreeSet<NodeId>,
-    instances: Vec<Vec<Instance>>,
-    previous_instances: Vec<Vec<Instance>>,
+    states: NodeStates,
+    instances: Vec<Instances>,
+    previous_instances: Vec<Instances>,
+    /// Which nodes there were when instances were last compared with them.
+    compared: u64,
     cache: InstancesCache,
     candidates: BTreeMap<GroupId, i64>,
     failures: Vec<(GroupId, BackoffReason)>,
@@ -92,9 +97,10 @@ impl ClusterStateRegistry {
             scale_down_probed: None,
             incorrect_sizes: BTreeMap::new(),
             unregistered: BTreeMap::new(),
-            deleted: BTreeSet::new(),
+            states: NodeStates::default(),
             instances: Vec::new(),
             previous_instances: Vec::new(),
+            compared: 0,
             cache: InstancesCache::new(now),
             candidates: BTreeMap::new(),
             failures: Vec::new(),
@@ -108,6 +114,7 @@ impl ClusterStateRegistry {
         options: &Options,
         outside: &mut dyn Outside,
         events: &mut Events,
+        (cluster, snapshot): (&mut Cluster, &Snapshot<'_>),
     ) {
         let targets: Vec<i64> = target_sizes(seen, outside);
         for group in seen.group_ids() {
@@ -116,15 +123,9 @@ impl ClusterStateRegistry {
             }
         }
         let instances = self.cache.get(seen, outside);
-        self.deleted = seen
-            .nodes
-            .iter()
-            .map(|node| node.id)
-            .filter(|node| !outside.has_instance(*node))
-            .collect();
         self.previous_instances = std::mem::replace(&mut self.instances, instances);
-        self.update_unregistered(seen);
-        self.update_readiness(seen, options);
+        self.update_unregistered(seen, cluster, snapshot);
+        self.update_readiness(seen, options, outside, (cluster, snapshot));
         self.update_ranges(seen, &targets);
         self.update_requests(seen, outside, events);
         self.handle_creation_errors(seen, options, events);
@@ -158,23 +159,36 @@ impl ClusterStateRegistry {
         self.cache.next_refresh()
     }
 
-    fn update_unregistered(&mut self, seen: &Observation<'_>) {
-        let registered: BTreeSet<NodeId> = seen.nodes.iter().map(|node| node.id).collect();
-        let mut unregistered = BTreeMap::new();
+    /// A group is looked at again if it was read anew, or nodes have come or gone.
+    fn update_unregistered(
+        &mut self,
+        seen: &Observation<'_>,
+        cluster: &Cluster,
+        snapshot: &Snapshot<'_>,
+    ) {
+        let nodes_changed = self.compared != cluster.generation();
+        self.compared = cluster.generation();
         for (group, instances) in seen.group_ids().zip(&self.instances) {
-            for instance in instances {
+            let previous = self.previous_instances.get(group.index());
+            let same = previous.is_some_and(|previous| previous.is_same(instances));
+            if same && !nodes_changed {
+                continue;
+            }
+            work::count(instances.list.len());
+            let known = self.unregistered.clone();
+            self.unregistered.retain(|_, found| found.group != group);
+            for instance in &*instances.list {
                 let expected = !instance.deleting && instance.error.is_none();
-                if expected && !registered.contains(&instance.id) {
+                if expected && snapshot.place(instance.id).is_none() {
                     let new = Unregistered {
                         group,
                         since: seen.now,
                     };
-                    let known = self.unregistered.get(&instance.id).copied();
-                    unregistered.insert(instance.id, known.unwrap_or(new));
+                    let known = known.get(&instance.id).copied();
+                    self.unregistered.insert(instance.id, known.unwrap_or(new));
                 }
             }
         }
-        self.unregistered = unregistered;
     }
 
     /// A target minus those that will not register; a request takes its increase off as well.
@@ -341,11 +355,8 @@ impl ClusterStateRegistry {
 
     /// Instances that could not be created, by group.
     pub fn created_with_errors(&self, seen: &Observation<'_>) -> Vec<(GroupId, Vec<NodeId>)> {
-        let failed = |instances: &[Instance]| -> Vec<NodeId> {
-            let failed = instances
-                .iter()
-                .filter(|instance| instance.creating && instance.error.is_some());
-            failed.map(|instance| instance.id).collect()
+        let failed = |instances: &Instances| -> Vec<NodeId> {
+            instances.failed().map(|instance| instance.id).collect()
         };
         seen.group_ids()
             .zip(&self.instances)

@@ -1,9 +1,8 @@
 //! The last group of pods on one node, the rest by arithmetic.
 //!
 //! Source: `tryFastPath`, `determineBestPEGToFastpath` in `estimator/binpacking_estimator.go`
-//! (`fastpath-binpacking-enabled`). Upstream keeps groups with topology spread constraints or with
-//! anti-affinity over more than a host off this path (`shouldUseFastPath`); a [`PodClass`] has
-//! neither, so that every group may take it.
+//! (`fastpath-binpacking-enabled`). Groups with topology spread constraints or with anti-affinity
+//! over more than a host are kept off this path (`shouldUseFastPath`).
 
 use super::{Limiter, PodEquivalenceGroup, State};
 use crate::autoscaler::cluster_autoscaler::model::PodClass;
@@ -19,8 +18,10 @@ pub(super) fn best_last(
     let mut most = 0;
     let mut best = None;
     for (index, (_, group)) in groups.iter().enumerate() {
+        let pod = &classes[group.class.index()];
+        let is_simple = !pod.has_spread && pod.anti_affinity.is_empty();
         let saved = simulations_saved(group, classes, template);
-        if saved >= most {
+        if saved >= most && is_simple {
             (most, best) = (saved, Some(index));
         }
     }

@@ -17,6 +17,7 @@ use crate::autoscaler::cluster_autoscaler::model::{GroupId, Node, NodeId, Observ
 use crate::autoscaler::cluster_autoscaler::options::Options;
 use crate::autoscaler::cluster_autoscaler::outside::Outside;
 use crate::autoscaler::cluster_autoscaler::pdb::RemainingPdbTracker;
+use crate::autoscaler::cluster_autoscaler::simulator::cluster::Cluster;
 use crate::autoscaler::cluster_autoscaler::simulator::snapshot::Snapshot;
 use crate::autoscaler::cluster_autoscaler::simulator::utilization::Utilization;
 use crate::sim::SimTime;
@@ -45,6 +46,8 @@ pub struct Context<'a, 'o> {
     pub seen: &'a Observation<'a>,
     /// The flags.
     pub options: &'a Options,
+    /// The nodes and the pods on them.
+    pub cluster: &'o Cluster,
     /// The cloud and the API server.
     pub outside: &'o mut dyn Outside,
     /// Events.
@@ -70,10 +73,10 @@ impl Actuator {
         (empty, drain): NodesToDelete,
     ) -> (ScaleDownResult, Vec<ScaleDownNode>, Option<String>) {
         let seen = context.seen;
-        let nodes = seen.nodes_by_id();
+        let place = |id: NodeId| snapshot.place(id);
         let grouped = |ids: Vec<NodeId>| -> Vec<(NodeId, GroupId)> {
             ids.into_iter()
-                .filter_map(|id| Some((id, nodes.get(&id)?.group?)))
+                .filter_map(|id| Some((id, seen.nodes[place(id)?].group?)))
                 .collect()
         };
         let progress = self.tracker.in_progress();
@@ -96,8 +99,9 @@ impl Actuator {
                 return (ScaleDownResult::Error, started, Some(error));
             }
             for view in views {
-                for id in view.nodes {
-                    started.extend(self.start(context, snapshot, nodes[&id], view.group, drained));
+                for node in view.nodes.into_iter().filter_map(place) {
+                    let node = &seen.nodes[node];
+                    started.extend(self.start(context, snapshot, node, view.group, drained));
                 }
             }
         }
@@ -272,13 +276,8 @@ fn step(deletion: &mut Deletion, context: &mut Context<'_, '_>) -> Option<Deleti
 /// Looks at the node's pods again before they are evicted.
 fn begin_drain(deletion: &Deletion, context: &mut Context<'_, '_>) -> Result<Drain, String> {
     let (seen, options) = (context.seen, context.options);
-    let cutoff = options.expendable_pods_priority_cutoff;
-    let pods: Vec<usize> = (0..seen.pods.len())
-        .filter(|index| {
-            let pod = &seen.pods[*index];
-            pod.node == Some(deletion.node) && seen.class(pod.class).priority >= cutoff
-        })
-        .collect();
+    let on_node = context.cluster.pods_on(deletion.node);
+    let pods: Vec<usize> = on_node.map(|place| place as usize).collect();
     let pdbs = if deletion.drain {
         RemainingPdbTracker::new(seen.pdbs)
     } else {

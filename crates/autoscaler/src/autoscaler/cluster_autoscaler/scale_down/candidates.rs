@@ -4,14 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::autoscaler::cluster_autoscaler::drain::{DrainContext, Drainability, drainability};
-use crate::autoscaler::cluster_autoscaler::model::{GroupId, Node, NodeId, Observation};
+use super::deletion_tracker::InProgress;
+use super::standing::{EmptyInfo, Standings};
+use crate::autoscaler::cluster_autoscaler::model::{GroupId, NodeId, Observation};
 use crate::autoscaler::cluster_autoscaler::options::Options;
 use crate::autoscaler::cluster_autoscaler::outside::Outside;
-use crate::autoscaler::cluster_autoscaler::pdb::RemainingPdbTracker;
-use crate::autoscaler::cluster_autoscaler::simulator::snapshot::Snapshot;
 use crate::autoscaler::go_sort;
-use crate::sim::{SimDuration, SimTime};
+use crate::sim::{SimDuration, SimTime, work};
 
 /// The delays after a group's own actions (`scale-down-delay-type-local`).
 #[derive(Debug, Clone, Default)]
@@ -48,93 +47,122 @@ impl LocalDelays {
     }
 }
 
-/// What a node's pods say of its place in the order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct EmptyInfo {
-    empty: bool,
-    on_completion: bool,
+/// What the order of the candidates depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Basis {
+    /// Which nodes there are, and which of them are empty.
+    versions: (u64, u64),
+    /// By group: whether it is above its min, and in none of its delays.
+    above_min: Vec<bool>,
+    free: Vec<bool>,
+    /// Nodes that the snapshot does not have.
+    left_out: Vec<NodeId>,
+    /// Nodes that were unneeded before.
+    previous: Vec<NodeId>,
 }
 
 /// The nodes of groups above their min: empty ones first, then those that were unneeded before.
-pub fn scale_down_candidates<'n>(
-    seen: &Observation<'_>,
-    options: &Options,
-    snapshot: &Snapshot<'_>,
-    outside: &dyn Outside,
-    nodes: &[&'n Node],
-    previous: &BTreeSet<NodeId>,
-    delays: &LocalDelays,
-) -> Vec<&'n Node> {
-    let above_min: Vec<bool> = seen
-        .group_ids()
-        .map(|group| outside.target_size(group) > seen.group(group).min)
-        .collect();
-    let no_pdbs = RemainingPdbTracker::default();
-    let context = DrainContext {
-        options,
-        pdbs: &no_pdbs,
-        controllers: None,
-        now: seen.now,
-    };
-    let mut candidates: Vec<(EmptyInfo, bool, &Node)> = nodes
-        .iter()
-        .filter(|node| node.group.is_some_and(|group| above_min[group.index()]))
-        .map(|node| {
-            let empty = empty_info(&context, seen, snapshot, node.id);
-            (empty, previous.contains(&node.id), *node)
-        })
-        .collect();
-    go_sort::sort_by(&mut candidates, earlier);
-    let held = |node: &Node| {
-        options.scale_down_delay_type_local
-            && node
-                .group
-                .is_some_and(|group| delays.holds(group, options, seen.now))
-    };
-    candidates
-        .into_iter()
-        .map(|(_, _, node)| node)
-        .filter(|node| !held(node))
-        .collect()
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    order: Vec<NodeId>,
+    /// By the nodes' numbers: their place in the order and one, or 0.
+    ranks: Vec<u32>,
+    basis: Basis,
 }
 
-type Candidate<'n> = (EmptyInfo, bool, &'n Node);
-
-fn earlier(one: &Candidate<'_>, other: &Candidate<'_>) -> bool {
-    if one.0.empty != other.0.empty {
-        return one.0.empty;
-    }
-    if one.0.on_completion != other.0.on_completion {
-        return other.0.on_completion;
-    }
-    one.1 && !other.1
+/// What a loop looks at besides the nodes.
+pub struct Around<'a> {
+    /// The cloud.
+    pub outside: &'a dyn Outside,
+    /// Delays of each group.
+    pub delays: &'a LocalDelays,
+    /// Registered nodes that are still on their way.
+    pub left_out: &'a BTreeSet<NodeId>,
+    /// Deletions under way.
+    pub deletions: &'a InProgress,
 }
 
-/// Empty is a node none of whose pods has to move or blocks: the first such pod tells.
-fn empty_info(
-    context: &DrainContext<'_>,
-    seen: &Observation<'_>,
-    snapshot: &Snapshot<'_>,
-    node: NodeId,
-) -> EmptyInfo {
-    let Some(slot) = snapshot.slot(node) else {
-        return EmptyInfo::default();
-    };
-    let mut info = EmptyInfo {
-        empty: true,
-        on_completion: false,
-    };
-    for placed in &snapshot.node(slot).pods {
-        let Some(index) = placed.pod else {
-            continue;
+impl Candidates {
+    pub(super) fn order(&self) -> &[NodeId] {
+        &self.order
+    }
+
+    pub(super) fn rank(&self, node: NodeId) -> Option<u32> {
+        self.ranks.get(node.0 as usize)?.checked_sub(1)
+    }
+
+    /// Orders the nodes anew if anything has changed that they are ordered by; answers whether.
+    pub(super) fn update(
+        &mut self,
+        seen: &Observation<'_>,
+        options: &Options,
+        around: &Around<'_>,
+        (versions, standings): ((u64, u64), &Standings),
+        previous: &[NodeId],
+    ) -> bool {
+        let held = |group: GroupId| {
+            options.scale_down_delay_type_local && around.delays.holds(group, options, seen.now)
         };
-        let class = seen.class(placed.class);
-        match drainability(context, &seen.pods[index as usize], class) {
-            Drainability::Skip => {}
-            Drainability::Ok if class.is_daemon_set() => {}
-            Drainability::WaitForCompletion => info.on_completion = true,
-            Drainability::Ok | Drainability::Block(_) => return EmptyInfo::default(),
+        let groups = || seen.group_ids();
+        let basis = Basis {
+            versions,
+            above_min: groups()
+                .map(|group| around.outside.target_size(group) > seen.group(group).min)
+                .collect(),
+            free: groups().map(|group| !held(group)).collect(),
+            left_out: around.left_out.iter().copied().collect(),
+            previous: previous.to_vec(),
+        };
+        if basis == self.basis {
+            return false;
         }
+        work::count(seen.nodes.len());
+        let mut candidates: Vec<Candidate> = seen
+            .nodes
+            .iter()
+            .filter_map(|node| Some((node.id, node.group?)))
+            .filter(|(_, group)| basis.above_min[group.index()])
+            .filter(|(node, _)| !around.left_out.contains(node))
+            .map(|(node, group)| Candidate {
+                empty: standings.of(node).empty,
+                previous: previous.binary_search(&node).is_ok(),
+                node,
+                group,
+            })
+            .collect();
+        go_sort::sort_by(&mut candidates, earlier);
+        self.order = candidates
+            .into_iter()
+            .filter(|candidate| basis.free[candidate.group.index()])
+            .map(|candidate| candidate.node)
+            .collect();
+        self.ranks.clear();
+        for (node, rank) in self.order.iter().zip(1..) {
+            let index = node.0 as usize;
+            if self.ranks.len() <= index {
+                self.ranks.resize(index + 1, 0);
+            }
+            self.ranks[index] = rank;
+        }
+        self.basis = basis;
+        true
     }
-    info
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    empty: EmptyInfo,
+    previous: bool,
+    node: NodeId,
+    group: GroupId,
+}
+
+fn earlier(one: &Candidate, other: &Candidate) -> bool {
+    if one.empty.empty != other.empty.empty {
+        return one.empty.empty;
+    }
+    if one.empty.on_completion != other.empty.on_completion {
+        return other.empty.on_completion;
+    }
+    one.previous && !other.previous
 }

@@ -10,6 +10,7 @@ mod eligibility;
 mod evictor;
 pub mod planner;
 mod soft_taints;
+mod standing;
 mod status;
 pub mod unneeded;
 mod unremovable;

@@ -4,8 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
-
 use crate::autoscaler::cluster_autoscaler::model::{GroupId, Node, NodeId, Observation};
 use crate::autoscaler::cluster_autoscaler::options::Options;
 use crate::autoscaler::cluster_autoscaler::scale_up::quotas::Tracker;
@@ -23,6 +21,13 @@ pub struct UnneededNode {
     pub since: SimTime,
     /// How long that must have been so.
     pub threshold: SimDuration,
+}
+
+impl UnneededNode {
+    /// Whether it has not been needed for long enough.
+    pub fn is_due(&self, now: SimTime) -> bool {
+        self.threshold <= SimDuration::ZERO || self.since + self.threshold < now
+    }
 }
 
 /// The nodes that are not needed.
@@ -97,23 +102,24 @@ impl UnneededNodes {
     }
 
     /// The nodes that may go now. Empty ones go first; each takes one off its group.
-    pub fn removable_at(
+    pub fn removable_at<'n>(
         &self,
-        seen: &Observation<'_>,
+        seen: &Observation<'n>,
+        node: &dyn Fn(NodeId) -> Option<&'n Node>,
         sizes: &mut GroupSizes,
         tracker: &mut Tracker,
     ) -> Removable {
-        let by_id = seen.nodes_by_id();
         let mut found = Removable::default();
         let (drain, empty): (Vec<_>, Vec<_>) = self
             .nodes
             .values()
             .partition(|node| node.removal.pods_to_reschedule > 0);
         for (nodes, list) in [(empty, &mut found.empty), (drain, &mut found.need_drain)] {
-            for node in nodes {
-                match unremovable_reason(seen, &by_id, node, sizes, tracker) {
-                    Some(reason) => found.unremovable.push((node.removal.node, reason)),
-                    None => list.push(node.removal.clone()),
+            for unneeded in nodes {
+                let id = unneeded.removal.node;
+                match unremovable_reason(seen, node(id), unneeded, sizes, tracker) {
+                    Some(reason) => found.unremovable.push((id, reason)),
+                    None => list.push(unneeded.removal.clone()),
                 }
             }
         }
@@ -123,19 +129,18 @@ impl UnneededNodes {
 
 fn unremovable_reason(
     seen: &Observation<'_>,
-    by_id: &FxHashMap<NodeId, &Node>,
+    node: Option<&Node>,
     unneeded: &UnneededNode,
     sizes: &mut GroupSizes,
     tracker: &mut Tracker,
 ) -> Option<UnremovableReason> {
-    let Some(node) = by_id.get(&unneeded.removal.node) else {
+    let Some(node) = node else {
         return Some(UnremovableReason::UnexpectedError);
     };
     if node.scale_down_disabled {
         return Some(UnremovableReason::ScaleDownDisabledAnnotation);
     }
-    let threshold = unneeded.threshold;
-    if threshold > SimDuration::ZERO && unneeded.since + threshold >= seen.now {
+    if !unneeded.is_due(seen.now) {
         return Some(if node.ready {
             UnremovableReason::NotUnneededLongEnough
         } else {

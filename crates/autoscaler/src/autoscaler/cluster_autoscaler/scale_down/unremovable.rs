@@ -1,43 +1,50 @@
-//! Nodes that cannot go, and until when they are not looked at again.
+//! Nodes that a simulation ruled out, and until when they are not looked at again.
 //!
 //! Source: `core/scaledown/unremovable/nodes.go`.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
 
 use crate::autoscaler::cluster_autoscaler::model::NodeId;
-use crate::autoscaler::cluster_autoscaler::simulator::removal::UnremovableReason;
-use crate::autoscaler::cluster_autoscaler::simulator::snapshot::Snapshot;
 use crate::sim::SimTime;
 
-/// The reasons of the last loop, and the nodes that a simulation ruled out.
+/// The nodes that a simulation ruled out.
 #[derive(Debug, Default)]
 pub(super) struct UnremovableNodes {
-    until: BTreeMap<NodeId, SimTime>,
-    reasons: BTreeMap<NodeId, UnremovableReason>,
+    until: FxHashMap<NodeId, SimTime>,
+    /// The same in the order of the times, with some that hold no longer.
+    queue: VecDeque<(SimTime, NodeId)>,
 }
 
 impl UnremovableNodes {
-    /// Forgets the reasons, the nodes that are gone and those whose time is up.
-    pub(super) fn update(&mut self, snapshot: &Snapshot<'_>, now: SimTime) {
-        self.reasons.clear();
-        self.until
-            .retain(|node, until| *until > now && snapshot.slot(*node).is_some());
+    /// Forgets the nodes whose time is up; answers them.
+    pub(super) fn expire(&mut self, now: SimTime) -> Vec<NodeId> {
+        let mut expired = Vec::new();
+        while let Some((until, node)) = self.queue.front().copied()
+            && until <= now
+        {
+            self.queue.pop_front();
+            if self.until.get(&node) == Some(&until) {
+                self.until.remove(&node);
+                expired.push(node);
+            }
+        }
+        expired
     }
 
-    pub(super) fn add(&mut self, node: NodeId, reason: UnremovableReason) {
-        self.reasons.insert(node, reason);
+    /// Forgets a node; answers whether it was ruled out.
+    pub(super) fn forget(&mut self, node: NodeId) -> bool {
+        self.until.remove(&node).is_some()
     }
 
-    pub(super) fn add_timeout(&mut self, node: NodeId, reason: UnremovableReason, until: SimTime) {
+    pub(super) fn add(&mut self, node: NodeId, until: SimTime) {
         self.until.insert(node, until);
-        self.add(node, reason);
+        self.queue.push_back((until, node));
     }
 
-    pub(super) fn is_recent(&self, node: NodeId) -> bool {
-        self.until.contains_key(&node)
-    }
-
-    pub(super) const fn reasons(&self) -> &BTreeMap<NodeId, UnremovableReason> {
-        &self.reasons
+    /// Until when a node is not looked at, if it is not.
+    pub(super) fn until(&self, node: NodeId) -> Option<SimTime> {
+        self.until.get(&node).copied()
     }
 }

@@ -2,9 +2,14 @@
 //!
 //! Source: `simulator/`.
 
+pub mod cluster;
+mod domains;
 pub mod hinting;
+pub mod nodes;
 pub mod predicates;
 pub mod removal;
 pub mod snapshot;
 pub mod templates;
 pub mod utilization;
+
+pub use domains::TOO_SKEWED;

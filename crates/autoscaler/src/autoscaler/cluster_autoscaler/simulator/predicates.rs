@@ -2,10 +2,11 @@
 //!
 //! Source: the plugins NodeUnschedulable, TaintToleration, NodeAffinity (node selectors),
 //! NodePorts, NodeResourcesFit and InterPodAffinity (anti-affinity per host) of kube-scheduler,
-//! in that order: the first that refuses names the reasons.
+//! in that order: the first that refuses names the reasons. [`super::domains`] has what looks at
+//! more than one node.
 
 use super::snapshot::NodeInfo;
-use crate::autoscaler::cluster_autoscaler::model::{ClassId, NodeShape, PodClass};
+use crate::autoscaler::cluster_autoscaler::model::{ClassId, NodeShape, PodClass, Spread};
 use crate::autoscaler::cluster_autoscaler::node_affinity::allows;
 use crate::autoscaler::cluster_autoscaler::taints::Effect;
 
@@ -67,6 +68,12 @@ pub fn selects(pod: &PodClass, shape: &NodeShape) -> bool {
         .iter()
         .all(|wanted| shape.labels.contains(wanted))
         && allows(pod.node_terms.as_deref(), &shape.labels)
+}
+
+/// Whether a kind of node takes part in a topology spread constraint of a pod.
+pub(super) fn suits_for_spread(pod: &PodClass, spread: &Spread, shape: &NodeShape) -> bool {
+    (!spread.honors_affinity || selects(pod, shape))
+        && (!spread.honors_taints || tolerates(pod, shape))
 }
 
 fn ports_free(classes: &[PodClass], pod: &PodClass, info: &NodeInfo) -> bool {

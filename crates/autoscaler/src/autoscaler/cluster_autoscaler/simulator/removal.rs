@@ -2,14 +2,13 @@
 //!
 //! Source: `simulator/cluster.go`.
 
-use rustc_hash::FxHashSet;
-
 use super::hinting::HintingSimulator;
 use super::snapshot::{SimNode, Snapshot};
 use crate::autoscaler::cluster_autoscaler::drain::{
     self, BlockingReason, DrainContext, PodMoveInfo,
 };
 use crate::autoscaler::cluster_autoscaler::model::{NodeId, Observation};
+use crate::autoscaler::cluster_autoscaler::scale_down::deletion_tracker::InProgress;
 
 /// Why a node cannot go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,15 +98,15 @@ pub struct RemovalSimulator {
 }
 
 impl RemovalSimulator {
-    /// Removes a node from the snapshot if its pods fit on `destinations`; the snapshot is as
-    /// before if they do not.
+    /// Removes a node from the snapshot if its pods fit on other registered nodes that are not
+    /// being deleted; the snapshot is as before if they do not.
     pub fn simulate(
         &mut self,
         context: &DrainContext<'_>,
         seen: &Observation<'_>,
         snapshot: &mut Snapshot<'_>,
         node: NodeId,
-        destinations: &FxHashSet<NodeId>,
+        deletions: &InProgress,
     ) -> Result<(NodeToBeRemoved, Vec<u32>), UnremovableReason> {
         let slot = snapshot
             .slot(node)
@@ -119,7 +118,7 @@ impl RemovalSimulator {
             snapshot.remove_pod(slot, *pod);
         }
         let acceptable = |info: &super::snapshot::NodeInfo| match info.node {
-            SimNode::Real(id) => id != node && destinations.contains(&id),
+            SimNode::Real(id) => id != node && !deletions.contains(id),
             SimNode::Upcoming(..) | SimNode::New => false,
         };
         let placed = self

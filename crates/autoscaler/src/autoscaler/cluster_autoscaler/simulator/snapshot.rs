@@ -3,11 +3,10 @@
 //! Source: `simulator/clustersnapshot`. A fork is a mark in a list of changes; a revert undoes
 //! them back to the mark.
 
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
+use super::nodes::Nodes;
 use super::predicates::{self, Reasons};
 use crate::autoscaler::cluster_autoscaler::model::{ClassId, GroupId, NodeId, NodeShape, PodClass};
 use crate::autoscaler::cluster_autoscaler::resources::Resources;
@@ -48,7 +47,7 @@ pub struct NodeInfo {
     /// What they request, and how many they are.
     pub requested: Resources,
     /// Still in the snapshot.
-    alive: bool,
+    pub(super) alive: bool,
 }
 
 impl NodeInfo {
@@ -75,39 +74,61 @@ impl NodeInfo {
         self.requested.take(&classes[placed.class.index()].requests);
         self.pods.push(placed);
     }
-}
 
-#[derive(Debug)]
-enum Change {
-    PodAdded(usize),
-    PodRemoved(usize, usize, Placed),
-    NodeAdded,
-    NodeRemoved(usize),
+    /// Removes a pod; answers where it was.
+    pub(super) fn remove(&mut self, pod: u32, classes: &[PodClass]) -> Option<(usize, Placed)> {
+        let place = self
+            .pods
+            .iter()
+            .position(|placed| placed.pod == Some(pod))?;
+        let placed = self.pods.remove(place);
+        let requests = &classes[placed.class.index()].requests;
+        self.requested.give_back(requests);
+        Some((place, placed))
+    }
 }
 
 /// The nodes of a loop. A slot is a node's place; removed nodes keep theirs.
 #[derive(Debug)]
 pub struct Snapshot<'a> {
     classes: &'a [PodClass],
-    slots: Vec<NodeInfo>,
-    by_node: FxHashMap<SimNode, usize>,
-    changes: Vec<Change>,
-    marks: Vec<usize>,
+    nodes: Nodes,
     /// Where the last search succeeded; the next starts behind it.
     pub last_index: usize,
+}
+
+impl Deref for Snapshot<'_> {
+    type Target = Nodes;
+
+    fn deref(&self) -> &Nodes {
+        &self.nodes
+    }
+}
+
+impl DerefMut for Snapshot<'_> {
+    fn deref_mut(&mut self) -> &mut Nodes {
+        &mut self.nodes
+    }
 }
 
 impl<'a> Snapshot<'a> {
     /// An empty snapshot.
     pub fn new(classes: &'a [PodClass], last_index: usize) -> Self {
+        Self::of(classes, Nodes::default(), last_index)
+    }
+
+    /// A snapshot of these nodes.
+    pub const fn of(classes: &'a [PodClass], nodes: Nodes, last_index: usize) -> Self {
         Self {
             classes,
-            slots: Vec::new(),
-            by_node: FxHashMap::default(),
-            changes: Vec::new(),
-            marks: Vec::new(),
+            nodes,
             last_index,
         }
+    }
+
+    /// The nodes as they are now.
+    pub fn into_nodes(self) -> Nodes {
+        self.nodes
     }
 
     /// All classes of pods.
@@ -115,115 +136,36 @@ impl<'a> Snapshot<'a> {
         self.classes
     }
 
-    /// The slot of a registered node, if it is there.
-    pub fn slot(&self, id: NodeId) -> Option<usize> {
-        self.slot_of(SimNode::Real(id))
-    }
-
-    /// The slot of a node, if it is there.
-    pub fn slot_of(&self, node: SimNode) -> Option<usize> {
-        let slot = *self.by_node.get(&node)?;
-        self.slots[slot].alive.then_some(slot)
-    }
-
-    /// A node.
-    pub fn node(&self, slot: usize) -> &NodeInfo {
-        &self.slots[slot]
-    }
-
-    /// The number of slots.
-    pub fn slots(&self) -> usize {
-        self.slots.len()
-    }
-
-    /// The nodes that are there.
-    pub fn nodes(&self) -> impl Iterator<Item = &NodeInfo> {
-        self.slots.iter().filter(|info| info.alive)
-    }
-
     /// Adds a node; answers its slot.
     pub fn add_node(&mut self, info: NodeInfo) -> usize {
-        if info.node != SimNode::New {
-            self.by_node.insert(info.node, self.slots.len());
-        }
-        self.slots.push(info);
-        self.record(Change::NodeAdded);
-        self.slots.len() - 1
+        self.nodes.add_node(info, self.classes)
     }
 
     /// Removes a node.
     pub fn remove_node(&mut self, slot: usize) {
-        self.slots[slot].alive = false;
-        self.record(Change::NodeRemoved(slot));
+        self.nodes.remove_node(slot, self.classes);
     }
 
     /// Adds a pod without asking.
     pub fn add_pod(&mut self, slot: usize, placed: Placed) {
-        self.slots[slot].add(placed, self.classes);
-        self.record(Change::PodAdded(slot));
+        self.nodes.add_pod(slot, placed, self.classes);
     }
 
     /// Removes a pod.
     pub fn remove_pod(&mut self, slot: usize, pod: u32) {
-        let pods = &self.slots[slot].pods;
-        let Some(place) = pods.iter().position(|placed| placed.pod == Some(pod)) else {
-            return;
-        };
-        let placed = self.slots[slot].pods.remove(place);
-        let requests = &self.classes[placed.class.index()].requests;
-        self.slots[slot].requested.give_back(requests);
-        self.record(Change::PodRemoved(slot, place, placed));
-    }
-
-    fn record(&mut self, change: Change) {
-        if !self.marks.is_empty() {
-            self.changes.push(change);
-        }
-    }
-
-    /// From here on, changes can be taken back.
-    pub fn fork(&mut self) {
-        self.marks.push(self.changes.len());
-    }
-
-    /// Keeps the changes since the last fork.
-    pub fn commit(&mut self) {
-        self.marks.pop();
-        if self.marks.is_empty() {
-            self.changes.clear();
-        }
+        self.nodes.remove_pod(slot, pod, self.classes);
     }
 
     /// Takes the changes since the last fork back.
     pub fn revert(&mut self) {
-        let mark = self.marks.pop().unwrap_or(0);
-        while self.changes.len() > mark {
-            match self.changes.pop() {
-                Some(Change::PodAdded(slot)) => {
-                    if let Some(placed) = self.slots[slot].pods.pop() {
-                        let requests = &self.classes[placed.class.index()].requests;
-                        self.slots[slot].requested.give_back(requests);
-                    }
-                }
-                Some(Change::PodRemoved(slot, place, placed)) => {
-                    let requests = &self.classes[placed.class.index()].requests;
-                    self.slots[slot].requested.take(requests);
-                    self.slots[slot].pods.insert(place, placed);
-                }
-                Some(Change::NodeAdded) => {
-                    if let Some(info) = self.slots.pop() {
-                        self.by_node.remove(&info.node);
-                    }
-                }
-                Some(Change::NodeRemoved(slot)) => self.slots[slot].alive = true,
-                None => break,
-            }
-        }
+        self.nodes.revert(self.classes);
     }
 
     /// Whether a pod of this class passes all filters on a node.
-    pub fn check(&self, class: ClassId, slot: usize) -> Result<(), Reasons> {
-        predicates::check(self.classes, class, &self.slots[slot])
+    pub fn check(&mut self, class: ClassId, slot: usize) -> Result<(), Reasons> {
+        predicates::check(self.classes, class, self.nodes.node(slot))?;
+        let refused = self.nodes.refused_elsewhere(class, slot, self.classes);
+        refused.map_or(Ok(()), |refusal| Err(vec![refusal.words().to_owned()]))
     }
 
     /// Places a pod on a node if the filters let it.
@@ -241,23 +183,45 @@ impl<'a> Snapshot<'a> {
         range: Range<usize>,
         acceptable: impl Fn(&NodeInfo) -> bool,
     ) -> Option<usize> {
+        self.search(placed, range, |_, info| acceptable(info))
+    }
+
+    /// The same on any node but one.
+    pub fn schedule_on_any_but(
+        &mut self,
+        placed: Placed,
+        range: Range<usize>,
+        but: usize,
+    ) -> Option<usize> {
+        self.search(placed, range, |slot, _| slot != but)
+    }
+
+    fn search(
+        &mut self,
+        placed: Placed,
+        range: Range<usize>,
+        acceptable: impl Fn(usize, &NodeInfo) -> bool,
+    ) -> Option<usize> {
         let (start, end) = (range.start, range.end);
         if start >= end {
             return None;
         }
-        let total = self.slots.len();
+        let total = self.nodes.slots();
         let first = (self.last_index + 1) % total;
         let first = if (start..end).contains(&first) {
             first
         } else {
             start
         };
+        let (classes, class) = (self.classes, placed.class);
+        let nodes = &mut self.nodes;
         let found = (first..end).chain(start..first).find(|slot| {
-            let info = &self.slots[*slot];
+            let info = nodes.node(*slot);
             info.alive
                 && !info.unschedulable
-                && acceptable(info)
-                && predicates::fits(self.classes, placed.class, info)
+                && acceptable(*slot, info)
+                && predicates::fits(classes, class, info)
+                && nodes.refused_elsewhere(class, *slot, classes).is_none()
         })?;
         self.last_index = found;
         self.add_pod(found, placed);

@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
+use super::cluster::Cluster;
 use super::predicates;
 use super::snapshot::{NodeInfo, Placed, SimNode, Snapshot};
 use crate::autoscaler::cluster_autoscaler::model::{
     ClassId, ControllerKind, GroupId, Node, NodeShape, Observation, Toleration,
 };
 use crate::autoscaler::cluster_autoscaler::taints;
-use crate::sim::SimDuration;
+use crate::sim::{SimDuration, work};
 
 /// How long a node must have been ready to be a model.
 const STABILIZATION_DELAY: SimDuration = SimDuration::from_secs(60);
@@ -92,49 +93,45 @@ impl Templates {
     pub fn recompute(
         &mut self,
         seen: &Observation<'_>,
-        snapshot: &Snapshot<'_>,
+        (cluster, snapshot): (&Cluster, &Snapshot<'_>),
         force_daemon_sets: bool,
     ) {
         let groups = seen.groups.len();
         self.cache.resize(groups, None);
         self.current = vec![None; groups];
-        let (good, bad): (Vec<&Node>, Vec<&Node>) =
-            seen.nodes.iter().partition(|node| is_good(node, seen));
-        for node in good {
-            if let Some(group) = self.take_node(seen, snapshot, node, force_daemon_sets) {
-                self.cache[group.index()].clone_from(&self.current[group.index()]);
-            }
-        }
         for group in seen.group_ids() {
-            if self.current[group.index()].is_some() {
-                continue;
-            }
-            if let Some(cached) = &self.cache[group.index()] {
-                self.current[group.index()] = Some(cached.clone());
+            let of_group = || {
+                let ids = cluster.of_group(group).iter();
+                ids.inspect(|_| work::count(1))
+                    .filter_map(|id| Some(&seen.nodes[snapshot.place(*id)?]))
+            };
+            let place = group.index();
+            if let Some(node) = of_group().find(|node| is_good(node, seen)) {
+                self.take_node(seen, snapshot, node, force_daemon_sets);
+                self.cache[place].clone_from(&self.current[place]);
+            } else if let Some(cached) = &self.cache[place] {
+                self.current[place] = Some(cached.clone());
             } else if let Some(shape) = &seen.group(group).template {
                 let shape = sanitized(shape);
                 let pods = daemon_set_pods(seen, &shape, &[], true);
                 self.put(group, shape, false, pods);
+            } else if let Some(node) = of_group().next() {
+                self.take_node(seen, snapshot, node, force_daemon_sets);
             }
-        }
-        for node in bad {
-            self.take_node(seen, snapshot, node, force_daemon_sets);
         }
     }
 
-    /// Takes a node as a model if its group has none yet; answers the group.
+    /// Takes a node as the model of its group.
     fn take_node(
         &mut self,
         seen: &Observation<'_>,
         snapshot: &Snapshot<'_>,
         node: &Node,
         force_daemon_sets: bool,
-    ) -> Option<GroupId> {
-        let group = node.group?;
-        if self.current[group.index()].is_some() {
-            return None;
-        }
-        let slot = snapshot.slot(node.id)?;
+    ) {
+        let (Some(group), Some(slot)) = (node.group, snapshot.slot(node.id)) else {
+            return;
+        };
         let shape = sanitized(&node.shape);
         let mut running = Vec::new();
         let mut pods = Vec::new();
@@ -153,7 +150,6 @@ impl Templates {
         }
         pods.extend(daemon_set_pods(seen, &shape, &running, force_daemon_sets));
         self.put(group, shape, node.unschedulable, pods);
-        Some(group)
     }
 
     fn put(

@@ -1,11 +1,13 @@
 //! Up, then down, then up to the min sizes.
 
+use std::collections::BTreeSet;
+
 use super::{Loop, StaticAutoscaler, ready_nodes};
 use crate::autoscaler::cluster_autoscaler::events::Involved;
-use crate::autoscaler::cluster_autoscaler::model::Node;
+use crate::autoscaler::cluster_autoscaler::model::NodeId;
 use crate::autoscaler::cluster_autoscaler::pod_list;
 use crate::autoscaler::cluster_autoscaler::scale_down::actuator::Context;
-use crate::autoscaler::cluster_autoscaler::scale_down::candidates::scale_down_candidates;
+use crate::autoscaler::cluster_autoscaler::scale_down::candidates::Around;
 use crate::autoscaler::cluster_autoscaler::scale_down::deletion_tracker::InProgress;
 use crate::autoscaler::cluster_autoscaler::scale_down::{
     ScaleDownResult, update_soft_deletion_taints,
@@ -34,11 +36,11 @@ impl StaticAutoscaler {
         &mut self,
         this: &mut Loop<'a, '_>,
         snapshot: &mut Snapshot<'a>,
-        nodes: &[&Node],
+        left_out: &BTreeSet<NodeId>,
         deletions: &InProgress,
     ) -> Result<(), String> {
         let seen = this.seen;
-        let snapshot_nodes = snapshot.nodes().count() as i64;
+        let snapshot_nodes = snapshot.count() as i64;
         let under_way = self.actuator.tracker.in_progress();
         let hints = &mut self.pod_list_hints;
         let mut pods = pod_list::process(seen, &self.options, snapshot, hints, under_way);
@@ -54,7 +56,7 @@ impl StaticAutoscaler {
             }
         }
         let scaled_down = if self.options.scale_down_enabled {
-            self.scale_down(this, snapshot, nodes, deletions)
+            self.scale_down(this, snapshot, left_out, deletions)
         } else {
             Ok(())
         };
@@ -131,34 +133,28 @@ impl StaticAutoscaler {
         &mut self,
         this: &mut Loop<'_, '_>,
         snapshot: &mut Snapshot<'_>,
-        nodes: &[&Node],
+        left_out: &BTreeSet<NodeId>,
         deletions: &InProgress,
     ) -> Result<(), String> {
         let seen = this.seen;
-        let candidates = scale_down_candidates(
-            seen,
-            &self.options,
-            snapshot,
-            this.outside,
-            nodes,
-            &self.previous_candidates,
-            &self.local_delays,
-        );
-        self.planner
-            .update(seen, &self.options, snapshot, nodes, &candidates, deletions);
-        let unneeded = self.planner.unneeded();
-        self.previous_candidates = unneeded.iter().map(|node| node.removal.node).collect();
-        let groups = seen
-            .nodes
-            .iter()
-            .filter(|node| unneeded.contains(node.id))
-            .filter_map(|node| node.group);
+        let around = Around {
+            outside: this.outside,
+            delays: &self.local_delays,
+            left_out,
+            deletions,
+        };
+        let nodes = (&mut self.cluster, &mut *snapshot);
+        self.planner.update(seen, &self.options, &around, nodes);
+        let unneeded = self.planner.unneeded().iter();
+        let groups = unneeded
+            .filter_map(|node| snapshot.place(node.removal.node))
+            .filter_map(|place| seen.nodes[place].group);
         self.registry.update_candidates(groups, seen.now);
         let mut error = None;
         this.report.scale_down = if self.is_in_cooldown(seen.now) || this.report.all_pending_too_new
         {
             ScaleDownResult::InCooldown
-        } else if candidates.is_empty() {
+        } else if !self.planner.has_candidates() {
             ScaleDownResult::NoCandidates
         } else {
             let (result, failure) = self.start_deletion(this, snapshot, deletions);
@@ -166,7 +162,15 @@ impl StaticAutoscaler {
             result
         };
         let unneeded = self.planner.unneeded();
-        update_soft_deletion_taints(&self.options, nodes, unneeded, this.outside);
+        let tainted = self.cluster.soft_tainted();
+        update_soft_deletion_taints(
+            seen,
+            &self.options,
+            snapshot,
+            tainted,
+            unneeded,
+            this.outside,
+        );
         match error {
             Some(error) => {
                 self.last_failed_delete = seen.now;
@@ -190,6 +194,7 @@ impl StaticAutoscaler {
         let mut context = Context {
             seen,
             options,
+            cluster: &self.cluster,
             outside: this.outside,
             events: &mut this.events,
             local_delays: &mut self.local_delays,

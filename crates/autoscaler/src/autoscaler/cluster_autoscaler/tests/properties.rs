@@ -1,10 +1,13 @@
 //! What must hold in any cluster.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::rig::{Rig, amount, group, shape};
+use crate::autoscaler::cluster_autoscaler::taints::DELETION_CANDIDATE;
 use crate::autoscaler::cluster_autoscaler::{
-    ClassId, ControllerId, NodeId, Options, Pdb, PodClass,
+    ClassId, ControllerId, Effect, NodeId, NodeShape, Options, Pdb, PodClass, SafeToEvict, Taint,
 };
 use crate::sim::SimDuration;
 
@@ -105,6 +108,104 @@ proptest! {
                 let found = rig.pods.iter().find(|one| one.id == *pod);
                 prop_assert!(found.is_none_or(|pod| pod.class != protected.0));
             }
+        }
+    }
+}
+
+/// What else happens before a loop: the number of a node or a pod, and what becomes of it.
+type Turn = (u8, u8);
+
+/// Lets a node break or be told apart, or a pod end.
+fn turn(rig: &mut Rig, (which, what): Turn) {
+    let now = rig.now;
+    if !rig.nodes.is_empty() {
+        let index = which as usize % rig.nodes.len();
+        let node = &mut rig.nodes[index];
+        match what % 8 {
+            0 => {
+                node.ready = !node.ready;
+                node.last_transition = now;
+            }
+            1 => node.scale_down_disabled = !node.scale_down_disabled,
+            2 => {
+                let mut shape = NodeShape::clone(&node.shape);
+                shape.taints = vec![Taint {
+                    key: DELETION_CANDIDATE.to_owned(),
+                    value: String::new(),
+                    effect: Effect::PreferNoSchedule,
+                }];
+                node.shape = Arc::new(shape);
+            }
+            _ => {}
+        }
+    }
+    if !rig.pods.is_empty() {
+        let index = which as usize % rig.pods.len();
+        let pod = &mut rig.pods[index];
+        match what % 8 {
+            3 => pod.deletion = Some(now + SimDuration::from_secs(30)),
+            4 => pod.node = None,
+            _ => {}
+        }
+    }
+    match what % 8 {
+        5 => rig.pdbs[0].disruptions_allowed = i32::from(which % 3),
+        6 => rig.cloud.refuses = !rig.cloud.refuses,
+        7 => rig.cloud.refuses_evictions = !rig.cloud.refuses_evictions,
+        _ => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Who is told what has changed does the same as who looks at everything in each loop.
+    #[test]
+    fn changes_tell_the_same_as_all(
+        steps in prop::collection::vec(
+            ([0usize..40, 0usize..8], prop::collection::vec((any::<u8>(), any::<u8>()), 0..3)),
+            5..40,
+        ),
+        min in 0i64..3,
+        drains in 1i64..4,
+        balance: bool,
+        local: bool,
+        total in prop::sample::select(vec![0i64, 20]),
+    ) {
+        let node = shape(2000, 8);
+        let [mut told, mut looking] = [true, false].map(|names_changes| {
+            let groups = vec![(group("a", min, 30, &node), min + 3), (group("b", 0, 5, &node), 2)];
+            let options = Options {
+                scale_down_delay_type_local: local,
+                max_nodes_total: total,
+                max_node_provision_time: SimDuration::from_secs(60),
+                ..options(10, drains, balance, false)
+            };
+            let mut rig = Rig::new(options, groups);
+            rig.names_changes = names_changes;
+            rig.cloud.registers_after = SimDuration::from_secs(25);
+            rig.workload(PodClass::new(amount(300, 1)));
+            let waits = PodClass {
+                safe_to_evict: SafeToEvict::OnCompletion,
+                ..PodClass::new(amount(700, 1))
+            };
+            let waits = rig.workload(waits);
+            rig.pdbs.push(Pdb { disruptions_allowed: 1, classes: vec![waits.0, ClassId(0)] });
+            rig
+        });
+        for (number, (step, turns)) in steps.into_iter().enumerate() {
+            let reports = [&mut told, &mut looking].map(|rig| {
+                settle(rig, step);
+                for one in &turns {
+                    turn(rig, *one);
+                }
+                let report = rig.run(10 + 10 * number as i64);
+                let planner = rig.autoscaler.planner();
+                let unneeded: Vec<_> = planner.unneeded().iter().cloned().collect();
+                let known = (unneeded, planner.unremovable(), planner.utilization());
+                (report, known, rig.cloud.targets.clone(), rig.cloud.soft.clone())
+            });
+            prop_assert_eq!(&reports[0], &reports[1]);
         }
     }
 }

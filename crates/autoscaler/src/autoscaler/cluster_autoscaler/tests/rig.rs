@@ -1,12 +1,13 @@
 //! A small cluster: a cloud whose instances register after a while, a first-fit scheduler.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::autoscaler::cluster_autoscaler::{
-    ClassId, Controller, ControllerId, EvictError, GroupId, Instance, LoopReport, Node, NodeGroup,
-    NodeGroupOptions, NodeId, NodeShape, Observation, Options, Outside, Pdb, Pod, PodClass, PodId,
-    Resources, StaticAutoscaler,
+    Changed, ClassId, Controller, ControllerId, EvictError, GroupId, Instance, LoopReport, Node,
+    NodeGroup, NodeGroupOptions, NodeId, NodeShape, Observation, Options, Outside, Pdb, Pod,
+    PodClass, PodId, Resources, StaticAutoscaler,
 };
 use crate::sim::{SimDuration, SimTime};
 use crate::units::{Bytes, Millicores};
@@ -54,6 +55,10 @@ pub(super) struct Rig {
     pub(super) controllers: Vec<Option<Controller>>,
     pub(super) cloud: Cloud,
     pub(super) autoscaler: StaticAutoscaler,
+    /// Whether what has changed is named, and what was shown last: pods by their ids.
+    pub(super) names_changes: bool,
+    shown: Vec<Pod>,
+    shown_nodes: BTreeMap<NodeId, String>,
 }
 
 #[derive(Default)]
@@ -164,6 +169,9 @@ impl Rig {
             controllers: Vec::new(),
             cloud: Cloud::default(),
             autoscaler: StaticAutoscaler::new(options, SimTime::ZERO),
+            names_changes: false,
+            shown: Vec::new(),
+            shown_nodes: BTreeMap::new(),
         };
         for (group, size) in groups {
             let id = GroupId(rig.groups.len() as u32);
@@ -253,10 +261,20 @@ impl Rig {
         now: SimTime,
         act: impl FnOnce(&mut StaticAutoscaler, &Observation<'_>, &mut Cloud) -> T,
     ) -> T {
+        let (nodes, pods) = self.show();
+        let gone = |pod: &Pod| self.pods.iter().all(|one| one.id != pod.id);
+        let mut pending = Observation::pending_among(&self.shown);
+        pending.retain(|place| !gone(&self.shown[*place as usize]));
+        let changed = Changed {
+            nodes: &nodes,
+            pods: &pods,
+        };
         let seen = Observation {
             now,
             nodes: &self.nodes,
-            pods: &self.pods,
+            pods: &self.shown,
+            pending: &pending,
+            changed: self.names_changes.then_some(changed),
             classes: &self.classes,
             pdbs: &self.pdbs,
             controllers: &self.controllers,
@@ -266,5 +284,38 @@ impl Rig {
             priorities: None,
         };
         act(&mut self.autoscaler, &seen, &mut self.cloud)
+    }
+
+    /// Puts the pods into the places of their ids; answers which nodes and places have changed.
+    fn show(&mut self) -> (Vec<NodeId>, Vec<u32>) {
+        let told = |node: &Node| format!("{node:?} {}", self.cloud.has_instance(node.id));
+        let nodes = self.nodes.iter().map(|node| (node.id, told(node)));
+        let nodes: BTreeMap<NodeId, String> = nodes.collect();
+        let before = std::mem::replace(&mut self.shown_nodes, nodes);
+        let now = &self.shown_nodes;
+        let either = before.keys().chain(now.keys()).copied();
+        let changed = either.filter(|node| before.get(node) != now.get(node));
+        let changed_nodes = changed.collect();
+        let mut shown: Vec<Pod> = std::mem::take(&mut self.shown);
+        let before = shown.clone();
+        for pod in &mut shown {
+            pod.node = None;
+        }
+        for pod in &self.pods {
+            let place = pod.id.0 as usize;
+            if shown.len() <= place {
+                shown.resize(place + 1, Pod { node: None, ..*pod });
+            }
+            shown[place] = *pod;
+        }
+        let places = 0..shown.len() as u32;
+        let changed = |place: &u32| before.get(*place as usize) != shown.get(*place as usize);
+        // Each is named twice, which is not to matter.
+        let changed_pods = places
+            .filter(changed)
+            .flat_map(|place| [place; 2])
+            .collect();
+        self.shown = shown;
+        (changed_nodes, changed_pods)
     }
 }

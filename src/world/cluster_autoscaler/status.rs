@@ -1,0 +1,66 @@
+//! The ConfigMap `cluster-autoscaler-status`, written after each loop where somebody asks for it.
+
+use serde_json::{Value, json};
+
+use super::super::Simulation;
+use crate::api::Clock;
+use crate::autoscaler::cluster_autoscaler::clusterstate::StatusConfigMap;
+use crate::autoscaler::cluster_autoscaler::{Observation, StaticAutoscaler};
+use crate::sim::SimTime;
+
+/// What is written of a ConfigMap.
+#[derive(Debug, Default)]
+pub(super) struct Status {
+    text: StatusConfigMap,
+    /// When it was created, and the last text with its time.
+    written: Option<(SimTime, String, String)>,
+}
+
+impl Status {
+    pub(super) fn write(&mut self, seen: &Observation<'_>, core: &StaticAutoscaler, clock: Clock) {
+        let now = go_time(clock, seen.now);
+        let time = |time: SimTime| clock.print(time);
+        let text = (self.text).write(seen, core.options(), core.registry(), &time, &now);
+        let created = self.written.take().map_or(seen.now, |(at, ..)| at);
+        self.written = Some((created, now, text));
+    }
+}
+
+/// A time as Go's `2006-01-02 15:04:05.999999999 -0700 MST` has it.
+fn go_time(clock: Clock, time: SimTime) -> String {
+    let seconds = clock.print(time).replace('T', " ");
+    let nanos = time.0.rem_euclid(1_000_000_000);
+    let fraction = format!(".{nanos:09}");
+    let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
+    format!("{}{fraction} +0000 UTC", seconds.trim_end_matches('Z'))
+}
+
+impl Simulation<'_> {
+    /// From here on, what the Cluster Autoscaler says of its state is kept.
+    pub fn keep_config_maps(&mut self) {
+        if let Some(autoscaler) = &mut self.cluster_autoscaler {
+            autoscaler.status.get_or_insert_default();
+        }
+    }
+
+    /// The ConfigMaps that the control plane has written since [`Simulation::keep_config_maps`].
+    pub fn config_maps(&self, clock: Clock) -> Vec<Value> {
+        let autoscaler = self.cluster_autoscaler.as_ref();
+        let status = autoscaler.and_then(|autoscaler| autoscaler.status.as_ref());
+        let written = status.and_then(|status| status.written.as_ref());
+        let view = |(created, now, text): &(SimTime, String, String)| {
+            json!({
+                "apiVersion": "v1",
+                "data": {"status": text},
+                "kind": "ConfigMap",
+                "metadata": {
+                    "annotations": {"cluster-autoscaler.kubernetes.io/last-updated": now},
+                    "creationTimestamp": clock.print(*created),
+                    "name": "cluster-autoscaler-status",
+                    "namespace": "kube-system",
+                },
+            })
+        };
+        written.into_iter().map(view).collect()
+    }
+}
