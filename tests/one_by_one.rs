@@ -3,13 +3,13 @@
 
 mod traffic_rig;
 
-use nlsim::load::spec::{Arrivals, Generator, LoadSpec, ProfileSpec, Shape};
+use nlsim::load::spec::{Arrivals, Generator, HeySpec, LoadSpec, ProfileSpec, Shape};
 use nlsim::sim::{Dist, SimDuration, SimTime};
 use nlsim::units::{Bytes, Millicores};
 use nlsim::workload::ServerLimits;
 use nlsim::workload::spec::{Balancing, MemorySpec, RequestSpec, ServerSpec};
 use proptest::prelude::*;
-use traffic_rig::{Rig, hey, load, service};
+use traffic_rig::{Rig, ab, hey, load, service};
 
 fn dist(mean: f64, kind: u8) -> Dist {
     match kind % 3 {
@@ -89,10 +89,16 @@ fn loads() -> impl Strategy<Value = Vec<LoadSpec>> {
                 LoadSpec {
                     name: format!("load-{place}"),
                     at: SimTime::from_millis(at),
-                    ..load(if kind == 0 {
-                        Generator::Hey(hey(200, 5))
-                    } else {
-                        profile
+                    ..load(match kind {
+                        0 => Generator::Hey(hey(200, 5)),
+                        1 => Generator::Hey(HeySpec {
+                            timeout: timeout.map(SimDuration::from_millis),
+                            disable_keepalive: true,
+                            client_overhead: dist(0.001, u8::from(poisson)),
+                            ..hey(4000, 30)
+                        }),
+                        2 => Generator::Ab(ab(3000, 40)),
+                        _ => profile,
                     })
                 }
             };
@@ -195,5 +201,8 @@ fn servers_on_large_nodes_are_run_one_by_one() {
     let steps = [(9, 0, 500); 6];
     let cluster = (5, 1000, Some(2000), None);
     let (_, turns) = seen(&spec, &[poisson], cluster, &steps, false);
+    assert!(turns > 4_000, "{turns}");
+    let closed = load(Generator::Hey(hey(100_000, 50)));
+    let (_, turns) = seen(&spec, &[closed], cluster, &steps, false);
     assert!(turns > 4_000, "{turns}");
 }

@@ -11,11 +11,10 @@ use crate::sim::{EventQueue, Place, SimTime};
 /// Times of a fixed set of players, and which of them comes first.
 #[derive(Debug, Clone)]
 struct Tournament {
-    /// Nodes from 1 on, each with its two children's earliest places; players are the leaves.
-    matches: Vec<[Place; 2]>,
+    /// Nodes from 1 on, each with the earlier place of its two children's; players are the leaves.
+    winners: Vec<Place>,
     /// A power of two.
     leaves: usize,
-    first: Place,
     /// What each player waits for; [`SimTime::MAX`] for nothing.
     times: Vec<SimTime>,
 }
@@ -23,9 +22,8 @@ struct Tournament {
 impl Default for Tournament {
     fn default() -> Self {
         Self {
-            matches: vec![[Place::NEVER; 2]; 2],
+            winners: vec![Place::NEVER; 4],
             leaves: 2,
-            first: Place::NEVER,
             times: vec![SimTime::MAX; 2],
         }
     }
@@ -33,16 +31,20 @@ impl Default for Tournament {
 
 impl Tournament {
     /// Sets when a player comes, and its number unless it comes then already.
-    fn set<E: Copy>(&mut self, player: u32, at: Option<SimTime>, queue: &mut EventQueue<E>) {
-        let at = at.unwrap_or(SimTime::MAX);
+    #[inline]
+    fn set<E: Copy>(&mut self, player: u32, at: SimTime, queue: &mut EventQueue<E>) {
         if player as usize >= self.leaves {
             self.grow(player as usize + 1);
         }
-        let player_is_out = || self.place(player as usize) == Place::NEVER;
-        if self.times[player as usize] == at && (at != SimTime::MAX || player_is_out()) {
+        let time = &mut self.times[player as usize];
+        if *time == at {
+            // One that was taken is still in its place.
+            if at == SimTime::MAX && self.place(player as usize) != Place::NEVER {
+                self.play(player as usize, Place::NEVER);
+            }
             return;
         }
-        self.times[player as usize] = at;
+        *time = at;
         let place = if at == SimTime::MAX {
             Place::NEVER
         } else {
@@ -53,47 +55,57 @@ impl Tournament {
 
     fn play(&mut self, player: usize, place: Place) {
         let (mut node, mut place) = (self.leaves + player, place);
-        while let Some(pair) = self.matches.get_mut(node >> 1) {
-            pair[node & 1] = place;
-            let [a, b] = *pair;
-            place = if b < a { b } else { a };
+        self.winners[node] = place;
+        while node > 1 {
+            let other = self.winners[node ^ 1];
+            place = if other < place { other } else { place };
             node >>= 1;
-            if node <= 1 {
+            // Nobody further on notices.
+            if self.winners[node] == place {
                 break;
             }
+            self.winners[node] = place;
         }
-        self.first = place;
+    }
+
+    #[inline]
+    fn first(&self) -> Place {
+        self.winners[1]
     }
 
     fn place(&self, player: usize) -> Place {
-        let node = self.leaves + player;
-        let pair = self.matches.get(node >> 1).filter(|_| player < self.leaves);
-        pair.map_or(Place::NEVER, |pair| pair[node & 1])
+        let place = self.winners.get(self.leaves + player);
+        place.copied().unwrap_or(Place::NEVER)
     }
 
     /// When the player behind the first comes.
     fn second(&self) -> SimTime {
-        let (mut node, mut second) = (self.leaves + self.first.slot() as usize, Place::NEVER);
-        while let Some(pair) = self.matches.get(node >> 1).filter(|_| node > 1) {
-            second = second.min(pair[node & 1 ^ 1]);
+        let mut node = self.leaves + self.first().slot() as usize;
+        let mut second = Place::NEVER;
+        while node > 1
+            && let Some(other) = self.winners.get(node ^ 1)
+        {
+            second = second.min(*other);
             node >>= 1;
         }
         second.time()
     }
 
     /// What the first player waited for has come.
+    #[inline]
     fn take(&mut self) -> u32 {
-        let player = self.first.slot();
+        let player = self.first().slot();
         // Its leaf is played when it is set, which is always.
         self.times[player as usize] = SimTime::MAX;
         player
     }
 
+    #[cold]
     fn grow(&mut self, players: usize) {
         let (old, leaves) = (self.leaves, players.next_power_of_two());
-        let places: Vec<Place> = self.matches[old / 2..].iter().flatten().copied().collect();
+        let places = self.winners.split_off(old);
         self.leaves = leaves;
-        self.matches = vec![[Place::NEVER; 2]; leaves];
+        self.winners = vec![Place::NEVER; 2 * leaves];
         self.times.resize(leaves, SimTime::MAX);
         for (player, place) in places.into_iter().enumerate() {
             self.play(player, place);
@@ -122,12 +134,14 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
+    #[inline]
     pub(super) fn set<E: Copy>(
         &mut self,
         turn: Turn,
         at: Option<SimTime>,
         queue: &mut EventQueue<E>,
     ) {
+        let at = at.unwrap_or(SimTime::MAX);
         match turn {
             Turn::Server(slot) => self.servers.set(slot, at, queue),
             Turn::Load(load) => self.loads.set(2 * load, at, queue),
@@ -142,7 +156,8 @@ impl Agenda {
 
     /// The load that acts next; `None` if a client may have waited too long before.
     pub(super) fn next_load(&self) -> (Place, Option<u32>) {
-        let (place, player) = (self.loads.first, self.loads.first.slot());
+        let place = self.loads.first();
+        let player = place.slot();
         (place, (player & 1 == 0).then_some(player / 2))
     }
 
@@ -165,7 +180,7 @@ impl Agenda {
         queue: &mut EventQueue<E>,
     ) {
         self.loads.times[2 * load as usize] = SimTime::MAX;
-        self.loads.set(2 * load, at, queue);
+        self.loads.set(2 * load, at.unwrap_or(SimTime::MAX), queue);
     }
 
     /// Sets a turn behind all that are there for its time; [`SimTime::MAX`] is never.
@@ -175,13 +190,16 @@ impl Agenda {
     }
 
     /// When something is due next, in the order of the queue.
+    #[inline]
     pub(super) fn first(&self) -> Place {
-        self.servers.first.min(self.loads.first)
+        let (server, load) = (self.servers.first(), self.loads.first());
+        if load < server { load } else { server }
     }
 
     /// Takes what is due next. It must be set again before anything else is taken.
+    #[inline]
     pub(super) fn take(&mut self) -> Turn {
-        if self.servers.first < self.loads.first {
+        if self.servers.first() < self.loads.first() {
             return Turn::Server(self.servers.take());
         }
         let player = self.loads.take();

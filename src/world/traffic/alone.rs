@@ -7,7 +7,7 @@
 //!
 //! What is due at one instant in one server and in a load keeps its order: each knows behind
 //! which arrival it was set. Where arrivals and work are both without chance, whole chains of
-//! such instants are possible, and the turns are taken one by one ([`Traffic::run`]). So they are
+//! such instants are possible, and turns are taken in the order of time ([`Traffic::run`]). So they are
 //! with closed loops, balancers that look at their servers, contended nodes, limits of memory
 //! in reach and servers that drain (`docs/decisions/010`).
 
@@ -17,48 +17,52 @@ use super::{Traffic, TrafficEvent};
 use crate::load::Due;
 use crate::record::{Outcome, RequestSink};
 use crate::sim::{EventQueue, Place, SimTime};
-use crate::workload::{Finished, Origin, RequestKey, Room, Served, Work};
+use crate::workload::{Calm, Course, Finished, Origin, RequestKey, Room, Served, Set, Work};
 
 /// Arrivals in one stretch at most: what is kept of them stays in the cache.
 const MOST_ARRIVALS: usize = 4096;
+
+/// Arrivals that are drawn at a time.
+const BLOCK: usize = 128;
+
+/// No arrival of a stretch.
+const NONE: u32 = u32::MAX;
 
 /// An arrival of an open load.
 #[derive(Debug, Clone, Copy)]
 struct Arrival {
     at: SimTime,
-    /// When it was set: by which arrival, or the place it had before.
-    set: Set,
     load: u32,
-    request: Option<RequestKey>,
-}
-
-/// When something was set to its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Set {
-    /// Before the servers were run, with this place.
-    Before(Place),
-    /// By the arrival of this number.
-    By(u32),
-    /// By a change in the server at this time.
-    At(SimTime),
+    /// The load's arrival before, by which it was set; [`NONE`] if that was before the stretch.
+    before: u32,
 }
 
 /// The buffers of a stretch that servers are run through.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stretch {
-    room: Room,
+    pub(super) room: Room,
     arrivals: Vec<Arrival>,
+    /// What came to be a request with a record, by the number of its arrival.
+    kept: Vec<(u32, RequestKey)>,
+    /// By load: the place of its first arrival.
+    places: Vec<Place>,
+    /// By load: whether every server that may be drawn takes requests.
+    is_open: Vec<bool>,
+    /// Times and demands of a block of arrivals.
+    times: Vec<SimTime>,
+    works: Vec<Work>,
     /// What comes to each server, by slot, with the number of its arrival.
     inboxes: Vec<Vec<(u32, Work)>>,
     finished: Vec<Finished>,
     /// When requests ended, and how many have ended so far then.
     ends: Vec<(SimTime, usize)>,
     rejected: Vec<(Origin, SimTime, Outcome)>,
+    calm: Calm,
     served: Vec<Served>,
     /// What is set anew at the end: when it was set, loads before servers, whose it is, and to when.
     set: Vec<(SimTime, u64, Turn, SimTime)>,
     /// The arrival of each load that came last.
-    last: Vec<Option<u32>>,
+    last: Vec<u32>,
     /// Turns so far.
     pub(super) turns: u64,
     /// Turns taken and time passed of late, to guess what a stretch holds, and up to when.
@@ -72,16 +76,8 @@ impl Stretch {
         self.seen = (before / 2 + turns, time / 2 + (now - at).0, now);
     }
 
-    /// Notes that what has ended since the last call has ended now.
-    fn note_ends(&mut self, now: SimTime) {
-        let so_far = self.finished.len();
-        if self.ends.last().map_or(0, |&(_, before)| before) < so_far {
-            self.ends.push((now, so_far));
-        }
-    }
-
     /// Whether so much time probably holds enough turns to be worth it.
-    fn is_worth(&self, span: i64, players: usize) -> bool {
+    pub(super) fn is_worth(&self, span: i64, players: usize) -> bool {
         let (turns, time, _) = self.seen;
         let expected = i128::from(turns) * i128::from(span);
         expected > i128::from(time) * (2 * players as i128 + 16)
@@ -166,9 +162,11 @@ impl Traffic {
         for (_, _, turn, at) in stretch.set.drain(..) {
             self.agenda.renew(turn, at, queue);
         }
-        for arrival in &stretch.arrivals {
+        stretch.kept.sort_unstable_by_key(|&(number, _)| number);
+        for (number, request) in stretch.kept.drain(..) {
+            let arrival = &stretch.arrivals[number as usize];
             let load = &mut self.loads[arrival.load as usize];
-            if let (Some(timeout), Some(request)) = (load.timeout, arrival.request)
+            if let Some(timeout) = load.timeout
                 && self.servers.is_awaited(request)
             {
                 load.waiting.push_back((arrival.at + timeout, request));
@@ -196,33 +194,43 @@ impl Traffic {
     ) -> (SimTime, Option<u32>) {
         stretch.arrivals.clear();
         stretch.last.clear();
-        stretch.last.resize(self.loads.len(), None);
-        let mut more = true;
+        stretch.last.resize(self.loads.len(), NONE);
+        stretch.places.resize(self.loads.len(), Place::NEVER);
+        let slots = self.servers.slots().max(stretch.inboxes.len());
+        stretch.inboxes.resize_with(slots, Vec::new);
+        let mut room = 0;
+        stretch.is_open.resize(self.loads.len(), false);
         while let (place, Some(index)) = self.agenda.next_load()
             && place.time() < until
         {
-            let mut at = place.time();
-            if !more {
-                return (self.keep_set(at, stretch), None);
+            if room == 0 {
+                let come = stretch.inboxes.iter().map(Vec::len);
+                let left = MOST_ARRIVALS - stretch.arrivals.len();
+                room = stretch.room.left(come).min(left as u64);
+            }
+            if room == 0 {
+                return (self.keep_set(place.time(), stretch), None);
+            }
+            let before = stretch.arrivals.len();
+            if stretch.last[index as usize] == NONE {
+                stretch.places[index as usize] = place;
+                let service = self.loads[index as usize].service;
+                stretch.is_open[index as usize] = self.servers.all_accept(service);
             }
             // Up to there it is this load's turn, however often.
             let others = self.agenda.second_load().min(until);
-            let next = loop {
-                let number = stretch.arrivals.len() as u32;
-                let set = match stretch.last[index as usize].replace(number) {
-                    Some(by) => Set::By(by),
-                    None => Set::Before(place),
-                };
-                more = self.draw_arrival(index, at, set, stretch, sink)
-                    && stretch.arrivals.len() < MOST_ARRIVALS;
-                match self.loads[index as usize].source.next_due() {
-                    Some(next) if more && next < others => at = next,
-                    next => break next,
-                }
+            let last = if stretch.is_open[index as usize] {
+                let most = room.min(BLOCK as u64) as usize;
+                self.draw_block(index, (others, most), stretch, sink)
+            } else {
+                self.draw_arrival(index, place.time(), stretch, sink);
+                place.time()
             };
+            room -= (stretch.arrivals.len() - before) as u64;
+            let next = self.loads[index as usize].source.next_due();
             self.agenda.set_load(index, next, queue);
             if next.is_none() {
-                return (self.keep_set(SimTime(at.0 + 1), stretch), Some(index));
+                return (self.keep_set(SimTime(last.0 + 1), stretch), Some(index));
             }
         }
         (self.keep_set(until, stretch), None)
@@ -231,29 +239,76 @@ impl Traffic {
     /// Notes which loads are set anew.
     fn keep_set(&self, until: SimTime, stretch: &mut Stretch) -> SimTime {
         for (index, last) in (0..).zip(&stretch.last) {
-            if let Some(number) = *last
+            if *last != NONE
                 && let Some(next) = self.loads[index as usize].source.next_due()
             {
-                let at = stretch.arrivals[number as usize].at;
-                let order = 2 * u64::from(number);
+                let at = stretch.arrivals[*last as usize].at;
+                let order = 2 * u64::from(*last);
                 stretch.set.push((at, order, Turn::Load(index), next));
             }
         }
         until
     }
 
-    /// Draws one arrival; returns whether there is room for more.
+    /// Draws a block of a load's arrivals before a time, at least one and not more than so many; all
+    /// servers take them. Returns the time of the last.
+    fn draw_block(
+        &mut self,
+        index: u32,
+        (until, most): (SimTime, usize),
+        stretch: &mut Stretch,
+        sink: &mut impl RequestSink,
+    ) -> SimTime {
+        let Stretch {
+            arrivals,
+            times,
+            works,
+            inboxes,
+            last,
+            ..
+        } = stretch;
+        let load = &mut self.loads[index as usize];
+        load.source.take_until(until, most, times);
+        let origin = Origin {
+            load: index,
+            client: 0,
+        };
+        load.draw_block(times, origin, works);
+        self.outcomes.issued += times.len() as u64;
+        sink.issue_block(load.service, index as usize, times);
+        let mut before = std::mem::replace(
+            &mut last[index as usize],
+            (arrivals.len() + times.len()) as u32 - 1,
+        );
+        let mut works = works.iter();
+        let choices = (load.service, works.len());
+        self.servers
+            .choose_block(choices, &mut load.balancing, |slot| {
+                if let Some(work) = works.next() {
+                    let number = arrivals.len() as u32;
+                    arrivals.push(Arrival {
+                        at: work.arrival,
+                        load: index,
+                        before,
+                    });
+                    before = number;
+                    inboxes[slot as usize].push((number, *work));
+                }
+            });
+        times.last().copied().unwrap_or(until)
+    }
+
+    /// Draws one arrival.
     fn draw_arrival(
         &mut self,
         index: u32,
         at: SimTime,
-        set: Set,
         stretch: &mut Stretch,
         sink: &mut impl RequestSink,
-    ) -> bool {
+    ) {
         let load = &mut self.loads[index as usize];
         let Due::Issue(client) = load.source.take_due(at) else {
-            return true;
+            return;
         };
         let origin = Origin {
             load: index,
@@ -265,88 +320,53 @@ impl Traffic {
         sink.issue(service, index as usize, at);
         let server = self.servers.choose(service, &mut load.balancing);
         let number = stretch.arrivals.len() as u32;
+        let before = std::mem::replace(&mut stretch.last[index as usize], number);
         stretch.arrivals.push(Arrival {
             at,
-            set,
             load: index,
-            request: None,
+            before,
         });
         match server {
             Some(server) if self.servers.accepts(server) => {
                 let slot = server.slot();
-                if stretch.inboxes.len() <= slot {
-                    stretch.inboxes.resize(slot + 1, Vec::new());
-                }
                 stretch.inboxes[slot].push((number, work));
-                return stretch.room.take(slot as u32);
+                return;
             }
             Some(server) if self.servers.is_starting(server) => sink.too_early(service, at),
             _ => {}
         }
         self.answer(origin, at, at, Outcome::Refused, sink);
-        true
     }
 
     /// Runs one server through its arrivals and changes before a time. Returns how many changes
     /// there were, and the time of the last.
     fn run_server(&mut self, slot: u32, until: SimTime, stretch: &mut Stretch) -> (u64, SimTime) {
         let before = self.agenda.server(slot);
-        let (mut due, mut set) = (before.time(), Set::Before(before));
+        let mut course = Course {
+            due: before.time(),
+            set: Set::Before,
+            turns: 0,
+            last: SimTime::ZERO,
+        };
         let Some(mut lane) = self.servers.lane(slot) else {
             return (0, SimTime::ZERO);
         };
-        let (mut turns, mut last) = (0, SimTime::ZERO);
         let mut inbox = match stretch.inboxes.get_mut(slot as usize) {
             Some(inbox) => std::mem::take(inbox),
             None => Vec::new(),
         };
-        let mut left = inbox.as_slice();
-        if let Some(mut plain) = lane.plain(left, until, &mut stretch.served) {
-            let arrivals = &mut stretch.arrivals;
-            let late = loop {
-                let (now, by) = match plain.next() {
-                    Some(&(number, ref work))
-                        if work.arrival < due
-                            || (work.arrival == due
-                                && !comes_first(set, arrivals, number as usize)) =>
-                    {
-                        let now = work.arrival;
-                        if !plain.admit() {
-                            break None;
-                        }
-                        (now, Set::By(number))
-                    }
-                    _ if due < until => {
-                        last = due;
-                        turns += 1;
-                        plain.work_off(last);
-                        (last, Set::At(last))
-                    }
-                    _ => break None,
-                };
-                match plain.settle(now) {
-                    Some(then) if then == due && by == Set::At(now) => set = by,
-                    Some(then) if then == due => {}
-                    Some(then) => (due, set) = (then, by),
-                    None => break Some((now, by)),
-                }
-            };
-            let come = plain.end(|number, request| {
-                arrivals[number as usize].request = Some(request);
-            });
-            left = &left[come..];
-            if let Some((now, by)) = late {
-                let then = lane.settle(now);
-                if then != due || by == Set::At(now) {
-                    (due, set) = (then, by);
-                }
-            }
-        }
+        let (arrivals, places) = (&stretch.arrivals, &stretch.places);
+        let is_first =
+            |set, number| comes_first((set, before), (number as usize, arrivals), places);
+        let kept = &mut stretch.kept;
+        let keep = |number, request| kept.push((number, request));
+        let room = (&mut stretch.calm, &mut stretch.served);
+        let come = lane.run_plain(&inbox, until, &mut course, room, is_first, keep);
+        let mut left = &inbox[come..];
         loop {
             let arrives = left.split_first().filter(|((number, work), _)| {
-                work.arrival < due
-                    || (work.arrival == due
-                        && !comes_first(set, &stretch.arrivals, *number as usize))
+                work.arrival < course.due
+                    || (work.arrival == course.due && !is_first(course.set, *number))
             });
             if let Some(((number, work), others)) = arrives {
                 left = others;
@@ -358,18 +378,17 @@ impl Traffic {
                         continue;
                     }
                 };
-                stretch.arrivals[*number as usize].request = Some(request);
-                stretch.note_ends(work.arrival);
+                kept.push((*number, request));
+                note_ends(&mut stretch.ends, &stretch.finished, work.arrival);
                 let then = lane.settle(work.arrival);
-                if then != due {
-                    (due, set) = (then, Set::By(*number));
-                }
-            } else if due < until {
-                last = due;
-                turns += 1;
-                lane.work_off(last, &mut stretch.finished);
-                stretch.note_ends(last);
-                (due, set) = (lane.settle(last), Set::At(last));
+                course.go_on(then, Set::By(*number), work.arrival);
+            } else if course.due < until {
+                let now = course.due;
+                course.last = now;
+                course.turns += 1;
+                lane.work_off(now, &mut stretch.finished);
+                note_ends(&mut stretch.ends, &stretch.finished, now);
+                course.go_on(lane.settle(now), Set::At(now), now);
             } else {
                 break;
             }
@@ -379,24 +398,24 @@ impl Traffic {
         if let Some(place) = stretch.inboxes.get_mut(slot as usize) {
             *place = inbox;
         }
-        if let Some((at, order)) = match set {
-            Set::Before(_) => None,
+        if let Some((at, order)) = match course.set {
+            Set::Before => None,
             Set::By(number) => {
                 let at = stretch.arrivals[number as usize].at;
                 Some((at, 2 * u64::from(number) + 1))
             }
             Set::At(time) => Some((time, u64::MAX)),
         } {
-            stretch.set.push((at, order, Turn::Server(slot), due));
+            let turn = Turn::Server(slot);
+            stretch.set.push((at, order, turn, course.due));
         }
-        (turns, last)
+        (course.turns, course.last)
     }
 
     /// Answers the clients of all requests that ended.
     fn answer_ended(&mut self, stretch: &mut Stretch, sink: &mut impl RequestSink) {
-        for one in stretch.served.drain(..) {
-            self.answer(one.origin, one.arrival, one.at, Outcome::Ok, sink);
-        }
+        self.answer_block(&stretch.served, sink);
+        stretch.served.clear();
         let mut from = 0;
         for (now, to) in stretch.ends.drain(..) {
             for ended in &stretch.finished[from..to] {
@@ -411,14 +430,29 @@ impl Traffic {
     }
 }
 
-/// Whether a change in a server that was `set` so comes before an arrival of the same instant.
+/// Notes that what has ended since the last call has ended now.
+fn note_ends(ends: &mut Vec<(SimTime, usize)>, finished: &[Finished], now: SimTime) {
+    let so_far = finished.len();
+    if ends.last().map_or(0, |&(_, before)| before) < so_far {
+        ends.push((now, so_far));
+    }
+}
+
+/// Whether a change in a server that was set so, or had this place before, comes before an arrival of
+/// the same instant. `places` are those of the first arrivals of loads.
 #[cold]
-fn comes_first(set: Set, arrivals: &[Arrival], number: usize) -> bool {
-    match (set, arrivals[number].set) {
-        (Set::Before(own), Set::Before(other)) => own < other,
-        (Set::Before(_), _) => true,
-        (_, Set::Before(_) | Set::At(_)) => false,
-        (Set::By(own), Set::By(other)) => own < other,
-        (Set::At(time), Set::By(other)) => arrivals[other as usize].at > time,
+fn comes_first(
+    (set, before): (Set, Place),
+    (number, arrivals): (usize, &[Arrival]),
+    places: &[Place],
+) -> bool {
+    let arrival = &arrivals[number];
+    let place = (arrival.before == NONE).then(|| places[arrival.load as usize]);
+    match (set, place) {
+        (Set::Before, Some(place)) => before < place,
+        (Set::Before, None) => true,
+        (_, Some(_)) => false,
+        (Set::By(own), None) => own < arrival.before,
+        (Set::At(time), None) => arrivals[arrival.before as usize].at > time,
     }
 }

@@ -16,7 +16,11 @@ pub(super) struct Outcomes {
 
 impl Outcomes {
     pub(super) fn count(&mut self, outcome: Outcome) {
-        self.by_kind[outcome as usize] += 1;
+        self.count_block(outcome, 1);
+    }
+
+    pub(super) fn count_block(&mut self, outcome: Outcome, requests: u64) {
+        self.by_kind[outcome as usize] += requests;
     }
 }
 

@@ -36,17 +36,49 @@ impl Demand {
         }
     }
 
+    #[inline]
     pub(super) fn draw(&mut self, arrival: SimTime, origin: Origin) -> Work {
-        let nanos = |seconds: f64| (seconds * 1e9 + 0.5) as i64;
         Work {
-            // Heavy tails have no end; the clock of a server's CPU has one.
-            cpu: nanos(self.request.cpu.sample(&mut self.cpu)).min(MOST_CPU),
+            cpu: work(self.request.cpu.sample(&mut self.cpu)),
             wait: nanos(self.request.wait.sample(&mut self.wait)),
-            memory: (self.request.memory.sample(&mut self.memory) as i64).min(MOST_MEMORY),
+            memory: bytes(self.request.memory.sample(&mut self.memory)),
             arrival,
             origin,
         }
     }
+
+    /// The same for many arrivals of one origin.
+    fn draw_block(&mut self, arrivals: &[SimTime], origin: Origin, works: &mut Vec<Work>) {
+        works.clear();
+        works.extend(arrivals.iter().map(|&arrival| Work {
+            arrival,
+            origin,
+            ..Work::default()
+        }));
+        let request = &self.request;
+        let each = |seconds: f64, one: &mut Work| one.cpu = work(seconds);
+        request.cpu.sample_for(&mut self.cpu, works, each);
+        let each = |seconds: f64, one: &mut Work| one.wait = nanos(seconds);
+        request.wait.sample_for(&mut self.wait, works, each);
+        let each = |amount: f64, one: &mut Work| one.memory = bytes(amount);
+        request.memory.sample_for(&mut self.memory, works, each);
+    }
+}
+
+#[inline]
+fn nanos(seconds: f64) -> i64 {
+    (seconds * 1e9 + 0.5) as i64
+}
+
+/// Heavy tails have no end; the clock of a server's CPU has one.
+#[inline]
+fn work(seconds: f64) -> i64 {
+    nanos(seconds).min(MOST_CPU)
+}
+
+#[inline]
+fn bytes(amount: f64) -> i64 {
+    (amount as i64).min(MOST_MEMORY)
 }
 
 /// A load at work.
@@ -100,7 +132,18 @@ impl Load {
         self.source.is_even() && matches!(self.demand.request.cpu, Dist::Constant(_))
     }
 
+    #[inline]
     pub(super) fn draw(&mut self, arrival: SimTime, origin: Origin) -> Work {
         self.demand.draw(arrival, origin)
+    }
+
+    /// The demands of many arrivals of one origin.
+    pub(super) fn draw_block(
+        &mut self,
+        arrivals: &[SimTime],
+        origin: Origin,
+        works: &mut Vec<Work>,
+    ) {
+        self.demand.draw_block(arrivals, origin, works);
     }
 }

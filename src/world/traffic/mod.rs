@@ -18,6 +18,7 @@ mod loads;
 mod queues;
 mod requests;
 mod servers;
+mod together;
 
 pub use event::{Effect, NodeCpuId, ServerId, TrafficEvent};
 pub use ledger::{Imbalance, Ledger};
@@ -35,6 +36,7 @@ use calls::Calls;
 use ledger::Outcomes;
 use loads::Load;
 use queues::Queues;
+use together::Together;
 
 /// Turns that are taken by themselves rather than prepared for.
 const FEW: u64 = 64;
@@ -56,6 +58,7 @@ pub struct Traffic {
     /// Whether servers are run one by one where they can be.
     one_by_one: bool,
     stretch: Stretch,
+    together: Together,
 }
 
 impl Traffic {
@@ -84,10 +87,11 @@ impl Traffic {
             awake: Vec::new(),
             one_by_one: true,
             stretch: Stretch::default(),
+            together: Together::default(),
         }
     }
 
-    /// Turns of servers and loads that were not taken in the order of time, so far.
+    /// Turns of servers and loads that were taken in stretches, so far.
     pub fn turns_one_by_one(&self) -> u64 {
         self.stretch.turns
     }
@@ -131,21 +135,31 @@ impl Traffic {
         sink: &mut impl RequestSink,
     ) -> u64 {
         let mut handled = 0;
-        let alone = self.one_by_one && self.queues.is_empty() && self.calls.is_empty();
-        while alone && handled + FEW < most && self.effects.is_empty() {
-            match self.run_alone(end, queue, sink) {
-                0 => break,
-                turns => handled += turns,
+        let alone = self.queues.is_empty() && self.calls.is_empty();
+        while alone && self.one_by_one && handled + FEW < most && self.effects.is_empty() {
+            let mut turns = self.run_alone(end, queue, sink);
+            if turns == 0 {
+                turns = self.run_together(end, queue, sink);
+                self.stretch.turns += turns;
             }
+            if turns == 0 {
+                break;
+            }
+            handled += turns;
         }
+        let mut others = queue.first();
         while handled < most && self.effects.is_empty() {
             let first = self.agenda.first();
-            if first > queue.first() || first.time() > end {
+            if first > others || first.time() > end {
                 break;
             }
             queue.advance_to(first.time());
             self.take_turn(queue, sink);
             handled += 1;
+            // Only queues and calls have events there.
+            if !alone {
+                others = queue.first();
+            }
         }
         self.stretch.saw(handled, queue.now());
         handled

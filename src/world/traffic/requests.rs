@@ -7,7 +7,7 @@ use crate::load::{Answer, Due};
 use crate::record::{Outcome, RequestSink};
 use crate::sim::{EventQueue, SimTime, Stream};
 use crate::workload::spec::Balancing;
-use crate::workload::{Ending, Finished, Origin, RequestKey, Servers, TurnedAway, Work};
+use crate::workload::{Ending, Finished, Origin, RequestKey, Served, Servers, TurnedAway, Work};
 
 /// What happened to a request on its way to a server.
 pub(super) enum Handed {
@@ -165,7 +165,7 @@ impl Traffic {
     }
 
     /// Registers a waiting client that has a timeout.
-    fn watch<E: From<TrafficEvent> + Copy>(
+    pub(super) fn watch<E: From<TrafficEvent> + Copy>(
         &mut self,
         index: u32,
         job: RequestKey,
@@ -283,6 +283,33 @@ impl Traffic {
     ) {
         let outcome = outcome(ended.ending);
         self.answer(ended.origin, ended.arrival, now, outcome, sink);
+    }
+
+    /// Answers clients whose requests were served.
+    #[inline]
+    pub(super) fn answer_block(&mut self, served: &[Served], sink: &mut impl RequestSink) {
+        let mut left = served;
+        while let Some(index) = left.first().map(|one| one.origin.load) {
+            let own = left.iter().take_while(|one| one.origin.load == index);
+            let (own, others) = left.split_at(own.count());
+            left = others;
+            let load = &mut self.loads[index as usize];
+            self.outcomes.count_block(Outcome::Ok, own.len() as u64);
+            let times = own.iter().map(|one| (one.arrival, one.at));
+            sink.serve_block(load.service, index as usize, times.clone());
+            let mut wakes = false;
+            if load.source.is_open() {
+                wakes = load.source.served_block(times);
+            } else {
+                for one in own {
+                    let (client, arrival) = (one.origin.client, one.arrival);
+                    wakes |= load.source.answered(client, arrival, one.at, Answer::Ok);
+                }
+            }
+            if wakes {
+                self.wake(index);
+            }
+        }
     }
 
     #[inline]

@@ -12,6 +12,8 @@ pub const LONGEST: u64 = 3_600_000_000;
 const BITS: u32 = 11;
 /// Half of what the bits can hold: the distance of two powers of two in the places.
 const HALF: usize = 1 << (BITS - 1);
+/// Places that are looked at together.
+const RUN: usize = 32;
 /// Longer than what has a place.
 const BEYOND: u64 = 1 << 32;
 
@@ -45,8 +47,13 @@ impl Counts {
     /// Counts a duration of so many microseconds.
     #[inline]
     pub fn add(&mut self, micros: u64) {
+        self.add_at(place(micros), micros);
+    }
+
+    /// The same where its [`place`] is known.
+    #[inline]
+    pub fn add_at(&mut self, place: usize, micros: u64) {
         self.total += 1;
-        let place = place(micros);
         if let Some(count) = self.places.get_mut(place)
             && *count < u32::MAX
         {
@@ -93,7 +100,10 @@ impl Counts {
         if !self.beyond.is_empty() || beyond.iter().any(|&count| count > 0) {
             return None;
         }
-        let places = self.places.iter().enumerate();
+        // Most places are empty: look at many of them together.
+        let runs = self.places.chunks(RUN).enumerate();
+        let runs = runs.filter(|(_, run)| run.iter().fold(0, |any, count| any | count) > 0);
+        let places = runs.flat_map(|(number, run)| (number * RUN..).zip(run));
         let counted = places.filter(|&(_, &count)| count > 0);
         Some(counted.map(|(place, &count)| {
             let (least, size) = (value(place), 1 << (place >> (BITS - 1)).saturating_sub(1));
@@ -114,8 +124,9 @@ impl Counts {
     }
 }
 
-/// The place of a duration: its leading bits after its power of two.
-fn place(micros: u64) -> usize {
+/// The place of a duration of so many microseconds: its leading bits after its power of two.
+#[inline]
+pub fn place(micros: u64) -> usize {
     let shift = (64 - BITS) - (micros | (2 * HALF as u64 - 1)).leading_zeros();
     ((shift as usize) << (BITS - 1)) + (micros >> shift) as usize
 }

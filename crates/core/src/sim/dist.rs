@@ -3,7 +3,7 @@
 //! A [`Dist`] has no unit of its own: the field that holds it says what it samples
 //! (seconds, bytes, counts).
 
-use rand_distr::{Distribution, Exp1, Gamma, StandardNormal};
+use rand_distr::{Distribution, Gamma};
 
 use super::Stream;
 
@@ -169,17 +169,34 @@ impl Dist {
         }
     }
 
+    /// One draw for each of some things, in their order.
+    #[inline]
+    pub fn sample_for<T>(&self, stream: &mut Stream, all: &mut [T], each: impl Fn(f64, &mut T)) {
+        match self {
+            Self::Constant(value) => all.iter_mut().for_each(|one| each(*value, one)),
+            Self::Exponential { mean } => {
+                for one in all {
+                    each(mean * stream.exponential(), one);
+                }
+            }
+            Self::LogNormal { mu, sigma } => {
+                for one in all {
+                    each((mu + sigma * stream.normal()).exp(), one);
+                }
+            }
+            _ => {
+                for one in all {
+                    each(self.draw(stream), one);
+                }
+            }
+        }
+    }
+
     fn draw(&self, stream: &mut Stream) -> f64 {
         match self {
             Self::Constant(value) => *value,
-            Self::Exponential { mean } => {
-                let unit: f64 = Exp1.sample(stream.rng());
-                mean * unit
-            }
-            Self::LogNormal { mu, sigma } => {
-                let normal: f64 = StandardNormal.sample(stream.rng());
-                (mu + sigma * normal).exp()
-            }
+            Self::Exponential { mean } => mean * stream.exponential(),
+            Self::LogNormal { mu, sigma } => (mu + sigma * stream.normal()).exp(),
             Self::Gamma { scale, unit, .. } => scale * unit.sample(stream.rng()),
             Self::Pareto { scale, shape } => scale * (1.0 - stream.unit()).powf(-1.0 / shape),
             Self::Uniform { low, high } => low + (high - low) * stream.unit(),

@@ -20,7 +20,7 @@ pub mod work;
 mod zone;
 
 pub use arena::{Arena, Key};
-pub use counts::{Counts, Group, LONGEST, histogram};
+pub use counts::{Counts, Group, LONGEST, histogram, place};
 pub use dist::{Dist, DistError};
 pub use queue::{EventId, EventQueue, MOST_PENDING, Place};
 pub use random::{Stream, Streams, fingerprint};

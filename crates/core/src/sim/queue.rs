@@ -44,8 +44,14 @@ impl Ord for Place {
 }
 
 impl PartialOrd for Place {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
+    }
+
+    #[inline]
+    fn gt(&self, other: &Self) -> bool {
+        self.key() > other.key()
     }
 
     #[inline]

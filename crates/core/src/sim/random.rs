@@ -6,6 +6,7 @@
 //! A name is given piece by piece, so that none is ever put together.
 
 use rand::Rng;
+use rand_distr::{Distribution, Exp1, StandardNormal};
 use rand_pcg::Pcg64Dxsm;
 
 /// A family of streams: all of one run, or those whose names begin alike.
@@ -108,7 +109,20 @@ impl Stream {
         ((u128::from(self.0.next_u64()) * bound as u128) >> 64) as usize
     }
 
+    /// A number from the exponential distribution of mean 1.
+    #[inline]
+    pub fn exponential(&mut self) -> f64 {
+        Exp1.sample(&mut self.0)
+    }
+
+    /// A number from the standard normal distribution.
+    #[inline]
+    pub fn normal(&mut self) -> f64 {
+        StandardNormal.sample(&mut self.0)
+    }
+
     /// The generator itself, for `rand_distr`.
+    #[inline]
     pub fn rng(&mut self) -> &mut Pcg64Dxsm {
         &mut self.0
     }

@@ -51,6 +51,7 @@ impl SimTime {
     }
 
     /// Time passed since `earlier`; negative if `earlier` is later.
+    #[inline]
     pub fn since(self, earlier: Self) -> SimDuration {
         SimDuration(self.0.saturating_sub(earlier.0))
     }

@@ -2,7 +2,7 @@
 //! service has, so that both can be compared.
 
 use super::request::Outcome;
-use super::windows::{LatencyStats, stats_of};
+use super::windows::{Latency, LatencyStats, stats_of};
 use crate::sim::{Counts, SimTime};
 
 /// Requests of a load after the warm-up.
@@ -54,15 +54,22 @@ impl PerLoad {
         self.counts.sent += u64::from(now >= self.from);
     }
 
+    /// Many of them, in order of time.
+    pub(super) fn issue_block(&mut self, times: &[SimTime]) {
+        let early = times.partition_point(|&now| now < self.from);
+        self.ever.0 += times.len() as u64;
+        self.counts.sent += (times.len() - early) as u64;
+    }
+
     #[inline]
-    pub(super) fn answer(&mut self, arrival: SimTime, micros: u64, outcome: Outcome) {
+    pub(super) fn answer(&mut self, arrival: SimTime, latency: Latency, outcome: Outcome) {
         self.ever.1 += 1;
         if arrival < self.from {
             return;
         }
         self.counts.ended[outcome as usize] += 1;
         if outcome == Outcome::Ok {
-            self.latencies.add(micros);
+            latency.count(&mut self.latencies);
         }
     }
 

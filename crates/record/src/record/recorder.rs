@@ -15,7 +15,7 @@ use super::recording::{
 };
 use super::request::{Outcome, RequestSink};
 use super::vpa::{Amounts, DisruptionRecord, VpaContainerRecord, VpaRecord, VpaRow};
-use super::windows::{Windows, microseconds, stats_of};
+use super::windows::{Latency, Windows, stats_of};
 use crate::sim::{Counts as LatencyCounts, SimTime};
 
 /// How much is kept.
@@ -460,10 +460,35 @@ impl RequestSink for Recorder {
         now: SimTime,
         outcome: Outcome,
     ) {
-        let micros = microseconds(arrival, now);
-        self.windows[service].answer(arrival, micros, outcome);
+        let latency = Latency::new(arrival, now);
+        self.windows[service].answer(arrival, latency, outcome);
         if let Some(load) = self.loads.get_mut(load) {
-            load.answer(arrival, micros, outcome);
+            load.answer(arrival, latency, outcome);
+        }
+    }
+
+    fn issue_block(&mut self, service: usize, load: usize, times: &[SimTime]) {
+        self.issued[service] += times.len() as u64;
+        self.windows[service].issue_block(times);
+        if let Some(load) = self.loads.get_mut(load) {
+            load.issue_block(times);
+        }
+    }
+
+    fn serve_block(
+        &mut self,
+        service: usize,
+        load: usize,
+        times: impl Iterator<Item = (SimTime, SimTime)>,
+    ) {
+        let windows = &mut self.windows[service];
+        let mut load = self.loads.get_mut(load);
+        for (arrival, now) in times {
+            let latency = Latency::new(arrival, now);
+            windows.answer(arrival, latency, Outcome::Ok);
+            if let Some(load) = &mut load {
+                load.answer(arrival, latency, Outcome::Ok);
+            }
         }
     }
 
@@ -475,7 +500,7 @@ impl RequestSink for Recorder {
 
     fn call_answered(&mut self, way: usize, began: SimTime, now: SimTime) {
         if began >= SimTime::ZERO + self.recording.warm_up {
-            self.calls[way].add(microseconds(began, now));
+            Latency::new(began, now).count(&mut self.calls[way]);
         }
     }
 }

@@ -66,6 +66,27 @@ pub trait RequestSink {
         outcome: Outcome,
     );
 
+    /// Many of [`RequestSink::issue`], in order of time.
+    #[inline]
+    fn issue_block(&mut self, service: usize, load: usize, times: &[SimTime]) {
+        for &now in times {
+            self.issue(service, load, now);
+        }
+    }
+
+    /// Many of [`RequestSink::answer`] with success: when each was issued and when it ended.
+    #[inline]
+    fn serve_block(
+        &mut self,
+        service: usize,
+        load: usize,
+        times: impl Iterator<Item = (SimTime, SimTime)>,
+    ) {
+        for (arrival, now) in times {
+            self.answer(service, load, arrival, now, Outcome::Ok);
+        }
+    }
+
     /// A request, whose answer follows, is refused now as the pod's application has not started.
     fn too_early(&mut self, _service: usize, _now: SimTime) {}
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use hdrhistogram::Histogram;
 
 use super::request::Outcome;
-use crate::sim::{Counts, LONGEST, SimDuration, SimTime, histogram};
+use crate::sim::{Counts, LONGEST, SimDuration, SimTime, histogram, place};
 
 /// Percentiles of a set of latencies, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -57,10 +57,29 @@ impl Window {
 /// places of counts and to clear them.
 const FEW: usize = 1024;
 
-/// A latency in microseconds, at least one.
-#[inline]
-pub(super) fn microseconds(arrival: SimTime, now: SimTime) -> u64 {
-    ((now - arrival).0 / 1000).max(1) as u64
+/// How long a request took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Latency {
+    /// At least one.
+    micros: u64,
+    /// Where it is counted.
+    place: usize,
+}
+
+impl Latency {
+    #[inline]
+    pub(super) fn new(arrival: SimTime, now: SimTime) -> Self {
+        let micros = ((now - arrival).0 / 1000).max(1) as u64;
+        Self {
+            micros,
+            place: place(micros),
+        }
+    }
+
+    #[inline]
+    pub(super) fn count(self, counts: &mut Counts) {
+        counts.add_at(self.place, self.micros);
+    }
 }
 
 pub(super) fn stats(histogram: &Histogram<u32>, percentile: f64) -> LatencyStats {
@@ -94,15 +113,20 @@ pub(super) fn stats_of(counts: &Counts, percentile: f64) -> LatencyStats {
     let quantiles = [50.0, 95.0, 99.0, percentile].map(|percent: f64| (percent / 100.0).min(1.0));
     let ranks = quantiles.map(|quantile| ((quantile * total).ceil() as u64).max(1));
     let (mut at, mut seen) = ([0; 4], 0);
+    let mut next = ranks.into_iter().min().unwrap_or(0);
     let (mut mean, mut max) = (0.0, 0);
     for group in groups {
         let before = seen;
         seen += u64::from(group.count);
-        for (place, rank) in ranks.iter().enumerate() {
-            if before < *rank && *rank <= seen {
-                let is_least = quantiles[place] == 0.0;
-                at[place] = if is_least { group.least } else { group.most };
+        if next <= seen {
+            for (place, rank) in ranks.iter().enumerate() {
+                if before < *rank && *rank <= seen {
+                    let is_least = quantiles[place] == 0.0;
+                    at[place] = if is_least { group.least } else { group.most };
+                }
             }
+            let later = ranks.into_iter().filter(|&rank| rank > seen);
+            next = later.min().unwrap_or(u64::MAX);
         }
         mean += group.middle as f64 * f64::from(group.count) / total;
         max = group.most;
@@ -241,17 +265,33 @@ impl Windows {
         self.open[place].window.issued += 1;
     }
 
+    /// Many of them, in order of time.
+    pub(super) fn issue_block(&mut self, times: &[SimTime]) {
+        let mut left = times;
+        while let (Some(&first), Some(&last)) = (left.first(), left.last()) {
+            let place = self.place(first);
+            let (_, _, end) = self.last;
+            let own = if last < end {
+                left.len()
+            } else {
+                left.partition_point(|&time| time < end)
+            };
+            self.open[place].window.issued += own as u64;
+            left = &left[own..];
+        }
+    }
+
     #[inline]
-    pub(super) fn answer(&mut self, arrival: SimTime, us: u64, outcome: Outcome) {
+    pub(super) fn answer(&mut self, arrival: SimTime, latency: Latency, outcome: Outcome) {
         let place = self.place(arrival);
         let good_us = self.good_us;
         let open = &mut self.open[place];
         open.window.ended[outcome as usize] += 1;
         if outcome == Outcome::Ok {
             if let Some(many) = &mut open.many {
-                many.add(us);
+                latency.count(many);
             } else {
-                open.few.push(us.min(LONGEST) as u32);
+                open.few.push(latency.micros.min(LONGEST) as u32);
                 if open.few.len() > FEW {
                     let mut many = self.spare_many.pop().unwrap_or_default();
                     for us in open.few.drain(..) {
@@ -260,9 +300,9 @@ impl Windows {
                     open.many = Some(many);
                 }
             }
-            open.window.good += u64::from(us <= good_us);
+            open.window.good += u64::from(latency.micros <= good_us);
             if arrival >= self.warm_up {
-                self.overall.add(us);
+                latency.count(&mut self.overall);
             }
         }
     }
@@ -355,7 +395,7 @@ mod tests {
         for place in 1..=3 * FEW as i64 {
             let now = SimTime(place * 1_000_000);
             windows.issue(SimTime::ZERO);
-            windows.answer(SimTime::ZERO, microseconds(SimTime::ZERO, now), Outcome::Ok);
+            windows.answer(SimTime::ZERO, Latency::new(SimTime::ZERO, now), Outcome::Ok);
             all.saturating_record(place as u64 * 1000);
         }
         let (closed, overall) = windows.finish();

@@ -150,6 +150,7 @@ impl Ab {
         self.end(now);
     }
 
+    #[inline]
     pub(super) fn next_due(&self) -> Option<SimTime> {
         if self.ended.is_some() {
             return None;
@@ -173,6 +174,7 @@ impl Ab {
         self.end(now);
     }
 
+    #[inline]
     pub(super) fn take_due(&mut self, now: SimTime) -> Due {
         let Some((at, client)) = self.timers.take(now) else {
             return Due::Nothing;
@@ -208,6 +210,7 @@ impl Ab {
     }
 
     /// The thread has read an answer.
+    #[inline]
     fn read(&mut self, at: SimTime, sent: SimTime, answer: Answer) {
         self.last_activity = at;
         let length = match answer {
@@ -249,6 +252,7 @@ impl Ab {
         self.latencies.push(micros(at.since(sent)));
     }
 
+    #[inline]
     pub(super) fn answered(&mut self, client: u32, sent: SimTime, now: SimTime, answer: Answer) {
         if self.ended.is_some() {
             return;
@@ -261,6 +265,7 @@ impl Ab {
         self.timers.set(read_at, client);
     }
 
+    #[inline]
     pub(super) fn is_finished(&self) -> bool {
         self.ended.is_some()
     }

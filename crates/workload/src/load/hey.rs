@@ -113,6 +113,7 @@ impl Hey {
         self.stop_at = Some(self.stop_at.map_or(now, |at| at.min(now)));
     }
 
+    #[inline]
     pub(super) fn next_due(&self) -> Option<SimTime> {
         self.timers.first()
     }
@@ -144,6 +145,7 @@ impl Hey {
         Some(worker.ticked)
     }
 
+    #[inline]
     pub(super) fn take_due(&mut self, now: SimTime) -> Due {
         let Some((at, client)) = self.timers.take(now) else {
             return Due::Nothing;
@@ -177,6 +179,7 @@ impl Hey {
         }
     }
 
+    #[inline]
     pub(super) fn answered(&mut self, client: u32, sent: SimTime, now: SimTime, answer: Answer) {
         let least = sent + LEAST_CYCLE;
         let worker = &mut self.workers[client as usize];
@@ -193,6 +196,7 @@ impl Hey {
         self.timers.set((now + overhead).max(least), client);
     }
 
+    #[inline]
     pub(super) fn is_finished(&self) -> bool {
         self.ended.is_some()
     }

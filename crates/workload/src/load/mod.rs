@@ -157,6 +157,26 @@ impl Source {
         true
     }
 
+    /// Takes up to `most` arrivals of an open load before a time, at least one, in place of `times`.
+    pub fn take_until(&mut self, until: SimTime, most: usize, times: &mut Vec<SimTime>) {
+        times.clear();
+        if let Self::Open(open) = self {
+            open.take_until(until, most, times);
+        }
+    }
+
+    /// Requests of an open load have been answered with status 200: when each was sent and answered.
+    /// Returns whether what is due next may have changed.
+    pub fn served_block(
+        &mut self,
+        times: impl ExactSizeIterator<Item = (SimTime, SimTime)>,
+    ) -> bool {
+        if let Self::Open(open) = self {
+            open.served_block(times);
+        }
+        self.is_finished()
+    }
+
     /// Starts a loop of a Job; other loads have no clients from outside.
     pub fn start_client(&mut self, client: u32, now: SimTime) {
         if let Self::WgetJob(job) = self {

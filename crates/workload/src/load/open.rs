@@ -4,8 +4,6 @@
 //! exponential steps for a Poisson process (inversion of the rate integral, Çinlar 1975), of
 //! steps of one for even spacing. Only the next arrival is held.
 
-use rand_distr::{Distribution, Exp1};
-
 use super::answer::{Answer, AnswerCounts};
 use super::latency::LatencyHistogram;
 use super::shape::Piece;
@@ -86,10 +84,22 @@ impl Open {
         Some(0)
     }
 
+    /// Takes up to `most` arrivals before a time, at least one if there is any.
+    pub(super) fn take_until(&mut self, until: SimTime, most: usize, times: &mut Vec<SimTime>) {
+        let Some(start) = self.started else { return };
+        while let Some(due) = self.next.filter(|&due| due < until || times.is_empty())
+            && times.len() < most
+        {
+            times.push(due);
+            self.advance(start, due);
+        }
+        self.in_flight += times.len() as u64;
+    }
+
     #[inline]
     fn advance(&mut self, start: SimTime, last: SimTime) {
         let step: f64 = match self.spec.arrivals {
-            Arrivals::Poisson => Exp1.sample(self.stream.rng()),
+            Arrivals::Poisson => self.stream.exponential(),
             Arrivals::Even => 1.0,
         };
         let mut target = self.expected + step;
@@ -112,6 +122,18 @@ impl Open {
         self.in_flight -= 1;
         self.answers.add(answer);
         if answer.status().is_some() {
+            self.latencies.record(now.since(sent));
+        }
+    }
+
+    /// Answers of status 200 to requests, with when those were sent.
+    pub(super) fn served_block(
+        &mut self,
+        times: impl ExactSizeIterator<Item = (SimTime, SimTime)>,
+    ) {
+        self.in_flight -= times.len() as u64;
+        self.answers.ok += times.len() as u64;
+        for (sent, now) in times {
             self.latencies.record(now.since(sent));
         }
     }

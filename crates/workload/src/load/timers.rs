@@ -14,6 +14,7 @@ pub(super) struct Timers(VecDeque<(SimTime, u32)>);
 
 impl Timers {
     /// Sets a timer for a client.
+    #[inline]
     pub(super) fn set(&mut self, at: SimTime, client: u32) {
         match self.0.back() {
             Some(&(last, _)) if last > at => {
@@ -25,11 +26,13 @@ impl Timers {
     }
 
     /// The time of the first timer.
+    #[inline]
     pub(super) fn first(&self) -> Option<SimTime> {
         self.0.front().map(|&(at, _)| at)
     }
 
     /// Takes the first timer if it is due.
+    #[inline]
     pub(super) fn take(&mut self, now: SimTime) -> Option<(SimTime, u32)> {
         if self.0.front()?.0 > now {
             return None;

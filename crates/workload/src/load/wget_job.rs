@@ -103,16 +103,19 @@ impl WgetJob {
         self.timers.set(at + cost, client);
     }
 
+    #[inline]
     pub(super) fn next_due(&self) -> Option<SimTime> {
         self.timers.first()
     }
 
+    #[inline]
     pub(super) fn take_due(&mut self, now: SimTime) -> Option<u32> {
         let (at, client) = self.timers.take(now)?;
         self.loops[client as usize].sent = at;
         Some(client)
     }
 
+    #[inline]
     pub(super) fn answered(&mut self, client: u32, sent: SimTime, now: SimTime, answer: Answer) {
         self.answers.add(answer);
         if answer.status().is_some() {
@@ -125,6 +128,7 @@ impl WgetJob {
         }
     }
 
+    #[inline]
     pub(super) fn is_finished(&self) -> bool {
         self.ended.is_some()
     }

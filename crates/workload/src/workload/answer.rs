@@ -1,7 +1,7 @@
 //! How long one more request would take in a server: an estimate from what is in it now.
 
 use super::Servers;
-use super::processor_sharing::CORE;
+use super::flow::CORE;
 use super::server::Server;
 use crate::sim::{Key, SimDuration};
 
@@ -44,7 +44,7 @@ impl Server {
 
     /// The CPU that it gets, in cores.
     fn cores(&self) -> f64 {
-        let grant = self.cpu.grant();
+        let grant = self.cpu.flow.grant();
         let granted = self.cpu_limit().map_or(grant, |limit| limit.min(grant));
         granted as f64 / CORE as f64
     }

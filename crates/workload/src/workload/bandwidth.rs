@@ -28,7 +28,7 @@ pub struct Throttling {
 }
 
 /// The quota of one container.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Bandwidth {
     /// Millionths of a core.
     limit: u64,
@@ -127,9 +127,26 @@ impl Bandwidth {
         }
     }
 
-    /// When [`Self::tick`] is due next if the container runs on at `rate`.
+    /// When [`Self::tick`] is due next if the container runs on at `rate`, or `due` if that is before.
     #[inline]
-    pub(super) fn next_tick(&self, now: SimTime, rate: u64) -> Option<SimTime> {
+    pub(super) fn tick_before(&self, due: SimTime, now: SimTime, rate: u64) -> SimTime {
+        if self.throttled.is_none() {
+            // Most often the quota lasts longer, which is seen without a division.
+            let lasts = |left: u64, span: SimDuration| left > rate.saturating_mul(span.0 as u64);
+            let later = due > self.period_end;
+            let first = if later { self.period_end } else { due };
+            if lasts(self.left, first - now)
+                && (!later || lasts(quota(self.limit), due - self.period_end))
+            {
+                return due;
+            }
+        }
+        let tick = self.next_tick(now, rate);
+        tick.map_or(due, |tick| due.min(tick.max(now)))
+    }
+
+    /// When [`Self::tick`] is due next if the container runs on at `rate`.
+    fn next_tick(&self, now: SimTime, rate: u64) -> Option<SimTime> {
         if self.throttled.is_some() {
             return Some(self.period_end);
         }
@@ -159,7 +176,7 @@ fn quota(limit: u64) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::processor_sharing::CORE;
+    use super::super::flow::CORE;
     use super::*;
 
     fn ms(millis: i64) -> SimTime {
@@ -254,6 +271,28 @@ mod tests {
                 let periods = (now.0 / PERIOD.0) as u128 + 1;
                 // Events come on whole nanoseconds: a period may overrun by one of the rate.
                 prop_assert!(used <= periods * (quota + 8_000_000));
+            }
+        }
+
+        /// The quick look sees a tick where the long one does.
+        #[test]
+        fn the_earlier_of_two_times_is_found_without_a_division(
+            limit in 1u64..4_000_000,
+            steps in prop::collection::vec((0u64..8, 1i64..90_000_000, 0i64..250_000_000), 1..100),
+        ) {
+            let (mut bandwidth, mut now) = (Bandwidth::new(SimTime::ZERO, limit), SimTime::ZERO);
+            for (threads, length, due) in steps {
+                let rate = threads * CORE / 2;
+                let due = now + SimDuration(due);
+                for due in [due, SimTime::MAX] {
+                    let tick = bandwidth.next_tick(now, rate).unwrap_or(SimTime::MAX);
+                    let expected = due.min(tick.max(now));
+                    prop_assert_eq!(bandwidth.tick_before(due, now, rate), expected);
+                }
+                let end = now + SimDuration(length);
+                bandwidth.consume(rate, now, end);
+                bandwidth.tick(end);
+                now = end;
             }
         }
 

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 
 use super::engine::Servers;
-use super::processor_sharing::{Background, nanos};
+use super::flow::{Background, nanos};
 use crate::sim::SimTime;
 use crate::units::{Bytes, CpuTime};
 
@@ -235,8 +235,8 @@ impl Servers {
         let entry = &mut self.services[server.service as usize];
         let node = &mut self.nodes[server.node as usize];
         let cohort = &mut entry.cohort;
-        let grant = server.cpu.grant();
-        let cap = server.cpu.cap();
+        let grant = server.cpu.flow.grant();
+        let cap = server.cpu.flow.cap();
         let same = cohort.members.is_empty() || (cohort.curve.grant, cohort.cap) == (grant, cap);
         let others = node.demand - server.demand;
         let bound = node.bound.saturating_add(cohort.level.min(cap));
@@ -293,7 +293,7 @@ impl Servers {
         };
         let rests = !self.stays_apart
             && server.noise.is_none()
-            && server.goes_on(server.cpu.background(), server.memory.declared());
+            && server.goes_on(server.cpu.flow.background(), server.memory.declared());
         if rests {
             self.homes[slot as usize].place = RESTING;
             let service = server.service as usize;
@@ -351,7 +351,7 @@ impl Servers {
         let past = cohort.past.iter().filter(|(until, _)| *until > since);
         let past = past.map(|&(until, held)| (until, own(held)));
         server.cpu.go_on(own(cohort.curve), past);
-        server.demand = server.cpu.demand().min(server.cpu.cap());
+        server.demand = server.cpu.flow.demand().min(server.cpu.flow.cap());
         let node = &mut self.nodes[server.node as usize];
         node.bound -= cohort.reserved();
         node.demand += server.demand;

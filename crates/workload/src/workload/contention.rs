@@ -11,10 +11,10 @@ impl Servers {
         let Some(server) = self.arena.at_mut(slot as usize) else {
             return;
         };
-        let cap = server.cpu.cap();
-        let wanted = server.cpu.demand().min(cap);
+        let cap = server.cpu.flow.cap();
+        let wanted = server.cpu.flow.demand().min(cap);
         let before = server.demand;
-        let grant = server.cpu.grant();
+        let grant = server.cpu.flow.grant();
         let index = server.node;
         let node = &mut self.nodes[index as usize];
         let alone = cap.min(node.capacity);
@@ -31,7 +31,7 @@ impl Servers {
         let was_contended = node.contended;
         node.contended = node.demand > node.capacity;
         if !node.contended && !was_contended {
-            server.cpu.set_grant(alone);
+            server.cpu.flow.set_grant(alone);
             return;
         }
         // Who wants more than its grant before and after is not what bounds the others.
@@ -69,7 +69,7 @@ impl Servers {
                 server: slot,
                 weight: server.weight(),
                 demand: server.demand,
-                grant: server.cpu.cap().min(node.capacity),
+                grant: server.cpu.flow.cap().min(node.capacity),
             })
         }));
         if node.contended {
@@ -79,13 +79,13 @@ impl Servers {
             let Some(server) = arena.at_mut(share.server as usize) else {
                 continue;
             };
-            if server.cpu.grant() != share.grant {
+            if server.cpu.flow.grant() != share.grant {
                 // What is cut depends on when accounts are brought up to date.
-                if server.cpu.background() > share.grant {
+                if server.cpu.flow.background() > share.grant {
                     cut.push(share.server);
                 }
                 server.cpu.advance(now);
-                server.cpu.set_grant(share.grant);
+                server.cpu.flow.set_grant(share.grant);
                 if !server.touched {
                     server.touched = true;
                     touched.push(share.server);
@@ -114,8 +114,8 @@ mod tests {
         let node = &servers.nodes[0];
         let share = |&slot: &u32| {
             let server = servers.arena.at(slot as usize).unwrap();
-            let demand = server.cpu.demand().min(server.cpu.cap());
-            let grant = server.cpu.cap().min(node.capacity);
+            let demand = server.cpu.flow.demand().min(server.cpu.flow.cap());
+            let grant = server.cpu.flow.cap().min(node.capacity);
             Share {
                 server: slot,
                 weight: server.weight(),
@@ -176,7 +176,7 @@ mod tests {
                 let granted: Vec<(u32, u64)> = servers.nodes[0]
                     .servers
                     .iter()
-                    .map(|&slot| (slot, servers.arena.at(slot as usize).unwrap().cpu.grant()))
+                    .map(|&slot| (slot, servers.arena.at(slot as usize).unwrap().cpu.flow.grant()))
                     .collect();
                 prop_assert_eq!(granted, expected(&servers));
             }

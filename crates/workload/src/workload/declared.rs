@@ -120,7 +120,7 @@ impl Servers {
             return;
         }
         server.cpu.advance(now);
-        server.cpu.set_background(background);
+        server.cpu.flow.set_background(background);
         server.memory.set_declared(now, declared.memory);
         self.settle(now, slot);
     }

@@ -7,8 +7,8 @@
 use super::bandwidth::Throttling;
 use super::cohort::Home;
 use super::figures::{Counters, CpuLedger, Instruments, Usage};
+use super::flow::{CORE, nanos};
 use super::node::{Node, Share};
-use super::processor_sharing::{CORE, nanos};
 use super::request::{ActiveRequests, Finished, Origin, RequestKey, TurnedAway, Work};
 use super::server::Server;
 use super::service::Service;
@@ -327,7 +327,7 @@ impl Servers {
     /// What its CPU limit has done to a server by now; none if it has no limit.
     pub fn throttling(&self, now: SimTime, slot: u32) -> Option<Throttling> {
         let server = self.arena.at(slot as usize)?;
-        server.cpu.throttling(now)
+        server.cpu.flow.throttling(now)
     }
 
     /// Keeps what a server uses until each change from now on: [`Servers::usage_until`] answers for

@@ -5,34 +5,44 @@
 //! server through its requests and its own changes, by the same code as ever.
 
 use super::engine::Servers;
+use super::flow::CORE;
 use super::node::Node;
-use super::processor_sharing::CORE;
 use super::request::{ActiveRequests, Finished, RequestKey, TurnedAway, Work};
 use super::server::Server;
 use super::service::Service;
 use super::spec::Balancing;
-use crate::sim::SimTime;
+use crate::sim::{Key, SimTime, Stream};
 
 /// Running servers one by one is worth it for so many requests.
 const ENOUGH: u64 = 32;
 
-/// How many requests may still come while servers can be run one by one.
+/// How many requests may come while servers can be run one by one.
 #[derive(Debug, Clone, Default)]
 pub struct Room {
     /// By node.
     nodes: Vec<u64>,
     /// By server: its node, and what its memory holds.
     servers: Vec<(u32, u64)>,
+    /// By node, less what has come.
+    left: Vec<u64>,
 }
 
 impl Room {
-    /// A request comes to the server in a slot; returns whether another may come to any.
-    pub fn take(&mut self, slot: u32) -> bool {
-        let (node, memory) = &mut self.servers[slot as usize];
-        let cores = &mut self.nodes[*node as usize];
-        *memory = memory.saturating_sub(1);
-        *cores = cores.saturating_sub(1);
-        *memory > 0 && *cores > 0
+    /// How many more may come, wherever they go, after those that have come to servers, by slot. 0 if
+    /// they are not worth it.
+    pub fn left(&mut self, come: impl Iterator<Item = usize>) -> u64 {
+        self.left.clone_from(&self.nodes);
+        let mut least = u64::MAX;
+        for (&(node, memory), come) in self.servers.iter().zip(come) {
+            let cores = &mut self.left[node as usize];
+            *cores = cores.saturating_sub(come as u64);
+            least = least.min(memory.saturating_sub(come as u64));
+        }
+        let least = self
+            .left
+            .iter()
+            .fold(least, |least, &cores| least.min(cores));
+        if least < ENOUGH / 4 { 0 } else { least }
     }
 }
 
@@ -56,12 +66,12 @@ impl Servers {
                     return false;
                 }
                 if room.servers.len() <= slot as usize {
-                    room.servers.resize(slot as usize + 1, (0, 0));
+                    room.servers.resize(slot as usize + 1, (0, u64::MAX));
                 }
                 room.servers[slot as usize] = (index, memory);
                 let (threads, slots) = server.threads();
                 let shared = self.rate_in_cohort(slot);
-                let background = shared.unwrap_or_else(|| server.cpu.background());
+                let background = shared.unwrap_or_else(|| server.cpu.flow.background());
                 least += threads * CORE + background;
                 most = most.saturating_add(slots.saturating_mul(CORE) + background);
             }
@@ -87,6 +97,39 @@ impl Servers {
         }
     }
 
+    /// Whether a service has endpoints, and every address that may be drawn takes requests.
+    pub fn all_accept(&self, service: usize) -> bool {
+        let service = &self.services[service];
+        let accepts = |&slot: &u32| self.arena.at(slot as usize).is_some_and(Server::accepts);
+        !service.endpoints.is_empty()
+            && service.gone.is_empty()
+            && service.endpoints.iter().all(accepts)
+    }
+
+    /// The endpoint for a request to a service of which [`Servers::all_accept`] holds, by slot.
+    #[inline]
+    pub fn choose_one(&mut self, service: usize, stream: &mut Stream) -> u32 {
+        self.services[service].choose_one(stream)
+    }
+
+    /// The server in a slot.
+    pub fn in_slot(&self, slot: u32) -> Option<Key<Server>> {
+        self.arena.key_at(slot as usize)
+    }
+
+    /// The endpoints for many requests to a service of which [`Servers::all_accept`] holds, by slot.
+    pub fn choose_block(
+        &mut self,
+        (service, requests): (usize, usize),
+        stream: &mut Stream,
+        mut each: impl FnMut(u32),
+    ) {
+        let service = &mut self.services[service];
+        for _ in 0..requests {
+            each(service.choose_one(stream));
+        }
+    }
+
     /// The server in a slot, to be run by itself.
     pub fn lane(&mut self, slot: u32) -> Option<Lane<'_>> {
         let server = self.arena.at_mut(slot as usize)?;
@@ -109,6 +152,16 @@ pub struct Lane<'a> {
 }
 
 impl Lane<'_> {
+    /// Whether nothing is ever due in it by itself, and no request comes to it.
+    pub(super) fn is_still(&self) -> bool {
+        self.server.is_still()
+    }
+
+    /// Whether it counts how long requests take.
+    pub(super) fn is_instrumented(&self) -> bool {
+        self.server.latency.is_some()
+    }
+
     /// A request comes; that it is turned away is counted and changes nothing else.
     #[inline]
     pub fn admit(&mut self, work: Work, out: &mut Vec<Finished>) -> Result<RequestKey, TurnedAway> {
@@ -132,16 +185,15 @@ impl Lane<'_> {
     #[inline]
     pub fn settle(&mut self, now: SimTime) -> SimTime {
         let server = &mut *self.server;
-        server
-            .cpu
-            .set_grant(server.cpu.cap().min(self.node.capacity));
+        let flow = &mut server.cpu.flow;
+        flow.set_grant(flow.cap().min(self.node.capacity));
         server.next_due(now, self.requests).unwrap_or(SimTime::MAX)
     }
 
     /// Tells the node what the server wants now.
     pub fn end(self) {
         let Self { server, node, .. } = self;
-        let wanted = server.cpu.demand().min(server.cpu.cap());
+        let wanted = server.cpu.flow.demand().min(server.cpu.flow.cap());
         node.demand = node.demand - server.demand + wanted;
         server.demand = wanted;
     }

@@ -46,8 +46,8 @@ impl Servers {
         self.nodes[node as usize].servers.push(slot);
         let contended = self.nodes[node as usize].contended;
         let server = self.arena.at_mut(key.slot()).expect("it was just inserted");
-        let grant = server.cpu.cap().min(capacity);
-        server.cpu.set_grant(if contended { 0 } else { grant });
+        let grant = server.cpu.flow.cap().min(capacity);
+        server.cpu.flow.set_grant(if contended { 0 } else { grant });
         self.draw_noise(slot);
         self.apply_usage(now, slot);
         key
@@ -188,7 +188,7 @@ impl Servers {
         };
         server.cpu.advance(now);
         server.fail_all(requests, finished);
-        server.cpu.set_background(0);
+        server.cpu.flow.set_background(0);
         self.update_demand(now, key.slot() as u32);
         let Some(server) = self.arena.get(key) else {
             return false;

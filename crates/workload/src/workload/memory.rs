@@ -78,6 +78,12 @@ impl Memory {
         self.finished += 1;
     }
 
+    /// So many requests have left, and those inside hold so much more than before.
+    pub(super) fn pass(&mut self, more: i64, left: u64) {
+        self.held += more;
+        self.finished += left;
+    }
+
     /// Bytes held at `now`.
     pub(super) fn level(&self, now: SimTime) -> i64 {
         self.spec.base.0 + self.held + self.grown(now, self.declared) as i64

@@ -53,7 +53,7 @@ pub struct Server {
     timed_out: u64,
     rejected: u64,
     limited: u64,
-    latency: Option<Box<LatencyHistogram>>,
+    pub(super) latency: Option<Box<LatencyHistogram>>,
     /// The service's requests over kept connections when it became an endpoint, while it is one.
     pub(super) kept_before: Option<u64>,
     slots: u32,
@@ -184,8 +184,8 @@ impl Server {
     pub(super) fn goes_on(&self, background: u64, memory: f64) -> bool {
         self.is_still()
             && !self.is_endpoint
-            && self.cpu.background() == background
-            && background <= self.cpu.grant()
+            && self.cpu.flow.background() == background
+            && background <= self.cpu.flow.grant()
             && self.memory.declared() == memory
     }
 
@@ -217,7 +217,7 @@ impl Server {
         !self.terminating && !self.starting
     }
 
-    pub(super) fn has_free_slot(&self) -> bool {
+    fn has_free_slot(&self) -> bool {
         self.in_service < self.slots
     }
 
@@ -404,7 +404,7 @@ impl Server {
         requests: &mut ActiveRequests,
         out: &mut Vec<Finished>,
     ) {
-        self.cpu.tick(now);
+        self.cpu.flow.tick(now);
         while let Some(slot) = self.cpu.take_done(requests) {
             self.after_cpu(now, slot, service, requests, out);
         }
@@ -562,13 +562,7 @@ impl Server {
             self.waits.pop();
             self.stale_waits -= 1;
         }
-        let mut due = self
-            .cpu
-            .next_done(requests)
-            .map_or(SimTime::MAX, |done| done.max(now));
-        if let Some(tick) = self.cpu.next_tick(now) {
-            due = due.min(tick.max(now));
-        }
+        let mut due = self.cpu.next_change(now, requests);
         if let Some(first) = self.waits.peek() {
             let at = match &mut self.pace {
                 None => SimTime(first.key as i64),

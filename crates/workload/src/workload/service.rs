@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::cohort::Cohort;
-use super::processor_sharing::CORE;
+use super::flow::CORE;
 use super::request::{ActiveRequests, RequestKey};
 use super::server::Server;
 use super::spec::{Balancing, ServerSpec, UsageSplit};
@@ -121,6 +121,19 @@ impl Service {
         };
         self.cursor = index + 1;
         self.endpoints.get(index).copied()
+    }
+
+    /// The same as long as all endpoints take requests and none is gone, where it does not matter how
+    /// busy they are.
+    #[inline]
+    pub(super) fn choose_one(&mut self, stream: &mut Stream) -> u32 {
+        let count = self.endpoints.len();
+        let index = match self.spec.balancing {
+            Balancing::RoundRobin => self.cursor % count,
+            _ => stream.below(count),
+        };
+        self.cursor = index + 1;
+        self.endpoints[index]
     }
 
     /// The next endpoint in turn that `pulls` from the shared queue.
