@@ -185,6 +185,47 @@ fn what_the_api_server_refuses_is_refused_in_its_words() {
 /// Resources are changed through the subresource; a release without it, and what it forbids,
 /// refuse in their words.
 #[test]
+fn a_patch_is_of_the_object_that_it_names() {
+    let scenario = scenario("", WEB);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60);
+    let mut patched = |patch: &str| {
+        let command = format!("kubectl patch deploy web --type=merge -p '{patch}'");
+        typed(&mut cluster, &command).join("\n")
+    };
+    assert_eq!(
+        patched(r#"{"metadata":{"name":"y"}}"#),
+        "Error from server (BadRequest): the name of the object (y) does not match the name on the \
+         URL (web)"
+    );
+    assert_eq!(
+        patched(r#"{"metadata":{"namespace":"y"}}"#),
+        "Error from server (BadRequest): the namespace of the object (y) does not match the \
+         namespace on the request (default)"
+    );
+    assert_eq!(
+        patched(r#"{"metadata":{"resourceVersion":"1"}}"#),
+        "Error from server (Conflict): Operation cannot be fulfilled on deployments.apps \"web\": the \
+         object has been modified; please apply your changes to the latest version and try again"
+    );
+    assert_eq!(
+        patched(r#"{"spec":{"foo":1}}"#),
+        "Warning: unknown field \"spec.foo\"\ndeployment.apps/web patched (no change)"
+    );
+    assert_eq!(
+        patched(r#"{"spec":{"foo":1,"replicas":4}}"#),
+        "Warning: unknown field \"spec.foo\"\ndeployment.apps/web patched"
+    );
+    let moved = patched(r#"{"spec":{"selector":{"matchLabels":{"tier":"a"}},"template":{"metadata":{"labels":{"tier":"a"}}}}}"#);
+    assert_eq!(
+        moved,
+        "The Deployment \"web\" is invalid: spec.selector: Invalid value: \
+         {\"matchLabels\":{\"app\":\"web\",\"tier\":\"a\"}}: field is immutable"
+    );
+    assert_eq!(replicas(cluster.store()), 4);
+}
+
+#[test]
 fn pods_are_resized_by_hand() {
     let limited = WEB.replace(
         "memory: 128Mi}}}",

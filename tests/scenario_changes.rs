@@ -24,7 +24,7 @@ fn load(toml: &str, set: &[(&str, &str)]) -> Result<Built, Diagnostics> {
     );
     files.put(
         "x/later/list.yaml",
-        "apiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: Service, metadata: {name: a, namespace: other}}\n  - {apiVersion: v1, kind: Service, metadata: {name: b}}\n",
+        "apiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: Service, metadata: {name: a, namespace: other}, spec: {clusterIP: None}}\n  - {apiVersion: v1, kind: Service, metadata: {name: b}, spec: {clusterIP: None}}\n",
     );
     let set: Vec<(String, String)> = set
         .iter()
@@ -101,6 +101,7 @@ kubectl create -n dev -f - <<'END'
 apiVersion: v1
 kind: Service
 metadata: {name: c}
+spec: {clusterIP: None}
 END
 """
 "#;

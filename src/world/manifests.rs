@@ -18,7 +18,7 @@ use crate::autoscaler::vpa::admission::LimitRange;
 use crate::cluster::spec::{PdbSpec, WorkloadKind, WorkloadSpec};
 use crate::controller::pod_control::delete_pod;
 use crate::scenario::model::{HpaObject, VpaObject};
-use crate::scenario::{Admission, Object, Scenario, read_object};
+use crate::scenario::{Admission, Object, Scenario, check_update, read_object};
 use crate::sim::{Dist, SimDuration, SimTime};
 
 /// All manifests, by kind, namespace and name.
@@ -165,7 +165,12 @@ impl Simulation<'_> {
         let before = self
             .manifests
             .get(object.kind(), object.namespace(), object.name());
-        let before = before.and_then(|before| read_object(before, admission).ok());
+        let before = before.and_then(|before| Some((before, read_object(before, admission).ok()?)));
+        if let Some((text, before)) = &before {
+            check_update((text, before), (value, &object))
+                .map_err(|refusal| refusal.to_string())?;
+        }
+        let before = before.map(|(_, before)| before);
         match (&object, &before) {
             (Object::Workload(spec), Some(Object::Workload(before))) => {
                 self.change_workload(spec, before, now)?;
@@ -250,12 +255,6 @@ impl Simulation<'_> {
             self.add_workload(spec, now);
             return Ok(());
         };
-        if spec.selector != before.selector && kind != Kind::CronJob {
-            let (kind, name) = (kind.name(), &spec.name);
-            return Err(format!(
-                "The {kind} \"{name}\" is invalid: spec.selector: Invalid value: field is immutable"
-            ));
-        }
         let template_changes = spec.template != before.template;
         if template_changes
             && !matches!(

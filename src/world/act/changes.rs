@@ -9,6 +9,7 @@ use super::targets::{Target, target_of};
 use crate::api::{Kind as StoreKind, Labels, ObjectId, PodWrite, Taint, TaintEffect, Write};
 use crate::kubectl::command::{Autoscale, Command, CommandLine, Delete, DryRun, Targets};
 use crate::kubectl::patch;
+use crate::scenario::drop_unknown_fields;
 use crate::sim::SimTime;
 use crate::world::components::with_context;
 use crate::world::manifests::kind_in_store;
@@ -32,7 +33,16 @@ impl Simulation<'_> {
             };
             match patch::patched(&line.command, target.kind, &live, &clock.print(now)) {
                 Err(refusal) => printed.error(refusal.text),
-                Ok(change) => {
+                Ok(mut change) => {
+                    if matches!(line.command, Command::Patch(_)) {
+                        if let Err(refusal) = check_identity(&target, &live, &change.object) {
+                            printed.error(refusal);
+                            continue;
+                        }
+                        for unknown in drop_unknown_fields(&mut change.object) {
+                            printed.out(format!("Warning: {unknown}"));
+                        }
+                    }
                     let differs = change.object != live;
                     let text = change.line(target.kind, differs, line.dry_run);
                     let done = match target.kind.kind {
@@ -343,6 +353,35 @@ impl Simulation<'_> {
             self.store.commit(now, write);
         }
     }
+}
+
+/// A patch changes no other object than that of its URL, in no other version than that which it
+/// names (`checkName`).
+fn check_identity(target: &Target, live: &Value, changed: &Value) -> Result<(), String> {
+    let text = |of: &Value, key: &str| of["metadata"][key].as_str().unwrap_or_default().to_owned();
+    let bad = |words: String| Err(format!("Error from server (BadRequest): {words}"));
+    let (name, namespace) = (text(changed, "name"), text(changed, "namespace"));
+    if !name.is_empty() && name != target.name {
+        return bad(format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            target.name
+        ));
+    }
+    if !namespace.is_empty() && namespace != text(live, "namespace") {
+        return bad(format!(
+            "the namespace of the object ({namespace}) does not match the namespace on the request ({})",
+            target.namespace
+        ));
+    }
+    if text(changed, "resourceVersion") != text(live, "resourceVersion") {
+        return Err(format!(
+            "Error from server (Conflict): Operation cannot be fulfilled on {} \"{}\": the object \
+             has been modified; please apply your changes to the latest version and try again",
+            target.kind.resource(),
+            target.name
+        ));
+    }
+    Ok(())
 }
 
 /// `spec.taints` of a node.

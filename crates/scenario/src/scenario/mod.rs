@@ -33,6 +33,6 @@ pub use manifest::{
 };
 pub use model::Scenario;
 pub use node::Span;
-pub use object::{Object, Refusal, RefusalReason, read_object};
+pub use object::{Object, Refusal, RefusalReason, check_update, drop_unknown_fields, read_object};
 pub use source::{FileProvider, InMemory, LARGEST_FILE, Overlay, manifest_text};
 pub use suggest::{advice, nearest};

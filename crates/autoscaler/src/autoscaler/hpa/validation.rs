@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::config::KubernetesVersion;
 use super::spec::{HpaSpecInput, MetricSpec, ResourceTarget, ScalingRulesInput, ValueTarget};
 use crate::units::{Quantity, QuantityFormat};
 
@@ -28,7 +29,7 @@ const MOST_PERIOD: i64 = 1800;
 impl HpaSpecInput {
     /// Everything that the API server would refuse, in its order
     /// (`validateHorizontalPodAutoscalerSpec`).
-    pub fn problems(&self, scale_to_zero: bool) -> Vec<SpecProblem> {
+    pub fn problems(&self, scale_to_zero: bool, release: KubernetesVersion) -> Vec<SpecProblem> {
         let mut problems = Problems::default();
         let (min, max) = (self.min_replicas.unwrap_or(1), self.max_replicas);
         let least = i32::from(!scale_to_zero);
@@ -37,8 +38,19 @@ impl HpaSpecInput {
             problems.invalid("spec.minReplicas", min, &words).help =
                 (min == 0).then_some(SCALE_TO_ZERO);
         }
-        if max < 1 {
-            problems.invalid("spec.maxReplicas", max, "must be greater than 0");
+        match max {
+            1.. => {}
+            _ if release < KubernetesVersion(36) => {
+                problems.invalid("spec.maxReplicas", max, "must be greater than 0");
+            }
+            0 => {
+                let words = "Required value: must be set and greater than 0";
+                problems.add("spec.maxReplicas", words.to_owned());
+            }
+            _ => {
+                let words = "must be greater than or equal to 1";
+                problems.invalid("spec.maxReplicas", max, words);
+            }
         }
         if max < min {
             let words = "must be greater than or equal to `minReplicas`";
@@ -91,7 +103,7 @@ impl MetricSpec {
             if value <= 0 {
                 let path = format!("{path}.{field}");
                 let value = Quantity::from_millis(value, QuantityFormat::DecimalSi);
-                problems.invalid(&path, value, "must be positive");
+                problems.invalid(&path, format!("\"{value}\""), "must be positive");
             }
         };
         match self {

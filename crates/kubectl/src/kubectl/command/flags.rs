@@ -96,6 +96,18 @@ pub(super) const GLOBAL: &[Flag] = &[
     Flag::value("request-timeout").ignored(),
     Flag::value("v").short('v').ignored(),
     Flag::switch("warnings-as-errors").ignored(),
+    Flag::value("token").ignored(),
+    Flag::switch("insecure-skip-tls-verify").ignored(),
+    Flag::value("certificate-authority").ignored(),
+    Flag::value("client-certificate").ignored(),
+    Flag::value("client-key").ignored(),
+    Flag::value("tls-server-name").ignored(),
+    Flag::value("cache-dir").ignored(),
+    Flag::value("kuberc").ignored(),
+    Flag::value("profile").ignored(),
+    Flag::value("profile-output").ignored(),
+    Flag::switch("match-server-version").ignored(),
+    Flag::switch("disable-compression").ignored(),
     Flag::value("as").refused(),
     Flag::value("as-group").refused(),
     Flag::value("server").short('s').refused(),
@@ -120,14 +132,33 @@ pub(super) const FILES: &[Flag] = &[
     Flag::value("kustomize").short('k').refused(),
 ];
 
-/// Flags that choose among the objects of a kind.
-pub(super) const SELECTS: &[Flag] = &[
-    Flag::value("selector").short('l'),
-    Flag::value("field-selector"),
-    Flag::switch("all"),
-    Flag::switch("all-namespaces").short('A'),
-    Flag::value("chunk-size").ignored(),
-];
+/// Chooses among the objects of a kind by their labels.
+pub(super) const LABELS: &[Flag] = &[Flag::value("selector").short('l')];
+
+/// Chooses among the objects of a kind by their fields.
+pub(super) const FIELDS: &[Flag] = &[Flag::value("field-selector")];
+
+/// All objects of a kind.
+pub(super) const ALL: &[Flag] = &[Flag::switch("all")];
+
+/// Objects of all namespaces.
+pub(super) const NAMESPACES: &[Flag] = &[Flag::switch("all-namespaces").short('A')];
+
+/// How a list is asked for.
+pub(super) const CHUNKS: &[Flag] = &[Flag::value("chunk-size").ignored()];
+
+/// Whether a global flag, as typed, takes the next word as its value.
+pub(super) fn takes_next(word: &str) -> bool {
+    let flag = match word.strip_prefix("--") {
+        Some(long) => GLOBAL.iter().find(|flag| flag.long == long),
+        None => {
+            let mut letters = word.chars().skip(1);
+            let letter = letters.next().filter(|_| letters.next().is_none());
+            letter.and_then(|letter| GLOBAL.iter().find(|flag| flag.short == Some(letter)))
+        }
+    };
+    flag.is_some_and(|flag| flag.takes == Takes::Value)
+}
 
 /// What was typed after the command: words and flags.
 #[derive(Debug)]

@@ -26,7 +26,10 @@ use std::ops::Range;
 
 pub use model::*;
 
-use flags::{Args, FILES, Flag, GLOBAL, SELECTS, WRITES, gather, invalid};
+use flags::{
+    ALL, Args, CHUNKS, FIELDS, FILES, Flag, GLOBAL, LABELS, NAMESPACES, WRITES, gather, invalid,
+    takes_next,
+};
 use suggest::advice;
 use words::{HereDocument, Word};
 
@@ -83,13 +86,21 @@ const COMMANDS: &[Row] = &[
     ),
     (
         &["delete"],
-        &[FILES, SELECTS, WRITES, remove::DELETE],
+        &[
+            FILES,
+            ALL,
+            LABELS,
+            FIELDS,
+            NAMESPACES,
+            WRITES,
+            remove::DELETE,
+        ],
         remove::delete,
     ),
     (&["patch"], &[FILES, WRITES, patch::PATCH], patch::patch),
     (
         &["scale"],
-        &[FILES, SELECTS, WRITES, scale::SCALE],
+        &[FILES, ALL, LABELS, WRITES, scale::SCALE],
         scale::scale,
     ),
     (
@@ -99,76 +110,100 @@ const COMMANDS: &[Row] = &[
     ),
     (
         &["set", "image"],
-        &[FILES, SELECTS, WRITES, set::IMAGE],
+        &[FILES, ALL, LABELS, WRITES, set::IMAGE],
         set::image,
     ),
     (
         &["set", "env"],
-        &[FILES, SELECTS, WRITES, set::ENV],
+        &[FILES, ALL, LABELS, WRITES, set::ENV],
         set::env,
     ),
     (
         &["set", "resources"],
-        &[FILES, SELECTS, WRITES, set::RESOURCES],
+        &[FILES, ALL, LABELS, WRITES, set::RESOURCES],
         set::resources,
     ),
     (
         &["rollout", "restart"],
-        &[FILES, SELECTS, WRITES],
+        &[FILES, LABELS, WRITES],
         rollout::restart,
     ),
     (
         &["rollout", "undo"],
-        &[FILES, SELECTS, WRITES, rollout::UNDO],
+        &[FILES, LABELS, WRITES, rollout::UNDO],
         rollout::undo,
     ),
     (
         &["rollout", "pause"],
-        &[FILES, SELECTS, WRITES],
+        &[FILES, LABELS, WRITES],
         rollout::pause,
     ),
     (
         &["rollout", "resume"],
-        &[FILES, SELECTS, WRITES],
+        &[FILES, LABELS, WRITES],
         rollout::resume,
     ),
     (
         &["rollout", "status"],
-        &[FILES, SELECTS, rollout::STATUS],
+        &[FILES, LABELS, rollout::STATUS],
         rollout::status,
     ),
     (
         &["rollout", "history"],
-        &[FILES, SELECTS, WRITES, rollout::HISTORY],
+        &[FILES, LABELS, WRITES, rollout::HISTORY],
         rollout::history,
     ),
     (
         &["label"],
-        &[FILES, SELECTS, WRITES, metadata::METADATA],
+        &[
+            FILES,
+            ALL,
+            LABELS,
+            FIELDS,
+            NAMESPACES,
+            WRITES,
+            metadata::METADATA,
+        ],
         metadata::label,
     ),
     (
         &["annotate"],
-        &[FILES, SELECTS, WRITES, metadata::METADATA],
+        &[
+            FILES,
+            ALL,
+            LABELS,
+            FIELDS,
+            NAMESPACES,
+            WRITES,
+            metadata::METADATA,
+        ],
         metadata::annotate,
     ),
     (&["cordon"], &[WRITES, nodes::CORDON], nodes::cordon),
     (&["uncordon"], &[WRITES, nodes::CORDON], nodes::uncordon),
     (&["drain"], &[WRITES, nodes::DRAIN], nodes::drain),
     (&["taint"], &[WRITES, nodes::TAINT], nodes::taint),
-    (&["wait"], &[FILES, SELECTS, WRITES, read::WAIT], read::wait),
-    (&["get"], &[FILES, SELECTS, read::GET], read::get),
+    (
+        &["wait"],
+        &[FILES, ALL, LABELS, FIELDS, NAMESPACES, WRITES, read::WAIT],
+        read::wait,
+    ),
+    (
+        &["get"],
+        &[FILES, LABELS, FIELDS, NAMESPACES, CHUNKS, read::GET],
+        read::get,
+    ),
     (
         &["describe"],
-        &[FILES, SELECTS, read::DESCRIBE],
+        &[FILES, LABELS, NAMESPACES, CHUNKS, read::DESCRIBE],
         read::describe,
     ),
-    (&["top", "pods"], &[SELECTS, read::TOP], read::top_pods),
-    (&["top", "pod"], &[SELECTS, read::TOP], read::top_pods),
-    (&["top", "po"], &[SELECTS, read::TOP], read::top_pods),
-    (&["top", "nodes"], &[SELECTS, read::TOP], read::top_nodes),
-    (&["top", "node"], &[SELECTS, read::TOP], read::top_nodes),
-    (&["top", "no"], &[SELECTS, read::TOP], read::top_nodes),
+    (&["top", "pods"], read::TOP_PODS, read::top_pods),
+    (&["top", "pod"], read::TOP_PODS, read::top_pods),
+    (&["top", "po"], read::TOP_PODS, read::top_pods),
+    (&["top", "nodes"], read::TOP_NODES, read::top_nodes),
+    (&["top", "node"], read::TOP_NODES, read::top_nodes),
+    (&["top", "no"], read::TOP_NODES, read::top_nodes),
 ];
 
 /// Commands of kubectl that would do nothing here.
@@ -255,9 +290,8 @@ fn command_of(
     while found.len() < 2 && at < rest.len() {
         let word = &rest[at].text;
         if word.starts_with('-') && found.is_empty() {
-            // Only global flags can stand here; each of them takes a value.
-            let takes_next = !word.contains('=') && (word.len() == 2 || word.starts_with("--"));
-            at += 1 + usize::from(takes_next);
+            // Only global flags can stand here.
+            at += 1 + usize::from(takes_next(word));
             continue;
         }
         if word.starts_with('-') {

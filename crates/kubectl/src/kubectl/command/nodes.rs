@@ -201,7 +201,11 @@ fn parts<'a>(
             (pair, Some(effect))
         }
     };
-    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+    // Without an effect the whole is a key.
+    let (key, value) = pair
+        .split_once('=')
+        .filter(|_| effect.is_some())
+        .unwrap_or((pair, ""));
     if !is_qualified_name(key) || !is_label_value(value) {
         return Err(wrong());
     }

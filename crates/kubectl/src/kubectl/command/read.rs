@@ -5,7 +5,7 @@
 use crate::kubectl::kind::Kind;
 use crate::sim::SimDuration;
 
-use super::flags::{Flag, invalid};
+use super::flags::{FIELDS, Flag, LABELS, NAMESPACES, invalid};
 use super::targets::{KindAlone, of_words, targets};
 use super::words::Word;
 use super::{Command, Describe, Get, Line, ParseError, Targets, Top, TopSort, Wait, WaitFor};
@@ -31,12 +31,19 @@ pub(super) const GET: &[Flag] = &[
 
 pub(super) const DESCRIBE: &[Flag] = &[Flag::switch("show-events")];
 
-pub(super) const TOP: &[Flag] = &[
-    Flag::switch("containers"),
+pub(super) const TOP_PODS: &[&[Flag]] = &[
+    LABELS,
+    FIELDS,
+    NAMESPACES,
+    TOP,
+    &[Flag::switch("containers"), Flag::switch("sum")],
+];
+
+pub(super) const TOP_NODES: &[&[Flag]] = &[LABELS, TOP, &[Flag::switch("show-capacity")]];
+
+const TOP: &[Flag] = &[
     Flag::value("sort-by"),
     Flag::switch("no-headers"),
-    Flag::switch("sum"),
-    Flag::switch("show-capacity"),
     Flag::switch("show-swap").refused(),
     Flag::switch("use-protocol-buffers").ignored(),
 ];
@@ -126,12 +133,25 @@ fn top(line: &Line, kind: &str) -> Result<Command, ParseError> {
 pub(super) fn wait(line: &Line) -> Result<Command, ParseError> {
     let args = &line.args;
     let targets = targets(line, KindAlone::Refused)?;
-    let word = args.last("for").ok_or_else(|| {
-        line.missing("--for is missing")
-            .with_help("write for example `--for=condition=Available` or `--for=delete`")
-    })?;
+    let conditions: Vec<WaitFor> = args.all("for").map(condition).collect::<Result<_, _>>()?;
+    if conditions.is_empty() {
+        return Err(line
+            .missing("--for is missing")
+            .with_help("write for example `--for=condition=Available` or `--for=delete`"));
+    }
+    Ok(Command::Wait(Wait {
+        targets,
+        conditions,
+        timeout: args
+            .duration("timeout")?
+            .unwrap_or(SimDuration::from_secs(30)),
+    }))
+}
+
+/// What one `--for` asks for (`conditionFuncsFor`).
+fn condition(word: &Word) -> Result<WaitFor, ParseError> {
     let (what, rest) = word.text.split_once('=').unwrap_or((&word.text, ""));
-    let what = match what.to_lowercase().as_str() {
+    Ok(match what.to_lowercase().as_str() {
         "create" => WaitFor::Create,
         "delete" => WaitFor::Delete,
         "condition" if !rest.is_empty() => {
@@ -156,12 +176,5 @@ pub(super) fn wait(line: &Line) -> Result<Command, ParseError> {
             let help = "`create`, `delete`, `condition=NAME` or `jsonpath={…}=VALUE`";
             return Err(word.wrong(message).with_help(help));
         }
-    };
-    Ok(Command::Wait(Wait {
-        targets,
-        what,
-        timeout: args
-            .duration("timeout")?
-            .unwrap_or(SimDuration::from_secs(30)),
-    }))
+    })
 }

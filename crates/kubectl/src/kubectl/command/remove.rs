@@ -29,7 +29,11 @@ pub(super) fn delete(line: &Line) -> Result<Command, ParseError> {
     let seconds = args
         .integer("grace-period")?
         .filter(|seconds| *seconds >= 0);
-    if let (Some(word), Some(1..), true) = (grace, seconds, force) {
+    // `--now` is a grace period of 1.
+    let long = grace
+        .filter(|_| seconds > Some(0))
+        .or(args.last("now").filter(|_| now));
+    if let Some(word) = long.filter(|_| force) {
         return Err(
             word.wrong("--force and --grace-period greater than 0 cannot be specified together")
         );

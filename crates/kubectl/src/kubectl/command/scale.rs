@@ -53,7 +53,7 @@ pub(super) fn scale(line: &Line) -> Result<Command, ParseError> {
 
 pub(super) fn autoscale(line: &Line) -> Result<Command, ParseError> {
     let args = &line.args;
-    let targets = targets(line, KindAlone::All)?;
+    let targets = targets(line, KindAlone::Refused)?;
     only(line, &targets, SCALABLE, "cannot be autoscaled")?;
     let (min, max) = (args.integer("min")?, args.integer("max")?);
     let (Some(max_word), Some(max)) = (args.last("max"), max) else {
@@ -101,10 +101,9 @@ fn target(word: &Word, name: &str, unit: &str) -> Result<AutoscaleTarget, ParseE
             .map(AutoscaleTarget::Utilization)
             .ok_or_else(|| word.wrong(format!("invalid percentage value: {percent}")));
     }
-    let with_unit = if text.parse::<f64>().is_ok() {
-        format!("{text}{unit}")
-    } else {
-        text.to_owned()
+    let with_unit = match text.parse::<f64>() {
+        Ok(number) => format!("{number}{unit}"),
+        Err(_) => text.to_owned(),
     };
     let wrong = || word.wrong(format!("invalid resource {name} value: {text}"));
     with_unit
@@ -153,6 +152,7 @@ mod tests {
         let value = |text: &str| AutoscaleTarget::AverageValue(text.parse().expect("an amount"));
         assert_eq!(read("70%", "m"), Ok(AutoscaleTarget::Utilization(70)));
         assert_eq!(read("500", "m"), Ok(value("500m")));
+        assert_eq!(read("1e3", "m"), Ok(value("1000m")));
         assert_eq!(read("200", "Mi"), Ok(value("200Mi")));
         assert_eq!(read("2Gi", "Mi"), Ok(value("2Gi")));
         assert_eq!(

@@ -66,8 +66,8 @@ pub(super) fn of_words(
     }
     if alone == KindAlone::Refused && labels.is_none() && fields.is_none() && !everything {
         return Err(first
-            .wrong(format!("which {}?", first.text))
-            .with_help("give a name, `-l SELECTOR` or `--all`"));
+            .wrong("resource(s) were provided, but no name was specified")
+            .with_help("give a name, or `-l SELECTOR` or `--all` where the command takes them"));
     }
     Ok(Targets::Selected(Selection {
         kinds,
@@ -118,6 +118,11 @@ fn selectors(line: &Line) -> Result<Selectors<'_>, ParseError> {
         .filter(|_| line.args.switch("all") == Ok(true))
     {
         return Err(word.wrong("cannot set --all and --selector at the same time"));
+    }
+    if let Some(word) = line.args.last("field-selector")
+        && line.args.switch("all") == Ok(true)
+    {
+        return Err(word.wrong("cannot set --all and --field-selector at the same time"));
     }
     Ok((labels, fields))
 }

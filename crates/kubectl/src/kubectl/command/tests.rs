@@ -197,14 +197,14 @@ fn waits_and_roll_outs() {
         panic!("a wait");
     };
     let (name, status) = ("Available".to_owned(), "True".to_owned());
-    assert_eq!(wait.what, WaitFor::Condition { name, status });
+    assert_eq!(wait.conditions, [WaitFor::Condition { name, status }]);
     assert_eq!(wait.timeout, SimDuration::from_secs(30));
     let Command::Wait(wait) = command("kubectl wait po x --for=jsonpath='{.status.phase}'=Running")
     else {
         panic!("a wait");
     };
     let (path, value) = ("{.status.phase}".to_owned(), Some("Running".to_owned()));
-    assert_eq!(wait.what, WaitFor::JsonPath { path, value });
+    assert_eq!(wait.conditions, [WaitFor::JsonPath { path, value }]);
     let Command::Rollout(rollout) = command("kubectl rollout undo deploy/x --to-revision=4") else {
         panic!("a roll-out");
     };
@@ -214,6 +214,28 @@ fn waits_and_roll_outs() {
             to_revision: Some(4)
         }
     );
+}
+
+#[test]
+fn what_concerns_the_connection_changes_nothing() {
+    let pods = parse("kubectl get pods -n x").expect("a command line");
+    for text in [
+        "kubectl get pods -n x --token=abc",
+        "kubectl --insecure-skip-tls-verify get pods -n x",
+        "kubectl --token abc --v=6 get pods -n x",
+        "kubectl --warnings-as-errors -n x get pods",
+    ] {
+        let line = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(line.namespace, pods.namespace, "{text}");
+        assert!(matches!(line.command, Command::Get(_)), "{text}");
+    }
+    let timed = parse("kubectl apply -f x.yaml --timeout=30s --cascade");
+    assert!(matches!(timed.expect("a command line").command, Command::Apply(_)));
+    let Command::Wait(wait) = command("kubectl wait po/x --for=create --for=condition=Ready") else {
+        panic!("a wait");
+    };
+    assert_eq!(wait.conditions.len(), 2);
+    assert_eq!(wait.conditions[0], WaitFor::Create);
 }
 
 #[test]
@@ -269,12 +291,20 @@ fn wrong_command_lines_point_at_the_word() {
         "kubectl label node x",
         "kubectl taint nodes x a=b",
         "kubectl taint nodes x a=b:NoRun",
+        "kubectl taint nodes x a=b-",
         "kubectl taint pods x a=b:NoExecute",
         "kubectl drain",
         "kubectl drain x -l a=b",
         "kubectl delete deploy",
         "kubectl delete deploy x --now --grace-period=3",
+        "kubectl delete deploy x --now --force",
+        "kubectl delete deploy --all --field-selector metadata.name=x",
+        "kubectl get pods --all",
+        "kubectl top nodes --containers",
+        "kubectl scale deploy/x --replicas=1 -A",
+        "kubectl rollout restart deploy --all",
         "kubectl delete deploy x --cascade=all",
+        "kubectl autoscale deploy --max=5",
         "kubectl autoscale deploy/x --min=3",
         "kubectl autoscale deploy/x --min=3 --max=2",
         "kubectl autoscale deploy/x --max=2 --cpu=60% --cpu-percent=60",
@@ -283,6 +313,7 @@ fn wrong_command_lines_point_at_the_word() {
         "kubectl rollout undo deploy/x --to-revision=-1",
         "kubectl create job x --from=job/y",
         "kubectl wait deploy/x --for=ready",
+        "kubectl wait deploy/x --for=create --for=ready",
         "kubectl wait deploy/x --for=delete --timeout=60",
     ];
     let told = wrong.map(|text| {

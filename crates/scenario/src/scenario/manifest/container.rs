@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use super::command::end_of;
 use super::probe::probe;
 use super::selector::check_labels;
-use super::{Context, affinity, placement, pod_level};
+use super::{Context, affinity, placement, pod_checks, pod_level};
 use crate::api::LocalVolume;
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate};
 use crate::scenario::reader::{MOST_BYTES, MOST_CORES};
@@ -108,19 +108,22 @@ pub(super) fn template(
         &init_containers,
         context,
     );
-    check_names(&spec, context);
+    pod_checks::check(&spec, context);
     placement::warn(&spec, context);
     let template_labels = labels(metadata.labels.as_ref());
-    check_labels(&template_labels, "spec.template.metadata.labels", context);
+    let of = |field: &str| {
+        [
+            format!("spec.template.metadata.{field}"),
+            format!("spec.template.{field}"),
+        ]
+    };
+    let [place, known] = of("labels");
+    check_labels(&template_labels, (&place, &known), context);
+    let [place, known] = of("annotations");
+    context.check_annotations(&annotations, (&place, &known));
+    // A negative one counts as 1 when a pod is deleted.
     let grace = spec.termination_grace_period_seconds.unwrap_or(30);
-    if grace < 0 {
-        let message = format!("terminationGracePeriodSeconds is {grace}; it must be at least 0");
-        context.error(
-            &format!("{path}.terminationGracePeriodSeconds"),
-            message,
-            None,
-        );
-    }
+    let grace = if grace < 0 { 1 } else { grace };
     let made = PodTemplate {
         labels: template_labels,
         annotations: annotations.into(),
@@ -157,30 +160,6 @@ fn volumes(spec: &core::PodSpec) -> Vec<(String, LocalVolume)> {
 /// Seconds as written, at most about 285 years, which is what fits.
 pub(super) fn seconds(seconds: i64) -> SimDuration {
     SimDuration::from_secs(seconds.clamp(0, 9_000_000_000))
-}
-
-/// Containers of a pod have names, all different.
-fn check_names(spec: &core::PodSpec, context: &mut Context<'_>) {
-    let init = spec.init_containers.as_deref().unwrap_or_default();
-    let mut seen: Vec<&str> = Vec::new();
-    for (list, containers) in [("initContainers", init), ("containers", &spec.containers)] {
-        for (index, one) in containers.iter().enumerate() {
-            let path = format!("spec.template.spec.{list}[{index}]");
-            if one.name.is_empty() {
-                let help = Some("add `name: …`");
-                context.refuse(&format!("{path}.name"), "Required value", help);
-            } else if seen.contains(&one.name.as_str()) {
-                let words = format!("Duplicate value: \"{}\"", one.name);
-                let help = Some("names of a pod's containers are different");
-                context.refuse(&format!("{path}.name"), words, help);
-            }
-            if one.image.as_ref().is_none_or(String::is_empty) {
-                let help = Some("add `image: …`");
-                context.refuse(&format!("{path}.image"), "Required value", help);
-            }
-            seen.push(&one.name);
-        }
-    }
 }
 
 fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> ContainerSpec {

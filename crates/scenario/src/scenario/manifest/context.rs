@@ -1,9 +1,12 @@
 //! The context of a document's reader: places of paths, and diagnostics.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::names;
+use super::selector::check_labels;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span, parse_path};
 use crate::scenario::yaml::unfilled;
@@ -11,8 +14,8 @@ use crate::scenario::yaml::unfilled;
 /// The label of a place whose problem is in the API server's words.
 pub(in crate::scenario) const REFUSED: &str = "the API server refuses this";
 
-/// Longest name of an object (`DNS1123SubdomainMaxLength`).
-const LONGEST_NAME: usize = 253;
+/// All annotations of an object together (`TotalAnnotationSizeLimitB`).
+const MOST_ANNOTATIONS: usize = 256 << 10;
 
 /// The context of a document's reader.
 pub(in crate::scenario) struct Context<'a> {
@@ -102,25 +105,64 @@ impl Context<'_> {
             .is_some_and(|text| text.contains('\n'))
     }
 
-    /// `metadata.name`, which every object needs, and its namespace.
+    /// Reports what is wrong with a text at a path.
+    pub(super) fn refuse_text(&mut self, path: &str, text: &str, wrong: names::Wrong) {
+        for words in wrong {
+            self.refuse(path, format!("Invalid value: {text:?}: {words}"), None);
+        }
+    }
+
+    /// `metadata.name`, which every object needs, and its namespace; a name is a subdomain, as of
+    /// most kinds.
     pub(super) fn identity(&mut self, metadata: ObjectMeta) -> (String, String) {
+        self.identity_by(metadata, names::subdomain)
+    }
+
+    /// As [`Self::identity`], of a kind with a rule of its own for names.
+    pub(super) fn identity_by(
+        &mut self,
+        metadata: ObjectMeta,
+        rule: fn(&str) -> names::Wrong,
+    ) -> (String, String) {
         let name = metadata.name.unwrap_or_default();
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
-        let edge = |c: char| !matches!(c, '-' | '.');
         if name.is_empty() {
             let help = Some("add `name: …` under `metadata:`");
-            self.error("metadata.name", "the object has no name", help);
-        } else if name.len() > LONGEST_NAME {
-            let message = format!("a name of {} characters is too long", name.len());
-            let help = Some("must be no more than 253 characters");
-            self.error("metadata.name", message, help);
-        } else if !name.chars().all(fits) || !name.starts_with(edge) || !name.ends_with(edge) {
-            let message = format!("\"{name}\" is not a valid name");
-            let help =
-                Some("lower-case letters, digits, `-` and `.`, a letter or digit at both ends");
-            self.error("metadata.name", message, help);
+            let words = "Required value: name or generateName is required";
+            self.refuse("metadata.name", words, help);
+        } else {
+            self.refuse_text("metadata.name", &name, rule(&name));
         }
+        let labels = metadata.labels.unwrap_or_default();
+        check_labels(&labels, ("metadata.labels", "metadata.labels"), self);
+        let annotations = metadata.annotations.unwrap_or_default();
+        self.check_annotations(
+            &annotations,
+            ("metadata.annotations", "metadata.annotations"),
+        );
         let namespace = metadata.namespace.unwrap_or_else(|| "default".to_owned());
         (name, namespace)
+    }
+
+    /// Annotations as the API server takes them; it knows them by the second path
+    /// (`ValidateAnnotations`).
+    pub(super) fn check_annotations(
+        &mut self,
+        annotations: &BTreeMap<String, String>,
+        (place, path): (&str, &str),
+    ) {
+        for key in annotations.keys() {
+            for words in names::qualified(&key.to_lowercase()) {
+                let words = format!("Invalid value: {key:?}: {words}");
+                self.refuse_at(&format!("{place}[{key}]"), path, words, None);
+            }
+        }
+        let size: usize = annotations
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum();
+        if size > MOST_ANNOTATIONS {
+            let words = format!("Too long: may not be more than {MOST_ANNOTATIONS} bytes");
+            self.refuse_at(place, path, words, None);
+        }
     }
 }

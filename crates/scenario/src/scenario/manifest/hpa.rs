@@ -3,7 +3,7 @@
 use k8s_openapi::api::autoscaling::{v1, v2};
 
 use super::hpa_metric::metric;
-use super::{Context, HpaManifest, typed};
+use super::{Context, HpaManifest, names, typed};
 use crate::autoscaler::hpa::{
     BehaviorInput, HpaSpecInput, KubernetesVersion, MetricSpec, Policy, PolicyType, Resource,
     ResourceTarget, ScalingRulesInput, SelectPolicy,
@@ -122,6 +122,11 @@ fn check_target(target: &CrossVersionObjectReference, context: &mut Context<'_>)
             let help = format!("for example `{field}: {example}`");
             context.refuse(&format!("{path}.{field}"), "Required value", Some(&help));
         }
+        context.refuse_text(
+            &format!("{path}.{field}"),
+            value,
+            names::path_segment(value),
+        );
     }
 }
 
@@ -133,6 +138,9 @@ fn check_group(
     context: &mut Context<'_>,
 ) {
     let kind = target.kind.as_str();
+    if release >= KubernetesVersion(34) && check_version(&target.api_version, context).is_none() {
+        return;
+    }
     if release >= KubernetesVersion(34)
         && target.group().is_empty()
         && !matches!(kind, "" | "ReplicationController")
@@ -148,6 +156,16 @@ fn check_group(
     }
 }
 
+/// A version has one group at most (`ParseGroupVersion`).
+fn check_version(version: &str, context: &mut Context<'_>) -> Option<()> {
+    if version.matches('/').count() < 2 {
+        return Some(());
+    }
+    let words = format!("unexpected GroupVersion string: {version}");
+    context.refuse_text("spec.scaleTargetRef.apiVersion", version, vec![words]);
+    None
+}
+
 /// What the API server would refuse in the completed object.
 pub(in crate::scenario) fn check(
     manifest: &HpaManifest,
@@ -158,7 +176,7 @@ pub(in crate::scenario) fn check(
     check_group(&manifest.target, release, context);
     let spec = context.document.get("spec");
     let has_max = spec.is_some_and(|spec| spec.get("maxReplicas").is_some());
-    for problem in manifest.input.problems(scale_to_zero) {
+    for problem in manifest.input.problems(scale_to_zero, release) {
         if problem.path == "spec.maxReplicas" && !has_max {
             continue;
         }

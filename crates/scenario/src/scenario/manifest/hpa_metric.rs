@@ -3,8 +3,8 @@
 use k8s_openapi::api::autoscaling::v2;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 
-use super::Context;
 use super::hpa::unsupported;
+use super::{Context, names};
 use crate::autoscaler::hpa::{MetricSpec, ObjectReference, Resource, ResourceTarget, ValueTarget};
 use crate::cluster::spec::LabelSelector;
 use crate::units::Quantity;
@@ -117,6 +117,12 @@ fn container_resource(
         context.refuse(&format!("{path}.container"), words, help);
         return None;
     }
+    let container = source.container.as_str();
+    context.refuse_text(
+        &format!("{path}.container"),
+        container,
+        names::label(container),
+    );
     Some(MetricSpec::ContainerResource {
         resource: resource?,
         container: source.container.clone(),
@@ -131,6 +137,12 @@ fn pods(
 ) -> Option<MetricSpec> {
     let target = format!("{path}.target");
     check_target_type(&source.target, &target, context);
+    check_besides(
+        &source.target,
+        &["value", "averageUtilization"],
+        &target,
+        context,
+    );
     let (name, selector) = identifier(&source.metric, &format!("{path}.metric"), context);
     let Some(average) = &source.target.average_value else {
         let words = "Required value: must specify a positive target averageValue";
@@ -157,6 +169,8 @@ fn object(
             let path = format!("{path}.describedObject.{field}");
             context.refuse(&path, "Required value", None);
         }
+        let path = format!("{path}.describedObject.{field}");
+        context.refuse_text(&path, value, names::path_segment(value));
     }
     Some(MetricSpec::Object {
         name,
@@ -196,23 +210,12 @@ fn identifier(
         let words = "Required value: must specify a metric name";
         context.refuse(&path_of_name, words, help);
     }
-    // `IsValidPathSegmentName`: the name becomes part of a path.
-    let mut refuse = |words: &str| {
-        let words = format!("Invalid value: \"{name}\": {words}");
-        let help = Some("it becomes part of a path");
-        context.refuse(&path_of_name, words, help);
-    };
-    if matches!(name, "." | "..") {
-        refuse(&format!("may not be '{name}'"));
-    }
-    for part in ["/", "%"] {
-        if name.contains(part) {
-            refuse(&format!("may not contain '{part}'"));
-        }
-    }
-    let selector = metric.selector.as_ref().map(|selector| {
-        super::selector::selector(selector, &format!("{path}.selector"), None, context)
-    });
+    // It becomes part of a path.
+    context.refuse_text(&path_of_name, name, names::path_segment(name));
+    let selector = metric
+        .selector
+        .as_ref()
+        .map(|selector| super::selector::of_metric(selector, &format!("{path}.selector"), context));
     (metric.name.clone(), selector)
 }
 
@@ -227,6 +230,34 @@ fn check_target_type(target: &v2::MetricTarget, path: &str, context: &mut Contex
     if !matches!(kind, "Utilization" | "Value" | "AverageValue") {
         let words = "must be either Utilization, Value, or AverageValue";
         context.refuse(&path, format!("Invalid value: \"{kind}\": {words}"), None);
+    }
+}
+
+/// Numbers beside the one that counts are above 0, too (`validateMetricTarget`).
+fn check_besides(
+    target: &v2::MetricTarget,
+    fields: &[&str],
+    path: &str,
+    context: &mut Context<'_>,
+) {
+    for field in fields {
+        let path = format!("{path}.{field}");
+        let amount = match *field {
+            "value" => target.value.as_ref(),
+            "averageValue" => target.average_value.as_ref(),
+            _ => {
+                if let Some(percent) = target.average_utilization.filter(|percent| *percent < 1) {
+                    let words = format!("Invalid value: {percent}: must be greater than 0");
+                    context.refuse(&path, words, None);
+                }
+                continue;
+            }
+        };
+        let parsed = amount.and_then(|amount| amount.0.parse::<Quantity>().ok());
+        if let Some(amount) = parsed.filter(|amount| amount.nanos() <= 0) {
+            let words = format!("Invalid value: \"{amount}\": must be positive");
+            context.refuse(&path, words, None);
+        }
     }
 }
 
@@ -255,6 +286,7 @@ fn resource_target(
     context: &mut Context<'_>,
 ) -> Option<ResourceTarget> {
     check_target_type(target, path, context);
+    check_besides(target, &["value"], path, context);
     match (target.average_utilization, &target.average_value) {
         (Some(percent), None) => Some(ResourceTarget::Utilization(percent)),
         (None, Some(value)) => {
@@ -280,6 +312,7 @@ fn value_target(
     context: &mut Context<'_>,
 ) -> Option<ValueTarget> {
     check_target_type(target, path, context);
+    check_besides(target, &["averageUtilization"], path, context);
     match (&target.value, &target.average_value) {
         (Some(value), None) => {
             milli(value, &format!("{path}.value"), context).map(ValueTarget::Value)
@@ -315,6 +348,12 @@ fn object_target(
         context.refuse(&format!("{path}.averageValue"), words, None);
         return None;
     }
+    let besides: &[&str] = match target.type_.as_str() {
+        "Value" => &["averageValue", "averageUtilization"],
+        "AverageValue" => &["value", "averageUtilization"],
+        _ => &[],
+    };
+    check_besides(target, besides, path, context);
     let (field, named) = match target.type_.as_str() {
         "Value" => ("value", &target.value),
         "AverageValue" => ("averageValue", &target.average_value),

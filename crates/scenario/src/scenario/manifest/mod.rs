@@ -10,6 +10,7 @@ mod command;
 mod container;
 mod context;
 mod cron_job;
+mod daemon_set;
 mod hpa;
 mod hpa_metric;
 mod hpa_versions;
@@ -19,15 +20,18 @@ mod karpenter;
 pub(super) mod keda;
 mod keda_schema;
 mod limit_range;
+mod names;
 mod objects;
 mod others;
 mod placement;
+mod pod_checks;
 mod pod_level;
 mod predictive;
 mod priority_expander;
 mod probe;
 mod prometheus;
 mod selector;
+mod service;
 mod typed;
 mod versions;
 mod vpa;
@@ -49,6 +53,7 @@ pub(super) use objects::{
 pub use objects::{PriorityClassObject, ServiceObject, TriggerAuthenticationObject};
 pub(super) use priority_expander::{PRIORITY_EXPANDER, is_priority_expander};
 pub(super) use prometheus::{adapter_config, rule_files, trigger_queries};
+pub(super) use service::check_name as check_service_name;
 pub(super) use typed::{UNKNOWN_FIELD, WRONG_VALUE};
 pub(super) use versions::upgrade;
 pub(super) use vpa_gated::check as check_vpa;
@@ -285,7 +290,7 @@ pub(super) fn read_document(context: &mut Context<'_>) -> Result<Option<Written>
         ("Deployment", "apps/v1") => workload::deployment(context).map(boxed),
         ("ReplicaSet", "apps/v1") => workload::replica_set(context).map(boxed),
         ("StatefulSet", "apps/v1") => workload::stateful_set(context).map(boxed),
-        ("DaemonSet", "apps/v1") => workload::daemon_set(context).map(boxed),
+        ("DaemonSet", "apps/v1") => daemon_set::daemon_set(context).map(boxed),
         ("Job", "batch/v1") => job::job(context).map(boxed),
         ("CronJob", "batch/v1") => cron_job::cron_job(context).map(boxed),
         ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::v2(context).map(Written::Hpa),

@@ -3,7 +3,8 @@
 
 use k8s_openapi::api::core::v1 as core;
 
-use super::Context;
+use super::hpa::unsupported;
+use super::{Context, names};
 use crate::api::{TaintEffect, Toleration};
 
 /// Warns once per object of all such fields, at the place of the first.
@@ -75,7 +76,7 @@ pub(super) fn tolerations(spec: &core::PodSpec, context: &mut Context<'_>) -> Ve
             .find(|effect| named == Some(effect.name()));
         if let (Some(name), None) = (named, effect) {
             let words = format!(
-                "Unsupported value: \"{name}\": supported values: \"NoExecute\", \"NoSchedule\", \"PreferNoSchedule\""
+                "Unsupported value: \"{name}\": supported values: \"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\""
             );
             context.refuse(&path("effect"), words, None);
         }
@@ -83,27 +84,36 @@ pub(super) fn tolerations(spec: &core::PodSpec, context: &mut Context<'_>) -> Ve
             .operator
             .as_deref()
             .filter(|operator| !operator.is_empty());
-        match operator.unwrap_or("Equal") {
-            "Equal" if key.is_empty() => {
-                let words = "Invalid value: \"Equal\": operator must be Exists when `key` is empty, \
-                     which means \"match all values and all keys\"";
+        if !key.is_empty() {
+            context.refuse_text(&path("key"), &key, names::qualified(&key));
+        }
+        let given = operator.unwrap_or_default();
+        if key.is_empty() && given != "Exists" {
+            let words = "operator must be Exists when `key` is empty, \
+                 which means \"match all values and all keys\"";
+            context.refuse_text(&path("operator"), given, vec![words.to_owned()]);
+        }
+        let text = value.as_deref().unwrap_or_default();
+        match given {
+            "Equal" | "" => context.refuse_text(&path("operator"), text, names::label_value(text)),
+            "Exists" if text.is_empty() => {}
+            "Exists" => {
+                let words = "value must be empty when `operator` is 'Exists'";
+                context.refuse_text(&path("operator"), text, vec![words.to_owned()]);
+            }
+            "Lt" | "Gt" => {
+                let words = unsupported(given, &["Equal", "Exists", "Lt", "Gt"]);
                 context.refuse(&path("operator"), words, None);
             }
-            "Exists" if value.as_ref().is_some_and(|value| !value.is_empty()) => {
-                let words = "Invalid value: value must be empty when `operator` is 'Exists'";
-                context.refuse(&path("operator"), words, None);
-            }
-            "Equal" | "Exists" => {}
             other => {
-                let words = format!(
-                    "Unsupported value: \"{other}\": supported values: \"Equal\", \"Exists\""
-                );
+                let words = unsupported(other, &["Equal", "Exists"]);
                 context.refuse(&path("operator"), words, None);
             }
         }
         if one.toleration_seconds.is_some() && effect != Some(TaintEffect::NoExecute) {
-            let words = "Invalid value: effect must be 'NoExecute' when `tolerationSeconds` is set";
-            context.refuse(&path("effect"), words, None);
+            let words = "effect must be 'NoExecute' when `tolerationSeconds` is set";
+            let given = named.unwrap_or_default();
+            context.refuse_text(&path("effect"), given, vec![words.to_owned()]);
         }
         let exists = operator == Some("Exists");
         made.push(Toleration {

@@ -4,6 +4,9 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Context;
+use super::hpa::unsupported;
+use super::pod_checks::one_handler;
+use super::service::number_or_name;
 use crate::cluster::spec::{ProbeAction, ProbeSpec};
 use crate::sim::SimDuration;
 
@@ -24,11 +27,8 @@ pub(super) fn probe(
     let mut positive = |value: Option<i32>, default: i32, field: &str| {
         let value = value.unwrap_or(0);
         if value < 0 {
-            context.error(
-                &format!("{path}.{field}"),
-                format!("{field} is {value}; it must be at least 0"),
-                None,
-            );
+            let words = format!("Invalid value: {value}: must be greater than or equal to 0");
+            context.refuse(&format!("{path}.{field}"), words, None);
         }
         if value > 0 { value } else { default }
     };
@@ -54,6 +54,7 @@ pub(super) fn probe(
             context.refuse(&path, words, None);
         }
     }
+    check_handler(probe, &path, context);
     Some(ProbeSpec {
         initial_delay: seconds(initial_delay),
         period: seconds(period),
@@ -63,6 +64,30 @@ pub(super) fn probe(
         termination_grace: grace.map(|grace| SimDuration::from_secs(grace.clamp(1, 1 << 31))),
         action: action(probe, container),
     })
+}
+
+/// One handler, whose port can be one (`validateHandler`).
+fn check_handler(probe: &core::Probe, path: &str, context: &mut Context<'_>) {
+    let handlers = [
+        ("exec", probe.exec.is_some()),
+        ("httpGet", probe.http_get.is_some()),
+        ("tcpSocket", probe.tcp_socket.is_some()),
+        ("grpc", probe.grpc.is_some()),
+    ];
+    one_handler(&handlers, path, context);
+    if let Some(http) = &probe.http_get {
+        number_or_name(&http.port, &format!("{path}.httpGet.port"), context);
+        let scheme = http.scheme.as_deref().unwrap_or_default();
+        if !matches!(scheme, "" | "HTTP" | "HTTPS") {
+            let words = unsupported(scheme, &["HTTP", "HTTPS"]);
+            context.refuse(&format!("{path}.httpGet.scheme"), words, None);
+        }
+    } else if let Some(tcp) = &probe.tcp_socket {
+        number_or_name(&tcp.port, &format!("{path}.tcpSocket.port"), context);
+    } else if let Some(grpc) = &probe.grpc {
+        let port = IntOrString::Int(grpc.port);
+        number_or_name(&port, &format!("{path}.grpc.port"), context);
+    }
 }
 
 fn action(probe: &core::Probe, container: &core::Container) -> ProbeAction {

@@ -2,9 +2,10 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
-use super::Context;
+use super::{Context, names};
 use crate::api::{LabelSelector, Operator, Requirement};
 use crate::cluster::spec::Labels;
+use crate::scenario::diagnostic::Diagnostics;
 
 /// Reads a selector; with the labels that it has to fit, if it is a workload's.
 pub(super) fn selector(
@@ -14,7 +15,8 @@ pub(super) fn selector(
     context: &mut Context<'_>,
 ) -> LabelSelector {
     let labels: Labels = selector.match_labels.clone().unwrap_or_default();
-    check_labels(&labels, &format!("{path}.matchLabels"), context);
+    let path_of_labels = format!("{path}.matchLabels");
+    check_labels(&labels, (&path_of_labels, &path_of_labels), context);
     let expressions = selector.match_expressions.as_deref().unwrap_or_default();
     let expressions = expressions.iter().enumerate();
     let expressions: Vec<Requirement> = expressions
@@ -26,19 +28,47 @@ pub(super) fn selector(
     if let Some(carried) = carried {
         let missing = |(key, value): &(&String, &String)| carried.get(*key) != Some(*value);
         if let Some((key, value)) = labels.iter().find(missing) {
-            let json = serde_json::to_string(carried).unwrap_or_default();
-            let words =
-                format!("Invalid value: {json}: `selector` does not match template `labels`");
             let help = format!("the selector asks for {key}={value}: label the pods so");
             let place = format!("{path}.matchLabels[{key}]");
-            let of_pods = "spec.template.metadata.labels";
-            context.refuse_at(&place, of_pods, words, Some(&help));
+            mismatch(&place, carried, &help, context);
         }
     }
     LabelSelector {
         labels,
         expressions,
     }
+}
+
+/// The selector of a metric, which nobody checks before a sync.
+pub(super) fn of_metric(
+    one: &meta::LabelSelector,
+    path: &str,
+    context: &mut Context<'_>,
+) -> LabelSelector {
+    let mut problems = Diagnostics::default();
+    let found = selector(
+        one,
+        path,
+        None,
+        &mut Context {
+            document: context.document,
+            diagnostics: &mut problems,
+        },
+    );
+    let Some(problem) = problems.list.first() else {
+        return found;
+    };
+    let message = "the controller cannot read this selector: the metric fails at every sync";
+    context.warning(path, message, &problem.title);
+    LabelSelector::nothing()
+}
+
+/// The labels of the pods are not those that a workload's selector asks for.
+fn mismatch(place: &str, carried: &Labels, help: &str, context: &mut Context<'_>) {
+    let json = serde_json::to_string(carried).unwrap_or_default();
+    let words = format!("Invalid value: {json}: `selector` does not match template `labels`");
+    let path = "spec.template.metadata.labels";
+    context.refuse_at(place, path, words, Some(help));
 }
 
 /// Checks an expression.
@@ -49,31 +79,30 @@ fn expression(
     context: &mut Context<'_>,
 ) -> Option<Requirement> {
     let values = one.values.as_deref().unwrap_or_default();
-    check_key(&one.key, &format!("{path}.key"), context);
     let operator = one.operator.as_str();
+    let path_of_values = format!("{path}.values");
     match (operator, values.is_empty()) {
         ("In" | "NotIn", false) | ("Exists" | "DoesNotExist", true) => {}
         ("In" | "NotIn", true) => {
-            let message = format!("{operator} needs `values`");
-            context.error(path, message, Some("for example `values: [web]`"));
+            let words = "Required value: must be specified when `operator` is 'In' or 'NotIn'";
+            let help = Some("for example `values: [web]`");
+            context.refuse(&path_of_values, words, help);
             return None;
         }
         ("Exists" | "DoesNotExist", false) => {
-            let message = format!("{operator} has no values");
-            context.error(
-                &format!("{path}.values"),
-                message,
-                Some("leave `values` out"),
-            );
+            let words =
+                "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+            context.refuse(&path_of_values, words, Some("leave `values` out"));
             return None;
         }
         _ => {
-            let message = format!("unknown operator \"{operator}\"");
+            let words = format!("Invalid value: {operator:?}: not a valid selector operator");
             let help = Some("the operators are In, NotIn, Exists and DoesNotExist");
-            context.error(&format!("{path}.operator"), message, help);
+            context.refuse(&format!("{path}.operator"), words, help);
             return None;
         }
     }
+    check_key(&one.key, &format!("{path}.key"), context);
     check_values(values, path, context);
     let found = Operator::ALL.into_iter().find(|one| one.name() == operator);
     let requirement = Requirement {
@@ -81,25 +110,29 @@ fn expression(
         operator: found?,
         values: values.to_vec(),
     };
-    if carried.is_some_and(|carried| !requirement.matches(carried)) {
-        let message = format!(
-            "the pod template's labels do not satisfy {} {operator}",
-            one.key
-        );
-        let help = Some("give `spec.template.metadata.labels` labels that do");
-        context.error(path, message, help);
+    if let Some(carried) = carried.filter(|carried| !requirement.matches(carried)) {
+        let help = format!("the selector asks for {} {operator}", one.key);
+        mismatch(path, carried, &help, context);
     }
     Some(requirement)
 }
 
-/// Labels as the API server takes them.
-pub(super) fn check_labels(labels: &Labels, path: &str, context: &mut Context<'_>) {
+/// Labels as the API server takes them; it knows them by the second path (`ValidateLabels`).
+pub(super) fn check_labels(
+    labels: &Labels,
+    (place, path): (&str, &str),
+    context: &mut Context<'_>,
+) {
     for (key, value) in labels {
-        let path = format!("{path}[{key}]");
-        check_key(key, &path, context);
-        if !value.is_empty() && !is_word(value) {
-            let message = format!("\"{value}\" is not a valid label value");
-            context.error(&path, message, Some(WORD));
+        let place = format!("{place}[{key}]");
+        for (text, wrong) in [
+            (key, names::qualified(key)),
+            (value, names::label_value(value)),
+        ] {
+            for words in wrong {
+                let words = format!("Invalid value: {text:?}: {words}");
+                context.refuse_at(&place, path, words, None);
+            }
         }
     }
 }
@@ -107,27 +140,11 @@ pub(super) fn check_labels(labels: &Labels, path: &str, context: &mut Context<'_
 /// The values of a selector's requirement (`ValidateLabelSelectorRequirement`).
 pub(super) fn check_values(values: &[String], path: &str, context: &mut Context<'_>) {
     for (place, value) in values.iter().enumerate() {
-        if !value.is_empty() && !is_word(value) {
-            let message = format!("\"{value}\" is not a valid label value");
-            context.error(&format!("{path}.values[{place}]"), message, Some(WORD));
-        }
+        let path = format!("{path}.values[{place}]");
+        context.refuse_text(&path, value, names::label_value(value));
     }
 }
-
-const WORD: &str = "up to 63 letters, digits, `-`, `_` and `.`, a letter or digit at both ends";
 
 pub(super) fn check_key(key: &str, path: &str, context: &mut Context<'_>) {
-    let (prefix, name) = key
-        .split_once('/')
-        .map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    if !is_word(name) || prefix.is_some_and(|prefix| prefix.is_empty() || prefix.len() > 253) {
-        let message = format!("\"{key}\" is not a valid label key");
-        context.error(path, message, Some(WORD));
-    }
-}
-
-fn is_word(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let edge = |c: char| c.is_ascii_alphanumeric();
-    text.len() <= 63 && text.chars().all(fits) && text.starts_with(edge) && text.ends_with(edge)
+    context.refuse_text(path, key, names::qualified(key));
 }

@@ -267,6 +267,14 @@ impl<'n> Deserializer<'n> for NodeReader<'n, '_> {
         }
     }
 
+    /// Go's decoder takes null for an empty string, where Helm leaves one in a map or a list.
+    fn deserialize_string<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Problem> {
+        match self.node.value {
+            Value::Null => visitor.visit_str(""),
+            _ => self.any(None, visitor),
+        }
+    }
+
     fn deserialize_newtype_struct<V: Visitor<'n>>(
         self,
         name: &'static str,
@@ -311,7 +319,7 @@ impl<'n> Deserializer<'n> for NodeReader<'n, '_> {
 
     forward_to_deserialize_any! {
         <W: Visitor<'n>>
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str bytes byte_buf unit
         unit_struct seq tuple tuple_struct map identifier ignored_any
     }
 }

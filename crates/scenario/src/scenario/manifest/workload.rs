@@ -1,15 +1,16 @@
-//! Deployment, ReplicaSet, StatefulSet and DaemonSet.
+//! Deployment, ReplicaSet and StatefulSet.
 
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self as meta, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::container::template;
-use super::{Context, WorkloadObject, typed};
+use super::hpa::unsupported;
+use super::{Context, WorkloadObject, names, typed};
 use crate::cluster::spec::{
     IntOrPercent, LabelSelector, Labels, StartupSpec, WorkloadKind, WorkloadSpec,
 };
-use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentSpecInput, StrategyType};
 use crate::controller::statefulset::{StatefulSetSpecInput, UpdateStrategyType};
 use crate::sim::{Dist, SimTime};
@@ -52,16 +53,18 @@ pub(super) fn check_pods(number: i32, field: &str, context: &mut Context<'_>) {
     }
 }
 
+/// `ValidateNonnegativeField`.
+pub(super) fn check_not_negative(path: &str, value: Option<i32>, context: &mut Context<'_>) {
+    if let Some(value) = value.filter(|value| *value < 0) {
+        let words = format!("Invalid value: {value}: must be greater than or equal to 0");
+        context.refuse(path, words, None);
+    }
+}
+
 fn check_replicas(replicas: Option<i32>, context: &mut Context<'_>) -> i32 {
     let replicas = replicas.unwrap_or(1);
     check_pods(replicas, "replicas", context);
-    if replicas < 0 {
-        context.error(
-            "spec.replicas",
-            format!("replicas is {replicas}; it must be at least 0"),
-            None,
-        );
-    }
+    check_not_negative("spec.replicas", Some(replicas), context);
     replicas
 }
 
@@ -104,6 +107,21 @@ pub(super) fn check_restarts(pods: &PodTemplateSpec, context: &mut Context<'_>) 
     }
 }
 
+/// Only pods of Jobs have a deadline.
+fn check_deadline(pods: &PodTemplateSpec, kind: &str, context: &mut Context<'_>) {
+    let spec = pods.spec.as_ref();
+    if spec.is_some_and(|pod| pod.active_deadline_seconds.is_some()) {
+        // Deployments are validated as ReplicaSets are.
+        let kind = if kind == "Deployment" {
+            "ReplicaSet"
+        } else {
+            kind
+        };
+        let words = format!("Forbidden: activeDeadlineSeconds in {kind} is not Supported");
+        context.refuse("spec.template.spec.activeDeadlineSeconds", words, None);
+    }
+}
+
 pub(super) fn workload(
     kind: WorkloadKind,
     metadata: &ObjectMeta,
@@ -112,13 +130,18 @@ pub(super) fn workload(
     pods: &PodTemplateSpec,
     context: &mut Context<'_>,
 ) -> WorkloadObject {
-    let (name, namespace) = context.identity(metadata.clone());
+    let rule = match kind {
+        WorkloadKind::StatefulSet(_) => names::label,
+        _ => names::subdomain,
+    };
+    let (name, namespace) = context.identity_by(metadata.clone(), rule);
     let kind_name = kind.name();
     if !matches!(
         kind,
         WorkloadKind::Job(_) | WorkloadKind::CronJob(_) | WorkloadKind::ScaledJob(_)
     ) {
         check_restarts(pods, context);
+        check_deadline(pods, kind_name, context);
     }
     let (template, priority_class) = template(pods, context);
     let selector = match selector {
@@ -171,6 +194,14 @@ pub(super) fn deployment(context: &mut Context<'_>) -> Read {
     Some(made)
 }
 
+/// `progressDeadlineSeconds` by default.
+const PROGRESS_DEADLINE: i32 = 600;
+
+/// A value as the API server quotes it.
+pub(super) fn json(value: &IntOrString) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 /// How a Deployment rolls out, completed as the API server does.
 fn rollout(
     spec: &apps::DeploymentSpec,
@@ -184,9 +215,10 @@ fn rollout(
     let surge = rolling.and_then(|rolling| rolling.max_surge.as_ref());
     let surge = surge.and_then(|value| super::others::amount(value, &path("maxSurge"), context));
     let unavailable = rolling.and_then(|rolling| rolling.max_unavailable.as_ref());
-    let unavailable = unavailable
-        .and_then(|value| super::others::amount(value, &path("maxUnavailable"), context));
-    let strategy = match kind {
+    let given = unavailable;
+    let unavailable =
+        unavailable.and_then(|value| super::others::share(value, &path("maxUnavailable"), context));
+    let strategy = match kind.filter(|kind| !kind.is_empty()) {
         None | Some("RollingUpdate") => Some(StrategyType::RollingUpdate),
         Some("Recreate") => Some(StrategyType::Recreate),
         Some(other) => {
@@ -206,9 +238,20 @@ fn rollout(
         matches!(value, Some(IntOrPercent::Int(0) | IntOrPercent::Percent(0)))
     };
     if is_zero(surge) && is_zero(unavailable) {
-        let words = "Invalid value: 0: may not be 0 when `maxSurge` is 0";
+        let value = given.map(json).unwrap_or_default();
+        let words = format!("Invalid value: {value}: may not be 0 when `maxSurge` is 0");
         let help = Some("let one of them be at least 1");
         context.refuse(&path("maxUnavailable"), words, help);
+    }
+    let (min_ready, deadline) = (spec.min_ready_seconds, spec.progress_deadline_seconds);
+    let history = spec.revision_history_limit;
+    check_not_negative("spec.minReadySeconds", min_ready, context);
+    check_not_negative("spec.revisionHistoryLimit", history, context);
+    check_not_negative("spec.progressDeadlineSeconds", deadline, context);
+    let deadline = deadline.unwrap_or(PROGRESS_DEADLINE);
+    if deadline <= min_ready.unwrap_or(0) {
+        let words = format!("Invalid value: {deadline}: must be greater than minReadySeconds");
+        context.refuse("spec.progressDeadlineSeconds", words, None);
     }
     DeploymentSpecInput {
         replicas: Some(replicas),
@@ -227,6 +270,7 @@ pub(super) fn replica_set(context: &mut Context<'_>) -> Read {
     let object: apps::ReplicaSet = typed::read(context)?;
     let spec = need_spec(object.spec, context)?;
     let replicas = check_replicas(spec.replicas, context);
+    check_not_negative("spec.minReadySeconds", spec.min_ready_seconds, context);
     let pods = spec.template.unwrap_or_default();
     Some(workload(
         WorkloadKind::ReplicaSet,
@@ -287,17 +331,23 @@ fn stateful_set_spec(
     for (path, value) in [
         ("spec.updateStrategy.rollingUpdate.partition", partition),
         ("spec.minReadySeconds", spec.min_ready_seconds),
-        ("spec.revisionHistoryLimit", spec.revision_history_limit),
         ("spec.ordinals.start", start),
     ] {
-        if let Some(value) = value.filter(|value| *value < 0) {
-            let words = format!("Invalid value: {value}: must be greater than or equal to 0");
-            context.refuse(path, words, None);
-        }
+        check_not_negative(path, value, context);
     }
-    if update_strategy == Some(UpdateStrategyType::OnDelete) && rolling.is_some() {
-        let words = "Invalid value: only allowed for updateStrategy 'RollingUpdate'";
-        context.refuse("spec.updateStrategy.rollingUpdate", words, None);
+    check_surroundings(spec, context);
+    match (update_strategy, rolling) {
+        (Some(UpdateStrategyType::OnDelete), Some(rolling)) => {
+            let most = rolling.max_unavailable.as_ref();
+            let words = format!(
+                "Invalid value: {{\"Partition\":{},\"MaxUnavailable\":{}}}: only allowed for updateStrategy 'RollingUpdate'",
+                rolling.partition.unwrap_or(0),
+                most.map_or_else(|| "null".to_owned(), json)
+            );
+            context.refuse("spec.updateStrategy.rollingUpdate", words, None);
+        }
+        (_, Some(rolling)) => check_most_unavailable(rolling, context),
+        _ => {}
     }
     StatefulSetSpecInput {
         replicas: None,
@@ -311,60 +361,40 @@ fn stateful_set_spec(
     }
 }
 
-pub(super) fn daemon_set(context: &mut Context<'_>) -> Read {
-    let object: apps::DaemonSet = typed::read(context)?;
-    let spec = need_spec(object.spec, context)?;
-    let update = daemon_set_update(&spec, context);
-    Some(workload(
-        WorkloadKind::DaemonSet(update),
-        &object.metadata,
-        0,
-        Some(&spec.selector),
-        &spec.template,
-        context,
-    ))
+/// What a StatefulSet says of its Service and claims.
+fn check_surroundings(spec: &apps::StatefulSetSpec, context: &mut Context<'_>) {
+    let service = spec.service_name.as_deref();
+    if let Some(name) = service.filter(|name| !name.is_empty()) {
+        context.refuse_text("spec.serviceName", name, names::label(name));
+    }
+    let Some(policy) = &spec.persistent_volume_claim_retention_policy else {
+        return;
+    };
+    for (field, value) in [
+        ("whenDeleted", &policy.when_deleted),
+        ("whenScaled", &policy.when_scaled),
+    ] {
+        let given = value.as_deref().filter(|value| !value.is_empty());
+        if let Some(value) = given.filter(|value| !matches!(*value, "Retain" | "Delete")) {
+            let words = unsupported(value, &["Retain", "Delete"]);
+            let path = format!("spec.persistentVolumeClaimRetentionPolicy.{field}");
+            context.refuse(&path, words, None);
+        }
+    }
 }
 
-/// How a DaemonSet replaces its pods, completed as the API server does.
-fn daemon_set_update(spec: &apps::DaemonSetSpec, context: &mut Context<'_>) -> DaemonSetUpdate {
-    let strategy = spec.update_strategy.as_ref();
-    let kind = strategy.and_then(|strategy| strategy.type_.as_deref());
-    if !matches!(kind, None | Some("RollingUpdate" | "OnDelete")) {
-        let words = format!(
-            "Unsupported value: \"{}\": supported values: \"OnDelete\", \"RollingUpdate\"",
-            kind.unwrap_or_default()
-        );
-        context.refuse("spec.updateStrategy.type", words, None);
-    }
-    let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
-    let path = |field: &str| format!("spec.updateStrategy.rollingUpdate.{field}");
-    let surge = rolling.and_then(|rolling| rolling.max_surge.as_ref());
-    let surge = surge.and_then(|value| super::others::amount(value, &path("maxSurge"), context));
-    let unavailable = rolling.and_then(|rolling| rolling.max_unavailable.as_ref());
-    let unavailable = unavailable
-        .and_then(|value| super::others::amount(value, &path("maxUnavailable"), context));
-    let default = DaemonSetUpdate::default();
-    let (surge, unavailable) = (
-        surge.unwrap_or(default.max_surge),
-        unavailable.unwrap_or(default.max_unavailable),
-    );
-    let is_zero = |value| matches!(value, IntOrPercent::Int(0) | IntOrPercent::Percent(0));
-    let words = match (is_zero(surge), is_zero(unavailable)) {
-        (true, true) => Some("cannot be 0 when maxSurge is 0"),
-        (false, false) => Some("may not be set when maxSurge is non-zero"),
-        _ => None,
+/// `validateRollingUpdateStatefulSet`.
+fn check_most_unavailable(
+    rolling: &apps::RollingUpdateStatefulSetStrategy,
+    context: &mut Context<'_>,
+) {
+    let Some(given) = &rolling.max_unavailable else {
+        return;
     };
-    if let Some(words) = words.filter(|_| kind != Some("OnDelete")) {
-        context.refuse(
-            &path("maxUnavailable"),
-            format!("Invalid value: {words}"),
-            None,
-        );
-    }
-    DaemonSetUpdate {
-        on_delete: kind == Some("OnDelete"),
-        max_unavailable: unavailable,
-        max_surge: surge,
-        min_ready_seconds: spec.min_ready_seconds.unwrap_or_default(),
+    let path = "spec.updateStrategy.rollingUpdate.maxUnavailable";
+    let most = super::others::share(given, path, context);
+    if matches!(most, Some(IntOrPercent::Int(0) | IntOrPercent::Percent(0))) {
+        let words = format!("Invalid value: {}: cannot be 0", json(given));
+        context.refuse(path, words, None);
     }
 }

@@ -2,6 +2,8 @@
 //! conversion as the manifests at the start.
 
 mod refusal;
+mod unknown;
+mod update;
 mod value;
 
 use serde_json::Value;
@@ -10,7 +12,7 @@ use super::admission::Admission;
 use super::diagnostic::Diagnostics;
 use super::manifest::{
     Context, LimitRangeObject, PriorityClassObject, ServiceObject, TriggerAuthenticationObject,
-    Written, check_hpa, check_vpa, read_document, version_and_kind,
+    Written, check_hpa, check_service_name, check_vpa, read_document, version_and_kind,
 };
 use super::model::{HpaObject, VpaObject};
 use super::node::Node;
@@ -19,6 +21,8 @@ use crate::autoscaler::vpa::recommender::history::UsageHistory;
 use crate::cluster::spec::{PdbSpec, WorkloadSpec};
 
 pub use refusal::{Refusal, RefusalReason};
+pub use unknown::drop_unknown_fields;
+pub use update::check_update;
 pub(super) use value::{to_json, to_node};
 
 /// An object of a simulated kind, completed.
@@ -179,7 +183,10 @@ pub(super) fn complete(
             }))
         }
         Written::Pdb(pdb) => Object::Pdb(pdb),
-        Written::Service(service) => Object::Service(service),
+        Written::Service(service) => {
+            check_service_name(&service, admission.release, context);
+            Object::Service(service)
+        }
         Written::PriorityClass(class) => Object::PriorityClass(class),
         Written::LimitRange(range) => Object::LimitRange(Box::new(range)),
         Written::ScaledObject(object) => Object::ScaledObject(object),
@@ -190,3 +197,6 @@ pub(super) fn complete(
         Written::TriggerAuthentication(of) => Object::TriggerAuthentication(of),
     }
 }
+
+#[cfg(test)]
+mod tests;

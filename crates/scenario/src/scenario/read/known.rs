@@ -3,12 +3,14 @@
 use std::cell::Cell;
 
 use super::selects_pods;
+use crate::autoscaler::hpa::KubernetesVersion;
 use crate::autoscaler::vpa::WallClock;
 use crate::cluster::spec::{Labels, WorkloadSpec};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::{Document, Parsed};
 use crate::scenario::manifest::{
-    Context, Manifests, is_simulated, is_simulated_object, is_workload, version_and_kind,
+    Context, Manifests, check_service_name, is_simulated, is_simulated_object, is_workload,
+    version_and_kind,
 };
 use crate::scenario::node::{KeyNode, Node, Value};
 use crate::scenario::reader::{expected, wrong};
@@ -223,6 +225,17 @@ impl<'a> Known<'a> {
             );
             let help = "its clients would be refused: compare the labels of the pod templates, and the namespaces";
             context.warning("spec.selector", message, help);
+        }
+    }
+
+    /// Names of Services are judged by the API server's release.
+    pub(super) fn check_services(&self, release: KubernetesVersion, diagnostics: &mut Diagnostics) {
+        for object in &self.manifests.services {
+            let context = &mut Context {
+                document: &self.parsed.documents[object.document].node,
+                diagnostics,
+            };
+            check_service_name(&object.value, release, context);
         }
     }
 

@@ -102,6 +102,7 @@ pub(super) fn scenario(
         cluster_autoscaler::refuse_both(&controllers.cluster_autoscaler, parsed, diagnostics);
     }
     known.warn_of_services(diagnostics);
+    known.check_services(controllers.hpa.version, diagnostics);
     let end = known.end;
     let slo = settings::slo(&mut reader, diagnostics);
     let mut queues = queues::queues(&mut reader, diagnostics);

@@ -9,7 +9,7 @@ pub struct Wait {
     /// The objects.
     pub targets: Targets,
     /// `--for`.
-    pub what: WaitFor,
+    pub conditions: Vec<WaitFor>,
     /// `--timeout`, 30 s unless told; zero looks once, a negative one waits for a week.
     pub timeout: SimDuration,
 }

@@ -10,7 +10,8 @@ mod judge;
 use k8s_openapi::api::core::v1 as core;
 
 use super::container::Amounts;
-use super::{Context, typed, vpa};
+use super::pod_checks::resource_name;
+use super::{Context, names, typed, vpa};
 use crate::autoscaler::vpa::admission::{LimitRange, LimitRangeItem};
 use crate::autoscaler::vpa::{Resource, Resources};
 use crate::cluster::spec::{ContainerSpec, PodTemplate, WorkloadSpec};
@@ -96,6 +97,8 @@ pub(in crate::scenario::manifest) fn limit_range(
     };
     let items = object.spec.map(|spec| spec.limits).unwrap_or_default();
     for (index, item) in items.iter().enumerate() {
+        let earlier = items[..index].iter().map(|one| one.type_.as_str());
+        check_type(item, index, earlier, context);
         let of_pods = match item.type_.as_str() {
             "Container" => false,
             "Pod" => true,
@@ -117,6 +120,44 @@ pub(in crate::scenario::manifest) fn limit_range(
         *place = Some(place.map_or(heeded, |earlier| earlier.and(heeded)));
     }
     Some(made)
+}
+
+/// The type of an item, each given once, and the names of its resources (`ValidateLimitRange`).
+fn check_type<'i>(
+    item: &core::LimitRangeItem,
+    index: usize,
+    mut earlier: impl Iterator<Item = &'i str>,
+    context: &mut Context<'_>,
+) {
+    let path = format!("spec.limits[{index}]");
+    let of_type = format!("{path}.type");
+    let name = item.type_.as_str();
+    let wrong = names::qualified(name);
+    let known = matches!(name, "Container" | "Pod" | "PersistentVolumeClaim");
+    if wrong.is_empty() && !name.contains('/') && !known {
+        let words = "must be a standard limit type or fully qualified".to_owned();
+        context.refuse_text(&of_type, name, vec![words]);
+    }
+    context.refuse_text(&of_type, name, wrong);
+    if earlier.any(|one| one == name) {
+        let words = format!("Duplicate value: {name:?}");
+        context.refuse(&of_type, words, Some("write one item for each type"));
+    }
+    if !matches!(name, "Container" | "Pod") {
+        return;
+    }
+    for (field, amounts) in [
+        ("max", &item.max),
+        ("min", &item.min),
+        ("default", &item.default),
+        ("defaultRequest", &item.default_request),
+        ("maxLimitRequestRatio", &item.max_limit_request_ratio),
+    ] {
+        for name in amounts.iter().flat_map(Amounts::keys) {
+            let path = format!("{path}.{field}[{name}]");
+            context.refuse_text(&path, name, resource_name(name));
+        }
+    }
 }
 
 fn read(item: &core::LimitRangeItem, of_pods: bool, path: &str, context: &mut Context<'_>) -> Item {

@@ -46,6 +46,9 @@ pub(super) fn documents(
             continue;
         }
         check_namespace(&node, stated, diagnostics);
+        if matches!(command, Command::Apply(_)) {
+            check_name(&node, diagnostics);
+        }
         complete_document(&mut node, stated.unwrap_or(default), diagnostics);
         let context = &mut Context {
             document: &node,
@@ -105,6 +108,19 @@ fn here_document(
         take_apart(node, &mut nodes);
     }
     nodes
+}
+
+/// What `apply` changes has to have a name.
+fn check_name(node: &Node, diagnostics: &mut Diagnostics) {
+    let of = |key: &str| node.get("metadata").and_then(|metadata| metadata.get(key));
+    if let (None, Some(generated)) = (of("name"), of("generateName"))
+        && let Some(text) = generated.text().filter(|text| !text.is_empty())
+    {
+        let title = format!("from {text}: cannot use generate name with apply");
+        diagnostics
+            .error(generated.span, title, "kubectl refuses this")
+            .help = Some("use `kubectl create`, or give a `name`".to_owned());
+    }
 }
 
 /// kubectl refuses a `-n` that contradicts the object.
