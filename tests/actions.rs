@@ -271,6 +271,14 @@ fn pods_are_resized_by_hand() {
         "The Pod \"POD\" is invalid: spec: Invalid value: \"Burstable\": Pod QOS Class may not \
          change as a result of resizing"
     );
+    // Since 1.36 the API server knows what the node can never hold.
+    let huge = patch(r#"{"requests":{"cpu":"600"}}"#);
+    let (said, cpu) = tried("1.36", &huge);
+    let refusal = "Error from server (Forbidden): pods \"POD\" is forbidden: node didn't have enough \
+                   allocatable resources: cpu, requested: 600000, allocatable: ";
+    assert!(said.starts_with(refusal), "{said}");
+    assert_eq!(cpu, 500);
+    assert_eq!(tried("1.35", &huge).0, "pod/POD patched");
     let (said, cpu) = tried("1.36", &up.replace("--subresource resize ", ""));
     assert!(
         said.starts_with("The Pod \"POD\" is invalid: spec: Forbidden: pod updates may not change"),

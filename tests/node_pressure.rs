@@ -2,7 +2,7 @@
 //! names.
 
 use nlsim::analysis::Summary;
-use nlsim::api::{Kind, ObjectId, Pod, PodPhase};
+use nlsim::api::{Kind, ObjectId, Pod, PodPhase, TerminationReason};
 use nlsim::scenario::{InMemory, Loaded, Scenario};
 use nlsim::sim::SimTime;
 use nlsim::world::Simulation;
@@ -186,4 +186,70 @@ fn a_finding_names_who_was_evicted() {
         .map(|one| one.subject.as_str())
         .collect();
     assert_eq!(found, ["Deployment/leak"]);
+}
+
+const VPA: &str = r#"
+---
+apiVersion: autoscaling.k8s.io/v1
+kind: VerticalPodAutoscaler
+metadata: {name: leak}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: leak}
+  updatePolicy: {updateMode: "Off"}
+"#;
+
+/// The memory that the VPA recommends.
+fn memory_target(cluster: &Simulation<'_>) -> i64 {
+    let (_, vpa) = cluster.store().vpas().next().expect("the VPA");
+    let target = vpa.status.recommendations[0].target.memory;
+    target.expect("a target").value()
+}
+
+#[test]
+fn a_vpa_learns_of_an_eviction_by_the_only_container_that_used_too_much() {
+    let scenario = |more: &str| {
+        let containers = format!("memory: 128Mi}}}}}}{more}]");
+        let manifests = MANIFESTS.replacen("memory: 128Mi}}}]", &containers, 1);
+        scenario("", &(manifests + VPA))
+    };
+    let alone = scenario("");
+    let mut cluster = Simulation::new(&alone, 1);
+    run_until(&mut cluster, 900);
+    let before = memory_target(&cluster);
+    run_until(&mut cluster, 1060);
+    // It used a bit more than 524 MiB: 100 MiB or a fifth more, and 15% on top.
+    let expected = |target: i64| target as f64 / (624.0 * 1.15 * 1_048_576.0);
+    let after = memory_target(&cluster);
+    assert!((1.0..1.12).contains(&expected(after)), "{after}");
+    assert!(before < after * 9 / 10, "{before} {after}");
+    // With two such containers upstream makes nothing of the event.
+    let pair = scenario(", {name: side, image: \"side:1\"}");
+    let mut cluster = Simulation::new(&pair, 1);
+    run_until(&mut cluster, 1060);
+    assert_eq!(messages(&cluster, "Evicted").len(), 1);
+    assert!(expected(memory_target(&cluster)) < 0.97);
+}
+
+#[test]
+fn a_vpa_hears_of_a_kill_at_once_even_of_a_pod_that_is_deleted() {
+    let manifests = MANIFESTS.replacen(
+        "memory: 128Mi}}}]",
+        "memory: 256Mi}}, lifecycle: {preStop: {sleep: {seconds: 25}}}}]",
+        1,
+    );
+    let scenario = scenario("", &(manifests + VPA));
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 200);
+    let before = memory_target(&cluster);
+    let mut all = cluster.store().pods();
+    let leak = all.find(|(_, pod)| pod.meta.labels["app"] == "leak");
+    let (id, _) = leak.expect("the pod");
+    cluster.evict(id).expect("no budget");
+    run_until(&mut cluster, 205);
+    cluster.exit(id, 0, TerminationReason::OomKilled);
+    run_until(&mut cluster, 270);
+    // 256 MiB and 100 MiB more, and 15% on top.
+    let after = memory_target(&cluster);
+    let ratio = after as f64 / (356.0 * 1.15 * 1_048_576.0);
+    assert!((1.0..1.1).contains(&ratio), "{before} {after}");
 }

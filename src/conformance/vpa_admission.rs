@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use super::vpa_input::{PodJson, ResourcesJson, Result, VpaJson, abridge, replay_lines};
 use super::{Difference, ReplayError, Report};
+use crate::autoscaler::vpa::Container;
 use crate::autoscaler::vpa::admission::{
     ContainerUpdate, LimitRange, LimitRangeItem, container_resources,
 };
-use crate::autoscaler::vpa::{Container, Recommendation};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,7 +56,7 @@ pub(super) fn replay(text: &str) -> std::result::Result<Report, ReplayError> {
 
 fn replay_case(case: &Case) -> Result<Option<Difference>> {
     let vpa = case.vpa.spec()?;
-    let recommendations: Vec<Recommendation> = case.vpa.recommendations()?.unwrap_or_default();
+    let recommendations = case.vpa.recommendations()?;
     let containers = case.pod.containers()?;
     let limit_range = LimitRange {
         container: case
@@ -67,7 +67,8 @@ fn replay_case(case: &Case) -> Result<Option<Difference>> {
             .transpose()?,
         pod: case.limit_range.pod.as_ref().map(read_item).transpose()?,
     };
-    let answer = container_resources(&vpa, &recommendations, &containers, &limit_range);
+    let recommendations = recommendations.as_deref();
+    let answer = container_resources(&vpa, recommendations, &containers, &limit_range);
     let (equal, got) = match answer {
         Ok(updates) => {
             let output = print(&containers, &updates);

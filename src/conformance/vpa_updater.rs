@@ -218,7 +218,7 @@ fn answer(
 }
 
 fn priorities(view: &View<'_>) -> std::result::Result<Vec<PriorityJson>, UpstreamPanic> {
-    let recommendations = view.recommendations.unwrap_or_default();
+    let recommendations = view.recommendations;
     let priority = |pod: &Pod<'_>| {
         let recommended = cap_for_pod(view.vpa, recommendations, pod.containers, view.limit_range)?;
         let found = Priority::of(pod, &recommended);

@@ -182,7 +182,6 @@ impl Simulation<'_> {
             What::ContainerStarted(container) => {
                 self.recorder.pod_started(self.pods[id.slot()].record, now);
                 self.container_started(id, container, now);
-                self.observe_restart(id, container);
             }
             What::AppStarted => {
                 if let Some(server) = self.pods[id.slot()].server {
@@ -202,7 +201,10 @@ impl Simulation<'_> {
                 None if self.links.load_of(workload).is_some() => {}
                 None => self.drained(id, now),
             },
-            What::ContainerStopped(container) => self.container_stopped(id, container, now),
+            What::ContainerStopped(container) => {
+                self.container_stopped(id, container, now);
+                self.observe_kill(id, container, now);
+            }
             What::Deleted => {
                 self.pod_exports_no_more(id, now);
                 let link = &mut self.pods[id.slot()];
@@ -218,7 +220,7 @@ impl Simulation<'_> {
                 if let Some(metrics) = link.metrics {
                     self.forget_metrics(id, metrics);
                 }
-                self.vpas.pod_deleted(link.vpa.as_ref());
+                self.vpas.pod_deleted(link.vpa.as_ref(), self.store.pod(id));
                 self.recorder.pod_deleted(link.record, now);
             }
             What::Resized => self.pod_resized(id, now),

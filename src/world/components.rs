@@ -4,6 +4,7 @@ use super::usage::{answers, memory_stats};
 use super::{Event, Simulation};
 use crate::api::{Change, ObjectId, PodId, TerminationReason, What};
 use crate::controller::{disruption, podgc};
+use crate::kubelet;
 use crate::sim::SimTime;
 
 /// Calls a component with its context: the store, the clock, and timers that become events of
@@ -79,11 +80,8 @@ impl Simulation<'_> {
                 all.scheduler.handle(event, cx);
             }),
             Event::Kubelet(event) => {
-                let stats = memory_stats(&self.traffic, &self.pods, now);
-                let answers = answers(&self.traffic, &self.pods);
-                with_context!(self, now, Event::Kubelet, |all, cx| {
-                    all.kubelet.handle(event, (&stats, &answers), cx);
-                });
+                self.handle_kubelet(event, now);
+                self.observe_evictions();
             }
             Event::CreateWorkload(index) => self.create_workload(index as usize, now),
             Event::DeleteWorkload(index) => self.delete_workload(index as usize, now),
@@ -103,6 +101,14 @@ impl Simulation<'_> {
             Event::Prometheus(event) => self.handle_prometheus(event, now),
         }
         self.settle(now);
+    }
+
+    fn handle_kubelet(&mut self, event: kubelet::Event, now: SimTime) {
+        let stats = memory_stats(&self.traffic, &self.pods, now);
+        let answers = answers(&self.traffic, &self.pods);
+        with_context!(self, now, Event::Kubelet, |all, cx| {
+            all.kubelet.handle(event, (&stats, &answers), cx);
+        });
     }
 
     /// Passes a change to every component that it may concern.

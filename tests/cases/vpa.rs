@@ -272,3 +272,131 @@ fn the_updater_waits_for_the_admission_controller() {
     assert!(ran.figure("evictions") < 2.5);
     assert_eq!(rows(&ran, "platform-vpa")[359]["cpu_request_cores"], "0.1");
 }
+
+/// A workload of this kind under a VPA with this policy, as files.
+fn under_vpa(release: &str, kind: &str, vpa: &str, flags: &str) -> tempfile::TempDir {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let scenario = format!(
+        r#"
+name = "under-vpa"
+kubernetes = "{release}"
+manifests = ["m.yaml"]
+[simulation]
+duration = "3h"
+seed = 42
+[[node_group]]
+name = "general"
+instance_type = "m5.large"
+count = 2
+[[service]]
+workload = "{kind}/web"
+memory = {{ base = "300Mi" }}
+usage = {{ cpu = "50m" }}
+{flags}
+"#
+    );
+    let service = if kind == "StatefulSet" {
+        "\n  serviceName: web"
+    } else {
+        ""
+    };
+    let manifest = format!(
+        r#"
+apiVersion: apps/v1
+kind: {kind}
+metadata: {{name: web}}
+spec:
+  replicas: 2{service}
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      containers: [{{name: web, image: "web:1", resources: {{requests: {{cpu: 100m, memory: 64Mi}}}}}}]
+---
+apiVersion: autoscaling.k8s.io/v1
+kind: VerticalPodAutoscaler
+metadata: {{name: web}}
+spec:
+  targetRef: {{apiVersion: apps/v1, kind: {kind}, name: web}}
+  {vpa}
+"#
+    );
+    fs::write(place.path().join("scenario.toml"), scenario).expect("written");
+    fs::write(place.path().join("m.yaml"), manifest).expect("written");
+    place
+}
+
+#[test]
+fn what_a_node_can_never_hold_is_refused_and_the_pod_evicted_at_once() {
+    let vpa = "updatePolicy: {updateMode: InPlaceOrRecreate}\n  \
+               resourcePolicy: {containerPolicies: [{containerName: web, minAllowed: {cpu: \"4\"}}]}";
+    let reasons = |release: &str| {
+        let place = under_vpa(release, "Deployment", vpa, "");
+        let ran = run_scenario(&place.path().join("scenario.toml"), &[]).ok();
+        let events = ran.rows("events.csv").into_iter();
+        let all: Vec<String> = events
+            .map(|mut one| one.remove("reason").expect("it"))
+            .collect();
+        [
+            "InPlaceResizedByVPA",
+            "ResizeInfeasible",
+            "EvictedByVPA",
+            "EvictedPod",
+        ]
+        .map(|reason| all.iter().any(|one| one == reason))
+    };
+    assert_eq!(reasons("1.36"), [false, false, true, true]);
+    assert_eq!(reasons("1.35"), [true, true, true, true]);
+}
+
+#[test]
+fn a_pod_that_comes_back_under_its_name_goes_on_with_its_window() {
+    let kept = |mode: &str| {
+        let vpa = format!("updatePolicy: {{updateMode: \"{mode}\"}}");
+        let place = under_vpa("1.36", "StatefulSet", &vpa, "");
+        let ran = run_scenario(&place.path().join("scenario.toml"), &[]).ok();
+        let kept: serde_json::Value =
+            serde_json::from_str(&ran.file("vpa-checkpoints.json")).expect("JSON");
+        let status = kept["items"][0]["status"].clone();
+        assert!(status["totalSamplesCount"].as_i64().expect("a number") > 100);
+        (ran.figure("evictions"), status["memoryHistogram"].clone())
+    };
+    // Peaks of windows that have not ended are not kept: there is one window a pod's name.
+    let (evictions, never) = kept("Off");
+    assert!(evictions < 0.5);
+    let (evictions, evicted) = kept("Recreate");
+    assert!(evictions > 1.0, "{evictions}");
+    assert_eq!(evicted["totalWeight"], never["totalWeight"]);
+    assert_eq!(evicted["bucketWeights"], never["bucketWeights"]);
+    assert!(evicted["totalWeight"].as_f64().unwrap_or_default() < 1e-9);
+}
+
+#[test]
+fn a_recommender_leaves_vpas_of_others_alone() {
+    let vpa = "updatePolicy: {updateMode: Recreate}\n  recommenders: [{name: custom}]";
+    let run_with = |flags: &str| {
+        let place = under_vpa("1.36", "Deployment", vpa, flags);
+        run_scenario(&place.path().join("scenario.toml"), &[]).ok()
+    };
+    let ran = run_with("");
+    assert!(
+        ran.stderr
+            .contains("it recommends nothing for a VPA of custom"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.figure("evictions") < 0.5);
+    assert_eq!(rows(&ran, "web").len(), 0);
+    let ran = run_with("[controllers.vpa-recommender]\nrecommender-name = \"custom\"\n");
+    assert!(!ran.stderr.contains("custom"), "{}", ran.stderr);
+    assert!(ran.figure("evictions") > 1.0);
+    // The updater leaves namespaces out.
+    let ran = run_with(
+        "[controllers.vpa-recommender]\nrecommender-name = \"custom\"\n\
+         [controllers.vpa-updater]\nignored-vpa-object-namespaces = \"kube-system,default\"\n",
+    );
+    assert!(ran.figure("evictions") < 0.5);
+    let told = found(&ran, "VerticalPodAutoscaler/web");
+    let reason = "flags of vpa-updater leave its namespace out";
+    assert!(told.iter().any(|text| text.ends_with(reason)), "{told:?}");
+}

@@ -15,8 +15,8 @@ use nlsim::api::{
     TerminationReason, What, Write,
 };
 use nlsim::cluster::spec::{
-    ClusterConfig, ContainerSpec, IntOrPercent, Labels, NodeGroupSpec, PdbSpec, PodTemplate,
-    ProbeSpec, ScalingSpec, StartupSpec, WorkloadKind, WorkloadSpec,
+    ClusterConfig, ContainerSpec, InPlaceResize, IntOrPercent, Labels, NodeGroupSpec, PdbSpec,
+    PodTemplate, ProbeSpec, ScalingSpec, StartupSpec, WorkloadKind, WorkloadSpec,
 };
 use nlsim::controller::deployment::DeploymentSpec;
 use nlsim::controller::disruption::EvictionError;
@@ -171,6 +171,8 @@ impl Rig {
         let mut scenario = empty();
         scenario.controllers.cluster = ClusterConfig {
             restart_jitter: 0.0,
+            // Before 1.36 it is the kubelet that finds out what a node can never hold.
+            in_place_resize: InPlaceResize::LowerMemoryLimit,
             ..ClusterConfig::default()
         };
         scenario.node_groups = groups.to_vec();

@@ -105,6 +105,9 @@ fn said(why: ResizeError, name: &str, live: &Value) -> String {
             "spec: Invalid value: {}: {why}",
             live["status"]["qosClass"]
         )),
+        ResizeError::NodeCapacity(_) => {
+            format!("Error from server (Forbidden): pods \"{name}\" is forbidden: {why}")
+        }
         ResizeError::LowerMemoryLimit => invalid(format!(
             "spec.containers[0].resources.limits[memory]: Forbidden: {why}"
         )),

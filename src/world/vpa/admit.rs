@@ -58,6 +58,11 @@ impl Simulation<'_> {
     /// of them are boosted.
     fn admission_of(&self, id: PodId) -> Option<(usize, Vec<Resources>, Option<Boosted>)> {
         let pod = self.store.pod(id)?;
+        let config = &self.scenario.controllers.vpa;
+        // A pod's VPA is of its namespace.
+        if !config.admission.watches(&pod.meta.namespace) {
+            return None;
+        }
         let acts = |spec: &VpaSpec| spec.update_mode != UpdateMode::Off || spec.has_startup_boost();
         let index = self.controlling_vpa(pod.workload, &pod.meta.labels, acts)?;
         let object = self.store.vpa(self.vpas.all[index].id)?;
@@ -71,7 +76,6 @@ impl Simulation<'_> {
             .collect();
         let recommendations = self.vpas.recommendations(index);
         let limit_range = self.manifests.limit_range(&object.meta.namespace);
-        let config = &self.scenario.controllers.vpa;
         let admission = if config.gates.admission.cpu_startup_boost {
             let max = config.admission.max_allowed_cpu_boost;
             admit_with_boost(name, spec, recommendations, &containers, &limit_range, max)

@@ -15,6 +15,14 @@ pub(in crate::world) struct KnownPod {
     pub(super) labels: Arc<Labels>,
 }
 
+/// A pod that is gone since the recommender's last pass, which knows it by its name still.
+#[derive(Debug, Clone)]
+pub(super) struct GonePod {
+    pub(super) key: PodKey,
+    pub(super) namespace: Arc<str>,
+    pub(super) name: Arc<str>,
+}
+
 /// All namespaces and labels that pods have had.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LabelSets {

@@ -80,8 +80,9 @@ impl<'a> LivePod<'a> {
             Some(Termination {
                 container: &one.name,
                 oom_killed: reason == TerminationReason::OomKilled,
-                started,
-                finished,
+                // The API's times are whole seconds.
+                started: started.truncate_to_second(),
+                finished: finished.truncate_to_second(),
             })
         };
         let containers = found.containers.iter();

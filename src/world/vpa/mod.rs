@@ -19,8 +19,10 @@ mod update;
 
 use std::sync::Arc;
 
-use crate::api::{LabelSelector, Labels, PodId, Store, VerticalPodAutoscaler, VpaId, WorkloadId};
-use crate::autoscaler::vpa::recommender::{ClusterState, PodKey, VpaKey};
+use crate::api::{
+    LabelSelector, Labels, Pod, PodId, Store, VerticalPodAutoscaler, VpaId, WorkloadId,
+};
+use crate::autoscaler::vpa::recommender::{ClusterState, PodKey, Status, VpaKey};
 use crate::autoscaler::vpa::updater::Updater;
 use crate::autoscaler::vpa::{Recommendation, VpaSpec};
 use crate::metrics::server::PodMetrics;
@@ -31,7 +33,7 @@ use crate::sim::{SimDuration, SimTime};
 use crate::units::Bytes;
 
 use super::{Event, Simulation};
-use labels::LabelSets;
+use labels::{GonePod, LabelSets};
 use target::Target;
 
 pub(super) use boost::Boosted;
@@ -47,7 +49,7 @@ pub(super) struct Vpas {
     all: Vec<Vpa>,
     updater: Updater,
     /// Pods that are gone since the recommender's last pass.
-    gone: Vec<PodKey>,
+    gone: Vec<GonePod>,
     /// Kills that the recommender has not heard of yet.
     ooms: Vec<OutOfMemory>,
     /// Whether the components' passes are scheduled.
@@ -60,8 +62,10 @@ pub(super) struct Vpas {
 #[derive(Debug, Clone)]
 struct Vpa {
     id: VpaId,
-    /// Its key in the recommender, once that knows of it.
+    /// Its key in the recommender, as long as that knows of it.
     key: Option<VpaKey>,
+    /// What the recommender has left in its status, if that knows of it no more.
+    status: Status,
     /// The spec that the recommender knows of.
     spec: Arc<VpaSpec>,
     /// The selector that the recommender knows of; none selects nothing.
@@ -74,16 +78,16 @@ struct Vpa {
     evictions: evictions::Evictions,
 }
 
-/// A container that was killed at its memory limit and runs again.
+/// A container that was killed at its memory limit, or because of which its pod was evicted.
 #[derive(Debug, Clone, Copy)]
 struct OutOfMemory {
     pod: PodId,
     /// The pod's key in the recommender, if that knows it already.
     key: Option<PodKey>,
     container: usize,
-    /// The memory it had requested.
+    /// The memory it had requested, or had in use when its pod was evicted.
     requested: Bytes,
-    /// When it was killed.
+    /// When that was.
     killed: SimTime,
 }
 
@@ -104,15 +108,22 @@ impl Vpas {
     }
 
     /// Forgets a pod whose object is gone.
-    pub(super) fn pod_deleted(&mut self, known: Option<&KnownPod>) {
-        self.gone.extend(known.map(|known| known.key));
+    pub(super) fn pod_deleted(&mut self, known: Option<&KnownPod>, pod: Option<&Pod>) {
+        self.gone.extend(known.zip(pod).map(|(known, pod)| GonePod {
+            key: known.key,
+            namespace: Arc::clone(&pod.meta.namespace),
+            name: Arc::clone(&pod.meta.name),
+        }));
     }
 
-    /// A VPA's recommendations, as its status shows them.
-    fn recommendations(&self, index: usize) -> &[Recommendation] {
-        let key = self.all[index].key;
-        let vpa = key.and_then(|key| self.cluster.vpa(key));
-        vpa.map_or(&[], |vpa| vpa.recommendations())
+    /// A VPA's recommendations, as its status shows them; none before the recommender's first
+    /// pass over it, or if that does not act on it.
+    fn recommendations(&self, index: usize) -> Option<&[Recommendation]> {
+        let vpa = &self.all[index];
+        let known = vpa.key.and_then(|key| self.cluster.vpa(key));
+        known
+            .map_or(&vpa.status, |known| known.status())
+            .recommendations()
     }
 
     /// The VPAs that select these labels, as the recommender knows them.
@@ -205,6 +216,7 @@ impl Simulation<'_> {
         self.vpas.all.push(Vpa {
             id,
             key: None,
+            status: Status::default(),
             spec: Arc::default(),
             selector: None,
             target: Err(String::new()),

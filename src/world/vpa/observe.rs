@@ -149,8 +149,8 @@ impl Simulation<'_> {
             if !current.any(|spec| spec.name == *name) {
                 continue;
             }
-            let recommendations = self.vpas.recommendations(index).iter();
-            let mut own = recommendations.filter(|one| one.container_name == *name);
+            let recommendations = self.vpas.recommendations(index).unwrap_or_default();
+            let mut own = (recommendations.iter()).filter(|one| one.container_name == *name);
             let mut row = VpaRow {
                 time: now,
                 recommendation: own.next().map(band),

@@ -3,16 +3,39 @@
 
 use std::sync::Arc;
 
-use super::labels::KnownPod;
-use super::{OutOfMemory, Simulation};
-use crate::api::{PodId, PodPhase, TerminationReason, VpaStatus, Write};
+use super::labels::{GonePod, KnownPod};
+use super::{OutOfMemory, Simulation, Vpas};
+use crate::api::{ObjectId, Pod, PodId, PodPhase, TerminationReason, VpaStatus, Write};
 use crate::autoscaler::vpa::VpaSpec;
-use crate::autoscaler::vpa::recommender::VpaKey;
 use crate::autoscaler::vpa::recommender::history::{StoredCheckpoint, UsageHistory};
+use crate::autoscaler::vpa::recommender::{PodKey, VpaKey};
 use crate::record::Detail;
 use crate::scenario::model::Component;
 use crate::sim::SimTime;
+use crate::units::Bytes;
 use crate::world::Event;
+
+/// The key of a pod that is gone since the last pass and had the name of this one: a StatefulSet's
+/// pods come back under their names, and the recommender goes by names.
+fn take_former(gone: &mut Vec<GonePod>, pod: &Pod) -> Option<PodKey> {
+    if !matches!(pod.meta.owner, Some(ObjectId::StatefulSet(_))) {
+        return None;
+    }
+    let (namespace, name) = (&pod.meta.namespace, &pod.meta.name);
+    let same = |former: &GonePod| former.namespace == *namespace && former.name == *name;
+    let place = gone.iter().position(same)?;
+    Some(gone.remove(place).key)
+}
+
+impl Vpas {
+    /// The recommender acts on a VPA no more; its status stays as it was.
+    fn let_go(&mut self, index: usize) {
+        let vpa = &mut self.all[index];
+        if let Some(key) = vpa.key.take() {
+            vpa.status = self.cluster.remove_vpa(key).unwrap_or_default();
+        }
+    }
+}
 
 impl Simulation<'_> {
     /// One pass over all VPAs.
@@ -28,8 +51,8 @@ impl Simulation<'_> {
             self.load_pods(now);
             let observed = self.load_metrics(now);
             self.load_ooms();
-            for key in self.vpas.gone.drain(..) {
-                self.vpas.cluster.remove_pod(key);
+            for gone in self.vpas.gone.drain(..) {
+                self.vpas.cluster.remove_pod(gone.key);
             }
             for index in 0..self.vpas.all.len() {
                 let Some(key) = self.vpas.all[index].key else {
@@ -50,13 +73,20 @@ impl Simulation<'_> {
         self.queue.schedule_in(interval, Event::VpaRecommender);
     }
 
-    /// Takes over the VPAs as they are, each with what its target selects (`LoadVPAs`).
+    /// Takes over the VPAs as they are, each with what its target selects (`LoadVPAs`); those of
+    /// other recommenders and namespaces are let go.
     pub(super) fn load_vpas(&mut self, now: SimTime) {
+        let flags = &self.scenario.controllers.vpa.recommender;
         for index in 0..self.vpas.all.len() {
             let object = self.store.vpa(self.vpas.all[index].id);
-            let Some(spec) = object.map(|object| Arc::clone(&object.spec)) else {
-                if let Some(key) = self.vpas.all[index].key.take() {
-                    self.vpas.cluster.remove_vpa(key);
+            let own = object.filter(|vpa| {
+                flags.serves(&vpa.spec.recommenders) && flags.watches(&vpa.meta.namespace)
+            });
+            let Some(spec) = own.map(|object| Arc::clone(&object.spec)) else {
+                let is_there = object.is_some();
+                self.vpas.let_go(index);
+                if is_there {
+                    self.record_target(index);
                 }
                 continue;
             };
@@ -81,9 +111,9 @@ impl Simulation<'_> {
             }
             return key;
         }
-        if let Some(key) = vpa.key.take() {
-            vpas.cluster.remove_vpa(key);
-        }
+        vpas.let_go(index);
+        let vpa = &mut vpas.all[index];
+        let selector = vpa.target.as_ref().ok().map(|target| &target.selector);
         vpa.selector = selector.cloned();
         vpa.spec = Arc::clone(spec);
         let namespace = self.store.vpa(vpa.id).map(|object| &object.meta.namespace);
@@ -95,7 +125,8 @@ impl Simulation<'_> {
             };
             of == Some(namespace) && selector.matches(labels)
         };
-        let key = vpas.cluster.add_vpa((**spec).clone(), selects);
+        let status = std::mem::take(&mut vpa.status);
+        let key = vpas.cluster.add_vpa((**spec).clone(), status, selects);
         vpa.key = Some(key);
         key
     }
@@ -159,10 +190,16 @@ impl Simulation<'_> {
                     let number = vpas.labels.number(namespace, labels);
                     let containers = &pod.template.containers;
                     let names = containers.iter().map(|container| container.name.as_str());
-                    *known = Some(KnownPod {
-                        key: vpas.cluster.add_pod(number, selected_by, names, now),
-                        labels: Arc::clone(labels),
-                    });
+                    let cluster = &mut vpas.cluster;
+                    let key = match take_former(&mut vpas.gone, pod) {
+                        Some(key) => {
+                            cluster.take_over_pod(key, number, selected_by, names, now);
+                            key
+                        }
+                        None => cluster.add_pod(number, selected_by, names, now),
+                    };
+                    let labels = Arc::clone(labels);
+                    *known = Some(KnownPod { key, labels });
                 }
                 Some(known) if !Arc::ptr_eq(&known.labels, labels) => {
                     known.labels = Arc::clone(labels);
@@ -187,25 +224,38 @@ impl Simulation<'_> {
         }
     }
 
-    /// A container runs again: if it had been killed at its limit, the VPA's observer sees it
-    /// now, by the count of restarts (`pkg/recommender/input/oom/observer.go`).
-    pub(in crate::world) fn observe_restart(&mut self, id: PodId, container: u16) {
-        if !self.vpas.runs {
-            return;
-        }
+    /// A container has stopped: if it was killed at its limit, the VPA's observer hears of it now
+    /// (`isNewOOM` of `pkg/recommender/input/oom/observer.go`), whatever becomes of its pod.
+    pub(in crate::world) fn observe_kill(&mut self, id: PodId, container: u16, now: SimTime) {
         let Some(pod) = self.store.pod(id) else {
             return;
         };
         let container = usize::from(container);
         let status = &pod.containers[container];
-        if let Some((TerminationReason::OomKilled, _, killed)) = status.last_termination {
-            let known = self.pods[id.slot()].vpa.as_ref();
+        let last = status.last_termination;
+        if last.is_some_and(|(reason, _, at)| reason == TerminationReason::OomKilled && at == now) {
+            let requested = status.resources.memory_request.unwrap_or_default();
+            self.note_out_of_memory(id, container, requested, now);
+        }
+    }
+
+    /// Hears of pods that kubelets have evicted since, each with the container that used more than
+    /// it requested (`parseEvictionEvent`).
+    pub(in crate::world) fn observe_evictions(&mut self) {
+        for evicted in self.components.kubelet.take_offenders() {
+            self.note_out_of_memory(evicted.pod, evicted.container, evicted.used, evicted.time);
+        }
+    }
+
+    fn note_out_of_memory(&mut self, pod: PodId, container: usize, requested: Bytes, at: SimTime) {
+        if self.vpas.runs {
+            let known = self.pods[pod.slot()].vpa.as_ref();
             self.vpas.ooms.push(OutOfMemory {
-                pod: id,
+                pod,
                 key: known.map(|known| known.key),
                 container,
-                requested: status.resources.memory_request.unwrap_or_default(),
-                killed: killed.truncate_to_second(),
+                requested,
+                killed: at.truncate_to_second(),
             });
         }
     }

@@ -16,7 +16,7 @@ use crate::autoscaler::vpa::updater::{
 };
 use crate::autoscaler::vpa::{UpdateMode, VpaSpec};
 use crate::controller::disruption;
-use crate::kubelet::Kubelet;
+use crate::kubelet::{Kubelet, ResizeError};
 use crate::record::{DisruptionKind, DisruptionRecord, EventRecord, HeldBy};
 use crate::scenario::model::Component;
 use crate::sim::{EventQueue, SimDuration, SimTime};
@@ -82,15 +82,14 @@ impl Api for ApiServer<'_, '_> {
         self.with_context(Event::Kubelet, |kubelet, context| {
             kubelet.resize(id, &resources, at, context)
         })
-        .map_err(|_| ResizeRefused::Other)?;
+        .map_err(|why| match why {
+            ResizeError::NodeCapacity(_) => ResizeRefused::NodeCapacity,
+            _ => ResizeRefused::Other,
+        })?;
         self.resized.push((id, resources));
         Ok(())
     }
 }
-
-/// How long the updater takes the admission controller for alive after it has last said so
-/// (`AdmissionControllerStatusTimeout`).
-const STATUS_TIMEOUT: SimDuration = SimDuration::from_secs(60);
 
 impl Simulation<'_> {
     /// One pass over all VPAs.
@@ -146,14 +145,10 @@ impl Simulation<'_> {
     /// Whether the admission controller has not said for a while that it is alive; the updater
     /// then does nothing (`use-admission-controller-status`).
     fn admission_is_silent(&self, now: SimTime) -> bool {
-        let heeds = self
-            .scenario
-            .controllers
-            .vpa
-            .updater
-            .use_admission_controller_status;
+        let flags = &self.scenario.controllers.vpa.updater;
+        let timeout = flags.admission_controller_status_lease_timeout;
         let down = self.down_since(Component::VpaAdmissionController, now);
-        heeds && down.is_some_and(|since| now - since >= STATUS_TIMEOUT)
+        flags.use_admission_controller_status && down.is_some_and(|since| now - since >= timeout)
     }
 
     /// The live pods that each VPA controls, or why it acts on none.
@@ -162,7 +157,9 @@ impl Simulation<'_> {
             !matches!(spec.update_mode, UpdateMode::Off | UpdateMode::Initial)
                 || spec.has_startup_boost()
         };
+        let flags = &self.scenario.controllers.vpa.updater;
         let own = |vpa: &super::Vpa| match self.store.vpa(vpa.id) {
+            Some(object) if !flags.watches(&object.meta.namespace) => Err(HeldBy::Namespace),
             Some(object) if acts(&object.spec) => Ok(Vec::new()),
             Some(object) if object.spec.update_mode == UpdateMode::Initial => Err(HeldBy::Initial),
             _ => Err(HeldBy::Off),
@@ -219,7 +216,6 @@ impl Simulation<'_> {
             .collect();
         let views: Vec<Pod<'_>> = pods.iter().map(LivePod::view).collect();
         let recommendations = self.vpas.recommendations(index);
-        let recommendations = (!recommendations.is_empty()).then_some(recommendations);
         let view = View {
             vpa: spec,
             recommendations,
@@ -268,7 +264,8 @@ impl Simulation<'_> {
         for action in outcome.actions {
             self.record_action(index, target.workload, &found[action.pod], action);
         }
-        let capped = |pod: usize| differs(&pods[pod].containers, self.vpas.recommendations(index));
+        let recommended = self.vpas.recommendations(index).unwrap_or_default();
+        let capped = |pod: usize| differs(&pods[pod].containers, recommended);
         let held = outcome.held.into_iter();
         let held = held.map(|(pod, held)| (held, held == Held::AtTarget && capped(pod)));
         let held: Vec<(Held, bool)> = held.collect();

@@ -309,7 +309,12 @@ impl Pod {
         if self.desired.is_empty() {
             return self.requested();
         }
-        requested(self.desired.iter().copied(), &self.template)
+        self.requested_with(&self.desired)
+    }
+
+    /// What it would request if its containers had these resources.
+    pub fn requested_with(&self, resources: &[Resources]) -> Amounts {
+        requested(resources.iter().copied(), &self.template)
     }
 
     /// What a resize under way asks for beyond what the node has promised: the scheduler counts

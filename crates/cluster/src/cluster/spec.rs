@@ -418,8 +418,10 @@ pub enum InPlaceResize {
     /// All but lower limits of memory, unless the container starts anew for it (1.33).
     NoLowerMemoryLimit,
     /// Also those, as long as they are above the usage (since 1.34).
-    #[default]
     LowerMemoryLimit,
+    /// As before, but nothing that the node can never hold (PodResizeValidator, since 1.36).
+    #[default]
+    WithinAllocatable,
 }
 
 /// How CPU requests become weights.

@@ -39,7 +39,8 @@ use shutdown::ShuttingDown;
 use silence::Missed;
 
 pub use cpu_weight::cpu_weight;
-pub use resize::ResizeError;
+pub use pressure::Offender;
+pub use resize::{NodeCapacity, ResizeError};
 pub use silence::Silence;
 
 /// The memory that a container holds, where that is not what its template says.
@@ -165,6 +166,8 @@ pub struct Kubelet {
     most_on: Vec<Option<(NodeId, Bytes)>>,
     /// The nodes whose memory is looked at.
     pressures: BTreeMap<NodeId, Pressure>,
+    /// Containers because of which pods were evicted, not told yet.
+    offenders: Vec<Offender>,
     /// The nodes that were last posted as cordoned.
     unschedulable: BTreeSet<NodeId>,
     /// The nodes that shut down.
@@ -193,6 +196,7 @@ impl Kubelet {
             most_memory: Vec::new(),
             most_on: Vec::new(),
             pressures: BTreeMap::new(),
+            offenders: Vec::new(),
             unschedulable: BTreeSet::new(),
             shutting_down: BTreeMap::new(),
             silent: BTreeMap::new(),

@@ -36,6 +36,20 @@ pub(super) struct Pressure {
     pub(super) cleans_up: Option<(PodId, SimTime)>,
 }
 
+/// The only container of an evicted pod that used more memory than it requested: the event
+/// `Evicted` names it in its annotations (`offending_containers`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offender {
+    /// The pod.
+    pub pod: PodId,
+    /// The container's place in it.
+    pub container: usize,
+    /// What it used.
+    pub used: Bytes,
+    /// When the pod was evicted.
+    pub time: SimTime,
+}
+
 /// A pod on a node and what its containers hold.
 struct Load {
     id: PodId,
@@ -43,6 +57,11 @@ struct Load {
 }
 
 impl Kubelet {
+    /// Takes the offenders of the evictions since the last call.
+    pub fn take_offenders(&mut self) -> Vec<Offender> {
+        std::mem::take(&mut self.offenders)
+    }
+
     /// How much memory the serving container of a workload's pods holds at most, if that is
     /// bounded; the container is that of this place.
     pub fn set_most_memory(&mut self, workload: usize, container: usize, most: Option<Bytes>) {
@@ -235,7 +254,20 @@ impl Kubelet {
             .find(|place| uses[*place].priority < CRITICAL)?;
         let load = &loads[first];
         let pod = context.store.pod(load.id)?;
-        let message = self.message(pod, load, available);
+        let exceeding = exceeding(pod, load);
+        // The event names the resource once, however many containers it names, and VPAs heed lists
+        // of one length only. Sidecars count, but nothing scales them.
+        if let [(container, used, _)] = exceeding[..]
+            && container < pod.containers.len()
+        {
+            self.offenders.push(Offender {
+                pod: load.id,
+                container,
+                used,
+                time: context.now,
+            });
+        }
+        let message = self.message(pod, &exceeding, available);
         let object = ObjectId::Pod(load.id);
         context
             .events
@@ -245,29 +277,23 @@ impl Kubelet {
     }
 
     /// Why a pod is evicted (`evictionMessage`).
-    fn message(&self, pod: &Pod, load: &Load, available: Bytes) -> String {
+    fn message(&self, pod: &Pod, exceeding: &[(usize, Bytes, Bytes)], available: Bytes) -> String {
         let hard = self.config.eviction_hard;
         let mut text = format!(
             "The node was low on resource: memory. Threshold quantity: {hard}, available: {}. ",
             pages(available)
         );
-        for (place, spec) in pod.template.lasting().enumerate() {
-            let request = match pod.containers.get(place) {
-                Some(status) => status.resources.memory_request,
-                None => spec.memory_request,
-            };
-            let request = request.unwrap_or_default();
-            let held = load.held.get(place).copied().unwrap_or_default();
-            if held > request {
-                write!(
-                    text,
-                    "Container {} was using {}, request is {request}, has larger consumption of \
-                     memory. ",
-                    spec.name,
-                    pages(held)
-                )
-                .ok();
-            }
+        for (place, used, request) in exceeding {
+            let name = pod
+                .template
+                .lasting_at(*place)
+                .map_or("", |spec| &spec.name);
+            write!(
+                text,
+                "Container {name} was using {used}, request is {request}, has larger consumption of \
+                 memory. "
+            )
+            .ok();
         }
         text
     }
@@ -297,6 +323,21 @@ impl Kubelet {
         // A pod worker makes a grace period a second at least.
         Self::stop_containers(id, grace.max(IMMEDIATE), context);
     }
+}
+
+/// The containers of a pod that use more memory than they request: their places, what they use and
+/// what they request.
+fn exceeding(pod: &Pod, load: &Load) -> Vec<(usize, Bytes, Bytes)> {
+    let all = pod.template.lasting().zip(&load.held).enumerate();
+    let exceeding = all.filter_map(|(place, (spec, held))| {
+        let request = match pod.containers.get(place) {
+            Some(status) => status.resources.memory_request,
+            None => spec.memory_request,
+        };
+        let request = request.unwrap_or_default();
+        (*held > request).then(|| (place, pages(*held), request))
+    });
+    exceeding.collect()
 }
 
 /// As the kernel counts memory.

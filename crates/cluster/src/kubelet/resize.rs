@@ -3,6 +3,7 @@
 //! The kubelet admits a resize against what its node has left. While it is under way the pod
 //! shows that it is; a resize that has no room waits until there is some.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::{Event, Kubelet, MemoryStats};
@@ -12,7 +13,7 @@ use crate::api::{
 };
 use crate::cluster::spec::InPlaceResize;
 use crate::sim::{SimDuration, SimTime};
-use crate::units::Bytes;
+use crate::units::{Bytes, Millicores};
 
 /// Why a resize was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +30,47 @@ pub enum ResizeError {
     /// A limit of memory would be lowered while its container runs on.
     #[error("memory limits cannot be decreased unless resizePolicy is RestartContainer")]
     LowerMemoryLimit,
+    /// The node can never hold it.
+    #[error("node didn't have enough allocatable resources: {0}")]
+    NodeCapacity(NodeCapacity),
+}
+
+/// What a node can never hold: each resource with what the pod would request and what is
+/// allocatable (`validateRequestsWithinAllocatable` of `plugin/pkg/admission/podresize`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeCapacity {
+    /// CPU, if that is exceeded.
+    pub cpu: Option<(Millicores, Millicores)>,
+    /// Memory, if that is exceeded.
+    pub memory: Option<(Bytes, Bytes)>,
+}
+
+impl fmt::Display for NodeCapacity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cpu = self.cpu.map(|(asked, there)| ("cpu", asked.0, there.0));
+        let memory = (self.memory).map(|(asked, there)| ("memory", asked.0, there.0));
+        let mut separator = "";
+        for (resource, asked, there) in cpu.into_iter().chain(memory) {
+            write!(
+                f,
+                "{separator}{resource}, requested: {asked}, allocatable: {there}"
+            )?;
+            separator = "; ";
+        }
+        Ok(())
+    }
+}
+
+impl NodeCapacity {
+    fn check(asked: Amounts, allocatable: Amounts) -> Result<(), ResizeError> {
+        let cpu = (asked.cpu > allocatable.cpu).then_some((asked.cpu, allocatable.cpu));
+        let memory = asked.memory > allocatable.memory;
+        let memory = memory.then_some((asked.memory, allocatable.memory));
+        match (cpu, memory) {
+            (None, None) => Ok(()),
+            _ => Err(ResizeError::NodeCapacity(Self { cpu, memory })),
+        }
+    }
 }
 
 /// Where the retries of a resize without room begin, and what they settle at.
@@ -93,10 +135,15 @@ impl Kubelet {
         if asked.all(|(place, resources)| pod.spec_resources(place) == *resources) {
             return Ok(()); // the patch changes nothing
         }
-        if pod.node.is_none() {
+        let Some(node) = pod.node else {
             context.write_pod(id, PodWrite::Admit(resources.into()));
             context.store.notify(ObjectId::Pod(id), What::Resized);
             return Ok(());
+        };
+        if self.config.in_place_resize == InPlaceResize::WithinAllocatable
+            && let Some(node) = context.store.find_node(node)
+        {
+            NodeCapacity::check(pod.requested_with(resources), node.allocatable)?;
         }
         context.write_pod(id, PodWrite::Resize(resources.into()));
         if !self.resizing.contains(&id) {
@@ -332,5 +379,27 @@ fn differs(before: &Resources, after: &Resources, cpu: bool) -> bool {
         (before.cpu_request, before.cpu_limit) != (after.cpu_request, after.cpu_limit)
     } else {
         (before.memory_request, before.memory_limit) != (after.memory_request, after.memory_limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_tells_all_that_it_can_never_hold() {
+        let amounts = |cpu, memory| Amounts {
+            cpu: Millicores(cpu),
+            memory: Bytes(memory),
+        };
+        let refused = |cpu, memory| {
+            let found = NodeCapacity::check(amounts(cpu, memory), amounts(1930, 1 << 30));
+            found.map_err(|why| why.to_string())
+        };
+        assert_eq!(refused(1930, 1 << 30), Ok(()));
+        let start = "node didn't have enough allocatable resources: ";
+        let both = "cpu, requested: 4000, allocatable: 1930; \
+                    memory, requested: 2147483648, allocatable: 1073741824";
+        assert_eq!(refused(4000, 2 << 30), Err(format!("{start}{both}")));
     }
 }

@@ -63,6 +63,8 @@ pub enum HeldBy {
     UpdaterDown,
     /// The admission controller did not run.
     AdmissionControllerDown,
+    /// The updater's flags leave its namespace out.
+    Namespace,
     /// There was no recommendation yet.
     NoRecommendation,
     /// Fewer pods were alive than this.

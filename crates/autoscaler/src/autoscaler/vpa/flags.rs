@@ -83,6 +83,13 @@ macro_rules! flags {
             /// The names of all flags, without dashes in front.
             pub const NAMES: &'static [&'static str] = &[$($flag),*];
 
+            /// True if VPAs of a namespace count (`shouldIgnoreNamespace`).
+            pub fn watches(&self, namespace: &str) -> bool {
+                let only = &self.vpa_object_namespace;
+                let mut ignored = self.ignored_vpa_object_namespaces.split(',');
+                (only.is_empty() || only == namespace) && !ignored.any(|one| one == namespace)
+            }
+
             /// Sets one flag by its name, from its text on a command line.
             pub fn set(&mut self, flag: &str, text: &str) -> Result<(), FlagError> {
                 match flag {
@@ -174,6 +181,12 @@ flags! {
             "keep no state of pods without a VPA.";
         "update-worker-count" update_worker_count: i64 = 10,
             "workers that update VPAs at a time; at least as many checkpoints are written in a pass.";
+        "recommender-name" recommender_name: String = Self::DEFAULT_NAME.to_owned(),
+            "the recommender's name; VPAs that name none belong to the one called `default`.";
+        "vpa-object-namespace" vpa_object_namespace: String = String::new(),
+            "the only namespace whose VPAs count; empty for all.";
+        "ignored-vpa-object-namespaces" ignored_vpa_object_namespaces: String = String::new(),
+            "namespaces whose VPAs do not count, with commas between them.";
     }
 }
 
@@ -202,6 +215,13 @@ flags! {
             "resize without regard to the tolerance where no container restarts.";
         "use-admission-controller-status" use_admission_controller_status: bool = true,
             "update only while the admission controller is alive.";
+        "admission-controller-status-lease-timeout"
+            admission_controller_status_lease_timeout: SimDuration = MINUTE,
+            "how long after its last sign of life the admission controller is taken for alive.";
+        "vpa-object-namespace" vpa_object_namespace: String = String::new(),
+            "the only namespace whose VPAs count; empty for all.";
+        "ignored-vpa-object-namespaces" ignored_vpa_object_namespaces: String = String::new(),
+            "namespaces whose VPAs do not count, with commas between them.";
     }
 }
 
@@ -214,13 +234,16 @@ flags! {
             "how long the API server waits for an answer, in seconds.";
         "max-allowed-cpu-boost" max_allowed_cpu_boost: Option<Quantity> = None,
             "the most CPU of a container with a startup boost.";
+        "vpa-object-namespace" vpa_object_namespace: String = String::new(),
+            "the only namespace whose VPAs count; empty for all.";
+        "ignored-vpa-object-namespaces" ignored_vpa_object_namespaces: String = String::new(),
+            "namespaces whose VPAs do not count, with commas between them.";
     }
 }
 
 /// Flags of all three components that no decision depends on.
-const WITHOUT_EFFECT: [&str; 17] = [
+const WITHOUT_EFFECT: [&str; 15] = [
     "address",
-    "ignored-vpa-object-namespaces",
     "kube-api-burst",
     "kube-api-qps",
     "kubeconfig",
@@ -235,10 +258,18 @@ const WITHOUT_EFFECT: [&str; 17] = [
     "stderrthreshold",
     "v",
     "vmodule",
-    "vpa-object-namespace",
 ];
 
 impl RecommenderFlags {
+    /// The recommender's name, unless the flag says another (`DefaultRecommenderName`).
+    pub const DEFAULT_NAME: &str = "default";
+
+    /// True if this recommender acts on VPAs that name these recommenders (`filterVPAs`).
+    pub fn serves(&self, recommenders: &[String]) -> bool {
+        let is_default = self.recommender_name == Self::DEFAULT_NAME;
+        recommenders.contains(&self.recommender_name) || (is_default && recommenders.is_empty())
+    }
+
     /// Flags that are read, though no decision here depends on them.
     pub const READ_ONLY: &[&'static str] = &[
         "history-resolution",
@@ -267,7 +298,6 @@ impl RecommenderFlags {
             "prometheus-cadvisor-job-name",
             "prometheus-insecure",
             "prometheus-query-timeout",
-            "recommender-name",
             "storage",
             "use-external-metrics",
             "username",
@@ -279,7 +309,13 @@ impl UpdaterFlags {
     /// Flags that are read, though no decision here depends on them.
     pub const READ_ONLY: &[&'static str] = &[];
     /// Flags of the component that no decision depends on, besides those of all three.
-    pub const WITHOUT_EFFECT: [&[&'static str]; 2] = [&WITHOUT_EFFECT, &[]];
+    pub const WITHOUT_EFFECT: [&[&'static str]; 2] = [
+        &WITHOUT_EFFECT,
+        &[
+            "admission-controller-status-lease-name",
+            "admission-controller-status-lease-namespace",
+        ],
+    ];
 }
 
 impl AdmissionFlags {
@@ -297,6 +333,9 @@ impl AdmissionFlags {
             "register-by-url",
             "register-webhook",
             "reload-cert",
+            "status-lease-name",
+            "status-lease-namespace",
+            "status-lease-update-interval",
             "tls-cert-file",
             "tls-ciphers",
             "tls-private-key",
@@ -336,6 +375,39 @@ mod tests {
             wrong.expect_err("not a number").to_string(),
             "target-cpu-percentile: \"90%\" is not a number"
         );
+    }
+
+    #[test]
+    fn a_recommender_serves_those_that_name_it_and_the_default_one_the_others() {
+        let mut flags = RecommenderFlags::default();
+        let [none, custom, default]: [&[String]; 3] =
+            [&[], &["custom".to_owned()], &["default".to_owned()]];
+        assert_eq!(
+            [none, custom, default].map(|of| flags.serves(of)),
+            [true, false, true]
+        );
+        flags.recommender_name = "custom".to_owned();
+        assert_eq!(
+            [none, custom, default].map(|of| flags.serves(of)),
+            [false, true, false]
+        );
+    }
+
+    #[test]
+    fn namespaces_are_watched_alone_or_left_out() {
+        let watched = |only: &str, ignored: &str| {
+            let flags = UpdaterFlags {
+                vpa_object_namespace: only.to_owned(),
+                ignored_vpa_object_namespaces: ignored.to_owned(),
+                ..UpdaterFlags::default()
+            };
+            ["shop", "kube-system"].map(|namespace| flags.watches(namespace))
+        };
+        assert_eq!(watched("", ""), [true, true]);
+        assert_eq!(watched("shop", ""), [true, false]);
+        assert_eq!(watched("", "default,kube-system"), [true, false]);
+        // No blanks are cut off.
+        assert_eq!(watched("", "default, kube-system"), [true, true]);
     }
 
     #[test]

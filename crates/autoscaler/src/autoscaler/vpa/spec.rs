@@ -220,6 +220,8 @@ pub struct VpaSpec {
     pub container_policies: Vec<ContainerPolicy>,
     /// `startupBoost` (feature gate `CPUStartupBoost`).
     pub startup_boost: Option<StartupBoost>,
+    /// Names of `recommenders`; none means the default one.
+    pub recommenders: Vec<String>,
     /// Containers named by annotations
     /// `vpa-post-processor.kubernetes.io/NAME_integerCPU: "true"`.
     pub integer_cpu: BTreeSet<String>,

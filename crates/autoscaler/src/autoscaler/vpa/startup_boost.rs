@@ -4,15 +4,16 @@
 //! What the VPA says of it; admission applies it, the updater ends it. Follows
 //! `HasStartupBoost` and its neighbours in `pkg/utils/vpa/api.go`.
 
+use super::admission::UpstreamPanic;
 use super::spec::VpaSpec;
 use crate::sim::SimDuration;
 use crate::units::{Quantity, QuantityFormat};
 
-/// `startupBoost.cpu`, of the VPA or of a container's policy.
+/// `startupBoost`, of the VPA or of a container's policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StartupBoost {
-    /// How much more.
-    pub amount: BoostAmount,
+    /// How much more; absent if it has no `cpu`.
+    pub amount: Option<BoostAmount>,
     /// `durationSeconds`: how long the pod has to have been ready; absent in a policy means
     /// the VPA's, absent there 0.
     pub duration_seconds: Option<i32>,
@@ -28,14 +29,14 @@ pub enum BoostAmount {
 }
 
 impl StartupBoost {
-    /// An amount of CPU with the boost (`calculateBoostedCPUValue`).
-    pub(super) fn of(&self, cpu: Quantity) -> Quantity {
+    /// An amount of CPU with the boost (`calculateBoostedCPUValue`, which takes `cpu` for granted).
+    pub(super) fn of(&self, cpu: Quantity) -> Result<Quantity, UpstreamPanic> {
         let milli = cpu.milli_value();
-        let boosted = match self.amount {
+        let boosted = match self.amount.ok_or(UpstreamPanic)? {
             BoostAmount::Factor(factor) => (milli as f64 * f64::from(factor)) as i64,
             BoostAmount::Quantity(quantity) => milli.wrapping_add(quantity.milli_value()),
         };
-        Quantity::from_millis(boosted, QuantityFormat::DecimalSi)
+        Ok(Quantity::from_millis(boosted, QuantityFormat::DecimalSi))
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) fn view(vpa: &VerticalPodAutoscaler, store: &Store, clock: Clock) -> 
     let (spec, status, target) = (&vpa.spec, &vpa.status, &vpa.target);
     let policies = spec.container_policies.iter().map(policy);
     let requirements = spec.eviction_requirements.iter().copied().map(requirement);
+    let recommenders = spec.recommenders.iter().map(|name| json!({ "name": name }));
     let recommendations = status.recommendations.iter().map(recommendation);
     let conditions = status.conditions.iter().map(|one| condition(one, clock));
     json!({
@@ -22,6 +23,7 @@ pub(super) fn view(vpa: &VerticalPodAutoscaler, store: &Store, clock: Clock) -> 
         "kind": "VerticalPodAutoscaler",
         "metadata": meta::plain(&vpa.meta, store, clock),
         "spec": {
+            "recommenders": list(recommenders.collect()),
             "resourcePolicy": { "containerPolicies": list(policies.collect()) },
             "startupBoost": spec.startup_boost.map(startup_boost),
             "targetRef": {
@@ -91,7 +93,10 @@ fn requirement(requirement: EvictionRequirement) -> Value {
 }
 
 fn startup_boost(boost: StartupBoost) -> Value {
-    let (kind, factor, quantity) = match boost.amount {
+    let Some(amount) = boost.amount else {
+        return json!({});
+    };
+    let (kind, factor, quantity) = match amount {
         BoostAmount::Factor(factor) => ("Factor", Some(factor), None),
         BoostAmount::Quantity(quantity) => ("Quantity", None, Some(quantity.to_string())),
     };

@@ -237,6 +237,7 @@ impl<'a> View<'a> {
             HeldBy::AdmissionControllerDown => {
                 "vpa-admission-controller was down, and the updater waits for it".to_owned()
             }
+            HeldBy::Namespace => "flags of vpa-updater leave its namespace out".to_owned(),
             HeldBy::NoRecommendation => {
                 "for most of the run there was no recommendation".to_owned()
             }

@@ -39,8 +39,13 @@ struct Spec {
     target_ref: Option<TargetRef>,
     update_policy: Option<UpdatePolicy>,
     resource_policy: Option<ResourcePolicy>,
-    recommenders: Option<Vec<IgnoredAny>>,
+    recommenders: Option<Vec<Recommender>>,
     startup_boost: Option<StartupBoost>,
+}
+
+#[derive(Deserialize)]
+struct Recommender {
+    name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -113,10 +118,7 @@ pub(super) fn vpa(context: &mut Context<'_>) -> Option<VpaManifest> {
         made.container_policies
             .push(container_policy(policy, &path, &mut needs, context));
     }
-    if spec.recommenders.is_some_and(|list| list.len() > 1) {
-        let message = "a VPA cannot have more than one recommender";
-        context.error("spec.recommenders", message, Some("keep one of them"));
-    }
+    made.recommenders = recommenders(spec.recommenders.unwrap_or_default(), context);
     if let Some(boost) = spec.startup_boost {
         let path = "spec.startupBoost".to_owned();
         made.startup_boost = startup_boost(boost, &path, context);
@@ -129,6 +131,18 @@ pub(super) fn vpa(context: &mut Context<'_>) -> Option<VpaManifest> {
         spec: made,
         gated: needs,
     })
+}
+
+fn recommenders(listed: Vec<Recommender>, context: &mut Context<'_>) -> Vec<String> {
+    if listed.len() > 1 {
+        let message = "a VPA cannot have more than one recommender";
+        context.error("spec.recommenders", message, Some("keep one of them"));
+    }
+    if listed.iter().any(|one| one.name.is_none()) {
+        let help = Some("for example `- name: default`");
+        context.error("spec.recommenders", "a recommender needs a `name`", help);
+    }
+    listed.into_iter().filter_map(|one| one.name).collect()
 }
 
 fn target(reference: Option<TargetRef>, context: &mut Context<'_>) -> CrossVersionObjectReference {
@@ -240,14 +254,37 @@ fn requirement(
     let change_path = format!("{path}.changeRequirement");
     let text = one.change_requirement.unwrap_or_default();
     let change = word(&text, &words, &change_path, context);
-    let resources = one.resources.unwrap_or_default();
-    if resources.is_empty() {
-        let message = "an eviction requirement needs at least one resource";
-        let path = format!("{path}.resources");
-        context.error(&path, message, Some("for example `resources: [cpu]`"));
+    let at_resources = format!("{path}.resources");
+    let help = "for example `resources: [cpu]`";
+    let Some(names) = one.resources else {
+        context.error(
+            &at_resources,
+            "an eviction requirement needs `resources`",
+            Some(help),
+        );
+        return None;
+    };
+    let resources = ControlledResources {
+        cpu: names.iter().any(|name| name == "cpu"),
+        memory: names.iter().any(|name| name == "memory"),
+    };
+    // Of a resource that is not scaled, neither requests nor targets are known.
+    if !resources.cpu && !resources.memory {
+        let message = "no eviction fulfils this requirement: it names neither cpu nor memory";
+        context.warning(&at_resources, message, help);
+    } else if let Some(place) = names
+        .iter()
+        .position(|name| !["cpu", "memory"].contains(&&**name))
+    {
+        let message = format!(
+            "no eviction fulfils the requirement by its {}",
+            names[place]
+        );
+        let path = format!("{at_resources}[{place}]");
+        context.warning(&path, message, "VPAs change cpu and memory");
     }
     Some(EvictionRequirement {
-        resources: resource_names(&resources, &format!("{path}.resources"), context),
+        resources,
         change_requirement: change?,
     })
 }

@@ -55,13 +55,18 @@ pub(in crate::scenario) fn check(
     }
 }
 
-/// The CPU boost that is written; none without `cpu`.
+/// The boost that is written, if it is right.
 pub(super) fn startup_boost(
     boost: StartupBoost,
     path: &str,
     context: &mut Context<'_>,
 ) -> Option<vpa::StartupBoost> {
-    let cpu = boost.cpu?;
+    let Some(cpu) = boost.cpu else {
+        return Some(vpa::StartupBoost {
+            amount: None,
+            duration_seconds: None,
+        });
+    };
     let at = |field: &str| format!("{path}.cpu.{field}");
     let kind = cpu.r#type.unwrap_or_default();
     let missing = |field: &str| format!("a boost of type {kind} needs a `{field}`");
@@ -116,7 +121,7 @@ pub(super) fn startup_boost(
         }
     }
     Some(vpa::StartupBoost {
-        amount: amount?,
+        amount: Some(amount?),
         duration_seconds: cpu.duration_seconds,
     })
 }

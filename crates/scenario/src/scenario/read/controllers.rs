@@ -34,7 +34,8 @@ pub(super) fn controllers(
             in_place_resize: match version {
                 KubernetesVersion(..=32) => InPlaceResize::Off,
                 KubernetesVersion(33) => InPlaceResize::NoLowerMemoryLimit,
-                KubernetesVersion(_) => InPlaceResize::LowerMemoryLimit,
+                KubernetesVersion(34..=35) => InPlaceResize::LowerMemoryLimit,
+                KubernetesVersion(_) => InPlaceResize::WithinAllocatable,
             },
             ..ClusterConfig::default()
         },

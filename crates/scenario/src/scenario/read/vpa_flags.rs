@@ -33,6 +33,14 @@ pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &
             gates(flags, &mut config.gates.recommender, diagnostics);
             without_effect(flags, RecommenderFlags::WITHOUT_EFFECT, diagnostics);
             without_effect(flags, [RecommenderFlags::READ_ONLY, &[]], diagnostics);
+            one_or_the_other(
+                (
+                    &made.vpa_object_namespace,
+                    &made.ignored_vpa_object_namespaces,
+                ),
+                flags,
+                diagnostics,
+            );
             for (flag, span) in [
                 ("recommender-interval", made.recommender_interval),
                 ("confidence-interval-cpu", made.confidence_interval_cpu),
@@ -64,6 +72,14 @@ pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &
         gates(flags, &mut config.gates.updater, diagnostics);
         without_effect(flags, UpdaterFlags::WITHOUT_EFFECT, diagnostics);
         without_effect(flags, [UpdaterFlags::READ_ONLY, &[]], diagnostics);
+        one_or_the_other(
+            (
+                &made.vpa_object_namespace,
+                &made.ignored_vpa_object_namespaces,
+            ),
+            flags,
+            diagnostics,
+        );
         positive(
             "updater-interval",
             made.updater_interval,
@@ -86,6 +102,14 @@ pub(super) fn vpa(table: &mut Reader<'_>, config: &mut VpaConfig, diagnostics: &
             gates(flags, &mut config.gates.admission, diagnostics);
             without_effect(flags, AdmissionFlags::WITHOUT_EFFECT, diagnostics);
             without_effect(flags, [AdmissionFlags::READ_ONLY, &[]], diagnostics);
+            one_or_the_other(
+                (
+                    &made.vpa_object_namespace,
+                    &made.ignored_vpa_object_namespaces,
+                ),
+                flags,
+                diagnostics,
+            );
         },
     );
 }
@@ -132,6 +156,19 @@ fn without_effect(
             let title = format!("the flag {name} changes nothing in a simulation");
             diagnostics.warning(span, title, "no decision depends on it");
         }
+    }
+}
+
+/// A component ends at once if it is given both flags about namespaces (`ValidateCommonConfig`).
+fn one_or_the_other(
+    (only, ignored): (&str, &str),
+    table: &Reader<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    if !only.is_empty() && !ignored.is_empty() {
+        let flag = "ignored-vpa-object-namespaces";
+        let title = format!("vpa-object-namespace and {flag} are mutually exclusive");
+        diagnostics.error(table.key_span(flag), title, "remove one of the two");
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn vpas(
         }
         check_vpa(manifest, config.gates.admission, context);
         warn_of_gates(manifest, config, context);
+        warn_of_flags(manifest, config, context);
         let past = histories.take(&manifest.namespace, &manifest.name);
         past.check(known, workload, diagnostics);
         made.push(VpaObject {
@@ -138,6 +139,41 @@ fn warn_of_gates(manifest: &VpaManifest, config: &VpaConfig, context: &mut Conte
             let message = format!("no effect: feature gate {name} is off in {component}");
             let help = format!("set `feature-gates = \"{name}=true\"` in `[controllers.vpa]`");
             context.warning(path, message, &help);
+        }
+    }
+}
+
+/// Flags may leave a VPA to somebody else.
+fn warn_of_flags(manifest: &VpaManifest, config: &VpaConfig, context: &mut Context<'_>) {
+    let (flags, names) = (&config.recommender, &manifest.spec.recommenders);
+    if !flags.serves(names) {
+        let wanted = names.first().map_or("default", String::as_str);
+        let message = format!(
+            "the recommender is called {}, so it recommends nothing for a VPA of {wanted}",
+            flags.recommender_name
+        );
+        let path = if names.is_empty() {
+            "spec"
+        } else {
+            "spec.recommenders"
+        };
+        let help =
+            format!("set `recommender-name = \"{wanted}\"` in `[controllers.vpa-recommender]`");
+        context.warning(path, message, &help);
+    }
+    let namespace = &manifest.namespace;
+    for (component, watches) in [
+        ("vpa-recommender", config.recommender.watches(namespace)),
+        ("vpa-updater", config.updater.watches(namespace)),
+        (
+            "vpa-admission-controller",
+            config.admission.watches(namespace),
+        ),
+    ] {
+        if !watches {
+            let message = format!("flags of {component} leave namespace {namespace} out");
+            let help = "see `vpa-object-namespace` and `ignored-vpa-object-namespaces`";
+            context.warning("metadata", message, help);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! `pkg/admission-controller/resource/pod/patch/resource_updates.go`.
 
 use super::patch::ContainerUpdate;
-use super::proportional;
+use super::{UpstreamPanic, proportional};
 use crate::autoscaler::vpa::pod::Container;
 use crate::autoscaler::vpa::{
     ContainerScalingMode, ControlledValues, Resource, StartupBoost, VpaSpec,
@@ -18,14 +18,14 @@ pub(super) fn apply(
     containers: &[Container<'_>],
     updates: &mut [ContainerUpdate],
     max_allowed: Option<Quantity>,
-) -> Vec<bool> {
+) -> Result<Vec<bool>, UpstreamPanic> {
     let apply = |(container, update): (&Container<'_>, &mut ContainerUpdate)| {
         let boost = vpa.container_startup_boost(container.name);
         let boost = boost.filter(|_| vpa.mode(container.name) != ContainerScalingMode::Off);
         if let Some(boost) = boost {
-            raise(vpa, container, update, boost, max_allowed);
+            raise(vpa, container, update, boost, max_allowed)?;
         }
-        boost.is_some()
+        Ok(boost.is_some())
     };
     containers.iter().zip(updates).map(apply).collect()
 }
@@ -37,10 +37,10 @@ fn raise(
     update: &mut ContainerUpdate,
     boost: StartupBoost,
     max_allowed: Option<Quantity>,
-) {
+) -> Result<(), UpstreamPanic> {
     let recommended = update.requests.cpu.filter(|cpu| !cpu.is_zero());
     let base = recommended.or(container.requests.cpu);
-    let boosted = boost.of(base.unwrap_or(Quantity::ZERO));
+    let boosted = boost.of(base.unwrap_or(Quantity::ZERO))?;
     let boosted = match max_allowed {
         Some(max) if !max.is_zero() && boosted > max => max,
         _ => boosted,
@@ -65,6 +65,7 @@ fn raise(
             update.limits.cpu = limit.or(update.limits.cpu);
         }
     }
+    Ok(())
 }
 
 /// A millicore less, so that the pod's class of quality of service stays; a limit of no more
@@ -96,7 +97,7 @@ mod tests {
 
     fn boost(amount: BoostAmount) -> StartupBoost {
         StartupBoost {
-            amount,
+            amount: Some(amount),
             duration_seconds: None,
         }
     }
@@ -123,7 +124,7 @@ mod tests {
         let limit_range = LimitRange::default();
         let max = max.and_then(|max| max.parse().ok());
         let all = (recommendations, containers);
-        let admission = admit_with_boost("web", vpa, &all.0, &all.1, &limit_range, max);
+        let admission = admit_with_boost("web", vpa, Some(&all.0), &all.1, &limit_range, max);
         let update = &admission.expect("no panic").containers[0];
         [update.requests.cpu, update.limits.cpu].map(|cpu| cpu.map(|cpu| cpu.to_string()))
     }
@@ -194,6 +195,30 @@ mod tests {
     }
 
     #[test]
+    fn a_boost_without_cpu_makes_the_webhook_fail_unless_nothing_reads_it() {
+        let empty = StartupBoost {
+            amount: None,
+            duration_seconds: None,
+        };
+        let admitted = |policy: ContainerPolicy| {
+            let vpa = vpa(BoostAmount::Factor(3), &policy);
+            let (all, limit_range) = ([container("")], LimitRange::default());
+            admit_with_boost("web", &vpa, None, &all, &limit_range, None).map(|one| one.boosted)
+        };
+        let own = ContainerPolicy {
+            startup_boost: Some(empty),
+            ..ContainerPolicy::default()
+        };
+        let off = ContainerPolicy {
+            mode: ContainerScalingMode::Off,
+            ..own.clone()
+        };
+        assert_eq!(admitted(ContainerPolicy::default()), Ok(vec![true]));
+        assert_eq!(admitted(own), Err(UpstreamPanic));
+        assert_eq!(admitted(off), Ok(vec![false]));
+    }
+
+    #[test]
     fn in_mode_off_the_boost_is_on_the_pods_own_request() {
         let off = VpaSpec {
             update_mode: UpdateMode::Off,
@@ -201,9 +226,9 @@ mod tests {
         };
         assert_eq!(boosted(&off, "", None), some(["300m", ""]));
         let (containers, limit_range) = ([container("")], LimitRange::default());
-        let plain = admit("web", &off, &[], &containers, &limit_range).expect("no panic");
+        let plain = admit("web", &off, None, &containers, &limit_range).expect("no panic");
         assert!(plain.boosted.is_empty() && plain.containers[0].is_empty());
-        let boosted = admit_with_boost("web", &off, &[], &containers, &limit_range, None);
+        let boosted = admit_with_boost("web", &off, None, &containers, &limit_range, None);
         let boosted = boosted.expect("no panic");
         assert_eq!(boosted.boosted, [true]);
         assert_eq!(

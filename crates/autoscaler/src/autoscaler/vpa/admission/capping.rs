@@ -27,13 +27,18 @@ pub struct CappedRecommendation {
 }
 
 /// Caps the VPA's recommendations for a pod with these containers: one place per
-/// container, empty where nothing is recommended.
+/// container, empty where nothing is recommended. Without a recommendation the LimitRange for pods
+/// still applies, if the VPA has policies.
 pub fn cap_for_pod(
     vpa: &VpaSpec,
-    recommendations: &[Recommendation],
+    recommendations: Option<&[Recommendation]>,
     containers: &[Container<'_>],
     limit_range: &LimitRange,
 ) -> Result<Vec<Option<CappedRecommendation>>, UpstreamPanic> {
+    if recommendations.is_none() && vpa.container_policies.is_empty() {
+        return Ok(vec![None; containers.len()]);
+    }
+    let recommendations = recommendations.unwrap_or_default();
     let amounts = |container: &Container<'_>| {
         let found = pod::recommendation(recommendations, container.name)?;
         Some(Amounts {

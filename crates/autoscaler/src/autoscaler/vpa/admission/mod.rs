@@ -25,22 +25,27 @@ use super::pod::Container;
 use super::{ControlledValues, Recommendation, Resource, Resources, UpdateMode, VpaSpec};
 
 /// Upstream panics here: a LimitRange for pods makes it write to bounds or to a
-/// recommendation that a container does not have. The webhook's call then fails, and with
-/// the default failure policy the pod is created unchanged.
+/// recommendation that a container does not have, or a startup boost says nothing of CPU. The
+/// webhook's call then fails, and with the default failure policy the pod is created unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a LimitRange for pods concerns a container without recommendation or bounds")]
+#[error("a container lacks the recommendation, the bounds or the CPU boost that is read of it")]
 pub struct UpstreamPanic;
 
 /// Computes what every container of a pod is to have (`GetContainersResourcesForPod`).
 ///
-/// The VPA's update mode only matters in that `Off` makes limits follow whatever the
-/// policies say of them; that nothing is applied in that mode is [`admit`]'s part.
+/// Without a recommendation (`status.recommendation`, which may be there and empty) nothing is
+/// looked at, not even LimitRanges. The VPA's update mode only matters in that `Off` makes limits
+/// follow whatever the policies say of them; that nothing is applied in that mode is [`admit`]'s
+/// part.
 pub fn container_resources(
     vpa: &VpaSpec,
-    recommendations: &[Recommendation],
+    recommendations: Option<&[Recommendation]>,
     containers: &[Container<'_>],
     limit_range: &LimitRange,
 ) -> Result<Vec<ContainerUpdate>, UpstreamPanic> {
+    if recommendations.is_none() {
+        return Ok(vec![ContainerUpdate::default(); containers.len()]);
+    }
     let capped = cap_for_pod(vpa, recommendations, containers, limit_range)?;
     let default_limits = limit_range
         .container

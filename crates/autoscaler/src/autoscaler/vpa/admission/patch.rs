@@ -71,7 +71,7 @@ pub struct Admission {
 pub fn admit(
     vpa_name: &str,
     vpa: &VpaSpec,
-    recommendations: &[Recommendation],
+    recommendations: Option<&[Recommendation]>,
     containers: &[Container<'_>],
     limit_range: &LimitRange,
 ) -> Result<Admission, UpstreamPanic> {
@@ -90,13 +90,13 @@ pub fn admit(
 pub fn admit_with_boost(
     vpa_name: &str,
     vpa: &VpaSpec,
-    recommendations: &[Recommendation],
+    recommendations: Option<&[Recommendation]>,
     containers: &[Container<'_>],
     limit_range: &LimitRange,
     max_allowed_cpu_boost: Option<Quantity>,
 ) -> Result<Admission, UpstreamPanic> {
     let mut updates = applied_resources(vpa, recommendations, containers, limit_range)?;
-    let boosted = boost::apply(vpa, containers, &mut updates, max_allowed_cpu_boost);
+    let boosted = boost::apply(vpa, containers, &mut updates, max_allowed_cpu_boost)?;
     let scaled = |name: &str| vpa.mode(name) != ContainerScalingMode::Off;
     for (update, container) in updates.iter_mut().zip(containers) {
         if !scaled(container.name) {
@@ -127,7 +127,7 @@ pub fn startup_boost_annotation(container: &Container<'_>) -> (String, String) {
 /// What the update mode lets through.
 fn applied_resources(
     vpa: &VpaSpec,
-    recommendations: &[Recommendation],
+    recommendations: Option<&[Recommendation]>,
     containers: &[Container<'_>],
     limit_range: &LimitRange,
 ) -> Result<Vec<ContainerUpdate>, UpstreamPanic> {
@@ -195,6 +195,7 @@ fn is_dns_label(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{LimitRangeItem, cap_for_pod};
     use super::*;
     use crate::autoscaler::vpa::ContainerPolicy;
 
@@ -234,7 +235,8 @@ mod tests {
     fn admitted(vpa: &VpaSpec) -> Admission {
         let recommendations = [recommendation("api", amounts("25m", "200Mi"))];
         let limit_range = LimitRange::default();
-        admit("web", vpa, &recommendations, &containers(), &limit_range).expect("no panic")
+        let (recommendations, containers) = (Some(&recommendations[..]), containers());
+        admit("web", vpa, recommendations, &containers, &limit_range).expect("no panic")
     }
 
     #[test]
@@ -271,6 +273,33 @@ mod tests {
             )
         );
         assert_eq!(vpa_observed_containers, "api, sidecar, bare");
+    }
+
+    #[test]
+    fn limit_ranges_wait_for_a_recommendation_that_may_be_empty() {
+        let vpa = VpaSpec::default();
+        let limit_range = LimitRange {
+            container: None,
+            pod: Some(LimitRangeItem {
+                max: amounts("", "192Mi"),
+                ..LimitRangeItem::default()
+            }),
+        };
+        let [api, ..] = containers();
+        let of = |recommendations| {
+            container_resources(&vpa, recommendations, &[api], &limit_range).expect("no panic")
+        };
+        assert_eq!(of(None), [ContainerUpdate::default()]);
+        assert_eq!(of(Some(&[]))[0].requests, amounts("100m", "96Mi"));
+        let capped = |vpa: &VpaSpec| {
+            let capped = cap_for_pod(vpa, None, &[api], &limit_range).expect("no panic");
+            capped[0].is_some()
+        };
+        let with_policy = VpaSpec {
+            container_policies: vec![ContainerPolicy::default()],
+            ..VpaSpec::default()
+        };
+        assert_eq!([&vpa, &with_policy].map(capped), [false, true]);
     }
 
     #[test]

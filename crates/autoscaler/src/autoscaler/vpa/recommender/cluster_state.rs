@@ -132,6 +132,32 @@ impl ClusterState {
         true
     }
 
+    /// A pod has come in the place of one of the same name that is gone: upstream, which knows pods
+    /// by their names, goes on with what it knew of that one's containers. `containers` are those
+    /// of the new pod; others are remembered behind them.
+    pub fn take_over_pod<'a>(
+        &mut self,
+        key: PodKey,
+        labels: LabelSet,
+        selected_by: impl IntoIterator<Item = VpaKey>,
+        containers: impl IntoIterator<Item = &'a str>,
+        now: SimTime,
+    ) {
+        self.relabel_pod(key, labels, selected_by, now);
+        for (place, name) in containers.into_iter().enumerate() {
+            let Some(pod) = self.pods.get(key) else {
+                return;
+            };
+            let mut rest = pod.containers.iter().skip(place);
+            let found = rest.position(|container| *container.name == *name);
+            let found = found.map(|further| place + further);
+            let found = found.or_else(|| self.add_container(key, name, now));
+            if let (Some(found), Some(pod)) = (found, self.pods.get_mut(key)) {
+                pod.containers[place..=found].rotate_right(1);
+            }
+        }
+    }
+
     /// Forgets a pod, but not its usage; false if it is not known.
     pub fn remove_pod(&mut self, pod: PodKey) -> bool {
         let Some(pod) = self.pods.remove(pod) else {

@@ -26,7 +26,7 @@ pub use cluster_state::{ClusterState, LabelSet, Pod, PodKey, VpaKey};
 pub use conditions::{Condition, ConditionType};
 pub use estimator::{Bounds, Estimate};
 pub use usage_summary::{HistogramSummary, UsageSummary};
-pub use vpa::Vpa;
+pub use vpa::{Status, Vpa};
 
 use super::{FeatureGates, Recommendation, RecommenderFlags, VpaSpec, WallClock};
 use crate::sim::SimTime;
@@ -44,7 +44,7 @@ impl Recommender {
     pub fn new(vpa: VpaSpec, flags: RecommenderFlags, clock: WallClock) -> Self {
         let mut cluster = ClusterState::new(flags, FeatureGates::default(), clock);
         Self {
-            vpa: cluster.add_vpa(vpa, |_| true),
+            vpa: cluster.add_vpa(vpa, Status::default(), |_| true),
             cluster,
         }
     }

@@ -16,6 +16,20 @@ use super::usage_summary::UsageSummary;
 use crate::autoscaler::vpa::{ContainerScalingMode, Recommendation, RecommenderFlags, VpaSpec};
 use crate::sim::SimTime;
 
+/// What the recommender writes into a VPA's status.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    recommendations: Option<Vec<Recommendation>>,
+    conditions: Conditions,
+}
+
+impl Status {
+    /// `recommendation`: absent before the first pass, then perhaps empty.
+    pub fn recommendations(&self) -> Option<&[Recommendation]> {
+        self.recommendations.as_deref()
+    }
+}
+
 /// A VPA known to a [`super::ClusterState`].
 #[derive(Debug, Clone)]
 pub struct Vpa {
@@ -25,8 +39,7 @@ pub struct Vpa {
     /// By name.
     containers: Vec<Container>,
     estimates: Vec<Estimate>,
-    recommendations: Vec<Recommendation>,
-    conditions: Conditions,
+    status: Status,
 }
 
 /// Everything about containers of one name.
@@ -42,14 +55,13 @@ struct Container {
 }
 
 impl Vpa {
-    pub(super) fn new(spec: VpaSpec) -> Self {
+    pub(super) fn new(spec: VpaSpec, status: Status) -> Self {
         Self {
             spec,
             pods: 0,
             containers: Vec::new(),
             estimates: Vec::new(),
-            recommendations: Vec::new(),
-            conditions: Conditions::default(),
+            status,
         }
     }
 
@@ -65,12 +77,21 @@ impl Vpa {
 
     /// The last recommendations, as the VPA's status shows them.
     pub fn recommendations(&self) -> &[Recommendation] {
-        &self.recommendations
+        self.status.recommendations().unwrap_or_default()
     }
 
     /// The conditions of the VPA's status.
     pub fn conditions(&self) -> &[Condition] {
-        self.conditions.all()
+        self.status.conditions.all()
+    }
+
+    /// Its status.
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    pub(super) fn into_status(self) -> Status {
+        self.status
     }
 
     /// The slots that it selects.
@@ -161,14 +182,14 @@ impl Vpa {
             estimator.estimate(name, merged, controlled, containers.len())
         };
         self.estimates = containers.iter().map(estimate).collect();
-        self.recommendations = post_process::recommendations(&self.estimates, &self.spec, flags);
-        let has_recommendation = !self.recommendations.is_empty();
-        self.conditions
-            .update(self.pods > 0, has_recommendation, now);
+        let made = post_process::recommendations(&self.estimates, &self.spec, flags);
+        let conditions = &mut self.status.conditions;
+        conditions.update(self.pods > 0, !made.is_empty(), now);
+        self.status.recommendations = Some(made);
     }
 
     pub(super) fn set_unsupported(&mut self, reason: Option<String>, now: SimTime) {
-        self.conditions.set_unsupported(reason, now);
+        self.status.conditions.set_unsupported(reason, now);
     }
 
     /// Takes the peak of a window that has not ended out of what was merged.

@@ -12,15 +12,21 @@ use super::aggregation::Tuning;
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::cluster_state::{ClusterState, LabelSet, VpaKey};
 use super::usage_summary::UsageSummary;
-use super::vpa::Vpa;
+use super::vpa::{Status, Vpa};
 use crate::autoscaler::vpa::{Recommendation, VpaSpec};
 use crate::sim::SimTime;
 
 impl ClusterState {
     /// Adds a VPA; `selects` tells for each label set known so far whether the VPA selects it
-    /// (`AddOrUpdateVpa`). After a change of its selector a VPA has to be removed and added.
-    pub fn add_vpa(&mut self, spec: VpaSpec, selects: impl Fn(LabelSet) -> bool) -> VpaKey {
-        let key = self.vpas.insert(Vpa::new(spec));
+    /// (`AddOrUpdateVpa`). After a change of its selector a VPA has to be removed and added, with
+    /// the status that it had.
+    pub fn add_vpa(
+        &mut self,
+        spec: VpaSpec,
+        status: Status,
+        selects: impl Fn(LabelSet) -> bool,
+    ) -> VpaKey {
+        let key = self.vpas.insert(Vpa::new(spec, status));
         let mut slots: Vec<SlotKey> = Vec::new();
         for (labels, labelled) in &mut self.aggregates.labels {
             if selects(*labels) {
@@ -51,18 +57,17 @@ impl ClusterState {
         true
     }
 
-    /// Forgets a VPA, but no usage (`DeleteVpa`). False if it is not known.
-    pub fn remove_vpa(&mut self, key: VpaKey) -> bool {
+    /// Forgets a VPA, but no usage (`DeleteVpa`), and returns the status that it had; none if it
+    /// is not known.
+    pub fn remove_vpa(&mut self, key: VpaKey) -> Option<Status> {
         for labelled in self.aggregates.labels.values_mut() {
             labelled.selected_by.retain(|vpa| *vpa != key);
         }
-        let Some(vpa) = self.vpas.remove(key) else {
-            return false;
-        };
+        let vpa = self.vpas.remove(key)?;
         for slot in vpa.slots() {
             self.tune(key, slot);
         }
-        true
+        Some(vpa.into_status())
     }
 
     /// Says why a VPA's target cannot be scaled, or that it can.

@@ -99,7 +99,7 @@ impl Selection<'_> {
         if is_old && priority.resource_diff >= self.flags.pod_update_threshold {
             return Ok(());
         }
-        Err(if self.view.recommendations.is_none() {
+        Err(if self.view.recommendations.is_none_or(<[_]>::is_empty) {
             Held::NoRecommendation
         } else if !differs {
             Held::AtTarget
@@ -145,11 +145,12 @@ pub(super) fn capped(
     view: &View<'_>,
     pod: &Pod<'_>,
 ) -> Result<Vec<Option<CappedRecommendation>>, UpstreamPanic> {
-    let View {
-        vpa, limit_range, ..
-    } = view;
-    let recommendations = view.recommendations.unwrap_or_default();
-    admission::cap_for_pod(vpa, recommendations, pod.containers, limit_range)
+    admission::cap_for_pod(
+        view.vpa,
+        view.recommendations,
+        pod.containers,
+        view.limit_range,
+    )
 }
 
 /// True if a target is lower now than in an earlier attempt.

@@ -352,7 +352,7 @@ impl<'u> Pass<'u> {
 fn why_deferred(view: &View<'_>, index: usize, restriction: &Restriction) -> Held {
     let pod = &view.pods[index];
     match pod.resize {
-        _ if view.recommendations.is_none() => Held::NoRecommendation,
+        _ if view.recommendations.is_none_or(<[_]>::is_empty) => Held::NoRecommendation,
         _ if pod.pending => Held::Pending,
         Some(_) if restriction.knows(pod) => Held::ResizeUnderWay,
         _ => restriction.why_not(pod),

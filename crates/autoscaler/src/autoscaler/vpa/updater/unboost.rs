@@ -50,8 +50,12 @@ pub(super) fn resources(
     let recommended = if off {
         vec![ContainerUpdate::default(); pod.containers.len()]
     } else {
-        let recommendations = view.recommendations.unwrap_or_default();
-        admission::container_resources(view.vpa, recommendations, pod.containers, view.limit_range)?
+        admission::container_resources(
+            view.vpa,
+            view.recommendations,
+            pod.containers,
+            view.limit_range,
+        )?
     };
     let update = |(place, recommended): (usize, ContainerUpdate)| match pod.original(place) {
         Some(original) if has_expired(view, pod, place, now) => Some(if recommended.is_empty() {

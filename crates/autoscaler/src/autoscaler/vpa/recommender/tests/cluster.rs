@@ -18,7 +18,7 @@ fn samples(cluster: &mut ClusterState, vpa: VpaKey) -> i64 {
 #[test]
 fn a_cluster_is_fed_once_for_all_vpas() {
     let mut cluster = cluster(FeatureGates::default());
-    let first = cluster.add_vpa(VpaSpec::default(), |_| false);
+    let first = cluster.add_vpa(VpaSpec::default(), Status::default(), |_| false);
     let off = VpaSpec {
         container_policies: vec![ContainerPolicy {
             mode: ContainerScalingMode::Off,
@@ -32,7 +32,7 @@ fn a_cluster_is_fed_once_for_all_vpas() {
         assert!(cluster.add_cpu_sample(pod, 0, Millicores(cpu), at(0)));
     }
     // A VPA that comes later finds what was there before.
-    let second = cluster.add_vpa(off, |labels| labels == WEB);
+    let second = cluster.add_vpa(off, Status::default(), |labels| labels == WEB);
     assert_eq!(names(cluster.recommend(first, at(0))), ["api", "sidecar"]);
     assert_eq!(names(cluster.recommend(second, at(0))), ["api"]);
     let target = |vpa| {
@@ -43,7 +43,7 @@ fn a_cluster_is_fed_once_for_all_vpas() {
     assert_eq!(target(first), target(second));
     assert_eq!(samples(&mut cluster, first), 1, "not the other pod's");
 
-    assert!(cluster.remove_vpa(first) && !cluster.remove_vpa(first));
+    assert!(cluster.remove_vpa(first).is_some() && cluster.remove_vpa(first).is_none());
     assert!(cluster.recommend(first, at(1)).is_empty());
     assert_eq!(samples(&mut cluster, second), 1);
 }
@@ -51,7 +51,7 @@ fn a_cluster_is_fed_once_for_all_vpas() {
 #[test]
 fn pods_count_for_the_vpas_that_select_their_labels_of_today() {
     let mut cluster = cluster(FeatureGates::default());
-    let vpa = cluster.add_vpa(VpaSpec::default(), |_| false);
+    let vpa = cluster.add_vpa(VpaSpec::default(), Status::default(), |_| false);
     let matched = |cluster: &mut ClusterState| {
         cluster.recommend(vpa, at(0));
         let conditions = cluster.vpa(vpa).expect("it was added").conditions();
@@ -72,9 +72,46 @@ fn pods_count_for_the_vpas_that_select_their_labels_of_today() {
 }
 
 #[test]
+fn a_status_outlasts_a_change_of_the_selector() {
+    let mut cluster = cluster(FeatureGates::default());
+    let vpa = cluster.add_vpa(VpaSpec::default(), Status::default(), |_| false);
+    assert!(
+        cluster
+            .vpa(vpa)
+            .expect("known")
+            .status()
+            .recommendations()
+            .is_none()
+    );
+    cluster.recommend(vpa, at(0));
+    let status = cluster.remove_vpa(vpa).expect("it was known");
+    assert_eq!(status.recommendations(), Some(&[][..]));
+    let vpa = cluster.add_vpa(VpaSpec::default(), status, |_| false);
+    cluster.recommend(vpa, at(1));
+    let conditions = cluster.vpa(vpa).expect("known").conditions().iter();
+    let since: Vec<SimTime> = conditions.map(|one| one.last_transition).collect();
+    assert_eq!(since, [at(0), at(0)]);
+}
+
+#[test]
+fn a_pod_of_the_same_name_goes_on_with_its_containers() {
+    let mut cluster = cluster(FeatureGates::default());
+    let vpa = cluster.add_vpa(VpaSpec::default(), Status::default(), |_| false);
+    let pod = cluster.add_pod(WEB, [vpa], ["api", "old"], at(0));
+    cluster.add_cpu_sample(pod, 0, Millicores(100), at(1));
+    cluster.take_over_pod(pod, NEW_WEB, [vpa], ["new", "api"], at(2));
+    // The container is known by its last sample, wherever it stands now.
+    assert!(!cluster.add_cpu_sample(pod, 1, Millicores(100), at(1)));
+    assert!(cluster.add_cpu_sample(pod, 0, Millicores(100), at(1)));
+    assert!(cluster.add_cpu_sample(pod, 1, Millicores(100), at(2)));
+    assert_eq!(cluster.vpa(vpa).expect("known").pods, 1);
+    assert_eq!(names(cluster.recommend(vpa, at(2))), ["api", "new", "old"]);
+}
+
+#[test]
 fn a_relabelled_pod_holds_on_to_an_aggregate_that_was_collected() {
     let mut cluster = cluster(FeatureGates::default());
-    let vpa = cluster.add_vpa(VpaSpec::default(), |_| false);
+    let vpa = cluster.add_vpa(VpaSpec::default(), Status::default(), |_| false);
     let relabelled = cluster.add_pod(WEB, [vpa], ["api"], at(0));
     cluster.relabel_pod(relabelled, NEW_WEB, [vpa], at(0));
     let fresh = cluster.add_pod(NEW_WEB, [vpa], ["api"], at(0));
@@ -100,7 +137,7 @@ fn a_relabelled_pod_holds_on_to_an_aggregate_that_was_collected() {
 #[test]
 fn discarded_samples_bring_no_aggregate_back() {
     let mut cluster = cluster(FeatureGates::default());
-    let vpa = cluster.add_vpa(VpaSpec::default(), |_| false);
+    let vpa = cluster.add_vpa(VpaSpec::default(), Status::default(), |_| false);
     let pod = cluster.add_pod(WEB, [vpa], ["api"], at(0));
     cluster.add_cpu_sample(pod, 0, Millicores(100), at(0));
     cluster.add_memory_sample(pod, 0, Bytes::GIB, at(48));
@@ -116,7 +153,7 @@ fn discarded_samples_bring_no_aggregate_back() {
 #[test]
 fn a_container_that_comes_later_takes_part() {
     let mut cluster = cluster(FeatureGates::default());
-    let vpa = cluster.add_vpa(VpaSpec::default(), |_| false);
+    let vpa = cluster.add_vpa(VpaSpec::default(), Status::default(), |_| false);
     let pod = cluster.add_pod(WEB, [vpa], ["api"], at(0));
     assert_eq!(cluster.add_container(pod, "debug", at(1)), Some(1));
     assert!(cluster.add_cpu_sample(pod, 1, Millicores(100), at(1)));
@@ -128,7 +165,7 @@ fn a_container_that_comes_later_takes_part() {
 #[test]
 fn labels_without_pods_and_usage_are_forgotten() {
     let mut cluster = cluster(FeatureGates::default());
-    let vpa = cluster.add_vpa(VpaSpec::default(), |_| false);
+    let vpa = cluster.add_vpa(VpaSpec::default(), Status::default(), |_| false);
     for hour in 0..100 {
         let pod = cluster.add_pod(hour as LabelSet, [vpa], ["job"], at(hour));
         cluster.remove_pod(pod);
@@ -157,7 +194,7 @@ fn policies_set_the_bump_of_kills_behind_their_gate() {
     };
     let killed = |gates, spec: VpaSpec| {
         let mut cluster = cluster(gates);
-        let vpa = cluster.add_vpa(spec, |_| false);
+        let vpa = cluster.add_vpa(spec, Status::default(), |_| false);
         let pod = cluster.add_pod(WEB, [vpa], ["api"], at(0));
         cluster.record_oom(pod, 0, Bytes::GIB, at(0));
         memory_target(&mut cluster, vpa)
@@ -178,7 +215,7 @@ fn policies_set_windows_and_their_count_behind_their_gate() {
         ..FeatureGates::default()
     };
     let mut cluster = cluster(gate);
-    let vpa = cluster.add_vpa(VpaSpec::default(), |_| false);
+    let vpa = cluster.add_vpa(VpaSpec::default(), Status::default(), |_| false);
     let pod = cluster.add_pod(WEB, [vpa], ["api"], at(0));
     let hourly = VpaSpec {
         container_policies: vec![ContainerPolicy {

@@ -12,7 +12,7 @@ const GATES: FeatureGates = FeatureGates {
 fn boosting(update_mode: UpdateMode) -> VpaSpec {
     VpaSpec {
         startup_boost: Some(StartupBoost {
-            amount: BoostAmount::Factor(4),
+            amount: Some(BoostAmount::Factor(4)),
             duration_seconds: Some(60),
         }),
         ..mode(update_mode)
