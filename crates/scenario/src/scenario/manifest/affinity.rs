@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use super::Context;
 use super::claims::{extended, host_ports};
+use super::placement_rules;
 use super::selector::{check_key, check_values};
 use crate::api::{
     LabelSelector, NodeSelectorTerm, Operator, Placement, PodAffinity, PodAffinityTerm,
@@ -15,6 +16,7 @@ pub(super) const SPEC: &str = "spec.template.spec";
 
 /// What a template says about where its pods run, if anything.
 pub(super) fn placement(spec: &core::PodSpec, context: &mut Context<'_>) -> Option<Box<Placement>> {
+    placement_rules::check(spec, context);
     let affinity = spec.affinity.as_ref();
     let node = affinity.and_then(|one| one.node_affinity.as_ref());
     let (nodes, preferred_nodes) = node.map_or((None, Vec::new()), |one| nodes(one, context));
@@ -81,7 +83,18 @@ fn nodes(
         }
         let terms = required.node_selector_terms.iter().enumerate();
         terms
-            .map(|(place, term)| node_term(term, &format!("{path}[{place}]"), context))
+            .map(|(place, term)| {
+                let path = format!("{path}[{place}]");
+                for (place, one) in term.match_expressions.iter().flatten().enumerate() {
+                    let values = one.values.as_deref().unwrap_or_default();
+                    check_values(
+                        values,
+                        &format!("{path}.matchExpressions[{place}]"),
+                        context,
+                    );
+                }
+                node_term(term, &path, context)
+            })
             .collect()
     });
     let preferred = affinity

@@ -24,6 +24,7 @@ mod names;
 mod objects;
 mod others;
 mod placement;
+mod placement_rules;
 mod pod_checks;
 mod pod_level;
 mod predictive;

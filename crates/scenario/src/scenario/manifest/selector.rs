@@ -145,6 +145,11 @@ pub(super) fn check_values(values: &[String], path: &str, context: &mut Context<
     }
 }
 
+/// Whether a text is a name with or without a prefix, as keys of labels are.
+pub(super) fn is_key(key: &str) -> bool {
+    names::qualified(key).is_empty()
+}
+
 pub(super) fn check_key(key: &str, path: &str, context: &mut Context<'_>) {
     context.refuse_text(path, key, names::qualified(key));
 }

@@ -1,0 +1,165 @@
+//! What the API server refuses of fields that say where pods run, beyond each field by itself.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use super::Context;
+use super::affinity::SPEC;
+use super::selector::{check_key, is_key};
+
+/// Looks at all of them.
+pub(super) fn check(spec: &core::PodSpec, context: &mut Context<'_>) {
+    gates(spec, context);
+    spread(spec, context);
+    host_ports(spec, context);
+    let affinity = spec.affinity.as_ref();
+    let near = affinity.and_then(|one| one.pod_affinity.as_ref());
+    if let Some(near) = near {
+        let required = &near.required_during_scheduling_ignored_during_execution;
+        let preferred = &near.preferred_during_scheduling_ignored_during_execution;
+        pods(
+            "podAffinity",
+            required.as_ref(),
+            preferred.as_ref(),
+            context,
+        );
+    }
+    let apart = affinity.and_then(|one| one.pod_anti_affinity.as_ref());
+    if let Some(apart) = apart {
+        let required = &apart.required_during_scheduling_ignored_during_execution;
+        let preferred = &apart.preferred_during_scheduling_ignored_during_execution;
+        pods(
+            "podAntiAffinity",
+            required.as_ref(),
+            preferred.as_ref(),
+            context,
+        );
+    }
+}
+
+fn gates(spec: &core::PodSpec, context: &mut Context<'_>) {
+    let mut seen = BTreeSet::new();
+    let all = spec.scheduling_gates.iter().flatten();
+    for (place, gate) in all.enumerate() {
+        let (name, path) = (&gate.name, format!("{SPEC}.schedulingGates[{place}]"));
+        let name_path = format!("{path}.name");
+        if !is_key(name) {
+            let words = format!("Invalid value: \"{name}\": not a qualified name");
+            context.refuse_at(&name_path, &path, words, None);
+        }
+        if !seen.insert(name) {
+            let words = format!("Duplicate value: \"{name}\"");
+            context.refuse_at(&name_path, &path, words, None);
+        }
+    }
+}
+
+fn spread(spec: &core::PodSpec, context: &mut Context<'_>) {
+    let all = spec.topology_spread_constraints.as_deref();
+    let all = all.unwrap_or_default();
+    for (place, one) in all.iter().enumerate() {
+        let path = format!("{SPEC}.topologySpreadConstraints[{place}]");
+        let same = |other: &core::TopologySpreadConstraint| {
+            (&other.topology_key, &other.when_unsatisfiable)
+                == (&one.topology_key, &one.when_unsatisfiable)
+        };
+        if all[place + 1..].iter().any(same) {
+            let words = format!(
+                "Duplicate value: \"{{{}, {}}}\"",
+                one.topology_key, one.when_unsatisfiable
+            );
+            let both = format!("{path}.{{topologyKey, whenUnsatisfiable}}");
+            context.refuse_at(&format!("{path}.topologyKey"), &both, words, None);
+        }
+        let selector = one.label_selector.as_ref();
+        let keys = one.match_label_keys.as_deref().unwrap_or_default();
+        label_keys(keys, selector, &format!("{path}.matchLabelKeys"), context);
+    }
+}
+
+/// `matchLabelKeys` and `mismatchLabelKeys` (`validateLabelKeys`).
+fn label_keys(
+    keys: &[String],
+    selector: Option<&LabelSelector>,
+    path: &str,
+    context: &mut Context<'_>,
+) {
+    if !keys.is_empty() && selector.is_none() {
+        let words = "Forbidden: must not be specified when labelSelector is not set";
+        context.refuse(path, words, None);
+        return;
+    }
+    for (place, key) in keys.iter().enumerate() {
+        check_key(key, &format!("{path}[{place}]"), context);
+    }
+}
+
+fn pods(
+    name: &str,
+    required: Option<&Vec<core::PodAffinityTerm>>,
+    preferred: Option<&Vec<core::WeightedPodAffinityTerm>>,
+    context: &mut Context<'_>,
+) {
+    let path = |list: &str, place: usize| {
+        format!("{SPEC}.affinity.{name}.{list}DuringSchedulingIgnoredDuringExecution[{place}]")
+    };
+    for (place, one) in required.into_iter().flatten().enumerate() {
+        term(one, &path("required", place), context);
+    }
+    for (place, one) in preferred.into_iter().flatten().enumerate() {
+        let path = format!("{}.podAffinityTerm", path("preferred", place));
+        term(&one.pod_affinity_term, &path, context);
+    }
+}
+
+fn term(one: &core::PodAffinityTerm, path: &str, context: &mut Context<'_>) {
+    let selector = one.label_selector.as_ref();
+    let same = one.match_label_keys.as_deref().unwrap_or_default();
+    let different = one.mismatch_label_keys.as_deref().unwrap_or_default();
+    let (of_same, of_different) = (
+        format!("{path}.matchLabelKeys"),
+        format!("{path}.mismatchLabelKeys"),
+    );
+    label_keys(same, selector, &of_same, context);
+    label_keys(different, selector, &of_different, context);
+    for (place, key) in same.iter().enumerate() {
+        if different.contains(key) {
+            let words = format!(
+                "Invalid value: \"{key}\": exists in both matchLabelKeys and mismatchLabelKeys"
+            );
+            context.refuse(&format!("{of_same}[{place}]"), words, None);
+        }
+    }
+    if !one.topology_key.is_empty() {
+        check_key(&one.topology_key, &format!("{path}.topologyKey"), context);
+    }
+}
+
+fn host_ports(spec: &core::PodSpec, context: &mut Context<'_>) {
+    let on_host = spec.host_network == Some(true);
+    let mut seen = BTreeSet::new();
+    for (place, container) in spec.containers.iter().enumerate() {
+        for (number, port) in container.ports.iter().flatten().enumerate() {
+            let Some(on_node) = port.host_port.filter(|port| *port != 0) else {
+                continue;
+            };
+            let path = format!("{SPEC}.containers[{place}].ports[{number}].hostPort");
+            let protocol = port.protocol.as_deref().unwrap_or("TCP");
+            let address = port.host_ip.as_deref().unwrap_or_default();
+            let text = format!("{protocol}/{address}/{on_node}");
+            if seen.contains(&text) {
+                let words = format!("Duplicate value: \"{text}\"");
+                context.refuse(&path, words, None);
+            }
+            seen.insert(text);
+            if on_host && on_node != port.container_port {
+                let words = format!(
+                    "Invalid value: {on_node}: must match `containerPort` when `hostNetwork` is true"
+                );
+                context.refuse(&path, words, None);
+            }
+        }
+    }
+}
