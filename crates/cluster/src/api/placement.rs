@@ -1,13 +1,13 @@
 //! What a pod template says about where its pods run, besides requests, node selector and
 //! tolerations: affinity, spreading, host ports, extended resources, gates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::meta::{Labels, matches};
 use super::node::Node;
 use super::pod::Pod;
 use super::template::PodTemplate;
-use super::{LabelSelector, Requirement};
+use super::{LabelSelector, Operator, Requirement};
 
 /// Amounts of resources besides CPU and memory, by name (`nvidia.com/gpu`).
 pub type Extended = BTreeMap<String, i64>;
@@ -37,6 +37,21 @@ pub struct Placement {
 }
 
 impl Placement {
+    /// The nodes of which the required node affinity names one in each of its terms; then others
+    /// are not looked at (NodeAffinity's `PreFilter`).
+    pub fn named_nodes(&self) -> Option<BTreeSet<&str>> {
+        let terms = self.nodes.as_ref().filter(|terms| !terms.is_empty())?;
+        let mut all = BTreeSet::new();
+        for term in terms {
+            let fields = term.fields.iter();
+            let names = fields.filter(|one| one.operator == Operator::In);
+            let values = names.map(|one| one.values.iter().map(String::as_str));
+            let sets = values.map(Iterator::collect::<BTreeSet<_>>);
+            all.extend(sets.reduce(|some, others| &some & &others)?);
+        }
+        Some(all)
+    }
+
     /// Whether pods on nodes have a say in where others go.
     pub fn concerns_others(&self) -> bool {
         !self.affinity.is_empty() || !self.anti_affinity.is_empty()
@@ -127,21 +142,30 @@ impl PodAffinityTerm {
     /// Whether the term of `owner` matches another pod (`AffinityTerm.Matches`). A namespace has
     /// its name as its only label.
     pub fn matches(&self, owner: Labelled<'_>, other: Labelled<'_>) -> bool {
-        self.covers(owner.namespace, other.namespace)
-            && self.selector.as_ref().is_some_and(|selector| {
-                selector.matches(other.labels)
-                    && have_same(&self.same, owner.labels, other.labels)
-                    && have_others(&self.different, owner.labels, other.labels)
-            })
+        let key = || "kubernetes.io/metadata.name".to_owned();
+        let labels = || Labels::from([(key(), other.namespace.to_owned())]);
+        self.covers(owner.namespace, other.namespace, labels) && self.selects(owner, other)
     }
 
-    fn covers(&self, own: &str, namespace: &str) -> bool {
+    /// The same as queueing hints see it: to them, namespaces have no labels.
+    pub fn hints_at(&self, owner: Labelled<'_>, other: Labelled<'_>) -> bool {
+        self.covers(owner.namespace, other.namespace, Labels::new) && self.selects(owner, other)
+    }
+
+    fn selects(&self, owner: Labelled<'_>, other: Labelled<'_>) -> bool {
+        self.selector.as_ref().is_some_and(|selector| {
+            selector.matches(other.labels)
+                && have_same(&self.same, owner.labels, other.labels)
+                && have_others(&self.different, owner.labels, other.labels)
+        })
+    }
+
+    fn covers(&self, own: &str, namespace: &str, labels: impl Fn() -> Labels) -> bool {
         let named = self.namespaces.iter().any(|one| one == namespace);
         let Some(selector) = &self.namespace_selector else {
             return named || self.namespaces.is_empty() && own == namespace;
         };
-        let key = "kubernetes.io/metadata.name".to_owned();
-        named || selector.matches(&Labels::from([(key, namespace.to_owned())]))
+        named || selector.matches(&labels())
     }
 }
 
@@ -259,15 +283,52 @@ mod tests {
             (term(&["b"], None), false, true, false),
             (term(&[], all), true, true, true),
             (term(&[], Some(team.clone())), false, false, true),
-            (term(&["b"], Some(team)), false, true, true),
+            (term(&["b"], Some(team.clone())), false, true, true),
         ] {
             for (namespace, expected) in [("a", own), ("b", other), ("team", team_too)] {
                 let found = term.matches(pod("a"), pod(namespace));
                 assert_eq!(found, expected, "{namespace} {term:?}");
+                let hinted = term.hints_at(pod("a"), pod(namespace));
+                let by_labels = term.namespace_selector.as_ref() == Some(&team);
+                let by_labels = by_labels && namespace == "team";
+                assert_eq!(hinted, expected && !by_labels, "{namespace} {term:?}");
             }
         }
         let nothing = PodAffinityTerm::default();
         assert!(!nothing.matches(pod("a"), pod("a")), "no selector, no pods");
+    }
+
+    #[test]
+    fn names_of_nodes_meet_within_a_term_and_add_up_over_terms() {
+        let is_in = |names: &[&str]| Requirement {
+            key: "metadata.name".to_owned(),
+            operator: Operator::In,
+            values: names.iter().map(|one| (*one).to_owned()).collect(),
+        };
+        let term = |fields| NodeSelectorTerm {
+            expressions: Vec::new(),
+            fields,
+        };
+        let both = || term(vec![is_in(&["a", "b"]), is_in(&["b", "c"])]);
+        let named = |terms: &[NodeSelectorTerm]| {
+            let placement = Placement {
+                nodes: Some(terms.to_vec()),
+                ..Placement::default()
+            };
+            let named = placement.named_nodes()?;
+            Some(named.into_iter().collect::<Vec<_>>().join(" "))
+        };
+        let text = |names: &str| Some(names.to_owned());
+        assert_eq!(named(&[both()]), text("b"));
+        assert_eq!(named(&[both(), term(vec![is_in(&["d"])])]), text("b d"));
+        let none = term(vec![is_in(&["a"]), is_in(&["b"])]);
+        assert_eq!(named(&[none]), text(""), "no node has both names");
+        let others = Requirement {
+            operator: Operator::NotIn,
+            ..is_in(&["a"])
+        };
+        assert_eq!(named(&[both(), term(vec![others])]), None, "any other node");
+        assert_eq!(named(&[]), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::daemonset::daemon_tolerations;
 use super::pod_control::delete_pod;
 use super::podgc::pods_of;
 use crate::api::{
@@ -27,8 +28,6 @@ pub struct Controller {
     api_latency: SimDuration,
     /// What the API server gives to every pod (`DefaultTolerationSeconds`).
     defaults: [Toleration; 2],
-    /// What the DaemonSet controller gives to its pods.
-    of_daemons: [Toleration; 2],
     /// Since when pods are to go, and when.
     pending: BTreeMap<PodId, (SimTime, SimTime)>,
 }
@@ -42,7 +41,6 @@ impl Controller {
                 let seconds = config.default_tolerations[place].as_secs_f64() as i64;
                 toleration([NOT_READY, UNREACHABLE][place], Some(seconds))
             }),
-            of_daemons: [NOT_READY, UNREACHABLE].map(|key| toleration(key, None)),
             pending: BTreeMap::new(),
         }
     }
@@ -106,13 +104,9 @@ impl Controller {
     /// How long a pod may stay on a node with these taints: while the shortest toleration lasts
     /// (`getMinTolerationTime`).
     fn stay<'a>(&self, pod: &Pod, taints: impl Iterator<Item = &'a Taint>) -> Stay {
-        let of_daemons = self.of_daemons.iter().filter(|_| pod.pinned.is_some());
-        // One of its own that matches takes the place of its own (`AddOrUpdateToleration`).
-        let own = pod.template.tolerations.iter().map(|own| {
-            let mut of_daemons = of_daemons.clone();
-            of_daemons.find(|one| one.matches(own)).unwrap_or(own)
-        });
-        let tolerations = || own.clone().chain(of_daemons.clone()).chain(&self.defaults);
+        let own = &pod.template.tolerations[..];
+        let of_daemons = daemon_tolerations(own).filter(|_| pod.pinned.is_some());
+        let tolerations = || of_daemons.clone().chain(own).chain(&self.defaults);
         let mut shortest: Option<i64> = None;
         for taint in taints {
             let Some(used) = tolerations().find(|one| one.tolerates(taint)) else {

@@ -17,6 +17,8 @@ pub enum Refusal {
     NodeAffinity,
     /// NodeAffinity before all others: the pod names another node.
     Elsewhere,
+    /// NodeAffinity before all others: no node has all the names that the pod asks for.
+    Conflict,
     /// NodePorts.
     Ports,
     /// NodeResourcesFit.
@@ -86,7 +88,7 @@ impl Refusal {
         match self {
             Self::Unschedulable => Plugins::UNSCHEDULABLE,
             Self::Taints => Plugins::TAINTS,
-            Self::NodeAffinity | Self::Elsewhere => Plugins::NODE_AFFINITY,
+            Self::NodeAffinity | Self::Elsewhere | Self::Conflict => Plugins::NODE_AFFINITY,
             Self::Ports => Plugins::PORTS,
             Self::Fit(_) => Plugins::FIT,
             Self::NoDomain | Self::Spread => Plugins::SPREAD,
@@ -113,6 +115,7 @@ impl Refusal {
             Self::Taints => "node(s) had untolerated taint(s)",
             Self::NodeAffinity => "node(s) didn't match Pod's node affinity/selector",
             Self::Elsewhere => "node(s) didn't satisfy plugin(s) [NodeAffinity]",
+            Self::Conflict => "pod affinity terms conflict",
             Self::Ports => "node(s) didn't have free ports for the requested pod ports",
             Self::NoDomain => {
                 "node(s) didn't match pod topology spread constraints (missing required label)"
@@ -157,13 +160,15 @@ pub enum Preemption {
 pub struct Diagnosis {
     /// In the order of the nodes.
     pub refused: Vec<(NodeId, Refusal)>,
+    /// Filters that chose among the nodes before any was looked at.
+    pub chosen_by: Plugins,
 }
 
 impl Diagnosis {
     /// The filters that refused any.
     pub fn plugins(&self) -> Plugins {
         let all = self.refused.iter().map(|(_, refusal)| refusal.plugin());
-        all.fold(Plugins::default(), std::ops::BitOr::bitor)
+        all.fold(self.chosen_by, std::ops::BitOr::bitor)
     }
 
     /// Nodes on which the pod might fit if others went.
@@ -172,20 +177,26 @@ impl Diagnosis {
         resolvable.map(|(node, _)| *node)
     }
 
+    fn reasons(&self, pod: &Pod) -> String {
+        let mut counts = Histogram::default();
+        for (_, refusal) in &self.refused {
+            // What is said before any node is looked at counts none.
+            if *refusal == Refusal::Conflict {
+                return refusal.texts(pod).join(", ");
+            }
+            let texts = refusal.texts(pod).into_iter();
+            texts.for_each(|one| counts.add(one, 1));
+        }
+        counts.text()
+    }
+
     /// The message of the FailedScheduling event.
     pub fn message(&self, pod: &Pod, preemption: &Preemption) -> String {
         let nodes = self.refused.len();
         if nodes == 0 {
             return "no nodes available to schedule pods".to_owned();
         }
-        let mut counts = Histogram::default();
-        for (_, refusal) in &self.refused {
-            refusal
-                .texts(pod)
-                .into_iter()
-                .for_each(|one| counts.add(one, 1));
-        }
-        let first = format!("0/{nodes} nodes are available: {}.", counts.text());
+        let first = format!("0/{nodes} nodes are available: {}.", self.reasons(pod));
         let more = match preemption {
             Preemption::Started => return first,
             Preemption::NotEligible(why) => format!("not eligible due to {why}"),

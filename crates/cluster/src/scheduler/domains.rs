@@ -66,12 +66,13 @@ fn counts(constraint: &SpreadConstraint, pod: &Pod, other: &Pod) -> bool {
         && constraint.counts(&pod.meta.labels, &other.meta.labels)
 }
 
-/// Pods on a node that count. An empty selector counts none.
+/// Pods on a node that count. An empty selector, to which no label of the pod is added, counts none.
 fn matching(constraint: &SpreadConstraint, pod: &Pod, node: NodeId, store: &Store) -> i64 {
+    let own = |key: &String| pod.meta.labels.contains_key(key);
     let is_empty = constraint
         .selector
         .as_ref()
-        .is_none_or(|selector| selector.is_empty() && constraint.same.is_empty());
+        .is_none_or(|selector| selector.is_empty() && !constraint.same.iter().any(own));
     if is_empty {
         return 0;
     }

@@ -3,8 +3,9 @@
 
 use super::diagnosis::Plugins;
 use super::load::is_hopeless;
+use super::search::{TAINTS, tolerations};
 use crate::api::{
-    Labelled, Labels, Node, Pod, PodAffinityTerm, Readiness, SpreadConstraint, TaintEffect,
+    Labelled, Labels, Node, Pod, PodAffinityTerm, Readiness, SpreadConstraint, Taint, TaintEffect,
     allows_labels, allows_node, untolerated,
 };
 
@@ -17,14 +18,44 @@ pub(super) enum Happening<'a> {
     NodeLabels(&'a Labels, &'a Node),
     /// A node that had these labels is gone.
     NodeGone(&'a Labels),
-    /// Anything else of a node has changed: taints, cordon, readiness.
-    NodeTaints(&'a Node),
+    /// What keeps pods away from a node has changed.
+    NodeTaints(&'a Barriers, &'a Node),
     /// A pod uses its node no more, or waits for it no longer.
     PodGone(&'a Pod),
     /// A pod is bound to a node.
     PodCame(&'a Pod),
+    /// Labels of a pod, which is on a node or waits itself, are no longer these.
+    PodLabels(&'a Labels, &'a Pod),
     /// A node has promised a pod something else.
     PodResized,
+}
+
+/// What keeps pods away from a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Barriers {
+    is_cordoned: bool,
+    shuts_down: bool,
+    taints: Vec<Taint>,
+}
+
+impl Barriers {
+    pub(super) fn of(node: &Node) -> Self {
+        Self {
+            is_cordoned: node.unschedulable,
+            shuts_down: node.readiness == Readiness::Stopping,
+            taints: node.taints.clone(),
+        }
+    }
+
+    /// Whether a pod tolerates them. A cordon has its taint.
+    fn are_tolerated(&self, pod: &Pod) -> bool {
+        let own = tolerations(pod);
+        let tolerates = |taint: &Taint| own.iter().any(|one| one.tolerates(taint));
+        let binds = |effect| effect != TaintEffect::PreferNoSchedule;
+        (!self.is_cordoned || tolerates(&TAINTS[0]))
+            && (!self.shuts_down || tolerates(&TAINTS[1]))
+            && untolerated(&self.taints, &own, binds).next().is_none()
+    }
 }
 
 impl Happening<'_> {
@@ -34,12 +65,15 @@ impl Happening<'_> {
         if plugins == Plugins::default() {
             return true;
         }
+        let of = Labelled::of;
         match self {
             Self::NodeCame(node) => {
                 let room = !is_hopeless(node, &pod.amounts()) && has_extended(pod, node);
                 plugins.has(Plugins::UNSCHEDULABLE) && !node.unschedulable
-                    || plugins.has(Plugins::TAINTS) && tolerates(pod, node)
-                    || plugins.has(Plugins::NODE_AFFINITY) && allows_node(&pod.template, node)
+                    || plugins.has(Plugins::TAINTS) && Barriers::of(node).are_tolerated(pod)
+                    || plugins.has(Plugins::NODE_AFFINITY)
+                        && pod.pinned.is_none()
+                        && allows_node(&pod.template, node)
                     || plugins.has(Plugins::PORTS)
                     || plugins.has(Plugins::FIT) && room
                     || plugins.has(Plugins::SPREAD) && in_domains(pod, node.labels())
@@ -54,12 +88,15 @@ impl Happening<'_> {
             }
             Self::NodeGone(labels) => plugins.has(Plugins::SPREAD) && in_domains(pod, labels),
             // Plugins that hear of new nodes hear of every change of taints.
-            Self::NodeTaints(node) => {
+            Self::NodeTaints(before, node) => {
                 let all =
                     Plugins::NODE_AFFINITY | Plugins::PORTS | Plugins::FIT | Plugins::POD_AFFINITY;
+                let is_opened = before.is_cordoned && !node.unschedulable;
+                let are_tolerated =
+                    || !before.are_tolerated(pod) && Barriers::of(node).are_tolerated(pod);
                 plugins.has(all)
-                    || plugins.has(Plugins::UNSCHEDULABLE) && !node.unschedulable
-                    || plugins.has(Plugins::TAINTS) && tolerates(pod, node)
+                    || plugins.has(Plugins::UNSCHEDULABLE) && is_opened
+                    || plugins.has(Plugins::TAINTS) && are_tolerated()
                     || plugins.has(Plugins::SPREAD) && in_domains(pod, node.labels())
             }
             Self::PodGone(gone) => {
@@ -67,22 +104,21 @@ impl Happening<'_> {
                     || plugins.has(Plugins::PORTS) && share_ports(pod, gone)
                     || plugins.has(Plugins::SPREAD) && is_counted(pod, gone)
                     || plugins.has(Plugins::POD_AFFINITY)
-                        && (match_all(anti_affinity(pod), pod, gone)
-                            || match_all(anti_affinity(gone), gone, pod))
+                        && (match_all(anti_affinity(pod), of(pod), of(gone))
+                            || match_all(anti_affinity(gone), of(gone), of(pod)))
             }
             Self::PodCame(came) => {
                 plugins.has(Plugins::SPREAD) && is_counted(pod, came)
-                    || plugins.has(Plugins::POD_AFFINITY) && match_all(affinity(pod), pod, came)
+                    || plugins.has(Plugins::POD_AFFINITY)
+                        && match_all(affinity(pod), of(pod), of(came))
+            }
+            Self::PodLabels(before, changed) => {
+                plugins.has(Plugins::SPREAD) && counts_otherwise(pod, before, changed)
+                    || plugins.has(Plugins::POD_AFFINITY) && attracts_now(pod, before, changed)
             }
             Self::PodResized => plugins.has(Plugins::FIT),
         }
     }
-}
-
-fn tolerates(pod: &Pod, node: &Node) -> bool {
-    let binds = |effect| effect != TaintEffect::PreferNoSchedule;
-    let mut taints = untolerated(&node.taints, &pod.template.tolerations, binds);
-    node.readiness != Readiness::Stopping && taints.next().is_none()
 }
 
 fn spread(pod: &Pod) -> impl Iterator<Item = &SpreadConstraint> {
@@ -108,6 +144,30 @@ fn domains_differ(pod: &Pod, before: &Labels, now: &Labels) -> bool {
 fn is_counted(pod: &Pod, other: &Pod) -> bool {
     let counts = |one: &SpreadConstraint| one.counts(&pod.meta.labels, &other.meta.labels);
     pod.meta.namespace == other.meta.namespace && spread(pod).any(counts)
+}
+
+/// Whether a pod whose labels were these counts for a constraint, and did not, or the other way
+/// round.
+fn counts_otherwise(pod: &Pod, before: &Labels, changed: &Pod) -> bool {
+    let differs = |one: &SpreadConstraint| {
+        let counts = |labels: &Labels| one.counts(&pod.meta.labels, labels);
+        counts(before) != counts(&changed.meta.labels)
+    };
+    pod.meta.namespace == changed.meta.namespace && spread(pod).any(differs)
+}
+
+/// Whether a pod whose labels were these is now one near which the other wants to be, or no longer
+/// one from which it keeps away.
+fn attracts_now(pod: &Pod, before: &Labels, changed: &Pod) -> bool {
+    let owner = Labelled::of(pod);
+    let is = Labelled::of(changed);
+    let was = Labelled {
+        labels: before,
+        ..is
+    };
+    pod.meta.uid == changed.meta.uid
+        || !match_all(affinity(pod), owner, was) && match_all(affinity(pod), owner, is)
+        || match_all(anti_affinity(pod), owner, was) && !match_all(anti_affinity(pod), owner, is)
 }
 
 fn affinity(pod: &Pod) -> impl Iterator<Item = &PodAffinityTerm> {
@@ -142,12 +202,11 @@ fn has_extended(pod: &Pod, node: &Node) -> bool {
 
 fn match_all<'a>(
     terms: impl Iterator<Item = &'a PodAffinityTerm>,
-    owner: &Pod,
-    other: &Pod,
+    owner: Labelled<'_>,
+    other: Labelled<'_>,
 ) -> bool {
     let mut terms = terms.peekable();
-    terms.peek().is_some()
-        && terms.all(|term| term.matches(Labelled::of(owner), Labelled::of(other)))
+    terms.peek().is_some() && terms.all(|term| term.hints_at(owner, other))
 }
 
 fn share_ports(pod: &Pod, gone: &Pod) -> bool {

@@ -9,11 +9,11 @@ use super::diagnosis::{Diagnosis, Lack, Preemption, Refusal};
 use super::fit::{Room, insufficient_resources};
 use super::load::is_hopeless;
 use super::preempt::{Candidate, preempt};
-use super::score::{balanced_allocation, balanced_change, least_allocated};
-use super::search::{Search, node_refusal};
+use super::score::{balanced_allocation, balanced_change, least_allocated, spreads_by_default};
+use super::search::{Search, Walk, node_refusal};
 use super::terms;
 use crate::api::{
-    Context, Kind, Labels, Node, NodeId, NodeInfo, Pod, PodAmounts, PodId, PodTemplate, Store,
+    Context, Labels, Node, NodeId, NodeInfo, Pod, PodAmounts, PodId, PodTemplate, Store,
     TaintEffect, Toleration, matches, untolerated,
 };
 
@@ -58,17 +58,15 @@ impl Scheduler {
         if class.has_several_taints() {
             return self.searched(id, pod, tie_breaker, store);
         }
-        // The default constraints do not concern pods that no ReplicaSet or StatefulSet owns.
         let workload = store.workload(pod.workload);
-        let matching = (!matches!(workload.kind, Kind::Job | Kind::CronJob | Kind::ScaledJob))
-            .then_some(&workload.nodes[..]);
+        let matching = spreads_by_default(workload.kind).then_some(&workload.nodes[..]);
         let best = class.best(matching, tie_breaker, &mut self.scratch);
         if let Some(node) = best.and_then(|slot| store.node_at(slot)) {
             return Ok(node);
         }
         if class.unfit.is_none() {
             let search = Search::new(id, pod, store, &[]);
-            let unfit = search.feasible((0, usize::MAX)).0.err();
+            let unfit = search.feasible(Walk::ALL).0.err();
             class.unfit = Some(Arc::new(unfit.unwrap_or_default()));
         }
         Err(class.unfit.clone().unwrap_or_default())
@@ -90,12 +88,8 @@ impl Scheduler {
     }
 
     fn is_sampled(&self, store: &Store) -> bool {
-        self.percentage < 100 && store.node_count() >= FEWEST_NODES
-    }
-
-    /// How many nodes that fit are enough.
-    fn enough(&self, store: &Store) -> usize {
-        feasible_nodes_to_find(store.node_count(), self.percentage)
+        let nodes = store.node_count();
+        feasible_nodes_to_find(nodes, self.percentage) < nodes
     }
 
     fn searched(
@@ -106,17 +100,28 @@ impl Scheduler {
         store: &Store,
     ) -> Result<NodeId, Arc<Diagnosis>> {
         let search = Search::new(id, pod, store, &self.nominated);
-        // The node of a DaemonSet's pod, or the one that others leave for it.
-        if let Some(own) = pod.pinned.or(pod.nominated)
+        let nodes = store.node_count();
+        // The node that others leave for it, or that of a DaemonSet's pod.
+        if let Some(own) = pod.nominated.or(pod.pinned)
             && let Some(node) = store.find_node(own)
             && search.refusal(own, node).is_none()
         {
+            if pod.nominated.is_none() {
+                self.next_start = (self.next_start + 1) % nodes;
+            }
             return Ok(own);
         }
-        let (found, looked) = search.feasible((self.next_start, self.enough(store)));
+        let is_sampled = self.is_sampled(store);
+        let order = is_sampled.then(|| self.node_tree.order());
+        let walk = Walk {
+            // At the start of a run pods are placed before the scheduler has heard of the nodes.
+            order: order.filter(|order| order.len() == nodes),
+            start: self.next_start,
+            percentage: self.percentage,
+        };
+        let (found, looked) = search.feasible(walk);
         let best = found.map(|found| search.best(&found, self.scores_change, tie_breaker));
-        let nodes = store.node_count().max(1);
-        self.next_start = (self.next_start + looked) % nodes;
+        self.next_start = (self.next_start + looked) % nodes.max(1);
         best.map_err(Arc::new)?.ok_or_else(Arc::default)
     }
 
@@ -156,7 +161,7 @@ impl Scheduler {
 }
 
 /// How many nodes that fit are enough, of so many (`numFeasibleNodesToFind`).
-fn feasible_nodes_to_find(nodes: usize, percentage: u32) -> usize {
+pub(super) fn feasible_nodes_to_find(nodes: usize, percentage: u32) -> usize {
     if nodes < FEWEST_NODES || percentage >= 100 {
         return nodes;
     }

@@ -21,6 +21,8 @@ const LONGEST_WAIT: SimDuration = SimDuration::from_secs(300);
 /// Where a pod is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
+    /// Not to be tried before its gates are gone.
+    Gated,
     Active,
     Backoff,
     Waiting,
@@ -37,7 +39,7 @@ struct Queued {
     /// When its last attempt failed.
     failed: SimTime,
     failures: u32,
-    /// The whole second in which its back-off ends.
+    /// When its back-off ends: the whole second, with SchedulerPopFromBackoffQ.
     expires: SimTime,
     /// What refused nodes at the last attempt.
     plugins: Plugins,
@@ -71,8 +73,8 @@ impl Queue {
         (queued.id == id).then_some(queued)
     }
 
-    /// A new pod, or one whose last gate is gone.
-    pub(super) fn add(&mut self, id: PodId, priority: i32) {
+    /// A new pod; one with gates has its place in the order, too.
+    pub(super) fn add(&mut self, id: PodId, priority: i32, is_gated: bool) {
         self.turns += 1;
         if self.pods.len() <= id.slot() {
             self.pods.resize(id.slot() + 1, None);
@@ -80,7 +82,7 @@ impl Queue {
         let turn = self.turns;
         self.pods[id.slot()] = Some(Queued {
             id,
-            place: Place::Active,
+            place: Place::Gated,
             priority,
             turn,
             failed: SimTime::ZERO,
@@ -89,7 +91,22 @@ impl Queue {
             plugins: Plugins::default(),
             held_until: SimTime::ZERO,
         });
-        self.active.push((priority, Reverse(turn), id));
+        if !is_gated {
+            self.activate(id);
+        }
+    }
+
+    /// The last gate of a pod is gone, if it had any.
+    pub(super) fn release(&mut self, id: PodId) {
+        if self.get(id).is_some_and(|one| one.place == Place::Gated) {
+            self.activate(id);
+        }
+    }
+
+    /// How often a pod has failed.
+    #[cfg(test)]
+    pub(super) fn failures(&mut self, id: PodId) -> Option<u32> {
+        self.get(id).map(|queued| queued.failures)
     }
 
     /// Whether a pod is in one of the queues.
@@ -109,7 +126,7 @@ impl Queue {
     fn take_out(&mut self, queued: Queued) {
         match queued.place {
             // Its entry is recognised as stale.
-            Place::Active => {}
+            Place::Active | Place::Gated => {}
             Place::Backoff => {
                 let key = (queued.expires, Reverse(queued.priority), queued.turn);
                 self.backoff.remove(&key);
@@ -134,8 +151,8 @@ impl Queue {
             return Some(now);
         }
         let (&(expires, ..), _) = self.backoff.first_key_value()?;
-        // Back-offs end with their whole second.
-        let over = expires + SimDuration::from_secs(1);
+        // Back-offs are looked at once a second.
+        let over = expires.truncate_to_second() + SimDuration::from_secs(1);
         Some(if self.keeps_back_offs {
             over.max(now)
         } else {
@@ -194,11 +211,15 @@ impl Queue {
     pub(super) fn failed(&mut self, id: PodId, plugins: Plugins, now: SimTime) {
         self.turns += 1;
         let turn = self.turns;
+        let keeps_back_offs = self.keeps_back_offs;
         let Some(queued) = self.get(id) else { return };
         queued.failures += 1;
         queued.turn = turn;
         queued.failed = now;
-        queued.expires = (now + backoff(queued.failures)).truncate_to_second();
+        queued.expires = now + backoff(queued.failures);
+        if !keeps_back_offs {
+            queued.expires = queued.expires.truncate_to_second();
+        }
         queued.plugins = plugins;
         queued.place = Place::Waiting;
         if self.waiting.is_empty() {
@@ -251,7 +272,12 @@ impl Queue {
     }
 
     fn requeue(&mut self, queued: Queued, now: SimTime) {
-        if queued.expires < now.truncate_to_second() {
+        let window = if self.keeps_back_offs {
+            now
+        } else {
+            now.truncate_to_second()
+        };
+        if queued.expires < window {
             self.activate(queued.id);
             return;
         }
@@ -285,9 +311,9 @@ mod tests {
     fn higher_priorities_go_first_then_older_ones() {
         let [a, b, c] = pods();
         let mut queue = Queue::default();
-        queue.add(a, 0);
-        queue.add(b, 5);
-        queue.add(c, 5);
+        queue.add(a, 0, false);
+        queue.add(b, 5, false);
+        queue.add(c, 5, false);
         let order: Vec<_> = std::iter::from_fn(|| queue.pop(at(0.0))).collect();
         assert_eq!(order, [b, c, a]);
     }
@@ -296,13 +322,13 @@ mod tests {
     fn a_pod_that_failed_once_passes_one_in_a_longer_back_off() {
         let [often, once] = pods();
         let mut queue = Queue::default();
-        queue.add(often, 0);
+        queue.add(often, 0, false);
         for second in 0..6 {
             assert_eq!(queue.pop(at(f64::from(second))), Some(often));
             queue.failed(often, Plugins::FIT, at(f64::from(second)));
             queue.wake(at(f64::from(second)), |_, _| true);
         }
-        queue.add(once, 0);
+        queue.add(once, 0, false);
         assert_eq!(queue.pop(at(6.0)), Some(once));
         queue.failed(once, Plugins::FIT, at(6.0));
         queue.wake(at(6.1), |_, _| true);
@@ -318,7 +344,7 @@ mod tests {
     fn pods_wait_for_what_concerns_them_or_for_five_minutes() {
         let [one] = pods();
         let mut queue = Queue::default();
-        queue.add(one, 0);
+        queue.add(one, 0, false);
         queue.pop(at(0.0));
         queue.failed(one, Plugins::NODE_AFFINITY, at(0.0));
         queue.wake(at(5.0), |_, plugins| plugins.has(Plugins::FIT));
@@ -338,18 +364,18 @@ mod tests {
         let refused = |queue: &Queue| {
             [Plugins::FIT, Plugins::SPREAD].map(|plugins| queue.has_refused(plugins))
         };
-        queue.add(one, 0);
+        queue.add(one, 0, false);
         queue.pop(at(0.0));
         queue.failed(one, Plugins::FIT, at(0.0));
         assert_eq!(refused(&queue), [true, false]);
-        queue.add(other, 0);
+        queue.add(other, 0, false);
         queue.pop(at(0.0));
         queue.failed(other, Plugins::default(), at(0.0));
         assert_eq!(refused(&queue), [true, true], "no plugin had a say");
         queue.forget(one);
         queue.forget(other);
         assert_eq!(refused(&queue), [false, false]);
-        queue.add(one, 0);
+        queue.add(one, 0, false);
         queue.pop(at(1.0));
         queue.failed(one, Plugins::SPREAD, at(1.0));
         assert_eq!(refused(&queue), [false, true]);
@@ -360,7 +386,7 @@ mod tests {
         let [pod] = pods();
         for pops in [true, false] {
             let mut queue = Queue::new(pops);
-            queue.add(pod, 0);
+            queue.add(pod, 0, false);
             assert_eq!(queue.pop(at(10.2)), Some(pod));
             queue.failed(pod, Plugins::default(), at(10.2));
             queue.wake(at(10.3), |_, _| true);
@@ -369,6 +395,32 @@ mod tests {
             assert_eq!(queue.pop(at(10.3)), pops.then_some(pod));
             assert_eq!(queue.pop(at(12.0)), (!pops).then_some(pod));
         }
+    }
+
+    #[test]
+    fn without_the_gate_a_back_off_that_is_over_is_over_at_once() {
+        let [pod] = pods();
+        for pops in [true, false] {
+            let mut queue = Queue::new(pops);
+            queue.add(pod, 0, false);
+            queue.pop(at(10.4));
+            queue.failed(pod, Plugins::FIT, at(10.4));
+            queue.wake(at(11.5), |_, _| true);
+            assert_eq!(queue.active.is_empty(), pops, "{pops}");
+        }
+    }
+
+    #[test]
+    fn a_pod_whose_gates_are_gone_has_the_place_of_its_creation() {
+        let [gated, later] = pods();
+        let mut queue = Queue::default();
+        queue.add(gated, 0, true);
+        queue.add(later, 0, false);
+        assert!(queue.contains(gated));
+        queue.release(gated);
+        queue.release(later);
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop(at(0.0))).collect();
+        assert_eq!(order, [gated, later]);
     }
 
     #[test]

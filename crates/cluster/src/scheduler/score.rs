@@ -2,10 +2,16 @@
 
 use indexmap::IndexSet;
 
-use crate::api::Amounts;
+use crate::api::{Amounts, Kind};
 
 /// Weights of the default profile for the scores below.
 pub const WEIGHT_SPREAD: i64 = 2;
+
+/// Whether the default constraints spread pods of this kind of workload: those that a ReplicaSet
+/// or a StatefulSet owns.
+pub(super) fn spreads_by_default(kind: Kind) -> bool {
+    !matches!(kind, Kind::Job | Kind::CronJob | Kind::ScaledJob)
+}
 
 /// NodeResourcesFit with LeastAllocated: the emptier, the better. `requested` includes the
 /// pod and counts 100m and 200Mi where a container has no request.

@@ -1,28 +1,40 @@
 //! One search for a node over all nodes: every filter, every score, as upstream's default profile
 //! has them. [`super::place`] has a shorter way for pods that nothing here tells apart.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use super::diagnosis::{Diagnosis, Refusal};
+use super::diagnosis::{Diagnosis, Plugins, Refusal};
 use super::domains::{self, Domains};
 use super::load::Load;
-use super::place::resource_score;
-use super::score::{SpreadNode, WEIGHT_SPREAD, spread_normalized, spread_raw};
+use super::place::{feasible_nodes_to_find, resource_score};
+use super::score::{SpreadNode, WEIGHT_SPREAD, spread_normalized, spread_raw, spreads_by_default};
 use super::terms::{self, Terms};
 use crate::api::{
-    Kind, Labels, NOT_READY, Node, NodeId, Placement, Pod, PodAmounts, PodId, Readiness, Store,
-    Taint, TaintEffect, Toleration, allows_node, matches, untolerated,
+    Labels, NOT_READY, Node, NodeId, Placement, Pod, PodAmounts, PodId, Readiness, Store, Taint,
+    TaintEffect, Toleration, allows_node, matches, untolerated,
 };
+use crate::controller::daemonset::daemon_tolerations;
 
 const WEIGHT_TAINTS: i64 = 3;
 const WEIGHT_NODE_AFFINITY: i64 = 2;
 const WEIGHT_POD_AFFINITY: i64 = 2;
 
 /// The taints of nodes that are cordoned, and of those that shut down.
-static TAINTS: LazyLock<[Taint; 2]> = LazyLock::new(|| {
+pub(super) static TAINTS: LazyLock<[Taint; 2]> = LazyLock::new(|| {
     ["node.kubernetes.io/unschedulable", NOT_READY]
         .map(|key| Taint::of(key, TaintEffect::NoSchedule))
 });
+
+/// What a pod tolerates: a DaemonSet's also what its controller adds.
+pub(super) fn tolerations(pod: &Pod) -> Cow<'_, [Toleration]> {
+    let own = &pod.template.tolerations[..];
+    match pod.pinned {
+        Some(_) => daemon_tolerations(own).cloned().collect(),
+        None => Cow::Borrowed(own),
+    }
+}
 
 /// Whether NodeUnschedulable, TaintToleration or NodeAffinity's node selector refuses a node.
 pub(super) fn node_refusal(
@@ -46,12 +58,50 @@ pub(super) fn node_refusal(
     (!matches(selector, node.labels())).then_some(Refusal::NodeAffinity)
 }
 
+/// In which order nodes are looked at, and how many of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Walk<'a> {
+    /// That of the store if it makes no difference.
+    pub(super) order: Option<&'a [NodeId]>,
+    /// The place at which it begins.
+    pub(super) start: usize,
+    /// `percentageOfNodesToScore`.
+    pub(super) percentage: u32,
+}
+
+impl Walk<'_> {
+    /// All nodes.
+    pub(super) const ALL: Self = Self {
+        order: None,
+        start: 0,
+        percentage: 100,
+    };
+}
+
+/// The nodes that a pod names.
+enum Names<'a> {
+    /// That of a DaemonSet's pod.
+    Own(NodeId),
+    /// Those of a node affinity.
+    Of(BTreeSet<&'a str>),
+}
+
+impl Names<'_> {
+    fn include(&self, id: NodeId, node: &Node) -> bool {
+        match self {
+            Self::Own(own) => id == *own,
+            Self::Of(names) => names.contains(node.name()),
+        }
+    }
+}
+
 /// What a pod sees of the cluster while a node is looked for.
 pub(super) struct Search<'a> {
     pub(super) store: &'a Store,
     pub(super) id: PodId,
     pub(super) pod: &'a Pod,
     pub(super) wanted: PodAmounts,
+    tolerations: Cow<'a, [Toleration]>,
     /// Pods that wait for a node to become free for them.
     nominated: &'a [(PodId, NodeId)],
     domains: Domains<'a>,
@@ -95,6 +145,7 @@ impl<'a> Search<'a> {
             id,
             pod,
             wanted: pod.amounts(),
+            tolerations: tolerations(pod),
             nominated,
             domains: Domains::new(pod, store),
             terms: Terms::new(pod, store),
@@ -157,49 +208,64 @@ impl<'a> Search<'a> {
         terms: &Terms<'_>,
     ) -> Option<Refusal> {
         let template = &self.pod.template;
-        // A DaemonSet's pod tolerates what its node has to say.
-        let of_node = || match self.pod.pinned {
-            Some(_) => None,
-            None => node_refusal(node, &template.node_selector, &template.tolerations),
-        };
-        let affinity = || (!allows_node(template, node)).then_some(Refusal::NodeAffinity);
-        of_node()
+        // The DaemonSet controller puts the name of the node in the place of a node affinity.
+        let is_free = self.pod.pinned.is_none();
+        let affinity =
+            || (is_free && !allows_node(template, node)).then_some(Refusal::NodeAffinity);
+        node_refusal(node, &template.node_selector, &self.tolerations)
             .or_else(affinity)
             .or_else(|| load.refusal(node, &self.wanted, self.placement()))
             .or_else(|| domains.refusal(node))
             .or_else(|| terms.refusal(node))
     }
 
-    /// The nodes that fit, or why none does. `enough` nodes are looked for from the slot `start`
-    /// on; says how many were looked at.
-    pub(super) fn feasible(
-        &self,
-        (start, enough): (usize, usize),
-    ) -> (Result<Vec<NodeId>, Diagnosis>, usize) {
-        let nodes: Vec<(NodeId, &Node)> = self.store.nodes().collect();
-        let mut found = Vec::new();
+    /// The nodes that fit, or why none does; says how many were looked at.
+    pub(super) fn feasible(&self, walk: Walk<'_>) -> (Result<Vec<NodeId>, Diagnosis>, usize) {
+        let in_order = |id: &NodeId| Some((*id, self.store.find_node(*id)?));
+        let mut nodes: Vec<(NodeId, &Node)> = match walk.order {
+            Some(order) => order.iter().filter_map(in_order).collect(),
+            None => self.store.nodes().collect(),
+        };
         let mut diagnosis = Diagnosis::default();
+        if let Some(names) = self.preselected().filter(|_| !nodes.is_empty()) {
+            diagnosis.chosen_by = Plugins::NODE_AFFINITY;
+            let refusal = match &names {
+                Names::Of(names) if names.is_empty() => Refusal::Conflict,
+                _ => Refusal::Elsewhere,
+            };
+            let others = nodes.extract_if(.., |(id, node)| !names.include(*id, node));
+            let refused = others.map(|(id, _)| (id, refusal));
+            diagnosis.refused.extend(refused);
+        }
+        let enough = feasible_nodes_to_find(nodes.len(), walk.percentage);
+        let mut found = Vec::new();
         let mut looked = 0;
         for place in 0..nodes.len() {
             if found.len() >= enough {
                 break;
             }
             looked += 1;
-            let (id, node) = nodes[(start + place) % nodes.len()];
-            let refusal = match self.pod.pinned {
-                Some(own) if own != id => Some(Refusal::Elsewhere),
-                _ => self.refusal(id, node),
-            };
-            match refusal {
+            let (id, node) = nodes[(walk.start + place) % nodes.len()];
+            match self.refusal(id, node) {
                 None => found.push(id),
                 Some(refusal) => diagnosis.refused.push((id, refusal)),
             }
         }
         if found.is_empty() {
+            diagnosis.refused.sort_unstable_by_key(|(id, _)| *id);
             return (Err(diagnosis), looked);
         }
         found.sort_unstable();
         (Ok(found), looked)
+    }
+
+    /// The nodes that come into question before any is looked at, if the pod names them
+    /// (`PreFilterResult`).
+    fn preselected(&self) -> Option<Names<'a>> {
+        match self.pod.pinned {
+            Some(own) => Some(Names::Own(own)),
+            None => self.placement()?.named_nodes().map(Names::Of),
+        }
     }
 
     /// The best of the nodes that fit; the tie-breaker in [0, 1) decides among equals.
@@ -268,8 +334,7 @@ impl<'a> Search<'a> {
         if let Some(scores) = domains::scores(self.pod, self.store, nodes) {
             return scores;
         }
-        let kind = self.store.workload(self.pod.workload).kind;
-        if matches!(kind, Kind::Job | Kind::CronJob) {
+        if !spreads_by_default(self.store.workload(self.pod.workload).kind) {
             return vec![0; nodes.len()];
         }
         let counted = self.store.nodes();

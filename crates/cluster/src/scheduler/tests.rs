@@ -1,12 +1,13 @@
-//! The scheduler by itself: what wakes pods that wait, and what becomes of nominations.
+//! The scheduler by itself.
 
-use super::search::Search;
+mod choice;
+mod hints;
+mod nominations;
+
 use super::*;
-use crate::api::Readiness;
 use crate::api::{
-    Amounts, EventSink, Kind, LabelSelector, Node, ObjectMeta, Operator, Placement, PodAffinity,
-    PodAffinityTerm, PodDraws, PodPhase, PodTemplate, Requirement, SpreadConstraint, Uid,
-    WorkloadId, Write,
+    Amounts, EventSink, Kind, LabelSelector, Node, ObjectMeta, Operator, Placement, PodDraws,
+    PodPhase, PodTemplate, Readiness, Requirement, SpreadConstraint, Store, Uid, WorkloadId, Write,
 };
 use crate::cluster::spec::ContainerSpec;
 use crate::sim::Streams;
@@ -198,6 +199,11 @@ fn spread_by(key: &str) -> PodTemplate {
     })
 }
 
+fn waiting(template: PodTemplate) -> Pod {
+    let meta = ObjectMeta::new("default", "p", Uid(0), SimTime::ZERO);
+    Pod::new(meta, WorkloadId(0), Arc::new(template))
+}
+
 #[test]
 fn the_first_node_is_for_pods_that_were_tried_without_any() {
     let mut rig = Rig::new();
@@ -207,29 +213,6 @@ fn the_first_node_is_for_pods_that_were_tried_without_any() {
     rig.node(node("first", &[]));
     rig.run_to(61);
     assert!(rig.is_placed(pod));
-}
-
-#[test]
-fn a_nomination_that_helps_no_more_is_given_up() {
-    let mut rig = Rig::new();
-    let only = rig.node(node("only", &[("disk", "ssd")]));
-    let victim = rig.pod(large(0));
-    rig.run_to(1);
-    let choosy = PodTemplate {
-        node_selector: labels(&[("disk", "ssd")]),
-        ..large(10)
-    };
-    let choosy = rig.pod(choosy);
-    rig.run_to(2);
-    let nominated = |rig: &Rig| rig.store.pod(choosy).and_then(|pod| pod.nominated);
-    assert_eq!(nominated(&rig), Some(only));
-    let modest = rig.pod(large(0));
-    rig.run_to(3);
-    rig.label(only, labels(&[("disk", "hdd")]));
-    rig.write_pod(victim, PodWrite::End(PodPhase::Failed));
-    rig.run_to(30);
-    assert_eq!(nominated(&rig), None);
-    assert!(rig.is_placed(modest), "nothing is kept free any more");
 }
 
 #[test]
@@ -251,98 +234,9 @@ fn a_domain_that_goes_with_its_node_holds_nobody_up() {
 }
 
 #[test]
-fn a_victim_that_terminates_is_put_back_as_it_was_taken_off() {
-    let mut rig = Rig::new();
-    let own = rig.node(node("a", &[("zone", "a")]));
-    rig.node(node("b", &[("zone", "b")]));
-    let going = rig.pod(spread_by("zone"));
-    rig.run_to(1);
-    let on = rig.store.pod(going).and_then(|pod| pod.node).unwrap_or(own);
-    let deadline = SimTime::from_secs(30);
-    rig.write_pod(going, PodWrite::Delete { deadline });
-    let pod = Pod {
-        node: None,
-        ..rig.store.pod(going).expect("it terminates").clone()
-    };
-    let other = rig.store.pod(going).expect("it terminates");
-    let search = Search::new(going, &pod, &rig.store, &[]);
-    let mut there = search.on_node(on, rig.store.node(on));
-    assert_eq!(search.refusal_with(&there), None);
-    there.remove(&pod, other);
-    there.add(&pod, other);
-    assert_eq!(search.refusal_with(&there), None);
-}
-
-fn waiting(template: PodTemplate) -> Pod {
-    let meta = ObjectMeta::new("default", "p", Uid(0), SimTime::ZERO);
-    Pod::new(meta, WorkloadId(0), Arc::new(template))
-}
-
-#[test]
-fn labels_wake_pods_to_which_they_make_a_difference() {
-    let (a, b, none) = (
-        labels(&[("zone", "a")]),
-        labels(&[("zone", "b")]),
-        labels(&[]),
-    );
-    let other = |all: &Labels| {
-        let mut all = all.clone();
-        all.insert("other".to_owned(), "x".to_owned());
-        all
-    };
-    let helps = |pod: &Pod, plugins, before: &Labels, now: &Labels| {
-        let mut node = node("n", &[]);
-        node.meta.labels = Arc::new(now.clone());
-        Happening::NodeLabels(before, &node).may_help(pod, plugins)
-    };
-    let term = PodAffinityTerm {
-        topology_key: "zone".to_owned(),
-        ..PodAffinityTerm::default()
-    };
-    let both = PodAffinity {
-        required: vec![term],
-        ..PodAffinity::default()
-    };
-    let near = waiting(placed(Placement {
-        affinity: both.clone(),
-        ..Placement::default()
-    }));
-    let apart = waiting(placed(Placement {
-        anti_affinity: both,
-        ..Placement::default()
-    }));
-    let spread = waiting(spread_by("zone"));
-    let selects = waiting(PodTemplate {
-        node_selector: a.clone(),
-        ..large(0)
-    });
-    for (pod, plugins, [same, changed, came, went]) in [
-        (
-            &selects,
-            Plugins::NODE_AFFINITY,
-            [false, false, true, false],
-        ),
-        (&spread, Plugins::SPREAD, [false, true, true, true]),
-        (&near, Plugins::POD_AFFINITY, [false, true, true, false]),
-        (&apart, Plugins::POD_AFFINITY, [false, true, false, true]),
-    ] {
-        assert_eq!(helps(pod, plugins, &a, &other(&a)), same, "{plugins:?}");
-        assert_eq!(helps(pod, plugins, &a, &b), changed, "{plugins:?}");
-        assert_eq!(helps(pod, plugins, &none, &a), came, "{plugins:?}");
-        assert_eq!(helps(pod, plugins, &a, &none), went, "{plugins:?}");
-    }
-}
-
-#[test]
-fn a_node_without_an_extended_resource_wakes_nobody_who_asks_for_it() {
-    let asks = waiting(placed(Placement {
-        extended: [("example.com/gpu".to_owned(), 1)].into(),
-        ..Placement::default()
-    }));
-    let with = |amount| Node {
-        extended: Arc::new([("example.com/gpu".to_owned(), amount)].into()),
-        ..node("n", &[])
-    };
-    let helps = |node: &Node| Happening::NodeCame(node).may_help(&asks, Plugins::FIT);
-    assert_eq!([helps(&with(0)), helps(&with(1))], [false, true]);
+fn events_hold_a_kibibyte() {
+    assert_eq!(refuse::shortened("short"), "short");
+    let cut = refuse::shortened(&"x".repeat(1025));
+    assert_eq!((cut.len(), cut.ends_with("x ...")), (1024, true));
+    assert_eq!(refuse::shortened(&"x".repeat(1024)).len(), 1024);
 }

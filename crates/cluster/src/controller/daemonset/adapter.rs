@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{DaemonPod, OnNode, Steps, manage, rolling_update};
+use super::{DaemonPod, OnNode, Steps, daemon_tolerations, manage, rolling_update};
 use crate::api::{
-    Change, Context, DaemonSet, DaemonSetId, MEMORY_PRESSURE, NOT_READY, Node, NodeId, ObjectId,
-    Pod, PodId, PodPhase, Store, TaintEffect, UNREACHABLE, What, allows_node, untolerated,
+    Change, Context, DaemonSet, DaemonSetId, NOT_READY, Node, NodeId, ObjectId, Pod, PodId,
+    PodPhase, Readiness, Store, Taint, TaintEffect, What, allows_node,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::calls::Caller;
@@ -170,16 +170,17 @@ fn tell_of_ended(id: DaemonSetId, node: NodeId, pod: PodId, context: &mut Contex
 }
 
 /// Whether a pod of this DaemonSet belongs on a node, and whether one that is there may stay
-/// (`NodeShouldRunDaemonPod`). Its pods tolerate nodes that are cordoned or short of memory, and
-/// stay on those that are not Ready.
+/// (`NodeShouldRunDaemonPod`). The taint of a cordoned node is always tolerated.
 fn belongs(set: &DaemonSet, node: &Node) -> (bool, bool) {
     let fits = allows_node(&set.template, node);
+    let tolerates = |taint: &Taint| {
+        daemon_tolerations(&set.template.tolerations).any(|one| one.tolerates(taint))
+    };
+    let shuts_down = Taint::of(NOT_READY, TaintEffect::NoSchedule);
+    let own = Some(&shuts_down).filter(|_| node.readiness == Readiness::Stopping);
     let repelled = |has_effect: fn(TaintEffect) -> bool| {
-        let mut taints = untolerated(&node.taints, &set.template.tolerations, has_effect);
-        taints.any(|taint| match taint.effect {
-            TaintEffect::NoExecute => taint.key != NOT_READY && taint.key != UNREACHABLE,
-            _ => taint.key != MEMORY_PRESSURE,
-        })
+        let mut taints = node.taints.iter().chain(own);
+        taints.any(|taint| has_effect(taint.effect) && !tolerates(taint))
     };
     let evicts = repelled(|effect| effect == TaintEffect::NoExecute);
     let repels = repelled(|effect| effect != TaintEffect::PreferNoSchedule);

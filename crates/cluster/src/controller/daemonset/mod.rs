@@ -5,11 +5,13 @@
 //! `update.go`). Upstream goes through the nodes in the order of a Go map; here it is theirs.
 
 pub mod adapter;
+mod tolerations;
 
 #[cfg(test)]
 mod tests;
 
 use crate::controller::deployment::IntOrPercent;
+pub use tolerations::daemon_tolerations;
 
 /// `spec.updateStrategy` and `spec.minReadySeconds`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

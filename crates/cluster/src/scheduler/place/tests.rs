@@ -20,7 +20,7 @@ fn by_a_pass(id: PodId, store: &Store, scores_change: bool, tie: f64) -> Result<
         return Err(Diagnosis::default());
     };
     let search = Search::new(id, pod, store, &[]);
-    let feasible = search.feasible((0, usize::MAX)).0?;
+    let feasible = search.feasible(Walk::ALL).0?;
     let best = search.best(&feasible, scores_change, tie);
     best.ok_or_else(Diagnosis::default)
 }
