@@ -216,7 +216,9 @@ fn a_patch_is_of_the_object_that_it_names() {
         patched(r#"{"spec":{"foo":1,"replicas":4}}"#),
         "Warning: unknown field \"spec.foo\"\ndeployment.apps/web patched"
     );
-    let moved = patched(r#"{"spec":{"selector":{"matchLabels":{"tier":"a"}},"template":{"metadata":{"labels":{"tier":"a"}}}}}"#);
+    let moved = patched(
+        r#"{"spec":{"selector":{"matchLabels":{"tier":"a"}},"template":{"metadata":{"labels":{"tier":"a"}}}}}"#,
+    );
     assert_eq!(
         moved,
         "The Deployment \"web\" is invalid: spec.selector: Invalid value: \

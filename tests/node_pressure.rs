@@ -2,7 +2,7 @@
 //! names.
 
 use nlsim::analysis::Summary;
-use nlsim::api::{Kind, ObjectId, Pod, PodPhase, TerminationReason};
+use nlsim::api::{Kind, ObjectId, Pod, PodId, PodPhase, TerminationReason};
 use nlsim::scenario::{InMemory, Loaded, Scenario};
 use nlsim::sim::SimTime;
 use nlsim::world::Simulation;
@@ -241,9 +241,9 @@ fn a_vpa_hears_of_a_kill_at_once_even_of_a_pod_that_is_deleted() {
     let mut cluster = Simulation::new(&scenario, 1);
     run_until(&mut cluster, 200);
     let before = memory_target(&cluster);
-    let mut all = cluster.store().pods();
-    let leak = all.find(|(_, pod)| pod.meta.labels["app"] == "leak");
-    let (id, _) = leak.expect("the pod");
+    let is_leak = |(_, pod): &(PodId, &Pod)| pod.meta.labels["app"] == "leak";
+    let leak = cluster.store().pods().find(is_leak).map(|(id, _)| id);
+    let id = leak.expect("the pod");
     cluster.evict(id).expect("no budget");
     run_until(&mut cluster, 205);
     cluster.exit(id, 0, TerminationReason::OomKilled);

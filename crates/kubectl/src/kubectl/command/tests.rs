@@ -230,8 +230,12 @@ fn what_concerns_the_connection_changes_nothing() {
         assert!(matches!(line.command, Command::Get(_)), "{text}");
     }
     let timed = parse("kubectl apply -f x.yaml --timeout=30s --cascade");
-    assert!(matches!(timed.expect("a command line").command, Command::Apply(_)));
-    let Command::Wait(wait) = command("kubectl wait po/x --for=create --for=condition=Ready") else {
+    assert!(matches!(
+        timed.expect("a command line").command,
+        Command::Apply(_)
+    ));
+    let Command::Wait(wait) = command("kubectl wait po/x --for=create --for=condition=Ready")
+    else {
         panic!("a wait");
     };
     assert_eq!(wait.conditions.len(), 2);
