@@ -2,7 +2,7 @@
 //! controller looks after or that ask for less than they have, budgets whose owners are gone or have
 //! no scale.
 
-use nlsim::api::{Clock, Kind, Pod};
+use nlsim::api::{Clock, Kind};
 use nlsim::scenario::{InMemory, Loaded, Scenario};
 use nlsim::sim::SimTime;
 use nlsim::world::Simulation;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::api::Kind;
 use crate::api::{
     Amounts, EventSink, ObjectId, ObjectMeta, Pod, PodDraws, PodPhase, PodTemplate, PodWrite, Uid,
     WorkloadId, Write,

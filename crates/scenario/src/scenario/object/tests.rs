@@ -33,6 +33,10 @@ fn object(api_version: &str, kind: &str, spec: &Value) -> Value {
     json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "web"}, "spec": spec})
 }
 
+fn range(limits: &Value) -> Value {
+    object("v1", "LimitRange", &json!({"limits": limits}))
+}
+
 /// A value with another one at a path.
 fn with(mut value: Value, path: &str, new: Value) -> Value {
     // `pointer_mut` makes no fields.
@@ -241,9 +245,9 @@ fn what_the_api_server_refuses_is_refused_in_its_words() {
         service(json!({"type": "Foo", "ports": [{"port": 0}]})),
         pdb(json!({"minAvailable": "101%"})),
         pdb(json!({"minAvailable": 1, "maxUnavailable": 1})),
-        range(json!([{"type": "Container"}, {"type": "Container"}])),
-        range(json!([{"type": "Foo"}])),
-        range(json!([{"type": "Pod", "max": {"gpu": 1}}])),
+        range(&json!([{"type": "Container"}, {"type": "Container"}])),
+        range(&json!([{"type": "Foo"}])),
+        range(&json!([{"type": "Pod", "max": {"gpu": 1}}])),
         class("high", 1_000_000_001),
         class("system-mine", 1),
     ];
