@@ -213,7 +213,7 @@ fn a_patch_is_of_the_object_that_it_names() {
         "Warning: unknown field \"spec.foo\"\ndeployment.apps/web patched (no change)"
     );
     assert_eq!(
-        patched(r#"{"spec":{"foo":1,"replicas":4}}"#),
+        patched(r#"{"spec":{"foo":1,"replicas":5}}"#),
         "Warning: unknown field \"spec.foo\"\ndeployment.apps/web patched"
     );
     let moved = patched(
@@ -224,7 +224,7 @@ fn a_patch_is_of_the_object_that_it_names() {
         "The Deployment \"web\" is invalid: spec.selector: Invalid value: \
          {\"matchLabels\":{\"app\":\"web\",\"tier\":\"a\"}}: field is immutable"
     );
-    assert_eq!(replicas(cluster.store()), 4);
+    assert_eq!(replicas(cluster.store()), 5);
 }
 
 #[test]

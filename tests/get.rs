@@ -181,7 +181,7 @@ fn the_cluster_autoscaler_writes_its_status() {
     };
     insta::assert_snapshot!("status", yaml("13h"));
     // The last two nodes to go are told of, and when the state changed.
-    let evening = yaml("19h20m");
+    let evening = yaml("19h30m");
     assert!(
         evening.contains("      status: CandidatesPresent\n"),
         "{evening}"

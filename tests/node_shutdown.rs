@@ -6,11 +6,6 @@ use nlsim::sim::SimTime;
 use nlsim::world::Simulation;
 
 const MANIFESTS: &str = r#"
-apiVersion: scheduling.k8s.io/v1
-kind: PriorityClass
-metadata: {name: vital}
-value: 2000000000
----
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
@@ -35,7 +30,7 @@ spec:
   template:
     metadata: {labels: {app: dns}}
     spec:
-      priorityClassName: vital
+      priorityClassName: system-cluster-critical
       containers: [{name: dns, image: "dns:1", resources: {requests: {cpu: 100m}}}]
 "#;
 

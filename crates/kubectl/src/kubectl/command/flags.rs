@@ -149,13 +149,12 @@ pub(super) const CHUNKS: &[Flag] = &[Flag::value("chunk-size").ignored()];
 
 /// Whether a global flag, as typed, takes the next word as its value.
 pub(super) fn takes_next(word: &str) -> bool {
-    let flag = match word.strip_prefix("--") {
-        Some(long) => GLOBAL.iter().find(|flag| flag.long == long),
-        None => {
-            let mut letters = word.chars().skip(1);
-            let letter = letters.next().filter(|_| letters.next().is_none());
-            letter.and_then(|letter| GLOBAL.iter().find(|flag| flag.short == Some(letter)))
-        }
+    let flag = if let Some(long) = word.strip_prefix("--") {
+        GLOBAL.iter().find(|flag| flag.long == long)
+    } else {
+        let mut letters = word.chars().skip(1);
+        let letter = letters.next().filter(|_| letters.next().is_none());
+        letter.and_then(|letter| GLOBAL.iter().find(|flag| flag.short == Some(letter)))
     };
     flag.is_some_and(|flag| flag.takes == Takes::Value)
 }

@@ -61,18 +61,6 @@ fn spread(spec: &core::PodSpec, context: &mut Context<'_>) {
     let all = all.unwrap_or_default();
     for (place, one) in all.iter().enumerate() {
         let path = format!("{SPEC}.topologySpreadConstraints[{place}]");
-        let same = |other: &core::TopologySpreadConstraint| {
-            (&other.topology_key, &other.when_unsatisfiable)
-                == (&one.topology_key, &one.when_unsatisfiable)
-        };
-        if all[place + 1..].iter().any(same) {
-            let words = format!(
-                "Duplicate value: \"{{{}, {}}}\"",
-                one.topology_key, one.when_unsatisfiable
-            );
-            let both = format!("{path}.{{topologyKey, whenUnsatisfiable}}");
-            context.refuse_at(&format!("{path}.topologyKey"), &both, words, None);
-        }
         let selector = one.label_selector.as_ref();
         let keys = one.match_label_keys.as_deref().unwrap_or_default();
         label_keys(keys, selector, &format!("{path}.matchLabelKeys"), context);

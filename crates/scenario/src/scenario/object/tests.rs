@@ -33,6 +33,24 @@ fn object(api_version: &str, kind: &str, spec: &Value) -> Value {
     json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "web"}, "spec": spec})
 }
 
+fn class(name: &str, value: i32) -> Value {
+    json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+        "metadata": {"name": name}, "value": value})
+}
+
+fn service(spec: &Value) -> Value {
+    object("v1", "Service", spec)
+}
+
+fn pdb(spec: &Value) -> Value {
+    object("policy/v1", "PodDisruptionBudget", spec)
+}
+
+fn rolling(field: &str, value: &Value) -> Value {
+    let strategy = json!({"rollingUpdate": {field: value}});
+    with(workload("Deployment"), "/spec/strategy", strategy)
+}
+
 fn range(limits: &Value) -> Value {
     object("v1", "LimitRange", &json!({"limits": limits}))
 }
@@ -68,13 +86,6 @@ const POD: &str = "/spec/template/spec";
 #[test]
 fn what_the_api_server_takes_is_taken() {
     let deployment = || workload("Deployment");
-    let rolling = |field: &str, value: Value| {
-        with(
-            deployment(),
-            "/spec/strategy",
-            json!({"rollingUpdate": {field: value}}),
-        )
-    };
     let container = |field: &str, value: Value| {
         with(deployment(), &format!("{POD}/containers/0/{field}"), value)
     };
@@ -91,7 +102,7 @@ fn what_the_api_server_takes_is_taken() {
     );
     let mounts = json!([{"name": "data", "mountPath": "/data"}]);
     for value in [
-        rolling("maxSurge", json!("200%")),
+        rolling("maxSurge", &json!("200%")),
         with(deployment(), "/spec/strategy", json!({"type": ""})),
         with(
             workload("DaemonSet"),
@@ -152,29 +163,16 @@ fn what_the_api_server_refuses_is_refused_in_its_words() {
     let deployment = || workload("Deployment");
     let pod = |field: &str, value: Value| with(deployment(), &format!("{POD}/{field}"), value);
     let container = |field: &str, value: Value| pod(&format!("containers/0/{field}"), value);
-    let rolling = |field: &str, value: Value| {
-        with(
-            deployment(),
-            "/spec/strategy",
-            json!({"rollingUpdate": {field: value}}),
-        )
-    };
     let update =
         |kind: &str, strategy: Value| with(workload(kind), "/spec/updateStrategy", strategy);
-    let class = |name: &str, value: i32| {
-        json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
-            "metadata": {"name": name}, "value": value})
-    };
-    let service = |spec: Value| object("v1", "Service", &spec);
-    let pdb = |spec: Value| object("policy/v1", "PodDisruptionBudget", &spec);
     let init =
         json!([{"name": "init", "image": "a", "readinessProbe": {"tcpSocket": {"port": 1}}}]);
     let two = json!({"exec": {"command": ["a"]}, "tcpSocket": {"port": 1}});
     let twice = json!({"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"});
     let values = [
-        rolling("maxUnavailable", json!("150%")),
-        rolling("maxSurge", json!("+5%")),
-        rolling("maxSurge", json!(-1)),
+        rolling("maxUnavailable", &json!("150%")),
+        rolling("maxSurge", &json!("+5%")),
+        rolling("maxSurge", &json!(-1)),
         with(deployment(), "/spec/replicas", json!(-1)),
         with(deployment(), "/spec/minReadySeconds", json!(-1)),
         with(deployment(), "/spec/minReadySeconds", json!(600)),
@@ -240,11 +238,11 @@ fn what_the_api_server_refuses_is_refused_in_its_words() {
         ),
         pod("topologySpreadConstraints", json!([twice, twice])),
         pod("tolerations", json!([{"operator": "Exists", "value": "x"}])),
-        service(json!({})),
-        service(json!({"ports": [{"port": 80}, {"port": 80, "name": "b"}]})),
-        service(json!({"type": "Foo", "ports": [{"port": 0}]})),
-        pdb(json!({"minAvailable": "101%"})),
-        pdb(json!({"minAvailable": 1, "maxUnavailable": 1})),
+        service(&json!({})),
+        service(&json!({"ports": [{"port": 80}, {"port": 80, "name": "b"}]})),
+        service(&json!({"type": "Foo", "ports": [{"port": 0}]})),
+        pdb(&json!({"minAvailable": "101%"})),
+        pdb(&json!({"minAvailable": 1, "maxUnavailable": 1})),
         range(&json!([{"type": "Container"}, {"type": "Container"}])),
         range(&json!([{"type": "Foo"}])),
         range(&json!([{"type": "Pod", "max": {"gpu": 1}}])),
