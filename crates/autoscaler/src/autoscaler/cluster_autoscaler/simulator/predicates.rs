@@ -2,7 +2,7 @@
 //!
 //! Source: the plugins NodeUnschedulable, TaintToleration, NodeAffinity (node selectors),
 //! NodePorts, NodeResourcesFit and InterPodAffinity (anti-affinity per host) of kube-scheduler,
-//! in that order: the first that refuses names the reasons. [`super::domains`] has what looks at
+//! in that order: the first that refuses names the reasons. `domains` has what looks at
 //! more than one node.
 
 use super::snapshot::NodeInfo;
