@@ -788,7 +788,8 @@ fn scenarios_are_compared_side_by_side() {
         "{told}"
     );
     assert!(lines[1..].iter().all(|line| line[1] == line[2]), "{told}");
-    let output = run(&["compare", "-q", paths[0], paths[1], "--metric", "p101_ms"]);
+    let output = run(&["compare", "-q", paths[0], paths[1], "--metric", "scale_up"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("unknown metric `p101_ms`"));
+    let told = "error: --metric scale_up: there is no such metric: did you mean `scale_ups`?\n";
+    assert_eq!(text(&output.stderr), told);
 }

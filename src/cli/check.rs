@@ -1,14 +1,10 @@
 //! `nlsim check`: the scenario's `[[assert]]`s, for CI.
 
-use std::sync::atomic::Ordering;
-
-use rayon::prelude::*;
-
 use super::exit::{CliError, Exit};
 use super::scenario::{ScenarioArgs, bad, load, needs};
-use super::{progress, signal};
+use super::seeds;
 use crate::scenario::Diagnostics;
-use crate::sweep::{Metrics, UnknownMetric, Verdict, evaluate, metrics, write_verdicts};
+use crate::sweep::{UnknownMetric, Verdict, evaluate, write_verdicts};
 
 /// Check the bounds of [[assert]]; exit code 1 if one does not hold
 #[derive(Debug, clap::Args)]
@@ -37,22 +33,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             "add [[assert]] with metric and min, max or equals",
         ));
     }
-    let stop = signal::interrupted()?;
-    let bar = progress::runs(u64::from(args.seeds), args.quiet || args.seeds == 1);
-    let first = scenario.simulation.seed;
-    let runs: Result<Vec<Metrics>, String> = (0..u64::from(args.seeds))
-        .into_par_iter()
-        .map(|replicate| {
-            let run = metrics(scenario, first.wrapping_add(replicate), stop);
-            bar.inc(1);
-            run
-        })
-        .collect();
-    bar.finish_and_clear();
-    if stop.load(Ordering::Relaxed) {
-        return Err(CliError::Interrupted);
-    }
-    let runs = runs.map_err(CliError::RunFailed)?;
+    let runs = seeds::run(&[scenario], args.seeds, args.quiet)?;
     let verdicts = evaluate(&scenario.asserts, &runs)
         .map_err(|unknown| unknown_metrics(&unknown, &built.warnings))?;
     write_verdicts(&mut anstream::stdout().lock(), &verdicts, runs.len())?;

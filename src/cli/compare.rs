@@ -2,15 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::sync::atomic::Ordering;
-
-use rayon::prelude::*;
 
 use super::exit::{CliError, Exit};
+use super::metric::known;
 use super::scenario::{Changes, ScenarioArgs, load};
-use super::{progress, signal};
+use super::seeds;
 use crate::scenario::Scenario;
-use crate::sweep::{Metrics, metrics};
+use crate::sweep::Metrics;
 
 /// Figures of every scenario, where nobody names others: what users feel, what it costs, how it scales.
 const FIGURES: [&str; 16] = [
@@ -61,29 +59,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     };
     let built: Vec<_> = args.paths.iter().map(read).collect::<Result<_, _>>()?;
     let scenarios: Vec<&Scenario> = built.iter().map(|built| &built.scenario).collect();
-    let stop = signal::interrupted()?;
-    let seeds = u64::from(args.seeds);
-    let jobs: Vec<(&Scenario, u64)> = scenarios
-        .iter()
-        .flat_map(|scenario| {
-            let first = scenario.simulation.seed;
-            (0..seeds).map(move |replicate| (*scenario, first.wrapping_add(replicate)))
-        })
-        .collect();
-    let bar = progress::runs(jobs.len() as u64, args.quiet);
-    let runs: Result<Vec<Metrics>, String> = jobs
-        .into_par_iter()
-        .map(|(scenario, seed)| {
-            let run = metrics(scenario, seed, stop);
-            bar.inc(1);
-            run
-        })
-        .collect();
-    bar.finish_and_clear();
-    if stop.load(Ordering::Relaxed) {
-        return Err(CliError::Interrupted);
-    }
-    let runs = runs.map_err(CliError::RunFailed)?;
+    let runs = seeds::run(&scenarios, args.seeds, args.quiet)?;
     let by_scenario: Vec<&[Metrics]> = runs.chunks(args.seeds.into()).collect();
     let names = chosen(&args.metric, &by_scenario)?;
     let table = table(&scenarios, &names, &by_scenario);
@@ -101,13 +77,9 @@ fn chosen(named: &[String], runs: &[&[Metrics]]) -> Result<Vec<String>, CliError
         let all = FIGURES.iter().filter(|name| has(name));
         return Ok(all.map(|name| (*name).to_owned()).collect());
     }
+    let all: Vec<&Metrics> = runs.iter().copied().flatten().collect();
     for name in named {
-        let known = |one: &Metrics| one.iter().any(|(other, _)| other == name);
-        if !runs.iter().any(|runs| runs.iter().any(known)) {
-            let told =
-                format!("error: unknown metric `{name}`: summary.csv of a run lists all metrics");
-            return Err(CliError::BadInput(told));
-        }
+        known("--metric", name, &all)?;
     }
     Ok(named.to_vec())
 }

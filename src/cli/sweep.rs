@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(feature = "charts")]
 use super::charts::{self, ChartsArg};
 use super::exit::{CliError, Exit, tell, unless_closed};
+use super::metric::known;
 use super::progress;
 use super::scenario::{ScenarioArgs, build, needs, read};
 use super::{signal, width};
 use crate::output::folder::{FolderError, OutputFolder};
 #[cfg(feature = "charts")]
 use crate::output::write_sweep_charts;
-use crate::record::long_forms;
-use crate::scenario::nearest;
 use crate::sweep::{
     self, Collector, Goal, MOST_CHARTED, Metrics, Plan, Ranking, Results, ScenarioRuns, write_best,
 };
@@ -160,7 +159,7 @@ fn work(
             sweep::run(plan, &simulation, &threads, stop, |outcome| {
                 bar.inc(1);
                 if let Ok(metrics) = &outcome.result
-                    && let Err(problem) = known_metric(&args.best, metrics)
+                    && let Err(problem) = known("--best", &args.best, &[metrics])
                 {
                     // Not after hours of runs.
                     unknown = Some(problem);
@@ -184,28 +183,6 @@ fn work(
     written
         .map_err(|error: FolderError| error.into())
         .map(|()| results)
-}
-
-/// Checks that a run has the metric by which points are ranked.
-fn known_metric(best: &str, metrics: &Metrics) -> Result<(), CliError> {
-    let names = || metrics.iter().map(|(name, _)| name.as_str());
-    if names().any(|name| name == best) {
-        return Ok(());
-    }
-    let long = long_forms(best, names());
-    if !long.is_empty() {
-        return Err(CliError::BadInput(format!(
-            "error: --best {best}: objects of this name are in several namespaces: name one with its own: {}",
-            long.join(", ")
-        )));
-    }
-    let meant = nearest(best, names()).map_or_else(
-        || " (summary.csv of a run lists all)".to_owned(),
-        |name| format!(": did you mean `{name}`?"),
-    );
-    Err(CliError::BadInput(format!(
-        "error: --best {best}: there is no such metric{meant}"
-    )))
 }
 
 /// The places of the metrics that the terminal shows, the ranking one first.

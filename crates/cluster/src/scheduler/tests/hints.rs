@@ -5,6 +5,23 @@ use super::super::hints::{Barriers, Happening};
 use super::*;
 use crate::api::{PodAffinity, PodAffinityTerm, Taint, TaintEffect};
 
+/// A pod that has to be near others by this term, and one that has to be apart from them.
+fn near_and_apart(term: PodAffinityTerm) -> [Pod; 2] {
+    let both = PodAffinity {
+        required: vec![term],
+        ..PodAffinity::default()
+    };
+    let near = Placement {
+        affinity: both.clone(),
+        ..Placement::default()
+    };
+    let apart = Placement {
+        anti_affinity: both,
+        ..Placement::default()
+    };
+    [near, apart].map(|placement| waiting(placed(placement)))
+}
+
 #[test]
 fn labels_wake_pods_to_which_they_make_a_difference() {
     let (a, b, none) = (
@@ -26,18 +43,7 @@ fn labels_wake_pods_to_which_they_make_a_difference() {
         topology_key: "zone".to_owned(),
         ..PodAffinityTerm::default()
     };
-    let both = PodAffinity {
-        required: vec![term],
-        ..PodAffinity::default()
-    };
-    let near = waiting(placed(Placement {
-        affinity: both.clone(),
-        ..Placement::default()
-    }));
-    let apart = waiting(placed(Placement {
-        anti_affinity: both,
-        ..Placement::default()
-    }));
+    let [near, apart] = near_and_apart(term);
     let spread = waiting(spread_by("zone"));
     let selects = waiting(PodTemplate {
         node_selector: a.clone(),
@@ -88,18 +94,7 @@ fn labels_of_a_pod_wake_those_that_look_at_them() {
         topology_key: "zone".to_owned(),
         ..PodAffinityTerm::default()
     };
-    let both = PodAffinity {
-        required: vec![term],
-        ..PodAffinity::default()
-    };
-    let near = waiting(placed(Placement {
-        affinity: both.clone(),
-        ..Placement::default()
-    }));
-    let apart = waiting(placed(Placement {
-        anti_affinity: both,
-        ..Placement::default()
-    }));
+    let [near, apart] = near_and_apart(term);
     let mut template = spread_by("zone");
     if let Some(placement) = &mut template.placement {
         placement.spread[0].selector = Some(selector(&[("role", "x")]));

@@ -21,7 +21,6 @@ pub(super) fn placement(spec: &core::PodSpec, context: &mut Context<'_>) -> Opti
     let node = affinity.and_then(|one| one.node_affinity.as_ref());
     let (nodes, preferred_nodes) = node.map_or((None, Vec::new()), |one| nodes(one, context));
     let spread = spec.topology_spread_constraints.as_deref();
-    check_repeated(spread.unwrap_or_default(), context);
     let gates = spec.scheduling_gates.as_deref().unwrap_or_default();
     let made = Placement {
         nodes,
@@ -268,10 +267,7 @@ fn pod_term(
     path: &str,
     context: &mut Context<'_>,
 ) -> PodAffinityTerm {
-    if term.topology_key.is_empty() {
-        let words = "Required value: can not be empty";
-        context.refuse(&format!("{path}.topologyKey"), words, None);
-    }
+    placement_rules::term(term, path, context);
     let namespaces = format!("{path}.namespaceSelector");
     PodAffinityTerm {
         selector: selector(
@@ -284,26 +280,6 @@ fn pod_term(
         namespaces: term.namespaces.clone().unwrap_or_default(),
         namespace_selector: selector(term.namespace_selector.as_ref(), &namespaces, context),
         topology_key: term.topology_key.clone(),
-    }
-}
-
-/// A domain and what becomes of pods that do not fit are given once
-/// (`ValidateSpreadConstraintNotRepeat`).
-fn check_repeated(spread: &[core::TopologySpreadConstraint], context: &mut Context<'_>) {
-    let key = |one: &core::TopologySpreadConstraint| {
-        (one.topology_key.clone(), one.when_unsatisfiable.clone())
-    };
-    for (place, one) in spread.iter().enumerate() {
-        if spread[place + 1..]
-            .iter()
-            .any(|other| key(other) == key(one))
-        {
-            let (domain, otherwise) = key(one);
-            let path = format!("{SPEC}.topologySpreadConstraints[{place}]");
-            let known = format!("{path}.{{topologyKey, whenUnsatisfiable}}");
-            let words = format!("Duplicate value: \"{{{domain}, {otherwise}}}\"");
-            context.refuse_at(&path, &known, words, None);
-        }
     }
 }
 

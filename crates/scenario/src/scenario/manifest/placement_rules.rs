@@ -9,34 +9,11 @@ use super::Context;
 use super::affinity::SPEC;
 use super::selector::{check_key, is_key};
 
-/// Looks at all of them.
+/// Looks at all of a pod's but its affinity to others.
 pub(super) fn check(spec: &core::PodSpec, context: &mut Context<'_>) {
     gates(spec, context);
     spread(spec, context);
     host_ports(spec, context);
-    let affinity = spec.affinity.as_ref();
-    let near = affinity.and_then(|one| one.pod_affinity.as_ref());
-    if let Some(near) = near {
-        let required = &near.required_during_scheduling_ignored_during_execution;
-        let preferred = &near.preferred_during_scheduling_ignored_during_execution;
-        pods(
-            "podAffinity",
-            required.as_ref(),
-            preferred.as_ref(),
-            context,
-        );
-    }
-    let apart = affinity.and_then(|one| one.pod_anti_affinity.as_ref());
-    if let Some(apart) = apart {
-        let required = &apart.required_during_scheduling_ignored_during_execution;
-        let preferred = &apart.preferred_during_scheduling_ignored_during_execution;
-        pods(
-            "podAntiAffinity",
-            required.as_ref(),
-            preferred.as_ref(),
-            context,
-        );
-    }
 }
 
 fn gates(spec: &core::PodSpec, context: &mut Context<'_>) {
@@ -61,6 +38,16 @@ fn spread(spec: &core::PodSpec, context: &mut Context<'_>) {
     let all = all.unwrap_or_default();
     for (place, one) in all.iter().enumerate() {
         let path = format!("{SPEC}.topologySpreadConstraints[{place}]");
+        // A domain and what becomes of pods that do not fit are given once.
+        let (domain, otherwise) = (&one.topology_key, &one.when_unsatisfiable);
+        let same = |other: &core::TopologySpreadConstraint| {
+            (&other.topology_key, &other.when_unsatisfiable) == (domain, otherwise)
+        };
+        if all[place + 1..].iter().any(same) {
+            let known = format!("{path}.{{topologyKey, whenUnsatisfiable}}");
+            let words = format!("Duplicate value: \"{{{domain}, {otherwise}}}\"");
+            context.refuse_at(&path, &known, words, None);
+        }
         let selector = one.label_selector.as_ref();
         let keys = one.match_label_keys.as_deref().unwrap_or_default();
         label_keys(keys, selector, &format!("{path}.matchLabelKeys"), context);
@@ -84,25 +71,8 @@ fn label_keys(
     }
 }
 
-fn pods(
-    name: &str,
-    required: Option<&Vec<core::PodAffinityTerm>>,
-    preferred: Option<&Vec<core::WeightedPodAffinityTerm>>,
-    context: &mut Context<'_>,
-) {
-    let path = |list: &str, place: usize| {
-        format!("{SPEC}.affinity.{name}.{list}DuringSchedulingIgnoredDuringExecution[{place}]")
-    };
-    for (place, one) in required.into_iter().flatten().enumerate() {
-        term(one, &path("required", place), context);
-    }
-    for (place, one) in preferred.into_iter().flatten().enumerate() {
-        let path = format!("{}.podAffinityTerm", path("preferred", place));
-        term(&one.pod_affinity_term, &path, context);
-    }
-}
-
-fn term(one: &core::PodAffinityTerm, path: &str, context: &mut Context<'_>) {
+/// A term of a pod's affinity to others.
+pub(super) fn term(one: &core::PodAffinityTerm, path: &str, context: &mut Context<'_>) {
     let selector = one.label_selector.as_ref();
     let same = one.match_label_keys.as_deref().unwrap_or_default();
     let different = one.mismatch_label_keys.as_deref().unwrap_or_default();
@@ -120,8 +90,11 @@ fn term(one: &core::PodAffinityTerm, path: &str, context: &mut Context<'_>) {
             context.refuse(&format!("{of_same}[{place}]"), words, None);
         }
     }
-    if !one.topology_key.is_empty() {
-        check_key(&one.topology_key, &format!("{path}.topologyKey"), context);
+    let domain = format!("{path}.topologyKey");
+    if one.topology_key.is_empty() {
+        context.refuse(&domain, "Required value: can not be empty", None);
+    } else {
+        check_key(&one.topology_key, &domain, context);
     }
 }
 
