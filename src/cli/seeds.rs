@@ -16,12 +16,14 @@ pub(super) fn run(
     quiet: bool,
 ) -> Result<Vec<Metrics>, CliError> {
     let stop = signal::interrupted()?;
-    let of = |scenario: &&Scenario| {
-        let (scenario, first) = (*scenario, scenario.simulation.seed);
-        let replicates = 0..u64::from(seeds);
-        replicates.map(move |replicate| (scenario, first.wrapping_add(replicate)))
-    };
-    let jobs: Vec<(&Scenario, u64)> = scenarios.iter().flat_map(of).collect();
+    let jobs: Vec<(&Scenario, u64)> = scenarios
+        .iter()
+        .flat_map(|&scenario| {
+            let first = scenario.simulation.seed;
+            let replicates = 0..u64::from(seeds);
+            replicates.map(move |replicate| (scenario, first.wrapping_add(replicate)))
+        })
+        .collect();
     let bar = progress::runs(jobs.len() as u64, quiet || jobs.len() == 1);
     let runs: Result<Vec<Metrics>, String> = jobs
         .into_par_iter()

@@ -15,7 +15,7 @@ use crate::output::folder::{FolderError, OutputFolder};
 #[cfg(feature = "charts")]
 use crate::output::write_sweep_charts;
 use crate::sweep::{
-    self, Collector, Goal, MOST_CHARTED, Metrics, Plan, Ranking, Results, ScenarioRuns, write_best,
+    self, Collector, Goal, MOST_CHARTED, Plan, Ranking, Results, ScenarioRuns, write_best,
 };
 
 /// Run every point of a parameter sweep with several seeds
