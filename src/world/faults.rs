@@ -149,6 +149,7 @@ impl Simulation<'_> {
         let is_down = self.is_down(Component::MetricsServer, now);
         self.metrics.set_outage(&silent, is_down);
         self.heed_keda_faults(now);
+        self.heed_adapter_faults(now);
         self.heed_silent_nodes(now);
     }
 

@@ -7,7 +7,9 @@ use crate::files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 20] = [
+const WARNED: [&str; 22] = [
+    "adapter-doubles",
+    "adapter-kinds",
     "action-warnings",
     "cluster-autoscaler-config-map",
     "cluster-autoscaler-warnings",

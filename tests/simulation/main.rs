@@ -11,6 +11,7 @@ mod stateful_rig;
 mod traffic_rig;
 
 mod actions;
+mod adapter;
 mod calls;
 mod cluster;
 mod cluster_autoscaler;

@@ -1,7 +1,6 @@
 //! Prometheus in a run: what it scrapes, and what becomes of it at an HPA.
 
 use crate::files::Memory;
-use crate::shipped::load;
 use nlsim::prometheus::promql::Value;
 use nlsim::record::{Detail, Recording};
 use nlsim::scenario::{Loaded, Scenario};
@@ -58,34 +57,54 @@ fn told(recording: &Recording) -> Vec<String> {
     told
 }
 
+const RATE: &str = "rate(http_requests_total{job=\"neurolake-api\"}[2m])";
+
+/// When after a step of its load, in seconds, a rate over two minutes of one pod has seen half of
+/// it, and all of it.
+fn step_seen(interval: i64, seed: u64) -> [i64; 2] {
+    let mut files = Memory::default();
+    let text = format!(
+        "name = \"test\"\nmanifests = [\"m.yaml\"]\nsimulation = {{ duration = \"10m\" }}\n\
+         prometheus = {{ scrape_interval = \"{interval}s\", queries = ['{RATE}'] }}\n\
+         [[service]]\nworkload = \"Deployment/neurolake-api\"\n\
+         request = {{ cpu = \"400us\", wait = \"2ms\" }}\n\
+         [[load]]\nsteps = [[\"0s\", 90], [\"5m\", 540]]\nservice = \"neurolake-api\"\n\
+         arrivals = \"even\"\n"
+    );
+    files.put("test.toml", &text);
+    files.put("m.yaml", API.replace("replicas: 3", "replicas: 1"));
+    let built = Loaded::load("test.toml", &files).and_then(|loaded| loaded.build(&[]));
+    let scenario = built
+        .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+        .scenario;
+    let mut simulation = Simulation::with_detail(&scenario, seed, Detail::Summary);
+    simulation.step_until(at(300)).expect("a run");
+    let mut rate = |second: i64| {
+        simulation.step_until(at(300 + second)).expect("a run");
+        values(&mut simulation, RATE)[0]
+    };
+    assert!((89.0..91.0).contains(&rate(0)), "before the step");
+    let rates: Vec<f64> = (1..200).map(rate).collect();
+    [0.5, 0.995].map(|share| {
+        let seen = |rate: &f64| *rate > 90.0 + share * 450.0;
+        1 + rates.iter().position(seen).expect("it comes") as i64
+    })
+}
+
 #[test]
 fn a_rate_over_two_minutes_sees_a_step_late() {
-    let scenario = load("neurolake-api-rps");
-    let mut simulation = Simulation::with_detail(&scenario, 42, Detail::Summary);
-    let query = "sum(rate(http_requests_total{job=\"neurolake-api\"}[2m]))";
-    let (mut first, mut half, mut full) = (None, None, None);
-    for second in 280..=480 {
-        simulation.step_until(at(second)).expect("a run");
-        let [rate] = values(&mut simulation, query)[..] else {
-            panic!("one number at {second} s");
-        };
-        let after = second - 300;
-        if after <= 0 {
-            assert!((850.0..950.0).contains(&rate), "{rate} before the step");
-            continue;
-        }
-        for (seen, share) in [(&mut first, 0.02), (&mut half, 0.5), (&mut full, 0.97)] {
-            if seen.is_none() && rate > 900.0 + share * 4500.0 {
-                *seen = Some(after);
-            }
+    // The last sample of before the step is up to an interval I old, and leaves the window W in W - I
+    // to W; half of the samples that it spans, W - I, are of after the step within I around W / 2.
+    const WINDOW: i64 = 120;
+    for interval in [15, 30, 60] {
+        for seed in 1..=3 {
+            let [half, all] = step_seen(interval, seed);
+            let around = (WINDOW - interval) / 2..=(WINDOW + interval) / 2 + 1;
+            assert!(around.contains(&half), "{interval} s: half after {half} s");
+            let range = WINDOW - interval..=WINDOW + 1;
+            assert!(range.contains(&all), "{interval} s: all after {all} s");
         }
     }
-    let [first, half, full] = [first, half, full].map(|seen| seen.expect("it comes"));
-    // Three targets, each scraped once in 30 s: some of the step shows within one interval, all of
-    // it when no sample from before the step is in the window.
-    assert!((1..=30).contains(&first), "first after {first} s");
-    assert!((45..=90).contains(&half), "half after {half} s");
-    assert!((105..=150).contains(&full), "all after {full} s");
 }
 
 #[test]

@@ -303,6 +303,7 @@ impl MetricJson {
                 name,
                 selector,
                 object: ObjectReference {
+                    api_version: String::new(),
                     kind: self
                         .object_kind
                         .clone()

@@ -16,9 +16,6 @@ use crate::scenario::model::{AdapterSpec, Component};
 use crate::sim::{SimDuration, SimTime};
 use crate::world::{Event, Simulation};
 
-/// What the adapter answers while Prometheus does not.
-const NO_PROMETHEUS: &str = "Internal error occurred: unable to fetch metrics";
-
 /// The adapter with its flags.
 #[derive(Debug, Clone)]
 pub(in crate::world) struct Adapter {
@@ -30,6 +27,9 @@ pub(in crate::world) struct Adapter {
     serves: [bool; 2],
     /// What it serves the resource metrics API by, and the window that this names.
     resources: Option<(ResourceMetrics, SimDuration)>,
+    is_down: bool,
+    /// How often it has started again.
+    starts: u32,
 }
 
 /// Usage by pod and container.
@@ -79,7 +79,7 @@ fn requirement(of: &LabelRequirement) -> Requirement {
 impl Adapter {
     /// The adapter, which has listed nothing yet; none if it does not start with its rules.
     pub(super) fn new(spec: &AdapterSpec, edition: Edition) -> Option<Self> {
-        let kinds = Kinds::default();
+        let kinds = Kinds::with(&spec.kinds);
         let rules = Rules::new(&spec.config, kinds.clone()).ok()?;
         let config = &spec.config;
         let resources = config.resource_rules.as_ref();
@@ -92,6 +92,8 @@ impl Adapter {
             max_age: spec.max_age,
             serves: [&config.rules, &config.external_rules].map(|rules| !rules.is_empty()),
             resources,
+            is_down: false,
+            starts: 0,
         })
     }
 
@@ -99,13 +101,16 @@ impl Adapter {
     fn query(&self, asked: Asked<'_>, metric: &MetricSpec) -> Option<Query> {
         let names = ["x".to_owned()];
         let kind = match metric {
-            MetricSpec::Object { object, .. } => object.kind.to_lowercase(),
-            _ => "pods".to_owned(),
+            MetricSpec::Object { object, .. } => self.resource_of(object).ok()?,
+            _ => GroupResource::core("pods"),
         };
-        let kind = GroupResource::core(&kind);
         let objects = Objects {
             kind: &kind,
-            namespace: asked.namespace,
+            namespace: if is_namespace(&kind) {
+                ""
+            } else {
+                asked.namespace
+            },
             names: &names,
         };
         let (rules, selector) = (&self.rules, asked.requirements());
@@ -117,6 +122,18 @@ impl Adapter {
         };
         Query::parse(&query).ok()
     }
+
+    fn resource_of(&self, object: &ObjectReference) -> Result<GroupResource, String> {
+        let version = object.api_version.split_once('/');
+        let group = version.map_or("", |(group, _)| group);
+        self.kinds.resource_of(group, &object.kind)
+    }
+}
+
+/// Whether objects of the kind are namespaces; the controller asks for the metrics of all others within
+/// one (`GetObjectMetric`), so that nodes have none.
+fn is_namespace(kind: &GroupResource) -> bool {
+    kind.group.is_empty() && kind.resource == "namespaces"
 }
 
 impl Simulation<'_> {
@@ -191,17 +208,40 @@ impl Simulation<'_> {
         let phase = streams.map_or(0.0, |streams| streams.stream("adapter").unit());
         let first = SimDuration((interval.0 as f64 * phase) as i64);
         self.queue
-            .schedule_in(first, Event::Prometheus(PrometheusEvent::Relist));
+            .schedule_in(first, Event::Prometheus(PrometheusEvent::Relist(0)));
     }
 
-    pub(super) fn relist_adapter(&mut self, now: SimTime) {
-        let outages = [Component::Prometheus, Component::PrometheusAdapter];
-        if !outages.iter().any(|one| self.is_down(*one, now)) {
+    /// The adapter's turn to list, if it runs since its start of this number.
+    pub(super) fn relist_adapter(&mut self, starts: u32, now: SimTime) {
+        let own = self
+            .adapter()
+            .filter(|own| !own.is_down && own.starts == starts);
+        let Some(interval) = own.map(|adapter| adapter.relist_interval) else {
+            return;
+        };
+        if !self.is_down(Component::Prometheus, now) {
             self.relist();
         }
-        if let Some(interval) = self.adapter().map(|adapter| adapter.relist_interval) {
-            self.queue
-                .schedule_in(interval, Event::Prometheus(PrometheusEvent::Relist));
+        let event = PrometheusEvent::Relist(starts);
+        self.queue.schedule_in(interval, Event::Prometheus(event));
+    }
+
+    /// A fault of the adapter begins or ends. When it is back it knows nothing, and lists at once.
+    pub(in crate::world) fn heed_adapter_faults(&mut self, now: SimTime) {
+        let is_down = self.is_down(Component::PrometheusAdapter, now);
+        let own = self
+            .prometheus
+            .as_mut()
+            .and_then(|own| own.adapter.as_mut());
+        let Some(own) = own.filter(|own| own.is_down != is_down) else {
+            return;
+        };
+        own.is_down = is_down;
+        if !is_down {
+            own.rules.forget();
+            own.starts += 1;
+            let starts = own.starts;
+            self.relist_adapter(starts, now);
         }
     }
 
@@ -221,7 +261,7 @@ impl Simulation<'_> {
         &self,
         resource: &str,
         now: SimTime,
-        ask: impl FnOnce(&Adapter, &Storage, i64) -> Result<T, ApiError>,
+        ask: impl FnOnce(&Adapter, Option<&Storage>, i64) -> Result<T, ApiError>,
     ) -> Result<T, String> {
         let (Some(prometheus), Some(adapter)) = (&self.prometheus, self.adapter()) else {
             return Err("metric not found".to_owned());
@@ -232,11 +272,8 @@ impl Simulation<'_> {
             ));
         }
         let (storage, at) = (prometheus.head.storage(), prometheus.known.epoch.unix(now));
-        let answer = ask(adapter, storage, at).map_err(|error| error.to_string())?;
-        if self.is_down(Component::Prometheus, now) {
-            return Err(NO_PROMETHEUS.to_owned());
-        }
-        Ok(answer)
+        let answers = !self.is_down(Component::Prometheus, now);
+        ask(adapter, Some(storage).filter(|_| answers), at).map_err(|error| error.to_string())
     }
 
     /// Says of the HPAs which of their metrics the adapter makes of samples over a window.
@@ -256,6 +293,7 @@ impl Simulation<'_> {
             let reads = adapter.query(one.0, one.1)?.reads();
             (reads.window > 0).then(|| MetricWindow {
                 metric: one.0.metric.to_owned(),
+                function: reads.function,
                 window: SimDuration::from_millis(reads.window),
                 interval: prometheus.interval,
             })
@@ -298,20 +336,23 @@ impl Simulation<'_> {
         object: &ObjectReference,
         now: SimTime,
     ) -> Result<i64, String> {
-        let kind = GroupResource::core(&object.kind.to_lowercase());
-        let kind = self
-            .adapter()
-            .and_then(|adapter| adapter.kinds.normalized(&kind).ok());
-        let Some(kind) = kind else {
-            let kind = &object.kind;
-            return Err(format!("no matches for kind \"{kind}\""));
+        let Some(kind) = self.adapter().map(|adapter| adapter.resource_of(object)) else {
+            return Err("metric not found".to_owned());
         };
-        let resource = format!("{kind}.custom.metrics.k8s.io {}", object.name);
+        let kind = kind?;
+        // The namespace is the HPA's own, whatever name is written.
+        let (namespace, name, resource) = if is_namespace(&kind) {
+            let resource = format!("metrics.custom.metrics.k8s.io {}", asked.metric);
+            ("", asked.namespace, resource)
+        } else {
+            let resource = format!("{kind}.custom.metrics.k8s.io {}", object.name);
+            (asked.namespace, object.name.as_str(), resource)
+        };
         let value = self.ask_adapter(&resource, now, |adapter, storage, at| {
-            let names = [object.name.clone()];
+            let names = [name.to_owned()];
             let objects = Objects {
                 kind: &kind,
-                namespace: if kind.is_root() { "" } else { asked.namespace },
+                namespace,
                 names: &names,
             };
             let selector = asked.requirements();

@@ -36,7 +36,7 @@ pub enum PrometheusEvent {
     /// The series of the target in this slot, which is gone, end.
     Retire(u32),
     /// The adapter lists the series that there are.
-    Relist,
+    Relist(u32),
     /// The group of rules of this place is evaluated.
     Rules(u32),
 }
@@ -260,7 +260,7 @@ impl Simulation<'_> {
         match event {
             PrometheusEvent::Scrape(slot) => self.scrape(slot, now),
             PrometheusEvent::Retire(slot) => self.retire_target(slot, now),
-            PrometheusEvent::Relist => self.relist_adapter(now),
+            PrometheusEvent::Relist(starts) => self.relist_adapter(starts, now),
             PrometheusEvent::Rules(group) => self.evaluate_rules(group, now),
         }
     }

@@ -124,6 +124,8 @@ pub struct ForecastRecord {
 pub struct MetricWindow {
     /// Label of the metric.
     pub metric: String,
+    /// PromQL's function of the samples in the window.
+    pub function: &'static str,
     /// Length of the window.
     pub window: SimDuration,
     /// From one sample of a series to the next.

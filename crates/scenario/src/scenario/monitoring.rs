@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::spec::Labels;
+use crate::prometheus::adapter::KindNames;
 use crate::prometheus::adapter::config::Config;
 use crate::prometheus::promql::Edition;
 use crate::prometheus::scrape::RuleGroup;
@@ -68,6 +69,8 @@ pub struct AdapterSpec {
     pub max_age: SimDuration,
     /// The window that the resource metrics API names, with `resourceRules`.
     pub resource_window: SimDuration,
+    /// The kinds of the cluster's CustomResourceDefinitions.
+    pub kinds: Vec<KindNames>,
 }
 
 impl Default for AdapterSpec {
@@ -79,6 +82,7 @@ impl Default for AdapterSpec {
             relist_interval: minute,
             max_age: minute,
             resource_window: SimDuration::ZERO,
+            kinds: Vec::new(),
         }
     }
 }

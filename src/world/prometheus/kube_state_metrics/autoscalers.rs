@@ -23,6 +23,12 @@ fn of_object(
     }
 }
 
+fn currents(h: &Seeing<'_>, out: &mut Samples<'_>) {
+    for metric in &h.of.current_metrics {
+        current(metric, out);
+    }
+}
+
 pub(super) const HORIZONTAL: &[Family<Status, HpaId>] = &[
     ("kube_horizontalpodautoscaler_info", |h, out| {
         of_object(h, out, |hpa, out| {
@@ -75,11 +81,12 @@ pub(super) const HORIZONTAL: &[Family<Status, HpaId>] = &[
     ),
     (
         "kube_horizontalpodautoscaler_status_target_metric",
-        |h, out| {
-            for metric in &h.of.current_metrics {
-                current(metric, out);
-            }
-        },
+        currents,
+    ),
+    // No kube-state-metrics has it; guides ask for it, and mean the one above.
+    (
+        "kube_horizontalpodautoscaler_status_current_metrics",
+        currents,
     ),
     (
         "kube_horizontalpodautoscaler_status_current_replicas",

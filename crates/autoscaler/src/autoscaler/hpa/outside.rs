@@ -48,7 +48,7 @@ impl Outside<'_> {
                 cause,
             }
         };
-        let ObjectReference { kind, name: of } = object;
+        let ObjectReference { kind, name: of, .. } = object;
         let values = custom(context, index).map_err(|text| {
             let namespace = namespace(context);
             fail(format!(

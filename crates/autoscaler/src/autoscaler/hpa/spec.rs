@@ -178,6 +178,8 @@ pub enum MetricSpec {
 /// The object that an Object metric describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectReference {
+    /// `apiVersion`; empty is the core group's.
+    pub api_version: String,
     /// `kind`.
     pub kind: String,
     /// `name`.

@@ -400,6 +400,7 @@ fn metric_of(case: &Value) -> MetricSpec {
             name,
             selector,
             object: ObjectReference {
+                api_version: String::new(),
                 kind: text(&custom["singleObject"]["Kind"]).to_owned(),
                 name: text(&custom["singleObject"]["Name"]).to_owned(),
             },

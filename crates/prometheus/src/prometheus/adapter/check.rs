@@ -18,7 +18,7 @@ pub struct RuleProblem {
 
 /// Checks a rule of the custom or of the external metrics API: its selector, its template, and that
 /// this makes a query, as far as that does not depend on what is asked for.
-pub fn check_rule(rule: &Rule, external: bool) -> Result<(), RuleProblem> {
+pub fn check_rule(rule: &Rule, external: bool, kinds: &Kinds) -> Result<(), RuleProblem> {
     let problem = |key, message: String, is_fatal| RuleProblem {
         key,
         message,
@@ -26,8 +26,7 @@ pub fn check_rule(rule: &Rule, external: bool) -> Result<(), RuleProblem> {
     };
     promql::selector(&rule.series_query)
         .map_err(|error| problem("seriesQuery", error.to_string(), true))?;
-    let kinds = Kinds::default();
-    let namer = Namer::new(rule, &kinds).map_err(|error| {
+    let namer = Namer::new(rule, kinds).map_err(|error| {
         let is_template = error.contains("metrics query template");
         let key = if is_template { "metricsQuery" } else { "" };
         problem(key, error, true)
@@ -36,7 +35,7 @@ pub fn check_rule(rule: &Rule, external: bool) -> Result<(), RuleProblem> {
         return Ok(());
     }
     let query = if external {
-        namer.external_query(&kinds, "x", "", &[])
+        namer.external_query(kinds, "x", "", &[])
     } else {
         let kind = GroupResource::core("pods");
         let names = ["x".to_owned()];
@@ -45,7 +44,7 @@ pub fn check_rule(rule: &Rule, external: bool) -> Result<(), RuleProblem> {
             namespace: "",
             names: &names,
         };
-        namer.query(&kinds, "x", objects, &[])
+        namer.query(kinds, "x", objects, &[])
     };
     let query = match query {
         Ok(query) => query,
@@ -70,7 +69,7 @@ mod tests {
     fn each_key_is_told_by_itself() {
         let told = |json: &str| {
             let rule: Rule = serde_json::from_str(json).unwrap();
-            check_rule(&rule, false).map_err(|one| (one.key, one.is_fatal))
+            check_rule(&rule, false, &Kinds::default()).map_err(|one| (one.key, one.is_fatal))
         };
         let rows = [
             (

@@ -23,7 +23,7 @@ use naming::Namer;
 pub use check::{RuleProblem, check_rule};
 pub use naming::Objects;
 pub use resource_metrics::{ResourceMetrics, Usage};
-pub use resources::Kinds;
+pub use resources::{KindNames, Kinds};
 pub use selector::{Operator, Requirement};
 
 /// How often the adapter relists, and how old a series may be then, where no flag says otherwise:
@@ -163,6 +163,12 @@ impl Adapter {
         Ok(())
     }
 
+    /// Forgets what was listed, as a restart does.
+    pub fn forget(&mut self) {
+        self.metrics.clear();
+        self.external.clear();
+    }
+
     /// The custom metrics that are known: kind, whether objects of it lie in a namespace, name.
     pub fn metrics(&self) -> impl Iterator<Item = (&GroupResource, bool, &str)> {
         self.metrics
@@ -176,10 +182,10 @@ impl Adapter {
     }
 
     /// A metric of the objects that a selector found: HPA metrics of type `Pods`. Objects without
-    /// a value are left out.
+    /// a value are left out. Here and below there is no storage while Prometheus does not answer.
     pub fn of_objects(
         &self,
-        storage: &Storage,
+        storage: Option<&Storage>,
         at: i64,
         metric: &str,
         objects: Objects,
@@ -201,7 +207,7 @@ impl Adapter {
     /// A metric of one object: HPA metrics of type `Object`.
     pub fn of_object(
         &self,
-        storage: &Storage,
+        storage: Option<&Storage>,
         at: i64,
         metric: &str,
         object: Objects,
@@ -221,7 +227,7 @@ impl Adapter {
     /// An external metric: HPA metrics of type `External`, whose values the HPA adds up.
     pub fn of_nothing(
         &self,
-        storage: &Storage,
+        storage: Option<&Storage>,
         at: i64,
         metric: &str,
         namespace: &str,
@@ -298,7 +304,7 @@ impl Adapter {
     /// Values by the object's name; of two of one name the later stays.
     fn values(
         &self,
-        storage: &Storage,
+        storage: Option<&Storage>,
         at: i64,
         metric: &str,
         objects: Objects,
@@ -346,10 +352,10 @@ fn list(rules: &[Namer], storage: &Storage, oldest: i64) -> Result<Vec<(usize, L
     Ok(listed)
 }
 
-/// A query's answer, or none where Prometheus answers with an error.
-fn ask(edition: Edition, query: &str, storage: &Storage, at: i64) -> Option<Value> {
+/// A query's answer, or none where Prometheus answers with an error or not at all.
+fn ask(edition: Edition, query: &str, storage: Option<&Storage>, at: i64) -> Option<Value> {
     let query = Query::parse(query).ok()?;
-    query.instant_of(edition, storage, at).ok()
+    query.instant_of(edition, storage?, at).ok()
 }
 
 /// Thousandths, the rest cut off, as a conversion of Go has it on amd64.

@@ -155,7 +155,7 @@ impl ResourceMetrics {
         let text = metrics_query
             .of_objects(&self.kinds, "", objects, &[], group_by)
             .map_err(|error| unable(format!("unable to construct query: {error}")))?;
-        let vector = match ask(self.edition, &text, storage, at) {
+        let vector = match ask(self.edition, &text, Some(storage), at) {
             Some(Value::Vector(vector)) => vector,
             Some(_) => {
                 let message = "invalid or empty value of non-vector type returned";

@@ -38,61 +38,78 @@ impl fmt::Display for GroupResource {
     }
 }
 
-/// The kinds that the API server knows: group, plural and singular.
-#[derive(Debug, Clone)]
-pub struct Kinds(Vec<(String, String, String)>);
+/// A kind of objects as a cluster has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KindNames {
+    /// Its API group; the core group's is empty.
+    pub group: String,
+    /// Its name in paths.
+    pub plural: String,
+    /// Its name for one object.
+    pub singular: String,
+    /// `kind` of its objects.
+    pub kind: String,
+}
 
-/// Kinds of every cluster that series have labels for.
+/// The kinds that the API server knows.
+#[derive(Debug, Clone)]
+pub struct Kinds(Vec<KindNames>);
+
+/// Kinds of every cluster that series have labels for: group, plural and kind.
 const BUILT_IN: &[(&str, &str, &str)] = &[
-    ("", "configmaps", "configmap"),
-    ("", "endpoints", "endpoints"),
-    ("", "events", "event"),
-    ("", "limitranges", "limitrange"),
-    ("", "namespaces", "namespace"),
-    ("", "nodes", "node"),
-    ("", "persistentvolumeclaims", "persistentvolumeclaim"),
-    ("", "persistentvolumes", "persistentvolume"),
-    ("", "pods", "pod"),
-    ("", "replicationcontrollers", "replicationcontroller"),
-    ("", "resourcequotas", "resourcequota"),
-    ("", "secrets", "secret"),
-    ("", "serviceaccounts", "serviceaccount"),
-    ("", "services", "service"),
-    ("apps", "controllerrevisions", "controllerrevision"),
-    ("apps", "daemonsets", "daemonset"),
-    ("apps", "deployments", "deployment"),
-    ("apps", "replicasets", "replicaset"),
-    ("apps", "statefulsets", "statefulset"),
+    ("", "configmaps", "ConfigMap"),
+    ("", "endpoints", "Endpoints"),
+    ("", "events", "Event"),
+    ("", "limitranges", "LimitRange"),
+    ("", "namespaces", "Namespace"),
+    ("", "nodes", "Node"),
+    ("", "persistentvolumeclaims", "PersistentVolumeClaim"),
+    ("", "persistentvolumes", "PersistentVolume"),
+    ("", "pods", "Pod"),
+    ("", "replicationcontrollers", "ReplicationController"),
+    ("", "resourcequotas", "ResourceQuota"),
+    ("", "secrets", "Secret"),
+    ("", "serviceaccounts", "ServiceAccount"),
+    ("", "services", "Service"),
+    ("apps", "controllerrevisions", "ControllerRevision"),
+    ("apps", "daemonsets", "DaemonSet"),
+    ("apps", "deployments", "Deployment"),
+    ("apps", "replicasets", "ReplicaSet"),
+    ("apps", "statefulsets", "StatefulSet"),
     (
         "autoscaling",
         "horizontalpodautoscalers",
-        "horizontalpodautoscaler",
+        "HorizontalPodAutoscaler",
     ),
-    ("batch", "cronjobs", "cronjob"),
-    ("batch", "jobs", "job"),
-    ("discovery.k8s.io", "endpointslices", "endpointslice"),
-    ("networking.k8s.io", "ingressclasses", "ingressclass"),
-    ("networking.k8s.io", "ingresses", "ingress"),
-    ("networking.k8s.io", "networkpolicies", "networkpolicy"),
-    ("policy", "poddisruptionbudgets", "poddisruptionbudget"),
-    ("scheduling.k8s.io", "priorityclasses", "priorityclass"),
-    ("storage.k8s.io", "storageclasses", "storageclass"),
+    ("batch", "cronjobs", "CronJob"),
+    ("batch", "jobs", "Job"),
+    ("discovery.k8s.io", "endpointslices", "EndpointSlice"),
+    ("networking.k8s.io", "ingressclasses", "IngressClass"),
+    ("networking.k8s.io", "ingresses", "Ingress"),
+    ("networking.k8s.io", "networkpolicies", "NetworkPolicy"),
+    ("policy", "poddisruptionbudgets", "PodDisruptionBudget"),
+    ("scheduling.k8s.io", "priorityclasses", "PriorityClass"),
+    ("storage.k8s.io", "storageclasses", "StorageClass"),
 ];
 
 impl Default for Kinds {
     fn default() -> Self {
-        let owned = |&(group, plural, singular): &(&str, &str, &str)| {
-            (group.to_owned(), plural.to_owned(), singular.to_owned())
+        let owned = |&(group, plural, kind): &(&str, &str, &str)| KindNames {
+            group: group.to_owned(),
+            plural: plural.to_owned(),
+            singular: kind.to_lowercase(),
+            kind: kind.to_owned(),
         };
         Self(BUILT_IN.iter().map(owned).collect())
     }
 }
 
 impl Kinds {
-    /// Adds a kind, for one of a CustomResourceDefinition.
-    pub fn add(&mut self, group: &str, plural: &str, singular: &str) {
-        let kind = (group.to_owned(), plural.to_owned(), singular.to_owned());
-        self.0.push(kind);
+    /// The kinds of every cluster, and those of CustomResourceDefinitions.
+    pub fn with(custom: &[KindNames]) -> Self {
+        let mut kinds = Self::default();
+        kinds.0.extend_from_slice(custom);
+        kinds
     }
 
     /// The kind as the API server names it; an empty group is any, a part of a group's beginning
@@ -100,26 +117,45 @@ impl Kinds {
     pub fn normalized(&self, kind: &GroupResource) -> Result<GroupResource, String> {
         let wanted = kind.resource.to_lowercase();
         let named = || {
-            self.0
-                .iter()
-                .filter(|(_, plural, singular)| *plural == wanted || *singular == wanted)
+            let is_named = |one: &&KindNames| one.plural == wanted || one.singular == wanted;
+            self.0.iter().filter(is_named)
         };
-        let exact = named().find(|(group, ..)| kind.group.is_empty() || *group == kind.group);
+        let exact = named().find(|one| kind.group.is_empty() || one.group == kind.group);
         exact
-            .or_else(|| named().find(|(group, ..)| group.starts_with(&kind.group)))
-            .map(|(group, plural, _)| GroupResource {
-                group: group.clone(),
-                resource: plural.clone(),
+            .or_else(|| named().find(|one| one.group.starts_with(&kind.group)))
+            .map(|one| GroupResource {
+                group: one.group.clone(),
+                resource: one.plural.clone(),
             })
             .ok_or_else(|| format!("no matches for {}/, Resource={wanted}", kind.group))
     }
 
+    /// The resource of objects of a group and kind, as the client of the custom metrics API maps
+    /// them (`qualResourceForKind`).
+    pub fn resource_of(&self, group: &str, kind: &str) -> Result<GroupResource, String> {
+        let found = self.0.iter();
+        let found = found.filter(|one| one.group == group && one.kind == kind);
+        let resource = found.map(|one| one.plural.clone()).next();
+        resource
+            .map(|resource| GroupResource {
+                group: group.to_owned(),
+                resource,
+            })
+            .ok_or_else(|| {
+                let dot = if group.is_empty() { "" } else { "." };
+                format!(
+                    "unable to map kind {kind}{dot}{group} to resource: no matches for kind {} in group {}",
+                    quoted(kind),
+                    quoted(group)
+                )
+            })
+    }
+
     fn singular(&self, kind: &GroupResource) -> String {
-        let found = self
-            .0
-            .iter()
-            .find(|(_, plural, singular)| *plural == kind.resource || *singular == kind.resource);
-        found.map_or_else(|| kind.resource.clone(), |(.., singular)| singular.clone())
+        let is_named =
+            |one: &&KindNames| one.plural == kind.resource || one.singular == kind.resource;
+        let found = self.0.iter().find(is_named);
+        found.map_or_else(|| kind.resource.clone(), |one| one.singular.clone())
     }
 }
 
@@ -251,6 +287,35 @@ impl LabelTemplate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kind_is_of_its_group_and_spelled_as_it_is() {
+        let model = KindNames {
+            group: "mlops.seldon.io".to_owned(),
+            plural: "models".to_owned(),
+            singular: "model".to_owned(),
+            kind: "Model".to_owned(),
+        };
+        let kinds = Kinds::with(&[model]);
+        let of =
+            |group: &str, kind: &str| kinds.resource_of(group, kind).map(|one| one.to_string());
+        assert_eq!(of("", "Service"), Ok("services".to_owned()));
+        assert_eq!(
+            of("mlops.seldon.io", "Model"),
+            Ok("models.mlops.seldon.io".to_owned())
+        );
+        let unknown = |kind: &str, of: &str, group: &str| {
+            Err(format!(
+                "unable to map kind {kind} to resource: no matches for kind \"{of}\" in group \"{group}\""
+            ))
+        };
+        assert_eq!(of("", "Ingress"), unknown("Ingress", "Ingress", ""));
+        assert_eq!(of("", "service"), unknown("service", "service", ""));
+        assert_eq!(
+            of("example.com", "Widget"),
+            unknown("Widget.example.com", "Widget", "example.com")
+        );
+    }
 
     fn mapping(template: &str, overrides: &[(&str, &str, &str)]) -> ResourceMapping {
         let kind = |&(label, group, resource): &(&str, &str, &str)| {

@@ -121,7 +121,13 @@ fn pods_have_their_rate_and_those_without_two_samples_are_left_out() {
         names: &pods,
     };
     let got = adapter
-        .of_objects(&storage, 600_000, "http_requests_per_second", objects, &[])
+        .of_objects(
+            Some(&storage),
+            600_000,
+            "http_requests_per_second",
+            objects,
+            &[],
+        )
         .unwrap();
     let metric = |name: &str, milli| ObjectMetric {
         name: name.to_owned(),
@@ -131,7 +137,13 @@ fn pods_have_their_rate_and_those_without_two_samples_are_left_out() {
     assert_eq!(got, [metric("api-0", 9_999), metric("api-1", 9_999)]);
     // 30 s after its start, two samples lie in the window of 2 minutes.
     let young = adapter
-        .of_objects(&storage, 317_000, "http_requests_per_second", objects, &[])
+        .of_objects(
+            Some(&storage),
+            317_000,
+            "http_requests_per_second",
+            objects,
+            &[],
+        )
         .unwrap();
     assert_eq!(young.len(), 2);
     assert!(young[1].milli < 2_000, "{young:?}");
@@ -151,7 +163,13 @@ fn the_edition_of_prometheus_decides_about_the_edges_of_windows() {
     };
     let young = |adapter: &Adapter| {
         // One sample of a window of two minutes lies on its left edge.
-        let found = adapter.of_objects(&storage, 435_000, "http_requests_per_second", objects, &[]);
+        let found = adapter.of_objects(
+            Some(&storage),
+            435_000,
+            "http_requests_per_second",
+            objects,
+            &[],
+        );
         found.unwrap()[0].milli
     };
     assert_eq!(young(&adapter), 10_000);
@@ -175,7 +193,13 @@ fn a_metric_is_unknown_until_a_relist_sees_it() {
         "the server could not find the metric http_requests_per_second for pods".to_owned(),
     );
     let ask = |adapter: &Adapter| {
-        adapter.of_objects(&storage, 600_000, "http_requests_per_second", objects, &[])
+        adapter.of_objects(
+            Some(&storage),
+            600_000,
+            "http_requests_per_second",
+            objects,
+            &[],
+        )
     };
     assert_eq!(ask(&adapter), Err(unknown.clone()));
     adapter.relist(&storage, 600_001).unwrap();
@@ -186,7 +210,13 @@ fn a_metric_is_unknown_until_a_relist_sees_it() {
         names: &[],
         ..objects
     };
-    let got = adapter.of_objects(&storage, 600_000, "http_requests_per_second", none, &[]);
+    let got = adapter.of_objects(
+        Some(&storage),
+        600_000,
+        "http_requests_per_second",
+        none,
+        &[],
+    );
     assert_eq!(got, Err(unknown));
 }
 
@@ -204,7 +234,7 @@ fn an_object_has_its_value_cut_to_thousandths() {
             namespace: "neurolake",
             names: &name,
         };
-        adapter.of_object(&storage, 600_000, "ingress_requests", object, &[])
+        adapter.of_object(Some(&storage), 600_000, "ingress_requests", object, &[])
     };
     assert_eq!(of("front").unwrap().milli, 12_345);
     assert_eq!(
@@ -218,7 +248,7 @@ fn external_metrics_are_vectors_or_scalars() {
     let (adapter, storage) = listed();
     let queue = Requirement::equals("queue", "default");
     let ask = |metric: &str, selector: &[Requirement]| {
-        adapter.of_nothing(&storage, 600_000, metric, "neurolake", selector)
+        adapter.of_nothing(Some(&storage), 600_000, metric, "neurolake", selector)
     };
     let got = ask("celery_queue_depth", &[queue]).unwrap();
     assert_eq!(got.len(), 1);
@@ -243,7 +273,7 @@ fn what_the_query_cannot_say_is_an_internal_error() {
         values: names(&["1"]),
     };
     let got = adapter.of_nothing(
-        &storage,
+        Some(&storage),
         600_000,
         "celery_queue_depth",
         "neurolake",
@@ -262,7 +292,13 @@ fn a_stale_series_has_no_value() {
     let id = storage.series(&labels);
     storage.append(id, 610_000, stale_marker()).unwrap();
     let queue = [Requirement::equals("queue", "default")];
-    let got = adapter.of_nothing(&storage, 610_000, "celery_queue_depth", "neurolake", &queue);
+    let got = adapter.of_nothing(
+        Some(&storage),
+        610_000,
+        "celery_queue_depth",
+        "neurolake",
+        &queue,
+    );
     assert_eq!(got, Ok(Vec::new()));
 }
 

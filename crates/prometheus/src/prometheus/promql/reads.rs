@@ -17,6 +17,8 @@ pub struct Reads {
     pub back: i64,
     /// Its longest window of samples, milliseconds; 0 if it looks at single ones.
     pub window: i64,
+    /// The function of the samples in that window.
+    pub function: &'static str,
 }
 
 impl Query {
@@ -77,9 +79,15 @@ impl Reads {
                 self.walk(&one.inner, back.saturating_add(one.step));
                 self.window = self.window.max(one.range);
             }
-            Expr::Call(_, arguments) => {
+            Expr::Call(function, arguments) => {
+                let longest = self.window;
                 for argument in arguments {
                     self.walk(argument, outer);
+                }
+                if let Function::Range(function) = function
+                    && self.window > longest
+                {
+                    self.function = function.name();
                 }
             }
             Expr::Aggregate {
@@ -132,8 +140,10 @@ mod tests {
         let rate = reads("sum(rate(a{b=\"c\"}[2m])) / topk(1, d offset 1h)");
         assert_eq!(rate.selectors.len(), 2);
         assert_eq!((rate.back, rate.window), (3_600_000 + LOOKBACK, 120_000));
+        assert_eq!((plain.function, rate.function), ("", "rate"));
         let nested = reads("max_over_time(rate(a[5m] offset 1m)[1h:30s])");
         assert_eq!(nested.back, 3_990_000 + LOOKBACK);
+        assert_eq!(nested.function, "max_over_time");
         assert_eq!(reads("a offset -5m").back, LOOKBACK);
         assert_eq!(reads("a @ 0").back, EVER);
         assert_eq!(reads("1 + vector(time())").selectors.len(), 0);

@@ -15,19 +15,57 @@ const FOLLOWS: f64 = 0.2;
 /// Samples that a correlation needs.
 const SAMPLES: f64 = 20.0;
 
-/// From this length on a window makes an HPA late.
+/// From this time on a metric makes an HPA late.
 const LONG: SimDuration = SimDuration::from_secs(60);
+
+/// When a metric over a window shows a step of the load, in words, and when all of it at the latest;
+/// none for a function that a step does not go through.
+///
+/// With a sample every I, the last one before the step is up to I old. It leaves a window W within W
+/// of the step and not before W - I; the two last samples are both of after the step within 2 I.
+fn shows(metric: &MetricWindow) -> Option<(String, SimDuration)> {
+    let (window, interval) = (metric.window, metric.interval);
+    let of_all = || {
+        format!(
+            "half of it after about {}, all of it after {} to {window}",
+            SimDuration(window.0 / 2),
+            window - interval.min(window),
+        )
+    };
+    let (text, all) = match metric.function {
+        "rate" | "increase" | "delta" | "deriv" => (of_all(), window),
+        "avg_over_time" | "sum_over_time" | "quantile_over_time" => (of_all(), window),
+        "irate" | "idelta" => {
+            let all = interval + interval;
+            (format!("all of it after {interval} to {all}"), all)
+        }
+        "max_over_time" => {
+            let earliest = window - interval.min(window);
+            let text =
+                format!("all of it if the load rises, after {earliest} to {window} if it falls");
+            (text, window)
+        }
+        _ => return None,
+    };
+    Some((text, all))
+}
 
 /// How late a metric over a window shows a step of the load, if there is one.
 pub(super) fn late(hpa: &HpaRecord, figures: Option<&HpaFigures>, label: &str) -> Option<Finding> {
-    let MetricWindow {
-        metric,
-        window,
-        interval,
-    } = hpa.windows.iter().max_by_key(|one| one.window)?;
-    if *window < LONG || hpa.load_steps.is_empty() {
+    let shown = hpa
+        .windows
+        .iter()
+        .filter_map(|one| Some((one, shows(one)?)));
+    let (of, (shown, all)) = shown.max_by_key(|(_, (_, all))| *all)?;
+    if all < LONG || hpa.load_steps.is_empty() {
         return None;
     }
+    let MetricWindow {
+        metric,
+        function,
+        window,
+        interval,
+    } = of;
     let [first, full, ..] = figures
         .map(|figures| figures.latencies.means)
         .unwrap_or_default();
@@ -40,13 +78,15 @@ pub(super) fn late(hpa: &HpaRecord, figures: Option<&HpaFigures>, label: &str) -
             full.value()
         )
     };
+    let advice = match *function {
+        "irate" | "idelta" => "Samples that are closer to one another react sooner",
+        _ => "A shorter window over samples that are closer to one another reacts sooner",
+    };
     Some(Finding {
         severity: Severity::Info,
         subject: format!("HorizontalPodAutoscaler/{label}"),
         text: format!(
-            "{metric} is a rate over {window} of samples every {interval}: a step of the load begins to show after up to {interval}, half of it after {half}, all of it after {window} to {all}.{decided} A shorter window over samples that are closer to one another reacts sooner",
-            half = SimDuration(window.0 / 2 + interval.0 / 2),
-            all = *window + *interval,
+            "{metric} is `{function}` over {window} of samples every {interval}: a step of the load begins to show after up to {interval}, {shown}.{decided} {advice}"
         ),
     })
 }

@@ -176,6 +176,7 @@ fn object(
         name,
         selector,
         object: ObjectReference {
+            api_version: described.api_version.clone().unwrap_or_default(),
             kind: described.kind.clone(),
             name: described.name.clone(),
         },

@@ -2,6 +2,7 @@
 //! against the manifests.
 
 mod actions;
+mod adapter;
 mod allowlist;
 mod calls;
 mod cluster_autoscaler;

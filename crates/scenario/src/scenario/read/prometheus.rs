@@ -1,21 +1,14 @@
-//! `[prometheus]` and the adapter's ConfigMap; recording rules are read in [`super::rules`].
-
-use serde::Deserialize as _;
+//! `[prometheus]`; its adapter is read in [`super::adapter`], recording rules in [`super::rules`].
 
 use super::allowlist::allowlist;
-use super::{dist, rules};
-use crate::kubectl::yaml;
-use crate::prometheus::adapter::config::{Config, Rule};
-use crate::prometheus::adapter::{Adapter, Kinds, ResourceMetrics, RuleProblem, check_rule};
+use super::{adapter, dist, rules};
 use crate::prometheus::promql::{self, Edition};
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::embedded;
 use crate::scenario::loaded::Document;
-use crate::scenario::manifest::{adapter_config, trigger_queries, version_and_kind};
+use crate::scenario::manifest::trigger_queries;
 use crate::scenario::model::{Component, Fault, FaultKind};
-use crate::scenario::monitoring::{AdapterSpec, PrometheusSpec};
-use crate::scenario::node::{Node, Span};
-use crate::scenario::object::to_json;
+use crate::scenario::monitoring::PrometheusSpec;
+use crate::scenario::node::Node;
 use crate::scenario::reader::{self, Reader, expected, wrong};
 use crate::sim::SimDuration;
 
@@ -52,42 +45,23 @@ pub(super) fn prometheus(
         table.ask(&["rule_files"]);
         for item in table.list("queries", diagnostics) {
             match query(item) {
-                Ok(query) => made.queries.push(query),
+                Ok(query) => {
+                    warn_of_alias(&query, item, diagnostics);
+                    made.queries.push(query);
+                }
                 Err(problem) => wrong("queries", item, problem, diagnostics),
             }
         }
         if let Some(node) = table.get("adapter") {
-            made.adapter = adapter(node, diagnostics);
+            made.adapter = adapter::stated(node, documents, diagnostics);
         }
         made.allowed_labels = allowlist("metric_labels_allowlist", &mut table, diagnostics);
         made.allowed_annotations =
             allowlist("metric_annotations_allowlist", &mut table, diagnostics);
         table.finish("`prometheus`", diagnostics);
     }
-    let mut configs = documents
-        .iter()
-        .filter_map(|document| adapter_config(&document.node));
-    if let Some(found) = configs.next() {
-        let stated = made.adapter.as_ref();
-        if stated.is_some_and(|adapter| adapter.config != Config::default()) {
-            let title = "the adapter has two configurations";
-            let label = "the other is in `[prometheus.adapter]`";
-            diagnostics.error(found.span, title, label);
-        }
-        if let Some(second) = configs.next() {
-            let title = "a second configuration of the Prometheus adapter";
-            diagnostics.error(second.span, title, "one adapter reads one of them");
-        }
-        if let Some(config) = of_config_map(found, diagnostics) {
-            let rules = config.resource_rules.as_ref();
-            made.adapter = Some(AdapterSpec {
-                resource_window: rules.map_or(SimDuration::ZERO, |one| window(&one.window)),
-                config,
-                ..made.adapter.unwrap_or_default()
-            });
-        }
-    }
-    warn_of_two_servers(made.adapter.as_ref(), documents, diagnostics);
+    made.adapter = adapter::of_documents(made.adapter, documents, diagnostics);
+    adapter::warn_of_two_servers(made.adapter.as_ref(), documents, diagnostics);
     let interval_of_rules = interval_of_rules.unwrap_or(EVALUATION_INTERVAL);
     made.rules.extend(rules::of_files(
         rule_files,
@@ -105,26 +79,17 @@ pub(super) fn prometheus(
     is_asked.then_some(made)
 }
 
-/// Warns of KEDA beside an adapter with external rules: one APIService names one of them.
-fn warn_of_two_servers(
-    adapter: Option<&AdapterSpec>,
-    documents: &[Document],
-    diagnostics: &mut Diagnostics,
-) {
-    if adapter.is_none_or(|adapter| adapter.config.external_rules.is_empty()) {
-        return;
-    }
-    let is_scaled = |one: &&Document| {
-        let (version, kind) = version_and_kind(&one.node);
-        version.starts_with("keda.sh/") && kind == "ScaledObject"
-    };
-    if let Some(scaled) = documents.iter().find(is_scaled) {
-        let title = "KEDA and the Prometheus adapter both serve external.metrics.k8s.io";
-        let label = "a cluster has one APIService for it, which names one of them";
-        let warning = diagnostics.warning(scaled.node.span.first(), title, label);
+/// What guides ask for, and no kube-state-metrics has.
+const ALIAS: &str = "kube_horizontalpodautoscaler_status_current_metrics";
+
+/// Warns of a series that only exists here.
+fn warn_of_alias(query: &str, item: &Node, diagnostics: &mut Diagnostics) {
+    if query.contains(ALIAS) {
+        let title = "kube-state-metrics has no such series";
+        let warning = diagnostics.warning(item.span, title, format!("`{ALIAS}`"));
         warning.help = Some(
-            "here each answers for its own metrics; in a cluster move the adapter's externalRules to \
-             triggers of KEDA of the type `prometheus`"
+            "here it is `kube_horizontalpodautoscaler_status_target_metric`, the one to ask a \
+             cluster for"
                 .to_owned(),
         );
     }
@@ -164,142 +129,9 @@ pub(super) fn warn_of_faults(
     }
 }
 
-fn interval(node: &Node) -> Result<SimDuration, String> {
+pub(super) fn interval(node: &Node) -> Result<SimDuration, String> {
     match reader::duration(node)? {
         length if length < SHORTEST => Err("at least 1s".to_owned()),
         length => Ok(length),
     }
-}
-
-/// `[prometheus.adapter]`.
-fn adapter(node: &Node, diagnostics: &mut Diagnostics) -> Option<AdapterSpec> {
-    let mut table = Reader::new(node, "`adapter`", diagnostics)?;
-    let mut made = AdapterSpec::default();
-    let relist = table.read("relist_interval", diagnostics, interval);
-    made.relist_interval = relist.unwrap_or(made.relist_interval);
-    made.max_age = made.relist_interval;
-    if let Some(max_age) = table.duration("max_age", diagnostics) {
-        if max_age < made.relist_interval {
-            let span = table.key_span("max_age");
-            let title = "the max-age must not be less than the relist interval";
-            let label = format!("at least {}", made.relist_interval);
-            diagnostics.error(span, title, label);
-        }
-        made.max_age = max_age;
-    }
-    for (key, rules) in [
-        ("rules", &mut made.config.rules),
-        ("external_rules", &mut made.config.external_rules),
-    ] {
-        for item in table.list(key, diagnostics) {
-            match serde_json::from_value::<Rule>(to_json(item)) {
-                Ok(rule) => {
-                    check(&rule, key == "external_rules", item, diagnostics);
-                    rules.push(rule);
-                }
-                Err(error) => wrong(key, item, error.to_string(), diagnostics),
-            }
-        }
-    }
-    table.finish("`adapter`", diagnostics);
-    Some(made)
-}
-
-/// The adapter's file in a ConfigMap. The API server takes any text; with one that the adapter
-/// refuses there is no adapter.
-fn of_config_map(node: &Node, diagnostics: &mut Diagnostics) -> Option<Config> {
-    let text = node.text().ok_or_else(|| expected("a text", node));
-    let json = match text.and_then(yaml::read) {
-        Ok(json) => json,
-        Err(error) => return refused(node.span.first(), error, diagnostics),
-    };
-    let mut is_refused = false;
-    for (key, external) in [("rules", false), ("externalRules", true)] {
-        let rules = json.get(key).and_then(serde_json::Value::as_array);
-        for (place, rule) in rules.into_iter().flatten().enumerate() {
-            let (place, found) = (place.to_string(), Rule::deserialize(rule));
-            let (path, problem) = match found {
-                Ok(rule) => match check_rule(&rule, external) {
-                    Ok(()) => continue,
-                    Err(problem) => ([key, &place, problem.key], problem),
-                },
-                Err(error) => {
-                    let message = error.to_string();
-                    let (key_of, is_fatal) = ("", true);
-                    let problem = RuleProblem {
-                        key: key_of,
-                        message,
-                        is_fatal,
-                    };
-                    ([key, &place, ""], problem)
-                }
-            };
-            let span = embedded::find(&diagnostics.files, node, &path);
-            if problem.is_fatal {
-                is_refused = true;
-                let _ = refused(span, problem.message, diagnostics);
-            } else {
-                let title = "a rule of the adapter makes metrics without values";
-                let warning = diagnostics.warning(span, title, problem.message);
-                warning.help = Some(ASKED_IN_VAIN.to_owned());
-            }
-        }
-    }
-    if is_refused {
-        return None;
-    }
-    let config = serde_json::from_value(json).map_err(|error| error.to_string());
-    match config.and_then(|config| startable(&config).map(|()| config)) {
-        Ok(config) => Some(config),
-        Err(error) => refused(node.span.first(), error, diagnostics),
-    }
-}
-
-const ASKED_IN_VAIN: &str = "an HPA that asks for one is told `unable to fetch metrics`";
-
-/// There is no adapter, for this reason.
-fn refused(span: Span, error: String, diagnostics: &mut Diagnostics) -> Option<Config> {
-    let title = "the adapter does not start with this configuration";
-    diagnostics.warning(span, title, error).help =
-        Some("HPAs get none of the adapter's metrics".to_owned());
-    None
-}
-
-/// Whether the adapter starts with what is not in single rules.
-fn startable(config: &Config) -> Result<(), String> {
-    Adapter::new(config, Kinds::default())?;
-    if let Some(rules) = &config.resource_rules {
-        ResourceMetrics::new(rules, Kinds::default())?;
-        let window = rules.window.as_str();
-        if !window.is_empty() && window.parse::<SimDuration>().is_err() {
-            return Err(format!("not a valid duration string: {window:?}"));
-        }
-    }
-    Ok(())
-}
-
-/// A duration as Prometheus writes it; nothing is none.
-fn window(text: &str) -> SimDuration {
-    text.parse().unwrap_or_default()
-}
-
-/// What is wrong with a rule of `[prometheus.adapter]`.
-fn check(rule: &Rule, external: bool, item: &Node, diagnostics: &mut Diagnostics) {
-    let Err(problem) = check_rule(rule, external) else {
-        return;
-    };
-    let key = item.get(problem.key).unwrap_or(item);
-    let (title, help) = match problem.key {
-        "seriesQuery" => (
-            format!("`seriesQuery` is no selector: {}", rule.series_query),
-            "write for example `http_requests_total{namespace!=\"\",pod!=\"\"}`",
-        ),
-        _ if problem.is_fatal => (
-            "the adapter does not start with this rule".to_owned(),
-            "rules are those of the adapter's `config.yaml`",
-        ),
-        _ => ("`metricsQuery` makes no query".to_owned(), ASKED_IN_VAIN),
-    };
-    let error = diagnostics.error(key.span, title, problem.message);
-    error.help = Some(help.to_owned());
 }

@@ -65,6 +65,33 @@ pub(super) enum RangeFunction {
     Present,
 }
 
+impl RangeFunction {
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Increase => "increase",
+            Self::Delta => "delta",
+            Self::Irate => "irate",
+            Self::Idelta => "idelta",
+            Self::Deriv => "deriv",
+            Self::PredictLinear => "predict_linear",
+            Self::Changes => "changes",
+            Self::Resets => "resets",
+            Self::Avg => "avg_over_time",
+            Self::Min => "min_over_time",
+            Self::Max => "max_over_time",
+            Self::Sum => "sum_over_time",
+            Self::Count => "count_over_time",
+            Self::Quantile => "quantile_over_time",
+            Self::Stddev => "stddev_over_time",
+            Self::Stdvar => "stdvar_over_time",
+            Self::Last => "last_over_time",
+            Self::Present => "present_over_time",
+        }
+    }
+}
+
 impl Function {
     /// The function of this name, unless it is outside of what is evaluated here.
     pub(super) fn named(name: &str) -> Option<Self> {
