@@ -85,8 +85,8 @@ impl Simulation<'_> {
             self.note_progress(change, id, now);
         }
         self.tell_controllers(change, now);
-        if self.rollouts_waiting > 0 {
-            self.look_at_rollouts(change, now);
+        if self.watching > 0 {
+            self.look_again(change, now);
         }
     }
 

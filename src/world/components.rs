@@ -87,7 +87,7 @@ impl Simulation<'_> {
             Event::DeleteWorkload(index) => self.delete_workload(index as usize, now),
             Event::Action(index) => self.act_planned(index as usize, now),
             Event::Drain(index) => self.continue_drain(index as usize, now),
-            Event::RolloutTimeout(index) => self.rollout_timed_out(index as usize, now),
+            Event::WatchTimeout(index) => self.watch_timed_out(index as usize, now),
             Event::Cloud(event) => self.handle_cloud(event, now),
             Event::ClusterAutoscaler(event) => self.handle_cluster_autoscaler(event, now),
             Event::Karpenter(event) => self.handle_karpenter(event, now),

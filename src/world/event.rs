@@ -56,7 +56,7 @@ pub enum Event {
     /// The drain of this index asks again.
     Drain(u32),
     /// The time of the `rollout status` of this index is over.
-    RolloutTimeout(u32),
+    WatchTimeout(u32),
     /// In the cloud that the nodes come from.
     Cloud(cloud::Event),
     /// For the Cluster Autoscaler.

@@ -10,6 +10,7 @@ mod autoscale;
 mod build;
 mod carry;
 mod cluster_autoscaler;
+mod command_watch;
 mod components;
 mod drain;
 mod event;
@@ -23,7 +24,7 @@ mod node_waits;
 mod pods;
 mod prometheus;
 mod requests;
-mod rollout_watch;
+
 mod sample;
 mod spot;
 mod start;
@@ -173,8 +174,8 @@ pub struct Simulation<'s> {
     /// `kubectl drain`s that wait for pods; none where they have ended.
     drains: Vec<Option<drain::Draining>>,
     /// Commands that wait for roll-outs; none where they have ended.
-    rollouts: Vec<Option<rollout_watch::Waiting>>,
-    rollouts_waiting: usize,
+    watches: Vec<Option<command_watch::Waiting>>,
+    watching: usize,
     /// The pod of each server, by slot.
     server_pods: Vec<Option<PodId>>,
     /// Servers that are gone and that kube-proxy may not have forgotten yet, with their pods.

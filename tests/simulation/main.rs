@@ -31,6 +31,7 @@ mod keda_jobs;
 mod keda_queues;
 mod keda_rules;
 mod load_reports;
+mod looking_commands;
 mod metrics_delays;
 mod money;
 mod node_commands;

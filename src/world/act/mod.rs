@@ -2,14 +2,16 @@
 //! carried to the store.
 
 mod changes;
+mod get;
 mod jobs;
 mod pods;
 mod rollout;
 mod targets;
+mod wait;
 
 use serde_json::Value;
 
-use super::rollout_watch::Asked;
+use super::command_watch::Asked;
 use super::{Event, Simulation};
 use crate::kubectl::command::{Command, CommandLine, Metadata, ParseError, RolloutAction, parse};
 use crate::kubectl::patch::Message;
@@ -128,14 +130,14 @@ impl Simulation<'_> {
                     timeout,
                     revision,
                 } => {
-                    let asked = Asked {
+                    let asked = Asked::Rollout {
                         revision: revision.unwrap_or(0),
                         watch,
                         timeout,
                     };
                     let targets = self.targets(&command.targets, line, documents).into();
                     let action = self.recorder.recording.actions.len();
-                    self.watch_rollouts(targets, asked, action, printed, now);
+                    self.wait_for_targets(targets, asked, action, printed, now);
                 }
                 RolloutAction::History { revision } => {
                     for target in self.targets(&command.targets, line, documents) {
@@ -170,7 +172,9 @@ impl Simulation<'_> {
                 let names = nodes.into_iter().map(|node| node.name).collect();
                 self.drain(names, command, line.dry_run, printed, now);
             }
-            Command::Get(_) | Command::Describe(_) | Command::Top(_) | Command::Wait(_) => {}
+            Command::Get(command) => self.get(command, line, documents, printed),
+            Command::Describe(_) | Command::Top(_) => {}
+            Command::Wait(command) => self.wait(command, line, documents, printed, now),
             Command::CreateJob(command) => self.create_job(command, line, printed, now),
             Command::Taint(command) => {
                 self.change_all(&command.nodes, line, documents, printed, now);

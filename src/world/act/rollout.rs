@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Printed;
 use super::targets::Target;
-use crate::api::{ObjectId, PodTemplate, Revision, Write};
+use crate::api::{Kind as StoreKind, ObjectId, PodTemplate, Revision, Write};
 use crate::controller::daemonset::adapter::on_nodes;
 use crate::controller::deployment::{self, rollout_undo};
 use crate::controller::rollout_status::{self, RolloutStatus, RolloutStatusError};
@@ -24,7 +24,15 @@ type Undone = Result<Result<Arc<PodTemplate>, String>, String>;
 impl Simulation<'_> {
     pub(in crate::world) fn target_object(&self, target: &Target) -> Option<ObjectId> {
         let (kind, namespace, name) = target.key();
-        self.store.find(kind_in_store(kind)?, namespace, name)
+        let kind = match kind {
+            "Pod" => {
+                let found = self.find_pod(namespace, name);
+                return found.map(|(id, _)| ObjectId::Pod(id));
+            }
+            "Node" => StoreKind::Node,
+            other => kind_in_store(other)?,
+        };
+        self.store.find(kind, namespace, name)
     }
 
     /// `rollout undo`: the template of an earlier revision.

@@ -81,7 +81,12 @@ impl Simulation<'_> {
     }
 
     /// Namespaces and names of all objects of a kind.
-    fn names_of(&self, kind: &Kind, namespace: &str, all: bool) -> Vec<(String, String)> {
+    pub(super) fn names_of(
+        &self,
+        kind: &Kind,
+        namespace: &str,
+        all: bool,
+    ) -> Vec<(String, String)> {
         let fits = |of: &str| all || of == namespace;
         if kind.kind == "Pod" {
             let pods = self.store.pods().filter(|(_, pod)| !pod.removed);
@@ -184,7 +189,7 @@ impl Simulation<'_> {
         live.is_some_and(|live| live["metadata"]["annotations"][LAST_APPLIED].is_string())
     }
 
-    fn clock(&self) -> Clock {
+    pub(in crate::world) fn clock(&self) -> Clock {
         Clock {
             calendar: self.scenario.controllers.vpa.clock,
             now: self.now(),

@@ -203,6 +203,9 @@ pub(super) fn is_object(document: &Node, diagnostics: &mut Diagnostics) -> bool 
     false
 }
 
+/// Kinds of the Prometheus operator that say what is scraped, and how often.
+const SCRAPE_SETTINGS: [&str; 3] = ["PodMonitor", "Prometheus", "ServiceMonitor"];
+
 /// Objects of kinds that are not read.
 #[derive(Default)]
 pub(super) struct Others(Vec<(String, Span)>);
@@ -261,6 +264,11 @@ impl Others {
             warning.help = Some(
                 "in a cluster, an HPA measures such a pod, too, if the selector of its target \
                  matches it"
+                    .to_owned(),
+            );
+        } else if names.iter().any(|name| SCRAPE_SETTINGS.contains(name)) {
+            warning.help = Some(
+                "pods of each `[[service]]` are scraped, as often as `[prometheus] scrape_interval` says"
                     .to_owned(),
             );
         }

@@ -1,0 +1,161 @@
+//! `kubectl get` while the cluster runs: what is there now, printed as kubectl prints it.
+
+use serde_json::Value;
+
+use super::Printed;
+use super::targets::Target;
+use crate::api::Kind as StoreKind;
+use crate::kubectl::command::{CommandLine, Get, Output, Targets};
+use crate::kubectl::kind::Kind;
+use crate::kubectl::print::{
+    TableOptions, Timestamp, as_json, as_names, as_yaml, nothing_found, sort_by, table,
+};
+use crate::world::Simulation;
+use crate::world::manifests::kind_in_store;
+
+/// Objects of one kind that are printed together.
+type Group = (&'static Kind, Vec<Value>);
+
+/// The kind in the store; pods and nodes besides what manifests hold.
+fn stored(kind: &str) -> Option<StoreKind> {
+    match kind {
+        "Pod" => Some(StoreKind::Pod),
+        "Node" => Some(StoreKind::Node),
+        other => kind_in_store(other),
+    }
+}
+
+impl Simulation<'_> {
+    /// `get`; a watch prints what it begins with.
+    pub(super) fn get(
+        &self,
+        command: &Get,
+        line: &CommandLine,
+        documents: &[Value],
+        printed: &mut Printed,
+    ) {
+        let mut missing = Vec::new();
+        let mut groups: Vec<Group> = match &command.targets {
+            Targets::Selected(selection) => {
+                let kinds = selection.kinds.iter();
+                let list = |kind: &&'static Kind| {
+                    let objects = self.list(kind, line).into_iter();
+                    let selected = objects.filter(|object| selection.selects(object));
+                    (*kind, selected.collect())
+                };
+                kinds.map(list).collect()
+            }
+            named => {
+                let mut groups: Vec<Group> = Vec::new();
+                for target in self.targets(named, line, documents) {
+                    match (self.as_it_is(&target), groups.last_mut()) {
+                        (None, _) => missing.push(target.not_found()),
+                        (Some(object), Some((kind, objects))) if *kind == target.kind => {
+                            objects.push(object);
+                        }
+                        (Some(object), _) => groups.push((target.kind, vec![object])),
+                    }
+                }
+                groups
+            }
+        };
+        groups.retain(|(_, objects)| !objects.is_empty());
+        if let Some(path) = &command.sort_by {
+            groups
+                .iter_mut()
+                .for_each(|(_, objects)| sort_by(objects, path));
+        }
+        let is_named = matches!(command.targets, Targets::Named(_));
+        if groups.is_empty() && missing.is_empty() && !command.ignore_not_found {
+            let namespace = line.namespace.as_ref().unwrap_or(&self.scenario.namespace);
+            let is_of_one = !line.all_namespaces && self.is_namespaced(&command.targets);
+            printed.out(nothing_found(is_of_one.then_some(namespace.as_str())));
+        }
+        if let Some(text) = self.text(&groups, command, line, is_named, printed) {
+            text.lines().for_each(|line| printed.out(line.trim_end()));
+        }
+        if !command.ignore_not_found {
+            missing.into_iter().for_each(|text| printed.error(text));
+        }
+    }
+
+    fn text(
+        &self,
+        groups: &[Group],
+        command: &Get,
+        line: &CommandLine,
+        is_named: bool,
+        printed: &mut Printed,
+    ) -> Option<String> {
+        let all = || -> Vec<Value> {
+            let objects = groups.iter().flat_map(|(_, objects)| objects);
+            objects.cloned().collect()
+        };
+        let of_each = |print: &dyn Fn(&Group) -> String, between: &str| {
+            let texts: Vec<String> = groups.iter().map(print).collect();
+            texts.join(between)
+        };
+        let is_one = is_named && all().len() == 1;
+        Some(match &line.output {
+            _ if groups.is_empty() => return None,
+            None | Some(Output::Wide) => {
+                let options = TableOptions {
+                    wide: line.output.is_some(),
+                    with_namespace: line.all_namespaces,
+                    with_kind: command.show_kind,
+                    show_labels: command.show_labels,
+                    label_columns: command.label_columns.clone(),
+                };
+                let clock = self.clock();
+                let now = Timestamp(clock.calendar.unix_start * 1_000_000_000 + clock.now.0);
+                let print = |(kind, objects): &Group| {
+                    table(kind, objects, &options, now).text(command.no_headers)
+                };
+                of_each(&print, "\n")
+            }
+            Some(Output::Name) => of_each(&|(kind, objects)| as_names(kind, objects), ""),
+            Some(Output::Yaml) => as_yaml(&all(), is_one),
+            Some(Output::Json) => as_json(&all(), is_one),
+            Some(Output::JsonPath(_)) => {
+                printed.error("error: -o jsonpath is not simulated");
+                return None;
+            }
+        })
+    }
+
+    fn is_namespaced(&self, targets: &Targets) -> bool {
+        match targets {
+            Targets::Selected(selection) => selection.kinds.iter().any(|kind| kind.namespaced),
+            _ => true,
+        }
+    }
+
+    /// The objects of a kind in the namespace of the command, or in all of them.
+    fn list(&self, kind: &'static Kind, line: &CommandLine) -> Vec<Value> {
+        let default = &self.scenario.namespace;
+        let namespace = line.namespace.as_ref().unwrap_or(default).as_str();
+        let is_any = line.all_namespaces || !kind.namespaced;
+        match stored(kind.kind) {
+            Some(of) => {
+                let namespace = (!is_any).then_some(namespace);
+                self.store.list(of, namespace, self.clock())
+            }
+            None => {
+                let names = self.names_of(kind, if is_any { "" } else { namespace }, is_any);
+                let live = |(of, name): (String, String)| self.live((kind.kind, &of, &name));
+                names.into_iter().filter_map(live).collect()
+            }
+        }
+    }
+
+    /// An object as it is now.
+    fn as_it_is(&self, target: &Target) -> Option<Value> {
+        let (kind, namespace, name) = target.key();
+        if stored(kind).is_none() {
+            return self.live(target.key());
+        }
+        let id = self.target_object(target)?;
+        debug_assert!(!name.is_empty() && (namespace.is_empty() != target.kind.namespaced));
+        self.store.view(id, self.clock())
+    }
+}
