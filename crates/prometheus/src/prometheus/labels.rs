@@ -206,14 +206,37 @@ impl Matcher {
 
     /// `name=~"pattern"`; the pattern covers the whole value.
     pub fn matching(name: impl Into<String>, pattern: &str) -> Result<Self, re2::BadPattern> {
-        let compiled = Comparison::Matches(Pattern::anchored(pattern)?);
-        Ok(Self::of(name, pattern, compiled))
+        Ok(Self::of_pattern(
+            name,
+            pattern,
+            Pattern::anchored(pattern)?,
+            true,
+        ))
     }
 
     /// `name!~"pattern"`.
     pub fn matching_not(name: impl Into<String>, pattern: &str) -> Result<Self, re2::BadPattern> {
-        let compiled = Comparison::MatchesNot(Pattern::anchored(pattern)?);
-        Ok(Self::of(name, pattern, compiled))
+        Ok(Self::of_pattern(
+            name,
+            pattern,
+            Pattern::anchored(pattern)?,
+            false,
+        ))
+    }
+
+    /// A pattern that was compiled, which the value has to match or must not.
+    pub fn of_pattern(
+        name: impl Into<String>,
+        text: &str,
+        pattern: Pattern,
+        matches: bool,
+    ) -> Self {
+        let comparison = if matches {
+            Comparison::Matches(pattern)
+        } else {
+            Comparison::MatchesNot(pattern)
+        };
+        Self::of(name, text, comparison)
     }
 
     fn of(name: impl Into<String>, value: impl Into<String>, comparison: Comparison) -> Self {

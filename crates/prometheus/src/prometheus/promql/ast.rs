@@ -153,6 +153,8 @@ pub(super) enum Expr {
     },
     Binary(Box<Binary>),
     Negate(Box<Expr>),
+    /// With a `+`, which leaves it as it is but is no selector.
+    Plus(Box<Expr>),
 }
 
 impl Expr {
@@ -171,7 +173,7 @@ impl Expr {
             Self::Vector(_) | Self::Aggregate { .. } => Kind::Vector,
             Self::Matrix(..) | Self::Subquery(_) => Kind::Matrix,
             Self::Call(function, _) => function.kind(),
-            Self::Negate(inner) => inner.kind(),
+            Self::Negate(inner) | Self::Plus(inner) => inner.kind(),
             Self::Binary(binary) => match (binary.left.kind(), binary.right.kind()) {
                 (Kind::Scalar, Kind::Scalar) => Kind::Scalar,
                 _ => Kind::Vector,

@@ -1,7 +1,7 @@
 //! Evaluation at one instant, and at each step of a subquery.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
@@ -34,6 +34,8 @@ pub(super) fn instant(
         edition,
         query_time: at,
         selected: RefCell::default(),
+        depth: Cell::new(0),
+        sources: RefCell::default(),
     };
     Ok(match expression.kind() {
         Kind::Text => match expression {
@@ -70,6 +72,10 @@ pub(super) struct Evaluator<'a> {
     query_time: i64,
     /// The series of each selector, by its address: found once per query.
     selected: RefCell<FxHashMap<usize, Vec<&'a Series>>>,
+    /// How many subqueries are being stepped through.
+    depth: Cell<usize>,
+    /// In subqueries, which series became which, by the address of the expression that they are of.
+    sources: RefCell<FxHashMap<usize, FxHashMap<Labels, Labels>>>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -78,6 +84,7 @@ impl<'a> Evaluator<'a> {
         match expression {
             Expr::Number(number) => Ok(*number),
             Expr::Negate(inner) => Ok(-self.scalar(inner, at)?),
+            Expr::Plus(inner) => self.scalar(inner, at),
             Expr::Binary(binary) => {
                 let (left, right) = (
                     self.scalar(&binary.left, at)?,
@@ -103,11 +110,17 @@ impl<'a> Evaluator<'a> {
             Expr::Negate(inner) => {
                 let mut vector = self.vector(inner, at)?;
                 for sample in &mut vector {
-                    sample.labels = sample.labels.drop_metadata();
+                    let labels = sample.labels.drop_metadata();
+                    // Edition 3 has steps of several series as one.
+                    if self.edition == Edition::Two {
+                        self.only_source(inner, &sample.labels, &labels)?;
+                    }
+                    sample.labels = labels;
                     sample.value = -sample.value;
                 }
                 distinct(vector)
             }
+            Expr::Plus(inner) => self.vector(inner, at),
             Expr::Call(function, arguments) => {
                 distinct(functions::vector(self, *function, arguments, at)?)
             }
@@ -189,6 +202,27 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    /// Refuses two series of an expression that become one, even at different steps of a subquery.
+    pub(super) fn only_source(
+        &self,
+        expression: &Expr,
+        source: &Labels,
+        result: &Labels,
+    ) -> Result<(), EvalError> {
+        if self.depth.get() == 0 {
+            return Ok(());
+        }
+        let address = std::ptr::from_ref(expression).addr();
+        let mut sources = self.sources.borrow_mut();
+        let of_expression = sources.entry(address).or_default();
+        let first = of_expression.entry(result.clone());
+        if first.or_insert_with(|| source.clone()) == source {
+            Ok(())
+        } else {
+            Err(same_labels())
+        }
+    }
+
     /// The inner expression at each multiple of the step in the range.
     fn subquery(&self, subquery: &Subquery, at: i64) -> Result<Vec<Range<'a>>, EvalError> {
         let end = self.reference(subquery.when, at);
@@ -207,6 +241,7 @@ impl<'a> Evaluator<'a> {
                     .to_owned(),
             ));
         }
+        self.depth.set(self.depth.get() + 1);
         let mut rows: IndexMap<Labels, Vec<Point>> = IndexMap::new();
         while step <= end {
             if subquery.inner.kind() == Kind::Scalar {
@@ -224,6 +259,7 @@ impl<'a> Evaluator<'a> {
             }
             step += subquery.step;
         }
+        self.depth.set(self.depth.get() - 1);
         let ranges = rows.into_iter().map(|(labels, points)| Range {
             labels,
             points: Cow::Owned(points),
@@ -248,9 +284,11 @@ pub(super) fn distinct(vector: Vec<Sample>) -> Result<Vec<Sample>, EvalError> {
     if vector.iter().all(|sample| seen.insert(&sample.labels)) {
         return Ok(vector);
     }
-    Err(EvalError(
-        "vector cannot contain metrics with the same labelset".to_owned(),
-    ))
+    Err(same_labels())
+}
+
+fn same_labels() -> EvalError {
+    EvalError("vector cannot contain metrics with the same labelset".to_owned())
 }
 
 impl Function {

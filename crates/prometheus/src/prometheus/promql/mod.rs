@@ -15,6 +15,8 @@ mod histogram;
 mod plan;
 mod rate;
 mod reads;
+mod spelled;
+mod token;
 
 use super::labels::{Labels, Matcher};
 use super::storage::{Point, Storage};
@@ -43,8 +45,9 @@ pub enum Edition {
 pub fn selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
     match plan::plan(text)? {
         ast::Expr::Vector(selector) => Ok(selector.matchers),
-        _ => Err(ParseError::new(
-            1,
+        _ => Err(ParseError::at(
+            text,
+            0,
             "unexpected expression, expected a series selector",
         )),
     }
@@ -192,7 +195,7 @@ mod tests {
                 "sum(limitk(2, x))",
                 "1:5: parse error: limitk() is not supported",
             ),
-            ("x{a=~\"[\"}", "1:6: parse error: "),
+            ("x{a=~\"[\"}", "1:3: parse error: error parsing regexp: "),
             ("rate(x)", "1:1: parse error: expected type matrix"),
         ] {
             let got = ask(query, 0);
@@ -202,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_is_not_evaluated_here_is_no_mistake_of_the_query() {
-        let unsupported = |query| Query::parse(query).unwrap_err().is_unsupported;
+        let unsupported = |query: &str| Query::parse(query).unwrap_err().is_unsupported;
         assert!(unsupported("1 + info(x)") && unsupported("sum(limitk(2, x))"));
         assert!(!unsupported("foo(x)") && !unsupported("sum(x") && !unsupported("x[0s]"));
     }
@@ -253,5 +256,195 @@ mod tests {
             ),
             "vector cannot contain metrics with the same labelset"
         );
+    }
+
+    /// The line, column and message, or the answer.
+    fn check(rows: &[(&str, &str)]) {
+        for (query, expected) in rows {
+            assert_eq!(&ask(query, 300_000), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_those_of_go() {
+        check(&[
+            (r#"count(requests_total{pod=~"\\x{61}|\\142"})"#, "{} 2"),
+            (
+                r#"count(requests_total{pod!~`[[a]`, job=~"\\Qapi\\E"})"#,
+                "{} 1",
+            ),
+            (r#"count({__name__=~"requests_.*", pod!~".*"})"#, ""),
+            (
+                r#"x + y{a="b", pod=~"a**"}"#,
+                "1:14: parse error: error parsing regexp: invalid nested repetition operator: `**`",
+            ),
+            (
+                r#"{pod=~".*"}"#,
+                "1:1: parse error: vector selector must contain at least one non-empty matcher",
+            ),
+            (
+                r#"x{pod=~"("} + ("#,
+                "1:3: parse error: error parsing regexp: missing closing ): `(`",
+            ),
+            (
+                r#"count(label_replace(requests_total, "pod", "x$1$", "pod", "a)(.*"))"#,
+                "{} 2",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn durations_of_nothing_are_numbers_and_offsets_but_no_ranges() {
+        check(&[
+            ("sum(requests_total offset 0s) * 0s", "{} 0"),
+            ("1h - 1h + 0ms", "0"),
+            ("5000000000ms", "5000000"),
+            ("x[0s]", "1:3: parse error: duration must be greater than 0"),
+            (
+                "x[5m:0]",
+                "1:6: parse error: duration must be greater than 0",
+            ),
+            ("x[300y]", "1:3: parse error: duration out of range"),
+            ("x offset 1e10", "1:10: parse error: duration out of range"),
+            ("x offset -1e10", "1:10: parse error: duration out of range"),
+            (
+                "1m1h",
+                "1:1: parse error: not a valid duration string: \"1m1h\"",
+            ),
+            (
+                "y + x[1m] @ -1e19",
+                "1:5: parse error: timestamp out of bounds for @ modifier: -10000000000000000000.000000",
+            ),
+            (
+                "x @ Inf",
+                "1:1: parse error: timestamp out of bounds for @ modifier: +Inf",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn numbers_have_underscores_and_names_are_what_the_parser_reserves() {
+        check(&[
+            ("1_000 + 0x_F + 010 + 1e0_1", "1033"),
+            ("-1e-3 ^ 2 * -Inf", "inf"),
+            (
+                "count by (anchored) (smoothed or step or requests_total)",
+                "{} 2",
+            ),
+            ("anchored{smoothed=\"a\"} + on(step) smoothed", ""),
+            (
+                "sum(x[5m] anchored)",
+                "1:5: parse error: anchored modifier is experimental and not enabled",
+            ),
+            (
+                "y + x offset 1m offset 2m",
+                "1:5: parse error: offset may not be set multiple times",
+            ),
+            (
+                "sum(x{a=\"b\"}[1m] @ 5 offset 1m @ 2)",
+                "1:5: parse error: @ <timestamp> may not be set multiple times",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_plus_changes_nothing_but_what_is_a_selector() {
+        check(&[
+            ("sum(+requests_total) + +1 - -1", "{} 1202"),
+            ("max(timestamp(requests_total @ 10))", "{} 0"),
+            ("max(timestamp(+requests_total @ 10))", "{} 300"),
+            ("absent(no{a=\"b\"})", "{a=\"b\"} 1"),
+            ("absent(+no{a=\"b\"})", "{} 1"),
+            (
+                "requests_total * on(pod) +requests_total * 0 and on(pod) -requests_total{pod=\"a\"}",
+                "{pod=\"a\"} 0",
+            ),
+            (
+                "1 + +x[5m]",
+                "1:5: parse error: unary expression only allowed on expressions of type scalar or \
+                 instant vector, got \"range vector\"",
+            ),
+            (
+                "-\"a\"",
+                "1:1: parse error: unary expression only allowed on expressions of type scalar or \
+                 instant vector, got \"string\"",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_mistake_is_counted_from_its_line() {
+        check(&[
+            (
+                "sum(\n  rate(x[0s])\n)",
+                "2:10: parse error: duration must be greater than 0",
+            ),
+            (
+                "1 +\n\n x{a=~\"é[\"}",
+                "3:4: parse error: error parsing regexp: missing closing ]: `[`",
+            ),
+            (
+                "\"é\" == [",
+                "1:10: parse error: unexpected end of input inside brackets",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn series_that_become_one_within_a_subquery() {
+        let mut storage = Storage::new(3_600_000);
+        for (name, start) in [("old_total", 0), ("new_total", 20)] {
+            let id = storage.series(&Labels::new([(METRIC_NAME, name)]));
+            for t in start..start + 10 {
+                storage.append(id, t * 60_000, t as f64).unwrap();
+            }
+        }
+        let of = |edition, query: &str| {
+            let query = Query::parse(query).unwrap();
+            query
+                .instant_of(edition, &storage, 1_740_000)
+                .map_err(|error| error.0)
+        };
+        let refused = Err("vector cannot contain metrics with the same labelset".to_owned());
+        let both = "{__name__=~\"(old|new)_total\"}";
+        for inner in [
+            format!("increase({both}[2m])"),
+            format!("avg_over_time({both}[2m])"),
+        ] {
+            let query = format!("count_over_time({inner}[30m:1m])");
+            assert_eq!(of(Edition::Three, &query), refused);
+        }
+        let count = |value| {
+            let labels = Labels::default();
+            Ok(Value::Vector(vec![Sample { labels, value }]))
+        };
+        let negated = format!("count_over_time((-{both})[30m:1m])");
+        assert_eq!(of(Edition::Three, &negated), count(24.0));
+        assert_eq!(of(Edition::Two, &negated), refused);
+        let named = format!(
+            "count_over_time(label_replace({both}, \"__name__\", \"\", \"\", \"\")[30m:1m])"
+        );
+        assert_eq!(of(Edition::Three, &named), count(24.0));
+        let absent = format!("count_over_time(absent_over_time({both}[1m])[30m:1m])");
+        assert_eq!(of(Edition::Three, &absent), count(10.0));
+    }
+
+    #[test]
+    fn first_samples_and_functions_of_native_histograms() {
+        check(&[
+            (
+                "first_over_time(requests_total{pod=\"a\"}[1m])",
+                "{__name__=\"requests_total\", job=\"api\", pod=\"a\"} 510",
+            ),
+            (
+                "histogram_avg(requests_total) or histogram_count(requests_total)",
+                "",
+            ),
+            (
+                "histogram_sum(requests_total) or histogram_stddev(requests_total)",
+                "",
+            ),
+            ("histogram_stdvar(requests_total)", ""),
+        ]);
     }
 }

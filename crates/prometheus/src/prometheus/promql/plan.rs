@@ -1,8 +1,9 @@
 //! From the parser's tree to ours, with the column of whatever is wrong or outside.
 
+use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
-use promql_parser::label::{MatchOp, Matchers};
+use promql_parser::label::{Labels as ParsedLabels, MatchOp, Matchers};
 use promql_parser::parser::token::{self, TokenType};
 use promql_parser::parser::{self as upstream, AtModifier, LabelModifier, Offset};
 use promql_parser::parser::{BinModifier, VectorMatchCardinality};
@@ -12,14 +13,17 @@ use super::ast::{
     Subquery, When,
 };
 use super::functions::Function;
+use super::spelled::{Spelled, Written, unspelled};
 use super::{EVALUATION_INTERVAL, column};
 use crate::prometheus::labels::{METRIC_NAME, Matcher};
 
 /// A query that cannot be read, or that lies outside of what is evaluated here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("1:{column}: parse error: {message}")]
+#[error("{line}:{column}: parse error: {message}")]
 pub struct ParseError {
-    /// Where, in characters from 1.
+    /// The line, from 1.
+    pub line: usize,
+    /// Where in its line, in bytes from 1.
     pub column: usize,
     /// What is wrong.
     pub message: String,
@@ -28,10 +32,12 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    /// A mistake in the query.
-    pub(super) fn new(column: usize, message: impl Into<String>) -> Self {
+    /// A mistake at a byte of the query.
+    pub(super) fn at(text: &str, byte: usize, message: impl Into<String>) -> Self {
+        let before = &text[..byte];
         Self {
-            column,
+            line: before.matches('\n').count() + 1,
+            column: byte - before.rfind('\n').map_or(0, |end| end + 1) + 1,
             message: message.into(),
             is_unsupported: false,
         }
@@ -40,21 +46,38 @@ impl ParseError {
 
 /// Reads a query.
 pub(super) fn plan(text: &str) -> Result<Expr, ParseError> {
-    if let Some(column) = column::of_endless_duration(text) {
-        return Err(ParseError::new(column, "duration out of range"));
+    let spelled = Spelled::new(text);
+    let mistake = spelled.mistake();
+    match upstream::parse(&spelled.whole()) {
+        Ok(tree) => {
+            if let Some(mistake) = mistake {
+                return Err(mistake);
+            }
+            let signs = Cell::new(0);
+            Planner { spelled, signs }.expression(tree)
+        }
+        Err(message) => {
+            let failure = column::of_failure(&spelled, message);
+            let place = |error: &ParseError| (error.line, error.column);
+            Err(match mistake {
+                Some(mistake) if place(&mistake) <= place(&failure) => mistake,
+                _ => failure,
+            })
+        }
     }
-    let tree = upstream::parse(text).map_err(|message| column::of_failure(text, message))?;
-    Planner { text }.expression(tree)
 }
 
 struct Planner<'a> {
-    text: &'a str,
+    spelled: Spelled<'a>,
+    /// How many signs were met: the tree has them in the order of the text.
+    signs: Cell<usize>,
 }
 
 impl Planner<'_> {
     /// What is wrong, at the first place where the word stands.
     fn wrong(&self, word: &str, message: impl Into<String>) -> ParseError {
-        ParseError::new(column::of_word(self.text, word), message)
+        let text = self.spelled.text;
+        ParseError::at(text, column::of_word(text, word), message)
     }
 
     /// What lies outside of what is evaluated here, at the first place where the word stands.
@@ -84,10 +107,16 @@ impl Planner<'_> {
                 },
                 inner: Box::new(self.expression(*subquery.expr)?),
             }),
-            Tree::Unary(unary) => match self.expression(*unary.expr)? {
-                Expr::Number(number) => Expr::Number(-number),
-                inner => Expr::Negate(Box::new(inner)),
-            },
+            Tree::Unary(unary) => {
+                let index = self.signs.replace(self.signs.get() + 1);
+                let is_plus = self.spelled.pluses.get(index) == Some(&true);
+                match self.expression(*unary.expr)? {
+                    Expr::Number(number) if is_plus => Expr::Number(number),
+                    Expr::Number(number) => Expr::Number(-number),
+                    inner if is_plus => Expr::Plus(Box::new(inner)),
+                    inner => Expr::Negate(Box::new(inner)),
+                }
+            }
             Tree::Call(call) => {
                 let name = call.func.name;
                 let Some(function) = Function::named(name) else {
@@ -118,7 +147,7 @@ impl Planner<'_> {
     fn selector(&self, selector: upstream::VectorSelector) -> Result<Selector, ParseError> {
         let mut matchers = self.matchers(&selector.matchers)?;
         if let Some(name) = selector.name {
-            matchers.push(Matcher::equal(METRIC_NAME, name));
+            matchers.push(Matcher::equal(METRIC_NAME, unspelled(&name)));
         }
         Ok(Selector {
             matchers,
@@ -135,13 +164,23 @@ impl Planner<'_> {
             .iter()
             .map(|matcher| {
                 let (name, value) = (matcher.name.clone(), matcher.value.as_str());
-                let made = match matcher.op {
-                    MatchOp::Equal => Ok(Matcher::equal(name, value)),
-                    MatchOp::NotEqual => Ok(Matcher::not_equal(name, value)),
-                    MatchOp::Re(_) => Matcher::matching(name, value),
-                    MatchOp::NotRe(_) => Matcher::matching_not(name, value),
+                let written = || {
+                    let place = value.trim_end_matches('|').parse::<usize>().ok();
+                    let written = place.and_then(|place| self.spelled.patterns.get(place));
+                    written.ok_or_else(|| self.wrong(&matcher.name, "unexpected pattern"))
                 };
-                made.map_err(|bad| self.wrong(&matcher.name, bad.to_string()))
+                Ok(match matcher.op {
+                    MatchOp::Equal => Matcher::equal(name, value),
+                    MatchOp::NotEqual => Matcher::not_equal(name, value),
+                    MatchOp::Re(_) => {
+                        let Written { text, pattern } = written()?;
+                        Matcher::of_pattern(name, text, pattern.clone(), true)
+                    }
+                    MatchOp::NotRe(_) => {
+                        let Written { text, pattern } = written()?;
+                        Matcher::of_pattern(name, text, pattern.clone(), false)
+                    }
+                })
             })
             .collect()
     }
@@ -153,8 +192,8 @@ impl Planner<'_> {
         };
         let (without, labels) = match aggregate.modifier {
             None => (false, Vec::new()),
-            Some(LabelModifier::Include(names)) => (false, names.labels),
-            Some(LabelModifier::Exclude(names)) => (true, names.labels),
+            Some(LabelModifier::Include(names)) => (false, as_written(names)),
+            Some(LabelModifier::Exclude(names)) => (true, as_written(names)),
         };
         let parameter = aggregate
             .param
@@ -177,7 +216,7 @@ impl Planner<'_> {
         if modifier.fill_values.lhs.is_some() || modifier.fill_values.rhs.is_some() {
             let word = ["fill_left", "fill_right", "fill"]
                 .into_iter()
-                .find(|word| column::has_word(self.text, word))
+                .find(|word| column::has_word(self.spelled.text, word))
                 .unwrap_or("fill");
             return Err(self.wrong(
                 word,
@@ -200,18 +239,24 @@ impl Planner<'_> {
     }
 }
 
+/// Labels' names as they were written.
+fn as_written(names: ParsedLabels) -> Vec<String> {
+    let names = names.labels.iter();
+    names.map(|name| unspelled(name).to_owned()).collect()
+}
+
 fn matching(modifier: BinModifier) -> Matching {
     let (cardinality, include) = match modifier.card {
-        VectorMatchCardinality::ManyToOne(labels) => (Cardinality::ManyToOne, labels.labels),
-        VectorMatchCardinality::OneToMany(labels) => (Cardinality::OneToMany, labels.labels),
+        VectorMatchCardinality::ManyToOne(labels) => (Cardinality::ManyToOne, as_written(labels)),
+        VectorMatchCardinality::OneToMany(labels) => (Cardinality::OneToMany, as_written(labels)),
         VectorMatchCardinality::OneToOne | VectorMatchCardinality::ManyToMany => {
             (Cardinality::OneToOne, Vec::new())
         }
     };
     let (on, labels) = match modifier.matching {
         None => (false, Vec::new()),
-        Some(LabelModifier::Include(labels)) => (true, labels.labels),
-        Some(LabelModifier::Exclude(labels)) => (false, labels.labels),
+        Some(LabelModifier::Include(labels)) => (true, as_written(labels)),
+        Some(LabelModifier::Exclude(labels)) => (false, as_written(labels)),
     };
     Matching {
         on,

@@ -102,7 +102,7 @@ impl Reads {
                 self.walk(&binary.left, outer);
                 self.walk(&binary.right, outer);
             }
-            Expr::Negate(inner) => self.walk(inner, outer),
+            Expr::Negate(inner) | Expr::Plus(inner) => self.walk(inner, outer),
         }
     }
 }

@@ -29,6 +29,8 @@ pub(super) enum Function {
     ClampMin,
     HistogramFraction,
     HistogramQuantile,
+    /// Of native histograms alone.
+    Native,
     LabelJoin,
     LabelReplace,
     Pi,
@@ -61,6 +63,7 @@ pub(super) enum RangeFunction {
     Quantile,
     Stddev,
     Stdvar,
+    First,
     Last,
     Present,
 }
@@ -113,6 +116,7 @@ impl Function {
             "quantile_over_time" => RangeFunction::Quantile,
             "stddev_over_time" => RangeFunction::Stddev,
             "stdvar_over_time" => RangeFunction::Stdvar,
+            "first_over_time" => RangeFunction::First,
             "last_over_time" => RangeFunction::Last,
             "present_over_time" => RangeFunction::Present,
             _ => return Self::of_vectors(name),
@@ -169,6 +173,8 @@ impl Function {
             "day_of_week" => Self::Date(Field::DayOfWeek),
             "day_of_year" => Self::Date(Field::DayOfYear),
             "days_in_month" => Self::Date(Field::DaysInMonth),
+            "histogram_avg" | "histogram_count" | "histogram_stddev" | "histogram_stdvar"
+            | "histogram_sum" => Self::Native,
             "histogram_fraction" => Self::HistogramFraction,
             "histogram_quantile" => Self::HistogramQuantile,
             "hour" => Self::Date(Field::Hour),
@@ -240,6 +246,10 @@ pub(super) fn vector(
         Function::HistogramFraction if evaluator.edition == Edition::Two => Vec::new(),
         Function::HistogramFraction => histogram::fractions(scalar(0)?, scalar(1)?, &vector(2)?),
         Function::HistogramQuantile => histogram::quantiles(scalar(0)?, &vector(1)?),
+        Function::Native => {
+            vector(0)?;
+            Vec::new()
+        }
         Function::LabelJoin => relabel::join(evaluator, arguments, at)?,
         Function::LabelReplace => relabel::replace(evaluator, arguments, at)?,
         Function::Round => {
@@ -335,15 +345,22 @@ fn over_ranges(
         _ => (&arguments[0], 0.0),
     };
     let ranges = evaluator.ranges(range, at)?;
-    let values = ranges.into_iter().filter_map(|range| {
-        let value = of_range(evaluator, function, &range, parameter, at)?;
-        let labels = match function {
-            RangeFunction::Last => range.labels,
-            _ => range.labels.drop_metadata(),
+    let mut results = Vec::with_capacity(ranges.len());
+    for one in ranges {
+        let Some(value) = of_range(evaluator, function, &one, parameter, at) else {
+            continue;
         };
-        Some(Sample { labels, value })
-    });
-    Ok(values.collect())
+        let labels = match function {
+            RangeFunction::First | RangeFunction::Last => one.labels,
+            _ => {
+                let labels = one.labels.drop_metadata();
+                evaluator.only_source(range, &one.labels, &labels)?;
+                labels
+            }
+        };
+        results.push(Sample { labels, value });
+    }
+    Ok(results)
 }
 
 fn of_range(

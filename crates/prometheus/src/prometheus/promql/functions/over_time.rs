@@ -42,6 +42,7 @@ pub(super) fn aggregate(function: RangeFunction, points: &[Point], parameter: f6
         RangeFunction::Quantile => quantile(parameter, values().collect()),
         RangeFunction::Stddev => variance(values()).sqrt(),
         RangeFunction::Stdvar => variance(values()),
+        RangeFunction::First => first,
         RangeFunction::Last => points[points.len() - 1].v,
         RangeFunction::Present => 1.0,
         RangeFunction::Changes => pairs()

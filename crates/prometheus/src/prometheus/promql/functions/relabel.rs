@@ -14,7 +14,7 @@ pub(super) fn replace(
 ) -> Result<Vec<Sample>, EvalError> {
     let [_, target, replacement, source, pattern] =
         [0, 1, 2, 3, 4].map(|index| arguments[index].text());
-    let pattern = Pattern::anchored(pattern).map_err(|_| {
+    let pattern = Pattern::wrapped(pattern).map_err(|_| {
         EvalError(format!(
             "invalid regular expression in label_replace(): {pattern}"
         ))
