@@ -3,6 +3,7 @@
 //! `syntax` turns Go's syntax into the crate's: `\d`, `\s`, `\w` and `\b` know ASCII only,
 //! `\Q…\E` quotes, `\60` is octal, and a `{` that opens no repetition stands for itself.
 
+mod class;
 mod syntax;
 
 use regex::{Captures, Regex, RegexBuilder};

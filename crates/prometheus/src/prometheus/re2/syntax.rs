@@ -1,6 +1,9 @@
 //! Go's syntax of patterns (`regexp/syntax`) in the `regex` crate's, and what Go refuses.
 
+use std::fmt::Write as _;
+
 use super::BadPattern;
+use super::class::{class, group};
 
 /// A pattern of the crate that means the same. Its groups have no names, as Go lets two share one.
 #[derive(Debug)]
@@ -202,7 +205,7 @@ impl<'a> Reader<'a> {
         &mut self,
         before: &'a str,
         after: &'a str,
-        counts: Option<(u32, Option<u32>)>,
+        counts: Option<Counts>,
         repeated: Option<&'a str>,
     ) -> Result<(), BadPattern> {
         let until = |from: &'a str, rest: &str| &from[..from.len() - rest.len()];
@@ -282,15 +285,17 @@ impl<'a> Reader<'a> {
 /// Writes a character by its code; one that no text has matches nothing.
 fn push_code(out: &mut String, code: u32) {
     if char::from_u32(code).is_some() {
-        out.push_str(&format!("\\x{{{code:X}}}"));
+        let _ = write!(out, "\\x{{{code:X}}}");
     } else {
         out.push_str("[^\\x{0}-\\x{10FFFF}]");
     }
 }
 
+/// The least and, where there is one, the most of a repetition.
+type Counts = (u32, Option<u32>);
+
 /// What repetition `{n}`, `{n,}` or `{n,m}` counts, and what follows; nothing of what is none.
-#[expect(clippy::type_complexity, reason = "a pair and a rest")]
-fn counts(text: &str) -> Option<((u32, Option<u32>), &str)> {
+fn counts(text: &str) -> Option<(Counts, &str)> {
     let (least, rest) = count(text.strip_prefix('{')?)?;
     let (most, rest) = match rest.strip_prefix(',') {
         None => (Some(least), rest),
@@ -315,130 +320,8 @@ fn count(text: &str) -> Option<(u32, &str)> {
     Some((digits.parse().unwrap_or(u32::MAX), &text[end..]))
 }
 
-/// A class in brackets in the crate's words, and what follows it.
-struct Class<'a> {
-    text: String,
-    rest: &'a str,
-}
-
-fn class(whole: &str) -> Result<Class<'_>, BadPattern> {
-    let mut rest = &whole[1..];
-    let mut text = String::from("[");
-    if let Some(negated) = rest.strip_prefix('^') {
-        rest = negated;
-        text.push('^');
-    }
-    let mut is_first = true;
-    while is_first || !rest.starts_with(']') {
-        is_first = false;
-        if let Some((named, after)) = posix(rest)? {
-            text.push_str(named);
-            rest = after;
-            continue;
-        }
-        if let Some((group, after)) = group(rest)? {
-            text.push_str(&group);
-            rest = after;
-            continue;
-        }
-        let begin = rest;
-        let (low, after) = class_character(rest, whole)?;
-        rest = after;
-        let mut high = low;
-        if let Some(upper) = rest.strip_prefix('-')
-            && !upper.is_empty()
-            && !upper.starts_with(']')
-        {
-            (high, rest) = class_character(upper, whole)?;
-            if high < low {
-                let range = &begin[..begin.len() - rest.len()];
-                return Err(bad("invalid character class range", range));
-            }
-        }
-        push_range(&mut text, low, high);
-    }
-    text.push(']');
-    Ok(Class {
-        text,
-        rest: &rest[1..],
-    })
-}
-
-/// Writes a range without the codes that no text has.
-fn push_range(text: &mut String, low: u32, high: u32) {
-    let gap = 0xD800..=0xDFFF;
-    let low = if gap.contains(&low) { 0xE000 } else { low };
-    let high = if gap.contains(&high) { 0xD7FF } else { high };
-    if low <= high {
-        text.push_str(&format!("\\x{{{low:X}}}-\\x{{{high:X}}}"));
-    } else {
-        text.push_str("[^\\x{0}-\\x{10FFFF}]");
-    }
-}
-
-fn class_character<'a>(text: &'a str, whole: &str) -> Result<(u32, &'a str), BadPattern> {
-    match text.chars().next() {
-        None => Err(bad("missing closing ]", whole)),
-        Some('\\') => escaped(text),
-        Some(c) => Ok((c.into(), &text[c.len_utf8()..])),
-    }
-}
-
-/// `[:alpha:]` and the like.
-fn posix(text: &str) -> Result<Option<(&str, &str)>, BadPattern> {
-    let Some(end) = text.strip_prefix("[:").and_then(|inside| inside.find(":]")) else {
-        return Ok(None);
-    };
-    let (named, rest) = text.split_at(end + 4);
-    let name = &named[2..end + 2];
-    let known = [
-        "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
-        "space", "upper", "word", "xdigit",
-    ];
-    if known.contains(&name.strip_prefix('^').unwrap_or(name)) {
-        Ok(Some((named, rest)))
-    } else {
-        Err(bad("invalid character class range", named))
-    }
-}
-
-/// `\d`, `\S`, `\pL`, `\P{Greek}` and the like as a class.
-fn group(text: &str) -> Result<Option<(String, &str)>, BadPattern> {
-    let perl = match text.as_bytes() {
-        [b'\\', b'd', ..] => "[0-9]",
-        [b'\\', b'D', ..] => "[^0-9]",
-        [b'\\', b's', ..] => "[\\t\\n\\x0C\\r ]",
-        [b'\\', b'S', ..] => "[^\\t\\n\\x0C\\r ]",
-        [b'\\', b'w', ..] => "[0-9A-Za-z_]",
-        [b'\\', b'W', ..] => "[^0-9A-Za-z_]",
-        [b'\\', b'p' | b'P', _, ..] => {
-            let (name, length) = if text[2..].starts_with('{') {
-                let Some(end) = text.find('}') else {
-                    return Err(bad("invalid character class range", text));
-                };
-                (&text[3..end], end + 1)
-            } else {
-                let letter = text[2..].chars().next().map_or(0, char::len_utf8);
-                (&text[2..2 + letter], 2 + letter)
-            };
-            let (group, rest) = text.split_at(length);
-            let negated = group.starts_with("\\P") != name.starts_with('^');
-            let name = name.strip_prefix('^').unwrap_or(name);
-            let letter = if negated { 'P' } else { 'p' };
-            let group_there = format!("\\{letter}{{{name}}}");
-            let is_word = |c: char| c.is_ascii_alphabetic() || " _-".contains(c);
-            if !name.chars().all(is_word) || regex::Regex::new(&group_there).is_err() {
-                return Err(bad("invalid character class range", group));
-            }
-            return Ok(Some((group_there, rest)));
-        }
-        _ => return Ok(None),
-    };
-    Ok(Some((perl.to_owned(), &text[2..])))
-}
-
 /// The character that a backslash and what follows it stand for.
-fn escaped(text: &str) -> Result<(u32, &str), BadPattern> {
+pub(super) fn escaped(text: &str) -> Result<(u32, &str), BadPattern> {
     let mut rest = text[1..].chars();
     let Some(c) = rest.next() else {
         return Err(bad("trailing backslash at end of expression", ""));
