@@ -240,6 +240,7 @@ mod tests {
         assert!(matches(r"\Q[a\Eb+\Q*", "[abb*"));
         assert!(matches(r"(?i:A)(?-s)(?U)b*(?P<1>c)", "abbc"));
         assert!(matches(r"a\Bb\b", "ab"));
+        assert!(matches(r"(a(?i)+(?s)b)+", "aaBab"));
         assert!(matches(r"\w{1000}", &"a".repeat(1000)));
         assert!(matches(r"(.{10}){100}", &"é".repeat(1000)));
         assert!(!matches(r"\x{D800}|[\x{D800}]", "a"));

@@ -29,6 +29,7 @@ pub(super) fn translate(pattern: &str) -> Result<Translated, BadPattern> {
         repeats: 0,
         groups: Vec::new(),
         repeated: None,
+        before_flags: None,
     };
     reader.read()?;
     Ok(Translated {
@@ -57,6 +58,8 @@ struct Reader<'a> {
     groups: Vec<u32>,
     /// The text from the repetition that was read last on, if nothing followed it.
     repeated: Option<&'a str>,
+    /// Where what was written ends but for flags: a repetition behind them repeats what is before.
+    before_flags: Option<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -71,6 +74,7 @@ impl<'a> Reader<'a> {
                     self.skip(1);
                     self.out.push('|');
                     self.atom = None;
+                    self.before_flags = None;
                 }
                 '^' | '$' | '.' => {
                     self.skip(1);
@@ -112,6 +116,7 @@ impl<'a> Reader<'a> {
     /// One more thing that may be repeated.
     fn add(&mut self, repeats: u32) {
         self.atom = Some(repeats);
+        self.before_flags = None;
         self.repeats = self.repeats.max(repeats);
     }
 
@@ -129,6 +134,7 @@ impl<'a> Reader<'a> {
         self.groups.push(self.repeats);
         self.repeats = 0;
         self.atom = None;
+        self.before_flags = None;
         Ok(())
     }
 
@@ -173,6 +179,7 @@ impl<'a> Reader<'a> {
                         // The crate wants some flag where it sets any.
                         (_, 0) => Ok(()),
                         _ => {
+                            self.before_flags.get_or_insert(self.out.len());
                             self.out.push_str(&begun[..2 + after]);
                             Ok(())
                         }
@@ -233,8 +240,12 @@ impl<'a> Reader<'a> {
         if repeats > MOST_REPEATS {
             return Err(bad("invalid repeat count", until(before, rest)));
         }
-        self.out.push_str(until(before, rest));
+        let operator = until(before, rest);
+        let place = self.before_flags.unwrap_or(self.out.len());
+        self.out.insert_str(place, operator);
+        let flags = self.before_flags.map(|_| place + operator.len());
         self.add(repeats);
+        self.before_flags = flags;
         self.rest = rest;
         self.repeated = Some(before);
         Ok(())
