@@ -233,7 +233,7 @@ impl<'a> Spelled<'a> {
             } else {
                 format!("{seconds}")
             };
-            // In brackets a number takes no sign away, so that each is one of an expression.
+            // The parser makes one number of a sign and a number, which brackets keep apart.
             self.instead[index] = Some(if after_sign {
                 format!("({text})")
             } else {
