@@ -124,7 +124,8 @@ impl Simulation<'_> {
     }
 
     /// Whether an HPA of this namespace and name was there before: the controller knows HPAs by
-    /// these, and forgets one when a sync does not find it any more.
+    /// these, and forgets one when a sync does not find it any more. The status is the new
+    /// object's in any case.
     fn know_again(&mut self, id: HpaId, now: SimTime) -> bool {
         let Some(hpa) = self.store.hpa(id) else {
             return false;
@@ -144,6 +145,8 @@ impl Simulation<'_> {
             let made = self.add_models(&hpa_name(&self.store, id), &mut controller);
             self.hpas.controllers[index] = controller;
             self.hpas.states[index].forecasts = made;
+        } else {
+            self.hpas.controllers[index].renew();
         }
         self.change_hpa(id, now);
         true

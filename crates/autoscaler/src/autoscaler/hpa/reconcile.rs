@@ -122,6 +122,13 @@ impl Controller {
         self.settled.forget();
     }
 
+    /// Another object has this HPA's name, before a sync has missed the one before: its status
+    /// is empty, what the controller remembers by the name stays.
+    pub fn renew(&mut self) {
+        self.status = Status::default();
+        self.settled.forget();
+    }
+
     /// The controller's settings.
     pub fn config(&self) -> &Config {
         &self.config
