@@ -317,15 +317,31 @@ impl Simulation<'_> {
         Ok(())
     }
 
+    /// A new workload, with what the scenario says of one of its kind, namespace and name.
+    pub(super) fn as_declared(&self, spec: &WorkloadSpec) -> WorkloadSpec {
+        let mut spec = spec.clone();
+        let is_same = |one: &&WorkloadSpec| {
+            one.kind.name() == spec.kind.name()
+                && one.namespace == spec.namespace
+                && one.name == spec.name
+        };
+        if let Some(declared) = self.scenario.workloads.iter().find(is_same) {
+            spec.startup = declared.startup.clone();
+            spec.template = with_idle_usage(&spec.template, &declared.template);
+        }
+        if spec.lacks_run_time() {
+            spec.startup.run_time = Some(Dist::Constant(WorkloadSpec::RUN_TIME));
+        }
+        spec
+    }
+
     fn add_workload(&mut self, spec: &WorkloadSpec, now: SimTime) {
+        let spec = &self.as_declared(spec);
         let (kind, namespace, name) = (kind_of(spec), &*spec.namespace, &*spec.name);
         let entry = Write::Workload(kind, namespace.into(), name.into());
         self.store.commit(now, entry);
         if let Some(workload) = self.store.find_workload(kind, namespace, name) {
-            let mut startup = spec.startup.clone();
-            if spec.lacks_run_time() {
-                startup.run_time = Some(Dist::Constant(WorkloadSpec::RUN_TIME));
-            }
+            let startup = spec.startup.clone();
             self.components.kubelet.set_startup(workload, startup);
             self.create_object(spec, workload, now);
         }

@@ -1,8 +1,10 @@
 //! A worker under KEDA, and what to ask of it.
 
 use nlsim::api::{Clock, Kind, Store};
+use nlsim::kubectl::command::parse;
 use nlsim::record::Recording;
-use nlsim::scenario::{InMemory, Loaded, Scenario};
+use nlsim::scenario::model::Action;
+use nlsim::scenario::{InMemory, Loaded, Scenario, Span};
 use nlsim::sim::SimTime;
 use nlsim::world::Simulation;
 
@@ -65,6 +67,12 @@ pub(crate) fn scenario(toml: &str, manifests: &str) -> Scenario {
 
 /// A scenario, and its warnings.
 pub(crate) fn scenario_and_warnings(toml: &str, manifests: &str) -> (Scenario, String) {
+    let startup = r#"image_pull = "1s", container_start = "1s", ready = "3s""#;
+    build(startup, toml, manifests)
+}
+
+/// A scenario whose workers come and go like this, and its warnings.
+pub(crate) fn build(startup: &str, toml: &str, manifests: &str) -> (Scenario, String) {
     let toml = format!(
         r#"
 name = "keda"
@@ -78,7 +86,7 @@ cpu = 8
 memory = "32Gi"
 [[service]]
 workload = "Deployment/worker"
-startup = {{ image_pull = "1s", container_start = "1s", ready = "3s" }}
+startup = {{ {startup} }}
 {toml}
 "#
     );
@@ -88,6 +96,19 @@ startup = {{ image_pull = "1s", container_start = "1s", ready = "3s" }}
     let built = loaded.and_then(|loaded| loaded.build(&[]));
     let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     (built.scenario, built.warnings.render(false))
+}
+
+/// Applies the manifest of a kind as it was at the start; returns what kubectl prints.
+pub(crate) fn apply(cluster: &mut Simulation<'_>, scenario: &Scenario, kind: &str) -> Vec<String> {
+    let mut documents = scenario.documents.iter();
+    let own = documents.find(|one| one.kind == kind);
+    cluster.apply(&Action {
+        at: cluster.now(),
+        command: parse("kubectl apply -f all.yaml").expect("a command"),
+        documents: vec![(*own.expect("its manifest").value).clone()],
+        text: String::new(),
+        place: Span::default(),
+    })
 }
 
 pub(crate) fn run_until(cluster: &mut Simulation<'_>, seconds: i64) {

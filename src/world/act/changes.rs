@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::Printed;
 use super::targets::{Target, target_of};
 use crate::api::{Kind as StoreKind, Labels, ObjectId, PodWrite, Taint, TaintEffect, Write};
-use crate::kubectl::command::{Autoscale, Command, CommandLine, Delete, DryRun, Targets};
+use crate::kubectl::command::{Autoscale, Cascade, Command, CommandLine, Delete, DryRun, Targets};
 use crate::kubectl::patch;
 use crate::scenario::drop_unknown_fields;
+use crate::scenario::model::ADOPTERS;
 use crate::sim::SimTime;
 use crate::world::components::with_context;
 use crate::world::manifests::kind_in_store;
@@ -222,6 +223,14 @@ impl Simulation<'_> {
                 }
                 continue;
             }
+            let kind = target.kind.kind;
+            if command.cascade == Cascade::Orphan && ADOPTERS.contains(&kind) {
+                printed.error(format!(
+                    "error: --cascade=orphan is not simulated for a {kind}: nobody would adopt \
+                     what it leaves behind"
+                ));
+                continue;
+            }
             let namespace = target.kind.namespaced.then_some(target.namespace.as_str());
             printed.out(patch::deleted_line(
                 target.kind,
@@ -252,11 +261,30 @@ impl Simulation<'_> {
         }
         self.manifests.remove(kind, namespace, name);
         let object = kind_in_store(kind);
-        match object.and_then(|kind| self.store.find(kind, namespace, name)) {
+        let object = object.and_then(|kind| self.store.find(kind, namespace, name));
+        if let (Some(object), Cascade::Orphan) = (object, command.cascade) {
+            self.orphan_dependents(object, now);
+        }
+        match object {
             Some(ObjectId::ScaledObject(id)) => self.delete_scaled_object(id, now),
             Some(ObjectId::ScaledJob(id)) => self.delete_scaled_job(id, now),
             Some(object) => self.commit_and_wake(Write::Delete(object), object, now),
             None => {}
+        }
+    }
+
+    /// What an object owns has no owner any more.
+    fn orphan_dependents(&mut self, owner: ObjectId, now: SimTime) {
+        let is_owned = |id: &ObjectId| {
+            let meta = self.store.meta(*id);
+            meta.is_some_and(|meta| meta.owner == Some(owner))
+        };
+        let jobs = self.store.jobs().map(|(id, _)| ObjectId::Job(id));
+        let hpas = self.store.hpas();
+        let hpas = hpas.map(|(id, _)| ObjectId::HorizontalPodAutoscaler(id));
+        let owned: Vec<ObjectId> = jobs.chain(hpas).filter(is_owned).collect();
+        for dependent in owned {
+            self.store.commit(now, Write::Owner(dependent, None));
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::sources::{WorldSources, is_silent};
 use super::{Event, Turn};
-use crate::api::{EventKind, Kind, ObjectId, Store, Write};
+use crate::api::{EventKind, Kind, ObjectId, PodPhase, Store, Write};
 use crate::autoscaler::keda::{
     self, ConditionStatus, ConditionType, Decision, HpaChange, NoTarget, ScaleTarget,
     ScaledObjectState, Surroundings, Target,
@@ -23,6 +23,10 @@ impl Simulation<'_> {
                 }
             }
             Event::Poll(index, number) => {
+                // What is due at the same time was asked for before.
+                if self.keda.objects[index as usize].turn.take(now) {
+                    self.reconcile_scaled_object(index as usize, now);
+                }
                 let object = &self.keda.objects[index as usize];
                 if object.loops == number && object.state.is_polling() && !self.keda.is_down {
                     self.poll_scaled_object(index as usize, now);
@@ -44,7 +48,12 @@ impl Simulation<'_> {
                     self.reconcile_scaled_job(index as usize, now);
                 }
             }
-            Event::PollJob(index, number) => self.poll_scaled_job(index as usize, number, now),
+            Event::PollJob(index, number) => {
+                if self.keda.jobs[index as usize].turn.take(now) {
+                    self.reconcile_scaled_job(index as usize, now);
+                }
+                self.poll_scaled_job(index as usize, number, now);
+            }
         }
     }
 
@@ -91,12 +100,17 @@ impl Simulation<'_> {
         self.decide(index, now, ScaledObjectState::poll);
     }
 
-    /// The object goes: the loop ends, the HPA goes with its owner.
+    /// The object goes: the loop ends, the HPA goes with its owner if it still has one.
     fn finalize_scaled_object(&mut self, index: usize, now: SimTime) {
         self.decide(index, now, |state, _| state.finalize());
         // Told while the object still has a name.
         self.record_object_events(now);
         let object = ObjectId::ScaledObject(self.keda.objects[index].id);
+        let hpas = self.store.hpas().map(|(_, hpa)| &hpa.meta);
+        for meta in hpas.filter(|meta| meta.owner == Some(object)) {
+            let kind = Kind::HorizontalPodAutoscaler.name();
+            self.manifests.remove(kind, &meta.namespace, &meta.name);
+        }
         self.store.commit(now, Write::Delete(object));
     }
 
@@ -287,7 +301,11 @@ impl Simulation<'_> {
             replicas.ok_or_else(|| "the server could not find the requested resource".to_owned())
         });
         Target {
-            ready_replicas: found.map(|target| ready_pods(&self.store, target)),
+            // Nothing but a fallback asks for them.
+            ready_replicas: match object.state.object().spec.fallback {
+                Some(_) => found.map(|target| ready_pods(&self.store, &object.namespace, target)),
+                None => found.map(|_| 0),
+            },
             replicas,
             write_error: None,
             missing,
@@ -313,11 +331,18 @@ impl Simulation<'_> {
     }
 }
 
-/// How many pods of a workload are running and ready.
-fn ready_pods(store: &Store, target: ObjectId) -> i32 {
-    let entry = store
-        .workloads()
-        .iter()
-        .find(|entry| entry.object == Some(target));
-    entry.map_or(0, |entry| entry.counts.ready as i32)
+/// How many pods that a target selects are running and ready, those that terminate too
+/// (`getReadyReplicasCount`).
+fn ready_pods(store: &Store, namespace: &str, target: ObjectId) -> i32 {
+    let Some(selector) = store.selector(target) else {
+        return 0;
+    };
+    let pods = store.pods().filter(|(_, pod)| {
+        pod.ready
+            && pod.phase == PodPhase::Running
+            && !pod.removed
+            && *pod.meta.namespace == *namespace
+            && selector.matches(&pod.meta.labels)
+    });
+    pods.count() as i32
 }

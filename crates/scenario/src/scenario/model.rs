@@ -87,6 +87,15 @@ pub struct Scenario {
     pub karpenter: Option<KarpenterSpec>,
 }
 
+/// Kinds whose controllers would adopt what another leaves behind, which is not simulated.
+pub const ADOPTERS: [&str; 5] = [
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+];
+
 /// A kubectl command that is typed during the run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Action {

@@ -88,10 +88,8 @@ impl ScaledObjectState {
         if advanced.is_some_and(|advanced| advanced.restore_to_original_replica_count) {
             decision.set_replicas = self.status.original_replica_count;
         }
-        // The HPA goes with its owner.
-        decision
-            .hpa
-            .extend(self.hpa.take().map(|hpa| HpaChange::Delete(hpa.name)));
+        // The garbage collector deletes the HPA, unless that is nobody's any more.
+        self.hpa = None;
         let message = "ScaledObject was deleted";
         decision
             .events

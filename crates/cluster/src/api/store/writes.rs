@@ -364,8 +364,12 @@ impl Store {
             );
             self.names.remove(&key);
         }
-        if let Some(workload) = self.entry_of_object(id) {
-            self.workloads[workload.index()].object = None;
+        if let Some(workload) = self.entry_of_object(id)
+            && let entry = &mut self.workloads[workload.index()]
+            // An orphan's entry is of the owner that it had.
+            && entry.object == Some(id)
+        {
+            entry.object = None;
         }
         match id {
             ObjectId::Node(key) => {

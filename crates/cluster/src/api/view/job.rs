@@ -6,6 +6,7 @@ use super::template::{seconds, template};
 use super::{Clock, count, job_counts, list, meta, truth};
 use crate::api::store::Store;
 use crate::api::workload::JobId;
+use crate::autoscaler::keda::JOB_LABEL;
 use crate::controller::job::{FailureAsks, FailureRule, JobCondition, JobSpec, SuccessRule};
 
 pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
@@ -33,6 +34,9 @@ pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
     made["selector"] = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
     made["suspend"] = json!(spec.suspend);
     made["template"] = template(&job.template, &job.pod_labels, spec.restart_policy());
+    if let Some(name) = job.template.labels.get(JOB_LABEL) {
+        made["template"]["metadata"]["generateName"] = json!(format!("{name}-"));
+    }
     Some(json!({
         "apiVersion": "batch/v1",
         "kind": "Job",

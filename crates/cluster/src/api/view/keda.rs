@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Clock, list, meta};
 use crate::api::keda::{KedaStatus, ScaledJob, ScaledObject};
+use crate::api::meta::ObjectMeta;
 use crate::api::store::Store;
 use crate::autoscaler::keda::{Condition, Conditions};
 
@@ -11,7 +12,7 @@ pub(super) fn scaled_object(object: &ScaledObject, store: &Store, clock: Clock) 
     json!({
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
-        "metadata": meta::plain(&object.meta, store, clock),
+        "metadata": metadata(&object.meta, &object.status, store, clock),
         "spec": *object.spec,
         "status": status(&object.status, clock),
     })
@@ -21,10 +22,31 @@ pub(super) fn scaled_job(job: &ScaledJob, store: &Store, clock: Clock) -> Value 
     json!({
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledJob",
-        "metadata": meta::plain(&job.meta, store, clock),
+        "metadata": metadata(&job.meta, &job.status, store, clock),
         "spec": *job.spec,
         "status": status(&job.status, clock),
     })
+}
+
+/// `metadata`, with the operator's finalizer once that has seen the object.
+fn metadata(of: &ObjectMeta, status: &KedaStatus, store: &Store, clock: Clock) -> Value {
+    let mut made = meta::plain(of, store, clock);
+    if status.conditions.is_some() {
+        made["finalizers"] = json!(["finalizer.keda.sh"]);
+    }
+    made
+}
+
+/// Group, version, kind and resource of a target that is called `apps/v1.Deployment`.
+fn gvkr(target: &str) -> Option<Value> {
+    let (version, kind) = target.rsplit_once('.')?;
+    let (group, version) = version.split_once('/').unwrap_or(("", version));
+    Some(json!({
+        "group": group,
+        "kind": kind,
+        "resource": format!("{}s", kind.to_lowercase()),
+        "version": version,
+    }))
 }
 
 fn status(status: &KedaStatus, clock: Clock) -> Value {
@@ -38,7 +60,8 @@ fn status(status: &KedaStatus, clock: Clock) -> Value {
     let activity = status.triggers_activity.iter();
     let activity = activity.map(|(name, active)| (name.clone(), json!({ "isActive": active })));
     json!({
-        "authenticationsTypes": text(&status.authentications_types),
+        // Both are set at once, and no authentication is an empty text.
+        "authenticationsTypes": text(&status.triggers_types).map(|_| &status.authentications_types),
         "compositeScalerName": text(&status.composite_scaler_name),
         "conditions": list(conditions.map(condition).collect()),
         "externalMetricNames": names(&status.external_metric_names),
@@ -48,6 +71,7 @@ fn status(status: &KedaStatus, clock: Clock) -> Value {
         "originalReplicaCount": status.original_replica_count,
         "pausedReplicaCount": status.paused_replica_count,
         "resourceMetricNames": names(&status.resource_metric_names),
+        "scaleTargetGVKR": gvkr(&status.scale_target_kind),
         "scaleTargetKind": text(&status.scale_target_kind),
         "triggersActivity": table(activity.collect()),
         "triggersTypes": text(&status.triggers_types),

@@ -37,7 +37,7 @@ pub use pod::{
     ContainerState, container_is_ready, container_state, init_container_state, pod_restart_policy,
     qos_class,
 };
-pub use pod_conditions::disruption_reason;
+pub use pod_conditions::{disruption_reason, true_conditions};
 pub use resize::resize_error;
 
 use super::LabelSelector;

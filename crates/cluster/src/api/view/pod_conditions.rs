@@ -96,6 +96,15 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
     all
 }
 
+/// The conditions of a pod that are true.
+pub fn true_conditions(pod: &Pod, clock: Clock) -> Vec<String> {
+    let holding = conditions(pod, clock)
+        .into_iter()
+        .filter(|one| one["status"] == "True");
+    let name = |one: Value| one["type"].as_str().map(str::to_owned);
+    holding.filter_map(name).collect()
+}
+
 /// The reason of the condition DisruptionTarget, if it has that.
 pub fn disruption_reason(pod: &Pod) -> Option<&'static str> {
     match pod.disrupted {

@@ -5,13 +5,13 @@ mod exist;
 
 use super::known::Known;
 use crate::cluster::spec::NodeGroupSpec;
-use crate::kubectl::command::{self, Command, Targets};
+use crate::kubectl::command::{self, Cascade, Command, Targets};
 use crate::kubectl::kind::Kind;
 use crate::scenario::Admission;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::{namespace_of, targets_of};
 use crate::scenario::manifest::SIMULATED;
-use crate::scenario::model::Action;
+use crate::scenario::model::{ADOPTERS, Action};
 use crate::scenario::node::{Node, Span};
 use crate::scenario::quoted::Quoted;
 use crate::scenario::reader::{Reader, expected, wrong};
@@ -74,6 +74,7 @@ fn action(
     });
     let mut command = line.ok()?;
     check_kinds(&command.command, &quoted, diagnostics);
+    check_orphans(&command.command, &quoted, diagnostics);
     let stated = command.namespace.clone();
     let namespace = namespace_of(&known.parsed.scenario);
     let (documents, places) = documents(
@@ -133,6 +134,22 @@ pub(super) fn begin(
         return None;
     }
     Some(at)
+}
+
+/// Refuses to leave behind what would have to be adopted.
+fn check_orphans(command: &Command, quoted: &Quoted, diagnostics: &mut Diagnostics) {
+    if let Command::Delete(delete) = command
+        && delete.cascade == Cascade::Orphan
+        && let Targets::Named(objects) = &delete.targets
+    {
+        let mut adopting = objects.iter();
+        if let Some(object) = adopting.find(|one| ADOPTERS.contains(&one.kind.kind)) {
+            let kind = object.kind.kind;
+            let title = format!("--cascade=orphan is not simulated for a {kind}");
+            let label = "nobody would adopt what it leaves behind";
+            diagnostics.error(quoted.at(&object.range), title, label);
+        }
+    }
 }
 
 /// Refuses commands about kinds that are not simulated.
