@@ -7,7 +7,7 @@ use crate::files::{Folder, Memory};
 use nlsim::scenario::{Diagnostics, Loaded, Severity};
 
 /// Folders that are read and only warned about.
-const WARNED: [&str; 22] = [
+const WARNED: &[&str] = &[
     "adapter-doubles",
     "adapter-kinds",
     "action-warnings",
@@ -23,6 +23,7 @@ const WARNED: [&str; 22] = [
     "hpa-v1-annotations",
     "hpa-without-target",
     "karpenter-warnings",
+    "keda-job-warnings",
     "keda-warnings",
     "placement",
     "prometheus-warnings",

@@ -1,9 +1,6 @@
 //! How many Jobs each strategy of a ScaledJob makes, poll by poll.
 
-use crate::keda_rig::{run_until, scenario};
-use nlsim::kubectl::command::parse;
-use nlsim::scenario::Span;
-use nlsim::scenario::model::Action;
+use crate::keda_rig::{apply, run_until, scenario, scenario_and_warnings};
 use nlsim::world::Simulation;
 
 /// A ScaledJob of five Jobs at most that outlive the test.
@@ -106,6 +103,22 @@ fn pending_jobs_hold_accurate_and_eager_back() {
 }
 
 #[test]
+fn the_conditions_that_count_are_those_that_pods_show() {
+    // The image is pulled for longer than the test lasts; sandbox and init containers are done.
+    let toml = queue_of(3).replace("image_pull = \"1s\"", "image_pull = \"10m\"");
+    for (condition, wanted) in [
+        ("PodReadyToStartContainers", [3, 5, 5]),
+        ("Initialized", [3, 5, 5]),
+        ("ContainersReady", [3, 3, 3]),
+    ] {
+        let strategy = format!("{{strategy: accurate, pendingPodConditions: [{condition}]}}");
+        let spec = format!("maxReplicaCount: 5\n  scalingStrategy: {strategy}");
+        let made = jobs(&toml, &batch(&spec, "100m", ONE));
+        assert_eq!(made, wanted, "{condition}");
+    }
+}
+
+#[test]
 fn several_triggers_are_put_together_as_it_is_asked() {
     let two = "- type: redis
       name: few
@@ -181,17 +194,44 @@ fn a_scaled_job_that_is_made_again_makes_jobs_of_other_names() {
         .expect("a command");
     run_until(&mut cluster, 30);
     assert_eq!(names(&cluster), [""; 0]);
-    let mut documents = scenario.documents.iter();
-    let own = documents.find(|one| one.kind == "ScaledJob");
-    cluster.apply(&Action {
-        at: cluster.now(),
-        command: parse("kubectl apply -f batch.yaml").expect("a command"),
-        documents: vec![(*own.expect("its manifest").value).clone()],
-        text: String::new(),
-        place: Span::default(),
-    });
+    apply(&mut cluster, &scenario, "ScaledJob");
     run_until(&mut cluster, 60);
     let after = names(&cluster);
     assert_eq!(after.len(), 3);
     assert!(after.iter().all(|name| !before.contains(name)), "{after:?}");
+}
+
+#[test]
+fn jobs_that_the_api_server_refuses_are_tried_at_each_poll() {
+    let manifest = batch("maxReplicaCount: 2", "100m", ONE).replace(
+        "        containers:",
+        "        restartPolicy: Always\n        containers:",
+    );
+    let (scenario, warnings) = scenario_and_warnings(&queue_of(2), &manifest);
+    let refused =
+        "spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", \"Never\"";
+    assert!(warnings.contains(refused), "{warnings}");
+    let mut cluster = Simulation::new(&scenario, 42);
+    run_until(&mut cluster, 19);
+    assert_eq!(cluster.store().jobs().count(), 0);
+    let recording = cluster.recording();
+    let own = recording.events.iter();
+    let own = own.filter(|event| event.object == "ScaledJob/batch");
+    let told: Vec<(&str, &str)> = own
+        .map(|event| (event.reason, event.message))
+        .filter(|(reason, _)| reason.starts_with("KEDAJob"))
+        .collect();
+    let [(first, why), (second, _), created] = told[..3] else {
+        unreachable!("three of them");
+    };
+    assert_eq!(
+        (first, second),
+        ("KEDAJobCreateFailed", "KEDAJobCreateFailed")
+    );
+    assert!(
+        why.starts_with("Failed to create job batch-: Job.batch \"batch-")
+            && why.ends_with(&format!("\" is invalid: {refused}")),
+        "{why}"
+    );
+    assert_eq!(created, ("KEDAJobsCreated", "Created 2 jobs"));
 }

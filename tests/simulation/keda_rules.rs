@@ -2,7 +2,7 @@
 //! behaviours of a fallback, other people's HPAs.
 
 use crate::keda_rig::{
-    BURST, condition, endpoint, events, queue, replicas, run_until, scenario, triggers, view,
+    BURST, build, condition, endpoint, events, queue, replicas, run_until, scenario, triggers, view,
 };
 use nlsim::api::Kind;
 use nlsim::world::Simulation;
@@ -304,4 +304,31 @@ fn an_hpa_is_not_taken_over_by_renaming() {
     assert_eq!(hpa["spec"]["maxReplicas"], 8);
     assert_eq!(hpa["metadata"]["ownerReferences"][0]["name"], "worker");
     assert_eq!(condition(&cluster, "Ready").0, "True");
+}
+
+#[test]
+fn a_fallback_by_value_counts_terminating_pods_that_are_ready() {
+    let object = triggers(
+        "minReplicaCount: 2\n  maxReplicaCount: 2\n  fallback: {failureThreshold: 1, replicas: 2}",
+        "- type: metrics-api
+      metricType: Value
+      metadata: {url: 'http://api/', valueLocation: jobs, targetValue: '10'}",
+    );
+    let toml = format!(
+        "[[trigger_source]]\nscaled_object = \"worker\"\nseries = 10\n{}",
+        silent("")
+    );
+    let startup = r#"ready = "70s", shutdown = "25s""#;
+    let (scenario, _) = build(startup, &toml, &object);
+    let mut cluster = Simulation::new(&scenario, 42);
+    run_until(&mut cluster, 1300);
+    cluster
+        .kubectl("kubectl delete pod -l app=worker")
+        .expect("a command");
+    // The two old pods have SIGTERM and are ready as long as they run, beside the two new ones.
+    run_until(&mut cluster, 1320);
+    let hpa = view(&cluster, Kind::HorizontalPodAutoscaler, "keda-hpa-worker");
+    let hpa = hpa.expect("the HPA");
+    let metric = &hpa["status"]["currentMetrics"][0]["external"]["current"];
+    assert_eq!(metric["value"], "5", "{hpa}");
 }

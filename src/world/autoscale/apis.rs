@@ -99,24 +99,31 @@ impl Simulation<'_> {
         {
             return Server::Keda;
         }
-        if self.adapter_serves(matches!(metric, MetricSpec::External { .. })) {
+        let is_external = matches!(metric, MetricSpec::External { .. });
+        if self.adapter_serves(is_external) {
             return Server::Adapter;
         }
+        // Where nobody else serves external metrics, KEDA is asked for all of them.
+        if is_external && self.has_scaled_objects() && !self.declares(true) {
+            return Server::Keda;
+        }
         Server::Nobody
+    }
+
+    /// Whether a `[[metric]]` is an external one, or a custom one.
+    fn declares(&self, external: bool) -> bool {
+        let mut all = self.scenario.custom_metrics.iter();
+        all.any(|metric| (metric.of == MetricOf::External) == external)
     }
 
     /// The answer of an API that does not know the metric. One that serves no metric at all is not
     /// registered.
     fn nobody(&self, index: usize, place: usize) -> String {
-        let served = |external: bool| {
-            let mut all = self.scenario.custom_metrics.iter();
-            all.any(|metric| (metric.of == MetricOf::External) == external)
-        };
         match self.metric(index, place) {
-            MetricSpec::External { name, .. } if !served(true) => format!(
+            MetricSpec::External { name, .. } if !self.declares(true) => format!(
                 "the server could not find the requested resource (get {name}.external.metrics.k8s.io)"
             ),
-            MetricSpec::Pods { .. } | MetricSpec::Object { .. } if !served(false) => {
+            MetricSpec::Pods { .. } | MetricSpec::Object { .. } if !self.declares(false) => {
                 "no custom metrics API (custom.metrics.k8s.io) registered".to_owned()
             }
             _ => "metric not found".to_owned(),

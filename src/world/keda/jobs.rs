@@ -4,21 +4,22 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::sources::WorldSources;
+use super::sources::{WorldSources, invalid};
 use super::{Event, Turn};
 use crate::api::{
     Job, JobId, KedaStatus, Kind, Labels, ObjectId, ObjectMeta, Pod, PodPhase, PodTemplate,
-    ScaledJob, ScaledJobId, WorkloadId, Write,
+    ScaledJob, ScaledJobId, WorkloadId, Write, true_conditions,
 };
 use crate::autoscaler::keda::{
-    self, Environment, FinishedJob, JobDecision, JobObservation, PAUSED, ScaledJobState,
+    self, Environment, FinishedJob, JOB_CREATE_FAILED, JOB_LABEL, JOBS_CREATED, JobDecision,
+    JobObservation, PAUSED, ScaledJobState,
 };
 use crate::cluster::spec::{WorkloadKind, WorkloadSpec};
 use crate::controller::job::JobSpec;
 use crate::controller::pod_control::generated_name;
 use crate::record::Detail;
 use crate::scenario::model::{Component, From};
-use crate::sim::{Dist, SimTime, Stream};
+use crate::sim::{SimTime, Stream};
 use crate::world::{self, Simulation};
 
 /// The annotation by which KEDA knows which spec a Job was made from.
@@ -138,14 +139,11 @@ impl Simulation<'_> {
             .store
             .find(Kind::ScaledJob, &metadata.namespace, &metadata.name);
         let Some(ObjectId::ScaledJob(id)) = found else {
-            self.create_scaled_job(job, workload, value["spec"].clone(), now);
+            let workload = self.as_declared(workload);
+            self.create_scaled_job(job, &workload, value["spec"].clone(), now);
             if let Some(made) = self.keda.jobs.last() {
-                let mut startup = workload.startup.clone();
-                if workload.lacks_run_time() {
-                    startup.run_time = Some(Dist::Constant(WorkloadSpec::RUN_TIME));
-                }
                 let entry = made.workload;
-                self.components.kubelet.set_startup(entry, startup);
+                self.components.kubelet.set_startup(entry, workload.startup);
             }
             return Ok(());
         };
@@ -294,7 +292,7 @@ impl Simulation<'_> {
             admission: self.manifests.admission(),
             now,
         };
-        let decision = decide(&mut own.state, &jobs, &mut sources);
+        let mut decision = decide(&mut own.state, &jobs, &mut sources);
         let id = ObjectId::ScaledJob(own.id);
         for name in &decision.delete {
             let namespace = Arc::clone(&self.keda.jobs[index].namespace);
@@ -302,9 +300,14 @@ impl Simulation<'_> {
                 self.store.commit(now, Write::Delete(job));
             }
         }
-        for _ in 0..decision.create {
-            self.create_job_of(index, now);
-        }
+        let refused: Vec<keda::Event> = (0..decision.create)
+            .filter_map(|_| self.create_job_of(index, now).err())
+            .collect();
+        // It says that it has created them all the same, afterwards.
+        let mut told = decision.events.iter();
+        let place = told.position(|event| event.reason == JOBS_CREATED);
+        let place = place.unwrap_or(decision.events.len());
+        decision.events.splice(place..place, refused);
         self.tell_keda_events(id, &decision.events);
         self.write_job_status(index, now);
         decision
@@ -324,16 +327,28 @@ impl Simulation<'_> {
     /// The Jobs of a ScaledJob in the order of their creation.
     fn jobs_of(&self, index: usize) -> Vec<JobObservation> {
         let own = &self.keda.jobs[index];
-        let owner = Some(ObjectId::ScaledJob(own.id));
-        let jobs = self.store.jobs().filter(|(_, job)| job.meta.owner == owner);
+        // An orphan has the label, too.
+        let is_own = |(_, job): &(JobId, &Job)| {
+            let name = job.meta.labels.get(JOB_LABEL);
+            *job.meta.namespace == *own.namespace && name.is_some_and(|name| **name == *own.name)
+        };
+        let jobs = self.store.jobs().filter(is_own);
         let mut jobs: Vec<(JobId, &Job)> = jobs.collect();
         jobs.sort_by(|(_, a), (_, b)| {
             let key = |job: &Job| (job.meta.created, Arc::clone(&job.meta.name));
             key(a).cmp(&key(b))
         });
-        let pods = &self.store.workload(own.workload).pods;
+        let strategy = &own.state.job().spec.scaling_strategy;
+        let asks_for_conditions = !strategy.pending_pod_conditions.is_empty();
+        let clock = self.clock();
+        let standing = |pod: &Pod| {
+            let started = matches!(pod.phase, PodPhase::Running | PodPhase::Succeeded);
+            let conditions = asks_for_conditions.then(|| true_conditions(pod, clock));
+            (started, conditions.unwrap_or_default())
+        };
         let observe = |(id, job): (JobId, &Job)| {
             let object = Some(ObjectId::Job(id));
+            let pods = &self.store.workload(job.workload).pods;
             let pods = pods.iter().filter_map(|id| self.store.pod(*id));
             let pods = pods.filter(|pod| pod.meta.owner == object && !pod.removed);
             JobObservation {
@@ -359,11 +374,18 @@ impl Simulation<'_> {
         Environment::resolve(pods, &spec.env_source_container_name)
     }
 
-    /// Creates a Job.
-    fn create_job_of(&mut self, index: usize, now: SimTime) {
+    /// Creates a Job, unless the API server refuses it.
+    fn create_job_of(&mut self, index: usize, now: SimTime) -> Result<(), keda::Event> {
         let own = &mut self.keda.jobs[index];
         let manifest = own.state.new_job();
-        let name = generated_name(&format!("{}-", own.name), &mut own.names);
+        let prefix = format!("{}-", own.name);
+        let name = generated_name(&prefix, &mut own.names);
+        let causes = &own.state.job().refused;
+        if !causes.is_empty() {
+            let why = invalid("Job.batch", &name, causes);
+            let message = format!("Failed to create job {prefix}: {why}");
+            return Err(keda::Event::warning(JOB_CREATE_FAILED, message));
+        }
         let uid = format!("Job/{}/{name}", own.namespace);
         let uid = self.components.pod_control.uid(&uid);
         let table = |key: &str| {
@@ -386,18 +408,6 @@ impl Simulation<'_> {
             status: Arc::default(),
         };
         self.store.commit(now, Write::CreateJob(Box::new(job)));
+        Ok(())
     }
-}
-
-/// Whether a pod is running or has succeeded, and its conditions that are true.
-fn standing(pod: &Pod) -> (bool, Vec<String>) {
-    let started = matches!(pod.phase, PodPhase::Running | PodPhase::Succeeded);
-    let conditions = [
-        ("PodScheduled", pod.node.is_some()),
-        ("Initialized", started),
-        ("ContainersReady", pod.is_ready()),
-        ("Ready", pod.is_ready()),
-    ];
-    let held = conditions.iter().filter(|(_, holds)| *holds);
-    (started, held.map(|(name, _)| (*name).to_owned()).collect())
 }

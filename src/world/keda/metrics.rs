@@ -30,6 +30,9 @@ impl Simulation<'_> {
                     .to_owned(),
             );
         }
+        if object.is_empty() {
+            return Err("scaledObject name is not specified".to_owned());
+        }
         let failed = |why: String| {
             format!("rpc error: code = Unknown desc = error when getting metric values {why}")
         };

@@ -10,7 +10,7 @@ use crate::api::{
 };
 use crate::autoscaler::keda::{
     self, ExistingHpa, FORCE_ACTIVATION, PAUSED, PAUSED_REPLICAS, PAUSED_SCALE_IN,
-    PAUSED_SCALE_OUT, ScaledObjectState, TargetContainer, TargetPods, admit,
+    PAUSED_SCALE_OUT, ScaledObjectState, TargetContainer, TargetPods, admit, not_simulated,
 };
 use crate::metrics::spec::MetricSource;
 use crate::scenario::model::{From, TriggerSource};
@@ -26,6 +26,17 @@ const WATCHED: [&str; 5] = [
     PAUSED_SCALE_OUT,
     FORCE_ACTIVATION,
 ];
+
+/// A ScaledObject's `spec` with what its schema fills in.
+fn with_defaults(mut spec: Value) -> Value {
+    if let Some(fallback) = spec.get_mut("fallback").and_then(Value::as_object_mut) {
+        let behavior = fallback.entry("behavior").or_insert(Value::Null);
+        if behavior.is_null() {
+            *behavior = "static".into();
+        }
+    }
+    spec
+}
 
 impl Simulation<'_> {
     /// Creates the ScaledObjects of the scenario. In a settled cluster they have been reconciled,
@@ -64,7 +75,7 @@ impl Simulation<'_> {
         let uid = self.components.pod_control.uid(&uid);
         let made = ScaledObject {
             meta: ObjectMeta::new(namespace, name, uid, now),
-            spec: Arc::new(spec),
+            spec: Arc::new(with_defaults(spec)),
             status: Arc::new(KedaStatus::default()),
         };
         let write = Write::CreateScaledObject(Box::new(made));
@@ -110,10 +121,11 @@ impl Simulation<'_> {
         };
         self.tell_of_webhook(object, warnings);
         let before = self.store.scaled_object(id);
-        let spec_changes = before.is_some_and(|before| *before.spec != value["spec"]);
+        let spec = with_defaults(value["spec"].clone());
+        let spec_changes = before.is_some_and(|before| *before.spec != spec);
         if spec_changes {
-            let spec = Arc::new(value["spec"].clone());
-            self.store.commit(now, Write::ScaledObjectSpec(id, spec));
+            let write = Write::ScaledObjectSpec(id, Arc::new(spec));
+            self.store.commit(now, write);
         }
         let mut object = object.clone();
         let meta = self.store.meta(ObjectId::ScaledObject(id));
@@ -206,6 +218,9 @@ impl Simulation<'_> {
             _ => TargetPods::Unchecked,
         };
         admit(object, &others, &hpas, &pods).map_err(|why| {
+            if let Some(fault) = not_simulated(&why) {
+                return format!("error: this formula cannot be simulated: {fault}");
+            }
             let reason = match &pods {
                 TargetPods::Missing(missing) if *missing == why => "NotFound",
                 _ => "Forbidden",

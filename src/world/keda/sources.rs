@@ -10,6 +10,7 @@ use crate::autoscaler::keda::{
 };
 use crate::kubectl::selector::LabelSelector;
 use crate::metrics::CustomMetrics;
+use crate::metrics::spec::MetricSource;
 use crate::prometheus::promql::Value;
 use crate::prometheus::scrape::QueryError;
 use crate::scenario::model::{FaultKind, TriggerSource, check_selector, queue_of};
@@ -129,7 +130,20 @@ impl Sources for WorldSources<'_> {
             return self.queue(scaler).ok_or_else(|| self.nobody(scaler));
         };
         let value = self.custom.read_at(self.first_source + place, self.now);
-        reading(of, source, value).ok_or_else(|| self.nobody(scaler))
+        if let Some(horizon) = scaler.horizon() {
+            let last = value.ok_or_else(|| self.nobody(scaler))?;
+            // The model is not public: what is declared is foreseen as it will be, what is
+            // measured as it is.
+            let forecast = match source.source {
+                MetricSource::Series(_) => self
+                    .custom
+                    .read_at(self.first_source + place, self.now + horizon),
+                _ => None,
+            };
+            let forecast = forecast.unwrap_or(last);
+            return Ok(Reading::Predicted { last, forecast });
+        }
+        reading(of, source, value, self.now).ok_or_else(|| self.nobody(scaler))
     }
 
     fn external_metrics(&mut self, trigger: usize) -> Vec<ExternalMetric> {
@@ -182,17 +196,20 @@ impl Sources for WorldSources<'_> {
         }
         read_object(&hpa.manifest(), self.admission)
             .map(|_| ())
-            .map_err(|refusal| invalid(&hpa.name, &refusal.causes))
+            .map_err(|refusal| {
+                let kind = "HorizontalPodAutoscaler.autoscaling";
+                invalid(kind, &hpa.name, &refusal.causes)
+            })
     }
 }
 
 /// The API server's words, which `kubectl` does not print as they are.
-fn invalid(name: &str, causes: &[String]) -> String {
+pub(super) fn invalid(kind: &str, name: &str, causes: &[String]) -> String {
     let causes = match causes {
         [cause] => cause.clone(),
         causes => format!("[{}]", causes.join(", ")),
     };
-    format!("HorizontalPodAutoscaler.autoscaling \"{name}\" is invalid: {causes}")
+    format!("{kind} \"{name}\" is invalid: {causes}")
 }
 
 /// Whether a fault keeps the source of a trigger of this kind, namespace and name from answering.
@@ -276,7 +293,12 @@ fn of_queue(broker: Broker, name: &str, queue: &Readings) -> Reading {
 }
 
 /// A declared number as the answer of a trigger's source; none if there is no number.
-fn reading(trigger: &ScaleTrigger, source: &TriggerSource, value: Option<f64>) -> Option<Reading> {
+fn reading(
+    trigger: &ScaleTrigger,
+    source: &TriggerSource,
+    value: Option<f64>,
+    now: SimTime,
+) -> Option<Reading> {
     let kind = trigger.kind.as_str();
     if kind == "prometheus" {
         let answer = value.map_or(PrometheusAnswer::Empty, PrometheusAnswer::Value);
@@ -294,17 +316,12 @@ fn reading(trigger: &ScaleTrigger, source: &TriggerSource, value: Option<f64>) -
             in_flight: 0,
             delayed: 0,
         },
-        "rabbitmq" => Reading::RabbitMq(vec![RabbitQueue {
-            ready: count,
-            unacknowledged: 0,
-            publish_rate: value,
-            deliver_get_rate: 0.0,
-        }]),
+        "rabbitmq" => Reading::RabbitMq(vec![rabbit_queue(trigger, value)]),
         "kafka" => {
             let topic = trigger.metadata.get("topic").cloned();
             Reading::Kafka(vec![KafkaTopic {
                 name: topic.unwrap_or_default(),
-                partitions: partitions(count, source.partitions),
+                partitions: partitions(count, source.partitions, now),
             }])
         }
         "metrics-api" => Reading::MetricsApi(value),
@@ -315,13 +332,44 @@ fn reading(trigger: &ScaleTrigger, source: &TriggerSource, value: Option<f64>) -
     })
 }
 
-/// A lag over the partitions of a topic, as even as can be.
-fn partitions(lag: i64, count: u32) -> Vec<KafkaPartition> {
+/// A queue of which a trigger's mode measures this.
+fn rabbit_queue(trigger: &ScaleTrigger, value: f64) -> RabbitQueue {
+    let empty = RabbitQueue::default();
+    let mode = trigger.metadata.get("mode").map(String::as_str);
+    match mode {
+        Some("DeliverGetRate") => RabbitQueue {
+            deliver_get_rate: value,
+            ..empty
+        },
+        // What is published for each message that is delivered.
+        Some("PublishedToDeliveredRatio") => RabbitQueue {
+            publish_rate: value,
+            deliver_get_rate: 1.0,
+            ..empty
+        },
+        // No messages yet, and as many more each second as that many seconds take away.
+        Some("ExpectedQueueConsumptionTime") => RabbitQueue {
+            publish_rate: value + 1.0,
+            deliver_get_rate: 1.0,
+            ..empty
+        },
+        _ => RabbitQueue {
+            ready: value.round() as i64,
+            publish_rate: value,
+            ..empty
+        },
+    }
+}
+
+/// A lag over the partitions of a topic, as even as can be. The consumers are at work: what they
+/// have committed is never what it was before.
+fn partitions(lag: i64, count: u32, now: SimTime) -> Vec<KafkaPartition> {
     let count = i64::from(count.max(1));
+    let committed = now.0.max(0);
     let partition = |id: i64| KafkaPartition {
         id: id as i32,
-        latest: lag / count + i64::from(id < lag % count),
-        committed: 0,
+        latest: committed + lag / count + i64::from(id < lag % count),
+        committed,
     };
     (0..count).map(partition).collect()
 }
@@ -332,7 +380,8 @@ mod tests {
 
     #[test]
     fn a_lag_is_spread_over_the_partitions() {
-        let lags: Vec<i64> = partitions(8, 3).iter().map(|one| one.latest).collect();
+        let all = partitions(8, 3, SimTime::from_secs(5));
+        let lags: Vec<i64> = all.iter().map(|one| one.latest - one.committed).collect();
         assert_eq!(lags, [3, 3, 2]);
     }
 }

@@ -13,17 +13,25 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::job::job_spec;
-use super::keda_schema::{at_least, need_triggers, one_of};
+use super::keda_schema::{at_least, hpa_behavior, need_triggers, one_of};
 use super::workload::workload;
-use super::{Context, TriggerAuthenticationObject, WorkloadObject, typed};
+use super::{Context, REFUSED, TriggerAuthenticationObject, WorkloadObject, typed};
 use crate::autoscaler::keda::{
     Environment, Metadata, ScaledJob, ScaledJobSpec, ScaledObject, ScaledObjectSpec,
 };
 use crate::cluster::spec::WorkloadKind;
+use crate::scenario::diagnostic::{Diagnostic, Severity};
 use crate::scenario::node::{KeyNode, Node, Value};
 use crate::scenario::object::to_json;
 
 const METRIC_TYPES: &[&str] = &["AverageValue", "Value"];
+const FALLBACKS: &[&str] = &[
+    "static",
+    "currentReplicas",
+    "currentReplicasIfHigher",
+    "currentReplicasIfLower",
+    "scalingModifiers",
+];
 const ROLLOUTS: &[&str] = &["gradual", "immediate"];
 /// What fields of a ScaledJob may say, by their paths in `spec`.
 const JOB_CHOICES: [(&str, &[&str]); 5] = [
@@ -106,6 +114,8 @@ pub(super) fn scaled_object(context: &mut Context<'_>) -> Option<ScaledObject> {
         METRIC_TYPES,
         context,
     );
+    one_of("fallback.behavior", FALLBACKS, context);
+    hpa_behavior(context);
     // The schema's own rule.
     if spec.min_replica_count > Some(spec.max_replica_count.unwrap_or(100)) {
         let words = "Invalid value: \"object\": minReplicaCount must be less than or equal to \
@@ -144,8 +154,13 @@ pub(super) fn scaled_job(context: &mut Context<'_>) -> Option<(ScaledJob, Worklo
         one_of(path, values, context);
     }
     need_triggers(context);
-    let workload = jobs(&metadata, context)?;
-    Some((ScaledJob { metadata, spec }, workload))
+    let (workload, refused) = jobs(&metadata, context)?;
+    let job = ScaledJob {
+        metadata,
+        spec,
+        refused,
+    };
+    Some((job, workload))
 }
 
 #[derive(Deserialize)]
@@ -153,8 +168,9 @@ struct JobTemplate {
     spec: JobSpec,
 }
 
-/// What the Jobs of a ScaledJob are; KEDA gives their pods a label and a policy of restarts.
-fn jobs(metadata: &Metadata, context: &mut Context<'_>) -> Option<WorkloadObject> {
+/// What the Jobs of a ScaledJob are, and why the API server refuses them if it does; KEDA gives
+/// their pods a label and a policy of restarts.
+fn jobs(metadata: &Metadata, context: &mut Context<'_>) -> Option<(WorkloadObject, Vec<String>)> {
     let reference = context.document.get("spec")?.get("jobTargetRef")?;
     // The places of a Job's fields begin with `spec`.
     let key = KeyNode {
@@ -175,6 +191,7 @@ fn jobs(metadata: &Metadata, context: &mut Context<'_>) -> Option<WorkloadObject
     {
         pod.restart_policy = Some("OnFailure".to_owned());
     }
+    let before = inner.diagnostics.list.len();
     let spec = job_spec(&template.spec, inner);
     let identity = ObjectMeta {
         name: Some(metadata.name.clone()),
@@ -186,7 +203,24 @@ fn jobs(metadata: &Metadata, context: &mut Context<'_>) -> Option<WorkloadObject
     let label = ("scaledjob.keda.sh/name".to_owned(), metadata.name.clone());
     made.spec.template.labels.extend([label]);
     made.spec.selector = made.spec.template.labels.clone().into();
-    Some(made)
+    let refused = refused_later(&mut context.diagnostics.list[before..]);
+    Some((made, refused))
+}
+
+/// What the API server will say of each Job that KEDA creates: the schema of a ScaledJob checks
+/// no more than types and a few fields. Such an error is a warning here.
+fn refused_later(told: &mut [Diagnostic]) -> Vec<String> {
+    let mut causes = Vec::new();
+    for one in told {
+        let in_the_schema = one.title.contains(": Duplicate value")
+            || one.title.ends_with(": Required value") && !one.title.contains(".image:");
+        if one.severity == Severity::Error && one.label == REFUSED && !in_the_schema {
+            one.severity = Severity::Warning;
+            "the API server refuses each Job for this".clone_into(&mut one.label);
+            causes.push(one.title.clone());
+        }
+    }
+    causes
 }
 
 /// Secrets are not simulated: whatever could come from one counts as given.

@@ -1,7 +1,10 @@
 //! Rules of the schemas of KEDA's CRDs (`config/crd/bases`), in the API server's words.
 
-use super::Context;
-use crate::scenario::node::Node;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscalerBehavior;
+use serde::Deserialize;
+
+use super::{Context, typed};
+use crate::scenario::node::{KeyNode, Node, Value};
 
 /// A number has a least value.
 pub(super) fn at_least(field: &str, least: i32, value: Option<i32>, context: &mut Context<'_>) {
@@ -70,6 +73,77 @@ pub(super) fn need_triggers(context: &mut Context<'_>) {
             let kinds = ["TriggerAuthentication", "ClusterTriggerAuthentication"];
             let kind = reference.get("kind");
             refuse_others(kind, &format!("{path}.kind"), &kinds, context);
+        }
+    }
+}
+
+/// Where an HPA's behavior stands in a ScaledObject.
+const BEHAVIOR: [&str; 4] = [
+    "spec",
+    "advanced",
+    "horizontalPodAutoscalerConfig",
+    "behavior",
+];
+
+/// A ScaledObject with nothing but its HPA's behavior.
+#[derive(Deserialize)]
+struct OnlyBehavior {
+    #[serde(rename = "spec")]
+    _spec: Spec,
+}
+
+#[derive(Deserialize)]
+struct Spec {
+    #[serde(rename = "advanced")]
+    _advanced: Advanced,
+}
+
+#[derive(Deserialize)]
+struct Advanced {
+    #[serde(rename = "horizontalPodAutoscalerConfig")]
+    _config: Config,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    #[serde(rename = "behavior")]
+    _behavior: Option<HorizontalPodAutoscalerBehavior>,
+}
+
+/// The HPA's behavior has the HPA's types, and each policy all of its fields; whether the numbers
+/// are good ones is seen when the HPA is made.
+pub(super) fn hpa_behavior(context: &mut Context<'_>) {
+    let mut keys = BEHAVIOR.iter();
+    let Some(behavior) = keys.try_fold(context.document, |node, key| node.get(key)) else {
+        return;
+    };
+    // The same path, without the fields beside it.
+    let only = BEHAVIOR.iter().rev().fold(behavior.clone(), |node, key| {
+        let key = KeyNode {
+            span: node.span,
+            name: (*key).to_owned(),
+        };
+        Node {
+            span: node.span,
+            value: Value::Table(vec![(key, node)]),
+        }
+    });
+    let inner = &mut Context {
+        document: &only,
+        diagnostics: &mut *context.diagnostics,
+    };
+    let _: Option<OnlyBehavior> = typed::read(inner);
+    for direction in ["scaleUp", "scaleDown"] {
+        let policies = behavior.get(direction).and_then(|one| one.get("policies"));
+        let policies = policies.map_or(&[][..], Node::items);
+        for (index, policy) in policies.iter().enumerate() {
+            for field in ["periodSeconds", "type", "value"] {
+                if policy.get(field).is_none() {
+                    let place = BEHAVIOR.join(".");
+                    let path = format!("{place}.{direction}.policies[{index}].{field}");
+                    context.refuse(&path, "Required value", None);
+                }
+            }
         }
     }
 }
