@@ -4,6 +4,7 @@
 //! are written there. KEDA installs the webhook so that an object passes when it cannot answer.
 
 use super::hpa::hpa_name;
+use super::kinds::check_kind;
 use super::modifiers;
 use super::scaled_object::{
     ScaledObject, TRANSFER_HPA_OWNERSHIP, check_fallback, check_replica_bounds,
@@ -57,6 +58,8 @@ pub fn admit(
     hpas: &[ExistingHpa],
     pods: &TargetPods<'_>,
 ) -> Result<Vec<String>, String> {
+    let (version, kind) = object.spec.scale_target_ref.version_and_kind();
+    check_kind(version, kind)?;
     check_other_objects(object, others)?;
     check_modifiers(object)?;
     check_resources(object, pods)?;
@@ -182,8 +185,14 @@ fn check_resources(object: &ScaledObject, pods: &TargetPods<'_>) -> Result<(), S
 fn check_hpa(object: &ScaledObject, hpa: &ExistingHpa) -> Result<(), String> {
     let target = &object.spec.scale_target_ref;
     let (kind, workload, name) = (target.gvk(), &target.name, &hpa.name);
+    if hpa.unchecked {
+        return Ok(());
+    }
+    if let Some((version, kind)) = hpa.target_kind.rsplit_once('.') {
+        check_kind(version, kind)?;
+    }
     let same = hpa.target_kind == kind && hpa.target_name == *workload;
-    if hpa.unchecked || !same || hpa.owner.as_ref() == Some(&object.metadata.name) {
+    if !same || hpa.owner.as_ref() == Some(&object.metadata.name) {
         return Ok(());
     }
     if object.metadata.annotation(TRANSFER_HPA_OWNERSHIP) != Some("true") {

@@ -56,7 +56,10 @@ pub(crate) const ACTIVATION_FAILED: &str = "KEDAScaleTargetActivationFailed";
 pub(crate) const DEACTIVATION_FAILED: &str = "KEDAScaleTargetDeactivationFailed";
 pub(crate) const SCALED_JOB_ACTIVE: &str = "ScaledJobActive";
 pub(crate) const SCALED_JOB_INACTIVE: &str = "ScaledJobInactive";
-pub(crate) const JOBS_CREATED: &str = "KEDAJobsCreated";
+/// `eventreason.KEDAJobsCreated`.
+pub const JOBS_CREATED: &str = "KEDAJobsCreated";
+/// `eventreason.KEDAJobCreateFailed`.
+pub const JOB_CREATE_FAILED: &str = "KEDAJobCreateFailed";
 pub(crate) const SCALED_JOB_READY: &str = "ScaledJobReady";
 pub(crate) const SCALED_JOB_CHECK_FAILED: &str = "ScaledJobCheckFailed";
 pub(crate) const SCALED_JOB_PAUSED: &str = "ScaledJobPaused";

@@ -37,6 +37,32 @@ pub(crate) fn parse_i32(text: &str) -> Result<i32, String> {
     })
 }
 
+/// What `resource.ParseQuantity` says of a text that is no quantity.
+pub(crate) fn quantity_fault(text: &str) -> &'static str {
+    const SUFFIXES: [&str; 16] = [
+        "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
+    ];
+    let without = |text: &'_ str, set: fn(char) -> bool| text.trim_start_matches(set).len();
+    let is_digit = |c: char| c.is_ascii_digit();
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let number = &unsigned[unsigned.len() - without(unsigned, is_digit)..];
+    let suffix = number.strip_prefix('.').unwrap_or(number);
+    let suffix = &suffix[suffix.len() - without(suffix, is_digit)..];
+    let exponent = &suffix[suffix.len() - without(suffix, |c| "eEinumkKMGTP".contains(c))..];
+    let power = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    if text.is_empty() || without(power, is_digit) > 0 {
+        return "quantities must match the regular expression                 '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+    }
+    let is_exponent = suffix
+        .strip_prefix(['e', 'E'])
+        .is_some_and(|power| power.parse::<i32>().is_ok());
+    if is_exponent || SUFFIXES.contains(&suffix) {
+        "unable to parse numeric part of quantity"
+    } else {
+        "unable to parse quantity's suffix"
+    }
+}
+
 /// A value of a trigger's metadata in the type that its field has.
 pub(crate) trait FromMetadata: Default {
     /// Reads it as KEDA's typed configuration does.

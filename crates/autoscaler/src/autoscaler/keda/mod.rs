@@ -19,6 +19,7 @@ mod fallback;
 mod go;
 mod handler;
 mod hpa;
+mod kinds;
 mod metric;
 mod modifiers;
 mod scaled_job;
@@ -35,7 +36,7 @@ pub use admission::{ExistingHpa, TargetContainer, TargetPods, admit};
 pub use conditions::{Condition, ConditionStatus, ConditionType, Conditions};
 pub use cron::{Schedule, load_location};
 pub use environment::Environment;
-pub use events::{Event, SCALERS_INFO};
+pub use events::{Event, JOB_CREATE_FAILED, JOBS_CREATED, SCALERS_INFO};
 pub use executor::{
     Activity, FinishedJob, HpaHealth, JobObservation, JobScaleResult, NoTarget, ScaleResult,
     Target, request_job_scale, request_scale, scaling_decision, superseded,
@@ -47,10 +48,10 @@ pub use hpa::{Hpa, HpaMetrics, hpa_metrics, hpa_name, new_hpa};
 pub use metric::{
     AVERAGE_VALUE, Amount, MetricSource, MetricSpec, MetricTarget, MetricValue, UTILIZATION, VALUE,
 };
-pub use modifiers::{NamedMetric, activity, compile, handle};
+pub use modifiers::{NamedMetric, activity, compile, handle, not_simulated};
 pub use scaled_job::{
-    Demand, EXCLUDED_JOB_LABELS, Rollout, ScaledJob, ScaledJobSpec, ScalerMetrics, ScalingStrategy,
-    demand, max_value, queue_and_max_value,
+    Demand, EXCLUDED_JOB_LABELS, JOB_LABEL, Rollout, ScaledJob, ScaledJobSpec, ScalerMetrics,
+    ScalingStrategy, demand, max_value, queue_and_max_value,
 };
 pub use scaled_job_controller::{JobDecision, ScaledJobState};
 pub use scaled_object::{

@@ -10,6 +10,8 @@ use super::metric::{Amount, MetricValue, UTILIZATION};
 use super::scaled_object::ScaledObject;
 use super::status::Status;
 
+/// How a fault of a formula begins.
+const FORMULA: &str = "error validating formula in ScalingModifiers\n";
 const COMPOSITE_RESULT: &str = "let _kedaCompositeResult = ";
 
 /// `ValidateAndCompileScalingModifiers`; `None` without a formula.
@@ -20,7 +22,7 @@ pub fn compile(object: &ScaledObject) -> Result<Option<Program>, String> {
     else {
         return Ok(None);
     };
-    let formula = |error: String| format!("error validating formula in ScalingModifiers\n{error}");
+    let formula = |error: String| format!("{FORMULA}{error}");
     if modifiers.target.is_empty() {
         return Err(formula("formula is given but target is empty".to_owned()));
     }
@@ -46,6 +48,12 @@ pub fn compile(object: &ScaledObject) -> Result<Option<Program>, String> {
         ));
     }
     Ok(Some(program))
+}
+
+/// What a refusal says of a formula that upstream may take: no word of the webhook's.
+pub fn not_simulated(refusal: &str) -> Option<&str> {
+    let fault = refusal.strip_prefix(FORMULA)?;
+    fault.contains(expr::NOT_SIMULATED).then_some(fault)
 }
 
 /// `castToFloatIfNecessary`: whatever the formula gives becomes a float; with `??` nil stays nil.

@@ -10,6 +10,8 @@ use super::triggers::ScaleTrigger;
 
 /// Labels that jobs do not get.
 pub const EXCLUDED_JOB_LABELS: &str = "scaledjob.keda.sh/job-excluded-labels";
+/// The label of Jobs and their pods with the ScaledJob's name.
+pub const JOB_LABEL: &str = "scaledjob.keda.sh/name";
 
 /// A ScaledJob of `keda.sh/v1alpha1`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Default)]
@@ -19,6 +21,9 @@ pub struct ScaledJob {
     pub metadata: Metadata,
     /// What is wanted.
     pub spec: ScaledJobSpec,
+    /// Why the API server refuses its Jobs, if it does: what the schema of a ScaledJob lets pass.
+    #[serde(skip)]
+    pub refused: Vec<String>,
 }
 
 /// What a ScaledJob wants. Times are in seconds.

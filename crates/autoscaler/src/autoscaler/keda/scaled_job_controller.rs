@@ -13,13 +13,12 @@ use super::executor::{JobObservation, request_job_scale, superseded};
 use super::handler::{Built, Sources};
 use super::hpa::labels;
 use super::scaled_job::{
-    EXCLUDED_JOB_LABELS, ScaledJob, ScalerMetrics, demand, queue_and_max_value,
+    EXCLUDED_JOB_LABELS, JOB_LABEL, ScaledJob, ScalerMetrics, demand, queue_and_max_value,
 };
 use super::status::Status;
 use super::triggers::{combined_types, validate_triggers};
 use crate::sim::{SimDuration, SimTime};
 
-const JOB_LABEL: &str = "scaledjob.keda.sh/name";
 const GENERATION: &str = "scaledjob.keda.sh/generation";
 
 /// What a ScaledJob wants done.

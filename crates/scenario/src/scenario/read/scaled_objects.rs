@@ -8,13 +8,13 @@ use crate::autoscaler::hpa::KubernetesVersion;
 use crate::autoscaler::keda::{
     AuthParams, Environment, ExistingHpa, ExternalMetric, MetricSpec, ScaleTrigger, ScaledObject,
     Scaler, ScalerConfig, TargetContainer, TargetPods, admit, build, hpa_metrics, new_hpa,
-    validate_triggers,
+    not_simulated, validate_triggers,
 };
 use crate::cluster::spec::ContainerSpec;
 use crate::prometheus::promql::Query;
 use crate::scenario::admission::Admission;
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::manifest::{Context, keda};
+use crate::scenario::manifest::{Context, HpaManifest, Placed, keda};
 use crate::scenario::model::{
     CrossVersionObjectReference, TriggerRef, TriggerSource, check_selector, queue_of,
 };
@@ -23,7 +23,8 @@ use crate::units::{Bytes, Millicores};
 use crate::workload::queue::spec::QueueSpec;
 
 /// Where the fields are that a refusal of the webhook is about, by how it begins.
-const PLACES: [(&str, &str); 9] = [
+const PLACES: [(&str, &str); 10] = [
+    ("no matches for kind", "spec.scaleTargetRef.kind"),
     ("the workload", "spec.scaleTargetRef.name"),
     (
         "the HPA",
@@ -67,7 +68,7 @@ pub(super) fn check(
             document: &known.parsed.documents[placed.document].node,
             diagnostics,
         };
-        check_object(&placed.value, around, context);
+        check_object(placed, around, context);
     }
     for placed in &known.manifests.scaled_jobs {
         let job = &placed.value;
@@ -101,8 +102,8 @@ pub(super) fn check(
     }
 }
 
-fn check_object(object: &ScaledObject, around: Around<'_>, context: &mut Context<'_>) {
-    let known = around.known;
+fn check_object(placed: &Placed<ScaledObject>, around: Around<'_>, context: &mut Context<'_>) {
+    let (known, object) = (around.known, &placed.value);
     let (name, namespace) = (&object.metadata.name, &object.metadata.namespace);
     let reference = &object.spec.scale_target_ref;
     let (api_version, kind) = reference.version_and_kind();
@@ -134,10 +135,20 @@ fn check_object(object: &ScaledObject, around: Around<'_>, context: &mut Context
         }
         _ => TargetPods::Unchecked,
     };
-    let refused = admit(object, &others(object, known), &hpas(object, known), &pods);
+    // One that comes later is not there yet.
+    let (hpas, later) = hpas(placed, known);
+    let refused = admit(object, &others(object, known), &hpas, &pods);
     match refused {
         // The schema has refused this.
         Err(why) if why.starts_with("MinReplicaCount=") => return,
+        Err(why) if not_simulated(&why).is_some() => {
+            let fault = not_simulated(&why).unwrap_or_default();
+            let title = format!("this formula cannot be simulated: {fault}");
+            let path = "spec.advanced.scalingModifiers.formula";
+            let help = "write it with numbers, booleans and arrays of them";
+            context.error(path, title, Some(help));
+            return;
+        }
         Err(why) => {
             let place = PLACES.iter().find(|(begins, _)| why.starts_with(begins));
             let path = place.map_or("spec.triggers", |(_, path)| path);
@@ -147,6 +158,7 @@ fn check_object(object: &ScaledObject, around: Around<'_>, context: &mut Context
             return;
         }
         Ok(warnings) => {
+            warn_of_later(object, &later, &pods, context);
             for warning in warnings {
                 let (field, what) = if warning.starts_with("Polling") {
                     (
@@ -194,6 +206,22 @@ fn check_object(object: &ScaledObject, around: Around<'_>, context: &mut Context
     }
 }
 
+/// The webhook sees no HPA that is created after the ScaledObject.
+fn warn_of_later(
+    object: &ScaledObject,
+    later: &[ExistingHpa],
+    pods: &TargetPods<'_>,
+    context: &mut Context<'_>,
+) {
+    if let Err(why) = admit(object, &[], later, pods)
+        && why.contains("already managed by the hpa")
+    {
+        let title = format!("{why}, which comes later: neither it nor KEDA's HPA scales");
+        let help = "the webhook refuses a ScaledObject that comes after such an HPA";
+        context.warning("spec.scaleTargetRef.name", title, help);
+    }
+}
+
 /// The HPA that KEDA would make has to be one that the API server takes.
 fn check_hpa(
     object: &ScaledObject,
@@ -227,11 +255,12 @@ fn others(object: &ScaledObject, known: &Known<'_>) -> Vec<ScaledObject> {
         .collect()
 }
 
-/// The HPAs of the namespace.
-fn hpas(object: &ScaledObject, known: &Known<'_>) -> Vec<ExistingHpa> {
+/// The HPAs of the namespace: those that are created before the ScaledObject, and the others.
+fn hpas(placed: &Placed<ScaledObject>, known: &Known<'_>) -> (Vec<ExistingHpa>, Vec<ExistingHpa>) {
+    let namespace = &placed.value.metadata.namespace;
     let all = known.manifests.hpas.iter();
-    let own = all.filter(|hpa| hpa.value.namespace == object.metadata.namespace);
-    own.map(|hpa| {
+    let own = all.filter(|hpa| hpa.value.namespace == *namespace);
+    let existing = |hpa: &Placed<HpaManifest>| {
         let node = &known.parsed.documents[hpa.document].node;
         let target = &hpa.value.target;
         ExistingHpa {
@@ -241,8 +270,10 @@ fn hpas(object: &ScaledObject, known: &Known<'_>) -> Vec<ExistingHpa> {
             owner: None,
             unchecked: keda::is_unchecked(node),
         }
-    })
-    .collect()
+    };
+    let (before, later): (Vec<_>, Vec<_>) = own.partition(|hpa| hpa.document < placed.document);
+    let existing = |hpas: Vec<&Placed<HpaManifest>>| hpas.into_iter().map(existing).collect();
+    (existing(before), existing(later))
 }
 
 fn target_container(container: &ContainerSpec) -> TargetContainer {

@@ -11,6 +11,10 @@ pub(super) struct Node {
     pub(super) kind: Kind,
 }
 
+/// The name of all names together; one of them follows behind `.` or, if there may be none of
+/// that name, behind `?.`.
+pub(super) const ENV: &str = "$env";
+
 /// What a node is.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {

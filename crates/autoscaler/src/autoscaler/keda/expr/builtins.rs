@@ -21,12 +21,21 @@ pub(super) fn find(name: &str) -> Option<Builtin> {
         "all" | "none" | "any" | "one" | "filter" | "map" | "find" | "findIndex" | "findLast"
         | "findLastIndex" => predicate(2, 2),
         "count" | "sum" => predicate(1, 2),
-        "reduce" => predicate(2, 3),
+        "reduce" | "sortBy" => predicate(2, 3),
         "abs" | "ceil" | "floor" | "round" | "int" | "float" | "len" | "max" | "min" | "mean"
         | "median" | "first" | "last" | "take" | "reverse" | "uniq" | "concat" | "flatten"
-        | "sort" => Some(Builtin::Function),
+        | "sort" | "get" => Some(Builtin::Function),
+        _ if is_bitwise(name) => Some(Builtin::Function),
         _ => None,
     }
+}
+
+/// Whether it is a function of the bits of integers.
+pub(super) fn is_bitwise(name: &str) -> bool {
+    matches!(
+        name,
+        "bitand" | "bitor" | "bitxor" | "bitnand" | "bitshl" | "bitshr" | "bitushr" | "bitnot"
+    )
 }
 
 /// Whether the language has the function, outside its numeric part.
@@ -34,7 +43,6 @@ pub(super) fn is_elsewhere(name: &str) -> bool {
     matches!(
         name,
         "groupBy"
-            | "sortBy"
             | "type"
             | "string"
             | "trim"
@@ -59,19 +67,10 @@ pub(super) fn is_elsewhere(name: &str) -> bool {
             | "duration"
             | "date"
             | "timezone"
-            | "get"
             | "keys"
             | "values"
             | "toPairs"
             | "fromPairs"
-            | "bitand"
-            | "bitor"
-            | "bitxor"
-            | "bitnand"
-            | "bitshl"
-            | "bitshr"
-            | "bitushr"
-            | "bitnot"
     )
 }
 

@@ -1,6 +1,8 @@
 //! The functions without a predicate.
 
+use super::builtins::is_bitwise;
 use super::value::{self, Value, go_int};
+use crate::autoscaler::go_sort;
 
 type Evaluated = Result<Value, String>;
 
@@ -83,8 +85,82 @@ pub(super) fn function(name: &str, arguments: Vec<Value>) -> Evaluated {
             Ok(Value::Array(flat))
         }
         "sort" => sort(array("sort", first)?, rest.next()),
+        "get" => get(&first, &rest.next().unwrap_or(Value::Nil)),
+        _ if is_bitwise(name) => bitwise(name, &first, rest.next().as_ref()),
         _ => Err(format!("unknown builtin {name}")),
     }
+}
+
+/// An element, or nil if there is none.
+fn get(from: &Value, index: &Value) -> Evaluated {
+    let Value::Array(items) = from else {
+        return Ok(Value::Nil);
+    };
+    let index = index.to_int()?;
+    let index = if index < 0 {
+        index + items.len() as i64
+    } else {
+        index
+    };
+    let found = usize::try_from(index).ok().and_then(|at| items.get(at));
+    Ok(found.cloned().unwrap_or(Value::Nil))
+}
+
+fn bitwise(name: &str, first: &Value, second: Option<&Value>) -> Evaluated {
+    let int = |value: &Value| match value {
+        Value::Int(int) => Ok(*int),
+        other => Err(format!(
+            "cannot use {} as argument (type int) to call {name}",
+            other.type_name()
+        )),
+    };
+    let x = int(first)?;
+    let y = second.map_or(Ok(0), int)?;
+    let shift = || match u32::try_from(y) {
+        Ok(bits) => Ok(bits),
+        Err(_) if y > 0 => Ok(u32::MAX),
+        Err(_) => Err(format!(
+            "invalid operation: negative shift count {y} (type int)"
+        )),
+    };
+    Ok(Value::Int(match name {
+        "bitand" => x & y,
+        "bitor" => x | y,
+        "bitxor" => x ^ y,
+        "bitnand" => x & !y,
+        "bitshl" => x.checked_shl(shift()?).unwrap_or(0),
+        "bitshr" => x >> shift()?.min(63),
+        "bitushr" => {
+            let bits = x.cast_unsigned().checked_shr(shift()?);
+            bits.unwrap_or(0).cast_signed()
+        }
+        _ => !x,
+    }))
+}
+
+/// The items in the order of their keys, as Go's unstable sort leaves them.
+pub(super) fn sort_by(items: Vec<Value>, keys: Vec<Value>, order: Option<Value>) -> Evaluated {
+    let descending = match order {
+        None => false,
+        Some(Value::Text(order)) if order == "asc" => false,
+        Some(Value::Text(order)) if order == "desc" => true,
+        Some(_) => return Err("unknown order, use asc or desc".to_owned()),
+    };
+    for pair in keys.windows(2) {
+        value::compare("<", &pair[0], &pair[1])?;
+    }
+    let mut pairs: Vec<(Value, Value)> = keys.into_iter().zip(items).collect();
+    go_sort::sort_by(&mut pairs, |(left, _), (right, _)| {
+        let (left, right) = if descending {
+            (right, left)
+        } else {
+            (left, right)
+        };
+        value::compare("<", left, right).unwrap_or(false)
+    });
+    Ok(Value::Array(
+        pairs.into_iter().map(|(_, item)| item).collect(),
+    ))
 }
 
 /// The sum of an array; an empty one is the integer 0.

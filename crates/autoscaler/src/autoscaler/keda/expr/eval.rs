@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ast::{Kind, Node};
+use super::ast::{ENV, Kind, Node};
 use super::calls;
 use super::value::{self, Value};
 
@@ -112,6 +112,10 @@ impl<'a> Machine<'a> {
     }
 
     fn name(&self, name: &str) -> Value {
+        if let Some(field) = name.strip_prefix(ENV) {
+            let field = field.trim_start_matches(['?', '.']);
+            return self.values.get(field).cloned().unwrap_or(Value::Nil);
+        }
         let variable = self.variables.iter().rev().find(|(known, _)| known == name);
         variable
             .map(|(_, value)| value)
@@ -184,6 +188,12 @@ impl<'a> Machine<'a> {
         };
         match name {
             "reduce" => self.reduce(items, predicate, initial),
+            "sortBy" => {
+                let order = initial.map(|order| self.run(order)).transpose()?;
+                let keys = self.map(items.clone(), predicate)?;
+                self.grow(items.len() as u64)?;
+                calls::sort_by(items, keys, order)
+            }
             "sum" | "map" => {
                 let mapped = self.map(items, predicate)?;
                 if name == "map" {

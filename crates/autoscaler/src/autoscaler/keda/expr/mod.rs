@@ -15,6 +15,9 @@ mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What is said of a part of the language that this does not have.
+pub(super) const NOT_SIMULATED: &str = "is not simulated";
+
 pub use value::Value;
 pub(crate) use value::go_int;
 
@@ -139,6 +142,36 @@ mod tests {
     }
 
     #[test]
+    fn bits_elements_and_the_environment() {
+        assert_eq!(run("bitand(6, int(b))"), Ok(Value::Int(2)));
+        assert_eq!(run("bitor(6, 1) + bitxor(6, 3)"), Ok(Value::Int(12)));
+        assert_eq!(run("bitnand(7, 2)"), Ok(Value::Int(5)));
+        assert_eq!(run("bitnot(0)"), Ok(Value::Int(-1)));
+        assert_eq!(run("bitshl(1, 4) + bitshr(-8, 1)"), Ok(Value::Int(12)));
+        assert_eq!(run("bitshl(1, 64) + bitshr(-8, 64)"), Ok(Value::Int(-1)));
+        assert_eq!(run("bitushr(-1, 63)"), Ok(Value::Int(1)));
+        assert_eq!(
+            run("bitshl(1, -int(b))"),
+            Err("invalid operation: negative shift count -2 (type int)".to_owned())
+        );
+        assert_eq!(
+            run("bitand(1, first([a]))"),
+            Err("cannot use float64 as argument (type int) to call bitand".to_owned())
+        );
+        assert_eq!(float("get([a, b], -1)"), 2.0);
+        assert_eq!(run("get([a, b], 2)"), Ok(Value::Nil));
+        assert_eq!(float("$env.a + $env['b'] + get($env, 'a')"), 11.0);
+        assert_eq!(run("$env?.nosuch ?? 3"), Ok(Value::Int(3)));
+        assert_eq!(float("sortBy([a, b, 3], -#)[0]"), 4.5);
+        assert_eq!(float("sortBy([a, b, 3], #, 'desc') | last()"), 2.0);
+        assert_eq!(
+            run("sortBy([a], #, 'up')"),
+            Err("unknown order, use asc or desc".to_owned())
+        );
+        assert_eq!(run("len('aä')"), Ok(Value::Int(2)));
+    }
+
+    #[test]
     fn long_and_deep_expressions_are_refused() {
         let message = |source: &str| run(source).expect_err("too much");
         let nested = |depth: usize| format!("{}1{}", "(".repeat(depth), ")".repeat(depth));
@@ -205,6 +238,27 @@ mod tests {
             "non-bool expression (type float64) used as condition (1:1)"
         );
         assert_eq!(message("a +"), "unexpected token EOF (1:4)");
-        assert!(message("upper('x')").starts_with("upper is outside the numeric part"));
+        assert_eq!(
+            message("upper('x')"),
+            "upper is not simulated: it is outside the numeric part of the expression language (1:1)"
+        );
+        assert_eq!(
+            message("bitand(a, 3)"),
+            "cannot use float64 as argument (type int) to call bitand  (1:8)"
+        );
+        assert_eq!(
+            message("bitnot(1, 2)"),
+            "too many arguments to call bitnot (1:1)"
+        );
+        assert_eq!(
+            message("get(a, 0)"),
+            "type float64 does not support indexing (1:5)"
+        );
+        assert_eq!(message("$env.nosuch"), "unknown name nosuch (1:5)");
+        assert!(message("len($env)").starts_with("$env as a whole is not simulated"));
+        assert_eq!(
+            message("sortBy([a], #, 1)"),
+            "sortBy order argument must be a string (got int) (1:16)"
+        );
     }
 }

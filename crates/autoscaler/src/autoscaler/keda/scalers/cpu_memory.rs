@@ -43,9 +43,10 @@ fn parse(config: ScalerConfig) -> Result<CpuMemory, String> {
     };
     match trigger.metric_type.as_str() {
         AVERAGE_VALUE => {
-            let amount: Quantity = value
-                .parse()
-                .map_err(|error| format!("cannot parse '{value}': {error}"))?;
+            let amount: Quantity = value.parse().map_err(|_| {
+                let why = go::quantity_fault(&value);
+                format!("cannot parse '{value}': {why}")
+            })?;
             target.amount = Some(amount);
             target.approximate = amount.as_f64();
         }

@@ -12,6 +12,7 @@ mod kafka_lag;
 mod kubernetes_workload;
 mod metrics_api;
 mod outage;
+mod predictkube;
 mod prometheus;
 mod rabbitmq;
 mod redis;
@@ -27,6 +28,7 @@ pub use rabbitmq::RabbitQueue;
 
 use super::metric::{AVERAGE_VALUE, Amount, MetricSpec, MetricValue, UTILIZATION};
 use super::typed_config::ScalerConfig;
+use crate::sim::SimDuration;
 
 /// What a source answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +63,13 @@ pub enum Reading {
     Workload(Vec<WorkloadPod>),
     /// The number at the API's value location.
     MetricsApi(f64),
+    /// The newest observation of a query, and what the model predicts.
+    Predicted {
+        /// The observation.
+        last: f64,
+        /// The prediction, a horizon ahead.
+        forecast: f64,
+    },
     /// Nothing: the clock and the pods' usage need no source.
     None,
 }
@@ -98,6 +107,7 @@ enum Kind {
     Kafka(kafka::Kafka),
     KubernetesWorkload(kubernetes_workload::KubernetesWorkload),
     MetricsApi(metrics_api::MetricsApi),
+    PredictKube(predictkube::PredictKube),
     Prometheus(prometheus::Prometheus),
     RabbitMq(rabbitmq::RabbitMq),
     Redis(redis::Redis),
@@ -155,7 +165,6 @@ const NOT_SIMULATED: &[&str] = &[
     "openstack-metric",
     "openstack-swift",
     "postgresql",
-    "predictkube",
     "pulsar",
     "selenium-grid",
     "solace-direct-messaging",
@@ -216,6 +225,9 @@ fn simulated(
         }),
         "metrics-api" => {
             first(|config| metrics_api::MetricsApi::build(config).map(Kind::MetricsApi))
+        }
+        "predictkube" => {
+            first(|config| predictkube::PredictKube::build(config).map(Kind::PredictKube))
         }
         "prometheus" => first(|config| prometheus::Prometheus::build(config).map(Kind::Prometheus)),
         "rabbitmq" => first(|config| rabbitmq::RabbitMq::build(config).map(Kind::RabbitMq)),
@@ -279,6 +291,14 @@ impl Scaler {
         }
     }
 
+    /// How far ahead it asks a model, if it does.
+    pub const fn horizon(&self) -> Option<SimDuration> {
+        match &self.kind {
+            Kind::PredictKube(scaler) => Some(scaler.horizon()),
+            _ => None,
+        }
+    }
+
     /// Why it cannot be built while nobody answers at its source; none if it does not connect
     /// before it fetches.
     pub fn unconnected(&self) -> Option<String> {
@@ -305,6 +325,7 @@ impl Scaler {
             Kind::Kafka(_) => "kafkaScaler",
             Kind::KubernetesWorkload(_) => "kubernetesWorkloadScaler",
             Kind::MetricsApi(_) => "metricsAPIScaler",
+            Kind::PredictKube(_) => "PredictKubeScaler",
             Kind::Prometheus(_) => "prometheusScaler",
             Kind::RabbitMq(_) => "rabbitMQScaler",
             Kind::Redis(_) => "redisScaler",
@@ -323,6 +344,7 @@ impl Scaler {
             Kind::Kafka(scaler) => vec![scaler.metric_spec(index, kind)],
             Kind::KubernetesWorkload(scaler) => vec![scaler.metric_spec(index, kind)],
             Kind::MetricsApi(scaler) => vec![scaler.metric_spec(index, kind)],
+            Kind::PredictKube(scaler) => vec![scaler.metric_spec(index, kind)],
             Kind::Prometheus(scaler) => vec![scaler.metric_spec(index, kind)],
             Kind::RabbitMq(scaler) => vec![scaler.metric_spec(index, kind)],
             Kind::Redis(scaler) => vec![scaler.metric_spec(index, kind)],
@@ -349,6 +371,12 @@ impl Scaler {
             (Kind::Kafka(scaler), Reading::Kafka(topics)) => scaler.measure(topics)?,
             (Kind::KubernetesWorkload(scaler), Reading::Workload(pods)) => scaler.measure(pods),
             (Kind::MetricsApi(scaler), Reading::MetricsApi(value)) => scaler.measure(*value),
+            (Kind::PredictKube(scaler), Reading::Predicted { last, forecast }) => {
+                match scaler.measure(*last, *forecast) {
+                    Some(measured) => measured,
+                    None => return Ok((Vec::new(), false)),
+                }
+            }
             (Kind::Prometheus(scaler), Reading::Prometheus(answer)) => scaler.measure(answer)?,
             (Kind::RabbitMq(scaler), Reading::RabbitMq(queues)) => scaler.measure(queues)?,
             (Kind::Redis(scaler), Reading::Redis(length)) => scaler.measure(*length),

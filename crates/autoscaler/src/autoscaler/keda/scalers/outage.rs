@@ -22,6 +22,8 @@ pub(super) enum Remote {
     Management { url: String },
     /// Prometheus: its query's address before and after the time.
     Prometheus { before: String, after: String },
+    /// A Prometheus that PredictKube's client pings when it is made, and asks for the past.
+    PredictKube { server: String },
     /// An endpoint with a number.
     MetricsApi { url: String },
     /// SQS.
@@ -69,6 +71,9 @@ impl Remote {
                     after,
                 }
             }
+            "predictkube" => Self::PredictKube {
+                server: hide_password(find("prometheusAddress").trim_end_matches('/')),
+            },
             "metrics-api" => Self::MetricsApi {
                 url: hide_password(find("url")),
             },
@@ -94,6 +99,10 @@ impl Remote {
                 "error creating kafka client: kafka: client has run out of available brokers to \
                  talk to: {REFUSED}"
             )),
+            Self::PredictKube { server } => Some(format!(
+                "error create Prometheus client and API objects: Post \"{server}/api/v1/query\": \
+                 {REFUSED}"
+            )),
             Self::Amqp => Some(format!(
                 "error establishing connection to RabbitMQ: {REFUSED}"
             )),
@@ -111,6 +120,9 @@ impl Remote {
             }
             Self::Prometheus { before, after } => {
                 format!("Get \"{before}{time}{after}\": {REFUSED}")
+            }
+            Self::PredictKube { server } => {
+                format!("Post \"{server}/api/v1/query_range\": {REFUSED}")
             }
             Self::MetricsApi { url } => {
                 format!("error requesting metrics endpoint: Get \"{url}\": {REFUSED}")

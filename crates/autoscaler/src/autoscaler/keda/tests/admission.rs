@@ -89,6 +89,28 @@ fn an_existing_hpa_is_handed_over_by_name() {
 }
 
 #[test]
+fn kinds_that_no_cluster_has_are_refused() {
+    let mut object = plain();
+    object.spec.scale_target_ref.kind = "Deploymnt".to_owned();
+    let words = Err("no matches for kind \"Deploymnt\" in version \"apps/v1\"".to_owned());
+    assert_eq!(admit(&object, &[], &[], &TargetPods::Unchecked), words);
+    // The target of any HPA of the namespace is looked up, too.
+    let mut hpa = ExistingHpa {
+        name: "other".to_owned(),
+        target_kind: "apps/v1.Deploymnt".to_owned(),
+        target_name: "api".to_owned(),
+        ..ExistingHpa::default()
+    };
+    let with = |hpa: &ExistingHpa| {
+        let hpas = std::slice::from_ref(hpa);
+        admit(&plain(), &[], hpas, &TargetPods::Unchecked)
+    };
+    assert_eq!(with(&hpa), words);
+    hpa.unchecked = true;
+    assert_eq!(with(&hpa), Ok(Vec::new()));
+}
+
+#[test]
 fn resources_need_requests_and_cannot_go_to_zero() {
     let container = |has_cpu| TargetContainer {
         name: "main".to_owned(),

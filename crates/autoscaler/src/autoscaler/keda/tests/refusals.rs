@@ -368,3 +368,23 @@ fn an_external_scaler_that_names_no_metric_gives_no_hpa() {
     );
     assert!(decision.hpa.is_empty() && !decision.start_loop);
 }
+
+#[test]
+fn quantities_are_refused_in_gos_words() {
+    let format = "quantities must match the regular expression \
+                  '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+    for (value, why) in [
+        ("abc", format),
+        ("1x", format),
+        ("1 Gi", format),
+        ("1mm", "unable to parse quantity's suffix"),
+        ("2KI", "unable to parse quantity's suffix"),
+        ("m", "unable to parse numeric part of quantity"),
+    ] {
+        let trigger = json!({
+            "type": "cpu", "metricType": "AverageValue", "metadata": { "value": value },
+        });
+        let words = format!("error parsing cpu metadata: cannot parse '{value}': {why}");
+        assert_eq!(refusal(&trigger), words, "{value}");
+    }
+}

@@ -1,6 +1,49 @@
 //! The static types of plain functions.
 
-use super::Type;
+use super::super::ast::{Fault, Node};
+use super::{Checked, Type};
+
+/// The type of a function of bits.
+pub(super) fn bitwise(node: &Node, name: &str, arguments: &[Node], types: &[Type]) -> Checked {
+    let wanted = if name == "bitnot" { 1 } else { 2 };
+    if types.len() != wanted {
+        let how = if types.len() < wanted {
+            "not enough"
+        } else {
+            "too many"
+        };
+        return Fault::new(node.at, format!("{how} arguments to call {name}"));
+    }
+    for (argument, of) in arguments.iter().zip(types) {
+        if !matches!(of, Type::Int | Type::Unknown) {
+            let given = if *of == Type::Nil { "nil" } else { of.name() };
+            let message = format!("cannot use {given} as argument (type int) to call {name} ");
+            return Fault::new(argument.at, message);
+        }
+    }
+    Ok(Type::Int)
+}
+
+/// The type of an element that may not be there.
+pub(super) fn get(node: &Node, arguments: &[Node], types: &[Type]) -> Checked {
+    let [of, by] = types else {
+        let count = types.len();
+        let message = format!("invalid number of arguments (expected 2, got {count})");
+        return Fault::new(node.at, message);
+    };
+    match of {
+        Type::Unknown => Ok(Type::Unknown),
+        Type::Array(_) if matches!(by, Type::Int | Type::Unknown) => Ok(of.element()),
+        Type::Array(_) => {
+            let message = format!("non-integer slice index {}", by.name());
+            Fault::new(arguments[1].at, message)
+        }
+        _ => {
+            let message = format!("type {} does not support indexing", of.name());
+            Fault::new(arguments[0].at, message)
+        }
+    }
+}
 
 /// The type of a plain function's result, or why it cannot be called so.
 pub(super) fn function(name: &str, types: &[Type]) -> Result<Type, String> {

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 
 use functions::function;
 
-use super::ast::{Fault, Kind, Node};
+use super::ast::{ENV, Fault, Kind, Node};
 use super::builtins;
+use super::parser::outside;
 
 /// What is known of a value before running.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,6 +153,17 @@ impl Checker<'_> {
     }
 
     fn name(&self, node: &Node, name: &str) -> Checked {
+        if let Some(field) = name.strip_prefix(ENV) {
+            let is_known = |field: &str| self.names.contains(field);
+            return match (field.strip_prefix("?."), field.strip_prefix('.')) {
+                (Some(field), _) if !is_known(field) => Ok(Type::Unknown),
+                (_, Some(field)) if !is_known(field) => {
+                    Fault::new(node.at, format!("unknown name {field}"))
+                }
+                (None, None) => Fault::new(node.at, outside("$env as a whole")),
+                _ => Ok(Type::Float),
+            };
+        }
         if let Some((_, of)) = self.variables.iter().rev().find(|(known, _)| known == name) {
             return Ok(of.clone());
         }
@@ -255,6 +267,12 @@ impl Checker<'_> {
         for argument in arguments {
             types.push(self.visit(argument)?);
         }
+        if builtins::is_bitwise(name) {
+            return functions::bitwise(node, name, arguments, &types);
+        }
+        if name == "get" {
+            return functions::get(node, arguments, &types);
+        }
         function(name, &types).or_else(|message| Fault::new(node.at, message))
     }
 
@@ -274,8 +292,13 @@ impl Checker<'_> {
         let found = self.visit(predicate);
         self.scopes.pop();
         let found = found?;
-        if let Some(initial) = arguments.get(2) {
-            self.visit(initial)?;
+        if let Some(third) = arguments.get(2) {
+            let of = self.visit(third)?;
+            if name == "sortBy" && !matches!(of, Type::Text | Type::Unknown) {
+                let given = of.name();
+                let message = format!("sortBy order argument must be a string (got {given})");
+                return Fault::new(third.at, message);
+            }
         }
         if found == Type::Nil {
             return Fault::new(
@@ -283,7 +306,7 @@ impl Checker<'_> {
                 "predicate should has one input and one output param",
             );
         }
-        let wants_bool = !matches!(name, "map" | "sum" | "reduce");
+        let wants_bool = !matches!(name, "map" | "sum" | "reduce" | "sortBy");
         if wants_bool && !matches!(found, Type::Bool | Type::Unknown) {
             return Fault::new(
                 predicate.at,
@@ -291,7 +314,7 @@ impl Checker<'_> {
             );
         }
         Ok(match name {
-            "filter" => element.array(),
+            "filter" | "sortBy" => element.array(),
             "map" => found.array(),
             "sum" | "reduce" => found,
             "find" | "findLast" => element,

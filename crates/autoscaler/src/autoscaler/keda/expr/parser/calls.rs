@@ -1,6 +1,6 @@
 //! Calls: plain arguments, and predicates over the elements of an array.
 
-use super::super::ast::{Fault, Kind, Node};
+use super::super::ast::{ENV, Fault, Kind, Node};
 use super::super::builtins::{self, Builtin};
 use super::super::lexer::{Token, TokenKind};
 use super::{Parsed, Parser, outside};
@@ -37,6 +37,13 @@ impl Parser {
             }
             None => return Fault::new(name.at, format!("unknown name {}", name.text)),
         };
+        // The only use of all names together that is of a number.
+        if let ("get", [of, field]) = (name.text.as_str(), arguments.as_slice())
+            && let (Kind::Name(env), Kind::Text(field)) = (&of.kind, &field.kind)
+            && env == ENV
+        {
+            return self.node(name.at, Kind::Name(format!("{ENV}?.{field}")));
+        }
         self.node(name.at, Kind::Call(name.text, arguments))
     }
 

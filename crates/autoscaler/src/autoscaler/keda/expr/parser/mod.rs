@@ -5,7 +5,8 @@ mod literals;
 
 use literals::number;
 
-use super::ast::{Fault, Kind, Node};
+use super::NOT_SIMULATED;
+use super::ast::{ENV, Fault, Kind, Node};
 use super::lexer::{Token, TokenKind, tokens};
 
 type Parsed = Result<Node, Fault>;
@@ -399,8 +400,16 @@ impl Parser {
     fn postfix(&mut self, mut node: Node) -> Parsed {
         loop {
             let token = self.current().clone();
+            let is_env = node.kind == Kind::Name(ENV.to_owned());
             if token.kind == TokenKind::Operator && matches!(token.text.as_str(), "." | "?.") {
-                return Fault::new(token.at, outside("a field"));
+                if !is_env {
+                    return Fault::new(token.at, outside("a field"));
+                }
+                self.advance();
+                let field = self.identifier()?;
+                let name = format!("{ENV}{}{}", token.text, field.text);
+                node = self.node(token.at, Kind::Name(name))?;
+                continue;
             }
             if !token.is(TokenKind::Bracket, "[") {
                 return Ok(node);
@@ -412,7 +421,10 @@ impl Parser {
                 Some(Box::new(self.expression(0)?))
             };
             let kind = match from {
-                Some(index) if !self.is_operator(":") => Kind::Index(Box::new(node), index),
+                Some(index) if !self.is_operator(":") => match index.kind {
+                    Kind::Text(field) if is_env => Kind::Name(format!("{ENV}.{field}")),
+                    _ => Kind::Index(Box::new(node), index),
+                },
                 from => {
                     self.expect(TokenKind::Operator, ":")?;
                     let to = if self.is_bracket("]") {
@@ -430,8 +442,9 @@ impl Parser {
 }
 
 /// The message about a part of the language that is not there.
-fn outside(what: &str) -> String {
-    format!("{what} is outside the numeric part of the expression language")
+pub(super) fn outside(what: &str) -> String {
+    let where_to = "outside the numeric part of the expression language";
+    format!("{what} {NOT_SIMULATED}: it is {where_to}")
 }
 
 fn conditional(condition: Node, then: Node, otherwise: Node) -> Kind {
