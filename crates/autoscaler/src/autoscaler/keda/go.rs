@@ -51,7 +51,8 @@ pub(crate) fn quantity_fault(text: &str) -> &'static str {
     let exponent = &suffix[suffix.len() - without(suffix, |c| "eEinumkKMGTP".contains(c))..];
     let power = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
     if text.is_empty() || without(power, is_digit) > 0 {
-        return "quantities must match the regular expression                 '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+        return "quantities must match the regular expression \
+                '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
     }
     let is_exponent = suffix
         .strip_prefix(['e', 'E'])

@@ -115,7 +115,7 @@ pub(super) fn scaled_object(context: &mut Context<'_>) -> Option<ScaledObject> {
         context,
     );
     one_of("fallback.behavior", FALLBACKS, context);
-    hpa_behavior(context);
+    let has_behavior = hpa_behavior(context);
     // The schema's own rule.
     if spec.min_replica_count > Some(spec.max_replica_count.unwrap_or(100)) {
         let words = "Invalid value: \"object\": minReplicaCount must be less than or equal to \
@@ -123,7 +123,7 @@ pub(super) fn scaled_object(context: &mut Context<'_>) -> Option<ScaledObject> {
         context.refuse_at("spec.minReplicaCount", "spec", words, None);
     }
     need_triggers(context);
-    Some(ScaledObject { metadata, spec })
+    has_behavior.then_some(ScaledObject { metadata, spec })
 }
 
 /// A ScaledJob, and what its Jobs are.

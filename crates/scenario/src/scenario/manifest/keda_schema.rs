@@ -111,12 +111,13 @@ struct Config {
 }
 
 /// The HPA's behavior has the HPA's types, and each policy all of its fields; whether the numbers
-/// are good ones is seen when the HPA is made.
-pub(super) fn hpa_behavior(context: &mut Context<'_>) {
+/// are good ones is seen when the HPA is made. Whether there is nothing to be said.
+pub(super) fn hpa_behavior(context: &mut Context<'_>) -> bool {
     let mut keys = BEHAVIOR.iter();
     let Some(behavior) = keys.try_fold(context.document, |node, key| node.get(key)) else {
-        return;
+        return true;
     };
+    let before = context.diagnostics.list.len();
     // The same path, without the fields beside it.
     let only = BEHAVIOR.iter().rev().fold(behavior.clone(), |node, key| {
         let key = KeyNode {
@@ -146,4 +147,5 @@ pub(super) fn hpa_behavior(context: &mut Context<'_>) {
             }
         }
     }
+    context.diagnostics.list.len() == before
 }

@@ -14,7 +14,7 @@ use crate::cluster::spec::ContainerSpec;
 use crate::prometheus::promql::Query;
 use crate::scenario::admission::Admission;
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::manifest::{Context, HpaManifest, Placed, keda};
+use crate::scenario::manifest::{Context, keda};
 use crate::scenario::model::{
     CrossVersionObjectReference, TriggerRef, TriggerSource, check_selector, queue_of,
 };
@@ -68,7 +68,7 @@ pub(super) fn check(
             document: &known.parsed.documents[placed.document].node,
             diagnostics,
         };
-        check_object(placed, around, context);
+        check_object(&placed.value, around, context);
     }
     for placed in &known.manifests.scaled_jobs {
         let job = &placed.value;
@@ -102,8 +102,8 @@ pub(super) fn check(
     }
 }
 
-fn check_object(placed: &Placed<ScaledObject>, around: Around<'_>, context: &mut Context<'_>) {
-    let (known, object) = (around.known, &placed.value);
+fn check_object(object: &ScaledObject, around: Around<'_>, context: &mut Context<'_>) {
+    let known = around.known;
     let (name, namespace) = (&object.metadata.name, &object.metadata.namespace);
     let reference = &object.spec.scale_target_ref;
     let (api_version, kind) = reference.version_and_kind();
@@ -135,9 +135,7 @@ fn check_object(placed: &Placed<ScaledObject>, around: Around<'_>, context: &mut
         }
         _ => TargetPods::Unchecked,
     };
-    // One that comes later is not there yet.
-    let (hpas, later) = hpas(placed, known);
-    let refused = admit(object, &others(object, known), &hpas, &pods);
+    let refused = admit(object, &others(object, known), &hpas(object, known), &pods);
     match refused {
         // The schema has refused this.
         Err(why) if why.starts_with("MinReplicaCount=") => return,
@@ -151,14 +149,17 @@ fn check_object(placed: &Placed<ScaledObject>, around: Around<'_>, context: &mut
         }
         Err(why) => {
             let place = PLACES.iter().find(|(begins, _)| why.starts_with(begins));
-            let path = place.map_or("spec.triggers", |(_, path)| path);
+            let mut path = place.map_or("spec.triggers", |(_, path)| path);
+            // An HPA's kind is looked up, too.
+            if why.starts_with("no matches") && !why.contains(&format!("\"{kind}\"")) {
+                path = "metadata.name";
+            }
             let title =
                 format!("admission webhook \"vscaledobject.kb.io\" denied the request: {why}");
             context.error(path, title, None);
             return;
         }
         Ok(warnings) => {
-            warn_of_later(object, &later, &pods, context);
             for warning in warnings {
                 let (field, what) = if warning.starts_with("Polling") {
                     (
@@ -206,22 +207,6 @@ fn check_object(placed: &Placed<ScaledObject>, around: Around<'_>, context: &mut
     }
 }
 
-/// The webhook sees no HPA that is created after the ScaledObject.
-fn warn_of_later(
-    object: &ScaledObject,
-    later: &[ExistingHpa],
-    pods: &TargetPods<'_>,
-    context: &mut Context<'_>,
-) {
-    if let Err(why) = admit(object, &[], later, pods)
-        && why.contains("already managed by the hpa")
-    {
-        let title = format!("{why}, which comes later: neither it nor KEDA's HPA scales");
-        let help = "the webhook refuses a ScaledObject that comes after such an HPA";
-        context.warning("spec.scaleTargetRef.name", title, help);
-    }
-}
-
 /// The HPA that KEDA would make has to be one that the API server takes.
 fn check_hpa(
     object: &ScaledObject,
@@ -255,12 +240,11 @@ fn others(object: &ScaledObject, known: &Known<'_>) -> Vec<ScaledObject> {
         .collect()
 }
 
-/// The HPAs of the namespace: those that are created before the ScaledObject, and the others.
-fn hpas(placed: &Placed<ScaledObject>, known: &Known<'_>) -> (Vec<ExistingHpa>, Vec<ExistingHpa>) {
-    let namespace = &placed.value.metadata.namespace;
+/// The HPAs of the namespace.
+fn hpas(object: &ScaledObject, known: &Known<'_>) -> Vec<ExistingHpa> {
     let all = known.manifests.hpas.iter();
-    let own = all.filter(|hpa| hpa.value.namespace == *namespace);
-    let existing = |hpa: &Placed<HpaManifest>| {
+    let own = all.filter(|hpa| hpa.value.namespace == object.metadata.namespace);
+    own.map(|hpa| {
         let node = &known.parsed.documents[hpa.document].node;
         let target = &hpa.value.target;
         ExistingHpa {
@@ -270,10 +254,8 @@ fn hpas(placed: &Placed<ScaledObject>, known: &Known<'_>) -> (Vec<ExistingHpa>, 
             owner: None,
             unchecked: keda::is_unchecked(node),
         }
-    };
-    let (before, later): (Vec<_>, Vec<_>) = own.partition(|hpa| hpa.document < placed.document);
-    let existing = |hpas: Vec<&Placed<HpaManifest>>| hpas.into_iter().map(existing).collect();
-    (existing(before), existing(later))
+    })
+    .collect()
 }
 
 fn target_container(container: &ContainerSpec) -> TargetContainer {
