@@ -33,6 +33,7 @@ mod keda_queues;
 mod keda_rules;
 mod keda_shown;
 mod keda_sources;
+mod keda_spec;
 mod load_reports;
 mod looking_commands;
 mod metrics_delays;

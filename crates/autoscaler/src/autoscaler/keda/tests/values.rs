@@ -162,6 +162,69 @@ fn persistent_lag_counts_for_activity_only() {
 }
 
 #[test]
+fn redis_tells_how_much_its_key_holds() {
+    // A list, a set or a hash: the script counts what is there.
+    let list = |more: Value| {
+        let mut metadata = json!({ "listName": "a/b", "address": "r:1" });
+        merge(&mut metadata, &more);
+        json!({ "type": "redis", "metadata": metadata })
+    };
+    let plain = list(json!({}));
+    assert_eq!(name(&plain), "s0-redis-a-b");
+    let specs = built(&plain).expect("a scaler").metric_specs(&[]);
+    assert_eq!(specs[0].target.amount.expect("an amount").value(), 5);
+    assert_eq!(measure(&plain, &Reading::Redis(7)), Ok((vec![7.0], true)));
+    assert_eq!(measure(&plain, &Reading::Redis(0)), Ok((vec![0.0], false)));
+    let active = list(json!({ "activationListLength": "7" }));
+    assert_eq!(measure(&active, &Reading::Redis(7)), Ok((vec![7.0], false)));
+}
+
+#[test]
+fn predictkube_takes_the_larger_of_what_is_and_what_will_be() {
+    let trigger = json!({
+        "type": "predictkube",
+        "metadata": {
+            "prometheusAddress": "http://p:9090", "query": "q", "predictHorizon": "2m30s",
+            "queryStep": "1m", "historyTimeWindow": "7d", "threshold": "10",
+            "activationThreshold": "3",
+        },
+        "authenticationRef": { "name": "key" },
+    });
+    let auth = AuthParams::Unknown;
+    let trigger: ScaleTrigger = serde_json::from_value(trigger).expect("a trigger");
+    let mut scaler = build(ScalerConfig {
+        namespace: "default",
+        trigger: &trigger,
+        index: 0,
+        as_metric_source: false,
+        environment: &BTreeMap::new(),
+        auth: &auth,
+    })
+    .expect("a scaler");
+    // Whole steps.
+    assert_eq!(
+        scaler.horizon(),
+        Some(crate::sim::SimDuration::from_secs(120))
+    );
+    let specs = scaler.metric_specs(&[]);
+    assert_eq!(
+        specs[0].external_name(),
+        Some("s0-predictkube-predictkube_metric")
+    );
+    let mut measured = |last, forecast| {
+        let (values, active) = scaler
+            .measure("m", &Reading::Predicted { last, forecast }, 0)
+            .expect("values");
+        let values: Vec<f64> = values.iter().map(|one| one.value.as_f64()).collect();
+        (values, active)
+    };
+    assert_eq!(measured(5.0, 40.0), (vec![40.0], true));
+    assert_eq!(measured(5.0, 2.0), (vec![5.0], true));
+    assert_eq!(measured(3.0, 40.0), (vec![40.0], false));
+    assert_eq!(measured(0.0, 0.0), (vec![], false));
+}
+
+#[test]
 fn streams_workloads_and_apis() {
     let stream = |more: Value| {
         let mut metadata = json!({ "stream": "a.b", "address": "r:1", "activationLagCount": "2" });
