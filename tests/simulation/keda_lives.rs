@@ -1,8 +1,8 @@
 //! Objects that are deleted and made again while KEDA and the HPA controller know them, and what
 //! they leave behind.
 
-use crate::keda_rig::{apply, queue, replicas, run_until, scenario, view};
-use nlsim::api::Kind;
+use crate::keda_rig::{apply, build, queue, replicas, run_until, scenario, view};
+use nlsim::api::{Kind, PodPhase};
 use nlsim::world::Simulation;
 use serde_json::Value;
 
@@ -200,4 +200,58 @@ fn pods_are_not_orphaned() {
             .find(Kind::Deployment, "default", "worker")
             .is_some()
     );
+}
+
+#[test]
+fn a_deployment_that_is_made_again_starts_as_its_service_says() {
+    let (scenario, _) = build(
+        r#"container_start = "60s""#,
+        FIFTY,
+        &queue("minReplicaCount: 1"),
+    );
+    let mut cluster = Simulation::new(&scenario, 42);
+    run_until(&mut cluster, 60);
+    kubectl(&mut cluster, "delete deployment worker");
+    run_until(&mut cluster, 120);
+    apply(&mut cluster, &scenario, "Deployment");
+    let started = |cluster: &Simulation<'_>| {
+        let pods = cluster.store().pods().map(|(_, pod)| pod);
+        pods.filter(|pod| pod.phase == PodPhase::Running).count()
+    };
+    run_until(&mut cluster, 170);
+    assert_eq!(started(&cluster), 0);
+    run_until(&mut cluster, 190);
+    assert_ne!(started(&cluster), 0);
+}
+
+#[test]
+fn a_job_whose_cron_job_is_gone_goes_on() {
+    const CLOCK: &str = "
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: clock}
+spec:
+  schedule: '*/5 * * * *'
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers:
+            - {name: c, image: 'c:1', command: [sleep, '600'], resources: {requests: {cpu: 10m}}}
+";
+    let scenario = scenario("", CLOCK);
+    let mut cluster = Simulation::new(&scenario, 42);
+    run_until(&mut cluster, 320);
+    let made = running(&cluster);
+    assert_eq!(made.len(), 1);
+    kubectl(&mut cluster, "delete cronjob clock --cascade=orphan");
+    run_until(&mut cluster, 800);
+    assert_eq!(running(&cluster), made);
+    // It ends, and can be deleted.
+    run_until(&mut cluster, 1000);
+    assert_eq!(running(&cluster), [""; 0]);
+    kubectl(&mut cluster, &format!("delete job {}", made[0]));
+    run_until(&mut cluster, 1010);
+    assert_eq!(cluster.store().jobs().count(), 0);
 }

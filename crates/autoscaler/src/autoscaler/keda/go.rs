@@ -42,15 +42,15 @@ pub(crate) fn quantity_fault(text: &str) -> &'static str {
     const SUFFIXES: [&str; 16] = [
         "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
     ];
-    let without = |text: &'_ str, set: fn(char) -> bool| text.trim_start_matches(set).len();
     let is_digit = |c: char| c.is_ascii_digit();
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let number = &unsigned[unsigned.len() - without(unsigned, is_digit)..];
-    let suffix = number.strip_prefix('.').unwrap_or(number);
-    let suffix = &suffix[suffix.len() - without(suffix, is_digit)..];
-    let exponent = &suffix[suffix.len() - without(suffix, |c| "eEinumkKMGTP".contains(c))..];
-    let power = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-    if text.is_empty() || without(power, is_digit) > 0 {
+    let is_sign = |text: &str| text.starts_with(['+', '-']);
+    let unsigned = &text[usize::from(is_sign(text))..];
+    let behind_point = unsigned.trim_start_matches(is_digit);
+    let decimals = behind_point.strip_prefix('.').unwrap_or(behind_point);
+    let suffix = decimals.trim_start_matches(is_digit);
+    let power = suffix.trim_start_matches(|c| "eEinumkKMGTP".contains(c));
+    let power = &power[usize::from(is_sign(power))..];
+    if text.is_empty() || !power.trim_start_matches(is_digit).is_empty() {
         return "quantities must match the regular expression \
                 '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
     }

@@ -1,5 +1,7 @@
 //! The kinds of the API groups that every cluster has: what a RESTMapper finds there.
 
+use super::scaled_object::ScaleTarget;
+
 /// Kinds by group and version. Groups that are not here are of custom resources, which may be
 /// there or not.
 const SERVED: [(&str, &[&str]); 6] = [
@@ -49,8 +51,12 @@ fn group(api_version: &str) -> &str {
 /// What the RESTMapper says of a kind that it does not find (`ParseGVKR`); an empty version and
 /// an empty kind are those of a Deployment.
 pub(super) fn check_kind(api_version: &str, kind: &str) -> Result<(), String> {
-    let or = |given, default| if given == "" { default } else { given };
-    let (api_version, kind) = (or(api_version, "apps/v1"), or(kind, "Deployment"));
+    let reference = ScaleTarget {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        ..ScaleTarget::default()
+    };
+    let (api_version, kind) = reference.version_and_kind();
     let served = SERVED.iter().find(|(version, _)| *version == api_version);
     let is_known = match served {
         Some((_, kinds)) => kinds.contains(&kind),
