@@ -139,24 +139,8 @@ fn check_object(object: &ScaledObject, around: Around<'_>, context: &mut Context
     match refused {
         // The schema has refused this.
         Err(why) if why.starts_with("MinReplicaCount=") => return,
-        Err(why) if not_simulated(&why).is_some() => {
-            let fault = not_simulated(&why).unwrap_or_default();
-            let title = format!("this formula cannot be simulated: {fault}");
-            let path = "spec.advanced.scalingModifiers.formula";
-            let help = "write it with numbers, booleans and arrays of them";
-            context.error(path, title, Some(help));
-            return;
-        }
         Err(why) => {
-            let place = PLACES.iter().find(|(begins, _)| why.starts_with(begins));
-            let mut path = place.map_or("spec.triggers", |(_, path)| path);
-            // An HPA's kind is looked up, too.
-            if why.starts_with("no matches") && !why.contains(&format!("\"{kind}\"")) {
-                path = "metadata.name";
-            }
-            let title =
-                format!("admission webhook \"vscaledobject.kb.io\" denied the request: {why}");
-            context.error(path, title, None);
+            tell_refusal(&why, kind, context);
             return;
         }
         Ok(warnings) => {
@@ -205,6 +189,25 @@ fn check_object(object: &ScaledObject, around: Around<'_>, context: &mut Context
     if let Some(specs) = specs {
         check_hpa(object, specs, around.admission, context);
     }
+}
+
+/// Reports why the webhook refuses a ScaledObject of this kind of target.
+fn tell_refusal(why: &str, kind: &str, context: &mut Context<'_>) {
+    if let Some(fault) = not_simulated(why) {
+        let title = format!("this formula cannot be simulated: {fault}");
+        let path = "spec.advanced.scalingModifiers.formula";
+        let help = "write it with numbers, booleans and arrays of them";
+        context.error(path, title, Some(help));
+        return;
+    }
+    let place = PLACES.iter().find(|(begins, _)| why.starts_with(begins));
+    let mut path = place.map_or("spec.triggers", |(_, path)| path);
+    // An HPA's kind is looked up, too.
+    if why.starts_with("no matches") && !why.contains(&format!("\"{kind}\"")) {
+        path = "metadata.name";
+    }
+    let title = format!("admission webhook \"vscaledobject.kb.io\" denied the request: {why}");
+    context.error(path, title, None);
 }
 
 /// The HPA that KEDA would make has to be one that the API server takes.
