@@ -5,6 +5,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use nlsim::load::spec::{
     AbSpec, Arrivals, Generator, HeySpec, LoadSpec, ProfileSpec, Shape, Url, WgetJobSpec,
+    WgetScript,
 };
 use nlsim::load::{HEY_CLIENT_OVERHEAD, WGET_PROCESS_COST};
 use nlsim::record::{Detail, LoadRecord, Recorder, Recording, Sample, ServiceRecord};
@@ -161,6 +162,7 @@ fn closed_ab(bencher: Bencher<'_, '_>, pods: u32) {
         time_limit: None,
         timeout: SimDuration::from_secs(30),
         continue_on_error: false,
+        any_length: false,
         client_overhead: Dist::Constant(0.000_1),
         url: Url::default(),
     };
@@ -189,7 +191,7 @@ fn closed_hey(bencher: Bencher<'_, '_>, pods: u32) {
 fn closed_wget(bencher: Bencher<'_, '_>, pods: u32) {
     let job = WgetJobSpec {
         workload: 0,
-        sleep: SimDuration::from_millis(10),
+        script: WgetScript::endless(SimDuration::from_millis(10)),
         process_cost: Dist::Constant(WGET_PROCESS_COST),
         timeout: Some(SimDuration::from_secs(900)),
         url: Url::default(),

@@ -12,7 +12,7 @@ use super::sample::UsageTotals;
 use super::traffic::Traffic;
 use super::vpa::{self, Vpas};
 use super::{Components, Event, Simulation};
-use crate::api::{EventSink, PodDraws, Store, WorkloadId};
+use crate::api::{EventSink, PodDraws, PodId, Store, WorkloadId};
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
 use crate::cloud::Cloud;
 use crate::cluster::prices::{CommitmentSpec, CommitmentTerms};
@@ -43,8 +43,8 @@ pub(super) struct Links {
     service_of: Vec<Option<usize>>,
     load_of: Vec<Option<usize>>,
     startup_cpu: Vec<Millicores>,
-    /// The next client's number, per load.
-    pub(super) next_client: Vec<u32>,
+    /// The pods that were or are clients, per load, in the order of their numbers.
+    pub(super) clients: Vec<Vec<PodId>>,
 }
 
 impl Links {
@@ -64,7 +64,7 @@ impl Links {
             service_of,
             load_of,
             startup_cpu: startups.collect(),
-            next_client: vec![0; scenario.loads.len()],
+            clients: vec![Vec::new(); scenario.loads.len()],
         }
     }
 

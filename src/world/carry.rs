@@ -103,6 +103,23 @@ impl Simulation<'_> {
                     self.drained(pod, now);
                 }
             }
+            Effect::Exited {
+                load,
+                client,
+                failed,
+            } => {
+                let pods = &self.links.clients[load as usize];
+                let pod = pods[client as usize];
+                // Its pod may be gone by now.
+                if self.pods[pod.slot()].client == Some((load as usize, client)) {
+                    let reason = if failed {
+                        TerminationReason::Error
+                    } else {
+                        TerminationReason::Completed
+                    };
+                    self.container_exited(pod, 0, reason, now);
+                }
+            }
             Effect::LoadFinished(load) => {
                 let record = &self.recorder.recording.loads[load];
                 let (namespace, name) = (record.namespace.clone(), record.name.clone());

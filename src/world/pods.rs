@@ -104,8 +104,8 @@ impl Simulation<'_> {
         } else if let Some(load) = self.links.load_of(workload)
             && container == 0
         {
-            let client = self.links.next_client[load];
-            self.links.next_client[load] += 1;
+            let client = self.links.clients[load].len() as u32;
+            self.links.clients[load].push(id);
             self.pods[id.slot()].client = Some((load, client));
             self.traffic.start_client(load, client, &mut self.queue);
         }

@@ -217,7 +217,7 @@ fn the_neurolake_loads_are_the_three_tests_of_its_engineers() {
         (SimTime::from_secs(2700), Some(SimTime::from_secs(3900)))
     );
     assert_eq!(
-        (spec.sleep, &spec.url),
+        (spec.script.parts[0].rest, &spec.url),
         (SimDuration::from_millis(10), &url("/health"))
     );
 }

@@ -36,6 +36,7 @@ mod keda_sources;
 mod keda_spec;
 mod load_reports;
 mod looking_commands;
+mod load_scripts;
 mod metrics_delays;
 mod money;
 mod node_commands;

@@ -3,6 +3,7 @@
 use nlsim::load::report::LoadReport;
 use nlsim::load::spec::{
     AbSpec, Arrivals, Generator, HeySpec, LoadSpec, ProfileSpec, Shape, Url, WgetJobSpec,
+    WgetScript,
 };
 use nlsim::load::{AB_CLIENT_OVERHEAD, HEY_CLIENT_OVERHEAD, WGET_PROCESS_COST};
 use nlsim::record::{Outcome, RequestSink};
@@ -49,6 +50,7 @@ pub(crate) fn ab(requests: u64, concurrency: u32) -> AbSpec {
         time_limit: None,
         timeout: SimDuration::from_secs(30),
         continue_on_error: false,
+        any_length: false,
         client_overhead: Dist::Constant(AB_CLIENT_OVERHEAD),
         url: url(),
     }
@@ -71,7 +73,7 @@ pub(crate) fn hey(requests: u64, concurrency: u32) -> HeySpec {
 pub(crate) fn wget() -> WgetJobSpec {
     WgetJobSpec {
         workload: 0,
-        sleep: SimDuration::from_millis(10),
+        script: WgetScript::endless(SimDuration::from_millis(10)),
         process_cost: Dist::Constant(WGET_PROCESS_COST),
         timeout: None,
         url: url(),

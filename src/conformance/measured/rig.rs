@@ -101,11 +101,16 @@ fn loops(command: &str) -> Result<(Generator, u32, Option<SimTime>), String> {
         .ok_or("it is not said for how long the loops were observed")?;
     let time: String = time.chars().filter(|c| !c.is_whitespace()).collect();
     let time: SimDuration = (time.parse()).map_err(|error| format!("`{time}`: {error}"))?;
+    let script = script
+        .trim()
+        .trim_start_matches("sh:")
+        .trim_end_matches(',');
     let found = command_line::parse_wget_loop(script)
+        .map_err(|error| format!("`{script}`: {}", error.message))?
         .ok_or_else(|| format!("no loop of `wget` in `{script}`"))?;
     let job = WgetJobSpec {
         workload: 0,
-        sleep: found.sleep,
+        script: found.script,
         process_cost: Dist::Constant(WGET_PROCESS_COST),
         timeout: found.timeout,
         url: found.url,

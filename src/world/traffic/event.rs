@@ -39,4 +39,13 @@ pub enum Effect {
     /// A load has ended by itself (all its requests are done, or its duration passed), or
     /// was stopped and has nothing in flight any more. The index is the scenario's.
     LoadFinished(usize),
+    /// The script of a client has come to its end: which load's, and whether it failed.
+    Exited {
+        /// The load.
+        load: u32,
+        /// The client.
+        client: u32,
+        /// Whether it failed.
+        failed: bool,
+    },
 }

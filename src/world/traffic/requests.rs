@@ -102,6 +102,11 @@ impl Traffic {
             match load.source.next_due() {
                 Some(at) if at <= now => match load.source.take_due(now) {
                     Due::Issue(client) => self.issue(index, client, queue, sink),
+                    Due::Exit(client, failed) => self.effects.push(Effect::Exited {
+                        load: index,
+                        client,
+                        failed,
+                    }),
                     Due::Nothing => {}
                 },
                 at => break at,

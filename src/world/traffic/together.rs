@@ -165,14 +165,20 @@ impl Traffic {
             let at = loop {
                 let load = &mut self.loads[index as usize];
                 match load.source.next_due() {
-                    Some(at) if at <= now => {
-                        if let Due::Issue(client) = load.source.take_due(now) {
+                    Some(at) if at <= now => match load.source.take_due(now) {
+                        Due::Issue(client) => {
                             let late = self.issue_at((index, client), now, together, sink);
                             if late.is_some() {
                                 return late;
                             }
                         }
-                    }
+                        Due::Exit(client, failed) => self.effects.push(Effect::Exited {
+                            load: index,
+                            client,
+                            failed,
+                        }),
+                        Due::Nothing => {}
+                    },
                     at => break at,
                 }
             };

@@ -77,10 +77,10 @@ pub struct AbCounters {
 
 impl AbCounters {
     /// Counts a finished connection or kept-alive answer with a body of `length` bytes.
-    fn close(&mut self, length: u64) {
+    fn close(&mut self, length: u64, any_length: bool) {
         if self.good == 1 {
             self.document_length = length;
-        } else if length != self.document_length {
+        } else if length != self.document_length && !any_length {
             self.failed += 1;
             self.length += 1;
         }
@@ -248,7 +248,7 @@ impl Ab {
             self.counters.total_read += header + length;
             self.counters.html_read += length;
         }
-        self.counters.close(length);
+        self.counters.close(length, self.spec.any_length);
         self.latencies.push(micros(at.since(sent)));
     }
 

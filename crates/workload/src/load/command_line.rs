@@ -1,12 +1,15 @@
-//! The literal command lines of `ab` and `hey`, and the shell loop of a load Job.
+//! The literal command lines of `ab` and `hey`, and the shell script of a load Job.
 
 mod ab;
 mod hey;
+mod rounds;
+mod script;
+mod shell;
 mod wget;
 
 use super::spec::{Generator, Url};
 
-pub use wget::{WgetLoop, parse_wget_loop};
+pub use script::{WgetLoop, parse_wget_loop};
 
 /// What is wrong with a command line, and where in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,11 +126,49 @@ pub fn parse(command: &str) -> Result<Parsed, CommandError> {
     match tool.text.rsplit('/').next() {
         Some("ab") => ab::parse(command, rest, &whole),
         Some("hey") => hey::parse(command, rest, &whole),
-        _ => Err(tool.wrong(format!(
-            "`{}` is not a known load tool: `ab` and `hey` are",
-            tool.text
+        Some(other) => Err(tool.wrong(format!(
+            "`{}` is not a known load tool: `ab` and `hey` are{}",
+            tool.text,
+            instead_of(other)
         ))),
+        None => Err(tool.wrong("a command line is one of `ab` or of `hey`")),
     }
+}
+
+/// How a load of another tool is written.
+fn instead_of(tool: &str) -> &'static str {
+    match tool {
+        "vegeta" => {
+            ". The load of `vegeta attack -rate=100` is `constant = { rate = 100 }` with `arrivals = \"even\"`"
+        }
+        "wrk2" => {
+            ". The load of `wrk2 -R 100` is `constant = { rate = 100 }` with `arrivals = \"even\"`"
+        }
+        "wrk" => ". The load of `wrk -c 10 -d 30s` is that of `hey -c 10 -z 30s`",
+        "oha" => {
+            ". The load of `oha -c 10 -z 30s` is that of `hey -c 10 -z 30s`; with `-q 100` it is `constant = { rate = 100 }`"
+        }
+        "fortio" => {
+            ". The load of `fortio load -qps 100` is `constant = { rate = 100 }` with `arrivals = \"even\"`; with `-qps 0 -c 10 -t 30s` that of `hey -c 10 -z 30s`"
+        }
+        "siege" | "bombardier" | "curl" | "wget" => {
+            ". A number of clients without pause is `hey -c 10 -z 30s`; a loop of `wget` and `sleep` is a Job as `manifest`"
+        }
+        "k6" => {
+            ". `constant-arrival-rate` and `ramping-arrival-rate` are `constant`, `ramp` and `steps` with `arrivals = \"even\"`; `constant-vus` without a sleep is `hey -c 10 -z 30s`"
+        }
+        "locust" => {
+            ". Users who wait between requests are a Job as `manifest` whose pods loop over `wget` and `sleep`; a known rate is `constant`, `ramp` or `steps`"
+        }
+        _ => "",
+    }
+}
+
+/// The command line of `ab` or `hey` that a container runs, alone or in a shell, if it is one.
+pub fn tool_of(command: &str) -> Option<&str> {
+    let (script, _) = script::script_of(command);
+    let line = command.get(script)?.trim();
+    parse(line).is_ok().then_some(line)
 }
 
 /// The value of a flag: attached (`-n10`) or the next word.
@@ -267,8 +308,49 @@ mod tests {
             "ab -n 10 http://a/ > out.txt",
             "hey http://a/ 2>&1",
             "ab -kx http://a/ -ky",
+            "ab -h",
+            "hey -z 1d http://a/",
+            "hey -n 0x1g http://a/",
+            "k6 run test.js",
+            "vegeta attack -rate=100",
         ];
         insta::assert_snapshot!(errors.map(error).join("\n"));
+    }
+
+    #[test]
+    fn flags_of_ab_have_the_values_that_its_own_list_says() {
+        for (command, any_length) in [
+            ("ab -w -i -I -n 9 http://a/", false),
+            ("ab -l -n 9 http://a/", true),
+            ("ab -x <table -n 9 http://a/", false),
+        ] {
+            match parse(command).map(|parsed| parsed.generator) {
+                Ok(Generator::Ab(spec)) => {
+                    assert_eq!(
+                        (spec.requests, spec.any_length),
+                        (9, any_length),
+                        "{command}"
+                    );
+                }
+                other => panic!("{command}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_of_hey_are_those_of_go() {
+        for (text, number) in [
+            ("0x10", 16),
+            ("010", 8),
+            ("0b11", 3),
+            ("1_000", 1000),
+            ("0", 0),
+        ] {
+            match parse(&format!("hey -z 1m -n {text} http://a/")).map(|parsed| parsed.generator) {
+                Ok(Generator::Hey(spec)) => assert_eq!(spec.requests, number, "{text}"),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
     }
 
     #[test]
@@ -281,31 +363,6 @@ mod tests {
         assert!(without.disable_keepalive);
         assert_eq!((without.duration, without.requests), (None, 60));
         assert!(!spec("hey -disable-keepalive=false http://a/").disable_keepalive);
-    }
-
-    #[test]
-    fn the_loop_of_a_load_job_is_recognised() {
-        let found = parse_wget_loop(
-            "/bin/sh -c while true; do wget -q -O- http://neurolake-api-service:8000/health; sleep 0.01; done",
-        );
-        let found = found.expect("a wget loop");
-        assert_eq!(
-            (found.url.host.as_str(), found.url.port),
-            ("neurolake-api-service", 8000)
-        );
-        assert_eq!(found.sleep, SimDuration::from_millis(10));
-        assert_eq!(parse_wget_loop("python worker.py"), None);
-        // Without a flag both wgets give up after 15 minutes of silence.
-        let timeout = |flag: &str| {
-            let found = parse_wget_loop(&format!("wget {flag} -q http://a/; sleep 1"));
-            found.expect("a wget loop").timeout
-        };
-        let secs = |seconds: i64| Some(SimDuration::from_secs(seconds));
-        assert_eq!(timeout(""), secs(900));
-        for flag in ["-T 5", "-T5", "--timeout=5"] {
-            assert_eq!(timeout(flag), secs(5), "{flag}");
-        }
-        assert_eq!(timeout("-T 0"), None);
     }
 
     proptest! {

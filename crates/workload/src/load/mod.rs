@@ -53,6 +53,8 @@ fn span(seconds: f64) -> SimDuration {
 pub enum Due {
     /// This client sends a request now.
     Issue(u32),
+    /// The script of this client is over; whether it failed.
+    Exit(u32, bool),
     /// No request for now; ask again what is due.
     Nothing,
 }
@@ -136,7 +138,7 @@ impl Source {
         match self {
             Self::Ab(ab) => ab.take_due(now),
             Self::Hey(hey) => hey.take_due(now),
-            Self::WgetJob(job) => job.take_due(now).map_or(Due::Nothing, Due::Issue),
+            Self::WgetJob(job) => job.take_due(now),
             Self::Open(open) => open.take_due(now).map_or(Due::Nothing, Due::Issue),
         }
     }

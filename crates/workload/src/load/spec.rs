@@ -47,6 +47,8 @@ pub struct AbSpec {
     pub timeout: SimDuration,
     /// `-r`: go on after a socket error.
     pub continue_on_error: bool,
+    /// `-l`: answers of another length than the first are no failures.
+    pub any_length: bool,
     /// The client's own cost per request (connect, parse, schedule), in seconds.
     pub client_overhead: Dist,
     /// The URL's parts, for the tool's own report.
@@ -81,14 +83,60 @@ pub struct HeySpec {
 pub struct WgetJobSpec {
     /// The Job: its index in the scenario's workloads.
     pub workload: usize,
-    /// The `sleep` after each request.
-    pub sleep: SimDuration,
-    /// What starting and ending the processes costs per cycle, in seconds.
+    /// When each pod sends requests.
+    pub script: WgetScript,
+    /// What starting and ending the processes costs per request, in seconds.
     pub process_cost: Dist,
     /// `wget -T`: the longest wait for an answer; `None` for `-T 0`, no limit.
     pub timeout: Option<SimDuration>,
     /// The URL's parts.
     pub url: Url,
+}
+
+/// When the script of a container sends requests: part by part.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WgetScript {
+    /// What it does one after the other; each part has requests.
+    pub parts: Vec<WgetPart>,
+    /// What it waits after the last.
+    pub after: SimDuration,
+    /// Whether its exit code is that of the last `wget`.
+    pub fails_with_last: bool,
+}
+
+/// A loop, or what is done once.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WgetPart {
+    /// The `sleep` before the first round.
+    pub before: SimDuration,
+    /// Rounds; `None` for no end.
+    pub rounds: Option<u64>,
+    /// The requests of a round, by what is slept before each.
+    pub waits: Vec<SimDuration>,
+    /// What is slept after the last request of a round.
+    pub rest: SimDuration,
+}
+
+impl WgetScript {
+    /// A loop without end: a request, a sleep.
+    pub fn endless(sleep: SimDuration) -> Self {
+        let part = WgetPart {
+            before: SimDuration::ZERO,
+            rounds: None,
+            waits: vec![SimDuration::ZERO],
+            rest: sleep,
+        };
+        Self {
+            parts: vec![part],
+            after: SimDuration::ZERO,
+            fails_with_last: false,
+        }
+    }
+
+    /// Whether it comes to an end.
+    pub fn ends(&self) -> bool {
+        self.parts.iter().all(|part| part.rounds.is_some())
+    }
 }
 
 /// The parts of a URL that reports print.

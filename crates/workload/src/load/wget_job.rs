@@ -1,20 +1,37 @@
-//! A Job whose containers loop `wget` and `sleep`: closed loops with think time.
+//! A Job whose containers run `wget` and `sleep`, mostly in a loop: closed loops with think time.
 //!
 //! Each running pod is a client. Its cycle: the processes' own cost, the request on a new
-//! connection, the `sleep`. A failed `wget` only makes the loop go on. The pods come and go
-//! in the cluster; nothing here starts or ends them.
+//! connection, the `sleep`. A failed `wget` only makes the script go on. The pods come and go
+//! in the cluster; nothing here starts or ends them, but the end of a script is told.
 
 use super::answer::{Answer, AnswerCounts};
 use super::latency::LatencyHistogram;
 use super::spec::WgetJobSpec;
 use super::timers::Timers;
-use super::{LEAST_CYCLE, span};
-use crate::sim::{SimTime, Stream};
+use super::{Due, LEAST_CYCLE, span};
+use crate::sim::{SimDuration, SimTime, Stream};
 
 #[derive(Debug, Clone, Copy)]
 struct Loop {
     running: bool,
     sent: SimTime,
+    /// The request that is next or in flight: the part of the script, its round, its place.
+    part: usize,
+    round: u64,
+    place: usize,
+    /// The script waits for nothing but its end; whether it fails.
+    ends: Option<bool>,
+}
+
+impl Loop {
+    const NONE: Self = Self {
+        running: false,
+        sent: SimTime(i64::MIN),
+        part: 0,
+        round: 0,
+        place: 0,
+        ends: None,
+    };
 }
 
 /// The loops of a Job.
@@ -63,18 +80,14 @@ impl WgetJob {
     pub(super) fn start_client(&mut self, client: u32, now: SimTime) {
         self.started.get_or_insert(now);
         let size = self.loops.len().max(client as usize + 1);
-        self.loops.resize(
-            size,
-            Loop {
-                running: false,
-                sent: SimTime(i64::MIN),
-            },
-        );
+        self.loops.resize(size, Loop::NONE);
         let entry = &mut self.loops[client as usize];
         if !entry.running {
             entry.running = true;
             self.running += 1;
-            self.cycle(client, now);
+            let first = self.spec.script.parts.first();
+            let wait = first.map_or(SimDuration::ZERO, |part| part.before + part.waits[0]);
+            self.cycle(client, now + wait);
         }
     }
 
@@ -86,10 +99,7 @@ impl WgetJob {
         else {
             return;
         };
-        *entry = Loop {
-            running: false,
-            sent: SimTime(i64::MIN),
-        };
+        *entry = Loop::NONE;
         self.timers.cancel(client);
         self.running -= 1;
         if self.stopped && self.running == 0 {
@@ -109,10 +119,41 @@ impl WgetJob {
     }
 
     #[inline]
-    pub(super) fn take_due(&mut self, now: SimTime) -> Option<u32> {
-        let (at, client) = self.timers.take(now)?;
-        self.loops[client as usize].sent = at;
-        Some(client)
+    pub(super) fn take_due(&mut self, now: SimTime) -> Due {
+        let Some((at, client)) = self.timers.take(now) else {
+            return Due::Nothing;
+        };
+        let entry = &mut self.loops[client as usize];
+        if let Some(failed) = entry.ends {
+            return Due::Exit(client, failed);
+        }
+        entry.sent = at;
+        Due::Issue(client)
+    }
+
+    /// Goes on to the next request; returns the wait before it. The script may be over instead.
+    fn advance(&mut self, client: u32, failed: bool) -> SimDuration {
+        let script = &self.spec.script;
+        let entry = &mut self.loops[client as usize];
+        let Some(part) = script.parts.get(entry.part) else {
+            return SimDuration::ZERO;
+        };
+        entry.place += 1;
+        if let Some(wait) = part.waits.get(entry.place) {
+            return *wait;
+        }
+        (entry.place, entry.round) = (0, entry.round + 1);
+        if part.rounds.is_none_or(|rounds| entry.round < rounds) {
+            return part.rest + part.waits[0];
+        }
+        (entry.part, entry.round) = (entry.part + 1, 0);
+        match script.parts.get(entry.part) {
+            Some(next) => part.rest + next.before + next.waits[0],
+            None => {
+                entry.ends = Some(failed && script.fails_with_last);
+                part.rest + script.after
+            }
+        }
     }
 
     #[inline]
@@ -124,7 +165,12 @@ impl WgetJob {
         // An answer to a container that is gone reaches nobody.
         let entry = self.loops[client as usize];
         if entry.running && entry.sent == sent {
-            self.cycle(client, (now + self.spec.sleep).max(sent + LEAST_CYCLE));
+            let wait = self.advance(client, answer != Answer::Ok);
+            let at = (now + wait).max(sent + LEAST_CYCLE);
+            match self.loops[client as usize].ends {
+                Some(_) => self.timers.set(at, client),
+                None => self.cycle(client, at),
+            }
         }
     }
 

@@ -102,7 +102,7 @@ fn pods_of_job(spec: &WorkloadSpec, survey: &Survey) -> Pods {
         }
         WorkloadKind::Job(spec) => spec.parallelism,
         WorkloadKind::CronJob(spec) => spec.job.parallelism,
-        _ => 0,
+        _ => spec.replicas,
     };
     Pods {
         number: i64::from(number),

@@ -70,11 +70,12 @@ impl Survey {
         if diagnostics.has_errors() {
             return Err(diagnostics);
         }
+        let asks = |spec: &WorkloadSpec| parse_wget_loop(&script(spec)).ok().flatten();
         let is_load = |spec: &WorkloadSpec| {
             matches!(
                 spec.kind,
                 WorkloadKind::Job(_) | WorkloadKind::CronJob(_) | WorkloadKind::ScaledJob(_)
-            )
+            ) || asks(spec).is_some_and(|found| !found.script.ends())
         };
         let is_daemon = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::DaemonSet(_));
         let manifests = &read.manifests;
@@ -99,7 +100,7 @@ impl Survey {
         let services = kubernetes_services(&read.manifests, documents);
         let entries = entries(documents.iter().map(|document| &*document.node));
         let loops: Vec<(&WorkloadSpec, WgetLoop)> = (specs.iter().filter(|spec| is_load(spec)))
-            .filter_map(|spec| Some((spec, parse_wget_loop(&script(spec))?)))
+            .filter_map(|spec| Some((spec, asks(spec)?)))
             .collect();
         let all_scaled = scaled(&read.manifests, documents);
         let mut workloads = Vec::new();

@@ -49,3 +49,32 @@ fn within(node: &Node, text: &str, start: usize, end: usize, diagnostics: &Diagn
         _ => node.span,
     }
 }
+
+/// The place of a word of a text. Where the text is not written as it reads (with escapes, in a block),
+/// it is the word that comes as often before.
+pub(super) fn word_within(
+    node: &Node,
+    text: &str,
+    (start, end): (usize, usize),
+    word: &str,
+    diagnostics: &Diagnostics,
+) -> Span {
+    let found = within(node, text, start, end, diagnostics);
+    let before = text.get(..start).map(|before| before.matches(word).count());
+    let source = diagnostics.files.get(node.span.file);
+    let written = source.and_then(|file| file.text.get(node.span.start..node.span.end));
+    if found != node.span || word.is_empty() {
+        return found;
+    }
+    match (written, before) {
+        (Some(written), Some(before)) => {
+            let place = written.match_indices(word).nth(before);
+            place.map_or(found, |(at, _)| Span {
+                file: node.span.file,
+                start: node.span.start + at,
+                end: node.span.start + at + word.len(),
+            })
+        }
+        _ => found,
+    }
+}

@@ -1,12 +1,13 @@
-//! Jobs and CronJobs of `wget` loops as loads.
+//! Jobs, and whatever else runs scripts of `wget`, as loads.
 
+use super::command::word_within;
 use super::destination::{named_service, service_of};
 use super::known::Known;
 use super::loads::{Common, Loads};
 use super::queues::Queues;
 use crate::cluster::spec::{WorkloadKind, WorkloadSpec};
 use crate::load::WGET_PROCESS_COST;
-use crate::load::command_line;
+use crate::load::command_line::{self, WgetLoop};
 use crate::load::spec::{Generator, LoadSpec, WgetJobSpec};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span};
@@ -17,7 +18,7 @@ use crate::workload::spec::ServerSpec;
 const WGET_ADVICE: &str =
     "a load Job runs a loop such as `while true; do wget -q -O- http://service/; sleep 0.01; done`";
 
-/// Jobs of wget loops among the manifests are loads from the start on.
+/// Scripts of `wget` among the manifests are loads from the start on.
 pub(super) fn jobs_from_the_start(
     made: &mut Loads,
     known: &mut Known<'_>,
@@ -28,7 +29,7 @@ pub(super) fn jobs_from_the_start(
     for workload in 0..known.workloads.len() {
         let document = &known.parsed.documents[known.manifests.workloads[workload].document];
         let spec = &known.workloads[workload];
-        if !is_job(spec) || document.load.is_some() {
+        if document.load.is_some() {
             continue;
         }
         let span = document
@@ -36,39 +37,129 @@ pub(super) fn jobs_from_the_start(
             .get("metadata")
             .and_then(|metadata| metadata.get("name"))
             .map_or(document.node.span.first(), |node| node.span);
-        if command_line::parse_wget_loop(&script(known, workload)).is_none() {
-            if spec
-                .template
-                .containers
-                .iter()
-                .all(|one| one.sleeps.is_some())
-            {
-                continue; // it ends by itself
+        let is_load = match script(known, workload, diagnostics) {
+            Ok(None) => {
+                if is_job(spec) {
+                    runs_without_requests(workload, span, known, diagnostics);
+                }
+                false
             }
-            let (kind, name) = (spec.kind.name(), &spec.name);
-            if spec.lacks_run_time() {
-                let title = format!("the pods of {kind} {name} run for 1m by default");
-                let label = "nothing tells how long they run";
-                diagnostics.warning(span, title, label).help = Some(format!(
-                    "write `run_time = \"5m\"` into a [[service]] with `workload = \"{kind}/{name}\"`"
-                ));
-                let default = Dist::Constant(WorkloadSpec::RUN_TIME);
-                known.workloads[workload].startup.run_time = Some(default);
-            } else if spec.startup.run_time.is_none() {
-                let title = format!("the Job {name} sends no requests");
-                diagnostics
-                    .warning(span, title, "its pods run until the end")
-                    .help = Some(WGET_ADVICE.to_owned());
+            Ok(Some(found)) => {
+                is_job(spec) || asks(&found, workload, span, known, services, diagnostics)
             }
-            continue;
-        }
+            Err((place, message)) => {
+                not_simulated(spec, place, message, diagnostics);
+                false
+            }
+        };
         let times = (SimTime::ZERO, None);
-        if let Some(mut load) = wget_job(workload, span, times, known, services, diagnostics) {
+        if is_load
+            && let Some(mut load) = wget_job(workload, span, times, known, services, diagnostics)
+        {
             let name = &services[load.service].name;
             queues.refuse_requests((load.service, name), span, diagnostics);
             load.name.clone_from(&known.workloads[workload].name);
             made.push(load);
         }
+    }
+}
+
+/// A script that is not simulated: a Job would do something else than it says.
+fn not_simulated(spec: &WorkloadSpec, place: Span, message: String, diagnostics: &mut Diagnostics) {
+    let who = format!("{} {}", spec.kind.name(), spec.name);
+    let known_end = spec.startup.run_time.is_some();
+    if is_job(spec) && !known_end {
+        let title = format!("the script of {who} is not simulated");
+        diagnostics.error(place, title, message).help = Some(WGET_ADVICE.to_owned());
+    } else {
+        let title = format!("the requests of {who} are not simulated");
+        diagnostics.warning(place, title, message).help = Some(WGET_ADVICE.to_owned());
+    }
+}
+
+/// Whether the pods of a workload that is no Job are simulated as clients.
+fn asks(
+    found: &WgetLoop,
+    workload: usize,
+    span: Span,
+    known: &Known<'_>,
+    services: &[ServerSpec],
+    diagnostics: &mut Diagnostics,
+) -> bool {
+    let host = &found.url.host;
+    let why = if services.iter().any(|service| service.workload == workload) {
+        "it has a `[[service]]`: what answers requests sends none of its own".to_owned()
+    } else if found.script.ends() {
+        "its script comes to an end: only that of a Job may".to_owned()
+    } else if services.iter().all(|service| !service.hosts.contains(host)) {
+        format!("no service answers under the host `{host}`")
+    } else {
+        return true;
+    };
+    not_simulated(&known.workloads[workload], span, why, diagnostics);
+    false
+}
+
+/// Load tools that a Job may run.
+const TOOLS: &[&str] = &[
+    "ab",
+    "hey",
+    "k6",
+    "locust",
+    "vegeta",
+    "wrk",
+    "wrk2",
+    "oha",
+    "siege",
+    "fortio",
+    "curl",
+    "bombardier",
+];
+
+/// A Job that asks nobody: what is known of its end.
+fn runs_without_requests(
+    workload: usize,
+    span: Span,
+    known: &mut Known<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let spec = &known.workloads[workload];
+    let containers = &spec.template.containers;
+    if containers.iter().all(|one| one.sleeps.is_some()) {
+        return; // it ends by itself
+    }
+    let (kind, name) = (spec.kind.name(), &spec.name);
+    if spec.lacks_run_time() {
+        let title = format!("the pods of {kind} {name} run for 1m by default");
+        let label = "nothing tells how long they run";
+        diagnostics.warning(span, title, label).help = Some(format!(
+            "write `run_time = \"5m\"` into a [[service]] with `workload = \"{kind}/{name}\"`"
+        ));
+        let default = Dist::Constant(WorkloadSpec::RUN_TIME);
+        known.workloads[workload].startup.run_time = Some(default);
+    } else if spec.startup.run_time.is_none() {
+        let title = format!("the Job {name} sends no requests");
+        let mut advice = WGET_ADVICE.to_owned();
+        let mut words = containers
+            .iter()
+            .flat_map(|one| one.command.split_whitespace());
+        if let Some(tool) = words.find_map(|word| {
+            let base = word.rsplit('/').next().unwrap_or(word);
+            TOOLS.iter().find(|tool| **tool == base)
+        }) {
+            advice = format!(
+                "`{tool}` in a Job is not simulated: write what it sends as a `[[load]]` instead of the manifest"
+            );
+            if let Some(line) = containers
+                .iter()
+                .find_map(|one| command_line::tool_of(&one.command))
+            {
+                advice = format!("{advice}, with `command = \"{line}\"`");
+            }
+        }
+        diagnostics
+            .warning(span, title, "its pods run until the end")
+            .help = Some(advice);
     }
 }
 
@@ -112,19 +203,29 @@ pub(super) fn manifest_load(
         }
         return None;
     };
-    if command_line::parse_wget_loop(&script(known, workload)).is_none() {
-        let title = format!(
-            "the Job {} sends no requests",
-            known.workloads[workload].name
-        );
-        diagnostics
-            .error(node.span, title, "its command holds no `wget URL`")
-            .help = Some(WGET_ADVICE.to_owned());
+    let name = &known.workloads[workload].name;
+    let problem = match script(known, workload, diagnostics) {
+        Ok(Some(_)) => None,
+        Ok(None) => Some((
+            node.span,
+            format!("the Job {name} sends no requests"),
+            "its command holds no `wget URL`".to_owned(),
+        )),
+        Err((place, message)) => {
+            let title = format!("the script of Job {name} is not simulated");
+            Some((place, title, message))
+        }
+    };
+    if let Some((place, title, label)) = problem {
+        diagnostics.error(place, title, label).help = Some(WGET_ADVICE.to_owned());
         return None;
     }
     let times = (common.at, common.until);
     let mut load = match named {
-        Some(found) => job_on(found?, workload, times, known),
+        Some(service) => {
+            let found = script(known, workload, diagnostics).ok().flatten()?;
+            job_on(service?, (workload, times), found, known)
+        }
         None => wget_job(workload, node.span, times, known, services, diagnostics),
     }?;
     if let Some(overhead) = common.overhead {
@@ -144,12 +245,68 @@ fn is_job(spec: &WorkloadSpec) -> bool {
     )
 }
 
-fn script(known: &Known<'_>, workload: usize) -> String {
-    let containers = &known.workloads[workload].template.containers;
-    let commands = containers
-        .iter()
-        .map(|container| container.command.as_str());
-    commands.collect::<Vec<_>>().join(" ")
+/// The script of the container that has one, or the place of what is not simulated of it.
+fn script(
+    known: &Known<'_>,
+    workload: usize,
+    diagnostics: &Diagnostics,
+) -> Result<Option<WgetLoop>, (Span, String)> {
+    let containers = known.workloads[workload].template.containers.iter();
+    for (index, container) in containers.enumerate() {
+        match command_line::parse_wget_loop(&container.command) {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(error) => {
+                let document = known.manifests.workloads[workload].document;
+                let node = &known.parsed.documents[document].node;
+                let word = (container.command.as_str(), error.start, error.end);
+                let place = place(node, index, word, diagnostics);
+                return Err((place.unwrap_or(node.span.first()), error.message));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Where a part of a container's command stands.
+fn place(
+    document: &Node,
+    container: usize,
+    (command, start, end): (&str, usize, usize),
+    diagnostics: &Diagnostics,
+) -> Option<Span> {
+    let spec = document.get("spec")?;
+    let paths: [&[&str]; 3] = [
+        &["template"],
+        &["jobTemplate", "spec", "template"],
+        &["jobTargetRef", "template"],
+    ];
+    let follow = |path: &&[&str]| path.iter().try_fold(spec, |node, key| node.get(key));
+    let template = paths.iter().find_map(follow)?;
+    let containers = template.get("spec")?.get("containers")?;
+    let container = containers.items().get(container)?;
+    let items = ["command", "args"]
+        .into_iter()
+        .filter_map(|key| container.get(key));
+    let mut from = 0;
+    for item in items.flat_map(Node::items) {
+        let text = item.text()?;
+        if start < from + text.len() {
+            let within = (
+                start.saturating_sub(from),
+                end.min(from + text.len()) - from,
+            );
+            return Some(word_within(
+                item,
+                text,
+                within,
+                &command[start..end],
+                diagnostics,
+            ));
+        }
+        from += text.len() + 1;
+    }
+    None
 }
 
 /// A Job of wget loops as a load on the service that its URL names.
@@ -161,20 +318,19 @@ fn wget_job(
     services: &[ServerSpec],
     diagnostics: &mut Diagnostics,
 ) -> Option<LoadSpec> {
-    let found = command_line::parse_wget_loop(&script(known, workload))?;
+    let found = script(known, workload, diagnostics).ok().flatten()?;
     let inside = known.workloads[workload].namespace.as_str();
     let service = service_of(&found.url, span, Some(inside), known, services, diagnostics)?;
-    job_on(service, workload, times, known)
+    job_on(service, (workload, times), found, known)
 }
 
 /// A Job of wget loops as a load on a service.
 fn job_on(
     service: usize,
-    workload: usize,
-    (at, until): (SimTime, Option<SimTime>),
+    (workload, (at, until)): (usize, (SimTime, Option<SimTime>)),
+    found: WgetLoop,
     known: &mut Known<'_>,
 ) -> Option<LoadSpec> {
-    let found = command_line::parse_wget_loop(&script(known, workload))?;
     let spec = &mut known.workloads[workload];
     spec.created_at = at;
     spec.deleted_at = until;
@@ -182,7 +338,7 @@ fn job_on(
     spec.startup.ready = Dist::Constant(0.0);
     let generator = Generator::WgetJob(WgetJobSpec {
         workload,
-        sleep: found.sleep,
+        script: found.script,
         process_cost: Dist::Constant(WGET_PROCESS_COST),
         timeout: found.timeout,
         url: found.url,

@@ -10,8 +10,9 @@ const MOST_CLIENTS: u32 = 20_000;
 /// What `-t` implies for `-n`.
 const REQUESTS_OF_TIME_LIMIT: u64 = 50_000;
 
-const AB_IGNORED_WITH_VALUE: &str = "bBCHpuTvAPXgewxyzmEfZI";
-const AB_IGNORED: &str = "dhiqlSV";
+/// By ab's own list of options (`getopt`).
+const AB_IGNORED_WITH_VALUE: &str = "bBCHpuTvAPXgexyzmEfZ";
+const AB_IGNORED: &str = "diIqSw";
 
 pub(super) fn parse(command: &str, words: &[Word], whole: &Word) -> Result<Parsed, CommandError> {
     let mut spec = AbSpec {
@@ -22,6 +23,7 @@ pub(super) fn parse(command: &str, words: &[Word], whole: &Word) -> Result<Parse
         time_limit: None,
         timeout: SimDuration::from_secs(30),
         continue_on_error: false,
+        any_length: false,
         client_overhead: client_overhead(),
         url: Url::default(),
     };
@@ -44,6 +46,10 @@ pub(super) fn parse(command: &str, words: &[Word], whole: &Word) -> Result<Parse
             match letter {
                 'k' => spec.keep_alive = true,
                 'r' => spec.continue_on_error = true,
+                'l' => spec.any_length = true,
+                'h' | 'V' => {
+                    return Err(word.wrong(format!("`ab -{letter}` sends no requests")));
+                }
                 'n' | 'c' | 't' | 's' => {
                     let value = value(word, std::mem::take(&mut letters), &mut rest)?;
                     set(&mut spec, letter, &value)?;
@@ -56,7 +62,7 @@ pub(super) fn parse(command: &str, words: &[Word], whole: &Word) -> Result<Parse
                     ignored.push(format!("-{other}"));
                 }
                 other => return Err(word.wrong(format!(
-                    "`ab` has no flag `-{other}`; those that shape the load are -n, -c, -k, -t, -s, -r"
+                    "`ab` has no flag `-{other}`; those that shape the load are -n, -c, -k, -t, -s, -r, -l"
                 ))),
             }
         }

@@ -37,15 +37,16 @@ pub(super) fn parse(command: &str, words: &[Word], whole: &Word) -> Result<Parse
         let (name, attached) = flag.split_once('=').unwrap_or((flag, ""));
         match name {
             "n" => {
-                spec.requests = value(word, attached, &mut rest)?.number("a number of requests")?;
+                spec.requests = whole_number(&value(word, attached, &mut rest)?, "requests")?;
             }
             "c" => {
                 let value = value(word, attached, &mut rest)?;
-                spec.concurrency = value.number("a number of workers")?;
-                if !(1..=MOST_WORKERS).contains(&spec.concurrency) {
-                    let message = format!("from 1 to {MOST_WORKERS} workers are simulated");
-                    return Err(value.wrong(message));
-                }
+                let workers: u64 = whole_number(&value, "workers")?;
+                let some = u32::try_from(workers).ok();
+                let some = some.filter(|workers| (1..=MOST_WORKERS).contains(workers));
+                spec.concurrency = some.ok_or_else(|| {
+                    value.wrong(format!("from 1 to {MOST_WORKERS} workers are simulated"))
+                })?;
             }
             "q" => {
                 let value = value(word, attached, &mut rest)?;
@@ -57,16 +58,14 @@ pub(super) fn parse(command: &str, words: &[Word], whole: &Word) -> Result<Parse
             }
             "z" => {
                 let value = value(word, attached, &mut rest)?;
-                let length: SimDuration = value
-                    .text
-                    .parse()
-                    .map_err(|error: crate::sim::DurationError| value.wrong(error.to_string()))?;
+                let length =
+                    SimDuration::parse_go(&value.text).map_err(|error| value.wrong(error))?;
                 // As in hey, no time or less is no time limit.
                 spec.duration = (length > SimDuration::ZERO).then_some(length);
             }
             "t" => {
                 let value = value(word, attached, &mut rest)?;
-                let seconds: i64 = value.number("a number of seconds")?;
+                let seconds: i64 = whole_number(&value, "seconds")?;
                 if seconds > MOST_SECONDS {
                     let message = format!("at most {MOST_SECONDS} seconds are possible, 292 years");
                     return Err(value.wrong(message));
@@ -98,6 +97,26 @@ pub(super) fn parse(command: &str, words: &[Word], whole: &Word) -> Result<Parse
         generator: Generator::Hey(spec),
         ignored,
     })
+}
+
+/// A number as Go's `strconv.ParseInt` reads it with base 0: also `0x10`, `0b1`, `0o7`, `07`, `1_000`.
+fn whole_number<T: TryFrom<i128>>(word: &Word, what: &str) -> Result<T, CommandError> {
+    let text = word.text.to_ascii_lowercase();
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(&text)),
+    };
+    let bases = [("0x", 16), ("0b", 2), ("0o", 8), ("0", 8)];
+    let found = bases.iter().find_map(|(prefix, base)| {
+        let rest = digits.strip_prefix(prefix)?;
+        (!rest.is_empty()).then_some((rest, *base))
+    });
+    let (digits, base) = found.unwrap_or((digits, 10));
+    let plain = digits.replace('_', "");
+    let parsed = i128::from_str_radix(&plain, base).ok();
+    let parsed = parsed.filter(|_| plain.starts_with(|c: char| c.is_ascii_alphanumeric()));
+    let number = parsed.and_then(|number| T::try_from(sign * number).ok());
+    number.ok_or_else(|| word.wrong(format!("`{}` is not a number of {what}", word.text)))
 }
 
 /// A switch: alone it is on, `-flag=false` puts it off.
