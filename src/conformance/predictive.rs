@@ -53,6 +53,7 @@ impl SeasonCase {
                 .map_or(Damping::None, Damping::Factor),
             seasonal: self.seasonal.zip(self.seasonal_periods),
             initialization,
+            flaw: None,
         }
     }
 

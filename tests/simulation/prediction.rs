@@ -1,10 +1,12 @@
 //! Models that predict beside an HPA, in a simulated cluster.
 
 use nlsim::analysis::Summary;
-use nlsim::autoscaler::predictive::DecisionType;
+use nlsim::autoscaler::predictive::{
+    Damping, DecisionType, Forecaster, Form, HoltWinters, Initialization, Linear, replicas,
+};
 use nlsim::record::{Detail, Recording};
 use nlsim::scenario::{InMemory, Loaded, Scenario};
-use nlsim::sim::SimTime;
+use nlsim::sim::{SimDuration, SimTime};
 use nlsim::world;
 
 const WEB: &str = r"
@@ -36,6 +38,10 @@ spec:
 ";
 
 fn built(toml: &str, manifests: &str) -> Result<(Scenario, String), String> {
+    built_with(2, toml, manifests)
+}
+
+fn built_with(replicas: u32, toml: &str, manifests: &str) -> Result<(Scenario, String), String> {
     let toml = format!(
         r#"
 name = "prediction"
@@ -53,7 +59,8 @@ usage = {{ cpu = [["0s", "0.5"], ["20m", "2.5"], ["40m", "5"]] }}
 {toml}
 "#
     );
-    let all = format!("{WEB}{manifests}");
+    let web = WEB.replace("replicas: 2", &format!("replicas: {replicas}"));
+    let all = format!("{web}{manifests}");
     let files = InMemory::new([("p.toml", &toml), ("all.yaml", &all)]);
     let loaded = Loaded::load("p.toml", &files);
     let built = loaded.and_then(|loaded| loaded.build(&[]));
@@ -64,7 +71,11 @@ usage = {{ cpu = [["0s", "0.5"], ["20m", "2.5"], ["40m", "5"]] }}
 fn run(toml: &str, manifests: &str) -> (Recording, Summary) {
     let (scenario, warnings) = built(toml, manifests).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(warnings, "");
-    let finished = world::run(&scenario, 7, Detail::Full, |_| true);
+    simulated(&scenario)
+}
+
+fn simulated(scenario: &Scenario) -> (Recording, Summary) {
+    let finished = world::run(scenario, 7, Detail::Full, |_| true);
     let recording = finished.unwrap_or_else(|why| panic!("{why}")).recording;
     let summary = Summary::of(&recording);
     (recording, summary)
@@ -122,7 +133,7 @@ fn a_known_season_has_pods_before_they_are_needed() {
 }
 
 #[test]
-fn a_manifest_and_a_table_of_the_same_model_decide_the_same() {
+fn a_manifest_and_a_table_of_the_same_model_both_go_beyond_a_step() {
     let table = "[[predictive]]\nhpa = \"web\"\nmodel = \"linear\"\nname = \"line\"\nhistory = 6\nlook_ahead = \"90s\"";
     let manifest = predictive(
         r"  models:
@@ -133,7 +144,6 @@ fn a_manifest_and_a_table_of_the_same_model_decide_the_same() {
     );
     let (by_table, _) = run(table, HPA);
     let (by_manifest, summary) = run("", &manifest);
-    assert_eq!(by_table.decisions, by_manifest.decisions);
     // A line through a step goes beyond it, and never below where the maximum counts.
     let (alone, _) = run("", HPA);
     let most = |recording: &Recording| {
@@ -141,6 +151,7 @@ fn a_manifest_and_a_table_of_the_same_model_decide_the_same() {
             .filter_map(|second| recording.hpas[0].desired.at(SimTime::from_secs(second)))
             .max()
     };
+    assert!(most(&by_table) > most(&alone));
     assert!(most(&by_manifest) > most(&alone));
     let mae = value(&summary, "hpa.web.model.line.mae");
     let coverage = value(&summary, "hpa.web.model.line.coverage_pct");
@@ -194,7 +205,7 @@ fn holt_winters_that_has_seen_too_little_holds_a_minimum_down() {
 #[test]
 fn its_own_tolerance_counts() {
     let wide = predictive(
-        "  tolerance: 30\n  models: [{type: Linear, name: line, linear: {historySize: 1, lookAhead: 0}}]\n",
+        "  tolerance: 30\n  models: [{type: Linear, name: line, linear: {historySize: 1, lookAhead: 1}}]\n",
     );
     let (recording, _) = run("", &wide);
     let end = SimTime::from_secs(3599);
@@ -203,13 +214,9 @@ fn its_own_tolerance_counts() {
 
 #[test]
 fn what_it_does_not_do_is_told() {
-    let line = "  models: [{type: Linear, name: line, linear: {historySize: 1, lookAhead: 0}}]\n";
-    let (scenario, warnings) =
-        built("", &predictive(&format!("  syncPeriod: 60000\n{line}"))).expect("it is read");
-    assert!(
-        warnings.contains("`syncPeriod` of 1m0s is not simulated"),
-        "{warnings}"
-    );
+    let line = "  models: [{type: Linear, name: line, linear: {historySize: 1, lookAhead: 1}}]\n";
+    let (scenario, warnings) = built("", &predictive(line)).expect("it is read");
+    assert_eq!(warnings, "");
     assert_eq!(scenario.predictive[0].decision, DecisionType::Maximum);
     let both = built("", &format!("{HPA}---{}", predictive(line)));
     assert!(both.expect_err("two").contains("an HPA is called web too"));
@@ -232,4 +239,260 @@ fn a_profile_looks_ahead_for_ever() {
     let (recording, _) = run(&ever, HPA);
     let end = SimTime::from_secs(60);
     assert_eq!(recording.hpas[0].desired.at(end), Some(9));
+}
+
+const LINE: &str =
+    "  models: [{type: Linear, name: line, linear: {historySize: 1, lookAhead: 1}}]\n";
+
+/// The numbers that are desired, one after the other, with the second of each.
+fn steps(recording: &Recording) -> Vec<(i64, i32)> {
+    let mut found: Vec<(i64, i32)> = Vec::new();
+    for second in 0..3600 {
+        let desired = recording.hpas[0].desired.at(SimTime::from_secs(second));
+        if let Some(desired) = desired
+            && found.last().is_none_or(|(_, last)| *last != desired)
+        {
+            found.push((second, desired));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_predictive_autoscaler_fills_in_rates_of_a_minute() {
+    // 100% or 4 pods: an HPA does this in 15 s, this one in 60 s.
+    let second_step = |manifest: &str| {
+        let steps = steps(&run("", manifest).0);
+        (steps[1].1, steps[2].0 - steps[1].0)
+    };
+    let (first, apart) = second_step(HPA);
+    assert!(first == 4 && apart <= 30, "{first} {apart}");
+    let (first, apart) = second_step(&predictive(LINE));
+    assert!(first == 6 && apart >= 60, "{first} {apart}");
+    // A rule of its own leaves the others as they are filled in.
+    let own = format!("  behavior: {{scaleDown: {{stabilizationWindowSeconds: 30}}}}\n{LINE}");
+    assert_eq!(second_step(&predictive(&own)), (first, apart));
+}
+
+#[test]
+fn a_predictive_autoscaler_remembers_nothing_before_its_first_sync() {
+    let first_step = |manifest: &str| {
+        let (scenario, _) = built_with(6, "", manifest).expect("it is read");
+        steps(&simulated(&scenario).0)[1]
+    };
+    let (second, desired) = first_step(HPA);
+    assert!(second >= 300 && desired == 2, "{second} {desired}");
+    let (second, desired) = first_step(&predictive(LINE));
+    assert!(second <= 120 && desired == 2, "{second} {desired}");
+}
+
+#[test]
+fn a_predictive_autoscaler_is_not_switched_off_at_zero() {
+    let external = r#"
+  metrics:
+    - type: External
+      external: {metric: {name: q}, target: {type: AverageValue, averageValue: "10"}}
+"#;
+    let metric = "[[metric]]\nname = \"q\"\ntype = \"external\"\nseries = [[\"0s\", 50], [\"20m\", 0], [\"40m\", 30]]\n";
+    let spec = predictive(LINE);
+    let (before, after) = spec.split_once("  metrics:").expect("its metrics");
+    let (_, models) = after.split_once("  models:").expect("its models");
+    let spec = format!(
+        "{}{external}  models:{models}",
+        before.replace("minReplicas: 2", "minReplicas: 0")
+    );
+    let (scenario, warnings) = built_with(0, metric, &spec).expect("it is read");
+    assert_eq!(warnings, "");
+    let steps: Vec<i32> = steps(&simulated(&scenario).0)
+        .iter()
+        .map(|step| step.1)
+        .collect();
+    assert_eq!(steps, [0, 4, 5, 0, 3]);
+    let cpu = predictive(LINE).replace("minReplicas: 2", "minReplicas: 0");
+    let error = built("", &cpu).expect_err("no metric from outside");
+    assert!(
+        error.contains("spec.minReplicas can only be 0 if you have at least 1 object or external metric configured"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_predictive_autoscaler_without_metrics_never_scales() {
+    let spec = predictive(LINE);
+    let (before, after) = spec.split_once("  metrics:").expect("its metrics");
+    let (_, models) = after.split_once("  models:").expect("its models");
+    let (scenario, warnings) =
+        built("", &format!("{before}  models:{models}")).expect("it is read");
+    assert!(
+        warnings.contains("without `metrics` it never scales"),
+        "{warnings}"
+    );
+    assert_eq!(steps(&simulated(&scenario).0).len(), 1);
+}
+
+#[test]
+fn a_predictive_autoscaler_has_its_own_period() {
+    let syncs = |rest: &str| {
+        let (recording, _) = run("", &predictive(&format!("{rest}{LINE}")));
+        recording.decisions.with_metrics().count()
+    };
+    assert!((239..=241).contains(&syncs("")));
+    assert!((179..=181).contains(&syncs("  syncPeriod: 20000\n")));
+}
+
+#[test]
+fn models_that_upstream_skips_are_told() {
+    let holt = |rest: &str| {
+        let own = format!(
+            "  models: [{{type: HoltWinters, name: hw, holtWinters: {{beta: 0.5, gamma: 0.5, trend: add, seasonal: add, seasonalPeriods: 4, {rest}}}}}]\n"
+        );
+        built("", &predictive(&own)).expect("it is read").1
+    };
+    for (rest, words) in [
+        (
+            "storedSeasons: 6",
+            "model hw never predicts: no alpha tuning value provided",
+        ),
+        (
+            "storedSeasons: 6, alpha: 0.5, initialLevel: 3",
+            "model hw never predicts: first states are given",
+        ),
+        (
+            "storedSeasons: 2, alpha: 0.5",
+            "model hw never predicts: it needs 14 samples and keeps less than 12",
+        ),
+        (
+            "storedSeasons: 6, alpha: 0.5, dampedTrend: true",
+            "model hw never predicts",
+        ),
+    ] {
+        let warnings = holt(rest);
+        assert!(warnings.contains(words), "{rest}: {warnings}");
+    }
+    assert_eq!(holt("storedSeasons: 6, alpha: 0.5"), "");
+    let none = predictive("  models: []\n");
+    assert_eq!(built("", &none).expect("it is read").1, "");
+}
+
+#[test]
+fn holt_winters_without_a_season_keeps_what_it_needs() {
+    let table = "[[predictive]]\nhpa = \"web\"\nmodel = \"holt-winters\"\nname = \"hw\"\nseasonal = \"none\"\n";
+    let (_, summary) = run(table, HPA);
+    let forecasts = value(&summary, "hpa.web.model.hw.forecasts");
+    assert!(forecasts > 200.0, "{forecasts}");
+}
+
+#[test]
+fn a_season_that_is_no_whole_number_of_syncs_is_told() {
+    let odd = SEASON
+        .replace("\"30m\"", "\"100s\"")
+        .replace("[\"10m\", 9], [\"20m\", 2]", "[\"10s\", 9]");
+    let (_, warnings) = built(&odd, HPA).expect("it is read");
+    assert!(
+        warnings.contains("a season of 1m40s is no whole number of syncs")
+            && warnings.contains("it is counted as 1m45s, 7 syncs"),
+        "{warnings}"
+    );
+}
+
+/// Forecasts of a model so many samples ahead of a series, from the third season on: what came, what
+/// was expected then, and what there was when it was expected.
+fn ahead(forecaster: &Forecaster, series: &[i32], steps: usize, from: usize) -> Vec<[f64; 3]> {
+    let period = SimDuration::from_secs(15);
+    let at = |place: usize| SimTime::ZERO + period * place as i64;
+    let history: Vec<(SimTime, i32)> = (series.iter().enumerate())
+        .map(|(place, value)| (at(place), *value))
+        .collect();
+    (from..series.len() - steps)
+        .map(|now| {
+            let forecast = forecaster.forecast(&history[..=now], at(now));
+            let forecast = f64::from(replicas(forecast.expect("it has seen enough")));
+            [
+                f64::from(series[now + steps]),
+                forecast,
+                f64::from(series[now]),
+            ]
+        })
+        .collect()
+}
+
+fn holt_winters(season: usize, steps: usize) -> Forecaster {
+    Forecaster::HoltWinters {
+        model: HoltWinters {
+            alpha: 0.5,
+            beta: 0.1,
+            gamma: 0.5,
+            trend: Some(Form::Additive),
+            damping: Damping::None,
+            seasonal: Some((Form::Additive, season)),
+            initialization: Initialization::Estimated,
+            flaw: None,
+        },
+        stored_seasons: 4,
+        steps,
+    }
+}
+
+/// The share of samples with fewer replicas than are needed: of what was there, and of the larger
+/// of that and the forecast.
+fn under_provisioned(ahead: &[[f64; 3]]) -> (f64, f64) {
+    let share = |of: &dyn Fn(&[f64; 3]) -> f64| {
+        ahead.iter().filter(|one| of(one) < one[0]).count() as f64 / ahead.len() as f64
+    };
+    (share(&|one| one[2]), share(&|one| one[2].max(one[1])))
+}
+
+#[test]
+fn a_sine_is_foreseen_after_two_seasons() {
+    let sine = |place: i32| {
+        (10.0 + 8.0 * (f64::from(place) * std::f64::consts::TAU / 96.0).sin()).ceil() as i32
+    };
+    let series: Vec<i32> = (0..96 * 5).map(sine).collect();
+    let (reactive, predictive) =
+        under_provisioned(&ahead(&holt_winters(96, 4), &series, 4, 96 * 2));
+    assert!(reactive > 0.3, "{reactive}");
+    assert!(predictive < reactive / 4.0, "{predictive} of {reactive}");
+    let square: Vec<i32> = (0..96 * 5)
+        .map(|place| if place / 48 % 2 == 0 { 2 } else { 12 })
+        .collect();
+    let (reactive, predictive) =
+        under_provisioned(&ahead(&holt_winters(96, 4), &square, 4, 96 * 2));
+    assert!(reactive > 0.03, "{reactive}");
+    assert!(predictive < reactive / 4.0, "{predictive} of {reactive}");
+}
+
+#[test]
+fn a_random_walk_is_not_foreseen() {
+    let mut stream = nlsim::sim::Streams::new(5).of("walk").stream("steps");
+    let mut value = 200;
+    let series: Vec<i32> = (0..96 * 5)
+        .map(|_| {
+            value += if stream.unit() < 0.5 { -1 } else { 1 };
+            value
+        })
+        .collect();
+    let seen = ahead(&holt_winters(96, 4), &series, 4, 96 * 2);
+    let error = |of: usize| {
+        seen.iter().map(|one| (one[0] - one[of]).abs()).sum::<f64>() / seen.len() as f64
+    };
+    // What is there is the best guess.
+    assert!(error(1) > error(2), "{} {}", error(1), error(2));
+}
+
+#[test]
+fn a_ramp_goes_on_along_its_line() {
+    let ramp: Vec<i32> = (0..80).map(|place| 2 + place / 4).collect();
+    let line = Forecaster::Linear(Linear {
+        history_size: 12,
+        look_ahead: SimDuration::from_secs(60),
+    });
+    let seen: Vec<[f64; 3]> = (12..76)
+        .map(|now| ahead(&line, &ramp[now - 11..now + 5], 4, 11)[0])
+        .collect();
+    for [came, expected, before] in seen {
+        assert!(
+            (expected - came).abs() <= 1.0 && expected > before,
+            "{came} {expected}"
+        );
+    }
 }

@@ -150,6 +150,7 @@ impl Cfg {
     pub(super) fn to_config(&self) -> Result<Config> {
         let version = self.kubernetes.as_deref().map(str::parse).transpose();
         Ok(Config {
+            is_predictive: false,
             sync_period: SimDuration::from_secs(15),
             tolerance: self.tolerance.parse().map_err(Error::custom)?,
             downscale_stabilization: SimDuration::from_secs(

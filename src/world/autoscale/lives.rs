@@ -71,9 +71,9 @@ impl Simulation<'_> {
         };
         find_target(&mut made, &mut self.store);
         let index = self.hpas.states.len();
-        self.components
-            .autoscalers
-            .set_metrics(index as u32, apis(&spec));
+        let autoscalers = &mut self.components.autoscalers;
+        autoscalers.set_metrics(index as u32, apis(&spec));
+        autoscalers.set_period(index as u32, config.sync_period);
         let mut controller = Controller::new(spec, config);
         let name = hpa_name(&self.store, id);
         made.forecasts = self.add_models(&name, &mut controller);
@@ -104,7 +104,7 @@ impl Simulation<'_> {
     ) -> Option<Box<Forecasts>> {
         let mut all = self.scenario.predictive.iter();
         let of = all.find(|one| (&one.namespace, &one.name) == (namespace, name))?;
-        let period = self.scenario.controllers.hpa.sync_period;
+        let period = controller.config().sync_period;
         let epoch = self.scenario.controllers.vpa.clock.unix_start;
         let epoch = epoch.saturating_mul(1_000_000_000);
         controller.set_predictor(of.predictor(period, epoch));

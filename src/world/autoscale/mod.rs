@@ -135,7 +135,10 @@ impl Simulation<'_> {
             return None;
         }
         find_target(hpa, &mut self.store);
-        if let Ok(target) = &hpa.target {
+        // A PredictiveHorizontalPodAutoscaler is none that HPAs know of.
+        if let Ok(target) = &hpa.target
+            && !self.hpas.controllers[index].config().is_predictive
+        {
             let selection = target.selection;
             self.hpas.select(index, selection);
         }
@@ -169,7 +172,12 @@ impl Simulation<'_> {
     /// What an HPA decides that looks at its pods and metrics one by one.
     fn reconcile(&mut self, index: usize, now: SimTime) -> Decision {
         let target = self.hpas.states[index].target.clone();
-        let rivals = self.rivals(index);
+        let controller = &self.hpas.controllers[index];
+        let rivals = if controller.config().is_predictive {
+            Vec::new()
+        } else {
+            self.rivals(index)
+        };
         let answers = self.metric_answers(index, now);
         let members: &[PodId] = match &target {
             Ok(target) => &self.store.selection(target.selection).members,
@@ -234,7 +242,11 @@ impl Simulation<'_> {
         let Ok(target) = &self.hpas.states[index].target else {
             return false;
         };
-        let spec = self.hpas.controllers[index].spec();
+        let controller = &self.hpas.controllers[index];
+        if controller.config().is_predictive {
+            return true;
+        }
+        let spec = controller.spec();
         let current = self.store.replicas(target.object).unwrap_or_default();
         let is_off = current == 0 && spec.min_replicas != 0;
         !is_off

@@ -63,6 +63,8 @@ struct Item {
     called: usize,
     /// Whether the informer has it.
     exists: bool,
+    /// Its own period, if it has one.
+    period: Option<SimDuration>,
 }
 
 /// The clients of the controller, each with a limit of its own (`rest.Config` is copied for
@@ -147,6 +149,15 @@ impl Controller {
         (item.metrics, item.exists) = (metrics, true);
     }
 
+    /// An HPA that is there is synced once this long.
+    pub fn set_period(&mut self, hpa: u32, period: SimDuration) {
+        self.items[hpa as usize].period = Some(period);
+    }
+
+    fn period(&self, hpa: u32) -> SimDuration {
+        self.items[hpa as usize].period.unwrap_or(self.period)
+    }
+
     /// An HPA is gone.
     pub fn forget(&mut self, hpa: u32) {
         self.items[hpa as usize].exists = false;
@@ -173,7 +184,7 @@ impl Controller {
     /// An HPA is there or has changed: it is queued a period from now.
     pub fn changed(&mut self, hpa: u32, context: &mut Context<'_, Event>) {
         if self.items[hpa as usize].stated.is_empty() {
-            self.queue_at(hpa, context.now + self.period, context);
+            self.queue_at(hpa, context.now + self.period(hpa), context);
         }
     }
 
@@ -315,7 +326,7 @@ impl Controller {
         self.items[hpa as usize].busy_until = end;
         if written.is_some() {
             let stated = self.items[hpa as usize].stated.pop();
-            let next = stated.unwrap_or(end + self.period).max(end);
+            let next = stated.unwrap_or(end + self.period(hpa)).max(end);
             self.queue_at(hpa, next, context);
         }
         if !self.queue.is_empty() || !self.again.is_empty() {

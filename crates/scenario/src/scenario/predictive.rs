@@ -28,6 +28,10 @@ pub struct Predictive {
 /// Flags of the HPA controller that a PredictiveHorizontalPodAutoscaler has for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Tuning {
+    /// Whether it is a PredictiveHorizontalPodAutoscaler, which has rules of its own.
+    pub is_predictive: bool,
+    /// `syncPeriod`.
+    pub sync_period: Option<SimDuration>,
     /// `tolerance`.
     pub tolerance: Option<f64>,
     /// `cpuInitializationPeriod`.
@@ -52,6 +56,8 @@ impl Tuning {
             self.initial_readiness_delay,
             &mut config.initial_readiness_delay,
         );
+        config.is_predictive = self.is_predictive;
+        replace(self.sync_period, &mut config.sync_period);
         config.tolerance = self.tolerance.unwrap_or(config.tolerance);
     }
 }
@@ -123,6 +129,7 @@ mod tests {
             let model = Model {
                 name: "day".to_owned(),
                 per_sync_period: every,
+                period: None,
                 start_interval: None,
                 reset_duration: None,
                 forecaster: Forecaster::Profile { profile, steps: 2 },
@@ -150,6 +157,7 @@ mod tests {
             models: vec![Model {
                 name: "day".to_owned(),
                 per_sync_period: 1,
+                period: None,
                 start_interval: None,
                 reset_duration: None,
                 forecaster: Forecaster::Profile {
@@ -173,7 +181,7 @@ mod tests {
         assert_eq!(past[9], (hours(-39), 7));
         // The sample at 7 o'clock is followed by 8 o'clock's.
         let predicted: Vec<i32> = (0..9)
-            .map(|n| predictor.sync(hours(n), 1).replicas)
+            .map(|n| predictor.sync(hours(n), 1, (0, 99)).replicas)
             .collect();
         assert_eq!(predicted, [2, 2, 2, 2, 2, 2, 2, 7, 7]);
     }

@@ -21,6 +21,10 @@ pub struct Config {
     pub scale_to_zero: bool,
     /// Feature gate HPAConfigurableTolerance; on by default since 1.35.
     pub configurable_tolerance: bool,
+    /// The rules of the PredictiveHorizontalPodAutoscaler's controller where they are others: metrics
+    /// count whatever the number of replicas is, those that fail do not hold the others down, and
+    /// nothing is remembered before the first sync.
+    pub is_predictive: bool,
     /// The release whose rules apply where releases differ.
     pub version: KubernetesVersion,
 }
@@ -41,6 +45,7 @@ impl Config {
             cpu_initialization_period: SimDuration::from_secs(300),
             initial_readiness_delay: SimDuration::from_secs(30),
             scale_to_zero: version >= KubernetesVersion(37),
+            is_predictive: false,
             configurable_tolerance: version >= KubernetesVersion(35),
             version,
         }

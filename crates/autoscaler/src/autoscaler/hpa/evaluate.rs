@@ -93,6 +93,11 @@ impl Controller {
             }
         }
         let mut partial_error = None;
+        if total == 0 {
+            // As predictive-horizontal-pod-autoscaler has it: the HPA always has a metric.
+            let error = "invalid metrics (0 invalid out of 0), first error is: %!w(<nil>)";
+            return Err(error.to_owned().into());
+        }
         if let Some(Failure {
             reason,
             cause,
@@ -102,7 +107,8 @@ impl Controller {
             let error = format!(
                 "invalid metrics ({failed} invalid out of {total}), first error is: {error}"
             );
-            if failed >= total || best < scale.spec_replicas {
+            let holds = best < scale.spec_replicas && !self.config.is_predictive;
+            if failed >= total || holds {
                 let cause = &cause;
                 self.set(now, Finding::FailedMetric { reason, cause });
                 return Err(Failed { error, metrics });

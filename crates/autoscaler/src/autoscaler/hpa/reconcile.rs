@@ -204,7 +204,7 @@ impl Controller {
             Ok(scale) => {
                 self.set(now, Finding::SucceededGetScale);
                 decision.steps.current = scale.spec_replicas;
-                if self.recommendations.is_empty() {
+                if self.recommendations.is_empty() && !self.config.is_predictive {
                     self.recommendations.record(now, scale.spec_replicas);
                 }
                 Some(scale)
@@ -236,7 +236,9 @@ impl Controller {
         };
         let current = scale.spec_replicas;
         let (min, max) = (self.spec.min_replicas, self.spec.max_replicas);
-        if current == 0 && !self.evaluates_at_zero() {
+        if self.config.is_predictive {
+            self.follow_metrics(observation, scale, now, decision)
+        } else if current == 0 && !self.evaluates_at_zero() {
             self.set(now, Finding::ScalingDisabled);
             self.forget_leftover_zero();
             Some(without_metrics(0))
@@ -287,6 +289,9 @@ impl Controller {
         decision.error = evaluated.partial_error;
         let mut replicas = self.normalize(now, current, raw, decision);
         let min = self.spec.min_replicas;
+        if self.config.is_predictive {
+            replicas = self.within_bounds(replicas, decision);
+        }
         if current == 0 && scaled_to_zero_by_us && min > 0 && replicas < min {
             replicas = min;
             if decision.reason.is_empty() {
@@ -299,12 +304,29 @@ impl Controller {
         })
     }
 
+    /// The bounds come last, whatever the rates allow.
+    fn within_bounds(&self, replicas: i32, decision: &mut Decision) -> i32 {
+        let (min, max) = (self.spec.min_replicas, self.spec.max_replicas);
+        let (bounded, why) = if replicas > max {
+            (max, ABOVE_MAX)
+        } else if replicas < min {
+            (min, BELOW_MIN)
+        } else {
+            return replicas;
+        };
+        if decision.reason.is_empty() {
+            why.clone_into(&mut decision.reason);
+        }
+        bounded
+    }
+
     /// What the models make of the number that the metrics come to.
     fn predict(&mut self, now: SimTime, calculated: i32, decision: &mut Decision) -> i32 {
         let Some(predictor) = &mut self.predictor else {
             return calculated;
         };
-        let prediction = predictor.sync(now, calculated);
+        let bounds = (self.spec.min_replicas, self.spec.max_replicas);
+        let prediction = predictor.sync(now, calculated, bounds);
         let replicas = prediction.replicas.max(0);
         decision.prediction = Some(prediction);
         replicas

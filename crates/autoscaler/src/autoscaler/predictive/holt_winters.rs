@@ -38,6 +38,8 @@ pub struct HoltWinters {
     pub seasonal: Option<(Form, usize)>,
     /// Where level, trend and season begin.
     pub initialization: Initialization,
+    /// What a PHPA leaves out or adds, so that its model fails in every sync.
+    pub flaw: Option<ModelError>,
 }
 
 /// How a trend is damped.
@@ -91,6 +93,9 @@ impl HoltWinters {
     }
 
     fn check(&self, series: Series<'_>) -> Result<(), ModelError> {
+        if let Some(flaw) = &self.flaw {
+            return Err(flaw.clone());
+        }
         if matches!(self.seasonal, Some((_, ..=1))) {
             return Err(ModelError::ShortSeason);
         }
@@ -189,6 +194,7 @@ mod tests {
             damping: Damping::None,
             seasonal: None,
             initialization: Initialization::LegacyHeuristic,
+            flaw: None,
         }
     }
 

@@ -202,6 +202,7 @@ mod tests {
             damping: Damping::None,
             seasonal,
             initialization: Initialization::Estimated,
+            flaw: None,
         }
     }
 

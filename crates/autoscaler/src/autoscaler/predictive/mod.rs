@@ -46,6 +46,15 @@ pub enum ModelError {
     /// A trend is to be damped, by nothing.
     #[error("the trend is to be damped, but no damping is given")]
     NoDamping,
+    /// A coefficient is missing.
+    #[error("no {0} tuning value provided for Holt-Winters prediction")]
+    NoCoefficient(&'static str),
+    /// Known first states are given, but nothing says that they are known.
+    #[error("first states are given, but `initializationMethod` is not `known`")]
+    StatesUnasked,
+    /// First states are said to be known, but not given.
+    #[error("`initializationMethod` is `known`, but first states are missing")]
+    StatesMissing,
     /// Only a trend can be damped.
     #[error("there is no trend to be damped")]
     DampedWithoutTrend,

@@ -15,6 +15,8 @@ pub struct Model {
     pub name: String,
     /// `perSyncPeriod`: it predicts in every n-th sync.
     pub per_sync_period: u32,
+    /// How far its samples are apart: gaps are filled. `None` for a history that is counted only.
+    pub period: Option<SimDuration>,
     /// `startInterval`: it starts at the next multiple of it by the wall clock.
     pub start_interval: Option<SimDuration>,
     /// `resetDuration`: a history whose newest sample is older is forgotten.
@@ -127,6 +129,7 @@ mod tests {
                 damping: Damping::None,
                 seasonal: Some((Form::Additive, season)),
                 initialization: Initialization::Estimated,
+                flaw: None,
             },
             stored_seasons,
             steps: 1,

@@ -104,11 +104,18 @@ impl Predictor {
     }
 
     /// A sync in which the HPA's rules came to `calculated` replicas.
-    pub fn sync(&mut self, now: SimTime, calculated: i32) -> Prediction {
+    /// Where a model that knows too little is silent, proposals stay within the bounds of the HPA:
+    /// one that runs away does not carry a mean away with it.
+    pub fn sync(&mut self, now: SimTime, calculated: i32, bounds: (i32, i32)) -> Prediction {
         let mut numbers = vec![calculated];
         let mut candidates = Vec::with_capacity(self.models.len());
         for (model, history) in &mut self.models {
-            let candidate = process(model, history, now, calculated, self.epoch);
+            let mut candidate = process(model, history, now, calculated, self.epoch);
+            if let Candidate::Predicted { replicas, .. } = &mut candidate
+                && self.warm_up == WarmUp::Silent
+            {
+                *replicas = (*replicas).min(bounds.1).max(bounds.0);
+            }
             match &candidate {
                 Candidate::Predicted { replicas, .. } => numbers.push(*replicas),
                 Candidate::Failed(ModelError::TooFewSamples { .. })
@@ -158,6 +165,14 @@ fn process(
             return Candidate::Waiting(start);
         }
     }
+    if let Some(period) = model.period {
+        fill_gap(
+            &mut history.samples,
+            now.truncate_to_second(),
+            calculated,
+            period,
+        );
+    }
     let due = history.passed >= model.per_sync_period;
     // Histories are stored with whole seconds.
     history.samples.push((now.truncate_to_second(), calculated));
@@ -188,6 +203,24 @@ fn process(
     candidate
 }
 
+/// Samples at most that a gap is filled with.
+const LONGEST_GAP: i64 = 1 << 20;
+
+/// Puts samples on the straight line from the newest to the one that is to come, a period apart, so
+/// that a season stays as long as it is.
+fn fill_gap(samples: &mut Vec<(SimTime, i32)>, now: SimTime, calculated: i32, period: SimDuration) {
+    let Some(&(newest, value)) = samples.last() else {
+        return;
+    };
+    let passed = now.since(newest).0;
+    let missing = (passed + period.0 / 2) / period.0.max(1) - 1;
+    for step in 1..=missing.min(LONGEST_GAP) {
+        let share = step as f64 / (missing + 1) as f64;
+        let between = f64::from(value) + share * (f64::from(calculated) - f64::from(value));
+        samples.push((newest + period * step, between.round() as i32));
+    }
+}
+
 /// The next multiple of an interval by the wall clock, now if this is one.
 fn next_multiple(now: SimTime, interval: SimDuration, epoch: i64) -> SimTime {
     if interval.0 <= 0 {
@@ -204,8 +237,11 @@ mod tests {
     use super::super::{Damping, Forecaster, Form, HoltWinters, Initialization, Linear};
     use super::*;
 
+    const ANY: (i32, i32) = (0, i32::MAX);
+
     fn linear(name: &str) -> Model {
         Model {
+            period: None,
             name: name.to_owned(),
             per_sync_period: 1,
             start_interval: None,
@@ -228,13 +264,13 @@ mod tests {
     #[test]
     fn a_rising_line_decides_and_a_falling_one_does_not() {
         let mut predictor = of(linear("line"));
-        assert_eq!(predictor.sync(at(0), 2).replicas, 2);
-        let rising = predictor.sync(at(15), 4);
+        assert_eq!(predictor.sync(at(0), 2, ANY).replicas, 2);
+        let rising = predictor.sync(at(15), 4, ANY);
         assert_eq!((rising.replicas, rising.decided), (6, true));
-        predictor.sync(at(30), 4);
-        let falling = predictor.sync(at(45), 1);
+        predictor.sync(at(30), 4, ANY);
+        let falling = predictor.sync(at(45), 1, ANY);
         assert_eq!((falling.replicas, falling.decided), (2, true));
-        let fallen = predictor.sync(at(60), 1);
+        let fallen = predictor.sync(at(60), 1, ANY);
         assert_eq!((fallen.replicas, fallen.decided), (1, false));
     }
 
@@ -245,7 +281,7 @@ mod tests {
             ..linear("line")
         });
         let due: Vec<bool> = (0..7)
-            .map(|n| predictor.sync(at(n * 15), 3).candidates[0] != Candidate::NotDue)
+            .map(|n| predictor.sync(at(n * 15), 3, ANY).candidates[0] != Candidate::NotDue)
             .collect();
         assert_eq!(due, [false, false, true, false, false, true, false]);
         assert_eq!(predictor.history("line").map(<[_]>::len), Some(4));
@@ -265,16 +301,16 @@ mod tests {
             20 * 1_000_000_000,
         );
         assert_eq!(
-            predictor.sync(at(0), 3).candidates,
+            predictor.sync(at(0), 3, ANY).candidates,
             [Candidate::Waiting(at(40))]
         );
-        predictor.sync(at(39), 3);
+        predictor.sync(at(39), 3, ANY);
         assert_eq!(predictor.history("line").map(<[_]>::len), Some(0));
-        predictor.sync(at(40), 3);
-        predictor.sync(at(70), 3);
+        predictor.sync(at(40), 3, ANY);
+        predictor.sync(at(70), 3, ANY);
         assert_eq!(predictor.history("line").map(<[_]>::len), Some(2));
         assert_eq!(
-            predictor.sync(at(101), 3).candidates,
+            predictor.sync(at(101), 3, ANY).candidates,
             [Candidate::Waiting(at(160))]
         );
         assert_eq!(predictor.history("line").map(<[_]>::len), Some(0));
@@ -287,9 +323,9 @@ mod tests {
             ..linear("line")
         });
         let waiting = [Candidate::Waiting(at(60))];
-        assert_eq!(predictor.sync(at(60), 3).candidates, waiting);
+        assert_eq!(predictor.sync(at(60), 3, ANY).candidates, waiting);
         assert_eq!(predictor.history("line").map(<[_]>::len), Some(0));
-        predictor.sync(at(61), 3);
+        predictor.sync(at(61), 3, ANY);
         assert_eq!(predictor.history("line").map(<[_]>::len), Some(1));
     }
 
@@ -305,6 +341,7 @@ mod tests {
                     damping: Damping::None,
                     seasonal: None,
                     initialization: Initialization::Estimated,
+                    flaw: None,
                 },
                 stored_seasons: 99,
                 steps: 1,
@@ -315,19 +352,61 @@ mod tests {
         let mut predictor = Predictor::new(models, DecisionType::Minimum, WarmUp::Zero, 0);
         for n in 0..9 {
             // Too few samples stand for nothing, and the minimum takes it.
-            assert_eq!(predictor.sync(at(n * 15), 5).replicas, 0);
+            assert_eq!(predictor.sync(at(n * 15), 5, ANY).replicas, 0);
         }
-        let failed = predictor.sync(at(135), 0);
+        let failed = predictor.sync(at(135), 0, ANY);
         assert_eq!(
             failed.candidates[0],
             Candidate::Failed(ModelError::NotPositive)
         );
         assert_eq!(predictor.history("growth").map(<[_]>::len), Some(9));
-        let then = predictor.sync(at(150), 5);
+        let then = predictor.sync(at(150), 5, ANY);
         assert_eq!(predictor.history("growth").map(<[_]>::len), Some(10));
         assert!(matches!(
             then.candidates[0],
             Candidate::Predicted { replicas: 5, .. }
         ));
+    }
+
+    #[test]
+    fn a_gap_in_the_syncs_does_not_shift_a_season() {
+        let season = super::super::Profile {
+            season: 4,
+            seasons: 3,
+            estimator: super::super::Estimator::Max,
+            margin: 0.0,
+        };
+        let mut predictor = of(Model {
+            period: Some(SimDuration::from_secs(15)),
+            forecaster: Forecaster::Profile {
+                profile: season,
+                steps: 1,
+            },
+            ..linear("season")
+        });
+        let values = [2, 9, 3, 2];
+        // Three syncs are missing in the second season.
+        for n in (0..8).filter(|n| !(4..7).contains(n)) {
+            predictor.sync(at(n * 15), values[n as usize % 4], ANY);
+        }
+        let kept: Vec<i32> = (predictor.history("season").expect("a history").iter())
+            .map(|(_, value)| *value)
+            .collect();
+        assert_eq!(kept, [2, 9, 3, 2, 2, 2, 2, 2]);
+        // What follows 120 s is the second of a season.
+        assert_eq!(predictor.sync(at(120), 2, ANY).replicas, 9);
+    }
+
+    #[test]
+    fn a_proposal_that_runs_away_stays_within_the_bounds_of_a_table() {
+        let models = || vec![linear("line")];
+        let mean = |warm_up| {
+            let mut predictor = Predictor::new(models(), DecisionType::Mean, warm_up, 0);
+            predictor.sync(at(0), 1, (1, 20));
+            predictor.sync(at(1), 12, (1, 20)).replicas
+        };
+        // The line comes to 177.
+        assert_eq!(mean(WarmUp::Silent), 16);
+        assert_eq!(mean(WarmUp::Zero), 95);
     }
 }

@@ -31,14 +31,6 @@ pub enum SpecError {
         /// What it has no configuration of.
         wanted: &'static str,
     },
-    /// A coefficient is missing.
-    #[error("no {coefficient} tuning value provided for Holt-Winters prediction of model '{name}'")]
-    NoCoefficient {
-        /// The model.
-        name: String,
-        /// Which one.
-        coefficient: &'static str,
-    },
     /// A season is longer than any history.
     #[error("model '{name}': a season of {samples} samples is too long, at most {LONGEST_SEASON}")]
     LongSeason {
@@ -48,20 +40,12 @@ pub enum SpecError {
         samples: usize,
     },
     /// A duration does not read.
-    #[error("model '{name}': {source}")]
+    #[error("model '{name}': {why}")]
     Duration {
         /// The model.
         name: String,
-        /// What is wrong.
-        source: crate::sim::DurationError,
-    },
-    /// Known first states are not complete.
-    #[error("model '{name}': {source}")]
-    States {
-        /// The model.
-        name: String,
-        /// What is wrong.
-        source: ModelError,
+        /// What is wrong, in Go's words.
+        why: String,
     },
 }
 
@@ -139,11 +123,11 @@ pub fn read_models(spec: &Value) -> Result<(Vec<Model>, DecisionType), SpecError
 fn model(json: ModelJson) -> Result<Model, SpecError> {
     let name = json.name;
     let duration = |text: Option<String>| {
-        text.map(|text| text.parse())
+        text.map(|text| SimDuration::parse_go(&text))
             .transpose()
-            .map_err(|source| SpecError::Duration {
+            .map_err(|why| SpecError::Duration {
                 name: name.clone(),
-                source,
+                why,
             })
     };
     let without = |kind, wanted| SpecError::NoConfiguration {
@@ -171,6 +155,7 @@ fn model(json: ModelJson) -> Result<Model, SpecError> {
     };
     Ok(Model {
         per_sync_period: json.per_sync_period.unwrap_or(1),
+        period: None,
         start_interval: duration(json.start_interval)?,
         reset_duration: duration(json.reset_duration)?,
         forecaster,
@@ -179,12 +164,6 @@ fn model(json: ModelJson) -> Result<Model, SpecError> {
 }
 
 fn holt_winters(name: &str, json: &HoltWintersJson) -> Result<Forecaster, SpecError> {
-    let coefficient = |value: Option<f64>, coefficient| {
-        value.ok_or_else(|| SpecError::NoCoefficient {
-            name: name.to_owned(),
-            coefficient,
-        })
-    };
     if json.seasonal_periods > LONGEST_SEASON {
         return Err(SpecError::LongSeason {
             name: name.to_owned(),
@@ -196,42 +175,54 @@ fn holt_winters(name: &str, json: &HoltWintersJson) -> Result<Forecaster, SpecEr
     } else {
         Damping::None
     };
-    let initialization = match json.initialization_method.unwrap_or(Method::Estimated) {
-        Method::Estimated => Initialization::Estimated,
-        Method::Heuristic => Initialization::Heuristic,
-        Method::LegacyHeuristic => Initialization::LegacyHeuristic,
-        Method::Known => {
-            let known = (
-                json.initial_level,
-                json.initial_trend,
-                json.initial_seasonal,
-            );
-            let (Some(level), Some(trend), Some(season)) = known else {
-                return Err(SpecError::States {
-                    name: name.to_owned(),
-                    source: ModelError::ShortSeason,
-                });
-            };
-            Initialization::Known(States {
-                level,
-                trend,
-                season: vec![season; json.seasonal_periods],
-            })
-        }
-    };
+    let (initialization, states_flaw) = first_states(json);
+    let given = [
+        ("alpha", json.alpha),
+        ("beta", json.beta),
+        ("gamma", json.gamma),
+    ];
+    let missing = given.iter().find(|(_, value)| value.is_none());
+    let missing = missing.map(|(coefficient, _)| ModelError::NoCoefficient(coefficient));
     Ok(Forecaster::HoltWinters {
         model: HoltWinters {
-            alpha: coefficient(json.alpha, "alpha")?,
-            beta: coefficient(json.beta, "beta")?,
-            gamma: coefficient(json.gamma, "gamma")?,
+            alpha: json.alpha.unwrap_or_default(),
+            beta: json.beta.unwrap_or_default(),
+            gamma: json.gamma.unwrap_or_default(),
             trend: Some(json.trend),
             damping,
             seasonal: Some((json.seasonal, json.seasonal_periods)),
             initialization,
+            flaw: missing.or(states_flaw),
         },
         stored_seasons: json.stored_seasons,
         steps: 1,
     })
+}
+
+/// Where it begins, and why statsmodels fails with what is given.
+fn first_states(json: &HoltWintersJson) -> (Initialization, Option<ModelError>) {
+    let given = [
+        json.initial_level,
+        json.initial_trend,
+        json.initial_seasonal,
+    ];
+    let method = json.initialization_method.unwrap_or(Method::Estimated);
+    let unasked = given.iter().any(Option::is_some) && !matches!(method, Method::Known);
+    let flaw = unasked.then_some(ModelError::StatesUnasked);
+    match (method, given) {
+        (Method::Estimated, _) => (Initialization::Estimated, flaw),
+        (Method::Heuristic, _) => (Initialization::Heuristic, flaw),
+        (Method::LegacyHeuristic, _) => (Initialization::LegacyHeuristic, flaw),
+        (Method::Known, [Some(level), Some(trend), Some(season)]) => {
+            let states = States {
+                level,
+                trend,
+                season: vec![season; json.seasonal_periods],
+            };
+            (Initialization::Known(states), None)
+        }
+        (Method::Known, _) => (Initialization::Estimated, Some(ModelError::StatesMissing)),
+    }
 }
 
 #[cfg(test)]
@@ -292,12 +283,6 @@ mod tests {
             error(json!({"type": "HoltWinters", "name": "season"})),
             "invalid model 'season', type is 'HoltWinters' but no Holt Winters configuration provided"
         );
-        let without_alpha = json!({"beta": 0.8, "gamma": 0.7, "trend": "add", "seasonal": "add",
-            "seasonalPeriods": 6, "storedSeasons": 4});
-        assert_eq!(
-            error(json!({"type": "HoltWinters", "name": "season", "holtWinters": without_alpha})),
-            "no alpha tuning value provided for Holt-Winters prediction of model 'season'"
-        );
         let long = json!({"alpha": 0.9, "beta": 0.8, "gamma": 0.7, "trend": "add",
             "seasonal": "add", "seasonalPeriods": u64::MAX, "storedSeasons": 4,
             "initializationMethod": "known", "initialLevel": 1.0, "initialTrend": 1.0,
@@ -305,5 +290,29 @@ mod tests {
         let long = error(json!({"type": "HoltWinters", "name": "season", "holtWinters": long}));
         assert!(long.contains("samples is too long"), "{long}");
         assert!(error(json!({"type": "Prophet", "name": "p"})).contains("unknown variant"));
+    }
+
+    #[test]
+    fn a_model_that_upstream_skips_is_read_and_fails_in_every_sync() {
+        let fails = |with: Value| {
+            let mut own = json!({"alpha": 0.9, "beta": 0.8, "gamma": 0.7, "trend": "add",
+                "seasonal": "add", "seasonalPeriods": 4, "storedSeasons": 9});
+            for (key, value) in with.as_object().expect("an object") {
+                own[key] = value.clone();
+            }
+            let model = json!({"type": "HoltWinters", "name": "season", "holtWinters": own});
+            let (models, _) = read_models(&json!({"models": [model]})).expect("it is read");
+            let seen: Vec<_> = (0..20)
+                .map(|n| (crate::sim::SimTime::from_secs(n), 3))
+                .collect();
+            models[0].forecaster.forecast(&seen, seen[19].0).err()
+        };
+        assert_eq!(fails(json!({})), None);
+        let missing = Some(ModelError::NoCoefficient("beta"));
+        assert_eq!(fails(json!({"beta": null})), missing);
+        let unasked = Some(ModelError::StatesUnasked);
+        assert_eq!(fails(json!({"initialLevel": 3.0})), unasked);
+        let missing = Some(ModelError::StatesMissing);
+        assert_eq!(fails(json!({"initializationMethod": "known"})), missing);
     }
 }

@@ -9,7 +9,6 @@ use crate::autoscaler::vpa::VpaSpec;
 use crate::cluster::spec::{Labels, PdbSpec, WorkloadSpec};
 use crate::scenario::admission::Admission;
 use crate::scenario::model::{CrossVersionObjectReference, Tuning};
-use crate::sim::SimDuration;
 
 /// Anything read from a manifest, with the document it came from.
 #[derive(Debug, Clone)]
@@ -71,7 +70,6 @@ pub(in crate::scenario) struct PredictiveManifest {
     pub(in crate::scenario) models: Vec<Model>,
     pub(in crate::scenario) decision: DecisionType,
     pub(in crate::scenario) tuning: Tuning,
-    pub(in crate::scenario) sync_period: SimDuration,
 }
 
 /// A VerticalPodAutoscaler as written.

@@ -6,11 +6,16 @@ use k8s_openapi::api::autoscaling::v2;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::objects::PredictiveManifest;
 use super::{Context, HpaManifest, hpa, typed};
-use crate::autoscaler::predictive::{DecisionType, Model, read_models};
+use crate::autoscaler::hpa::{
+    BehaviorInput, KubernetesVersion, MetricSpec, Policy, PolicyType, ScalingRulesInput,
+};
+use crate::autoscaler::predictive::{
+    Damping, DecisionType, Forecaster, Model, ModelError, read_models,
+};
 use crate::scenario::model::Tuning;
 use crate::scenario::node::Node;
 use crate::scenario::object::to_json;
@@ -40,11 +45,12 @@ struct Spec {
     max_replicas: i32,
     metrics: Option<Vec<v2::MetricSpec>>,
     behavior: Option<v2::HorizontalPodAutoscalerBehavior>,
-    cpu_initialization_period: Option<u32>,
-    initial_readiness_delay: Option<u32>,
+    cpu_initialization_period: Option<i64>,
+    initial_readiness_delay: Option<i64>,
     tolerance: Option<f64>,
-    sync_period: Option<u32>,
+    sync_period: Option<i64>,
     #[serde(default)]
+    #[expect(dead_code, reason = "it only says which fields there are")]
     models: Vec<ModelFields>,
     decision_type: Option<String>,
 }
@@ -88,7 +94,27 @@ struct HoltWintersFields {
     initial_level: Option<IgnoredAny>,
     initial_trend: Option<IgnoredAny>,
     initial_seasonal: Option<IgnoredAny>,
-    runtime_tuning_fetch_hook: Option<IgnoredAny>,
+    runtime_tuning_fetch_hook: Option<HookFields>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "they only say which fields there are")]
+struct HookFields {
+    r#type: Option<IgnoredAny>,
+    timeout: Option<IgnoredAny>,
+    http: Option<HttpFields>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "they only say which fields there are")]
+struct HttpFields {
+    method: Option<IgnoredAny>,
+    url: Option<IgnoredAny>,
+    headers: Option<IgnoredAny>,
+    success_codes: Option<IgnoredAny>,
+    parameter_mode: Option<IgnoredAny>,
 }
 
 pub(super) fn autoscaler(context: &mut Context<'_>) -> Option<HpaManifest> {
@@ -96,37 +122,46 @@ pub(super) fn autoscaler(context: &mut Context<'_>) -> Option<HpaManifest> {
     hpa::need_spec(context)?;
     let identity = context.identity(object.metadata);
     let spec = object.spec?;
-    let models = models(spec.models.len(), context);
+    let Value::Object(written) = context.document.get("spec").map_or(Value::Null, to_json) else {
+        return None;
+    };
+    let mut checked = Checked {
+        of: &Value::Object(written),
+        path: "spec".to_owned(),
+        context,
+        is_good: true,
+    };
+    checked.spec();
+    let models = models(context);
     let decision = match spec.decision_type.as_deref() {
-        None | Some("maximum") => DecisionType::Maximum,
         Some("minimum") => DecisionType::Minimum,
         Some("mean") => DecisionType::Mean,
         Some("median") => DecisionType::Median,
-        Some(other) => {
-            let help = Some("one of `maximum`, `minimum`, `mean`, `median`");
-            context.error(
-                "spec.decisionType",
-                format!("unknown decision type '{other}'"),
-                help,
-            );
-            DecisionType::Maximum
-        }
+        _ => DecisionType::Maximum,
     };
-    let seconds = |value: Option<u32>| value.map(|n| SimDuration::from_secs(i64::from(n)));
-    let period = spec.sync_period.unwrap_or(15_000);
-    if !spec.tolerance.unwrap_or(0.0).is_finite() || spec.tolerance.unwrap_or(0.0) < 0.0 {
-        let example = Some("for example `tolerance: 0.1`");
-        context.error("spec.tolerance", "a tolerance is not below 0", example);
+    let seconds = |value: Option<i64>| {
+        let seconds = value.unwrap_or(DEFAULT_DELAY).clamp(0, MOST_SECONDS);
+        Some(SimDuration::from_secs(seconds))
+    };
+    let period = spec
+        .sync_period
+        .unwrap_or(15_000)
+        .clamp(1, MOST_SECONDS * 1000);
+    if spec.metrics.as_ref().is_none_or(Vec::is_empty) {
+        let title = "without `metrics` it never scales";
+        let help = "its controller fills in none: give a metric";
+        context.warning("spec", title, help);
     }
     let predictive = PredictiveManifest {
         models,
         decision,
         tuning: Tuning {
-            tolerance: spec.tolerance,
+            is_predictive: true,
+            sync_period: Some(SimDuration::from_millis(period)),
+            tolerance: Some(spec.tolerance.unwrap_or(0.1)),
             cpu_initialization_period: seconds(spec.cpu_initialization_period),
             initial_readiness_delay: seconds(spec.initial_readiness_delay),
         },
-        sync_period: SimDuration::from_millis(i64::from(period)),
     };
     let spec = v2::HorizontalPodAutoscalerSpec {
         scale_target_ref: spec.scale_target_ref,
@@ -137,36 +172,96 @@ pub(super) fn autoscaler(context: &mut Context<'_>) -> Option<HpaManifest> {
     };
     let mut made = hpa::of_spec(identity, spec, context);
     made.predictive = Some(Box::new(predictive));
+    check_bounds(&made, context);
+    for problem in made.input.problems(true, KubernetesVersion::default()) {
+        if !matches!(
+            problem.path.as_str(),
+            "spec.minReplicas" | "spec.maxReplicas" | "spec.metrics"
+        ) {
+            context.refuse(&problem.path, problem.message, problem.help);
+        }
+    }
+    let behavior = made.input.behavior.take().unwrap_or_default();
+    made.input.behavior = Some(filled(behavior));
     Some(made)
 }
 
-/// The models, each with its problems in its own place.
-fn models(count: usize, context: &mut Context<'_>) -> Vec<Model> {
-    if count == 0 {
-        let help = Some("it is for example `models: [{type: Linear, name: line, linear: …}]`");
-        context.error(
-            "spec.models",
-            "a PredictiveHorizontalPodAutoscaler needs `models`",
-            help,
-        );
+/// `defaultCPUInitializationPeriod` and `defaultInitialReadinessDelay`, in seconds.
+const DEFAULT_DELAY: i64 = 30;
+/// Seconds that a simulated time holds.
+const MOST_SECONDS: i64 = 1_000_000_000;
+
+/// `fillBehaviorDefaults`: both directions have rules, of a minute.
+fn filled(behavior: BehaviorInput) -> BehaviorInput {
+    let policy = |kind, value| Policy {
+        kind,
+        value,
+        period: SimDuration::from_secs(60),
+    };
+    let all = policy(PolicyType::Percent, 100);
+    let rules = |given: Option<ScalingRulesInput>, window, policies| {
+        let given = given.unwrap_or_default();
+        Some(ScalingRulesInput {
+            stabilization_window: given.stabilization_window.or(Some(window)),
+            select_policy: given.select_policy,
+            policies: given.policies.or(Some(policies)),
+            // It knows no tolerance of a direction.
+            tolerance: None,
+        })
+    };
+    BehaviorInput {
+        scale_up: rules(behavior.scale_up, 0, vec![all, policy(PolicyType::Pods, 4)]),
+        scale_down: rules(behavior.scale_down, 300, vec![all]),
     }
+}
+
+/// `validateMinMax`: the controller leaves such an object alone.
+fn check_bounds(made: &HpaManifest, context: &mut Context<'_>) {
+    let (min, max) = (made.input.min_replicas, made.input.max_replicas);
+    if let Some(min) = min.filter(|min| *min > max && *min >= 0 && max > 0) {
+        let message =
+            format!("spec.maxReplicas ({max}) cannot be less than spec.minReplicas ({min})");
+        context.error("spec.maxReplicas", message, None);
+    }
+    if min == Some(0) && !made.input.metrics.iter().any(MetricSpec::is_outside_pods) {
+        let message = "spec.minReplicas can only be 0 if you have at least 1 object or external metric configured";
+        context.error("spec.minReplicas", message, None);
+    }
+}
+
+/// The models, each with its problems in its own place.
+fn models(context: &mut Context<'_>) -> Vec<Model> {
     let written = context.document.get("spec").and_then(|s| s.get("models"));
-    let mut made: Vec<Model> = Vec::with_capacity(count);
+    let mut made: Vec<Model> = Vec::new();
     for (index, node) in written.map_or(&[][..], Node::items).iter().enumerate() {
         let path = format!("spec.models[{index}]");
-        let hook = "holtWinters.runtimeTuningFetchHook";
+        let json = to_json(node);
         let tuned = node.get("holtWinters");
         if tuned.is_some_and(|of| of.get("runtimeTuningFetchHook").is_some()) {
+            let hook = format!("{path}.holtWinters.runtimeTuningFetchHook");
             let help = "give `alpha`, `beta` and `gamma`: those count";
-            let title = "hooks are not simulated";
-            context.warning(&format!("{path}.{hook}"), title, help);
+            context.warning(&hook, "hooks are not simulated", help);
         }
-        match read_models(&json!({ "models": [to_json(node)] })) {
+        let mut checked = Checked {
+            of: &json,
+            path: path.clone(),
+            context,
+            is_good: true,
+        };
+        checked.model();
+        if !checked.is_good {
+            continue;
+        }
+        match read_models(&json!({ "models": [json] })) {
             Ok((read, _)) => {
-                for model in read {
-                    if made.iter().any(|other| other.name == model.name) {
+                for mut model in read {
+                    tell_flaws(&model, &format!("{path}.holtWinters"), context);
+                    let alike = made.iter().filter(|other| other.name == model.name).count();
+                    if alike > 0 {
                         let title = format!("two models are called {}", model.name);
-                        context.error(&format!("{path}.name"), title, None);
+                        let help = "upstream they share a history, here each has its own: give it another name";
+                        context.warning(&format!("{path}.name"), title, help);
+                        model.name = format!("{}-{}", model.name, index + 1);
                     }
                     made.push(model);
                 }
@@ -175,4 +270,199 @@ fn models(count: usize, context: &mut Context<'_>) -> Vec<Model> {
         }
     }
     made
+}
+
+/// Models that upstream skips in every sync.
+fn tell_flaws(model: &Model, path: &str, context: &mut Context<'_>) {
+    let Forecaster::HoltWinters {
+        model: own,
+        stored_seasons,
+        ..
+    } = &model.forecaster
+    else {
+        return;
+    };
+    let title = |why: &dyn std::fmt::Display| format!("model {} never predicts: {why}", model.name);
+    if let Some(flaw) = &own.flaw {
+        let (place, help) = match flaw {
+            ModelError::StatesUnasked => (
+                "initializationMethod",
+                "write `initializationMethod: known`",
+            ),
+            ModelError::StatesMissing => (
+                "initializationMethod",
+                "give `initialLevel`, `initialTrend` and `initialSeasonal`",
+            ),
+            _ => ("", "give `alpha`, `beta` and `gamma`"),
+        };
+        let place = if place.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{path}.{place}")
+        };
+        context.warning(&place, title(flaw), help);
+    } else if own.damping == Damping::Missing {
+        let help = "leave `dampedTrend` out";
+        context.warning(
+            &format!("{path}.dampedTrend"),
+            title(&ModelError::NoDamping),
+            help,
+        );
+    } else if own.season_length() < 2 {
+        let help = "a season has at least 2 samples";
+        context.warning(
+            &format!("{path}.seasonalPeriods"),
+            title(&ModelError::ShortSeason),
+            help,
+        );
+    }
+    let (season, needed) = (own.season_length().max(1), own.samples_needed());
+    let seen = stored_seasons.saturating_add(1).saturating_mul(season);
+    if seen < needed {
+        let why = format!("it needs {needed} samples and keeps less than {seen}");
+        let help = format!("write `storedSeasons: {}`", needed.div_ceil(season));
+        context.warning(&format!("{path}.storedSeasons"), title(&why), &help);
+    }
+}
+
+/// What the CustomResourceDefinition checks of a part of the object.
+struct Checked<'a, 'b> {
+    of: &'a Value,
+    path: String,
+    context: &'a mut Context<'b>,
+    is_good: bool,
+}
+
+const TRENDS: &[&str] = &["add", "additive", "mul", "multiplicative"];
+
+impl Checked<'_, '_> {
+    fn spec(&mut self) {
+        self.at_least("minReplicas", 0, false);
+        self.at_least("maxReplicas", 1, false);
+        for key in [
+            "cpuInitializationPeriod",
+            "initialReadinessDelay",
+            "tolerance",
+        ] {
+            self.at_least(key, 0, false);
+        }
+        self.at_least("syncPeriod", 1, false);
+        self.one_of(
+            "decisionType",
+            &["maximum", "minimum", "mean", "median"],
+            false,
+        );
+        self.there("models", true);
+    }
+
+    fn model(&mut self) {
+        self.one_of("type", &["Linear", "HoltWinters"], true);
+        self.there("name", true);
+        self.duration("startInterval");
+        self.duration("resetDuration");
+        self.at_least("calculationTimeout", 1, false);
+        self.at_least("perSyncPeriod", 1, false);
+        self.within("linear", |of| {
+            of.at_least("historySize", 1, true);
+            of.at_least("lookAhead", 1, true);
+        });
+        self.within("holtWinters", |of| {
+            for key in ["alpha", "beta", "gamma"] {
+                of.at_least(key, 0, false);
+            }
+            of.one_of("trend", TRENDS, true);
+            of.one_of("seasonal", TRENDS, true);
+            of.at_least("seasonalPeriods", 1, true);
+            of.at_least("storedSeasons", 1, true);
+            let methods = ["estimated", "heuristic", "known", "legacy-heuristic"];
+            of.one_of("initializationMethod", &methods, false);
+            of.within("runtimeTuningFetchHook", Self::hook);
+        });
+    }
+
+    fn hook(of: &mut Checked<'_, '_>) {
+        of.one_of("type", &["http"], true);
+        of.at_least("timeout", 1, true);
+        if of.of.get("http").is_none_or(Value::is_null) && of.is_good {
+            let words = "invalid model, runtimeTuningFetchHook is type 'http' but no HTTP hook configuration provided";
+            of.context.error(&of.path, words, None);
+            of.is_good = false;
+        }
+        of.within("http", |of| {
+            let methods = [
+                "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+            ];
+            of.one_of("method", &methods, true);
+            of.there("url", true);
+            of.there("successCodes", true);
+            of.one_of("parameterMode", &["query", "body"], true);
+        });
+    }
+
+    /// A field that is there and not null.
+    fn there(&mut self, key: &str, is_required: bool) -> Option<Value> {
+        let found = self.of.get(key).filter(|value| !value.is_null()).cloned();
+        if found.is_none() && is_required {
+            self.refuse(key, "Required value".to_owned());
+        }
+        found
+    }
+
+    fn refuse(&mut self, key: &str, words: String) {
+        let path = format!("{}.{key}", self.path);
+        self.context.refuse(&path, words, None);
+        self.is_good = false;
+    }
+
+    fn at_least(&mut self, key: &str, least: i64, is_required: bool) {
+        let Some(value) = self.there(key, is_required) else {
+            return;
+        };
+        if value.as_f64().is_some_and(|number| number < least as f64) {
+            let path = &self.path;
+            let words = format!(
+                "Invalid value: {value}: {path}.{key} in body should be greater than or equal to {least}"
+            );
+            self.refuse(key, words);
+        }
+    }
+
+    fn one_of(&mut self, key: &str, all: &[&str], is_required: bool) {
+        let Some(value) = self.there(key, is_required) else {
+            return;
+        };
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        if !all.contains(&text.as_str()) {
+            self.refuse(key, hpa::unsupported(&text, all));
+        }
+    }
+
+    fn duration(&mut self, key: &str) {
+        let Some(value) = self.there(key, false) else {
+            return;
+        };
+        let problem = match value.as_str() {
+            None => Some("it is a text such as \"60s\"".to_owned()),
+            Some(text) => SimDuration::parse_go(text).err(),
+        };
+        if let Some(problem) = problem {
+            self.refuse(key, format!("Invalid value: {value}: {problem}"));
+        }
+    }
+
+    fn within(&mut self, key: &str, check: impl FnOnce(&mut Checked<'_, '_>)) {
+        let Some(value) = self.there(key, false) else {
+            return;
+        };
+        let mut inner = Checked {
+            of: &value,
+            path: format!("{}.{key}", self.path),
+            context: self.context,
+            is_good: true,
+        };
+        check(&mut inner);
+        self.is_good &= inner.is_good;
+    }
 }

@@ -25,7 +25,9 @@ pub(super) fn hpas(
             document: &known.parsed.documents[object.document].node,
             diagnostics,
         };
-        check_hpa(manifest, config.scale_to_zero, config.version, context);
+        if manifest.predictive.is_none() {
+            check_hpa(manifest, config.scale_to_zero, config.version, context);
+        }
         let who = format!("HPA {}", manifest.name);
         let seeker = Seeker {
             who: &who,
@@ -38,7 +40,11 @@ pub(super) fn hpas(
             release: config.version,
         };
         let workload = seeker.find(known, context);
-        let spec = manifest.input.clone().defaulted();
+        let mut spec = manifest.input.clone().defaulted();
+        if manifest.predictive.is_some() && manifest.input.metrics.is_empty() {
+            // Its controller fills in none.
+            spec.metrics.clear();
+        }
         if let Some(workload) = workload {
             warn_of_others(known, &made, manifest, workload, context);
             warn_of_strangers(known, manifest, workload, context);
@@ -79,10 +85,14 @@ fn warn_of_others(
         other.is_some_and(|other| overlap(known, other, workload))
     };
     for other in made.iter().filter(shares) {
-        let message = format!(
-            "two HPAs select pods of {}: {} and {}; both stop with AmbiguousSelector",
-            manifest.target.name, other.name, manifest.name
-        );
+        let (target, one, two) = (&manifest.target.name, &other.name, &manifest.name);
+        // HPAs know nothing of a PredictiveHorizontalPodAutoscaler.
+        let outcome = if manifest.predictive.is_some() || other.document.is_none() {
+            "each undoes what the other does"
+        } else {
+            "both stop with AmbiguousSelector"
+        };
+        let message = format!("two HPAs select pods of {target}: {one} and {two}; {outcome}");
         let help = "keep one HPA per set of pods; it may have several metrics";
         context.warning("spec.scaleTargetRef.name", message, help);
     }

@@ -24,12 +24,12 @@ pub(super) fn predictive(
     period: SimDuration,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Predictive> {
-    let mut made = of_manifests(known, period, diagnostics);
+    let mut made = of_manifests(known, diagnostics);
     for item in root.list("predictive", diagnostics) {
         let Some(mut table) = Reader::new(item, "`predictive`", diagnostics) else {
             continue;
         };
-        if let Some(one) = model_of(&mut table, known, period, diagnostics) {
+        if let Some(one) = model_of(&mut table, known, (period, &made), diagnostics) {
             let same = |other: &&mut Predictive| {
                 (&other.namespace, &other.name) == (&one.namespace, &one.name)
             };
@@ -63,11 +63,7 @@ pub(super) fn predictive(
 }
 
 /// Those that PredictiveHorizontalPodAutoscalers bring along.
-fn of_manifests(
-    known: &Known<'_>,
-    period: SimDuration,
-    diagnostics: &mut Diagnostics,
-) -> Vec<Predictive> {
+fn of_manifests(known: &Known<'_>, diagnostics: &mut Diagnostics) -> Vec<Predictive> {
     let mut made = Vec::new();
     for placed in &known.manifests.hpas {
         let hpa = &placed.value;
@@ -78,14 +74,6 @@ fn of_manifests(
             document: &known.parsed.documents[placed.document].node,
             diagnostics,
         };
-        if predictive.sync_period != period {
-            let title = format!(
-                "`syncPeriod` of {} is not simulated: it syncs every {period}, as HPAs do",
-                predictive.sync_period
-            );
-            let help = "set `controllers.hpa.sync-period` for all of them";
-            context.warning("spec.syncPeriod", title, help);
-        }
         let called = (&hpa.namespace, &hpa.name);
         let mut plain = known.manifests.hpas.iter().map(|one| &one.value);
         if plain.any(|one| one.predictive.is_none() && (&one.namespace, &one.name) == called) {
@@ -111,13 +99,20 @@ fn of_manifests(
 fn model_of(
     table: &mut Reader<'_>,
     known: &Known<'_>,
-    period: SimDuration,
+    (period, made): (SimDuration, &[Predictive]),
     diagnostics: &mut Diagnostics,
 ) -> Option<Predictive> {
     if table.get("hpa").is_none() {
         table.missing("hpa", "`predictive`", "hpa = \"api\"", diagnostics);
     }
     let hpa = table.read("hpa", diagnostics, |node| hpa_of(node, known));
+    // A PredictiveHorizontalPodAutoscaler has a period of its own.
+    let mut all = made.iter();
+    let own = all.find(|one| {
+        hpa.as_ref()
+            .is_some_and(|hpa| (&hpa.0, &hpa.1) == (&one.namespace, &one.name))
+    });
+    let period = own.and_then(|own| own.tuning.sync_period).unwrap_or(period);
     if table.get("model").is_none() {
         table.missing("model", "`predictive`", "model = \"linear\"", diagnostics);
     }
@@ -150,6 +145,17 @@ fn model_of(
     let past = table
         .get("past")
         .map(|node| number_curve("past", node, diagnostics));
+    if let Some(season) = season.filter(|season| season.0 % period.0.max(1) != 0) {
+        let whole = period * samples(season, period);
+        let title = format!("a season of {season} is no whole number of syncs");
+        let label = format!(
+            "it is counted as {whole}, {} syncs",
+            samples(season, period)
+        );
+        diagnostics
+            .warning(table.key_span("season"), title, label)
+            .help = Some(format!("HPAs sync every {period}"));
+    }
     let in_season = season.map(|season| samples(season, period) as usize);
     let forecaster = match kind {
         Some("linear") => Some(Forecaster::Linear(Linear {
@@ -176,6 +182,7 @@ fn model_of(
         models: vec![Model {
             name: name.to_owned(),
             per_sync_period: every,
+            period: (kind != Some("linear")).then_some(period),
             start_interval: None,
             reset_duration: None,
             forecaster: forecaster?,
@@ -258,17 +265,23 @@ fn holt_winters(
             return None;
         }
     };
+    let model = HoltWinters {
+        alpha,
+        beta,
+        gamma,
+        trend,
+        damping: Damping::None,
+        seasonal,
+        initialization: Initialization::Estimated,
+        flaw: None,
+    };
+    // It keeps at least what it needs to predict.
+    let least = model
+        .samples_needed()
+        .div_ceil(model.season_length().max(1));
     Some(Forecaster::HoltWinters {
-        model: HoltWinters {
-            alpha,
-            beta,
-            gamma,
-            trend,
-            damping: Damping::None,
-            seasonal,
-            initialization: Initialization::Estimated,
-        },
-        stored_seasons,
+        model,
+        stored_seasons: stored_seasons.max(least),
         steps,
     })
 }
