@@ -122,7 +122,10 @@ fn a_known_season_has_pods_before_they_are_needed() {
     let first = rows.find(|(row, _)| row.written);
     let (first, metrics) = first.expect("it scales");
     assert_eq!(first.raw, Some(2), "what the metrics come to");
-    assert_eq!(first.reason, "models predict 9 replicas");
+    assert_eq!(
+        first.reason,
+        "models predict 9 replicas (maximum: half-hour)"
+    );
     let names: Vec<&str> = metrics.clone().map(|metric| metric.name).collect();
     assert_eq!(names, ["cpu", "model.half-hour"]);
     let model = metrics.last().expect("the model");
@@ -187,7 +190,7 @@ fn holt_winters_that_has_seen_too_little_holds_a_minimum_down() {
     let (busy, metrics) = busy.expect("a sync that wants more");
     assert_eq!(
         (busy.desired, busy.reason),
-        (2, "models predict 0 replicas")
+        (2, "models predict 0 replicas (minimum: season)")
     );
     let model = metrics.last().expect("the model");
     assert!(model.error.is_some() && model.proposal.is_none());
@@ -220,6 +223,31 @@ fn what_it_does_not_do_is_told() {
     assert_eq!(scenario.predictive[0].decision, DecisionType::Maximum);
     let both = built("", &format!("{HPA}---{}", predictive(line)));
     assert!(both.expect_err("two").contains("an HPA is called web too"));
+}
+
+#[test]
+fn a_past_may_stand_in_a_file() {
+    let by_file = SEASON.replace(
+        r#"[["0s", 2], ["10m", 9], ["20m", 2]]"#,
+        r#"{ file = "past.csv", rate = "replicas" }"#,
+    );
+    assert!(by_file.contains("file"));
+    let toml = format!(
+        "name = \"p\"\nmanifests = [\"all.yaml\"]\n[simulation]\nduration = \"1h\"\n{by_file}"
+    );
+    let all = format!("{WEB}{HPA}");
+    let csv =
+        "time,replicas\n2026-01-05T00:00:00Z,2\n2026-01-05T00:10:00Z,9\n2026-01-05T00:20:00Z,2\n";
+    let files = InMemory::new([
+        ("p.toml", toml.as_str()),
+        ("all.yaml", &all),
+        ("past.csv", csv),
+    ]);
+    let built = Loaded::load("p.toml", &files).and_then(|loaded| loaded.build(&[]));
+    let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    let minutes = |minutes: i64| SimTime::from_secs(60 * minutes);
+    let expected = [(minutes(0), 2.0), (minutes(10), 9.0), (minutes(20), 2.0)];
+    assert_eq!(built.scenario.predictive[0].past, expected);
 }
 
 #[test]

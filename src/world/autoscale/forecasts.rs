@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::autoscaler::hpa::Decision;
-use crate::autoscaler::predictive::{Accuracy, Candidate, accuracy};
+use crate::autoscaler::predictive::{Accuracy, Candidate, Forecaster, accuracy};
 use crate::record::{ForecastRecord, HpaRecord};
 use crate::scenario::model::Predictive;
 use crate::sim::{SimDuration, SimTime};
@@ -22,6 +22,10 @@ struct Followed {
     /// What columns and figures begin with.
     name: String,
     horizon: SimDuration,
+    /// Whether a forecast is the largest number on the way there.
+    is_peak: bool,
+    /// What came lately: a peak's forecast is compared with the peak.
+    lately: VecDeque<(SimTime, f64)>,
     /// Length of the season in forecasts.
     season: Option<usize>,
     /// Forecasts whose time has not come, with that time.
@@ -38,6 +42,8 @@ impl Forecasts {
             Followed {
                 name: format!("model.{}", model.name),
                 horizon,
+                is_peak: matches!(model.forecaster, Forecaster::Profile { .. }),
+                lately: VecDeque::new(),
                 season,
                 pending: VecDeque::new(),
                 actual: Vec::new(),
@@ -61,13 +67,25 @@ impl Forecasts {
             self.predicted.1 += u64::from(prediction.decided);
         }
         for (model, candidate) in self.models.iter_mut().zip(&prediction.candidates) {
+            let came = f64::from(calculated);
+            if model.is_peak {
+                model.lately.push_back((now, came));
+            }
             let mut due = None;
             while model.pending.front().is_some_and(|(time, _)| *time <= now) {
                 due = model.pending.pop_front();
             }
-            if let Some((_, expected)) = due.filter(|_| now >= warm_up) {
-                model.actual.push(f64::from(calculated));
-                model.expected.push(expected);
+            if let Some((due, expected)) = due {
+                // The window of the next forecast begins later.
+                let begun = due - model.horizon;
+                while model.lately.front().is_some_and(|(time, _)| *time <= begun) {
+                    model.lately.pop_front();
+                }
+                let window = model.lately.iter().map(|(_, came)| *came);
+                if now >= warm_up {
+                    model.actual.push(window.fold(came, f64::max));
+                    model.expected.push(expected);
+                }
             }
             if let Candidate::Predicted { replicas, .. } = candidate {
                 let due = now + model.horizon;
@@ -88,6 +106,11 @@ impl Forecasts {
                 mase,
                 coverage_pct,
             } = accuracy(&model.actual, &model.expected, model.season.unwrap_or(1));
+            if count == 0 {
+                // Nothing was foreseen: that is no error of 0.
+                record.forecasts[place] = none(&model.name);
+                continue;
+            }
             let mase = mase.filter(|_| model.season.is_some());
             record.forecasts[place] = ForecastRecord {
                 model: model.name.clone(),
@@ -103,11 +126,7 @@ impl Forecasts {
 
     /// The records of the models, before there are any figures.
     pub(super) fn records(&self) -> Vec<ForecastRecord> {
-        let record = |model: &Followed| ForecastRecord {
-            model: model.name.clone(),
-            ..ForecastRecord::default()
-        };
-        self.models.iter().map(record).collect()
+        self.models.iter().map(|model| none(&model.name)).collect()
     }
 
     /// What each model said of a sync: its name, its value, the replicas and why there are none.
@@ -132,5 +151,18 @@ impl Forecasts {
                     }
                 }
             })
+    }
+}
+
+/// Of a model that has foreseen nothing so far.
+fn none(model: &str) -> ForecastRecord {
+    ForecastRecord {
+        model: model.to_owned(),
+        count: 0,
+        mae: f64::NAN,
+        mape_pct: f64::NAN,
+        smape_pct: f64::NAN,
+        mase: f64::NAN,
+        coverage_pct: f64::NAN,
     }
 }

@@ -130,6 +130,7 @@ mod tests {
                 name: "day".to_owned(),
                 per_sync_period: every,
                 period: None,
+                margin: 0.0,
                 start_interval: None,
                 reset_duration: None,
                 forecaster: Forecaster::Profile { profile, steps: 2 },
@@ -158,6 +159,7 @@ mod tests {
                 name: "day".to_owned(),
                 per_sync_period: 1,
                 period: None,
+                margin: 0.0,
                 start_interval: None,
                 reset_duration: None,
                 forecaster: Forecaster::Profile {

@@ -278,7 +278,10 @@ impl Controller {
         let calculated = evaluated.raw.max(0);
         let raw = self.predict(now, calculated, decision);
         if raw != calculated && raw != current {
-            decision.reason = format!("models predict {raw} replicas");
+            let models = self.predictor.as_ref().zip(decision.prediction.as_ref());
+            let whose = models.map(|(models, prediction)| models.whose(prediction));
+            let whose = whose.unwrap_or_default();
+            decision.reason = format!("models predict {raw} replicas ({whose})");
         } else if raw > current {
             decision.reason = format!("{} above target", evaluated.name);
         } else if raw < current {

@@ -17,6 +17,8 @@ pub struct Model {
     pub per_sync_period: u32,
     /// How far its samples are apart: gaps are filled. `None` for a history that is counted only.
     pub period: Option<SimDuration>,
+    /// What is put on top of what it predicts, as a share.
+    pub margin: f64,
     /// `startInterval`: it starts at the next multiple of it by the wall clock.
     pub start_interval: Option<SimDuration>,
     /// `resetDuration`: a history whose newest sample is older is forgotten.

@@ -97,6 +97,29 @@ impl Predictor {
         self.models.iter().map(|(model, _)| model.name.as_str())
     }
 
+    /// Whose number a sync has come to: the way to decide, and the models that said just this.
+    pub fn whose(&self, prediction: &Prediction) -> String {
+        let way = match self.decision {
+            DecisionType::Maximum => "maximum",
+            DecisionType::Minimum => "minimum",
+            DecisionType::Mean => return "mean".to_owned(),
+            DecisionType::Median => return "median".to_owned(),
+        };
+        let said = |candidate: &Candidate| match candidate {
+            Candidate::Predicted { replicas, .. } => *replicas == prediction.replicas,
+            Candidate::Failed(ModelError::TooFewSamples { .. }) => {
+                self.warm_up == WarmUp::Zero && prediction.replicas == 0
+            }
+            _ => false,
+        };
+        let all = self.models().zip(&prediction.candidates);
+        let names: Vec<&str> = all
+            .filter(|(_, one)| said(one))
+            .map(|(name, _)| name)
+            .collect();
+        format!("{way}: {}", names.join(", "))
+    }
+
     /// What each model keeps, in the order of time.
     pub fn history(&self, model: &str) -> Option<&[(SimTime, i32)]> {
         let found = self.models.iter().find(|(known, _)| known.name == model);
@@ -180,6 +203,7 @@ fn process(
         match model.forecaster.forecast(&history.samples, now) {
             Ok(value) => {
                 history.passed = 1;
+                let value = value * (1.0 + model.margin);
                 Candidate::Predicted {
                     value,
                     replicas: replicas(value),
@@ -242,6 +266,7 @@ mod tests {
     fn linear(name: &str) -> Model {
         Model {
             period: None,
+            margin: 0.0,
             name: name.to_owned(),
             per_sync_period: 1,
             start_interval: None,

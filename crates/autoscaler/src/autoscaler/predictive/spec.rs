@@ -156,6 +156,7 @@ fn model(json: ModelJson) -> Result<Model, SpecError> {
     Ok(Model {
         per_sync_period: json.per_sync_period.unwrap_or(1),
         period: None,
+        margin: 0.0,
         start_interval: duration(json.start_interval)?,
         reset_duration: duration(json.reset_duration)?,
         forecaster,

@@ -97,21 +97,29 @@ impl Files<'_> {
                 self.named.insert(path.to_owned());
                 self.read_manifest(&self.full(path), node, Some(index), diagnostics);
             }
-            let file = entry.get("trace").and_then(|trace| trace.get("file"));
-            self.named
-                .extend(file.and_then(Node::text).map(str::to_owned));
-            if let Some(node) = file
-                && let Some(name) = node.text()
-                && !self.traces.contains_key(name)
-                && let Some(file) = load(
-                    self.provider,
-                    &self.full(name),
-                    Some(node.span),
-                    diagnostics,
-                )
-            {
-                self.traces.insert(name.to_owned(), file);
-            }
+            self.read_trace(entry.get("trace"), diagnostics);
+        }
+        for entry in items(scenario, "predictive") {
+            self.read_trace(entry.get("past"), diagnostics);
+        }
+    }
+
+    /// Reads the `file` of a table, if it has one.
+    fn read_trace(&mut self, table: Option<&Node>, diagnostics: &mut Diagnostics) {
+        let file = table.and_then(|table| table.get("file"));
+        self.named
+            .extend(file.and_then(Node::text).map(str::to_owned));
+        if let Some(node) = file
+            && let Some(name) = node.text()
+            && !self.traces.contains_key(name)
+            && let Some(file) = load(
+                self.provider,
+                &self.full(name),
+                Some(node.span),
+                diagnostics,
+            )
+        {
+            self.traces.insert(name.to_owned(), file);
         }
     }
 

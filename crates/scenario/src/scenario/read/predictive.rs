@@ -2,6 +2,7 @@
 
 use super::known::Known;
 use super::services::number_curve;
+use super::trace::curve_of;
 use crate::autoscaler::keda::hpa_name;
 use crate::autoscaler::predictive::{
     Damping, DecisionType, Estimator, Forecaster, Form, HoltWinters, Initialization, Linear, Model,
@@ -13,7 +14,7 @@ use crate::scenario::model::{Predictive, Tuning};
 use crate::scenario::node::Node;
 use crate::scenario::reader::{Reader, expected};
 use crate::scenario::suggest::advice;
-use crate::sim::SimDuration;
+use crate::sim::{SimDuration, SimTime};
 
 /// Samples of a season that a model can keep.
 const LONGEST_SEASON: i64 = 1 << 20;
@@ -35,6 +36,13 @@ pub(super) fn predictive(
             };
             match made.iter_mut().find(same) {
                 Some(other) => {
+                    if table.get("decision").is_some() && one.decision != other.decision {
+                        let title = format!("{} has a `decision` already", one.name);
+                        let label = "not the same in all of its models";
+                        diagnostics
+                            .error(table.key_span("decision"), title, label)
+                            .help = Some("write it into the first of them".to_owned());
+                    }
                     let name = &one.models[0].name;
                     if other.models.iter().any(|model| model.name == *name) {
                         let title = format!("two models of {} are called {name}", one.name);
@@ -144,7 +152,7 @@ fn model_of(
     let seasons = table.count("seasons", diagnostics).unwrap_or(4).max(1) as usize;
     let past = table
         .get("past")
-        .map(|node| number_curve("past", node, diagnostics));
+        .map(|node| past(node, season, known, diagnostics));
     if let Some(season) = season.filter(|season| season.0 % period.0.max(1) != 0) {
         let whole = period * samples(season, period);
         let title = format!("a season of {season} is no whole number of syncs");
@@ -156,6 +164,7 @@ fn model_of(
             .warning(table.key_span("season"), title, label)
             .help = Some(format!("HPAs sync every {period}"));
     }
+    let margin = table.number("margin", diagnostics).unwrap_or(0.0);
     let in_season = season.map(|season| samples(season, period) as usize);
     let forecaster = match kind {
         Some("linear") => Some(Forecaster::Linear(Linear {
@@ -166,6 +175,18 @@ fn model_of(
         Some("profile") => profile(table, (in_season, seasons, steps), diagnostics),
         _ => None,
     };
+    let is_seasonal = match &forecaster {
+        Some(Forecaster::Linear(_)) => false,
+        Some(Forecaster::HoltWinters { model, .. }) => model.seasonal.is_some(),
+        _ => true,
+    };
+    for key in ["season", "seasons"] {
+        if !is_seasonal && past.is_none() && table.get(key).is_some() {
+            let title = format!("`{key}` does not go with a model without a season");
+            let label = "it would change nothing";
+            diagnostics.error(table.key_span(key), title, label);
+        }
+    }
     if past.is_some() && season.is_none() {
         let label = "of how long a season?";
         diagnostics
@@ -183,6 +204,7 @@ fn model_of(
             name: name.to_owned(),
             per_sync_period: every,
             period: (kind != Some("linear")).then_some(period),
+            margin,
             start_interval: None,
             reset_duration: None,
             forecaster: forecaster?,
@@ -190,6 +212,32 @@ fn model_of(
         past: past.unwrap_or_default(),
         season: season.unwrap_or_default(),
     })
+}
+
+/// `past`: a curve, or a file as `trace` reads it.
+fn past(
+    node: &Node,
+    season: Option<SimDuration>,
+    known: &Known<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<(SimTime, f64)> {
+    if node.get("file").is_none() {
+        return number_curve("past", node, diagnostics);
+    }
+    let Some(mut table) = Reader::new(node, "`past`", diagnostics) else {
+        return Vec::new();
+    };
+    let read = curve_of(&mut table, known, diagnostics).unwrap_or_default();
+    table.finish("`past`", diagnostics);
+    let last = read.last().map(|(time, _)| time.since(SimTime::ZERO));
+    if let (Some(last), Some(season)) = (last, season)
+        && last >= season
+    {
+        let label = format!("its last row comes {last} after its first");
+        let title = format!("only the first season of {season} of the file counts");
+        diagnostics.warning(node.span, title, label);
+    }
+    read
 }
 
 /// Periods in a time, rounded up.
@@ -256,6 +304,14 @@ fn holt_winters(
     let beta = share(table, "beta", 0.1, diagnostics);
     let gamma = share(table, "gamma", 0.5, diagnostics);
     let trend = form(table, "trend", diagnostics);
+    let damping = match table.get("damped").is_some() {
+        true => Damping::Factor(share(table, "damped", 1.0, diagnostics)),
+        false => Damping::None,
+    };
+    if trend.is_none() && damping != Damping::None {
+        let label = "there is no trend";
+        diagnostics.error(table.key_span("damped"), "`damped` needs a `trend`", label);
+    }
     let seasonal = form(table, "seasonal", diagnostics);
     let seasonal = match (seasonal, season) {
         (None, _) => None,
@@ -295,7 +351,6 @@ fn profile(
         Some("mean") => Estimator::Mean,
         _ => Estimator::Max,
     };
-    let margin = table.number("margin", diagnostics).unwrap_or(0.0);
     let Some(season) = season else {
         table.missing("season", "`predictive`", "season = \"24h\"", diagnostics);
         return None;
@@ -305,7 +360,7 @@ fn profile(
             season,
             seasons,
             estimator,
-            margin,
+            margin: 0.0,
         },
         steps,
     })

@@ -61,8 +61,6 @@ pub(super) fn trace(
     if table.get("file").is_none() {
         table.missing("file", "`trace`", "file = \"rates.csv\"", diagnostics);
     }
-    let node = table.get("file");
-    let name = table.text("file", diagnostics);
     let options = Options {
         time: text_node("time", table, diagnostics),
         rate: text_node("rate", table, diagnostics),
@@ -70,6 +68,23 @@ pub(super) fn trace(
         per: positive("per", table, diagnostics).unwrap_or(SimDuration::from_secs(1)),
         max_gap: positive("max_gap", table, diagnostics),
     };
+    let (node, rows) = rows_of(table, &options, known, diagnostics)?;
+    let points = place(&rows, at, node, known, diagnostics)?;
+    Some(Shape::Trace {
+        points: with_gaps(&points, &options),
+        linear: options.linear,
+    })
+}
+
+/// The rows of the file that a table names.
+fn rows_of<'a>(
+    table: &mut Reader<'a>,
+    options: &Options<'_>,
+    known: &Known<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<(&'a Node, Vec<Row>)> {
+    let node = table.get("file");
+    let name = table.text("file", diagnostics);
     let node = node?;
     if !known.parsed.check_read(node, diagnostics) {
         return None;
@@ -77,12 +92,29 @@ pub(super) fn trace(
     // A file that could not be read was told of when it was looked for.
     let file = *known.parsed.traces.get(name?)?;
     let text = diagnostics.files[file].text.clone();
-    let rows = rows(&text, file, &options, diagnostics)?;
-    let points = place(&rows, at, node, known, diagnostics)?;
-    Some(Shape::Trace {
-        points: with_gaps(&points, &options),
-        linear: options.linear,
-    })
+    Some((node, rows(&text, file, options, diagnostics)?))
+}
+
+/// Reads `{ file, time, rate }` as a curve from the file's first row on.
+pub(super) fn curve_of(
+    table: &mut Reader<'_>,
+    known: &Known<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<(SimTime, f64)>> {
+    let options = Options {
+        time: text_node("time", table, diagnostics),
+        rate: text_node("rate", table, diagnostics),
+        linear: false,
+        per: SimDuration::from_secs(1),
+        max_gap: None,
+    };
+    let (_, rows) = rows_of(table, &options, known, diagnostics)?;
+    let first = rows.first()?.time.nanos();
+    let points = rows.iter().filter_map(|row| {
+        let since = i128::from(row.time.nanos()) - i128::from(first);
+        Some((SimTime(i64::try_from(since).ok()?), row.rate?))
+    });
+    Some(points.collect())
 }
 
 fn text_node<'a>(
