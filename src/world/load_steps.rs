@@ -27,7 +27,11 @@ pub(super) fn load_steps(
     for load in scenario.loads.iter().filter(|load| serves(load.service)) {
         match &load.generator {
             Generator::Ab(_) | Generator::Hey(_) => steps.push((load.at, load.at)),
-            Generator::WgetJob(_) => steps.push((load.at, load.at + JOB_STARTS)),
+            Generator::WgetJob(job) => {
+                let first = job.script.parts.first();
+                let begin = load.at + first.map_or(SimDuration::ZERO, |part| part.before);
+                steps.push((begin, begin + JOB_STARTS));
+            }
             Generator::Profile(profile) => {
                 let rises = profile.shape.rises().into_iter();
                 let rises = rises.map(|(from, to)| (load.at + from, load.at + to));

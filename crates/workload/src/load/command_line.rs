@@ -2,6 +2,7 @@
 
 mod ab;
 mod hey;
+mod plain;
 mod rounds;
 mod script;
 mod shell;

@@ -70,13 +70,6 @@ impl Survey {
         if diagnostics.has_errors() {
             return Err(diagnostics);
         }
-        let asks = |spec: &WorkloadSpec| parse_wget_loop(&script(spec)).ok().flatten();
-        let is_load = |spec: &WorkloadSpec| {
-            matches!(
-                spec.kind,
-                WorkloadKind::Job(_) | WorkloadKind::CronJob(_) | WorkloadKind::ScaledJob(_)
-            ) || asks(spec).is_some_and(|found| !found.script.ends())
-        };
         let is_daemon = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::DaemonSet(_));
         let manifests = &read.manifests;
         if specs.is_empty() && manifests.hpas.is_empty() && manifests.vpas.is_empty() {
@@ -205,10 +198,25 @@ fn kubernetes_services<'a>(
     manifests.services.iter().map(service).collect()
 }
 
-fn script(spec: &WorkloadSpec) -> String {
+/// What a workload's pods ask, if they do.
+fn asks(spec: &WorkloadSpec) -> Option<WgetLoop> {
+    parse_wget_loop(script(spec)).ok().flatten()
+}
+
+/// Jobs, and what asks without end.
+fn is_load(spec: &WorkloadSpec) -> bool {
+    matches!(
+        spec.kind,
+        WorkloadKind::Job(_) | WorkloadKind::CronJob(_) | WorkloadKind::ScaledJob(_)
+    ) || asks(spec).is_some_and(|found| !found.script.ends())
+}
+
+fn script(spec: &WorkloadSpec) -> &str {
     let containers = spec.template.containers.iter();
-    let commands: Vec<&str> = containers.map(|one| one.command.as_str()).collect();
-    commands.join(" ")
+    let mut commands = containers.map(|one| one.command.as_str());
+    // The one that asks.
+    let found = commands.find(|one| one.contains("wget"));
+    found.unwrap_or_default()
 }
 
 fn selects(service: &Service<'_>, spec: &WorkloadSpec) -> bool {

@@ -28,6 +28,7 @@ mod placement_rules;
 mod pod_checks;
 mod pod_level;
 mod predictive;
+mod predictive_schema;
 mod priority_expander;
 mod probe;
 mod prometheus;

@@ -153,17 +153,7 @@ fn model_of(
     let past = table
         .get("past")
         .map(|node| past(node, season, known, diagnostics));
-    if let Some(season) = season.filter(|season| season.0 % period.0.max(1) != 0) {
-        let whole = period * samples(season, period);
-        let title = format!("a season of {season} is no whole number of syncs");
-        let label = format!(
-            "it is counted as {whole}, {} syncs",
-            samples(season, period)
-        );
-        diagnostics
-            .warning(table.key_span("season"), title, label)
-            .help = Some(format!("HPAs sync every {period}"));
-    }
+    warn_of_odd_season(table, season, period, diagnostics);
     let margin = table.number("margin", diagnostics).unwrap_or(0.0);
     let in_season = season.map(|season| samples(season, period) as usize);
     let forecaster = match kind {
@@ -175,18 +165,7 @@ fn model_of(
         Some("profile") => profile(table, (in_season, seasons, steps), diagnostics),
         _ => None,
     };
-    let is_seasonal = match &forecaster {
-        Some(Forecaster::Linear(_)) => false,
-        Some(Forecaster::HoltWinters { model, .. }) => model.seasonal.is_some(),
-        _ => true,
-    };
-    for key in ["season", "seasons"] {
-        if !is_seasonal && past.is_none() && table.get(key).is_some() {
-            let title = format!("`{key}` does not go with a model without a season");
-            let label = "it would change nothing";
-            diagnostics.error(table.key_span(key), title, label);
-        }
-    }
+    refuse_idle_season(table, forecaster.as_ref(), past.is_some(), diagnostics);
     if past.is_some() && season.is_none() {
         let label = "of how long a season?";
         diagnostics
@@ -212,6 +191,47 @@ fn model_of(
         past: past.unwrap_or_default(),
         season: season.unwrap_or_default(),
     })
+}
+
+/// A season counts in the models that have one, and in a past.
+fn refuse_idle_season(
+    table: &mut Reader<'_>,
+    forecaster: Option<&Forecaster>,
+    has_past: bool,
+    diagnostics: &mut Diagnostics,
+) {
+    let is_seasonal = match forecaster {
+        Some(Forecaster::Linear(_)) => false,
+        Some(Forecaster::HoltWinters { model, .. }) => model.seasonal.is_some(),
+        _ => true,
+    };
+    for key in ["season", "seasons"] {
+        if !is_seasonal && !has_past && table.get(key).is_some() {
+            let title = format!("`{key}` does not go with a model without a season");
+            let label = "it would change nothing";
+            diagnostics.error(table.key_span(key), title, label);
+        }
+    }
+}
+
+/// A season is counted in syncs.
+fn warn_of_odd_season(
+    table: &Reader<'_>,
+    season: Option<SimDuration>,
+    period: SimDuration,
+    diagnostics: &mut Diagnostics,
+) {
+    if let Some(season) = season.filter(|season| season.0 % period.0.max(1) != 0) {
+        let whole = period * samples(season, period);
+        let title = format!("a season of {season} is no whole number of syncs");
+        let label = format!(
+            "it is counted as {whole}, {} syncs",
+            samples(season, period)
+        );
+        diagnostics
+            .warning(table.key_span("season"), title, label)
+            .help = Some(format!("HPAs sync every {period}"));
+    }
 }
 
 /// `past`: a curve, or a file as `trace` reads it.
