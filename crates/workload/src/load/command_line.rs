@@ -21,6 +21,8 @@ pub struct CommandError {
     pub end: usize,
     /// What is wrong and what would be right.
     pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
 }
 
 /// A parsed command line, and the flags in it that do not shape the load.
@@ -47,6 +49,7 @@ impl Word {
             start: self.start,
             end: self.end,
             message: message.into(),
+            help: None,
         }
     }
 
@@ -127,42 +130,46 @@ pub fn parse(command: &str) -> Result<Parsed, CommandError> {
     match tool.text.rsplit('/').next() {
         Some("ab") => ab::parse(command, rest, &whole),
         Some("hey") => hey::parse(command, rest, &whole),
-        Some(other) => Err(tool.wrong(format!(
-            "`{}` is not a known load tool: `ab` and `hey` are{}",
-            tool.text,
-            instead_of(other)
-        ))),
+        Some(other) => {
+            let message = format!(
+                "`{}` is not a known load tool: `ab` and `hey` are",
+                tool.text
+            );
+            let mut error = tool.wrong(message);
+            error.help = instead_of(other).map(str::to_owned);
+            Err(error)
+        }
         None => Err(tool.wrong("a command line is one of `ab` or of `hey`")),
     }
 }
 
 /// How a load of another tool is written.
-fn instead_of(tool: &str) -> &'static str {
-    match tool {
+fn instead_of(tool: &str) -> Option<&'static str> {
+    Some(match tool {
         "vegeta" => {
-            ". The load of `vegeta attack -rate=100` is `constant = { rate = 100 }` with `arrivals = \"even\"`"
+            "the load of `vegeta attack -rate=100` is `constant = { rate = 100 }` with `arrivals = \"even\"`"
         }
         "wrk2" => {
-            ". The load of `wrk2 -R 100` is `constant = { rate = 100 }` with `arrivals = \"even\"`"
+            "the load of `wrk2 -R 100` is `constant = { rate = 100 }` with `arrivals = \"even\"`"
         }
-        "wrk" => ". The load of `wrk -c 10 -d 30s` is that of `hey -c 10 -z 30s`",
+        "wrk" => "the load of `wrk -c 10 -d 30s` is that of `hey -c 10 -z 30s`",
         "oha" => {
-            ". The load of `oha -c 10 -z 30s` is that of `hey -c 10 -z 30s`; with `-q 100` it is `constant = { rate = 100 }`"
+            "the load of `oha -c 10 -z 30s` is that of `hey -c 10 -z 30s`; with `-q 100` it is `constant = { rate = 100 }`"
         }
         "fortio" => {
-            ". The load of `fortio load -qps 100` is `constant = { rate = 100 }` with `arrivals = \"even\"`; with `-qps 0 -c 10 -t 30s` that of `hey -c 10 -z 30s`"
+            "the load of `fortio load -qps 100` is `constant = { rate = 100 }` with `arrivals = \"even\"`; with `-qps 0 -c 10 -t 30s` that of `hey -c 10 -z 30s`"
         }
         "siege" | "bombardier" | "curl" | "wget" => {
-            ". A number of clients without pause is `hey -c 10 -z 30s`; a loop of `wget` and `sleep` is a Job as `manifest`"
+            "a number of clients without pause is `hey -c 10 -z 30s`; a loop of `wget` and `sleep` is a Job as `manifest`"
         }
         "k6" => {
-            ". `constant-arrival-rate` and `ramping-arrival-rate` are `constant`, `ramp` and `steps` with `arrivals = \"even\"`; `constant-vus` without a sleep is `hey -c 10 -z 30s`"
+            "`constant-arrival-rate` and `ramping-arrival-rate` are `constant`, `ramp` and `steps` with `arrivals = \"even\"`; `constant-vus` without a sleep is `hey -c 10 -z 30s`"
         }
         "locust" => {
-            ". Users who wait between requests are a Job as `manifest` whose pods loop over `wget` and `sleep`; a known rate is `constant`, `ramp` or `steps`"
+            "users who wait between requests are a Job as `manifest` whose pods loop over `wget` and `sleep`; a known rate is `constant`, `ramp` or `steps`"
         }
-        _ => "",
-    }
+        _ => return None,
+    })
 }
 
 /// The command line of `ab` or `hey` that a container runs, alone or in a shell, if it is one.

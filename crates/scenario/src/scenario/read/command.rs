@@ -30,7 +30,9 @@ pub(super) fn command(node: &Node, diagnostics: &mut Diagnostics) -> Option<(Gen
         }
         Err(error) => {
             let span = within(node, text, error.start, error.end, diagnostics);
-            diagnostics.error(span, "wrong command line", error.message);
+            diagnostics
+                .error(span, "wrong command line", error.message)
+                .help = error.help;
             None
         }
     }
