@@ -188,17 +188,13 @@ fn process(
             return Candidate::Waiting(start);
         }
     }
-    if let Some(period) = model.period {
-        fill_gap(
-            &mut history.samples,
-            now.truncate_to_second(),
-            calculated,
-            period,
-        );
-    }
     let due = history.passed >= model.per_sync_period;
-    // Histories are stored with whole seconds.
-    history.samples.push((now.truncate_to_second(), calculated));
+    let before = history.samples.len();
+    match model.period {
+        // Histories are stored with whole seconds.
+        None => history.samples.push((now.truncate_to_second(), calculated)),
+        Some(period) => take_place(&mut history.samples, now, calculated, period),
+    }
     let candidate = if due {
         match model.forecaster.forecast(&history.samples, now) {
             Ok(value) => {
@@ -215,7 +211,7 @@ fn process(
             }
             Err(error) => {
                 // A sync in which the model fails leaves no trace in its history.
-                history.samples.pop();
+                history.samples.truncate(before);
                 return Candidate::Failed(error);
             }
         }
@@ -230,18 +226,25 @@ fn process(
 /// Samples at most that a gap is filled with.
 const LONGEST_GAP: i64 = 1 << 20;
 
-/// Puts samples on the straight line from the newest to the one that is to come, a period apart, so
-/// that a season stays as long as it is.
-fn fill_gap(samples: &mut Vec<(SimTime, i32)>, now: SimTime, calculated: i32, period: SimDuration) {
+/// Puts a sample at its place: places are a period apart, however long syncs take, so that a season
+/// stays as long as it is. Those that are missing lie on a straight line; of two samples at one place
+/// the first stays.
+fn take_place(
+    samples: &mut Vec<(SimTime, i32)>,
+    now: SimTime,
+    calculated: i32,
+    period: SimDuration,
+) {
     let Some(&(newest, value)) = samples.last() else {
+        samples.push((now, calculated));
         return;
     };
     let passed = now.since(newest).0;
-    let missing = (passed + period.0 / 2) / period.0.max(1) - 1;
-    for step in 1..=missing.min(LONGEST_GAP) {
-        let share = step as f64 / (missing + 1) as f64;
+    let places = ((passed + period.0 / 2) / period.0.max(1)).min(LONGEST_GAP);
+    for place in 1..=places {
+        let share = place as f64 / places as f64;
         let between = f64::from(value) + share * (f64::from(calculated) - f64::from(value));
-        samples.push((newest + period * step, between.round() as i32));
+        samples.push((newest + period * place, between.round() as i32));
     }
 }
 
@@ -418,8 +421,14 @@ mod tests {
             .map(|(_, value)| *value)
             .collect();
         assert_eq!(kept, [2, 9, 3, 2, 2, 2, 2, 2]);
-        // What follows 120 s is the second of a season.
-        assert_eq!(predictor.sync(at(120), 2, ANY).replicas, 9);
+        // What follows 120 s is the second of a season, also when syncs come later and later.
+        assert_eq!(predictor.sync(at(123), 2, ANY).replicas, 9);
+        predictor.sync(at(139), 9, ANY);
+        predictor.sync(at(155), 3, ANY);
+        assert_eq!(predictor.history("season").map(<[_]>::len), Some(11));
+        // That of 165 s is missed: these are 172 s and 188 s.
+        predictor.sync(at(173), 2, ANY);
+        assert_eq!(predictor.history("season").map(<[_]>::len), Some(13));
     }
 
     #[test]
