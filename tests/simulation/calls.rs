@@ -6,7 +6,7 @@ use nlsim::load::spec::{Arrivals, LoadSpec, Shape};
 use nlsim::record::{CallFailure, CallTotals, Outcome};
 use nlsim::sim::{Dist, SimDuration, SimTime};
 use nlsim::workload::spec::{
-    Balancing, BreakerSpec, CallSpec, CallTarget, Jitter, RateLimit, ServerSpec,
+    Balancing, BreakerSpec, CallSpec, CallTarget, Jitter, RateLimit, RetryBudgetSpec, ServerSpec,
 };
 use proptest::prelude::*;
 
@@ -211,14 +211,18 @@ fn a_call_that_times_out_is_tried_again_and_fails_its_caller() {
         ..call.clone()
     };
     assert_eq!(ran(&pair(optional, 0.2), &[]).tally.ok, 100);
-    // A budget of one in ten, with ten in reserve.
+    // A budget of one in ten and one a second, of which ten are there at once.
     let thrifty = CallSpec {
-        retry_budget: Some(0.1),
+        retry_budget: Some(RetryBudgetSpec {
+            share: 0.1,
+            per_second: 1,
+            ttl: SimDuration::from_secs(10),
+        }),
         ..call
     };
     let totals = way(&ran(&pair(thrifty, 0.2), &[]), 0);
-    assert!((18..=20).contains(&totals.retries), "{}", totals.retries);
-    assert!(totals.unbudgeted >= 80);
+    assert!((19..=22).contains(&totals.retries), "{}", totals.retries);
+    assert!(totals.unbudgeted >= 78);
 }
 
 #[test]
@@ -435,7 +439,11 @@ fn any_call(service: usize) -> impl Strategy<Value = CallSpec> {
         retries: first.3,
         backoff: second.0,
         jitter,
-        retry_budget: second.1,
+        retry_budget: second.1.map(|share| RetryBudgetSpec {
+            share,
+            per_second: 1,
+            ttl: SimDuration::from_secs(10),
+        }),
         breaker: second.2,
         connections: second.3,
         optional: second.4,

@@ -99,14 +99,25 @@ pub struct CallSpec {
     pub backoff: SimDuration,
     /// What chance does to that.
     pub jitter: Jitter,
-    /// Retries as a share of the calls, with some in reserve; as many as there are if absent.
-    pub retry_budget: Option<f64>,
+    /// What retries may cost; as many as there are if absent.
+    pub retry_budget: Option<RetryBudgetSpec>,
     /// When it is given up for a while.
     pub breaker: Option<BreakerSpec>,
     /// Calls at a time of a pod; more wait.
     pub connections: Option<u32>,
     /// The request goes on if it fails.
     pub optional: bool,
+}
+
+/// How many retries there are, as Finagle's `RetryBudget` has it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RetryBudgetSpec {
+    /// Retries as a share of the calls (`percentCanRetry`).
+    pub share: f64,
+    /// Retries a second besides (`minRetriesPerSec`).
+    pub per_second: u32,
+    /// How long calls and retries count (`ttl`).
+    pub ttl: SimDuration,
 }
 
 /// What a call is made to.

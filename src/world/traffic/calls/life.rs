@@ -169,7 +169,7 @@ impl Traffic {
             }
             return;
         }
-        one.pod(asker.server).budget.pay_in();
+        one.pod(asker.server, now).budget.pay_in(now);
         asker.open += 1;
         let call = self.calls.calls.insert(Call {
             asker: key,
@@ -199,7 +199,7 @@ impl Traffic {
         }
         let way = &mut self.calls.ways[call.way as usize];
         let timeout = way.spec.timeout;
-        let pod = way.pod(asker.server);
+        let pod = way.pod(asker.server, now);
         let Some(pass) = pod.breaker.admit(now) else {
             self.end_call(key, Some(CallFailure::CircuitOpen), now, sink);
             return;
@@ -353,7 +353,7 @@ impl Traffic {
         let server = self.calls.askers.get(call.asker).map(|one| one.server);
         let may = call.attempt <= way.spec.retries && failure.is_retried();
         let pod = server.filter(|_| may).and_then(|server| way.known(server));
-        match pod.map(|pod| pod.budget.take()) {
+        match pod.map(|pod| pod.budget.take(now)) {
             Some(true) => {
                 way.totals.retries += 1;
                 let chance = || way.jitter.unit();

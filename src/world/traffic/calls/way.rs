@@ -54,7 +54,7 @@ impl Way {
     }
 
     /// A calling pod's side, which begins if there is none.
-    pub(super) fn pod(&mut self, server: ServerId) -> &mut Pod {
+    pub(super) fn pod(&mut self, server: ServerId, now: SimTime) -> &mut Pod {
         let place = server.slot();
         if self.pods.len() <= place {
             self.pods.resize_with(place + 1, || None);
@@ -64,7 +64,7 @@ impl Way {
             *entry = None;
         }
         &mut entry
-            .get_or_insert_with(|| (server, Pod::new(&self.spec)))
+            .get_or_insert_with(|| (server, Pod::new(&self.spec, now)))
             .1
     }
 

@@ -7,7 +7,9 @@ use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::Node;
 use crate::scenario::reader::{Reader, count, duration, number};
 use crate::sim::SimDuration;
-use crate::workload::spec::{BreakerSpec, CallSpec, CallTarget, Jitter, ServerSpec};
+use crate::workload::spec::{
+    BreakerSpec, CallSpec, CallTarget, Jitter, RetryBudgetSpec, ServerSpec,
+};
 
 /// The wait before the first retry.
 const BACKOFF: SimDuration = SimDuration::from_millis(25);
@@ -18,16 +20,25 @@ const MOST_RETRIES: u32 = 100;
 const MOST_TIMES: f64 = 1000.0;
 
 /// Keys of calls that are answered.
-const ONLY_OF_SERVICES: [&str; 8] = [
+const ONLY_OF_SERVICES: [&str; 10] = [
     "timeout",
     "retries",
     "backoff",
     "jitter",
     "retry_budget",
+    "retry_budget_ttl",
+    "retry_budget_min",
     "breaker",
     "connections",
     "optional",
 ];
+
+/// `minRetriesPerSec` of Finagle's and Linkerd's budgets.
+const BUDGET_MIN: u32 = 10;
+/// Retries a second that are free at most.
+const MOST_BUDGET_MIN: u32 = 1_000_000;
+/// `ttl` of these.
+const BUDGET_TTL: SimDuration = SimDuration::from_secs(10);
 
 /// Reads the calls of services: the index and the list of each that states some.
 pub(super) fn calls(
@@ -169,7 +180,7 @@ fn call(
         Some("grpc") => Jitter::Grpc,
         _ => Jitter::None,
     };
-    let retry_budget = table.read("retry_budget", diagnostics, share);
+    let retry_budget = retry_budget(table, diagnostics);
     let breaker = table.get("breaker");
     let breaker = breaker.and_then(|node| {
         let mut table = Reader::new(node, "`breaker`", diagnostics)?;
@@ -183,6 +194,12 @@ fn call(
     });
     let connections = table.read("connections", diagnostics, positive);
     let optional = table.boolean("optional", diagnostics).unwrap_or(false);
+    for key in ["retry_budget_ttl", "retry_budget_min"] {
+        if table.get(key).is_some() && table.get("retry_budget").is_none() {
+            let title = format!("`{key}` without `retry_budget`");
+            diagnostics.error(table.key_span(key), title, "retries are free without one");
+        }
+    }
     for key in ["backoff", "jitter", "retry_budget"] {
         if table.get(key).is_some() && table.get("retries").is_none() {
             let title = format!("`{key}` without `retries`");
@@ -202,5 +219,28 @@ fn call(
         breaker,
         connections,
         optional,
+    })
+}
+
+/// What retries may cost.
+fn retry_budget(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<RetryBudgetSpec> {
+    let share = table.read("retry_budget", diagnostics, |node| match number(node)? {
+        share if (0.0..=1.0).contains(&share) => Ok(share),
+        share => Err(format!("{share} is no share: must be from 0 to 1")),
+    });
+    let ttl = table.read("retry_budget_ttl", diagnostics, |node| {
+        match duration(node)? {
+            ttl if (1..=60).contains(&(ttl.0 / 1_000_000_000)) => Ok(ttl),
+            _ => Err("must be from 1s to 60s".to_owned()),
+        }
+    });
+    let per_second = table.read("retry_budget_min", diagnostics, |node| match count(node)? {
+        count if count > MOST_BUDGET_MIN => Err(format!("must be at most {MOST_BUDGET_MIN}")),
+        count => Ok(count),
+    });
+    Some(RetryBudgetSpec {
+        share: share?,
+        per_second: per_second.unwrap_or(BUDGET_MIN),
+        ttl: ttl.unwrap_or(BUDGET_TTL),
     })
 }

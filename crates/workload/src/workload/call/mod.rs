@@ -10,6 +10,7 @@ pub use budget::Budget;
 pub use pool::Pool;
 
 use super::spec::CallSpec;
+use crate::sim::SimTime;
 
 /// One pod's side of a way from service to service. `W` is who waits for a connection, `C` is what a
 /// kept connection leads to.
@@ -25,9 +26,9 @@ pub struct Caller<W, C> {
 
 impl<W: PartialEq, C> Caller<W, C> {
     /// Of a pod that has made no call yet.
-    pub fn new(spec: &CallSpec) -> Self {
+    pub fn new(spec: &CallSpec, now: SimTime) -> Self {
         Self {
-            budget: Budget::new(spec.retry_budget),
+            budget: Budget::new(spec.retry_budget, now),
             breaker: Breaker::new(spec.breaker),
             pool: Pool::new(spec.connections),
         }
