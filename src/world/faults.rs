@@ -186,9 +186,8 @@ impl Simulation<'_> {
             let stops = of_it().any(|fault| matches!(fault.kind, FaultKind::Shutdown(_)));
             let is = self.components.kubelet.silence(node);
             match (is, wanted) {
-                (None, Some(silence)) => self.node_falls_silent(node, silence, now),
-                (Some(Silence::Kubelet), Some(Silence::Machine)) => {
-                    self.node_falls_silent(node, Silence::Machine, now);
+                (None | Some(Silence::Kubelet), Some(silence)) if is != wanted => {
+                    self.node_falls_silent(node, silence, stops, now);
                 }
                 (Some(_), None) => self.node_is_back(node, now),
                 (None, None) if stops => self.node_shuts_down(node, now),
@@ -215,10 +214,10 @@ impl Simulation<'_> {
     }
 
     /// The control plane hears of a node no more, and notices later. The processes of a lost
-    /// machine are gone at once.
-    fn node_falls_silent(&mut self, node: NodeId, silence: Silence, now: SimTime) {
+    /// machine are gone at once; `stops` is whether it shuts down.
+    fn node_falls_silent(&mut self, node: NodeId, silence: Silence, stops: bool, now: SimTime) {
         if silence == Silence::Machine {
-            self.stop_containers_of(node, now);
+            self.stop_containers_of(node, stops, now);
         }
         let kubelet = &mut self.components.kubelet;
         if kubelet.silence(node).is_none() {

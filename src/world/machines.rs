@@ -250,7 +250,7 @@ impl Simulation<'_> {
         if self.store.find_node(node).is_none() {
             return;
         }
-        self.stop_containers_of(node, now);
+        self.stop_containers_of(node, true, now);
         self.node_event(node, "NodeNotReady", |name| {
             format!("Node {name} status is now: NodeNotReady")
         });
@@ -269,9 +269,13 @@ impl Simulation<'_> {
             .schedule(goes, Event::Cloud(cloud::Event::NodeGoes(id)));
     }
 
-    /// The processes of a machine that is gone.
-    pub(super) fn stop_containers_of(&mut self, node: NodeId, now: SimTime) {
+    /// The processes of a machine that is gone: one that shuts down closes their connections, one that
+    /// is lost does not.
+    pub(super) fn stop_containers_of(&mut self, node: NodeId, closes: bool, now: SimTime) {
         for pod in self.pods_on(node) {
+            if let Some(server) = self.pods[pod.slot()].server.filter(|_| !closes) {
+                self.traffic.machine_lost(server, now);
+            }
             let containers = self.store.pod(pod).map_or(0, |pod| pod.containers.len());
             for container in 0..containers {
                 self.container_stopped(pod, container as u16, now);

@@ -104,6 +104,7 @@ fn queue_sample(time: SimTime, readings: &Readings) -> QueueSample {
             redelivered: counts.redelivered,
             retried: counts.retried,
             duplicates: counts.duplicates,
+            expelled: counts.expelled,
         },
     }
 }

@@ -2,10 +2,13 @@
 
 use crate::files::Memory;
 use crate::shipped::{load, run, run_with};
+use nlsim::analysis::Summary;
 use nlsim::prometheus::promql::Value;
 use nlsim::record::Detail;
 use nlsim::scenario::Loaded;
+use nlsim::scenario::model::Scenario;
 use nlsim::sim::SimTime;
+use nlsim::workload::queue::Readings;
 use nlsim::world::Simulation;
 
 #[test]
@@ -182,4 +185,102 @@ fn a_worker_measures_its_tasks_without_their_time_in_the_queue() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// Workers of late acknowledged tasks, on three nodes, with messages in the first seconds.
+fn workers(replicas: u32, queue: &str, task: &str, more: [&str; 2]) -> Scenario {
+    let [consumes, rest] = more;
+    let mut files = Memory::default();
+    files.put(
+        "m.yaml",
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: w}}\nspec:\n  replicas: {replicas}\n  \
+             selector: {{matchLabels: {{app: w}}}}\n  template:\n    metadata: {{labels: {{app: w}}}}\n    \
+             spec:\n      terminationGracePeriodSeconds: 5\n      \
+             topologySpreadConstraints: [{{maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, labelSelector: {{matchLabels: {{app: w}}}}}}]\n      \
+             containers: [{{name: w, image: w, resources: {{requests: {{cpu: 100m}}}}}}]\n"
+        ),
+    );
+    files.put(
+        "test.toml",
+        format!(
+            "name = \"test\"\nmanifests = [\"m.yaml\"]\nsimulation = {{ duration = \"20m\" }}\n\
+             [[node_group]]\nname = \"g\"\ncount = 3\ncpu = 8\nmemory = \"16Gi\"\n\
+             [[queue]]\nname = \"q\"\n{queue}\n\
+             [[service]]\nworkload = \"Deployment/w\"\nslots = 1\nrequest = {{ cpu = \"0ms\", wait = \"{task}\" }}\n\
+             consumes = {{ queue = \"q\", acknowledge = \"late\", {consumes} }}\n\
+             [[load]]\nqueue = \"q\"\nsteps = [[\"0s\", 1], [\"3s\", 0]]\narrivals = \"even\"\n{rest}"
+        ),
+    );
+    let built = Loaded::load("test.toml", &files).and_then(|loaded| loaded.build(&[]));
+    let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    built.scenario
+}
+
+/// The readings at these seconds, and what is found of the queue in the end.
+fn watched(scenario: &Scenario, seconds: &[i64]) -> (Vec<Readings>, Vec<String>) {
+    let mut cluster = Simulation::with_detail(scenario, 1, Detail::Summary);
+    let mut read = Vec::new();
+    for &second in seconds {
+        let to = SimTime::from_secs(second);
+        cluster.step_until(to).expect("a run");
+        read.push(cluster.queue("q").expect("the queue"));
+    }
+    let recording = cluster.finish().expect("the end").recording;
+    let findings = Summary::of(&recording).findings.into_iter();
+    let own = findings.filter(|one| one.subject == "queue/q");
+    (read, own.map(|one| one.text).collect())
+}
+
+#[test]
+fn a_list_without_a_worker_restores_nothing() {
+    let rest = "[[action]]\nat = \"60s\"\nkubectl = \"kubectl scale deployment w --replicas=0\"\n";
+    let kind = "kind = \"redis\"\nvisibility_timeout = \"5m\"";
+    let scenario = workers(1, kind, "10m", ["prefetch_multiplier = 3", rest]);
+    let (read, found) = watched(&scenario, &[59, 1199]);
+    assert_eq!((read[0].ready, read[0].unacked), (0, 3));
+    assert_eq!((read[1].ready, read[1].unacked), (0, 3));
+    assert!(
+        found
+            .iter()
+            .any(|text| text.starts_with("up to 3 unacknowledged messages had no worker")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn rabbitmq_notices_a_lost_machine_late_and_a_killed_worker_at_once() {
+    let fault = "[[fault]]\nat = \"65s\"\nnode = \"g-1\"\n";
+    let scenario = workers(3, "", "10m", ["prefetch_multiplier = 1", fault]);
+    // 60, 120, 180: the connections are as old as the run.
+    let (read, _) = watched(&scenario, &[64, 70, 235, 245]);
+    let shown = |one: &Readings| (one.unacked, one.running, one.consumers);
+    assert_eq!(shown(&read[0]), (3, 3, 3));
+    assert_eq!(shown(&read[1]), (3, 2, 3));
+    assert_eq!(shown(&read[2]), (3, 2, 3));
+    assert_eq!((read[3].unacked, read[3].ready), (2, 1));
+    let pod = "[[action]]\nat = \"65s\"\nkubectl = \"kubectl scale deployment w --replicas=2\"\n";
+    let scenario = workers(3, "", "10m", ["prefetch_multiplier = 1", pod]);
+    let (read, _) = watched(&scenario, &[80]);
+    assert_eq!((read[0].unacked, read[0].ready), (2, 1));
+}
+
+#[test]
+fn a_record_that_takes_too_long_is_done_again_and_found() {
+    let scenario = workers(
+        2,
+        "kind = \"kafka\"\npartitions = 1",
+        "100s",
+        ["max_poll_interval = \"60s\"", ""],
+    );
+    let (read, found) = watched(&scenario, &[70, 1199]);
+    assert_eq!((read[0].consumers, read[0].counts.expelled), (1, 1));
+    assert!(read[1].counts.duplicates >= 5, "{:?}", read[1].counts);
+    assert_eq!((read[1].counts.done, read[1].lag()), (1, 3));
+    assert!(
+        found
+            .iter()
+            .any(|text| text.contains("longer than max.poll.interval.ms")),
+        "{found:?}"
+    );
 }

@@ -235,6 +235,16 @@ impl Traffic {
         }
     }
 
+    /// A server's machine is about to be gone: nothing closes its connections.
+    pub fn machine_lost(&mut self, server: ServerId, now: SimTime) {
+        let Some(service) = self.consumer(server) else {
+            return;
+        };
+        for index in self.queues.of_service(service) {
+            self.queues.all[index as usize].queue.vanish(now, server);
+        }
+    }
+
     /// A server's process is about to be gone.
     pub(super) fn lose_worker(&mut self, server: ServerId, now: SimTime) {
         let Some(service) = self.consumer(server) else {

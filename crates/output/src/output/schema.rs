@@ -488,7 +488,7 @@ pub const QUEUES: Schema = table(
             "oldest_s",
             "s",
             Float,
-            "age of the message at the head; empty if none waits",
+            "age of the oldest message that waits (of SQS: that is not deleted); empty if there is none",
         ),
         column("produced", "messages", Int, "since the start of the run"),
         column("delivered", "messages", Int, "likewise, each time anew"),

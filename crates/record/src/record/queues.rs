@@ -41,6 +41,8 @@ pub struct QueueTotals {
     pub retried: u64,
     /// Tasks done though their message was settled.
     pub duplicates: u64,
+    /// Members of a group that left it as a record took too long.
+    pub expelled: u64,
 }
 
 impl QueueTotals {
@@ -55,6 +57,7 @@ impl QueueTotals {
             redelivered: self.redelivered - before.redelivered,
             retried: self.retried - before.retried,
             duplicates: self.duplicates - before.duplicates,
+            expelled: self.expelled - before.expelled,
         }
     }
 }
@@ -104,6 +107,10 @@ pub struct QueueFold {
     pub max_consumers: u32,
     /// Samples in which workers of a topic had no partition.
     pub idle: u64,
+    /// Samples in which messages of a list were unacknowledged and nobody was there to restore them.
+    pub unrestored: u64,
+    /// Most messages in one of these.
+    pub max_unrestored: u64,
     /// The last sample.
     pub last: QueueSample,
     /// Sums at the end of the warm-up.
@@ -154,6 +161,10 @@ impl QueueRecord {
         fold.max_consumers = fold.max_consumers.max(sample.consumers);
         let has_idle = self.partitions.is_some_and(|most| sample.consumers > most);
         fold.idle += u64::from(has_idle);
+        if self.kind == "redis" && sample.consumers == 0 && sample.unacked > 0 {
+            fold.unrestored += 1;
+            fold.max_unrestored = fold.max_unrestored.max(sample.unacked);
+        }
     }
 }
 

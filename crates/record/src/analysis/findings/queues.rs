@@ -19,6 +19,8 @@ pub(super) fn findings(
         backlog(queue, recording, hpas),
         lost(queue),
         twice(queue),
+        unrestored(queue, recording),
+        expelled(queue),
         given_up(queue),
         idle(queue),
     ];
@@ -73,7 +75,7 @@ fn twice(queue: &QueueRecord) -> Found {
     let totals = queue.fold.totals();
     let why = match (queue.kind, queue.partitions) {
         (_, Some(_)) => {
-            "a killed member had done them and not committed: commit more often, or make tasks idempotent"
+            "a member had done them and not committed when it was killed or put out: commit more often, or make tasks idempotent"
         }
         _ => {
             "the visibility timeout had passed before they were done: lengthen it beyond the longest task and what is prefetched before it"
@@ -81,6 +83,26 @@ fn twice(queue: &QueueRecord) -> Found {
     };
     let text = format!("{} tasks were done once more: {why}", totals.duplicates);
     (totals.duplicates > 0).then_some((Severity::Warning, text))
+}
+
+/// Messages of a list that no worker was there to restore.
+fn unrestored(queue: &QueueRecord, recording: &Recording) -> Found {
+    let fold = &queue.fold;
+    let minutes = fold.unrestored as f64 * recording.step.as_secs_f64() / 60.0;
+    let text = format!(
+        "up to {} unacknowledged messages had no worker for {minutes:.1} min: Redis restores nothing by itself, a worker of Celery does, and until then the list is shorter than what is to be done. Keep one worker, or let workers finish what they are at: a longer terminationGracePeriodSeconds",
+        fold.max_unrestored
+    );
+    (fold.unrestored > 0).then_some((Severity::Warning, text))
+}
+
+/// Members that worked on a record for too long.
+fn expelled(queue: &QueueRecord) -> Found {
+    let expelled = queue.fold.totals().expelled;
+    let text = format!(
+        "members left their group {expelled} times as a record took longer than max.poll.interval.ms: others got their partitions and did the record again. Lengthen `max_poll_interval` beyond the longest task"
+    );
+    (expelled > 0).then_some((Severity::Warning, text))
 }
 
 /// Messages that were given up.

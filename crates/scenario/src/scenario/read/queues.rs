@@ -275,7 +275,12 @@ fn read_worker(
     diagnostics: &mut Diagnostics,
 ) {
     const TASKS: &[&str] = &["prefetch_multiplier"];
-    const TOPICS: &[&str] = &["commit_interval", "session_timeout", "rebalance"];
+    const TOPICS: &[&str] = &[
+        "commit_interval",
+        "session_timeout",
+        "max_poll_interval",
+        "rebalance",
+    ];
     const LATE: &[&str] = &["max_retries", "retry_delay", "commit_interval"];
     const KIND: &str = "this kind of queue";
     const EARLY: &str = "`acknowledge = \"early\"` on a topic";
@@ -303,11 +308,17 @@ fn read_worker(
         ("retry_delay", &mut worker.retry_delay),
         ("commit_interval", &mut worker.commit_interval),
         ("session_timeout", &mut worker.session_timeout),
+        ("max_poll_interval", &mut worker.max_poll_interval),
         ("rebalance", &mut worker.rebalance),
     ] {
         if let Some(duration) = table.duration(key, diagnostics) {
             *target = duration;
         }
+    }
+    if worker.max_poll_interval <= SimDuration::ZERO {
+        let title = "a member that leaves at once does nothing";
+        let span = table.key_span("max_poll_interval");
+        diagnostics.error(span, title, "must be more than 0s");
     }
     let is_early = worker.acknowledge == Acknowledge::Early;
     let early = is_early && table.get("acknowledge").is_some();

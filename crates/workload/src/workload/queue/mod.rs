@@ -119,8 +119,8 @@ impl Queue {
         inner!(self, queue => queue.connect(now, server, slots));
     }
 
-    /// A worker shuts down warmly: it takes nothing more, gives back what it has not begun, and
-    /// finishes the rest.
+    /// A worker shuts down warmly: it takes nothing more, finishes what it has begun, and then gives
+    /// back the rest.
     pub fn disconnect(&mut self, now: SimTime, server: Key<Server>) {
         inner!(self, queue => queue.disconnect(now, server));
     }
@@ -128,6 +128,16 @@ impl Queue {
     /// A worker's process is gone. [`Queue::ended`] is still to be called for each of its tasks.
     pub fn lose(&mut self, now: SimTime, server: Key<Server>) {
         inner!(self, queue => queue.lose(now, server));
+    }
+
+    /// A worker's machine is gone, and nothing closes its connections. [`Queue::ended`] is still to be
+    /// called for each of its tasks.
+    pub fn vanish(&mut self, now: SimTime, server: Key<Server>) {
+        match &mut self.inner {
+            Inner::Tasks(queue) => queue.vanish(now, server),
+            // A member that is killed says nothing either.
+            Inner::Topic(topic) => topic.lose(now, server),
+        }
     }
 
     /// The next task that a worker begins now.

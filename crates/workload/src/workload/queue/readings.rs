@@ -18,12 +18,15 @@ pub struct Readings {
     pub running: u64,
     /// Workers that consume.
     pub consumers: u32,
-    /// How long ago the message at the head was produced; of a topic the oldest that nobody has
-    /// begun. None if none waits.
+    /// Tasks at a time of these.
+    pub slots: u32,
+    /// How long ago the oldest message that waits was published; of SQS the oldest that is not deleted,
+    /// unless it was received more than three times; of a topic the oldest that nobody has begun. None
+    /// if there is none.
     pub oldest: Option<SimDuration>,
     /// Sums since the start.
     pub counts: Counts,
-    /// Messages produced per second, as RabbitMQ's management interface shows it: over the last
+    /// Messages published per second, as RabbitMQ's management interface shows it: over the last
     /// whole interval of 5 s.
     pub publish_rate: f64,
     /// Messages delivered per second, likewise.
@@ -49,6 +52,9 @@ impl Readings {
 pub struct Counts {
     /// Messages produced.
     pub produced: u64,
+    /// Messages that the broker was given: also those of Celery to be tried again, which are published
+    /// anew.
+    pub published: u64,
     /// Messages handed to workers, each time anew.
     pub delivered: u64,
     /// Messages whose task is done.
@@ -63,6 +69,8 @@ pub struct Counts {
     pub retried: u64,
     /// Tasks that were done though their message was settled: work done twice.
     pub duplicates: u64,
+    /// Members of a group that were put out as a record took longer than `max.poll.interval.ms`.
+    pub expelled: u64,
 }
 
 /// The offsets of a partition.

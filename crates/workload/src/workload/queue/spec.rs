@@ -99,6 +99,9 @@ pub struct WorkerSpec {
     pub commit_interval: SimDuration,
     /// Kafka: when a silent member is put out of its group (`session.timeout.ms`).
     pub session_timeout: SimDuration,
+    /// Kafka: how long a member may work on a record before it leaves its group
+    /// (`max.poll.interval.ms`).
+    pub max_poll_interval: SimDuration,
     /// Kafka: how long a rebalance takes at least, from a member's coming or going to the new
     /// assignment.
     pub rebalance: SimDuration,
@@ -115,6 +118,7 @@ impl Default for WorkerSpec {
             retry_delay: SimDuration::from_secs(180),
             commit_interval: SimDuration::from_secs(5),
             session_timeout: SimDuration::from_secs(45),
+            max_poll_interval: SimDuration::from_secs(300),
             rebalance: SimDuration::from_secs(3),
         }
     }

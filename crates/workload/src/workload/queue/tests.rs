@@ -1,5 +1,8 @@
 //! Queues with workers whose tasks all take the same time.
 
+mod ends;
+mod groups;
+
 use std::collections::BinaryHeap;
 
 use proptest::prelude::*;
@@ -81,6 +84,8 @@ struct Rig {
     now: SimTime,
     settled: Vec<(SimTime, Fate)>,
     begun: Vec<(SimTime, usize)>,
+    /// When the messages of these were produced, in seconds.
+    arrivals: Vec<i64>,
     /// Every so many tasks one comes to the server's time limit; none if 0.
     slow: usize,
     /// Tasks that have come to their end.
@@ -96,6 +101,7 @@ impl Rig {
             now: SimTime::ZERO,
             settled: Vec::new(),
             begun: Vec::new(),
+            arrivals: Vec::new(),
             slow: 0,
             ended: 0,
         }
@@ -124,6 +130,16 @@ impl Rig {
 
     fn kill(&mut self, server: usize) {
         self.queue.lose(self.now, self.keys[server]);
+        self.end_tasks_of(server);
+    }
+
+    fn lose_machine_of(&mut self, server: usize) {
+        self.queue.vanish(self.now, self.keys[server]);
+        self.queue.lose(self.now, self.keys[server]);
+        self.end_tasks_of(server);
+    }
+
+    fn end_tasks_of(&mut self, server: usize) {
         let mut tasks = std::mem::take(&mut self.tasks).into_sorted_vec();
         tasks.reverse();
         for std::cmp::Reverse((at, delivery, place)) in tasks {
@@ -144,6 +160,7 @@ impl Rig {
             self.tasks
                 .push(std::cmp::Reverse((end, start.delivery, place)));
             self.begun.push((self.now, place));
+            self.arrivals.push(start.work.arrival.0 / 1_000_000_000);
         }
         let settled = self.queue.take_settled();
         self.settled
@@ -240,16 +257,21 @@ fn a_worker_in_the_place_of_one_that_is_gone_takes_one_turn_like_the_others() {
 }
 
 #[test]
-fn a_warm_shutdown_gives_back_what_is_reserved_and_ends_what_runs() {
+fn a_warm_shutdown_ends_what_runs_and_then_gives_back_what_is_reserved() {
     let mut rig = Rig::new(&spec(QueueKind::RabbitMq, WorkerSpec::default()), 2);
     rig.connect(0, 1);
     rig.produce(5);
     assert_eq!(rig.read().unacked, 4);
     rig.run_until(at(3));
     rig.disconnect(0);
-    let read = rig.read();
-    assert_eq!((read.running, read.unacked, read.ready), (1, 0, 4));
     rig.connect(1, 1);
+    rig.run_until(at(9));
+    let read = rig.read();
+    assert_eq!((read.running, read.unacked, read.ready), (1, 4, 0));
+    assert_eq!(read.consumers, 1);
+    rig.run_until(at(10));
+    let read = rig.read();
+    assert_eq!((read.running, read.counts.done), (1, 1));
     rig.run_until(at(100));
     let counts = rig.read().counts;
     assert_eq!((counts.done, counts.lost, counts.redelivered), (5, 0, 4));
@@ -331,8 +353,9 @@ fn a_worker_gives_back_only_what_is_still_in_its_hands() {
     rig.run_until(at(16));
     assert_eq!((rig.read().unacked, rig.read().counts.redelivered), (3, 2));
     rig.disconnect(0);
+    rig.run_until(at(20));
     let read = rig.read();
-    assert_eq!((read.unacked, read.counts.redelivered), (3, 3));
+    assert_eq!((read.unacked, read.counts.redelivered), (2, 3));
     rig.run_until(at(100));
     let counts = rig.read().counts;
     assert_eq!((counts.done, counts.dead_lettered), (4, 0));
@@ -517,27 +540,6 @@ fn a_task_that_takes_too_long_is_not_tried_again() {
 }
 
 #[test]
-fn a_member_that_leaves_commits_and_the_others_take_over_after_the_rebalance() {
-    let mut rig = Rig::new(&kafka(2, late()), 2);
-    rig.connect(0, 2);
-    rig.connect(1, 2);
-    rig.produce(40);
-    rig.run_until(at(12));
-    assert_eq!(rig.read().running, 2);
-    rig.disconnect(1);
-    // What it is at is done at 20 s; nobody begins anything until then.
-    rig.run_until(at(19));
-    assert_eq!(rig.read().running, 2);
-    let before = rig.begun.len();
-    rig.run_until(at(20));
-    assert_eq!(rig.begun.len(), before + 2);
-    assert!(rig.begun[before..].iter().all(|one| one.1 == 0));
-    rig.run_until(at(1000));
-    let counts = rig.read().counts;
-    assert_eq!((counts.done, counts.redelivered), (40, 0));
-}
-
-#[test]
 fn early_committed_records_of_a_killed_member_are_lost() {
     let worker = WorkerSpec {
         acknowledge: Acknowledge::Early,
@@ -560,6 +562,7 @@ enum Act {
     Connect(usize),
     Disconnect(usize),
     Kill(usize),
+    LoseMachine(usize),
     Wait(i64),
 }
 
@@ -569,6 +572,7 @@ fn act() -> impl Strategy<Value = Act> {
         (0usize..6).prop_map(Act::Connect),
         (0usize..6).prop_map(Act::Disconnect),
         (0usize..6).prop_map(Act::Kill),
+        (0usize..6).prop_map(Act::LoseMachine),
         (1i64..40).prop_map(Act::Wait),
     ]
 }
@@ -637,6 +641,7 @@ proptest! {
                 }
                 Act::Disconnect(server) => rig.disconnect(server),
                 Act::Kill(server) => rig.kill(server),
+                Act::LoseMachine(server) => rig.lose_machine_of(server),
                 Act::Wait(span) => rig.run_until(rig.now + seconds(span)),
             }
         }

@@ -5,12 +5,19 @@
 //! out after their session's timeout cause a rebalance, in which nobody takes records; it ends when
 //! its time has passed and the records under way are done, and the partitions are then shared out
 //! by range. What a member had done and not committed when it was killed is done again.
+//!
+//! A member leaves when it has finished the records that it is at: killed before, it never does. One
+//! that works on a record for longer than `max.poll.interval.ms` leaves by itself, cannot commit what
+//! it is at, and joins again after that.
+
+mod members;
+mod shown;
 
 use std::collections::VecDeque;
 
 use super::super::request::{Ending, Work};
 use super::super::server::Server;
-use super::readings::{Counts, PartitionReading, Rate, Readings};
+use super::readings::{Counts, Rate};
 use super::spec::{Acknowledge, QueueSpec, WorkerSpec};
 use super::{Fate, Luck, Message, Settled, Start};
 use crate::sim::{Key, SimTime, Stream, Streams};
@@ -68,9 +75,12 @@ impl Partition {
 struct Delivery {
     message: Message,
     partition: u32,
+    offset: u64,
     server: Key<Server>,
-    /// Whether it had been settled before: the work is done again.
-    again: bool,
+    /// Tells it from others that had its number.
+    serial: u64,
+    /// Its member has left the group meanwhile: it cannot be committed.
+    orphaned: bool,
 }
 
 /// A member of the group.
@@ -79,6 +89,8 @@ struct Member {
     server: Key<Server>,
     slots: u32,
     running: u32,
+    /// It leaves when it has finished what it is at.
+    leaving: bool,
     /// Killed: when the group notices.
     silent_until: Option<SimTime>,
 }
@@ -92,6 +104,10 @@ pub(super) struct Topic {
     partitions: Vec<Partition>,
     /// Members in the order in which they came.
     members: Vec<Member>,
+    /// Those that have left as a record takes too long, and will come back.
+    away: Vec<Member>,
+    /// When members have worked on a record for too long: its number and serial beside each.
+    polls: VecDeque<(SimTime, u32, u64)>,
     /// A rebalance is under way, and ends at this time at the earliest.
     rebalancing: Option<SimTime>,
     next_commit: Option<SimTime>,
@@ -119,6 +135,8 @@ impl Topic {
             keys: own.stream("keys"),
             partitions: vec![Partition::default(); partitions.max(1) as usize],
             members: Vec::new(),
+            away: Vec::new(),
+            polls: VecDeque::new(),
             rebalancing: None,
             next_commit: None,
             deliveries: Vec::new(),
@@ -140,6 +158,7 @@ impl Topic {
             ..Message::default()
         };
         self.counts.produced += 1;
+        self.counts.published += 1;
         self.inside += 1;
         self.published.count(now);
         let partition = self.keys.below(self.partitions.len());
@@ -148,113 +167,6 @@ impl Topic {
             settled: false,
         });
         self.eager.push_back(partition as u32);
-    }
-
-    pub(super) fn connect(&mut self, now: SimTime, server: Key<Server>, slots: u32) {
-        if self.members.iter().any(|one| one.server == server) {
-            return;
-        }
-        self.members.push(Member {
-            server,
-            slots: slots.max(1),
-            running: 0,
-            silent_until: None,
-        });
-        if now <= SimTime::ZERO {
-            // What is there at the start has been assigned long ago.
-            self.assign();
-        } else {
-            self.rebalance(now);
-        }
-    }
-
-    /// A member leaves the group: it commits what it has done, and the others rebalance.
-    pub(super) fn disconnect(&mut self, now: SimTime, server: Key<Server>) {
-        let Some(place) = self.place_of(server) else {
-            return;
-        };
-        if self.members[place].silent_until.is_some() {
-            return;
-        }
-        self.commit_of(|owner| owner == server);
-        self.members.remove(place);
-        self.rebalance(now);
-    }
-
-    pub(super) fn lose(&mut self, now: SimTime, server: Key<Server>) {
-        if let Some(place) = self.place_of(server) {
-            let member = &mut self.members[place];
-            let expelled = now + self.worker.session_timeout;
-            member.silent_until.get_or_insert(expelled);
-        }
-    }
-
-    fn place_of(&self, server: Key<Server>) -> Option<usize> {
-        self.members.iter().position(|one| one.server == server)
-    }
-
-    /// Whether a server's member is there and sends heartbeats.
-    fn is_live(&self, server: Key<Server>) -> bool {
-        let mut members = self.members.iter();
-        members.any(|one| one.server == server && one.silent_until.is_none())
-    }
-
-    /// Commits what members have done.
-    fn commit_of(&mut self, is_one: impl Fn(Key<Server>) -> bool) {
-        let owned = self.partitions.iter_mut();
-        for partition in owned.filter(|one| one.owner.is_some_and(&is_one)) {
-            partition.commit();
-        }
-    }
-
-    fn commit_live(&mut self) {
-        let live = self.members.iter().filter(|one| one.silent_until.is_none());
-        let live: Vec<Key<Server>> = live.map(|one| one.server).collect();
-        self.commit_of(|owner| live.contains(&owner));
-    }
-
-    /// Members commit, and take nothing until they have joined again.
-    fn rebalance(&mut self, now: SimTime) {
-        self.commit_live();
-        self.rebalancing = Some(now + self.worker.rebalance);
-    }
-
-    /// Ends the rebalance if nothing holds it up.
-    fn end_rebalance(&mut self, now: SimTime) {
-        let is_due = self.rebalancing.is_some_and(|at| at <= now);
-        let silent = self.members.iter().any(|one| one.silent_until.is_some());
-        // Members join again when they have finished what they are at.
-        if is_due && !silent && !self.is_busy() {
-            self.rebalancing = None;
-            self.assign();
-        }
-    }
-
-    fn is_busy(&self) -> bool {
-        self.partitions.iter().any(|one| one.under_way.is_some())
-    }
-
-    /// Shares the partitions out by range.
-    fn assign(&mut self) {
-        let members = self.members.len();
-        let (each, more) = match members {
-            0 => (0, 0),
-            _ => (
-                self.partitions.len() / members,
-                self.partitions.len() % members,
-            ),
-        };
-        let mut place = 0;
-        for partition in &mut self.partitions {
-            partition.owner = None;
-        }
-        for (number, member) in self.members.iter().enumerate() {
-            for _ in 0..each + usize::from(number < more) {
-                self.partitions[place].owner = Some(member.server);
-                self.eager.push_back(place as u32);
-                place += 1;
-            }
-        }
     }
 
     pub(super) fn next_start(&mut self, now: SimTime) -> Option<Start> {
@@ -275,14 +187,15 @@ impl Topic {
             && partition.blocked_until.is_none_or(|at| at <= now);
         let record = *partition.record(partition.next)?;
         let member = self.members.iter_mut().find(|one| one.server == server)?;
-        if !is_free || member.running >= member.slots || member.silent_until.is_some() {
+        let is_able = member.running < member.slots && !member.leaving;
+        if !is_free || !is_able || member.silent_until.is_some() {
             return None;
         }
         member.running += 1;
         let mut message = record.message;
         message.deliveries += 1;
-        let offset = (partition.next - partition.committed) as usize;
-        partition.records[offset].message = message;
+        let offset = partition.next;
+        partition.records[(offset - partition.committed) as usize].message = message;
         let number = self.free_deliveries.pop().unwrap_or_else(|| {
             self.deliveries.push(None);
             self.deliveries.len() as u32 - 1
@@ -296,9 +209,14 @@ impl Topic {
         self.deliveries[number as usize] = Some(Delivery {
             message,
             partition: place,
+            offset,
             server,
-            again: record.settled,
+            serial: self.counts.delivered,
+            orphaned: false,
         });
+        let latest = now + self.worker.max_poll_interval;
+        self.polls
+            .push_back((latest, number, self.counts.delivered));
         self.running += 1;
         self.counts.delivered += 1;
         self.counts.redelivered += u64::from(message.deliveries > 1 + message.failures);
@@ -320,36 +238,20 @@ impl Topic {
         };
         self.free_deliveries.push(number);
         self.running -= 1;
-        let early = self.worker.acknowledge == Acknowledge::Early;
-        self.partitions[delivery.partition as usize].under_way = None;
-        if let Some(place) = self.place_of(delivery.server) {
-            let member = &mut self.members[place];
-            member.running -= 1;
-            let server = member.server;
-            // Its other partitions may have waited for the slot: they come first, in turn.
-            let count = self.partitions.len() as u32;
-            let turn = (delivery.partition + 1..count).chain(0..=delivery.partition);
-            let partitions = &self.partitions;
-            let own = turn.filter(|place| partitions[*place as usize].owner == Some(server));
-            self.eager.extend(own);
+        let early = self.is_early();
+        if !delivery.orphaned {
+            self.partitions[delivery.partition as usize].under_way = None;
         }
+        self.rest(&delivery);
         let fails = ending == Ending::CallFailed
             || (ending == Ending::Done && self.luck.fails(&delivery.message));
+        let is_retried = fails && delivery.message.failures < self.worker.max_retries && !early;
         if ending == Ending::Killed {
             if early {
                 self.settle(&delivery, Fate::Lost);
             }
-        } else if fails && delivery.message.failures < self.worker.max_retries && !early {
-            let again = Message {
-                failures: delivery.message.failures + 1,
-                ..delivery.message
-            };
-            self.counts.retried += 1;
-            let until = now + self.worker.retry_delay;
-            let partition = &mut self.partitions[delivery.partition as usize];
-            let offset = (partition.next - partition.committed) as usize;
-            partition.records[offset].message = again;
-            partition.blocked_until = Some(until);
+        } else if is_retried {
+            self.retry(now, &delivery);
         } else {
             let fate = match ending {
                 Ending::TimedOut => Fate::TimedOut,
@@ -359,20 +261,52 @@ impl Topic {
             self.settle(&delivery, fate);
             self.advance(now, &delivery);
         }
+        self.leave_if_over(now, delivery.server);
+        self.come_back(now);
         self.end_rebalance(now);
+    }
+
+    /// A member has finished a record: its other partitions may have waited for the slot.
+    fn rest(&mut self, delivery: &Delivery) {
+        let server = delivery.server;
+        let mut all = self.members.iter_mut().chain(&mut self.away);
+        let Some(member) = all.find(|one| one.server == server) else {
+            return;
+        };
+        member.running -= 1;
+        // They come first, in turn.
+        let count = self.partitions.len() as u32;
+        let turn = (delivery.partition + 1..count).chain(0..=delivery.partition);
+        let partitions = &self.partitions;
+        let own = turn.filter(|place| partitions[*place as usize].owner == Some(server));
+        self.eager.extend(own);
+    }
+
+    /// A record's task failed: its member tries it again later. One that has left will not.
+    fn retry(&mut self, now: SimTime, delivery: &Delivery) {
+        if delivery.orphaned {
+            return;
+        }
+        self.counts.retried += 1;
+        let until = now + self.worker.retry_delay;
+        let partition = &mut self.partitions[delivery.partition as usize];
+        let offset = (delivery.offset - partition.committed) as usize;
+        partition.records[offset].message = Message {
+            failures: delivery.message.failures + 1,
+            ..delivery.message
+        };
+        partition.blocked_until = Some(until);
     }
 
     /// A record is over: the next one's turn, and a commit.
     fn advance(&mut self, now: SimTime, delivery: &Delivery) {
-        if self.worker.acknowledge == Acknowledge::Early {
+        if self.is_early() || delivery.orphaned {
             return;
         }
-        let live = self.is_live(delivery.server) || self.place_of(delivery.server).is_none();
+        let live = self.is_live(delivery.server);
         let partition = &mut self.partitions[delivery.partition as usize];
-        let offset = (partition.next - partition.committed) as usize;
-        partition.records[offset].settled = true;
         partition.next += 1;
-        // A member that leaves or takes part in a rebalance commits what it has done.
+        // A member that takes part in a rebalance commits what it has done.
         if self.worker.commit_interval.0 == 0 || (live && self.rebalancing.is_some()) {
             partition.commit();
         } else if self.next_commit.is_none() {
@@ -380,10 +314,22 @@ impl Topic {
         }
     }
 
+    /// Whether a message is settled that a member has in its hands.
+    fn is_settled(&self, delivery: &Delivery) -> bool {
+        let partition = &self.partitions[delivery.partition as usize];
+        let record = partition.record(delivery.offset);
+        !self.is_early() && record.is_none_or(|one| one.settled)
+    }
+
     fn settle(&mut self, delivery: &Delivery, fate: Fate) {
-        if delivery.again {
+        if self.is_settled(delivery) {
             self.counts.duplicates += 1;
             return;
+        }
+        if !self.is_early() {
+            let partition = &mut self.partitions[delivery.partition as usize];
+            let offset = (delivery.offset - partition.committed) as usize;
+            partition.records[offset].settled = true;
         }
         self.inside -= 1;
         match fate {
@@ -401,10 +347,12 @@ impl Topic {
     pub(super) fn next_timer(&mut self) -> Option<SimTime> {
         let silent = self.members.iter().filter_map(|one| one.silent_until).min();
         let blocked = self.partitions.iter().filter_map(|one| one.blocked_until);
+        let blocked = blocked.min();
         // What holds a rebalance up ends it.
         let held = silent.is_some() || self.is_busy();
         let rebalance = self.rebalancing.filter(|_| !held);
-        [silent, blocked.min(), rebalance, self.next_commit]
+        let slow = self.next_slow().map(|(at, _)| at);
+        [silent, blocked, rebalance, self.next_commit, slow]
             .into_iter()
             .flatten()
             .min()
@@ -421,75 +369,8 @@ impl Topic {
                 self.eager.push_back(place);
             }
         }
+        self.put_out_slow(now);
         self.expel(now);
         self.end_rebalance(now);
-    }
-
-    /// Puts out members whose sessions have timed out: their partitions begin at what is committed.
-    fn expel(&mut self, now: SimTime) {
-        let is_out = |one: &Member| one.silent_until.is_some_and(|at| at <= now);
-        for member in self.members.iter().filter(|one| is_out(one)) {
-            for partition in &mut self.partitions {
-                if partition.owner == Some(member.server) {
-                    partition.next = partition.committed;
-                    partition.owner = None;
-                }
-            }
-        }
-        let before = self.members.len();
-        self.members.retain(|one| !is_out(one));
-        if self.members.len() < before {
-            self.rebalance(now);
-        }
-    }
-}
-
-impl Topic {
-    pub(super) fn readings(&self, now: SimTime) -> Readings {
-        let waiting = |one: &Partition| {
-            let begun = one.under_way.is_some() && !self.is_early();
-            let place = one.next - one.committed + u64::from(begun);
-            // After a member was put out, records come first that are done and not committed.
-            let mut records = one.records.iter().skip(place as usize);
-            records.find(|record| !record.settled).copied()
-        };
-        let arrivals = self.partitions.iter().filter_map(waiting);
-        let arrivals = arrivals.map(|record| record.message.work.arrival);
-        let read = |one: &Partition| PartitionReading {
-            latest: one.latest(),
-            committed: one.has_committed.then_some(one.committed),
-            assigned: one.owner.is_some(),
-        };
-        let live = self.members.iter().filter(|one| one.silent_until.is_none());
-        let again = self.deliveries.iter().flatten().filter(|one| one.again);
-        let unacked = self.running - again.count() as u64;
-        Readings {
-            ready: self.inside - unacked,
-            unacked,
-            delayed: 0,
-            running: self.running,
-            consumers: live.count() as u32,
-            oldest: arrivals.min().map(|arrival| now - arrival),
-            counts: self.counts,
-            publish_rate: self.published.per_second(now),
-            deliver_rate: self.delivered.per_second(now),
-            partitions: self.partitions.iter().map(read).collect(),
-        }
-    }
-
-    fn is_early(&self) -> bool {
-        self.worker.acknowledge == Acknowledge::Early
-    }
-
-    pub(super) fn outstanding(&self) -> (u64, u64) {
-        (self.inside, self.running)
-    }
-
-    /// Messages that are not settled, counted one by one.
-    pub(super) fn count_inside(&self) -> u64 {
-        let records = self.partitions.iter().flat_map(|one| &one.records);
-        let waiting = records.filter(|record| !record.settled).count() as u64;
-        // A record acknowledged early is in its member's hands only.
-        waiting + if self.is_early() { self.running } else { 0 }
     }
 }
