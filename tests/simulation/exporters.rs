@@ -478,6 +478,40 @@ fn exporters_of_queues_have_their_own_names() {
 }
 
 #[test]
+fn messages_that_celery_publishes_anew_are_published() {
+    let other = WORKER.replace("worker", "other");
+    let more = format!(
+        "[[queue]]\nname = \"jobs\"\n\
+         [[service]]\nworkload = \"Deployment/worker\"\nslots = 3\nrequest = {{ cpu = \"1ms\" }}\n\
+         consumes = {{ queue = \"jobs\", failure_rate = 1, max_retries = 3, retry_delay = \"10s\" }}\n\
+         [[service]]\nworkload = \"Deployment/other\"\nslots = 100\nconsumes = \"jobs\"\n\
+         [[load]]\nqueue = \"jobs\"\nsteps = [[\"0s\", 1], [\"10s\", 0]]\narrivals = \"even\"\n{}",
+        everything("")
+    );
+    let scenario = scenario(&format!("{WORKER}---{other}"), &more);
+    let mut simulation = Simulation::with_detail(&scenario, 1, Detail::Summary);
+    simulation.step_until(at(600)).expect("a run");
+    // Ten messages, each four times.
+    let published =
+        "{channel=\"<0.1.0>\", exchange_vhost=\"/\", queue=\"jobs\", queue_vhost=\"/\"} 40";
+    holds(
+        &mut simulation,
+        &[
+            ("rabbitmq_queue_messages_published_total", &[published]),
+            (
+                "rabbitmq_detailed_queue_messages_published_total",
+                &[published],
+            ),
+            ("rabbitmq_queue_messages_published_total{vhost=\"/\"}", &[]),
+            (
+                "celery_active_process_count",
+                &["{queue_name=\"jobs\"} 206"],
+            ),
+        ],
+    );
+}
+
+#[test]
 fn what_ends_while_prometheus_is_down_is_seen_until_the_lookback_is_over() {
     let restart =
         "[[action]]\nat = \"310s\"\nkubectl = \"kubectl rollout restart deployment/web\"\n";

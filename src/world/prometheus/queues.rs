@@ -97,9 +97,24 @@ fn of_vhost(q: &Seen<'_>, value: u64, out: &mut Samples<'_>) {
     out.labelled(&[("queue", &q.spec.name), ("vhost", "/")], value as f64);
 }
 
+/// What was published into a queue of RabbitMQ: over the default exchange, as Celery does, and one
+/// channel.
+fn of_channel(q: &Seen<'_>, out: &mut Samples<'_>) {
+    let labels = [
+        ("channel", "<0.1.0>"),
+        ("queue_vhost", "/"),
+        ("queue", &q.spec.name),
+        ("exchange_vhost", "/"),
+        ("exchange", ""),
+    ];
+    out.labelled(&labels, q.read.counts.published as f64);
+}
+
 macro_rules! rabbitmq {
     ($($name:literal $value:expr,)*) => {
         &[
+            ("rabbitmq_queue_messages_published_total", of_channel),
+            ("rabbitmq_detailed_queue_messages_published_total", of_channel),
             $(
                 (concat!("rabbitmq_queue_", $name), |q, out| of_vhost(q, $value(&q.read), out)),
                 (concat!("rabbitmq_detailed_queue_", $name), |q, out| of_vhost(q, $value(&q.read), out)),
@@ -115,7 +130,6 @@ const RABBITMQ: &[Family] = rabbitmq! {
     "messages_unacknowledged" |read: &Readings| read.unacked,
     "messages" Readings::messages,
     "consumers" |read: &Readings| u64::from(read.consumers),
-    "messages_published_total" |read: &Readings| read.counts.produced,
     "messages_delivered_ack_total" |read: &Readings| read.counts.delivered,
     "messages_redelivered_total" |read: &Readings| read.counts.redelivered,
 };
@@ -304,7 +318,6 @@ const CELERY: &[Family] = &[
         of_celery(q, q.read.consumers.into(), out);
     }),
     ("celery_active_process_count", |q, out| {
-        let slots = q.read.consumers * q.spec.worker.concurrency;
-        of_celery(q, slots.into(), out);
+        of_celery(q, q.read.slots.into(), out);
     }),
 ];
