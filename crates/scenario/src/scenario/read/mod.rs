@@ -124,7 +124,7 @@ pub(super) fn scenario(
     let custom_metrics = metrics::metrics(&mut reader, &known, &services, &queues, diagnostics);
     let trigger_sources =
         trigger_sources::trigger_sources(&mut reader, &known, (&services, &queues), diagnostics);
-    let queues = queues.finish(known.all_services, diagnostics);
+    let queues = queues.finish(known.all_services, &services, diagnostics);
     let mut hpas = hpas::hpas(
         &known,
         &controllers.hpa,

@@ -3,14 +3,23 @@
 use super::position;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span, Value};
-use crate::scenario::reader::{Reader, number, wrong};
+use crate::scenario::reader::{Reader, count, duration, number, wrong};
 use crate::sim::SimDuration;
 use crate::workload::queue::spec::{Acknowledge, QueueKind, QueueSpec, WorkerSpec};
+use crate::workload::spec::ServerSpec;
 
 /// `visibility_timeout` of Celery's Redis transport.
 const REDIS_VISIBILITY: SimDuration = SimDuration::from_secs(3600);
 /// `VisibilityTimeout` of a new queue of SQS.
 const SQS_VISIBILITY: SimDuration = SimDuration::from_secs(30);
+/// `DelaySeconds` of SQS at most.
+const SQS_MOST_DELAY: SimDuration = SimDuration::from_secs(900);
+/// `VisibilityTimeout` of SQS at most.
+const SQS_MOST_VISIBILITY: SimDuration = SimDuration::from_secs(12 * 3600);
+/// `maxReceiveCount` of SQS at most.
+const SQS_MOST_DELIVERIES: u32 = 1000;
+/// Retries at most of tasks that take no time and are tried again at once.
+const MOST_AT_ONCE: u32 = 1000;
 /// Partitions of a topic at most.
 pub(in crate::scenario) const MOST_PARTITIONS: u32 = 10_000;
 
@@ -20,6 +29,8 @@ pub(super) struct Queues {
     specs: Vec<QueueSpec>,
     spans: Vec<Span>,
     consumers: Vec<Vec<usize>>,
+    /// Where the first consumer of each states `max_retries`.
+    retries: Vec<Option<Span>>,
     /// Whether every `[[queue]]` could be read.
     complete: bool,
 }
@@ -50,6 +61,7 @@ pub(super) fn queues(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Qu
         made.specs.push(spec);
         made.spans.push(span);
         made.consumers.push(Vec::new());
+        made.retries.push(None);
     }
     made
 }
@@ -87,6 +99,13 @@ fn queue(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<QueueS
         );
     } else {
         misplaced("partitions", "only `kafka` has them");
+    }
+    if kind == "redis" {
+        let label = "neither Redis nor Celery counts deliveries of a list";
+        misplaced("max_deliveries", label);
+    }
+    if kind == "sqs" {
+        sqs_limits(table, diagnostics);
     }
     let too_few = max_deliveries == Some(0);
     if too_few {
@@ -127,6 +146,32 @@ fn queue(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<QueueS
         others: Vec::new(),
         producers: Vec::new(),
     })
+}
+
+/// Says what SQS would not accept.
+fn sqs_limits(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) {
+    let second = SimDuration::from_secs(1);
+    for (key, most, named) in [
+        ("delay", SQS_MOST_DELAY, "15m"),
+        ("visibility_timeout", SQS_MOST_VISIBILITY, "12h"),
+    ] {
+        let stated = table.get(key).and_then(|node| duration(node).ok());
+        let title = match stated {
+            Some(stated) if stated > most => format!("SQS has a `{key}` of {named} at most"),
+            Some(stated) if stated.0 % second.0 != 0 => {
+                format!("SQS has a `{key}` of whole seconds")
+            }
+            _ => continue,
+        };
+        let label = format!("must be whole seconds up to {named}");
+        diagnostics.error(table.key_span(key), title, label);
+    }
+    let deliveries = table.get("max_deliveries").map(count);
+    if matches!(deliveries, Some(Ok(many)) if many > SQS_MOST_DELIVERIES) {
+        let title = format!("SQS has a `maxReceiveCount` of {SQS_MOST_DELIVERIES} at most");
+        let label = format!("must be from 1 to {SQS_MOST_DELIVERIES}");
+        diagnostics.error(table.key_span("max_deliveries"), title, label);
+    }
 }
 
 impl Queues {
@@ -232,6 +277,8 @@ impl Queues {
         if self.consumers[queue].is_empty() {
             self.specs[queue].service = service;
             self.specs[queue].worker = worker;
+            let stated = node.get("max_retries");
+            self.retries[queue] = stated.map(|node| node.span);
         } else {
             let concurrency = worker.concurrency;
             let states_more = matches!(&node.value, Value::Table(entries) if entries.len() > 1);
@@ -250,9 +297,23 @@ impl Queues {
     pub(super) fn finish(
         self,
         all_services: bool,
+        services: &[ServerSpec],
         diagnostics: &mut Diagnostics,
     ) -> Vec<QueueSpec> {
         if all_services {
+            let consumed = self.consumers.iter().zip(&self.specs).zip(&self.retries);
+            for ((_, spec), span) in consumed.filter(|((all, _), _)| !all.is_empty()) {
+                let service = services.get(spec.service);
+                if let Some(span) =
+                    span.filter(|_| service.is_some_and(|one| is_endless(spec, one)))
+                {
+                    let title = "tasks that take no time are tried again at once, without end";
+                    let label = format!("must be at most {MOST_AT_ONCE} here");
+                    diagnostics.error(span, title, label).help = Some(
+                        "or give them a `request` that takes time, or a `retry_delay`".to_owned(),
+                    );
+                }
+            }
             for ((spec, span), consumer) in self.specs.iter().zip(self.spans).zip(&self.consumers) {
                 if consumer.is_empty() {
                     let title = format!("nobody consumes the queue `{}`", spec.name);
@@ -265,6 +326,15 @@ impl Queues {
         }
         self.specs
     }
+}
+
+/// Whether a message can be tried again and again at one instant.
+fn is_endless(queue: &QueueSpec, service: &ServerSpec) -> bool {
+    let (worker, request) = (&queue.worker, &service.request);
+    let takes_time = request.cpu.mean() > 0.0 || request.wait.mean() > 0.0;
+    let can_fail = worker.failure_rate > 0.0 || !service.calls.is_empty();
+    let at_once = worker.retry_delay <= SimDuration::ZERO;
+    worker.max_retries > MOST_AT_ONCE && at_once && can_fail && !takes_time
 }
 
 /// How the workers work, key by key.
