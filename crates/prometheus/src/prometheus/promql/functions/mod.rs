@@ -90,6 +90,7 @@ impl RangeFunction {
             Self::Stddev => "stddev_over_time",
             Self::Stdvar => "stdvar_over_time",
             Self::Last => "last_over_time",
+            Self::First => "first_over_time",
             Self::Present => "present_over_time",
         }
     }
