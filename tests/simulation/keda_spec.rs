@@ -4,6 +4,7 @@ use crate::keda_rig::{
     BURST, endpoint, queue, replicas, run_until, scenario, scenario_and_warnings, triggers, view,
 };
 use nlsim::api::Kind;
+use nlsim::sim::{SimDuration, SimTime};
 use nlsim::world::Simulation;
 use serde_json::Value;
 
@@ -53,11 +54,12 @@ spec:
         let events = cluster.recording().events.iter();
         let object = format!("ScaledJob/{name}");
         let created = events.filter(|one| one.object == object && one.reason == "KEDAJobsCreated");
-        let times: Vec<f64> = created.map(|one| one.time.as_secs_f64()).collect();
+        let times: Vec<SimTime> = created.map(|one| one.time).collect();
         assert_eq!(times.len(), 20, "{name}: {times:?}");
         // The timer of the next poll starts before a poll, so that none is late.
-        let apart = times.windows(2).map(|pair| pair[1] - pair[0]);
-        assert!(apart.clone().all(|apart| apart == 30.0), "{times:?}");
+        let mut apart = times.windows(2).map(|pair| pair[1] - pair[0]);
+        let is_half_a_minute = |apart| apart == SimDuration::from_secs(30);
+        assert!(apart.all(is_half_a_minute), "{times:?}");
         let jobs = cluster.store().jobs().map(|(_, job)| job);
         let own = jobs.filter(|job| job.meta.name.starts_with(name));
         let ended = own.filter(|job| job.status.end().is_some_and(|end| end.failed == failed));
