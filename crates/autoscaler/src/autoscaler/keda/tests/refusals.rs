@@ -378,7 +378,7 @@ fn quantities_are_refused_in_gos_words() {
         ("1x", format),
         ("1 Gi", format),
         ("1mm", "unable to parse quantity's suffix"),
-        ("2KI", "unable to parse quantity's suffix"),
+        ("2KI", format),
         ("m", "unable to parse numeric part of quantity"),
     ] {
         let trigger = json!({
