@@ -161,7 +161,9 @@ impl QueueRecord {
         fold.max_consumers = fold.max_consumers.max(sample.consumers);
         let has_idle = self.partitions.is_some_and(|most| sample.consumers > most);
         fold.idle += u64::from(has_idle);
-        if self.kind == "redis" && sample.consumers == 0 && sample.unacked > 0 {
+        // One that shuts down still brings back what it has.
+        let is_deserted = sample.consumers == 0 && sample.running == 0;
+        if self.kind == "redis" && is_deserted && sample.unacked > 0 {
             fold.unrestored += 1;
             fold.max_unrestored = fold.max_unrestored.max(sample.unacked);
         }

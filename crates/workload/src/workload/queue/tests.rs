@@ -200,6 +200,26 @@ impl Rig {
         self.now = end;
     }
 
+    /// Plays what happens to six workers.
+    fn play(&mut self, acts: &[Act]) {
+        // A worker that has gone never comes back under its key.
+        let mut fresh = [true; 6];
+        for act in acts {
+            match *act {
+                Act::Produce(count) => self.produce(count),
+                Act::Connect(server) => {
+                    if std::mem::take(&mut fresh[server]) {
+                        self.connect(server, 1 + server as u32 % 3);
+                    }
+                }
+                Act::Disconnect(server) => self.disconnect(server),
+                Act::Kill(server) => self.kill(server),
+                Act::LoseMachine(server) => self.lose_machine_of(server),
+                Act::Wait(span) => self.run_until(self.now + seconds(span)),
+            }
+        }
+    }
+
     fn read(&self) -> Readings {
         self.queue.readings(self.now)
     }
@@ -629,22 +649,7 @@ proptest! {
     ) {
         let mut rig = Rig::new(&spec, 7);
         rig.slow = slow;
-        // A worker that has gone never comes back under its key.
-        let mut fresh = [true; 6];
-        for act in acts {
-            match act {
-                Act::Produce(count) => rig.produce(count),
-                Act::Connect(server) => {
-                    if std::mem::take(&mut fresh[server]) {
-                        rig.connect(server, 1 + server as u32 % 3);
-                    }
-                }
-                Act::Disconnect(server) => rig.disconnect(server),
-                Act::Kill(server) => rig.kill(server),
-                Act::LoseMachine(server) => rig.lose_machine_of(server),
-                Act::Wait(span) => rig.run_until(rig.now + seconds(span)),
-            }
-        }
+        rig.play(&acts);
         rig.connect(6, 3);
         rig.run_until(rig.now + seconds(30_000));
         for server in 0..6 {

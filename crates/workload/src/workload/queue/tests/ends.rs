@@ -150,8 +150,11 @@ fn a_retry_is_published_anew() {
         ..WorkerSpec::default()
     };
     let mut rig = Rig::new(&spec(QueueKind::RabbitMq, worker), 1);
-    rig.connect(0, 1);
+    rig.connect(0, 4);
     rig.produce(4);
+    // All four have failed at 10 s.
+    rig.run_until(at(15));
+    assert_eq!((rig.read().publish_rate, rig.read().unacked), (0.8, 4));
     rig.run_until(at(2000));
     let counts = rig.read().counts;
     assert_eq!((counts.produced, counts.published), (4, 12));

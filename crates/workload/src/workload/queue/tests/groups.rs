@@ -100,3 +100,27 @@ fn a_member_that_is_away_and_told_to_go_does_not_come_back() {
     let read = rig.read();
     assert_eq!((read.consumers, read.running, read.counts.done), (0, 0, 1));
 }
+
+proptest! {
+    /// Whatever comes and goes, no message is lost from sight (each step is audited), also with members
+    /// that are put out again and again.
+    #[test]
+    fn slow_members_conserve_messages(
+        spec in any_spec(),
+        interval in 3i64..15,
+        acts in prop::collection::vec(act(), 1..60),
+    ) {
+        let mut spec = QueueSpec {
+            kind: QueueKind::Kafka { partitions: 3 },
+            ..spec
+        };
+        spec.worker.max_poll_interval = seconds(interval);
+        let mut rig = Rig::new(&spec, 6);
+        rig.play(&acts);
+        rig.run_until(rig.now + seconds(500));
+        let read = rig.read();
+        let counts = read.counts;
+        let settled = counts.done + counts.dead_lettered + counts.lost;
+        prop_assert_eq!(settled + read.ready + read.unacked, counts.produced);
+    }
+}
