@@ -74,7 +74,7 @@ spec:
 fn reasons(recording: &Recording) -> Vec<&str> {
     let mut found: Vec<&str> = (recording.events.iter())
         .filter(|event| event.object == "Job/asks")
-        .map(|event| &*event.reason)
+        .map(|event| event.reason)
         .filter(|reason| matches!(*reason, "Completed" | "BackoffLimitExceeded"))
         .collect();
     found.dedup();

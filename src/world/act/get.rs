@@ -25,6 +25,13 @@ fn stored(kind: &str) -> Option<StoreKind> {
     }
 }
 
+fn is_namespaced(targets: &Targets) -> bool {
+    match targets {
+        Targets::Selected(selection) => selection.kinds.iter().any(|kind| kind.namespaced),
+        _ => true,
+    }
+}
+
 impl Simulation<'_> {
     /// `get`; a watch prints what it begins with.
     pub(super) fn get(
@@ -61,21 +68,25 @@ impl Simulation<'_> {
         };
         groups.retain(|(_, objects)| !objects.is_empty());
         if let Some(path) = &command.sort_by {
-            groups
-                .iter_mut()
-                .for_each(|(_, objects)| sort_by(objects, path));
+            for (_, objects) in &mut groups {
+                sort_by(objects, path);
+            }
         }
         let is_named = matches!(command.targets, Targets::Named(_));
         if groups.is_empty() && missing.is_empty() && !command.ignore_not_found {
             let namespace = line.namespace.as_ref().unwrap_or(&self.scenario.namespace);
-            let is_of_one = !line.all_namespaces && self.is_namespaced(&command.targets);
+            let is_of_one = !line.all_namespaces && is_namespaced(&command.targets);
             printed.out(nothing_found(is_of_one.then_some(namespace.as_str())));
         }
         if let Some(text) = self.text(&groups, command, line, is_named, printed) {
-            text.lines().for_each(|line| printed.out(line.trim_end()));
+            for line in text.lines() {
+                printed.out(line.trim_end());
+            }
         }
         if !command.ignore_not_found {
-            missing.into_iter().for_each(|text| printed.error(text));
+            for text in missing {
+                printed.error(text);
+            }
         }
     }
 
@@ -123,39 +134,25 @@ impl Simulation<'_> {
         })
     }
 
-    fn is_namespaced(&self, targets: &Targets) -> bool {
-        match targets {
-            Targets::Selected(selection) => selection.kinds.iter().any(|kind| kind.namespaced),
-            _ => true,
-        }
-    }
-
     /// The objects of a kind in the namespace of the command, or in all of them.
     fn list(&self, kind: &'static Kind, line: &CommandLine) -> Vec<Value> {
         let default = &self.scenario.namespace;
         let namespace = line.namespace.as_ref().unwrap_or(default).as_str();
         let is_any = line.all_namespaces || !kind.namespaced;
-        match stored(kind.kind) {
-            Some(of) => {
-                let namespace = (!is_any).then_some(namespace);
-                self.store.list(of, namespace, self.clock())
-            }
-            None => {
-                let names = self.names_of(kind, if is_any { "" } else { namespace }, is_any);
-                let live = |(of, name): (String, String)| self.live((kind.kind, &of, &name));
-                names.into_iter().filter_map(live).collect()
-            }
+        if let Some(of) = stored(kind.kind) {
+            let namespace = (!is_any).then_some(namespace);
+            return self.store.list(of, namespace, self.clock());
         }
+        let names = self.names_of(kind, if is_any { "" } else { namespace }, is_any);
+        let live = |(of, name): (String, String)| self.live((kind.kind, &of, &name));
+        names.into_iter().filter_map(live).collect()
     }
 
     /// An object as it is now.
     fn as_it_is(&self, target: &Target) -> Option<Value> {
-        let (kind, namespace, name) = target.key();
-        if stored(kind).is_none() {
+        if stored(target.kind.kind).is_none() {
             return self.live(target.key());
         }
-        let id = self.target_object(target)?;
-        debug_assert!(!name.is_empty() && (namespace.is_empty() != target.kind.namespaced));
-        self.store.view(id, self.clock())
+        self.store.view(self.target_object(target)?, self.clock())
     }
 }

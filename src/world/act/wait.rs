@@ -35,7 +35,7 @@ impl Asked {
         let Self::Conditions { conditions, .. } = self else {
             return false;
         };
-        conditions.iter().any(|one| *one == WaitFor::Delete)
+        conditions.contains(&WaitFor::Delete)
     }
 }
 

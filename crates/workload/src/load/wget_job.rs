@@ -147,13 +147,11 @@ impl WgetJob {
             return part.rest + part.waits[0];
         }
         (entry.part, entry.round) = (entry.part + 1, 0);
-        match script.parts.get(entry.part) {
-            Some(next) => part.rest + next.before + next.waits[0],
-            None => {
-                entry.ends = Some(failed && script.fails_with_last);
-                part.rest + script.after
-            }
+        if let Some(next) = script.parts.get(entry.part) {
+            return part.rest + next.before + next.waits[0];
         }
+        entry.ends = Some(failed && script.fails_with_last);
+        part.rest + script.after
     }
 
     #[inline]

@@ -58,12 +58,11 @@ pub(super) fn check_kind(api_version: &str, kind: &str) -> Result<(), String> {
     };
     let (api_version, kind) = reference.version_and_kind();
     let served = SERVED.iter().find(|(version, _)| *version == api_version);
-    let is_known = match served {
-        Some((_, kinds)) => kinds.contains(&kind),
-        None => {
-            let own = group(api_version);
-            own != FORMER && SERVED.iter().all(|(version, _)| group(version) != own)
-        }
+    let is_known = if let Some((_, kinds)) = served {
+        kinds.contains(&kind)
+    } else {
+        let own = group(api_version);
+        own != FORMER && SERVED.iter().all(|(version, _)| group(version) != own)
     };
     if is_known {
         return Ok(());

@@ -192,8 +192,8 @@ impl Planner<'_> {
         };
         let (without, labels) = match aggregate.modifier {
             None => (false, Vec::new()),
-            Some(LabelModifier::Include(names)) => (false, as_written(names)),
-            Some(LabelModifier::Exclude(names)) => (true, as_written(names)),
+            Some(LabelModifier::Include(names)) => (false, as_written(&names)),
+            Some(LabelModifier::Exclude(names)) => (true, as_written(&names)),
         };
         let parameter = aggregate
             .param
@@ -240,23 +240,23 @@ impl Planner<'_> {
 }
 
 /// Labels' names as they were written.
-fn as_written(names: ParsedLabels) -> Vec<String> {
+fn as_written(names: &ParsedLabels) -> Vec<String> {
     let names = names.labels.iter();
     names.map(|name| unspelled(name).to_owned()).collect()
 }
 
 fn matching(modifier: BinModifier) -> Matching {
     let (cardinality, include) = match modifier.card {
-        VectorMatchCardinality::ManyToOne(labels) => (Cardinality::ManyToOne, as_written(labels)),
-        VectorMatchCardinality::OneToMany(labels) => (Cardinality::OneToMany, as_written(labels)),
+        VectorMatchCardinality::ManyToOne(labels) => (Cardinality::ManyToOne, as_written(&labels)),
+        VectorMatchCardinality::OneToMany(labels) => (Cardinality::OneToMany, as_written(&labels)),
         VectorMatchCardinality::OneToOne | VectorMatchCardinality::ManyToMany => {
             (Cardinality::OneToOne, Vec::new())
         }
     };
     let (on, labels) = match modifier.matching {
         None => (false, Vec::new()),
-        Some(LabelModifier::Include(labels)) => (true, as_written(labels)),
-        Some(LabelModifier::Exclude(labels)) => (false, as_written(labels)),
+        Some(LabelModifier::Include(labels)) => (true, as_written(&labels)),
+        Some(LabelModifier::Exclude(labels)) => (false, as_written(&labels)),
     };
     Matching {
         on,

@@ -88,13 +88,14 @@ impl<'a> Reader<'a> {
                     self.add(0);
                 }
                 '*' | '+' | '?' => self.repeat(before, &before[1..], None, repeated)?,
-                '{' => match counts(before) {
-                    Some((counts, after)) => self.repeat(before, after, Some(counts), repeated)?,
-                    None => {
+                '{' => {
+                    if let Some((counts, after)) = counts(before) {
+                        self.repeat(before, after, Some(counts), repeated)?;
+                    } else {
                         self.skip(1);
                         self.literal('{');
                     }
-                },
+                }
                 '\\' => self.backslash()?,
                 _ => {
                     self.skip(c.len_utf8());
@@ -350,13 +351,9 @@ pub(super) fn escaped(text: &str) -> Result<(u32, &str), BadPattern> {
         c if c.is_ascii() && !c.is_ascii_alphanumeric() => Some(c.into()),
         _ => None,
     };
-    match code {
-        Some(code) => Ok((code, rest.as_str())),
-        None => {
-            let length = text.len() - rest.as_str().len();
-            Err(bad("invalid escape sequence", &text[..length]))
-        }
-    }
+    let length = text.len() - rest.as_str().len();
+    let wrong = || bad("invalid escape sequence", &text[..length]);
+    code.map(|code| (code, rest.as_str())).ok_or_else(wrong)
 }
 
 /// Up to three octal digits; one alone, but for 0, would name a group, which there is not.

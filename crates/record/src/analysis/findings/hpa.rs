@@ -33,8 +33,8 @@ fn shows(metric: &MetricWindow) -> Option<(String, SimDuration)> {
         )
     };
     let (text, all) = match metric.function {
-        "rate" | "increase" | "delta" | "deriv" => (of_all(), window),
-        "avg_over_time" | "sum_over_time" | "quantile_over_time" => (of_all(), window),
+        "rate" | "increase" | "delta" | "deriv" | "avg_over_time" | "sum_over_time"
+        | "quantile_over_time" => (of_all(), window),
         "irate" | "idelta" => {
             let all = interval + interval;
             (format!("all of it after {interval} to {all}"), all)

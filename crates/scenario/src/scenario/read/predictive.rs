@@ -324,9 +324,10 @@ fn holt_winters(
     let beta = share(table, "beta", 0.1, diagnostics);
     let gamma = share(table, "gamma", 0.5, diagnostics);
     let trend = form(table, "trend", diagnostics);
-    let damping = match table.get("damped").is_some() {
-        true => Damping::Factor(share(table, "damped", 1.0, diagnostics)),
-        false => Damping::None,
+    let damping = if table.get("damped").is_some() {
+        Damping::Factor(share(table, "damped", 1.0, diagnostics))
+    } else {
+        Damping::None
     };
     if trend.is_none() && damping != Damping::None {
         let label = "there is no trend";

@@ -226,8 +226,8 @@ pub(super) fn manifest_load(
             let found = script(known, workload, diagnostics).ok().flatten()?;
             job_on(service?, (workload, times), found, known)
         }
-        None => wget_job(workload, node.span, times, known, services, diagnostics),
-    }?;
+        None => wget_job(workload, node.span, times, known, services, diagnostics)?,
+    };
     if let Some(overhead) = common.overhead {
         load.generator.set_overhead(overhead);
     }
@@ -321,7 +321,7 @@ fn wget_job(
     let found = script(known, workload, diagnostics).ok().flatten()?;
     let inside = known.workloads[workload].namespace.as_str();
     let service = service_of(&found.url, span, Some(inside), known, services, diagnostics)?;
-    job_on(service, (workload, times), found, known)
+    Some(job_on(service, (workload, times), found, known))
 }
 
 /// A Job of wget loops as a load on a service.
@@ -330,7 +330,7 @@ fn job_on(
     (workload, (at, until)): (usize, (SimTime, Option<SimTime>)),
     found: WgetLoop,
     known: &mut Known<'_>,
-) -> Option<LoadSpec> {
+) -> LoadSpec {
     let spec = &mut known.workloads[workload];
     spec.created_at = at;
     spec.deleted_at = until;
@@ -343,11 +343,11 @@ fn job_on(
         timeout: found.timeout,
         url: found.url,
     });
-    Some(LoadSpec {
+    LoadSpec {
         name: String::new(),
         service,
         at,
         until,
         generator,
-    })
+    }
 }

@@ -128,7 +128,7 @@ pub(super) fn script_of(command: &str) -> (Range<usize>, Option<Word>) {
         shell.rsplit('/').next(),
         Some("sh" | "bash" | "ash" | "dash")
     );
-    if !is_shell || !(flags.starts_with('-') && flags.ends_with('c')) {
+    if !(is_shell && flags.starts_with('-') && flags.ends_with('c')) {
         return (all, None);
     }
     let end = at + flags.len();
