@@ -77,7 +77,9 @@ impl Simulation<'_> {
     ) {
         while let Some(target) = targets.pop_front() {
             let Some(object) = self.target_object(&target) else {
-                if !asked.takes_what_is_gone() {
+                if asked.waits_for_creation() {
+                    printed.error("error: waiting for what is not there yet is not simulated");
+                } else if !asked.takes_what_is_gone() {
                     printed.error(target.not_found());
                 }
                 continue;

@@ -24,7 +24,6 @@ mod node_waits;
 mod pods;
 mod prometheus;
 mod requests;
-
 mod sample;
 mod spot;
 mod start;
@@ -173,7 +172,7 @@ pub struct Simulation<'s> {
     manifests: manifests::Manifests,
     /// `kubectl drain`s that wait for pods; none where they have ended.
     drains: Vec<Option<drain::Draining>>,
-    /// Commands that wait for roll-outs; none where they have ended.
+    /// Commands that wait for objects; none where they have ended.
     watches: Vec<Option<command_watch::Waiting>>,
     watching: usize,
     /// The pod of each server, by slot.

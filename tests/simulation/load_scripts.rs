@@ -92,7 +92,7 @@ fn a_loop_that_ends_completes_its_job() {
 
 #[test]
 fn one_request_a_pod_ends_with_its_answer() {
-    let (recording, _) = run(&job("sleep 30; wget -O /tmp/out http://web/")).expect("it is read");
+    let (recording, _) = run(&job("sleep 30; wget -O page.html http://web/")).expect("it is read");
     assert_eq!(recording.loads[0].requests, 2);
     assert_eq!(reasons(&recording), ["Completed"]);
     // Nobody answers yet.

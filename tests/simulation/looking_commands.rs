@@ -79,8 +79,11 @@ fn get_prints_the_table_of_the_moment() {
     assert_eq!(pods.len(), 2, "{pods:?}");
     assert_eq!(pods[0][1..], ["1/1", "Running", "0", "10m"]);
     // Before the first container runs.
-    let pods = cells(0, "get pods");
-    assert!(pods.len() == 1 || pods[1][2] != "Running", "{pods:?}");
+    let pods = cells(1, "get pods -l app=web --no-headers");
+    assert_eq!(pods.len(), 2, "{pods:?}");
+    for pod in pods {
+        assert_eq!(pod[1..4], ["0/1", "ContainerCreating", "0"], "{pod:?}");
+    }
 }
 
 #[test]
@@ -138,6 +141,8 @@ fn wait_ends_with_the_condition_the_deletion_or_the_time() {
         (13, "wait --for=condition=ready pod -l app=none"),
         (300, "wait --for=condition=Available=true deployment/web"),
         (400, "delete job migrate"),
+        (401, "wait --for=create job/migrate"),
+        (402, "describe deployment web"),
     ]);
     let told = |index: usize| (actions[index].printed.join("\n"), actions[index].failed);
     let met = ("job.batch/migrate condition met".to_owned(), false);
@@ -158,4 +163,10 @@ fn wait_ends_with_the_condition_the_deletion_or_the_time() {
         told(6),
         ("deployment.apps/web condition met".to_owned(), false)
     );
+    assert_eq!(
+        told(8),
+        wrong("error: waiting for what is not there yet is not simulated")
+    );
+    let instead = "`describe` is not simulated: `get -o yaml` is";
+    assert_eq!(told(9), (instead.to_owned(), false));
 }

@@ -173,7 +173,12 @@ impl Simulation<'_> {
                 self.drain(names, command, line.dry_run, printed, now);
             }
             Command::Get(command) => self.get(command, line, documents, printed),
-            Command::Describe(_) | Command::Top(_) => {}
+            Command::Describe(_) => {
+                printed.out("`describe` is not simulated: `get -o yaml` is");
+            }
+            Command::Top(_) => {
+                printed.out("`top` is not simulated: timeseries.csv has what pods use");
+            }
             Command::Wait(command) => self.wait(command, line, documents, printed, now),
             Command::CreateJob(command) => self.create_job(command, line, printed, now),
             Command::Taint(command) => {

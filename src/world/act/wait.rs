@@ -30,6 +30,14 @@ impl Target {
 }
 
 impl Asked {
+    /// Whether an object may be made while the command waits.
+    pub(in crate::world) fn waits_for_creation(&self) -> bool {
+        let Self::Conditions { conditions, .. } = self else {
+            return false;
+        };
+        conditions.contains(&WaitFor::Create)
+    }
+
     /// Whether it is what the command waits for that an object is gone.
     pub(in crate::world) fn takes_what_is_gone(&self) -> bool {
         let Self::Conditions { conditions, .. } = self else {

@@ -301,11 +301,13 @@ impl Simulation<'_> {
             replicas.ok_or_else(|| "the server could not find the requested resource".to_owned())
         });
         Target {
-            // Nothing but a fallback asks for them.
-            ready_replicas: match object.state.object().spec.fallback {
-                Some(_) => found.map(|target| ready_pods(&self.store, &object.namespace, target)),
-                None => found.map(|_| 0),
-            },
+            ready_replicas: found.map(|target| {
+                if object.state.object().asks_for_ready_pods() {
+                    ready_pods(&self.store, &object.namespace, target)
+                } else {
+                    0
+                }
+            }),
             replicas,
             write_error: None,
             missing,

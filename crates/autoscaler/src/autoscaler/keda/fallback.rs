@@ -123,6 +123,17 @@ fn count(status: &mut Status, name: &str, fallback: &Fallback, health: HealthSta
         .set(ConditionType::Fallback, holds, reason, message);
 }
 
+impl ScaledObject {
+    /// Whether a fallback of it may divide by the target's ready pods: one of a metric of type `Value`.
+    pub fn asks_for_ready_pods(&self) -> bool {
+        let is_value = match self.modifiers() {
+            Some(modifiers) => modifiers.metric_type == VALUE,
+            None => (self.spec.triggers.iter()).any(|trigger| trigger.metric_type == VALUE),
+        };
+        self.spec.fallback.is_some() && is_value
+    }
+}
+
 /// `doFallback`: the value from which the HPA calculates the wanted replicas.
 fn synthetic(
     object: &ScaledObject,

@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn nominated(rig: &Rig, id: PodId) -> Option<NodeId> {
+    rig.store.pod(id).and_then(|pod| pod.nominated)
+}
+
 #[test]
 fn a_nomination_that_helps_no_more_is_given_up() {
     let mut rig = Rig::new();
@@ -14,14 +18,13 @@ fn a_nomination_that_helps_no_more_is_given_up() {
     };
     let choosy = rig.pod(choosy);
     rig.run_to(2);
-    let nominated = |rig: &Rig| rig.store.pod(choosy).and_then(|pod| pod.nominated);
-    assert_eq!(nominated(&rig), Some(only));
+    assert_eq!(nominated(&rig, choosy), Some(only));
     let modest = rig.pod(large(0));
     rig.run_to(3);
     rig.label(only, labels(&[("disk", "hdd")]));
     rig.write_pod(victim, PodWrite::End(PodPhase::Failed));
     rig.run_to(30);
-    assert_eq!(nominated(&rig), None);
+    assert_eq!(nominated(&rig, choosy), None);
     assert!(rig.is_placed(modest), "nothing is kept free any more");
 }
 
@@ -33,14 +36,16 @@ fn a_pod_that_loses_its_nomination_is_tried_again() {
     rig.run_to(1);
     let middle = rig.pod(large(10));
     rig.run_to(2);
-    let of = |rig: &Rig, id| rig.store.pod(id).and_then(|pod| pod.nominated);
-    assert!(of(&rig, middle).is_some());
+    assert!(nominated(&rig, middle).is_some());
     // All that has to go does so already: the other keeps its nomination.
     let high = rig.pod(large(20));
     rig.run_to(3);
     assert!(rig.store.pod(victim).is_some_and(Pod::is_deleting));
     assert_eq!(
-        (of(&rig, middle).is_some(), of(&rig, high).is_some()),
+        (
+            nominated(&rig, middle).is_some(),
+            nominated(&rig, high).is_some()
+        ),
         (true, true)
     );
     // Here somebody has to be told to go: the other loses it, and is tried at once.
@@ -56,11 +61,11 @@ fn a_pod_that_loses_its_nomination_is_tried_again() {
     rig.run_to(1);
     let middle = rig.pod(small(10));
     rig.run_to(2);
-    assert!(of(&rig, middle).is_some());
+    assert!(nominated(&rig, middle).is_some());
     let before = rig.scheduler.queue.failures(middle);
     rig.pod(large(20));
     rig.run_to(3);
-    assert_eq!(of(&rig, middle), None);
+    assert_eq!(nominated(&rig, middle), None);
     assert!(rig.scheduler.queue.failures(middle) > before);
 }
 
@@ -78,7 +83,7 @@ fn a_nomination_that_proves_useless_is_followed_by_one_more_attempt() {
     rig.write_pod(victim, PodWrite::End(PodPhase::Failed));
     rig.run_to(16);
     assert!(rig.is_placed(high));
-    assert_eq!(rig.store.pod(middle).and_then(|pod| pod.nominated), None);
+    assert_eq!(nominated(&rig, middle), None);
     assert_eq!(rig.scheduler.queue.failures(middle), Some(3));
 }
 

@@ -41,6 +41,16 @@ struct Message {
     deliveries: u32,
 }
 
+impl Message {
+    fn settled(&self, fate: Fate) -> Settled {
+        Settled {
+            origin: self.work.origin,
+            arrival: self.work.arrival,
+            fate,
+        }
+    }
+}
+
 /// What has become of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {

@@ -1,5 +1,6 @@
 //! What can be read of a queue: as its broker's own interface shows it.
 
+use super::Fate;
 use crate::sim::{SimDuration, SimTime};
 
 /// Everything that can be read of a queue at a time.
@@ -71,6 +72,17 @@ pub struct Counts {
     pub duplicates: u64,
     /// Members of a group that were put out as a record took longer than `max.poll.interval.ms`.
     pub expelled: u64,
+}
+
+impl Counts {
+    /// A message is settled.
+    pub(super) fn settle(&mut self, fate: Fate) {
+        match fate {
+            Fate::Done => self.done += 1,
+            Fate::DeadLettered | Fate::TimedOut => self.dead_lettered += 1,
+            Fate::Lost => self.lost += 1,
+        }
+    }
 }
 
 /// The offsets of a partition.

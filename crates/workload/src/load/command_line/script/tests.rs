@@ -44,7 +44,7 @@ fn a_loop_has_its_requests_its_sleeps_and_its_end() {
     );
     for (script, expected) in [
         ("wget http://a/", "0+1*(0)+0, 0, fails"),
-        ("sh -c wget -q -O /tmp/out a; exit 0", "0+1*(0)+0, 0"),
+        ("sh -c wget -q -O page.html a; exit 0", "0+1*(0)+0, 0"),
         ("wget a || true", "0+1*(0)+0, 0"),
         ("wget a && echo ok", "0+1*(0)+0, 0, fails"),
         (

@@ -244,16 +244,8 @@ impl TaskQueue {
     }
 
     fn settle(&mut self, message: &Message, fate: Fate) {
-        match fate {
-            Fate::Done => self.counts.done += 1,
-            Fate::DeadLettered | Fate::TimedOut => self.counts.dead_lettered += 1,
-            Fate::Lost => self.counts.lost += 1,
-        }
-        self.settled.push(Settled {
-            origin: message.work.origin,
-            arrival: message.work.arrival,
-            fate,
-        });
+        self.counts.settle(fate);
+        self.settled.push(message.settled(fate));
     }
 
     fn take_delivery(&mut self, number: u32) -> Option<Delivery> {

@@ -8,7 +8,7 @@ use crate::workload::server::Server;
 
 /// RabbitMQ's `heartbeat`: it looks so often whether anything has come over a connection.
 const HEARTBEAT: SimDuration = SimDuration::from_secs(60);
-/// It closes a connection when it looks for the so-manieth time and nothing has come.
+/// It closes a connection when so many looks in a row find nothing.
 const MISSED: i64 = 2;
 /// Places from here on are of workers whose machines are gone.
 const SILENT: u32 = 1 << 31;

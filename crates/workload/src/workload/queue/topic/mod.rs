@@ -332,16 +332,8 @@ impl Topic {
             partition.records[offset].settled = true;
         }
         self.inside -= 1;
-        match fate {
-            Fate::Done => self.counts.done += 1,
-            Fate::DeadLettered | Fate::TimedOut => self.counts.dead_lettered += 1,
-            Fate::Lost => self.counts.lost += 1,
-        }
-        self.settled.push(Settled {
-            origin: delivery.message.work.origin,
-            arrival: delivery.message.work.arrival,
-            fate,
-        });
+        self.counts.settle(fate);
+        self.settled.push(delivery.message.settled(fate));
     }
 
     pub(super) fn next_timer(&mut self) -> Option<SimTime> {
