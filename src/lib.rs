@@ -119,9 +119,10 @@ pub use nlsim_record::{analysis, record};
 pub use nlsim_scenario::scenario;
 #[doc(inline)]
 pub use nlsim_workload::{load, workload};
+#[doc(inline)]
+pub use nlsim_world::world;
 
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod conformance;
 pub mod sweep;
-pub mod world;
