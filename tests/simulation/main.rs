@@ -24,6 +24,7 @@ mod folding;
 #[cfg(debug_assertions)]
 mod growth;
 mod housekeeping;
+mod image_locality;
 mod jobs;
 mod karpenter;
 mod keda;

@@ -52,7 +52,7 @@ pub use pod::{ContainerStatus, Disruption, Pod, PodId, PodPhase, ResizeState, Te
 pub use policy::{IntOrPercent, PdbId, PodDisruptionBudget};
 pub use probe::{ProbeAction, ProbeSpec};
 pub use resources::{Amounts, PodAmounts, Resources};
-pub use store::{Ledger, Opinion, Store};
+pub use store::{Ledger, NodeImage, Opinion, Store};
 pub use taint::{Taint, TaintEffect, Toleration, untolerated};
 pub use template::{ContainerSpec, LocalVolume, PodTemplate};
 pub use view::{

@@ -7,6 +7,7 @@ use super::placement::Extended;
 use super::resources::Amounts;
 use super::taint::{Taint, TaintEffect};
 use crate::sim::{Key, SimTime};
+use crate::units::Bytes;
 
 /// The taint of nodes that are not Ready.
 pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
@@ -52,6 +53,8 @@ pub struct Node {
     pub daemons: Amounts,
     /// `status.allocatable` of resources besides CPU and memory.
     pub extended: Arc<Extended>,
+    /// `status.images` whose sizes are known: name and size.
+    pub images: Vec<(Arc<str>, Bytes)>,
     /// `spec.unschedulable`: cordoned.
     pub unschedulable: bool,
     /// `spec.taints`, but for those of cordoned nodes and of those that shut down.

@@ -26,6 +26,7 @@ use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::controller::job::{JobSpec, JobStatus};
 use crate::controller::statefulset::{StatefulSetSpec, StatefulSetStatus};
 use crate::sim::SimTime;
+use crate::units::Bytes;
 
 /// A write of one object.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,6 +119,8 @@ pub enum Write {
     Taints(NodeId, Vec<Taint>),
     /// Sets the condition Ready of a node.
     Readiness(NodeId, Readiness),
+    /// A node says that it has an image of this name and size.
+    Image(NodeId, Arc<str>, Bytes),
     /// Sets the condition MemoryPressure of a node.
     MemoryPressure(NodeId, bool),
     /// Replaces the labels of any object but a pod.

@@ -378,7 +378,7 @@ impl Default for ClusterConfig {
             scheduler_time_per_pod: SimDuration::from_millis(10),
             scheduler_qps: 50.0,
             scheduler_burst: 100,
-            percentage_of_nodes_to_score: 100,
+            percentage_of_nodes_to_score: 0,
             pop_from_backoff: true,
             balanced_allocation_v136: true,
             endpoints_delay: Dist::Uniform {

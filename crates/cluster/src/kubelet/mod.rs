@@ -94,6 +94,8 @@ pub enum Event {
     ShutDown(NodeId),
     /// A kubelet posts whether its node is cordoned.
     PostSchedulable(NodeId),
+    /// A kubelet posts which images its node has.
+    PostImages(NodeId),
     /// A kubelet that was silent posts its node's status.
     PostNode(NodeId),
     /// A kubelet that was silent posts what its pods' statuses are.
@@ -138,6 +140,8 @@ struct Images {
     present_at: Vec<Option<SimTime>>,
     /// When the last pull of each lane ends: there are as many as pulls at a time.
     pulls_until: Vec<SimTime>,
+    /// Images of known sizes that the node's status does not show yet.
+    untold: Vec<(usize, Bytes)>,
 }
 
 /// The kubelets of all nodes.
@@ -273,8 +277,10 @@ impl Kubelet {
             Event::Monitor(node) => self.monitor(node, stats, context),
             Event::ShutDown(node) => self.go_on_shutting_down(node, context),
             Event::PostSchedulable(node) => self.post_schedulable(node, context),
+            Event::PostImages(node) => self.post_images(node, context),
             Event::PostNode(node) => {
                 self.post_node(node, context);
+                self.post_images(node, context);
                 self.note_cordon(node, context);
             }
             Event::PostPods(node) => self.post_pods(node, context),
@@ -342,16 +348,6 @@ impl Kubelet {
     /// From now on slows image pulls by a factor, or sets their length.
     pub fn slow_pulls(&mut self, slowness: (f64, Option<SimDuration>)) {
         self.slowness = slowness;
-    }
-
-    /// The node already has the pod's image.
-    pub fn settle_image(&mut self, node: NodeId, name: &str, since: SimTime) {
-        let image = self.image(name);
-        let present = &mut self.images_of(node).present_at;
-        if present.len() <= image {
-            present.resize(image + 1, None);
-        }
-        present[image] = Some(since);
     }
 }
 

@@ -2,8 +2,9 @@
 //! `images/puller.go` of `pkg/kubelet`).
 
 use super::events::Pull;
+use super::schedulable::next_status;
 use super::{Event, Images, Kubelet};
-use crate::api::{Context, NodeId, ObjectId, Pod, PodId, PodPhase, PodWrite, Store};
+use crate::api::{Context, NodeId, ObjectId, Pod, PodId, PodPhase, PodWrite, Store, Write};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Bytes;
 
@@ -155,6 +156,7 @@ impl Kubelet {
         } else {
             let pulled = images.pull(now, takes, at_a_time);
             images.present_at[image] = Some(pulled);
+            self.will_tell(node, (image, size), pulled, context);
             context.events.normal(ObjectId::Pod(id), "Pulling", message);
             self.worker(id).pull = Some(Pull {
                 took: takes,
@@ -164,6 +166,64 @@ impl Kubelet {
             pulled
         };
         context.at(pulled + starts_in, Event::Start(id, run));
+    }
+
+    /// A node will have an image: its status shows it from the next one on, if its size is known.
+    fn will_tell(
+        &mut self,
+        node: NodeId,
+        (image, size): (usize, Option<Bytes>),
+        from: SimTime,
+        context: &mut Context<'_, Event>,
+    ) {
+        if let Some(size) = size
+            && let Some(there) = context.store.find_node(node)
+        {
+            let at = next_status(there.name(), from);
+            self.images_of(node).untold.push((image, size));
+            context.at(at, Event::PostImages(node));
+        }
+    }
+
+    /// A node's status shows the images that have been pulled since the last one.
+    pub(super) fn post_images(&mut self, node: NodeId, context: &mut Context<'_, Event>) {
+        if self.silent.contains_key(&node) || context.store.find_node(node).is_none() {
+            return;
+        }
+        let now = context.now;
+        let images = self.images_of(node);
+        let present = &images.present_at;
+        let is_there =
+            |(image, _): &mut (usize, Bytes)| present[*image].is_some_and(|at| at <= now);
+        let told: Vec<(usize, Bytes)> = images.untold.extract_if(.., is_there).collect();
+        for (image, size) in told {
+            let name = self.images.get_index(image).map(|name| reference(name));
+            context.commit(Write::Image(node, name.unwrap_or_default().into(), size));
+        }
+    }
+
+    /// A node has had the image of a pod since then.
+    pub fn settle_image<E>(
+        &mut self,
+        id: PodId,
+        node: NodeId,
+        since: SimTime,
+        context: &mut Context<'_, E>,
+    ) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let size = self.startup_of(pod).image_size;
+        let name = first_image(pod).to_owned();
+        let image = self.image(&name);
+        let present = &mut self.images_of(node).present_at;
+        if present.len() <= image {
+            present.resize(image + 1, None);
+        }
+        let is_known = present[image].replace(since).is_some();
+        if let Some(size) = size.filter(|_| !is_known) {
+            context.commit(Write::Image(node, reference(&name).into(), size));
+        }
     }
 
     /// The registry does not have an image.

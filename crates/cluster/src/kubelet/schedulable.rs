@@ -9,7 +9,7 @@ const PERIOD: SimDuration = SimDuration::from_secs(10);
 
 /// When a kubelet posts its node's status next, after so long at least: once a period, at a moment
 /// that hangs on the node's name.
-fn next_status(name: &str, now: SimTime) -> SimTime {
+pub(super) fn next_status(name: &str, now: SimTime) -> SimTime {
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

@@ -68,6 +68,7 @@ impl Event {
             | Self::ShutDown(_)
             | Self::PostSchedulable(_)
             | Self::PostNode(_)
+            | Self::PostImages(_)
             | Self::PostPods(_) => None,
         }
     }

@@ -36,6 +36,7 @@ impl Rig {
             readiness: Readiness::Ready,
             ready_transition: SimTime::ZERO,
             memory_pressure: None,
+            images: Vec::new(),
         };
         let node = match store.commit(SimTime::ZERO, Write::CreateNode(Box::new(node))) {
             Some(ObjectId::Node(id)) => id,

@@ -7,12 +7,16 @@
 //! same workload; all others of a zone are alike. The choice is the one that a pass over all
 //! nodes makes, to the last tie.
 
+mod window;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::diagnosis::Diagnosis;
 use super::score::{Spread, WEIGHT_SPREAD};
 use crate::api::{Labels, PodAmounts, Toleration};
+use window::Places;
+pub(super) use window::Window;
 
 /// Classes that are remembered at most.
 pub(super) const MOST_CLASSES: usize = 64;
@@ -57,6 +61,8 @@ pub(super) struct Class {
     candidates: u32,
     /// Candidates with several taints that prefer other pods.
     several_taints: u32,
+    /// Kept only where searches end early.
+    places: Places,
 }
 
 /// Buffers of [`Class::best`].
@@ -74,6 +80,10 @@ pub(super) struct Scratch {
     buckets: Vec<(usize, i32)>,
     /// Nodes in those buckets that have pods of the workload and are not best.
     excluded: Vec<u32>,
+    /// Where a search ends early: the nodes that it finds.
+    found: Vec<u32>,
+    /// Pods of the workload by node, 0 between two choices.
+    counts: Vec<u32>,
 }
 
 /// A candidate that has pods of the workload.
@@ -96,6 +106,60 @@ struct SpreadZone {
     most: u32,
 }
 
+impl SpreadZone {
+    /// A candidate with so many pods of the workload.
+    fn include(&mut self, count: u32) {
+        self.candidates += 1;
+        self.most = self.most.max(count);
+        self.least = if self.candidates == 1 {
+            count
+        } else {
+            self.least.min(count)
+        };
+    }
+}
+
+/// Weighted scores of spreading, each worked out once.
+struct SpreadScores<'a> {
+    /// `None` where spreading does not concern the pod.
+    spread: Option<Spread>,
+    zones: &'a [SpreadZone],
+    /// By zone and count.
+    known: &'a mut Vec<Option<i64>>,
+    stride: usize,
+}
+
+impl<'a> SpreadScores<'a> {
+    fn new(
+        spread: Option<Spread>,
+        zones: &'a [SpreadZone],
+        known: &'a mut Vec<Option<i64>>,
+    ) -> Self {
+        let stride = zones.iter().map(|zone| zone.most as usize + 1);
+        let stride = stride.max().unwrap_or(1);
+        known.clear();
+        if spread.is_some() {
+            known.resize(stride * zones.len(), None);
+        }
+        Self {
+            spread,
+            zones,
+            known,
+            stride,
+        }
+    }
+
+    /// Of a node with so many pods of the workload, in a zone.
+    fn of(&mut self, zone: usize, count: u32) -> i64 {
+        let Some(spread) = &self.spread else { return 0 };
+        let known = &mut self.known[zone * self.stride + count as usize];
+        *known.get_or_insert_with(|| {
+            let in_zone = (zone > 0).then(|| self.zones[zone].matching);
+            WEIGHT_SPREAD * spread.score(count, in_zone)
+        })
+    }
+}
+
 impl Class {
     /// A class that has not seen any node.
     pub(super) fn new(wanted: PodAmounts, selector: Labels, tolerations: Vec<Toleration>) -> Self {
@@ -109,6 +173,7 @@ impl Class {
             zones: Vec::new(),
             candidates: 0,
             several_taints: 0,
+            places: Places::default(),
         }
     }
 
@@ -171,12 +236,6 @@ impl Class {
         }
         scratch.with_pods.clear();
         let spread = matching.map(|matching| self.spread(matching, scratch));
-        let stride = scratch.zones.iter().map(|zone| zone.most as usize + 1);
-        let stride = stride.max().unwrap_or(1);
-        scratch.scores.clear();
-        if spread.is_some() {
-            scratch.scores.resize(stride * self.zones.len(), None);
-        }
         let Scratch {
             zones,
             with_pods,
@@ -184,20 +243,17 @@ impl Class {
             ties,
             buckets,
             excluded,
+            ..
         } = scratch;
-        let mut of_spread = |zone: usize, count: u32| {
-            let Some(spread) = &spread else { return 0 };
-            *scores[zone * stride + count as usize].get_or_insert_with(|| {
-                WEIGHT_SPREAD * spread.score(count, (zone > 0).then(|| zones[zone].matching))
-            })
-        };
+        let is_spread = spread.is_some();
+        let mut of_spread = SpreadScores::new(spread, zones, scores);
         ties.clear();
         buckets.clear();
         excluded.clear();
         let mut best = i64::MIN;
         let mut equals = 0;
         for node in &*with_pods {
-            let total = i64::from(node.score) + of_spread(node.zone as usize, node.count);
+            let total = i64::from(node.score) + of_spread.of(node.zone as usize, node.count);
             if total > best {
                 best = total;
                 ties.clear();
@@ -208,10 +264,10 @@ impl Class {
         }
         equals += ties.len();
         for (place, zone) in self.zones.iter().enumerate() {
-            if spread.is_some() && zone.candidates == zones[place].candidates {
+            if is_spread && zone.candidates == zones[place].candidates {
                 continue;
             }
-            let of_spread = of_spread(place, 0);
+            let of_spread = of_spread.of(place, 0);
             for (&score, bucket) in zone.by_score.iter().rev() {
                 let total = i64::from(score) + of_spread;
                 if total < best {
@@ -295,13 +351,7 @@ impl Class {
                     score,
                     count,
                 });
-                zone.candidates += 1;
-                zone.most = zone.most.max(count);
-                zone.least = if zone.candidates == 1 {
-                    count
-                } else {
-                    zone.least.min(count)
-                };
+                zone.include(count);
             }
         }
         let domains = self.zones.iter().filter(|zone| zone.candidates > 0).count();

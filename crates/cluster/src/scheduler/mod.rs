@@ -9,6 +9,7 @@ pub mod diagnosis;
 mod domains;
 pub mod fit;
 mod hints;
+mod images;
 mod load;
 mod node_tree;
 mod place;

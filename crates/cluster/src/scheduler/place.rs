@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use super::Scheduler;
-use super::classes::{Class, MOST_CLASSES, View};
+use super::classes::{Class, MOST_CLASSES, View, Window};
 use super::diagnosis::{Diagnosis, Lack, Preemption, Refusal};
 use super::fit::{Room, insufficient_resources};
+use super::images::Wanted;
 use super::load::is_hopeless;
+use super::node_tree::Order;
 use super::preempt::{Candidate, preempt};
 use super::score::{balanced_allocation, balanced_change, least_allocated, spreads_by_default};
 use super::search::{Search, Walk, node_refusal};
@@ -53,14 +55,35 @@ impl Scheduler {
         }
         let place = self.class(&pod.amounts(), &pod.template);
         let scores_change = self.scores_change;
+        let nodes = store.node_count();
+        let enough = feasible_nodes_to_find(nodes, self.percentage);
+        let images = Wanted::new(&pod.template, store);
+        let is_walked = enough < nodes || !images.is_empty();
+        self.node_tree.catch_up(store);
+        let order = is_walked.then(|| self.node_tree.order());
         let class = &mut self.classes[place];
-        look_again(class, store, scores_change);
+        look_again(class, store, scores_change, order);
         if class.has_several_taints() {
             return self.searched(id, pod, tie_breaker, store);
         }
         let workload = store.workload(pod.workload);
         let matching = spreads_by_default(workload.kind).then_some(&workload.nodes[..]);
-        let best = class.best(matching, tie_breaker, &mut self.scratch);
+        let best = match order {
+            None => class.best(matching, tie_breaker, &mut self.scratch),
+            Some(order) => {
+                let window = Window {
+                    order,
+                    start: self.next_start % nodes,
+                    enough,
+                    images: &images,
+                };
+                let best = class.best_of_some(window, matching, tie_breaker, &mut self.scratch);
+                best.map(|(slot, next)| {
+                    self.next_start = next;
+                    slot
+                })
+            }
+        };
         if let Some(node) = best.and_then(|slot| store.node_at(slot)) {
             return Ok(node);
         }
@@ -82,14 +105,8 @@ impl Scheduler {
         pod.template.placement.is_some()
             || pod.pinned.is_some()
             || pod.nominated.is_some()
-            || self.is_sampled(store)
             || !store.opinions().is_empty() && terms::concerned(pod, store)
             || self.nominated.iter().any(before)
-    }
-
-    fn is_sampled(&self, store: &Store) -> bool {
-        let nodes = store.node_count();
-        feasible_nodes_to_find(nodes, self.percentage) < nodes
     }
 
     fn searched(
@@ -111,16 +128,22 @@ impl Scheduler {
             }
             return Ok(own);
         }
-        let is_sampled = self.is_sampled(store);
+        let is_sampled = feasible_nodes_to_find(nodes, self.percentage) < nodes;
+        self.node_tree.catch_up(store);
         let order = is_sampled.then(|| self.node_tree.order());
         let walk = Walk {
-            // At the start of a run pods are placed before the scheduler has heard of the nodes.
-            order: order.filter(|order| order.len() == nodes),
+            order: order.map(Order::nodes),
             start: self.next_start,
             percentage: self.percentage,
         };
-        let (found, looked) = search.feasible(walk);
+        let (found, mut looked) = search.feasible(walk);
         let best = found.map(|found| search.best(&found, self.scores_change, tie_breaker));
+        // The node that was looked at first counts as well, unless it is among the others.
+        let first = pod.nominated.filter(|id| store.find_node(*id).is_some());
+        if let Some(place) = order.and_then(|order| order.place(first?.slot())) {
+            let way = (place + nodes - self.next_start % nodes) % nodes;
+            looked += usize::from(way >= looked);
+        }
         self.next_start = (self.next_start + looked) % nodes.max(1);
         best.map_err(Arc::new)?.ok_or_else(Arc::default)
     }
@@ -172,15 +195,20 @@ pub(super) fn feasible_nodes_to_find(nodes: usize, percentage: u32) -> usize {
     (nodes * percentage / 100).max(FEWEST_NODES)
 }
 
-/// Brings a class up to what has happened to nodes since its last pod.
-fn look_again(class: &mut Class, store: &Store, scores_change: bool) {
+/// Brings a class up to what has happened to nodes since its last pod, and to the order in which
+/// they are looked at where that makes a difference.
+fn look_again(class: &mut Class, store: &Store, scores_change: bool, order: Option<&Order>) {
     let changed = store.nodes_changed_since(class.seen);
+    let followed = order.filter(|order| class.follows(order));
     let mut look = |slot: usize| {
         let view = store.node_at(slot).map_or_else(View::default, |id| {
             let (node, info) = (store.node(id), store.node_info(id));
             view(node, info, Ask::of_class(class), scores_change)
         });
         class.look(slot, view);
+        if let Some(order) = followed {
+            class.note(slot, order);
+        }
     };
     let is_news = changed.is_none_or(|slots| !slots.is_empty());
     match changed {
@@ -190,6 +218,11 @@ fn look_again(class: &mut Class, store: &Store, scores_change: bool) {
     class.seen = store.node_changes();
     if is_news {
         class.unfit = None;
+    }
+    match order {
+        None => class.lose_order(),
+        Some(order) if followed.is_none() => class.follow(order),
+        Some(_) => {}
     }
 }
 

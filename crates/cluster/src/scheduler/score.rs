@@ -67,6 +67,25 @@ pub fn balanced_change(allocatable: Amounts, before: Amounts, with_pod: Amounts)
     50 + i64::midpoint(50, change)
 }
 
+/// From which sum of its images' scores on ImageLocality counts for a node, and up to which per
+/// container (`minThreshold`, `maxContainerThreshold`).
+const IMAGES: [i64; 2] = [23 << 20, 1000 << 20];
+
+/// ImageLocality's score of an image that a node has, before all that it has are added up: its
+/// size by the share of the nodes that have it (`scaledImageScore`).
+pub fn scaled_image_score(size: i64, on_nodes: usize, nodes: usize) -> i64 {
+    (size as f64 * (on_nodes as f64 / nodes as f64)) as i64
+}
+
+/// ImageLocality: the more of what a pod's containers, init containers included, need is there, the
+/// better (`calculatePriority`).
+pub fn image_locality(sum: i64, containers: usize) -> i64 {
+    let [least, of_container] = IMAGES;
+    let most = of_container * containers as i64;
+    let sum = if sum < least { least } else { sum.min(most) };
+    100 * (sum - least) / (most - least)
+}
+
 /// A node as PodTopologySpread sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpreadNode {

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use super::diagnosis::{Diagnosis, Plugins, Refusal};
 use super::domains::{self, Domains};
+use super::images::Wanted;
 use super::load::Load;
 use super::place::{feasible_nodes_to_find, resource_score};
 use super::score::{SpreadNode, WEIGHT_SPREAD, spread_normalized, spread_raw, spreads_by_default};
@@ -29,7 +30,6 @@ pub(super) static TAINTS: LazyLock<[Taint; 2]> = LazyLock::new(|| {
 
 /// What a pod tolerates: a DaemonSet's also what its controller adds.
 pub(super) fn tolerations(pod: &Pod) -> Cow<'_, [Toleration]> {
-    let own = &pod.template.tolerations[..];
     match pod.pinned {
         Some(_) => daemon_tolerations(own).cloned().collect(),
         None => Cow::Borrowed(own),
@@ -241,15 +241,14 @@ impl<'a> Search<'a> {
         let mut found = Vec::new();
         let mut looked = 0;
         for place in 0..nodes.len() {
-            if found.len() >= enough {
-                break;
-            }
-            looked += 1;
             let (id, node) = nodes[(walk.start + place) % nodes.len()];
             match self.refusal(id, node) {
+                // It takes one more to see that there are enough; that one is not counted.
+                None if found.len() == enough => break,
                 None => found.push(id),
                 Some(refusal) => diagnosis.refused.push((id, refusal)),
             }
+            looked += 1;
         }
         if found.is_empty() {
             diagnosis.refused.sort_unstable_by_key(|(id, _)| *id);
@@ -284,6 +283,7 @@ impl<'a> Search<'a> {
         let of_nodes = self.node_affinity_scores(&alone);
         let of_pods = terms::scores(self.pod, self.store, &alone);
         let of_spread = self.spread_scores(&nodes);
+        let images = Wanted::new(&self.pod.template, self.store);
         let score = |place: usize| {
             let (id, node) = nodes[place];
             let info = self.store.node_info(id);
@@ -292,6 +292,7 @@ impl<'a> Search<'a> {
                 + WEIGHT_NODE_AFFINITY * of_nodes[place]
                 + WEIGHT_POD_AFFINITY * of_pods[place]
                 + WEIGHT_SPREAD * of_spread[place]
+                + images.score(id.slot())
         };
         let scores: Vec<i64> = (0..nodes.len()).map(score).collect();
         let best = scores.iter().max()?;

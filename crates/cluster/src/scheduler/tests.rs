@@ -149,6 +149,7 @@ fn node(name: &str, all: &[(&str, &str)]) -> Node {
         readiness: Readiness::Ready,
         ready_transition: SimTime::ZERO,
         memory_pressure: None,
+        images: Vec::new(),
     }
 }
 

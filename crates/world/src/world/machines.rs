@@ -188,6 +188,7 @@ impl Simulation<'_> {
             readiness: Readiness::Ready,
             ready_transition: now,
             memory_pressure: None,
+            images: Vec::new(),
         }
     }
 

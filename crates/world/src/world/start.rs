@@ -297,12 +297,5 @@ fn settle_pod<E>(
     }
     context.store.notify(ObjectId::Pod(id), What::EndpointAdded);
     all.endpoints.settle(id);
-    if let Some(pod) = context.store.pod(id) {
-        let image = pod
-            .template
-            .containers
-            .first()
-            .map_or("", |c| c.image.as_str());
-        all.kubelet.settle_image(node, image, since);
-    }
+    all.kubelet.settle_image(id, node, since, context);
 }

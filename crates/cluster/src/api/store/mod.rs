@@ -1,5 +1,6 @@
 //! The store: every object, the indexes over them, and the one way to write them.
 
+mod images;
 mod nodes;
 mod placed;
 mod pods;
@@ -23,6 +24,7 @@ use crate::api::workload::{
 use crate::api::write::{Change, What, Write};
 use crate::sim::{Arena, SimTime};
 
+pub use images::NodeImage;
 pub use placed::Opinion;
 
 /// Pods created, deleted and there.
@@ -43,6 +45,7 @@ pub struct Store {
     infos: Vec<NodeInfo>,
     node_changes: nodes::NodeChanges,
     placed: placed::Placed,
+    images: images::Images,
     pods: Arena<Pod>,
     deployments: Arena<Deployment>,
     replica_sets: Arena<ReplicaSet>,
@@ -111,6 +114,7 @@ impl Store {
                 }
                 self.wrote(ObjectId::Node(id), false, What::Status)
             }
+            Write::Image(id, name, size) => self.add_image(id, &name, size),
             write => self.write_other(write),
         })
     }

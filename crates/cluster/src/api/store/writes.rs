@@ -375,6 +375,7 @@ impl Store {
             ObjectId::Node(key) => {
                 self.node_changed(key);
                 self.placed.forget_node(key);
+                self.forget_images(key);
                 drop(self.nodes.remove(key));
             }
             ObjectId::Pod(_) => unreachable!("pods are removed by RemovePod"),

@@ -1,5 +1,7 @@
 //! Nodes.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::template::amounts;
@@ -8,6 +10,7 @@ use crate::api::node::{Node, Readiness};
 use crate::api::resources::Amounts;
 use crate::api::store::Store;
 use crate::api::taint::{Taint, TaintEffect};
+use crate::units::Bytes;
 
 /// The kubelet's conditions that hold only when something is wrong: type, reason and message of
 /// a node without trouble.
@@ -51,8 +54,22 @@ pub(super) fn view(node: &Node, store: &Store, clock: Clock) -> Value {
             "allocatable": resources(node.allocatable),
             "capacity": resources(node.capacity),
             "conditions": conditions(node, clock),
+            "images": images(node),
         },
     })
+}
+
+/// The largest first, as many as a kubelet tells of (`nodeStatusMaxImages`).
+fn images(node: &Node) -> Value {
+    const MOST: usize = 50;
+    if node.images.is_empty() {
+        return Value::Null;
+    }
+    let mut images: Vec<_> = node.images.iter().collect();
+    images.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+    let images = images.into_iter().take(MOST);
+    let image = |(name, size): &(Arc<str>, Bytes)| json!({"names": [&**name], "sizeBytes": size.0});
+    images.map(image).collect()
 }
 
 fn conditions(node: &Node, clock: Clock) -> Vec<Value> {

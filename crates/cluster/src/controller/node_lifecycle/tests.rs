@@ -110,6 +110,7 @@ fn node(name: &str, zone: usize) -> Node {
         readiness: Readiness::Ready,
         ready_transition: SimTime::ZERO,
         memory_pressure: None,
+        images: Vec::new(),
     }
 }
 

@@ -165,7 +165,7 @@ fn nodes_are_looked_at_zone_by_zone() {
         .collect();
     let order = |tree: &mut NodeTree| -> Vec<usize> {
         let place = |id| ids.iter().position(|other| other == id);
-        tree.order().iter().filter_map(place).collect()
+        tree.order().nodes().iter().filter_map(place).collect()
     };
     assert_eq!(order(&mut tree), [0, 3, 4, 1, 5, 2]);
     // A zone whose only node moves is the last one when it comes back.
@@ -173,4 +173,89 @@ fn nodes_are_looked_at_zone_by_zone() {
     tree.remove(ids[4], &zone("c"));
     tree.relabel(ids[0], &zone("a"), &zone("c"));
     assert_eq!(order(&mut tree), [1, 3, 0, 2, 5]);
+    let mut place = |node: NodeId| tree.order().place(node.slot());
+    assert_eq!([ids[0], ids[4]].map(&mut place), [Some(2), None]);
+}
+
+/// A hundred and twenty nodes in two zones, forty of them in the second.
+fn large_cluster() -> Rig {
+    let mut rig = Rig::new();
+    let zone = |name| [("topology.kubernetes.io/zone", name)];
+    for number in 0..120 {
+        let zone = zone(if number < 80 { "a" } else { "b" });
+        rig.node(node(&format!("n{number}"), &zone));
+    }
+    rig
+}
+
+fn order(rig: &mut Rig) -> Vec<NodeId> {
+    rig.scheduler.node_tree.order().nodes().to_vec()
+}
+
+#[test]
+fn a_search_goes_on_where_the_last_one_has_found_enough() {
+    let mut rig = large_cluster();
+    let all = order(&mut rig);
+    let small = || PodTemplate {
+        containers: vec![ContainerSpec::default()],
+        ..PodTemplate::default()
+    };
+    // Of 120 nodes a hundred that fit are enough.
+    let mut starts = Vec::new();
+    let mut looked = Vec::new();
+    for _ in 0..4 {
+        let pod = rig.pod(small());
+        let start = rig.scheduler.next_start;
+        rig.run_to(rig.now.0 / 1_000_000_000 + 1);
+        starts.push(rig.scheduler.next_start);
+        let on = rig.store.pod(pod).and_then(|pod| pod.node);
+        let place = on.and_then(|on| all.iter().position(|id| *id == on));
+        looked.push(place.map(|place| (place + 120 - start) % 120));
+    }
+    assert_eq!(starts, [100, 80, 60, 40]);
+    let among = |place: &Option<usize>| place.is_some_and(|place| place < 100);
+    assert!(looked.iter().all(among), "{looked:?}");
+    // Nodes that do not fit are passed by.
+    for id in &all[40..50] {
+        rig.write(Write::Cordon(*id, true));
+    }
+    rig.pod(small());
+    rig.run_to(10);
+    assert_eq!(rig.scheduler.next_start, (50 + 100) % 120);
+}
+
+#[test]
+fn a_node_that_was_left_in_vain_counts_as_looked_at() {
+    let mut rig = large_cluster();
+    let all = order(&mut rig);
+    let nominate = |rig: &mut Rig, place: usize| {
+        rig.scheduler.next_start = 0;
+        let pod = rig.pod(PodTemplate {
+            node_selector: labels(&[("topology.kubernetes.io/zone", "a")]),
+            containers: vec![ContainerSpec::default()],
+            ..PodTemplate::default()
+        });
+        rig.write_pod(pod, PodWrite::Nominate(Some(all[place])));
+        rig.run_to(rig.now.0 / 1_000_000_000 + 1);
+        assert!(rig.is_placed(pod));
+        rig.scheduler.next_start
+    };
+    // All eighty nodes of the zone, and with them all that are looked at.
+    assert_eq!(nominate(&mut rig, 1), 0);
+    // The node itself fits: none else is looked at.
+    assert_eq!(nominate(&mut rig, 0), 0);
+    let any = |rig: &mut Rig, place: usize| {
+        rig.scheduler.next_start = 0;
+        let pod = rig.pod(PodTemplate {
+            containers: vec![ContainerSpec::default()],
+            ..PodTemplate::default()
+        });
+        rig.write_pod(pod, PodWrite::Nominate(Some(all[place])));
+        rig.run_to(rig.now.0 / 1_000_000_000 + 1);
+        rig.scheduler.next_start
+    };
+    rig.write(Write::Cordon(all[3], true));
+    rig.write(Write::Cordon(all[110], true));
+    assert_eq!(any(&mut rig, 3), 101, "it is among the others");
+    assert_eq!(any(&mut rig, 110), 102, "it is not");
 }
