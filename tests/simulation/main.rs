@@ -46,6 +46,7 @@ mod node_shutdown;
 mod nodes;
 mod one_by_one;
 mod owners;
+mod ownership;
 mod peers;
 mod prediction;
 mod probes;

@@ -75,8 +75,8 @@ impl Store {
             facts.nonzero = facts.nonzero + amounts.nonzero;
             facts.deferred = facts.deferred + pod.deferred();
             facts.pods += 1;
-            if !pod.is_deleting() {
-                let on_nodes = &mut on_nodes[pod.workload.index()];
+            if !pod.is_deleting() && !pod.orphaned {
+                let on_nodes = &mut on_nodes[pod.listed.index()];
                 *on_nodes.entry(node.slot() as u32).or_insert(0) += 1;
             }
         }

@@ -42,7 +42,7 @@ impl Counts {
     /// The counter in which a pod belongs; none once it has ended by itself.
     pub(super) fn of(&mut self, pod: &Pod) -> Option<&mut u32> {
         Some(match pod.phase {
-            _ if pod.removed => return None,
+            _ if pod.removed || pod.orphaned => return None,
             _ if pod.is_deleting() => &mut self.terminating,
             PodPhase::Succeeded | PodPhase::Failed => return None,
             _ if pod.node.is_none() => &mut self.pending,
@@ -69,12 +69,12 @@ pub struct WorkloadEntry {
     pub name: Arc<str>,
     /// Its object, while that exists.
     pub object: Option<ObjectId>,
-    /// Its pods, oldest first, deleted ones included until they are gone.
+    /// Its pods, oldest first, deleted and released ones included until they are gone.
     pub pods: Vec<PodId>,
-    /// Pods by stage.
+    /// Pods by stage, without those that were released.
     pub counts: Counts,
     /// The slots of the nodes with pods of it, in order, and how many, without those being
-    /// deleted: for spreading, and for the order in which a ReplicaSet deletes.
+    /// deleted and those released: for spreading, and for the order in which a ReplicaSet deletes.
     pub nodes: Vec<(u32, u32)>,
 }
 

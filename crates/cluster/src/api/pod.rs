@@ -150,8 +150,12 @@ impl ContainerStatus {
 pub struct Pod {
     /// Its metadata.
     pub meta: ObjectMeta,
-    /// The workload at the top of its owners.
+    /// The workload at the top of the owners that made it.
     pub workload: WorkloadId,
+    /// The workload among whose pods it is: at the top of its present owners, or of its last ones.
+    pub listed: WorkloadId,
+    /// Its controller has released it, and no other has adopted it.
+    pub orphaned: bool,
     /// The revision of the pod template that it was made from.
     pub template: Arc<PodTemplate>,
     /// How many pods were created before it.
@@ -229,6 +233,8 @@ impl Pod {
         Self {
             meta,
             workload,
+            listed: workload,
+            orphaned: false,
             serial: 0,
             ordinal: 0,
             pinned: None,
@@ -424,6 +430,11 @@ impl Pod {
                 for (container, desired) in self.containers.iter_mut().zip(self.desired.drain(..)) {
                     container.resources = desired;
                 }
+            }
+            PodWrite::Owner(owner, workload) => {
+                self.meta.owner = *owner;
+                self.listed = *workload;
+                self.orphaned = owner.is_none();
             }
             PodWrite::Template(template) => self.template = Arc::clone(template),
             PodWrite::Labels(labels) => self.meta.labels = Arc::clone(labels),

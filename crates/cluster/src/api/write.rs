@@ -6,6 +6,7 @@ use super::autoscaling::{
     CrossVersionObjectReference, HorizontalPodAutoscaler, HpaId, VerticalPodAutoscaler, VpaId,
     VpaStatus,
 };
+use super::index::WorkloadId;
 use super::keda::{KedaStatus, ScaledJob, ScaledJobId, ScaledObject, ScaledObjectId};
 use super::meta::{Kind, Labels, ObjectId};
 use super::node::{Node, NodeId, Readiness};
@@ -183,6 +184,9 @@ pub enum PodWrite {
     ResizeError(Arc<str>),
     /// The node promises what its resize asks for.
     AllocateResize,
+    /// Its controller, and the workload at the top of that one's owners; with none the one that
+    /// it has.
+    Owner(Option<ObjectId>, WorkloadId),
     /// Replaces what it was made from, where only what ends it differs.
     Template(Arc<PodTemplate>),
     /// Replaces its labels.

@@ -21,6 +21,8 @@ pub(super) struct Calls {
     deleting: Vec<PodId>,
     /// When the next sync is scheduled.
     sync_at: Option<SimTime>,
+    /// Pods that it may release or adopt at its next sync.
+    pub(super) claims: Vec<PodId>,
     /// Until when an update of its status is under way.
     status_until: SimTime,
     /// What the event recorder lets through of its events.

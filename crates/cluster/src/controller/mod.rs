@@ -20,6 +20,7 @@ pub mod owner;
 pub mod pod_control;
 pub mod podautoscaler;
 pub mod podgc;
+mod ref_manager;
 pub mod replicaset;
 pub mod rollout_status;
 pub mod statefulset;

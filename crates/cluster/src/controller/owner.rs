@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::calls::Caller;
 use crate::api::{
-    Context, DaemonSetId, JobId, ObjectId, PodId, ReplicaSetId, StatefulSetId, Store,
+    Context, DaemonSetId, JobId, Kind, ObjectId, PodId, ReplicaSetId, StatefulSetId, Store,
 };
 use crate::sim::SimDuration;
 
@@ -22,6 +22,10 @@ pub enum Event<K> {
 
 /// The key of an object that owns pods.
 pub(super) trait Owner: Copy {
+    /// The kind of such objects.
+    const KIND: Kind;
+    /// The key of an object of that kind.
+    fn of(object: ObjectId) -> Option<Self>;
     /// The object.
     fn object(self) -> ObjectId;
     /// Its slot.
@@ -31,6 +35,15 @@ pub(super) trait Owner: Copy {
 macro_rules! owner {
     ($key:ty, $variant:ident) => {
         impl Owner for $key {
+            const KIND: Kind = Kind::$variant;
+
+            fn of(object: ObjectId) -> Option<Self> {
+                match object {
+                    ObjectId::$variant(key) => Some(key),
+                    _ => None,
+                }
+            }
+
             fn object(self) -> ObjectId {
                 ObjectId::$variant(self)
             }

@@ -1,5 +1,7 @@
 //! How the pods behind a service behave: parameters only, as the scenario states them.
 
+use std::collections::BTreeMap;
+
 use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, Millicores};
 
@@ -13,6 +15,9 @@ pub struct ServerSpec {
     pub hosts: Vec<String>,
     /// The workload whose pods serve: its index in the scenario's workloads.
     pub workload: usize,
+    /// Selectors of the Services that lead to it: with any, only pods that one of them matches are
+    /// endpoints.
+    pub selectors: Vec<BTreeMap<String, String>>,
     /// The container that does the work: its index in the pod template.
     pub container: usize,
     /// Which pod a connection or request goes to.

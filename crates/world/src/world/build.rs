@@ -12,7 +12,7 @@ use super::sample::UsageTotals;
 use super::traffic::Traffic;
 use super::vpa::{self, Vpas};
 use super::{Components, Event, Simulation};
-use crate::api::{EventSink, PodDraws, PodId, Store, WorkloadId};
+use crate::api::{EventSink, LabelSelector, PodDraws, PodId, Store, WorkloadId};
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
 use crate::cloud::Cloud;
 use crate::cluster::prices::{CommitmentSpec, CommitmentTerms};
@@ -407,6 +407,16 @@ impl<'s> Simulation<'s> {
         };
         let bandwidths = scenario.node_groups.iter().map(|one| one.image_bandwidth);
         components.kubelet.set_bandwidths(bandwidths.collect());
+        for service in &scenario.services {
+            let mut selectors: Vec<LabelSelector> =
+                service.selectors.iter().cloned().map(Into::into).collect();
+            // Without a Service it is the workload's own pods that are meant.
+            if selectors.is_empty() {
+                selectors.push(scenario.workloads[service.workload].selector.clone());
+            }
+            let workload = WorkloadId(service.workload as u32);
+            components.endpoints.select(workload, selectors);
+        }
         let full = detail == Detail::Full;
         let mut simulation = Self {
             scenario,

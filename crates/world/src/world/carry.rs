@@ -274,6 +274,12 @@ impl Simulation<'_> {
         }
         self.hpas.pods_changed(workload);
         self.record_counts(workload, now);
+        // Another workload's controller may have adopted it.
+        let listed = self.store.pod(id).map(|pod| pod.listed);
+        if let Some(listed) = listed.filter(|listed| *listed != workload) {
+            self.hpas.pods_changed(listed);
+            self.record_counts(listed, now);
+        }
     }
 
     /// kube-proxy removes a pod, or the server of a pod that is gone.

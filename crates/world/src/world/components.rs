@@ -214,12 +214,15 @@ impl Simulation<'_> {
             }),
             _ => {}
         }
+        if what == What::Spec {
+            self.tell_of_labels(change, now);
+        }
         if matches!(what, What::Created | What::Deleted) {
             with_context!(self, now, Event::Kubelet, |_all, cx| {
                 disruption::observe(change, cx);
             });
         }
-        if matches!(what, What::Ready | What::Deleting) {
+        if matches!(what, What::Ready | What::Deleting | What::Spec) {
             with_context!(self, now, Event::Endpoints, |all, cx| {
                 all.endpoints.observe(change, cx);
             });
@@ -249,6 +252,21 @@ impl Simulation<'_> {
                 all.scheduler.observe(change, cx);
             });
         }
+    }
+
+    /// Labels of a pod may have changed, or its controller: whoever may release or adopt it hears
+    /// of it.
+    fn tell_of_labels(&mut self, change: Change, now: SimTime) {
+        self.tell_deployments(change, now);
+        with_context!(self, now, Event::ReplicaSet, |all, cx| {
+            all.replica_sets.observe(change, cx);
+        });
+        with_context!(self, now, Event::StatefulSet, |all, cx| {
+            all.stateful_sets.observe(change, cx);
+        });
+        with_context!(self, now, Event::DaemonSet, |all, cx| {
+            all.daemon_sets.observe(change, cx);
+        });
     }
 
     /// The kernel has killed a container, or it has ended by itself.

@@ -67,6 +67,8 @@ pub struct Store {
     changes: VecDeque<Change>,
     removed: Vec<PodId>,
     log: Option<ChangeLog>,
+    /// Pods that no controller has any more.
+    orphans: usize,
     version: u64,
     created: u64,
     deleted: u64,

@@ -1,6 +1,7 @@
 //! Pods: written, with the indexes over them kept in step.
 
 use super::{Ledger, Store};
+use crate::api::index::WorkloadId;
 use crate::api::meta::ObjectId;
 use crate::api::node::NodeId;
 use crate::api::pod::{Pod, PodId};
@@ -44,6 +45,7 @@ impl Store {
                 | PodWrite::ResizeStatus(_)
                 | PodWrite::ResizeError(_)
                 | PodWrite::AllocateResize
+                | PodWrite::Owner(..)
         );
         let before = if promises {
             self.promise(id, false)
@@ -56,7 +58,7 @@ impl Store {
         let Some(pod) = self.pods.get_mut(id) else {
             return ObjectId::Pod(id);
         };
-        let counts = &mut self.workloads[pod.workload.index()].counts;
+        let counts = &mut self.workloads[pod.listed.index()].counts;
         if let Some(count) = counts.of(pod) {
             *count -= 1;
         }
@@ -65,6 +67,7 @@ impl Store {
         });
         let ran = running.fold(0u64, |ran, (place, _)| ran | 1 << place);
         let was_active = pod.is_active() && !pod.removed;
+        let (owned_by, listed, was_orphaned) = (pod.meta.owner, pod.listed, pod.orphaned);
         let used = pod.occupies_node();
         let is_rewritten = used && matches!(write, PodWrite::Template(_));
         if is_rewritten || used && matches!(write, PodWrite::End(_)) {
@@ -75,12 +78,21 @@ impl Store {
             self.placed.add(id, pod);
         }
         pod.meta.resource_version = self.version;
+        let counts = &mut self.workloads[pod.listed.index()].counts;
         if let Some(count) = counts.of(pod) {
             *count += 1;
         }
         let containers = pod.containers.len() as u16;
         let (owner, is_active) = (pod.meta.owner, pod.is_active() && !pod.removed);
-        self.count_active(owner, was_active, is_active);
+        if owner == owned_by {
+            self.count_active(owner, was_active, is_active);
+        } else {
+            let orphaned = usize::from(pod.orphaned);
+            self.orphans = self.orphans - usize::from(was_orphaned) + orphaned;
+            self.count_active(owned_by, was_active, false);
+            self.count_active(owner, false, is_active);
+            self.list_elsewhere(id, listed);
+        }
         if promises && let Some(node) = self.promise(id, true).or(before) {
             self.node_changed(node);
         }
@@ -91,6 +103,7 @@ impl Store {
         match write {
             PodWrite::Admit(_)
             | PodWrite::Template(_)
+            | PodWrite::Owner(..)
             | PodWrite::Labels(_)
             | PodWrite::Annotations(_) => self.tell(object, What::Spec),
             PodWrite::Assume(_)
@@ -138,11 +151,12 @@ impl Store {
         let Some(pod) = self.pods.get_mut(id).filter(|pod| !pod.removed) else {
             return object;
         };
-        let entry = &mut self.workloads[pod.workload.index()];
+        let entry = &mut self.workloads[pod.listed.index()];
         if let Some(count) = entry.counts.of(pod) {
             *count -= 1;
         }
         pod.removed = true;
+        self.orphans -= usize::from(pod.orphaned);
         let (owner, was_active) = (pod.meta.owner, pod.is_active());
         if pod.occupies_node() {
             self.placed.remove(id, pod);
@@ -157,6 +171,23 @@ impl Store {
         self.deleted += 1;
         self.removed.push(id);
         self.tell(object, What::Deleted)
+    }
+
+    /// A pod has another owner: it is among the pods of that one's workload, by age.
+    fn list_elsewhere(&mut self, id: PodId, before: WorkloadId) {
+        let Some(pod) = self.pods.get(id).filter(|pod| pod.listed != before) else {
+            return;
+        };
+        let (serial, now) = (pod.serial, pod.listed);
+        let of = |id: &PodId| self.pods.get(*id).map_or(0, |pod| pod.serial);
+        let pods = &mut self.workloads[before.index()].pods;
+        if let Ok(place) = pods.binary_search_by_key(&serial, of) {
+            pods.remove(place);
+        }
+        let pods = &mut self.workloads[now.index()].pods;
+        if let Err(place) = pods.binary_search_by_key(&serial, of) {
+            pods.insert(place, id);
+        }
     }
 
     /// Pods that are removed and that every observer has heard of, to be forgotten.
@@ -201,6 +232,11 @@ impl Store {
         known.map_or(0, |(_, count)| *count as usize)
     }
 
+    /// Whether there are pods that no controller has any more.
+    pub fn has_orphans(&self) -> bool {
+        self.orphans > 0
+    }
+
     /// Takes a pod into the selections that match it, or out of them.
     fn reselect(&mut self, id: PodId, into: bool) {
         let Some(pod) = self.pods.get(id) else { return };
@@ -218,8 +254,8 @@ impl Store {
         let pod = self.pods.get(id).filter(|pod| pod.occupies_node())?;
         let node = pod.node.filter(|node| self.nodes.get(*node).is_some())?;
         let PodAmounts { raw, nonzero } = pod.amounts();
-        let (deferred, counts) = (pod.deferred(), !pod.is_deleting());
-        let workload = pod.workload;
+        let (deferred, counts) = (pod.deferred(), !pod.is_deleting() && !pod.orphaned);
+        let workload = pod.listed;
         let info = &mut self.infos[node.slot()];
         let sums = [
             (&mut info.requested, raw),

@@ -43,6 +43,7 @@ impl Controller {
             (ObjectId::DaemonSet(id), What::Created) => {
                 self.calls.of(id.slot()).clear();
                 self.creating.remove(&id.slot());
+                self.calls.find_orphans(id, context);
                 self.schedule(id, SimDuration::ZERO, context);
             }
             (ObjectId::DaemonSet(id), What::Spec) => {
@@ -54,6 +55,7 @@ impl Controller {
                     self.schedule(id, self.calls.api_latency, context);
                 }
             }
+            (ObjectId::Pod(pod), What::Spec) => self.calls.observe_labels(pod, context),
             (ObjectId::Pod(pod), What::Deleting | What::Deleted | What::Ready | What::Ended) => {
                 self.observe_pod(pod, context);
             }
@@ -93,6 +95,7 @@ impl Controller {
     }
 
     fn sync(&mut self, id: DaemonSetId, context: &mut Context<'_, Event>) {
+        self.calls.claim_pods(id, context);
         let may_go_ahead = self.calls.of(id.slot()).begin_sync(context.now);
         let Some(set) = context.store.daemon_set(id).filter(|_| may_go_ahead) else {
             return;
@@ -212,7 +215,7 @@ pub fn on_nodes(
     for key in &store.workload(set.workload).pods {
         let is_own = |pod: &&Pod| pod.meta.owner == Some(ObjectId::DaemonSet(id)) && !pod.removed;
         if let Some(pod) = store.pod(*key).filter(is_own)
-            && let Some(node) = pod.pinned
+            && let Some(node) = pod.pinned.or(pod.node)
             && !(pod.is_deleting() && pod.has_ended())
         {
             by_node.entry(node).or_default().push(view(*key, pod));

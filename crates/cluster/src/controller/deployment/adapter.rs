@@ -112,7 +112,12 @@ impl Controller {
             }
             (
                 ObjectId::Pod(pod),
-                What::Created | What::Ready | What::Deleting | What::Ended | What::Deleted,
+                What::Created
+                | What::Spec
+                | What::Ready
+                | What::Deleting
+                | What::Ended
+                | What::Deleted,
             ) if self.keeps_status || self.had_several => self.observe_pod(pod, context),
             _ => {}
         }

@@ -34,12 +34,14 @@ impl Controller {
         match (change.object, change.what) {
             (ObjectId::ReplicaSet(id), What::Created) => {
                 self.calls.of(id.slot()).clear();
+                self.calls.find_orphans(id, context);
                 self.schedule(id, SimDuration::ZERO, context);
             }
             (ObjectId::ReplicaSet(id), What::Scaled { .. }) => {
                 let delay = self.calls.sync_delay();
                 self.schedule(id, delay, context);
             }
+            (ObjectId::Pod(pod), What::Spec) => self.calls.observe_labels(pod, context),
             (
                 ObjectId::Pod(pod),
                 What::Created | What::Ready | What::Ended | What::Deleting | What::Deleted,
@@ -85,6 +87,7 @@ impl Controller {
     }
 
     fn sync(&mut self, id: ReplicaSetId, context: &mut Context<'_, Event>) {
+        self.calls.claim_pods(id, context);
         let may_go_ahead = self.calls.of(id.slot()).begin_sync(context.now);
         let Some(set) = context.store.replica_set(id).filter(|_| may_go_ahead) else {
             return;
@@ -119,7 +122,7 @@ fn first_to_go(active: &[PodId], count: usize, context: &Context<'_, Event>) -> 
             phase_rank: if pod.phase == PodPhase::Pending { 0 } else { 2 },
             ready_since: pod.ready.then_some(pod.ready_transition),
             deletion_cost: pod.deletion_cost(),
-            related_on_node: pod.node.map_or(0, |node| store.pods_on(node, pod.workload)),
+            related_on_node: pod.node.map_or(0, |node| store.pods_on(node, pod.listed)),
             max_restarts: pod.containers.iter().map(|c| c.restarts).max().unwrap_or(0),
             created: pod.meta.created,
             uid: pod.meta.uid,

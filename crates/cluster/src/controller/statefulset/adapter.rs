@@ -24,7 +24,14 @@ pub struct Controller {
     calls: Caller,
     /// Ordinals and revisions of pods that are about to be created, by slot.
     creating: BTreeMap<usize, VecDeque<(u32, RevisionKey)>>,
+    /// How often in a row syncs have failed, by slot.
+    failures: BTreeMap<usize, u32>,
 }
+
+/// The first wait after a sync that failed, and the longest
+/// (`DefaultTypedControllerRateLimiter`).
+const FIRST_RETRY: SimDuration = SimDuration::from_millis(5);
+const LONGEST_RETRY: SimDuration = SimDuration::from_secs(1000);
 
 impl Controller {
     /// A controller with these settings and draws.
@@ -32,6 +39,7 @@ impl Controller {
         Self {
             calls: Caller::new(config, stream),
             creating: BTreeMap::new(),
+            failures: BTreeMap::new(),
         }
     }
 
@@ -41,6 +49,8 @@ impl Controller {
             (ObjectId::StatefulSet(id), What::Created) => {
                 self.calls.of(id.slot()).clear();
                 self.creating.remove(&id.slot());
+                self.failures.remove(&id.slot());
+                self.calls.find_orphans(id, context);
                 self.schedule(id, SimDuration::ZERO, context);
             }
             (ObjectId::StatefulSet(id), What::Scaled { .. }) => {
@@ -50,6 +60,7 @@ impl Controller {
             (ObjectId::StatefulSet(id), What::Spec) => {
                 self.schedule(id, self.calls.api_latency, context);
             }
+            (ObjectId::Pod(pod), What::Spec) => self.calls.observe_labels(pod, context),
             (ObjectId::Pod(pod), What::Deleting | What::Deleted | What::Ready | What::Ended) => {
                 if let Some(ObjectId::StatefulSet(id)) = owner::owner_of(pod, context.store) {
                     self.calls.of(id.slot()).deleted(pod);
@@ -84,6 +95,7 @@ impl Controller {
     }
 
     fn sync(&mut self, id: StatefulSetId, context: &mut Context<'_, Event>) {
+        self.calls.claim_pods(id, context);
         let may_go_ahead = self.calls.of(id.slot()).begin_sync(context.now);
         let Some(set) = context.store.stateful_set(id).filter(|_| may_go_ahead) else {
             return;
@@ -129,11 +141,26 @@ impl Controller {
         if let Some(wait) = result.requeue_after {
             context.after(wait, Event::Sync(id));
         }
+        let wanted = create.len();
+        create.retain(|(ordinal, _)| !is_taken(id, *ordinal, context.store));
+        if create.len() < wanted {
+            self.retry(id, context);
+        } else {
+            self.failures.remove(&id.slot());
+        }
         if !create.is_empty() {
             let count = create.len();
             self.creating.insert(id.slot(), create);
             self.calls.create_pods(id, count, context);
         }
+    }
+
+    /// A pod could not be created: the sync is tried again.
+    fn retry(&mut self, id: StatefulSetId, context: &mut Context<'_, Event>) {
+        let failures = self.failures.entry(id.slot()).or_default();
+        let wait = SimDuration(FIRST_RETRY.0 << (*failures).min(20));
+        *failures += 1;
+        self.schedule(id, wait.min(LONGEST_RETRY), context);
     }
 
     fn delete(&mut self, id: StatefulSetId, pod: PodId, context: &mut Context<'_, Event>) {
@@ -166,6 +193,16 @@ fn set_name(id: StatefulSetId, store: &Store) -> Arc<str> {
     set.map_or_else(|| Arc::from(""), |set| Arc::clone(&set.meta.name))
 }
 
+/// Whether a pod that is not the StatefulSet's has the name of one that would be.
+fn is_taken(id: StatefulSetId, ordinal: u32, store: &Store) -> bool {
+    let Some(set) = store.stateful_set(id).filter(|_| store.has_orphans()) else {
+        return false;
+    };
+    let name = format!("{}-{ordinal}", set.meta.name);
+    let mut pods = store.pods().filter(|(_, pod)| pod.orphaned && !pod.removed);
+    pods.any(|(_, pod)| pod.name() == name && pod.meta.namespace == set.meta.namespace)
+}
+
 /// The pods of a StatefulSet, those being deleted included, by ordinal.
 fn by_ordinal(id: StatefulSetId, store: &Store) -> Vec<(u32, PodId)> {
     let Some(set) = store.stateful_set(id) else {
@@ -173,7 +210,8 @@ fn by_ordinal(id: StatefulSetId, store: &Store) -> Vec<(u32, PodId)> {
     };
     let pods = store.workload(set.workload).pods.iter();
     let mut pods: Vec<(u32, PodId)> = pods
-        .filter_map(|id| store.pod(*id).map(|pod| (pod.ordinal, *id)))
+        .filter_map(|id| Some((*id, store.pod(*id).filter(|pod| !pod.orphaned)?)))
+        .map(|(id, pod)| (pod.ordinal, id))
         .collect();
     pods.sort_unstable();
     pods

@@ -235,9 +235,11 @@ fn service(
     let spec = &known.workloads[workload];
     hosts.extend(name.map(str::to_owned));
     hosts.push(spec.name.clone());
+    let mut selectors = Vec::new();
     for object in &known.manifests.services {
         let service = &object.value;
         if service.namespace == spec.namespace && selects(&service.selector, spec) {
+            selectors.push(service.selector.clone());
             let (name, namespace) = (&service.name, &service.namespace);
             hosts.push(name.clone());
             for suffix in ["", ".svc", ".svc.cluster.local"] {
@@ -258,6 +260,7 @@ fn service(
         name: name.unwrap_or(&spec.name).to_owned(),
         hosts: distinct,
         workload,
+        selectors,
         container,
         balancing,
         request,

@@ -1,0 +1,326 @@
+//! Pods whose labels change: who releases them, who adopts them, and what follows the labels.
+
+use nlsim::api::{Clock, Kind, ObjectId, Pod, PodId, What};
+use nlsim::scenario::{InMemory, Loaded, Scenario};
+use nlsim::sim::SimTime;
+use nlsim::world::Simulation;
+use serde_json::{Value, json};
+
+const CONTAINERS: &str =
+    "[{name: a, image: 'a:1', command: [sleep, '100000'], resources: {requests: {cpu: 10m}}}]";
+
+fn scenario(manifest: &str, more: &str) -> Scenario {
+    let manifest = manifest.replace("CONTAINERS", CONTAINERS);
+    let toml = format!(
+        r#"
+name = "ownership"
+manifests = "all.yaml"
+[simulation]
+duration = "1h"
+[[node_group]]
+name = "n"
+count = 2
+cpu = 4
+memory = "8Gi"
+{more}
+"#
+    );
+    let files = InMemory::new([("s.toml", toml.as_str()), ("all.yaml", manifest.as_str())]);
+    let built = Loaded::load("s.toml", &files).and_then(|loaded| loaded.build(&[]));
+    built
+        .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+        .scenario
+}
+
+fn run_until(cluster: &mut Simulation<'_>, seconds: i64) {
+    let time = SimTime::from_secs(seconds);
+    cluster.step_until(time).expect("no endless loop");
+    cluster.store().audit().expect("the books balance");
+}
+
+fn kubectl(cluster: &mut Simulation<'_>, line: &str) -> Vec<String> {
+    cluster
+        .kubectl(&format!("kubectl {line}"))
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The pods that somebody counts, by name.
+fn pods<'a>(cluster: &'a Simulation<'_>, selects: impl Fn(&Pod) -> bool) -> Vec<(PodId, &'a Pod)> {
+    let all = cluster.store().pods();
+    let mut such: Vec<_> = all
+        .filter(|(_, pod)| pod.is_active() && !pod.removed && selects(pod))
+        .collect();
+    such.sort_by_key(|(_, pod)| pod.meta.name.clone());
+    such
+}
+
+fn labelled<'a>(cluster: &'a Simulation<'_>, app: &str) -> Vec<(PodId, &'a Pod)> {
+    pods(cluster, |pod| {
+        pod.meta.labels.get("app").is_some_and(|one| one == app)
+    })
+}
+
+fn object(cluster: &Simulation<'_>, scenario: &Scenario, kind: Kind, name: &str) -> Value {
+    let clock = Clock {
+        calendar: scenario.controllers.vpa.clock,
+        now: cluster.now(),
+    };
+    let all = cluster.store().list(kind, None, clock);
+    let found = all.into_iter().find(|one| one["metadata"]["name"] == name);
+    found.unwrap_or_else(|| panic!("{kind:?} {name} is there"))
+}
+
+fn events(cluster: &Simulation<'_>, reason: &str) -> usize {
+    let events = cluster.recording().events.iter();
+    events.filter(|event| event.reason == reason).count()
+}
+
+const WEB: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: CONTAINERS
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 80}]
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 3
+  maxReplicas: 3
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 60}}}]
+";
+
+const SERVED: &str = "[[service]]\nworkload = \"Deployment/web\"\nrequest = { cpu = \"1ms\" }\n";
+
+#[test]
+fn a_replica_set_replaces_a_pod_that_it_no_longer_selects_and_takes_it_back() {
+    let scenario = scenario(WEB, SERVED);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60);
+    let (id, name) = {
+        let (id, pod) = labelled(&cluster, "web")[0];
+        (id, pod.meta.name.clone())
+    };
+    cluster.watch();
+    let printed = kubectl(
+        &mut cluster,
+        &format!("label pod {name} app=debug --overwrite"),
+    );
+    assert_eq!(printed, [format!("pod/{name} labeled")]);
+    run_until(&mut cluster, 90);
+    let changes = cluster.watched();
+    let heard = |what: What| {
+        let mut changes = changes.iter();
+        changes.any(|(_, change)| change.object == ObjectId::Pod(id) && change.what == what)
+    };
+    assert!(
+        heard(What::EndpointRemoved),
+        "the Service selects it no more"
+    );
+    let released = cluster.store().pod(id).expect("it goes on");
+    assert!(released.is_ready() && released.orphaned && released.meta.owner.is_none());
+    assert_eq!(labelled(&cluster, "web").len(), 3);
+    let pod = object(&cluster, &scenario, Kind::Pod, &name);
+    assert_eq!(pod["metadata"]["ownerReferences"], Value::Null);
+    let status = &object(&cluster, &scenario, Kind::Deployment, "web")["status"];
+    assert_eq!(
+        (&status["replicas"], &status["readyReplicas"]),
+        (&json!(3), &json!(3))
+    );
+    let hpa = &object(&cluster, &scenario, Kind::HorizontalPodAutoscaler, "web")["status"];
+    assert_eq!(hpa["currentReplicas"], 3);
+    assert_eq!(
+        (
+            events(&cluster, "SuccessfulCreate"),
+            events(&cluster, "SuccessfulDelete")
+        ),
+        (1, 0)
+    );
+    // Nothing but a label leads back; the newest of four goes.
+    cluster.watch();
+    kubectl(
+        &mut cluster,
+        &format!("label pod {name} app=web --overwrite"),
+    );
+    run_until(&mut cluster, 150);
+    let changes = cluster.watched();
+    let added = |(_, change): &(SimTime, nlsim::api::Change)| {
+        change.object == ObjectId::Pod(id) && change.what == What::EndpointAdded
+    };
+    assert!(changes.iter().any(added));
+    let all = labelled(&cluster, "web");
+    assert_eq!(all.len(), 3);
+    assert!(all.iter().all(|(_, pod)| pod.meta.owner.is_some()));
+    assert!(all.iter().any(|(other, _)| *other == id));
+    assert!(!cluster.store().has_orphans());
+    assert_eq!(events(&cluster, "SuccessfulDelete"), 1);
+}
+
+fn replica_set(name: &str) -> String {
+    format!(
+        "
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {{name: {name}}}
+spec:
+  replicas: 2
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec:
+      containers: CONTAINERS
+---"
+    )
+}
+
+#[test]
+fn a_pod_goes_over_to_the_replica_set_that_its_labels_are_of() {
+    let scenario = scenario(&(replica_set("blue") + &replica_set("green")), "");
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60);
+    let name = labelled(&cluster, "blue")[0].1.meta.name.clone();
+    kubectl(
+        &mut cluster,
+        &format!("label pod {name} app=green --overwrite"),
+    );
+    run_until(&mut cluster, 90);
+    for app in ["blue", "green"] {
+        let all = labelled(&cluster, app);
+        let set = cluster.store().find(Kind::ReplicaSet, "default", app);
+        assert_eq!(all.len(), 2, "{app}");
+        assert!(all.iter().all(|(_, pod)| pod.meta.owner == set), "{app}");
+        let status = &object(&cluster, &scenario, Kind::ReplicaSet, app)["status"];
+        assert_eq!(status["readyReplicas"], 2, "{app}");
+    }
+    // One more for the one, one too many for the other.
+    assert_eq!(
+        (
+            events(&cluster, "SuccessfulCreate"),
+            events(&cluster, "SuccessfulDelete")
+        ),
+        (1, 1)
+    );
+    // What nobody selects nobody deletes with its former owner.
+    let name = labelled(&cluster, "blue")[0].1.meta.name.clone();
+    kubectl(&mut cluster, &format!("label pod {name} app-"));
+    run_until(&mut cluster, 120);
+    kubectl(&mut cluster, "delete rs blue");
+    run_until(&mut cluster, 240);
+    assert_eq!(labelled(&cluster, "blue").len(), 0);
+    assert_eq!(pods(&cluster, |pod| *pod.meta.name == *name).len(), 1);
+    let drained = kubectl(&mut cluster, "drain n-1 n-2");
+    let told = format!(
+        "cannot delete Pods that declare no controller (use --force to override): default/{name}"
+    );
+    assert!(
+        drained.iter().any(|line| line.contains(&told)),
+        "{drained:?}"
+    );
+}
+
+#[test]
+fn a_stateful_set_waits_for_a_name_that_is_taken() {
+    let scenario = scenario(
+        "
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  replicas: 2
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      containers: CONTAINERS
+",
+        "",
+    );
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60);
+    kubectl(&mut cluster, "label pod db-0 app=old --overwrite");
+    run_until(&mut cluster, 120);
+    let own = |cluster: &Simulation<'_>| labelled(cluster, "db").len();
+    assert_eq!((own(&cluster), labelled(&cluster, "old").len()), (1, 1));
+    let status = &object(&cluster, &scenario, Kind::StatefulSet, "db")["status"];
+    assert_eq!(status["replicas"], 1);
+    kubectl(&mut cluster, "delete pod db-0");
+    // The failing sync is tried again after ever longer: by now every 41 s, then 82 s.
+    run_until(&mut cluster, 300);
+    assert_eq!((own(&cluster), labelled(&cluster, "old").len()), (2, 0));
+    // One that gets its label back is taken back.
+    kubectl(&mut cluster, "label pod db-1 app=old --overwrite");
+    run_until(&mut cluster, 310);
+    assert_eq!(own(&cluster), 1);
+    kubectl(&mut cluster, "label pod db-1 app=db --overwrite");
+    run_until(&mut cluster, 320);
+    let all = labelled(&cluster, "db");
+    assert!(all.len() == 2 && all.iter().all(|(_, pod)| pod.meta.owner.is_some()));
+    assert!(!cluster.store().has_orphans());
+}
+
+#[test]
+fn a_daemon_set_has_another_pod_beside_one_that_it_has_released() {
+    let scenario = scenario(
+        "
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: logs}
+spec:
+  selector: {matchLabels: {app: logs}}
+  template:
+    metadata: {labels: {app: logs}}
+    spec:
+      containers: CONTAINERS
+",
+        "",
+    );
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60);
+    let (name, node) = {
+        let pod = labelled(&cluster, "logs")[0].1;
+        (pod.meta.name.clone(), pod.node)
+    };
+    kubectl(
+        &mut cluster,
+        &format!("label pod {name} app=old --overwrite"),
+    );
+    run_until(&mut cluster, 90);
+    let on_node = |cluster: &Simulation<'_>, app: &str| {
+        labelled(cluster, app)
+            .iter()
+            .filter(|(_, pod)| pod.node == node)
+            .count()
+    };
+    assert_eq!(
+        (on_node(&cluster, "logs"), on_node(&cluster, "old")),
+        (1, 1)
+    );
+    let status = &object(&cluster, &scenario, Kind::DaemonSet, "logs")["status"];
+    assert_eq!(status["numberReady"], 2);
+    // Taken back it is one too many: the older of the two stays.
+    kubectl(
+        &mut cluster,
+        &format!("label pod {name} app=logs --overwrite"),
+    );
+    run_until(&mut cluster, 150);
+    assert_eq!(
+        (on_node(&cluster, "logs"), on_node(&cluster, "old")),
+        (1, 0)
+    );
+    assert_eq!(pods(&cluster, |pod| *pod.meta.name == *name).len(), 1);
+}
