@@ -174,6 +174,90 @@ fn a_higher_threshold_evicts_earlier_and_a_limit_kills_first() {
     assert!(!messages(&cluster, "OOMKilling").is_empty());
 }
 
+/// The phase of the pod that was evicted.
+fn phase_of_evicted(cluster: &Simulation<'_>) -> PodPhase {
+    let evicted = pods(cluster, "leak").into_iter();
+    let mut evicted = evicted.filter(|pod| pod.disrupted.is_some());
+    evicted.next().expect("one is evicted").phase
+}
+
+#[test]
+fn a_soft_threshold_evicts_after_its_grace_period_and_within_the_pods_own() {
+    let slow = MANIFESTS.replacen(
+        "memory: 128Mi}}}]",
+        "memory: 128Mi}}, lifecycle: {preStop: {sleep: {seconds: 25}}}}]",
+        1,
+    );
+    for (more, stays) in [("eviction-max-pod-grace-period = 20", 21), ("", 2)] {
+        let flags = format!(
+            "[controllers.kubelet]\neviction-soft = \"memory.available<300Mi\"\n\
+             eviction-soft-grace-period = \"memory.available=1m30s\"\n{more}\n"
+        );
+        let soft = scenario(&flags, &slow);
+        let mut cluster = Simulation::new(&soft, 1);
+        run_until(&mut cluster, 600);
+        let pressure = messages(&cluster, "NodeHasInsufficientMemory");
+        assert!((515.0..=545.0).contains(&pressure[0].0), "{pressure:?}");
+        assert_eq!(messages(&cluster, "EvictionThresholdMet"), []);
+        run_until(&mut cluster, 640);
+        let evicted = messages(&cluster, "Evicted");
+        let [(at, message)] = &evicted[..] else {
+            panic!("one goes: {evicted:?}")
+        };
+        assert!((at - pressure[0].0 - 90.0).abs() < 0.1, "{evicted:?}");
+        let start = "The node was low on resource: memory. Threshold quantity: 300Mi, available: ";
+        assert!(message.starts_with(start), "{message}");
+        let mut cluster = Simulation::new(&soft, 1);
+        let at = *at as i64;
+        run_until(&mut cluster, at + stays - 1);
+        assert_eq!(phase_of_evicted(&cluster), PodPhase::Running, "{more}");
+        run_until(&mut cluster, at + stays + 5);
+        assert_eq!(phase_of_evicted(&cluster), PodPhase::Failed, "{more}");
+    }
+    // Memory that is free again in time saves everybody.
+    let flags = "[controllers.kubelet]\nevictionSoft = { \"memory.available\" = \"30%\" }\n\
+                 evictionSoftGracePeriod = { \"memory.available\" = \"3m\" }\n";
+    let soft = scenario(flags, MANIFESTS);
+    let mut cluster = Simulation::new(&soft, 1);
+    run_until(&mut cluster, 560);
+    assert_eq!(messages(&cluster, "NodeHasInsufficientMemory").len(), 1);
+    kubectl(&mut cluster, "delete pods -l app=leak");
+    run_until(&mut cluster, 900);
+    assert_eq!(messages(&cluster, "Evicted"), []);
+    assert_eq!(messages(&cluster, "NodeHasSufficientMemory").len(), 1);
+}
+
+fn kubectl(cluster: &mut Simulation<'_>, line: &str) {
+    let typed = cluster.kubectl(&format!("kubectl {line}"));
+    typed.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn what_is_to_be_reclaimed_at_least_takes_more_pods() {
+    for (reclaim, evicted) in [
+        ("", 1),
+        (
+            "evictionMinimumReclaim = { \"memory.available\" = \"600Mi\" }",
+            2,
+        ),
+    ] {
+        let flags = format!(
+            "[controllers.kubelet]\nevictionHard = {{ \"memory.available\" = \"100Mi\" }}\n{reclaim}\n"
+        );
+        let scenario = scenario(&flags, MANIFESTS);
+        let mut cluster = Simulation::new(&scenario, 1);
+        run_until(&mut cluster, 1100);
+        assert_eq!(messages(&cluster, "Evicted").len(), evicted, "{reclaim}");
+        let gone = pods(&cluster, "steady");
+        let gone = gone.iter().filter(|pod| pod.phase == PodPhase::Failed);
+        assert_eq!(
+            gone.count(),
+            evicted - 1,
+            "within its request, but there is none else"
+        );
+    }
+}
+
 #[test]
 fn a_finding_names_who_was_evicted() {
     let scenario = scenario("", MANIFESTS);

@@ -1,5 +1,6 @@
 //! What a cluster consists of before there are objects: parameters only.
 
 pub mod allocatable;
+pub mod eviction;
 pub mod prices;
 pub mod spec;

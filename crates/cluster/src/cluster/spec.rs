@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::eviction::Eviction;
 use crate::controller::cronjob::CronJobSpec;
 use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::DeploymentSpec;
@@ -352,10 +353,8 @@ pub struct ClusterConfig {
     pub restart_jitter: f64,
     /// `shutdownGracePeriod` and, of that, `shutdownGracePeriodCriticalPods`.
     pub shutdown_grace: [SimDuration; 2],
-    /// `evictionHard`, its `memory.available`: with less the kubelet evicts pods.
-    pub eviction_hard: Bytes,
-    /// `evictionPressureTransitionPeriod`: how long the condition MemoryPressure lasts at least.
-    pub pressure_transition: SimDuration,
+    /// When the kubelet evicts pods.
+    pub eviction: Eviction,
     /// `--node-monitor-grace-period`: how long a node may be silent.
     pub node_monitor_grace: SimDuration,
     /// `--default-not-ready-toleration-seconds` and `--default-unreachable-toleration-seconds`:
@@ -402,8 +401,7 @@ impl Default for ClusterConfig {
             crash_loop_max: SimDuration::from_secs(300),
             restart_jitter: 0.5,
             shutdown_grace: [SimDuration::ZERO; 2],
-            eviction_hard: Bytes(100 << 20),
-            pressure_transition: SimDuration::from_secs(300),
+            eviction: Eviction::default(),
             node_monitor_grace: SimDuration::from_secs(50),
             default_tolerations: [SimDuration::from_secs(300); 2],
         }

@@ -22,6 +22,8 @@ const PERIOD: SimDuration = SimDuration::from_secs(10);
 const CLEANUP: (SimDuration, SimDuration) = (SimDuration::from_secs(1), SimDuration::from_secs(30));
 /// The grace period of an eviction (`immediateEvictionGracePeriodSeconds`).
 const IMMEDIATE: SimDuration = SimDuration::from_secs(1);
+/// The place of the soft threshold behind the hard one.
+const SOFT: usize = 1;
 /// Pods from this priority on are critical, and are not evicted (`IsCriticalPod`).
 pub(super) const CRITICAL: i32 = 2_000_000_000;
 /// Working sets are whole pages.
@@ -30,8 +32,12 @@ const PAGE: i64 = 4096;
 /// What the eviction manager of a node remembers.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pressure {
-    /// When there was too little memory last.
+    /// When there was too little memory last, by either threshold.
     pub(super) observed: Option<SimTime>,
+    /// Since when there is too little by the hard threshold, and by the soft one.
+    pub(super) first: [Option<SimTime>; 2],
+    /// For which of them pods had to go at the last look.
+    pub(super) acts: [bool; 2],
     /// The pod that is being evicted, and since when.
     pub(super) cleans_up: Option<(PodId, SimTime)>,
 }
@@ -86,7 +92,9 @@ impl Kubelet {
         let own = self.most_of(pod);
         let most_on = self.most_on.get(node.slot()).copied().flatten();
         let known = most_on.filter(|(of, _)| *of == node);
-        let room = self.for_pods(there) - there.daemons.memory - self.config.eviction_hard;
+        let (hard, soft) = self.thresholds(there);
+        let kept = hard.max(soft.unwrap_or(hard));
+        let room = self.for_pods(there) - there.daemons.memory - kept;
         // Pods that have left still count here, until that is more than there is.
         let mut most = own.zip(known).map(|(own, (_, others))| others + own);
         if most.is_none_or(|most| most > room) {
@@ -147,8 +155,16 @@ impl Kubelet {
 
     /// What a node has for pods and for what is kept for evictions.
     fn for_pods(&self, node: &Node) -> Bytes {
-        let kept = node.allocatable.memory + self.config.eviction_hard;
-        node.capacity.memory.min(kept)
+        let hard = self.config.eviction.hard.of(node.capacity.memory);
+        node.capacity.memory.min(node.allocatable.memory + hard)
+    }
+
+    /// With less memory than this pods go: at once, and after the grace period of the soft
+    /// threshold if there is one.
+    fn thresholds(&self, node: &Node) -> (Bytes, Option<Bytes>) {
+        let (eviction, capacity) = (self.config.eviction, node.capacity.memory);
+        let soft = eviction.soft.map(|(soft, _)| soft.of(capacity));
+        (eviction.hard.of(capacity), soft)
     }
 
     /// The eviction manager looks (`synchronize`).
@@ -181,33 +197,57 @@ impl Kubelet {
         let loads = loads(node, stats, context.store);
         let used: Bytes = loads.iter().flat_map(|load| &load.held).copied().sum();
         let available = self.for_pods(there) - there.daemons.memory - used;
-        let is_met = available < self.config.eviction_hard;
-        let lasts = |since: &SimTime| now - *since < self.config.pressure_transition;
-        let observed = if is_met {
-            Some(now)
-        } else {
-            pressure.observed.filter(lasts)
-        };
-        Self::post_pressure(node, observed.is_some(), context);
-        let evicted = if is_met {
-            self.relieve(node, &loads, available, context)
-        } else {
-            None
-        };
-        if loads.is_empty() && observed.is_none() {
+        let mut pressure = self.observe_thresholds(there, pressure, available, now);
+        Self::post_pressure(node, pressure.observed.is_some(), context);
+        // Upstream takes equal signals in the order of a map.
+        let acting = pressure.acts.iter().position(|acts| *acts);
+        let evicted = acting
+            .and_then(|place| self.relieve(node, &loads, (available, SOFT == place), context));
+        if loads.is_empty() && pressure.observed.is_none() {
             self.pressures.remove(&node);
             return;
         }
-        let cleans_up = evicted.map(|pod| (pod, now));
-        self.pressures.insert(
-            node,
-            Pressure {
-                observed,
-                cleans_up,
-            },
-        );
+        pressure.cleans_up = evicted.map(|pod| (pod, now));
+        self.pressures.insert(node, pressure);
         let next = if evicted.is_some() { poll } else { PERIOD };
         context.after(next, Event::Monitor(node));
+    }
+
+    /// Compares what is free with the thresholds. One for which pods had to go counts until there
+    /// is as much more as is to be reclaimed at least.
+    fn observe_thresholds(
+        &self,
+        node: &Node,
+        before: Pressure,
+        available: Bytes,
+        now: SimTime,
+    ) -> Pressure {
+        let eviction = &self.config.eviction;
+        let reclaim = eviction.minimum_reclaim;
+        let reclaim = reclaim.map_or(Bytes::ZERO, |reclaim| reclaim.of(node.capacity.memory));
+        let (hard, soft) = self.thresholds(node);
+        let grace = eviction.soft.map_or(SimDuration::ZERO, |(_, grace)| grace);
+        let mut after = Pressure::default();
+        for (place, (value, grace)) in [(Some(hard), SimDuration::ZERO), (soft, grace)]
+            .into_iter()
+            .enumerate()
+        {
+            let Some(value) = value else { continue };
+            let is_unresolved = before.acts[place] && available < value + reclaim;
+            if available < value || is_unresolved {
+                let first = before.first[place].unwrap_or(now);
+                after.first[place] = Some(first);
+                after.acts[place] = now - first >= grace;
+            }
+        }
+        let lasts = |since: &SimTime| now - *since < eviction.pressure_transition;
+        let is_met = after.first.iter().any(Option::is_some);
+        after.observed = if is_met {
+            Some(now)
+        } else {
+            before.observed.filter(lasts)
+        };
+        after
     }
 
     /// The condition MemoryPressure.
@@ -228,12 +268,13 @@ impl Kubelet {
         context.commit(Write::MemoryPressure(node, is_on));
     }
 
-    /// Evicts the first pod in the ranking that is not critical.
+    /// Evicts the first pod in the ranking that is not critical: at once, or within its grace
+    /// period if only the soft threshold asks for it.
     fn relieve(
         &mut self,
         node: NodeId,
         loads: &[Load],
-        available: Bytes,
+        (available, is_soft): (Bytes, bool),
         context: &mut Context<'_, Event>,
     ) -> Option<PodId> {
         let object = ObjectId::Node(node);
@@ -267,35 +308,22 @@ impl Kubelet {
                 time: context.now,
             });
         }
-        let message = self.message(pod, &exceeding, available);
+        let there = context.store.find_node(node)?;
+        let (hard, soft) = self.thresholds(there);
+        let threshold = soft.filter(|_| is_soft).unwrap_or(hard);
+        let message = message(pod, &exceeding, (threshold, available));
+        let longest = self.config.eviction.max_pod_grace;
+        let grace = if is_soft {
+            longest.min(pod.template.termination_grace)
+        } else {
+            IMMEDIATE
+        };
         let object = ObjectId::Pod(load.id);
         context
             .events
             .warning(object, "Evicted", || message.clone());
-        self.end_early(load.id, ("Evicted", message), IMMEDIATE, context);
+        self.end_early(load.id, ("Evicted", message), grace, context);
         Some(load.id)
-    }
-
-    /// Why a pod is evicted (`evictionMessage`).
-    fn message(&self, pod: &Pod, exceeding: &[(usize, Bytes, Bytes)], available: Bytes) -> String {
-        let hard = self.config.eviction_hard;
-        let mut text = format!(
-            "The node was low on resource: memory. Threshold quantity: {hard}, available: {}. ",
-            pages(available)
-        );
-        for (place, used, request) in exceeding {
-            let name = pod
-                .template
-                .lasting_at(*place)
-                .map_or("", |spec| &spec.name);
-            write!(
-                text,
-                "Container {name} was using {used}, request is {request}, has larger consumption of \
-                 memory. "
-            )
-            .ok();
-        }
-        text
     }
 
     /// The kubelet ends a pod by itself: its object stays, as Failed.
@@ -323,6 +351,31 @@ impl Kubelet {
         // A pod worker makes a grace period a second at least.
         Self::stop_containers(id, grace.max(IMMEDIATE), context);
     }
+}
+
+/// Why a pod is evicted (`evictionMessage`).
+fn message(
+    pod: &Pod,
+    exceeding: &[(usize, Bytes, Bytes)],
+    (threshold, available): (Bytes, Bytes),
+) -> String {
+    let mut text = format!(
+        "The node was low on resource: memory. Threshold quantity: {threshold}, available: {}. ",
+        pages(available)
+    );
+    for (place, used, request) in exceeding {
+        let name = pod
+            .template
+            .lasting_at(*place)
+            .map_or("", |spec| &spec.name);
+        write!(
+            text,
+            "Container {name} was using {used}, request is {request}, has larger consumption of \
+             memory. "
+        )
+        .ok();
+    }
+    text
 }
 
 /// The containers of a pod that use more memory than they request: their places, what they use and

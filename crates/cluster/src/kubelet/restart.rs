@@ -1,7 +1,7 @@
 //! Containers that end before their pod does, and start again.
 
 use super::{Event, Kubelet};
-use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason};
+use crate::api::{Context, EventSink, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason};
 use crate::sim::{SimDuration, SimTime};
 
 /// From one look at a pod to the next at most (`syncFrequency`), without its jitter.
@@ -31,6 +31,10 @@ impl Kubelet {
         context: &mut Context<'_, Event>,
     ) {
         let place = usize::from(container);
+        if reason == TerminationReason::OomKilled && self.worker(id).terminating {
+            self.runs_out_of_memory_in_the_end(id, container, context);
+            return;
+        }
         let pod = context.store.pod(id);
         let before = pod.and_then(|pod| pod.containers[place].last_termination);
         let Some(started) = self.stop_container(id, container, reason, context) else {
@@ -41,10 +45,7 @@ impl Kubelet {
         };
         let (owner, deleted) = (pod.meta.owner, pod.is_deleting());
         if reason == TerminationReason::OomKilled {
-            let name = &pod.template.containers[place].name;
-            let message = || format!("Memory limit reached, killed container {name}");
-            let object = ObjectId::Pod(id);
-            context.events.warning(object, "OOMKilling", message);
+            report_oom(id, place, pod, context.events);
         }
         if let Some(ObjectId::Job(job)) = owner {
             if deleted {
@@ -77,6 +78,28 @@ impl Kubelet {
         };
         let delay = self.backs_off(id, place, delay, context);
         context.after(delay, Event::Restart(id, container));
+    }
+
+    /// The kernel kills a container that has got SIGTERM: its status says so, and with it the pod
+    /// has failed.
+    fn runs_out_of_memory_in_the_end(
+        &mut self,
+        id: PodId,
+        container: u16,
+        context: &mut Context<'_, Event>,
+    ) {
+        let place = usize::from(container);
+        let runs = |pod: &&Pod| {
+            let is_up = pod.containers[place].running_since.is_some();
+            pod.phase == PodPhase::Running && !pod.removed && is_up
+        };
+        let Some(pod) = context.store.pod(id).filter(runs) else {
+            return;
+        };
+        report_oom(id, place, pod, context.events);
+        let reason = TerminationReason::OomKilled;
+        context.write_pod(id, PodWrite::StopContainer(container, reason));
+        self.end(id, PodPhase::Failed, context);
     }
 
     /// Reports a restart that has to wait, if it has; returns how long it does, with the jitter
@@ -169,4 +192,11 @@ impl Kubelet {
             self.begin_start_up(id, run, context);
         }
     }
+}
+
+/// What the kernel's kill of a container is told as.
+fn report_oom(id: PodId, place: usize, pod: &Pod, events: &mut EventSink) {
+    let name = &pod.template.containers[place].name;
+    let message = || format!("Memory limit reached, killed container {name}");
+    events.warning(ObjectId::Pod(id), "OOMKilling", message);
 }

@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::api::{
     Amounts, ContainerSpec, EventSink, Kind, Node, ObjectMeta, PodDraws, PodPhase, PodTemplate,
-    PodWrite, Readiness, Store, Uid, Write,
+    PodWrite, Readiness, Store, TerminationReason, Uid, Write,
 };
+use crate::cluster::eviction::{Eviction, Threshold};
 
 struct Rig {
     now: SimTime,
@@ -88,7 +89,10 @@ impl Rig {
 #[test]
 fn a_node_whose_pressure_is_over_and_whose_pods_are_gone_is_not_looked_at() {
     let config = ClusterConfig {
-        eviction_hard: Bytes::ZERO,
+        eviction: Eviction {
+            hard: Threshold::Quantity(Bytes::ZERO),
+            ..Eviction::default()
+        },
         ..ClusterConfig::default()
     };
     let mut rig = Rig::new(&config);
@@ -101,7 +105,7 @@ fn a_node_whose_pressure_is_over_and_whose_pods_are_gone_is_not_looked_at() {
     rig.with(|_, context| context.commit(Write::MemoryPressure(node, true)));
     rig.timers
         .push((SimTime::from_secs(10), Event::Monitor(node)));
-    let transition = config.pressure_transition.as_secs_f64() as i64;
+    let transition = config.eviction.pressure_transition.as_secs_f64() as i64;
     rig.run_to(transition - 1);
     assert!(rig.store.node(node).has_memory_pressure());
     assert_eq!(rig.timers.len(), 1);
@@ -149,6 +153,40 @@ fn a_node_whose_machine_ends_is_not_posted_as_ready() {
     assert_eq!(rig.readiness(), Readiness::Stopping);
 }
 
+#[test]
+fn a_kill_by_the_kernel_after_sigterm_is_seen_as_one() {
+    let mut rig = Rig::new(&ClusterConfig::default());
+    let node = rig.node;
+    let workload = Write::Workload(Kind::Deployment, "a".into(), "w".into());
+    rig.store.commit(SimTime::ZERO, workload);
+    let pod = Write::CreatePod(Box::new(pod_of(0, 1, 1)));
+    let Some(ObjectId::Pod(id)) = rig.store.commit(SimTime::ZERO, pod) else {
+        unreachable!()
+    };
+    rig.with(|kubelet, context| {
+        let created = Change {
+            object: ObjectId::Pod(id),
+            what: What::Created,
+        };
+        kubelet.observe(created, &|_, _| None, context);
+        for write in [PodWrite::Assume(node), PodWrite::Bind, PodWrite::Run] {
+            context.write_pod(id, write);
+        }
+        let deadline = SimTime::from_secs(30);
+        context.write_pod(id, PodWrite::Delete { deadline });
+        kubelet.terminate(id, context);
+        kubelet.container_exited(id, 0, TerminationReason::OomKilled, context);
+        // The end of its grace period changes nothing any more.
+        kubelet.kill(id, context);
+    });
+    let pod = rig.store.pod(id).expect("its object goes later");
+    let reason = pod.containers[0].last_termination.map(|(reason, ..)| reason);
+    let killed = Some(TerminationReason::OomKilled);
+    assert_eq!((pod.phase, reason), (PodPhase::Failed, killed));
+    let removals = rig.timers.iter().filter(|(_, event)| matches!(event, Event::Remove(_)));
+    assert_eq!(removals.count(), 1);
+}
+
 /// A pod whose container may hold so much, and requests so much, in MiB.
 fn pod_of(place: usize, most: i64, request: i64) -> Pod {
     let container = ContainerSpec {
@@ -174,7 +212,7 @@ proptest! {
         let config = ClusterConfig::default();
         let mut rig = Rig::new(&config);
         let (node, room) = (rig.node, Bytes(600 << 20));
-        let memory = Amounts { memory: room + config.eviction_hard, ..Amounts::default() };
+        let memory = Amounts { memory: room + config.eviction.hard.of(Bytes::ZERO), ..Amounts::default() };
         let object = Node { capacity: memory, allocatable: memory, ..rig.store.node(node).clone() };
         rig.with(|_, context| {
             context.commit(Write::Workload(Kind::Deployment, "a".into(), "w".into()));

@@ -152,6 +152,10 @@ pub fn container_state(
     pod: &Pod,
 ) -> (ContainerState, Option<Termination>) {
     match (status.running_since, status.last_termination) {
+        // The kernel was faster than the end of its grace period.
+        (None, Some(ended @ (TerminationReason::OomKilled, ..))) if pod.has_ended() => {
+            (ContainerState::terminated(ended), None)
+        }
         // Its pod was deleted: it went in time, or by SIGKILL.
         _ if pod.has_ended() && pod.is_deleting() => {
             let (exit_code, reason) = match pod.phase {

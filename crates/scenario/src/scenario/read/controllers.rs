@@ -2,6 +2,7 @@
 
 use super::cluster_autoscaler::cluster_autoscaler;
 use super::dist;
+use super::evictions::evictions;
 use super::karpenter;
 use super::phases;
 use super::vpa_flags;
@@ -10,10 +11,8 @@ use crate::cluster::spec::{ClusterConfig, InPlaceResize};
 use crate::metrics::spec::PipelineConfig;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{ClusterAutoscalerConfig, Controllers, VpaConfig};
-use crate::scenario::node::Node;
-use crate::scenario::reader::{MOST_BYTES, Reader, expected};
+use crate::scenario::reader::{Reader, expected};
 use crate::sim::SimDuration;
-use crate::units::{Bytes, Quantity};
 
 pub(super) fn controllers(
     root: &mut Reader<'_>,
@@ -192,10 +191,7 @@ fn kubelet_flags(table: &mut Reader<'_>, made: &mut Controllers, diagnostics: &m
         let title = "critical pods get more than the whole time";
         diagnostics.error(span, title, "must be at most `shutdownGracePeriod`");
     }
-    let hard = table.read("eviction-hard", diagnostics, eviction_hard);
-    assign(&mut cluster.eviction_hard, hard);
-    let lasts = table.duration("eviction-pressure-transition-period", diagnostics);
-    assign(&mut cluster.pressure_transition, lasts);
+    evictions(table, &mut cluster.eviction, diagnostics);
     let removal = dist::seconds(table, "pod-removal-delay", diagnostics);
     assign(&mut cluster.pod_removal, removal);
     if metrics.housekeeping_interval < SimDuration::from_secs(1) {
@@ -224,28 +220,6 @@ fn image_pulls(table: &mut Reader<'_>, cluster: &mut ClusterConfig, diagnostics:
         (_, Some(most)) => Some(most.max(1)),
         _ => Some(1),
     };
-}
-
-/// `memory.available<100Mi`, as the kubelet's flag has it. Other signals are not there.
-fn eviction_hard(node: &Node) -> Result<Bytes, String> {
-    let wanted = "write `memory.available<` and a quantity of memory";
-    let text = node.text().ok_or_else(|| expected("a string", node))?;
-    let (signal, quantity) = text
-        .split_once('<')
-        .ok_or_else(|| format!("{text:?} is no eviction threshold; {wanted}"))?;
-    if signal.trim() != "memory.available" {
-        return Err(format!(
-            "`{signal}` is not modelled, only memory is; {wanted}"
-        ));
-    }
-    let quantity: Quantity = quantity
-        .trim()
-        .parse()
-        .map_err(|_| format!("{quantity:?} is no quantity; {wanted}"))?;
-    if quantity.nanos() < 0 || quantity.nanos() > MOST_BYTES * 1_000_000_000 {
-        return Err(format!("{quantity} of memory is not between 0 and 1Pi"));
-    }
-    Ok(Bytes(quantity.value()))
 }
 
 fn manager_flags(

@@ -14,6 +14,7 @@ mod controllers;
 mod destination;
 mod dist;
 mod documents;
+mod evictions;
 mod exports;
 mod extended;
 mod faults;
