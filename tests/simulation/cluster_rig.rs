@@ -103,6 +103,8 @@ pub(crate) fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> Workloa
             termination_grace: secs(30),
             node_selector: Labels::new(),
             tolerations: Vec::new(),
+            host_network: false,
+            readiness_gates: Vec::new(),
             never_preempts: false,
             placement: None,
         },

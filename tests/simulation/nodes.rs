@@ -384,7 +384,7 @@ proptest! {
         }
         let ledger = rig.cluster.store().ledger();
         prop_assert_eq!(ledger.created, ledger.deleted + ledger.existing);
-        let evicted = rig.pods(0).iter().filter(|pod| rig.pod(**pod).evicted).count();
+        let evicted = rig.pods(0).iter().filter(|pod| rig.pod(**pod).evicted.is_some()).count();
         prop_assert!(evicted as i32 <= (4 - available).max(0), "{}", evicted);
     }
 }

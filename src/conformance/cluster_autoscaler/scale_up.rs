@@ -18,7 +18,8 @@ use crate::autoscaler::cluster_autoscaler::scale_up::balancing::{Sized, balance 
 use crate::autoscaler::cluster_autoscaler::simulator::snapshot::Snapshot;
 use crate::autoscaler::cluster_autoscaler::simulator::templates::Template;
 use crate::autoscaler::cluster_autoscaler::{
-    ClassId, GroupId, NodeGroup, NodeGroupOptions, NodeShape, PodClass, PodPrices, Resources,
+    ClassId, GroupId, HostPort, NodeGroup, NodeGroupOptions, NodeShape, PodClass, PodPrices,
+    Resources,
 };
 use crate::conformance::table::{difference, rows};
 use crate::conformance::{Difference, ReplayError, Report};
@@ -85,7 +86,7 @@ fn pack(row: &BinpackingRow) -> BinpackingOutput {
     for (index, group) in row.pod_groups.iter().enumerate() {
         let class = ClassId(index as u32);
         let mut pod = PodClass::new(group.amount.resources());
-        pod.host_ports.extend(group.host_port);
+        pod.host_ports.extend(group.host_port.map(HostPort::tcp));
         if group.hostname_anti_affinity_self {
             pod.host_anti_affinity.push(class);
         }

@@ -186,8 +186,10 @@ pub struct Pod {
     pub ready: bool,
     /// When the condition Ready changed last.
     pub ready_transition: SimTime,
-    /// An eviction was granted: the condition DisruptionTarget.
-    pub evicted: bool,
+    /// The condition ContainersReady of a pod with readiness gates, which is not Ready with it.
+    pub containers_ready: bool,
+    /// When an eviction was granted: the condition DisruptionTarget.
+    pub evicted: Option<SimTime>,
     /// Why and since when it is disrupted otherwise: the condition DisruptionTarget.
     pub disrupted: Option<(Disruption, SimTime)>,
     /// `status.reason` and `status.message`, of a pod that the kubelet has ended.
@@ -249,7 +251,8 @@ impl Pod {
             waiting: None,
             ready: false,
             ready_transition: created,
-            evicted: false,
+            containers_ready: false,
+            evicted: None,
             disrupted: None,
             failure: None,
             resize: None,
@@ -388,6 +391,7 @@ impl Pod {
             }
             PodWrite::StopContainer(container, reason) => {
                 let status = &mut self.containers[usize::from(*container)];
+                self.containers_ready = false;
                 status.started = false;
                 if let Some(started) = status.running_since.take() {
                     status.last_termination = Some((*reason, started, now));
@@ -398,19 +402,25 @@ impl Pod {
                     self.ready_transition = now.truncate_to_second();
                 }
                 self.ready = *ready;
+                self.containers_ready &= *ready;
+            }
+            PodWrite::ContainersReady => {
+                self.containers_ready = true;
+                self.ready_transition = now.truncate_to_second();
             }
             PodWrite::Delete { deadline } => self.meta.deletion = Some(*deadline),
             PodWrite::Terminate => {}
             PodWrite::End(phase) => {
                 self.phase = *phase;
                 self.ready = false;
+                self.containers_ready = false;
                 for container in &mut self.containers {
                     container.running_since = None;
                     container.started = false;
                 }
                 self.desired.clear();
             }
-            PodWrite::Evict => self.evicted = true,
+            PodWrite::Evict => self.evicted = Some(now),
             PodWrite::Disrupt(why) => self.disrupted = Some((*why, now)),
             PodWrite::Failure(why) => self.failure = Some(Arc::clone(why)),
             PodWrite::Resize(resources) => {

@@ -33,6 +33,10 @@ pub struct PodTemplate {
     pub node_selector: Labels,
     /// `spec.tolerations`.
     pub tolerations: Vec<Toleration>,
+    /// `spec.hostNetwork`.
+    pub host_network: bool,
+    /// `spec.readinessGates`: conditions that have to hold before its pods are Ready.
+    pub readiness_gates: Vec<String>,
     /// `preemptionPolicy: Never`: its pods make no room for themselves.
     pub never_preempts: bool,
     /// The volumes that are on the node, by their names.

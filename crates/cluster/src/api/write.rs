@@ -161,6 +161,8 @@ pub enum PodWrite {
     StopContainer(u16, TerminationReason),
     /// The condition Ready.
     Ready(bool),
+    /// The condition ContainersReady of a pod with readiness gates.
+    ContainersReady,
     /// It is being deleted; its grace period ends then.
     Delete {
         /// `deletionTimestamp`.

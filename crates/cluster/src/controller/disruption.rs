@@ -172,7 +172,7 @@ pub fn evict(
     let candidate = Candidate {
         phase: pod.phase,
         ready: pod.is_ready(),
-        terminating: pod.is_deleting() || pod.evicted,
+        terminating: pod.is_deleting() || pod.evicted.is_some(),
     };
     let covers = |selection: &Selection| {
         selection.namespace == pod.meta.namespace && selection.selector.matches(&pod.meta.labels)
@@ -193,7 +193,7 @@ pub fn evict(
         Verdict::SeveralBudgets => return Err(EvictionError::SeveralBudgets),
         Verdict::Delete | Verdict::DeleteAndCharge => {}
     }
-    if !pod.evicted {
+    if pod.evicted.is_none() {
         context.write_pod(id, PodWrite::Evict);
         context.at(at + api_latency, Event::Delete(id));
     }
@@ -219,7 +219,7 @@ pub fn budget_status(id: PdbId, store: &Store) -> BudgetStatus {
     };
     for pod in selected(pdb, store) {
         pods.matched += 1;
-        pods.healthy += i32::from(pod.is_ready() && !pod.evicted);
+        pods.healthy += i32::from(pod.is_ready() && pod.evicted.is_none());
     }
     match scale(pdb, store) {
         Ok(scale) => pods.scale = Some(scale),

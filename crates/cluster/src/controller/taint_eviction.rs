@@ -105,7 +105,7 @@ impl Controller {
     /// (`getMinTolerationTime`).
     fn stay<'a>(&self, pod: &Pod, taints: impl Iterator<Item = &'a Taint>) -> Stay {
         let own = &pod.template.tolerations[..];
-        let of_daemons = daemon_tolerations(own).filter(|_| pod.pinned.is_some());
+        let of_daemons = daemon_tolerations(&pod.template).filter(|_| pod.pinned.is_some());
         let tolerations = || of_daemons.clone().chain(own).chain(&self.defaults);
         let mut shortest: Option<i64> = None;
         for taint in taints {

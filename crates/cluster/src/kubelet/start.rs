@@ -185,12 +185,24 @@ impl Kubelet {
         let worker = self.worker(id);
         let waits = worker.unanswered || worker.killing.is_some();
         if alive && !waits && self.runs(id, run, context) {
+            Self::post_ready(id, context);
+        }
+    }
+
+    /// All containers of a pod are ready, and so is the pod, unless it has readiness gates: nobody
+    /// here sets the conditions that they are about.
+    pub fn post_ready<E>(id: PodId, context: &mut Context<'_, E>) {
+        let is_gated = |pod: &Pod| !pod.template.readiness_gates.is_empty();
+        if context.store.pod(id).is_some_and(is_gated) {
+            context.write_pod(id, PodWrite::ContainersReady);
+        } else {
             context.write_pod(id, PodWrite::Ready(true));
         }
     }
 
     pub(super) fn became_unready(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
-        let ready = context.store.pod(id).is_some_and(Pod::is_ready);
+        let is_ready = |pod: &Pod| pod.is_ready() || pod.containers_ready;
+        let ready = context.store.pod(id).is_some_and(is_ready);
         if ready && self.runs(id, run, context) && self.worker(id).unanswered {
             context.write_pod(id, PodWrite::Ready(false));
         }

@@ -182,7 +182,7 @@ fn by_budgets<'a>(pods: &[(PodId, &'a Pod)], store: &Store) -> (Pods<'a>, Pods<'
                 && !budget.selector.is_empty()
                 && budget.selector.matches(&pod.meta.labels);
             // A pod whose eviction is granted has been paid for.
-            if covers && !pod.evicted && pod.phase != PodPhase::Failed {
+            if covers && pod.evicted.is_none() && pod.phase != PodPhase::Failed {
                 budget.allowed -= 1;
                 violates |= budget.allowed < 0;
             }

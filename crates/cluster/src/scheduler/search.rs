@@ -31,8 +31,8 @@ pub(super) static TAINTS: LazyLock<[Taint; 2]> = LazyLock::new(|| {
 /// What a pod tolerates: a DaemonSet's also what its controller adds.
 pub(super) fn tolerations(pod: &Pod) -> Cow<'_, [Toleration]> {
     match pod.pinned {
-        Some(_) => daemon_tolerations(own).cloned().collect(),
-        None => Cow::Borrowed(own),
+        Some(_) => daemon_tolerations(&pod.template).cloned().collect(),
+        None => Cow::Borrowed(&pod.template.tolerations),
     }
 }
 

@@ -217,7 +217,10 @@ impl Simulation<'_> {
         if what == What::Spec {
             self.tell_of_labels(change, now);
         }
-        if matches!(what, What::Created | What::Deleted) {
+        if matches!(
+            what,
+            What::Created | What::Spec | What::Deleting | What::Deleted
+        ) {
             with_context!(self, now, Event::Kubelet, |_all, cx| {
                 disruption::observe(change, cx);
             });

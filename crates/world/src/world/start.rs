@@ -6,7 +6,7 @@ use super::components::with_context;
 use super::{Event, Simulation};
 use crate::api::{
     Context, CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, Kind, Node, NodeId,
-    ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodWrite, ReplicaSet, SelectionId,
+    ObjectId, ObjectMeta, Pod, PodDisruptionBudget, PodId, PodWrite, ReplicaSet, SelectionId,
     StatefulSet, VerticalPodAutoscaler, What, WorkloadId, Write,
 };
 use crate::autoscaler::hpa::Status;
@@ -15,6 +15,7 @@ use crate::controller::daemonset::adapter::should_run;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::controller::statefulset::adapter::free_ordinal;
 use crate::controller::statefulset::{StatefulSetSpec, StatefulSetStatus};
+use crate::kubelet::Kubelet;
 use crate::scenario::model::{From, VpaObject};
 use crate::sim::{SimDuration, SimTime};
 
@@ -290,12 +291,16 @@ fn settle_pod<E>(
         write(since, PodWrite::Acknowledge),
         write(since, PodWrite::Run),
         write(since, PodWrite::AppStarted),
-        write(since + READY_AFTER, PodWrite::Ready(true)),
     ];
     for (time, write) in writes {
         context.store.commit(time, write);
     }
-    context.store.notify(ObjectId::Pod(id), What::EndpointAdded);
-    all.endpoints.settle(id);
+    let now = std::mem::replace(&mut context.now, since + READY_AFTER);
+    Kubelet::post_ready(id, context);
+    context.now = now;
+    if context.store.pod(id).is_some_and(Pod::is_ready) {
+        context.store.notify(ObjectId::Pod(id), What::EndpointAdded);
+        all.endpoints.settle(id);
+    }
     all.kubelet.settle_image(id, node, since, context);
 }

@@ -11,9 +11,9 @@ use super::own_taints::OwnTaints;
 use super::{Scene, Shape, seconds};
 use crate::autoscaler::cluster_autoscaler::drain::blocking_local_storage;
 use crate::autoscaler::cluster_autoscaler::{
-    ClassId, Controller, ControllerId, ControllerKind, DaemonSet, Effect, GroupId, Node, NodeGroup,
-    NodeGroupOptions, NodeId, NodeShape, Observation, OptionError, Options, Pdb, Pod, PodClass,
-    PodId, PodPrices, Resources, Taint, Toleration,
+    ClassId, Controller, ControllerId, ControllerKind, DaemonSet, Effect, GroupId, HostPort, Node,
+    NodeGroup, NodeGroupOptions, NodeId, NodeShape, Observation, OptionError, Options, Pdb, Pod,
+    PodClass, PodId, PodPrices, Resources, Taint, Toleration,
 };
 use crate::conformance::cluster_autoscaler::drain::{kind_of, safe_to_evict_of, volume_of};
 use crate::conformance::cluster_autoscaler::mib;
@@ -335,7 +335,7 @@ fn class(shape: &ShapeJson) -> PodClass {
         grace_period: SimDuration::from_secs(shape.grace_s),
         node_selector: shape.node_selector.clone().into_iter().collect(),
         tolerations: shape.tolerates_taint_keys.iter().map(toleration).collect(),
-        host_ports: shape.host_port.into_iter().collect(),
+        host_ports: shape.host_port.map(HostPort::tcp).into_iter().collect(),
         ..PodClass::new(Resources::new(Millicores(shape.cpu_m), mib(shape.mem_mib)))
     }
 }

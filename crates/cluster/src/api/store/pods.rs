@@ -112,6 +112,7 @@ impl Store {
             | PodWrite::Preempt
             | PodWrite::Acknowledge
             | PodWrite::Waiting(_)
+            | PodWrite::ContainersReady
             | PodWrite::Evict
             | PodWrite::Disrupt(_)
             | PodWrite::Failure(_)

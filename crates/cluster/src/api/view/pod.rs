@@ -261,5 +261,7 @@ pub fn container_is_ready(status: &ContainerStatus, spec: &ContainerSpec, pod: &
     let down = |one: &ContainerStatus| one.running_since.is_none();
     let beside = pod.containers.iter().any(down);
     let by_itself = beside && status.started && spec.readiness_probe.is_none();
-    status.running_since.is_some() && pod.phase == PodPhase::Running && (pod.ready || by_itself)
+    status.running_since.is_some()
+        && pod.phase == PodPhase::Running
+        && (pod.ready || pod.containers_ready || by_itself)
 }

@@ -24,10 +24,11 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
     };
     let mut all = Vec::new();
     if let Some(seen) = pod.start_time {
-        let (initialized, ready) = (uninitialized(pod), unready(pod));
+        let (initialized, unready) = (uninitialized(pod), unready(pod));
         let ready_since = Some(pod.ready_transition);
-        let holds = ready.is_none();
-        let ready = ready.unwrap_or_default();
+        let holds = unready.is_none();
+        let gated = closed_gates(pod).filter(|_| holds);
+        let ready = unready.unwrap_or_default();
         all.push(condition(
             "PodReadyToStartContainers",
             !pod.has_ended(),
@@ -35,9 +36,12 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
             NONE,
         ));
         let done = initialized.is_none();
-        let why = initialized.unwrap_or_default();
+        let completed = (pod.phase == PodPhase::Succeeded).then_some("PodCompleted");
+        let why = initialized.unwrap_or((completed, None));
         all.push(condition("Initialized", done, Some(seen), why));
-        all.push(condition("Ready", holds, ready_since, ready.clone()));
+        let is_ready = holds && gated.is_none();
+        let why = gated.unwrap_or_else(|| ready.clone());
+        all.push(condition("Ready", is_ready, ready_since, why));
         all.push(condition("ContainersReady", holds, ready_since, ready));
     }
     match (pod.scheduled, pod.unschedulable) {
@@ -65,10 +69,10 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
         };
         let why = (disruption_reason(pod), Some(message.to_owned()));
         all.push(condition("DisruptionTarget", true, Some(since), why));
-    } else if pod.evicted {
+    } else if let Some(since) = pod.evicted {
         let message = "Eviction API: evicting".to_owned();
         let why = (disruption_reason(pod), Some(message));
-        all.push(condition("DisruptionTarget", true, None, why));
+        all.push(condition("DisruptionTarget", true, Some(since), why));
     } else if pod.preempted.is_some() {
         let message = "default-scheduler: preempting to accommodate a higher priority pod";
         let why = (disruption_reason(pod), Some(message.to_owned()));
@@ -109,7 +113,7 @@ pub fn true_conditions(pod: &Pod, clock: Clock) -> Vec<String> {
 pub fn disruption_reason(pod: &Pod) -> Option<&'static str> {
     match pod.disrupted {
         Some((why, _)) => Some(why.reason()),
-        None if pod.evicted => Some("EvictionByEvictionAPI"),
+        None if pod.evicted.is_some() => Some("EvictionByEvictionAPI"),
         None => pod.preempted.map(|_| "PreemptionByScheduler"),
     }
 }
@@ -135,14 +139,28 @@ fn unready(pod: &Pod) -> Option<Why> {
     match pod.phase {
         PodPhase::Succeeded => return Some((Some("PodCompleted"), None)),
         PodPhase::Failed => return Some((Some("PodFailed"), None)),
-        PodPhase::Pending | PodPhase::Running if pod.ready => return None,
+        PodPhase::Pending | PodPhase::Running if pod.ready || pod.containers_ready => return None,
         PodPhase::Pending | PodPhase::Running => {}
     }
+    // Sidecars run once a container beside them has started.
+    let starts = pod.phase == PodPhase::Pending;
+    let sidecars = pod.template.sidecars().filter(|_| starts);
     let both = pod.containers.iter().zip(&pod.template.containers);
-    let names = both.filter(|(status, spec)| !container_is_ready(status, spec, pod));
-    let names: Vec<&str> = names.map(|(_, spec)| spec.name.as_str()).collect();
+    let others = both.filter(|(status, spec)| !container_is_ready(status, spec, pod));
+    let names = sidecars.chain(others.map(|(_, spec)| spec));
+    let names: Vec<&str> = names.map(|spec| spec.name.as_str()).collect();
     let message = format!("containers with unready status: [{}]", names.join(" "));
     Some((Some("ContainersNotReady"), Some(message)))
+}
+
+/// Why a pod whose containers are ready is not, if it has readiness gates: nobody sets the
+/// conditions that they are about.
+fn closed_gates(pod: &Pod) -> Option<Why> {
+    let gates = pod.template.readiness_gates.iter().map(|gate| {
+        format!("corresponding condition of pod readiness gate {gate:?} does not exist.")
+    });
+    let gates: Vec<String> = gates.collect();
+    (!gates.is_empty()).then(|| (Some("ReadinessGatesNotReady"), Some(gates.join(", "))))
 }
 
 #[cfg(test)]
@@ -150,7 +168,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::api::{ObjectMeta, PodTemplate, Uid, WorkloadId};
+    use crate::api::{ContainerSpec, ObjectMeta, Placement, PodTemplate, Uid, WorkloadId};
     use crate::autoscaler::vpa::WallClock;
 
     #[test]
@@ -172,9 +190,156 @@ mod tests {
         assert!(reasons(&pod).is_empty());
         pod.preempted = Some(SimTime::ZERO);
         assert_eq!(reasons(&pod), ["PreemptionByScheduler"]);
-        pod.evicted = true;
+        pod.evicted = Some(SimTime::ZERO);
         assert_eq!(reasons(&pod), ["EvictionByEvictionAPI"]);
         pod.disrupted = Some((Disruption::PodGc, SimTime::ZERO));
         assert_eq!(reasons(&pod), ["DeletionByPodGC"]);
+    }
+
+    fn pod(template: PodTemplate) -> Pod {
+        let meta = ObjectMeta::new("default", "web", Uid(1), SimTime::ZERO);
+        let mut pod = Pod::new(meta, WorkloadId(0), Arc::new(template));
+        pod.start_time = Some(SimTime::ZERO);
+        pod
+    }
+
+    fn container(name: &str, restartable: bool) -> ContainerSpec {
+        ContainerSpec {
+            name: name.to_owned(),
+            restartable,
+            ..ContainerSpec::default()
+        }
+    }
+
+    /// Status, reason and message of a condition.
+    fn told(pod: &Pod, kind: &str) -> (String, String, String) {
+        let clock = Clock {
+            calendar: WallClock::default(),
+            now: SimTime::ZERO,
+        };
+        let all = conditions(pod, clock);
+        let found = all.iter().find(|one| one["type"] == kind);
+        let found = found.unwrap_or(&Value::Null);
+        let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
+        (text("status"), text("reason"), text("message"))
+    }
+
+    fn is_told(pod: &Pod, kind: &str, (status, reason, message): (&str, &str, &str)) {
+        let expected = (status.to_owned(), reason.to_owned(), message.to_owned());
+        assert_eq!(told(pod, kind), expected, "{kind}");
+    }
+
+    #[test]
+    fn what_is_not_ready_is_named() {
+        let template = PodTemplate {
+            containers: vec![container("a", false), container("b", false)],
+            init_containers: vec![container("setup", false), container("proxy", true)],
+            ..PodTemplate::default()
+        };
+        let mut pod = pod(template);
+        let both = "containers with unready status: [proxy a b]";
+        is_told(&pod, "Ready", ("False", "ContainersNotReady", both));
+        is_told(
+            &pod,
+            "ContainersReady",
+            ("False", "ContainersNotReady", both),
+        );
+        let init = "containers with incomplete status: [setup proxy]";
+        is_told(
+            &pod,
+            "Initialized",
+            ("False", "ContainersNotInitialized", init),
+        );
+        pod.phase = PodPhase::Running;
+        pod.containers[0].running_since = Some(SimTime::ZERO);
+        pod.containers[0].started = true;
+        let one = "containers with unready status: [b]";
+        is_told(&pod, "Ready", ("False", "ContainersNotReady", one));
+        is_told(&pod, "Initialized", ("True", "", ""));
+        pod.ready = true;
+        is_told(&pod, "Ready", ("True", "", ""));
+        for (phase, reason) in [
+            (PodPhase::Succeeded, "PodCompleted"),
+            (PodPhase::Failed, "PodFailed"),
+        ] {
+            (pod.phase, pod.ready) = (phase, false);
+            is_told(&pod, "Ready", ("False", reason, ""));
+            is_told(&pod, "ContainersReady", ("False", reason, ""));
+        }
+        pod.phase = PodPhase::Succeeded;
+        is_told(&pod, "Initialized", ("True", "PodCompleted", ""));
+    }
+
+    #[test]
+    fn readiness_gates_keep_a_pod_from_being_ready() {
+        let template = PodTemplate {
+            containers: vec![container("a", false)],
+            readiness_gates: vec!["example.com/one".to_owned(), "example.com/two".to_owned()],
+            ..PodTemplate::default()
+        };
+        let mut pod = pod(template);
+        pod.phase = PodPhase::Running;
+        pod.containers[0].running_since = Some(SimTime::ZERO);
+        let unready = "containers with unready status: [a]";
+        is_told(&pod, "Ready", ("False", "ContainersNotReady", unready));
+        pod.containers_ready = true;
+        is_told(&pod, "ContainersReady", ("True", "", ""));
+        let gates = "corresponding condition of pod readiness gate \"example.com/one\" does not exist., \
+                     corresponding condition of pod readiness gate \"example.com/two\" does not exist.";
+        is_told(&pod, "Ready", ("False", "ReadinessGatesNotReady", gates));
+    }
+
+    #[test]
+    fn a_pod_that_is_not_scheduled_says_why() {
+        let gated = Placement {
+            gates: vec!["example.com/wait".to_owned()],
+            ..Placement::default()
+        };
+        let mut pod = pod(PodTemplate {
+            placement: Some(Box::new(gated)),
+            ..PodTemplate::default()
+        });
+        let message = "Scheduling is blocked due to non-empty scheduling gates";
+        is_told(&pod, "PodScheduled", ("False", "SchedulingGated", message));
+        pod.unschedulable = Some(SimTime::ZERO);
+        pod.unschedulable_message = Some("0/1 nodes are available".into());
+        let message = "0/1 nodes are available";
+        is_told(&pod, "PodScheduled", ("False", "Unschedulable", message));
+        pod.scheduled = Some(SimTime::ZERO);
+        is_told(&pod, "PodScheduled", ("True", "", ""));
+    }
+
+    #[test]
+    fn each_disruption_has_its_reason_and_its_words() {
+        let mut pod = pod(PodTemplate::default());
+        let kind = "DisruptionTarget";
+        is_told(&pod, kind, ("", "", ""));
+        pod.preempted = Some(SimTime::ZERO);
+        let message = "default-scheduler: preempting to accommodate a higher priority pod";
+        is_told(&pod, kind, ("True", "PreemptionByScheduler", message));
+        pod.evicted = Some(SimTime::ZERO);
+        let message = "Eviction API: evicting";
+        is_told(&pod, kind, ("True", "EvictionByEvictionAPI", message));
+        let taints = "Taint manager: deleting due to NoExecute taint";
+        for (why, reason, message) in [
+            (Disruption::TaintManager, "DeletionByTaintManager", taints),
+            (
+                Disruption::PodGc,
+                "DeletionByPodGC",
+                "PodGC: node no longer exists",
+            ),
+            (
+                Disruption::Kubelet,
+                "TerminationByKubelet",
+                "The node was low on resource",
+            ),
+        ] {
+            pod.disrupted = Some((why, SimTime::ZERO));
+            pod.failure = Some(Arc::new((
+                "Evicted",
+                "The node was low on resource".to_owned(),
+            )));
+            is_told(&pod, kind, ("True", reason, message));
+        }
     }
 }

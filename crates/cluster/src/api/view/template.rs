@@ -43,11 +43,15 @@ pub(super) fn pod_spec(
     };
     let gates = template.placement.iter().flat_map(|one| &one.gates);
     let gates = gates.map(|name| json!({"name": name}));
+    let readiness_gates = template.readiness_gates.iter();
+    let readiness_gates = readiness_gates.map(|kind| json!({"conditionType": kind}));
     json!({
         "containers": containers,
         "dnsPolicy": "ClusterFirst",
+        "hostNetwork": template.host_network.then_some(true),
         "initContainers": list(init_containers.collect()),
         "nodeSelector": labels(&template.node_selector),
+        "readinessGates": list(readiness_gates.collect()),
         "resources": (shared != Resources::default()).then(|| resources_of(&shared)),
         "restartPolicy": restart_policy,
         "schedulerName": "default-scheduler",

@@ -176,9 +176,8 @@ fn tell_of_ended(id: DaemonSetId, node: NodeId, pod: PodId, context: &mut Contex
 /// (`NodeShouldRunDaemonPod`). The taint of a cordoned node is always tolerated.
 fn belongs(set: &DaemonSet, node: &Node) -> (bool, bool) {
     let fits = allows_node(&set.template, node);
-    let tolerates = |taint: &Taint| {
-        daemon_tolerations(&set.template.tolerations).any(|one| one.tolerates(taint))
-    };
+    let tolerates =
+        |taint: &Taint| daemon_tolerations(&set.template).any(|one| one.tolerates(taint));
     let shuts_down = Taint::of(NOT_READY, TaintEffect::NoSchedule);
     let own = Some(&shuts_down).filter(|_| node.readiness == Readiness::Stopping);
     let repelled = |has_effect: fn(TaintEffect) -> bool| {

@@ -2,11 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::api::{MEMORY_PRESSURE, NOT_READY, TaintEffect, Toleration, UNREACHABLE};
+use crate::api::{MEMORY_PRESSURE, NOT_READY, PodTemplate, TaintEffect, Toleration, UNREACHABLE};
 
-/// What the controller adds. The host's network, with which pods tolerate a node without one, is
-/// not known here.
-static ADDED: LazyLock<[Toleration; 6]> = LazyLock::new(|| {
+/// What the controller adds, last what it adds for pods on the host's network alone.
+static ADDED: LazyLock<[Toleration; 7]> = LazyLock::new(|| {
     use TaintEffect::{NoExecute, NoSchedule};
     [
         (NOT_READY, NoExecute),
@@ -15,6 +14,7 @@ static ADDED: LazyLock<[Toleration; 6]> = LazyLock::new(|| {
         (MEMORY_PRESSURE, NoSchedule),
         ("node.kubernetes.io/pid-pressure", NoSchedule),
         ("node.kubernetes.io/unschedulable", NoSchedule),
+        ("node.kubernetes.io/network-unavailable", NoSchedule),
     ]
     .map(|(key, effect)| Toleration {
         key: key.to_owned(),
@@ -24,10 +24,16 @@ static ADDED: LazyLock<[Toleration; 6]> = LazyLock::new(|| {
     })
 });
 
-/// Of a template with these tolerations; those of them that are about the same as one that is added
-/// are replaced by that.
-pub fn daemon_tolerations(own: &[Toleration]) -> impl Iterator<Item = &Toleration> + Clone {
-    let added = |one: &Toleration| ADDED.iter().find(|added| added.matches(one));
-    let kept = own.iter().map(move |one| added(one).unwrap_or(one));
-    kept.chain(ADDED.iter())
+/// Of a template; those of its own that are about the same as one that is added are replaced by that.
+pub fn daemon_tolerations(template: &PodTemplate) -> impl Iterator<Item = &Toleration> + Clone {
+    let all = &ADDED[..];
+    let all = if template.host_network {
+        all
+    } else {
+        &all[..all.len() - 1]
+    };
+    let added = |one: &Toleration| all.iter().find(|added| added.matches(one));
+    let own = template.tolerations.iter();
+    let kept = own.map(move |one| added(one).unwrap_or(one));
+    kept.chain(all)
 }

@@ -1,8 +1,13 @@
-//! What the disruption controller says of budgets without pods or without a scale, and of pods with
-//! several budgets (`trySync`, `getPdbForPod`).
+//! What the disruption controller says of budgets without pods or without a scale, of pods that
+//! nobody owns, and of pods with several budgets (`trySync`, `getPdbForPod`).
+
+use std::fmt::Write as _;
 
 use super::budget_error;
-use crate::api::{Change, Context, ObjectId, PdbId, PodDisruptionBudget, PodId, Store, What};
+use super::scale::{counts_owners, scale, selected};
+use crate::api::{
+    Change, Context, LabelSelector, ObjectId, PdbId, PodDisruptionBudget, PodId, Store, What,
+};
 
 /// Heeds a change of a budget or a pod. Upstream repeats itself at each sync of a budget and each
 /// update of a pod; here each is said once, when it comes to be so.
@@ -11,6 +16,17 @@ pub fn observe<E>(change: Change, context: &mut Context<'_, E>) {
         (ObjectId::PodDisruptionBudget(id), What::Created | What::Spec) => {
             report_empty(id, context);
             report_failed(id, context);
+            report_unmanaged(id, context);
+        }
+        (ObjectId::Pod(id), What::Spec) if is_orphan(id, context.store) => {
+            for budget in budgets_of(id, context.store) {
+                report_unmanaged(budget, context);
+            }
+        }
+        (ObjectId::Pod(id), What::Deleting) if has_lost_owner(id, context.store) => {
+            for budget in budgets_of(id, context.store) {
+                report_failed(budget, context);
+            }
         }
         (ObjectId::Pod(id), What::Created) => {
             report_several(id, context);
@@ -61,6 +77,54 @@ fn report_failed<E>(id: PdbId, context: &mut Context<'_, E>) {
         let reason = "CalculateExpectedPodCountFailed";
         context.events.warning(object, reason, message);
     }
+}
+
+fn is_orphan(id: PodId, store: &Store) -> bool {
+    store.pod(id).is_some_and(|pod| pod.orphaned)
+}
+
+fn has_lost_owner(id: PodId, store: &Store) -> bool {
+    let owner = store.pod(id).and_then(|pod| pod.meta.owner);
+    owner.is_some_and(|owner| store.meta(owner).is_none())
+}
+
+/// A budget that counts what owners ask for selects pods that nobody owns (`UnmanagedPods`).
+fn report_unmanaged<E>(id: PdbId, context: &mut Context<'_, E>) {
+    let store = &*context.store;
+    let Some(pdb) = store.pdb(id).filter(|pdb| counts_owners(pdb)) else {
+        return;
+    };
+    if scale(pdb, store).is_err() || !selected(pdb, store).any(|pod| pod.meta.owner.is_none()) {
+        return;
+    }
+    let message = || {
+        format!(
+            "Pods selected by this PodDisruptionBudget (selector: {}) were found to be unmanaged. As \
+             a result, the status of the PDB cannot be calculated correctly, which may result in \
+             undefined behavior. To account for these pods please set \".spec.minAvailable\" field \
+             of the PDB to an integer value.",
+            in_go(&pdb.selector)
+        )
+    };
+    let object = ObjectId::PodDisruptionBudget(id);
+    context.events.warning(object, "UnmanagedPods", message);
+}
+
+/// A selector as Go prints it.
+fn in_go(selector: &LabelSelector) -> String {
+    let mut text = "&LabelSelector{MatchLabels:map[string]string{".to_owned();
+    for (key, value) in &selector.labels {
+        let _ = write!(text, "{key}: {value},");
+    }
+    text += "},MatchExpressions:[]LabelSelectorRequirement{";
+    for one in &selector.expressions {
+        let (key, operator, values) = (&one.key, one.operator.name(), one.values.join(" "));
+        let _ = write!(
+            text,
+            "LabelSelectorRequirement{{Key:{key},Operator:{operator},Values:[{values}],}},"
+        );
+    }
+    text + "},}"
 }
 
 fn report_several<E>(id: PodId, context: &mut Context<'_, E>) {

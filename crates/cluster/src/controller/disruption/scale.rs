@@ -25,7 +25,7 @@ pub(super) fn selected<'a>(
 }
 
 /// Whether a budget is about a part of what its pods' owners ask for.
-fn counts_owners(pdb: &PodDisruptionBudget) -> bool {
+pub(super) fn counts_owners(pdb: &PodDisruptionBudget) -> bool {
     pdb.max_unavailable.is_some() || matches!(pdb.min_available, Some(IntOrPercent::Percent(_)))
 }
 

@@ -57,7 +57,7 @@ impl PodView {
             ("ContainersReady", pod.ready),
             ("PodScheduled", pod.scheduled.is_some()),
         ];
-        if pod.evicted || pod.preempted.is_some() || pod.disrupted.is_some() {
+        if pod.evicted.is_some() || pod.preempted.is_some() || pod.disrupted.is_some() {
             conditions.insert(0, ("DisruptionTarget", true));
         }
         Self {

@@ -135,6 +135,10 @@ pub(super) fn template(
         termination_grace: seconds(grace),
         node_selector: labels(spec.node_selector.as_ref()),
         tolerations: placement::tolerations(&spec, context),
+        host_network: spec.host_network == Some(true),
+        readiness_gates: (spec.readiness_gates.iter().flatten())
+            .map(|gate| gate.condition_type.clone())
+            .collect(),
         never_preempts: spec.preemption_policy.as_deref() == Some("Never"),
         volumes: volumes(&spec),
         placement: affinity::placement(&spec, context),

@@ -9,6 +9,16 @@ use crate::api::{TaintEffect, Toleration};
 
 /// Warns once per object of all such fields, at the place of the first.
 pub(super) fn warn(spec: &core::PodSpec, context: &mut Context<'_>) {
+    if some(spec.readiness_gates.as_ref()) {
+        let path = "spec.template.spec.readinessGates";
+        let message =
+            "nobody here sets the conditions of readinessGates: the pods never become Ready";
+        context.warning(
+            path,
+            message,
+            "leave them out to have the pods Ready with their containers",
+        );
+    }
     let found = others(spec);
     let Some((first, _)) = found.first() else {
         return;

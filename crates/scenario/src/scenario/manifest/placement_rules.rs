@@ -98,15 +98,23 @@ pub(super) fn term(one: &core::PodAffinityTerm, path: &str, context: &mut Contex
     }
 }
 
+/// Containers share their pod's ports of the node; each init container has its own
+/// (`checkHostPortConflicts`).
 fn host_ports(spec: &core::PodSpec, context: &mut Context<'_>) {
     let on_host = spec.host_network == Some(true);
+    let init = spec.init_containers.iter().flatten();
+    let init = init.map(|one| ("initContainers", one)).enumerate();
+    let all = spec.containers.iter().map(|one| ("containers", one));
     let mut seen = BTreeSet::new();
-    for (place, container) in spec.containers.iter().enumerate() {
+    for (place, (list, container)) in init.chain(all.enumerate()) {
+        if list == "initContainers" || place == 0 {
+            seen.clear();
+        }
         for (number, port) in container.ports.iter().flatten().enumerate() {
             let Some(on_node) = port.host_port.filter(|port| *port != 0) else {
                 continue;
             };
-            let path = format!("{SPEC}.containers[{place}].ports[{number}].hostPort");
+            let path = format!("{SPEC}.{list}[{place}].ports[{number}].hostPort");
             let protocol = port.protocol.as_deref().unwrap_or("TCP");
             let address = port.host_ip.as_deref().unwrap_or_default();
             let text = format!("{protocol}/{address}/{on_node}");

@@ -14,8 +14,8 @@ use crate::autoscaler::cluster_autoscaler::node_affinity::{
     NodeOperator, NodeRequirement, NodeTerm,
 };
 use crate::autoscaler::cluster_autoscaler::{
-    ClassId, ControllerKind, Effect, PodAffinity, PodClass, PodTerm, Resources, SafeToEvict,
-    Spread, Toleration,
+    ClassId, ControllerKind, Effect, HostPort, PodAffinity, PodClass, PodTerm, Resources,
+    SafeToEvict, Spread, Toleration,
 };
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores};
@@ -318,7 +318,11 @@ fn class_of(pod: &Pod, kind: ControllerKind, requests: Resources) -> PodClass {
         node_terms: placement.and_then(node_terms),
         host_ports: (placement.iter())
             .flat_map(|one| &one.host_ports)
-            .filter_map(|port| u16::try_from(port.port).ok())
+            .map(|port| HostPort {
+                port: port.port,
+                protocol: port.protocol.clone(),
+                address: port.address.clone(),
+            })
             .collect(),
         tolerations: tolerations.collect(),
         ..domains_of(pod, PodClass::new(requests))

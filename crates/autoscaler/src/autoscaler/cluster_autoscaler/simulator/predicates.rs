@@ -79,10 +79,8 @@ pub(super) fn suits_for_spread(pod: &PodClass, spread: &Spread, shape: &NodeShap
 fn ports_free(classes: &[PodClass], pod: &PodClass, info: &NodeInfo) -> bool {
     pod.host_ports.is_empty()
         || !info.pods.iter().any(|other| {
-            classes[other.class.index()]
-                .host_ports
-                .iter()
-                .any(|port| pod.host_ports.contains(port))
+            let mut taken = classes[other.class.index()].host_ports.iter();
+            taken.any(|taken| pod.host_ports.iter().any(|port| port.conflicts(taken)))
         })
 }
 

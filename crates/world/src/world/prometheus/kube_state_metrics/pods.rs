@@ -118,10 +118,15 @@ pub(super) fn node_of<'v>(p: &Seen<'v, Pod>) -> &'v str {
 
 fn info(p: &Seen<'_, Pod>, out: &mut Samples<'_>) {
     let (kind, name) = p.owner().unwrap_or_default();
+    let on_host = if p.of.template.host_network {
+        "true"
+    } else {
+        "false"
+    };
     let labels = [
         ("created_by_kind", kind),
         ("created_by_name", name),
-        ("host_network", "false"),
+        ("host_network", on_host),
         ("node", node_of(p)),
     ];
     out.labelled(&labels, 1.0);
