@@ -19,7 +19,7 @@ spec:
   template:
     metadata: {{labels: {{app: {name}}}}}
     spec:
-      containers: [{{name: a, image: '{image}', resources: {{requests: {{cpu: 10m, memory: 10Mi}}}}}}]
+      containers: [{{name: a, image: '{image}', resources: {{requests: {{cpu: 500m, memory: 1Gi}}}}}}]
 ---"
         )
     };
@@ -96,9 +96,10 @@ fn together(image: &str) -> usize {
 
 #[test]
 fn pods_go_where_their_image_is() {
+    // Of a quarter of 900 MiB 20 points, against 12 for room.
     assert_eq!(together("registry.example/app:1"), 8);
     // Nodes say `docker.io/library/app:1`, which upstream does not take for the same.
-    assert!(together("app:1") < 8);
+    assert_eq!(together("app:1"), 0);
 }
 
 #[test]

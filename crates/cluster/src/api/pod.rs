@@ -186,8 +186,9 @@ pub struct Pod {
     pub ready: bool,
     /// When the condition Ready changed last.
     pub ready_transition: SimTime,
-    /// The condition ContainersReady of a pod with readiness gates, which is not Ready with it.
-    pub containers_ready: bool,
+    /// Since when the containers of a pod with readiness gates are ready, which is not Ready with
+    /// them: the condition ContainersReady.
+    pub containers_ready: Option<SimTime>,
     /// When an eviction was granted: the condition DisruptionTarget.
     pub evicted: Option<SimTime>,
     /// Why and since when it is disrupted otherwise: the condition DisruptionTarget.
@@ -251,7 +252,7 @@ impl Pod {
             waiting: None,
             ready: false,
             ready_transition: created,
-            containers_ready: false,
+            containers_ready: None,
             evicted: None,
             disrupted: None,
             failure: None,
@@ -391,7 +392,7 @@ impl Pod {
             }
             PodWrite::StopContainer(container, reason) => {
                 let status = &mut self.containers[usize::from(*container)];
-                self.containers_ready = false;
+                self.containers_ready = None;
                 status.started = false;
                 if let Some(started) = status.running_since.take() {
                     status.last_termination = Some((*reason, started, now));
@@ -402,18 +403,14 @@ impl Pod {
                     self.ready_transition = now.truncate_to_second();
                 }
                 self.ready = *ready;
-                self.containers_ready &= *ready;
+                self.containers_ready = None;
             }
-            PodWrite::ContainersReady => {
-                self.containers_ready = true;
-                self.ready_transition = now.truncate_to_second();
-            }
+            PodWrite::ContainersReady => self.containers_ready = Some(now.truncate_to_second()),
             PodWrite::Delete { deadline } => self.meta.deletion = Some(*deadline),
             PodWrite::Terminate => {}
             PodWrite::End(phase) => {
                 self.phase = *phase;
-                self.ready = false;
-                self.containers_ready = false;
+                (self.ready, self.containers_ready) = (false, None);
                 for container in &mut self.containers {
                     container.running_since = None;
                     container.started = false;
@@ -442,8 +439,7 @@ impl Pod {
                 }
             }
             PodWrite::Owner(owner, workload) => {
-                self.meta.owner = *owner;
-                self.listed = *workload;
+                (self.meta.owner, self.listed) = (*owner, *workload);
                 self.orphaned = owner.is_none();
             }
             PodWrite::Template(template) => self.template = Arc::clone(template),

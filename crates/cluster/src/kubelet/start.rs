@@ -201,7 +201,7 @@ impl Kubelet {
     }
 
     pub(super) fn became_unready(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
-        let is_ready = |pod: &Pod| pod.is_ready() || pod.containers_ready;
+        let is_ready = |pod: &Pod| pod.is_ready() || pod.containers_ready.is_some();
         let ready = context.store.pod(id).is_some_and(is_ready);
         if ready && self.runs(id, run, context) && self.worker(id).unanswered {
             context.write_pod(id, PodWrite::Ready(false));

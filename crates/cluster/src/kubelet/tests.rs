@@ -180,10 +180,15 @@ fn a_kill_by_the_kernel_after_sigterm_is_seen_as_one() {
         kubelet.kill(id, context);
     });
     let pod = rig.store.pod(id).expect("its object goes later");
-    let reason = pod.containers[0].last_termination.map(|(reason, ..)| reason);
+    let reason = pod.containers[0]
+        .last_termination
+        .map(|(reason, ..)| reason);
     let killed = Some(TerminationReason::OomKilled);
     assert_eq!((pod.phase, reason), (PodPhase::Failed, killed));
-    let removals = rig.timers.iter().filter(|(_, event)| matches!(event, Event::Remove(_)));
+    let removals = rig
+        .timers
+        .iter()
+        .filter(|(_, event)| matches!(event, Event::Remove(_)));
     assert_eq!(removals.count(), 1);
 }
 

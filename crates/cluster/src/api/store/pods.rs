@@ -9,6 +9,22 @@ use crate::api::resources::PodAmounts;
 use crate::api::workload::ReplicaSetId;
 use crate::api::write::{PodWrite, What};
 use crate::sim::SimTime;
+
+/// Whether a write of a pod changes what its node has promised, or whose pods are counted there.
+fn changes_promises(write: &PodWrite) -> bool {
+    matches!(
+        write,
+        PodWrite::Assume(_)
+            | PodWrite::Delete { .. }
+            | PodWrite::End(_)
+            | PodWrite::Resize(_)
+            | PodWrite::ResizeStatus(_)
+            | PodWrite::ResizeError(_)
+            | PodWrite::AllocateResize
+            | PodWrite::Owner(..)
+    )
+}
+
 impl Store {
     pub(super) fn create_pod(&mut self, mut pod: Pod) -> ObjectId {
         pod.serial = self.created;
@@ -36,17 +52,7 @@ impl Store {
     }
 
     pub(super) fn write_pod(&mut self, now: SimTime, id: PodId, write: &PodWrite) -> ObjectId {
-        let promises = matches!(
-            write,
-            PodWrite::Assume(_)
-                | PodWrite::Delete { .. }
-                | PodWrite::End(_)
-                | PodWrite::Resize(_)
-                | PodWrite::ResizeStatus(_)
-                | PodWrite::ResizeError(_)
-                | PodWrite::AllocateResize
-                | PodWrite::Owner(..)
-        );
+        let promises = changes_promises(write);
         let before = if promises {
             self.promise(id, false)
         } else {
@@ -87,8 +93,8 @@ impl Store {
         if owner == owned_by {
             self.count_active(owner, was_active, is_active);
         } else {
-            let orphaned = usize::from(pod.orphaned);
-            self.orphans = self.orphans - usize::from(was_orphaned) + orphaned;
+            self.orphans += usize::from(owner.is_none());
+            self.orphans -= usize::from(was_orphaned);
             self.count_active(owned_by, was_active, false);
             self.count_active(owner, false, is_active);
             self.list_elsewhere(id, listed);

@@ -263,5 +263,5 @@ pub fn container_is_ready(status: &ContainerStatus, spec: &ContainerSpec, pod: &
     let by_itself = beside && status.started && spec.readiness_probe.is_none();
     status.running_since.is_some()
         && pod.phase == PodPhase::Running
-        && (pod.ready || pod.containers_ready || by_itself)
+        && (pod.ready || pod.containers_ready.is_some() || by_itself)
 }

@@ -42,7 +42,8 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
         let is_ready = holds && gated.is_none();
         let why = gated.unwrap_or_else(|| ready.clone());
         all.push(condition("Ready", is_ready, ready_since, why));
-        all.push(condition("ContainersReady", holds, ready_since, ready));
+        let since = pod.containers_ready.or(ready_since);
+        all.push(condition("ContainersReady", holds, since, ready));
     }
     match (pod.scheduled, pod.unschedulable) {
         (Some(at), _) => all.push(condition("PodScheduled", true, Some(at), NONE)),
@@ -139,7 +140,9 @@ fn unready(pod: &Pod) -> Option<Why> {
     match pod.phase {
         PodPhase::Succeeded => return Some((Some("PodCompleted"), None)),
         PodPhase::Failed => return Some((Some("PodFailed"), None)),
-        PodPhase::Pending | PodPhase::Running if pod.ready || pod.containers_ready => return None,
+        PodPhase::Pending | PodPhase::Running if pod.ready || pod.containers_ready.is_some() => {
+            return None;
+        }
         PodPhase::Pending | PodPhase::Running => {}
     }
     // Sidecars run once a container beside them has started.
@@ -282,7 +285,7 @@ mod tests {
         pod.containers[0].running_since = Some(SimTime::ZERO);
         let unready = "containers with unready status: [a]";
         is_told(&pod, "Ready", ("False", "ContainersNotReady", unready));
-        pod.containers_ready = true;
+        pod.containers_ready = Some(SimTime::ZERO);
         is_told(&pod, "ContainersReady", ("True", "", ""));
         let gates = "corresponding condition of pod readiness gate \"example.com/one\" does not exist., \
                      corresponding condition of pod readiness gate \"example.com/two\" does not exist.";
