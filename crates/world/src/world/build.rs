@@ -87,6 +87,19 @@ impl Links {
     }
 }
 
+/// Which pods the Services that lead to simulated ones select; without a Service it is the
+/// workload's own pods that are meant.
+fn select_endpoints(endpoints: &mut endpoints::Controller, scenario: &Scenario) {
+    for service in &scenario.services {
+        let of_services = service.selectors.iter().cloned();
+        let mut selectors: Vec<LabelSelector> = of_services.map(Into::into).collect();
+        if selectors.is_empty() {
+            selectors.push(scenario.workloads[service.workload].selector.clone());
+        }
+        endpoints.select(WorkloadId(service.workload as u32), selectors);
+    }
+}
+
 /// A metric's label.
 pub(super) fn metric_name(metric: &MetricSpec) -> String {
     label(metric).0
@@ -407,16 +420,7 @@ impl<'s> Simulation<'s> {
         };
         let bandwidths = scenario.node_groups.iter().map(|one| one.image_bandwidth);
         components.kubelet.set_bandwidths(bandwidths.collect());
-        for service in &scenario.services {
-            let mut selectors: Vec<LabelSelector> =
-                service.selectors.iter().cloned().map(Into::into).collect();
-            // Without a Service it is the workload's own pods that are meant.
-            if selectors.is_empty() {
-                selectors.push(scenario.workloads[service.workload].selector.clone());
-            }
-            let workload = WorkloadId(service.workload as u32);
-            components.endpoints.select(workload, selectors);
-        }
+        select_endpoints(&mut components.endpoints, scenario);
         let full = detail == Detail::Full;
         let mut simulation = Self {
             scenario,
