@@ -135,7 +135,8 @@ fn of_memory<T>(
 /// An amount of memory or a share of what the node has; none for 0 % and 100 %, which the kubelet
 /// does not heed.
 fn amount(text: &str) -> Result<Option<Threshold>, String> {
-    let problem = || format!("{text:?} is no quantity; write `{MEMORY}<` and a quantity of memory");
+    let problem =
+        || format!("{text:?} is no amount of memory; write `500Mi` or `10%`, for example");
     if let Some(percent) = text.strip_suffix('%') {
         let percent: f32 = percent.parse().map_err(|_| problem())?;
         if !(0.0..=100.0).contains(&percent) {
