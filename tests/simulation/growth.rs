@@ -115,7 +115,12 @@ fn work_of(size: Size, detail: Detail) -> u64 {
     let loaded = Loaded::load("scenario.toml", &files).and_then(|loaded| loaded.build(&[]));
     let built = loaded.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     work::take();
-    let finished = world::run(&built.scenario, 7, detail, |_| true).expect("it ends");
+    let simulation = match detail {
+        // Somebody may look: statuses are kept.
+        Detail::Full => world::Simulation::new(&built.scenario, 7),
+        Detail::Summary => world::Simulation::with_detail(&built.scenario, 7, detail),
+    };
+    let finished = simulation.finish().expect("it ends");
     let figures = Summary::of(&finished.recording).values;
     assert!(!figures.is_empty());
     work::take()

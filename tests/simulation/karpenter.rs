@@ -125,11 +125,7 @@ fn pods_that_come_together_get_the_cheapest_machine_that_holds_them() {
         ready.contains(&"Pod should schedule on: nodeclaim/p-1"),
         "{ready:?}"
     );
-    let ran = recording.workloads[0]
-        .counts
-        .steps()
-        .last()
-        .expect("counts");
+    let ran = recording.workloads[0].counts.iter().last().expect("counts");
     assert_eq!(ran.1.ready, 3, "they run there");
 }
 
@@ -214,11 +210,7 @@ fn fewer_pods_move_to_a_cheaper_machine_that_is_made_first() {
     assert!(
         texts(&recording, "DisruptionLaunching").contains(&"Launching NodeClaim: Underutilized")
     );
-    let ran = recording.workloads[0]
-        .counts
-        .steps()
-        .last()
-        .expect("counts");
+    let ran = recording.workloads[0].counts.iter().last().expect("counts");
     assert_eq!(ran.1.ready, 3);
 }
 

@@ -53,7 +53,11 @@ fn run(rest: &str) -> (Recording, Summary) {
         let done = world::run(&scenario, 7, detail, |_| true);
         done.unwrap_or_else(|error| panic!("{error}")).recording
     });
-    let summary = Summary::of(&full);
+    let from_series = Recording {
+        folded: None,
+        ..full.clone()
+    };
+    let summary = Summary::of(&from_series);
     let other = Summary::of(&folded);
     for ((name, one), (_, two)) in summary.values.iter().zip(&other.values) {
         assert!(

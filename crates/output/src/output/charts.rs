@@ -369,7 +369,7 @@ fn pods(
     (index, created): (usize, usize),
 ) -> PodStatesChart {
     let workload = &recording.workloads[index];
-    let states = workload.counts.steps().iter().map(|(time, counts)| {
+    let states = workload.counts.iter().map(|(time, counts)| {
         let states = PodStates {
             pending: f64::from(counts.pending),
             starting: f64::from(counts.starting),

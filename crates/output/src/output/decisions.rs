@@ -1,10 +1,14 @@
 //! `decisions.csv`: how each sync of an HPA came to its number.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::rows::Rows;
 use super::schema::DECISIONS;
-use crate::record::{MetricRecord, Recording};
+use crate::record::{DecisionRecord, MetricRecord, Recording};
+
+/// Different outcomes whose cells are remembered.
+const REMEMBERED: usize = 4096;
 
 /// Writes a row per sync: the number before, each metric's part, the number after each
 /// correction, and why. A metric's columns begin with its name,
@@ -25,29 +29,57 @@ pub fn write_decisions(recording: &Recording, out: impl Write) -> io::Result<()>
     let objects: Vec<String> = (recording.hpas.iter())
         .map(|hpa| object(hpa.workload))
         .collect();
-    for (decision, metrics) in recording.decisions.with_metrics() {
-        let hpa = &recording.hpas[decision.hpa];
+    // Cells of each HPA, and of what decisions came to: most come to what another one came to.
+    let mut of_hpas: Vec<Vec<u8>> = vec![Vec::new(); recording.hpas.len()];
+    let mut of_outcomes: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
+    for (number, decision, metrics) in recording.decisions.with_outcomes() {
         rows.seconds(decision.time);
-        rows.text(&hpa.namespace);
-        rows.text(&hpa.name);
-        rows.text(&objects[decision.hpa]);
-        rows.int(decision.current);
-        for name in &names {
-            let metric = metrics.clone().find(|metric| metric.name == *name);
-            part(&mut rows, metric.as_ref());
+        let known = &mut of_hpas[decision.hpa];
+        if known.is_empty() {
+            let (place, hpa) = (rows.place(), &recording.hpas[decision.hpa]);
+            rows.text(&hpa.namespace);
+            rows.text(&hpa.name);
+            rows.text(&objects[decision.hpa]);
+            known.extend_from_slice(rows.since(place));
+        } else {
+            rows.again(known);
         }
-        rows.optional(decision.raw);
-        rows.optional(decision.stabilized);
-        rows.optional(decision.limited);
-        rows.int(decision.desired);
-        rows.bool(decision.written);
-        rows.text(decision.reason);
-        for reason in decision.conditions {
-            rows.text(reason);
+        if let Some(cells) = of_outcomes.get(&number) {
+            rows.again(cells);
+        } else {
+            let place = rows.place();
+            outcome(&mut rows, &names, &decision, metrics);
+            if of_outcomes.len() >= REMEMBERED {
+                of_outcomes.clear();
+            }
+            of_outcomes.insert(number, rows.since(place).to_vec());
         }
         rows.end()?;
     }
     rows.finish()
+}
+
+/// What a decision came to.
+fn outcome<'a>(
+    rows: &mut Rows<impl Write>,
+    names: &[&str],
+    decision: &DecisionRecord,
+    metrics: impl Iterator<Item = MetricRecord<'a>> + Clone,
+) {
+    rows.int(decision.current);
+    for name in names {
+        let metric = metrics.clone().find(|metric| metric.name == *name);
+        part(rows, metric.as_ref());
+    }
+    rows.optional(decision.raw);
+    rows.optional(decision.stabilized);
+    rows.optional(decision.limited);
+    rows.int(decision.desired);
+    rows.bool(decision.written);
+    rows.text(decision.reason);
+    for reason in decision.conditions {
+        rows.text(reason);
+    }
 }
 
 /// The columns of a metric, which are empty if the decision did not look at it.

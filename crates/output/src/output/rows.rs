@@ -46,9 +46,8 @@ impl<W: Write> Rows<W> {
 
     /// A text.
     pub fn text(&mut self, text: &str) {
-        let is_special = |byte: u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
         let cell = self.cell();
-        if !text.bytes().any(is_special) {
+        if !has_special(text.as_bytes()) {
             cell.extend_from_slice(text.as_bytes());
             return;
         }
@@ -65,6 +64,21 @@ impl<W: Write> Rows<W> {
     /// A text in which nothing has to be quoted, as a number.
     pub fn plain(&mut self, text: &str) {
         self.cell().extend_from_slice(text.as_bytes());
+    }
+
+    /// Cells that are written already, of this row or of another; [`Self::since`] tells them.
+    pub fn again(&mut self, cells: &[u8]) {
+        self.cell().extend_from_slice(cells);
+    }
+
+    /// Where the next cell is going to stand; until the end of the row, [`Self::since`] takes it.
+    pub fn place(&self) -> usize {
+        self.line.len() + usize::from(self.is_begun)
+    }
+
+    /// The cells since a place in this row.
+    pub fn since(&self, place: usize) -> &[u8] {
+        self.line.get(place..).unwrap_or_default()
     }
 
     /// An empty cell.
@@ -113,7 +127,18 @@ impl<W: Write> Rows<W> {
 
     /// An instant in seconds, exact to the millisecond.
     pub fn seconds(&mut self, time: SimTime) {
-        self.float(time.as_secs_f64(), 3);
+        const MILLI: i64 = 1_000_000;
+        let (whole, part) = (time.0 / MILLI, time.0 % MILLI);
+        // Half way between two, the digits of the number in seconds decide.
+        let is_plain = (0..1 << 50).contains(&time.0) && (part - MILLI / 2).abs() > 1;
+        if !is_plain {
+            self.float(time.as_secs_f64(), 3);
+            return;
+        }
+        let millis = whole as u64 + u64::from(part > MILLI / 2);
+        let cell = self.cell();
+        push_digits(cell, millis / 1000);
+        push_fraction(cell, millis % 1000, 1000, true);
     }
 
     /// An instant that may not have come.
@@ -148,16 +173,53 @@ impl<W: Write> Rows<W> {
     }
 }
 
+/// Whether a text has a byte that is put in quotes. Eight bytes are looked at together; the last
+/// eight may be looked at twice.
+fn has_special(text: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let is_special = |byte: u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
+    let Some(last) = text.last_chunk::<8>() else {
+        return text.iter().any(|byte| is_special(*byte));
+    };
+    let (chunks, _) = text.as_chunks::<8>();
+    let found = chunks.iter().chain([last]).fold(0, |found, chunk| {
+        let word = u64::from_le_bytes(*chunk);
+        // The highest bit of a byte that equals another, if none before it did.
+        let equal = |byte: u8| {
+            let differs = word ^ (ONES * u64::from(byte));
+            differs.wrapping_sub(ONES) & !differs
+        };
+        found | equal(b',') | equal(b'"') | equal(b'\n') | equal(b'\r')
+    });
+    found & (ONES << 7) != 0
+}
+
+/// The digits of the numbers below a hundred.
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut value = 0;
+    while value < 100 {
+        pairs[value] = [b'0' + value as u8 / 10, b'0' + value as u8 % 10];
+        value += 1;
+    }
+    pairs
+};
+
 fn push_digits(cell: &mut Vec<u8>, mut value: u64) {
+    if value < 10 {
+        cell.push(b'0' + value as u8);
+        return;
+    }
     let mut digits = [0; 20];
     let mut from = digits.len();
-    loop {
+    while value >= 10 {
+        from -= 2;
+        digits[from..from + 2].copy_from_slice(&PAIRS[(value % 100) as usize]);
+        value /= 100;
+    }
+    if value > 0 {
         from -= 1;
-        digits[from] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
+        digits[from] = b'0' + value as u8;
     }
     cell.extend_from_slice(&digits[from..]);
 }
@@ -245,7 +307,56 @@ mod tests {
         assert_eq!(ours, theirs.into_inner().unwrap());
     }
 
+    #[test]
+    fn cells_are_written_again() {
+        let mut out = Vec::new();
+        let mut rows = Rows::headless(&mut out);
+        rows.int(1);
+        let place = rows.place();
+        rows.text("a,b");
+        rows.int(2);
+        let cells = rows.since(place).to_vec();
+        rows.end().unwrap();
+        let place = rows.place();
+        rows.again(&cells);
+        assert_eq!(rows.since(place), cells);
+        rows.int(3);
+        rows.finish().unwrap();
+        assert_eq!(out, b"1,\"a,b\",2\n\"a,b\",2,3");
+    }
+
+    fn second(time: i64) -> String {
+        let mut out = Vec::new();
+        let mut rows = Rows::headless(&mut out);
+        rows.seconds(SimTime(time));
+        rows.finish().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
     proptest! {
+        #[test]
+        fn instants_are_written_as_their_numbers_in_seconds(
+            time in prop_oneof![any::<i64>(), 0i64..1 << 50, (0i64..1 << 24, -2i64..3)
+                .prop_map(|(half, more)| half * 500_000 + more)],
+        ) {
+            prop_assert_eq!(second(time), number::seconds(SimTime(time)));
+        }
+
+        #[test]
+        fn whole_numbers_are_written_as_rust_formats_them(
+            value in prop_oneof![any::<u64>(), 0u64..2000],
+        ) {
+            let mut cell = Vec::new();
+            push_digits(&mut cell, value);
+            prop_assert_eq!(String::from_utf8(cell).unwrap(), value.to_string());
+        }
+
+        #[test]
+        fn every_byte_of_a_text_is_looked_at(text in "[a-z,\"\n\r\u{80}-\u{ff}+-]{0,30}") {
+            let special = text.contains([',', '"', '\n', '\r']);
+            prop_assert_eq!(has_special(text.as_bytes()), special);
+        }
+
         #[test]
         fn numbers_are_written_as_rust_formats_them(
             value in prop_oneof![-1e6..1e6, 0.0..1.0, -1e18..1e18, (0u32..100_000).prop_map(|n| f64::from(n) / 8.0)],

@@ -1,6 +1,6 @@
 //! Piecewise constant curves as lists of (second, value).
 
-use crate::record::Curve;
+use crate::record::{Curve, Differ};
 use crate::sim::SimTime;
 
 /// From each second on, this value.
@@ -13,9 +13,12 @@ pub fn at(curve: &Steps, time: f64) -> f64 {
 }
 
 /// A recorded curve as steps, times in seconds.
-pub fn of<T: Copy + PartialEq>(curve: &Curve<T>, value: impl Fn(T) -> f64) -> Vec<(f64, f64)> {
-    let mut steps: Vec<(f64, f64)> = Vec::with_capacity(curve.steps().len());
-    for &(time, item) in curve.steps() {
+pub fn of<T: Copy + PartialEq + Differ>(
+    curve: &Curve<T>,
+    value: impl Fn(T) -> f64,
+) -> Vec<(f64, f64)> {
+    let mut steps: Vec<(f64, f64)> = Vec::with_capacity(curve.len());
+    for (time, item) in curve.iter() {
         let value = value(item);
         if steps.last().is_none_or(|last| last.1 != value) {
             steps.push((seconds(time), value));

@@ -39,7 +39,13 @@ impl<T> Chunks<T> {
         self.0.get(place / SIZE)?.get(place % SIZE)
     }
 
+    /// The thing at a place that there is, to be changed.
+    pub(super) fn at_mut(&mut self, place: usize) -> Option<&mut T> {
+        self.0.get_mut(place / SIZE)?.get_mut(place % SIZE)
+    }
+
     /// Those from a place on, in order.
+    #[cfg(test)]
     pub(super) fn since(&self, place: usize) -> impl Iterator<Item = &T> {
         let chunks = self.0.get(place / SIZE..).unwrap_or_default();
         let skipped = place % SIZE;

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-use super::events::{EventRecord, ObjectPlace};
+use super::events::{ObjectPlace, Reason, Report, Written};
 use crate::sim::{SimDuration, SimTime};
 
 /// With this many different messages within `SIMILAR_FOR`, similar events are combined.
@@ -17,22 +17,28 @@ const SIMILAR_FOR: SimDuration = SimDuration::from_secs(600);
 const BURST: f64 = 25.0;
 const REFILL: SimDuration = SimDuration::from_secs(300);
 
-/// Events that differ in their message only.
-#[derive(Debug, Clone, Default)]
+/// Events that differ in their message only. Messages are known by their hashes.
+#[derive(Debug, Clone)]
 struct Similar {
-    messages: Vec<String>,
+    reason: Reason,
+    /// The oldest of the messages, and the others.
+    first: u64,
+    others: Vec<u64>,
     last: SimTime,
 }
 
 /// An event that was reported before.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Log {
     series: u64,
     count: u64,
-    /// When it was last.
+}
+
+/// What KEDA said of an event first, and when it was last.
+#[derive(Debug, Clone)]
+struct Note {
     last: SimTime,
-    /// What KEDA said of it first.
-    note: String,
+    text: String,
 }
 
 /// What is left of the events that may be written about an object.
@@ -46,11 +52,12 @@ struct Allowance {
 #[derive(Debug, Clone)]
 struct Reported {
     /// The component, and the type.
-    by: (&'static str, &'static str),
-    /// By reason.
-    similar: Vec<(String, Similar)>,
-    /// By the hash of reason and message; combined events have no message of their own.
-    logs: FxHashMap<u64, Log>,
+    by: (Source, &'static str),
+    similar: Vec<Similar>,
+    /// By the hash of reason and message, in its order; combined events have no message of their own.
+    logs: Vec<(u64, Log)>,
+    /// By the same hash.
+    notes: FxHashMap<u64, Note>,
     allowance: Allowance,
 }
 
@@ -63,40 +70,51 @@ pub(super) struct Correlator {
     series: u64,
 }
 
-/// The scheduler, whose recorder, of `events.k8s.io`, counts the same event and does no more.
-const SCHEDULER: &str = "scheduler";
-/// KEDA, whose recorder is of `events.k8s.io`, too: an event is the same that has the same action
-/// and is about the same version of the object, whatever it says (`getKey`).
-const KEDA: &str = "keda";
+/// A component that reports events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Kubelet,
+    VpaUpdater,
+    Controller,
+    /// Its recorder, of `events.k8s.io`, counts the same event and does no more.
+    Scheduler,
+    /// Its recorder is of `events.k8s.io`, too: an event is the same that has the same action and
+    /// is about the same version of the object, whatever it says (`getKey`).
+    Keda,
+}
+
 /// A series of events ends when none has come for this long (`finishTime`).
 const SERIES: SimDuration = SimDuration::from_secs(360);
 
 /// The component that reports an event, if its recorder correlates events. Loads and commands are
 /// no objects.
-fn source(object: &str, reason: &str) -> Option<&'static str> {
-    let (kind, _) = object.split_once('/')?;
-    match (kind, reason) {
-        ("ScaledObject" | "ScaledJob", _) => Some(KEDA),
-        ("Load", _) | ("Pod", "Scheduled" | "Preempted") => None,
-        ("Pod", "FailedScheduling") => Some(SCHEDULER),
-        ("Pod", "EvictedByVPA" | "InPlaceResizedByVPA" | "InPlaceResizeSkipped") => {
-            Some("vpa-updater")
-        }
-        ("Pod", _) => Some("kubelet"),
+fn source(kind: &str, reason: &str) -> Option<Source> {
+    Some(match kind {
+        "" | "Load" => return None,
+        "Pod" => match reason {
+            "Scheduled" | "Preempted" => return None,
+            "FailedScheduling" => Source::Scheduler,
+            "EvictedByVPA" | "InPlaceResizedByVPA" | "InPlaceResizeSkipped" => Source::VpaUpdater,
+            _ => Source::Kubelet,
+        },
+        "ScaledObject" | "ScaledJob" => Source::Keda,
         // One component reports about all objects of these kinds.
-        _ => Some("controller"),
-    }
+        _ => Source::Controller,
+    })
 }
 
 /// Whether an event of KEDA's has its message for an action: what the controllers emit, and the
 /// start of a watch.
-fn says_its_action(event: &EventRecord) -> bool {
-    let by_recorder = event.reason.starts_with("KEDA")
-        || matches!(
-            event.reason.as_str(),
-            "ScaledJobActive" | "ScaledJobInactive"
-        );
-    !by_recorder || event.message == "Started scalers watch"
+fn says_its_action(report: &Report<'_>) -> bool {
+    let by_recorder = report.reason.starts_with("KEDA")
+        || matches!(report.reason, "ScaledJobActive" | "ScaledJobInactive");
+    !by_recorder || report.message == "Started scalers watch"
+}
+
+fn hash_of(thing: impl Hash) -> u64 {
+    let mut hasher = FxHasher::default();
+    thing.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Correlator {
@@ -116,67 +134,82 @@ impl Correlator {
         Some(object)
     }
 
-    /// An event about an object is reported: it gets its number and its count; returns whether it is
-    /// written.
-    pub(super) fn correlate(&mut self, object: ObjectPlace, event: &mut EventRecord) -> bool {
-        let Some(source) = source(&event.object, &event.reason) else {
+    /// An event about an object is reported; returns what is written of it, if it is.
+    pub(super) fn correlate<'a>(
+        &'a mut self,
+        object: ObjectPlace,
+        reason: Reason,
+        report: &Report<'a>,
+    ) -> Option<Written<'a>> {
+        let Some(source) = source(report.object.0, report.reason) else {
             self.series += 1;
-            (event.series, event.count) = (self.series, 1);
-            return true;
+            return Some(Written {
+                series: self.series,
+                count: 1,
+                head: "",
+                message: report.message,
+            });
         };
         let all = self.reported.entry(object).or_default();
-        let by = (source, event.kind);
+        let by = (source, report.kind);
         let place = all.iter().position(|one| one.by == by);
         let place = place.unwrap_or_else(|| {
-            all.push(Reported::new(by, event.time));
+            all.push(Reported::new(by, report.time));
             all.len() - 1
         });
         let reported = &mut all[place];
-        let is_new_kind = source == SCHEDULER || source == KEDA;
-        let combined = !is_new_kind && reported.is_combined(event);
-        let mut hasher = FxHasher::default();
-        let says = !combined && (source != KEDA || says_its_action(event));
-        (&event.reason, says.then_some(&event.message)).hash(&mut hasher);
-        if source == KEDA {
-            event.version.hash(&mut hasher);
-        }
-        let log = reported.logs.entry(hasher.finish()).or_insert_with(|| {
-            self.series += 1;
-            Log {
-                series: self.series,
-                count: 0,
-                last: event.time,
-                note: String::new(),
-            }
+        let message = hash_of(report.message);
+        let is_new_kind = matches!(source, Source::Scheduler | Source::Keda);
+        let combined = !is_new_kind && reported.is_combined(reason, message, report.time);
+        let is_keda = source == Source::Keda;
+        let says = !combined && (!is_keda || says_its_action(report));
+        let version = is_keda.then_some(report.version);
+        let key = hash_of((reason, says.then_some(message), version));
+        let at = reported.logs.binary_search_by_key(&key, |one| one.0);
+        let at = at.unwrap_or_else(|at| {
+            reported.logs.insert(at, (key, Log::default()));
+            at
         });
-        if source == KEDA {
-            if log.count == 0 || event.time.since(log.last) > SERIES {
-                if log.count > 0 {
-                    self.series += 1;
-                    (log.series, log.count) = (self.series, 0);
-                }
-                log.note.clone_from(&event.message);
+        let is_allowed = is_new_kind || reported.is_allowed(report.time);
+        let log = &mut reported.logs[at].1;
+        let mut message = report.message;
+        if is_keda {
+            let note = reported.notes.entry(key).or_insert_with(|| Note {
+                last: report.time,
+                text: String::new(),
+            });
+            if log.count == 0 || report.time.since(note.last) > SERIES {
+                log.count = 0;
+                report.message.clone_into(&mut note.text);
             } else {
-                event.message.clone_from(&log.note);
+                message = &note.text;
             }
-            log.last = event.time;
+            note.last = report.time;
+        }
+        if log.count == 0 {
+            self.series += 1;
+            log.series = self.series;
         }
         log.count += 1;
-        (event.series, event.count) = (log.series, log.count);
-        if combined {
-            let combined = "(combined from similar events): ";
-            event.message.insert_str(0, combined);
-        }
-        is_new_kind || reported.is_allowed(event.time)
+        is_allowed.then_some(Written {
+            series: log.series,
+            count: log.count,
+            head: if combined { COMBINED } else { "" },
+            message,
+        })
     }
 }
 
+/// What stands before the message of combined events.
+const COMBINED: &str = "(combined from similar events): ";
+
 impl Reported {
-    fn new(by: (&'static str, &'static str), now: SimTime) -> Self {
+    fn new(by: (Source, &'static str), now: SimTime) -> Self {
         Self {
             by,
             similar: Vec::new(),
-            logs: FxHashMap::default(),
+            logs: Vec::new(),
+            notes: FxHashMap::default(),
             allowance: Allowance {
                 left: BURST,
                 at: now,
@@ -185,26 +218,28 @@ impl Reported {
     }
 
     /// `EventAggregate`: whether an event is combined with similar ones.
-    fn is_combined(&mut self, event: &EventRecord) -> bool {
-        let mut known = self.similar.iter();
-        let place = known.position(|(reason, _)| *reason == event.reason);
-        let place = place.unwrap_or_else(|| {
-            let new = (event.reason.clone(), Similar::default());
-            self.similar.push(new);
-            self.similar.len() - 1
-        });
-        let similar = &mut self.similar[place].1;
-        if event.time.since(similar.last) > SIMILAR_FOR {
-            similar.messages.clear();
+    fn is_combined(&mut self, reason: Reason, message: u64, now: SimTime) -> bool {
+        let known = self.similar.iter_mut().find(|one| one.reason == reason);
+        let Some(similar) = known else {
+            self.similar.push(Similar {
+                reason,
+                first: message,
+                others: Vec::new(),
+                last: now,
+            });
+            return false;
+        };
+        if now.since(similar.last) > SIMILAR_FOR {
+            similar.first = message;
+            similar.others.clear();
+        } else if similar.first != message && !similar.others.contains(&message) {
+            similar.others.push(message);
         }
-        similar.last = event.time;
-        if !similar.messages.contains(&event.message) {
-            similar.messages.push(event.message.clone());
-        }
-        let combined = similar.messages.len() >= COMBINED_FROM;
+        similar.last = now;
+        let combined = similar.others.len() + 1 >= COMBINED_FROM;
         if combined {
             // Upstream forgets any of them.
-            similar.messages.remove(0);
+            similar.first = similar.others.remove(0);
         }
         combined
     }
@@ -229,17 +264,23 @@ mod tests {
     use super::*;
 
     fn report(all: &mut Correlator, seconds: i64, message: &str) -> Option<(u64, String)> {
-        let object = EventLog::default().object(&"".into(), "ReplicaSet/web", 1);
-        let mut event = EventRecord {
+        let (mut log, namespace, name) = (EventLog::default(), "".into(), ("ReplicaSet", "web"));
+        let report = Report {
             time: SimTime::from_secs(seconds),
             kind: "Normal",
-            reason: "SuccessfulCreate".to_owned(),
-            object: "ReplicaSet/web".to_owned(),
-            message: message.to_owned(),
-            ..EventRecord::default()
+            reason: "SuccessfulCreate",
+            namespace: &namespace,
+            object: name,
+            uid: 1,
+            version: 0,
+            message,
         };
-        let is_written = all.correlate(object, &mut event);
-        is_written.then_some((event.count, event.message))
+        let object = log.object(&namespace, name, 1);
+        let written = all.correlate(object, log.reason(report.reason), &report)?;
+        Some((
+            written.count,
+            format!("{}{}", written.head, written.message),
+        ))
     }
 
     #[test]
@@ -254,19 +295,25 @@ mod tests {
     #[test]
     fn events_of_keda_are_the_same_about_a_version_of_the_object() {
         let mut all = Correlator::default();
-        let object = EventLog::default().object(&"".into(), "ScaledObject/web", 1);
+        let (mut log, namespace, name) = (EventLog::default(), "".into(), ("ScaledObject", "web"));
+        let (object, reason) = (
+            log.object(&namespace, name, 1),
+            log.reason("KEDAScalerFailed"),
+        );
         let mut told = |seconds: i64, version: u64, message: &str| {
-            let mut event = EventRecord {
+            let report = Report {
                 time: SimTime::from_secs(seconds),
                 kind: "Warning",
-                reason: "KEDAScalerFailed".to_owned(),
-                object: "ScaledObject/web".to_owned(),
-                message: message.to_owned(),
+                reason: "KEDAScalerFailed",
+                namespace: &namespace,
+                object: name,
+                uid: 1,
                 version,
-                ..EventRecord::default()
+                message,
             };
-            assert!(all.correlate(object, &mut event), "none is left out");
-            (event.series, event.count, event.message)
+            let written = all.correlate(object, reason, &report);
+            let written = written.expect("none is left out");
+            (written.series, written.count, written.message.to_owned())
         };
         for poll in 0..40 {
             let first = (1, poll + 1, "at 0".to_owned());

@@ -1,6 +1,6 @@
 //! The decisions of a run, compactly: most syncs of an HPA come to what an earlier one came to.
 
-use super::chunks::Chunks;
+use super::packed::{Differ, Packed, put, take};
 use super::texts::{Recent, Text, Texts};
 use crate::sim::SimTime;
 
@@ -63,6 +63,19 @@ struct Metric {
     pods: Option<[u32; 4]>,
 }
 
+impl Metric {
+    fn is_it(&self, metric: &MetricRecord<'_>, texts: &Texts) -> bool {
+        self.value == metric.value.map(f64::to_bits)
+            && self.target == metric.target.to_bits()
+            && self.proposal == metric.proposal
+            && self.ratio == metric.ratio.map(f64::to_bits)
+            && self.adjusted_ratio == metric.adjusted_ratio.map(f64::to_bits)
+            && self.pods == metric.pods
+            && texts.get(self.name) == metric.name
+            && self.error.map(|error| texts.get(error)) == metric.error
+    }
+}
+
 /// What a sync came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Steps {
@@ -85,10 +98,28 @@ struct Sync {
     outcome: u32,
 }
 
+impl Differ for Sync {
+    fn write(&self, before: &Self, to: &mut Vec<u8>) {
+        self.time.write(&before.time, to);
+        put(to, u64::from(self.hpa));
+        put(to, u64::from(self.outcome));
+    }
+
+    fn read(before: &Self, from: &mut &[u8]) -> Self {
+        Self {
+            time: SimTime::read(&before.time, from),
+            hpa: take(from) as u32,
+            outcome: take(from) as u32,
+        }
+    }
+}
+
 /// Decisions in the order in which they were made.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DecisionLog {
-    syncs: Chunks<Sync>,
+    syncs: Packed<Sync>,
+    /// What the last sync of each HPA came to.
+    latest: Vec<Option<u32>>,
     outcomes: Vec<Steps>,
     metrics: Vec<Metric>,
     texts: Texts,
@@ -100,29 +131,98 @@ impl DecisionLog {
     pub fn push<'a>(
         &mut self,
         decision: &DecisionRecord,
-        metrics: impl Iterator<Item = MetricRecord<'a>>,
+        metrics: impl Iterator<Item = MetricRecord<'a>> + Clone,
     ) {
+        if self.latest.len() <= decision.hpa {
+            self.latest.resize(decision.hpa + 1, None);
+        }
+        let latest = self.latest[decision.hpa];
+        let place = match latest {
+            Some(place) if self.is_it(place, decision, metrics.clone()) => place,
+            _ => self.outcome(latest, decision, metrics),
+        };
+        self.latest[decision.hpa] = Some(place);
+        self.syncs.push(Sync {
+            time: decision.time,
+            hpa: decision.hpa as u32,
+            outcome: place,
+        });
+    }
+
+    /// Whether a decision comes to what an earlier one came to.
+    fn is_it<'a>(
+        &self,
+        place: u32,
+        decision: &DecisionRecord,
+        metrics: impl Iterator<Item = MetricRecord<'a>>,
+    ) -> bool {
+        let kept = &self.outcomes[place as usize];
+        let texts = [
+            (kept.reason, decision.reason),
+            (kept.conditions[0], decision.conditions[0]),
+            (kept.conditions[1], decision.conditions[1]),
+            (kept.conditions[2], decision.conditions[2]),
+        ];
+        let is_alike = kept.current == decision.current
+            && kept.desired == decision.desired
+            && kept.raw == decision.raw
+            && kept.stabilized == decision.stabilized
+            && kept.limited == decision.limited
+            && kept.written == decision.written
+            && texts.iter().all(|one| self.texts.get(one.0) == one.1);
+        let mut known = self.metrics_of(kept).iter();
+        is_alike
+            && metrics.into_iter().all(|metric| {
+                let known = known.next();
+                known.is_some_and(|known| known.is_it(&metric, &self.texts))
+            })
+            && known.next().is_none()
+    }
+
+    /// The place of what a decision comes to; its texts are probably those of the latest one.
+    fn outcome<'a>(
+        &mut self,
+        latest: Option<u32>,
+        decision: &DecisionRecord,
+        metrics: impl Iterator<Item = MetricRecord<'a>>,
+    ) -> u32 {
+        let latest = latest.map(|place| self.outcomes[place as usize]);
+        let mut known = latest.map_or(0..0, |latest| {
+            latest.metrics.0 as usize..(latest.metrics.0 + latest.metrics.1) as usize
+        });
         let texts = &mut self.texts;
-        let metrics: Vec<Metric> = metrics
-            .map(|metric| Metric {
-                name: texts.keep(metric.name),
-                error: metric.error.map(|error| texts.keep(error)),
+        let mut keep = |probably: Option<Text>, text: &str| match probably {
+            Some(known) if texts.get(known) == text => known,
+            _ => texts.keep(text),
+        };
+        let mut all = Vec::new();
+        for metric in metrics {
+            let probably = known.next().map(|place| self.metrics[place].name);
+            all.push(Metric {
+                name: keep(probably, metric.name),
+                error: metric.error.map(|error| keep(None, error)),
                 proposal: metric.proposal,
                 target: metric.target.to_bits(),
                 value: metric.value.map(f64::to_bits),
                 ratio: metric.ratio.map(f64::to_bits),
                 adjusted_ratio: metric.adjusted_ratio.map(f64::to_bits),
                 pods: metric.pods,
-            })
-            .collect();
+            });
+        }
+        let mut place = 0;
+        let conditions = decision.conditions.map(|condition| {
+            let probably = latest.map(|latest| latest.conditions[place]);
+            place += 1;
+            keep(probably, condition)
+        });
+        let reason = keep(latest.map(|latest| latest.reason), decision.reason);
         let (of_metrics, of_outcomes) = &mut self.recent;
-        let (kept, count) = (&self.metrics, metrics.len());
-        let is_it =
-            |from: u32| kept.get(from as usize..from as usize + count) == Some(&metrics[..]);
-        let known = kept.len() as u32;
-        let from = of_metrics.place(&metrics[..], is_it, || known);
-        if from == known {
-            self.metrics.extend(&metrics);
+        let (kept, count) = (&self.metrics, all.len());
+        let is_it = |from: u32| kept.get(from as usize..from as usize + count) == Some(&all[..]);
+        let next = kept.len() as u32;
+        let from = of_metrics.place(&all[..], is_it, || next);
+        if from == next {
+            self.metrics.extend(&all);
         }
         let outcome = Steps {
             current: decision.current,
@@ -131,21 +231,22 @@ impl DecisionLog {
             limited: decision.limited,
             desired: decision.desired,
             written: decision.written,
-            reason: texts.keep(decision.reason),
-            conditions: decision.conditions.map(|reason| texts.keep(reason)),
+            reason,
+            conditions,
             metrics: (from, count as u32),
         };
-        let known = self.outcomes.len() as u32;
+        let next = self.outcomes.len() as u32;
         let is_it = |place: u32| self.outcomes[place as usize] == outcome;
-        let place = of_outcomes.place(&outcome, is_it, || known);
-        if place == known {
+        let place = of_outcomes.place(&outcome, is_it, || next);
+        if place == next {
             self.outcomes.push(outcome);
         }
-        self.syncs.push(Sync {
-            time: decision.time,
-            hpa: decision.hpa as u32,
-            outcome: place,
-        });
+        place
+    }
+
+    fn metrics_of(&self, outcome: &Steps) -> &[Metric] {
+        let (from, count) = outcome.metrics;
+        &self.metrics[from as usize..(from + count) as usize]
     }
 
     /// How many there are.
@@ -155,7 +256,7 @@ impl DecisionLog {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.syncs.len() == 0
+        self.syncs.is_empty()
     }
 
     /// All of them, in order.
@@ -172,10 +273,23 @@ impl DecisionLog {
             impl Iterator<Item = MetricRecord<'_>> + Clone,
         ),
     > {
-        self.syncs.since(0).map(|sync| {
+        let all = self.with_outcomes();
+        all.map(|(_, decision, metrics)| (decision, metrics))
+    }
+
+    /// The same, each with a number of what it came to: those with the same number differ in nothing
+    /// but their time and their HPA.
+    pub fn with_outcomes(
+        &self,
+    ) -> impl Iterator<
+        Item = (
+            u32,
+            DecisionRecord<'_>,
+            impl Iterator<Item = MetricRecord<'_>> + Clone,
+        ),
+    > {
+        self.syncs.iter().map(|sync| {
             let outcome = &self.outcomes[sync.outcome as usize];
-            let (from, count) = outcome.metrics;
-            let metrics = &self.metrics[from as usize..(from + count) as usize];
             let decision = DecisionRecord {
                 time: sync.time,
                 hpa: sync.hpa as usize,
@@ -188,7 +302,9 @@ impl DecisionLog {
                 reason: self.texts.get(outcome.reason),
                 conditions: outcome.conditions.map(|reason| self.texts.get(reason)),
             };
-            (decision, metrics.iter().map(|metric| self.shown(metric)))
+            let metrics = self.metrics_of(outcome).iter();
+            let metrics = metrics.map(|metric| self.shown(metric));
+            (sync.outcome, decision, metrics)
         })
     }
 

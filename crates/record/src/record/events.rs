@@ -1,10 +1,12 @@
 //! The events of a run, compactly: a million of them are kept where pods come and go for a day.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHasher};
 
 use super::chunks::Chunks;
+use super::packed::{Differ, Packed, put, put_signed, take, take_signed};
 use super::texts::{Text, Texts};
 use crate::sim::SimTime;
 
@@ -56,6 +58,48 @@ pub struct Event<'a> {
     pub series: u64,
 }
 
+/// An event as it is reported, borrowed from whoever reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Report<'a> {
+    /// When.
+    pub time: SimTime,
+    /// `Normal` or `Warning`.
+    pub kind: &'static str,
+    /// The reason, one word.
+    pub reason: &'a str,
+    /// Namespace of the object; empty if it is in none.
+    pub namespace: &'a Arc<str>,
+    /// Kind and name of the object; what is no object has no kind.
+    pub object: (&'a str, &'a str),
+    /// UID of the object; 0 if there is none.
+    pub uid: u64,
+    /// Resource version of the object; 0 if there is none.
+    pub version: u64,
+    /// The sentence.
+    pub message: &'a str,
+}
+
+impl EventRecord {
+    /// The same, borrowed.
+    pub fn report(&self) -> Report<'_> {
+        Report {
+            time: self.time,
+            kind: self.kind,
+            reason: &self.reason,
+            namespace: &self.namespace,
+            object: halves(&self.object),
+            uid: self.uid,
+            version: self.version,
+            message: &self.message,
+        }
+    }
+}
+
+/// Kind and name of `Kind/name`.
+fn halves(object: &str) -> (&str, &str) {
+    object.split_once('/').unwrap_or(("", object))
+}
+
 /// What an event is about, as a place among the objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ObjectPlace(u32);
@@ -65,92 +109,196 @@ struct Object {
     namespace: Arc<str>,
     name: Text,
     uid: u64,
+    /// The one before it that may be met again by the same name.
+    older: Option<ObjectPlace>,
 }
 
-/// An event in thirty-two bytes; its numbers do not come near four thousand million.
+/// A reason, as a place among the reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Reason(u16);
+
+/// An event; its numbers do not come near four thousand million.
 #[derive(Debug, Clone, PartialEq)]
 struct Kept {
     time: SimTime,
     object: ObjectPlace,
     message: Text,
-    reason: Text,
     count: u32,
     series: u32,
+    reason: Reason,
     is_warning: bool,
+}
+
+/// Most come soon after the one before, of the same or the next object and series.
+impl Differ for Kept {
+    fn write(&self, before: &Self, to: &mut Vec<u8>) {
+        self.time.write(&before.time, to);
+        self.object.0.write(&before.object.0, to);
+        self.message.0.write(&before.message.0, to);
+        put(
+            to,
+            u64::from(self.reason.0) << 1 | u64::from(self.is_warning),
+        );
+        put(to, u64::from(self.count));
+        put_signed(to, i64::from(self.series) - i64::from(before.series) - 1);
+    }
+
+    fn read(before: &Self, from: &mut &[u8]) -> Self {
+        let time = SimTime::read(&before.time, from);
+        let object = ObjectPlace(u32::read(&before.object.0, from));
+        let message = Text(u32::read(&before.message.0, from));
+        let reason = take(from);
+        Self {
+            time,
+            object,
+            message,
+            reason: Reason((reason >> 1) as u16),
+            is_warning: reason & 1 == 1,
+            count: take(from) as u32,
+            series: (i64::from(before.series) + 1 + take_signed(from)) as u32,
+        }
+    }
 }
 
 /// Events in the order in which they were recorded.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EventLog {
-    events: Chunks<Kept>,
+    events: Packed<Kept>,
     objects: Chunks<Object>,
-    /// The objects that may be met again, by name, with namespace and UID.
-    places: FxHashMap<String, Vec<ObjectPlace>>,
+    /// The objects that may be met again, the last of each name, by the hash of kind and name.
+    places: FxHashMap<u64, ObjectPlace>,
+    reasons: Vec<Text>,
+    known_reasons: FxHashMap<String, Reason>,
     texts: Texts,
 }
 
 const KINDS: [&str; 2] = ["Normal", "Warning"];
 
+fn key(object: (&str, &str)) -> u64 {
+    let mut hasher = FxHasher::default();
+    object.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn is_named(text: &str, (kind, name): (&str, &str)) -> bool {
+    halves(text) == (kind, name)
+}
+
 impl EventLog {
     /// Keeps an event.
     pub fn push(&mut self, event: &EventRecord) {
-        let object = self.object(&event.namespace, &event.object, event.uid);
-        self.push_about(object, event);
+        let report = event.report();
+        let object = self.object(report.namespace, report.object, report.uid);
+        let reason = self.reason(report.reason);
+        let written = Written {
+            series: event.series,
+            count: event.count,
+            head: "",
+            message: &event.message,
+        };
+        self.push_about(object, reason, &report, &written);
     }
 
     /// Keeps an event about an object whose place is known.
-    pub(super) fn push_about(&mut self, object: ObjectPlace, event: &EventRecord) {
+    pub(super) fn push_about(
+        &mut self,
+        object: ObjectPlace,
+        reason: Reason,
+        report: &Report<'_>,
+        written: &Written<'_>,
+    ) {
         self.events.push(Kept {
-            time: event.time,
+            time: report.time,
             object,
-            message: self.texts.keep(&event.message),
-            reason: self.texts.keep(&event.reason),
-            count: u32::try_from(event.count).unwrap_or(u32::MAX),
-            series: u32::try_from(event.series).unwrap_or(u32::MAX),
-            is_warning: event.kind == KINDS[1],
+            message: self.texts.keep_joined(written.head, written.message),
+            reason,
+            count: u32::try_from(written.count).unwrap_or(u32::MAX),
+            series: u32::try_from(written.series).unwrap_or(u32::MAX),
+            is_warning: report.kind == KINDS[1],
         });
     }
 
-    /// The place of an object.
-    pub(super) fn object(&mut self, namespace: &Arc<str>, name: &str, uid: u64) -> ObjectPlace {
-        let mut known = self.places.get(name).into_iter().flatten().copied();
-        let is_it = |place: &ObjectPlace| {
-            let object = self.objects.at(place.0 as usize);
-            object.is_some_and(|one| one.uid == uid && one.namespace == *namespace)
-        };
-        if let Some(place) = known.find(is_it) {
-            return place;
+    /// The place of a reason.
+    pub(super) fn reason(&mut self, reason: &str) -> Reason {
+        if let Some(known) = self.known_reasons.get(reason) {
+            return *known;
         }
-        let place = ObjectPlace(self.objects.len() as u32);
-        self.objects.push(Object {
-            namespace: namespace.clone(),
-            name: self.texts.keep(name),
-            uid,
-        });
-        self.places.entry(name.to_owned()).or_default().push(place);
+        let place = Reason(self.reasons.len() as u16);
+        self.reasons.push(self.texts.add(&[reason]));
+        self.known_reasons.insert(reason.to_owned(), place);
         place
     }
 
-    /// The places of the objects of a name that have a UID.
-    pub(super) fn with_uid(&self, namespace: &Arc<str>, name: &str) -> Vec<ObjectPlace> {
-        let known = self.places.get(name).into_iter().flatten().copied();
-        let is_one = |place: &ObjectPlace| {
-            let object = self.objects.at(place.0 as usize);
-            object.is_some_and(|one| one.uid != 0 && one.namespace == *namespace)
+    /// The place of an object.
+    pub(super) fn object(
+        &mut self,
+        namespace: &Arc<str>,
+        name @ (kind, own): (&str, &str),
+        uid: u64,
+    ) -> ObjectPlace {
+        let key = key(name);
+        let is_it = |(_, object): &(ObjectPlace, &Object)| {
+            object.uid == uid && object.namespace == *namespace
         };
-        known.filter(is_one).collect()
+        if let Some((place, _)) = self.named(key, name).find(is_it) {
+            return place;
+        }
+        let place = ObjectPlace(self.objects.len() as u32);
+        let slash = if kind.is_empty() { "" } else { "/" };
+        self.objects.push(Object {
+            namespace: Arc::clone(namespace),
+            name: self.texts.add(&[kind, slash, own]),
+            uid,
+            older: self.places.insert(key, place),
+        });
+        place
+    }
+
+    /// The objects of a name that may be met again.
+    fn named<'a>(
+        &'a self,
+        key: u64,
+        name: (&'a str, &'a str),
+    ) -> impl Iterator<Item = (ObjectPlace, &'a Object)> {
+        let mut next = self.places.get(&key).copied();
+        let all = std::iter::from_fn(move || {
+            let place = next?;
+            let object = self.objects.at(place.0 as usize)?;
+            next = object.older;
+            Some((place, object))
+        });
+        all.filter(move |(_, object)| is_named(self.texts.get(object.name), name))
+    }
+
+    /// The places of the objects of a name that have a UID.
+    pub(super) fn with_uid(&self, namespace: &Arc<str>, name: (&str, &str)) -> Vec<ObjectPlace> {
+        let known = self.named(key(name), name);
+        let known = known.filter(|(_, one)| one.uid != 0 && one.namespace == *namespace);
+        known.map(|(place, _)| place).collect()
     }
 
     /// An object is gone for good: none of its events comes again.
     pub(super) fn forget(&mut self, object: ObjectPlace) {
-        let Some(known) = self.objects.at(object.0 as usize) else {
+        let Some(gone) = self.objects.at(object.0 as usize) else {
             return;
         };
-        let name = self.texts.get(known.name);
-        if let Some(places) = self.places.get_mut(name) {
-            places.retain(|place| *place != object);
-            if places.is_empty() {
-                self.places.remove(name);
+        let (key, older) = (key(halves(self.texts.get(gone.name))), gone.older);
+        let Some(&newest) = self.places.get(&key) else {
+            return;
+        };
+        if newest == object {
+            match older {
+                Some(older) => self.places.insert(key, older),
+                None => self.places.remove(&key),
+            };
+            return;
+        }
+        let mut next = Some(newest);
+        while let Some(one) = next.and_then(|place| self.objects.at_mut(place.0 as usize)) {
+            next = one.older;
+            if next == Some(object) {
+                one.older = older;
+                return;
             }
         }
     }
@@ -162,7 +310,7 @@ impl EventLog {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.events.len() == 0
+        self.events.is_empty()
     }
 
     /// All of them, in order.
@@ -173,15 +321,16 @@ impl EventLog {
     /// Those from this place on.
     pub fn since(&self, place: usize) -> impl Iterator<Item = Event<'_>> {
         let events = self.events.since(place);
-        events.filter_map(|event| self.shown(event))
+        events.filter_map(|event| self.shown(&event))
     }
 
     fn shown(&self, event: &Kept) -> Option<Event<'_>> {
         let object = self.objects.at(event.object.0 as usize)?;
+        let reason = self.reasons.get(usize::from(event.reason.0))?;
         Some(Event {
             time: event.time,
             kind: KINDS[usize::from(event.is_warning)],
-            reason: self.texts.get(event.reason),
+            reason: self.texts.get(*reason),
             namespace: &object.namespace,
             object: self.texts.get(object.name),
             uid: object.uid,
@@ -192,13 +341,23 @@ impl EventLog {
     }
 }
 
+/// What is written of an event that was reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Written<'a> {
+    pub(super) series: u64,
+    pub(super) count: u64,
+    /// What stands before the message.
+    pub(super) head: &'static str,
+    pub(super) message: &'a str,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_event_is_shown_as_it_was_reported() {
-        assert_eq!(size_of::<Kept>(), 32);
+        assert_eq!((size_of::<Kept>(), size_of::<Object>()), (32, 40));
         let event = |object: &str, uid: u64, message: &str| EventRecord {
             time: SimTime::from_secs(5),
             kind: "Warning",
@@ -238,10 +397,17 @@ mod tests {
     #[test]
     fn an_object_that_is_gone_is_another_one_when_it_comes_again() {
         let mut log = EventLog::default();
-        let one = log.object(&"web".into(), "Pod/a", 1);
-        assert_eq!(log.object(&"web".into(), "Pod/a", 1), one);
-        assert_ne!(log.object(&"api".into(), "Pod/a", 1), one);
+        let (web, api, name) = ("web".into(), "api".into(), ("Pod", "a"));
+        let one = log.object(&web, name, 1);
+        assert_eq!(log.object(&web, name, 1), one);
+        let other = log.object(&api, name, 1);
+        assert_ne!(other, one);
+        let again = log.object(&web, name, 2);
+        assert_eq!(log.with_uid(&web, name), [again, one]);
         log.forget(one);
-        assert_ne!(log.object(&"web".into(), "Pod/a", 1), one);
+        assert_eq!(log.with_uid(&web, name), [again]);
+        assert_eq!(log.object(&api, name, 1), other);
+        assert_ne!(log.object(&web, name, 1), one);
+        assert_eq!(log.with_uid(&web, ("Node", "a")), []);
     }
 }

@@ -1,4 +1,4 @@
-//! Lifetimes of pods: all of them where series are kept, else only those of existing pods.
+//! Lifetimes of the pods that exist, folded as they go on.
 
 use super::fold::{Folds, Phase};
 use super::recording::PodRecord;
@@ -10,6 +10,8 @@ struct Live {
     record: PodRecord,
     /// Its number in the order of creation.
     number: usize,
+    /// Its place in the recording, where series are kept.
+    place: usize,
     /// When the number was written that was in force when it was created.
     decided: Option<SimTime>,
     /// Since when it requests what it does.
@@ -43,9 +45,10 @@ pub(super) struct LivePods {
 }
 
 impl LivePods {
-    pub(super) fn created(&mut self, record: PodRecord, folds: &mut Folds) -> usize {
+    pub(super) fn created(&mut self, record: PodRecord, place: usize, folds: &mut Folds) -> usize {
         let live = Live {
             number: folds.pod_created(&record),
+            place,
             decided: folds.last_write(record.workload),
             since: record.created,
             resized: false,
@@ -90,6 +93,12 @@ impl LivePods {
     pub(super) fn get(&mut self, place: usize) -> Option<&mut PodRecord> {
         let live = self.pods.get_mut(place)?.as_mut();
         live.map(|live| &mut live.record)
+    }
+
+    /// The place in the recording.
+    pub(super) fn place(&self, place: usize) -> Option<usize> {
+        let live = self.pods.get(place)?.as_ref();
+        live.map(|live| live.place)
     }
 
     pub(super) fn ready(&mut self, place: usize, now: SimTime, folds: &mut Folds) {

@@ -1,10 +1,12 @@
-//! The recorder: keeps series of a run, or only what the summary needs.
+//! The recorder: adds up what the summary needs of a run, and keeps its series if they are wanted.
+
+use std::sync::Arc;
 
 use super::calls::CallSample;
 use super::correlator::Correlator;
 use super::cost::Meter;
 use super::episodes::{BlockedRecord, Progress};
-use super::events::EventRecord;
+use super::events::{EventRecord, Report};
 use super::fold::Folds;
 use super::hpas::{HpaRecord, SyncFailure};
 use super::per_load::PerLoad;
@@ -41,8 +43,10 @@ pub struct Recorder {
     calls: Vec<LatencyCounts>,
     /// Requests issued in the current step, per service.
     issued: Vec<u64>,
-    /// Sums instead of series, and the pods that are there.
-    folded: Option<(Folds, LivePods)>,
+    /// What the summary needs, added up.
+    folds: Folds,
+    /// The pods that are there.
+    live: LivePods,
     /// What nodes cost and who pays.
     meter: Meter,
 }
@@ -65,10 +69,7 @@ impl Recorder {
         let loads = loads.collect();
         let calls = vec![LatencyCounts::default(); recording.calls.len()];
         let issued = vec![0; recording.services.len()];
-        let folded = match detail {
-            Detail::Full => None,
-            Detail::Summary => Some((Folds::new(&recording, false), LivePods::default())),
-        };
+        let folds = Folds::new(&recording, detail == Detail::Full);
         let meter = Meter::new(&recording, detail == Detail::Full);
         Self {
             detail,
@@ -79,49 +80,51 @@ impl Recorder {
             loads,
             calls,
             issued,
-            folded,
+            folds,
+            live: LivePods::default(),
         }
     }
 
     /// A workload appears during the run; returns its place.
     pub fn add_workload(&mut self, workload: WorkloadRecord) -> usize {
         self.recording.workloads.push(workload);
-        if let Some((folds, _)) = &mut self.folded {
-            folds.add_workload(&self.recording);
-        }
+        self.folds.add_workload(&self.recording);
         self.recording.workloads.len() - 1
     }
 
     /// An HPA appears during the run.
     pub fn add_hpa(&mut self, hpa: HpaRecord) {
         self.recording.hpas.push(hpa);
-        if let Some((folds, _)) = &mut self.folded {
-            folds.add_hpa(&self.recording);
-        }
+        self.folds.add_hpa(&self.recording);
     }
 
     /// The spec of an HPA was changed: the last of its specs holds from now on.
     pub fn hpa_changed(&mut self, hpa: usize) {
-        if let Some((folds, _)) = &mut self.folded
-            && let Some(spec) = self.recording.hpas[hpa].specs.last()
-        {
-            folds.respec(hpa, spec);
+        if let Some(spec) = self.recording.hpas[hpa].specs.last() {
+            self.folds.respec(hpa, spec);
         }
     }
 
     /// Keeps an event as its component's recorder writes it.
     pub fn event(&mut self, event: impl FnOnce() -> EventRecord) {
+        if self.detail == Detail::Full {
+            self.report(&event().report());
+        }
+    }
+
+    /// The same of an event that is borrowed.
+    pub fn report(&mut self, report: &Report<'_>) {
         if self.detail != Detail::Full {
             return;
         }
-        let mut event = event();
         let log = &mut self.recording.events;
-        while let Some(object) = self.correlator.forget(event.time) {
+        while let Some(object) = self.correlator.forget(report.time) {
             log.forget(object);
         }
-        let object = log.object(&event.namespace, &event.object, event.uid);
-        if self.correlator.correlate(object, &mut event) {
-            log.push_about(object, &event);
+        let object = log.object(report.namespace, report.object, report.uid);
+        let reason = log.reason(report.reason);
+        if let Some(written) = self.correlator.correlate(object, reason, report) {
+            log.push_about(object, reason, report, &written);
         }
     }
 
@@ -137,11 +140,11 @@ impl Recorder {
     ) {
         let workload = self.recording.hpas[hpa].workload;
         self.recording.episodes.scaled(workload, now, desired);
-        if let Some((folds, pods)) = &mut self.folded {
-            folds.sync(hpa, now, desired, values, asked);
-            if folds.last_write(workload) == Some(now) {
-                pods.written(workload, now);
-            }
+        self.folds.sync(hpa, now, desired, values, asked);
+        if self.folds.last_write(workload) == Some(now) {
+            self.live.written(workload, now);
+        }
+        if !self.keeps_series() {
             return;
         }
         let record = &mut self.recording.hpas[hpa];
@@ -183,9 +186,9 @@ impl Recorder {
     /// Pods of a workload by stage, from now on.
     pub fn counts(&mut self, workload: usize, now: SimTime, counts: Counts) {
         self.recording.episodes.counts(workload, now, &counts);
-        match &mut self.folded {
-            Some((folds, _)) => folds.counts(workload, now, counts),
-            None => self.recording.workloads[workload].counts.set(now, counts),
+        self.folds.counts(workload, now, counts);
+        if self.keeps_series() {
+            self.recording.workloads[workload].counts.set(now, counts);
         }
     }
 
@@ -221,19 +224,37 @@ impl Recorder {
         self.recording.episodes.refused(one);
     }
 
-    /// A pod is created; it is known by the number that is returned until it is deleted.
-    pub fn pod_created(&mut self, pod: PodRecord) -> usize {
-        if let Some((folds, pods)) = &mut self.folded {
-            return pods.created(pod, folds);
-        }
-        self.recording.pods.push(pod);
-        self.recording.pods.len() - 1
+    fn keeps_series(&self) -> bool {
+        self.detail == Detail::Full
     }
 
-    fn pod(&mut self, pod: usize) -> Option<&mut PodRecord> {
-        match &mut self.folded {
-            Some((_, pods)) => pods.get(pod),
-            None => self.recording.pods.get_mut(pod),
+    /// A pod is created; it is known by the number that is returned until it is deleted.
+    pub fn pod_created(&mut self, pod: PodRecord) -> usize {
+        let place = self.recording.pods.len();
+        if self.keeps_series() {
+            let nameless = PodRecord {
+                namespace: Arc::clone(&pod.namespace),
+                name: String::new(),
+                resized: Vec::new(),
+                ..pod
+            };
+            self.recording.pods.push(pod);
+            self.live.created(nameless, place, &mut self.folds)
+        } else {
+            self.live.created(pod, place, &mut self.folds)
+        }
+    }
+
+    /// Notes something of a pod that is there, wherever it is kept.
+    fn note_pod(&mut self, pod: usize, note: impl Fn(&mut PodRecord)) {
+        if self.keeps_series()
+            && let Some(place) = self.live.place(pod)
+            && let Some(record) = self.recording.pods.get_mut(place)
+        {
+            note(record);
+        }
+        if let Some(record) = self.live.get(pod) {
+            note(record);
         }
     }
 
@@ -254,8 +275,8 @@ impl Recorder {
 
     /// A pod got a node, which is named by its place in the recording.
     pub fn pod_scheduled(&mut self, pod: usize, node: Option<usize>, now: SimTime) {
-        if let Some(record) = self.pod(pod) {
-            record.scheduled = Some(now);
+        self.note_pod(pod, |record| record.scheduled = Some(now));
+        if let Some(record) = self.live.get(pod) {
             let (workload, asked) = (record.workload, record.requested());
             if let Some(node) = node {
                 let daemon = self.recording.workloads[workload].kind == "DaemonSet";
@@ -271,39 +292,41 @@ impl Recorder {
 
     /// A container of a pod started; the first one counts.
     pub fn pod_started(&mut self, pod: usize, now: SimTime) {
-        if let Some(record) = self.pod(pod) {
+        self.note_pod(pod, |record| {
             record.started.get_or_insert(now);
-        }
+        });
     }
 
     /// A pod is ready; the first time counts.
     pub fn pod_ready(&mut self, pod: usize, now: SimTime) {
-        if let Some((folds, pods)) = &mut self.folded {
-            pods.ready(pod, now, folds);
-        } else if let Some(record) = self.pod(pod) {
+        self.live.ready(pod, now, &mut self.folds);
+        self.note_pod(pod, |record| {
             record.ready.get_or_insert(now);
-        }
+        });
     }
 
     /// A pod requests so many cores and GiB from now on.
     pub fn pod_resized(&mut self, pod: usize, now: SimTime, cores: f64, gib: f64) {
         self.meter.resized(pod, (cores, gib), now);
-        if let Some((folds, pods)) = &mut self.folded {
-            pods.resized(pod, now, (cores, gib), folds);
-        } else if let Some(record) = self.pod(pod) {
-            record.resized.push((now, cores, gib));
+        self.live.resized(pod, now, (cores, gib), &mut self.folds);
+        if self.keeps_series()
+            && let Some(place) = self.live.place(pod)
+        {
+            self.recording.pods[place].resized.push((now, cores, gib));
         }
     }
 
     /// A pod's object goes away.
     pub fn pod_deleted(&mut self, pod: usize, now: SimTime) {
         self.meter.left(pod, now);
-        if let Some((folds, pods)) = &mut self.folded {
-            pods.deleted(pod, now, folds);
-        } else if let Some(record) = self.recording.pods.get_mut(pod) {
+        let place = self.live.place(pod);
+        self.live.deleted(pod, now, &mut self.folds);
+        if self.keeps_series()
+            && let Some(record) = place.and_then(|place| self.recording.pods.get_mut(place))
+        {
             record.deleted = Some(now);
-            let name = format!("Pod/{}", record.name);
-            let known = self.recording.events.with_uid(&record.namespace, &name);
+            let name = ("Pod", &*record.name);
+            let known = self.recording.events.with_uid(&record.namespace, name);
             for object in known {
                 self.correlator.is_gone(object, now);
             }
@@ -312,45 +335,38 @@ impl Recorder {
 
     /// A pod is evicted, resized or killed.
     pub fn disruption(&mut self, one: DisruptionRecord) {
-        match &mut self.folded {
-            Some((folds, _)) => folds.disruption(&one),
-            None => self.recording.disruptions.push(one),
+        self.folds.disruption(&one);
+        if self.keeps_series() {
+            self.recording.disruptions.push(one);
         }
     }
 
     /// A VPA appears during the run, without containers; returns its place.
     pub fn add_vpa(&mut self, vpa: VpaRecord) -> usize {
         self.recording.vpas.push(vpa);
-        if let Some((folds, _)) = &mut self.folded {
-            folds.add_vpa();
-        }
+        self.folds.add_vpa();
         self.recording.vpas.len() - 1
     }
 
     /// A container of a VPA's target appears during the run.
     pub fn add_vpa_container(&mut self, vpa: usize, container: VpaContainerRecord) {
         self.recording.vpas[vpa].containers.push(container);
-        if let Some((folds, _)) = &mut self.folded {
-            folds.add_vpa_container(vpa);
-        }
+        self.folds.add_vpa_container(vpa);
     }
 
     /// A pass of a VPA's recommender over a container.
     pub fn vpa_row(&mut self, vpa: usize, container: usize, row: VpaRow) {
-        match &mut self.folded {
-            Some((folds, _)) => folds.row(vpa, container, &row),
-            None => self.recording.vpas[vpa].containers[container]
-                .rows
-                .push(row),
+        self.folds.row(vpa, container, &row);
+        if self.keeps_series() {
+            let container = &mut self.recording.vpas[vpa].containers[container];
+            container.rows.push(row);
         }
     }
 
     /// What a container of a VPA's target requests when the run ends.
     pub fn vpa_at_end(&mut self, vpa: usize, container: usize, request: Amounts) {
         self.recording.vpas[vpa].containers[container].at_end = Some(request);
-        if let Some((folds, _)) = &mut self.folded {
-            folds.vpa_at_end(vpa, container, request);
-        }
+        self.folds.vpa_at_end(vpa, container, request);
     }
 
     /// Requests issued to a service since the last call.
@@ -365,14 +381,17 @@ impl Recorder {
         self.meter
             .used(workload, sample.time, self.recording.step, used);
         self.windows[service].close(sample.time);
-        match &mut self.folded {
-            Some((folds, _)) => {
-                for window in self.windows[service].take_closed() {
-                    folds.window(service, &window);
-                }
-                folds.sample(service, &sample);
+        let keeps_series = self.keeps_series();
+        let record = &mut self.recording.services[service];
+        for window in self.windows[service].take_closed() {
+            self.folds.window(service, &window);
+            if keeps_series {
+                record.windows.push(window);
             }
-            None => self.recording.services[service].samples.push(sample),
+        }
+        self.folds.sample(service, &sample);
+        if keeps_series {
+            record.samples.push(sample);
         }
     }
 
@@ -381,7 +400,7 @@ impl Recorder {
         let start = SimTime::ZERO + self.recording.warm_up;
         let record = &mut self.recording.queues[queue];
         record.add(&sample, start);
-        if self.folded.is_none() {
+        if self.detail == Detail::Full {
             record.samples.push(sample);
         }
     }
@@ -391,16 +410,18 @@ impl Recorder {
         let start = SimTime::ZERO + self.recording.warm_up;
         let record = &mut self.recording.calls[way];
         record.add(&sample, start);
-        if self.folded.is_none() {
+        if self.detail == Detail::Full {
             record.samples.push(sample);
         }
     }
 
     /// Ends the recording.
     pub fn finish(self) -> Recording {
+        let keeps_series = self.keeps_series();
         let Self {
             mut recording,
-            mut folded,
+            mut folds,
+            live,
             meter,
             ..
         } = self;
@@ -412,9 +433,11 @@ impl Recorder {
             let (closed, latency) = windows.finish();
             let service = &mut recording.services[place];
             service.latency = latency;
-            match &mut folded {
-                Some((folds, _)) => closed.iter().for_each(|window| folds.window(place, window)),
-                None => service.windows = closed,
+            for window in closed {
+                folds.window(place, &window);
+                if keeps_series {
+                    service.windows.push(window);
+                }
             }
         }
         for (call, counts) in recording.calls.iter_mut().zip(&self.calls) {
@@ -426,10 +449,8 @@ impl Recorder {
             record.unanswered = load.ever.0 - load.ever.1;
             record.counts = load.finish();
         }
-        recording.folded = folded.map(|(mut folds, pods)| {
-            pods.finish(&mut folds);
-            folds.finish()
-        });
+        live.finish(&mut folds);
+        recording.folded = Some(folds.finish());
         recording
     }
 }

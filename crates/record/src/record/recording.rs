@@ -12,6 +12,7 @@ use super::events::EventLog;
 use super::fold::Folded;
 use super::hpas::HpaRecord;
 use super::node_autoscaler::NodeAutoscalerRecord;
+use super::packed::{Differ, Packed, read_changed, write_changed};
 use super::per_load::LoadCounts;
 use super::queues::QueueRecord;
 use super::vpa::{DisruptionRecord, VpaRecord};
@@ -31,6 +32,36 @@ pub struct Counts {
     pub ready: u32,
     /// Deleted, still there.
     pub terminating: u32,
+}
+
+/// Which of them differ, and by how much.
+impl Differ for Counts {
+    fn write(&self, before: &Self, to: &mut Vec<u8>) {
+        write_changed(&self.list(), &before.list(), to);
+    }
+
+    fn read(before: &Self, from: &mut &[u8]) -> Self {
+        let [pending, starting, running, ready, terminating] = read_changed(before.list(), from);
+        Self {
+            pending,
+            starting,
+            running,
+            ready,
+            terminating,
+        }
+    }
+}
+
+impl Counts {
+    fn list(&self) -> [u32; 5] {
+        [
+            self.pending,
+            self.starting,
+            self.running,
+            self.ready,
+            self.terminating,
+        ]
+    }
 }
 
 /// What is known of a workload.
@@ -84,6 +115,56 @@ pub struct Sample {
     pub queued: u32,
 }
 
+/// When, which of its values differ, and how.
+impl Differ for Sample {
+    fn write(&self, before: &Self, to: &mut Vec<u8>) {
+        self.time.write(&before.time, to);
+        write_changed(&self.floats(), &before.floats(), to);
+        write_changed(&self.counts(), &before.counts(), to);
+    }
+
+    fn read(before: &Self, from: &mut &[u8]) -> Self {
+        let time = SimTime::read(&before.time, from);
+        let [
+            cpu_used,
+            cpu_requested,
+            cpu_offered,
+            issued,
+            memory_used,
+            memory_requested,
+        ] = read_changed(before.floats(), from);
+        let [in_service, queued] = read_changed(before.counts(), from);
+        Self {
+            time,
+            cpu_used,
+            cpu_requested,
+            cpu_offered,
+            issued,
+            memory_used,
+            memory_requested,
+            in_service,
+            queued,
+        }
+    }
+}
+
+impl Sample {
+    fn floats(&self) -> [f64; 6] {
+        [
+            self.cpu_used,
+            self.cpu_requested,
+            self.cpu_offered,
+            self.issued,
+            self.memory_used,
+            self.memory_requested,
+        ]
+    }
+
+    fn counts(&self) -> [u32; 2] {
+        [self.in_service, self.queued]
+    }
+}
+
 /// What is known of a service.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ServiceRecord {
@@ -94,7 +175,7 @@ pub struct ServiceRecord {
     /// Its workload.
     pub workload: usize,
     /// One sample per step.
-    pub samples: Vec<Sample>,
+    pub samples: Packed<Sample>,
     /// What is promised to its clients.
     pub objective: Objective,
     /// Requests by window of arrival.
@@ -387,6 +468,6 @@ pub struct Recording {
     pub vpas: Vec<VpaRecord>,
     /// Evictions, resizes and OOM kills in order.
     pub disruptions: Vec<DisruptionRecord>,
-    /// What all of it adds up to, where the series were not kept.
+    /// What all of it adds up to, if it was added up while the run went on.
     pub folded: Option<Folded>,
 }

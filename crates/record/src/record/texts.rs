@@ -12,7 +12,7 @@ const REMEMBERED: usize = 4096;
 
 /// A text among [`Texts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(super) struct Text(u32);
+pub(super) struct Text(pub(super) u32);
 
 /// What was met lately, by its hash.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -58,28 +58,43 @@ pub(super) struct Texts {
 impl Texts {
     /// Keeps a text, unless it was kept lately.
     pub(super) fn keep(&mut self, text: &str) -> Text {
+        self.keep_joined("", text)
+    }
+
+    /// Keeps a text that is given in two parts, unless it was kept lately.
+    pub(super) fn keep_joined(&mut self, head: &str, tail: &str) -> Text {
         let Self {
             pages,
             spans,
             recent,
         } = self;
-        let is_it = |place: u32| found(pages, spans, place) == text;
+        let is_it = |place: u32| found(pages, spans, place).strip_prefix(head) == Some(tail);
         let known = spans.len() as u32;
-        let place = recent.place(text, is_it, || known);
+        let place = recent.place(&(head, tail), is_it, || known);
         if place == known {
-            let has_room = |page: &String| page.len() + text.len() <= PAGE;
-            if !pages.last().is_some_and(has_room) {
-                let is_first = pages.is_empty();
-                let size = if is_first { 0 } else { PAGE.max(text.len()) };
-                pages.push(String::with_capacity(size));
-            }
-            let number = pages.len() - 1;
-            let page = &mut pages[number];
-            let from = page.len();
-            page.push_str(text);
-            spans.push([number, from, page.len()].map(|value| value as u32));
+            self.add(&[head, tail]);
         }
         Text(place)
+    }
+
+    /// Keeps a text that is not met again.
+    pub(super) fn add(&mut self, parts: &[&str]) -> Text {
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        let has_room = |page: &String| page.len() + length <= PAGE;
+        if !self.pages.last().is_some_and(has_room) {
+            let is_first = self.pages.is_empty();
+            let size = if is_first { 0 } else { PAGE.max(length) };
+            self.pages.push(String::with_capacity(size));
+        }
+        let number = self.pages.len() - 1;
+        let page = &mut self.pages[number];
+        let from = page.len();
+        for part in parts {
+            page.push_str(part);
+        }
+        self.spans
+            .push([number, from, page.len()].map(|value| value as u32));
+        Text(self.spans.len() as u32 - 1)
     }
 
     /// The text.

@@ -17,6 +17,7 @@ use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarg
 use crate::cloud::Cloud;
 use crate::cluster::prices::{CommitmentSpec, CommitmentTerms};
 use crate::cluster::spec::{NodeGroupSpec, WorkloadSpec};
+use crate::controller::deployment::adapter::Statuses;
 use crate::controller::{
     PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, node_lifecycle,
     podautoscaler, replicaset, statefulset, taint_eviction,
@@ -384,10 +385,18 @@ impl<'s> Simulation<'s> {
         let is_asked = prometheus
             .as_ref()
             .is_some_and(|one| one.asks_for_deployments());
-        let keeps_status = detail == Detail::Full || is_asked;
+        let full = detail == Detail::Full;
+        let may_be_looked_at = store.log().is_some() || !scenario.actions.is_empty();
+        let statuses = if is_asked || full && may_be_looked_at {
+            Statuses::All
+        } else if full {
+            Statuses::Progress
+        } else {
+            Statuses::None
+        };
         let mut components = Components {
             pod_control: PodControl::new(streams),
-            deployments: deployment::adapter::Controller::new(config, keeps_status),
+            deployments: deployment::adapter::Controller::new(config, statuses),
             replica_sets: replicaset::Controller::new(
                 config,
                 streams.stream("controller/replicaset"),
@@ -421,7 +430,6 @@ impl<'s> Simulation<'s> {
         let bandwidths = scenario.node_groups.iter().map(|one| one.image_bandwidth);
         components.kubelet.set_bandwidths(bandwidths.collect());
         select_endpoints(&mut components.endpoints, scenario);
-        let full = detail == Detail::Full;
         let mut simulation = Self {
             scenario,
             seed,

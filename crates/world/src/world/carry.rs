@@ -6,7 +6,9 @@ use super::traffic::{Effect, ServerId};
 use super::{PodLink, Simulation};
 use crate::api::{Change, ObjectId, Pod, PodId, TerminationReason, What, WorkloadId, Write};
 use crate::metrics::MetricsPodId;
-use crate::record::{Counts, DisruptionKind, DisruptionRecord, EventRecord, WorkloadRecord};
+use crate::record::{
+    Counts, DisruptionKind, DisruptionRecord, EventRecord, Report, WorkloadRecord,
+};
 use crate::sim::SimTime;
 
 impl Simulation<'_> {
@@ -43,23 +45,21 @@ impl Simulation<'_> {
     }
 
     pub(super) fn record_object_events(&mut self, now: SimTime) {
+        let nowhere = Arc::default();
         for event in self.events.drain() {
             let meta = self.store.meta(event.object);
-            let name = meta.map_or("", |meta| &meta.name);
-            let namespace = meta.map_or_else(|| "".into(), |meta| meta.namespace.clone());
-            let uid = meta.map_or(0, |meta| meta.uid.0);
-            let version = meta.map_or(0, |meta| meta.resource_version);
-            let object = format!("{}/{name}", event.object.kind());
-            self.recorder.event(|| EventRecord {
+            self.recorder.report(&Report {
                 time: now,
                 kind: event.kind.name(),
-                reason: event.reason.to_owned(),
-                namespace,
-                object,
-                uid,
-                version,
-                message: event.message,
-                ..EventRecord::default()
+                reason: event.reason,
+                namespace: meta.map_or(&nowhere, |meta| &meta.namespace),
+                object: (
+                    event.object.kind().name(),
+                    meta.map_or("", |meta| &meta.name),
+                ),
+                uid: meta.map_or(0, |meta| meta.uid.0),
+                version: meta.map_or(0, |meta| meta.resource_version),
+                message: &event.message,
             });
         }
     }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{DeploymentStatus, Requeue, Step, SyncResult, sync, view};
+use super::{ConditionType, DeploymentStatus, Requeue, Step, SyncResult, reason, sync, view};
 use crate::api::{
-    Change, Context, DeploymentId, EventKind, LabelSelector, Labels, ObjectId, ObjectMeta, Pod,
-    PodId, ReplicaSet, ReplicaSetId, RolloutAnnotations, Store, What, Write,
+    Change, Context, Deployment, DeploymentId, EventKind, LabelSelector, Labels, ObjectId,
+    ObjectMeta, Pod, PodId, ReplicaSet, ReplicaSetId, RolloutAnnotations, Store, What, Write,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::controller::client::TokenBucket;
@@ -36,12 +36,23 @@ struct Known {
     sync_at: Option<SimTime>,
 }
 
+/// How much of Deployments' statuses is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statuses {
+    /// All of it at all times: somebody may look.
+    All,
+    /// Until a roll-out is complete, of which findings tell; pods that come and go afterwards change
+    /// numbers that nobody looks at.
+    Progress,
+    /// What moves pods.
+    None,
+}
+
 /// The controller of all Deployments.
 #[derive(Debug, Clone)]
 pub struct Controller {
     api_latency: SimDuration,
-    /// Whether statuses are looked at: sweeps need none.
-    keeps_status: bool,
+    statuses: Statuses,
     known: Vec<Known>,
     /// Whether a Deployment ever had several ReplicaSets.
     had_several: bool,
@@ -68,11 +79,11 @@ struct Counted {
 }
 
 impl Controller {
-    /// A controller with these settings. Without `keeps_status` it does only what moves pods.
-    pub fn new(config: &ClusterConfig, keeps_status: bool) -> Self {
+    /// A controller with these settings.
+    pub fn new(config: &ClusterConfig, statuses: Statuses) -> Self {
         Self {
             api_latency: config.api_latency,
-            keeps_status,
+            statuses,
             known: Vec::new(),
             had_several: false,
             limiter: TokenBucket::new(REQUEUES.0, REQUEUES.1),
@@ -100,7 +111,7 @@ impl Controller {
     ) {
         match (change.object, change.what) {
             (ObjectId::Deployment(id), What::Scaled { .. })
-                if !self.keeps_status && self.scale_only_set(id, context) => {}
+                if self.is_unseen(id, context.store) && self.scale_only_set(id, context) => {}
             (ObjectId::Deployment(id), What::Created | What::Scaled { .. } | What::Spec) => {
                 self.sync(id, pods, context);
             }
@@ -118,7 +129,9 @@ impl Controller {
                 | What::Deleting
                 | What::Ended
                 | What::Deleted,
-            ) if self.keeps_status || self.had_several => self.observe_pod(pod, context),
+            ) if self.statuses != Statuses::None || self.had_several => {
+                self.observe_pod(pod, context);
+            }
             _ => {}
         }
     }
@@ -133,10 +146,23 @@ impl Controller {
         let Some(ObjectId::Deployment(id)) = owner else {
             return;
         };
-        // With one ReplicaSet, pods that come and go change the status only.
-        if self.keeps_status || self.known(id).sets.len() > 1 {
+        if !self.is_unseen(id, store) {
             self.schedule(id, context.now + self.api_latency, context);
         }
+    }
+
+    /// Whether nobody sees what a sync makes of pods that have come or gone: with one ReplicaSet they
+    /// change the status only.
+    fn is_unseen(&mut self, id: DeploymentId, store: &Store) -> bool {
+        if self.statuses == Statuses::All || self.known(id).sets.len() > 1 {
+            return false;
+        }
+        let is_complete = |deployment: &Deployment| {
+            let progressing = deployment.status.condition(ConditionType::Progressing);
+            !deployment.spec.has_progress_deadline()
+                || progressing.is_some_and(|one| one.reason == reason::NEW_REPLICA_SET_AVAILABLE)
+        };
+        self.statuses == Statuses::None || store.deployment(id).is_some_and(is_complete)
     }
 
     /// Wakes up for a Deployment one of whose ReplicaSets somebody else changes, or is about to
@@ -356,7 +382,7 @@ impl Controller {
                     context.commit(Write::Delete(ObjectId::ReplicaSet(keys[key])));
                 }
                 Step::UpdateStatus { status, revision } => {
-                    write_status(id, status, revision, self.keeps_status, context);
+                    write_status(id, status, revision, self.statuses, context);
                 }
                 Step::Event(event) => {
                     let kind = match event.kind {
@@ -377,7 +403,7 @@ impl Controller {
                 self.schedule(id, allowed.max(context.now + LEAST_DELAY), context);
             }
             // What it has written wakes it again.
-            Requeue::No if has_moved && (self.keeps_status || self.known(id).sets.len() > 1) => {
+            Requeue::No if has_moved && !self.is_unseen(id, context.store) => {
                 self.schedule(id, context.now + self.api_latency, context);
             }
             Requeue::No => {}
@@ -389,14 +415,15 @@ fn write_status(
     id: DeploymentId,
     status: DeploymentStatus,
     revision: Option<i64>,
-    keeps_status: bool,
+    statuses: Statuses,
     context: &mut Context<'_, Event>,
 ) {
     let Some(deployment) = context.store.deployment(id) else {
         return;
     };
     let news = *deployment.status != status || deployment.revision != revision;
-    if news && (keeps_status || deployment.revision != revision || !status.conditions.is_empty()) {
+    let is_seen = statuses != Statuses::None || !status.conditions.is_empty();
+    if news && (is_seen || deployment.revision != revision) {
         context.commit(Write::DeploymentStatus(id, Arc::new(status), revision));
     }
 }

@@ -1,11 +1,13 @@
 //! A Deployment that is scaled while nothing is rolled out, and whose status nobody looks at.
 //!
-//! A sync then comes to two writes of its only ReplicaSet (`sync.go`, `scaleReplicaSet`). HPAs bring
-//! about most syncs, and views of all pods for each would be most of their cost.
+//! A sync then comes to two writes of its only ReplicaSet and an event (`sync.go`,
+//! `scaleReplicaSet`). HPAs bring about most syncs, and views of all pods for each would be most of
+//! their cost.
 
 use std::sync::Arc;
 
 use super::adapter::{Controller, Event};
+use super::sync::scaled_message;
 use super::{ConditionType, reason};
 use crate::api::{
     Context, Deployment, DeploymentId, ObjectId, ReplicaSet, RolloutAnnotations, Write,
@@ -35,8 +37,14 @@ impl Controller {
             max_replicas: Some(deployment.spec.max_replicas()),
             ..(*set.rollout).clone()
         };
+        let (name, from) = (Arc::clone(&set.meta.name), set.replicas);
         context.commit(Write::Rollout(only, Arc::new(rollout)));
         context.commit(Write::Replicas(ObjectId::ReplicaSet(only), replicas));
+        let object = ObjectId::Deployment(id);
+        let message = || scaled_message(&name, from, replicas);
+        context
+            .events
+            .normal(object, reason::SCALING_REPLICA_SET, message);
         true
     }
 }

@@ -186,11 +186,16 @@ impl<'a> Sync<'a> {
 
     /// Emits the event of a ReplicaSet's new size.
     pub(super) fn announce_size(&mut self, name: &str, from: i32, to: i32) {
-        let direction = if from < to { "up" } else { "down" };
         self.steps.push(Step::Event(Event {
             kind: EventType::Normal,
             reason: reason::SCALING_REPLICA_SET,
-            message: format!("Scaled {direction} replica set {name} from {from} to {to}"),
+            message: scaled_message(name, from, to),
         }));
     }
+}
+
+/// What the event of a ReplicaSet's new size says.
+pub(super) fn scaled_message(name: &str, from: i32, to: i32) -> String {
+    let direction = if from < to { "up" } else { "down" };
+    format!("Scaled {direction} replica set {name} from {from} to {to}")
 }

@@ -1,7 +1,8 @@
 //! What the summary needs of a run, added up while it goes on: running integrals and counters
 //! instead of curves, windows, samples and pods. Its size does not grow with simulated time.
 //!
-//! A run whose series are kept is folded afterwards ([`Folds::of`]), by the same code.
+//! A recording that nobody folded, as those that tests make, is folded afterwards ([`Folds::of`]), by
+//! the same code.
 
 mod answer;
 mod correlation;
@@ -63,6 +64,8 @@ pub struct Folds {
     last_disruptions: Vec<Option<SimTime>>,
     start: SimTime,
     end: SimTime,
+    /// Whether steps of the load are kept one by one.
+    keep_steps: bool,
     /// Pods created.
     pods: usize,
 }
@@ -123,6 +126,7 @@ impl Folds {
             last_disruptions: vec![None; frame.vpas.len()],
             start,
             end,
+            keep_steps,
             pods: 0,
         }
     }
@@ -137,7 +141,7 @@ impl Folds {
     pub fn add_hpa(&mut self, frame: &Recording) {
         if let Some(hpa) = frame.hpas.last() {
             self.links[hpa.workload].0.push(self.hpas.len());
-            self.hpas.push(HpaFold::new(frame, hpa, false));
+            self.hpas.push(HpaFold::new(frame, hpa, self.keep_steps));
             self.rescales.push((0, 0));
         }
     }

@@ -1,8 +1,7 @@
-//! A recording with all its series, folded afterwards.
+//! A recording with all its series, folded afterwards: those that are made by hand, and the long way
+//! round for tests.
 
-use std::ops::Range;
-
-use super::super::recording::Recording;
+use super::super::recording::{Counts, Recording, Sample};
 use super::{Folded, Folds, Phase};
 use crate::sim::SimTime;
 
@@ -25,13 +24,19 @@ impl Folds {
     /// Folds a recording whose series are there, steps of the load one by one.
     pub fn of(recording: &Recording) -> Folded {
         let mut folds = Self::new(recording, true);
-        let single = single(recording);
-        let mut what = Vec::new();
-        for slice in slices(recording) {
-            happened(recording, &single, &slice, &mut what);
-            what.sort_unstable();
-            for (time, what) in what.drain(..) {
-                folds.replay(recording, time, what);
+        let counts: Vec<_> = (recording.workloads.iter())
+            .map(|workload| workload.counts.steps())
+            .collect();
+        let samples: Vec<Vec<Sample>> = (recording.services.iter())
+            .map(|service| service.samples.iter().collect())
+            .collect();
+        for (time, what) in happened(recording, &counts, &samples) {
+            match what {
+                What::Counts(workload, place) => {
+                    folds.counts(workload, time, counts[workload][place].1);
+                }
+                What::Sample(place, service) => folds.sample(service, &samples[service][place]),
+                what => folds.replay(recording, time, what),
             }
         }
         for pod in &recording.pods {
@@ -72,10 +77,6 @@ impl Folds {
                     .collect();
                 self.sync(hpa, time, desired, &values, record.asked.at(time));
             }
-            What::Counts(workload, place) => {
-                let counts = recording.workloads[workload].counts.steps()[place].1;
-                self.counts(workload, time, counts);
-            }
             What::Ready(pod) => {
                 let record = &recording.pods[pod];
                 let mut hpas = recording.hpas.iter();
@@ -83,81 +84,44 @@ impl Folds {
                 let decided = hpa.and_then(|hpa| hpa.desired.since(record.created));
                 self.pod_ready(pod, record, decided, time);
             }
-            What::Sample(place, service) => {
-                self.sample(service, &recording.services[service].samples[place]);
-            }
+            What::Counts(..) | What::Sample(..) => {}
         }
     }
 }
 
-/// The run in slices, so that what happened is in memory for one of them at a time; the last one
-/// has no end.
-fn slices(recording: &Recording) -> impl Iterator<Item = Range<SimTime>> {
-    const SLICES: i64 = 64;
-    let length = (recording.duration.0 / SLICES).max(1);
-    let edge = move |place: i64| match place {
-        0 => SimTime(i64::MIN),
-        SLICES => SimTime(i64::MAX),
-        _ => SimTime(place * length),
-    };
-    (0..SLICES).map(move |place| edge(place)..edge(place + 1))
-}
-
-/// The places of what lies within a slice, times ascending.
-fn within<T>(all: &[T], slice: &Range<SimTime>, time: impl Fn(&T) -> SimTime) -> Range<usize> {
-    let from = all.partition_point(|one| time(one) < slice.start);
-    let count = all[from..].partition_point(|one| time(one) < slice.end);
-    from..from + count
-}
-
-/// What is not recorded in the order of time, in that order.
-fn single(recording: &Recording) -> Vec<(SimTime, What)> {
+/// Everything that happened, in the order of time.
+fn happened(
+    recording: &Recording,
+    counts: &[Vec<(SimTime, Counts)>],
+    samples: &[Vec<Sample>],
+) -> Vec<(SimTime, What)> {
     let mut all = Vec::new();
     for (place, one) in recording.disruptions.iter().enumerate() {
         all.push((one.time, What::Disruption(place)));
+    }
+    for (place, pod) in recording.pods.iter().enumerate() {
+        all.extend(pod.ready.map(|ready| (ready, What::Ready(place))));
     }
     for (place, hpa) in recording.hpas.iter().enumerate() {
         for (number, spec) in hpa.specs.iter().enumerate().skip(1) {
             all.push((spec.since, What::Spec(place, number)));
         }
-    }
-    for (place, pod) in recording.pods.iter().enumerate() {
-        all.extend(pod.ready.map(|ready| (ready, What::Ready(place))));
-    }
-    all.sort_unstable();
-    all
-}
-
-/// Everything that happened within a slice, with its time.
-fn happened(
-    recording: &Recording,
-    single: &[(SimTime, What)],
-    slice: &Range<SimTime>,
-    all: &mut Vec<(SimTime, What)>,
-) {
-    all.extend(&single[within(single, slice, |one| one.0)]);
-    let mut syncs: Vec<SimTime> = Vec::new();
-    for (place, hpa) in recording.hpas.iter().enumerate() {
-        let written = hpa.desired.steps();
-        let written = &written[within(written, slice, |step| step.0)];
-        syncs.extend(written.iter().map(|step| step.0));
+        let mut syncs: Vec<SimTime> = hpa.desired.iter().map(|step| step.0).collect();
         for seen in hpa.metric_values.iter().chain([&hpa.asked]) {
-            let seen = &seen.steps()[within(seen.steps(), slice, |step| step.0)];
             syncs.extend(seen.iter().map(|step| step.0));
         }
         syncs.sort_unstable();
         syncs.dedup();
-        all.extend(syncs.drain(..).map(|time| (time, What::Sync(place))));
+        all.extend(syncs.into_iter().map(|time| (time, What::Sync(place))));
     }
-    for (workload, record) in recording.workloads.iter().enumerate() {
-        let steps = record.counts.steps();
-        for place in within(steps, slice, |step| step.0) {
-            all.push((steps[place].0, What::Counts(workload, place)));
-        }
+    for (workload, steps) in counts.iter().enumerate() {
+        let steps = steps.iter().enumerate();
+        all.extend(steps.map(|(place, step)| (step.0, What::Counts(workload, place))));
     }
-    for (service, record) in recording.services.iter().enumerate() {
-        for place in within(&record.samples, slice, |sample| sample.time) {
-            all.push((record.samples[place].time, What::Sample(place, service)));
-        }
+    for (service, own) in samples.iter().enumerate() {
+        let own = own.iter().enumerate();
+        all.extend(own.map(|(place, sample)| (sample.time, What::Sample(place, service))));
     }
+    all.sort_unstable();
+    all
 }

@@ -191,9 +191,12 @@ fn what_a_value_asks_for_grows_with_the_pods_that_it_is_multiplied_by() {
 #[test]
 fn requests_tell_what_a_late_rate_of_them_will_ask_for() {
     let mut recording = on_metrics(Shown::default(), Some(10.0));
-    for (place, sample) in recording.services[0].samples.iter_mut().enumerate() {
-        sample.issued = if place < 30 { 9.0 } else { 54.0 };
-    }
+    let samples = recording.services[0].samples.iter().enumerate();
+    let issued = |(place, sample)| Sample {
+        issued: if place < 30 { 9.0 } else { 54.0 },
+        ..sample
+    };
+    recording.services[0].samples = samples.map(issued).collect();
     let hpa = &mut recording.hpas[0];
     hpa.metric_values = vec![Curve::from_steps(vec![
         (at(15), 9.0),
