@@ -4,7 +4,8 @@
 
 use std::sync::OnceLock;
 
-use ab_glyph::{Font, FontRef, GlyphId, OutlineCurve, PxScale, ScaleFont};
+use ab_glyph::{Font, FontRef, GlyphId, Outline, OutlineCurve, PxScale, ScaleFont};
+use tiny_skia::{Path, PathBuilder};
 
 static REGULAR: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-subset.ttf");
 static BOLD: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-Bold-subset.ttf");
@@ -54,91 +55,69 @@ pub(super) fn width(text: &str, em: f64, weight: Weight) -> f64 {
     set(text, em, weight, |_, _| ())
 }
 
-/// The outlines of a text as SVG path data, its baseline starting at `(x, y)`.
-pub(super) fn outlines(text: &str, em: f64, weight: Weight, (x, y): (f64, f64)) -> String {
+/// The outline of a glyph; each is read from its font once.
+fn outline(glyph: GlyphId, weight: Weight) -> Option<&'static Outline> {
+    static READ: [OnceLock<Vec<OnceLock<Option<Outline>>>>; 2] = [const { OnceLock::new() }; 2];
     let font = font(weight);
-    let unit = em as f32 / font.units_per_em().unwrap_or(1.0);
-    let mut path = String::new();
-    set(text, em, weight, |glyph, offset| {
-        let Some(outline) = font.outline(glyph) else {
-            return;
-        };
-        let place = |point: ab_glyph::Point| {
-            let (x, y) = (x as f32 + offset, y as f32);
-            (x + point.x * unit, y - point.y * unit)
-        };
-        append(&mut path, &outline.curves, place);
+    let read = READ[usize::from(weight == Weight::Bold)].get_or_init(|| {
+        let unread = |_| OnceLock::new();
+        (0..font.glyph_count()).map(unread).collect()
     });
-    path
+    let read = read.get(usize::from(glyph.0))?;
+    read.get_or_init(|| font.outline(glyph)).as_ref()
+}
+
+/// The outlines of a text, its baseline starting at `(x, y)`, in hundredths; nothing if there is
+/// nothing to be seen.
+pub(super) fn outlines(text: &str, em: f64, weight: Weight, (x, y): (f64, f64)) -> Option<Path> {
+    let unit = em as f32 / font(weight).units_per_em().unwrap_or(1.0);
+    let mut path = PathBuilder::new();
+    set(text, em, weight, |glyph, offset| {
+        if let Some(outline) = outline(glyph, weight) {
+            let (x, y) = (x as f32 + offset, y as f32);
+            let place = |point: &ab_glyph::Point| {
+                (rounded(x + point.x * unit), rounded(y - point.y * unit))
+            };
+            append(&mut path, &outline.curves, place);
+        }
+    });
+    path.finish()
+}
+
+fn rounded(length: f32) -> f32 {
+    // The product is exact, so that ties are ties.
+    ((f64::from(length) * 100.0).round_ties_even() / 100.0) as f32
 }
 
 /// Appends curves, each of which names where it starts; a contour goes on while they join.
 fn append(
-    path: &mut String,
+    path: &mut PathBuilder,
     curves: &[OutlineCurve],
-    place: impl Fn(ab_glyph::Point) -> (f32, f32),
+    place: impl Fn(&ab_glyph::Point) -> (f32, f32),
 ) {
     let mut at = None;
     for curve in curves {
-        let (start, through, end) = match curve {
-            OutlineCurve::Line(start, end) => (start, &[][..], end),
-            OutlineCurve::Quad(start, a, end) => (start, &[*a][..], end),
-            OutlineCurve::Cubic(start, a, b, end) => (start, &[*a, *b][..], end),
-        };
-        let mut write = |command: char, points: &[ab_glyph::Point]| {
-            path.push(command);
-            for point in points {
-                let (x, y) = place(*point);
-                for length in [x, y] {
-                    push(path, length);
-                    path.push(' ');
-                }
-            }
-        };
+        let (OutlineCurve::Line(start, end)
+        | OutlineCurve::Quad(start, _, end)
+        | OutlineCurve::Cubic(start, _, _, end)) = curve;
         if at != Some(*start) {
-            write('M', &[*start]);
+            let (x, y) = place(start);
+            path.move_to(x, y);
         }
-        match through {
-            [] => write('L', &[*end]),
-            [a] => write('Q', &[*a, *end]),
-            [a, b, ..] => write('C', &[*a, *b, *end]),
+        let (x, y) = place(end);
+        match curve {
+            OutlineCurve::Line(..) => path.line_to(x, y),
+            OutlineCurve::Quad(_, a, _) => {
+                let (x1, y1) = place(a);
+                path.quad_to(x1, y1, x, y);
+            }
+            OutlineCurve::Cubic(_, a, b, _) => {
+                let ((x1, y1), (x2, y2)) = (place(a), place(b));
+                path.cubic_to(x1, y1, x2, y2, x, y);
+            }
         }
         at = Some(*end);
     }
-}
-
-/// Appends a length with two decimals, but for zeros at its end: thousands of them make up the
-/// texts of a chart.
-fn push(path: &mut String, length: f32) {
-    // The product is exact, so that ties are ties.
-    let hundredths = (f64::from(length) * 100.0).round_ties_even() as i64;
-    if hundredths < 0 {
-        path.push('-');
-    }
-    let mut rest = hundredths.unsigned_abs();
-    let mut digits = [0; 24];
-    let mut from = digits.len();
-    let mut put = |digit: u8| {
-        from -= 1;
-        digits[from] = digit;
-    };
-    let (tenths, last) = (rest / 10, rest % 10);
-    if last > 0 {
-        put(b'0' + last as u8);
-    }
-    if last > 0 || tenths % 10 > 0 {
-        put(b'0' + (tenths % 10) as u8);
-        put(b'.');
-    }
-    rest = tenths / 10;
-    loop {
-        put(b'0' + (rest % 10) as u8);
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    path.extend(digits[from..].iter().map(|digit| char::from(*digit)));
 }
 
 /// The text, cut with an ellipsis where it is wider than the room.
@@ -158,6 +137,8 @@ pub(super) fn fit(text: &str, em: f64, weight: Weight, room: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tiny_skia::PathSegment;
+
     use super::*;
 
     #[test]
@@ -173,36 +154,27 @@ mod tests {
     #[test]
     fn outlines_stand_where_the_text_does() {
         // An l is one upright bar, from the baseline to the height of the ascenders.
-        let path = outlines("l", 100.0, Weight::Regular, (1000.0, 500.0));
-        let numbers: Vec<f64> = path
-            .split(|c: char| !c.is_ascii_digit() && c != '.')
-            .filter_map(|number| number.parse().ok())
-            .collect();
-        let of = |axis: usize| numbers.iter().copied().skip(axis).step_by(2);
-        let within = |mut values: Box<dyn Iterator<Item = f64>>, from, to| {
-            values.all(|value| (from..=to).contains(&value))
+        let of = |text: &str, em, weight, at| outlines(text, em, weight, at);
+        let contours = |path: &Path| {
+            let starts = path.segments();
+            let starts = starts.filter(|one| matches!(one, PathSegment::MoveTo(_)));
+            starts.count()
         };
-        assert_eq!(path.matches('M').count(), 1, "{path}");
-        assert!(within(Box::new(of(0)), 1000.0, 1028.0), "{path}");
-        assert!(within(Box::new(of(1)), 420.0, 500.0), "{path}");
-        assert_eq!(outlines(" ", 100.0, Weight::Bold, (0.0, 0.0)), "");
+        let path = of("l", 100.0, Weight::Regular, (1000.0, 500.0)).expect("a bar");
+        let bounds = path.bounds();
+        assert_eq!(contours(&path), 1, "{path:?}");
+        assert!(
+            bounds.left() >= 1000.0 && bounds.right() <= 1028.0,
+            "{bounds:?}"
+        );
+        assert!(
+            bounds.top() >= 420.0 && bounds.bottom() <= 500.0,
+            "{bounds:?}"
+        );
+        assert_eq!(of(" ", 100.0, Weight::Bold, (0.0, 0.0)), None);
         // An o is two contours, and a second one stands a width further on.
-        let two = outlines("oo", 10.0, Weight::Bold, (0.0, 0.0));
-        assert_eq!(two.matches('M').count(), 4, "{two}");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn lengths_are_written_as_rust_formats_them(quarters in -4_000_000i32..4_000_000, other in -40_000.0..40_000.0f32) {
-            for length in [quarters as f32 / 8.0, other] {
-                let mut text = String::new();
-                push(&mut text, length);
-                let whole = format!("{length:.2}");
-                let whole = whole.trim_end_matches('0').trim_end_matches('.');
-                let whole = if whole == "-0" { "0" } else { whole };
-                proptest::prop_assert_eq!(text, whole);
-            }
-        }
+        let two = of("oo", 10.0, Weight::Bold, (0.0, 0.0)).expect("two letters");
+        assert_eq!(contours(&two), 4, "{two:?}");
     }
 
     #[test]

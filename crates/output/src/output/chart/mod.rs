@@ -1,9 +1,9 @@
 //! Charts of a run and of a sweep, as SVG and as PNG.
 //!
 //! A chart is built from plain data (seconds and values) and lays itself out as a [`Scene`] of
-//! lines, areas and texts; plotters writes the scene as SVG, and resvg makes a picture of that. The
-//! fonts are compiled in, so that the bytes are the same on every machine. Charts
-//! take every input: nothing, single points, NaN (a gap), constant and huge values.
+//! lines, areas and texts; plotters writes the scene as SVG, and tiny-skia draws it. The fonts are
+//! compiled in, so that the bytes are the same on every machine. Charts take every input: nothing,
+//! single points, NaN (a gap), constant and huge values.
 
 mod axis;
 mod calendar;

@@ -1,7 +1,8 @@
 //! What a chart consists of before it is drawn: lines, areas, rectangles, circles, texts.
 //!
 //! Coordinates are pixels from the upper left corner, as real numbers. A scene knows nothing
-//! of data; it is written as SVG (`svg`), of which pictures are made, and tests read it to find texts that overlap or leave the canvas.
+//! of data; it is written as SVG (`svg`) and drawn as a
+//! picture (`picture`), and tests read it to find texts that overlap or leave the canvas.
 
 use super::font::{self, Weight};
 use super::svg::{self, Texts};
@@ -146,7 +147,7 @@ impl Scene {
 
     /// The scene as a PNG with two pixels per unit in each direction, or one if it is very high.
     pub fn png(&self) -> Result<Vec<u8>, ChartError> {
-        picture::png(&svg::write(self, Texts::Outlined)?)
+        picture::png(self)
     }
 
     pub(super) fn add(&mut self, shape: Shape) {

@@ -10,16 +10,19 @@ use plotters::drawing::IntoDrawingArea;
 use plotters::prelude::SVGBackend;
 
 use super::ChartError;
-use super::font::{self, FAMILY};
-use super::paint::{self, UNITS, units};
-use super::scene::{Label, Point, Scene, Shape};
+use super::font::FAMILY;
+#[cfg(test)]
+use super::paint::UNITS;
+use super::paint::{self, units};
+use super::scene::{Point, Scene, Shape};
 
 /// How texts stand in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Texts {
     /// As texts, set in the fonts that its viewer has.
     Written,
-    /// As the outlines of their letters in the fonts that are compiled in.
+    /// As the outlines of their letters in the fonts that are compiled in: what pictures show.
+    #[cfg(test)]
     Outlined,
 }
 
@@ -34,16 +37,14 @@ struct Look<'a> {
 
 impl<'a> Look<'a> {
     fn of(shape: &Shape, tooltip: Option<&'a str>) -> Self {
-        let (is_smooth, dash) = match shape {
-            Shape::Path(points, stroke) => (!is_square(points), stroke.dash),
-            Shape::Area(points, _) => (!is_square(points), None),
-            Shape::Circle(..) => (true, None),
-            Shape::Rect(..) | Shape::Text(_) => (false, None),
+        let dash = match shape {
+            Shape::Path(_, stroke) => stroke.dash,
+            _ => None,
         };
         Self {
             tooltip,
             dash,
-            is_smooth,
+            is_smooth: is_smooth(shape),
         }
     }
 
@@ -65,6 +66,15 @@ impl<'a> Look<'a> {
             writeln!(text, "<title>{}</title>", escaped(tooltip)).expect("strings take every text");
         }
         text
+    }
+}
+
+/// Whether the edges of a shape are smoothed; viewers see to those of texts.
+pub(super) fn is_smooth(shape: &Shape) -> bool {
+    match shape {
+        Shape::Path(points, _) | Shape::Area(points, _) => !is_square(points),
+        Shape::Circle(..) => true,
+        Shape::Rect(..) | Shape::Text(_) => false,
     }
 }
 
@@ -94,13 +104,16 @@ pub(super) fn write(scene: &Scene, texts: Texts) -> Result<String, ChartError> {
     for alike in looks.chunk_by(|a, b| a.1 == b.1 && a.1.tooltip.is_none()) {
         let opening = alike[0].1.opening();
         text += &opening;
-        for run in alike.chunk_by(|a, b| is_text(a.0) == is_text(b.0)) {
-            if texts == Texts::Outlined && is_text(run[0].0) {
-                for (shape, _) in run {
-                    append_outlines(&mut text, shape);
+        match texts {
+            Texts::Written => append(&mut text, size, alike.iter().map(|(shape, _)| *shape))?,
+            #[cfg(test)]
+            Texts::Outlined => {
+                for (shape, _) in alike {
+                    match shape {
+                        Shape::Text(label) => append_outlines(&mut text, label),
+                        _ => append(&mut text, size, [*shape])?,
+                    }
                 }
-            } else {
-                append(&mut text, size, run.iter().map(|(shape, _)| *shape))?;
             }
         }
         if !opening.is_empty() {
@@ -111,24 +124,27 @@ pub(super) fn write(scene: &Scene, texts: Texts) -> Result<String, ChartError> {
     Ok(text)
 }
 
-fn is_text(shape: &Shape) -> bool {
-    matches!(shape, Shape::Text(_))
-}
-
 /// Appends a text as the outlines of its letters.
-fn append_outlines(text: &mut String, shape: &Shape) {
-    let Shape::Text(label) = shape else { return };
+#[cfg(test)]
+fn append_outlines(text: &mut String, label: &super::scene::Label) {
+    use super::font;
+    use tiny_skia::PathSegment;
+
     let start = (label.left() * UNITS, label.at.1 * UNITS);
-    let Label {
-        text: words,
-        size,
-        weight,
-        color,
-        ..
-    } = label;
-    let [r, g, b] = color.rgb;
-    let opacity = color.alpha;
-    let path = font::outlines(words, size * UNITS, *weight, start);
+    let [r, g, b] = label.color.rgb;
+    let opacity = label.color.alpha;
+    let path = font::outlines(&label.text, label.size * UNITS, label.weight, start);
+    let Some(path) = path else { return };
+    let segment = |segment| match segment {
+        PathSegment::MoveTo(to) => format!("M{} {}", to.x, to.y),
+        PathSegment::LineTo(to) => format!("L{} {}", to.x, to.y),
+        PathSegment::QuadTo(a, to) => format!("Q{} {} {} {}", a.x, a.y, to.x, to.y),
+        PathSegment::CubicTo(a, b, to) => {
+            format!("C{} {} {} {} {} {}", a.x, a.y, b.x, b.y, to.x, to.y)
+        }
+        PathSegment::Close => "Z".to_owned(),
+    };
+    let path: String = path.segments().map(segment).collect();
     writeln!(
         text,
         "<path fill=\"#{r:02X}{g:02X}{b:02X}\" fill-opacity=\"{opacity}\" \

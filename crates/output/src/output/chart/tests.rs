@@ -4,6 +4,7 @@
 use std::io::Cursor;
 
 use proptest::prelude::*;
+use tiny_skia::{Pixmap, Transform};
 
 use super::scene::{Label, Shape};
 use super::*;
@@ -40,7 +41,24 @@ fn misplaced(scene: &Scene) -> Vec<String> {
 fn well_placed(chart: &impl Chart) -> Scene {
     let scene = chart.scene(&Theme::LIGHT);
     assert_eq!(misplaced(&scene), Vec::<String>::new());
+    assert_drawn_as_by_resvg(&scene);
     scene
+}
+
+/// A picture is, pixel for pixel, what resvg makes of the document.
+fn assert_drawn_as_by_resvg(scene: &Scene) {
+    let document = svg::write(scene, svg::Texts::Outlined).expect("a document");
+    let options = resvg::usvg::Options::default();
+    let tree = resvg::usvg::Tree::from_str(&document, &options).expect("a tree");
+    let ours = picture::draw(scene).expect("a picture");
+    let mut theirs = Pixmap::new(ours.width(), ours.height()).expect("pixels");
+    let scale = picture::scale(tree.size().height());
+    let transform = Transform::from_scale(scale, scale);
+    resvg::render(&tree, transform, &mut theirs.as_mut());
+    let pixels = ours.pixels().iter().zip(theirs.pixels());
+    let differ = pixels.filter(|(one, other)| one != other).count();
+    assert_eq!(differ, 0, "pixels of {}", scene.name);
+    assert!(ours.pixels().iter().all(|pixel| pixel.is_opaque()));
 }
 
 fn spans() -> Vec<LoadSpan> {
@@ -322,6 +340,7 @@ fn the_same_chart_gives_the_same_bytes() {
 #[test]
 fn a_dark_chart_is_light_on_dark() {
     let scene = replicas().scene(&Theme::DARK);
+    assert_drawn_as_by_resvg(&scene);
     let svg = scene.svg().expect("it can be drawn");
     assert!(svg.contains("fill=\"#12161C\"") && svg.contains("fill=\"#ECEFF3\""));
     assert!(!svg.contains("#FFFFFF"));
