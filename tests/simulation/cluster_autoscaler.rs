@@ -2,7 +2,7 @@
 //! groups set for themselves.
 
 use nlsim::record::{Detail, NodeAction, Recording};
-use nlsim::scenario::{InMemory, Loaded};
+use nlsim::scenario::{InMemory, Loaded, Scenario};
 use nlsim::world;
 
 /// A Deployment whose pods each fill a node.
@@ -20,7 +20,7 @@ spec:
 "#;
 
 /// Two groups that differ in name only, but for further lines of the first.
-fn run(config_map: &str, first: &str, rest: &str) -> Recording {
+fn built(config_map: &str, first: &str, rest: &str) -> Scenario {
     let group = |name: &str, more: &str| {
         format!(
             "[[node_group]]\nname = \"{name}\"\ncpu = \"2\"\nmemory = \"8Gi\"\ncount = 0\nmax = 3\n{more}\n"
@@ -36,7 +36,12 @@ fn run(config_map: &str, first: &str, rest: &str) -> Recording {
     let files = InMemory::new([("s.toml", &*toml), ("all.yaml", &*all)]);
     let built = Loaded::load("s.toml", &files).and_then(|loaded| loaded.build(&[]));
     let built = built.unwrap_or_else(|all| panic!("{}", all.render(false)));
-    let done = world::run(&built.scenario, 7, Detail::Full, |_| true);
+    built.scenario
+}
+
+fn run(config_map: &str, first: &str, rest: &str) -> Recording {
+    let scenario = built(config_map, first, rest);
+    let done = world::run(&scenario, 7, Detail::Full, |_| true);
     done.unwrap_or_else(|error| panic!("{error}")).recording
 }
 
@@ -96,6 +101,104 @@ fn a_config_map_that_does_not_read_is_told_at_each_choice() {
             .any(|text| text.starts_with(begin) && text.ends_with(". Ignoring update.")),
         "{told:?}"
     );
+}
+
+fn patch(at: &str, priorities: &str) -> String {
+    format!(
+        "[[action]]\nat = \"{at}\"\nkubectl = '''kubectl patch configmap cluster-autoscaler-priority-expander -n kube-system -p '{{\"data\": {{\"priorities\": \"{priorities}\"}}}}' '''\n"
+    )
+}
+
+fn printed(recording: &Recording) -> Vec<&str> {
+    let all = recording.actions.iter();
+    all.flat_map(|one| one.printed.iter().map(String::as_str))
+        .collect()
+}
+
+#[test]
+fn a_config_map_that_is_patched_counts_from_the_next_choice_on() {
+    let map = config_map("    10: [\"^dear$\"]\n    5: [\"^spare$\"]\n");
+    let rest = [
+        scale("5m", 1),
+        patch("10m", "50: [spare]"),
+        scale("12m", 2),
+        patch("15m", "50: [spare(]"),
+        scale("17m", 3),
+        PRIORITY.to_owned(),
+    ];
+    let recording = run(&map, "", &rest.concat());
+    let up = groups(&recording, NodeAction::ScaleUp);
+    let names: Vec<&str> = up.iter().map(|one| one.0).collect();
+    assert_eq!(names[..2], ["dear", "spare"]);
+    assert_eq!(names.len(), 3, "without priorities any group may grow");
+    let told = texts(&recording, "PriorityConfigMapInvalid");
+    assert_eq!(told.len(), 1, "{told:?}");
+    let patched = "configmap/cluster-autoscaler-priority-expander patched";
+    let count = printed(&recording).into_iter();
+    assert_eq!(count.filter(|line| *line == patched).count(), 2);
+}
+
+#[test]
+fn a_config_map_is_applied_and_deleted() {
+    let apply = "[[action]]\nat = \"2m\"\nkubectl = '''kubectl apply -f - <<EOF\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: cluster-autoscaler-priority-expander, namespace: kube-system}\ndata: {priorities: \"10: [spare]\"}\nEOF\n'''\n";
+    let delete = "[[action]]\nat = \"10m\"\nkubectl = \"kubectl delete configmap cluster-autoscaler-priority-expander -n kube-system\"\n";
+    let only_dear = "[[action]]\nat = \"11m\"\nkubectl = '''kubectl apply -f - <<EOF\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: cluster-autoscaler-priority-expander, namespace: kube-system}\ndata: {priorities: \"10: [nothing]\"}\nEOF\n'''\n";
+    let rest = [
+        apply,
+        &scale("5m", 1),
+        delete,
+        only_dear,
+        &scale("12m", 2),
+        PRIORITY,
+    ]
+    .concat();
+    let recording = run("", "", &rest);
+    let up = groups(&recording, NodeAction::ScaleUp);
+    assert_eq!((up[0].0, up.len()), ("spare", 2));
+    assert_eq!(
+        printed(&recording)[..3],
+        [
+            "configmap/cluster-autoscaler-priority-expander created",
+            "deployment.apps/web scaled",
+            "configmap \"cluster-autoscaler-priority-expander\" deleted from kube-system namespace",
+        ]
+    );
+    let told = texts(&recording, "PriorityConfigMapNoGroupMatched");
+    assert_eq!(told.len(), 1, "the first list is forgotten");
+}
+
+#[test]
+fn a_config_map_that_is_immutable_keeps_its_priorities() {
+    let map = config_map("    10: [\"^dear$\"]\n") + "\nimmutable: true\n";
+    let rest = patch("2m", "50: [spare]") + &scale("5m", 1) + PRIORITY;
+    let recording = run(&map, "", &rest);
+    assert_eq!(groups(&recording, NodeAction::ScaleUp)[0].0, "dear");
+    let refused = "The ConfigMap \"cluster-autoscaler-priority-expander\" is invalid: data: Forbidden: field is immutable when `immutable` is set";
+    assert!(
+        printed(&recording).contains(&refused),
+        "{:?}",
+        printed(&recording)
+    );
+}
+
+#[test]
+fn the_status_is_initializing_until_the_first_loop() {
+    let scenario = built("", "", PRIORITY);
+    let mut simulation = world::Simulation::new(&scenario, 7);
+    simulation.keep_config_maps();
+    let clock = |simulation: &world::Simulation<'_>| nlsim::api::Clock {
+        calendar: scenario.controllers.vpa.clock,
+        now: simulation.now(),
+    };
+    let status = |simulation: &world::Simulation<'_>| {
+        let maps = simulation.config_maps(clock(simulation));
+        let text = maps[0]["data"]["status"].as_str().expect("a text");
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(status(&simulation), "autoscalerStatus: Initializing");
+    let at = nlsim::sim::SimTime::from_secs(11);
+    simulation.step_until(at).expect("no endless loop");
+    assert_eq!(status(&simulation), "autoscalerStatus: Running");
 }
 
 #[test]

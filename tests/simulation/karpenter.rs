@@ -285,3 +285,282 @@ fn the_same_seed_gives_the_same_nodes() {
     assert_eq!(one.node_autoscaler, two.node_autoscaler);
     assert_eq!(machines(&one), machines(&two));
 }
+
+/// A merge patch of a NodePool or an EC2NodeClass.
+fn patch(at: &str, object: &str, patch: &str) -> String {
+    format!(
+        "[[action]]\nat = \"{at}\"\nkubectl = '''kubectl patch {object} --type=merge -p '{patch}' '''\n"
+    )
+}
+
+fn printed(recording: &Recording) -> Vec<&str> {
+    let all = recording.actions.iter();
+    all.flat_map(|one| one.printed.iter().map(String::as_str))
+        .collect()
+}
+
+const LABEL: &str = r#"{"spec":{"template":{"metadata":{"labels":{"team":"red"}}}}}"#;
+const NEVER: &str = "consolidateAfter: Never, budgets: [{nodes: \"1\"}]";
+
+#[test]
+fn nodes_drift_when_their_pool_changes_and_are_replaced_one_by_one() {
+    let rest = scale("10m", 14) + &patch("30m", "nodepool p", LABEL);
+    let recording = run(&pool("p", ON_DEMAND, NEVER, ""), &rest);
+    assert!(printed(&recording).contains(&"nodepool.karpenter.sh/p patched"));
+    let made = machines(&recording);
+    let old: Vec<_> = made.iter().filter(|machine| machine.2 < 1800.0).collect();
+    assert!(
+        !old.is_empty() && old.iter().all(|machine| machine.3.is_some()),
+        "{made:?}"
+    );
+    let down = decisions(&recording, NodeAction::ScaleDown);
+    assert_eq!(down.len(), old.len(), "{down:?}");
+    for one in &down {
+        assert!(
+            one.reason.starts_with("Drifted (NodePoolDrifted), p-"),
+            "{one:?}"
+        );
+        assert!(one.reason.ends_with(" replaces it"), "{one:?}");
+    }
+    // At the next pass, without a second look.
+    let first = seconds(down[0]);
+    assert!((1800.0..1811.0).contains(&first), "{first}");
+    let up = decisions(&recording, NodeAction::ScaleUp);
+    let replaces = up
+        .iter()
+        .filter(|one| one.reason.starts_with("replaces a node that has drifted"));
+    assert_eq!(replaces.count(), old.len());
+    assert!(texts(&recording, "DisruptionTerminating").contains(&"Disrupting Node: Drifted"));
+    let ran = recording.workloads[0]
+        .counts
+        .steps()
+        .last()
+        .expect("counts");
+    assert_eq!(ran.1.ready, 14);
+}
+
+#[test]
+fn requirements_and_classes_make_nodes_drift_and_what_is_taken_back_does_not() {
+    let family = r#"{"spec":{"template":{"spec":{"requirements":[{"key":"karpenter.k8s.aws/instance-family","operator":"In","values":["m6i"]}]}}}}"#;
+    let cases = [
+        ("nodepool p", family, Some("RequirementsDrifted")),
+        (
+            "ec2nodeclass default",
+            r#"{"spec":{"role":"others"}}"#,
+            Some("NodeClassDrift"),
+        ),
+        (
+            "ec2nodeclass default",
+            r#"{"spec":{"amiSelectorTerms":[{"alias":"al2023@v2"}],"amiFamily":"Custom"}}"#,
+            Some("AMIDrift"),
+        ),
+        (
+            "ec2nodeclass default",
+            r#"{"spec":{"subnetSelectorTerms":[{"id":"subnet-1"}]}}"#,
+            None,
+        ),
+        (
+            "nodepool p",
+            r#"{"spec":{"weight":7,"limits":{"cpu":"100"}}}"#,
+            None,
+        ),
+    ];
+    for (object, change, reason) in cases {
+        let rest = scale("10m", 2) + &patch("30m", object, change);
+        let recording = run(&pool("p", ON_DEMAND, NEVER, ""), &rest);
+        let down = decisions(&recording, NodeAction::ScaleDown);
+        match reason {
+            Some(reason) => {
+                let begin = format!("Drifted ({reason})");
+                assert_eq!(down.len(), 1, "{change}: {down:?}");
+                assert!(down[0].reason.starts_with(&begin), "{down:?}");
+            }
+            None => assert!(down.is_empty(), "{change}: {down:?}"),
+        }
+        let last = machines(&recording).pop().expect("a machine");
+        let wanted = if change == family {
+            "m6i.large"
+        } else {
+            "m5.large"
+        };
+        assert_eq!(last.0, wanted, "{change}");
+    }
+}
+
+#[test]
+fn a_budget_for_drift_holds_nodes_and_a_change_that_is_taken_back_lets_them_be() {
+    let held = "consolidateAfter: Never, budgets: [{nodes: \"0\", reasons: [Drifted]}]";
+    let open = r#"{"spec":{"disruption":{"budgets":[{"nodes":"1"}]}}}"#;
+    let back = r#"{"spec":{"template":{"metadata":null}}}"#;
+    let until = |last: &str| {
+        let rest = [
+            scale("10m", 2),
+            patch("20m", "nodepool p", LABEL),
+            last.to_owned(),
+            patch("50m", "nodepool p", open),
+        ];
+        let recording = run(&pool("p", ON_DEMAND, held, ""), &rest.concat());
+        decisions(&recording, NodeAction::ScaleDown)
+            .iter()
+            .map(|one| seconds(one))
+            .collect::<Vec<f64>>()
+    };
+    let went = until("");
+    assert!(
+        went.len() == 1 && (3000.0..3011.0).contains(&went[0]),
+        "{went:?}"
+    );
+    let went = until(&patch("40m", "nodepool p", back));
+    assert!(went.is_empty(), "{went:?}");
+}
+
+#[test]
+fn what_a_node_pool_may_not_become_is_refused() {
+    let rest = patch("10m", "nodepool p", r#"{"spec":{"replicas":3}}"#)
+        + &patch(
+            "11m",
+            "nodepool p",
+            r#"{"spec":{"template":{"spec":{"nodeClassRef":{"kind":"Other"}}}}}"#,
+        )
+        + &patch(
+            "12m",
+            "nodepool p",
+            r#"{"spec":{"disruption":{"budgets":[{"nodes":"x"}]}}}"#,
+        );
+    let recording = run(&pool("p", ON_DEMAND, NEVER, ""), &rest);
+    let all = printed(&recording);
+    assert!(
+        all[0].contains("Cannot transition NodePool between static"),
+        "{all:?}"
+    );
+    assert!(all[1].contains("nodeClassRef.kind is immutable"), "{all:?}");
+    assert!(
+        all[2].contains("neither a number of nodes nor a percentage"),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn a_static_pool_has_its_nodes_whatever_pods_there_are() {
+    let gate = "[controllers.karpenter]\nfeature-gates = \"StaticCapacity=true\"\n";
+    let replicas = |at: &str, count: u32| {
+        format!(
+            "[[action]]\nat = \"{at}\"\nkubectl = \"kubectl scale nodepool p --replicas={count}\"\n"
+        )
+    };
+    let label = patch("60m", "nodepool p", LABEL);
+    let rest = [
+        scale("10m", 1),
+        replicas("20m", 4),
+        replicas("30m", 2),
+        label,
+        gate.to_owned(),
+    ];
+    let further = "  replicas: 3\n  limits: {nodes: 5}\n";
+    let budgets = "budgets: [{nodes: \"100%\"}]";
+    let recording = run(&pool("p", ON_DEMAND, budgets, further), &rest.concat());
+    let up = decisions(&recording, NodeAction::ScaleUp);
+    let sizes: Vec<_> = up.iter().filter_map(|one| one.size).collect();
+    assert_eq!(sizes[..4], [(0, 1), (1, 2), (2, 3), (3, 4)], "{up:?}");
+    assert_eq!(seconds(up[2]), 0.0);
+    assert!(
+        up[0]
+            .reason
+            .starts_with("the NodePool is to have 3; on-demand m5.large")
+    );
+    let down = decisions(&recording, NodeAction::ScaleDown);
+    // Not the first, which has the pod.
+    let gone: Vec<(&str, &str)> = down[..2]
+        .iter()
+        .map(|one| (one.node.as_str(), one.reason.as_str()))
+        .collect();
+    assert_eq!(gone.len(), 2);
+    assert!(
+        gone.iter().all(|one| one.1 == "overprovisioned"),
+        "{gone:?}"
+    );
+    let web = recording
+        .pods
+        .iter()
+        .find(|pod| pod.name.starts_with("web-"))
+        .expect("a pod");
+    assert!(
+        web.deleted.is_none_or(|time| time.as_secs_f64() > 3600.0),
+        "it may stay until the drift"
+    );
+    // Both drift at once and are replaced.
+    let drifted = down[2..]
+        .iter()
+        .filter(|one| one.reason.starts_with("Drifted (NodePoolDrifted)"));
+    assert_eq!(drifted.count(), 2, "{down:?}");
+    let left = machines(&recording);
+    assert_eq!(
+        left.iter().filter(|machine| machine.3.is_none()).count(),
+        2,
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_static_pool_needs_its_gate() {
+    let recording = run(&pool("p", ON_DEMAND, "", "  replicas: 3\n"), "");
+    assert!(machines(&recording).is_empty());
+}
+
+#[test]
+fn nodes_go_with_their_pool() {
+    let delete = "[[action]]\nat = \"30m\"\nkubectl = \"kubectl delete nodepool p\"\n";
+    let rest = scale("10m", 2) + delete;
+    let recording = run(&pool("p", ON_DEMAND, NEVER, ""), &rest);
+    let made = machines(&recording);
+    assert_eq!(made.len(), 1, "nothing is made for it any more: {made:?}");
+    assert!(made[0].3.is_some_and(|ended| ended < 1900.0), "{made:?}");
+    let down = decisions(&recording, NodeAction::ScaleDown);
+    assert_eq!(down[0].reason, "its NodePool is deleted");
+}
+
+#[test]
+fn a_spot_offering_that_was_taken_back_is_not_asked_for_again_at_once() {
+    let rest =
+        scale("5m", 2) + "[controllers.karpenter]\ninterruption = { rate = 4 }\nzones = [\"a\"]\n";
+    let recording = run(&pool("p", "", "consolidateAfter: Never", ""), &rest);
+    let taken = recording.interruptions[0].time.as_secs_f64();
+    let made = machines(&recording);
+    let next = made
+        .iter()
+        .find(|machine| machine.2 > taken)
+        .expect("another");
+    // The cheapest was taken: within three minutes another type takes its place.
+    assert!(next.2 < taken + 180.0, "{made:?}");
+    assert_ne!(next.0, made[0].0, "{made:?}");
+    assert!(
+        texts(&recording, "SpotInterrupted").contains(&"Spot interruption warning was triggered")
+    );
+    assert!(
+        texts(&recording, "TerminatingOnInterruption")
+            .contains(&"Interruption triggered termination for the Node")
+    );
+}
+
+#[test]
+fn a_machine_that_is_lost_is_replaced_when_the_providers_checks_have_failed_for_long() {
+    let fault = |length: &str| {
+        let toml =
+            format!("[[fault]]\nat = \"30m10s\"\nfor = \"{length}\"\ndown = \"zone/us-east-1a\"\n");
+        run(&pool("p", ON_DEMAND, NEVER, ""), &(scale("10m", 2) + &toml))
+    };
+    let recording = fault("1h");
+    let down = decisions(&recording, NodeAction::ScaleDown);
+    // Two minutes, and at the next look, one a minute.
+    assert_eq!(
+        (down[0].reason.as_str(), seconds(down[0])),
+        ("InstanceUnhealthy", 1980.0)
+    );
+    let told = texts(&recording, "InstanceUnhealthy");
+    assert!(told.contains(&"An unhealthy warning was triggered for the instance"));
+    let made = machines(&recording);
+    assert!(made[0].3.is_some_and(|ended| ended < 2040.0), "{made:?}");
+    // What is back before that stays.
+    let recording = fault("100s");
+    assert!(decisions(&recording, NodeAction::ScaleDown).is_empty());
+}

@@ -249,6 +249,87 @@ fn a_spot_node_goes_after_its_notice_and_another_one_comes() {
     assert_eq!(recording.interruptions.len(), 1);
 }
 
+/// One spot node that lives for 20 minutes at most.
+fn preemptible(more: &str) -> String {
+    format!(
+        "[[node_group]]\nname = \"n\"\ncount = 1\nspot = true\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.12\nprovisioning = \"100s\"\ninterruption = {{ max_lifetime = \"20m\", notice = \"30s\"{more} }}\n"
+    )
+}
+
+#[test]
+fn a_preemptible_node_is_gone_when_its_longest_life_is_over() {
+    let (recording, summary) = run(&preemptible(""));
+    let lives: Vec<(f64, Option<f64>)> = (recording.nodes.iter())
+        .map(|node| {
+            let ended = node.ended.map(SimTime::as_secs_f64);
+            (node.started.as_secs_f64(), ended)
+        })
+        .collect();
+    // Each that follows is launched 15 s after the end of the one before it.
+    let wanted = [(0.0, Some(1200.0)), (1215.0, Some(2415.0)), (2430.0, None)];
+    assert_eq!(lives, wanted);
+    let notices: Vec<f64> = (recording.interruptions.iter())
+        .map(|one| one.time.as_secs_f64())
+        .collect();
+    assert_eq!(notices, [1170.0, 2385.0, 3600.0]);
+    // 3570 s at 12 cents an hour.
+    assert!((get(&summary, "node_cost") - 0.119).abs() < 1e-9);
+}
+
+#[test]
+fn a_node_that_is_taken_in_its_first_hour_is_free() {
+    let (recording, summary) = run(&preemptible(", free_first_hour = true"));
+    // Only the last one stays until the end of the hour.
+    let last = 1170.0 / 3600.0 * 0.12;
+    assert!((get(&summary, "node_cost") - last).abs() < 1e-9);
+    assert!((get(&summary, "cost.credits") - 0.08).abs() < 1e-9);
+    assert!((get(&summary, "cost.spot") - 0.119).abs() < 1e-9);
+    let text = told(&summary, "node group n", "taken back");
+    assert!(
+        text.contains("2 of them cost nothing: taken in the first hour"),
+        "{text}"
+    );
+    let mut table = Vec::new();
+    write_costs(&recording, &mut table).expect("a table");
+    let mut rows = csv::Reader::from_reader(&table[..]);
+    let rows: Vec<csv::StringRecord> = rows.records().map(|row| row.expect("a row")).collect();
+    let cost = |row: &csv::StringRecord| row[9].parse::<f64>().expect("a number");
+    let sum: f64 = rows.iter().map(cost).sum();
+    assert!((sum - last).abs() < 0.005, "{sum}");
+    let credit = rows.iter().find(|row| &row[4] == "credit").expect("a row");
+    assert_eq!((&credit[1], &credit[2]), ("n", "spot"));
+}
+
+#[test]
+fn nodes_are_billed_for_as_long_as_the_provider_says_and_a_credit_pays_first() {
+    let (_, summary) = run(&format!(
+        "{NODES}[pricing]\ncluster_hour = 0.1\ncredit = 0.2\nnode_minimum = \"2h\"\n"
+    ));
+    // Two nodes for two hours, the fee for one.
+    assert!((get(&summary, "cost.on_demand") - 0.8).abs() < 1e-9);
+    assert!((get(&summary, "node_cost") - 0.7).abs() < 1e-9);
+    assert!((get(&summary, "cost.credits") - 0.2).abs() < 1e-9);
+}
+
+#[test]
+fn who_pays_for_idle_nodes_changes_nothing_of_their_cost() {
+    let of = |idle: &str| {
+        let (recording, summary) = run(&format!("{NODES}[pricing]\nidle = \"{idle}\"\n"));
+        let own = recording.costs.workloads[0].value();
+        let figures = ["node_cost", "cost.idle", "idle_share_pct"];
+        (own, figures.map(|name| get(&summary, name)))
+    };
+    let (own, figures) = of("separate");
+    assert!(own < 0.2, "{own}");
+    for idle in ["weighted", "even"] {
+        let (shared, same) = of(idle);
+        assert!((shared - 0.4).abs() < 1e-9, "{shared}");
+        for (one, other) in figures.into_iter().zip(same) {
+            assert!((one - other).abs() < 1e-9);
+        }
+    }
+}
+
 #[test]
 fn a_spot_node_that_has_its_notice_before_it_registers_takes_no_pods() {
     let rest = "[[node_group]]\nname = \"base\"\ncount = 1\ncpu = 1\nmemory = \"16Gi\"\nprice = 0.2\n[[node_group]]\nname = \"n\"\ncount = 2\nspot = true\ncpu = 4\nmemory = \"16Gi\"\nprice = 0.1\ninterruption = { at = [\"10m\", \"12m40s\"], correlated = 1.0, notice = \"2m\" }\n";

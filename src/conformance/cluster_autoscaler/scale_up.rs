@@ -18,8 +18,7 @@ use crate::autoscaler::cluster_autoscaler::scale_up::balancing::{Sized, balance 
 use crate::autoscaler::cluster_autoscaler::simulator::snapshot::Snapshot;
 use crate::autoscaler::cluster_autoscaler::simulator::templates::Template;
 use crate::autoscaler::cluster_autoscaler::{
-    ClassId, GroupId, HostPort, NodeGroup, NodeGroupOptions, NodeShape, PodClass, PodPrices,
-    Resources,
+    ClassId, GroupId, NodeGroup, NodeGroupOptions, NodeShape, PodClass, PodPrices, Resources,
 };
 use crate::conformance::table::{difference, rows};
 use crate::conformance::{Difference, ReplayError, Report};
@@ -86,7 +85,11 @@ fn pack(row: &BinpackingRow) -> BinpackingOutput {
     for (index, group) in row.pod_groups.iter().enumerate() {
         let class = ClassId(index as u32);
         let mut pod = PodClass::new(group.amount.resources());
-        pod.host_ports.extend(group.host_port.map(HostPort::tcp));
+        let others =
+            row.pod_groups.iter().zip(0..).filter(|(other, _)| {
+                group.host_port.is_some() && other.host_port == group.host_port
+            });
+        pod.port_conflicts = others.map(|(_, other)| ClassId(other)).collect();
         if group.hostname_anti_affinity_self {
             pod.host_anti_affinity.push(class);
         }

@@ -74,37 +74,53 @@ struct Group {
 }
 
 /// All groups and instances.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Cloud {
     groups: Vec<Group>,
     instances: Vec<Instance>,
+    streams: Streams,
 }
 
 impl Cloud {
     /// The groups of a cluster, with the instances of the start.
     pub fn new(specs: &[NodeGroupSpec], streams: Streams) -> Self {
-        let mut cloud = Self::default();
+        let mut cloud = Self {
+            groups: Vec::new(),
+            instances: Vec::new(),
+            streams: streams.of("cloud"),
+        };
         for spec in specs {
-            let own = streams.of("cloud").of(&spec.name);
-            let mut others = cloud.groups.iter();
-            let family = others.position(|other| other.spec.name == spec.name);
-            cloud.groups.push(Group {
-                spec: spec.clone(),
-                target: i64::from(spec.count),
-                instances: Vec::new(),
-                family: family.unwrap_or(cloud.groups.len()),
-                next: 1,
-                streams: own,
-                failures: own.stream("failures"),
-                interruptions: own.stream("interruptions"),
-            });
-            let group = cloud.groups.len() - 1;
+            let group = cloud.add_group(spec.clone());
             for _ in 0..spec.count {
                 let id = cloud.make(group, SimTime::ZERO);
                 cloud.instances[id.index()].stage = Stage::Running;
             }
         }
         cloud
+    }
+
+    /// A group more, without instances; answers its number.
+    pub fn add_group(&mut self, spec: NodeGroupSpec) -> usize {
+        let own = self.streams.of(&spec.name);
+        let mut others = self.groups.iter();
+        let family = others.position(|other| other.spec.name == spec.name);
+        let number = self.groups.len();
+        self.groups.push(Group {
+            target: i64::from(spec.count),
+            spec,
+            instances: Vec::new(),
+            family: family.unwrap_or(number),
+            next: 1,
+            streams: own,
+            failures: own.stream("failures"),
+            interruptions: own.stream("interruptions"),
+        });
+        number
+    }
+
+    /// What the nodes of each group are like, by number.
+    pub fn specs(&self) -> impl Iterator<Item = &NodeGroupSpec> {
+        self.groups.iter().map(|group| &group.spec)
     }
 
     /// The instance with this number.

@@ -44,17 +44,20 @@ impl Cloud {
         Some((now + after, Event::RandomInterruption(place)))
     }
 
-    /// When an instance that is launched is taken back, if nodes of its group go one by one.
+    /// When an instance that is launched is taken back: at a time of its own, if nodes of its group go one by
+    /// one, and so that it is gone when its longest life is over.
     pub fn end_of_life(&self, id: InstanceId, now: SimTime) -> Option<(SimTime, Event)> {
         let instance = self.instance(id);
         let group = &self.groups[instance.group];
         let spec = group.spec.interruption.as_ref()?;
-        if spec.correlated.is_some() {
-            return None;
-        }
-        let own = group.streams.of("interruption");
-        let mut stream = own.nth(u64::from(instance.number));
-        let after = time_to_next(spec.hazard, &mut stream)?;
+        let longest = spec.max_lifetime.map(|life| life - spec.notice.min(life));
+        let drawn = if spec.correlated.is_some() {
+            None
+        } else {
+            let own = group.streams.of("interruption");
+            time_to_next(spec.hazard, &mut own.nth(u64::from(instance.number)))
+        };
+        let after = drawn.into_iter().chain(longest).min()?;
         Some((now + after, Event::Notice(id)))
     }
 

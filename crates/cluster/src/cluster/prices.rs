@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores, Usd};
 
 const BUILT_IN: &str = include_str!("prices.toml");
@@ -75,13 +76,41 @@ impl PriceTable {
     }
 }
 
-/// What is paid for in advance, for the whole run.
+/// Who pays for what is idle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IdlePayer {
+    /// Nobody: it is told by itself.
+    #[default]
+    Separate,
+    /// Those who take of the nodes, each by what it pays of the same resource.
+    Weighted,
+    /// Their namespaces, each the same.
+    Even,
+}
+
+impl IdlePayer {
+    /// The names of all of them.
+    pub const NAMES: [&'static str; 3] = ["separate", "weighted", "even"];
+
+    /// The one of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Separate, Self::Weighted, Self::Even];
+        let mut named = Self::NAMES.into_iter().zip(all);
+        named.find(|one| one.0 == name).map(|one| one.1)
+    }
+}
+
+/// What is paid for in advance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CommitmentSpec {
     /// Its name.
     pub name: String,
     /// What it covers and costs.
     pub terms: CommitmentTerms,
+    /// When it begins.
+    pub from: SimTime,
+    /// When it is over, if it ends.
+    pub until: Option<SimTime>,
 }
 
 /// What a commitment covers and costs.

@@ -80,6 +80,10 @@ pub struct InterruptionSpec {
     pub correlated: Option<f64>,
     /// From the notice to the end of the machine.
     pub notice: SimDuration,
+    /// After this long the machine is gone at the latest.
+    pub max_lifetime: Option<SimDuration>,
+    /// A node that is taken in its first hour costs nothing.
+    pub free_first_hour: bool,
     /// The group whose nodes replace those that go; its own if absent.
     pub fallback: Option<usize>,
 }

@@ -79,6 +79,11 @@ impl Kubelet {
         self.bandwidths = bandwidths;
     }
 
+    /// The same of nodes of one group more.
+    pub fn add_bandwidth(&mut self, bandwidth: Bytes) {
+        self.bandwidths.push(bandwidth);
+    }
+
     /// How long an image of a known size takes.
     pub(super) fn pull_of(
         &self,

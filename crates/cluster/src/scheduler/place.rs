@@ -39,6 +39,16 @@ impl Scheduler {
         self.attempt(id, context).ok()
     }
 
+    /// Whether all filters let a pod onto a node as it is.
+    pub fn lets(pod: PodId, node: NodeId, store: &Store) -> bool {
+        let (Some(own), Some(on)) = (store.pod(pod), store.find_node(node)) else {
+            return false;
+        };
+        Search::new(pod, own, store, &[])
+            .refusal(node, on)
+            .is_none()
+    }
+
     /// The best node for a pod, or why none fits.
     pub(super) fn attempt<E>(
         &mut self,

@@ -239,6 +239,12 @@ pub static KINDS: &[Kind] = &[
         &[],
     ))),
     of_the_cluster(custom(built_in(
+        "EC2NodeClass",
+        ("karpenter.k8s.aws", "v1"),
+        ("ec2nodeclasses", "ec2nodeclass"),
+        &["ec2nc", "ec2ncs"],
+    ))),
+    of_the_cluster(custom(built_in(
         "NodeClaim",
         ("karpenter.sh", "v1"),
         ("nodeclaims", "nodeclaim"),

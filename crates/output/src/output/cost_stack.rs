@@ -63,7 +63,8 @@ pub(super) fn owners(recording: &Recording, summary: &Summary) -> Vec<(String, P
     let is_other = |owner: Owner| match owner {
         Owner::Workload(place) => !own.contains(&place),
         Owner::System | Owner::Unused | Owner::Fee => true,
-        Owner::Idle => false,
+        // What is given back belongs to no owner: the stack is what there was to pay.
+        Owner::Idle | Owner::Credit => false,
     };
     if costs.rows.iter().any(|row| is_other(row.owner)) {
         stack.push(("others".to_owned(), of(&is_other)));

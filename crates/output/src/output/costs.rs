@@ -62,5 +62,6 @@ fn names(recording: &Recording, owner: Owner) -> (String, String) {
         Owner::Idle => plain("idle"),
         Owner::Unused => plain("unused commitment"),
         Owner::Fee => plain("cluster fee"),
+        Owner::Credit => plain("credit"),
     }
 }

@@ -718,14 +718,14 @@ pub const COSTS: Schema = table(
             "purchase",
             "",
             Text,
-            "`on-demand`, `spot` or `commitment`; empty of the cluster's fee",
+            "`on-demand`, `spot` or `commitment`; empty of the cluster's fee and a credit",
         ),
         column("namespace", "", Text, "of the workload"),
         column(
             "owner",
             "",
             Text,
-            "`Kind/name` of the workload that pays; `daemonsets`, `idle`, `unused commitment`, `cluster fee`",
+            "`Kind/name` of the workload that pays; `daemonsets`, `idle`, `unused commitment`, `cluster fee`, `credit`",
         ),
         column(
             "core_hours",
@@ -741,7 +741,12 @@ pub const COSTS: Schema = table(
             "its part of the nodes' price for CPU",
         ),
         column("memory_cost", "$", Float, "for memory"),
-        column("cost", "$", Float, "both, a fee, or an unused commitment"),
+        column(
+            "cost",
+            "$",
+            Float,
+            "both, a fee, or an unused commitment; a credit is below 0",
+        ),
     ],
 );
 

@@ -20,7 +20,9 @@ pub struct Bill {
     pub fee: f64,
     /// The services' pods, paid by their requests.
     pub request: f64,
-    /// Node cost that no request or usage accounts for.
+    /// What the provider gave back, and its credit: not in the sum.
+    pub credits: f64,
+    /// Node cost that no request or usage accounts for, whoever pays for it.
     pub idle: f64,
     /// The same in percent of what the nodes cost: without the fee, and without what was committed to
     /// and not used.
@@ -50,7 +52,8 @@ pub fn bill(recording: &Recording, folded: &Folded) -> Bill {
         commitment: commitment + costs.unused,
         unused: costs.unused,
         fee: costs.fee,
-        idle: costs.idle.value(),
+        credits: costs.refunds + costs.credits,
+        idle: costs.idle.value() + costs.idle_shared.value(),
         node_hours: costs.node_hours,
         ..Bill::default()
     };

@@ -131,6 +131,7 @@ pub fn findings(
     found.extend(cluster::blocked(recording));
     found.extend(cluster::interruptions(recording));
     found.extend(cluster::empty(recording));
+    found.extend(cluster::crowded(recording));
     found.extend(of_services().filter_map(|((service, _), _)| too_early(service, labels)));
     found.extend(of_services().filter_map(|((service, _), _)| pods::passed_by(service, labels)));
     found.extend(nodes::node_autoscaler(recording));

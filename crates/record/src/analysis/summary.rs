@@ -202,6 +202,9 @@ fn of_the_run(
     ] {
         put(name, value);
     }
+    if bill.credits > 0.0 {
+        put("cost.credits", bill.credits);
+    }
     for (name, value) in Disruptions::of(&folded.workloads).named() {
         put(name, value);
     }

@@ -18,7 +18,7 @@ use super::recording::{
 use super::request::{Outcome, RequestSink};
 use super::vpa::{Amounts, DisruptionRecord, VpaContainerRecord, VpaRecord, VpaRow};
 use super::windows::{Latency, Windows, stats_of};
-use crate::sim::{Counts as LatencyCounts, SimTime};
+use crate::sim::{Counts as LatencyCounts, SimDuration, SimTime};
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,9 +268,17 @@ impl Recorder {
 
     /// A node is terminated: nobody pays for it any more.
     pub fn node_terminated(&mut self, node: usize, now: SimTime) {
-        self.meter.node_down(node, now);
         let record = &mut self.recording.nodes[node];
         record.ended = record.ended.or(Some(now));
+        self.meter.node_down(node, record.refunded, now);
+    }
+
+    /// The provider takes a node back that costs nothing if that is in its first hour.
+    pub fn node_reclaimed(&mut self, node: usize, now: SimTime) {
+        let record = &mut self.recording.nodes[node];
+        record.refunded =
+            record.ended.is_none() && now - record.started < SimDuration::from_secs(3600);
+        self.node_terminated(node, now);
     }
 
     /// A pod got a node, which is named by its place in the recording.
@@ -280,6 +288,7 @@ impl Recorder {
             let (workload, asked) = (record.workload, record.requested());
             if let Some(node) = node {
                 let daemon = self.recording.workloads[workload].kind == "DaemonSet";
+                self.meter.knows(&self.recording.workloads);
                 self.meter.placed(pod, node, workload, asked, daemon, now);
             }
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::calls::CallRecord;
-use super::cost::{Commitment, Costs};
+use super::cost::{Commitment, Costs, IdleShare};
 use super::curve::Curve;
 use super::decisions::DecisionLog;
 use super::episodes::Episodes;
@@ -311,6 +311,8 @@ pub struct NodeRecord {
     pub memory: f64,
     /// Cores and GiB of these that DaemonSets request which are not simulated.
     pub system: (f64, f64),
+    /// Whether the provider gives back what it cost.
+    pub refunded: bool,
 }
 
 /// A load: when it ran and what its tool has to tell.
@@ -391,6 +393,10 @@ pub struct Prices {
     /// Reference prices of a core and of a GiB for an hour: how a node's price is shared between
     /// the two.
     pub reference: (f64, f64),
+    /// What the provider pays of the run, in dollars.
+    pub credit: f64,
+    /// Who pays for what is idle.
+    pub idle: IdleShare,
 }
 
 impl Default for Prices {
@@ -404,6 +410,8 @@ impl Default for Prices {
             cluster_hour: 0.0,
             node_minimum_seconds: 60.0,
             reference: (0.031_611, 0.004_237),
+            credit: 0.0,
+            idle: IdleShare::Separate,
         }
     }
 }

@@ -8,6 +8,7 @@ mod admission;
 mod diagnostic;
 mod embedded;
 mod guess;
+mod karpenter;
 mod loaded;
 mod manifest;
 pub mod model;
@@ -29,7 +30,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 pub use guess::{GUESSED, Guess};
 pub use loaded::{Built, KustomizationParts, Loaded};
 pub use manifest::{
-    LimitRangeObject, PriorityClassObject, ServiceObject, TriggerAuthenticationObject,
+    LimitRangeObject, PriorityClassObject, PriorityExpanderObject, ServiceObject,
+    TriggerAuthenticationObject,
 };
 pub use model::Scenario;
 pub use node::Span;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::admission::Admission;
+pub use super::karpenter::KarpenterMarket;
 use super::node::Span;
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
 use crate::autoscaler::{cluster_autoscaler, hpa, karpenter, keda, vpa};
-use crate::cluster::prices::CommitmentSpec;
+use crate::cluster::prices::{CommitmentSpec, IdlePayer};
 use crate::cluster::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadSpec};
 use crate::kubectl::command::CommandLine;
 use crate::load::spec::LoadSpec;
@@ -335,6 +336,8 @@ pub struct KarpenterConfig {
     pub batch_most: SimDuration,
     /// Feature gate SpotToSpotConsolidation.
     pub spot_to_spot: bool,
+    /// Feature gate StaticCapacity.
+    pub static_capacity: bool,
 }
 
 impl Default for KarpenterConfig {
@@ -343,6 +346,7 @@ impl Default for KarpenterConfig {
             batch_idle: karpenter::schedule::BATCH_IDLE,
             batch_most: karpenter::schedule::BATCH_MOST,
             spot_to_spot: false,
+            static_capacity: false,
         }
     }
 }
@@ -364,8 +368,14 @@ pub struct KarpenterSpec {
     pub pools: Vec<karpenter::NodePool>,
     /// The instance types of each pool.
     pub types: Vec<Vec<karpenter::instance_type::InstanceType>>,
-    /// What it can launch.
+    /// What it can launch: of one NodePool, type, zone and capacity type the last counts.
     pub launches: Vec<KarpenterLaunch>,
+    /// The NodeClasses.
+    pub classes: Vec<karpenter::NodeClass>,
+    /// What there is to be had.
+    pub market: KarpenterMarket,
+    /// Node groups from here on are Karpenter's.
+    pub first_group: usize,
 }
 
 /// A machine that Karpenter can launch.
@@ -473,6 +483,12 @@ pub struct Pricing {
     pub minimum_seconds: f64,
     /// The cluster's fee per hour.
     pub cluster_hour: Usd,
+    /// Billed at least per node, in seconds.
+    pub node_minimum_seconds: f64,
+    /// What the provider pays of the run.
+    pub credit: Usd,
+    /// Who pays for what is idle.
+    pub idle: IdlePayer,
 }
 
 /// A parameter sweep.

@@ -15,7 +15,7 @@ use super::{Components, Event, Simulation};
 use crate::api::{EventSink, LabelSelector, PodDraws, PodId, Store, WorkloadId};
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
 use crate::cloud::Cloud;
-use crate::cluster::prices::{CommitmentSpec, CommitmentTerms};
+use crate::cluster::prices::{CommitmentSpec, CommitmentTerms, IdlePayer};
 use crate::cluster::spec::{NodeGroupSpec, WorkloadSpec};
 use crate::controller::deployment::adapter::Statuses;
 use crate::controller::{
@@ -26,7 +26,7 @@ use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
 use crate::metrics::spec::CustomMetricSpec;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
-use crate::record::cost::{Commitment, Covers, Terms};
+use crate::record::cost::{Commitment, Covers, IdleShare, Terms};
 use crate::record::{
     CallRecord, Detail, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective, Prices,
     QueueRecord, Recorder, Recording, ServiceRecord, WorkloadRecord,
@@ -217,6 +217,25 @@ pub(super) fn node_record(name: &str, group: &NodeGroupSpec, started: SimTime) -
         cpu: group.allocatable_cpu.cores(),
         memory: group.allocatable_memory.gib(),
         system: (group.daemonset_cpu.cores(), group.daemonset_memory.gib()),
+        refunded: false,
+    }
+}
+
+/// What things cost, as the recorder has it.
+fn prices(scenario: &Scenario) -> Prices {
+    Prices {
+        cpu_hour: scenario.pricing.cpu_hour.0,
+        gib_hour: scenario.pricing.gib_hour.0,
+        minimum_seconds: scenario.pricing.minimum_seconds,
+        cluster_hour: scenario.pricing.cluster_hour.0,
+        node_minimum_seconds: scenario.pricing.node_minimum_seconds,
+        credit: scenario.pricing.credit.0,
+        idle: match scenario.pricing.idle {
+            IdlePayer::Separate => IdleShare::Separate,
+            IdlePayer::Weighted => IdleShare::Weighted,
+            IdlePayer::Even => IdleShare::Even,
+        },
+        ..Prices::default()
     }
 }
 
@@ -224,6 +243,8 @@ pub(super) fn node_record(name: &str, group: &NodeGroupSpec, started: SimTime) -
 fn commitment(spec: &CommitmentSpec) -> Commitment {
     Commitment {
         name: spec.name.clone(),
+        from: spec.from,
+        until: spec.until,
         terms: match &spec.terms {
             CommitmentTerms::Group { name, count, price } => Terms::Instances {
                 covers: Covers::Group(name.as_str().into()),
@@ -351,13 +372,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
         start: (scenario.simulation.has_calendar).then_some(clock.unix_start),
         warm_up: scenario.simulation.warm_up,
         step: scenario.simulation.step,
-        prices: Prices {
-            cpu_hour: scenario.pricing.cpu_hour.0,
-            gib_hour: scenario.pricing.gib_hour.0,
-            minimum_seconds: scenario.pricing.minimum_seconds,
-            cluster_hour: scenario.pricing.cluster_hour.0,
-            ..Prices::default()
-        },
+        prices: prices(scenario),
         hpas,
         workloads: workloads.chain(absent).collect(),
         services: services.collect(),

@@ -112,9 +112,8 @@ impl Simulation<'_> {
                 self.node_of(node).into_iter().collect()
             }
             FaultKind::Zone(zone) => {
-                let groups = &self.scenario.node_groups;
                 let nodes = self.store.nodes();
-                let in_it = nodes.filter(|(_, node)| groups[node.group].zone == *zone);
+                let in_it = nodes.filter(|(_, node)| self.cloud.spec(node.group).zone == *zone);
                 in_it.map(|(id, _)| id).collect()
             }
             _ => Vec::new(),
@@ -218,6 +217,7 @@ impl Simulation<'_> {
     fn node_falls_silent(&mut self, node: NodeId, silence: Silence, stops: bool, now: SimTime) {
         if silence == Silence::Machine {
             self.stop_containers_of(node, stops, now);
+            self.karpenter_loses(node, now);
         }
         let kubelet = &mut self.components.kubelet;
         if kubelet.silence(node).is_none() {

@@ -124,12 +124,11 @@ impl Simulation<'_> {
     /// The kubelet of a machine registers its node.
     fn create_node(&mut self, id: InstanceId, ready: bool, now: SimTime) {
         let instance = self.cloud.instance(id);
-        let groups = self.scenario.node_groups.iter();
+        let groups = self.cloud.specs();
         let zones = zone_numbers(groups.map(|group| group.zone.as_str()));
         let (name, group) = (instance.name.clone(), instance.group);
         let noticed = instance.noticed;
-        let spec = &self.scenario.node_groups[group];
-        let mut node = self.node(&name, group, spec, now);
+        let mut node = self.node(&name, group, self.cloud.spec(group), now);
         node.zone = zones[group];
         // The provider takes it back already.
         node.unschedulable = noticed;

@@ -180,6 +180,9 @@ impl Simulation<'_> {
             (Object::Pdb(pdb), _) => self.put_pdb(pdb, now),
             (Object::Vpa(vpa), _) => self.put_vpa(vpa, now),
             (Object::ScaledObject(object), _) => self.put_scaled_object(object, value, now)?,
+            (Object::NodePool(pool), _) => self.put_node_pool(pool, now),
+            (Object::NodeClass(class), _) => self.put_node_class(class, now),
+            (Object::PriorityExpander(map), _) => self.put_priority_expander(map),
             (Object::ScaledJob(job, spec), _) => self.put_scaled_job(job, spec, value, now)?,
             (
                 Object::Service(_)

@@ -104,6 +104,12 @@ impl Simulation<'_> {
         if let Some(record) = records.find(|record| record.node == name) {
             record.killed = killed as u64;
         }
+        let spec = self.cloud.spec(group).interruption.as_ref();
+        if let Some(record) = self.cloud.instance(id).record
+            && spec.is_some_and(|spec| spec.free_first_hour)
+        {
+            self.recorder.node_reclaimed(record, now);
+        }
         // It goes at once, without the time that a shutdown takes.
         self.cloud.delete(now, id);
         self.machine_ends(id, now);

@@ -11,9 +11,9 @@ use super::own_taints::OwnTaints;
 use super::{Scene, Shape, seconds};
 use crate::autoscaler::cluster_autoscaler::drain::blocking_local_storage;
 use crate::autoscaler::cluster_autoscaler::{
-    ClassId, Controller, ControllerId, ControllerKind, DaemonSet, Effect, GroupId, HostPort, Node,
-    NodeGroup, NodeGroupOptions, NodeId, NodeShape, Observation, OptionError, Options, Pdb, Pod,
-    PodClass, PodId, PodPrices, Resources, Taint, Toleration,
+    ClassId, Controller, ControllerId, ControllerKind, DaemonSet, Effect, GroupId, Node, NodeGroup,
+    NodeGroupOptions, NodeId, NodeShape, Observation, OptionError, Options, Pdb, Pod, PodClass,
+    PodId, PodPrices, Resources, Taint, Toleration,
 };
 use crate::conformance::cluster_autoscaler::drain::{kind_of, safe_to_evict_of, volume_of};
 use crate::conformance::cluster_autoscaler::mib;
@@ -43,6 +43,11 @@ impl Cast {
         let mut daemon_sets = Vec::new();
         for (index, shape) in case.shapes.iter().enumerate() {
             let class = ClassId(index as u32);
+            // A port of the host is one pod's.
+            let others = case.shapes.iter().zip(0..).filter(|(other, _)| {
+                shape.host_port.is_some() && other.host_port == shape.host_port
+            });
+            classes[index].port_conflicts = others.map(|(_, other)| ClassId(other)).collect();
             if shape.self_anti_affinity_per_host {
                 classes[index].host_anti_affinity.push(class);
             }
@@ -335,7 +340,6 @@ fn class(shape: &ShapeJson) -> PodClass {
         grace_period: SimDuration::from_secs(shape.grace_s),
         node_selector: shape.node_selector.clone().into_iter().collect(),
         tolerations: shape.tolerates_taint_keys.iter().map(toleration).collect(),
-        host_ports: shape.host_port.map(HostPort::tcp).into_iter().collect(),
         ..PodClass::new(Resources::new(Millicores(shape.cpu_m), mib(shape.mem_mib)))
     }
 }

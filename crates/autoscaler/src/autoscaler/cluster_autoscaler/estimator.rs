@@ -180,6 +180,7 @@ fn on_existing_nodes(
         let placed = Placed {
             pod: Some(*pod),
             class: group.class,
+            terminating: false,
         };
         let range = state.first..snapshot.slots();
         let Some(slot) = snapshot.schedule_on_any(placed, range, |_| true) else {
@@ -203,6 +204,7 @@ fn on_new_nodes(
         let placed = Placed {
             pod: Some(*pod),
             class,
+            terminating: false,
         };
         if let Some((last, used)) = state.last {
             let Err(reasons) = snapshot.schedule_on(placed, last) else {

@@ -35,7 +35,7 @@ mod tests;
 
 pub use events::{Event, EventKind, Involved};
 pub use model::{
-    Changed, ClassId, Controller, ControllerId, ControllerKind, DaemonSet, GroupId, HostPort, Node,
+    Changed, ClassId, Controller, ControllerId, ControllerKind, DaemonSet, GroupId, Node,
     NodeGroup, NodeId, NodeShape, Observation, Pdb, Pod, PodAffinity, PodClass, PodId, PodPrices,
     PodTerm, SafeToEvict, Spread, Toleration,
 };

@@ -140,36 +140,6 @@ pub struct PodAffinity {
     pub matches_itself: bool,
 }
 
-/// A port of the node that a pod takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostPort {
-    /// The port's number.
-    pub port: i32,
-    /// `TCP`, `UDP` or `SCTP`.
-    pub protocol: String,
-    /// The address at which it is taken; empty for all.
-    pub address: String,
-}
-
-impl HostPort {
-    /// A port of TCP at all addresses.
-    pub fn tcp(port: u16) -> Self {
-        Self {
-            port: port.into(),
-            protocol: "TCP".to_owned(),
-            address: String::new(),
-        }
-    }
-
-    /// Whether one node cannot give both away (`HostPortInfo.CheckConflict`).
-    pub fn conflicts(&self, other: &Self) -> bool {
-        let all = |address: &str| address.is_empty() || address == "0.0.0.0";
-        self.port == other.port
-            && self.protocol == other.protocol
-            && (all(&self.address) || all(&other.address) || self.address == other.address)
-    }
-}
-
 /// Pods with the same labels and a semantically equal spec: what decides where they may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(
@@ -207,8 +177,8 @@ pub struct PodClass {
     pub node_terms: Option<Vec<super::node_affinity::NodeTerm>>,
     /// What it tolerates.
     pub tolerations: Vec<Toleration>,
-    /// Host ports that it takes.
-    pub host_ports: Vec<HostPort>,
+    /// The classes that need a port of the host which this one needs, too.
+    pub port_conflicts: Vec<ClassId>,
     /// Classes with which it may not share a host (required anti-affinity per hostname).
     pub host_anti_affinity: Vec<ClassId>,
     /// Whether it has any topology spread constraints, those that only rank nodes too.
@@ -244,7 +214,7 @@ impl PodClass {
             node_selector: Vec::new(),
             node_terms: None,
             tolerations: Vec::new(),
-            host_ports: Vec::new(),
+            port_conflicts: Vec::new(),
             host_anti_affinity: Vec::new(),
             has_spread: false,
             spreads_by_host: false,

@@ -28,6 +28,9 @@ use crate::sim::{SimDuration, SimTime};
 /// At the start no cooldown applies.
 const INITIAL_AGE: SimDuration = SimDuration::from_secs(3600);
 
+/// Nodes may take so long to be ready before it is told that none is.
+const NOT_READY_AFTER_START: SimDuration = SimDuration::from_secs(600);
+
 /// What a loop did and said. What it remembers is asked of [`StaticAutoscaler`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoopReport {
@@ -48,6 +51,8 @@ pub struct LoopReport {
     pub cluster_healthy: bool,
     /// Whether all pending pods are too new.
     pub all_pending_too_new: bool,
+    /// Why the loop ended before it looked at anything, if it did.
+    pub aborted: Option<&'static str>,
     /// Events of the loop.
     pub events: Vec<Event>,
     /// What the loop ended with, if it failed.
@@ -69,6 +74,7 @@ pub struct StaticAutoscaler {
     last_scale_up: SimTime,
     last_delete: SimTime,
     last_failed_delete: SimTime,
+    started: SimTime,
 }
 
 /// A loop at work.
@@ -97,6 +103,7 @@ impl StaticAutoscaler {
             last_scale_up: initial,
             last_delete: initial,
             last_failed_delete: initial,
+            started: now,
         }
     }
 
@@ -189,6 +196,7 @@ impl StaticAutoscaler {
                 deletion_results: Vec::new(),
                 cluster_healthy: true,
                 all_pending_too_new: false,
+                aborted: None,
                 events: Vec::new(),
                 error: None,
             },
@@ -196,8 +204,12 @@ impl StaticAutoscaler {
         self.cluster.take_in(seen, &self.options);
         if let Some(message) = self.should_abort(seen) {
             self.planner.clean_up_unneeded();
-            this.events
-                .warning(seen.now, "ClusterUnhealthy", Involved::Status, message);
+            // Nodes of a cluster that has just started may not be ready yet.
+            if seen.nodes.is_empty() || seen.now > self.started + NOT_READY_AFTER_START {
+                this.events
+                    .warning(seen.now, "ClusterUnhealthy", Involved::Status, message);
+            }
+            this.report.aborted = Some(message);
             this.report.events = this.events.0;
             return this.report;
         }

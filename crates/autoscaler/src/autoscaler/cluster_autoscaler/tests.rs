@@ -6,3 +6,5 @@ mod loops;
 mod parts;
 mod properties;
 mod rig;
+mod rules;
+mod scale_up_work;

@@ -1,8 +1,8 @@
 //! EC2NodeClasses, as far as they say what a machine leaves to its pods.
 //!
 //! Upstream: karpenter-provider-aws of August 2026 (v1.14.1), `pkg/providers/instancetype/types.go`.
-//! Images, subnets and security groups are read over; that any of them changed, and nodes have
-//! drifted, is seen by comparing [`NodeClass::key`].
+//! Subnets and security groups are read over; that anything else changed, and nodes have drifted, is seen by
+//! comparing [`NodeClass::key`] and [`NodeClass::images`].
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -59,8 +59,10 @@ pub struct NodeClass {
     pub system_reserved: Resources,
     /// Memory that the kubelet keeps free, if it is stated: an amount, or percent.
     eviction: Option<Eviction>,
-    /// Everything that the spec says, in a canonical form.
+    /// Everything of the spec whose change makes nodes drift (`NodeClassDrift`), in a canonical form.
     pub key: String,
+    /// What its images are chosen by: with others nodes drift, too (`AMIDrift`).
+    pub images: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -109,7 +111,8 @@ impl NodeClass {
             kube_reserved: Resources::read(&kubelet.kube_reserved)?,
             system_reserved: Resources::read(&kubelet.system_reserved)?,
             eviction: eviction.map(read_eviction).transpose()?,
-            key: canonical(&object["spec"]).to_string(),
+            key: key(&object["spec"]),
+            images: canonical(&object["spec"]["amiSelectorTerms"]).to_string(),
         })
     }
 
@@ -157,6 +160,33 @@ impl NodeClass {
         }
         kind
     }
+}
+
+/// What is not hashed upstream; the kubelet's settings are, as a text of their own.
+const NOT_HASHED: [&str; 6] = [
+    "subnetSelectorTerms",
+    "securityGroupSelectorTerms",
+    "capacityReservationSelectorTerms",
+    "ipPrefixCount",
+    "amiSelectorTerms",
+    "amiFamily",
+];
+
+/// `Hash`: the spec without what only says which of the cloud's things are meant, and the family of its
+/// images.
+fn key(spec: &Value) -> String {
+    let mut hashed = spec.clone();
+    if let Some(fields) = hashed.as_object_mut() {
+        for field in NOT_HASHED {
+            fields.shift_remove(field);
+        }
+    }
+    let stated = spec["amiFamily"].as_str();
+    let terms = spec["amiSelectorTerms"].as_array();
+    let alias = terms.and_then(|terms| terms.iter().find_map(|term| term["alias"].as_str()));
+    let family = alias.map(|alias| alias.split('@').next().unwrap_or_default());
+    let family = stated.or(family).unwrap_or("Custom").to_lowercase();
+    format!("{family} {}", canonical(&hashed))
 }
 
 fn read_eviction(text: &str) -> Result<Eviction, NodeClassError> {
@@ -285,6 +315,16 @@ mod tests {
         };
         assert_eq!(with("al2023@latest").key, with("al2023@latest").key);
         assert_ne!(with("al2023@latest").key, with("bottlerocket@latest").key);
+        // Another image of the family is no other class.
+        let (old, new) = (with("al2023@v20240807"), with("al2023@v20250101"));
+        assert_eq!(old.key, new.key);
+        assert_ne!(old.images, new.images);
+        let of = |spec: Value| NodeClass::read(&json!({"spec": spec})).unwrap();
+        let zones = |id: &str| of(json!({"role": "a", "subnetSelectorTerms": [{"id": id}]}));
+        assert_eq!(zones("subnet-1"), zones("subnet-2"));
+        assert_ne!(of(json!({"role": "a"})).key, of(json!({"role": "b"})).key);
+        let pods = |pods: i64| of(json!({"kubelet": {"maxPods": pods}}));
+        assert_ne!(pods(10).key, pods(20).key);
         assert_eq!(with("a").pods(&machine()), 58);
     }
 }

@@ -27,11 +27,13 @@ pub(super) const AUTOSCALE: &[Flag] = &[
 ];
 
 const SCALABLE: &[&str] = &["Deployment", "ReplicaSet", "StatefulSet"];
+/// Static NodePools of Karpenter have the subresource, too.
+const SCALED: &[&str] = &["Deployment", "ReplicaSet", "StatefulSet", "NodePool"];
 
 pub(super) fn scale(line: &Line) -> Result<Command, ParseError> {
     let args = &line.args;
     let targets = targets(line, KindAlone::Refused)?;
-    only(line, &targets, SCALABLE, "cannot be scaled")?;
+    only(line, &targets, SCALED, "cannot be scaled")?;
     let replicas = args
         .integer("replicas")?
         .ok_or_else(|| line.missing("required flag(s) \"replicas\" not set"))?;

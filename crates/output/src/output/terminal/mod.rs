@@ -354,6 +354,9 @@ fn paid(out: &mut impl Write, recording: &Recording, summary: &Summary) -> io::R
     if parts.len() > 1 {
         writeln!(out, "      {}", parts.join(", "))?;
     }
+    if bill.credits > 0.0 {
+        writeln!(out, "      less credits of {}", Usd(bill.credits))?;
+    }
     if bill.unused > 0.0 {
         writeln!(
             out,

@@ -185,7 +185,11 @@ pub(super) fn interruptions(recording: &Recording) -> Vec<Finding> {
         let (paid, listed) = (recording.nodes.iter())
             .filter(|node| node.group == group)
             .map(|node| {
-                let paid = by_its_life(node, recording);
+                let paid = if node.refunded {
+                    0.0
+                } else {
+                    by_its_life(node, recording)
+                };
                 let listed = crate::record::NodeRecord {
                     price_per_hour: node.list_price,
                     prices: [].into(),
@@ -203,11 +207,35 @@ pub(super) fn interruptions(recording: &Recording) -> Vec<Finding> {
         } else {
             String::new()
         };
+        let own = recording.nodes.iter().filter(|node| node.group == group);
+        let free = own.filter(|node| node.refunded).count() as u64;
+        let free = if free == 0 {
+            String::new()
+        } else {
+            let nodes = plural(free, "of them costs", "of them cost");
+            format!(". {nodes} nothing: taken in the first hour")
+        };
         let text = format!(
-            "{} taken back ({}{more}): {} had to leave{killed}{saved}",
+            "{} taken back ({}{more}): {} had to leave{killed}{saved}{free}",
             plural(places.len() as u64, "spot node was", "spot nodes were"),
             times.join(", "),
             plural(evicted, "pod", "pods"),
+        );
+        finding(Severity::Info, format!("node group {group}"), text)
+    });
+    found.collect()
+}
+
+/// Groups whose pods used more than their nodes have.
+pub(super) fn crowded(recording: &Recording) -> Vec<Finding> {
+    let mut groups: BTreeMap<&str, f64> = BTreeMap::new();
+    for (group, seconds) in &recording.costs.crowded {
+        *groups.entry(group).or_default() += seconds;
+    }
+    let found = groups.into_iter().map(|(group, seconds)| {
+        let text = format!(
+            "for {} more was requested and used of its nodes than they have for pods: those who did share what they cost, and nothing of them is idle",
+            SimDuration::from_secs_f64(seconds)
         );
         finding(Severity::Info, format!("node group {group}"), text)
     });

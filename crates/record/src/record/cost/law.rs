@@ -31,7 +31,8 @@ pub fn by_its_life(node: &NodeRecord, recording: &Recording) -> f64 {
 /// Whether the costs of a run add up: by purchase, by owner, by rows, and by the lives of the nodes.
 pub fn check(recording: &Recording) -> Result<(), String> {
     let costs = &recording.costs;
-    let hours = (recording.duration - recording.warm_up).as_secs_f64() / 3600.0;
+    let start = SimTime::ZERO + recording.warm_up;
+    let end = SimTime::ZERO + recording.duration;
     let same = |what: &str, a: f64, b: f64| {
         if (a - b).abs() < rounding(a) {
             Ok(())
@@ -63,17 +64,33 @@ pub fn check(recording: &Recording) -> Result<(), String> {
         .iter()
         .map(|node| by_its_life(node, recording))
         .sum();
+    let refunded = recording.nodes.iter().filter(|node| node.refunded);
+    let refunds = refunded
+        .map(|node| by_its_life(node, recording))
+        .sum::<f64>();
+    same(
+        "what is given back and what it was paid for",
+        costs.refunds,
+        refunds,
+    )?;
+    let due = costs.nodes() + costs.fee - costs.refunds;
+    let credits = recording.prices.credit.min(due.max(0.0));
+    same(
+        "the credit that is used and what there was to pay",
+        costs.credits,
+        credits,
+    )?;
     if recording.commitments.is_empty() {
         return same("what nodes cost by time and by their lives", paid, listed);
     }
     let committed: f64 = recording
         .commitments
         .iter()
-        .map(super::Commitment::rate)
+        .map(|one| one.over(start, end))
         .sum();
     same(
         "what is committed to and what is paid for it",
-        committed * hours,
+        committed,
         costs.paid[2] + costs.unused,
     )?;
     if costs.paid[0] + costs.paid[1] > listed + rounding(listed) {

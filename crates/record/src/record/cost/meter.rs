@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::pool::Pool;
+use super::pool::{Pool, Rules};
 use super::tariff::rates;
 use super::{CostRow, Costs, Owner, Purchase, price_over};
 use crate::record::fold::billed_seconds;
-use crate::record::recording::{NodeRecord, Recording};
+use crate::record::recording::{NodeRecord, Recording, WorkloadRecord};
 use crate::sim::{SimDuration, SimTime};
 
 /// A run of this length and more has a bucket an hour; shorter ones have shorter ones.
@@ -40,14 +40,16 @@ pub(in crate::record) struct Meter {
     start: SimTime,
     end: SimTime,
     bucket: SimDuration,
-    keep: bool,
-    reference: (f64, f64),
+    rules: Rules,
     minimum: f64,
     fee: f64,
+    credit: f64,
     commitments: Vec<super::Commitment>,
     pools: Vec<Pool>,
     nodes: Vec<Option<Up>>,
     pods: Vec<Option<Placed>>,
+    /// The first workload of the namespace of each.
+    namespaces: Vec<usize>,
     /// Up to when nodes are paid.
     paid: SimTime,
     /// Begin of the open bucket.
@@ -78,14 +80,19 @@ impl Meter {
             start,
             end: SimTime::ZERO + frame.duration,
             bucket: SimDuration((bucket + step - 1) / step * step),
-            keep,
-            reference: frame.prices.reference,
+            rules: Rules {
+                reference: frame.prices.reference,
+                idle: frame.prices.idle,
+                keep,
+            },
             minimum: frame.prices.node_minimum_seconds,
             fee: frame.prices.cluster_hour,
+            credit: frame.prices.credit,
             commitments: frame.commitments.clone(),
             pools: Vec::new(),
             nodes: Vec::new(),
             pods: Vec::new(),
+            namespaces: Vec::new(),
             paid: start,
             from: start,
             unused: 0.0,
@@ -110,23 +117,28 @@ impl Meter {
 
     fn close(&mut self) {
         let (from, to) = (self.from, self.edge());
-        if self.keep {
+        if self.rules.keep {
             self.costs.begins.push(from);
         }
         self.pay(to);
         for pool in &mut self.pools {
-            pool.close(from, to, self.reference, &mut self.costs, self.keep);
+            pool.close((from, to), self.rules, &self.namespaces, &mut self.costs);
         }
         let fee = self.fee * (to - from).as_secs_f64() / 3600.0;
         let unused = std::mem::take(&mut self.unused);
         self.costs.fee += fee;
         self.costs.unused += unused;
-        if self.keep {
+        // What is given back later is no matter of the credit: it may become larger again.
+        let due = self.costs.nodes() + self.costs.fee - self.costs.refunds;
+        let credits = self.credit.min(due.max(0.0));
+        let credited = credits - std::mem::replace(&mut self.costs.credits, credits);
+        if self.rules.keep {
             let rest = [
                 (Owner::Unused, Some(Purchase::Commitment), unused),
                 (Owner::Fee, None, fee),
+                (Owner::Credit, None, -credited),
             ];
-            let rest = rest.into_iter().filter(|one| one.2 > 0.0);
+            let rest = rest.into_iter().filter(|one| one.2 != 0.0);
             let row = |(owner, purchase, other)| CostRow {
                 from,
                 group: None,
@@ -148,7 +160,10 @@ impl Meter {
         while self.paid < to {
             let from = self.paid;
             let changes = self.pools.iter().flat_map(|pool| pool.steps.iter());
-            let changes = changes.map(|step| step.0).filter(|time| *time > from);
+            let terms = self.commitments.iter();
+            let terms = terms.flat_map(|one| [Some(one.from), one.until]).flatten();
+            let changes = changes.map(|step| step.0).chain(terms);
+            let changes = changes.filter(|time| *time > from);
             let until = changes.min().map_or(to, |next| next.min(to));
             let seconds = (until - from).as_secs_f64();
             let (rates, unused) = rates(&self.pools, &self.commitments, from);
@@ -191,8 +206,9 @@ impl Meter {
         });
     }
 
-    /// A node is paid for no longer. Its pods take nothing from it any more.
-    pub(in crate::record) fn node_down(&mut self, slot: usize, now: SimTime) {
+    /// A node is paid for no longer. Its pods take nothing from it any more. What it cost may be given
+    /// back.
+    pub(in crate::record) fn node_down(&mut self, slot: usize, refunded: bool, now: SimTime) {
         let now = self.advance(now);
         let Some(up) = self.nodes.get_mut(slot).and_then(Option::take) else {
             return;
@@ -209,7 +225,31 @@ impl Meter {
         self.pay(now);
         self.round(up, now);
         self.count_empty(up, now);
+        if refunded {
+            self.refund(up, now);
+        }
         self.pools[up.pool].nodes -= 1;
+    }
+
+    /// What a node has cost is given back.
+    fn refund(&mut self, up: Up, now: SimTime) {
+        let seconds = (now - up.since).as_secs_f64();
+        if seconds <= 0.0 {
+            return;
+        }
+        let more = billed_seconds(seconds, self.minimum) - seconds;
+        let pool = &mut self.pools[up.pool];
+        pool.refund +=
+            price_over(&pool.steps, pool.plain, up.since, now) + pool.price(now) * more / 3600.0;
+    }
+
+    /// The workloads that there are, which only become more.
+    pub(in crate::record) fn knows(&mut self, workloads: &[WorkloadRecord]) {
+        for workload in self.namespaces.len()..workloads.len() {
+            let own = &workloads[workload].namespace;
+            let first = workloads.iter().position(|one| one.namespace == *own);
+            self.namespaces.push(first.unwrap_or(workload));
+        }
     }
 
     /// A node is gone, or gets its first pod, after a time without any.
@@ -363,6 +403,10 @@ impl Meter {
         }
         if self.from < self.end {
             self.close();
+        }
+        for pool in self.pools.iter().filter(|pool| pool.crowded > 0.0) {
+            let group = Arc::clone(&pool.group);
+            self.costs.crowded.push((group, pool.crowded));
         }
         self.costs
     }

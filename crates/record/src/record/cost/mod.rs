@@ -6,6 +6,7 @@
 //! taken together. Nothing is kept of nodes and pods that are gone; rows are kept only where series
 //! are.
 
+mod idle;
 mod law;
 mod meter;
 mod pool;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use super::fold::ExactSum;
 use crate::sim::SimTime;
 
+pub use idle::IdleShare;
 pub use law::{by_its_life, check};
 pub(super) use meter::Meter;
 pub use tariff::{Commitment, Covers, Terms};
@@ -60,6 +62,8 @@ pub enum Owner {
     Unused,
     /// The cluster's fee.
     Fee,
+    /// The provider: what it gives back, and its credit. Its dollars are negative.
+    Credit,
 }
 
 /// What an owner pays for the nodes of a pool from a time on.
@@ -81,7 +85,7 @@ pub struct CostRow {
     pub cpu: f64,
     /// For memory, in dollars.
     pub memory: f64,
-    /// For anything else, in dollars: fee, unused commitments.
+    /// For anything else, in dollars: fee, unused commitments, credits.
     pub other: f64,
 }
 
@@ -101,12 +105,18 @@ pub struct Costs {
     pub unused: f64,
     /// The cluster's fee.
     pub fee: f64,
+    /// What the provider gives back for nodes that it took in their first hour.
+    pub refunds: f64,
+    /// What its credit pays of the rest.
+    pub credits: f64,
     /// What each workload pays, by its place.
     pub workloads: Vec<ExactSum>,
     /// What DaemonSets pay that are not simulated.
     pub system: ExactSum,
-    /// What is idle.
+    /// What is idle, and nobody's.
     pub idle: ExactSum,
+    /// What is idle and was shared among workloads, who pay it.
+    pub idle_shared: ExactSum,
     /// Node-hours.
     pub node_hours: f64,
     /// Most nodes at a time, and what they cost by the hour then.
@@ -114,6 +124,8 @@ pub struct Costs {
     /// Of each group: seconds of nodes without pods, those of DaemonSets left out, and what the nodes
     /// cost meanwhile, in dollars.
     pub empty: Vec<(Arc<str>, f64, f64)>,
+    /// Of each group: seconds in which more was taken of its nodes than they have.
+    pub crowded: Vec<(Arc<str>, f64)>,
     /// Who paid when, where series are kept: ascending in time.
     pub rows: Vec<CostRow>,
     /// When the times of the rows begin, those included that cost nothing.
@@ -126,9 +138,9 @@ impl Costs {
         self.paid.iter().sum::<f64>() + self.unused
     }
 
-    /// All of it.
+    /// All of it that is paid.
     pub fn total(&self) -> f64 {
-        self.nodes() + self.fee
+        self.nodes() + self.fee - self.refunds - self.credits
     }
 }
 

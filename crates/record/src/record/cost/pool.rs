@@ -2,10 +2,25 @@
 
 use std::sync::Arc;
 
+use super::idle::{IdleShare, Taker, share_idle};
 use super::{CostRow, Costs, Owner, Purchase, price_at};
 use crate::record::fold::ExactSum;
 use crate::record::recording::NodeRecord;
 use crate::sim::SimTime;
+
+/// From so many times what there is on nodes are crowded: rounding does not count.
+const CROWDED: f64 = 1.0 + 1e-6;
+
+/// How what nodes cost is divided.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// Reference prices of a core and of a GiB for an hour.
+    pub(super) reference: (f64, f64),
+    /// Who pays for what is idle.
+    pub(super) idle: IdleShare,
+    /// Whether rows are kept.
+    pub(super) keep: bool,
+}
 
 /// What a workload takes of a pool.
 #[derive(Debug, Clone, Default)]
@@ -73,6 +88,10 @@ pub(super) struct Pool {
     pub(super) empty: f64,
     /// What they cost meanwhile, in dollars.
     pub(super) empty_cost: f64,
+    /// Dollars of the open bucket that are given back.
+    pub(super) refund: f64,
+    /// Seconds in which more was taken than there is.
+    pub(super) crowded: f64,
     pub(super) shares: Vec<Share>,
 }
 
@@ -91,6 +110,8 @@ impl Pool {
             seconds: 0.0,
             empty: 0.0,
             empty_cost: 0.0,
+            refund: 0.0,
+            crowded: 0.0,
             shares: Vec::new(),
         }
     }
@@ -123,11 +144,10 @@ impl Pool {
     /// Ends a bucket: divides what the nodes cost among those who take of them.
     pub(super) fn close(
         &mut self,
-        from: SimTime,
-        to: SimTime,
-        reference: (f64, f64),
+        (from, to): (SimTime, SimTime),
+        rules: Rules,
+        namespaces: &[usize],
         costs: &mut Costs,
-        keep: bool,
     ) {
         for share in &mut self.shares {
             share.settle(to);
@@ -139,19 +159,61 @@ impl Pool {
         for (total, one) in costs.paid.iter_mut().zip(paid) {
             *total += one;
         }
-        let mut takers: Vec<(Owner, [f64; 2])> = Vec::new();
+        self.give_back(from, rules.keep, costs);
+        let mut takers: Vec<Taker> = Vec::new();
         for (workload, share) in self.shares.iter_mut().enumerate() {
             let taken = std::mem::take(&mut share.taken);
             if taken != [0.0; 2] {
-                takers.push((Owner::Workload(workload), taken));
+                takers.push(Taker::new(Owner::Workload(workload), taken));
             }
         }
         if cost == 0.0 {
             return;
         }
         if self.system != [0.0; 2] {
-            takers.push((Owner::System, self.system.map(|amount| amount * seconds)));
+            let taken = self.system.map(|amount| amount * seconds);
+            takers.push(Taker::new(Owner::System, taken));
         }
+        let mut idle = self.divide(cost, seconds, rules.reference, &mut takers);
+        if takers.iter().map(|one| one.taken[0]).sum::<f64>() > self.size[0] * seconds * CROWDED
+            || takers.iter().map(|one| one.taken[1]).sum::<f64>() > self.size[1] * seconds * CROWDED
+        {
+            self.crowded += (to - from).as_secs_f64();
+        }
+        let shared = share_idle(rules.idle, &mut idle.dollars, &mut takers, namespaces);
+        costs.idle_shared.add(shared);
+        for taker in takers.iter().chain([&idle]) {
+            self.tell(taker, (from, paid, cost), rules.keep, costs);
+        }
+    }
+
+    /// What the provider gives back.
+    fn give_back(&mut self, from: SimTime, keep: bool, costs: &mut Costs) {
+        let refund = std::mem::take(&mut self.refund);
+        costs.refunds += refund;
+        if keep && refund > 0.0 {
+            costs.rows.push(CostRow {
+                from,
+                group: Some(Arc::clone(&self.group)),
+                purchase: Some(Purchase::Spot),
+                owner: Owner::Credit,
+                core_hours: 0.0,
+                gib_hours: 0.0,
+                cpu: 0.0,
+                memory: 0.0,
+                other: -refund,
+            });
+        }
+    }
+
+    /// Prices what is taken of a bucket; answers what is idle of it.
+    fn divide(
+        &self,
+        cost: f64,
+        seconds: f64,
+        reference: (f64, f64),
+        takers: &mut [Taker],
+    ) -> Taker {
         let there = self.size.map(|amount| amount * seconds);
         let ratio = reference.0 / reference.1;
         let weight = self.size[0] * ratio + self.size[1];
@@ -163,54 +225,64 @@ impl Pool {
             };
         let of = [of_cpu, cost - of_cpu];
         // Usage can be more than there is: then it is divided, and nothing is idle.
-        let mut rest = (of, there);
         let mut price = [0.0; 2];
         for resource in 0..2 {
-            let all: f64 = takers.iter().map(|one| one.1[resource]).sum();
+            let all: f64 = takers.iter().map(|one| one.taken[resource]).sum();
             let base = all.max(there[resource]);
             price[resource] = if base > 0.0 { of[resource] / base } else { 0.0 };
         }
-        let mut tell = |owner: Owner, taken: [f64; 2], dollars: [f64; 2]| {
-            let sum = dollars[0] + dollars[1];
-            match owner {
-                Owner::Workload(place) => {
-                    if costs.workloads.len() <= place {
-                        let places = place + 1;
-                        costs.workloads.resize(places, ExactSum::default());
-                    }
-                    costs.workloads[place].add(sum);
-                }
-                Owner::System => costs.system.add(sum),
-                _ => costs.idle.add(sum),
-            }
-            if !keep || sum == 0.0 {
-                return;
-            }
-            for (purchase, paid) in Purchase::ALL.into_iter().zip(paid) {
-                let part = paid / cost;
-                if part > 0.0 {
-                    costs.rows.push(CostRow {
-                        from,
-                        group: Some(Arc::clone(&self.group)),
-                        purchase: Some(purchase),
-                        owner,
-                        core_hours: taken[0] / 3600.0 * part,
-                        gib_hours: taken[1] / 3600.0 * part,
-                        cpu: dollars[0] * part,
-                        memory: dollars[1] * part,
-                        other: 0.0,
-                    });
-                }
-            }
-        };
-        for (owner, taken) in takers {
-            let dollars = [taken[0] * price[0], taken[1] * price[1]];
+        let mut idle = Taker::new(Owner::Idle, there);
+        idle.dollars = of;
+        for taker in takers {
+            taker.dollars = [taker.taken[0] * price[0], taker.taken[1] * price[1]];
             for resource in 0..2 {
-                rest.0[resource] -= dollars[resource];
-                rest.1[resource] -= taken[resource];
+                idle.dollars[resource] -= taker.dollars[resource];
+                idle.taken[resource] -= taker.taken[resource];
             }
-            tell(owner, taken, dollars);
         }
-        tell(Owner::Idle, rest.1.map(|left| left.max(0.0)), rest.0);
+        idle.taken = idle.taken.map(|left| left.max(0.0));
+        idle
+    }
+
+    /// Keeps what one pays of a bucket, of what was paid by purchase and in all.
+    fn tell(
+        &self,
+        taker: &Taker,
+        (from, paid, cost): (SimTime, [f64; 3], f64),
+        keep: bool,
+        costs: &mut Costs,
+    ) {
+        let [cpu, memory] = taker.dollars;
+        let sum = cpu + memory;
+        match taker.owner {
+            Owner::Workload(place) => {
+                if costs.workloads.len() <= place {
+                    let places = place + 1;
+                    costs.workloads.resize(places, ExactSum::default());
+                }
+                costs.workloads[place].add(sum);
+            }
+            Owner::System => costs.system.add(sum),
+            _ => costs.idle.add(sum),
+        }
+        if !keep || sum == 0.0 {
+            return;
+        }
+        for (purchase, paid) in Purchase::ALL.into_iter().zip(paid) {
+            let part = paid / cost;
+            if part > 0.0 {
+                costs.rows.push(CostRow {
+                    from,
+                    group: Some(Arc::clone(&self.group)),
+                    purchase: Some(purchase),
+                    owner: taker.owner,
+                    core_hours: taker.taken[0] / 3600.0 * part,
+                    gib_hours: taker.taken[1] / 3600.0 * part,
+                    cpu: cpu * part,
+                    memory: memory * part,
+                    other: 0.0,
+                });
+            }
+        }
     }
 }

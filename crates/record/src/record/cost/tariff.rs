@@ -9,13 +9,17 @@ use std::sync::Arc;
 use super::pool::Pool;
 use crate::sim::SimTime;
 
-/// A commitment that holds for the whole run.
+/// A commitment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Commitment {
     /// Its name.
     pub name: String,
     /// What it covers and costs.
     pub terms: Terms,
+    /// When it begins.
+    pub from: SimTime,
+    /// When it is over, if that is before the end of the run.
+    pub until: Option<SimTime>,
 }
 
 /// What a commitment covers and costs.
@@ -58,7 +62,19 @@ impl Covers {
 }
 
 impl Commitment {
-    /// Dollars an hour, used or not.
+    /// Whether it is paid for at a time.
+    pub fn holds(&self, time: SimTime) -> bool {
+        self.from <= time && self.until.is_none_or(|until| time < until)
+    }
+
+    /// What is paid for it from one time to another, used or not, in dollars.
+    pub fn over(&self, from: SimTime, to: SimTime) -> f64 {
+        let from = self.from.max(from);
+        let to = self.until.map_or(to, |until| until.min(to));
+        self.rate() * (to - from.min(to)).as_secs_f64() / 3600.0
+    }
+
+    /// Dollars an hour while it holds, used or not.
     pub fn rate(&self) -> f64 {
         match self.terms {
             Terms::Instances { count, price, .. } => f64::from(count) * price,
@@ -83,7 +99,8 @@ pub(super) fn rates(
         }
     }
     let mut unused = 0.0;
-    for commitment in commitments {
+    let holds = |one: &&Commitment| one.holds(time);
+    for commitment in commitments.iter().filter(holds) {
         let Terms::Instances {
             covers,
             count,
@@ -105,7 +122,7 @@ pub(super) fn rates(
     for ((pool, rate), left) in pools.iter().zip(&mut rates).zip(&left) {
         rate[0] = f64::from(*left) * pool.price(time);
     }
-    for commitment in commitments {
+    for commitment in commitments.iter().filter(holds) {
         if let Terms::Spend { rate, discount } = commitment.terms {
             let listed: f64 = rates.iter().map(|rate| rate[0]).sum();
             let lower = listed * (1.0 - discount);

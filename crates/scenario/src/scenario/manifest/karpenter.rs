@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::objects::{Manifests, Placed};
+use super::objects::Manifests;
 use super::{Context, group, typed, version_and_kind};
 use crate::autoscaler::karpenter::{NodeClass, NodePool, NodePoolError, Requirements};
 use crate::scenario::node::Node;
@@ -46,7 +46,8 @@ struct PoolSpec {
     _limits: Option<IgnoredAny>,
     #[serde(rename = "weight")]
     _weight: Option<i32>,
-    replicas: Option<i64>,
+    #[serde(rename = "replicas")]
+    _replicas: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -206,31 +207,15 @@ pub(super) fn read(index: usize, context: &mut Context<'_>, manifests: &mut Mani
         context.error("apiVersion", message, Some(&help));
         return;
     }
-    match kind {
-        NODE_POOL => {
-            if let Some(value) = node_pool(context) {
-                let document = index;
-                manifests.node_pools.push(Placed { value, document });
-            }
-        }
-        _ => {
-            if let Some(value) = node_class(context) {
-                let document = index;
-                manifests.node_classes.push(Placed { value, document });
-            }
-        }
+    if let Ok(Some(written)) = super::read_document(context) {
+        manifests.add(index, written);
     }
 }
 
-fn node_pool(context: &mut Context<'_>) -> Option<NodePool> {
+pub(super) fn node_pool(context: &mut Context<'_>) -> Option<NodePool> {
     let object: Object<PoolSpec> = typed::read(context)?;
     context.identity(object.metadata);
-    let (spec, template) = (&object.spec, &object.spec.template.spec);
-    if spec.replicas.is_some() {
-        let help = "leave `replicas` out, or state a `[[node_group]]` with this `count`";
-        let title = "static NodePools are not simulated: this one makes no nodes";
-        context.warning("spec.replicas", title, help);
-    }
+    let template = &object.spec.template.spec;
     if template
         .startup_taints
         .as_ref()
@@ -271,7 +256,7 @@ fn node_pool(context: &mut Context<'_>) -> Option<NodePool> {
     }
 }
 
-fn node_class(context: &mut Context<'_>) -> Option<NodeClass> {
+pub(super) fn node_class(context: &mut Context<'_>) -> Option<NodeClass> {
     let object: Object<ClassSpec> = typed::read(context)?;
     let ClassSpec { .. } = object.spec;
     context.identity(object.metadata);

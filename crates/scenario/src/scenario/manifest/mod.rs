@@ -53,7 +53,10 @@ pub(super) use objects::{
     HpaManifest, Manifests, Placed, VpaGate, VpaManifest, WorkloadObject, Written,
 };
 pub use objects::{PriorityClassObject, ServiceObject, TriggerAuthenticationObject};
-pub(super) use priority_expander::{PRIORITY_EXPANDER, is_priority_expander};
+pub use priority_expander::PriorityExpanderObject;
+pub(super) use priority_expander::{
+    NAMESPACE as EXPANDER_NAMESPACE, PRIORITY_EXPANDER, place_of_priorities,
+};
 pub(super) use prometheus::{adapter_config, rule_files, trigger_queries};
 pub(super) use service::check_name as check_service_name;
 pub(super) use typed::{UNKNOWN_FIELD, WRONG_VALUE};
@@ -85,7 +88,7 @@ const KINDS: [(&str, &str); 17] = [
 ];
 
 /// The kinds that commands can be about.
-pub(super) const SIMULATED: [&str; 17] = [
+pub(super) const SIMULATED: [&str; 20] = [
     "Deployment",
     "ReplicaSet",
     "StatefulSet",
@@ -101,6 +104,9 @@ pub(super) const SIMULATED: [&str; 17] = [
     "ScaledObject",
     "ScaledJob",
     "TriggerAuthentication",
+    "ConfigMap",
+    "NodePool",
+    "EC2NodeClass",
     "Pod",
     "Node",
 ];
@@ -168,7 +174,6 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
                 .for_each(|written| manifests.add(index, written)),
             Err(NotSimulated) if adapter_config(document).is_some() => {}
             Err(NotSimulated) if !rule_files(document).is_empty() => {}
-            Err(NotSimulated) if is_priority_expander(document) => {}
             Err(NotSimulated) => others.add(document, diagnostics),
         }
     }
@@ -323,6 +328,15 @@ pub(super) fn read_document(context: &mut Context<'_>) -> Result<Option<Written>
             let of_the_cluster = kind == "ClusterTriggerAuthentication";
             keda::trigger_authentication(context, of_the_cluster)
                 .map(Written::TriggerAuthentication)
+        }
+        ("ConfigMap", "v1") if priority_expander::is_priority_expander(context.document) => {
+            priority_expander::priority_expander(context).map(Written::PriorityExpander)
+        }
+        ("NodePool", "karpenter.sh/v1") => {
+            karpenter::node_pool(context).map(|pool| Written::NodePool(Box::new(pool)))
+        }
+        ("EC2NodeClass", "karpenter.k8s.aws/v1") => {
+            karpenter::node_class(context).map(|class| Written::NodeClass(Box::new(class)))
         }
         ("LimitRange", "v1") => limit_range::limit_range(context).map(Written::LimitRange),
         ("Service", "v1") => others::service(context).map(Written::Service),

@@ -1,6 +1,7 @@
 //! What manifests hold: objects as written, each to be completed by others.
 
 use super::limit_range::LimitRangeObject;
+use super::priority_expander::PriorityExpanderObject;
 use crate::autoscaler::hpa::HpaSpecInput;
 use crate::autoscaler::karpenter::{NodeClass, NodePool};
 use crate::autoscaler::keda::{ScaledJob, ScaledObject};
@@ -112,6 +113,9 @@ pub(in crate::scenario) enum Written {
     /// With its Jobs as a workload.
     ScaledJob(Box<ScaledJob>, Box<WorkloadObject>),
     TriggerAuthentication(TriggerAuthenticationObject),
+    PriorityExpander(PriorityExpanderObject),
+    NodePool(Box<NodePool>),
+    NodeClass(Box<NodeClass>),
 }
 
 /// Everything that the manifests hold.
@@ -127,6 +131,7 @@ pub(in crate::scenario) struct Manifests {
     pub(in crate::scenario) scaled_objects: Vec<Placed<ScaledObject>>,
     pub(in crate::scenario) scaled_jobs: Vec<Placed<ScaledJob>>,
     pub(in crate::scenario) trigger_authentications: Vec<TriggerAuthenticationObject>,
+    pub(in crate::scenario) priority_expanders: Vec<Placed<PriorityExpanderObject>>,
     /// What completes the others.
     pub(in crate::scenario) admission: Admission,
 }
@@ -146,6 +151,9 @@ impl Manifests {
                 put(&mut self.scaled_jobs, document, *value);
                 put(&mut self.workloads, document, *workload);
             }
+            Written::PriorityExpander(value) => put(&mut self.priority_expanders, document, value),
+            Written::NodePool(value) => put(&mut self.node_pools, document, *value),
+            Written::NodeClass(value) => put(&mut self.node_classes, document, *value),
             Written::TriggerAuthentication(value) => self.trigger_authentications.push(value),
             Written::Service(value) => put(&mut self.services, document, value),
             Written::PriorityClass(value) => self.admission.priority_classes.push(value),

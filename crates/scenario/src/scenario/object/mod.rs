@@ -11,11 +11,13 @@ use serde_json::Value;
 use super::admission::Admission;
 use super::diagnostic::Diagnostics;
 use super::manifest::{
-    Context, LimitRangeObject, PriorityClassObject, ServiceObject, TriggerAuthenticationObject,
-    Written, check_hpa, check_service_name, check_vpa, read_document, version_and_kind,
+    Context, LimitRangeObject, PriorityClassObject, PriorityExpanderObject, ServiceObject,
+    TriggerAuthenticationObject, Written, check_hpa, check_service_name, check_vpa, read_document,
+    version_and_kind,
 };
 use super::model::{HpaObject, VpaObject};
 use super::node::Node;
+use crate::autoscaler::karpenter::{NodeClass, NodePool};
 use crate::autoscaler::keda::{ScaledJob, ScaledObject};
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
 use crate::cluster::spec::{PdbSpec, WorkloadSpec};
@@ -49,6 +51,12 @@ pub enum Object {
     ScaledJob(Box<ScaledJob>, Box<WorkloadSpec>),
     /// A TriggerAuthentication or a ClusterTriggerAuthentication.
     TriggerAuthentication(TriggerAuthenticationObject),
+    /// The ConfigMap of the expander `priority`.
+    PriorityExpander(PriorityExpanderObject),
+    /// A NodePool of Karpenter.
+    NodePool(Box<NodePool>),
+    /// An EC2NodeClass of Karpenter.
+    NodeClass(Box<NodeClass>),
 }
 
 impl Object {
@@ -68,6 +76,9 @@ impl Object {
                 "ClusterTriggerAuthentication"
             }
             Self::TriggerAuthentication(_) => "TriggerAuthentication",
+            Self::PriorityExpander(_) => "ConfigMap",
+            Self::NodePool(_) => "NodePool",
+            Self::NodeClass(_) => "EC2NodeClass",
         }
     }
 
@@ -79,11 +90,12 @@ impl Object {
             Self::Vpa(vpa) => &vpa.namespace,
             Self::Pdb(pdb) => &pdb.namespace,
             Self::Service(service) => &service.namespace,
-            Self::PriorityClass(_) => "",
+            Self::PriorityClass(_) | Self::NodePool(_) | Self::NodeClass(_) => "",
             Self::LimitRange(range) => &range.namespace,
             Self::ScaledObject(object) => &object.metadata.namespace,
             Self::ScaledJob(job, _) => &job.metadata.namespace,
             Self::TriggerAuthentication(of) => &of.namespace,
+            Self::PriorityExpander(map) => &map.namespace,
         }
     }
 
@@ -100,6 +112,9 @@ impl Object {
             Self::ScaledObject(object) => &object.metadata.name,
             Self::ScaledJob(job, _) => &job.metadata.name,
             Self::TriggerAuthentication(of) => &of.name,
+            Self::PriorityExpander(_) => PriorityExpanderObject::NAME,
+            Self::NodePool(pool) => &pool.name,
+            Self::NodeClass(class) => &class.name,
         }
     }
 }
@@ -195,6 +210,9 @@ pub(super) fn complete(
             Object::ScaledJob(job, Box::new(workload))
         }
         Written::TriggerAuthentication(of) => Object::TriggerAuthentication(of),
+        Written::PriorityExpander(map) => Object::PriorityExpander(map),
+        Written::NodePool(pool) => Object::NodePool(pool),
+        Written::NodeClass(class) => Object::NodeClass(class),
     }
 }
 

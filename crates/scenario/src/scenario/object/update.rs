@@ -1,7 +1,7 @@
 //! What the API server refuses of a change, because a field keeps the value it was made with.
 //!
 //! Upstream: `ValidateStatefulSetUpdate`, `ValidateDeploymentUpdate`, `ValidateJobSpecUpdate`,
-//! `ValidatePriorityClassUpdate` in `pkg/apis/*/validation`.
+//! `ValidatePriorityClassUpdate`, `ValidateConfigMapUpdate` in `pkg/apis/*/validation`.
 
 use serde_json::{Value, json};
 
@@ -43,6 +43,10 @@ pub fn check_update(
             }
             causes
         }
+        (Object::NodePool(_), Object::NodePool(_)) => of_node_pool(before, after),
+        (Object::PriorityExpander(old), Object::PriorityExpander(new)) if old.immutable => {
+            of_immutable_config_map((before, new.immutable), after)
+        }
         _ => Vec::new(),
     };
     if causes.is_empty() {
@@ -55,6 +59,38 @@ pub fn check_update(
         name: new.name().to_owned(),
         causes,
     }))
+}
+
+/// The transition rules of the NodePool's CRD.
+fn of_node_pool(before: &Value, after: &Value) -> Vec<String> {
+    let mut causes = Vec::new();
+    let is_static = |pool: &Value| !pool["spec"]["replicas"].is_null();
+    if is_static(before) != is_static(after) {
+        causes.push("spec: Invalid value: Cannot transition NodePool between static (replicas set) and dynamic (replicas unset) provisioning modes".to_owned());
+    }
+    let class = |pool: &Value| pool["spec"]["template"]["spec"]["nodeClassRef"].clone();
+    for field in ["group", "kind"] {
+        if class(before)[field] != class(after)[field] {
+            causes.push(format!(
+                "spec.template.spec.nodeClassRef: Invalid value: nodeClassRef.{field} is immutable"
+            ));
+        }
+    }
+    causes
+}
+
+/// `ValidateConfigMapUpdate` of one that is immutable.
+fn of_immutable_config_map((before, stays): (&Value, bool), after: &Value) -> Vec<String> {
+    let words = "Forbidden: field is immutable when `immutable` is set";
+    let same = |field: &str| before[field] == after[field];
+    let mut causes = Vec::new();
+    if !stays {
+        causes.push(format!("immutable: {words}"));
+    }
+    for field in ["data", "binaryData"].into_iter().filter(|one| !same(one)) {
+        causes.push(format!("{field}: {words}"));
+    }
+    causes
 }
 
 /// `ValidateImmutableField`.

@@ -6,6 +6,7 @@ use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::Node;
 use crate::scenario::reader::{Reader, expected, number};
 use crate::scenario::suggest::advice;
+use crate::sim::SimTime;
 use crate::units::Usd;
 
 pub(super) fn commitments(
@@ -21,12 +22,23 @@ pub(super) fn commitments(
         let name = table.text("name", diagnostics);
         let name = name.map_or_else(|| format!("commitment-{}", made.len() + 1), str::to_owned);
         let terms = terms(&mut table, groups, diagnostics);
+        let from = table.time("from", diagnostics).unwrap_or(SimTime::ZERO);
+        let until = table.time("until", diagnostics);
+        if until.is_some_and(|until| until <= from) {
+            let title = "the commitment ends before it begins";
+            diagnostics.error(table.key_span("until"), title, "must be after `from`");
+        }
         table.finish("`commitment`", diagnostics);
         if made.iter().any(|other| other.name == name) {
             let title = format!("a second commitment `{name}`");
             diagnostics.error(item.span, title, "this name is taken already");
         }
-        made.extend(terms.map(|terms| CommitmentSpec { name, terms }));
+        made.extend(terms.map(|terms| CommitmentSpec {
+            name,
+            terms,
+            from,
+            until,
+        }));
     }
     made
 }

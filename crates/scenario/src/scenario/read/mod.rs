@@ -85,7 +85,7 @@ pub(super) fn scenario(
     controllers.cluster_autoscaler.group_options = group_options;
     priorities::of_manifests(
         &mut controllers.cluster_autoscaler,
-        &parsed.documents,
+        (parsed, manifests),
         diagnostics,
     );
     cluster_autoscaler::decide(

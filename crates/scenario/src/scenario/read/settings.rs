@@ -2,6 +2,7 @@
 
 use super::controllers::assign;
 use crate::autoscaler::vpa::WallClock;
+use crate::cluster::prices::IdlePayer;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{From, Pricing, Simulation, Slo};
 use crate::scenario::node::{Node, Value};
@@ -164,6 +165,10 @@ pub(super) fn pricing(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> P
         gib_hour: Usd(0.004_445),
         minimum_seconds: 60.0,
         cluster_hour: Usd(0.0),
+        // The minimum of per-second billing at AWS (Linux) and Google Cloud.
+        node_minimum_seconds: 60.0,
+        credit: Usd(0.0),
+        idle: IdlePayer::Separate,
     };
     let Some(node) = root.get("pricing") else {
         return made;
@@ -189,6 +194,18 @@ pub(super) fn pricing(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> P
             .duration("minimum", diagnostics)
             .map(SimDuration::as_secs_f64),
     );
+    assign(
+        &mut made.node_minimum_seconds,
+        table
+            .duration("node_minimum", diagnostics)
+            .map(SimDuration::as_secs_f64),
+    );
+    assign(
+        &mut made.credit,
+        table.number("credit", diagnostics).map(Usd),
+    );
+    let idle = table.one_of("idle", &IdlePayer::NAMES, diagnostics);
+    assign(&mut made.idle, idle.and_then(IdlePayer::from_name));
     table.finish("`pricing`", diagnostics);
     made
 }

@@ -56,12 +56,13 @@ pub(super) fn interruption(
         let place = known.iter().position(|name| *name == text);
         place.ok_or_else(|| format!("no node group `{text}`; {}", advice(text, &known)))
     });
-    let given = ["rate", "monthly", "at"].map(|key| table.get(key).is_some());
-    if given == [false; 3] {
+    let (max_lifetime, free_first_hour) = terms(&mut table, notice, diagnostics);
+    let given = ["rate", "monthly", "at", "max_lifetime"].map(|key| table.get(key).is_some());
+    if given == [false; 4] {
         let span = table.span().first();
         let title = "it is not said when nodes are taken back";
         diagnostics.error(span, title, "this does nothing").help =
-            Some("write `rate = 0.05` (an hour), `monthly = 0.05`, or `at = [\"10m\"]`".to_owned());
+            Some("write `rate = 0.05` (an hour), `monthly = 0.05`, `at = [\"10m\"]` or `max_lifetime = \"24h\"`".to_owned());
     }
     table.finish("`interruption`", diagnostics);
     Some(InterruptionSpec {
@@ -69,6 +70,8 @@ pub(super) fn interruption(
         times: times.unwrap_or_default(),
         correlated,
         notice,
+        max_lifetime,
+        free_first_hour,
         fallback,
     })
 }
@@ -78,11 +81,14 @@ pub(super) fn of_nodes(node: &Node, diagnostics: &mut Diagnostics) -> Option<Int
     let mut table = Reader::new(node, "`interruption`", diagnostics)?;
     let hazard = hazard(&mut table, diagnostics);
     let notice = table.duration("notice", diagnostics).unwrap_or(NOTICE);
-    if hazard.is_none() {
+    let (max_lifetime, free_first_hour) = terms(&mut table, notice, diagnostics);
+    if hazard.is_none() && table.get("max_lifetime").is_none() {
         let span = table.span().first();
         let title = "it is not said when nodes are taken back";
-        diagnostics.error(span, title, "this does nothing").help =
-            Some("write `rate = 0.05` (an hour) or `monthly = 0.05`".to_owned());
+        diagnostics.error(span, title, "this does nothing").help = Some(
+            "write `rate = 0.05` (an hour), `monthly = 0.05` or `max_lifetime = \"24h\"`"
+                .to_owned(),
+        );
     }
     table.finish("`interruption`", diagnostics);
     Some(InterruptionSpec {
@@ -90,8 +96,28 @@ pub(super) fn of_nodes(node: &Node, diagnostics: &mut Diagnostics) -> Option<Int
         times: Vec::new(),
         correlated: None,
         notice,
+        max_lifetime,
+        free_first_hour,
         fallback: None,
     })
+}
+
+/// How long a machine lives at most, and whether one that is taken in its first hour is free.
+fn terms(
+    table: &mut Reader<'_>,
+    notice: SimDuration,
+    diagnostics: &mut Diagnostics,
+) -> (Option<SimDuration>, bool) {
+    let longest = table.read(
+        "max_lifetime",
+        diagnostics,
+        |node| match reader::duration(node)? {
+            life if life <= notice => Err(format!("must be longer than the notice of {notice}")),
+            life => Ok(life),
+        },
+    );
+    let is_free = table.boolean("free_first_hour", diagnostics);
+    (longest, is_free.unwrap_or(false))
 }
 
 /// Interruptions an hour.

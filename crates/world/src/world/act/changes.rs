@@ -260,6 +260,11 @@ impl Simulation<'_> {
             return;
         }
         self.manifests.remove(kind, namespace, name);
+        match kind {
+            "ConfigMap" => self.drop_config_map(namespace, name),
+            "NodePool" | "EC2NodeClass" => self.delete_for_karpenter(kind, name, now),
+            _ => {}
+        }
         let object = kind_in_store(kind);
         let object = object.and_then(|kind| self.store.find(kind, namespace, name));
         if let (Some(object), Cascade::Orphan) = (object, command.cascade) {

@@ -14,8 +14,8 @@ use crate::autoscaler::cluster_autoscaler::node_affinity::{
     NodeOperator, NodeRequirement, NodeTerm,
 };
 use crate::autoscaler::cluster_autoscaler::{
-    ClassId, ControllerKind, Effect, HostPort, PodAffinity, PodClass, PodTerm, Resources,
-    SafeToEvict, Spread, Toleration,
+    ClassId, ControllerKind, Effect, PodAffinity, PodClass, PodTerm, Resources, SafeToEvict,
+    Spread, Toleration,
 };
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores};
@@ -55,6 +55,18 @@ impl Known {
         })
     }
 
+    /// Whether both need a port of the host that only one of them can have.
+    fn takes_ports_of(&self, other: &Self) -> bool {
+        let ports = |of: &Self| {
+            of.placement()
+                .map_or_else(Vec::new, |one| one.host_ports.clone())
+        };
+        let theirs = ports(other);
+        ports(self)
+            .iter()
+            .any(|own| theirs.iter().any(|one| own.conflicts(one)))
+    }
+
     fn labelled(&self) -> Labelled<'_> {
         Labelled {
             namespace: &self.likeness.namespace,
@@ -69,8 +81,10 @@ impl Known {
     /// Whether one of its topology spread constraints counts pods of the other class.
     fn counts(&self, constraint: &SpreadConstraint, other: &Self) -> bool {
         let selector = constraint.selector.as_ref();
-        let is_empty = selector.is_none_or(LabelSelector::is_empty) && constraint.same.is_empty();
         let (own, others) = (&self.likeness, &other.likeness);
+        let is_added = |key: &String| own.labels.contains_key(key);
+        let is_empty = selector
+            .is_none_or(|selector| selector.is_empty() && !constraint.same.iter().any(is_added));
         !is_empty
             && own.namespace == others.namespace
             && constraint.counts(&own.labels, &others.labels)
@@ -164,13 +178,15 @@ impl Classes {
             let pairs = [(new, other), (other, new)];
             for (one, other) in &pairs[..if new == other { 1 } else { 2 }] {
                 let (one, other) = (*one as usize, *other as usize);
-                let repels = (self.known[one].as_ref())
-                    .zip(self.known[other].as_ref())
-                    .is_some_and(|(one, other)| one.repels(other));
-                if repels {
-                    self.list[one]
-                        .host_anti_affinity
-                        .push(ClassId(other as u32));
+                let (Some(known), Some(them)) = (&self.known[one], &self.known[other]) else {
+                    continue;
+                };
+                let id = ClassId(other as u32);
+                if known.repels(them) {
+                    self.list[one].host_anti_affinity.push(id);
+                }
+                if known.takes_ports_of(them) {
+                    self.list[one].port_conflicts.push(id);
                 }
             }
         }
@@ -316,14 +332,6 @@ fn class_of(pod: &Pod, kind: ControllerKind, requests: Resources) -> PodClass {
         grace_period: template.termination_grace,
         node_selector: template.node_selector.clone().into_iter().collect(),
         node_terms: placement.and_then(node_terms),
-        host_ports: (placement.iter())
-            .flat_map(|one| &one.host_ports)
-            .map(|port| HostPort {
-                port: port.port,
-                protocol: port.protocol.clone(),
-                address: port.address.clone(),
-            })
-            .collect(),
         tolerations: tolerations.collect(),
         ..domains_of(pod, PodClass::new(requests))
     }

@@ -8,8 +8,11 @@ mod budgets;
 mod classes;
 mod outside;
 mod pods;
+mod priorities;
 mod report;
 mod status;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use super::{Event as WorldEvent, Simulation};
@@ -67,19 +70,7 @@ impl ClusterAutoscaler {
             core_hour: pricing.cpu_hour.0,
             gib_hour: pricing.gib_hour.0,
         });
-        let priorities = config.priorities.as_ref().map(|all| {
-            let compiled = |patterns: &Vec<String>| {
-                let read = patterns.iter();
-                read.filter_map(|one| regex_lite::Regex::new(one).ok())
-                    .collect()
-            };
-            let compile = |all: &Vec<(i64, Vec<String>)>| {
-                all.iter()
-                    .map(|(priority, patterns)| (*priority, compiled(patterns)))
-                    .collect()
-            };
-            all.as_ref().map(compile).map_err(String::clone)
-        });
+        let priorities = config.priorities.as_ref().map(priorities::compiled);
         let unix_start = scenario.controllers.vpa.clock.unix_start;
         Some(Self {
             core: StaticAutoscaler::new(config.options.clone(), SimTime::ZERO),
@@ -240,7 +231,11 @@ impl Simulation<'_> {
         let report = core.run_once(&seen, &mut world, &mut draw);
         if let Some(status) = status {
             let calendar = autoscaler.calendar;
-            status.write(&seen, core, Clock { calendar, now });
+            let clock = Clock { calendar, now };
+            match report.aborted {
+                Some(message) => status.initializing(Some(message), clock),
+                None => status.write(&seen, core, clock),
+            }
         }
         self.record_loop(&report, core, &seen, (view, told));
         self.tell_of_cluster_autoscaler(&report.events, view);

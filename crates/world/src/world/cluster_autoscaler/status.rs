@@ -1,4 +1,4 @@
-//! The ConfigMap `cluster-autoscaler-status`, written after each loop where somebody asks for it.
+//! The ConfigMap `cluster-autoscaler-status`, written at the start and after each loop where somebody asks for it.
 
 use serde_json::{Value, json};
 
@@ -17,6 +17,14 @@ pub(super) struct Status {
 }
 
 impl Status {
+    /// Nothing is known of the cluster yet, or there is nothing to know.
+    pub(super) fn initializing(&mut self, message: Option<&str>, clock: Clock) {
+        let now = go_time(clock, clock.now);
+        let text = StatusConfigMap::initializing(message, &now);
+        let created = self.written.take().map_or(clock.now, |(at, ..)| at);
+        self.written = Some((created, now, text));
+    }
+
     pub(super) fn write(&mut self, seen: &Observation<'_>, core: &StaticAutoscaler, clock: Clock) {
         let now = go_time(clock, seen.now);
         let time = |time: SimTime| clock.print(time);
@@ -38,8 +46,22 @@ fn go_time(clock: Clock, time: SimTime) -> String {
 impl Simulation<'_> {
     /// From here on, what the Cluster Autoscaler says of its state is kept.
     pub fn keep_config_maps(&mut self) {
-        if let Some(autoscaler) = &mut self.cluster_autoscaler {
-            autoscaler.status.get_or_insert_default();
+        if let Some(autoscaler) = &mut self.cluster_autoscaler
+            && autoscaler.status.is_none()
+        {
+            let mut status = Status::default();
+            let calendar = autoscaler.calendar;
+            if autoscaler.ended == SimTime::ZERO {
+                // It is created when the Cluster Autoscaler starts.
+                status.initializing(
+                    None,
+                    Clock {
+                        calendar,
+                        now: SimTime::ZERO,
+                    },
+                );
+            }
+            autoscaler.status = Some(status);
         }
     }
 

@@ -57,7 +57,8 @@ pub(super) struct View {
     daemon_sets: Vec<DaemonSet>,
     pub(super) groups: Vec<NodeGroup>,
     prices: Option<PodPrices>,
-    priorities: Option<Result<Priorities, String>>,
+    /// The ConfigMap of the expander `priority`, if there is one.
+    pub(super) priorities: Option<Result<Priorities, String>>,
     /// Pods that may have changed, by their numbers.
     touched: Vec<(u32, ApiPodId)>,
     /// Nodes that may have changed.

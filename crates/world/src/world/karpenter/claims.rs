@@ -1,6 +1,6 @@
 //! Machines that Karpenter asked for: NodeClaims.
 
-use crate::sim::SimTime;
+use crate::sim::{SimDuration, SimTime};
 
 /// A machine that Karpenter asked for.
 #[derive(Debug, Clone)]
@@ -23,11 +23,33 @@ pub(super) struct Claim {
     pub(super) deleting: Option<(SimTime, &'static str)>,
     /// When its pods are looked at again while it is about to go.
     pub(super) next_look: SimTime,
+    /// `terminationGracePeriod` of its NodePool when it was made.
+    pub(super) grace: Option<SimDuration>,
+    /// What of the NodePool's template and of the NodeClass counted then.
+    pub(super) made_of: MadeOf,
+    /// From when on its pods are not waited for (`karpenter.sh/nodeclaim-termination-timestamp`), whatever
+    /// its grace period.
+    pub(super) forced: Option<SimTime>,
+    /// Since when it has drifted, and why: condition Drifted.
+    pub(super) drifted: Option<(SimTime, &'static str)>,
+}
+
+/// What a machine was made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MadeOf {
+    pub(super) template: String,
+    pub(super) class: String,
+    pub(super) images: String,
 }
 
 impl Claim {
     /// Whether it is about to go.
     pub(super) fn is_going(&self) -> bool {
         self.marked.is_some() || self.deleting.is_some()
+    }
+
+    /// Whether it goes once what replaces it is ready.
+    pub(super) fn awaits_replacement(&self) -> bool {
+        self.marked.is_some() && self.deleting.is_none()
     }
 }

@@ -4,11 +4,13 @@
 //! emptiness and consolidation propose is looked at again 15 s later, in which the pass waits. Then the
 //! nodes are tainted, what replaces them is launched, and once that is ready they are deleted.
 
+use std::sync::Arc;
+
 use super::launch::Wanted;
 use super::view::View;
 use super::{Event, Karpenter};
 use crate::api::{Taint, TaintEffect, Write};
-use crate::autoscaler::karpenter::disruption::{Command, LOOP, Method, Pass, command, validate};
+use crate::autoscaler::karpenter::disruption::{Command, LOOP, Method, Pass, commands, validate};
 use crate::autoscaler::karpenter::{NodePool, Reason};
 use crate::cloud::InstanceId;
 use crate::scenario::model::KarpenterSpec;
@@ -72,10 +74,7 @@ fn name(reason: Reason) -> &'static str {
 impl Simulation<'_> {
     /// A pass goes on with the method at a place.
     pub(super) fn disruption_pass(&mut self, karpenter: &mut Karpenter, from: usize, now: SimTime) {
-        let scenario = self.scenario;
-        let Some(spec) = &scenario.karpenter else {
-            return;
-        };
+        let spec = Arc::clone(&karpenter.spec);
         let is_calm = !karpenter.changed && now < karpenter.calm_until;
         if karpenter.claims.is_empty() || from == 0 && is_calm {
             self.plan_pass(karpenter, now + LOOP);
@@ -86,18 +85,22 @@ impl Simulation<'_> {
             karpenter.changed = false;
         }
         let view = self.karpenter_view(karpenter, now);
-        let (cluster, pass) = (view.cluster(spec), self.pass(spec, &view, now));
+        let (cluster, pass) = (view.cluster(&spec), self.pass(&spec, &view, now));
         for (place, method) in Method::ALL.into_iter().enumerate().skip(from) {
-            let Some(command) = command(cluster, &pass, method) else {
+            let commands = commands(cluster, &pass, method);
+            let commands = commands.iter();
+            let mut commands = commands.map(|command| Proposed::of(place, command, &view));
+            let Some(first) = commands.next() else {
                 continue;
             };
-            let proposed = Proposed::of(place, &command, &view);
             if let Some(delay) = method.validation_delay() {
-                karpenter.proposed = Some(proposed);
+                karpenter.proposed = Some(first);
                 karpenter.pass = karpenter.pass.wrapping_add(1);
                 self.karpenter_at(now + delay, Event::Validate(karpenter.pass));
             } else {
-                self.begin_command(karpenter, &proposed, now);
+                for proposed in std::iter::once(first).chain(commands) {
+                    self.begin_command(karpenter, &proposed, now);
+                }
                 self.plan_pass(karpenter, now + AT_ONCE);
             }
             return;
@@ -123,11 +126,10 @@ impl Simulation<'_> {
 
     /// What a pass has proposed is done if it still holds; else the next method has its turn.
     pub(super) fn validate_proposed(&mut self, karpenter: &mut Karpenter, now: SimTime) {
-        let scenario = self.scenario;
-        let (Some(spec), Some(mut proposed)) = (&scenario.karpenter, karpenter.proposed.take())
-        else {
+        let Some(mut proposed) = karpenter.proposed.take() else {
             return;
         };
+        let spec = Arc::clone(&karpenter.spec);
         let view = self.karpenter_view(karpenter, now);
         let places: Option<Vec<usize>> = proposed.nodes.iter().map(|id| view.place(*id)).collect();
         let types = proposed.replacements.first();
@@ -135,8 +137,14 @@ impl Simulation<'_> {
             types.map(|one| one.types.iter().map(String::as_str).collect());
         let method = Method::ALL[proposed.method];
         let holds = places.and_then(|places| {
-            let pass = self.pass(spec, &view, now);
-            validate(view.cluster(spec), &pass, method, &places, types.as_deref())
+            let pass = self.pass(&spec, &view, now);
+            validate(
+                view.cluster(&spec),
+                &pass,
+                method,
+                &places,
+                types.as_deref(),
+            )
         });
         karpenter.changed = true;
         match holds {
@@ -158,7 +166,7 @@ impl Simulation<'_> {
         let mut replacements = Vec::new();
         for wanted in &proposed.replacements {
             if let Some(id) = self.launch_claim(karpenter, wanted, now) {
-                self.note_replacement(karpenter, id, wanted, now);
+                self.note_replacement(karpenter, id, (wanted, reason), now);
                 replacements.push(id);
             }
         }
@@ -169,7 +177,7 @@ impl Simulation<'_> {
             return;
         }
         for id in &proposed.targets {
-            self.nominate(karpenter, *id, now);
+            Self::nominate(karpenter, *id, now);
         }
         self.note_disruption(
             karpenter,
@@ -211,7 +219,9 @@ impl Simulation<'_> {
             for id in &running.nodes {
                 if let Some(claim) = karpenter.claims.get_mut(id) {
                     claim.marked = None;
+                    let pool = claim.pool as u32;
                     self.taint_disrupted(*id, false, now);
+                    self.karpenter_at(now, Event::Static(pool));
                 }
             }
             return;

@@ -1,6 +1,9 @@
 //! Batches of pods that wait: where they will be scheduled, and the machines that are made for them.
 
+use std::sync::Arc;
+
 use super::claims::Claim;
+use super::drift::made_of;
 use super::view::View;
 use super::{Event, Karpenter};
 use crate::autoscaler::karpenter::instance_type::launch;
@@ -41,18 +44,18 @@ impl Wanted {
 impl Simulation<'_> {
     /// A batch is over.
     pub(super) fn end_batch(&mut self, karpenter: &mut Karpenter, now: SimTime) {
-        let scenario = self.scenario;
-        let (Some(spec), Some(_)) = (&scenario.karpenter, karpenter.batch.take()) else {
+        if karpenter.batch.take().is_none() {
             return;
-        };
+        }
+        let spec = Arc::clone(&karpenter.spec);
         let view = self.karpenter_view(karpenter, now);
         let pods: Vec<&Pod> = view.pending.iter().chain(&view.leaving).collect();
         if pods.is_empty() {
             return;
         }
-        let results = schedule(view.cluster(spec), &pods, &Options::default());
+        let results = schedule(view.cluster(&spec), &pods, &Options::default());
         for (pod, node) in &results.placed {
-            self.nominate(karpenter, view.instances[*node], now);
+            Self::nominate(karpenter, view.instances[*node], now);
             let name = &view.nodes[*node].name;
             let is_claim = view.nodes[*node].pool.is_some();
             let target = match (is_claim, view.nodes[*node].initialized) {
@@ -113,9 +116,8 @@ impl Simulation<'_> {
     }
 
     /// A pod is on its way to a node.
-    pub(super) fn nominate(&self, karpenter: &mut Karpenter, id: InstanceId, now: SimTime) {
-        let most = (self.scenario.karpenter.as_ref())
-            .map_or(SimDuration::ZERO, |spec| spec.config.batch_most);
+    pub(super) fn nominate(karpenter: &mut Karpenter, id: InstanceId, now: SimTime) {
+        let most = karpenter.spec.config.batch_most;
         if let Some(claim) = karpenter.claims.get_mut(&id) {
             claim.nominated_until = now + (most + most).max(NOMINATED_AT_LEAST);
         }
@@ -128,7 +130,7 @@ impl Simulation<'_> {
         wanted: &Wanted,
         now: SimTime,
     ) -> Option<InstanceId> {
-        let spec = self.scenario.karpenter.as_ref()?;
+        let spec = Arc::clone(&karpenter.spec);
         let kinds = wanted.types.iter();
         let kinds: Vec<_> = kinds
             .filter_map(|name| {
@@ -138,7 +140,8 @@ impl Simulation<'_> {
             })
             .collect();
         let made = launch(&kinds, &wanted.requirements)?;
-        let place = spec.launches.iter().position(|one| {
+        // Those of a NodePool as it is now come last.
+        let place = spec.launches.iter().rposition(|one| {
             one.pool == wanted.pool
                 && one.instance_type == made.kind.name
                 && one.zone == made.offering.zone
@@ -147,7 +150,12 @@ impl Simulation<'_> {
         let group = spec.launches[place].group;
         self.request_nodes(group, 1).ok()?;
         let id = *self.cloud.of_group(group).last()?;
+        let pool = &spec.pools[wanted.pool];
         let claim = Claim {
+            grace: pool.termination_grace_period,
+            made_of: made_of(&spec, wanted.pool),
+            drifted: None,
+            forced: None,
             pool: wanted.pool,
             launch: place,
             created: now,
@@ -160,7 +168,7 @@ impl Simulation<'_> {
         };
         karpenter.claims.insert(id, claim);
         karpenter.changed = true;
-        if let Some(after) = spec.pools[wanted.pool].expire_after {
+        if let Some(after) = pool.expire_after {
             self.karpenter_at(now + after, Event::Expire(id));
         }
         Some(id)

@@ -6,12 +6,16 @@
 
 mod claims;
 mod disrupt;
+mod drift;
 mod launch;
+mod pools;
 mod report;
+mod static_pools;
 mod terminate;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Event as WorldEvent, Simulation};
 use crate::api::{NodeId, ObjectId, Pod, PodId, What};
@@ -20,6 +24,7 @@ use crate::autoscaler::karpenter::schedule::Batch;
 use crate::cloud::InstanceId;
 use crate::record::NodeAutoscalerRecord;
 use crate::scenario::Scenario;
+use crate::scenario::model::KarpenterSpec;
 use crate::sim::{SimDuration, SimTime};
 use claims::Claim;
 
@@ -49,6 +54,12 @@ pub enum Event {
     Evict(PodId),
     /// A node has been there for long enough.
     Expire(InstanceId),
+    /// A static NodePool may have too few nodes, or too many.
+    Static(u32),
+    /// Offerings that could not be had may be had again.
+    Offerings,
+    /// The provider's checks of a machine may have failed for long enough.
+    Broken(InstanceId),
 }
 
 /// What extends a batch: each counts once in it.
@@ -59,8 +70,12 @@ enum Trigger {
 }
 
 /// Karpenter.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Karpenter {
+    /// NodePools, NodeClasses and what can be launched, as they are now.
+    spec: Arc<KarpenterSpec>,
+    /// Spot offerings that cannot be had until a time: type and zone.
+    unavailable: Vec<(String, String, SimTime)>,
     /// The machines that it asked for and that are not gone.
     claims: BTreeMap<InstanceId, Claim>,
     batch: Option<(Batch, BTreeSet<Trigger>)>,
@@ -85,7 +100,23 @@ pub(super) struct Karpenter {
 impl Karpenter {
     /// Karpenter, if the scenario has NodePools.
     pub(super) fn new(scenario: &Scenario) -> Option<Box<Self>> {
-        scenario.karpenter.as_ref().map(|_| Box::default())
+        let spec = scenario.karpenter.clone()?;
+        Some(Box::new(Self {
+            spec: Arc::new(spec),
+            unavailable: Vec::new(),
+            claims: BTreeMap::new(),
+            batch: None,
+            batch_number: 0,
+            waiting: BTreeSet::new(),
+            pass: 0,
+            proposed: None,
+            commands: BTreeMap::new(),
+            next_command: 0,
+            changed: true,
+            calm_until: SimTime::ZERO,
+            evicting: BTreeMap::new(),
+            told: report::Told::default(),
+        }))
     }
 }
 
@@ -107,13 +138,16 @@ impl Simulation<'_> {
         let Some(karpenter) = &mut self.karpenter else {
             return;
         };
-        karpenter.changed = true;
         let number = karpenter.pass;
+        let pools = karpenter.spec.pools.len() as u32;
         self.recorder.recording.node_autoscaler = Some(NodeAutoscalerRecord {
             name: "Karpenter",
             ..NodeAutoscalerRecord::default()
         });
         self.karpenter_at(SimTime::ZERO + LOOP, Event::Pass(number));
+        for pool in 0..pools {
+            self.karpenter_at(SimTime::ZERO, Event::Static(pool));
+        }
     }
 
     fn karpenter_at(&mut self, at: SimTime, event: Event) {
@@ -136,6 +170,9 @@ impl Simulation<'_> {
             Event::Terminate(node) => self.terminate_claim(own, node, now),
             Event::Evict(pod) => self.evict_for_karpenter(own, pod, now),
             Event::Expire(node) => self.expire_claim(own, node, now),
+            Event::Static(pool) => self.reconcile_static(own, pool as usize, now),
+            Event::Offerings => Self::mark_offerings(own, now),
+            Event::Broken(node) => self.break_claim(own, node, now),
         }
         self.karpenter = Some(karpenter);
     }
@@ -190,7 +227,7 @@ impl Simulation<'_> {
     /// Whether the nodes of a group are Karpenter's.
     pub(super) fn is_karpenters(&self, group: usize) -> bool {
         let spec = self.scenario.karpenter.as_ref();
-        spec.is_some_and(|spec| spec.launches.iter().any(|one| one.group == group))
+        spec.is_some_and(|spec| group >= spec.first_group)
     }
 
     /// Whether an instance is Karpenter's, which then lets it go because the provider takes it back.
@@ -200,6 +237,8 @@ impl Simulation<'_> {
         };
         let is_own = karpenter.claims.contains_key(&id);
         if is_own {
+            self.tell_of_interruption(id, report::SPOT_INTERRUPTED, now);
+            self.lose_offering(&mut karpenter, id, now);
             self.delete_claim(&mut karpenter, id, report::INTERRUPTED, now);
         }
         self.karpenter = Some(karpenter);
@@ -237,9 +276,7 @@ impl Simulation<'_> {
 
     /// Begins a batch, or extends it.
     fn trigger(&mut self, karpenter: &mut Karpenter, trigger: Trigger, now: SimTime) {
-        let Some(spec) = &self.scenario.karpenter else {
-            return;
-        };
+        let config = karpenter.spec.config;
         let batch = if let Some((batch, triggers)) = &mut karpenter.batch {
             if !triggers.insert(trigger) {
                 return;
@@ -247,7 +284,7 @@ impl Simulation<'_> {
             batch.push(now);
             *batch
         } else {
-            let batch = Batch::begin(now, spec.config.batch_idle, spec.config.batch_most);
+            let batch = Batch::begin(now, config.batch_idle, config.batch_most);
             karpenter.batch = Some((batch, BTreeSet::from([trigger])));
             batch
         };

@@ -14,8 +14,23 @@ use crate::world::Simulation;
 
 /// Why a node goes whose time is over.
 pub(super) const EXPIRED: &str = "Expired";
+/// Why a node goes that has drifted.
+pub(super) const DRIFTED: &str = "Drifted";
+/// Why a node goes of which a static NodePool has too many.
+pub(super) const OVERPROVISIONED: &str = "overprovisioned";
+/// Why a node goes whose NodePool is deleted.
+pub(super) const WITHOUT_POOL: &str = "its NodePool is deleted";
 /// Why a node goes that the provider takes back.
 pub(super) const INTERRUPTED: &str = "SpotInterrupted";
+/// Why a node goes whose machine the provider finds broken.
+pub(super) const UNHEALTHY: &str = "InstanceUnhealthy";
+/// What is said of an interruption, by its reason.
+pub(super) const SPOT_INTERRUPTED: (&str, &str) =
+    (INTERRUPTED, "Spot interruption warning was triggered");
+pub(super) const INSTANCE_UNHEALTHY: (&str, &str) = (
+    UNHEALTHY,
+    "An unhealthy warning was triggered for the instance",
+);
 /// Why pods of a node go that no command disrupts.
 const FORCEFUL: &str = "Forceful Termination";
 /// The same event of an object is told once in this time.
@@ -132,19 +147,41 @@ impl Simulation<'_> {
         });
     }
 
+    /// A machine of a static NodePool.
+    pub(super) fn note_static(
+        &mut self,
+        karpenter: &Karpenter,
+        id: InstanceId,
+        pool: usize,
+        now: SimTime,
+    ) {
+        let size = Self::pool_size(karpenter, pool);
+        let replicas = karpenter.spec.pools[pool].replicas.unwrap_or_default();
+        let machine = self.machine_of(id);
+        self.note_decision(NodeDecision {
+            size: Some((size - 1, size)),
+            reason: format!("the NodePool is to have {replicas}; {machine}"),
+            ..self.decision(id, NodeAction::ScaleUp, now)
+        });
+    }
+
     pub(super) fn note_replacement(
         &mut self,
         karpenter: &Karpenter,
         id: InstanceId,
-        wanted: &Wanted,
+        (wanted, reason): (&Wanted, &str),
         now: SimTime,
     ) {
         let size = Self::pool_size(karpenter, wanted.pool);
         let machine = self.machine_of(id);
+        let what = match reason {
+            DRIFTED => "a node that has drifted",
+            _ => "dearer nodes",
+        };
         self.note_decision(NodeDecision {
             size: Some((size - 1, size)),
             pods: wanted.pods,
-            reason: format!("replaces dearer nodes; {machine}"),
+            reason: format!("replaces {what}; {machine}"),
             ..self.decision(id, NodeAction::ScaleUp, now)
         });
     }
@@ -173,7 +210,10 @@ impl Simulation<'_> {
             self.note_decision(NodeDecision {
                 size: Some((size, size - 1)),
                 pods: self.pods_that_leave(*id),
-                reason: format!("{reason}{together}{with}; saves {saved}"),
+                reason: match claim.drifted {
+                    Some((_, why)) if reason == DRIFTED => format!("{reason} ({why}){with}"),
+                    _ => format!("{reason}{together}{with}; saves {saved}"),
+                },
                 ..self.decision(*id, NodeAction::ScaleDown, now)
             });
         }
@@ -265,6 +305,26 @@ impl Simulation<'_> {
             message,
             ..EventRecord::default()
         });
+    }
+
+    /// The provider has given notice of an instance, or says that it is broken: it will go.
+    pub(super) fn tell_of_interruption(
+        &mut self,
+        id: InstanceId,
+        (reason, words): (&'static str, &str),
+        now: SimTime,
+    ) {
+        const TERMINATING: &str = "TerminatingOnInterruption";
+        let terminating = |what: &str| format!("Interruption triggered termination for the {what}");
+        if let Some(node) = self.node_of_claim(id) {
+            let object = ObjectId::Node(node);
+            self.events.warning(object, reason, || words.to_owned());
+            self.events
+                .warning(object, TERMINATING, || terminating("Node"));
+        }
+        self.tell_of_claim(id, ("Warning", reason), words.to_owned(), now);
+        let message = terminating("NodeClaim");
+        self.tell_of_claim(id, ("Warning", TERMINATING), message, now);
     }
 
     pub(super) fn tell_of_replacement(

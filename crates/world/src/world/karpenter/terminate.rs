@@ -6,12 +6,13 @@
 use std::collections::btree_map::Entry;
 
 use super::disrupt::DISRUPTED;
-use super::report::EXPIRED;
+use super::report::{EXPIRED, INSTANCE_UNHEALTHY, UNHEALTHY};
 use super::view::is_protected;
 use super::{Event, Karpenter, is_of_daemon_set};
 use crate::api::{NodeId, Pod, PodId, Taint, TaintEffect, untolerated};
 use crate::cloud::InstanceId;
 use crate::controller::disruption::EvictionError;
+use crate::kubelet::Silence;
 use crate::sim::{SimDuration, SimTime};
 use crate::world::Simulation;
 
@@ -24,6 +25,10 @@ const STUCK: SimDuration = SimDuration::from_secs(60);
 /// Between refused evictions of a pod: first, and at most.
 const BACK_OFF: (SimDuration, SimDuration) =
     (SimDuration::from_millis(100), SimDuration::from_secs(10));
+/// So long the provider's checks of a machine have to fail (`UnhealthyThreshold`).
+const UNHEALTHY_FOR: SimDuration = SimDuration::from_secs(120);
+/// How often they are asked for (`InstanceStatusInterval`).
+const STATUS_POLL: SimDuration = SimDuration::from_secs(60);
 /// From this priority on pods are critical (`system-cluster-critical`): they go last.
 const CRITICAL: i32 = 2_000_000_000;
 
@@ -63,6 +68,10 @@ impl Simulation<'_> {
             return;
         }
         claim.deleting = Some((now, claim.marked.unwrap_or(reason)));
+        let pool = claim.pool;
+        if karpenter.spec.pools[pool].replicas.is_some() {
+            self.karpenter_at(now, Event::Static(pool as u32));
+        }
         if self.node_of_claim(id).is_none() {
             self.delete_instance(id);
             karpenter.claims.remove(&id);
@@ -83,6 +92,38 @@ impl Simulation<'_> {
         }
     }
 
+    /// A machine is lost: the provider's checks fail, which is seen once they have for long enough.
+    pub(in crate::world) fn karpenter_loses(&mut self, node: NodeId, now: SimTime) {
+        let machine = self.machine(node);
+        let Some(id) = machine.map(|machine| machine.instance) else {
+            return;
+        };
+        let is_own = |karpenter: &Karpenter| karpenter.claims.contains_key(&id);
+        if self.karpenter.as_deref().is_some_and(is_own) {
+            let failed = now + UNHEALTHY_FOR;
+            let polls = (failed.0 + STATUS_POLL.0 - 1).div_euclid(STATUS_POLL.0);
+            self.karpenter_at(SimTime(polls * STATUS_POLL.0), Event::Broken(id));
+        }
+    }
+
+    /// The provider has found a machine broken: its node goes without being drained.
+    pub(super) fn break_claim(&mut self, karpenter: &mut Karpenter, id: InstanceId, now: SimTime) {
+        let node = self.node_of_claim(id);
+        let silence = node.and_then(|node| self.components.kubelet.silence(node));
+        let Some(claim) = karpenter.claims.get_mut(&id) else {
+            return;
+        };
+        if silence != Some(Silence::Machine) || claim.forced.is_some() {
+            return;
+        }
+        claim.forced = Some(now);
+        if claim.deleting.is_none() {
+            self.tell_of_interruption(id, INSTANCE_UNHEALTHY, now);
+            self.note_end(karpenter, id, UNHEALTHY, now);
+            self.delete_claim(karpenter, id, UNHEALTHY, now);
+        }
+    }
+
     /// Drains a node; once that is done its machine ends.
     pub(super) fn terminate_claim(
         &mut self,
@@ -96,9 +137,8 @@ impl Simulation<'_> {
         let Some((since, _)) = claim.deleting else {
             return;
         };
-        let pools = self.scenario.karpenter.as_ref().map(|spec| &spec.pools);
-        let grace = pools.and_then(|pools| pools[claim.pool].termination_grace_period);
-        let deadline = grace.map(|grace| since + grace);
+        let deadline = claim.grace.map(|grace| since + grace);
+        let deadline = deadline.into_iter().chain(claim.forced).min();
         let Some(node) = self.node_of_claim(id) else {
             return;
         };

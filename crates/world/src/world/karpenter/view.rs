@@ -71,9 +71,7 @@ impl Simulation<'_> {
             leaving: Vec::new(),
             objects: Vec::new(),
         };
-        let Some(spec) = &self.scenario.karpenter else {
-            return view;
-        };
+        let spec = &*karpenter.spec;
         for (_, set) in self.store.daemon_sets() {
             view.daemons
                 .push(of_template(&set.meta.name, &set.template));
@@ -104,7 +102,7 @@ impl Simulation<'_> {
             }
             let pods = on_nodes.get(&id).map_or(&[][..], Vec::as_slice);
             let claim = karpenter.claims.get(&machine.instance);
-            let group = &self.scenario.node_groups[node.group];
+            let group = self.cloud.spec(node.group);
             let mut seen = self.see_node((id, node), group, pods, &blocked, now);
             seen.initialized = match claim {
                 Some(claim) => claim.initialized,
@@ -119,6 +117,9 @@ impl Simulation<'_> {
                 seen.created = claim.created;
                 seen.last_pod_event = claim.last_pod_event;
                 seen.is_deleting = claim.is_going();
+                seen.awaits_replacement = claim.awaits_replacement();
+                seen.has_grace_period = claim.grace.is_some();
+                seen.drifted = claim.drifted.map(|(since, _)| since);
                 seen.is_nominated = claim.nominated_until > now;
                 if seen.initialized.is_none() {
                     // The taints of a node that starts go away.
@@ -159,7 +160,7 @@ impl Simulation<'_> {
                 continue;
             }
             let launch = &spec.launches[claim.launch];
-            let group = &self.scenario.node_groups[launch.group];
+            let group = self.cloud.spec(launch.group);
             let free = Amounts {
                 cpu: group.allocatable_cpu - group.daemonset_cpu,
                 memory: group.allocatable_memory - group.daemonset_memory,
@@ -176,6 +177,7 @@ impl Simulation<'_> {
                 spot: launch.spot,
                 created: claim.created,
                 is_deleting: claim.is_going(),
+                awaits_replacement: claim.awaits_replacement(),
                 is_nominated: claim.nominated_until > now,
                 ..Node::default()
             });

@@ -67,6 +67,30 @@ impl Yaml<'_> {
 }
 
 impl StatusConfigMap {
+    /// The status of an autoscaler that has not looked yet, or that has nothing to look at and says so
+    /// (`EmptyClusterAutoscalerStatus`, `OnEmptyCluster`).
+    pub fn initializing(message: Option<&str>, now: &str) -> String {
+        let mut yaml = Yaml {
+            text: String::new(),
+            time: &|_| String::new(),
+        };
+        yaml.line(0, "autoscalerStatus: Initializing");
+        yaml.line(0, "clusterWide:");
+        for condition in ["health", "scaleDown", "scaleUp"] {
+            yaml.line(2, &format!("{condition}:"));
+            yaml.at(4, "lastProbeTime", None);
+            yaml.at(4, "lastTransitionTime", None);
+            if condition == "health" {
+                yaml.counts(4, &Readiness::default());
+            }
+        }
+        if let Some(message) = message {
+            yaml.line(0, &format!("message: {}", scalar(message)));
+        }
+        yaml.line(0, &format!("time: {now}"));
+        yaml.text
+    }
+
     /// The status after a loop. `time` prints a time as RFC 3339, `now` is the loop's time as
     /// Go's format `2006-01-02 15:04:05.999999999 -0700 MST` prints it.
     pub fn write(

@@ -80,6 +80,7 @@ pub(super) fn on_new_nodes(
         let placed = Placed {
             pod: Some(*pod),
             class: group.class,
+            terminating: false,
         };
         if snapshot.schedule_on(placed, slot).is_err() {
             break;

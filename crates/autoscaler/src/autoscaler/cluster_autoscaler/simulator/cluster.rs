@@ -292,6 +292,7 @@ fn placed(seen: &Observation<'_>, place: u32) -> Placed {
     Placed {
         pod: Some(place),
         class: seen.pods[place as usize].class,
+        terminating: seen.pods[place as usize].deletion.is_some(),
     }
 }
 

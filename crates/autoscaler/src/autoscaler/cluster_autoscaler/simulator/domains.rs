@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::predicates::suits_for_spread;
-use super::snapshot::NodeInfo;
+use super::snapshot::{NodeInfo, Placed};
 use crate::autoscaler::cluster_autoscaler::model::{ClassId, PodClass, Spread};
 
 /// What the scheduler says of a node where there would be too many pods of a domain.
@@ -17,7 +17,7 @@ pub const TOO_SKEWED: &str = "node(s) didn't match pod topology spread constrain
 const HOSTNAME: &str = "kubernetes.io/hostname";
 
 /// Why a node is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Refusal {
     /// It has no domain of a constraint.
     NoDomain,
@@ -59,6 +59,10 @@ struct Count {
 #[derive(Debug, Default)]
 struct Counts {
     by_domain: BTreeMap<Domain, Count>,
+    /// Of domains with nodes: how many have so many pods. The fewest are asked for at each node.
+    levels: BTreeMap<i64, usize>,
+    /// Domains with nodes.
+    there: usize,
     /// Pods of all domains.
     pods: i64,
 }
@@ -66,9 +70,24 @@ struct Counts {
 impl Counts {
     fn add(&mut self, domain: Domain, nodes: i64, pods: i64) {
         let count = self.by_domain.entry(domain).or_default();
+        let before = *count;
         count.nodes += nodes;
         count.pods += pods;
+        let after = *count;
         self.pods += pods;
+        if before.nodes > 0 {
+            self.there -= 1;
+            if let Some(domains) = self.levels.get_mut(&before.pods) {
+                *domains -= 1;
+                if *domains == 0 {
+                    self.levels.remove(&before.pods);
+                }
+            }
+        }
+        if after.nodes > 0 {
+            self.there += 1;
+            *self.levels.entry(after.pods).or_default() += 1;
+        }
     }
 
     fn pods(&self, domain: Option<&Domain>) -> i64 {
@@ -78,11 +97,8 @@ impl Counts {
 
     /// The fewest pods in a domain, where there are enough domains.
     fn least(&self, min_domains: usize) -> i64 {
-        let there = || self.by_domain.values().filter(|count| count.nodes > 0);
-        let least = there().map(|count| count.pods).min();
-        least
-            .filter(|_| there().count() >= min_domains)
-            .unwrap_or(0)
+        let least = self.levels.first_key_value().map(|(pods, _)| *pods);
+        least.filter(|_| self.there >= min_domains).unwrap_or(0)
     }
 }
 
@@ -127,10 +143,12 @@ impl Known {
     }
 
     /// A pod comes to a node or leaves it.
-    fn pod(&mut self, pod: &PodClass, slot: usize, info: &NodeInfo, other: ClassId, by: i64) {
+    fn pod(&mut self, pod: &PodClass, slot: usize, info: &NodeInfo, placed: Placed, by: i64) {
+        let other = placed.class;
         let spreads = pod.spread.iter().zip(&mut self.spread);
         for (spread, counts) in spreads.filter(|(spread, _)| spread.counted.contains(&other)) {
-            if takes_part(pod, spread, info)
+            if !placed.terminating
+                && takes_part(pod, spread, info)
                 && let Some(domain) = domain(&spread.topology_key, slot, info)
             {
                 counts.add(domain, 0, by);
@@ -164,7 +182,7 @@ impl Known {
             }
         }
         for placed in &info.pods {
-            self.pod(pod, slot, info, placed.class, by);
+            self.pod(pod, slot, info, *placed, by);
         }
     }
 
@@ -248,11 +266,11 @@ impl Domains {
         &mut self,
         classes: &[PodClass],
         (slot, info): (usize, &NodeInfo),
-        other: ClassId,
+        placed: Placed,
         by: i64,
     ) {
         for known in &mut self.known {
-            known.pod(&classes[known.class.index()], slot, info, other, by);
+            known.pod(&classes[known.class.index()], slot, info, placed, by);
         }
     }
 

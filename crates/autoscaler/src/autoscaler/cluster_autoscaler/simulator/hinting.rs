@@ -35,6 +35,7 @@ impl HintingSimulator {
             let placed = Placed {
                 pod: Some(*index),
                 class: pod.class,
+                terminating: pod.deletion.is_some(),
             };
             let found = self.by_hint(snapshot, pod, placed, &acceptable)
                 || self.anywhere(snapshot, &mut similar, pod, placed, &acceptable);

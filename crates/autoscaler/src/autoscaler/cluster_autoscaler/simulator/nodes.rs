@@ -145,7 +145,7 @@ impl Nodes {
 
     pub(super) fn add_pod(&mut self, slot: usize, placed: Placed, classes: &[PodClass]) {
         let on = (slot, &self.slots[slot]);
-        self.domains.pod(classes, on, placed.class, 1);
+        self.domains.pod(classes, on, placed, 1);
         self.slots[slot].add(placed, classes);
         self.record(Change::PodAdded(slot));
     }
@@ -153,7 +153,7 @@ impl Nodes {
     pub(super) fn remove_pod(&mut self, slot: usize, pod: u32, classes: &[PodClass]) {
         if let Some((place, placed)) = self.slots[slot].remove(pod, classes) {
             let on = (slot, &self.slots[slot]);
-            self.domains.pod(classes, on, placed.class, -1);
+            self.domains.pod(classes, on, placed, -1);
             self.record(Change::PodRemoved(slot, place, placed));
         }
     }
@@ -196,7 +196,7 @@ impl Nodes {
                         let requests = &classes[placed.class.index()].requests;
                         self.slots[slot].requested.give_back(requests);
                         let on = (slot, &self.slots[slot]);
-                        self.domains.pod(classes, on, placed.class, -1);
+                        self.domains.pod(classes, on, placed, -1);
                     }
                 }
                 Some(Change::PodRemoved(slot, place, placed)) => {
@@ -204,7 +204,7 @@ impl Nodes {
                     self.slots[slot].requested.take(requests);
                     self.slots[slot].pods.insert(place, placed);
                     let on = (slot, &self.slots[slot]);
-                    self.domains.pod(classes, on, placed.class, 1);
+                    self.domains.pod(classes, on, placed, 1);
                 }
                 Some(Change::NodeAdded) => self.take_last(classes),
                 Some(Change::NodeRemoved(slot)) => {

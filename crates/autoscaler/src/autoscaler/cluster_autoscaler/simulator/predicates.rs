@@ -3,12 +3,13 @@
 //! Source: the plugins NodeUnschedulable, TaintToleration, NodeAffinity (node selectors),
 //! NodePorts, NodeResourcesFit and InterPodAffinity (anti-affinity per host) of kube-scheduler,
 //! in that order: the first that refuses names the reasons. `domains` has what looks at
-//! more than one node.
+//! more than one node, and goes before anti-affinity.
 
-use super::snapshot::NodeInfo;
+use super::domains::Refusal;
+use super::snapshot::{NodeInfo, Placed};
 use crate::autoscaler::cluster_autoscaler::model::{ClassId, NodeShape, PodClass, Spread};
 use crate::autoscaler::cluster_autoscaler::node_affinity::allows;
-use crate::autoscaler::cluster_autoscaler::taints::Effect;
+use crate::autoscaler::cluster_autoscaler::taints::{Effect, Taint};
 
 /// Why a pod does not fit.
 pub type Reasons = Vec<String>;
@@ -19,15 +20,15 @@ pub fn fits(classes: &[PodClass], class: ClassId, info: &NodeInfo) -> bool {
     !info.unschedulable
         && enough(pod, info)
         && suits(pod, &info.shape)
-        && ports_free(classes, pod, info)
-        && !repelled(classes, class, info)
+        && ports_free(pod, info)
+        && repelled(classes, class, info).is_none()
 }
 
 /// Whether a pod passes, or why not.
 pub fn check(classes: &[PodClass], class: ClassId, info: &NodeInfo) -> Result<(), Reasons> {
     let pod = &classes[class.index()];
     let one = |reason: &str| Err(vec![reason.to_owned()]);
-    if info.unschedulable {
+    if info.unschedulable && !puts_up_with_cordons(pod) {
         return one("node(s) were unschedulable");
     }
     if !tolerates(pod, &info.shape) {
@@ -36,17 +37,24 @@ pub fn check(classes: &[PodClass], class: ClassId, info: &NodeInfo) -> Result<()
     if !selects(pod, &info.shape) {
         return one("node(s) didn't match Pod's node affinity/selector");
     }
-    if !ports_free(classes, pod, info) {
+    if !ports_free(pod, info) {
         return one("node(s) didn't have free ports for the requested pod ports");
     }
     let missing = missing(pod, info);
     if !missing.is_empty() {
         return Err(missing);
     }
-    if repelled(classes, class, info) {
-        return one("node(s) didn't match pod anti-affinity rules");
-    }
     Ok(())
+}
+
+/// The taint that stands for a cordon is put up with (`NodeUnschedulable`).
+fn puts_up_with_cordons(pod: &PodClass) -> bool {
+    let taint = Taint {
+        key: "node.kubernetes.io/unschedulable".to_owned(),
+        value: String::new(),
+        effect: Effect::NoSchedule,
+    };
+    pod.tolerations.iter().any(|one| one.covers(&taint))
 }
 
 /// Whether taints and labels of a kind of node suit a pod, whatever runs there.
@@ -76,12 +84,10 @@ pub(super) fn suits_for_spread(pod: &PodClass, spread: &Spread, shape: &NodeShap
         && (!spread.honors_taints || tolerates(pod, shape))
 }
 
-fn ports_free(classes: &[PodClass], pod: &PodClass, info: &NodeInfo) -> bool {
-    pod.host_ports.is_empty()
-        || !info.pods.iter().any(|other| {
-            let mut taken = classes[other.class.index()].host_ports.iter();
-            taken.any(|taken| pod.host_ports.iter().any(|port| port.conflicts(taken)))
-        })
+fn ports_free(pod: &PodClass, info: &NodeInfo) -> bool {
+    let conflicts = &pod.port_conflicts;
+    let is_taken = |other: &Placed| conflicts.contains(&other.class);
+    conflicts.is_empty() || !info.pods.iter().any(is_taken)
 }
 
 fn enough(pod: &PodClass, info: &NodeInfo) -> bool {
@@ -116,13 +122,14 @@ fn missing(pod: &PodClass, info: &NodeInfo) -> Reasons {
     reasons
 }
 
-/// Anti-affinity works both ways.
-fn repelled(classes: &[PodClass], class: ClassId, info: &NodeInfo) -> bool {
+/// Anti-affinity per host works both ways.
+pub(super) fn repelled(classes: &[PodClass], class: ClassId, info: &NodeInfo) -> Option<Refusal> {
     let own = &classes[class.index()].host_anti_affinity;
-    info.pods.iter().any(|other| {
-        own.contains(&other.class)
-            || classes[other.class.index()]
-                .host_anti_affinity
-                .contains(&class)
-    })
+    let theirs = |other: &Placed| &classes[other.class.index()].host_anti_affinity;
+    let mut pods = info.pods.iter();
+    if !own.is_empty() && info.pods.iter().any(|other| own.contains(&other.class)) {
+        return Some(Refusal::AntiAffinity);
+    }
+    pods.any(|other| theirs(other).contains(&class))
+        .then_some(Refusal::ExistingAntiAffinity)
 }

@@ -6,10 +6,12 @@
 use std::ops::{Deref, DerefMut, Range};
 use std::sync::Arc;
 
+use super::domains::Refusal;
 use super::nodes::Nodes;
 use super::predicates::{self, Reasons};
 use crate::autoscaler::cluster_autoscaler::model::{ClassId, GroupId, NodeId, NodeShape, PodClass};
 use crate::autoscaler::cluster_autoscaler::resources::Resources;
+use crate::sim::work;
 
 /// Which node of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +31,8 @@ pub struct Placed {
     pub pod: Option<u32>,
     /// Its class.
     pub class: ClassId,
+    /// It is being deleted: topology spread does not count it.
+    pub terminating: bool,
 }
 
 /// A node of a snapshot.
@@ -163,8 +167,17 @@ impl<'a> Snapshot<'a> {
 
     /// Whether a pod of this class passes all filters on a node.
     pub fn check(&mut self, class: ClassId, slot: usize) -> Result<(), Reasons> {
+        work::count(1);
         predicates::check(self.classes, class, self.nodes.node(slot))?;
-        let refused = self.nodes.refused_elsewhere(class, slot, self.classes);
+        let elsewhere = self.nodes.refused_elsewhere(class, slot, self.classes);
+        // The first plugin that refuses names the reason: what is apart by host is of the last one.
+        let refused = match elsewhere {
+            None | Some(Refusal::AntiAffinity | Refusal::ExistingAntiAffinity) => {
+                let here = predicates::repelled(self.classes, class, self.nodes.node(slot));
+                here.into_iter().chain(elsewhere).min()
+            }
+            first => first,
+        };
         refused.map_or(Ok(()), |refusal| Err(vec![refusal.words().to_owned()]))
     }
 
@@ -216,6 +229,7 @@ impl<'a> Snapshot<'a> {
         let (classes, class) = (self.classes, placed.class);
         let nodes = &mut self.nodes;
         let found = (first..end).chain(start..first).find(|slot| {
+            work::count(1);
             let info = nodes.node(*slot);
             info.alive
                 && !info.unschedulable

@@ -63,6 +63,7 @@ impl Template {
             let placed = Placed {
                 pod: None,
                 class: *class,
+                terminating: false,
             };
             info.add(placed, snapshot.classes());
         }

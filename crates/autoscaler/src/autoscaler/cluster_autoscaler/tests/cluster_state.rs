@@ -147,6 +147,40 @@ fn a_node_that_has_not_started_is_upcoming_only_while_it_is_young() {
 }
 
 #[test]
+fn the_status_of_an_autoscaler_that_has_not_looked_yet_is_empty() {
+    let text = StatusConfigMap::initializing(Some("Cluster has no nodes."), "now");
+    assert_eq!(
+        text,
+        "autoscalerStatus: Initializing
+clusterWide:
+  health:
+    lastProbeTime: null
+    lastTransitionTime: null
+    nodeCounts:
+      longUnregistered: 0
+      registered:
+        notStarted: 0
+        ready: 0
+        suspended: 0
+        total: 0
+        unready:
+          resourceUnready: 0
+          total: 0
+      unregistered: 0
+  scaleDown:
+    lastProbeTime: null
+    lastTransitionTime: null
+  scaleUp:
+    lastProbeTime: null
+    lastTransitionTime: null
+message: Cluster has no nodes.
+time: now
+"
+    );
+    assert!(!StatusConfigMap::initializing(None, "now").contains("message"));
+}
+
+#[test]
 fn the_status_says_since_when_each_condition_holds() {
     let mut rig = rig(1000);
     let mut config_map = StatusConfigMap::default();

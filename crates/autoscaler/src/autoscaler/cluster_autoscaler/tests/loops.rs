@@ -382,5 +382,24 @@ fn a_cluster_without_nodes_is_left_alone_if_asked() {
     assert!(report.scale_up.is_empty());
     assert_eq!(report.events[0].reason, "ClusterUnhealthy");
     assert_eq!(report.events[0].message, "Cluster has no nodes.");
+    assert_eq!(report.aborted, Some("Cluster has no nodes."));
     assert_eq!(rig.cloud.targets, [0]);
+}
+
+#[test]
+fn nodes_that_are_not_ready_yet_are_told_of_ten_minutes_after_the_start() {
+    let node = shape(2000, 8);
+    let options = Options {
+        scale_up_from_zero: false,
+        ..Options::default()
+    };
+    let mut rig = Rig::new(options, vec![(group("a", 0, 5, &node), 1)]);
+    for node in &mut rig.nodes {
+        node.ready = false;
+    }
+    for (at, told) in [(10, 0), (600, 0), (601, 1)] {
+        let report = rig.run(at);
+        assert_eq!(report.aborted, Some("Cluster has no ready nodes."));
+        assert_eq!(report.events.len(), told, "{at}");
+    }
 }

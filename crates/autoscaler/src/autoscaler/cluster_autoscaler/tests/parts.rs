@@ -381,6 +381,7 @@ fn reverted_trials_leave_no_trace() {
     let placed = |pod| super::super::simulator::snapshot::Placed {
         pod: Some(pod),
         class: ClassId(0),
+        terminating: false,
     };
     assert_eq!(snapshot.schedule_on_any(placed(1), 0..1, |_| true), Some(0));
     snapshot.fork();

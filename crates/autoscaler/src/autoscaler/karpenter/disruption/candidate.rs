@@ -99,8 +99,7 @@ fn candidate<'a>(
         && !node.is_nominated
         && !node.do_not_disrupt;
     // With a grace period, nodes that have drifted go whatever their pods say.
-    let goes_anyway =
-        method == Method::Drift && cluster.pools[pool].termination_grace_period.is_some();
+    let goes_anyway = method.is_eventual() && node.has_grace_period;
     let blocked = node.pods.iter().any(|pod| pod.blocks_disruption) && !goes_anyway;
     if !is_free || blocked {
         return None;
@@ -124,9 +123,10 @@ fn is_for(
     now: SimTime,
 ) -> bool {
     if pool.replicas.is_some() {
-        return false;
+        return method == Method::StaticDrift && node.drifted.is_some();
     }
     match method {
+        Method::StaticDrift => false,
         Method::Emptiness => candidate.is_empty() && is_consolidatable(pool, node, now),
         Method::Drift => node.drifted.is_some(),
         Method::MultiNode | Method::SingleNode => {

@@ -1,11 +1,12 @@
 //! Nodes that are not what their pool says any more.
 //!
-//! Upstream: `pkg/controllers/nodeclaim/disruption/drift.go`, `pkg/controllers/disruption/drift.go`.
+//! Upstream: `pkg/controllers/nodeclaim/disruption/drift.go`, `pkg/controllers/disruption/{drift,staticdrift}.go`.
 //! Drift of the cloud's side (a NodeClass whose image changed, say) is for the caller to tell.
 
 use super::super::instance_type::InstanceType;
 use super::super::node_pool::NodePool;
-use super::super::schedule::{Cluster, Node};
+use super::super::resources::NODES;
+use super::super::schedule::{Cluster, Node, NodeClaim};
 use super::candidate::Candidate;
 use super::consolidation::{price_at_least, simulate};
 use super::{Command, Method, Pass};
@@ -75,4 +76,40 @@ pub(super) fn replace<'a>(
         }
     }
     None
+}
+
+/// Replaces nodes of static pools, one by one in commands of their own: as many as budgets and the
+/// pools' limits let go at once, and none while a pool has more nodes than it is to have.
+pub(super) fn replace_static<'a>(
+    cluster: Cluster<'a>,
+    all: &[Candidate<'a>],
+    budgets: &[i64],
+) -> Vec<Command<'a>> {
+    const UNIT: i128 = 1_000_000_000;
+    let mut commands = Vec::new();
+    for (place, pool) in cluster.pools.iter().enumerate() {
+        let own: Vec<&Candidate<'_>> = all.iter().filter(|one| one.pool == place).collect();
+        let nodes = || cluster.nodes.iter().filter(|node| node.pool == Some(place));
+        let there = nodes().count() as i64;
+        let counted = nodes().filter(|node| !node.is_deleting || node.awaits_replacement);
+        if counted.count() as i64 > pool.replicas.unwrap_or_default() {
+            continue;
+        }
+        let limit = pool.limits.stated(NODES);
+        let limit = limit.map_or(i64::MAX, |limit| (limit / UNIT) as i64);
+        let most = budgets[place].min(limit.saturating_sub(there)).max(0);
+        for candidate in own.into_iter().take(most as usize) {
+            let Some(claim) = NodeClaim::of_static_pool(&cluster, place) else {
+                continue;
+            };
+            commands.push(Command {
+                method: Method::StaticDrift,
+                nodes: vec![candidate.node],
+                savings: candidate.price - price_at_least(&claim),
+                replacements: vec![claim],
+                targets: Vec::new(),
+            });
+        }
+    }
+    commands
 }

@@ -1,11 +1,9 @@
 //! Which nodes can go, and what takes their place.
 //!
 //! Upstream: `pkg/controllers/disruption`. Every [`LOOP`], and at once after something was done,
-//! the methods are tried one after the other until one acts: emptiness, drift, consolidation of
-//! many nodes, then of one. What emptiness and consolidation want is done only if it still holds
+//! the methods are tried one after the other until one acts: emptiness, drift of static pools, drift of
+//! others, consolidation of many nodes, then of one. What emptiness and consolidation want is done only if it still holds
 //! [`VALIDATION_DELAY`] later: ask [`validate`] then.
-//!
-//! Static NodePools, whose nodes only drift, are left out.
 
 mod candidate;
 mod consolidation;
@@ -34,6 +32,8 @@ pub const VALIDATION_DELAY: SimDuration = SimDuration::from_secs(15);
 pub enum Method {
     /// Nodes without pods that count go.
     Emptiness,
+    /// Nodes of a static pool that are not what it says any more are replaced.
+    StaticDrift,
     /// Nodes that are not what their pool says any more are replaced.
     Drift,
     /// As many nodes as possible go, with at most one in their place.
@@ -44,8 +44,9 @@ pub enum Method {
 
 impl Method {
     /// All of them, in the order in which they are tried.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Emptiness,
+        Self::StaticDrift,
         Self::Drift,
         Self::MultiNode,
         Self::SingleNode,
@@ -55,14 +56,19 @@ impl Method {
     pub fn reason(self) -> Reason {
         match self {
             Self::Emptiness => Reason::Empty,
-            Self::Drift => Reason::Drifted,
+            Self::StaticDrift | Self::Drift => Reason::Drifted,
             Self::MultiNode | Self::SingleNode => Reason::Underutilized,
         }
     }
 
     /// How long its commands wait until they are checked again.
     pub fn validation_delay(self) -> Option<SimDuration> {
-        (self != Self::Drift).then_some(VALIDATION_DELAY)
+        (!self.is_eventual()).then_some(VALIDATION_DELAY)
+    }
+
+    /// Whether its nodes go in the end, whatever their pods say (`EventualDisruptionClass`).
+    pub fn is_eventual(self) -> bool {
+        matches!(self, Self::StaticDrift | Self::Drift)
     }
 }
 
@@ -94,23 +100,31 @@ pub struct Pass<'a> {
     pub spot_to_spot: bool,
 }
 
-/// The first method's command that acts.
-pub fn disrupt<'a>(cluster: Cluster<'a>, pass: &Pass<'_>) -> Option<Command<'a>> {
-    Method::ALL
-        .into_iter()
-        .find_map(|method| command(cluster, pass, method))
+/// The commands of the first method that acts.
+pub fn disrupt<'a>(cluster: Cluster<'a>, pass: &Pass<'_>) -> Vec<Command<'a>> {
+    let mut methods = Method::ALL.into_iter();
+    let acting = methods.find_map(|method| {
+        let commands = commands(cluster, pass, method);
+        (!commands.is_empty()).then_some(commands)
+    });
+    acting.unwrap_or_default()
 }
 
-/// A method's command, if it acts.
-pub fn command<'a>(cluster: Cluster<'a>, pass: &Pass<'_>, method: Method) -> Option<Command<'a>> {
+/// A method's commands, if it acts: several only where static pools drift.
+pub fn commands<'a>(cluster: Cluster<'a>, pass: &Pass<'_>, method: Method) -> Vec<Command<'a>> {
     let all = candidates(cluster, method, pass.now);
     let budgets = budgets(cluster, pass, method.reason());
-    match method {
+    if method == Method::StaticDrift {
+        return drift::replace_static(cluster, &all, &budgets);
+    }
+    let command = match method {
+        Method::StaticDrift => None,
         Method::Emptiness => consolidation::empty(&all, budgets),
         Method::Drift => drift::replace(cluster, pass, &all, &budgets),
         Method::MultiNode => consolidation::many(cluster, pass, &all, budgets),
         Method::SingleNode => consolidation::one(cluster, pass, &all, &budgets),
-    }
+    };
+    command.into_iter().collect()
 }
 
 /// How many nodes of each pool may go for a reason.

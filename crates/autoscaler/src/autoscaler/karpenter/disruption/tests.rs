@@ -82,7 +82,7 @@ fn outcome(
         nodes,
         daemons: &[],
     };
-    let command = disrupt(cluster, pass)?;
+    let command = disrupt(cluster, pass).into_iter().next()?;
     let names: Vec<&str> = command
         .nodes
         .iter()
@@ -261,7 +261,8 @@ fn a_replacement_of_either_kind_has_to_be_spot() {
         nodes: &nodes,
         daemons: &[],
     };
-    let command = disrupt(cluster, &pass()).expect("a cheaper node");
+    let command = disrupt(cluster, &pass());
+    let command = command.first().expect("a cheaper node");
     let claim = &command.replacements[0];
     assert!(!claim.requirements.allow(CAPACITY_TYPE, ON_DEMAND));
     // Even a large one is cheaper from spot capacity.
@@ -323,9 +324,63 @@ fn drifted_nodes_are_replaced_empty_ones_first() {
     let mut blocked = alone.to_vec();
     blocked[0].pods[0].blocks_disruption = true;
     assert_eq!(outcome(&all, &blocked, &pass()), None);
-    let mut graceful = all.clone();
-    graceful[0].termination_grace_period = Some(SimDuration::from_secs(60));
-    assert_eq!(outcome(&graceful, &blocked, &pass()), kinds);
+    blocked[0].has_grace_period = true;
+    assert_eq!(outcome(&all, &blocked, &pass()), kinds);
+}
+
+#[test]
+fn nodes_of_static_pools_are_replaced_one_by_one_within_budget_and_limit() {
+    let [_, small, _] = &types()[..] else {
+        panic!("three types");
+    };
+    let drifted = |names: &[&str]| -> Vec<Node> {
+        let made = names.iter().map(|name| {
+            let mut node = node(name, small, &[1900]);
+            node.drifted = Some(SimTime::from_secs(60));
+            // What cannot be evicted holds only what has no grace period.
+            node.has_grace_period = true;
+            node.pods[0].blocks_disruption = true;
+            node
+        });
+        made.collect()
+    };
+    let commands = |further: &Value, nodes: &[Node]| -> Vec<String> {
+        let pools = [pool("p", further)];
+        let types = [types()];
+        let cluster = Cluster {
+            pools: &pools,
+            types: &types,
+            nodes,
+            daemons: &[],
+        };
+        let made = disrupt(cluster, &pass());
+        let name = |command: &Command<'_>| {
+            assert_eq!(command.method, Method::StaticDrift);
+            assert_eq!(command.replacements.len(), 1);
+            // Its pods are no matter: each type of the pool will do, the cheapest first.
+            assert_eq!(command.replacements[0].types[0].name, "small");
+            nodes[command.nodes[0]].name.clone()
+        };
+        made.iter().map(name).collect()
+    };
+    let mut nodes = drifted(&["a", "b", "c"]);
+    let all = json!({"replicas": 3});
+    assert_eq!(commands(&all, &nodes), ["a", "b", "c"]);
+    let disruption = json!({"budgets": [{"nodes": "2", "reasons": ["Drifted"]}]});
+    let two = json!({"replicas": 3, "disruption": disruption});
+    assert_eq!(commands(&two, &nodes), ["a", "b"]);
+    let limited = json!({"replicas": 3, "limits": {"nodes": "4"}});
+    assert_eq!(commands(&limited, &nodes), ["a"]);
+    // While one is being replaced there are more than there are to be.
+    nodes[0].is_deleting = true;
+    nodes[0].awaits_replacement = true;
+    nodes.push(node("d", small, &[]));
+    assert!(commands(&all, &nodes).is_empty());
+    nodes[0].awaits_replacement = false;
+    assert_eq!(commands(&all, &nodes), ["b", "c"]);
+    // Nothing else of a static pool is disrupted.
+    let idle = [node("e", small, &[])];
+    assert!(commands(&json!({"replicas": 1}), &idle).is_empty());
 }
 
 #[test]

@@ -100,6 +100,20 @@ fn daemon_runs(cluster: &Cluster<'_>, pool: usize, kind: &InstanceType, daemon: 
 }
 
 impl<'a> NodeClaim<'a> {
+    /// A claim of a pool whose nodes are made for no pods; `None` if no instance type can be had.
+    pub fn of_static_pool(cluster: &Cluster<'a>, pool: usize) -> Option<Self> {
+        let mut types = Template::of(cluster, pool)?.types;
+        let requirements = cluster.pools[pool].requirements.clone();
+        order_by_price(&mut types, &requirements);
+        Some(Self {
+            pool,
+            requirements,
+            types,
+            requests: Resources::default(),
+            pods: Vec::new(),
+        })
+    }
+
     /// A claim without pods; `number` tells its host name apart.
     pub(super) fn new(
         cluster: &Cluster<'a>,

@@ -65,6 +65,10 @@ pub struct Node {
     pub ready: bool,
     /// Whether it is being taken away.
     pub is_deleting: bool,
+    /// Whether it will be once what replaces it is ready.
+    pub awaits_replacement: bool,
+    /// Whether it was made with a `terminationGracePeriod`.
+    pub has_grace_period: bool,
     /// Whether a pending pod was lately promised to it.
     pub is_nominated: bool,
     /// Whether it or something that cannot move forbids its disruption.

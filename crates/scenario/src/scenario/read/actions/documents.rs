@@ -6,10 +6,13 @@ use crate::kubectl::command::{Command, File};
 use crate::scenario::Admission;
 use crate::scenario::diagnostic::{Diagnostics, SourceFile};
 use crate::scenario::loaded::{Parsed, complete_document, files_of, take_apart};
-use crate::scenario::manifest::{Context, Others, is_object, read_document};
+use crate::scenario::manifest::{
+    Context, Others, Written, is_object, read_document, version_and_kind,
+};
 use crate::scenario::node::{Node, Span};
 use crate::scenario::object::{complete, to_json};
 use crate::scenario::quoted::Quoted;
+use crate::scenario::read::priorities;
 use crate::scenario::yaml;
 
 /// The objects of simulated kinds, checked, each with where it stands.
@@ -41,6 +44,9 @@ pub(super) fn documents(
     let (mut made, mut places) = (Vec::new(), Vec::new());
     let mut admission = admission.clone();
     let mut others = Others::default();
+    let mut first = parsed.documents.iter();
+    let has_node_pools =
+        first.any(|one| version_and_kind(&one.node) == ("karpenter.sh/v1", "NodePool"));
     for mut node in nodes {
         if !is_object(&node, diagnostics) {
             continue;
@@ -59,6 +65,14 @@ pub(super) fn documents(
             continue;
         };
         if let Some(written) = written {
+            if let Written::PriorityExpander(map) = &written {
+                priorities::warn(&node, map, context.diagnostics);
+            }
+            if matches!(written, Written::NodePool(_) | Written::NodeClass(_)) && !has_node_pools {
+                let title = "Karpenter does not run: this changes nothing";
+                let label = "it runs if a NodePool is among the manifests at the start";
+                context.diagnostics.warning(node.span.first(), title, label);
+            }
             // What stands before in the same file is there already.
             admission.put(&complete(written, &admission, context));
             places.push(name_of(&node));

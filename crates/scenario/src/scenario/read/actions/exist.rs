@@ -10,7 +10,7 @@ use crate::kubectl::command::{Command, ObjectRef, Targets};
 use crate::kubectl::kind::Kind;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::targets_of;
-use crate::scenario::manifest::{SIMULATED, version_and_kind};
+use crate::scenario::manifest::{PRIORITY_EXPANDER, SIMULATED, version_and_kind};
 use crate::scenario::node::{Node, Span};
 use crate::scenario::read::known::Known;
 use crate::scenario::read::node_names;
@@ -123,8 +123,10 @@ impl<'a> Existing<'a> {
         diagnostics: &mut Diagnostics,
     ) {
         let kind = object.kind;
-        // Names of Pods and ReplicaSets are made during the run; other kinds are told of already.
-        if matches!(kind.kind, "Pod" | "ReplicaSet") || !SIMULATED.contains(&kind.kind) {
+        // Names of Pods and ReplicaSets are made during the run; others are told of already.
+        let is_refused = !SIMULATED.contains(&kind.kind)
+            || kind.kind == "ConfigMap" && object.name != PRIORITY_EXPANDER;
+        if matches!(kind.kind, "Pod" | "ReplicaSet") || is_refused {
             return;
         }
         let namespace = if kind.namespaced { namespace } else { "" };

@@ -5,12 +5,12 @@ mod exist;
 
 use super::known::Known;
 use crate::cluster::spec::NodeGroupSpec;
-use crate::kubectl::command::{self, Cascade, Command, Targets};
+use crate::kubectl::command::{self, Cascade, Command, ObjectRef, Targets};
 use crate::kubectl::kind::Kind;
 use crate::scenario::Admission;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::{namespace_of, targets_of};
-use crate::scenario::manifest::SIMULATED;
+use crate::scenario::manifest::{PRIORITY_EXPANDER, SIMULATED};
 use crate::scenario::model::{ADOPTERS, Action};
 use crate::scenario::node::{Node, Span};
 use crate::scenario::quoted::Quoted;
@@ -171,6 +171,7 @@ fn check_kinds(command: &Command, quoted: &Quoted, diagnostics: &mut Diagnostics
             for object in objects.iter().filter(|one| !is_simulated(one.kind)) {
                 refuse(object.kind, quoted.at(&object.range));
             }
+            refuse_config_maps(objects, quoted, diagnostics);
         }
         // `all` stands for many kinds, some of which are.
         Some(Targets::Selected(selection)) if !selection.kinds.iter().any(|k| is_simulated(k)) => {
@@ -179,5 +180,17 @@ fn check_kinds(command: &Command, quoted: &Quoted, diagnostics: &mut Diagnostics
             }
         }
         _ => {}
+    }
+}
+
+/// Of ConfigMaps only one is read while the cluster runs.
+fn refuse_config_maps(objects: &[ObjectRef], quoted: &Quoted, diagnostics: &mut Diagnostics) {
+    let is_other = |one: &&ObjectRef| one.kind.kind == "ConfigMap" && one.name != PRIORITY_EXPANDER;
+    for object in objects.iter().filter(is_other) {
+        let title = format!("ConfigMap {} is not simulated", object.name);
+        let label = "nothing reads it while the cluster runs";
+        diagnostics
+            .error(quoted.at(&object.range), title, label)
+            .help = Some(format!("{PRIORITY_EXPANDER} in kube-system is"));
     }
 }
