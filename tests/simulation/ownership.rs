@@ -331,3 +331,51 @@ spec:
     );
     assert_eq!(pods(&cluster, |pod| *pod.meta.name == *name).len(), 1);
 }
+
+#[test]
+fn a_budget_tells_of_pods_that_nobody_owns_and_of_owners_that_are_gone() {
+    let manifest = replica_set("blue")
+        .replace("labels: {app: blue}", "labels: {app: blue, tier: w}")
+        + "
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: tier}
+spec:
+  maxUnavailable: 1
+  selector: {matchLabels: {tier: w}, matchExpressions: [{key: app, operator: Exists}]}
+";
+    let scenario = scenario(&manifest, "");
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60);
+    let name = labelled(&cluster, "blue")[0].1.meta.name.clone();
+    kubectl(
+        &mut cluster,
+        &format!("label pod {name} app=old --overwrite"),
+    );
+    run_until(&mut cluster, 90);
+    let told = |cluster: &Simulation<'_>, reason: &str| -> Vec<String> {
+        let events = cluster.recording().events.iter();
+        let such = events.filter(|event| event.reason == reason);
+        such.map(|event| event.message.to_string()).collect()
+    };
+    assert_eq!(
+        told(&cluster, "UnmanagedPods"),
+        [
+            "Pods selected by this PodDisruptionBudget (selector: &LabelSelector{MatchLabels:map[string]string{tier: w,},\
+          MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:app,Operator:Exists,Values:[],},},}) \
+          were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result \
+          in undefined behavior. To account for these pods please set \".spec.minAvailable\" field of the PDB to an \
+          integer value."
+        ]
+    );
+    assert!(told(&cluster, "CalculateExpectedPodCountFailed").is_empty());
+    kubectl(&mut cluster, "delete rs blue");
+    run_until(&mut cluster, 100);
+    let failed = told(&cluster, "CalculateExpectedPodCountFailed");
+    let start =
+        "Failed to calculate the number of expected pods: found no controllers for pod \"blue-";
+    assert!(
+        !failed.is_empty() && failed.iter().all(|one| one.starts_with(start)),
+        "{failed:?}"
+    );
+}

@@ -1,6 +1,7 @@
 //! The rules, case by case.
 
 use super::*;
+use crate::api::{PodTemplate, Taint, TaintEffect};
 
 type Node = OnNode<u8, u8>;
 
@@ -116,4 +117,20 @@ fn a_surge_creates_first_and_deletes_what_is_replaced() {
     assert_eq!(rolling_update(&half, &SURGING), steps(&[3], &[1]));
     // The main loop deletes it, too.
     assert_eq!(manage(&half, &SURGING), steps(&[], &[1]));
+}
+
+#[test]
+fn pods_on_the_hosts_network_tolerate_a_node_without_one() {
+    let taint = Taint::of(
+        "node.kubernetes.io/network-unavailable",
+        TaintEffect::NoSchedule,
+    );
+    for host_network in [true, false] {
+        let template = PodTemplate {
+            host_network,
+            ..PodTemplate::default()
+        };
+        let mut all = daemon_tolerations(&template);
+        assert_eq!(all.any(|one| one.tolerates(&taint)), host_network);
+    }
 }
