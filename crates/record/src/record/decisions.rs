@@ -154,7 +154,7 @@ impl DecisionLog {
         &self,
         place: u32,
         decision: &DecisionRecord,
-        metrics: impl Iterator<Item = MetricRecord<'a>>,
+        mut metrics: impl Iterator<Item = MetricRecord<'a>>,
     ) -> bool {
         let kept = &self.outcomes[place as usize];
         let texts = [
@@ -172,7 +172,7 @@ impl DecisionLog {
             && texts.iter().all(|one| self.texts.get(one.0) == one.1);
         let mut known = self.metrics_of(kept).iter();
         is_alike
-            && metrics.into_iter().all(|metric| {
+            && metrics.all(|metric| {
                 let known = known.next();
                 known.is_some_and(|known| known.is_it(&metric, &self.texts))
             })

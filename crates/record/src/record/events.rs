@@ -135,10 +135,8 @@ impl Differ for Kept {
         self.time.write(&before.time, to);
         self.object.0.write(&before.object.0, to);
         self.message.0.write(&before.message.0, to);
-        put(
-            to,
-            u64::from(self.reason.0) << 1 | u64::from(self.is_warning),
-        );
+        let reason = u64::from(self.reason.0) << 1;
+        put(to, reason | u64::from(self.is_warning));
         put(to, u64::from(self.count));
         put_signed(to, i64::from(self.series) - i64::from(before.series) - 1);
     }

@@ -123,7 +123,7 @@ pub(super) fn read_changed<T: Differ, const COUNT: usize>(
     };
     *from = rest;
     for (bit, value) in values.iter_mut().enumerate() {
-        if which & 1 << bit != 0 {
+        if which & (1 << bit) != 0 {
             *value = T::read(value, from);
         }
     }
