@@ -10,6 +10,7 @@
 
 pub mod command;
 pub mod json;
+pub mod jsonpath;
 pub mod kind;
 pub mod patch;
 pub mod print;
