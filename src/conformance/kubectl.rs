@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{ReplayError, Report, kubectl_objects, table};
 use crate::kubectl::kind::Kind;
 use crate::kubectl::print::{
-    Table, TableOptions, Timestamp, TopOptions, TopSort, describe, human_duration, top_nodes,
-    top_pods,
+    Around, Table, TableOptions, Timestamp, TopOptions, TopSort, describe, human_duration,
+    top_nodes, top_pods,
 };
 use crate::sim::SimDuration;
 
@@ -190,7 +190,9 @@ struct DescribeCase {
 }
 
 fn described(kind: &str, case: DescribeCase) -> (String, String, String) {
-    let got = Kind::of_kind(kind).map(|kind| describe(kind, &case.object, None, Timestamp(0)));
+    let around = Around::default();
+    let got = Kind::of_kind(kind);
+    let got = got.and_then(|kind| describe(kind, &case.object, &around, Timestamp(0)));
     (
         case.id,
         case.describe_text_without_events,

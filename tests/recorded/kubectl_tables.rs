@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use flate2::read::GzDecoder;
 use nlsim::kubectl::command::{Command, Output, Targets, parse};
 use nlsim::kubectl::kind::Kind;
-use nlsim::kubectl::print::{TableOptions, Timestamp, as_yaml, table};
+use nlsim::kubectl::print::{Around, TableOptions, Timestamp, as_yaml, describe, table};
 use serde_json::{Value, json};
 
 /// When a table was made is known to within this, in tenths of a second: up to a whole second
@@ -58,6 +58,41 @@ fn tables_of_recorded_objects_are_kubectls() {
         lines += expected.lines().count();
     }
     assert_eq!((tables, lines, documents), (27, 1301, 2));
+}
+
+#[test]
+fn descriptions_of_recorded_objects_are_kubectls() {
+    let file = File::open("tests/golden/kubectl/describe.jsonl.gz").expect("the recorded texts");
+    let (mut texts, mut lines) = (0, 0);
+    for line in BufReader::new(GzDecoder::new(file)).lines() {
+        let line = line.expect("a line");
+        let step: Value = serde_json::from_str(&line).expect("a line of JSON");
+        let kind = Kind::of_kind(step["kind"].as_str().expect("a kind")).expect("a known kind");
+        let expected = step["stdout"].as_str().expect("a text");
+        let list = |name: &str| step[name].as_array().map_or(&[][..], Vec::as_slice);
+        let around = Around {
+            events: step["events"].as_array().map(Vec::as_slice),
+            pods: list("pods"),
+            replica_sets: list("replica_sets"),
+            lease: step.get("lease"),
+        };
+        let noted = step["t"].as_f64().expect("a time");
+        let printed = |tenths: i32| {
+            let now = Timestamp(((noted + f64::from(tenths) / 10.0) * 1e9) as i64);
+            let objects = list("objects").iter();
+            let texts = objects.map(|object| describe(kind, object, &around, now));
+            let texts: Option<Vec<String>> = texts.collect();
+            texts.expect("a kind with a describer").join("\n\n")
+        };
+        let found = (-OFF_BY..=OFF_BY / 2).find(|tenths| printed(*tenths) == expected);
+        if found.is_none() {
+            let asked = format!("{} at {} of {}", step["args"], step["snap"], step["run"]);
+            assert_eq!(printed(0), expected, "{asked}");
+        }
+        texts += 1;
+        lines += expected.lines().count();
+    }
+    assert_eq!((texts, lines), (26, 4281));
 }
 
 #[test]

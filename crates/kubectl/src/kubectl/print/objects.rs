@@ -10,12 +10,12 @@ use crate::kubectl::yaml;
 
 /// `-o yaml`: one object as it is, several as a List.
 pub fn as_yaml(objects: &[Value], one: bool) -> String {
-    yaml::write(&shown(objects, one))
+    yaml::write(&listed(objects, one))
 }
 
 /// `-o json`.
 pub fn as_json(objects: &[Value], one: bool) -> String {
-    let mut text = pretty(&shown(objects, one));
+    let mut text = pretty(&listed(objects, one));
     text.push('\n');
     text
 }
@@ -39,7 +39,7 @@ pub fn nothing_found(namespace: Option<&str>) -> String {
 
 /// What is printed: `one` says that one object was asked for by its name. Who manages which
 /// field is left out, as kubectl does unless told.
-fn shown(objects: &[Value], one: bool) -> Value {
+pub fn listed(objects: &[Value], one: bool) -> Value {
     let mut objects = objects.to_vec();
     for object in &mut objects {
         if let Some(metadata) = object["metadata"].as_object_mut() {

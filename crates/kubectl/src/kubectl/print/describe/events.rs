@@ -8,13 +8,28 @@ use super::super::age::{Timestamp, age};
 use super::super::cells::{number, text};
 use super::writer::Writer;
 
-pub(super) fn describe(events: &[Value], now: Timestamp, writer: &mut Writer) {
+/// Whether an event is about an object: it has its UID, or a node's name as that (`searchEvents`).
+pub(super) fn is_about(event: &Value, object: &Value) -> bool {
+    let (involved, metadata) = (&event["involvedObject"], &object["metadata"]);
+    let same = |field: &str| {
+        let of = |map: &Value| map[field].as_str().unwrap_or_default().to_owned();
+        of(involved) == of(metadata)
+    };
+    let is_it = same("uid") || involved["uid"] == metadata["name"];
+    involved["kind"] == object["kind"] && same("name") && same("namespace") && is_it
+}
+
+pub(super) fn describe<'a>(
+    events: impl Iterator<Item = &'a Value>,
+    now: Timestamp,
+    writer: &mut Writer,
+) {
+    let mut events: Vec<&Value> = events.collect();
     if events.is_empty() {
         writer.write(0, "Events:\t<none>\n");
         return;
     }
     writer.flush();
-    let mut events: Vec<&Value> = events.iter().collect();
     events.sort_by_key(|event| {
         time(event, "lastTimestamp").and_then(|time| time.parse::<Timestamp>().ok())
     });
@@ -77,7 +92,7 @@ mod tests {
         ];
         let mut writer = Writer::default();
         writer.write(0, "Max replicas:\t10\n");
-        describe(&events, Timestamp(70_000_000_000), &mut writer);
+        describe(events.iter(), Timestamp(70_000_000_000), &mut writer);
         assert_eq!(
             writer.text(),
             "Max replicas:  10\n\
@@ -88,7 +103,7 @@ mod tests {
              \x20 Normal  Late    10s (x3 over 60s)  horizontal-pod-autoscaler  New size: 3\n"
         );
         let mut writer = Writer::default();
-        describe(&[], Timestamp(0), &mut writer);
+        describe([].iter(), Timestamp(0), &mut writer);
         assert_eq!(writer.text(), "Events:  <none>\n");
     }
 }

@@ -4,21 +4,15 @@
 
 use serde_json::Value;
 
-use super::super::age::Timestamp;
 use super::super::cells::{items, number, quantity, text};
+use super::date::date_at;
 use super::writer::Writer;
-use crate::sim::cron::Civil;
 
 const UNKNOWN: &str = "<unknown>";
-const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 
 pub(super) fn describe(hpa: &Value, writer: &mut Writer) {
     writer.metadata(hpa);
-    let created = text(hpa, &["metadata", "creationTimestamp"]).map(str::parse);
-    let created = date(created.and_then(Result::ok));
+    let created = date_at(hpa, &["metadata", "creationTimestamp"]);
     writer.write(0, &format!("CreationTimestamp:\t{created}\n"));
     let target = |field| text(hpa, &["spec", "scaleTargetRef", field]).unwrap_or_default();
     let reference = format!("{}/{}", target("kind"), target("name"));
@@ -163,22 +157,6 @@ fn metric_line(metric: &Value, status: &Value) -> String {
     }
 }
 
-/// `Mon, 05 Jan 2026 10:00:00 +0000`; without a time the beginning of the year 1.
-fn date(time: Option<Timestamp>) -> String {
-    let Some(time) = time else {
-        return "Mon, 01 Jan 0001 00:00:00 +0000".to_owned();
-    };
-    let date = Civil::of(time.0.div_euclid(1_000_000_000));
-    let (weekday, month) = (
-        WEEKDAYS[date.weekday() as usize],
-        MONTHS[date.month as usize - 1],
-    );
-    format!(
-        "{weekday}, {:02} {month} {:04} {:02}:{:02}:{:02} +0000",
-        date.day, date.year, date.hour, date.minute, date.second
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,12 +254,5 @@ mod tests {
             "  Scale Down:\n  Scale Down:\n    Select Policy: Max\n    Policies:\n\
              \x20     - Type: Pods  Value: 4  Period: 15 seconds\n"
         );
-    }
-
-    #[test]
-    fn dates_are_those_of_rfc_1123() {
-        let time = "2026-01-05T10:00:00Z".parse().ok();
-        assert_eq!(date(time), "Mon, 05 Jan 2026 10:00:00 +0000");
-        assert_eq!(date(None), "Mon, 01 Jan 0001 00:00:00 +0000");
     }
 }

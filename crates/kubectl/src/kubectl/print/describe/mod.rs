@@ -2,9 +2,21 @@
 //!
 //! Upstream: kubectl's `pkg/describe/describe.go`.
 
+mod containers;
+mod date;
 mod events;
 mod generic;
 mod hpa;
+mod jobs;
+mod node;
+mod node_pods;
+mod pod;
+mod pod_disruption_budget;
+mod probe;
+mod replicas;
+mod template;
+mod volumes;
+mod workloads;
 mod writer;
 
 use serde_json::Value;
@@ -12,19 +24,57 @@ use serde_json::Value;
 use super::age::Timestamp;
 use crate::kubectl::kind::Kind;
 
-/// Describes an object as kubectl does: HPAs by their own describer, kinds of custom resource
-/// definitions (VPAs) by the generic one. Other kinds are described generically too, though
-/// kubectl has describers for most of them.
-///
-/// `events` are those about the object, if they are to be shown; `now` is when it is printed.
-pub fn describe(kind: &Kind, object: &Value, events: Option<&[Value]>, now: Timestamp) -> String {
+use events::is_about;
+
+/// What kubectl reads of the cluster besides the object itself. Lists may hold more than belongs
+/// to the object: what does is chosen as kubectl chooses it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Around<'a> {
+    /// Events, if they are to be shown.
+    pub events: Option<&'a [Value]>,
+    /// Pods: a set's are counted, a node's are listed.
+    pub pods: &'a [Value],
+    /// ReplicaSets, for a Deployment.
+    pub replica_sets: &'a [Value],
+    /// The Lease of a node; its lines are left out without one.
+    pub lease: Option<&'a Value>,
+}
+
+/// Describes an object as kubectl does: kinds of the API server by their own describers, kinds of
+/// custom resource definitions (VPAs) by the generic one. `now` is when it is printed. None for
+/// kinds that are built in and have no describer here.
+pub fn describe(
+    kind: &Kind,
+    object: &Value,
+    around: &Around<'_>,
+    now: Timestamp,
+) -> Option<String> {
     let mut writer = writer::Writer::default();
+    let into = &mut writer;
     match kind.kind {
-        "HorizontalPodAutoscaler" => hpa::describe(object, &mut writer),
-        _ => generic::describe(object, &mut writer),
+        "Pod" => pod::describe(object, now, into),
+        "Deployment" => workloads::deployment(object, around.replica_sets, into),
+        "ReplicaSet" => workloads::replica_set(object, around.pods, into),
+        "StatefulSet" => workloads::stateful_set(object, around.pods, into),
+        "DaemonSet" => workloads::daemon_set(object, around.pods, into),
+        "Job" => jobs::job(object, into),
+        "CronJob" => jobs::cron_job(object, into),
+        "Node" => node::describe(object, around, now, into),
+        "PodDisruptionBudget" => pod_disruption_budget::describe(object, into),
+        "HorizontalPodAutoscaler" => hpa::describe(object, into),
+        _ if kind.built_in => return None,
+        _ => generic::describe(object, into),
     }
-    if let Some(events) = events {
-        events::describe(events, now, &mut writer);
+    if let Some(events) = around.events {
+        let about = events.iter().filter(|event| is_about(event, object));
+        events::describe(about, now, into);
     }
-    writer.text()
+    Some(writer.text())
+}
+
+/// A pod template as `kubectl rollout history --revision` prints it, its columns ended by tabs.
+pub fn describe_template(template: &Value) -> String {
+    let mut writer = writer::Writer::default();
+    template::describe(template, &mut writer);
+    writer.unaligned()
 }

@@ -38,33 +38,69 @@ impl Writer {
         self.done
     }
 
-    /// Name, namespace, labels and annotations.
-    pub(super) fn metadata(&mut self, object: &Value) {
-        let metadata = &object["metadata"];
-        for (title, field) in [("Name", "name"), ("Namespace", "namespace")] {
-            let value = metadata[field].as_str().unwrap_or_default();
-            self.write(0, &format!("{title}:\t{value}\n"));
-        }
-        let pairs = sorted(&metadata["labels"]);
-        self.write(0, "Labels:\t");
-        self.list(&pairs, |writer, key, value| {
-            writer.write(0, &format!("{key}={value}\n"));
-        });
-        let mut pairs = sorted(&metadata["annotations"]);
-        pairs.retain(|(key, _)| *key != LAST_APPLIED);
-        self.write(0, "Annotations:\t");
-        self.list(&pairs, Self::annotation);
+    /// The text as it was written, with its tabs.
+    pub(super) fn unaligned(self) -> String {
+        self.done + &self.open
     }
 
-    fn list(&mut self, pairs: &[(&str, &str)], print: impl Fn(&mut Self, &str, &str)) {
-        if pairs.is_empty() {
+    /// A line of what is given, and not empty.
+    pub(super) fn given(&mut self, level: usize, title: &str, value: Option<&str>) {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            self.write(level, &format!("{title}:\t{value}\n"));
+        }
+    }
+
+    /// Name, namespace, labels and annotations.
+    pub(super) fn metadata(&mut self, object: &Value) {
+        self.names(object);
+        self.labels_and_annotations(object);
+    }
+
+    /// Name and namespace.
+    pub(super) fn names(&mut self, object: &Value) {
+        for (title, field) in [("Name", "name"), ("Namespace", "namespace")] {
+            let value = object["metadata"][field].as_str().unwrap_or_default();
+            self.write(0, &format!("{title}:\t{value}\n"));
+        }
+    }
+
+    /// Labels and annotations.
+    pub(super) fn labels_and_annotations(&mut self, object: &Value) {
+        self.pairs("Labels", &object["metadata"]["labels"]);
+        self.annotations("Annotations", &object["metadata"]["annotations"]);
+    }
+
+    /// Labels, one a line.
+    pub(super) fn pairs(&mut self, title: &str, map: &Value) {
+        self.list(title, &sorted(map), |(key, value)| format!("{key}={value}"));
+    }
+
+    /// Annotations, long ones in lines of their own.
+    pub(super) fn annotations(&mut self, title: &str, map: &Value) {
+        let mut pairs = sorted(map);
+        pairs.retain(|(key, _)| *key != LAST_APPLIED);
+        self.listed(title, &pairs, |writer, (key, value)| {
+            writer.annotation(key, value);
+        });
+    }
+
+    /// One item a line, all in the second column.
+    pub(super) fn list<T>(&mut self, title: &str, items: &[T], line: impl Fn(&T) -> String) {
+        self.listed(title, items, |writer, item| {
+            writer.write(0, &format!("{}\n", line(item)));
+        });
+    }
+
+    fn listed<T>(&mut self, title: &str, items: &[T], print: impl Fn(&mut Self, &T)) {
+        self.write(0, &format!("{title}:\t"));
+        if items.is_empty() {
             self.write(0, "<none>\n");
         }
-        for (at, (key, value)) in pairs.iter().enumerate() {
+        for (at, item) in items.iter().enumerate() {
             if at > 0 {
                 self.write(0, "\t");
             }
-            print(self, key, value);
+            print(self, item);
         }
     }
 
