@@ -1,7 +1,6 @@
 //! `nlsim get`: the objects of the cluster at any time, printed as `kubectl get` prints them.
 
 mod asked;
-mod events;
 mod printer;
 mod watch;
 
@@ -17,9 +16,8 @@ use crate::api::Clock;
 use crate::kubectl::print::nothing_found;
 use crate::scenario::{Scenario, nearest};
 use crate::sim::{SimDuration, SimTime};
-use crate::world::Simulation;
+use crate::world::{EventObjects, Simulation};
 use asked::{Asked, Objects};
-use events::Events;
 use printer::Printer;
 
 /// Show objects of the cluster at any time, as `kubectl get` does
@@ -199,7 +197,7 @@ impl Asked {
     fn objects(&self, simulation: &Simulation<'_>, clock: Clock) -> Vec<serde_json::Value> {
         let mut objects = match self.of {
             Objects::Events => {
-                let mut events = Events::default();
+                let mut events = EventObjects::default();
                 events.take(simulation.recording().events.iter());
                 events.list(clock)
             }

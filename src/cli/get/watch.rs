@@ -8,12 +8,11 @@ use serde_json::Value;
 
 use super::asked::{Asked, Objects};
 use super::clock;
-use super::events::Events;
 use super::printer::Printer;
 use crate::api::{Change, Kind, ObjectId, Store};
 use crate::cli::exit::CliError;
 use crate::scenario::Scenario;
-use crate::world::Simulation;
+use crate::world::{EventObjects, Simulation};
 
 /// Goes on to the end of the scenario and prints what changes.
 pub(super) fn watch(
@@ -27,7 +26,7 @@ pub(super) fn watch(
     let end = scenario.simulation.end();
     let mut watched = match asked.of {
         Objects::Events => {
-            let mut events = Events::default();
+            let mut events = EventObjects::default();
             events.take(simulation.recording().events.iter());
             Watched::Events(events, simulation.recording().events.len())
         }
@@ -82,7 +81,7 @@ pub(super) fn watch(
 /// What is watched, as it was last seen.
 enum Watched {
     /// The events, and how many of the recorded ones are among them.
-    Events(Events, usize),
+    Events(EventObjects, usize),
     /// ConfigMaps.
     ConfigMaps(Vec<Value>),
     /// Objects of the store.

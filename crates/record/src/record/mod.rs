@@ -23,6 +23,7 @@ mod provenance;
 mod queues;
 mod recorder;
 mod recording;
+mod reporter;
 mod request;
 mod texts;
 mod vpa;
@@ -45,6 +46,7 @@ pub use recording::{
     ActionRecord, Counts, FaultRecord, InterruptionRecord, LoadRecord, NodeRecord, Objective,
     PodRecord, Prices, Recording, Sample, ServiceRecord, WorkloadRecord,
 };
+pub use reporter::{KUBELET, SCHEDULER, TAINT_EVICTION, reporter};
 pub use request::{NoRequests, Outcome, RequestSink};
 pub use vpa::{
     Amounts, DisruptionKind, DisruptionRecord, HeldBy, VpaBand, VpaContainerRecord, VpaRecord,

@@ -14,6 +14,7 @@ mod command_watch;
 mod components;
 mod drain;
 mod event;
+mod event_objects;
 mod faults;
 mod karpenter;
 mod keda;
@@ -54,6 +55,7 @@ use crate::sim::{EventQueue, MOST_PENDING, SimTime, Stream};
 use traffic::{ServerId, Traffic};
 
 pub use event::Event;
+pub use event_objects::EventObjects;
 pub use prometheus::{PrometheusEvent, QueryFailure};
 
 /// What a run leaves behind.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
-use crate::api::Clock;
+use crate::api::{Clock, Uid};
 use crate::kubectl::kind::Kind;
-use crate::record::Event;
+use crate::record::{Event, KUBELET, SCHEDULER, TAINT_EVICTION, reporter};
 use crate::sim::{SimDuration, SimTime};
 
 /// How long an event is kept after it was seen last.
@@ -15,7 +15,7 @@ const TTL: SimDuration = SimDuration::from_secs(3600);
 
 /// All events so far.
 #[derive(Debug, Default)]
-pub(super) struct Events {
+pub struct EventObjects {
     all: Vec<Series>,
     /// The place of each series among all.
     places: FxHashMap<u64, usize>,
@@ -28,6 +28,8 @@ struct First {
     kind: &'static str,
     reason: String,
     namespace: Arc<str>,
+    uid: u64,
+    reporter: &'static str,
 }
 
 /// An event as it was first, and what it is now.
@@ -41,10 +43,10 @@ struct Series {
     message: String,
 }
 
-impl Events {
+impl EventObjects {
     /// Takes events in the order in which they were recorded; returns the places of those that are
     /// new or were seen again. Events that no API server would hold are skipped.
-    pub(super) fn take<'a>(&mut self, events: impl Iterator<Item = Event<'a>>) -> Vec<usize> {
+    pub fn take<'a>(&mut self, events: impl Iterator<Item = Event<'a>>) -> Vec<usize> {
         let mut changed: Vec<usize> = events.filter_map(|one| self.add(&one)).collect();
         changed.sort_unstable();
         changed.dedup();
@@ -66,6 +68,8 @@ impl Events {
                     kind: event.kind,
                     reason: event.reason.to_owned(),
                     namespace: event.namespace.clone(),
+                    uid: event.uid,
+                    reporter: reporter(event),
                 },
                 kind,
                 name: name.to_owned(),
@@ -79,7 +83,7 @@ impl Events {
     }
 
     /// The events that are kept, the one that was seen last at the end.
-    pub(super) fn list(&self, clock: Clock) -> Vec<Value> {
+    pub fn list(&self, clock: Clock) -> Vec<Value> {
         let kept = |place: &usize| self.all[*place].last + TTL > clock.now;
         let mut places: Vec<usize> = (0..self.all.len()).filter(kept).collect();
         places.sort_by_key(|place| self.all[*place].last);
@@ -88,7 +92,7 @@ impl Events {
     }
 
     /// An event as an object.
-    pub(super) fn view(&self, place: usize, clock: Clock) -> Value {
+    pub fn view(&self, place: usize, clock: Clock) -> Value {
         let Series {
             event,
             kind,
@@ -105,19 +109,25 @@ impl Events {
         let first = clock.print(event.time);
         // client-go names an event by its time; the place tells those of one time apart.
         let number = clock.calendar.unix_start * 1_000_000_000 + event.time.0 + place as i64;
-        json!({
+        let mut involved = json!({
+            "apiVersion": kind.api_version(),
+            "kind": kind.kind,
+            "name": name,
+            "namespace": &*event.namespace,
+        });
+        // Kubelets know their nodes, and what evicts for taints its pods, by name only.
+        let by_name = match event.reporter {
+            KUBELET => kind.kind == "Node",
+            reporter => reporter == TAINT_EVICTION,
+        };
+        if event.uid != 0 && !by_name {
+            involved["uid"] = Uid(event.uid).to_string().into();
+        }
+        let mut object = json!({
             "apiVersion": "v1",
-            "count": count,
             "eventTime": null,
-            "firstTimestamp": first,
-            "involvedObject": {
-                "apiVersion": kind.api_version(),
-                "kind": kind.kind,
-                "name": name,
-                "namespace": &*event.namespace,
-            },
+            "involvedObject": involved,
             "kind": "Event",
-            "lastTimestamp": clock.print(*last),
             "message": message,
             "metadata": {
                 "creationTimestamp": first,
@@ -126,8 +136,35 @@ impl Events {
             },
             "reason": event.reason,
             "type": event.kind,
-        })
+        });
+        if event.reporter == SCHEDULER {
+            // Its recorder is that of `events.k8s.io`.
+            object["eventTime"] = micros(clock, event.time).into();
+            object["firstTimestamp"] = Value::Null;
+            object["lastTimestamp"] = Value::Null;
+            object["reportingComponent"] = event.reporter.into();
+            object["source"] = json!({});
+            if *count > 1 {
+                let last = micros(clock, *last);
+                object["series"] = json!({"count": count, "lastObservedTime": last});
+            }
+        } else {
+            object["count"] = (*count).into();
+            object["firstTimestamp"] = first.into();
+            object["lastTimestamp"] = clock.print(*last).into();
+            object["reportingComponent"] = event.reporter.into();
+            object["source"] = json!({"component": event.reporter});
+        }
+        object.sort_all_objects();
+        object
     }
+}
+
+/// A time as `metav1.MicroTime`.
+fn micros(clock: Clock, time: SimTime) -> String {
+    let seconds = clock.print(time);
+    let micros = time.0.rem_euclid(1_000_000_000) / 1000;
+    format!("{}.{micros:06}Z", seconds.trim_end_matches('Z'))
 }
 
 #[cfg(test)]
@@ -160,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_same_event_again_is_one_object_and_an_old_one_is_gone() {
-        let mut events = Events::default();
+        let mut events = EventObjects::default();
         let recorded = log([(0, "x", 1), (10, "yy", 1), (20, "x", 2)]);
         assert_eq!(events.take(recorded.iter()), [0, 1]);
         let list = |seconds| {
