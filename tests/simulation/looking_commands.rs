@@ -35,7 +35,7 @@ spec:
 ";
 
 /// What commands printed, each with the second in which it was typed.
-fn typed(commands: &[(u32, &str)]) -> Vec<ActionRecord> {
+pub(crate) fn typed(commands: &[(u32, &str)]) -> Vec<ActionRecord> {
     let actions = commands.iter().map(|(at, command)| {
         format!("[[action]]\nat = \"{at}s\"\nkubectl = '''kubectl {command}'''\n")
     });
@@ -57,7 +57,7 @@ fn typed(commands: &[(u32, &str)]) -> Vec<ActionRecord> {
     cluster.recording().actions.clone()
 }
 
-fn printed(at: u32, command: &str) -> (Vec<String>, bool) {
+pub(crate) fn printed(at: u32, command: &str) -> (Vec<String>, bool) {
     let action = typed(&[(at, command)]).remove(0);
     (action.printed, action.failed)
 }
@@ -99,6 +99,13 @@ fn get_lists_several_kinds_and_formats() {
     assert_eq!(rows[1][0], "horizontalpodautoscaler.autoscaling/web");
     assert_eq!(rows[2], [""; 0]);
     assert_eq!(rows[4][0], "deployment.apps/web");
+    let path = "get deploy web -o jsonpath='{.metadata.name}: {.status.readyReplicas}'";
+    assert_eq!(printed(60, path).0, ["web: 2"]);
+    let all = "get deploy,hpa -o jsonpath='{range .items[*]}{.kind}{\"\\n\"}{end}'";
+    assert_eq!(
+        printed(60, all).0,
+        ["Deployment", "HorizontalPodAutoscaler"]
+    );
     let (yaml, _) = printed(60, "get hpa web -o yaml");
     assert!(
         yaml.contains(&"kind: HorizontalPodAutoscaler".to_owned()),
@@ -142,7 +149,7 @@ fn wait_ends_with_the_condition_the_deletion_or_the_time() {
         (300, "wait --for=condition=Available=true deployment/web"),
         (400, "delete job migrate"),
         (401, "wait --for=create job/migrate"),
-        (402, "describe deployment web"),
+        (410, "wait --for=create job/migrate --timeout=0"),
     ]);
     let told = |index: usize| (actions[index].printed.join("\n"), actions[index].failed);
     let met = ("job.batch/migrate condition met".to_owned(), false);
@@ -163,10 +170,73 @@ fn wait_ends_with_the_condition_the_deletion_or_the_time() {
         told(6),
         ("deployment.apps/web condition met".to_owned(), false)
     );
-    assert_eq!(
-        told(8),
-        wrong("error: waiting for what is not there yet is not simulated")
+    let late = wrong("error: timed out waiting for the condition");
+    assert_eq!(told(8), late);
+    assert_eq!(told(9), late);
+}
+
+#[test]
+fn wait_looks_at_a_path_and_for_what_is_made() {
+    let actions = typed(&[
+        (
+            0,
+            "wait --for=jsonpath='{.status.readyReplicas}'=2 deploy/web --timeout=2m",
+        ),
+        (
+            1,
+            "wait --for=create --for=condition=Ready pod -l run=later --timeout=3m",
+        ),
+        (2, "wait --for=jsonpath=status.phase=Running pod -l app=web"),
+        (
+            3,
+            "wait --for=jsonpath='{.metadata.annotations.none}' deploy/web --timeout=5s",
+        ),
+        (4, "wait --for=jsonpath='{.spec}'=1 deploy/web"),
+        (
+            5,
+            "wait --for=jsonpath='{..containers[*].name}' --for=delete deploy/web --timeout=400s",
+        ),
+        (
+            6,
+            "wait --for=jsonpath='{.status.conditions[*].type}' deploy/web",
+        ),
+        (
+            60,
+            "patch deploy web -p '{\"spec\":{\"template\":{\"metadata\":{\"labels\":{\"run\":\"later\"}}}}}'",
+        ),
+        (300, "delete deploy web"),
+    ]);
+    let told = |index: usize| (actions[index].printed.join("\n"), actions[index].failed);
+    let met = "deployment.apps/web condition met";
+    assert_eq!(told(0), (met.to_owned(), false));
+    // Of each pod that was there when the first was: it is created, and it is ready.
+    let (pods, failed) = told(1);
+    assert!(!failed, "{pods}");
+    let lines: Vec<&str> = pods.lines().collect();
+    assert_eq!(lines.len() % 2, 0, "{pods}");
+    assert_eq!(lines[0], lines[1]);
+    assert!(
+        lines[0].starts_with("pod/web-") && lines[0].ends_with(" condition met"),
+        "{pods}"
     );
-    let instead = "`describe` is not simulated: `get -o yaml` is";
-    assert_eq!(told(9), (instead.to_owned(), false));
+    let (pods, failed) = told(2);
+    assert_eq!((pods.lines().count(), failed), (2, false), "{pods}");
+    let late = "error: timed out waiting for the condition on deployments/web";
+    assert_eq!(told(3), (late.to_owned(), true));
+    let nested = "error: jsonpath leads to a nested object or list which is not supported";
+    assert_eq!(told(4), (nested.to_owned(), true));
+    assert_eq!(told(5), (format!("{met}\n{met}"), false));
+    let several = "error: given jsonpath expression matches more than one value";
+    assert_eq!(told(6), (several.to_owned(), true));
+}
+
+#[test]
+fn wait_has_one_time_for_all_objects() {
+    let actions = typed(&[(1, "wait --for=condition=Never pod -l app=web --timeout=10s")]);
+    let printed = &actions[0].printed;
+    assert_eq!(printed.len(), 2, "{printed:?}");
+    for line in printed {
+        let begins = "error: timed out waiting for the condition on pods/web-";
+        assert!(line.starts_with(begins), "{line}");
+    }
 }

@@ -19,6 +19,7 @@ mod concurrency;
 mod controllers;
 mod cron_jobs;
 mod daemon_sets;
+mod descriptions;
 mod exporters;
 mod folding;
 #[cfg(debug_assertions)]

@@ -140,6 +140,8 @@ struct ScrapedNode {
     delay: SimDuration,
     /// Its kubelet does not answer.
     is_silent: bool,
+    /// Scrapes in a row that it has answered, two at most.
+    answers: u8,
 }
 
 /// A scraped pod.
@@ -499,6 +501,11 @@ impl Pipeline {
         self.node(node).is_none_or(|node| node.is_silent)
     }
 
+    /// Whether metrics-server has a rate of a node: of two scrapes in a row.
+    pub fn has_rate(&self, node: MetricsNodeId) -> bool {
+        self.node(node).is_some_and(|node| node.answers == 2)
+    }
+
     fn node(&self, node: MetricsNodeId) -> Option<ScrapedNode> {
         self.nodes.get(node.0 as usize).copied().flatten()
     }
@@ -545,6 +552,14 @@ impl Pipeline {
     /// Measures what was due by now and is no event, and takes over what the nodes answered.
     fn publish(&mut self, now: SimTime, usage: &mut impl UsageSource) {
         let (began, rule) = (self.scrape_began, self.fresh_rule());
+        for node in self.nodes.iter_mut().flatten() {
+            let answers = !self.is_down && !node.is_silent;
+            node.answers = if answers {
+                (node.answers + 1).min(2)
+            } else {
+                0
+            };
+        }
         let mut points = std::mem::take(&mut self.points);
         self.rates.resize(self.pods.slots(), None);
         self.lone.resize(self.pods.slots(), None);

@@ -5,11 +5,12 @@
 
 use std::collections::VecDeque;
 
+use serde_json::Value;
+
 use super::act::{Printed, Target};
 use super::{Event, Simulation};
 use crate::api::{Change, ObjectId, What};
-use crate::controller::rollout_status::RolloutStatus;
-use crate::kubectl::command::WaitFor;
+use crate::kubectl::command::{CommandLine, WaitFor};
 use crate::record::EventRecord;
 use crate::sim::{SimDuration, SimTime};
 
@@ -29,16 +30,22 @@ pub(in crate::world) enum Asked {
     Conditions {
         /// `--for`.
         conditions: Vec<WaitFor>,
-        /// `--timeout`: of each object.
-        timeout: SimDuration,
+        /// When its time is over; none for a command that looks once.
+        until: Option<SimTime>,
+        /// Whether its objects were listed: one that is gone by its turn has been there.
+        listed: bool,
     },
 }
 
 impl Asked {
-    fn timeout(&self) -> Option<SimDuration> {
+    /// When the time of an object that is looked at now is over.
+    fn until(&self, now: SimTime) -> Option<SimTime> {
         match self {
-            Self::Rollout { timeout, .. } => timeout.filter(|timeout| timeout.0 > 0),
-            Self::Conditions { timeout, .. } => Some(*timeout),
+            Self::Rollout { timeout, .. } => {
+                let timeout = timeout.filter(|timeout| timeout.0 > 0);
+                timeout.map(|timeout| now + timeout)
+            }
+            Self::Conditions { until, .. } => *until,
         }
     }
 
@@ -46,26 +53,84 @@ impl Asked {
     fn is_over(&self) -> bool {
         match self {
             Self::Rollout { watch, .. } => !watch,
-            Self::Conditions { timeout, .. } => timeout.0 == 0,
+            Self::Conditions { until, .. } => until.is_none(),
         }
+    }
+
+    /// Whether the time of a `wait` was over before an object had its turn.
+    fn is_late(&self, now: SimTime) -> bool {
+        matches!(self, Self::Conditions { until: Some(until), .. } if *until <= now)
     }
 }
 
-/// A command that waits for an object.
+/// What a command has seen of an object.
+#[derive(Debug, Clone, Default)]
+pub(in crate::world) struct Looked {
+    /// What it prints of that.
+    pub(in crate::world) lines: Vec<String>,
+    /// Whether it is all that it waits for.
+    pub(in crate::world) is_done: bool,
+    /// How many of the conditions have been met, in their order.
+    pub(in crate::world) met: usize,
+}
+
+/// A command that waits.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
-    target: Target,
-    object: ObjectId,
+    on: On,
     asked: Asked,
     /// Its place in the recording.
     action: usize,
     /// The line that was printed last.
     last: String,
-    /// Other objects of the command: their turn comes when this one's is over.
-    rest: VecDeque<Target>,
+}
+
+/// On what a command waits.
+#[derive(Debug, Clone)]
+enum On {
+    /// That what it is about is there: all objects that it names, or one that it selects.
+    Creation(Box<(CommandLine, Vec<Value>)>),
+    /// An object.
+    Object {
+        target: Target,
+        /// None while it is gone: another may get its name.
+        object: Option<ObjectId>,
+        /// How many conditions it has met.
+        met: usize,
+        /// Other objects of the command: their turn comes when this one's is over.
+        rest: VecDeque<Target>,
+    },
 }
 
 impl Simulation<'_> {
+    /// Waits until there is what a `wait` is about.
+    pub(in crate::world) fn wait_for_creation(
+        &mut self,
+        line: &CommandLine,
+        documents: &[Value],
+        asked: Asked,
+        action: usize,
+        now: SimTime,
+    ) {
+        let on = On::Creation(Box::new((line.clone(), documents.to_vec())));
+        self.begin_watch(on, asked, action, now);
+    }
+
+    fn begin_watch(&mut self, on: On, asked: Asked, action: usize, now: SimTime) {
+        let index = self.watches.len() as u32;
+        if let Some(until) = asked.until(now) {
+            self.queue.schedule(until, Event::WatchTimeout(index));
+        }
+        let last = String::new();
+        self.watches.push(Some(Waiting {
+            on,
+            asked,
+            action,
+            last,
+        }));
+        self.watching += 1;
+    }
+
     /// Looks at one object after the other for the first time, until one is to be waited for.
     pub(in crate::world) fn wait_for_targets(
         &mut self,
@@ -77,18 +142,25 @@ impl Simulation<'_> {
     ) {
         while let Some(target) = targets.pop_front() {
             let Some(object) = self.target_object(&target) else {
-                if asked.waits_for_creation() {
-                    printed.error("error: waiting for what is not there yet is not simulated");
-                } else if !asked.takes_what_is_gone() {
+                if !asked.takes_what_is_gone() {
                     printed.error(target.not_found());
+                } else if matches!(asked, Asked::Conditions { listed: true, .. }) {
+                    printed.out(target.printed("condition met"));
                 }
                 continue;
             };
-            match self.look(&target, object, &asked, now) {
-                Some(Ok(RolloutStatus { line, is_done })) => {
-                    if !line.is_empty() {
-                        printed.out(line.as_str());
-                    }
+            if asked.is_late(now) {
+                printed.error(timed_out_on(&target));
+                continue;
+            }
+            match self.look(&target, object, &asked, (0, now)) {
+                Some(Ok(Looked {
+                    lines,
+                    is_done,
+                    met,
+                })) => {
+                    let last = lines.last().cloned().unwrap_or_default();
+                    printed.lines.extend(lines);
                     if is_done {
                         continue;
                     }
@@ -99,20 +171,16 @@ impl Simulation<'_> {
                         }
                         continue;
                     }
-                    let index = self.watches.len() as u32;
-                    if let Some(timeout) = asked.timeout() {
-                        let until = now + timeout;
-                        self.queue.schedule(until, Event::WatchTimeout(index));
-                    }
-                    self.watches.push(Some(Waiting {
+                    let on = On::Object {
                         target,
-                        object,
-                        asked,
-                        action,
-                        last: line,
+                        object: Some(object),
+                        met,
                         rest: targets,
-                    }));
-                    self.watching += 1;
+                    };
+                    self.begin_watch(on, asked, action, now);
+                    if let Some(Some(waiting)) = self.watches.last_mut() {
+                        waiting.last = last;
+                    }
                     return;
                 }
                 Some(Err(error)) => printed.error(format!("error: {error}")),
@@ -124,28 +192,30 @@ impl Simulation<'_> {
         }
     }
 
-    /// What is to be said of an object; nothing of one that has no roll-outs.
+    /// What is to be said of an object of which some conditions have been met; nothing of one that
+    /// has no roll-outs.
     fn look(
         &mut self,
         target: &Target,
         object: ObjectId,
         asked: &Asked,
-        now: SimTime,
-    ) -> Option<Result<RolloutStatus, String>> {
+        (met, now): (usize, SimTime),
+    ) -> Option<Result<Looked, String>> {
         match asked {
             Asked::Rollout { revision, .. } => {
                 let status = self.look_at_rollout(object, *revision, now)?;
-                Some(status.map_err(|error| error.to_string()))
+                let looked = status.map(|status| Looked {
+                    lines: Some(status.line)
+                        .filter(|line| !line.is_empty())
+                        .into_iter()
+                        .collect(),
+                    is_done: status.is_done,
+                    met,
+                });
+                Some(looked.map_err(|error| error.to_string()))
             }
             Asked::Conditions { conditions, .. } => {
-                Some(self.conditions_met(object, conditions).map(|is_done| {
-                    let line = if is_done {
-                        target.printed("condition met")
-                    } else {
-                        String::new()
-                    };
-                    RolloutStatus { line, is_done }
-                }))
+                Some(self.look_at_conditions(target, object, conditions, met))
             }
         }
     }
@@ -153,59 +223,108 @@ impl Simulation<'_> {
     /// Looks again at the objects that a change concerns.
     pub(super) fn look_again(&mut self, change: Change, now: SimTime) {
         let owner = match change.object {
-            ObjectId::Pod(id) if is_counted(change.what) => {
-                self.store.pod(id).and_then(|pod| pod.meta.owner)
-            }
+            ObjectId::Pod(id) => self.store.pod(id).and_then(|pod| pod.meta.owner),
             _ => None,
         };
-        let of_set = |object| matches!(object, ObjectId::DaemonSet(_)) && owner == Some(object);
         for index in 0..self.watches.len() {
             let Some(waiting) = &self.watches[index] else {
                 continue;
             };
-            let object = waiting.object;
-            if change.object != object && !of_set(object) {
+            let On::Object { target, object, .. } = &waiting.on else {
+                if change.what == What::Created {
+                    self.look_for_created(index, now);
+                }
                 continue;
-            }
+            };
+            let Some(object) = *object else {
+                if change.what == What::Created && self.target_object(target) == Some(change.object)
+                {
+                    self.look_at_watched(index, change.object, now);
+                }
+                continue;
+            };
             if change.object == object && change.what == What::Deleted {
                 self.watched_is_gone(index, now);
-                continue;
+            } else if change.object == object || waiting.asked.counts(object, owner, change.what) {
+                self.look_at_watched(index, object, now);
             }
-            let (target, asked) = (waiting.target.clone(), waiting.asked.clone());
-            match self.look(&target, object, &asked, now) {
-                Some(Ok(RolloutStatus { line, is_done })) => {
-                    let is_news = self.watches[index]
-                        .as_ref()
-                        .is_some_and(|waiting| waiting.last != line);
+        }
+    }
+
+    /// Something was made: perhaps what a command waits for.
+    fn look_for_created(&mut self, index: usize, now: SimTime) {
+        let Some(Waiting {
+            on: On::Creation(wanted),
+            ..
+        }) = &self.watches[index]
+        else {
+            return;
+        };
+        let Some(targets) = self.all_there(&wanted.0, &wanted.1) else {
+            return;
+        };
+        let Some(waiting) = self.watches[index].take() else {
+            return;
+        };
+        self.watching -= 1;
+        self.go_on_watching(waiting, targets.into(), false, now);
+    }
+
+    fn look_at_watched(&mut self, index: usize, object: ObjectId, now: SimTime) {
+        let Some(waiting) = &self.watches[index] else {
+            return;
+        };
+        let On::Object { target, met, .. } = &waiting.on else {
+            return;
+        };
+        let (target, met, asked) = (target.clone(), *met, waiting.asked.clone());
+        match self.look(&target, object, &asked, (met, now)) {
+            Some(Ok(looked)) => {
+                if let Some(Waiting {
+                    on:
+                        On::Object {
+                            object: of, met, ..
+                        },
+                    last,
+                    ..
+                }) = &mut self.watches[index]
+                {
+                    (*of, *met) = (Some(object), looked.met);
                     // The status of a DaemonSet is not written: its pods are counted, and that
                     // of others has changed.
+                    let is_news = looked.lines.last().is_some_and(|line| line != last);
                     let is_told = is_news || !matches!(object, ObjectId::DaemonSet(_));
-                    if is_told && !line.is_empty() {
+                    for line in looked.lines.into_iter().filter(|_| is_told) {
                         self.print_watch(index, line);
                     }
-                    if is_done {
-                        self.end_watch(index, None, now);
-                    }
                 }
-                Some(Err(error)) => {
-                    self.end_watch(index, Some(&format!("error: {error}")), now);
+                if looked.is_done {
+                    self.end_watch(index, None, now);
                 }
-                None => {}
             }
+            Some(Err(error)) => {
+                self.end_watch(index, Some(&format!("error: {error}")), now);
+            }
+            None => {}
         }
     }
 
     /// An object that a command waits for is deleted.
     fn watched_is_gone(&mut self, index: usize, now: SimTime) {
-        let Some(waiting) = &self.watches[index] else {
+        let Some(waiting) = &mut self.watches[index] else {
+            return;
+        };
+        let On::Object { target, object, .. } = &mut waiting.on else {
             return;
         };
         if waiting.asked.takes_what_is_gone() {
-            let line = waiting.target.printed("condition met");
+            let line = target.printed("condition met");
             self.print_watch(index, line);
             self.end_watch(index, None, now);
         } else if let Asked::Rollout { .. } = waiting.asked {
             self.end_watch(index, Some("error: object has been deleted"), now);
+        } else {
+            *object = None;
         }
     }
 
@@ -214,11 +333,10 @@ impl Simulation<'_> {
         let Some(waiting) = &self.watches[index] else {
             return;
         };
-        let mut error = "error: timed out waiting for the condition".to_owned();
-        if let Asked::Conditions { .. } = waiting.asked {
-            error.push_str(" on ");
-            error.push_str(&waiting.target.resource_name());
-        }
+        let error = match (&waiting.on, &waiting.asked) {
+            (On::Object { target, .. }, Asked::Conditions { .. }) => timed_out_on(target),
+            _ => TIMED_OUT.to_owned(),
+        };
         self.end_watch(index, Some(&error), now);
     }
 
@@ -236,28 +354,39 @@ impl Simulation<'_> {
         if let Some(error) = error {
             self.print_watch(index, error.to_owned());
         }
-        let Some(waiting) = self.watches[index].take() else {
+        let Some(mut waiting) = self.watches[index].take() else {
             return;
         };
         self.watching -= 1;
+        let rest = match &mut waiting.on {
+            On::Creation(_) => VecDeque::new(),
+            On::Object { rest, .. } => std::mem::take(rest),
+        };
+        self.go_on_watching(waiting, rest, error.is_some(), now);
+    }
+
+    /// A command goes on with other objects.
+    fn go_on_watching(
+        &mut self,
+        waiting: Waiting,
+        targets: VecDeque<Target>,
+        failed: bool,
+        now: SimTime,
+    ) {
         let mut printed = Printed {
             lines: vec![waiting.last],
-            failed: error.is_some(),
+            failed,
         };
-        self.wait_for_targets(
-            waiting.rest,
-            waiting.asked,
-            waiting.action,
-            &mut printed,
-            now,
-        );
+        self.wait_for_targets(targets, waiting.asked, waiting.action, &mut printed, now);
         let actions = &mut self.recorder.recording.actions;
         let Some(action) = actions.get_mut(waiting.action) else {
             return;
         };
         action.failed |= printed.failed;
         action.printed.extend_from_slice(&printed.lines[1..]);
-        let message = format!("{} → {}", action.command, printed.lines.join("; "));
+        let told = printed.lines.iter().filter(|line| !line.is_empty());
+        let told: Vec<&str> = told.map(String::as_str).collect();
+        let message = format!("{} → {}", action.command, told.join("; "));
         self.recorder.event(|| EventRecord {
             time: now,
             kind: if printed.failed { "Warning" } else { "Normal" },
@@ -267,6 +396,30 @@ impl Simulation<'_> {
             message,
             ..EventRecord::default()
         });
+    }
+}
+
+pub(in crate::world) const TIMED_OUT: &str = "error: timed out waiting for the condition";
+
+fn timed_out_on(target: &Target) -> String {
+    format!("{TIMED_OUT} on {}", target.resource_name())
+}
+
+impl Asked {
+    /// Whether what is asked of an object follows from a change of a pod, which the object's status
+    /// counts without being written.
+    fn counts(&self, object: ObjectId, owner: Option<ObjectId>, what: What) -> bool {
+        match self {
+            Self::Rollout { .. } => {
+                matches!(object, ObjectId::DaemonSet(_))
+                    && owner == Some(object)
+                    && is_counted(what)
+            }
+            Self::Conditions { .. } => {
+                owner == Some(object)
+                    || owner.is_some() && matches!(object, ObjectId::PodDisruptionBudget(_))
+            }
+        }
     }
 }
 

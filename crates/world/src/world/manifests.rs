@@ -122,6 +122,20 @@ impl Manifests {
         }
     }
 
+    /// The text of a template that a workload has or has had; that of its manifest if nothing else
+    /// is known.
+    pub(super) fn written_template(
+        &self,
+        (kind, namespace, name): (&str, &str, &str),
+        template: &PodTemplate,
+    ) -> Option<&Value> {
+        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        let mut past = self.past.get(&key).into_iter().flatten();
+        let found = past.find(|(known, _)| with_idle_usage(known, template) == *template);
+        let now = || Some(&self.values.get(&key)?["spec"]["template"]);
+        found.map(|(_, written)| written).or_else(now)
+    }
+
     fn put(&mut self, object: &Object, value: Value) {
         let key = (object.kind(), object.namespace(), object.name());
         let key = (key.0.to_owned(), key.1.to_owned(), key.2.to_owned());

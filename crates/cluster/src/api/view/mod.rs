@@ -44,6 +44,7 @@ use super::LabelSelector;
 use super::meta::{Kind, Labels, ObjectId};
 use super::policy::IntOrPercent;
 use super::store::Store;
+use super::template::PodTemplate;
 use crate::autoscaler::vpa::WallClock;
 use crate::sim::SimTime;
 
@@ -126,6 +127,11 @@ impl Store {
         let ids = self.ids(kind, namespace).into_iter();
         ids.filter_map(|id| self.view(id, clock)).collect()
     }
+}
+
+/// A pod template as JSON, `spec.template` of the workload of a kind that has it.
+pub fn pod_template(of: &PodTemplate) -> Value {
+    tidied(template::template(of, &of.labels, "Always"))
 }
 
 /// Fields that the API server prints even where they are null.

@@ -2,7 +2,9 @@
 
 use super::flags::Flag;
 use super::targets::{files, object_ref};
-use super::{Command, CreateJob, File, Line, ParseError, Replace};
+use super::words::Word;
+use super::{Command, CreateJob, Evict, File, Line, ParseError, Replace};
+use crate::kubectl::yaml;
 
 pub(super) const APPLY: &[Flag] = &[
     Flag::switch("overwrite").ignored(),
@@ -20,6 +22,7 @@ pub(super) const APPLY: &[Flag] = &[
 ];
 
 pub(super) const CREATE: &[Flag] = &[
+    Flag::value("raw"),
     Flag::switch("save-config").refused(),
     Flag::switch("edit").refused(),
     Flag::value("selector").short('l').refused(),
@@ -61,7 +64,62 @@ pub(super) fn apply(line: &Line) -> Result<Command, ParseError> {
 }
 
 pub(super) fn create(line: &Line) -> Result<Command, ParseError> {
-    manifests(line).map(Command::Create)
+    match line.args.last("raw") {
+        Some(path) => evict(line, path).map(Command::Evict),
+        None => manifests(line).map(Command::Create),
+    }
+}
+
+/// What is posted to a path: an Eviction, and nothing else.
+fn evict(line: &Line, path: &Word) -> Result<Evict, ParseError> {
+    let parts: Vec<&str> = path.text.split('/').collect();
+    let [
+        "",
+        "api",
+        "v1",
+        "namespaces",
+        namespace,
+        "pods",
+        pod,
+        "eviction",
+    ] = parts.as_slice()
+    else {
+        let help = "known here: /api/v1/namespaces/NAMESPACE/pods/POD/eviction";
+        let wrong = path.wrong("posting to this path is not simulated");
+        return Err(wrong.with_help(help));
+    };
+    let files = manifests(line)?;
+    let [File::Here { text, range }] = files.as_slice() else {
+        return Err(line
+            .missing("--raw reads the Eviction from a here-document here")
+            .with_help("write `-f - <<'EOF'`, the Eviction, `EOF`"));
+    };
+    let wrong = |message: String| ParseError {
+        range: range.clone(),
+        message,
+        help: None,
+    };
+    let object = yaml::read(text).map_err(&wrong)?;
+    let version = object["apiVersion"].as_str().unwrap_or_default();
+    if object["kind"] != "Eviction" || !matches!(version, "policy/v1" | "policy/v1beta1") {
+        return Err(wrong("an Eviction of policy/v1 is expected".to_owned()));
+    }
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    if !name.is_empty() && name != *pod {
+        return Err(wrong(
+            "name in URL does not match name in Eviction object".to_owned(),
+        ));
+    }
+    let options = &object["deleteOptions"];
+    if !options["dryRun"].is_null() || !options["preconditions"].is_null() {
+        let message = "of `deleteOptions` only `gracePeriodSeconds` is simulated";
+        return Err(wrong(message.to_owned()));
+    }
+    Ok(Evict {
+        namespace: (*namespace).to_owned(),
+        pod: (*pod).to_owned(),
+        grace_period: options["gracePeriodSeconds"].as_i64(),
+    })
 }
 
 pub(super) fn create_job(line: &Line) -> Result<Command, ParseError> {

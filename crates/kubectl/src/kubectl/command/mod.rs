@@ -26,6 +26,7 @@ use std::ops::Range;
 
 pub use model::*;
 
+use crate::kubectl::jsonpath::JsonPath;
 use flags::{
     ALL, Args, CHUNKS, FIELDS, FILES, Flag, GLOBAL, LABELS, NAMESPACES, WRITES, gather, invalid,
     takes_next,
@@ -382,6 +383,7 @@ fn reads_input(command: &Command) -> bool {
     match command {
         Command::Apply(files) | Command::Create(files) => here(files),
         Command::Replace(replace) => here(&replace.files),
+        Command::Evict(_) => true,
         command => matches!(command.targets(), Some(Targets::Files(files)) if here(files)),
     }
 }
@@ -391,9 +393,11 @@ impl Command {
     /// are in files.
     pub fn targets(&self) -> Option<&Targets> {
         Some(match self {
-            Self::Apply(_) | Self::Create(_) | Self::CreateJob(_) | Self::Replace(_) => {
-                return None;
-            }
+            Self::Apply(_)
+            | Self::Create(_)
+            | Self::CreateJob(_)
+            | Self::Evict(_)
+            | Self::Replace(_) => return None,
             Self::Delete(delete) => &delete.targets,
             Self::Patch(patch) => &patch.targets,
             Self::Scale(scale) => &scale.targets,
@@ -431,7 +435,10 @@ fn output(args: &Args) -> Result<Option<Output>, ParseError> {
         return Ok(None);
     };
     if let Some(template) = word.text.strip_prefix("jsonpath=") {
-        return Ok(Some(Output::JsonPath(template.to_owned())));
+        return match JsonPath::parse(template) {
+            Ok(path) => Ok(Some(Output::JsonPath(path))),
+            Err(error) => Err(word.wrong(format!("error parsing jsonpath {template}, {error}"))),
+        };
     }
     match word.text.as_str() {
         "wide" => Ok(Some(Output::Wide)),

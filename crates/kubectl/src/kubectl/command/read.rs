@@ -2,6 +2,7 @@
 //!
 //! Upstream: kubectl's `pkg/cmd/get`, `describe`, `top`, `wait`.
 
+use crate::kubectl::jsonpath::JsonPath;
 use crate::kubectl::kind::Kind;
 use crate::sim::SimDuration;
 
@@ -91,7 +92,11 @@ fn several_kinds(targets: &Targets) -> bool {
 pub(super) fn describe(line: &Line) -> Result<Command, ParseError> {
     Ok(Command::Describe(Describe {
         targets: targets(line, KindAlone::All)?,
-        show_events: line.args.switch_or("show-events", true)?,
+        show_events: match line.args.last("show-events") {
+            None => None,
+            Some(_) => Some(line.args.switch("show-events")?),
+        },
+        by_prefix: line.args.words.len() == 2 && !line.args.words[0].text.contains('/'),
     }))
 }
 
@@ -161,20 +166,50 @@ fn condition(word: &Word) -> Result<WaitFor, ParseError> {
                 status: status.to_owned(),
             }
         }
-        "jsonpath" if !rest.is_empty() => match rest.split_once("}=") {
-            Some((path, value)) => WaitFor::JsonPath {
-                path: format!("{path}}}"),
-                value: Some(value.to_owned()),
-            },
-            None => WaitFor::JsonPath {
-                path: rest.to_owned(),
-                value: None,
-            },
-        },
+        "jsonpath" => return json_path(word, rest),
         _ => {
             let message = format!("unrecognized condition: \"{}\"", word.text);
             let help = "`create`, `delete`, `condition=NAME` or `jsonpath={…}=VALUE`";
             return Err(word.wrong(message).with_help(help));
         }
     })
+}
+
+/// `jsonpath=PATH[=VALUE]` (`processJSONPathInput`).
+fn json_path(word: &Word, rest: &str) -> Result<WaitFor, ParseError> {
+    let wrong = |message: String| {
+        let help = "write for example `--for=jsonpath='{.status.readyReplicas}'=3`";
+        word.wrong(message).with_help(help)
+    };
+    // A `==` belongs to the path.
+    let (mut parts, mut left) = (vec![String::new()], rest);
+    while let Some(at) = left.find('=') {
+        let is_double = left[at..].starts_with("==");
+        let end = at + if is_double { 2 } else { 0 };
+        if let Some(part) = parts.last_mut() {
+            part.push_str(&left[..end]);
+        }
+        left = &left[at + if is_double { 2 } else { 1 }..];
+        if !is_double {
+            parts.push(String::new());
+        }
+    }
+    if let Some(part) = parts.last_mut() {
+        part.push_str(left);
+    }
+    let (path, value) = match parts.as_slice() {
+        [path] => (path, None),
+        [path, value] => (path, Some(value.trim_matches(['\'', '"']).to_owned())),
+        _ => return Err(wrong("the path and one value are expected".to_owned())),
+    };
+    if path.is_empty() {
+        return Err(wrong("jsonpath expression cannot be empty".to_owned()));
+    }
+    if value.as_deref() == Some("") {
+        return Err(wrong(
+            "jsonpath wait has to have a value after equal sign".to_owned(),
+        ));
+    }
+    let path = JsonPath::relaxed(path).map_err(|error| wrong(error.to_string()))?;
+    Ok(WaitFor::JsonPath { path, value })
 }

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::kubectl::jsonpath::JsonPath;
 use crate::kubectl::selector::Requirement;
 use crate::sim::SimDuration;
 
@@ -203,7 +204,8 @@ fn waits_and_roll_outs() {
     else {
         panic!("a wait");
     };
-    let (path, value) = ("{.status.phase}".to_owned(), Some("Running".to_owned()));
+    let path = JsonPath::parse("{.status.phase}").expect("a path");
+    let value = Some("Running".to_owned());
     assert_eq!(wait.conditions, [WaitFor::JsonPath { path, value }]);
     let Command::Rollout(rollout) = command("kubectl rollout undo deploy/x --to-revision=4") else {
         panic!("a roll-out");
@@ -240,6 +242,46 @@ fn what_concerns_the_connection_changes_nothing() {
     };
     assert_eq!(wait.conditions.len(), 2);
     assert_eq!(wait.conditions[0], WaitFor::Create);
+    let Command::Wait(wait) = command(
+        "kubectl wait po/x --for=jsonpath='{.status.conditions[?(@.type==\"Ready\")].status}'=True",
+    ) else {
+        panic!("a wait");
+    };
+    let path = "{.status.conditions[?(@.type==\"Ready\")].status}";
+    let path = JsonPath::parse(path).expect("a path");
+    let value = Some("True".to_owned());
+    assert_eq!(wait.conditions, [WaitFor::JsonPath { path, value }]);
+}
+
+#[test]
+fn an_eviction_is_what_is_posted_to_its_path() {
+    let text = "kubectl create --raw /api/v1/namespaces/shop/pods/db-0/eviction -f - <<EOF\n\
+                {apiVersion: policy/v1, kind: Eviction, metadata: {name: db-0}, \
+                deleteOptions: {gracePeriodSeconds: 3}}\nEOF";
+    let evict = Evict {
+        namespace: "shop".to_owned(),
+        pod: "db-0".to_owned(),
+        grace_period: Some(3),
+    };
+    assert_eq!(command(text), Command::Evict(evict));
+}
+
+/// What is said of a command line that is wrong.
+fn told(text: &str) -> String {
+    let error = match parse(text) {
+        Ok(line) => panic!("{text}: {line:?}"),
+        Err(error) => error,
+    };
+    let help = error
+        .help
+        .map_or_else(String::new, |help| format!("\n  help: {help}"));
+    let marks = "^".repeat(error.range.len().max(1));
+    format!(
+        "{text}\n{:start$}{marks}\n  {}{help}",
+        "",
+        error.message,
+        start = error.range.start
+    )
 }
 
 #[test]
@@ -319,23 +361,16 @@ fn wrong_command_lines_point_at_the_word() {
         "kubectl wait deploy/x --for=ready",
         "kubectl wait deploy/x --for=create --for=ready",
         "kubectl wait deploy/x --for=delete --timeout=60",
+        "kubectl wait deploy/x --for=jsonpath=",
+        "kubectl wait deploy/x --for=jsonpath='{.a}'=",
+        "kubectl wait deploy/x --for=jsonpath='{.a}'=1=2",
+        "kubectl wait deploy/x --for=jsonpath='{.a'",
+        "kubectl get pods -o jsonpath='{.items[}'",
+        "kubectl create --raw /api/v1/namespaces/a/pods/b/binding -f -",
+        "kubectl create --raw /api/v1/namespaces/a/pods/b/eviction -f x.yaml",
+        "kubectl create --raw /api/v1/namespaces/a/pods/b/eviction -f - <<EOF\nkind: Pod\nEOF",
     ];
-    let told = wrong.map(|text| {
-        let error = match parse(text) {
-            Ok(line) => panic!("{text}: {line:?}"),
-            Err(error) => error,
-        };
-        let help = error
-            .help
-            .map_or_else(String::new, |help| format!("\n  help: {help}"));
-        let marks = "^".repeat(error.range.len().max(1));
-        format!(
-            "{text}\n{:start$}{marks}\n  {}{help}",
-            "",
-            error.message,
-            start = error.range.start
-        )
-    });
+    let told = wrong.map(told);
     insta::assert_snapshot!(told.join("\n\n"));
 }
 

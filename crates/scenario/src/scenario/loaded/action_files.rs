@@ -28,9 +28,11 @@ pub(in crate::scenario) fn files_of(command: &Command) -> &[File] {
 /// The objects that a command names.
 pub(in crate::scenario) fn targets_of(command: &Command) -> Option<&Targets> {
     Some(match command {
-        Command::Apply(_) | Command::Create(_) | Command::CreateJob(_) | Command::Replace(_) => {
-            return None;
-        }
+        Command::Apply(_)
+        | Command::Create(_)
+        | Command::CreateJob(_)
+        | Command::Evict(_)
+        | Command::Replace(_) => return None,
         Command::Delete(one) => &one.targets,
         Command::Patch(one) => &one.targets,
         Command::Scale(one) => &one.targets,

@@ -8,13 +8,13 @@ use crate::api::Kind as StoreKind;
 use crate::kubectl::command::{CommandLine, Get, Output, Targets};
 use crate::kubectl::kind::Kind;
 use crate::kubectl::print::{
-    TableOptions, Timestamp, as_json, as_names, as_yaml, nothing_found, sort_by, table,
+    TableOptions, Timestamp, as_json, as_names, as_yaml, listed, nothing_found, sort_by, table,
 };
 use crate::world::Simulation;
 use crate::world::manifests::kind_in_store;
 
 /// Objects of one kind that are printed together.
-type Group = (&'static Kind, Vec<Value>);
+pub(super) type Group = (&'static Kind, Vec<Value>);
 
 /// The kind in the store; pods and nodes besides what manifests hold.
 fn stored(kind: &str) -> Option<StoreKind> {
@@ -32,17 +32,26 @@ fn is_namespaced(targets: &Targets) -> bool {
     }
 }
 
+/// The namespace that a command is about, if it is but one.
+pub(super) fn in_one_namespace<'a>(
+    targets: &Targets,
+    line: &'a CommandLine,
+    default: &'a str,
+) -> Option<&'a str> {
+    let namespace = line.namespace.as_deref().unwrap_or(default);
+    (!line.all_namespaces && is_namespaced(targets)).then_some(namespace)
+}
+
 impl Simulation<'_> {
-    /// `get`; a watch prints what it begins with.
-    pub(super) fn get(
+    /// The objects that a command is about, by kind, and what is said of those that are not there.
+    pub(super) fn gather(
         &self,
-        command: &Get,
+        targets: &Targets,
         line: &CommandLine,
         documents: &[Value],
-        printed: &mut Printed,
-    ) {
+    ) -> (Vec<Group>, Vec<String>) {
         let mut missing = Vec::new();
-        let mut groups: Vec<Group> = match &command.targets {
+        let mut groups: Vec<Group> = match targets {
             Targets::Selected(selection) => {
                 let kinds = selection.kinds.iter();
                 let list = |kind: &&'static Kind| {
@@ -67,6 +76,18 @@ impl Simulation<'_> {
             }
         };
         groups.retain(|(_, objects)| !objects.is_empty());
+        (groups, missing)
+    }
+
+    /// `get`; a watch prints what it begins with.
+    pub(super) fn get(
+        &self,
+        command: &Get,
+        line: &CommandLine,
+        documents: &[Value],
+        printed: &mut Printed,
+    ) {
+        let (mut groups, missing) = self.gather(&command.targets, line, documents);
         if let Some(path) = &command.sort_by {
             for (_, objects) in &mut groups {
                 sort_by(objects, path);
@@ -74,14 +95,11 @@ impl Simulation<'_> {
         }
         let is_named = matches!(command.targets, Targets::Named(_));
         if groups.is_empty() && missing.is_empty() && !command.ignore_not_found {
-            let namespace = line.namespace.as_ref().unwrap_or(&self.scenario.namespace);
-            let is_of_one = !line.all_namespaces && is_namespaced(&command.targets);
-            printed.out(nothing_found(is_of_one.then_some(namespace.as_str())));
+            let namespace = in_one_namespace(&command.targets, line, &self.scenario.namespace);
+            printed.out(nothing_found(namespace));
         }
-        if let Some(text) = self.text(&groups, command, line, is_named, printed) {
-            for line in text.lines() {
-                printed.out(line.trim_end());
-            }
+        if let Some(text) = self.text(&groups, command, line, is_named) {
+            printed.text(&text);
         }
         if !command.ignore_not_found {
             for text in missing {
@@ -96,7 +114,6 @@ impl Simulation<'_> {
         command: &Get,
         line: &CommandLine,
         is_named: bool,
-        printed: &mut Printed,
     ) -> Option<String> {
         let all = || -> Vec<Value> {
             let objects = groups.iter().flat_map(|(_, objects)| objects);
@@ -117,8 +134,7 @@ impl Simulation<'_> {
                     show_labels: command.show_labels,
                     label_columns: command.label_columns.clone(),
                 };
-                let clock = self.clock();
-                let now = Timestamp(clock.calendar.unix_start * 1_000_000_000 + clock.now.0);
+                let now = self.timestamp();
                 let print = |(kind, objects): &Group| {
                     table(kind, objects, &options, now).text(command.no_headers)
                 };
@@ -127,18 +143,21 @@ impl Simulation<'_> {
             Some(Output::Name) => of_each(&|(kind, objects)| as_names(kind, objects), ""),
             Some(Output::Yaml) => as_yaml(&all(), is_one),
             Some(Output::Json) => as_json(&all(), is_one),
-            Some(Output::JsonPath(_)) => {
-                printed.error("error: -o jsonpath is not simulated");
-                return None;
-            }
+            Some(Output::JsonPath(path)) => path.print(&listed(&all(), is_one)),
         })
     }
 
     /// The objects of a kind in the namespace of the command, or in all of them.
-    fn list(&self, kind: &'static Kind, line: &CommandLine) -> Vec<Value> {
+    pub(super) fn list(&self, kind: &'static Kind, line: &CommandLine) -> Vec<Value> {
         let default = &self.scenario.namespace;
         let namespace = line.namespace.as_ref().unwrap_or(default).as_str();
         let is_any = line.all_namespaces || !kind.namespaced;
+        if kind.kind == "Event" {
+            let mut events = self.event_objects();
+            let is_there = |event: &Value| is_any || event["metadata"]["namespace"] == *namespace;
+            events.retain(is_there);
+            return events;
+        }
         if let Some(of) = stored(kind.kind) {
             let namespace = (!is_any).then_some(namespace);
             return self.store.list(of, namespace, self.clock());
@@ -146,6 +165,12 @@ impl Simulation<'_> {
         let names = self.names_of(kind, if is_any { "" } else { namespace }, is_any);
         let live = |(of, name): (String, String)| self.live((kind.kind, &of, &name));
         names.into_iter().filter_map(live).collect()
+    }
+
+    /// The time now, as ages are counted to.
+    pub(super) fn timestamp(&self) -> Timestamp {
+        let clock = self.clock();
+        Timestamp(clock.calendar.unix_start * 1_000_000_000 + clock.now.0)
     }
 
     /// An object as it is now.

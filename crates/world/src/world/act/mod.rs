@@ -2,12 +2,15 @@
 //! carried to the store.
 
 mod changes;
+mod describe;
 mod get;
 mod jobs;
 mod pods;
 mod rollout;
 mod targets;
+mod top;
 mod wait;
+mod written;
 
 use serde_json::Value;
 
@@ -37,6 +40,12 @@ impl Printed {
     pub(in crate::world) fn error(&mut self, text: impl Into<String>) {
         self.failed = true;
         self.lines.push(text.into());
+    }
+
+    /// Lines as they are, but for blanks at their ends.
+    fn text(&mut self, text: &str) {
+        let lines = text.lines().map(|line| line.trim_end().to_owned());
+        self.lines.extend(lines);
     }
 
     fn messages(&mut self, messages: Vec<Message>) {
@@ -113,6 +122,7 @@ impl Simulation<'_> {
                     self.put_document(&line.command, document, line.dry_run, printed, now);
                 }
             }
+            Command::Evict(command) => self.evict_pod(command, printed, now),
             Command::Delete(command) => self.delete_objects(command, line, documents, printed, now),
             Command::Autoscale(command) => self.autoscale(command, line, documents, printed, now),
             Command::Rollout(command) => match command.action {
@@ -173,12 +183,8 @@ impl Simulation<'_> {
                 self.drain(names, command, line.dry_run, printed, now);
             }
             Command::Get(command) => self.get(command, line, documents, printed),
-            Command::Describe(_) => {
-                printed.out("`describe` is not simulated: `get -o yaml` is");
-            }
-            Command::Top(_) => {
-                printed.out("`top` is not simulated: timeseries.csv has what pods use");
-            }
+            Command::Describe(command) => self.describe(command, line, documents, printed),
+            Command::Top(command) => self.top(command, line, printed, now),
             Command::Wait(command) => self.wait(command, line, documents, printed, now),
             Command::CreateJob(command) => self.create_job(command, line, printed, now),
             Command::Taint(command) => {

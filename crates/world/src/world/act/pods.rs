@@ -5,9 +5,11 @@
 
 use serde_json::Value;
 
+use super::Printed;
 use crate::api::{PodId, Resources};
 use crate::cluster::spec::InPlaceResize;
-use crate::kubectl::command::{Command, Subresource};
+use crate::controller::disruption::EvictionError;
+use crate::kubectl::command::{Command, Evict, Subresource};
 use crate::kubelet::ResizeError;
 use crate::sim::SimTime;
 use crate::units::Quantity;
@@ -48,6 +50,37 @@ impl Simulation<'_> {
         self.put_gates(changed, now)?;
         self.store_metadata("Pod", changed, now);
         Ok(())
+    }
+
+    /// Posts an Eviction: the answer of the API server, as it comes.
+    pub(super) fn evict_pod(&mut self, command: &Evict, printed: &mut Printed, now: SimTime) {
+        let missing = || {
+            format!(
+                "Error from server (NotFound): pods {:?} not found",
+                command.pod
+            )
+        };
+        let found = self.find_pod(&command.namespace, &command.pod);
+        let Some(id) = found.map(|(id, _)| id) else {
+            printed.error(missing());
+            return;
+        };
+        match self.call_eviction(id, now) {
+            Ok(()) => {
+                self.shorten_grace(id, command.grace_period, now);
+                printed.out(
+                    r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","code":201}"#,
+                );
+            }
+            Err(EvictionError::NotFound) => printed.error(missing()),
+            Err(refusal @ EvictionError::TooManyRequests) => {
+                self.note_refusal(id, now);
+                printed.error(format!("Error from server (TooManyRequests): {refusal}"));
+            }
+            Err(refusal @ EvictionError::SeveralBudgets) => {
+                printed.error(format!("Error from server: {refusal}"));
+            }
+        }
     }
 
     fn resize_pod(&mut self, id: PodId, changed: &Value, now: SimTime) -> Result<(), ResizeError> {

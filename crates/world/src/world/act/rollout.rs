@@ -4,9 +4,13 @@
 
 use std::sync::Arc;
 
-use super::Printed;
+use serde_json::Value;
+
 use super::targets::Target;
-use crate::api::{Kind as StoreKind, ObjectId, PodTemplate, Revision, Write};
+use super::{Printed, written};
+use crate::api::{
+    Kind as StoreKind, ObjectId, PodTemplate, ReplicaSet, Revision, Write, pod_template,
+};
 use crate::controller::daemonset::adapter::on_nodes;
 use crate::controller::deployment::{self, rollout_undo};
 use crate::controller::rollout_status::{self, RolloutStatus, RolloutStatusError};
@@ -14,9 +18,22 @@ use crate::controller::statefulset::adapter::with_view;
 use crate::controller::statefulset::{ControllerRevision, RevisionKey, Undo, UndoError, undo_to};
 use crate::kubectl::command::DryRun;
 use crate::kubectl::patch::line;
+use crate::kubectl::print::describe_template;
 use crate::sim::SimTime;
 use crate::world::Simulation;
 use crate::world::manifests::kind_in_store;
+
+/// The annotation that says why a revision was made.
+const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
+const NO_CAUSE: &str = "<none>";
+
+/// A revision of a workload.
+struct Past {
+    number: i64,
+    cause: String,
+    /// `spec.template` as JSON.
+    template: Value,
+}
 
 /// What an undo comes to: the template to go back to, or what kubectl prints.
 type Undone = Result<Result<Arc<PodTemplate>, String>, String>;
@@ -160,48 +177,82 @@ impl Simulation<'_> {
         }
     }
 
-    /// `rollout history`: all revisions; of a single one only whether it is there.
+    /// `rollout history`: all revisions, or the pod template of one.
     pub(super) fn rollout_history(&self, target: &Target, revision: i64, printed: &mut Printed) {
-        let of = |all: &[Revision]| all.iter().map(|one| one.revision).collect();
-        let mut revisions: Vec<i64> = match self.target_object(target) {
-            None => {
-                printed.error(target.not_found());
-                return;
+        let Some(object) = self.target_object(target) else {
+            printed.error(target.not_found());
+            return;
+        };
+        let Some(mut revisions) = self.history_of(object) else {
+            printed.error(format!(
+                "error: no history viewer has been implemented for {:?}",
+                target.kind.group_kind()
+            ));
+            return;
+        };
+        revisions.sort_by_key(|one| one.number);
+        let (_, _, name) = target.key();
+        let named = format!("{}/{name} ", target.kind.qualified());
+        if revisions.is_empty() {
+            printed.out(named);
+            printed.out("No rollout history found.");
+        } else if revision > 0 {
+            match revisions.into_iter().find(|one| one.number == revision) {
+                None => printed.error("error: unable to find the specified revision"),
+                Some(one) => {
+                    printed.out(format!("{named}with revision #{revision}"));
+                    let template = describe_template(&one.template);
+                    printed.lines.extend(template.lines().map(str::to_owned));
+                    printed.out("");
+                }
             }
-            Some(object @ ObjectId::Deployment(_)) => {
+        } else {
+            printed.out(named);
+            printed.out("REVISION  CHANGE-CAUSE");
+            for one in revisions {
+                printed.out(format!("{:<10}{}", one.number, one.cause));
+            }
+            printed.out("");
+        }
+    }
+
+    /// The revisions of a workload; none of one that keeps none.
+    fn history_of(&self, object: ObjectId) -> Option<Vec<Past>> {
+        let written = |template: &PodTemplate| {
+            let mut view = pod_template(template);
+            if let Some(written) = self.revision_as_written(object, template) {
+                written::add(&mut view["spec"], &written["spec"]);
+            }
+            view
+        };
+        let of = |all: &[Revision]| {
+            let past = |one: &Revision| Past {
+                number: one.revision,
+                cause: NO_CAUSE.to_owned(),
+                template: written(&one.template),
+            };
+            all.iter().map(past).collect()
+        };
+        match object {
+            ObjectId::Deployment(_) => {
                 let sets = self.store.replica_sets();
                 let own = sets.filter(|(_, set)| set.meta.owner == Some(object));
-                own.filter_map(|(_, set)| set.rollout.revision).collect()
+                let past = |set: &ReplicaSet| {
+                    let mut template = written(&set.template);
+                    template["metadata"]["labels"] = serde_json::json!(*set.pod_labels);
+                    let cause = set.meta.annotations.get(CHANGE_CAUSE);
+                    Some(Past {
+                        number: set.rollout.revision?,
+                        cause: cause.map_or(NO_CAUSE, String::as_str).to_owned(),
+                        template,
+                    })
+                };
+                Some(own.filter_map(|(_, set)| past(set)).collect())
             }
-            Some(ObjectId::StatefulSet(id)) => {
-                let set = self.store.stateful_set(id);
-                set.map_or_else(Vec::new, |set| of(&set.revisions))
-            }
-            Some(ObjectId::DaemonSet(id)) => {
-                let set = self.store.daemon_set(id);
-                set.map_or_else(Vec::new, |set| of(&set.revisions))
-            }
-            Some(_) => Vec::new(),
-        };
-        revisions.sort_unstable();
-        if revision > 0 {
-            printed.error(if revisions.contains(&revision) {
-                "error: the pod template that --revision prints is not simulated"
-            } else {
-                "error: unable to find the specified revision"
-            });
-            return;
+            ObjectId::StatefulSet(id) => Some(of(&self.store.stateful_set(id)?.revisions)),
+            ObjectId::DaemonSet(id) => Some(of(&self.store.daemon_set(id)?.revisions)),
+            _ => None,
         }
-        printed.out(format!("{}/{} ", target.kind.qualified(), target.name));
-        if revisions.is_empty() {
-            printed.out("No rollout history found.");
-            return;
-        }
-        printed.out("REVISION  CHANGE-CAUSE");
-        for revision in revisions {
-            printed.out(format!("{revision:<10}<none>"));
-        }
-        printed.out("");
     }
 }
 

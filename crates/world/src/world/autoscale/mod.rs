@@ -23,8 +23,8 @@ use crate::record::Detail;
 use crate::sim::SimTime;
 use added_up::Known;
 use lives::find_target;
-pub(super) use resources::entry_by_adapter;
-use resources::{Listed, NO_RESOURCE_METRICS, listed_by_adapter, resource_usage};
+use resources::{Listed, listed_by_adapter, resource_usage};
+pub(super) use resources::{NO_RESOURCE_METRICS, entry_by_adapter};
 
 /// All HPAs, each with its controller's memory, in the order of creation.
 #[derive(Debug, Clone, Default)]

@@ -12,7 +12,7 @@ use crate::world::prometheus::OfPods;
 use crate::world::{PodLink, Simulation};
 
 /// What a list of pod metrics answers while metrics-server is down.
-pub(super) const NO_RESOURCE_METRICS: &str =
+pub(in crate::world) const NO_RESOURCE_METRICS: &str =
     "the server is currently unable to handle the request (get pods.metrics.k8s.io)";
 
 /// What the resource metrics API lists, gathered without a vector per pod.

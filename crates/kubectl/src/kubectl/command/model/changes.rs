@@ -17,6 +17,17 @@ pub struct CreateJob {
     pub cron_job: ObjectRef,
 }
 
+/// `create --raw /api/v1/namespaces/NAMESPACE/pods/POD/eviction -f -`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evict {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod's name.
+    pub pod: String,
+    /// `deleteOptions.gracePeriodSeconds`; the pod's own for `None`.
+    pub grace_period: Option<i64>,
+}
+
 /// `replace -f`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replace {

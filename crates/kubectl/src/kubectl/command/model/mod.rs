@@ -12,6 +12,7 @@ pub use changes::*;
 pub use nodes::*;
 pub use reads::*;
 
+use crate::kubectl::jsonpath::JsonPath;
 use crate::kubectl::kind::Kind;
 use crate::kubectl::selector::{FieldSelector, LabelSelector};
 
@@ -54,7 +55,7 @@ pub enum Output {
     /// `name`: `deployment.apps/web`.
     Name,
     /// `jsonpath=…`, with the template.
-    JsonPath(String),
+    JsonPath(JsonPath),
 }
 
 /// A command with its own arguments.
@@ -66,6 +67,8 @@ pub enum Command {
     Create(Vec<File>),
     /// `create job NAME --from=cronjob/X`.
     CreateJob(CreateJob),
+    /// `create --raw …/eviction`.
+    Evict(Evict),
     /// `replace -f`.
     Replace(Replace),
     /// `delete`.

@@ -1,6 +1,7 @@
 //! Commands that change nothing.
 
 use super::Targets;
+use crate::kubectl::jsonpath::JsonPath;
 use crate::sim::SimDuration;
 
 /// `wait`.
@@ -31,7 +32,7 @@ pub enum WaitFor {
     /// `jsonpath={…}[=VALUE]`.
     JsonPath {
         /// The expression.
-        path: String,
+        path: JsonPath,
         /// The value; any for `None`.
         value: Option<String>,
     },
@@ -66,8 +67,10 @@ pub struct Get {
 pub struct Describe {
     /// What is described.
     pub targets: Targets,
-    /// `--show-events`, true unless told.
-    pub show_events: bool,
+    /// `--show-events`; without it events are shown of a single object.
+    pub show_events: Option<bool>,
+    /// Whether the name may be what names begin with: `KIND NAME`.
+    pub by_prefix: bool,
 }
 
 /// `top pods` and `top nodes`.

@@ -154,7 +154,9 @@ fn check_orphans(command: &Command, quoted: &Quoted, diagnostics: &mut Diagnosti
 
 /// Refuses commands about kinds that are not simulated.
 fn check_kinds(command: &Command, quoted: &Quoted, diagnostics: &mut Diagnostics) {
-    let is_simulated = |kind: &Kind| SIMULATED.contains(&kind.kind);
+    // Events can be looked at, and nothing else.
+    let gets = matches!(command, Command::Get(_));
+    let is_simulated = |kind: &Kind| SIMULATED.contains(&kind.kind) || gets && kind.kind == "Event";
     let mut refuse = |kind: &Kind, place: Span| {
         let title = format!("{} is not simulated", kind.kind);
         diagnostics.error(place, title, "of this kind").help =
