@@ -331,11 +331,7 @@ fn nodes_drift_when_their_pool_changes_and_are_replaced_one_by_one() {
         .filter(|one| one.reason.starts_with("replaces a node that has drifted"));
     assert_eq!(replaces.count(), old.len());
     assert!(texts(&recording, "DisruptionTerminating").contains(&"Disrupting Node: Drifted"));
-    let ran = recording.workloads[0]
-        .counts
-        .steps()
-        .last()
-        .expect("counts");
+    let ran = recording.workloads[0].counts.iter().last().expect("counts");
     assert_eq!(ran.1.ready, 14);
 }
 
