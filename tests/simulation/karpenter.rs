@@ -465,7 +465,7 @@ fn a_static_pool_has_its_nodes_whatever_pods_there_are() {
             .starts_with("the NodePool is to have 3; on-demand m5.large")
     );
     let down = decisions(&recording, NodeAction::ScaleDown);
-    // Not the first, which has the pod.
+    // Not the one that has the pod.
     let gone: Vec<(&str, &str)> = down[..2]
         .iter()
         .map(|one| (one.node.as_str(), one.reason.as_str()))

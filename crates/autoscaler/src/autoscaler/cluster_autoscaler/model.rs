@@ -421,26 +421,3 @@ impl<'a> Observation<'a> {
         (0..self.groups.len() as u32).map(GroupId)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn host_ports_are_told_apart_by_number_protocol_and_address() {
-        let port = |protocol: &str, address: &str| HostPort {
-            protocol: protocol.to_owned(),
-            address: address.to_owned(),
-            ..HostPort::tcp(80)
-        };
-        let (all, first, second) = (
-            port("TCP", ""),
-            port("TCP", "10.0.0.1"),
-            port("TCP", "10.0.0.2"),
-        );
-        assert!(all.conflicts(&HostPort::tcp(80)) && !all.conflicts(&HostPort::tcp(81)));
-        assert!(all.conflicts(&first) && second.conflicts(&port("TCP", "0.0.0.0")));
-        assert!(first.conflicts(&first) && !first.conflicts(&second));
-        assert!(!all.conflicts(&port("UDP", "")));
-    }
-}

@@ -253,9 +253,10 @@ proptest! {
     }
 }
 
-/// The test has something to look at: pods that wait, nodes that would take them and others.
+/// The test has something to look at: pods that wait. Where one is let onto a node it hardly waits: what both refuse is
+/// what is compared.
 #[test]
-fn there_are_nodes_of_both_kinds() {
+fn there_are_pods_that_wait() {
     let asks = |milli, nodes, spread, affinity, ports| Asks {
         replicas: 3,
         milli,
@@ -274,7 +275,6 @@ fn there_are_nodes_of_both_kinds() {
         asks(900, 0, 2, 5, 1),
     ];
     let found = all_judgements(&all);
-    let counts = [true, false].map(|lets| found.iter().filter(|one| one.2 == lets).count());
-    assert!(counts[0] > 5 && counts[1] > 20, "{counts:?}");
+    assert!(found.len() > 100, "{}", found.len());
     assert!(found.iter().all(|one| one.2 == one.3), "{found:?}");
 }
