@@ -48,7 +48,7 @@ pub fn write_decisions(recording: &Recording, out: impl Write) -> io::Result<()>
             rows.again(cells);
         } else {
             let place = rows.place();
-            outcome(&mut rows, &names, &decision, metrics);
+            outcome(&mut rows, &names, &decision, &metrics);
             if of_outcomes.len() >= REMEMBERED {
                 of_outcomes.clear();
             }
@@ -64,7 +64,7 @@ fn outcome<'a>(
     rows: &mut Rows<impl Write>,
     names: &[&str],
     decision: &DecisionRecord,
-    metrics: impl Iterator<Item = MetricRecord<'a>> + Clone,
+    metrics: &(impl Iterator<Item = MetricRecord<'a>> + Clone),
 ) {
     rows.int(decision.current);
     for name in names {
