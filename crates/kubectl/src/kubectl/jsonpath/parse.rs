@@ -227,6 +227,9 @@ impl<'a> Reader<'a> {
         if self.rest.starts_with(['"', '\'']) {
             return self.quoted().map(Step::Field);
         }
+        if !self.rest.contains(']') {
+            return wrong("unterminated array");
+        }
         let text = self.until(|c| matches!(c, ']' | ',')).trim();
         let number = |text: &str| match text.trim() {
             "" => Ok(None),
