@@ -32,7 +32,7 @@ fn assert_no_series(recording: &Recording) {
     assert_eq!(lengths, [0; 4]);
     for hpa in &recording.hpas {
         assert!(hpa.desired.is_empty());
-        assert!(hpa.metric_values.iter().all(|values| values.is_empty()));
+        assert!(hpa.metric_values.iter().all(nlsim::record::Curve::is_empty));
     }
     assert!((recording.workloads.iter()).all(|workload| workload.counts.is_empty()));
     for service in &recording.services {

@@ -387,13 +387,50 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
     }
 }
 
+/// The components of a scenario's control plane, and its kubelets.
+fn components(scenario: &Scenario, streams: Streams, statuses: Statuses) -> Components {
+    let config = &scenario.controllers.cluster;
+    let sync_period = scenario.controllers.hpa.sync_period;
+    let startups = scenario.workloads.iter().map(|one| one.startup.clone());
+    let mut components = Components {
+        pod_control: PodControl::new(streams),
+        deployments: deployment::adapter::Controller::new(config, statuses),
+        replica_sets: replicaset::Controller::new(config, streams.stream("controller/replicaset")),
+        stateful_sets: statefulset::adapter::Controller::new(
+            config,
+            streams.stream("controller/statefulset"),
+        ),
+        daemon_sets: daemonset::adapter::Controller::new(
+            config,
+            streams.stream("controller/daemonset"),
+        ),
+        jobs: job::Controller::new(config, streams.stream("controller/job")),
+        cron_jobs: cronjob::adapter::Controller::new(
+            config,
+            streams.stream("controller/cronjob"),
+            scenario.controllers.vpa.clock.unix_start,
+        ),
+        autoscalers: podautoscaler::Controller::new(
+            config,
+            sync_period,
+            streams.stream("hpa/resync"),
+        ),
+        endpoints: endpoints::Controller::new(config),
+        garbage_collector: garbage_collector::Controller::new(config),
+        node_lifecycle: node_lifecycle::Controller::new(config, streams.of("lease")),
+        taint_eviction: taint_eviction::Controller::new(config),
+        scheduler: Scheduler::new(config),
+        kubelet: Kubelet::new(config, startups.collect()),
+    };
+    let bandwidths = scenario.node_groups.iter().map(|one| one.image_bandwidth);
+    components.kubelet.set_bandwidths(bandwidths.collect());
+    components
+}
+
 impl<'s> Simulation<'s> {
     /// The cluster of a scenario with its nodes; its workloads do not exist yet.
     pub(super) fn build(scenario: &'s Scenario, seed: u64, detail: Detail, store: Store) -> Self {
         let streams = Streams::new(seed);
-        let config = &scenario.controllers.cluster;
-        let sync_period = scenario.controllers.hpa.sync_period;
-        let startups = scenario.workloads.iter().map(|one| one.startup.clone());
         let prometheus = scenario.prometheus.as_ref();
         let prometheus = prometheus.map(|spec| Box::new(Prometheus::new(spec, scenario, seed)));
         // What nobody sees is not kept.
@@ -409,41 +446,7 @@ impl<'s> Simulation<'s> {
         } else {
             Statuses::None
         };
-        let mut components = Components {
-            pod_control: PodControl::new(streams),
-            deployments: deployment::adapter::Controller::new(config, statuses),
-            replica_sets: replicaset::Controller::new(
-                config,
-                streams.stream("controller/replicaset"),
-            ),
-            stateful_sets: statefulset::adapter::Controller::new(
-                config,
-                streams.stream("controller/statefulset"),
-            ),
-            daemon_sets: daemonset::adapter::Controller::new(
-                config,
-                streams.stream("controller/daemonset"),
-            ),
-            jobs: job::Controller::new(config, streams.stream("controller/job")),
-            cron_jobs: cronjob::adapter::Controller::new(
-                config,
-                streams.stream("controller/cronjob"),
-                scenario.controllers.vpa.clock.unix_start,
-            ),
-            autoscalers: podautoscaler::Controller::new(
-                config,
-                sync_period,
-                streams.stream("hpa/resync"),
-            ),
-            endpoints: endpoints::Controller::new(config),
-            garbage_collector: garbage_collector::Controller::new(config),
-            node_lifecycle: node_lifecycle::Controller::new(config, streams.of("lease")),
-            taint_eviction: taint_eviction::Controller::new(config),
-            scheduler: Scheduler::new(config),
-            kubelet: Kubelet::new(config, startups.collect()),
-        };
-        let bandwidths = scenario.node_groups.iter().map(|one| one.image_bandwidth);
-        components.kubelet.set_bandwidths(bandwidths.collect());
+        let mut components = components(scenario, streams, statuses);
         select_endpoints(&mut components.endpoints, scenario);
         let mut simulation = Self {
             scenario,
