@@ -11,7 +11,6 @@ use super::act::{Printed, Target};
 use super::{Event, Simulation};
 use crate::api::{Change, ObjectId, What};
 use crate::kubectl::command::{CommandLine, WaitFor};
-use crate::record::EventRecord;
 use crate::sim::{SimDuration, SimTime};
 
 /// What a command waits for.
@@ -387,15 +386,7 @@ impl Simulation<'_> {
         let told = printed.lines.iter().filter(|line| !line.is_empty());
         let told: Vec<&str> = told.map(String::as_str).collect();
         let message = format!("{} → {}", action.command, told.join("; "));
-        self.recorder.event(|| EventRecord {
-            time: now,
-            kind: if printed.failed { "Warning" } else { "Normal" },
-            reason: "Command".to_owned(),
-            namespace: "".into(),
-            object: "kubectl".to_owned(),
-            message,
-            ..EventRecord::default()
-        });
+        self.tell_of_command(message, printed.failed, now);
     }
 }
 

@@ -10,7 +10,6 @@ use super::{Event, Simulation};
 use crate::api::{Kind, LocalVolume, ObjectId, Pod, PodId};
 use crate::controller::disruption::EvictionError;
 use crate::kubectl::command::{Drain, DryRun};
-use crate::record::EventRecord;
 use crate::sim::{SimDuration, SimTime};
 
 /// How long kubectl waits before it asks again.
@@ -94,15 +93,7 @@ impl Simulation<'_> {
         action.printed.extend_from_slice(&printed.lines);
         if is_over {
             let message = format!("{} → {}", action.command, printed.lines.join("; "));
-            self.recorder.event(|| EventRecord {
-                time: now,
-                kind: if printed.failed { "Warning" } else { "Normal" },
-                reason: "Command".to_owned(),
-                namespace: "".into(),
-                object: "kubectl".to_owned(),
-                message,
-                ..EventRecord::default()
-            });
+            self.tell_of_command(message, printed.failed, now);
         }
     }
 

@@ -89,17 +89,9 @@ impl Simulation<'_> {
     fn act(&mut self, action: &Action, now: SimTime) -> Vec<String> {
         let mut printed = Printed::default();
         self.carry_out(&action.command, &action.documents, &mut printed, now);
-        let lines = printed.lines.clone();
         let text = action.text.trim().to_owned();
-        self.recorder.event(|| EventRecord {
-            time: now,
-            kind: if printed.failed { "Warning" } else { "Normal" },
-            reason: "Command".to_owned(),
-            namespace: "".into(),
-            object: "kubectl".to_owned(),
-            message: format!("{text} → {}", lines.join("; ")),
-            ..EventRecord::default()
-        });
+        let message = format!("{text} → {}", printed.lines.join("; "));
+        self.tell_of_command(message, printed.failed, now);
         self.recorder.recording.actions.push(ActionRecord {
             time: now,
             command: text,
@@ -107,6 +99,24 @@ impl Simulation<'_> {
             failed: printed.failed,
         });
         printed.lines
+    }
+
+    /// Records what a command, or the rest of one that has waited, has come to.
+    pub(in crate::world) fn tell_of_command(
+        &mut self,
+        message: String,
+        failed: bool,
+        now: SimTime,
+    ) {
+        self.recorder.event(|| EventRecord {
+            time: now,
+            kind: if failed { "Warning" } else { "Normal" },
+            reason: "Command".to_owned(),
+            namespace: "".into(),
+            object: "kubectl".to_owned(),
+            message,
+            ..EventRecord::default()
+        });
     }
 
     fn carry_out(
