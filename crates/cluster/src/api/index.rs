@@ -178,31 +178,37 @@ impl Selections {
         self.alike = None;
     }
 
-    /// The selections that match a pod. Labels that many pods share are remembered.
-    pub(super) fn of(&mut self, pod: &Pod, is_shared: bool) -> Arc<[SelectionId]> {
-        let found = self.matching(pod);
-        if is_shared {
-            let labels = &pod.meta.labels;
-            let known = self.of_labels.entry(Arc::as_ptr(labels) as usize);
-            known.or_insert_with(|| (Arc::clone(labels), Arc::clone(&found)));
+    /// The selections that match a pod. Labels that are those of a ReplicaSet's or Job's pods are
+    /// remembered.
+    pub(super) fn of(&mut self, pod: &Pod) -> Arc<[SelectionId]> {
+        if let Some(known) = self.known(pod) {
+            return Arc::clone(known);
+        }
+        let found = self.search(pod);
+        if let Some(ObjectId::ReplicaSet(_) | ObjectId::Job(_)) = pod.meta.owner {
+            let labels = Arc::clone(&pod.meta.labels);
+            let address = Arc::as_ptr(&labels) as usize;
+            self.of_labels.insert(address, (labels, Arc::clone(&found)));
         }
         found
     }
 
     /// The selections that match a pod.
     pub(super) fn matching(&self, pod: &Pod) -> Arc<[SelectionId]> {
+        self.known(pod).map_or_else(|| self.search(pod), Arc::clone)
+    }
+
+    fn known(&self, pod: &Pod) -> Option<&Arc<[SelectionId]>> {
+        let address = Arc::as_ptr(&pod.meta.labels) as usize;
+        self.of_labels.get(&address).map(|(_, known)| known)
+    }
+
+    fn search(&self, pod: &Pod) -> Arc<[SelectionId]> {
         let labels = &pod.meta.labels;
-        let known = self.of_labels.get(&(Arc::as_ptr(labels) as usize));
-        if let Some((_, known)) = known {
-            return Arc::clone(known);
-        }
-        let matching =
-            self.all.iter().enumerate().filter(|(_, one)| {
-                one.namespace == pod.meta.namespace && one.selector.matches(labels)
-            });
-        matching
-            .map(|(place, _)| SelectionId(place as u32))
-            .collect()
+        let matching = (0..)
+            .zip(&self.all)
+            .filter(|(_, one)| one.namespace == pod.meta.namespace && one.selector.matches(labels));
+        matching.map(|(place, _)| SelectionId(place)).collect()
     }
 
     pub(super) fn add(&mut self, id: PodId, selections: &[SelectionId], pods: &Arena<Pod>) {

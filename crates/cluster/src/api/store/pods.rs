@@ -30,11 +30,7 @@ impl Store {
         pod.serial = self.created;
         pod.meta.resource_version = self.version;
         self.created += 1;
-        let is_shared = matches!(
-            pod.meta.owner,
-            Some(ObjectId::ReplicaSet(_) | ObjectId::Job(_))
-        );
-        let selections = self.selections.of(&pod, is_shared);
+        let selections = self.selections.of(&pod);
         let entry = &mut self.workloads[pod.workload.index()];
         if let Some(count) = entry.counts.of(&pod) {
             *count += 1;
@@ -248,7 +244,7 @@ impl Store {
     fn reselect(&mut self, id: PodId, into: bool) {
         let Some(pod) = self.pods.get(id) else { return };
         self.selections.pods_changed();
-        let selections = self.selections.of(pod, false);
+        let selections = self.selections.of(pod);
         if into {
             self.selections.add(id, &selections, &self.pods);
         } else {
