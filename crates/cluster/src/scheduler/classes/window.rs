@@ -27,20 +27,27 @@ impl Places {
         }
     }
 
-    /// The first from a place on.
-    fn next(&self, from: usize) -> Option<usize> {
-        let first = self.words.get(from / 64)? & (u64::MAX << (from % 64));
-        let rest = self.words[from / 64 + 1..].iter().copied();
-        let mut words = std::iter::once(first).chain(rest).enumerate();
-        let (number, word) = words.find(|(_, word)| *word != 0)?;
-        Some((from / 64 + number) * 64 + word.trailing_zeros() as usize)
-    }
-
-    /// Those from a place on, then those before it.
-    fn from(&self, start: usize) -> impl Iterator<Item = usize> + '_ {
-        let later = std::iter::successors(self.next(start), |place| self.next(place + 1));
-        let earlier = std::iter::successors(self.next(0), |place| self.next(place + 1));
-        later.chain(earlier.take_while(move |place| *place < start))
+    /// The first `most` from a place on, those before it behind the others, and the one that would be
+    /// next.
+    fn from(&self, start: usize, most: usize, mut found: impl FnMut(usize)) -> Option<usize> {
+        let (at, mask) = (start / 64, u64::MAX << (start % 64));
+        let mut left = most;
+        for (turn, number) in (at..self.words.len()).chain(0..=at).enumerate() {
+            let mut word = self.words.get(number).copied().unwrap_or_default();
+            if number == at {
+                word &= if turn == 0 { mask } else { !mask };
+            }
+            while word != 0 {
+                let place = number * 64 + word.trailing_zeros() as usize;
+                if left == 0 {
+                    return Some(place);
+                }
+                found(place);
+                left -= 1;
+                word &= word - 1;
+            }
+        }
+        None
     }
 }
 
@@ -99,12 +106,11 @@ impl Class {
         scratch: &mut Scratch,
     ) -> Option<(usize, usize)> {
         let nodes = window.order.nodes();
-        let mut places = self.places.from(window.start);
-        scratch.found.clear();
-        let found = places.by_ref().take(window.enough);
-        let found = found.map(|place| nodes[place].slot() as u32);
-        scratch.found.extend(found);
-        let next = places.next().unwrap_or(window.start);
+        let Scratch { found, .. } = scratch;
+        found.clear();
+        let find = |place: usize| found.push(nodes[place].slot() as u32);
+        let next = self.places.from(window.start, window.enough, find);
+        let next = next.unwrap_or(window.start);
         let spread = matching.map(|matching| self.spread_of_some(matching, scratch));
         let is_spread = spread.is_some();
         let Scratch {
