@@ -44,7 +44,6 @@ struct Member {
     /// What it had used when it joined, less what the curve had come to: in 1/1024 ns of one
     /// millionth of a core, modulo 2^128.
     base: u128,
-    since: SimTime,
     slot: u32,
     node: u32,
 }
@@ -52,6 +51,10 @@ struct Member {
 /// Where a server belongs: its service, and its place in the cohort.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Home {
+    /// As its member has it, for those who ask for one server: it lies nearer.
+    base: u128,
+    /// When it joined.
+    since: SimTime,
     service: u32,
     place: u32,
 }
@@ -111,6 +114,8 @@ impl Servers {
     /// A new server is by itself.
     pub(super) fn settle_home(&mut self, service: usize, slot: u32) {
         let home = Home {
+            base: 0,
+            since: SimTime::ZERO,
             service: service as u32,
             place: APART,
         };
@@ -123,31 +128,27 @@ impl Servers {
 
     /// The cohort's home of a server that is in one.
     #[inline]
-    fn home(&self, slot: u32) -> Option<Home> {
+    fn home(&self, slot: u32) -> Option<&Home> {
         let home = self.homes.get(slot as usize)?;
-        (home.place < RESTING).then_some(*home)
+        (home.place < RESTING).then_some(home)
     }
 
     /// What a member of a cohort has used by a time, in 1/1024 ns of one millionth of a core; none if
     /// the server was by itself then.
     pub(super) fn used_in_cohort(&self, slot: u32, time: SimTime) -> Option<u128> {
-        let home = self.home(slot)?;
+        let home = self.home(slot).filter(|home| time >= home.since)?;
         let cohort = &self.services[home.service as usize].cohort;
-        let member = &cohort.members[home.place as usize];
-        (time >= member.since).then(|| member.base.wrapping_add(cohort.used_at(time)))
+        Some(home.base.wrapping_add(cohort.used_at(time)))
     }
 
     /// What a member of a cohort has used by a time, in nanoseconds, and what it held then; none if
     /// the server was by itself then.
     #[inline]
     pub(super) fn usage_in_cohort(&self, slot: u32, time: SimTime) -> Option<(CpuTime, Bytes)> {
-        let home = self.home(slot)?;
+        let home = self.home(slot).filter(|home| time >= home.since)?;
         let cohort = &self.services[home.service as usize].cohort;
-        let member = &cohort.members[home.place as usize];
-        (time >= member.since).then(|| {
-            let used = member.used(cohort.used_at(time));
-            (CpuTime(used), Bytes(cohort.held))
-        })
+        let used = nanos(home.base.wrapping_add(cohort.used_at(time)));
+        Some((CpuTime(used), Bytes(cohort.held)))
     }
 
     /// What each member of a server's cohort uses, in millionths of a core; none if it is in none.
@@ -263,10 +264,15 @@ impl Servers {
         node.demand = others;
         node.bound = bound;
         server.demand = 0;
-        self.homes[slot as usize].place = cohort.members.len() as u32;
-        cohort.members.push(Member {
-            base: used.wrapping_sub(cohort.curve.used),
+        let base = used.wrapping_sub(cohort.curve.used);
+        self.homes[slot as usize] = Home {
+            base,
             since: now,
+            service: server.service,
+            place: cohort.members.len() as u32,
+        };
+        cohort.members.push(Member {
+            base,
             slot,
             node: server.node,
         });
@@ -331,13 +337,19 @@ impl Servers {
     /// A server is by itself from now on.
     pub(super) fn leave(&mut self, slot: u32) {
         self.rouse(slot);
-        let Some(Home { service, place }) = self.home(slot) else {
+        let Some(&home) = self.home(slot) else {
             return;
         };
+        let Home {
+            base,
+            since,
+            service,
+            place,
+        } = home;
         self.homes[slot as usize].place = APART;
         let entry = &mut self.services[service as usize];
         let cohort = &mut entry.cohort;
-        let Member { base, since, .. } = cohort.members.swap_remove(place as usize);
+        cohort.members.swap_remove(place as usize);
         if let Some(moved) = cohort.members.get(place as usize) {
             self.homes[moved.slot as usize].place = place;
         }
