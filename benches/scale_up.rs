@@ -13,7 +13,7 @@ use nlsim::scenario::Scenario;
 use nlsim::world;
 use shape::on_nodes;
 
-/// Time that is simulated, in seconds: eleven loops see the pods.
+/// Time that is simulated, in seconds: eleven loops, one each scan interval, see the pods.
 const SECONDS: u32 = 120;
 /// Each run is made so often, and the fastest counts.
 const TIMES: usize = 3;
@@ -23,7 +23,7 @@ fn pending(groups: u32, pods: u32, on: bool) -> Scenario {
     let node_group = format!(
         "count = 1\ncpu = \"50m\"\nmemory = \"1Gi\"\n\
          [[node_group]]\nname = \"more\"\ncount = 0\nmax = 5000\ncpu = \"4\"\nmemory = \"16Gi\"\nprovisioning = \"1h\"\n\
-         [controllers.cluster-autoscaler]\nenabled = {on}\n"
+         [controllers.cluster-autoscaler]\nenabled = {on}\nfrequent-loops-enabled = false\n"
     );
     let usage = "usage = { cpu = \"60m\", memory = \"50Mi\" }";
     on_nodes(groups, pods, SECONDS, &node_group, (usage, ""))
