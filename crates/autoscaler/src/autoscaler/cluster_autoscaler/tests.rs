@@ -5,6 +5,7 @@ mod domains;
 mod loops;
 mod parts;
 mod properties;
+mod removals;
 mod rig;
 mod rules;
 mod scale_up_work;

@@ -1,6 +1,6 @@
 //! A small cluster: a cloud whose instances register after a while, a first-fit scheduler.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -73,9 +73,13 @@ pub(super) struct Cloud {
     pub(super) next_id: u32,
     pub(super) deleted: Vec<NodeId>,
     pub(super) tainted: Vec<NodeId>,
+    /// Marks for deletion, set and taken off, and whether the node was to be cordoned with it.
+    pub(super) marks: Vec<(NodeId, bool)>,
     pub(super) soft: Vec<(NodeId, bool)>,
     pub(super) evicted: Vec<(PodId, SimDuration)>,
     pub(super) tried: RefCell<Vec<PodId>>,
+    /// How often instances have been listed.
+    pub(super) listed: Cell<usize>,
 }
 
 impl Outside for Cloud {
@@ -83,6 +87,7 @@ impl Outside for Cloud {
         self.targets[group.index()]
     }
     fn instances(&self, group: GroupId) -> Vec<Instance> {
+        self.listed.set(self.listed.get() + 1);
         let of_group = self.instances.iter().filter(|(of, ..)| *of == group);
         of_group
             .map(|(_, id, _)| Instance {
@@ -121,14 +126,16 @@ impl Outside for Cloud {
         self.deleted.extend(ids);
         Ok(())
     }
-    fn mark_to_be_deleted(&mut self, _: SimTime, node: NodeId, _: bool) -> Result<(), String> {
+    fn mark_to_be_deleted(&mut self, _: SimTime, node: NodeId, cordon: bool) -> Result<(), String> {
         if self.refuses_taints {
             return Err("no".to_owned());
         }
+        self.marks.push((node, cordon));
         self.tainted.push(node);
         Ok(())
     }
-    fn clean_to_be_deleted(&mut self, node: NodeId, _: bool) {
+    fn clean_to_be_deleted(&mut self, node: NodeId, uncordon: bool) {
+        self.marks.push((node, uncordon));
         self.tainted.retain(|tainted| *tainted != node);
     }
     fn mark_deletion_candidate(&mut self, node: NodeId) {
