@@ -25,6 +25,7 @@ mod folding;
 #[cfg(debug_assertions)]
 mod growth;
 mod housekeeping;
+mod hpa_failures;
 mod image_locality;
 mod jobs;
 mod karpenter;

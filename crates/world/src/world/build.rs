@@ -108,9 +108,8 @@ pub(super) fn metric_name(metric: &MetricSpec) -> String {
 
 /// A metric's label and target in its own unit.
 fn label(metric: &MetricSpec) -> (String, f64) {
-    let resource_target = |target: &ResourceTarget, resource: Resource| match target {
+    let resource_target = |target: &ResourceTarget| match target {
         ResourceTarget::Utilization(percent) => f64::from(*percent),
-        ResourceTarget::AverageValue(value) if resource == Resource::Cpu => *value as f64 / 1000.0,
         ResourceTarget::AverageValue(value) => *value as f64 / 1000.0,
     };
     let value_target = |target: &ValueTarget| match target {
@@ -118,16 +117,28 @@ fn label(metric: &MetricSpec) -> (String, f64) {
     };
     match metric {
         MetricSpec::Resource { resource, target } => {
-            (resource.to_string(), resource_target(target, *resource))
+            (resource.to_string(), resource_target(target))
         }
         MetricSpec::ContainerResource {
             resource,
             container,
             target,
-        } => (
-            format!("{container}/{resource}"),
-            resource_target(target, *resource),
-        ),
+        } => (format!("{container}/{resource}"), resource_target(target)),
+        MetricSpec::Unmeasured {
+            resource,
+            container,
+            target,
+        } => {
+            let resource = match container {
+                None => resource.clone(),
+                Some(container) => format!("{container}/{resource}"),
+            };
+            (resource, resource_target(target))
+        }
+        MetricSpec::Untargeted { name, target, .. } => {
+            let given = target.value.or(target.average_value).unwrap_or(0);
+            (name.clone(), given as f64 / 1000.0)
+        }
         MetricSpec::Pods {
             name,
             average_value,

@@ -7,9 +7,15 @@ use std::borrow::Cow;
 use super::decision::{Calculation, CurrentMetric};
 use super::observation::PodValue;
 use super::outside::Outside;
-use super::replica_calculator::{Context, PerPod, Scratch, per_pod};
+use super::replica_calculator::{
+    Context, NO_METRICS_FOR_PODS, NO_PODS, PerPod, Scratch, listed, per_pod,
+};
 use super::spec::{MetricSpec, Resource, ResourceTarget};
 use super::tally::{Target, target_of};
+
+/// Of an Object metric whose target's type names no value that is set.
+const NO_TARGET: &str =
+    "invalid object metric source: neither a value target nor an average value target was set";
 
 /// A metric that proposes a number.
 pub(super) struct Proposal {
@@ -48,6 +54,16 @@ pub(super) fn evaluate(
             container,
             target,
         } => resource_metric(context, index, scratch, *resource, Some(container), *target),
+        MetricSpec::Unmeasured {
+            resource,
+            container,
+            target,
+        } => Err(resource_failure(
+            resource,
+            container.as_deref(),
+            *target,
+            &unmeasured(context, resource),
+        )),
         MetricSpec::Pods {
             name,
             selector,
@@ -77,6 +93,11 @@ pub(super) fn evaluate(
             status_replicas,
         }
         .object(context, index, object),
+        MetricSpec::Untargeted { .. } => Err(Failure {
+            reason: "FailedGetObjectMetric",
+            error: format!("failed to get object metric value: {NO_TARGET}"),
+            cause: NO_TARGET.to_owned(),
+        }),
         MetricSpec::External {
             name,
             selector,
@@ -118,28 +139,8 @@ fn resource_metric(
             .map_err(|cause| format!("unable to get metrics for resource {resource}: {cause}"))
             .and_then(|()| scratch.per_pod(context, calculation)),
     };
-    let outcome = result.map_err(|cause| {
-        let noun = match target {
-            ResourceTarget::Utilization(_) => "utilization",
-            ResourceTarget::AverageValue(_) => "usage",
-        };
-        let cause = format!("failed to get {resource} {noun}: {cause}");
-        let (reason, error) = match container {
-            None => (
-                "FailedGetResourceMetric",
-                format!("failed to get {resource} resource metric value: {cause}"),
-            ),
-            Some(name) => (
-                "FailedGetContainerResourceMetric",
-                format!("failed to get {name} container metric value: {cause}"),
-            ),
-        };
-        Failure {
-            reason,
-            cause,
-            error,
-        }
-    })?;
+    let outcome = result
+        .map_err(|cause| resource_failure(&resource.to_string(), container, target, &cause))?;
     let name: Cow<'static, str> = match (target, container, resource) {
         (ResourceTarget::Utilization(_), None, Resource::Cpu) => {
             "cpu resource utilization (percentage of request)".into()
@@ -176,6 +177,44 @@ fn resource_metric(
         current,
         calculation: outcome.calculation,
     })
+}
+
+/// Why a resource that no pod has metrics of has no number: the API's answer is looked at first,
+/// then the pods.
+fn unmeasured(context: &Context<'_>, resource: &str) -> String {
+    match listed(context.observation) {
+        Err(cause) => format!("unable to get metrics for resource {resource}: {cause}"),
+        Ok(_) if context.observation.pods.is_empty() => NO_PODS.to_owned(),
+        Ok(_) => NO_METRICS_FOR_PODS.to_owned(),
+    }
+}
+
+fn resource_failure(
+    resource: &str,
+    container: Option<&str>,
+    target: ResourceTarget,
+    cause: &str,
+) -> Failure {
+    let noun = match target {
+        ResourceTarget::Utilization(_) => "utilization",
+        ResourceTarget::AverageValue(_) => "usage",
+    };
+    let cause = format!("failed to get {resource} {noun}: {cause}");
+    let (reason, error) = match container {
+        None => (
+            "FailedGetResourceMetric",
+            format!("failed to get {resource} resource metric value: {cause}"),
+        ),
+        Some(name) => (
+            "FailedGetContainerResourceMetric",
+            format!("failed to get {name} container metric value: {cause}"),
+        ),
+    };
+    Failure {
+        reason,
+        cause,
+        error,
+    }
 }
 
 fn pods_metric(

@@ -45,7 +45,7 @@ pub use reconcile::{Controller, Status};
 pub use spec::{
     Behavior, BehaviorInput, HpaSpec, HpaSpecInput, MetricSpec, ObjectReference, Policy,
     PolicyType, Resource, ResourceTarget, ScalingRules, ScalingRulesInput, SelectPolicy,
-    ValueTarget,
+    TypedTarget, ValueTarget,
 };
 pub use tally::{Adder, Tally, request_of};
 pub use validation::SpecProblem;

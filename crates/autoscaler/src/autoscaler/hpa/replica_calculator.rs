@@ -3,15 +3,15 @@
 use super::arithmetic::{to_i32, to_i64};
 use super::config::{Config, KubernetesVersion};
 use super::decision::Calculation;
-use super::observation::{Observation, Phase, Pod, PodValue, ReadyStatus};
+use super::observation::{Observation, Phase, Pod, PodUsage, PodValue, ReadyStatus};
 use super::pods::{Sample, group, request};
 use super::spec::Resource;
 use super::tally::{Pass, Tally, Target};
 use super::tolerance::Tolerances;
 use crate::sim::{SimDuration, SimTime};
 
-const NO_PODS: &str = "no pods returned by selector while calculating replica count";
-const NO_METRICS_FOR_PODS: &str =
+pub(super) const NO_PODS: &str = "no pods returned by selector while calculating replica count";
+pub(super) const NO_METRICS_FOR_PODS: &str =
     "did not receive metrics for targeted pods (pods might be unready)";
 pub(super) const NO_KNOWN_PODS: &str = "no metrics returned matched known pods";
 
@@ -34,6 +34,17 @@ pub(super) struct Scratch {
     unlisted: Vec<i64>,
 }
 
+/// What the resource metrics API lists, or the message of what is wrong.
+pub(super) fn listed<'a>(observation: &Observation<'a>) -> Result<&'a [PodUsage<'a>], String> {
+    let entries = observation
+        .resource_metrics
+        .map_err(|text| format!("unable to fetch metrics from resource metrics API: {text}"))?;
+    if entries.is_empty() {
+        return Err("no metrics returned from resource metrics API".to_owned());
+    }
+    Ok(entries)
+}
+
 /// Outcome of a per-pod calculation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct PerPod {
@@ -54,12 +65,7 @@ impl Scratch {
         resource: Resource,
         container: Option<&str>,
     ) -> Result<(), String> {
-        let entries = observation
-            .resource_metrics
-            .map_err(|text| format!("unable to fetch metrics from resource metrics API: {text}"))?;
-        if entries.is_empty() {
-            return Err("no metrics returned from resource metrics API".to_owned());
-        }
+        let entries = listed(observation)?;
         self.clear(observation.pods.len());
         let slot = resource as usize;
         for entry in entries {

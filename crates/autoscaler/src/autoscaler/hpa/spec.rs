@@ -144,6 +144,16 @@ pub enum MetricSpec {
         /// The target.
         target: ResourceTarget,
     },
+    /// A resource of which the resource metrics API tells nothing. The API server takes any name;
+    /// the metric fails at every sync.
+    Unmeasured {
+        /// Name of the resource.
+        resource: String,
+        /// Which container, of a metric of type ContainerResource.
+        container: Option<String>,
+        /// The target.
+        target: ResourceTarget,
+    },
     /// A metric of each pod.
     Pods {
         /// Name of the metric.
@@ -163,6 +173,18 @@ pub enum MetricSpec {
         object: ObjectReference,
         /// The target.
         target: ValueTarget,
+    },
+    /// A metric of one object whose target lacks the value that its type names. The API server
+    /// takes it; it fails at every sync.
+    Untargeted {
+        /// Name of the metric.
+        name: String,
+        /// `metric.selector`.
+        selector: Option<LabelSelector>,
+        /// The object.
+        object: ObjectReference,
+        /// The target as it is written.
+        target: TypedTarget,
     },
     /// A metric from outside the cluster.
     External {
@@ -204,6 +226,17 @@ pub enum ValueTarget {
     AverageValue(i64),
 }
 
+/// A target as it is written, in thousandths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypedTarget {
+    /// `type`.
+    pub kind: String,
+    /// `value`.
+    pub value: Option<i64>,
+    /// `averageValue`.
+    pub average_value: Option<i64>,
+}
+
 const SECONDS_15: SimDuration = SimDuration::from_secs(15);
 
 impl HpaSpecInput {
@@ -230,7 +263,10 @@ impl MetricSpec {
     /// Whether the metric is one of an object or from outside the cluster, so that it has
     /// a value even without any pod.
     pub fn is_outside_pods(&self) -> bool {
-        matches!(self, Self::Object { .. } | Self::External { .. })
+        matches!(
+            self,
+            Self::Object { .. } | Self::Untargeted { .. } | Self::External { .. }
+        )
     }
 }
 

@@ -57,7 +57,11 @@ impl HpaSpecInput {
             problems.invalid("spec.maxReplicas", max, words);
         }
         for (index, metric) in self.metrics.iter().enumerate() {
-            metric.check(&format!("spec.metrics[{index}]"), &mut problems);
+            let path = format!("spec.metrics[{index}]");
+            if release >= KubernetesVersion(34) {
+                metric.check_object(&path, &mut problems);
+            }
+            metric.check(&path, &mut problems);
         }
         if min == 0 && !self.metrics.iter().any(MetricSpec::is_outside_pods) {
             let words = "must specify at least one Object or External metric to support scaling to zero replicas";
@@ -97,6 +101,18 @@ impl Problems {
 }
 
 impl MetricSpec {
+    /// `ValidateAPIVersion`: the version of an object has one group at most.
+    fn check_object(&self, path: &str, problems: &mut Problems) {
+        if let Self::Object { object, .. } | Self::Untargeted { object, .. } = self
+            && object.api_version.matches('/').count() > 1
+        {
+            let version = &object.api_version;
+            let words = format!("unexpected GroupVersion string: {version}");
+            let path = format!("{path}.object.describedObject.apiVersion");
+            problems.invalid(&path, format!("\"{version}\""), &words);
+        }
+    }
+
     /// `validateMetricTarget`: targets are above 0.
     fn check(&self, path: &str, problems: &mut Problems) {
         let mut amount = |field: &str, value: i64| {
@@ -107,9 +123,14 @@ impl MetricSpec {
             }
         };
         match self {
-            Self::Resource { target, .. } | Self::ContainerResource { target, .. } => {
+            Self::Resource { target, .. }
+            | Self::ContainerResource { target, .. }
+            | Self::Unmeasured { target, .. } => {
                 let field = match self {
-                    Self::Resource { .. } => "resource",
+                    Self::Resource { .. }
+                    | Self::Unmeasured {
+                        container: None, ..
+                    } => "resource",
                     _ => "containerResource",
                 };
                 match target {
@@ -131,6 +152,15 @@ impl MetricSpec {
                         &format!("{path}.pods.target.averageValue"),
                         words.to_owned(),
                     );
+                }
+            }
+            Self::Untargeted { target, .. } => {
+                let given = [
+                    ("value", target.value),
+                    ("averageValue", target.average_value),
+                ];
+                for (field, value) in given {
+                    amount(&format!("object.target.{field}"), value.unwrap_or(1));
                 }
             }
             Self::Object { target, .. } | Self::External { target, .. } => {

@@ -28,6 +28,27 @@ pub(super) fn metric(metric: &MetricSpec) -> Value {
             },
             "type": "ContainerResource",
         }),
+        MetricSpec::Unmeasured {
+            resource,
+            container,
+            target,
+        } => {
+            let target = amount_target(*target, QuantityFormat::DecimalSi);
+            match container {
+                None => json!({
+                    "resource": {"name": resource, "target": target},
+                    "type": "Resource",
+                }),
+                Some(container) => json!({
+                    "containerResource": {
+                        "container": container,
+                        "name": resource,
+                        "target": target,
+                    },
+                    "type": "ContainerResource",
+                }),
+            }
+        }
         MetricSpec::Pods {
             name,
             selector,
@@ -49,6 +70,23 @@ pub(super) fn metric(metric: &MetricSpec) -> Value {
                 "describedObject": described(object),
                 "metric": identifier(name, selector.as_ref()),
                 "target": value_target(*target),
+            },
+            "type": "Object",
+        }),
+        MetricSpec::Untargeted {
+            name,
+            selector,
+            object,
+            target,
+        } => json!({
+            "object": {
+                "describedObject": described(object),
+                "metric": identifier(name, selector.as_ref()),
+                "target": {
+                    "averageValue": target.average_value.map(milli),
+                    "type": target.kind,
+                    "value": target.value.map(milli),
+                },
             },
             "type": "Object",
         }),
@@ -152,6 +190,10 @@ fn resource_target(resource: Resource, target: ResourceTarget) -> Value {
         Resource::Cpu => QuantityFormat::DecimalSi,
         Resource::Memory => QuantityFormat::BinarySi,
     };
+    amount_target(target, format)
+}
+
+fn amount_target(target: ResourceTarget, format: QuantityFormat) -> Value {
     match target {
         ResourceTarget::Utilization(percent) => {
             json!({"averageUtilization": percent, "type": "Utilization"})

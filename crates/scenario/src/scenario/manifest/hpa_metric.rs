@@ -4,8 +4,11 @@ use k8s_openapi::api::autoscaling::v2;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 
 use super::hpa::unsupported;
+use super::pod_checks::resource_name;
 use super::{Context, names};
-use crate::autoscaler::hpa::{MetricSpec, ObjectReference, Resource, ResourceTarget, ValueTarget};
+use crate::autoscaler::hpa::{
+    MetricSpec, ObjectReference, Resource, ResourceTarget, TypedTarget, ValueTarget,
+};
 use crate::cluster::spec::LabelSelector;
 use crate::units::Quantity;
 
@@ -96,11 +99,18 @@ fn pod_resource(
     path: &str,
     context: &mut Context<'_>,
 ) -> Option<MetricSpec> {
-    let resource = resource(&source.name, &format!("{path}.name"), context);
-    let target = resource_target(&source.target, &format!("{path}.target"), context);
-    Some(MetricSpec::Resource {
-        resource: resource?,
-        target: target?,
+    if source.name.is_empty() {
+        let words = "Required value: must specify a resource name";
+        context.refuse(&format!("{path}.name"), words, None);
+    }
+    let target = resource_target(&source.target, &format!("{path}.target"), context)?;
+    Some(match measured(&source.name) {
+        Some(resource) => MetricSpec::Resource { resource, target },
+        None => MetricSpec::Unmeasured {
+            resource: source.name.clone(),
+            container: None,
+            target,
+        },
     })
 }
 
@@ -109,7 +119,13 @@ fn container_resource(
     path: &str,
     context: &mut Context<'_>,
 ) -> Option<MetricSpec> {
-    let resource = resource(&source.name, &format!("{path}.name"), context);
+    let (name, path_of_name) = (source.name.as_str(), format!("{path}.name"));
+    if name.is_empty() {
+        let words = "Required value: must specify a resource name";
+        context.refuse(&path_of_name, words, None);
+    } else {
+        context.refuse_text(&path_of_name, name, resource_name(name));
+    }
     let target = resource_target(&source.target, &format!("{path}.target"), context);
     if source.container.is_empty() {
         let words = "Required value: must specify a container";
@@ -123,10 +139,18 @@ fn container_resource(
         container,
         names::label(container),
     );
-    Some(MetricSpec::ContainerResource {
-        resource: resource?,
-        container: source.container.clone(),
-        target: target?,
+    let (container, target) = (source.container.clone(), target?);
+    Some(match measured(name) {
+        Some(resource) => MetricSpec::ContainerResource {
+            resource,
+            container,
+            target,
+        },
+        None => MetricSpec::Unmeasured {
+            resource: name.to_owned(),
+            container: Some(container),
+            target,
+        },
     })
 }
 
@@ -172,15 +196,24 @@ fn object(
         let path = format!("{path}.describedObject.{field}");
         context.refuse_text(&path, value, names::path_segment(value));
     }
-    Some(MetricSpec::Object {
-        name,
-        selector,
-        object: ObjectReference {
-            api_version: described.api_version.clone().unwrap_or_default(),
-            kind: described.kind.clone(),
-            name: described.name.clone(),
+    let object = ObjectReference {
+        api_version: described.api_version.clone().unwrap_or_default(),
+        kind: described.kind.clone(),
+        name: described.name.clone(),
+    };
+    Some(match target? {
+        Ok(target) => MetricSpec::Object {
+            name,
+            selector,
+            object,
+            target,
         },
-        target: target?,
+        Err(target) => MetricSpec::Untargeted {
+            name,
+            selector,
+            object,
+            target,
+        },
     })
 }
 
@@ -262,22 +295,12 @@ fn check_besides(
     }
 }
 
-fn resource(name: &str, path: &str, context: &mut Context<'_>) -> Option<Resource> {
+/// The resources that the resource metrics API tells of.
+fn measured(name: &str) -> Option<Resource> {
     match name {
         "cpu" => Some(Resource::Cpu),
         "memory" => Some(Resource::Memory),
-        "" => {
-            context.refuse(path, "Required value: must specify a resource name", None);
-            None
-        }
-        other => {
-            context.error(
-                path,
-                format!("the resource \"{other}\" is not measured: cpu and memory are"),
-                None,
-            );
-            None
-        }
+        _ => None,
     }
 }
 
@@ -336,46 +359,41 @@ fn value_target(
     }
 }
 
-/// Of an Object metric's values the controller takes the one that the type names, and fails at
-/// every sync without it.
+/// Of an Object metric's values the controller takes the one that the type names; a target without
+/// it is an error at every sync, which the API server lets pass.
 fn object_target(
     target: &v2::MetricTarget,
     path: &str,
     context: &mut Context<'_>,
-) -> Option<ValueTarget> {
+) -> Option<Result<ValueTarget, TypedTarget>> {
+    check_target_type(target, path, context);
+    check_besides(target, &["averageUtilization"], path, context);
     if target.value.is_none() && target.average_value.is_none() {
-        check_target_type(target, path, context);
         let words = "Required value: must set either a target value or averageValue";
         context.refuse(&format!("{path}.averageValue"), words, None);
         return None;
     }
-    let besides: &[&str] = match target.type_.as_str() {
-        "Value" => &["averageValue", "averageUtilization"],
-        "AverageValue" => &["value", "averageUtilization"],
-        _ => &[],
+    let mut read = |field: &str, given: &Option<ApiQuantity>| match given {
+        None => Some(None),
+        Some(given) => milli(given, &format!("{path}.{field}"), context).map(Some),
     };
-    check_besides(target, besides, path, context);
-    let (field, named) = match target.type_.as_str() {
-        "Value" => ("value", &target.value),
-        "AverageValue" => ("averageValue", &target.average_value),
-        "Utilization" => {
-            let message = "the target of an Object metric cannot be a utilization";
-            let help = Some("its types are Value and AverageValue");
-            context.error(&format!("{path}.type"), message, help);
-            return None;
+    let value = read("value", &target.value)?;
+    let average_value = read("averageValue", &target.average_value)?;
+    let (named, other) = match target.type_.as_str() {
+        "Value" => (value.map(ValueTarget::Value), "averageValue"),
+        "AverageValue" => (average_value.map(ValueTarget::AverageValue), "value"),
+        _ => (None, ""),
+    };
+    Some(match named {
+        Some(named) => {
+            check_besides(target, &[other], path, context);
+            Ok(named)
         }
-        _ => return value_target(target, path, context),
-    };
-    let Some(value) = named else {
-        let message = format!("a target of type {} needs `{field}`", target.type_);
-        let help = Some("without it the controller fails with FailedGetObjectMetric at every sync");
-        context.error(path, message, help);
-        return None;
-    };
-    let value = milli(value, &format!("{path}.{field}"), context)?;
-    Some(match field {
-        "value" => ValueTarget::Value(value),
-        _ => ValueTarget::AverageValue(value),
+        None => Err(TypedTarget {
+            kind: target.type_.clone(),
+            value,
+            average_value,
+        }),
     })
 }
 

@@ -45,6 +45,7 @@ pub(super) fn hpas(
             // Its controller fills in none.
             spec.metrics.clear();
         }
+        warn_of_failures(manifest, &spec, context);
         if let Some(workload) = workload {
             warn_of_others(known, &made, manifest, workload, context);
             warn_of_strangers(known, manifest, workload, context);
@@ -70,6 +71,44 @@ pub(super) fn hpas(
         });
     }
     made
+}
+
+/// The API server lets metrics pass that can have no number.
+fn warn_of_failures(manifest: &HpaManifest, spec: &HpaSpec, context: &mut Context<'_>) {
+    for (index, metric) in spec.metrics.iter().enumerate() {
+        let (place, message, help) = match metric {
+            MetricSpec::Unmeasured {
+                resource,
+                container,
+                ..
+            } if !resource.is_empty() => {
+                let (place, reason) = match container {
+                    None => ("resource.name", "FailedGetResourceMetric"),
+                    Some(_) => ("containerResource.name", "FailedGetContainerResourceMetric"),
+                };
+                let message = format!(
+                    "the resource \"{resource}\" is not measured: this metric fails with {reason} at every sync"
+                );
+                (place, message, "cpu and memory are measured")
+            }
+            MetricSpec::Untargeted { target, .. } => {
+                let missing = match target.kind.as_str() {
+                    "Value" => "needs `value`",
+                    "AverageValue" => "needs `averageValue`",
+                    _ => "is none of an Object metric",
+                };
+                let message = format!(
+                    "a target of type {} {missing}: this metric fails with FailedGetObjectMetric at every sync",
+                    target.kind
+                );
+                let help = "write type Value with `value`, or AverageValue with `averageValue`";
+                ("object.target", message, help)
+            }
+            _ => continue,
+        };
+        let path = manifest.path(&format!("spec.metrics[{index}].{place}"), context);
+        context.warning(&path, message, help);
+    }
 }
 
 /// Pods that several HPAs select are scaled by none of them.

@@ -18,8 +18,8 @@ pub(super) type Answer = Result<Vec<PodValue>, String>;
 /// Who answers for a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Server {
-    /// The resource metrics API.
-    Resources,
+    /// None of these two APIs: the resource metrics API, or nobody is asked.
+    Others,
     /// A `[[metric]]`.
     Declared,
     /// The Prometheus adapter.
@@ -33,7 +33,10 @@ pub(super) enum Server {
 /// What a metric describes, if there is something to ask for.
 pub(super) fn described(metric: &MetricSpec, workload: Option<usize>) -> Option<MetricOf> {
     match metric {
-        MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => None,
+        MetricSpec::Resource { .. }
+        | MetricSpec::ContainerResource { .. }
+        | MetricSpec::Unmeasured { .. }
+        | MetricSpec::Untargeted { .. } => None,
         MetricSpec::Pods { .. } => workload.map(MetricOf::Pods),
         MetricSpec::Object { object, .. } => Some(MetricOf::Object {
             kind: object.kind.clone(),
@@ -46,7 +49,10 @@ pub(super) fn described(metric: &MetricSpec, workload: Option<usize>) -> Option<
 /// The name of a metric of these two APIs, and what selects its series.
 pub(super) fn asked(metric: &MetricSpec) -> (&str, Option<&LabelSelector>) {
     match metric {
-        MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => ("", None),
+        MetricSpec::Resource { .. }
+        | MetricSpec::ContainerResource { .. }
+        | MetricSpec::Unmeasured { .. }
+        | MetricSpec::Untargeted { .. } => ("", None),
         MetricSpec::Pods { name, selector, .. }
         | MetricSpec::Object { name, selector, .. }
         | MetricSpec::External { name, selector, .. } => (name, selector.as_ref()),
@@ -59,7 +65,7 @@ impl Simulation<'_> {
         let count = self.hpas.controllers[index].spec().metrics.len();
         (0..count)
             .map(|place| match self.server_of(index, place) {
-                Server::Resources => Ok(Vec::new()),
+                Server::Others => Ok(Vec::new()),
                 Server::Declared => self.declared(index, place, now),
                 Server::Adapter => self.adapter_answer(index, place, now),
                 Server::Keda => self.keda_metric(index, place, now),
@@ -81,11 +87,8 @@ impl Simulation<'_> {
     /// Who answers for the metric at a place of an HPA's spec.
     pub(super) fn server_of(&self, index: usize, place: usize) -> Server {
         let metric = self.metric(index, place);
-        if matches!(
-            metric,
-            MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. }
-        ) {
-            return Server::Resources;
+        if asked(metric).0.is_empty() {
+            return Server::Others;
         }
         let of = described(metric, self.scaled(index));
         if of.is_some_and(|of| self.custom.serves(asked(metric).0, &of)) {

@@ -261,14 +261,18 @@ impl Simulation<'_> {
     }
 }
 
-/// The API that each metric of a spec is read from.
+/// The APIs that the metrics of a spec are read from.
 fn apis(spec: &HpaSpec) -> Vec<MetricsApi> {
     let api = |metric: &MetricSpec| match metric {
-        MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => MetricsApi::Resource,
-        MetricSpec::Pods { .. } | MetricSpec::Object { .. } => MetricsApi::Custom,
-        MetricSpec::External { .. } => MetricsApi::External,
+        MetricSpec::Resource { .. }
+        | MetricSpec::ContainerResource { .. }
+        | MetricSpec::Unmeasured { .. } => Some(MetricsApi::Resource),
+        MetricSpec::Pods { .. } | MetricSpec::Object { .. } => Some(MetricsApi::Custom),
+        MetricSpec::External { .. } => Some(MetricsApi::External),
+        // It fails before anybody is asked.
+        MetricSpec::Untargeted { .. } => None,
     };
-    spec.metrics.iter().map(api).collect()
+    spec.metrics.iter().filter_map(api).collect()
 }
 
 /// A pod as the controller's informer shows it.

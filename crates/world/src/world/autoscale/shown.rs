@@ -25,7 +25,10 @@ fn target_of_a_pod(metric: &MetricSpec) -> Option<f64> {
             ValueTarget::AverageValue(value) => *value,
             ValueTarget::Value(_) => return None,
         },
-        MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } => return None,
+        MetricSpec::Resource { .. }
+        | MetricSpec::ContainerResource { .. }
+        | MetricSpec::Unmeasured { .. }
+        | MetricSpec::Untargeted { .. } => return None,
     };
     Some(milli as f64 / 1000.0)
 }
@@ -108,7 +111,7 @@ impl Simulation<'_> {
                     None => Shows::Late(SimDuration::from_millis(query.reads().window) + interval),
                 }
             }
-            Server::Resources | Server::Keda | Server::Nobody => Shows::Late(SimDuration::ZERO),
+            Server::Others | Server::Keda | Server::Nobody => Shows::Late(SimDuration::ZERO),
         }
     }
 

@@ -156,6 +156,22 @@ fn target(metric: &MetricSpec, out: &mut Samples<'_>) {
             text = resource.to_string();
             (&text, container.as_str(), of_resource(target))
         }
+        MetricSpec::Unmeasured {
+            resource,
+            container,
+            target,
+        } => (
+            resource,
+            container.as_deref().unwrap_or_default(),
+            of_resource(target),
+        ),
+        MetricSpec::Untargeted { name, target, .. } => {
+            let given = [("value", target.value), ("average", target.average_value)];
+            for (kind, number) in given {
+                value(out, name, "", kind, number);
+            }
+            return;
+        }
         MetricSpec::Pods {
             name,
             average_value,
