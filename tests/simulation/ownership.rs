@@ -379,3 +379,137 @@ spec:
         "{failed:?}"
     );
 }
+
+const JOB: &str = "
+apiVersion: batch/v1
+kind: Job
+metadata: {name: work}
+spec:
+  parallelism: 2
+  completions: 4
+  template:
+    metadata: {labels: {app: work}}
+    spec:
+      restartPolicy: Never
+      containers: CONTAINERS
+";
+
+#[test]
+fn a_job_replaces_a_pod_that_it_no_longer_selects_and_takes_it_back() {
+    let scenario = scenario(JOB, "");
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60);
+    let job = object(&cluster, &scenario, Kind::Job, "work");
+    let uid = job["metadata"]["uid"].as_str().expect("it has one");
+    let selector = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
+    assert_eq!(job["spec"]["selector"], selector);
+    let name = {
+        let (_, pod) = labelled(&cluster, "work")[0];
+        for key in ["batch.kubernetes.io/controller-uid", "controller-uid"] {
+            assert_eq!(pod.meta.labels.get(key).map(String::as_str), Some(uid));
+        }
+        pod.meta.name.clone()
+    };
+    let label = |value: &str| {
+        format!("label pod {name} batch.kubernetes.io/controller-uid={value} --overwrite")
+    };
+    kubectl(&mut cluster, &label("another"));
+    run_until(&mut cluster, 70);
+    let released = object(&cluster, &scenario, Kind::Pod, &name);
+    assert_eq!(released["metadata"]["ownerReferences"], Value::Null);
+    assert_eq!(released["status"]["phase"], "Running", "it goes on");
+    assert_eq!(labelled(&cluster, "work").len(), 3);
+    let active = |cluster: &Simulation<'_>| {
+        object(cluster, &scenario, Kind::Job, "work")["status"]["active"].clone()
+    };
+    assert_eq!(active(&cluster), 2, "another one has taken its place");
+    // With its label back it is one too many, and the youngest goes.
+    kubectl(&mut cluster, &label(uid));
+    run_until(&mut cluster, 120);
+    let again = object(&cluster, &scenario, Kind::Pod, &name);
+    assert_eq!(again["metadata"]["ownerReferences"][0]["name"], "work");
+    let there = labelled(&cluster, "work");
+    assert_eq!(there.len(), 2);
+    assert!(there.iter().any(|(_, pod)| pod.meta.name == name));
+    assert_eq!(
+        (
+            events(&cluster, "SuccessfulCreate"),
+            events(&cluster, "SuccessfulDelete")
+        ),
+        (3, 1)
+    );
+}
+
+#[test]
+fn a_job_with_a_selector_of_its_own_takes_over_pods_that_fit() {
+    let manual = |name: &str, parallelism: u32| {
+        let job = JOB.replace("name: work}", &format!("name: {name}}}"));
+        let job = job.replace("parallelism: 2", &format!("parallelism: {parallelism}"));
+        job.replace(
+            "  completions: 4",
+            "  completions: 4\n  manualSelector: true\n  selector: {matchLabels: {app: work}}",
+        )
+    };
+    let manifest = manual("first", 2);
+    let scenario = scenario(&manifest, "");
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60);
+    let job = object(&cluster, &scenario, Kind::Job, "first");
+    assert_eq!(job["spec"]["manualSelector"], true);
+    assert_eq!(
+        job["spec"]["selector"],
+        json!({"matchLabels": {"app": "work"}})
+    );
+    let (_, pod) = labelled(&cluster, "work")[0];
+    assert_eq!(
+        pod.meta.labels.len(),
+        1,
+        "the API server adds none: {:?}",
+        pod.meta.labels
+    );
+    let name = pod.meta.name.clone();
+    kubectl(
+        &mut cluster,
+        &format!("label pod {name} app=free --overwrite"),
+    );
+    run_until(&mut cluster, 70);
+    assert_eq!(labelled(&cluster, "free").len(), 1);
+    assert_eq!(labelled(&cluster, "work").len(), 2);
+    kubectl(
+        &mut cluster,
+        "patch job first -p '{\"spec\": {\"parallelism\": 3}}'",
+    );
+    kubectl(
+        &mut cluster,
+        &format!("label pod {name} app=work --overwrite"),
+    );
+    run_until(&mut cluster, 120);
+    assert_eq!(labelled(&cluster, "work").len(), 3);
+    assert_eq!(events(&cluster, "SuccessfulCreate"), 3, "no fourth is made");
+    let pod = object(&cluster, &scenario, Kind::Pod, &name);
+    assert_eq!(pod["metadata"]["ownerReferences"][0]["name"], "first");
+}
+
+#[test]
+fn a_job_that_has_ended_lets_its_pods_be() {
+    let manifest = JOB.replace("[sleep, '100000']", "[sleep, '5']");
+    let manifest = manifest.replace(
+        "CONTAINERS",
+        &CONTAINERS.replace("[sleep, '100000']", "[sleep, '5']"),
+    );
+    let scenario = scenario(&manifest, "");
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 120);
+    let job = object(&cluster, &scenario, Kind::Job, "work");
+    assert_eq!(job["status"]["succeeded"], 4);
+    let name = {
+        let mut all = cluster.store().pods();
+        let (_, pod) = all.next().expect("they stay");
+        pod.meta.name.clone()
+    };
+    let label = format!("label pod {name} batch.kubernetes.io/controller-uid=another --overwrite");
+    kubectl(&mut cluster, &label);
+    run_until(&mut cluster, 180);
+    let pod = object(&cluster, &scenario, Kind::Pod, &name);
+    assert_eq!(pod["metadata"]["ownerReferences"][0]["name"], "work");
+}

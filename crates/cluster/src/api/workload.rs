@@ -238,14 +238,33 @@ pub struct Job {
 }
 
 impl Job {
-    /// The labels of the pods of a Job of this name: the template's and those that the controller
-    /// adds.
-    pub fn labels_of_pods(name: &str, template: &Labels) -> Labels {
+    /// The label with the Job's UID that its pods have, and that its selector asks for.
+    const CONTROLLER_UID: &str = "batch.kubernetes.io/controller-uid";
+
+    /// The labels of the pods of such a Job: the template's and those that the API server adds to
+    /// it, unless the Job has a selector of its own (`generateSelector`). What the template has by
+    /// these names is the API server's to refuse.
+    pub fn labels_of_pods(meta: &ObjectMeta, spec: &JobSpec, template: &Labels) -> Labels {
         let mut labels = template.clone();
-        for key in ["batch.kubernetes.io/job-name", "job-name"] {
-            labels.insert(key.to_owned(), name.to_owned());
+        if spec.manual_selector.is_none() {
+            let uid = meta.uid.to_string();
+            for key in [Self::CONTROLLER_UID, "controller-uid"] {
+                labels.insert(key.to_owned(), uid.clone());
+            }
+            for key in ["batch.kubernetes.io/job-name", "job-name"] {
+                labels.insert(key.to_owned(), meta.name.to_string());
+            }
         }
         labels
+    }
+
+    /// `spec.selector`.
+    pub fn selector(&self) -> LabelSelector {
+        let manual = self.spec.manual_selector.as_ref();
+        manual.cloned().unwrap_or_else(|| {
+            let uid = (Self::CONTROLLER_UID.to_owned(), self.meta.uid.to_string());
+            Labels::from([uid]).into()
+        })
     }
 }
 

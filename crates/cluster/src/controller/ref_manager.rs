@@ -1,16 +1,17 @@
 //! Whose pods are whose: a controller releases those that its selector no longer matches, and
 //! adopts those that it matches and that no controller has (`controller_ref_manager.go`).
-//!
-//! Jobs know their pods by a label with their UID, which pods here do not have: they keep theirs.
+
+use std::borrow::Cow;
 
 use super::calls::Caller;
 use super::owner::{Event, Owner};
 use crate::api::{Context, LabelSelector, ObjectId, Pod, PodId, PodWrite, Store, WorkloadId};
+use crate::sim::SimDuration;
 
 /// What an object knows its pods by.
 struct Claimant<'a> {
     namespace: &'a str,
-    selector: &'a LabelSelector,
+    selector: Cow<'a, LabelSelector>,
     workload: WorkloadId,
     /// That of a StatefulSet: its pods are named after it.
     name: Option<&'a str>,
@@ -23,15 +24,23 @@ impl<'a> Claimant<'a> {
         let (selector, workload) = match object {
             ObjectId::ReplicaSet(id) => {
                 let set = store.replica_set(id)?;
-                (&set.selector, set.workload)
+                (Cow::Borrowed(&*set.selector), set.workload)
             }
             ObjectId::StatefulSet(id) => {
                 let set = store.stateful_set(id)?;
-                (&set.selector, set.workload)
+                (Cow::Borrowed(&*set.selector), set.workload)
             }
             ObjectId::DaemonSet(id) => {
                 let set = store.daemon_set(id)?;
-                (&set.selector, set.workload)
+                (Cow::Borrowed(&*set.selector), set.workload)
+            }
+            ObjectId::Job(id) => {
+                let job = store.job(id)?;
+                // One that has ended looks at no pod any more.
+                if job.status.end().is_some() || job.spec.is_managed_elsewhere() {
+                    return None;
+                }
+                (Cow::Owned(job.selector()), job.workload)
             }
             _ => return None,
         };
@@ -76,10 +85,12 @@ fn claim(object: ObjectId, pod: &Pod, store: &Store) -> Option<PodWrite> {
 }
 
 impl Caller {
-    /// Labels of a pod have changed, or its controller: who releases or adopts it syncs.
+    /// Labels of a pod have changed, or its controller: who releases or adopts it syncs after a
+    /// delay.
     pub(super) fn observe_labels<K: Owner>(
         &mut self,
         id: PodId,
+        delay: SimDuration,
         context: &mut Context<'_, Event<K>>,
     ) {
         let store = &*context.store;
@@ -92,7 +103,7 @@ impl Caller {
         };
         for key in concerned.into_iter().filter_map(K::of) {
             self.of(key.place()).claims.push(id);
-            self.sync_in(key, self.api_latency, context);
+            self.sync_in(key, delay, context);
         }
     }
 

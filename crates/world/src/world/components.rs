@@ -209,9 +209,7 @@ impl Simulation<'_> {
                     all.daemon_sets.observe(change, cx);
                 });
             }
-            Some(ObjectId::Job(_)) => with_context!(self, now, Event::Job, |all, cx| {
-                all.jobs.observe(change, cx);
-            }),
+            Some(ObjectId::Job(_)) if what != What::Spec => self.tell_jobs(change, now),
             _ => {}
         }
         if what == What::Spec {
@@ -269,6 +267,13 @@ impl Simulation<'_> {
         });
         with_context!(self, now, Event::DaemonSet, |all, cx| {
             all.daemon_sets.observe(change, cx);
+        });
+        self.tell_jobs(change, now);
+    }
+
+    fn tell_jobs(&mut self, change: Change, now: SimTime) {
+        with_context!(self, now, Event::Job, |all, cx| {
+            all.jobs.observe(change, cx);
         });
     }
 

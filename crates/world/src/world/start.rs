@@ -151,7 +151,7 @@ impl Simulation<'_> {
                 Write::CreateDaemonSet(Box::new(set))
             }
             WorkloadKind::Job(job) => Write::CreateJob(Box::new(Job {
-                pod_labels: Arc::new(Job::labels_of_pods(&spec.name, &template.labels)),
+                pod_labels: Arc::new(Job::labels_of_pods(&meta, &job, &template.labels)),
                 meta,
                 workload,
                 spec: job,

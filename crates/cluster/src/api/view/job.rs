@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::template::{seconds, template};
-use super::{Clock, count, job_counts, list, meta, truth};
+use super::{Clock, count, job_counts, list, meta, selector, truth};
 use crate::api::store::Store;
 use crate::api::workload::JobId;
 use crate::autoscaler::keda::JOB_LABEL;
@@ -13,7 +13,6 @@ pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
     let job = store.job(id)?;
     let (spec, status) = (&job.spec, &job.status);
     let counts = job_counts(id, job, store);
-    let uid = job.meta.uid.to_string();
     let completed = Some(status.completed_indexes.to_string());
     let conditions = status.conditions.iter().map(|one| condition(one, clock));
     let mut made = stated(spec);
@@ -22,7 +21,7 @@ pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
     } else {
         "NonIndexed"
     });
-    made["manualSelector"] = json!(false);
+    made["manualSelector"] = json!(spec.manual_selector.is_some());
     made["backoffLimit"] = json!(spec.backoff_limit);
     made["completions"] = json!(spec.completions);
     made["parallelism"] = json!(spec.parallelism);
@@ -31,7 +30,7 @@ pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
     } else {
         "TerminatingOrFailed"
     });
-    made["selector"] = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
+    made["selector"] = selector(&job.selector());
     made["suspend"] = json!(spec.suspend);
     made["template"] = template(&job.template, &job.pod_labels, spec.restart_policy());
     if let Some(name) = job.template.labels.get(JOB_LABEL) {

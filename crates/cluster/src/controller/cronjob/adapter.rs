@@ -333,11 +333,12 @@ impl Controller {
                 ..ObjectMeta::new(&namespace, &name, uid, context.now)
             };
             let template = Arc::clone(&cron_job.template);
+            let spec = Arc::clone(&cron_job.spec.job);
             let job = Job {
+                pod_labels: Arc::new(Job::labels_of_pods(&meta, &spec, &template.labels)),
                 meta,
                 workload: cron_job.workload,
-                spec: Arc::clone(&cron_job.spec.job),
-                pod_labels: Arc::new(Job::labels_of_pods(&name, &template.labels)),
+                spec,
                 template,
                 status: Arc::default(),
             };

@@ -55,7 +55,10 @@ impl Controller {
                     self.schedule(id, self.calls.api_latency, context);
                 }
             }
-            (ObjectId::Pod(pod), What::Spec) => self.calls.observe_labels(pod, context),
+            (ObjectId::Pod(pod), What::Spec) => {
+                let delay = self.calls.api_latency;
+                self.calls.observe_labels(pod, delay, context);
+            }
             (ObjectId::Pod(pod), What::Deleting | What::Deleted | What::Ready | What::Ended) => {
                 self.observe_pod(pod, context);
             }

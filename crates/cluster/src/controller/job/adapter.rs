@@ -60,9 +60,13 @@ impl Controller {
             (ObjectId::Job(id), What::Created) => {
                 self.calls.of(id.slot()).clear();
                 *self.of(id) = Known::default();
+                self.calls.find_orphans(id, context);
                 self.schedule(id, SimDuration::ZERO, context);
             }
             (ObjectId::Job(id), What::Spec) => self.schedule(id, self.calls.api_latency, context),
+            (ObjectId::Pod(pod), What::Spec) => {
+                self.calls.observe_labels(pod, SYNC_BATCH, context);
+            }
             (ObjectId::Pod(pod), what) => self.observe_pod(pod, what, context),
             _ => {}
         }
@@ -147,6 +151,10 @@ impl Controller {
         if job.spec.is_managed_elsewhere() {
             return;
         }
+        self.calls.claim_pods(id, context);
+        let Some(job) = context.store.job(id) else {
+            return;
+        };
         let pods = self.pods(id, context);
         let known = &self.known[id.slot()];
         let view = View {

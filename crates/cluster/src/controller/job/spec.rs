@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::indexes::Indexes;
 use super::policy::{FailureRule, SuccessRule};
+use crate::api::LabelSelector;
 use crate::sim::{SimDuration, SimTime};
 
 /// `spec` of a Job besides its template.
@@ -39,6 +40,8 @@ pub struct JobSpec {
     pub success_rules: Option<Arc<[SuccessRule]>>,
     /// `managedBy`.
     pub managed_by: Option<Arc<str>>,
+    /// `selector` of a Job with `manualSelector`.
+    pub manual_selector: Option<LabelSelector>,
 }
 
 impl Default for JobSpec {
@@ -58,6 +61,7 @@ impl Default for JobSpec {
             failure_rules: None,
             success_rules: None,
             managed_by: None,
+            manual_selector: None,
         }
     }
 }

@@ -41,7 +41,10 @@ impl Controller {
                 let delay = self.calls.sync_delay();
                 self.schedule(id, delay, context);
             }
-            (ObjectId::Pod(pod), What::Spec) => self.calls.observe_labels(pod, context),
+            (ObjectId::Pod(pod), What::Spec) => {
+                let delay = self.calls.api_latency;
+                self.calls.observe_labels(pod, delay, context);
+            }
             (
                 ObjectId::Pod(pod),
                 What::Created | What::Ready | What::Ended | What::Deleting | What::Deleted,

@@ -60,7 +60,10 @@ impl Controller {
             (ObjectId::StatefulSet(id), What::Spec) => {
                 self.schedule(id, self.calls.api_latency, context);
             }
-            (ObjectId::Pod(pod), What::Spec) => self.calls.observe_labels(pod, context),
+            (ObjectId::Pod(pod), What::Spec) => {
+                let delay = self.calls.api_latency;
+                self.calls.observe_labels(pod, delay, context);
+            }
             (ObjectId::Pod(pod), What::Deleting | What::Deleted | What::Ready | What::Ended) => {
                 if let Some(ObjectId::StatefulSet(id)) = owner::owner_of(pod, context.store) {
                     self.calls.of(id.slot()).deleted(pod);

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use k8s_openapi::api::batch::v1 as batch;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::job::job_spec;
+use super::context::REFUSED;
+use super::job::{job_spec, quoted};
 use super::workload::{need_spec, workload};
 use super::{Context, WorkloadObject, typed};
 use crate::cluster::spec::WorkloadKind;
 use crate::controller::cronjob::{ConcurrencyPolicy, CronJobSpec};
+use crate::scenario::diagnostic::Diagnostic;
 use crate::sim::Zone;
 use crate::sim::cron::Schedule;
 
@@ -53,10 +55,12 @@ pub(super) fn cron_job(context: &mut Context<'_>) -> Option<WorkloadObject> {
     let template = document
         .get("spec")
         .and_then(|spec| spec.get("jobTemplate"));
+    let before = context.diagnostics.list.len();
     let inner = &mut Context {
         document: template.unwrap_or(document),
         diagnostics: &mut *context.diagnostics,
     };
+    check_selector(&job, inner);
     let made = CronJobSpec {
         timing: timing?,
         schedule: spec.schedule,
@@ -77,7 +81,41 @@ pub(super) fn cron_job(context: &mut Context<'_>) -> Option<WorkloadObject> {
         ..ObjectMeta::default()
     };
     let kind = WorkloadKind::CronJob(Arc::new(made));
-    Some(workload(kind, &identity, 0, None, &job.template, inner))
+    let made = workload(kind, &identity, 0, None, &job.template, inner);
+    place_below_template(context.diagnostics.list.split_off(before), context);
+    Some(made)
+}
+
+/// Its Jobs get their selectors from the API server (`ValidateJobTemplateSpec`).
+fn check_selector(spec: &batch::JobSpec, context: &mut Context<'_>) {
+    if let Some(selector) = &spec.selector {
+        let selector = quoted(selector);
+        let words = format!("Invalid value: {selector}: `selector` will be auto-generated");
+        context.refuse("spec.selector", words, Some("leave `selector` out"));
+    }
+    if spec.manual_selector == Some(true) {
+        let words = "Unsupported value: true: supported values: \"nil\", \"false\"";
+        let help = Some("leave `manualSelector` out");
+        context.refuse("spec.manualSelector", words, help);
+    }
+}
+
+/// What was found in the template was told by its place there. The name is the CronJob's, of which
+/// all has been said.
+fn place_below_template(found: Vec<Diagnostic>, context: &mut Context<'_>) {
+    for mut one in found {
+        let path = if one.label == REFUSED {
+            &mut one.title
+        } else {
+            &mut one.label
+        };
+        if path.starts_with("spec") {
+            path.insert_str(0, "spec.jobTemplate.");
+            context.diagnostics.list.push(one);
+        } else if !path.starts_with("metadata.name") {
+            context.diagnostics.list.push(one);
+        }
+    }
 }
 
 fn schedule(text: &str, context: &mut Context<'_>) -> Option<Schedule> {

@@ -2,7 +2,6 @@
 
 use k8s_openapi::api::apps::v1 as apps;
 
-use super::hpa::unsupported;
 use super::others::share;
 use super::workload::{check_not_negative, json, need_spec, workload};
 use super::{Context, WorkloadObject, typed};
@@ -32,8 +31,16 @@ fn daemon_set_update(spec: &apps::DaemonSetSpec, context: &mut Context<'_>) -> D
     check_not_negative("spec.minReadySeconds", spec.min_ready_seconds, context);
     check_not_negative("spec.revisionHistoryLimit", history, context);
     if !matches!(kind, None | Some("RollingUpdate" | "OnDelete")) {
-        let words = unsupported(kind.unwrap_or_default(), &["OnDelete", "RollingUpdate"]);
-        context.refuse("spec.updateStrategy.type", words, None);
+        let words = format!(
+            "Unsupported value: {{\"Type\":\"{}\",\"RollingUpdate\":null}}: supported values: \"RollingUpdate\", \"OnDelete\"",
+            kind.unwrap_or_default()
+        );
+        context.refuse_at(
+            "spec.updateStrategy.type",
+            "spec.updateStrategy",
+            words,
+            None,
+        );
     }
     let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
     let rolling = rolling.filter(|_| kind != Some("OnDelete"));

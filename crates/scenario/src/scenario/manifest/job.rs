@@ -6,22 +6,34 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1 as batch;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use super::container::seconds;
 use super::job_policy::{failure_rules, success_rules};
 use super::workload::{check_pods, need_spec, workload};
-use super::{Context, WorkloadObject, typed};
-use crate::cluster::spec::WorkloadKind;
+use super::{Context, WorkloadObject, names, selector, typed};
+use crate::cluster::spec::{LabelSelector, WorkloadKind};
 use crate::controller::job::JobSpec;
 
-/// `parallelism` of an Indexed Job at most (`maxParallelismForIndexedJob`).
+/// `parallelism` of an Indexed Job at most, and `maxFailedIndexes`
+/// (`maxParallelismForIndexedJob`, `maxFailedIndexesForIndexedJob`).
 const MOST_INDEXED: i32 = 100_000;
+/// `completions` beyond which a Job with limits of its indexes has narrower ones
+/// (`completionsSoftLimit`), and these
+/// (`parallelismLimitForHighCompletions`, `maxFailedIndexesLimitForHighCompletions`).
+const MANY_COMPLETIONS: i32 = 100_000;
+const MOST_OF_MANY: i32 = 10_000;
+/// Length of `managedBy` at most (`maxManagedByLength`).
+const LONGEST_MANAGER: usize = 63;
 
 pub(super) fn job(context: &mut Context<'_>) -> Option<WorkloadObject> {
     let object: batch::Job = typed::read(context)?;
     let spec = need_spec(object.spec, context)?;
-    let kind = WorkloadKind::Job(Arc::new(job_spec(&spec, context)));
     let metadata = &object.metadata;
+    let mut made = job_spec(&spec, context);
+    check_index_names(metadata.name.as_deref(), &spec, context);
+    made.manual_selector = manual_selector(metadata.name.as_deref(), &spec, context);
+    let kind = WorkloadKind::Job(Arc::new(made));
     Some(workload(kind, metadata, 0, None, &spec.template, context))
 }
 
@@ -36,6 +48,7 @@ pub(super) fn job_spec(spec: &batch::JobSpec, context: &mut Context<'_>) -> JobS
     };
     let parallelism = spec.parallelism.unwrap_or(1);
     check_pods(parallelism, "parallelism", context);
+    check_manager(spec.managed_by.as_deref(), context);
     let restarts_in_place = check_restarts(spec, context);
     let failure_rules = failure_rules(spec, context);
     let backoff_limit = match spec.backoff_limit_per_index {
@@ -57,6 +70,90 @@ pub(super) fn job_spec(spec: &batch::JobSpec, context: &mut Context<'_>) -> JobS
         failure_rules,
         success_rules: success_rules(spec, indexed, completions.unwrap_or(0), context),
         managed_by: spec.managed_by.as_deref().map(Arc::from),
+        manual_selector: None,
+    }
+}
+
+/// The last index becomes part of a host's name.
+fn check_index_names(name: Option<&str>, spec: &batch::JobSpec, context: &mut Context<'_>) {
+    let indexed = spec.completion_mode.as_deref() == Some("Indexed");
+    let completions = spec.completions.filter(|number| indexed && *number > 0);
+    let (Some(completions), Some(name)) = (completions, name) else {
+        return;
+    };
+    let host = format!("{name}-{}", completions - 1);
+    if !names::label(&host).is_empty() {
+        let words = format!(
+            "Invalid value: {name:?}: will not able to create pod with invalid DNS label: {host}"
+        );
+        context.refuse("metadata.name", words, None);
+    }
+}
+
+/// The selector of a Job that has its own (`validateGeneratedSelector`): all others get theirs from
+/// the API server, and may name nothing but what that would be.
+fn manual_selector(
+    name: Option<&str>,
+    spec: &batch::JobSpec,
+    context: &mut Context<'_>,
+) -> Option<LabelSelector> {
+    let path = "spec.selector";
+    let given = spec.selector.as_ref();
+    if spec.manual_selector != Some(true) {
+        let is_generated = |(key, value): (&String, &String)| match key.as_str() {
+            "job-name" | "batch.kubernetes.io/job-name" => Some(value.as_str()) == name,
+            "controller-uid" | "batch.kubernetes.io/controller-uid" => true,
+            _ => false,
+        };
+        let fits = |selector: &meta::LabelSelector| {
+            let mut labels = selector.match_labels.iter().flatten();
+            let expressions = selector.match_expressions.iter().flatten();
+            labels.all(is_generated) && expressions.count() == 0
+        };
+        if let Some(selector) = given.filter(|selector| !fits(selector)) {
+            let words = format!(
+                "Invalid value: {}: `selector` not auto-generated",
+                quoted(selector)
+            );
+            let help = Some("leave `selector` out");
+            context.refuse(path, words, help);
+        }
+        return None;
+    }
+    let Some(selector) = given else {
+        let help = Some("leave `manualSelector` out");
+        context.refuse(path, "Required value", help);
+        return None;
+    };
+    let metadata = spec.template.metadata.as_ref();
+    let labels = metadata.and_then(|metadata| metadata.labels.clone());
+    let labels = labels.unwrap_or_default();
+    Some(selector::selector(selector, path, Some(&labels), context))
+}
+
+/// A selector as the API server quotes it.
+pub(super) fn quoted(selector: &meta::LabelSelector) -> String {
+    serde_json::to_string(selector).unwrap_or_default()
+}
+
+/// `IsDomainPrefixedPath`.
+fn check_manager(name: Option<&str>, context: &mut Context<'_>) {
+    let (Some(name), path) = (name, "spec.managedBy") else {
+        return;
+    };
+    match name.split_once('/') {
+        _ if name.is_empty() => context.refuse(path, "Required value", None),
+        Some((host, rest)) if !host.is_empty() && !rest.is_empty() => {
+            context.refuse_text(path, host, names::subdomain(host));
+        }
+        _ => {
+            let words = "must be a domain-prefixed path (such as \"acme.io/foo\")";
+            context.refuse(path, format!("Invalid value: {name:?}: {words}"), None);
+        }
+    }
+    if name.len() > LONGEST_MANAGER {
+        let words = format!("Too long: may not be more than {LONGEST_MANAGER} bytes");
+        context.refuse(path, words, None);
     }
 }
 
@@ -86,8 +183,7 @@ fn check_mode(spec: &batch::JobSpec, context: &mut Context<'_>) -> bool {
     let mode = spec.completion_mode.as_deref().unwrap_or("NonIndexed");
     let indexed = mode == "Indexed";
     if !indexed && mode != "NonIndexed" {
-        let words =
-            format!("Unsupported value: \"{mode}\": supported values: \"Indexed\", \"NonIndexed\"");
+        let words = unsupported(mode, &["NonIndexed", "Indexed"]);
         context.refuse("spec.completionMode", words, None);
     }
     let most = spec.max_failed_indexes;
@@ -125,7 +221,35 @@ fn check_mode(spec: &batch::JobSpec, context: &mut Context<'_>) -> bool {
         let words = format!("Invalid value: {most}: must be less than or equal to completions");
         context.refuse("spec.maxFailedIndexes", words, None);
     }
+    if let Some(most) = most.filter(|most| *most > MOST_INDEXED) {
+        let words = format!("Invalid value: {most}: must be less than or equal to {MOST_INDEXED}");
+        context.refuse("spec.maxFailedIndexes", words, None);
+    }
+    if spec.completions > Some(MANY_COMPLETIONS) && spec.backoff_limit_per_index.is_some() {
+        check_many(spec, context);
+    }
     true
+}
+
+/// What a Job with limits of its indexes may have that has very many of them.
+fn check_many(spec: &batch::JobSpec, context: &mut Context<'_>) {
+    if spec.max_failed_indexes.is_none() {
+        let words = format!(
+            "Required value: must be specified when completions is above {MANY_COMPLETIONS}"
+        );
+        context.refuse("spec.maxFailedIndexes", words, None);
+    }
+    for (value, field) in [
+        (spec.parallelism, "parallelism"),
+        (spec.max_failed_indexes, "maxFailedIndexes"),
+    ] {
+        if let Some(value) = value.filter(|value| *value > MOST_OF_MANY) {
+            let words = format!(
+                "Invalid value: {value}: must be less than or equal to {MOST_OF_MANY} when completions are above {MANY_COMPLETIONS} and used with backoff limit per index"
+            );
+            context.refuse(&format!("spec.{field}"), words, None);
+        }
+    }
 }
 
 /// Checks `restartPolicy`; whether the kubelet restarts failed containers.
@@ -146,9 +270,7 @@ fn check_restarts(spec: &batch::JobSpec, context: &mut Context<'_>) -> bool {
         }
         Some("OnFailure") => return true,
         Some(other) => {
-            let words = format!(
-                "Unsupported value: \"{other}\": supported values: \"Never\", \"OnFailure\""
-            );
+            let words = unsupported(other, &["OnFailure", "Never"]);
             context.refuse(path, words, None);
         }
     }

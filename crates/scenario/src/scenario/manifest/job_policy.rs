@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1 as batch;
 
-use super::Context;
 use super::job::unsupported;
+use super::{Context, names};
 use crate::controller::job::{FailureAction, FailureAsks, FailureRule, Indexes, SuccessRule};
 
 /// Rules of a policy at most, and conditions of a rule (`maxPodFailurePolicyRules`,
@@ -39,36 +39,39 @@ pub(super) fn failure_rules(
         let path = format!("{path}[{place}]");
         let action = action(rule, spec, &path, context);
         let conditions = rule.on_pod_conditions.as_deref().unwrap_or_default();
-        let asks = match (&rule.on_exit_codes, conditions) {
-            (Some(_), [_, ..]) => {
-                let words = "Invalid value: specifying both OnExitCodes and OnPodConditions is not supported";
-                context.refuse(&path, words, None);
-                None
+        let codes = rule.on_exit_codes.as_ref();
+        let codes =
+            codes.map(|codes| exit_codes(codes, spec, &format!("{path}.onExitCodes"), context));
+        let conditions = (!conditions.is_empty()).then(|| {
+            let path = format!("{path}.onPodConditions");
+            check_number(conditions.len(), MOST_RULES, &path, context);
+            let all = conditions.iter().enumerate();
+            let all = all.map(|(place, one)| condition(one, &format!("{path}[{place}]"), context));
+            FailureAsks::Conditions(all.collect())
+        });
+        let wrong = match (&codes, &conditions) {
+            (Some(_), Some(_)) => {
+                "specifying both OnExitCodes and OnPodConditions is not supported"
             }
-            (None, []) => {
-                let words =
-                    "Invalid value: specifying one of OnExitCodes and OnPodConditions is required";
-                context.refuse(&path, words, None);
-                None
-            }
-            (Some(codes), []) => {
-                let path = format!("{path}.onExitCodes");
-                Some(exit_codes(codes, spec, &path, context))
-            }
-            (None, conditions) => {
-                let path = format!("{path}.onPodConditions");
-                check_number(conditions.len(), MOST_RULES, &path, context);
-                let all = conditions.iter().enumerate();
-                let all = all.map(|(place, one)| {
-                    let path = format!("{path}[{place}]");
-                    condition(one, &path, context)
-                });
-                Some(FailureAsks::Conditions(all.collect()))
-            }
+            (None, None) => "specifying one of OnExitCodes and OnPodConditions is required",
+            _ => "",
         };
+        if !wrong.is_empty() {
+            context.refuse(&path, format!("Invalid value: {wrong}"), None);
+        }
+        let asks = codes.or(conditions);
         made.extend((action.zip(asks)).map(|(action, asks)| FailureRule { action, asks }));
     }
     Some(made.into())
+}
+
+/// What is said of a text that is none of those that are known.
+fn missing_or_unsupported(value: &str, supported: &[&str]) -> String {
+    if !value.is_empty() {
+        return unsupported(value, supported);
+    }
+    let quoted: Vec<String> = supported.iter().map(|one| format!("\"{one}\"")).collect();
+    format!("Required value: valid values: [{}]", quoted.join(" "))
 }
 
 fn action(
@@ -82,8 +85,7 @@ fn action(
     let found = all.find(|one| one.name() == rule.action);
     if found.is_none() {
         let names = FailureAction::ALL.map(FailureAction::name);
-        let words = unsupported(&rule.action, &names);
-        context.refuse(&path, words, None);
+        context.refuse(&path, missing_or_unsupported(&rule.action, &names), None);
     }
     if found == Some(FailureAction::FailIndex) && spec.backoff_limit_per_index.is_none() {
         let words = "Invalid value: \"FailIndex\": requires the backoffLimitPerIndex to be set";
@@ -98,6 +100,8 @@ fn condition(
     path: &str,
     context: &mut Context<'_>,
 ) -> (String, String) {
+    let kind = asked.type_.as_str();
+    context.refuse_text(&format!("{path}.type"), kind, names::qualified(kind));
     // The API server fills in True.
     let status = asked.status.as_deref().filter(|status| !status.is_empty());
     let status = status.unwrap_or("True");
@@ -117,7 +121,7 @@ fn exit_codes(
 ) -> FailureAsks {
     let operator = codes.operator.as_str();
     if !matches!(operator, "In" | "NotIn") {
-        let words = unsupported(operator, &["In", "NotIn"]);
+        let words = missing_or_unsupported(operator, &["In", "NotIn"]);
         context.refuse(&format!("{path}.operator"), words, None);
     }
     let pod = spec.template.spec.clone().unwrap_or_default();

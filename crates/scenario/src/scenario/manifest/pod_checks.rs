@@ -17,6 +17,12 @@ const NOT_FOR_INIT: &str =
     "Forbidden: may not be set for init containers without restartPolicy=Always";
 
 pub(super) fn check(spec: &core::PodSpec, context: &mut Context<'_>) {
+    let policy = spec.restart_policy.as_deref().unwrap_or_default();
+    let policies = ["Always", "OnFailure", "Never"];
+    if !policy.is_empty() && !policies.contains(&policy) {
+        let words = unsupported(policy, &policies);
+        context.refuse(&format!("{SPEC}.restartPolicy"), words, None);
+    }
     let volumes = volumes(spec, context);
     let init = spec.init_containers.as_deref().unwrap_or_default();
     let mut seen: Vec<&str> = Vec::new();

@@ -222,10 +222,20 @@ fn rollout(
         None | Some("RollingUpdate") => Some(StrategyType::RollingUpdate),
         Some("Recreate") => Some(StrategyType::Recreate),
         Some(other) => {
-            let words = format!(
-                "Unsupported value: \"{other}\": supported values: \"Recreate\", \"RollingUpdate\""
+            // What is missing in the block is zero by then.
+            let block = rolling.map_or_else(
+                || "null".to_owned(),
+                |rolling| {
+                    let quoted = |value: Option<&_>| value.map_or_else(|| "0".to_owned(), json);
+                    let most = quoted(rolling.max_unavailable.as_ref());
+                    let surge = quoted(rolling.max_surge.as_ref());
+                    format!("{{\"MaxUnavailable\":{most},\"MaxSurge\":{surge}}}")
+                },
             );
-            context.refuse("spec.strategy.type", words, None);
+            let words = format!(
+                "Unsupported value: {{\"Type\":\"{other}\",\"RollingUpdate\":{block}}}: supported values: \"Recreate\", \"RollingUpdate\""
+            );
+            context.refuse_at("spec.strategy.type", "spec.strategy", words, None);
             None
         }
     };

@@ -1,5 +1,7 @@
 //! What the API server takes and refuses: manifests that are changed in one place each.
 
+mod words;
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -51,16 +51,18 @@ impl Simulation<'_> {
         let uid = format!("Job/{namespace}/{name}");
         let uid = self.components.pod_control.uid(&uid);
         let template = Arc::clone(&cron_job.template);
+        let meta = ObjectMeta {
+            labels: Arc::clone(&cron_job.spec.job_labels),
+            annotations: Arc::new(annotations),
+            owner: Some(ObjectId::CronJob(id)),
+            ..ObjectMeta::new(&namespace, name, uid, now)
+        };
+        let spec = Arc::clone(&cron_job.spec.job);
         let job = Job {
-            meta: ObjectMeta {
-                labels: Arc::clone(&cron_job.spec.job_labels),
-                annotations: Arc::new(annotations),
-                owner: Some(ObjectId::CronJob(id)),
-                ..ObjectMeta::new(&namespace, name, uid, now)
-            },
+            pod_labels: Arc::new(Job::labels_of_pods(&meta, &spec, &template.labels)),
+            meta,
             workload: cron_job.workload,
-            spec: Arc::clone(&cron_job.spec.job),
-            pod_labels: Arc::new(Job::labels_of_pods(name, &template.labels)),
+            spec,
             template,
             status: Arc::default(),
         };

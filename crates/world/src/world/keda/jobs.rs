@@ -394,16 +394,17 @@ impl Simulation<'_> {
             let pairs = entries.map(|(key, value)| (key.clone(), text(value)));
             Arc::new(pairs.collect::<Labels>())
         };
+        let meta = ObjectMeta {
+            labels: table("labels"),
+            annotations: table("annotations"),
+            owner: Some(ObjectId::ScaledJob(own.id)),
+            ..ObjectMeta::new(&own.namespace, &name, uid, now)
+        };
         let job = Job {
-            meta: ObjectMeta {
-                labels: table("labels"),
-                annotations: table("annotations"),
-                owner: Some(ObjectId::ScaledJob(own.id)),
-                ..ObjectMeta::new(&own.namespace, &name, uid, now)
-            },
+            pod_labels: Arc::new(Job::labels_of_pods(&meta, &own.spec, &own.template.labels)),
+            meta,
             workload: own.workload,
             spec: Arc::clone(&own.spec),
-            pod_labels: Arc::new(Job::labels_of_pods(&name, &own.template.labels)),
             template: Arc::clone(&own.template),
             status: Arc::default(),
         };
