@@ -59,6 +59,7 @@ mod queues;
 mod rollout_properties;
 mod rollout_status;
 mod rollouts;
+mod sidecars;
 mod state_at_any_time;
 mod stateful_rollouts;
 mod stateful_sets;

@@ -15,7 +15,7 @@ pub(super) struct Pull {
 }
 
 impl Kubelet {
-    /// Reports that a container of a pod has started: with the image that was pulled for it, or
+    /// Reports that a container of a pod, or a sidecar behind them, has started: with the image that was pulled for it, or
     /// one that the node had.
     pub(super) fn report_start(
         &self,
@@ -27,7 +27,10 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        let (spec, object) = (&pod.template.containers[container], ObjectId::Pod(id));
+        let Some(spec) = pod.template.lasting_at(container) else {
+            return;
+        };
+        let object = ObjectId::Pod(id);
         let (name, image) = (&spec.name, &spec.image);
         let since_136 = self.config.pleg_on_demand_relist;
         let pulled = || match pull {

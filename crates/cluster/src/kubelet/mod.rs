@@ -17,6 +17,7 @@ mod resize;
 mod restart;
 mod schedulable;
 mod shutdown;
+mod sidecar;
 mod silence;
 mod start;
 mod stop;
@@ -36,6 +37,7 @@ use pressure::Pressure;
 use prober::{Probed, Probing};
 use pull::Pulling;
 use shutdown::ShuttingDown;
+use sidecar::Sidecar;
 use silence::Missed;
 
 pub use cpu_weight::cpu_weight;
@@ -68,6 +70,10 @@ pub enum Event {
     NotReady(PodId, u16),
     /// A probe is sent.
     Probe(PodId, u16, Probed),
+    /// A probe of a sidecar is sent; the number tells its starts apart.
+    ProbeSidecar(PodId, u16, Probed),
+    /// A sidecar starts again; the number of the start before, and its place.
+    StartSidecar(PodId, u16, u16),
     /// A container whose probe has failed gets SIGTERM.
     StopContainer(PodId, u16),
     /// It has ended.
@@ -119,6 +125,12 @@ struct Worker {
     probing: Vec<Probing>,
     /// When the pod is Ready as far as its started containers are concerned; None if never.
     ready_at: Option<SimTime>,
+    /// What is known of its sidecars, as far as they have been started.
+    sidecars: Vec<Sidecar>,
+    /// When the preStop hooks of its sidecars are over.
+    sidecars_stop: SimTime,
+    /// Whether its containers are ready, whatever its sidecars are.
+    mains_ready: bool,
     /// Whether a readiness probe that is sent on and on has failed, or not succeeded yet.
     unanswered: bool,
     /// The container that is being killed because of its probe.
@@ -263,6 +275,8 @@ impl Kubelet {
             Event::AppStarted(pod, run) => self.app_started(pod, run, context),
             Event::Ready(pod, run) => self.became_ready(pod, run, context),
             Event::Probe(pod, run, probed) => self.probe(pod, run, probed, (answers, context)),
+            Event::ProbeSidecar(pod, run, probed) => self.probe_sidecar(pod, run, probed, context),
+            Event::StartSidecar(pod, run, place) => self.restart_sidecar(pod, run, place, context),
             Event::NotReady(pod, run) => self.became_unready(pod, run, context),
             Event::StopContainer(pod, run) => self.stop_container_in_place(pod, run, context),
             Event::ContainerEnds(pod, run) => self.container_ends(pod, run, false, context),
@@ -336,6 +350,8 @@ impl Kubelet {
         (worker.pull, worker.ending, worker.killing) = (None, None, None);
         worker.probing.clear();
         worker.unanswered = false;
+        worker.sidecars.clear();
+        (worker.sidecars_stop, worker.mains_ready) = (SimTime::ZERO, false);
     }
 
     fn image(&mut self, name: &str) -> usize {

@@ -349,7 +349,7 @@ impl Kubelet {
             return;
         }
         // A pod worker makes a grace period a second at least.
-        Self::stop_containers(id, grace.max(IMMEDIATE), context);
+        self.stop_containers(id, grace.max(IMMEDIATE), context);
     }
 }
 

@@ -44,15 +44,15 @@ impl ProbeType {
 pub struct Probed(u16);
 
 impl Probed {
-    fn new(container: usize, kind: ProbeType) -> Self {
+    pub(super) fn new(container: usize, kind: ProbeType) -> Self {
         Self(container as u16 * 3 + kind as u16)
     }
 
-    fn container(self) -> usize {
+    pub(super) fn container(self) -> usize {
         usize::from(self.0 / 3)
     }
 
-    fn kind(self) -> ProbeType {
+    pub(super) fn kind(self) -> ProbeType {
         ProbeType::ALL[usize::from(self.0 % 3)]
     }
 }
@@ -114,7 +114,7 @@ fn spec(template: &PodTemplate, probed: Probed) -> Option<&ProbeSpec> {
 
 /// When a probe's initial delay is over, of a container that runs since then: the status tells
 /// the start in whole seconds.
-fn delayed(probe: &ProbeSpec, since: SimTime) -> SimTime {
+pub(super) fn delayed(probe: &ProbeSpec, since: SimTime) -> SimTime {
     since.truncate_to_second() + probe.initial_delay
 }
 

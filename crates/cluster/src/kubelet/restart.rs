@@ -1,5 +1,7 @@
 //! Containers that end before their pod does, and start again.
 
+use std::sync::Arc;
+
 use super::{Event, Kubelet};
 use crate::api::{Context, EventSink, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason};
 use crate::sim::{SimDuration, SimTime};
@@ -76,7 +78,8 @@ impl Kubelet {
         } else {
             crash_loop.next_delay(ran, initial, longest)
         };
-        let delay = self.backs_off(id, place, delay, context);
+        let template = Arc::clone(&pod.template);
+        let delay = self.backs_off(id, &template.containers[place].name, delay, context);
         context.after(delay, Event::Restart(id, container));
     }
 
@@ -104,17 +107,17 @@ impl Kubelet {
 
     /// Reports a restart that has to wait, if it has; returns how long it does, with the jitter
     /// of the next look at the pod (`pod_workers.go`).
-    fn backs_off(
+    pub(super) fn backs_off(
         &self,
         id: PodId,
-        place: usize,
+        name: &str,
         delay: SimDuration,
         context: &mut Context<'_, Event>,
     ) -> SimDuration {
         let Some(pod) = context.store.pod(id).filter(|_| delay > SimDuration::ZERO) else {
             return delay;
         };
-        let (name, meta) = (&pod.template.containers[place].name, &pod.meta);
+        let meta = &pod.meta;
         let message = || {
             format!(
                 "Back-off restarting failed container {name} in pod {}_{}({})",
@@ -154,7 +157,7 @@ impl Kubelet {
             return None;
         }
         worker.run = worker.run.wrapping_add(1);
-        worker.killing = None;
+        (worker.killing, worker.mains_ready) = (None, false);
         context.write_pod(id, PodWrite::StopContainer(container, reason));
         if was_ready && !deleting {
             context.write_pod(id, PodWrite::Ready(false));

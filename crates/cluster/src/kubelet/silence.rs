@@ -54,6 +54,8 @@ impl Event {
             | Self::Ready(pod, _)
             | Self::NotReady(pod, _)
             | Self::Probe(pod, ..)
+            | Self::ProbeSidecar(pod, ..)
+            | Self::StartSidecar(pod, ..)
             | Self::StopContainer(pod, _)
             | Self::ContainerEnds(pod, _)
             | Self::KillContainer(pod, _)
@@ -186,8 +188,9 @@ impl Kubelet {
             let run = worker.run;
             context.after(RESUMES, Event::LookAtPull(id, run));
         } else if seen {
-            let run = self.worker(id).run;
-            context.after(RESUMES, Event::Start(id, run));
+            let worker = self.worker(id);
+            worker.sidecars.clear();
+            context.after(RESUMES, Event::Start(id, worker.run));
         } else {
             self.admit(id, context);
         }

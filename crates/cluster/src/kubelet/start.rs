@@ -46,7 +46,7 @@ impl Kubelet {
         self.begin_pull(id, (pull, start, size), context);
     }
 
-    /// All containers of a pod start.
+    /// All containers of a pod start, behind its sidecars.
     pub(super) fn start_containers(
         &mut self,
         id: PodId,
@@ -55,6 +55,9 @@ impl Kubelet {
     ) {
         let alive = context.store.pod(id).is_some_and(Pod::is_active);
         if !alive || self.worker(id).run != run {
+            return;
+        }
+        if !self.start_sidecars(id, context) {
             return;
         }
         context.write_pod(id, PodWrite::Run);
@@ -119,7 +122,7 @@ impl Kubelet {
     }
 
     /// When probes are sent after a start, with the next relist of all pods after so long.
-    fn attempts(&self, relist: SimDuration) -> Attempts {
+    pub(super) fn attempts(&self, relist: SimDuration) -> Attempts {
         if self.config.pleg_on_demand_relist {
             Attempts {
                 first: FIRST_ATTEMPT.min(relist),
@@ -185,7 +188,11 @@ impl Kubelet {
         let worker = self.worker(id);
         let waits = worker.unanswered || worker.killing.is_some();
         if alive && !waits && self.runs(id, run, context) {
-            Self::post_ready(id, context);
+            let worker = self.worker(id);
+            worker.mains_ready = true;
+            if worker.sidecars_are_ready() {
+                Self::post_ready(id, context);
+            }
         }
     }
 
@@ -203,6 +210,9 @@ impl Kubelet {
     pub(super) fn became_unready(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
         let is_ready = |pod: &Pod| pod.is_ready() || pod.containers_ready.is_some();
         let ready = context.store.pod(id).is_some_and(is_ready);
+        if self.worker(id).unanswered {
+            self.worker(id).mains_ready = false;
+        }
         if ready && self.runs(id, run, context) && self.worker(id).unanswered {
             context.write_pod(id, PodWrite::Ready(false));
         }

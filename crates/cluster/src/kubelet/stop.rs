@@ -20,13 +20,18 @@ impl Kubelet {
             PodPhase::Pending => self.end(id, PodPhase::Failed, context),
             PodPhase::Running => {
                 let grace = pod.template.termination_grace;
-                Self::stop_containers(id, grace, context);
+                self.stop_containers(id, grace, context);
             }
         }
     }
 
     /// A pod's containers are to stop within a grace period (`killContainer`).
-    pub(super) fn stop_containers(id: PodId, grace: SimDuration, context: &mut Context<'_, Event>) {
+    pub(super) fn stop_containers(
+        &mut self,
+        id: PodId,
+        grace: SimDuration,
+        context: &mut Context<'_, Event>,
+    ) {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
@@ -43,6 +48,7 @@ impl Kubelet {
             let message = || format!("Stopping container {}", container.name);
             context.events.normal(ObjectId::Pod(id), "Killing", message);
         }
+        self.stop_sidecars(id, grace, context);
         context.after(pre_stop, Event::Terminate(id));
         context.after(kill, Event::Kill(id));
     }
@@ -73,7 +79,13 @@ impl Kubelet {
         context.after(delay, Event::Exit(id));
     }
 
+    /// The containers have exited; their sidecars do once their hooks are over.
     pub(super) fn exit(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        let stop = self.worker(id).sidecars_stop;
+        if stop > context.now {
+            context.at(stop, Event::Exit(id));
+            return;
+        }
         self.end(id, PodPhase::Succeeded, context);
     }
 
