@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nlsim::api::{
-    Change, Counts, Kind, NodeInfo, ObjectId, Pod, PodId, ResizeState, Resources,
+    Change, Counts, Kind, NodeInfo, ObjectId, Pod, PodId, ResizeState, Resources, RestartPolicy,
     TerminationReason, What, Write,
 };
 use nlsim::cluster::spec::{
@@ -106,7 +106,7 @@ pub(crate) fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> Workloa
             host_network: false,
             readiness_gates: Vec::new(),
             never_preempts: false,
-            placement: None,
+            ..PodTemplate::default()
         },
         rollout: DeploymentSpec::default(),
         startup: StartupSpec {
@@ -324,7 +324,14 @@ pub(crate) fn job(completions: i32, backoff_limit: i32, deadline: Option<i64>) -
 }
 
 pub(crate) fn job_of(spec: JobSpec) -> WorkloadSpec {
-    workload(WorkloadKind::Job(spec.into()), "job", 0)
+    let restart_policy = if spec.restarts_in_place {
+        RestartPolicy::OnFailure
+    } else {
+        RestartPolicy::Never
+    };
+    let mut job = workload(WorkloadKind::Job(spec.into()), "job", 0);
+    job.template.restart_policy = restart_policy;
+    job
 }
 
 pub(crate) fn budget(min_available: i32) -> PdbSpec {

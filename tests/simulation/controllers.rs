@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cluster_rig::{Rig, deployment, job, nodes, secs, workload};
-use nlsim::api::{Pod, PodId, ResizeState, TerminationReason, What};
+use nlsim::api::{Pod, PodId, ResizeState, RestartPolicy, TerminationReason, What};
 use nlsim::cluster::spec::{WorkloadKind, WorkloadSpec};
 use nlsim::controller::statefulset::StatefulSetSpec;
 use nlsim::sim::{Dist, SimTime};
@@ -128,6 +128,7 @@ fn a_job_restarts_failed_containers_in_place_until_they_are_too_many() {
             let job = Arc::make_mut(job);
             (job.restarts_in_place, job.parallelism) = (true, 1);
         }
+        spec.template.restart_policy = RestartPolicy::OnFailure;
         let mut rig = Rig::new(&nodes(1, 8000), &[spec], &[], 1);
         rig.run_until(20);
         let pod = rig.pods(0)[0];

@@ -63,4 +63,5 @@ mod sidecars;
 mod state_at_any_time;
 mod stateful_rollouts;
 mod stateful_sets;
+mod templates;
 mod traffic;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::meta::Labels;
 use super::placement::Placement;
 use super::probe::ProbeSpec;
@@ -43,6 +45,34 @@ pub struct PodTemplate {
     pub volumes: Vec<(String, LocalVolume)>,
     /// What else it says about where its pods run, if anything.
     pub placement: Option<Box<Placement>>,
+    /// `spec.restartPolicy`.
+    pub restart_policy: RestartPolicy,
+    /// All that it says, as the API server keeps it: tells revisions apart that run alike. Null for
+    /// one that no manifest has.
+    pub whole: Arc<Value>,
+}
+
+/// `restartPolicy`: which containers start again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RestartPolicy {
+    /// All of them.
+    #[default]
+    Always,
+    /// Those that failed.
+    OnFailure,
+    /// None.
+    Never,
+}
+
+impl RestartPolicy {
+    /// As manifests spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::OnFailure => "OnFailure",
+            Self::Never => "Never",
+        }
+    }
 }
 
 /// A volume on a pod's node.

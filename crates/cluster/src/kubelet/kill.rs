@@ -4,7 +4,9 @@
 use super::prober::ProbeType;
 use super::stop::SHORTEST_GRACE;
 use super::{Event, Kubelet};
-use crate::api::{Context, ObjectId, Pod, PodId, PodWrite, ProbeSpec, TerminationReason};
+use crate::api::{
+    Context, ObjectId, Pod, PodId, PodWrite, ProbeSpec, RestartPolicy, TerminationReason,
+};
 
 /// With what a container ends that SIGKILL has ended.
 const KILLED: TerminationReason = TerminationReason::ExitCode(137);
@@ -23,7 +25,7 @@ impl Kubelet {
             return;
         };
         let spec = &pod.template.containers[place];
-        let restarts = restarts_in_place(pod, context);
+        let restarts = restarts_in_place(pod);
         let message = || {
             let kind = kind.name().to_lowercase();
             let restarted = if restarts { ", will be restarted" } else { "" };
@@ -98,10 +100,6 @@ impl Kubelet {
 }
 
 /// Whether a pod's containers start again, whatever they end with.
-pub(super) fn restarts_in_place(pod: &Pod, context: &Context<'_, Event>) -> bool {
-    let Some(ObjectId::Job(job)) = pod.meta.owner else {
-        return true;
-    };
-    let job = context.store.job(job);
-    job.is_some_and(|job| job.spec.restarts_in_place)
+pub(super) fn restarts_in_place(pod: &Pod) -> bool {
+    pod.template.restart_policy != RestartPolicy::Never
 }

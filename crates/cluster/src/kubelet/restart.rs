@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{Event, Kubelet};
-use crate::api::{Context, EventSink, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason};
+use crate::api::{
+    Context, EventSink, ObjectId, Pod, PodId, PodPhase, PodWrite, RestartPolicy, TerminationReason,
+};
 use crate::sim::{SimDuration, SimTime};
 
 /// From one look at a pod to the next at most (`syncFrequency`), without its jitter.
@@ -13,7 +15,7 @@ const SHORTEST_STEP: SimDuration = SimDuration::from_millis(1);
 
 impl Kubelet {
     /// A container ended by itself or was killed by the kernel: it restarts after its
-    /// back-off, or ends its Job's pod.
+    /// back-off, or ends its pod by its `restartPolicy`.
     pub fn container_exited(
         &mut self,
         id: PodId,
@@ -45,20 +47,18 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        let (owner, deleted) = (pod.meta.owner, pod.is_deleting());
+        let (policy, deleted) = (pod.template.restart_policy, pod.is_deleting());
         if reason == TerminationReason::OomKilled {
             report_oom(id, place, pod, context.events);
         }
-        if let Some(ObjectId::Job(job)) = owner {
+        if policy != RestartPolicy::Always {
             if deleted {
-                // It was counted as failed when it was deleted.
+                // Its Job has counted it as failed when it was deleted.
                 self.end(id, PodPhase::Failed, context);
                 return;
             }
             let succeeded = reason == TerminationReason::Completed;
-            let job = context.store.job(job);
-            let restarts_in_place = job.is_some_and(|job| job.spec.restarts_in_place);
-            if succeeded && !by_probe || !restarts_in_place {
+            if succeeded && !by_probe || policy == RestartPolicy::Never {
                 let phase = if succeeded {
                     PodPhase::Succeeded
                 } else {

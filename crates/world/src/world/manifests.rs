@@ -25,8 +25,6 @@ use crate::sim::{Dist, SimDuration, SimTime};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Manifests {
     values: BTreeMap<(String, String, String), Arc<Value>>,
-    /// Templates that workloads have had, as read and as written.
-    past: BTreeMap<(String, String, String), Vec<(PodTemplate, Value)>>,
     /// What has been deleted at some time.
     gone: BTreeSet<(String, String, String)>,
     admission: Admission,
@@ -42,7 +40,6 @@ impl Manifests {
         });
         Self {
             values: values.collect(),
-            past: BTreeMap::new(),
             gone: BTreeSet::new(),
             admission: scenario.admission.clone(),
         }
@@ -92,22 +89,6 @@ impl Manifests {
             .map(|(_, namespace, name)| (namespace.as_str(), name.as_str()))
     }
 
-    /// Keeps a workload's template as it is, for an undo.
-    fn keep_template(&mut self, spec: &WorkloadSpec) {
-        let key = (
-            spec.kind.name().to_owned(),
-            spec.namespace.clone(),
-            spec.name.clone(),
-        );
-        if let Some(value) = self.values.get(&key) {
-            let written = value["spec"]["template"].clone();
-            let past = self.past.entry(key).or_default();
-            if past.iter().all(|(known, _)| *known != spec.template) {
-                past.push((spec.template.clone(), written));
-            }
-        }
-    }
-
     /// A workload has an earlier template again.
     pub(super) fn restore_template(
         &mut self,
@@ -115,25 +96,11 @@ impl Manifests {
         template: &PodTemplate,
     ) {
         let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
-        let past = self.past.get(&key).into_iter().flatten();
-        let mut found = past.filter(|(known, _)| with_idle_usage(known, template) == *template);
-        if let (Some((_, written)), Some(value)) = (found.next(), self.values.get_mut(&key)) {
-            Arc::make_mut(value)["spec"]["template"] = written.clone();
+        if let Some(value) = self.values.get_mut(&key)
+            && template.whole.is_object()
+        {
+            Arc::make_mut(value)["spec"]["template"] = (*template.whole).clone();
         }
-    }
-
-    /// The text of a template that a workload has or has had; that of its manifest if nothing else
-    /// is known.
-    pub(super) fn written_template(
-        &self,
-        (kind, namespace, name): (&str, &str, &str),
-        template: &PodTemplate,
-    ) -> Option<&Value> {
-        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
-        let mut past = self.past.get(&key).into_iter().flatten();
-        let found = past.find(|(known, _)| with_idle_usage(known, template) == *template);
-        let now = || Some(&self.values.get(&key)?["spec"]["template"]);
-        found.map(|(_, written)| written).or_else(now)
     }
 
     fn put(&mut self, object: &Object, value: Value) {
@@ -207,13 +174,7 @@ impl Simulation<'_> {
             ) => {}
         }
         self.store_metadata(kind, value, now);
-        if let Some(Object::Workload(before)) = &before {
-            self.manifests.keep_template(before);
-        }
         self.manifests.put(&object, value.clone());
-        if let Object::Workload(spec) = &object {
-            self.manifests.keep_template(spec);
-        }
         Ok(())
     }
 
@@ -277,6 +238,7 @@ impl Simulation<'_> {
             && !matches!(
                 id,
                 ObjectId::Deployment(_)
+                    | ObjectId::ReplicaSet(_)
                     | ObjectId::StatefulSet(_)
                     | ObjectId::DaemonSet(_)
                     | ObjectId::CronJob(_)

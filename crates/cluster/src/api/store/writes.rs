@@ -130,6 +130,13 @@ impl Store {
                     });
                 }
             }
+            ObjectId::ReplicaSet(key) => {
+                let set = self.replica_sets.get_mut(key);
+                // A Deployment's gets no other template.
+                if let Some(set) = set.filter(|set| set.meta.owner.is_none()) {
+                    set.pod_labels = Arc::new(set.template.labels.clone());
+                }
+            }
             ObjectId::CronJob(key) => {
                 if let Some(object) = self.cron_jobs.get_mut(key) {
                     object.selector = Arc::new(object.template.labels.clone().into());

@@ -65,7 +65,6 @@ fn job_spec(object: &CronJob) -> Value {
     made["completions"] = json!(spec.completions.filter(|_| !one));
     made["parallelism"] = json!((!one).then_some(spec.parallelism));
     made["suspend"] = json!(spec.suspend.then_some(true));
-    let policy = spec.restart_policy();
-    made["template"] = template(&object.template, &object.template.labels, policy);
+    made["template"] = template(&object.template, &object.template.labels);
     made
 }

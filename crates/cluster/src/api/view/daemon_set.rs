@@ -37,7 +37,7 @@ pub(super) fn view(id: DaemonSetId, store: &Store, clock: Clock) -> Option<Value
             "minReadySeconds": count(update.min_ready_seconds),
             "revisionHistoryLimit": 10,
             "selector": selector(&set.selector),
-            "template": template(&set.template, &set.template.labels, "Always"),
+            "template": template(&set.template, &set.template.labels),
             "updateStrategy": strategy,
         },
         "status": {

@@ -31,7 +31,7 @@ pub(super) fn view(deployment: &Deployment, store: &Store, clock: Clock) -> Valu
             "revisionHistoryLimit": spec.revision_history_limit,
             "selector": selector(&deployment.selector),
             "strategy": strategy(&spec.strategy),
-            "template": template(&deployment.template, &deployment.template.labels, "Always"),
+            "template": template(&deployment.template, &deployment.template.labels),
         },
         "status": {
             "availableReplicas": count(status.available_replicas),

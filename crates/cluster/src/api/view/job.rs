@@ -32,7 +32,7 @@ pub(super) fn view(id: JobId, store: &Store, clock: Clock) -> Option<Value> {
     });
     made["selector"] = selector(&job.selector());
     made["suspend"] = json!(spec.suspend);
-    made["template"] = template(&job.template, &job.pod_labels, spec.restart_policy());
+    made["template"] = template(&job.template, &job.pod_labels);
     if let Some(name) = job.template.labels.get(JOB_LABEL) {
         made["template"]["metadata"]["generateName"] = json!(format!("{name}-"));
     }

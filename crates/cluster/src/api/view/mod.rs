@@ -34,8 +34,7 @@ pub use counts::{
 };
 pub use node::taints_of;
 pub use pod::{
-    ContainerState, container_is_ready, container_state, init_container_state, pod_restart_policy,
-    qos_class,
+    ContainerState, container_is_ready, container_state, init_container_state, qos_class,
 };
 pub use pod_conditions::{disruption_reason, true_conditions};
 pub use resize::resize_error;
@@ -131,7 +130,7 @@ impl Store {
 
 /// A pod template as JSON, `spec.template` of the workload of a kind that has it.
 pub fn pod_template(of: &PodTemplate) -> Value {
-    tidied(template::template(of, &of.labels, "Always"))
+    tidied(template::template(of, &of.labels))
 }
 
 /// Fields that the API server prints even where they are null.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::pod_conditions::conditions;
 use super::template::{amounts, pod_spec, resources_of, seconds};
 use super::{Clock, list, meta};
-use crate::api::meta::{Labels, ObjectId};
+use crate::api::meta::Labels;
 use crate::api::node::Node;
 use crate::api::pod::{ContainerStatus, Pod, PodPhase, TerminationReason};
 use crate::api::resources::Resources;
@@ -26,7 +26,7 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
     };
     let metadata = meta::metadata(&pod.meta, &Labels::new(), Some(grace), store, clock);
     let resources = (0..pod.containers.len()).map(|place| pod.spec_resources(place));
-    let mut spec = pod_spec(template, resources, pod_restart_policy(pod, store), true);
+    let mut spec = pod_spec(template, resources, true);
     // The scheduler's choice can be seen once the pod is bound.
     let node = pod.scheduled.and(pod.node);
     let node = node.and_then(|node| store.find_node(node));
@@ -62,17 +62,6 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
             "startTime": clock.maybe(pod.start_time),
         },
     })
-}
-
-/// `spec.restartPolicy`.
-pub fn pod_restart_policy(pod: &Pod, store: &Store) -> &'static str {
-    let Some(ObjectId::Job(job)) = pod.meta.owner else {
-        return "Always";
-    };
-    match store.job(job) {
-        Some(job) if job.spec.restarts_in_place => "OnFailure",
-        _ => "Never",
-    }
 }
 
 /// `GetPodQOS`, by what the node has promised.

@@ -22,7 +22,7 @@ pub(super) fn view(id: ReplicaSetId, store: &Store, clock: Clock) -> Option<Valu
             "minReadySeconds": count(set.rollout.min_ready_seconds),
             "replicas": set.replicas,
             "selector": selector(&set.selector),
-            "template": template(&set.template, &set.pod_labels, "Always"),
+            "template": template(&set.template, &set.pod_labels),
         },
         "status": {
             "availableReplicas": count(counts.available),

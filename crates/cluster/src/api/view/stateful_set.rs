@@ -33,7 +33,7 @@ pub(super) fn view(id: StatefulSetId, store: &Store, clock: Clock) -> Option<Val
             "replicas": spec.replicas,
             "revisionHistoryLimit": spec.revision_history_limit,
             "selector": selector(&set.selector),
-            "template": template(&set.template, &set.template.labels, "Always"),
+            "template": template(&set.template, &set.template.labels),
             "updateStrategy": strategy(spec.update_strategy),
         },
         "status": {

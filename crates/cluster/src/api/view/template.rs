@@ -11,15 +11,29 @@ use crate::api::template::{ContainerSpec, PodTemplate};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores, Quantity};
 
+/// Fields of a pod's spec that its object says itself.
+const OF_SPEC: [&str; 8] = [
+    "containers",
+    "initContainers",
+    "nodeSelector",
+    "priority",
+    "resources",
+    "schedulingGates",
+    "terminationGracePeriodSeconds",
+    "tolerations",
+];
+/// The same of containers.
+const OF_CONTAINERS: [&str; 4] = ["image", "name", "resizePolicy", "resources"];
+
 /// `spec.template` with these labels.
-pub(super) fn template(template: &PodTemplate, own: &Labels, restart_policy: &str) -> Value {
+pub(super) fn template(template: &PodTemplate, own: &Labels) -> Value {
     let resources = template.containers.iter().map(ContainerSpec::resources);
     json!({
         "metadata": {
             "annotations": labels(&template.annotations),
             "labels": labels(own),
         },
-        "spec": pod_spec(template, resources, restart_policy, false),
+        "spec": pod_spec(template, resources, false),
     })
 }
 
@@ -27,7 +41,6 @@ pub(super) fn template(template: &PodTemplate, own: &Labels, restart_policy: &st
 pub(super) fn pod_spec(
     template: &PodTemplate,
     resources: impl Iterator<Item = Resources>,
-    restart_policy: &str,
     of_pod: bool,
 ) -> Value {
     let containers = template.containers.iter().zip(resources);
@@ -45,7 +58,7 @@ pub(super) fn pod_spec(
     let gates = gates.map(|name| json!({"name": name}));
     let readiness_gates = template.readiness_gates.iter();
     let readiness_gates = readiness_gates.map(|kind| json!({"conditionType": kind}));
-    json!({
+    let mut spec = json!({
         "containers": containers,
         "dnsPolicy": "ClusterFirst",
         "hostNetwork": template.host_network.then_some(true),
@@ -53,13 +66,51 @@ pub(super) fn pod_spec(
         "nodeSelector": labels(&template.node_selector),
         "readinessGates": list(readiness_gates.collect()),
         "resources": (shared != Resources::default()).then(|| resources_of(&shared)),
-        "restartPolicy": restart_policy,
+        "restartPolicy": template.restart_policy.name(),
         "schedulerName": "default-scheduler",
         "schedulingGates": list(gates.collect()),
         "securityContext": {},
         "terminationGracePeriodSeconds": seconds(template.termination_grace),
         "tolerations": list(template.tolerations.iter().map(toleration).collect()),
-    })
+    });
+    as_written(&mut spec, &template.whole["spec"], &OF_SPEC);
+    for list in ["containers", "initContainers"] {
+        let containers = spec.get_mut(list).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            let mut written = template.whole["spec"][list]
+                .as_array()
+                .into_iter()
+                .flatten();
+            if let Some(written) = written.find(|one| one["name"] == container["name"]) {
+                as_written(container, written, &OF_CONTAINERS);
+                for list in ["limits", "requests"] {
+                    further_amounts(
+                        &mut container["resources"][list],
+                        &written["resources"][list],
+                    );
+                }
+            }
+        }
+    }
+    spec
+}
+
+/// Takes over what a manifest says, except for what the objects say themselves.
+fn as_written(view: &mut Value, written: &Value, own: &[&str]) {
+    for (field, value) in written.as_object().into_iter().flatten() {
+        if !own.contains(&field.as_str()) {
+            view[field] = value.clone();
+        }
+    }
+}
+
+/// Amounts of other resources than CPU and memory.
+fn further_amounts(amounts: &mut Value, written: &Value) {
+    for (name, amount) in written.as_object().into_iter().flatten() {
+        if !["cpu", "memory"].contains(&name.as_str()) {
+            amounts[name] = amount.clone();
+        }
+    }
 }
 
 fn toleration(one: &Toleration) -> Value {

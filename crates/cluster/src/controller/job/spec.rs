@@ -75,15 +75,6 @@ impl JobSpec {
         let managed_by = self.managed_by.as_deref();
         managed_by.is_some_and(|name| name != "kubernetes.io/job-controller")
     }
-
-    /// `restartPolicy` of its pods.
-    pub fn restart_policy(&self) -> &'static str {
-        if self.restarts_in_place {
-            "OnFailure"
-        } else {
-            "Never"
-        }
-    }
 }
 
 /// `status` of a Job. Numbers of active pods are counted where they are shown.

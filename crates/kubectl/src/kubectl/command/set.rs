@@ -17,7 +17,7 @@ pub(super) const ENV: &[Flag] = &[
     Flag::value("from").refused(),
     Flag::value("prefix").refused(),
     Flag::value("keys").refused(),
-    Flag::switch("list").refused(),
+    Flag::switch("list"),
     Flag::switch("resolve").refused(),
     Flag::switch("local").refused(),
 ];
@@ -84,7 +84,8 @@ pub(super) fn env(line: &Line) -> Result<Command, ParseError> {
             }
         }
     }
-    if pairs.is_empty() {
+    let list = args.switch_or("list", false)?;
+    if pairs.is_empty() && !list {
         return Err(line
             .missing("at least one environment variable must be provided")
             .with_help("write for example `LOG_LEVEL=debug`, or `LOG_LEVEL-` to remove it"));
@@ -95,6 +96,7 @@ pub(super) fn env(line: &Line) -> Result<Command, ParseError> {
         remove: removed(&pairs, "the same environment variable")?,
         containers: args.text("containers").unwrap_or_else(|| "*".to_owned()),
         overwrite: args.switch_or("overwrite", true)?,
+        list,
     }))
 }
 

@@ -112,10 +112,16 @@ pub(super) fn set_resources(
 pub(super) fn set_env(command: &SetEnv, kind: &Kind, live: &Value) -> Result<Change, Refusal> {
     let mut object = live.clone();
     let name = live["metadata"]["name"].as_str().unwrap_or_default();
+    let mut listed = Vec::new();
     let found = each_container(kind, &mut object, &command.containers, |container| {
         let before = container["env"].as_array().cloned().unwrap_or_default();
         let env = update_env(&before, command)
             .map_err(|error| Refusal::new(format!("error: {}/{name} {error}", kind.plural)))?;
+        if command.list {
+            let of = container["name"].as_str().unwrap_or_default();
+            listed.push(format!("# {} {name}, container {of}", kind.kind));
+            listed.extend(env.iter().map(shown));
+        }
         match container.as_object_mut() {
             Some(container) if env.is_empty() => {
                 container.shift_remove("env");
@@ -124,7 +130,13 @@ pub(super) fn set_env(command: &SetEnv, kind: &Kind, live: &Value) -> Result<Cha
         }
         Ok(())
     })?;
-    let mut change = Change::done_if_different(live, object, "env updated");
+    let mut change = if command.list {
+        let mut change = super::untouched(live);
+        change.messages = listed.into_iter().map(Message::Out).collect();
+        change
+    } else {
+        Change::done_if_different(live, object, "env updated")
+    };
     if found == 0 {
         change.messages.push(Message::Err(format!(
             "Warning: {kind}/{name} does not have any containers matching \"{}\"",
@@ -132,6 +144,32 @@ pub(super) fn set_env(command: &SetEnv, kind: &Kind, live: &Value) -> Result<Cha
         )));
     }
     Ok(change)
+}
+
+/// A variable as `--list` shows it (`GetEnvVarRefString`).
+fn shown(variable: &Value) -> String {
+    let text = |of: &Value, field: &str| of[field].as_str().unwrap_or_default().to_owned();
+    let name = text(variable, "name");
+    let source = &variable["valueFrom"];
+    if !source.is_object() {
+        return format!("{name}={}", text(variable, "value"));
+    }
+    let key =
+        |kind: &str, of: &Value| format!("{kind} {}, key {}", text(of, "name"), text(of, "key"));
+    let from = if let Some(of) = source.get("configMapKeyRef") {
+        key("configmap", of)
+    } else if let Some(of) = source.get("secretKeyRef") {
+        key("secret", of)
+    } else if let Some(of) = source.get("fieldRef") {
+        format!("field path {}", text(of, "fieldPath"))
+    } else if let Some(of) = source.get("resourceFieldRef") {
+        let container = text(of, "containerName");
+        let slash = if container.is_empty() { "" } else { "/" };
+        format!("resource field {container}{slash}{}", text(of, "resource"))
+    } else {
+        "invalid valueFrom".to_owned()
+    };
+    format!("# {name} from {from}")
 }
 
 /// Variables that are there keep their places, new ones follow (`updateEnv`).

@@ -6,8 +6,9 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use super::command::end_of;
 use super::probe::probe;
 use super::selector::check_labels;
+use super::whole::whole;
 use super::{Context, affinity, placement, pod_checks, pod_level};
-use crate::api::LocalVolume;
+use crate::api::{LocalVolume, RestartPolicy};
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate};
 use crate::scenario::reader::{MOST_BYTES, MOST_CORES};
 use crate::sim::SimDuration;
@@ -142,6 +143,12 @@ pub(super) fn template(
         never_preempts: spec.preemption_policy.as_deref() == Some("Never"),
         volumes: volumes(&spec),
         placement: affinity::placement(&spec, context),
+        restart_policy: match spec.restart_policy.as_deref() {
+            Some("Never") => RestartPolicy::Never,
+            Some("OnFailure") => RestartPolicy::OnFailure,
+            _ => RestartPolicy::Always,
+        },
+        whole: whole(template).into(),
     };
     (made, spec.priority_class_name)
 }

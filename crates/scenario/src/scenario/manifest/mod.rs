@@ -38,6 +38,7 @@ mod typed;
 mod versions;
 mod vpa;
 mod vpa_gated;
+mod whole;
 mod workload;
 mod workloads;
 

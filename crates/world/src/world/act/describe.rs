@@ -79,20 +79,15 @@ impl Simulation<'_> {
             "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Node"
         );
         let pods = list(StoreKind::Pod, counts_pods);
-        let mut sets = list(StoreKind::ReplicaSet, kind.kind == "Deployment");
-        for set in &mut sets {
-            self.add_what_was_written(set);
-        }
-        let mut object = object.clone();
-        self.add_what_was_written(&mut object);
-        let events = events.map(|events| events_of(&object, events));
+        let sets = list(StoreKind::ReplicaSet, kind.kind == "Deployment");
+        let events = events.map(|events| events_of(object, events));
         let around = Around {
             events: events.as_deref(),
             pods: &pods,
             replica_sets: &sets,
             lease: None,
         };
-        match describe(kind, &object, &around, now) {
+        match describe(kind, object, &around, now) {
             Some(text) => printed.text(&text),
             None => printed.error(format!(
                 "error: `describe` of a {kind} is not simulated: `get -o yaml` shows it"

@@ -10,7 +10,6 @@ mod rollout;
 mod targets;
 mod top;
 mod wait;
-mod written;
 
 use serde_json::Value;
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::Printed;
 use super::targets::Target;
-use super::{Printed, written};
 use crate::api::{
     Kind as StoreKind, ObjectId, PodTemplate, ReplicaSet, Revision, Write, pod_template,
 };
@@ -218,18 +218,11 @@ impl Simulation<'_> {
 
     /// The revisions of a workload; none of one that keeps none.
     fn history_of(&self, object: ObjectId) -> Option<Vec<Past>> {
-        let written = |template: &PodTemplate| {
-            let mut view = pod_template(template);
-            if let Some(written) = self.revision_as_written(object, template) {
-                written::add(&mut view["spec"], &written["spec"]);
-            }
-            view
-        };
         let of = |all: &[Revision]| {
             let past = |one: &Revision| Past {
                 number: one.revision,
                 cause: NO_CAUSE.to_owned(),
-                template: written(&one.template),
+                template: pod_template(&one.template),
             };
             all.iter().map(past).collect()
         };
@@ -238,7 +231,7 @@ impl Simulation<'_> {
                 let sets = self.store.replica_sets();
                 let own = sets.filter(|(_, set)| set.meta.owner == Some(object));
                 let past = |set: &ReplicaSet| {
-                    let mut template = written(&set.template);
+                    let mut template = pod_template(&set.template);
                     template["metadata"]["labels"] = serde_json::json!(*set.pod_labels);
                     let cause = set.meta.annotations.get(CHANGE_CAUSE);
                     Some(Past {

@@ -181,6 +181,8 @@ pub struct SetEnv {
     pub containers: String,
     /// `--overwrite`, true unless told.
     pub overwrite: bool,
+    /// `--list`: print what the variables would be and change nothing.
+    pub list: bool,
 }
 
 /// `set resources`.

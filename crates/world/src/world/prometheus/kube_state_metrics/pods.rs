@@ -1,7 +1,7 @@
 //! Pods as a whole (`pod.go`).
 
 use super::family::{Family, Samples, Seen, annotations, created, deletion, labels, owner};
-use crate::api::{Pod, PodPhase, disruption_reason, pod_restart_policy, qos_class};
+use crate::api::{Pod, PodPhase, disruption_reason, qos_class};
 use crate::sim::SimTime;
 
 /// Reasons of a pod's status that are exported by name.
@@ -35,7 +35,7 @@ pub(super) const PODS: &[Family<Pod>] = &[
         since(p, last.filter(|_| p.of.has_ended()), out);
     }),
     ("kube_pod_restart_policy", |p, out| {
-        out.labelled(&[("type", pod_restart_policy(p.of, p.store))], 1.0);
+        out.labelled(&[("type", p.of.template.restart_policy.name())], 1.0);
     }),
     ("kube_pod_scheduler", |_, out| {
         out.labelled(&[("name", "default-scheduler")], 1.0);
