@@ -68,7 +68,7 @@ fn what_the_api_server_takes_is_taken() {
     for part in [
         "autoscaling/v2beta1 is not served any more",
         "no PriorityClass high among the manifests",
-        "Job (batch.volcano.sh/v1alpha1), Pod alone, which no controller owns, Service (serving.knative.dev/v1), StatefulSet (apps.kruise.io/v1beta1)",
+        "Job (batch.volcano.sh/v1alpha1), Service (serving.knative.dev/v1), StatefulSet (apps.kruise.io/v1beta1)",
         "HPA batch scales Deployment/batch, which is not among the manifests",
         "given more than once, the last one counts, as with `kubectl apply`: StatefulSet db",
     ] {
@@ -79,6 +79,12 @@ fn what_the_api_server_takes_is_taken() {
     assert_eq!(last["desired"], "3");
     let events = ran.file("events.csv");
     assert!(events.contains("Job/once-"), "{events}");
+    let workloads = ran.rows("timeseries.csv").into_iter();
+    let mut alone = workloads.filter(|row| row["workload"] == "alone");
+    assert!(
+        alone.all(|row| row["ready"] == "1"),
+        "it runs from the start on"
+    );
     assert!(!events.contains("Pod/db-1"), "{events}");
 }
 

@@ -228,6 +228,8 @@ pub enum WorkloadKind {
     CronJob(Arc<CronJobSpec>),
     /// `keda.sh/v1alpha1` ScaledJob: what each of its Jobs is.
     ScaledJob(Arc<JobSpec>),
+    /// `v1` Pod that no controller owns.
+    Pod,
 }
 
 impl WorkloadKind {
@@ -241,6 +243,7 @@ impl WorkloadKind {
             Self::Job(_) => "Job",
             Self::CronJob(_) => "CronJob",
             Self::ScaledJob(_) => "ScaledJob",
+            Self::Pod => "Pod",
         }
     }
 }
@@ -248,6 +251,13 @@ impl WorkloadKind {
 impl WorkloadSpec {
     /// How long the pods of a CronJob or a ScaledJob run if nothing tells it, in seconds.
     pub const RUN_TIME: f64 = 60.0;
+
+    /// Whether it is a pod of its own that comes to an end.
+    pub fn is_passing_pod(&self) -> bool {
+        let containers = &self.template.containers;
+        let ends = containers.iter().all(|one| one.sleeps.is_some());
+        self.kind == WorkloadKind::Pod && (ends || self.startup.run_time.is_some())
+    }
 
     /// Whether nothing tells when the pods of a CronJob or a ScaledJob end.
     pub fn lacks_run_time(&self) -> bool {

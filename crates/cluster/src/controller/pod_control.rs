@@ -282,6 +282,36 @@ impl PodControl {
         self.make(owner, place, created, context)
     }
 
+    /// Creates a pod that nobody owns: a workload of its own.
+    pub fn create_bare<E>(
+        &mut self,
+        workload: WorkloadId,
+        template: &Arc<PodTemplate>,
+        created: SimTime,
+        context: &mut Context<'_, E>,
+    ) -> Option<PodId> {
+        let entry = context.store.workload(workload);
+        let (namespace, name) = (Arc::clone(&entry.namespace), Arc::clone(&entry.name));
+        let draws = self.draws(workload, entry);
+        let uid = draw_uid(&mut draws.stream);
+        let stream = draws.own.of("pod").nth(draws.created);
+        draws.created += 1;
+        let meta = ObjectMeta {
+            labels: Arc::new(template.labels.clone()),
+            annotations: Arc::clone(&template.annotations),
+            ..ObjectMeta::named(namespace, name, uid, created)
+        };
+        let pod = Pod::new(meta, workload, Arc::clone(template));
+        let made = context
+            .store
+            .commit(created, Write::CreatePod(Box::new(pod)));
+        let Some(ObjectId::Pod(id)) = made else {
+            return None;
+        };
+        context.draws.add(id, stream);
+        Some(id)
+    }
+
     fn make<E>(
         &mut self,
         owner: ObjectId,

@@ -78,7 +78,7 @@ fn claim(object: ObjectId, pod: &Pod, store: &Store) -> Option<PodWrite> {
         }
         Some(_) => None,
         None => {
-            let adopts = pod.orphaned && !pod.is_deleting() && claimant.matches(pod);
+            let adopts = !pod.is_deleting() && claimant.matches(pod);
             adopts.then_some(PodWrite::Owner(Some(object), claimant.workload))
         }
     }
@@ -98,8 +98,7 @@ impl Caller {
         let claims = |object: &ObjectId| claim(*object, pod, store).is_some();
         let concerned: Vec<ObjectId> = match pod.meta.owner {
             Some(owner) => Some(owner).filter(claims).into_iter().collect(),
-            None if pod.orphaned => store.all(K::KIND).filter(claims).collect(),
-            None => Vec::new(),
+            None => store.all(K::KIND).filter(claims).collect(),
         };
         for key in concerned.into_iter().filter_map(K::of) {
             self.of(key.place()).claims.push(id);

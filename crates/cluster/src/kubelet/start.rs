@@ -4,7 +4,8 @@ use super::probe::{Attempts, first_success};
 use super::prober::Begun;
 use super::{Event, Kubelet};
 use crate::api::{
-    ContainerSpec, Context, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason, WorkloadId,
+    ContainerSpec, Context, Kind, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason,
+    WorkloadId,
 };
 use crate::sim::SimDuration;
 
@@ -99,7 +100,8 @@ impl Kubelet {
                 first_success(probe, attempts, earliest)
             }
         };
-        if let Some(ObjectId::Job(_)) = pod.meta.owner {
+        let is_own = context.store.workload(pod.workload).kind == Kind::Pod;
+        if is_own || matches!(pod.meta.owner, Some(ObjectId::Job(_))) {
             let sleeps = pod.template.containers.iter().map(|one| one.sleeps);
             let longest: Option<SimDuration> = sleeps.reduce(|a, b| Some(a?.max(b?))).flatten();
             let stated = self.startup(pod.workload).run_time.as_ref();
@@ -159,7 +161,7 @@ impl Kubelet {
         *runs - 1
     }
 
-    /// A Job's pod whose commands are over.
+    /// A pod whose commands are over: a Job's, or one that nobody owns.
     pub(super) fn completed(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
         if !self.runs(id, run, context) {
             return;

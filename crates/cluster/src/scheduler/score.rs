@@ -10,7 +10,10 @@ pub const WEIGHT_SPREAD: i64 = 2;
 /// Whether the default constraints spread pods of this kind of workload: those that a ReplicaSet
 /// or a StatefulSet owns.
 pub(super) fn spreads_by_default(kind: Kind) -> bool {
-    !matches!(kind, Kind::Job | Kind::CronJob | Kind::ScaledJob)
+    !matches!(
+        kind,
+        Kind::Job | Kind::CronJob | Kind::ScaledJob | Kind::Pod
+    )
 }
 
 /// NodeResourcesFit with LeastAllocated: the emptier, the better. `requested` includes the

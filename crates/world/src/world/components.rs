@@ -212,8 +212,15 @@ impl Simulation<'_> {
             Some(ObjectId::Job(_)) if what != What::Spec => self.tell_jobs(change, now),
             _ => {}
         }
-        if what == What::Spec {
-            self.tell_of_labels(change, now);
+        let is_bare = || {
+            self.store
+                .pod(id)
+                .is_some_and(|pod| pod.meta.owner.is_none())
+        };
+        if what == What::Spec || what == What::Created && is_bare() {
+            // Who may adopt a new pod hears of it as of one whose labels change.
+            let what = What::Spec;
+            self.tell_of_labels(Change { what, ..change }, now);
         }
         if matches!(
             what,

@@ -137,7 +137,7 @@ impl Simulation<'_> {
         value: &Value,
         now: SimTime,
     ) -> Result<(), String> {
-        if matches!(kind, "Pod" | "Node") {
+        if kind == "Node" {
             self.store_metadata(kind, value, now);
             return Ok(());
         }
@@ -220,6 +220,17 @@ impl Simulation<'_> {
         for document in documents {
             self.store_metadata(&document.kind, &document.value, SimTime::ZERO);
         }
+    }
+
+    /// Creates the pod of a manifest, which nobody owns.
+    pub(super) fn add_pod(&mut self, value: &Value, now: SimTime) -> Result<(), String> {
+        let object = read_object(value, &self.manifests.admission);
+        let object = object.map_err(|refusal| refusal.to_string())?;
+        if let Object::Workload(spec) = &object {
+            self.add_workload(spec, now);
+            self.store_metadata("Pod", value, now);
+        }
+        Ok(())
     }
 
     fn change_workload(

@@ -6,8 +6,8 @@ use super::components::with_context;
 use super::{Event, Simulation};
 use crate::api::{
     Context, CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, Kind, Node, NodeId,
-    ObjectId, ObjectMeta, Pod, PodDisruptionBudget, PodId, PodWrite, ReplicaSet, SelectionId,
-    StatefulSet, VerticalPodAutoscaler, What, WorkloadId, Write,
+    ObjectId, ObjectMeta, Pod, PodDisruptionBudget, PodId, PodTemplate, PodWrite, ReplicaSet,
+    SelectionId, StatefulSet, VerticalPodAutoscaler, What, WorkloadId, Write,
 };
 use crate::autoscaler::hpa::Status;
 use crate::cluster::spec::{WorkloadKind, WorkloadSpec};
@@ -34,6 +34,7 @@ pub(super) fn kind_of(spec: &WorkloadSpec) -> Kind {
         WorkloadKind::Job(_) => Kind::Job,
         WorkloadKind::CronJob(_) => Kind::CronJob,
         WorkloadKind::ScaledJob(_) => Kind::ScaledJob,
+        WorkloadKind::Pod => Kind::Pod,
     }
 }
 
@@ -70,10 +71,14 @@ impl Simulation<'_> {
             let number = index as u32;
             let spec = &self.scenario.workloads[index];
             let (created_at, deleted_at) = (spec.created_at, spec.deleted_at);
-            let settles = created_at == SimTime::ZERO && kind_of(spec) != Kind::Job;
+            let ends = kind_of(spec) == Kind::Job || spec.is_passing_pod();
+            let settles = created_at == SimTime::ZERO && !ends;
             if settles {
-                self.create_workload(index, SimTime::ZERO);
-                if self.scenario.simulation.from == From::Steady {
+                let is_steady = self.scenario.simulation.from == From::Steady;
+                let is_old = is_steady && spec.kind == WorkloadKind::Pod;
+                let age = if is_old { SETTLED } else { SimDuration::ZERO };
+                self.create_workload(index, SimTime::ZERO - age);
+                if is_steady {
                     self.settle_pods(index);
                 }
             } else {
@@ -160,6 +165,10 @@ impl Simulation<'_> {
             })),
             // KEDA's operator makes its object and its Jobs.
             WorkloadKind::ScaledJob(_) => return,
+            WorkloadKind::Pod => {
+                self.create_bare_pod(workload, &template, now);
+                return;
+            }
             WorkloadKind::CronJob(spec) => Write::CreateCronJob(Box::new(CronJob {
                 meta,
                 workload,
@@ -172,11 +181,22 @@ impl Simulation<'_> {
         self.store.commit(now, write);
     }
 
+    /// Creates a pod that nobody owns.
+    fn create_bare_pod(&mut self, workload: WorkloadId, template: &Arc<PodTemplate>, now: SimTime) {
+        with_context!(self, now, Event::Kubelet, |all, cx| {
+            all.pod_control.create_bare(workload, template, now, cx);
+        });
+    }
+
     /// Deletes the object of a workload of the scenario.
     pub(super) fn delete_workload(&mut self, index: usize, now: SimTime) {
         let entry = &self.store.workloads()[index];
-        if let Some(object) = entry.object {
-            self.store.commit(now, Write::Delete(object));
+        match entry.object {
+            Some(ObjectId::Pod(pod)) => self.delete_pod(pod, None, now),
+            Some(object) => {
+                self.store.commit(now, Write::Delete(object));
+            }
+            None => {}
         }
     }
 
@@ -188,6 +208,12 @@ impl Simulation<'_> {
             return;
         };
         let now = SimTime::ZERO;
+        if let ObjectId::Pod(pod) = object {
+            with_context!(self, now, Event::Kubelet, |all, cx| {
+                settle_pod(Some(pod), now - SETTLED, all, cx);
+            });
+            return;
+        }
         if let ObjectId::Deployment(id) = object {
             with_context!(self, now, Event::Deployment, |all, cx| {
                 all.deployments.sync(id, &mut all.pod_control, cx);

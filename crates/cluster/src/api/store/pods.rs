@@ -2,7 +2,7 @@
 
 use super::{Ledger, Store};
 use crate::api::index::WorkloadId;
-use crate::api::meta::ObjectId;
+use crate::api::meta::{Kind, ObjectId};
 use crate::api::node::NodeId;
 use crate::api::pod::{Pod, PodId};
 use crate::api::resources::PodAmounts;
@@ -36,8 +36,12 @@ impl Store {
             *count += 1;
         }
         let (owner, is_active) = (pod.meta.owner, pod.is_active());
+        self.orphans += usize::from(owner.is_none());
         let id = self.pods.insert(pod);
         entry.pods.push(id);
+        if entry.kind == Kind::Pod {
+            entry.object = Some(ObjectId::Pod(id));
+        }
         self.selections.pods_changed();
         self.selections.add(id, &selections, &self.pods);
         self.count_active(owner, false, is_active);
@@ -69,7 +73,7 @@ impl Store {
         });
         let ran = running.fold(0u64, |ran, (place, _)| ran | 1 << place);
         let was_active = pod.is_active() && !pod.removed;
-        let (owned_by, listed, was_orphaned) = (pod.meta.owner, pod.listed, pod.orphaned);
+        let (owned_by, listed) = (pod.meta.owner, pod.listed);
         let used = pod.occupies_node();
         let is_rewritten = used && matches!(write, PodWrite::Template(_));
         if is_rewritten || used && matches!(write, PodWrite::End(_)) {
@@ -90,7 +94,7 @@ impl Store {
             self.count_active(owner, was_active, is_active);
         } else {
             self.orphans += usize::from(owner.is_none());
-            self.orphans -= usize::from(was_orphaned);
+            self.orphans -= usize::from(owned_by.is_none());
             self.count_active(owned_by, was_active, false);
             self.count_active(owner, false, is_active);
             self.list_elsewhere(id, listed);
@@ -159,16 +163,18 @@ impl Store {
             *count -= 1;
         }
         pod.removed = true;
-        self.orphans -= usize::from(pod.orphaned);
+        self.orphans -= usize::from(pod.meta.owner.is_none());
         let (owner, was_active) = (pod.meta.owner, pod.is_active());
         if pod.occupies_node() {
             self.placed.remove(id, pod);
         }
-        let serial = pod.serial;
+        let (serial, pod_of) = (pod.serial, pod.workload);
         let of = |id: &PodId| self.pods.get(*id).map_or(0, |pod| pod.serial);
         if let Ok(place) = entry.pods.binary_search_by_key(&serial, of) {
             entry.pods.remove(place);
         }
+        let own = &mut self.workloads[pod_of.index()];
+        own.object = own.object.filter(|known| *known != object);
         self.count_active(owner, was_active, false);
         self.reselect(id, false);
         self.deleted += 1;
@@ -235,7 +241,7 @@ impl Store {
         known.map_or(0, |(_, count)| *count as usize)
     }
 
-    /// Whether there are pods that no controller has any more.
+    /// Whether there are pods that no controller has.
     pub fn has_orphans(&self) -> bool {
         self.orphans > 0
     }

@@ -36,6 +36,9 @@ pub fn observe<E>(change: Change, context: &mut Context<'_, E>) {
                 if members == Some(1) {
                     report_failed(budget, context);
                 }
+                if is_orphan(id, context.store) {
+                    report_unmanaged(budget, context);
+                }
             }
         }
         (ObjectId::Pod(id), What::Deleted) => {
@@ -80,7 +83,7 @@ fn report_failed<E>(id: PdbId, context: &mut Context<'_, E>) {
 }
 
 fn is_orphan(id: PodId, store: &Store) -> bool {
-    store.pod(id).is_some_and(|pod| pod.orphaned)
+    store.pod(id).is_some_and(|pod| pod.meta.owner.is_none())
 }
 
 fn has_lost_owner(id: PodId, store: &Store) -> bool {

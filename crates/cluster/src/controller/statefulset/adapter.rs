@@ -202,7 +202,9 @@ fn is_taken(id: StatefulSetId, ordinal: u32, store: &Store) -> bool {
         return false;
     };
     let name = format!("{}-{ordinal}", set.meta.name);
-    let mut pods = store.pods().filter(|(_, pod)| pod.orphaned && !pod.removed);
+    let mut pods = store
+        .pods()
+        .filter(|(_, pod)| pod.meta.owner.is_none() && !pod.removed);
     pods.any(|(_, pod)| pod.name() == name && pod.meta.namespace == set.meta.namespace)
 }
 

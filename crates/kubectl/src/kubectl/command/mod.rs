@@ -16,6 +16,7 @@ mod patch;
 mod read;
 mod remove;
 mod rollout;
+mod run;
 mod scale;
 mod set;
 mod suggest;
@@ -85,6 +86,7 @@ const COMMANDS: &[Row] = &[
         &[FILES, WRITES, files::REPLACE],
         files::replace,
     ),
+    (&["run"], &[WRITES, run::RUN], run::run),
     (
         &["delete"],
         &[
@@ -233,7 +235,6 @@ const NOT_SIMULATED: &[&str] = &[
     "plugin",
     "port-forward",
     "proxy",
-    "run",
     "version",
 ];
 
@@ -397,7 +398,8 @@ impl Command {
             | Self::Create(_)
             | Self::CreateJob(_)
             | Self::Evict(_)
-            | Self::Replace(_) => return None,
+            | Self::Replace(_)
+            | Self::Run(_) => return None,
             Self::Delete(delete) => &delete.targets,
             Self::Patch(patch) => &patch.targets,
             Self::Scale(scale) => &scale.targets,

@@ -285,6 +285,32 @@ fn told(text: &str) -> String {
 }
 
 #[test]
+fn run_makes_a_pod_and_a_service() {
+    let Command::Run(run) = command("kubectl run web --image=web:1 -- -v --port 1") else {
+        panic!("a pod");
+    };
+    assert_eq!(run.service, None);
+    assert_eq!(
+        run.pod,
+        serde_json::json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"labels": {"run": "web"}, "name": "web"},
+            "spec": {
+                "containers": [{"args": ["-v", "--port", "1"], "image": "web:1", "name": "web"}],
+                "dnsPolicy": "ClusterFirst", "restartPolicy": "Always",
+            },
+        })
+    );
+    let exposed = command("kubectl run web --image=web:1 --port=80 --expose -l app=web,tier=front");
+    let Command::Run(run) = exposed else {
+        panic!("a pod");
+    };
+    let service = run.service.expect("a Service");
+    assert_eq!(service["spec"]["selector"], run.pod["metadata"]["labels"]);
+    assert_eq!(service["spec"]["ports"][0]["targetPort"], 80);
+}
+
+#[test]
 fn wrong_command_lines_point_at_the_word() {
     let wrong = [
         "",
@@ -332,6 +358,14 @@ fn wrong_command_lines_point_at_the_word() {
         "kubectl set resources deploy/x --limits=cpu",
         "kubectl set resources deploy/x --limits=cpu=1GB",
         "kubectl set env deploy/x 1A=2",
+        "kubectl run",
+        "kubectl run x",
+        "kubectl run x --image=y -it",
+        "kubectl run x --image=y --restart=Sometimes",
+        "kubectl run x --image=y --labels=app",
+        "kubectl run x --image=y --env=A",
+        "kubectl run x --image=y --expose",
+        "kubectl run x --image=y --overrides='[]'",
         "kubectl label node x a=b=c",
         "kubectl label node x a=b a-",
         "kubectl label node x",

@@ -1,12 +1,13 @@
-//! Objects that commands make: the HPA of `autoscale`, the Job of `create job --from`.
+//! Objects that commands make: the HPA of `autoscale`, the Job of `create job --from`, the pod of
+//! `run`.
 //!
 //! Upstream: kubectl's `pkg/cmd/autoscale/autoscale.go`, `createHorizontalPodAutoscalerV2`;
 //! `pkg/cmd/create/create_job.go`, `createJobFromCronJob`.
 
 use serde_json::{Value, json};
 
-use super::{Change, Message};
-use crate::kubectl::command::{Autoscale, AutoscaleTarget, CreateJob};
+use super::{Change, Message, Refusal};
+use crate::kubectl::command::{Autoscale, AutoscaleTarget, CreateJob, PatchType, Run};
 use crate::kubectl::kind::Kind;
 
 /// The HPA that `autoscale` creates for a workload.
@@ -62,6 +63,27 @@ fn metric(resource: &str, target: AutoscaleTarget) -> Value {
         }),
     };
     json!({ "resource": { "name": resource, "target": target }, "type": "Resource" })
+}
+
+/// The pod of `run`, and the Service that exposes it, in a namespace.
+pub fn run(command: &Run, namespace: &str) -> Result<Vec<Value>, Refusal> {
+    let mut pod = command.pod.clone();
+    if let Some((patch_type, overrides)) = &command.overrides {
+        pod = match patch_type {
+            PatchType::Json => super::json(&pod, overrides)?,
+            PatchType::Merge => super::merge(&pod, overrides),
+            PatchType::Strategic => match Kind::of_kind("Pod") {
+                Some(kind) => super::strategic(kind, &pod, overrides)?,
+                None => pod,
+            },
+        };
+    }
+    let mut made = vec![pod];
+    made.extend(command.service.clone());
+    for object in &mut made {
+        object["metadata"]["namespace"] = namespace.into();
+    }
+    Ok(made)
 }
 
 /// The Job that `create job --from` makes of a CronJob's template.

@@ -28,7 +28,7 @@ use super::command::{Command, DryRun, Patch, PatchType, RolloutAction, Scale};
 use super::kind::Kind;
 
 pub use apply::{LAST_APPLIED, applied, with_last_applied};
-pub use create::{autoscaled, job_from};
+pub use create::{autoscaled, job_from, run};
 pub use merge::merge;
 pub use operations::{check_json, json};
 

@@ -3,6 +3,7 @@
 use super::QueueKindGuess;
 use super::entries::{Entry, entries};
 use super::keda::{Scaled, Trigger, scaled};
+use crate::api::RestartPolicy;
 use crate::autoscaler::hpa::HpaSpec;
 use crate::cluster::spec::{Labels, WorkloadKind, WorkloadSpec};
 use crate::load::command_line::{WgetLoop, parse_wget_loop};
@@ -203,12 +204,18 @@ fn asks(spec: &WorkloadSpec) -> Option<WgetLoop> {
     parse_wget_loop(script(spec)).ok().flatten()
 }
 
-/// Jobs, and what asks without end.
+/// Jobs, pods that come to an end, and what asks without end.
 fn is_load(spec: &WorkloadSpec) -> bool {
     matches!(
         spec.kind,
         WorkloadKind::Job(_) | WorkloadKind::CronJob(_) | WorkloadKind::ScaledJob(_)
-    ) || asks(spec).is_some_and(|found| !found.script.ends())
+    ) || spec.is_passing_pod()
+        || asks(spec).is_some_and(|found| !found.script.ends() || may_end(spec))
+}
+
+/// Whether it is a pod that does not start again once it has ended.
+fn may_end(spec: &WorkloadSpec) -> bool {
+    spec.kind == WorkloadKind::Pod && spec.template.restart_policy != RestartPolicy::Always
 }
 
 fn script(spec: &WorkloadSpec) -> &str {

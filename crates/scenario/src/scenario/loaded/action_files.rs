@@ -32,7 +32,8 @@ pub(in crate::scenario) fn targets_of(command: &Command) -> Option<&Targets> {
         | Command::Create(_)
         | Command::CreateJob(_)
         | Command::Evict(_)
-        | Command::Replace(_) => return None,
+        | Command::Replace(_)
+        | Command::Run(_) => return None,
         Command::Delete(one) => &one.targets,
         Command::Patch(one) => &one.targets,
         Command::Scale(one) => &one.targets,

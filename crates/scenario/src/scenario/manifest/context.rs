@@ -1,5 +1,6 @@
 //! The context of a document's reader: places of paths, and diagnostics.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -31,6 +32,7 @@ impl Context<'_> {
         message: impl Into<String>,
         help: Option<&str>,
     ) {
+        let path = &*self.own(path);
         let span = self.span(path);
         let help = self.unfilled(span).or(help);
         self.diagnostics
@@ -56,7 +58,8 @@ impl Context<'_> {
         words: impl fmt::Display,
         help: Option<&str>,
     ) {
-        let span = self.span(place);
+        let (place, path) = (self.own(place), self.own(path));
+        let span = self.span(&place);
         let help = self.unfilled(span).or(help);
         self.diagnostics
             .error(span, format!("{path}: {words}"), REFUSED)
@@ -70,10 +73,21 @@ impl Context<'_> {
         message: impl Into<String>,
         help: &str,
     ) {
+        let path = &*self.own(path);
         let span = self.span(path);
         self.diagnostics
             .warning(span, message.into(), path.to_owned())
             .help = Some(help.to_owned());
+    }
+
+    /// A path as the document has it: a pod has itself what is a template's elsewhere.
+    fn own<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        let is_pod = self.document.get("kind").and_then(Node::text) == Some("Pod");
+        match path.strip_prefix("spec.template.").filter(|_| is_pod) {
+            Some(rest) if rest.starts_with("spec") || rest.starts_with("metadata") => rest.into(),
+            Some(rest) => format!("metadata.{rest}").into(),
+            None => path.into(),
+        }
     }
 
     /// Where a path is: the value, or the key of what is missing in it or is several lines long.

@@ -25,6 +25,7 @@ mod objects;
 mod others;
 mod placement;
 mod placement_rules;
+mod pod;
 mod pod_checks;
 mod pod_level;
 mod predictive;
@@ -65,13 +66,14 @@ pub(super) use versions::upgrade;
 pub(super) use vpa_gated::check as check_vpa;
 
 /// The simulated kinds with the version that is read.
-const KINDS: [(&str, &str); 17] = [
+const KINDS: [(&str, &str); 18] = [
     ("Deployment", "apps/v1"),
     ("ReplicaSet", "apps/v1"),
     ("StatefulSet", "apps/v1"),
     ("DaemonSet", "apps/v1"),
     ("Job", "batch/v1"),
     ("CronJob", "batch/v1"),
+    ("Pod", "v1"),
     ("HorizontalPodAutoscaler", "autoscaling/v2"),
     ("Service", "v1"),
     ("PodDisruptionBudget", "policy/v1"),
@@ -112,11 +114,18 @@ pub(super) const SIMULATED: [&str; 20] = [
     "Node",
 ];
 
-/// Whether objects of a kind own pods that are simulated.
+/// Whether objects of a kind own pods that are simulated, or are some.
 pub(super) fn is_workload(kind: &str) -> bool {
     matches!(
         kind,
-        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "ScaledJob"
+        "Deployment"
+            | "ReplicaSet"
+            | "StatefulSet"
+            | "DaemonSet"
+            | "Job"
+            | "CronJob"
+            | "ScaledJob"
+            | "Pod"
     )
 }
 
@@ -248,7 +257,7 @@ impl Others {
                 diagnostics.error(span("kind"), title, "not known").help =
                     Some(format!("did you mean `{right}`?"));
             }
-            None => self.0.push((called(document, version, kind), span("kind"))),
+            None => self.0.push((called(version, kind), span("kind"))),
         }
     }
 
@@ -267,13 +276,7 @@ impl Others {
             number => format!("the first of {number} objects"),
         };
         let warning = diagnostics.warning(*first, title, label);
-        if names.iter().any(|name| name.starts_with("Pod ")) {
-            warning.help = Some(
-                "in a cluster, an HPA measures such a pod, too, if the selector of its target \
-                 matches it"
-                    .to_owned(),
-            );
-        } else if names.iter().any(|name| SCRAPE_SETTINGS.contains(name)) {
+        if names.iter().any(|name| SCRAPE_SETTINGS.contains(name)) {
             warning.help = Some(
                 "pods of each `[[service]]` are scraped, as often as `[prometheus] scrape_interval` says"
                     .to_owned(),
@@ -282,16 +285,12 @@ impl Others {
     }
 }
 
-/// A kind as the warning names it: with its group if the name alone says something else, and a
-/// pod by its name.
-fn called(document: &Node, version: &str, kind: &str) -> String {
+/// A kind as the warning names it: with its group if the name alone says something else.
+fn called(version: &str, kind: &str) -> String {
     if is_simulated(kind) {
-        return format!("{kind} ({version})");
-    }
-    let name = document.get("metadata").and_then(|m| m.get("name"));
-    match name.and_then(Node::text) {
-        Some(name) if kind == "Pod" => format!("Pod {name}, which no controller owns"),
-        _ => kind.to_owned(),
+        format!("{kind} ({version})")
+    } else {
+        kind.to_owned()
     }
 }
 
@@ -309,6 +308,7 @@ pub(super) fn read_document(context: &mut Context<'_>) -> Result<Option<Written>
         ("DaemonSet", "apps/v1") => daemon_set::daemon_set(context).map(boxed),
         ("Job", "batch/v1") => job::job(context).map(boxed),
         ("CronJob", "batch/v1") => cron_job::cron_job(context).map(boxed),
+        ("Pod", "v1") => pod::pod(context).map(boxed),
         ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::v2(context).map(Written::Hpa),
         ("HorizontalPodAutoscaler", "autoscaling/v1") => hpa::v1(context).map(Written::Hpa),
         ("PredictiveHorizontalPodAutoscaler", "jamiethompson.me/v1alpha1") => {

@@ -138,7 +138,10 @@ pub(super) fn workload(
     let kind_name = kind.name();
     if !matches!(
         kind,
-        WorkloadKind::Job(_) | WorkloadKind::CronJob(_) | WorkloadKind::ScaledJob(_)
+        WorkloadKind::Job(_)
+            | WorkloadKind::CronJob(_)
+            | WorkloadKind::ScaledJob(_)
+            | WorkloadKind::Pod
     ) {
         check_restarts(pods, context);
         check_deadline(pods, kind_name, context);

@@ -36,6 +36,7 @@ fn served(kind: &WorkloadKind) -> (&'static str, bool) {
         WorkloadKind::Job(_) | WorkloadKind::CronJob(_) => ("batch", false),
         WorkloadKind::ScaledJob(_) => ("keda.sh", false),
         WorkloadKind::DaemonSet(_) => ("apps", false),
+        WorkloadKind::Pod => ("", false),
         _ => ("apps", true),
     }
 }

@@ -5,6 +5,7 @@ use super::destination::{named_service, service_of};
 use super::known::Known;
 use super::loads::{Common, Loads};
 use super::queues::Queues;
+use crate::api::RestartPolicy;
 use crate::cluster::spec::{WorkloadKind, WorkloadSpec};
 use crate::load::WGET_PROCESS_COST;
 use crate::load::command_line::{self, WgetLoop};
@@ -89,7 +90,7 @@ fn asks(
     let host = &found.url.host;
     let why = if services.iter().any(|service| service.workload == workload) {
         "it has a `[[service]]`: what answers requests sends none of its own".to_owned()
-    } else if found.script.ends() {
+    } else if found.script.ends() && !may_end(&known.workloads[workload]) {
         "its script comes to an end: only that of a Job may".to_owned()
     } else if services.iter().all(|service| !service.hosts.contains(host)) {
         format!("no service answers under the host `{host}`")
@@ -187,18 +188,20 @@ pub(super) fn manifest_load(
         .map(|node| named_service(node, None, known, services, diagnostics));
     let documents = &known.parsed.documents;
     let workload = known.manifests.workloads.iter().position(|object| {
-        documents[object.document].load == Some(common.index) && is_job(&object.value.spec)
+        let spec = &object.value.spec;
+        let may_ask = is_job(spec) || spec.kind == WorkloadKind::Pod;
+        documents[object.document].load == Some(common.index) && may_ask
     });
     let Some(workload) = workload else {
         let is_kind = |node: &Node| {
             let kind = node.get("kind").and_then(Node::text);
-            matches!(kind, Some("Job" | "CronJob"))
+            matches!(kind, Some("Job" | "CronJob" | "Pod"))
         };
         let broken = documents
             .iter()
             .any(|one| one.load == Some(common.index) && is_kind(&one.node));
         if known.parsed.complete && !broken {
-            let label = "a load's manifest is a Job";
+            let label = "a load's manifest is a Job or a Pod";
             diagnostics.error(node.span, "the manifest holds no Job", label);
         }
         return None;
@@ -235,6 +238,11 @@ pub(super) fn manifest_load(
         .name
         .unwrap_or_else(|| known.workloads[workload].name.clone());
     Some(LoadSpec { name, ..load })
+}
+
+/// Whether it is a pod that need not start again once its script has ended.
+fn may_end(spec: &WorkloadSpec) -> bool {
+    spec.kind == WorkloadKind::Pod && spec.template.restart_policy != RestartPolicy::Always
 }
 
 /// Whether its pods come to an end.

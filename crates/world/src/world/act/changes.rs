@@ -151,10 +151,11 @@ impl Simulation<'_> {
             },
         };
         let differs = live.as_ref() != Some(&object);
-        let done = if differs && dry_run == DryRun::None {
-            self.store_value(target.kind.kind, &object, now)
-        } else {
-            Ok(())
+        let done = match (target.kind.kind, &live) {
+            _ if !differs || dry_run != DryRun::None => Ok(()),
+            ("Pod", Some(live)) => self.change_pod(command, live, &object, now),
+            ("Pod", None) => self.add_pod(&object, now),
+            (kind, _) => self.store_value(kind, &object, now),
         };
         printed.lines.extend(self.take_webhook_warnings());
         match done {
@@ -251,6 +252,7 @@ impl Simulation<'_> {
             if let Some((id, _)) = self.find_pod(namespace, name) {
                 self.delete_pod(id, command.grace_period, now);
             }
+            self.manifests.remove(kind, namespace, name);
             return;
         }
         if kind == "Node" {
@@ -356,10 +358,15 @@ impl Simulation<'_> {
         let (labels, annotations) = (map("labels"), map("annotations"));
         if kind == "Pod" {
             let found = self.find_pod(text("namespace"), text("name"));
-            if let Some(id) = found.map(|(id, _)| id) {
-                for write in [PodWrite::Labels(labels), PodWrite::Annotations(annotations)] {
-                    self.store.commit(now, Write::Pod(id, write));
-                }
+            let Some((id, meta)) = found.map(|(id, pod)| (id, &pod.meta)) else {
+                return;
+            };
+            let writes = [
+                (meta.labels != labels).then_some(PodWrite::Labels(labels)),
+                (meta.annotations != annotations).then_some(PodWrite::Annotations(annotations)),
+            ];
+            for write in writes.into_iter().flatten() {
+                self.store.commit(now, Write::Pod(id, write));
             }
             return;
         }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::command_watch::Asked;
 use super::{Event, Simulation};
 use crate::kubectl::command::{Command, CommandLine, Metadata, ParseError, RolloutAction, parse};
-use crate::kubectl::patch::Message;
+use crate::kubectl::patch::{self, Message};
 use crate::record::{ActionRecord, EventRecord};
 use crate::scenario::Span;
 use crate::scenario::model::Action;
@@ -129,6 +129,19 @@ impl Simulation<'_> {
             Command::Apply(_) | Command::Create(_) | Command::Replace(_) => {
                 for document in documents {
                     self.put_document(&line.command, document, line.dry_run, printed, now);
+                }
+            }
+            Command::Run(command) => {
+                let namespace = line.namespace.as_deref();
+                let namespace = namespace.unwrap_or(&self.scenario.namespace);
+                match patch::run(command, namespace) {
+                    Ok(objects) => {
+                        let create = Command::Create(Vec::new());
+                        for object in &objects {
+                            self.put_document(&create, object, line.dry_run, printed, now);
+                        }
+                    }
+                    Err(refusal) => printed.error(refusal.text),
                 }
             }
             Command::Evict(command) => self.evict_pod(command, printed, now),

@@ -251,3 +251,16 @@ pub struct Metadata {
     /// `--list`: print them and change nothing else.
     pub list: bool,
 }
+
+/// `run`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The pod's name.
+    pub name: String,
+    /// The pod, without its namespace and what overrides it.
+    pub pod: Value,
+    /// `--expose`: the Service that leads to it.
+    pub service: Option<Value>,
+    /// `--overrides`, with `--override-type`.
+    pub overrides: Option<(PatchType, Value)>,
+}

@@ -67,6 +67,8 @@ pub enum Command {
     Create(Vec<File>),
     /// `create job NAME --from=cronjob/X`.
     CreateJob(CreateJob),
+    /// `run`.
+    Run(Run),
     /// `create --raw …/eviction`.
     Evict(Evict),
     /// `replace -f`.

@@ -100,6 +100,14 @@ impl<'a> Existing<'a> {
                 let key = ("Job".to_owned(), namespace, create.name.clone());
                 self.names.insert(key);
             }
+            Command::Run(run) => {
+                self.names
+                    .insert(("Pod".to_owned(), namespace.clone(), run.name.clone()));
+                if run.service.is_some() {
+                    self.names
+                        .insert(("Service".to_owned(), namespace, run.name.clone()));
+                }
+            }
             Command::Autoscale(autoscale) => {
                 let own = autoscale.name.iter();
                 let named = match &autoscale.targets {

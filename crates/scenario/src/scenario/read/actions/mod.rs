@@ -7,12 +7,15 @@ use super::known::Known;
 use crate::cluster::spec::NodeGroupSpec;
 use crate::kubectl::command::{self, Cascade, Command, ObjectRef, Targets};
 use crate::kubectl::kind::Kind;
+use crate::kubectl::patch;
+use crate::load::command_line::parse_wget_loop;
 use crate::scenario::Admission;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::{namespace_of, targets_of};
 use crate::scenario::manifest::{PRIORITY_EXPANDER, SIMULATED};
 use crate::scenario::model::{ADOPTERS, Action};
 use crate::scenario::node::{Node, Span};
+use crate::scenario::object::{Object, read_object};
 use crate::scenario::quoted::Quoted;
 use crate::scenario::reader::{Reader, expected, wrong};
 use crate::sim::SimTime;
@@ -75,6 +78,7 @@ fn action(
     let mut command = line.ok()?;
     check_kinds(&command.command, &quoted, diagnostics);
     check_orphans(&command.command, &quoted, diagnostics);
+    check_run(&command.command, admission, &quoted, diagnostics);
     let stated = command.namespace.clone();
     let namespace = namespace_of(&known.parsed.scenario);
     let (documents, places) = documents(
@@ -134,6 +138,42 @@ pub(super) fn begin(
         return None;
     }
     Some(at)
+}
+
+/// What the API server would say of the pod that a command makes, and what is not simulated of it.
+fn check_run(
+    command: &Command,
+    admission: &Admission,
+    quoted: &Quoted,
+    diagnostics: &mut Diagnostics,
+) {
+    let Command::Run(run) = command else { return };
+    let objects = match patch::run(run, "default") {
+        Ok(objects) => objects,
+        Err(refusal) => {
+            diagnostics.error(quoted.whole(), refusal.text, "in this command");
+            return;
+        }
+    };
+    for object in objects {
+        match read_object(&object, admission) {
+            Err(refusal) => {
+                diagnostics.error(quoted.whole(), refusal.to_string(), "in this command");
+            }
+            Ok(Object::Workload(pod)) => {
+                let mut commands = pod.template.containers.iter().map(|one| &one.command);
+                if commands.any(|one| matches!(parse_wget_loop(one), Ok(Some(_)))) {
+                    let title = format!("the requests of Pod {} are not simulated", run.name);
+                    let label = "it is made by a command";
+                    diagnostics.warning(quoted.whole(), title, label).help = Some(
+                        "write it as a manifest, and a `[[load]]` with `manifest` and `at`"
+                            .to_owned(),
+                    );
+                }
+            }
+            Ok(_) => {}
+        }
+    }
 }
 
 /// Refuses to leave behind what would have to be adopted.
