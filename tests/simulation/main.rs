@@ -12,6 +12,7 @@ mod traffic_rig;
 
 mod actions;
 mod adapter;
+mod api_calls;
 mod bare_pods;
 mod calls;
 mod cluster;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::index::WorkloadId;
 use super::meta::ObjectMeta;
 use super::node::NodeId;
@@ -186,9 +188,11 @@ pub struct Pod {
     pub ready: bool,
     /// When the condition Ready changed last.
     pub ready_transition: SimTime,
-    /// Since when the containers of a pod with readiness gates are ready, which is not Ready with
-    /// them: the condition ContainersReady.
+    /// Since when the containers of a pod with readiness gates are ready, which need not be Ready
+    /// with them: the condition ContainersReady.
     pub containers_ready: Option<SimTime>,
+    /// Conditions that clients have set: those that readiness gates are about.
+    pub conditions: Option<Arc<Vec<Value>>>,
     /// When an eviction was granted: the condition DisruptionTarget.
     pub evicted: Option<SimTime>,
     /// Why and since when it is disrupted otherwise: the condition DisruptionTarget.
@@ -253,6 +257,7 @@ impl Pod {
             ready: false,
             ready_transition: created,
             containers_ready: None,
+            conditions: None,
             evicted: None,
             disrupted: None,
             failure: None,
@@ -270,6 +275,19 @@ impl Pod {
     /// `metadata.name`.
     pub fn name(&self) -> &str {
         &self.meta.name
+    }
+
+    /// The condition that a readiness gate is about, if a client has set it.
+    pub fn condition(&self, kind: &str) -> Option<&Value> {
+        let mut set = self.conditions.iter().flat_map(|all| all.iter());
+        set.find(|one| one["type"] == *kind)
+    }
+
+    /// Whether the conditions of all its readiness gates are true.
+    pub fn gates_are_open(&self) -> bool {
+        let is_true = |one: &Value| one["status"] == "True";
+        let mut gates = self.template.readiness_gates.iter();
+        gates.all(|gate| self.condition(gate).is_some_and(is_true))
     }
 
     /// Whether it has a deletion timestamp.
@@ -403,7 +421,12 @@ impl Pod {
                     self.ready_transition = now.truncate_to_second();
                 }
                 self.ready = *ready;
-                self.containers_ready = None;
+                self.containers_ready = self.containers_ready.filter(|_| *ready);
+            }
+            PodWrite::Conditions(conditions) => self.conditions = Some(Arc::clone(conditions)),
+            PodWrite::CloseGate => {
+                self.ready_transition = now.truncate_to_second();
+                self.ready = false;
             }
             PodWrite::ContainersReady => self.containers_ready = Some(now.truncate_to_second()),
             PodWrite::Delete { deadline } => self.meta.deletion = Some(*deadline),

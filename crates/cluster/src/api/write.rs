@@ -163,6 +163,10 @@ pub enum PodWrite {
     Ready(bool),
     /// The condition ContainersReady of a pod with readiness gates.
     ContainersReady,
+    /// Conditions that clients set.
+    Conditions(Arc<Vec<serde_json::Value>>),
+    /// It is no longer Ready with its containers: a readiness gate has closed.
+    CloseGate,
     /// It is being deleted; its grace period ends then.
     Delete {
         /// `deletionTimestamp`.

@@ -166,7 +166,17 @@ pub fn evict(
     api_latency: SimDuration,
     context: &mut Context<'_, Event>,
 ) -> Result<(), EvictionError> {
-    let store = &*context.store;
+    judge(id, context.store)?;
+    let pod = context.store.pod(id);
+    if pod.is_some_and(|pod| pod.evicted.is_none()) {
+        context.write_pod(id, PodWrite::Evict);
+        context.at(at + api_latency, Event::Delete(id));
+    }
+    Ok(())
+}
+
+/// Whether an eviction would be granted now: what a dry run tells.
+pub fn judge(id: PodId, store: &Store) -> Result<(), EvictionError> {
     let pod = store.pod(id).filter(|pod| !pod.removed);
     let pod = pod.ok_or(EvictionError::NotFound)?;
     let candidate = Candidate {
@@ -187,17 +197,10 @@ pub fn evict(
         })
         .collect();
     match decide(candidate, &budgets) {
-        Verdict::TooManyRequests | Verdict::Forbidden => {
-            return Err(EvictionError::TooManyRequests);
-        }
-        Verdict::SeveralBudgets => return Err(EvictionError::SeveralBudgets),
-        Verdict::Delete | Verdict::DeleteAndCharge => {}
+        Verdict::TooManyRequests | Verdict::Forbidden => Err(EvictionError::TooManyRequests),
+        Verdict::SeveralBudgets => Err(EvictionError::SeveralBudgets),
+        Verdict::Delete | Verdict::DeleteAndCharge => Ok(()),
     }
-    if pod.evicted.is_none() {
-        context.write_pod(id, PodWrite::Evict);
-        context.at(at + api_latency, Event::Delete(id));
-    }
-    Ok(())
 }
 
 /// Carries out an event.

@@ -198,14 +198,31 @@ impl Kubelet {
         }
     }
 
-    /// All containers of a pod are ready, and so is the pod, unless it has readiness gates: nobody
-    /// here sets the conditions that they are about.
+    /// All containers of a pod are ready, and so is the pod, unless a readiness gate is closed.
     pub fn post_ready<E>(id: PodId, context: &mut Context<'_, E>) {
-        let is_gated = |pod: &Pod| !pod.template.readiness_gates.is_empty();
-        if context.store.pod(id).is_some_and(is_gated) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let is_gated = !pod.template.readiness_gates.is_empty();
+        let is_open = pod.gates_are_open();
+        if is_gated && pod.containers_ready.is_none() {
             context.write_pod(id, PodWrite::ContainersReady);
-        } else {
+        }
+        if is_open {
             context.write_pod(id, PodWrite::Ready(true));
+        }
+    }
+
+    /// A client has set conditions of a pod: readiness gates may have opened or closed.
+    pub fn look_at_gates<E>(id: PodId, context: &mut Context<'_, E>) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let waits = pod.is_active() && pod.containers_ready.is_some();
+        match pod.gates_are_open() {
+            true if waits && !pod.ready => context.write_pod(id, PodWrite::Ready(true)),
+            false if waits && pod.ready => context.write_pod(id, PodWrite::CloseGate),
+            _ => {}
         }
     }
 

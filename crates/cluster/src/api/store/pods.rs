@@ -119,6 +119,7 @@ impl Store {
             | PodWrite::Acknowledge
             | PodWrite::Waiting(_)
             | PodWrite::ContainersReady
+            | PodWrite::Conditions(_)
             | PodWrite::Evict
             | PodWrite::Disrupt(_)
             | PodWrite::Failure(_)
@@ -138,7 +139,7 @@ impl Store {
             PodWrite::StopContainer(container, _) => {
                 self.tell(object, What::ContainerStopped(*container))
             }
-            PodWrite::Ready(_) => self.tell(object, What::Ready),
+            PodWrite::Ready(_) | PodWrite::CloseGate => self.tell(object, What::Ready),
             PodWrite::Delete { .. } => self.tell(object, What::Deleting),
             PodWrite::Terminate => self.tell(object, What::Terminating),
             PodWrite::End(_) => {

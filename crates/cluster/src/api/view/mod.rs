@@ -38,6 +38,7 @@ pub use pod::{
 };
 pub use pod_conditions::{disruption_reason, true_conditions};
 pub use resize::resize_error;
+pub use template::pull_policy;
 
 use super::LabelSelector;
 use super::meta::{Kind, Labels, ObjectId};

@@ -61,6 +61,8 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
             }
         }
     }
+    let of_clients = pod.conditions.iter().flat_map(|all| all.iter());
+    all.extend(of_clients.cloned());
     // One condition of a type: the last cause takes the place of those before.
     if let Some((why, since)) = pod.disrupted {
         let message = match (why, pod.failure.as_deref()) {
@@ -156,11 +158,19 @@ fn unready(pod: &Pod) -> Option<Why> {
     Some((Some("ContainersNotReady"), Some(message)))
 }
 
-/// Why a pod whose containers are ready is not, if it has readiness gates: nobody sets the
-/// conditions that they are about.
+/// Why a pod whose containers are ready is not, if one of its readiness gates is closed.
 fn closed_gates(pod: &Pod) -> Option<Why> {
-    let gates = pod.template.readiness_gates.iter().map(|gate| {
-        format!("corresponding condition of pod readiness gate {gate:?} does not exist.")
+    let gates = pod.template.readiness_gates.iter();
+    let gates = gates.filter_map(|gate| {
+        let Some(condition) = pod.condition(gate) else {
+            return Some(format!(
+                "corresponding condition of pod readiness gate {gate:?} does not exist."
+            ));
+        };
+        let status = condition["status"].as_str().unwrap_or_default();
+        (status != "True").then(|| {
+            format!("the status of pod readiness gate {gate:?} is not \"True\", but {status}")
+        })
     });
     let gates: Vec<String> = gates.collect();
     (!gates.is_empty()).then(|| (Some("ReadinessGatesNotReady"), Some(gates.join(", "))))

@@ -153,7 +153,7 @@ fn container(spec: &ContainerSpec, resources: &Resources, of_pod: bool) -> Value
 }
 
 /// `SetDefaults_Container`: the newest image is pulled each time.
-fn pull_policy(image: &str) -> &'static str {
+pub fn pull_policy(image: &str) -> &'static str {
     let name = image.rsplit('/').next().unwrap_or(image);
     let pinned = name.contains('@');
     match name.split_once(':') {

@@ -1,9 +1,11 @@
 //! `apply`, `create`, `replace`: commands that bring manifests.
 
+use serde_json::Value;
+
 use super::flags::Flag;
 use super::targets::{files, object_ref};
 use super::words::Word;
-use super::{Command, CreateJob, Evict, File, Line, ParseError, Replace};
+use super::{Command, CreateJob, Evict, EvictionOptions, File, Line, ParseError, Replace};
 use crate::kubectl::yaml;
 
 pub(super) const APPLY: &[Flag] = &[
@@ -88,37 +90,53 @@ fn evict(line: &Line, path: &Word) -> Result<Evict, ParseError> {
         let wrong = path.wrong("posting to this path is not simulated");
         return Err(wrong.with_help(help));
     };
-    let files = manifests(line)?;
-    let [File::Here { text, range }] = files.as_slice() else {
+    let mut files = manifests(line)?;
+    let mut options = EvictionOptions::default();
+    if let [File::Here { text, range }] = files.as_slice() {
+        let wrong = |message: String| ParseError {
+            range: range.clone(),
+            message,
+            help: None,
+        };
+        let object = yaml::read(text).map_err(&wrong)?;
+        options = eviction_options(&object, pod).map_err(wrong)?;
+        files.clear();
+    } else if files.len() > 1 {
         return Err(line
-            .missing("--raw reads the Eviction from a here-document here")
-            .with_help("write `-f - <<'EOF'`, the Eviction, `EOF`"));
-    };
-    let wrong = |message: String| ParseError {
-        range: range.clone(),
-        message,
-        help: None,
-    };
-    let object = yaml::read(text).map_err(&wrong)?;
-    let version = object["apiVersion"].as_str().unwrap_or_default();
-    if object["kind"] != "Eviction" || !matches!(version, "policy/v1" | "policy/v1beta1") {
-        return Err(wrong("an Eviction of policy/v1 is expected".to_owned()));
-    }
-    let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    if !name.is_empty() && name != *pod {
-        return Err(wrong(
-            "name in URL does not match name in Eviction object".to_owned(),
-        ));
-    }
-    let options = &object["deleteOptions"];
-    if !options["dryRun"].is_null() || !options["preconditions"].is_null() {
-        let message = "of `deleteOptions` only `gracePeriodSeconds` is simulated";
-        return Err(wrong(message.to_owned()));
+            .missing("--raw can only use a single local file or stdin")
+            .with_help("name one file with an Eviction"));
     }
     Ok(Evict {
         namespace: (*namespace).to_owned(),
         pod: (*pod).to_owned(),
+        files,
+        options,
+    })
+}
+
+/// What an Eviction asks for that is posted to a pod; the error says what is wrong with it.
+pub fn eviction_options(object: &Value, pod: &str) -> Result<EvictionOptions, String> {
+    let version = object["apiVersion"].as_str().unwrap_or_default();
+    if object["kind"] != "Eviction" || !matches!(version, "policy/v1" | "policy/v1beta1") {
+        return Err("an Eviction of policy/v1 is expected".to_owned());
+    }
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    if !name.is_empty() && name != pod {
+        return Err("name in URL does not match name in Eviction object".to_owned());
+    }
+    let options = &object["deleteOptions"];
+    let dry_run = options["dryRun"].as_array().map_or(&[][..], Vec::as_slice);
+    if let Some(other) = dry_run.iter().find(|one| **one != "All") {
+        return Err(format!(
+            "deleteOptions.dryRun: Unsupported value: {other}: supported values: \"All\""
+        ));
+    }
+    let condition = |field: &str| options["preconditions"][field].as_str().map(str::to_owned);
+    Ok(EvictionOptions {
         grace_period: options["gracePeriodSeconds"].as_i64(),
+        dry_run: !dry_run.is_empty(),
+        uid: condition("uid").filter(|uid| !uid.is_empty()),
+        resource_version: condition("resourceVersion"),
     })
 }
 

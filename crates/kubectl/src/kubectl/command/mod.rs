@@ -25,6 +25,7 @@ mod words;
 
 use std::ops::Range;
 
+pub use files::eviction_options;
 pub use model::*;
 
 use crate::kubectl::jsonpath::JsonPath;
@@ -384,7 +385,7 @@ fn reads_input(command: &Command) -> bool {
     match command {
         Command::Apply(files) | Command::Create(files) => here(files),
         Command::Replace(replace) => here(&replace.files),
-        Command::Evict(_) => true,
+        Command::Evict(evict) => evict.files.is_empty(),
         command => matches!(command.targets(), Some(Targets::Files(files)) if here(files)),
     }
 }

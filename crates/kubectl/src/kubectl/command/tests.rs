@@ -261,9 +261,26 @@ fn an_eviction_is_what_is_posted_to_its_path() {
     let evict = Evict {
         namespace: "shop".to_owned(),
         pod: "db-0".to_owned(),
-        grace_period: Some(3),
+        files: Vec::new(),
+        options: EvictionOptions {
+            grace_period: Some(3),
+            ..EvictionOptions::default()
+        },
     };
     assert_eq!(command(text), Command::Evict(evict));
+    let text = "kubectl create --raw /api/v1/namespaces/shop/pods/db-0/eviction -f evict.json";
+    let Command::Evict(evict) = command(text) else {
+        panic!("an eviction");
+    };
+    assert_eq!(evict.files.len(), 1);
+    let object = |options| serde_json::json!({"apiVersion": "policy/v1", "kind": "Eviction", "deleteOptions": options});
+    let dry = object(serde_json::json!({"dryRun": ["All"], "preconditions": {"uid": "1-2"}}));
+    let options = eviction_options(&dry, "db-0").expect("it is fine");
+    assert!(options.dry_run);
+    assert_eq!(options.uid.as_deref(), Some("1-2"));
+    let wrong = object(serde_json::json!({"dryRun": ["Some"]}));
+    let told = eviction_options(&wrong, "db-0").expect_err("no such dry run");
+    assert!(told.contains("Unsupported value: \"Some\""), "{told}");
 }
 
 /// What is said of a command line that is wrong.

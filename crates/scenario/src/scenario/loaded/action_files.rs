@@ -18,6 +18,7 @@ pub(in crate::scenario) fn files_of(command: &Command) -> &[File] {
     match command {
         Command::Apply(files) | Command::Create(files) => files,
         Command::Replace(replace) => &replace.files,
+        Command::Evict(evict) => &evict.files,
         other => match targets_of(other) {
             Some(Targets::Files(files)) => files,
             _ => &[],

@@ -11,8 +11,7 @@ use crate::api::{TaintEffect, Toleration};
 pub(super) fn warn(spec: &core::PodSpec, context: &mut Context<'_>) {
     if some(spec.readiness_gates.as_ref()) {
         let path = "spec.template.spec.readinessGates";
-        let message =
-            "nobody here sets the conditions of readinessGates: the pods never become Ready";
+        let message = "only `kubectl patch pod --subresource=status` sets the conditions of readinessGates here: the pods are not Ready before";
         context.warning(
             path,
             message,

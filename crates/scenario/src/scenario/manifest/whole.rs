@@ -7,6 +7,7 @@
 use k8s_openapi::api::core::v1 as core;
 use serde_json::{Map, Value, json};
 
+use crate::api::pull_policy;
 use crate::units::Quantity;
 
 /// Maps, whose entries may be empty.
@@ -205,16 +206,6 @@ fn complete_volume(volume: &mut Value) {
 fn field_version(holder: &mut Value) {
     if let Some(field) = holder.get_mut("fieldRef") {
         put(field, "apiVersion", json!("v1"));
-    }
-}
-
-/// The newest image is pulled each time.
-fn pull_policy(image: &str) -> &'static str {
-    let name = image.rsplit('/').next().unwrap_or(image);
-    match name.split_once(':') {
-        _ if name.contains('@') => "IfNotPresent",
-        None | Some((_, "latest")) => "Always",
-        Some(_) => "IfNotPresent",
     }
 }
 

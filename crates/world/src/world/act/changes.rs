@@ -36,7 +36,8 @@ impl Simulation<'_> {
                 Err(refusal) => printed.error(refusal.text),
                 Ok(mut change) => {
                     if matches!(line.command, Command::Patch(_)) {
-                        if let Err(refusal) = check_identity(&target, &live, &change.object) {
+                        let checked = self.check_identity(&target, &live, &mut change.object);
+                        if let Err(refusal) = checked {
                             printed.error(refusal);
                             continue;
                         }
@@ -393,35 +394,6 @@ impl Simulation<'_> {
             self.store.commit(now, write);
         }
     }
-}
-
-/// A patch changes no other object than that of its URL, in no other version than that which it
-/// names (`checkName`).
-fn check_identity(target: &Target, live: &Value, changed: &Value) -> Result<(), String> {
-    let text = |of: &Value, key: &str| of["metadata"][key].as_str().unwrap_or_default().to_owned();
-    let bad = |words: String| Err(format!("Error from server (BadRequest): {words}"));
-    let (name, namespace) = (text(changed, "name"), text(changed, "namespace"));
-    if !name.is_empty() && name != target.name {
-        return bad(format!(
-            "the name of the object ({name}) does not match the name on the URL ({})",
-            target.name
-        ));
-    }
-    if !namespace.is_empty() && namespace != text(live, "namespace") {
-        return bad(format!(
-            "the namespace of the object ({namespace}) does not match the namespace on the request ({})",
-            target.namespace
-        ));
-    }
-    if text(changed, "resourceVersion") != text(live, "resourceVersion") {
-        return Err(format!(
-            "Error from server (Conflict): Operation cannot be fulfilled on {} \"{}\": the object \
-             has been modified; please apply your changes to the latest version and try again",
-            target.kind.resource(),
-            target.name
-        ));
-    }
-    Ok(())
 }
 
 /// `spec.taints` of a node.

@@ -4,6 +4,7 @@
 mod changes;
 mod describe;
 mod get;
+mod identity;
 mod jobs;
 mod pods;
 mod rollout;
@@ -144,7 +145,7 @@ impl Simulation<'_> {
                     Err(refusal) => printed.error(refusal.text),
                 }
             }
-            Command::Evict(command) => self.evict_pod(command, printed, now),
+            Command::Evict(command) => self.evict_pod(command, documents, printed, now),
             Command::Delete(command) => self.delete_objects(command, line, documents, printed, now),
             Command::Autoscale(command) => self.autoscale(command, line, documents, printed, now),
             Command::Rollout(command) => match command.action {

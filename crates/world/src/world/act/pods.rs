@@ -3,14 +3,16 @@
 //!
 //! Upstream: `ValidatePodUpdate`, `ValidatePodResize` in `pkg/apis/core/validation`.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::Printed;
-use crate::api::{PodId, Resources};
+use crate::api::{PodId, PodWrite, Resources, Write};
 use crate::cluster::spec::InPlaceResize;
-use crate::controller::disruption::EvictionError;
-use crate::kubectl::command::{Command, Evict, Subresource};
-use crate::kubelet::ResizeError;
+use crate::controller::disruption::{EvictionError, judge};
+use crate::kubectl::command::{Command, Evict, EvictionOptions, Subresource, eviction_options};
+use crate::kubelet::{Kubelet, ResizeError};
 use crate::sim::SimTime;
 use crate::units::Quantity;
 use crate::world::components::with_context;
@@ -40,6 +42,10 @@ impl Simulation<'_> {
                 self.resize_pod(id, changed, now)
                     .map_err(|why| said(why, name, live))?;
             }
+        } else if matches!(command, Command::Patch(patch)
+            if patch.subresource == Some(Subresource::Status))
+        {
+            return self.put_conditions(live, changed, now);
         } else if without_gates(live) != without_gates(changed) {
             return Err(format!(
                 "The Pod \"{name}\" is invalid: spec: Forbidden: pod updates may not change \
@@ -52,8 +58,49 @@ impl Simulation<'_> {
         Ok(())
     }
 
+    /// Sets the conditions of a pod that readiness gates are about.
+    fn put_conditions(
+        &mut self,
+        live: &Value,
+        changed: &Value,
+        now: SimTime,
+    ) -> Result<(), String> {
+        let text = |key: &str| changed["metadata"][key].as_str().unwrap_or_default();
+        let (namespace, name) = (text("namespace"), text("name"));
+        if rest_of_status(live) != rest_of_status(changed) {
+            return Err(format!(
+                "error: of the status of pod {name} only conditions can be set in the simulation that no \
+                 component sets: those of readiness gates"
+            ));
+        }
+        let found = self.find_pod(namespace, name);
+        let Some(id) = found.map(|(id, _)| id) else {
+            return Ok(());
+        };
+        let conditions = changed["status"]["conditions"].as_array();
+        let of_clients = conditions.into_iter().flatten().filter(|one| !is_own(one));
+        let write = PodWrite::Conditions(Arc::new(of_clients.cloned().collect()));
+        self.store.commit(now, Write::Pod(id, write));
+        with_context!(self, now, Event::Kubelet, |_all, cx| {
+            Kubelet::look_at_gates(id, cx);
+        });
+        Ok(())
+    }
+
     /// Posts an Eviction: the answer of the API server, as it comes.
-    pub(super) fn evict_pod(&mut self, command: &Evict, printed: &mut Printed, now: SimTime) {
+    pub(super) fn evict_pod(
+        &mut self,
+        command: &Evict,
+        documents: &[Value],
+        printed: &mut Printed,
+        now: SimTime,
+    ) {
+        let posted = documents.first();
+        let posted = posted.map(|posted| eviction_options(posted, &command.pod));
+        let options = match posted.unwrap_or_else(|| Ok(command.options.clone())) {
+            Ok(options) => options,
+            Err(wrong) => return printed.error(format!("Error from server (BadRequest): {wrong}")),
+        };
         let missing = || {
             format!(
                 "Error from server (NotFound): pods {:?} not found",
@@ -65,22 +112,63 @@ impl Simulation<'_> {
             printed.error(missing());
             return;
         };
-        match self.call_eviction(id, now) {
+        if let Some(conflict) = self.conflict(id, &options) {
+            return printed.error(conflict);
+        }
+        let answer = if options.dry_run {
+            judge(id, &self.store)
+        } else {
+            self.call_eviction(id, now)
+        };
+        match answer {
             Ok(()) => {
-                self.shorten_grace(id, command.grace_period, now);
+                if !options.dry_run {
+                    self.shorten_grace(id, options.grace_period, now);
+                }
                 printed.out(
                     r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","code":201}"#,
                 );
             }
             Err(EvictionError::NotFound) => printed.error(missing()),
             Err(refusal @ EvictionError::TooManyRequests) => {
-                self.note_refusal(id, now);
+                if !options.dry_run {
+                    self.note_refusal(id, now);
+                }
                 printed.error(format!("Error from server (TooManyRequests): {refusal}"));
             }
             Err(refusal @ EvictionError::SeveralBudgets) => {
                 printed.error(format!("Error from server: {refusal}"));
             }
         }
+    }
+
+    /// What the API server says if a pod is not the one that is meant.
+    fn conflict(&self, id: PodId, options: &EvictionOptions) -> Option<String> {
+        let meta = &self.store.pod(id)?.meta;
+        let found = [
+            (
+                &options.uid,
+                meta.uid.to_string(),
+                "UID",
+                "deleted and then recreated",
+            ),
+            (
+                &options.resource_version,
+                meta.resource_version.to_string(),
+                "ResourceVersion",
+                "modified",
+            ),
+        ];
+        let (asked, own, what, why) = found
+            .into_iter()
+            .find(|(asked, own, ..)| asked.as_ref().is_some_and(|asked| asked != own))?;
+        let asked = asked.as_deref().unwrap_or_default();
+        Some(format!(
+            "Error from server (Conflict): Operation cannot be fulfilled on Pod \"{}\": the {what} in \
+             the precondition ({asked}) does not match the {what} in record ({own}). The object might \
+             have been {why}",
+            meta.name
+        ))
     }
 
     fn resize_pod(&mut self, id: PodId, changed: &Value, now: SimTime) -> Result<(), ResizeError> {
@@ -94,6 +182,31 @@ impl Simulation<'_> {
             all.kubelet.resize(id, &asked, now, cx)
         })
     }
+}
+
+/// Conditions of pods that components set.
+const OWN_CONDITIONS: [&str; 8] = [
+    "ContainersReady",
+    "DisruptionTarget",
+    "Initialized",
+    "PodReadyToStartContainers",
+    "PodResizeInProgress",
+    "PodResizePending",
+    "PodScheduled",
+    "Ready",
+];
+
+fn is_own(condition: &Value) -> bool {
+    OWN_CONDITIONS.iter().any(|own| condition["type"] == **own)
+}
+
+/// `status` without the conditions that clients set.
+fn rest_of_status(pod: &Value) -> Value {
+    let mut status = pod["status"].clone();
+    if let Some(conditions) = status.get_mut("conditions").and_then(Value::as_array_mut) {
+        conditions.retain(is_own);
+    }
+    status
 }
 
 /// `spec`, but for its `schedulingGates`, which can be taken off.

@@ -17,15 +17,30 @@ pub struct CreateJob {
     pub cron_job: ObjectRef,
 }
 
-/// `create --raw /api/v1/namespaces/NAMESPACE/pods/POD/eviction -f -`.
+/// `create --raw /api/v1/namespaces/NAMESPACE/pods/POD/eviction -f`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evict {
     /// The pod's namespace.
     pub namespace: String,
     /// The pod's name.
     pub pod: String,
-    /// `deleteOptions.gracePeriodSeconds`; the pod's own for `None`.
+    /// The file with the Eviction, unless that is a here-document.
+    pub files: Vec<File>,
+    /// What the here-document says.
+    pub options: EvictionOptions,
+}
+
+/// `deleteOptions` of an Eviction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EvictionOptions {
+    /// `gracePeriodSeconds`; the pod's own for `None`.
     pub grace_period: Option<i64>,
+    /// `dryRun: [All]`: the API server answers and does nothing.
+    pub dry_run: bool,
+    /// `preconditions.uid`.
+    pub uid: Option<String>,
+    /// `preconditions.resourceVersion`.
+    pub resource_version: Option<String>,
 }
 
 /// `replace -f`.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::kubectl::command::{Command, File};
+use crate::kubectl::command::{Command, File, eviction_options};
 use crate::scenario::Admission;
 use crate::scenario::diagnostic::{Diagnostics, SourceFile};
 use crate::scenario::loaded::{Parsed, complete_document, files_of, take_apart};
@@ -42,6 +42,17 @@ pub(super) fn documents(
         }
     }
     let (mut made, mut places) = (Vec::new(), Vec::new());
+    if let Command::Evict(evict) = command {
+        for node in &nodes {
+            let value = to_json(node);
+            if let Err(wrong) = eviction_options(&value, &evict.pod) {
+                diagnostics.error(node.span.first(), wrong, "this is posted to the pod");
+            }
+            made.push(value);
+            places.push(node.span.first());
+        }
+        return (made, places);
+    }
     let mut admission = admission.clone();
     let mut others = Others::default();
     let mut first = parsed.documents.iter();

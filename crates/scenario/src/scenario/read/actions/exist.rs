@@ -71,7 +71,9 @@ impl<'a> Existing<'a> {
         let namespace = action.command.namespace.clone().unwrap_or_default();
         let command = &action.command.command;
         let creates = matches!(command, Command::Apply(_) | Command::Create(_));
-        for (value, place) in action.documents.iter().zip(&typed.places) {
+        let documents = action.documents.iter().zip(&typed.places);
+        let documents = documents.filter(|_| !matches!(command, Command::Evict(_)));
+        for (value, place) in documents {
             let key = json_key(value);
             let is_there = self.names.contains(&key);
             if matches!(command, Command::Create(_)) && is_there {
