@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use super::LabelSelector;
 use super::meta::{Kind, Labels, ObjectId};
 use super::pod::{Pod, PodId, PodPhase};
-use crate::sim::Arena;
+use crate::sim::{Arena, work};
 
 /// A workload's entry: the place of its kind, namespace and name in the order of appearance.
 /// It stays when the object goes and comes again.
@@ -178,17 +178,16 @@ impl Selections {
         self.alike = None;
     }
 
-    /// The selections that match a pod. Labels that are those of a ReplicaSet's or Job's pods are
-    /// remembered.
+    /// The selections that match a pod. Labels that others share are remembered.
     pub(super) fn of(&mut self, pod: &Pod) -> Arc<[SelectionId]> {
         if let Some(known) = self.known(pod) {
             return Arc::clone(known);
         }
         let found = self.search(pod);
-        if let Some(ObjectId::ReplicaSet(_) | ObjectId::Job(_)) = pod.meta.owner {
-            let labels = Arc::clone(&pod.meta.labels);
-            let address = Arc::as_ptr(&labels) as usize;
-            self.of_labels.insert(address, (labels, Arc::clone(&found)));
+        let labels = &pod.meta.labels;
+        if Arc::strong_count(labels) > 1 {
+            let entry = (Arc::clone(labels), Arc::clone(&found));
+            self.of_labels.insert(Arc::as_ptr(labels) as usize, entry);
         }
         found
     }
@@ -204,6 +203,7 @@ impl Selections {
     }
 
     fn search(&self, pod: &Pod) -> Arc<[SelectionId]> {
+        work::count(self.all.len());
         let labels = &pod.meta.labels;
         let matching = (0..)
             .zip(&self.all)
@@ -233,4 +233,53 @@ impl Selections {
 fn by_name(pods: &Arena<Pod>, a: PodId, b: PodId) -> Ordering {
     let name = |id| pods.get(id).map(Pod::name);
     name(a).cmp(&name(b)).then(a.cmp(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{ObjectMeta, PodTemplate, Store, Uid, Write};
+    use crate::sim::SimTime;
+
+    fn labels(app: usize) -> Labels {
+        Labels::from_iter([("app".into(), app.to_string())])
+    }
+
+    /// Also where selectors came after the pods.
+    #[test]
+    fn of_pods_with_the_same_labels_one_is_held_against_all_selectors() {
+        let (now, mut store) = (SimTime::ZERO, Store::default());
+        store.commit(
+            now,
+            Write::Workload(Kind::ReplicaSet, "a".into(), "r".into()),
+        );
+        let shared = Arc::new(labels(7));
+        let mut create = |place| {
+            let mut meta = ObjectMeta::new("a", &format!("p-{place}"), Uid(place), now);
+            meta.labels = Arc::clone(&shared);
+            let pod = Pod::new(meta, WorkloadId(0), Arc::new(PodTemplate::default()));
+            match store.commit(now, Write::CreatePod(Box::new(pod))) {
+                Some(ObjectId::Pod(id)) => id,
+                other => unreachable!("{other:?}"),
+            }
+        };
+        let pods: Vec<PodId> = (0..100).map(&mut create).collect();
+        let select = |app| {
+            let selector = LabelSelector {
+                labels: labels(app),
+                expressions: Vec::new(),
+            };
+            store.select("a", &Arc::new(selector))
+        };
+        let selections: Vec<SelectionId> = (0..50).map(select).collect();
+        assert_eq!(store.selection(selections[7]).members.len(), pods.len());
+        work::take();
+        for pod in &pods {
+            store.commit(now, Write::RemovePod(*pod));
+        }
+        assert_eq!(store.selection(selections[7]).members, []);
+        // Each pod is looked at a few times, selectors once.
+        let looked_at = work::take();
+        assert!(looked_at < 100 * 30, "{looked_at}");
+    }
 }
