@@ -425,8 +425,7 @@ impl Pod {
             }
             PodWrite::Conditions(conditions) => self.conditions = Some(Arc::clone(conditions)),
             PodWrite::CloseGate => {
-                self.ready_transition = now.truncate_to_second();
-                self.ready = false;
+                (self.ready, self.ready_transition) = (false, now.truncate_to_second());
             }
             PodWrite::ContainersReady => self.containers_ready = Some(now.truncate_to_second()),
             PodWrite::Delete { deadline } => self.meta.deletion = Some(*deadline),

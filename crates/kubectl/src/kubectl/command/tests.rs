@@ -418,7 +418,7 @@ fn wrong_command_lines_point_at_the_word() {
         "kubectl wait deploy/x --for=jsonpath='{.a'",
         "kubectl get pods -o jsonpath='{.items[}'",
         "kubectl create --raw /api/v1/namespaces/a/pods/b/binding -f -",
-        "kubectl create --raw /api/v1/namespaces/a/pods/b/eviction -f x.yaml",
+        "kubectl create --raw /api/v1/namespaces/a/pods/b/eviction -f x.yaml -f y.yaml",
         "kubectl create --raw /api/v1/namespaces/a/pods/b/eviction -f - <<EOF\nkind: Pod\nEOF",
     ];
     let told = wrong.map(told);

@@ -55,6 +55,33 @@ pub(super) fn check(spec: &core::ServiceSpec, context: &mut Context<'_>) {
         context.refuse("spec.type", unsupported(kind, &TYPES), None);
     }
     check_repeated(ports, kind, context);
+    check_affinity(spec, context);
+}
+
+/// A client's connections that all go to one pod; the timeout is at most a day.
+fn check_affinity(spec: &core::ServiceSpec, context: &mut Context<'_>) {
+    const LONGEST: i32 = 86_400;
+    let affinity = spec.session_affinity.as_deref().unwrap_or_default();
+    if !["", "ClientIP", "None"].contains(&affinity) {
+        let words = unsupported(affinity, &["ClientIP", "None"]);
+        context.refuse("spec.sessionAffinity", words, None);
+    }
+    if affinity != "ClientIP" {
+        return;
+    }
+    let config = spec.session_affinity_config.as_ref();
+    let timeout = config.and_then(|config| config.client_ip.as_ref()?.timeout_seconds);
+    if let Some(timeout) = timeout.filter(|timeout| !(1..=LONGEST).contains(timeout)) {
+        let words =
+            format!("Invalid value: {timeout}: must be greater than 0 and less than {LONGEST}");
+        let path = "spec.sessionAffinityConfig.clientIP.timeoutSeconds";
+        context.refuse(path, words, None);
+    }
+    context.warning(
+        "spec.sessionAffinity",
+        "sessionAffinity ClientIP is not simulated: a client's connections go to all pods",
+        "leave it out, or compare with a load whose clients keep their connections",
+    );
 }
 
 fn protocol(port: &core::ServicePort) -> &str {

@@ -120,7 +120,7 @@ fn complete_container(container: &mut Value) {
     );
     put(container, "terminationMessagePolicy", json!("File"));
     each(container, "ports", |port| {
-        put(port, "protocol", json!("TCP"))
+        put(port, "protocol", json!("TCP"));
     });
     each(container, "env", |one| field_version(&mut one["valueFrom"]));
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
@@ -227,7 +227,7 @@ fn each(object: &mut Value, list: &str, mut change: impl FnMut(&mut Value)) {
 mod tests {
     use super::*;
 
-    fn of(spec: Value) -> Value {
+    fn of(spec: &Value) -> Value {
         let template = json!({"metadata": {"labels": {"app": "web", "empty": ""}}, "spec": spec});
         let template: core::PodTemplateSpec =
             serde_json::from_value(template).expect("a pod template");
@@ -236,12 +236,12 @@ mod tests {
 
     #[test]
     fn what_is_written_as_the_default_is_no_other_template() {
-        let short = of(json!({"containers": [{
+        let short = of(&json!({"containers": [{
             "name": "web", "image": "shop/web:1.0", "env": [{"name": "A"}, {"name": "B", "value": "1"}],
             "ports": [{"containerPort": 80}], "readinessProbe": {"httpGet": {"port": 80}},
             "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}},
         }], "volumes": [{"name": "tmp"}, {"name": "conf", "configMap": {"name": "web"}}]}));
-        let long = of(json!({"containers": [{
+        let long = of(&json!({"containers": [{
             "name": "web", "image": "shop/web:1.0", "imagePullPolicy": "IfNotPresent",
             "env": [{"name": "A", "value": ""}, {"name": "B", "value": "1"}], "args": [],
             "ports": [{"containerPort": 80, "hostPort": 0, "protocol": "TCP"}],
@@ -275,13 +275,13 @@ mod tests {
             let mut other = base.clone();
             let (parent, field) = pointer.rsplit_once('/').expect("a pointer");
             other.pointer_mut(parent).expect("it is there")[field] = value;
-            assert_ne!(of(base.clone()), of(other), "{pointer}");
+            assert_ne!(of(&base), of(&other), "{pointer}");
         }
     }
 
     #[test]
     fn what_was_completed_stays_as_it_is() {
-        let once = of(json!({"containers": [{"name": "web", "image": "web"}],
+        let once = of(&json!({"containers": [{"name": "web", "image": "web"}],
             "volumes": [{"name": "a", "hostPath": {"path": "/a"}}]}));
         let template: core::PodTemplateSpec =
             serde_json::from_value(once.clone()).expect("a pod template");
