@@ -22,6 +22,7 @@ mod controllers;
 mod cron_jobs;
 mod daemon_sets;
 mod descriptions;
+mod endpoints;
 mod exporters;
 mod folding;
 #[cfg(debug_assertions)]

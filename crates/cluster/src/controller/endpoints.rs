@@ -1,4 +1,7 @@
 //! From Ready to traffic: the EndpointSlice controller and kube-proxy, as one delay each way.
+//!
+//! Where no pod of a Service is ready, kube-proxy sends connections to those that are being deleted
+//! and are Ready still (`CategorizeEndpoints` of `pkg/proxy/topology.go`).
 
 use crate::api::{Change, Context, LabelSelector, ObjectId, Pod, PodId, What, WorkloadId};
 use crate::cluster::spec::ClusterConfig;
@@ -11,18 +14,36 @@ pub enum Event {
     Add(PodId, u16),
     /// kube-proxy learns that a pod is not ready any more.
     Remove(PodId, u16),
+    /// kube-proxy learns that a pod that is being deleted has ended.
+    End(PodId),
 }
 
 /// What is known of a pod.
 #[derive(Debug, Clone, Copy)]
 struct Endpoint {
     pod: PodId,
+    workload: WorkloadId,
     /// Counts its times of readiness.
     run: u16,
     /// The one with which kube-proxy has it as an endpoint, if it has.
     known_as: Option<u16>,
+    /// Whether it is one though it is being deleted, as no other is ready.
+    stands_in: bool,
     /// Whether a Service selects it.
     selected: bool,
+}
+
+/// What is known of a workload's pods.
+#[derive(Debug, Clone, Default)]
+struct OfWorkload {
+    /// The selectors of the Services that lead to them; none if all lead there.
+    selectors: Vec<LabelSelector>,
+    /// Whether it is kube-proxy that chooses among them.
+    by_kube_proxy: bool,
+    /// How many are endpoints because they are ready.
+    ready: usize,
+    /// Those that are being deleted and are Ready still.
+    serving: Vec<PodId>,
 }
 
 /// The endpoints of all pods.
@@ -30,8 +51,7 @@ struct Endpoint {
 pub struct Controller {
     delay: Dist,
     endpoints: Vec<Option<Endpoint>>,
-    /// By workload, the selectors of the Services that lead to its pods; none if all lead there.
-    selectors: Vec<Vec<LabelSelector>>,
+    workloads: Vec<OfWorkload>,
 }
 
 impl Controller {
@@ -40,47 +60,66 @@ impl Controller {
         Self {
             delay: config.endpoints_delay.clone(),
             endpoints: Vec::new(),
-            selectors: Vec::new(),
+            workloads: Vec::new(),
         }
     }
 
-    /// Services lead to pods of a workload that one of these selectors matches.
-    pub fn select(&mut self, workload: WorkloadId, selectors: Vec<LabelSelector>) {
-        let place = workload.index();
-        if self.selectors.len() <= place {
-            self.selectors.resize(place + 1, Vec::new());
+    /// Services lead to pods of a workload that one of these selectors matches, and kube-proxy
+    /// chooses among them or something else does.
+    pub fn select(
+        &mut self,
+        workload: WorkloadId,
+        selectors: Vec<LabelSelector>,
+        by_kube_proxy: bool,
+    ) {
+        let of = self.workload(workload);
+        (of.selectors, of.by_kube_proxy) = (selectors, by_kube_proxy);
+    }
+
+    fn workload(&mut self, id: WorkloadId) -> &mut OfWorkload {
+        if self.workloads.len() <= id.index() {
+            self.workloads.resize(id.index() + 1, OfWorkload::default());
         }
-        self.selectors[place] = selectors;
+        &mut self.workloads[id.index()]
     }
 
     fn is_selected(&self, pod: &Pod) -> bool {
-        let selectors = self.selectors.get(pod.workload.index());
-        let selectors = selectors.map(Vec::as_slice).unwrap_or_default();
+        let of = self.workloads.get(pod.workload.index());
+        let selectors = of.map_or(&[][..], |of| &of.selectors);
         let matches = |selector: &LabelSelector| selector.matches(&pod.meta.labels);
         selectors.is_empty() || selectors.iter().any(matches)
     }
 
-    fn of(&mut self, pod: PodId) -> &mut Endpoint {
+    fn of(&mut self, pod: PodId, workload: WorkloadId) -> &mut Endpoint {
         if self.endpoints.len() <= pod.slot() {
             self.endpoints.resize(pod.slot() + 1, None);
         }
+        let before = self.endpoints[pod.slot()].filter(|before| before.pod != pod);
+        if let Some(before) = before.filter(|before| before.known_as.is_some()) {
+            // It went without a word.
+            let of = self.workload(before.workload);
+            of.ready = of.ready.saturating_sub(1);
+        }
         let fresh = Endpoint {
             pod,
+            workload,
             run: 0,
             known_as: None,
+            stands_in: false,
             selected: true,
         };
         let endpoint = &mut self.endpoints[pod.slot()];
-        if endpoint.is_none_or(|endpoint| endpoint.pod != pod) {
-            *endpoint = Some(fresh);
+        if before.is_some() {
+            *endpoint = None;
         }
         endpoint.get_or_insert(fresh)
     }
 
     /// A pod that is an endpoint from the start.
-    pub fn settle(&mut self, pod: PodId) {
-        let endpoint = self.of(pod);
+    pub fn settle(&mut self, pod: PodId, workload: WorkloadId) {
+        let endpoint = self.of(pod, workload);
         endpoint.known_as = Some(endpoint.run);
+        self.workload(workload).ready += 1;
     }
 
     /// Wakes up for a change.
@@ -88,39 +127,62 @@ impl Controller {
         let ObjectId::Pod(id) = change.object else {
             return;
         };
-        let ready = |pod: &Pod| pod.ready;
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let (workload, is_ready, ready) = (pod.workload, pod.is_ready(), pod.ready);
         match change.what {
             What::Ready => {
-                let is_ready = context.store.pod(id).is_some_and(Pod::is_ready);
-                let known = *self.of(id);
+                let known = *self.of(id, workload);
+                if known.stands_in && !ready {
+                    self.ends(id, workload, context);
+                }
                 if is_ready && (known.known_as == Some(known.run) || !known.selected) {
                     return; // from the start, or of no Service
                 }
-                self.change(id, is_ready, context);
+                self.change(id, workload, is_ready, context);
             }
             What::Spec => {
-                let Some(pod) = context.store.pod(id) else {
-                    return;
-                };
-                let (selected, is_ready) = (self.is_selected(pod), pod.is_ready());
-                let before = std::mem::replace(&mut self.of(id).selected, selected);
+                let selected = self.is_selected(pod);
+                let endpoint = self.of(id, workload);
+                let before = std::mem::replace(&mut endpoint.selected, selected);
                 if before != selected && is_ready {
-                    self.change(id, selected, context);
+                    self.change(id, workload, selected, context);
                 }
             }
-            What::Deleting if context.store.pod(id).is_some_and(ready) => {
-                let run = self.of(id).run;
+            What::Deleting if ready => {
+                let run = self.of(id, workload).run;
                 let delay = context.draws.delay(id, &self.delay);
                 context.after(delay, Event::Remove(id, run));
             }
+            What::Ended | What::Deleted => self.ends(id, workload, context),
             _ => {}
         }
     }
 
+    /// A pod that is being deleted is not Ready any more.
+    fn ends(&mut self, id: PodId, workload: WorkloadId, context: &mut Context<'_, Event>) {
+        let serving = &mut self.workload(workload).serving;
+        let Some(place) = serving.iter().position(|one| *one == id) else {
+            return;
+        };
+        serving.remove(place);
+        if std::mem::take(&mut self.of(id, workload).stands_in) {
+            let delay = context.draws.delay(id, &self.delay);
+            context.after(delay, Event::End(id));
+        }
+    }
+
     /// A pod is an endpoint from now on, or no longer: kube-proxy will learn of it.
-    fn change(&mut self, id: PodId, is_endpoint: bool, context: &mut Context<'_, Event>) {
+    fn change(
+        &mut self,
+        id: PodId,
+        workload: WorkloadId,
+        is_endpoint: bool,
+        context: &mut Context<'_, Event>,
+    ) {
         let delay = context.draws.delay(id, &self.delay);
-        let endpoint = self.of(id);
+        let endpoint = self.of(id, workload);
         let run = endpoint.run;
         if is_endpoint {
             context.after(delay, Event::Add(id, run));
@@ -133,30 +195,79 @@ impl Controller {
     /// Carries out an event.
     pub fn handle(&mut self, event: Event, context: &mut Context<'_, Event>) {
         match event {
-            Event::Add(id, run) => {
-                let is_ready = context.store.pod(id).is_some_and(Pod::is_ready);
-                let endpoint = self.of(id);
-                if !is_ready || !endpoint.selected || endpoint.run != run {
-                    return;
-                }
-                // Another start's removal that is still on its way has been overtaken.
-                if endpoint.known_as.replace(run).is_some() {
-                    let object = ObjectId::Pod(id);
-                    context.store.notify(object, What::EndpointRemoved);
-                }
-                context.store.notify(ObjectId::Pod(id), What::EndpointAdded);
-            }
-            Event::Remove(id, run) => {
-                // The pod may be gone by now.
-                if context.store.pod(id).is_some_and(|pod| !pod.removed) {
-                    let endpoint = self.of(id);
-                    if endpoint.known_as != Some(run) {
-                        return;
-                    }
-                    endpoint.known_as = None;
-                }
+            Event::Add(id, run) => self.add(id, run, context),
+            Event::Remove(id, run) => self.remove(id, run, context),
+            Event::End(id) => {
                 let object = ObjectId::Pod(id);
                 context.store.notify(object, What::EndpointRemoved);
+            }
+        }
+    }
+
+    fn add(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
+        let Some(pod) = context.store.pod(id).filter(|pod| pod.is_ready()) else {
+            return;
+        };
+        let workload = pod.workload;
+        let endpoint = self.of(id, workload);
+        if !endpoint.selected || endpoint.run != run {
+            return;
+        }
+        let object = ObjectId::Pod(id);
+        // Another start's removal that is still on its way has been overtaken.
+        if endpoint.known_as.replace(run).is_some() {
+            context.store.notify(object, What::EndpointRemoved);
+        } else {
+            self.workload(workload).ready += 1;
+        }
+        context.store.notify(object, What::EndpointAdded);
+        // Nobody has to stand in any more.
+        for place in 0..self.workload(workload).serving.len() {
+            let other = self.workload(workload).serving[place];
+            if std::mem::take(&mut self.of(other, workload).stands_in) {
+                let object = ObjectId::Pod(other);
+                context.store.notify(object, What::EndpointRemoved);
+            }
+        }
+    }
+
+    fn remove(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
+        let object = ObjectId::Pod(id);
+        // The pod may be gone by now.
+        let Some(pod) = context.store.pod(id).filter(|pod| !pod.removed) else {
+            context.store.notify(object, What::EndpointRemoved);
+            return;
+        };
+        let serves = pod.is_deleting() && pod.ready && !pod.has_ended();
+        let workload = pod.workload;
+        let endpoint = self.of(id, workload);
+        if endpoint.known_as != Some(run) {
+            return;
+        }
+        endpoint.known_as = None;
+        let of = self.workload(workload);
+        of.ready = of.ready.saturating_sub(1);
+        let nobody = of.ready == 0 && of.by_kube_proxy;
+        if serves {
+            of.serving.push(id);
+        }
+        if serves && nobody {
+            self.of(id, workload).stands_in = true;
+        } else {
+            context.store.notify(object, What::EndpointRemoved);
+        }
+        if nobody {
+            self.stand_in(workload, context);
+        }
+    }
+
+    /// Pods that are being deleted are endpoints again, as no other is.
+    fn stand_in(&mut self, workload: WorkloadId, context: &mut Context<'_, Event>) {
+        for place in 0..self.workload(workload).serving.len() {
+            let id = self.workload(workload).serving[place];
+            if !std::mem::replace(&mut self.of(id, workload).stands_in, true) {
+                let object = ObjectId::Pod(id);
+                context.store.notify(object, What::EndpointAdded);
             }
         }
     }

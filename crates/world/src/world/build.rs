@@ -37,6 +37,7 @@ use crate::scheduler::Scheduler;
 use crate::sim::{EventQueue, SimTime, Streams};
 use crate::units::Millicores;
 use crate::workload::queue::spec::Acknowledge;
+use crate::workload::spec::Balancing;
 
 /// Look-ups between the scenario's lists, made once.
 #[derive(Debug, Clone)]
@@ -97,7 +98,9 @@ fn select_endpoints(endpoints: &mut endpoints::Controller, scenario: &Scenario) 
         if selectors.is_empty() {
             selectors.push(scenario.workloads[service.workload].selector.clone());
         }
-        endpoints.select(WorkloadId(service.workload as u32), selectors);
+        let by_kube_proxy = service.balancing == Balancing::RandomPerConnection;
+        let workload = WorkloadId(service.workload as u32);
+        endpoints.select(workload, selectors, by_kube_proxy);
     }
 }
 

@@ -230,7 +230,10 @@ impl Simulation<'_> {
                 disruption::observe(change, cx);
             });
         }
-        if matches!(what, What::Ready | What::Deleting | What::Spec) {
+        if matches!(
+            what,
+            What::Ready | What::Deleting | What::Spec | What::Ended | What::Deleted
+        ) {
             with_context!(self, now, Event::Endpoints, |all, cx| {
                 all.endpoints.observe(change, cx);
             });

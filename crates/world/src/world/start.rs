@@ -6,7 +6,7 @@ use super::components::with_context;
 use super::{Event, Simulation};
 use crate::api::{
     Context, CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, Kind, Node, NodeId,
-    ObjectId, ObjectMeta, Pod, PodDisruptionBudget, PodId, PodTemplate, PodWrite, ReplicaSet,
+    ObjectId, ObjectMeta, PodDisruptionBudget, PodId, PodTemplate, PodWrite, ReplicaSet,
     SelectionId, StatefulSet, VerticalPodAutoscaler, What, WorkloadId, Write,
 };
 use crate::autoscaler::hpa::Status;
@@ -324,9 +324,10 @@ fn settle_pod<E>(
     let now = std::mem::replace(&mut context.now, since + READY_AFTER);
     Kubelet::post_ready(id, context);
     context.now = now;
-    if context.store.pod(id).is_some_and(Pod::is_ready) {
+    let ready = context.store.pod(id).filter(|pod| pod.is_ready());
+    if let Some(workload) = ready.map(|pod| pod.workload) {
         context.store.notify(ObjectId::Pod(id), What::EndpointAdded);
-        all.endpoints.settle(id);
+        all.endpoints.settle(id, workload);
     }
     all.kubelet.settle_image(id, node, since, context);
 }
