@@ -1,9 +1,11 @@
 //! The Cluster Autoscaler's settings in a run: the ConfigMap of the expander `priority`, and what node
 //! groups set for themselves.
 
+use nlsim::api::TaintEffect;
 use nlsim::record::{Detail, NodeAction, Recording};
 use nlsim::scenario::{InMemory, Loaded, Scenario};
-use nlsim::world;
+use nlsim::sim::SimTime;
+use nlsim::world::{self, Simulation};
 
 /// A Deployment whose pods each fill a node.
 const WEB: &str = r#"
@@ -216,4 +218,44 @@ fn a_group_sets_how_long_its_nodes_must_be_unneeded() {
     // Both are unneeded from the same time on; the flag says ten minutes.
     assert!((1380.0..1440.0).contains(&dear), "{down:?}");
     assert!((1800.0..1860.0).contains(&spare), "{down:?}");
+}
+
+#[test]
+fn a_node_that_goes_is_tainted_and_cordoned_unless_that_is_switched_off() {
+    for (flag, cordoned) in [
+        ("", true),
+        ("cordon-node-before-terminating = false\n", false),
+    ] {
+        let flags = format!(
+            "[controllers.cluster-autoscaler]\nscale-down-delay-after-add = \"0s\"\n\
+             scale-down-unneeded-time = \"1m\"\nnode-delete-delay-after-taint = \"5m\"\n{flag}"
+        );
+        let scenario = built("", "", &(scale("5m", 1) + &scale("15m", 0) + &flags));
+        let mut cluster = Simulation::new(&scenario, 7);
+        let marked = |cluster: &Simulation<'_>| {
+            let effect = TaintEffect::NoSchedule;
+            let mut nodes = cluster.store().nodes();
+            let found =
+                nodes.find(|(_, node)| node.has_taint("ToBeDeletedByClusterAutoscaler", effect));
+            found.map(|(_, node)| node.unschedulable)
+        };
+        let mut seconds = 900;
+        while marked(&cluster).is_none() {
+            seconds += 10;
+            assert!(seconds < 1500, "it goes");
+            cluster
+                .step_until(SimTime::from_secs(seconds))
+                .expect("no endless loop");
+        }
+        assert_eq!(marked(&cluster), Some(cordoned));
+        // Pods keep away from it either way: another node is asked for.
+        cluster
+            .kubectl("kubectl scale deployment web --replicas=1")
+            .expect("it is there");
+        cluster
+            .step_until(SimTime::from_secs(seconds + 30))
+            .expect("no endless loop");
+        let mut pods = cluster.store().pods();
+        assert!(pods.all(|(_, pod)| pod.is_deleting() || pod.node.is_none()));
+    }
 }

@@ -59,3 +59,31 @@ impl CrashLoop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn secs(seconds: i64) -> SimDuration {
+        SimDuration::from_secs(seconds)
+    }
+
+    /// The delays after runs of these lengths.
+    fn delays(runs: &[i64], longest: i64) -> Vec<i64> {
+        let mut crash_loop = CrashLoop::default();
+        let delay = |run: &i64| crash_loop.next_delay(secs(*run), secs(10), secs(longest));
+        runs.iter()
+            .map(delay)
+            .map(|delay| delay.0 / 1_000_000_000)
+            .collect()
+    }
+
+    #[test]
+    fn the_longest_back_off_is_the_nodes_and_ten_minutes_begin_anew() {
+        assert_eq!(delays(&[1; 8], 300), [0, 10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(delays(&[1; 5], 25), [0, 10, 20, 25, 25]);
+        // Below the first one it counts from the first on (`maxContainerRestartPeriod`).
+        assert_eq!(delays(&[1; 3], 4), [0, 4, 4]);
+        assert_eq!(delays(&[1, 1, 600, 601, 1], 300), [0, 10, 20, 0, 10]);
+    }
+}

@@ -1,5 +1,7 @@
 //! The rules of `pkg/controller/job`, one by one.
 
+mod limits;
+
 use std::sync::Arc;
 
 use super::backoff::Backoff;
