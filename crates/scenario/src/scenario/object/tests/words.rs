@@ -177,7 +177,7 @@ fn names_and_selectors_of_a_job() {
 }
 
 #[test]
-fn policies_of_a_job() {
+fn failures_of_a_job() {
     let codes = |operator: &str, values: Value| json!({"operator": operator, "values": values});
     let rule = "spec.podFailurePolicy.rules[0]";
     let by_codes = |codes: Value| failing(&json!({"action": "FailJob", "onExitCodes": codes}));
@@ -259,6 +259,13 @@ fn policies_of_a_job() {
                 "spec.template.spec.restartPolicy: Invalid value: \"OnFailure\": only \"Never\" is supported when podFailurePolicy is specified",
             ],
         ),
+    ]);
+}
+
+#[test]
+fn what_ends_a_job_and_replaces_its_pods() {
+    let conditions = json!([{"type": "DisruptionTarget"}]);
+    check(&[
         (
             succeeding(&json!({})),
             &[
