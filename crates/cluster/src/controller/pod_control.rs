@@ -302,14 +302,7 @@ impl PodControl {
             ..ObjectMeta::named(namespace, name, uid, created)
         };
         let pod = Pod::new(meta, workload, Arc::clone(template));
-        let made = context
-            .store
-            .commit(created, Write::CreatePod(Box::new(pod)));
-        let Some(ObjectId::Pod(id)) = made else {
-            return None;
-        };
-        context.draws.add(id, stream);
-        Some(id)
+        insert(pod, created, stream, context)
     }
 
     fn make<E>(
@@ -353,19 +346,27 @@ impl PodControl {
             pinned,
             ..Pod::new(meta, new.workload, new.template)
         };
-        let made = context
-            .store
-            .commit(created, Write::CreatePod(Box::new(pod)));
-        let Some(ObjectId::Pod(id)) = made else {
-            return None;
-        };
-        context.draws.add(id, stream);
-        Some(id)
+        insert(pod, created, stream, context)
     }
 }
 
 fn draw_uid(stream: &mut Stream) -> Uid {
     Uid((stream.unit() * 2f64.powi(53)) as u64)
+}
+
+/// A pod is there from now on, with its own stream.
+fn insert<E>(
+    pod: Pod,
+    created: SimTime,
+    stream: Stream,
+    context: &mut Context<'_, E>,
+) -> Option<PodId> {
+    let write = Write::CreatePod(Box::new(pod));
+    let Some(ObjectId::Pod(id)) = context.store.commit(created, write) else {
+        return None;
+    };
+    context.draws.add(id, stream);
+    Some(id)
 }
 
 /// A delete call arrives at the API server: the pod gets its deletion timestamp.

@@ -1,23 +1,11 @@
 //! Whole loops on the rig.
 
-use super::rig::{Rig, amount, group, secs, shape};
+use super::rig::{Rig, amount, eager, group, pod, secs, shape};
 use crate::autoscaler::cluster_autoscaler::loop_trigger::next_loop;
 use crate::autoscaler::cluster_autoscaler::scale_down::ScaleDownResult;
 use crate::autoscaler::cluster_autoscaler::scale_up::ScaleUpResult;
 use crate::autoscaler::cluster_autoscaler::{NodeId, Options, Pdb, PodClass, PodId, SafeToEvict};
 use crate::sim::SimDuration;
-
-fn pod(cpu: i64) -> PodClass {
-    PodClass::new(amount(cpu, 1))
-}
-
-fn eager() -> Options {
-    Options {
-        scale_down_unneeded_time: SimDuration::from_secs(30),
-        scale_down_delay_after_add: SimDuration::ZERO,
-        ..Options::default()
-    }
-}
 
 #[test]
 fn a_pod_that_fits_nowhere_gets_a_node() {

@@ -3,25 +3,12 @@
 
 use std::sync::Arc;
 
-use super::rig::{Rig, amount, group, secs, shape};
+use super::rig::{Rig, eager, group, pod, secs, shape};
 use crate::autoscaler::cluster_autoscaler::scale_up::equivalence::build_pod_groups;
 use crate::autoscaler::cluster_autoscaler::{
     ControllerKind, NodeGroup, NodeId, NodeShape, Options, PodClass, PodId,
 };
 use crate::sim::SimDuration;
-
-fn pod(cpu: i64) -> PodClass {
-    PodClass::new(amount(cpu, 1))
-}
-
-/// Nodes go half a minute after they are found, and nothing else holds them.
-fn eager() -> Options {
-    Options {
-        scale_down_unneeded_time: SimDuration::from_secs(30),
-        scale_down_delay_after_add: SimDuration::ZERO,
-        ..Options::default()
-    }
-}
 
 fn nodes(options: Options, count: i64) -> Rig {
     let node = shape(2000, 8);

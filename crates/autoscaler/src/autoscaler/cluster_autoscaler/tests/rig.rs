@@ -33,6 +33,20 @@ pub(super) fn shape(cpu: i64, gib: i64) -> Arc<NodeShape> {
     })
 }
 
+/// Pods of so many millicores and 1 GiB.
+pub(super) fn pod(cpu: i64) -> PodClass {
+    PodClass::new(amount(cpu, 1))
+}
+
+/// Nodes go half a minute after they are found, and nothing else holds them.
+pub(super) fn eager() -> Options {
+    Options {
+        scale_down_unneeded_time: SimDuration::from_secs(30),
+        scale_down_delay_after_add: SimDuration::ZERO,
+        ..Options::default()
+    }
+}
+
 pub(super) fn group(name: &str, min: i64, max: i64, shape: &Arc<NodeShape>) -> NodeGroup {
     NodeGroup {
         name: name.to_owned(),

@@ -1,23 +1,11 @@
 //! Rules of the specification that no other test and no recording holds by itself.
 
-use super::rig::{Rig, amount, group, secs, shape};
+use super::rig::{Rig, eager, group, pod, secs, shape};
 use crate::autoscaler::cluster_autoscaler::options::MinMax;
 use crate::autoscaler::cluster_autoscaler::scale_down::ScaleDownResult;
 use crate::autoscaler::cluster_autoscaler::scale_up::ScaleUpResult;
-use crate::autoscaler::cluster_autoscaler::{LoopReport, NodeId, Options, PodClass};
+use crate::autoscaler::cluster_autoscaler::{LoopReport, NodeId, Options};
 use crate::sim::SimDuration;
-
-fn pod(cpu: i64) -> PodClass {
-    PodClass::new(amount(cpu, 1))
-}
-
-fn eager() -> Options {
-    Options {
-        scale_down_unneeded_time: SimDuration::from_secs(30),
-        scale_down_delay_after_add: SimDuration::ZERO,
-        ..Options::default()
-    }
-}
 
 /// Nodes for one pod each, of which one is there and full, and so many pods that wait.
 fn waiting(options: Options, max: i64, pods: usize) -> Rig {
