@@ -230,3 +230,22 @@ fn a_loop_of_the_cluster_autoscaler_looks_at_nodes_that_change() {
     // All nodes once, and eight readings of the instances, in 90 loops.
     assert!(more < 600 * 40, "{more}");
 }
+
+/// Scrapes and syncs pass over pods that use the same as before.
+#[test]
+fn an_hour_in_which_nothing_changes_costs_the_same_for_any_pods() {
+    let hour = |pods: usize| {
+        let [short, long] = [20, 80].map(|minutes| {
+            let size = Size {
+                pods,
+                minutes,
+                wave: 0,
+                ..SMALL
+            };
+            work_of(size, Detail::Summary)
+        });
+        long - short
+    };
+    let growth = hour(100) as f64 / hour(25) as f64;
+    assert!(growth < 1.2, "{growth}");
+}

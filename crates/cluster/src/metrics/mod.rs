@@ -13,5 +13,6 @@ pub mod spec;
 
 pub use custom::{CounterSample, CustomMetrics, SAMPLE_PERIOD};
 pub use pipeline::{
-    ContainerId, MetricsEvent, MetricsNodeId, MetricsPodId, Pipeline, Source, Tracked, UsageSource,
+    ContainerId, Line, MetricsEvent, MetricsNodeId, MetricsPodId, Pipeline, Source, Tracked,
+    UsageSource,
 };

@@ -1,16 +1,26 @@
 //! The way of a measurement: container → kubelet → metrics-server → API.
 
+mod answers;
+mod groups;
 mod lone;
+mod naps;
+mod scrape;
 mod settled;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use super::kubelet::Samples;
 use super::server::{FreshRule, PodMetrics, PodStore, Point};
 use super::spec::PipelineConfig;
 use crate::sim::{Arena, EventQueue, Key, SimDuration, SimTime, Stream, Streams};
 use crate::units::{Bytes, CpuTime};
+use groups::Groups;
 use lone::Lone;
+use naps::Naps;
+
+pub use naps::Line;
+pub use usage::{Source, Tracked, UsageSource};
 
 /// CPU that is charged to a container before its process runs: the runtime sets it up in its
 /// cgroup. So no container that runs has used exactly nothing, which metrics-server would take for
@@ -24,56 +34,6 @@ pub type MetricsPodId = Key<TrackedPod>;
 /// A node whose kubelet metrics-server asks: its number, which no other node gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetricsNodeId(u32);
-
-/// Usage that the pipeline's owner knows.
-pub trait UsageSource {
-    /// CPU consumed by the container with this number since it was first measured from, and its
-    /// working set, at a time that is not later than the current one. For one container the times
-    /// ascend.
-    fn usage(&mut self, owner: u64, time: SimTime) -> (CpuTime, Bytes);
-}
-
-/// The container that is measured.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tracked {
-    /// Where its usage is read.
-    pub source: Source,
-    /// Which container of its pod.
-    pub container: u16,
-}
-
-/// Where a container's usage is read, by the numbers of the pipeline's owner.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Source {
-    /// The owner knows what it uses now: each measurement is an event.
-    Live(u64),
-    /// The owner knows what it used lately: it is measured, as of the time of each measurement,
-    /// when a scrape reads it.
-    Kept(u64),
-    /// It uses this all the time.
-    Steady {
-        /// From when on its CPU is counted.
-        since: SimTime,
-        /// CPU, in cores.
-        cores: f64,
-        /// The working set.
-        memory: Bytes,
-    },
-}
-
-impl Source {
-    /// CPU consumed and the working set at a time.
-    fn usage(&self, time: SimTime, owner: &mut impl UsageSource) -> (CpuTime, Bytes) {
-        match *self {
-            Self::Live(number) | Self::Kept(number) => owner.usage(number, time),
-            Self::Steady {
-                since,
-                cores,
-                memory,
-            } => (CpuTime(((time - since).0 as f64 * cores) as i64), memory),
-        }
-    }
-}
 
 /// What happens in the pipeline.
 #[derive(Debug, Clone, Copy)]
@@ -207,6 +167,10 @@ pub struct Pipeline {
     lone: Vec<Option<Lone>>,
     /// By slot of the pod, if one container of another is measured: read much more often than written.
     rates: Vec<Option<Rate>>,
+    /// Sums over the lone ones.
+    groups: Groups,
+    /// Those that scrapes pass over.
+    naps: Naps,
     /// When the scrape that is under way, or was last, began. A scrape ends before the next
     /// begins: the stagger stays below the shortest resolution that metrics-server accepts.
     scrape_began: SimTime,
@@ -214,6 +178,8 @@ pub struct Pipeline {
     scrapes: usize,
     /// Whether metrics-server is down.
     is_down: bool,
+    /// Whether nodes are gone since the latest scrape was published.
+    has_lost_nodes: bool,
     /// The points of one pod in a scrape: memory that is used again.
     points: Vec<(u16, Point)>,
 }
@@ -235,9 +201,12 @@ impl Pipeline {
             pods: Arena::default(),
             lone: Vec::new(),
             rates: Vec::new(),
+            groups: Groups::default(),
+            naps: Naps::new(config),
             scrape_began: SimTime::ZERO,
             scrapes: 0,
             is_down: false,
+            has_lost_nodes: false,
             points: Vec::new(),
         }
     }
@@ -256,11 +225,15 @@ impl Pipeline {
     /// A node is gone: its kubelet is asked no more, and its pods have no new measurements.
     pub fn remove_node(&mut self, node: MetricsNodeId) {
         self.nodes[node.0 as usize] = None;
+        self.has_lost_nodes = true;
     }
 
     /// Says which nodes' kubelets do not answer from now on, and whether metrics-server is
     /// down. What it had scraped is lost with it.
     pub fn set_outage(&mut self, silent: &[MetricsNodeId], is_down: bool) {
+        for slot in self.naps.all() {
+            self.wake(slot as usize);
+        }
         if is_down && !self.is_down {
             for slot in 0..self.lone.len() {
                 self.part(slot);
@@ -297,7 +270,9 @@ impl Pipeline {
             others: Vec::new(),
             store: PodStore::default(),
         };
-        self.pods.insert(pod)
+        let id = self.pods.insert(pod);
+        self.naps.come(id.slot());
+        id
     }
 
     /// Begins to measure a container that has just started.
@@ -395,9 +370,11 @@ impl Pipeline {
     /// Forgets a pod and its containers.
     pub fn untrack_pod(&mut self, id: MetricsPodId) {
         if let Some(pod) = self.pods.remove(id) {
-            if let Some(lone) = self.lone.get_mut(id.slot()) {
-                *lone = None;
+            if let Some(lone) = self.lone.get_mut(id.slot()).and_then(Option::take) {
+                self.groups.replace(id.slot(), lone.rate(), None);
             }
+            self.naps.go(id.slot());
+            self.groups.leave(id.slot());
             for container in pod.containers() {
                 self.containers.remove(container);
             }
@@ -429,9 +406,11 @@ impl Pipeline {
 
     /// A pod is no longer one of which one container is measured as scrapes read it, or begins anew.
     fn part(&mut self, slot: usize) {
+        self.wake(slot);
         let Some(lone) = self.lone.get_mut(slot).and_then(Option::take) else {
             return;
         };
+        self.groups.replace(slot, lone.rate(), None);
         let Some(pod) = self.pods.get_mut(lone.pod) else {
             return;
         };
@@ -477,39 +456,6 @@ impl Pipeline {
         }
     }
 
-    /// cAdvisor's newest measurement of a container by now, as its kubelet exposes it.
-    pub fn newest(
-        &mut self,
-        id: ContainerId,
-        now: SimTime,
-        usage: &mut impl UsageSource,
-    ) -> Option<Point> {
-        let container = self.containers.get_mut(id)?;
-        let lone = self.lone.get_mut(container.pod.slot());
-        if let Some(Some(lone)) = lone
-            && lone.pod == container.pod
-        {
-            lone.catch_up(now, &self.config, usage);
-            return lone.newest();
-        }
-        container.catch_up(now, &self.config, usage);
-        container.samples.at(now).copied()
-    }
-
-    /// Whether the kubelet of a node does not answer.
-    pub fn is_silent(&self, node: MetricsNodeId) -> bool {
-        self.node(node).is_none_or(|node| node.is_silent)
-    }
-
-    /// Whether metrics-server has a rate of a node: of two scrapes in a row.
-    pub fn has_rate(&self, node: MetricsNodeId) -> bool {
-        self.node(node).is_some_and(|node| node.answers == 2)
-    }
-
-    fn node(&self, node: MetricsNodeId) -> Option<ScrapedNode> {
-        self.nodes.get(node.0 as usize).copied().flatten()
-    }
-
     fn measure<E: Copy + From<MetricsEvent>>(
         &mut self,
         id: ContainerId,
@@ -529,125 +475,5 @@ impl Pipeline {
         for container in self.containers.values_mut() {
             container.measure(now, &self.config, usage);
         }
-    }
-
-    fn draw_node_delays(&mut self) -> SimDuration {
-        let count = self.nodes.iter().flatten().count() as i64;
-        let span = (self.config.node_stagger * count).min(self.config.node_stagger_max);
-        let mut slowest = SimDuration::ZERO;
-        for node in self.nodes.iter_mut().flatten() {
-            node.delay = SimDuration((span.0 as f64 * self.stream.unit()) as i64);
-            slowest = slowest.max(node.delay);
-        }
-        slowest
-    }
-
-    fn fresh_rule(&self) -> FreshRule {
-        FreshRule {
-            resolution: self.config.metric_resolution,
-            min_age: self.config.fresh_min_age,
-        }
-    }
-
-    /// Measures what was due by now and is no event, and takes over what the nodes answered.
-    fn publish(&mut self, now: SimTime, usage: &mut impl UsageSource) {
-        let (began, rule) = (self.scrape_began, self.fresh_rule());
-        for node in self.nodes.iter_mut().flatten() {
-            let answers = !self.is_down && !node.is_silent;
-            node.answers = if answers {
-                (node.answers + 1).min(2)
-            } else {
-                0
-            };
-        }
-        let mut points = std::mem::take(&mut self.points);
-        self.rates.resize(self.pods.slots(), None);
-        self.lone.resize(self.pods.slots(), None);
-        for slot in 0..self.pods.slots() {
-            if let Some(lone) = &mut self.lone[slot] {
-                let node = self.nodes[lone.node.0 as usize];
-                let asked = began + node.map_or(SimDuration::ZERO, |node| node.delay);
-                lone.catch_up(now, &self.config, usage);
-                lone.scrape(asked, node.is_some_and(|node| !node.is_silent), rule);
-                continue;
-            }
-            let key = self.pods.key_at(slot);
-            let (Some(key), Some(pod)) = (key, self.pods.at_mut(slot)) else {
-                continue;
-            };
-            let node = self.nodes[pod.node.0 as usize];
-            let asked = began + node.map_or(SimDuration::ZERO, |node| node.delay);
-            // A container without any CPU or memory drops the whole pod from the scrape.
-            let mut answers = node.is_some_and(|node| !node.is_silent);
-            if let Some(id) = pod.first
-                && pod.others.is_empty()
-                && !self.is_down
-                && let Some(container) = self.containers.get_mut(id)
-            {
-                container.catch_up(now, &self.config, usage);
-                let point = container
-                    .samples
-                    .at(asked)
-                    .filter(|point| answers && point.cpu.0 > 0 && point.memory.0 > 0);
-                pod.store
-                    .store_one(container.tracked.container, point, rule);
-                self.lone[slot] = Lone::of(key, pod, container);
-                let rate = pod.store.read_one();
-                self.rates[slot] = rate.map(|(end, window, usage)| Rate {
-                    pod: key,
-                    end,
-                    window,
-                    values: usage.milli_values(),
-                });
-                continue;
-            }
-            self.rates[slot] = None;
-            points.clear();
-            for id in pod.containers() {
-                let Some(container) = self.containers.get_mut(id) else {
-                    continue;
-                };
-                container.catch_up(now, &self.config, usage);
-                if let Some(&point) = container.samples.at(asked) {
-                    answers &= point.cpu.0 > 0 && point.memory.0 > 0;
-                    points.push((container.tracked.container, point));
-                }
-            }
-            if self.is_down {
-                continue;
-            }
-            if !answers {
-                points.clear();
-            }
-            pod.store.store(points.iter().copied(), rule);
-        }
-        self.points = points;
-    }
-
-    /// What the resource metrics API returns for a pod of which one container is measured: end and
-    /// length of the window, and its CPU and memory in thousandths; none if that has to be told by
-    /// [`pod_metrics`](Self::pod_metrics).
-    #[inline]
-    pub fn usage_of_one(&self, pod: MetricsPodId) -> Option<(SimTime, SimDuration, [i64; 2])> {
-        if let Some(lone) = self.lone.get(pod.slot())?
-            && lone.pod == pod
-        {
-            return lone.usage();
-        }
-        let rate = self.rates.get(pod.slot())?.as_ref();
-        let rate = rate.filter(|rate| rate.pod == pod)?;
-        Some((rate.end, rate.window, rate.values))
-    }
-
-    /// What the resource metrics API returns for a pod, written into `metrics`; false if it
-    /// lists none.
-    pub fn pod_metrics(&self, pod: MetricsPodId, metrics: &mut PodMetrics) -> bool {
-        let lone = self.lone.get(pod.slot()).and_then(Option::as_ref);
-        if let Some(lone) = lone.filter(|lone| lone.pod == pod) {
-            return lone.store().read(metrics);
-        }
-        self.pods
-            .get(pod)
-            .is_some_and(|pod| pod.store.read(metrics))
     }
 }

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 
 use super::engine::Servers;
-use super::flow::{Background, nanos};
+use super::flow::{Background, CORE, FINE, nanos};
 use crate::sim::SimTime;
 use crate::units::{Bytes, CpuTime};
 
@@ -36,6 +36,37 @@ pub(super) struct Cohort {
     memory: f64,
     /// What each member holds, in bytes.
     held: i64,
+    /// How often it changed what members use, or one left.
+    epoch: u32,
+    bases: Bases,
+}
+
+/// What members had used when they joined, so that their sum needs no look at each.
+#[derive(Debug, Clone)]
+enum Bases {
+    /// Not asked for since one came or went.
+    Changed,
+    /// Asked for once: they may change again.
+    Asked,
+    /// In whole nanoseconds of a core, and what that leaves of each, in order.
+    Known { whole: i64, rests: Vec<u32> },
+}
+
+/// What a server uses until something happens to it or to its cohort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Even {
+    /// Its service.
+    pub service: usize,
+    /// [`Servers::epoch`] as long as it goes on so.
+    pub epoch: u32,
+    /// From when on.
+    pub since: SimTime,
+    /// The CPU that it had used by then, in 1/1024 ns of one millionth of a core.
+    pub used: u128,
+    /// The CPU that it uses, in millionths of a core.
+    pub rate: u64,
+    /// What it holds.
+    pub memory: Bytes,
 }
 
 /// A server in a cohort.
@@ -69,6 +100,8 @@ impl Default for Cohort {
             past: VecDeque::new(),
             memory: 0.0,
             held: 0,
+            epoch: 0,
+            bases: Bases::Changed,
         }
     }
 }
@@ -79,9 +112,24 @@ impl Cohort {
         if self.members.is_empty() || now == self.curve.updated {
             return;
         }
+        self.epoch += 1;
         self.past.push_back((now, self.curve));
         self.curve.used = self.curve.used_at(now);
         self.curve.updated = now;
+    }
+
+    /// What all members have used when the curve comes to this, in nanoseconds, each cut.
+    fn used(&mut self, curve: u128) -> i64 {
+        match &self.bases {
+            Bases::Changed => self.bases = Bases::Asked,
+            Bases::Asked => self.bases = Bases::of(&self.members),
+            Bases::Known { whole, rests } => {
+                let (nanos, rest) = parts(curve);
+                let carry = rests.len() - rests.partition_point(|one| one + rest < NANOSECOND);
+                return whole + nanos * rests.len() as i64 + carry as i64;
+            }
+        }
+        self.members.iter().map(|member| member.used(curve)).sum()
     }
 
     /// What a node has room for on behalf of each member.
@@ -99,6 +147,29 @@ impl Cohort {
         let place = self.past.partition_point(|(until, _)| *until <= time);
         let held = self.past.get(place).map_or(self.curve, |(_, held)| *held);
         held.used_at(time)
+    }
+}
+
+/// A nanosecond of a core, in 1/1024 ns of one millionth of a core.
+const NANOSECOND: u32 = (CORE as u32) << FINE;
+
+/// Whole nanoseconds of a core, and the rest.
+fn parts(used: u128) -> (i64, u32) {
+    let (used, nanosecond) = (used as i128, i128::from(NANOSECOND));
+    let whole = used.div_euclid(nanosecond);
+    (whole as i64, used.rem_euclid(nanosecond) as u32)
+}
+
+impl Bases {
+    fn of(members: &[Member]) -> Self {
+        let (mut whole, mut rests) = (0, Vec::with_capacity(members.len()));
+        for member in members {
+            let (nanos, rest) = parts(member.base);
+            whole += nanos;
+            rests.push(rest);
+        }
+        rests.sort_unstable();
+        Self::Known { whole, rests }
     }
 }
 
@@ -151,6 +222,27 @@ impl Servers {
         Some((CpuTime(used), Bytes(cohort.held)))
     }
 
+    /// What a member of a cohort uses until [`epoch`](Self::epoch) of its service changes; none if it is
+    /// in none, or gets less CPU than it wants.
+    pub fn even_usage(&self, slot: u32) -> Option<Even> {
+        let home = self.home(slot)?;
+        let cohort = &self.services[home.service as usize].cohort;
+        let since = home.since.max(cohort.curve.updated);
+        (cohort.curve.rate <= cohort.curve.grant).then(|| Even {
+            service: home.service as usize,
+            epoch: cohort.epoch,
+            since,
+            used: home.base.wrapping_add(cohort.curve.used_at(since)),
+            rate: cohort.curve.rate,
+            memory: Bytes(cohort.held),
+        })
+    }
+
+    /// How often members of a service's cohort have begun to use something else.
+    pub fn epoch(&self, service: usize) -> u32 {
+        self.services[service].cohort.epoch
+    }
+
     /// What each member of a server's cohort uses, in millionths of a core; none if it is in none.
     pub(super) fn rate_in_cohort(&self, slot: u32) -> Option<u64> {
         let home = self.home(slot)?;
@@ -158,11 +250,10 @@ impl Servers {
     }
 
     /// What the servers of a service that are there have used, and what they hold.
-    pub fn service_usage(&self, now: SimTime, service: usize) -> (CpuTime, Bytes) {
-        let entry = &self.services[service];
-        let cohort = &entry.cohort;
-        let curve = cohort.used_at(now);
-        let mut cpu: i64 = cohort.members.iter().map(|member| member.used(curve)).sum();
+    pub fn service_usage(&mut self, now: SimTime, service: usize) -> (CpuTime, Bytes) {
+        let entry = &mut self.services[service];
+        let cohort = &mut entry.cohort;
+        let mut cpu = cohort.used(cohort.used_at(now));
         let mut memory = cohort.held * cohort.members.len() as i64;
         for &slot in entry.apart.iter().chain(&entry.resting) {
             if let Some(server) = self.arena.at(slot as usize) {
@@ -199,6 +290,7 @@ impl Servers {
         }
         let cohort = &mut self.services[service].cohort;
         cohort.advance(now);
+        cohort.epoch += u32::from(cohort.curve.rate != rate);
         cohort.memory = memory;
         cohort.curve.rate = rate;
         if rate > cohort.level || rate < cohort.level / 2 {
@@ -250,6 +342,7 @@ impl Servers {
             return false;
         }
         if cohort.members.is_empty() {
+            cohort.epoch += 1;
             cohort.past.clear();
             cohort.cap = cap;
             cohort.curve = Background {
@@ -271,6 +364,7 @@ impl Servers {
             service: server.service,
             place: cohort.members.len() as u32,
         };
+        cohort.bases = Bases::Changed;
         cohort.members.push(Member {
             base,
             slot,
@@ -349,6 +443,8 @@ impl Servers {
         self.homes[slot as usize].place = APART;
         let entry = &mut self.services[service as usize];
         let cohort = &mut entry.cohort;
+        cohort.epoch += 1;
+        cohort.bases = Bases::Changed;
         cohort.members.swap_remove(place as usize);
         if let Some(moved) = cohort.members.get(place as usize) {
             self.homes[moved.slot as usize].place = place;
@@ -485,7 +581,9 @@ mod tests {
                     let usage: Vec<_> = usage.collect();
                     let notes = std::mem::take(&mut servers.notes);
                     servers.forget_past(asked);
-                    (usage, notes, servers.service_usage(now, 0), servers.ledger(now))
+                    // What is asked again is added up in another way.
+                    let sums = [now, now, now + SimDuration(17)].map(|at| servers.service_usage(at, 0));
+                    (usage, notes, sums, servers.ledger(now))
                 });
                 prop_assert_eq!(&seen[0], &seen[1]);
             }

@@ -29,6 +29,7 @@ mod service;
 pub mod spec;
 
 pub use bandwidth::Throttling;
+pub use cohort::Even;
 pub use engine::{Note, Servers};
 pub use figures::{Counters, CpuLedger, Instruments, ServerLimits, Usage};
 pub use lane::{Lane, Room};

@@ -5,7 +5,7 @@ use super::components::with_context;
 use super::traffic::Traffic;
 use super::{Event, PodLink, Simulation};
 use crate::api::PodId;
-use crate::metrics::{MetricsEvent, Source, UsageSource};
+use crate::metrics::{Line, MetricsEvent, Source, UsageSource};
 use crate::sim::{Dist, SimDuration, SimTime};
 use crate::units::{Bytes, CpuTime};
 use crate::workload::spec::ServerSpec;
@@ -18,6 +18,22 @@ pub(super) struct View<'a> {
 impl UsageSource for View<'_> {
     fn usage(&mut self, owner: u64, time: SimTime) -> (CpuTime, Bytes) {
         self.traffic.usage_until(owner as u32, time)
+    }
+
+    fn line(&self, owner: u64) -> Option<Line> {
+        let even = self.traffic.even_usage(owner as u32)?;
+        Some(Line {
+            class: even.service as u32,
+            epoch: even.epoch,
+            since: even.since,
+            used: even.used,
+            rate: even.rate,
+            memory: even.memory,
+        })
+    }
+
+    fn epoch(&self, class: u32) -> u32 {
+        self.traffic.epoch(class as usize)
     }
 }
 

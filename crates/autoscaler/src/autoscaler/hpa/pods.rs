@@ -67,6 +67,24 @@ fn is_unready_for_cpu(pod: &Standing, sample: &Sample, config: &Config, now: Sim
     }
 }
 
+/// From when on [`group`] is `Ready` for each sample, as long as the pod stands so; none if that may
+/// never be.
+pub(super) fn counts_from(
+    pod: &Standing,
+    resource: Option<Resource>,
+    config: &Config,
+) -> Option<SimTime> {
+    if pod.deleting || matches!(pod.phase, Phase::Failed | Phase::Pending) {
+        return None;
+    }
+    if resource != Some(Resource::Cpu) {
+        return Some(SimTime(i64::MIN));
+    }
+    let (ready, start) = (pod.ready?, pod.start_time?);
+    let is_ready = ready.status != ReadyStatus::False;
+    is_ready.then(|| start + config.cpu_initialization_period)
+}
+
 /// The request of a pod (or of one container in it) for a resource, in thousandths; or the
 /// message of what is missing.
 pub(super) fn request(

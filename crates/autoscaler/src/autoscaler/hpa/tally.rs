@@ -4,7 +4,7 @@
 use super::config::Config;
 use super::decision::PodCounts;
 use super::observation::{Pod, Standing};
-use super::pods::{Group, Sample, group, request};
+use super::pods::{Group, Sample, counts_from, group, request};
 use super::replica_calculator::NO_KNOWN_PODS;
 use super::spec::{MetricSpec, Resource, ResourceTarget};
 use crate::sim::SimTime;
@@ -206,11 +206,24 @@ impl<'a> Adder<'a> {
         self.tally.add(group, sample, request, self.target);
     }
 
+    /// Adds so many pods whose values count, with what these and their requests come to.
+    #[inline]
+    pub fn add_ready(&mut self, pods: u32, values: i64, requests: i64) {
+        self.tally.counts.ready += pods;
+        self.tally.values = self.tally.values.wrapping_add(values);
+        self.tally.requests = self.tally.requests.wrapping_add(requests);
+    }
+
     /// What it came to.
     #[inline]
     pub fn finish(self) -> Tally {
         self.tally
     }
+}
+
+/// From when on each value that a pod has of a resource counts, as long as it stands so; none if never.
+pub fn ready_from(pod: &Standing, resource: Resource, config: &Config) -> Option<SimTime> {
+    counts_from(pod, Some(resource), config)
 }
 
 /// What a pod requests of a resource metric's resource, in thousandths: 0 if that does not count.
@@ -343,6 +356,29 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn values_count_from_then_on_whatever_they_are((standing, _, usage) in pod(), target in target()) {
+            let [cpu, memory] = [Resource::Cpu, Resource::Memory];
+            for resource in [cpu, memory] {
+                let config = Config::default();
+                let from = ready_from(&standing, resource, &config);
+                let (Some((second, values)), true) = (usage, from.is_some_and(|from| from <= NOW)) else {
+                    continue;
+                };
+                let metric = MetricSpec::Resource { resource, target };
+                let [mut by_sample, mut by_sum] =
+                    [0; 2].map(|_| Adder::new(&metric, &config, NOW).expect("a resource"));
+                let sample = Sample {
+                    value: values[resource as usize],
+                    timestamp: SimTime::from_secs(second),
+                    window: SimDuration::from_secs(30),
+                };
+                by_sample.add(&standing, Some(&sample), 100);
+                by_sum.add_ready(1, sample.value, 100);
+                prop_assert_eq!(by_sample.finish(), by_sum.finish());
+            }
+        }
+
         #[test]
         fn what_is_added_up_beforehand_comes_to_the_same(
             drawn in prop::collection::vec(pod(), 1..20),

@@ -4,7 +4,7 @@
 //! for all points of a container. What comes of it is what the container's samples and the pod's
 //! points in metrics-server's store would come to, into which it can be turned back.
 
-use super::{Container, MetricsNodeId, MetricsPodId, Source, TrackedPod, UsageSource};
+use super::{Container, Line, MetricsNodeId, MetricsPodId, Source, TrackedPod, UsageSource};
 use crate::metrics::kubelet::{Samples, jittered};
 use crate::metrics::server::{ContainerMetrics, FreshRule, PodStore, Point, nanocores};
 use crate::metrics::spec::PipelineConfig;
@@ -160,17 +160,18 @@ impl Lone {
         })
     }
 
+    /// CPU and memory in thousandths, if it has a rate.
+    #[inline]
+    pub(super) fn rate(&self) -> Option<[i64; 2]> {
+        let memory = self.last.memory.0.saturating_mul(1000);
+        (self.stored == Stored::Rate).then_some([self.millicores, memory])
+    }
+
     /// End and length of the window, CPU and memory in thousandths, if it has a rate.
     #[inline]
     pub(super) fn usage(&self) -> Option<(SimTime, SimDuration, [i64; 2])> {
-        (self.stored == Stored::Rate).then(|| {
-            let memory = self.last.memory.0.saturating_mul(1000);
-            (
-                self.last.timestamp,
-                self.window(),
-                [self.millicores, memory],
-            )
-        })
+        let values = self.rate()?;
+        Some((self.last.timestamp, self.window(), values))
     }
 
     #[inline]
@@ -187,20 +188,58 @@ impl Lone {
         usage: &mut impl UsageSource,
     ) {
         while self.due <= now {
-            let (cpu, memory) = match &self.origin {
+            let used = match &self.origin {
                 Origin::Kept(number) => usage.usage(u64::from(*number), self.due),
                 Origin::Steady(source) => source.usage(self.due, usage),
             };
-            let sample = Sample {
-                timestamp: self.due,
-                cpu: CpuTime(self.before.0 + cpu.0),
-                memory,
-            };
-            let idle = (self.latest.cpu, self.latest.memory) == (sample.cpu, sample.memory);
-            self.interval = Samples::next_interval(idle, self.interval, config);
-            self.earlier = std::mem::replace(&mut self.latest, sample);
-            self.due += jittered(self.interval, config.housekeeping_jitter, &mut self.stream);
+            self.take(used, config);
         }
+    }
+
+    /// Takes the measurements that were due by then, of what it used along a line.
+    pub(super) fn catch_up_along(&mut self, then: SimTime, config: &PipelineConfig, line: &Line) {
+        while self.due <= then {
+            self.take((line.cpu(self.due), line.memory), config);
+        }
+    }
+
+    /// Passes over the measurements that were due by then, of which no two are the same.
+    pub(super) fn pass_over(&mut self, then: SimTime, config: &PipelineConfig) {
+        let (interval, jitter) = (config.housekeeping_interval, config.housekeeping_jitter);
+        while self.due <= then {
+            self.due += jittered(interval, jitter, &mut self.stream);
+        }
+    }
+
+    /// Takes the measurement that is due.
+    #[inline]
+    fn take(&mut self, (cpu, memory): (CpuTime, Bytes), config: &PipelineConfig) {
+        let sample = Sample {
+            timestamp: self.due,
+            cpu: CpuTime(self.before.0 + cpu.0),
+            memory,
+        };
+        let idle = (self.latest.cpu, self.latest.memory) == (sample.cpu, sample.memory);
+        self.interval = Samples::next_interval(idle, self.interval, config);
+        self.earlier = std::mem::replace(&mut self.latest, sample);
+        self.due += jittered(self.interval, config.housekeeping_jitter, &mut self.stream);
+    }
+
+    /// The line that its rate is of, and will be of: it need not be measured to know it.
+    pub(super) fn line(&self, usage: &impl UsageSource, rule: FreshRule) -> Option<Line> {
+        let Origin::Kept(number) = self.origin else {
+            return None;
+        };
+        let age = self.last.timestamp - self.started;
+        if self.stored != Stored::Rate || age < rule.resolution {
+            return None;
+        }
+        let line = usage.line(u64::from(number))?;
+        let began = self.previous.0.min(self.earlier.timestamp);
+        let is_on_it = began >= line.since && self.earlier.timestamp < self.latest.timestamp;
+        let is_even = line.rate > 0 && line.millicores().0 == self.millicores;
+        let holds = line.memory.0 > 0 && line.memory == self.last.memory;
+        (is_on_it && is_even && holds && self.started < began).then_some(line)
     }
 
     /// The newest measurement.

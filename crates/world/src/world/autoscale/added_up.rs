@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use super::{Hpas, NO_RESOURCE_METRICS, observed};
 use crate::api::{PodId, SelectionId, WorkloadId};
 use crate::autoscaler::hpa::{
-    Adder, Decision, MetricSpec, Observation, Sample, Scale, Standing, request_of,
+    Adder, Controller, Decision, MetricSpec, Observation, Sample, Scale, Standing, ready_from,
+    request_of,
 };
 use crate::metrics::server::PodMetrics;
 use crate::metrics::{MetricsPodId, Pipeline};
@@ -25,6 +26,18 @@ pub(super) struct Known {
     pods: Vec<Fact>,
     /// For each pod, what it requests of each metric's resource.
     requests: Vec<i64>,
+    settled: Settled,
+}
+
+/// Whether the pods need not be looked at one by one: the pipeline adds up what they use.
+#[derive(Debug, Clone, Copy, Default)]
+struct Settled {
+    /// From when on the values that each has of the metrics' resources count; none if never.
+    from: Option<SimTime>,
+    /// What all request of each.
+    requests: [i64; MOST_METRICS],
+    /// The pipeline adds up these pods, and no others.
+    is_grouped: bool,
 }
 
 /// As long as this is the same, what is known of pods is.
@@ -126,6 +139,7 @@ impl Simulation<'_> {
         known.of = Some(version);
         known.is_usual =
             self.rivals(index).is_empty() && self.read_pods(index, &mut known).is_some();
+        known.settled = known.settle(&self.hpas.controllers[index]);
         self.hpas.states[index].known = known;
     }
 
@@ -168,8 +182,39 @@ impl Simulation<'_> {
         Some(())
     }
 
+    /// Adds up each metric of an HPA over pods that have all run for long and have metrics; none if
+    /// that is not so.
+    fn add_up_settled(&mut self, index: usize, now: SimTime) -> Option<()> {
+        let hpas = &mut self.hpas;
+        let known = &mut hpas.states[index].known;
+        if known.settled.from? > now {
+            return None;
+        }
+        if !known.settled.is_grouped {
+            let pods = known.pods.iter().filter_map(|fact| fact.metrics);
+            self.metrics.group(index, pods);
+            known.settled.is_grouped = true;
+        }
+        let (count, settled) = (known.pods.len(), known.settled);
+        let usage = self.metrics.usage_of_group(index, count)?;
+        let controller = &hpas.controllers[index];
+        hpas.tallies.clear();
+        for (metric, requests) in controller.spec().metrics.iter().zip(settled.requests) {
+            let MetricSpec::Resource { resource, .. } = metric else {
+                return None;
+            };
+            let mut adder = Adder::new(metric, controller.config(), now)?;
+            adder.add_ready(count as u32, usage[*resource as usize], requests);
+            hpas.tallies.push(adder.finish());
+        }
+        Some(())
+    }
+
     /// Adds up each metric of an HPA; none if no pod has metrics.
     fn add_up(&mut self, index: usize, now: SimTime) -> Option<()> {
+        if self.add_up_settled(index, now).is_some() {
+            return Some(());
+        }
         let hpas = &mut self.hpas;
         let (controller, known) = (&hpas.controllers[index], &hpas.states[index].known);
         let specs = &controller.spec().metrics;
@@ -179,7 +224,13 @@ impl Simulation<'_> {
             for (fact, request) in known.pods.iter().zip(&known.requests) {
                 let sample = fact.metrics.and_then(|pod| {
                     let entry = &mut hpas.metrics;
-                    read_sample(&self.metrics, pod, *resource as usize, entry, &mut listed)
+                    read_sample(
+                        &mut self.metrics,
+                        pod,
+                        *resource as usize,
+                        entry,
+                        &mut listed,
+                    )
                 });
                 adder.add(&fact.standing, sample.as_ref(), *request);
             }
@@ -192,9 +243,10 @@ impl Simulation<'_> {
         let (mut listed, mut requests) = (false, known.requests.iter());
         for fact in &known.pods {
             let entry = &mut hpas.metrics;
-            let is_listed = fact
-                .metrics
-                .is_some_and(|pod| self.metrics.pod_metrics(pod, entry));
+            let is_listed = fact.metrics.is_some_and(|pod| {
+                self.metrics.look_at(pod);
+                self.metrics.pod_metrics(pod, entry)
+            });
             listed |= is_listed;
             for ((metric, adder), place) in specs.iter().zip(&mut adders).zip(fact.container) {
                 let (Some(adder), Some(request)) = (adder, requests.next()) else {
@@ -231,10 +283,35 @@ impl Simulation<'_> {
     }
 }
 
+impl Known {
+    /// From when on, and how, its pods can be added up all at once.
+    fn settle(&self, controller: &Controller) -> Settled {
+        let metrics = &controller.spec().metrics;
+        let mut settled = Settled::default();
+        for metric in metrics {
+            let MetricSpec::Resource { resource, .. } = metric else {
+                return Settled::default();
+            };
+            for fact in &self.pods {
+                let from = ready_from(&fact.standing, *resource, controller.config());
+                let Some(from) = from else {
+                    return Settled::default();
+                };
+                settled.from = settled.from.max(Some(from));
+            }
+        }
+        for (place, request) in self.requests.iter().enumerate() {
+            let sum = &mut settled.requests[place % metrics.len()];
+            *sum = sum.wrapping_add(*request);
+        }
+        settled
+    }
+}
+
 /// What a pod uses of a resource by the resource metrics API, in thousandths; notes in `listed`
 /// if that lists it.
 fn read_sample(
-    pipeline: &Pipeline,
+    pipeline: &mut Pipeline,
     pod: MetricsPodId,
     slot: usize,
     entry: &mut PodMetrics,

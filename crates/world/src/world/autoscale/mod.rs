@@ -185,6 +185,9 @@ impl Simulation<'_> {
         };
         let mut pods: Vec<Pod<'_>> = Vec::with_capacity(members.len());
         for id in members {
+            if let Some(metrics) = self.pods[id.slot()].metrics {
+                self.metrics.look_at(metrics);
+            }
             if let Some(pod) = self.store.pod(*id) {
                 pods.push(observed(&self.pods[id.slot()], pod));
             }

@@ -5,7 +5,7 @@ use super::{NodeCpuId, ServerId, Traffic, TrafficEvent};
 use crate::record::RequestSink;
 use crate::sim::{EventQueue, SimDuration, SimTime};
 use crate::units::{Bytes, CpuTime, Millicores};
-use crate::workload::{Counters, Instruments, ServerLimits, Throttling, Usage};
+use crate::workload::{Counters, Even, Instruments, ServerLimits, Throttling, Usage};
 
 impl Traffic {
     /// A node with this much CPU for pods.
@@ -222,13 +222,23 @@ impl Traffic {
         self.servers.usage_until(time, slot)
     }
 
+    /// What the server in a slot uses until something happens to it or those like it.
+    pub fn even_usage(&self, slot: u32) -> Option<Even> {
+        self.servers.even_usage(slot)
+    }
+
+    /// How often servers of a service that use the same have begun to use something else.
+    pub fn epoch(&self, service: usize) -> u32 {
+        self.servers.epoch(service)
+    }
+
     /// What its CPU limit has done to the server in a slot; none if it has no limit.
     pub fn throttling(&self, slot: u32, now: SimTime) -> Option<Throttling> {
         self.servers.throttling(now, slot)
     }
 
     /// What the servers of a service that are there have used, and what they hold.
-    pub fn service_usage(&self, service: usize, now: SimTime) -> (CpuTime, Bytes) {
+    pub fn service_usage(&mut self, service: usize, now: SimTime) -> (CpuTime, Bytes) {
         self.servers.service_usage(now, service)
     }
 

@@ -57,6 +57,7 @@ impl Simulation<'_> {
                 let Some(pod) = self.store.pod(*id) else {
                     continue;
                 };
+                self.metrics.look_at(tracked);
                 let is_listed = match adapted {
                     None => self.metrics.pod_metrics(tracked, &mut vpas.metrics),
                     Some(Ok(usage)) => entry_by_adapter(pod, usage, now, &mut vpas.metrics),
