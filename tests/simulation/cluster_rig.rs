@@ -77,6 +77,7 @@ pub(crate) fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> Workloa
         }),
         liveness_probe: None,
         restart_on_resize: [false, false],
+        post_start: None,
         restartable: false,
         pre_stop: secs(0),
         command: String::new(),

@@ -53,6 +53,7 @@ mod one_by_one;
 mod owners;
 mod ownership;
 mod peers;
+mod post_start;
 mod prediction;
 mod probes;
 mod prometheus;

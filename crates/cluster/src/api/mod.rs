@@ -54,7 +54,7 @@ pub use probe::{ProbeAction, ProbeSpec};
 pub use resources::{Amounts, PodAmounts, Resources};
 pub use store::{Ledger, NodeImage, Opinion, Store};
 pub use taint::{Taint, TaintEffect, Toleration, untolerated};
-pub use template::{ContainerSpec, LocalVolume, PodTemplate, RestartPolicy};
+pub use template::{ContainerSpec, Hook, LocalVolume, PodTemplate, RestartPolicy};
 pub use view::{
     Clock, ContainerState, DaemonSetCounts, JobCounts, ReplicaSetCounts, StatefulSetCounts,
     container_is_ready, container_state, daemon_set_counts, disruption_reason,

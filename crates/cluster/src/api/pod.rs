@@ -8,7 +8,7 @@ use super::index::WorkloadId;
 use super::meta::ObjectMeta;
 use super::node::NodeId;
 use super::resources::{Amounts, PodAmounts, Resources, lasting, requested};
-use super::template::PodTemplate;
+use super::template::{ContainerSpec, PodTemplate};
 use super::write::PodWrite;
 use crate::sim::{Key, SimTime};
 
@@ -184,6 +184,9 @@ pub struct Pod {
     pub start_time: Option<SimTime>,
     /// Why its containers wait, if for more than their creation.
     pub waiting: Option<&'static str>,
+    /// The container whose postStart hook is under way, by its place among those that last: its
+    /// status does not show its start yet.
+    pub hook: Option<u16>,
     /// The condition Ready.
     pub ready: bool,
     /// When the condition Ready changed last.
@@ -254,6 +257,7 @@ impl Pod {
             phase: PodPhase::Pending,
             start_time: None,
             waiting: None,
+            hook: None,
             ready: false,
             ready_transition: created,
             containers_ready: None,
@@ -288,6 +292,26 @@ impl Pod {
         let is_true = |one: &Value| one["status"] == "True";
         let mut gates = self.template.readiness_gates.iter();
         gates.all(|gate| self.condition(gate).is_some_and(is_true))
+    }
+
+    /// Whether the start of a container is not in its status yet: the sync that starts it is under
+    /// way, as its postStart hook is, or one of another container beside it.
+    pub fn hides_start(&self, spec: &ContainerSpec) -> bool {
+        let hooked = |place: u16| self.template.lasting_at(usize::from(place));
+        let own = self.hook.and_then(hooked);
+        self.phase == PodPhase::Pending || own.is_some_and(|own| own.name == spec.name)
+    }
+
+    /// `restartCount` of a container.
+    pub fn restart_count(&self, status: &ContainerStatus, spec: &ContainerSpec) -> u32 {
+        let starts_again = status.running_since.is_some() && self.hides_start(spec);
+        status.restarts.saturating_sub(u32::from(starts_again))
+    }
+
+    /// Whether it has processes, as far as its containers tell.
+    pub fn runs(&self) -> bool {
+        let is_up = |one: &ContainerStatus| one.running_since.is_some();
+        !self.has_ended() && !self.removed && self.containers.iter().any(is_up)
     }
 
     /// Whether it has a deletion timestamp.
@@ -396,6 +420,19 @@ impl Pod {
                 self.phase = PodPhase::Running;
                 for container in &mut self.containers {
                     container.running_since = Some(now);
+                }
+            }
+            PodWrite::BeginContainer(container) => {
+                self.containers[usize::from(*container)].running_since = Some(now);
+            }
+            PodWrite::Hook(container) => self.hook = *container,
+            PodWrite::Running => {
+                self.waiting = None;
+                self.phase = PodPhase::Running;
+                // The application has started up while a hook was under way.
+                let started = self.containers.iter().any(|one| one.started);
+                for container in &mut self.containers {
+                    container.started = started && container.running_since.is_some();
                 }
             }
             PodWrite::StartContainer(container) => {

@@ -140,6 +140,8 @@ pub struct ContainerSpec {
     pub restart_on_resize: [bool; 2],
     /// For init containers: `restartPolicy: Always`, a sidecar.
     pub restartable: bool,
+    /// The postStart hook.
+    pub post_start: Option<Hook>,
     /// Length of the preStop hook.
     pub pre_stop: SimDuration,
     /// `command` and `args` joined by spaces; load Jobs are read from it.
@@ -152,6 +154,17 @@ pub struct ContainerSpec {
     pub idle_cpu: Millicores,
     /// Memory that a container holds which serves nothing (sidecars).
     pub idle_memory: Bytes,
+}
+
+/// What a lifecycle hook does, as far as that can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hook {
+    /// How long it takes.
+    pub length: SimDuration,
+    /// Whether it fails then.
+    pub fails: bool,
+    /// Whether its own container has to answer it.
+    pub is_request: bool,
 }
 
 impl ContainerSpec {

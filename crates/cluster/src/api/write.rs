@@ -153,6 +153,12 @@ pub enum PodWrite {
     Waiting(&'static str),
     /// All its containers run.
     Run,
+    /// A container runs for the first time, one after the other, as there are postStart hooks.
+    BeginContainer(u16),
+    /// The container whose postStart hook is under way, by its place among those that last.
+    Hook(Option<u16>),
+    /// All its containers have been begun with.
+    Running,
     /// A container runs again.
     StartContainer(u16),
     /// Its application has started up.

@@ -9,7 +9,7 @@ use crate::api::{
 };
 
 /// With what a container ends that SIGKILL has ended.
-const KILLED: TerminationReason = TerminationReason::ExitCode(137);
+pub(super) const KILLED: TerminationReason = TerminationReason::ExitCode(137);
 
 impl Kubelet {
     /// A startup or liveness probe has failed often enough.

@@ -8,6 +8,7 @@ pub mod crash_loop;
 mod events;
 pub mod eviction;
 mod kill;
+mod post_start;
 mod pressure;
 mod probe;
 mod probe_text;
@@ -33,6 +34,7 @@ use crate::cluster::spec::{ClusterConfig, StartupSpec};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Bytes;
 use crash_loop::CrashLoop;
+use post_start::UnderWay;
 use pressure::Pressure;
 use prober::{Probed, Probing};
 use pull::Pulling;
@@ -74,6 +76,8 @@ pub enum Event {
     ProbeSidecar(PodId, u16, Probed),
     /// A sidecar starts again; the number of the start before, and its place.
     StartSidecar(PodId, u16, u16),
+    /// A postStart hook is over; the number tells hooks apart.
+    PostStart(PodId, u16),
     /// A container whose probe has failed gets SIGTERM.
     StopContainer(PodId, u16),
     /// It has ended.
@@ -139,6 +143,16 @@ struct Worker {
     terminating: bool,
     /// The back-off of each container.
     crash_loops: Vec<CrashLoop>,
+    /// How many containers have been begun with, where there are postStart hooks.
+    begun: u16,
+    /// Counts postStart hooks, so that an earlier one is recognised.
+    hooks: u16,
+    /// The hook that is under way.
+    hook: Option<UnderWay>,
+    /// Since when the sync that waits for hooks starts containers.
+    starts_from: Option<SimTime>,
+    /// When the application answers first, of a serving container that such a sync has started.
+    answers: Option<SimTime>,
     /// Why the kubelet ends the pod by itself, if it does: reason and message.
     ending: Option<Arc<(&'static str, String)>>,
     /// Whether a resize under way changes a container's CPU or its memory.
@@ -278,6 +292,7 @@ impl Kubelet {
             Event::ProbeSidecar(pod, run, probed) => self.probe_sidecar(pod, run, probed, context),
             Event::StartSidecar(pod, run, place) => self.restart_sidecar(pod, run, place, context),
             Event::NotReady(pod, run) => self.became_unready(pod, run, context),
+            Event::PostStart(pod, number) => self.post_start(pod, number, context),
             Event::StopContainer(pod, run) => self.stop_container_in_place(pod, run, context),
             Event::ContainerEnds(pod, run) => self.container_ends(pod, run, false, context),
             Event::KillContainer(pod, run) => self.container_ends(pod, run, true, context),
@@ -350,6 +365,7 @@ impl Kubelet {
         (worker.pull, worker.ending, worker.killing) = (None, None, None);
         worker.probing.clear();
         worker.unanswered = false;
+        worker.forget_hooks();
         worker.sidecars.clear();
         (worker.sidecars_stop, worker.mains_ready) = (SimTime::ZERO, false);
     }

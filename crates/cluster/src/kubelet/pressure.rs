@@ -337,7 +337,7 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        let runs = pod.phase == PodPhase::Running;
+        let runs = pod.phase == PodPhase::Running || pod.runs();
         let worker = self.worker(id);
         if worker.ending.is_some() {
             return;

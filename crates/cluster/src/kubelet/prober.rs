@@ -95,7 +95,9 @@ impl Probing {
 /// What a pod's start tells the prober.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun {
-    /// From the start to the application's first answer.
+    /// Containers that run since then have just been started.
+    pub from: SimTime,
+    /// From now to the application's first answer.
     pub app: SimDuration,
     /// When readiness probes are sent.
     pub attempts: Attempts,
@@ -143,7 +145,7 @@ impl Kubelet {
         for (place, spec) in template.containers.iter().enumerate() {
             let Some(since) = starts[place] else { continue };
             let probing = &mut worker.probing[place];
-            if since == now {
+            if since >= begun.from {
                 let answers = if place == serving {
                     begun.app
                 } else {

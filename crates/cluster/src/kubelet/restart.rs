@@ -94,7 +94,7 @@ impl Kubelet {
         let place = usize::from(container);
         let runs = |pod: &&Pod| {
             let is_up = pod.containers[place].running_since.is_some();
-            pod.phase == PodPhase::Running && !pod.removed && is_up
+            pod.runs() && is_up
         };
         let Some(pod) = context.store.pod(id).filter(runs) else {
             return;
@@ -148,8 +148,7 @@ impl Kubelet {
         reason: TerminationReason,
         context: &mut Context<'_, Event>,
     ) -> Option<SimTime> {
-        let runs = |pod: &&Pod| pod.phase == PodPhase::Running && !pod.removed;
-        let pod = context.store.pod(id).filter(runs)?;
+        let pod = context.store.pod(id).filter(|pod| pod.runs())?;
         let (was_ready, deleting) = (pod.ready, pod.is_deleting());
         let started = pod.containers[usize::from(container)].running_since?;
         let worker = self.worker(id);
@@ -182,18 +181,38 @@ impl Kubelet {
     }
 
     pub(super) fn restart(&mut self, id: PodId, container: u16, context: &mut Context<'_, Event>) {
-        let waits = |pod: &Pod| {
+        let waits = |pod: &&Pod| {
             let stopped = pod.containers[usize::from(container)]
                 .running_since
                 .is_none();
-            pod.phase == PodPhase::Running && pod.is_active() && stopped
+            pod.is_active() && stopped
         };
-        if context.store.pod(id).is_some_and(waits) {
-            let run = self.worker(id).run;
-            context.write_pod(id, PodWrite::StartContainer(container));
-            self.report_start(id, usize::from(container), None, context);
-            self.begin_start_up(id, run, context);
+        let Some(pod) = context.store.pod(id).filter(waits) else {
+            return;
+        };
+        let (phase, template) = (pod.phase, Arc::clone(&pod.template));
+        let now = context.now;
+        let worker = self.worker(id);
+        // One sync comes after the other.
+        if let Some(hook) = worker.hook {
+            context.at(hook.until, Event::Restart(id, container));
+            return;
         }
+        if phase != PodPhase::Running {
+            return;
+        }
+        let run = worker.run;
+        context.write_pod(id, PodWrite::StartContainer(container));
+        self.report_start(id, usize::from(container), None, context);
+        let spec = &template.containers[usize::from(container)];
+        if spec.post_start.is_some() {
+            self.worker(id).starts_from = Some(now);
+            self.note_answers(id, container, context);
+            if self.begin_hook(id, container, spec, context) {
+                return;
+            }
+        }
+        self.begin_start_up(id, run, context);
     }
 }
 

@@ -86,16 +86,35 @@ impl Kubelet {
             return;
         };
         self.report_start(id, containers + place, None, context);
+        let sidecar = &mut self.worker(id).sidecars[place];
+        sidecar.run = sidecar.run.wrapping_add(1);
+        (sidecar.since, sidecar.failures) = (Some(context.now), 0);
+        if !self.begin_hook(id, (containers + place) as u16, spec, context) {
+            self.sidecar_runs(id, place, context);
+        }
+    }
+
+    /// The sync that has started a sidecar is over: its startup probe begins, or it has started.
+    pub(super) fn sidecar_runs(
+        &mut self,
+        id: PodId,
+        place: usize,
+        context: &mut Context<'_, Event>,
+    ) {
+        let Some(template) = context.store.pod(id).map(|pod| Arc::clone(&pod.template)) else {
+            return;
+        };
+        let Some(spec) = template.sidecars().nth(place) else {
+            return;
+        };
         let now = context.now;
         let first = self.attempts(self.config.pleg_relist).first;
         let worker = self.worker(id);
-        let sidecar = &mut worker.sidecars[place];
-        sidecar.run = sidecar.run.wrapping_add(1);
-        (sidecar.since, sidecar.failures) = (Some(now), 0);
-        let run = sidecar.run;
+        let sidecar = &worker.sidecars[place];
+        let (run, since) = (sidecar.run, sidecar.since.unwrap_or(now));
         match &spec.startup_probe {
             Some(probe) => {
-                let from = (now + first).max(delayed(probe, now));
+                let from = (now + first).max(delayed(probe, since));
                 let at = tick(worker.admitted, probe.period, from);
                 let probed = Probed::new(place, ProbeType::Startup);
                 context.at(at, Event::ProbeSidecar(id, run, probed));
@@ -248,6 +267,33 @@ impl Kubelet {
         }
     }
 
+    /// A sidecar whose postStart hook has failed is gone: it starts again after its back-off.
+    pub(super) fn sidecar_ended(
+        &mut self,
+        id: PodId,
+        place: usize,
+        context: &mut Context<'_, Event>,
+    ) {
+        let Some(template) = context.store.pod(id).map(|pod| Arc::clone(&pod.template)) else {
+            return;
+        };
+        let Some(spec) = template.sidecars().nth(place) else {
+            return;
+        };
+        let now = context.now;
+        let (initial, longest) = (self.config.crash_loop_initial, self.config.crash_loop_max);
+        let sidecar = &mut self.worker(id).sidecars[place];
+        let ran = sidecar
+            .since
+            .take()
+            .map_or(SimDuration::ZERO, |at| now - at);
+        (sidecar.ready, sidecar.ended) = (false, Some(now));
+        let delay = sidecar.crash_loop.next_delay(ran, initial, longest);
+        let run = sidecar.run;
+        let delay = self.backs_off(id, &spec.name, delay, context);
+        context.after(delay, Event::StartSidecar(id, run, place as u16));
+    }
+
     /// The back-off of a sidecar is over.
     pub(super) fn restart_sidecar(
         &mut self,
@@ -260,8 +306,19 @@ impl Kubelet {
         let waits = |one: &Sidecar| one.run == run && one.since.is_none();
         let worker = self.worker(id);
         let waits = worker.sidecars.get(place).is_some_and(waits) && !worker.terminating;
+        // One sync comes after the other.
+        if let Some(hook) = worker.hook.filter(|_| waits) {
+            let event = Event::StartSidecar(id, run, place as u16);
+            context.at(hook.until, event);
+            return;
+        }
         if waits && context.store.pod(id).is_some_and(Pod::is_active) {
             self.start_sidecar(id, place, context);
+            let starts = |pod: &Pod| pod.phase == PodPhase::Pending;
+            if context.store.pod(id).is_some_and(starts) {
+                let run = self.worker(id).run;
+                self.start_containers(id, run, context);
+            }
         }
     }
 

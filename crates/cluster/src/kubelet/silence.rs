@@ -8,8 +8,8 @@ use super::crash_loop::CrashLoop;
 use super::pull::first_image;
 use super::{Event, Kubelet};
 use crate::api::{
-    Context, NodeId, ObjectId, Pod, PodId, PodPhase, PodWrite, Readiness, Store, TerminationReason,
-    What, Write,
+    ContainerStatus, Context, NodeId, ObjectId, Pod, PodId, PodPhase, PodWrite, Readiness, Store,
+    TerminationReason, What, Write,
 };
 use crate::sim::SimDuration;
 
@@ -56,6 +56,7 @@ impl Event {
             | Self::Probe(pod, ..)
             | Self::ProbeSidecar(pod, ..)
             | Self::StartSidecar(pod, ..)
+            | Self::PostStart(pod, _)
             | Self::StopContainer(pod, _)
             | Self::ContainerEnds(pod, _)
             | Self::KillContainer(pod, _)
@@ -188,8 +189,15 @@ impl Kubelet {
             let run = worker.run;
             context.after(RESUMES, Event::LookAtPull(id, run));
         } else if seen {
+            let runs = |(_, one): &(usize, &ContainerStatus)| one.running_since.is_some();
+            let running = pod.containers.iter().enumerate().filter(runs);
+            let running: Vec<u16> = running.map(|(place, _)| place as u16).collect();
+            for container in running {
+                context.write_pod(id, PodWrite::StopContainer(container, LOST));
+            }
             let worker = self.worker(id);
             worker.sidecars.clear();
+            worker.forget_hooks();
             context.after(RESUMES, Event::Start(id, worker.run));
         } else {
             self.admit(id, context);

@@ -4,8 +4,8 @@ use super::probe::{Attempts, first_success};
 use super::prober::Begun;
 use super::{Event, Kubelet};
 use crate::api::{
-    ContainerSpec, Context, Kind, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason,
-    WorkloadId,
+    ContainerSpec, ContainerStatus, Context, Kind, ObjectId, Pod, PodId, PodPhase, PodWrite,
+    TerminationReason, WorkloadId,
 };
 use crate::sim::SimDuration;
 
@@ -55,17 +55,27 @@ impl Kubelet {
         context: &mut Context<'_, Event>,
     ) {
         let alive = context.store.pod(id).is_some_and(Pod::is_active);
-        if !alive || self.worker(id).run != run {
+        let worker = self.worker(id);
+        if !alive || worker.run != run || worker.hook.is_some() {
             return;
         }
         if !self.start_sidecars(id, context) {
             return;
         }
-        context.write_pod(id, PodWrite::Run);
-        let containers = context.store.pod(id).map_or(0, |pod| pod.containers.len());
-        for container in 0..containers {
-            let pull = self.worker(id).pull.filter(|_| container == 0);
-            self.report_start(id, container, pull, context);
+        let hooked = |one: &ContainerSpec| one.post_start.is_some();
+        let pod = context.store.pod(id);
+        if pod.is_some_and(|pod| pod.template.containers.iter().any(hooked)) {
+            if !self.start_one_by_one(id, context) {
+                return;
+            }
+            context.write_pod(id, PodWrite::Running);
+        } else {
+            context.write_pod(id, PodWrite::Run);
+            let containers = context.store.pod(id).map_or(0, |pod| pod.containers.len());
+            for container in 0..containers {
+                let pull = self.worker(id).pull.filter(|_| container == 0);
+                self.report_start(id, container, pull, context);
+            }
         }
         self.watch_memory(id, context);
         self.begin_start_up(id, run, context);
@@ -76,7 +86,14 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        let app = context.draws.delay(id, &self.startup_of(pod).ready);
+        let now = context.now;
+        // A sync that waits for hooks knows when its application answers.
+        let worker = self.worker(id);
+        let (known, from) = (worker.answers.take(), worker.starts_from.take());
+        let app = match known {
+            Some(at) => (at - now).max(SimDuration::ZERO),
+            None => context.draws.delay(id, &self.startup_of(pod).ready),
+        };
         let relist = (self.config.pleg_relist.0 as f64 * context.draws.unit(id)) as i64;
         let relist = SimDuration(relist);
         let attempts = self.attempts(relist);
@@ -91,7 +108,8 @@ impl Kubelet {
         };
         let containers = &pod.template.containers;
         let served = self.startup_of(pod).probes_are_served;
-        let is_probed = containers.iter().any(|spec| needs_prober(spec, served));
+        let hooked = from.is_some();
+        let is_probed = hooked || containers.iter().any(|spec| needs_prober(spec, served));
         let probes = containers.iter().filter_map(|c| c.readiness_probe.as_ref());
         let noticed = match probes.max_by_key(|probe| probe.period) {
             None => seen,
@@ -107,12 +125,16 @@ impl Kubelet {
             let stated = self.startup(pod.workload).run_time.as_ref();
             let stated = stated.map(|dist| context.draws.delay(id, dist));
             if let Some(length) = stated.or(longest) {
-                context.after(length, Event::Completed(id, run));
+                let ends = (from.unwrap_or(now) + length).max(now);
+                context.at(ends, Event::Completed(id, run));
             }
         }
-        context.after(app, Event::AppStarted(id, run));
+        if known.is_none() {
+            context.after(app, Event::AppStarted(id, run));
+        }
         if is_probed {
             let begun = Begun {
+                from: from.unwrap_or(now),
                 app,
                 attempts,
                 seen,
@@ -145,8 +167,8 @@ impl Kubelet {
 
     pub(super) fn app_started(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
         let worker = self.worker(id);
-        let goes = worker.terminating || worker.killing.is_some();
-        if !goes && self.runs(id, run, context) {
+        let goes = worker.terminating || worker.killing.is_some() || worker.run != run;
+        if !goes && context.store.pod(id).is_some_and(Pod::runs) {
             context.write_pod(id, PodWrite::AppStarted);
         }
     }
@@ -186,9 +208,11 @@ impl Kubelet {
     }
 
     pub(super) fn became_ready(&mut self, id: PodId, run: u16, context: &mut Context<'_, Event>) {
-        let alive = context.store.pod(id).is_some_and(Pod::is_active);
+        let is_up = |one: &ContainerStatus| one.running_since.is_some();
+        let alive = |pod: &Pod| pod.is_active() && pod.containers.iter().all(is_up);
+        let alive = context.store.pod(id).is_some_and(alive);
         let worker = self.worker(id);
-        let waits = worker.unanswered || worker.killing.is_some();
+        let waits = worker.unanswered || worker.killing.is_some() || worker.hook.is_some();
         if alive && !waits && self.runs(id, run, context) {
             let worker = self.worker(id);
             worker.mains_ready = true;

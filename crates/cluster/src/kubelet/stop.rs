@@ -17,8 +17,8 @@ impl Kubelet {
             PodPhase::Succeeded | PodPhase::Failed => {
                 context.after(SimDuration::ZERO, Event::Remove(id));
             }
-            PodPhase::Pending => self.end(id, PodPhase::Failed, context),
-            PodPhase::Running => {
+            PodPhase::Pending if !pod.runs() => self.end(id, PodPhase::Failed, context),
+            PodPhase::Pending | PodPhase::Running => {
                 let grace = pod.template.termination_grace;
                 self.stop_containers(id, grace, context);
             }
@@ -32,6 +32,7 @@ impl Kubelet {
         grace: SimDuration,
         context: &mut Context<'_, Event>,
     ) {
+        self.break_off_hook(id, context);
         let Some(pod) = context.store.pod(id) else {
             return;
         };
@@ -44,7 +45,9 @@ impl Kubelet {
         } else {
             grace
         };
-        for container in containers {
+        let runs = containers.iter().zip(&pod.containers);
+        let runs = runs.filter(|(_, status)| status.running_since.is_some());
+        for (container, _) in runs {
             let message = || format!("Stopping container {}", container.name);
             context.events.normal(ObjectId::Pod(id), "Killing", message);
         }
@@ -54,8 +57,8 @@ impl Kubelet {
     }
 
     pub(super) fn terminate(&mut self, id: PodId, context: &mut Context<'_, Event>) {
-        let runs = |pod: &Pod| pod.phase == PodPhase::Running && !pod.removed;
-        if context.store.pod(id).is_some_and(runs) {
+        let lasts = |pod: &Pod| !pod.has_ended() && !pod.removed;
+        if context.store.pod(id).is_some_and(lasts) {
             self.worker(id).terminating = true;
             context.write_pod(id, PodWrite::Terminate);
         }
@@ -63,8 +66,8 @@ impl Kubelet {
 
     /// The last request of a terminating pod is done: it exits after its shutdown.
     pub fn drained(&mut self, id: PodId, context: &mut Context<'_, Event>) {
-        let runs = |pod: &&Pod| pod.phase == PodPhase::Running && !pod.removed;
-        let Some(pod) = context.store.pod(id).filter(runs) else {
+        let lasts = |pod: &&Pod| !pod.has_ended() && !pod.removed;
+        let Some(pod) = context.store.pod(id).filter(lasts) else {
             return;
         };
         let worker = self.worker(id);

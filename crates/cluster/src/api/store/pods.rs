@@ -118,6 +118,8 @@ impl Store {
             | PodWrite::Preempt
             | PodWrite::Acknowledge
             | PodWrite::Waiting(_)
+            | PodWrite::Hook(_)
+            | PodWrite::Running
             | PodWrite::ContainersReady
             | PodWrite::Conditions(_)
             | PodWrite::Evict
@@ -132,7 +134,7 @@ impl Store {
                 }
                 object
             }
-            PodWrite::StartContainer(container) => {
+            PodWrite::BeginContainer(container) | PodWrite::StartContainer(container) => {
                 self.tell(object, What::ContainerStarted(*container))
             }
             PodWrite::AppStarted => self.tell(object, What::AppStarted),

@@ -93,7 +93,7 @@ fn container_status(
     pod: &Pod,
     clock: Clock,
 ) -> Value {
-    let running = status.running_since.is_some();
+    let running = status.running_since.is_some() && !pod.hides_start(spec);
     let (state, last) = container_state(status, spec, pod);
     let last = last.map(|last| ContainerState::terminated(last).view(clock));
     let promised = &status.resources;
@@ -104,7 +104,7 @@ fn container_status(
         "name": spec.name,
         "ready": container_is_ready(status, spec, pod),
         "resources": resources_of(promised),
-        "restartCount": status.restarts,
+        "restartCount": pod.restart_count(status, spec),
         "started": running,
         "state": state.view(clock),
     })
@@ -140,7 +140,8 @@ pub fn container_state(
     spec: &ContainerSpec,
     pod: &Pod,
 ) -> (ContainerState, Option<Termination>) {
-    match (status.running_since, status.last_termination) {
+    let running_since = status.running_since.filter(|_| !pod.hides_start(spec));
+    match (running_since, status.last_termination) {
         // The kernel was faster than the end of its grace period.
         (None, Some(ended @ (TerminationReason::OomKilled, ..))) if pod.has_ended() => {
             (ContainerState::terminated(ended), None)

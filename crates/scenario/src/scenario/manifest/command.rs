@@ -68,7 +68,7 @@ fn script(rest: &str) -> Option<&str> {
 }
 
 /// The time that `sleep` takes as its argument.
-fn duration(text: &str) -> Option<SimDuration> {
+pub(super) fn duration(text: &str) -> Option<SimDuration> {
     let (number, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
         Some(number) => (number, &text[number.len()..]),
         None => (text, "s"),

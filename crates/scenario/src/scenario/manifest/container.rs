@@ -7,7 +7,7 @@ use super::command::end_of;
 use super::probe::probe;
 use super::selector::check_labels;
 use super::whole::whole;
-use super::{Context, affinity, placement, pod_checks, pod_level};
+use super::{Context, affinity, lifecycle, placement, pod_checks, pod_level};
 use crate::api::{LocalVolume, RestartPolicy};
 use crate::cluster::spec::{ContainerSpec, Labels, PodTemplate};
 use crate::scenario::reader::{MOST_BYTES, MOST_CORES};
@@ -210,14 +210,9 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
     .concat()
     .join(" ");
     let end = end_of(&command);
-    let hooks = one.lifecycle.as_ref();
-    if hooks.is_some_and(|hooks| hooks.post_start.is_some()) {
-        context.warning(
-            &format!("{path}.lifecycle.postStart"),
-            "postStart hooks are not simulated",
-            "add its length to `startup.container_start` of the workload's `[[service]]`",
-        );
-    }
+    let hooks = one.lifecycle.clone().unwrap_or_default();
+    let [post_start, pre_stop] = [("postStart", hooks.post_start), ("preStop", hooks.pre_stop)]
+        .map(|(name, hook)| Some(lifecycle::hook(&hook?, (path, name), context)));
     ContainerSpec {
         name: one.name.clone(),
         image: one.image.clone().unwrap_or_default(),
@@ -230,7 +225,8 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
         liveness_probe: probe("livenessProbe", one, path, context),
         restart_on_resize: restart_on_resize(one),
         restartable: one.restart_policy.as_deref() == Some("Always"),
-        pre_stop: pre_stop(one),
+        post_start,
+        pre_stop: pre_stop.map_or(SimDuration::ZERO, |hook| hook.length),
         sleeps: end.map(|(after, _)| after),
         exit_code: end.map_or(0, |(_, code)| code),
         command,
@@ -247,34 +243,4 @@ fn restart_on_resize(one: &core::Container) -> [bool; 2] {
             .iter()
             .any(|p| p.resource_name == resource && p.restart_policy == "RestartContainer")
     })
-}
-
-/// The length of a preStop hook that sleeps; other hooks count as immediate.
-fn pre_stop(container: &core::Container) -> SimDuration {
-    let hook = container
-        .lifecycle
-        .as_ref()
-        .and_then(|lifecycle| lifecycle.pre_stop.as_ref());
-    let Some(hook) = hook else {
-        return SimDuration::ZERO;
-    };
-    if let Some(sleep) = &hook.sleep {
-        return seconds(sleep.seconds);
-    }
-    let command = hook
-        .exec
-        .as_ref()
-        .and_then(|exec| exec.command.as_ref())
-        .map(|words| words.join(" "));
-    let words = command.unwrap_or_default();
-    let mut words = words
-        .split_whitespace()
-        .skip_while(|word| *word != "sleep")
-        .skip(1);
-    let length = words.next().and_then(|word| {
-        word.trim_end_matches(|c: char| !c.is_ascii_digit())
-            .parse::<i64>()
-            .ok()
-    });
-    seconds(length.unwrap_or(0))
 }

@@ -19,6 +19,7 @@ mod job_policy;
 mod karpenter;
 pub(super) mod keda;
 mod keda_schema;
+mod lifecycle;
 mod limit_range;
 mod names;
 mod objects;

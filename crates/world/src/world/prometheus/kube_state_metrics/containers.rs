@@ -74,7 +74,8 @@ pub(super) const CONTAINERS: &[Family<Pod>] = &[
     }),
     ("kube_pod_container_status_restarts_total", |p, out| {
         each(p, out, |spec, status, out| {
-            out.labelled(&[("container", &spec.name)], status.restarts.into());
+            let restarts = p.of.restart_count(status, spec);
+            out.labelled(&[("container", &spec.name)], restarts.into());
         });
     }),
     ("kube_pod_container_status_running", |p, out| {
