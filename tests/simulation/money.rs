@@ -231,7 +231,7 @@ fn a_spot_node_goes_after_its_notice_and_another_one_comes() {
     let store = cluster.store();
     let leaving = store.pods().filter(|(_, pod)| pod.is_deleting());
     for (_, pod) in leaving {
-        assert!(pod.template.termination_grace.as_secs_f64() <= 30.0);
+        assert!(pod.grace().as_secs_f64() <= 30.0);
     }
     cluster.step_until(at(640)).expect("no endless loop");
     assert_eq!(cluster.store().node_count(), 1, "it is gone");

@@ -171,7 +171,13 @@ fn a_sidecar_that_is_not_alive_restarts_and_its_pod_is_unready_meanwhile() {
         }
     }
     assert!(changes.starts_with(&[true, false, true]), "{changes:?}");
-    assert_eq!(pod(&cluster).containers[0].restarts, 0);
+    let of = pod(&cluster);
+    assert_eq!(of.containers[0].restarts, 0);
+    let restarts = of.init_containers[0].restarts;
+    assert!(restarts > 2, "{restarts}");
+    let table = cluster.kubectl("kubectl get pods").expect("a command line");
+    let row = table.join("\n").lines().nth(1).expect("a pod").to_owned();
+    assert_eq!(row.split_whitespace().nth(3), Some(&*restarts.to_string()));
     let kills = told(&cluster, "Killing");
     let words = "Container proxy failed liveness probe, will be restarted";
     assert!(kills.len() > 2 && kills.iter().all(|(_, message)| message == words));

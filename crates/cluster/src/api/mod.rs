@@ -58,11 +58,11 @@ pub use template::{ContainerSpec, Hook, LocalVolume, PodTemplate, RestartPolicy}
 pub use view::{
     Clock, ContainerState, DaemonSetCounts, JobCounts, ReplicaSetCounts, StatefulSetCounts,
     container_is_ready, container_state, daemon_set_counts, disruption_reason,
-    init_container_state, job_counts, pod_template, pull_policy, qos_class, replica_set_counts,
-    resize_error, stateful_set_counts, taints_of, true_conditions,
+    init_container_is_ready, init_container_state, job_counts, pod_template, pull_policy,
+    qos_class, replica_set_counts, resize_error, stateful_set_counts, taints_of, true_conditions,
 };
 pub use workload::{
     ActiveJob, CronJob, CronJobId, CronJobStatus, DaemonSet, DaemonSetId, Deployment, DeploymentId,
     Job, JobId, ReplicaSet, ReplicaSetId, Revision, RolloutAnnotations, StatefulSet, StatefulSetId,
 };
-pub use write::{Change, PodWrite, What, Write};
+pub use write::{Change, InitWrite, PodWrite, What, Write};

@@ -9,8 +9,8 @@ use super::meta::ObjectMeta;
 use super::node::NodeId;
 use super::resources::{Amounts, PodAmounts, Resources, lasting, requested};
 use super::template::{ContainerSpec, PodTemplate};
-use super::write::PodWrite;
-use crate::sim::{Key, SimTime};
+use super::write::{InitWrite, PodWrite};
+use crate::sim::{Key, SimDuration, SimTime};
 
 /// A pod's key.
 pub type PodId = Key<Pod>;
@@ -126,8 +126,11 @@ pub struct ContainerStatus {
     pub resources: Resources,
     /// Since when it runs, if it does.
     pub running_since: Option<SimTime>,
-    /// Whether the application in it has started up.
+    /// Whether the application in it has started up; of a sidecar, whether its startup probe has
+    /// succeeded.
     pub started: bool,
+    /// Of a sidecar, whether it is ready; of others the pod tells.
+    pub ready: bool,
     /// How often it was restarted.
     pub restarts: u32,
     /// Why it ended last, when that run had started, and when it ended.
@@ -141,8 +144,30 @@ impl ContainerStatus {
             resources,
             running_since: None,
             started: false,
+            ready: false,
             restarts: 0,
             last_termination: None,
+        }
+    }
+}
+
+impl ContainerStatus {
+    /// Carries out a write of an init container.
+    fn apply_init(&mut self, write: InitWrite, now: SimTime) {
+        match write {
+            InitWrite::Start => {
+                self.restarts += u32::from(self.last_termination.is_some());
+                self.running_since = Some(now);
+                (self.started, self.ready) = (false, false);
+            }
+            InitWrite::Started => self.started = true,
+            InitWrite::Ready(ready) => self.ready = ready,
+            InitWrite::End(reason) => {
+                (self.started, self.ready) = (false, false);
+                if let Some(started) = self.running_since.take() {
+                    self.last_termination = Some((reason, started, now));
+                }
+            }
         }
     }
 }
@@ -210,6 +235,10 @@ pub struct Pod {
     pub desired: Vec<Resources>,
     /// Its containers, in the template's order.
     pub containers: Vec<ContainerStatus>,
+    /// The grace period that a call for its deletion asks for, in place of its own.
+    pub grace: Option<SimDuration>,
+    /// Its init containers, in the template's order.
+    pub init_containers: Vec<ContainerStatus>,
     /// Its object is about to go: the store forgets it once its observers have heard.
     pub removed: bool,
 }
@@ -240,6 +269,7 @@ impl Pod {
     pub fn new(meta: ObjectMeta, workload: WorkloadId, template: Arc<PodTemplate>) -> Self {
         let created = meta.created;
         let containers = template.containers.iter();
+        let init_containers = template.init_containers.iter();
         Self {
             meta,
             workload,
@@ -271,7 +301,11 @@ impl Pod {
             containers: containers
                 .map(|container| ContainerStatus::new(container.resources()))
                 .collect(),
+            init_containers: init_containers
+                .map(|container| ContainerStatus::new(container.resources()))
+                .collect(),
             template,
+            grace: None,
             removed: false,
         }
     }
@@ -299,7 +333,14 @@ impl Pod {
     pub fn hides_start(&self, spec: &ContainerSpec) -> bool {
         let hooked = |place: u16| self.template.lasting_at(usize::from(place));
         let own = self.hook.and_then(hooked);
-        self.phase == PodPhase::Pending || own.is_some_and(|own| own.name == spec.name)
+        let is_init = || {
+            self.template
+                .init_containers
+                .iter()
+                .any(|one| one.name == spec.name)
+        };
+        self.phase == PodPhase::Pending && !is_init()
+            || own.is_some_and(|own| own.name == spec.name)
     }
 
     /// `restartCount` of a container.
@@ -311,7 +352,13 @@ impl Pod {
     /// Whether it has processes, as far as its containers tell.
     pub fn runs(&self) -> bool {
         let is_up = |one: &ContainerStatus| one.running_since.is_some();
-        !self.has_ended() && !self.removed && self.containers.iter().any(is_up)
+        let mut all = self.containers.iter().chain(&self.init_containers);
+        !self.has_ended() && !self.removed && all.any(is_up)
+    }
+
+    /// How long it may take to end: `deletionGracePeriodSeconds`, once it is being deleted.
+    pub fn grace(&self) -> SimDuration {
+        self.grace.unwrap_or(self.template.termination_grace)
     }
 
     /// Whether it has a deletion timestamp.
@@ -390,6 +437,24 @@ impl Pod {
         asked.unwrap_or_else(|| self.containers[container].resources)
     }
 
+    /// Its containers run, of a pod that has run before: its init containers have ended, and its
+    /// sidecars run.
+    fn settle_inits(&mut self, now: SimTime) {
+        let both = self
+            .init_containers
+            .iter_mut()
+            .zip(&self.template.init_containers);
+        let is_new =
+            |one: &ContainerStatus| one.running_since.is_none() && one.last_termination.is_none();
+        for (status, spec) in both.filter(|(status, _)| is_new(status)) {
+            if spec.restartable {
+                (status.running_since, status.started, status.ready) = (Some(now), true, true);
+            } else {
+                status.last_termination = Some((TerminationReason::Completed, now, now));
+            }
+        }
+    }
+
     /// Carries out a write.
     pub(super) fn apply(&mut self, write: &PodWrite, now: SimTime) {
         match write {
@@ -421,6 +486,11 @@ impl Pod {
                 for container in &mut self.containers {
                     container.running_since = Some(now);
                 }
+                self.settle_inits(now);
+            }
+            PodWrite::Init(place, write) => {
+                let status = &mut self.init_containers[usize::from(*place)];
+                status.apply_init(*write, now);
             }
             PodWrite::BeginContainer(container) => {
                 self.containers[usize::from(*container)].running_since = Some(now);
@@ -466,6 +536,12 @@ impl Pod {
             }
             PodWrite::ContainersReady => self.containers_ready = Some(now.truncate_to_second()),
             PodWrite::Delete { deadline } => self.meta.deletion = Some(*deadline),
+            PodWrite::Grace(grace) => {
+                let before = std::mem::replace(&mut self.grace, Some(*grace));
+                let before = before.unwrap_or(self.template.termination_grace);
+                let deletion = self.meta.deletion;
+                self.meta.deletion = deletion.map(|end| (end - before + *grace).max(now));
+            }
             PodWrite::Terminate => {}
             PodWrite::End(phase) => {
                 self.phase = *phase;
@@ -473,6 +549,9 @@ impl Pod {
                 for container in &mut self.containers {
                     container.running_since = None;
                     container.started = false;
+                }
+                for status in &mut self.init_containers {
+                    status.apply_init(InitWrite::End(TerminationReason::Completed), now);
                 }
                 self.desired.clear();
             }

@@ -98,6 +98,12 @@ impl PodTemplate {
         self.init_containers.iter().filter(|one| one.restartable)
     }
 
+    /// The place in [`PodTemplate::lasting`] of a sidecar, by its place among the init containers.
+    pub fn place_of_sidecar(&self, place: usize) -> usize {
+        let before = self.init_containers.iter().take(place);
+        self.containers.len() + before.filter(|one| one.restartable).count()
+    }
+
     /// The container at a place of [`PodTemplate::lasting`].
     pub fn lasting_at(&self, place: usize) -> Option<&ContainerSpec> {
         let sidecar = || self.sidecars().nth(place - self.containers.len());

@@ -26,7 +26,7 @@ use crate::controller::daemonset::DaemonSetUpdate;
 use crate::controller::deployment::{DeploymentSpec, DeploymentStatus};
 use crate::controller::job::{JobSpec, JobStatus};
 use crate::controller::statefulset::{StatefulSetSpec, StatefulSetStatus};
-use crate::sim::SimTime;
+use crate::sim::{SimDuration, SimTime};
 use crate::units::Bytes;
 
 /// A write of one object.
@@ -159,6 +159,8 @@ pub enum PodWrite {
     Hook(Option<u16>),
     /// All its containers have been begun with.
     Running,
+    /// Something has happened to an init container, by its place among them.
+    Init(u16, InitWrite),
     /// A container runs again.
     StartContainer(u16),
     /// Its application has started up.
@@ -178,6 +180,8 @@ pub enum PodWrite {
         /// `deletionTimestamp`.
         deadline: SimTime,
     },
+    /// Its deletion has this grace period; if it is under way, that is shortened.
+    Grace(SimDuration),
     /// Its containers get SIGTERM.
     Terminate,
     /// Its containers have ended for good.
@@ -205,6 +209,19 @@ pub enum PodWrite {
     Labels(Arc<Labels>),
     /// Replaces its annotations.
     Annotations(Arc<Labels>),
+}
+
+/// What happens to an init container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InitWrite {
+    /// It starts, for the first time or again.
+    Start,
+    /// A sidecar's startup probe has succeeded, or it has none.
+    Started,
+    /// Whether a sidecar is ready.
+    Ready(bool),
+    /// It has ended.
+    End(TerminationReason),
 }
 
 /// A change of an object.
@@ -244,6 +261,8 @@ pub enum What {
     Ready,
     /// A pod has got its deletion timestamp.
     Deleting,
+    /// The grace period of a pod that is being deleted is shortened.
+    GraceShortened,
     /// A pod's containers get SIGTERM.
     Terminating,
     /// A pod's containers have ended for good: it uses its node no more.

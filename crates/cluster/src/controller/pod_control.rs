@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use crate::api::{
-    Context, DaemonSet, Labels, NodeId, ObjectId, ObjectMeta, Pod, PodId, PodPhase, PodTemplate,
-    PodWrite, Store, Uid, WorkloadEntry, WorkloadId, Write,
+    ContainerSpec, ContainerStatus, Context, DaemonSet, Labels, NodeId, ObjectId, ObjectMeta, Pod,
+    PodId, PodPhase, PodTemplate, PodWrite, Readiness, Store, Uid, WorkloadEntry, WorkloadId,
+    Write,
 };
 use crate::controller::job::PodIndex;
 use crate::controller::statefulset::RevisionKey;
-use crate::sim::{SimTime, Stream, Streams, fingerprint};
+use crate::sim::{SimDuration, SimTime, Stream, Streams, fingerprint};
 
 /// Kubernetes' alphabet for generated names.
 const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -369,18 +370,69 @@ fn insert<E>(
     Some(id)
 }
 
-/// A delete call arrives at the API server: the pod gets its deletion timestamp.
+/// A delete call arrives at the API server: the pod gets its deletion timestamp. Without a grace
+/// period its object goes at once (`BeforeDelete`).
 pub fn delete_pod<E>(id: PodId, context: &mut Context<'_, E>) {
     let Some(pod) = context.store.pod(id).filter(|pod| !pod.is_deleting()) else {
         return;
     };
-    let runs = pod.phase == PodPhase::Running;
+    let grace = pod.grace();
+    let runs = pod.phase == PodPhase::Running || pod.runs();
+    if grace <= SimDuration::ZERO {
+        drop_pod(id, context);
+        return;
+    }
     let deadline = if runs {
-        context.now + pod.template.termination_grace
+        context.now + grace
     } else {
         context.now
     };
     context.write_pod(id, PodWrite::Delete { deadline });
+}
+
+/// A call for a pod's deletion states a grace period: one that is being deleted may get a shorter
+/// one, or its object goes at once.
+pub fn shorten_grace<E>(id: PodId, grace: SimDuration, context: &mut Context<'_, E>) {
+    let Some(pod) = context.store.pod(id).filter(|pod| !pod.removed) else {
+        return;
+    };
+    let deleting = pod.is_deleting();
+    if deleting && grace <= SimDuration::ZERO {
+        drop_pod(id, context);
+    } else if !deleting || grace < pod.grace() {
+        context.write_pod(id, PodWrite::Grace(grace));
+    }
+}
+
+/// A pod's object goes at once, and its containers with it.
+pub fn drop_pod<E>(id: PodId, context: &mut Context<'_, E>) {
+    let Some(pod) = context.store.pod(id).filter(|pod| !pod.removed) else {
+        return;
+    };
+    let (deleting, ended) = (pod.is_deleting(), pod.has_ended());
+    let node = pod.node.and_then(|node| context.store.find_node(node));
+    if !deleting && node.is_some_and(|node| node.readiness == Readiness::Ready) {
+        let own = pod.template.containers.iter().zip(&pod.containers);
+        let init = pod
+            .template
+            .init_containers
+            .iter()
+            .zip(&pod.init_containers);
+        let runs =
+            |(_, status): &(&ContainerSpec, &ContainerStatus)| status.running_since.is_some();
+        for (spec, _) in own.chain(init).filter(runs) {
+            let message = || format!("Stopping container {}", spec.name);
+            context.events.normal(ObjectId::Pod(id), "Killing", message);
+        }
+    }
+    if !deleting {
+        let deadline = context.now;
+        context.write_pod(id, PodWrite::Delete { deadline });
+    }
+    if !ended {
+        context.write_pod(id, PodWrite::End(PodPhase::Failed));
+    }
+    context.commit(Write::RemovePod(id));
 }
 
 /// Pods of a workload that this object owns and that its controller counts.

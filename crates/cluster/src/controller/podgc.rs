@@ -2,9 +2,10 @@
 //! out of service (`pkg/controller/podgc`, `gcOrphaned` and `gcTerminating`).
 
 use crate::api::{
-    Change, Context, Disruption, NodeId, OUT_OF_SERVICE, ObjectId, Pod, PodId, PodPhase, PodWrite,
-    TaintEffect, What, Write,
+    Change, Context, Disruption, NodeId, OUT_OF_SERVICE, ObjectId, Pod, PodId, PodWrite,
+    TaintEffect, What,
 };
+use crate::controller::pod_control::drop_pod;
 use crate::sim::{SimDuration, SimTime};
 
 /// From one look to the next (`gcCheckPeriod`).
@@ -81,17 +82,10 @@ pub fn collect<E>(event: Event, pods: Vec<PodId>, context: &mut Context<'_, E>) 
         let Some(pod) = context.store.pod(id) else {
             continue;
         };
-        let (deleting, ended) = (pod.is_deleting(), pod.has_ended());
-        let deadline = context.now;
+        let ended = pod.has_ended();
         if !ended && matches!(event, Event::Collect(_)) {
             context.write_pod(id, PodWrite::Disrupt(Disruption::PodGc));
         }
-        if !deleting {
-            context.write_pod(id, PodWrite::Delete { deadline });
-        }
-        if !ended {
-            context.write_pod(id, PodWrite::End(PodPhase::Failed));
-        }
-        context.commit(Write::RemovePod(id));
+        drop_pod(id, context);
     }
 }

@@ -2,7 +2,7 @@
 //! `images/image_manager.go`).
 
 use super::{Event, Kubelet};
-use crate::api::{Context, ObjectId, PodId};
+use crate::api::{ContainerSpec, Context, ObjectId, PodId};
 use crate::sim::SimDuration;
 use crate::units::Bytes;
 
@@ -15,21 +15,15 @@ pub(super) struct Pull {
 }
 
 impl Kubelet {
-    /// Reports that a container of a pod, or a sidecar behind them, has started: with the image that was pulled for it, or
-    /// one that the node had.
+    /// Reports that a container of a pod has started: with the image that was pulled for it, or one
+    /// that the node had.
     pub(super) fn report_start(
         &self,
         id: PodId,
-        container: usize,
+        spec: &ContainerSpec,
         pull: Option<Pull>,
         context: &mut Context<'_, Event>,
     ) {
-        let Some(pod) = context.store.pod(id) else {
-            return;
-        };
-        let Some(spec) = pod.template.lasting_at(container) else {
-            return;
-        };
         let object = ObjectId::Pod(id);
         let (name, image) = (&spec.name, &spec.image);
         let since_136 = self.config.pleg_on_demand_relist;

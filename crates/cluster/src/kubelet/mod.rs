@@ -7,6 +7,7 @@ mod cpu_weight;
 pub mod crash_loop;
 mod events;
 pub mod eviction;
+mod init;
 mod kill;
 mod post_start;
 mod pressure;
@@ -34,12 +35,12 @@ use crate::cluster::spec::{ClusterConfig, StartupSpec};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Bytes;
 use crash_loop::CrashLoop;
+use init::Init;
 use post_start::UnderWay;
 use pressure::Pressure;
 use prober::{Probed, Probing};
 use pull::Pulling;
 use shutdown::ShuttingDown;
-use sidecar::Sidecar;
 use silence::Missed;
 
 pub use cpu_weight::cpu_weight;
@@ -74,8 +75,10 @@ pub enum Event {
     Probe(PodId, u16, Probed),
     /// A probe of a sidecar is sent; the number tells its starts apart.
     ProbeSidecar(PodId, u16, Probed),
-    /// A sidecar starts again; the number of the start before, and its place.
-    StartSidecar(PodId, u16, u16),
+    /// An init container starts again; the number of the start before, and its place.
+    StartInit(PodId, u16, u16),
+    /// The command of an init container is over; the number of its start, and its place.
+    InitEnds(PodId, u16, u16),
     /// A postStart hook is over; the number tells hooks apart.
     PostStart(PodId, u16),
     /// A container whose probe has failed gets SIGTERM.
@@ -129,8 +132,8 @@ struct Worker {
     probing: Vec<Probing>,
     /// When the pod is Ready as far as its started containers are concerned; None if never.
     ready_at: Option<SimTime>,
-    /// What is known of its sidecars, as far as they have been started.
-    sidecars: Vec<Sidecar>,
+    /// What is known of its init containers, as far as they have been started.
+    inits: Vec<Init>,
     /// When the preStop hooks of its sidecars are over.
     sidecars_stop: SimTime,
     /// Whether its containers are ready, whatever its sidecars are.
@@ -265,6 +268,7 @@ impl Kubelet {
             What::Created => self.begin(id, context),
             What::Scheduled => self.admit(id, context),
             What::Deleting => self.delete(id, context),
+            What::GraceShortened => self.shorten_grace(id, context),
             What::Ended => self.room_appeared(id, stats, context),
             What::Deleted => self.resizing.retain(|other| *other != id),
             _ => {}
@@ -290,7 +294,8 @@ impl Kubelet {
             Event::Ready(pod, run) => self.became_ready(pod, run, context),
             Event::Probe(pod, run, probed) => self.probe(pod, run, probed, (answers, context)),
             Event::ProbeSidecar(pod, run, probed) => self.probe_sidecar(pod, run, probed, context),
-            Event::StartSidecar(pod, run, place) => self.restart_sidecar(pod, run, place, context),
+            Event::StartInit(pod, run, place) => self.restart_init(pod, run, place, context),
+            Event::InitEnds(pod, run, place) => self.init_ends(pod, run, place, context),
             Event::NotReady(pod, run) => self.became_unready(pod, run, context),
             Event::PostStart(pod, number) => self.post_start(pod, number, context),
             Event::StopContainer(pod, run) => self.stop_container_in_place(pod, run, context),
@@ -366,7 +371,7 @@ impl Kubelet {
         worker.probing.clear();
         worker.unanswered = false;
         worker.forget_hooks();
-        worker.sidecars.clear();
+        worker.inits.clear();
         (worker.sidecars_stop, worker.mains_ready) = (SimTime::ZERO, false);
     }
 

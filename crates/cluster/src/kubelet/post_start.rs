@@ -61,9 +61,9 @@ impl Kubelet {
                 PodWrite::BeginContainer(place)
             };
             context.write_pod(id, write);
-            self.report_start(id, usize::from(place), pull, context);
-            self.note_answers(id, place, context);
             let spec = &template.containers[usize::from(place)];
+            self.report_start(id, spec, pull, context);
+            self.note_answers(id, place, context);
             if self.begin_hook(id, place, spec, context) {
                 return false;
             }
@@ -142,13 +142,20 @@ impl Kubelet {
         }
         self.worker(id).hook = None;
         context.write_pod(id, PodWrite::Hook(None));
-        let containers = context.store.pod(id).map_or(0, |pod| pod.containers.len());
-        let sidecar = usize::from(hook.place).checked_sub(containers);
+        let Some(template) = context.store.pod(id).map(|pod| Arc::clone(&pod.template)) else {
+            return;
+        };
+        let inits = 0..template.init_containers.len();
+        let is_it = |place: &usize| {
+            let sidecar = template.init_containers[*place].restartable;
+            sidecar && template.place_of_sidecar(*place) == usize::from(hook.place)
+        };
+        let sidecar = inits.into_iter().find(is_it);
         match (sidecar, hook.killed) {
             (None, None) => {}
             (None, Some(reason)) => self.container_exited(id, hook.place, reason, context),
             (Some(place), None) => self.sidecar_runs(id, place, context),
-            (Some(place), Some(_)) => self.sidecar_ended(id, place, context),
+            (Some(place), Some(reason)) => self.init_ended(id, place, reason, context),
         }
         let run = self.worker(id).run;
         match context.store.pod(id).map(|pod| pod.phase) {

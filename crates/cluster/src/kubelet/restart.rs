@@ -203,8 +203,8 @@ impl Kubelet {
         }
         let run = worker.run;
         context.write_pod(id, PodWrite::StartContainer(container));
-        self.report_start(id, usize::from(container), None, context);
         let spec = &template.containers[usize::from(container)];
+        self.report_start(id, spec, None, context);
         if spec.post_start.is_some() {
             self.worker(id).starts_from = Some(now);
             self.note_answers(id, container, context);

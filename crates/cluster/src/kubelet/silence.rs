@@ -8,8 +8,8 @@ use super::crash_loop::CrashLoop;
 use super::pull::first_image;
 use super::{Event, Kubelet};
 use crate::api::{
-    ContainerStatus, Context, NodeId, ObjectId, Pod, PodId, PodPhase, PodWrite, Readiness, Store,
-    TerminationReason, What, Write,
+    ContainerStatus, Context, InitWrite, NodeId, ObjectId, Pod, PodId, PodPhase, PodWrite,
+    Readiness, Store, TerminationReason, What, Write,
 };
 use crate::sim::SimDuration;
 
@@ -55,7 +55,8 @@ impl Event {
             | Self::NotReady(pod, _)
             | Self::Probe(pod, ..)
             | Self::ProbeSidecar(pod, ..)
-            | Self::StartSidecar(pod, ..)
+            | Self::StartInit(pod, ..)
+            | Self::InitEnds(pod, ..)
             | Self::PostStart(pod, _)
             | Self::StopContainer(pod, _)
             | Self::ContainerEnds(pod, _)
@@ -130,6 +131,7 @@ impl Kubelet {
         for (id, what) in missed.changes {
             match what {
                 What::Scheduled => self.admit(id, context),
+                What::GraceShortened => self.shorten_grace(id, context),
                 _ => self.delete(id, context),
             }
         }
@@ -137,7 +139,10 @@ impl Kubelet {
 
     /// Whether a change of a pod is one that its kubelet misses.
     pub(super) fn misses(&mut self, id: PodId, what: What, context: &Context<'_, Event>) -> bool {
-        if !matches!(what, What::Scheduled | What::Deleting) {
+        if !matches!(
+            what,
+            What::Scheduled | What::Deleting | What::GraceShortened
+        ) {
             return false;
         }
         let node = context.store.pod(id).and_then(|pod| pod.node);
@@ -192,11 +197,16 @@ impl Kubelet {
             let runs = |(_, one): &(usize, &ContainerStatus)| one.running_since.is_some();
             let running = pod.containers.iter().enumerate().filter(runs);
             let running: Vec<u16> = running.map(|(place, _)| place as u16).collect();
+            let inits = pod.init_containers.iter().enumerate().filter(runs);
+            let inits: Vec<u16> = inits.map(|(place, _)| place as u16).collect();
             for container in running {
                 context.write_pod(id, PodWrite::StopContainer(container, LOST));
             }
+            for place in inits {
+                context.write_pod(id, PodWrite::Init(place, InitWrite::End(LOST)));
+            }
             let worker = self.worker(id);
-            worker.sidecars.clear();
+            worker.inits.clear();
             worker.forget_hooks();
             context.after(RESUMES, Event::Start(id, worker.run));
         } else {

@@ -1,5 +1,7 @@
 //! From bound to ready: pull, start, the application's start-up, the readiness probe.
 
+use std::sync::Arc;
+
 use super::probe::{Attempts, first_success};
 use super::prober::Begun;
 use super::{Event, Kubelet};
@@ -47,7 +49,7 @@ impl Kubelet {
         self.begin_pull(id, (pull, start, size), context);
     }
 
-    /// All containers of a pod start, behind its sidecars.
+    /// All containers of a pod start, behind its init containers.
     pub(super) fn start_containers(
         &mut self,
         id: PodId,
@@ -59,7 +61,7 @@ impl Kubelet {
         if !alive || worker.run != run || worker.hook.is_some() {
             return;
         }
-        if !self.start_sidecars(id, context) {
+        if !self.start_inits(id, context) {
             return;
         }
         let hooked = |one: &ContainerSpec| one.post_start.is_some();
@@ -71,10 +73,11 @@ impl Kubelet {
             context.write_pod(id, PodWrite::Running);
         } else {
             context.write_pod(id, PodWrite::Run);
-            let containers = context.store.pod(id).map_or(0, |pod| pod.containers.len());
-            for container in 0..containers {
+            let template = context.store.pod(id).map(|pod| Arc::clone(&pod.template));
+            let containers = template.iter().flat_map(|one| &one.containers);
+            for (container, spec) in containers.enumerate() {
                 let pull = self.worker(id).pull.filter(|_| container == 0);
-                self.report_start(id, container, pull, context);
+                self.report_start(id, spec, pull, context);
             }
         }
         self.watch_memory(id, context);

@@ -19,10 +19,21 @@ impl Kubelet {
             }
             PodPhase::Pending if !pod.runs() => self.end(id, PodPhase::Failed, context),
             PodPhase::Pending | PodPhase::Running => {
-                let grace = pod.template.termination_grace;
+                let grace = pod.grace();
                 self.stop_containers(id, grace, context);
             }
         }
+    }
+
+    /// A pod that is being deleted gets less time: its containers are stopped anew, within what
+    /// it has now.
+    pub(super) fn shorten_grace(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        let runs = |pod: &&Pod| pod.phase == PodPhase::Running || pod.runs();
+        let Some(pod) = context.store.pod(id).filter(runs) else {
+            return;
+        };
+        let grace = pod.grace();
+        self.stop_containers(id, grace, context);
     }
 
     /// A pod's containers are to stop within a grace period (`killContainer`).
@@ -40,11 +51,7 @@ impl Kubelet {
         let hooks = containers.iter().map(|one| one.pre_stop);
         let pre_stop = hooks.max().unwrap_or_default().min(grace);
         // However long the hook took, SIGKILL leaves SIGTERM some time.
-        let kill = if grace > SimDuration::ZERO {
-            grace.max(pre_stop + SHORTEST_GRACE)
-        } else {
-            grace
-        };
+        let kill = grace.max(pre_stop + SHORTEST_GRACE);
         let runs = containers.iter().zip(&pod.containers);
         let runs = runs.filter(|(_, status)| status.running_since.is_some());
         for (container, _) in runs {
@@ -58,8 +65,8 @@ impl Kubelet {
 
     pub(super) fn terminate(&mut self, id: PodId, context: &mut Context<'_, Event>) {
         let lasts = |pod: &Pod| !pod.has_ended() && !pod.removed;
-        if context.store.pod(id).is_some_and(lasts) {
-            self.worker(id).terminating = true;
+        let was_told = std::mem::replace(&mut self.worker(id).terminating, true);
+        if !was_told && context.store.pod(id).is_some_and(lasts) {
             context.write_pod(id, PodWrite::Terminate);
         }
     }

@@ -268,6 +268,7 @@ impl Simulation<'_> {
             }
             What::Scaled { .. }
             | What::Spec
+            | What::GraceShortened
             | What::ResizeRequested
             | What::ResizeAllocated
             | What::EndpointRemoved => {}

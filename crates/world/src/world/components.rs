@@ -238,7 +238,7 @@ impl Simulation<'_> {
                 all.endpoints.observe(change, cx);
             });
         }
-        if counts || what == What::Scheduled {
+        if counts || matches!(what, What::Scheduled | What::GraceShortened) {
             let stats = memory_stats(&self.traffic, &self.pods, now);
             with_context!(self, now, Event::Kubelet, |all, cx| {
                 all.kubelet.observe(change, &stats, cx);

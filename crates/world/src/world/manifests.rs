@@ -16,7 +16,7 @@ use crate::api::{
 use crate::autoscaler::hpa::Status;
 use crate::autoscaler::vpa::admission::LimitRange;
 use crate::cluster::spec::{PdbSpec, WorkloadKind, WorkloadSpec};
-use crate::controller::pod_control::delete_pod;
+use crate::controller::pod_control::{delete_pod, shorten_grace};
 use crate::scenario::model::{HpaObject, VpaObject};
 use crate::scenario::{Admission, Object, Scenario, check_update, read_object};
 use crate::sim::{Dist, SimDuration, SimTime};
@@ -415,15 +415,11 @@ impl Simulation<'_> {
 
     /// A grace period in seconds takes the place of a pod's own.
     pub(super) fn shorten_grace(&mut self, id: PodId, grace: Option<i64>, now: SimTime) {
-        if let Some(seconds) = grace
-            && let Some(pod) = self.store.pod(id)
-        {
-            let template = PodTemplate {
-                termination_grace: SimDuration::from_secs(seconds.max(0)),
-                ..(*pod.template).clone()
-            };
-            let write = PodWrite::Template(Arc::new(template));
-            self.store.commit(now, Write::Pod(id, write));
+        if let Some(seconds) = grace {
+            let grace = SimDuration::from_secs(seconds.max(0));
+            with_context!(self, now, Event::GarbageCollector, |_all, cx| {
+                shorten_grace(id, grace, cx);
+            });
         }
     }
 }

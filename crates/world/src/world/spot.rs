@@ -81,7 +81,7 @@ impl Simulation<'_> {
         };
         let left = end - now;
         let grace = pod.template.termination_grace;
-        let seconds = (left < grace).then_some(left.0 / 1_000_000_000);
+        let seconds = (left < grace).then_some((left.0 / 1_000_000_000).max(1));
         self.delete_pod(id, seconds, now);
         true
     }

@@ -88,7 +88,7 @@ impl Store {
         if let Some(count) = counts.of(pod) {
             *count += 1;
         }
-        let containers = pod.containers.len() as u16;
+        let (containers, deleting) = (pod.containers.len() as u16, pod.is_deleting());
         let (owner, is_active) = (pod.meta.owner, pod.is_active() && !pod.removed);
         if owner == owned_by {
             self.count_active(owner, was_active, is_active);
@@ -119,6 +119,7 @@ impl Store {
             | PodWrite::Acknowledge
             | PodWrite::Waiting(_)
             | PodWrite::Hook(_)
+            | PodWrite::Init(..)
             | PodWrite::Running
             | PodWrite::ContainersReady
             | PodWrite::Conditions(_)
@@ -143,6 +144,8 @@ impl Store {
             }
             PodWrite::Ready(_) | PodWrite::CloseGate => self.tell(object, What::Ready),
             PodWrite::Delete { .. } => self.tell(object, What::Deleting),
+            PodWrite::Grace(_) if deleting => self.tell(object, What::GraceShortened),
+            PodWrite::Grace(_) => self.tell(object, What::Status),
             PodWrite::Terminate => self.tell(object, What::Terminating),
             PodWrite::End(_) => {
                 for container in (0..containers.min(64)).filter(|place| ran >> place & 1 == 1) {

@@ -34,7 +34,8 @@ pub use counts::{
 };
 pub use node::taints_of;
 pub use pod::{
-    ContainerState, container_is_ready, container_state, init_container_state, qos_class,
+    ContainerState, container_is_ready, container_state, init_container_is_ready,
+    init_container_state, qos_class,
 };
 pub use pod_conditions::{disruption_reason, true_conditions};
 pub use resize::resize_error;

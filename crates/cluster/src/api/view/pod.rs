@@ -20,7 +20,7 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
     };
     // A pod that never ran goes at once.
     let grace = if pod.containers.iter().any(has_run) {
-        seconds(template.termination_grace)
+        seconds(pod.grace())
     } else {
         0
     };
@@ -110,28 +110,27 @@ fn container_status(
     })
 }
 
-/// The statuses of the init containers. They have run once a container beside them has; sidecars
-/// then run until the pod has ended.
+/// The statuses of the init containers.
 fn init_statuses(pod: &Pod, clock: Clock) -> Option<Vec<Value>> {
-    let specs = &pod.template.init_containers;
-    let status = |spec: &ContainerSpec| {
+    let all = pod.init_containers.iter();
+    let all = all.zip(&pod.template.init_containers);
+    let status = |(status, spec): (&ContainerStatus, &ContainerSpec)| {
         let resources = spec.resources();
-        let state = init_container_state(spec, pod);
-        let runs = matches!(state, ContainerState::Running(_));
-        let waits = matches!(state, ContainerState::Waiting(_));
+        let (state, last) = init_container_state(status, spec, pod);
+        let last = last.map(|last| ContainerState::terminated(last).view(clock));
         json!({
             "allocatedResources": amounts(resources.cpu_request, resources.memory_request),
             "image": spec.image,
-            "lastState": {},
+            "lastState": last.unwrap_or_else(|| json!({})),
             "name": spec.name,
-            "ready": runs || !waits && !spec.restartable,
+            "ready": init_container_is_ready(status, spec, pod),
             "resources": resources_of(&resources),
-            "restartCount": 0,
-            "started": runs,
+            "restartCount": pod.restart_count(status, spec),
+            "started": init_container_has_started(status, spec, pod),
             "state": state.view(clock),
         })
     };
-    (!specs.is_empty()).then(|| specs.iter().map(status).collect())
+    (!pod.init_containers.is_empty()).then(|| all.map(status).collect())
 }
 
 /// How a container stands, and how it ended before that.
@@ -173,19 +172,46 @@ pub fn container_state(
     }
 }
 
-/// How an init container stands. They have run once a container beside them has; sidecars then
-/// run until the pod has ended.
-pub fn init_container_state(spec: &ContainerSpec, pod: &Pod) -> ContainerState {
-    let first_start = |status: &ContainerStatus| {
-        let before = status.last_termination.map(|(_, started, _)| started);
-        before.or(status.running_since)
-    };
-    let since = pod.containers.iter().filter_map(first_start).min();
-    match since {
-        None => ContainerState::Waiting("PodInitializing"),
-        Some(since) if spec.restartable && !pod.has_ended() => ContainerState::Running(since),
-        Some(_) => ContainerState::ended(0, "Completed"),
+/// How an init container stands, and how it ended before that.
+pub fn init_container_state(
+    status: &ContainerStatus,
+    spec: &ContainerSpec,
+    pod: &Pod,
+) -> (ContainerState, Option<Termination>) {
+    let running_since = status.running_since.filter(|_| !pod.hides_start(spec));
+    match (running_since, status.last_termination) {
+        (Some(since), last) => (ContainerState::Running(since), last),
+        (None, None) => (ContainerState::Waiting("PodInitializing"), None),
+        (None, Some(ended)) => {
+            let is_over = !spec.restartable && ended.0 == TerminationReason::Completed;
+            if is_over || pod.has_ended() || pod.is_deleting() {
+                (ContainerState::terminated(ended), None)
+            } else {
+                (ContainerState::Waiting("CrashLoopBackOff"), Some(ended))
+            }
+        }
     }
+}
+
+/// Whether an init container is ready: a sidecar by its probes, others once they have ended well.
+pub fn init_container_is_ready(status: &ContainerStatus, spec: &ContainerSpec, pod: &Pod) -> bool {
+    let ended = status.last_termination.map(|(reason, ..)| reason);
+    let runs = status.running_since.is_some();
+    if spec.restartable {
+        runs && status.ready && !pod.hides_start(spec)
+    } else {
+        !runs && ended == Some(TerminationReason::Completed)
+    }
+}
+
+/// `started` of an init container.
+pub(super) fn init_container_has_started(
+    status: &ContainerStatus,
+    spec: &ContainerSpec,
+    pod: &Pod,
+) -> bool {
+    let runs = status.running_since.is_some() && !pod.hides_start(spec);
+    runs && (status.started || !spec.restartable)
 }
 
 /// Why a container ended, when that run had started, and when it ended.

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::pod::container_is_ready;
+use super::pod::{container_is_ready, init_container_has_started, init_container_is_ready};
 use super::{Clock, truth};
 use crate::api::pod::{Disruption, Pod, PodPhase, ResizeState};
 use crate::sim::SimTime;
@@ -128,8 +128,18 @@ const NONE: Why = (None, None);
 
 /// Why it is not initialized, if it is not: init containers come before all others.
 fn uninitialized(pod: &Pod) -> Option<Why> {
-    let init = pod.template.init_containers.iter();
-    let names: Vec<&str> = init.map(|spec| spec.name.as_str()).collect();
+    let init = pod
+        .init_containers
+        .iter()
+        .zip(&pod.template.init_containers);
+    let waits = init.filter(|(status, spec)| {
+        !if spec.restartable {
+            init_container_has_started(status, spec, pod)
+        } else {
+            init_container_is_ready(status, spec, pod)
+        }
+    });
+    let names: Vec<&str> = waits.map(|(_, spec)| spec.name.as_str()).collect();
     (pod.phase == PodPhase::Pending && !names.is_empty()).then(|| {
         let names = names.join(" ");
         let message = format!("containers with incomplete status: [{names}]");
@@ -147,13 +157,16 @@ fn unready(pod: &Pod) -> Option<Why> {
         }
         PodPhase::Pending | PodPhase::Running => {}
     }
-    // Sidecars run once a container beside them has started.
-    let starts = pod.phase == PodPhase::Pending;
-    let sidecars = pod.template.sidecars().filter(|_| starts);
+    let init = pod
+        .init_containers
+        .iter()
+        .zip(&pod.template.init_containers);
+    let sidecars = init
+        .filter(|(status, spec)| spec.restartable && !init_container_is_ready(status, spec, pod));
     let both = pod.containers.iter().zip(&pod.template.containers);
     let others = both.filter(|(status, spec)| !container_is_ready(status, spec, pod));
-    let names = sidecars.chain(others.map(|(_, spec)| spec));
-    let names: Vec<&str> = names.map(|spec| spec.name.as_str()).collect();
+    let names = sidecars.chain(others);
+    let names: Vec<&str> = names.map(|(_, spec)| spec.name.as_str()).collect();
     let message = format!("containers with unready status: [{}]", names.join(" "));
     Some((Some("ContainersNotReady"), Some(message)))
 }
@@ -181,7 +194,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::api::{ContainerSpec, ObjectMeta, Placement, PodTemplate, Uid, WorkloadId};
+    use crate::api::{
+        ContainerSpec, ObjectMeta, Placement, PodTemplate, TerminationReason, Uid, WorkloadId,
+    };
     use crate::autoscaler::vpa::WallClock;
 
     #[test]
@@ -263,6 +278,18 @@ mod tests {
             "Initialized",
             ("False", "ContainersNotInitialized", init),
         );
+        // Ordinary ones have to end, sidecars to start.
+        pod.init_containers[0].last_termination =
+            Some((TerminationReason::Completed, SimTime::ZERO, SimTime::ZERO));
+        let init = "containers with incomplete status: [proxy]";
+        is_told(
+            &pod,
+            "Initialized",
+            ("False", "ContainersNotInitialized", init),
+        );
+        let proxy = &mut pod.init_containers[1];
+        (proxy.running_since, proxy.started, proxy.ready) = (Some(SimTime::ZERO), true, true);
+        is_told(&pod, "Initialized", ("True", "", ""));
         pod.phase = PodPhase::Running;
         pod.containers[0].running_since = Some(SimTime::ZERO);
         pod.containers[0].started = true;

@@ -122,7 +122,7 @@ fn finished(pod: &Pod) -> SimTime {
     }
     let was_asked = |deadline: SimTime| {
         let runs = pod.start_time.is_some() && pod.phase != PodPhase::Pending;
-        let grace = pod.template.termination_grace;
+        let grace = pod.grace();
         let asked = if runs { deadline - grace } else { deadline };
         asked.truncate_to_second()
     };

@@ -4,7 +4,7 @@ use super::family::{Family, Samples, Seen};
 use super::pods::node_of;
 use crate::api::{
     ContainerSpec, ContainerState, ContainerStatus, Pod, TerminationReason, container_is_ready,
-    container_state, init_container_state,
+    container_state, init_container_is_ready, init_container_state,
 };
 use crate::sim::SimTime;
 use crate::units::{Bytes, Millicores};
@@ -114,7 +114,7 @@ pub(super) const CONTAINERS: &[Family<Pod>] = &[
 
 pub(super) const INIT_CONTAINERS: &[Family<Pod>] = &[
     ("kube_pod_init_container_info", |p, out| {
-        each_init(p, out, |spec, _, out| {
+        each_init(p, out, |spec, _, _, out| {
             let policy = if spec.restartable { "Always" } else { "" };
             info(spec, &[("restart_policy", policy)], out);
         });
@@ -130,28 +130,25 @@ pub(super) const INIT_CONTAINERS: &[Family<Pod>] = &[
         }
     }),
     ("kube_pod_init_container_status_ready", |p, out| {
-        each_init(p, out, |spec, state, out| {
-            let ready = match state {
-                ContainerState::Waiting(_) => false,
-                ContainerState::Running(_) => true,
-                ContainerState::Terminated { .. } => !spec.restartable,
-            };
+        each_init(p, out, |spec, status, _, out| {
+            let ready = init_container_is_ready(status, spec, p.of);
             out.flag(&[("container", &spec.name)], ready);
         });
     }),
     ("kube_pod_init_container_status_restarts_total", |p, out| {
-        each_init(p, out, |spec, _, out| {
-            out.labelled(&[("container", &spec.name)], 0.0);
+        each_init(p, out, |spec, status, _, out| {
+            let restarts = p.of.restart_count(status, spec);
+            out.labelled(&[("container", &spec.name)], restarts.into());
         });
     }),
     ("kube_pod_init_container_status_running", |p, out| {
-        each_init(p, out, |spec, state, out| {
+        each_init(p, out, |spec, _, state, out| {
             let holds = matches!(state, ContainerState::Running(_));
             out.flag(&[("container", &spec.name)], holds);
         });
     }),
     ("kube_pod_init_container_status_terminated", |p, out| {
-        each_init(p, out, |spec, state, out| {
+        each_init(p, out, |spec, _, state, out| {
             let holds = matches!(state, ContainerState::Terminated { .. });
             out.flag(&[("container", &spec.name)], holds);
         });
@@ -159,7 +156,7 @@ pub(super) const INIT_CONTAINERS: &[Family<Pod>] = &[
     (
         "kube_pod_init_container_status_terminated_reason",
         |p, out| {
-            each_init(p, out, |spec, state, out| {
+            each_init(p, out, |spec, _, state, out| {
                 if let ContainerState::Terminated { reason, .. } = state {
                     out.labelled(&[("container", &*spec.name), ("reason", reason)], 1.0);
                 }
@@ -167,13 +164,13 @@ pub(super) const INIT_CONTAINERS: &[Family<Pod>] = &[
         },
     ),
     ("kube_pod_init_container_status_waiting", |p, out| {
-        each_init(p, out, |spec, state, out| {
+        each_init(p, out, |spec, _, state, out| {
             let holds = matches!(state, ContainerState::Waiting(_));
             out.flag(&[("container", &spec.name)], holds);
         });
     }),
     ("kube_pod_init_container_status_waiting_reason", |p, out| {
-        each_init(p, out, |spec, state, out| {
+        each_init(p, out, |spec, _, state, out| {
             if let ContainerState::Waiting(reason) = state {
                 out.labelled(&[("container", &*spec.name), ("reason", reason)], 1.0);
             }
@@ -198,11 +195,13 @@ fn each(
 fn each_init(
     p: &Seen<'_, Pod>,
     out: &mut Samples<'_>,
-    mut show: impl FnMut(&ContainerSpec, ContainerState, &mut Samples<'_>),
+    mut show: impl FnMut(&ContainerSpec, &ContainerStatus, ContainerState, &mut Samples<'_>),
 ) {
     if p.of.start_time.is_some() {
-        for spec in &p.of.template.init_containers {
-            show(spec, init_container_state(spec, p.of), out);
+        let specs = &p.of.template.init_containers;
+        for (spec, status) in specs.iter().zip(&p.of.init_containers) {
+            let (state, _) = init_container_state(status, spec, p.of);
+            show(spec, status, state, out);
         }
     }
 }
