@@ -7,6 +7,10 @@ use nlsim::world::Simulation;
 
 /// A Deployment whose pods wait 20 s before SIGTERM, behind a Service.
 fn scenario(replicas: u32, balancing: &str) -> Scenario {
+    with(replicas, balancing, "")
+}
+
+fn with(replicas: u32, balancing: &str, more: &str) -> Scenario {
     let manifest = format!(
         "
 apiVersion: apps/v1
@@ -48,6 +52,7 @@ workload = "Deployment/web"
 request = {{ cpu = "1ms" }}
 startup = {{ image_pull = "0s", container_start = "2s", ready = "1s", shutdown = "0s" }}
 balancing = "{balancing}"
+{more}
 "#
     );
     let files = InMemory::new([("s.toml", toml.as_str()), ("all.yaml", manifest.as_str())]);
@@ -143,4 +148,59 @@ fn those_that_had_gone_are_endpoints_again_when_the_last_one_goes() {
     let ends: Vec<f64> = ends.iter().filter(|one| !one.2).map(|one| one.0).collect();
     assert_eq!(ends.len(), 2);
     assert!(ends.iter().all(|at| *at >= 80.0), "{told:?}");
+}
+
+/// Of kube-proxy, which hears of pods after 5 s: when it is told that they are no endpoints any
+/// more, after commands at these times.
+fn removed(scenario: &Scenario, commands: &[(i64, &str)], until: i64) -> Vec<f64> {
+    let mut cluster = Simulation::new(scenario, 1);
+    cluster
+        .step_until(SimTime::from_secs(60))
+        .expect("no endless loop");
+    cluster.watch();
+    let mut told = Vec::new();
+    for second in 60..until {
+        cluster
+            .step_until(SimTime::from_secs(second))
+            .expect("no endless loop");
+        for (_, command) in commands.iter().filter(|(at, _)| *at == second) {
+            let pods = cluster.store().pods();
+            let leaving = pods.filter(|(_, pod)| pod.is_deleting());
+            let name = leaving.map(|(_, pod)| pod.meta.name.to_string()).next();
+            let command = command.replace("LEAVING", &name.unwrap_or_default());
+            cluster
+                .kubectl(&command)
+                .unwrap_or_else(|error| panic!("{error}"));
+        }
+        let removals = cluster.watched().into_iter();
+        let removals = removals.filter(|(_, change)| change.what == What::EndpointRemoved);
+        told.extend(removals.map(|(at, _)| at.as_secs_f64()));
+    }
+    told
+}
+
+const SLOW: &str = "[controllers]\nkube-proxy.endpoints-delay = \"5s\"";
+
+#[test]
+fn a_pod_that_is_gone_before_kube_proxy_hears_of_it_counts_no_longer() {
+    let scenario = with(2, RANDOM, SLOW);
+    let commands = [
+        (60, "kubectl scale deployment web --replicas=1"),
+        (62, "kubectl delete pod LEAVING --force"),
+        (100, "kubectl scale deployment web --replicas=0"),
+    ];
+    let told = removed(&scenario, &commands, 180);
+    let [first, last] = told[..] else {
+        panic!("{told:?}")
+    };
+    assert!((first - 65.0).abs() < 0.1, "{told:?}");
+    // The other one is the last: it serves through its hook.
+    assert!((120.0..127.0).contains(&last), "{told:?}");
+}
+
+#[test]
+fn a_pod_whose_object_goes_at_once_is_no_endpoint_soon() {
+    let scenario = with(1, RANDOM, SLOW);
+    let told = removed(&scenario, &[(60, "kubectl delete pod --all --force")], 90);
+    assert!(told.len() == 1 && (told[0] - 65.0).abs() < 0.1, "{told:?}");
 }

@@ -150,8 +150,13 @@ impl Controller {
                     self.change(id, workload, selected, context);
                 }
             }
-            What::Deleting if ready => {
-                let run = self.of(id, workload).run;
+            // One whose object goes at once is not Ready any more when this is heard of.
+            What::Deleting => {
+                let known = *self.of(id, workload);
+                let run = known.run;
+                if !ready && known.known_as != Some(run) {
+                    return;
+                }
                 let delay = context.draws.delay(id, &self.delay);
                 context.after(delay, Event::Remove(id, run));
             }
@@ -236,6 +241,7 @@ impl Controller {
         // The pod may be gone by now.
         let Some(pod) = context.store.pod(id).filter(|pod| !pod.removed) else {
             context.store.notify(object, What::EndpointRemoved);
+            self.forget(id, context);
             return;
         };
         let serves = pod.is_deleting() && pod.ready && !pod.has_ended();
@@ -258,6 +264,21 @@ impl Controller {
         }
         if nobody {
             self.stand_in(workload, context);
+        }
+    }
+
+    /// A pod is gone: it counts as an endpoint no longer, unless another is in its place already.
+    fn forget(&mut self, id: PodId, context: &mut Context<'_, Event>) {
+        let Some(place) = self.endpoints.get_mut(id.slot()) else {
+            return;
+        };
+        let Some(gone) = place.take_if(|known| known.pod == id && known.known_as.is_some()) else {
+            return;
+        };
+        let of = self.workload(gone.workload);
+        of.ready = of.ready.saturating_sub(1);
+        if of.ready == 0 && of.by_kube_proxy {
+            self.stand_in(gone.workload, context);
         }
     }
 
