@@ -55,6 +55,7 @@ mod owners;
 mod ownership;
 mod peers;
 mod pod_deletion;
+mod pod_fields;
 mod post_start;
 mod prediction;
 mod probes;

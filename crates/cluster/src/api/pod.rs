@@ -506,6 +506,7 @@ impl Pod {
                 }
             }
             PodWrite::StartContainer(container) => {
+                self.waiting = self.waiting.filter(|_| *container != 0);
                 let status = &mut self.containers[usize::from(*container)];
                 status.restarts += 1;
                 status.running_since = Some(now);

@@ -31,6 +31,10 @@ pub struct PodTemplate {
     pub priority: i32,
     /// `spec.terminationGracePeriodSeconds`.
     pub termination_grace: SimDuration,
+    /// `spec.nodeName`: its pods are on this node, whatever the scheduler says.
+    pub node_name: Option<Arc<str>>,
+    /// `spec.activeDeadlineSeconds` of pods.
+    pub active_deadline: Option<SimDuration>,
     /// `spec.nodeSelector`.
     pub node_selector: Labels,
     /// `spec.tolerations`.

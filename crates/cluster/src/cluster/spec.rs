@@ -256,7 +256,9 @@ impl WorkloadSpec {
     pub fn is_passing_pod(&self) -> bool {
         let containers = &self.template.containers;
         let ends = containers.iter().all(|one| one.sleeps.is_some());
-        self.kind == WorkloadKind::Pod && (ends || self.startup.run_time.is_some())
+        let is_limited = self.template.active_deadline.is_some();
+        let ends = ends || is_limited || self.startup.run_time.is_some();
+        self.kind == WorkloadKind::Pod && ends
     }
 
     /// Whether nothing tells when the pods of a CronJob or a ScaledJob end.

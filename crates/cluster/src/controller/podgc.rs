@@ -2,7 +2,7 @@
 //! out of service (`pkg/controller/podgc`, `gcOrphaned` and `gcTerminating`).
 
 use crate::api::{
-    Change, Context, Disruption, NodeId, OUT_OF_SERVICE, ObjectId, Pod, PodId, PodWrite,
+    Change, Context, Disruption, Kind, NodeId, OUT_OF_SERVICE, ObjectId, Pod, PodId, PodWrite,
     TaintEffect, What,
 };
 use crate::controller::pod_control::drop_pod;
@@ -20,6 +20,8 @@ pub enum Event {
     Collect(NodeId),
     /// It looks at the pods of a node that is out of service.
     OutOfService(NodeId),
+    /// It looks at a pod that named a node which was not there when it looked before.
+    Homeless(PodId),
 }
 
 /// Its first look after a time.
@@ -33,11 +35,24 @@ pub fn observe(change: Change, context: &mut Context<'_, Event>) {
         (ObjectId::Node(node), What::Deleted) => {
             context.at(look_after(context.now) + QUARANTINE, Event::Collect(node));
         }
+        (ObjectId::Pod(id), What::Created) => {
+            if is_homeless(id, context) {
+                context.at(look_after(context.now) + QUARANTINE, Event::Homeless(id));
+            }
+        }
         (ObjectId::Node(node), What::Spec) if is_out_of_service(node, context) => {
             context.at(look_after(context.now), Event::OutOfService(node));
         }
         _ => {}
     }
+}
+
+/// Whether a pod names a node that is not there.
+fn is_homeless<E>(id: PodId, context: &Context<'_, E>) -> bool {
+    let waits = |pod: &&Pod| pod.node.is_none() && !pod.removed;
+    let named = |pod: &Pod| pod.template.node_name.as_deref().map(str::to_owned);
+    let name = context.store.pod(id).filter(waits).and_then(named);
+    name.is_some_and(|name| context.store.find(Kind::Node, "", &name).is_none())
 }
 
 /// Whether pods that are being deleted on a node are not waited for (`gcTerminating`).
@@ -65,7 +80,8 @@ pub fn ended_by(event: Event, context: &mut Context<'_, Event>) -> Vec<PodId> {
             pods.retain(terminates);
             pods
         }
-        Event::OutOfService(_) => Vec::new(),
+        Event::Homeless(id) if is_homeless(id, context) => vec![id],
+        Event::OutOfService(_) | Event::Homeless(_) => Vec::new(),
     }
 }
 
@@ -83,7 +99,7 @@ pub fn collect<E>(event: Event, pods: Vec<PodId>, context: &mut Context<'_, E>) 
             continue;
         };
         let ended = pod.has_ended();
-        if !ended && matches!(event, Event::Collect(_)) {
+        if !ended && !matches!(event, Event::OutOfService(_)) {
             context.write_pod(id, PodWrite::Disrupt(Disruption::PodGc));
         }
         drop_pod(id, context);

@@ -155,7 +155,8 @@ impl Kubelet {
         let at = usize::from(place);
         let waits = |one: &Init| one.run == run && one.since.is_none();
         let worker = self.worker(id);
-        let waits = worker.inits.get(at).is_some_and(waits) && !worker.terminating;
+        let goes = worker.terminating || worker.ending.is_some();
+        let waits = worker.inits.get(at).is_some_and(waits) && !goes;
         // One sync comes after the other.
         if let Some(hook) = worker.hook.filter(|_| waits) {
             context.at(hook.until, Event::StartInit(id, run, place));

@@ -7,6 +7,7 @@ use super::{Event, Kubelet};
 use crate::api::{
     Context, ObjectId, Pod, PodId, PodWrite, ProbeSpec, RestartPolicy, TerminationReason,
 };
+use crate::sim::SimDuration;
 
 /// With what a container ends that SIGKILL has ended.
 pub(super) const KILLED: TerminationReason = TerminationReason::ExitCode(137);
@@ -34,7 +35,21 @@ impl Kubelet {
         context.events.normal(ObjectId::Pod(id), "Killing", message);
         let grace = probe.termination_grace;
         let grace = grace.unwrap_or(pod.template.termination_grace);
-        let pre_stop = spec.pre_stop.min(grace);
+        self.kill_in_place(id, run, (place, grace), context);
+    }
+
+    /// A container is to stop within a grace period, and its pod goes on.
+    pub(super) fn kill_in_place(
+        &mut self,
+        id: PodId,
+        run: u16,
+        (place, grace): (usize, SimDuration),
+        context: &mut Context<'_, Event>,
+    ) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        let pre_stop = pod.template.containers[place].pre_stop.min(grace);
         let container = place as u16;
         self.worker(id).killing = Some(container);
         context.after(pre_stop, Event::StopContainer(id, run));

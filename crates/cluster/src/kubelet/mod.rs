@@ -3,6 +3,8 @@
 //! Follows `pkg/kubelet` (prober/worker.go, kuberuntime_manager.go) in its timing; every
 //! length is a parameter of the scenario.
 
+mod active_deadline;
+mod admission;
 mod cpu_weight;
 pub mod crash_loop;
 mod events;
@@ -15,6 +17,7 @@ mod probe;
 mod probe_text;
 mod prober;
 mod pull;
+mod redefine;
 mod resize;
 mod restart;
 mod schedulable;
@@ -89,6 +92,8 @@ pub enum Event {
     KillContainer(PodId, u16),
     /// A Job's containers have done their work.
     Completed(PodId, u16),
+    /// The time of a pod with `activeDeadlineSeconds` may be over.
+    Deadline(PodId),
     /// The preStop hook is over: SIGTERM.
     Terminate(PodId),
     /// The containers have exited after SIGTERM.
@@ -156,6 +161,10 @@ struct Worker {
     starts_from: Option<SimTime>,
     /// When the application answers first, of a serving container that such a sync has started.
     answers: Option<SimTime>,
+    /// Containers whose images have changed, which are to start again.
+    redefined: Vec<u16>,
+    /// Whether the image of a running pod's first container is being pulled.
+    pulls_again: bool,
     /// Why the kubelet ends the pod by itself, if it does: reason and message.
     ending: Option<Arc<(&'static str, String)>>,
     /// Whether a resize under way changes a container's CPU or its memory.
@@ -302,6 +311,7 @@ impl Kubelet {
             Event::ContainerEnds(pod, run) => self.container_ends(pod, run, false, context),
             Event::KillContainer(pod, run) => self.container_ends(pod, run, true, context),
             Event::Completed(pod, run) => self.completed(pod, run, context),
+            Event::Deadline(pod) => self.look_at_deadline(pod, context),
             Event::Terminate(pod) => self.terminate(pod, context),
             Event::Exit(pod) => self.exit(pod, context),
             Event::Kill(pod) => self.kill(pod, context),
@@ -371,6 +381,8 @@ impl Kubelet {
         worker.probing.clear();
         worker.unanswered = false;
         worker.forget_hooks();
+        worker.redefined.clear();
+        worker.pulls_again = false;
         worker.inits.clear();
         (worker.sidecars_stop, worker.mains_ready) = (SimTime::ZERO, false);
     }

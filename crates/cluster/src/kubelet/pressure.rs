@@ -330,7 +330,22 @@ impl Kubelet {
     pub(super) fn end_early(
         &mut self,
         id: PodId,
-        (reason, message): (&'static str, String),
+        why: (&'static str, String),
+        grace: SimDuration,
+        context: &mut Context<'_, Event>,
+    ) {
+        if self.worker(id).ending.is_some() || context.store.pod(id).is_none() {
+            return;
+        }
+        context.write_pod(id, PodWrite::Disrupt(Disruption::Kubelet));
+        self.fail_pod(id, why, grace, context);
+    }
+
+    /// A pod's containers are stopped; then it has failed.
+    pub(super) fn fail_pod(
+        &mut self,
+        id: PodId,
+        why: (&'static str, String),
         grace: SimDuration,
         context: &mut Context<'_, Event>,
     ) {
@@ -338,12 +353,7 @@ impl Kubelet {
             return;
         };
         let runs = pod.phase == PodPhase::Running || pod.runs();
-        let worker = self.worker(id);
-        if worker.ending.is_some() {
-            return;
-        }
-        worker.ending = Some(Arc::new((reason, message)));
-        context.write_pod(id, PodWrite::Disrupt(Disruption::Kubelet));
+        self.worker(id).ending = Some(Arc::new(why));
         if !runs {
             self.end(id, PodPhase::Failed, context);
             return;

@@ -126,8 +126,10 @@ impl Kubelet {
         run: u16,
         context: &'a Context<'_, Event>,
     ) -> Option<&'a Pod> {
-        let same = self.worker(id).run == run;
-        let waits = |pod: &&Pod| pod.phase == PodPhase::Pending && pod.is_active() && same;
+        let worker = self.worker(id);
+        let (same, again) = (worker.run == run, worker.pulls_again);
+        let waits =
+            |pod: &&Pod| (pod.phase == PodPhase::Pending || again) && pod.is_active() && same;
         context.store.pod(id).filter(waits)
     }
 
@@ -170,7 +172,11 @@ impl Kubelet {
             });
             pulled
         };
-        context.at(pulled + starts_in, Event::Start(id, run));
+        if self.worker(id).pulls_again {
+            context.at(pulled, Event::Restart(id, 0));
+        } else {
+            context.at(pulled + starts_in, Event::Start(id, run));
+        }
     }
 
     /// A node will have an image: its status shows it from the next one on, if its size is known.

@@ -51,6 +51,10 @@ impl Kubelet {
         if reason == TerminationReason::OomKilled {
             report_oom(id, place, pod, context.events);
         }
+        if self.worker(id).redefined.contains(&container) && !deleted {
+            self.start_redefined(id, container, context);
+            return;
+        }
         if policy != RestartPolicy::Always {
             if deleted {
                 // Its Job has counted it as failed when it was deleted.
@@ -201,10 +205,15 @@ impl Kubelet {
         if phase != PodPhase::Running {
             return;
         }
+        if worker.ending.is_some() {
+            return;
+        }
         let run = worker.run;
+        let pulled_again = container == 0 && std::mem::take(&mut worker.pulls_again);
+        let pull = worker.pull.filter(|_| pulled_again);
         context.write_pod(id, PodWrite::StartContainer(container));
         let spec = &template.containers[usize::from(container)];
-        self.report_start(id, spec, None, context);
+        self.report_start(id, spec, pull, context);
         if spec.post_start.is_some() {
             self.worker(id).starts_from = Some(now);
             self.note_answers(id, container, context);
@@ -213,6 +222,7 @@ impl Kubelet {
             }
         }
         self.begin_start_up(id, run, context);
+        self.redefine_next(id, context);
     }
 }
 

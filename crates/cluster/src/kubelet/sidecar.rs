@@ -149,27 +149,25 @@ impl Kubelet {
             .events
             .warning(ObjectId::Pod(id), "Unhealthy", message);
         if enough {
-            self.kill_sidecar(id, place, (kind, spec), context);
+            let (kind, name) = (kind.name().to_lowercase(), &spec.name);
+            let message = format!("Container {name} failed {kind} probe, will be restarted");
+            self.kill_sidecar(id, place, (spec, message), context);
         } else {
             context.at(again, Event::ProbeSidecar(id, run, probed));
         }
     }
 
-    /// A sidecar's startup or liveness probe has failed often enough: it is killed and starts again,
-    /// whatever the pod's `restartPolicy`.
-    fn kill_sidecar(
+    /// A sidecar is killed, as its startup or liveness probe has failed often enough or its image
+    /// has changed, and starts again, whatever the pod's `restartPolicy`.
+    pub(super) fn kill_sidecar(
         &mut self,
         id: PodId,
         place: usize,
-        (kind, spec): (ProbeType, &ContainerSpec),
+        (spec, message): (&ContainerSpec, String),
         context: &mut Context<'_, Event>,
     ) {
-        let message = || {
-            let kind = kind.name().to_lowercase();
-            let name = &spec.name;
-            format!("Container {name} failed {kind} probe, will be restarted")
-        };
-        context.events.normal(ObjectId::Pod(id), "Killing", message);
+        let object = ObjectId::Pod(id);
+        context.events.normal(object, "Killing", || message);
         let ends = context.now + spec.pre_stop;
         let limits = (self.config.crash_loop_initial, self.config.crash_loop_max);
         let sidecar = &mut self.worker(id).inits[place];

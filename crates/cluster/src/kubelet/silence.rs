@@ -62,6 +62,7 @@ impl Event {
             | Self::ContainerEnds(pod, _)
             | Self::KillContainer(pod, _)
             | Self::Completed(pod, _)
+            | Self::Deadline(pod)
             | Self::Terminate(pod)
             | Self::Exit(pod)
             | Self::Kill(pod)

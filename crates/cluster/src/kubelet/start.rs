@@ -10,6 +10,7 @@ use crate::api::{
     TerminationReason, WorkloadId,
 };
 use crate::sim::SimDuration;
+use crate::units::Bytes;
 
 /// From a start to the first attempt of its probe where the kubelet lists the pod at once.
 const FIRST_ATTEMPT: SimDuration = SimDuration::from_millis(20);
@@ -32,21 +33,38 @@ impl Kubelet {
         let (Some(node), PodPhase::Pending, None) = (pod.node, pod.phase, pod.meta.deletion) else {
             return;
         };
+        if self.rejects(id, node, context) {
+            return;
+        }
         context.write_pod(id, PodWrite::Acknowledge);
         self.worker(id).admitted = context.now;
+        self.look_at_deadline(id, context);
+        let (pull, start, size) = self.pull_length(id, context);
+        self.begin_pull(id, (pull, start, size), context);
+    }
+
+    /// How long the pull of a pod's image takes and how long its containers take to start then; the
+    /// image's size, if it is known.
+    pub(super) fn pull_length(
+        &mut self,
+        id: PodId,
+        context: &mut Context<'_, Event>,
+    ) -> (SimDuration, SimDuration, Option<Bytes>) {
         let Some(pod) = context.store.pod(id) else {
-            return;
+            return (SimDuration::ZERO, SimDuration::ZERO, None);
         };
         // Drawn even if not needed: what follows does not depend on the node.
         let startup = self.startup_of(pod);
         let size = startup.image_size;
         let pull = context.draws.delay(id, &startup.image_pull);
         let start = context.draws.delay(id, &startup.container_start);
-        let pull = self.pull_of(size, node, context.store).unwrap_or(pull);
+        let known = pod
+            .node
+            .and_then(|node| self.pull_of(size, node, context.store));
+        let pull = known.unwrap_or(pull);
         let (factor, fixed) = self.slowness;
         let stretched = || SimDuration::from_secs_f64(pull.as_secs_f64() * factor);
-        let pull = fixed.unwrap_or_else(stretched);
-        self.begin_pull(id, (pull, start, size), context);
+        (fixed.unwrap_or_else(stretched), start, size)
     }
 
     /// All containers of a pod start, behind its init containers.

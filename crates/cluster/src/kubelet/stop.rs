@@ -1,7 +1,7 @@
 //! From the deletion timestamp to the object's end: preStop, SIGTERM, SIGKILL, removal.
 
 use super::{Event, Kubelet};
-use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite, Write};
+use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason, Write};
 use crate::sim::SimDuration;
 
 /// What a container has between SIGTERM and SIGKILL at least (`minimumGracePeriodInSeconds`).
@@ -116,6 +116,15 @@ impl Kubelet {
             // Its object stays, unless somebody deletes it.
             if context.store.pod(id).is_some_and(|pod| pod.ready) {
                 context.write_pod(id, PodWrite::Ready(false));
+            }
+            let reason = if phase == PodPhase::Succeeded {
+                TerminationReason::Completed
+            } else {
+                super::kill::KILLED
+            };
+            let containers = context.store.pod(id).map_or(0, |pod| pod.containers.len());
+            for container in 0..containers as u16 {
+                context.write_pod(id, PodWrite::StopContainer(container, reason));
             }
             context.write_pod(id, PodWrite::Failure(why));
             context.write_pod(id, PodWrite::End(PodPhase::Failed));

@@ -72,6 +72,8 @@ pub struct Scheduler {
     node_tree: NodeTree,
     classes: Vec<Class>,
     scratch: Scratch,
+    /// Pods that name a node which is not there.
+    homeless: Vec<PodId>,
     /// Pods that wait for a node to become free for them.
     nominated: Vec<(PodId, NodeId)>,
     /// Pods whose victims are about to be deleted.
@@ -101,6 +103,7 @@ impl Scheduler {
             node_tree: NodeTree::default(),
             classes: Vec::new(),
             scratch: Scratch::default(),
+            homeless: Vec::new(),
             nominated: Vec::new(),
             preempting: Vec::new(),
             nodes: Vec::new(),

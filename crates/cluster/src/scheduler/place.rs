@@ -15,8 +15,8 @@ use super::score::{balanced_allocation, balanced_change, least_allocated, spread
 use super::search::{Search, Walk, node_refusal};
 use super::terms;
 use crate::api::{
-    Context, Labels, Node, NodeId, NodeInfo, Pod, PodAmounts, PodId, PodTemplate, Store,
-    TaintEffect, Toleration, matches, untolerated,
+    Context, Kind, Labels, Node, NodeId, NodeInfo, ObjectId, Pod, PodAmounts, PodId, PodTemplate,
+    Store, TaintEffect, Toleration, matches, untolerated,
 };
 
 /// Below this number of nodes all are looked at, and so many that fit are looked for at least
@@ -36,6 +36,13 @@ pub(super) fn room(node: &Node, info: &NodeInfo) -> Room {
 impl Scheduler {
     /// The best node for a pod, if one fits.
     pub fn find_node<E>(&mut self, id: PodId, context: &Context<'_, E>) -> Option<NodeId> {
+        let named = context.store.pod(id)?.template.node_name.as_deref();
+        if let Some(name) = named {
+            return match context.store.find(Kind::Node, "", name) {
+                Some(ObjectId::Node(node)) => Some(node),
+                _ => None,
+            };
+        }
         self.attempt(id, context).ok()
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::diagnosis::Plugins;
 use super::hints::{Barriers, Happening};
 use super::{Event, Scheduler, is_gated};
-use crate::api::{Change, Context, Labels, NodeId, ObjectId, Pod, PodId, Store, What};
+use crate::api::{
+    Change, Context, Kind, Labels, NodeId, ObjectId, Pod, PodId, PodWrite, Store, What,
+};
 use crate::sim::SimTime;
 
 /// A node as it was seen last.
@@ -59,6 +61,17 @@ impl Scheduler {
         let Some(pod) = context.store.pod(id).filter(waits) else {
             return;
         };
+        if let Some(name) = &pod.template.node_name {
+            match context.store.find(Kind::Node, "", name) {
+                Some(ObjectId::Node(node)) => {
+                    context.write_pod(id, PodWrite::Assume(node));
+                    context.write_pod(id, PodWrite::Bind);
+                }
+                _ if self.homeless.contains(&id) => {}
+                _ => self.homeless.push(id),
+            }
+            return;
+        }
         if !self.queue.contains(id) {
             self.queue.add(id, pod.template.priority, is_gated(pod));
         } else if !is_gated(pod) {
@@ -116,6 +129,7 @@ impl Scheduler {
         let waited = self.queue.contains(id);
         let expected = self.nominated.iter().any(|(pod, _)| *pod == id);
         self.queue.forget(id);
+        self.homeless.retain(|pod| *pod != id);
         self.nominated.retain(|(pod, _)| *pod != id);
         if let Some(labels) = self.labels.get_mut(id.slot()) {
             *labels = None;
@@ -132,12 +146,20 @@ impl Scheduler {
     }
 
     fn node_changed(&mut self, id: NodeId, what: What, context: &mut Context<'_, Event>) {
-        let Some(node) = context.store.find_node(id) else {
+        if context.store.find_node(id).is_none() {
             return;
-        };
+        }
         if self.nodes.len() <= id.slot() {
             self.nodes.resize(id.slot() + 1, None);
         }
+        if what == What::Created && !self.homeless.is_empty() {
+            for pod in std::mem::take(&mut self.homeless) {
+                self.enqueue(pod, context);
+            }
+        }
+        let Some(node) = context.store.find_node(id) else {
+            return;
+        };
         let barriers = Barriers::of(node);
         let labels = Arc::clone(node.labels());
         let before = self.nodes[id.slot()].replace(Seen { labels, barriers });

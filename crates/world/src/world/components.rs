@@ -212,6 +212,15 @@ impl Simulation<'_> {
             Some(ObjectId::Job(_)) if what != What::Spec => self.tell_jobs(change, now),
             _ => {}
         }
+        let named = || {
+            let pod = self.store.pod(id);
+            pod.is_some_and(|pod| pod.template.node_name.is_some())
+        };
+        if what == What::Created && named() {
+            with_context!(self, now, Event::PodGc, |_all, cx| {
+                podgc::observe(change, cx);
+            });
+        }
         let is_bare = || {
             self.store
                 .pod(id)

@@ -93,7 +93,7 @@ impl Placed {
 
 impl Store {
     /// The pods that use a node, assumed ones included, in the order of their coming.
-    pub fn pods_of_node(&self, node: NodeId) -> impl Iterator<Item = (PodId, &Pod)> {
+    pub fn pods_of_node(&self, node: NodeId) -> impl Iterator<Item = (PodId, &Pod)> + Clone {
         let slots = self.placed.by_node.get(node.slot());
         let pods = slots.map(Vec::as_slice).unwrap_or_default().iter();
         pods.filter_map(move |id| {

@@ -30,7 +30,10 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
     // The scheduler's choice can be seen once the pod is bound.
     let node = pod.scheduled.and(pod.node);
     let node = node.and_then(|node| store.find_node(node));
-    spec["nodeName"] = node.map_or(Value::Null, |node| node.name().into());
+    let node = node
+        .map(|node| node.name())
+        .or(template.node_name.as_deref());
+    spec["nodeName"] = node.map_or(Value::Null, Value::from);
     spec["priority"] = template.priority.into();
     let policy = if template.never_preempts {
         "Never"
@@ -157,10 +160,13 @@ pub fn container_state(
         (None, Some(ended)) if pod.has_ended() || pod.is_deleting() => {
             (ContainerState::terminated(ended), None)
         }
-        (None, last @ Some(_)) => (ContainerState::Waiting("CrashLoopBackOff"), last),
+        (None, last @ Some(_)) => {
+            let reason = pod.waiting.filter(|_| is_first(spec, pod));
+            let reason = reason.unwrap_or("CrashLoopBackOff");
+            (ContainerState::Waiting(reason), last)
+        }
         (None, None) => {
-            let first = pod.template.containers.first().map(|one| &one.image);
-            let reason = if let Some(why) = pod.waiting.filter(|_| first == Some(&spec.image)) {
+            let reason = if let Some(why) = pod.waiting.filter(|_| is_first(spec, pod)) {
                 why
             } else if pod.template.init_containers.is_empty() {
                 "ContainerCreating"
@@ -170,6 +176,12 @@ pub fn container_state(
             (ContainerState::Waiting(reason), None)
         }
     }
+}
+
+/// Whether a container has the image that its pod's first container has: what cannot be pulled.
+fn is_first(spec: &ContainerSpec, pod: &Pod) -> bool {
+    let first = pod.template.containers.first();
+    first.is_some_and(|first| first.image == spec.image)
 }
 
 /// How an init container stands, and how it ended before that.

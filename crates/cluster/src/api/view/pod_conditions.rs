@@ -133,14 +133,16 @@ fn uninitialized(pod: &Pod) -> Option<Why> {
         .iter()
         .zip(&pod.template.init_containers);
     let waits = init.filter(|(status, spec)| {
-        !if spec.restartable {
-            init_container_has_started(status, spec, pod)
+        let done = if spec.restartable {
+            pod.has_ended() || init_container_has_started(status, spec, pod)
         } else {
             init_container_is_ready(status, spec, pod)
-        }
+        };
+        !done
     });
     let names: Vec<&str> = waits.map(|(_, spec)| spec.name.as_str()).collect();
-    (pod.phase == PodPhase::Pending && !names.is_empty()).then(|| {
+    let may_wait = matches!(pod.phase, PodPhase::Pending | PodPhase::Failed);
+    (may_wait && !names.is_empty()).then(|| {
         let names = names.join(" ");
         let message = format!("containers with incomplete status: [{names}]");
         (Some("ContainersNotInitialized"), Some(message))

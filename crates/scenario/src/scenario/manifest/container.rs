@@ -134,6 +134,12 @@ pub(super) fn template(
         pod_memory_request,
         priority: spec.priority.unwrap_or(0),
         termination_grace: seconds(grace),
+        node_name: spec
+            .node_name
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            .map(Into::into),
+        active_deadline: spec.active_deadline_seconds.map(seconds),
         node_selector: labels(spec.node_selector.as_ref()),
         tolerations: placement::tolerations(&spec, context),
         host_network: spec.host_network == Some(true),

@@ -52,7 +52,6 @@ fn others(spec: &core::PodSpec) -> Vec<Found> {
     let scheduler = spec.scheduler_name.as_deref();
     let overhead = spec.overhead.as_ref();
     [
-        (spec.node_name.is_some(), "nodeName"),
         (
             scheduler.is_some_and(|name| name != "default-scheduler"),
             "schedulerName",
@@ -61,10 +60,6 @@ fn others(spec: &core::PodSpec) -> Vec<Found> {
         (
             overhead.is_some_and(|amounts| !amounts.is_empty()),
             "overhead",
-        ),
-        (
-            spec.active_deadline_seconds.is_some(),
-            "activeDeadlineSeconds",
         ),
     ]
     .into_iter()

@@ -16,8 +16,14 @@ pub(super) fn pod(context: &mut Context<'_>) -> Option<WorkloadObject> {
         namespace,
         labels,
         annotations,
+        uid,
         ..
     } = object.metadata;
+    // Of an exported pod a scheduler has written it.
+    let spec = object.spec.map(|mut spec| {
+        spec.node_name = spec.node_name.filter(|_| uid.is_none());
+        spec
+    });
     // Labels and annotations are judged as those of the template.
     let identity = ObjectMeta {
         name,
@@ -30,7 +36,7 @@ pub(super) fn pod(context: &mut Context<'_>) -> Option<WorkloadObject> {
             annotations,
             ..ObjectMeta::default()
         }),
-        spec: object.spec,
+        spec,
     };
     Some(workload(
         WorkloadKind::Pod,

@@ -13,12 +13,12 @@ use crate::cluster::spec::InPlaceResize;
 use crate::controller::disruption::{EvictionError, judge};
 use crate::kubectl::command::{Command, Evict, EvictionOptions, Subresource, eviction_options};
 use crate::kubelet::{Kubelet, ResizeError};
-use crate::sim::SimTime;
+use crate::sim::{SimDuration, SimTime};
 use crate::units::Quantity;
 use crate::world::components::with_context;
 use crate::world::{Event, Simulation};
 
-/// What an update may change; of these, images and deadlines are not simulated.
+/// What an update may change.
 const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].image`,\
     `spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),\
     `spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
@@ -46,12 +46,15 @@ impl Simulation<'_> {
             if patch.subresource == Some(Subresource::Status))
         {
             return self.put_conditions(live, changed, now);
-        } else if without_gates(live) != without_gates(changed) {
+        } else if fixed_fields(live) != fixed_fields(changed) {
             return Err(format!(
                 "The Pod \"{name}\" is invalid: spec: Forbidden: pod updates may not change \
-                 fields other than {UPDATABLE}\n(nlsim changes labels, annotations, scheduling gates \
-                 and, with --subresource=resize, resources of pods)"
+                 fields other than {UPDATABLE}\n(nlsim changes labels, annotations, images, deadlines, \
+                 scheduling gates and, with --subresource=resize, resources of pods)"
             ));
+        } else {
+            self.put_deadline(live, changed, now)?;
+            self.put_images(live, changed, now)?;
         }
         self.put_gates(changed, now)?;
         self.store_metadata("Pod", changed, now);
@@ -171,6 +174,93 @@ impl Simulation<'_> {
         ))
     }
 
+    /// `spec.activeDeadlineSeconds` of a pod, which can be set and made shorter.
+    fn put_deadline(&mut self, live: &Value, changed: &Value, now: SimTime) -> Result<(), String> {
+        let of = |pod: &Value| pod["spec"]["activeDeadlineSeconds"].as_i64();
+        let (before, after) = (of(live), of(changed));
+        if before == after {
+            return Ok(());
+        }
+        let text = |key: &str| changed["metadata"][key].as_str().unwrap_or_default();
+        let (namespace, name) = (text("namespace"), text("name"));
+        let wrong = |words: String| {
+            let field = "spec.activeDeadlineSeconds: Invalid value";
+            Err(format!("The Pod {name:?} is invalid: {field}: {words}"))
+        };
+        let most = i64::from(i32::MAX);
+        let seconds = match (before, after) {
+            (_, None) => {
+                return wrong(
+                    "null: must not update from a positive integer to nil value".to_owned(),
+                );
+            }
+            (_, Some(after)) if !(0..=most).contains(&after) => {
+                return wrong(format!("{after}: must be between 0 and {most}, inclusive"));
+            }
+            (Some(before), Some(after)) if after > before => {
+                return wrong(format!(
+                    "{after}: must be less than or equal to previous value"
+                ));
+            }
+            (_, Some(after)) => after,
+        };
+        let Some((id, pod)) = self.find_pod(namespace, name) else {
+            return Ok(());
+        };
+        let mut template = (*pod.template).clone();
+        template.active_deadline = Some(SimDuration::from_secs(seconds));
+        if template.whole.is_object() {
+            Arc::make_mut(&mut template.whole)["spec"]["activeDeadlineSeconds"] = seconds.into();
+        }
+        let write = PodWrite::Template(Arc::new(template));
+        self.store.commit(now, Write::Pod(id, write));
+        with_context!(self, now, Event::Kubelet, |all, cx| {
+            all.kubelet.look_at_deadline(id, cx);
+        });
+        Ok(())
+    }
+
+    /// Images of a pod's containers: those that run start again.
+    fn put_images(&mut self, live: &Value, changed: &Value, now: SimTime) -> Result<(), String> {
+        let text = |key: &str| changed["metadata"][key].as_str().unwrap_or_default();
+        let (namespace, name) = (text("namespace"), text("name"));
+        let mut places = [Vec::new(), Vec::new()];
+        for (list, places) in ["containers", "initContainers"].iter().zip(&mut places) {
+            let (before, after) = (images(live, list), images(changed, list));
+            for (place, image) in after.iter().enumerate() {
+                if image.is_empty() {
+                    let field = format!("spec.{list}[{place}].image");
+                    return Err(format!(
+                        "The Pod {name:?} is invalid: {field}: Required value"
+                    ));
+                }
+                if before.get(place) != Some(image) {
+                    places.push(place as u16);
+                }
+            }
+        }
+        let [containers, inits] = places;
+        let found = self.find_pod(namespace, name);
+        let Some((id, pod)) = found.filter(|_| !(containers.is_empty() && inits.is_empty())) else {
+            return Ok(());
+        };
+        let mut template = (*pod.template).clone();
+        for (list, specs) in [
+            ("containers", &mut template.containers),
+            ("initContainers", &mut template.init_containers),
+        ] {
+            for (spec, image) in specs.iter_mut().zip(images(changed, list)) {
+                image.clone_into(&mut spec.image);
+            }
+        }
+        let write = PodWrite::Template(Arc::new(template));
+        self.store.commit(now, Write::Pod(id, write));
+        with_context!(self, now, Event::Kubelet, |all, cx| {
+            all.kubelet.images_changed(id, (&containers, &inits), cx);
+        });
+        Ok(())
+    }
+
     fn resize_pod(&mut self, id: PodId, changed: &Value, now: SimTime) -> Result<(), ResizeError> {
         if self.scenario.controllers.cluster.in_place_resize == InPlaceResize::Off {
             return Err(ResizeError::Off);
@@ -209,13 +299,29 @@ fn rest_of_status(pod: &Value) -> Value {
     status
 }
 
-/// `spec`, but for its `schedulingGates`, which can be taken off.
-fn without_gates(pod: &Value) -> Value {
+/// `spec`, but for what an update may change.
+fn fixed_fields(pod: &Value) -> Value {
     let mut spec = pod["spec"].clone();
     if let Some(fields) = spec.as_object_mut() {
         fields.remove("schedulingGates");
+        fields.remove("activeDeadlineSeconds");
+    }
+    for list in ["containers", "initContainers"] {
+        let containers = spec.get_mut(list).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            if let Some(fields) = container.as_object_mut() {
+                fields.remove("image");
+            }
+        }
     }
     spec
+}
+
+/// The images of a list of containers.
+fn images<'v>(pod: &'v Value, list: &str) -> Vec<&'v str> {
+    let containers = pod["spec"][list].as_array().into_iter().flatten();
+    let image = |one: &'v Value| one["image"].as_str().unwrap_or_default();
+    containers.map(image).collect()
 }
 
 /// `resources` of a container.
