@@ -337,3 +337,85 @@ fn a_vpa_hears_of_a_kill_at_once_even_of_a_pod_that_is_deleted() {
     let ratio = after as f64 / (356.0 * 1.15 * 1_048_576.0);
     assert!((1.0..1.1).contains(&ratio), "{before} {after}");
 }
+
+/// Four pods on a node of 1 GiB, of which three keep to what they have and one of each class of
+/// service is greedy.
+fn classes(greedy: &str, growth: &str) -> Scenario {
+    let pod = |name: &str, resources: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  \
+             replicas: 1\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    \
+             metadata: {{labels: {{app: {name}}}}}\n    spec:\n      containers: [{{name: main, \
+             image: '{name}:1', resources: {{{resources}}}}}]\n"
+        )
+    };
+    let manifests = [
+        pod("best", ""),
+        pod("burst", "requests: {memory: 300Mi}"),
+        pod(
+            "safe",
+            "limits: {cpu: 100m, memory: 900Mi}, requests: {cpu: 100m, memory: 900Mi}",
+        ),
+    ];
+    let services = ["best", "burst", "safe"].map(|name| {
+        let growth = if name == greedy {
+            format!(", growth_per_hour = \"{growth}\"")
+        } else {
+            String::new()
+        };
+        format!(
+            "[[service]]\nworkload = \"Deployment/{name}\"\nmemory = {{ base = \"100Mi\"{growth} }}\n"
+        )
+    });
+    let toml = format!(
+        "name = \"classes\"\nmanifests = \"all.yaml\"\n[simulation]\nduration = \"1h\"\n\
+         [[node_group]]\nname = \"n\"\ncount = 1\ncpu = 4\nmemory = \"2Gi\"\n{}",
+        services.concat()
+    );
+    let manifests = manifests.concat();
+    let files = InMemory::new([("s.toml", toml.as_str()), ("all.yaml", manifests.as_str())]);
+    let loaded = Loaded::load("s.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
+    let built = loaded.build(&[]).unwrap_or_else(|all| panic!("{all:?}"));
+    built.scenario
+}
+
+#[test]
+fn a_node_that_is_full_before_the_next_look_kills_by_class_and_share() {
+    // 200 MiB a second: the node is full between two looks of the eviction manager.
+    let killed = |greedy: &str| {
+        let scenario = classes(greedy, "720000Mi");
+        let mut cluster = Simulation::new(&scenario, 1);
+        run_until(&mut cluster, 11);
+        let told = messages(&cluster, "OOMKilling");
+        let of = |app: &str| {
+            let pods = pods(&cluster, app);
+            let all = pods.iter().map(|pod| &pod.containers[0]);
+            all.filter_map(|one| one.last_termination)
+                .filter(|(reason, ..)| *reason == TerminationReason::OomKilled)
+                .count()
+        };
+        let killed: Vec<&str> = ["best", "burst", "safe"]
+            .into_iter()
+            .filter(|app| of(app) > 0)
+            .collect();
+        let first = told.first().map(|(at, message)| (*at, message.clone()));
+        (killed.join(" "), first)
+    };
+    let words = "Node out of memory, killed container main";
+    let (who, first) = killed("best");
+    assert_eq!(who, "best");
+    let (at, message) = first.expect("a kill");
+    assert!(
+        (8.0..=10.0).contains(&at) && message == words,
+        "{at} {message}"
+    );
+    // One that holds far more than it requests goes before one that requests nothing and holds
+    // little.
+    assert_eq!(killed("burst").0, "burst");
+    // One that is guaranteed is killed by its own limit first.
+    let (_, first) = killed("safe");
+    assert!(
+        first.is_none_or(|(_, message)| message.starts_with("Memory limit")),
+        "{words}"
+    );
+}

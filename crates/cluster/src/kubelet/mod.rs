@@ -11,6 +11,7 @@ mod events;
 pub mod eviction;
 mod init;
 mod kill;
+mod oom;
 mod post_start;
 mod pressure;
 mod probe;
@@ -108,6 +109,8 @@ pub enum Event {
     Resized(PodId, u16),
     /// The eviction manager of a node looks at its memory.
     Monitor(NodeId),
+    /// The kernel of a node with little memory left is looked at.
+    Exhaustion(NodeId),
     /// A node goes on shutting down.
     ShutDown(NodeId),
     /// A kubelet posts whether its node is cordoned.
@@ -208,6 +211,8 @@ pub struct Kubelet {
     most_on: Vec<Option<(NodeId, Bytes)>>,
     /// The nodes whose memory is looked at.
     pressures: BTreeMap<NodeId, Pressure>,
+    /// Pods with containers that the kernel has killed for their node's sake, not told yet.
+    kernel_kills: Vec<PodId>,
     /// Containers because of which pods were evicted, not told yet.
     offenders: Vec<Offender>,
     /// The nodes that were last posted as cordoned.
@@ -238,6 +243,7 @@ impl Kubelet {
             most_memory: Vec::new(),
             most_on: Vec::new(),
             pressures: BTreeMap::new(),
+            kernel_kills: Vec::new(),
             offenders: Vec::new(),
             unschedulable: BTreeSet::new(),
             shutting_down: BTreeMap::new(),
@@ -318,6 +324,7 @@ impl Kubelet {
             Event::Remove(pod) => Self::remove(pod, context),
             Event::Resize(pod, number) => self.allocate_resize(pod, number, stats, context),
             Event::Resized(pod, number) => self.resized(pod, number, context),
+            Event::Exhaustion(node) => self.look_again(node, stats, context),
             Event::Monitor(node) => self.monitor(node, stats, context),
             Event::ShutDown(node) => self.go_on_shutting_down(node, context),
             Event::PostSchedulable(node) => self.post_schedulable(node, context),

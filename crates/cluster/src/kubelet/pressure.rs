@@ -40,6 +40,8 @@ pub(super) struct Pressure {
     pub(super) acts: [bool; 2],
     /// The pod that is being evicted, and since when.
     pub(super) cleans_up: Option<(PodId, SimTime)>,
+    /// When the node is looked at next because little is left.
+    pub(super) near: Option<SimTime>,
 }
 
 /// The only container of an evicted pod that used more memory than it requested: the event
@@ -57,9 +59,9 @@ pub struct Offender {
 }
 
 /// A pod on a node and what its containers hold.
-struct Load {
-    id: PodId,
-    held: Vec<Bytes>,
+pub(super) struct Load {
+    pub(super) id: PodId,
+    pub(super) held: Vec<Bytes>,
 }
 
 impl Kubelet {
@@ -154,7 +156,7 @@ impl Kubelet {
     }
 
     /// What a node has for pods and for what is kept for evictions.
-    fn for_pods(&self, node: &Node) -> Bytes {
+    pub(super) fn for_pods(&self, node: &Node) -> Bytes {
         let hard = self.config.eviction.hard.of(node.capacity.memory);
         node.capacity.memory.min(node.allocatable.memory + hard)
     }
@@ -175,6 +177,8 @@ impl Kubelet {
         context: &mut Context<'_, Event>,
     ) {
         let now = context.now;
+        // The kernel does not wait for the kubelet.
+        self.look_for_exhaustion(node, stats, context);
         let Some(&pressure) = self.pressures.get(&node) else {
             return;
         };
@@ -227,7 +231,10 @@ impl Kubelet {
         let reclaim = reclaim.map_or(Bytes::ZERO, |reclaim| reclaim.of(node.capacity.memory));
         let (hard, soft) = self.thresholds(node);
         let grace = eviction.soft.map_or(SimDuration::ZERO, |(_, grace)| grace);
-        let mut after = Pressure::default();
+        let mut after = Pressure {
+            near: before.near,
+            ..Pressure::default()
+        };
         for (place, (value, grace)) in [(Some(hard), SimDuration::ZERO), (soft, grace)]
             .into_iter()
             .enumerate()
@@ -409,7 +416,7 @@ fn pages(bytes: Bytes) -> Bytes {
 }
 
 /// The pods of a node whose containers run, and what these hold.
-fn loads(node: NodeId, stats: MemoryStats<'_>, store: &Store) -> Vec<Load> {
+pub(super) fn loads(node: NodeId, stats: MemoryStats<'_>, store: &Store) -> Vec<Load> {
     let runs = |pod: &Pod| pod.phase == PodPhase::Running && !pod.removed;
     let pods = store.pods_of_node(node).filter(|(_, pod)| runs(pod));
     let load = |(id, pod): (PodId, &Pod)| {

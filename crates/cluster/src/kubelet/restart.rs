@@ -48,7 +48,7 @@ impl Kubelet {
             return;
         };
         let (policy, deleted) = (pod.template.restart_policy, pod.is_deleting());
-        if reason == TerminationReason::OomKilled {
+        if reason == TerminationReason::OomKilled && self.kernel_kills.last() != Some(&id) {
             report_oom(id, place, pod, context.events);
         }
         if self.worker(id).redefined.contains(&container) && !deleted {
@@ -103,7 +103,9 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id).filter(runs) else {
             return;
         };
-        report_oom(id, place, pod, context.events);
+        if self.kernel_kills.last() != Some(&id) {
+            report_oom(id, place, pod, context.events);
+        }
         let reason = TerminationReason::OomKilled;
         context.write_pod(id, PodWrite::StopContainer(container, reason));
         self.end(id, PodPhase::Failed, context);

@@ -70,6 +70,7 @@ impl Event {
             | Self::Resize(pod, _)
             | Self::Resized(pod, _) => Some(pod),
             Self::Monitor(_)
+            | Self::Exhaustion(_)
             | Self::ShutDown(_)
             | Self::PostSchedulable(_)
             | Self::PostNode(_)

@@ -136,7 +136,7 @@ impl Simulation<'_> {
         }
     }
 
-    fn record_oom_kill(&mut self, pod: PodId, now: SimTime) {
+    pub(super) fn record_oom_kill(&mut self, pod: PodId, now: SimTime) {
         if let Some(pod) = self.store.pod(pod) {
             self.recorder.disruption(DisruptionRecord {
                 time: now,

@@ -104,11 +104,17 @@ impl Simulation<'_> {
     }
 
     fn handle_kubelet(&mut self, event: kubelet::Event, now: SimTime) {
-        let stats = memory_stats(&self.traffic, &self.pods, now);
-        let answers = answers(&self.traffic, &self.pods);
-        with_context!(self, now, Event::Kubelet, |all, cx| {
-            all.kubelet.handle(event, (&stats, &answers), cx);
-        });
+        let killed = {
+            let stats = memory_stats(&self.traffic, &self.pods, now);
+            let answers = answers(&self.traffic, &self.pods);
+            with_context!(self, now, Event::Kubelet, |all, cx| {
+                all.kubelet.handle(event, (&stats, &answers), cx);
+                all.kubelet.take_kernel_kills()
+            })
+        };
+        for pod in killed {
+            self.record_oom_kill(pod, now);
+        }
     }
 
     /// Passes a change to every component that it may concern.
