@@ -41,6 +41,7 @@ mod keda_rules;
 mod keda_shown;
 mod keda_sources;
 mod keda_spec;
+mod later_hpas;
 mod load_reports;
 mod load_scripts;
 mod looking_commands;

@@ -130,6 +130,8 @@ struct Worker {
     run: u16,
     /// Counts resizes, so that events of an earlier one are recognised.
     resizes: u16,
+    /// Until when its resize, which has no room, is not looked at again unless there may be some.
+    resize_rests: SimTime,
     /// How its image is pulled.
     pulling: Pulling,
     /// The pull of the first container's image, if the node did not have it.
@@ -387,6 +389,7 @@ impl Kubelet {
         (worker.pull, worker.ending, worker.killing) = (None, None, None);
         worker.probing.clear();
         worker.unanswered = false;
+        worker.resize_rests = SimTime::ZERO;
         worker.forget_hooks();
         worker.redefined.clear();
         worker.pulls_again = false;

@@ -73,8 +73,9 @@ impl NodeCapacity {
     }
 }
 
-/// Where the retries of a resize without room begin, and what they settle at.
-const FIRST_RETRY: SimDuration = SimDuration::from_secs(30);
+/// From a kubelet's last look at its resizes without room, whatever has caused that, to the next one
+/// (`retryDelay` of `pkg/kubelet/allocation`; its first one after 30 s is that of a kubelet that
+/// has just started).
 const RETRY: SimDuration = SimDuration::from_secs(180);
 /// What has failed is tried again after this and up to half of it more (`backOffPeriod`,
 /// `workerBackOffPeriodJitterFactor`).
@@ -151,6 +152,7 @@ impl Kubelet {
         }
         let worker = self.worker(id);
         worker.resizes = worker.resizes.wrapping_add(1);
+        worker.resize_rests = SimTime::ZERO;
         let event = Event::Resize(id, worker.resizes);
         context.at(at + self.config.api_latency, event);
         Ok(())
@@ -164,16 +166,20 @@ impl Kubelet {
         stats: MemoryStats<'_>,
         context: &mut Context<'_, Event>,
     ) {
-        if self.worker(id).resizes != number {
+        let now = context.now;
+        let worker = self.worker(id);
+        if worker.resizes != number || worker.resize_rests > now {
             return;
         }
         let waits = |pod: &&Pod| !pod.desired.is_empty();
-        let Some(before) = context.store.pod(id).filter(waits).map(|pod| pod.resize) else {
+        let Some(node) = context.store.pod(id).filter(waits).and_then(|pod| pod.node) else {
             return;
         };
         let delay = match self.try_resize(id, stats, context) {
-            Some(ResizeState::Deferred) if before == Some(ResizeState::Deferred) => RETRY,
-            Some(ResizeState::Deferred) => FIRST_RETRY,
+            Some(ResizeState::Deferred) => {
+                self.retry_resizes(node, stats, context);
+                return;
+            }
             Some(ResizeState::Error) => {
                 BACK_OFF + SimDuration((BACK_OFF.0 as f64 / 2.0 * context.draws.unit(id)) as i64)
             }
@@ -307,8 +313,14 @@ impl Kubelet {
         let waiting: Vec<PodId> = waiting
             .filter(|id| context.store.pod(*id).is_some_and(waits))
             .collect();
+        let next = context.now + RETRY;
         for id in waiting {
-            self.try_resize(id, stats, context);
+            if self.try_resize(id, stats, context) == Some(ResizeState::Deferred) {
+                let worker = self.worker(id);
+                worker.resize_rests = next;
+                let number = worker.resizes;
+                context.at(next, Event::Resize(id, number));
+            }
         }
     }
 }

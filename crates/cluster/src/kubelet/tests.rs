@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::api::{
     Amounts, ContainerSpec, EventSink, Kind, Node, ObjectMeta, PodDraws, PodPhase, PodTemplate,
-    PodWrite, Readiness, Store, TerminationReason, Uid, Write,
+    PodWrite, Readiness, ResizeState, Resources, Store, TerminationReason, Uid, Write,
 };
 use crate::cluster::eviction::{Eviction, Threshold};
 
@@ -190,6 +190,82 @@ fn a_kill_by_the_kernel_after_sigterm_is_seen_as_one() {
         .iter()
         .filter(|(_, event)| matches!(event, Event::Remove(_)));
     assert_eq!(removals.count(), 1);
+}
+
+/// A resize without room is looked at three minutes after the kubelet's last look at any of them.
+#[test]
+fn a_resize_without_room_is_tried_again_three_minutes_after_the_last_look() {
+    let config = ClusterConfig {
+        resize_actuation: crate::sim::Dist::Constant(1.0),
+        ..ClusterConfig::default()
+    };
+    let mut rig = Rig::new(&config);
+    let memory = Bytes(1000 << 20);
+    let room = Amounts {
+        memory,
+        ..Amounts::default()
+    };
+    let object = Node {
+        allocatable: room,
+        capacity: room,
+        ..rig.store.node(rig.node).clone()
+    };
+    let workload = Write::Workload(Kind::Deployment, "a".into(), "w".into());
+    rig.store.commit(SimTime::ZERO, workload);
+    rig.store
+        .commit(SimTime::ZERO, Write::Delete(ObjectId::Node(rig.node)));
+    let made = rig
+        .store
+        .commit(SimTime::ZERO, Write::CreateNode(Box::new(object)));
+    let Some(ObjectId::Node(node)) = made else {
+        unreachable!("{made:?}")
+    };
+    let mut add = |place: usize, request: i64| {
+        let pod = Write::CreatePod(Box::new(pod_of(place, 1, request)));
+        let Some(ObjectId::Pod(id)) = rig.store.commit(SimTime::ZERO, pod) else {
+            unreachable!()
+        };
+        for write in [PodWrite::Assume(node), PodWrite::Bind, PodWrite::Run] {
+            rig.store.commit(SimTime::ZERO, Write::Pod(id, write));
+        }
+        let created = Change {
+            object: ObjectId::Pod(id),
+            what: What::Created,
+        };
+        rig.with(|kubelet, context| kubelet.observe(created, &|_, _| None, context));
+        id
+    };
+    let [other, first, second] = [add(0, 600), add(1, 100), add(2, 100)];
+    let asks = |rig: &mut Rig, id: PodId, mib: i64| {
+        let memory = Resources {
+            memory_request: Some(Bytes(mib << 20)),
+            ..Resources::default()
+        };
+        rig.with(|kubelet, context| {
+            let asked = kubelet.resize(id, &[memory], context.now, context);
+            asked.expect("it is a resize");
+        });
+    };
+    let state = |rig: &Rig, id: PodId| rig.store.pod(id).expect("it is there").resize;
+    rig.run_to(10);
+    asks(&mut rig, first, 400);
+    rig.run_to(100);
+    assert_eq!(state(&rig, first), Some(ResizeState::Deferred));
+    // Another one is looked at, and this one with it: three minutes from here.
+    asks(&mut rig, second, 350);
+    rig.run_to(101);
+    assert_eq!(state(&rig, second), Some(ResizeState::Deferred));
+    // Room that nobody tells the kubelet of.
+    let end = Write::Pod(other, PodWrite::End(PodPhase::Succeeded));
+    rig.store.commit(rig.now, end);
+    rig.run_to(279);
+    let deferred = Some(ResizeState::Deferred);
+    assert_eq!(
+        (state(&rig, first), state(&rig, second)),
+        (deferred, deferred)
+    );
+    rig.run_to(282);
+    assert_eq!((state(&rig, first), state(&rig, second)), (None, None));
 }
 
 /// A pod whose container may hold so much, and requests so much, in MiB.

@@ -162,6 +162,7 @@ fn large(priority: i32) -> PodTemplate {
     PodTemplate {
         containers: vec![container],
         priority,
+        termination_grace: SimDuration::from_secs(30),
         ..PodTemplate::default()
     }
 }
