@@ -20,6 +20,7 @@ mod meta;
 mod node;
 mod placement;
 mod pod;
+mod pod_writes;
 mod policy;
 mod probe;
 mod resources;

@@ -35,10 +35,8 @@ pub fn observe(change: Change, context: &mut Context<'_, Event>) {
         (ObjectId::Node(node), What::Deleted) => {
             context.at(look_after(context.now) + QUARANTINE, Event::Collect(node));
         }
-        (ObjectId::Pod(id), What::Created) => {
-            if is_homeless(id, context) {
-                context.at(look_after(context.now) + QUARANTINE, Event::Homeless(id));
-            }
+        (ObjectId::Pod(id), What::Created) if is_homeless(id, context) => {
+            context.at(look_after(context.now) + QUARANTINE, Event::Homeless(id));
         }
         (ObjectId::Node(node), What::Spec) if is_out_of_service(node, context) => {
             context.at(look_after(context.now), Event::OutOfService(node));

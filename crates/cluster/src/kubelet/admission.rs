@@ -13,12 +13,7 @@ type Refusal = (&'static str, String);
 
 impl Kubelet {
     /// Whether a pod that names its node is refused there: it has failed then.
-    pub(super) fn rejects(
-        &self,
-        id: PodId,
-        node: NodeId,
-        context: &mut Context<'_, Event>,
-    ) -> bool {
+    pub(super) fn rejects(id: PodId, node: NodeId, context: &mut Context<'_, Event>) -> bool {
         let Some(pod) = context.store.pod(id) else {
             return false;
         };

@@ -168,8 +168,6 @@ struct Worker {
     answers: Option<SimTime>,
     /// Containers whose images have changed, which are to start again.
     redefined: Vec<u16>,
-    /// Whether the image of a running pod's first container is being pulled.
-    pulls_again: bool,
     /// Why the kubelet ends the pod by itself, if it does: reason and message.
     ending: Option<Arc<(&'static str, String)>>,
     /// Whether a resize under way changes a container's CPU or its memory.
@@ -392,7 +390,7 @@ impl Kubelet {
         worker.resize_rests = SimTime::ZERO;
         worker.forget_hooks();
         worker.redefined.clear();
-        worker.pulls_again = false;
+        worker.pulling = Pulling::default();
         worker.inits.clear();
         (worker.sidecars_stop, worker.mains_ready) = (SimTime::ZERO, false);
     }

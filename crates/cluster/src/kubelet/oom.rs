@@ -48,7 +48,7 @@ impl Kubelet {
             let victim = worst(&all, (capacity, total), context);
             let Some((load, place)) = victim else { break };
             let id = all[load].id;
-            used = used - std::mem::take(&mut all[load].held[place]);
+            used -= std::mem::take(&mut all[load].held[place]);
             self.kill_for_node(id, place, context);
         }
         let is_near = (room - used).0 < room.0 / LITTLE;

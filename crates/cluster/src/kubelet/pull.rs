@@ -24,6 +24,8 @@ pub(super) struct Pulling {
     starts_in: SimDuration,
     /// The image's size, if it is known.
     size: Option<Bytes>,
+    /// Whether it is that of a running pod, whose first container gets another image.
+    pub(super) again: bool,
     /// How often it has failed.
     failures: u32,
     /// Until when it is not tried again.
@@ -113,6 +115,7 @@ impl Kubelet {
             takes,
             starts_in,
             size,
+            again: worker.pulling.again,
             ..Pulling::default()
         };
         let run = worker.run;
@@ -127,7 +130,7 @@ impl Kubelet {
         context: &'a Context<'_, Event>,
     ) -> Option<&'a Pod> {
         let worker = self.worker(id);
-        let (same, again) = (worker.run == run, worker.pulls_again);
+        let (same, again) = (worker.run == run, worker.pulling.again);
         let waits =
             |pod: &&Pod| (pod.phase == PodPhase::Pending || again) && pod.is_active() && same;
         context.store.pod(id).filter(waits)
@@ -172,7 +175,7 @@ impl Kubelet {
             });
             pulled
         };
-        if self.worker(id).pulls_again {
+        if self.worker(id).pulling.again {
             context.at(pulled, Event::Restart(id, 0));
         } else {
             context.at(pulled + starts_in, Event::Start(id, run));

@@ -75,7 +75,7 @@ impl Kubelet {
         if container == 0 {
             // A pull that has failed is tried no longer.
             worker.run = worker.run.wrapping_add(1);
-            (worker.pull, worker.pulls_again) = (None, true);
+            (worker.pull, worker.pulling.again) = (None, true);
             let (pull, _, size) = self.pull_length(id, context);
             self.begin_pull(id, (pull, SimDuration::ZERO, size), context);
         } else {

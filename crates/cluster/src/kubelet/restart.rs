@@ -211,7 +211,7 @@ impl Kubelet {
             return;
         }
         let run = worker.run;
-        let pulled_again = container == 0 && std::mem::take(&mut worker.pulls_again);
+        let pulled_again = container == 0 && std::mem::take(&mut worker.pulling.again);
         let pull = worker.pull.filter(|_| pulled_again);
         context.write_pod(id, PodWrite::StartContainer(container));
         let spec = &template.containers[usize::from(container)];

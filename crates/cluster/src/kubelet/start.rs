@@ -33,7 +33,7 @@ impl Kubelet {
         let (Some(node), PodPhase::Pending, None) = (pod.node, pod.phase, pod.meta.deletion) else {
             return;
         };
-        if self.rejects(id, node, context) {
+        if Self::rejects(id, node, context) {
             return;
         }
         context.write_pod(id, PodWrite::Acknowledge);

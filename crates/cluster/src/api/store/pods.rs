@@ -105,8 +105,20 @@ impl Store {
         if let PodWrite::Labels(_) = write {
             self.reselect(id, true);
         }
+        self.tell_of_write(id, write, (containers, ran), deleting)
+    }
+
+    /// Tells what a write has changed of a pod, of whose containers so many are and these ran.
+    fn tell_of_write(
+        &mut self,
+        id: PodId,
+        write: &PodWrite,
+        (containers, ran): (u16, u64),
+        deleting: bool,
+    ) -> ObjectId {
         let object = ObjectId::Pod(id);
         match write {
+            PodWrite::Grace(_) if deleting => self.tell(object, What::GraceShortened),
             PodWrite::Admit(_)
             | PodWrite::Template(_)
             | PodWrite::Owner(..)
@@ -119,6 +131,7 @@ impl Store {
             | PodWrite::Acknowledge
             | PodWrite::Waiting(_)
             | PodWrite::Hook(_)
+            | PodWrite::Grace(_)
             | PodWrite::Init(..)
             | PodWrite::Running
             | PodWrite::ContainersReady
@@ -144,8 +157,6 @@ impl Store {
             }
             PodWrite::Ready(_) | PodWrite::CloseGate => self.tell(object, What::Ready),
             PodWrite::Delete { .. } => self.tell(object, What::Deleting),
-            PodWrite::Grace(_) if deleting => self.tell(object, What::GraceShortened),
-            PodWrite::Grace(_) => self.tell(object, What::Status),
             PodWrite::Terminate => self.tell(object, What::Terminating),
             PodWrite::End(_) => {
                 for container in (0..containers.min(64)).filter(|place| ran >> place & 1 == 1) {

@@ -30,9 +30,7 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
     // The scheduler's choice can be seen once the pod is bound.
     let node = pod.scheduled.and(pod.node);
     let node = node.and_then(|node| store.find_node(node));
-    let node = node
-        .map(|node| node.name())
-        .or(template.node_name.as_deref());
+    let node = node.map(Node::name).or(template.node_name.as_deref());
     spec["nodeName"] = node.map_or(Value::Null, Value::from);
     spec["priority"] = template.priority.into();
     let policy = if template.never_preempts {
@@ -283,13 +281,21 @@ impl ContainerState {
     }
 }
 
-/// Whether a container is ready: all are if their pod is; beside one that does not run, those
-/// without a probe are.
+/// Whether a container is ready: all are if their pod is; beside one that does not run, or a sidecar
+/// that is not ready, those without a probe are.
 pub fn container_is_ready(status: &ContainerStatus, spec: &ContainerSpec, pod: &Pod) -> bool {
     let down = |one: &ContainerStatus| one.running_since.is_none();
-    let beside = pod.containers.iter().any(down);
+    let mut sidecars = pod
+        .init_containers
+        .iter()
+        .zip(&pod.template.init_containers);
+    let waits = |(status, spec): (&ContainerStatus, &ContainerSpec)| {
+        spec.restartable && !init_container_is_ready(status, spec, pod)
+    };
+    let beside = pod.containers.iter().any(down) || sidecars.any(waits);
     let by_itself = beside && status.started && spec.readiness_probe.is_none();
     status.running_since.is_some()
+        && !pod.hides_start(spec)
         && pod.phase == PodPhase::Running
         && (pod.ready || pod.containers_ready.is_some() || by_itself)
 }
