@@ -61,7 +61,7 @@ fn find<'a>(cluster: &'a Simulation<'_>, name: &str) -> Option<&'a Pod> {
 }
 
 /// A pod, 30 s after the start.
-fn begun<'s>(scenario: &'s Scenario) -> (Simulation<'s>, String) {
+fn begun(scenario: &Scenario) -> (Simulation<'_>, String) {
     let mut cluster = Simulation::new(scenario, 1);
     run_until(&mut cluster, 30);
     let name = names(&cluster).remove(0);
