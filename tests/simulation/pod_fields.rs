@@ -255,3 +255,35 @@ fn an_image_that_is_not_there_keeps_the_container_down_until_another_is_set() {
     run_until(&mut cluster, 130);
     assert_eq!(row(&mut cluster, "web")[..2], ["1/1", "Running"]);
 }
+
+#[test]
+fn all_containers_of_other_images_are_down_before_the_first_starts() {
+    let two = "
+apiVersion: v1
+kind: Pod
+metadata: {name: two}
+spec:
+  containers: [{name: a, image: 'a:1'}, {name: b, image: 'b:1'}]
+";
+    let service = "[[service]]\nworkload = \"Pod/two\"\nstartup = { image_pull = \"10s\", container_start = \"1s\", ready = \"0s\" }\n";
+    let scenario = scenario(two, service);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 30);
+    typed(&mut cluster, "kubectl set image pod/two a=a:2 b=b:2");
+    run_until(&mut cluster, 38);
+    assert_eq!(
+        row(&mut cluster, "two")[0],
+        "0/2",
+        "the first image is pulled"
+    );
+    run_until(&mut cluster, 60);
+    assert_eq!(row(&mut cluster, "two")[..3], ["2/2", "Running", "2"]);
+    let kills: Vec<f64> = told(&cluster, "two", "Killing")
+        .iter()
+        .map(|one| one.0)
+        .collect();
+    assert!(
+        kills.len() == 2 && kills.iter().all(|at| *at < 35.0),
+        "{kills:?}"
+    );
+}

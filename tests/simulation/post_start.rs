@@ -268,3 +268,28 @@ spec:
     run_until(&mut cluster, 120.0);
     assert!(pod(&cluster).containers[0].restarts > 0);
 }
+
+#[test]
+fn a_jobs_pod_fails_with_its_hook() {
+    let manifest = "
+apiVersion: batch/v1
+kind: Job
+metadata: {name: work}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - {name: main, image: 'main:1', command: [sleep, '60'], lifecycle: {postStart: {exec: {command: ['false']}}}}
+";
+    let files = InMemory::new([("s.toml", TOML), ("all.yaml", manifest)]);
+    let built = Loaded::load("s.toml", &files).and_then(|loaded| loaded.build(&[]));
+    let built = built.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    let mut cluster = Simulation::new(&built.scenario, 1);
+    run_until(&mut cluster, 60.0);
+    assert_eq!(pod(&cluster).phase, PodPhase::Failed);
+    let table = cluster.kubectl("kubectl get job").expect("a command line");
+    let row = table.join("\n").lines().nth(1).map(str::to_owned);
+    assert!(row.is_some_and(|row| row.contains("Failed") && row.contains("0/1")));
+}

@@ -7,9 +7,13 @@ use std::sync::Arc;
 use super::stop::SHORTEST_GRACE;
 use super::{Event, Kubelet, Worker};
 use crate::api::{
-    ContainerSpec, Context, EventSink, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason,
+    ContainerSpec, Context, EventSink, ObjectId, Pod, PodId, PodPhase, PodWrite, RestartPolicy,
+    TerminationReason,
 };
 use crate::sim::{SimDuration, SimTime};
+
+/// With what a process ends that SIGTERM has ended.
+const TERMINATED: TerminationReason = TerminationReason::ExitCode(143);
 
 /// A hook that is under way, or the end of a container whose hook has failed.
 #[derive(Debug, Clone, Copy)]
@@ -180,11 +184,16 @@ impl Kubelet {
         let spec = template.lasting_at(usize::from(place));
         let pre_stop = spec.map_or(SimDuration::ZERO, |spec| spec.pre_stop.min(grace));
         let ends = pre_stop + context.draws.delay(id, &self.startup_of(pod).shutdown);
+        // What does its work and ends has nothing to say to SIGTERM; servers end well.
+        let reason = match template.restart_policy {
+            RestartPolicy::Always => TerminationReason::Completed,
+            RestartPolicy::OnFailure | RestartPolicy::Never => TERMINATED,
+        };
         let killed = grace.max(pre_stop + SHORTEST_GRACE);
         if ends > killed {
             (killed, super::kill::KILLED)
         } else {
-            (ends, TerminationReason::Completed)
+            (ends, reason)
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::crash_loop::CrashLoop;
 use super::{Event, Kubelet};
-use crate::api::{Context, ObjectId, PodId, PodPhase};
+use crate::api::{Context, ObjectId, Pod, PodId, PodPhase};
 use crate::sim::SimDuration;
 
 impl Kubelet {
@@ -36,39 +36,36 @@ impl Kubelet {
         self.redefine_next(id, context);
     }
 
-    /// The next container of another image goes, one after the other.
+    /// Containers of other images go one after the other; once all of them are down they start in
+    /// their order.
     pub(super) fn redefine_next(&mut self, id: PodId, context: &mut Context<'_, Event>) {
-        let runs = |phase: PodPhase| phase == PodPhase::Running;
-        let Some(pod) = context.store.pod(id).filter(|pod| runs(pod.phase)) else {
+        let goes_on = |pod: &&Pod| pod.phase == PodPhase::Running && pod.is_active();
+        let Some(pod) = context.store.pod(id).filter(goes_on) else {
             return;
         };
         let worker = self.worker(id);
-        let Some(place) = worker.redefined.first().copied() else {
+        let Some(first) = worker.redefined.iter().copied().min() else {
             return;
         };
         if worker.killing.is_some() {
             return;
         }
         let run = worker.run;
-        let at = usize::from(place);
-        if pod.containers[at].running_since.is_none() {
-            self.start_redefined(id, place, context);
+        let runs = |place: &&u16| pod.containers[usize::from(**place)].running_since.is_some();
+        let Some(place) = worker.redefined.iter().find(runs).copied() else {
+            self.start_redefined(id, first, context);
             return;
-        }
+        };
+        let place = usize::from(place);
         let template = Arc::clone(&pod.template);
-        let spec = &template.containers[at];
+        let spec = &template.containers[place];
         let message = || changed(&spec.name);
         context.events.normal(ObjectId::Pod(id), "Killing", message);
-        self.kill_in_place(id, run, (at, template.termination_grace), context);
+        self.kill_in_place(id, run, (place, template.termination_grace), context);
     }
 
     /// A container that gets another image is down: it starts as soon as the node has that.
-    pub(super) fn start_redefined(
-        &mut self,
-        id: PodId,
-        container: u16,
-        context: &mut Context<'_, Event>,
-    ) {
+    fn start_redefined(&mut self, id: PodId, container: u16, context: &mut Context<'_, Event>) {
         let worker = self.worker(id);
         worker.redefined.retain(|other| *other != container);
         worker.crash_loops[usize::from(container)] = CrashLoop::default();

@@ -52,7 +52,7 @@ impl Kubelet {
             report_oom(id, place, pod, context.events);
         }
         if self.worker(id).redefined.contains(&container) && !deleted {
-            self.start_redefined(id, container, context);
+            self.redefine_next(id, context);
             return;
         }
         if policy != RestartPolicy::Always {
@@ -207,7 +207,8 @@ impl Kubelet {
         if phase != PodPhase::Running {
             return;
         }
-        if worker.ending.is_some() {
+        // One that gets another image waits for its turn.
+        if worker.ending.is_some() || worker.redefined.contains(&container) {
             return;
         }
         let run = worker.run;
