@@ -43,7 +43,7 @@ for = "145s"
 node = "n-2"
 "#;
 
-fn scenario(more: &str) -> Scenario {
+pub(super) fn scenario(more: &str) -> Scenario {
     let mut toml = r#"
 name = "plane"
 manifests = ["plane.yaml"]
@@ -85,6 +85,13 @@ too-hpa = "23.2s"
         )
         .expect("a String takes everything");
     }
+    for workload in ["Pod/dr-bare", "Pod/gate-pod", "Deployment/ev-ok"] {
+        writeln!(
+            toml,
+            "[[service]]\nworkload = \"{workload}\"\nbackground_cpu = \"0\"\nstartup = {{ image_pull = \"0s\", container_start = \"345ms\", ready = \"0s\", shutdown = \"800ms\", cpu = \"0\" }}"
+        )
+        .expect("a String takes everything");
+    }
     // Their probes are refused for ever.
     for name in ["dr-never", "dr-nevera"] {
         writeln!(
@@ -95,28 +102,29 @@ too-hpa = "23.2s"
     }
     toml.push_str(more);
     let manifests = common::golden("plane/runB-disruption.yaml.gz");
+    let manifests = manifests.replace("hostname: d1", "hostname: d-1");
     let files = InMemory::new([("plane.toml", toml.as_str()), ("plane.yaml", &manifests)]);
     let loaded = Loaded::load("plane.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
     let built = loaded.build(&[]).unwrap_or_else(|all| panic!("{all:?}"));
     built.scenario
 }
 
-struct Plane<'s>(Simulation<'s>);
+pub(super) struct Plane<'s>(pub(super) Simulation<'s>);
 
 impl Plane<'_> {
-    fn run_to(&mut self, seconds: f64) {
+    pub(super) fn run_to(&mut self, seconds: f64) {
         let time = SimTime::ZERO + SimDuration::from_secs_f64(seconds);
         self.0.step_until(time).expect("no endless loop");
         self.0.store().audit().expect("the books balance");
     }
 
-    fn typed(&mut self, seconds: f64, text: &str) -> Vec<String> {
+    pub(super) fn typed(&mut self, seconds: f64, text: &str) -> Vec<String> {
         self.run_to(seconds);
         let text = text.replace("kubectl ", "kubectl -n neurolake ");
         self.0.kubectl(&text).expect("a command line")
     }
 
-    fn applied(&mut self, seconds: f64, document: Value) {
+    pub(super) fn applied(&mut self, seconds: f64, document: Value) {
         self.run_to(seconds);
         let text = "kubectl apply -f object.yaml";
         self.0.apply(&Action {
@@ -129,12 +137,19 @@ impl Plane<'_> {
     }
 
     /// What the last command has printed so far.
-    fn printed(&self) -> Vec<String> {
+    pub(super) fn printed(&self) -> Vec<String> {
         let actions = &self.0.recording().actions;
         actions.last().expect("a command").printed.clone()
     }
 
-    fn pods(&self, app: &str) -> Vec<&Pod> {
+    /// What the last command that begins so has printed so far.
+    pub(super) fn printed_by(&self, begin: &str) -> Vec<String> {
+        let actions = self.0.recording().actions.iter().rev();
+        let mut such = actions.filter(|one| one.command.starts_with(begin));
+        such.next().expect("a command").printed.clone()
+    }
+
+    pub(super) fn pods(&self, app: &str) -> Vec<&Pod> {
         let of_app = |pod: &&Pod| !pod.removed && pod.meta.labels["app"] == app;
         let pods = self.0.store().pods().map(|(_, pod)| pod);
         pods.filter(of_app).collect()
@@ -153,15 +168,15 @@ impl Plane<'_> {
         found
     }
 
-    fn live_on(&self, app: &str, node: &str) -> usize {
+    pub(super) fn live_on(&self, app: &str, node: &str) -> usize {
         self.on(app).get(node).map_or(0, |(live, _)| *live)
     }
 
-    fn leaving_on(&self, app: &str, node: &str) -> usize {
+    pub(super) fn leaving_on(&self, app: &str, node: &str) -> usize {
         self.on(app).get(node).map_or(0, |(_, leaving)| *leaving)
     }
 
-    fn ready(&self, app: &str) -> usize {
+    pub(super) fn ready(&self, app: &str) -> usize {
         let pods = self.pods(app);
         pods.iter().filter(|pod| pod.is_ready()).count()
     }
@@ -187,14 +202,14 @@ impl Plane<'_> {
     }
 
     /// The times of an event's first and last such message about pods of a workload.
-    fn told(&self, reason: &str, text: &str) -> Vec<f64> {
+    pub(super) fn told(&self, reason: &str, text: &str) -> Vec<f64> {
         let events = self.0.recording().events.iter();
         let such = events.filter(|event| event.reason == reason && event.message.contains(text));
         such.map(|event| event.time.as_secs_f64()).collect()
     }
 }
 
-fn near(ours: f64, recorded: f64, tolerance: f64) {
+pub(super) fn near(ours: f64, recorded: f64, tolerance: f64) {
     assert!(
         (ours - recorded).abs() <= tolerance,
         "{ours} instead of {recorded}"
@@ -212,18 +227,27 @@ fn drains() {
     plane.run_to(39.0);
     // Two budgets on one pod, and pods that were never Ready.
     let lines = plane.typed(39.9, "kubectl drain d-1");
-    let set = &lines[1];
+    // Reasons come in any order.
+    let reasons = [
+        "cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore): neurolake/dr-ds-",
+        "cannot delete Pods that declare no controller (use --force to override): neurolake/dr-bare",
+        "cannot delete Pods with local storage (use --delete-emptydir-data to override): neurolake/dr-empty-",
+    ];
     assert_eq!(lines[0], "node/d-1 cordoned");
-    let start = "error: unable to drain node \"d-1\" due to error: [cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore): neurolake/dr-ds-";
-    assert!(set.starts_with(start), "{set}");
-    let end = "], continuing command...";
-    assert!(set.ends_with(end), "{set}");
-    assert!(set.contains("cannot delete Pods with local storage (use --delete-emptydir-data to override): neurolake/dr-empty-"), "{set}");
+    let start = "error: unable to drain node \"d-1\" due to error: [";
+    let set = lines[1].strip_prefix(start).expect(start);
+    assert!(set.ends_with("], continuing command..."), "{set}");
+    assert_eq!(set.matches("cannot delete ").count(), 3);
     assert_eq!(
         lines[2..4],
         ["There are pending nodes to be drained:", " d-1"]
     );
-    assert_eq!(lines.len(), 6);
+    assert_eq!(lines.len(), 7);
+    for reason in reasons {
+        assert!(set.contains(reason), "{set}");
+        let alone = lines[4..].iter().filter(|line| line.starts_with(reason));
+        assert_eq!(alone.count(), 1, "{lines:?}");
+    }
     plane.typed(40.0, "kubectl delete pdb dr-two-b");
 
     let before: Vec<usize> = ["dr-ok", "dr-pct", "dr-none", "dr-block", "dr-never"]
@@ -236,6 +260,9 @@ fn drains() {
     assert_eq!(lines[0], "node/d-1 already cordoned");
     let warning = "Warning: ignoring DaemonSet-managed Pods: neurolake/dr-ds-";
     assert!(lines[1].starts_with(warning), "{}", lines[1]);
+    let unmanaged = "; deleting Pods that declare no controller: neurolake/dr-bare";
+    assert!(lines[1].ends_with(unmanaged), "{}", lines[1]);
+    assert_eq!(lines[2], "evicting pod neurolake/dr-bare");
     let refused = |lines: &[String], app: &str| {
         let start = format!("error when evicting pods/\"{app}-");
         let end = "\" -n \"neurolake\" (will retry after 5s): Cannot evict pod as it would violate the pod's disruption budget.";
@@ -512,6 +539,15 @@ fn a_kubelet_that_stops_and_goes_on() {
     plane.run_to(119.0);
     let all = ["nf", "nf-def", "nf-sts", "nf-ds", "nf-pdb", "nf-once"];
     let there = all.map(|app| plane.live_on(app, "n-1"));
+    let listed = |plane: &mut Plane<'_>, at: f64| {
+        let lines = plane.typed(at, "kubectl get nodes n-1 n-2 n-3");
+        let words = lines[1..].iter().map(|line| line.split_whitespace());
+        let rows = words.map(|mut cells| [cells.next(), cells.next()].map(Option::unwrap));
+        let rows = rows.map(|row| row.join(" "));
+        rows.collect::<Vec<String>>()
+    };
+    let all_ready = ["n-1 Ready", "n-2 Ready", "n-3 Ready"];
+    assert_eq!(listed(&mut plane, 150.4), all_ready);
     plane.run_to(158.0);
     assert_eq!(
         plane.readiness("n-1"),
@@ -520,6 +556,8 @@ fn a_kubelet_that_stops_and_goes_on() {
     );
     plane.run_to(176.0);
     assert_eq!(plane.readiness("n-1"), Some(Readiness::Unknown));
+    let one_is_not = ["n-1 NotReady", "n-2 Ready", "n-3 Ready"];
+    assert_eq!(listed(&mut plane, 176.0), one_is_not);
     assert_eq!(
         plane.taints("n-1"),
         ["unreachable:NoSchedule", "unreachable:NoExecute"]
@@ -566,6 +604,7 @@ fn a_kubelet_that_stops_and_goes_on() {
     plane.run_to(346.0);
     assert_eq!(plane.readiness("n-1"), Some(Readiness::Ready));
     assert_eq!(plane.taints("n-1"), [""; 0]);
+    assert_eq!(listed(&mut plane, 346.0), all_ready);
     plane.run_to(350.0);
     assert_eq!(plane.ready("nf-def"), 3, "what has stayed is Ready again");
     assert_eq!(plane.ready("nf-sts"), 3);
@@ -582,6 +621,12 @@ fn a_machine_that_is_lost_taken_out_of_service_and_deleted() {
     near(lost, 521.07, 15.0);
     plane.run_to(lost + 31.0);
     assert_eq!(plane.leaving_on("nf", "n-2"), there[0]);
+    let list = "kubectl get pods -o wide -l app=nf";
+    let terminating = |lines: Vec<String>| {
+        let such = lines.iter().filter(|line| line.contains(" Terminating "));
+        such.filter(|line| line.contains(" n-2 ")).count()
+    };
+    assert_eq!(terminating(plane.typed(575.0, list)), there[0]);
     plane.run_to(579.0);
     assert_eq!(plane.ready("nf"), 6);
     assert_eq!(
@@ -603,6 +648,15 @@ fn a_machine_that_is_lost_taken_out_of_service_and_deleted() {
     for app in ["nf", "nf-def", "nf-sts", "nf-ds"] {
         assert_eq!(plane.leaving_on(app, "n-2"), 0, "{app}");
     }
+    let running = plane.typed(615.0, list);
+    assert_eq!(
+        running
+            .iter()
+            .filter(|line| line.contains(" Running "))
+            .count(),
+        6
+    );
+    assert_eq!(running.len(), 7);
     plane.run_to(624.0);
     assert_eq!(plane.ready("nf-sts"), 3, "on other nodes");
     plane.run_to(627.0);
@@ -729,9 +783,15 @@ fn an_hpa_scales_down_after_a_roll_out() {
         pods.iter().filter(|pod| pod.is_active()).count()
     };
     assert_eq!(live(&plane), 15, "three more than wanted");
+    plane.typed(425.7, "kubectl rollout status deployment/rd --timeout=150s");
     plane.run_to(448.5);
     assert_eq!((live(&plane), plane.ready("rd")), (12, 12));
     plane.run_to(560.0);
+    let printed = plane.printed_by("kubectl -n neurolake rollout status");
+    let done = "deployment \"rd\" successfully rolled out";
+    assert_eq!(printed.last().map(String::as_str), Some(done));
+    let waiting = "Waiting for deployment \"rd\" rollout to finish: 6 out of 12 new replicas have been updated...";
+    assert_eq!(printed[0], waiting);
     let after = scales(plane.0.recording(), "rd");
     let after = &after[before.len()..];
     let sizes: Vec<i32> = after.iter().map(|one| one.1).collect();

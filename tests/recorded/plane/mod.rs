@@ -2,9 +2,11 @@
 
 mod rig;
 
+mod bare_pods;
 mod controllers;
 mod disruption;
 mod events;
+mod evictions;
 mod rollouts;
 mod scheduling;
 mod sync_period;

@@ -28,7 +28,7 @@ const NODES: [(&str, u32, &str, &str); 9] = [
 ];
 
 fn scenario() -> Scenario {
-    let mut toml = "name = \"plane\"\nmanifests = [\"plane.yaml\"]\n[simulation]\nduration = \"330s\"\nfrom = \"apply\"\n".to_owned();
+    let mut toml = "name = \"plane\"\nmanifests = [\"plane.yaml\"]\n[simulation]\nduration = \"560s\"\nfrom = \"apply\"\n".to_owned();
     for (name, count, pool, zone) in NODES {
         writeln!(
             toml,
@@ -55,6 +55,13 @@ impl Plane<'_> {
     fn typed(&mut self, seconds: f64, text: &str) -> Vec<String> {
         self.run_to(seconds);
         self.0.kubectl(text).expect("a command line")
+    }
+
+    /// What a command that has waited has printed.
+    fn printed_by(&self, text: &str) -> &[String] {
+        let mut actions = self.0.recording().actions.iter();
+        let found = actions.find(|one| one.command == text);
+        &found.expect("a command").printed
     }
 
     fn applied(&mut self, seconds: f64, document: Value) {
@@ -129,6 +136,17 @@ fn text(reasons: &str, useless: usize, without: usize) -> String {
     format!(
         "0/15 nodes are available: {reasons}. no new claims to deallocate, preemption: 0/15 nodes are available: {preemption}."
     )
+}
+
+/// What `rollout status` says until its patience is over.
+fn waited(name: &str, updated: u32, wanted: u32) -> [String; 2] {
+    let waiting = format!(
+        "Waiting for deployment \"{name}\" rollout to finish: {updated} out of {wanted} new replicas have been updated..."
+    );
+    [
+        waiting,
+        "error: timed out waiting for the condition".to_owned(),
+    ]
 }
 
 fn deployment(name: &str, replicas: u32, cpu: &str, pool: &str, class: Option<&str>) -> Value {
@@ -212,6 +230,8 @@ fn affinities_ports_and_gates() {
         90.0,
         "kubectl set image deployment/af-anti app=neurolake/app:2.0 -n neurolake",
     );
+    let anti = "kubectl rollout status deployment/af-anti --timeout=30s -n neurolake";
+    plane.typed(91.0, anti);
     plane.typed(120.0, "kubectl label node zc-1 disk-");
     plane.run_to(121.0);
     assert_eq!(
@@ -220,6 +240,8 @@ fn affinities_ports_and_gates() {
         "what runs stays"
     );
     assert!(plane.pending("af-anti") > 0);
+    plane.run_to(122.0);
+    assert_eq!(plane.printed_by(anti), waited("af-anti", 2, 4));
     plane.typed(
         130.0,
         "kubectl scale deployment hp --replicas=3 -n neurolake",
@@ -237,7 +259,10 @@ fn affinities_ports_and_gates() {
         180.0,
         "kubectl set image deployment/hp app=neurolake/app:2.0 -n neurolake",
     );
-    plane.run_to(211.0);
+    let ports = "kubectl rollout status deployment/hp --timeout=30s -n neurolake";
+    plane.typed(181.0, ports);
+    plane.run_to(212.0);
+    assert_eq!(plane.printed_by(ports), waited("hp", 1, 3));
     assert_eq!((plane.pods("hp").len(), plane.pending("hp")), (4, 1));
 }
 
@@ -309,6 +334,29 @@ fn preemption() {
         (victims(&plane, "pr-low"), victims(&plane, "pr-mid")),
         (4, 0)
     );
+    let listed = plane.typed(
+        63.0,
+        "kubectl get pods -l \"app in (pr-low,pr-mid,pr-high)\" -o wide -n neurolake",
+    );
+    let mut rows: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
+    for line in &listed[1..] {
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        let nominated = if cells[7] == "<none>" {
+            ""
+        } else {
+            "nominated"
+        };
+        *rows
+            .entry((&cells[0][..6], cells[2], nominated))
+            .or_default() += 1;
+    }
+    let recorded = [
+        (("pr-hig", "Pending", "nominated"), 2),
+        (("pr-low", "Pending", ""), 4),
+        (("pr-low", "Terminating", ""), 4),
+        (("pr-mid", "Running", ""), 4),
+    ];
+    assert_eq!(rows, BTreeMap::from(recorded));
     plane.run_to(69.0);
     assert_eq!(plane.pending("pr-high"), 2, "the victims have 10 s");
     assert_eq!(
@@ -409,4 +457,21 @@ fn places_on_a_full_node() {
         (0, 1),
         "one failure passes many"
     );
+    // Eight pods more than fit; two places at a time go to them.
+    plane.typed(
+        200.4,
+        "kubectl scale deployment q-fill --replicas=12 -n neurolake",
+    );
+    plane.run_to(210.0);
+    let scale = |plane: &mut Plane<'_>, seconds, name| {
+        let text = format!("kubectl scale deployment {name} --replicas=0 -n neurolake");
+        plane.typed(seconds, &text);
+        plane.run_to(seconds + 5.0);
+        (plane.pending("q-fill"), plane.pending("q-wait"))
+    };
+    assert_eq!((plane.pending("q-fill"), plane.pending("q-wait")), (8, 1));
+    // There the older pod was in a back-off, from events of other experiments.
+    let (fill, wait) = scale(&mut plane, 420.0, "q-prio");
+    assert_eq!(fill + wait, 7);
+    assert_eq!(scale(&mut plane, 520.0, "q-wait"), (4, 0));
 }

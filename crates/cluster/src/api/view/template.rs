@@ -25,6 +25,9 @@ const OF_SPEC: [&str; 8] = [
 /// The same of containers.
 const OF_CONTAINERS: [&str; 4] = ["image", "name", "resizePolicy", "resources"];
 
+/// What the API server gives pods that name none.
+const SERVICE_ACCOUNT: &str = "default";
+
 /// `spec.template` with these labels.
 pub(super) fn template(template: &PodTemplate, own: &Labels) -> Value {
     let resources = template.containers.iter().map(ContainerSpec::resources);
@@ -70,6 +73,8 @@ pub(super) fn pod_spec(
         "schedulerName": "default-scheduler",
         "schedulingGates": list(gates.collect()),
         "securityContext": {},
+        "serviceAccount": of_pod.then_some(SERVICE_ACCOUNT),
+        "serviceAccountName": of_pod.then_some(SERVICE_ACCOUNT),
         "terminationGracePeriodSeconds": seconds(template.termination_grace),
         "tolerations": list(template.tolerations.iter().map(toleration).collect()),
     });
