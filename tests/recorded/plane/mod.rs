@@ -7,6 +7,7 @@ mod controllers;
 mod disruption;
 mod events;
 mod evictions;
+mod hashes;
 mod rollouts;
 mod scheduling;
 mod sync_period;

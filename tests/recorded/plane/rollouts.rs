@@ -308,12 +308,7 @@ fn commands_print_what_was_recorded() {
         }
         let tidy = |lines: Vec<&str>| {
             let drawn = |line: &&str| {
-                let keys = [
-                    "creationTimestamp: ",
-                    "pod-template-hash=",
-                    "resourceVersion: ",
-                    "uid: ",
-                ];
+                let keys = ["creationTimestamp: ", "resourceVersion: ", "uid: "];
                 let field = line.trim_start();
                 !keys.iter().any(|key| field.starts_with(key))
             };

@@ -1,6 +1,7 @@
 //! Pod templates: what a workload's pods are made from.
 
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
@@ -9,6 +10,7 @@ use super::placement::Placement;
 use super::probe::ProbeSpec;
 use super::resources::{Amounts, Resources, lasting, requested};
 use super::taint::Toleration;
+use crate::controller::template_hash::{compute_hash, hash_controller_revision};
 use crate::sim::SimDuration;
 use crate::units::{Bytes, Millicores};
 
@@ -53,7 +55,52 @@ pub struct PodTemplate {
     pub restart_policy: RestartPolicy,
     /// All that it says, as the API server keeps it: tells revisions apart that run alike. Null for
     /// one that no manifest has.
-    pub whole: Arc<Value>,
+    pub whole: Arc<Whole>,
+}
+
+/// A template as the API server keeps it, with its hashes once somebody has asked for them.
+#[derive(Debug, Clone, Default)]
+pub struct Whole {
+    value: Value,
+    template_hash: OnceLock<String>,
+    revision_hash: OnceLock<String>,
+}
+
+impl Whole {
+    /// `pod-template-hash`; nothing of a template that no manifest has.
+    pub fn template_hash(&self) -> Option<&str> {
+        let hash = || compute_hash(&self.value);
+        (self.value.is_object()).then(|| self.template_hash.get_or_init(hash).as_str())
+    }
+
+    /// The hash in the name of a StatefulSet's ControllerRevision.
+    pub fn revision_hash(&self) -> Option<&str> {
+        let hash = || hash_controller_revision(&self.value);
+        (self.value.is_object()).then(|| self.revision_hash.get_or_init(hash).as_str())
+    }
+}
+
+impl From<Value> for Whole {
+    fn from(value: Value) -> Self {
+        Self {
+            value,
+            ..Self::default()
+        }
+    }
+}
+
+impl Deref for Whole {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.value
+    }
+}
+
+impl PartialEq for Whole {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
 }
 
 /// `restartPolicy`: which containers start again.
@@ -91,6 +138,16 @@ pub enum LocalVolume {
 }
 
 impl PodTemplate {
+    /// Whether two templates are one revision (`EqualIgnoreHash`): what the manifests say decides,
+    /// not what a PriorityClass or a LimitRange makes of it.
+    pub fn is_same_revision(&self, other: &Self) -> bool {
+        if self.whole.is_object() && other.whole.is_object() {
+            self.whole == other.whole
+        } else {
+            self == other
+        }
+    }
+
     /// The containers that run side by side: `spec.containers`, then the sidecars among
     /// `spec.initContainers`.
     pub fn lasting(&self) -> impl Iterator<Item = &ContainerSpec> + Clone {

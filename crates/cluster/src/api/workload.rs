@@ -121,7 +121,11 @@ impl StatefulSet {
     /// The name of a ControllerRevision, which its pods have as a label.
     pub fn revision_name(&self, key: RevisionKey) -> String {
         let name = &self.meta.name;
-        format!("{name}-{}", revision_hash(&format!("{name}/{}", key.0)))
+        let template = template_of(key, &self.revisions, &self.template);
+        match template.whole.revision_hash() {
+            Some(hash) => format!("{name}-{hash}"),
+            None => format!("{name}-{}", revision_hash(&format!("{name}/{}", key.0))),
+        }
     }
 }
 
@@ -140,12 +144,24 @@ pub struct Revision {
 
 /// The key of a template among revisions; the next one if it is new.
 fn key_of(template: &Arc<PodTemplate>, revisions: &[Revision]) -> RevisionKey {
-    let same = |one: &&Revision| Arc::ptr_eq(&one.template, template) || one.template == *template;
+    let same = |one: &&Revision| {
+        Arc::ptr_eq(&one.template, template) || one.template.is_same_revision(template)
+    };
     let next = || revisions.iter().map(|one| one.key.0).max().unwrap_or(0) + 1;
     revisions
         .iter()
         .find(same)
         .map_or_else(|| RevisionKey(next()), |found| found.key)
+}
+
+/// The template of a revision; the present one where that is about to be made.
+fn template_of<'a>(
+    key: RevisionKey,
+    revisions: &'a [Revision],
+    present: &'a Arc<PodTemplate>,
+) -> &'a PodTemplate {
+    let known = revisions.iter().find(|one| one.key == key);
+    known.map_or(present, |known| &known.template)
 }
 
 /// A DaemonSet.
@@ -190,7 +206,11 @@ impl DaemonSet {
 
     /// `controller-revision-hash` of a revision's pods.
     pub fn hash(&self, key: RevisionKey) -> String {
-        revision_hash(&format!("{}/{}", self.meta.name, key.0))
+        let template = template_of(key, &self.revisions, &self.template);
+        match template.whole.template_hash() {
+            Some(hash) => hash.to_owned(),
+            None => revision_hash(&format!("{}/{}", self.meta.name, key.0)),
+        }
     }
 
     /// Its template is the newest revision: a new one, or one that was there

@@ -25,6 +25,7 @@ pub mod replicaset;
 pub mod rollout_status;
 pub mod statefulset;
 pub mod taint_eviction;
+pub mod template_hash;
 
 pub use event::{Event, EventType};
 pub use pod_control::PodControl;

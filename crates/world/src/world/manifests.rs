@@ -99,7 +99,7 @@ impl Manifests {
         if let Some(value) = self.values.get_mut(&key)
             && template.whole.is_object()
         {
-            Arc::make_mut(value)["spec"]["template"] = (*template.whole).clone();
+            Arc::make_mut(value)["spec"]["template"] = (**template.whole).clone();
         }
     }
 

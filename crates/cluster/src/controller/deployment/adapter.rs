@@ -176,7 +176,7 @@ impl Controller {
         let store = &context.store;
         let deleted = deleted.and_then(|set| store.replica_set(set));
         if let (Some(deployment), Some(set)) = (store.deployment(id), deleted)
-            && deployment.template == set.template
+            && deployment.template.is_same_revision(&set.template)
             && let Some(hash) = set.pod_labels.get(HASH_LABEL)
         {
             let hash = hash.clone();
@@ -250,19 +250,16 @@ impl Controller {
         let known = self.known(id);
         let next = known.created + 1;
         let drawn = known.hash.as_ref().filter(|(of, _)| *of == next);
-        let hash = drawn.map_or_else(
-            || {
-                pods.template_hash(
-                    deployment.workload,
-                    store.workload(deployment.workload),
-                    next,
-                )
-            },
-            |(_, hash)| hash.clone(),
-        );
-        if drawn.is_none() {
-            known.hash = Some((next, hash.clone()));
-        }
+        let hash = match (deployment.template.whole.template_hash(), drawn) {
+            (Some(hash), _) => hash.to_owned(),
+            (None, Some((_, hash))) => hash.clone(),
+            (None, None) => {
+                let entry = store.workload(deployment.workload);
+                let hash = pods.template_hash(deployment.workload, entry, next);
+                known.hash = Some((next, hash.clone()));
+                hash
+            }
+        };
         let sets: Vec<(ReplicaSetId, &ReplicaSet)> = known
             .sets
             .iter()
@@ -282,7 +279,7 @@ impl Controller {
                 created: set.meta.created,
                 deleting: false,
                 has_deployments_template: Arc::ptr_eq(&set.template, &deployment.template)
-                    || set.template == deployment.template,
+                    || set.template.is_same_revision(&deployment.template),
                 has_deployments_annotations: true,
                 revision: set.rollout.revision,
                 revision_history: &set.rollout.revision_history,

@@ -154,7 +154,7 @@ pub(super) fn template(
             Some("OnFailure") => RestartPolicy::OnFailure,
             _ => RestartPolicy::Always,
         },
-        whole: whole(template).into(),
+        whole: std::sync::Arc::new(whole(template).into()),
     };
     (made, spec.priority_class_name)
 }

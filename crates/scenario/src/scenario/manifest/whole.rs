@@ -35,7 +35,7 @@ const NUMBERS: [&str; 2] = ["hostPort", "initialDelaySeconds"];
 const AMOUNTS: [&str; 2] = ["divisor", "sizeLimit"];
 
 /// What the API server keeps of a template.
-pub(super) fn whole(template: &core::PodTemplateSpec) -> Value {
+pub(in crate::scenario) fn whole(template: &core::PodTemplateSpec) -> Value {
     let mut value = serde_json::to_value(template).unwrap_or_default();
     without_empty(&mut value);
     complete(&mut value["spec"]);
@@ -169,10 +169,20 @@ fn complete_volume(volume: &mut Value) {
         put(volume, "emptyDir", json!({}));
     }
     for (source, field, default) in [
+        ("azureDisk", "cachingMode", json!("ReadWrite")),
+        ("azureDisk", "fsType", json!("ext4")),
+        ("azureDisk", "kind", json!("Shared")),
+        ("azureDisk", "readOnly", json!(false)),
         ("configMap", "defaultMode", json!(0o644)),
         ("downwardAPI", "defaultMode", json!(0o644)),
         ("hostPath", "type", json!("")),
+        ("iscsi", "iscsiInterface", json!("default")),
         ("projected", "defaultMode", json!(0o644)),
+        ("rbd", "keyring", json!("/etc/ceph/keyring")),
+        ("rbd", "pool", json!("rbd")),
+        ("rbd", "user", json!("admin")),
+        ("scaleIO", "fsType", json!("xfs")),
+        ("scaleIO", "storageMode", json!("ThinProvisioned")),
         ("secret", "defaultMode", json!(0o644)),
     ] {
         if let Some(source) = volume.get_mut(source) {
