@@ -42,6 +42,7 @@ mod keda_shown;
 mod keda_sources;
 mod keda_spec;
 mod later_hpas;
+mod kubectl_words;
 mod load_reports;
 mod load_scripts;
 mod looking_commands;

@@ -35,6 +35,8 @@ pub use manifest::{
 };
 pub use model::Scenario;
 pub use node::Span;
-pub use object::{Object, Refusal, RefusalReason, check_update, drop_unknown_fields, read_object};
+pub use object::{
+    Object, Refusal, RefusalReason, check_update, drop_unknown_fields, is_same_object, read_object,
+};
 pub use source::{FileProvider, InMemory, LARGEST_FILE, Overlay, manifest_text};
 pub use suggest::{advice, nearest};

@@ -5,8 +5,8 @@
 use super::arguments::{Change, objects_and_pairs, removed, set};
 use super::flags::Flag;
 use super::scale::amounts;
-use super::targets::{KindAlone, of_words, only, targets};
-use super::{Command, Line, ParseError, SetEnv, SetImage, SetResources};
+use super::targets::{KindAlone, object_ref, of_words, only, targets};
+use super::{Command, EnvSource, Line, ParseError, SetEnv, SetImage, SetResources};
 
 pub(super) const IMAGE: &[Flag] = &[Flag::switch("local").refused()];
 
@@ -14,9 +14,9 @@ pub(super) const ENV: &[Flag] = &[
     Flag::value("containers").short('c'),
     Flag::value("env").short('e'),
     Flag::switch("overwrite"),
-    Flag::value("from").refused(),
-    Flag::value("prefix").refused(),
-    Flag::value("keys").refused(),
+    Flag::value("from"),
+    Flag::value("prefix"),
+    Flag::value("keys"),
     Flag::switch("list"),
     Flag::switch("resolve").refused(),
     Flag::switch("local").refused(),
@@ -85,18 +85,50 @@ pub(super) fn env(line: &Line) -> Result<Command, ParseError> {
         }
     }
     let list = args.switch_or("list", false)?;
-    if pairs.is_empty() && !list {
+    let from = env_source(line)?;
+    if pairs.is_empty() && !list && from.is_none() {
         return Err(line
             .missing("at least one environment variable must be provided")
             .with_help("write for example `LOG_LEVEL=debug`, or `LOG_LEVEL-` to remove it"));
     }
+    let prefix = args.text("prefix").unwrap_or_default();
     Ok(Command::SetEnv(SetEnv {
         targets,
-        set: set(&pairs),
+        set: set(&pairs)
+            .into_iter()
+            .map(|(name, value)| (format!("{prefix}{name}"), value))
+            .collect(),
+        from,
         remove: removed(&pairs, "the same environment variable")?,
         containers: args.text("containers").unwrap_or_else(|| "*".to_owned()),
         overwrite: args.switch_or("overwrite", true)?,
         list,
+    }))
+}
+
+/// `--from` with `--keys` and `--prefix`.
+fn env_source(line: &Line) -> Result<Option<EnvSource>, ParseError> {
+    let args = &line.args;
+    let keys = args.all("keys").flat_map(|word| word.text.split(','));
+    let keys: Vec<String> = keys.map(str::to_owned).collect();
+    let Some(word) = args.last("from") else {
+        let Some(word) = args.last("keys") else {
+            return Ok(None);
+        };
+        return Err(word
+            .wrong("when specifying --keys, a configmap or secret must be provided with --from"));
+    };
+    let object = object_ref(word)?;
+    if !matches!(object.kind.kind, "ConfigMap" | "Secret") {
+        return Err(word
+            .wrong("unsupported resource specified in --from")
+            .with_help("write `configmap/NAME` or `secret/NAME`"));
+    }
+    Ok(Some(EnvSource {
+        object,
+        prefix: args.text("prefix").unwrap_or_default(),
+        keys,
+        found: None,
     }))
 }
 

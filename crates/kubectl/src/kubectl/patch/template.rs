@@ -174,38 +174,60 @@ fn shown(variable: &Value) -> String {
 
 /// Variables that are there keep their places, new ones follow (`updateEnv`).
 fn update_env(before: &[Value], command: &SetEnv) -> Result<Vec<Value>, String> {
-    let variable = |name: &str, value: &str| {
-        if value.is_empty() {
-            json!({ "name": name })
-        } else {
-            json!({ "name": name, "value": value })
-        }
-    };
-    let mut set = command.set.clone();
+    let mut set = wanted(command);
     let mut env = Vec::new();
     for known in before {
         let name = known["name"].as_str().unwrap_or_default();
         if command.remove.iter().any(|removed| removed == name) {
             continue;
         }
-        let Some(at) = set.iter().position(|(set, _)| set == name) else {
+        let Some(at) = set.iter().position(|set| set["name"] == *name) else {
             // A second variable of a name that was set goes.
-            if !command.set.iter().any(|(set, _)| set == name) {
+            if !wanted(command).iter().any(|set| set["name"] == *name) {
                 env.push(known.clone());
             }
             continue;
         };
-        let (_, value) = set.remove(at);
+        let variable = set.remove(at);
+        let value = variable["value"].as_str().unwrap_or_default();
         let current = known["value"].as_str().unwrap_or_default();
         if !command.overwrite && current != value {
             return Err(format!(
                 "'{name}' already has a value ({current}), and --overwrite is false"
             ));
         }
-        env.push(variable(name, &value));
+        env.push(variable);
     }
-    env.extend(set.iter().map(|(name, value)| variable(name, value)));
+    env.extend(set);
     Ok(env)
+}
+
+/// The variables that a command sets: those typed, then those of `--from`. Of a name the last
+/// counts.
+fn wanted(command: &SetEnv) -> Vec<Value> {
+    let typed = command.set.iter().map(|(name, value)| {
+        if value.is_empty() {
+            json!({ "name": name })
+        } else {
+            json!({ "name": name, "value": value })
+        }
+    });
+    let from = command.from.iter().flat_map(|from| {
+        let field = match from.object.kind.kind {
+            "Secret" => "secretKeyRef",
+            _ => "configMapKeyRef",
+        };
+        from.taken().map(move |(key, name)| {
+            let source = json!({ field: { "key": key, "name": from.object.name } });
+            json!({ "name": format!("{}{name}", from.prefix), "valueFrom": source })
+        })
+    });
+    let mut all: Vec<Value> = Vec::new();
+    for variable in typed.chain(from) {
+        all.retain(|known| known["name"] != variable["name"]);
+        all.push(variable);
+    }
+    all
 }
 
 #[cfg(test)]

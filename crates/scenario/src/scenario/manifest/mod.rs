@@ -65,6 +65,7 @@ pub(super) use service::check_name as check_service_name;
 pub(super) use typed::{UNKNOWN_FIELD, WRONG_VALUE};
 pub(super) use versions::upgrade;
 pub(super) use vpa_gated::check as check_vpa;
+pub(super) use whole::whole;
 
 /// The simulated kinds with the version that is read.
 const KINDS: [(&str, &str); 18] = [

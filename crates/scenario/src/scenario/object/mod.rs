@@ -1,6 +1,7 @@
 //! Objects during a run: from JSON to what is simulated, by the same defaults, validation and
 //! conversion as the manifests at the start.
 
+mod defaults;
 mod refusal;
 mod unknown;
 mod update;
@@ -22,6 +23,7 @@ use crate::autoscaler::keda::{ScaledJob, ScaledObject};
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
 use crate::cluster::spec::{PdbSpec, WorkloadSpec};
 
+pub use defaults::is_same_object;
 pub use refusal::{Refusal, RefusalReason};
 pub use unknown::drop_unknown_fields;
 pub use update::check_update;

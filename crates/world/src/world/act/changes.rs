@@ -9,8 +9,8 @@ use super::targets::{Target, target_of};
 use crate::api::{Kind as StoreKind, Labels, ObjectId, PodWrite, Taint, TaintEffect, Write};
 use crate::kubectl::command::{Autoscale, Cascade, Command, CommandLine, Delete, DryRun, Targets};
 use crate::kubectl::patch;
-use crate::scenario::drop_unknown_fields;
 use crate::scenario::model::ADOPTERS;
+use crate::scenario::{drop_unknown_fields, is_same_object};
 use crate::sim::SimTime;
 use crate::world::components::with_context;
 use crate::world::manifests::kind_in_store;
@@ -45,8 +45,9 @@ impl Simulation<'_> {
                             printed.out(format!("Warning: {unknown}"));
                         }
                     }
-                    let differs = change.object != live;
+                    let differs = !is_same_object(target.kind.kind, &live, &change.object);
                     let text = change.line(target.kind, differs, line.dry_run);
+                    let text = text.filter(|_| differs || !sends_nothing(&line.command));
                     let done = match target.kind.kind {
                         _ if !differs || line.dry_run != DryRun::None => Ok(()),
                         "Pod" => self.change_pod(&line.command, &live, &change.object, now),
@@ -394,6 +395,14 @@ impl Simulation<'_> {
             self.store.commit(now, write);
         }
     }
+}
+
+/// Whether kubectl itself finds out that nothing would change, and says nothing.
+fn sends_nothing(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::SetImage(_) | Command::SetEnv(_) | Command::SetResources(_)
+    )
 }
 
 /// `spec.taints` of a node.

@@ -27,7 +27,7 @@ fn stored(kind: &str) -> Option<StoreKind> {
 
 fn is_namespaced(targets: &Targets) -> bool {
     match targets {
-        Targets::Selected(selection) => selection.kinds.iter().any(|kind| kind.namespaced),
+        Targets::Selected(selection) => selection.kinds.iter().all(|kind| kind.namespaced),
         _ => true,
     }
 }
@@ -138,7 +138,8 @@ impl Simulation<'_> {
                 let print = |(kind, objects): &Group| {
                     table(kind, objects, &options, now).text(command.no_headers)
                 };
-                of_each(&print, "\n")
+                // Blank lines go with heads.
+                of_each(&print, if command.no_headers { "" } else { "\n" })
             }
             Some(Output::Name) => of_each(&|(kind, objects)| as_names(kind, objects), ""),
             Some(Output::Yaml) => as_yaml(&all(), is_one),

@@ -16,7 +16,9 @@ use serde_json::Value;
 
 use super::command_watch::Asked;
 use super::{Event, Simulation};
-use crate::kubectl::command::{Command, CommandLine, Metadata, ParseError, RolloutAction, parse};
+use crate::kubectl::command::{
+    Command, CommandLine, EnvSource, Metadata, ParseError, RolloutAction, parse,
+};
 use crate::kubectl::patch::{self, Message};
 use crate::record::{ActionRecord, EventRecord};
 use crate::scenario::Span;
@@ -188,6 +190,14 @@ impl Simulation<'_> {
                 self.change_all(&command.targets, line, documents, printed, now);
             }
             Command::SetEnv(command) => {
+                match command
+                    .from
+                    .as_ref()
+                    .map_or(Ok(Vec::new()), EnvSource::told)
+                {
+                    Ok(warnings) => printed.lines.extend(warnings),
+                    Err(missing) => return printed.error(missing),
+                }
                 self.change_all(&command.targets, line, documents, printed, now);
             }
             Command::SetResources(command) => {

@@ -190,6 +190,8 @@ pub struct SetEnv {
     pub targets: Targets,
     /// Variables and their values.
     pub set: Vec<(String, String)>,
+    /// `--from`: more variables, from a ConfigMap or a Secret.
+    pub from: Option<EnvSource>,
     /// Variables to remove.
     pub remove: Vec<String>,
     /// `-c`: the containers, with wildcards; `*` without.
@@ -198,6 +200,47 @@ pub struct SetEnv {
     pub overwrite: bool,
     /// `--list`: print what the variables would be and change nothing.
     pub list: bool,
+}
+
+/// What `set env --from` takes variables from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvSource {
+    /// The ConfigMap or Secret.
+    pub object: ObjectRef,
+    /// `--prefix`: what the names of its variables begin with.
+    pub prefix: String,
+    /// `--keys`: of these alone; of all if there are none.
+    pub keys: Vec<String>,
+    /// The keys that it has, filled in by who knows it; `None` if it is not there.
+    pub found: Option<Vec<String>>,
+}
+
+impl EnvSource {
+    /// The keys that are taken, with the names that variables get by them before the prefix: in
+    /// capitals, and without signs that names do not have (`keyToEnvName`).
+    pub fn taken(&self) -> impl Iterator<Item = (&str, String)> {
+        let wanted = |key: &&String| self.keys.is_empty() || self.keys.contains(key);
+        let sign = |sign: char| match sign {
+            'a'..='z' => sign.to_ascii_uppercase(),
+            'A'..='Z' | '0'..='9' | '_' => sign,
+            _ => '_',
+        };
+        let found = self.found.iter().flatten().filter(wanted);
+        found.map(move |key| (key.as_str(), key.chars().map(sign).collect()))
+    }
+
+    /// What kubectl says of it before it changes anything: warnings, or why nothing changes.
+    pub fn told(&self) -> Result<Vec<String>, String> {
+        if self.found.is_none() {
+            let (resource, name) = (self.object.kind.resource(), &self.object.name);
+            return Err(format!(
+                "Error from server (NotFound): {resource} \"{name}\" not found"
+            ));
+        }
+        let renamed = self.taken().filter(|(key, name)| key != name);
+        let warning = |(key, name)| format!("Warning: key {key} transferred to {name}");
+        Ok(renamed.map(warning).collect())
+    }
 }
 
 /// `set resources`.

@@ -1,6 +1,7 @@
 //! `[[action]]`: kubectl commands that are typed during the run.
 
 mod documents;
+mod env;
 mod exist;
 
 use super::known::Known;
@@ -93,6 +94,7 @@ fn action(
             .namespace
             .get_or_insert_with(|| namespace.to_owned());
     }
+    env::find_source(&mut command, known, &quoted, diagnostics);
     let action = Action {
         at: at?,
         command,
