@@ -1,9 +1,11 @@
 //! StatefulSets, sync by sync, against the order that a real cluster created and deleted pods in.
 
 use crate::stateful_rig::Rig;
+use nlsim::controller::deployment::IntOrPercent;
 use nlsim::controller::rollout_status;
 use nlsim::controller::statefulset::{
-    RevisionKey, StatefulSetSpecInput, Undo, UndoError, UpdateStrategy, UpdateStrategyType,
+    RevisionKey, StatefulSetSpec, StatefulSetSpecInput, Undo, UndoError, UpdateStrategy,
+    UpdateStrategyType,
 };
 use nlsim::sim::SimDuration;
 
@@ -279,4 +281,70 @@ fn kubectl_tells_how_far_a_rollout_is() {
         status_line(&rig),
         "error: rollout status is only available for RollingUpdate strategy type"
     );
+}
+
+/// A roll-out of six pods above the partition 3 that may take two away.
+fn two_at_once(is_parallel: bool) -> StatefulSetSpecInput {
+    StatefulSetSpecInput {
+        is_parallel,
+        partition: Some(3),
+        max_unavailable: Some(IntOrPercent::Int(2)),
+        ..ordered(6)
+    }
+}
+
+#[test]
+fn max_unavailable_lets_several_pods_go_at_once() {
+    // OrderedReady makes them anew one by one, and goes on when all are available.
+    let mut rig = Rig::ready(two_at_once(false));
+    rig.set_image(2);
+    assert_eq!(rig.log, ["-5", "-4"]);
+    rig.run_for(60);
+    assert_eq!(rig.take_log(), ["-5", "-4", "+4@2", "+5@2", "-3", "+3@2"]);
+    // Parallel makes them anew together.
+    let mut rig = Rig::ready(two_at_once(true));
+    rig.set_image(2);
+    rig.run_for(60);
+    let log = rig.take_log();
+    assert_eq!(log, ["-5", "-4", "+4@2", "+5@2", "-3", "+3@2"]);
+    assert_eq!(
+        rig.versions(),
+        [(0, 1), (1, 1), (2, 1), (3, 2), (4, 2), (5, 2)]
+    );
+}
+
+#[test]
+fn pods_that_are_away_anyhow_count_also_below_the_partition() {
+    for (gone, deleted) in [
+        (&[][..], &["-5", "-4"][..]),
+        (&[5], &["-4"]),
+        (&[3], &["-5"]),
+        (&[5, 4], &[]),
+        (&[5, 4, 3], &[]),
+        (&[2], &["-5"]),
+        (&[1], &["-5"]),
+    ] {
+        let mut rig = Rig::ready(two_at_once(true));
+        rig.ends_after = SimDuration::from_secs(30);
+        rig.delete(gone);
+        rig.log.clear();
+        rig.set_image(2);
+        assert_eq!(rig.log, deleted, "{gone:?}");
+    }
+}
+
+#[test]
+fn a_share_is_rounded_down_and_one_pod_at_least_may_go() {
+    for (percent, deleted) in [(20, 1), (40, 2), (10, 1), (100, 5)] {
+        let mut rig = Rig::ready(StatefulSetSpecInput {
+            max_unavailable: Some(IntOrPercent::Percent(percent)),
+            ..parallel(5)
+        });
+        rig.set_image(2);
+        assert_eq!(rig.log.len(), deleted, "{percent} %");
+    }
+    let shut = StatefulSetSpec::from(two_at_once(true)).behind_gate(false);
+    assert_eq!(shut.max_unavailable, None, "the API server drops it");
+    let unset = StatefulSetSpec::default().behind_gate(true);
+    assert_eq!(unset.max_unavailable, Some(IntOrPercent::Int(1)));
 }

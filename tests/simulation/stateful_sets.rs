@@ -20,14 +20,16 @@ spec:
 "#;
 
 fn scenario(more: &str) -> Scenario {
-    let toml = r#"
-name = "sets"
-manifests = "set.yaml"
-[simulation]
-duration = "2h"
-"#;
+    scenario_with("", more)
+}
+
+/// The same, with more tables of the scenario.
+fn scenario_with(tables: &str, more: &str) -> Scenario {
+    let toml = format!(
+        "name = \"sets\"\nmanifests = \"set.yaml\"\n[simulation]\nduration = \"2h\"\n{tables}"
+    );
     let manifest = SET.replace("MORE", more);
-    let files = InMemory::new([("s.toml", toml), ("set.yaml", &manifest)]);
+    let files = InMemory::new([("s.toml", &*toml), ("set.yaml", &manifest)]);
     let loaded = Loaded::load("s.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
     let built = loaded.build(&[]).unwrap_or_else(|all| panic!("{all:?}"));
     built.scenario
@@ -219,5 +221,67 @@ fn wrong_strategies_are_refused() {
         let loaded = Loaded::load("s.toml", &files).unwrap_or_else(|all| panic!("{all:?}"));
         let problems = loaded.build(&[]).expect_err("refused").render(false);
         assert!(problems.contains(words), "{words}: {problems}");
+    }
+}
+
+/// The API server of a 1.36.2 dropped it: its gate was off.
+#[test]
+fn max_unavailable_counts_behind_its_gate_only() {
+    const FIELDS: &str = "podManagementPolicy: Parallel
+  ordinals: {start: 3}
+  persistentVolumeClaimRetentionPolicy: {whenScaled: Delete}
+  updateStrategy: {rollingUpdate: {maxUnavailable: 50%}}";
+    const GATE: &str = "[controllers.kube-controller-manager]\n\
+        feature-gates = \"MaxUnavailableStatefulSet=true\"\n";
+    let path = "kubectl get sts db -o jsonpath={.spec.updateStrategy.rollingUpdate}";
+    for (tables, deleted, shown) in [
+        ("", 1, "{\"partition\":0}"),
+        (GATE, 2, "{\"maxUnavailable\":\"50%\",\"partition\":0}"),
+    ] {
+        let scenario = scenario_with(tables, FIELDS);
+        let mut cluster = Simulation::new(&scenario, 1);
+        run_until(&mut cluster, 100);
+        assert_eq!(typed(&mut cluster, path), shown);
+        let done = typed(&mut cluster, "kubectl set image sts/db db=db:2");
+        assert_eq!(done, "statefulset.apps/db image updated");
+        run_until(&mut cluster, 101);
+        let order = order(&cluster, 100);
+        assert_eq!(order[..deleted], ["-6", "-5"][..deleted]);
+        assert_eq!(order.len(), deleted);
+        run_until(&mut cluster, 200);
+        assert_eq!(images(&cluster), ["db:2"; 4]);
+    }
+    // Commands change it as files say it.
+    let scenario = scenario_with(GATE, FIELDS);
+    let mut cluster = Simulation::new(&scenario, 1);
+    let patch = r#"kubectl patch sts db -p '{"spec":{"updateStrategy":{"rollingUpdate":{"maxUnavailable":4}}}}'"#;
+    typed(&mut cluster, patch);
+    typed(&mut cluster, "kubectl set image sts/db db=db:2");
+    run_until(&mut cluster, 1);
+    assert_eq!(order(&cluster, 0), ["-6", "-5", "-4", "-3"]);
+}
+
+#[test]
+fn other_gates_are_told_of() {
+    for (text, words) in [
+        (
+            "SomethingElse=true",
+            "SomethingElse is no gate that is simulated",
+        ),
+        (
+            "MaxUnavailableStatefulSet",
+            "is not as in \"MaxUnavailableStatefulSet=true\"",
+        ),
+    ] {
+        let toml = format!(
+            "name = \"sets\"\nmanifests = \"set.yaml\"\nsimulation.duration = \"2h\"\n\
+             [controllers.kube-controller-manager]\nfeature-gates = \"{text}\"\n"
+        );
+        let manifest = SET.replace("MORE", "");
+        let files = InMemory::new([("s.toml", &*toml), ("set.yaml", &manifest)]);
+        let refused = Loaded::load("s.toml", &files).and_then(|loaded| loaded.build(&[]));
+        let refused = refused.err().expect("an error").render(false);
+        assert!(refused.contains(words), "{refused}");
+        assert!(refused.contains("s.toml:5"), "{refused}");
     }
 }

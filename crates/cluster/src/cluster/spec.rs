@@ -325,6 +325,8 @@ pub struct ClusterConfig {
     pub api_read_latency: SimDuration,
     /// `--concurrent-horizontal-pod-autoscaler-syncs`.
     pub hpa_workers: u32,
+    /// Feature gate MaxUnavailableStatefulSet, off by default up to 1.36.
+    pub max_unavailable_stateful_set: bool,
     /// From a write of the scale to the sync of the controller of the pods, in seconds.
     pub controller_sync_delay: Dist,
     /// `--kube-api-qps` of a controller's own client in kube-controller-manager.
@@ -384,6 +386,7 @@ impl Default for ClusterConfig {
             api_latency: SimDuration::from_millis(20),
             api_read_latency: SimDuration::from_millis(2),
             hpa_workers: 5,
+            max_unavailable_stateful_set: false,
             controller_sync_delay: Dist::Uniform {
                 low: 0.008,
                 high: 0.05,

@@ -276,6 +276,12 @@ impl Simulation<'_> {
             && let WorkloadKind::StatefulSet(update) = spec.kind
             && spec.kind != before.kind
         {
+            let gate = self
+                .scenario
+                .controllers
+                .cluster
+                .max_unavailable_stateful_set;
+            let update = update.behind_gate(gate);
             self.store.commit(now, Write::StatefulSetSpec(key, update));
         }
         if let ObjectId::Job(key) = id

@@ -136,7 +136,12 @@ impl Simulation<'_> {
             WorkloadKind::StatefulSet(spec) => Write::CreateStatefulSet(Box::new(StatefulSet {
                 meta,
                 workload,
-                spec: StatefulSetSpec { replicas, ..spec },
+                spec: StatefulSetSpec { replicas, ..spec }.behind_gate(
+                    self.scenario
+                        .controllers
+                        .cluster
+                        .max_unavailable_stateful_set,
+                ),
                 selector,
                 template,
                 revisions: Arc::default(),

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::template::template;
-use super::{Clock, count, meta, selector, stateful_set_counts};
+use super::{Clock, count, int_or_percent, meta, selector, stateful_set_counts};
 use crate::api::store::Store;
 use crate::api::workload::StatefulSetId;
-use crate::controller::statefulset::{RevisionKey, UpdateStrategy};
+use crate::controller::statefulset::{RevisionKey, StatefulSetSpec, UpdateStrategy};
 
 pub(super) fn view(id: StatefulSetId, store: &Store, clock: Clock) -> Option<Value> {
     let set = store.stateful_set(id)?;
@@ -34,7 +34,7 @@ pub(super) fn view(id: StatefulSetId, store: &Store, clock: Clock) -> Option<Val
             "revisionHistoryLimit": spec.revision_history_limit,
             "selector": selector(&set.selector),
             "template": template(&set.template, &set.template.labels),
-            "updateStrategy": strategy(spec.update_strategy),
+            "updateStrategy": strategy(spec),
         },
         "status": {
             "availableReplicas": counts.ready,
@@ -50,11 +50,13 @@ pub(super) fn view(id: StatefulSetId, store: &Store, clock: Clock) -> Option<Val
     }))
 }
 
-fn strategy(of: UpdateStrategy) -> Value {
-    match of {
+fn strategy(spec: &StatefulSetSpec) -> Value {
+    let most = spec.max_unavailable.map(int_or_percent);
+    match spec.update_strategy {
         UpdateStrategy::OnDelete => json!({"type": "OnDelete"}),
         UpdateStrategy::RollingUpdate { partition } => json!({
-            "rollingUpdate": partition.map(|partition| json!({"partition": partition})),
+            "rollingUpdate": partition
+                .map(|partition| json!({"maxUnavailable": most, "partition": partition})),
             "type": "RollingUpdate",
         }),
     }

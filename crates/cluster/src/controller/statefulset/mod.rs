@@ -4,13 +4,13 @@
 //! the writes and events of one sync of upstream (`pkg/controller/statefulset`,
 //! `stateful_set_control.go`). Under OrderedReady a sync creates or deletes at most one pod;
 //! under Parallel it creates and deletes all that are due, while a roll-out still replaces one
-//! at a time. [`rollout_undo`] is what `kubectl rollout undo` does with the revisions.
+//! at a time, or, behind the gate MaxUnavailableStatefulSet, as many as `maxUnavailable` lets be
+//! unavailable. [`rollout_undo`] is what `kubectl rollout undo` does with the revisions.
 //!
 //! What wakes upstream's controller: any change of the StatefulSet or of a pod that it owns, and
 //! [`SyncResult::requeue_after`].
 //!
-//! Left out: PersistentVolumeClaims, and `maxUnavailable`, which the API server drops as long as
-//! the gate MaxUnavailableStatefulSet is off.
+//! Left out: PersistentVolumeClaims.
 
 pub mod adapter;
 mod outcome;

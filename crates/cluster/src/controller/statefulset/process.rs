@@ -150,6 +150,10 @@ impl<'a> Process<'a> {
             return 0;
         };
         let lowest = usize::try_from(partition.unwrap_or(0)).unwrap_or(0);
+        if let Some(most) = self.set.spec.max_unavailable {
+            let most = most.scaled_down(self.set.spec.replicas).max(1);
+            return self.update_several(lowest, most);
+        }
         for place in (lowest..self.replicas.len()).rev() {
             if let Replica::Pod(pod) = self.replicas[place]
                 && pod.revision != self.revisions.update
@@ -163,6 +167,27 @@ impl<'a> Process<'a> {
             }
         }
         0
+    }
+
+    /// Deletes pods of another revision from the highest down, as long as no more than so many are
+    /// unavailable, those below the partition counted (`updateStatefulSetAfterInvariantEstablished`).
+    fn update_several(&mut self, lowest: usize, most: i32) -> i32 {
+        let unavailable = self.replicas.iter().filter(|one| self.is_unavailable(one));
+        let room = most - unavailable.count() as i32;
+        let mut deleted = 0;
+        for place in (lowest..self.replicas.len()).rev() {
+            if deleted >= room {
+                break;
+            }
+            if let Replica::Pod(pod) = self.replicas[place]
+                && pod.revision != self.revisions.update
+                && !pod.terminating
+            {
+                self.delete(&pod);
+                deleted += 1;
+            }
+        }
+        deleted
     }
 
     fn delete(&mut self, pod: &Pod) {

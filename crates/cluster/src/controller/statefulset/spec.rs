@@ -1,6 +1,8 @@
 //! What of a StatefulSet's spec decides the life of its pods, defaulted as the API server
 //! defaults it (`pkg/apis/apps/v1/defaults.go`, `SetDefaults_StatefulSet`).
 
+use super::super::deployment::IntOrPercent;
+
 /// `spec.updateStrategy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpdateStrategy {
@@ -27,10 +29,25 @@ pub struct StatefulSetSpec {
     pub is_parallel: bool,
     /// `spec.updateStrategy`.
     pub update_strategy: UpdateStrategy,
+    /// `spec.updateStrategy.rollingUpdate.maxUnavailable`; always there with the gate
+    /// MaxUnavailableStatefulSet, and never without it.
+    pub max_unavailable: Option<IntOrPercent>,
     /// `spec.minReadySeconds`.
     pub min_ready_seconds: i32,
     /// `spec.revisionHistoryLimit`: revisions kept that no pod has.
     pub revision_history_limit: i32,
+}
+
+impl StatefulSetSpec {
+    /// What the API server keeps of it with the gate MaxUnavailableStatefulSet open or not.
+    #[must_use]
+    pub fn behind_gate(self, is_open: bool) -> Self {
+        let most = self.max_unavailable.unwrap_or(IntOrPercent::Int(1));
+        Self {
+            max_unavailable: is_open.then_some(most),
+            ..self
+        }
+    }
 }
 
 /// `spec.updateStrategy.type`.
@@ -57,6 +74,8 @@ pub struct StatefulSetSpecInput {
     pub has_rolling_update: bool,
     /// `spec.updateStrategy.rollingUpdate.partition`.
     pub partition: Option<i32>,
+    /// `spec.updateStrategy.rollingUpdate.maxUnavailable`.
+    pub max_unavailable: Option<IntOrPercent>,
     /// `spec.minReadySeconds`.
     pub min_ready_seconds: i32,
     /// `spec.revisionHistoryLimit`.
@@ -81,6 +100,7 @@ impl From<StatefulSetSpecInput> for StatefulSetSpec {
             start_ordinal: input.start_ordinal,
             is_parallel: input.is_parallel,
             update_strategy,
+            max_unavailable: input.max_unavailable,
             min_ready_seconds: input.min_ready_seconds,
             revision_history_limit: input.revision_history_limit.unwrap_or(10),
         }

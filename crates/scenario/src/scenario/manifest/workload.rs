@@ -359,9 +359,12 @@ fn stateful_set_spec(
             );
             context.refuse("spec.updateStrategy.rollingUpdate", words, None);
         }
-        (_, Some(rolling)) => check_most_unavailable(rolling, context),
         _ => {}
     }
+    let max_unavailable = match update_strategy {
+        Some(UpdateStrategyType::OnDelete) => None,
+        _ => rolling.and_then(|rolling| most_unavailable(rolling, context)),
+    };
     StatefulSetSpecInput {
         replicas: None,
         start_ordinal: start.unwrap_or(0),
@@ -369,6 +372,7 @@ fn stateful_set_spec(
         update_strategy,
         has_rolling_update: rolling.is_some(),
         partition,
+        max_unavailable,
         min_ready_seconds: spec.min_ready_seconds.unwrap_or_default(),
         revision_history_limit: spec.revision_history_limit,
     }
@@ -397,17 +401,16 @@ fn check_surroundings(spec: &apps::StatefulSetSpec, context: &mut Context<'_>) {
 }
 
 /// `validateRollingUpdateStatefulSet`.
-fn check_most_unavailable(
+fn most_unavailable(
     rolling: &apps::RollingUpdateStatefulSetStrategy,
     context: &mut Context<'_>,
-) {
-    let Some(given) = &rolling.max_unavailable else {
-        return;
-    };
+) -> Option<IntOrPercent> {
+    let given = rolling.max_unavailable.as_ref()?;
     let path = "spec.updateStrategy.rollingUpdate.maxUnavailable";
     let most = super::others::share(given, path, context);
     if matches!(most, Some(IntOrPercent::Int(0) | IntOrPercent::Percent(0))) {
         let words = format!("Invalid value: {}: cannot be 0", json(given));
         context.refuse(path, words, None);
     }
+    most
 }

@@ -5,13 +5,14 @@ use super::dist;
 use super::evictions::evictions;
 use super::karpenter;
 use super::phases;
-use super::vpa_flags;
+use super::vpa_flags::{self, text};
 use crate::autoscaler::hpa::{Config, KubernetesVersion};
 use crate::cluster::spec::{ClusterConfig, InPlaceResize};
 use crate::metrics::spec::PipelineConfig;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{ClusterAutoscalerConfig, Controllers, VpaConfig};
 use crate::scenario::reader::{Reader, expected};
+use crate::scenario::suggest::advice;
 use crate::sim::SimDuration;
 
 pub(super) fn controllers(
@@ -245,6 +246,28 @@ fn manager_flags(
     assign(&mut cluster.hpa_workers, workers);
     let grace = table.duration("node-monitor-grace-period", diagnostics);
     assign(&mut cluster.node_monitor_grace, grace);
+    let gate = table.read("feature-gates", diagnostics, |node| gates(&text(node)?));
+    assign(&mut cluster.max_unavailable_stateful_set, gate);
+}
+
+/// The one gate of kube-controller-manager and the API server that decides something here.
+fn gates(text: &str) -> Result<bool, String> {
+    const GATE: &str = "MaxUnavailableStatefulSet";
+    let mut is_on = false;
+    for part in text.split(',').filter(|part| !part.is_empty()) {
+        is_on = match part.split_once('=') {
+            Some((GATE, "true")) => true,
+            Some((GATE, "false")) => false,
+            Some((GATE, _)) | None => {
+                return Err(format!("\"{part}\" is not as in \"{GATE}=true\""));
+            }
+            Some((name, _)) => {
+                let advice = advice(name, &[GATE]);
+                return Err(format!("{name} is no gate that is simulated; {advice}"));
+            }
+        };
+    }
+    Ok(is_on)
 }
 
 fn scheduler_flags(
