@@ -107,6 +107,8 @@ fn check_other_objects(object: &ScaledObject, others: &[ScaledObject]) -> Result
             continue;
         }
         let theirs = &other.spec.scale_target_ref;
+        let (version, kind) = theirs.version_and_kind();
+        check_kind(version, kind)?;
         if theirs.gvk() == target.gvk() && theirs.name == target.name {
             return Err(format!(
                 "the workload '{}' of type '{}' is already managed by the ScaledObject '{name}'",

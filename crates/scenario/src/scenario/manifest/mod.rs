@@ -53,7 +53,7 @@ pub(super) use context::{Context, REFUSED};
 pub(super) use hpa::check as check_hpa;
 pub use limit_range::LimitRangeObject;
 pub(super) use objects::{
-    HpaManifest, Manifests, Placed, VpaGate, VpaManifest, WorkloadObject, Written,
+    Gated, HpaManifest, Manifests, Placed, VpaGate, VpaManifest, WorkloadObject, Written,
 };
 pub use objects::{PriorityClassObject, ServiceObject, TriggerAuthenticationObject};
 pub use priority_expander::PriorityExpanderObject;

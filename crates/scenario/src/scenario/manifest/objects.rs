@@ -80,9 +80,13 @@ pub(in crate::scenario) struct VpaManifest {
     pub(in crate::scenario) namespace: String,
     pub(in crate::scenario) target: CrossVersionObjectReference,
     pub(in crate::scenario) spec: VpaSpec,
-    /// Paths of what a feature gate has to allow, each with the gate.
-    pub(in crate::scenario) gated: Vec<(String, VpaGate)>,
+    /// What a feature gate has to allow.
+    pub(in crate::scenario) gated: Vec<Gated>,
 }
+
+/// A field that a feature gate has to allow: its path, the gate, and what is wrong with its value,
+/// which is told where the gate is open.
+pub(in crate::scenario) type Gated = (String, VpaGate, Option<String>);
 
 /// A feature gate without which the admission controller refuses a VPA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

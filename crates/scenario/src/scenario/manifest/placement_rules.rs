@@ -50,7 +50,34 @@ fn spread(spec: &core::PodSpec, context: &mut Context<'_>) {
         }
         let selector = one.label_selector.as_ref();
         let keys = one.match_label_keys.as_deref().unwrap_or_default();
-        label_keys(keys, selector, &format!("{path}.matchLabelKeys"), context);
+        let of_keys = format!("{path}.matchLabelKeys");
+        label_keys(keys, selector, &of_keys, context);
+        not_in_selector(keys, selector, &of_keys, context);
+    }
+}
+
+/// `matchLabelKeys` that the selector has as well. Up to 1.33 the API server refuses a template
+/// with them (`ValidateMatchLabelKeysInTopologySpread`), later each of its pods, as it does with
+/// terms of affinity (`ValidateMatchLabelKeysAndMismatchLabelKeys`): by then the keys are
+/// expressions of the selector.
+fn not_in_selector(
+    keys: &[String],
+    selector: Option<&LabelSelector>,
+    path: &str,
+    context: &mut Context<'_>,
+) {
+    let Some(selector) = selector else { return };
+    for (place, key) in keys.iter().enumerate() {
+        let labels = selector.match_labels.as_ref();
+        let expressions = selector.match_expressions.iter().flatten();
+        if labels.is_some_and(|labels| labels.contains_key(key))
+            || expressions.into_iter().any(|one| one.key == *key)
+        {
+            let words = format!(
+                "Invalid value: \"{key}\": exists in both matchLabelKeys and labelSelector"
+            );
+            context.refuse(&format!("{path}[{place}]"), words, None);
+        }
     }
 }
 
@@ -81,6 +108,7 @@ pub(super) fn term(one: &core::PodAffinityTerm, path: &str, context: &mut Contex
         format!("{path}.mismatchLabelKeys"),
     );
     label_keys(same, selector, &of_same, context);
+    not_in_selector(same, selector, &of_same, context);
     label_keys(different, selector, &of_different, context);
     for (place, key) in same.iter().enumerate() {
         if different.contains(key) {

@@ -1,8 +1,8 @@
 //! VerticalPodAutoscaler (autoscaling.k8s.io/v1).
 //!
 //! The VPA is a custom resource: its types are ours, its checks those of the CRD's schema and
-//! of the admission controller's `ValidateVPA`
-//! (`pkg/admission-controller/resource/vpa/handler.go`).
+//! of the admission controller (`pkg/admission-controller/resource/vpa/validation.go`), which
+//! comes first, in their words.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -10,8 +10,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::container::Amounts;
+use super::hpa::unsupported;
 use super::vpa_gated::{self as gated, StartupBoost, startup_boost};
-use super::{Context, VpaGate, VpaManifest, typed};
+use super::{Context, Gated, VpaGate, VpaManifest, typed};
 use crate::autoscaler::vpa::{
     ChangeRequirement, ContainerPolicy, ContainerScalingMode, ControlledResources,
     ControlledValues, EvictionRequirement, Resource, Resources, UpdateMode, VpaSpec,
@@ -122,7 +123,7 @@ pub(super) fn vpa(context: &mut Context<'_>) -> Option<VpaManifest> {
     if let Some(boost) = spec.startup_boost {
         let path = "spec.startupBoost".to_owned();
         made.startup_boost = startup_boost(boost, &path, context);
-        needs.push((path, VpaGate::CpuStartupBoost));
+        needs.push((path, VpaGate::CpuStartupBoost, None));
     }
     Some(VpaManifest {
         name,
@@ -135,12 +136,13 @@ pub(super) fn vpa(context: &mut Context<'_>) -> Option<VpaManifest> {
 
 fn recommenders(listed: Vec<Recommender>, context: &mut Context<'_>) -> Vec<String> {
     if listed.len() > 1 {
-        let message = "a VPA cannot have more than one recommender";
-        context.error("spec.recommenders", message, Some("keep one of them"));
+        let words = format!("Too many: {}: must have at most 1 item", listed.len());
+        context.refuse("spec.recommenders", words, Some("keep one of them"));
     }
-    if listed.iter().any(|one| one.name.is_none()) {
+    if let Some(place) = listed.iter().position(|one| one.name.is_none()) {
         let help = Some("for example `- name: default`");
-        context.error("spec.recommenders", "a recommender needs a `name`", help);
+        let path = format!("spec.recommenders[{place}].name");
+        context.refuse(&path, "Required value", help);
     }
     listed.into_iter().filter_map(|one| one.name).collect()
 }
@@ -148,7 +150,7 @@ fn recommenders(listed: Vec<Recommender>, context: &mut Context<'_>) -> Vec<Stri
 fn target(reference: Option<TargetRef>, context: &mut Context<'_>) -> CrossVersionObjectReference {
     let Some(reference) = reference else {
         let help = "for example `targetRef: {apiVersion: apps/v1, kind: Deployment, name: api}`";
-        context.error("spec.targetRef", "a VPA needs a `targetRef`", Some(help));
+        context.refuse("spec.targetRef", "Required value", Some(help));
         return CrossVersionObjectReference::default();
     };
     let target = CrossVersionObjectReference {
@@ -161,9 +163,9 @@ fn target(reference: Option<TargetRef>, context: &mut Context<'_>) -> CrossVersi
         ("name", &target.name, "api"),
     ] {
         if value.is_empty() {
-            let message = format!("targetRef needs a `{field}`");
             let help = format!("for example `{field}: {example}`");
-            context.error(&format!("spec.targetRef.{field}"), message, Some(&help));
+            let path = format!("spec.targetRef.{field}");
+            context.refuse(&path, "Required value", Some(&help));
         }
     }
     target
@@ -179,10 +181,8 @@ fn word<T: Copy>(
     let found = words.iter().find(|(word, _)| *word == text);
     if found.is_none() {
         let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let field = path.rsplit('.').next().unwrap_or(path);
-        let field = field.split('[').next().unwrap_or(field);
-        let message = format!("unknown {field} \"{text}\"");
-        context.error(path, message, Some(&advice(text, &names)));
+        let words = unsupported(text, &names);
+        context.refuse(path, words, Some(&advice(text, &names)));
     }
     found.map(|(_, value)| *value)
 }
@@ -190,21 +190,24 @@ fn word<T: Copy>(
 fn update_policy(
     policy: UpdatePolicy,
     made: &mut VpaSpec,
-    needs: &mut Vec<(String, VpaGate)>,
+    needs: &mut Vec<Gated>,
     context: &mut Context<'_>,
 ) {
-    const MODES: [UpdateMode; 6] = [
-        UpdateMode::Off,
-        UpdateMode::Initial,
-        UpdateMode::Recreate,
-        UpdateMode::Auto,
-        UpdateMode::InPlaceOrRecreate,
+    // In the order in which upstream names them.
+    const MODES: [UpdateMode; 5] = [
         UpdateMode::InPlace,
+        UpdateMode::InPlaceOrRecreate,
+        UpdateMode::Initial,
+        UpdateMode::Off,
+        UpdateMode::Recreate,
     ];
     let path = "spec.updatePolicy.updateMode";
     if let Some(text) = policy.update_mode.as_deref() {
         let words = MODES.map(|mode| (mode.name(), mode));
-        made.update_mode = word(text, &words, path, context).unwrap_or_default();
+        // Not named, as it is deprecated.
+        let auto = (text == UpdateMode::Auto.name()).then_some(UpdateMode::Auto);
+        let mode = auto.or_else(|| word(text, &words, path, context));
+        made.update_mode = mode.unwrap_or_default();
         if made.update_mode == UpdateMode::Auto {
             let message =
                 "UpdateMode \"Auto\" is deprecated and will be removed in a future API version";
@@ -212,21 +215,21 @@ fn update_policy(
             context.warning(path, message, help);
         }
         if made.update_mode == UpdateMode::InPlace {
-            needs.push((path.to_owned(), VpaGate::InPlace));
+            needs.push((path.to_owned(), VpaGate::InPlace, None));
         }
     } else {
-        let message = "updatePolicy needs an `updateMode`";
+        let words = "Required value: updateMode is required if UpdatePolicy is used";
         let help = Some("for example `updateMode: Recreate`");
-        context.error(path, message, help);
+        context.refuse(path, words, help);
     }
-    if policy.min_replicas.is_some_and(|number| number <= 0) {
-        let message = "minReplicas has to be positive";
-        context.error("spec.updatePolicy.minReplicas", message, None);
+    if let Some(number) = policy.min_replicas.filter(|number| *number <= 0) {
+        let words = format!("Invalid value: {number}: minReplicas has to be positive");
+        context.refuse("spec.updatePolicy.minReplicas", words, None);
     }
     made.min_replicas = policy.min_replicas;
     let path = "spec.updatePolicy.evictAfterOOMSeconds";
     let seconds = policy.evict_after_oom_seconds.map(i64::from);
-    gated::at_least(1, seconds, path, needs, context);
+    gated::at_least(1, seconds, path, needs);
     made.evict_after_oom_seconds = policy.evict_after_oom_seconds;
     let requirements = policy.eviction_requirements.unwrap_or_default();
     for (index, one) in requirements.into_iter().enumerate() {
@@ -257,11 +260,7 @@ fn requirement(
     let at_resources = format!("{path}.resources");
     let help = "for example `resources: [cpu]`";
     let Some(names) = one.resources else {
-        context.error(
-            &at_resources,
-            "an eviction requirement needs `resources`",
-            Some(help),
-        );
+        context.refuse(&at_resources, "Required value", Some(help));
         return None;
     };
     let resources = ControlledResources {
@@ -308,15 +307,14 @@ fn resource_names(names: &[String], path: &str, context: &mut Context<'_>) -> Co
 fn container_policy(
     policy: Policy,
     path: &str,
-    needs: &mut Vec<(String, VpaGate)>,
+    needs: &mut Vec<Gated>,
     context: &mut Context<'_>,
 ) -> ContainerPolicy {
     let container_name = policy.container_name.unwrap_or_default();
     let at = |field: &str| format!("{path}.{field}");
     if container_name.is_empty() {
         let help = Some("write the container's name, or \"*\" for all others");
-        let message = "a container policy needs a `containerName`";
-        context.error(&at("containerName"), message, help);
+        context.refuse(&at("containerName"), "Required value", help);
     }
     let modes = [
         ("Auto", ContainerScalingMode::Auto),
@@ -335,8 +333,9 @@ fn container_policy(
     if controlled_values == Some(ControlledValues::RequestsAndLimits)
         && mode == Some(ContainerScalingMode::Off)
     {
-        let message = "controlledValues RequestsAndLimits must not be given where the mode is Off";
-        context.error(&path_of_values, message, Some("remove one of the two"));
+        let words =
+            "Forbidden: controlledValues shouldn't be specified if container scaling mode is off";
+        context.refuse(&path_of_values, words, Some("remove one of the two"));
     }
     let controlled_resources = policy
         .controlled_resources
@@ -347,23 +346,27 @@ fn container_policy(
         if let (Some(min), Some(max)) = (min_allowed.get(resource), max_allowed.get(resource))
             && max.nanos() < min.nanos()
         {
-            let message = format!("{resource}: maxAllowed {max} is below minAllowed {min}");
-            let path = at(&format!("maxAllowed.{resource}"));
-            context.error(&path, message, Some("raise maxAllowed or lower minAllowed"));
+            let words = format!(
+                "Invalid value: \"{max}\": max resource for {resource} is lower than min of \"{min}\""
+            );
+            let place = at(&format!("maxAllowed.{resource}"));
+            let path = at(&format!("maxAllowed[{resource}]"));
+            let help = Some("raise maxAllowed or lower minAllowed");
+            context.refuse_at(&place, &path, words, help);
         }
     }
     let seconds = policy.memory_aggregation_interval_seconds;
     let path_of_seconds = at("memoryAggregationIntervalSeconds");
-    gated::at_least(1, seconds.map(i64::from), &path_of_seconds, needs, context);
+    gated::at_least(1, seconds.map(i64::from), &path_of_seconds, needs);
     let count = policy.memory_aggregation_interval_count;
     let path_of_count = at("memoryAggregationIntervalCount");
-    gated::at_least(1, count, &path_of_count, needs, context);
+    gated::at_least(1, count, &path_of_count, needs);
     let ratio = policy.oom_bump_up_ratio;
-    let ratio = gated::quantity(1, ratio.as_ref(), &at("oomBumpUpRatio"), needs, context);
+    let ratio = gated::quantity(true, ratio.as_ref(), &at("oomBumpUpRatio"), needs, context);
     let least = policy.oom_min_bump_up;
-    let least = gated::quantity(0, least.as_ref(), &at("oomMinBumpUp"), needs, context);
+    let least = gated::quantity(false, least.as_ref(), &at("oomMinBumpUp"), needs, context);
     let startup_boost = policy.startup_boost.and_then(|boost| {
-        needs.push((at("startupBoost"), VpaGate::CpuStartupBoost));
+        needs.push((at("startupBoost"), VpaGate::CpuStartupBoost, None));
         startup_boost(boost, &at("startupBoost"), context)
     });
     ContainerPolicy {
@@ -391,9 +394,15 @@ pub(super) fn resources(
         cpu: context.amount(amounts, "cpu", path),
         memory: context.amount(amounts, "memory", path),
     };
-    if made.cpu.is_some_and(|cpu| cpu.nanos() % 1_000_000 != 0) {
-        let message = "CPU must be a whole number of millicores";
-        context.error(&format!("{path}.cpu"), message, None);
+    for (name, amount, unit, units) in [
+        ("cpu", made.cpu, 1_000_000, "milli CPUs"),
+        ("memory", made.memory, 1_000_000_000, "bytes"),
+    ] {
+        if let Some(amount) = amount.filter(|amount| amount.nanos() % unit != 0) {
+            let words = format!("Invalid value: \"{amount}\": must be a whole number of {units}");
+            let (place, path) = (format!("{path}.{name}"), format!("{path}[{name}]"));
+            context.refuse_at(&place, &path, words, None);
+        }
     }
     made
 }

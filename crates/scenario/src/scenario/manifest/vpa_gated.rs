@@ -4,7 +4,8 @@
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use serde::Deserialize;
 
-use super::{Context, VpaGate, VpaManifest};
+use super::hpa::unsupported;
+use super::{Context, Gated, VpaGate, VpaManifest};
 use crate::autoscaler::vpa::{self, BoostAmount, FeatureGates};
 use crate::scenario::suggest::advice;
 use crate::units::Quantity;
@@ -30,13 +31,16 @@ pub(in crate::scenario) fn check(
     gates: FeatureGates,
     context: &mut Context<'_>,
 ) {
-    for (path, gate) in &manifest.gated {
+    for (path, gate, wrong) in &manifest.gated {
         let (name, is_open) = match gate {
             VpaGate::CpuStartupBoost => ("CPUStartupBoost", gates.cpu_startup_boost),
             VpaGate::InPlace => ("InPlace", gates.in_place),
             VpaGate::PerVpaConfig => ("PerVPAConfig", gates.per_vpa_config),
         };
         if is_open {
+            if let Some(words) = wrong {
+                context.refuse(path, words, None);
+            }
             continue;
         }
         let message = match gate {
@@ -69,20 +73,18 @@ pub(super) fn startup_boost(
     };
     let at = |field: &str| format!("{path}.cpu.{field}");
     let kind = cpu.r#type.unwrap_or_default();
-    let missing = |field: &str| format!("a boost of type {kind} needs a `{field}`");
+    let missing = format!("Required value: required when type is {kind}");
     let amount = match kind.as_str() {
         "Factor" => match cpu.factor {
             Some(factor) if factor >= 1 => Some(BoostAmount::Factor(factor)),
-            Some(_) => {
-                context.error(&at("factor"), "must be >= 1 for type Factor", None);
+            Some(factor) => {
+                let words = format!("Invalid value: {factor}: must be >= 1 for type Factor");
+                context.refuse(&at("factor"), words, None);
                 None
             }
             None => {
-                context.error(
-                    &at("factor"),
-                    missing("factor"),
-                    Some("for example `factor: 2`"),
-                );
+                let help = Some("for example `factor: 2`");
+                context.refuse(&at("factor"), missing, help);
                 None
             }
         },
@@ -90,24 +92,25 @@ pub(super) fn startup_boost(
             let quantity = cpu.quantity.as_ref();
             if quantity.is_none() {
                 let help = Some("for example `quantity: 500m`");
-                context.error(&at("quantity"), missing("quantity"), help);
+                context.refuse(&at("quantity"), missing, help);
             }
             let quantity = quantity.and_then(|cpu| read(cpu, &at("quantity"), context));
-            if quantity.is_some_and(|cpu| cpu.nanos() % 1_000_000 != 0) {
-                let message = "must be a whole number of milli CPUs";
-                context.error(&at("quantity"), message, None);
+            if let Some(cpu) = quantity.filter(|cpu| cpu.nanos() % 1_000_000 != 0) {
+                let words =
+                    format!("Invalid value: \"{cpu}\": must be a whole number of milli CPUs");
+                context.refuse(&at("quantity"), words, None);
             }
             quantity.map(BoostAmount::Quantity)
         }
         "" => {
-            let message = "a startup boost needs a `type`";
-            context.error(&at("type"), message, Some("`Factor` or `Quantity`"));
+            let words = "Required value: must be either Factor or Quantity";
+            context.refuse(&at("type"), words, None);
             return None;
         }
         other => {
-            let message = format!("unknown type \"{other}\"");
-            let help = advice(other, &["Factor", "Quantity"]);
-            context.error(&at("type"), message, Some(&help));
+            let names = ["Factor", "Quantity"];
+            let help = advice(other, &names);
+            context.refuse(&at("type"), unsupported(other, &names), Some(&help));
             return None;
         }
     };
@@ -116,8 +119,11 @@ pub(super) fn startup_boost(
         ("quantity", cpu.quantity.is_some(), "Quantity"),
     ] {
         if given && kind != of {
-            let message = format!("{field} is required when type is {of} and forbidden otherwise");
-            context.error(&at(field), message, Some("remove one of the two"));
+            let words = format!(
+                "Invalid value: \"object\": {field} is required when type is {of} and forbidden otherwise"
+            );
+            let known = format!("{path}.cpu");
+            context.refuse_at(&at(field), &known, words, Some("remove one of the two"));
         }
     }
     Some(vpa::StartupBoost {
@@ -135,34 +141,30 @@ fn read(quantity: &ApiQuantity, path: &str, context: &mut Context<'_>) -> Option
 }
 
 /// A number behind the gate `PerVPAConfig`, at least this.
-pub(super) fn at_least(
-    least: i64,
-    number: Option<i64>,
-    path: &str,
-    needs: &mut Vec<(String, VpaGate)>,
-    context: &mut Context<'_>,
-) {
+pub(super) fn at_least(least: i64, number: Option<i64>, path: &str, needs: &mut Vec<Gated>) {
     let Some(number) = number else { return };
-    needs.push((path.to_owned(), VpaGate::PerVpaConfig));
-    if number < least {
-        let message = format!("must be greater than or equal to {least}");
-        context.error(path, message, None);
-    }
+    let wrong = (number < least)
+        .then(|| format!("Invalid value: {number}: must be greater than or equal to {least}"));
+    needs.push((path.to_owned(), VpaGate::PerVpaConfig, wrong));
 }
 
-/// A quantity behind the gate `PerVPAConfig`, at least this.
+/// A quantity behind the gate `PerVPAConfig`: a factor of 1 at least, or an amount.
 pub(super) fn quantity(
-    least: i64,
+    is_factor: bool,
     quantity: Option<&ApiQuantity>,
     path: &str,
-    needs: &mut Vec<(String, VpaGate)>,
+    needs: &mut Vec<Gated>,
     context: &mut Context<'_>,
 ) -> Option<Quantity> {
     let read = read(quantity?, path, context)?;
-    needs.push((path.to_owned(), VpaGate::PerVpaConfig));
-    if read.milli_value() < 1000 * least {
-        let message = format!("must be greater than or equal to {least}");
-        context.error(path, message, None);
-    }
+    let wrong = if is_factor {
+        let factor = read.milli_value() as f64 / 1000.0;
+        (factor < 1.0)
+            .then(|| format!("Invalid value: {factor}: must be greater than or equal to 1.0"))
+    } else {
+        let amount = read.value();
+        (amount < 0).then(|| format!("Invalid value: {amount}: must be greater than or equal to 0"))
+    };
+    needs.push((path.to_owned(), VpaGate::PerVpaConfig, wrong));
     Some(read)
 }

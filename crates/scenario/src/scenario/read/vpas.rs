@@ -112,7 +112,7 @@ fn warn_of_others(
 fn warn_of_gates(manifest: &VpaManifest, config: &VpaConfig, context: &mut Context<'_>) {
     let (admission, updater) = (config.gates.admission, config.gates.updater);
     let recommender = config.gates.recommender;
-    for (path, gate) in &manifest.gated {
+    for (path, gate, _) in &manifest.gated {
         let (name, is_accepted, closed) = match gate {
             VpaGate::CpuStartupBoost => (
                 "CPUStartupBoost",

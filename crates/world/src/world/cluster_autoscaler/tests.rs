@@ -87,7 +87,7 @@ fn placement(asks: &Asks, name: &str, others: &str) -> String {
         3 => constraint(ZONE, 2, ", nodeTaintsPolicy: Honor"),
         4 => constraint(ZONE, 1, ", minDomains: 3"),
         5 => constraint(ZONE, 1, ", nodeAffinityPolicy: Ignore"),
-        6 => constraint("pool", 1, ", matchLabelKeys: [app]"),
+        6 => constraint("pool", 1, ", matchLabelKeys: [pod-template-hash]"),
         _ => String::new(),
     };
     let term = |key: &str, app: &str| {

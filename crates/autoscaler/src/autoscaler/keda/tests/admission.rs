@@ -44,6 +44,19 @@ fn a_workload_has_one_scaled_object() {
 }
 
 #[test]
+fn another_scaled_object_has_to_have_a_kind_that_is_served() {
+    let mut other = plain();
+    other.metadata.name = "other".to_owned();
+    other.spec.scale_target_ref.name = "api".to_owned();
+    other.spec.scale_target_ref.kind = "Deploymnt".to_owned();
+    let words = "no matches for kind \"Deploymnt\" in version \"apps/v1\"";
+    assert_eq!(
+        admit(&plain(), &[other], &[], &TargetPods::Unchecked),
+        Err(words.to_owned())
+    );
+}
+
+#[test]
 fn an_existing_hpa_is_handed_over_by_name() {
     let existing = ExistingHpa {
         name: "mine".to_owned(),
