@@ -187,3 +187,34 @@ fn variables_come_from_config_maps_and_secrets_of_the_folder() {
     );
     assert!(!warnings.contains("ConfigMap settings"), "{warnings}");
 }
+
+#[test]
+fn changed_objects_are_printed_as_asked_for() {
+    let (printed, _) = typed(&[
+        "scale deploy web api --replicas=3 -o name",
+        "label deploy web api tier=front -o yaml",
+        "set image deploy web web=web:2 -o jsonpath={.spec.template.spec.containers[0].image}",
+        "patch hpa web --type=merge -p '{\"spec\":{\"maxReplicas\":7}}' -o json",
+        "autoscale deploy api --max=4 --cpu=50% --dry-run=client -o yaml",
+        "get deploy api -o jsonpath={.spec.replicas}",
+    ]);
+    assert_eq!(printed[0], ["deployment.apps/web", "deployment.apps/api"]);
+    let documents: Vec<Vec<String>> = (printed[1].split(|line| line == "---"))
+        .map(first_words)
+        .collect();
+    assert_eq!(documents.len(), 2);
+    for document in &documents {
+        assert_eq!(document[0], "apiVersion:");
+        assert!(document.contains(&"tier:".to_owned()), "{document:?}");
+    }
+    assert_eq!(printed[2], ["web:2"]);
+    let patched: serde_json::Value = serde_json::from_str(&printed[3].join("\n")).expect("JSON");
+    assert_eq!(patched["spec"]["maxReplicas"], 7);
+    let begin = [
+        "apiVersion: autoscaling/v2",
+        "kind: HorizontalPodAutoscaler",
+    ];
+    assert_eq!(printed[4][..2], begin);
+    assert!(printed[4].contains(&"  currentMetrics: null".to_owned()));
+    assert_eq!(printed[5], ["3"], "and the HPA is not there");
+}

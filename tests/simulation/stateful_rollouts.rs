@@ -1,6 +1,7 @@
 //! StatefulSets, sync by sync, against the order that a real cluster created and deleted pods in.
 
 use crate::stateful_rig::Rig;
+use nlsim::cluster::spec::FeatureGate;
 use nlsim::controller::deployment::IntOrPercent;
 use nlsim::controller::rollout_status;
 use nlsim::controller::statefulset::{
@@ -343,8 +344,8 @@ fn a_share_is_rounded_down_and_one_pod_at_least_may_go() {
         rig.set_image(2);
         assert_eq!(rig.log.len(), deleted, "{percent} %");
     }
-    let shut = StatefulSetSpec::from(two_at_once(true)).behind_gate(false);
+    let shut = StatefulSetSpec::from(two_at_once(true)).behind_gate(FeatureGate::Off);
     assert_eq!(shut.max_unavailable, None, "the API server drops it");
-    let unset = StatefulSetSpec::default().behind_gate(true);
+    let unset = StatefulSetSpec::default().behind_gate(FeatureGate::On);
     assert_eq!(unset.max_unavailable, Some(IntOrPercent::Int(1)));
 }

@@ -316,6 +316,15 @@ pub struct PdbSpec {
     pub always_allow_unhealthy: bool,
 }
 
+/// A feature gate of the control plane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeatureGate {
+    /// What it guards is not there.
+    Off,
+    /// It is.
+    On,
+}
+
 /// Speeds and limits of the control plane and the kubelets; every default is upstream's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClusterConfig {
@@ -326,7 +335,7 @@ pub struct ClusterConfig {
     /// `--concurrent-horizontal-pod-autoscaler-syncs`.
     pub hpa_workers: u32,
     /// Feature gate MaxUnavailableStatefulSet, off by default up to 1.36.
-    pub max_unavailable_stateful_set: bool,
+    pub max_unavailable_stateful_set: FeatureGate,
     /// From a write of the scale to the sync of the controller of the pods, in seconds.
     pub controller_sync_delay: Dist,
     /// `--kube-api-qps` of a controller's own client in kube-controller-manager.
@@ -386,7 +395,7 @@ impl Default for ClusterConfig {
             api_latency: SimDuration::from_millis(20),
             api_read_latency: SimDuration::from_millis(2),
             hpa_workers: 5,
-            max_unavailable_stateful_set: false,
+            max_unavailable_stateful_set: FeatureGate::Off,
             controller_sync_delay: Dist::Uniform {
                 low: 0.008,
                 high: 0.05,

@@ -375,6 +375,7 @@ impl Simulation<'_> {
         let mut printed = Printed {
             lines: vec![waiting.last],
             failed,
+            ..Printed::default()
         };
         self.wait_for_targets(targets, waiting.asked, waiting.action, &mut printed, now);
         let actions = &mut self.recorder.recording.actions;

@@ -2,6 +2,7 @@
 //! defaults it (`pkg/apis/apps/v1/defaults.go`, `SetDefaults_StatefulSet`).
 
 use super::super::deployment::IntOrPercent;
+use crate::cluster::spec::FeatureGate;
 
 /// `spec.updateStrategy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +42,10 @@ pub struct StatefulSetSpec {
 impl StatefulSetSpec {
     /// What the API server keeps of it with the gate MaxUnavailableStatefulSet open or not.
     #[must_use]
-    pub fn behind_gate(self, is_open: bool) -> Self {
+    pub fn behind_gate(self, gate: FeatureGate) -> Self {
         let most = self.max_unavailable.unwrap_or(IntOrPercent::Int(1));
         Self {
-            max_unavailable: is_open.then_some(most),
+            max_unavailable: (gate == FeatureGate::On).then_some(most),
             ..self
         }
     }

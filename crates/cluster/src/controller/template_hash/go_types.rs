@@ -92,7 +92,9 @@ mod tests {
                 Definition::Struct(all) => {
                     structs += 1;
                     fields += all.len();
-                    all.iter().for_each(|field| known(field.of));
+                    for field in all {
+                        known(field.of);
+                    }
                 }
             }
         }

@@ -36,7 +36,11 @@ pub(super) fn bare(out: &mut impl Write, value: &Value) -> Result {
         if precision < 0 || i64::try_from(result).is_err() {
             return parts(out, (0, 0), Some(result), ("", format));
         }
-        let kept = if number & 7 == 0 { "" } else { &text };
+        let kept = if number.trailing_zeros() > 2 {
+            ""
+        } else {
+            &text
+        };
         return parts(out, (result, 0), None, (kept, format));
     }
     let scale = decimal_scale(suffix);

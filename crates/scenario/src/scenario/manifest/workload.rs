@@ -349,17 +349,14 @@ fn stateful_set_spec(
         check_not_negative(path, value, context);
     }
     check_surroundings(spec, context);
-    match (update_strategy, rolling) {
-        (Some(UpdateStrategyType::OnDelete), Some(rolling)) => {
-            let most = rolling.max_unavailable.as_ref();
-            let words = format!(
-                "Invalid value: {{\"Partition\":{},\"MaxUnavailable\":{}}}: only allowed for updateStrategy 'RollingUpdate'",
-                rolling.partition.unwrap_or(0),
-                most.map_or_else(|| "null".to_owned(), json)
-            );
-            context.refuse("spec.updateStrategy.rollingUpdate", words, None);
-        }
-        _ => {}
+    if let (Some(UpdateStrategyType::OnDelete), Some(rolling)) = (update_strategy, rolling) {
+        let most = rolling.max_unavailable.as_ref();
+        let words = format!(
+            "Invalid value: {{\"Partition\":{},\"MaxUnavailable\":{}}}: only allowed for updateStrategy 'RollingUpdate'",
+            rolling.partition.unwrap_or(0),
+            most.map_or_else(|| "null".to_owned(), json)
+        );
+        context.refuse("spec.updateStrategy.rollingUpdate", words, None);
     }
     let max_unavailable = match update_strategy {
         Some(UpdateStrategyType::OnDelete) => None,

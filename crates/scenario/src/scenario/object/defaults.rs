@@ -124,7 +124,7 @@ fn without_nothing(value: &mut Value) {
         Value::Object(fields) => {
             let is_map = |key: &str| ["annotations", "labels"].contains(&key);
             let is_empty = |value: &Value| value.as_object().is_some_and(serde_json::Map::is_empty);
-            fields.retain(|key, value| !value.is_null() && !(is_map(key) && is_empty(value)));
+            fields.retain(|key, value| !(value.is_null() || is_map(key) && is_empty(value)));
             fields.values_mut().for_each(without_nothing);
         }
         Value::Array(items) => items.iter_mut().for_each(without_nothing),

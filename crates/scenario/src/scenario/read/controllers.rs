@@ -7,7 +7,7 @@ use super::karpenter;
 use super::phases;
 use super::vpa_flags::{self, text};
 use crate::autoscaler::hpa::{Config, KubernetesVersion};
-use crate::cluster::spec::{ClusterConfig, InPlaceResize};
+use crate::cluster::spec::{ClusterConfig, FeatureGate, InPlaceResize};
 use crate::metrics::spec::PipelineConfig;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::model::{ClusterAutoscalerConfig, Controllers, VpaConfig};
@@ -251,13 +251,13 @@ fn manager_flags(
 }
 
 /// The one gate of kube-controller-manager and the API server that decides something here.
-fn gates(text: &str) -> Result<bool, String> {
+fn gates(text: &str) -> Result<FeatureGate, String> {
     const GATE: &str = "MaxUnavailableStatefulSet";
-    let mut is_on = false;
+    let mut found = FeatureGate::Off;
     for part in text.split(',').filter(|part| !part.is_empty()) {
-        is_on = match part.split_once('=') {
-            Some((GATE, "true")) => true,
-            Some((GATE, "false")) => false,
+        found = match part.split_once('=') {
+            Some((GATE, "true")) => FeatureGate::On,
+            Some((GATE, "false")) => FeatureGate::Off,
             Some((GATE, _)) | None => {
                 return Err(format!("\"{part}\" is not as in \"{GATE}=true\""));
             }
@@ -267,7 +267,7 @@ fn gates(text: &str) -> Result<bool, String> {
             }
         };
     }
-    Ok(is_on)
+    Ok(found)
 }
 
 fn scheduler_flags(

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Printed;
 use super::targets::{Target, target_of};
 use crate::api::{Kind as StoreKind, Labels, ObjectId, PodWrite, Taint, TaintEffect, Write};
-use crate::kubectl::command::{Autoscale, Cascade, Command, CommandLine, Delete, DryRun, Targets};
+use crate::kubectl::command::{
+    Autoscale, Cascade, Command, CommandLine, Delete, DryRun, Output, Targets,
+};
 use crate::kubectl::patch;
+use crate::kubectl::print::{as_json, as_names, as_yaml, listed};
 use crate::scenario::model::ADOPTERS;
 use crate::scenario::{drop_unknown_fields, is_same_object};
 use crate::sim::SimTime;
@@ -59,10 +62,40 @@ impl Simulation<'_> {
                     printed.messages(change.messages);
                     printed.lines.extend(self.take_webhook_warnings());
                     match done {
-                        Ok(()) => printed.lines.extend(text),
+                        Ok(()) => self.show_changed(line, &target, change.object, text, printed),
                         Err(error) => printed.error(error),
                     }
                 }
+            }
+        }
+    }
+
+    /// What a command prints of an object that it has changed: its line, or what `-o` asks for.
+    fn show_changed(
+        &self,
+        line: &CommandLine,
+        target: &Target,
+        object: Value,
+        text: Option<String>,
+        printed: &mut Printed,
+    ) {
+        let Some(text) = text else { return };
+        let object = match line.dry_run {
+            DryRun::None => self.as_it_is(target).unwrap_or(object),
+            DryRun::Client | DryRun::Server => object,
+        };
+        let objects = [object];
+        match &line.output {
+            None | Some(Output::Wide) => printed.out(text),
+            Some(Output::Name) => printed.text(&as_names(target.kind, &objects)),
+            Some(Output::Json) => printed.text(&as_json(&objects, true)),
+            Some(Output::JsonPath(path)) => printed.text(&path.print(&listed(&objects, true))),
+            Some(Output::Yaml) => {
+                if printed.has_document {
+                    printed.out("---");
+                }
+                printed.has_document = true;
+                printed.text(&as_yaml(&objects, true));
             }
         }
     }
@@ -110,10 +143,11 @@ impl Simulation<'_> {
         &mut self,
         command: &Command,
         document: &Value,
-        dry_run: DryRun,
+        line: &CommandLine,
         printed: &mut Printed,
         now: SimTime,
     ) {
+        let dry_run = line.dry_run;
         let Some(target) = target_of(document) else {
             printed.error("error: unable to recognize the document");
             return;
@@ -161,7 +195,7 @@ impl Simulation<'_> {
         };
         printed.lines.extend(self.take_webhook_warnings());
         match done {
-            Ok(()) => printed.lines.extend(text),
+            Ok(()) => self.show_changed(line, &target, object, text, printed),
             Err(error) => printed.error(error),
         }
     }
@@ -196,9 +230,13 @@ impl Simulation<'_> {
                 DryRun::Client | DryRun::Server => Ok(()),
             };
             match done {
-                Ok(()) => printed
-                    .lines
-                    .extend(change.line(hpa.kind, true, line.dry_run)),
+                Ok(()) => {
+                    let text = change.line(hpa.kind, true, line.dry_run);
+                    let mut object = change.object;
+                    // Fields that the type does not leave out.
+                    object["status"] = json!({"currentMetrics": null, "desiredReplicas": 0});
+                    self.show_changed(line, &hpa, object, text, printed);
+                }
                 Err(error) => printed.error(error),
             }
         }

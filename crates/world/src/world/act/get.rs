@@ -175,7 +175,7 @@ impl Simulation<'_> {
     }
 
     /// An object as it is now.
-    fn as_it_is(&self, target: &Target) -> Option<Value> {
+    pub(super) fn as_it_is(&self, target: &Target) -> Option<Value> {
         if stored(target.kind.kind).is_none() {
             return self.live(target.key());
         }

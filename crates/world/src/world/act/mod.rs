@@ -32,6 +32,8 @@ pub(in crate::world) use targets::Target;
 pub(in crate::world) struct Printed {
     pub(in crate::world) lines: Vec<String>,
     pub(in crate::world) failed: bool,
+    /// Whether there is a document of YAML among them.
+    pub(in crate::world) has_document: bool,
 }
 
 impl Printed {
@@ -131,7 +133,7 @@ impl Simulation<'_> {
         match &line.command {
             Command::Apply(_) | Command::Create(_) | Command::Replace(_) => {
                 for document in documents {
-                    self.put_document(&line.command, document, line.dry_run, printed, now);
+                    self.put_document(&line.command, document, line, printed, now);
                 }
             }
             Command::Run(command) => {
@@ -141,7 +143,7 @@ impl Simulation<'_> {
                     Ok(objects) => {
                         let create = Command::Create(Vec::new());
                         for object in &objects {
-                            self.put_document(&create, object, line.dry_run, printed, now);
+                            self.put_document(&create, object, line, printed, now);
                         }
                     }
                     Err(refusal) => printed.error(refusal.text),
