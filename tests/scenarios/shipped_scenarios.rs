@@ -73,12 +73,15 @@ fn neurolakes_api_scales_on_requests_per_second_through_the_adapters_rule() {
     let step = &figures.steps[0];
     assert_eq!((step.time, step.demand), (300.0, 6.0));
     let full = step.latency.full_decision.map(|after| 300.0 + after);
-    assert_eq!(full, Some(last.0));
-    // All of the step is in the rate after 90 to 120 s; a relist and a sync come after it.
+    // Five are within the tolerance of 5.4; a sixth may come later.
+    let enough = ups.iter().find(|(_, pods)| *pods >= 5);
+    assert_eq!(full, enough.map(|(time, _)| *time));
+    // All of the step is in the rate after 90 to 120 s, four fifths of it, which make five pods, after
+    // 72 s; a relist and a sync come after it.
     let after = step.latency.full_decision.expect("it is reached");
     assert!(
-        (90.0..=135.0).contains(&after),
-        "all is asked for after {after} s"
+        (72.0..=135.0).contains(&after),
+        "enough is asked for after {after} s"
     );
     assert!(
         step.latency.recover >= step.latency.full_decision,
