@@ -11,10 +11,10 @@ mod tests;
 mod usage;
 
 use super::kubelet::Samples;
-use super::server::{FreshRule, PodMetrics, PodStore, Point};
+use super::server::{FreshRule, PodStore, Point};
 use super::spec::PipelineConfig;
 use crate::sim::{Arena, EventQueue, Key, SimDuration, SimTime, Stream, Streams};
-use crate::units::{Bytes, CpuTime};
+use crate::units::CpuTime;
 use groups::Groups;
 use lone::Lone;
 use naps::Naps;

@@ -305,8 +305,9 @@ impl Lone {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{PodMetrics, Tracked};
+    use super::super::Tracked;
     use super::*;
+    use crate::metrics::server::PodMetrics;
     use crate::sim::{Arena, Streams};
 
     /// What is used by the end of each period of ten seconds.

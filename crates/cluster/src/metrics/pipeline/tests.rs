@@ -1,6 +1,8 @@
 //! A pipeline over made-up usage: when which pods are listed.
 
 use super::*;
+use crate::metrics::server::PodMetrics;
+use crate::units::Bytes;
 
 /// A pod whose container 0 uses half a core and a mebibyte, and whose others use nothing at all.
 struct Halves;

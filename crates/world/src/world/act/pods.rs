@@ -210,7 +210,9 @@ impl Simulation<'_> {
         let mut template = (*pod.template).clone();
         template.active_deadline = Some(SimDuration::from_secs(seconds));
         if template.whole.is_object() {
-            Arc::make_mut(&mut template.whole)["spec"]["activeDeadlineSeconds"] = seconds.into();
+            let mut whole = Value::clone(&template.whole);
+            whole["spec"]["activeDeadlineSeconds"] = seconds.into();
+            template.whole = Arc::new(whole.into());
         }
         let write = PodWrite::Template(Arc::new(template));
         self.store.commit(now, Write::Pod(id, write));

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use super::super::{
-    MetricsEvent, MetricsNodeId, MetricsPodId, Pipeline, PodMetrics, Source, Tracked, UsageSource,
+    MetricsEvent, MetricsNodeId, MetricsPodId, Pipeline, Source, Tracked, UsageSource,
 };
 use super::*;
+use crate::metrics::server::PodMetrics;
 use crate::sim::{EventQueue, Streams};
 
 const CLASSES: usize = 3;
