@@ -82,9 +82,11 @@ fn rolling_defaults(kind: &str) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// Whether two objects of a kind are the same once the API server has completed them.
+/// Whether two objects of a kind are the same once the API server has completed them. Those of custom
+/// resources stay as they are.
 pub fn is_same_object(kind: &str, one: &Value, other: &Value) -> bool {
-    one == other || completed(kind, one) == completed(kind, other)
+    let is_completed = !defaults(kind).is_empty();
+    one == other || is_completed && completed(kind, one) == completed(kind, other)
 }
 
 fn completed(kind: &str, object: &Value) -> Value {
