@@ -280,7 +280,7 @@ fn other_gates_are_told_of() {
         let manifest = SET.replace("MORE", "");
         let files = InMemory::new([("s.toml", &*toml), ("set.yaml", &manifest)]);
         let refused = Loaded::load("s.toml", &files).and_then(|loaded| loaded.build(&[]));
-        let refused = refused.err().expect("an error").render(false);
+        let refused = refused.expect_err("an error").render(false);
         assert!(refused.contains(words), "{refused}");
         assert!(refused.contains("s.toml:5"), "{refused}");
     }

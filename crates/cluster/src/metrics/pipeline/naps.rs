@@ -97,7 +97,7 @@ pub(super) struct Naps {
     /// By slot, in 64 bits each: who naps, or is not there.
     passed: Vec<u64>,
     /// By slot.
-    naps: Vec<Option<Nap>>,
+    asleep: Vec<Option<Nap>>,
     /// By slot: the class whose list it is in.
     listed: Vec<u32>,
     classes: Vec<Class>,
@@ -150,8 +150,8 @@ impl Naps {
 
     /// A pod naps from now on.
     pub(super) fn lie_down(&mut self, slot: usize, line: Line) {
-        if self.naps.len() <= slot {
-            self.naps.resize(slot + 1, None);
+        if self.asleep.len() <= slot {
+            self.asleep.resize(slot + 1, None);
             self.listed.resize(slot + 1, NONE);
         }
         let class = line.class as usize;
@@ -165,7 +165,7 @@ impl Naps {
         }
         self.pass(slot);
         let rounds = self.count;
-        self.naps[slot] = Some(Nap { line, rounds });
+        self.asleep[slot] = Some(Nap { line, rounds });
     }
 
     fn pass(&mut self, slot: usize) {
@@ -217,13 +217,13 @@ impl Naps {
 
     /// All slots whose pods nap.
     pub(super) fn all(&self) -> Vec<u32> {
-        let naps = self.naps.iter().enumerate();
+        let naps = self.asleep.iter().enumerate();
         naps.filter_map(|(slot, nap)| nap.map(|_| slot as u32))
             .collect()
     }
 
     fn rise(&mut self, slot: usize) -> Option<Nap> {
-        let nap = self.naps.get_mut(slot)?.take()?;
+        let nap = self.asleep.get_mut(slot)?.take()?;
         self.come(slot);
         Some(nap)
     }
@@ -250,7 +250,7 @@ impl Naps {
         config: &PipelineConfig,
         rule: FreshRule,
     ) -> Cow<'a, Lone> {
-        let Some(nap) = self.naps.get(slot).copied().flatten() else {
+        let Some(nap) = self.asleep.get(slot).copied().flatten() else {
             return Cow::Borrowed(lone);
         };
         let mut lone = lone.clone();
