@@ -18,6 +18,7 @@ impl Pipeline {
         if let Some(Some(lone)) = self.lone.get_mut(slot)
             && lone.pod == container.pod
         {
+            self.naps.look_at(slot);
             self.naps.wake(slot, lone, &self.config, rule);
             lone.catch_up(now, &self.config, usage);
             return lone.newest();
@@ -43,6 +44,7 @@ impl Pipeline {
     /// A pod is about to be looked at: each look at one that scrapes pass over costs more.
     #[inline]
     pub fn look_at(&mut self, pod: MetricsPodId) {
+        self.naps.look_at(pod.slot());
         self.wake(pod.slot());
     }
 
@@ -51,6 +53,7 @@ impl Pipeline {
     /// [`pod_metrics`](Self::pod_metrics).
     #[inline]
     pub fn usage_of_one(&mut self, pod: MetricsPodId) -> Option<(SimTime, SimDuration, [i64; 2])> {
+        self.naps.look_at(pod.slot());
         self.wake(pod.slot());
         if let Some(lone) = self.lone.get(pod.slot())?
             && lone.pod == pod

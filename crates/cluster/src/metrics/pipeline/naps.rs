@@ -96,6 +96,8 @@ pub(super) struct Naps {
     count: usize,
     /// By slot, in 64 bits each: who naps, or is not there.
     passed: Vec<u64>,
+    /// By slot, in 64 bits each: who was looked at since pods lay down last.
+    looked_at: Vec<u64>,
     /// By slot.
     asleep: Vec<Option<Nap>>,
     /// By slot: the class whose list it is in.
@@ -192,6 +194,22 @@ impl Naps {
     #[inline]
     pub(super) fn awake_in(&self, place: usize) -> u64 {
         !self.passed.get(place).copied().unwrap_or(0)
+    }
+
+    /// The pod in a slot is looked at: as long as somebody does, it has nothing of a nap.
+    #[inline]
+    pub(super) fn look_at(&mut self, slot: usize) {
+        if self.looked_at.len() <= slot / 64 {
+            self.looked_at.resize(slot / 64 + 1, 0);
+        }
+        self.looked_at[slot / 64] |= 1 << (slot % 64);
+    }
+
+    /// Of 64 slots, counted from the first ones, those whose pods nobody has looked at since this was
+    /// asked last, one bit each.
+    pub(super) fn take_left_alone(&mut self, place: usize) -> u64 {
+        let looked_at = self.looked_at.get_mut(place);
+        !looked_at.map_or(0, std::mem::take)
     }
 
     /// Whether the pod in a slot naps, or there is none.

@@ -36,6 +36,11 @@ impl Pipeline {
         let lies_down = self.naps.is_time();
         for place in 0..slots.div_ceil(64) {
             let mut awake = self.naps.awake_in(place);
+            let left_alone = if lies_down {
+                self.naps.take_left_alone(place)
+            } else {
+                0
+            };
             while awake != 0 {
                 let slot = place * 64 + awake.trailing_zeros() as usize;
                 awake &= awake - 1;
@@ -55,7 +60,9 @@ impl Pipeline {
                 if let Some(before) = counted {
                     self.groups.replace(slot, before, lone.rate());
                 }
-                if lies_down && let Some(line) = lone.line(usage, rule) {
+                if left_alone & (1 << (slot % 64)) != 0
+                    && let Some(line) = lone.line(usage, rule)
+                {
                     self.naps.lie_down(slot, line);
                 }
             }

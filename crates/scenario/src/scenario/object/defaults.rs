@@ -62,23 +62,23 @@ fn defaults(kind: &str) -> Vec<(&'static str, Value)> {
 }
 
 /// The same of a strategy `RollingUpdate`.
-fn rolling_defaults(kind: &str) -> &'static [(&'static str, &'static str)] {
+fn rolling_defaults(kind: &str) -> Vec<(&'static str, Value)> {
     match kind {
-        "Deployment" => &[
-            ("strategy/rollingUpdate", "{}"),
-            ("strategy/rollingUpdate/maxSurge", "\"25%\""),
-            ("strategy/rollingUpdate/maxUnavailable", "\"25%\""),
+        "Deployment" => vec![
+            ("strategy/rollingUpdate", json!({})),
+            ("strategy/rollingUpdate/maxSurge", json!("25%")),
+            ("strategy/rollingUpdate/maxUnavailable", json!("25%")),
         ],
-        "StatefulSet" => &[
-            ("updateStrategy/rollingUpdate", "{}"),
-            ("updateStrategy/rollingUpdate/partition", "0"),
+        "StatefulSet" => vec![
+            ("updateStrategy/rollingUpdate", json!({})),
+            ("updateStrategy/rollingUpdate/partition", json!(0)),
         ],
-        "DaemonSet" => &[
-            ("updateStrategy/rollingUpdate", "{}"),
-            ("updateStrategy/rollingUpdate/maxSurge", "0"),
-            ("updateStrategy/rollingUpdate/maxUnavailable", "1"),
+        "DaemonSet" => vec![
+            ("updateStrategy/rollingUpdate", json!({})),
+            ("updateStrategy/rollingUpdate/maxSurge", json!(0)),
+            ("updateStrategy/rollingUpdate/maxUnavailable", json!(1)),
         ],
-        _ => &[],
+        _ => Vec::new(),
     }
 }
 
@@ -103,7 +103,7 @@ fn completed(kind: &str, object: &Value) -> Value {
     };
     if spec[strategy]["type"] == "RollingUpdate" {
         for (path, default) in rolling_defaults(kind) {
-            put(spec, path, default.parse().unwrap_or_default());
+            put(spec, path, default);
         }
     }
     for zero in ["minReadySeconds", "paused"] {

@@ -265,3 +265,21 @@ fn pods_nap_while_they_use_the_same_and_rise_when_that_ends() {
     assert!(known.iter().all(|one| one.as_ref().map(cpu) == Some(60)));
     assert_eq!(rig.known().1, Some([5 * 60, 5 * 1_000_000]));
 }
+
+#[test]
+fn a_pod_that_somebody_keeps_looking_at_does_not_nap_in_between() {
+    let mut lines = Lines::default();
+    lines.change(0, 50_000);
+    let mut rig = Rig::new(&PipelineConfig::default(), true);
+    for owner in 0..2 {
+        rig.add_pod(owner * CLASSES as u64, owner, SimTime::ZERO);
+    }
+    let [left_alone, other] = [rig.pods[0], rig.pods[1]];
+    for look in 0..30 {
+        rig.run_until(SimTime::from_secs(30 * look + 29), &mut lines);
+        let naps = rig.pipeline.naps.all();
+        assert!(!naps.contains(&(other.slot() as u32)), "look {look}");
+        rig.pipeline.look_at(other);
+    }
+    assert_eq!(rig.pipeline.naps.all(), [left_alone.slot() as u32]);
+}
