@@ -82,11 +82,18 @@ fn has_version(text: &str) -> bool {
         match *margin.get_or_insert((!is_flow).then_some(indent)) {
             Some(margin) => {
                 let key = key.trim_start_matches(['"', '\'']);
-                indent == margin && key.starts_with("apiVersion")
+                let version = key.strip_prefix("apiVersion").filter(|_| indent == margin);
+                version.is_some_and(|version| !is_number(version))
             }
             None => line.contains("apiVersion"),
         }
     })
+}
+
+/// Whether what stands behind a key is a number, as the version of Grafana's files is.
+fn is_number(rest: &str) -> bool {
+    let value = rest.trim_matches(|one: char| one.is_whitespace() || ":\"'".contains(one));
+    !value.is_empty() && value.bytes().all(|one| one.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -109,6 +116,7 @@ mod tests {
         for text in [
             "grafana:\n  datasources:\n    apiVersion: 1\n",
             "grafana:\n- apiVersion: 1\n",
+            "apiVersion: 1\ndatasources: []\n",
             "# apiVersion: v1\n",
             "",
         ] {

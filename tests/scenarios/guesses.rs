@@ -113,6 +113,51 @@ spec:
     assert!(told.contains(begin), "{told}");
 }
 
+/// What downloads a file with `wget` is no load; its Job runs, with a warning that it sends nothing.
+#[test]
+fn a_job_that_asks_outside_the_cluster_is_no_load() {
+    let job = |host: &str| {
+        format!(
+            "apiVersion: batch/v1
+kind: Job
+metadata: {{name: fill, namespace: ui}}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: fill
+        image: busybox
+        command: [/bin/sh, -c, 'cd /data && wget -O a.zip https://{host}/a.zip && unzip a.zip']
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: idle, namespace: ui}}
+spec: {{containers: [{{name: idle, image: idle}}]}}
+"
+        )
+    };
+    let (_, built) = guessed(&job("github.com"));
+    let warnings = built.warnings.render(false);
+    assert!(
+        warnings.contains("the Job fill sends no requests"),
+        "{warnings}"
+    );
+    for inside in ["api", "api.ui", "api.shop.svc:80"] {
+        let mut files = Memory::default();
+        files.put("m.yaml", job(inside));
+        let paths = ["m.yaml".to_owned()];
+        let guess = Guess::of("first", &paths, &files).expect("a guess");
+        files.put("scenario.toml", guess.toml(&paths));
+        let built = Loaded::load("scenario.toml", &files).and_then(|loaded| loaded.build(&[]));
+        let refused = built.err().expect(inside).render(false);
+        assert!(
+            refused.contains("the script of Job fill is not simulated"),
+            "{refused}"
+        );
+    }
+}
+
 #[test]
 fn manifests_without_a_workload_that_serves_run() {
     let (_, built) = guessed(

@@ -149,6 +149,8 @@ fn group(name: String, labels: &Labels, pods: &[Pods], daemons: Room) -> NodeGue
     let (shape, room) = roomy.next().unwrap_or_else(|| {
         let cores = (largest.cpu + daemons.cpu + 999) / 1000;
         let gib = ((largest.memory + daemons.memory) >> 30) + 1;
+        // No machine has less than 2 GiB a core, or more than 8.
+        let (cores, gib) = (cores.max((gib + 7) / 8), gib.max(2 * cores));
         let room = Room {
             cpu: cores * 1000 - daemons.cpu,
             memory: (gib << 30) - daemons.memory,
@@ -211,5 +213,8 @@ mod tests {
             gib: 101,
         };
         assert_eq!((made.shape, made.count), (own, 3));
+        // One that says nothing of CPU needs a core all the same.
+        let made = group("a".to_owned(), &Labels::new(), &[of(1, 0, 40 * GIB)], NONE);
+        assert_eq!(made.shape, NodeShape::Own { cores: 6, gib: 41 });
     }
 }

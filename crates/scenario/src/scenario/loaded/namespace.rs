@@ -90,9 +90,17 @@ pub(super) fn complete(document: &mut Node, namespace: &str) {
     }
 }
 
-/// Puts a document into a namespace, whatever it names, as kustomize does.
+/// Puts a document into a namespace, whatever it names, as kustomize does; a Namespace gets its name.
 pub(super) fn replace(document: &mut Node, namespace: &str) {
+    let is_namespace = version_and_kind(document) == ("v1", "Namespace");
     let metadata = document.get_mut("metadata");
+    if is_namespace {
+        let name = metadata.and_then(|metadata| metadata.get_mut("name"));
+        if let Some(name) = name {
+            name.value = Value::Text(namespace.to_owned());
+        }
+        return;
+    }
     if let Some(Value::Table(entries)) = metadata.map(|node| &mut node.value) {
         entries.retain(|(key, _)| key.name != "namespace");
     }

@@ -39,6 +39,10 @@ pub(super) fn jobs_from_the_start(
             .and_then(|metadata| metadata.get("name"))
             .map_or(document.node.span.first(), |node| node.span);
         let is_load = match script(known, workload, diagnostics) {
+            _ if is_job(spec) && asks_outside(spec, &known.workloads) => {
+                runs_without_requests(workload, span, known, diagnostics);
+                false
+            }
             Ok(None) => {
                 if is_job(spec) {
                     runs_without_requests(workload, span, known, diagnostics);
@@ -76,6 +80,25 @@ fn not_simulated(spec: &WorkloadSpec, place: Span, message: String, diagnostics:
         let title = format!("the requests of {who} are not simulated");
         diagnostics.warning(place, title, message).help = Some(WGET_ADVICE.to_owned());
     }
+}
+
+/// Whether all that the scripts of a workload ask is outside the cluster, as what downloads a file does:
+/// a name with a dot that is in none of the workloads' namespaces.
+fn asks_outside(spec: &WorkloadSpec, all: &[WorkloadSpec]) -> bool {
+    let commands = spec.template.containers.iter().map(|one| &one.command);
+    let asking = commands.filter(|command| command.contains("wget"));
+    let mut hosts = asking
+        .flat_map(|command| command.split("://").skip(1))
+        .map(|rest| rest.split([':', '/', '"', '\'', ' ', '\n', ';']).next())
+        .peekable();
+    let is_outside = |host: &str| {
+        let (_, rest) = host.split_once('.').unwrap_or_default();
+        let namespace = rest.split('.').next().unwrap_or_default();
+        !rest.is_empty()
+            && rest.split('.').nth(1) != Some("svc")
+            && all.iter().all(|one| one.namespace != namespace)
+    };
+    hosts.peek().is_some() && hosts.all(|host| host.is_some_and(is_outside))
 }
 
 /// Whether the pods of a workload that is no Job are simulated as clients.

@@ -338,6 +338,12 @@ impl Builder<'_, '_> {
 
     /// Adds a resource, of which there may be none yet.
     fn add(&mut self, resources: &mut Vec<Resource>, resource: Resource) {
+        self.refuse_second(resources, &resource);
+        resources.push(resource);
+    }
+
+    /// There may be one resource of a name.
+    fn refuse_second(&mut self, resources: &[Resource], resource: &Resource) {
         let id = resource.id();
         if !id.name.is_empty() && resources.iter().any(|known| known.id() == id) {
             let title = format!("kustomize refuses a second {} {}", id.kind, id.name);
@@ -345,7 +351,6 @@ impl Builder<'_, '_> {
             let span = name.map_or(resource.node.span.first(), |name| name.span);
             self.wrong(span, title, "it is among the resources already");
         }
-        resources.push(resource);
     }
 
     /// Whether all that a kustomization asks for is done here.
@@ -386,6 +391,9 @@ impl Builder<'_, '_> {
             for resource in &mut *resources {
                 resource.remember();
                 namespace::replace(&mut resource.node, namespace);
+            }
+            for place in 1..resources.len() {
+                self.refuse_second(&resources[..place], &resources[place]);
             }
         }
         let (prefix, suffix) = (written.text("namePrefix"), written.text("nameSuffix"));

@@ -185,6 +185,42 @@ fn an_hpa_finds_its_target_by_the_new_name_and_a_vpa_does_not() {
 }
 
 #[test]
+fn a_namespace_gives_its_name_to_namespaces_and_makes_no_two_of_a_name() {
+    let part = |name: &str| format!("namespace: {name}\ncomponents: [../of]\n");
+    let component = "kind: Component\nresources: [namespace.yaml]\n";
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: _}\n";
+    let of = |second: &str| {
+        made([
+            ("k/kustomization.yaml", "resources: [one, two]\n"),
+            ("k/one/kustomization.yaml", &part("shop")),
+            ("k/two/kustomization.yaml", &part(second)),
+            ("k/of/kustomization.yaml", component),
+            ("k/of/namespace.yaml", namespace),
+        ])
+    };
+    let both = of("bank");
+    assert_eq!(both.diagnostics.list, []);
+    let name = |node: &Node| to_json(node)["metadata"]["name"].clone();
+    let names: Vec<Json> = both.nodes.iter().map(name).collect();
+    assert_eq!(names, ["shop", "bank"]);
+    assert_eq!(
+        of("shop").error().0,
+        "kustomize refuses a second Namespace shop"
+    );
+
+    let two = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: a}\n---\n\
+               apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: b}\n";
+    let made = made([
+        (
+            "k/kustomization.yaml",
+            "resources: [two.yaml]\nnamespace: c\n",
+        ),
+        ("k/two.yaml", two),
+    ]);
+    assert_eq!(made.error().0, "kustomize refuses a second Service web");
+}
+
+#[test]
 fn a_base_twice_is_two_of_all_and_each_hpa_has_its_own() {
     let made = made([
         (
