@@ -51,6 +51,13 @@ fn decimal(value: f64, digits: usize) -> Option<Decimal> {
     if !(1e-9..1e15).contains(&size) || digits == 0 || digits > 12 {
         return None;
     }
+    if size < TENS[digits] && size == size.trunc() {
+        return Some(Decimal {
+            negative: value < 0.0,
+            mantissa: size as u64,
+            decimals: 0,
+        });
+    }
     let mut decimals = digits as i32 - 1 - size.log10().floor() as i32;
     let scaled = |decimals: i32| {
         let ten = *TENS.get(decimals.unsigned_abs() as usize)?;
@@ -118,7 +125,7 @@ impl Decimal {
         if negative {
             put(b'-');
         }
-        text.extend(signs[from..].iter().map(|sign| char::from(*sign)));
+        text.push_str(std::str::from_utf8(&signs[from..]).expect("digits"));
     }
 }
 

@@ -219,10 +219,15 @@ fn of_the_run(
     }
 }
 
+/// The column of an object's figure, `hpa.api.flaps`.
+fn of(kind: &str, name: &str, key: &str) -> String {
+    [kind, name, key].join(".")
+}
+
 fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut(String, f64)) {
     let (hpas, services) = (&summary.hpas, &summary.services);
     for (hpa, record) in hpas.iter().zip(&recording.hpas) {
-        let name = |key: &str| format!("hpa.{}.{key}", hpa.label);
+        let name = |key: &str| of("hpa", &hpa.label, key);
         let elasticity = elasticity_values(&hpa.elasticity);
         let flapping = flapping_values(&hpa.flapping);
         for (key, value) in elasticity
@@ -248,21 +253,21 @@ fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut
     }
     for service in services {
         for (key, value) in service_values(service) {
-            put(format!("service.{}.{key}", service.label), value);
+            put(of("service", &service.label, key), value);
         }
     }
     for vpa in &summary.vpas {
         for (key, value) in vpa_values(vpa) {
-            put(format!("vpa.{}.{key}", vpa.label), value);
+            put(of("vpa", &vpa.label, &key), value);
         }
     }
     for queue in &recording.queues {
         let service = &recording.services[queue.service];
         for (key, value) in queue_values(queue, service, recording) {
-            put(format!("queue.{}.{key}", queue.name), value);
+            put(of("queue", &queue.name, key), value);
         }
         for (key, value) in cold_starts(queue) {
-            put(format!("queue.{}.{key}", queue.name), value);
+            put(of("queue", &queue.name, key), value);
         }
     }
     for call in &recording.calls {
@@ -274,7 +279,7 @@ fn of_each_object(recording: &Recording, summary: &Summary, put: &mut impl FnMut
     }
     for load in &recording.loads {
         for (key, value) in load_values(load) {
-            put(format!("load.{}.{key}", load.name), value);
+            put(of("load", &load.name, key), value);
         }
     }
 }

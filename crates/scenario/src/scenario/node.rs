@@ -123,6 +123,18 @@ impl Node {
         }
     }
 
+    /// A table without a key; anything else as it is.
+    pub(super) fn without(&self, key: &str) -> Node {
+        let Value::Table(entries) = &self.value else {
+            return self.clone();
+        };
+        let others = entries.iter().filter(|(name, _)| name.name != key);
+        Node {
+            span: self.span,
+            value: Value::Table(others.cloned().collect()),
+        }
+    }
+
     /// The items of a list; none of anything else.
     pub(crate) fn items(&self) -> &[Node] {
         match &self.value {

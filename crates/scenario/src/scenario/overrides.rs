@@ -74,40 +74,52 @@ fn split(path: &str) -> Option<(&str, &str)> {
     (!object.contains('[')).then_some((object, rest))
 }
 
+/// What a document is called: its kind, namespace and name.
+fn called<'a>(document: &'a Document) -> [&'a str; 3] {
+    let node = &document.node;
+    let text = |node: &'a Node, key: &str| node.get(key).and_then(Node::text).unwrap_or_default();
+    let metadata = |key: &str| node.get("metadata").map_or("", |node| text(node, key));
+    let namespace = match metadata("namespace") {
+        // As the API server takes it.
+        "" => "default",
+        namespace => namespace,
+    };
+    [text(node, "kind"), namespace, metadata("name")]
+}
+
+/// Whether an object is the one that a path names, `Kind/name` or `Kind/namespace/name`.
+fn is_named([kind, namespace, name]: [&str; 3], path: &str) -> bool {
+    let rest = path
+        .strip_prefix(kind)
+        .and_then(|rest| rest.strip_prefix('/'));
+    let below = |rest: &str| {
+        let rest = rest.strip_prefix(namespace)?.strip_prefix('/')?;
+        Some(rest == name)
+    };
+    rest.is_some_and(|rest| rest == name || below(rest).unwrap_or(false))
+}
+
 fn find_object<'a>(documents: &'a mut [Document], object: &str) -> Result<&'a mut Node, Problem> {
-    let names: Vec<[String; 2]> = documents
-        .iter()
-        .map(|document| {
-            let text =
-                |node: Option<&Node>| node.and_then(Node::text).unwrap_or_default().to_owned();
-            let metadata = |key: &str| text(document.node.get("metadata").and_then(|m| m.get(key)));
-            let (kind, name) = (text(document.node.get("kind")), metadata("name"));
-            let namespace = match metadata("namespace") {
-                // As the API server takes it.
-                none if none.is_empty() => "default".to_owned(),
-                namespace => namespace,
+    let mut places =
+        (0..documents.len()).filter(|&place| is_named(called(&documents[place]), object));
+    match (places.next(), places.next()) {
+        (Some(place), None) => Ok(documents[place].node_mut()),
+        (None, _) => {
+            let short = |one| {
+                let [kind, _, name] = called(one);
+                format!("{kind}/{name}")
             };
-            let long = format!("{kind}/{namespace}/{name}");
-            [format!("{kind}/{name}"), long]
-        })
-        .collect();
-    let places: Vec<usize> = (0..names.len())
-        .filter(|&place| names[place].iter().any(|name| name == object))
-        .collect();
-    match places.as_slice() {
-        [place] => Ok(documents[*place].node_mut()),
-        [] => {
-            let known: Vec<&str> = names.iter().map(|[short, _]| short.as_str()).collect();
+            let known: Vec<String> = documents.iter().map(short).collect();
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
             Err(Problem {
                 title: format!("no object `{object}` among the manifests"),
                 help: advice(object, &known),
             })
         }
-        several => {
-            let long: Vec<&str> = several
-                .iter()
-                .map(|&place| names[place][1].as_str())
-                .collect();
+        (Some(_), Some(_)) => {
+            let all = documents.iter().map(called);
+            let several = all.filter(|one| is_named(*one, object));
+            let long: Vec<String> = several.map(|one| one.join("/")).collect();
             Err(Problem {
                 title: format!("several objects are `{object}`"),
                 help: format!("name one with its namespace: {}", long.join(", ")),
@@ -128,7 +140,7 @@ fn unknown(path: &str, step: &Step, node: &Node) -> Problem {
             format!("the path `{path}` asks for item {index} of {}", items.len()),
             String::new(),
         ),
-        (Step::Key(name) | Step::Name(name), Value::List(_)) => (
+        (Step::Name(name), Value::List(_)) => (
             format!("the path `{path}` asks for `{name}`, which the list does not have"),
             name.clone(),
         ),
@@ -145,6 +157,10 @@ fn unknown(path: &str, step: &Step, node: &Node) -> Problem {
         ),
     };
     let help = match &node.value {
+        Value::List(_) if matches!(step, Step::Key(_)) && !known.is_empty() => {
+            let items: Vec<String> = known.iter().map(|name| format!("[{name}]")).collect();
+            format!("items are picked in brackets: {}", items.join(", "))
+        }
         Value::List(items) if known.is_empty() => match items.len() {
             0 => "the list is empty".to_owned(),
             count => format!("items are picked by place: [0] to [{}]", count - 1),
@@ -162,6 +178,12 @@ pub(super) fn stays_text(text: &str) -> bool {
 
 /// A value as TOML writes it; what is no TOML is a text.
 fn parse_value(text: &str, span: Span) -> Node {
+    // Most values of sweeps are whole numbers.
+    let is_whole = !text.starts_with('0') && text.bytes().all(|one| one.is_ascii_digit());
+    if let (true, Ok(whole)) = (is_whole, text.parse()) {
+        let value = Value::Int(whole);
+        return Node { span, value };
+    }
     source::parse_value(text, span).unwrap_or_else(|| Node {
         span,
         value: Value::Text(text.trim().to_owned()),
@@ -186,6 +208,9 @@ mod tests {
     fn values_are_toml_or_else_texts() {
         assert_eq!(value("1_000"), Value::Int(1000));
         assert_eq!(value(" 2.5 "), Value::Float(2.5));
+        assert_eq!(value("70"), Value::Int(70));
+        assert_eq!(value("0"), Value::Int(0));
+        assert_eq!(value("070"), Value::Text("070".to_owned()));
         assert_eq!(value("true"), Value::Bool(true));
         assert_eq!(value("\"1\""), Value::Text("1".to_owned()));
         assert_eq!(value("5m"), Value::Text("5m".to_owned()));

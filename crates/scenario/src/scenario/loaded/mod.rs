@@ -104,6 +104,20 @@ pub(in crate::scenario) struct Parsed {
 }
 
 impl Parsed {
+    /// The same without the sweep.
+    fn without_sweep(&self) -> Self {
+        Self {
+            scenario: self.scenario.without("sweep"),
+            documents: self.documents.clone(),
+            traces: self.traces.clone(),
+            histories: self.histories.clone(),
+            actions: self.actions.clone(),
+            rules: self.rules.clone(),
+            named: self.named.clone(),
+            complete: self.complete,
+        }
+    }
+
     /// Replaces a value; says what is wrong if it cannot.
     fn set(&mut self, path: &str, value: &str, spans: (Span, Span), diagnostics: &mut Diagnostics) {
         let (scenario, documents) = (&mut self.scenario, &mut self.documents);
@@ -163,6 +177,12 @@ pub struct Built {
 /// Name under which values set from outside appear in messages.
 const OVERRIDES: &str = "(set)";
 const THIS_PATH: &str = "this path";
+
+/// Whether a path leads into the sweep, which its points do not read.
+fn is_of_sweep(path: &str) -> bool {
+    let below = path.strip_prefix("sweep");
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
 
 impl Loaded {
     /// Reads a scenario file and everything that it names. The error holds all problems of all
@@ -265,15 +285,26 @@ impl Loaded {
     /// Makes the scenario, with values of the files replaced: (path, value as TOML). The paths
     /// and values of the sweep are tried, too.
     pub fn build(&self, replaced: &[(String, String)]) -> Result<Built, Diagnostics> {
-        let mut built = self.build_point(replaced)?;
+        let mut built = self.make_with(replaced, self.parsed.clone())?;
         self.try_sweep(&built.scenario, replaced, &mut built.warnings);
         Self::outcome(Some(built.scenario), built.warnings)
     }
 
-    /// As [`Self::build`], but the sweep is not tried: for its own points.
+    /// As [`Self::build`], but without the sweep: for its own points.
     pub fn build_point(&self, replaced: &[(String, String)]) -> Result<Built, Diagnostics> {
+        let parsed = self.parsed.without_sweep();
+        let own = replaced.iter().filter(|(path, _)| !is_of_sweep(path));
+        let replaced: Vec<(String, String)> = own.cloned().collect();
+        self.make_with(&replaced, parsed)
+    }
+
+    /// Makes the scenario of what was parsed, with values replaced.
+    fn make_with(
+        &self,
+        replaced: &[(String, String)],
+        mut parsed: Parsed,
+    ) -> Result<Built, Diagnostics> {
         let mut diagnostics = self.diagnostics.clone();
-        let mut parsed = self.parsed.clone();
         let file = diagnostics.files.len();
         let mut text = String::new();
         let mut of_documents = Vec::new();

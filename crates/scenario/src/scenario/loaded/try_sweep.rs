@@ -1,6 +1,6 @@
 //! A sweep's parameters and values, tried before the sweep begins.
 
-use super::{Loaded, THIS_PATH, assignment, items};
+use super::{Loaded, THIS_PATH, assignment, is_of_sweep, items};
 use crate::scenario::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::scenario::model::{ParameterValues, Scenario};
 use crate::scenario::node::{Span, Value};
@@ -19,6 +19,7 @@ impl Loaded {
         let Some(sweep) = &scenario.sweep else { return };
         let before: usize = replaced
             .iter()
+            .filter(|(path, _)| !is_of_sweep(path))
             .map(|(path, value)| assignment(path, value).len() + 1)
             .sum();
         let node = self.parsed.scenario.get("sweep");
