@@ -1,5 +1,5 @@
 //! Folders with a kustomization, built as `kubectl kustomize` builds them: bases and components,
-//! names, namespaces, labels, images, replicas and patches. ConfigMaps and Secrets are not
+//! names, namespaces, labels, images, replicas, patches and replacements. ConfigMaps and Secrets are not
 //! generated, since nothing simulated reads them.
 //!
 //! Upstream: kustomize's `api/internal/target/kusttarget.go` (`accumulateTarget`, the order of
@@ -11,6 +11,7 @@ mod inline;
 mod labels;
 mod patches;
 mod references;
+mod replacements;
 mod resource;
 mod select;
 
@@ -31,7 +32,7 @@ const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomizat
 const DEEPEST: usize = 20;
 
 /// Fields that are applied.
-const APPLIED: [&str; 17] = [
+const APPLIED: [&str; 18] = [
     "resources",
     "bases",
     "components",
@@ -44,6 +45,7 @@ const APPLIED: [&str; 17] = [
     "images",
     "imageTags",
     "replicas",
+    "replacements",
     "patches",
     "patchesStrategicMerge",
     "patchesJson6902",
@@ -64,8 +66,7 @@ const WITHOUT_EFFECT: [&str; 8] = [
 ];
 
 /// Fields that would change objects and are not applied.
-const NOT_APPLIED: [&str; 9] = [
-    "replacements",
+const NOT_APPLIED: [&str; 8] = [
     "vars",
     "crds",
     "configurations",
@@ -407,6 +408,7 @@ impl Builder<'_, '_> {
                 fields::set_image(image, resources);
             }
         }
+        self.replacements(written, resources);
     }
 }
 

@@ -46,12 +46,12 @@ metadata: {name: web}
 spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
 ";
 
-struct Made {
+pub(super) struct Made {
     nodes: Vec<Node>,
-    diagnostics: Diagnostics,
+    pub(super) diagnostics: Diagnostics,
 }
 
-fn made<const N: usize>(files: [(&str, &str); N]) -> Made {
+pub(super) fn made<const N: usize>(files: [(&str, &str); N]) -> Made {
     let mut all: Vec<(&str, &str)> = files.to_vec();
     all.push(("k/web.yaml", WEB));
     let all: [(&str, &str); 8] =
@@ -84,7 +84,7 @@ fn made<const N: usize>(files: [(&str, &str); N]) -> Made {
 
 impl Made {
     /// The value at a path of the object of a kind.
-    fn at(&self, kind: &str, path: &str) -> Json {
+    pub(super) fn at(&self, kind: &str, path: &str) -> Json {
         assert_eq!(self.diagnostics.list, []);
         let is_meant = |node: &&Node| node.get("kind").and_then(Node::text) == Some(kind);
         let node = self.nodes.iter().find(is_meant);
@@ -99,7 +99,7 @@ impl Made {
     }
 
     /// The first error, and the text that it is about.
-    fn error(&self) -> (&str, &str) {
+    pub(super) fn error(&self) -> (&str, &str) {
         let one = self.diagnostics.list.first().expect("an error");
         let span = one.span.expect("a place");
         let text = &self.diagnostics.files[span.file].text;
@@ -110,7 +110,7 @@ impl Made {
     }
 }
 
-fn kustomized(text: &str) -> Made {
+pub(super) fn kustomized(text: &str) -> Made {
     made([("k/kustomization.yaml", text)])
 }
 
