@@ -311,6 +311,63 @@ fn nodes_are_billed_for_as_long_as_the_provider_says_and_a_credit_pays_first() {
     assert!((get(&summary, "cost.credits") - 0.2).abs() < 1e-9);
 }
 
+/// Pods that request 500m and 1Gi, 4 of them for an hour.
+fn billed(pricing: &str) -> f64 {
+    let (_, summary) = run(&format!("[pricing]\n{pricing}\n"));
+    get(&summary, "request_cost")
+}
+
+#[test]
+fn serverless_pods_are_billed_by_their_providers_sizes() {
+    let prices = "cpu_hour = 0.04\ngib_hour = 0.005";
+    let hourly = |cores: f64, gib: f64| 4.0 * (cores * 0.04 + gib * 0.005);
+    let near = |billed: f64, cost: f64| assert!((billed - cost).abs() < 1e-6, "{billed}, {cost}");
+    near(billed(prices), hourly(0.5, 1.0));
+    // 256 MiB more push a pod of 1 GiB into the next size.
+    near(
+        billed(&format!("{prices}\npods = \"fargate\"")),
+        hourly(0.5, 2.0),
+    );
+    near(
+        billed(&format!("{prices}\npods = \"gke-autopilot\"")),
+        hourly(0.5, 1.0),
+    );
+    // The prices of a class are those of pods that ask for it.
+    let class = "classes.general-purpose = { cpu_hour = 0.08, gib_hour = 0.01 }";
+    let own = format!("{prices}\npods = \"gke-autopilot-bursting\"\n{class}");
+    near(billed(&own), 2.0 * hourly(0.5, 1.0));
+}
+
+#[test]
+fn serverless_pods_are_paid_for_from_when_they_have_a_node() {
+    // Eight more pods at half-time, of which the nodes hold two: Fargate bills those that wait for nothing.
+    let rest = "[[node_group]]\ncount = 3\ncpu = \"1\"\nmemory = \"8Gi\"\n[[action]]\nat = \"20m\"\nkubectl = \"kubectl delete hpa api\"\n[[action]]\nat = \"30m\"\nkubectl = \"kubectl scale deploy api --replicas=8\"\n[pricing]\ncpu_hour = 1\ngib_hour = 0\n";
+    let existing = get(&run(rest).1, "request_cost");
+    let placed = get(
+        &run(&format!("{rest}pods = \"fargate\"\n")).1,
+        "request_cost",
+    );
+    assert!(existing > placed + 0.4, "{existing} and {placed}");
+    assert!((placed - (2.0 + 0.5)).abs() < 0.01, "{placed}");
+}
+
+#[test]
+fn a_static_fleet_would_have_cost_the_peak_all_the_time() {
+    let group = "[[node_group]]\nname = \"g\"\ncount = 1\nmin = 1\nmax = 3\ninstance_type = \"m5.xlarge\"\n";
+    let still = run("[[node_group]]\ncount = 2\ninstance_type = \"m5.xlarge\"\n").1;
+    assert!((get(&still, "cost.static_nodes") - 0.384).abs() < 1e-9);
+    assert!((get(&still, "cost.ratio_to_static_nodes") - 1.0).abs() < 1e-9);
+    // Sixteen pods more for half of the hour: two nodes more.
+    let scale = "[[action]]\nat = \"30m\"\nkubectl = \"kubectl delete hpa api\"\n[[action]]\nat = \"30m1s\"\nkubectl = \"kubectl scale deploy api --replicas=20\"\n";
+    let (recording, summary) = run(&format!("{group}{scale}"));
+    assert_eq!(recording.costs.peak.0, 3);
+    let fleet = get(&summary, "cost.static_nodes");
+    assert!((fleet - 3.0 * 0.192).abs() < 1e-9, "{fleet}");
+    let ratio = get(&summary, "node_cost") / fleet;
+    assert!((get(&summary, "cost.ratio_to_static_nodes") - ratio).abs() < 1e-9);
+    assert!((0.6..0.7).contains(&ratio), "{ratio}");
+}
+
 #[test]
 fn who_pays_for_idle_nodes_changes_nothing_of_their_cost() {
     let of = |idle: &str| {

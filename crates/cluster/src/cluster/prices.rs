@@ -76,6 +76,47 @@ impl PriceTable {
     }
 }
 
+/// Who bills pods by their requests, and what for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PodBilling {
+    /// For what they request.
+    #[default]
+    AsRequested,
+    /// AWS Fargate: for its sizes.
+    Fargate,
+    /// GKE Autopilot: in its steps.
+    Autopilot,
+    /// GKE Autopilot where pods may burst.
+    AutopilotBursting,
+}
+
+impl PodBilling {
+    /// Their names.
+    pub const NAMES: [&'static str; 4] = [
+        "as-requested",
+        "fargate",
+        "gke-autopilot",
+        "gke-autopilot-bursting",
+    ];
+
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [
+            Self::AsRequested,
+            Self::Fargate,
+            Self::Autopilot,
+            Self::AutopilotBursting,
+        ];
+        let place = Self::NAMES.iter().position(|other| *other == name)?;
+        Some(all[place])
+    }
+
+    /// Whether it is GKE's, whose compute classes have prices of their own.
+    pub fn is_autopilot(self) -> bool {
+        matches!(self, Self::Autopilot | Self::AutopilotBursting)
+    }
+}
+
 /// Who pays for what is idle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum IdlePayer {

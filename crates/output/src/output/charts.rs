@@ -442,14 +442,15 @@ fn latency(
 }
 
 fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
-    let prices = recording.prices;
-    let price = |cores: f64, gib: f64| cores * prices.cpu_hour + gib * prices.gib_hour;
+    let price = |workload: usize, cores: f64, gib: f64| {
+        (recording.prices).rate(recording.workloads[workload].class, cores, gib)
+    };
     let (cpu, memory) = recording.prices.reference;
     let weight = |cores: f64, gib: f64| cores * cpu + gib * memory;
     let serving = |workload: usize| !recording.workloads[workload].is_load;
     let start = recording.warm_up.as_secs_f64();
     let requested = since(start, &pod_sum(recording, serving, price));
-    let used = pod_sum(recording, |_| true, weight);
+    let used = pod_sum(recording, |_| true, |_, cores, gib| weight(cores, gib));
     let there = nodes(recording, |node| weight(node.cpu, node.memory));
     let mut times: Vec<f64> = used.iter().chain(&there).map(|point| point.0).collect();
     times.sort_by(f64::total_cmp);
@@ -515,13 +516,16 @@ fn nodes(recording: &Recording, value: impl Fn(&crate::record::NodeRecord) -> f6
 fn pod_sum(
     recording: &Recording,
     counts: impl Fn(usize) -> bool,
-    value: impl Fn(f64, f64) -> f64,
+    value: impl Fn(usize, f64, f64) -> f64,
 ) -> Points {
     let pods = recording.pods.iter().filter(|pod| counts(pod.workload));
-    let placed = pods.filter_map(|pod| Some(pod.requests(pod.scheduled?)));
-    sum(placed.flatten().map(|(from, to, cores, gib)| {
+    let placed = pods.filter_map(|pod| {
+        let phases = pod.requests(pod.scheduled?);
+        Some(phases.map(|phase| (pod.workload, phase)))
+    });
+    sum(placed.flatten().map(|(workload, (from, to, cores, gib))| {
         let to = to.map(SimTime::as_secs_f64);
-        (from.as_secs_f64(), to, value(cores, gib))
+        (from.as_secs_f64(), to, value(workload, cores, gib))
     }))
 }
 

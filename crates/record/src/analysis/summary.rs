@@ -189,6 +189,8 @@ fn of_the_run(
         ),
         ("cost.ratio_to_clairvoyant", bill.ratio_to_clairvoyant),
         ("cost.ratio_to_static_peak", bill.ratio_to_static_peak),
+        ("cost.static_nodes", bill.static_nodes),
+        ("cost.ratio_to_static_nodes", bill.ratio_to_static_nodes),
         ("spot_interruptions", recording.interruptions.len() as f64),
         ("requests", requests as f64),
         ("failed", failed as f64),

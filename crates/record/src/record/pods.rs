@@ -25,6 +25,7 @@ impl Live {
         Phase {
             from: self.since,
             to,
+            bound: self.record.scheduled,
             cores: self.record.cpu_request,
             gib: self.record.memory_request,
             whole,

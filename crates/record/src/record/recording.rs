@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::calls::CallRecord;
-use super::cost::{Commitment, Costs, IdleShare};
+use super::cost::{Commitment, ComputeClass, Costs, IdleShare, PodSizes};
 use super::curve::Curve;
 use super::decisions::DecisionLog;
 use super::episodes::Episodes;
@@ -83,6 +83,8 @@ pub struct WorkloadRecord {
     pub unmet_selector: Option<String>,
     /// Whether it is a load's Job.
     pub is_load: bool,
+    /// The class of machines that its pods ask for.
+    pub class: ComputeClass,
 }
 
 impl WorkloadRecord {
@@ -384,6 +386,10 @@ pub struct Prices {
     pub cpu_hour: f64,
     /// A GiB for an hour.
     pub gib_hour: f64,
+    /// A core and a GiB for an hour in other classes of machines.
+    pub classes: [Option<(f64, f64)>; 3],
+    /// What they are rounded up to.
+    pub pods: PodSizes,
     /// Billed at least per pod, in seconds.
     pub minimum_seconds: f64,
     /// The cluster's fee for an hour.
@@ -406,6 +412,8 @@ impl Default for Prices {
         Self {
             cpu_hour: 0.0,
             gib_hour: 0.0,
+            classes: [None; 3],
+            pods: PodSizes::AsRequested,
             minimum_seconds: 0.0,
             cluster_hour: 0.0,
             node_minimum_seconds: 60.0,
@@ -413,6 +421,16 @@ impl Default for Prices {
             credit: 0.0,
             idle: IdleShare::Separate,
         }
+    }
+}
+
+impl Prices {
+    /// What a pod costs for an hour that requests these cores and GiB.
+    pub fn rate(&self, class: ComputeClass, cores: f64, gib: f64) -> f64 {
+        let (cores, gib) = self.pods.billed(class, cores, gib);
+        let own = self.classes.get(class as usize).copied().flatten();
+        let (core, amount) = own.unwrap_or((self.cpu_hour, self.gib_hour));
+        cores * core + gib * amount
     }
 }
 

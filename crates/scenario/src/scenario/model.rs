@@ -7,7 +7,7 @@ pub use super::karpenter::KarpenterMarket;
 use super::node::Span;
 use crate::autoscaler::vpa::recommender::history::UsageHistory;
 use crate::autoscaler::{cluster_autoscaler, hpa, karpenter, keda, vpa};
-use crate::cluster::prices::{CommitmentSpec, IdlePayer};
+use crate::cluster::prices::{CommitmentSpec, IdlePayer, PodBilling};
 use crate::cluster::spec::{ClusterConfig, NodeGroupSpec, PdbSpec, WorkloadSpec};
 use crate::kubectl::command::CommandLine;
 use crate::load::spec::LoadSpec;
@@ -479,6 +479,10 @@ pub struct Pricing {
     pub cpu_hour: Usd,
     /// A GiB for an hour.
     pub gib_hour: Usd,
+    /// What pods are rounded up to.
+    pub pods: PodBilling,
+    /// What a core and a GiB cost in the compute classes general-purpose, Balanced and Scale-Out.
+    pub classes: [Option<(Usd, Usd)>; 3],
     /// Billed at least per pod, in seconds.
     pub minimum_seconds: f64,
     /// The cluster's fee per hour.

@@ -12,10 +12,10 @@ use super::sample::UsageTotals;
 use super::traffic::Traffic;
 use super::vpa::{self, Vpas};
 use super::{Components, Event, Simulation};
-use crate::api::{EventSink, LabelSelector, PodDraws, PodId, Store, WorkloadId};
+use crate::api::{EventSink, LabelSelector, PodDraws, PodId, PodTemplate, Store, WorkloadId};
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
 use crate::cloud::Cloud;
-use crate::cluster::prices::{CommitmentSpec, CommitmentTerms, IdlePayer};
+use crate::cluster::prices::{CommitmentSpec, CommitmentTerms, IdlePayer, PodBilling};
 use crate::cluster::spec::{NodeGroupSpec, WorkloadSpec};
 use crate::controller::deployment::adapter::Statuses;
 use crate::controller::{
@@ -26,7 +26,9 @@ use crate::kubelet::Kubelet;
 use crate::load::spec::Generator;
 use crate::metrics::spec::CustomMetricSpec;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
-use crate::record::cost::{Commitment, Covers, IdleShare, Terms};
+use crate::record::cost::{
+    CLASS_LABEL, Commitment, ComputeClass, Covers, IdleShare, PodSizes, Terms,
+};
 use crate::record::{
     CallRecord, Detail, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective, Prices,
     QueueRecord, Recorder, Recording, ServiceRecord, WorkloadRecord,
@@ -177,6 +179,12 @@ fn tolerance_down(spec: &HpaSpec, config: &Config) -> f64 {
         .unwrap_or(config.tolerance)
 }
 
+/// The class of machines that a template asks for.
+pub(super) fn class_of(template: &PodTemplate) -> ComputeClass {
+    let asked = template.node_selector.get(CLASS_LABEL);
+    ComputeClass::from_label(asked.map(|class| &**class))
+}
+
 /// A workload's node selector as text, if no node satisfies it.
 fn unmet_selector(workload: &WorkloadSpec, store: &Store) -> Option<String> {
     let wanted = &workload.template.node_selector;
@@ -240,6 +248,13 @@ fn prices(scenario: &Scenario) -> Prices {
     Prices {
         cpu_hour: scenario.pricing.cpu_hour.0,
         gib_hour: scenario.pricing.gib_hour.0,
+        classes: (scenario.pricing.classes).map(|class| class.map(|(core, gib)| (core.0, gib.0))),
+        pods: match scenario.pricing.pods {
+            PodBilling::AsRequested => PodSizes::AsRequested,
+            PodBilling::Fargate => PodSizes::Fargate,
+            PodBilling::Autopilot => PodSizes::Autopilot,
+            PodBilling::AutopilotBursting => PodSizes::AutopilotBursting,
+        },
         minimum_seconds: scenario.pricing.minimum_seconds,
         cluster_hour: scenario.pricing.cluster_hour.0,
         node_minimum_seconds: scenario.pricing.node_minimum_seconds,
@@ -339,6 +354,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
             cpu_request: workload.template.lasting_requests().cpu.cores(),
             cpu_background: background(scenario, index),
             unmet_selector: unmet_selector(workload, store),
+            class: class_of(&workload.template),
             is_load: scenario.loads.iter().any(|load| match &load.generator {
                 Generator::WgetJob(job) => job.workload == index,
                 _ => false,

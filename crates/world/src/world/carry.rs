@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::build::class_of;
 use super::traffic::{Effect, ServerId};
 use super::{PodLink, Simulation};
 use crate::api::{Change, ObjectId, Pod, PodId, TerminationReason, What, WorkloadId, Write};
@@ -304,7 +305,12 @@ impl Simulation<'_> {
     pub(super) fn record_of(&mut self, workload: WorkloadId) -> usize {
         while self.records_of.len() <= workload.index() {
             let entry = &self.store.workloads()[self.records_of.len()];
+            let template = entry.object.and_then(|object| self.store.template(object));
+            let class = template
+                .map(|template| class_of(template))
+                .unwrap_or_default();
             let place = self.recorder.add_workload(WorkloadRecord {
+                class,
                 kind: entry.kind.name().into(),
                 namespace: Arc::clone(&entry.namespace),
                 name: entry.name.to_string(),

@@ -311,6 +311,9 @@ fn loads(recording: &Recording) -> Table {
     table
 }
 
+/// From this part of its cost on a static fleet would have been the same.
+const STATIC: f64 = 0.999;
+
 fn cost(out: &mut impl Write, recording: &Recording, summary: &Summary) -> io::Result<()> {
     let bill = &summary.bill;
     writeln!(
@@ -334,6 +337,15 @@ fn cost(out: &mut impl Write, recording: &Recording, summary: &Summary) -> io::R
         )?;
     }
     writeln!(out)?;
+    // Nodes that never changed are a static fleet themselves.
+    if bill.ratio_to_static_nodes < STATIC {
+        writeln!(
+            out,
+            "      a static fleet of the {} nodes of the peak {}",
+            recording.costs.peak.0,
+            Usd(bill.static_nodes),
+        )?;
+    }
     paid(out, recording, summary)
 }
 

@@ -10,6 +10,7 @@ mod idle;
 mod law;
 mod meter;
 mod pool;
+mod sizes;
 mod tariff;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::sim::SimTime;
 pub use idle::IdleShare;
 pub use law::{by_its_life, check};
 pub(super) use meter::Meter;
+pub use sizes::{CLASS_LABEL, ComputeClass, PodSizes};
 pub use tariff::{Commitment, Covers, Terms};
 
 /// How a node is paid for.

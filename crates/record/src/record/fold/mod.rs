@@ -109,7 +109,9 @@ impl Folds {
                 .map(|hpa| HpaFold::new(frame, hpa, keep_steps))
                 .collect(),
             rescales: vec![(0, 0); frame.hpas.len()],
-            workloads: vec![WorkloadFold::new(frame); frame.workloads.len()],
+            workloads: (frame.workloads.iter())
+                .map(|workload| WorkloadFold::new(frame, workload))
+                .collect(),
             links: (0..frame.workloads.len()).map(link).collect(),
             services: services
                 .map(|one| {
@@ -133,7 +135,9 @@ impl Folds {
 
     /// The last workload of the frame has appeared.
     pub fn add_workload(&mut self, frame: &Recording) {
-        self.workloads.push(WorkloadFold::new(frame));
+        if let Some(workload) = frame.workloads.last() {
+            self.workloads.push(WorkloadFold::new(frame, workload));
+        }
         self.links.push((Vec::new(), None));
     }
 

@@ -3,7 +3,8 @@
 
 use std::collections::VecDeque;
 
-use super::super::recording::{Counts, PodRecord, Prices, Recording};
+use super::super::cost::ComputeClass;
+use super::super::recording::{Counts, PodRecord, Prices, Recording, WorkloadRecord};
 use super::super::vpa::{DisruptionKind, DisruptionRecord};
 use super::REACTION;
 use super::exact::ExactSum;
@@ -17,6 +18,8 @@ pub(in crate::record) struct Phase {
     pub(in crate::record) from: SimTime,
     /// Until when; the end of the run if absent.
     pub(in crate::record) to: Option<SimTime>,
+    /// When the pod got its node, if it did.
+    pub(in crate::record) bound: Option<SimTime>,
     /// CPU, in cores.
     pub(in crate::record) cores: f64,
     /// Memory, in GiB.
@@ -32,6 +35,7 @@ impl Phase {
         phases.map(|(from, to, cores, gib)| Self {
             from,
             to,
+            bound: pod.scheduled,
             cores,
             gib,
             whole: pod.resized.is_empty(),
@@ -69,12 +73,13 @@ pub struct WorkloadFold {
     /// The current counts and since when.
     pub(super) counts: Option<(SimTime, Counts)>,
     prices: Prices,
+    class: ComputeClass,
     start: SimTime,
     end: SimTime,
 }
 
 impl WorkloadFold {
-    pub(super) fn new(recording: &Recording) -> Self {
+    pub(super) fn new(recording: &Recording, workload: &WorkloadRecord) -> Self {
         let (start, end) = (
             SimTime::ZERO + recording.warm_up,
             SimTime::ZERO + recording.duration,
@@ -94,18 +99,19 @@ impl WorkloadFold {
             recent: VecDeque::new(),
             counts: None,
             prices: recording.prices,
+            class: workload.class,
             start,
             end,
         }
     }
 
     fn rate(&self, cores: f64, gib: f64) -> f64 {
-        cores * self.prices.cpu_hour + gib * self.prices.gib_hour
+        self.prices.rate(self.class, cores, gib)
     }
 
     pub(super) fn created(&mut self, cores: f64, gib: f64) {
-        self.first_rate
-            .get_or_insert(cores * self.prices.cpu_hour + gib * self.prices.gib_hour);
+        let rate = self.rate(cores, gib);
+        self.first_rate.get_or_insert(rate);
     }
 
     /// The part of a life that lies after the warm-up and before the end, in seconds.
@@ -114,19 +120,31 @@ impl WorkloadFold {
         (to.as_secs_f64() - from.as_secs_f64()).max(0.0)
     }
 
+    /// The part of a phase that is paid for by its requests, in seconds.
+    fn paid(&self, phase: &Phase, length: f64) -> f64 {
+        match phase.bound {
+            _ if !self.prices.pods.from_its_node() => length,
+            Some(bound) => self.billed(phase.from.max(bound), phase.to),
+            None => 0.0,
+        }
+    }
+
     pub(super) fn phase(&mut self, phase: &Phase) {
         let &Phase { cores, gib, .. } = phase;
         let rate = self.rate(cores, gib);
         let length = self.billed(phase.from, phase.to);
-        if length > 0.0 {
+        let paid = self.paid(phase, length);
+        if paid > 0.0 {
             let minimum = if phase.whole {
                 self.prices.minimum_seconds
             } else {
                 0.0
             };
-            let hours = billed_seconds(length, minimum) / 3600.0;
+            let hours = billed_seconds(paid, minimum) / 3600.0;
             self.request_cost.add(hours * rate);
-            self.plain_cost.add(length / 3600.0 * rate);
+            self.plain_cost.add(paid / 3600.0 * rate);
+        }
+        if length > 0.0 {
             self.pod_hours.add(length / 3600.0);
             self.cpu_hours.add(cores * length / 3600.0);
             self.gib_hours.add(gib * length / 3600.0);

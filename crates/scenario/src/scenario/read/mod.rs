@@ -29,6 +29,7 @@ mod node_names;
 mod nodes;
 mod phases;
 mod predictive;
+mod pricing;
 mod priorities;
 mod prometheus;
 pub(super) mod queues;
@@ -138,7 +139,7 @@ pub(super) fn scenario(
     let histories = history::histories(&mut reader, &known, &controllers.vpa, diagnostics);
     let vpas = vpas::vpas(&known, &controllers.vpa, &hpas, histories, diagnostics);
     let commitments = commitments::commitments(&mut reader, &node_groups, diagnostics);
-    let pricing = settings::pricing(&mut reader, diagnostics);
+    let pricing = pricing::pricing(&mut reader, diagnostics);
     let sweep = sweep::sweep(&mut reader, diagnostics);
     let asserts = sweep::asserts(&mut reader, diagnostics);
     let admission = Admission {

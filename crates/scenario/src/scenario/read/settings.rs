@@ -1,14 +1,12 @@
-//! `[simulation]`, `[slo]` and `[pricing]`.
+//! `[simulation]` and `[slo]`.
 
 use super::controllers::assign;
 use crate::autoscaler::vpa::WallClock;
-use crate::cluster::prices::IdlePayer;
 use crate::scenario::diagnostic::Diagnostics;
-use crate::scenario::model::{From, Pricing, Simulation, Slo};
+use crate::scenario::model::{From, Simulation, Slo};
 use crate::scenario::node::{Node, Value};
 use crate::scenario::reader::{Reader, expected, number, wrong};
 use crate::sim::{SimDuration, SimTime};
-use crate::units::Usd;
 
 /// The longest run. Beyond it the CPU clocks of pods that are never idle would not fit.
 const LONGEST: SimDuration = SimDuration::from_secs(180 * 86_400);
@@ -155,57 +153,5 @@ pub(super) fn slo_table(node: &Node, base: Slo, diagnostics: &mut Diagnostics) -
     });
     assign(&mut made.error_rate, error_rate);
     table.finish("`slo`", diagnostics);
-    made
-}
-
-pub(super) fn pricing(root: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Pricing {
-    // Fargate, Linux on x86, us-east-1, mid-2026.
-    let mut made = Pricing {
-        cpu_hour: Usd(0.040_48),
-        gib_hour: Usd(0.004_445),
-        minimum_seconds: 60.0,
-        cluster_hour: Usd(0.0),
-        // The minimum of per-second billing at AWS (Linux) and Google Cloud.
-        node_minimum_seconds: 60.0,
-        credit: Usd(0.0),
-        idle: IdlePayer::Separate,
-    };
-    let Some(node) = root.get("pricing") else {
-        return made;
-    };
-    let Some(mut table) = Reader::new(node, "`pricing`", diagnostics) else {
-        return made;
-    };
-    assign(
-        &mut made.cpu_hour,
-        table.number("cpu_hour", diagnostics).map(Usd),
-    );
-    assign(
-        &mut made.gib_hour,
-        table.number("gib_hour", diagnostics).map(Usd),
-    );
-    assign(
-        &mut made.cluster_hour,
-        table.number("cluster_hour", diagnostics).map(Usd),
-    );
-    assign(
-        &mut made.minimum_seconds,
-        table
-            .duration("minimum", diagnostics)
-            .map(SimDuration::as_secs_f64),
-    );
-    assign(
-        &mut made.node_minimum_seconds,
-        table
-            .duration("node_minimum", diagnostics)
-            .map(SimDuration::as_secs_f64),
-    );
-    assign(
-        &mut made.credit,
-        table.number("credit", diagnostics).map(Usd),
-    );
-    let idle = table.one_of("idle", &IdlePayer::NAMES, diagnostics);
-    assign(&mut made.idle, idle.and_then(IdlePayer::from_name));
-    table.finish("`pricing`", diagnostics);
     made
 }
