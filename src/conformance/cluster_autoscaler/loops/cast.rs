@@ -266,6 +266,7 @@ fn group(group: &GroupJson) -> NodeGroup {
         min: group.min,
         max: group.max,
         options: NodeGroupOptions {
+            scale_down_gpu_utilization_threshold: None,
             scale_down_utilization_threshold: group
                 .options
                 .get("scale_down_utilization_threshold")

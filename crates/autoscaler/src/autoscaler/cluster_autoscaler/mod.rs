@@ -5,11 +5,8 @@
 //! package names. Everything that upstream remembers between loops lives in
 //! [`StaticAutoscaler`]; what it does in the background between loops is
 //! [`StaticAutoscaler::advance`]. Upstream walks maps in random order in places; here nodes and
-//! groups go by their ids, pods in the order in which they are listed.
-//!
-//! GPUs have no rules of their own here: upstream waits 30 s for new pods that ask for one, takes
-//! the GPUs' utilization for a node's that has any, and keeps pods that need none off such nodes
-//! in the price expander (an unfitness of 1000).
+//! groups go by their ids, pods in the order in which they are listed. Nodes have GPUs if they have
+//! such extended resources; the labels by which providers know them are not looked at.
 
 pub mod backoff;
 pub mod clusterstate;

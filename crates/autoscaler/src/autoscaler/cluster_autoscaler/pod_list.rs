@@ -9,10 +9,12 @@ use super::scale_down::deletion_tracker::InProgress;
 use super::simulator::hinting::HintingSimulator;
 use super::simulator::snapshot::Snapshot;
 use crate::autoscaler::go_sort;
-use crate::sim::SimDuration;
+use crate::sim::{SimDuration, SimTime};
 
 /// If the oldest pod that waits is younger than this, a loop waits for more.
 const UNSCHEDULABLE_POD_TIME_BUFFER: SimDuration = SimDuration::from_secs(2);
+/// The same of pods that ask for a GPU.
+const WITH_GPU_TIME_BUFFER: SimDuration = SimDuration::from_secs(30);
 
 /// Whether a pod does not count.
 pub fn is_expendable(class: &PodClass, options: &Options) -> bool {
@@ -71,8 +73,13 @@ pub fn filter_out_young(seen: &Observation<'_>, options: &Options, pods: &mut Ve
 
 /// Whether even the oldest pod is very new.
 pub fn all_are_new(seen: &Observation<'_>, pods: &[u32]) -> bool {
-    let created = pods.iter().map(|index| seen.pods[*index as usize].created);
-    created
-        .min()
-        .is_some_and(|oldest| oldest + UNSCHEDULABLE_POD_TIME_BUFFER > seen.now)
+    let all = || pods.iter().map(|index| &seen.pods[*index as usize]);
+    let with_gpu = all().filter(|pod| seen.class(pod.class).requests.gpu().is_some());
+    let is_new = |oldest: Option<SimTime>, buffer: SimDuration| {
+        oldest.is_some_and(|oldest| oldest + buffer > seen.now)
+    };
+    is_new(
+        all().map(|pod| pod.created).min(),
+        UNSCHEDULABLE_POD_TIME_BUFFER,
+    ) || is_new(with_gpu.map(|pod| pod.created).min(), WITH_GPU_TIME_BUFFER)
 }

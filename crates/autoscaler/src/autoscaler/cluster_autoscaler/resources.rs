@@ -11,11 +11,26 @@ pub struct Resources {
     pub memory: Bytes,
     /// Places for pods: a node's limit. What a pod asks for has 0 here.
     pub pods: i64,
-    /// Extended resources, in the driver's own order; missing ones are 0.
+    /// Extended resources: [`GPUS`], then others in the driver's own order; missing ones are 0.
     pub extended: Vec<i64>,
 }
 
+/// The extended resources that are GPUs, in the order in which a node's is looked for
+/// (`GPUVendorResourceNames`): they have the first places in [`Resources::extended`].
+pub const GPUS: [&str; 5] = [
+    "nvidia.com/gpu",
+    "habana.ai/gaudi",
+    "gpu.intel.com/xe",
+    "amd.com/gpu",
+    "microsoft.com/directx",
+];
+
 impl Resources {
+    /// The place of the GPUs that there are, if there are any (`DetectNodeGPUResourceName`).
+    pub fn gpu(&self) -> Option<usize> {
+        (0..GPUS.len()).find(|place| self.extended(*place) > 0)
+    }
+
     /// CPU in millicores and memory in bytes, nothing else.
     pub const fn new(cpu: Millicores, memory: Bytes) -> Self {
         Self {

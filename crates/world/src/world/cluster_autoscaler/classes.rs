@@ -13,6 +13,7 @@ use crate::autoscaler::cluster_autoscaler::drain::{Volume, blocking_local_storag
 use crate::autoscaler::cluster_autoscaler::node_affinity::{
     NodeOperator, NodeRequirement, NodeTerm,
 };
+use crate::autoscaler::cluster_autoscaler::resources::GPUS;
 use crate::autoscaler::cluster_autoscaler::{
     ClassId, ControllerKind, Effect, PodAffinity, PodClass, PodTerm, Resources, SafeToEvict,
     Spread, Toleration,
@@ -110,13 +111,25 @@ fn anti_affinity(placement: &Placement) -> impl Iterator<Item = &PodAffinityTerm
 }
 
 /// All classes that there have been.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Classes {
     list: Vec<PodClass>,
     known: Vec<Option<Known>>,
     by_likeness: FxHashMap<Likeness, Vec<u32>>,
     /// The names of extended resources: the core knows their places in here only.
     extended: IndexSet<String>,
+}
+
+impl Default for Classes {
+    /// None yet; GPUs have their places.
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            known: Vec::new(),
+            by_likeness: FxHashMap::default(),
+            extended: GPUS.into_iter().map(str::to_owned).collect(),
+        }
+    }
 }
 
 impl Classes {

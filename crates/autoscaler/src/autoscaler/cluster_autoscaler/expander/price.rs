@@ -8,6 +8,8 @@ use crate::autoscaler::cluster_autoscaler::resources::Resources;
 use crate::units::{Bytes, Millicores};
 
 /// A pod whose price is added on both sides, so that small options do not stand out.
+/// The unfitness of nodes with GPUs (`gpuUnfitnessOverride`): no pod that needs none gets one.
+const GPU_UNFITNESS: f64 = 1000.0;
 const STABILIZATION_POD: Resources = Resources::new(Millicores(500), Bytes(500 * Bytes::MIB.0));
 
 /// The CPU and memory of a node that suits a cluster.
@@ -65,6 +67,10 @@ pub(super) fn best(
         let unfitness = (preferred / cpu).max(cpu / preferred);
         let suppressed =
             (unfitness - 1.0) * (1.0 - ((option.nodes - 1) as f64 / 15.0).tanh()) + 1.0;
+        let suppressed = match shape.allocatable.gpu() {
+            Some(_) => GPU_UNFITNESS,
+            None => suppressed,
+        };
         let score = suppressed * ratio;
         if best.is_empty() || score == lowest {
             best.push(*index);

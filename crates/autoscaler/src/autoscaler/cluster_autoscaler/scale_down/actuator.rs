@@ -17,6 +17,7 @@ use crate::autoscaler::cluster_autoscaler::model::{GroupId, Node, NodeId, Observ
 use crate::autoscaler::cluster_autoscaler::options::Options;
 use crate::autoscaler::cluster_autoscaler::outside::Outside;
 use crate::autoscaler::cluster_autoscaler::pdb::RemainingPdbTracker;
+use crate::autoscaler::cluster_autoscaler::resources::GPUS;
 use crate::autoscaler::cluster_autoscaler::simulator::cluster::Cluster;
 use crate::autoscaler::cluster_autoscaler::simulator::snapshot::Snapshot;
 use crate::autoscaler::cluster_autoscaler::simulator::utilization::Utilization;
@@ -141,10 +142,14 @@ impl Actuator {
                         .pod_name(context.seen.pods[*pod as usize].id)
                 })
                 .collect();
-            let Utilization { cpu, memory } = report.utilization;
-            let resource = if cpu > memory { "cpu" } else { "memory" };
+            let Utilization { cpu, memory, gpu } = report.utilization;
+            let (resource, gpu) = match gpu {
+                Some((place, share)) => (GPUS[place], share),
+                None if cpu > memory => ("cpu", 0.0),
+                None => ("memory", 0.0),
+            };
             let message = format!(
-                "Scale-down: removing node {name}, utilization: {{{cpu} {memory} 0 0 {resource} {}}}, pods to reschedule: {}",
+                "Scale-down: removing node {name}, utilization: {{{cpu} {memory} {gpu} 0 {resource} {}}}, pods to reschedule: {}",
                 report.utilization.highest(),
                 pods.join(",")
             );

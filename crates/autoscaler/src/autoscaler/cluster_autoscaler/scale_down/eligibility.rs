@@ -64,7 +64,11 @@ pub(super) fn check(
     if !options.scale_down_unready_enabled && !node.ready {
         return (Some(UnremovableReason::ScaleDownUnreadyDisabled), None);
     }
-    let threshold = seen.group(group).options.utilization_threshold(options);
+    let own = &seen.group(group).options;
+    let threshold = match utilization.gpu {
+        Some(_) => own.gpu_utilization_threshold(options),
+        None => own.utilization_threshold(options),
+    };
     let reason = (utilization.highest() > threshold).then_some(UnremovableReason::NotUnderutilized);
     (reason, Some(utilization))
 }

@@ -14,12 +14,18 @@ pub struct Utilization {
     pub cpu: f64,
     /// Memory.
     pub memory: f64,
+    /// Of a node that has GPUs their place among [`GPUS`] and their share: that alone counts then.
+    ///
+    /// [`GPUS`]: crate::autoscaler::cluster_autoscaler::resources::GPUS
+    pub gpu: Option<(usize, f64)>,
 }
 
 impl Utilization {
     /// The larger share.
     pub fn highest(self) -> f64 {
-        if self.cpu > self.memory {
+        if let Some((_, share)) = self.gpu {
+            share
+        } else if self.cpu > self.memory {
             self.cpu
         } else {
             self.memory
@@ -35,7 +41,8 @@ pub fn calculate<'p>(
     ignore_mirror_pods: bool,
     now: SimTime,
 ) -> Option<Utilization> {
-    if allocatable.cpu.0 == 0 || allocatable.memory.0 == 0 {
+    let gpu = allocatable.gpu();
+    if gpu.is_none() && (allocatable.cpu.0 == 0 || allocatable.memory.0 == 0) {
         return None;
     }
     let mut requested = Resources::default();
@@ -47,7 +54,16 @@ pub fn calculate<'p>(
             requested.take(&class.requests);
         }
     }
+    if let Some(place) = gpu {
+        let there = allocatable.extended(place) - ignored.extended(place);
+        return Some(Utilization {
+            cpu: 0.0,
+            memory: 0.0,
+            gpu: Some((place, requested.extended(place) as f64 / there as f64)),
+        });
+    }
     Some(Utilization {
+        gpu: None,
         cpu: requested.cpu.0 as f64 / (allocatable.cpu.0 - ignored.cpu.0) as f64,
         memory: requested.memory.0 as f64 / (allocatable.memory.0 - ignored.memory.0) as f64,
     })

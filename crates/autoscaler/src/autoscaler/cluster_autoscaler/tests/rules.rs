@@ -1,10 +1,13 @@
 //! Rules of the specification that no other test and no recording holds by itself.
 
+use std::sync::Arc;
+
 use super::rig::{Rig, eager, group, pod, secs, shape};
 use crate::autoscaler::cluster_autoscaler::options::MinMax;
 use crate::autoscaler::cluster_autoscaler::scale_down::ScaleDownResult;
 use crate::autoscaler::cluster_autoscaler::scale_up::ScaleUpResult;
-use crate::autoscaler::cluster_autoscaler::{LoopReport, NodeId, Options};
+use crate::autoscaler::cluster_autoscaler::simulator::removal::UnremovableReason;
+use crate::autoscaler::cluster_autoscaler::{LoopReport, NodeId, NodeShape, Options, PodClass};
 use crate::sim::SimDuration;
 
 /// Nodes for one pod each, of which one is there and full, and so many pods that wait.
@@ -146,4 +149,58 @@ fn the_least_cores_of_the_cluster_stay() {
         rig.run(at);
     }
     assert_eq!(rig.cloud.deleted.len(), 1, "two of three have four cores");
+}
+
+/// A node with GPUs whose cores are full, and pods that ask for a GPU.
+fn with_gpus(count: i64) -> (Arc<NodeShape>, PodClass) {
+    let mut node = (*shape(2000, 8)).clone();
+    for amounts in [&mut node.capacity, &mut node.allocatable] {
+        amounts.extended = vec![count];
+    }
+    let mut asks = pod(100);
+    asks.requests.extended = vec![1];
+    (Arc::new(node), asks)
+}
+
+#[test]
+fn nodes_with_gpus_are_utilized_by_their_gpus_alone() {
+    let (node, asks) = with_gpus(4);
+    for (own, wanted) in [(None, vec![NodeId(1)]), (Some(0.2), Vec::new())] {
+        let mut of_group = group("a", 0, 5, &node);
+        of_group.options.scale_down_gpu_utilization_threshold = own;
+        let mut rig = Rig::new(eager(), vec![(of_group, 2)]);
+        let (full, part) = (rig.workload(pod(1900)), rig.workload(asks.clone()));
+        for _ in 0..3 {
+            rig.pod(part, Some(0));
+        }
+        // Nearly all of its CPU is requested, and one GPU of four.
+        rig.pod(full, Some(1));
+        rig.pod(part, Some(1));
+        rig.run(10);
+        let planner = rig.autoscaler.planner();
+        let unneeded = planner.unneeded();
+        let nodes: Vec<NodeId> = unneeded.iter().map(|node| node.removal.node).collect();
+        // The full pod has no room elsewhere: the node passes the utilization, and not the simulation.
+        let looked: Vec<NodeId> = (planner.found_at(secs(10)))
+            .filter(|(_, why)| *why == UnremovableReason::NoPlaceToMovePods)
+            .map(|(node, _)| node)
+            .collect();
+        assert!(nodes.is_empty(), "{nodes:?}");
+        assert_eq!(looked, wanted);
+    }
+}
+
+#[test]
+fn pods_that_ask_for_a_gpu_wait_for_half_a_minute() {
+    let (node, asks) = with_gpus(1);
+    let mut rig = Rig::new(Options::default(), vec![(group("a", 0, 5, &node), 0)]);
+    let work = rig.workload(asks);
+    rig.pod(work, None);
+    let grown =
+        |rig: &mut Rig, at: i64| rig.run(at).scale_up.iter().any(|up| !up.groups.is_empty());
+    let created = rig.pods[0].created;
+    let at = |seconds: i64| (created + SimDuration::from_secs(seconds)).0 / 1_000_000_000;
+    assert!(!grown(&mut rig, at(10)));
+    assert!(!grown(&mut rig, at(29)));
+    assert!(grown(&mut rig, at(30)));
 }
