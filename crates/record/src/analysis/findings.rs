@@ -96,6 +96,8 @@ pub fn findings(
     for (place, ((hpa, fold), label)) in of_hpas().enumerate() {
         found.extend(hpa::failing(hpa, label));
         found.extend(hpa::late(hpa, hpas.get(place), label));
+        let grows = recording.node_autoscaler.is_some();
+        found.extend(hpa::too_many(hpa, label, grows));
         let is_saturated = saturated(hpa, fold, length, label);
         if is_saturated.is_none() {
             found.extend(hpa::not_following(hpa, fold, label));
@@ -130,6 +132,7 @@ pub fn findings(
     found.extend(cluster::rollouts(recording, labels));
     found.extend(cluster::blocked(recording));
     found.extend(cluster::interruptions(recording));
+    found.extend(cluster::struck(recording, labels));
     found.extend(cluster::empty(recording));
     found.extend(cluster::crowded(recording));
     found.extend(of_services().filter_map(|((service, _), _)| too_early(service, labels)));

@@ -9,6 +9,9 @@ use crate::sim::{SimDuration, SimTime};
 /// How long after a roll-out what its HPA does may still come of it.
 const AFTERMATH: SimDuration = SimDuration::from_secs(120);
 
+/// How long after a notice what becomes of a workload's pods may still come of it.
+const STRUCK: SimDuration = SimDuration::from_secs(900);
+
 /// Pods of a workload that waited for a node without a break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitRecord {
@@ -67,8 +70,23 @@ pub struct BlockedRecord {
     pub from: SimTime,
     /// The last of them.
     pub last: SimTime,
-    /// How many there were.
+    /// How many there were; none if the node autoscaler left the node for the budget.
     pub refused: u64,
+}
+
+/// A workload that lost ready pods with spot nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StruckRecord {
+    /// The workload.
+    pub workload: usize,
+    /// When notice was given.
+    pub from: SimTime,
+    /// Ready pods then, and the fewest afterwards.
+    pub ready: (u32, u32),
+    /// When there were the fewest.
+    pub lowest_at: SimTime,
+    /// When there were as many as before again.
+    pub back: Option<SimTime>,
 }
 
 /// The condition Progressing of a Deployment.
@@ -94,6 +112,12 @@ pub struct Episodes {
     pub rollouts: Vec<RolloutRecord>,
     /// Drains that were stopped.
     pub blocked: Vec<BlockedRecord>,
+    /// Of each workload the interruption of spot nodes that left it the fewest of its pods.
+    pub struck: Vec<StruckRecord>,
+    /// Interruptions that workloads have not got over.
+    open: Vec<StruckRecord>,
+    /// Ready pods of each workload.
+    ready: Vec<u32>,
     /// Waits that go on, by workload.
     waiting: Vec<Option<WaitRecord>>,
     /// Of each Deployment, by workload.
@@ -139,6 +163,10 @@ impl Episodes {
 
     /// Pods of a workload by stage, from now on.
     pub(super) fn counts(&mut self, workload: usize, now: SimTime, counts: &Counts) {
+        *at(&mut self.ready, workload) = counts.ready;
+        if !self.open.is_empty() {
+            self.follow(workload, now, counts.ready);
+        }
         if let Some(Some(wait)) = self.waiting.get_mut(workload) {
             if counts.pending == 0 {
                 wait.until = Some(now);
@@ -155,6 +183,54 @@ impl Episodes {
                     rollout.most_pods = (pods, now);
                 }
             });
+        }
+    }
+
+    /// A spot node gets notice on which these workloads have pods.
+    pub(super) fn struck(&mut self, workloads: &[usize], now: SimTime) {
+        for &workload in workloads {
+            let ready = self.ready.get(workload).copied().unwrap_or_default();
+            if ready > 0 && !self.open.iter().any(|one| one.workload == workload) {
+                self.open.push(StruckRecord {
+                    workload,
+                    from: now,
+                    ready: (ready, ready),
+                    lowest_at: now,
+                    back: None,
+                });
+            }
+        }
+    }
+
+    /// A workload that was struck has so many ready pods.
+    fn follow(&mut self, workload: usize, now: SimTime, ready: u32) {
+        let Some(place) = self.open.iter().position(|one| one.workload == workload) else {
+            return;
+        };
+        let one = &mut self.open[place];
+        if ready < one.ready.1 {
+            (one.ready.1, one.lowest_at) = (ready, now);
+        }
+        let is_back = one.ready.1 < one.ready.0 && ready >= one.ready.0;
+        if is_back || now - one.from > STRUCK {
+            let mut one = self.open.swap_remove(place);
+            one.back = is_back.then_some(now);
+            self.keep_struck(one);
+        }
+    }
+
+    /// Keeps the worst of each workload.
+    fn keep_struck(&mut self, one: StruckRecord) {
+        let (before, lowest) = one.ready;
+        if lowest == before {
+            return;
+        }
+        let left = |one: &StruckRecord| f64::from(one.ready.1) / f64::from(one.ready.0);
+        let mut known = self.struck.iter_mut();
+        match known.find(|other| other.workload == one.workload) {
+            Some(worst) if left(worst) <= left(&one) => {}
+            Some(worst) => *worst = one,
+            None => self.struck.push(one),
         }
     }
 
@@ -249,7 +325,10 @@ impl Episodes {
     /// A budget refuses an eviction of a drain.
     pub(super) fn refused(&mut self, one: BlockedRecord) {
         let same = |known: &&mut BlockedRecord| {
-            known.namespace == one.namespace && known.budget == one.budget && known.node == one.node
+            known.namespace == one.namespace
+                && known.budget == one.budget
+                && known.node == one.node
+                && (known.refused == 0) == (one.refused == 0)
         };
         match self.blocked.iter_mut().find(same) {
             Some(known) => {
@@ -262,6 +341,9 @@ impl Episodes {
 
     /// The run is over.
     pub(super) fn finish(&mut self, end: SimTime) {
+        for one in std::mem::take(&mut self.open) {
+            self.keep_struck(one);
+        }
         for workload in 0..self.waiting.len() {
             let wait = self.waiting[workload].take();
             if wait.is_some() {

@@ -43,6 +43,9 @@ pub struct HpaRecord {
     pub name: String,
     /// The scaled workload.
     pub workload: usize,
+    /// How many of its pods the nodes could hold that there are at most, if there were no others; none
+    /// where there may be any number.
+    pub holdable: Option<i64>,
     /// Bounds of the replicas.
     pub bounds: (i32, i32),
     /// Target CPU utilization in percent, if it has one.

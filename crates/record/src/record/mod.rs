@@ -32,7 +32,7 @@ mod windows;
 pub use calls::{CallFailure, CallRecord, CallSample, CallTotals, Called};
 pub use curve::{Along, Curve};
 pub use decisions::{DecisionLog, DecisionRecord, MetricRecord};
-pub use episodes::{BlockedRecord, Episodes, Progress, RolloutRecord, WaitRecord};
+pub use episodes::{BlockedRecord, Episodes, Progress, RolloutRecord, StruckRecord, WaitRecord};
 pub use events::{Event, EventLog, EventRecord, Report};
 pub use hpas::{ForecastRecord, HpaRecord, HpaSpecRecord, MetricWindow, Shown, SyncFailure};
 pub use labels::{Labels, long_forms};

@@ -72,6 +72,8 @@ pub struct NodeAutoscalerRecord {
     pub name: &'static str,
     /// The groups that it scales, with their least and greatest sizes.
     pub groups: Vec<(String, (u32, u32))>,
+    /// Limits of the whole cluster that are set: what a refusal for one says, and the limit in words.
+    pub limits: Vec<(&'static str, String)>,
     /// What it decided, in order.
     pub decisions: Vec<NodeDecision>,
     /// Pods that waited for a node for a minute or longer: from their creation to when they got

@@ -224,6 +224,11 @@ impl Recorder {
         self.recording.episodes.refused(one);
     }
 
+    /// A spot node gets notice on which these workloads have pods.
+    pub fn struck(&mut self, workloads: &[usize], now: SimTime) {
+        self.recording.episodes.struck(workloads, now);
+    }
+
     fn keeps_series(&self) -> bool {
         self.detail == Detail::Full
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Finding, Severity};
 use crate::record::cost::by_its_life;
-use crate::record::{HpaRecord, Labels, Recording, RolloutRecord};
+use crate::record::{BlockedRecord, HpaRecord, Labels, Recording, RolloutRecord};
 use crate::sim::{SimDuration, SimTime};
 use crate::units::Usd;
 
@@ -144,7 +144,7 @@ fn beyond(rollout: &RolloutRecord, hpa: &HpaRecord, label: &str) -> Option<Findi
 
 /// Drains that budgets stopped.
 pub(super) fn blocked(recording: &Recording) -> Vec<Finding> {
-    let one = |one: &crate::record::BlockedRecord| {
+    let one = |one: &BlockedRecord| {
         let refused = plural(one.refused, "eviction", "evictions");
         let text = format!(
             "blocked {refused} of the drain of {} from {} to {}",
@@ -155,7 +155,69 @@ pub(super) fn blocked(recording: &Recording) -> Vec<Finding> {
         let subject = format!("PodDisruptionBudget/{}", one.budget);
         finding(Severity::Warning, subject, text)
     };
-    recording.episodes.blocked.iter().map(one).collect()
+    let blocked = &recording.episodes.blocked;
+    let drains = blocked.iter().filter(|one| one.refused > 0).map(one);
+    drains.chain(kept(blocked)).collect()
+}
+
+/// Budgets for which the node autoscaler left nodes that were not needed.
+fn kept(blocked: &[BlockedRecord]) -> impl Iterator<Item = Finding> {
+    let mut budgets: BTreeMap<(&str, &str), Vec<&BlockedRecord>> = BTreeMap::new();
+    for one in blocked.iter().filter(|one| one.refused == 0) {
+        let key = (&*one.namespace, one.budget.as_str());
+        budgets.entry(key).or_default().push(one);
+    }
+    budgets.into_iter().map(|((_, budget), nodes)| {
+        let mut names: Vec<&str> = nodes.iter().map(|one| one.node.as_str()).collect();
+        names.sort_unstable();
+        let from = nodes.iter().map(|one| one.from).min();
+        let last = nodes.iter().map(|one| one.last).max();
+        let text = format!(
+            "blocked the scale-down of {} ({}) from {} to {}",
+            plural(names.len() as u64, "node", "nodes"),
+            names.join(", "),
+            clock(from.unwrap_or(SimTime::ZERO)),
+            clock(last.unwrap_or(SimTime::ZERO)),
+        );
+        finding(
+            Severity::Info,
+            format!("PodDisruptionBudget/{budget}"),
+            text,
+        )
+    })
+}
+
+/// Workloads that spot nodes left with too few ready pods: none, fewer than their HPA's `minReplicas`, or
+/// less than half.
+pub(super) fn struck(recording: &Recording, labels: &Labels) -> Vec<Finding> {
+    let found = recording.episodes.struck.iter().filter_map(|one| {
+        let (before, lowest) = one.ready;
+        let mut hpas = recording.hpas.iter();
+        let hpa = hpas.find(|hpa| hpa.workload == one.workload);
+        let least = hpa.map_or(0, |hpa| hpa.bounds.0);
+        let too_few = i64::from(lowest) < i64::from(least) || lowest == 0 || 2 * lowest < before;
+        if !too_few {
+            return None;
+        }
+        let of = match hpa {
+            Some(_) if i64::from(lowest) < i64::from(least) => {
+                format!(", fewer than its minReplicas of {least}")
+            }
+            _ => String::new(),
+        };
+        let back = match one.back {
+            Some(back) => format!("all were back at {}", clock(back)),
+            None => "they were not all back a quarter of an hour later".to_owned(),
+        };
+        let text = format!(
+            "the notice of spot nodes at {} left it {lowest} of {before} ready pods at {}{of}; {back}. Spread its pods over nodes, or keep some on demand",
+            clock(one.from),
+            clock(one.lowest_at),
+        );
+        let label = labels.workloads[one.workload].clone();
+        Some(finding(Severity::Warning, label, text))
+    });
+    found.collect()
 }
 
 /// Spot nodes that were taken back, and what the group saved all the same.

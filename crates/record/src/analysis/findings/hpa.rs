@@ -91,6 +91,25 @@ pub(super) fn late(hpa: &HpaRecord, figures: Option<&HpaFigures>, label: &str) -
     })
 }
 
+/// More replicas than all nodes could hold that there may ever be.
+pub(super) fn too_many(hpa: &HpaRecord, label: &str, grows: bool) -> Option<Finding> {
+    let (holdable, most) = (hpa.holdable?, hpa.bounds.1);
+    (i64::from(most) > holdable).then(|| {
+        let nodes = if grows {
+            "all node groups at their max hold"
+        } else {
+            "the nodes hold"
+        };
+        Finding {
+            severity: Severity::Info,
+            subject: format!("HorizontalPodAutoscaler/{label}"),
+            text: format!(
+                "its maxReplicas of {most} cannot be reached: {nodes} {holdable} of its pods, without any others"
+            ),
+        }
+    })
+}
+
 fn warning(label: &str, text: String) -> Finding {
     Finding {
         severity: Severity::Warning,

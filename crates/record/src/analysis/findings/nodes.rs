@@ -17,7 +17,7 @@ pub(super) fn node_autoscaler(recording: &Recording) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(too_small(record));
     found.extend(refused(record));
-    found.extend(held(record));
+    found.extend(held(record, recording));
     found.extend(provisioning(record));
     found
 }
@@ -65,7 +65,7 @@ fn too_small(record: &NodeAutoscalerRecord) -> Option<Finding> {
     }
     let (decision, longest) = worst.filter(|(_, longest)| *longest >= LONG)?;
     let longest = seconds(longest);
-    let full: Vec<String> = record
+    let full = record
         .groups
         .iter()
         .filter(|(name, _)| {
@@ -73,8 +73,17 @@ fn too_small(record: &NodeAutoscalerRecord) -> Option<Finding> {
                 .reason
                 .contains(&format!("{name}: max node group size reached"))
         })
-        .map(|(name, (_, max))| format!("node group {name} stood at its max of {max}"))
-        .collect();
+        .map(|(name, (_, max))| format!("node group {name} stood at its max of {max}"));
+    let backed_off = record.groups.iter().filter(|(name, _)| {
+        let words = format!("{name}: in backoff after failed scale-up");
+        decision.reason.contains(&words)
+    });
+    let backed_off = backed_off
+        .map(|(name, _)| format!("node group {name} was backed off after a failed scale-up"));
+    let limits = record.limits.iter();
+    let limits = limits.filter(|(words, _)| decision.reason.contains(words));
+    let limits = limits.map(|(_, limit)| limit.clone());
+    let full: Vec<String> = full.chain(backed_off).chain(limits).collect();
     let why = if full.is_empty() {
         decision.reason.clone()
     } else {
@@ -111,36 +120,56 @@ fn refused(record: &NodeAutoscalerRecord) -> Vec<Finding> {
 }
 
 /// Nodes that could be spared, but that something holds.
-fn held(record: &NodeAutoscalerRecord) -> Vec<Finding> {
+fn held(record: &NodeAutoscalerRecord, recording: &Recording) -> Vec<Finding> {
     // Many pods may hold nodes for one reason: the first stands for all of them.
-    let mut reasons: BTreeMap<&str, (&str, Vec<&str>)> = BTreeMap::new();
+    let mut reasons: BTreeMap<&str, (&str, SimTime, Vec<&str>)> = BTreeMap::new();
     let unremovable = of_action(record, NodeAction::Unremovable);
     for decision in unremovable.chain(of_action(record, NodeAction::ScaleDownFailed)) {
         let reason = decision.reason.as_str();
         let kind = reason
             .split_once(" holds it: ")
             .map_or(reason, |(_, kind)| kind);
-        let (_, nodes) = reasons.entry(kind).or_insert((reason, Vec::new()));
+        let first = (reason, decision.time, Vec::new());
+        let (_, _, nodes) = reasons.entry(kind).or_insert(first);
         if !nodes.contains(&decision.node.as_str()) {
             nodes.push(&decision.node);
         }
     }
-    let mut held: Vec<(&str, Vec<&str>)> = reasons.into_values().collect();
-    held.retain(|(reason, _)| *reason != "NoPlaceToMovePods");
+    let mut held: Vec<(&str, SimTime, Vec<&str>)> = reasons.into_values().collect();
+    held.retain(|(reason, ..)| *reason != "NoPlaceToMovePods");
     held.sort_unstable();
-    let finding = |(reason, nodes): (&str, Vec<&str>)| Finding {
+    let finding = |(reason, since, nodes): (&str, SimTime, Vec<&str>)| Finding {
         severity: Severity::Info,
         subject: record.name.to_owned(),
         text: match nodes.as_slice() {
-            [node] => format!("node {node} was not needed, but stayed: {reason}"),
+            [node] => {
+                let stayed = stayed(node, since, recording);
+                format!("node {node} was not needed from {stayed}: {reason}")
+            }
             [node, ..] => {
-                let others = nodes.len() - 1;
-                format!("node {node} and {others} more were not needed, but stayed: {reason}")
+                let (others, stayed) = (nodes.len() - 1, stayed(node, since, recording));
+                format!("node {node} and {others} more were not needed from {stayed}: {reason}")
             }
             [] => reason.to_owned(),
         },
     };
     held.into_iter().map(finding).collect()
+}
+
+/// From when on a node was not needed, and how long it stayed.
+fn stayed(node: &str, since: SimTime, recording: &Recording) -> String {
+    let end = SimTime::ZERO + recording.duration;
+    let mut nodes = recording.nodes.iter().rev();
+    let gone = nodes.find(|one| one.name == node).and_then(|one| one.ended);
+    let (until, length) = match gone.filter(|gone| *gone < end) {
+        Some(gone) => (
+            format!("until {}", seconds(gone - SimTime::ZERO)),
+            gone - since,
+        ),
+        None => ("to the end".to_owned(), end - since),
+    };
+    let since = seconds(since - SimTime::ZERO);
+    format!("{since} on, but stayed {until}, for {}", seconds(length))
 }
 
 /// How long pods waited for nodes that came.
@@ -201,6 +230,10 @@ mod tests {
             node_autoscaler: Some(NodeAutoscalerRecord {
                 name: "ClusterAutoscaler",
                 groups: vec![("general".to_owned(), (1, 10))],
+                limits: vec![(
+                    "max total nodes in cluster reached",
+                    "max-nodes-total is 12".to_owned(),
+                )],
                 decisions,
                 waits,
                 loops: 100,
@@ -227,6 +260,25 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_the_whole_cluster_and_groups_that_are_backed_off_are_named() {
+        for (refused, why) in [
+            (
+                "max total nodes in cluster reached",
+                "max-nodes-total is 12",
+            ),
+            (
+                "general: in backoff after failed scale-up",
+                "node group general was backed off after a failed scale-up",
+            ),
+            ("general: Insufficient cpu", "general: Insufficient cpu"),
+        ] {
+            let decision = decision(110, NodeAction::NoScaleUp, "", refused);
+            let found = texts(vec![decision], vec![wait(100, 300)]);
+            assert!(found[0].ends_with(&format!(": {why}")), "{found:?}");
+        }
+    }
+
+    #[test]
     fn nodes_that_are_held_and_nodes_that_come_late_are_told() {
         let budget = "default/web-1 holds it: NotEnoughPdb";
         let other = "default/api-1 holds it: NotEnoughPdb";
@@ -245,7 +297,7 @@ mod tests {
             vec![wait_for_new(10, 160), wait(10, 400)],
         );
         let expected = [
-            "node general-2 and 1 more were not needed, but stayed: default/web-1 holds it: NotEnoughPdb",
+            "node general-2 and 1 more were not needed from 11m40s on, but stayed to the end, for 5m: default/web-1 holds it: NotEnoughPdb",
             "1 pod waited for a new node to come up, 2m30s at the median and 2m30s at most, before they could start",
         ];
         assert_eq!(found, expected);
