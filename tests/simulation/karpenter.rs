@@ -26,7 +26,7 @@ spec: {role: nodes}
 "#;
 
 /// A NodePool with further fields of its template's spec, of its disruption, and of its own.
-fn pool(name: &str, template: &str, disruption: &str, further: &str) -> String {
+pub(super) fn pool(name: &str, template: &str, disruption: &str, further: &str) -> String {
     format!(
         r"
 apiVersion: karpenter.sh/v1
@@ -47,11 +47,11 @@ spec:
     )
 }
 
-const ON_DEMAND: &str =
+pub(super) const ON_DEMAND: &str =
     "      - {key: karpenter.sh/capacity-type, operator: In, values: [on-demand]}\n";
 
 /// The fixed node has one core, which no pod of `web` fits on.
-fn scenario(manifests: &str, rest: &str) -> Scenario {
+pub(super) fn scenario(manifests: &str, rest: &str) -> Scenario {
     let toml = format!(
         "name = \"karpenter\"\nmanifests = \"all.yaml\"\n[simulation]\nduration = \"2h\"\n[[node_group]]\nname = \"fixed\"\ncpu = \"500m\"\nmemory = \"1Gi\"\nprice = 0.01\n{rest}"
     );
@@ -65,13 +65,13 @@ fn scenario(manifests: &str, rest: &str) -> Scenario {
     built.scenario
 }
 
-fn run(manifests: &str, rest: &str) -> Recording {
+pub(super) fn run(manifests: &str, rest: &str) -> Recording {
     let scenario = scenario(manifests, rest);
     let done = world::run(&scenario, 7, Detail::Full, |_| true);
     done.unwrap_or_else(|error| panic!("{error}")).recording
 }
 
-fn scale(at: &str, replicas: u32) -> String {
+pub(super) fn scale(at: &str, replicas: u32) -> String {
     format!(
         "[[action]]\nat = \"{at}\"\nkubectl = \"kubectl scale deployment web --replicas={replicas}\"\n"
     )
@@ -88,7 +88,7 @@ fn seconds(decision: &NodeDecision) -> f64 {
 }
 
 /// The machines that it launched: type, whether spot, from when to when in seconds.
-fn machines(recording: &Recording) -> Vec<(String, bool, f64, Option<f64>)> {
+pub(super) fn machines(recording: &Recording) -> Vec<(String, bool, f64, Option<f64>)> {
     let own = recording.nodes.iter().filter(|node| node.group != "fixed");
     own.map(|node| {
         let kind = node.instance_type.clone().unwrap_or_default();
@@ -98,7 +98,7 @@ fn machines(recording: &Recording) -> Vec<(String, bool, f64, Option<f64>)> {
     .collect()
 }
 
-fn texts<'a>(recording: &'a Recording, reason: &str) -> Vec<&'a str> {
+pub(super) fn texts<'a>(recording: &'a Recording, reason: &str) -> Vec<&'a str> {
     let events = recording
         .events
         .iter()

@@ -30,10 +30,12 @@ pub(super) enum Objects {
     Events,
     /// What the control plane writes into ConfigMaps.
     ConfigMaps,
+    /// Karpenter's.
+    Karpenter,
 }
 
 /// The kinds that are simulated, and the names to suggest for them.
-const KINDS: [(&str, &str, Objects); 15] = [
+const KINDS: [(&str, &str, Objects); 18] = [
     (
         "Deployment",
         "deploy",
@@ -75,6 +77,9 @@ const KINDS: [(&str, &str, Objects); 15] = [
         "scaledjobs",
         Objects::Stored(api::Kind::ScaledJob),
     ),
+    ("NodeClaim", "nodeclaims", Objects::Karpenter),
+    ("NodePool", "nodepools", Objects::Karpenter),
+    ("EC2NodeClass", "ec2nodeclasses", Objects::Karpenter),
     ("ConfigMap", "cm", Objects::ConfigMaps),
     ("Event", "events", Objects::Events),
 ];

@@ -25,7 +25,7 @@ use printer::Printer;
 #[command(
     override_usage = "nlsim get [OPTIONS] <KIND> [NAME] <SCENARIO>",
     after_help = "Kinds: deploy, rs, sts, ds, jobs, cronjobs, pods, nodes, hpa, vpa, pdb, scaledobjects,
-scaledjobs, cm, events.
+scaledjobs, nodeclaims, nodepools, ec2nodeclasses, cm, events.
 
 Examples:
   nlsim get hpa scenario.toml
@@ -202,6 +202,10 @@ impl Asked {
                 events.list(clock)
             }
             Objects::ConfigMaps => simulation.config_maps(clock),
+            Objects::Karpenter => {
+                let objects = simulation.karpenter_objects(self.kind.kind);
+                objects.unwrap_or_default()
+            }
             Objects::Stored(kind) => simulation.store().list(kind, None, clock),
         };
         objects.retain(|object| self.includes(object));

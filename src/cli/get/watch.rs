@@ -33,6 +33,10 @@ pub(super) fn watch(
         Objects::ConfigMaps => {
             Watched::ConfigMaps(simulation.config_maps(clock(scenario, simulation.now())))
         }
+        Objects::Karpenter => {
+            let objects = simulation.karpenter_objects(asked.kind.kind);
+            Watched::Karpenter(asked.kind.kind, objects.unwrap_or_default())
+        }
         Objects::Stored(kind) => {
             let store = simulation.store();
             let clock = clock(scenario, simulation.now());
@@ -64,6 +68,11 @@ pub(super) fn watch(
                 seen.clone_from(&now);
                 if changed { now } else { Vec::new() }
             }
+            Watched::Karpenter(kind, seen) => {
+                let now = simulation.karpenter_objects(kind).unwrap_or_default();
+                let before = std::mem::replace(seen, now);
+                news_of(&before, seen)
+            }
             Watched::Stored(kind, seen) => {
                 let store = simulation.store();
                 let touched = touched(*kind, changes.iter().map(|(_, change)| change), store);
@@ -84,8 +93,21 @@ enum Watched {
     Events(EventObjects, usize),
     /// ConfigMaps.
     ConfigMaps(Vec<Value>),
+    /// Objects of a kind of Karpenter's.
+    Karpenter(&'static str, Vec<Value>),
     /// Objects of the store.
     Stored(Kind, BTreeMap<ObjectId, Value>),
+}
+
+/// Objects that are other than they were, and those that are gone as they were last.
+fn news_of(before: &[Value], now: &[Value]) -> Vec<Value> {
+    let is_in = |object: &Value, list: &[Value]| {
+        let mut names = list.iter().map(|one| &one["metadata"]["name"]);
+        names.any(|name| *name == object["metadata"]["name"])
+    };
+    let changed = now.iter().filter(|object| !before.contains(object));
+    let gone = before.iter().filter(|object| !is_in(object, now));
+    changed.chain(gone).cloned().collect()
 }
 
 /// The objects of a kind that changes may have changed: their own, and what counts pods.

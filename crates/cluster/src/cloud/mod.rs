@@ -47,6 +47,12 @@ pub enum Event {
     RandomInterruption(u32),
     /// The provider will take an instance back, and says so.
     Notice(InstanceId),
+    /// It recommends to leave an instance.
+    Rebalance(InstanceId),
+    /// The pods of an instance are evicted that budgets have kept.
+    Drains(InstanceId),
+    /// Agents have taken the startup taints off a node.
+    Untainted(InstanceId),
     /// The provider takes it.
     Reclaimed(InstanceId),
 }
@@ -141,6 +147,13 @@ impl Cloud {
     /// The instances of a group that are not gone, oldest first.
     pub fn of_group(&self, group: usize) -> &[InstanceId] {
         &self.groups[group].instances
+    }
+
+    /// Random numbers of an instance's own, for one purpose.
+    pub fn stream_of(&self, id: InstanceId, purpose: &str) -> Stream {
+        let instance = self.instance(id);
+        let own = self.groups[instance.group].streams.of(purpose);
+        own.nth(u64::from(instance.number))
     }
 
     /// How many nodes a group shall have.

@@ -23,8 +23,10 @@ impl Cloud {
             let Some(spec) = self.groups[place].spec.interruption.clone() else {
                 continue;
             };
+            // Whoever gets a recommendation is drawn when that comes.
+            let lead = spec.rebalance.unwrap_or(SimDuration::ZERO);
             for time in &spec.times {
-                agenda.push((*time, Event::Interruption(number)));
+                agenda.push((*time - lead, Event::Interruption(number)));
             }
             if spec.correlated.is_some() {
                 agenda.extend(self.next_of_group(number, SimTime::ZERO));
@@ -46,7 +48,17 @@ impl Cloud {
 
     /// When an instance that is launched is taken back: at a time of its own, if nodes of its group go one by
     /// one, and so that it is gone when its longest life is over.
-    pub fn end_of_life(&self, id: InstanceId, now: SimTime) -> Option<(SimTime, Event)> {
+    pub fn end_of_life(&self, id: InstanceId, now: SimTime) -> Agenda {
+        self.notice_of(id, now)
+            .map_or_else(Agenda::new, |(notice, lead)| {
+                let recommended = lead.map(|lead| ((notice - lead).max(now), Event::Rebalance(id)));
+                let notice = (notice, Event::Notice(id));
+                recommended.into_iter().chain([notice]).collect()
+            })
+    }
+
+    /// When an instance is noticed, and how long before that it is recommended to leave it.
+    fn notice_of(&self, id: InstanceId, now: SimTime) -> Option<(SimTime, Option<SimDuration>)> {
         let instance = self.instance(id);
         let group = &self.groups[instance.group];
         let spec = group.spec.interruption.as_ref()?;
@@ -58,7 +70,7 @@ impl Cloud {
             time_to_next(spec.hazard, &mut own.nth(u64::from(instance.number)))
         };
         let after = drawn.into_iter().chain(longest).min()?;
-        Some((now + after, Event::Notice(id)))
+        Some((now + after, spec.rebalance))
     }
 
     /// A group is struck: the instances that are taken back.

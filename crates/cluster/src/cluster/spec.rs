@@ -86,6 +86,67 @@ pub struct InterruptionSpec {
     pub free_first_hour: bool,
     /// The group whose nodes replace those that go; its own if absent.
     pub fallback: Option<usize>,
+    /// What is done at the notice.
+    pub handler: SpotHandler,
+    /// How long before the notice the provider recommends to leave the node, if it does.
+    pub rebalance: Option<SimDuration>,
+    /// What is done then.
+    pub on_rebalance: OnRebalance,
+}
+
+/// Who heeds a notice, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SpotHandler {
+    /// Cordons the node and deletes its pods, whatever budgets say.
+    #[default]
+    Delete,
+    /// Cordons the node and evicts its pods as `kubectl drain` does.
+    Evict,
+    /// The kubelet shuts its node down gracefully.
+    Shutdown,
+    /// Nobody.
+    None,
+}
+
+impl SpotHandler {
+    /// Their names.
+    pub const NAMES: [&'static str; 4] = ["delete", "evict", "graceful-shutdown", "none"];
+
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Delete, Self::Evict, Self::Shutdown, Self::None];
+        let place = Self::NAMES.iter().position(|other| *other == name)?;
+        Some(all[place])
+    }
+
+    /// Whether it cordons the node.
+    pub fn cordons(self) -> bool {
+        matches!(self, Self::Delete | Self::Evict)
+    }
+}
+
+/// What is done when a provider recommends to leave a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnRebalance {
+    /// It is told.
+    #[default]
+    Nothing,
+    /// The node is cordoned.
+    Cordon,
+    /// It is drained.
+    Drain,
+}
+
+impl OnRebalance {
+    /// Their names.
+    pub const NAMES: [&'static str; 3] = ["nothing", "cordon", "drain"];
+
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Nothing, Self::Cordon, Self::Drain];
+        let place = Self::NAMES.iter().position(|other| *other == name)?;
+        Some(all[place])
+    }
 }
 
 /// How a node group grows and shrinks while the cluster runs.
@@ -98,6 +159,10 @@ pub struct ScalingSpec {
     pub provisioning: Dist,
     /// Requests that come to nothing.
     pub failure: Option<NodeFailure>,
+    /// Taints of new nodes that agents take off before pods can be there.
+    pub startup_taints: Vec<Taint>,
+    /// How long they take for that from the node's being Ready on, in seconds.
+    pub untainted: Dist,
 }
 
 impl Default for ScalingSpec {
@@ -107,6 +172,8 @@ impl Default for ScalingSpec {
             // Managed node groups: a median of 150 s, 270 s at the 95th percentile.
             provisioning: Dist::lognormal(160.0, 0.37).unwrap_or(Dist::Constant(160.0)),
             failure: None,
+            startup_taints: Vec::new(),
+            untainted: Dist::Constant(0.0),
         }
     }
 }

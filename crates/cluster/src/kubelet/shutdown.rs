@@ -17,6 +17,8 @@ const MESSAGE: &str = "Pod was terminated in response to imminent node shutdown.
 pub(super) struct ShuttingDown {
     /// When the ordinary pods' time is over.
     ordinary_until: SimTime,
+    /// How long critical pods have then.
+    critical: SimDuration,
 }
 
 impl Kubelet {
@@ -26,16 +28,33 @@ impl Kubelet {
         self.config.shutdown_grace[0]
     }
 
+    /// That and, of it, how long critical pods have (`shutdownGracePeriodCriticalPods`).
+    pub fn shutdown_periods(&self) -> [SimDuration; 2] {
+        self.config.shutdown_grace
+    }
+
     /// A node begins to shut down.
     pub fn shut_down(&mut self, node: NodeId, context: &mut Context<'_, Event>) {
-        let [whole, critical] = self.config.shutdown_grace;
+        self.shut_down_within(node, self.config.shutdown_grace, context);
+    }
+
+    /// The same with so long in all, and so long of it for critical pods.
+    pub fn shut_down_within(
+        &mut self,
+        node: NodeId,
+        [whole, critical]: [SimDuration; 2],
+        context: &mut Context<'_, Event>,
+    ) {
         if self.shutting_down.contains_key(&node) || context.store.find_node(node).is_none() {
             return;
         }
         let ordinary = whole - critical.min(whole);
         let ordinary_until = context.now + ordinary;
-        self.shutting_down
-            .insert(node, ShuttingDown { ordinary_until });
+        let state = ShuttingDown {
+            ordinary_until,
+            critical,
+        };
+        self.shutting_down.insert(node, state);
         context.commit(Write::Readiness(node, Readiness::Stopping));
         self.end_group(node, false, ordinary, context);
         context.after(POLL.min(ordinary), Event::ShutDown(node));
@@ -43,14 +62,20 @@ impl Kubelet {
 
     /// A node's machine ends without a look at its pods: it is not Ready any more.
     pub fn machine_ends(&mut self, node: NodeId, now: SimTime) {
-        let ordinary_until = now;
-        let ends = ShuttingDown { ordinary_until };
+        let ends = ShuttingDown {
+            ordinary_until: now,
+            critical: SimDuration::ZERO,
+        };
         self.shutting_down.insert(node, ends);
     }
 
     /// Looks whether it is the critical pods' turn.
     pub(super) fn go_on_shutting_down(&mut self, node: NodeId, context: &mut Context<'_, Event>) {
-        let Some(&ShuttingDown { ordinary_until }) = self.shutting_down.get(&node) else {
+        let Some(&ShuttingDown {
+            ordinary_until,
+            critical,
+        }) = self.shutting_down.get(&node)
+        else {
             return;
         };
         let is_left = |pod: &Pod| !is_critical(pod) && pod.phase == PodPhase::Running;
@@ -61,7 +86,7 @@ impl Kubelet {
             context.at(next, Event::ShutDown(node));
             return;
         }
-        self.end_group(node, true, self.config.shutdown_grace[1], context);
+        self.end_group(node, true, critical, context);
     }
 
     fn end_group(

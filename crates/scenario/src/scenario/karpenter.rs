@@ -26,6 +26,8 @@ pub struct KarpenterMarket {
     pub provisioning: Dist,
     /// How spot nodes are taken back, if they are.
     pub interruption: Option<InterruptionSpec>,
+    /// From a node's being Ready until its startup taints are off, in seconds.
+    pub untainted: Dist,
 }
 
 impl KarpenterSpec {
@@ -220,6 +222,8 @@ fn group(
         taints: pool.taints.iter().map(taint).collect(),
         scaling: ScalingSpec {
             provisioning: market.provisioning.clone(),
+            startup_taints: pool.startup_taints.iter().map(taint).collect(),
+            untainted: market.untainted.clone(),
             ..ScalingSpec::default()
         },
         list_price: priced.on_demand,

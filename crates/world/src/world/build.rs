@@ -335,6 +335,10 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
             namespace: hpa.namespace.as_str().into(),
             name: hpa.name.clone(),
             workload,
+            holdable: hpa.workload.and_then(|workload| {
+                let template = &scenario.workloads[workload].template;
+                super::holdable::holdable(template, scenario)
+            }),
             ..HpaRecord::default()
         };
         let config = &scenario.controllers.hpa;

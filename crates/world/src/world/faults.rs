@@ -3,12 +3,13 @@
 use super::components::with_context;
 use super::{Event, Simulation};
 use crate::api::{Node, NodeId, PodId, Write};
+use crate::cloud::Stage;
 use crate::controller::podgc;
 use crate::kubelet::Silence;
 use crate::metrics::spec::MetricOf;
 use crate::record::FaultRecord;
 use crate::scenario::model::{Component, Fault, FaultKind, ImagePull, MetricType, NodeName};
-use crate::sim::SimTime;
+use crate::sim::{SimDuration, SimTime};
 
 /// A fault's record, before it has cost anything.
 pub(super) fn record(fault: &Fault) -> FaultRecord {
@@ -189,19 +190,27 @@ impl Simulation<'_> {
                     self.node_falls_silent(node, silence, stops, now);
                 }
                 (Some(_), None) => self.node_is_back(node, now),
-                (None, None) if stops => self.node_shuts_down(node, now),
+                (None, None) if stops => {
+                    let periods = self.components.kubelet.shutdown_periods();
+                    self.node_shuts_down(node, periods, now);
+                }
                 _ => {}
             }
         }
     }
 
     /// A node's kubelet is told that the machine shuts down.
-    fn node_shuts_down(&mut self, node: NodeId, now: SimTime) {
+    pub(super) fn node_shuts_down(
+        &mut self,
+        node: NodeId,
+        periods: [SimDuration; 2],
+        now: SimTime,
+    ) {
         let taints = Node::not_ready_taints().chain(self.store.node(node).taints_when_ready());
         self.store
             .commit(now, Write::Taints(node, taints.collect()));
         with_context!(self, now, Event::Kubelet, |all, cx| {
-            all.kubelet.shut_down(node, cx);
+            all.kubelet.shut_down_within(node, periods, cx);
         });
     }
 
@@ -219,6 +228,11 @@ impl Simulation<'_> {
             self.stop_containers_of(node, stops, now);
             self.karpenter_loses(node, now);
         }
+        self.node_is_unheard(node, silence, now);
+    }
+
+    /// The control plane hears of a node no more.
+    pub(super) fn node_is_unheard(&mut self, node: NodeId, silence: Silence, now: SimTime) {
         let kubelet = &mut self.components.kubelet;
         if kubelet.silence(node).is_none() {
             with_context!(self, now, Event::NodeLifecycle, |all, cx| {
@@ -231,6 +245,10 @@ impl Simulation<'_> {
 
     /// A node is heard of again.
     fn node_is_back(&mut self, node: NodeId, now: SimTime) {
+        let machine = self.machine(node);
+        if machine.is_some_and(|one| self.cloud.instance(one.instance).stage == Stage::Gone) {
+            return;
+        }
         self.components.node_lifecycle.is_heard(node);
         with_context!(self, now, Event::Kubelet, |all, cx| {
             all.kubelet.come_back(node, cx);

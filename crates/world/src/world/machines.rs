@@ -8,7 +8,8 @@ use super::traffic::NodeCpuId;
 use super::{Event, Simulation};
 use crate::api::{Amounts, Node, NodeId, ObjectId, ObjectMeta, Pod, PodWrite, Readiness, Write};
 use crate::cloud::{self, Cloud, InstanceId};
-use crate::cluster::spec::NodeGroupSpec;
+use crate::cluster::spec::{InterruptionSpec, NodeGroupSpec};
+use crate::kubelet::Silence;
 use crate::metrics::MetricsNodeId;
 use crate::record::EventRecord;
 use crate::scheduler::score::zone_numbers;
@@ -96,21 +97,39 @@ impl Simulation<'_> {
                 self.plan_cloud(agenda);
             }
             cloud::Event::Notice(id) => self.spot_notice(id, now),
+            cloud::Event::Rebalance(id) => self.spot_rebalance(id, now),
+            cloud::Event::Drains(id) => self.spot_drains(id, now),
+            cloud::Event::Untainted(id) => self.startup_taints_go(id, now),
             cloud::Event::Reclaimed(id) => self.spot_reclaimed(id, now),
-            cloud::Event::NodeGoes(id) => {
-                let node = self.cloud.instance(id).node;
-                if let Some(node) = node.filter(|node| self.store.find_node(*node).is_some()) {
-                    self.node_event(node, "DeletingNode", |name| {
-                        format!(
-                            "Deleting node {name} because it does not exist in the cloud provider"
-                        )
-                    });
-                    // It is told while the node still has its name.
-                    self.settle(now);
-                    self.delete_node(node, now);
-                }
-            }
+            cloud::Event::NodeGoes(id) => self.cloud_node_lifecycle(id, now),
         }
+    }
+
+    /// The cloud node lifecycle controller looks: a node that is not Ready and has no machine any
+    /// more goes. One that is Ready is not asked for (`MonitorNodes`).
+    fn cloud_node_lifecycle(&mut self, id: InstanceId, now: SimTime) {
+        let node = self.cloud.instance(id).node;
+        let Some(node) = node.filter(|node| self.store.find_node(*node).is_some()) else {
+            return;
+        };
+        if self.store.node(node).is_ready() {
+            self.monitor_node(id, now);
+            return;
+        }
+        self.node_event(node, "DeletingNode", |name| {
+            format!("Deleting node {name} because it does not exist in the cloud provider")
+        });
+        // It is told while the node still has its name.
+        self.settle(now);
+        self.delete_node(node, now);
+    }
+
+    /// The cloud node lifecycle controller looks at a node at its next turn.
+    fn monitor_node(&mut self, id: InstanceId, now: SimTime) {
+        let looks = now.0.div_euclid(MONITOR_PERIOD.0) + 1;
+        let next = SimTime(looks * MONITOR_PERIOD.0);
+        let event = Event::Cloud(cloud::Event::NodeGoes(id));
+        self.queue.schedule(next, event);
     }
 
     /// A machine runs: its record begins.
@@ -128,12 +147,17 @@ impl Simulation<'_> {
         let zones = zone_numbers(groups.map(|group| group.zone.as_str()));
         let (name, group) = (instance.name.clone(), instance.group);
         let noticed = instance.noticed;
+        let spec = self.cloud.spec(group);
+        let cordons = |spec: &InterruptionSpec| spec.handler.cordons();
+        let noticed = noticed && spec.interruption.as_ref().is_some_and(cordons);
+        let startup = spec.scaling.startup_taints.clone();
         let mut node = self.node(&name, group, self.cloud.spec(group), now);
         node.zone = zones[group];
         // The provider takes it back already.
         node.unschedulable = noticed;
         if !ready {
             node.taints.extend(Node::not_ready_taints());
+            node.taints.extend(startup);
             node.readiness = Readiness::Starting;
         }
         let cpu = node.allocatable.cpu;
@@ -236,10 +260,39 @@ impl Simulation<'_> {
         self.node_event(node, "NodeReady", |name| {
             format!("Node {name} status is now: NodeReady")
         });
+        let scaling = &self.cloud.spec(self.cloud.instance(id).group).scaling;
+        if scaling.startup_taints.is_empty() {
+            self.tell_karpenter_of_ready(id, now);
+            return;
+        }
+        let mut stream = self.cloud.stream_of(id, "startup-taints");
+        let agents = scaling.untainted.sample(&mut stream);
+        let event = Event::Cloud(cloud::Event::Untainted(id));
+        self.queue
+            .schedule(now + SimDuration::from_secs_f64(agents), event);
+    }
+
+    /// Agents have taken the startup taints off a node: pods can be there.
+    fn startup_taints_go(&mut self, id: InstanceId, now: SimTime) {
+        let instance = self.cloud.instance(id);
+        let startup = &self.cloud.spec(instance.group).scaling.startup_taints;
+        let node = instance.node;
+        let Some(node) = node.filter(|node| self.store.find_node(*node).is_some()) else {
+            return;
+        };
+        let mut taints = self.store.node(node).taints.clone();
+        taints.retain(|one| {
+            !startup
+                .iter()
+                .any(|other| other.key == one.key && other.effect == one.effect)
+        });
+        self.store.commit(now, Write::Taints(node, taints));
         self.tell_karpenter_of_ready(id, now);
     }
 
-    /// A machine is gone: what ran on it has ended, and its node goes when that is noticed.
+    /// A machine is gone: what ran on it has ended, and its node goes when that is noticed. A kubelet
+    /// that shuts its node down gracefully has said so; otherwise the node is Ready until its
+    /// heartbeats have been missed.
     pub(super) fn machine_ends(&mut self, id: InstanceId, now: SimTime) {
         self.cloud.terminate(id);
         let instance = self.cloud.instance(id);
@@ -251,6 +304,16 @@ impl Simulation<'_> {
             return;
         }
         self.stop_containers_of(node, true, now);
+        if self.components.kubelet.shutdown_period() > SimDuration::ZERO {
+            self.node_stops(node, now);
+        } else {
+            self.node_is_unheard(node, Silence::Machine, now);
+        }
+        self.monitor_node(id, now);
+    }
+
+    /// A node is not Ready any more, as its kubelet says.
+    fn node_stops(&mut self, node: NodeId, now: SimTime) {
         self.node_event(node, "NodeNotReady", |name| {
             format!("Node {name} status is now: NodeNotReady")
         });
@@ -263,10 +326,6 @@ impl Simulation<'_> {
                     .commit(now, Write::Pod(pod, PodWrite::Ready(false)));
             }
         }
-        let looks = now.0.div_euclid(MONITOR_PERIOD.0) + 1;
-        let goes = SimTime(looks * MONITOR_PERIOD.0);
-        self.queue
-            .schedule(goes, Event::Cloud(cloud::Event::NodeGoes(id)));
     }
 
     /// The processes of a machine that is gone: one that shuts down closes their connections, one that

@@ -16,6 +16,7 @@ mod drain;
 mod event;
 mod event_objects;
 mod faults;
+mod holdable;
 mod karpenter;
 mod keda;
 mod load_steps;

@@ -3,8 +3,15 @@
 use super::{Event, Simulation};
 use crate::api::{NodeId, ObjectId, Pod, PodId, Write};
 use crate::cloud::{self, InstanceId, Stage};
+use crate::cluster::spec::{OnRebalance, SpotHandler};
+use crate::controller::disruption::EvictionError;
 use crate::record::InterruptionRecord;
-use crate::sim::SimTime;
+use crate::sim::{SimDuration, SimTime};
+
+/// How often an eviction is asked for that a budget refuses, as `kubectl drain` does.
+const RETRY: SimDuration = SimDuration::from_secs(5);
+/// What critical pods have of a notice when a kubelet shuts its node down, as on GKE.
+const CRITICAL: SimDuration = SimDuration::from_secs(15);
 
 impl Simulation<'_> {
     /// Schedules the interruptions that are known at the start.
@@ -15,14 +22,81 @@ impl Simulation<'_> {
 
     /// An instance runs: it may be taken back one day.
     pub(super) fn plan_end_of_life(&mut self, id: InstanceId, now: SimTime) {
-        let end = self.cloud.end_of_life(id, now);
-        self.plan_cloud(end.into_iter().collect());
+        let agenda = self.cloud.end_of_life(id, now);
+        self.plan_cloud(agenda);
     }
 
     /// A group is struck.
     pub(super) fn group_is_struck(&mut self, group: u32, now: SimTime) {
+        let spec = self.cloud.spec(group as usize).interruption.as_ref();
+        let lead = spec.and_then(|spec| spec.rebalance);
         for id in self.cloud.struck(group) {
-            self.spot_notice(id, now);
+            match lead {
+                None => self.spot_notice(id, now),
+                Some(lead) => {
+                    self.spot_rebalance(id, now);
+                    self.plan_cloud(vec![(now + lead, cloud::Event::Notice(id))]);
+                }
+            }
+        }
+    }
+
+    /// The provider recommends to leave an instance that it may take back soon.
+    pub(super) fn spot_rebalance(&mut self, id: InstanceId, now: SimTime) {
+        let instance = self.cloud.instance(id);
+        let spec = self.cloud.spec(instance.group).interruption.as_ref();
+        let is_there = instance.stage == Stage::Running && !instance.noticed;
+        let Some(then) = spec.filter(|_| is_there).map(|spec| spec.on_rebalance) else {
+            return;
+        };
+        if self.karpenter_hears_of_rebalance(id, now) {
+            return;
+        }
+        let Some(node) = self.node_of_instance(id) else {
+            return;
+        };
+        let object = ObjectId::Node(node);
+        self.events.normal(object, "RebalanceRecommendation", || {
+            "The instance is at an elevated risk of being taken back".to_owned()
+        });
+        if then != OnRebalance::Nothing {
+            self.store.commit(now, Write::Cordon(node, true));
+        }
+        if then == OnRebalance::Drain {
+            self.spot_drains(id, now);
+        }
+    }
+
+    /// Evicts the pods of an instance, and again after a while those that budgets keep there.
+    pub(super) fn spot_drains(&mut self, id: InstanceId, now: SimTime) {
+        if self.cloud.instance(id).stage != Stage::Running {
+            return;
+        }
+        let Some(node) = self.node_of_instance(id) else {
+            return;
+        };
+        let (mut granted, mut refused) = (0, false);
+        for pod in self.pods_on(node) {
+            let leaves = |pod: &Pod| pod.pinned.is_none() && pod.is_active();
+            if !self.store.pod(pod).is_some_and(leaves) {
+                continue;
+            }
+            match self.call_eviction(pod, now) {
+                Ok(()) => granted += 1,
+                Err(EvictionError::NotFound) => {}
+                Err(_) => {
+                    self.note_refusal(pod, now);
+                    refused = true;
+                }
+            }
+        }
+        let name = &self.cloud.instance(id).name;
+        let mut records = self.recorder.recording.interruptions.iter_mut().rev();
+        if let Some(record) = records.find(|record| record.node == *name) {
+            record.evicted += granted;
+        }
+        if refused {
+            self.plan_cloud(vec![(now + RETRY, cloud::Event::Drains(id))]);
         }
     }
 
@@ -54,23 +128,61 @@ impl Simulation<'_> {
             evicted: 0,
             killed: 0,
         };
+        self.strike(id, now);
         let mut evicted = 0;
         let is_karpenters = self.karpenter_is_interrupted(id, now);
         if is_karpenters {
             evicted = self.pods_that_leave(id) as u64;
         }
-        if let Some(node) = self.node_of_instance(id).filter(|_| !is_karpenters) {
-            self.events
-                .warning(ObjectId::Node(node), "SpotInterruption", || {
-                    format!("The provider takes the instance back in {}", spec.notice)
-                });
-            self.store.commit(now, Write::Cordon(node, true));
-            for pod in self.pods_on(node) {
-                evicted += u64::from(self.leave_in_time(pod, end, now));
+        let node = self.node_of_instance(id).filter(|_| !is_karpenters);
+        if let Some(node) = node {
+            let object = ObjectId::Node(node);
+            self.events.warning(object, "SpotInterruption", || {
+                format!("The provider takes the instance back in {}", spec.notice)
+            });
+            if spec.handler.cordons() {
+                self.store.commit(now, Write::Cordon(node, true));
+            }
+            if spec.handler == SpotHandler::Delete {
+                for pod in self.pods_on(node) {
+                    evicted += u64::from(self.leave_in_time(pod, end, now));
+                }
             }
         }
         let records = &mut self.recorder.recording.interruptions;
         records.push(InterruptionRecord { evicted, ..record });
+        match (node, spec.handler) {
+            (Some(_), SpotHandler::Evict) => self.spot_drains(id, now),
+            (Some(node), SpotHandler::Shutdown) => self.spot_shuts_down(node, spec.notice, now),
+            _ => {}
+        }
+    }
+
+    /// A kubelet hears of the notice and shuts its node down, as its flags say, or within the notice.
+    fn spot_shuts_down(&mut self, node: NodeId, notice: SimDuration, now: SimTime) {
+        let stated = self.components.kubelet.shutdown_periods();
+        let is_stated = stated[0] > SimDuration::ZERO;
+        let periods = if is_stated {
+            stated
+        } else {
+            [notice, CRITICAL.min(notice)]
+        };
+        self.node_shuts_down(node, periods, now);
+    }
+
+    /// Notes which workloads have pods on an instance that gets its notice.
+    fn strike(&mut self, id: InstanceId, now: SimTime) {
+        let node = self.node_of_instance(id);
+        let pods = node.map(|node| self.pods_on(node)).unwrap_or_default();
+        let pods = pods.iter().filter_map(|id| self.store.pod(*id));
+        let mut owners: Vec<_> = pods
+            .filter(|pod| pod.is_active() && pod.pinned.is_none())
+            .map(|pod| pod.workload)
+            .collect();
+        owners.sort_unstable();
+        owners.dedup();
+        let places: Vec<usize> = owners.into_iter().map(|one| self.record_of(one)).collect();
+        self.recorder.struck(&places, now);
     }
 
     /// Deletes a pod that has to be gone by some time; false if it stays or goes already.

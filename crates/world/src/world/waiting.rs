@@ -80,6 +80,12 @@ impl Simulation<'_> {
 
     /// Keeps that a budget refuses to evict a pod for a drain.
     pub(super) fn note_refusal(&mut self, id: PodId, now: SimTime) {
+        self.note_blocked(id, 1, now);
+    }
+
+    /// Keeps that a budget stops so many evictions of a pod; none are asked for where it keeps the node
+    /// autoscaler from its node.
+    pub(super) fn note_blocked(&mut self, id: PodId, refused: u64, now: SimTime) {
         let Some(pod) = self.store.pod(id) else {
             return;
         };
@@ -98,7 +104,7 @@ impl Simulation<'_> {
             node: node.name().to_owned(),
             from: now,
             last: now,
-            refused: 1,
+            refused,
         };
         self.recorder.refused(blocked);
     }

@@ -48,6 +48,8 @@ pub struct NodePool {
     pub stated: Requirements,
     /// `taints` of its nodes.
     pub taints: Vec<Taint>,
+    /// `startupTaints` of its nodes: pods are placed as if they were off already.
+    pub startup_taints: Vec<Taint>,
     /// Name of its NodeClass.
     pub node_class: String,
     /// `expireAfter`; `None` for never.
@@ -144,6 +146,8 @@ struct TemplateSpecJson {
     #[serde(default)]
     taints: Vec<Taint>,
     #[serde(default)]
+    startup_taints: Vec<Taint>,
+    #[serde(default)]
     requirements: Value,
     node_class_ref: NodeClassRef,
     termination_grace_period: Option<String>,
@@ -205,6 +209,7 @@ impl NodePool {
             budgets,
             template_key: template_key(&spec.template),
             taints: template.spec.taints,
+            startup_taints: template.spec.startup_taints,
             name: metadata.name,
         })
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::age::Timestamp;
 use super::cells::{created, labels, name, text};
 use super::table::Table;
-use super::{autoscaling, cluster, jobs, keda, pods, workloads};
+use super::{autoscaling, cluster, jobs, karpenter, keda, pods, workloads};
 use crate::kubectl::kind::Kind;
 
 /// What `kubectl get` was asked for.
@@ -45,6 +45,9 @@ fn printer(kind: &Kind) -> Printer {
         "VerticalPodAutoscaler" => autoscaling::VERTICAL,
         "ScaledObject" => keda::SCALED_OBJECT,
         "ScaledJob" => keda::SCALED_JOB,
+        "NodeClaim" => karpenter::NODE_CLAIM,
+        "NodePool" => karpenter::NODE_POOL,
+        "EC2NodeClass" => karpenter::NODE_CLASS,
         "PodDisruptionBudget" => cluster::DISRUPTION_BUDGET,
         "Node" => cluster::NODE,
         "Namespace" => cluster::NAMESPACE,

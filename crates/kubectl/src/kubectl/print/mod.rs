@@ -13,6 +13,7 @@ mod cluster;
 mod columns;
 mod describe;
 mod jobs;
+mod karpenter;
 mod keda;
 mod objects;
 mod pods;

@@ -297,7 +297,7 @@ mod tests {
             vec![wait_for_new(10, 160), wait(10, 400)],
         );
         let expected = [
-            "node general-2 and 1 more were not needed from 11m40s on, but stayed to the end, for 5m: default/web-1 holds it: NotEnoughPdb",
+            "node general-2 and 1 more were not needed from 11m40s on, but stayed to the end, for 5m0s: default/web-1 holds it: NotEnoughPdb",
             "1 pod waited for a new node to come up, 2m30s at the median and 2m30s at most, before they could start",
         ];
         assert_eq!(found, expected);

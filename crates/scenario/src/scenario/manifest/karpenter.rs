@@ -72,7 +72,8 @@ struct TemplateMetadata {
 struct TemplateSpec {
     #[serde(rename = "taints")]
     _taints: Option<Vec<TaintSpec>>,
-    startup_taints: Option<Vec<TaintSpec>>,
+    #[serde(rename = "startupTaints")]
+    _startup_taints: Option<Vec<TaintSpec>>,
     #[serde(rename = "requirements")]
     _requirements: Option<Vec<RequirementSpec>>,
     node_class_ref: NodeClassRef,
@@ -216,15 +217,6 @@ pub(super) fn node_pool(context: &mut Context<'_>) -> Option<NodePool> {
     let object: Object<PoolSpec> = typed::read(context)?;
     context.identity(object.metadata);
     let template = &object.spec.template.spec;
-    if template
-        .startup_taints
-        .as_ref()
-        .is_some_and(|list| !list.is_empty())
-    {
-        let title = "startupTaints are not simulated: nodes are ready without them";
-        let help = "add the time until they go to `provisioning` of `[controllers.karpenter]`";
-        context.warning("spec.template.spec.startupTaints", title, help);
-    }
     if template.node_class_ref.kind != NODE_CLASS {
         let title = "machines are those that an EC2NodeClass makes, whatever class this is";
         let help = "`[[instance_type]]` and `instance-types` of `[controllers.karpenter]` say which machines there are";

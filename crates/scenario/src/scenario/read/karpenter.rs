@@ -35,6 +35,7 @@ pub(super) struct Stated {
     /// What DaemonSets that are not simulated request of each node.
     daemons: (Millicores, Bytes),
     provisioning: Option<crate::sim::Dist>,
+    untainted: Option<crate::sim::Dist>,
     place: Option<Span>,
 }
 
@@ -58,6 +59,7 @@ pub(super) fn stated(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> S
             made.types = Some(texts("instance-types", flags, diagnostics));
         }
         made.provisioning = dist::seconds(flags, "provisioning", diagnostics);
+        made.untainted = dist::seconds(flags, "startup-taints", diagnostics);
         if let Some(node) = flags.get("interruption") {
             made.interruption = spot::of_nodes(node, diagnostics);
         }
@@ -211,6 +213,7 @@ fn market(
         daemons: stated.daemons,
         provisioning: provisioning.unwrap_or_else(KarpenterConfig::provisioning),
         interruption: stated.interruption.clone(),
+        untainted: (stated.untainted.clone()).unwrap_or(crate::sim::Dist::Constant(0.0)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `interruption` of a `[[node_group]]`: how the provider takes spot nodes back.
 
-use crate::cluster::spec::InterruptionSpec;
+use crate::cluster::spec::{InterruptionSpec, OnRebalance, SpotHandler};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Value};
 use crate::scenario::reader::{self, Reader, expected, number};
@@ -57,6 +57,10 @@ pub(super) fn interruption(
         place.ok_or_else(|| format!("no node group `{text}`; {}", advice(text, &known)))
     });
     let (max_lifetime, free_first_hour) = terms(&mut table, notice, diagnostics);
+    let handler = table.one_of("handler", &SpotHandler::NAMES, diagnostics);
+    let rebalance = table.duration("rebalance", diagnostics);
+    let on_rebalance = table.one_of("on_rebalance", &OnRebalance::NAMES, diagnostics);
+    early(&mut table, rebalance, times.as_deref(), diagnostics);
     let given = ["rate", "monthly", "at", "max_lifetime"].map(|key| table.get(key).is_some());
     if given == [false; 4] {
         let span = table.span().first();
@@ -73,6 +77,9 @@ pub(super) fn interruption(
         max_lifetime,
         free_first_hour,
         fallback,
+        handler: handler.and_then(SpotHandler::from_name).unwrap_or_default(),
+        rebalance,
+        on_rebalance: (on_rebalance.and_then(OnRebalance::from_name)).unwrap_or_default(),
     })
 }
 
@@ -82,6 +89,7 @@ pub(super) fn of_nodes(node: &Node, diagnostics: &mut Diagnostics) -> Option<Int
     let hazard = hazard(&mut table, diagnostics);
     let notice = table.duration("notice", diagnostics).unwrap_or(NOTICE);
     let (max_lifetime, free_first_hour) = terms(&mut table, notice, diagnostics);
+    let rebalance = table.duration("rebalance", diagnostics);
     if hazard.is_none() && table.get("max_lifetime").is_none() {
         let span = table.span().first();
         let title = "it is not said when nodes are taken back";
@@ -99,7 +107,33 @@ pub(super) fn of_nodes(node: &Node, diagnostics: &mut Diagnostics) -> Option<Int
         max_lifetime,
         free_first_hour,
         fallback: None,
+        handler: SpotHandler::default(),
+        rebalance,
+        on_rebalance: OnRebalance::Nothing,
     })
+}
+
+/// What is wrong with a recommendation.
+fn early(
+    table: &mut Reader<'_>,
+    rebalance: Option<SimDuration>,
+    times: Option<&[SimTime]>,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(lead) = rebalance else {
+        if table.get("on_rebalance").is_some() {
+            let title = "`on_rebalance` without `rebalance`";
+            let label = "no recommendation comes";
+            diagnostics.error(table.key_span("on_rebalance"), title, label);
+        }
+        return;
+    };
+    let mut times = times.unwrap_or_default().iter();
+    if let Some(time) = times.find(|time| **time < SimTime::ZERO + lead) {
+        let title = format!("a recommendation {lead} before {time} comes before the start");
+        let label = "must not be longer than the times of `at`";
+        diagnostics.error(table.key_span("rebalance"), title, label);
+    }
 }
 
 /// How long a machine lives at most, and whether one that is taken in its first hour is free.

@@ -296,9 +296,16 @@ impl Simulation<'_> {
             return;
         }
         if kind == "Node" {
-            if let Some(ObjectId::Node(node)) = self.store.find(StoreKind::Node, "", name) {
+            // One of Karpenter's has its finalizer: it is drained first.
+            if let Some(ObjectId::Node(node)) = self.store.find(StoreKind::Node, "", name)
+                && !self.delete_node_claim(name, now)
+            {
                 self.delete_node(node, now);
             }
+            return;
+        }
+        if kind == "NodeClaim" {
+            self.delete_node_claim(name, now);
             return;
         }
         self.manifests.remove(kind, namespace, name);

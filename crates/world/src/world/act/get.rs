@@ -159,6 +159,9 @@ impl Simulation<'_> {
             events.retain(is_there);
             return events;
         }
+        if let Some(objects) = self.karpenter_objects(kind.kind) {
+            return objects;
+        }
         if let Some(of) = stored(kind.kind) {
             let namespace = (!is_any).then_some(namespace);
             return self.store.list(of, namespace, self.clock());
@@ -176,6 +179,9 @@ impl Simulation<'_> {
 
     /// An object as it is now.
     pub(super) fn as_it_is(&self, target: &Target) -> Option<Value> {
+        if let Some(object) = self.karpenter_object(target.kind.kind, &target.name) {
+            return Some(object);
+        }
         if stored(target.kind.kind).is_none() {
             return self.live(target.key());
         }

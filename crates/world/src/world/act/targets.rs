@@ -100,6 +100,13 @@ impl Simulation<'_> {
                 .map(|(_, node)| (String::new(), node.name().to_owned()))
                 .collect();
         }
+        if kind.kind == "NodeClaim" {
+            let claims = self.karpenter_objects(kind.kind).unwrap_or_default();
+            let names = claims
+                .iter()
+                .filter_map(|one| one["metadata"]["name"].as_str());
+            return names.map(|name| (String::new(), name.to_owned())).collect();
+        }
         // Some of these have owners, and no manifests.
         if let Some(kind @ (StoreKind::Job | StoreKind::ReplicaSet)) = kind_in_store(kind.kind) {
             let ids = self.store.ids(kind, None).into_iter();
@@ -152,6 +159,7 @@ impl Simulation<'_> {
                 }
                 Some(value)
             }
+            "NodeClaim" => self.karpenter_object(kind, name),
             _ => {
                 let object = kind_in_store(kind);
                 let object = object.and_then(|kind| self.store.find(kind, namespace, name));

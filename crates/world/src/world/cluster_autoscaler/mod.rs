@@ -91,6 +91,27 @@ impl ClusterAutoscaler {
     }
 }
 
+/// Limits of the whole cluster: what a refusal for one says, and which it is.
+fn limits(scenario: &Scenario) -> Vec<(&'static str, String)> {
+    let options = &scenario.controllers.cluster_autoscaler.options;
+    let mut made = Vec::new();
+    if options.max_nodes_total > 0 {
+        let limit = format!("max-nodes-total is {}", options.max_nodes_total);
+        made.push(("max total nodes in cluster reached", limit));
+    }
+    for (words, flag, limit) in [
+        ("resources: cpu", "cores-total", options.cores_total.max),
+        (
+            "resources: memory",
+            "memory-total",
+            options.memory_total.max,
+        ),
+    ] {
+        made.push((words, format!("{flag} is {limit} at most")));
+    }
+    made
+}
+
 impl Simulation<'_> {
     /// Its first loop begins a scan interval after the start.
     pub(super) fn start_cluster_autoscaler(&mut self) {
@@ -113,6 +134,7 @@ impl Simulation<'_> {
                     .iter()
                     .filter_map(|group| Some((group.name.clone(), group.scaling.bounds?)))
                     .collect(),
+                limits: limits(self.scenario),
                 ..NodeAutoscalerRecord::default()
             });
             self.plan_loop(first);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::Simulation;
 use super::view::{View, instance_id};
 use crate::autoscaler::cluster_autoscaler::clusterstate::TIMEOUT;
+use crate::autoscaler::cluster_autoscaler::drain::BlockingReason;
 use crate::autoscaler::cluster_autoscaler::scale_down::deletion_tracker::DeletionResult;
 use crate::autoscaler::cluster_autoscaler::scale_up::{ScaleUpResult, ScaleUpStatus};
 use crate::autoscaler::cluster_autoscaler::simulator::removal::UnremovableReason;
@@ -155,6 +156,7 @@ impl Simulation<'_> {
             }
         }
         for (node, reason) in core.planner().found_at(now) {
+            self.note_kept(reason, seen, view);
             let Some(reason) = self.blocking(reason, seen, view) else {
                 continue;
             };
@@ -166,6 +168,16 @@ impl Simulation<'_> {
         if let Some(record) = &mut self.recorder.recording.node_autoscaler {
             record.loops += 1;
             record.decisions.extend(made);
+        }
+    }
+
+    /// A budget keeps a node that could be spared.
+    fn note_kept(&mut self, reason: UnremovableReason, seen: &Observation<'_>, view: &View) {
+        if let UnremovableReason::BlockedByPod(pod, BlockingReason::NotEnoughPdb) = reason
+            && let Some(pod) = seen.pods.get(pod as usize)
+            && let Some(pod) = view.key_of(pod.id)
+        {
+            self.note_blocked(pod, 0, seen.now);
         }
     }
 

@@ -8,6 +8,7 @@ mod claims;
 mod disrupt;
 mod drift;
 mod launch;
+mod objects;
 mod pools;
 mod report;
 mod static_pools;
@@ -95,6 +96,8 @@ pub(super) struct Karpenter {
     /// Evictions under way, with how often they were refused.
     evicting: BTreeMap<PodId, u32>,
     told: report::Told,
+    /// When NodePools and EC2NodeClasses came that were not there at the start.
+    born: objects::Born,
 }
 
 impl Karpenter {
@@ -116,6 +119,7 @@ impl Karpenter {
             calm_until: SimTime::ZERO,
             evicting: BTreeMap::new(),
             told: report::Told::default(),
+            born: objects::Born::new(),
         }))
     }
 }
@@ -243,6 +247,35 @@ impl Simulation<'_> {
         }
         self.karpenter = Some(karpenter);
         is_own
+    }
+
+    /// Whether an instance is Karpenter's, which tells of a recommendation to leave it and waits for the
+    /// notice.
+    pub(super) fn karpenter_hears_of_rebalance(&mut self, id: InstanceId, now: SimTime) -> bool {
+        let karpenter = self.karpenter.as_deref();
+        let is_own = karpenter.is_some_and(|karpenter| karpenter.claims.contains_key(&id));
+        if is_own {
+            self.tell_of_rebalance(id, now);
+        }
+        is_own
+    }
+
+    /// `kubectl delete` of a NodeClaim, or of a node, whose finalizer it has: whether there is one of
+    /// that name.
+    pub(super) fn delete_node_claim(&mut self, name: &str, now: SimTime) -> bool {
+        let Some(mut karpenter) = self.karpenter.take() else {
+            return false;
+        };
+        let mut ids = karpenter.claims.keys();
+        let id = ids
+            .find(|id| self.cloud.instance(**id).name == name)
+            .copied();
+        if let Some(id) = id {
+            self.note_end(&karpenter, id, report::DELETED, now);
+            self.delete_claim(&mut karpenter, id, report::DELETED, now);
+        }
+        self.karpenter = Some(karpenter);
+        id.is_some()
     }
 
     fn pod_waits(&mut self, karpenter: &mut Karpenter, id: PodId, now: SimTime) {

@@ -20,6 +20,10 @@ impl Simulation<'_> {
         let Some(mut karpenter) = self.karpenter.take() else {
             return;
         };
+        let is_new = !self.is_in_manifests("NodePool", &pool.name);
+        if is_new {
+            karpenter.born.insert(("NodePool", pool.name.clone()), now);
+        }
         let groups = self.cloud.specs().count();
         let made = Arc::make_mut(&mut karpenter.spec).put_pool(pool.clone(), groups);
         self.has_changed(&mut karpenter, made, now);
@@ -31,6 +35,12 @@ impl Simulation<'_> {
         let Some(mut karpenter) = self.karpenter.take() else {
             return;
         };
+        let is_new = !self.is_in_manifests("EC2NodeClass", &class.name);
+        if is_new {
+            karpenter
+                .born
+                .insert(("EC2NodeClass", class.name.clone()), now);
+        }
         let groups = self.cloud.specs().count();
         let made = Arc::make_mut(&mut karpenter.spec).put_class(class.clone(), groups);
         self.has_changed(&mut karpenter, made, now);
@@ -57,6 +67,10 @@ impl Simulation<'_> {
         }
         own.changed = true;
         self.karpenter = Some(karpenter);
+    }
+
+    fn is_in_manifests(&self, kind: &str, name: &str) -> bool {
+        self.manifests.get(kind, "", name).is_some()
     }
 
     fn has_changed(&mut self, karpenter: &mut Karpenter, made: Vec<NodeGroupSpec>, now: SimTime) {

@@ -20,6 +20,8 @@ pub(super) const DRIFTED: &str = "Drifted";
 pub(super) const OVERPROVISIONED: &str = "overprovisioned";
 /// Why a node goes whose NodePool is deleted.
 pub(super) const WITHOUT_POOL: &str = "its NodePool is deleted";
+/// Why a node goes that somebody deletes, or its NodeClaim.
+pub(super) const DELETED: &str = "it was deleted";
 /// Why a node goes that the provider takes back.
 pub(super) const INTERRUPTED: &str = "SpotInterrupted";
 /// Why a node goes whose machine the provider finds broken.
@@ -325,6 +327,17 @@ impl Simulation<'_> {
         self.tell_of_claim(id, ("Warning", reason), words.to_owned(), now);
         let message = terminating("NodeClaim");
         self.tell_of_claim(id, ("Warning", TERMINATING), message, now);
+    }
+
+    /// The provider recommends to leave an instance.
+    pub(super) fn tell_of_rebalance(&mut self, id: InstanceId, now: SimTime) {
+        const REASON: &str = "SpotRebalanceRecommendation";
+        const WORDS: &str = "Spot rebalance recommendation was triggered";
+        if let Some(node) = self.node_of_claim(id) {
+            self.events
+                .normal(ObjectId::Node(node), REASON, || WORDS.to_owned());
+        }
+        self.tell_of_claim(id, ("Normal", REASON), WORDS.to_owned(), now);
     }
 
     pub(super) fn tell_of_replacement(

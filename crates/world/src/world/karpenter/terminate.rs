@@ -1,7 +1,6 @@
 //! Nodes that go: they are drained, then their machines end.
 //!
-//! Upstream: `pkg/controllers/node/termination`, `pkg/controllers/nodeclaim/expiration`. Pods of DaemonSets
-//! go with their nodes here; upstream they are evicted after the others.
+//! Upstream: `pkg/controllers/node/termination`, `pkg/controllers/nodeclaim/expiration`.
 
 use std::collections::btree_map::Entry;
 
@@ -10,7 +9,7 @@ use super::report::{EXPIRED, INSTANCE_UNHEALTHY, UNHEALTHY};
 use super::view::is_protected;
 use super::{Event, Karpenter, is_of_daemon_set};
 use crate::api::{NodeId, Pod, PodId, Taint, TaintEffect, untolerated};
-use crate::cloud::InstanceId;
+use crate::cloud::{InstanceId, Stage};
 use crate::controller::disruption::EvictionError;
 use crate::kubelet::Silence;
 use crate::sim::{SimDuration, SimTime};
@@ -18,6 +17,8 @@ use crate::world::Simulation;
 
 /// How often a node that is drained is looked at.
 const POLL: SimDuration = SimDuration::from_secs(1);
+/// How often it is asked whether a machine is gone (`awaitInstanceTermination`).
+const INSTANCE_POLL: SimDuration = SimDuration::from_secs(5);
 /// A drain takes at least so long: the scheduler may not have seen the taint.
 const LEAST_DRAIN: SimDuration = SimDuration::from_secs(5);
 /// A pod that is still there so long after its grace period does not count.
@@ -48,7 +49,13 @@ fn is_drained(pod: &Pod, now: SimTime) -> bool {
         .meta
         .deletion
         .is_some_and(|since| now - since > grace + STUCK);
-    !tolerates && !is_stuck && !is_of_daemon_set(pod)
+    !tolerates && !is_stuck
+}
+
+/// Whose turn it is at a drain: critical pods after others, of each those of DaemonSets last
+/// (`groupPodsByPriority`).
+fn tier(pod: &Pod) -> (bool, bool) {
+    (pod.template.priority >= CRITICAL, is_of_daemon_set(pod))
 }
 
 impl Simulation<'_> {
@@ -142,6 +149,11 @@ impl Simulation<'_> {
         let Some(node) = self.node_of_claim(id) else {
             return;
         };
+        let is_gone = self.cloud.instance(id).stage == Stage::Gone;
+        if is_gone && !self.store.node(node).is_ready() {
+            self.delete_node(node, now);
+            return;
+        }
         self.taint_disrupted(id, true, now);
         let waits = self.drain_for_karpenter(karpenter, node, deadline, now);
         if waits > 0 {
@@ -149,8 +161,12 @@ impl Simulation<'_> {
         }
         if waits > 0 || now - since < LEAST_DRAIN {
             self.karpenter_at(now + POLL, Event::Terminate(id));
+        } else if is_gone {
+            // Its finalizer goes.
+            self.delete_node(node, now);
         } else {
             self.delete_instance(id);
+            self.karpenter_at(now + INSTANCE_POLL, Event::Terminate(id));
         }
     }
 
@@ -183,11 +199,10 @@ impl Simulation<'_> {
             .filter(|(_, pod)| pod.is_active() && is_due(pod))
             .map(|(id, _)| *id)
             .collect();
-        let is_critical = |pod: &Pod| pod.template.priority >= CRITICAL;
         let graceful = pods.iter().filter(|(_, pod)| !is_due(pod));
-        let first = graceful.clone().any(|(_, pod)| !is_critical(pod));
+        let first = graceful.clone().map(|(_, pod)| tier(pod)).min();
         let turn: Vec<PodId> = graceful
-            .filter(|(_, pod)| is_critical(pod) != first && pod.is_active())
+            .filter(|(_, pod)| Some(tier(pod)) == first && pod.is_active())
             .map(|(id, _)| *id)
             .collect();
         for id in forced {

@@ -196,9 +196,15 @@ fn check_orphans(command: &Command, quoted: &Quoted, diagnostics: &mut Diagnosti
 
 /// Refuses commands about kinds that are not simulated.
 fn check_kinds(command: &Command, quoted: &Quoted, diagnostics: &mut Diagnostics) {
-    // Events can be looked at, and nothing else.
+    // Events can be looked at, and nothing else; NodeClaims also be deleted.
     let gets = matches!(command, Command::Get(_));
-    let is_simulated = |kind: &Kind| SIMULATED.contains(&kind.kind) || gets && kind.kind == "Event";
+    let shows = matches!(command, Command::Describe(_) | Command::Wait(_));
+    let deletes = matches!(command, Command::Delete(_));
+    let is_simulated = |kind: &Kind| match kind.kind {
+        "Event" => gets,
+        "NodeClaim" => gets || shows || deletes,
+        other => SIMULATED.contains(&other),
+    };
     let mut refuse = |kind: &Kind, place: Span| {
         let title = format!("{} is not simulated", kind.kind);
         diagnostics.error(place, title, "of this kind").help =
