@@ -57,10 +57,10 @@ const READY: [&str; 5] = [
     "PodScheduled True",
 ];
 
+/// What others say comes first once the kubelet has posted its status.
 fn with(more: &str) -> Vec<String> {
-    let mut all: Vec<String> = READY.map(str::to_owned).into();
-    all.push(more.to_owned());
-    all
+    let own = READY.iter().map(|one| (*one).to_owned());
+    std::iter::once(more.to_owned()).chain(own).collect()
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
         "metadata": metadata,
         "spec": spec,
         "status": {
-            "conditions": list(conditions(pod, clock)),
+            "conditions": list(conditions(pod, store, clock)),
             "containerStatuses": acknowledged.then_some(statuses),
             "initContainerStatuses": acknowledged.then(|| init_statuses(pod, clock)),
             "message": pod.failure.as_ref().map(|why| &why.1),

@@ -6,10 +6,18 @@ use serde_json::{Value, json};
 
 use super::pod::{container_is_ready, init_container_has_started, init_container_is_ready};
 use super::{Clock, truth};
+use crate::api::node::Readiness;
 use crate::api::pod::{Disruption, Pod, PodPhase, ResizeState};
+use crate::api::store::Store;
 use crate::sim::SimTime;
 
-pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
+/// `status.conditions`, in their order.
+pub(super) fn conditions(pod: &Pod, store: &Store, clock: Clock) -> Vec<Value> {
+    in_order(pod, is_heard(pod, store, clock), clock)
+}
+
+/// Where the kubelet has not posted its status yet, what disrupts a pod stands behind the rest.
+fn in_order(pod: &Pod, heard: bool, clock: Clock) -> Vec<Value> {
     let generation = pod.meta.generation;
     let condition = |kind: &str, holds: bool, since: Option<SimTime>, why: Why| {
         json!({
@@ -61,51 +69,80 @@ pub(super) fn conditions(pod: &Pod, clock: Clock) -> Vec<Value> {
             }
         }
     }
+    // The kubelet puts what is not its own before what it says itself.
+    let disrupted = disruption(pod);
+    let disrupted = disrupted.map(|(why, since)| condition("DisruptionTarget", true, since, why));
+    let (before, behind) = if heard {
+        (disrupted, None)
+    } else {
+        (None, disrupted)
+    };
     let of_clients = pod.conditions.iter().flat_map(|all| all.iter());
-    all.extend(of_clients.cloned());
-    // One condition of a type: the last cause takes the place of those before.
-    if let Some((why, since)) = pod.disrupted {
-        let message = match (why, pod.failure.as_deref()) {
-            (Disruption::TaintManager, _) => "Taint manager: deleting due to NoExecute taint",
-            (Disruption::PodGc, _) => "PodGC: node no longer exists",
-            (Disruption::Kubelet, failure) => failure.map_or("", |(_, message)| message),
-        };
-        let why = (disruption_reason(pod), Some(message.to_owned()));
-        all.push(condition("DisruptionTarget", true, Some(since), why));
-    } else if let Some(since) = pod.evicted {
-        let message = "Eviction API: evicting".to_owned();
-        let why = (disruption_reason(pod), Some(message));
-        all.push(condition("DisruptionTarget", true, Some(since), why));
-    } else if pod.preempted.is_some() {
-        let message = "default-scheduler: preempting to accommodate a higher priority pod";
-        let why = (disruption_reason(pod), Some(message.to_owned()));
-        all.push(condition("DisruptionTarget", true, pod.preempted, why));
-    }
-    match pod.resize {
-        None => {}
-        Some(ResizeState::InProgress) => {
-            all.push(condition("PodResizeInProgress", true, None, NONE));
-        }
-        Some(ResizeState::Error) => {
-            let message = pod.resize_error.as_deref().map(str::to_owned);
-            let why = (Some("Error"), message);
-            all.push(condition("PodResizeInProgress", true, None, why));
-        }
-        Some(state @ (ResizeState::Deferred | ResizeState::Infeasible)) => {
-            let reason = match state {
-                ResizeState::Deferred => "Deferred",
-                _ => "Infeasible",
-            };
-            let why = (Some(reason), None);
-            all.push(condition("PodResizePending", true, None, why));
-        }
-    }
+    let of_others = of_clients.cloned().chain(before);
+    let resize = resize(pod).map(|(kind, why)| condition(kind, true, None, why));
+    all.splice(..0, of_others.chain(resize));
+    all.extend(behind);
     all
+}
+
+/// Why a pod is disrupted, and since when: there is one condition of a type, and the last cause
+/// takes the place of those before.
+fn disruption(pod: &Pod) -> Option<(Why, Option<SimTime>)> {
+    let reason = disruption_reason(pod)?;
+    let (message, since) = match shown_disruption(pod) {
+        Some((why, since)) => {
+            let message = match (why, pod.failure.as_deref()) {
+                (Disruption::TaintManager, _) => "Taint manager: deleting due to NoExecute taint",
+                (Disruption::PodGc, _) => "PodGC: node no longer exists",
+                (Disruption::Kubelet, failure) => failure.map_or("", |(_, message)| message),
+            };
+            (message, Some(since))
+        }
+        None if pod.evicted.is_some() => ("Eviction API: evicting", pod.evicted),
+        None => {
+            let message = "default-scheduler: preempting to accommodate a higher priority pod";
+            (message, pod.preempted)
+        }
+    };
+    Some(((Some(reason), Some(message.to_owned())), since))
+}
+
+/// A kubelet says that it has ended a pod once the pod's containers have ended.
+fn shown_disruption(pod: &Pod) -> Option<(Disruption, SimTime)> {
+    let is_told = |(why, _): &(Disruption, SimTime)| *why != Disruption::Kubelet || pod.has_ended();
+    pod.disrupted.filter(is_told)
+}
+
+/// Whether a pod's kubelet has posted its status since the pod was disrupted. It does so when the
+/// pod is deleted, unless it is silent.
+fn is_heard(pod: &Pod, store: &Store, clock: Clock) -> bool {
+    let Some((_, since)) = disruption(pod) else {
+        return false;
+    };
+    let collected = matches!(pod.disrupted, Some((Disruption::PodGc, _)));
+    let node = pod.node.and_then(|node| store.find_node(node));
+    let speaks = node.is_some_and(|node| node.readiness != Readiness::Unknown);
+    let is_later = since.is_some_and(|since| since < clock.now);
+    pod.start_time.is_some() && speaks && is_later && !collected
+}
+
+/// The condition about a resize, which holds, and why.
+fn resize(pod: &Pod) -> Option<(&'static str, Why)> {
+    let (pending, in_progress) = ("PodResizePending", "PodResizeInProgress");
+    Some(match pod.resize? {
+        ResizeState::InProgress => (in_progress, NONE),
+        ResizeState::Error => {
+            let message = pod.resize_error.as_deref().map(str::to_owned);
+            (in_progress, (Some("Error"), message))
+        }
+        ResizeState::Deferred => (pending, (Some("Deferred"), None)),
+        ResizeState::Infeasible => (pending, (Some("Infeasible"), None)),
+    })
 }
 
 /// The conditions of a pod that are true.
 pub fn true_conditions(pod: &Pod, clock: Clock) -> Vec<String> {
-    let holding = conditions(pod, clock)
+    let holding = in_order(pod, true, clock)
         .into_iter()
         .filter(|one| one["status"] == "True");
     let name = |one: Value| one["type"].as_str().map(str::to_owned);
@@ -114,7 +151,7 @@ pub fn true_conditions(pod: &Pod, clock: Clock) -> Vec<String> {
 
 /// The reason of the condition DisruptionTarget, if it has that.
 pub fn disruption_reason(pod: &Pod) -> Option<&'static str> {
-    match pod.disrupted {
+    match shown_disruption(pod) {
         Some((why, _)) => Some(why.reason()),
         None if pod.evicted.is_some() => Some("EvictionByEvictionAPI"),
         None => pod.preempted.map(|_| "PreemptionByScheduler"),
@@ -211,7 +248,7 @@ mod tests {
         };
         let mut pod = Pod::new(meta, WorkloadId(0), template);
         let reasons = |pod: &Pod| -> Vec<Value> {
-            let all = conditions(pod, clock);
+            let all = in_order(pod, true, clock);
             let disrupted = all
                 .into_iter()
                 .filter(|one| one["type"] == "DisruptionTarget");
@@ -247,7 +284,7 @@ mod tests {
             calendar: WallClock::default(),
             now: SimTime::ZERO,
         };
-        let all = conditions(pod, clock);
+        let all = in_order(pod, true, clock);
         let found = all.iter().find(|one| one["type"] == kind);
         let found = found.unwrap_or(&Value::Null);
         let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
@@ -352,6 +389,38 @@ mod tests {
     }
 
     #[test]
+    fn the_kubelet_puts_the_conditions_of_others_before_its_own() {
+        let mut pod = pod(PodTemplate::default());
+        pod.scheduled = Some(SimTime::ZERO);
+        let gate = json!({"type": "example.com/one", "status": "True"});
+        pod.conditions = Some(Arc::new(vec![gate]));
+        pod.resize = Some(ResizeState::Deferred);
+        pod.evicted = Some(SimTime::ZERO);
+        let clock = Clock {
+            calendar: WallClock::default(),
+            now: SimTime::ZERO,
+        };
+        let types = |heard: bool| -> Vec<String> {
+            let all = in_order(&pod, heard, clock);
+            let name = |one: &Value| one["type"].as_str().unwrap_or_default().to_owned();
+            all.iter().map(name).collect()
+        };
+        let own = [
+            "PodReadyToStartContainers",
+            "Initialized",
+            "Ready",
+            "ContainersReady",
+            "PodScheduled",
+        ];
+        let (gate, resize, evicted) = ("example.com/one", "PodResizePending", "DisruptionTarget");
+        assert_eq!(
+            types(false),
+            [&[gate, resize], &own[..], &[evicted]].concat()
+        );
+        assert_eq!(types(true), [&[gate, evicted, resize], &own[..]].concat());
+    }
+
+    #[test]
     fn each_disruption_has_its_reason_and_its_words() {
         let mut pod = pod(PodTemplate::default());
         let kind = "DisruptionTarget";
@@ -362,6 +431,10 @@ mod tests {
         pod.evicted = Some(SimTime::ZERO);
         let message = "Eviction API: evicting";
         is_told(&pod, kind, ("True", "EvictionByEvictionAPI", message));
+        // A kubelet tells of it once the containers have ended.
+        pod.disrupted = Some((Disruption::Kubelet, SimTime::ZERO));
+        is_told(&pod, kind, ("True", "EvictionByEvictionAPI", message));
+        pod.phase = PodPhase::Failed;
         let taints = "Taint manager: deleting due to NoExecute taint";
         for (why, reason, message) in [
             (Disruption::TaintManager, "DeletionByTaintManager", taints),
@@ -378,7 +451,7 @@ mod tests {
         ] {
             pod.disrupted = Some((why, SimTime::ZERO));
             pod.failure = Some(Arc::new((
-                "Evicted",
+                "Evicted".into(),
                 "The node was low on resource".to_owned(),
             )));
             is_told(&pod, kind, ("True", reason, message));
