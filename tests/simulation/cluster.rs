@@ -1,6 +1,8 @@
 //! The cluster by itself: its own event queue, no load, no autoscalers.
 
-use crate::cluster_rig::{Rig, budget, deployment, job, nodes, resources, secs, workload};
+use crate::cluster_rig::{
+    Rig, budget, deployment, job, nodes, resources, secs, sleeping, workload,
+};
 use nlsim::api::{Change, PodId, PodPhase, ResizeState, TerminationReason, What};
 use nlsim::cluster::spec::WorkloadKind;
 use nlsim::controller::disruption::{EvictionError, budget_status};
@@ -170,7 +172,7 @@ fn a_deadline_does_not_keep_a_job_from_replacing_a_failed_pod() {
 #[test]
 fn a_pod_that_does_not_drain_is_killed_at_the_end_of_its_grace_period() {
     let mut spec = deployment(1);
-    spec.template.containers[0].pre_stop = secs(10);
+    spec.template.containers[0].pre_stop = Some(sleeping(secs(10)));
     spec.startup.shutdown = Dist::Constant(3600.0);
     let mut rig = Rig::new(&nodes(1, 4000), &[spec], &[], 1);
     let pod = rig.pods(0)[0];

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nlsim::api::{
-    Change, Counts, Kind, NodeInfo, ObjectId, Pod, PodId, ResizeState, Resources, RestartPolicy,
-    TerminationReason, What, Write,
+    Change, Counts, Hook, Kind, NodeInfo, ObjectId, Pod, PodId, ResizeState, Resources,
+    RestartPolicy, TerminationReason, What, Write,
 };
 use nlsim::cluster::spec::{
     ClusterConfig, ContainerSpec, InPlaceResize, IntOrPercent, Labels, NodeGroupSpec, PdbSpec,
@@ -62,6 +62,14 @@ pub(crate) fn nodes(count: u32, millicores: i64) -> NodeGroupSpec {
     }
 }
 
+/// A hook that does nothing for so long.
+pub(crate) fn sleeping(length: SimDuration) -> Hook {
+    Hook {
+        length,
+        ..Hook::default()
+    }
+}
+
 pub(crate) fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> WorkloadSpec {
     let container = ContainerSpec {
         name: "main".to_owned(),
@@ -79,7 +87,7 @@ pub(crate) fn workload(kind: WorkloadKind, name: &str, replicas: i32) -> Workloa
         restart_on_resize: [false, false],
         post_start: None,
         restartable: false,
-        pre_stop: secs(0),
+        pre_stop: None,
         command: String::new(),
         sleeps: None,
         exit_code: 0,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cluster_rig::{Rig, deployment, job, nodes, secs, workload};
+use crate::cluster_rig::{Rig, deployment, job, nodes, secs, sleeping, workload};
 use nlsim::api::{Pod, PodId, ResizeState, RestartPolicy, TerminationReason, What};
 use nlsim::cluster::spec::{WorkloadKind, WorkloadSpec};
 use nlsim::controller::statefulset::StatefulSetSpec;
@@ -156,7 +156,7 @@ fn a_job_restarts_failed_containers_in_place_until_they_are_too_many() {
 #[test]
 fn an_evicted_pod_of_a_job_has_failed() {
     let mut spec = job(4, 1, None);
-    spec.template.containers[0].pre_stop = secs(10);
+    spec.template.containers[0].pre_stop = Some(sleeping(secs(10)));
     let mut rig = Rig::new(&nodes(1, 8000), &[spec], &[], 1);
     rig.run_until(20);
     let [one, two] = rig.pods(0)[..] else {
@@ -244,7 +244,7 @@ fn a_container_that_restarts_at_once_stays_an_endpoint() {
 #[test]
 fn sigterm_has_two_seconds_however_long_the_hook_took() {
     let mut spec = deployment(1);
-    spec.template.containers[0].pre_stop = secs(60);
+    spec.template.containers[0].pre_stop = Some(sleeping(secs(60)));
     spec.startup.shutdown = Dist::Constant(10.0);
     let mut rig = Rig::new(&nodes(1, 4000), &[spec], &[], 1);
     let pod = rig.pods(0)[0];

@@ -1,4 +1,5 @@
-//! postStart hooks: what waits for them, what becomes of a container whose hook fails.
+//! Hooks: what waits for those after a start, what becomes of a container whose hook fails, and of
+//! one whose hook before its end fails.
 
 use nlsim::api::{Pod, PodPhase};
 use nlsim::scenario::{InMemory, Loaded, Scenario};
@@ -292,4 +293,64 @@ spec:
     let table = cluster.kubectl("kubectl get job").expect("a command line");
     let row = table.join("\n").lines().nth(1).map(str::to_owned);
     assert!(row.is_some_and(|row| row.contains("Failed") && row.contains("0/1")));
+}
+
+/// A container with this preStop hook.
+fn stopping(name: &str, hook: &str) -> String {
+    format!("{{name: {name}, image: '{name}:1', lifecycle: {{preStop: {{{hook}}}}}}}")
+}
+
+#[test]
+fn a_hook_that_fails_before_the_end_is_told() {
+    let command = |script: &str| format!("exec: {{command: [sh, -c, '{script}']}}");
+    let scenario = web(&format!(
+        "terminationGracePeriodSeconds: 10, containers: [{}, {}, {}], \
+         initContainers: [{{restartPolicy: Always, {}]",
+        stopping("one", &command("sleep 3; exit 1")),
+        stopping("two", &command("sleep 4")),
+        stopping("three", &command("exit 2")),
+        &stopping("proxy", &command("sleep 60"))[1..]
+    ));
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60.0);
+    assert!(pod(&cluster).is_ready());
+    let name = pod(&cluster).meta.name.to_string();
+    let delete = format!("kubectl delete pod {name}");
+    cluster.kubectl(&delete).expect("a command");
+    run_until(&mut cluster, 100.0);
+    let failed = told(&cluster, "FailedPreStopHook");
+    assert!(failed.iter().all(|(_, text)| text == "PreStopHook failed"));
+    let at: Vec<f64> = failed.iter().map(|(at, _)| at - 60.0).collect();
+    // At once, when its command is over, and with the container that it was to outlast.
+    assert_eq!(at.len(), 3, "{at:?}");
+    assert!(at[0] < 0.1 && (at[1] - 3.0).abs() < 0.1, "{at:?}");
+    assert!((10.0..=12.5).contains(&at[2]), "{at:?}");
+    assert_eq!(times(&cluster, "Killing").len(), 4);
+}
+
+#[test]
+fn a_hook_that_asks_a_container_which_does_not_listen_fails() {
+    let service = r#"
+[[service]]
+workload = "Deployment/web"
+startup = { ready = "never" }
+"#;
+    let spec = |startup| {
+        let scenario = with(
+            &format!(
+                "containers: [{}]",
+                stopping("one", "httpGet: {port: 80, path: /stop}")
+            ),
+            startup,
+        );
+        let mut cluster = Simulation::new(&scenario, 1);
+        run_until(&mut cluster, 60.0);
+        cluster
+            .kubectl("kubectl scale deployment web --replicas=0")
+            .expect("a command");
+        run_until(&mut cluster, 100.0);
+        times(&cluster, "FailedPreStopHook").len()
+    };
+    assert_eq!(spec(service), 1);
+    assert_eq!(spec(""), 0);
 }

@@ -209,8 +209,8 @@ pub struct ContainerSpec {
     pub restartable: bool,
     /// The postStart hook.
     pub post_start: Option<Hook>,
-    /// Length of the preStop hook.
-    pub pre_stop: SimDuration,
+    /// The preStop hook.
+    pub pre_stop: Option<Hook>,
     /// `command` and `args` joined by spaces; load Jobs are read from it.
     pub command: String,
     /// After which time it exits, if its command is a `sleep`, an `exit` or both.

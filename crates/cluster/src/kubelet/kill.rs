@@ -46,10 +46,7 @@ impl Kubelet {
         (place, grace): (usize, SimDuration),
         context: &mut Context<'_, Event>,
     ) {
-        let Some(pod) = context.store.pod(id) else {
-            return;
-        };
-        let pre_stop = pod.template.containers[place].pre_stop.min(grace);
+        let pre_stop = self.begin_pre_stop(id, place, grace, context);
         let container = place as u16;
         self.worker(id).killing = Some(container);
         context.after(pre_stop, Event::StopContainer(id, run));
@@ -109,6 +106,7 @@ impl Kubelet {
             } else {
                 TerminationReason::Completed
             };
+            self.break_off_pre_stop(id, container, context);
             self.ended(id, container, (reason, true), context);
         }
     }

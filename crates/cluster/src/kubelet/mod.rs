@@ -14,6 +14,7 @@ mod kill;
 mod oom;
 mod post_start;
 mod pressure;
+mod pre_stop;
 mod probe;
 mod probe_text;
 mod prober;
@@ -88,6 +89,8 @@ pub enum Event {
     /// A container whose probe has failed gets SIGTERM.
     StopContainer(PodId, u16),
     /// It has ended.
+    /// A preStop hook ends with a failure.
+    PreStopFails(PodId),
     ContainerEnds(PodId, u16),
     /// Its grace period is over: SIGKILL.
     KillContainer(PodId, u16),
@@ -165,6 +168,11 @@ struct Worker {
     /// Since when the sync that waits for hooks starts containers.
     starts_from: Option<SimTime>,
     /// When the application answers first, of a serving container that such a sync has started.
+    /// Containers, by their places among those that last, whose preStop hooks take longer than
+    /// they may.
+    broken_off: Vec<u16>,
+    /// How often its volumes could not be mounted.
+    mounts_failed: u32,
     answers: Option<SimTime>,
     /// Containers whose images have changed, which are to start again.
     redefined: Vec<u16>,
@@ -319,6 +327,7 @@ impl Kubelet {
             Event::Completed(pod, run) => self.completed(pod, run, context),
             Event::Deadline(pod) => self.look_at_deadline(pod, context),
             Event::Terminate(pod) => self.terminate(pod, context),
+            Event::PreStopFails(pod) => Self::pre_stop_fails(pod, context),
             Event::Exit(pod) => self.exit(pod, context),
             Event::Kill(pod) => self.kill(pod, context),
             Event::Remove(pod) => Self::remove(pod, context),

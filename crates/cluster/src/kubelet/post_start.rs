@@ -31,6 +31,7 @@ impl Worker {
     /// Its containers begin anew.
     pub(super) fn forget_hooks(&mut self) {
         (self.begun, self.hook) = (0, None);
+        self.broken_off.clear();
         (self.starts_from, self.answers) = (None, None);
     }
 }
@@ -145,6 +146,9 @@ impl Kubelet {
             return;
         }
         self.worker(id).hook = None;
+        if hook.killed.is_some() {
+            self.break_off_pre_stop(id, hook.place, context);
+        }
         context.write_pod(id, PodWrite::Hook(None));
         let Some(template) = context.store.pod(id).map(|pod| Arc::clone(&pod.template)) else {
             return;
@@ -181,9 +185,9 @@ impl Kubelet {
         };
         let template = Arc::clone(&pod.template);
         let grace = template.termination_grace;
-        let spec = template.lasting_at(usize::from(place));
-        let pre_stop = spec.map_or(SimDuration::ZERO, |spec| spec.pre_stop.min(grace));
-        let ends = pre_stop + context.draws.delay(id, &self.startup_of(pod).shutdown);
+        let shutdown = context.draws.delay(id, &self.startup_of(pod).shutdown);
+        let pre_stop = self.begin_pre_stop(id, usize::from(place), grace, context);
+        let ends = pre_stop + shutdown;
         // What does its work and ends has nothing to say to SIGTERM; servers end well.
         let reason = match template.restart_policy {
             RestartPolicy::Always => TerminationReason::Completed,

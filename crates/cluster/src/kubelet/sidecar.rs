@@ -167,8 +167,13 @@ impl Kubelet {
         context: &mut Context<'_, Event>,
     ) {
         let object = ObjectId::Pod(id);
+        let Some(template) = context.store.pod(id).map(|pod| Arc::clone(&pod.template)) else {
+            return;
+        };
         context.events.normal(object, "Killing", || message);
-        let ends = context.now + spec.pre_stop;
+        let hooked = template.place_of_sidecar(place);
+        let pre_stop = self.begin_pre_stop(id, hooked, template.termination_grace, context);
+        let ends = context.now + pre_stop;
         let limits = (self.config.crash_loop_initial, self.config.crash_loop_max);
         let sidecar = &mut self.worker(id).inits[place];
         let ran = sidecar
@@ -182,10 +187,7 @@ impl Kubelet {
         let end = InitWrite::End(TerminationReason::Completed);
         context.write_pod(id, PodWrite::Init(place as u16, end));
         let delay = self.backs_off(id, &spec.name, delay, context);
-        context.after(
-            spec.pre_stop + delay,
-            Event::StartInit(id, run, place as u16),
-        );
+        context.after(pre_stop + delay, Event::StartInit(id, run, place as u16));
         if context.store.pod(id).is_some_and(Pod::is_ready) {
             context.write_pod(id, PodWrite::Ready(false));
         }
@@ -202,16 +204,21 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
+        let template = Arc::clone(&pod.template);
+        let all = pod.init_containers.iter().enumerate();
+        let up = all.filter(|(_, status)| status.running_since.is_some());
+        let up: Vec<usize> = up.map(|(place, _)| place).collect();
         let mut longest = SimDuration::ZERO;
-        let all = pod
-            .template
-            .init_containers
-            .iter()
-            .zip(&pod.init_containers);
-        for (spec, _) in all.filter(|(_, status)| status.running_since.is_some()) {
-            longest = longest.max(spec.pre_stop.min(grace));
-            let message = || format!("Stopping container {}", spec.name);
+        for place in up {
+            let message = || {
+                format!(
+                    "Stopping container {}",
+                    template.init_containers[place].name
+                )
+            };
             context.events.normal(ObjectId::Pod(id), "Killing", message);
+            let hooked = template.place_of_sidecar(place);
+            longest = longest.max(self.begin_pre_stop(id, hooked, grace, context));
         }
         self.worker(id).sidecars_stop = context.now + longest;
     }

@@ -58,6 +58,7 @@ impl Event {
             | Self::StartInit(pod, ..)
             | Self::InitEnds(pod, ..)
             | Self::PostStart(pod, _)
+            | Self::PreStopFails(pod)
             | Self::StopContainer(pod, _)
             | Self::ContainerEnds(pod, _)
             | Self::KillContainer(pod, _)

@@ -1,5 +1,7 @@
 //! From the deletion timestamp to the object's end: preStop, SIGTERM, SIGKILL, removal.
 
+use std::sync::Arc;
+
 use super::{Event, Kubelet};
 use crate::api::{Context, ObjectId, Pod, PodId, PodPhase, PodWrite, TerminationReason, Write};
 use crate::sim::SimDuration;
@@ -47,17 +49,21 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        let containers = &pod.template.containers;
-        let hooks = containers.iter().map(|one| one.pre_stop);
-        let pre_stop = hooks.max().unwrap_or_default().min(grace);
-        // However long the hook took, SIGKILL leaves SIGTERM some time.
-        let kill = grace.max(pre_stop + SHORTEST_GRACE);
-        let runs = containers.iter().zip(&pod.containers);
-        let runs = runs.filter(|(_, status)| status.running_since.is_some());
-        for (container, _) in runs {
-            let message = || format!("Stopping container {}", container.name);
+        let template = Arc::clone(&pod.template);
+        let up = pod.containers.iter().enumerate();
+        let up = up.filter(|(_, status)| status.running_since.is_some());
+        let up: Vec<usize> = up.map(|(place, _)| place).collect();
+        self.worker(id).broken_off.clear();
+        for place in &up {
+            let message = || format!("Stopping container {}", template.containers[*place].name);
             context.events.normal(ObjectId::Pod(id), "Killing", message);
         }
+        let mut pre_stop = SimDuration::ZERO;
+        for place in up {
+            pre_stop = pre_stop.max(self.begin_pre_stop(id, place, grace, context));
+        }
+        // However long the hook took, SIGKILL leaves SIGTERM some time.
+        let kill = grace.max(pre_stop + SHORTEST_GRACE);
         self.stop_sidecars(id, grace, context);
         context.after(pre_stop, Event::Terminate(id));
         context.after(kill, Event::Kill(id));
@@ -111,6 +117,9 @@ impl Kubelet {
             .is_none_or(|pod| pod.has_ended() || pod.removed)
         {
             return;
+        }
+        while let Some(place) = self.worker(id).broken_off.first().copied() {
+            self.break_off_pre_stop(id, place, context);
         }
         if let Some(why) = self.worker(id).ending.take() {
             // Its object stays, unless somebody deletes it.

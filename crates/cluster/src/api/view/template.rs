@@ -139,8 +139,9 @@ fn container(spec: &ContainerSpec, resources: &Resources, of_pod: bool) -> Value
         };
         json!({"resourceName": resource, "restartPolicy": policy})
     };
-    let pre_stop = (spec.pre_stop > SimDuration::ZERO)
-        .then(|| json!({"preStop": {"sleep": {"seconds": seconds(spec.pre_stop)}}}));
+    let pre_stop = spec
+        .pre_stop
+        .map(|hook| json!({"preStop": {"sleep": {"seconds": seconds(hook.length)}}}));
     json!({
         "image": spec.image,
         "imagePullPolicy": pull_policy(&spec.image),

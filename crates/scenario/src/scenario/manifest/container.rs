@@ -232,7 +232,7 @@ fn container(one: &core::Container, path: &str, context: &mut Context<'_>) -> Co
         restart_on_resize: restart_on_resize(one),
         restartable: one.restart_policy.as_deref() == Some("Always"),
         post_start,
-        pre_stop: pre_stop.map_or(SimDuration::ZERO, |hook| hook.length),
+        pre_stop,
         sleeps: end.map(|(after, _)| after),
         exit_code: end.map_or(0, |(_, code)| code),
         command,
