@@ -63,9 +63,9 @@ fn find<'a>(cluster: &'a Simulation<'_>, name: &str) -> Option<&'a Pod> {
 }
 
 /// `status.reason`.
-fn reason(cluster: &Simulation<'_>, name: &str) -> Option<&'static str> {
+fn reason<'a>(cluster: &'a Simulation<'_>, name: &str) -> Option<&'a str> {
     let failure = find(cluster, name)?.failure.as_ref();
-    failure.map(|why| why.0)
+    failure.map(|why| &*why.0)
 }
 
 /// What was told of a pod: when and the message.
@@ -92,6 +92,32 @@ fn row(cluster: &mut Simulation<'_>, name: &str) -> [String; 4] {
         words[3].to_owned(),
         node.unwrap_or(&"").to_string(),
     ]
+}
+
+#[test]
+fn a_named_node_takes_what_it_has_of_other_resources() {
+    let asks = |of: &str, much: i32| format!(", resources: {{limits: {{{of}: {much}}}}}");
+    let on = |name: &str, of: &str, much| pod(name, "  nodeName: n-2", &asks(of, much));
+    let pods = [
+        on("a", "nvidia.com/gpu", 3),
+        on("b", "nvidia.com/gpu", 2),
+        // What a node knows nothing of is not the kubelet's to judge.
+        on("c", "example.com/unknown", 7),
+        on("d", "nvidia.com/gpu", 1),
+    ];
+    let scenario = scenario(
+        &pods.concat(),
+        "extended_resources = { \"nvidia.com/gpu\" = 4 }",
+    );
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 30);
+    for name in ["a", "c", "d"] {
+        assert_eq!(row(&mut cluster, name)[1], "Running", "{name}");
+    }
+    assert_eq!(row(&mut cluster, "b")[1], "OutOfnvidia.com/gpu");
+    let words =
+        "Node didn't have enough resource: nvidia.com/gpu, requested: 2, used: 3, capacity: 4";
+    assert_eq!(told(&cluster, "b", "OutOfnvidia.com/gpu")[0].1, words);
 }
 
 #[test]

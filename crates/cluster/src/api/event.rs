@@ -1,5 +1,7 @@
 //! Events as `kubectl get events` shows them, before they are recorded.
 
+use std::borrow::Cow;
+
 use super::meta::ObjectId;
 
 /// An event's type.
@@ -29,7 +31,7 @@ pub struct ObjectEvent {
     /// Its type.
     pub kind: EventKind,
     /// The reason, one word.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// The sentence.
     pub message: String,
 }
@@ -54,7 +56,7 @@ impl EventSink {
     pub fn normal(
         &mut self,
         object: ObjectId,
-        reason: &'static str,
+        reason: impl Into<Cow<'static, str>>,
         message: impl FnOnce() -> String,
     ) {
         self.add(object, EventKind::Normal, reason, message);
@@ -64,7 +66,7 @@ impl EventSink {
     pub fn warning(
         &mut self,
         object: ObjectId,
-        reason: &'static str,
+        reason: impl Into<Cow<'static, str>>,
         message: impl FnOnce() -> String,
     ) {
         self.add(object, EventKind::Warning, reason, message);
@@ -75,14 +77,14 @@ impl EventSink {
         &mut self,
         object: ObjectId,
         kind: EventKind,
-        reason: &'static str,
+        reason: impl Into<Cow<'static, str>>,
         message: impl FnOnce() -> String,
     ) {
         if self.wanted {
             self.events.push(ObjectEvent {
                 object,
                 kind,
-                reason,
+                reason: reason.into(),
                 message: message(),
             });
         }

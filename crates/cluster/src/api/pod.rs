@@ -1,5 +1,6 @@
 //! A pod: what it asks for and what its status shows.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -204,7 +205,7 @@ pub struct Pod {
     /// Why and since when it is disrupted otherwise: the condition DisruptionTarget.
     pub disrupted: Option<(Disruption, SimTime)>,
     /// `status.reason` and `status.message`, of a pod that the kubelet has ended.
-    pub failure: Option<Arc<(&'static str, String)>>,
+    pub failure: Option<Arc<(Cow<'static, str>, String)>>,
     /// How its last resize stands, until that is in force.
     pub resize: Option<ResizeState>,
     /// Why the kubelet cannot carry it out: the message of PodResizeInProgress.

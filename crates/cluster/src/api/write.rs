@@ -1,5 +1,6 @@
 //! Writes, and the changes that they leave behind.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::autoscaling::{
@@ -191,7 +192,7 @@ pub enum PodWrite {
     /// It is about to be ended from outside.
     Disrupt(Disruption),
     /// Reason and message of the status of a pod that the kubelet ends.
-    Failure(Arc<(&'static str, String)>),
+    Failure(Arc<(Cow<'static, str>, String)>),
     /// Its containers shall have these resources (the subresource `resize`).
     Resize(Box<[Resources]>),
     /// How its resize stands; `None` once it is in force.

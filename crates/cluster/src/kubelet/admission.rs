@@ -1,6 +1,7 @@
 //! Pods that name their node, which no scheduler has judged: the kubelet refuses those that do not
 //! fit (`lifecycle/predicate.go`, `scheduler.AdmissionCheck`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Event, Kubelet};
@@ -9,7 +10,7 @@ use crate::api::{
     allows_node, untolerated,
 };
 
-type Refusal = (&'static str, String);
+type Refusal = (Cow<'static, str>, String);
 
 impl Kubelet {
     /// Whether a pod that names its node is refused there: it has failed then.
@@ -27,7 +28,7 @@ impl Kubelet {
         let told = format!("Pod was rejected: {message}");
         context
             .events
-            .warning(ObjectId::Pod(id), reason, || message);
+            .warning(ObjectId::Pod(id), reason.clone(), || message);
         context.write_pod(id, PodWrite::Failure(Arc::new((reason, told))));
         context.write_pod(id, PodWrite::End(PodPhase::Failed));
         true
@@ -64,7 +65,22 @@ fn refusal(id: PodId, pod: &Pod, node: NodeId, store: &Store) -> Option<Refusal>
             on.allocatable.memory.0,
         ),
     ];
-    for (reason, name, wanted, used, capacity) in amounts {
+    let common = amounts.map(|(reason, name, wanted, used, capacity)| {
+        (Cow::from(reason), name, wanted, used, capacity)
+    });
+    let held = |name: &str| -> i64 { taken.clone().map(|(_, other)| extended(other, name)).sum() };
+    // What the node knows nothing of is not for the kubelet to judge.
+    let further = on.extended.iter().map(|(name, capacity)| {
+        let reason = Cow::from(format!("OutOf{name}"));
+        (
+            reason,
+            name.as_str(),
+            extended(pod, name),
+            held(name),
+            *capacity,
+        )
+    });
+    for (reason, name, wanted, used, capacity) in common.into_iter().chain(further) {
         if lacks(wanted, used, capacity) {
             let message = format!(
                 "Node didn't have enough resource: {name}, requested: {wanted}, used: {used}, \
@@ -73,8 +89,9 @@ fn refusal(id: PodId, pod: &Pod, node: NodeId, store: &Store) -> Option<Refusal>
             return Some((reason, message));
         }
     }
-    let predicate =
-        |name: &'static str, why: &str| Some((name, format!("Predicate {name} failed: {why}")));
+    let predicate = |name: &'static str, why: &str| {
+        Some((name.into(), format!("Predicate {name} failed: {why}")))
+    };
     if !allows_node(&pod.template, on) {
         return predicate(
             "NodeAffinity",
@@ -99,6 +116,13 @@ fn refusal(id: PodId, pod: &Pod, node: NodeId, store: &Store) -> Option<Refusal>
         return predicate("TaintToleration", why);
     }
     None
+}
+
+/// What a pod requests of a resource besides CPU and memory.
+fn extended(pod: &Pod, name: &str) -> i64 {
+    let placement = pod.template.placement.as_ref();
+    let wanted = placement.and_then(|one| one.extended.get(name));
+    wanted.copied().unwrap_or_default()
 }
 
 fn ports(pod: &Pod) -> &[HostPort] {

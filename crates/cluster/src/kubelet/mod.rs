@@ -13,8 +13,8 @@ mod init;
 mod kill;
 mod oom;
 mod post_start;
-mod pressure;
 mod pre_stop;
+mod pressure;
 mod probe;
 mod probe_text;
 mod prober;
@@ -29,6 +29,7 @@ mod silence;
 mod start;
 mod stop;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -86,11 +87,11 @@ pub enum Event {
     InitEnds(PodId, u16, u16),
     /// A postStart hook is over; the number tells hooks apart.
     PostStart(PodId, u16),
+    /// A preStop hook ends with a failure.
+    PreStopFails(PodId),
     /// A container whose probe has failed gets SIGTERM.
     StopContainer(PodId, u16),
     /// It has ended.
-    /// A preStop hook ends with a failure.
-    PreStopFails(PodId),
     ContainerEnds(PodId, u16),
     /// Its grace period is over: SIGKILL.
     KillContainer(PodId, u16),
@@ -165,19 +166,19 @@ struct Worker {
     hooks: u16,
     /// The hook that is under way.
     hook: Option<UnderWay>,
-    /// Since when the sync that waits for hooks starts containers.
-    starts_from: Option<SimTime>,
-    /// When the application answers first, of a serving container that such a sync has started.
     /// Containers, by their places among those that last, whose preStop hooks take longer than
     /// they may.
     broken_off: Vec<u16>,
     /// How often its volumes could not be mounted.
     mounts_failed: u32,
+    /// Since when the sync that waits for hooks starts containers.
+    starts_from: Option<SimTime>,
+    /// When the application answers first, of a serving container that such a sync has started.
     answers: Option<SimTime>,
     /// Containers whose images have changed, which are to start again.
     redefined: Vec<u16>,
     /// Why the kubelet ends the pod by itself, if it does: reason and message.
-    ending: Option<Arc<(&'static str, String)>>,
+    ending: Option<Arc<(Cow<'static, str>, String)>>,
     /// Whether a resize under way changes a container's CPU or its memory.
     changed: Vec<[bool; 2]>,
 }
@@ -321,13 +322,13 @@ impl Kubelet {
             Event::InitEnds(pod, run, place) => self.init_ends(pod, run, place, context),
             Event::NotReady(pod, run) => self.became_unready(pod, run, context),
             Event::PostStart(pod, number) => self.post_start(pod, number, context),
+            Event::PreStopFails(pod) => Self::pre_stop_fails(pod, context),
             Event::StopContainer(pod, run) => self.stop_container_in_place(pod, run, context),
             Event::ContainerEnds(pod, run) => self.container_ends(pod, run, false, context),
             Event::KillContainer(pod, run) => self.container_ends(pod, run, true, context),
             Event::Completed(pod, run) => self.completed(pod, run, context),
             Event::Deadline(pod) => self.look_at_deadline(pod, context),
             Event::Terminate(pod) => self.terminate(pod, context),
-            Event::PreStopFails(pod) => Self::pre_stop_fails(pod, context),
             Event::Exit(pod) => self.exit(pod, context),
             Event::Kill(pod) => self.kill(pod, context),
             Event::Remove(pod) => Self::remove(pod, context),

@@ -360,7 +360,7 @@ impl Kubelet {
             return;
         };
         let runs = pod.phase == PodPhase::Running || pod.runs();
-        self.worker(id).ending = Some(Arc::new(why));
+        self.worker(id).ending = Some(Arc::new((why.0.into(), why.1)));
         if !runs {
             self.end(id, PodPhase::Failed, context);
             return;

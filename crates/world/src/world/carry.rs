@@ -52,7 +52,7 @@ impl Simulation<'_> {
             self.recorder.report(&Report {
                 time: now,
                 kind: event.kind.name(),
-                reason: event.reason,
+                reason: &event.reason,
                 namespace: meta.map_or(&nowhere, |meta| &meta.namespace),
                 object: (
                     event.object.kind().name(),
@@ -153,7 +153,7 @@ impl Simulation<'_> {
         let Some(of) = self.store.pod(pod) else {
             return;
         };
-        let why = of.failure.as_ref().map(|why| why.0);
+        let why = of.failure.as_ref().map(|why| &*why.0);
         let workload = of.workload.index();
         if why == Some("Terminated") {
             self.blame_silence(pod, now);

@@ -59,7 +59,7 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
             "observedGeneration": acknowledged.then_some(pod.meta.generation),
             "phase": pod.phase.name(),
             "qosClass": qos_class(pod),
-            "reason": pod.failure.as_ref().map(|why| why.0),
+            "reason": pod.failure.as_ref().map(|why| &*why.0),
             "startTime": clock.maybe(pod.start_time),
         },
     })

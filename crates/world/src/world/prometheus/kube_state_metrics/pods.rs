@@ -145,7 +145,7 @@ fn scheduled(pod: &Pod) -> Option<bool> {
 /// are none of them.
 fn reasons(p: &Seen<'_, Pod>, out: &mut Samples<'_>) {
     let pod = p.of;
-    let own = pod.failure.as_ref().map(|failure| failure.0);
+    let own = pod.failure.as_ref().map(|failure| &*failure.0);
     let is_gated = scheduled(pod) == Some(false) && pod.unschedulable.is_none();
     let conditions = [
         disruption_reason(pod),
