@@ -71,6 +71,7 @@ mod queues;
 mod rollout_properties;
 mod rollout_status;
 mod rollouts;
+mod session_affinity;
 mod sidecars;
 mod spot;
 mod state_at_any_time;

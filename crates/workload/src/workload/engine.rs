@@ -4,6 +4,7 @@
 //! [`Servers::take_touched`] names, calls [`Servers::work_off`] then, and fetches what ended
 //! ([`Servers::finished`]) and what happened ([`Servers::notes`]).
 
+use super::affinity::Client;
 use super::bandwidth::Throttling;
 use super::cohort::Home;
 use super::figures::{Counters, CpuLedger, Instruments, Usage};
@@ -109,7 +110,34 @@ impl Servers {
 
     /// The endpoint for a new connection or request to a service; `None` if it has none.
     #[inline]
-    pub fn choose(&mut self, service: usize, stream: &mut Stream) -> Option<Key<Server>> {
+    pub fn choose(
+        &mut self,
+        service: usize,
+        stream: &mut Stream,
+        (client, now): (Client, SimTime),
+    ) -> Option<Key<Server>> {
+        if self.services[service].affinity.is_none() {
+            return self.choose_any(service, stream);
+        }
+        let of = &self.services[service];
+        let last = of.affinity.as_ref().and_then(|all| all.of(client, now));
+        let leads_to = |key: &Key<Server>| {
+            of.endpoints.contains(&(key.slot() as u32)) && self.arena.get(*key).is_some()
+                || of.gone.contains(key)
+        };
+        let chosen = match last.filter(leads_to) {
+            Some(known) => Some(known),
+            None => self.choose_any(service, stream),
+        };
+        let affinity = self.services[service].affinity.as_mut();
+        if let (Some(affinity), Some(server)) = (affinity, chosen) {
+            affinity.connects(client, server, now);
+        }
+        chosen
+    }
+
+    #[inline]
+    fn choose_any(&mut self, service: usize, stream: &mut Stream) -> Option<Key<Server>> {
         let Self {
             services, arena, ..
         } = self;

@@ -91,8 +91,9 @@ impl Servers {
 
     /// Whether which server gets a request does not hang on how busy they are.
     pub fn chooses_blindly(&self, service: usize) -> bool {
-        match self.services[service].spec.balancing {
-            Balancing::RandomPerConnection | Balancing::RoundRobin => true,
+        let service = &self.services[service];
+        match service.spec.balancing {
+            Balancing::RandomPerConnection | Balancing::RoundRobin => service.affinity.is_none(),
             Balancing::LeastRequest | Balancing::SharedQueue => false,
         }
     }

@@ -1,6 +1,7 @@
 //! How a pod serves requests: processor sharing of CPU under its limit and on its node, worker
 //! slots, a bounded backlog, waits, time limits, memory; and which pod of a service gets a request.
 
+mod affinity;
 mod answer;
 mod bandwidth;
 mod bucket;
@@ -28,6 +29,7 @@ mod server;
 mod service;
 pub mod spec;
 
+pub use affinity::Client;
 pub use bandwidth::Throttling;
 pub use cohort::Even;
 pub use engine::{Note, Servers};

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::affinity::Affinity;
 use super::cohort::Cohort;
 use super::flow::CORE;
 use super::request::{ActiveRequests, RequestKey};
@@ -44,6 +45,8 @@ pub(super) struct Service {
     pub(super) has_calls: bool,
     /// Requests that are to make their calls now.
     pub(super) callers: Vec<RequestKey>,
+    /// Where its clients' connections go, if they stay with a pod.
+    pub(super) affinity: Option<Affinity>,
     cursor: usize,
     queue: VecDeque<RequestKey>,
 }
@@ -79,6 +82,10 @@ impl Service {
             passed_by: 0,
             has_calls: !spec.calls.is_empty(),
             callers: Vec::new(),
+            affinity: (spec.balancing == Balancing::RandomPerConnection)
+                .then_some(spec.affinity)
+                .flatten()
+                .map(Affinity::new),
             cursor: 0,
             queue: VecDeque::new(),
         }

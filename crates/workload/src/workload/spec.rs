@@ -22,6 +22,9 @@ pub struct ServerSpec {
     pub container: usize,
     /// Which pod a connection or request goes to.
     pub balancing: Balancing,
+    /// `sessionAffinity: ClientIP`: how long after its last connection a client's next one goes to
+    /// the same pod. Heeded with [`Balancing::RandomPerConnection`].
+    pub affinity: Option<SimDuration>,
     /// What one request costs.
     pub request: RequestSpec,
     /// Requests served at a time per pod; unlimited if absent.

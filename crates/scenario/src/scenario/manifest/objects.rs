@@ -10,6 +10,7 @@ use crate::autoscaler::vpa::VpaSpec;
 use crate::cluster::spec::{Labels, PdbSpec, WorkloadSpec};
 use crate::scenario::admission::Admission;
 use crate::scenario::model::{CrossVersionObjectReference, Tuning};
+use crate::sim::SimDuration;
 
 /// Anything read from a manifest, with the document it came from.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct ServiceObject {
     pub namespace: String,
     /// `spec.selector`.
     pub selector: Labels,
+    /// `sessionAffinity: ClientIP`: its timeout.
+    pub affinity: Option<SimDuration>,
 }
 
 /// A PriorityClass.

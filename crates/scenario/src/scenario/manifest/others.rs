@@ -19,6 +19,7 @@ pub(super) fn service(context: &mut Context<'_>) -> Option<ServiceObject> {
         name,
         namespace,
         selector: labels(spec.selector.as_ref()),
+        affinity: super::service::affinity(&spec),
     })
 }
 

@@ -7,6 +7,7 @@ use super::hpa::unsupported;
 use super::selector::check_labels;
 use super::{Context, ServiceObject, names};
 use crate::autoscaler::hpa::KubernetesVersion;
+use crate::sim::SimDuration;
 
 /// `supportedServiceType`, sorted.
 const TYPES: [&str; 4] = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
@@ -77,11 +78,15 @@ fn check_affinity(spec: &core::ServiceSpec, context: &mut Context<'_>) {
         let path = "spec.sessionAffinityConfig.clientIP.timeoutSeconds";
         context.refuse(path, words, None);
     }
-    context.warning(
-        "spec.sessionAffinity",
-        "sessionAffinity ClientIP is not simulated: a client's connections go to all pods",
-        "leave it out, or compare with a load whose clients keep their connections",
-    );
+}
+
+/// How long after its last connection a client's next one goes to the same pod.
+pub(super) fn affinity(spec: &core::ServiceSpec) -> Option<SimDuration> {
+    const DEFAULT: i32 = 10_800;
+    let config = spec.session_affinity_config.as_ref();
+    let timeout = config.and_then(|config| config.client_ip.as_ref()?.timeout_seconds);
+    let timeout = SimDuration::from_secs(i64::from(timeout.unwrap_or(DEFAULT)));
+    (spec.session_affinity.as_deref() == Some("ClientIP")).then_some(timeout)
 }
 
 fn protocol(port: &core::ServicePort) -> &str {

@@ -13,6 +13,7 @@ use super::startup::startup;
 use crate::cluster::spec::WorkloadSpec;
 use crate::load::spec::LoadSpec;
 use crate::scenario::diagnostic::Diagnostics;
+use crate::scenario::manifest::ServiceObject;
 use crate::scenario::model::{ExportSpec, Slo};
 use crate::scenario::node::{Node, Span, Value};
 use crate::scenario::reader::{self, Reader, duration, expected, number, wrong};
@@ -235,16 +236,12 @@ fn service(
     let spec = &known.workloads[workload];
     hosts.extend(name.map(str::to_owned));
     hosts.push(spec.name.clone());
-    let mut selectors = Vec::new();
-    for object in &known.manifests.services {
-        let service = &object.value;
-        if service.namespace == spec.namespace && selects(&service.selector, spec) {
-            selectors.push(service.selector.clone());
-            let (name, namespace) = (&service.name, &service.namespace);
-            hosts.push(name.clone());
-            for suffix in ["", ".svc", ".svc.cluster.local"] {
-                hosts.push(format!("{name}.{namespace}{suffix}"));
-            }
+    let leading: Vec<&ServiceObject> = services_of(spec, known).collect();
+    for service in &leading {
+        let (name, namespace) = (&service.name, &service.namespace);
+        hosts.push(name.clone());
+        for suffix in ["", ".svc", ".svc.cluster.local"] {
+            hosts.push(format!("{name}.{namespace}{suffix}"));
         }
     }
     let mut distinct: Vec<String> = Vec::new();
@@ -260,9 +257,10 @@ fn service(
         name: name.unwrap_or(&spec.name).to_owned(),
         hosts: distinct,
         workload,
-        selectors,
+        selectors: leading.iter().map(|one| one.selector.clone()).collect(),
         container,
         balancing,
+        affinity: leading.iter().find_map(|one| one.affinity),
         request,
         slots,
         backlog,
@@ -277,6 +275,15 @@ fn service(
         concurrency,
         calls: Vec::new(),
     })
+}
+
+/// The Services that lead to the pods of a workload.
+fn services_of<'a>(
+    spec: &'a WorkloadSpec,
+    known: &'a Known<'_>,
+) -> impl Iterator<Item = &'a ServiceObject> {
+    let all = known.manifests.services.iter().map(|object| &object.value);
+    all.filter(|one| one.namespace == spec.namespace && selects(&one.selector, spec))
 }
 
 /// `run_time` and `exit_codes`: only pods of Jobs and CronJobs end by themselves.

@@ -318,7 +318,8 @@ impl Traffic {
         self.outcomes.issued += 1;
         let service = load.service;
         sink.issue(service, index as usize, at);
-        let server = self.servers.choose(service, &mut load.balancing);
+        let from = (load.address(origin), at);
+        let server = (self.servers).choose(service, &mut load.balancing, from);
         let number = stretch.arrivals.len() as u32;
         let before = std::mem::replace(&mut stretch.last[index as usize], number);
         stretch.arrivals.push(Arrival {

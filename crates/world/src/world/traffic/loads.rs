@@ -8,7 +8,7 @@ use crate::load::Source;
 use crate::load::spec::LoadSpec;
 use crate::sim::{Dist, SimDuration, SimTime, Stream, Streams};
 use crate::workload::spec::{Balancing, RequestSpec, ServerSpec};
-use crate::workload::{Origin, RequestKey, Work};
+use crate::workload::{Client, Origin, RequestKey, Work};
 
 /// CPU time of a request at most, in nanoseconds: 20 days, more than any answer is waited for.
 const MOST_CPU: i64 = 20 * 86_400 * 1_000_000_000;
@@ -124,6 +124,16 @@ impl Load {
             timeout: spec.generator.request_timeout(),
             waiting: VecDeque::new(),
             timeout_scheduled: false,
+        }
+    }
+
+    /// Who sends its requests: a machine of its own, or each of its pods.
+    #[inline]
+    pub(super) fn address(&self, origin: Origin) -> Client {
+        if matches!(self.source, Source::WgetJob(_)) {
+            Client::Pod(origin.load, origin.client)
+        } else {
+            Client::Load(origin.load)
         }
     }
 

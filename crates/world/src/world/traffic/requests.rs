@@ -7,7 +7,9 @@ use crate::load::{Answer, Due};
 use crate::record::{Outcome, RequestSink};
 use crate::sim::{EventQueue, SimTime, Stream};
 use crate::workload::spec::Balancing;
-use crate::workload::{Ending, Finished, Origin, RequestKey, Served, Servers, TurnedAway, Work};
+use crate::workload::{
+    Client, Ending, Finished, Origin, RequestKey, Served, Servers, TurnedAway, Work,
+};
 
 /// What happened to a request on its way to a server.
 pub(super) enum Handed {
@@ -58,6 +60,7 @@ pub(super) fn pick(
     service: usize,
     kept: Option<ServerId>,
     balancing: &mut Stream,
+    client: (Client, SimTime),
 ) -> Result<Option<ServerId>, Handed> {
     if servers.spec(service).balancing == Balancing::SharedQueue {
         return Ok(None);
@@ -66,7 +69,7 @@ pub(super) fn pick(
         servers.keep(service);
         return Ok(Some(server));
     }
-    match servers.choose(service, balancing) {
+    match servers.choose(service, balancing, client) {
         Some(server) if servers.accepts(server) => Ok(Some(server)),
         Some(server) if servers.is_starting(server) => Err(Handed::TooEarly),
         _ => Err(Handed::Refused),
@@ -153,11 +156,14 @@ impl Traffic {
 
     /// Hands a request to a server of its service, over the client's connection or a new one.
     fn hand(&mut self, now: SimTime, work: Work) -> Handed {
-        let Origin { load, client } = work.origin;
+        let origin = work.origin;
+        let Origin { load, client } = origin;
         let load = &mut self.loads[load as usize];
         let kept = load.connections.get(client as usize).copied().flatten();
         let to = (now, load.service);
-        let picked = match pick(&mut self.servers, load.service, kept, &mut load.balancing) {
+        let from = (load.address(origin), now);
+        let servers = &mut self.servers;
+        let picked = match pick(servers, load.service, kept, &mut load.balancing, from) {
             Ok(picked) => picked,
             Err(handed) => return handed,
         };

@@ -223,7 +223,8 @@ impl Traffic {
             return self.admit_at((index, slot), work, together);
         }
         let kept = load.connections.get(client as usize).copied().flatten();
-        let server = match pick(&mut self.servers, service, kept, &mut load.balancing) {
+        let from = (load.address(origin), now);
+        let server = match pick(&mut self.servers, service, kept, &mut load.balancing, from) {
             Ok(Some(server)) => server,
             Err(Handed::TooEarly) => {
                 sink.too_early(service, now);

@@ -5,9 +5,9 @@ use super::timers::Due;
 use super::{Asker, CALLS, Call, MESSAGES, NO_LOAD, Stage, Todo, is_first};
 use crate::record::{CallFailure, Outcome, RequestSink};
 use crate::sim::{EventQueue, Key, SimTime};
-use crate::workload::Origin;
 use crate::workload::call::Pass;
 use crate::workload::spec::CallTarget;
+use crate::workload::{Client, Origin};
 use crate::world::traffic::{ServerId, Traffic, TrafficEvent};
 
 /// Whether an answer came over the connection, which then can be kept.
@@ -244,7 +244,9 @@ impl Traffic {
         self.outcomes.issued += 1;
         sink.issue(service, NO_LOAD, now);
         let servers = &mut self.servers;
-        let picked = pick(servers, service, connection, &mut way.balancing);
+        let caller = asker.map(|asker| Client::Server(asker.server));
+        let from = (caller.unwrap_or(Client::Load(CALLS)), now);
+        let picked = pick(servers, service, connection, &mut way.balancing, from);
         let server = picked.as_ref().ok().copied().flatten();
         if way.counted && server != connection {
             if let Some(closed) = connection {
