@@ -7,11 +7,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::components::with_context;
+use super::registry::{Key, Registry};
 use super::start::kind_of;
 use super::{Event, Simulation};
 use crate::api::{
-    HorizontalPodAutoscaler, Kind, ObjectId, ObjectMeta, Placement, PodDisruptionBudget, PodId,
-    PodTemplate, PodWrite, SelectionId, Write,
+    Clock, HorizontalPodAutoscaler, Kind, ObjectId, ObjectMeta, Placement, PodDisruptionBudget,
+    PodId, PodTemplate, PodWrite, SelectionId, Write,
 };
 use crate::autoscaler::hpa::Status;
 use crate::autoscaler::vpa::admission::LimitRange;
@@ -27,6 +28,7 @@ pub(super) struct Manifests {
     values: BTreeMap<(String, String, String), Arc<Value>>,
     /// What has been deleted at some time.
     gone: BTreeSet<(String, String, String)>,
+    registry: Registry,
     admission: Admission,
 }
 
@@ -38,9 +40,15 @@ impl Manifests {
             let key = (kind.clone(), namespace.clone(), name.clone());
             (key, Arc::clone(&document.value))
         });
+        let values: BTreeMap<Key, Arc<Value>> = values.collect();
+        let mut registry = Registry::default();
+        for key in values.keys() {
+            registry.put(key, SimTime::ZERO);
+        }
         Self {
-            values: values.collect(),
+            values,
             gone: BTreeSet::new(),
+            registry,
             admission: scenario.admission.clone(),
         }
     }
@@ -51,10 +59,24 @@ impl Manifests {
         self.values.get(&key).map(Arc::as_ref)
     }
 
+    /// An object as the API server has it, of which there is nothing but the manifest.
+    pub(super) fn shown(
+        &self,
+        (kind, namespace, name): (&str, &str, &str),
+        value: &Value,
+        uid: &str,
+        clock: Clock,
+    ) -> Value {
+        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        self.registry
+            .shown(&key, value, uid, |time| clock.print(time))
+    }
+
     /// Forgets a manifest.
     pub(super) fn remove(&mut self, kind: &str, namespace: &str, name: &str) {
         let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
         self.values.remove(&key);
+        self.registry.remove(&key);
         self.gone.insert(key);
         self.admission.remove(kind, namespace, name);
     }
@@ -103,9 +125,10 @@ impl Manifests {
         }
     }
 
-    fn put(&mut self, object: &Object, value: Value) {
+    fn put(&mut self, object: &Object, value: Value, now: SimTime) {
         let key = (object.kind(), object.namespace(), object.name());
         let key = (key.0.to_owned(), key.1.to_owned(), key.2.to_owned());
+        self.registry.put(&key, now);
         self.values.insert(key, Arc::new(value));
         self.admission.put(object);
     }
@@ -174,7 +197,7 @@ impl Simulation<'_> {
             ) => {}
         }
         self.store_metadata(kind, value, now);
-        self.manifests.put(&object, value.clone());
+        self.manifests.put(&object, value.clone(), now);
         Ok(())
     }
 

@@ -25,6 +25,7 @@ mod manifests;
 mod node_waits;
 mod pods;
 mod prometheus;
+mod registry;
 mod requests;
 mod sample;
 mod spot;

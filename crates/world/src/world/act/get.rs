@@ -167,8 +167,8 @@ impl Simulation<'_> {
             return self.store.list(of, namespace, self.clock());
         }
         let names = self.names_of(kind, if is_any { "" } else { namespace }, is_any);
-        let live = |(of, name): (String, String)| self.live((kind.kind, &of, &name));
-        names.into_iter().filter_map(live).collect()
+        let served = |(of, name): (String, String)| self.as_served((kind.kind, &of, &name));
+        names.into_iter().filter_map(served).collect()
     }
 
     /// The time now, as ages are counted to.
@@ -177,13 +177,21 @@ impl Simulation<'_> {
         Timestamp(clock.calendar.unix_start * 1_000_000_000 + clock.now.0)
     }
 
+    /// An object of which there is nothing but the manifest, with what the API server adds.
+    fn as_served(&self, key: (&str, &str, &str)) -> Option<Value> {
+        let live = self.live(key)?;
+        let uid = format!("{}/{}/{}", key.0, key.1, key.2);
+        let uid = self.components.pod_control.uid(&uid).to_string();
+        Some(self.manifests.shown(key, &live, &uid, self.clock()))
+    }
+
     /// An object as it is now.
     pub(super) fn as_it_is(&self, target: &Target) -> Option<Value> {
         if let Some(object) = self.karpenter_object(target.kind.kind, &target.name) {
             return Some(object);
         }
         if stored(target.kind.kind).is_none() {
-            return self.live(target.key());
+            return self.as_served(target.key());
         }
         self.store.view(self.target_object(target)?, self.clock())
     }
