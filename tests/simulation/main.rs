@@ -71,6 +71,7 @@ mod queues;
 mod rollout_properties;
 mod rollout_status;
 mod rollouts;
+mod run_loads;
 mod session_affinity;
 mod sidecars;
 mod spot;

@@ -79,6 +79,7 @@ impl WgetJob {
 
     pub(super) fn start_client(&mut self, client: u32, now: SimTime) {
         self.started.get_or_insert(now);
+        (self.stopped, self.ended) = (false, None);
         let size = self.loops.len().max(client as usize + 1);
         self.loops.resize(size, Loop::NONE);
         let entry = &mut self.loops[client as usize];

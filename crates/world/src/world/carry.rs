@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::build::class_of;
 use super::traffic::{Effect, ServerId};
 use super::{PodLink, Simulation};
-use crate::api::{Change, ObjectId, Pod, PodId, TerminationReason, What, WorkloadId, Write};
+use crate::api::{Change, Kind, ObjectId, Pod, PodId, TerminationReason, What, WorkloadId, Write};
 use crate::metrics::MetricsPodId;
 use crate::record::{
     Counts, DisruptionKind, DisruptionRecord, EventRecord, Report, WorkloadRecord,
@@ -237,6 +237,11 @@ impl Simulation<'_> {
                 );
                 if let Some(metrics) = link.metrics {
                     self.forget_metrics(id, metrics);
+                }
+                if self.store.workload(workload).kind == Kind::Pod
+                    && let Some(load) = self.links.load_of(workload)
+                {
+                    self.traffic.stop_load(load, &mut self.queue);
                 }
                 self.vpas.pod_deleted(link.vpa.as_ref(), self.store.pod(id));
                 self.recorder.pod_deleted(link.record, now);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::act::{Printed, Target};
 use super::{Event, Simulation};
 use crate::api::{Change, ObjectId, What};
-use crate::kubectl::command::{CommandLine, WaitFor};
+use crate::kubectl::command::{Attached, CommandLine, WaitFor};
 use crate::sim::{SimDuration, SimTime};
 
 /// What a command waits for.
@@ -25,6 +25,8 @@ pub(in crate::world) enum Asked {
         /// `--timeout`; for ever without.
         timeout: Option<SimDuration>,
     },
+    /// `run`, which stays with its pod.
+    Attached(Attached),
     /// `wait`.
     Conditions {
         /// `--for`.
@@ -44,6 +46,7 @@ impl Asked {
                 let timeout = timeout.filter(|timeout| timeout.0 > 0);
                 timeout.map(|timeout| now + timeout)
             }
+            Self::Attached(_) => None,
             Self::Conditions { until, .. } => *until,
         }
     }
@@ -52,6 +55,7 @@ impl Asked {
     fn is_over(&self) -> bool {
         match self {
             Self::Rollout { watch, .. } => !watch,
+            Self::Attached(_) => false,
             Self::Conditions { until, .. } => until.is_none(),
         }
     }
@@ -213,6 +217,7 @@ impl Simulation<'_> {
                 });
                 Some(looked.map_err(|error| error.to_string()))
             }
+            Asked::Attached(attached) => Some(Ok(self.look_at_attached(target, *attached, now))),
             Asked::Conditions { conditions, .. } => {
                 Some(self.look_at_conditions(target, object, conditions, met))
             }
@@ -320,6 +325,8 @@ impl Simulation<'_> {
             let line = target.printed("condition met");
             self.print_watch(index, line);
             self.end_watch(index, None, now);
+        } else if let Asked::Attached(_) = waiting.asked {
+            self.end_watch(index, None, now);
         } else if let Asked::Rollout { .. } = waiting.asked {
             self.end_watch(index, Some("error: object has been deleted"), now);
         } else {
@@ -407,6 +414,7 @@ impl Asked {
                     && owner == Some(object)
                     && is_counted(what)
             }
+            Self::Attached(_) => false,
             Self::Conditions { .. } => {
                 owner == Some(object)
                     || owner.is_some() && matches!(object, ObjectId::PodDisruptionBudget(_))

@@ -5,13 +5,13 @@
 use serde_json::{Map, Value, json};
 
 use super::flags::{Args, Flag};
-use super::{Command, Line, ParseError, PatchType, Run};
+use super::{Attached, Command, Line, ParseError, PatchType, Run};
 use crate::kubectl::patch::check_json;
 use crate::kubectl::yaml;
 
 pub(super) const RUN: &[Flag] = &[
     Flag::value("annotations"),
-    Flag::switch("attach").refused(),
+    Flag::switch("attach"),
     Flag::switch("command"),
     Flag::value("detach-keys").ignored(),
     Flag::value("env"),
@@ -19,7 +19,7 @@ pub(super) const RUN: &[Flag] = &[
     Flag::value("image"),
     Flag::value("image-pull-policy"),
     Flag::value("labels").short('l'),
-    Flag::switch("leave-stdin-open").ignored(),
+    Flag::switch("leave-stdin-open"),
     Flag::value("override-type"),
     Flag::value("overrides"),
     Flag::value("pod-running-timeout").ignored(),
@@ -27,10 +27,10 @@ pub(super) const RUN: &[Flag] = &[
     Flag::switch("privileged"),
     Flag::switch("quiet").short('q').ignored(),
     Flag::value("restart"),
-    Flag::switch("rm").refused(),
+    Flag::switch("rm"),
     Flag::switch("save-config").refused(),
-    Flag::switch("stdin").short('i').refused(),
-    Flag::switch("tty").short('t').refused(),
+    Flag::switch("stdin").short('i'),
+    Flag::switch("tty").short('t'),
 ];
 
 pub(super) fn run(line: &Line) -> Result<Command, ParseError> {
@@ -68,6 +68,7 @@ pub(super) fn run(line: &Line) -> Result<Command, ParseError> {
         let is_command = args.switch("command")?;
         container[if is_command { "command" } else { "args" }] = json!(words);
     }
+    let attached = attached(line, &mut container)?;
     let policies = ["Always", "OnFailure", "Never"];
     let restart = one_of(args, "restart", "restart policy", policies)?;
     let mut pod = json!({
@@ -108,7 +109,37 @@ pub(super) fn run(line: &Line) -> Result<Command, ParseError> {
         pod,
         service,
         overrides: overrides(args)?,
+        attached,
     }))
+}
+
+/// Whether it stays with the pod, and what that says of the container.
+fn attached(line: &Line, container: &mut Value) -> Result<Option<Attached>, ParseError> {
+    let args = &line.args;
+    let (stdin, tty) = (args.switch("stdin")?, args.switch("tty")?);
+    let (attach, remove) = (args.switch("attach")? || stdin, args.switch("rm")?);
+    if tty && !stdin {
+        return Err(line.missing("-i/--stdin is required for containers with -t/--tty=true"));
+    }
+    if remove && !attach {
+        return Err(line.missing("--rm should only be used for attached containers"));
+    }
+    if attach && args.last("dry-run").is_some_and(|word| word.text != "none") {
+        return Err(line.missing(
+            "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)",
+        ));
+    }
+    if stdin {
+        container["stdin"] = true.into();
+        if !args.switch("leave-stdin-open")? {
+            container["stdinOnce"] = true.into();
+        }
+    }
+    if tty {
+        container["tty"] = true.into();
+    }
+    let prompts = stdin && tty;
+    Ok(attach.then_some(Attached { remove, prompts }))
 }
 
 /// A value that is one of a few.

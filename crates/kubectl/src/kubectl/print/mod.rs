@@ -26,7 +26,7 @@ mod workloads;
 pub use age::{NoTimestamp, Timestamp, human_duration};
 pub use columns::{TableOptions, table};
 pub use describe::{Around, describe, describe_template};
-pub use objects::{as_json, as_names, as_yaml, listed, nothing_found};
+pub use objects::{applied, as_json, as_names, as_yaml, listed, nothing_found};
 pub use sort::sort_by;
 pub use table::{Table, Widths};
 pub use top::{TopOptions, TopSort, top_nodes, top_pods};

@@ -37,6 +37,14 @@ pub fn nothing_found(namespace: Option<&str>) -> String {
     }
 }
 
+/// What `apply` has come to, where `-o` asks for objects: several are a List.
+pub fn applied(mut objects: Vec<Value>) -> Option<Value> {
+    if objects.len() < 2 {
+        return objects.pop();
+    }
+    Some(json!({"apiVersion": "v1", "items": objects, "kind": "List", "metadata": {}}))
+}
+
 /// What is printed: `one` says that one object was asked for by its name. Who manages which
 /// field is left out, as kubectl does unless told.
 pub fn listed(objects: &[Value], one: bool) -> Value {

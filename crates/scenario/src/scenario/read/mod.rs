@@ -110,13 +110,30 @@ pub(super) fn scenario(
     let slo = settings::slo(&mut reader, diagnostics);
     let mut queues = queues::queues(&mut reader, diagnostics);
     let mut stated = services::services(&mut reader, &mut known, &mut queues, slo, diagnostics);
-    let loads = loads::loads(
+    let mut loads = loads::loads(
         &mut reader,
         &mut known,
         &stated.specs,
         &mut queues,
         diagnostics,
     );
+    let admission = Admission {
+        release: controllers.hpa.version,
+        scale_to_zero: controllers.hpa.scale_to_zero,
+        vpa_gates: controllers.vpa.gates.admission,
+        ..manifests.admission.clone()
+    };
+    let actions = actions::actions(
+        &mut reader,
+        &known,
+        &node_groups[..stated_groups],
+        &admission,
+        end,
+        diagnostics,
+    );
+    let specs = &stated.specs;
+    let typed = (&actions[..], &admission);
+    actions::loads_of_commands(typed, &mut known, specs, &mut loads, diagnostics);
     stated.warn_of_defaults(&loads, diagnostics);
     controllers.vpa.clock = known.clock.get().unwrap_or_default();
     let (documents, rules) = (&parsed.documents, &parsed.rules);
@@ -142,21 +159,7 @@ pub(super) fn scenario(
     let pricing = pricing::pricing(&mut reader, diagnostics);
     let sweep = sweep::sweep(&mut reader, diagnostics);
     let asserts = sweep::asserts(&mut reader, diagnostics);
-    let admission = Admission {
-        release: controllers.hpa.version,
-        scale_to_zero: controllers.hpa.scale_to_zero,
-        vpa_gates: controllers.vpa.gates.admission,
-        ..manifests.admission.clone()
-    };
     scaled_objects::check(&known, (&trigger_sources, &queues), &admission, diagnostics);
-    let actions = actions::actions(
-        &mut reader,
-        &known,
-        &node_groups[..stated_groups],
-        &admission,
-        end,
-        diagnostics,
-    );
     let targets = (node_groups.as_slice(), custom_metrics.as_slice(), &known);
     let [shuts_down, _] = controllers.cluster.shutdown_grace;
     let faults = faults::faults(&mut reader, targets, (end, shuts_down), diagnostics);

@@ -11,7 +11,7 @@ use crate::kubectl::command::{
     Autoscale, Cascade, Command, CommandLine, Delete, DryRun, Output, Targets,
 };
 use crate::kubectl::patch;
-use crate::kubectl::print::{as_json, as_names, as_yaml, listed};
+use crate::kubectl::print::{applied, as_json, as_names, as_yaml, listed};
 use crate::scenario::model::ADOPTERS;
 use crate::scenario::{drop_unknown_fields, is_same_object};
 use crate::sim::SimTime;
@@ -84,6 +84,10 @@ impl Simulation<'_> {
             DryRun::None => self.as_it_is(target).unwrap_or(object),
             DryRun::Client | DryRun::Server => object,
         };
+        if let Some(together) = &mut printed.together {
+            together.push(object);
+            return;
+        }
         let objects = [object];
         match &line.output {
             None | Some(Output::Wide) => printed.out(text),
@@ -135,6 +139,30 @@ impl Simulation<'_> {
                 "error: of a {kind} that has an owner only the replicas can be changed in the \
                  simulation: change its owner"
             )),
+        }
+    }
+
+    /// `apply`: the objects that `-o` asks for come at the end, if nothing has gone wrong.
+    pub(super) fn apply_documents(
+        &mut self,
+        documents: &[Value],
+        line: &CommandLine,
+        printed: &mut Printed,
+        now: SimTime,
+    ) {
+        let asks = !matches!(line.output, None | Some(Output::Wide | Output::Name));
+        printed.together = asks.then(Vec::new);
+        for document in documents {
+            self.put_document(&line.command, document, line, printed, now);
+        }
+        let objects = printed.together.take().filter(|_| !printed.failed);
+        let Some(whole) = objects.and_then(applied) else {
+            return;
+        };
+        match &line.output {
+            Some(Output::Json) => printed.text(&as_json(&[whole], true)),
+            Some(Output::JsonPath(path)) => printed.text(&path.print(&whole)),
+            _ => printed.text(&as_yaml(&[whole], true)),
         }
     }
 

@@ -8,6 +8,7 @@ mod identity;
 mod jobs;
 mod pods;
 mod rollout;
+mod run;
 mod targets;
 mod top;
 mod wait;
@@ -17,9 +18,11 @@ use serde_json::Value;
 use super::command_watch::Asked;
 use super::{Event, Simulation};
 use crate::kubectl::command::{
-    Command, CommandLine, EnvSource, Metadata, ParseError, RolloutAction, parse,
+    Command, CommandLine, EnvSource, File, Metadata, ParseError, RolloutAction, parse,
 };
-use crate::kubectl::patch::{self, Message};
+use crate::kubectl::kind::Kind;
+use crate::kubectl::patch::Message;
+use crate::kubectl::yaml;
 use crate::record::{ActionRecord, EventRecord};
 use crate::scenario::Span;
 use crate::scenario::model::Action;
@@ -34,6 +37,8 @@ pub(in crate::world) struct Printed {
     pub(in crate::world) failed: bool,
     /// Whether there is a document of YAML among them.
     pub(in crate::world) has_document: bool,
+    /// Objects that are printed together at the end.
+    pub(in crate::world) together: Option<Vec<Value>>,
 }
 
 impl Printed {
@@ -74,14 +79,36 @@ impl Simulation<'_> {
     /// Runs a kubectl command now. Returns what kubectl prints; the error says where the command
     /// line is wrong. Manifests come with [`Simulation::apply`].
     pub fn kubectl(&mut self, text: &str) -> Result<Vec<String>, ParseError> {
+        let command = parse(text)?;
         let action = Action {
             at: self.now(),
-            command: parse(text)?,
-            documents: Vec::new(),
+            documents: self.documents_behind(&command),
+            command,
             text: text.to_owned(),
             place: Span::default(),
         };
         Ok(self.apply(&action))
+    }
+
+    /// The objects that stand behind a command, or that it makes itself.
+    fn documents_behind(&self, line: &CommandLine) -> Vec<Value> {
+        let (Command::Create(files) | Command::Apply(files)) = &line.command else {
+            return Vec::new();
+        };
+        let read = |file: &File| match file {
+            File::Here { text, .. } => yaml::read(text).ok(),
+            File::Path { .. } => None,
+        };
+        let mut documents: Vec<Value> = files.iter().filter_map(read).collect();
+        let namespace = line.namespace.as_ref().unwrap_or(&self.scenario.namespace);
+        for document in &mut documents {
+            let kind = document["kind"].as_str().and_then(Kind::of_kind);
+            let metadata = &mut document["metadata"];
+            if kind.is_some_and(|kind| kind.namespaced) && metadata["namespace"].is_null() {
+                metadata["namespace"] = namespace.as_str().into();
+            }
+        }
+        documents
     }
 
     /// The scenario's action of this index is due.
@@ -131,24 +158,13 @@ impl Simulation<'_> {
         now: SimTime,
     ) {
         match &line.command {
-            Command::Apply(_) | Command::Create(_) | Command::Replace(_) => {
+            Command::Apply(_) => self.apply_documents(documents, line, printed, now),
+            Command::Create(_) | Command::Replace(_) => {
                 for document in documents {
                     self.put_document(&line.command, document, line, printed, now);
                 }
             }
-            Command::Run(command) => {
-                let namespace = line.namespace.as_deref();
-                let namespace = namespace.unwrap_or(&self.scenario.namespace);
-                match patch::run(command, namespace) {
-                    Ok(objects) => {
-                        let create = Command::Create(Vec::new());
-                        for object in &objects {
-                            self.put_document(&create, object, line, printed, now);
-                        }
-                    }
-                    Err(refusal) => printed.error(refusal.text),
-                }
-            }
+            Command::Run(command) => self.run_pod(command, line, printed, now),
             Command::Evict(command) => self.evict_pod(command, documents, printed, now),
             Command::Delete(command) => self.delete_objects(command, line, documents, printed, now),
             Command::Autoscale(command) => self.autoscale(command, line, documents, printed, now),

@@ -170,7 +170,21 @@ impl Traffic {
         client: u32,
         queue: &mut EventQueue<E>,
     ) {
-        self.loads[load].source.start_client(client, queue.now());
+        let of = &mut self.loads[load];
+        of.source.start_client(client, queue.now());
+        // One that had ended goes on, where a command makes its pod anew.
+        of.finished = false;
+        self.schedule_load(load, queue);
+    }
+
+    /// The only pod of a load is gone.
+    pub fn stop_load<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        load: usize,
+        queue: &mut EventQueue<E>,
+    ) {
+        self.loads[load].source.stop(queue.now());
+        self.wake(load as u32);
         self.schedule_load(load, queue);
     }
 

@@ -321,4 +321,15 @@ pub struct Run {
     pub service: Option<Value>,
     /// `--overrides`, with `--override-type`.
     pub overrides: Option<(PatchType, Value)>,
+    /// `--attach`, `--stdin`: it stays with the pod until that ends.
+    pub attached: Option<Attached>,
+}
+
+/// How `run` stays with its pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attached {
+    /// `--rm`: it deletes the pod at the end.
+    pub remove: bool,
+    /// `--stdin` and `--tty`: it tells of the prompt.
+    pub prompts: bool,
 }

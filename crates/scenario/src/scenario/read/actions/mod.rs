@@ -3,26 +3,27 @@
 mod documents;
 mod env;
 mod exist;
+mod loads;
 
 use super::known::Known;
 use crate::cluster::spec::NodeGroupSpec;
-use crate::kubectl::command::{self, Cascade, Command, ObjectRef, Targets};
+use crate::kubectl::command::{self, Cascade, Command, Targets};
 use crate::kubectl::kind::Kind;
 use crate::kubectl::patch;
-use crate::load::command_line::parse_wget_loop;
 use crate::scenario::Admission;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::{namespace_of, targets_of};
-use crate::scenario::manifest::{PRIORITY_EXPANDER, SIMULATED};
+use crate::scenario::manifest::SIMULATED;
 use crate::scenario::model::{ADOPTERS, Action};
 use crate::scenario::node::{Node, Span};
-use crate::scenario::object::{Object, read_object};
+use crate::scenario::object::read_object;
 use crate::scenario::quoted::Quoted;
 use crate::scenario::reader::{Reader, expected, wrong};
 use crate::sim::SimTime;
 
 use documents::documents;
 use exist::Existing;
+pub(super) use loads::loads_of_commands;
 
 /// A command with the places of its parts.
 struct Typed {
@@ -142,7 +143,7 @@ pub(super) fn begin(
     Some(at)
 }
 
-/// What the API server would say of the pod that a command makes, and what is not simulated of it.
+/// What the API server would say of the pod that a command makes.
 fn check_run(
     command: &Command,
     admission: &Admission,
@@ -158,22 +159,8 @@ fn check_run(
         }
     };
     for object in objects {
-        match read_object(&object, admission) {
-            Err(refusal) => {
-                diagnostics.error(quoted.whole(), refusal.to_string(), "in this command");
-            }
-            Ok(Object::Workload(pod)) => {
-                let mut commands = pod.template.containers.iter().map(|one| &one.command);
-                if commands.any(|one| matches!(parse_wget_loop(one), Ok(Some(_)))) {
-                    let title = format!("the requests of Pod {} are not simulated", run.name);
-                    let label = "it is made by a command";
-                    diagnostics.warning(quoted.whole(), title, label).help = Some(
-                        "write it as a manifest, and a `[[load]]` with `manifest` and `at`"
-                            .to_owned(),
-                    );
-                }
-            }
-            Ok(_) => {}
+        if let Err(refusal) = read_object(&object, admission) {
+            diagnostics.error(quoted.whole(), refusal.to_string(), "in this command");
         }
     }
 }
@@ -221,7 +208,6 @@ fn check_kinds(command: &Command, quoted: &Quoted, diagnostics: &mut Diagnostics
             for object in objects.iter().filter(|one| !is_simulated(one.kind)) {
                 refuse(object.kind, quoted.at(&object.range));
             }
-            refuse_config_maps(objects, quoted, diagnostics);
         }
         // `all` stands for many kinds, some of which are.
         Some(Targets::Selected(selection)) if !selection.kinds.iter().any(|k| is_simulated(k)) => {
@@ -230,17 +216,5 @@ fn check_kinds(command: &Command, quoted: &Quoted, diagnostics: &mut Diagnostics
             }
         }
         _ => {}
-    }
-}
-
-/// Of ConfigMaps only one is read while the cluster runs.
-fn refuse_config_maps(objects: &[ObjectRef], quoted: &Quoted, diagnostics: &mut Diagnostics) {
-    let is_other = |one: &&ObjectRef| one.kind.kind == "ConfigMap" && one.name != PRIORITY_EXPANDER;
-    for object in objects.iter().filter(is_other) {
-        let title = format!("ConfigMap {} is not simulated", object.name);
-        let label = "nothing reads it while the cluster runs";
-        diagnostics
-            .error(quoted.at(&object.range), title, label)
-            .help = Some(format!("{PRIORITY_EXPANDER} in kube-system is"));
     }
 }
