@@ -28,6 +28,7 @@ mod exporters;
 mod folding;
 #[cfg(debug_assertions)]
 mod growth;
+mod held_objects;
 mod housekeeping;
 mod hpa_failures;
 mod image_locality;

@@ -35,6 +35,9 @@ use crate::units::Bytes;
 pub enum Write {
     /// An entry for the workload of this kind, namespace and name, before its object exists.
     Workload(Kind, Arc<str>, Arc<str>),
+    /// How many seconds the API server lets pods tolerate `not-ready` and `unreachable` that say
+    /// nothing of them; 300 both unless this is written.
+    DefaultTolerations([i64; 2]),
     /// Creates a node.
     CreateNode(Box<Node>),
     /// Creates a pod.

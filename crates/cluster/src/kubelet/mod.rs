@@ -5,6 +5,7 @@
 
 mod active_deadline;
 mod admission;
+mod config;
 mod cpu_weight;
 pub mod crash_loop;
 mod events;
@@ -49,6 +50,7 @@ use pull::Pulling;
 use shutdown::ShuttingDown;
 use silence::Missed;
 
+pub use config::ConfigKey;
 pub use cpu_weight::cpu_weight;
 pub use pressure::Offender;
 pub use resize::{NodeCapacity, ResizeError};
@@ -210,6 +212,8 @@ pub struct Kubelet {
     bandwidths: Vec<Bytes>,
     /// Images that cannot be pulled.
     failing: Vec<String>,
+    /// ConfigMaps and Secrets that somebody knows of and that are not there.
+    missing: BTreeSet<ConfigKey>,
     /// Slows image pulls by a factor, or sets their length.
     slowness: (f64, Option<SimDuration>),
     /// Ended runs of Jobs' containers by workload, where their exit codes depend on it.
@@ -247,6 +251,7 @@ impl Kubelet {
             resizing: Vec::new(),
             bandwidths: Vec::new(),
             failing: Vec::new(),
+            missing: BTreeSet::new(),
             slowness: (1.0, None),
             runs: BTreeMap::new(),
             most_memory: Vec::new(),

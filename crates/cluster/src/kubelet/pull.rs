@@ -272,7 +272,7 @@ impl Kubelet {
         context.after(next, Event::LookAtPull(id, run));
     }
 
-    fn next_look(id: PodId, context: &mut Context<'_, Event>) -> SimDuration {
+    pub(super) fn next_look(id: PodId, context: &mut Context<'_, Event>) -> SimDuration {
         let part = context.draws.unit(id);
         SimDuration::from_secs_f64(LOOKS.as_secs_f64() * (1.0 + 0.5 * part))
     }

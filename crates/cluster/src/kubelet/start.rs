@@ -79,7 +79,7 @@ impl Kubelet {
         if !alive || worker.run != run || worker.hook.is_some() {
             return;
         }
-        if !self.start_inits(id, context) {
+        if self.lacks_config(id, run, context) || !self.start_inits(id, context) {
             return;
         }
         let hooked = |one: &ContainerSpec| one.post_start.is_some();

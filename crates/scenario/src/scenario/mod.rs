@@ -30,7 +30,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 pub use guess::{GUESSED, Guess};
 pub use loaded::{Built, KustomizationParts, Loaded};
 pub use manifest::{
-    LimitRangeObject, PriorityClassObject, PriorityExpanderObject, ServiceObject,
+    ConfigObject, LimitRangeObject, PriorityClassObject, PriorityExpanderObject, ServiceObject,
     TriggerAuthenticationObject,
 };
 pub use model::Scenario;

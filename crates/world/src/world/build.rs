@@ -12,7 +12,9 @@ use super::sample::UsageTotals;
 use super::traffic::Traffic;
 use super::vpa::{self, Vpas};
 use super::{Components, Event, Simulation};
-use crate::api::{EventSink, LabelSelector, PodDraws, PodId, PodTemplate, Store, WorkloadId};
+use crate::api::{
+    EventSink, LabelSelector, PodDraws, PodId, PodTemplate, Store, WorkloadId, Write,
+};
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
 use crate::cloud::Cloud;
 use crate::cluster::prices::{CommitmentSpec, CommitmentTerms, IdlePayer, PodBilling};
@@ -541,6 +543,14 @@ impl<'s> Simulation<'s> {
     pub(super) fn start(&mut self) {
         self.traffic.start(&mut self.queue);
         self.metrics.start(&mut self.queue);
+        let config = &self.scenario.controllers.cluster;
+        let seconds = config.default_tolerations;
+        let seconds = seconds.map(|one| one.as_secs_f64() as i64);
+        if seconds != [300, 300] {
+            let write = Write::DefaultTolerations(seconds);
+            self.store.commit(SimTime::ZERO, write);
+        }
+        self.miss_configs_to_come();
         self.start_workloads();
         self.settle(SimTime::ZERO);
         self.bound_memory(SimTime::ZERO);

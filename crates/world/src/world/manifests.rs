@@ -18,6 +18,7 @@ use crate::autoscaler::hpa::Status;
 use crate::autoscaler::vpa::admission::LimitRange;
 use crate::cluster::spec::{PdbSpec, WorkloadKind, WorkloadSpec};
 use crate::controller::pod_control::{delete_pod, shorten_grace};
+use crate::kubectl::command::Command;
 use crate::scenario::model::{HpaObject, VpaObject};
 use crate::scenario::{Admission, Object, Scenario, check_update, read_object};
 use crate::sim::{Dist, SimDuration, SimTime};
@@ -190,15 +191,50 @@ impl Simulation<'_> {
             (Object::ScaledJob(job, spec), _) => self.put_scaled_job(job, spec, value, now)?,
             (
                 Object::Service(_)
+                | Object::Config(_)
                 | Object::PriorityClass(_)
                 | Object::LimitRange(_)
                 | Object::TriggerAuthentication(_),
                 _,
             ) => {}
         }
+        self.hold_config((object.kind(), object.namespace(), object.name()), true);
         self.store_metadata(kind, value, now);
         self.manifests.put(&object, value.clone(), now);
         Ok(())
+    }
+
+    /// A ConfigMap or a Secret is there from now on, or no longer.
+    pub(super) fn hold_config(&mut self, (kind, namespace, name): (&str, &str, &str), there: bool) {
+        let kind = match kind {
+            "ConfigMap" => "ConfigMap",
+            "Secret" => "Secret",
+            _ => return,
+        };
+        let key = (kind, namespace.to_owned(), name.to_owned());
+        self.components.kubelet.hold_config(key, there);
+    }
+
+    /// What commands will create is not there yet. Nobody misses what nobody speaks of: folders of
+    /// manifests often lack what operators make.
+    pub(super) fn miss_configs_to_come(&mut self) {
+        for action in &self.scenario.actions {
+            if !matches!(
+                action.command.command,
+                Command::Apply(_) | Command::Create(_)
+            ) {
+                continue;
+            }
+            for document in &action.documents {
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                let metadata = &document["metadata"];
+                let key = (&document["kind"], &metadata["namespace"], &metadata["name"]);
+                let (kind, namespace, name) = (text(key.0), text(key.1), text(key.2));
+                if self.manifests.get(&kind, &namespace, &name).is_none() {
+                    self.hold_config((&kind, &namespace, &name), false);
+                }
+            }
+        }
     }
 
     /// `spec.schedulingGates` of a pod, which only ever lose gates.

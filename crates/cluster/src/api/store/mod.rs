@@ -15,9 +15,10 @@ use crate::api::index::{Selections, WorkloadEntry};
 use crate::api::keda::{ScaledJob, ScaledObject};
 use crate::api::log::ChangeLog;
 use crate::api::meta::{Kind, ObjectId};
-use crate::api::node::{Node, NodeInfo};
+use crate::api::node::{NOT_READY, Node, NodeInfo, UNREACHABLE};
 use crate::api::pod::{Pod, PodId};
 use crate::api::policy::PodDisruptionBudget;
+use crate::api::taint::{TaintEffect, Toleration};
 use crate::api::workload::{
     CronJob, DaemonSet, Deployment, Job, ReplicaSet, ReplicaSetId, StatefulSet,
 };
@@ -72,6 +73,7 @@ pub struct Store {
     version: u64,
     created: u64,
     deleted: u64,
+    default_tolerations: Option<[i64; 2]>,
 }
 
 impl Store {
@@ -81,6 +83,18 @@ impl Store {
             log: Some(ChangeLog::default()),
             ..Self::default()
         }
+    }
+
+    /// What the API server gives to a pod that says nothing of these taints
+    /// (`DefaultTolerationSeconds`).
+    pub fn default_tolerations(&self) -> [Toleration; 2] {
+        let seconds = self.default_tolerations.unwrap_or([300, 300]);
+        [(NOT_READY, seconds[0]), (UNREACHABLE, seconds[1])].map(|(key, seconds)| Toleration {
+            key: key.to_owned(),
+            value: None,
+            effect: Some(TaintEffect::NoExecute),
+            seconds: Some(seconds),
+        })
     }
 
     /// The log, if it is kept.
@@ -103,6 +117,10 @@ impl Store {
         Some(match write {
             Write::Workload(kind, namespace, name) => {
                 self.workload_entry(kind, &namespace, &name);
+                return None;
+            }
+            Write::DefaultTolerations(seconds) => {
+                self.default_tolerations = Some(seconds);
                 return None;
             }
             Write::Pod(id, write) => self.write_pod(now, id, &write),

@@ -3,14 +3,16 @@
 use serde_json::{Value, json};
 
 use super::pod_conditions::conditions;
-use super::template::{amounts, pod_spec, resources_of, seconds};
+use super::template::{amounts, pod_spec, resources_of, seconds, toleration};
 use super::{Clock, list, meta};
 use crate::api::meta::Labels;
 use crate::api::node::Node;
 use crate::api::pod::{ContainerStatus, Pod, PodPhase, TerminationReason};
 use crate::api::resources::Resources;
 use crate::api::store::Store;
+use crate::api::taint::Toleration;
 use crate::api::template::ContainerSpec;
+use crate::controller::daemonset::daemon_tolerations;
 use crate::sim::SimTime;
 
 pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
@@ -32,6 +34,7 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
     let node = node.and_then(|node| store.find_node(node));
     let node = node.map(Node::name).or(template.node_name.as_deref());
     spec["nodeName"] = node.map_or(Value::Null, Value::from);
+    spec["tolerations"] = tolerations(pod, store);
     spec["priority"] = template.priority.into();
     let policy = if template.never_preempts {
         "Never"
@@ -63,6 +66,25 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
             "startTime": clock.maybe(pod.start_time),
         },
     })
+}
+
+/// `spec.tolerations`: those of a DaemonSet's controller and of the API server included.
+fn tolerations(pod: &Pod, store: &Store) -> Value {
+    let own = pod.template.tolerations.iter().cloned();
+    let mut all: Vec<Toleration> = match pod.pinned {
+        Some(_) => daemon_tolerations(&pod.template).cloned().collect(),
+        None => own.collect(),
+    };
+    for default in store.default_tolerations() {
+        let is_about = |one: &Toleration| {
+            (one.key.is_empty() || one.key == default.key)
+                && (one.effect.is_none() || one.effect == default.effect)
+        };
+        if !all.iter().any(is_about) {
+            all.push(default);
+        }
+    }
+    list(all.iter().map(toleration).collect())
 }
 
 /// `GetPodQOS`, by what the node has promised.

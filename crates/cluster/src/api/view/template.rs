@@ -118,7 +118,7 @@ fn further_amounts(amounts: &mut Value, written: &Value) {
     }
 }
 
-fn toleration(one: &Toleration) -> Value {
+pub(super) fn toleration(one: &Toleration) -> Value {
     json!({
         "effect": one.effect.map(TaintEffect::name),
         "key": Some(&one.key).filter(|key| !key.is_empty()),

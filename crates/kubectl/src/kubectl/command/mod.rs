@@ -7,6 +7,7 @@
 //! Upstream: kubectl's `pkg/cmd/*`, cli-runtime's `pkg/resource/builder.go`.
 
 mod arguments;
+mod config;
 mod files;
 mod flags;
 mod metadata;
@@ -81,6 +82,21 @@ const COMMANDS: &[Row] = &[
         &["create", "job"],
         &[WRITES, files::CREATE_JOB],
         files::create_job,
+    ),
+    (
+        &["create", "configmap"],
+        &[WRITES, config::CREATE_CONFIG],
+        config::create_config_map,
+    ),
+    (
+        &["create", "cm"],
+        &[WRITES, config::CREATE_CONFIG],
+        config::create_config_map,
+    ),
+    (
+        &["create", "secret"],
+        &[WRITES, config::CREATE_CONFIG],
+        config::create_secret,
     ),
     (
         &["replace"],

@@ -36,6 +36,13 @@ pub(super) const CONFIG_MAP: Printer = (&["Data", "Age"], |object, now| {
     vec![data.to_string(), created(object, now)]
 });
 
+pub(super) const SECRET: Printer = (&["Type", "Data", "Age"], |object, now| {
+    let count = |field: &str| object[field].as_object().map_or(0, serde_json::Map::len);
+    let data = count("data") + count("stringData");
+    let kind = text(object, &["type"]).unwrap_or("Opaque");
+    vec![kind.to_owned(), data.to_string(), created(object, now)]
+});
+
 pub(super) const SERVICE: Printer = (
     &[
         "Type",

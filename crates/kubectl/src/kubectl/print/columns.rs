@@ -54,6 +54,7 @@ fn printer(kind: &Kind) -> Printer {
         "Service" => cluster::SERVICE,
         "Event" => cluster::EVENT,
         "ConfigMap" => cluster::CONFIG_MAP,
+        "Secret" => cluster::SECRET,
         _ => (&["Age"], |object, now| vec![created(object, now)]),
     }
 }

@@ -7,6 +7,7 @@
 mod affinity;
 mod claims;
 mod command;
+mod config;
 mod container;
 mod context;
 mod cron_job;
@@ -49,6 +50,7 @@ use super::loaded::Document;
 use super::node::{Node, Span, Value};
 use super::suggest::nearest;
 
+pub use config::ConfigObject;
 pub(super) use context::{Context, REFUSED};
 pub(super) use hpa::check as check_hpa;
 pub use limit_range::LimitRangeObject;
@@ -93,7 +95,7 @@ const KINDS: [(&str, &str); 18] = [
 ];
 
 /// The kinds that commands can be about.
-pub(super) const SIMULATED: [&str; 20] = [
+pub(super) const SIMULATED: [&str; 21] = [
     "Deployment",
     "ReplicaSet",
     "StatefulSet",
@@ -110,6 +112,7 @@ pub(super) const SIMULATED: [&str; 20] = [
     "ScaledJob",
     "TriggerAuthentication",
     "ConfigMap",
+    "Secret",
     "NodePool",
     "EC2NodeClass",
     "Pod",
@@ -172,6 +175,10 @@ pub(super) fn read(documents: &[Document], diagnostics: &mut Diagnostics) -> Man
             };
             read_document(context)
         };
+        // Whatever is in it: nobody reads it.
+        if config::is_config(document) && !priority_expander::is_priority_expander(document) {
+            continue;
+        }
         if karpenter::is_one(document) {
             let context = &mut Context {
                 document,
@@ -335,6 +342,8 @@ pub(super) fn read_document(context: &mut Context<'_>) -> Result<Option<Written>
         ("ConfigMap", "v1") if priority_expander::is_priority_expander(context.document) => {
             priority_expander::priority_expander(context).map(Written::PriorityExpander)
         }
+        ("ConfigMap", "v1") => config::config_map(context).map(Written::Config),
+        ("Secret", "v1") => config::secret(context).map(Written::Config),
         ("NodePool", "karpenter.sh/v1") => {
             karpenter::node_pool(context).map(|pool| Written::NodePool(Box::new(pool)))
         }

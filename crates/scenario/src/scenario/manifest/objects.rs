@@ -1,5 +1,6 @@
 //! What manifests hold: objects as written, each to be completed by others.
 
+use super::config::ConfigObject;
 use super::limit_range::LimitRangeObject;
 use super::priority_expander::PriorityExpanderObject;
 use crate::autoscaler::hpa::HpaSpecInput;
@@ -121,6 +122,7 @@ pub(in crate::scenario) enum Written {
     ScaledJob(Box<ScaledJob>, Box<WorkloadObject>),
     TriggerAuthentication(TriggerAuthenticationObject),
     PriorityExpander(PriorityExpanderObject),
+    Config(ConfigObject),
     NodePool(Box<NodePool>),
     NodeClass(Box<NodeClass>),
 }
@@ -165,6 +167,8 @@ impl Manifests {
             Written::Service(value) => put(&mut self.services, document, value),
             Written::PriorityClass(value) => self.admission.priority_classes.push(value),
             Written::LimitRange(value) => self.admission.limit_ranges.push(value),
+            // Its document is all that there is to know of it.
+            Written::Config(_) => {}
         }
     }
 }

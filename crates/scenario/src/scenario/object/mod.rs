@@ -12,9 +12,9 @@ use serde_json::Value;
 use super::admission::Admission;
 use super::diagnostic::Diagnostics;
 use super::manifest::{
-    Context, LimitRangeObject, PriorityClassObject, PriorityExpanderObject, ServiceObject,
-    TriggerAuthenticationObject, Written, check_hpa, check_service_name, check_vpa, read_document,
-    version_and_kind,
+    ConfigObject, Context, LimitRangeObject, PriorityClassObject, PriorityExpanderObject,
+    ServiceObject, TriggerAuthenticationObject, Written, check_hpa, check_service_name, check_vpa,
+    read_document, version_and_kind,
 };
 use super::model::{HpaObject, VpaObject};
 use super::node::Node;
@@ -55,6 +55,8 @@ pub enum Object {
     TriggerAuthentication(TriggerAuthenticationObject),
     /// The ConfigMap of the expander `priority`.
     PriorityExpander(PriorityExpanderObject),
+    /// Another ConfigMap, or a Secret.
+    Config(ConfigObject),
     /// A NodePool of Karpenter.
     NodePool(Box<NodePool>),
     /// An EC2NodeClass of Karpenter.
@@ -79,6 +81,7 @@ impl Object {
             }
             Self::TriggerAuthentication(_) => "TriggerAuthentication",
             Self::PriorityExpander(_) => "ConfigMap",
+            Self::Config(config) => config.kind,
             Self::NodePool(_) => "NodePool",
             Self::NodeClass(_) => "EC2NodeClass",
         }
@@ -98,6 +101,7 @@ impl Object {
             Self::ScaledJob(job, _) => &job.metadata.namespace,
             Self::TriggerAuthentication(of) => &of.namespace,
             Self::PriorityExpander(map) => &map.namespace,
+            Self::Config(config) => &config.namespace,
         }
     }
 
@@ -115,6 +119,7 @@ impl Object {
             Self::ScaledJob(job, _) => &job.metadata.name,
             Self::TriggerAuthentication(of) => &of.name,
             Self::PriorityExpander(_) => PriorityExpanderObject::NAME,
+            Self::Config(config) => &config.name,
             Self::NodePool(pool) => &pool.name,
             Self::NodeClass(class) => &class.name,
         }
@@ -213,6 +218,7 @@ pub(super) fn complete(
         }
         Written::TriggerAuthentication(of) => Object::TriggerAuthentication(of),
         Written::PriorityExpander(map) => Object::PriorityExpander(map),
+        Written::Config(config) => Object::Config(config),
         Written::NodePool(pool) => Object::NodePool(pool),
         Written::NodeClass(class) => Object::NodeClass(class),
     }

@@ -47,6 +47,9 @@ pub fn check_update(
         (Object::PriorityExpander(old), Object::PriorityExpander(new)) if old.immutable => {
             of_immutable_config_map((before, new.immutable), after)
         }
+        (Object::Config(old), Object::Config(new)) if old.immutable => {
+            of_immutable_config_map((before, new.immutable), after)
+        }
         _ => Vec::new(),
     };
     if causes.is_empty() {

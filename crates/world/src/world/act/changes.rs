@@ -338,7 +338,10 @@ impl Simulation<'_> {
         }
         self.manifests.remove(kind, namespace, name);
         match kind {
-            "ConfigMap" => self.drop_config_map(namespace, name),
+            "ConfigMap" | "Secret" => {
+                self.hold_config((kind, namespace, name), false);
+                self.drop_config_map(kind, namespace, name);
+            }
             "NodePool" | "EC2NodeClass" => self.delete_for_karpenter(kind, name, now),
             _ => {}
         }

@@ -25,12 +25,13 @@ impl Simulation<'_> {
     }
 
     /// A ConfigMap is deleted.
-    pub(in crate::world) fn drop_config_map(&mut self, namespace: &str, name: &str) {
-        let is_it = (namespace, name)
-            == (
-                PriorityExpanderObject::NAMESPACE,
-                PriorityExpanderObject::NAME,
-            );
+    pub(in crate::world) fn drop_config_map(&mut self, kind: &str, namespace: &str, name: &str) {
+        let is_it = kind == "ConfigMap"
+            && (namespace, name)
+                == (
+                    PriorityExpanderObject::NAMESPACE,
+                    PriorityExpanderObject::NAME,
+                );
         if let Some(autoscaler) = self.cluster_autoscaler.as_mut().filter(|_| is_it) {
             autoscaler.view.priorities = None;
         }

@@ -2,6 +2,7 @@
 //!
 //! Upstream: kubectl's `pkg/describe/describe.go`.
 
+mod config;
 mod containers;
 mod date;
 mod events;
@@ -61,11 +62,14 @@ pub fn describe(
         "CronJob" => jobs::cron_job(object, into),
         "Node" => node::describe(object, around, now, into),
         "PodDisruptionBudget" => pod_disruption_budget::describe(object, into),
+        "ConfigMap" => config::config_map(object, into),
+        "Secret" => config::secret(object, into),
         "HorizontalPodAutoscaler" => hpa::describe(object, into),
         _ if kind.built_in => return None,
         _ => generic::describe(object, into),
     }
-    if let Some(events) = around.events {
+    // Of a Secret no events are read.
+    if let Some(events) = around.events.filter(|_| kind.kind != "Secret") {
         let about = events.iter().filter(|event| is_about(event, object));
         events::describe(about, now, into);
     }

@@ -10,7 +10,7 @@ use crate::kubectl::command::{Command, ObjectRef, Targets};
 use crate::kubectl::kind::Kind;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::loaded::targets_of;
-use crate::scenario::manifest::{PRIORITY_EXPANDER, SIMULATED, version_and_kind};
+use crate::scenario::manifest::{SIMULATED, version_and_kind};
 use crate::scenario::node::{Node, Span};
 use crate::scenario::read::known::Known;
 use crate::scenario::read::node_names;
@@ -134,8 +134,7 @@ impl<'a> Existing<'a> {
     ) {
         let kind = object.kind;
         // Names of Pods and ReplicaSets are made during the run; others are told of already.
-        let is_refused = !SIMULATED.contains(&kind.kind)
-            || kind.kind == "ConfigMap" && object.name != PRIORITY_EXPANDER;
+        let is_refused = !SIMULATED.contains(&kind.kind);
         if matches!(kind.kind, "Pod" | "ReplicaSet") || is_refused {
             return;
         }
