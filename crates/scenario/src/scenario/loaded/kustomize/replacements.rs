@@ -291,12 +291,11 @@ fn visit(
     if create && !items.iter().any(is_meant) {
         let mut made = empty();
         let text = Value::Text(value.to_owned());
-        made.value = match field {
-            "" => text,
-            _ => {
-                let name = field.to_owned();
-                Value::Table(vec![(KeyNode { span, name }, Node { span, value: text })])
-            }
+        made.value = if field.is_empty() {
+            text
+        } else {
+            let name = field.to_owned();
+            Value::Table(vec![(KeyNode { span, name }, Node { span, value: text })])
         };
         items.push(made);
     }
