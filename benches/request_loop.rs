@@ -11,7 +11,7 @@ use nlsim::load::{HEY_CLIENT_OVERHEAD, WGET_PROCESS_COST};
 use nlsim::record::{Detail, LoadRecord, Recorder, Recording, Sample, ServiceRecord};
 use nlsim::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
 use nlsim::units::Millicores;
-use nlsim::workload::ServerLimits;
+use nlsim::workload::{ServerLimits, Tier};
 use nlsim::workload::spec::{RequestSpec, ServerSpec};
 use nlsim::world::traffic::{Traffic, TrafficEvent};
 
@@ -82,6 +82,7 @@ fn run(bencher: Bencher<'_, '_>, service: &ServerSpec, generator: &Generator, po
                 cpu_limit: Some(Millicores(1000)),
                 cpu_weight: 100,
                 memory_limit: None,
+                tier: Tier::default(),
             };
             let server = traffic.add_server(0, node, limits, &mut queue);
             traffic.add_endpoint(server, &mut queue, &mut recorder);

@@ -6,8 +6,8 @@ use crate::traffic_rig::{Rig, ab, hey, load, service};
 use nlsim::load::spec::{Arrivals, Generator, HeySpec, LoadSpec, ProfileSpec, Shape};
 use nlsim::sim::{Dist, SimDuration, SimTime};
 use nlsim::units::{Bytes, Millicores};
-use nlsim::workload::ServerLimits;
 use nlsim::workload::spec::{Balancing, MemorySpec, RequestSpec, ServerSpec};
+use nlsim::workload::{ServerLimits, Tier};
 use proptest::prelude::*;
 
 fn dist(mean: f64, kind: u8) -> Dist {
@@ -125,6 +125,7 @@ fn seen(
         cpu_limit: limit.map(Millicores),
         cpu_weight: 100,
         memory_limit: memory.map(Bytes),
+        tier: Tier::default(),
     };
     let nodes = [1, 2].map(|_| rig.traffic.add_node(Millicores(cores * 1000)));
     let mut servers = Vec::new();

@@ -766,6 +766,7 @@ fn play(spec: &ServerSpec, acts: &[Act], seed: u64) -> Rig {
                     cpu_limit: Some(Millicores(cpu)),
                     cpu_weight,
                     memory_limit,
+                    ..limits(None)
                 }));
             }
             Act::Endpoint(which, add) => match pick(which) {

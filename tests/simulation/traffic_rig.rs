@@ -9,8 +9,8 @@ use nlsim::load::{AB_CLIENT_OVERHEAD, HEY_CLIENT_OVERHEAD, WGET_PROCESS_COST};
 use nlsim::record::{Outcome, RequestSink};
 use nlsim::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
 use nlsim::units::{Bytes, Millicores};
-use nlsim::workload::ServerLimits;
 use nlsim::workload::spec::ServerSpec;
+use nlsim::workload::{ServerLimits, Tier};
 use nlsim::world::traffic::{Effect, NodeCpuId, ServerId, Traffic, TrafficEvent};
 
 /// No CPU, no wait, no memory: to be changed by the test.
@@ -97,6 +97,7 @@ pub(crate) fn limits(cpu: Option<i64>) -> ServerLimits {
         cpu_limit: cpu.map(Millicores),
         cpu_weight: 100,
         memory_limit: None::<Bytes>,
+        tier: Tier::default(),
     }
 }
 

@@ -8,8 +8,8 @@ use crate::load::spec::{Generator, LoadSpec, WgetJobSpec};
 use crate::record::NoRequests;
 use crate::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
 use crate::units::Millicores;
-use crate::workload::ServerLimits;
 use crate::workload::spec::{RequestSpec, ServerSpec};
+use crate::workload::{ServerLimits, Tier};
 use crate::world::traffic::{Traffic, TrafficEvent};
 
 /// What the recordings call the server.
@@ -79,6 +79,7 @@ impl SetUp {
             cpu_limit: None,
             cpu_weight: 100,
             memory_limit: None,
+            tier: Tier::default(),
         };
         let server = traffic.add_server(0, node, limits, &mut queue);
         traffic.add_endpoint(server, &mut queue, &mut NoRequests);

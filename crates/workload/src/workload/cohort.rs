@@ -478,8 +478,8 @@ impl Servers {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::ServerLimits;
     use super::super::spec::{ServerSpec, UsageSpec, UsageSplit};
+    use super::super::{ServerLimits, Tier};
     use super::*;
     use crate::sim::{Key, SimDuration, Streams};
     use crate::units::Millicores;
@@ -516,6 +516,7 @@ mod tests {
             cpu_limit: [None, Some(Millicores(100)), Some(Millicores(300))][which % 3],
             cpu_weight: 1 + which as u32 % 5,
             memory_limit: None,
+            tier: Tier::default(),
         }
     }
 

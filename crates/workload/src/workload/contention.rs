@@ -57,6 +57,8 @@ impl Servers {
             nodes,
             arena,
             shares,
+            outer,
+            weight_of,
             touched,
             ..
         } = self;
@@ -70,10 +72,11 @@ impl Servers {
                 weight: server.weight(),
                 demand: server.demand,
                 grant: server.cpu.flow.cap().min(node.capacity),
+                tier: server.tier(),
             })
         }));
         if node.contended {
-            node::fill(node.capacity, shares);
+            node::share(node.capacity, *weight_of, shares, outer);
         }
         for share in shares.iter() {
             let Some(server) = arena.at_mut(share.server as usize) else {
@@ -104,7 +107,7 @@ mod tests {
 
     use super::super::request::{Origin, Work};
     use super::super::spec::ServerSpec;
-    use super::super::{ServerLimits, Servers};
+    use super::super::{ServerLimits, Servers, Tier};
     use super::*;
     use crate::sim::{SimDuration, Streams};
     use crate::units::Millicores;
@@ -121,11 +124,13 @@ mod tests {
                 weight: server.weight(),
                 demand,
                 grant,
+                tier: server.tier(),
             }
         };
         let mut shares: Vec<Share> = node.servers.iter().map(share).collect();
         if shares.iter().map(|share| share.demand).sum::<u64>() > node.capacity {
-            node::fill(node.capacity, &mut shares);
+            let mut outer = Vec::new();
+            node::share(node.capacity, servers.weight_of, &mut shares, &mut outer);
         }
         shares
             .iter()
@@ -145,6 +150,11 @@ mod tests {
                 cpu_limit: (cpu % 3 > 0).then_some(Millicores(cpu)),
                 cpu_weight: (cpu % 7 + 1) as u32,
                 memory_limit: None,
+                tier: match cpu % 4 {
+                    0 => Tier::Guaranteed,
+                    1 => Tier::BestEffort,
+                    _ => Tier::Burstable(Millicores(cpu)),
+                },
             };
             let mut now = SimTime::ZERO;
             let mut keys: Vec<_> =

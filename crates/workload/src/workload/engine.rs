@@ -7,7 +7,7 @@
 use super::affinity::Client;
 use super::bandwidth::Throttling;
 use super::cohort::Home;
-use super::figures::{Counters, CpuLedger, Instruments, Usage};
+use super::figures::{Counters, CpuLedger, GroupWeight, Instruments, Usage};
 use super::flow::{CORE, nanos};
 use super::node::{Node, Share};
 use super::request::{ActiveRequests, Finished, Origin, RequestKey, TurnedAway, Work};
@@ -40,6 +40,10 @@ pub struct Servers {
     pub(super) streams: Streams,
     pub(super) touched: Vec<u32>,
     pub(super) shares: Vec<Share>,
+    /// Room to work in: shares of whole groups.
+    pub(super) outer: Vec<Share>,
+    /// What groups of pods weigh.
+    pub(super) weight_of: GroupWeight,
     pub(super) gone: CpuLedger,
     /// Servers added so far.
     pub(super) added: u64,
@@ -71,6 +75,9 @@ impl Servers {
             streams: *streams,
             touched: Vec::new(),
             shares: Vec::new(),
+            outer: Vec::new(),
+            // As many shares as a request has thousandths of a core.
+            weight_of: |request| u32::try_from(request.0).unwrap_or(u32::MAX),
             gone: CpuLedger::default(),
             added: 0,
             shared_anew: Vec::new(),
@@ -80,6 +87,11 @@ impl Servers {
             finished: Vec::new(),
             notes: Vec::new(),
         }
+    }
+
+    /// Says what groups of pods weigh.
+    pub fn set_group_weight(&mut self, weight_of: GroupWeight) {
+        self.weight_of = weight_of;
     }
 
     /// The parameters of a service.

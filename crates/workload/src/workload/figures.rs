@@ -12,7 +12,29 @@ pub struct ServerLimits {
     pub cpu_weight: u32,
     /// The container's memory limit.
     pub memory_limit: Option<Bytes>,
+    /// The class of service of its pod.
+    pub tier: Tier,
 }
+
+/// A class of service: whom a pod's cgroup lies beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// Guaranteed pods, side by side with the groups of the others.
+    Guaranteed,
+    /// Burstable pods, as one group that weighs as what they request together; this one requests so much.
+    Burstable(Millicores),
+    /// Pods without requests, as one group of the least weight.
+    BestEffort,
+}
+
+impl Default for Tier {
+    fn default() -> Self {
+        Self::Burstable(Millicores(0))
+    }
+}
+
+/// The weight of the cgroup of pods that request so much together.
+pub type GroupWeight = fn(Millicores) -> u32;
 
 /// What a server has used and holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -33,7 +33,7 @@ pub use affinity::Client;
 pub use bandwidth::Throttling;
 pub use cohort::Even;
 pub use engine::{Note, Servers};
-pub use figures::{Counters, CpuLedger, Instruments, ServerLimits, Usage};
+pub use figures::{Counters, CpuLedger, GroupWeight, Instruments, ServerLimits, Tier, Usage};
 pub use lane::{Lane, Room};
 pub use latency::LatencyHistogram;
 pub use plain::{Calm, Course, Set};

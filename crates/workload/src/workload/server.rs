@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
 use super::bucket::Bucket;
-use super::figures::{Instruments, ServerLimits};
+use super::figures::{Instruments, ServerLimits, Tier};
 use super::latency::LatencyHistogram;
 use super::memory::Memory;
 use super::pace::Pace;
@@ -151,6 +151,11 @@ impl Server {
     /// Its weight on an oversubscribed node.
     pub(super) fn weight(&self) -> u64 {
         u64::from(self.limits.cpu_weight.max(1))
+    }
+
+    /// The class of service of its pod.
+    pub(super) fn tier(&self) -> Tier {
+        self.limits.tier
     }
 
     /// Whether it is an endpoint, and many requests came over connections to others while none

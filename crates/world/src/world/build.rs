@@ -18,13 +18,13 @@ use crate::api::{
 use crate::autoscaler::hpa::{Config, HpaSpec, MetricSpec, Resource, ResourceTarget, ValueTarget};
 use crate::cloud::Cloud;
 use crate::cluster::prices::{CommitmentSpec, CommitmentTerms, IdlePayer, PodBilling};
-use crate::cluster::spec::{NodeGroupSpec, WorkloadSpec};
+use crate::cluster::spec::{CpuWeightModel, NodeGroupSpec, WorkloadSpec};
 use crate::controller::deployment::adapter::Statuses;
 use crate::controller::{
     PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, node_lifecycle,
     podautoscaler, replicaset, statefulset, taint_eviction,
 };
-use crate::kubelet::Kubelet;
+use crate::kubelet::{Kubelet, cpu_weight};
 use crate::load::spec::Generator;
 use crate::metrics::spec::CustomMetricSpec;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
@@ -295,6 +295,23 @@ fn commitment(spec: &CommitmentSpec) -> Commitment {
     }
 }
 
+/// The request engine, in whose nodes groups of pods weigh as the runtime has it.
+fn traffic(scenario: &Scenario, streams: &Streams) -> Traffic {
+    let Scenario {
+        services,
+        loads,
+        queues,
+        ..
+    } = scenario;
+    let mut made = Traffic::with_queues(services, loads, queues, streams);
+    made.set_group_weight(match scenario.controllers.cluster.cpu_weight_model {
+        CpuWeightModel::Shares => |request| cpu_weight(Some(request), CpuWeightModel::Shares),
+        CpuWeightModel::V2Old => |request| cpu_weight(Some(request), CpuWeightModel::V2Old),
+        CpuWeightModel::V2New => |request| cpu_weight(Some(request), CpuWeightModel::V2New),
+    });
+    made
+}
+
 /// The metrics that the scenario declares, then the sources of triggers.
 fn served(scenario: &Scenario) -> Vec<CustomMetricSpec> {
     let sources = scenario.trigger_sources.iter().map(TriggerSource::metric);
@@ -492,12 +509,7 @@ impl<'s> Simulation<'s> {
             draws: PodDraws::default(),
             events: EventSink::new(full),
             components,
-            traffic: Traffic::with_queues(
-                &scenario.services,
-                &scenario.loads,
-                &scenario.queues,
-                &streams,
-            ),
+            traffic: traffic(scenario, &streams),
             metrics: Pipeline::new(&scenario.controllers.metrics, &streams),
             custom: CustomMetrics::new(&served(scenario)),
             prometheus,

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::requests::changed_requests;
 use super::sample::declared_cpu;
 use super::{PodLink, Simulation};
-use crate::api::{PodId, Resources, WorkloadId};
+
+use crate::api::{Pod, PodId, Resources, WorkloadId, qos_class};
 use crate::kubelet::cpu_weight;
 use crate::metrics::{MetricsNodeId, Tracked};
 use crate::record::{Detail, PodRecord};
 use crate::sim::SimTime;
 use crate::units::Bytes;
-use crate::workload::ServerLimits;
+use crate::workload::{ServerLimits, Tier};
 
 impl Simulation<'_> {
     pub(super) fn pod_created(&mut self, id: PodId, workload: WorkloadId, now: SimTime) {
@@ -85,7 +86,7 @@ impl Simulation<'_> {
             service.filter(|&s| self.scenario.services[s].container == usize::from(container));
         let settled = at < SimTime::ZERO;
         if let Some(service) = serving {
-            let limits = self.server_limits(resources);
+            let limits = self.server_limits(pod, resources);
             let server = self
                 .traffic
                 .add_server(service, machine.cpu, limits, &mut self.queue);
@@ -137,12 +138,17 @@ impl Simulation<'_> {
         }
     }
 
-    fn server_limits(&self, resources: Resources) -> ServerLimits {
+    fn server_limits(&self, pod: &Pod, resources: Resources) -> ServerLimits {
         let model = self.scenario.controllers.cluster.cpu_weight_model;
         ServerLimits {
             cpu_limit: resources.cpu_limit,
             cpu_weight: cpu_weight(resources.cpu_request, model),
             memory_limit: resources.memory_limit,
+            tier: match qos_class(pod) {
+                "Guaranteed" => Tier::Guaranteed,
+                "BestEffort" => Tier::BestEffort,
+                _ => Tier::Burstable(pod.requested().cpu),
+            },
         }
     }
 
@@ -160,7 +166,7 @@ impl Simulation<'_> {
         self.recorder
             .pod_resized(record, now, cpu.cores(), memory.gib());
         if let (Some(server), Some(resources)) = (self.pods[id.slot()].server, serving) {
-            let limits = self.server_limits(resources);
+            let limits = self.server_limits(pod, resources);
             self.traffic.resize(server, limits, &mut self.queue);
         }
     }

@@ -11,7 +11,7 @@ use super::spec::{Acknowledge, QueueKind, QueueSpec, WorkerSpec};
 use super::*;
 use crate::sim::SimDuration;
 use crate::workload::spec::ServerSpec;
-use crate::workload::{ServerLimits, Servers};
+use crate::workload::{ServerLimits, Servers, Tier};
 
 const TASK: i64 = 10;
 
@@ -52,6 +52,7 @@ fn servers() -> (Servers, impl Fn(&mut Servers) -> Key<Server>) {
         cpu_limit: None,
         cpu_weight: 1,
         memory_limit: None,
+        tier: Tier::default(),
     };
     (servers, move |servers| {
         servers.add_server(SimTime::ZERO, 0, node, limits)

@@ -29,7 +29,7 @@ use crate::record::RequestSink;
 use crate::sim::{EventQueue, Place, SimTime, Streams};
 use crate::workload::queue::spec::QueueSpec;
 use crate::workload::spec::ServerSpec;
-use crate::workload::{Note, Servers};
+use crate::workload::{GroupWeight, Note, Servers};
 use agenda::{Agenda, Turn};
 use alone::Stretch;
 use calls::Calls;
@@ -89,6 +89,11 @@ impl Traffic {
             stretch: Stretch::default(),
             together: Together::default(),
         }
+    }
+
+    /// Says what groups of pods weigh on a node.
+    pub fn set_group_weight(&mut self, weight_of: GroupWeight) {
+        self.servers.set_group_weight(weight_of);
     }
 
     /// Turns of servers and loads that were taken in stretches, so far.
