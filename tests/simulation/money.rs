@@ -358,6 +358,7 @@ fn a_static_fleet_would_have_cost_the_peak_all_the_time() {
     let still = run("[[node_group]]\ncount = 2\ninstance_type = \"m5.xlarge\"\n").1;
     assert!((get(&still, "cost.static_nodes") - 0.384).abs() < 1e-9);
     assert!((get(&still, "cost.ratio_to_static_nodes") - 1.0).abs() < 1e-9);
+    assert!((get(&still, "cost.per_hour") - 0.384).abs() < 1e-9);
     // Sixteen pods more for half of the hour: two nodes more.
     let scale = "[[action]]\nat = \"30m\"\nkubectl = \"kubectl delete hpa api\"\n[[action]]\nat = \"30m1s\"\nkubectl = \"kubectl scale deploy api --replicas=20\"\n";
     let (recording, summary) = run(&format!("{group}{scale}"));

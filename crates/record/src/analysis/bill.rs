@@ -39,6 +39,8 @@ pub struct Bill {
     pub ratio_to_clairvoyant: f64,
     /// The same over that of the pods which their highest demand needs, all the time.
     pub ratio_to_static_peak: f64,
+    /// What it all cost an hour.
+    pub per_hour: f64,
     /// What as many nodes as there were at most would have cost all the time: a static fleet.
     pub static_nodes: f64,
     /// What nodes and commitments cost over that.
@@ -83,6 +85,7 @@ pub fn bill(recording: &Recording, folded: &Folded) -> Bill {
     let [demanded, peak] = ratios(recording, folded);
     (bill.ratio_to_clairvoyant, bill.ratio_to_static_peak) = (demanded, peak);
     let hours = (recording.duration - recording.warm_up).as_secs_f64() / 3600.0;
+    bill.per_hour = bill.node / hours;
     bill.static_nodes = costs.peak.1 * hours;
     bill.ratio_to_static_nodes = costs.nodes() / bill.static_nodes; // not a number without nodes
     bill

@@ -189,6 +189,7 @@ fn of_the_run(
         ),
         ("cost.ratio_to_clairvoyant", bill.ratio_to_clairvoyant),
         ("cost.ratio_to_static_peak", bill.ratio_to_static_peak),
+        ("cost.per_hour", bill.per_hour),
         ("cost.static_nodes", bill.static_nodes),
         ("cost.ratio_to_static_nodes", bill.ratio_to_static_nodes),
         ("spot_interruptions", recording.interruptions.len() as f64),
