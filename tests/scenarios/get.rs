@@ -189,3 +189,35 @@ fn the_cluster_autoscaler_writes_its_status() {
     let watched = printed(&format!("cm {nodes} -w --no-headers -o name"));
     assert!(watched.lines().count() > 8000, "a line for each loop");
 }
+
+#[test]
+fn node_claims_pools_and_classes_are_printed_by_their_own_columns() {
+    const DAY: &str = "scenarios/karpenter-day.toml";
+    let words = |arguments: &str| -> Vec<Vec<String>> {
+        let text = printed(&format!("{arguments} {DAY} --at 10h"));
+        let row = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+        text.lines().map(row).collect()
+    };
+    let claims = words("nodeclaims");
+    assert_eq!(
+        claims[0],
+        ["NAME", "TYPE", "CAPACITY", "ZONE", "NODE", "READY", "AGE"]
+    );
+    let nodes = words("nodes -o name").len();
+    let ready = claims.iter().filter(|row| row.contains(&"True".to_owned()));
+    assert!(ready.count() > 0 && claims.len() > 1, "{claims:?}");
+    assert!(nodes >= claims.len() - 1, "{claims:?}");
+    let pools = words("nodepools");
+    assert_eq!(pools[0], ["NAME", "NODECLASS", "NODES", "READY", "AGE"]);
+    let of_pools: usize = pools[1..]
+        .iter()
+        .map(|row| row[2].parse::<usize>().unwrap_or(0))
+        .sum();
+    assert_eq!(of_pools, claims.len() - 1, "{pools:?}");
+    assert_eq!(words("ec2nodeclasses")[0], ["NAME", "READY", "AGE"]);
+    let yaml = printed(&format!("nodeclaims {DAY} --at 10h -o yaml"));
+    assert!(
+        yaml.contains("nodeClassRef:") && yaml.contains("type: Registered"),
+        "{yaml}"
+    );
+}

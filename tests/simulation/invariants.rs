@@ -70,7 +70,7 @@ spec: {role: nodes}
 ---
 apiVersion: karpenter.sh/v1
 kind: NodePool
-metadata: {name: n}
+metadata: {name: "n"}
 spec:
   template:
     spec:

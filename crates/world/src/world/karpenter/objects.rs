@@ -41,6 +41,13 @@ fn taint(taint: &Taint) -> Value {
     made
 }
 
+/// When a NodePool or an EC2NodeClass was created.
+fn born(karpenter: Option<&Karpenter>, (kind, name): (&str, &str)) -> SimTime {
+    let born = karpenter.into_iter().flat_map(|own| own.born.iter());
+    let mut own = born.filter(|((of, named), _)| *of == kind && *named == name);
+    own.next().map_or(SimTime::ZERO, |(_, time)| *time)
+}
+
 impl Simulation<'_> {
     /// The objects of a kind of Karpenter's, in the order of their names; none if the kind is another's.
     pub fn karpenter_objects(&self, kind: &str) -> Option<Vec<Value>> {
@@ -65,7 +72,7 @@ impl Simulation<'_> {
                         _ => self.ready_status(&[], karpenter, (kind, name)),
                     };
                     let mut object = manifest.clone();
-                    let born = self.born(karpenter, (kind, name));
+                    let born = born(karpenter, (kind, name));
                     object["metadata"]["creationTimestamp"] = self.clock().print(born).into();
                     object["status"] = status;
                     Some(object)
@@ -80,12 +87,6 @@ impl Simulation<'_> {
     pub(in crate::world) fn karpenter_object(&self, kind: &str, name: &str) -> Option<Value> {
         let mut objects = self.karpenter_objects(kind)?.into_iter();
         objects.find(|object| object["metadata"]["name"] == *name)
-    }
-
-    fn born(&self, karpenter: Option<&Karpenter>, (kind, name): (&str, &str)) -> SimTime {
-        let born = karpenter.into_iter().flat_map(|own| own.born.iter());
-        let mut own = born.filter(|((of, named), _)| *of == kind && *named == name);
-        own.next().map_or(SimTime::ZERO, |(_, time)| *time)
     }
 
     fn condition(&self, kind: &str, since: SimTime, state: Result<(), (&str, &str)>) -> Value {
@@ -109,7 +110,7 @@ impl Simulation<'_> {
         karpenter: Option<&Karpenter>,
         of: (&str, &str),
     ) -> Value {
-        let born = self.born(karpenter, of);
+        let born = born(karpenter, of);
         let all = others.iter().copied().chain(["Ready"]);
         let conditions: Vec<Value> = all.map(|kind| self.condition(kind, born, Ok(()))).collect();
         json!({ "conditions": conditions })
