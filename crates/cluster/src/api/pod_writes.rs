@@ -89,6 +89,7 @@ impl Pod {
             }
             PodWrite::Conditions(conditions) => self.conditions = Some(Arc::clone(conditions)),
             PodWrite::CloseGate => {
+                self.containers_ready = self.containers_ready.or(Some(self.ready_transition));
                 (self.ready, self.ready_transition) = (false, now.truncate_to_second());
             }
             PodWrite::ContainersReady => self.containers_ready = Some(now.truncate_to_second()),

@@ -271,7 +271,8 @@ fn miss(id: NodeId, context: &mut Context<'_, Event>) {
     let mut pods: Vec<PodId> = pods.map(|(pod, _)| pod).collect();
     pods.sort_unstable();
     for pod in pods {
-        context.write_pod(pod, PodWrite::Ready(false));
+        // Nothing is known of its containers but that they were ready.
+        context.write_pod(pod, PodWrite::CloseGate);
         let text = || "Node is not ready".to_owned();
         let object = ObjectId::Pod(pod);
         context.events.warning(object, "NodeNotReady", text);

@@ -263,7 +263,8 @@ impl Kubelet {
         let Some(pod) = context.store.pod(id) else {
             return;
         };
-        let waits = pod.is_active() && pod.containers_ready.is_some();
+        let is_gated = !pod.template.readiness_gates.is_empty();
+        let waits = is_gated && pod.is_active() && pod.containers_ready.is_some();
         match pod.gates_are_open() {
             true if waits && !pod.ready => context.write_pod(id, PodWrite::Ready(true)),
             false if waits && pod.ready => context.write_pod(id, PodWrite::CloseGate),

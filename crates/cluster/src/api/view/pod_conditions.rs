@@ -47,7 +47,7 @@ fn in_order(pod: &Pod, heard: bool, clock: Clock) -> Vec<Value> {
         let completed = (pod.phase == PodPhase::Succeeded).then_some("PodCompleted");
         let why = initialized.unwrap_or((completed, None));
         all.push(condition("Initialized", done, Some(seen), why));
-        let is_ready = holds && gated.is_none();
+        let is_ready = holds && pod.ready;
         let why = gated.unwrap_or_else(|| ready.clone());
         all.push(condition("Ready", is_ready, ready_since, why));
         let since = pod.containers_ready.or(ready_since);
