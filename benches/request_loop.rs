@@ -11,8 +11,8 @@ use nlsim::load::{HEY_CLIENT_OVERHEAD, WGET_PROCESS_COST};
 use nlsim::record::{Detail, LoadRecord, Recorder, Recording, Sample, ServiceRecord};
 use nlsim::sim::{Dist, EventQueue, SimDuration, SimTime, Streams};
 use nlsim::units::Millicores;
-use nlsim::workload::{ServerLimits, Tier};
 use nlsim::workload::spec::{RequestSpec, ServerSpec};
+use nlsim::workload::{ServerLimits, Tier};
 use nlsim::world::traffic::{Traffic, TrafficEvent};
 
 const REQUESTS: u64 = 1_000_000;

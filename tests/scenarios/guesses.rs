@@ -150,7 +150,7 @@ spec: {{containers: [{{name: idle, image: idle}}]}}
         let guess = Guess::of("first", &paths, &files).expect("a guess");
         files.put("scenario.toml", guess.toml(&paths));
         let built = Loaded::load("scenario.toml", &files).and_then(|loaded| loaded.build(&[]));
-        let refused = built.err().expect(inside).render(false);
+        let refused = built.expect_err(inside).render(false);
         assert!(
             refused.contains("the script of Job fill is not simulated"),
             "{refused}"

@@ -44,11 +44,9 @@ workload = "Deployment/php-apache"
 request.cpu = "60ms"
 "#
     .to_owned();
-    for (at, command) in actions {
-        toml.push_str(&format!(
-            "[[action]]\nat = \"{at}\"\nkubectl = '''\n{command}\n'''\n"
-        ));
-    }
+    toml.extend(actions.iter().map(|(at, command)| {
+        format!("[[action]]\nat = \"{at}\"\nkubectl = '''\n{command}\n'''\n")
+    }));
     let files = InMemory::new([("s.toml", toml.as_str()), ("all.yaml", WEB)]);
     let built = Loaded::load("s.toml", &files).and_then(|loaded| loaded.build(&[]));
     let built = built.map_err(|problems| problems.render(false))?;

@@ -96,7 +96,7 @@ fn one_machine_stays_with_one_pod() {
             panic!("another pod")
         };
         assert_ne!(first, *second);
-        assert_eq!(busy(all, 900, "web"), [second.clone()]);
+        assert_eq!(busy(all, 900, "web"), std::slice::from_ref(second));
     });
 }
 
