@@ -14,7 +14,7 @@ use crate::api::Taint;
 use crate::autoscaler::karpenter::NodePool;
 use crate::cloud::{InstanceId, Stage};
 use crate::cluster::spec::NodeGroupSpec;
-use crate::sim::SimTime;
+use crate::sim::{SimDuration, SimTime};
 use crate::units::{Bytes, Millicores};
 use crate::world::Simulation;
 
@@ -251,6 +251,15 @@ impl Simulation<'_> {
     }
 }
 
+/// A duration as it is stated, without what is zero of it: Karpenter keeps its text.
+fn as_stated(length: SimDuration) -> String {
+    let text = length.to_string();
+    let minutes = text.strip_suffix("m0s").map(|text| format!("{text}m"));
+    let text = minutes.unwrap_or(text);
+    let hours = text.strip_suffix("h0m").map(|text| format!("{text}h"));
+    hours.unwrap_or(text)
+}
+
 /// `spec` of a NodeClaim.
 fn claim_spec(claim: &Claim, pool: &NodePool, group: &NodeGroupSpec) -> Value {
     const SHOWN: [&str; 4] = [
@@ -266,7 +275,7 @@ fn claim_spec(claim: &Claim, pool: &NodePool, group: &NodeGroupSpec) -> Value {
     let requirements: Vec<Value> = SHOWN.iter().filter_map(requirement).collect();
     let after = pool.expire_after;
     let mut spec = json!({
-        "expireAfter": after.map_or_else(|| "Never".to_owned(), |after| after.to_string()),
+        "expireAfter": after.map_or_else(|| "Never".to_owned(), as_stated),
         "nodeClassRef": {
             "group": "karpenter.k8s.aws",
             "kind": "EC2NodeClass",
