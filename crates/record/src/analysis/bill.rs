@@ -86,7 +86,7 @@ pub fn bill(recording: &Recording, folded: &Folded) -> Bill {
     (bill.ratio_to_clairvoyant, bill.ratio_to_static_peak) = (demanded, peak);
     let hours = (recording.duration - recording.warm_up).as_secs_f64() / 3600.0;
     bill.per_hour = bill.node / hours;
-    bill.static_nodes = costs.peak.1 * hours;
+    bill.static_nodes = costs.static_nodes;
     bill.ratio_to_static_nodes = costs.nodes() / bill.static_nodes; // not a number without nodes
     bill
 }

@@ -56,6 +56,8 @@ pub(in crate::record) struct Meter {
     from: SimTime,
     /// What is committed to and not used in the open bucket.
     unused: f64,
+    /// Nodes of each pool when there were most.
+    at_peak: Vec<u32>,
     costs: Costs,
 }
 
@@ -96,6 +98,7 @@ impl Meter {
             paid: start,
             from: start,
             unused: 0.0,
+            at_peak: Vec::new(),
             costs: Costs::default(),
         }
     }
@@ -159,12 +162,7 @@ impl Meter {
     fn pay(&mut self, to: SimTime) {
         while self.paid < to {
             let from = self.paid;
-            let changes = self.pools.iter().flat_map(|pool| pool.steps.iter());
-            let terms = self.commitments.iter();
-            let terms = terms.flat_map(|one| [Some(one.from), one.until]).flatten();
-            let changes = changes.map(|step| step.0).chain(terms);
-            let changes = changes.filter(|time| *time > from);
-            let until = changes.min().map_or(to, |next| next.min(to));
+            let until = self.same_until(from, to);
             let seconds = (until - from).as_secs_f64();
             let (rates, unused) = rates(&self.pools, &self.commitments, from);
             let mut hourly = unused;
@@ -179,9 +177,36 @@ impl Meter {
             let nodes = self.pools.iter().map(|pool| pool.nodes).sum();
             if nodes > self.costs.peak.0 {
                 self.costs.peak = (nodes, hourly);
+                self.at_peak = self.pools.iter().map(|pool| pool.nodes).collect();
             }
             self.paid = until;
         }
+    }
+
+    /// Until when prices and commitments stay as they are from a time on, at most to another.
+    fn same_until(&self, from: SimTime, to: SimTime) -> SimTime {
+        let changes = self.pools.iter().flat_map(|pool| pool.steps.iter());
+        let terms = self.commitments.iter();
+        let terms = terms.flat_map(|one| [Some(one.from), one.until]).flatten();
+        let changes = changes.map(|step| step.0).chain(terms);
+        let changes = changes.filter(|time| *time > from);
+        changes.min().map_or(to, |next| next.min(to))
+    }
+
+    /// What the nodes of the peak would have cost all the time: a static fleet.
+    fn static_nodes(&mut self) -> f64 {
+        for (place, pool) in self.pools.iter_mut().enumerate() {
+            pool.nodes = self.at_peak.get(place).copied().unwrap_or(0);
+        }
+        let (mut from, mut sum) = (self.start, 0.0);
+        while from < self.end {
+            let until = self.same_until(from, self.end);
+            let (rates, unused) = rates(&self.pools, &self.commitments, from);
+            let hourly = unused + rates.iter().flatten().sum::<f64>();
+            sum += hourly * (until - from).as_secs_f64() / 3600.0;
+            from = until;
+        }
+        sum
     }
 
     /// A node is paid for from now on.
@@ -404,6 +429,7 @@ impl Meter {
         if self.from < self.end {
             self.close();
         }
+        self.costs.static_nodes = self.static_nodes();
         for pool in self.pools.iter().filter(|pool| pool.crowded > 0.0) {
             let group = Arc::clone(&pool.group);
             self.costs.crowded.push((group, pool.crowded));

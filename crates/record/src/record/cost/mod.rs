@@ -123,6 +123,8 @@ pub struct Costs {
     pub node_hours: f64,
     /// Most nodes at a time, and what they cost by the hour then.
     pub peak: (u32, f64),
+    /// What those nodes would have cost all the time.
+    pub static_nodes: f64,
     /// Of each group: seconds of nodes without pods, those of DaemonSets left out, and what the nodes
     /// cost meanwhile, in dollars.
     pub empty: Vec<(Arc<str>, f64, f64)>,

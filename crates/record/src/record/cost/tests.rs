@@ -79,6 +79,7 @@ fn requests_pay_their_part_and_the_rest_is_idle() {
     near(costs.idle.value(), 0.35);
     near(costs.empty[0].1, 3600.0);
     assert_eq!(costs.peak, (1, 0.2));
+    near(costs.static_nodes, costs.nodes());
 }
 
 #[test]
@@ -182,6 +183,7 @@ fn prices_change_with_time() {
     spot.prices = [(at(0), 0.1), (at(1800), 0.3)].into();
     let done = run(hours(1), vec![spot], |_| {});
     near(balanced(&done).paid[1], 0.2);
+    near(done.costs.static_nodes, 0.2);
 }
 
 #[test]
