@@ -51,6 +51,13 @@ impl Servers {
         }
     }
 
+    /// A server has come to a node or has left it: its group weighs something else, whatever it wants.
+    pub(super) fn groups_change(&mut self, now: SimTime, index: u32) {
+        if self.nodes[index as usize].contended {
+            self.regrant(now, index);
+        }
+    }
+
     /// Grants CPU to every server of a node.
     pub(super) fn regrant(&mut self, now: SimTime, index: u32) {
         let Self {

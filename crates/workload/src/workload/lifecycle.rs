@@ -50,6 +50,7 @@ impl Servers {
         server.cpu.flow.set_grant(if contended { 0 } else { grant });
         self.draw_noise(slot);
         self.apply_usage(now, slot);
+        self.groups_change(now, node);
         key
     }
 
@@ -204,7 +205,10 @@ impl Servers {
         take_out(&mut self.services[server.service as usize].servers);
         take_out(&mut self.services[server.service as usize].apart);
         self.gone += server.cpu.account(now, &self.requests);
-        self.arena.remove(key).is_some()
+        let node = server.node;
+        let was_there = self.arena.remove(key).is_some();
+        self.groups_change(now, node);
+        was_there
     }
 
     /// The container's limits change in place.
