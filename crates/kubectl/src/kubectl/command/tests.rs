@@ -302,6 +302,43 @@ fn told(text: &str) -> String {
 }
 
 #[test]
+fn run_may_stay_with_its_pod() {
+    let run = |flags: &str| match command(&format!("kubectl run x --image=y {flags}")) {
+        Command::Run(run) => (run.attached, run.pod["spec"]["containers"][0].clone()),
+        other => panic!("{other:?}"),
+    };
+    let attached = |remove, prompts| Some(Attached { remove, prompts });
+    assert_eq!(run("").0, None);
+    assert_eq!(run("--attach").0, attached(false, false));
+    let (stays, container) = run("-i --tty --rm --restart=Never");
+    assert_eq!(stays, attached(true, true));
+    let expected =
+        json!({"image": "y", "name": "x", "stdin": true, "stdinOnce": true, "tty": true});
+    assert_eq!(container, expected);
+    assert_eq!(run("-i --leave-stdin-open").1["stdinOnce"], json!(null));
+}
+
+#[test]
+fn config_maps_and_secrets_are_manifests() {
+    let made = |text: &str| match command(text) {
+        Command::Create(files) => match &files[..] {
+            [File::Here { text, .. }] => serde_json::from_str::<serde_json::Value>(text),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    let map = made("kubectl create cm x --from-literal=a='b=c' --from-literal=d=").expect("JSON");
+    assert_eq!(map["data"], json!({"a": "b=c", "d": ""}));
+    assert_eq!(map["metadata"], json!({"name": "x"}));
+    let secret = made("kubectl create secret generic x --from-literal=a=hello").expect("JSON");
+    assert_eq!(secret["data"], json!({"a": "aGVsbG8="}));
+    assert_eq!(
+        (&secret["kind"], &secret["type"]),
+        (&json!("Secret"), &json!("Opaque"))
+    );
+}
+
+#[test]
 fn run_makes_a_pod_and_a_service() {
     let Command::Run(run) = command("kubectl run web --image=web:1 -- -v --port 1") else {
         panic!("a pod");
@@ -377,7 +414,9 @@ fn wrong_command_lines_point_at_the_word() {
         "kubectl set env deploy/x 1A=2",
         "kubectl run",
         "kubectl run x",
-        "kubectl run x --image=y -it",
+        "kubectl run x --image=y -t",
+        "kubectl run x --image=y --rm",
+        "kubectl run x --image=y -it --dry-run=client",
         "kubectl run x --image=y --restart=Sometimes",
         "kubectl run x --image=y --labels=app",
         "kubectl run x --image=y --env=A",
@@ -409,6 +448,14 @@ fn wrong_command_lines_point_at_the_word() {
         "kubectl rollout pause sts/x",
         "kubectl rollout undo deploy/x --to-revision=-1",
         "kubectl create job x --from=job/y",
+        "kubectl create configmap",
+        "kubectl create configmap x y",
+        "kubectl create cm x --from-literal=a",
+        "kubectl create cm x --from-literal=a/b=c",
+        "kubectl create cm x --from-literal=a=1 --from-literal=a=2",
+        "kubectl create secret",
+        "kubectl create secret tls x",
+        "kubectl create secret generic",
         "kubectl wait deploy/x --for=ready",
         "kubectl wait deploy/x --for=create --for=ready",
         "kubectl wait deploy/x --for=delete --timeout=60",
