@@ -104,6 +104,7 @@ impl Simulation<'_> {
             (link.server, link.serving) = (Some(server), container);
         } else if let Some(load) = self.links.load_of(workload)
             && container == 0
+            && self.sends_requests(id)
         {
             let client = self.links.clients[load].len() as u32;
             self.links.clients[load].push(id);
@@ -115,6 +116,20 @@ impl Simulation<'_> {
             self.pod_exports(id, service, at);
         }
         self.track_sidecars(id, machine.metrics, at, now);
+    }
+
+    /// Whether a pod of a load runs its script: a command may make one of the same name that does
+    /// something else.
+    fn sends_requests(&self, id: PodId) -> bool {
+        let Some(pod) = self.store.pod(id) else {
+            return false;
+        };
+        let declared = self.scenario.workloads.get(pod.workload.index());
+        let declared = declared.map_or(&[][..], |spec| &spec.template.containers);
+        let commands = pod.template.containers.iter().zip(declared);
+        commands
+            .into_iter()
+            .all(|(own, other)| own.command == other.command)
     }
 
     /// Begins to measure the sidecars of a pod whose first container has started: they have run
