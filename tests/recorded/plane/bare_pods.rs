@@ -110,7 +110,7 @@ fn a_drain_takes_a_pod_of_nobody_for_good() {
 }
 
 /// What `describe` says, line by line without blanks, but for what is not simulated: the volume
-/// of the service account, and default tolerations.
+/// of the service account.
 fn description(lines: &[String]) -> BTreeSet<String> {
     let lines = lines.iter().flat_map(|line| line.split('\n'));
     let words = lines.map(|line| line.split_whitespace().collect::<Vec<&str>>().join(" "));
@@ -163,11 +163,12 @@ fn gates_keep_a_pod_of_nobody_from_its_node_and_a_taint_takes_it_off() {
         "PodScheduled False",
         "QoS Class: Burstable",
         "Node-Selectors: pool=taint",
+        "Tolerations: node.kubernetes.io/not-ready:NoExecute op=Exists for 300s",
+        "node.kubernetes.io/unreachable:NoExecute op=Exists for 300s",
         "Events: <none>",
     ];
     let mut recorded: BTreeSet<String> = expected.map(str::to_owned).into();
-    recorded
-        .extend(["Mounts: <none>", "Volumes: <none>", "Tolerations: <none>"].map(str::to_owned));
+    recorded.extend(["Mounts: <none>", "Volumes: <none>"].map(str::to_owned));
     assert_eq!(description(&told), recorded);
     let gated = "PodScheduled False SchedulingGated Scheduling is blocked due to non-empty scheduling gates";
     assert_eq!(conditions(&mut plane, 40.0, "gate-pod"), [gated]);

@@ -11,4 +11,5 @@ mod hashes;
 mod rollouts;
 mod scheduling;
 mod sync_period;
+mod texts;
 mod whole_loop;
