@@ -101,7 +101,10 @@ fn the_walk_through_of_the_hpa() {
     let prompt = "If you don't see a command prompt, try pressing enter.";
     let mut actions = recording.actions.iter();
     let run = actions.find(|one| one.command.starts_with("kubectl run "));
-    assert_eq!(run.expect("it was typed").printed, [prompt]);
+    let printed = &run.expect("it was typed").printed;
+    let deleted = "pod \"load-generator\" deleted from default namespace";
+    let failed = "pod default/load-generator terminated (Error)";
+    assert_eq!(*printed, [prompt, deleted, failed]);
 }
 
 #[test]
