@@ -288,7 +288,7 @@ fn warnings_stand_apart_and_common_node_selectors_are_met() {
         "      containers:",
         "      nodeSelector: {kubernetes.io/os: linux}\n      containers:",
         1,
-    ) + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n";
+    ) + "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web}\n";
     assert!(selected.contains("nodeSelector"));
     fs::write(place.path().join("web.yaml"), selected).expect("a manifest");
     let out = place.path().join("out");

@@ -183,11 +183,17 @@ fn documents_are_kept_as_they_were_set_and_read_to_what_the_scenario_holds() {
     assert_eq!(again.template.priority, 1000);
     let limit = again.template.containers[0].cpu_limit;
     assert_eq!(limit.map(|limit| limit.0), Some(2000));
-    for (index, kind) in [(5, "Service"), (4, "PriorityClass"), (3, "LimitRange")] {
+    for (index, kind) in [
+        (5, "Service"),
+        (4, "PriorityClass"),
+        (3, "LimitRange"),
+        (0, "ConfigMap"),
+    ] {
         let object = read(index).expect("a good object");
         assert_eq!(object.kind(), kind);
     }
-    let refusal = read(0).expect_err("not simulated");
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a"}});
+    let refusal = read_object(&account, &scenario.admission).expect_err("not simulated");
     assert_eq!(refusal.reason, RefusalReason::NotFound);
 }
 
