@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::requests::changed_requests;
 use super::sample::declared_cpu;
 use super::{PodLink, Simulation};
-
 use crate::api::{Pod, PodId, Resources, WorkloadId, qos_class};
 use crate::kubelet::cpu_weight;
 use crate::metrics::{MetricsNodeId, Tracked};

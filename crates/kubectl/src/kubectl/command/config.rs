@@ -2,6 +2,8 @@
 //!
 //! Upstream: kubectl's `pkg/cmd/create/create_configmap.go`, `create_secret.go`.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::flags::Flag;
@@ -53,10 +55,8 @@ pub(super) fn create_secret(line: &Line) -> Result<Command, ParseError> {
     });
     if !data.is_empty() {
         let texts = data.into_iter().map(|(key, text)| {
-            (
-                key,
-                base64(text.as_str().unwrap_or_default().as_bytes()).into(),
-            )
+            let code = BASE64_STANDARD.encode(text.as_str().unwrap_or_default());
+            (key, code.into())
         });
         object["data"] = Value::Object(texts.collect());
     }
@@ -110,41 +110,4 @@ fn literals(line: &Line, (kind, name): (&str, &str)) -> Result<Map<String, Value
         }
     }
     Ok(data)
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for part in bytes.chunks(3) {
-        let at = |place: usize| u32::from(part.get(place).copied().unwrap_or_default());
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for place in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= part.len() {
-                char::from(letter)
-            } else {
-                '='
-            });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::base64;
-
-    #[test]
-    fn secrets_are_encoded() {
-        let pairs = [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-        ];
-        for (text, code) in pairs {
-            assert_eq!(base64(text.as_bytes()), code);
-        }
-    }
 }

@@ -112,9 +112,11 @@ impl Unit {
             (2 - scaled.abs().log10().floor() as i32).clamp(0, 4)
         };
         let mut text = format!("{scaled:.*}", digits as usize);
+        // No half cents, and none without the other.
+        let in_cents = digits > 2 || digits == 1 && form.after.is_empty();
         if text.contains('.') && form.before.is_empty() {
             text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
-        } else if digits > 2 && !form.before.is_empty() {
+        } else if in_cents && !form.before.is_empty() {
             text = format!("{scaled:.2}");
         }
         form.around(scaled, text)
@@ -205,6 +207,9 @@ mod tests {
         assert_eq!(Unit::Cores.text(0.25), "250m");
         assert_eq!(Unit::Dollars.text(1.5), "$1.50");
         assert_eq!(Unit::Dollars.text(-0.1234), "−$0.12");
+        assert_eq!(Unit::Dollars.text(24.0), "$24.00");
+        assert_eq!(Unit::Dollars.text(240.0), "$240");
+        assert_eq!(Unit::Dollars.text(24_000.0), "$24.0k");
         assert_eq!(Unit::Number.text(f64::NAN), "–");
         assert_eq!(Unit::Number.text(3e18), "3e18");
     }

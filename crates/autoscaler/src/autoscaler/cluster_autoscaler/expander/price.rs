@@ -7,9 +7,9 @@ use crate::autoscaler::cluster_autoscaler::model::PodPrices;
 use crate::autoscaler::cluster_autoscaler::resources::Resources;
 use crate::units::{Bytes, Millicores};
 
-/// A pod whose price is added on both sides, so that small options do not stand out.
 /// The unfitness of nodes with GPUs (`gpuUnfitnessOverride`): no pod that needs none gets one.
 const GPU_UNFITNESS: f64 = 1000.0;
+/// A pod whose price is added on both sides, so that small options do not stand out.
 const STABILIZATION_POD: Resources = Resources::new(Millicores(500), Bytes(500 * Bytes::MIB.0));
 
 /// The CPU and memory of a node that suits a cluster.

@@ -66,8 +66,8 @@ mod tests {
         let rhythm = "delay=0s timeout=1s period=10s #success=1 #failure=3";
         for (probe, text) in [
             (
-                json!({"exec": {"command": ["cat", "/tmp/x"]}}),
-                "exec [cat /tmp/x]",
+                json!({"exec": {"command": ["cat", "/etc/ready"]}}),
+                "exec [cat /etc/ready]",
             ),
             (
                 json!({"httpGet": {"port": 8080, "path": "/healthz"}}),

@@ -1,6 +1,6 @@
 //! Folders with a kustomization, built as `kubectl kustomize` builds them: bases and components,
 //! names, namespaces, labels, images, replicas, patches and replacements. ConfigMaps and Secrets are not
-//! generated, since nothing simulated reads them.
+//! generated: pods start without them.
 //!
 //! Upstream: kustomize's `api/internal/target/kusttarget.go` (`accumulateTarget`, the order of
 //! the transformers) and `api/internal/konfig/builtinpluginconsts` (the fields).

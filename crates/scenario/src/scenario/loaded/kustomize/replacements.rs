@@ -11,6 +11,7 @@ use super::{Builder, Written};
 use crate::scenario::node::{KeyNode, Node, Span, Value};
 
 const NAME: &str = "metadata.name";
+const NOTHING: &str = "nothing is selected by this source";
 
 /// `options` of a source or a target.
 struct Options<'a> {
@@ -58,8 +59,13 @@ impl Builder<'_, '_> {
                 None => vec![one.clone()],
             };
             for one in &all {
-                if let Err((span, title)) = replace(one, written, resources) {
-                    self.wrong(span, title, "this replacement");
+                match replace(one, written, resources) {
+                    Ok(()) => {}
+                    Err((span, title)) if title == NOTHING && is_generated(one, written) => {
+                        let title = "this source is generated of files, which are not read here";
+                        self.refuse(span, title, "this replacement", written.folder);
+                    }
+                    Err((span, title)) => self.wrong(span, title, "this replacement"),
                 }
             }
         }
@@ -133,7 +139,7 @@ fn sourced(source: &Node, written: &Written<'_>, resources: &[Resource]) -> Resu
                 span: place,
                 value: Value::Text(value),
             }),
-            None => return Err((place, "nothing is selected by this source".to_owned())),
+            None => return Err((place, NOTHING.to_owned())),
         },
         (Some(_), Some(_)) => return Err((place, "multiple matches for this source".to_owned())),
     };
@@ -164,6 +170,21 @@ fn sourced(source: &Node, written: &Written<'_>, resources: &[Resource]) -> Resu
         value: Value::Text(part.to_owned()),
         ..value
     })
+}
+
+/// Whether a replacement's source is a ConfigMap or a Secret that the kustomization generates.
+fn is_generated(replacement: &Node, written: &Written<'_>) -> bool {
+    let Some(source) = replacement.get("source") else {
+        return false;
+    };
+    let text = |node: &Node, key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+    let generators = match text(source, "kind").as_deref() {
+        Some("ConfigMap") => written.items("configMapGenerator"),
+        Some("Secret") => written.items("secretGenerator"),
+        _ => return false,
+    };
+    let name = text(source, "name");
+    generators.iter().any(|one| text(one, "name") == name)
 }
 
 /// `data.KEY` of a ConfigMap that is generated of literals.

@@ -143,6 +143,25 @@ fn what_does_not_fit_is_refused_in_kustomizes_words() {
 }
 
 #[test]
+fn a_source_that_is_generated_of_files_has_a_way_out() {
+    let made = kustomized(
+        "resources: [web.yaml]
+configMapGenerator: [{name: sizes, envs: [sizes.env]}]
+replacements:
+- source: {kind: ConfigMap, name: sizes, fieldPath: data.MAX}
+  targets: [{select: {kind: Deployment}, fieldPaths: [spec.replicas]}]
+",
+    );
+    let title = "this source is generated of files, which are not read here";
+    assert_eq!(made.error().0, title);
+    let help = made.diagnostics.list[0].help.as_deref();
+    assert_eq!(
+        help,
+        Some("name what `kubectl kustomize k > all.yaml` writes")
+    );
+}
+
+#[test]
 fn paths_part_at_dots_but_within_brackets() {
     assert_eq!(split("a.[name=x.y].b"), ["a", "[name=x.y]", "b"]);
     assert_eq!(split("a.[b.c/d].e"), ["a", "b.c/d", "e"]);
