@@ -144,6 +144,8 @@ fn a_recommendation_may_cordon_or_drain_before_the_notice() {
         cluster.step_until(at(601)).expect("no endless loop");
         let given = &cluster.recording().interruptions;
         assert_eq!((given.len(), given[0].node.as_str()), (1, name.as_str()));
+        // Whether they left at the notice or before.
+        assert_eq!(given[0].evicted, 2, "{then}");
     }
 }
 

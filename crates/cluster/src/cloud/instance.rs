@@ -45,6 +45,8 @@ pub struct Instance {
     pub error: Option<FailureReason>,
     /// The provider has said that it will take it back.
     pub noticed: bool,
+    /// Pods that have left it before that, since the provider recommended it.
+    pub left: u64,
     /// The node that it is.
     pub node: Option<NodeId>,
     /// Its place in the recording's nodes, once it is paid for.
@@ -61,6 +63,7 @@ impl Instance {
             stage: Stage::Creating,
             error: None,
             noticed: false,
+            left: 0,
             node: None,
             record: None,
         }

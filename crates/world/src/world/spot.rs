@@ -90,10 +90,11 @@ impl Simulation<'_> {
                 }
             }
         }
-        let name = &self.cloud.instance(id).name;
+        let instance = self.cloud.instance_mut(id);
         let mut records = self.recorder.recording.interruptions.iter_mut().rev();
-        if let Some(record) = records.find(|record| record.node == *name) {
-            record.evicted += granted;
+        match records.find(|record| record.node == instance.name) {
+            Some(record) => record.evicted += granted,
+            None => instance.left += granted,
         }
         if refused {
             self.plan_cloud(vec![(now + RETRY, cloud::Event::Drains(id))]);
@@ -129,10 +130,10 @@ impl Simulation<'_> {
             killed: 0,
         };
         self.strike(id, now);
-        let mut evicted = 0;
+        let mut evicted = self.cloud.instance(id).left;
         let is_karpenters = self.karpenter_is_interrupted(id, now);
         if is_karpenters {
-            evicted = self.pods_that_leave(id) as u64;
+            evicted += self.pods_that_leave(id) as u64;
         }
         let node = self.node_of_instance(id).filter(|_| !is_karpenters);
         if let Some(node) = node {

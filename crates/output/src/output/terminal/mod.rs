@@ -311,9 +311,6 @@ fn loads(recording: &Recording) -> Table {
     table
 }
 
-/// From this part of its cost on a static fleet would have been the same.
-const STATIC: f64 = 0.999;
-
 fn cost(out: &mut impl Write, recording: &Recording, summary: &Summary) -> io::Result<()> {
     let bill = &summary.bill;
     writeln!(
@@ -337,13 +334,13 @@ fn cost(out: &mut impl Write, recording: &Recording, summary: &Summary) -> io::R
         )?;
     }
     writeln!(out)?;
-    // Nodes that never changed are a static fleet themselves.
-    if bill.ratio_to_static_nodes < STATIC {
+    // Nodes that hardly changed are a static fleet themselves.
+    let fleet = Usd(bill.static_nodes).to_string();
+    if bill.ratio_to_static_nodes < 1.0 && fleet != Usd(bill.node).to_string() {
+        let nodes = recording.costs.peak.0;
         writeln!(
             out,
-            "      a static fleet of the {} nodes of the peak {}",
-            recording.costs.peak.0,
-            Usd(bill.static_nodes),
+            "      a static fleet of the {nodes} nodes of the peak {fleet}"
         )?;
     }
     paid(out, recording, summary)
