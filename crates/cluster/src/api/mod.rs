@@ -44,6 +44,7 @@ pub use log::ChangeLog;
 pub use meta::{Kind, Labels, ObjectId, ObjectMeta, Uid, matches};
 pub use node::{
     MEMORY_PRESSURE, NOT_READY, Node, NodeId, NodeInfo, OUT_OF_SERVICE, Readiness, UNREACHABLE,
+    UNSCHEDULABLE,
 };
 pub use placement::{
     Extended, HOSTNAME, HostPort, Labelled, NodeSelectorTerm, Placement, PodAffinity,

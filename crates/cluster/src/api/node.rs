@@ -13,6 +13,8 @@ use crate::units::Bytes;
 pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
 /// The taint of nodes that the control plane does not hear of.
 pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+/// The taint of a node that is cordoned.
+pub const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 /// The taint of nodes with the condition MemoryPressure.
 pub const MEMORY_PRESSURE: &str = "node.kubernetes.io/memory-pressure";
 /// The taint that an operator sets on a node that will not come back as it was.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::api::{
     Change, Context, MEMORY_PRESSURE, NOT_READY, Node, NodeId, ObjectId, PodId, PodWrite,
-    Readiness, Store, Taint, TaintEffect, UNREACHABLE, What, Write,
+    Readiness, Store, Taint, TaintEffect, UNREACHABLE, UNSCHEDULABLE, What, Write,
 };
 use crate::cluster::spec::ClusterConfig;
 use crate::sim::{SimDuration, SimTime, Streams};
@@ -38,6 +38,8 @@ pub enum Event {
     Evict(Zone),
     /// A node that is back loses its NoExecute taint.
     Untaint(NodeId),
+    /// The taint of a node follows its `spec.unschedulable`.
+    Cordoned(NodeId),
 }
 
 /// How many nodes of a zone are away (`ComputeZoneState`).
@@ -52,6 +54,7 @@ enum ZoneState {
 #[derive(Debug, Clone)]
 pub struct Controller {
     grace: SimDuration,
+    api_latency: SimDuration,
     leases: Streams,
     /// When nodes that are silent are found out.
     silent: BTreeMap<NodeId, SimTime>,
@@ -79,6 +82,7 @@ impl Controller {
     pub fn new(config: &ClusterConfig, leases: Streams) -> Self {
         Self {
             grace: config.node_monitor_grace,
+            api_latency: config.api_latency,
             leases,
             silent: BTreeMap::new(),
             queues: BTreeMap::new(),
@@ -123,6 +127,12 @@ impl Controller {
                     context.at(look_after(context.now), Event::Untaint(id));
                 }
             }
+            (ObjectId::Node(id), What::Created | What::Spec) => {
+                let node = context.store.find_node(id);
+                if node.is_some_and(|node| node.unschedulable != has_cordon_taint(node)) {
+                    context.after(self.api_latency, Event::Cordoned(id));
+                }
+            }
             (ObjectId::Node(id), What::Deleted) => self.is_heard(id),
             _ => {}
         }
@@ -143,6 +153,14 @@ impl Controller {
                 let node = context.store.find_node(id);
                 if node.is_some_and(Node::is_ready) {
                     retaint(id, &[(UNREACHABLE, TaintEffect::NoExecute)], &[], context);
+                }
+            }
+            Event::Cordoned(id) => {
+                let taint = [(UNSCHEDULABLE, TaintEffect::NoSchedule)];
+                match context.store.find_node(id).map(|node| node.unschedulable) {
+                    Some(true) => retaint(id, &[], &taint, context),
+                    Some(false) => retaint(id, &taint, &[], context),
+                    None => {}
                 }
             }
         }
@@ -221,6 +239,10 @@ impl Controller {
             self.add(id, look_after(context.now), context);
         }
     }
+}
+
+fn has_cordon_taint(node: &Node) -> bool {
+    node.has_taint(UNSCHEDULABLE, TaintEffect::NoSchedule)
 }
 
 fn zone_of(node: &Node) -> Zone {

@@ -47,13 +47,12 @@ impl Barriers {
         }
     }
 
-    /// Whether a pod tolerates them. A cordon has its taint.
+    /// Whether a pod tolerates the taints, which those of a cordon are among.
     fn are_tolerated(&self, pod: &Pod) -> bool {
         let own = tolerations(pod);
         let tolerates = |taint: &Taint| own.iter().any(|one| one.tolerates(taint));
         let binds = |effect| effect != TaintEffect::PreferNoSchedule;
-        (!self.is_cordoned || tolerates(&TAINTS[0]))
-            && (!self.shuts_down || tolerates(&TAINTS[1]))
+        (!self.shuts_down || tolerates(&TAINTS[1]))
             && untolerated(&self.taints, &own, binds).next().is_none()
     }
 }

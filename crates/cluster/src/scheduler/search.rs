@@ -14,7 +14,7 @@ use super::score::{SpreadNode, WEIGHT_SPREAD, spread_normalized, spread_raw, spr
 use super::terms::{self, Terms};
 use crate::api::{
     Labels, NOT_READY, Node, NodeId, Placement, Pod, PodAmounts, PodId, Readiness, Store, Taint,
-    TaintEffect, Toleration, allows_node, matches, untolerated,
+    TaintEffect, Toleration, UNSCHEDULABLE, allows_node, matches, untolerated,
 };
 use crate::controller::daemonset::daemon_tolerations;
 
@@ -23,10 +23,8 @@ const WEIGHT_NODE_AFFINITY: i64 = 2;
 const WEIGHT_POD_AFFINITY: i64 = 2;
 
 /// The taints of nodes that are cordoned, and of those that shut down.
-pub(super) static TAINTS: LazyLock<[Taint; 2]> = LazyLock::new(|| {
-    ["node.kubernetes.io/unschedulable", NOT_READY]
-        .map(|key| Taint::of(key, TaintEffect::NoSchedule))
-});
+pub(super) static TAINTS: LazyLock<[Taint; 2]> =
+    LazyLock::new(|| [UNSCHEDULABLE, NOT_READY].map(|key| Taint::of(key, TaintEffect::NoSchedule)));
 
 /// What a pod tolerates: a DaemonSet's also what its controller adds.
 pub(super) fn tolerations(pod: &Pod) -> Cow<'_, [Toleration]> {

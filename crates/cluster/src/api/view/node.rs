@@ -9,7 +9,7 @@ use super::{Clock, list, meta};
 use crate::api::node::{Node, Readiness};
 use crate::api::resources::Amounts;
 use crate::api::store::Store;
-use crate::api::taint::{Taint, TaintEffect};
+use crate::api::taint::Taint;
 use crate::units::Bytes;
 
 /// The kubelet's conditions that hold only when something is wrong: type, reason and message of
@@ -128,15 +128,11 @@ fn taints(node: &Node) -> Value {
     list(taints_of(node).iter().map(taint).collect())
 }
 
-/// `spec.taints`, those of cordoned nodes and of those that shut down included.
+/// `spec.taints`, those of nodes that shut down included.
 pub fn taints_of(node: &Node) -> Vec<Taint> {
     let mut taints = node.taints.clone();
     if node.readiness == Readiness::Stopping {
         taints.extend(Node::not_ready_taints());
-    }
-    if node.unschedulable {
-        let effect = TaintEffect::NoSchedule;
-        taints.push(Taint::of("node.kubernetes.io/unschedulable", effect));
     }
     taints
 }

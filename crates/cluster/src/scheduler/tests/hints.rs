@@ -3,7 +3,7 @@
 use super::super::diagnosis::Plugins;
 use super::super::hints::{Barriers, Happening};
 use super::*;
-use crate::api::{PodAffinity, PodAffinityTerm, Taint, TaintEffect};
+use crate::api::{PodAffinity, PodAffinityTerm, Taint, TaintEffect, UNSCHEDULABLE};
 
 /// A pod that has to be near others by this term, and one that has to be apart from them.
 fn near_and_apart(term: PodAffinityTerm) -> [Pod; 2] {
@@ -162,9 +162,17 @@ fn only_what_lets_a_pod_in_wakes_it() {
     let helps = |before: &Node, now: &Node, plugins| {
         Happening::NodeTaints(&Barriers::of(before), now).may_help(&pod, plugins)
     };
+    // Its taint comes and goes with a write of its own.
+    let left = tainted(&[UNSCHEDULABLE]);
+    let cordoned = Node {
+        unschedulable: true,
+        ..left.clone()
+    };
     let (one, two) = (tainted(&["a"]), tainted(&["a", "b"]));
     for (before, now, [cordon, taints]) in [
-        (&closed, &free, [true, true]),
+        (&closed, &free, [true, false]),
+        (&cordoned, &free, [true, true]),
+        (&left, &free, [false, true]),
         (&free, &closed, [false, false]),
         (&one, &two, [false, false]),
         (&two, &one, [false, false]),

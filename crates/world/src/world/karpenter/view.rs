@@ -210,16 +210,12 @@ impl Simulation<'_> {
         };
         let room = i64::from(node.max_pods) - i64::from(info.pods);
         let mut taints: Vec<Taint> = node.taints.iter().map(taint).collect();
-        let no_schedule = |key: &str| Taint {
-            key: key.to_owned(),
-            value: String::new(),
-            effect: Effect::NoSchedule,
-        };
-        if node.unschedulable {
-            taints.push(no_schedule("node.kubernetes.io/unschedulable"));
-        }
         if node.readiness == Readiness::Stopping {
-            taints.push(no_schedule("node.kubernetes.io/not-ready"));
+            taints.push(Taint {
+                key: "node.kubernetes.io/not-ready".to_owned(),
+                value: String::new(),
+                effect: Effect::NoSchedule,
+            });
         }
         let stay = |id: &PodId, pod: &ApiPod| blocked.now.contains(id) || is_protected(pod, now);
         let movable = pods.iter().filter(|(_, pod)| is_reschedulable(pod));
