@@ -116,7 +116,11 @@ fn seen(
     steps: &[Step],
     turns: bool,
 ) -> (Vec<String>, u64) {
-    let mut rig = Rig::new(std::slice::from_ref(spec), loads, 7);
+    let other = ServerSpec {
+        name: "other".to_owned(),
+        ..service()
+    };
+    let mut rig = Rig::new(&[spec.clone(), other], loads, 7);
     rig.tally.log = Some(Vec::new());
     if turns {
         rig.traffic.take_turns();
@@ -135,11 +139,12 @@ fn seen(
         (rig.traffic).add_endpoint(server, &mut rig.queue, &mut rig.tally);
         servers.push(server);
     }
+    let mut guest = (rig.traffic).add_server(1, nodes[1], limits, &mut rig.queue);
     let mut now = SimTime::ZERO;
     for &(what, which, millis) in steps {
         now += SimDuration::from_millis(millis);
         rig.run_freely(now);
-        for server in &servers {
+        for server in servers.iter().chain([&guest]) {
             seen.push(format!("{now} {:?}", rig.traffic.usage(*server, now)));
         }
         seen.push(format!("{:?}", rig.traffic.service_counters(0)));
@@ -153,6 +158,16 @@ fn seen(
             }
             1 => rig.traffic.terminate(server, &mut rig.queue),
             2 => rig.traffic.remove_endpoint(server, &mut rig.queue),
+            // A pod of another service is lent to this one.
+            3 | 4 => rig.traffic.lend(guest, 0, &mut rig.queue),
+            5 => rig.traffic.take_back(guest, 0),
+            6 => {
+                rig.traffic.stop(guest, &mut rig.queue, &mut rig.tally);
+                let next = (rig.traffic).add_server(1, nodes[0], limits, &mut rig.queue);
+                rig.traffic.lend(next, 0, &mut rig.queue);
+                rig.traffic.take_back(guest, 0);
+                guest = next;
+            }
             _ => {}
         }
     }

@@ -1,6 +1,7 @@
 //! Pods whose labels change: who releases them, who adopts them, and what follows the labels.
 
 use nlsim::api::{Clock, Kind, ObjectId, Pod, PodId, What};
+use nlsim::prometheus::promql::Value::Vector;
 use nlsim::scenario::{InMemory, Loaded, Scenario};
 use nlsim::sim::SimTime;
 use nlsim::world::Simulation;
@@ -512,4 +513,97 @@ fn a_job_that_has_ended_lets_its_pods_be() {
     run_until(&mut cluster, 180);
     let pod = object(&cluster, &scenario, Kind::Pod, &name);
     assert_eq!(pod["metadata"]["ownerReferences"][0]["name"], "work");
+}
+
+#[test]
+fn a_pod_serves_the_service_that_its_labels_lead_to() {
+    let api = WEB.split("---").take(2).collect::<Vec<&str>>().join("---");
+    let api = api
+        .replace("web", "api")
+        .replace("replicas: 3", "replicas: 1");
+    let more = format!(
+        r#"{SERVED}
+[prometheus]
+scrape_interval = "5s"
+queries = ['sum(up{{service!=""}}) by (service)']
+[[service]]
+workload = "Deployment/api"
+request = {{ cpu = "1ms" }}
+[[load]]
+constant = {{ rate = 20 }}
+service = "api"
+[[action]]
+at = "60s"
+kubectl = "kubectl scale deployment api --replicas=0"
+[[action]]
+at = "120s"
+kubectl = "kubectl label pod -l app=web app=api --overwrite"
+[[action]]
+at = "180s"
+kubectl = "kubectl delete pod -l app=api --force"
+[[action]]
+at = "240s"
+kubectl = "kubectl label pod -l app=web app=api --overwrite"
+[[action]]
+at = "300s"
+kubectl = "kubectl label pod -l app=api app=debug --overwrite"
+"#
+    );
+    let scenario = scenario(&format!("{WEB}---{api}"), &more);
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 150);
+    let all = object(&cluster, &scenario, Kind::Deployment, "web");
+    assert_eq!(
+        all["status"]["readyReplicas"], 3,
+        "the ReplicaSet has made others"
+    );
+    assert_eq!(labelled(&cluster, "api").len(), 3);
+    assert_eq!(labelled(&cluster, "web").len(), 3);
+    // Prometheus finds pods by their Services.
+    let up = |cluster: &mut Simulation<'_>| match cluster
+        .query(r#"sum(up{service!=""}) by (service)"#)
+    {
+        Ok(Vector(all)) => {
+            let mut all: Vec<(String, f64)> = all
+                .iter()
+                .map(|one| (one.labels.to_string(), one.value))
+                .collect();
+            all.sort_by(|one, other| one.0.cmp(&other.0));
+            all
+        }
+        other => panic!("{other:?}"),
+    };
+    let of = |name: &str, pods: f64| (format!("{{service=\"{name}\"}}"), pods);
+    assert_eq!(up(&mut cluster), [of("api", 3.0), of("web", 3.0)]);
+    run_until(&mut cluster, 360);
+    assert_eq!(up(&mut cluster), [of("web", 3.0)]);
+    run_until(&mut cluster, 400);
+    // Once it is through, each minute is all of one kind.
+    let services = &cluster.recording().services;
+    let service = services.iter().find(|one| one.name == "api");
+    let windows = &service.expect("the service").windows;
+    let minute = |from: i64| {
+        let (from, to) = (SimTime::from_secs(from), SimTime::from_secs(from + 40));
+        let windows = windows
+            .iter()
+            .filter(|one| from <= one.start && one.start < to);
+        let sums = windows.map(|one| (one.ended[0], one.failed()));
+        sums.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    };
+    for (from, is_answered) in [
+        (10, true),
+        (75, false),
+        (130, true),
+        (190, false),
+        (250, true),
+        (310, false),
+    ] {
+        let (answered, failed) = minute(from);
+        assert!(answered + failed >= 400, "{from}: {answered} {failed}");
+        assert_eq!(
+            (answered > 0, failed > 0),
+            (is_answered, !is_answered),
+            "{from}"
+        );
+    }
 }

@@ -281,4 +281,7 @@ pub enum What {
     EndpointAdded,
     /// kube-proxy sends no more traffic to a pod, which may be gone.
     EndpointRemoved,
+    /// kube-proxy sends the traffic of another workload's Services to a pod from now on, or no
+    /// more; it may be gone.
+    EndpointElsewhere(WorkloadId, bool),
 }

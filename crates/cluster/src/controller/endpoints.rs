@@ -2,8 +2,12 @@
 //!
 //! Where no pod of a Service is ready, kube-proxy sends connections to those that are being deleted
 //! and are Ready still (`CategorizeEndpoints` of `pkg/proxy/topology.go`).
+//!
+//! A pod whose labels change may serve the Services of another workload: it visits them.
 
-use crate::api::{Change, Context, LabelSelector, ObjectId, Pod, PodId, What, WorkloadId};
+use std::sync::Arc;
+
+use crate::api::{Change, Context, LabelSelector, Labels, ObjectId, Pod, PodId, What, WorkloadId};
 use crate::cluster::spec::ClusterConfig;
 use crate::sim::Dist;
 
@@ -16,6 +20,8 @@ pub enum Event {
     Remove(PodId, u16),
     /// kube-proxy learns that a pod that is being deleted has ended.
     End(PodId),
+    /// kube-proxy learns what has become of a visit.
+    Visit(u32),
 }
 
 /// What is known of a pod.
@@ -46,12 +52,45 @@ struct OfWorkload {
     serving: Vec<PodId>,
 }
 
+/// Services that lead to a workload's pods, and to others that they select.
+#[derive(Debug, Clone)]
+struct Host {
+    workload: WorkloadId,
+    namespace: Arc<str>,
+    selectors: Vec<LabelSelector>,
+}
+
+impl Host {
+    /// Whether its Services select a pod of another workload since its labels have changed. What
+    /// they selected from the start is the scenario's to say.
+    fn selects(&self, pod: &Pod) -> bool {
+        let any = |labels: &Labels| self.selectors.iter().any(|one| one.matches(labels));
+        self.workload != pod.workload
+            && *self.namespace == *pod.meta.namespace
+            && any(&pod.meta.labels)
+            && !any(&pod.template.labels)
+    }
+}
+
+/// A pod as an endpoint of another workload's Services.
+#[derive(Debug, Clone, Copy)]
+struct Visit {
+    pod: PodId,
+    host: WorkloadId,
+    is_endpoint: bool,
+    /// Whether kube-proxy has it as one.
+    is_known: bool,
+}
+
 /// The endpoints of all pods.
 #[derive(Debug, Clone)]
 pub struct Controller {
     delay: Dist,
     endpoints: Vec<Option<Endpoint>>,
     workloads: Vec<OfWorkload>,
+    hosts: Vec<Host>,
+    /// All that there ever were.
+    visits: Vec<Visit>,
 }
 
 impl Controller {
@@ -61,7 +100,23 @@ impl Controller {
             delay: config.endpoints_delay.clone(),
             endpoints: Vec::new(),
             workloads: Vec::new(),
+            hosts: Vec::new(),
+            visits: Vec::new(),
         }
+    }
+
+    /// Services with these selectors lead to a workload, and to what else they select.
+    pub fn host(
+        &mut self,
+        workload: WorkloadId,
+        namespace: Arc<str>,
+        selectors: Vec<LabelSelector>,
+    ) {
+        self.hosts.push(Host {
+            workload,
+            namespace,
+            selectors,
+        });
     }
 
     /// Services lead to pods of a workload that one of these selectors matches, and kube-proxy
@@ -127,6 +182,7 @@ impl Controller {
         let ObjectId::Pod(id) = change.object else {
             return;
         };
+        self.look_at_visits(id, change.what, context);
         let Some(pod) = context.store.pod(id) else {
             return;
         };
@@ -162,6 +218,52 @@ impl Controller {
             }
             What::Ended | What::Deleted => self.ends(id, workload, context),
             _ => {}
+        }
+    }
+
+    /// A pod may be an endpoint of other workloads' Services now, or no longer.
+    fn look_at_visits(&mut self, id: PodId, what: What, context: &mut Context<'_, Event>) {
+        let Some(pod) = context.store.pod(id) else {
+            return;
+        };
+        if what == What::Spec {
+            for host in self.hosts.iter().filter(|host| host.selects(pod)) {
+                let mut known = self.visits.iter();
+                if !known.any(|one| one.pod == id && one.host == host.workload) {
+                    self.visits.push(Visit {
+                        pod: id,
+                        host: host.workload,
+                        is_endpoint: false,
+                        is_known: false,
+                    });
+                }
+            }
+        }
+        let mut changed = Vec::new();
+        for (place, visit) in (0..).zip(&mut self.visits) {
+            if visit.pod != id {
+                continue;
+            }
+            let mut hosts = self.hosts.iter();
+            let is_endpoint = pod.is_ready()
+                && !pod.removed
+                && hosts.any(|host| host.workload == visit.host && host.selects(pod));
+            if std::mem::replace(&mut visit.is_endpoint, is_endpoint) != is_endpoint {
+                changed.push(place);
+            }
+        }
+        for place in changed {
+            let delay = context.draws.delay(id, &self.delay);
+            context.after(delay, Event::Visit(place));
+        }
+    }
+
+    fn learn_of_visit(&mut self, place: u32, context: &mut Context<'_, Event>) {
+        let visit = &mut self.visits[place as usize];
+        let is_endpoint = visit.is_endpoint;
+        if std::mem::replace(&mut visit.is_known, is_endpoint) != is_endpoint {
+            let what = What::EndpointElsewhere(visit.host, is_endpoint);
+            context.store.notify(ObjectId::Pod(visit.pod), what);
         }
     }
 
@@ -202,6 +304,7 @@ impl Controller {
         match event {
             Event::Add(id, run) => self.add(id, run, context),
             Event::Remove(id, run) => self.remove(id, run, context),
+            Event::Visit(place) => self.learn_of_visit(place, context),
             Event::End(id) => {
                 let object = ObjectId::Pod(id);
                 context.store.notify(object, What::EndpointRemoved);

@@ -52,6 +52,8 @@ pub struct Servers {
     /// Servers that are gone while kube-proxy still sends connections to their addresses, with
     /// their services.
     pub(super) gone_endpoints: Vec<(Key<Server>, u32)>,
+    /// Servers among the endpoints of other services than their own, which may be gone.
+    pub(super) lent: Vec<(Key<Server>, u32)>,
     /// Whether requests of any service make calls.
     has_calls: bool,
     /// Requests that are to make their calls now.
@@ -82,6 +84,7 @@ impl Servers {
             added: 0,
             shared_anew: Vec::new(),
             gone_endpoints: Vec::new(),
+            lent: Vec::new(),
             has_calls: services.iter().any(|service| !service.calls.is_empty()),
             callers: Vec::new(),
             finished: Vec::new(),
@@ -437,9 +440,11 @@ impl Servers {
     /// Endpoints of a service, so far, that got no request while many came over connections
     /// that had been opened to others before.
     pub fn passed_by(&self, service: usize) -> u64 {
+        let index = service as u32;
         let service = &self.services[service];
         let servers = service.endpoints.iter();
         let live = servers.filter_map(|&slot| self.arena.at(slot as usize));
+        let live = live.filter(|server| server.service == index);
         service.passed_by + live.filter(|server| server.is_passed_by(service)).count() as u64
     }
 

@@ -115,6 +115,40 @@ impl Servers {
         self.share_usage(index);
     }
 
+    /// kube-proxy sends connections to another service to this server as well, from now on. One that
+    /// gets no requests of its own and so keeps its past gets none of others; nor does one take from
+    /// another's shared queue.
+    pub fn lend(&mut self, key: Key<Server>, service: usize) {
+        let may =
+            !self.services[service].is_shared() && !self.lent.contains(&(key, service as u32));
+        let gets_requests = |server: &mut Server| !server.cpu.keeps_past();
+        if may && self.alone_mut(key).is_some_and(gets_requests) {
+            self.lent.push((key, service as u32));
+            let host = &mut self.services[service];
+            host.endpoints.push(key.slot() as u32);
+            host.guests += 1;
+        }
+    }
+
+    /// Whether servers are lent to other services.
+    pub fn lends(&self) -> bool {
+        !self.lent.is_empty()
+    }
+
+    /// kube-proxy sends no new connections to another service to this server any more; it may be gone
+    /// already.
+    pub fn take_back(&mut self, key: Key<Server>, service: usize) {
+        let mut lent = self.lent.iter();
+        let Some(place) = lent.position(|one| *one == (key, service as u32)) else {
+            return;
+        };
+        self.lent.swap_remove(place);
+        if self.arena.get(key).is_some() {
+            self.services[service].dismiss(key.slot() as u32);
+        }
+        self.services[service].gone.retain(|gone| *gone != key);
+    }
+
     /// The server's application begins to start: it takes no connections until it has.
     pub fn start_up(&mut self, key: Key<Server>) {
         if let Some(server) = self.alone_mut(key) {
@@ -171,12 +205,20 @@ impl Servers {
             self.services[server.service as usize].gone.push(key);
             self.gone_endpoints.push((key, server.service));
         }
+        for (_, service) in self.lent.iter().filter(|(lent, _)| *lent == key) {
+            self.services[*service as usize].gone.push(key);
+        }
         self.kill(now, key)
     }
 
     /// The server ends now, with everything in it. Returns false if it is already gone.
     pub fn kill(&mut self, now: SimTime, key: Key<Server>) -> bool {
         self.remove_endpoint(now, key);
+        if self.arena.get(key).is_some() {
+            for (_, service) in self.lent.iter().filter(|(lent, _)| *lent == key) {
+                self.services[*service as usize].dismiss(key.slot() as u32);
+            }
+        }
         self.alone_mut(key);
         let Self {
             arena,

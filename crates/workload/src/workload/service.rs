@@ -30,6 +30,8 @@ pub(super) struct Service {
     pub(super) cohort: Cohort,
     /// Servers that receive traffic, in the order in which they became endpoints.
     pub(super) endpoints: Vec<u32>,
+    /// How many of those are servers of other services.
+    pub(super) guests: usize,
     /// Servers that are gone while kube-proxy still sends connections to their addresses.
     pub(super) gone: Vec<Key<Server>>,
     /// Its declared total is to be shared anew.
@@ -74,6 +76,7 @@ impl Service {
             rest: (0.0, 0.0),
             cohort: Cohort::default(),
             endpoints: Vec::new(),
+            guests: 0,
             gone: Vec::new(),
             shares_anew: false,
             created: 0,
@@ -88,6 +91,14 @@ impl Service {
                 .map(Affinity::new),
             cursor: 0,
             queue: VecDeque::new(),
+        }
+    }
+
+    /// A server of another service is no endpoint any more.
+    pub(super) fn dismiss(&mut self, slot: u32) {
+        if let Some(place) = self.endpoints.iter().position(|other| *other == slot) {
+            self.endpoints.remove(place);
+            self.guests -= 1;
         }
     }
 
@@ -185,7 +196,10 @@ impl Service {
         let usage = self.spec.usage.as_ref();
         let cores = usage.map_or(0.0, |usage| usage.cpu_at(now));
         let (of_endpoint, of_others) = match usage.map(|usage| usage.split) {
-            Some(UsageSplit::Total) => (cores / self.endpoints.len().max(1) as f64, 0.0),
+            Some(UsageSplit::Total) => {
+                let own = self.endpoints.len() - self.guests;
+                (cores / own.max(1) as f64, 0.0)
+            }
             Some(UsageSplit::PerPod) | None => (cores, cores),
         };
         Declared {

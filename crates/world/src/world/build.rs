@@ -24,6 +24,7 @@ use crate::controller::{
     PodControl, cronjob, daemonset, deployment, endpoints, garbage_collector, job, node_lifecycle,
     podautoscaler, replicaset, statefulset, taint_eviction,
 };
+use crate::kubectl::command::{Command, Targets};
 use crate::kubelet::{Kubelet, cpu_weight};
 use crate::load::spec::Generator;
 use crate::metrics::spec::CustomMetricSpec;
@@ -36,7 +37,7 @@ use crate::record::{
     QueueRecord, Recorder, Recording, ServiceRecord, WorkloadRecord,
 };
 use crate::scenario::Scenario;
-use crate::scenario::model::TriggerSource;
+use crate::scenario::model::{Action, TriggerSource};
 use crate::scheduler::Scheduler;
 use crate::sim::{EventQueue, SimTime, Streams};
 use crate::units::Millicores;
@@ -99,12 +100,38 @@ fn select_endpoints(endpoints: &mut endpoints::Controller, scenario: &Scenario) 
     for service in &scenario.services {
         let of_services = service.selectors.iter().cloned();
         let mut selectors: Vec<LabelSelector> = of_services.map(Into::into).collect();
+        let of = &scenario.workloads[service.workload];
+        let workload = WorkloadId(service.workload as u32);
+        if !selectors.is_empty() {
+            endpoints.host(workload, of.namespace.as_str().into(), selectors.clone());
+        }
         if selectors.is_empty() {
-            selectors.push(scenario.workloads[service.workload].selector.clone());
+            selectors.push(of.selector.clone());
         }
         let by_kube_proxy = service.balancing == Balancing::RandomPerConnection;
-        let workload = WorkloadId(service.workload as u32);
         endpoints.select(workload, selectors, by_kube_proxy);
+    }
+}
+
+/// Whether a command may give pods other labels, and so other Services.
+fn relabels_pods(action: &Action) -> bool {
+    let is_pod = |kind: &str| kind == "Pod";
+    let targets = match &action.command.command {
+        Command::Label(metadata) => &metadata.targets,
+        Command::Patch(patch) => &patch.targets,
+        Command::Apply(_) | Command::Replace(_) => {
+            let mut documents = action.documents.iter();
+            return documents.any(|one| one["kind"].as_str().is_some_and(is_pod));
+        }
+        _ => return false,
+    };
+    match targets {
+        Targets::Named(all) => all.iter().any(|one| is_pod(one.kind.kind)),
+        Targets::Selected(all) => all.kinds.iter().any(|kind| is_pod(kind.kind)),
+        Targets::Files(_) => {
+            let mut documents = action.documents.iter();
+            documents.any(|one| one["kind"].as_str().is_some_and(is_pod))
+        }
     }
 }
 
@@ -526,6 +553,7 @@ impl<'s> Simulation<'s> {
             watching: 0,
             server_pods: Vec::new(),
             stopped: Vec::new(),
+            lent: Vec::new(),
             cloud: Cloud::new(&scenario.node_groups, streams),
             cluster_autoscaler: ClusterAutoscaler::new(scenario, &streams),
             karpenter: Karpenter::new(scenario),
@@ -561,6 +589,9 @@ impl<'s> Simulation<'s> {
         if seconds != [300, 300] {
             let write = Write::DefaultTolerations(seconds);
             self.store.commit(SimTime::ZERO, write);
+        }
+        if self.scenario.actions.iter().any(relabels_pods) {
+            self.traffic.may_lend();
         }
         self.miss_configs_to_come();
         self.start_workloads();

@@ -192,6 +192,9 @@ impl Simulation<'_> {
         if what == What::EndpointRemoved {
             self.endpoint_removed(id);
         }
+        if let What::EndpointElsewhere(host, is_endpoint) = what {
+            self.endpoint_elsewhere(id, host, is_endpoint);
+        }
         let Some(workload) = self.store.pod(id).map(|pod| pod.workload) else {
             return;
         };
@@ -265,6 +268,7 @@ impl Simulation<'_> {
                 }
             }
             What::Status => self.note_waiting(id, workload, now),
+            What::Spec => self.retarget(id, now),
             What::Deleting => {
                 let node = self.store.pod(id).and_then(|pod| pod.node);
                 let kubelet = &self.components.kubelet;
@@ -273,11 +277,11 @@ impl Simulation<'_> {
                 }
             }
             What::Scaled { .. }
-            | What::Spec
             | What::GraceShortened
             | What::ResizeRequested
             | What::ResizeAllocated
-            | What::EndpointRemoved => {}
+            | What::EndpointRemoved
+            | What::EndpointElsewhere(..) => {}
         }
         self.hpas.pods_changed(workload);
         self.record_counts(workload, now);
@@ -303,6 +307,22 @@ impl Simulation<'_> {
         };
         for server in servers {
             self.traffic.remove_endpoint(server, &mut self.queue);
+        }
+    }
+
+    /// kube-proxy sends a pod the traffic of another workload's Services, or no more.
+    fn endpoint_elsewhere(&mut self, id: PodId, host: WorkloadId, is_endpoint: bool) {
+        let Some(service) = self.links.service_of(host) else {
+            return;
+        };
+        let lent = |(pod, to, _): &mut (PodId, usize, ServerId)| *pod == id && *to == service;
+        for (.., server) in self.lent.extract_if(.., lent) {
+            self.traffic.take_back(server, service);
+        }
+        let server = self.store.pod(id).and(self.pods[id.slot()].server);
+        if let Some(server) = server.filter(|_| is_endpoint) {
+            self.traffic.lend(server, service, &mut self.queue);
+            self.lent.push((id, service, server));
         }
     }
 

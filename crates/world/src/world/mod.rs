@@ -183,6 +183,8 @@ pub struct Simulation<'s> {
     server_pods: Vec<Option<PodId>>,
     /// Servers that are gone and that kube-proxy may not have forgotten yet, with their pods.
     stopped: Vec<(PodId, ServerId)>,
+    /// Servers of pods among the endpoints of another service, with its number.
+    lent: Vec<(PodId, usize, ServerId)>,
     /// The cloud that the nodes come from.
     cloud: Cloud,
     /// What makes nodes come and go, if something does.

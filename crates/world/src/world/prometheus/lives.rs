@@ -3,7 +3,7 @@
 use super::kube_state_metrics::Families;
 use super::queues::EXPORTERS;
 use super::{Job, Prometheus, PrometheusEvent, Source, cadvisor, millis};
-use crate::api::{NodeId, PodId, What};
+use crate::api::{NodeId, PodId, What, matches};
 use crate::prometheus::scrape::{Target, offset};
 use crate::scenario::Scenario;
 use crate::sim::{SimDuration, SimTime};
@@ -106,7 +106,12 @@ impl Simulation<'_> {
             ("instance", instance.as_str()),
             ("pod", pod.name()),
         ];
-        let labels = labels_of(scenario, service, &own);
+        let mut relabelled = prometheus.relabelled.iter();
+        let found = relabelled.find(|(pod, _)| *pod == id);
+        let Some(found) = found.map_or(Some(service), |(_, by)| *by) else {
+            return;
+        };
+        let labels = labels_of(scenario, found, &own);
         let delay = prometheus.notice(pod.meta.uid.0);
         let from = (at + delay).max(SimTime::ZERO);
         let (slot, first) = prometheus.add(Source::Pod(id, service), labels, &instance, from);
@@ -115,6 +120,45 @@ impl Simulation<'_> {
         }
         prometheus.of_pods[id.slot()] = Some((id, slot));
         self.schedule_scrape(slot, first);
+    }
+
+    /// A pod's labels may have changed: Prometheus finds it by another service's Services, or by none.
+    pub(in crate::world) fn retarget(&mut self, id: PodId, now: SimTime) {
+        let (Some(prometheus), Some(pod)) = (&mut self.prometheus, self.store.pod(id)) else {
+            return;
+        };
+        let Some(own) = self.links.service_of(pod.workload) else {
+            return;
+        };
+        let scenario = self.scenario;
+        let leads = |service: usize| {
+            let spec = &scenario.services[service];
+            let namespace = &scenario.workloads[spec.workload].namespace;
+            let mut selectors = spec.selectors.iter();
+            **namespace == *pod.meta.namespace
+                && selectors.any(|one| matches(one, &pod.meta.labels))
+        };
+        let by = if scenario.services[own].selectors.is_empty() || leads(own) {
+            Some(own)
+        } else {
+            (0..scenario.services.len()).find(|service| leads(*service))
+        };
+        let known = prometheus.relabelled.iter_mut();
+        let known = known.filter(|(pod, _)| *pod == id).map(|(_, by)| by).next();
+        let before = match known {
+            Some(known) => std::mem::replace(known, by),
+            None if by == Some(own) => by,
+            None => {
+                prometheus.relabelled.push((id, by));
+                Some(own)
+            }
+        };
+        if before != by {
+            self.pod_exports_no_more(id, now);
+            if self.pods[id.slot()].server.is_some() {
+                self.pod_exports(id, own, now);
+            }
+        }
     }
 
     /// A pod is gone: its target too, once that is noticed.

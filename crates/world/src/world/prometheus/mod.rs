@@ -95,6 +95,8 @@ pub(super) struct Prometheus {
     begun: u64,
     /// The jobs of pods, by their slots.
     of_pods: Vec<Option<(PodId, u32)>>,
+    /// By which service's Services pods are found since their labels changed, if by any.
+    relabelled: Vec<(PodId, Option<usize>)>,
     /// The jobs of nodes, by their slots.
     of_nodes: Vec<Option<(NodeId, u32)>>,
     sees_objects: bool,
@@ -193,6 +195,7 @@ impl Prometheus {
             free: Vec::new(),
             begun: 0,
             of_pods: Vec::new(),
+            relabelled: Vec::new(),
             of_nodes: Vec::new(),
             sees_objects: false,
             sees_brokers: [false; queues::EXPORTERS.len()],

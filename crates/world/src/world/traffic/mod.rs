@@ -57,6 +57,8 @@ pub struct Traffic {
     awake: Vec<u32>,
     /// Whether servers are run one by one where they can be.
     one_by_one: bool,
+    /// Whether servers may be lent to other services than their own.
+    may_lend: bool,
     stretch: Stretch,
     together: Together,
 }
@@ -86,6 +88,7 @@ impl Traffic {
             effects: Vec::new(),
             awake: Vec::new(),
             one_by_one: true,
+            may_lend: false,
             stretch: Stretch::default(),
             together: Together::default(),
         }
@@ -141,7 +144,9 @@ impl Traffic {
     ) -> u64 {
         let mut handled = 0;
         let alone = self.queues.is_empty() && self.calls.is_empty();
-        while alone && self.one_by_one && handled + FEW < most && self.effects.is_empty() {
+        // What a server is lent for is not what its own service says of requests.
+        let plain = alone && !self.servers.lends();
+        while plain && self.one_by_one && handled + FEW < most && self.effects.is_empty() {
             let mut turns = self.run_alone(end, queue, sink);
             if turns == 0 {
                 turns = self.run_together(end, queue, sink);

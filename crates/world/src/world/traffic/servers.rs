@@ -95,6 +95,27 @@ impl Traffic {
         self.sync(queue);
     }
 
+    /// kube-proxy sends new connections to another service to this server as well.
+    pub fn lend<E: From<TrafficEvent> + Copy>(
+        &mut self,
+        server: ServerId,
+        service: usize,
+        queue: &mut EventQueue<E>,
+    ) {
+        self.servers.lend(server, service);
+        self.sync(queue);
+    }
+
+    /// kube-proxy sends no new connections to another service to this server any more.
+    pub fn take_back(&mut self, server: ServerId, service: usize) {
+        self.servers.take_back(server, service);
+    }
+
+    /// Servers may be lent to services that get requests, whatever service is their own.
+    pub fn may_lend(&mut self) {
+        self.may_lend = true;
+    }
+
     /// SIGTERM: the server serves what is in it and closes kept connections; new ones are
     /// refused, also while it is still an endpoint. `Effect::Drained` tells when it is empty.
     pub fn terminate<E: From<TrafficEvent> + Copy>(
@@ -224,7 +245,8 @@ impl Traffic {
 
     /// Keeps what a server uses until each change from now on. None if its service gets requests.
     pub fn keep_past(&mut self, server: ServerId, service: usize) -> Option<()> {
-        let has_load = self.loads.iter().any(|load| load.service == service)
+        let has_load = self.may_lend
+            || self.loads.iter().any(|load| load.service == service)
             || self.queues.consumes(service)
             || self.calls.reach(service);
         (!has_load).then(|| self.servers.keep_past(server))
