@@ -74,6 +74,7 @@ fn descriptions_of_recorded_objects_are_kubectls() {
             events: step["events"].as_array().map(Vec::as_slice),
             pods: list("pods"),
             replica_sets: list("replica_sets"),
+            endpoint_slices: &[],
             lease: step.get("lease"),
         };
         let noted = step["t"].as_f64().expect("a time");

@@ -23,6 +23,7 @@ mod controllers;
 mod cron_jobs;
 mod daemon_sets;
 mod descriptions;
+mod endpoint_objects;
 mod endpoints;
 mod exporters;
 mod folding;

@@ -21,6 +21,7 @@ impl Store {
             return Err(format!("pods do not add up: {ledger:?}"));
         }
         self.audit_nodes()?;
+        self.audit_addresses()?;
         for entry in self.workloads() {
             let mut counts = Counts::default();
             for pod in entry.pods.iter().filter_map(|id| self.pod(*id)) {
@@ -36,6 +37,22 @@ impl Store {
             }
         }
         self.audit_replica_sets()
+    }
+
+    /// No two pods that run have an address.
+    fn audit_addresses(&self) -> Result<(), String> {
+        let mut of = BTreeMap::new();
+        for (_, pod) in self.pods().filter(|(_, pod)| !pod.removed) {
+            let address = pod.address.filter(|_| pod.occupies_node());
+            let there = |node| self.find_node(node).is_some();
+            let Some(address) = address.filter(|_| pod.node.is_some_and(there)) else {
+                continue;
+            };
+            if let Some(other) = of.insert(address, pod.name()) {
+                return Err(format!("{other} and {} have {address}", pod.name()));
+            }
+        }
+        Ok(())
     }
 
     fn audit_replica_sets(&self) -> Result<(), String> {

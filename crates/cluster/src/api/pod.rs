@@ -1,6 +1,7 @@
 //! A pod: what it asks for and what its status shows.
 
 use std::borrow::Cow;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -210,6 +211,8 @@ pub struct Pod {
     pub resize: Option<ResizeState>,
     /// Why the kubelet cannot carry it out: the message of PodResizeInProgress.
     pub resize_error: Option<Arc<str>>,
+    /// `status.podIP`, once its kubelet has made its sandbox.
+    pub address: Option<Ipv4Addr>,
     /// `spec.containers[*].resources` while a resize waits for the kubelet; else empty.
     pub desired: Vec<Resources>,
     /// Its containers, in the template's order.
@@ -276,6 +279,7 @@ impl Pod {
             failure: None,
             resize: None,
             resize_error: None,
+            address: None,
             desired: Vec::new(),
             containers: containers
                 .map(|container| ContainerStatus::new(container.resources()))

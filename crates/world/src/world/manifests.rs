@@ -43,9 +43,7 @@ impl Manifests {
         });
         let values: BTreeMap<Key, Arc<Value>> = values.collect();
         let mut registry = Registry::default();
-        for key in values.keys() {
-            registry.put(key, SimTime::ZERO);
-        }
+        registry.begin(values.iter().map(|(key, value)| (key, &**value)));
         Self {
             values,
             gone: BTreeSet::new(),
@@ -129,7 +127,7 @@ impl Manifests {
     fn put(&mut self, object: &Object, value: Value, now: SimTime) {
         let key = (object.kind(), object.namespace(), object.name());
         let key = (key.0.to_owned(), key.1.to_owned(), key.2.to_owned());
-        self.registry.put(&key, now);
+        self.registry.put(&key, &value, now);
         self.values.insert(key, Arc::new(value));
         self.admission.put(object);
     }

@@ -13,6 +13,7 @@ mod cluster_autoscaler;
 mod command_watch;
 mod components;
 mod drain;
+mod endpoint_objects;
 mod event;
 mod event_objects;
 mod faults;

@@ -1,5 +1,6 @@
 //! The store: every object, the indexes over them, and the one way to write them.
 
+mod addresses;
 mod images;
 mod nodes;
 mod placed;
@@ -44,6 +45,7 @@ pub struct Ledger {
 pub struct Store {
     nodes: Arena<Node>,
     infos: Vec<NodeInfo>,
+    addresses: addresses::Addresses,
     node_changes: nodes::NodeChanges,
     placed: placed::Placed,
     images: images::Images,

@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::api::index::WorkloadId;
-use crate::api::meta::ObjectId;
+use crate::api::meta::{Kind, ObjectId};
 use crate::api::node::{NodeId, Readiness};
 use crate::api::write::What;
 use crate::sim::SimTime;
@@ -51,6 +51,14 @@ impl Store {
             changes.slots.clear();
         }
         changes.slots.push(node.slot() as u32);
+    }
+
+    /// `spec.podCIDR` of a node.
+    pub fn pod_range(&self, node: &str) -> Option<String> {
+        match self.find(Kind::Node, "", node)? {
+            ObjectId::Node(id) => self.addresses.range(id.slot()),
+            _ => None,
+        }
     }
 
     /// Slots of nodes, empty ones included.

@@ -80,6 +80,18 @@ impl Store {
             self.placed.remove(id, pod);
         }
         pod.apply(write, now);
+        let place = pod.node.map(NodeId::slot);
+        match (write, place) {
+            (PodWrite::Acknowledge, Some(place)) if !pod.template.host_network => {
+                pod.address = self.addresses.take(place);
+            }
+            (PodWrite::End(_), Some(place)) if used => {
+                if let Some(address) = pod.address {
+                    self.addresses.give_back(place, address);
+                }
+            }
+            _ => {}
+        }
         if is_rewritten || !used && matches!(write, PodWrite::Assume(_)) {
             self.placed.add(id, pod);
         }
@@ -184,6 +196,9 @@ impl Store {
         let (owner, was_active) = (pod.meta.owner, pod.is_active());
         if pod.occupies_node() {
             self.placed.remove(id, pod);
+            if let (Some(node), Some(address)) = (pod.node, pod.address) {
+                self.addresses.give_back(node.slot(), address);
+            }
         }
         let (serial, pod_of) = (pod.serial, pod.workload);
         let of = |id: &PodId| self.pods.get(*id).map_or(0, |pod| pod.serial);

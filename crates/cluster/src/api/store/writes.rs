@@ -27,6 +27,7 @@ impl Store {
                         workload.nodes.retain(|(other, _)| *other != slot);
                     }
                 }
+                self.addresses.add_node(id.slot());
                 let daemons = self.node(id).daemons;
                 self.infos[id.slot()] = NodeInfo {
                     requested: daemons,
@@ -383,6 +384,7 @@ impl Store {
                 self.node_changed(key);
                 self.placed.forget_node(key);
                 self.forget_images(key);
+                self.addresses.remove_node(key.slot());
                 drop(self.nodes.remove(key));
             }
             ObjectId::Pod(_) => unreachable!("pods are removed by RemovePod"),

@@ -41,11 +41,14 @@ pub(super) fn view(node: &Node, store: &Store, clock: Clock) -> Value {
         resources["pods"] = node.max_pods.to_string().into();
         resources
     };
+    let range = store.pod_range(node.name());
     json!({
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": metadata,
         "spec": {
+            "podCIDR": range,
+            "podCIDRs": range.as_ref().map(|range| [range]),
             "taints": taints(node),
             "unschedulable": node.unschedulable.then_some(true),
         },

@@ -42,6 +42,8 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
         "PreemptLowerPriority"
     };
     spec["preemptionPolicy"] = policy.into();
+    let address = pod.address.filter(|_| has_sandbox(pod));
+    let address = address.map(|address| address.to_string());
     let nominated = pod.nominated.and_then(|node| store.find_node(node));
     let nominated = nominated.map(Node::name);
     let acknowledged = pod.start_time.is_some();
@@ -61,11 +63,20 @@ pub(super) fn view(pod: &Pod, store: &Store, clock: Clock) -> Value {
             "nominatedNodeName": nominated,
             "observedGeneration": acknowledged.then_some(pod.meta.generation),
             "phase": pod.phase.name(),
+            "podIP": address,
+            "podIPs": address.as_ref().map(|address| json!([{"ip": address}])),
             "qosClass": qos_class(pod),
             "reason": pod.failure.as_ref().map(|why| &*why.0),
             "startTime": clock.maybe(pod.start_time),
         },
     })
+}
+
+/// Whether it can be seen that a pod has its sandbox: its status comes with that of its containers.
+fn has_sandbox(pod: &Pod) -> bool {
+    let mut statuses = pod.containers.iter().chain(&pod.init_containers);
+    statuses.any(|one| one.running_since.is_some() || one.last_termination.is_some())
+        || pod.waiting.is_some_and(|why| why != "ContainerCreating")
 }
 
 /// `spec.tolerations`: those of a DaemonSet's controller and of the API server included.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::age::Timestamp;
 use super::cells::{created, labels, name, text};
 use super::table::Table;
-use super::{autoscaling, cluster, jobs, karpenter, keda, pods, workloads};
+use super::{autoscaling, cluster, endpoints, jobs, karpenter, keda, pods, workloads};
 use crate::kubectl::kind::Kind;
 
 /// What `kubectl get` was asked for.
@@ -53,6 +53,8 @@ fn printer(kind: &Kind) -> Printer {
         "Namespace" => cluster::NAMESPACE,
         "Service" => cluster::SERVICE,
         "Event" => cluster::EVENT,
+        "Endpoints" => endpoints::ENDPOINTS,
+        "EndpointSlice" => endpoints::ENDPOINT_SLICE,
         "ConfigMap" => cluster::CONFIG_MAP,
         "Secret" => cluster::SECRET,
         _ => (&["Age"], |object, now| vec![created(object, now)]),

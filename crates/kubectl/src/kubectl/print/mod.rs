@@ -12,6 +12,7 @@ mod cells;
 mod cluster;
 mod columns;
 mod describe;
+mod endpoints;
 mod jobs;
 mod karpenter;
 mod keda;

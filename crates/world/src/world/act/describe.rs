@@ -20,6 +20,7 @@ impl Simulation<'_> {
         documents: &[Value],
         printed: &mut Printed,
     ) {
+        Self::warn_of_kinds(&command.targets, printed);
         let (groups, missing) = self.gather(&command.targets, line, documents);
         let all: Vec<(&'static Kind, Value)> = groups.into_iter().flat_map(each).collect();
         let several = all.len() > 1 || !missing.is_empty();
@@ -80,11 +81,17 @@ impl Simulation<'_> {
         );
         let pods = list(StoreKind::Pod, counts_pods);
         let sets = list(StoreKind::ReplicaSet, kind.kind == "Deployment");
+        let slices = if kind.kind == "Service" {
+            self.slices_of(object)
+        } else {
+            Vec::new()
+        };
         let events = events.map(|events| events_of(object, events));
         let around = Around {
             events: events.as_deref(),
             pods: &pods,
             replica_sets: &sets,
+            endpoint_slices: &slices,
             lease: None,
         };
         match describe(kind, object, &around, now) {

@@ -11,6 +11,7 @@ use crate::kubectl::print::{
     TableOptions, Timestamp, as_json, as_names, as_yaml, listed, nothing_found, sort_by, table,
 };
 use crate::world::Simulation;
+use crate::world::endpoint_objects::{endpoint_slices, endpoints};
 use crate::world::manifests::kind_in_store;
 
 /// Objects of one kind that are printed together.
@@ -87,6 +88,7 @@ impl Simulation<'_> {
         documents: &[Value],
         printed: &mut Printed,
     ) {
+        Self::warn_of_kinds(&command.targets, printed);
         let (mut groups, missing) = self.gather(&command.targets, line, documents);
         if let Some(path) = &command.sort_by {
             for (_, objects) in &mut groups {
@@ -168,7 +170,72 @@ impl Simulation<'_> {
         }
         let names = self.names_of(kind, if is_any { "" } else { namespace }, is_any);
         let served = |(of, name): (String, String)| self.as_served((kind.kind, &of, &name));
-        names.into_iter().filter_map(served).collect()
+        let mut objects: Vec<Value> = names.into_iter().filter_map(served).collect();
+        let made = self.made_of_services(kind.kind, (!is_any).then_some(namespace));
+        if !made.is_empty() {
+            objects.extend(made);
+            objects.sort_by_cached_key(|object| {
+                let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+                (text("namespace").to_owned(), text("name").to_owned())
+            });
+        }
+        objects
+    }
+
+    /// Endpoints or EndpointSlices of the Services of a namespace, or of all.
+    fn made_of_services(&self, kind: &str, namespace: Option<&str>) -> Vec<Value> {
+        let is_slices = kind == "EndpointSlice";
+        if !is_slices && kind != "Endpoints" {
+            return Vec::new();
+        }
+        let pods = self.store.list(StoreKind::Pod, namespace, self.clock());
+        let names = self.manifests.names("Service");
+        let names = names.filter(|(of, _)| namespace.is_none_or(|only| only == of));
+        let services = names.filter_map(|(of, name)| self.as_served(("Service", &of, &name)));
+        let mut made = Vec::new();
+        for service in services {
+            let mut of = if is_slices {
+                endpoint_slices(&service, &pods, &|node| self.zone_of(node))
+            } else {
+                endpoints(&service, &pods).into_iter().collect()
+            };
+            for object in &mut of {
+                let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+                let uid = format!("{kind}/{}/{}", text("namespace"), text("name"));
+                let uid = self.components.pod_control.uid(&uid).to_string();
+                object["metadata"]["uid"] = uid.into();
+            }
+            made.extend(of);
+        }
+        made
+    }
+
+    /// The EndpointSlices of a Service.
+    pub(super) fn slices_of(&self, service: &Value) -> Vec<Value> {
+        let namespace = service["metadata"]["namespace"].as_str();
+        let pods = self.store.list(StoreKind::Pod, namespace, self.clock());
+        endpoint_slices(service, &pods, &|node| self.zone_of(node))
+    }
+
+    fn zone_of(&self, node: &str) -> Option<String> {
+        let id = self.store.find(StoreKind::Node, "", node)?;
+        let labels = &self.store.meta(id)?.labels;
+        labels.get("topology.kubernetes.io/zone").cloned()
+    }
+
+    /// What the API server says first of kinds that are on their way out.
+    pub(super) fn warn_of_kinds(groups: &Targets, printed: &mut Printed) {
+        let is_old = |kind: &Kind| kind.kind == "Endpoints";
+        let is_meant = match groups {
+            Targets::Named(all) => all.iter().any(|one| is_old(one.kind)),
+            Targets::Selected(all) => all.kinds.iter().any(|kind| is_old(kind)),
+            Targets::Files(_) => false,
+        };
+        if is_meant {
+            printed.out(
+                "Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+            );
+        }
     }
 
     /// The time now, as ages are counted to.
@@ -191,7 +258,12 @@ impl Simulation<'_> {
             return Some(object);
         }
         if stored(target.kind.kind).is_none() {
-            return self.as_served(target.key());
+            let (kind, namespace, name) = target.key();
+            return self.as_served(target.key()).or_else(|| {
+                let made = self.made_of_services(kind, Some(namespace));
+                let mut made = made.into_iter();
+                made.find(|object| object["metadata"]["name"] == *name)
+            });
         }
         self.store.view(self.target_object(target)?, self.clock())
     }

@@ -225,7 +225,7 @@ pub(super) fn target_of(document: &Value) -> Option<Target> {
 
 impl Manifests {
     /// Namespaces and names of all objects of a kind, in order.
-    fn names(&self, kind: &str) -> impl Iterator<Item = (String, String)> {
+    pub(super) fn names(&self, kind: &str) -> impl Iterator<Item = (String, String)> {
         self.of_kind(kind)
             .map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
     }

@@ -15,6 +15,7 @@ mod pod;
 mod pod_disruption_budget;
 mod probe;
 mod replicas;
+mod service;
 mod template;
 mod volumes;
 mod workloads;
@@ -37,6 +38,8 @@ pub struct Around<'a> {
     pub pods: &'a [Value],
     /// ReplicaSets, for a Deployment.
     pub replica_sets: &'a [Value],
+    /// EndpointSlices of a Service.
+    pub endpoint_slices: &'a [Value],
     /// The Lease of a node; its lines are left out without one.
     pub lease: Option<&'a Value>,
 }
@@ -64,6 +67,9 @@ pub fn describe(
         "PodDisruptionBudget" => pod_disruption_budget::describe(object, into),
         "ConfigMap" => config::config_map(object, into),
         "Secret" => config::secret(object, into),
+        "Service" => service::service(object, around.endpoint_slices, into),
+        "Endpoints" => service::endpoints(object, into),
+        "EndpointSlice" => service::endpoint_slice(object, into),
         "HorizontalPodAutoscaler" => hpa::describe(object, into),
         _ if kind.built_in => return None,
         _ => generic::describe(object, into),
