@@ -1,7 +1,7 @@
 //! Objects of which the simulation holds no more than the manifest: Services as kubectl shows them,
 //! ConfigMaps and Secrets, which pods may miss; and what `apply -o yaml` prints of several objects.
 
-use nlsim::scenario::{InMemory, Loaded, Scenario};
+use nlsim::scenario::{FileProvider, InMemory, Loaded, Scenario};
 use nlsim::sim::SimTime;
 use nlsim::world::Simulation;
 
@@ -328,4 +328,195 @@ fn several_applied_objects_are_one_list() {
     assert_eq!(whole.matches("kind: ConfigMap\n").count(), 2);
     assert_eq!(printed(1), "c d");
     assert_eq!(printed(2), "configmap/e\nconfigmap/f");
+}
+
+#[test]
+fn a_pod_waits_for_a_key_that_its_config_map_lacks() {
+    let pod = r"
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {LEVEL: info}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: token}
+stringData: {t: hello}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: reader}
+spec:
+  volumes:
+    - {name: files, configMap: {name: settings, items: [{key: LEVEL, path: level}]}}
+    - {name: more, configMap: {name: settings, optional: true, items: [{key: ABSENT, path: a}]}}
+  containers:
+    - name: reader
+      image: 'reader:1'
+      env:
+        - {name: A, valueFrom: {configMapKeyRef: {name: settings, key: LEVEL}}}
+        - {name: B, valueFrom: {configMapKeyRef: {name: settings, key: ABSENT, optional: true}}}
+        - {name: C, valueFrom: {secretKeyRef: {name: token, key: t}}}
+        - {name: D, valueFrom: {configMapKeyRef: {name: settings, key: MODE}}}
+";
+    let scenario = scenario(pod, "");
+    let mut cluster = Simulation::new(&scenario, 1);
+    run_until(&mut cluster, 60);
+    let row = rows(&typed(&mut cluster, "kubectl get pods"))[0].clone();
+    assert_eq!(row[2], "CreateContainerConfigError");
+    let words = "Error: couldn't find key MODE in ConfigMap default/settings";
+    let failed = told(&cluster, "Failed");
+    assert!(
+        failed.len() > 2 && failed.iter().all(|(_, text)| text == words),
+        "{failed:?}"
+    );
+    typed(
+        &mut cluster,
+        "kubectl patch cm settings -p '{\"data\":{\"MODE\":\"fast\"}}'",
+    );
+    typed(
+        &mut cluster,
+        "kubectl patch secret token -p '{\"stringData\":null,\"data\":{\"u\":\"aGk=\"}}'",
+    );
+    run_until(&mut cluster, 90);
+    let words = "Error: couldn't find key t in Secret default/token";
+    assert_eq!(told(&cluster, "Failed").last().expect("an event").1, words);
+    typed(
+        &mut cluster,
+        "kubectl patch secret token -p '{\"data\":{\"t\":\"aGk=\"}}'",
+    );
+    run_until(&mut cluster, 120);
+    let row = rows(&typed(&mut cluster, "kubectl get pods"))[0].clone();
+    assert_eq!(row[2], "Running");
+    // Of a volume, a file's.
+    let reader = "
+apiVersion: v1
+kind: Pod
+metadata: {name: other}
+spec:
+  volumes: [{name: files, VOLUME}]
+  containers: [{name: other, image: 'other:1'}]
+";
+    for (volume, words) in [
+        (
+            "configMap: {name: settings, items: [{key: GONE, path: a}]}",
+            "configmap references non-existent config key: GONE",
+        ),
+        (
+            "secret: {secretName: token, items: [{key: gone, path: a}]}",
+            "references non-existent secret key: gone",
+        ),
+    ] {
+        let all = pod.replace("MODE", "LEVEL") + "---" + &reader.replace("VOLUME", volume);
+        let scenario = self::scenario(&all, "");
+        let mut cluster = Simulation::new(&scenario, 1);
+        run_until(&mut cluster, 20);
+        let failed = told(&cluster, "FailedMount");
+        let words = format!("MountVolume.SetUp failed for volume \"files\" : {words}");
+        assert!(
+            !failed.is_empty() && failed.iter().all(|(_, text)| *text == words),
+            "{failed:?}"
+        );
+    }
+}
+
+/// Files by their paths, and folders of them.
+struct Disk(&'static [(&'static str, &'static str)]);
+
+impl FileProvider for Disk {
+    fn read(&self, path: &str, _limit: u64) -> Result<Vec<u8>, String> {
+        let mut files = self.0.iter();
+        let found = files.find(|(name, _)| *name == path);
+        found
+            .map(|(_, text)| text.as_bytes().to_vec())
+            .ok_or_else(|| "no such file or directory".to_owned())
+    }
+
+    fn glob(&self, pattern: &str) -> Result<Vec<String>, String> {
+        let folder = pattern.trim_end_matches('*');
+        let files = self.0.iter().map(|(name, _)| *name);
+        let found = files
+            .filter(|name| *name == pattern || pattern.ends_with("/*") && name.starts_with(folder));
+        Ok(found.map(str::to_owned).collect())
+    }
+}
+
+const OF_FILES: &str = r#"
+name = "held"
+manifests = "all.yaml"
+[simulation]
+duration = "5m"
+[[node_group]]
+count = 1
+cpu = 4
+memory = "8Gi"
+[[action]]
+at = "10s"
+kubectl = "kubectl create cm settings --from-file=conf --from-file=start=app.ini"
+[[action]]
+at = "20s"
+kubectl = "kubectl create secret generic keys --from-env-file=keys.env"
+[[action]]
+at = "30s"
+kubectl = "kubectl describe cm settings"
+[[action]]
+at = "30s"
+kubectl = "kubectl get secret keys -o jsonpath={.data}"
+"#;
+
+#[test]
+fn config_maps_are_made_of_files_beside_the_scenario() {
+    let disk = Disk(&[
+        ("here/s.toml", OF_FILES),
+        ("here/all.yaml", WEB),
+        ("here/conf/b.txt", "second\n"),
+        ("here/conf/a.txt", "first"),
+        ("here/app.ini", "x = 1\n"),
+        ("here/keys.env", "A=1\n# none\nB=two words\n"),
+    ]);
+    let loaded =
+        Loaded::load("here/s.toml", &disk).unwrap_or_else(|all| panic!("{}", all.render(false)));
+    let built = loaded
+        .build(&[])
+        .unwrap_or_else(|all| panic!("{}", all.render(false)));
+    let mut cluster = Simulation::new(&built.scenario, 1);
+    run_until(&mut cluster, 60);
+    let printed = |at: usize| cluster.recording().actions[at].printed.join("\n");
+    assert_eq!(
+        (printed(0).as_str(), printed(1).as_str()),
+        ("configmap/settings created", "secret/keys created")
+    );
+    let data =
+        "Data\n====\na.txt:\n----\nfirst\n\nb.txt:\n----\nsecond\n\n\nstart:\n----\nx = 1\n\n";
+    assert!(printed(2).contains(data), "{}", printed(2));
+    assert_eq!(printed(3), r#"{"A":"MQ==","B":"dHdvIHdvcmRz"}"#);
+    // What is wrong is told where it stands.
+    let wrong = Disk(&[
+        ("here/s.toml", OF_FILES),
+        ("here/all.yaml", WEB),
+        ("here/app.ini", "x"),
+        ("here/keys.env", "1=2\n"),
+        ("here/conf/a.txt", ""),
+    ]);
+    let loaded =
+        Loaded::load("here/s.toml", &wrong).unwrap_or_else(|all| panic!("{}", all.render(false)));
+    let refused = loaded.build(&[]).expect_err("a mistake").render(false);
+    assert!(
+        refused.contains("\"1\" is not a valid key name"),
+        "{refused}"
+    );
+    let missing = Disk(&[
+        ("here/s.toml", OF_FILES),
+        ("here/all.yaml", WEB),
+        ("here/app.ini", "x"),
+        ("here/keys.env", ""),
+    ]);
+    let refused = Loaded::load("here/s.toml", &missing)
+        .err()
+        .map(|all| all.render(false));
+    let refused = refused.expect("a file that is not there");
+    assert!(
+        refused.contains("error reading conf: no such file or directory"),
+        "{refused}"
+    );
 }

@@ -50,7 +50,7 @@ use pull::Pulling;
 use shutdown::ShuttingDown;
 use silence::Missed;
 
-pub use config::ConfigKey;
+pub use config::{ConfigKey, ConfigKeys};
 pub use cpu_weight::cpu_weight;
 pub use pressure::Offender;
 pub use resize::{NodeCapacity, ResizeError};
@@ -212,8 +212,8 @@ pub struct Kubelet {
     bandwidths: Vec<Bytes>,
     /// Images that cannot be pulled.
     failing: Vec<String>,
-    /// ConfigMaps and Secrets that somebody knows of and that are not there.
-    missing: BTreeSet<ConfigKey>,
+    /// ConfigMaps and Secrets that somebody knows of.
+    configs: BTreeMap<ConfigKey, config::Config>,
     /// Slows image pulls by a factor, or sets their length.
     slowness: (f64, Option<SimDuration>),
     /// Ended runs of Jobs' containers by workload, where their exit codes depend on it.
@@ -251,7 +251,7 @@ impl Kubelet {
             resizing: Vec::new(),
             bandwidths: Vec::new(),
             failing: Vec::new(),
-            missing: BTreeSet::new(),
+            configs: BTreeMap::new(),
             slowness: (1.0, None),
             runs: BTreeMap::new(),
             most_memory: Vec::new(),

@@ -19,6 +19,7 @@ use crate::autoscaler::vpa::admission::LimitRange;
 use crate::cluster::spec::{PdbSpec, WorkloadKind, WorkloadSpec};
 use crate::controller::pod_control::{delete_pod, shorten_grace};
 use crate::kubectl::command::Command;
+use crate::kubelet::ConfigKeys;
 use crate::scenario::model::{HpaObject, VpaObject};
 use crate::scenario::{Admission, Object, Scenario, check_update, read_object};
 use crate::sim::{Dist, SimDuration, SimTime};
@@ -196,21 +197,27 @@ impl Simulation<'_> {
                 _,
             ) => {}
         }
-        self.hold_config((object.kind(), object.namespace(), object.name()), true);
+        let key = (object.kind(), object.namespace(), object.name());
+        self.hold_config(key, Some(value));
         self.store_metadata(kind, value, now);
         self.manifests.put(&object, value.clone(), now);
         Ok(())
     }
 
     /// A ConfigMap or a Secret is there from now on, or no longer.
-    pub(super) fn hold_config(&mut self, (kind, namespace, name): (&str, &str, &str), there: bool) {
+    pub(super) fn hold_config(
+        &mut self,
+        (kind, namespace, name): (&str, &str, &str),
+        object: Option<&Value>,
+    ) {
         let kind = match kind {
             "ConfigMap" => "ConfigMap",
             "Secret" => "Secret",
             _ => return,
         };
         let key = (kind, namespace.to_owned(), name.to_owned());
-        self.components.kubelet.hold_config(key, there);
+        let keys = object.map(ConfigKeys::of);
+        self.components.kubelet.hold_config(key, keys);
     }
 
     /// What commands will create is not there yet. Nobody misses what nobody speaks of: folders of
@@ -229,9 +236,13 @@ impl Simulation<'_> {
                 let key = (&document["kind"], &metadata["namespace"], &metadata["name"]);
                 let (kind, namespace, name) = (text(key.0), text(key.1), text(key.2));
                 if self.manifests.get(&kind, &namespace, &name).is_none() {
-                    self.hold_config((&kind, &namespace, &name), false);
+                    self.hold_config((&kind, &namespace, &name), None);
                 }
             }
+        }
+        let documents = &self.scenario.documents;
+        for one in documents {
+            self.hold_config((&one.kind, &one.namespace, &one.name), Some(&one.value));
         }
     }
 

@@ -339,6 +339,127 @@ fn config_maps_and_secrets_are_manifests() {
 }
 
 #[test]
+fn config_maps_and_secrets_are_made_of_files() {
+    let made = |text: &str| match command(text) {
+        Command::Create(files) => match files.into_iter().next() {
+            Some(File::Config(config)) => config,
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    let file = |bytes: &[u8]| Content::File(bytes.to_vec());
+    let contents = [
+        ("conf/app.ini", file(b"a = 1\n")),
+        ("raw.bin", file(&[0xff, 0x00])),
+        (
+            "conf",
+            Content::Folder(vec![
+                ("one".to_owned(), b"1".to_vec()),
+                ("two".to_owned(), b"2".to_vec()),
+            ]),
+        ),
+        ("odd", Content::Folder(vec![("a b".to_owned(), Vec::new())])),
+        (
+            "app.env",
+            file(b"\xef\xbb\xbf# settings\n\n  LEVEL=debug=1\r\nEMPTY=\nALONE\n"),
+        ),
+        ("bad.env", file(b"1A=b\n")),
+        ("twice.env", file(b"A=1\nA=2\n")),
+    ];
+    let read = |path: &str| {
+        let mut contents = contents.iter();
+        contents
+            .find(|(name, _)| *name == path)
+            .map(|(_, content)| content)
+    };
+    let data = |text: &str| {
+        let object = made(text)
+            .complete(&read)
+            .unwrap_or_else(|error| panic!("{error}"));
+        (object["data"].clone(), object["binaryData"].clone())
+    };
+    let none = json!(null);
+    let (map, codes) = data(
+        "kubectl create cm x --from-literal=z=1 --from-file=conf/app.ini --from-file=k=raw.bin",
+    );
+    assert_eq!(map, json!({"app.ini": "a = 1\n", "z": "1"}));
+    assert_eq!(codes, json!({"k": "/wA="}));
+    let folder = data("kubectl create configmap x --from-file=conf");
+    assert_eq!(folder, (json!({"one": "1", "two": "2"}), none.clone()));
+    let secret = data("kubectl create secret generic x --from-file=conf --from-literal=three=3");
+    assert_eq!(
+        secret.0,
+        json!({"one": "MQ==", "two": "Mg==", "three": "Mw=="})
+    );
+    let lines = data("kubectl create cm x --from-env-file=app.env");
+    assert_eq!(
+        lines.0,
+        json!({"LEVEL": "debug=1", "EMPTY": "", "ALONE": ""})
+    );
+    for (text, message, word) in [
+        (
+            "cm x --from-file=k=conf",
+            "cannot give a key name for a directory path",
+            "k=conf",
+        ),
+        (
+            "cm x --from-file=odd",
+            "\"a b\" is not a valid key name for a ConfigMap",
+            "odd",
+        ),
+        (
+            "cm x --from-env-file=conf",
+            "env config file cannot be a directory",
+            "conf",
+        ),
+        (
+            "secret generic x --from-env-file=conf",
+            "env secret file cannot be a directory",
+            "conf",
+        ),
+        (
+            "cm x --from-env-file=bad.env",
+            "\"1A\" is not a valid key name",
+            "bad.env",
+        ),
+        (
+            "cm x --from-env-file=twice.env",
+            "cannot add key \"A\", another key by that name already exists in Data for ConfigMap \"x\"",
+            "twice.env",
+        ),
+        (
+            "cm x --from-file=gone",
+            "error reading gone: it was not read",
+            "gone",
+        ),
+    ] {
+        let text = format!("kubectl create {text}");
+        let refused = made(&text).complete(&read).expect_err("a mistake");
+        assert_eq!(refused.message, message);
+        assert!(text[refused.range].ends_with(word), "{text}");
+    }
+}
+
+#[test]
+fn sources_of_config_maps_are_read_as_typed() {
+    for (text, message) in [
+        ("--from-file==a", "key name for file path a missing"),
+        ("--from-file=a=", "file path for key name a missing"),
+        (
+            "--from-file=a=b=c",
+            "key names or file paths cannot contain '='",
+        ),
+        (
+            "--from-env-file=a --from-literal=b=c",
+            "from-env-file cannot be combined with from-file or from-literal",
+        ),
+    ] {
+        let error = parse(&format!("kubectl create cm x {text}")).expect_err("a mistake");
+        assert_eq!(error.message, message);
+    }
+}
+
+#[test]
 fn run_makes_a_pod_and_a_service() {
     let Command::Run(run) = command("kubectl run web --image=web:1 -- -v --port 1") else {
         panic!("a pod");

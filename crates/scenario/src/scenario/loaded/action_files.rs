@@ -2,7 +2,7 @@
 
 use super::files::Files;
 use super::items;
-use crate::kubectl::command::{self, Command, File, Targets};
+use crate::kubectl::command::{self, Command, Content, File, Targets};
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::manifest::version_and_kind;
 use crate::scenario::node::{KeyNode, Node, Span, Value};
@@ -68,6 +68,11 @@ impl Files<'_> {
             let source = diagnostics.files[node.span.file].text.clone();
             let quoted = Quoted::new(&source, node.span, text);
             for file in files_of(&line.command) {
+                if let File::Config(config) = file {
+                    for (path, range) in config.paths() {
+                        self.read_content(path, quoted.at(range), diagnostics);
+                    }
+                }
                 if let File::Path {
                     path,
                     range,
@@ -80,6 +85,52 @@ impl Files<'_> {
                 }
             }
         }
+    }
+
+    /// Reads what a ConfigMap or a Secret is made of: a file, or the files of a folder.
+    fn read_content(&mut self, path: &str, named: Span, diagnostics: &mut Diagnostics) {
+        // As much as the API server lets a ConfigMap or a Secret hold.
+        const MOST: u64 = 1 << 20;
+        if self.contents.contains_key(path) {
+            return;
+        }
+        let full = self.full(path);
+        let folder = full.trim_end_matches('/');
+        let content = match self.provider.read(&full, MOST) {
+            Ok(bytes) => Ok(Content::File(bytes)),
+            Err(why) => {
+                let found = self.provider.glob(&format!("{folder}/*"));
+                let files = found.unwrap_or_default().into_iter().filter_map(|path| {
+                    let bytes = self.provider.read(&path, MOST).ok()?;
+                    let name = path.rsplit('/').next().unwrap_or_default();
+                    Some((name.to_owned(), bytes))
+                });
+                let files: Vec<(String, Vec<u8>)> = files.collect();
+                if files.is_empty() {
+                    Err(why)
+                } else {
+                    Ok(Content::Folder(files))
+                }
+            }
+        };
+        let size: usize = match &content {
+            Ok(Content::File(bytes)) => bytes.len(),
+            Ok(Content::Folder(files)) => files.iter().map(|(_, bytes)| bytes.len()).sum(),
+            Err(why) => {
+                let title = format!("error reading {path}: {why}");
+                diagnostics.error(named, title, "named here");
+                return;
+            }
+        };
+        if size as u64 > MOST {
+            let title = format!("{path} is too long");
+            let label = "a ConfigMap or a Secret holds 1048576 bytes at most";
+            diagnostics.error(named, title, label);
+            return;
+        }
+        self.named.insert(path.to_owned());
+        self.contents
+            .extend(content.ok().map(|one| (path.to_owned(), one)));
     }
 
     /// The documents of a file or a folder.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::{Document, items};
+use crate::kubectl::command::Content;
 use crate::scenario::diagnostic::Diagnostics;
 use crate::scenario::node::{Node, Span, Value};
 use crate::scenario::reader::{expected, wrong};
@@ -22,6 +23,8 @@ pub(super) struct Files<'a> {
     pub(super) histories: BTreeMap<String, usize>,
     /// The documents of manifests that commands name, by the path as typed.
     pub(super) actions: BTreeMap<String, Vec<Node>>,
+    /// What commands make ConfigMaps and Secrets of, by the path as typed.
+    pub(super) contents: BTreeMap<String, Content>,
     pub(super) rules: Vec<Node>,
     pub(super) named: BTreeSet<String>,
     /// Files of folders and patterns that hold something else than objects, and where.

@@ -14,6 +14,8 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value as Json;
 
+use crate::kubectl::command::Content;
+
 use super::diagnostic::{Diagnostics, SourceFile};
 use super::manifest::{self, Manifests, Written};
 use super::model::Scenario;
@@ -95,6 +97,8 @@ pub(in crate::scenario) struct Parsed {
     pub(in crate::scenario) histories: BTreeMap<String, usize>,
     /// The documents of manifests that the commands of `[[action]]` name, by the path as typed.
     pub(in crate::scenario) actions: BTreeMap<String, Vec<Node>>,
+    /// What commands make ConfigMaps and Secrets of, by the path as typed.
+    pub(in crate::scenario) contents: BTreeMap<String, Content>,
     /// The rules files of `[prometheus]`.
     pub(in crate::scenario) rules: Vec<Node>,
     /// Everything that the scenario named as a file when it was read.
@@ -112,6 +116,7 @@ impl Parsed {
             traces: self.traces.clone(),
             histories: self.histories.clone(),
             actions: self.actions.clone(),
+            contents: self.contents.clone(),
             rules: self.rules.clone(),
             named: self.named.clone(),
             complete: self.complete,
@@ -209,6 +214,7 @@ impl Loaded {
             traces: BTreeMap::new(),
             histories: BTreeMap::new(),
             actions: BTreeMap::new(),
+            contents: BTreeMap::new(),
             rules: Vec::new(),
             named: BTreeSet::new(),
             strangers: Vec::new(),
@@ -226,6 +232,7 @@ impl Loaded {
             traces: files.traces,
             histories: files.histories,
             actions: files.actions,
+            contents: files.contents,
             rules: files.rules,
             named: files.named,
             complete: files.complete,

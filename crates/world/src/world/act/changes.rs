@@ -339,7 +339,7 @@ impl Simulation<'_> {
         self.manifests.remove(kind, namespace, name);
         match kind {
             "ConfigMap" | "Secret" => {
-                self.hold_config((kind, namespace, name), false);
+                self.hold_config((kind, namespace, name), None);
                 self.drop_config_map(kind, namespace, name);
             }
             "NodePool" | "EC2NodeClass" => self.delete_for_karpenter(kind, name, now),

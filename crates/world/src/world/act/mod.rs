@@ -97,6 +97,7 @@ impl Simulation<'_> {
         };
         let read = |file: &File| match file {
             File::Here { text, .. } => yaml::read(text).ok(),
+            File::Config(config) => config.complete(&|_| None).ok(),
             File::Path { .. } => None,
         };
         let mut documents: Vec<Value> = files.iter().filter_map(read).collect();

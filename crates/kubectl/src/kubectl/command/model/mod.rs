@@ -130,6 +130,53 @@ pub enum File {
         /// Where it stands.
         range: Range<usize>,
     },
+    /// A ConfigMap or a Secret that is made of what other files hold.
+    Config(Config),
+}
+
+/// A ConfigMap or a Secret, and what it is to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The object without its data.
+    pub object: Value,
+    /// What it holds, in the order in which kubectl takes it.
+    pub sources: Vec<Source>,
+    /// Where the command stands.
+    pub range: Range<usize>,
+}
+
+/// Something that a ConfigMap or a Secret holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// What.
+    pub from: From,
+    /// Where it was typed.
+    pub range: Range<usize>,
+}
+
+/// Where keys and values come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// `--from-literal`.
+    Literal(String, String),
+    /// `--from-file`: a file, or a folder's files under their own names.
+    File {
+        /// The key, if it is not the file's name.
+        key: Option<String>,
+        /// As typed.
+        path: String,
+    },
+    /// `--from-env-file`: a file of lines `KEY=VALUE`.
+    EnvFile(String),
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A file.
+    File(Vec<u8>),
+    /// The files of a folder by their names, in order.
+    Folder(Vec<(String, Vec<u8>)>),
 }
 
 /// An object that was named.

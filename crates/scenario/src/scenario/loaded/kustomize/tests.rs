@@ -65,6 +65,7 @@ pub(super) fn made<const N: usize>(files: [(&str, &str); N]) -> Made {
         traces: BTreeMap::new(),
         histories: BTreeMap::new(),
         actions: BTreeMap::new(),
+        contents: BTreeMap::new(),
         rules: Vec::new(),
         named: BTreeSet::new(),
         strangers: Vec::new(),

@@ -39,6 +39,21 @@ pub(super) fn documents(
             File::Here { text, range } => {
                 nodes.extend(here_document(text, range, quoted, diagnostics));
             }
+            File::Config(config) => match config.complete(&|path| parsed.contents.get(path)) {
+                Ok(object) => {
+                    let text = object.to_string();
+                    nodes.extend(here_document(&text, &config.range, quoted, diagnostics));
+                }
+                // That a file could not be read is told already.
+                Err(_)
+                    if config
+                        .paths()
+                        .any(|(path, _)| !parsed.contents.contains_key(path)) => {}
+                Err(wrong) => {
+                    let span = quoted.at(&wrong.range);
+                    diagnostics.error(span, wrong.message, "kubectl refuses this");
+                }
+            },
         }
     }
     let (mut made, mut places) = (Vec::new(), Vec::new());
