@@ -558,6 +558,8 @@ kubectl = "kubectl label pod -l app=api app=debug --overwrite"
         "the ReplicaSet has made others"
     );
     assert_eq!(labelled(&cluster, "api").len(), 3);
+    let printed = &cluster.recording().actions[1].printed;
+    assert!(printed.len() == 3 && printed.is_sorted(), "{printed:?}");
     assert_eq!(labelled(&cluster, "web").len(), 3);
     // Prometheus finds pods by their Services.
     let up = |cluster: &mut Simulation<'_>| match cluster

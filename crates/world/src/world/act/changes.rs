@@ -285,6 +285,7 @@ impl Simulation<'_> {
                  indefinitely.",
             );
         }
+        let mut warns = line.namespace.is_some() && !line.all_namespaces;
         for target in self.targets(&command.targets, line, documents) {
             if self.live(target.key()).is_none() {
                 if !command.ignore_not_found {
@@ -299,6 +300,12 @@ impl Simulation<'_> {
                      what it leaves behind"
                 ));
                 continue;
+            }
+            if !target.kind.namespaced && std::mem::take(&mut warns) {
+                printed.out(
+                    "Warning: deleting cluster-scoped resources, not scoped to the provided \
+                     namespace",
+                );
             }
             let namespace = target.kind.namespaced.then_some(target.namespace.as_str());
             printed.out(patch::deleted_line(

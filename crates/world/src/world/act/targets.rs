@@ -92,7 +92,10 @@ impl Simulation<'_> {
             let pods = self.store.pods().filter(|(_, pod)| !pod.removed);
             let names =
                 pods.map(|(_, pod)| (pod.meta.namespace.to_string(), pod.name().to_owned()));
-            return names.filter(|(of, _)| fits(of)).collect();
+            let mut names: Vec<(String, String)> = names.filter(|(of, _)| fits(of)).collect();
+            // As the API server lists them.
+            names.sort_unstable();
+            return names;
         }
         if kind.kind == "Node" {
             let nodes = self.store.nodes();
