@@ -166,9 +166,21 @@ fn endpoints_follow_readiness_and_labels() {
 
 #[test]
 fn addresses_of_pods_are_those_of_their_node_one_after_the_other() {
-    let scenario = scenario("from = \"apply\"");
+    let scenario = scenario(
+        r#"from = "apply"
+[[action]]
+at = "30s"
+kubectl = "kubectl get ep,endpointslices"
+[[action]]
+at = "30s"
+kubectl = "kubectl describe ep web"
+"#,
+    );
     let mut cluster = Simulation::new(&scenario, 1);
     run_until(&mut cluster, 60);
+    let printed = |at: usize| cluster.recording().actions[at].printed.join("\n");
+    assert!(printed(0).contains("endpointslice.discovery.k8s.io/web-"));
+    assert!(printed(1).contains("NotReadyAddresses:  <none>"));
     let ranges = "kubectl get nodes -o jsonpath={.items[*].spec.podCIDR}";
     assert_eq!(typed(&mut cluster, ranges), "10.128.0.0/24 10.128.1.0/24");
     let addresses = "kubectl get pods -o jsonpath={.items[*].status.podIP}";

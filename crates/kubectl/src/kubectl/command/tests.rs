@@ -327,8 +327,11 @@ fn config_maps_and_secrets_are_manifests() {
         },
         other => panic!("{other:?}"),
     };
-    let map = made("kubectl create cm x --from-literal=a='b=c' --from-literal=d=").expect("JSON");
-    assert_eq!(map["data"], json!({"a": "b=c", "d": ""}));
+    let map = made(
+        "kubectl create cm x --from-literal=a='b=c' --from-literal=d= --from-literal=e='\"f\"'",
+    );
+    let map = map.expect("JSON");
+    assert_eq!(map["data"], json!({"a": "b=c", "d": "", "e": "\"f\""}));
     assert_eq!(map["metadata"], json!({"name": "x"}));
     let secret = made("kubectl create secret generic x --from-literal=a=hello").expect("JSON");
     assert_eq!(secret["data"], json!({"a": "aGVsbG8="}));

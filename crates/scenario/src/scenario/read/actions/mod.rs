@@ -183,12 +183,14 @@ fn check_orphans(command: &Command, quoted: &Quoted, diagnostics: &mut Diagnosti
 
 /// Refuses commands about kinds that are not simulated.
 fn check_kinds(command: &Command, quoted: &Quoted, diagnostics: &mut Diagnostics) {
-    // Events can be looked at, and nothing else; NodeClaims also be deleted.
+    // Events can be looked at, and nothing else, and so can what is made of Services; NodeClaims also
+    // be deleted.
     let gets = matches!(command, Command::Get(_));
     let shows = matches!(command, Command::Describe(_) | Command::Wait(_));
     let deletes = matches!(command, Command::Delete(_));
     let is_simulated = |kind: &Kind| match kind.kind {
         "Event" => gets,
+        "Endpoints" | "EndpointSlice" => gets || matches!(command, Command::Describe(_)),
         "NodeClaim" => gets || shows || deletes,
         other => SIMULATED.contains(&other),
     };
