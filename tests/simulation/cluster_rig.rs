@@ -179,6 +179,16 @@ impl Rig {
         pdbs: &[PdbSpec],
         seed: u64,
     ) -> Self {
+        Self::with(groups, workloads, pdbs, (seed, |_| {}))
+    }
+
+    /// The same with other settings.
+    pub(crate) fn with(
+        groups: &[NodeGroupSpec],
+        workloads: &[WorkloadSpec],
+        pdbs: &[PdbSpec],
+        (seed, change): (u64, impl FnOnce(&mut ClusterConfig)),
+    ) -> Self {
         let mut scenario = empty();
         scenario.controllers.cluster = ClusterConfig {
             restart_jitter: 0.0,
@@ -186,6 +196,7 @@ impl Rig {
             in_place_resize: InPlaceResize::LowerMemoryLimit,
             ..ClusterConfig::default()
         };
+        change(&mut scenario.controllers.cluster);
         scenario.node_groups = groups.to_vec();
         let bounds = |group: &NodeGroupSpec| group.scaling.bounds.is_some();
         scenario.controllers.cluster_autoscaler.enabled = groups.iter().any(bounds);

@@ -182,9 +182,11 @@ fn scenario(karpenter: bool, handler: &str, fault: &str) -> Option<Scenario> {
 }
 
 /// What a budget saw before an event.
+#[derive(PartialEq)]
 struct Before {
     healthy: BTreeSet<PodId>,
     evicted: BTreeSet<PodId>,
+    leaving: BTreeSet<PodId>,
 }
 
 impl Before {
@@ -197,6 +199,7 @@ impl Before {
         Self {
             healthy: of(|pod| pod.is_ready() && pod.is_active()),
             evicted: of(|pod| pod.evicted.is_some()),
+            leaving: of(|pod| !pod.is_active()),
         }
     }
 
@@ -206,6 +209,13 @@ impl Before {
         let gone = news.iter().filter(|id| self.healthy.contains(id)).count();
         (gone > 0).then(|| self.healthy.len() - gone)
     }
+}
+
+/// Deletions that the StatefulSet's controller has told of so far.
+fn told_deletions(cluster: &Simulation<'_>) -> usize {
+    let events = cluster.recording().events.iter();
+    let of_it = events.filter(|one| one.object == "StatefulSet/db");
+    of_it.filter(|one| one.reason == "SuccessfulDelete").count()
 }
 
 /// Every node holds what is requested of it.
@@ -260,6 +270,7 @@ proptest! {
         let mut most = 5_i32;
         let budgets = [("web", 3_usize), ("db", 2)];
         let mut before = budgets.map(|(app, _)| Before::of(cluster.store(), app));
+        let mut deletions = 0;
         let end = scenario.simulation.end();
         loop {
             let until = next.map_or(end, |(_, at)| SimTime::from_secs(at));
@@ -278,6 +289,16 @@ proptest! {
                 let now = Before::of(store, app);
                 if let Some(left) = before.left(&now) {
                     prop_assert!(left >= *least, "{} left of {}", left, app);
+                }
+                // What its own controller deletes of the StatefulSet leaves all but
+                // `maxUnavailable` of it available.
+                if *app == "db" && now != *before {
+                    let told = told_deletions(&cluster);
+                    let mut gone = before.healthy.intersection(&now.leaving);
+                    if told > deletions && gone.next().is_some() {
+                        prop_assert!(!now.healthy.is_empty(), "none is left of 3");
+                    }
+                    deletions = told;
                 }
                 *before = now;
             }

@@ -3,6 +3,7 @@
 mod choice;
 mod hints;
 mod nominations;
+mod preemption;
 
 use super::*;
 use crate::api::{
@@ -241,4 +242,24 @@ fn events_hold_a_kibibyte() {
     let cut = refuse::shortened(&"x".repeat(1025));
     assert_eq!((cut.len(), cut.ends_with("x ...")), (1024, true));
     assert_eq!(refuse::shortened(&"x".repeat(1024)).len(), 1024);
+}
+
+#[test]
+fn binds_are_held_to_the_clients_rate() {
+    let mut rig = Rig::new();
+    for name in ["a", "b", "c"] {
+        rig.node(node(name, &[]));
+    }
+    let pods: Vec<PodId> = (0..300)
+        .map(|_| rig.pod(placed(Placement::default())))
+        .collect();
+    rig.run_to(20);
+    let bound = |id: &PodId| rig.store.pod(*id).and_then(|pod| pod.scheduled);
+    let mut times: Vec<SimTime> = pods.iter().filter_map(bound).collect();
+    times.sort_unstable();
+    assert_eq!(times.len(), 300);
+    // An attempt takes 10 ms; 100 binds at once, and 50 more a second: 100 + 50 t = 300.
+    let seconds = |place: usize| times[place].as_secs_f64();
+    assert!((0.9..1.2).contains(&seconds(99)), "{}", seconds(99));
+    assert!((3.9..4.2).contains(&seconds(299)), "{}", seconds(299));
 }

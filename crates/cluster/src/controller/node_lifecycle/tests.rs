@@ -270,3 +270,34 @@ fn the_taint_of_memory_pressure_is_that_of_the_condition() {
     rig.run_to(210);
     assert_eq!(keys(&rig), ["dedicated", MEMORY_PRESSURE]);
 }
+
+#[test]
+fn the_taint_of_a_cordon_comes_one_api_call_later() {
+    let (mut rig, nodes) = Rig::new(&[0]);
+    let has_taint = |rig: &Rig| has_cordon_taint(rig.store.node(nodes[0]));
+    let cordon = |rig: &mut Rig, on| {
+        rig.with(|_, context| {
+            context.commit(Write::Cordon(nodes[0], on));
+        });
+    };
+    cordon(&mut rig, true);
+    assert!(!has_taint(&rig));
+    rig.run_to(1);
+    assert!(has_taint(&rig));
+    cordon(&mut rig, false);
+    assert!(has_taint(&rig));
+    rig.run_to(2);
+    assert!(!has_taint(&rig));
+    // One that is taken back at once leaves nothing behind, nor does one that is taken off by hand.
+    cordon(&mut rig, true);
+    cordon(&mut rig, false);
+    rig.run_to(3);
+    assert!(!has_taint(&rig));
+    cordon(&mut rig, true);
+    rig.run_to(4);
+    rig.with(|_, context| {
+        context.commit(Write::Taints(nodes[0], Vec::new()));
+    });
+    rig.run_to(5);
+    assert!(has_taint(&rig), "the node is cordoned still");
+}
