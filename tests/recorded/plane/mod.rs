@@ -11,5 +11,6 @@ mod hashes;
 mod rollouts;
 mod scheduling;
 mod sync_period;
+mod tables;
 mod texts;
 mod whole_loop;
