@@ -47,5 +47,5 @@ pub use spec::{
     PolicyType, Resource, ResourceTarget, ScalingRules, ScalingRulesInput, SelectPolicy,
     TypedTarget, ValueTarget,
 };
-pub use tally::{Adder, Tally, ready_from, request_of};
+pub use tally::{Adder, Tally, is_ready_since, ready_from, request_of};
 pub use validation::SpecProblem;

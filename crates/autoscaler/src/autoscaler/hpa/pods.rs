@@ -85,6 +85,18 @@ pub(super) fn counts_from(
     is_ready.then(|| start + config.cpu_initialization_period)
 }
 
+/// Whether [`group`] is `Ready` for this sample and for each later one, as long as the pod stands so:
+/// its window began after the pod was ready, and so do all that follow.
+pub(super) fn counts_since(pod: &Standing, sample: &Sample) -> bool {
+    let is_left_out = pod.deleting || matches!(pod.phase, Phase::Failed | Phase::Pending);
+    let (Some(ready), Some(_), false) = (pod.ready, pod.start_time, is_left_out) else {
+        return false;
+    };
+    // Timestamps are cut to the second, so a later window may seem to begin a second earlier.
+    let began = sample.timestamp - SimDuration::from_secs(1);
+    ready.status != ReadyStatus::False && began >= ready.last_transition + sample.window
+}
+
 /// The request of a pod (or of one container in it) for a resource, in thousandths; or the
 /// message of what is missing.
 pub(super) fn request(

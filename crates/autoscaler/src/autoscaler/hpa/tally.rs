@@ -4,7 +4,7 @@
 use super::config::Config;
 use super::decision::PodCounts;
 use super::observation::{Pod, Standing};
-use super::pods::{Group, Sample, counts_from, group, request};
+use super::pods::{Group, Sample, counts_from, counts_since, group, request};
 use super::replica_calculator::NO_KNOWN_PODS;
 use super::spec::{MetricSpec, Resource, ResourceTarget};
 use crate::sim::SimTime;
@@ -226,6 +226,11 @@ pub fn ready_from(pod: &Standing, resource: Resource, config: &Config) -> Option
     counts_from(pod, Some(resource), config)
 }
 
+/// Whether each value that a pod has from this sample on counts, as long as it stands so.
+pub fn is_ready_since(pod: &Standing, sample: &Sample) -> bool {
+    counts_since(pod, sample)
+}
+
 /// What a pod requests of a resource metric's resource, in thousandths: 0 if that does not count.
 /// None if the pod lacks what the metric needs.
 pub fn request_of(pod: &Pod<'_>, metric: &MetricSpec, config: &Config) -> Option<i64> {
@@ -376,6 +381,30 @@ mod tests {
                 by_sample.add(&standing, Some(&sample), 100);
                 by_sum.add_ready(1, sample.value, 100);
                 prop_assert_eq!(by_sample.finish(), by_sum.finish());
+            }
+        }
+
+        #[test]
+        fn once_a_value_counts_all_later_ones_do(
+            (standing, _, _) in pod(),
+            began in 500_000..1_000_000i64,
+            windows in prop::array::uniform2(1_000..60_000i64),
+            later in (0..60_000i64, 0..600i64),
+        ) {
+            let millis = |millis: i64| SimTime::ZERO + SimDuration::from_millis(millis);
+            let sample = |began: i64, window: i64| Sample {
+                value: 1,
+                timestamp: millis(began + window).truncate_to_second(),
+                window: SimDuration::from_millis(window),
+            };
+            let first = sample(began, windows[0]);
+            if is_ready_since(&standing, &first) {
+                let next = sample(began + later.0, windows[1]);
+                let config = Config::default();
+                for (sample, now) in [(first, NOW), (next, NOW + SimDuration::from_secs(later.1))] {
+                    let group = group(&standing, Some(&sample), Some(Resource::Cpu), &config, now);
+                    prop_assert_eq!(group, Group::Ready);
+                }
             }
         }
 

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use super::{Hpas, NO_RESOURCE_METRICS, observed};
 use crate::api::{PodId, SelectionId, WorkloadId};
 use crate::autoscaler::hpa::{
-    Adder, Controller, Decision, MetricSpec, Observation, Sample, Scale, Standing, ready_from,
-    request_of,
+    Adder, Controller, Decision, MetricSpec, Observation, Sample, Scale, Standing, is_ready_since,
+    ready_from, request_of,
 };
 use crate::metrics::server::PodMetrics;
 use crate::metrics::{MetricsPodId, Pipeline};
@@ -32,6 +32,8 @@ pub(super) struct Known {
 /// Whether the pods need not be looked at one by one: the pipeline adds up what they use.
 #[derive(Debug, Clone, Copy, Default)]
 struct Settled {
+    /// Whether all metrics are of resources of whole pods.
+    is_of_pods: bool,
     /// From when on the values that each has of the metrics' resources count; none if never.
     from: Option<SimTime>,
     /// What all request of each.
@@ -59,6 +61,8 @@ struct Fact {
     metrics: Option<MetricsPodId>,
     /// The place of the container that each of the metrics that name one is about.
     container: [u16; MOST_METRICS],
+    /// From when on its values count, as far as is known.
+    from: Option<SimTime>,
 }
 
 /// HPAs with more metrics are synced pod by pod.
@@ -139,7 +143,7 @@ impl Simulation<'_> {
         known.of = Some(version);
         known.is_usual =
             self.rivals(index).is_empty() && self.read_pods(index, &mut known).is_some();
-        known.settled = known.settle(&self.hpas.controllers[index]);
+        known.settle(&self.hpas.controllers[index]);
         self.hpas.states[index].known = known;
     }
 
@@ -166,6 +170,7 @@ impl Simulation<'_> {
                 standing: seen.standing(),
                 metrics: link.metrics,
                 container: [ALL; MOST_METRICS],
+                from: None,
             };
             for (metric, place) in metrics.iter().zip(&mut fact.container) {
                 known
@@ -216,12 +221,13 @@ impl Simulation<'_> {
             return Some(());
         }
         let hpas = &mut self.hpas;
-        let (controller, known) = (&hpas.controllers[index], &hpas.states[index].known);
+        let controller = &hpas.controllers[index];
+        let known = &mut hpas.states[index].known;
         let specs = &controller.spec().metrics;
         if let [metric @ MetricSpec::Resource { resource, .. }] = &specs[..] {
             let mut adder = Adder::new(metric, controller.config(), now)?;
-            let mut listed = false;
-            for (fact, request) in known.pods.iter().zip(&known.requests) {
+            let (mut listed, mut has_news) = (false, false);
+            for (fact, request) in known.pods.iter_mut().zip(&known.requests) {
                 let sample = fact.metrics.and_then(|pod| {
                     let entry = &mut hpas.metrics;
                     read_sample(
@@ -233,15 +239,20 @@ impl Simulation<'_> {
                     )
                 });
                 adder.add(&fact.standing, sample.as_ref(), *request);
+                has_news |= sample.is_some_and(|sample| fact.counts_since(&sample, now));
             }
             hpas.tallies.clear();
             hpas.tallies.push(adder.finish());
+            if has_news {
+                known.settled.from = known.settled_from();
+            }
             return listed.then_some(());
         }
         let adder = |metric: usize| Adder::new(specs.get(metric)?, controller.config(), now);
         let mut adders: [Option<Adder<'_>>; MOST_METRICS] = std::array::from_fn(adder);
         let (mut listed, mut requests) = (false, known.requests.iter());
-        for fact in &known.pods {
+        let mut has_news = false;
+        for fact in &mut known.pods {
             let entry = &mut hpas.metrics;
             let is_listed = fact.metrics.is_some_and(|pod| {
                 self.metrics.look_at(pod);
@@ -274,37 +285,60 @@ impl Simulation<'_> {
                     window: entry.window,
                 });
                 adder.add(&fact.standing, sample.as_ref(), *request);
+                has_news |= sample.is_some_and(|sample| fact.counts_since(&sample, now));
             }
         }
         hpas.tallies.clear();
         let added_up = adders.into_iter().flatten().map(Adder::finish);
         hpas.tallies.extend(added_up);
+        if has_news {
+            known.settled.from = known.settled_from();
+        }
         listed.then_some(())
     }
 }
 
 impl Known {
     /// From when on, and how, its pods can be added up all at once.
-    fn settle(&self, controller: &Controller) -> Settled {
+    fn settle(&mut self, controller: &Controller) {
         let metrics = &controller.spec().metrics;
-        let mut settled = Settled::default();
-        for metric in metrics {
-            let MetricSpec::Resource { resource, .. } = metric else {
-                return Settled::default();
-            };
-            for fact in &self.pods {
-                let from = ready_from(&fact.standing, *resource, controller.config());
-                let Some(from) = from else {
-                    return Settled::default();
+        self.settled = Settled::default();
+        for fact in &mut self.pods {
+            fact.from = Some(SimTime(i64::MIN));
+            for metric in metrics {
+                let MetricSpec::Resource { resource, .. } = metric else {
+                    return;
                 };
-                settled.from = settled.from.max(Some(from));
+                let from = ready_from(&fact.standing, *resource, controller.config());
+                fact.from = fact.from.zip(from).map(|(from, other)| from.max(other));
             }
         }
+        self.settled.is_of_pods = true;
+        self.settled.from = self.settled_from();
         for (place, request) in self.requests.iter().enumerate() {
-            let sum = &mut settled.requests[place % metrics.len()];
+            let sum = &mut self.settled.requests[place % metrics.len()];
             *sum = sum.wrapping_add(*request);
         }
-        settled
+    }
+
+    /// From when on the values of all its pods count; none if that is not known, or if there are none.
+    fn settled_from(&self) -> Option<SimTime> {
+        let (first, rest) = self.pods.split_first()?;
+        let latest = |from: SimTime, fact: &Fact| Some(from.max(fact.from?));
+        let from = rest.iter().try_fold(first.from?, latest);
+        from.filter(|_| self.settled.is_of_pods)
+    }
+}
+
+impl Fact {
+    /// Notes if its values count from this one on; whether that is news.
+    fn counts_since(&mut self, sample: &Sample, now: SimTime) -> bool {
+        let is_news =
+            self.from.is_none_or(|from| from > now) && is_ready_since(&self.standing, sample);
+        if is_news {
+            self.from = Some(now);
+        }
+        is_news
     }
 }
 
