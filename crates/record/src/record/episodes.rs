@@ -243,6 +243,11 @@ impl Episodes {
         }
     }
 
+    /// Whether a roll-out is under way or has just ended.
+    pub(super) fn watches_rollouts(&self) -> bool {
+        self.watched > 0
+    }
+
     /// The scale of a workload is written.
     pub(super) fn scaled(&mut self, workload: usize, now: SimTime, replicas: i32) {
         if self.watched > 0 {

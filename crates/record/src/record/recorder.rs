@@ -159,6 +159,18 @@ impl Recorder {
         }
     }
 
+    /// A sync of an HPA has left what the one before left, and ended as well; false if it has to be told all
+    /// the same.
+    pub fn sync_again(&mut self, hpa: usize, now: SimTime) -> bool {
+        let is_known = !self.keeps_series()
+            && !self.recording.episodes.watches_rollouts()
+            && !self.folds.is_measured(hpa);
+        if is_known {
+            self.sync_ended(hpa, now, None);
+        }
+        is_known
+    }
+
     /// A sync of an HPA has ended: well, or with the reason and the message of the condition that
     /// does not hold.
     pub fn sync_ended(&mut self, hpa: usize, now: SimTime, failure: Option<(&'static str, &str)>) {

@@ -21,6 +21,8 @@ pub(super) struct Settled {
     changed_nothing: bool,
     /// What it did, once its owner has given that back.
     decision: Option<Decision>,
+    /// Whether it did what the one before had done.
+    is_again: bool,
 }
 
 impl Settled {
@@ -28,6 +30,7 @@ impl Settled {
     pub(super) fn forget(&mut self) {
         self.changed_nothing = false;
         self.decision = None;
+        self.is_again = false;
     }
 
     /// A reconcile saw this and did that.
@@ -56,6 +59,12 @@ impl Controller {
         }
     }
 
+    /// Whether the last reconcile saw and did what the one before it had: neither its decision nor the
+    /// status is another.
+    pub fn decided_again(&self) -> bool {
+        self.settled.is_again
+    }
+
     /// What the last reconcile did, if this one sees and does the same.
     pub(super) fn decide_again(
         &mut self,
@@ -81,6 +90,7 @@ impl Controller {
             return None;
         }
         self.recommendations.put(old_slot, now, raw);
+        self.settled.is_again = true;
         self.settled.decision.take()
     }
 }
@@ -195,6 +205,7 @@ mod tests {
             let mut spec = spec(window);
             let mut both = [0, 1].map(|_| Controller::new(spec.clone(), Config::default()));
             let (mut replicas, mut unready, mut usage) = (3, 0, 60);
+            let mut before = None;
             for (turn, (which, change)) in (0..).zip(steps) {
                 match change {
                     0 | 1 => usage = [60, 200, 10][which],
@@ -213,6 +224,10 @@ mod tests {
                 prop_assert_eq!(&decided, &expected);
                 prop_assert_eq!(both[1].status(), both[0].status());
                 prop_assert_eq!(both[1].recommendations(), both[0].recommendations());
+                if both[1].decided_again() {
+                    prop_assert_eq!(Some(&decided), before.as_ref());
+                }
+                before = Some(decided.clone());
                 replicas = decided.write.unwrap_or(replicas);
                 both[1].keep(decided);
             }

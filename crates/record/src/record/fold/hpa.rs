@@ -161,6 +161,10 @@ impl HpaFold {
         }
     }
 
+    pub(super) fn is_measured(&self) -> bool {
+        self.demand.is_measured()
+    }
+
     pub(super) fn ready(&mut self, time: SimTime, ready: u32) {
         if let Some(asked) = self.asked.as_mut().filter(|asked| time > asked.sample.time) {
             asked.ready.get_or_insert(self.ready_told);

@@ -210,6 +210,11 @@ impl Folds {
         }
     }
 
+    /// Whether the demand on an HPA is what its metrics ask for at syncs.
+    pub fn is_measured(&self, hpa: usize) -> bool {
+        self.hpas[hpa].is_measured()
+    }
+
     /// When the number of a workload's HPA was last written.
     pub fn last_write(&self, workload: usize) -> Option<SimTime> {
         let hpas = &self.links[workload].0;

@@ -46,6 +46,10 @@ impl Simulation<'_> {
         if let Some(forecasts) = &mut self.hpas.states[index].forecasts {
             forecasts.sync(now, warm_up, decision);
         }
+        let is_again = self.hpas.controllers[index].decided_again();
+        if is_again && self.recorder.sync_again(index, now) {
+            return;
+        }
         let status = self.hpas.controllers[index].status();
         let replicas = decision.write.unwrap_or(decision.steps.current);
         let mut values = std::mem::take(&mut self.hpas.values);
