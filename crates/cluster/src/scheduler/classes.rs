@@ -7,6 +7,7 @@
 //! same workload; all others of a zone are alike. The choice is the one that a pass over all
 //! nodes makes, to the last tie.
 
+mod places;
 mod window;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use super::diagnosis::Diagnosis;
 use super::score::{Spread, WEIGHT_SPREAD};
 use crate::api::{Labels, PodAmounts, Toleration};
-use window::Places;
+use places::{Bits, Places};
 pub(super) use window::Window;
 
 /// Classes that are remembered at most.
@@ -80,10 +81,8 @@ pub(super) struct Scratch {
     buckets: Vec<(usize, i32)>,
     /// Nodes in those buckets that have pods of the workload and are not best.
     excluded: Vec<u32>,
-    /// Where a search ends early: the nodes that it finds.
-    found: Vec<u32>,
-    /// Pods of the workload by node, 0 between two choices.
-    counts: Vec<u32>,
+    /// Where a search ends early: the nodes that it finds, by their places.
+    stretch: Bits,
 }
 
 /// A candidate that has pods of the workload.

@@ -7,49 +7,7 @@
 use super::super::images::Wanted;
 use super::super::node_tree::Order;
 use super::super::score::Spread;
-use super::{Class, Scratch, SpreadScores, SpreadZone};
-
-/// The places in the order of the node tree whose nodes fit, one bit each.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Places {
-    words: Vec<u64>,
-    /// The order's count of changes for which they hold.
-    version: u64,
-}
-
-impl Places {
-    fn set(&mut self, place: usize, fits: bool) {
-        let bit = 1 << (place % 64);
-        if fits {
-            self.words[place / 64] |= bit;
-        } else {
-            self.words[place / 64] &= !bit;
-        }
-    }
-
-    /// The first `most` from a place on, those before it behind the others, and the one that would be
-    /// next.
-    fn from(&self, start: usize, most: usize, mut found: impl FnMut(usize)) -> Option<usize> {
-        let (at, mask) = (start / 64, u64::MAX << (start % 64));
-        let mut left = most;
-        for (turn, number) in (at..self.words.len()).chain(0..=at).enumerate() {
-            let mut word = self.words.get(number).copied().unwrap_or_default();
-            if number == at {
-                word &= if turn == 0 { mask } else { !mask };
-            }
-            while word != 0 {
-                let place = number * 64 + word.trailing_zeros() as usize;
-                if left == 0 {
-                    return Some(place);
-                }
-                found(place);
-                left -= 1;
-                word &= word - 1;
-            }
-        }
-        None
-    }
-}
+use super::{Class, Scratch, SpreadScores, SpreadZone, WithPods};
 
 /// Where a search begins, and with how many nodes it is content; what it finds on them.
 #[derive(Debug, Clone, Copy)]
@@ -73,13 +31,9 @@ impl Class {
     /// The order of nodes is this from now on.
     pub(in super::super) fn follow(&mut self, order: &Order) {
         self.places.version = order.version();
-        self.places.words.clear();
-        let words = order.nodes().len().div_ceil(64);
-        self.places.words.resize(words, 0);
-        for (slot, view) in self.nodes.iter().enumerate() {
-            if let Some(place) = order.place(slot).filter(|_| view.score.is_some()) {
-                self.places.set(place, true);
-            }
+        self.places.clear(order.nodes().len());
+        for slot in 0..self.nodes.len() {
+            self.note(slot, order);
         }
     }
 
@@ -91,7 +45,9 @@ impl Class {
     /// A node may fit, or no longer.
     pub(in super::super) fn note(&mut self, slot: usize, order: &Order) {
         if let Some(place) = order.place(slot) {
-            self.places.set(place, self.nodes[slot].score.is_some());
+            let view = self.nodes[slot];
+            self.places
+                .set(place, view.score.map(|score| (view.zone, score)));
         }
     }
 
@@ -105,79 +61,136 @@ impl Class {
         tie_breaker: f64,
         scratch: &mut Scratch,
     ) -> Option<(usize, usize)> {
-        let nodes = window.order.nodes();
-        let Scratch { found, .. } = scratch;
-        found.clear();
-        let find = |place: usize| found.push(nodes[place].slot() as u32);
-        let next = self.places.from(window.start, window.enough, find);
+        let (found, next) = self
+            .places
+            .stretch(window.start, window.enough, &mut scratch.stretch);
         let next = next.unwrap_or(window.start);
-        let spread = matching.map(|matching| self.spread_of_some(matching, scratch));
-        let is_spread = spread.is_some();
+        scratch.with_pods.clear();
+        let spread =
+            matching.map(|matching| self.spread_of_some(matching, window.order, found, scratch));
+        if !window.images.is_empty() {
+            self.look_at_each(window, scratch);
+        }
         let Scratch {
             zones,
             scores,
             ties,
-            found,
-            counts,
+            with_pods,
+            stretch,
+            buckets,
             ..
         } = scratch;
         let mut of_spread = SpreadScores::new(spread, zones, scores);
         let mut best = i64::MIN;
         ties.clear();
-        for &slot in &*found {
-            let view = self.nodes[slot as usize];
-            let mut total = i64::from(view.score.unwrap_or_default());
-            total += window.images.score(slot as usize);
-            if is_spread {
-                total += of_spread.of(view.zone as usize, counts[slot as usize]);
-            }
+        for node in &*with_pods {
+            let slot = node.slot as usize;
+            let total = i64::from(node.score)
+                + window.images.score(slot)
+                + of_spread.of(node.zone as usize, node.count);
             if total > best {
                 best = total;
                 ties.clear();
             }
             if total == best {
-                ties.push(slot);
+                ties.push(node.slot);
             }
         }
-        for (slot, _) in matching.unwrap_or_default() {
-            if let Some(count) = counts.get_mut(*slot as usize) {
-                *count = 0;
+        buckets.clear();
+        for (place, zone) in self.places.zones.iter().enumerate() {
+            let mut scores = zone.by_score.iter().rev();
+            let Some((&score, _)) = scores.find(|(_, (_, bits))| bits.meets(stretch)) else {
+                continue;
+            };
+            let total = i64::from(score) + of_spread.of(place, 0);
+            if total > best {
+                best = total;
+                ties.clear();
+                buckets.clear();
+            }
+            if total == best {
+                buckets.push((place, score));
             }
         }
-        let number = (tie_breaker * ties.len() as f64) as usize;
+        for (place, score) in &*buckets {
+            let (_, bits) = &self.places.zones[*place].by_score[score];
+            let nodes = window.order.nodes();
+            bits.each_shared(stretch, |place| ties.push(nodes[place].slot() as u32));
+        }
         if ties.is_empty() {
             return None;
         }
+        let number = (tie_breaker * ties.len() as f64) as usize;
         let (_, slot, _) = ties.select_nth_unstable(number);
         Some((*slot as usize, next))
     }
 
-    /// What spreading makes of the nodes found; how many pods each has is in the scratch then.
-    fn spread_of_some(&self, matching: &[(u32, u32)], scratch: &mut Scratch) -> Spread {
+    /// Nodes that differ in more than their scores are looked at one by one, as those with pods are.
+    fn look_at_each(&self, window: Window<'_>, scratch: &mut Scratch) {
+        let Scratch {
+            with_pods, stretch, ..
+        } = scratch;
+        let nodes = window.order.nodes();
+        for zone in &self.places.zones {
+            zone.all.each_shared(stretch, |place| {
+                let slot = nodes[place].slot() as u32;
+                let view = self.view(slot);
+                with_pods.extend(view.score.map(|score| WithPods {
+                    slot,
+                    zone: view.zone,
+                    score,
+                    count: 0,
+                }));
+            });
+        }
+        stretch.clear(0);
+    }
+
+    /// What spreading makes of so many nodes found. Those with pods of the workload are put aside.
+    fn spread_of_some(
+        &self,
+        matching: &[(u32, u32)],
+        order: &Order,
+        found: usize,
+        scratch: &mut Scratch,
+    ) -> Spread {
         let Scratch {
             zones,
-            found,
-            counts,
+            with_pods,
+            stretch,
             ..
         } = scratch;
         zones.clear();
         zones.resize(self.zones.len(), SpreadZone::default());
-        if counts.len() < self.nodes.len() {
-            counts.resize(self.nodes.len(), 0);
-        }
         for &(slot, count) in matching {
             let view = self.view(slot);
-            if view.selected {
-                zones[view.zone as usize].matching += count;
-                counts[slot as usize] = count;
+            if !view.selected {
+                continue;
+            }
+            let zone = &mut zones[view.zone as usize];
+            zone.matching += count;
+            let place = order.place(slot as usize);
+            if let Some(score) = view.score
+                && place.is_some_and(|place| stretch.take(place))
+            {
+                zone.include(count);
+                with_pods.push(WithPods {
+                    slot,
+                    zone: view.zone,
+                    score,
+                    count,
+                });
             }
         }
-        for &slot in &*found {
-            let zone = self.nodes[slot as usize].zone;
-            zones[zone as usize].include(counts[slot as usize]);
+        for (zone, places) in zones.iter_mut().zip(&self.places.zones) {
+            let others = places.all.shared(stretch);
+            if others > 0 {
+                zone.include(0);
+                zone.candidates += others - 1;
+            }
         }
         let domains = zones.iter().filter(|zone| zone.candidates > 0).count();
-        let mut spread = Spread::new(found.len(), domains);
+        let mut spread = Spread::new(found, domains);
         for (place, zone) in zones.iter().enumerate() {
             if zone.candidates > 0 {
                 for count in [zone.least, zone.most] {
