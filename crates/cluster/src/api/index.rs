@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::LabelSelector;
 use super::meta::{Kind, Labels, ObjectId};
@@ -102,8 +103,25 @@ pub(super) struct Selections {
     of_labels: FxHashMap<usize, (Arc<Labels>, Arc<[SelectionId]>)>,
     /// The place of each, by namespace and selector.
     places: BTreeMap<(Arc<str>, Arc<LabelSelector>), SelectionId>,
+    /// Those by a label that their pods have, and those that name none.
+    by_label: ByLabel,
+    without_labels: Vec<u32>,
     /// All pods, those with the same labels together; none if they have changed since.
-    alike: Option<Vec<Alike>>,
+    alike: Option<AllAlike>,
+}
+
+/// Places in a list, by a hash of namespace, key and value: among them are those with this label.
+type ByLabel = FxHashMap<u64, Vec<u32>>;
+
+fn hash_of(namespace: &str, label: (&String, &String)) -> u64 {
+    FxBuildHasher.hash_one((namespace, label))
+}
+
+/// All pods, those with the same labels together.
+#[derive(Debug, Clone, Default)]
+struct AllAlike {
+    all: Vec<Alike>,
+    by_label: ByLabel,
 }
 
 /// Pods that share their namespace and their labels.
@@ -115,8 +133,11 @@ struct Alike {
 }
 
 /// Puts pods that share their labels together.
-fn alike(pods: &Arena<Pod>) -> Vec<Alike> {
-    let mut all: Vec<Alike> = Vec::new();
+fn alike(pods: &Arena<Pod>) -> AllAlike {
+    let AllAlike {
+        mut all,
+        mut by_label,
+    } = AllAlike::default();
     let mut places = FxHashMap::default();
     for (id, pod) in pods.iter() {
         let (namespace, labels) = (&pod.meta.namespace, &pod.meta.labels);
@@ -125,6 +146,10 @@ fn alike(pods: &Arena<Pod>) -> Vec<Alike> {
             Arc::as_ptr(namespace).cast::<u8>() as usize,
         );
         let place = *places.entry(key).or_insert_with(|| {
+            for label in &**labels {
+                let known: &mut Vec<u32> = by_label.entry(hash_of(namespace, label)).or_default();
+                known.push(all.len() as u32);
+            }
             all.push(Alike {
                 namespace: Arc::clone(namespace),
                 labels: Arc::clone(labels),
@@ -134,7 +159,27 @@ fn alike(pods: &Arena<Pod>) -> Vec<Alike> {
         });
         all[place].pods.push(id);
     }
-    all
+    AllAlike { all, by_label }
+}
+
+impl AllAlike {
+    /// Those in a namespace that a selector matches.
+    fn selected<'a>(
+        &'a self,
+        namespace: &'a str,
+        selector: &'a LabelSelector,
+    ) -> impl Iterator<Item = &'a Alike> {
+        let with_one = selector.labels.iter().next().map(|label| {
+            let known = self.by_label.get(&hash_of(namespace, label));
+            let mut places = known.cloned().unwrap_or_default();
+            places.dedup();
+            places
+        });
+        let all = || (0..self.all.len() as u32).collect();
+        let places = with_one.unwrap_or_else(all).into_iter();
+        let found = places.map(|place| &self.all[place as usize]);
+        found.filter(move |one| *one.namespace == *namespace && selector.matches(&one.labels))
+    }
 }
 
 impl Selections {
@@ -154,9 +199,7 @@ impl Selections {
             return *known;
         }
         let groups = self.alike.get_or_insert_with(|| alike(pods));
-        let selected = groups
-            .iter()
-            .filter(|one| *one.namespace == *namespace && selector.matches(&one.labels));
+        let selected = groups.selected(namespace, selector);
         let selected = selected.flat_map(|one| one.pods.iter().copied());
         let mut members: Vec<(PodId, &Pod)> = selected
             .filter_map(|id| Some((id, pods.get(id)?)))
@@ -169,6 +212,13 @@ impl Selections {
         });
         self.of_labels.clear();
         let id = SelectionId(self.all.len() as u32 - 1);
+        match selector.labels.iter().next() {
+            Some(label) => {
+                let known = self.by_label.entry(hash_of(namespace, label));
+                known.or_default().push(id.0);
+            }
+            None => self.without_labels.push(id.0),
+        }
         self.places.insert(key, id);
         id
     }
@@ -203,12 +253,19 @@ impl Selections {
     }
 
     fn search(&self, pod: &Pod) -> Arc<[SelectionId]> {
-        work::count(self.all.len());
-        let labels = &pod.meta.labels;
-        let matching = (0..)
-            .zip(&self.all)
-            .filter(|(_, one)| one.namespace == pod.meta.namespace && one.selector.matches(labels));
-        matching.map(|(place, _)| SelectionId(place)).collect()
+        let (namespace, labels) = (&pod.meta.namespace, &pod.meta.labels);
+        let of_label = |label| self.by_label.get(&hash_of(namespace, label));
+        let mut among = self.without_labels.clone();
+        among.extend(labels.iter().filter_map(of_label).flatten());
+        among.sort_unstable();
+        among.dedup();
+        work::count(among.len());
+        let matches = |place: &u32| {
+            let one = &self.all[*place as usize];
+            one.namespace == *namespace && one.selector.matches(labels)
+        };
+        let matching = among.into_iter().filter(matches);
+        matching.map(SelectionId).collect()
     }
 
     pub(super) fn add(&mut self, id: PodId, selections: &[SelectionId], pods: &Arena<Pod>) {

@@ -1,5 +1,6 @@
 //! HorizontalPodAutoscalers against the workloads they scale and the metrics they read.
 
+use super::by_label::ByLabel;
 use super::known::Known;
 use super::picks;
 use super::target::Seeker;
@@ -19,6 +20,7 @@ pub(super) fn hpas(
     diagnostics: &mut Diagnostics,
 ) -> Vec<HpaObject> {
     let mut made: Vec<HpaObject> = Vec::new();
+    let picked = picked(known);
     for object in &known.manifests.hpas {
         let manifest = &object.value;
         let context = &mut Context {
@@ -47,8 +49,8 @@ pub(super) fn hpas(
         }
         warn_of_failures(manifest, &spec, context);
         if let Some(workload) = workload {
-            warn_of_others(known, &made, manifest, workload, context);
-            warn_of_strangers(known, manifest, workload, context);
+            warn_of_others(&picked, &made, manifest, workload, context);
+            warn_of_strangers(known, &picked[workload], manifest, workload, context);
             warn_of_requests(
                 manifest,
                 &spec,
@@ -111,9 +113,25 @@ fn warn_of_failures(manifest: &HpaManifest, spec: &HpaSpec, context: &mut Contex
     }
 }
 
+/// Of each workload those whose pods its selector matches, its own included.
+fn picked(known: &Known<'_>) -> Vec<Vec<usize>> {
+    let workloads = known.workloads.iter();
+    let by_label =
+        ByLabel::new(workloads.map(|one| (one.namespace.as_str(), &one.template.labels)));
+    let picked = |one: &WorkloadSpec| {
+        let mut among = by_label.among(&one.namespace, &one.selector.labels);
+        among.retain(|&other| {
+            let other = &known.workloads[other];
+            other.namespace == one.namespace && picks(&one.selector, other)
+        });
+        among
+    };
+    known.workloads.iter().map(picked).collect()
+}
+
 /// Pods that several HPAs select are scaled by none of them.
 fn warn_of_others(
-    known: &Known<'_>,
+    picked: &[Vec<usize>],
     made: &[HpaObject],
     manifest: &HpaManifest,
     workload: usize,
@@ -121,7 +139,9 @@ fn warn_of_others(
 ) {
     let shares = |other: &&HpaObject| {
         let other = other.workload;
-        other.is_some_and(|other| overlap(known, other, workload))
+        other.is_some_and(|other| {
+            picked[other].contains(&workload) || picked[workload].contains(&other)
+        })
     };
     for other in made.iter().filter(shares) {
         let (target, one, two) = (&manifest.target.name, &other.name, &manifest.name);
@@ -140,15 +160,13 @@ fn warn_of_others(
 /// An HPA measures all pods that the selector of its target matches, whoever made them.
 fn warn_of_strangers(
     known: &Known<'_>,
+    picked: &[usize],
     manifest: &HpaManifest,
     workload: usize,
     context: &mut Context<'_>,
 ) {
-    let own = &known.workloads[workload];
-    for (index, other) in known.workloads.iter().enumerate() {
-        if index == workload || other.namespace != own.namespace || !picks(&own.selector, other) {
-            continue;
-        }
+    let strangers = picked.iter().filter(|other| **other != workload);
+    for other in strangers.map(|other| &known.workloads[*other]) {
         let containers = &other.template.containers;
         let without = |metric: &MetricSpec| match metric {
             MetricSpec::Resource {
@@ -182,12 +200,6 @@ fn warn_of_strangers(
         };
         context.warning("spec.scaleTargetRef.name", message, &help);
     }
-}
-
-/// Whether the selectors of two workloads match the same pods.
-fn overlap(known: &Known<'_>, a: usize, b: usize) -> bool {
-    let (a, b) = (&known.workloads[a], &known.workloads[b]);
-    a.namespace == b.namespace && (picks(&a.selector, b) || picks(&b.selector, a))
 }
 
 /// What a container requests: millicores or bytes.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::by_label::ByLabel;
 use super::selects_pods;
 use crate::autoscaler::hpa::KubernetesVersion;
 use crate::autoscaler::vpa::WallClock;
@@ -207,12 +208,21 @@ impl<'a> Known<'a> {
             (made_by, namespace, labels)
         });
         let pods: Vec<((&str, &str), &str, Labels)> = pods.collect();
+        let by_label = ByLabel::new(
+            pods.iter()
+                .map(|(_, namespace, labels)| (*namespace, labels)),
+        );
         for object in &self.manifests.services {
             let service = &object.value;
-            let fits = |(made_by, namespace, labels): &((&str, &str), &str, Labels)| {
+            if service.selector.is_empty() || !self.parsed.complete {
+                continue;
+            }
+            let mut among = (by_label.among(&service.namespace, &service.selector)).into_iter();
+            let fits = |place: usize| {
+                let (made_by, namespace, labels) = &pods[place];
                 *namespace == service.namespace && selects_pods(&service.selector, *made_by, labels)
             };
-            if service.selector.is_empty() || !self.parsed.complete || pods.iter().any(fits) {
+            if among.any(fits) {
                 continue;
             }
             let context = &mut Context {

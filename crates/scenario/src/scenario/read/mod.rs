@@ -4,6 +4,7 @@
 mod actions;
 mod adapter;
 mod allowlist;
+mod by_label;
 mod calls;
 mod cluster_autoscaler;
 mod command;
@@ -309,6 +310,22 @@ fn is_added((kind, name): (&str, &str), key: &str, value: &str) -> bool {
         | ("DaemonSet", "pod-template-generation") => true,
         _ => false,
     }
+}
+
+/// Whether controllers give pods labels of this key.
+fn may_be_added(key: &str) -> bool {
+    matches!(
+        key,
+        "statefulset.kubernetes.io/pod-name"
+            | "apps.kubernetes.io/pod-index"
+            | "job-name"
+            | "batch.kubernetes.io/job-name"
+            | "controller-uid"
+            | "batch.kubernetes.io/controller-uid"
+            | "pod-template-hash"
+            | "controller-revision-hash"
+            | "pod-template-generation"
+    )
 }
 
 /// A table of texts.
