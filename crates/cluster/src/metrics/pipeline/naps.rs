@@ -57,7 +57,7 @@ impl Line {
 /// Shorter gaps between measurements might show how counters are cut.
 const LEAST_GAP: SimDuration = SimDuration::from_secs(5);
 /// So often is it looked for pods that could nap: each so many scrapes.
-const LOOK_EVERY: usize = 2;
+const LOOK_EVERY: usize = 3;
 /// In no class.
 const NONE: u32 = u32::MAX;
 
