@@ -16,6 +16,8 @@ const SIMILAR_FOR: SimDuration = SimDuration::from_secs(600);
 /// A component's events of one type about one object: so many, then one after each `REFILL`.
 const BURST: f64 = 25.0;
 const REFILL: SimDuration = SimDuration::from_secs(300);
+/// The ConfigMap whose events the Cluster Autoscaler does not hold back.
+const STATUS: (&str, &str) = ("ConfigMap", "cluster-autoscaler-status");
 
 /// Events that differ in their message only. Messages are known by their hashes.
 #[derive(Debug, Clone)]
@@ -58,7 +60,8 @@ struct Reported {
     logs: Vec<(u64, Log)>,
     /// By the same hash.
     notes: FxHashMap<u64, Note>,
-    allowance: Allowance,
+    /// All share one; those of the Cluster Autoscaler have one by reason or by message.
+    allowances: FxHashMap<u64, Allowance>,
 }
 
 /// The event recorders of all components.
@@ -68,6 +71,8 @@ pub(super) struct Correlator {
     /// Objects that are gone, and since when.
     gone: VecDeque<(SimTime, ObjectPlace)>,
     series: u64,
+    /// The Cluster Autoscaler's `record-duplicated-events`: its events are counted as others are.
+    pub(super) duplicates: bool,
 }
 
 /// A component that reports events.
@@ -78,6 +83,9 @@ enum Source {
     Controller,
     /// Its recorder, of `events.k8s.io`, counts the same event and does no more.
     Scheduler,
+    /// Of one reason about an object one event is written, then one after each `REFILL`; of the status
+    /// ConfigMap, of one message (`getCustomSpamKeyFunc`).
+    ClusterAutoscaler,
     /// Its recorder is of `events.k8s.io`, too: an event is the same that has the same action and
     /// is about the same version of the object, whatever it says (`getKey`).
     Keda,
@@ -95,8 +103,14 @@ fn source(kind: &str, reason: &str) -> Option<Source> {
             "Scheduled" | "Preempted" => return None,
             "FailedScheduling" => Source::Scheduler,
             "EvictedByVPA" | "InPlaceResizedByVPA" | "InPlaceResizeSkipped" => Source::VpaUpdater,
+            "NotTriggerScaleUp" | "TriggeredScaleUp" | "ScaleDown" | "ScaleDownFailed" => {
+                Source::ClusterAutoscaler
+            }
             _ => Source::Kubelet,
         },
+        "Node" if matches!(reason, "ScaleDown" | "ScaleDownFailed") => Source::ClusterAutoscaler,
+        // It is the only one that reports about them.
+        "ConfigMap" => Source::ClusterAutoscaler,
         "ScaledObject" | "ScaledJob" => Source::Keda,
         // One component reports about all objects of these kinds.
         _ => Source::Controller,
@@ -150,11 +164,12 @@ impl Correlator {
                 message: report.message,
             });
         };
+        let duplicates = self.duplicates;
         let all = self.reported.entry(object).or_default();
         let by = (source, report.kind);
         let place = all.iter().position(|one| one.by == by);
         let place = place.unwrap_or_else(|| {
-            all.push(Reported::new(by, report.time));
+            all.push(Reported::new(by));
             all.len() - 1
         });
         let reported = &mut all[place];
@@ -170,7 +185,14 @@ impl Correlator {
             reported.logs.insert(at, (key, Log::default()));
             at
         });
-        let is_allowed = is_new_kind || reported.is_allowed(report.time);
+        let (of, burst) = match source {
+            Source::ClusterAutoscaler if !duplicates => match report.object {
+                STATUS => (hash_of((combined, report.message)), 1.0),
+                _ => (hash_of(reason), 1.0),
+            },
+            _ => (0, BURST),
+        };
+        let is_allowed = is_new_kind || reported.is_allowed(of, burst, report.time);
         let log = &mut reported.logs[at].1;
         let mut message = report.message;
         if is_keda {
@@ -204,16 +226,13 @@ impl Correlator {
 const COMBINED: &str = "(combined from similar events): ";
 
 impl Reported {
-    fn new(by: (Source, &'static str), now: SimTime) -> Self {
+    fn new(by: (Source, &'static str)) -> Self {
         Self {
             by,
             similar: Vec::new(),
             logs: Vec::new(),
             notes: FxHashMap::default(),
-            allowance: Allowance {
-                left: BURST,
-                at: now,
-            },
+            allowances: FxHashMap::default(),
         }
     }
 
@@ -245,10 +264,14 @@ impl Reported {
     }
 
     /// `EventSourceObjectSpamFilter`: whether one more event is written.
-    fn is_allowed(&mut self, now: SimTime) -> bool {
-        let allowance = &mut self.allowance;
+    fn is_allowed(&mut self, of: u64, burst: f64, now: SimTime) -> bool {
+        let full = Allowance {
+            left: burst,
+            at: now,
+        };
+        let allowance = self.allowances.entry(of).or_insert(full);
         let refilled = now.since(allowance.at).0 as f64 / REFILL.0 as f64;
-        allowance.left = (allowance.left + refilled).min(BURST);
+        allowance.left = (allowance.left + refilled).min(burst);
         allowance.at = now;
         let allowed = allowance.left >= 1.0;
         if allowed {
@@ -338,6 +361,53 @@ mod tests {
             report(&mut all, 603, "pod 12"),
             Some((1, "pod 12".to_owned()))
         );
+    }
+
+    /// What is written of reports of the Cluster Autoscaler: seconds, object, reason and message.
+    fn written(duplicates: bool, reports: &[(i64, (&str, &str), &str, &str)]) -> Vec<(usize, u64)> {
+        let mut all = Correlator {
+            duplicates,
+            ..Correlator::default()
+        };
+        let (mut log, namespace) = (EventLog::default(), "".into());
+        let mut made = Vec::new();
+        for (place, (seconds, name, reason, message)) in reports.iter().enumerate() {
+            let report = Report {
+                time: SimTime::from_secs(*seconds),
+                kind: "Normal",
+                reason,
+                namespace: &namespace,
+                object: *name,
+                uid: 1,
+                version: 0,
+                message,
+            };
+            let object = log.object(&namespace, *name, 1);
+            let answer = all.correlate(object, log.reason(reason), &report);
+            made.extend(answer.map(|written| (place, written.count)));
+        }
+        made
+    }
+
+    #[test]
+    fn the_cluster_autoscaler_says_a_reason_once_in_five_minutes() {
+        let (pod, node) = (("Pod", "web"), ("Node", "n"));
+        let reports = [
+            (0, pod, "NotTriggerScaleUp", "a"),
+            (10, pod, "NotTriggerScaleUp", "a"),
+            (20, pod, "NotTriggerScaleUp", "b"),
+            (30, pod, "TriggeredScaleUp", "c"),
+            (300, pod, "NotTriggerScaleUp", "a"),
+            (0, node, "ScaleDown", "marked"),
+            (5, node, "ScaleDown", "removed"),
+            (0, STATUS, "ScaledUpGroup", "a"),
+            (1, STATUS, "ScaledUpGroup", "b"),
+            (2, STATUS, "ScaledUpGroup", "a"),
+            (301, STATUS, "ScaledUpGroup", "a"),
+        ];
+        let of_each = [(0, 1), (3, 1), (4, 3), (5, 1), (7, 1), (8, 1), (10, 3)];
+        assert_eq!(written(false, &reports), of_each);
+        assert_eq!(written(true, &reports).len(), reports.len());
     }
 
     #[test]

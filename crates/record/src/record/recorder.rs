@@ -105,6 +105,11 @@ impl Recorder {
         }
     }
 
+    /// Events of the Cluster Autoscaler are written as often as those of others.
+    pub const fn record_duplicated_events(&mut self, duplicates: bool) {
+        self.correlator.duplicates = duplicates;
+    }
+
     /// Keeps an event as its component's recorder writes it.
     pub fn event(&mut self, event: impl FnOnce() -> EventRecord) {
         if self.detail == Detail::Full {
@@ -239,6 +244,11 @@ impl Recorder {
     /// A spot node gets notice on which these workloads have pods.
     pub fn struck(&mut self, workloads: &[usize], now: SimTime) {
         self.recording.episodes.struck(workloads, now);
+    }
+
+    /// Whether events are kept.
+    pub fn keeps_events(&self) -> bool {
+        self.detail == Detail::Full
     }
 
     fn keeps_series(&self) -> bool {

@@ -571,6 +571,8 @@ impl<'s> Simulation<'s> {
         };
         simulation.create_world();
         let mut recorder = Recorder::new(detail, frame(scenario, &simulation.store));
+        let flags = &scenario.controllers.cluster_autoscaler.options;
+        recorder.record_duplicated_events(flags.record_duplicated_events);
         for instance in simulation.cloud.all() {
             let group = &scenario.node_groups[instance.group];
             recorder.node_launched(node_record(&instance.name, group, SimTime::ZERO));

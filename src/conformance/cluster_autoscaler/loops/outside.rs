@@ -332,6 +332,14 @@ impl Outside for Recorded<'_> {
         self.pod_names.get(&pod).cloned().unwrap_or_default()
     }
 
+    fn pod_namespace(&self, _: PodId) -> String {
+        String::new()
+    }
+
+    fn delays_deletion(&self, _: NodeId) -> bool {
+        false
+    }
+
     fn pod_on_node(&self, now: SimTime, pod: PodId, node: NodeId) -> bool {
         self.pods
             .get(&pod)

@@ -43,6 +43,27 @@ impl BlockingReason {
             Self::NotEnoughPdb => "NotEnoughPdb",
         }
     }
+
+    /// What the rule says of a pod, by its namespace and name together and its name alone.
+    pub fn error(self, pod: &str, name: &str) -> String {
+        match self {
+            Self::ControllerNotFound => {
+                format!("replication controller for {pod} is not available")
+            }
+            Self::MinReplicasReached => {
+                format!("replication controller for {pod} has too few replicas")
+            }
+            Self::NotReplicated => format!("{pod} is not replicated"),
+            Self::LocalStorageRequested => format!("pod with local storage present: {name}"),
+            Self::NotSafeToEvictAnnotation => {
+                format!("pod annotated as not safe to evict present: {name}")
+            }
+            Self::UnmovableKubeSystemPod => format!(
+                "non-daemonset, non-mirrored, non-pdb-assigned kube-system pod present: {name}"
+            ),
+            Self::NotEnoughPdb => format!("not enough pod disruption budget to move {pod}"),
+        }
+    }
 }
 
 /// What the rules say about one pod.

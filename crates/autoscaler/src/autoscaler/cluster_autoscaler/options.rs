@@ -106,11 +106,36 @@ impl FlagValue for MinMax {
     }
 }
 
+/// A name.
+impl FlagValue for String {
+    const EXPECTED: &'static str = "a name";
+    fn read(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+}
+
 /// Names separated by commas.
 impl FlagValue for Vec<String> {
     const EXPECTED: &'static str = "a list";
     fn read(text: &str) -> Option<Self> {
         Some(text.split(',').map(str::to_owned).collect())
+    }
+}
+
+/// Priorities, from the lowest to the highest, each with the seconds that pods have to end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DrainPriorities(pub Vec<(i32, i64)>);
+
+impl FlagValue for DrainPriorities {
+    const EXPECTED: &'static str = "a list of <priority>:<seconds>";
+    fn read(text: &str) -> Option<Self> {
+        let pair = |item: &str| {
+            let (priority, seconds) = item.split_once(':')?;
+            Some((priority.parse().ok()?, seconds.parse().ok()?))
+        };
+        let mut all: Vec<(i32, i64)> = text.split(',').map(pair).collect::<Option<_>>()?;
+        all.sort_by_key(|one| one.0);
+        Some(Self(all))
     }
 }
 
@@ -212,6 +237,30 @@ options! {
     "scale-up-from-zero" scale_up_from_zero: bool = true;
     /// Whether groups are raised to their min.
     "enforce-node-group-min-size" enforce_node_group_min_size: bool = false;
+    /// Whether a group of the plan that cannot be grown leaves the others alone.
+    "parallel-scale-up" parallel_scale_up: bool = false;
+    /// Whether a loop goes on as long as there are pods that another scale-up helps.
+    "salvo-scale-up" salvo_scale_up: bool = false;
+    /// Schedulers whose pods are not waited for: with any of them, very new pods hold nothing up.
+    "bypassed-scheduler-names" bypassed_schedulers: Vec<String> = Vec::new();
+    /// Taints that are there only until a node has started.
+    "startup-taint" startup_taints: Vec<String> = Vec::new();
+    /// The same, under the old name.
+    "ignore-taint" ignore_taints: Vec<String> = Vec::new();
+    /// What such taints begin with.
+    "startup-taint-prefix" startup_taint_prefixes: Vec<String> = Vec::new();
+    /// Taints that tell of a node's state for the moment.
+    "status-taint" status_taints: Vec<String> = Vec::new();
+    /// Whether a template made of a cordoned node is not cordoned.
+    "scale-from-unschedulable" scale_from_unschedulable: bool = false;
+    /// How long a group's last good node is its template.
+    "node-info-cache-expire-time" node_info_cache_expire_time: SimDuration = minutes(87_600 * 60);
+    /// Whether the status ConfigMap is written, and has events.
+    "write-status-configmap" write_status_config_map: bool = true;
+    /// What it is called.
+    "status-config-map-name" status_config_map_name: String = "cluster-autoscaler-status".to_owned();
+    /// Whether events of one reason about an object are written more often than every five minutes.
+    "record-duplicated-events" record_duplicated_events: bool = false;
     /// Whether templates get all DaemonSets that would suit.
     "force-ds" force_daemon_sets: bool = false;
     /// Whether unregistered nodes are deleted below the min as well.
@@ -244,12 +293,16 @@ options! {
     "unremovable-node-recheck-timeout" unremovable_node_recheck_timeout: SimDuration = minutes(5);
     /// The longest grace that a pod gets, in seconds.
     "max-graceful-termination-sec" max_graceful_termination_sec: i64 = 600;
+    /// In which order pods are evicted, by their priorities.
+    "drain-priority-config" drain_priorities: DrainPriorities = DrainPriorities(Vec::new());
     /// How long evictions are tried.
     "max-pod-eviction-time" max_pod_eviction_time: SimDuration = minutes(2);
     /// How long to wait after the taint.
     "node-delete-delay-after-taint" node_delete_delay_after_taint: SimDuration = seconds(5);
     /// How long deletions of a group are gathered.
     "node-deletion-batcher-interval" node_deletion_batcher_interval: SimDuration = SimDuration::ZERO;
+    /// How long a node's annotations may delay its deletion.
+    "node-deletion-delay-timeout" node_deletion_delay_timeout: SimDuration = minutes(2);
     /// Whether nodes are cordoned as well.
     "cordon-node-before-terminating" cordon_node_before_terminating: bool = true;
     /// Whether DaemonSet pods do not count in the utilization.

@@ -79,6 +79,10 @@ pub trait Outside {
     fn node_name(&self, node: NodeId) -> String;
     /// What a pod is called.
     fn pod_name(&self, pod: PodId) -> String;
+    /// The namespace of a pod.
+    fn pod_namespace(&self, pod: PodId) -> String;
+    /// Whether a node has an annotation that its deletion is to wait for.
+    fn delays_deletion(&self, node: NodeId) -> bool;
     /// Whether a pod is still there, on this node.
     fn pod_on_node(&self, now: SimTime, pod: PodId, node: NodeId) -> bool;
 }

@@ -75,6 +75,8 @@ pub struct StaticAutoscaler {
     last_delete: SimTime,
     last_failed_delete: SimTime,
     started: SimTime,
+    /// Whether what an earlier process has left on the nodes is gone.
+    initialized: bool,
 }
 
 /// A loop at work.
@@ -104,6 +106,7 @@ impl StaticAutoscaler {
             last_delete: initial,
             last_failed_delete: initial,
             started: now,
+            initialized: false,
         }
     }
 
@@ -201,6 +204,7 @@ impl StaticAutoscaler {
                 error: None,
             },
         };
+        self.clean_up_if_required(&mut this);
         self.cluster.take_in(seen, &self.options);
         if let Some(message) = self.should_abort(seen) {
             self.planner.clean_up_unneeded();
@@ -215,9 +219,8 @@ impl StaticAutoscaler {
         }
         let deletions = self.deletions().clone();
         let mut snapshot = self.cluster.lend(seen, self.last_index);
-        let force = self.options.force_daemon_sets;
         self.templates
-            .recompute(seen, (&self.cluster, &snapshot), force);
+            .recompute(seen, (&self.cluster, &snapshot), &self.options);
         self.registry.update_nodes(
             seen,
             &self.options,

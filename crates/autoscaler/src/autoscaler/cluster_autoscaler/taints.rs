@@ -2,6 +2,8 @@
 //!
 //! Source: `utils/taints/taints.go`.
 
+use super::options::Options;
+
 /// Keeps new pods off a node that is being deleted.
 pub const TO_BE_DELETED: &str = "ToBeDeletedByClusterAutoscaler";
 /// Marks an unneeded node; the scheduler only prefers others.
@@ -18,7 +20,17 @@ const CONDITIONS: &[&str] = &[
     "node.kubernetes.io/pid-pressure",
     "node.cloudprovider.kubernetes.io/uninitialized",
     "node.cloudprovider.kubernetes.io/shutdown",
+    "cloud.google.com/impending-node-termination",
+    "NodeWithImpairedVolumes",
 ];
+
+/// Taints of these prefixes are startup taints, whatever the flags say.
+const STARTUP_PREFIXES: [&str; 2] = [
+    "ignore-taint.cluster-autoscaler.kubernetes.io/",
+    "startup-taint.cluster-autoscaler.kubernetes.io/",
+];
+/// The same for status taints.
+const STATUS_PREFIX: &str = "status-taint.cluster-autoscaler.kubernetes.io/";
 
 /// What a taint does to pods that do not tolerate it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,10 +54,29 @@ pub struct Taint {
     pub effect: Effect,
 }
 
+/// Whether a taint is there only until a node has started: a node that has it counts as not ready.
+pub fn is_startup(key: &str, options: &Options) -> bool {
+    let named = options.startup_taints.iter().chain(&options.ignore_taints);
+    let prefixes = STARTUP_PREFIXES.into_iter();
+    let stated = options.startup_taint_prefixes.iter().map(String::as_str);
+    named.into_iter().any(|one| one == key)
+        || prefixes.chain(stated).any(|prefix| key.starts_with(prefix))
+}
+
+/// Whether a taint tells of the state of a node for the moment.
+fn is_status(key: &str, options: &Options) -> bool {
+    options.status_taints.iter().any(|one| one == key) || key.starts_with(STATUS_PREFIX)
+}
+
 /// The taints that a new node of the same group would have.
-pub fn sanitize(taints: &[Taint]) -> Vec<Taint> {
-    let transient =
-        |key: &str| key == TO_BE_DELETED || key == DELETION_CANDIDATE || CONDITIONS.contains(&key);
+pub fn sanitize(taints: &[Taint], options: &Options) -> Vec<Taint> {
+    let transient = |key: &str| {
+        key == TO_BE_DELETED
+            || key == DELETION_CANDIDATE
+            || CONDITIONS.contains(&key)
+            || is_startup(key, options)
+            || is_status(key, options)
+    };
     taints
         .iter()
         .filter(|taint| !transient(&taint.key))

@@ -2,6 +2,8 @@
 
 mod cluster_state;
 mod domains;
+mod events;
+mod flags;
 mod loops;
 mod parts;
 mod properties;

@@ -46,6 +46,13 @@ pub(super) fn cluster_autoscaler(
             let span = flags.key_span("scan-interval");
             diagnostics.error(span, title, "must be at least 1s");
         }
+        let longest = "max-graceful-termination-sec";
+        if !made.options.drain_priorities.0.is_empty() && flags.get(longest).is_some() {
+            let title =
+                "`drain-priority-config` and `max-graceful-termination-sec` exclude each other";
+            let label = "the Cluster Autoscaler does not start with both";
+            diagnostics.error(flags.key_span("drain-priority-config"), title, label);
+        }
         made.priorities = priorities(flags, diagnostics).map(Ok);
     });
     made

@@ -179,7 +179,7 @@ fn node_group(
     let stated = daemonsets(table, diagnostics);
     let labels = label_table("labels", table, diagnostics);
     let extended = Arc::new(extended_resources(table, diagnostics));
-    let taints = taints(table, diagnostics);
+    let taints = taints(table, "taints", diagnostics);
     let scaling = scaling(table, (min, max), count, diagnostics);
     let has_type = table.get("instance_type").is_some();
     if !(has_type || has_cpu && has_memory) {
@@ -255,6 +255,9 @@ fn scaling(
     };
     let provisioning = dist::seconds(table, "provisioning", diagnostics);
     assign(&mut made.provisioning, provisioning);
+    made.startup_taints = taints(table, "startup_taints", diagnostics);
+    let untainted = dist::seconds(table, "untainted", diagnostics);
+    assign(&mut made.untainted, untainted);
     if let Some(node) = table.get("failure")
         && let Some(mut inner) = Reader::new(node, "`failure`", diagnostics)
     {
@@ -293,16 +296,16 @@ fn failure(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Option<Node
 }
 
 /// Taints as `kubectl taint` writes them.
-fn taints(table: &mut Reader<'_>, diagnostics: &mut Diagnostics) -> Vec<Taint> {
+fn taints(table: &mut Reader<'_>, key: &'static str, diagnostics: &mut Diagnostics) -> Vec<Taint> {
     let mut taints = Vec::new();
-    for item in table.list("taints", diagnostics) {
+    for item in table.list(key, diagnostics) {
         let read = item
             .text()
             .ok_or_else(|| expected("a string", item))
             .and_then(taint);
         match read {
             Ok(taint) => taints.push(taint),
-            Err(problem) => wrong("taints", item, problem, diagnostics),
+            Err(problem) => wrong(key, item, problem, diagnostics),
         }
     }
     taints

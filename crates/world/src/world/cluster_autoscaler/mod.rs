@@ -78,6 +78,7 @@ impl ClusterAutoscaler {
                 (&scenario.node_groups, &config.group_options),
                 prices,
                 priorities,
+                &config.options,
                 unix_start,
             ),
             draws: streams.stream("cluster-autoscaler"),
@@ -230,7 +231,7 @@ impl Simulation<'_> {
             now,
         };
         let events = core.advance(&view.observation(now), &mut world);
-        self.tell_of_cluster_autoscaler(&events, view);
+        self.tell_of_cluster_autoscaler((&events, view), core.options());
     }
 
     fn run_cluster_autoscaler(&mut self, autoscaler: &mut ClusterAutoscaler, now: SimTime) {
@@ -260,7 +261,7 @@ impl Simulation<'_> {
             }
         }
         self.record_loop(&report, core, &seen, (view, told));
-        self.tell_of_cluster_autoscaler(&report.events, view);
+        self.tell_of_cluster_autoscaler((&report.events, view), core.options());
         autoscaler.ended = now + LOOP_TIME;
     }
 }

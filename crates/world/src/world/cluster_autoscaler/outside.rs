@@ -10,6 +10,8 @@ use crate::cloud::{InstanceId, Stage};
 use crate::controller::disruption::EvictionError;
 use crate::sim::{SimDuration, SimTime};
 
+/// A node with an annotation of this prefix is not deleted yet.
+const DELAY_DELETION: &str = "delay-deletion.cluster-autoscaler.kubernetes.io/";
 const DELETION_CANDIDATE: &str = "DeletionCandidateOfClusterAutoscaler";
 
 /// The world, as the core may change it.
@@ -116,10 +118,10 @@ impl Outside for World<'_, '_> {
         nodes: &[NodeId],
     ) -> Result<(), String> {
         let (index, least) = (self.index(group), self.view.groups[group.index()].min);
+        if self.simulation.cloud.target(index) <= least {
+            return Err("min size reached, nodes will not be deleted".to_owned());
+        }
         for node in nodes {
-            if self.simulation.cloud.target(index) <= least {
-                return Err("min size reached, nodes will not be deleted".to_owned());
-            }
             self.simulation.delete_instance(instance_id(*node));
         }
         Ok(())
@@ -158,13 +160,20 @@ impl Outside for World<'_, '_> {
         self.taint(node, DELETION_CANDIDATE, None);
     }
 
-    fn evict(&mut self, now: SimTime, pod: PodId, _grace: SimDuration) -> Result<(), EvictError> {
+    fn evict(&mut self, now: SimTime, pod: PodId, grace: SimDuration) -> Result<(), EvictError> {
         // Pods of DaemonSets that are not simulated go with their node.
         let Some(id) = self.view.key_of(pod) else {
             return Err(EvictError::NotFound);
         };
         match self.simulation.call_eviction(id, now) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                let own = self.simulation.store.pod(id).map(|pod| pod.grace());
+                if own.is_some_and(|own| grace < own) {
+                    let seconds = grace.0.div_euclid(1_000_000_000);
+                    self.simulation.shorten_grace(id, Some(seconds), now);
+                }
+                Ok(())
+            }
             Err(EvictionError::NotFound) => Err(EvictError::NotFound),
             Err(error) => Err(EvictError::Refused(error.to_string())),
         }
@@ -182,6 +191,18 @@ impl Outside for World<'_, '_> {
         let id = self.view.key_of(pod);
         let pod = id.and_then(|id| self.simulation.store.pod(id));
         pod.map_or_else(String::new, |pod| pod.name().to_owned())
+    }
+
+    fn pod_namespace(&self, pod: PodId) -> String {
+        let id = self.view.key_of(pod);
+        let pod = id.and_then(|id| self.simulation.store.pod(id));
+        pod.map_or_else(String::new, |pod| pod.meta.namespace.to_string())
+    }
+
+    fn delays_deletion(&self, node: NodeId) -> bool {
+        let node = self.node(node).map(|id| self.simulation.store.node(id));
+        let mut keys = node.iter().flat_map(|node| node.meta.annotations.keys());
+        keys.any(|key| key.starts_with(DELAY_DELETION))
     }
 
     fn pod_on_node(&self, _now: SimTime, pod: PodId, node: NodeId) -> bool {

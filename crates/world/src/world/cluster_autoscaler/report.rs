@@ -10,7 +10,7 @@ use crate::autoscaler::cluster_autoscaler::scale_down::deletion_tracker::Deletio
 use crate::autoscaler::cluster_autoscaler::scale_up::{ScaleUpResult, ScaleUpStatus};
 use crate::autoscaler::cluster_autoscaler::simulator::removal::UnremovableReason;
 use crate::autoscaler::cluster_autoscaler::{
-    Event, EventKind, Involved, LoopReport, NodeId, Observation, StaticAutoscaler,
+    Event, EventKind, Involved, LoopReport, NodeId, Observation, Options, StaticAutoscaler,
 };
 use crate::record::{EventRecord, NodeAction, NodeDecision};
 
@@ -25,14 +25,19 @@ pub(super) struct Told {
 
 impl Simulation<'_> {
     /// Events of the autoscaler, on their objects.
-    pub(super) fn tell_of_cluster_autoscaler(&mut self, events: &[Event], view: &View) {
+    pub(super) fn tell_of_cluster_autoscaler(
+        &mut self,
+        (events, view): (&[Event], &View),
+        options: &Options,
+    ) {
         for event in events {
             let config_map = |name: &str| {
                 let namespace = "kube-system".into();
                 Some((namespace, format!("ConfigMap/{name}"), 0))
             };
             let about = match event.involved {
-                Involved::Status => config_map("cluster-autoscaler-status"),
+                Involved::Status if !options.write_status_config_map => None,
+                Involved::Status => config_map(&options.status_config_map_name),
                 Involved::Priorities => config_map("cluster-autoscaler-priority-expander"),
                 Involved::Node(node) => {
                     let node = self.cloud.instance(instance_id(node)).node;

@@ -48,6 +48,7 @@ impl Simulation<'_> {
     pub fn keep_config_maps(&mut self) {
         if let Some(autoscaler) = &mut self.cluster_autoscaler
             && autoscaler.status.is_none()
+            && autoscaler.core.options().write_status_config_map
         {
             let mut status = Status::default();
             let calendar = autoscaler.calendar;
@@ -70,6 +71,7 @@ impl Simulation<'_> {
         let autoscaler = self.cluster_autoscaler.as_ref();
         let status = autoscaler.and_then(|autoscaler| autoscaler.status.as_ref());
         let written = status.and_then(|status| status.written.as_ref());
+        let name = autoscaler.map(|one| &*one.core.options().status_config_map_name);
         let view = |(created, now, text): &(SimTime, String, String)| {
             json!({
                 "apiVersion": "v1",
@@ -78,7 +80,7 @@ impl Simulation<'_> {
                 "metadata": {
                     "annotations": {"cluster-autoscaler.kubernetes.io/last-updated": now},
                     "creationTimestamp": clock.print(*created),
-                    "name": "cluster-autoscaler-status",
+                    "name": name,
                     "namespace": "kube-system",
                 },
             })

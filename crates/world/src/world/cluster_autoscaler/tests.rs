@@ -187,7 +187,7 @@ fn judgements(simulation: &Simulation<'_>) -> Vec<(String, String, bool, bool)> 
     let scenario = simulation.scenario;
     let options = &scenario.controllers.cluster_autoscaler.group_options;
     let groups = (&scenario.node_groups[..], &options[..]);
-    let mut view = View::new(groups, None, None, 0);
+    let mut view = View::new(groups, None, None, &Options::default(), 0);
     for (id, pod) in simulation.store.pods() {
         view.touch(id, pod);
     }

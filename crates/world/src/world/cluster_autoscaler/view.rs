@@ -11,11 +11,12 @@ use super::classes::{Classes, effect};
 use super::pods::Pods;
 use crate::api::{
     Amounts, Node as ApiNode, NodeId as ApiNodeId, ObjectId, Pod as ApiPod, PodId as ApiPodId,
-    Store,
+    Store, Taint as ApiTaint,
 };
 use crate::autoscaler::cluster_autoscaler::{
     Changed, ClassId, Controller, ControllerId, DaemonSet, GroupId, Node, NodeGroup,
-    NodeGroupOptions, NodeId, NodeShape, Observation, Pod, PodId, PodPrices, Resources, Taint,
+    NodeGroupOptions, NodeId, NodeShape, Observation, Options, Pod, PodId, PodPrices, Resources,
+    Taint, taints,
 };
 use crate::cloud::InstanceId;
 use crate::cluster::spec::NodeGroupSpec;
@@ -71,6 +72,8 @@ pub(super) struct View {
     group_ids: Vec<Option<GroupId>>,
     /// By group of the scenario: the class of the DaemonSet pods that are not simulated.
     daemons: Vec<Option<(ClassId, ControllerId)>>,
+    /// The flags: they say which taints are startup taints.
+    options: Options,
     /// The time of the run's begin, in seconds since 1970.
     pub(super) unix_start: i64,
 }
@@ -80,6 +83,7 @@ impl View {
         (specs, options): (&[NodeGroupSpec], &[NodeGroupOptions]),
         prices: Option<PodPrices>,
         priorities: Option<Result<Priorities, String>>,
+        options_of_all: &Options,
         unix_start: i64,
     ) -> Self {
         let mut view = Self {
@@ -100,6 +104,7 @@ impl View {
             changed: Vec::new(),
             group_ids: Vec::new(),
             daemons: Vec::new(),
+            options: options_of_all.clone(),
             unix_start,
         };
         for (place, spec) in specs.iter().enumerate() {
@@ -311,12 +316,19 @@ impl View {
         let seconds = node.taints.iter().find(|taint| taint.key == TO_BE_DELETED);
         let since = seconds.and_then(|taint| taint.value.parse::<i64>().ok());
         let disabled = node.meta.annotations.get(SCALE_DOWN_DISABLED);
+        // A Ready node that has one counts as not ready since its creation.
+        let is_startup = |taint: &ApiTaint| taints::is_startup(&taint.key, &self.options);
+        let starts = node.is_ready() && node.taints.iter().any(is_startup);
         let seen = Node {
             id: instance,
             group: self.group_ids[node.group],
             created: node.meta.created,
-            ready: node.is_ready(),
-            last_transition: node.ready_transition,
+            ready: node.is_ready() && !starts,
+            last_transition: if starts {
+                node.meta.created
+            } else {
+                node.ready_transition
+            },
             unschedulable: node.unschedulable,
             scale_down_disabled: disabled.is_some_and(|value| value == "true"),
             to_be_deleted: since

@@ -8,7 +8,7 @@ use super::budgets::{GroupView, crop_nodes};
 use super::candidates::LocalDelays;
 use super::deletion_tracker::{DeletionResult, NodeDeletionTracker};
 use super::eligibility::node_utilization;
-use super::evictor::{Drain, Progress, pods_to_evict};
+use super::evictor::{Drain, Progress, namespaced, pods_to_evict};
 use super::planner::NodesToDelete;
 use super::status::{ScaleDownNode, ScaleDownResult};
 use crate::autoscaler::cluster_autoscaler::drain::{self, DrainContext};
@@ -21,7 +21,8 @@ use crate::autoscaler::cluster_autoscaler::resources::GPUS;
 use crate::autoscaler::cluster_autoscaler::simulator::cluster::Cluster;
 use crate::autoscaler::cluster_autoscaler::simulator::snapshot::Snapshot;
 use crate::autoscaler::cluster_autoscaler::simulator::utilization::Utilization;
-use crate::sim::SimTime;
+use crate::sim::{SimDuration, SimTime};
+use std::collections::BTreeMap;
 
 #[derive(Debug)]
 enum Stage {
@@ -29,9 +30,14 @@ enum Stage {
     Tainted(SimTime),
     /// Being drained.
     Draining(Drain),
+    /// An annotation delays it: the next look, and the last.
+    Delayed(SimTime, SimTime),
     /// Ready for the cloud, gathered with others of its group.
-    Gathered(SimTime),
+    Gathered,
 }
+
+/// How often the annotations that delay a deletion are looked at.
+const DELAY_POLL: SimDuration = SimDuration::from_secs(5);
 
 #[derive(Debug)]
 struct Deletion {
@@ -63,6 +69,8 @@ pub struct Actuator {
     /// Their tracker.
     pub tracker: NodeDeletionTracker,
     deletions: Vec<Deletion>,
+    /// When the nodes that are gathered of a group are deleted: an interval after the first.
+    batches: BTreeMap<GroupId, SimTime>,
 }
 
 impl Actuator {
@@ -148,9 +156,10 @@ impl Actuator {
                 None if cpu > memory => ("cpu", 0.0),
                 None => ("memory", 0.0),
             };
+            let [cpu, memory, gpu, highest] =
+                [cpu, memory, gpu, report.utilization.highest()].map(as_go_prints);
             let message = format!(
-                "Scale-down: removing node {name}, utilization: {{{cpu} {memory} {gpu} 0 {resource} {}}}, pods to reschedule: {}",
-                report.utilization.highest(),
+                "Scale-down: removing node {name}, utilization: {{{cpu} {memory} {gpu} 0 {resource} {highest}}}, pods to reschedule: {}",
                 pods.join(",")
             );
             context
@@ -163,23 +172,84 @@ impl Actuator {
     /// When a deletion has to go on.
     pub fn next(&self) -> Option<SimTime> {
         let next = |deletion: &Deletion| match &deletion.stage {
-            Stage::Tainted(until) | Stage::Gathered(until) => *until,
+            Stage::Tainted(until) | Stage::Delayed(until, _) => *until,
             Stage::Draining(drain) => drain.next(),
+            Stage::Gathered => SimTime::MAX,
         };
-        self.deletions.iter().map(next).min()
+        let batches = self.batches.values().copied();
+        self.deletions.iter().map(next).chain(batches).min()
     }
 
     /// Goes on with all that is due.
     pub fn advance(&mut self, context: &mut Context<'_, '_>) {
-        let mut kept = Vec::new();
+        let now = context.seen.now;
+        let interval = context.options.node_deletion_batcher_interval;
         for mut deletion in std::mem::take(&mut self.deletions) {
-            if let Some(result) = step(&mut deletion, context) {
-                self.tracker.end(deletion.node, result);
-            } else {
-                kept.push(deletion);
+            match step(&mut deletion, context) {
+                Step::Waits => self.deletions.push(deletion),
+                Step::Failed(error, result) => {
+                    let result = abort(&deletion, context, &error, result);
+                    self.tracker.end(deletion.node, result);
+                }
+                Step::Ready if interval == SimDuration::ZERO => {
+                    self.delete(vec![deletion], context);
+                }
+                Step::Ready => {
+                    let batch = self.batches.entry(deletion.group);
+                    batch.or_insert(now + interval);
+                    deletion.stage = Stage::Gathered;
+                    self.deletions.push(deletion);
+                }
             }
         }
-        self.deletions = kept;
+        while let Some(group) = self.due_batch(now) {
+            self.batches.remove(&group);
+            let is_due =
+                |one: &mut Deletion| one.group == group && matches!(one.stage, Stage::Gathered);
+            let batch = self.deletions.extract_if(.., is_due).collect();
+            self.delete(batch, context);
+        }
+    }
+
+    fn due_batch(&self, now: SimTime) -> Option<GroupId> {
+        let mut batches = self.batches.iter();
+        batches.find(|batch| *batch.1 <= now).map(|batch| *batch.0)
+    }
+
+    /// Asks the cloud to delete nodes of one group.
+    fn delete(&mut self, batch: Vec<Deletion>, context: &mut Context<'_, '_>) {
+        let Some(group) = batch.first().map(|first| first.group) else {
+            return;
+        };
+        let now = context.seen.now;
+        let nodes: Vec<NodeId> = batch.iter().map(|one| one.node).collect();
+        let answer = context.outside.delete_nodes(now, group, &nodes);
+        if answer.is_err() {
+            context.local_delays.register_failed_scale_down(group, now);
+        }
+        for deletion in batch {
+            let result = match &answer {
+                Ok(()) => succeed(&deletion, context),
+                Err(error) => {
+                    let name = &context.seen.group(group).name;
+                    let error = format!("failed to delete nodes from group {name}: {error}");
+                    abort(&deletion, context, &error, DeletionResult::FailedToDelete)
+                }
+            };
+            self.tracker.end(deletion.node, result);
+        }
+    }
+}
+
+/// A share as Go's `%v` has it: with an exponent of two digits below a ten-thousandth.
+fn as_go_prints(share: f64) -> String {
+    if share == 0.0 || share.abs() >= 1e-4 {
+        return share.to_string();
+    }
+    let text = format!("{share:e}");
+    match text.split_once("e-") {
+        Some((digits, exponent)) => format!("{digits}e-{exponent:0>2}"),
+        None => text,
     }
 }
 
@@ -240,40 +310,52 @@ fn report(
     })
 }
 
-/// One step of a deletion; answers how it ended, if it has.
-fn step(deletion: &mut Deletion, context: &mut Context<'_, '_>) -> Option<DeletionResult> {
+/// How far a deletion is.
+enum Step {
+    /// Something has to come first.
+    Waits,
+    /// The cloud can be asked.
+    Ready,
+    /// The node stays.
+    Failed(String, DeletionResult),
+}
+
+/// One step of a deletion.
+fn step(deletion: &mut Deletion, context: &mut Context<'_, '_>) -> Step {
     let now = context.seen.now;
     loop {
         match &mut deletion.stage {
-            Stage::Tainted(until) if *until > now => return None,
+            Stage::Tainted(until) if *until > now => return Step::Waits,
             Stage::Tainted(_) => match begin_drain(deletion, context) {
                 Ok(drain) => deletion.stage = Stage::Draining(drain),
-                Err(error) => {
-                    return Some(abort(
-                        deletion,
-                        context,
-                        &error,
-                        DeletionResult::InternalError,
-                    ));
-                }
+                Err(error) => return Step::Failed(error, DeletionResult::InternalError),
             },
             Stage::Draining(drain) => {
                 let options = context.options;
                 let (outside, events) = (&mut *context.outside, &mut *context.events);
                 match drain.advance(now, deletion.node, options, outside, events) {
-                    Progress::Pending => return None,
+                    Progress::Pending => return Step::Waits,
                     Progress::Failed(error) => {
-                        let result = DeletionResult::FailedToEvictPods;
-                        return Some(abort(deletion, context, &error, result));
+                        return Step::Failed(error, DeletionResult::FailedToEvictPods);
                     }
-                    Progress::Done => {
-                        let interval = context.options.node_deletion_batcher_interval;
-                        deletion.stage = Stage::Gathered(now + interval);
-                    }
+                    Progress::Done => {}
                 }
+                let longest = options.node_deletion_delay_timeout;
+                if longest == SimDuration::ZERO || !context.outside.delays_deletion(deletion.node) {
+                    return Step::Ready;
+                }
+                deletion.stage = Stage::Delayed(now + DELAY_POLL.min(longest), now + longest);
             }
-            Stage::Gathered(until) if *until > now => return None,
-            Stage::Gathered(_) => return Some(delete(deletion, context)),
+            Stage::Delayed(next, last) => {
+                if *next > now {
+                    return Step::Waits;
+                }
+                if now >= *last || !context.outside.delays_deletion(deletion.node) {
+                    return Step::Ready;
+                }
+                *next = (now + DELAY_POLL).min(*last);
+            }
+            Stage::Gathered => return Step::Waits,
         }
     }
 }
@@ -298,13 +380,19 @@ fn begin_drain(deletion: &Deletion, context: &mut Context<'_, '_>) -> Result<Dra
         let pod = &seen.pods[*index];
         (*index, pod, seen.class(pod.class))
     });
-    let info = drain::pods_to_move(&drain_context, listed)
-        .map_err(|(_, reason)| format!("GetPodsToMove returned error: {}", reason.name()))?;
+    let outside = &*context.outside;
+    let node = outside.node_name(deletion.node);
+    let info = drain::pods_to_move(&drain_context, listed).map_err(|(index, reason)| {
+        let pod = seen.pods[index].id;
+        let error = reason.error(&namespaced(outside, pod), &outside.pod_name(pod));
+        format!("GetPodsToMove for \"{node}\" returned error: {error}")
+    })?;
+    let stays = |why: &str| Err(format!("failed to delete empty node \"{node}\", {why}"));
     if !deletion.drain && !info.pods.is_empty() {
-        return Err("failed to delete empty node, new pods scheduled".to_owned());
+        return stays("new pods scheduled");
     }
     if !deletion.drain && !info.on_completion_pods.is_empty() {
-        return Err("failed to delete empty node, active on-completion pods present".to_owned());
+        return stays("active on-completion pods present");
     }
     Ok(Drain::new(
         seen,
@@ -337,16 +425,10 @@ fn abort(
     result
 }
 
-/// Asks the cloud to delete the node.
-fn delete(deletion: &Deletion, context: &mut Context<'_, '_>) -> DeletionResult {
+/// The cloud deletes the node.
+fn succeed(deletion: &Deletion, context: &mut Context<'_, '_>) -> DeletionResult {
     let now = context.seen.now;
     let Deletion { node, group, .. } = *deletion;
-    if let Err(error) = context.outside.delete_nodes(now, group, &[node]) {
-        context.local_delays.register_failed_scale_down(group, now);
-        let name = &context.seen.group(group).name;
-        let error = format!("failed to delete nodes from group {name}: {error}");
-        return abort(deletion, context, &error, DeletionResult::FailedToDelete);
-    }
     let message = "nodes removed by cluster autoscaler";
     context
         .events

@@ -23,10 +23,19 @@ struct Target {
     refused: Option<String>,
 }
 
-/// The drain of one node.
+/// Pods that are evicted together, and how long they have to end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Group {
+    targets: Vec<Target>,
+    longest: SimDuration,
+}
+
+/// The drain of one node: group after group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Drain {
-    targets: Vec<Target>,
+    group: Group,
+    /// The groups that follow, the last of them first.
+    rest: Vec<Group>,
     /// When evictions are tried next; `None` once all are through.
     next_try: Option<SimTime>,
     tried: bool,
@@ -65,6 +74,39 @@ pub(super) fn pods_to_evict<'c, P: Copy>(
     (daemon_sets, others)
 }
 
+/// A pod by its namespace and its name.
+pub(super) fn namespaced(outside: &dyn Outside, pod: PodId) -> String {
+    let (namespace, name) = (outside.pod_namespace(pod), outside.pod_name(pod));
+    format!("{namespace}/{name}")
+}
+
+/// The groups in which pods are evicted, without pods: in the order of `drain-priority-config`, or all
+/// together.
+fn groups_of(options: &Options) -> Vec<Group> {
+    let group = |seconds| Group {
+        targets: Vec::new(),
+        longest: SimDuration::from_secs(seconds),
+    };
+    match &*options.drain_priorities.0 {
+        [] => vec![group(options.max_graceful_termination_sec)],
+        stated => stated.iter().map(|one| group(one.1)).collect(),
+    }
+}
+
+/// The group of a pod: that of the highest priority that is not above its own, or the first
+/// (`groupIndex`).
+fn group_of(options: &Options, priority: i32) -> usize {
+    let stated = &options.drain_priorities.0;
+    let above = stated.partition_point(|one| one.0 <= priority);
+    // Of several with the pod's own priority upstream finds the first.
+    let equal = stated.partition_point(|one| one.0 < priority);
+    if equal < above {
+        equal
+    } else {
+        above.saturating_sub(1)
+    }
+}
+
 impl Drain {
     /// The drain of a node that has these pods, by their place in the observation. Without
     /// `drain`, only pods of DaemonSets are evicted, and nobody waits for them.
@@ -84,37 +126,59 @@ impl Drain {
             .iter()
             .map(|index| (*index, seen.class(seen.pods[*index].class)));
         let (daemon_sets, others) = pods_to_evict(classed, evict_daemon_sets);
-        let max_grace = options.max_graceful_termination_sec;
-        let target = |index: usize, full: bool| {
+        let by_priority = !options.drain_priorities.0.is_empty();
+        let full = others.into_iter().filter(|_| drain);
+        let daemon_sets = daemon_sets.into_iter();
+        // By priorities, pods of DaemonSets are waited for as others are.
+        let targets = full
+            .map(|index| (index, true))
+            .chain(daemon_sets.map(|index| (index, drain && by_priority)));
+        let mut groups = groups_of(options);
+        for (index, full) in targets {
             let pod = &seen.pods[index];
-            let mut grace = seen.class(pod.class).grace_period;
-            if max_grace > 0 {
-                grace = grace.min(SimDuration::from_secs(max_grace));
+            let class = seen.class(pod.class);
+            let group = &mut groups[group_of(options, class.priority)];
+            let mut grace = class.grace_period;
+            if group.longest > SimDuration::ZERO {
+                grace = grace.min(group.longest);
             }
-            Target {
+            group.targets.push(Target {
                 pod: pod.id,
                 grace,
                 full,
                 refused: Some(String::new()),
-            }
+            });
+        }
+        groups.retain(|group| !group.targets.is_empty());
+        groups.reverse();
+        let mut drain = Self {
+            group: Group::default(),
+            rest: groups,
+            next_try: None,
+            tried: false,
+            retry_until: seen.now,
+            waiting: None,
         };
-        let full = others.into_iter().filter(|_| drain);
-        let targets: Vec<Target> = full
-            .map(|index| target(index, true))
-            .chain(daemon_sets.into_iter().map(|index| target(index, false)))
-            .collect();
-        for target in &targets {
+        drain.begin_next(seen.now, options, events);
+        drain
+    }
+
+    /// Goes on to the next group, if there is one.
+    fn begin_next(&mut self, now: SimTime, options: &Options, events: &mut Events) -> bool {
+        let Some(group) = self.rest.pop() else {
+            return false;
+        };
+        for target in &group.targets {
             let involved = Involved::Pod(target.pod);
             let message = "deleting pod for node scale down";
-            events.normal(seen.now, "ScaleDown", involved, message);
+            events.normal(now, "ScaleDown", involved, message);
         }
-        Self {
-            targets,
-            next_try: Some(seen.now),
-            tried: false,
-            retry_until: seen.now + options.max_pod_eviction_time,
-            waiting: None,
-        }
+        self.group = group;
+        self.next_try = Some(now);
+        self.tried = false;
+        self.retry_until = now + options.max_pod_eviction_time;
+        self.waiting = None;
+        true
     }
 
     /// When something happens next.
@@ -132,26 +196,32 @@ impl Drain {
         outside: &mut dyn Outside,
         events: &mut Events,
     ) -> Progress {
-        if self.targets.is_empty() {
+        if self.group.targets.is_empty() {
             return Progress::Done;
         }
-        if let Some(at) = self.next_try {
-            if at > now {
-                return Progress::Pending;
+        loop {
+            if let Some(at) = self.next_try {
+                if at > now {
+                    return Progress::Pending;
+                }
+                if let Some(failure) = self.evict(now, node, outside, events) {
+                    return failure;
+                }
+                self.next_try = None;
+                self.waiting = Some((now, now));
             }
-            if let Some(failure) = self.evict(now, outside, events) {
-                return failure;
+            match self.wait(now, node, outside) {
+                Progress::Done if self.begin_next(now, options, events) => {}
+                progress => return progress,
             }
-            self.next_try = None;
-            self.waiting = Some((now, now));
         }
-        self.wait(now, node, options, outside)
     }
 
     /// Tries the evictions that are left; answers what to do if not all are through.
     fn evict(
         &mut self,
         now: SimTime,
+        node: NodeId,
         outside: &mut dyn Outside,
         events: &mut Events,
     ) -> Option<Progress> {
@@ -160,8 +230,8 @@ impl Drain {
             // A goroutine each, so upstream has no rule for their order within an instant. What
             // Go's scheduler does on one processor is taken: the one that was started last goes
             // first, then the others in turn. It matters where a budget allows some of them only.
-            let before_last = self.targets.len() - 1;
-            let (others, last) = self.targets.split_at_mut(before_last);
+            let before_last = self.group.targets.len() - 1;
+            let (others, last) = self.group.targets.split_at_mut(before_last);
             let targets = last.iter_mut().chain(others);
             for target in targets.filter(|one| one.refused.is_some()) {
                 target.refused = match outside.evict(now, target.pod, target.grace) {
@@ -169,19 +239,19 @@ impl Drain {
                     Err(EvictError::Refused(error)) => Some(error),
                 };
             }
-            if self.targets.iter().all(|one| one.refused.is_none()) {
+            if self.group.targets.iter().all(|one| one.refused.is_none()) {
                 return None;
             }
             self.next_try = Some(now + RETRY_TIME);
             return Some(Progress::Pending);
         }
         let mut errors = Vec::new();
-        for target in &self.targets {
+        for target in &self.group.targets {
             if let (true, Some(error)) = (target.full, &target.refused) {
                 let involved = Involved::Pod(target.pod);
                 let message = "failed to delete pod for ScaleDown";
                 events.warning(now, "ScaleDownFailed", involved, message);
-                let name = outside.pod_name(target.pod);
+                let name = namespaced(outside, target.pod);
                 errors.push(format!(
                     "failed to evict pod {name} within allowed timeout (last error: {error})"
                 ));
@@ -191,32 +261,27 @@ impl Drain {
             return None;
         }
         Some(Progress::Failed(format!(
-            "Failed to drain node, due to following errors: [{}]",
+            "Failed to drain node /{}, due to following errors: [{}]",
+            outside.node_name(node),
             errors.join(" ")
         )))
     }
 
     /// Looks whether the pods are gone.
-    fn wait(
-        &mut self,
-        now: SimTime,
-        node: NodeId,
-        options: &Options,
-        outside: &dyn Outside,
-    ) -> Progress {
+    fn wait(&mut self, now: SimTime, node: NodeId, outside: &dyn Outside) -> Progress {
         let Some((since, next)) = self.waiting else {
             return Progress::Pending;
         };
         if next > now {
             return Progress::Pending;
         }
-        let longest = SimDuration::from_secs(options.max_graceful_termination_sec) + HEADROOM;
-        if now.since(since) >= longest {
-            return Progress::Failed(
-                "Failed to drain node: pods remaining after timeout".to_owned(),
-            );
+        if now.since(since) >= self.group.longest + HEADROOM {
+            let name = outside.node_name(node);
+            return Progress::Failed(format!(
+                "Failed to drain node /{name}: pods remaining after timeout"
+            ));
         }
-        let mut full = self.targets.iter().filter(|one| one.full);
+        let mut full = self.group.targets.iter().filter(|one| one.full);
         if full.any(|one| outside.pod_on_node(now, one.pod, node)) {
             self.waiting = Some((since, now + CHECK_INTERVAL));
             return Progress::Pending;

@@ -1,6 +1,6 @@
 //! Carrying a plan out.
 //!
-//! Source: `core/scaleup/orchestrator/executor.go`. The first failure ends it.
+//! Source: `core/scaleup/orchestrator/executor.go`, `utils/errors/errors.go`.
 
 use super::orchestrator::ScaleUp;
 use super::status::ScaleUpInfo;
@@ -8,13 +8,23 @@ use crate::autoscaler::cluster_autoscaler::events::Involved;
 use crate::autoscaler::cluster_autoscaler::model::GroupId;
 
 impl ScaleUp<'_, '_> {
-    /// Grows the groups one after the other; answers the group that failed, and how.
-    pub(super) fn execute(&mut self, plan: &[ScaleUpInfo]) -> Result<(), (GroupId, String)> {
+    /// Grows the groups one after the other; answers the groups that failed, and how. The first
+    /// failure ends it, unless all are grown at the same time.
+    pub(super) fn execute(&mut self, plan: &[ScaleUpInfo]) -> Result<(), (Vec<GroupId>, String)> {
+        let (mut failed, mut errors) = (Vec::new(), Vec::new());
         for info in plan {
-            self.execute_one(info)
-                .map_err(|error| (info.group, error))?;
+            if let Err(error) = self.execute_one(info) {
+                failed.push(info.group);
+                errors.push(error);
+                if !self.options.parallel_scale_up {
+                    break;
+                }
+            }
         }
-        Ok(())
+        if failed.is_empty() {
+            return Ok(());
+        }
+        Err((failed, combined(errors)))
     }
 
     fn execute_one(&mut self, info: &ScaleUpInfo) -> Result<(), String> {
@@ -50,4 +60,16 @@ impl ScaleUp<'_, '_> {
             .normal(now, "ScaledUpGroup", Involved::Status, message);
         Ok(())
     }
+}
+
+/// Several errors of one kind as one (`Combine`).
+fn combined(mut errors: Vec<String>) -> String {
+    errors.sort_unstable();
+    let first = errors.first().cloned().unwrap_or_default();
+    if errors.iter().all(|error| *error == first) {
+        return first;
+    }
+    let others = errors.iter().skip(1);
+    let others: Vec<String> = others.map(|error| format!("\"{error}\"")).collect();
+    format!("{first} ...and other errors: [{}]", others.join(", "))
 }

@@ -101,10 +101,11 @@ impl ScaleUp<'_, '_> {
             .check(best.group, &template.shape, new_nodes)
             .allowed;
         let plan = self.balance(best.group, new_nodes, &schedulable, &mut tracker);
-        if let Err((group, error)) = self.execute(&plan) {
-            mark_failed(&mut groups, group, &plan);
+        if let Err((failed, error)) = self.execute(&plan) {
+            let parallel = self.options.parallel_scale_up;
+            mark_failed(&mut groups, &failed, &plan, parallel);
             return ScaleUpStatus {
-                failed_resize: vec![group],
+                failed_resize: failed,
                 pods_triggered: best.pods,
                 pods_remain_unschedulable: remaining(&groups, &skipped),
                 error: Some(error),
@@ -152,9 +153,9 @@ impl ScaleUp<'_, '_> {
         if plan.is_empty() {
             return ScaleUpStatus::new(ScaleUpResult::NotNeeded);
         }
-        if let Err((group, error)) = self.execute(&plan) {
+        if let Err((failed, error)) = self.execute(&plan) {
             return ScaleUpStatus {
-                failed_resize: vec![group],
+                failed_resize: failed,
                 error: Some(error),
                 ..ScaleUpStatus::new(ScaleUpResult::Error)
             };
@@ -368,13 +369,17 @@ fn mark_all(groups: &mut [PodGroup], reason: &str) {
     }
 }
 
-/// Pods that only groups of the plan can take which were not resized are as before.
-fn mark_failed(groups: &mut [PodGroup], failed: GroupId, plan: &[ScaleUpInfo]) {
-    let failed: Vec<GroupId> = plan
-        .iter()
-        .map(|info| info.group)
-        .skip_while(|group| *group != failed)
-        .collect();
+/// Pods that only groups of the plan can take which were not resized are as before. One after the
+/// other, those behind the one that failed were not either.
+fn mark_failed(groups: &mut [PodGroup], failed: &[GroupId], plan: &[ScaleUpInfo], parallel: bool) {
+    let planned = plan.iter().map(|info| info.group);
+    let failed: Vec<GroupId> = if parallel {
+        failed.to_vec()
+    } else {
+        planned
+            .skip_while(|group| !failed.contains(group))
+            .collect()
+    };
     for group in groups.iter_mut().filter(|group| group.schedulable) {
         let mut all = !group.schedulable_groups.is_empty();
         for taker in &group.schedulable_groups {

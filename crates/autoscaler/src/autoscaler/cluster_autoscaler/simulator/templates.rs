@@ -12,8 +12,9 @@ use super::snapshot::{NodeInfo, Placed, SimNode, Snapshot};
 use crate::autoscaler::cluster_autoscaler::model::{
     ClassId, ControllerKind, GroupId, Node, NodeShape, Observation, Toleration,
 };
+use crate::autoscaler::cluster_autoscaler::options::Options;
 use crate::autoscaler::cluster_autoscaler::taints;
-use crate::sim::{SimDuration, work};
+use crate::sim::{SimDuration, SimTime, work};
 
 /// How long a node must have been ready to be a model.
 const STABILIZATION_DELAY: SimDuration = SimDuration::from_secs(60);
@@ -80,7 +81,8 @@ impl Template {
 #[derive(Debug, Default)]
 pub struct Templates {
     current: Vec<Option<Template>>,
-    cache: Vec<Option<Template>>,
+    /// With the time at which a node was last the model.
+    cache: Vec<Option<(Template, SimTime)>>,
     made: u64,
 }
 
@@ -95,7 +97,7 @@ impl Templates {
         &mut self,
         seen: &Observation<'_>,
         (cluster, snapshot): (&Cluster, &Snapshot<'_>),
-        force_daemon_sets: bool,
+        options: &Options,
     ) {
         let groups = seen.groups.len();
         self.cache.resize(groups, None);
@@ -108,16 +110,21 @@ impl Templates {
             };
             let place = group.index();
             if let Some(node) = of_group().find(|node| is_good(node, seen)) {
-                self.take_node(seen, snapshot, node, force_daemon_sets);
-                self.cache[place].clone_from(&self.current[place]);
-            } else if let Some(cached) = &self.cache[place] {
+                self.take_node(seen, snapshot, node, options);
+                let found = self.current[place].as_ref();
+                self.cache[place] = found.map(|template| (template.clone(), seen.now));
+                continue;
+            }
+            let keeps = options.node_info_cache_expire_time;
+            self.cache[place].take_if(|cached| seen.now.since(cached.1) > keeps);
+            if let Some((cached, _)) = &self.cache[place] {
                 self.current[place] = Some(cached.clone());
             } else if let Some(shape) = &seen.group(group).template {
-                let shape = sanitized(shape);
+                let shape = sanitized(shape, options);
                 let pods = daemon_set_pods(seen, &shape, &[], true);
                 self.put(group, shape, false, pods);
             } else if let Some(node) = of_group().next() {
-                self.take_node(seen, snapshot, node, force_daemon_sets);
+                self.take_node(seen, snapshot, node, options);
             }
         }
     }
@@ -128,12 +135,12 @@ impl Templates {
         seen: &Observation<'_>,
         snapshot: &Snapshot<'_>,
         node: &Node,
-        force_daemon_sets: bool,
+        options: &Options,
     ) {
         let (Some(group), Some(slot)) = (node.group, snapshot.slot(node.id)) else {
             return;
         };
-        let shape = sanitized(&node.shape);
+        let shape = sanitized(&node.shape, options);
         let mut running = Vec::new();
         let mut pods = Vec::new();
         for placed in &snapshot.node(slot).pods {
@@ -149,8 +156,10 @@ impl Templates {
                 running.extend(pod.and_then(|pod| pod.controller));
             }
         }
-        pods.extend(daemon_set_pods(seen, &shape, &running, force_daemon_sets));
-        self.put(group, shape, node.unschedulable, pods);
+        let force = options.force_daemon_sets;
+        pods.extend(daemon_set_pods(seen, &shape, &running, force));
+        let unschedulable = node.unschedulable && !options.scale_from_unschedulable;
+        self.put(group, shape, unschedulable, pods);
     }
 
     fn put(
@@ -178,8 +187,8 @@ fn is_good(node: &Node, seen: &Observation<'_>) -> bool {
 }
 
 /// The shape without the taints of the moment.
-fn sanitized(shape: &Arc<NodeShape>) -> Arc<NodeShape> {
-    let kept = taints::sanitize(&shape.taints);
+fn sanitized(shape: &Arc<NodeShape>, options: &Options) -> Arc<NodeShape> {
+    let kept = taints::sanitize(&shape.taints, options);
     if kept.len() == shape.taints.len() {
         return Arc::clone(shape);
     }

@@ -1,4 +1,4 @@
-//! Instances and sizes that went wrong.
+//! Instances and sizes that went wrong, and taints that an earlier process has left.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,34 @@ use crate::autoscaler::cluster_autoscaler::backoff::BackoffReason;
 use crate::autoscaler::cluster_autoscaler::clusterstate::TIMEOUT;
 use crate::autoscaler::cluster_autoscaler::events::Involved;
 use crate::autoscaler::cluster_autoscaler::model::{GroupId, NodeId};
+use crate::autoscaler::cluster_autoscaler::taints::{DELETION_CANDIDATE, TO_BE_DELETED};
 
 impl StaticAutoscaler {
+    /// The first loop takes taints off that were left from before (`cleanUpIfRequired`).
+    pub(super) fn clean_up_if_required(&mut self, this: &mut Loop<'_, '_>) {
+        if std::mem::replace(&mut self.initialized, true) {
+            return;
+        }
+        let uncordon = self.options.cordon_node_before_terminating;
+        let soft = self.options.max_bulk_soft_taint_count == 0;
+        for node in this.seen.nodes {
+            let mut told = |key: &str, name: String| {
+                let message = format!("removed {key} taint from node {name}");
+                let involved = Involved::Node(node.id);
+                this.events
+                    .normal(this.seen.now, "ClusterAutoscalerCleanup", involved, message);
+            };
+            if node.group.is_some() && node.has_to_be_deleted_taint() {
+                this.outside.clean_to_be_deleted(node.id, uncordon);
+                told(TO_BE_DELETED, this.outside.node_name(node.id));
+            }
+            if soft && node.has_deletion_candidate_taint() {
+                this.outside.clean_deletion_candidate(node.id);
+                told(DELETION_CANDIDATE, this.outside.node_name(node.id));
+            }
+        }
+    }
+
     /// Deletes instances that took too long to register, down to the group's min.
     pub(super) fn remove_old_unregistered(&mut self, this: &mut Loop<'_, '_>) {
         let seen = this.seen;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use rustc_hash::FxHashSet;
+
 use super::{Loop, StaticAutoscaler, ready_nodes};
 use crate::autoscaler::cluster_autoscaler::events::Involved;
-use crate::autoscaler::cluster_autoscaler::model::NodeId;
+use crate::autoscaler::cluster_autoscaler::model::{NodeId, Observation};
 use crate::autoscaler::cluster_autoscaler::pod_list;
 use crate::autoscaler::cluster_autoscaler::scale_down::actuator::Context;
 use crate::autoscaler::cluster_autoscaler::scale_down::candidates::Around;
@@ -14,9 +16,10 @@ use crate::autoscaler::cluster_autoscaler::scale_down::{
 };
 use crate::autoscaler::cluster_autoscaler::scale_up::orchestrator::ScaleUp;
 use crate::autoscaler::cluster_autoscaler::scale_up::{
-    NoScaleUpInfo, ScaleUpResult, ScaleUpStatus,
+    NoScaleUpInfo, ScaleUpInfo, ScaleUpResult, ScaleUpStatus,
 };
-use crate::autoscaler::cluster_autoscaler::simulator::snapshot::Snapshot;
+use crate::autoscaler::cluster_autoscaler::simulator::hinting::HintingSimulator;
+use crate::autoscaler::cluster_autoscaler::simulator::snapshot::{NodeInfo, Snapshot};
 
 impl Loop<'_, '_> {
     /// A scale-up that ended: its events, and its place in the report.
@@ -46,14 +49,9 @@ impl StaticAutoscaler {
         let mut pods = pod_list::process(seen, &self.options, snapshot, hints, under_way);
         pod_list::filter_out_young(seen, &self.options, &mut pods);
         let untried = self.why_not_scale_up(this, &pods);
-        match &untried {
-            Some(_) => {}
-            None => {
-                if self.scale_up(this, snapshot, snapshot_nodes, Some(&pods)) {
-                    // It stands if scale-down is switched off, else the scale-down decides.
-                    this.report.scale_down = ScaleDownResult::InCooldown;
-                }
-            }
+        if untried.is_none() && self.scale_up_for(this, snapshot, snapshot_nodes, pods) {
+            // It stands if scale-down is switched off, else the scale-down decides.
+            this.report.scale_down = ScaleDownResult::InCooldown;
         }
         let scaled_down = if self.options.scale_down_enabled {
             self.scale_down(this, snapshot, left_out, deletions)
@@ -89,11 +87,68 @@ impl StaticAutoscaler {
                 ..ScaleUpStatus::new(ScaleUpResult::LimitedByMaxNodesTotal)
             });
         }
-        if pod_list::all_are_new(seen, pods) {
+        if self.options.bypassed_schedulers.is_empty() && pod_list::all_are_new(seen, pods) {
             this.report.all_pending_too_new = true;
             return Some(ScaleUpStatus::new(ScaleUpResult::InCooldown));
         }
         None
+    }
+
+    /// For pods: once, or as long as it helps (`runScaleUpSalvo`); answers whether the last time did.
+    fn scale_up_for<'a>(
+        &mut self,
+        this: &mut Loop<'a, '_>,
+        snapshot: &mut Snapshot<'a>,
+        mut nodes: i64,
+        mut pods: Vec<u32>,
+    ) -> bool {
+        loop {
+            if !self.scale_up(this, snapshot, nodes, Some(&pods)) {
+                return false;
+            }
+            let Some(status) = this.report.scale_up.last() else {
+                return true;
+            };
+            let handled = status.pods_triggered.clone();
+            pods.retain(|pod| !handled.contains(pod));
+            let goes_on = self.options.salvo_scale_up && !handled.is_empty() && !pods.is_empty();
+            if !goes_on {
+                return true;
+            }
+            let grown = status.groups.clone();
+            match self.settle(this.seen, snapshot, nodes, (&grown, &handled)) {
+                Some(added) => nodes += added,
+                None => return true,
+            }
+        }
+    }
+
+    /// Puts the nodes that were just asked for into the snapshot, and the pods onto them; answers
+    /// how many, if all pods have found a place
+    /// (`addLatestScaleUpResultsToClusterSnapshot`).
+    fn settle(
+        &self,
+        seen: &Observation<'_>,
+        snapshot: &mut Snapshot<'_>,
+        nodes: i64,
+        (grown, pods): (&[ScaleUpInfo], &[u32]),
+    ) -> Option<i64> {
+        let mut added = FxHashSet::default();
+        for info in grown {
+            let template = self.templates.get(info.group)?;
+            for _ in info.current..info.new {
+                // Numbers that no node on its way has.
+                let number = u32::MAX - (nodes as u32 + added.len() as u32);
+                let node = template.upcoming(info.group, number);
+                let made = template.node(node, snapshot);
+                snapshot.add_node(made);
+                added.insert(node);
+            }
+        }
+        let mut hints = HintingSimulator::default();
+        let is_new = |info: &NodeInfo| added.contains(&info.node);
+        let placed = hints.try_schedule(snapshot, seen.pods, pods, true, is_new);
+        (placed.iter().all(|placed| *placed)).then_some(added.len() as i64)
     }
 
     /// For pods, or to the groups' min sizes; answers whether any group grew.

@@ -348,12 +348,13 @@ fn a_template_has_none_of_the_taints_of_the_moment() {
         value: String::new(),
         effect: Effect::NoSchedule,
     };
-    let kept = taints::sanitize(&[
+    let all = [
         taint(taints::TO_BE_DELETED),
         taint("dedicated"),
         taint("node.kubernetes.io/not-ready"),
         taint(taints::DELETION_CANDIDATE),
-    ]);
+    ];
+    let kept = taints::sanitize(&all, &Options::default());
     assert_eq!(kept, [taint("dedicated")]);
 }
 

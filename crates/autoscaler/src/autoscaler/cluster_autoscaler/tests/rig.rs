@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::autoscaler::cluster_autoscaler::{
-    Changed, ClassId, Controller, ControllerId, EvictError, GroupId, Instance, LoopReport, Node,
-    NodeGroup, NodeGroupOptions, NodeId, NodeShape, Observation, Options, Outside, Pdb, Pod,
-    PodClass, PodId, Resources, StaticAutoscaler,
+    Changed, ClassId, Controller, ControllerId, Event, EventKind, EvictError, GroupId, Instance,
+    InstanceError, Involved, LoopReport, Node, NodeGroup, NodeGroupOptions, NodeId, NodeShape,
+    Observation, Options, Outside, Pdb, Pod, PodClass, PodId, Resources, StaticAutoscaler,
 };
 use crate::sim::{SimDuration, SimTime};
 use crate::units::{Bytes, Millicores};
@@ -69,6 +69,8 @@ pub(super) struct Rig {
     pub(super) controllers: Vec<Option<Controller>>,
     pub(super) cloud: Cloud,
     pub(super) autoscaler: StaticAutoscaler,
+    /// All events so far.
+    pub(super) told: Vec<Event>,
     /// Whether what has changed is named, and what was shown last: pods by their ids.
     pub(super) names_changes: bool,
     shown: Vec<Pod>,
@@ -84,6 +86,17 @@ pub(super) struct Cloud {
     pub(super) refuses: bool,
     pub(super) refuses_taints: bool,
     pub(super) refuses_evictions: bool,
+    pub(super) refuses_deletions: bool,
+    /// A group that cannot be grown.
+    pub(super) refuses_group: Option<u32>,
+    /// Pods that may not be evicted.
+    pub(super) refuses_evictions_of: Vec<PodId>,
+    /// Instances that cannot be created, and why.
+    pub(super) failed: BTreeMap<NodeId, InstanceError>,
+    /// Nodes with an annotation that their deletion is to wait for.
+    pub(super) delayed: Vec<NodeId>,
+    /// The deletions that were asked for.
+    pub(super) deletions: Vec<Vec<NodeId>>,
     pub(super) next_id: u32,
     pub(super) deleted: Vec<NodeId>,
     pub(super) tainted: Vec<NodeId>,
@@ -106,9 +119,9 @@ impl Outside for Cloud {
         of_group
             .map(|(_, id, _)| Instance {
                 id: *id,
-                creating: false,
+                creating: self.failed.contains_key(id),
                 deleting: false,
-                error: None,
+                error: self.failed.get(id).cloned(),
             })
             .collect()
     }
@@ -116,7 +129,7 @@ impl Outside for Cloud {
         self.instances.iter().any(|(_, id, _)| *id == node)
     }
     fn increase_size(&mut self, now: SimTime, group: GroupId, delta: i64) -> Result<(), String> {
-        if self.refuses {
+        if self.refuses || self.refuses_group == Some(group.0) {
             return Err("no".to_owned());
         }
         self.targets[group.index()] += delta;
@@ -135,6 +148,10 @@ impl Outside for Cloud {
         Ok(())
     }
     fn delete_nodes(&mut self, _: SimTime, group: GroupId, ids: &[NodeId]) -> Result<(), String> {
+        if self.refuses_deletions {
+            return Err("no".to_owned());
+        }
+        self.deletions.push(ids.to_vec());
         self.targets[group.index()] -= ids.len() as i64;
         self.instances.retain(|(_, id, _)| !ids.contains(id));
         self.deleted.extend(ids);
@@ -160,7 +177,7 @@ impl Outside for Cloud {
     }
     fn evict(&mut self, _: SimTime, pod: PodId, grace: SimDuration) -> Result<(), EvictError> {
         self.tried.borrow_mut().push(pod);
-        if self.refuses_evictions {
+        if self.refuses_evictions || self.refuses_evictions_of.contains(&pod) {
             return Err(EvictError::Refused("budget".to_owned()));
         }
         self.evicted.push((pod, grace));
@@ -171,6 +188,12 @@ impl Outside for Cloud {
     }
     fn pod_name(&self, pod: PodId) -> String {
         format!("pod-{}", pod.0)
+    }
+    fn pod_namespace(&self, _: PodId) -> String {
+        "default".to_owned()
+    }
+    fn delays_deletion(&self, node: NodeId) -> bool {
+        self.delayed.contains(&node)
     }
     fn pod_on_node(&self, _: SimTime, pod: PodId, node: NodeId) -> bool {
         !self.deleted.contains(&node) && self.evicted.iter().all(|(evicted, _)| *evicted != pod)
@@ -190,6 +213,7 @@ impl Rig {
             controllers: Vec::new(),
             cloud: Cloud::default(),
             autoscaler: StaticAutoscaler::new(options, SimTime::ZERO),
+            told: Vec::new(),
             names_changes: false,
             shown: Vec::new(),
             shown_nodes: BTreeMap::new(),
@@ -229,6 +253,29 @@ impl Rig {
         id
     }
 
+    /// What was said so far: seconds, warnings with `!`, reason, object and text.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let text = |event: &Event| {
+            let object = match event.involved {
+                Involved::Status => "status".to_owned(),
+                Involved::Priorities => "priorities".to_owned(),
+                Involved::Node(node) => self.cloud.node_name(node),
+                Involved::Pod(pod) => self.cloud.pod_name(pod),
+            };
+            let mark = if event.kind == EventKind::Warning {
+                "!"
+            } else {
+                ""
+            };
+            let seconds = event.at.as_secs_f64();
+            let Event {
+                reason, message, ..
+            } = event;
+            format!("{seconds} {mark}{reason} {object}: {message}")
+        };
+        self.told.iter().map(text).collect()
+    }
+
     /// Instances whose time has come are ready nodes; nodes without an instance go, with their
     /// pods.
     pub(super) fn register(&mut self) {
@@ -265,16 +312,19 @@ impl Rig {
     pub(super) fn run(&mut self, at: i64) -> LoopReport {
         while self.autoscaler.next_wakeup() <= secs(at) {
             let now = self.autoscaler.next_wakeup();
-            self.at(now, |autoscaler, seen, cloud| {
-                autoscaler.advance(seen, cloud);
+            let told = self.at(now, |autoscaler, seen, cloud| {
+                autoscaler.advance(seen, cloud)
             });
+            self.told.extend(told);
             self.register();
         }
         self.now = secs(at);
         self.register();
-        self.at(secs(at), |autoscaler, seen, cloud| {
+        let report = self.at(secs(at), |autoscaler, seen, cloud| {
             autoscaler.run_once(seen, cloud, &mut |_| 0)
-        })
+        });
+        self.told.extend_from_slice(&report.events);
+        report
     }
 
     pub(super) fn at<T>(
